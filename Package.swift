@@ -1,0 +1,116 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A library target of this package. The order of the calls below is the order of the
+/// architecture: a module imports only what stands above it.
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let arguments = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "aipm",
+  products: [
+    .executable(name: "aipm", targets: ["aipm"]),
+    .executable(name: "aipm-replay", targets: ["aipm-replay"]),
+  ],
+  dependencies: [
+    .package(
+      url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+  ],
+  targets: [
+    // The system's libraries, and files that the binary carries.
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
+    .target(name: "CAssets", exclude: ["web"], cSettings: [.unsafeFlags(["-std=gnu23"])]),
+
+    // What a delegation is, what is written down of it, and what is seen of it.
+    module("Domain"),
+    module("EventLog", ["Domain", crypto]),
+    module("Projections", ["Domain", "EventLog", crypto]),
+    module("InMemoryEventStore", ["Domain", "EventLog", "Projections"]),
+    module("SQLite", ["CSQLite"]),
+    module("SQLiteEventStore", ["SQLite", "Domain", "EventLog", "Projections", crypto]),
+
+    // What drives it.
+    module(
+      "Workflows",
+      [
+        "CAssets", "Domain", "Yams", .product(name: "Mustache", package: "swift-mustache"), crypto,
+      ]),
+    module("Engine", ["Domain", "EventLog", "Projections", "Workflows", crypto]),
+
+    // The world outside.
+    module("Processes", [subprocess]),
+    module("HTTPClient", ["CCurl"]),
+    module("DemoAgent"),
+    module("Forge", ["Domain", "Engine", "HTTPClient", "Processes", log]),
+    module("WebUI", ["CAssets", hummingbird, crypto]),
+    module("GitBackend", ["Processes", hummingbird, log]),
+    module("EmbeddedForge", ["SQLite", "GitBackend", "Processes", hummingbird, crypto, log]),
+    module("WorkerProtocol"),
+    module(
+      "Worker",
+      ["Domain", "Workflows", "WorkerProtocol", "HTTPClient", "Processes", subprocess, crypto, log]),
+    module(
+      "Server",
+      [
+        "Domain", "EventLog", "Projections", "Engine", "Workflows", "WebUI", "GitBackend",
+        "WorkerProtocol", "Processes", hummingbird, crypto, log,
+      ]),
+
+    .executableTarget(
+      name: "aipm",
+      dependencies: [
+        "Domain", "EventLog", "Projections", "SQLiteEventStore", "Workflows", "Engine",
+        "HTTPClient", "DemoAgent", "Forge", "EmbeddedForge", "Worker", "WorkerProtocol", "Server",
+        "Processes", "Yams", subprocess, arguments,
+        log,
+      ], swiftSettings: strict),
+    .executableTarget(
+      name: "aipm-replay",
+      dependencies: ["Domain", "EventLog", "Projections", "SQLiteEventStore", arguments],
+      swiftSettings: strict),
+
+    tests("DomainTests", ["Domain"]),
+    .target(name: "RawSockets", path: "Tests/RawSockets", swiftSettings: strict),
+    tests("HTTPClientTests", ["HTTPClient", "Processes", "RawSockets"]),
+    tests(
+      "ForgeTests",
+      [
+        "Forge", "Engine", "Domain", "HTTPClient", "Processes", "GitBackend", "EmbeddedForge",
+        "RawSockets", hummingbird, log,
+      ]),
+    tests("ProcessesTests", ["Processes"]),
+    tests("EmbeddedForgeTests", ["EmbeddedForge", "Processes", log]),
+    tests("WorkflowsTests", ["Domain", "Workflows"]),
+    tests(
+      "WorkerTests",
+      ["Worker", "WorkerProtocol", "Domain", "GitBackend", "Processes", hummingbird, log]),
+    tests("TidyTests", []),
+    tests("DemoAgentTests", ["DemoAgent"]),
+  ]
+)

@@ -1,0 +1,59 @@
+import Testing
+
+/// Every rule, applied to this package.
+struct TidyTests {
+  static let manifest = "Package.swift"
+  /// Read once for all tests.
+  private static let read = Result { try ThisPackage.swiftFiles() }
+
+  let files: [SourceFile]
+  let targets: [PackageRules.Target]
+
+  init() throws {
+    files = try Self.read.get()
+    targets = PackageRules.targets(try ThisPackage.file(Self.manifest))
+  }
+
+  /// Records each finding as an issue of its own.
+  private func expectNone(_ findings: [Finding]) {
+    for finding in findings { Issue.record("\(finding)") }
+  }
+
+  @Test func thereIsSomethingToLookAt() {
+    #expect(files.count > 50)
+    #expect(targets.count > 15)
+    #expect(targets.contains { $0.name == "Domain" && $0.dependencies.isEmpty })
+    #expect(SwitchRule.watchedCases(in: files).isSuperset(of: ["branchCreated", "pushed"]))
+  }
+
+  @Test func filesAreShort() { expectNone(files.flatMap(SourceRules.length)) }
+  @Test func linesAreShort() { expectNone(files.flatMap(SourceRules.width)) }
+  @Test func nothingBannedIsWritten() { expectNone(files.flatMap(SourceRules.banned)) }
+  @Test func domainIsPure() { expectNone(files.flatMap(SourceRules.domainIsPure)) }
+  @Test func whatOthersCallIsDocumented() { expectNone(files.flatMap(SourceRules.documented)) }
+
+  @Test func switchesOverOurOwnCasesListThemAll() {
+    let watched = SwitchRule.watchedCases(in: files)
+    expectNone(files.flatMap { SwitchRule.noDefault($0, watched: watched) })
+  }
+
+  @Test func modulesDependOnWhatStandsAboveThem() {
+    expectNone(PackageRules.order(targets, manifest: Self.manifest))
+  }
+
+  @Test func importsFollowTheManifest() {
+    expectNone(PackageRules.imports(files, targets: targets))
+  }
+
+  @Test func replayLinksNoEffects() {
+    expectNone(
+      PackageRules.isolation(
+        targets, of: "aipm-replay", from: "Workflows", manifest: Self.manifest))
+  }
+
+  @Test func modulesOpenWithAnEssay() { expectNone(PackageRules.essays(files, targets: targets)) }
+
+  @Test func theTopLevelIsBare() throws {
+    expectNone(PackageRules.topLevel(try ThisPackage.topLevel()))
+  }
+}
