@@ -1,0 +1,245 @@
+// What each command does: the events it leads to, or why it is refused. One page to read the whole
+// state machine from; `evolve` is its other half.
+
+extension DelegationState {
+  /// The events that `command` leads to, none where it asks for what is so already.
+  /// - Parameter now: the moment of the decision; waits are counted from it.
+  /// - Throws: `Rejection` where the state forbids it; the state is as it was.
+  package func decide(
+    _ command: DelegationCommand, at now: Timestamp
+  ) throws(Rejection) -> [DelegationEvent] {
+    switch command {
+    case .request(let request):
+      guard case .absent = self else { throw refusal("request") }
+      return [.requested(request)]
+
+    case .recordBase(let base):
+      guard case .requested(let d) = self, d.base == nil else { throw refusal("record-base") }
+      return [.baseResolved(base)]
+    case .recordBranch(let branch):
+      guard case .requested(let d) = self, d.base != nil else { throw refusal("record-branch") }
+      return [.branchCreated(branch)]
+    case .recordTaskCommit(let commit):
+      guard case .branchCreated = self else { throw refusal("record-task-commit") }
+      return [.taskCommitted(commit)]
+    case .recordPullRequest(let pullRequest):
+      guard case .taskCommitted = self else { throw refusal("record-pull-request") }
+      return [.pullRequestCreated(pullRequest)]
+    case .recordAdoption(let adoption):
+      guard case .requested(let d) = self, d.base == nil else { throw refusal("adopt") }
+      return [
+        .baseResolved(adoption.base),
+        .branchCreated(BranchCreated(sha: adoption.head, adopted: true)),
+        .taskCommitted(TaskCommitted(sha: adoption.head, adopted: true)),
+        .pullRequestCreated(adoption.pullRequest),
+      ]
+    case .recordFound(let commit, let parent, let attempt):
+      guard case .pullRequestCreated(let d) = self, d.unpushed == nil else {
+        throw refusal("record-found")
+      }
+      return [
+        .generated(
+          Generated(attempt: attempt, token: nil, sha: commit, parent: parent, figures: nil)),
+        .pushed(Pushed(sha: commit, adopted: true)),
+      ]
+    case .recordPush(let pushed):
+      guard let d = delegation, let commit = commitToPush else { throw refusal("record-push") }
+      guard pushed.sha == commit.sha || (pushed.adopted && d.accepted.contains(pushed.sha)) else {
+        throw refusal("record-push")
+      }
+      return [.pushed(pushed)]
+
+    case .failStep(let fault, let policy): return try afterFault(fault, policy, at: now)
+    case .dropCommit(let message):
+      guard let d = delegation, let commit = commitToPush else { throw refusal("drop-commit") }
+      if d.infrastructureFailures + 1 >= infrastructureFailuresMax {
+        return [exhausted(.push, message)]
+      }
+      return [
+        .released(
+          Released(
+            attempt: commit.attempt, token: lease?.token, cause: .commitStale, message: message))
+      ]
+    case .settleCancellation:
+      guard let d = delegation, let name, !name.isTerminal, d.cancelRequested, lease == nil else {
+        throw refusal("settle-cancellation")
+      }
+      return [cancelled()]
+
+    case .dispatch(let worker, let incarnation, let token):
+      guard case .pullRequestCreated(let d) = self, d.unpushed == nil, !d.cancelRequested else {
+        throw refusal("dispatch")
+      }
+      if let last = d.token, token <= last { throw .superseded }
+      return [
+        .dispatched(
+          Dispatched(
+            worker: worker, incarnation: incarnation, attempt: d.attempt + 1, token: token))
+      ]
+    case .resume(let worker, let incarnation, let attempt, let token):
+      guard let lease, commitToPush == nil else { throw .superseded }
+      guard lease.worker == worker, lease.attempt == attempt, token > lease.token else {
+        throw .superseded
+      }
+      if delegation?.cancelRequested == true { throw .cancelled }
+      return [
+        .dispatched(
+          Dispatched(worker: worker, incarnation: incarnation, attempt: attempt, token: token))
+      ]
+    case .startGenerating(let start):
+      let d = try holder(of: start.token, attempt: start.attempt)
+      // Its plan tells the worker to stop; until it says that it has, there is nothing to record.
+      if d.cancelRequested { return [] }
+      if case .generating = self { return [] }
+      return [.generating(start)]
+    case .acceptCommit(let generated): return try afterHandIn(generated)
+    case .endAttempt(let end): return try afterAttempt(end)
+    case .confirmStopped(let attempt, let token):
+      let d = try holder(of: token, attempt: attempt)
+      guard d.cancelRequested, commitToPush == nil else { throw refusal("confirm-stopped") }
+      return [cancelled()]
+
+    case .cancel:
+      guard let d = delegation, let name, !name.isTerminal else { throw refusal("cancel") }
+      if d.cancelRequested { return [] }
+      guard commitToPush == nil else { throw .pushUnderWay }
+      return [.cancelRequested]
+    case .retry:
+      guard case .failed = self else { throw refusal("retry") }
+      return [.retryRequested]
+    case .updatePullRequest(let state):
+      guard let known = delegation?.pullRequest else { throw refusal("update-pull-request") }
+      return known.state == state ? [] : [.pullRequestUpdated(PullRequestUpdated(state: state))]
+    case .recordAction(let marker):
+      guard let d = delegation else { throw refusal("record-action") }
+      return d.actionsDone.contains(marker) ? [] : [.actionDone(ActionDone(marker: marker))]
+    }
+  }
+
+  private func afterFault(
+    _ fault: StepFault, _ policy: RetryPolicy, at now: Timestamp
+  ) throws(Rejection) -> [DelegationEvent] {
+    guard let d = delegation, let name, !name.isTerminal else { throw refusal("fail-step") }
+    // Whoever cancelled is told that it is cancelled, not what else went wrong on the way there.
+    let endsCancelled = d.cancelRequested && commitToPush == nil
+    switch fault.kind {
+    case .final(let code, let retryable):
+      if endsCancelled { return [cancelled(fault.message)] }
+      return [
+        .failed(
+          Failed(
+            step: fault.step, code: code, retryable: retryable, message: fault.message,
+            hint: fault.hint))
+      ]
+    case .transient(let code, let ambiguous, let notBefore):
+      let before = d.trouble.flatMap { $0.step == fault.step ? $0 : nil }
+      let tries = (before?.tries ?? 0) + 1
+      // A limit is a queue, not a failure: standing in it uses up no try.
+      if code != .rateLimited, tries >= policy.triesMax {
+        if endsCancelled { return [cancelled(fault.message)] }
+        return [
+          .failed(
+            Failed(
+              step: fault.step, code: fault.step == .push ? .pushRejected : .forgeRefused,
+              retryable: true, message: "given up after \(tries) tries: \(fault.message)",
+              hint: fault.hint ?? "When the forge answers again, retry."))
+        ]
+      }
+      let due = now + policy.delay(after: tries, of: d.id, step: fault.step)
+      return [
+        .stepFailed(
+          StepFailed(
+            step: fault.step, attemptedTry: tries, code: code,
+            retryAt: max(due, notBefore ?? due),
+            ambiguous: ambiguous || (before?.ambiguous ?? false),
+            message: fault.message))
+      ]
+    }
+  }
+
+  private func afterHandIn(_ generated: Generated) throws(Rejection) -> [DelegationEvent] {
+    guard let token = generated.token else { throw .superseded }
+    let d = try holder(of: token, attempt: generated.attempt)
+    if let known = commitToPush {
+      // The same hand-in again: its answer was lost on the way.
+      if known.sha == generated.sha { return [] }
+      throw .superseded
+    }
+    guard !d.cancelRequested else { throw .cancelled }
+    guard case .generating(_, let generation) = self, generated.parent == generation.head else {
+      throw refusal("hand-in")
+    }
+    return [.generated(generated)]
+  }
+
+  private func afterAttempt(_ end: AttemptEnd) throws(Rejection) -> [DelegationEvent] {
+    let d = try holder(of: end.token, attempt: end.attempt)
+    guard commitToPush == nil else { throw .pushUnderWay }
+    if d.cancelRequested { return [cancelled()] }
+    func failed(_ code: FailureCode, _ message: String?) -> [DelegationEvent] {
+      [
+        .failed(
+          Failed(step: .generate, code: code, retryable: true, message: message, hint: end.hint))
+      ]
+    }
+    switch end.outcome {
+    case .refused: return failed(.changeRefused, end.message)
+    case .released(let cause):
+      if cause.usesAttempt, d.attemptsUsed + 1 >= d.request.attemptsMax {
+        return failed(cause.failureCode, end.message)
+      }
+      if !cause.usesAttempt, d.infrastructureFailures + 1 >= infrastructureFailuresMax {
+        return [exhausted(.generate, end.message)]
+      }
+      return [
+        .released(
+          Released(attempt: end.attempt, token: end.token, cause: cause, message: end.message))
+      ]
+    }
+  }
+
+  /// The delegation, if `token` and `attempt` are those of its lease.
+  private func holder(
+    of token: FencingToken, attempt: Int
+  ) throws(Rejection) -> Delegation {
+    guard let d = delegation, let lease, lease.token == token, lease.attempt == attempt else {
+      throw .superseded
+    }
+    return d
+  }
+
+  /// - Parameter trouble: what went wrong with the step that was under way, where something did.
+  private func cancelled(_ trouble: String? = nil) -> DelegationEvent {
+    let message = trouble.map { "cancelled on request, while a step failed: \($0)" }
+    return .failed(
+      Failed(
+        step: step, code: .cancelled, retryable: true, message: message ?? "cancelled on request",
+        hint: "Retry goes on with the same branch and pull request."))
+  }
+
+  private func exhausted(_ step: Step, _ last: String?) -> DelegationEvent {
+    .failed(
+      Failed(
+        step: step, code: .attemptsExhausted, retryable: true,
+        message: "machines failed it \(infrastructureFailuresMax) times, last: \(last ?? "-")",
+        hint: "When the workers and the server run well again, retry."))
+  }
+
+  private func refusal(_ command: String) -> Rejection {
+    .notAllowed(command: command, state: name)
+  }
+}
+
+extension ReleaseCause {
+  /// What the delegation fails with where this was the last attempt.
+  var failureCode: FailureCode {
+    switch self {
+    case .workerLost, .workerCrashed, .drained, .commitStale: .attemptsExhausted
+    case .agentFailed: .agentFailed
+    case .agentTimeout: .agentTimeout
+    case .agentNotFound: .agentNotFound
+    case .noChanges: .noChanges
+    case .verifyFailed: .verifyFailed
+    }
+  }
+}

@@ -1,0 +1,325 @@
+// What can happen to a delegation. The eight transitions stand first, in the order of a good day;
+// what happens between them follows.
+//
+// An event holds facts. Free text of users, agents and the forge is optional in each of them: the
+// log keeps it apart, a fold never needs it, and a redaction takes it away.
+
+package enum DelegationEvent: Equatable, Sendable {
+  case requested(Requested)
+  case branchCreated(BranchCreated)
+  case taskCommitted(TaskCommitted)
+  case pullRequestCreated(PullRequestCreated)
+  case dispatched(Dispatched)
+  case generating(GenerationStarted)
+  case pushed(Pushed)
+  case failed(Failed)
+
+  case baseResolved(BaseResolved)
+  case generated(Generated)
+  case stepFailed(StepFailed)
+  case released(Released)
+  case cancelRequested
+  case retryRequested
+  case pullRequestUpdated(PullRequestUpdated)
+  case actionDone(ActionDone)
+}
+
+/// The user's own words. They stand verbatim in TASK.md and in the prompt.
+package struct TaskText: Equatable, Sendable {
+  /// Constraints as they were given: a text, or a list.
+  package enum Constraints: Equatable, Sendable {
+    case text(String)
+    case list([String])
+
+    package var items: [String] {
+      switch self {
+      case .text(let text): text.isEmpty ? [] : [text]
+      case .list(let items): items
+      }
+    }
+  }
+
+  package var title: String
+  package var objective: String
+  package var pullRequestTitle: String
+  package var constraints: Constraints
+  package var acceptanceCriteria: [String]
+
+  package init(
+    title: String, objective: String, pullRequestTitle: String, constraints: Constraints,
+    acceptanceCriteria: [String]
+  ) {
+    self.title = title
+    self.objective = objective
+    self.pullRequestTitle = pullRequestTitle
+    self.constraints = constraints
+    self.acceptanceCriteria = acceptanceCriteria
+  }
+}
+
+/// What is asked for, and on what terms. It never changes afterwards.
+package struct Requested: Equatable, Sendable {
+  /// A new branch and PR, or generation on ones that exist (`POST /generate-code`).
+  package enum Kind: Equatable, Sendable {
+    case delegate
+    case adopt(pullRequest: Int)
+  }
+
+  /// The workflow definition that this delegation stays with; the log holds it by this digest.
+  package struct Workflow: Hashable, Sendable {
+    package var name: String
+    package var digest: String
+    package init(name: String, digest: String) {
+      self.name = name
+      self.digest = digest
+    }
+  }
+
+  /// The `Idempotency-Key` of the request (hashed with its requester), and the hash of its body.
+  package struct IdempotencyKey: Hashable, Sendable {
+    package var key: String
+    package var body: String
+    package init(key: String, body: String) {
+      self.key = key
+      self.body = body
+    }
+  }
+
+  package var kind: Kind
+  package var stamp: Stamp
+  package var repository: RepositoryName
+  /// The full name of the branch, stamp included.
+  package var branch: String
+  /// nil: the repository's default branch.
+  package var baseBranch: String?
+  package var requester: String
+  /// 0–9, higher first.
+  package var priority: Int
+  package var agent: String
+  package var workflow: Workflow
+  package var draft: Bool
+  /// How many attempts an agent that fails gets.
+  package var attemptsMax: Int
+  package var idempotencyKey: IdempotencyKey?
+  package var text: TaskText?
+
+  package init(
+    kind: Kind, stamp: Stamp, repository: RepositoryName, branch: String, baseBranch: String?,
+    requester: String, priority: Int, agent: String, workflow: Workflow, draft: Bool,
+    attemptsMax: Int, idempotencyKey: IdempotencyKey?, text: TaskText?
+  ) {
+    self.kind = kind
+    self.stamp = stamp
+    self.repository = repository
+    self.branch = branch
+    self.baseBranch = baseBranch
+    self.requester = requester
+    self.priority = priority
+    self.agent = agent
+    self.workflow = workflow
+    self.draft = draft
+    self.attemptsMax = attemptsMax
+    self.idempotencyKey = idempotencyKey
+    self.text = text
+  }
+}
+
+/// The commit that everything starts from, recorded before the first write.
+package struct BaseResolved: Equatable, Sendable {
+  package var branch: String
+  package var sha: ObjectID
+  /// The blob of the TASK.md that stands there, which the task commit replaces.
+  package var taskBlob: ObjectID?
+  package init(branch: String, sha: ObjectID, taskBlob: ObjectID?) {
+    self.branch = branch
+    self.sha = sha
+    self.taskBlob = taskBlob
+  }
+}
+
+package struct BranchCreated: Equatable, Sendable {
+  package var sha: ObjectID
+  /// True where the branch was found, not made.
+  package var adopted: Bool
+  package init(sha: ObjectID, adopted: Bool) {
+    self.sha = sha
+    self.adopted = adopted
+  }
+}
+
+package struct TaskCommitted: Equatable, Sendable {
+  package var sha: ObjectID
+  package var adopted: Bool
+  package init(sha: ObjectID, adopted: Bool) {
+    self.sha = sha
+    self.adopted = adopted
+  }
+}
+
+package struct PullRequestCreated: Equatable, Sendable {
+  package var number: Int
+  package var url: String
+  package var adopted: Bool
+  package init(number: Int, url: String, adopted: Bool) {
+    self.number = number
+    self.url = url
+    self.adopted = adopted
+  }
+}
+
+/// A worker was given the delegation. What it hands in must carry this token.
+package struct Dispatched: Equatable, Sendable {
+  package var worker: WorkerID
+  /// Which life of that worker: rises with each registration.
+  package var incarnation: Int
+  package var attempt: Int
+  package var token: FencingToken
+  package init(worker: WorkerID, incarnation: Int, attempt: Int, token: FencingToken) {
+    self.worker = worker
+    self.incarnation = incarnation
+    self.attempt = attempt
+    self.token = token
+  }
+}
+
+/// The agent runs.
+package struct GenerationStarted: Equatable, Sendable {
+  package var attempt: Int
+  package var token: FencingToken
+  package var agent: String
+  /// The agent's own name of the session, where it has one.
+  package var session: String?
+  /// The head it works on; the push expects the branch to stand there.
+  package var head: ObjectID
+  package init(
+    attempt: Int, token: FencingToken, agent: String, session: String?, head: ObjectID
+  ) {
+    self.attempt = attempt
+    self.token = token
+    self.agent = agent
+    self.session = session
+    self.head = head
+  }
+}
+
+/// What a generation cost and changed.
+package struct GenerationFigures: Equatable, Sendable {
+  package var filesChanged: Int
+  package var insertions: Int
+  package var deletions: Int
+  package var duration: Milliseconds
+  /// The agent's output: bytes kept, and their SHA-256 in hex.
+  package var outputSize: Int
+  package var outputDigest: String
+  /// What the agent told of its cost, in its own words.
+  package var usage: String?
+
+  package init(
+    filesChanged: Int, insertions: Int, deletions: Int, duration: Milliseconds, outputSize: Int,
+    outputDigest: String, usage: String?
+  ) {
+    self.filesChanged = filesChanged
+    self.insertions = insertions
+    self.deletions = deletions
+    self.duration = duration
+    self.outputSize = outputSize
+    self.outputDigest = outputDigest
+    self.usage = usage
+  }
+}
+
+/// A commit was handed in and accepted: from here on it is the server's to push.
+package struct Generated: Equatable, Sendable {
+  package var attempt: Int
+  /// nil where the commit was found on the branch (adopted).
+  package var token: FencingToken?
+  package var sha: ObjectID
+  /// The head that the commit stands on.
+  package var parent: ObjectID
+  package var figures: GenerationFigures?
+  package init(
+    attempt: Int, token: FencingToken?, sha: ObjectID, parent: ObjectID,
+    figures: GenerationFigures?
+  ) {
+    self.attempt = attempt
+    self.token = token
+    self.sha = sha
+    self.parent = parent
+    self.figures = figures
+  }
+}
+
+package struct Pushed: Equatable, Sendable {
+  package var sha: ObjectID
+  package var adopted: Bool
+  package init(sha: ObjectID, adopted: Bool) {
+    self.sha = sha
+    self.adopted = adopted
+  }
+}
+
+package struct Failed: Equatable, Sendable {
+  package var step: Step
+  package var code: FailureCode
+  /// Whether a retry may well succeed with nothing else changed.
+  package var retryable: Bool
+  package var message: String?
+  package var hint: String?
+  package init(
+    step: Step, code: FailureCode, retryable: Bool, message: String?, hint: String?
+  ) {
+    self.step = step
+    self.code = code
+    self.retryable = retryable
+    self.message = message
+    self.hint = hint
+  }
+}
+
+/// One go at a step went wrong, and there will be another.
+package struct StepFailed: Equatable, Sendable {
+  package var step: Step
+  package var attemptedTry: Int
+  package var code: FaultCode
+  package var retryAt: Timestamp
+  /// True where the effect may have happened although its answer was lost.
+  package var ambiguous: Bool
+  package var message: String?
+  package init(
+    step: Step, attemptedTry: Int, code: FaultCode, retryAt: Timestamp, ambiguous: Bool,
+    message: String?
+  ) {
+    self.step = step
+    self.attemptedTry = attemptedTry
+    self.code = code
+    self.retryAt = retryAt
+    self.ambiguous = ambiguous
+    self.message = message
+  }
+}
+
+/// A lease ended without a commit: back to `PRCreated`.
+package struct Released: Equatable, Sendable {
+  package var attempt: Int
+  /// nil where a commit was given up that no lease holds any more.
+  package var token: FencingToken?
+  package var cause: ReleaseCause
+  package var message: String?
+  package init(attempt: Int, token: FencingToken?, cause: ReleaseCause, message: String?) {
+    self.attempt = attempt
+    self.token = token
+    self.cause = cause
+    self.message = message
+  }
+}
+
+package struct PullRequestUpdated: Equatable, Sendable {
+  package var state: PullRequestState
+  package init(state: PullRequestState) { self.state = state }
+}
+
+/// A comment or a label is on the forge; its marker finds it again.
+package struct ActionDone: Equatable, Sendable {
+  package var marker: String
+  package init(marker: String) { self.marker = marker }
+}

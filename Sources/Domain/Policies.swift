@@ -1,0 +1,115 @@
+// Decisions about time: when to try again, when a silent worker counts as lost, when one that
+// keeps crashing is parked. All are functions of (state, now); none reads a clock.
+
+/// How long to wait before a step is tried again.
+package struct RetryPolicy: Equatable, Sendable {
+  /// The wait after the first failure.
+  package var firstDelay: Milliseconds
+  /// No wait is longer, but for one that the forge itself asked for.
+  package var maximumDelay: Milliseconds
+  /// How many tries a step gets in all; the last one's fault ends the delegation.
+  package var triesMax: Int
+
+  package init(firstDelay: Milliseconds, maximumDelay: Milliseconds, triesMax: Int) {
+    self.firstDelay = firstDelay
+    self.maximumDelay = maximumDelay
+    self.triesMax = triesMax
+  }
+
+  /// The wait after failed try number `attempted` (from 1): doubled each time, and spread over its
+  /// upper half by a jitter drawn from the delegation and the try, so that the same failure waits
+  /// as long in a replay as it did in life.
+  package func delay(after attempted: Int, of id: DelegationID, step: Step) -> Milliseconds {
+    let doublings = Int64(min(max(attempted - 1, 0), 20))
+    let doubled = firstDelay.count.multipliedReportingOverflow(by: 1 << doublings)
+    let full = doubled.overflow ? maximumDelay.count : min(doubled.partialValue, maximumDelay.count)
+    let half = full / 2
+    let draw = Jitter.draw("\(id.rawValue)/\(step.rawValue)/\(attempted)")
+    return Milliseconds(half + Int64(draw % UInt64(max(full - half, 0) + 1)))
+  }
+}
+
+/// Randomness that a replay draws again: FNV-1a over a text, finished by a mixer so that texts
+/// that differ in one digit draw far apart.
+package enum Jitter {
+  package static func draw(_ text: String) -> UInt64 {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    hash = (hash ^ (hash >> 33)) &* 0xff51_afd7_ed55_8ccd
+    return hash ^ (hash >> 33)
+  }
+}
+
+/// How often infrastructure may fail one delegation before it is given up.
+package let infrastructureFailuresMax = 20
+
+/// What a worker's silence means.
+package struct LeasePolicy: Equatable, Sendable {
+  /// How often a worker says that it is alive.
+  package var heartbeatInterval: Milliseconds
+  /// Silent for longer: shown as unhealthy, given no work.
+  package var unhealthyAfter: Milliseconds
+  /// Silent for longer: counted as lost, its lease is released.
+  package var lostAfter: Milliseconds
+
+  package init(
+    heartbeatInterval: Milliseconds = .seconds(2), unhealthyAfter: Milliseconds = .seconds(10),
+    lostAfter: Milliseconds = .seconds(30)
+  ) {
+    self.heartbeatInterval = heartbeatInterval
+    self.unhealthyAfter = unhealthyAfter
+    self.lostAfter = lostAfter
+  }
+
+  package enum Verdict: Equatable, Sendable { case alive, unhealthy, lost }
+
+  /// - Parameter silence: how long ago the worker was heard from, on a clock that never steps.
+  package func verdict(silence: Milliseconds) -> Verdict {
+    if silence > lostAfter { return .lost }
+    if silence > unhealthyAfter { return .unhealthy }
+    return .alive
+  }
+}
+
+/// Whether an agent that still runs makes progress. A stall is shown, and ends a generation only
+/// where the workflow sets a limit for it.
+package struct ProgressPolicy: Equatable, Sendable {
+  package var stalledAfter: Milliseconds
+  package init(stalledAfter: Milliseconds = .seconds(120)) { self.stalledAfter = stalledAfter }
+
+  package func isStalled(silence: Milliseconds) -> Bool { silence > stalledAfter }
+}
+
+/// When a local worker that ended is started again.
+package struct RestartPolicy: Equatable, Sendable {
+  /// At once the first time, then with growing waits; the last one repeats.
+  package var delays: [Milliseconds]
+  /// So many ends within `window` park the worker.
+  package var endsMax: Int
+  package var window: Milliseconds
+
+  package init(
+    delays: [Milliseconds] = [
+      Milliseconds(0), .seconds(1), .seconds(2), .seconds(5), .seconds(10),
+    ],
+    endsMax: Int = 6, window: Milliseconds = .seconds(60)
+  ) {
+    self.delays = delays
+    self.endsMax = endsMax
+    self.window = window
+  }
+
+  package enum Verdict: Equatable, Sendable {
+    case restart(after: Milliseconds)
+    case park
+  }
+
+  /// - Parameter ends: the moments at which the worker ended, oldest first, the present one last.
+  package func verdict(ends: [Timestamp]) -> Verdict {
+    guard let now = ends.last else { return .restart(after: Milliseconds(0)) }
+    let recent = ends.count { now - $0 <= window }
+    if recent >= endsMax { return .park }
+    guard let longest = delays.last else { return .restart(after: Milliseconds(0)) }
+    return .restart(after: recent <= delays.count ? delays[recent - 1] : longest)
+  }
+}

@@ -1,0 +1,14 @@
+// What happens to AIPM itself.
+
+package enum SystemEvent: Equatable, Sendable {
+  /// A server opened the log for writing. Each start takes the next epoch of tokens.
+  case started(epoch: Int64, version: String)
+  /// Everything that was in flight has been taken up again.
+  case recovered(inFlight: Int, duration: Milliseconds)
+  /// An older backup was accepted in place of the log.
+  case restored(lostAfter: Int64)
+  /// The text of the event at `position` was emptied.
+  case redacted(position: Int64, reason: String?)
+  /// A workflow definition, whole, under its digest: delegations stay with the one they began with.
+  case workflowDefined(name: String, digest: String, source: String?)
+}

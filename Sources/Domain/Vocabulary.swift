@@ -1,0 +1,101 @@
+// Closed sets of words. Their raw values stand in the log and in the API, so they never change.
+
+/// The steps of a delegation, each a thing that can fail.
+package enum Step: String, CaseIterable, Sendable {
+  case resolveBase = "resolve-base"
+  case createBranch = "create-branch"
+  case commitTask = "commit-task"
+  case openPullRequest = "open-pull-request"
+  case adopt = "adopt"
+  /// Reading the branch's head, and searching it for a commit that was pushed already.
+  case prepare = "prepare"
+  case generate = "generate"
+  case push = "push"
+  case act = "act"
+}
+
+/// Why a delegation ended in `Failed`.
+package enum FailureCode: String, CaseIterable, Sendable {
+  case noChanges = "no-changes"
+  case agentFailed = "agent-failed"
+  case agentTimeout = "agent-timeout"
+  case agentNotFound = "agent-not-found"
+  case verifyFailed = "verify-failed"
+  case changeRefused = "change-refused"
+  case pushRejected = "push-rejected"
+  case branchDiverged = "branch-diverged"
+  case forgeRefused = "forge-refused"
+  case cancelled = "cancelled"
+  case attemptsExhausted = "attempts-exhausted"
+}
+
+/// Why one try of a step went wrong.
+package enum FaultCode: String, CaseIterable, Sendable {
+  /// The request never left: refused, no route, no name.
+  case unreachable = "unreachable"
+  /// It was sent, and no whole answer came.
+  case noAnswer = "no-answer"
+  /// 500–504, or an answer that is not the API's.
+  case unavailable = "unavailable"
+  case rateLimited = "rate-limited"
+  /// What was just written cannot be read yet.
+  case notYetVisible = "not-yet-visible"
+  /// Somebody else wrote at the same time.
+  case conflict = "conflict"
+  /// The server's own git or disk failed.
+  case local = "local"
+}
+
+/// Why a lease ended without a commit.
+package enum ReleaseCause: String, CaseIterable, Sendable {
+  case workerLost = "worker-lost"
+  case workerCrashed = "worker-crashed"
+  case drained = "drained"
+  /// The accepted commit no longer fits the branch, or its objects are gone.
+  case commitStale = "commit-stale"
+  case agentFailed = "agent-failed"
+  case agentTimeout = "agent-timeout"
+  case agentNotFound = "agent-not-found"
+  case noChanges = "no-changes"
+  case verifyFailed = "verify-failed"
+
+  /// Whether this uses up one of the attempts that the workflow allows. A machine that failed
+  /// does not; an agent that failed does.
+  package var usesAttempt: Bool {
+    switch self {
+    case .workerLost, .workerCrashed, .drained, .commitStale: false
+    case .agentFailed, .agentTimeout, .agentNotFound, .noChanges, .verifyFailed: true
+    }
+  }
+}
+
+package enum PullRequestState: String, CaseIterable, Sendable {
+  case open, merged, closed
+}
+
+/// The states of a delegation as users read them.
+package enum DelegationStateName: String, CaseIterable, Sendable {
+  case requested = "Requested"
+  case branchCreated = "BranchCreated"
+  case taskCommitted = "TaskCommitted"
+  case pullRequestCreated = "PRCreated"
+  case dispatched = "Dispatched"
+  case generating = "Generating"
+  case pushed = "Pushed"
+  case failed = "Failed"
+
+  /// Nothing more will happen unless somebody asks for a retry.
+  package var isTerminal: Bool {
+    switch self {
+    case .pushed, .failed: true
+    case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched,
+      .generating:
+      false
+    }
+  }
+}
+
+/// The states of a worker as users read them.
+package enum WorkerStateName: String, CaseIterable, Sendable {
+  case starting, idle, busy, draining, unhealthy, parked, lost, stopped
+}
