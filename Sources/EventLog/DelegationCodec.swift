@@ -1,0 +1,255 @@
+import Domain
+
+extension EventCodec {
+  static func encode(_ event: DelegationEvent) -> EncodedEvent {
+    var facts = Facts()
+    var text: [String: JSONValue] = [:]
+    let type: EventType
+    switch event {
+    case .requested(let e):
+      type = .requested
+      encode(e, &facts, &text)
+    case .baseResolved(let e):
+      type = .baseResolved
+      facts.baseBranch = e.branch
+      facts.sha = e.sha.rawValue
+      facts.detail.put("taskBlob", e.taskBlob?.rawValue)
+    case .branchCreated(let e):
+      type = .branchCreated
+      facts.sha = e.sha.rawValue
+      facts.adopted = e.adopted
+    case .taskCommitted(let e):
+      type = .taskCommitted
+      facts.sha = e.sha.rawValue
+      facts.adopted = e.adopted
+    case .pullRequestCreated(let e):
+      type = .pullRequestCreated
+      facts.pr = Int64(e.number)
+      facts.url = e.url
+      facts.adopted = e.adopted
+    case .dispatched(let e):
+      type = .dispatched
+      facts.worker = e.worker.rawValue
+      facts.incarnation = Int64(e.incarnation)
+      facts.attempt = Int64(e.attempt)
+      facts.token = e.token.packed
+    case .generating(let e):
+      type = .generating
+      facts.attempt = Int64(e.attempt)
+      facts.token = e.token.packed
+      facts.agent = e.agent
+      facts.sha = e.head.rawValue
+      facts.detail.put("session", e.session)
+    case .generated(let e):
+      type = .generated
+      encode(e, &facts, &text)
+    case .pushed(let e):
+      type = .pushed
+      facts.sha = e.sha.rawValue
+      facts.adopted = e.adopted
+    case .failed(let e):
+      type = .failed
+      facts.step = e.step.rawValue
+      facts.code = e.code.rawValue
+      facts.retryable = e.retryable
+      text.put("message", e.message)
+      text.put("hint", e.hint)
+    case .stepFailed(let e):
+      type = .stepFailed
+      facts.step = e.step.rawValue
+      facts.code = e.code.rawValue
+      facts.tries = Int64(e.attemptedTry)
+      facts.retryAt = e.retryAt.milliseconds
+      facts.ambiguous = e.ambiguous
+      text.put("message", e.message)
+    case .released(let e):
+      type = .released
+      facts.attempt = Int64(e.attempt)
+      facts.token = e.token?.packed
+      facts.code = e.cause.rawValue
+      text.put("message", e.message)
+    case .cancelRequested: type = .cancelRequested
+    case .retryRequested: type = .retryRequested
+    case .pullRequestUpdated(let e):
+      type = .pullRequestUpdated
+      facts.code = e.state.rawValue
+    case .actionDone(let e):
+      type = .actionDone
+      facts.detail.put("marker", e.marker)
+    }
+    return EncodedEvent(type: type, facts: facts, text: text)
+  }
+
+  private static func encode(
+    _ e: Requested, _ facts: inout Facts, _ text: inout [String: JSONValue]
+  ) {
+    if case .adopt(let number) = e.kind { facts.pr = Int64(number) }
+    facts.stamp = e.stamp.milliseconds
+    facts.repository = e.repository.description
+    facts.branch = e.branch
+    facts.baseBranch = e.baseBranch
+    facts.requester = e.requester
+    facts.priority = Int64(e.priority)
+    facts.agent = e.agent
+    facts.workflow = e.workflow.name
+    facts.digest = e.workflow.digest
+    facts.detail["draft"] = .bool(e.draft)
+    facts.detail["attemptsMax"] = .integer(Int64(e.attemptsMax))
+    if let key = e.idempotencyKey {
+      facts.detail["idempotencyKey"] = .string(key.key)
+      facts.detail["requestBody"] = .string(key.body)
+    }
+    guard let words = e.text else { return }
+    text["title"] = .string(words.title)
+    text["objective"] = .string(words.objective)
+    text["prTitle"] = .string(words.pullRequestTitle)
+    switch words.constraints {
+    case .text(let constraints): text["constraints"] = .string(constraints)
+    case .list(let items): text["constraints"] = .array(items.map { .string($0) })
+    }
+    text["acceptanceCriteria"] = .array(words.acceptanceCriteria.map { .string($0) })
+  }
+
+  private static func encode(
+    _ e: Generated, _ facts: inout Facts, _ text: inout [String: JSONValue]
+  ) {
+    facts.attempt = Int64(e.attempt)
+    facts.token = e.token?.packed
+    facts.sha = e.sha.rawValue
+    facts.detail["parent"] = .string(e.parent.rawValue)
+    guard let figures = e.figures else { return }
+    facts.detail["filesChanged"] = .integer(Int64(figures.filesChanged))
+    facts.detail["insertions"] = .integer(Int64(figures.insertions))
+    facts.detail["deletions"] = .integer(Int64(figures.deletions))
+    facts.detail["durationMs"] = .integer(figures.duration.count)
+    facts.detail["outputSize"] = .integer(Int64(figures.outputSize))
+    facts.detail["outputDigest"] = .string(figures.outputDigest)
+    text.put("usage", figures.usage)
+  }
+
+  static func decodeDelegation(_ r: FactReader) throws(CodecFault) -> DelegationEvent {
+    let facts = r.facts
+    switch r.type {
+    case .requested: return .requested(try decodeRequested(r))
+    case .baseResolved:
+      return .baseResolved(
+        BaseResolved(
+          branch: try r.need(facts.baseBranch, "baseBranch"), sha: try sha(r),
+          taskBlob: facts.detail["taskBlob"]?.stringValue.map { ObjectID($0) }))
+    case .branchCreated:
+      return .branchCreated(BranchCreated(sha: try sha(r), adopted: facts.adopted ?? false))
+    case .taskCommitted:
+      return .taskCommitted(TaskCommitted(sha: try sha(r), adopted: facts.adopted ?? false))
+    case .pullRequestCreated:
+      return .pullRequestCreated(
+        PullRequestCreated(
+          number: Int(try r.need(facts.pr, "pr")), url: try r.need(facts.url, "url"),
+          adopted: facts.adopted ?? false))
+    case .dispatched:
+      return .dispatched(
+        Dispatched(
+          worker: WorkerID(try r.need(facts.worker, "worker")),
+          incarnation: Int(try r.need(facts.incarnation, "incarnation")),
+          attempt: try attempt(r), token: try token(r)))
+    case .generating:
+      return .generating(
+        GenerationStarted(
+          attempt: try attempt(r), token: try token(r), agent: try r.need(facts.agent, "agent"),
+          session: facts.detail["session"]?.stringValue, head: try sha(r)))
+    case .generated: return .generated(try decodeGenerated(r))
+    case .pushed: return .pushed(Pushed(sha: try sha(r), adopted: facts.adopted ?? false))
+    case .failed:
+      return .failed(
+        Failed(
+          step: try r.word(facts.step, "step"), code: try r.word(facts.code, "code"),
+          retryable: facts.retryable ?? false, message: r.words("message"), hint: r.words("hint")))
+    case .stepFailed:
+      return .stepFailed(
+        StepFailed(
+          step: try r.word(facts.step, "step"),
+          attemptedTry: Int(try r.need(facts.tries, "tries")),
+          code: try r.word(facts.code, "code"),
+          retryAt: Timestamp(milliseconds: try r.need(facts.retryAt, "retryAt")),
+          ambiguous: facts.ambiguous ?? false, message: r.words("message")))
+    case .released:
+      return .released(
+        Released(
+          attempt: try attempt(r), token: facts.token.map { FencingToken(packed: $0) },
+          cause: try r.word(facts.code, "code"), message: r.words("message")))
+    case .cancelRequested: return .cancelRequested
+    case .retryRequested: return .retryRequested
+    case .pullRequestUpdated:
+      return .pullRequestUpdated(PullRequestUpdated(state: try r.word(facts.code, "code")))
+    case .actionDone:
+      return .actionDone(
+        ActionDone(marker: try r.need(facts.detail["marker"]?.stringValue, "marker")))
+    case .workerRegistered, .workerUnhealthy, .workerRecovered, .workerRestarted, .workerParked,
+      .workerDraining, .workerStopped, .workerLost, .systemStarted, .systemRecovered,
+      .systemRestored, .systemRedacted, .workflowDefined:
+      throw r.fault("not an event of a delegation")
+    }
+  }
+
+  private static func decodeRequested(_ r: FactReader) throws(CodecFault) -> Requested {
+    let facts = r.facts
+    let name = try r.need(facts.repository, "repository")
+    guard let repository = RepositoryName(name) else { throw r.fault("repository is \(name)") }
+    var key: Requested.IdempotencyKey?
+    if let known = facts.detail["idempotencyKey"]?.stringValue {
+      key = .init(key: known, body: facts.detail["requestBody"]?.stringValue ?? "")
+    }
+    return Requested(
+      kind: facts.pr.map { .adopt(pullRequest: Int($0)) } ?? .delegate,
+      stamp: Stamp(milliseconds: try r.need(facts.stamp, "stamp")), repository: repository,
+      branch: try r.need(facts.branch, "branch"), baseBranch: facts.baseBranch,
+      requester: try r.need(facts.requester, "requester"),
+      priority: Int(try r.need(facts.priority, "priority")),
+      agent: try r.need(facts.agent, "agent"),
+      workflow: .init(
+        name: try r.need(facts.workflow, "workflow"), digest: try r.need(facts.digest, "digest")),
+      draft: facts.detail["draft"]?.boolValue ?? false,
+      attemptsMax: Int(facts.detail["attemptsMax"]?.integerValue ?? 1), idempotencyKey: key,
+      text: taskText(r))
+  }
+
+  private static func taskText(_ r: FactReader) -> TaskText? {
+    guard let title = r.words("title"), let objective = r.words("objective"),
+      let pullRequestTitle = r.words("prTitle")
+    else { return nil }
+    func list(_ value: JSONValue?) -> [String] {
+      value?.arrayValue?.compactMap(\.stringValue) ?? []
+    }
+    let constraints: TaskText.Constraints =
+      r.words("constraints").map { .text($0) } ?? .list(list(r.text["constraints"]))
+    return TaskText(
+      title: title, objective: objective, pullRequestTitle: pullRequestTitle,
+      constraints: constraints, acceptanceCriteria: list(r.text["acceptanceCriteria"]))
+  }
+
+  private static func decodeGenerated(_ r: FactReader) throws(CodecFault) -> Generated {
+    var figures: GenerationFigures?
+    if r.facts.detail["outputDigest"] != nil {
+      figures = GenerationFigures(
+        filesChanged: try r.count("filesChanged"), insertions: try r.count("insertions"),
+        deletions: try r.count("deletions"),
+        duration: Milliseconds(Int64(try r.count("durationMs"))),
+        outputSize: try r.count("outputSize"),
+        outputDigest: r.facts.detail["outputDigest"]?.stringValue ?? "", usage: r.words("usage"))
+    }
+    // A fold that reads no details has no parent, and needs none.
+    let parent = r.facts.detail["parent"]?.stringValue ?? ""
+    return Generated(
+      attempt: try attempt(r), token: r.facts.token.map { FencingToken(packed: $0) },
+      sha: try sha(r), parent: ObjectID(parent), figures: figures)
+  }
+
+  private static func sha(_ r: FactReader) throws(CodecFault) -> ObjectID {
+    ObjectID(try r.need(r.facts.sha, "sha"))
+  }
+  private static func attempt(_ r: FactReader) throws(CodecFault) -> Int {
+    Int(try r.need(r.facts.attempt, "attempt"))
+  }
+  private static func token(_ r: FactReader) throws(CodecFault) -> FencingToken {
+    FencingToken(packed: try r.need(r.facts.token, "token"))
+  }
+}

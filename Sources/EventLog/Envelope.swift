@@ -1,0 +1,188 @@
+import Domain
+
+/// A stream of the log: one delegation's, one worker's, or the system's own.
+package enum StreamName: Hashable, Sendable, CustomStringConvertible {
+  case delegation(DelegationID)
+  case worker(WorkerID)
+  case system
+
+  package var description: String {
+    switch self {
+    case .delegation(let id): "delegation-\(id)"
+    case .worker(let id): "worker-\(id)"
+    case .system: "system"
+    }
+  }
+
+  /// Reads a stream's name; nil where it is none.
+  package init?(_ text: String) {
+    if text == "system" {
+      self = .system
+    } else if text.hasPrefix("delegation-") {
+      self = .delegation(DelegationID(String(text.dropFirst("delegation-".count))))
+    } else if text.hasPrefix("worker-") {
+      self = .worker(WorkerID(String(text.dropFirst("worker-".count))))
+    } else {
+      return nil
+    }
+  }
+}
+
+/// Who caused an event.
+package struct Actor: Hashable, Sendable {
+  package enum Kind: String, CaseIterable, Sendable { case user, worker, system, forge }
+  package var kind: Kind
+  package var name: String
+  package init(kind: Kind, name: String) {
+    self.kind = kind
+    self.name = name
+  }
+  package static let system = Actor(kind: .system, name: "aipm")
+}
+
+/// One event with everything that the log says of it.
+package struct RecordedEvent: Equatable, Sendable {
+  /// 1, 2, 3 … over the whole log, without a gap.
+  package var position: Int64
+  /// A UUIDv7 in its usual lowercase text.
+  package var id: String
+  package var stream: StreamName
+  /// 1, 2, 3 … within the stream.
+  package var version: Int64
+  package var schema: Int
+  /// Never before that of the event at the position before.
+  package var time: Timestamp
+  package var actor: Actor
+  /// What all events of one story share: the delegation's id, or the worker's name.
+  package var correlation: String?
+  /// The id of the event that this one followed from.
+  package var causation: String?
+  package var event: Event
+  /// 16 random bytes for an event with text; empty where it has none, or it was redacted.
+  package var salt: [UInt8]
+  /// SHA-256 over salt and text.
+  package var payloadHash: [UInt8]
+  /// The chain up to here.
+  package var hash: [UInt8]
+
+  package init(
+    position: Int64, id: String, stream: StreamName, version: Int64, schema: Int, time: Timestamp,
+    actor: Actor, correlation: String?, causation: String?, event: Event, salt: [UInt8],
+    payloadHash: [UInt8], hash: [UInt8]
+  ) {
+    self.position = position
+    self.id = id
+    self.stream = stream
+    self.version = version
+    self.schema = schema
+    self.time = time
+    self.actor = actor
+    self.correlation = correlation
+    self.causation = causation
+    self.event = event
+    self.salt = salt
+    self.payloadHash = payloadHash
+    self.hash = hash
+  }
+
+  /// True where there was a text and it was taken away.
+  package var isRedacted: Bool { salt.isEmpty && payloadHash != LogHash.emptyPayload }
+
+  /// The envelope of the API, `aipm export` and JSONL.
+  package var json: JSONValue {
+    let encoded = EventCodec.encode(event)
+    var data = encoded.facts.object
+    if !salt.isEmpty, !encoded.text.isEmpty { data["text"] = .object(encoded.text) }
+    var envelope: [String: JSONValue] = [
+      "position": .integer(position), "id": .string(id),
+      "stream": .string(stream.description), "version": .integer(version),
+      "type": .string(encoded.type.name), "schema": .integer(Int64(schema)),
+      "time": .string(time.iso8601),
+      "actor": .object(["kind": .string(actor.kind.rawValue), "name": .string(actor.name)]),
+      "data": .object(data), "salt": .string(Hex.encode(salt)),
+      "payloadHash": .string(Hex.encode(payloadHash)), "hash": .string(Hex.encode(hash)),
+    ]
+    envelope["correlation"] = correlation.map { .string($0) } ?? .null
+    envelope["causation"] = causation.map { .string($0) } ?? .null
+    return .object(envelope)
+  }
+}
+
+/// Lowercase hexadecimal.
+package enum Hex {
+  private static let digits = Array("0123456789abcdef".utf8)
+
+  package static func encode(_ bytes: some Sequence<UInt8>) -> String {
+    var out: [UInt8] = []
+    for byte in bytes {
+      out.append(digits[Int(byte >> 4)])
+      out.append(digits[Int(byte & 15)])
+    }
+    return String(decoding: out, as: UTF8.self)
+  }
+
+  /// nil where the text is no even number of hexadecimal digits.
+  package static func decode(_ text: String) -> [UInt8]? {
+    let utf8 = Array(text.utf8)
+    guard utf8.count.isMultiple(of: 2) else { return nil }
+    var out: [UInt8] = []
+    out.reserveCapacity(utf8.count / 2)
+    for index in stride(from: 0, to: utf8.count, by: 2) {
+      guard let high = nibble(utf8[index]), let low = nibble(utf8[index + 1]) else { return nil }
+      out.append(high << 4 | low)
+    }
+    return out
+  }
+
+  private static func nibble(_ byte: UInt8) -> UInt8? {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+    default: nil
+    }
+  }
+}
+
+extension Timestamp {
+  /// `2026-11-23T12:00:00.123Z`. Days are counted by Howard Hinnant's civil-from-days
+  /// (https://howardhinnant.github.io/date_algorithms.html), which needs no calendar library.
+  package var iso8601: String {
+    let day = Int64((Double(milliseconds) / 86_400_000).rounded(.down))
+    let rest = milliseconds - day * 86_400_000
+    let z = day + 719_468
+    let era = (z >= 0 ? z : z - 146_096) / 146_097
+    let doe = z - era * 146_097
+    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100)
+    let mp = (5 * doy + 2) / 153
+    let d = doy - (153 * mp + 2) / 5 + 1
+    let m = mp < 10 ? mp + 3 : mp - 9
+    let y = yoe + era * 400 + (m <= 2 ? 1 : 0)
+    var out: [UInt8] = []
+    out.reserveCapacity(24)
+    func put(_ n: Int64, _ width: Int) {
+      var divisor: Int64 = 1
+      for _ in 1..<width { divisor *= 10 }
+      for _ in 0..<width {
+        out.append(UInt8(ascii: "0") + UInt8(n / divisor % 10))
+        divisor = max(divisor / 10, 1)
+      }
+    }
+    put(y, 4)
+    out.append(UInt8(ascii: "-"))
+    put(m, 2)
+    out.append(UInt8(ascii: "-"))
+    put(d, 2)
+    out.append(UInt8(ascii: "T"))
+    put(rest / 3_600_000, 2)
+    out.append(UInt8(ascii: ":"))
+    put(rest / 60_000 % 60, 2)
+    out.append(UInt8(ascii: ":"))
+    put(rest / 1000 % 60, 2)
+    out.append(UInt8(ascii: "."))
+    put(rest % 1000, 3)
+    out.append(UInt8(ascii: "Z"))
+    return String(decoding: out, as: UTF8.self)
+  }
+}

@@ -1,0 +1,76 @@
+import Domain
+
+/// UUIDs (RFC 9562) as the log writes them: sixteen bytes, or 36 lowercase characters.
+package enum UUIDText {
+  private static let digits = Array("0123456789abcdef".utf8)
+
+  /// - Parameter bytes: sixteen of them.
+  package static func encode(_ bytes: some Collection<UInt8>) -> String {
+    String(unsafeUninitializedCapacity: 36) { out in
+      var at = 0
+      for (index, byte) in bytes.prefix(16).enumerated() {
+        if index == 4 || index == 6 || index == 8 || index == 10 {
+          out[at] = UInt8(ascii: "-")
+          at += 1
+        }
+        out[at] = digits[Int(byte >> 4)]
+        out[at + 1] = digits[Int(byte & 15)]
+        at += 2
+      }
+      return at
+    }
+  }
+
+  /// The sixteen bytes; nil where the text is no UUID in the usual grouping.
+  package static func decode(_ text: String) -> [UInt8]? {
+    let utf8 = Array(text.utf8)
+    guard utf8.count == 36, [8, 13, 18, 23].allSatisfy({ utf8[$0] == UInt8(ascii: "-") }) else {
+      return nil
+    }
+    let hex = utf8.filter { $0 != UInt8(ascii: "-") }
+    return Hex.decode(String(decoding: hex, as: UTF8.self))
+  }
+}
+
+/// Makes UUIDv7 that rise: by the time of their events, and within one millisecond by a counter of
+/// twelve bits; where that is used up the next millisecond is taken before its time.
+package struct EventIDs: Sendable {
+  private var milliseconds: Int64 = 0
+  private var counter: UInt16 = 0
+
+  package init() {}
+
+  /// Goes on after an id that was made before; starts anew where that is no UUIDv7.
+  package init(after id: [UInt8]) {
+    guard id.count == 16, id[6] >> 4 == 7 else { return }
+    milliseconds = id[..<6].reduce(0) { $0 << 8 | Int64($1) }
+    counter = UInt16(id[6] & 15) << 8 | UInt16(id[7])
+  }
+
+  package mutating func next(
+    at time: Timestamp, using random: inout some RandomNumberGenerator
+  ) -> [UInt8] {
+    if time.milliseconds > milliseconds {
+      milliseconds = time.milliseconds
+      counter = 0
+    } else if counter == 0xfff {
+      milliseconds += 1
+      counter = 0
+    } else {
+      counter += 1
+    }
+    var bytes = [UInt8](repeating: 0, count: 16)
+    for index in 0..<6 {
+      bytes[index] = UInt8(truncatingIfNeeded: milliseconds >> Int64(40 - 8 * index))
+    }
+    bytes[6] = 0x70 | UInt8(counter >> 8)
+    bytes[7] = UInt8(truncatingIfNeeded: counter)
+    var tail = random.next()
+    for index in 8..<16 {
+      bytes[index] = UInt8(truncatingIfNeeded: tail)
+      tail >>= 8
+    }
+    bytes[8] = 0x80 | bytes[8] & 0x3f
+    return bytes
+  }
+}

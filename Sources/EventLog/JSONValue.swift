@@ -1,0 +1,116 @@
+import FoundationEssentials
+
+/// A JSON value whose numbers are whole, with one way to be written: RFC 8785 (JSON
+/// Canonicalization Scheme) as far as it concerns such values. What is hashed is written by this.
+package enum JSONValue: Equatable, Sendable {
+  case null
+  case bool(Bool)
+  case integer(Int64)
+  case string(String)
+  case array([JSONValue])
+  case object([String: JSONValue])
+
+  package var stringValue: String? { if case .string(let s) = self { s } else { nil } }
+  package var integerValue: Int64? { if case .integer(let n) = self { n } else { nil } }
+  package var boolValue: Bool? { if case .bool(let b) = self { b } else { nil } }
+  package var arrayValue: [JSONValue]? { if case .array(let a) = self { a } else { nil } }
+  package var objectValue: [String: JSONValue]? {
+    if case .object(let o) = self { o } else { nil }
+  }
+
+  /// The canonical bytes: keys sorted by UTF-16 code units, no white space, only what must be
+  /// escaped is.
+  package var canonical: [UInt8] {
+    var out: [UInt8] = []
+    write(into: &out)
+    return out
+  }
+
+  package var canonicalText: String { String(decoding: canonical, as: UTF8.self) }
+
+  package func write(into out: inout [UInt8]) {
+    switch self {
+    case .null: out.append(contentsOf: "null".utf8)
+    case .bool(let flag): out.append(contentsOf: (flag ? "true" : "false").utf8)
+    case .integer(let n): out.append(contentsOf: String(n).utf8)
+    case .string(let text): Self.write(text, into: &out)
+    case .array(let items):
+      out.append(UInt8(ascii: "["))
+      for (index, item) in items.enumerated() {
+        if index > 0 { out.append(UInt8(ascii: ",")) }
+        item.write(into: &out)
+      }
+      out.append(UInt8(ascii: "]"))
+    case .object(let members):
+      out.append(UInt8(ascii: "{"))
+      let sorted = members.sorted { $0.key.utf16.lexicographicallyPrecedes($1.key.utf16) }
+      for (index, member) in sorted.enumerated() {
+        if index > 0 { out.append(UInt8(ascii: ",")) }
+        Self.write(member.key, into: &out)
+        out.append(UInt8(ascii: ":"))
+        member.value.write(into: &out)
+      }
+      out.append(UInt8(ascii: "}"))
+    }
+  }
+
+  private static func write(_ text: String, into out: inout [UInt8]) {
+    out.append(UInt8(ascii: "\""))
+    for byte in text.utf8 {
+      switch byte {
+      case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+        out.append(UInt8(ascii: "\\"))
+        out.append(byte)
+      case 0x08: out.append(contentsOf: "\\b".utf8)
+      case 0x09: out.append(contentsOf: "\\t".utf8)
+      case 0x0a: out.append(contentsOf: "\\n".utf8)
+      case 0x0c: out.append(contentsOf: "\\f".utf8)
+      case 0x0d: out.append(contentsOf: "\\r".utf8)
+      case 0..<0x20:
+        let digits = Array("0123456789abcdef".utf8)
+        out.append(contentsOf: "\\u00".utf8)
+        out.append(digits[Int(byte >> 4)])
+        out.append(digits[Int(byte & 15)])
+      default: out.append(byte)
+      }
+    }
+    out.append(UInt8(ascii: "\""))
+  }
+
+  /// Reads JSON text.
+  /// - Throws: `DecodingError` where it is none, or holds a number that is not whole.
+  package init(json: [UInt8]) throws {
+    self = try JSONDecoder().decode(JSONValue.self, from: Data(json))
+  }
+}
+
+extension JSONValue: Codable {
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    if container.decodeNil() {
+      self = .null
+    } else if let flag = try? container.decode(Bool.self) {
+      self = .bool(flag)
+    } else if let n = try? container.decode(Int64.self) {
+      self = .integer(n)
+    } else if let text = try? container.decode(String.self) {
+      self = .string(text)
+    } else if let items = try? container.decode([JSONValue].self) {
+      self = .array(items)
+    } else {
+      self = .object(try container.decode([String: JSONValue].self))
+    }
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    switch self {
+    case .null: try container.encodeNil()
+    case .bool(let flag): try container.encode(flag)
+    case .integer(let n): try container.encode(n)
+    case .string(let text): try container.encode(text)
+    case .array(let items): try container.encode(items)
+    case .object(let members): try container.encode(members)
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import Domain
+
+/// An event with its place in the log, and taken apart as it is kept.
+package struct SealedEvent: Sendable {
+  package var recorded: RecordedEvent
+  /// The sixteen bytes of the event's id, and of the one that it followed from.
+  package var id: [UInt8]
+  package var causation: [UInt8]?
+  package var encoded: EncodedEvent
+  /// The canonical JSON of the text; empty where the event has none.
+  package var body: [UInt8]
+}
+
+/// Gives events their position, version, time, id, salt and hashes. It is a value: a store that
+/// does not carry an append out goes on with the copy from before.
+package struct EventSealer<Random: RandomNumberGenerator & Sendable>: Sendable {
+  package private(set) var head: LogHead
+  /// The time of the last event.
+  package private(set) var time: Timestamp
+  private var ids: EventIDs
+  private var random: Random
+
+  /// - Parameter last: the event at the head; nil for an empty log.
+  package init(last: (head: LogHead, time: Timestamp, id: [UInt8])?, random: Random) {
+    head = last?.head ?? .empty
+    time = last?.time ?? Timestamp(milliseconds: 0)
+    ids = last.map { EventIDs(after: $0.id) } ?? EventIDs()
+    self.random = random
+  }
+
+  /// The time that events get which are appended `now`: it never falls.
+  package func time(at now: Timestamp) -> Timestamp { max(now, time) }
+
+  /// The events of `append` as they will stand in the log.
+  /// - Parameter now: what `time(at:)` gave.
+  /// - Returns: nil where the append's causation is no id.
+  package mutating func seal(_ append: Append, at now: Timestamp) -> [SealedEvent]? {
+    var causation: [UInt8]?
+    if let text = append.causation {
+      guard let bytes = UUIDText.decode(text) else { return nil }
+      causation = bytes
+    }
+    var sealed: [SealedEvent] = []
+    sealed.reserveCapacity(append.events.count)
+    for (index, event) in append.events.enumerated() {
+      let one = seal(
+        event, of: append, version: append.expectedVersion + Int64(index) + 1,
+        causation: causation, at: now)
+      causation = one.id
+      sealed.append(one)
+    }
+    return sealed
+  }
+
+  private mutating func seal(
+    _ event: Event, of append: Append, version: Int64, causation: [UInt8]?, at now: Timestamp
+  ) -> SealedEvent {
+    let encoded = EventCodec.encode(event)
+    let id = ids.next(at: now, using: &random)
+    var salt: [UInt8] = []
+    var body: [UInt8] = []
+    var payloadHash = LogHash.emptyPayload
+    if !encoded.text.isEmpty {
+      salt = (0..<2).flatMap { _ in Self.bytes(of: random.next()) }
+      body = JSONValue.object(encoded.text).canonical
+      payloadHash = LogHash.payload(salt: salt, text: body)
+    }
+    var recorded = RecordedEvent(
+      position: head.position + 1, id: UUIDText.encode(id), stream: append.stream,
+      version: version, schema: 1, time: now, actor: append.actor,
+      correlation: append.correlation, causation: causation.map { UUIDText.encode($0) },
+      event: event, salt: salt, payloadHash: payloadHash, hash: [])
+    let leaf = LogHash.leaf(of: recorded, type: encoded.type, facts: encoded.facts)
+    recorded.hash = LogHash.chain(previous: head.hash, leaf: leaf)
+    head = LogHead(position: recorded.position, hash: recorded.hash)
+    time = now
+    return SealedEvent(
+      recorded: recorded, id: id, causation: causation, encoded: encoded, body: body)
+  }
+
+  private static func bytes(of word: UInt64) -> [UInt8] {
+    (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(8 * $0)) }
+  }
+}
+
+extension LogHash {
+  /// The leaf of an event whose own hash is not known yet.
+  package static func leaf(of event: RecordedEvent, type: EventType, facts: Facts) -> [UInt8] {
+    leaf(
+      position: event.position, id: event.id, stream: event.stream.description,
+      version: event.version, type: type.name, schema: event.schema, time: event.time,
+      actor: event.actor, correlation: event.correlation, causation: event.causation,
+      facts: facts.object, payloadHash: event.payloadHash)
+  }
+}

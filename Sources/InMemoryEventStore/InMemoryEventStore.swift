@@ -1,0 +1,221 @@
+// The event log in memory, for tests and the simulation: the same refusals, hashes and views as the
+// store on SQLite, held to by the same conformance suite, with its clock and its randomness given,
+// so that the same appends make the same log to the byte.
+//
+// What it promises: what `EventStore` does, but that nothing outlives the process. How it fails: it
+// does not; a fault of the disk is the simulation's to make.
+
+import Domain
+import EventLog
+import Projections
+import Synchronization
+
+package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>: EventStore,
+  Views, Sendable
+{
+  fileprivate struct State {
+    var events: [RecordedEvent] = []
+    var streams: [StreamName: [Int]] = [:]
+    var keys: [String: (delegation: DelegationID, body: String)] = [:]
+    var stamps: Set<Int64> = []
+    var epoch: Int64 = 0
+    var projector = Projector()
+    var digests: [ViewName: ViewDigest] = .empty
+    var sealer: EventSealer<Random>
+  }
+
+  private let state: Mutex<State>
+  private let clock: @Sendable () -> Timestamp
+  private let onCommit: CommitObserver
+
+  /// - Parameters:
+  ///   - random: what ids and salts are drawn from.
+  ///   - onCommit: told of each append before its caller is answered.
+  package init(
+    clock: @escaping @Sendable () -> Timestamp, random: Random,
+    onCommit: @escaping CommitObserver = { _ in }
+  ) {
+    state = Mutex(State(sealer: EventSealer(last: nil, random: random)))
+    self.clock = clock
+    self.onCommit = onCommit
+  }
+
+  // MARK: EventStore
+
+  package func append(_ append: Append) async throws(AppendFault) -> [RecordedEvent] {
+    try appendNow(append)
+  }
+
+  /// The same for a simulation that knows no concurrency.
+  package func appendNow(_ append: Append) throws(AppendFault) -> [RecordedEvent] {
+    // The observer is told under the lock, so that it hears of appends in their order.
+    let result = state.withLock { state -> Result<[RecordedEvent], AppendFault> in
+      let result = Result { () throws(AppendFault) in try state.take(append, at: clock()) }
+      if case .success(let events) = result, !events.isEmpty { onCommit(events) }
+      return result
+    }
+    return try result.get()
+  }
+
+  package func read(_ stream: StreamName) async throws(StoreFault) -> [RecordedEvent] {
+    state.withLock { state in (state.streams[stream] ?? []).map { state.events[$0] } }
+  }
+
+  package func read(
+    after position: Int64, limit: Int
+  ) async throws(StoreFault) -> [RecordedEvent] {
+    state.withLock { Array($0.events.dropFirst(Int(max(0, position))).prefix(max(0, limit))) }
+  }
+
+  package func head() async throws(StoreFault) -> LogHead { state.withLock { $0.sealer.head } }
+
+  // MARK: Views
+
+  package func delegation(
+    _ reference: DelegationReference
+  ) async throws(StoreFault) -> DelegationDetail? {
+    state.withLock { state in
+      switch reference {
+      case .id(let id): return state.detail(of: id)
+      case .stamp(let stamp):
+        let row = state.rows.first { $0.stamp == stamp.milliseconds }
+        return row.flatMap { state.detail(of: $0.id) }
+      case .pullRequest(let repository, let number):
+        let key = Projector.PullRequestKey(repository: repository.description, number: number)
+        return state.projector.pullRequests[key].flatMap { state.detail(of: $0.delegation) }
+      }
+    }
+  }
+
+  package func delegations(
+    _ filter: DelegationFilter, before: Stamp?, limit: Int
+  ) async throws(StoreFault) -> [DelegationDetail] {
+    state.withLock { state in
+      let rows = state.rows.filter { row in
+        (before.map { row.stamp < $0.milliseconds } ?? true)
+          && (filter.state.map { row.state == $0 } ?? true)
+          && (filter.repository.map { row.repository == $0 } ?? true)
+          && (filter.requester.map { row.requester == $0 } ?? true)
+          && (filter.worker.map { row.worker == $0 } ?? true)
+      }
+      var found: [DelegationDetail] = []
+      for row in rows.sorted(by: { $0.stamp > $1.stamp }) where found.count < limit {
+        guard let detail = state.detail(of: row.id), detail.holds(filter.words) else { continue }
+        found.append(detail)
+      }
+      return found
+    }
+  }
+
+  package func liveDelegations() async throws(StoreFault) -> [DelegationRow] {
+    state.withLock { $0.rows.filter { !$0.state.isTerminal }.sorted { $0.stamp < $1.stamp } }
+  }
+
+  package func pullRequests(
+    limit: Int
+  ) async throws(StoreFault) -> [(row: PullRequestRow, title: String?)] {
+    state.withLock { state in
+      state.projector.pullRequests.values.sorted { $0.delegationStamp > $1.delegationStamp }
+        .prefix(max(0, limit)).map { ($0, state.detail(of: $0.delegation)?.text?.title) }
+    }
+  }
+
+  package func workers() async throws(StoreFault) -> [WorkerRow] {
+    state.withLock { $0.projector.workers.values.compactMap(\.row).sorted { $0.id < $1.id } }
+  }
+
+  package func digests() async throws(StoreFault) -> (
+    position: Int64, digests: [ViewName: ViewDigest]
+  ) {
+    state.withLock { ($0.sealer.head.position, $0.digests) }
+  }
+
+  package func marks() async throws(StoreFault) -> (stamp: Int64, epoch: Int64) {
+    state.withLock { ($0.stamps.max() ?? 0, $0.epoch) }
+  }
+}
+
+extension InMemoryEventStore.State {
+  fileprivate var rows: some Collection<DelegationRow> {
+    projector.delegations.values.compactMap(\.row)
+  }
+
+  fileprivate mutating func take(
+    _ append: Append, at clock: Timestamp
+  ) throws(AppendFault) -> [RecordedEvent] {
+    let now = sealer.time(at: clock)
+    try admit(append, at: now)
+    guard !append.events.isEmpty else { return [] }
+    var next = sealer
+    guard let sealed = next.seal(append, at: now) else {
+      throw .corrupt(
+        CorruptStream(
+          event: append.events.first?.name ?? "", state: append.stream.description,
+          reason: "its causation is no id: \(append.causation ?? "")"))
+    }
+    sealer = next
+    for event in sealed.map(\.recorded) { take(event) }
+    return sealed.map(\.recorded)
+  }
+
+  private func admit(_ append: Append, at now: Timestamp) throws(AppendFault) {
+    var stamp: Int64?
+    for case .delegation(.requested(let request)) in append.events {
+      stamp = request.stamp.milliseconds
+      if let key = request.idempotencyKey, let known = keys[key.key] {
+        throw .duplicate(of: known.delegation, body: known.body)
+      }
+    }
+    let version = Int64(streams[append.stream]?.count ?? 0)
+    guard version == append.expectedVersion else { throw .conflict(actual: version) }
+    if let stamp, stamps.contains(stamp) { throw .stampTaken }
+    do throws(CorruptStream) {
+      try projector.check(append.events, on: append.stream, at: now)
+    } catch {
+      throw .corrupt(error)
+    }
+  }
+
+  private mutating func take(_ event: RecordedEvent) {
+    streams[event.stream, default: []].append(events.count)
+    events.append(event)
+    if case .delegation(.requested(let request)) = event.event,
+      case .delegation(let id) = event.stream
+    {
+      stamps.insert(request.stamp.milliseconds)
+      if let key = request.idempotencyKey { keys[key.key] = (id, key.body) }
+    }
+    if case .system(.started(let epoch, _)) = event.event { self.epoch = max(self.epoch, epoch) }
+    let changes = projector.apply(
+      event.event, stream: event.stream, version: event.version, position: event.position,
+      time: event.time)
+    for change in changes { digests.follow(change) }
+  }
+
+  fileprivate func detail(of id: DelegationID) -> DelegationDetail? {
+    guard let row = projector.delegations[id]?.row else { return nil }
+    var text: TaskText?
+    var failure: Failed?
+    for index in streams[.delegation(id)] ?? [] {
+      switch events[index].event {
+      case .delegation(.requested(let request)): text = request.text
+      case .delegation(.failed(let failed)): failure = failed
+      case .delegation, .worker, .system: break
+      }
+    }
+    if row.state != .failed { failure = nil }
+    return DelegationDetail(
+      row: row, text: text, failureMessage: failure?.message, failureHint: failure?.hint)
+  }
+}
+
+extension DelegationDetail {
+  /// Whether each of `words` stands in the title, the branch, the repository or the code.
+  fileprivate func holds(_ words: [String]) -> Bool {
+    let parts = [
+      row.branch, row.repository, Stamp(milliseconds: row.stamp).confirmationCode,
+      text?.title ?? "",
+    ].map(DelegationFilter.folded)
+    return words.allSatisfy { word in parts.contains { $0.utf8.contains(word.utf8) } }
+  }
+}

@@ -1,0 +1,253 @@
+// The views: what is seen of the log. A projector folds events into rows, and does nothing else; it
+// is the same one in the writer's transaction, in a replay, and in a test, so that what is shown
+// can be proven from the log.
+//
+// What it promises: the rows are a function of the events alone. An event that its stream's state
+// does not allow does not stop the fold: the stream is marked as in quarantine, its row says why,
+// and its later events change nothing. How it fails: it does not.
+
+import Domain
+import EventLog
+
+/// A row before and after an event; nil where there was or is none.
+package enum RowChange: Equatable, Sendable {
+  case delegation(old: DelegationRow?, new: DelegationRow)
+  case pullRequest(old: PullRequestRow?, new: PullRequestRow)
+  case worker(old: WorkerRow?, new: WorkerRow)
+}
+
+/// A delegation as the projector keeps it.
+package struct ProjectedDelegation: Equatable, Sendable {
+  package var state: DelegationState
+  package var row: DelegationRow?
+  package var corrupt: CorruptStream?
+  package static let absent = ProjectedDelegation(state: .absent, row: nil, corrupt: nil)
+}
+
+/// The views, and what the fold needs to go on.
+package struct Projector: Sendable {
+  package private(set) var delegations: [DelegationID: ProjectedDelegation] = [:]
+  package private(set) var pullRequests: [PullRequestKey: PullRequestRow] = [:]
+  package private(set) var workers: [WorkerID: ProjectedWorker] = [:]
+
+  package struct PullRequestKey: Hashable, Sendable {
+    package var repository: String
+    package var number: Int64
+    package init(repository: String, number: Int64) {
+      self.repository = repository
+      self.number = number
+    }
+  }
+
+  package struct ProjectedWorker: Equatable, Sendable {
+    package var state: WorkerState
+    package var delegation: DelegationID?
+    package var busySince: Timestamp?
+    package var row: WorkerRow?
+    package var corrupt: CorruptStream?
+  }
+
+  package init() {}
+
+  /// Folds one event in.
+  /// - Returns: the rows that changed, in an order that depends on the event alone.
+  package mutating func apply(
+    _ event: Event, stream: StreamName, version: Int64, position: Int64, time: Timestamp
+  ) -> [RowChange] {
+    switch (event, stream) {
+    case (.delegation(let event), .delegation(let id)):
+      return apply(event, to: id, version: version, position: position, time: time)
+    case (.worker(let event), .worker(let id)):
+      return apply(event, to: id, time: time)
+    case (.system, .system):
+      return []
+    case (.delegation, _), (.worker, _), (.system, _):
+      // The codec and the store keep types to their streams; such an event has no row to hurt.
+      return []
+    }
+  }
+
+  /// What a stream of a delegation would make of these events, without taking them in.
+  /// - Throws: `CorruptStream` where its state does not allow one of them.
+  package func check(
+    _ events: [DelegationEvent], on id: DelegationID, at time: Timestamp
+  ) throws(CorruptStream) {
+    let known = delegations[id] ?? .absent
+    if let corrupt = known.corrupt { throw corrupt }
+    var state = known.state
+    for event in events { state = try state.evolve(event, id: id, at: time) }
+  }
+
+  /// What a stream would make of these events, without taking them in.
+  /// - Throws: `CorruptStream` where they are not events of such a stream, its state does not allow
+  ///   one of them, or it is in quarantine.
+  package func check(
+    _ events: [Event], on stream: StreamName, at time: Timestamp
+  ) throws(CorruptStream) {
+    switch stream {
+    case .delegation(let id):
+      var own: [DelegationEvent] = []
+      for event in events {
+        guard case .delegation(let event) = event else { throw .foreign(event, to: stream) }
+        own.append(event)
+      }
+      try check(own, on: id, at: time)
+    case .worker(let id):
+      if let corrupt = workers[id]?.corrupt { throw corrupt }
+      var state = workers[id]?.state ?? .absent
+      for event in events {
+        guard case .worker(let event) = event else { throw .foreign(event, to: stream) }
+        state = try state.evolve(event, at: time)
+      }
+    case .system:
+      for event in events {
+        guard case .system = event else { throw .foreign(event, to: stream) }
+      }
+    }
+  }
+
+  /// Marks a stream whose next event cannot even be read.
+  /// - Returns: the rows that changed.
+  package mutating func quarantine(_ stream: StreamName, _ corrupt: CorruptStream) -> [RowChange] {
+    switch stream {
+    case .delegation(let id):
+      var known = delegations[id] ?? .absent
+      guard known.corrupt == nil else { return [] }
+      let old = known.row
+      known.corrupt = corrupt
+      known.row?.quarantine = corrupt.description
+      delegations[id] = known
+      return known.row.map { [.delegation(old: old, new: $0)] } ?? []
+    case .worker(let id):
+      var known =
+        workers[id]
+        ?? ProjectedWorker(state: .absent, delegation: nil, busySince: nil, row: nil, corrupt: nil)
+      known.corrupt = known.corrupt ?? corrupt
+      workers[id] = known
+      return []
+    case .system: return []
+    }
+  }
+
+  // MARK: What a store loads and lets go
+
+  package var knownDelegations: Int { delegations.count }
+
+  /// Puts a delegation in that was folded elsewhere.
+  package mutating func load(_ id: DelegationID, _ projected: ProjectedDelegation) {
+    delegations[id] = projected
+  }
+  package mutating func load(_ row: PullRequestRow) {
+    pullRequests[PullRequestKey(repository: row.repository, number: row.number)] = row
+  }
+  package mutating func load(_ id: WorkerID, _ worker: ProjectedWorker) { workers[id] = worker }
+
+  /// Lets a delegation go, to be loaded again when its next event comes.
+  package mutating func forget(_ id: DelegationID) { delegations[id] = nil }
+  package mutating func forget(_ id: WorkerID) { workers[id] = nil }
+  package mutating func forgetPullRequests() { pullRequests.removeAll() }
+
+  // MARK: One event
+
+  private mutating func apply(
+    _ event: DelegationEvent, to id: DelegationID, version: Int64, position: Int64, time: Timestamp
+  ) -> [RowChange] {
+    var known = delegations[id] ?? .absent
+    guard known.corrupt == nil else { return [] }
+    let before = known
+    do {
+      known.state = try known.state.evolve(event, id: id, at: time)
+      known.row = DelegationRow(
+        state: known.state, previous: before.row, version: version, position: position,
+        time: time)
+    } catch {
+      known.corrupt = error
+      known.row?.quarantine = error.description
+    }
+    delegations[id] = known
+    guard let row = known.row else { return [] }
+    var changes: [RowChange] = [.delegation(old: before.row, new: row)]
+    changes += followPullRequest(row)
+    changes += followLease(id, from: before.state.workingLease, to: known.state.workingLease, time)
+    return changes
+  }
+
+  private mutating func followPullRequest(_ row: DelegationRow) -> [RowChange] {
+    guard let number = row.pr, let url = row.prURL, let state = row.prState else { return [] }
+    let key = PullRequestKey(repository: row.repository, number: number)
+    let old = pullRequests[key]
+    if let old, old.delegationStamp > row.stamp { return [] }
+    let new = PullRequestRow(
+      repository: row.repository, number: number, url: url, branch: row.branch, state: state,
+      delegation: row.id, delegationStamp: row.stamp, delegationState: row.state)
+    guard old != new else { return [] }
+    pullRequests[key] = new
+    return [.pullRequest(old: old, new: new)]
+  }
+
+  /// What a worker is working on is told by the delegations' streams alone.
+  private mutating func followLease(
+    _ id: DelegationID, from old: Lease?, to new: Lease?, _ time: Timestamp
+  ) -> [RowChange] {
+    guard old?.worker != new?.worker || old?.token != new?.token else { return [] }
+    var changes: [RowChange] = []
+    if let old, old.worker != new?.worker, var worker = workers[old.worker],
+      worker.delegation == id
+    {
+      worker.delegation = nil
+      worker.busySince = time
+      changes += put(old.worker, worker)
+    }
+    if let new, var worker = workers[new.worker], worker.delegation != id {
+      worker.delegation = id
+      worker.busySince = time
+      changes += put(new.worker, worker)
+    }
+    return changes
+  }
+
+  private mutating func apply(
+    _ event: WorkerEvent, to id: WorkerID, time: Timestamp
+  ) -> [RowChange] {
+    var known =
+      workers[id]
+      ?? ProjectedWorker(state: .absent, delegation: nil, busySince: nil, row: nil, corrupt: nil)
+    guard known.corrupt == nil else { return [] }
+    do {
+      known.state = try known.state.evolve(event, at: time)
+      known.busySince = nil
+    } catch {
+      known.corrupt = error
+    }
+    return put(id, known)
+  }
+
+  private mutating func put(_ id: WorkerID, _ worker: ProjectedWorker) -> [RowChange] {
+    let old = workers[id]?.row
+    var worker = worker
+    worker.row = WorkerRow(id: id, worker: worker)
+    workers[id] = worker
+    guard let new = worker.row, new != old else { return [] }
+    return [.worker(old: old, new: new)]
+  }
+}
+
+extension CorruptStream {
+  fileprivate static func foreign(_ event: Event, to stream: StreamName) -> CorruptStream {
+    CorruptStream(event: event.name, state: stream.description, reason: "not of this stream")
+  }
+}
+
+extension WorkerRow {
+  fileprivate init?(id: WorkerID, worker: Projector.ProjectedWorker) {
+    guard let life = worker.state.life, let name = worker.state.name else { return nil }
+    let busy = name == .idle && worker.delegation != nil
+    self.init(
+      id: id, state: busy ? .busy : name, host: life.registration.host,
+      agents: life.registration.agents, version: life.registration.version,
+      incarnation: Int64(life.registration.incarnation), local: life.registration.local,
+      delegation: worker.delegation,
+      since: max(life.since, worker.busySince ?? life.since).milliseconds,
+      restarts: Int64(life.restarts))
+  }
+}

@@ -1,0 +1,86 @@
+import Crypto
+import EventLog
+
+/// The views, by the names that users give them.
+package enum ViewName: String, CaseIterable, Sendable {
+  case delegations
+  case pullRequests = "pull-requests"
+  case workers
+}
+
+/// A digest of a set of rows that can be kept up row by row: the sum of the rows' SHA-256, as four
+/// 64-bit lanes that wrap. The order of the rows does not matter; each row counts.
+package struct ViewDigest: Equatable, Sendable {
+  private var lanes: SIMD4<UInt64> = .zero
+
+  package init() {}
+
+  /// - Returns: nil where the bytes are not 32.
+  package init?(bytes: [UInt8]) {
+    guard bytes.count == 32 else { return nil }
+    lanes = Self.lanes(of: bytes)
+  }
+
+  package mutating func add(_ row: JSONValue) { lanes &+= Self.hash(row) }
+  package mutating func remove(_ row: JSONValue) { lanes &-= Self.hash(row) }
+
+  /// A row took another's place; either may be absent.
+  package mutating func replace(_ old: JSONValue?, with new: JSONValue?) {
+    if let old { remove(old) }
+    if let new { add(new) }
+  }
+
+  package var bytes: [UInt8] {
+    (0..<4).flatMap { lane in
+      (0..<8).map { UInt8(truncatingIfNeeded: lanes[lane] >> UInt64(56 - 8 * $0)) }
+    }
+  }
+
+  package var hex: String { Hex.encode(bytes) }
+
+  private static func hash(_ row: JSONValue) -> SIMD4<UInt64> {
+    lanes(of: Array(SHA256.hash(data: row.canonical)))
+  }
+
+  private static func lanes(of bytes: [UInt8]) -> SIMD4<UInt64> {
+    var lanes = SIMD4<UInt64>.zero
+    for (index, byte) in bytes.enumerated() {
+      lanes[index / 8] = lanes[index / 8] << 8 | UInt64(byte)
+    }
+    return lanes
+  }
+}
+
+extension [ViewName: ViewDigest] {
+  /// The digests of views without rows.
+  package static var empty: Self {
+    Dictionary(uniqueKeysWithValues: ViewName.allCases.map { ($0, ViewDigest()) })
+  }
+
+  /// Takes the change of a row in.
+  package mutating func follow(_ change: RowChange) {
+    switch change {
+    case .delegation(let old, let new):
+      self[.delegations, default: ViewDigest()].replace(old?.json, with: new.json)
+    case .pullRequest(let old, let new):
+      self[.pullRequests, default: ViewDigest()].replace(old?.json, with: new.json)
+    case .worker(let old, let new):
+      self[.workers, default: ViewDigest()].replace(old?.json, with: new.json)
+    }
+  }
+}
+
+extension Projector {
+  /// The digests of the rows as they stand, from nothing but them.
+  package var digests: [ViewName: ViewDigest] {
+    var all: [ViewName: ViewDigest] = .empty
+    for known in delegations.values {
+      if let row = known.row { all[.delegations]?.add(row.json) }
+    }
+    for row in pullRequests.values { all[.pullRequests]?.add(row.json) }
+    for known in workers.values {
+      if let row = known.row { all[.workers]?.add(row.json) }
+    }
+    return all
+  }
+}

@@ -1,0 +1,108 @@
+import Domain
+import EventLog
+
+/// Which delegations a list shows. What is nil does not matter.
+package struct DelegationFilter: Equatable, Sendable {
+  package var state: DelegationStateName?
+  package var repository: String?
+  package var requester: String?
+  package var worker: String?
+  /// Words that must stand in the title, the branch, the repository or the confirmation code.
+  package var text: String?
+
+  package init(
+    state: DelegationStateName? = nil, repository: String? = nil, requester: String? = nil,
+    worker: String? = nil, text: String? = nil
+  ) {
+    self.state = state
+    self.repository = repository
+    self.requester = requester
+    self.worker = worker
+    self.text = text
+  }
+}
+
+extension DelegationFilter {
+  /// The words of `text`, each of which must be found; A–Z are folded to a–z and nothing else is.
+  package var words: [String] {
+    (text ?? "").split(whereSeparator: \.isWhitespace).map { Self.folded(String($0)) }
+  }
+
+  /// `text` with A–Z as a–z.
+  package static func folded(_ text: String) -> String {
+    String(decoding: text.utf8.map { 65...90 ~= $0 ? $0 | 32 : $0 }, as: UTF8.self)
+  }
+}
+
+/// A delegation with the words of its request and of its failure, where they were not redacted.
+package struct DelegationDetail: Equatable, Sendable {
+  package var row: DelegationRow
+  package var text: TaskText?
+  package var failureMessage: String?
+  package var failureHint: String?
+
+  package init(
+    row: DelegationRow, text: TaskText?, failureMessage: String?, failureHint: String?
+  ) {
+    self.row = row
+    self.text = text
+    self.failureMessage = failureMessage
+    self.failureHint = failureHint
+  }
+}
+
+/// How users name a delegation: by id, confirmation code, or the newest of a pull request.
+package enum DelegationReference: Equatable, Sendable {
+  case id(DelegationID)
+  case stamp(Stamp)
+  case pullRequest(RepositoryName, number: Int64)
+
+  /// Reads an id, a confirmation code, or `OWNER/REPO#NUMBER`; nil where the text is none.
+  package init?(_ text: String) {
+    if let stamp = Stamp(confirmationCode: text) {
+      self = .stamp(stamp)
+      return
+    }
+    let parts = text.split(separator: "#", omittingEmptySubsequences: false)
+    if parts.count == 2, let repository = RepositoryName(String(parts[0])),
+      let number = Int64(parts[1]), number > 0
+    {
+      self = .pullRequest(repository, number: number)
+      return
+    }
+    let isID = text.utf8.count == 36 && text.utf8.allSatisfy { Self.idBytes.contains($0) }
+    guard isID else { return nil }
+    self = .id(DelegationID(text.lowercased()))
+  }
+
+  private static let idBytes = Set("0123456789abcdefABCDEF-".utf8)
+}
+
+/// The views of a store, as of one committed position.
+package protocol Views: Sendable {
+  /// The delegation that `reference` names; nil where there is none.
+  func delegation(_ reference: DelegationReference) async throws(StoreFault) -> DelegationDetail?
+
+  /// Newest first by stamp.
+  /// - Parameter before: only those with a smaller stamp: the last one's of the page before.
+  func delegations(
+    _ filter: DelegationFilter, before: Stamp?, limit: Int
+  ) async throws(StoreFault) -> [DelegationDetail]
+
+  /// Every delegation that is not terminal, oldest first.
+  func liveDelegations() async throws(StoreFault) -> [DelegationRow]
+
+  /// Newest first by the stamp of their delegation, with the delegation's title.
+  func pullRequests(
+    limit: Int
+  ) async throws(StoreFault) -> [(row: PullRequestRow, title: String?)]
+
+  /// By name.
+  func workers() async throws(StoreFault) -> [WorkerRow]
+
+  /// The views' digests and the position that they stand at.
+  func digests() async throws(StoreFault) -> (position: Int64, digests: [ViewName: ViewDigest])
+
+  /// The largest stamp that was ever given out, and the largest epoch of tokens; 0 where none was.
+  func marks() async throws(StoreFault) -> (stamp: Int64, epoch: Int64)
+}
