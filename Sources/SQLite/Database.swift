@@ -1,0 +1,306 @@
+// A thin door to libsqlite3: a connection, its prepared statements, typed columns, and errors that
+// say what was attempted. Whoever opens a `Database` owns it: it is used from one thread at a
+// time, and nothing here takes locks.
+
+import CSQLite
+
+/// What libsqlite3 answered in place of a result.
+package struct SQLiteError: Error, Equatable, CustomStringConvertible {
+  /// The extended result code (https://sqlite.org/rescode.html).
+  package let code: Int32
+  package let message: String
+  /// The SQL, or the name of the call.
+  package let operation: String
+
+  /// The code without its extension: `SQLITE_FULL`, `SQLITE_IOERR` …
+  package var primaryCode: Int32 { code & 0xff }
+
+  /// What a caller can do about an error.
+  package enum Kind: Equatable, Sendable {
+    /// Another connection has the lock.
+    case busy
+    /// The disk, or the file's page limit.
+    case full
+    /// Reading, writing or syncing failed: after a commit that answered so nothing is known.
+    case inputOutput
+    /// The file is hurt, or is no database.
+    case corrupt
+    case other
+  }
+
+  package var kind: Kind {
+    switch primaryCode {
+    case SQLITE_BUSY, SQLITE_LOCKED: .busy
+    case SQLITE_FULL: .full
+    case SQLITE_IOERR: .inputOutput
+    case SQLITE_CORRUPT, SQLITE_NOTADB: .corrupt
+    default: .other
+    }
+  }
+  package var description: String { "SQLite \(code): \(message) (\(operation))" }
+}
+
+/// One connection.
+package final class Database {
+  package enum Mode: Sendable {
+    case readOnly
+    case readWriteCreate
+  }
+
+  let handle: OpaquePointer
+  private var cache: [String: Statement] = [:]
+  /// How many pages the write-ahead log held after this connection's last commit; 0 until it is
+  /// counted.
+  package private(set) var walPages = 0
+
+  /// Opens the file at `path`, with extended result codes, without a shared cache.
+  /// - Throws: `SQLiteError`, `SQLITE_CANTOPEN` where there is no such file.
+  package init(path: String, mode: Mode) throws(SQLiteError) {
+    let flags =
+      switch mode {
+      case .readOnly: SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX
+      case .readWriteCreate: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
+      }
+    var opened: OpaquePointer?
+    let code = sqlite3_open_v2(path, &opened, flags, nil)
+    guard code == SQLITE_OK, let opened else {
+      let message = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+      sqlite3_close_v2(opened)
+      throw SQLiteError(code: code, message: message, operation: "open \(path)")
+    }
+    handle = opened
+    sqlite3_extended_result_codes(handle, 1)
+  }
+
+  deinit {
+    cache.removeAll()
+    sqlite3_wal_hook(handle, nil, nil)
+    sqlite3_close_v2(handle)
+  }
+
+  /// How long a statement waits for another connection's lock.
+  package func setBusyTimeout(milliseconds: Int32) { sqlite3_busy_timeout(handle, milliseconds) }
+
+  /// Runs statements that take and give nothing; several may stand in one text.
+  package func execute(_ sql: String) throws(SQLiteError) {
+    let code = sqlite3_exec(handle, sql, nil, nil, nil)
+    guard code == SQLITE_OK else { throw error(sql) }
+  }
+
+  /// The prepared statement of this text, from the cache where it was used before, reset and with
+  /// nothing bound. Two uses of one text must not overlap.
+  package func statement(_ sql: String) throws(SQLiteError) -> Statement {
+    if let known = cache[sql] {
+      known.reset()
+      return known
+    }
+    let made = try Statement(database: self, sql: sql)
+    cache[sql] = made
+    return made
+  }
+
+  /// Runs one statement with these values and forgets what it gives.
+  package func run(_ sql: String, _ values: SQLiteValue...) throws(SQLiteError) {
+    let statement = try statement(sql)
+    for (index, value) in values.enumerated() { statement.bind(value, at: Int32(index + 1)) }
+    while try statement.step() {}
+    statement.reset()
+  }
+
+  /// The first column of the first row as an integer; nil where there is no row.
+  package func integer(_ sql: String, _ values: SQLiteValue...) throws(SQLiteError) -> Int64? {
+    let statement = try statement(sql)
+    for (index, value) in values.enumerated() { statement.bind(value, at: Int32(index + 1)) }
+    defer { statement.reset() }
+    return try statement.step() ? statement.integer(0) : nil
+  }
+
+  /// The first column of the first row as text; nil where there is no row, or NULL.
+  package func text(_ sql: String, _ values: SQLiteValue...) throws(SQLiteError) -> String? {
+    let statement = try statement(sql)
+    for (index, value) in values.enumerated() { statement.bind(value, at: Int32(index + 1)) }
+    defer { statement.reset() }
+    return try statement.step() ? statement.text(0) : nil
+  }
+
+  /// Rows changed by the last INSERT, UPDATE or DELETE.
+  package var changes: Int { Int(sqlite3_changes(handle)) }
+
+  /// The rowid that the last INSERT gave.
+  package var lastInsertedRowID: Int64 { sqlite3_last_insert_rowid(handle) }
+
+  /// Runs `body` in BEGIN IMMEDIATE … COMMIT; rolls back where it throws.
+  package func transaction<T>(_ body: () throws -> T) throws -> T {
+    try execute("BEGIN IMMEDIATE")
+    do {
+      let value = try body()
+      try execute("COMMIT")
+      return value
+    } catch {
+      if sqlite3_get_autocommit(handle) == 0 { try? execute("ROLLBACK") }
+      throw error
+    }
+  }
+
+  /// True outside of a transaction.
+  package var isAutocommit: Bool { sqlite3_get_autocommit(handle) != 0 }
+
+  /// Counts the pages of the write-ahead log in `walPages` from now on. It takes the place of
+  /// SQLite's own checkpoints: whoever counts also checkpoints.
+  package func countWALPages() {
+    sqlite3_wal_hook(
+      handle,
+      { context, _, _, pages in
+        guard let context else { return SQLITE_OK }
+        Unmanaged<Database>.fromOpaque(context).takeUnretainedValue().walPages = Int(pages)
+        return SQLITE_OK
+      }, Unmanaged.passUnretained(self).toOpaque())
+  }
+
+  package enum Checkpoint: Sendable {
+    /// As far as readers let it, waiting for nobody.
+    case passive
+    /// All of it, and the log's file is cut to nothing.
+    case truncate
+  }
+
+  /// Copies the write-ahead log into the database.
+  /// - Returns: true where the whole log was copied.
+  /// - Throws: `SQLiteError`, `SQLITE_BUSY` where readers were in the way of a `truncate`.
+  package func checkpoint(_ mode: Checkpoint) throws(SQLiteError) -> Bool {
+    var logged: Int32 = 0
+    var copied: Int32 = 0
+    let raw = mode == .passive ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_TRUNCATE
+    let code = sqlite3_wal_checkpoint_v2(handle, nil, raw, &logged, &copied)
+    guard code == SQLITE_OK else { throw error("checkpoint") }
+    if mode == .truncate { walPages = 0 }
+    return logged == copied
+  }
+
+  /// Closing this connection leaves the write-ahead log as it is, even if it is the last.
+  package func disableCheckpointOnClose() { _ = csqlite_no_checkpoint_on_close(handle) }
+
+  func error(_ operation: String) -> SQLiteError {
+    SQLiteError(
+      code: sqlite3_extended_errcode(handle), message: String(cString: sqlite3_errmsg(handle)),
+      operation: operation)
+  }
+}
+
+/// A value that can be bound.
+package enum SQLiteValue: Sendable {
+  case null
+  case integer(Int64)
+  case text(String)
+  case blob([UInt8])
+
+  package static func optional(_ text: String?) -> SQLiteValue { text.map { .text($0) } ?? .null }
+  package static func optional(_ n: Int64?) -> SQLiteValue { n.map { .integer($0) } ?? .null }
+}
+
+/// One prepared statement. Parameters count from 1, columns from 0, as in SQLite.
+package final class Statement {
+  private let handle: OpaquePointer
+  private unowned let database: Database
+  package let sql: String
+
+  init(database: Database, sql: String) throws(SQLiteError) {
+    var prepared: OpaquePointer?
+    let code = sqlite3_prepare_v3(
+      database.handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)
+    guard code == SQLITE_OK, let prepared else { throw database.error(sql) }
+    handle = prepared
+    self.database = database
+    self.sql = sql
+  }
+
+  deinit { sqlite3_finalize(handle) }
+
+  /// Ready for the next use: no row, nothing bound.
+  package func reset() {
+    sqlite3_reset(handle)
+    sqlite3_clear_bindings(handle)
+  }
+
+  /// The next row; false after the last.
+  package func step() throws(SQLiteError) -> Bool {
+    switch sqlite3_step(handle) {
+    case SQLITE_ROW: return true
+    case SQLITE_DONE: return false
+    default:
+      let error = database.error(sql)
+      sqlite3_reset(handle)
+      throw error
+    }
+  }
+
+  package func bind(_ value: SQLiteValue, at index: Int32) {
+    switch value {
+    case .null: sqlite3_bind_null(handle, index)
+    case .integer(let n): sqlite3_bind_int64(handle, index, n)
+    case .text(let text): bind(text, at: index)
+    case .blob(let bytes): bind(bytes, at: index)
+    }
+  }
+
+  package func bind(_ text: String?, at index: Int32) {
+    guard var text else {
+      sqlite3_bind_null(handle, index)
+      return
+    }
+    text.withUTF8 { utf8 in
+      _ = utf8.withMemoryRebound(to: CChar.self) { bytes in
+        // An empty buffer may have no address, which SQLite would read as NULL.
+        if let start = bytes.baseAddress {
+          sqlite3_bind_text(handle, index, start, Int32(bytes.count), transient)
+        } else {
+          sqlite3_bind_text(handle, index, "", 0, transient)
+        }
+      }
+    }
+  }
+
+  package func bind(_ bytes: [UInt8], at index: Int32) {
+    bytes.withUnsafeBytes { raw in
+      _ =
+        raw.isEmpty
+        ? sqlite3_bind_zeroblob(handle, index, 0)
+        : sqlite3_bind_blob(handle, index, raw.baseAddress, Int32(raw.count), transient)
+    }
+  }
+
+  package func bind(_ n: Int64?, at index: Int32) {
+    if let n { sqlite3_bind_int64(handle, index, n) } else { sqlite3_bind_null(handle, index) }
+  }
+
+  package func isNull(_ column: Int32) -> Bool {
+    sqlite3_column_type(handle, column) == SQLITE_NULL
+  }
+  package func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
+  package func optionalInteger(_ column: Int32) -> Int64? { isNull(column) ? nil : integer(column) }
+
+  /// The column as text; nil where it is NULL. Bytes that are no UTF-8 are repaired.
+  package func text(_ column: Int32) -> String? {
+    guard let start = sqlite3_column_text(handle, column) else { return nil }
+    let count = Int(sqlite3_column_bytes(handle, column))
+    return String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
+  }
+
+  package func blob(_ column: Int32) -> [UInt8] {
+    withBlob(column) { Array($0) }
+  }
+
+  /// The column's bytes in place, valid until the next step.
+  package func withBlob<T>(_ column: Int32, _ body: (UnsafeRawBufferPointer) throws -> T) rethrows
+    -> T
+  {
+    let start = sqlite3_column_blob(handle, column)
+    let count = Int(sqlite3_column_bytes(handle, column))
+    return try body(UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : count))
+  }
+}
+
+/// SQLITE_TRANSIENT: SQLite copies what is bound before the call returns.
+private var transient: sqlite3_destructor_type {
+  unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+}

@@ -1,0 +1,166 @@
+import Domain
+import EventLog
+import SQLite
+
+/// Reading and writing of `events` and `payloads`.
+enum EventTable {
+  private static let columns = """
+    e.position, e.id, e.stream, e.version, e.type, e.schema, e.time, e.actor_kind, e.actor, \
+    e.correlation, e.causation, e.repository, e.branch, e.base_branch, e.requester, e.stamp, \
+    e.priority, e.agent, e.workflow, e.digest, e.sha, e.pr, e.url, e.adopted, e.worker, \
+    e.incarnation, e.attempt, e.token, e.step, e.code, e.tries, e.retry_at, e.ambiguous, \
+    e.retryable, e.detail, e.payload_hash, e.hash
+    """
+
+  /// Events with their payloads; a condition and an order follow.
+  static let select = """
+    SELECT \(columns), p.salt, p.body FROM events e LEFT JOIN payloads p ON p.position = e.position
+    """
+
+  /// - Parameter names: of the streams of this database.
+  static func read(_ s: Statement, _ names: StreamNames) throws(SQLiteError) -> StoredEvent {
+    func flag(_ column: Int32) -> Bool? { s.optionalInteger(column).map { $0 != 0 } }
+    var facts = Facts()
+    facts.repository = s.text(11)
+    facts.branch = s.text(12)
+    facts.baseBranch = s.text(13)
+    facts.requester = s.text(14)
+    facts.stamp = s.optionalInteger(15)
+    facts.priority = s.optionalInteger(16)
+    facts.agent = s.text(17)
+    facts.workflow = s.text(18)
+    facts.digest = s.text(19)
+    facts.sha = s.text(20)
+    facts.pr = s.optionalInteger(21)
+    facts.url = s.text(22)
+    facts.adopted = flag(23)
+    facts.worker = s.text(24)
+    facts.incarnation = s.optionalInteger(25)
+    facts.attempt = s.optionalInteger(26)
+    facts.token = s.optionalInteger(27)
+    facts.step = s.text(28)
+    facts.code = s.text(29)
+    facts.tries = s.optionalInteger(30)
+    facts.retryAt = s.optionalInteger(31)
+    facts.ambiguous = flag(32)
+    facts.retryable = flag(33)
+    return StoredEvent(
+      position: s.integer(0), id: s.blob(1), stream: try names[s.integer(2)],
+      version: s.integer(3),
+      type: s.integer(4), schema: s.integer(5), time: Timestamp(milliseconds: s.integer(6)),
+      actorKind: s.text(7) ?? "", actor: s.text(8) ?? "", correlation: s.text(9),
+      causation: s.isNull(10) ? nil : s.blob(10), facts: facts, detail: s.text(34),
+      payloadHash: s.blob(35), hash: s.blob(36), salt: s.blob(37), body: s.blob(38))
+  }
+
+  private static let insertSQL =
+    "INSERT INTO events VALUES (\(Array(repeating: "?", count: 37).joined(separator: ",")))"
+
+  static func insert(
+    _ sealed: SealedEvent, stream: Int64, into database: Database
+  ) throws(SQLiteError) {
+    let s = try database.statement(insertSQL)
+    let event = sealed.recorded
+    let facts = sealed.encoded.facts
+    s.bind(event.position, at: 1)
+    s.bind(sealed.id, at: 2)
+    s.bind(stream, at: 3)
+    s.bind(event.version, at: 4)
+    s.bind(Int64(sealed.encoded.type.rawValue), at: 5)
+    s.bind(Int64(event.schema), at: 6)
+    s.bind(event.time.milliseconds, at: 7)
+    s.bind(event.actor.kind.rawValue, at: 8)
+    s.bind(event.actor.name, at: 9)
+    s.bind(event.correlation, at: 10)
+    if let causation = sealed.causation { s.bind(causation, at: 11) }
+    bind(facts, to: s)
+    if !facts.detail.isEmpty { s.bind(JSONValue.object(facts.detail).canonicalText, at: 35) }
+    s.bind(event.payloadHash, at: 36)
+    s.bind(event.hash, at: 37)
+    try s.finish()
+    guard !sealed.body.isEmpty else { return }
+    let payload = try database.statement("INSERT INTO payloads VALUES (?, ?, ?)")
+    payload.bind(event.position, at: 1)
+    payload.bind(event.salt, at: 2)
+    payload.bind(String(decoding: sealed.body, as: UTF8.self), at: 3)
+    try payload.finish()
+  }
+
+  private static func bind(_ facts: Facts, to s: Statement) {
+    s.bind(facts.repository, at: 12)
+    s.bind(facts.branch, at: 13)
+    s.bind(facts.baseBranch, at: 14)
+    s.bind(facts.requester, at: 15)
+    s.bind(facts.stamp, at: 16)
+    s.bind(facts.priority, at: 17)
+    s.bind(facts.agent, at: 18)
+    s.bind(facts.workflow, at: 19)
+    s.bind(facts.digest, at: 20)
+    s.bind(facts.sha, at: 21)
+    s.bind(facts.pr, at: 22)
+    s.bind(facts.url, at: 23)
+    s.bind(facts.adopted, at: 24)
+    s.bind(facts.worker, at: 25)
+    s.bind(facts.incarnation, at: 26)
+    s.bind(facts.attempt, at: 27)
+    s.bind(facts.token, at: 28)
+    s.bind(facts.step, at: 29)
+    s.bind(facts.code, at: 30)
+    s.bind(facts.tries, at: 31)
+    s.bind(facts.retryAt, at: 32)
+    s.bind(facts.ambiguous, at: 33)
+    s.bind(facts.retryable, at: 34)
+  }
+
+  /// All events of a stream in order; none where there is no such stream.
+  static func stream(_ name: StreamName, in database: Database) throws -> [StoredEvent] {
+    let s = try database.statement(
+      select + " WHERE e.stream = (SELECT id FROM streams WHERE name = ?) ORDER BY e.version")
+    s.bind(name.description, at: 1)
+    let names = StreamNames(database)
+    return try s.rows { row in try read(row, names) }
+  }
+
+  static func head(in database: Database) throws(SQLiteError) -> LogHead {
+    let s = try database.statement(
+      "SELECT position, hash FROM events ORDER BY position DESC LIMIT 1")
+    defer { s.reset() }
+    return try s.step() ? LogHead(position: s.integer(0), hash: s.blob(1)) : .empty
+  }
+}
+
+extension Statement {
+  func bind(_ flag: Bool?, at index: Int32) { bind(flag.map { $0 ? Int64(1) : 0 }, at: index) }
+
+  /// Runs to the end and forgets what it gives.
+  func finish() throws(SQLiteError) {
+    while try step() {}
+    reset()
+  }
+
+  func rows<T>(_ read: (Statement) throws -> T) throws -> [T] {
+    defer { reset() }
+    var all: [T] = []
+    while try step() { all.append(try read(self)) }
+    return all
+  }
+}
+
+/// The names of streams by their numbers, each read once.
+final class StreamNames {
+  private let database: Database
+  private var known: [Int64: StoredEvent.Stream] = [:]
+
+  init(_ database: Database) { self.database = database }
+
+  /// The name; empty where there is no such stream, which no chain of hashes accepts.
+  subscript(_ id: Int64) -> StoredEvent.Stream {
+    get throws(SQLiteError) {
+      if let name = known[id] { return name }
+      let text = try database.text("SELECT name FROM streams WHERE id = ?", .integer(id)) ?? ""
+      let stream = StoredEvent.Stream(text)
+      known[id] = stream
+      return stream
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import Crypto
+import EventLog
+import Glibc
+
+/// The log's head outside of the database, in a file of its own: two slots that are written in
+/// turn, each with a checksum, so that one of them is whole whatever happens. It tells a database
+/// that lost its end, or was put back from a backup, from one that is merely short.
+///
+/// It is used from one thread at a time.
+final class HeadFile {
+  struct Fault: Error {
+    var operation: String
+    var code: Int32
+    var description: String { "\(operation): \(String(cString: strerror(code)))" }
+    var isDiskFull: Bool { code == ENOSPC || code == EDQUOT }
+  }
+
+  enum Found: Equatable {
+    case none
+    case head(LogHead)
+    /// There is a file, and neither slot is whole.
+    case unreadable
+  }
+
+  /// A slot has a page of its own, so that a torn write can't reach the other.
+  private static let slotSize = 4096
+  private static let magic = Array("aipm-head-1\n".utf8)
+
+  private let descriptor: Int32
+  private var sequence: UInt64 = 0
+  let found: Found
+
+  /// Opens the file, or makes it.
+  init(path: String) throws(Fault) {
+    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw Fault(operation: "open \(path)", code: errno) }
+    let slots = [Self.readSlot(descriptor, 0), Self.readSlot(descriptor, 1)].compactMap { $0 }
+    if let newest = slots.max(by: { $0.sequence < $1.sequence }) {
+      sequence = newest.sequence
+      found = .head(newest.head)
+    } else {
+      found = lseek(descriptor, 0, SEEK_END) == 0 ? .none : .unreadable
+    }
+  }
+
+  deinit { close(descriptor) }
+
+  /// Writes the head over the older slot, and returns when that is on disk.
+  func write(_ head: LogHead) throws(Fault) {
+    sequence += 1
+    var bytes = Self.magic
+    for word in [sequence, UInt64(bitPattern: head.position)] {
+      bytes += (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * $0)) }
+    }
+    bytes += head.hash
+    bytes += Array(SHA256.hash(data: bytes))
+    let offset = Int(sequence % 2) * Self.slotSize
+    guard pwrite(descriptor, bytes, bytes.count, offset) == bytes.count else {
+      throw Fault(operation: "write head", code: errno)
+    }
+    guard fdatasync(descriptor) == 0 else { throw Fault(operation: "sync head", code: errno) }
+  }
+
+  private static func readSlot(
+    _ descriptor: Int32, _ index: Int
+  ) -> (sequence: UInt64, head: LogHead)? {
+    let size = magic.count + 16 + 32 + 32
+    var bytes = [UInt8](repeating: 0, count: size)
+    guard pread(descriptor, &bytes, size, index * slotSize) == size,
+      Array(bytes.prefix(magic.count)) == magic,
+      Array(SHA256.hash(data: bytes[..<(size - 32)])) == Array(bytes[(size - 32)...])
+    else { return nil }
+    func word(at start: Int) -> UInt64 {
+      bytes[start..<(start + 8)].reduce(0) { $0 << 8 | UInt64($1) }
+    }
+    let position = Int64(bitPattern: word(at: magic.count + 8))
+    let hash = Array(bytes[(magic.count + 16)..<(magic.count + 48)])
+    return (word(at: magic.count), LogHead(position: position, hash: hash))
+  }
+}

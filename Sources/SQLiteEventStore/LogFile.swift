@@ -1,0 +1,183 @@
+import Domain
+import EventLog
+import Glibc
+import Projections
+import SQLite
+
+/// The log's file opened for reading alone: safe beside a running server, which it never makes
+/// wait. Events are read in chunks, each a snapshot of its own, so that a long replay keeps no
+/// checkpoint from its work; what compares events with views does so in one snapshot.
+///
+/// It is used from one thread.
+package final class LogFile {
+  /// How many events a snapshot spans.
+  private static let chunkLength: Int64 = 10_000
+
+  private let database: Database
+  private let names: StreamNames
+  package let path: String
+
+  /// - Parameter directory: a data folder.
+  /// - Returns: nil where there is no `aipm.db`.
+  /// - Throws: `StoreFault` where it is no log, or of a newer program.
+  package static func find(directory: String) throws(StoreFault) -> LogFile? {
+    let path = directory + "/aipm.db"
+    guard access(path, F_OK) == 0 else { return nil }
+    return try LogFile(path: path)
+  }
+
+  /// - Throws: `StoreFault` where the file is absent, no log, or of a newer program.
+  package init(path: String) throws(StoreFault) {
+    let database = try Readers.connect(path)
+    do {
+      let found = try Schema.inspect(database)
+      if let refusal = Schema.refusal(of: found, path: path) {
+        throw StoreFault(operation: "open", message: refusal)
+      }
+      if case .log(let version) = found, version < Schema.version {
+        throw StoreFault(
+          operation: "open",
+          message: "\(path) has schema \(version): start `aipm serve` once to bring it up to date")
+      }
+      if found == .empty {
+        throw StoreFault(operation: "open", message: "\(path) holds no log")
+      }
+    } catch let fault as StoreFault {
+      throw fault
+    } catch {
+      throw StoreFault(operation: "open \(path)", message: "\(error)")
+    }
+    self.database = database
+    self.path = path
+    names = StreamNames(database)
+  }
+
+  package func head() throws(StoreFault) -> LogHead {
+    try guarding("head") { try EventTable.head(in: database) }
+  }
+
+  /// Runs `body` on one state of the log and its views.
+  package func snapshot<T>(_ body: () throws -> T) throws(StoreFault) -> T {
+    try Readers.snapshot("read", database) { _ in try body() }.get()
+  }
+
+  /// Hands the events after `position` to `body`, in order, in chunks.
+  /// - Parameters:
+  ///   - last: no event beyond this position; nil: up to the head as it is then.
+  ///   - body: returns false to end the scan.
+  package func scan(
+    after position: Int64, through last: Int64? = nil, _ body: (StoredEvent) throws -> Bool
+  ) throws(StoreFault) {
+    try guarding("scan") {
+      var next = position
+      while true {
+        let s = try database.statement(
+          EventTable.select
+            + " WHERE e.position > ? AND e.position <= ? ORDER BY e.position LIMIT ?")
+        s.bind(next, at: 1)
+        s.bind(last ?? Int64.max, at: 2)
+        s.bind(Self.chunkLength, at: 3)
+        defer { s.reset() }
+        var count: Int64 = 0
+        while try s.step() {
+          let stored = try EventTable.read(s, names)
+          next = stored.position
+          count += 1
+          if try !body(stored) { return }
+        }
+        if count < Self.chunkLength { return }
+      }
+    }
+  }
+
+  /// The events of one stream, in order; none where there is no such stream.
+  package func events(of stream: StreamName) throws(StoreFault) -> [StoredEvent] {
+    try guarding("read \(stream)") { try EventTable.stream(stream, in: database) }
+  }
+
+  /// The delegation that `reference` names, by the live views.
+  package func delegation(_ reference: DelegationReference) throws(StoreFault) -> DelegationID? {
+    try guarding("find") { try DelegationQuery.find(reference, in: database)?.row.id }
+  }
+
+  /// The digests as the writer keeps them, and the position that all of them stand at; nil where
+  /// they do not stand at one.
+  package func storedDigests() throws(StoreFault) -> (
+    position: Int64?, digests: [ViewName: ViewDigest]
+  ) {
+    try guarding("digests") {
+      let found = try ViewTables.digests(in: database)
+      return (found.position, .empty.merging(found.digests) { $1 })
+    }
+  }
+
+  /// Hands each row of a live view to `body`, by its key.
+  /// - Parameter body: gets nil in place of a row that cannot be read.
+  package func forEachRow(
+    of view: ViewName, _ body: (ViewKey, JSONValue?) throws -> Void
+  ) throws(StoreFault) {
+    try guarding("read \(view.rawValue)") {
+      switch view {
+      case .delegations:
+        let s = try database.statement(DelegationQuery.select)
+        defer { s.reset() }
+        while try s.step() {
+          let key = ViewKey.delegation(DelegationID(s.text(0) ?? ""))
+          try body(key, try? ViewTables.readDelegation(s).json)
+        }
+      case .pullRequests:
+        let s = try database.statement(
+          "SELECT \(ViewTables.pullRequestColumns) FROM pull_requests r")
+        defer { s.reset() }
+        while try s.step() {
+          let key = ViewKey.pullRequest(repository: s.text(0) ?? "", number: s.integer(1))
+          try body(key, try? ViewTables.readPullRequest(s).json)
+        }
+      case .workers:
+        let s = try database.statement("SELECT \(ViewTables.workerColumns) FROM workers")
+        defer { s.reset() }
+        while try s.step() {
+          let key = ViewKey.worker(WorkerID(s.text(0) ?? ""))
+          try body(key, try? ViewTables.readWorker(s).json)
+        }
+      }
+    }
+  }
+
+  /// What the writer keeps beside the log to look things up by, against the log.
+  /// - Returns: what does not fit.
+  package func lookupFaults() throws(StoreFault) -> [String] {
+    try guarding("check") {
+      var faults = try database.statement(
+        """
+        SELECT s.name, s.version, count(e.version) FROM streams s
+        LEFT JOIN events e ON e.stream = s.id GROUP BY s.id HAVING s.version <> count(e.version)
+        """
+      ).rows {
+        "stream \($0.text(0) ?? "") is counted as \($0.integer(1)) events, and has \($0.integer(2))"
+      }
+      faults += try database.statement(
+        """
+        SELECT count(*) FROM idempotency i WHERE NOT EXISTS (
+          SELECT 1 FROM streams s JOIN events e ON e.stream = s.id AND e.version = 1
+          WHERE s.name = 'delegation-' || i.delegation
+          AND json_extract(e.detail, '$.idempotencyKey') = i.key
+          AND json_extract(e.detail, '$.requestBody') = i.body)
+        """
+      ).rows { $0.integer(0) }.filter { $0 > 0 }.map { "\($0) idempotency keys are not the log's" }
+      return faults
+    }
+  }
+
+  private func guarding<T>(
+    _ operation: String, _ body: () throws -> T
+  ) throws(StoreFault) -> T {
+    do {
+      return try body()
+    } catch let fault as StoreFault {
+      throw fault
+    } catch {
+      throw StoreFault(operation: operation, message: "\(error)")
+    }
+  }
+}

@@ -1,0 +1,164 @@
+import Domain
+import EventLog
+import Glibc
+import Projections
+import SQLite
+
+/// What a writer finds in the data folder when it opens it.
+struct OpenedLog {
+  var database: Database
+  var headFile: HeadFile
+  var last: (head: LogHead, time: Timestamp, id: [UInt8])?
+  var digests: [ViewName: ViewDigest]
+  /// Why nothing may be written; nil where all is well.
+  var damage: String?
+}
+
+extension OpenedLog {
+  /// How many events at the end are checked at each opening; a full check is `LogFile.verify`.
+  static let tailLength: Int64 = 1000
+  static let busyTimeoutMs: Int32 = 5000
+
+  /// Opens the folder for writing, makes what is missing, and checks the end of the log.
+  static func open(directory: String) throws(StoreFault) -> OpenedLog {
+    do {
+      if mkdir(directory, 0o700) != 0, errno != EEXIST {
+        throw StoreFault(operation: "open \(directory)", message: String(cString: strerror(errno)))
+      }
+      let path = directory + "/aipm.db"
+      let database = try openDatabase(path)
+      let headFile = try HeadFile(path: directory + "/head")
+      try syncDirectory(directory)
+      var log = OpenedLog(
+        database: database, headFile: headFile, last: nil, digests: .empty, damage: nil)
+      try log.readEnd()
+      if log.damage == nil { try headFile.write(log.last?.head ?? .empty) }
+      return log
+    } catch let fault as StoreFault {
+      throw fault
+    } catch let fault as HeadFile.Fault {
+      throw StoreFault(operation: "open \(directory)", message: fault.description)
+    } catch {
+      throw StoreFault(
+        operation: "open \(directory)",
+        message: "\(error). If the disk is sound, put the latest backup back.")
+    }
+  }
+
+  private static func openDatabase(_ path: String) throws -> Database {
+    let database = try Database(path: path, mode: .readWriteCreate)
+    database.setBusyTimeout(milliseconds: busyTimeoutMs)
+    let found = try Schema.inspect(database)
+    if let refusal = Schema.refusal(of: found, path: path) {
+      throw StoreFault(operation: "open", message: refusal)
+    }
+    try database.execute("PRAGMA page_size = 4096; PRAGMA mmap_size = 0")
+    try require("wal", database.text("PRAGMA journal_mode = WAL"), "journal_mode")
+    try database.execute(
+      """
+      PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;
+      PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA wal_autocheckpoint = 0
+      """)
+    try require("2", database.text("PRAGMA synchronous"), "synchronous")
+    try require("1", database.text("PRAGMA secure_delete"), "secure_delete")
+    database.countWALPages()
+    switch found {
+    case .empty: try Schema.migrate(database, from: 0)
+    case .log(let version): try Schema.migrate(database, from: version)
+    case .foreign, .newer: break
+    }
+    return database
+  }
+
+  /// What an answer is worth hangs on these, so they are read back.
+  private static func require(
+    _ wanted: String, _ actual: String?, _ pragma: String
+  ) throws(StoreFault) {
+    guard actual == wanted else {
+      throw StoreFault(
+        operation: "open",
+        message: "SQLite took \(pragma) as \(actual ?? "nothing") in place of \(wanted)")
+    }
+  }
+
+  /// A file that was just made is lost with its directory entry.
+  private static func syncDirectory(_ directory: String) throws(StoreFault) {
+    let descriptor = Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    defer { if descriptor >= 0 { close(descriptor) } }
+    guard descriptor >= 0, fsync(descriptor) == 0 else {
+      throw StoreFault(operation: "sync \(directory)", message: String(cString: strerror(errno)))
+    }
+  }
+
+  private mutating func readEnd() throws {
+    let head = try EventTable.head(in: database)
+    damage = try damageOfHead(head) ?? damageOfTail(head)
+    let views = try ViewTables.digests(in: database)
+    digests = .empty.merging(views.digests) { $1 }
+    let stand = head.position == 0 ? views.position ?? 0 : views.position
+    if damage == nil, stand != head.position {
+      damage = """
+        the views stand at \(stand.map(String.init) ?? "no one position"), the log at \
+        \(head.position): rebuild them with `aipm-replay --rebuild`
+        """
+    }
+    guard head.position > 0 else { return }
+    let s = try database.statement("SELECT time, id FROM events WHERE position = ?")
+    s.bind(head.position, at: 1)
+    let rows = try s.rows { (Timestamp(milliseconds: $0.integer(0)), $0.blob(1)) }
+    last = rows.first.map { (head, $0.0, $0.1) }
+  }
+
+  /// The log against the head that was kept outside of it.
+  private func damageOfHead(_ head: LogHead) throws -> String? {
+    let advice = """
+      Put the newer aipm.db back; or, to go on with this one, remove the file `head` beside it.
+      """
+    switch headFile.found {
+    case .none: return nil
+    case .unreadable:
+      return "the file `head` is hurt, so nothing tells whether the log is whole. \(advice)"
+    case .head(let known):
+      if known.position > head.position {
+        return """
+          the log ends at position \(head.position), but it once reached \(known.position): it was \
+          cut, or an older copy was put in its place. \(advice)
+          """
+      }
+      guard known.position > 0 else { return nil }
+      let s = try database.statement("SELECT hash FROM events WHERE position = ?")
+      s.bind(known.position, at: 1)
+      let hash = try s.rows { $0.blob(0) }.first
+      if hash == known.hash { return nil }
+      return """
+        the event at position \(known.position) is not the one that was written there: the log \
+        was changed, or another was put in its place. \(advice)
+        """
+    }
+  }
+
+  /// The chain over the last events, from the values of their columns.
+  private func damageOfTail(_ head: LogHead) throws -> String? {
+    let first = max(0, head.position - Self.tailLength)
+    var before = LogHead.empty
+    if first > 0 {
+      let s = try database.statement("SELECT hash FROM events WHERE position = ?")
+      s.bind(first, at: 1)
+      guard let hash = try s.rows({ $0.blob(0) }).first else {
+        return "the log has a gap before position \(first + 1)"
+      }
+      before = LogHead(position: first, hash: hash)
+    }
+    var check = ChainCheck(after: before)
+    let names = StreamNames(database)
+    let s = try database.statement(EventTable.select + " WHERE e.position > ? ORDER BY e.position")
+    s.bind(first, at: 1)
+    defer { s.reset() }
+    while try s.step() {
+      if let fault = check.take(try EventTable.read(s, names)) {
+        return "\(fault). Put the latest backup back, or look with `aipm verify`."
+      }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,189 @@
+// The event log on SQLite: one file, `aipm.db`, and beside it `head`.
+//
+// One connection writes. It has a thread of its own; appends wait in a bounded queue, and each
+// commit takes all that wait, so that the cost of a sync is shared. In the transaction each append
+// has a savepoint: idempotency key, version, stamp and the stream's own state are looked at first,
+// so that a refused one writes nothing and stops nobody. Events, their texts, the views and the
+// views' digests are written together. Reads are short snapshots on other connections.
+//
+// What it promises beyond `EventStore`:
+//
+// - An append's caller is answered after COMMIT with `synchronous=FULL`, which was read back when
+//   the file was opened. The observer hears of it before the caller does.
+// - Where the log ends is kept outside of the database too, at most 100 ms behind, so that a
+//   database that lost its end or was put back from a backup is noticed at the next opening.
+// - Each opening checks the hashes of the last 1000 events; `LogFile.verify` checks all.
+//
+// How it fails: a full disk refuses the appends that need room and goes on when there is some. An
+// I/O error in a commit leaves its outcome unknown, so nothing more is written until the log was
+// opened again. A log that is hurt is opened for reading, and each append is told why.
+
+import Dispatch
+import Domain
+import EventLog
+import Projections
+import SQLite
+import Synchronization
+
+package final class SQLiteEventStore: EventStore, Views, Sendable {
+  /// How many appends may wait.
+  private static let waitingMax = 8192
+  private static let readingThreads = 2
+
+  private let lane: Lane<AppendRequest>
+  private let status: WriterStatus
+  let readers: Readers
+  private let ended: Ended
+
+  /// Opens the log in `directory` for writing, and makes both where they are missing. Whoever
+  /// calls sees to it that no other process does so at the same time.
+  /// - Parameters:
+  ///   - clock: the time of events; it may step back, the log's time does not.
+  ///   - onCommit: told of each append on the writer's thread, before its caller is answered.
+  /// - Throws: `StoreFault` where there is no log that could even be read: no permission, another
+  ///   program's file, a newer schema. A log that is hurt is opened, and `damage` says why.
+  package static func open(
+    directory: String, clock: @escaping @Sendable () -> Timestamp,
+    onCommit: @escaping CommitObserver
+  ) throws(StoreFault) -> SQLiteEventStore {
+    let lane = Lane<AppendRequest>(capacity: waitingMax, takers: 1)
+    let ended = Ended()
+    let opened = Handover<Result<WriterStatus, StoreFault>>()
+    let isStarted = startThread {
+      do throws(StoreFault) {
+        let writer = try Writer.opening(directory: directory, clock: clock, onCommit: onCommit)
+        opened.give(.success(writer.sharedStatus))
+        writer.run(lane)
+      } catch {
+        opened.give(.failure(error))
+      }
+      ended.happen()
+    }
+    guard isStarted else {
+      throw StoreFault(operation: "open", message: "no thread for writing could be started")
+    }
+    let status = try opened.wait().get()
+    do throws(StoreFault) {
+      let readers = try Readers(path: directory + "/aipm.db", threads: readingThreads)
+      return SQLiteEventStore(lane: lane, status: status, readers: readers, ended: ended)
+    } catch {
+      lane.close()
+      throw error
+    }
+  }
+
+  private init(
+    lane: Lane<AppendRequest>, status: WriterStatus, readers: Readers, ended: Ended
+  ) {
+    self.lane = lane
+    self.status = status
+    self.readers = readers
+    self.ended = ended
+  }
+
+  deinit {
+    lane.close()
+    readers.close()
+  }
+
+  /// Writes what waits, takes nothing more, and returns when the file is closed.
+  package func close() async {
+    lane.close()
+    readers.close()
+    await ended.wait()
+  }
+
+  /// Why nothing is written any more, in words for the operator; nil where all is well.
+  package var damage: String? {
+    switch status.values.withLock({ $0.stopped }) {
+    case nil: nil
+    case .damaged(let message), .io(let message): message
+    case .conflict, .duplicate, .stampTaken, .corrupt, .full, .overloaded, .closed: nil
+    }
+  }
+
+  /// How many commits there were since the opening, and how many appends they carried.
+  package var activity: (commits: Int, appends: Int) {
+    status.values.withLock { ($0.commits, $0.appends) }
+  }
+
+  // MARK: EventStore
+
+  package func append(_ append: Append) async throws(AppendFault) -> [RecordedEvent] {
+    let result = await withCheckedContinuation { caller in
+      switch lane.put(AppendRequest(append: append, caller: caller)) {
+      case nil: break
+      case .full: caller.resume(returning: .failure(.overloaded))
+      case .closed: caller.resume(returning: .failure(.closed))
+      }
+    }
+    return try result.get()
+  }
+
+  package func read(_ stream: StreamName) async throws(StoreFault) -> [RecordedEvent] {
+    try await readers.read("read \(stream)") { database in
+      try EventTable.stream(stream, in: database).map { try $0.recorded() }
+    }
+  }
+
+  package func read(
+    after position: Int64, limit: Int
+  ) async throws(StoreFault) -> [RecordedEvent] {
+    try await readers.read("read after \(position)") { database in
+      let names = StreamNames(database)
+      let s = try database.statement(
+        EventTable.select + " WHERE e.position > ? ORDER BY e.position LIMIT ?")
+      s.bind(position, at: 1)
+      s.bind(Int64(limit), at: 2)
+      return try s.rows { row in try EventTable.read(row, names).recorded() }
+    }
+  }
+
+  package func head() async throws(StoreFault) -> LogHead { status.values.withLock { $0.head } }
+}
+
+/// Something that happens once, and those who wait for it.
+final class Ended: Sendable {
+  private struct State {
+    var hasHappened = false
+    var waiting: [CheckedContinuation<Void, Never>] = []
+  }
+  private let state = Mutex(State())
+
+  func happen() {
+    let waiting = state.withLock { state in
+      state.hasHappened = true
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+    for one in waiting { one.resume() }
+  }
+
+  func wait() async {
+    await withCheckedContinuation { caller in
+      let isOver = state.withLock { state in
+        if !state.hasHappened { state.waiting.append(caller) }
+        return state.hasHappened
+      }
+      if isOver { caller.resume() }
+    }
+  }
+}
+
+/// A value that one thread waits for and another gives, once.
+private final class Handover<Value: Sendable>: Sendable {
+  private let value = Mutex<Value?>(nil)
+  private let given = DispatchSemaphore(value: 0)
+
+  func give(_ value: Value) {
+    self.value.withLock { $0 = value }
+    given.signal()
+  }
+
+  func wait() -> Value {
+    while true {
+      given.wait()
+      if let value = value.withLock({ $0 }) { return value }
+    }
+  }
+}

@@ -1,0 +1,186 @@
+import SQLite
+
+/// The tables, as a list of steps that is only ever added to. `user_version` counts the steps that
+/// a file has taken.
+enum Schema {
+  /// Stands in the file's header, so that no other program's database is taken for a log: "AIPM".
+  static let applicationID: Int64 = 0x4149_504d
+
+  static var version: Int64 { Int64(migrations.count) }
+
+  static let migrations = [
+    """
+    CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+    CREATE TABLE streams(
+      id INTEGER PRIMARY KEY,
+      name TEXT NOT NULL UNIQUE,
+      version INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE events(
+      position INTEGER PRIMARY KEY,
+      id BLOB NOT NULL,
+      stream INTEGER NOT NULL REFERENCES streams(id),
+      version INTEGER NOT NULL,
+      type INTEGER NOT NULL,
+      schema INTEGER NOT NULL,
+      time INTEGER NOT NULL,
+      actor_kind TEXT NOT NULL,
+      actor TEXT NOT NULL,
+      correlation TEXT,
+      causation BLOB,
+      repository TEXT,
+      branch TEXT,
+      base_branch TEXT,
+      requester TEXT,
+      stamp INTEGER,
+      priority INTEGER,
+      agent TEXT,
+      workflow TEXT,
+      digest TEXT,
+      sha TEXT,
+      pr INTEGER,
+      url TEXT,
+      adopted INTEGER,
+      worker TEXT,
+      incarnation INTEGER,
+      attempt INTEGER,
+      token INTEGER,
+      step TEXT,
+      code TEXT,
+      tries INTEGER,
+      retry_at INTEGER,
+      ambiguous INTEGER,
+      retryable INTEGER,
+      detail TEXT,
+      payload_hash BLOB NOT NULL,
+      hash BLOB NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX events_by_stream ON events(stream, version);
+
+    CREATE TABLE payloads(
+      position INTEGER PRIMARY KEY REFERENCES events(position),
+      salt BLOB NOT NULL,
+      body TEXT NOT NULL
+    ) STRICT;
+
+    CREATE TABLE idempotency(
+      key TEXT PRIMARY KEY,
+      delegation TEXT NOT NULL,
+      body TEXT NOT NULL
+    ) STRICT;
+
+    CREATE TABLE delegations(
+      stream INTEGER PRIMARY KEY REFERENCES streams(id),
+      id TEXT NOT NULL,
+      stamp INTEGER NOT NULL,
+      state TEXT NOT NULL,
+      repository TEXT NOT NULL,
+      branch TEXT NOT NULL,
+      base_branch TEXT,
+      base_sha TEXT,
+      requester TEXT NOT NULL,
+      priority INTEGER NOT NULL,
+      agent TEXT NOT NULL,
+      workflow TEXT NOT NULL,
+      digest TEXT NOT NULL,
+      pr INTEGER,
+      pr_url TEXT,
+      pr_state TEXT,
+      task_commit_sha TEXT,
+      commit_sha TEXT,
+      worker TEXT,
+      attempt INTEGER NOT NULL,
+      failure_step TEXT,
+      failure_code TEXT,
+      failure_retryable INTEGER,
+      next_intent TEXT,
+      cancel_requested INTEGER NOT NULL,
+      retry_at INTEGER,
+      trouble_code TEXT,
+      requested_at INTEGER NOT NULL,
+      state_since INTEGER NOT NULL,
+      updated_at INTEGER NOT NULL,
+      version INTEGER NOT NULL,
+      position INTEGER NOT NULL,
+      quarantine TEXT
+    ) STRICT;
+    CREATE UNIQUE INDEX delegations_by_stamp ON delegations(stamp);
+    CREATE INDEX delegations_by_state ON delegations(state, stamp);
+    CREATE INDEX delegations_by_repository ON delegations(repository, stamp);
+    CREATE INDEX delegations_by_requester ON delegations(requester, stamp);
+
+    CREATE TABLE pull_requests(
+      repository TEXT NOT NULL,
+      number INTEGER NOT NULL,
+      url TEXT NOT NULL,
+      branch TEXT NOT NULL,
+      state TEXT NOT NULL,
+      delegation TEXT NOT NULL,
+      delegation_stamp INTEGER NOT NULL,
+      delegation_state TEXT NOT NULL,
+      PRIMARY KEY (repository, number)
+    ) STRICT;
+    CREATE INDEX pull_requests_by_stamp ON pull_requests(delegation_stamp);
+
+    CREATE TABLE workers(
+      id TEXT PRIMARY KEY,
+      state TEXT NOT NULL,
+      host TEXT NOT NULL,
+      agents TEXT NOT NULL,
+      version TEXT NOT NULL,
+      incarnation INTEGER NOT NULL,
+      local INTEGER NOT NULL,
+      delegation TEXT,
+      since INTEGER NOT NULL,
+      restarts INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE view_digests(
+      view TEXT PRIMARY KEY,
+      position INTEGER NOT NULL,
+      digest BLOB NOT NULL
+    ) STRICT;
+    """
+  ]
+
+  /// What a file is, before anything in it is read.
+  enum Found: Equatable {
+    case empty
+    case log(version: Int64)
+    case foreign
+    case newer(version: Int64)
+  }
+
+  static func inspect(_ database: Database) throws(SQLiteError) -> Found {
+    let version = try database.integer("PRAGMA user_version") ?? 0
+    let application = try database.integer("PRAGMA application_id") ?? 0
+    if application == applicationID {
+      return version > Self.version ? .newer(version: version) : .log(version: version)
+    }
+    let objects = try database.integer("SELECT count(*) FROM sqlite_schema") ?? 0
+    return objects == 0 && version == 0 && application == 0 ? .empty : .foreign
+  }
+
+  /// Takes the steps that are missing, each with its count in one transaction.
+  static func migrate(_ database: Database, from version: Int64) throws {
+    for step in Int(version)..<migrations.count {
+      try database.transaction {
+        try database.execute(migrations[step])
+        try database.execute("PRAGMA application_id = \(applicationID)")
+        try database.execute("PRAGMA user_version = \(step + 1)")
+      }
+    }
+  }
+
+  /// Why a file is not opened; nil where it is.
+  static func refusal(of found: Found, path: String) -> String? {
+    switch found {
+    case .empty, .log: nil
+    case .foreign: "\(path) is another program's database"
+    case .newer(let version):
+      "\(path) has schema \(version), and this program knows \(Self.version): use a newer aipm"
+    }
+  }
+}

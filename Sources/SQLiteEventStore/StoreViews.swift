@@ -1,0 +1,163 @@
+import Domain
+import EventLog
+import Projections
+import SQLite
+
+extension SQLiteEventStore {
+  package func delegation(
+    _ reference: DelegationReference
+  ) async throws(StoreFault) -> DelegationDetail? {
+    try await readers.read("delegation") { try DelegationQuery.find(reference, in: $0) }
+  }
+
+  package func delegations(
+    _ filter: DelegationFilter, before: Stamp?, limit: Int
+  ) async throws(StoreFault) -> [DelegationDetail] {
+    try await readers.read("delegations") {
+      try DelegationQuery.list(filter, before: before, limit: limit, in: $0)
+    }
+  }
+
+  package func liveDelegations() async throws(StoreFault) -> [DelegationRow] {
+    try await readers.read("live delegations") { database in
+      let live = DelegationStateName.allCases.filter { !$0.isTerminal }
+      let words = live.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+      return try database.statement(
+        "\(DelegationQuery.select) WHERE d.state IN (\(words)) ORDER BY d.stamp"
+      ).rows(ViewTables.readDelegation)
+    }
+  }
+
+  package func pullRequests(
+    limit: Int
+  ) async throws(StoreFault) -> [(row: PullRequestRow, title: String?)] {
+    try await readers.read("pull requests") { database in
+      let s = try database.statement(
+        """
+        SELECT \(ViewTables.pullRequestColumns), s.id FROM pull_requests r
+        LEFT JOIN streams s ON s.name = 'delegation-' || r.delegation
+        ORDER BY r.delegation_stamp DESC LIMIT ?
+        """)
+      s.bind(Int64(limit), at: 1)
+      let rows = try s.rows { (try ViewTables.readPullRequest($0), $0.optionalInteger(8)) }
+      return try rows.map { row, stream in
+        (row, try stream.flatMap { try DelegationQuery.text(of: $0, in: database)?.title })
+      }
+    }
+  }
+
+  package func workers() async throws(StoreFault) -> [WorkerRow] {
+    try await readers.read("workers") { try ViewTables.workers(in: $0) }
+  }
+
+  package func digests() async throws(StoreFault) -> (
+    position: Int64, digests: [ViewName: ViewDigest]
+  ) {
+    try await readers.read("digests") { database in
+      let found = try ViewTables.digests(in: database)
+      return (found.position ?? 0, .empty.merging(found.digests) { $1 })
+    }
+  }
+
+  package func marks() async throws(StoreFault) -> (stamp: Int64, epoch: Int64) {
+    try await readers.read("marks") { database in
+      let stamp = try database.integer("SELECT max(stamp) FROM delegations")
+      let epoch = try database.integer(
+        """
+        SELECT max(json_extract(detail, '$.epoch')) FROM events
+        WHERE stream = (SELECT id FROM streams WHERE name = 'system') AND type = ?
+        """, .integer(Int64(EventType.systemStarted.rawValue)))
+      return (stamp ?? 0, epoch ?? 0)
+    }
+  }
+}
+
+/// Reading delegations with the words that stand in their events.
+enum DelegationQuery {
+  static let select = "SELECT \(ViewTables.delegationColumns), d.stream FROM delegations d"
+  private static let streamColumn: Int32 = 32
+
+  static func find(
+    _ reference: DelegationReference, in database: Database
+  ) throws -> DelegationDetail? {
+    switch reference {
+    case .id(let id):
+      let s = try database.statement(
+        select + " WHERE d.stream = (SELECT id FROM streams WHERE name = ?)")
+      s.bind(StreamName.delegation(id).description, at: 1)
+      return try details(s, in: database).first
+    case .stamp(let stamp):
+      let s = try database.statement(select + " WHERE d.stamp = ?")
+      s.bind(stamp.milliseconds, at: 1)
+      return try details(s, in: database).first
+    case .pullRequest(let repository, let number):
+      let row = try ViewTables.pullRequest(repository.description, number, in: database)
+      return try row.flatMap { try find(.id($0.delegation), in: database) }
+    }
+  }
+
+  static func list(
+    _ filter: DelegationFilter, before: Stamp?, limit: Int, in database: Database
+  ) throws -> [DelegationDetail] {
+    var conditions: [String] = []
+    var values: [SQLiteValue] = []
+    func require(_ condition: String, _ value: SQLiteValue) {
+      conditions.append(condition)
+      values.append(value)
+    }
+    if let before { require("d.stamp < ?", .integer(before.milliseconds)) }
+    if let state = filter.state { require("d.state = ?", .text(state.rawValue)) }
+    if let repository = filter.repository { require("d.repository = ?", .text(repository)) }
+    if let requester = filter.requester { require("d.requester = ?", .text(requester)) }
+    if let worker = filter.worker { require("d.worker = ?", .text(worker)) }
+    for word in filter.words {
+      // A word of the user's is compared as it is: no character of it is a wildcard.
+      require("instr(lower(\(searched)), ?) > 0", .text(word))
+    }
+    let condition = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
+    let s = try database.statement("\(select)\(condition) ORDER BY d.stamp DESC LIMIT ?")
+    for (index, value) in values.enumerated() { s.bind(value, at: Int32(index + 1)) }
+    s.bind(Int64(limit), at: Int32(values.count + 1))
+    return try details(s, in: database)
+  }
+
+  /// What `DelegationFilter.text` looks at, with a line's end between the parts, so that no word
+  /// is found across two of them.
+  private static let searched = """
+    d.branch || char(10) || d.repository || char(10) || 'PR' || d.stamp || char(10) || coalesce(
+      (SELECT json_extract(p.body, '$.title') FROM events e JOIN payloads p
+       ON p.position = e.position WHERE e.stream = d.stream AND e.version = 1
+       AND json_valid(p.body)), '')
+    """
+
+  private static func details(_ s: Statement, in database: Database) throws -> [DelegationDetail] {
+    let rows = try s.rows { (try ViewTables.readDelegation($0), $0.integer(streamColumn)) }
+    return try rows.map { row, stream in
+      let failure = row.state == .failed ? try self.failure(of: stream, in: database) : nil
+      return DelegationDetail(
+        row: row, text: try text(of: stream, in: database), failureMessage: failure?.message,
+        failureHint: failure?.hint)
+    }
+  }
+
+  /// The words of a delegation's request; nil where they were redacted.
+  static func text(of stream: Int64, in database: Database) throws -> TaskText? {
+    let s = try database.statement(EventTable.select + " WHERE e.stream = ? AND e.version = 1")
+    s.bind(stream, at: 1)
+    let names = StreamNames(database)
+    let first = try s.rows { row in try EventTable.read(row, names) }.first
+    guard case .delegation(.requested(let request)) = try first?.event() else { return nil }
+    return request.text
+  }
+
+  private static func failure(of stream: Int64, in database: Database) throws -> Failed? {
+    let s = try database.statement(
+      EventTable.select + " WHERE e.stream = ? AND e.type = ? ORDER BY e.version DESC LIMIT 1")
+    s.bind(stream, at: 1)
+    s.bind(Int64(EventType.failed.rawValue), at: 2)
+    let names = StreamNames(database)
+    let last = try s.rows { row in try EventTable.read(row, names) }.first
+    guard case .delegation(.failed(let failed)) = try last?.event() else { return nil }
+    return failed
+  }
+}
