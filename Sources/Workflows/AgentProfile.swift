@@ -1,0 +1,148 @@
+// How an agent is called: data, so that a new agent needs no new code.
+
+/// An agent as a workflow names it.
+package struct AgentProfile: Equatable, Sendable {
+  /// What is run.
+  package enum Kind: Equatable, Sendable {
+    /// The agent that AIPM carries itself (`aipm demo-agent`), which needs no model.
+    case demo
+    /// A program.
+    case command(AgentCommand)
+  }
+
+  package var name: String
+  /// One line for people.
+  package var description: String
+  package var kind: Kind
+  /// The environment variables passed on to it, by name; nothing else of the server's environment
+  /// but what every process needs.
+  package var environment: [String]
+  /// Tells by its exit code, within seconds and without a model, whether the agent could work: an
+  /// argument list, empty where there is none.
+  package var preflight: [String]
+  /// The version of the agent that this call was written for; empty where it is not known.
+  package var writtenFor: String
+
+  package init(
+    name: String, description: String, kind: Kind, environment: [String] = [],
+    preflight: [String] = [], writtenFor: String = ""
+  ) {
+    self.name = name
+    self.description = description
+    self.kind = kind
+    self.environment = environment
+    self.preflight = preflight
+    self.writtenFor = writtenFor
+  }
+
+  /// The built-in agent. It is part of every workflow, under this reserved name.
+  package static let demo = AgentProfile(
+    name: "demo",
+    description: "built in: writes source files after the acceptance criteria, without a model",
+    kind: .demo)
+
+  /// The reserved name of the agent that `--agent command` makes.
+  package static let customName = "command"
+
+  /// The agent of `--agent command --agent-command …`: the prompt is appended as the last argument
+  /// and also given on standard input.
+  /// - Parameters:
+  ///   - words: the program and its arguments, as `ShellWords.split` gives them; taken as they
+  ///     stand, with no placeholders.
+  ///   - environment: names of variables to pass on; check each with `environmentFault` before.
+  package static func custom(words: [String], environment: [String]) -> AgentProfile {
+    AgentProfile(
+      name: customName, description: words.joined(separator: " "),
+      kind: .command(
+        AgentCommand(
+          arguments: words.map { AgentCommand.Argument.literal($0) } + [.prompt],
+          promptOnStandardInput: true)),
+      environment: environment)
+  }
+
+  /// Why a variable of this name must not reach an agent.
+  /// - Returns: what is wrong and what to do, nil where it may be passed on.
+  package static func environmentFault(_ name: String) -> (message: String, instead: String)? {
+    let scalars = name.unicodeScalars
+    let fits = scalars.allSatisfy {
+      $0 == "_" || ($0.isASCII && ($0.properties.isAlphabetic || $0.properties.numericType != nil))
+    }
+    guard let first = scalars.first, fits, first.properties.numericType == nil else {
+      return (
+        "\"\(name)\" is not the name of an environment variable",
+        "write letters, digits and _, no digit first; the value comes from the environment"
+      )
+    }
+    if name.hasPrefix("AIPM_") || ["GITHUB_TOKEN", "GH_TOKEN"].contains(name) {
+      return (
+        "\(name) is or may be a credential of the forge, which no agent gets",
+        "leave it out; AIPM itself pushes and comments"
+      )
+    }
+    return nil
+  }
+}
+
+/// A program with its arguments, and the ways in which it gets the prompt.
+package struct AgentCommand: Equatable, Sendable {
+  /// One argument; a placeholder is one whole argument, so that nothing is ever parsed out of it.
+  package enum Argument: Equatable, Sendable {
+    case literal(String)
+    /// `{{prompt}}`
+    case prompt
+    /// `{{promptFile}}`: the path of a file that holds the prompt, outside the working tree.
+    case promptFile
+    /// `{{directory}}`: the working tree, which is also the current directory.
+    case directory
+
+    /// The placeholders as a definition writes them.
+    static let placeholders: [String: Argument] = [
+      "{{prompt}}": .prompt, "{{promptFile}}": .promptFile, "{{directory}}": .directory,
+    ]
+  }
+
+  /// The program (always a literal) and its arguments.
+  package var arguments: [Argument]
+  package var promptOnStandardInput: Bool
+
+  package init(arguments: [Argument], promptOnStandardInput: Bool) {
+    self.arguments = arguments
+    self.promptOnStandardInput = promptOnStandardInput
+  }
+
+  /// The program, as a name to look up on the PATH or as a path.
+  package var program: String {
+    if case .literal(let text)? = arguments.first { return text }
+    return ""
+  }
+
+  /// Whether a file with the prompt is to be written before `resolved` is called.
+  package var needsPromptFile: Bool { arguments.contains(.promptFile) }
+
+  /// What Linux allows one argument to be in bytes: 32 pages with the final NUL, less that NUL
+  /// (execve(2), MAX_ARG_STRLEN).
+  package static let argumentBytesMax = 131_071
+
+  /// Stands in for a prompt that is too long for an argument: TASK.md holds the same words.
+  package static let longPromptSubstitute =
+    "Implement the task that TASK.md in the current directory describes. Read all of it first."
+
+  /// The argument list for `execve`.
+  /// - Parameters:
+  ///   - prompt: in place of `{{prompt}}`; one that the system would not take as an argument is
+  ///     replaced by `longPromptSubstitute`. A NUL, which no argument can hold, is left out.
+  ///   - promptFile: the path of the file that holds the prompt; nil where none was written.
+  ///   - directory: the path of the working tree.
+  package func resolved(prompt: String, promptFile: String?, directory: String) -> [String] {
+    arguments.map { argument in
+      switch argument {
+      case .literal(let text): text
+      case .prompt:
+        prompt.utf8.count > Self.argumentBytesMax
+          ? Self.longPromptSubstitute : prompt.filter { $0 != "\0" }
+      case .promptFile: promptFile ?? ""
+      case .directory: directory
+      }
+    }
+  }
+}

@@ -1,0 +1,61 @@
+// The lines by which a commit of ours is found again, whatever else the branch holds.
+
+import Domain
+
+/// The trailers of a commit that AIPM made. Code appends them, not a template, so that none can
+/// lose them; and they are a paragraph of their own at the end, which is all that is read back, so
+/// that a title or a body with such a line in it is not taken for one of ours.
+package struct CommitTrailers: Equatable, Sendable {
+  /// What a commit was made for.
+  package enum Kind: Equatable, Sendable {
+    /// The commit of TASK.md: the position and the chain hash (hex) of its `branch-created` event.
+    case task(logPosition: Int64, logHash: String)
+    /// The generated commit of this attempt.
+    case generated(attempt: Int)
+  }
+
+  package var delegation: DelegationID
+  package var kind: Kind
+
+  package init(delegation: DelegationID, kind: Kind) {
+    self.delegation = delegation
+    self.kind = kind
+  }
+
+  private static let delegationKey = "Aipm-Delegation"
+  private static let logKey = "Aipm-Log"
+  private static let attemptKey = "Aipm-Attempt"
+
+  /// The trailers as a paragraph, without a line's end after the last.
+  package var paragraph: String {
+    let first = "\(Self.delegationKey): \(delegation.rawValue)\n"
+    switch kind {
+    case .task(let position, let hash): return first + "\(Self.logKey): \(position):\(hash)"
+    case .generated(let attempt): return first + "\(Self.attemptKey): \(attempt)"
+    }
+  }
+
+  /// Reads a commit's message; nil where its last paragraph is not exactly what `paragraph` writes.
+  package init?(message: String) {
+    var lines = message.split(separator: "\n", omittingEmptySubsequences: false)
+    while let last = lines.last, last.allSatisfy(\.isWhitespace) { lines.removeLast() }
+    guard lines.count >= 3, lines[lines.count - 3].allSatisfy(\.isWhitespace),
+      let id = Self.value(of: Self.delegationKey, in: lines[lines.count - 2]), !id.isEmpty,
+      let last = lines.last
+    else { return nil }
+    if let attempt = Self.value(of: Self.attemptKey, in: last).flatMap({ Int($0) }) {
+      self.init(delegation: DelegationID(String(id)), kind: .generated(attempt: attempt))
+      return
+    }
+    let parts = Self.value(of: Self.logKey, in: last)?.split(separator: ":") ?? []
+    guard parts.count == 2, let position = Int64(parts[0]) else { return nil }
+    self.init(
+      delegation: DelegationID(String(id)),
+      kind: .task(logPosition: position, logHash: String(parts[1])))
+  }
+
+  private static func value(of key: String, in line: Substring) -> Substring? {
+    let start = "\(key): "
+    return line.hasPrefix(start) ? line.dropFirst(start.count) : nil
+  }
+}

@@ -1,0 +1,51 @@
+// Spans of time and sizes as people write them: `10m`, `16MiB`.
+
+import Domain
+
+/// Reads whole numbers with a unit; the command line and the definitions share it.
+package enum Quantity {
+  private static let timeUnits: [(suffix: String, milliseconds: Int64)] = [
+    ("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
+  ]
+  private static let sizeUnits: [(suffix: String, bytes: Int64)] = [
+    ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("B", 1),
+  ]
+
+  /// What to write, for messages.
+  package static let durationForm = "write a whole number and a unit: 500ms, 90s, 10m, 2h"
+  /// What to write, for messages.
+  package static let sizeForm = "write a whole number and a unit: 512KiB, 16MiB"
+
+  /// `500ms`, `90s`, `10m`, `2h`, `1d`; nil where the text is anything else or too large.
+  package static func duration(_ text: String) -> Milliseconds? {
+    for unit in timeUnits where text.hasSuffix(unit.suffix) {
+      let number = text.dropLast(unit.suffix.count)
+      if let count = scaled(number, by: unit.milliseconds) { return Milliseconds(count) }
+    }
+    return nil
+  }
+
+  /// `512KiB`, `16MiB`, `100B`; bytes, nil where the text is anything else or too large.
+  package static func size(_ text: String) -> Int? {
+    for unit in sizeUnits where text.hasSuffix(unit.suffix) {
+      let number = text.dropLast(unit.suffix.count)
+      if let count = scaled(number, by: unit.bytes) { return Int(count) }
+    }
+    return nil
+  }
+
+  /// A span in the largest unit that holds it whole: `10m`.
+  package static func text(_ span: Milliseconds) -> String {
+    let fitting = timeUnits.last { span.count > 0 && span.count % $0.milliseconds == 0 }
+    guard let unit = fitting else { return "\(span.count)ms" }
+    return "\(span.count / unit.milliseconds)\(unit.suffix)"
+  }
+
+  private static func scaled(_ number: Substring, by factor: Int64) -> Int64? {
+    guard !number.isEmpty, number.utf8.allSatisfy({ (48...57).contains($0) }),
+      let count = Int64(number)
+    else { return nil }
+    let (product, overflow) = count.multipliedReportingOverflow(by: factor)
+    return overflow ? nil : product
+  }
+}

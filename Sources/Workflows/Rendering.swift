@@ -1,0 +1,142 @@
+// The texts that a delegation puts on the forge and before the agent.
+
+import Domain
+
+/// The parsed templates of a workflow.
+struct WorkflowTemplates: Sendable {
+  var taskFile: TextTemplate
+  var prompt: TextTemplate
+  var commitMessage: TextTemplate
+  var pullRequestBody: TextTemplate
+  /// What a cancelled delegation says on its pull request; nil: nothing.
+  var cancelComment: TextTemplate?
+
+  /// What every template may speak of.
+  static let taskVariables: [String: TemplateShape] = [
+    "id": .text, "title": .text, "objective": .text, "prTitle": .text, "constraints": .text,
+    "constraintList": .object(["items": .list]), "acceptanceCriteria": .object(["items": .list]),
+  ]
+
+  /// What texts on a pull request may speak of besides.
+  static let pullRequestVariables = taskVariables.merging([
+    "confirmationCode": .text, "requester": .text, "agent": .text, "branch": .text,
+  ]) { a, _ in a }
+}
+
+extension Workflow {
+  /// GitHub takes 65,536 characters of a body; code units are counted here, and some are kept free.
+  static let bodyUnitsMax = 65_000
+
+  /// TASK.md, with the marker that names the delegation as its last line.
+  package func taskFile(_ text: TaskText, id: DelegationID) -> String {
+    Self.marked(templates.taskFile.render(Self.values(text, id: id)), id: id)
+  }
+
+  /// What the agent is told; no line's end after the last line.
+  package func prompt(_ text: TaskText, id: DelegationID) -> String {
+    templates.prompt.renderWithoutFinalNewline(Self.values(text, id: id))
+  }
+
+  /// The message of the commit of TASK.md; no line's end after the last line.
+  /// - Parameters:
+  ///   - logPosition: the position of the delegation's `branch-created` event.
+  ///   - logHash: the chain hash of that event, in hex.
+  package func taskCommitMessage(
+    _ text: TaskText, id: DelegationID, logPosition: Int64, logHash: String
+  ) -> String {
+    commitMessage(text, .init(id, .task(logPosition: logPosition, logHash: logHash)))
+  }
+
+  /// The message of the generated commit; no line's end after the last line.
+  package func generatedCommitMessage(
+    _ text: TaskText, id: DelegationID, attempt: Int
+  ) -> String {
+    commitMessage(text, .init(id, .generated(attempt: attempt)))
+  }
+
+  /// The body of the pull request, with the marker that names the delegation as its last line.
+  /// One that is too long for GitHub is cut before it and points at TASK.md.
+  package func pullRequestBody(
+    _ text: TaskText, id: DelegationID, requested: Requested
+  ) -> String {
+    let body = templates.pullRequestBody.render(Self.values(text, id: id, requested: requested))
+    return Self.marked(Self.fitting(body), id: id)
+  }
+
+  /// The comment on a cancelled delegation's pull request; nil where the workflow has none.
+  /// - Returns: the text with its marker, by which it is found again, as the last line.
+  package func cancelComment(
+    _ text: TaskText, id: DelegationID, requested: Requested
+  ) -> (text: String, marker: String)? {
+    guard let template = templates.cancelComment else { return nil }
+    let comment = template.render(Self.values(text, id: id, requested: requested))
+    let marker = "<!-- aipm: \(id.rawValue) cancelled -->"
+    return (Self.ended(Self.fitting(comment)) + "\n" + marker + "\n", marker)
+  }
+
+  /// The marker by which a pull request and a TASK.md name their delegation.
+  package static func marker(_ id: DelegationID) -> String { "<!-- aipm: \(id.rawValue) -->" }
+
+  private func commitMessage(_ text: TaskText, _ trailers: CommitTrailers) -> String {
+    let id = trailers.delegation
+    let message = templates.commitMessage.render(Self.values(text, id: id))
+    let trimmed = String(message.reversed().drop(while: \.isWhitespace).reversed())
+    // git takes no commit without a subject.
+    let subject = trimmed.isEmpty ? "Delegation \(id.rawValue)" : trimmed
+    return subject + "\n\n" + trailers.paragraph
+  }
+
+  private static func values(
+    _ text: TaskText, id: DelegationID, requested: Requested? = nil
+  ) -> [String: Any] {
+    var values: [String: Any] = ["id": id.rawValue]
+    func set(_ name: String, _ value: String) { if !isBlank(value) { values[name] = value } }
+    set("title", text.title)
+    set("objective", text.objective)
+    set("prTitle", text.pullRequestTitle)
+    switch text.constraints {
+    case .text(let constraints): set("constraints", constraints)
+    case .list(let items): values["constraintList"] = listed(items)
+    }
+    values["acceptanceCriteria"] = listed(text.acceptanceCriteria)
+    if let requested {
+      set("confirmationCode", requested.stamp.confirmationCode)
+      set("requester", requested.requester)
+      set("agent", requested.agent)
+      set("branch", requested.branch)
+    }
+    return values
+  }
+
+  /// nil where there is nothing to list, so that the heading's section is left out too.
+  private static func listed(_ items: [String]) -> [String: Any]? {
+    let present = items.filter { !isBlank($0) }
+    return present.isEmpty ? nil : ["items": present]
+  }
+
+  private static func isBlank(_ text: String) -> Bool { text.allSatisfy(\.isWhitespace) }
+
+  private static func ended(_ text: String) -> String {
+    text.utf8.last == UInt8(ascii: "\n") ? text : text + "\n"
+  }
+
+  private static func marked(_ text: String, id: DelegationID) -> String {
+    ended(text) + "\n" + marker(id) + "\n"
+  }
+
+  private static func fitting(_ text: String) -> String {
+    guard text.utf16.count > bodyUnitsMax else { return text }
+    var units = 0
+    let kept = text.unicodeScalars.prefix { scalar in
+      units += UTF16.width(scalar)
+      return units <= bodyUnitsMax
+    }
+    return String(kept) + "…\n\n(Cut here for its length: TASK.md holds all of it.)\n"
+  }
+}
+
+extension CommitTrailers {
+  fileprivate init(_ delegation: DelegationID, _ kind: Kind) {
+    self.init(delegation: delegation, kind: kind)
+  }
+}

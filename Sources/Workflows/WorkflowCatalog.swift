@@ -1,0 +1,100 @@
+// The workflows that there are: those in the binary, and those of a folder on top.
+
+import CAssets
+import Domain
+import FoundationEssentials
+
+/// Checked workflows by name.
+package struct WorkflowCatalog: Sendable {
+  private var workflows: [String: Workflow] = [:]
+
+  /// Reads and checks the built-in workflows and all `*.yaml` and `*.yml` of a folder.
+  /// - Parameter directory: its workflows are added to the built-in ones and replace those of the
+  ///   same name; nil: there is none.
+  /// - Throws: the faults of all files.
+  package init(directory: String? = nil) throws(WorkflowFaults) {
+    var faults: [WorkflowFault] = []
+    for (file, source) in Self.builtIn {
+      do {
+        let workflow = try Workflow(source: source, file: file)
+        workflows[workflow.name] = workflow
+      } catch {
+        faults += error.faults
+      }
+    }
+    if let directory {
+      var files: [String: String] = [:]
+      for file in Self.files(in: directory, &faults) {
+        guard let source = Self.read(file, &faults) else { continue }
+        do {
+          let workflow = try Workflow(source: source, file: file)
+          if let other = files.updateValue(file, forKey: workflow.name) {
+            faults.append(
+              WorkflowFault(
+                file: file, line: 1, column: 1,
+                message: "the name \"\(workflow.name)\" is that of \(other) too",
+                instead: "give each workflow a name of its own"))
+          }
+          workflows[workflow.name] = workflow
+        } catch {
+          faults += error.faults
+        }
+      }
+    }
+    guard faults.isEmpty else { throw WorkflowFaults(faults) }
+  }
+
+  /// The workflow of this name; nil where there is none.
+  package subscript(name: String) -> Workflow? { workflows[name] }
+
+  /// Every workflow, by name.
+  package var all: [Workflow] { workflows.values.sorted { $0.name < $1.name } }
+
+  /// What to say of a name that is not in the catalog.
+  package func hint(for name: String) -> String {
+    Spelling.hint(for: name, in: Array(workflows.keys))
+  }
+
+  private static var builtIn: [(file: String, source: String)] {
+    [("workflows/personal-delegate.yaml", text(of: aipm_workflow_personal_delegate()))]
+  }
+
+  private static func text(of asset: aipm_asset) -> String {
+    String(decoding: UnsafeBufferPointer(start: asset.bytes, count: asset.size), as: UTF8.self)
+  }
+
+  private static func files(in directory: String, _ faults: inout [WorkflowFault]) -> [String] {
+    do {
+      let names = try FileManager.default.contentsOfDirectory(atPath: directory)
+      let wanted = names.filter {
+        !$0.hasPrefix(".") && ($0.hasSuffix(".yaml") || $0.hasSuffix(".yml"))
+      }
+      return wanted.sorted().map {
+        directory.hasSuffix("/") ? directory + $0 : "\(directory)/\($0)"
+      }
+    } catch {
+      faults.append(
+        WorkflowFault(
+          file: directory, line: 1, column: 1,
+          message: "the folder of workflows does not exist or cannot be read",
+          instead: "name a folder that exists with --workflows, or leave that out"))
+      return []
+    }
+  }
+
+  private static func read(_ file: String, _ faults: inout [WorkflowFault]) -> String? {
+    func fault(_ message: String, _ instead: String) {
+      faults.append(
+        WorkflowFault(file: file, line: 1, column: 1, message: message, instead: instead))
+    }
+    guard let data = FileManager.default.contents(atPath: file) else {
+      fault("the file cannot be read", "check its permissions, or take it away")
+      return nil
+    }
+    guard let source = String(validating: data, as: UTF8.self) else {
+      fault("the file is not UTF-8", "save it as UTF-8")
+      return nil
+    }
+    return source
+  }
+}

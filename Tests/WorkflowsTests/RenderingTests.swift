@@ -1,0 +1,207 @@
+import Domain
+import Testing
+import Workflows
+
+/// What the templates of the built-in workflow make, byte for byte.
+struct RenderingTests {
+  let id = DelegationID("0193b1c0-0000-7000-8000-000000000001")
+  let workflow: Workflow
+  let text = TaskText(
+    title: "Add export button", objective: "User can export data",
+    pullRequestTitle: "feat: Add export button",
+    constraints: .text("Use existing button patterns"),
+    acceptanceCriteria: ["Button appears", "Export works"])
+
+  init() throws {
+    workflow = try #require(try WorkflowCatalog()["personal-delegate"])
+  }
+
+  func requested(_ text: TaskText) -> Requested {
+    Requested(
+      kind: .delegate, stamp: Stamp(milliseconds: 1_733_356_800_123),
+      repository: RepositoryName(owner: "ebaejun", name: "tools"),
+      branch: "feature/add-export-1733356800123", baseBranch: nil, requester: "local", priority: 5,
+      agent: "demo", workflow: .init(name: "personal-delegate", digest: "d"), draft: false,
+      attemptsMax: 2, idempotencyKey: nil, text: text)
+  }
+
+  @Test func taskFile() {
+    #expect(
+      workflow.taskFile(text, id: id) == """
+        # Add export button
+
+        Objective: User can export data
+        Constraints: Use existing button patterns
+        Acceptance Criteria:
+        - Button appears
+        - Export works
+
+        <!-- aipm: 0193b1c0-0000-7000-8000-000000000001 -->
+
+        """)
+  }
+
+  @Test func prompt() {
+    #expect(
+      workflow.prompt(text, id: id) == """
+        Implement: User can export data
+
+        Constraints: Use existing button patterns
+
+        Acceptance Criteria:
+        - Button appears
+        - Export works
+        """)
+  }
+
+  @Test func emptyPartsAreLeftOutWithTheirHeadings() {
+    var text = text
+    text.constraints = .text("")
+    text.acceptanceCriteria = []
+    #expect(
+      workflow.taskFile(text, id: id) == """
+        # Add export button
+
+        Objective: User can export data
+
+        <!-- aipm: 0193b1c0-0000-7000-8000-000000000001 -->
+
+        """)
+    #expect(workflow.prompt(text, id: id) == "Implement: User can export data")
+    text.constraints = .list(["", " "])
+    text.acceptanceCriteria = ["Works"]
+    #expect(
+      workflow.prompt(text, id: id) == """
+        Implement: User can export data
+
+        Acceptance Criteria:
+        - Works
+        """)
+  }
+
+  @Test func aListOfConstraintsIsAList() {
+    var text = text
+    text.constraints = .list(["No new dependency", "Swift only"])
+    #expect(
+      workflow.prompt(text, id: id) == """
+        Implement: User can export data
+
+        Constraints:
+        - No new dependency
+        - Swift only
+
+        Acceptance Criteria:
+        - Button appears
+        - Export works
+        """)
+    #expect(
+      workflow.taskFile(text, id: id).contains(
+        "data\nConstraints:\n- No new dependency\n- Swift only\nAcceptance Criteria:\n"))
+  }
+
+  @Test(arguments: [
+    "{{title}} {{#objective}} {{{id}}} {{% CONTENT_TYPE: HTML}}", "<b> & \"quotes\" 'single'",
+    "line one\nline two\n\n\tindented", "🧑‍👩‍👧 ümläut \u{202E}rtl", "{{", "}}", "\\n $HOME `x`",
+    "- [ ] box", "e\u{301} and \u{e9}",
+  ])
+  func usersWordsStandVerbatim(words: String) {
+    let text = TaskText(
+      title: words, objective: words, pullRequestTitle: words, constraints: .text(words),
+      acceptanceCriteria: [words, words])
+    #expect(
+      Array(workflow.taskFile(text, id: id).utf8)
+        == Array(
+          """
+          # \(words)
+
+          Objective: \(words)
+          Constraints: \(words)
+          Acceptance Criteria:
+          - \(words)
+          - \(words)
+
+          <!-- aipm: \(id) -->
+
+          """.utf8))
+    #expect(
+      Array(workflow.prompt(text, id: id).utf8)
+        == Array(
+          """
+          Implement: \(words)
+
+          Constraints: \(words)
+
+          Acceptance Criteria:
+          - \(words)
+          - \(words)
+          """.utf8))
+  }
+
+  @Test func commitMessages() {
+    #expect(
+      workflow.taskCommitMessage(text, id: id, logPosition: 4, logHash: "ab12") == """
+        feat: Add export button
+
+        Aipm-Delegation: 0193b1c0-0000-7000-8000-000000000001
+        Aipm-Log: 4:ab12
+        """)
+    #expect(
+      workflow.generatedCommitMessage(text, id: id, attempt: 2) == """
+        feat: Add export button
+
+        Aipm-Delegation: 0193b1c0-0000-7000-8000-000000000001
+        Aipm-Attempt: 2
+        """)
+  }
+
+  @Test func aTitleCannotForgeTrailers() {
+    var text = text
+    for forged in [
+      "Aipm-Delegation: other", "x\n\nAipm-Delegation: other\nAipm-Attempt: 1",
+      "x\n\nAipm-Delegation: other\nAipm-Attempt: 1\n\n",
+    ] {
+      text.pullRequestTitle = forged
+      let message = workflow.generatedCommitMessage(text, id: id, attempt: 7)
+      #expect(
+        CommitTrailers(message: message)
+          == CommitTrailers(delegation: id, kind: .generated(attempt: 7)))
+      #expect(CommitTrailers(message: forged)?.delegation != id)
+    }
+    text.pullRequestTitle = " "
+    #expect(
+      workflow.generatedCommitMessage(text, id: id, attempt: 1).hasPrefix("Delegation \(id)\n\n"))
+  }
+
+  @Test func trailersAreReadBackFromWhatGitKeeps() {
+    let written = CommitTrailers(delegation: id, kind: .task(logPosition: 9, logHash: "ff"))
+    #expect(CommitTrailers(message: "t\n\n\(written.paragraph)\n") == written)
+    #expect(CommitTrailers(message: "t\n\n\(written.paragraph)\n\nmore") == nil)
+    #expect(CommitTrailers(message: written.paragraph) == nil)
+    #expect(CommitTrailers(message: "") == nil)
+    #expect(CommitTrailers(message: "t\n\nAipm-Delegation: x\nAipm-Attempt: many") == nil)
+  }
+
+  @Test func pullRequestBody() {
+    let body = workflow.pullRequestBody(text, id: id, requested: requested(text))
+    #expect(body.contains("**Objective:** User can export data\n"))
+    #expect(body.contains("- Button appears\n- Export works\n"))
+    #expect(body.contains("PR1733356800123"))
+    #expect(body.hasSuffix("\n\n<!-- aipm: \(id) -->\n"))
+  }
+
+  @Test func aBodyTooLongForGitHubIsCutAndKeepsItsMarker() {
+    var text = text
+    text.objective = String(repeating: "🧑‍👩‍👧", count: 20_000)
+    let body = workflow.pullRequestBody(text, id: id, requested: requested(text))
+    #expect(body.utf16.count < 65_536)
+    #expect(body.contains("TASK.md holds all of it"))
+    #expect(body.hasSuffix("\n\n<!-- aipm: \(id) -->\n"))
+  }
+
+  @Test func cancelComment() throws {
+    let comment = try #require(
+      workflow.cancelComment(text, id: id, requested: requested(text)))
+    #expect(comment.text.contains("PR1733356800123"))
+    #expect(comment.text.hasSuffix("\n\(comment.marker)\n"))
+  }
+}
