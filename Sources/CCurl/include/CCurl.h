@@ -1,0 +1,47 @@
+// libcurl with its variadic calls behind typed ones.
+//
+// Swift cannot call curl_easy_setopt, curl_easy_getinfo and curl_multi_setopt, and in C the
+// compiler does not check what is passed to them. Each function here takes one type of value,
+// so that a wrong one does not compile.
+
+#ifndef AIPM_CCURL_H
+#define AIPM_CCURL_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef size_t (*ccurl_bytes_callback)(char *bytes, size_t size, size_t count, void *context);
+typedef int (*ccurl_prereq_callback)(void *context, char *remote_address, char *local_address,
+                                     int remote_port, int local_port);
+
+CURLcode ccurl_set_long(CURL *easy, CURLoption option, long value);
+CURLcode ccurl_set_size(CURL *easy, CURLoption option, curl_off_t value);
+CURLcode ccurl_set_string(CURL *easy, CURLoption option, const char *value);
+CURLcode ccurl_set_bytes(CURL *easy, CURLoption option, const void *value);
+CURLcode ccurl_set_list(CURL *easy, CURLoption option, struct curl_slist *value);
+
+/// Body bytes that came in.
+CURLcode ccurl_set_write(CURL *easy, ccurl_bytes_callback callback, void *context);
+/// Header lines that came in, one a call.
+CURLcode ccurl_set_header(CURL *easy, ccurl_bytes_callback callback, void *context);
+/// Body bytes that are wanted for sending.
+CURLcode ccurl_set_read(CURL *easy, ccurl_bytes_callback callback, void *context);
+/// Called on a connection that stands, before the first byte of the request goes out.
+CURLcode ccurl_set_prereq(CURL *easy, ccurl_prereq_callback callback, void *context);
+/// Sockets that a child process does not inherit.
+CURLcode ccurl_set_private_sockets(CURL *easy);
+
+CURLcode ccurl_info_long(CURL *easy, CURLINFO info, long *value);
+CURLcode ccurl_info_size(CURL *easy, CURLINFO info, curl_off_t *value);
+/// The string belongs to the handle.
+CURLcode ccurl_info_string(CURL *easy, CURLINFO info, const char **value);
+
+CURLMcode ccurl_multi_set_long(CURLM *multi, CURLMoption option, long value);
+/// Takes the next transfer that ended off the queue; false where none is left.
+bool ccurl_multi_next_done(CURLM *multi, CURL **easy, CURLcode *result);
+
+/// Names the calling thread, for debuggers and `ps -L`; 15 characters.
+void ccurl_name_thread(const char *name);
+
+#endif

@@ -1,0 +1,101 @@
+/// What is asked of a server.
+package struct HTTPRequest: Sendable {
+  /// Where the body comes from.
+  package enum Body: Sendable {
+    case none
+    case bytes([UInt8])
+    /// A regular file, read while it is sent.
+    case file(path: String)
+  }
+
+  package var method: String
+  /// Absolute, `http` or `https`, without user or password.
+  package var url: String
+  package var headers: [(String, String)]
+  package var body: Body
+  /// From the call to the last byte of the answer, waiting for a connection included.
+  package var timeout: Duration?
+  /// For name, TCP and TLS together.
+  package var connectTimeout: Duration
+  /// How long no byte may move in either direction, back-pressure by the reader not counted.
+  package var idleTimeout: Duration?
+  /// The largest body in bytes that `send` accepts; `stream` has no limit of its own.
+  package var responseLimit: Int
+  /// Whether `send` goes on to where a GET or HEAD is redirected, five times at most. Other
+  /// methods are never repeated elsewhere: `HTTPResponse.redirectURL` says where to.
+  package var followRedirects: Bool
+
+  package init(
+    method: String = "GET", url: String, headers: [(String, String)] = [], body: Body = .none,
+    timeout: Duration? = .seconds(30), connectTimeout: Duration = .seconds(10),
+    idleTimeout: Duration? = nil, responseLimit: Int = 16 << 20, followRedirects: Bool = false
+  ) {
+    self.method = method
+    self.url = url
+    self.headers = headers
+    self.body = body
+    self.timeout = timeout
+    self.connectTimeout = connectTimeout
+    self.idleTimeout = idleTimeout
+    self.responseLimit = responseLimit
+    self.followRedirects = followRedirects
+  }
+}
+
+/// The header fields of an answer, in the order in which they came.
+package struct HTTPHeaders: Sendable {
+  package private(set) var fields: [(name: String, value: String)] = []
+
+  package init(_ fields: [(name: String, value: String)] = []) { self.fields = fields }
+
+  /// The first value of a field; the name's case does not matter.
+  package subscript(name: String) -> String? {
+    let wanted = name.lowercased()
+    return fields.first { $0.name.lowercased() == wanted }?.value
+  }
+
+  /// All values of a field; the name's case does not matter.
+  package func values(of name: String) -> [String] {
+    let wanted = name.lowercased()
+    return fields.filter { $0.name.lowercased() == wanted }.map(\.value)
+  }
+
+  mutating func append(name: String, value: String) { fields.append((name, value)) }
+}
+
+/// The part of an answer that comes before its body.
+package struct HTTPHead: Sendable {
+  package let status: Int
+  package let headers: HTTPHeaders
+
+  package init(status: Int, headers: HTTPHeaders) {
+    self.status = status
+    self.headers = headers
+  }
+}
+
+/// A whole answer. Any status is an answer: what 404 means is the caller's to say.
+package struct HTTPResponse: Sendable {
+  package let head: HTTPHead
+  package let body: [UInt8]
+  /// How many connections were opened for it: 0 where a kept one served.
+  package let newConnections: Int
+  package let totalTime: Duration
+  /// Where a 3xx points, made absolute.
+  package let redirectURL: String?
+
+  package init(
+    head: HTTPHead, body: [UInt8], newConnections: Int = 0, totalTime: Duration = .zero,
+    redirectURL: String? = nil
+  ) {
+    self.head = head
+    self.body = body
+    self.newConnections = newConnections
+    self.totalTime = totalTime
+    self.redirectURL = redirectURL
+  }
+
+  package var status: Int { head.status }
+  package var headers: HTTPHeaders { head.headers }
+  package var connectionReused: Bool { newConnections == 0 }
+}

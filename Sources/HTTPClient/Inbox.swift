@@ -1,0 +1,112 @@
+import CCurl
+import Synchronization
+
+/// Where the outcome of a transfer goes.
+enum Sink: Sendable {
+  case whole(CheckedContinuation<Result<HTTPResponse, HTTPFault>, Never>)
+  case stream(StreamChannel)
+
+  func fail(_ fault: HTTPFault) {
+    switch self {
+    case .whole(let continuation): continuation.resume(returning: .failure(fault))
+    case .stream(let channel): channel.end(fault)
+    }
+  }
+}
+
+struct Submission: Sendable {
+  let id: UInt64
+  let request: HTTPRequest
+  let sink: Sink
+  /// When the caller asked: the whole time-out counts from here.
+  let time = ContinuousClock.now
+}
+
+/// What callers want of the thread.
+enum Command: Sendable {
+  case start(Submission)
+  case cancel(UInt64)
+  /// The reader of a stream has room again.
+  case resume(UInt64)
+}
+
+/// The only way from callers to the thread that owns the handles.
+final class Inbox: Sendable {
+  private struct State {
+    var commands: [Command] = []
+    /// Transfers that were accepted and have not ended.
+    var open = 0
+    /// The multi handle's address while the thread runs: what `curl_multi_wakeup` needs, which
+    /// is the one call that libcurl allows from any thread. An integer, because a pointer that
+    /// the thread uses cannot also be handed in here.
+    var multi: UInt = 0
+    var isShutDown = false
+
+    func wake() {
+      if let handle = UnsafeMutableRawPointer(bitPattern: multi) {
+        // It fails only where the handle is none; there the thread has ended and hears nothing.
+        _ = curl_multi_wakeup(handle)
+      }
+    }
+  }
+
+  private let maxTransfers: Int
+  private let state = Mutex(State())
+
+  init(maxTransfers: Int) { self.maxTransfers = maxTransfers }
+
+  /// Takes a transfer in, or ends it at once.
+  func submit(_ submission: Submission) {
+    let fault: HTTPFault? = state.withLock { state in
+      if state.isShutDown { return Self.shutDownFault }
+      if state.open >= maxTransfers {
+        return HTTPFault(
+          kind: .overloaded, wasSent: false,
+          detail: "\(maxTransfers) HTTP requests are under way already")
+      }
+      state.open += 1
+      state.commands.append(.start(submission))
+      state.wake()
+      return nil
+    }
+    if let fault { submission.sink.fail(fault) }
+  }
+
+  func post(_ command: Command) {
+    state.withLock { state in
+      guard !state.isShutDown else { return }
+      state.commands.append(command)
+      state.wake()
+    }
+  }
+
+  func shutDown() {
+    state.withLock { state in
+      state.isShutDown = true
+      state.wake()
+    }
+  }
+
+  // What follows is for the thread.
+
+  /// Lets `wake` reach the thread from now on; 0 when it ends.
+  func attach(multi: UInt) {
+    state.withLock { $0.multi = multi }
+  }
+
+  /// What came in since the last call, and whether the thread is to end.
+  func take() -> (commands: [Command], isShutDown: Bool) {
+    state.withLock { state in
+      let commands = state.commands
+      state.commands = []
+      return (commands, state.isShutDown)
+    }
+  }
+
+  func ended() {
+    state.withLock { $0.open -= 1 }
+  }
+
+  static let shutDownFault = HTTPFault(
+    kind: .cancelled, wasSent: false, detail: "the HTTP client was shut down")
+}

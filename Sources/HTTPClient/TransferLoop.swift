@@ -1,0 +1,204 @@
+import CCurl
+import Glibc
+
+/// The thread that owns every curl handle of a client. Nothing of it is reached from outside but
+/// through the inbox.
+final class TransferLoop {
+  /// The longest sleep: libcurl, a deadline or the inbox usually ends it sooner.
+  private static let pollMillisecondsMax: Int32 = 60_000
+
+  private let inbox: Inbox
+  private let configuration: HTTPClient.Configuration
+  private let multi: UnsafeMutableRawPointer
+  private var transfers: [UInt64: Transfer] = [:]
+  private var idOfHandle: [UnsafeMutableRawPointer: UInt64] = [:]
+  /// How many transfers libcurl has by origin, and those that wait for their turn, oldest first.
+  /// Its own limit of connections leaves a waiting transfer lying now and then (7.88), and does
+  /// not time it out.
+  private var running: [Origin: Int] = [:]
+  private var waiting: [Origin: [Transfer]] = [:]
+
+  /// libcurl wants this once per process, before anything else.
+  private static let isLibraryReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
+
+  /// Starts the thread. Where that fails every transfer is answered with `unreachable`.
+  static func start(inbox: Inbox, configuration: HTTPClient.Configuration) {
+    let isStarted = startThread(name: "aipm-http") {
+      guard isLibraryReady, let multi = curl_multi_init() else { return refuseAll(inbox) }
+      let loop = TransferLoop(inbox: inbox, configuration: configuration, multi: multi)
+      loop.run()
+    }
+    if !isStarted { refuseAll(inbox) }
+  }
+
+  private static func refuseAll(_ inbox: Inbox) {
+    inbox.shutDown()
+    for case .start(let submission) in inbox.take().commands {
+      submission.sink.fail(
+        HTTPFault(kind: .unreachable, wasSent: false, detail: "libcurl could not be started"))
+    }
+  }
+
+  private init(
+    inbox: Inbox, configuration: HTTPClient.Configuration, multi: UnsafeMutableRawPointer
+  ) {
+    self.inbox = inbox
+    self.configuration = configuration
+    self.multi = multi
+    // Kept connections; one of an idle host is closed for one that is wanted.
+    _ = ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, configuration.maxConnectionsPerHost * 4)
+  }
+
+  private func run() {
+    inbox.attach(multi: UInt(bitPattern: multi))
+    while true {
+      let (commands, isShutDown) = inbox.take()
+      commands.forEach(carryOut)
+      if isShutDown { break }
+      step()
+    }
+    inbox.attach(multi: 0)
+    waiting = [:]
+    for transfer in Array(transfers.values) {
+      finish(transfer, aborted: Inbox.shutDownFault)
+    }
+    curl_multi_cleanup(multi)
+  }
+
+  private func carryOut(_ command: Command) {
+    switch command {
+    case .start(let submission): begin(submission)
+    case .cancel(let id):
+      guard let transfer = transfers[id] else { return }
+      let fault = HTTPFault(kind: .cancelled, wasSent: false, detail: "the caller gave up")
+      finish(transfer, aborted: fault)
+    case .resume(let id): transfers[id]?.resume()
+    }
+  }
+
+  private func begin(_ submission: Submission) {
+    do throws(HTTPFault) {
+      let transfer = try Transfer(submission, configuration: configuration)
+      transfers[submission.id] = transfer
+      waiting[transfer.origin, default: []].append(transfer)
+      admit(transfer.origin)
+    } catch {
+      inbox.ended()
+      submission.sink.fail(error)
+    }
+  }
+
+  /// Hands those to libcurl whose turn it is.
+  private func admit(_ origin: Origin) {
+    while running[origin, default: 0] < configuration.maxConnectionsPerHost,
+      var line = waiting[origin], !line.isEmpty
+    {
+      let transfer = line.removeFirst()
+      waiting[origin] = line.isEmpty ? nil : line
+      running[origin, default: 0] += 1
+      idOfHandle[transfer.easy] = transfer.id
+      let code = curl_multi_add_handle(multi, transfer.easy)
+      guard code != CURLM_OK else { continue }
+      let reason = "libcurl: " + String(cString: curl_multi_strerror(code))
+      finish(transfer, aborted: HTTPFault(kind: .unreachable, wasSent: false, detail: reason))
+    }
+  }
+
+  /// Moves bytes, ends what has ended, and sleeps until there is more to do.
+  private func step() {
+    var running: Int32 = 0
+    let code = curl_multi_perform(multi, &running)
+    guard code == CURLM_OK else { return abandon(code) }
+    var easy: UnsafeMutableRawPointer?
+    var result = CURLE_OK
+    while ccurl_multi_next_done(multi, &easy, &result) {
+      guard let easy, let id = idOfHandle[easy], let transfer = transfers[id] else { continue }
+      finish(transfer, result: result)
+    }
+    let now = ContinuousClock.now
+    var wake = now + .milliseconds(Self.pollMillisecondsMax)
+    for transfer in Array(transfers.values) {
+      guard let deadline = transfer.deadline else { continue }
+      if deadline <= now {
+        let fault = HTTPFault(kind: .timedOut, wasSent: false, detail: transfer.timeoutDetail(now))
+        finish(transfer, aborted: fault)
+      } else {
+        wake = min(wake, deadline)
+      }
+    }
+    // Up, so that it does not wake before the deadline and poll again with zero.
+    let milliseconds = Int32((wake - now) / .milliseconds(1)) + 1
+    let polled = curl_multi_poll(multi, nil, 0, milliseconds, nil)
+    if polled != CURLM_OK { abandon(polled) }
+  }
+
+  /// The multi handle itself failed, which is memory or a bug: every transfer is told.
+  private func abandon(_ code: CURLMcode) {
+    waiting = [:]
+    let reason = "libcurl: " + String(cString: curl_multi_strerror(code))
+    for transfer in Array(transfers.values) {
+      finish(transfer, aborted: HTTPFault(kind: .noAnswer, wasSent: false, detail: reason))
+    }
+  }
+
+  private func finish(_ transfer: Transfer, result: CURLcode) {
+    remove(transfer)
+    transfer.complete(result)
+  }
+
+  private func finish(_ transfer: Transfer, aborted fault: HTTPFault) {
+    remove(transfer)
+    transfer.abort(fault)
+  }
+
+  private func remove(_ transfer: Transfer) {
+    let origin = transfer.origin
+    transfers[transfer.id] = nil
+    inbox.ended()
+    if idOfHandle.removeValue(forKey: transfer.easy) == nil {
+      waiting[origin]?.removeAll { $0 === transfer }
+      if waiting[origin]?.isEmpty == true { waiting[origin] = nil }
+    } else {
+      _ = curl_multi_remove_handle(multi, transfer.easy)
+      running[origin, default: 1] -= 1
+      if running[origin] == 0 { running[origin] = nil }
+      admit(origin)
+    }
+  }
+}
+
+/// Runs `body` on a new detached thread that takes no signals: those are for the threads that
+/// expect them, and a connection that the peer closed must not raise SIGPIPE here.
+/// - Returns: false where the system has no thread to give.
+private func startThread(name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
+  final class Box {
+    let name: String
+    let body: @Sendable () -> Void
+    init(name: String, body: @escaping @Sendable () -> Void) {
+      self.name = name
+      self.body = body
+    }
+  }
+  let box = Unmanaged.passRetained(Box(name: name, body: body))
+  var all = sigset_t()
+  var before = sigset_t()
+  sigfillset(&all)
+  pthread_sigmask(SIG_SETMASK, &all, &before)
+  defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+  var thread = pthread_t()
+  let code = pthread_create(
+    &thread, nil,
+    { context in
+      guard let context else { return nil }
+      let box = Unmanaged<Box>.fromOpaque(context).takeRetainedValue()
+      ccurl_name_thread(box.name)
+      box.body()
+      return nil
+    }, box.toOpaque())
+  guard code == 0 else {
+    box.release()
+    return false
+  }
+  pthread_detach(thread)
+  return true
+}
