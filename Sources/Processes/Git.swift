@@ -1,0 +1,129 @@
+// git, run so that nothing but what is passed here decides what it does: no configuration of the
+// system or the user, no prompt, no hook, no fsmonitor, no collection behind our back. Settings,
+// and with them every credential, go by the environment, where the process list does not show them.
+
+/// Why a git command gave no result.
+package struct GitFault: Error, Equatable, CustomStringConvertible {
+  /// The subcommand: `fetch`, `commit-tree` …
+  package let operation: String
+  /// git's exit code; nil where it did not end by itself.
+  package let exitCode: Int32?
+  /// What git wrote to standard error, without credentials.
+  package let standardError: String
+  /// Set where git could not be run to its end.
+  package let cause: ProcessFault?
+
+  package init(
+    operation: String, exitCode: Int32?, standardError: String, cause: ProcessFault? = nil
+  ) {
+    self.operation = operation
+    self.exitCode = exitCode
+    self.standardError = standardError
+    self.cause = cause
+  }
+
+  package var description: String {
+    if let cause { return "git \(operation): \(cause)" }
+    let ended = exitCode.map { "exit \($0)" } ?? "ended by a signal"
+    let said = standardError.split(separator: "\n").suffix(4).joined(separator: "; ")
+    return said.isEmpty ? "git \(operation): \(ended)" : "git \(operation): \(said) (\(ended))"
+  }
+
+  /// True where git did not end within its limit.
+  package var isTimeout: Bool {
+    if case .timedOut = cause { return true }
+    return false
+  }
+}
+
+package enum Git {
+  /// What stands in every call; what the caller passes in `config` comes on top of it.
+  private static let settings: [(String, String)] = [
+    ("core.hooksPath", "/dev/null"), ("core.fsmonitor", "false"), ("core.quotePath", "false"),
+    ("core.askPass", ""), ("credential.helper", ""), ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+    ("advice.detachedHead", "false"), ("protocol.ext.allow", "never"),
+  ]
+
+  /// The whole environment of a git command.
+  /// - Parameters:
+  ///   - gitDirectory: `GIT_DIR`; git looks for no repository where it is set.
+  ///   - workTree: `GIT_WORK_TREE`.
+  ///   - extra: further variables, such as `GIT_INDEX_FILE` and `GIT_AUTHOR_DATE`.
+  ///   - config: settings in order; a later one of the same key wins or is added, as git has it.
+  package static func environment(
+    gitDirectory: String? = nil, workTree: String? = nil, extra: [String: String] = [:],
+    config: [(key: String, value: String)] = []
+  ) -> [String: String] {
+    var environment = Command.baseEnvironment
+    environment["GIT_TERMINAL_PROMPT"] = "0"
+    environment["GIT_CONFIG_NOSYSTEM"] = "1"
+    environment["GIT_CONFIG_GLOBAL"] = "/dev/null"
+    environment["GIT_ATTR_NOSYSTEM"] = "1"
+    environment["GIT_DIR"] = gitDirectory
+    environment["GIT_WORK_TREE"] = workTree
+    environment.merge(extra) { _, given in given }
+    let all = settings + config.map { ($0.key, $0.value) }
+    environment["GIT_CONFIG_COUNT"] = String(all.count)
+    for (index, setting) in all.enumerated() {
+      environment["GIT_CONFIG_KEY_\(index)"] = setting.0
+      environment["GIT_CONFIG_VALUE_\(index)"] = setting.1
+    }
+    return environment
+  }
+
+  /// Runs git to its end.
+  /// - Parameters:
+  ///   - arguments: the subcommand first, then what follows it.
+  ///   - accepting: exit codes that are answers too, such as 1 of `merge-base --is-ancestor`.
+  ///   - outputLimit: bytes of standard output; more of it is a fault.
+  /// - Throws: `GitFault` on any other exit code, at the limit, and where git cannot be run.
+  @discardableResult
+  package static func run(
+    _ arguments: [String], gitDirectory: String? = nil, workTree: String? = nil,
+    workingDirectory: String? = nil, extraEnvironment: [String: String] = [:],
+    config: [(key: String, value: String)] = [], input: Command.Input = .none,
+    accepting: Set<Int32> = [0], timeout: Duration = .seconds(60), outputLimit: Int = 64 << 20
+  ) async throws(GitFault) -> ProcessResult {
+    let operation = arguments.first { !$0.hasPrefix("-") } ?? ""
+    let secrets = config.map(\.value)
+    let command = Command(
+      "git", arguments,
+      environment: environment(
+        gitDirectory: gitDirectory, workTree: workTree, extra: extraEnvironment, config: config),
+      workingDirectory: workingDirectory, input: input, timeout: timeout, outputLimit: outputLimit)
+    let result: ProcessResult
+    do { result = try await command.run() } catch {
+      throw GitFault(
+        operation: operation, exitCode: nil, standardError: masked(error, secrets), cause: error)
+    }
+    let said = Credentials.masked(result.errorText, secrets: secrets)
+    switch result.exit {
+    case .exited(let code) where accepting.contains(code):
+      guard result.standardOutput.count < outputLimit || !result.truncated else {
+        throw GitFault(
+          operation: operation, exitCode: code,
+          standardError: "the output is longer than \(outputLimit) bytes", cause: nil)
+      }
+      return result
+    case .exited(let code):
+      throw GitFault(operation: operation, exitCode: code, standardError: said, cause: nil)
+    case .signalled:
+      throw GitFault(operation: operation, exitCode: nil, standardError: said, cause: nil)
+    }
+  }
+
+  private static func masked(_ fault: ProcessFault, _ secrets: [String]) -> String {
+    guard case .timedOut(_, _, let said) = fault else { return "" }
+    return Credentials.masked(String(decoding: said, as: UTF8.self), secrets: secrets)
+  }
+}
+
+extension ProcessResult {
+  /// Standard output as text without white space at its ends: what most git commands answer.
+  package var trimmedOutput: String {
+    var text = Substring(outputText)
+    while let last = text.last, last.isWhitespace { text.removeLast() }
+    return String(text.drop { $0.isWhitespace })
+  }
+}
