@@ -1,0 +1,171 @@
+// One call of the API, taken apart, and what is answered to it.
+
+import HTTPTypes
+
+struct APICall: Sendable {
+  /// What the pattern's names stand for, percent-decoded.
+  var parameters: [String: String]
+  var query: [String: String]
+  /// Path and query as they came, for the addresses of other pages.
+  var target: String
+  /// The body; nil where there was none.
+  var body: JSON?
+  /// The media types that the client takes.
+  var accept: String
+  var urls: ForgeURLs
+  /// Whose token it is.
+  var login: String
+
+  func parameter(_ name: String) -> String { parameters[name] ?? "" }
+
+  func number(_ name: String) throws(APIError) -> Int {
+    guard let number = Int(parameter(name)), number > 0 else { throw .notFound }
+    return number
+  }
+
+  /// Whether a media type such as `diff` or `raw` is asked for, with or without GitHub's version.
+  func accepts(_ kind: String) -> Bool {
+    accept.contains("application/vnd.github.\(kind)")
+      || accept.contains("application/vnd.github.v3.\(kind)")
+  }
+
+  // MARK: The body
+
+  func member(_ name: String) -> JSON? {
+    guard let value = body?[name], !value.isNull else { return nil }
+    return value
+  }
+
+  func string(_ name: String) throws(APIError) -> String? {
+    guard let value = member(name) else { return nil }
+    guard let text = value.stringValue else { throw .wrongType(name, "a string") }
+    return text
+  }
+
+  func requiredString(_ name: String) throws(APIError) -> String {
+    guard let text = try string(name) else { throw .notSupplied(name) }
+    return text
+  }
+
+  func bool(_ name: String) throws(APIError) -> Bool? {
+    guard let value = member(name) else { return nil }
+    guard let flag = value.boolValue else { throw .wrongType(name, "a boolean") }
+    return flag
+  }
+
+  func strings(_ name: String) throws(APIError) -> [String]? {
+    guard let value = member(name) else { return nil }
+    guard let items = value.arrayValue else { throw .wrongType(name, "an array") }
+    return try Self.strings(items, name)
+  }
+
+  static func strings(_ items: [JSON], _ name: String) throws(APIError) -> [String] {
+    var texts: [String] = []
+    for item in items {
+      guard let text = item.stringValue else { throw .wrongType("\(name)/items", "a string") }
+      texts.append(text)
+    }
+    return texts
+  }
+
+  func objectID(_ name: String) throws(APIError) -> ObjectID? {
+    guard let text = try string(name) else { return nil }
+    guard let id = ObjectID(text) else {
+      throw .unprocessable(
+        "The \(name) parameter must be exactly 40 characters and contain only [0-9a-f].")
+    }
+    return id
+  }
+
+  /// `author` or `committer` of a commit.
+  func signature(_ name: String) throws(APIError) -> Signature? {
+    guard let value = member(name) else { return nil }
+    guard value.isObject else { throw .wrongType(name, "an object") }
+    guard let person = value["name"]?.stringValue else { throw .notSupplied("\(name).name") }
+    guard let email = value["email"]?.stringValue else { throw .notSupplied("\(name).email") }
+    guard !person.trimmed.isEmpty, !email.trimmed.isEmpty else {
+      throw .unprocessable("Invalid \(name): name and email must not be blank.")
+    }
+    guard let date = value["date"]?.stringValue else {
+      return Signature(name: person, email: email, seconds: ForgeStore.now)
+    }
+    guard let (seconds, offset) = Moment.parse(date) else {
+      throw .wrongType("\(name)/date", "a valid date-time")
+    }
+    return Signature(name: person, email: email, seconds: seconds, offset: offset)
+  }
+}
+
+struct APIReply: Sendable {
+  enum Content: Sendable {
+    case none
+    case json(JSON)
+    case text([UInt8], type: String)
+  }
+
+  var status: HTTPResponse.Status
+  var content: Content
+  var headers: HTTPFields = [:]
+
+  static func json(_ value: JSON, _ status: HTTPResponse.Status = .ok) -> APIReply {
+    APIReply(status: status, content: .json(value))
+  }
+
+  /// A thing that was made, with its address in `Location`.
+  static func created(_ value: JSON) -> APIReply {
+    var reply = json(value, .created)
+    if let url = value["url"]?.stringValue { reply.headers[.location] = url }
+    return reply
+  }
+
+  static let noContent = APIReply(status: .noContent, content: .none)
+
+  static func text(_ bytes: [UInt8], type: String) -> APIReply {
+    APIReply(status: .ok, content: .text(bytes, type: type))
+  }
+}
+
+/// `page` and `per_page`, and the `Link` header that goes with them.
+struct Paging: Sendable, Equatable {
+  let page: Int
+  let size: Int
+
+  init(_ query: [String: String]) {
+    page = min(max(query["page"].flatMap { Int($0) } ?? 1, 1), 1_000_000)
+    size = min(max(query["per_page"].flatMap { Int($0) } ?? 30, 1), 100)
+  }
+
+  var offset: Int { (page - 1) * size }
+
+  /// The page's part of a list that is held as a whole.
+  func slice<Item>(_ items: [Item]) -> ArraySlice<Item> { items.dropFirst(offset).prefix(size) }
+
+  func reply(_ items: [JSON], total: Int, to call: APICall) -> APIReply {
+    var reply = APIReply.json(.array(items))
+    let last = max((total + size - 1) / size, 1)
+    var links: [(Int, String)] = []
+    if page > 1 { links += [(min(page - 1, last), "prev")] }
+    if page < last { links += [(page + 1, "next"), (last, "last")] }
+    if page > 1 { links += [(1, "first")] }
+    if !links.isEmpty {
+      reply.headers["Link"] = links.map { "<\(address(of: $0, call))>; rel=\"\($1)\"" }
+        .joined(separator: ", ")
+    }
+    return reply
+  }
+
+  private func address(of page: Int, _ call: APICall) -> String {
+    let path = call.target.prefix { $0 != "?" }
+    let query = call.target.dropFirst(path.count + 1).split(separator: "&")
+    let others = query.filter { !$0.hasPrefix("page=") }.map(String.init)
+    return call.urls.base + path + "?" + (others + ["page=\(page)"]).joined(separator: "&")
+  }
+}
+
+extension HTTPFields {
+  /// Fields that have no name of their own in HTTPTypes; text that is no token is no field.
+  subscript(name: String) -> String? {
+    get { HTTPField.Name(name).flatMap { self[$0] } }
+    set { if let name = HTTPField.Name(name) { self[name] = newValue } }
+  }
+}

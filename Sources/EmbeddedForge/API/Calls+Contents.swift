@@ -1,0 +1,179 @@
+// Files, read and written by path. A write is three short git processes: one reads the tree on the
+// way to the path, one writes blob, trees and commit, one moves the branch if it stands where it
+// stood.
+
+import HTTPTypes
+
+extension Route {
+  static let contents: [Route] = [
+    Route(
+      .get, "repos/:owner/:repo/contents/*path", "repos/contents#get-repository-content",
+      "contents=read", { $0.getContents }),
+    Route(
+      .put, "repos/:owner/:repo/contents/*path",
+      "repos/contents#create-or-update-file-contents", "contents=write", { $0.putContents }),
+    Route(
+      .delete, "repos/:owner/:repo/contents/*path", "repos/contents#delete-a-file",
+      "contents=write", { $0.deleteContents }),
+  ]
+}
+
+extension ForgeAPI {
+  @Sendable func getContents(_ call: APICall) async throws -> APIReply {
+    let repository = try await repository(call)
+    let ref = call.query["ref"] ?? repository.facts.defaultBranch
+    let path = call.parameter("path")
+    guard path.isEmpty || TreePath(path) != nil else {
+      throw APIError.unprocessable("path contains a malformed path component")
+    }
+    guard let revision = repository.revision(ref),
+      let commit = try await repository.git.commit(revision)
+    else {
+      throw try await repository.git.isEmpty()
+        ? APIError(status: .notFound, message: "This repository is empty.")
+        : APIError(status: .notFound, message: "No commit found for the ref \(ref)")
+    }
+    guard let object = try await repository.git.object("\(commit.id):\(path)") else {
+      throw APIError.notFound
+    }
+    let show = repository.objects
+    guard object.kind == .tree else {
+      if call.accepts("raw") { return .text(object.content, type: "application/vnd.github.raw") }
+      return .json(
+        show.content(
+          path, type: "file", id: object.id, size: object.content.count, content: object.content,
+          ref: ref))
+    }
+    let entries = try await repository.git.list(object.id.hex, recursive: false)
+    return .json(
+      .array(
+        entries.map { name, entry, size in
+          let full = path.isEmpty ? name : "\(path)/\(name)"
+          let type =
+            switch entry.mode {
+            case "40000": "dir"
+            case "120000": "symlink"
+            case "160000": "submodule"
+            case _: "file"
+            }
+          return show.content(
+            full, type: type, id: entry.id, size: size ?? 0, content: nil, ref: ref)
+        }))
+  }
+
+  @Sendable func putContents(_ call: APICall) async throws -> APIReply {
+    let content = try Self.decoded(try call.requiredString("content"))
+    return try await write(call, GitObject(.blob, content))
+  }
+
+  @Sendable func deleteContents(_ call: APICall) async throws -> APIReply {
+    try await write(call, nil)
+  }
+
+  /// One commit on a branch that sets or removes one file.
+  private func write(_ call: APICall, _ blob: GitObject?) async throws -> APIReply {
+    let repository = try await repository(call, .writing)
+    let message = try call.requiredString("message")
+    let expected = try call.objectIDOrPart("sha")
+    guard let path = TreePath(call.parameter("path")) else {
+      throw APIError.unprocessable("path contains a malformed path component")
+    }
+    let branch = try call.string("branch") ?? repository.facts.defaultBranch
+    guard let ref = RefName(branch: branch.withoutPrefix("refs/heads/")) else {
+      throw APIError(status: .notFound, message: "Branch \(branch) not found")
+    }
+    if let name = ref.branch, repository.isProtected(name) {
+      throw APIError.conflict(
+        "Could not change file: Changes must be made through a pull request.")
+    }
+    let head = repository.git.resolve(ref)
+    if head == nil, try await !repository.git.isEmpty() || blob == nil {
+      throw APIError(status: .notFound, message: "Branch \(branch) not found")
+    }
+    let (author, committer) = try signatures(call)
+    let state = try await treeState(of: path, at: head, repository)
+    try check(state, path: path, expected: expected, removing: blob == nil)
+    var edit = TreeEdit()
+    if let blob {
+      edit.set(path, mode: state.file?.mode ?? "100644", id: blob.id)
+    } else {
+      edit.remove(path)
+    }
+    let (root, trees) = edit.applied(to: state.folders)
+    let object = Commit.object(
+      tree: root, parents: head.map { [$0] } ?? [], author: author, committer: committer,
+      message: message)
+    try await repository.git.write((blob.map { [$0] } ?? []) + trees + [object])
+    do {
+      try await repository.git.update(ref, to: object.id, from: head)
+    } catch is BareRepository.RefUpdate {
+      let now = repository.git.resolve(ref)?.hex ?? "gone"
+      throw APIError.conflict("is at \(now) but expected \(head?.hex ?? "nothing")")
+    }
+    guard let commit = Commit(object) else { throw APIError.unprocessable("Invalid commit") }
+    let shown: JSON? = blob.map {
+      repository.objects.content(
+        path.text, type: "file", id: $0.id, size: $0.content.count, content: nil, ref: branch)
+    }
+    let isNew = blob != nil && state.file == nil
+    return .json(
+      ["content": shown ?? nil, "commit": repository.objects.gitCommit(commit)],
+      isNew ? .created : .ok)
+  }
+
+  /// What stands at a path now, with the folders on the way.
+  private struct TreeState {
+    var folders: [String: [TreeEntry]]
+    var file: TreeEntry?
+    /// A component of the path that is a file where a folder is needed, or the other way round.
+    var obstacle: String?
+  }
+
+  private func treeState(of path: TreePath, at head: ObjectID?, _ repository: RepositoryContext)
+    async throws -> TreeState
+  {
+    var edit = TreeEdit()
+    edit.remove(path)
+    let folders = try await folders(edit.folders, of: head, repository)
+    var state = TreeState(folders: folders, file: nil, obstacle: nil)
+    for depth in path.components.indices {
+      let parent = path.components.prefix(depth).joined(separator: "/")
+      let entry = folders[parent]?.first { $0.name == path.components[depth] }
+      let isLast = depth == path.components.count - 1
+      if let entry, entry.isFolder == isLast {
+        state.obstacle = path.components.prefix(depth + 1).joined(separator: "/")
+      }
+      if isLast { state.file = entry }
+    }
+    return state
+  }
+
+  private func check(_ state: TreeState, path: TreePath, expected: String?, removing: Bool) throws {
+    if let obstacle = state.obstacle {
+      throw APIError.unprocessable("\(obstacle) is in the way of \(path.text)")
+    }
+    guard let file = state.file else {
+      if removing { throw APIError.notFound }
+      if let expected { throw APIError.conflict("\(path.text) does not match \(expected)") }
+      return
+    }
+    guard let expected else { throw APIError.notSupplied("sha") }
+    guard expected == file.id.hex else {
+      throw APIError.conflict("\(path.text) does not match \(expected)")
+    }
+  }
+}
+
+extension APICall {
+  /// A blob's name, which is compared and never looked up. An empty one counts as none.
+  func objectIDOrPart(_ name: String) throws(APIError) -> String? {
+    let text = try string(name) ?? query[name]
+    return text.flatMap { $0.isEmpty ? nil : $0.lowercased() }
+  }
+}
+
+extension String {
+  func withoutPrefix(_ prefix: String) -> String {
+    hasPrefix(prefix) ? String(dropFirst(prefix.count)) : self
+  }
+}

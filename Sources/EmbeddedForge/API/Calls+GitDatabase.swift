@@ -1,0 +1,224 @@
+// Blobs, trees and commits as objects.
+
+import FoundationEssentials
+import HTTPTypes
+import Processes
+
+extension Route {
+  static let gitDatabase: [Route] = [
+    Route(
+      .post, "repos/:owner/:repo/git/blobs", "git/blobs#create-a-blob", "contents=write",
+      { $0.createBlob }),
+    Route(
+      .get, "repos/:owner/:repo/git/blobs/:sha", "git/blobs#get-a-blob", "contents=read",
+      { $0.getBlob }),
+    Route(
+      .post, "repos/:owner/:repo/git/trees", "git/trees#create-a-tree", "contents=write",
+      { $0.createTree }),
+    Route(
+      .get, "repos/:owner/:repo/git/trees/*sha", "git/trees#get-a-tree", "contents=read",
+      { $0.getTree }),
+    Route(
+      .post, "repos/:owner/:repo/git/commits", "git/commits#create-a-commit", "contents=write",
+      { $0.createCommit }),
+    Route(
+      .get, "repos/:owner/:repo/git/commits/:sha", "git/commits#get-a-commit-object",
+      "contents=read", { $0.getGitCommit }),
+  ]
+}
+
+extension ForgeAPI {
+  @Sendable func createBlob(_ call: APICall) async throws -> APIReply {
+    let repository = try await nonEmptyRepository(call, .writing)
+    let content = try call.requiredString("content")
+    let blob: GitObject
+    switch try call.string("encoding") ?? "utf-8" {
+    case "utf-8": blob = GitObject(.blob, Array(content.utf8))
+    case "base64": blob = GitObject(.blob, try Self.decoded(content))
+    case _:
+      throw APIError.validation(.invalid("Blob", "encoding"))
+    }
+    try await repository.git.write([blob])
+    return .created([
+      "sha": .string(blob.id.hex),
+      "url": .string(call.urls.api(repository.record, "/git/blobs/\(blob.id)")),
+    ])
+  }
+
+  @Sendable func getBlob(_ call: APICall) async throws -> APIReply {
+    let repository = try await nonEmptyRepository(call)
+    guard let id = ObjectID(call.parameter("sha")) else {
+      throw APIError.unprocessable("The sha parameter must be exactly 40 characters.")
+    }
+    guard let object = try await repository.git.object(id.hex), object.kind == .blob else {
+      throw APIError.notFound
+    }
+    if call.accepts("raw") { return .text(object.content, type: "application/vnd.github.raw") }
+    return .json(repository.objects.blob(object))
+  }
+
+  // MARK: Trees
+
+  @Sendable func createTree(_ call: APICall) async throws -> APIReply {
+    let repository = try await nonEmptyRepository(call, .writing)
+    guard let items = call.member("tree")?.arrayValue else { throw APIError.notSupplied("tree") }
+    let base = try call.objectID("base_tree")
+    var edit = TreeEdit()
+    var blobs: [GitObject] = []
+    var named: [(id: ObjectID, type: String)] = []
+    for item in items {
+      let (path, mode, type) = try treeItem(item)
+      if let sha = item["sha"], sha.isNull {
+        edit.remove(path)
+      } else if let sha = item["sha"]?.stringValue {
+        guard let id = ObjectID(sha) else { throw APIError.unprocessable("tree.sha is not valid") }
+        if type != "commit" { named.append((id, type)) }
+        edit.set(path, mode: mode, id: id)
+      } else if let content = item["content"]?.stringValue {
+        let blob = GitObject(.blob, Array(content.utf8))
+        blobs.append(blob)
+        edit.set(path, mode: mode, id: blob.id)
+      } else {
+        throw APIError.unprocessable("Must supply either tree.sha or tree.content.")
+      }
+    }
+    try await check(named, repository)
+    let folders = try await folders(edit.folders, of: base, repository)
+    if base != nil, folders[""] == nil {
+      throw APIError.unprocessable("base_tree is not a valid tree.")
+    }
+    let (root, trees) = edit.applied(to: folders)
+    try await repository.git.write(blobs + trees)
+    return .created(try await shownTree(root, recursive: false, repository))
+  }
+
+  private func treeItem(_ item: JSON) throws -> (path: TreePath, mode: String, type: String) {
+    guard let text = item["path"]?.stringValue, let path = TreePath(text) else {
+      throw APIError.unprocessable("tree.path contains a malformed path component")
+    }
+    let modes = [
+      "100644": "blob", "100755": "blob", "120000": "blob", "040000": "tree", "160000": "commit",
+    ]
+    guard let mode = item["mode"]?.stringValue, let type = modes[mode] else {
+      throw APIError.unprocessable("tree.mode \(item["mode"]?.stringValue ?? "") is not valid")
+    }
+    return (path, mode == "040000" ? "40000" : mode, type)
+  }
+
+  private func check(_ named: [(id: ObjectID, type: String)], _ repository: RepositoryContext)
+    async throws
+  {
+    let found = try await repository.git.objects(named.map(\.id.hex))
+    for (item, object) in zip(named, found) where object?.kind.rawValue != item.type {
+      throw APIError.unprocessable("tree.sha \(item.id) is not a valid \(item.type)")
+    }
+  }
+
+  /// The entries of folders of a tree; those that are missing are left out.
+  func folders(_ paths: [String], of root: ObjectID?, _ repository: RepositoryContext) async throws
+    -> [String: [TreeEntry]]
+  {
+    guard let root else { return [:] }
+    let names = paths.map { $0.isEmpty ? "\(root)^{tree}" : "\(root):\($0)" }
+    let found = try await repository.git.objects(names)
+    var folders: [String: [TreeEntry]] = [:]
+    for (path, object) in zip(paths, found) {
+      if let object, object.kind == .tree { folders[path] = Tree.entries(of: object) }
+    }
+    return folders
+  }
+
+  @Sendable func getTree(_ call: APICall) async throws -> APIReply {
+    let repository = try await nonEmptyRepository(call)
+    guard let revision = repository.revision(call.parameter("sha")),
+      let tree = try await repository.git.object("\(revision)^{tree}")
+    else { throw APIError.notFound }
+    let recursive = call.query["recursive"] != nil
+    return .json(try await shownTree(tree.id, recursive: recursive, repository))
+  }
+
+  private func shownTree(_ id: ObjectID, recursive: Bool, _ repository: RepositoryContext)
+    async throws -> JSON
+  {
+    let listed = try await repository.git.list(id.hex, recursive: recursive)
+    var shown = repository.objects.tree(id, listed)
+    shown = shown.with(["url": .string(call(repository, "/git/trees/\(id)"))])
+    return shown
+  }
+
+  private func call(_ repository: RepositoryContext, _ path: String) -> String {
+    repository.urls.api(repository.record, path)
+  }
+
+  // MARK: Commits
+
+  @Sendable func createCommit(_ call: APICall) async throws -> APIReply {
+    let repository = try await nonEmptyRepository(call, .writing)
+    let message = try call.requiredString("message")
+    guard let tree = try call.objectID("tree") else { throw APIError.notSupplied("tree") }
+    let parents = try (try call.strings("parents") ?? []).map { text in
+      guard let id = ObjectID(text) else {
+        throw APIError.unprocessable("The parents parameter must contain full object names.")
+      }
+      return id
+    }
+    let found = try await repository.git.objects([tree.hex] + parents.map(\.hex))
+    guard found[0]?.kind == .tree else { throw APIError.unprocessable("Tree SHA does not exist") }
+    guard found.dropFirst().allSatisfy({ $0?.kind == .commit }) else {
+      throw APIError.unprocessable("Parent SHA does not exist or is not a commit object")
+    }
+    let (author, committer) = try signatures(call)
+    let object = Commit.object(
+      tree: tree, parents: parents, author: author, committer: committer, message: message)
+    try await repository.git.write([object])
+    guard let commit = Commit(object) else { throw APIError.unprocessable("Invalid commit") }
+    return .created(repository.objects.gitCommit(commit))
+  }
+
+  /// Author and committer by GitHub's rules: each falls back on the other's role, and both on the
+  /// user of the token.
+  func signatures(_ call: APICall) throws -> (author: Signature, committer: Signature) {
+    let user = Signature(
+      name: call.login, email: "\(call.login)@users.noreply.localhost", seconds: ForgeStore.now)
+    let author = try call.signature("author")
+    let committer = try call.signature("committer")
+    return (author ?? committer ?? user, committer ?? author ?? user)
+  }
+
+  @Sendable func getGitCommit(_ call: APICall) async throws -> APIReply {
+    let repository = try await nonEmptyRepository(call)
+    guard let id = ObjectID(call.parameter("sha")),
+      let object = try await repository.git.object(id.hex), let commit = Commit(object)
+    else { throw APIError.notFound }
+    return .json(repository.objects.gitCommit(commit))
+  }
+
+  /// Base 64, in which line ends and spaces mean nothing.
+  static func decoded(_ text: String) throws(APIError) -> [UInt8] {
+    let compact = text.filter { !$0.isWhitespace }
+    guard let data = Data(base64Encoded: compact) else {
+      throw .unprocessable("content is not valid Base64")
+    }
+    return Array(data)
+  }
+}
+
+extension BareRepository {
+  /// What a tree holds, by `git ls-tree`: paths from the tree on, sizes of blobs.
+  func list(_ tree: String, recursive: Bool) async throws -> [(
+    path: String, entry: TreeEntry, size: Int?
+  )] {
+    let listed = try await git(
+      ["ls-tree", "-l", "-z"] + (recursive ? ["-r", "-t"] : []) + [tree])
+    return listed.standardOutput.split(separator: 0).compactMap { record in
+      let text = String(decoding: record, as: UTF8.self)
+      guard let tab = text.firstIndex(of: "\t") else { return nil }
+      let words = text[..<tab].split(separator: " ")
+      guard words.count == 4, let id = ObjectID(words[2]) else { return nil }
+      let path = String(text[text.index(after: tab)...])
+      let mode = words[0] == "040000" ? "40000" : String(words[0])
+      let name = path.split(separator: "/").last.map(String.init) ?? path
+      return (path, TreeEntry(mode: mode, name: name, id: id), Int(words[3]))
+    }
+  }
+}

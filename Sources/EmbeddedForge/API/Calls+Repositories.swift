@@ -1,0 +1,89 @@
+// Repositories and their branches.
+
+import HTTPTypes
+
+extension Route {
+  static let repositories: [Route] = [
+    Route(
+      .get, "repos/:owner/:repo", "repos/repos#get-a-repository", "metadata=read",
+      { $0.getRepository }),
+    Route(
+      .patch, "repos/:owner/:repo", "repos/repos#update-a-repository", "administration=write",
+      { $0.patchRepository }),
+    Route(
+      .get, "repos/:owner/:repo/branches", "branches/branches#list-branches", "contents=read",
+      { $0.listBranches }),
+    Route(
+      .get, "repos/:owner/:repo/branches/*branch", "branches/branches#get-a-branch",
+      "contents=read", { $0.getBranch }),
+  ]
+}
+
+extension ForgeAPI {
+  @Sendable func getRepository(_ call: APICall) async throws -> APIReply {
+    let repository = try await repository(call)
+    return .json(RepositoryObjects(urls: call.urls).full(repository.record, repository.facts))
+  }
+
+  @Sendable func patchRepository(_ call: APICall) async throws -> APIReply {
+    let repository = try await repository(call)
+    guard repository.record.settings.allowsWriting else { throw APIError.notAccessible }
+    var settings = repository.record.settings
+    let archived = try call.bool("archived")
+    // Of an archived repository nothing can be changed but that it is archived.
+    if settings.isArchived, archived != false { throw APIError.archived }
+    settings.isArchived = archived ?? settings.isArchived
+    settings.isPrivate = try call.bool("private") ?? settings.isPrivate
+    settings.description = try call.string("description") ?? settings.description
+    if let branch = try call.string("default_branch") {
+      guard let ref = RefName(branch: branch), repository.git.resolve(ref) != nil else {
+        throw APIError.validation(
+          .custom("Repository", "The branch \(branch) was not found.", field: "default_branch"))
+      }
+      try await repository.git.git(["symbolic-ref", "HEAD", ref.text])
+    }
+    try await store.setSettings(settings, of: repository.record.id)
+    return try await getRepository(call)
+  }
+
+  @Sendable func listBranches(_ call: APICall) async throws -> APIReply {
+    let repository = try await repository(call)
+    let paging = Paging(call.query)
+    let refs = try await repository.git.refs(below: "refs/heads/")
+    let wanted = call.query["protected"].map { $0 == "true" }
+    let branches = refs.compactMap { name, object in
+      RefName(name)?.branch.map { (name: $0, object: object) }
+    }.filter { wanted == nil || repository.isProtected($0.name) == wanted }
+    let shown = paging.slice(branches).map { name, object -> JSON in
+      [
+        "name": .string(name),
+        "commit": [
+          "sha": .string(object.hex),
+          "url": .string(call.urls.api(repository.record, "/commits/\(object)")),
+        ], "protected": JSON(repository.isProtected(name)),
+      ]
+    }
+    return paging.reply(shown, total: branches.count, to: call)
+  }
+
+  @Sendable func getBranch(_ call: APICall) async throws -> APIReply {
+    let repository = try await repository(call)
+    let name = call.parameter("branch")
+    guard let ref = RefName(branch: name), let object = repository.git.resolve(ref),
+      let commit = try await repository.git.commit(object.hex)
+    else { throw APIError(status: .notFound, message: "Branch not found") }
+    let path = Percent.encode(name)
+    let url = call.urls.api(repository.record, "/branches/\(path)")
+    let isProtected = repository.isProtected(name)
+    return .json([
+      "name": .string(name), "commit": repository.objects.commit(commit),
+      "_links": [
+        "self": .string(url), "html": .string(call.urls.page(repository.record, "/tree/\(path)")),
+      ], "protected": JSON(isProtected),
+      "protection": [
+        "enabled": JSON(isProtected),
+        "required_status_checks": ["enforcement_level": "off", "contexts": [], "checks": []],
+      ], "protection_url": "\(url)/protection",
+    ])
+  }
+}

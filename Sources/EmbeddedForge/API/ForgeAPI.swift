@@ -1,0 +1,99 @@
+// What the calls have in common: finding the repository, and who may do what with it.
+
+import Logging
+
+struct ForgeAPI: Sendable {
+  let store: ForgeStore
+  let folder: ForgeFolder
+  let pullRequests: PullRequestKeeper
+  let rateLimit: RateLimit
+  let logger: Logger
+}
+
+/// A repository that a call is about.
+struct RepositoryContext: Sendable {
+  let record: RepositoryRecord
+  let git: BareRepository
+  let facts: RepositoryObjects.Facts
+  let urls: ForgeURLs
+
+  var objects: GitObjects { GitObjects(urls: urls, repository: record) }
+
+  /// The commit that a branch, a tag or an object name stands for, as an expression that git reads
+  /// as nothing else; nil where there is none.
+  func revision(_ text: String) -> String? {
+    let name = text.isEmpty || text == "HEAD" ? facts.defaultBranch : text
+    if name.hasPrefix("refs/") || name.hasPrefix("heads/") || name.hasPrefix("tags/") {
+      let full = name.hasPrefix("refs/") ? name : "refs/\(name)"
+      if let ref = RefName(full), git.resolve(ref) != nil { return ref.text }
+    }
+    for prefix in ["refs/heads/", "refs/tags/"] {
+      if let ref = RefName(prefix + name), let object = git.resolve(ref) {
+        // The object rather than the ref, so that all of an answer speaks of one state.
+        return object.hex
+      }
+    }
+    let isObjectName = (7...40).contains(name.utf8.count) && name.allSatisfy(\.isHexDigit)
+    return isObjectName ? name.lowercased() : nil
+  }
+
+  func commit(_ text: String) async throws -> Commit? {
+    guard let revision = revision(text) else { return nil }
+    return try await git.commit(revision)
+  }
+
+  func isProtected(_ branch: String) -> Bool {
+    record.settings.protectedBranches.contains { Glob.matches(branch, $0) }
+  }
+}
+
+extension ForgeAPI {
+  enum Access {
+    case reading
+    case writing
+  }
+
+  /// The repository of the call.
+  /// - Throws: `APIError`: 404 where there is none, 403 where it may not be done.
+  func repository(_ call: APICall, _ access: Access = .reading) async throws -> RepositoryContext {
+    let record = try await folder.repository(
+      owner: call.parameter("owner"), name: call.parameter("repo"), store: store)
+    guard let record else { throw APIError.notFound }
+    if record.settings.isDisabled { throw APIError.blocked }
+    if access == .writing {
+      if record.settings.isArchived { throw APIError.archived }
+      if !record.settings.allowsWriting { throw APIError.notAccessible }
+    }
+    return try await context(record, call.urls)
+  }
+
+  func context(_ record: RepositoryRecord, _ urls: ForgeURLs) async throws -> RepositoryContext {
+    let git = folder.git(record)
+    let facts = RepositoryObjects.Facts(
+      owner: try await store.user(record.owner), defaultBranch: git.headBranch ?? "main",
+      openPullRequests: try await store.openPullRequestCount(of: record.id))
+    return RepositoryContext(record: record, git: git, facts: facts, urls: urls)
+  }
+
+  /// The repository of the call, which must have a commit.
+  func nonEmptyRepository(_ call: APICall, _ access: Access = .reading) async throws
+    -> RepositoryContext
+  {
+    let repository = try await repository(call, access)
+    if let head = RefName(branch: repository.facts.defaultBranch),
+      repository.git.resolve(head) != nil
+    {
+      return repository
+    }
+    if try await repository.git.isEmpty() { throw APIError.emptyRepository }
+    return repository
+  }
+
+  /// Refuses what a protected branch does not take.
+  func checkProtection(_ repository: RepositoryContext, _ ref: RefName) throws(APIError) {
+    if let branch = ref.branch, repository.isProtected(branch) {
+      throw .unprocessable(
+        "Changes must be made through a pull request. Protected branch update failed for \(ref).")
+    }
+  }
+}

@@ -1,0 +1,115 @@
+// Keeps pull requests in step with their branches.
+//
+// Git's refs are the truth and the rows follow: whenever a pull request is looked at, after every
+// push, and at start. So nothing is lost when the process dies between the two.
+
+import Logging
+import Synchronization
+
+final class PullRequestKeeper: Sendable {
+  private let store: ForgeStore
+  private let details = Mutex<[Range: PullRequestObjects.Detail]>([:])
+
+  init(store: ForgeStore) { self.store = store }
+
+  /// Base and head of a comparison.
+  struct Range: Hashable, Sendable {
+    var repository: String
+    var base: ObjectID
+    var head: ObjectID
+  }
+
+  /// The pull request as its branches are now: `head.sha` follows the branch; a head or base
+  /// that is gone closes it, with the last head kept; a head that the base branch holds is merged.
+  func refreshed(_ pull: PullRequestRecord, _ git: BareRepository) async throws
+    -> PullRequestRecord
+  {
+    guard pull.isOpen, let headRef = pull.headRef, let baseRef = pull.baseRef else { return pull }
+    var current = pull
+    let head = git.resolve(headRef)
+    let base = git.resolve(baseRef)
+    if let base, base != pull.baseSHA,
+      let merge = try await mergeCommit(of: pull, head: head ?? pull.headSHA, into: base, git)
+    {
+      current = try await store.change(pull) { record in
+        guard record.isOpen else { return }
+        record.isOpen = false
+        record.headSHA = head ?? record.headSHA
+        record.mergeCommit = merge
+        record.mergedAt = ForgeStore.now
+        record.mergedBy = record.author
+        record.closedAt = record.mergedAt
+      }
+    } else if head == nil || base == nil {
+      current = try await store.change(pull) { record in
+        guard record.isOpen else { return }
+        record.isOpen = false
+        record.closedAt = ForgeStore.now
+      }
+    } else if let head, head != pull.headSHA || base ?? pull.baseSHA != pull.baseSHA {
+      current = try await store.change(pull) { record in
+        guard record.isOpen else { return }
+        record.headSHA = head
+        record.baseSHA = base ?? record.baseSHA
+      }
+    }
+    try await keepHead(of: current, git)
+    return current
+  }
+
+  /// `refs/pull/N/head`, as GitHub has it: keeps the commits when the branch is gone.
+  func keepHead(of pull: PullRequestRecord, _ git: BareRepository) async throws {
+    guard let ref = RefName("refs/pull/\(pull.number)/head"), git.resolve(ref) != pull.headSHA
+    else { return }
+    try await git.git(["update-ref", ref.text, pull.headSHA.hex])
+  }
+
+  func refreshAll(of repository: RepositoryRecord, _ git: BareRepository) async throws {
+    for pull in try await store.openPullRequests(of: repository.id) {
+      _ = try await refreshed(pull, git)
+    }
+  }
+
+  /// The commit by which the base branch came to hold the pull request; nil where it does not.
+  private func mergeCommit(
+    of pull: PullRequestRecord, head: ObjectID, into base: ObjectID, _ git: BareRepository
+  ) async throws -> ObjectID? {
+    // A merge of ours that was under way when the process died.
+    if let planned = pull.mergeCommit, try await git.isAncestor(planned, of: base) {
+      return planned
+    }
+    return try await git.isAncestor(head, of: base) ? base : nil
+  }
+
+  /// What only git knows of a pull request.
+  /// - Parameter mergeability: whether to find out if it can be merged.
+  func detail(of pull: PullRequestRecord, _ git: BareRepository, mergeability: Bool) async throws
+    -> PullRequestObjects.Detail
+  {
+    let range = Range(repository: git.path, base: pull.baseSHA, head: pull.headSHA)
+    let wantsMergeability = mergeability && pull.isOpen
+    if let known = details.withLock({ $0[range] }),
+      known.mergeable != nil || !wantsMergeability
+    {
+      return known
+    }
+    async let commits = git.count("\(range.base)..\(range.head)")
+    async let stat = stat(range, git)
+    var detail = PullRequestObjects.Detail()
+    if wantsMergeability {
+      detail.mergeable = try await git.mergedTree(range.base, range.head) != nil
+    }
+    detail.commits = try await commits
+    detail.stat = try await stat
+    details.withLock { [detail] known in
+      if known.count >= 1000 { known.removeAll() }
+      known[range] = detail
+    }
+    return detail
+  }
+
+  private func stat(_ range: Range, _ git: BareRepository) async throws -> DiffStat {
+    let base = try await git.mergeBase(range.base, range.head) ?? BareRepository.emptyTree
+    return try await git.stat(from: base, to: range.head)
+  }
+}

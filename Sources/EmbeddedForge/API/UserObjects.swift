@@ -1,0 +1,36 @@
+// Users as the API shows them.
+
+struct UserObjects: Sendable {
+  let urls: ForgeURLs
+
+  /// GitHub's "Simple User".
+  func simple(_ user: UserRecord) -> JSON {
+    let api = "\(urls.api)/users/\(user.login)"
+    return [
+      "login": .string(user.login), "id": JSON(user.id),
+      "node_id": .string(NodeID.of("U", user.id)),
+      "avatar_url": "\(urls.base)/avatars/\(user.login)", "gravatar_id": "",
+      "url": .string(api), "html_url": "\(urls.base)/\(user.login)",
+      "followers_url": "\(api)/followers",
+      "following_url": "\(api)/following{/other_user}", "gists_url": "\(api)/gists{/gist_id}",
+      "starred_url": "\(api)/starred{/owner}{/repo}",
+      "subscriptions_url": "\(api)/subscriptions", "organizations_url": "\(api)/orgs",
+      "repos_url": "\(api)/repos", "events_url": "\(api)/events{/privacy}",
+      "received_events_url": "\(api)/received_events", "type": "User",
+      "user_view_type": "public", "site_admin": false,
+    ]
+  }
+
+  /// GitHub's "Private User".
+  func full(_ user: UserRecord, repositories: Int) -> JSON {
+    simple(user).with([
+      "name": .string(user.login), "company": nil, "blog": "", "location": nil, "email": nil,
+      "notification_email": nil, "hireable": nil, "bio": nil, "twitter_username": nil,
+      "public_repos": .integer(repositories), "public_gists": 0, "followers": 0, "following": 0,
+      "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
+      "private_gists": 0, "total_private_repos": 0, "owned_private_repos": 0, "disk_usage": 0,
+      "collaborators": 0, "two_factor_authentication": true,
+      "plan": ["collaborators": 0, "name": "free", "space": 976_562_499, "private_repos": 10000],
+    ])
+  }
+}

@@ -1,0 +1,133 @@
+// What changed between two trees, per file, with hunks.
+
+import Processes
+
+struct FileChange: Sendable, Equatable {
+  /// GitHub's words: `added`, `removed`, `modified`, `renamed`, `copied`, `changed`.
+  var status: String
+  var path: String
+  /// Where it was renamed or copied from.
+  var previousPath: String?
+  /// Of the content after the change; before it for a removed file.
+  var blob: ObjectID
+  var additions: Int
+  var deletions: Int
+  /// The hunks from the first `@@` on; nil for binary content and for what is too large to show.
+  var patch: String?
+}
+
+struct DiffStat: Sendable, Equatable {
+  var additions = 0
+  var deletions = 0
+  var files = 0
+}
+
+extension BareRepository {
+  /// The empty tree, which git knows without its being there.
+  static let emptyTree = Tree.object([]).id
+
+  /// The files that differ between two commits or trees.
+  func changes(from base: ObjectID, to head: ObjectID) async throws -> [FileChange] {
+    async let listed = git(
+      ["diff-tree", "-r", "-M", "--raw", "--numstat", "-z", "--no-abbrev", base.hex, head.hex])
+    let patches = await patches(from: base, to: head)
+    let files = try RawDiff(try await listed.standardOutput).files
+    guard let patches, patches.count == files.count else { return files }
+    return zip(files, patches).map { file, patch in
+      var file = file
+      file.patch = patch
+      return file
+    }
+  }
+
+  /// The whole patch as `git diff` prints it.
+  func patch(from base: ObjectID, to head: ObjectID) async throws -> [UInt8] {
+    try await git(["diff-tree", "-r", "-M", "-p", base.hex, head.hex]).standardOutput
+  }
+
+  func stat(from base: ObjectID, to head: ObjectID) async throws -> DiffStat {
+    let listed = try await git(
+      ["diff-tree", "-r", "-M", "--raw", "--numstat", "-z", "--no-abbrev", base.hex, head.hex])
+    return try RawDiff(listed.standardOutput).files.reduce(into: DiffStat()) { stat, file in
+      stat.additions += file.additions
+      stat.deletions += file.deletions
+      stat.files += 1
+    }
+  }
+
+  /// The hunks of each file, in git's order of files; nil where the patch is too large to show.
+  private func patches(from base: ObjectID, to head: ObjectID) async -> [String?]? {
+    guard
+      let whole = try? await git(
+        ["diff-tree", "-r", "-M", "-p", base.hex, head.hex], outputLimit: 8 << 20)
+    else { return nil }
+    var patches: [String?] = []
+    var hunks: [Substring]?
+    func close() {
+      if let lines = hunks {
+        patches.append(lines.isEmpty ? nil : lines.joined(separator: "\n"))
+      }
+    }
+    // Within hunks each line begins with one of ` +-\@`, so this cannot be content.
+    for line in whole.outputText.split(separator: "\n", omittingEmptySubsequences: false) {
+      if line.hasPrefix("diff --git ") {
+        close()
+        hunks = []
+      } else if hunks?.isEmpty == false || line.hasPrefix("@@") {
+        hunks?.append(line)
+      }
+    }
+    if hunks?.last?.isEmpty == true { hunks?.removeLast() }
+    close()
+    return patches
+  }
+}
+
+/// `git diff-tree --raw --numstat -z`: first all raw records, then all numbers, in the same order.
+private struct RawDiff {
+  let files: [FileChange]
+
+  init(_ bytes: [UInt8]) throws {
+    var fields = bytes.split(separator: 0, omittingEmptySubsequences: true).map {
+      String(decoding: $0, as: UTF8.self)
+    }[...]
+    var files: [FileChange] = []
+    while let record = fields.first, record.hasPrefix(":") {
+      fields.removeFirst()
+      let words = record.split(separator: " ")
+      guard words.count == 5, let path = fields.popFirst(), let old = ObjectID(words[2]),
+        let new = ObjectID(words[3])
+      else { throw GitFault.malformed("diff-tree", record) }
+      var file = FileChange(
+        status: Self.status(words[4]), path: path, blob: new == .zero ? old : new, additions: 0,
+        deletions: 0)
+      if words[4].hasPrefix("R") || words[4].hasPrefix("C") {
+        file.previousPath = path
+        file.path = fields.popFirst() ?? path
+      }
+      files.append(file)
+    }
+    for index in files.indices {
+      guard let record = fields.popFirst() else { break }
+      let words = record.split(separator: "\t", omittingEmptySubsequences: false)
+      guard words.count == 3 else { throw GitFault.malformed("diff-tree", record) }
+      // Binary files have `-` for both.
+      files[index].additions = Int(words[0]) ?? 0
+      files[index].deletions = Int(words[1]) ?? 0
+      // A renamed file has its two names in fields of their own.
+      if words[2].isEmpty { fields = fields.dropFirst(2) }
+    }
+    self.files = files
+  }
+
+  private static func status(_ letter: Substring) -> String {
+    switch letter.prefix(1) {
+    case "A": "added"
+    case "D": "removed"
+    case "R": "renamed"
+    case "C": "copied"
+    case "T": "changed"
+    case _: "modified"
+    }
+  }
+}

@@ -1,0 +1,78 @@
+// Names of git objects, and the objects themselves before git has them.
+
+import Crypto
+
+/// The SHA-1 name of an object, as 40 lower-case hexadecimal digits.
+struct ObjectID: Hashable, Sendable, CustomStringConvertible {
+  let hex: String
+
+  /// Nil where the text is no full object name.
+  init?(_ text: some StringProtocol) {
+    guard text.utf8.count == 40, text.utf8.allSatisfy(Self.isHex) else { return nil }
+    hex = String(text)
+  }
+
+  /// The name that git gives an object of this type and content.
+  init(of type: GitObject.Kind, _ content: [UInt8]) {
+    var hash = Insecure.SHA1()
+    hash.update(data: Array("\(type.rawValue) \(content.count)\0".utf8))
+    hash.update(data: content)
+    self.init(raw: hash.finalize())
+  }
+
+  /// - Parameter raw: 20 bytes.
+  init(raw: some Sequence<UInt8>) {
+    let digits = Array("0123456789abcdef".utf8)
+    hex = String(
+      decoding: raw.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+  }
+
+  /// What stands for "no such ref" in an update.
+  static var zero: ObjectID { ObjectID(raw: repeatElement(0, count: 20)) }
+
+  var raw: [UInt8] {
+    var bytes: [UInt8] = []
+    var high: UInt8?
+    for digit in hex.utf8 {
+      let value = digit < UInt8(ascii: "a") ? digit - UInt8(ascii: "0") : digit - 87
+      if let first = high {
+        bytes.append(first << 4 | value)
+        high = nil
+      } else {
+        high = value
+      }
+    }
+    return bytes
+  }
+
+  var description: String { hex }
+
+  private static func isHex(_ byte: UInt8) -> Bool {
+    (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+      || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
+  }
+}
+
+/// An object with its content.
+struct GitObject: Sendable, Equatable {
+  enum Kind: String, Sendable {
+    case blob, tree, commit, tag
+  }
+
+  let kind: Kind
+  let content: [UInt8]
+  let id: ObjectID
+
+  init(_ kind: Kind, _ content: [UInt8]) {
+    self.kind = kind
+    self.content = content
+    id = ObjectID(of: kind, content)
+  }
+
+  /// An object that was read by its name.
+  init(_ kind: Kind, _ content: [UInt8], id: ObjectID) {
+    self.kind = kind
+    self.content = content
+    self.id = id
+  }
+}

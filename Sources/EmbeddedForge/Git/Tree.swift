@@ -1,0 +1,109 @@
+// Tree objects: read, and edited by path. Only the folders on the way to an edit are read, all of
+// them in one process.
+
+/// One entry of a tree.
+struct TreeEntry: Sendable, Equatable {
+  /// As git writes it: `100644`, `100755`, `120000`, `40000`, `160000`.
+  var mode: String
+  var name: String
+  var id: ObjectID
+
+  var isFolder: Bool { mode == "40000" }
+
+  /// `blob`, `tree` or, for a submodule, `commit`.
+  var type: String {
+    switch mode {
+    case "40000": "tree"
+    case "160000": "commit"
+    case _: "blob"
+    }
+  }
+
+  /// Git orders entries by their bytes, folders as if their name ended in `/`.
+  fileprivate var sortKey: [UInt8] { Array((isFolder ? name + "/" : name).utf8) }
+}
+
+enum Tree {
+  /// The entries of a tree object.
+  static func entries(of object: GitObject) -> [TreeEntry] {
+    var entries: [TreeEntry] = []
+    var rest = object.content[...]
+    while let space = rest.firstIndex(of: UInt8(ascii: " ")),
+      let zero = rest[space...].firstIndex(of: 0), rest.endIndex - zero > 20
+    {
+      entries.append(
+        TreeEntry(
+          mode: String(decoding: rest[..<space], as: UTF8.self),
+          name: String(decoding: rest[(space + 1)..<zero], as: UTF8.self),
+          id: ObjectID(raw: rest[(zero + 1)...(zero + 20)])))
+      rest = rest[(zero + 21)...]
+    }
+    return entries
+  }
+
+  static func object(_ entries: [TreeEntry]) -> GitObject {
+    var content: [UInt8] = []
+    let sorted = entries.sorted { $0.sortKey.lexicographicallyPrecedes($1.sortKey) }
+    for entry in sorted {
+      content += "\(entry.mode) \(entry.name)\0".utf8
+      content += entry.id.raw
+    }
+    return GitObject(.tree, content)
+  }
+}
+
+/// Changes to a tree by path.
+struct TreeEdit: Sendable {
+  /// What a path is to be; nil removes it.
+  typealias Target = (mode: String, id: ObjectID)?
+
+  private var edits: [(path: TreePath, target: Target)] = []
+
+  mutating func set(_ path: TreePath, mode: String, id: ObjectID) {
+    edits.append((path, (mode, id)))
+  }
+
+  mutating func remove(_ path: TreePath) { edits.append((path, nil)) }
+
+  /// The folders that have to be read, the root as an empty text.
+  var folders: [String] {
+    var seen: Set<String> = [""]
+    var folders = [""]
+    for folder in edits.flatMap(\.path.folders) where seen.insert(folder).inserted {
+      folders.append(folder)
+    }
+    return folders
+  }
+
+  /// - Parameter existing: the entries of each folder that exists, by its path.
+  /// - Returns: the name of the new root, and the trees to write. A folder that becomes empty goes.
+  func applied(to existing: [String: [TreeEntry]]) -> (root: ObjectID, trees: [GitObject]) {
+    var folders = existing
+    for (path, target) in edits {
+      let parent = path.components.dropLast().joined(separator: "/")
+      // What was a file on the way becomes a folder.
+      for folder in path.folders where folders[folder] == nil { folders[folder] = [] }
+      folders[parent, default: []].removeAll { $0.name == path.name }
+      if let target {
+        folders[parent, default: []].append(
+          TreeEntry(mode: target.mode, name: path.name, id: target.id))
+      }
+    }
+    var trees: [GitObject] = []
+    let innermostFirst = self.folders.filter { !$0.isEmpty }.sorted {
+      $0.utf8.count > $1.utf8.count
+    }
+    for folder in innermostFirst {
+      let components = folder.split(separator: "/")
+      let parent = components.dropLast().joined(separator: "/")
+      let name = String(components[components.count - 1])
+      folders[parent, default: []].removeAll { $0.name == name }
+      guard let entries = folders[folder], !entries.isEmpty else { continue }
+      let tree = Tree.object(entries)
+      trees.append(tree)
+      folders[parent, default: []].append(TreeEntry(mode: "40000", name: name, id: tree.id))
+    }
+    let root = Tree.object(folders[""] ?? [])
+    return (root.id, trees + [root])
+  }
+}

@@ -1,0 +1,188 @@
+// The API's front: what GitHub checks of every request, and what it says with every answer.
+
+import Crypto
+import FoundationEssentials
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import Processes
+import SQLite
+
+struct APIResponder: Sendable {
+  let api: ForgeAPI
+  let doorkeeper: Doorkeeper
+  let bodyLimit: Int
+  /// Where the forge is, if the request does not say.
+  let address: String
+  let interference: Interference
+  let logger: Logger
+
+  /// https://docs.github.com/rest/about-the-rest-api/api-versions
+  private static let versions: Set<String> = ["2022-11-28", "2026-03-10"]
+
+  /// - Parameters:
+  ///   - path: segments below the prefix, still percent-encoded.
+  ///   - prefix: `/api/v3` as on GitHub Enterprise, or nothing.
+  func respond(to request: Request, path: ArraySlice<Substring>, prefix: String) async throws
+    -> Response
+  {
+    var response = try await interference.around {
+      await answer(request, Array(path), prefix)
+    }
+    response.headers["X-GitHub-Request-Id"] = UUID().uuidString
+    response.headers["X-GitHub-Media-Type"] = "github.v3; format=json"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    let version = request.headers["X-GitHub-Api-Version"] ?? "2022-11-28"
+    response.headers["X-GitHub-Api-Version-Selected"] = version
+    guard request.method == .head else { return response }
+    response.headers[.contentLength] = String(response.body.contentLength ?? 0)
+    response.body = ResponseBody()
+    return response
+  }
+
+  private func answer(_ request: Request, _ path: [Substring], _ prefix: String) async -> Response {
+    guard let agent = request.headers[.userAgent], !agent.isEmpty else {
+      return Self.withoutUserAgent
+    }
+    let found = Route.find(request.method, path)
+    let documentation = found?.route.documentation ?? ""
+    let state = api.rateLimit.count()
+    var response: Response
+    do {
+      if state.isExceeded { throw Self.limitExceeded(doorkeeper.login) }
+      let login = try admit(request)
+      guard let found else { throw APIError.notFound }
+      var call = APICall(
+        parameters: found.parameters, query: Percent.query(request.uri.query),
+        target: request.head.path ?? "/", accept: request.headers[.accept] ?? "",
+        urls: ForgeURLs(host: request.head.authority, fallback: address, prefix: prefix),
+        login: login)
+      call.body = try await body(of: request)
+      response = shown(try await found.route.handler(api)(call), to: request)
+    } catch {
+      response = self.response(to: error, documentation: documentation)
+    }
+    if let permission = found?.route.permission, !permission.isEmpty {
+      response.headers["X-Accepted-GitHub-Permissions"] = permission
+    }
+    Self.tellLimit(state, &response)
+    return response
+  }
+
+  /// Whose token it is.
+  private func admit(_ request: Request) throws(APIError) -> String {
+    if let version = request.headers["X-GitHub-Api-Version"], !Self.versions.contains(version) {
+      throw APIError(
+        status: .badRequest, message: "\"\(version)\" is not a supported version.")
+    }
+    switch doorkeeper.caller(request.headers) {
+    case .known(let login): return login
+    case .anonymous: throw .requiresAuthentication
+    case .refused: throw .badCredentials
+    }
+  }
+
+  private func body(of request: Request) async throws -> JSON? {
+    let tooLarge = APIError(status: .contentTooLarge, message: "Payload too large")
+    if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > bodyLimit {
+      throw tooLarge
+    }
+    let buffer: ByteBuffer
+    do { buffer = try await request.body.collect(upTo: bodyLimit) } catch is NIOTooManyBytesError {
+      throw tooLarge
+    }
+    guard buffer.readableBytes > 0 else { return nil }
+    guard let json = try? JSON(parsing: buffer.readableBytesView) else { throw APIError.notJSON }
+    guard json.isObject || json.arrayValue != nil else { throw APIError.notAnObject }
+    return json
+  }
+
+  // MARK: Answers
+
+  private func shown(_ reply: APIReply, to request: Request) -> Response {
+    var headers = reply.headers
+    headers[.cacheControl] = "private, max-age=60, s-maxage=60"
+    headers[.vary] = "Accept, Authorization, Cookie, X-GitHub-OTP"
+    let bytes: [UInt8]
+    switch reply.content {
+    case .none: return Response(status: reply.status, headers: headers)
+    case .json(let value):
+      headers[.contentType] = "application/json; charset=utf-8"
+      bytes = value.bytes
+    case .text(let text, let type):
+      headers[.contentType] = type
+      bytes = text
+    }
+    let isRead = request.method == .get || request.method == .head
+    if isRead, reply.status == .ok {
+      let tag = Self.tag(bytes)
+      headers[.eTag] = tag
+      if Self.knows(tag, request) {
+        api.rateLimit.giveBack()
+        headers[.contentType] = nil
+        return Response(status: .notModified, headers: headers)
+      }
+    }
+    return Response(
+      status: reply.status, headers: headers,
+      body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+  }
+
+  private func response(to error: any Error, documentation: String) -> Response {
+    let refusal: APIError
+    if let error = error as? APIError {
+      refusal = error
+    } else if let error = error as? SQLiteError, error.primaryCode == SQLiteError.full {
+      refusal = APIError(status: .serviceUnavailable, message: "The disk is full.")
+    } else {
+      logger.error("a call of the API failed", metadata: ["error": "\(error)"])
+      refusal = APIError(status: .internalServerError, message: "Server Error")
+    }
+    return Response(
+      status: refusal.status, headers: [.contentType: "application/json; charset=utf-8"],
+      body: ResponseBody(
+        byteBuffer: ByteBuffer(bytes: refusal.json(documentation: documentation).bytes)))
+  }
+
+  private static var withoutUserAgent: Response {
+    let text = """
+      Request forbidden by administrative rules. Please make sure your request has a User-Agent \
+      header (https://docs.github.com/en/rest/overview/resources-in-the-rest-api#user-agent-\
+      required). Check https://developer.github.com for other possible causes.
+
+      """
+    return Response(
+      status: .forbidden, headers: [.contentType: "text/plain; charset=utf-8"],
+      body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+  }
+
+  private static func limitExceeded(_ login: String) -> APIError {
+    APIError(status: .forbidden, message: "API rate limit exceeded for user \(login).")
+  }
+
+  private static func tellLimit(_ state: RateLimit.State, _ response: inout Response) {
+    let told = [
+      ("Limit", String(state.limit)), ("Remaining", String(state.remaining)),
+      ("Used", String(state.used)), ("Reset", String(state.reset)), ("Resource", "core"),
+    ]
+    for (name, value) in told { response.headers["X-RateLimit-\(name)"] = value }
+  }
+
+  private static func tag(_ bytes: [UInt8]) -> String {
+    let digits = SHA256.hash(data: bytes).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
+    return "W/\"\(digits.joined())\""
+  }
+
+  /// Whether the client has this answer already; clients send tags with and without `W/`.
+  private static func knows(_ tag: String, _ request: Request) -> Bool {
+    (request.headers[.ifNoneMatch] ?? "").split(separator: ",").contains {
+      $0.trimmed == tag || $0.trimmed == tag.dropFirst(2)
+    }
+  }
+}
+
+extension SQLiteError {
+  /// SQLITE_FULL (https://sqlite.org/rescode.html).
+  static let full: Int32 = 13
+}

@@ -1,0 +1,33 @@
+// Which of the three faces a request is meant for: the API, git, or the pages.
+
+import HTTPTypes
+import Hummingbird
+
+struct ForgeResponder: HTTPResponder {
+  typealias Context = BasicRequestContext
+
+  let api: APIResponder
+  let git: GitResponder
+  let pages: PageResponder
+
+  private static let apiRoots: Set<Substring> = ["repos", "user", "users", "rate_limit"]
+
+  func respond(to request: Request, context: Context) async throws -> Response {
+    let target = request.head.path ?? "/"
+    // Empty segments are kept: `a//b` is not `a/b`.
+    let path = target.prefix { $0 != "?" }.split(
+      separator: "/", omittingEmptySubsequences: false
+    ).dropFirst()
+    if path.starts(with: ["api", "v3"]) {
+      return try await api.respond(to: request, path: path.dropFirst(2), prefix: "/api/v3")
+    }
+    if let first = path.first, Self.apiRoots.contains(first) {
+      return try await api.respond(to: request, path: path, prefix: "")
+    }
+    let segments = Array(path)
+    if segments.count >= 3, segments[1].hasSuffix(".git") {
+      return try await git.respond(to: request, path: segments)
+    }
+    return try await pages.respond(to: request, path: segments == [""] ? [] : segments)
+  }
+}

@@ -1,0 +1,112 @@
+// Clone, fetch and push under /OWNER/REPO.git.
+
+import GitBackend
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+
+struct GitResponder: Sendable {
+  let store: ForgeStore
+  let folder: ForgeFolder
+  let pullRequests: PullRequestKeeper
+  let doorkeeper: Doorkeeper
+  let logger: Logger
+
+  /// - Parameter path: segments, still percent-encoded: owner, `REPO.git`, and what follows.
+  func respond(to request: Request, path: [Substring]) async throws -> Response {
+    guard case .known(let login) = doorkeeper.caller(request.headers) else {
+      return Self.text(
+        .unauthorized, "Authentication needed: any user name, and the token as password.\n",
+        [.wwwAuthenticate: "Basic realm=\"GitHub\""])
+    }
+    let suffix = path.dropFirst(2).joined(separator: "/")
+    guard let owner = Percent.decode(path[0]), let name = Percent.decode(path[1].dropLast(4)),
+      let record = try await folder.repository(owner: owner, name: name, store: store),
+      let operation = GitBackend.Operation(
+        method: request.method, suffix: suffix, query: request.uri.query)
+    else { return Self.text(.notFound, "Repository not found.\n") }
+    let settings = record.settings
+    if settings.isDisabled { return Self.text(.forbidden, "Repository access blocked.\n") }
+    if operation.service == .receivePack {
+      if settings.isArchived {
+        return Self.text(.forbidden, "This repository was archived so it is read-only.\n")
+      }
+      if !settings.allowsWriting {
+        return Self.text(.forbidden, "Write access to repository not granted.\n")
+      }
+    }
+    let isPush = operation == .call(.receivePack)
+    return await GitBackend(logger: logger).respond(
+      to: request, operation: operation, repository: folder.git(record).path,
+      options: options(record, login: login)
+    ) { _ in
+      // Also after a push that git calls failed: some of its refs may have been taken.
+      if isPush { await afterPush(to: record) }
+    }
+  }
+
+  private func options(_ record: RepositoryRecord, login: String) -> GitBackend.Options {
+    var options = GitBackend.Options()
+    options.allowReceivePack = true
+    options.remoteUser = login
+    options.hooksPath = folder.hooks
+    options.environment = [
+      "AIPM_PROTECTED_BRANCHES": record.settings.protectedBranches.joined(separator: "\n")
+    ]
+    options.config = [
+      ("core.fsync", "all"), ("core.filesRefLockTimeout", "5000"),
+      ("receive.fsckObjects", "true"), ("receive.hideRefs", "refs/pull"),
+      ("receive.advertiseAtomic", "true"), ("receive.advertisePushOptions", "false"),
+      ("uploadpack.allowAnySHA1InWant", "true"), ("uploadpack.allowFilter", "true"),
+    ]
+    return options
+  }
+
+  private func afterPush(to record: RepositoryRecord) async {
+    do {
+      try await store.notePush(to: record.id)
+      try await pullRequests.refreshAll(of: record, folder.git(record))
+    } catch {
+      // The refs are the truth: whoever looks at a pull request next puts it in step.
+      logger.error("pull requests were not updated after a push", metadata: ["error": "\(error)"])
+    }
+  }
+
+  private static func text(
+    _ status: HTTPResponse.Status, _ text: String, _ headers: HTTPFields = [:]
+  ) -> Response {
+    var headers = headers
+    headers[.contentType] = "text/plain; charset=utf-8"
+    return Response(
+      status: status, headers: headers,
+      body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+  }
+}
+
+extension ForgeFolder {
+  /// The hook that refuses pushes to protected branches. Patterns come by the environment; `*`
+  /// stands for no slash, which `case` does not know, so slashes are counted.
+  func writeHooks() throws {
+    let script = """
+      #!/bin/sh
+      name=${1#refs/heads/}
+      [ "$name" = "$1" ] && exit 0
+      case "$2" in *[!0]*) ;; *) exit 0 ;; esac
+      slashes() { printf %s "$1" | tr -dc /; }
+      printf '%s\\n' "$AIPM_PROTECTED_BRANCHES" | while IFS= read -r pattern; do
+        [ -n "$pattern" ] || continue
+        case "$name" in $pattern) ;; *) continue ;; esac
+        case "$pattern" in
+          *"**"*) exit 1 ;;
+        esac
+        if [ "$(slashes "$name")" = "$(slashes "$pattern")" ]; then exit 1; fi
+      done || {
+        echo "error: GH006: Protected branch update failed for $1." >&2
+        exit 1
+      }
+
+      """
+    try write(script, to: "\(hooks)/update")
+  }
+}

@@ -1,0 +1,45 @@
+// GitHub's primary rate limit: so many calls in an hour, told in headers, refused beyond.
+
+import Synchronization
+
+final class RateLimit: Sendable {
+  struct State: Sendable, Equatable {
+    var limit: Int
+    var used: Int
+    /// Seconds since 1970.
+    var reset: Int64
+
+    var remaining: Int { max(limit - used, 0) }
+    var isExceeded: Bool { used > limit }
+  }
+
+  private let state: Mutex<State>
+
+  /// - Parameter limit: calls in an hour.
+  init(limit: Int) { state = Mutex(State(limit: limit, used: 0, reset: 0)) }
+
+  /// Counts one call.
+  func count(at now: Int64 = ForgeStore.now) -> State {
+    state.withLock { state in
+      renew(&state, now)
+      state.used += 1
+      return state
+    }
+  }
+
+  /// An answer that told nothing new costs nothing.
+  func giveBack() { state.withLock { $0.used = max($0.used - 1, 0) } }
+
+  func current(at now: Int64 = ForgeStore.now) -> State {
+    state.withLock { state in
+      renew(&state, now)
+      return state
+    }
+  }
+
+  private func renew(_ state: inout State, _ now: Int64) {
+    guard now >= state.reset else { return }
+    state.used = 0
+    state.reset = now + 3600
+  }
+}

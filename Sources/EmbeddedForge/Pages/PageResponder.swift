@@ -1,0 +1,133 @@
+// The pages for people: repositories, their pull requests, and each pull request with its commits
+// and its diff. They only show; who may not see a private repository is asked for the token.
+
+import HTTPTypes
+import Hummingbird
+
+struct PageResponder: Sendable {
+  let api: ForgeAPI
+  let doorkeeper: Doorkeeper
+  /// Where the forge is, if the request does not say.
+  let address: String
+
+  /// - Parameter path: segments, still percent-encoded.
+  func respond(to request: Request, path: [Substring]) async throws -> Response {
+    guard request.method == .get || request.method == .head else {
+      return PageFrame.plain(.methodNotAllowed, "This page can only be read.\n", [.allow: "GET"])
+    }
+    let urls = ForgeURLs(host: request.head.authority, fallback: address, prefix: "")
+    let response = try await page(request, path, urls)
+    return request.method == .head ? response.createHeadResponse() : response
+  }
+
+  private func page(_ request: Request, _ path: [Substring], _ urls: ForgeURLs) async throws
+    -> Response
+  {
+    let isKnown = doorkeeper.caller(request.headers) != .anonymous
+    if path.isEmpty { return try await home(request, urls) }
+    guard path.count == 2 || path.count == 4, let owner = Percent.decode(path[0]),
+      let name = Percent.decode(path[1]),
+      let record = try await api.folder.repository(owner: owner, name: name, store: api.store)
+    else { return Self.notFound }
+    guard !record.settings.isPrivate || isAdmitted(request) else {
+      return isKnown ? Self.notFound : Self.needsToken
+    }
+    let repository = try await api.context(record, urls)
+    if path.count == 2 { return try await list(repository) }
+    guard path[2] == "pull" else { return Self.notFound }
+    let (number, kind) = Self.number(path[3])
+    guard let number,
+      let known = try await api.store.pullRequest(of: record.id, number: number)
+    else { return Self.notFound }
+    let pull = try await api.pullRequests.refreshed(known, repository.git)
+    if kind != nil { return try await patch(of: pull, repository) }
+    return try await PullRequestPage(api: api, repository: repository, pull: pull).response()
+  }
+
+  private func isAdmitted(_ request: Request) -> Bool {
+    doorkeeper.caller(request.headers) == .known(login: doorkeeper.login)
+  }
+
+  /// `7`, `7.diff` or `7.patch`.
+  private static func number(_ text: Substring) -> (number: Int?, kind: Substring?) {
+    for kind in [".diff", ".patch"] where text.hasSuffix(kind) {
+      return (Int(text.dropLast(kind.count)), text.suffix(kind.count))
+    }
+    return (Int(text), nil)
+  }
+
+  private func patch(of pull: PullRequestRecord, _ repository: RepositoryContext) async throws
+    -> Response
+  {
+    let git = repository.git
+    let base = try await git.mergeBase(pull.baseSHA, pull.headSHA) ?? BareRepository.emptyTree
+    let patch = try await git.patch(from: base, to: pull.headSHA)
+    return PageFrame.plain(.ok, String(decoding: patch, as: UTF8.self))
+  }
+
+  private func home(_ request: Request, _ urls: ForgeURLs) async throws -> Response {
+    var items: [HTML] = []
+    for record in try await api.folder.repositories(store: api.store) {
+      guard !record.settings.isPrivate || isAdmitted(request) else { continue }
+      let open = try await api.store.openPullRequestCount(of: record.id)
+      items.append(
+        """
+        <li><span class="right dim">\(open) open</span>\
+        <a href="/\(record.fullName)"><strong>\(record.fullName)</strong></a> \
+        <span class="dim">\(record.settings.description ?? "")</span></li>
+
+        """)
+    }
+    let list: HTML =
+      items.isEmpty
+      ? "<p class=\"dim\">No repository yet: <code>aipm forge create OWNER/REPO</code></p>"
+      : "<ul class=\"list\">\n\(items)</ul>"
+    return PageFrame.response(
+      title: "AIPM forge", "<h1>Repositories</h1>\n\(list)")
+  }
+
+  private func list(_ repository: RepositoryContext) async throws -> Response {
+    try await api.pullRequests.refreshAll(of: repository.record, repository.git)
+    let (pulls, total) = try await api.store.pullRequests(
+      of: repository.record.id, PullRequestQuery(isOpen: nil, limit: 200))
+    let name = repository.record.fullName
+    let items = pulls.map { pull -> HTML in
+      """
+      <li>\(PullRequestPage.badge(pull)) \
+      <a href="/\(name)/pull/\(pull.number)"><strong>\(pull.title)</strong></a> \
+      <span class="dim">#\(pull.number) · <code class="ref">\(pull.headBranch)</code> · \
+      \(Moment.text(pull.createdAt))</span></li>
+
+      """
+    }
+    let list: HTML =
+      items.isEmpty
+      ? "<p class=\"dim\">No pull request yet.</p>" : "<ul class=\"list\">\n\(items)</ul>"
+    let more: HTML =
+      total > pulls.count ? "<p class=\"dim\">The newest 200 of \(total).</p>" : ""
+    let address = "\(repository.urls.page(repository.record)).git"
+    return PageFrame.response(
+      title: name,
+      """
+      <p><a href="/">Repositories</a></p>
+      <h1>\(name)</h1>
+      <p class="dim">\(repository.record.settings.description ?? "")</p>
+      <p><code>git clone \(address)</code> · default branch \
+      <code class="ref">\(repository.facts.defaultBranch)</code></p>
+      <h2>Pull requests</h2>
+      \(list)\(more)
+      """)
+  }
+
+  private static var notFound: Response {
+    PageFrame.response(
+      .notFound, title: "Not found",
+      "<h1>Not found</h1>\n<p>There is no such page. <a href=\"/\">Repositories</a></p>")
+  }
+
+  private static var needsToken: Response {
+    PageFrame.plain(
+      .unauthorized, "This repository is private: any user name, and the token as password.\n",
+      [.wwwAuthenticate: "Basic realm=\"AIPM forge\""])
+  }
+}

@@ -1,0 +1,262 @@
+// The forge's folder on disk: ROOT/OWNER/REPO.git, ROOT/forge.db, ROOT/forge.lock.
+//
+// A repository exists when its folder does. The folder is made complete beside the others, under
+// ROOT/.incoming, and renamed into its place, so there is never half of one, and a running server
+// needs no word of it: the row in forge.db, which has but one writer, is added when the repository
+// is first asked for.
+
+import FoundationEssentials
+import Processes
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+struct ForgeFolder: Sendable {
+  /// Absolute.
+  let root: String
+
+  /// What is written into a repository's folder when it is made.
+  private struct Card: Codable {
+    var id: String
+    var description: String?
+    var isPrivate = false
+    var isArchived = false
+    var isDisabled = false
+    var allowsDrafts = true
+    var allowsWriting = true
+    var protectedBranches: [String] = []
+
+    init(_ settings: RepositorySettings) {
+      id = UUID().uuidString
+      description = settings.description
+      isPrivate = settings.isPrivate
+      isArchived = settings.isArchived
+      isDisabled = settings.isDisabled
+      allowsDrafts = settings.allowsDrafts
+      allowsWriting = settings.allowsWriting
+      protectedBranches = settings.protectedBranches
+    }
+
+    var settings: RepositorySettings {
+      var settings = RepositorySettings()
+      settings.description = description
+      settings.isPrivate = isPrivate
+      settings.isArchived = isArchived
+      settings.isDisabled = isDisabled
+      settings.allowsDrafts = allowsDrafts
+      settings.allowsWriting = allowsWriting
+      settings.protectedBranches = protectedBranches
+      return settings
+    }
+  }
+
+  private static let card = "aipm-forge.json"
+
+  init(root: String) throws {
+    let absolute =
+      root.hasPrefix("/") ? root : FileManager.default.currentDirectoryPath + "/" + root
+    try FileManager.default.createDirectory(
+      atPath: absolute, withIntermediateDirectories: true)
+    self.root = URL(filePath: absolute).resolvingSymlinksInPath().path
+  }
+
+  var database: String { "\(root)/forge.db" }
+  var incoming: String { "\(root)/.incoming" }
+  var hooks: String { "\(root)/.hooks" }
+
+  func git(_ record: RepositoryRecord) -> BareRepository {
+    BareRepository(path: path(record.owner, record.name))
+  }
+
+  private func path(_ owner: String, _ name: String) -> String { "\(root)/\(owner)/\(name).git" }
+
+  // MARK: Finding
+
+  /// The repository of this name, in whatever case it is written; nil where there is none.
+  func repository(owner: String, name: String, store: ForgeStore) async throws
+    -> RepositoryRecord?
+  {
+    guard ForgeName.isOwner(owner), ForgeName.isRepository(name) else { return nil }
+    let known = try await store.repository(owner: owner, name: name)
+    let (owner, name) = known.map { ($0.owner, $0.name) } ?? located(owner, name) ?? (owner, name)
+    guard let card = card(owner, name) else { return nil }
+    if let known, known.folderID == card.id { return known }
+    return try await store.adopt(
+      owner: owner, name: name, folder: card.id, settings: card.settings)
+  }
+
+  /// All repositories, by name.
+  func repositories(store: ForgeStore) async throws -> [RepositoryRecord] {
+    var records: [RepositoryRecord] = []
+    for (owner, name) in names() {
+      if let record = try await repository(owner: owner, name: name, store: store) {
+        records.append(record)
+      }
+    }
+    return records.sorted { $0.fullName.lowercased() < $1.fullName.lowercased() }
+  }
+
+  private func names() -> [(owner: String, name: String)] {
+    entries(root).filter { ForgeName.isOwner($0) }.flatMap { owner in
+      entries("\(root)/\(owner)").compactMap { entry in
+        guard entry.hasSuffix(".git") else { return nil }
+        let name = String(entry.dropLast(4))
+        return ForgeName.isRepository(name) ? (owner, name) : nil
+      }
+    }
+  }
+
+  private func located(_ owner: String, _ name: String) -> (String, String)? {
+    if card(owner, name) != nil { return (owner, name) }
+    return names().first {
+      $0.owner.lowercased() == owner.lowercased() && $0.name.lowercased() == name.lowercased()
+    }
+  }
+
+  private func entries(_ path: String) -> [String] {
+    (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+  }
+
+  private func card(_ owner: String, _ name: String) -> Card? {
+    let file = URL(filePath: "\(path(owner, name))/\(Self.card)")
+    guard let data = try? Data(contentsOf: file) else { return nil }
+    return try? JSONDecoder().decode(Card.self, from: data)
+  }
+
+  // MARK: Making
+
+  /// Makes a repository: with one commit, or from another repository of this machine, of which it
+  /// gets branches, tags and the default branch.
+  /// - Throws: `EmbeddedForgeError`.
+  func create(_ owner: String, _ name: String, from source: String?, settings: RepositorySettings)
+    async throws
+  {
+    guard ForgeName.isOwner(owner), ForgeName.isRepository(name) else {
+      throw EmbeddedForgeError.badName("\(owner)/\(name)")
+    }
+    guard located(owner, name) == nil else {
+      throw EmbeddedForgeError.existsAlready("\(owner)/\(name)")
+    }
+    let staging = "\(incoming)/\(getpid())-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: incoming, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: staging) }
+    do {
+      try await Git.run(["init", "--quiet", "--bare", "--initial-branch=main", staging])
+      let git = BareRepository(path: staging)
+      if let source {
+        try await copy(source, to: git)
+      } else {
+        try await addFirstCommit(to: git, name: name)
+      }
+    } catch let fault as GitFault {
+      throw EmbeddedForgeError.git("\(owner)/\(name)", fault)
+    }
+    let card = try JSONEncoder().encode(Card(settings))
+    try card.write(to: URL(filePath: "\(staging)/\(Self.card)"))
+    try FileManager.default.createDirectory(
+      atPath: "\(root)/\(owner)", withIntermediateDirectories: true)
+    do {
+      try FileManager.default.moveItem(atPath: staging, toPath: path(owner, name))
+    } catch {
+      // Somebody else was faster: a rename replaces no folder that has something in it.
+      throw EmbeddedForgeError.existsAlready("\(owner)/\(name)")
+    }
+  }
+
+  private func addFirstCommit(to git: BareRepository, name: String) async throws {
+    let readme = GitObject(.blob, Array("# \(name)\n".utf8))
+    let tree = Tree.object([TreeEntry(mode: "100644", name: "README.md", id: readme.id)])
+    let author = Signature(
+      name: "aipm", email: "aipm@users.noreply.localhost", seconds: ForgeStore.now)
+    let commit = Commit.object(
+      tree: tree.id, parents: [], author: author, committer: author, message: "Initial commit")
+    try await git.write([readme, tree, commit])
+    if let main = RefName(branch: "main") { try await git.update(main, to: commit.id, from: nil) }
+  }
+
+  private func copy(_ source: String, to git: BareRepository) async throws {
+    let path = URL(filePath: source).standardizedFileURL.path
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw EmbeddedForgeError.noSource(source)
+    }
+    // The transport drops settings that came by the environment; a repository that belongs to
+    // another user of this machine is trusted by a file.
+    let trust = "\(git.path)/trust.config"
+    try Data("[safe]\n\tdirectory = *\n".utf8).write(to: URL(filePath: trust))
+    defer { try? FileManager.default.removeItem(atPath: trust) }
+    func fetch(_ refspecs: String...) async throws(GitFault) {
+      try await Git.run(
+        [
+          "fetch", "--quiet", "--no-tags", "--update-shallow", "--no-auto-maintenance",
+          "--end-of-options", path,
+        ] + refspecs, gitDirectory: git.path, extraEnvironment: ["GIT_CONFIG_GLOBAL": trust],
+        config: [("protocol.file.allow", "always")], timeout: .seconds(600))
+    }
+    func branches() async throws -> [String] {
+      try await git.refs(below: "refs/heads/").compactMap { RefName($0.name)?.branch }
+    }
+    try await fetch("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+    var found = try await branches()
+    if found.isEmpty {
+      // A checkout of a commit, as continuous integration makes it, may have no branch at all.
+      guard (try? await fetch("+HEAD:refs/heads/main")) != nil else {
+        throw EmbeddedForgeError.emptySource(source)
+      }
+      found = ["main"]
+    }
+    let head = try await Git.run(
+      ["-C", path, "symbolic-ref", "--quiet", "--short", "HEAD"],
+      config: [("safe.directory", "*")], accepting: [0, 1])
+    let named = head.trimmedOutput
+    // HEAD may name no branch, or one that has no commit yet.
+    let main = found.contains("main") ? "main" : found[0]
+    let chosen = found.contains(named) ? named : main
+    try await git.git(["symbolic-ref", "HEAD", "refs/heads/\(chosen)"])
+  }
+
+  /// Writes an executable file.
+  func write(_ script: String, to path: String) throws {
+    let folder = URL(filePath: path).deletingLastPathComponent()
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    try Data(script.utf8).write(to: URL(filePath: path), options: .atomic)
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+  }
+
+  // MARK: After a crash
+
+  /// Removes what a killed process left half-done. Called by the one who holds the lock.
+  func clear() {
+    for entry in entries(incoming) {
+      // What a process that lives is still making is left to it.
+      let maker = entry.split(separator: "-").first.flatMap { Int32($0) } ?? 0
+      if maker <= 0 || maker == getpid() || kill(maker, 0) != 0 {
+        try? FileManager.default.removeItem(atPath: "\(incoming)/\(entry)")
+      }
+    }
+    for (owner, name) in names() {
+      let git = path(owner, name)
+      // Locks of a git process that was killed; none of ours can be alive.
+      for file in ["HEAD.lock", "config.lock", "packed-refs.lock"] {
+        try? FileManager.default.removeItem(atPath: "\(git)/\(file)")
+      }
+      removeLocks(below: "\(git)/refs")
+      for entry in entries("\(git)/objects") where entry.hasPrefix("tmp_objdir-") {
+        try? FileManager.default.removeItem(atPath: "\(git)/objects/\(entry)")
+      }
+    }
+  }
+
+  private func removeLocks(below path: String) {
+    for entry in entries(path) {
+      let full = "\(path)/\(entry)"
+      if entry.hasSuffix(".lock") {
+        try? FileManager.default.removeItem(atPath: full)
+      } else {
+        removeLocks(below: full)
+      }
+    }
+  }
+}

@@ -1,0 +1,205 @@
+// Comments, labels and requested reviewers in the database.
+
+import SQLite
+
+extension ForgeStore {
+  // MARK: Comments
+
+  private static let commentColumns = "id, number, body, author, created_at, updated_at"
+
+  /// The comments of a pull request, oldest first, from `since` on.
+  func comments(of repository: Int64, number: Int, since: Int64, limit: Int, offset: Int) throws
+    -> [CommentRecord]
+  {
+    let statement = try database.statement(
+      """
+      SELECT \(Self.commentColumns) FROM comments WHERE repository=? AND number=? AND updated_at>=?
+      ORDER BY id LIMIT ? OFFSET ?
+      """)
+    defer { statement.reset() }
+    statement.bind(
+      all: [
+        .integer(repository), .integer(Int64(number)), .integer(since), .integer(Int64(limit)),
+        .integer(Int64(offset)),
+      ])
+    var records: [CommentRecord] = []
+    while try statement.step() { records.append(comment(statement)) }
+    return records
+  }
+
+  func comment(of repository: Int64, id: Int64) throws -> CommentRecord? {
+    let statement = try database.statement(
+      "SELECT \(Self.commentColumns) FROM comments WHERE repository=? AND id=?")
+    defer { statement.reset() }
+    statement.bind(all: [.integer(repository), .integer(id)])
+    return try statement.step() ? comment(statement) : nil
+  }
+
+  func addComment(to repository: Int64, number: Int, body: String, author: String) throws
+    -> CommentRecord
+  {
+    try database.transaction {
+      let now = SQLiteValue.integer(Self.now)
+      try database.run(
+        """
+        INSERT INTO comments(repository, number, body, author, created_at, updated_at)
+        VALUES(?,?,?,?,?,?)
+        """, .integer(repository), .integer(Int64(number)), .text(body), .text(author), now, now)
+      let id = try database.integer("SELECT last_insert_rowid()") ?? 0
+      try database.run(
+        "UPDATE pull_requests SET updated_at=? WHERE repository=? AND number=?", now,
+        .integer(repository), .integer(Int64(number)))
+      guard let made = try comment(of: repository, id: id) else {
+        throw ForgeStoreError.rowGone("comments")
+      }
+      return made
+    }
+  }
+
+  func setComment(_ id: Int64, of repository: Int64, body: String) throws {
+    try database.run(
+      "UPDATE comments SET body=?, updated_at=? WHERE repository=? AND id=?", .text(body),
+      .integer(Self.now), .integer(repository), .integer(id))
+  }
+
+  func removeComment(_ id: Int64, of repository: Int64) throws {
+    try database.run(
+      "DELETE FROM comments WHERE repository=? AND id=?", .integer(repository), .integer(id))
+  }
+
+  private func comment(_ row: Statement) -> CommentRecord {
+    CommentRecord(
+      id: row.integer(0), number: Int(row.integer(1)), body: row.text(2) ?? "",
+      author: row.text(3) ?? "", createdAt: row.integer(4), updatedAt: row.integer(5))
+  }
+
+  // MARK: Labels
+
+  private static let labelColumns = "labels.id, labels.name, labels.color, labels.description"
+
+  func labels(of repository: Int64) throws -> [LabelRecord] {
+    try labels(
+      "SELECT \(Self.labelColumns) FROM labels WHERE repository=? ORDER BY name", repository)
+  }
+
+  func labels(ofPullRequest id: Int64) throws -> [LabelRecord] {
+    try labels(
+      """
+      SELECT \(Self.labelColumns) FROM labels JOIN pull_request_labels ON label=labels.id
+      WHERE pull_request=? ORDER BY labels.id
+      """, id)
+  }
+
+  /// Puts labels on a pull request; those that the repository lacks are made, as GitHub does it.
+  func addLabels(_ names: [String], to pullRequest: PullRequestRecord) throws -> [LabelRecord] {
+    try database.transaction { try attach(names, to: pullRequest) }
+  }
+
+  /// Puts these labels on a pull request in place of those that it has.
+  func setLabels(_ names: [String], of pullRequest: PullRequestRecord) throws -> [LabelRecord] {
+    try database.transaction {
+      try database.run(
+        "DELETE FROM pull_request_labels WHERE pull_request=?", .integer(pullRequest.id))
+      return try attach(names, to: pullRequest)
+    }
+  }
+
+  private func attach(_ names: [String], to pullRequest: PullRequestRecord) throws -> [LabelRecord]
+  {
+    for name in names {
+      let id = try label(name, in: pullRequest.repository)
+      try database.run(
+        "INSERT OR IGNORE INTO pull_request_labels(pull_request, label) VALUES(?,?)",
+        .integer(pullRequest.id), .integer(id))
+    }
+    try touch(pullRequest)
+    return try labels(ofPullRequest: pullRequest.id)
+  }
+
+  /// - Returns: false where it did not have this label.
+  func removeLabel(_ name: String, from pullRequest: PullRequestRecord) throws -> Bool {
+    try database.run(
+      """
+      DELETE FROM pull_request_labels WHERE pull_request=?
+        AND label=(SELECT id FROM labels WHERE repository=? AND name=?)
+      """, .integer(pullRequest.id), .integer(pullRequest.repository), .text(name))
+    return database.changes > 0
+  }
+
+  /// - Returns: nil where there is a label of this name.
+  func addLabel(_ name: String, color: String, description: String?, to repository: Int64) throws
+    -> LabelRecord?
+  {
+    try database.run(
+      "INSERT OR IGNORE INTO labels(repository, name, color, description) VALUES(?,?,?,?)",
+      .integer(repository), .text(name), .text(color), .optional(description))
+    guard database.changes > 0 else { return nil }
+    return try labels(of: repository).first { $0.name.lowercased() == name.lowercased() }
+  }
+
+  private func label(_ name: String, in repository: Int64) throws -> Int64 {
+    try database.run(
+      "INSERT OR IGNORE INTO labels(repository, name, color) VALUES(?,?,'ededed')",
+      .integer(repository), .text(name))
+    let id = try database.integer(
+      "SELECT id FROM labels WHERE repository=? AND name=?", .integer(repository), .text(name))
+    guard let id else {
+      throw ForgeStoreError.rowGone("labels")
+    }
+    return id
+  }
+
+  private func labels(_ sql: String, _ id: Int64) throws -> [LabelRecord] {
+    let statement = try database.statement(sql)
+    defer { statement.reset() }
+    statement.bind(all: [.integer(id)])
+    var records: [LabelRecord] = []
+    while try statement.step() {
+      records.append(
+        LabelRecord(
+          id: statement.integer(0), name: statement.text(1) ?? "", color: statement.text(2) ?? "",
+          description: statement.text(3)))
+    }
+    return records
+  }
+
+  // MARK: Reviewers
+
+  func reviewers(ofPullRequest id: Int64) throws -> [String] {
+    let statement = try database.statement(
+      "SELECT login FROM reviewers WHERE pull_request=? ORDER BY login")
+    defer { statement.reset() }
+    statement.bind(all: [.integer(id)])
+    var logins: [String] = []
+    while try statement.step() { if let login = statement.text(0) { logins.append(login) } }
+    return logins
+  }
+
+  func addReviewers(_ logins: [String], to pullRequest: PullRequestRecord) throws {
+    try database.transaction {
+      for login in logins {
+        try database.run(
+          "INSERT OR IGNORE INTO reviewers(pull_request, login) VALUES(?,?)",
+          .integer(pullRequest.id), .text(login))
+      }
+      try touch(pullRequest)
+    }
+  }
+
+  func removeReviewers(_ logins: [String], from pullRequest: PullRequestRecord) throws {
+    try database.transaction {
+      for login in logins {
+        try database.run(
+          "DELETE FROM reviewers WHERE pull_request=? AND login=?", .integer(pullRequest.id),
+          .text(login))
+      }
+      try touch(pullRequest)
+    }
+  }
+
+  private func touch(_ pullRequest: PullRequestRecord) throws {
+    try database.run(
+      "UPDATE pull_requests SET updated_at=? WHERE id=?", .integer(Self.now),
+      .integer(pullRequest.id))
+  }
+}

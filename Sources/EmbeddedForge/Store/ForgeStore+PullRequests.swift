@@ -1,0 +1,189 @@
+// Pull requests in the database.
+
+import SQLite
+
+/// Which pull requests a list asks for.
+struct PullRequestQuery: Sendable, Equatable {
+  enum Order: String, Sendable {
+    case created = "created_at"
+    case updated = "updated_at"
+  }
+
+  /// nil: open and closed.
+  var isOpen: Bool? = true
+  var headBranch: String?
+  var baseBranch: String?
+  var order = Order.created
+  var ascending = false
+  var limit = 30
+  var offset = 0
+}
+
+/// Why a pull request could not be added or opened again.
+enum PullRequestConflict: Error {
+  case existsAlready
+}
+
+extension ForgeStore {
+  private static let columns = """
+    id, repository, number, title, body, open, draft, head_branch, head_sha, base_branch, base_sha,
+    author, merged_at, merged_by, merge_commit, closed_at, created_at, updated_at,
+    (SELECT count(*) FROM comments c
+      WHERE c.repository=pull_requests.repository AND c.number=pull_requests.number)
+    """
+
+  /// One page of what the query asks for, and how many there are in all.
+  func pullRequests(of repository: Int64, _ query: PullRequestQuery) throws
+    -> (page: [PullRequestRecord], total: Int)
+  {
+    let (condition, values) = condition(of: query, repository)
+    let direction = query.ascending ? "ASC" : "DESC"
+    let page = try rows(
+      """
+      SELECT \(Self.columns) FROM pull_requests WHERE \(condition)
+      ORDER BY \(query.order.rawValue) \(direction), number \(direction) LIMIT ? OFFSET ?
+      """, values + [.integer(Int64(query.limit)), .integer(Int64(query.offset))])
+    let counting = try database.statement("SELECT count(*) FROM pull_requests WHERE \(condition)")
+    defer { counting.reset() }
+    counting.bind(all: values)
+    return (page, try counting.step() ? Int(counting.integer(0)) : 0)
+  }
+
+  private func condition(of query: PullRequestQuery, _ repository: Int64)
+    -> (sql: String, values: [SQLiteValue])
+  {
+    var conditions = ["repository=?"]
+    var values: [SQLiteValue] = [.integer(repository)]
+    func add(_ condition: String, _ value: SQLiteValue?) {
+      guard let value else { return }
+      conditions.append(condition)
+      values.append(value)
+    }
+    add("open=?", query.isOpen.map { .integer($0 ? 1 : 0) })
+    add("head_branch=?", query.headBranch.map { .text($0) })
+    add("base_branch=?", query.baseBranch.map { .text($0) })
+    return (conditions.joined(separator: " AND "), values)
+  }
+
+  func pullRequest(of repository: Int64, number: Int) throws -> PullRequestRecord? {
+    try rows(
+      "SELECT \(Self.columns) FROM pull_requests WHERE repository=? AND number=?",
+      [.integer(repository), .integer(Int64(number))]
+    ).first
+  }
+
+  /// The open ones that a branch has to do with, as head or as base.
+  func openPullRequests(of repository: Int64) throws -> [PullRequestRecord] {
+    try rows(
+      "SELECT \(Self.columns) FROM pull_requests WHERE repository=? AND open ORDER BY number",
+      [.integer(repository)])
+  }
+
+  func openPullRequestCount(of repository: Int64) throws -> Int {
+    let count = try database.integer(
+      "SELECT count(*) FROM pull_requests WHERE repository=? AND open", .integer(repository))
+    return Int(count ?? 0)
+  }
+
+  /// Adds a pull request; number and times are given here.
+  /// - Throws: `PullRequestConflict` where one of this head and base is open.
+  func add(_ draft: PullRequestRecord) throws -> PullRequestRecord {
+    try database.transaction {
+      try refuseSecond(draft)
+      let now = Self.now
+      let repository = SQLiteValue.integer(draft.repository)
+      let number =
+        try database.integer("SELECT next_number FROM repositories WHERE id=?", repository) ?? 1
+      try database.run("UPDATE repositories SET next_number=next_number+1 WHERE id=?", repository)
+      try database.run(
+        """
+        INSERT INTO pull_requests(repository, number, title, body, open, draft, head_branch,
+          head_sha, base_branch, base_sha, author, created_at, updated_at)
+        VALUES(?,?,?,?,1,?,?,?,?,?,?,?,?)
+        """, repository, .integer(number), .text(draft.title), .optional(draft.body),
+        .integer(draft.isDraft ? 1 : 0), .text(draft.headBranch), .text(draft.headSHA.hex),
+        .text(draft.baseBranch), .text(draft.baseSHA.hex), .text(draft.author), .integer(now),
+        .integer(now))
+      return try existing(draft.repository, Int(number))
+    }
+  }
+
+  /// Changes a pull request as it stands now, and gives it its new time; what `edit` leaves as it
+  /// is costs no write.
+  /// - Throws: `PullRequestConflict` where it would be open beside another of its head and base.
+  func change(
+    _ pull: PullRequestRecord, _ edit: @Sendable (inout PullRequestRecord) -> Void
+  ) throws -> PullRequestRecord {
+    try database.transaction {
+      let before = try existing(pull.repository, pull.number)
+      var after = before
+      edit(&after)
+      guard after != before else { return before }
+      if after.isOpen { try refuseSecond(after) }
+      try write(after)
+      return try existing(pull.repository, pull.number)
+    }
+  }
+
+  private func write(_ record: PullRequestRecord) throws {
+    try database.run(
+      """
+      UPDATE pull_requests SET title=?, body=?, open=?, draft=?, head_sha=?, base_branch=?,
+        base_sha=?, merged_at=?, merged_by=?, merge_commit=?, closed_at=?, updated_at=?
+      WHERE id=?
+      """, .text(record.title), .optional(record.body), .integer(record.isOpen ? 1 : 0),
+      .integer(record.isDraft ? 1 : 0), .text(record.headSHA.hex), .text(record.baseBranch),
+      .text(record.baseSHA.hex), .optional(record.mergedAt), .optional(record.mergedBy),
+      .optional(record.mergeCommit?.hex), .optional(record.closedAt), .integer(Self.now),
+      .integer(record.id))
+  }
+
+  private func refuseSecond(_ record: PullRequestRecord) throws {
+    let other = try database.integer(
+      """
+      SELECT number FROM pull_requests
+      WHERE repository=? AND head_branch=? AND base_branch=? AND open AND id<>?
+      """, .integer(record.repository), .text(record.headBranch), .text(record.baseBranch),
+      .integer(record.id))
+    if other != nil { throw PullRequestConflict.existsAlready }
+  }
+
+  private func existing(_ repository: Int64, _ number: Int) throws -> PullRequestRecord {
+    guard let record = try pullRequest(of: repository, number: number) else {
+      throw ForgeStoreError.rowGone("pull_requests")
+    }
+    return record
+  }
+
+  private func rows(_ sql: String, _ values: [SQLiteValue]) throws -> [PullRequestRecord] {
+    var records: [PullRequestRecord] = []
+    do {
+      let statement = try database.statement(sql)
+      defer { statement.reset() }
+      statement.bind(all: values)
+      while try statement.step() {
+        if let record = record(statement) { records.append(record) }
+      }
+    }
+    return try records.map { record in
+      var record = record
+      record.labels = try labels(ofPullRequest: record.id)
+      record.reviewers = try reviewers(ofPullRequest: record.id)
+      return record
+    }
+  }
+
+  private func record(_ row: Statement) -> PullRequestRecord? {
+    guard let head = ObjectID(row.text(8) ?? ""), let base = ObjectID(row.text(10) ?? "") else {
+      return nil
+    }
+    return PullRequestRecord(
+      id: row.integer(0), repository: row.integer(1), number: Int(row.integer(2)),
+      title: row.text(3) ?? "", body: row.text(4), isOpen: row.integer(5) != 0,
+      isDraft: row.integer(6) != 0, headBranch: row.text(7) ?? "", headSHA: head,
+      baseBranch: row.text(9) ?? "", baseSHA: base, author: row.text(11) ?? "",
+      mergedAt: row.optionalInteger(12), mergedBy: row.text(13),
+      mergeCommit: row.text(14).flatMap { ObjectID($0) }, closedAt: row.optionalInteger(15),
+      createdAt: row.integer(16), updatedAt: row.integer(17), comments: Int(row.integer(18)))
+  }
+}
