@@ -1,0 +1,98 @@
+import Domain
+
+/// Reads where the delegation starts from: three reads at the same time, and no write.
+///
+/// Identity: none is needed. What is read is recorded before the first write, and from then on the
+/// base is what the log says, whatever happens to the branch.
+struct ResolveBase: Effect {
+  let context: EffectContext
+
+  mutating func start() -> EffectStep {
+    let wanted = context.delegation.request.baseBranch
+    return .calls([
+      .forge(.repository(context.repository)),
+      .forge(.branchHead(context.repository, branch: wanted)),
+      .forge(.fileBlob(context.repository, path: taskFilePath, ref: wanted)),
+    ])
+  }
+
+  mutating func resume(_ answers: [Answer]) -> EffectStep {
+    guard answers.count == 3 else { return .done(.fault(.unexpected(.resolveBase))) }
+    switch answers[0].forge {
+    case .failure(let fault): return .done(.fault(repositoryFault(fault)))
+    case .success(.repository(let repository)):
+      if let refusal = refusal(of: repository) { return .done(.fault(refusal)) }
+      return resolve(repository, head: answers[1].forge, blob: answers[2].forge)
+    case .success: return .done(.fault(.unexpected(.resolveBase)))
+    }
+  }
+
+  private func resolve(
+    _ repository: ForgeRepository, head: ForgeAnswer, blob: ForgeAnswer
+  ) -> EffectStep {
+    let branch = context.delegation.request.baseBranch ?? repository.defaultBranch
+    let sha: ObjectID
+    switch head {
+    case .success(.head(.some(let found))): sha = found
+    case .success(.head(.none)): return .done(.fault(noBase(branch)))
+    case .failure(let fault) where fault.kind == .empty: return .done(.fault(empty))
+    case .failure(let fault) where fault.kind == .notFound: return .done(.fault(noBase(branch)))
+    case .failure(let fault): return .done(.fault(StepFault(.resolveBase, fault)))
+    case .success: return .done(.fault(.unexpected(.resolveBase)))
+    }
+    switch blob {
+    case .success(.blob(let taskBlob)):
+      return .done(
+        .record(.recordBase(BaseResolved(branch: branch, sha: sha, taskBlob: taskBlob))))
+    case .failure(let fault) where fault.kind == .notFound:
+      return .done(.record(.recordBase(BaseResolved(branch: branch, sha: sha, taskBlob: nil))))
+    case .failure(let fault): return .done(.fault(StepFault(.resolveBase, fault)))
+    case .success: return .done(.fault(.unexpected(.resolveBase)))
+    }
+  }
+
+  private func repositoryFault(_ fault: ForgeFault) -> StepFault {
+    guard fault.kind == .notFound else { return StepFault(.resolveBase, fault) }
+    return refused(
+      "the repository \(context.repository) was not found",
+      hint: "Check the owner's and the repository's name. If it is private, the forge also says "
+        + "this where AIPM's credential has no access: grant it access to the repository.")
+  }
+
+  private func refusal(of repository: ForgeRepository) -> StepFault? {
+    if repository.archived {
+      return refused(
+        "the repository \(context.repository) is archived",
+        hint: "An archived repository cannot be changed: unarchive it, or name another.")
+    }
+    if repository.disabled {
+      return refused(
+        "the repository \(context.repository) is disabled",
+        hint: "The forge has disabled it: ask its owner or the forge's support.")
+    }
+    if repository.mayPush == false {
+      return refused(
+        "AIPM's credential may not write to \(context.repository)",
+        hint: "Grant it the right to write contents and pull requests.")
+    }
+    return nil
+  }
+
+  private var empty: StepFault {
+    refused(
+      "the repository \(context.repository) is empty",
+      hint: "There is no commit to start from: push a first commit, then retry.")
+  }
+
+  private func noBase(_ branch: String) -> StepFault {
+    refused(
+      "the base branch \(branch) was not found in \(context.repository)",
+      hint: "Name a branch that exists, or leave baseBranch out for the default branch.")
+  }
+
+  private func refused(_ message: String, hint: String) -> StepFault {
+    StepFault(
+      step: .resolveBase, kind: .final(.forgeRefused, retryable: false), message: message,
+      hint: hint)
+  }
+}

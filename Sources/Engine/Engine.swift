@@ -1,0 +1,321 @@
+// The engine: the core, with a body. It feeds the core what happens, one input at a time, and
+// carries out the actions that come back; nothing is decided here.
+//
+// What it promises: an action is begun as soon as the core asks for it, and its end is fed back
+// whatever it is. How it fails: a fault of a port is an input like any other; only a log that takes
+// no more events (`damaged`, an I/O error) is fatal, and then nothing more is done in the world.
+
+import Domain
+import EventLog
+import Projections
+import Workflows
+
+/// The clocks, and waiting.
+package protocol EngineClock: Sendable {
+  func now() -> Moment
+  func sleep(_ span: Milliseconds) async throws
+}
+
+/// Starts local worker processes.
+package protocol WorkerLauncher: Sendable {
+  /// Starts the process of a worker, or takes note of the one that already runs, and returns when
+  /// it has ended.
+  /// - Returns: how it ended, for people.
+  func run(_ worker: WorkerID, onStart: @escaping @Sendable () -> Void) async -> String
+}
+
+package actor Engine {
+  package typealias Store = any EventStore & Views
+
+  /// What `aipm serve` was told in place of the workflow's.
+  package struct Overrides: Sendable {
+    /// The agent of `--agent command`.
+    package var customAgent: AgentProfile?
+    package var agentTimeout: Milliseconds?
+    package init(customAgent: AgentProfile? = nil, agentTimeout: Milliseconds? = nil) {
+      self.customAgent = customAgent
+      self.agentTimeout = agentTimeout
+    }
+  }
+
+  nonisolated package let overrides: Overrides
+  nonisolated package let store: Store
+  nonisolated package let feed: CommitFeed
+  nonisolated let mirrors: any Mirrors
+  private let forge: any Forge
+  nonisolated let clock: any EngineClock
+  private let launcher: any WorkerLauncher
+
+  private(set) var core: EngineCore
+  private var lastStamp: Int64
+  private var lastReply: Int64 = 0
+  private var replies: [ReplyID: CheckedContinuation<CommandReply, Never>] = [:]
+  private var planSignals: [WorkerID: [Int: AsyncStream<Void>.Continuation]] = [:]
+  private var lastSignal = 0
+  private var timer: (due: Timestamp, task: Task<Void, Never>)?
+  private var ticker: Task<Void, Never>?
+  private var inFlight = 0
+  private var idleWaiters: [CheckedContinuation<Void, Never>] = []
+  /// What the mirror counted of a pack, until its result comes.
+  var figures: [AcceptedPack: HandInFigures] = [:]
+
+  struct AcceptedPack: Hashable {
+    var delegation: DelegationID
+    var token: FencingToken
+    var commit: ObjectID
+  }
+
+  /// - Parameters:
+  ///   - stampMark: the largest stamp that was ever given out.
+  ///   - workflows: every definition that the log holds, and the present ones.
+  package init(
+    store: Store, feed: CommitFeed, forge: any Forge, mirrors: any Mirrors,
+    clock: any EngineClock, launcher: any WorkerLauncher, configuration: EngineCore.Configuration,
+    workflows: [Workflow], overrides: Overrides, stampMark: Int64
+  ) {
+    self.overrides = overrides
+    self.store = store
+    self.feed = feed
+    self.forge = forge
+    self.mirrors = mirrors
+    self.clock = clock
+    self.launcher = launcher
+    lastStamp = stampMark
+    core = EngineCore(
+      configuration: configuration,
+      workflows: Dictionary(workflows.map { ($0.digest, $0) }, uniquingKeysWith: { a, _ in a }))
+  }
+
+  /// Reads what is live and takes it up, starts the local workers, and begins to tick.
+  /// - Returns: how many delegations were in flight.
+  package func start() async throws(StoreFault) -> Int {
+    var delegations: [DelegationID: [RecordedEvent]] = [:]
+    for row in try await store.liveDelegations() {
+      delegations[row.id] = try await store.read(.delegation(row.id))
+    }
+    var workers: [WorkerID: [RecordedEvent]] = [:]
+    for row in try await store.workers() { workers[row.id] = try await store.read(.worker(row.id)) }
+    step(.started(delegations: delegations, workers: workers))
+    ticker = Task { [clock, weak self] in
+      while !Task.isCancelled {
+        try? await clock.sleep(.seconds(1))
+        await self?.step(.tick)
+      }
+    }
+    return delegations.count
+  }
+
+  /// Gives out no new work from now on.
+  package func drain() { step(.drain) }
+
+  /// Returns when no effect is under way and the idle local workers have ended, or after `limit`.
+  package func settle(limit: Milliseconds) async {
+    guard !isSettled else { return }
+    let timeout = Task { [clock] in
+      try? await clock.sleep(limit)
+      self.releaseIdleWaiters()
+    }
+    await withCheckedContinuation { idleWaiters.append($0) }
+    timeout.cancel()
+  }
+
+  private var isSettled: Bool { inFlight == 0 && (!core.isDraining || core.hasDrained) }
+
+  package func stop() {
+    ticker?.cancel()
+    timer?.task.cancel()
+  }
+
+  private func releaseIdleWaiters() {
+    for waiter in idleWaiters { waiter.resume() }
+    idleWaiters = []
+  }
+
+  // MARK: The loop
+
+  func step(_ input: EngineCore.Input) {
+    for action in core.step(input, now: clock.now()) { perform(action) }
+    schedule()
+  }
+
+  private func perform(_ action: EngineCore.Action) {
+    switch action {
+    case .append(let stream, let append): write(stream, append)
+    case .call(let id, let ticket, let calls): call(id, ticket, calls)
+    case .read(let stream, let loads): read(stream, loads: loads)
+    case .reply(let id, let reply): replies.removeValue(forKey: id)?.resume(returning: reply)
+    case .startProcess(let id): launch(id)
+    case .planChanged(let id):
+      for signal in (planSignals[id] ?? [:]).values { signal.yield() }
+    }
+  }
+
+  private func begin(_ body: @escaping @Sendable () async -> Void) {
+    inFlight += 1
+    Task {
+      await body()
+      ended()
+    }
+  }
+
+  private func ended() {
+    inFlight -= 1
+    if isSettled { releaseIdleWaiters() }
+  }
+
+  private func write(_ stream: StreamName, _ append: Append) {
+    begin { [store] in
+      do throws(AppendFault) {
+        let recorded = try await store.append(append)
+        await self.feed(stream, recorded: recorded)
+      } catch {
+        await self.feed(stream, fault: error)
+      }
+    }
+  }
+
+  private func feed(_ stream: StreamName, recorded: [RecordedEvent]) {
+    switch stream {
+    case .delegation(let id): step(.delegation(id, .recorded(recorded)))
+    case .worker(let id): step(.worker(id, .recorded(recorded)))
+    case .system: break
+    }
+  }
+
+  private func feed(_ stream: StreamName, fault: AppendFault) {
+    switch stream {
+    case .delegation(let id): step(.delegation(id, .notRecorded(fault)))
+    case .worker(let id): step(.worker(id, .notRecorded(fault)))
+    case .system: break
+    }
+  }
+
+  private func read(_ stream: StreamName, loads: Bool) {
+    begin { [store, clock] in
+      var events: [RecordedEvent]?
+      while events == nil {
+        events = try? await store.read(stream)
+        // A store that cannot be read now is asked again; whoever waits has a limit of their own.
+        if events == nil { try? await clock.sleep(.seconds(1)) }
+        if Task.isCancelled { return }
+      }
+      await self.feed(stream, read: events ?? [], loads: loads)
+    }
+  }
+
+  private func feed(_ stream: StreamName, read events: [RecordedEvent], loads: Bool) {
+    switch stream {
+    case .delegation(let id):
+      step(loads ? .loaded(id, events) : .delegation(id, .reloaded(events)))
+    case .worker(let id): step(.worker(id, .reloaded(events)))
+    case .system: break
+    }
+  }
+
+  private func call(_ id: DelegationID, _ ticket: Int, _ calls: [Call]) {
+    begin { [forge, mirrors] in
+      let answers = await withTaskGroup(of: (Int, Answer).self) { group in
+        for (index, call) in calls.enumerated() {
+          group.addTask {
+            switch call {
+            case .forge(let call): (index, .forge(await forge.perform(call)))
+            case .git(let call): (index, .git(await mirrors.perform(call)))
+            }
+          }
+        }
+        var answers: [(Int, Answer)] = []
+        for await answer in group { answers.append(answer) }
+        return answers.sorted { $0.0 < $1.0 }.map(\.1)
+      }
+      await self.step(.delegation(id, .answered(ticket: ticket, answers)))
+    }
+  }
+
+  private func launch(_ id: WorkerID) {
+    Task { [launcher] in
+      let reason = await launcher.run(id) {
+        Task { await self.step(.process(id, .started)) }
+      }
+      step(.process(id, .ended(reason: reason)))
+      if isSettled { releaseIdleWaiters() }
+    }
+  }
+
+  /// One timer, for the first moment that the core waits for.
+  private func schedule() {
+    guard let due = core.nextWake else {
+      timer?.task.cancel()
+      timer = nil
+      return
+    }
+    if let timer, timer.due == due { return }
+    timer?.task.cancel()
+    let wait = max(Milliseconds(0), due - clock.now().wall)
+    let task = Task { [clock, weak self] in
+      guard (try? await clock.sleep(wait)) != nil else { return }
+      await self?.fire()
+    }
+    timer = (due, task)
+  }
+
+  private func fire() {
+    timer = nil
+    step(.wake)
+  }
+
+  // MARK: Commands
+
+  func nextReply() -> ReplyID {
+    lastReply += 1
+    return ReplyID(lastReply)
+  }
+
+  func reply(to input: (ReplyID) -> EngineCore.Input) async -> CommandReply {
+    let id = nextReply()
+    let input = input(id)
+    return await withCheckedContinuation { continuation in
+      replies[id] = continuation
+      step(input)
+    }
+  }
+
+  /// Asks something of a delegation, and returns when it holds or was refused.
+  package func command(
+    _ id: DelegationID, _ command: DelegationCommand, by actor: Actor
+  ) async -> CommandReply {
+    await reply { .delegation(id, .command(command, actor, $0)) }
+  }
+
+  /// Asks something of a worker.
+  package func command(
+    _ id: WorkerID, _ command: WorkerCommand, by actor: Actor
+  ) async -> CommandReply {
+    guard core.workers[id] != nil else {
+      return .rejected(.notAllowed(command: "\(command)", state: nil))
+    }
+    return await reply { .worker(id, .command(command, actor, $0)) }
+  }
+
+  /// The next free stamp: the clock's millisecond, or the one after the last that was given.
+  func nextStamp() -> Stamp {
+    lastStamp = max(lastStamp + 1, clock.now().wall.milliseconds)
+    return Stamp(milliseconds: lastStamp)
+  }
+
+  // MARK: What workers should be doing
+
+  /// Signals whenever the plan of `worker` has changed.
+  func planSignal(of worker: WorkerID) -> AsyncStream<Void> {
+    let (stream, signal) = AsyncStream.makeStream(
+      of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    lastSignal += 1
+    let key = lastSignal
+    planSignals[worker, default: [:]][key] = signal
+    signal.onTermination = { _ in Task { await self.dropSignal(worker, key) } }
+    return stream
+  }
+
+  private func dropSignal(_ worker: WorkerID, _ key: Int) {
+    planSignals[worker]?[key] = nil
+  }
+}

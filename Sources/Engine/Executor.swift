@@ -1,0 +1,392 @@
+// The executor of one delegation: fold the stream, derive the next intent, perform it so that doing
+// it twice is harmless, record the outcome. Starting, restarting and taking over are this same
+// line; there is no code for recovery.
+//
+// It is a core without I/O: `step` takes what happened and gives back what to do. It promises that
+// one append and one effect at most are under way at any time, that nothing is decided on a state
+// that is not on disk, and that a wait is one that the log knows of. How it fails: an event that
+// the state does not allow quarantines the stream, and the executor does nothing more with it.
+
+import Domain
+import EventLog
+import Workflows
+
+package struct Executor: Sendable {
+  package enum Input: Sendable {
+    /// The append that was asked for is on disk.
+    case recorded([RecordedEvent])
+    case notRecorded(AppendFault)
+    /// The stream as it stands, after a conflict.
+    case reloaded([RecordedEvent])
+    case answered(ticket: Int, [Answer])
+    case command(DelegationCommand, Actor, ReplyID?)
+    /// A worker is free for it.
+    case assign(Assignee)
+    case wake
+  }
+
+  package enum Action: Sendable {
+    case append(Append)
+    case call(ticket: Int, [Call])
+    case reload
+    case reply(ReplyID, CommandReply)
+    case wake(at: Timestamp)
+  }
+
+  /// A worker that is kept free for this delegation until it was dispatched.
+  package struct Assignee: Equatable, Sendable {
+    package var worker: WorkerID
+    package var incarnation: Int
+    package var token: FencingToken
+  }
+
+  package let id: DelegationID
+  package private(set) var state = DelegationState.absent
+  /// The user's words; nil where they were redacted.
+  package private(set) var text: TaskText?
+  package private(set) var workflow: Workflow?
+  package private(set) var corrupt: CorruptStream?
+  package private(set) var assignee: Assignee?
+  /// The branch's head as it was read last, and when.
+  package private(set) var prepared: (head: ObjectID, at: Timestamp)?
+
+  private var writer = StreamWriter<DelegationCommand>()
+  private var effect: (any Effect)?
+  private var ticket = 0
+  /// True while the last milestone was appended by this process and nothing went wrong since.
+  private var fresh = false
+  /// Where the branch's event stands in the log: it goes into the task commit's trailer.
+  private var branchRecord: (position: Int64, hash: [UInt8])?
+  /// No append before this moment: the disk was full.
+  private var blockedUntil: Timestamp?
+
+  /// A head that was read longer ago is read again before it is handed out.
+  static let preparedFor = Milliseconds.seconds(10)
+
+  package init(id: DelegationID, workflow: Workflow?) {
+    self.id = id
+    self.workflow = workflow
+  }
+
+  /// The executor of a delegation as the log has it.
+  package init(
+    id: DelegationID, events: [RecordedEvent], workflows: [String: Workflow]
+  ) {
+    self.init(id: id, workflow: nil)
+    fold(events)
+    workflow = state.delegation.flatMap { workflows[$0.request.workflow.digest] }
+  }
+
+  /// Nothing is under way and nothing more will be, unless somebody asks.
+  package var isAtRest: Bool {
+    writer.isIdle && effect == nil && (state.name?.isTerminal ?? true)
+  }
+
+  /// Ready to be given to a worker: prepared, and not waiting for anything.
+  package func isReady(at now: Timestamp) -> Bool {
+    guard case .dispatch = state.nextIntent, writer.isIdle, corrupt == nil, assignee == nil,
+      prepared != nil, effect == nil
+    else { return false }
+    return (state.nextIntentDue ?? now) <= now
+  }
+
+  // MARK: Steps
+
+  package mutating func step(_ input: Input, now: Timestamp) -> [Action] {
+    var actions: [Action] = []
+    switch input {
+    case .recorded(let events): recorded(events, &actions)
+    case .notRecorded(let fault): notRecorded(fault, now, &actions)
+    case .reloaded(let events): reloaded(events)
+    case .answered(let answeredTicket, let answers):
+      guard answeredTicket == ticket, effect != nil else { break }
+      if let step = effect?.resume(answers) { follow(step, now, &actions) }
+    case .command(let command, let actor, let reply):
+      writer.enqueue(.init(command: command, actor: actor, reply: reply))
+    case .assign(let assignee): self.assignee = assignee
+    case .wake: break
+    }
+    proceed(now, &actions)
+    return actions
+  }
+
+  private mutating func proceed(_ now: Timestamp, _ actions: inout [Action]) {
+    if let blockedUntil, now < blockedUntil {
+      actions.append(.wake(at: blockedUntil))
+      return
+    }
+    blockedUntil = nil
+    decideNext(now, &actions)
+    guard writer.isIdle, effect == nil, corrupt == nil else { return }
+    guard let intent = state.nextIntent else {
+      assignee = nil
+      return
+    }
+    if let due = state.nextIntentDue, now < due {
+      assignee = nil
+      actions.append(.wake(at: due))
+      return
+    }
+    begin(intent, now, &actions)
+    decideNext(now, &actions)
+  }
+
+  /// Decides on the commands that wait, up to the first that leads to an append.
+  private mutating func decideNext(_ now: Timestamp, _ actions: inout [Action]) {
+    while let entry = writer.next() {
+      if let corrupt {
+        if let reply = entry.reply { actions.append(.reply(reply, .failed(.corrupt(corrupt)))) }
+        continue
+      }
+      do {
+        let events = try state.decide(entry.command, at: now)
+        if events.isEmpty {
+          if let reply = entry.reply { actions.append(.reply(reply, .done(changed: false))) }
+          continue
+        }
+        let append = writer.begin(
+          entry, stream: .delegation(id), events: events.map { .delegation($0) },
+          correlation: id.rawValue)
+        actions.append(.append(append))
+      } catch {
+        if let reply = entry.reply { actions.append(.reply(reply, .rejected(error))) }
+      }
+    }
+  }
+
+  // MARK: The log
+
+  private mutating func recorded(_ events: [RecordedEvent], _ actions: inout [Action]) {
+    let entry = writer.finish(events)
+    fold(events)
+    fresh =
+      events.last.map { event in
+        guard case .delegation(let event) = event.event else { return false }
+        return event.isMilestone
+      } ?? false
+    if let reply = entry?.reply { actions.append(.reply(reply, .done(changed: true))) }
+  }
+
+  private mutating func notRecorded(
+    _ fault: AppendFault, _ now: Timestamp, _ actions: inout [Action]
+  ) {
+    guard let entry = writer.abandon() else { return }
+    switch fault {
+    case .full, .overloaded:
+      guard let reply = entry.reply else {
+        // What was done in the world is recorded when there is room; nothing is done meanwhile.
+        writer.enqueueFirst(entry)
+        blockedUntil = now + .seconds(1)
+        return
+      }
+      actions.append(.reply(reply, .failed(fault)))
+    case .conflict:
+      writer.enqueueFirst(entry)
+      actions.append(.reload)
+    case .corrupt(let found):
+      corrupt = found
+      if let reply = entry.reply { actions.append(.reply(reply, .failed(fault))) }
+    case .duplicate, .stampTaken:
+      if let reply = entry.reply { actions.append(.reply(reply, .failed(fault))) }
+    case .damaged, .io, .closed:
+      // Nothing can be recorded, so nothing more is done: the next start finds out what was.
+      effect = nil
+      corrupt = CorruptStream(event: "-", state: "-", reason: "the log takes no events")
+      if let reply = entry.reply { actions.append(.reply(reply, .failed(fault))) }
+    }
+  }
+
+  private mutating func reloaded(_ events: [RecordedEvent]) {
+    state = .absent
+    fold(events)
+    fresh = false
+    prepared = nil
+  }
+
+  private mutating func fold(_ events: [RecordedEvent]) {
+    writer.follow(events)
+    for recorded in events {
+      guard case .delegation(let event) = recorded.event, corrupt == nil else { continue }
+      do {
+        state = try state.evolve(event, id: id, at: recorded.time)
+      } catch {
+        corrupt = error
+        return
+      }
+      if case .requested(let request) = event { text = request.text }
+      if case .branchCreated = event { branchRecord = (recorded.position, recorded.hash) }
+      // A new lease, or the end of one, is a reason to read the head again.
+      if case .released = event { prepared = nil }
+      if case .retryRequested = event { prepared = nil }
+    }
+  }
+
+  // MARK: Effects
+
+  private mutating func begin(_ intent: Intent, _ now: Timestamp, _ actions: inout [Action]) {
+    guard let context else {
+      record(.failStep(unreadable, .never))
+      return
+    }
+    switch intent {
+    case .dispatch:
+      let isFresh = prepared.map { now - $0.at <= Self.preparedFor } ?? false
+      if let assignee, isFresh {
+        record(
+          .dispatch(
+            worker: assignee.worker, incarnation: assignee.incarnation, token: assignee.token))
+        self.assignee = nil
+      } else if assignee != nil || prepared == nil {
+        run(context.effect(for: intent, state: state, fresh: fresh), now, &actions)
+      }
+    case .awaitWorker:
+      if case .dispatched = state, prepared == nil {
+        run(context.effect(for: intent, state: state, fresh: false), now, &actions)
+      }
+    case .stopAgent: break
+    case .cancel: record(.settleCancellation)
+    case .resolveBase, .createBranch, .commitTask, .openPullRequest, .adopt, .push, .settle:
+      run(context.effect(for: intent, state: state, fresh: fresh), now, &actions)
+    }
+  }
+
+  private mutating func run(
+    _ effect: (any Effect)?, _ now: Timestamp, _ actions: inout [Action]
+  ) {
+    guard var effect else { return }
+    ticket += 1
+    let first = effect.start()
+    self.effect = effect
+    follow(first, now, &actions)
+  }
+
+  private mutating func follow(
+    _ step: EffectStep, _ now: Timestamp, _ actions: inout [Action]
+  ) {
+    switch step {
+    case .calls(let calls): actions.append(.call(ticket: ticket, calls))
+    case .done(let outcome):
+      effect = nil
+      settle(outcome, now)
+    }
+  }
+
+  private mutating func settle(_ outcome: Outcome, _ now: Timestamp) {
+    switch outcome {
+    case .record(.recordFound) where state.lease != nil:
+      // Found while it was being handed out: the lease ends, and `PRCreated` adopts it.
+      guard let lease = state.lease else { return }
+      record(
+        .endAttempt(
+          AttemptEnd(
+            attempt: lease.attempt, token: lease.token, outcome: .released(.commitStale),
+            message: "the branch holds a generated commit already")))
+    case .record(let command): record(command)
+    case .prepared(let head): prepared = (head, now)
+    case .absent: record(.settleCancellation)
+    case .fault(let fault): record(.failStep(fault, workflow?.retry ?? .never))
+    }
+  }
+
+  private mutating func record(_ command: DelegationCommand) {
+    writer.enqueueFirst(.init(command: command, actor: .system, reply: nil))
+  }
+
+  // MARK: What effects are made of
+
+  private var context: EffectContext? {
+    guard let delegation = state.delegation, let workflow, let text else { return nil }
+    let record = branchRecord ?? (0, [])
+    return EffectContext(
+      delegation: delegation,
+      texts: EffectContext.Texts(
+        taskFile: workflow.taskFile(text, id: id),
+        taskCommitMessage: workflow.taskCommitMessage(
+          text, id: id, logPosition: record.position, logHash: Hex.encode(record.hash)),
+        pullRequestTitle: text.pullRequestTitle,
+        pullRequestBody: workflow.pullRequestBody(text, id: id, requested: delegation.request)))
+  }
+
+  private var unreadable: StepFault {
+    let missing = text == nil ? "the user's words were redacted" : "its workflow is not known"
+    return StepFault(
+      step: state.step, kind: .final(.forgeRefused, retryable: false),
+      message: "the delegation cannot go on: \(missing)", hint: "Submit it again.")
+  }
+}
+
+extension RetryPolicy {
+  /// No second try.
+  static let never = RetryPolicy(
+    firstDelay: .seconds(1), maximumDelay: .seconds(1), triesMax: 1)
+}
+
+extension DelegationEvent {
+  /// Whether the next effect's own conflict is look-up enough after this event.
+  var isMilestone: Bool {
+    switch self {
+    case .requested, .baseResolved, .branchCreated, .taskCommitted, .pullRequestCreated,
+      .generated:
+      true
+    case .dispatched, .generating, .pushed, .failed, .stepFailed, .released, .cancelRequested,
+      .retryRequested, .pullRequestUpdated, .actionDone:
+      false
+    }
+  }
+}
+
+extension EffectContext {
+  /// The effect that carries out `intent`; nil where none is needed.
+  func effect(for intent: Intent, state: DelegationState, fresh: Bool) -> (any Effect)? {
+    let approach: Approach = fresh ? .writeFirst : .lookUpFirst
+    switch intent {
+    case .resolveBase: return ResolveBase(context: self)
+    case .createBranch: return createBranch(approach)
+    case .commitTask: return commitTask(approach)
+    case .openPullRequest: return openPullRequest(approach)
+    case .adopt(let number): return Adopt(context: self, number: number)
+    case .dispatch, .awaitWorker:
+      return delegation.taskCommit.map { Prepare(context: self, taskCommit: $0) }
+    case .push(let commit):
+      var mayDrop = false
+      if case .pullRequestCreated = state { mayDrop = true }
+      return delegation.taskCommit.map {
+        Push(
+          context: self, commit: commit, taskCommit: $0, mayDrop: mayDrop, approach: approach)
+      }
+    case .settle(let step): return settling(step)
+    case .stopAgent, .cancel: return nil
+    }
+  }
+
+  /// What a cancellation looks for after a write whose answer was lost.
+  private func settling(_ step: Step) -> (any Effect)? {
+    switch step {
+    case .createBranch: createBranch(.lookUpOnly)
+    case .commitTask: commitTask(.lookUpOnly)
+    case .openPullRequest: openPullRequest(.lookUpOnly)
+    case .resolveBase, .adopt, .prepare, .generate, .push, .act: Nothing()
+    }
+  }
+
+  private func createBranch(_ approach: Approach) -> (any Effect)? {
+    delegation.base.map { CreateBranch(context: self, base: $0.sha, approach: approach) }
+  }
+  private func commitTask(_ approach: Approach) -> (any Effect)? {
+    delegation.base.map {
+      CommitTask(
+        context: self, base: $0, approach: approach, triesBefore: delegation.trouble?.tries ?? 0)
+    }
+  }
+  private func openPullRequest(_ approach: Approach) -> (any Effect)? {
+    delegation.base.map {
+      OpenPullRequest(context: self, baseBranch: $0.branch, approach: approach)
+    }
+  }
+}
+
+/// For a step that leaves nothing behind to be looked for.
+private struct Nothing: Effect {
+  mutating func start() -> EffectStep { .done(.absent) }
+  mutating func resume(_ answers: [Answer]) -> EffectStep { .done(.absent) }
+}

@@ -1,0 +1,21 @@
+import Domain
+import Workflows
+
+/// How a delegation finds its own commits among others.
+package enum Trailers {
+  /// Whether this is the commit of TASK.md of that delegation.
+  package static func isTaskCommit(_ message: String, of id: DelegationID) -> Bool {
+    guard let trailers = CommitTrailers(message: message), trailers.delegation == id,
+      case .task = trailers.kind
+    else { return false }
+    return true
+  }
+
+  /// The attempt whose generated commit this is; nil where it is none of that delegation.
+  package static func generatedAttempt(_ message: String, of id: DelegationID) -> Int? {
+    guard let trailers = CommitTrailers(message: message), trailers.delegation == id,
+      case .generated(let attempt) = trailers.kind
+    else { return nil }
+    return attempt
+  }
+}

@@ -1,0 +1,134 @@
+import Domain
+import EventLog
+
+/// Keeps one worker: its stream, its signs of life, and, for a local one, its process.
+///
+/// Signs of life are not facts: they are kept here, on a clock that never steps, and are gone with
+/// the server; each start counts every worker as heard from at that moment.
+package struct WorkerKeeper: Sendable {
+  package enum Input: Sendable {
+    case recorded([RecordedEvent])
+    case notRecorded(AppendFault)
+    case reloaded([RecordedEvent])
+    case command(WorkerCommand, Actor, ReplyID?)
+  }
+
+  package enum Action: Sendable {
+    case append(Append)
+    case reload
+    case reply(ReplyID, CommandReply)
+  }
+
+  /// The process of a local worker.
+  package enum Process: Equatable, Sendable {
+    /// Started elsewhere.
+    case remote
+    case starting
+    case running
+    case waiting(until: Timestamp)
+    case ended
+  }
+
+  package let id: WorkerID
+  package private(set) var state = WorkerState.absent
+  package var process = Process.remote
+  /// When it was heard from last, on the monotonic clock.
+  package var lastHeard: Milliseconds
+  package var lastHeardAt: Timestamp?
+  package var agentSilence: Milliseconds?
+  /// When the process ended, oldest first, as far as the policy looks back.
+  package var ends: [Timestamp] = []
+  /// The revision of what it should be doing.
+  package var revision: Int64
+  package var plan: WorkerPlan?
+  /// It ends for good when it is idle.
+  package var leaves = false
+  /// It is started again when it has drained.
+  package var restartAsked = false
+
+  /// What the worker was told last.
+  package var toldToDrain = false
+
+  private var writer = StreamWriter<WorkerCommand>()
+
+  package init(id: WorkerID, heardAt: Milliseconds, revision: Int64) {
+    self.id = id
+    lastHeard = heardAt
+    self.revision = revision
+  }
+
+  /// May be given work.
+  package var isFree: Bool {
+    guard case .registered = state, writer.isIdle, !leaves else { return false }
+    return true
+  }
+
+  /// Is to end when it has nothing in hand.
+  package var drains: Bool {
+    if case .draining = state { return true }
+    return leaves
+  }
+
+  package var incarnation: Int? { state.life?.registration.incarnation }
+
+  package mutating func step(_ input: Input) -> [Action] {
+    var actions: [Action] = []
+    switch input {
+    case .recorded(let events):
+      let entry = writer.finish(events)
+      fold(events)
+      if let reply = entry?.reply { actions.append(.reply(reply, .done(changed: true))) }
+    case .notRecorded(let fault):
+      guard let entry = writer.abandon() else { break }
+      if case .conflict = fault {
+        writer.enqueueFirst(entry)
+        return [.reload]
+      }
+      // What the log could not take is seen again by the next tick; who waits is told.
+      if let reply = entry.reply { actions.append(.reply(reply, .failed(fault))) }
+    case .reloaded(let events):
+      state = .absent
+      fold(events)
+    case .command(let command, let actor, let reply):
+      writer.enqueue(.init(command: command, actor: actor, reply: reply))
+    }
+    decideNext(&actions)
+    return actions
+  }
+
+  private mutating func decideNext(_ actions: inout [Action]) {
+    while let entry = writer.next() {
+      guard let events = try? state.decide(entry.command) else {
+        let refusal = Rejection.notAllowed(command: "\(entry.command)", state: nil)
+        if let reply = entry.reply { actions.append(.reply(reply, .rejected(refusal))) }
+        continue
+      }
+      if events.isEmpty {
+        if let reply = entry.reply { actions.append(.reply(reply, .done(changed: false))) }
+        continue
+      }
+      actions.append(
+        .append(
+          writer.begin(
+            entry, stream: .worker(id), events: events.map { .worker($0) },
+            correlation: id.rawValue)))
+    }
+  }
+
+  private mutating func fold(_ events: [RecordedEvent]) {
+    writer.follow(events)
+    for recorded in events {
+      guard case .worker(let event) = recorded.event else { continue }
+      // A stream of a worker that does not fold is shown by the view; the worker registers anew.
+      if let next = try? state.evolve(event, at: recorded.time) { state = next }
+    }
+  }
+}
+
+/// What a worker should be doing, in the engine's words.
+package struct WorkerPlan: Equatable, Sendable {
+  package var delegation: DelegationID
+  package var lease: Lease
+  package var head: ObjectID
+  package var cancel: Bool
+}
