@@ -1,0 +1,153 @@
+import Domain
+import Engine
+import FoundationEssentials
+
+/// A call as one request of the REST API.
+struct RESTRequest: CustomStringConvertible {
+  static let pagesMax = 10
+  private static let perPage = 100
+  private static let json = "application/vnd.github+json"
+  /// Answers a commit's name alone, in place of its whole diff.
+  private static let shaOnly = "application/vnd.github.sha"
+
+  let repository: RepositoryName
+  let method: String
+  /// What follows the repository, percent-encoded, with its query.
+  let target: String
+  let accept: String
+  let body: [UInt8]?
+
+  /// Where the repository stands by its name.
+  var root: String {
+    "/repos/\(Self.encoded(repository.owner))/\(Self.encoded(repository.name))"
+  }
+
+  /// For messages.
+  var description: String { "\(method) /repos/\(repository)\(target)" }
+
+  private init(
+    _ repository: RepositoryName, _ method: String = "GET", _ path: String,
+    query: [(String, String)] = [], accept: String = json, body: (any Encodable)? = nil
+  ) {
+    self.repository = repository
+    self.method = method
+    self.accept = accept
+    self.body = body.map(Self.encode)
+    let words = query.map { "\($0.0)=\(Self.encoded($0.1, keeping: ""))" }
+    target = Self.encoded(path) + (words.isEmpty ? "" : "?" + words.joined(separator: "&"))
+  }
+
+  init(_ call: ForgeCall, author: (name: String, email: String)) {
+    switch call {
+    case .repository(let repository): self.init(repository, "")
+    case .branchHead(let repository, branch: nil):
+      self.init(repository, "/commits/HEAD", accept: Self.shaOnly)
+    case .branchHead(let repository, .some(let branch)), .branch(let repository, let branch):
+      self.init(repository, "/git/ref/heads/\(branch)")
+    case .fileBlob(let repository, let path, let ref):
+      self.init(repository, "/contents/\(path)", query: ref.map { [("ref", $0)] } ?? [])
+    case .createBranch(let repository, let branch, let sha):
+      let body = NewRefBody(ref: "refs/heads/\(branch)", sha: sha.rawValue)
+      self.init(repository, "POST", "/git/refs", body: body)
+    case .putFile(let repository, let commit):
+      let body = PutFileBody(commit, author: author)
+      self.init(repository, "PUT", "/contents/\(commit.path)", body: body)
+    case .compare(let repository, let base, let head):
+      self = Self.comparison(repository, base: base, head: head, page: 1)
+    case .openPullRequest(let repository, let new):
+      self.init(repository, "POST", "/pulls", body: NewPullRequestBody(new))
+    case .pullRequests(let repository, let branch):
+      let query = [
+        ("head", "\(repository.owner):\(branch)"), ("state", "all"), ("per_page", "100"),
+      ]
+      self.init(repository, "/pulls", query: query)
+    case .pullRequest(let repository, let number): self.init(repository, "/pulls/\(number)")
+    }
+  }
+
+  static func comparison(
+    _ repository: RepositoryName, base: ObjectID, head: String, page: Int
+  ) -> RESTRequest {
+    RESTRequest(
+      repository, "/compare/\(base)...\(head)",
+      query: [("per_page", "\(perPage)"), ("page", "\(page)")])
+  }
+
+  private init(_ repository: RepositoryName, _ path: String, query: [(String, String)] = []) {
+    self.init(repository, "GET", path, query: query)
+  }
+
+  private init(_ repository: RepositoryName, _ path: String, accept: String) {
+    self.init(repository, "GET", path, accept: accept)
+  }
+
+  private static func encode(_ body: any Encodable) -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    // Structs of strings and booleans have no value that JSON cannot hold.
+    return (try? encoder.encode(body)).map(Array.init) ?? []
+  }
+
+  /// Percent-encodes all but RFC 3986's unreserved characters and those to keep.
+  static func encoded(_ text: String, keeping kept: String = "/") -> String {
+    let plain = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".utf8)
+      .union(kept.utf8)
+    let digits = Array("0123456789ABCDEF")
+    return text.utf8.reduce(into: "") { result, byte in
+      if plain.contains(byte) {
+        result.unicodeScalars.append(Unicode.Scalar(byte))
+      } else {
+        result += ["%", digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+      }
+    }
+  }
+}
+
+// MARK: - Bodies
+
+private struct NewRefBody: Encodable {
+  let ref: String
+  let sha: String
+}
+
+private struct PutFileBody: Encodable {
+  struct Signature: Encodable {
+    let name: String
+    let email: String
+    let date: String
+  }
+
+  let message: String
+  let content: String
+  let branch: String
+  let sha: String?
+  let author: Signature
+  let committer: Signature
+
+  init(_ commit: FileCommit, author: (name: String, email: String)) {
+    message = commit.message
+    content = Data(commit.content.utf8).base64EncodedString()
+    branch = commit.branch
+    sha = commit.replaces?.rawValue
+    let date = Date(timeIntervalSince1970: Double(commit.date.milliseconds / 1000))
+    self.author = Signature(name: author.name, email: author.email, date: date.ISO8601Format())
+    committer = self.author
+  }
+}
+
+private struct NewPullRequestBody: Encodable {
+  let title: String
+  let head: String
+  let base: String
+  let body: String
+  let draft: Bool
+
+  init(_ new: NewPullRequest) {
+    title = new.title
+    head = new.head
+    base = new.base
+    body = new.body
+    draft = new.draft
+  }
+}

@@ -1,0 +1,320 @@
+import Domain
+import Engine
+import FoundationEssentials
+import Processes
+import Synchronization
+
+/// A bare mirror per repository, `ROOT/OWNER/REPO.git`, that workers fetch from and commits are
+/// pushed from.
+///
+/// A branch stands in it as it stood on the forge at the last fetch or push; an accepted commit
+/// under `refs/aipm/hand-ins/DELEGATION/ATTEMPT`, which no worker gets to see. Nothing in a mirror
+/// is collected. One git command at a time works on a mirror.
+package final class GitMirrors: Mirrors {
+  /// Where the mirrors stand, what opens the forge's git, and limits.
+  package struct Configuration: Sendable {
+    /// The folder of all mirrors.
+    package var root: String
+    /// What the forge's git wants as the password of `x-access-token`.
+    package var token: String
+    /// The API's address: where that is https, no credential goes to a `clone_url` that is not.
+    package var apiURL: String
+    package var fetchTimeout: Duration = .seconds(300)
+    package var pushTimeout: Duration = .seconds(120)
+    /// For what stays on this machine.
+    package var localTimeout: Duration = .seconds(120)
+    package var packBytesMax = 256 << 20
+
+    package init(root: String, token: String, apiURL: String) {
+      self.root = root
+      self.token = token
+      self.apiURL = apiURL
+    }
+  }
+
+  /// The most commits that are looked at on a branch.
+  private static let commitsMax = 1000
+
+  let configuration: Configuration
+  let locks = RepositoryLocks()
+  private let forge: any ForgePort
+  private let cloneURLs = Mutex<[RepositoryName: String]>([:])
+  /// The mirrors that this process has looked over.
+  private let opened = Mutex<Set<String>>([])
+
+  /// - Parameter forge: tells where a repository's git stands.
+  package init(forge: any ForgePort, configuration: Configuration) {
+    self.forge = forge
+    self.configuration = configuration
+  }
+
+  /// The path of a repository's mirror; it exists once a branch was fetched.
+  /// - Returns: nil where the name cannot be a folder's.
+  package func directory(of repository: RepositoryName) -> String? {
+    let words = [repository.owner, repository.name]
+    let isPlain = words.allSatisfy { word in
+      word.utf8.allSatisfy { Self.nameBytes.contains($0) } && !word.hasPrefix(".")
+        && !word.isEmpty && word.utf8.count <= 100
+    }
+    return isPlain
+      ? "\(configuration.root)/\(repository.owner)/\(repository.name).git" : nil
+  }
+
+  private static let nameBytes = Set(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._".utf8)
+
+  /// Carries out one call, after those that wait for the same mirror; see `GitFault` of the ports
+  /// for how it fails.
+  package func perform(_ call: GitCall) async -> GitAnswer {
+    do throws(MirrorFault) {
+      switch call {
+      case .fetch(let repository, let branch, let after):
+        return .success(
+          .branch(
+            try await locks.withLock(repository) { () async throws(MirrorFault) in
+              try await fetch(repository, branch: branch, after: after)
+            }))
+      case .push(let repository, let branch, let sha, let expected):
+        try await locks.withLock(repository) { () async throws(MirrorFault) in
+          try await push(repository, branch: branch, sha: sha, expected: expected)
+        }
+        return .success(.pushed)
+      }
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  // MARK: Between the mirror and the forge
+
+  private func fetch(
+    _ repository: RepositoryName, branch: String, after: ObjectID
+  ) async throws(MirrorFault) -> GitBranch? {
+    let mirror = try await open(repository)
+    let url = try await cloneURL(of: repository)
+    let ref = "refs/heads/\(branch)"
+    do {
+      try await fetch(ref, from: url, into: mirror)
+    } catch {
+      guard error.standardError.contains("couldn't find remote ref") else {
+        throw remoteFault(error, repository)
+      }
+      try await local(["update-ref", "-d", ref], in: mirror)
+      return nil
+    }
+    let head = ObjectID(try await local(["rev-parse", "--verify", ref], in: mirror).trimmedOutput)
+    return GitBranch(
+      head: head, commits: try await commits(in: mirror, after: after, upTo: head))
+  }
+
+  private func fetch(
+    _ ref: String, from url: String, into mirror: String
+  ) async throws(CommandFault) {
+    func attempt() async throws(CommandFault) {
+      try await Git.run(
+        [
+          "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", url,
+          "+\(ref):\(ref)",
+        ], gitDirectory: mirror, extraEnvironment: Self.network(url), config: remoteSettings(url),
+        timeout: configuration.fetchTimeout)
+    }
+    do { try await attempt() } catch {
+      guard error.standardError.contains("cannot lock ref") else { throw error }
+      // A branch `a` that is gone from the forge stands in the way of `a/b`. The mirror's branches
+      // are copies: all go, and what is wanted comes back.
+      let refs = try await Git.run(
+        ["for-each-ref", "--format=delete %(refname)", "refs/heads"], gitDirectory: mirror,
+        timeout: configuration.localTimeout)
+      try await Git.run(
+        ["update-ref", "--stdin"], gitDirectory: mirror, config: Self.durability,
+        input: .bytes(refs.standardOutput), timeout: configuration.localTimeout)
+      try await attempt()
+    }
+  }
+
+  /// The commits that `head` has and `after` has not, oldest first. Where `after` is not in the
+  /// mirror the branch was rewritten: then the newest ones, none of which stands on it.
+  private func commits(
+    in mirror: String, after: ObjectID, upTo head: ObjectID
+  ) async throws(MirrorFault) -> [ForgeCommit] {
+    let isKnown = try await has(after, in: mirror)
+    let listing = try await local(
+      [
+        "log", "--no-color", "--reverse", "--topo-order", "--max-count=\(Self.commitsMax)", "-z",
+        "--format=format:%H%n%P%n%B", head.rawValue,
+      ] + (isKnown ? ["^\(after.rawValue)"] : []), in: mirror)
+    return listing.standardOutput.split(separator: 0).compactMap { record in
+      let lines = record.split(
+        separator: UInt8(ascii: "\n"), maxSplits: 2,
+        omittingEmptySubsequences: false)
+      guard lines.count == 3 else { return nil }
+      let texts = lines.map { String(decoding: $0, as: UTF8.self) }
+      return ForgeCommit(
+        sha: ObjectID(texts[0]),
+        parents: texts[1].split(separator: " ").map { ObjectID(String($0)) },
+        message: texts[2])
+    }
+  }
+
+  private func push(
+    _ repository: RepositoryName, branch: String, sha: ObjectID, expected: ObjectID
+  ) async throws(MirrorFault) {
+    let mirror = try await open(repository)
+    guard try await has(sha, in: mirror) else {
+      throw MirrorFault(
+        kind: .objectMissing, message: "the commit \(sha) is not in the mirror of \(repository)")
+    }
+    let url = try await cloneURL(of: repository)
+    let ref = "refs/heads/\(branch)"
+    let result: ProcessResult
+    do {
+      result = try await Git.run(
+        [
+          "push", "--porcelain", "--no-verify", "--force-with-lease=\(ref):\(expected)", url,
+          "\(sha):\(ref)",
+        ], gitDirectory: mirror, extraEnvironment: Self.network(url), config: remoteSettings(url),
+        accepting: [0, 1], timeout: configuration.pushTimeout)
+    } catch {
+      throw remoteFault(error, repository)
+    }
+    if let fault = PushReport(result).fault(secrets: [configuration.token]) { throw fault }
+    try await local(["update-ref", ref, sha.rawValue], in: mirror)
+  }
+
+  /// The address of the repository's git, as the API names it.
+  private func cloneURL(of repository: RepositoryName) async throws(MirrorFault) -> String {
+    if let known = cloneURLs.withLock({ $0[repository] }) { return known }
+    let url: String
+    switch await forge.perform(.repository(repository)) {
+    case .success(.repository(let found)): url = found.cloneURL
+    case .success:
+      throw MirrorFault(kind: .noAnswer, message: "the forge does not say where its git is")
+    case .failure(let fault): throw MirrorFault(fault)
+    }
+    let isSecure = url.hasPrefix("https://")
+    guard isSecure || (url.hasPrefix("http://") && !configuration.apiURL.hasPrefix("https://"))
+    else {
+      throw MirrorFault(
+        kind: .unauthorized,
+        message: "the forge's clone_url is not https, and its API is: no credential is sent there",
+        hint: "Correct the forge's own address of its git.")
+    }
+    cloneURLs.withLock { $0[repository] = url }
+    return url
+  }
+
+  private func remoteFault(
+    _ fault: CommandFault, _ repository: RepositoryName
+  ) -> MirrorFault {
+    let remote = MirrorFault(remote: fault, repository)
+    // It may stand elsewhere by now: the API is asked anew.
+    if remote.kind == .notFound || remote.kind == .unreachable {
+      cloneURLs.withLock { $0[repository] = nil }
+    }
+    return remote
+  }
+
+  /// The credential, for this address alone, and no other way of transport.
+  private func remoteSettings(_ url: String) -> [(key: String, value: String)] {
+    let basic = Data("x-access-token:\(configuration.token)".utf8).base64EncodedString()
+    return Self.durability + [
+      ("http.\(url).extraHeader", "Authorization: Basic \(basic)"),
+      // git would go on to another host with the header; the API names the right address.
+      ("http.followRedirects", "false"),
+      ("protocol.allow", "never"), ("protocol.http.allow", "always"),
+      ("protocol.https.allow", "always"),
+      // A connection that stands still is given up long before the time limit.
+      ("http.lowSpeedLimit", "1"), ("http.lowSpeedTime", "45"),
+    ]
+  }
+
+  /// The way out as this process has it: proxies, never to this machine, and authorities.
+  private static func network(_ url: String) -> [String: String] {
+    let authorities = ["SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO"]
+    let proxies = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
+    let exceptions = ["no_proxy", "NO_PROXY"]
+    let isLocal = ["http://127.", "http://localhost", "http://[::1]"].contains {
+      url.hasPrefix($0)
+    }
+    let names = Set(authorities + (isLocal ? [] : proxies + exceptions))
+    return ProcessInfo.processInfo.environment.filter { names.contains($0.key) }
+  }
+
+  // MARK: The mirror itself
+
+  /// git 2.39 syncs packs by itself, but neither loose objects nor refs.
+  static let durability: [(key: String, value: String)] = [
+    ("core.fsync", "all"), ("core.fsyncMethod", "fsync"),
+  ]
+
+  /// The path of the mirror, made where there is none.
+  func open(_ repository: RepositoryName) async throws(MirrorFault) -> String {
+    guard let mirror = directory(of: repository) else {
+      throw MirrorFault(kind: .notFound, message: "\(repository) is no repository's name")
+    }
+    if opened.withLock({ $0.contains(mirror) }) { return mirror }
+    if FileManager.default.fileExists(atPath: "\(mirror)/HEAD") {
+      MirrorFolder(mirror).sweep()
+    } else {
+      try await make(mirror)
+    }
+    opened.withLock { _ = $0.insert(mirror) }
+    return mirror
+  }
+
+  /// Made beside its place and moved there whole: what stands there is always a repository.
+  private func make(_ mirror: String) async throws(MirrorFault) {
+    let draft = "\(configuration.root)/.new-\(UUID().uuidString)"
+    do {
+      try FileManager.default.createDirectory(
+        atPath: MirrorFolder(mirror).parent, withIntermediateDirectories: true)
+      try await Git.run(
+        ["init", "--quiet", "--bare", "--template=", "--initial-branch=main", draft],
+        timeout: configuration.localTimeout)
+      for (key, value) in Self.mirrorSettings {
+        try await Git.run(
+          ["config", "--file", "\(draft)/config", key, value], timeout: configuration.localTimeout)
+      }
+      try? FileManager.default.removeItem(atPath: mirror)
+      try FileManager.default.moveItem(atPath: draft, toPath: mirror)
+      try syncFolder(MirrorFolder(mirror).parent)
+      try syncFolder(configuration.root)
+    } catch {
+      try? FileManager.default.removeItem(atPath: draft)
+      throw MirrorFault(
+        kind: .local, message: "the mirror \(mirror) cannot be made: \(error)",
+        hint: "Check that the data folder can be written and that git is installed.")
+    }
+  }
+
+  /// What git reads when it serves the mirror: workers may fetch the very commit that they were
+  /// given, though the branch has moved, and see no hand-in.
+  private static let mirrorSettings = [
+    ("uploadpack.allowAnySHA1InWant", "true"), ("transfer.hideRefs", "refs/aipm"),
+    ("gc.auto", "0"), ("core.fsync", "all"),
+  ]
+
+  /// Whether a commit and its tree's name are there.
+  func has(_ commit: ObjectID, in mirror: String) async throws(MirrorFault) -> Bool {
+    let result = try await local(
+      ["cat-file", "-e", "\(commit)^{commit}"], in: mirror, accepting: [0, 1, 128])
+    return result.exit == .exited(0)
+  }
+
+  /// A git command that stays on this machine.
+  @discardableResult
+  func local(
+    _ arguments: [String], in mirror: String, environment: [String: String] = [:],
+    input: Command.Input = .none, accepting: Set<Int32> = [0]
+  ) async throws(MirrorFault) -> ProcessResult {
+    do {
+      return try await Git.run(
+        arguments, gitDirectory: mirror, extraEnvironment: environment, config: Self.durability,
+        input: input, accepting: accepting, timeout: configuration.localTimeout)
+    } catch {
+      throw MirrorFault(
+        kind: .local, message: "\(error)",
+        hint: "Check the disk of the data folder, and that git is installed.")
+    }
+  }
+}

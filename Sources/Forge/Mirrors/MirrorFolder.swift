@@ -1,0 +1,95 @@
+import FoundationEssentials
+import Glibc
+
+/// The files of a mirror, as far as they are handled without git.
+struct MirrorFolder {
+  let path: String
+  private static let incoming = "aipm-incoming"
+
+  init(_ path: String) { self.path = path }
+
+  var parent: String {
+    path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+  }
+
+  /// Removes what a process that was killed has left: locks that nobody will release, half packs,
+  /// and packs that were not accepted. Called before this process works on the mirror; no other
+  /// one does.
+  func sweep() {
+    let files = FileManager.default
+    try? files.removeItem(atPath: "\(path)/\(Self.incoming)")
+    for name in ["HEAD.lock", "config.lock", "packed-refs.lock", "shallow.lock"] {
+      try? files.removeItem(atPath: "\(path)/\(name)")
+    }
+    for name in (try? files.contentsOfDirectory(atPath: "\(path)/objects/pack")) ?? []
+    where name.hasPrefix("tmp_") {
+      try? files.removeItem(atPath: "\(path)/objects/pack/\(name)")
+    }
+    for name in (try? files.subpathsOfDirectory(atPath: "\(path)/refs")) ?? []
+    where name.hasSuffix(".lock") {
+      try? files.removeItem(atPath: "\(path)/refs/\(name)")
+    }
+  }
+
+  /// Nil where there is no such file.
+  static func size(ofFile path: String) -> Int? {
+    var facts = stat()
+    return stat(path, &facts) == 0 ? Int(facts.st_size) : nil
+  }
+
+  /// A new empty folder of objects beside the mirror's own.
+  func makeQuarantine() throws -> Quarantine {
+    let objects = "\(path)/\(Self.incoming)/\(UUID().uuidString)"
+    try FileManager.default.createDirectory(
+      atPath: "\(objects)/pack", withIntermediateDirectories: true)
+    return Quarantine(objects: objects, mirror: path)
+  }
+}
+
+/// Objects that a mirror's git sees only when it is told to.
+struct Quarantine {
+  let objects: String
+  let mirror: String
+
+  /// Has git write to the quarantine, and read the mirror's objects too.
+  var environment: [String: String] {
+    [
+      "GIT_OBJECT_DIRECTORY": objects, "GIT_ALTERNATE_OBJECT_DIRECTORIES": "\(mirror)/objects",
+      "GIT_QUARANTINE_PATH": objects,
+    ]
+  }
+
+  /// Moves the packs into the mirror, durably: each index after its pack, for git takes a pack for
+  /// there once it sees the index.
+  func release() throws(Errno) {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(objects)/pack")) ?? []
+    let order = [".pack", ".rev", ".idx"]
+    for ending in order {
+      for name in names where name.hasSuffix(ending) {
+        try check(rename("\(objects)/pack/\(name)", "\(mirror)/objects/pack/\(name)"))
+      }
+      try syncFolder("\(mirror)/objects/pack")
+    }
+  }
+
+  func remove() { try? FileManager.default.removeItem(atPath: objects) }
+
+}
+
+/// Has the disk know what stands in a folder.
+func syncFolder(_ path: String) throws(Errno) {
+  let folder = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+  try check(folder)
+  defer { close(folder) }
+  try check(fsync(folder))
+}
+
+private func check(_ result: Int32) throws(Errno) {
+  if result < 0 { throw Errno(number: errno) }
+}
+
+/// An error of the system.
+struct Errno: Error, CustomStringConvertible {
+  let number: Int32
+  var description: String { String(cString: strerror(number)) }
+}
