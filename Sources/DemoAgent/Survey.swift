@@ -1,0 +1,112 @@
+/// What the working tree is like: which language most of it is in, and where new files belong.
+struct Survey {
+  let language: Language
+  /// Where most files of that language are, tests aside; empty: at the root.
+  let folder: String
+  private let taken: Set<String>
+  private let tree: [String]
+
+  /// Folders of code that others wrote or a build made.
+  private static let foreign: Set<String> = [
+    "node_modules", "vendor", "third_party", "dist", "build", "target", "out", "venv",
+    "site-packages", "__pycache__", "Pods", "Carthage",
+  ]
+  private static let testFolders: Set<String> = ["test", "tests", "__tests__", "spec"]
+
+  init(tree: [String]) {
+    self.tree = tree.sorted()
+    // A name that differs in case alone is taken on some file systems.
+    taken = Set(tree.map { $0.lowercased() })
+    var byLanguage: [Language: Int] = [:]
+    var byFolder: [Language: [String: Int]] = [:]
+    for path in self.tree {
+      let parts = path.split(separator: "/")
+      guard let language = parts.last.flatMap(Language.init(file:)) else { continue }
+      let folders = parts.dropLast().map(String.init)
+      if folders.contains(where: { $0.hasPrefix(".") || Self.foreign.contains($0) }) { continue }
+      byLanguage[language, default: 0] += 1
+      if folders.contains(where: { Self.testFolders.contains($0.lowercased()) }) { continue }
+      byFolder[language, default: [:]][folders.joined(separator: "/"), default: 0] += 1
+    }
+    let dominant = Language.allCases.max { (byLanguage[$0] ?? 0) < (byLanguage[$1] ?? 0) }
+    let chosen = dominant.flatMap { byLanguage[$0] == nil ? nil : $0 } ?? .unknown
+    language = chosen
+    // The fullest folder; of equals the first by name.
+    let folders = (byFolder[chosen] ?? [:]).sorted { $0.key < $1.key }
+    folder = folders.max { $0.value < $1.value }?.key ?? ""
+  }
+
+  /// The files of a folder, not of those within it.
+  func files(in folder: String) -> [String] {
+    tree.filter { Self.parent(of: $0) == folder }
+  }
+
+  func has(_ path: String) -> Bool { taken.contains(path.lowercased()) }
+
+  /// Whether files can be put there: no part of its path is a file or a link.
+  func isFolder(_ folder: String) -> Bool {
+    var path = ""
+    for part in folder.split(separator: "/") {
+      path = Self.join(path, String(part))
+      if has(path) { return false }
+    }
+    return true
+  }
+
+  /// The first of these folders in which there are files.
+  func existing(_ folders: [String]) -> String? {
+    folders.first { folder in tree.contains { $0.hasPrefix(folder + "/") } && isFolder(folder) }
+  }
+
+  /// The name, with a number where one of its files is taken.
+  func free(_ name: Name, paths: (Name) -> [String]) -> Name {
+    var candidate = name
+    var number = 2
+    while paths(candidate).contains(where: has) {
+      candidate = name
+      candidate.words.append("\(number)")
+      number += 1
+    }
+    return candidate
+  }
+
+  static func join(_ folder: String, _ name: String) -> String {
+    folder.isEmpty ? name : "\(folder)/\(name)"
+  }
+
+  static func parent(of path: String) -> String {
+    path.split(separator: "/").dropLast().joined(separator: "/")
+  }
+}
+
+/// The languages that modules are written in. The first of equals wins.
+enum Language: CaseIterable, Hashable {
+  case swift, python, typescript, javascript, go, rust, unknown
+
+  /// The language of a file by its name; nil for what is no source file of these.
+  init?(file name: Substring) {
+    switch name.split(separator: ".").last {
+    case "swift": self = .swift
+    case "py": self = .python
+    case "ts", "tsx", "mts", "cts": self = .typescript
+    case "js", "jsx", "mjs", "cjs": self = .javascript
+    case "go": self = .go
+    case "rs": self = .rust
+    default: return nil
+    }
+  }
+
+  func files(
+    for brief: Brief, in survey: Survey, read: (String) -> String?
+  ) -> [DemoAgent.File] {
+    switch self {
+    case .swift: SwiftModule.files(for: brief, in: survey)
+    case .python: PythonModule.files(for: brief, in: survey)
+    case .typescript: ScriptModule(isTyped: true, survey, read).files(for: brief)
+    case .javascript: ScriptModule(isTyped: false, survey, read).files(for: brief)
+    case .go: GoModule.files(for: brief, in: survey, read: read)
+    case .rust: RustModule.files(for: brief, in: survey)
+    case .unknown: MarkdownPage.files(for: brief, in: survey)
+    }
+  }
+}

@@ -1,0 +1,293 @@
+// One attempt at one delegation, from the assignment to the server's word that it is over.
+//
+//   checkingOut → launching → generating → pickingUp → handingIn → (over)
+//
+// An attempt that is to end early (`Ending`) goes through the same states: what is under way is told
+// to stop, and when it has stopped the attempt is handed in with another outcome, or dropped.
+
+import Domain
+import WorkerProtocol
+
+struct Attempt: Sendable {
+  enum Stage: Equatable, Sendable {
+    case checkingOut
+    /// The last checkout failed; the next comes at a moment.
+    case awaitingCheckout(at: Duration)
+    case launching
+    case generating(Run)
+    case pickingUp(Ended)
+    case handingIn(HandIn)
+  }
+
+  struct Run: Equatable, Sendable {
+    var since: Duration
+    /// When it last said something.
+    var heard: Duration
+  }
+
+  /// An agent that ended.
+  struct Ended: Equatable, Sendable {
+    var duration: Duration
+    var output: OutputSummary
+  }
+
+  struct HandIn: Equatable, Sendable {
+    var outcome: ResultReport.Outcome
+    var commit: String?
+    var packIsTaken = false
+    var durationMs: Int64 = 0
+    var outputBytes = 0
+    var outputDigest = OutputDigest.ofNothing
+    var message: String?
+  }
+
+  /// Why it ends before its time.
+  enum Ending: Equatable, Sendable {
+    case superseded
+    case cancelled
+    case halted
+    case timedOut
+    case stalled
+  }
+
+  /// Whether the server was told that the agent runs.
+  enum Announcement: Equatable, Sendable {
+    case none
+    case due(AgentIdentity)
+    case made
+  }
+
+  var lease: LeaseReference
+  let repository: String
+  /// nil: of a former life, not yet assigned again.
+  var assignment: Assignment?
+  /// Whether the server named this attempt, with this token, in the present membership.
+  var isConfirmed: Bool
+  var stage: Stage
+  var ending: Ending?
+  var agent: AgentIdentity?
+  var announcement = Announcement.none
+  var output = OutputProgress()
+  var checkoutFailures = 0
+
+  init(assignment: Assignment) {
+    lease = assignment.lease
+    repository = assignment.repository
+    self.assignment = assignment
+    isConfirmed = true
+    stage = .checkingOut
+  }
+
+  /// - Parameter recovered: a record with a commit; without one there is nothing to go on with.
+  init?(recovered: JournalRecord) {
+    guard let made = recovered.made else { return nil }
+    lease = recovered.lease
+    repository = recovered.repository
+    isConfirmed = false
+    announcement = .made
+    output = OutputProgress(written: made.outputBytes)
+    stage = .handingIn(
+      HandIn(
+        outcome: .committed, commit: made.commit, durationMs: made.durationMs,
+        outputBytes: made.outputBytes, outputDigest: made.outputDigest))
+  }
+
+  var key: AttemptKey { AttemptKey(lease) }
+
+  /// The commit, where there is one that can be handed in.
+  var commit: String? {
+    guard case .handingIn(let handIn) = stage else { return nil }
+    return handIn.commit
+  }
+
+  var journalEntry: JournalEntry { JournalEntry(lease: lease, commit: commit) }
+
+  var journalRecord: JournalRecord {
+    var record = JournalRecord(lease: lease, repository: repository, agent: agent)
+    if case .handingIn(let handIn) = stage, let commit = handIn.commit {
+      record.made = .init(
+        commit: commit, durationMs: handIn.durationMs, outputBytes: handIn.outputBytes,
+        outputDigest: handIn.outputDigest)
+    }
+    return record
+  }
+
+  /// The server stands by this attempt, maybe under a new token.
+  mutating func confirm(_ wanted: Assignment) {
+    lease = wanted.lease
+    assignment = wanted
+    isConfirmed = true
+  }
+
+  func agentSilence(now: Duration) -> Duration? {
+    guard case .generating(let run) = stage else { return nil }
+    return now - run.heard
+  }
+
+  /// When the agent's time is over, and why.
+  var limit: (moment: Duration, ending: Ending)? {
+    guard ending == nil, case .generating(let run) = stage, let assignment else { return nil }
+    let total = run.since + .milliseconds(assignment.timeoutMs)
+    guard let stallMs = assignment.stallMs else { return (total, .timedOut) }
+    let stall = run.heard + .milliseconds(stallMs)
+    return stall < total ? (stall, .stalled) : (total, .timedOut)
+  }
+}
+
+/// How much of the output the server has.
+struct OutputProgress: Equatable, Sendable {
+  /// In the file.
+  var written = 0
+  /// At the server, as it said last.
+  var acknowledged = 0
+  var notBefore: Duration = .zero
+  /// Answers in a row that brought nothing forward.
+  var fruitless = 0
+
+  /// The server takes no more of it; the attempt goes on without.
+  var isGivenUp: Bool { fruitless >= 5 }
+  var isPending: Bool { acknowledged < written && !isGivenUp }
+}
+
+// MARK: - The core's handling of its attempt
+
+extension WorkerCore {
+  /// The moments at which the attempt wants to be looked at again.
+  var attemptMoments: [Duration] {
+    guard let attempt else { return [] }
+    var moments: [Duration] = []
+    if let limit = attempt.limit { moments.append(limit.moment) }
+    if case .awaitingCheckout(let moment) = attempt.stage { moments.append(moment) }
+    guard attempt.isConfirmed, case .registered = membership else { return moments }
+    if case .due = attempt.announcement, let moment = freeMoment(of: .generating) {
+      moments.append(moment)
+    }
+    if attempt.output.isPending, let moment = freeMoment(of: .output) {
+      moments.append(max(moment, attempt.output.notBefore))
+    }
+    if attempt.handInIsDue, let moment = freeMoment(of: .handIn) { moments.append(moment) }
+    return moments
+  }
+
+  /// Takes up what the server assigned, unless that is over already.
+  mutating func beginAssigned(_ actions: inout [Action]) {
+    guard let desired, let assignment = desired.assignment, !over.contains(assignment.lease) else {
+      return
+    }
+    var attempt = Attempt(assignment: assignment)
+    if desired.cancel {
+      attempt.stage = .handingIn(.init(outcome: .stopped))
+      self.attempt = attempt
+      return
+    }
+    self.attempt = attempt
+    actions.append(.writeJournal(attempt.journalRecord))
+    actions.append(.checkOut(assignment))
+  }
+
+  /// Asks for what the attempt lacks.
+  mutating func driveAttempt(now: Duration, _ actions: inout [Action]) {
+    guard let attempt else { return }
+    if let limit = attempt.limit, now >= limit.moment { end(limit.ending, &actions) }
+    if case .awaitingCheckout(let moment) = attempt.stage, now >= moment,
+      let assignment = attempt.assignment
+    {
+      self.attempt?.stage = .checkingOut
+      actions.append(.checkOut(assignment))
+    }
+    guard attempt.isConfirmed, case .registered(let incarnation) = membership else { return }
+    if case .due = attempt.announcement, let assignment = attempt.assignment {
+      let report = GeneratingReport(
+        worker: settings.worker, incarnation: incarnation, lease: attempt.lease,
+        agent: assignment.agent.name, session: nil, head: assignment.head)
+      send(.generating(report), now: now, &actions)
+    }
+    if attempt.output.isPending, now >= attempt.output.notBefore {
+      let request = Request.output(attempt.lease, offset: attempt.output.acknowledged)
+      if send(request, now: now, &actions) {
+        self.attempt?.output.notBefore = now + settings.outputInterval
+      }
+    }
+    if attempt.handInIsDue, case .handingIn(let handIn) = attempt.stage {
+      send(attempt.handInRequest(handIn, settings.worker, incarnation), now: now, &actions)
+    }
+  }
+
+  /// Ends the attempt before its time: stops what is under way. What comes of that is `conclude`d.
+  mutating func end(_ ending: Attempt.Ending, _ actions: inout [Action]) {
+    guard let attempt, attempt.ending != ending, attempt.ending != .superseded else { return }
+    let wasEnding = attempt.ending != nil
+    self.attempt?.ending = ending
+    switch attempt.stage {
+    case .checkingOut:
+      if !wasEnding { actions.append(.stopCheckout(attempt.key)) }
+    case .launching, .generating:
+      if !wasEnding { actions.append(.stopAgent(attempt.key)) }
+    case .pickingUp: break
+    case .awaitingCheckout: conclude(nil, &actions)
+    case .handingIn(let handIn): endHandIn(handIn, ending, &actions)
+    }
+  }
+
+  /// A commit that is on its way is taken back where its result was not sent yet; a halt leaves it
+  /// in the journal.
+  private mutating func endHandIn(
+    _ handIn: Attempt.HandIn, _ ending: Attempt.Ending, _ actions: inout [Action]
+  ) {
+    switch ending {
+    case .superseded: forget(&actions)
+    case .cancelled:
+      if case .result? = lanes[.handIn]?.inFlight?.request { return }
+      guard handIn.outcome != .stopped else { return }
+      if let inFlight = lanes[.handIn]?.inFlight { actions.append(.abandon(inFlight.id)) }
+      lanes[.handIn] = nil
+      conclude(nil, &actions)
+    case .halted, .timedOut, .stalled: break
+    }
+  }
+
+  /// What was under way has stopped: hand in how it ended, or drop it where nobody wants to know.
+  mutating func conclude(_ ended: Attempt.Ended?, _ actions: inout [Action]) {
+    guard let ending = attempt?.ending else { return }
+    switch ending {
+    case .superseded: forget(&actions)
+    case .cancelled: handIn(.stopped, ended, nil, &actions)
+    case .halted: handIn(.drained, ended, nil, &actions)
+    case .timedOut:
+      let limit = attempt?.assignment?.timeoutMs ?? 0
+      handIn(.agentTimeout, ended, "the agent did not end within \(seconds(limit))", &actions)
+    case .stalled:
+      let limit = attempt?.assignment?.stallMs ?? 0
+      handIn(.agentTimeout, ended, "the agent said nothing for \(seconds(limit))", &actions)
+    }
+  }
+
+  private func seconds(_ milliseconds: Int64) -> String {
+    milliseconds % 1000 == 0 ? "\(milliseconds / 1000) s" : "\(milliseconds) ms"
+  }
+
+  mutating func handIn(
+    _ outcome: ResultReport.Outcome, commit: String? = nil, _ ended: Attempt.Ended?,
+    _ message: String?, _ actions: inout [Action]
+  ) {
+    var handIn = Attempt.HandIn(outcome: outcome, commit: commit, message: message)
+    if let ended {
+      handIn.durationMs = ended.duration.wholeMilliseconds
+      handIn.outputBytes = ended.output.bytes
+      handIn.outputDigest = ended.output.digest
+    }
+    attempt?.stage = .handingIn(handIn)
+    if commit != nil, let record = attempt?.journalRecord { actions.append(.writeJournal(record)) }
+  }
+
+  /// The attempt is over, as far as this worker goes.
+  mutating func forget(_ actions: inout [Action]) {
+    guard let attempt else { return }
+    abandonAttemptCalls(&actions)
+    actions.append(.drop(attempt.key, repository: attempt.repository))
+    actions.append(.writeJournal(nil))
+    over.append(attempt.lease)
+    if over.count > 64 { over.removeFirst() }
+    self.attempt = nil
+  }
+}

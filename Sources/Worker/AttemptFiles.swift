@@ -1,0 +1,74 @@
+// Where a worker keeps what.
+//
+//   DATA/lock, journal.json
+//   DATA/home                          the agents' HOME
+//   DATA/repos/OWNER/REPO.git          our clone; nothing in it was written by an agent
+//   DATA/repos/OWNER/REPO.slot/        the tree of the last attempt, to be reset for the next one
+//   DATA/attempts/DELEGATION-N/tree    the agent's working tree, with a repository of its own
+//   DATA/attempts/DELEGATION-N/…       index, output.log, pack, prompt.md, tmp
+
+/// The worker's folder.
+struct WorkerFiles: Sendable {
+  /// Absolute, without links.
+  let root: String
+
+  var lock: String { "\(root)/lock" }
+  var journal: String { "\(root)/journal.json" }
+  var home: String { "\(root)/home" }
+  var attempts: String { "\(root)/attempts" }
+  var repositories: String { "\(root)/repos" }
+
+  /// nil where the delegation's id cannot be the name of a folder.
+  func attempt(_ key: AttemptKey) -> AttemptFiles? {
+    guard WorkerFiles.isSafe(key.delegation), key.number >= 0 else { return nil }
+    return AttemptFiles(folder: "\(attempts)/\(key)")
+  }
+
+  /// nil where the name is none of a repository.
+  func repository(_ name: String) -> RepositoryFiles? {
+    let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 2, parts.allSatisfy({ WorkerFiles.isSafe(String($0)) }) else {
+      return nil
+    }
+    return RepositoryFiles(folder: "\(repositories)/\(name)")
+  }
+
+  /// Whether the text is one plain name in a path and in a URL.
+  static func isSafe(_ text: String) -> Bool {
+    guard let first = text.utf8.first, first != UInt8(ascii: "-"), text != ".", text != "..",
+      text.utf8.count <= 200
+    else { return false }
+    return text.utf8.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"),
+        UInt8(ascii: "."):
+        true
+      case _: false
+      }
+    }
+  }
+}
+
+/// The folder of one attempt.
+struct AttemptFiles: Sendable {
+  let folder: String
+
+  var tree: String { "\(folder)/tree" }
+  var index: String { "\(folder)/index" }
+  var output: String { "\(folder)/output.log" }
+  var pack: String { "\(folder)/pack" }
+  var prompt: String { "\(folder)/prompt.md" }
+  var temporary: String { "\(folder)/tmp" }
+}
+
+/// What is kept of one repository.
+struct RepositoryFiles: Sendable {
+  /// Without the `.git` at its end.
+  let folder: String
+
+  var clone: String { "\(folder).git" }
+  var slot: String { "\(folder).slot" }
+  var slotTree: String { "\(slot)/tree" }
+  var slotIndex: String { "\(slot)/index" }
+}

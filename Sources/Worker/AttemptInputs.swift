@@ -1,0 +1,175 @@
+// What the adapters and the server say of the attempt in hand, taken into its state.
+
+import WorkerProtocol
+
+extension Attempt {
+  /// The result goes last: after the agent was announced and its output is at the server.
+  var handInIsDue: Bool {
+    guard isConfirmed, case .handingIn = stage else { return false }
+    if case .due = announcement { return false }
+    return !output.isPending
+  }
+
+  func handInRequest(_ handIn: HandIn, _ worker: String, _ incarnation: Int) -> Request {
+    if let commit = handIn.commit, !handIn.packIsTaken { return .pack(lease, commit: commit) }
+    return .result(
+      ResultReport(
+        worker: worker, incarnation: incarnation, lease: lease, outcome: handIn.outcome,
+        commit: handIn.commit, durationMs: handIn.durationMs, outputBytes: handIn.outputBytes,
+        outputDigest: handIn.outputDigest, message: handIn.message))
+  }
+}
+
+extension WorkerCore {
+  mutating func takeCheckedOut(_ key: AttemptKey, _ actions: inout [Action]) {
+    guard let attempt, attempt.key == key, attempt.stage == .checkingOut,
+      let assignment = attempt.assignment
+    else { return }
+    guard attempt.ending == nil else { return conclude(nil, &actions) }
+    self.attempt?.stage = .launching
+    actions.append(.startAgent(assignment))
+  }
+
+  mutating func takeCheckoutFailed(
+    _ key: AttemptKey, _ fault: CheckoutFault, now: Duration, _ actions: inout [Action]
+  ) {
+    guard let attempt, attempt.key == key, attempt.stage == .checkingOut else { return }
+    guard attempt.ending == nil else { return conclude(nil, &actions) }
+    let failures = attempt.checkoutFailures
+    if !fault.isUnreachable, failures + 1 >= settings.checkoutTriesMax {
+      return handIn(.workerFault, nil, fault.message, &actions)
+    }
+    if !fault.isUnreachable { self.attempt?.checkoutFailures += 1 }
+    let moment = now + backoff(after: failures + 2, .session)
+    self.attempt?.stage = .awaitingCheckout(at: moment)
+  }
+
+  mutating func takeAgentStarted(
+    _ key: AttemptKey, _ identity: AgentIdentity, now: Duration, _ actions: inout [Action]
+  ) {
+    guard let attempt, attempt.key == key, attempt.stage == .launching else { return }
+    self.attempt?.stage = .generating(.init(since: now, heard: now))
+    self.attempt?.agent = identity
+    self.attempt?.announcement = .due(identity)
+    if let record = self.attempt?.journalRecord { actions.append(.writeJournal(record)) }
+  }
+
+  mutating func takeAgentSaid(_ key: AttemptKey, bytes: Int, now: Duration) {
+    guard let attempt, attempt.key == key else { return }
+    self.attempt?.output.written = max(attempt.output.written, bytes)
+    if case .generating(var run) = attempt.stage {
+      run.heard = now
+      self.attempt?.stage = .generating(run)
+    }
+  }
+
+  mutating func takeAgentEnded(
+    _ key: AttemptKey, _ end: AgentEnd, _ output: OutputSummary, now: Duration,
+    _ actions: inout [Action]
+  ) {
+    guard let attempt, attempt.key == key, let assignment = attempt.assignment else { return }
+    let since: Duration
+    switch attempt.stage {
+    case .launching: since = now
+    case .generating(let run): since = run.since
+    case .checkingOut, .awaitingCheckout, .pickingUp, .handingIn: return
+    }
+    self.attempt?.agent = nil
+    self.attempt?.output.written = max(attempt.output.written, output.bytes)
+    let ended = Attempt.Ended(duration: now - since, output: output)
+    // An agent that was to be stopped and came to its end before is not held against it, unless
+    // nobody waits for its work any more.
+    switch (attempt.ending, end) {
+    case (nil, .exited(0)), (.timedOut, .exited(0)), (.stalled, .exited(0)):
+      self.attempt?.ending = nil
+      self.attempt?.stage = .pickingUp(ended)
+      actions.append(.pickUp(assignment))
+    case (.some, _): conclude(ended, &actions)
+    case (nil, _): takeFailure(end, ended, &actions)
+    }
+  }
+
+  private mutating func takeFailure(
+    _ end: AgentEnd, _ ended: Attempt.Ended, _ actions: inout [Action]
+  ) {
+    let said = ended.output.lastLines.isEmpty ? "" : "; it said: \(ended.output.lastLines)"
+    switch end {
+    case .exited(let code):
+      handIn(.agentFailed, ended, "the agent ended with exit code \(code)\(said)", &actions)
+    case .signalled(let signal):
+      handIn(.agentFailed, ended, "the agent was ended by signal \(signal)\(said)", &actions)
+    case .stopped: handIn(.agentFailed, ended, "the agent was ended\(said)", &actions)
+    case .notFound(let detail): handIn(.agentNotFound, ended, detail, &actions)
+    case .notStarted(let detail): handIn(.agentFailed, ended, detail, &actions)
+    case .lost(let detail): handIn(.workerFault, ended, detail, &actions)
+    }
+  }
+
+  mutating func takePickedUp(_ key: AttemptKey, _ pickUp: PickUp, _ actions: inout [Action]) {
+    guard let attempt, attempt.key == key, case .pickingUp(let ended) = attempt.stage else {
+      return
+    }
+    switch (attempt.ending, pickUp) {
+    case (.superseded, _), (.cancelled, _): conclude(ended, &actions)
+    case (_, .committed(let commit)):
+      handIn(.committed, commit: commit, ended, nil, &actions)
+    case (_, .noChanges):
+      let said = ended.output.lastLines.isEmpty ? "" : "; it said: \(ended.output.lastLines)"
+      handIn(.noChanges, ended, "the agent ended well and changed no file\(said)", &actions)
+    case (_, .unfit(let detail)): handIn(.agentFailed, ended, detail, &actions)
+    case (_, .fault(let detail)): handIn(.workerFault, ended, detail, &actions)
+    }
+  }
+
+  // MARK: The server's answers
+
+  /// The attempt in hand, where `lease` is still its lease.
+  private func isInHand(_ lease: LeaseReference) -> Bool { attempt?.lease == lease }
+
+  mutating func takeGeneratingAnswer(
+    _ lease: LeaseReference, _ answer: Answer, _ actions: inout [Action]
+  ) {
+    guard isInHand(lease) else { return }
+    switch answer {
+    case .superseded, .refused: end(.superseded, &actions)
+    case .registered, .desired, .outputEnd, .done, .unknownLife, .unauthorized, .unreachable:
+      attempt?.announcement = .made
+    }
+  }
+
+  mutating func takeOutputAnswer(
+    _ lease: LeaseReference, offset: Int, _ answer: Answer, now: Duration,
+    _ actions: inout [Action]
+  ) {
+    guard isInHand(lease) else { return }
+    switch answer {
+    case .superseded: end(.superseded, &actions)
+    case .refused: attempt?.output.fruitless = .max
+    case .outputEnd(let end):
+      guard var output = attempt?.output else { return }
+      output.fruitless = end > offset ? 0 : output.fruitless + 1
+      output.acknowledged = max(0, min(end, output.written))
+      attempt?.output = output
+    case .registered, .desired, .done, .unknownLife, .unauthorized, .unreachable: break
+    }
+  }
+
+  mutating func takePackAnswer(
+    _ lease: LeaseReference, _ answer: Answer, _ actions: inout [Action]
+  ) {
+    guard isInHand(lease), case .handingIn(var handIn)? = attempt?.stage else { return }
+    switch answer {
+    case .superseded, .refused: forget(&actions)
+    case .registered, .desired, .outputEnd, .done, .unknownLife, .unauthorized, .unreachable:
+      handIn.packIsTaken = true
+      attempt?.stage = .handingIn(handIn)
+    }
+  }
+
+  mutating func takeResultAnswer(
+    _ lease: LeaseReference, _ answer: Answer, _ actions: inout [Action]
+  ) {
+    guard isInHand(lease) else { return }
+    forget(&actions)
+  }
+}

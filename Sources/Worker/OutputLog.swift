@@ -1,0 +1,156 @@
+// What an agent says, kept in a file up to a limit, with its digest, in bounded memory.
+
+import Crypto
+import Glibc
+import Processes
+import Synchronization
+
+enum OutputDigest {
+  static let ofNothing = hex(SHA256().finalize())
+
+  static func hex(_ digest: SHA256.Digest) -> String {
+    digest.map { byte in
+      let text = String(byte, radix: 16)
+      return text.count == 1 ? "0\(text)" : text
+    }.joined()
+  }
+}
+
+/// Appends to `output.log`. Both streams of the agent go into it as they come. Values of secret
+/// variables that the agent was given are masked, also where they come in two pieces.
+final class OutputLog: Sendable {
+  private struct State {
+    var mask: StreamMask
+    var written = 0
+    var dropped = 0
+    var fault: FileFault?
+    var hash = SHA256()
+    var tail = Tail(limit: 2000)
+  }
+
+  private let descriptor: Int32
+  private let path: String
+  private let bytesMax: Int
+  private let state: Mutex<State>
+
+  /// Starts the file anew.
+  init(path: String, bytesMax: Int, secrets: [String]) throws(FileFault) {
+    self.path = path
+    self.bytesMax = bytesMax
+    descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw .last("open", path) }
+    state = Mutex(State(mask: StreamMask(secrets: secrets)))
+  }
+
+  deinit { close(descriptor) }
+
+  /// - Returns: how long the file is now.
+  func append(_ chunk: [UInt8]) -> Int {
+    state.withLock { state in
+      keep(state.mask.mask(chunk), &state)
+      return state.written
+    }
+  }
+
+  /// Writes what was held back, and a note where something was dropped.
+  func finish() -> OutputSummary {
+    state.withLock { state in
+      keep(state.mask.finish(), &state)
+      if state.dropped > 0 {
+        put(Array("\n[aipm: \(state.dropped) more bytes of output were not kept]\n".utf8), &state)
+      }
+      if let fault = state.fault { state.tail.append(Array("\n[aipm: \(fault)]".utf8)) }
+      return OutputSummary(
+        bytes: state.written, digest: OutputDigest.hex(state.hash.finalize()),
+        lastLines: lastLines(of: state.tail.bytes))
+    }
+  }
+
+  private func keep(_ bytes: [UInt8], _ state: inout State) {
+    guard !bytes.isEmpty else { return }
+    state.tail.append(bytes)
+    let room = state.dropped > 0 ? 0 : max(0, bytesMax - state.written)
+    state.dropped += max(0, bytes.count - room)
+    put(Array(bytes.prefix(room)), &state)
+  }
+
+  private func put(_ bytes: [UInt8], _ state: inout State) {
+    guard state.fault == nil else { return }
+    var done = 0
+    while done < bytes.count {
+      let count = bytes.withUnsafeBytes { buffer in
+        write(descriptor, buffer.baseAddress?.advanced(by: done), bytes.count - done)
+      }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else {
+        state.fault = .last("write", path)
+        break
+      }
+      done += count
+    }
+    state.hash.update(data: bytes[..<done])
+    state.written += done
+  }
+
+  /// The last lines that say something, without what a terminal would make of them.
+  private func lastLines(of bytes: [UInt8]) -> String {
+    let text = String(decoding: bytes, as: UTF8.self).replacing(
+      #/\u{1b}\[[0-9;?]*[A-Za-z]/#, with: "")
+    let lines = text.split(whereSeparator: \.isNewline).map { line in
+      String(String.UnicodeScalarView(line.unicodeScalars.filter { $0.value >= 32 }))
+    }
+    let full = lines.filter { !$0.allSatisfy(\.isWhitespace) }.suffix(5).joined(separator: " | ")
+    return String(full.suffix(500))
+  }
+}
+
+/// Replaces secrets in a stream by `***`. It holds back only what may be the beginning of one.
+struct StreamMask: Sendable {
+  private let secrets: [[UInt8]]
+  private var held: [UInt8] = []
+
+  /// - Parameter secrets: those shorter than 8 bytes are left alone: they would be found by chance.
+  init(secrets: [String]) {
+    self.secrets = secrets.map { Array($0.utf8) }.filter { $0.count >= 8 }
+      .sorted { $0.count > $1.count }
+  }
+
+  mutating func mask(_ chunk: [UInt8]) -> [UInt8] {
+    guard !secrets.isEmpty else { return chunk }
+    let bytes = held + chunk
+    held = []
+    var result: [UInt8] = []
+    result.reserveCapacity(bytes.count)
+    var index = 0
+    while index < bytes.count {
+      switch match(bytes[index...]) {
+      case .whole(let count):
+        result += Array("***".utf8)
+        index += count
+      case .beginning:
+        held = Array(bytes[index...])
+        return result
+      case .none:
+        result.append(bytes[index])
+        index += 1
+      }
+    }
+    return result
+  }
+
+  /// What was held back and is none.
+  mutating func finish() -> [UInt8] {
+    defer { held = [] }
+    return held
+  }
+
+  private enum Match { case whole(Int), beginning, none }
+
+  private func match(_ bytes: ArraySlice<UInt8>) -> Match {
+    for secret in secrets where secret[0] == bytes[bytes.startIndex] {
+      if bytes.starts(with: secret) { return .whole(secret.count) }
+      if secret.starts(with: bytes) { return .beginning }
+    }
+    return .none
+  }
+}

@@ -1,0 +1,213 @@
+// The words that the worker's core and its adapters share: what is asked of the server, what it
+// answers, and what the adapters report and are told.
+
+import Domain
+import WorkerProtocol
+
+/// Which attempt it is, whatever the token of its lease.
+package struct AttemptKey: Hashable, Sendable, Codable, CustomStringConvertible {
+  package let delegation: String
+  package let number: Int
+
+  package init(delegation: String, number: Int) {
+    self.delegation = delegation
+    self.number = number
+  }
+
+  package init(_ lease: LeaseReference) {
+    self.init(delegation: lease.delegation, number: lease.attempt)
+  }
+
+  /// Also the name of the attempt's folder.
+  package var description: String { "\(delegation)-\(number)" }
+}
+
+/// One call to the server.
+package enum Request: Equatable, Sendable {
+  case register(Registration)
+  case poll(DesiredPoll)
+  case heartbeat(Heartbeat)
+  case generating(GeneratingReport)
+  /// What the output's file holds from `offset` on, as much of it as fits one call.
+  case output(LeaseReference, offset: Int)
+  case pack(LeaseReference, commit: String)
+  case result(ResultReport)
+
+  package var lane: Lane {
+    switch self {
+    case .register, .poll: .session
+    case .heartbeat: .heartbeat
+    case .generating: .generating
+    case .output: .output
+    case .pack, .result: .handIn
+    }
+  }
+}
+
+/// Calls of one lane follow each other; those of different lanes go side by side.
+package enum Lane: String, CaseIterable, Sendable {
+  case session, heartbeat, generating, output, handIn
+}
+
+/// Which call an answer belongs to; an answer to a call that was given up is not looked at.
+package struct CallID: Hashable, Sendable {
+  package let number: Int
+  package init(_ number: Int) { self.number = number }
+}
+
+/// What came of a call.
+package enum Answer: Equatable, Sendable {
+  case registered(Registered)
+  case desired(Desired)
+  /// Where the server's copy of the output ends.
+  case outputEnd(Int)
+  case done
+  /// 409: the attempt is another's, or nobody's.
+  case superseded(String)
+  /// 410: this life is not known.
+  case unknownLife
+  /// 422, and whatever else will not be otherwise next time.
+  case refused(String)
+  /// 401.
+  case unauthorized(String)
+  /// No connection, no answer, 5xx: come again.
+  case unreachable(String)
+}
+
+/// How the agent's process ended.
+package enum AgentEnd: Equatable, Sendable {
+  case exited(Int32)
+  case signalled(Int32)
+  /// It was told to, by `Action.stopAgent`.
+  case stopped
+  case notFound(String)
+  /// It could not be called, for a reason that is the profile's.
+  case notStarted(String)
+  /// It could not be followed, for a reason that is this machine's.
+  case lost(String)
+}
+
+/// What the agent said, when it has ended.
+package struct OutputSummary: Equatable, Sendable, Codable {
+  /// As kept and sent.
+  package var bytes: Int
+  /// SHA-256 of those, in hex.
+  package var digest: String
+  /// The last lines, for a message.
+  package var lastLines: String
+
+  package init(bytes: Int, digest: String, lastLines: String) {
+    self.bytes = bytes
+    self.digest = digest
+    self.lastLines = lastLines
+  }
+}
+
+/// What taking the agent's work into a commit came to.
+package enum PickUp: Equatable, Sendable {
+  case committed(String)
+  case noChanges
+  /// The tree is in a shape that cannot be committed: the agent's doing.
+  case unfit(String)
+  /// git or the disk failed.
+  case fault(String)
+}
+
+/// Why there is no working tree.
+package struct CheckoutFault: Error, Equatable, Sendable {
+  package var message: String
+  /// The server was not reached; that is no fault of this machine.
+  package var isUnreachable: Bool
+
+  package init(message: String, isUnreachable: Bool) {
+    self.message = message
+    self.isUnreachable = isUnreachable
+  }
+}
+
+/// What is told to the core.
+package enum Input: Sendable {
+  /// First of all: what the journal of the last life holds that can still be handed in.
+  case began(recovered: JournalRecord?)
+  case answered(CallID, Answer)
+  case checkedOut(AttemptKey)
+  case checkoutFailed(AttemptKey, CheckoutFault)
+  case agentStarted(AttemptKey, AgentIdentity)
+  /// So many bytes of output are in the file now.
+  case agentSaid(AttemptKey, bytes: Int)
+  case agentEnded(AttemptKey, AgentEnd, OutputSummary)
+  case pickedUp(AttemptKey, PickUp)
+  /// Take nothing new and end when what is in hand is handed in.
+  case drain
+  /// End now: stop the agent and give the attempt back.
+  case halt
+  /// Time has passed.
+  case tick
+}
+
+/// What the core wants done. Those before a `writeJournal` are begun and it is on disk before
+/// those after it are.
+package enum Action: Equatable, Sendable {
+  case send(CallID, Request)
+  /// Nobody waits for this call any more.
+  case abandon(CallID)
+  case checkOut(Assignment)
+  case stopCheckout(AttemptKey)
+  case startAgent(Assignment)
+  /// SIGTERM to its group, and SIGKILL after a grace.
+  case stopAgent(AttemptKey)
+  /// Take the tree into a commit and write the pack, durably.
+  case pickUp(Assignment)
+  /// Forget the attempt: its folder, its ref.
+  case drop(AttemptKey, repository: String)
+  /// nil: nothing is in hand.
+  case writeJournal(JournalRecord?)
+  case exit(Departure)
+}
+
+/// Why a worker ended in good order.
+package enum Departure: Equatable, Sendable {
+  case drained
+  case halted
+  /// A local worker whose server is gone, with nothing in hand.
+  case deserted
+  /// The server knows the token not, and never did in this life.
+  case unauthorized(String)
+}
+
+/// A process, told apart from a later one with the same number.
+package struct AgentIdentity: Equatable, Sendable, Codable {
+  package var processID: Int32
+  /// Clock ticks since the machine started; proc(5), field 22 of stat.
+  package var startTicks: UInt64
+
+  package init(processID: Int32, startTicks: UInt64) {
+    self.processID = processID
+    self.startTicks = startTicks
+  }
+}
+
+/// What is written down of the attempt in hand.
+package struct JournalRecord: Equatable, Sendable, Codable {
+  package struct Made: Equatable, Sendable, Codable {
+    package var commit: String
+    package var durationMs: Int64
+    package var outputBytes: Int
+    package var outputDigest: String
+  }
+
+  package var lease: LeaseReference
+  package var repository: String
+  package var agent: AgentIdentity?
+  /// The commit, once its pack is on disk.
+  package var made: Made?
+
+  package init(
+    lease: LeaseReference, repository: String, agent: AgentIdentity? = nil, made: Made? = nil
+  ) {
+    self.lease = lease
+    self.repository = repository
+    self.agent = agent
+    self.made = made
+  }
+}

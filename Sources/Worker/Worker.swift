@@ -1,0 +1,101 @@
+// A worker: a process that does what the server wants of it, one attempt at a time.
+//
+// What it is for: to hand an agent a working tree and a prompt, to take what the agent left into a
+// commit, and to hand that in. It reaches the forge through nothing but the server.
+//
+// What it promises:
+// - The server's death does not touch a generation: the agent goes on, its output stays on disk,
+//   and the next server gets the result.
+// - Its own death leaves nothing running and loses no commit: the agent dies with it, what is left
+//   of an agent is ended by the next life before that registers, and a commit whose pack is on disk
+//   is handed in under the same attempt.
+// - One process to a folder.
+// - Nothing of an agent outlives its attempt, and nothing that an agent wrote is run.
+//
+// How it is laid out: WorkerCore decides (no I/O, no clock), WorkerShell carries out what it decides
+// and tells it what came of it: ServerLink speaks to the server, Workspace to git, AgentProcess runs
+// the agent, Journal and FolderLock keep the folder.
+//
+// How it fails: `run` throws where it cannot begin or can no longer write its journal. Everything
+// else is told to the server, or tried again.
+
+import FoundationEssentials
+import Glibc
+import Logging
+import WorkerProtocol
+
+package struct WorkerConfiguration: Sendable {
+  /// The worker's name: letters, digits, `-`, `_` and `.`.
+  package var id: String
+  /// Its folder; made where it is missing.
+  package var dataDirectory: String
+  package var server: ServerAddress
+  package var token: String
+  /// The agents that were found on this machine, by the names of their profiles.
+  package var agents: [String]
+  package var version: String
+  package var host: String
+  /// Whether a server started it. Such a worker ends when it has nothing in hand and its server
+  /// has been away for `desertedAfter`.
+  package var isLocal: Bool
+  package var desertedAfter: Duration = .seconds(10)
+  /// The program that is run with `demo-agent` for the agent that is built in; nil: this one.
+  package var demoProgram: String?
+
+  package init(
+    id: String, dataDirectory: String, server: ServerAddress, token: String, agents: [String],
+    version: String, host: String, isLocal: Bool
+  ) {
+    self.id = id
+    self.dataDirectory = dataDirectory
+    self.server = server
+    self.token = token
+    self.agents = agents
+    self.version = version
+    self.host = host
+    self.isLocal = isLocal
+  }
+}
+
+/// What a worker is told by the one who runs it.
+package enum WorkerSignal: Sendable {
+  /// Take nothing new; end when what is in hand is handed in.
+  case drain
+  /// End now; the attempt in hand is given back.
+  case halt
+}
+
+package enum Worker {
+  /// Lives until it is drained, halted, or has no server to work for.
+  /// - Parameters:
+  ///   - signals: the first SIGTERM as `.drain`, the next one as `.halt`; see `WorkerSignals`.
+  /// - Returns: why it ended.
+  /// - Throws: `FolderInUse`, or what is wrong with the folder or the disk.
+  package static func run(
+    _ configuration: WorkerConfiguration, signals: AsyncStream<WorkerSignal>, logger: Logger
+  ) async throws -> Departure {
+    try DurableFile.makeFolder(configuration.dataDirectory)
+    let files = WorkerFiles(root: try canonicalPath(configuration.dataDirectory))
+    let lock = try FolderLock(
+      files.lock, folder: configuration.dataDirectory,
+      holder: "worker \(configuration.id), process \(getpid())")
+    defer { withExtendedLifetime(lock) {} }
+    for folder in [files.home, files.attempts, files.repositories] {
+      try DurableFile.makeFolder(folder)
+    }
+    let shell = WorkerShell(configuration, files: files, logger: logger)
+    return try await shell.run(signals: signals)
+  }
+
+  /// Who works in this folder at the moment, such as `worker w1, process 123`; nil where nobody
+  /// does.
+  package static func holder(ofDataDirectory path: String) -> String? {
+    FolderLock.holder("\(path)/lock")
+  }
+
+  private static func canonicalPath(_ path: String) throws(FileFault) -> String {
+    guard let resolved = realpath(path, nil) else { throw .last("realpath", path) }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+}

@@ -1,0 +1,268 @@
+// Carries out what the core decides and tells it what came of it.
+//
+// Inputs come through one stream and are taken one by one. Each thing under way (a call, a checkout,
+// an agent) is a Swift task that ends with one input, and an agent's output has at most one input
+// waiting, so the stream is bounded by what is under way.
+
+import Glibc
+import HTTPClient
+import Logging
+import Synchronization
+import WorkerProtocol
+
+final class WorkerShell: Sendable {
+  private let configuration: WorkerConfiguration
+  private let files: WorkerFiles
+  private let logger: Logger
+  private let link: ServerLink
+  private let workspace: Workspace
+  private let journal: Journal
+  private let inputs: AsyncStream<Told>
+  private let told: AsyncStream<Told>.Continuation
+  private let clock = ContinuousClock()
+  private let began: ContinuousClock.Instant
+
+  init(_ configuration: WorkerConfiguration, files: WorkerFiles, logger: Logger) {
+    self.configuration = configuration
+    self.files = files
+    self.logger = logger
+    link = ServerLink(
+      address: configuration.server, token: configuration.token, version: configuration.version)
+    workspace = Workspace(
+      files: files, address: configuration.server, token: configuration.token)
+    journal = Journal(path: files.journal)
+    (inputs, told) = AsyncStream.makeStream(of: Told.self)
+    began = clock.now
+  }
+
+  /// What is under way, so that it can be called off.
+  private struct UnderWay: Sendable {
+    var calls: [CallID: Task<Void, Never>] = [:]
+    var checkout: Task<Void, Never>?
+    var agent: Task<Void, Never>?
+    /// The last thing that was asked of the workspace; the next one waits for it.
+    var workspace: Task<Void, Never>?
+    var timer: (moment: Duration, task: Task<Void, Never>)?
+  }
+
+  func run(signals: AsyncStream<WorkerSignal>) async throws -> Departure {
+    var core = WorkerCore(settings: settings)
+    var underWay = UnderWay()
+    let listening = Task { [told] in
+      for await signal in signals {
+        switch signal {
+        case .drain: told.yield(.input(.drain))
+        case .halt: told.yield(.input(.halt))
+        }
+      }
+    }
+    defer { listening.cancel() }
+    let recovered = await recover()
+    told.yield(.input(.began(recovered: recovered)))
+    for await told in inputs {
+      let actions = core.step(told.input, now: now)
+      for action in actions {
+        logger.debug("\(action)")
+        if case .exit(let departure) = action {
+          await wind(up: underWay)
+          return departure
+        }
+        try carryOut(action, &underWay)
+      }
+      arm(core.wakeAt, &underWay)
+    }
+    await wind(up: underWay)
+    return .halted
+  }
+
+  private var settings: WorkerCore.Settings {
+    WorkerCore.Settings(
+      worker: configuration.id, host: configuration.host, version: configuration.version,
+      agents: configuration.agents, local: configuration.isLocal,
+      processID: Int(ProcessTable.ownNumber),
+      desertedAfter: configuration.isLocal ? configuration.desertedAfter : nil)
+  }
+
+  private var now: Duration { clock.now - began }
+
+  // MARK: Beginning and ending
+
+  /// Ends what a former life left running, and finds what of it can still be handed in.
+  private func recover() async -> JournalRecord? {
+    let record = journal.read()
+    if let agent = record?.agent, ProcessTable.identity(of: agent.processID) == agent {
+      kill(-agent.processID, SIGKILL)
+    }
+    if await !ProcessTable.end(.beneath(files.attempts)) {
+      logger.error("processes of a former attempt could not be ended")
+    }
+    var kept: JournalRecord?
+    if let record, record.made != nil, let attempt = files.attempt(AttemptKey(record.lease)),
+      DurableFile.exists(attempt.pack)
+    {
+      kept = record
+    }
+    await workspace.sweep(keeping: kept.map { AttemptKey($0.lease) })
+    return kept
+  }
+
+  /// Calls off what is under way and waits until it has ended, the agent above all.
+  private func wind(up underWay: UnderWay) async {
+    underWay.timer?.task.cancel()
+    for call in underWay.calls.values { call.cancel() }
+    underWay.agent?.cancel()
+    underWay.checkout?.cancel()
+    await underWay.agent?.value
+    await underWay.checkout?.value
+    await underWay.workspace?.value
+    told.finish()
+    link.client.shutdown()
+  }
+
+  private func arm(_ moment: Duration?, _ underWay: inout UnderWay) {
+    guard underWay.timer?.moment != moment else { return }
+    underWay.timer?.task.cancel()
+    underWay.timer = moment.map { moment in
+      let task = Task { [clock, told, began] in
+        do { try await clock.sleep(until: began + moment) } catch { return }
+        told.yield(.input(.tick))
+      }
+      return (moment, task)
+    }
+  }
+
+  // MARK: Carrying out
+
+  private func carryOut(_ action: Action, _ underWay: inout UnderWay) throws {
+    switch action {
+    case .send(let id, let request): send(id, request, &underWay)
+    case .abandon(let id): underWay.calls.removeValue(forKey: id)?.cancel()
+    case .checkOut(let assignment): checkOut(assignment, &underWay)
+    case .stopCheckout: underWay.checkout?.cancel()
+    case .startAgent(let assignment): startAgent(assignment, &underWay)
+    case .stopAgent: underWay.agent?.cancel()
+    case .pickUp(let assignment):
+      underWay.workspace = Task { [told, workspace, before = underWay.workspace] in
+        await before?.value
+        let pickUp = await workspace.pickUp(assignment)
+        told.yield(.input(.pickedUp(AttemptKey(assignment.lease), pickUp)))
+      }
+    case .drop(let key, let repository):
+      underWay.workspace = Task { [workspace, before = underWay.workspace] in
+        await before?.value
+        await workspace.drop(key, repository: repository)
+      }
+    case .writeJournal(let record): try journal.write(record)
+    case .exit: break
+    }
+  }
+
+  private func send(_ id: CallID, _ request: Request, _ underWay: inout UnderWay) {
+    underWay.calls[id] = Task { [told, link, logger] in
+      let answer = await link.answer(to: request, files: filesOfAttempt(in: request))
+      if case .unreachable(let detail) = answer { logger.debug("unreachable: \(detail)") }
+      if case .unauthorized(let detail) = answer { logger.warning("unauthorized: \(detail)") }
+      if case .refused(let detail) = answer { logger.warning("refused: \(detail)") }
+      told.yield(.input(.answered(id, answer)))
+    }
+    // Answered calls are let go of when the next one is made: one a lane is under way.
+    if underWay.calls.count > 32,
+      let oldest = underWay.calls.keys.min(by: { $0.number < $1.number })
+    {
+      underWay.calls[oldest] = nil
+    }
+  }
+
+  private func filesOfAttempt(in request: Request) -> AttemptFiles? {
+    switch request {
+    case .output(let lease, _), .pack(let lease, _): files.attempt(AttemptKey(lease))
+    case .register, .poll, .heartbeat, .generating, .result: nil
+    }
+  }
+
+  private func checkOut(_ assignment: Assignment, _ underWay: inout UnderWay) {
+    let key = AttemptKey(assignment.lease)
+    let task = Task { [told, workspace, before = underWay.workspace] in
+      await before?.value
+      do throws(CheckoutFault) {
+        try await workspace.checkOut(assignment)
+        told.yield(.input(.checkedOut(key)))
+      } catch {
+        told.yield(.input(.checkoutFailed(key, error)))
+      }
+    }
+    underWay.checkout = task
+    underWay.workspace = task
+  }
+
+  private func startAgent(_ assignment: Assignment, _ underWay: inout UnderWay) {
+    underWay.agent = Task { [told, files, configuration, logger] in
+      let key = AttemptKey(assignment.lease)
+      let nothing = OutputSummary(bytes: 0, digest: OutputDigest.ofNothing, lastLines: "")
+      guard let attempt = files.attempt(key) else {
+        told.yield(.input(.agentEnded(key, .lost("\(key): no name for a folder"), nothing)))
+        return
+      }
+      let agent = AgentProcess(
+        call: assignment.agent, prompt: assignment.prompt, files: attempt, home: files.home,
+        demoProgram: configuration.demoProgram ?? "/proc/\(ProcessTable.ownNumber)/exe",
+        timeout: .milliseconds(assignment.timeoutMs) + .seconds(30))
+      do {
+        let log = try OutputLog(
+          path: attempt.output, bytesMax: assignment.outputBytesMax, secrets: agent.secrets)
+        let announcer = OutputAnnouncer(key: key, told)
+        let end = await agent.run(
+          onStart: { process in
+            guard let identity = ProcessTable.identity(of: process) else { return }
+            told.yield(.input(.agentStarted(key, identity)))
+          },
+          onOutput: { chunk in announcer.announce(log.append(chunk)) })
+        logger.info("agent ended", metadata: ["attempt": "\(key)", "end": "\(end)"])
+        told.yield(.input(.agentEnded(key, end, log.finish())))
+      } catch {
+        told.yield(.input(.agentEnded(key, .lost("\(error)"), nothing)))
+      }
+    }
+  }
+}
+
+/// What comes in: an input, or the news that an output grew.
+private enum Told: Sendable {
+  case input(Input)
+  case output(OutputAnnouncer)
+
+  var input: Input {
+    switch self {
+    case .input(let input): input
+    case .output(let announcer): .agentSaid(announcer.key, bytes: announcer.take())
+    }
+  }
+}
+
+/// Tells the core how long the output is, with at most one such input waiting.
+private final class OutputAnnouncer: Sendable {
+  let key: AttemptKey
+  private let told: AsyncStream<Told>.Continuation
+  private let state = Mutex((bytes: 0, isWaiting: false))
+
+  init(key: AttemptKey, _ told: AsyncStream<Told>.Continuation) {
+    self.key = key
+    self.told = told
+  }
+
+  func announce(_ bytes: Int) {
+    let isNew = state.withLock { state in
+      state.bytes = max(state.bytes, bytes)
+      defer { state.isWaiting = true }
+      return !state.isWaiting
+    }
+    if isNew { told.yield(.output(self)) }
+  }
+
+  func take() -> Int {
+    state.withLock { state in
+      state.isWaiting = false
+      return state.bytes
+    }
+  }
+}

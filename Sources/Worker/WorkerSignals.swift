@@ -1,0 +1,36 @@
+// SIGTERM and SIGINT as a stream.
+
+import Dispatch
+import Glibc
+import Synchronization
+
+package enum WorkerSignals {
+  /// From now on SIGTERM and SIGINT do not end this process: the first one, of either, is `.drain`,
+  /// each further one `.halt`.
+  package static func terminations() -> AsyncStream<WorkerSignal> {
+    let (stream, continuation) = AsyncStream.makeStream(
+      of: WorkerSignal.self, bufferingPolicy: .bufferingOldest(2))
+    let queue = DispatchQueue(label: "aipm.worker.signals")
+    let sources = [SIGTERM, SIGINT].map { number in
+      signal(number, SIG_IGN)
+      return DispatchSource.makeSignalSource(signal: number, queue: queue)
+    }
+    let first = FirstTime()
+    for source in sources {
+      source.setEventHandler {
+        // The handler holds its source, which so lives as long as the process.
+        withExtendedLifetime(source) {}
+        continuation.yield(first.claim() ? .drain : .halt)
+      }
+      source.resume()
+    }
+    return stream
+  }
+}
+
+private final class FirstTime: Sendable {
+  private let isClaimed = Atomic(false)
+
+  /// True the first time that it is called.
+  func claim() -> Bool { !isClaimed.exchange(true, ordering: .relaxed) }
+}

@@ -1,0 +1,281 @@
+// Working trees for agents, and commits from what they leave there.
+//
+// Per repository there is one bare clone of our own, kept from delegation to delegation, so that a
+// branch of a repository that is known costs one small fetch and the files that differ. The agent's
+// tree has a repository of its own, made anew each time, which borrows the clone's objects; the agent
+// may do with it what it likes, for git is never run in it by us: we look at the tree's files alone,
+// with the clone as GIT_DIR and an index of our own.
+//
+// What it promises:
+// - Bytes go through as they are: no filter, no line ending, no encoding is changed, whatever
+//   `.gitattributes` say (`info/attributes` of the clone has the last word, gitattributes(5)).
+// - Nothing that an agent wrote is run or followed: no hook, no fsmonitor, no config, no link out
+//   of the tree, no repository inside of it.
+// - A tree that is used again holds exactly the commit's files: whatever was changed is written
+//   anew, whatever is not of it is removed, ignored or not.
+// - The token goes to git by the environment.
+//
+// How it fails: a checkout with a `CheckoutFault` and, unless the server was merely away, without the
+// clone, so that the next try begins from nothing; picking up with a `PickUp` that says whose fault
+// it was.
+
+import Glibc
+import Processes
+import WorkerProtocol
+
+struct Workspace: Sendable {
+  let files: WorkerFiles
+  let address: ServerAddress
+  let token: String
+
+  /// What git must do with files: nothing. `text` and the like in the tree have no say.
+  static let attributes = "* -text -ident -filter !eol !crlf !working-tree-encoding\n"
+
+  /// On top of what `Git` sets for each call.
+  static let config: [(key: String, value: String)] = [
+    ("core.bare", "false"), ("core.autocrlf", "false"), ("core.safecrlf", "false"),
+    ("core.symlinks", "true"), ("core.fileMode", "true"), ("core.ignoreCase", "false"),
+    ("core.excludesFile", "/dev/null"), ("core.attributesFile", "/dev/null"),
+    ("core.untrackedCache", "false"), ("core.sparseCheckout", "false"),
+    ("core.splitIndex", "false"), ("submodule.recurse", "false"), ("checkout.workers", "0"),
+    ("core.commitGraph", "false"), ("safe.directory", "*"),
+  ]
+
+  /// Makes the attempt's folder with the tree at the assignment's head.
+  func checkOut(_ assignment: Assignment) async throws(CheckoutFault) {
+    guard let attempt = files.attempt(AttemptKey(assignment.lease)),
+      let repository = files.repository(assignment.repository),
+      isObjectName(assignment.head)
+    else {
+      throw CheckoutFault(
+        message: "\(assignment.repository): not a repository's name, or not a commit's",
+        isUnreachable: false)
+    }
+    do {
+      try await remove([attempt.folder])
+      try DurableFile.makeFolder(attempt.temporary)
+      try await openClone(repository)
+      try await fetch(assignment, repository)
+      do { try await fill(attempt, from: repository, at: assignment.head) } catch is GitFault {
+        // What the last agent left may be in the way in a manner that git cannot undo.
+        try await remove([attempt.tree, attempt.index])
+        try await fill(attempt, from: repository, at: assignment.head)
+      }
+      try await makeAgentRepository(attempt, assignment, repository)
+    } catch let fault as CheckoutFault {
+      throw fault
+    } catch {
+      try? await remove([repository.clone, repository.slot])
+      throw CheckoutFault(message: "checkout: \(error)", isUnreachable: false)
+    }
+  }
+
+  /// Takes leave of an attempt: its tree is kept for the next one of the same repository.
+  func drop(_ key: AttemptKey, repository name: String) async {
+    guard let attempt = files.attempt(key) else { return }
+    if let repository = files.repository(name), DurableFile.exists(repository.clone) {
+      _ = try? await git(["update-ref", "-d", commitRef(key)], repository)
+      try? await keep(attempt, in: repository)
+    }
+    try? await remove([attempt.folder])
+  }
+
+  /// Removes what attempts of former lives left, but for `kept`.
+  func sweep(keeping kept: AttemptKey?) async {
+    let command = Command(
+      "find", [files.attempts, "-mindepth", "1", "-maxdepth", "1", "-print0"],
+      timeout: .seconds(60))
+    guard let found = try? await command.run() else { return }
+    let folders = found.outputText.split(separator: "\0").map(String.init)
+    try? await remove(folders.filter { folder in kept.map { !folder.hasSuffix("/\($0)") } ?? true })
+  }
+
+  // MARK: The clone
+
+  private func openClone(_ repository: RepositoryFiles) async throws {
+    guard !DurableFile.exists(repository.clone) else { return }
+    let fresh = "\(repository.clone).new"
+    try await remove([fresh])
+    try DurableFile.makeFolder(fresh)
+    try await Git.run(["init", "-q", "--bare", "--template=", "-b", "main", fresh])
+    try DurableFile.makeFolder("\(fresh)/info")
+    try DurableFile.replace("\(fresh)/info/attributes", with: Array(Workspace.attributes.utf8))
+    guard rename(fresh, repository.clone) == 0 else {
+      throw FileFault.last("rename", repository.clone)
+    }
+  }
+
+  /// Brings the commit and all that belongs to it, unless it is the last one that was brought.
+  private func fetch(_ assignment: Assignment, _ repository: RepositoryFiles) async throws {
+    let known = try await git(
+      ["rev-parse", "-q", "--verify", headRef], repository, accepting: [0, 1])
+    if known.trimmedOutput == assignment.head { return }
+    guard let base = address.current() else {
+      throw CheckoutFault(message: "the server's address is not known yet", isUnreachable: true)
+    }
+    let url = "\(base)/worker/v1/git/\(assignment.repository).git"
+    do {
+      try await git(
+        [
+          "fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules",
+          "--no-auto-maintenance", url, "+\(assignment.head):\(headRef)",
+        ], repository,
+        config: [
+          ("http.extraHeader", "Authorization: Bearer \(token)"),
+          ("http.followRedirects", "false"), ("protocol.version", "2"),
+          // A transfer that all but stands still is given up.
+          ("http.lowSpeedLimit", "1000"), ("http.lowSpeedTime", "60"),
+        ], timeout: .seconds(1800))
+    } catch {
+      let isUnreachable = ServerOutage.isTold(by: error.standardError)
+      // A commit that is not there is no fault of the clone; anything that the clone lacks is.
+      if ["corrupt", "bad object", "unable to read", "missing blob", "missing tree"].contains(
+        where: error.standardError.contains)
+      {
+        throw error
+      }
+      throw CheckoutFault(message: "\(error)", isUnreachable: isUnreachable)
+    }
+  }
+
+  // MARK: The tree
+
+  /// Where the last head that was fetched is kept; it is what the next fetch starts from.
+  private var headRef: String { "refs/aipm/head" }
+
+  /// Has the tree hold the commit's files and nothing else.
+  private func fill(
+    _ attempt: AttemptFiles, from repository: RepositoryFiles, at head: String
+  ) async throws {
+    let isReused = takeSlot(repository, for: attempt)
+    if !isReused {
+      try await remove([attempt.tree, attempt.index, repository.slot])
+      try DurableFile.makeFolder(attempt.tree)
+    } else {
+      // git passes over repositories, pipes and the like, so those go first.
+      try await run(
+        "find",
+        [
+          attempt.tree, "(", "-name", ".git", "-o", "!", "-type", "f", "!", "-type", "d", "!",
+          "-type", "l", ")", "-prune", "-exec", "rm", "-rf", "--", "{}", "+",
+        ])
+    }
+    try await tree(["read-tree", "-u", "--reset", head], attempt, repository)
+    if isReused { try await tree(["clean", "-q", "-ffdx"], attempt, repository) }
+  }
+
+  /// The last attempt's tree becomes this one's, where there is one that its index speaks of.
+  private func takeSlot(_ repository: RepositoryFiles, for attempt: AttemptFiles) -> Bool {
+    DurableFile.isFolder(repository.slotTree)
+      && rename(repository.slotIndex, attempt.index) == 0
+      && rename(repository.slotTree, attempt.tree) == 0
+  }
+
+  private func keep(_ attempt: AttemptFiles, in repository: RepositoryFiles) async throws {
+    guard DurableFile.isFolder(attempt.tree), DurableFile.exists(attempt.index) else { return }
+    try await remove([repository.slot])
+    try DurableFile.makeFolder(repository.slot)
+    // The tree first: a slot without an index is not used.
+    guard rename(attempt.tree, repository.slotTree) == 0,
+      rename(attempt.index, repository.slotIndex) == 0
+    else { throw FileFault.last("rename", repository.slot) }
+  }
+
+  /// A repository for the agent alone, on a branch of the delegation's name at its head.
+  private func makeAgentRepository(
+    _ attempt: AttemptFiles, _ assignment: Assignment, _ repository: RepositoryFiles
+  ) async throws {
+    let folder = "\(attempt.tree)/.git"
+    for name in ["objects/info", "objects/pack", "refs/heads", "refs/tags", "info"] {
+      try DurableFile.makeFolder("\(folder)/\(name)")
+    }
+    let contents = [
+      "objects/info/alternates": "\(repository.clone)/objects\n",
+      "packed-refs": "\(assignment.head) refs/heads/\(assignment.branch)\n",
+      "HEAD": "ref: refs/heads/\(assignment.branch)\n",
+      "config": """
+      [core]
+      \trepositoryformatversion = 0
+      \tfilemode = true
+      \tbare = false
+      \tlogallrefupdates = true
+      [user]
+      \tname = \(Workspace.authorName)
+      \temail = \(Workspace.authorMail)
+      [gc]
+      \tauto = 0
+
+      """,
+    ]
+    for (name, content) in contents {
+      try OpenFile("\(folder)/\(name)", O_WRONLY | O_CREAT | O_TRUNC).write(Array(content.utf8))
+    }
+    try await run("cp", ["--", attempt.index, "\(folder)/index"])
+  }
+
+  // MARK: Calls
+
+  /// git on the clone alone.
+  @discardableResult
+  func git(
+    _ arguments: [String], _ repository: RepositoryFiles, input: Command.Input = .none,
+    environment: [String: String] = [:], config: [(key: String, value: String)] = [],
+    accepting: Set<Int32> = [0], timeout: Duration = .seconds(60)
+  ) async throws(GitFault) -> ProcessResult {
+    try await Git.run(
+      arguments, gitDirectory: repository.clone, extraEnvironment: environment,
+      config: Workspace.config + config, input: input, accepting: accepting, timeout: timeout)
+  }
+
+  /// git on the tree's files, with the clone for a repository and the attempt's index.
+  @discardableResult
+  func tree(
+    _ arguments: [String], _ attempt: AttemptFiles, _ repository: RepositoryFiles,
+    input: Command.Input = .none, accepting: Set<Int32> = [0]
+  ) async throws(GitFault) -> ProcessResult {
+    try await Git.run(
+      arguments, gitDirectory: repository.clone, workTree: attempt.tree,
+      workingDirectory: attempt.tree,
+      extraEnvironment: ["GIT_INDEX_FILE": attempt.index],
+      config: Workspace.config, input: input, accepting: accepting, timeout: .seconds(300),
+      outputLimit: 256 << 20)
+  }
+
+  /// Removes what stands at these paths, whatever it is; what is not there is removed already.
+  func remove(_ paths: [String]) async throws {
+    let standing = paths.filter(DurableFile.exists)
+    guard !standing.isEmpty else { return }
+    do { try await run("rm", ["-rf", "--"] + standing) } catch {
+      // An agent can take the right to write from its own folders.
+      try await run("chmod", ["-R", "u+rwX", "--"] + standing)
+      try await run("rm", ["-rf", "--"] + standing)
+    }
+  }
+
+  private func run(_ program: String, _ arguments: [String]) async throws {
+    let result = try await Command(program, arguments, timeout: .seconds(300)).run()
+    guard result.succeeded else { throw ToolFault(program: program, said: result.errorText) }
+  }
+
+  func isObjectName(_ text: String) -> Bool {
+    text.utf8.count == 40 && text.allSatisfy { $0.isHexDigit }
+  }
+}
+
+/// `rm`, `find` or `cp` ended with an error.
+struct ToolFault: Error, CustomStringConvertible {
+  let program: String
+  let said: String
+  var description: String { "\(program): \(said.prefix(500))" }
+}
+
+/// Whether a failed fetch means that the server was not there: git tells by its words alone.
+enum ServerOutage {
+  private static let words = [
+    "Failed to connect", "Couldn't connect", "Could not resolve", "Connection refused",
+    "Connection reset", "Empty reply", "timed out", "Recv failure", "error: 50",
+    "early EOF", "unexpected disconnect", "hung up",
+  ]
+
+  static func isTold(by message: String) -> Bool { words.contains { message.contains($0) } }
+}

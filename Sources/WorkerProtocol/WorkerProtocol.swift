@@ -1,0 +1,274 @@
+// The worker protocol, version 1: how a worker process and the server talk, over HTTP with JSON.
+//
+// It is a control loop, not a queue of messages. The server says what a worker *should* be doing
+// (`Desired`, with a revision); the worker makes it so and reports what came of it. A lost or
+// doubled message therefore does no harm: the next poll says the same again. What a worker reports
+// carries the fencing token of its lease; the server compares it in the append, so a report under
+// an old token is refused with 409 and changes nothing.
+//
+// | route, under /worker/v1 | body → answer |
+// | --- | --- |
+// | POST /register | `Registration` → `Registered` |
+// | POST /desired | `DesiredPoll` → `Desired`; waits for a revision past the one named |
+// | POST /heartbeat | `Heartbeat` → 204 |
+// | POST /generating | `GeneratingReport` → 204 |
+// | POST /output?delegation=&attempt=&token=&offset= | raw bytes → `OutputAnswer` |
+// | PUT /pack?delegation=&attempt=&token=&commit= | a thin pack → 204 |
+// | POST /result | `ResultReport` → 204 |
+// | GET, POST /git/OWNER/REPO.git/… | git over HTTP, fetch only |
+//
+// Each call carries `Authorization: Bearer` with the worker token. Faults are
+// `application/problem+json`: 401 a wrong token; 409 with `code` `superseded` or `cancelled`: give
+// the attempt up; 410 this life of the worker is not known: register; 422 with `code` `refused`: the
+// change breaks a rule, the attempt is over; 503: keep what you have and come again.
+//
+// A hand-in is one thin pack and one result. It is not a `git push`: the server, which knows the
+// lease, names the ref, so that nothing a worker sends can name another.
+
+/// Which attempt a report speaks for, and by what right.
+package struct LeaseReference: Codable, Hashable, Sendable {
+  package var delegation: String
+  package var attempt: Int
+  /// `FencingToken.packed`
+  package var token: Int64
+  package init(delegation: String, attempt: Int, token: Int64) {
+    self.delegation = delegation
+    self.attempt = attempt
+    self.token = token
+  }
+}
+
+/// What a worker still has of its last life.
+package struct JournalEntry: Codable, Equatable, Sendable {
+  package var lease: LeaseReference
+  /// The commit that was made and not yet taken; nil where the agent had not ended.
+  package var commit: String?
+  package init(lease: LeaseReference, commit: String?) {
+    self.lease = lease
+    self.commit = commit
+  }
+}
+
+package struct Registration: Codable, Equatable, Sendable {
+  package var worker: String
+  package var host: String
+  package var version: String
+  /// The agents that were found on this machine, by the names of the built-in profiles.
+  package var agents: [String]
+  /// True where the server started this process.
+  package var local: Bool
+  package var processID: Int
+  package var journal: [JournalEntry]
+  package init(
+    worker: String, host: String, version: String, agents: [String], local: Bool, processID: Int,
+    journal: [JournalEntry]
+  ) {
+    self.worker = worker
+    self.host = host
+    self.version = version
+    self.agents = agents
+    self.local = local
+    self.processID = processID
+    self.journal = journal
+  }
+}
+
+package struct Registered: Codable, Equatable, Sendable {
+  /// Which life of this worker it is; each call names it.
+  package var incarnation: Int
+  package var heartbeatMs: Int64
+  /// Entries of the journal that are wanted no more: drop them. The others come back as the
+  /// assignment, with a new token.
+  package var discard: [LeaseReference]
+  package init(incarnation: Int, heartbeatMs: Int64, discard: [LeaseReference]) {
+    self.incarnation = incarnation
+    self.heartbeatMs = heartbeatMs
+    self.discard = discard
+  }
+}
+
+package struct DesiredPoll: Codable, Equatable, Sendable {
+  package var worker: String
+  package var incarnation: Int
+  /// The last revision that was seen; 0 at first.
+  package var revision: Int64
+  /// How long the server may wait for a newer one; at most 25 s.
+  package var waitMs: Int64
+  package init(worker: String, incarnation: Int, revision: Int64, waitMs: Int64) {
+    self.worker = worker
+    self.incarnation = incarnation
+    self.revision = revision
+    self.waitMs = waitMs
+  }
+}
+
+/// What a worker should be doing.
+package struct Desired: Codable, Equatable, Sendable {
+  package var revision: Int64
+  /// nil: nothing; whatever runs is to be ended and dropped.
+  package var assignment: Assignment?
+  /// End the agent of the assignment, then report it as stopped.
+  package var cancel: Bool
+  /// Finish what you have, then end.
+  package var drain: Bool
+  package init(revision: Int64, assignment: Assignment?, cancel: Bool, drain: Bool) {
+    self.revision = revision
+    self.assignment = assignment
+    self.cancel = cancel
+    self.drain = drain
+  }
+}
+
+/// One attempt at one delegation.
+package struct Assignment: Codable, Equatable, Sendable {
+  package var lease: LeaseReference
+  /// `OWNER/REPO`
+  package var repository: String
+  package var branch: String
+  /// The commit to start from, and to stand on.
+  package var head: String
+  package var prompt: String
+  /// The message of the commit, whole, with its trailers.
+  package var commitMessage: String
+  package var agent: AgentCall
+  package var timeoutMs: Int64
+  /// The agent is ended when it has said nothing for so long; nil: never.
+  package var stallMs: Int64?
+  /// Output beyond this many bytes is counted and dropped.
+  package var outputBytesMax: Int
+  package init(
+    lease: LeaseReference, repository: String, branch: String, head: String, prompt: String,
+    commitMessage: String, agent: AgentCall, timeoutMs: Int64, stallMs: Int64?,
+    outputBytesMax: Int
+  ) {
+    self.lease = lease
+    self.repository = repository
+    self.branch = branch
+    self.head = head
+    self.prompt = prompt
+    self.commitMessage = commitMessage
+    self.agent = agent
+    self.timeoutMs = timeoutMs
+    self.stallMs = stallMs
+    self.outputBytesMax = outputBytesMax
+  }
+}
+
+/// How an agent is called.
+package struct AgentCall: Codable, Equatable, Sendable {
+  /// One argument; a placeholder is one whole argument, so that nothing is parsed out of a text.
+  package struct Argument: Codable, Equatable, Sendable {
+    package enum Kind: String, Codable, Sendable {
+      case literal, prompt, promptFile, directory
+    }
+    package var kind: Kind
+    /// For `literal`.
+    package var text: String
+    package init(kind: Kind, text: String = "") {
+      self.kind = kind
+      self.text = text
+    }
+  }
+  /// The profile's name.
+  package var name: String
+  /// True for the agent that is built in: the worker's own program, as `demo-agent`.
+  package var isDemo: Bool
+  /// Program and arguments; empty for demo.
+  package var arguments: [Argument]
+  package var promptOnStandardInput: Bool
+  /// Names of variables of the worker's environment that the agent may see.
+  package var environment: [String]
+  package init(
+    name: String, isDemo: Bool, arguments: [Argument], promptOnStandardInput: Bool,
+    environment: [String]
+  ) {
+    self.name = name
+    self.isDemo = isDemo
+    self.arguments = arguments
+    self.promptOnStandardInput = promptOnStandardInput
+    self.environment = environment
+  }
+}
+
+/// A sign of life. It is no fact and goes into no log.
+package struct Heartbeat: Codable, Equatable, Sendable {
+  package var worker: String
+  package var incarnation: Int
+  package var lease: LeaseReference?
+  /// For how long the agent has said nothing; nil where none runs.
+  package var agentSilentMs: Int64?
+  package init(worker: String, incarnation: Int, lease: LeaseReference?, agentSilentMs: Int64?) {
+    self.worker = worker
+    self.incarnation = incarnation
+    self.lease = lease
+    self.agentSilentMs = agentSilentMs
+  }
+}
+
+package struct GeneratingReport: Codable, Equatable, Sendable {
+  package var worker: String
+  package var incarnation: Int
+  package var lease: LeaseReference
+  package var agent: String
+  package var session: String?
+  package var head: String
+  package init(
+    worker: String, incarnation: Int, lease: LeaseReference, agent: String, session: String?,
+    head: String
+  ) {
+    self.worker = worker
+    self.incarnation = incarnation
+    self.lease = lease
+    self.agent = agent
+    self.session = session
+    self.head = head
+  }
+}
+
+/// The output's length as the server has it: where the next bytes go.
+package struct OutputAnswer: Codable, Equatable, Sendable {
+  package var offset: Int
+  package init(offset: Int) { self.offset = offset }
+}
+
+package struct ResultReport: Codable, Equatable, Sendable {
+  package enum Outcome: String, Codable, Sendable {
+    case committed
+    /// The agent was ended because the delegation was cancelled.
+    case stopped
+    /// The worker ends in good order and gives the attempt back.
+    case drained
+    case agentFailed
+    case agentTimeout
+    case agentNotFound
+    case noChanges
+    /// Something failed on the worker that is not the agent's doing: disk, git, the network.
+    case workerFault
+  }
+  package var worker: String
+  package var incarnation: Int
+  package var lease: LeaseReference
+  package var outcome: Outcome
+  /// For `committed`.
+  package var commit: String?
+  package var durationMs: Int64
+  package var outputBytes: Int
+  /// SHA-256 of the output as it was sent, in hex.
+  package var outputDigest: String
+  /// What went wrong, for people.
+  package var message: String?
+  package init(
+    worker: String, incarnation: Int, lease: LeaseReference, outcome: Outcome, commit: String?,
+    durationMs: Int64, outputBytes: Int, outputDigest: String, message: String?
+  ) {
+    self.worker = worker
+    self.incarnation = incarnation
+    self.lease = lease
+    self.outcome = outcome
+    self.commit = commit
+    self.durationMs = durationMs
+    self.outputBytes = outputBytes
+    self.outputDigest = outputDigest
+    self.message = message
+  }
+}

@@ -1,0 +1,217 @@
+import FoundationEssentials
+import GitBackend
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import Processes
+import Synchronization
+import WorkerProtocol
+
+/// The server's end of the protocol, with real repositories behind it and nothing else: it does what
+/// the test tells it, and notes what the worker says.
+final class ProtocolServer: Sendable {
+  struct State {
+    var incarnation = 0
+    var revision: Int64 = 1
+    var assignment: Assignment?
+    var cancel = false
+    var drain = false
+    var discard: [LeaseReference] = []
+    var registrations: [Registration] = []
+    var heartbeats: [Heartbeat] = []
+    var generating: [GeneratingReport] = []
+    var output: [String: [UInt8]] = [:]
+    var packs: [String: [UInt8]] = [:]
+    var results: [ResultReport] = []
+    /// Calls that are answered with a status in place of their answer, by route, first come first.
+    var refusals: [String: [Int]] = [:]
+    var waiting: [CheckedContinuation<Void, Never>] = []
+  }
+
+  let repositories: String
+  let token = "worker-token-0123456789"
+  let state = Mutex(State())
+  private let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+
+  init(repositories: String) { self.repositories = repositories }
+
+  /// Serves while `body` runs.
+  func serve<Value: Sendable>(
+    port: Int = 0, _ body: @Sendable (_ url: String) async throws -> Value
+  ) async throws -> Value {
+    let ports = AsyncStream<Int>.makeStream()
+    let application = Application(
+      responder: CallbackResponder { (request: Request, context: BasicRequestContext) in
+        await self.respond(request)
+      },
+      configuration: .init(address: .hostname("127.0.0.1", port: port)),
+      onServerRunning: { channel in
+        ports.continuation.yield(channel.localAddress?.port ?? 0)
+      }, logger: logger)
+    let serving = Task { try await application.runService(gracefulShutdownSignals: []) }
+    var iterator = ports.stream.makeAsyncIterator()
+    let bound = await iterator.next() ?? 0
+    let result: Result<Value, any Error>
+    do { result = .success(try await body("http://127.0.0.1:\(bound)")) } catch {
+      result = .failure(error)
+    }
+    wake()
+    serving.cancel()
+    _ = try? await serving.value
+    return try result.get()
+  }
+
+  /// Changes what is wanted and tells those who wait for it.
+  func want(_ change: @Sendable (inout State) -> Void) {
+    state.withLock { state in
+      change(&state)
+      state.revision += 1
+    }
+    wake()
+  }
+
+  private func wake() {
+    let waiting = state.withLock { state in
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+    for continuation in waiting { continuation.resume() }
+  }
+
+  // MARK: Answers
+
+  private func respond(_ request: Request) async -> Response {
+    guard request.headers[.authorization] == "Bearer \(token)" else {
+      return problem(401, "token")
+    }
+    let path = String(request.uri.path.dropFirst("/worker/v1/".count))
+    if path.hasPrefix("git/") { return await git(request, String(path.dropFirst(4))) }
+    let refusal = state.withLock { state -> Int? in
+      guard var queue = state.refusals[path], !queue.isEmpty else { return nil }
+      let status = queue.removeFirst()
+      state.refusals[path] = queue
+      return status
+    }
+    if let refusal { return problem(refusal, "refused") }
+    let body: [UInt8]
+    do { body = Array(buffer: try await request.body.collect(upTo: 1 << 28)) } catch {
+      return problem(400, "\(error)")
+    }
+    do { return try await answer(path, request, body) } catch { return problem(400, "\(error)") }
+  }
+
+  private func answer(
+    _ path: String, _ request: Request, _ body: [UInt8]
+  ) async throws -> Response {
+    let query = request.uri.queryParameters
+    let attempt = "\(query["delegation"] ?? "")-\(query["attempt"] ?? "")"
+    switch path {
+    case "register":
+      let registration = try read(Registration.self, body)
+      return json(
+        state.withLock { state in
+          state.incarnation += 1
+          state.registrations.append(registration)
+          return Registered(
+            incarnation: state.incarnation, heartbeatMs: 200, discard: state.discard)
+        })
+    case "desired": return await desired(try read(DesiredPoll.self, body))
+    case "heartbeat":
+      let beat = try read(Heartbeat.self, body)
+      state.withLock { $0.heartbeats.append(beat) }
+      return Response(status: .noContent)
+    case "generating":
+      let report = try read(GeneratingReport.self, body)
+      state.withLock { $0.generating.append(report) }
+      return Response(status: .noContent)
+    case "output":
+      let offset = query["offset"].flatMap { Int($0) } ?? 0
+      return json(
+        state.withLock { state in
+          var output = state.output[attempt] ?? []
+          if offset <= output.count { output += body.dropFirst(output.count - offset) }
+          state.output[attempt] = output
+          return OutputAnswer(offset: output.count)
+        })
+    case "pack":
+      state.withLock { $0.packs[attempt] = body }
+      return Response(status: .noContent)
+    case "result":
+      let report = try read(ResultReport.self, body)
+      return try await take(report)
+    case _: return problem(404, path)
+    }
+  }
+
+  private func desired(_ poll: DesiredPoll) async -> Response {
+    await withCheckedContinuation { continuation in
+      let answersNow = state.withLock { state in
+        if state.revision > poll.revision || poll.incarnation != state.incarnation { return true }
+        state.waiting.append(continuation)
+        return false
+      }
+      if answersNow { continuation.resume() }
+    }
+    return state.withLock { state in
+      guard poll.incarnation == state.incarnation else { return problem(410, "unknown") }
+      return json(
+        Desired(
+          revision: state.revision, assignment: state.assignment, cancel: state.cancel,
+          drain: state.drain))
+    }
+  }
+
+  private func take(_ report: ResultReport) async throws -> Response {
+    let assignment = state.withLock { $0.assignment }
+    guard report.lease == assignment?.lease, let assignment else {
+      return problem(409, "superseded")
+    }
+    let attempt = "\(report.lease.delegation)-\(report.lease.attempt)"
+    if let commit = report.commit {
+      let folder = "\(repositories)/\(assignment.repository).git"
+      let pack = state.withLock { $0.packs[attempt] } ?? []
+      try await Git.run(
+        ["index-pack", "--stdin", "--fix-thin"], gitDirectory: folder, input: .bytes(pack))
+      try await Git.run(
+        ["update-ref", "refs/heads/\(assignment.branch)", commit], gitDirectory: folder)
+    }
+    want { state in
+      state.results.append(report)
+      state.assignment = nil
+      state.cancel = false
+    }
+    return Response(status: .noContent)
+  }
+
+  private func git(_ request: Request, _ path: String) async -> Response {
+    guard let end = path.firstRange(of: ".git/") else { return problem(404, path) }
+    let suffix = String(path[end.upperBound...])
+    guard
+      let operation = GitBackend.Operation(
+        method: request.method, suffix: suffix, query: request.uri.query)
+    else { return problem(404, path) }
+    let repository = "\(repositories)/\(path[..<end.lowerBound]).git"
+    return await GitBackend(logger: logger).respond(
+      to: request, operation: operation, repository: repository, options: .init())
+  }
+
+  private func read<Message: Decodable>(_ type: Message.Type, _ body: [UInt8]) throws -> Message {
+    try JSONDecoder().decode(type, from: Data(body))
+  }
+
+  private func json(_ message: some Encodable) -> Response {
+    let bytes = (try? JSONEncoder().encode(message)).map { [UInt8]($0) } ?? []
+    return Response(
+      status: .ok, headers: [.contentType: "application/json"],
+      body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+  }
+
+  private func problem(_ status: Int, _ detail: String) -> Response {
+    Response(
+      status: HTTPResponse.Status(code: status),
+      headers: [.contentType: "application/problem+json"],
+      body: ResponseBody(
+        byteBuffer: ByteBuffer(string: "{\"title\":\"no\",\"detail\":\"\(detail)\"}")))
+  }
+}

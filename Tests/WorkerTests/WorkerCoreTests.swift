@@ -1,0 +1,468 @@
+import Testing
+import WorkerProtocol
+
+@testable import Worker
+
+/// Given a life, when this is told, then that is asked for.
+@Suite("Worker core") struct WorkerCoreTests {
+  typealias Life = CoreLife
+  private let key = CoreLife.key
+  private let lease = CoreLife.assignment.lease
+
+  @Test("registers, then polls and gives signs of life")
+  func begins() {
+    var life = Life()
+    #expect(life.tell(.tick).isEmpty)
+    life.tell(.began(recovered: nil))
+    guard case .register(let registration)? = life.request(.session) else {
+      Issue.record("no registration")
+      return
+    }
+    #expect(registration.worker == "w1" && registration.journal.isEmpty)
+    life.answer(
+      .session, .registered(Registered(incarnation: 3, heartbeatMs: 2000, discard: [])))
+    #expect(
+      life.request(.session)
+        == .poll(DesiredPoll(worker: "w1", incarnation: 3, revision: 0, waitMs: 25_000)))
+    #expect(life.core.wakeAt == .seconds(2))
+    life.wake()
+    #expect(
+      life.request(.heartbeat)
+        == .heartbeat(Heartbeat(worker: "w1", incarnation: 3, lease: nil, agentSilentMs: nil)))
+    life.answer(.heartbeat, .done)
+    #expect(life.core.wakeAt == .seconds(4))
+  }
+
+  @Test("a good attempt, from the assignment to the last answer")
+  func goodAttempt() {
+    var life = Life.registered()
+    let record = JournalRecord(lease: lease, repository: "o/r")
+    #expect(
+      life.desire(Life.assignment).deeds == [.writeJournal(record), .checkOut(Life.assignment)])
+    #expect(life.tell(.checkedOut(key)).deeds == [.startAgent(Life.assignment)])
+    var running = record
+    running.agent = Life.agent
+    #expect(life.tell(.agentStarted(key, Life.agent)).deeds == [.writeJournal(running)])
+    guard case .generating? = life.request(.generating) else {
+      Issue.record("not announced")
+      return
+    }
+    life.answer(.generating, .done)
+    life.tell(.agentSaid(key, bytes: 10))
+    #expect(life.request(.output) == .output(lease, offset: 0))
+    life.pass(.seconds(3))
+    let output = OutputSummary(bytes: 10, digest: "d", lastLines: "")
+    #expect(
+      life.tell(.agentEnded(key, .exited(0), output)).deeds == [.pickUp(Life.assignment)])
+    var made = record
+    made.made = .init(commit: "c", durationMs: 3000, outputBytes: 10, outputDigest: "d")
+    #expect(life.tell(.pickedUp(key, .committed("c"))).deeds == [.writeJournal(made)])
+    // The output goes first.
+    #expect(life.request(.handIn) == nil)
+    life.answer(.output, .outputEnd(10))
+    #expect(life.request(.handIn) == .pack(lease, commit: "c"))
+    life.answer(.handIn, .done)
+    #expect(life.result?.outcome == .committed && life.result?.commit == "c")
+    #expect(life.result?.durationMs == 3000 && life.result?.outputDigest == "d")
+    #expect(
+      life.answer(.handIn, .done).deeds == [.drop(key, repository: "o/r"), .writeJournal(nil)])
+    #expect(life.core.attempt == nil)
+  }
+
+  @Test("an attempt that is over does not begin again, whatever the server still says")
+  func overIsOver() {
+    var life = Life.committed()
+    life.answer(.handIn, .done)
+    life.answer(.handIn, .done)
+    #expect(life.desire(Life.assignment, revision: 2).deeds.isEmpty)
+    var next = Life.assignment
+    next.lease.attempt = 2
+    life.wake()
+    #expect(life.desire(next, revision: 3).deeds.contains(.checkOut(next)))
+  }
+
+  @Test("an answer that comes twice changes nothing")
+  func doubled() {
+    var life = Life.committed()
+    let call = life.calls[.handIn]
+    life.answer(.handIn, .done)
+    let attempt = life.core.attempt?.stage
+    if let call { #expect(life.tell(.answered(call.id, .superseded("late"))).isEmpty) }
+    #expect(life.core.attempt?.stage == attempt)
+    #expect(life.tell(.checkedOut(key)).isEmpty)
+    #expect(life.tell(.agentEnded(key, .exited(1), Life.output)).isEmpty)
+    #expect(life.tell(.pickedUp(key, .noChanges)).isEmpty)
+  }
+
+  @Test(
+    "how an agent ends decides the outcome",
+    arguments: [
+      (AgentEnd.exited(1), ResultReport.Outcome.agentFailed, "exit code 1; it said: last words"),
+      (.signalled(11), .agentFailed, "signal 11"), (.notFound("no x"), .agentNotFound, "no x"),
+      (.notStarted("too long"), .agentFailed, "too long"), (.lost("disk"), .workerFault, "disk"),
+    ])
+  func ends(end: AgentEnd, outcome: ResultReport.Outcome, message: String) {
+    var life = Life.generating()
+    life.tell(.agentEnded(key, end, Life.output))
+    #expect(life.result?.outcome == outcome)
+    #expect(life.result?.message?.contains(message) == true)
+    #expect(life.result?.commit == nil)
+  }
+
+  @Test(
+    "what the tree holds decides the outcome",
+    arguments: [
+      (PickUp.noChanges, ResultReport.Outcome.noChanges), (.unfit("x"), .agentFailed),
+      (.fault("x"), .workerFault),
+    ])
+  func pickUps(pickUp: PickUp, outcome: ResultReport.Outcome) {
+    var life = Life.generating()
+    life.tell(.agentEnded(key, .exited(0), Life.output))
+    #expect(!life.tell(.pickedUp(key, pickUp)).deeds.contains { $0 == .writeJournal(nil) })
+    #expect(life.result?.outcome == outcome)
+  }
+
+  @Test("the limit and silence end the agent once, and are told apart")
+  func limits() {
+    var life = Life.generating()
+    #expect(life.core.wakeAt == .seconds(2))
+    #expect(life.pass(.seconds(19)).deeds.isEmpty)
+    life.tell(.agentSaid(key, bytes: 1))
+    #expect(life.pass(.seconds(19)).deeds.isEmpty)
+    #expect(life.pass(.seconds(1)).deeds == [.stopAgent(key)])
+    #expect(life.pass(.seconds(1)).deeds.isEmpty)
+    life.tell(.agentEnded(key, .stopped, Life.output))
+    life.answer(.output, .outputEnd(1))
+    #expect(life.result?.outcome == .agentTimeout)
+    #expect(life.result?.message == "the agent said nothing for 20 s")
+
+    life = Life.generating()
+    for bytes in 1...5 {
+      life.pass(.seconds(11))
+      life.tell(.agentSaid(key, bytes: bytes))
+    }
+    #expect(life.pass(.seconds(5)).deeds == [.stopAgent(key)])
+    life.answer(.output, .outputEnd(5))
+    life.tell(.agentEnded(key, .stopped, Life.output))
+    #expect(life.result?.message == "the agent did not end within 60 s")
+  }
+
+  @Test("another assignment, or none, ends the one in hand and drops it unreported")
+  func superseded() {
+    var other = Life.assignment
+    other.lease.delegation = "d2"
+    for wanted in [other, nil] {
+      var life = Life.generating()
+      #expect(life.desire(wanted, revision: 2).deeds == [.stopAgent(key)])
+      let actions = life.tell(.agentEnded(key, .stopped, Life.output)).deeds
+      #expect(actions.prefix(2) == [.drop(key, repository: "o/r"), .writeJournal(nil)])
+      #expect(actions.contains { $0 == .checkOut(other) } == (wanted != nil))
+      #expect(life.request(.handIn) == nil)
+    }
+  }
+
+  @Test("cancel ends whatever is under way and is confirmed")
+  func cancelled() {
+    var life = Life.assigned()
+    #expect(
+      life.desire(Life.assignment, revision: 2, cancel: true).deeds == [.stopCheckout(key)])
+    life.tell(.checkoutFailed(key, CheckoutFault(message: "cancelled", isUnreachable: false)))
+    #expect(life.result?.outcome == .stopped)
+
+    life = Life.generating()
+    #expect(life.desire(Life.assignment, revision: 2, cancel: true).deeds == [.stopAgent(key)])
+    life.tell(.agentEnded(key, .stopped, Life.output))
+    #expect(life.result?.outcome == .stopped)
+
+    // The pack was on its way, the result was not: the cancel wins.
+    life = Life.committed()
+    life.desire(Life.assignment, revision: 2, cancel: true)
+    #expect(life.result?.outcome == .stopped && life.result?.commit == nil)
+
+    // The result was on its way: the server's answer decides.
+    life = Life.committed()
+    life.answer(.handIn, .done)
+    life.desire(Life.assignment, revision: 2, cancel: true)
+    #expect(life.result?.outcome == .committed)
+
+    life = Life.registered()
+    #expect(life.desire(Life.assignment, cancel: true).deeds.isEmpty)
+    #expect(life.result?.outcome == .stopped)
+  }
+
+  @Test("while the server is away the agent goes on, and the hand-in comes again and again")
+  func serverAway() {
+    var life = Life.generating()
+    life.answer(.session, .unreachable("x"))
+    for _ in 0..<200 {
+      #expect(life.wake().deeds.isEmpty)
+      for lane in Lane.allCases { life.answer(lane, .unreachable("x")) }
+      if life.now > .seconds(15) { break }
+    }
+    life.tell(.agentEnded(key, .exited(0), Life.output))
+    life.tell(.pickedUp(key, .committed("c")))
+    var tries = 0
+    for _ in 0..<500 {
+      life.wake()
+      if life.calls[.handIn] != nil { tries += 1 }
+      for lane in Lane.allCases { life.answer(lane, .unreachable("x")) }
+    }
+    #expect(tries > 50)
+    #expect(life.core.attempt?.commit == "c")
+    while life.request(.handIn) == nil { life.wake() }
+    life.answer(.handIn, .done)
+    life.answer(.handIn, .done)
+    #expect(life.core.attempt == nil)
+    // The next poll wants an answer at once: it may be another server.
+    while life.request(.session) == nil { life.wake() }
+    guard case .poll(let poll)? = life.request(.session) else {
+      Issue.record("no poll")
+      return
+    }
+    #expect(poll.revision == 0)
+  }
+
+  @Test("waits between tries grow, stay under the limit, and none is without one")
+  func backoff() {
+    let core = Life().core
+    let waits = (0..<12).map { core.backoff(after: $0, .session) }
+    #expect(waits.allSatisfy { $0 >= .milliseconds(50) && $0 <= .seconds(3) })
+    #expect(waits[11] >= .milliseconds(1500) && waits[0] < .milliseconds(101))
+  }
+
+  @Test("409 drops the attempt, 422 too, and 410 has the worker register with what it holds")
+  func refusals() {
+    for answer in [Answer.superseded("x"), .refused("y")] {
+      var life = Life.committed()
+      #expect(
+        life.answer(.handIn, answer).deeds == [
+          .drop(key, repository: "o/r"), .writeJournal(nil),
+        ])
+    }
+    var life = Life.committed()
+    life.answer(.handIn, .unknownLife)
+    while life.request(.session) == nil { life.wake() }
+    guard case .register(let registration)? = life.request(.session) else {
+      Issue.record("no registration")
+      return
+    }
+    #expect(registration.journal == [JournalEntry(lease: lease, commit: "c")])
+    // Nothing is handed in before the server has confirmed the attempt, with its new token.
+    life.answer(
+      .session, .registered(Registered(incarnation: 4, heartbeatMs: 2000, discard: [])))
+    #expect(life.request(.handIn) == nil)
+    var renewed = Life.assignment
+    renewed.lease.token = 2
+    let actions = life.desire(renewed, revision: 1)
+    guard case .writeJournal(let record?)? = actions.deeds.first else {
+      Issue.record("not in the journal")
+      return
+    }
+    #expect(record.lease == renewed.lease && record.made?.commit == "c")
+    life.wake()
+    #expect(life.request(.handIn) == .pack(renewed.lease, commit: "c"))
+  }
+
+  @Test("an attempt that the server wants no more is dropped on registration")
+  func discarded() {
+    var life = Life.generating()
+    life.answer(.session, .unknownLife)
+    while life.request(.session) == nil { life.wake() }
+    let actions = life.answer(
+      .session, .registered(Registered(incarnation: 4, heartbeatMs: 2000, discard: [lease])))
+    #expect(actions.deeds == [.stopAgent(key)])
+    life.desire(Life.assignment)
+    #expect(
+      life.tell(.agentEnded(key, .stopped, Life.output)).deeds == [
+        .drop(key, repository: "o/r"), .writeJournal(nil),
+      ])
+  }
+
+  @Test("a commit of a former life is handed in under the token of this one")
+  func recovered() {
+    var life = Life()
+    var record = JournalRecord(lease: lease, repository: "o/r")
+    record.made = .init(commit: "c", durationMs: 5, outputBytes: 3, outputDigest: "d")
+    life.tell(.began(recovered: record))
+    guard case .register(let registration)? = life.request(.session) else {
+      Issue.record("no registration")
+      return
+    }
+    #expect(registration.journal == [JournalEntry(lease: lease, commit: "c")])
+    life.answer(
+      .session, .registered(Registered(incarnation: 2, heartbeatMs: 2000, discard: [])))
+    var renewed = Life.assignment
+    renewed.lease.token = 9
+    #expect(!life.desire(renewed).deeds.contains(.checkOut(renewed)))
+    #expect(life.request(.output) == .output(renewed.lease, offset: 0))
+    life.answer(.output, .outputEnd(3))
+    #expect(life.request(.handIn) == .pack(renewed.lease, commit: "c"))
+  }
+
+  @Test("a checkout that fails is tried again; a server that is away does not count")
+  func checkouts() {
+    var life = Life.assigned()
+    for _ in 0..<10 {
+      life.tell(.checkoutFailed(key, CheckoutFault(message: "away", isUnreachable: true)))
+      var actions: [Action] = []
+      while !actions.deeds.contains(.checkOut(Life.assignment)) { actions = life.wake() }
+    }
+    life.tell(.checkoutFailed(key, CheckoutFault(message: "broken", isUnreachable: false)))
+    #expect(life.result == nil)
+    var actions: [Action] = []
+    while !actions.deeds.contains(.checkOut(Life.assignment)) { actions = life.wake() }
+    life.tell(.checkoutFailed(key, CheckoutFault(message: "broken", isUnreachable: false)))
+    #expect(life.result?.outcome == .workerFault && life.result?.message == "broken")
+  }
+
+  @Test("drain ends an idle worker at once and a busy one when its work is handed in")
+  func drain() {
+    var life = Life.registered()
+    #expect(life.tell(.drain).deeds == [.exit(.drained)])
+    life = Life.generating()
+    #expect(life.tell(.drain).deeds.isEmpty)
+    life.tell(.agentEnded(key, .exited(0), Life.output))
+    life.tell(.pickedUp(key, .committed("c")))
+    life.answer(.handIn, .done)
+    #expect(life.answer(.handIn, .done).deeds.last == .exit(.drained))
+    life = Life.registered()
+    #expect(life.desire(nil, drain: true).deeds == [.exit(.drained)])
+  }
+
+  @Test("halt stops the agent and gives the attempt back, and waits for no server")
+  func halt() {
+    var life = Life.generating()
+    #expect(life.tell(.halt).deeds == [.stopAgent(key)])
+    life.tell(.agentEnded(key, .stopped, Life.output))
+    #expect(life.result?.outcome == .drained)
+    #expect(life.answer(.handIn, .done).deeds.last == .exit(.halted))
+
+    life = Life.committed()
+    #expect(life.tell(.halt).deeds.isEmpty)
+    life.answer(.handIn, .unreachable("x"))
+    // The commit stays in the journal.
+    #expect(life.pass(.seconds(5)).deeds == [.exit(.halted)])
+  }
+
+  @Test("a local worker ends when its server is gone, but not with work in hand")
+  func deserted() {
+    var life = Life.registered(local: true)
+    life.answer(.session, .unreachable("x"))
+    var actions: [Action] = []
+    for _ in 0..<100 where actions.deeds.isEmpty {
+      actions = life.wake()
+      for lane in Lane.allCases where actions.deeds.isEmpty {
+        actions = life.answer(lane, .unreachable("x"))
+      }
+    }
+    #expect(actions.deeds == [.exit(.deserted)])
+    #expect(life.now == .seconds(10))
+
+    life = Life.registered(local: true)
+    life.answer(.session, .unreachable("x"))
+    life.pass(.seconds(9))
+    life.answer(
+      .session, .desired(Desired(revision: 1, assignment: nil, cancel: false, drain: false)))
+    #expect(life.pass(.seconds(9)).deeds.isEmpty)
+  }
+
+  @Test("a token that the server never knew ends a worker that has nothing in hand")
+  func unauthorized() {
+    var life = Life()
+    life.tell(.began(recovered: nil))
+    #expect(life.answer(.session, .unauthorized("no")).deeds == [.exit(.unauthorized("no"))])
+    life = Life.registered()
+    #expect(life.answer(.session, .unauthorized("no")).deeds.isEmpty)
+  }
+
+  @Test("output that the server does not take holds nothing up")
+  func outputRefused() {
+    for answer in [Answer.refused("x"), .outputEnd(0)] {
+      var life = Life.generating()
+      life.tell(.agentSaid(key, bytes: 10))
+      life.tell(.agentEnded(key, .exited(1), Life.output))
+      for _ in 0..<100 where life.result == nil {
+        life.answer(.output, answer)
+        life.wake()
+      }
+      #expect(life.result?.outcome == .agentFailed)
+    }
+  }
+
+  @Test("whatever happens in whatever order, no wake-up is asked for in the past for ever")
+  func noSpinning() {
+    var random = SeededGenerator(seed: 1)
+    for _ in 0..<300 {
+      var life = Life()
+      life.tell(.began(recovered: nil))
+      var idle = 0
+      for _ in 0..<200 {
+        let before = life.now
+        let actions = life.randomStep(&random)
+        idle = life.now == before && actions.isEmpty ? idle + 1 : 0
+        #expect(idle < 50)
+        if actions.contains(where: { if case .exit = $0 { true } else { false } }) { break }
+      }
+    }
+  }
+}
+
+struct SeededGenerator: RandomNumberGenerator {
+  var state: UInt64
+  init(seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 | 1 }
+  mutating func next() -> UInt64 {
+    state ^= state << 13
+    state ^= state >> 7
+    state ^= state << 17
+    return state
+  }
+}
+
+extension CoreLife {
+  /// Any answer to any call, any input of any adapter, or the next wake-up.
+  mutating func randomStep(_ random: inout SeededGenerator) -> [Action] {
+    var assignment = CoreLife.assignment
+    assignment.lease.attempt = Int.random(in: 1...2, using: &random)
+    assignment.lease.token = Int64.random(in: 1...3, using: &random)
+    let key = AttemptKey(assignment.lease)
+    if Bool.random(using: &random),
+      let lane = calls.keys.sorted(by: { $0.rawValue < $1.rawValue })
+        .randomElement(using: &random)
+    {
+      return answer(lane, randomAnswer(to: lane, assignment, &random))
+    }
+    let ends: [AgentEnd] = [.exited(0), .exited(1), .stopped, .lost("x")]
+    let pickUps: [PickUp] = [.committed("c"), .noChanges, .unfit("x"), .fault("x")]
+    switch Int.random(in: 0..<9, using: &random) {
+    case 0: return tell(.checkedOut(key))
+    case 1:
+      return tell(
+        .checkoutFailed(
+          key, CheckoutFault(message: "x", isUnreachable: Bool.random(using: &random))))
+    case 2: return tell(.agentStarted(key, CoreLife.agent))
+    case 3: return tell(.agentSaid(key, bytes: Int.random(in: 0...100, using: &random)))
+    case 4:
+      return tell(.agentEnded(key, ends.randomElement(using: &random) ?? .stopped, CoreLife.output))
+    case 5: return tell(.pickedUp(key, pickUps.randomElement(using: &random) ?? .noChanges))
+    case _: return wake()
+    }
+  }
+
+  private func randomAnswer(
+    to lane: Lane, _ assignment: Assignment, _ random: inout SeededGenerator
+  ) -> Answer {
+    var answers: [Answer] = [
+      .done, .superseded("x"), .unknownLife, .refused("x"), .unreachable("x"),
+      .outputEnd(Int.random(in: 0...100, using: &random)),
+    ]
+    if lane == .session {
+      let desired = Desired(
+        revision: Int64.random(in: 1...5, using: &random),
+        assignment: Bool.random(using: &random) ? assignment : nil,
+        cancel: Int.random(in: 0..<5, using: &random) == 0, drain: false)
+      answers += [.desired(desired), .desired(desired), .desired(desired)]
+      answers += [.registered(Registered(incarnation: 1, heartbeatMs: 2000, discard: []))]
+    }
+    return answers.randomElement(using: &random) ?? .done
+  }
+}
