@@ -1,0 +1,156 @@
+// The page as a whole: which part of it is shown, the connection, the theme, the keys.
+
+import { announce, h, put, setText } from "./dom.js";
+import { Feed } from "./feed.js";
+import { bindKeys } from "./keys.js";
+import { ICON, icon } from "./marks.js";
+import { open as openDelegations } from "./page-delegations.js";
+import { at } from "./time.js";
+
+const feed = new Feed();
+const main = document.getElementById("main");
+
+/** What each address shows. Only the first page's parts are loaded before they are asked for. */
+const ROUTES = [
+  [/^\/delegations$/, async () => openDelegations],
+  [/^\/delegations\/(.+)$/, async () => (await import("./page-delegation.js")).open],
+  [/^\/delegate$/, async () => (await import("./page-delegate.js")).open],
+  [/^\/workers$/, async () => (await import("./page-workers.js")).open],
+  [/^\/health$/, async () => (await import("./page-health.js")).open],
+  [/^\/audit$/, async () => (await import("./page-audit.js")).open],
+];
+
+let shown = null;
+let turn = 0;
+
+async function route() {
+  const [path, query = ""] = (location.hash.slice(1) || "/delegations").split("?");
+  const mine = turn += 1;
+  for (const [pattern, load] of ROUTES) {
+    const match = path.match(pattern);
+    if (!match) continue;
+    let open;
+    try {
+      open = await load();
+    } catch {
+      if (mine === turn) failed("This part of the page could not be loaded.");
+      return;
+    }
+    if (mine !== turn) return;
+    show(open({
+      feed, ref: match[1] ? decodeURIComponent(match[1]) : null, query: new URLSearchParams(query),
+    }), path);
+    return;
+  }
+  failed("There is no such page.");
+}
+
+function show(page, path) {
+  shown?.close();
+  bindKeys(page.keys ?? {});
+  const first = shown === null;
+  shown = page;
+  put(main, page.node);
+  page.opened?.();
+  document.title = `${page.title} · AIPM`;
+  for (const link of document.querySelectorAll(".nav a")) {
+    const here = path.startsWith(link.getAttribute("href").slice(1));
+    if (here) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.getElementById("delegate").hidden = path === "/delegate";
+  if (first) return;
+  announce(page.title);
+  if (!page.node.contains(document.activeElement)) {
+    (page.node.querySelector("[data-first]") ?? page.node.querySelector("h1"))?.focus(
+      { preventScroll: true });
+  }
+}
+
+function failed(text) {
+  show({
+    title: "Not found", close() {},
+    node: h("section.page", {}, h("h1", { tabindex: -1, text: "Not found" }),
+      h("p.empty", {}, `${text} `, h("a", { href: "#/delegations", text: "To the delegations" }))),
+  }, "");
+}
+
+// The connection
+
+const link = document.getElementById("link");
+const notice = document.getElementById("notice");
+const NOTICE_AFTER_MS = 1000;
+let noticing = null;
+let told = false;
+
+const LINK_WORDS = { connecting: "Connecting", live: "Live", lost: "Offline", paused: "Paused" };
+
+feed.addEventListener("state", () => {
+  link.dataset.state = feed.state;
+  setText(link.querySelector(".link-word"), LINK_WORDS[feed.state]);
+  clearTimeout(noticing);
+  if (feed.state === "lost") noticing = setTimeout(tellLost, told ? 0 : NOTICE_AFTER_MS);
+  else if (feed.state === "live" && told) noticing = setTimeout(tellBack, 300);
+});
+
+function tellLost() {
+  told = true;
+  notice.dataset.kind = "lost";
+  const since = at(feed.goodAt);
+  if (notice.dataset.since === since) return;
+  notice.dataset.since = since;
+  put(notice, h("span", { text: `Connection lost. What you see is as of ${since}; it will catch up.` }),
+    h("button.small", { type: "button", text: "Try now", onclick: () => feed.retry() }));
+}
+
+function tellBack() {
+  told = false;
+  delete notice.dataset.since;
+  notice.dataset.kind = "back";
+  const count = feed.caughtUp;
+  put(notice, h("span", {
+    text: count === 0 ? "Connected again. Nothing was missed."
+      : `Connected again. Caught up with ${count} ${count === 1 ? "event" : "events"}.`,
+  }));
+  noticing = setTimeout(() => {
+    delete notice.dataset.kind;
+    put(notice);
+  }, 4000);
+}
+
+// The theme
+
+const THEMES = { auto: "as the system", light: "light", dark: "dark" };
+const themeButton = document.getElementById("theme");
+
+function showTheme(theme) {
+  if (theme === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+  put(themeButton, icon(ICON[theme]));
+  themeButton.setAttribute("aria-label", `Theme: ${THEMES[theme]}`);
+  themeButton.title = `Theme: ${THEMES[theme]}`;
+}
+
+themeButton.addEventListener("click", () => {
+  const names = Object.keys(THEMES);
+  const now = document.documentElement.dataset.theme ?? "auto";
+  const next = names[(names.indexOf(now) + 1) % names.length];
+  showTheme(next);
+  announce(`Theme: ${THEMES[next]}`);
+  try {
+    if (next === "auto") localStorage.removeItem("aipm.theme");
+    else localStorage.setItem("aipm.theme", next);
+  } catch {
+    // Without storage it holds for as long as the page is open.
+  }
+});
+
+showTheme(document.documentElement.dataset.theme ?? "auto");
+document.getElementById("delegate").addEventListener("click", () => { location.hash = "#/delegate"; });
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
+addEventListener("hashchange", route);
+feed.start();
+route();

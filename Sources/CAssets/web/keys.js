@@ -1,0 +1,46 @@
+// Keys of the whole page. A page of it adds its own for as long as it is shown.
+
+import { h } from "./dom.js";
+
+let bound = new Map();
+
+/** Replaces the shown page's keys: a key's name to `{does, run}`. */
+export function bindKeys(keys) {
+  bound = new Map(Object.entries(keys));
+}
+
+const ALWAYS = {
+  n: { does: "Generate Code & PR", run: () => { location.hash = "#/delegate"; } },
+  g: { does: "Delegations", run: () => { location.hash = "#/delegations"; } },
+  "?": { does: "These keys", run: showKeys },
+};
+
+addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+  const key = bound.get(event.key) ?? ALWAYS[event.key];
+  if (!key) return;
+  event.preventDefault();
+  key.run();
+});
+
+function isTyping(target) {
+  return target instanceof HTMLElement && (target.isContentEditable
+    || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName));
+}
+
+function showKeys() {
+  const all = [...bound.entries(), ...Object.entries(ALWAYS)];
+  const list = all.map(([key, { does }]) => [h("dt", {}, h("kbd", { text: name(key) })),
+    h("dd", { text: does })]);
+  const dialog = h("dialog.ask", { "aria-labelledby": "keys-title" },
+    h("form", { method: "dialog" }, h("h2", { id: "keys-title", text: "Keys" }),
+      h("dl.keys", {}, list), h("div.actions", {}, h("button", { text: "Close" }))));
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+function name(key) {
+  return key === " " ? "space" : key === "Enter" ? "enter" : key;
+}

@@ -1,0 +1,197 @@
+// The delegations of one filter, newest first: pages as they are scrolled to, and events as they
+// come. What was read and what was told meet by version, so neither can undo the other.
+
+import { delegationRoute, json } from "./api.js";
+import { advance, matches, rowBegun, rowOf } from "./rows.js";
+
+const PAGE = 200;
+
+/** Rows that are kept; older ones are read again when somebody scrolls to them. */
+const ROWS_MAX = 20_000;
+
+/** Events that may have overtaken a page that is on its way. */
+const RECENT_MAX = 4000;
+
+export class DelegationList {
+  rows = [];
+  /** `empty` before the first page, `more`, `end`, or `failed` with `problem`. */
+  state = "empty";
+  problem = null;
+
+  #byID = new Map();
+  #cursor = null;
+  #loading = null;
+  #recent = [];
+  #changed;
+  #feed;
+  #ends;
+  #stop = new AbortController();
+
+  /**
+   * @param feed the log
+   * @param filter `{state, repository, search}`
+   * @param changed called with `{above}`: how many rows came on top since the last call
+   */
+  constructor(feed, filter, changed) {
+    this.filter = filter;
+    this.#feed = feed;
+    this.#changed = changed;
+    this.#ends = [
+      feed.follow((events) => this.#receive(events)),
+      feed.onReset(() => this.reload()),
+    ];
+  }
+
+  close() {
+    this.#stop.abort();
+    for (const end of this.#ends) end();
+  }
+
+  /** Reads everything anew; what is shown stays until it is there. */
+  async reload() {
+    this.#stop.abort();
+    this.#stop = new AbortController();
+    this.#loading = null;
+    this.#cursor = null;
+    await this.#load(true);
+  }
+
+  /** Reads the next page, if there is one and none is on its way. */
+  more() {
+    if (this.#loading || this.state === "end") return;
+    this.#load(this.state === "empty");
+  }
+
+  async #load(fresh) {
+    const { signal } = this.#stop;
+    const mark = {};
+    this.#loading = mark;
+    this.#recent = [];
+    try {
+      if (fresh) await this.#feed.ready();
+      const { state, repository, search } = this.filter;
+      const query = { state, repo: repository, q: search, limit: PAGE, cursor: this.#cursor };
+      const page = await json("api/delegations", { query, signal });
+      if (fresh) {
+        this.rows = [];
+        this.#byID.clear();
+      }
+      for (const item of page.items) this.#add(rowOf(item));
+      this.#cursor = page.next;
+      this.state = page.next === null ? "end" : "more";
+      this.problem = null;
+      this.#apply(this.#recent);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.state = "failed";
+      this.problem = error;
+    } finally {
+      if (this.#loading === mark) this.#loading = null;
+    }
+    this.#changed({ above: 0 });
+  }
+
+  #add(row) {
+    if (this.#byID.has(row.id)) return;
+    this.#byID.set(row.id, row);
+    this.rows.push(row);
+  }
+
+  #receive(events) {
+    if (this.#loading) {
+      this.#recent.push(...events);
+      if (this.#recent.length > RECENT_MAX) this.#recent.splice(0, RECENT_MAX / 2);
+    }
+    if (this.state === "empty") return;
+    const above = this.#apply(events);
+    if (above !== null) this.#changed({ above });
+  }
+
+  /** @returns how many rows came on top; null where nothing changed */
+  #apply(events) {
+    let above = 0;
+    let touched = false;
+    for (const event of events) {
+      if (!event.type.startsWith("delegation.")) continue;
+      const id = event.stream.slice("delegation-".length);
+      const known = this.#byID.get(id);
+      if (known) {
+        if (!advance(known, event)) this.#reread(id);
+        else if (!matches(known, this.filter)) this.#drop(known);
+        touched = true;
+      } else if (event.type === "delegation.requested") {
+        const row = rowBegun(event);
+        if (!matches(row, this.filter)) continue;
+        this.#byID.set(id, row);
+        above += this.#insert(row) === 0 ? 1 : 0;
+        touched = true;
+      } else if (this.filter.state) {
+        // It may have come into a state that is looked for.
+        this.#reread(id);
+      }
+    }
+    this.#trim();
+    return touched ? above : null;
+  }
+
+  #drop(row) {
+    this.#byID.delete(row.id);
+    const index = this.#index(row.stamp);
+    if (this.rows[index] === row) this.rows.splice(index, 1);
+  }
+
+  #insert(row) {
+    const index = this.#index(row.stamp);
+    this.rows.splice(index, 0, row);
+    return index;
+  }
+
+  /** Where a stamp stands or would stand among the rows. */
+  #index(stamp) {
+    let low = 0;
+    let high = this.rows.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.rows[middle].stamp > stamp) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #trim() {
+    if (this.rows.length <= ROWS_MAX) return;
+    for (const row of this.rows.splice(ROWS_MAX)) this.#byID.delete(row.id);
+    this.#cursor = String(this.rows.at(-1).stamp);
+    if (this.state === "end") this.state = "more";
+  }
+
+  #rereading = new Set();
+
+  async #reread(id) {
+    if (this.#rereading.has(id)) return;
+    this.#rereading.add(id);
+    const { signal } = this.#stop;
+    try {
+      const row = rowOf(await json(delegationRoute(id), { signal }));
+      const known = this.#byID.get(id);
+      if (known && known.version > row.version) return;
+      const wanted = matches(row, this.filter);
+      if (known && wanted) Object.assign(known, row);
+      else if (known) this.#drop(known);
+      else if (wanted && this.#reaches(row)) {
+        this.#byID.set(id, row);
+        this.#insert(row);
+      }
+      this.#changed({ above: 0 });
+    } catch {
+      // The next event of this delegation asks again; a lost connection reads everything anew.
+    } finally {
+      this.#rereading.delete(id);
+    }
+  }
+
+  /** Whether a row lies among those that were read so far. */
+  #reaches(row) {
+    return this.state === "end" || this.#cursor === null || row.stamp > Number(this.#cursor);
+  }
+}

@@ -1,0 +1,123 @@
+// States as shapes. Each is told apart without colour: a full dot was passed, a ring with a dot is
+// now, a small ring is to come, a tick is the good end, a cross in a diamond the other.
+
+import { h, setAttribute, setText, svg } from "./dom.js";
+import { STATES, isOver } from "./words.js";
+
+const STEP = 14;
+const Y = 8;
+
+/** A delegation's eight states in one line. `update(row)` shows where it stands. */
+export class Pipeline {
+  #marks = [];
+  #lines = [];
+  #shown = "";
+
+  constructor() {
+    this.node = svg("svg.pipeline", { viewBox: "0 0 118 16", width: 118, height: 16, role: "img" });
+    for (let i = 0; i < 7; i += 1) {
+      if (i > 0) {
+        const line = svg("path", { d: `M${x(i - 1) + 4} ${Y}H${x(i) - 4}` });
+        this.#lines.push(line);
+        this.node.append(line);
+      }
+      this.#marks.push(svg("path"));
+    }
+    this.#marks.push(svg("path"));
+    this.node.append(...this.#marks);
+  }
+
+  update({ state, reached, failedAt }) {
+    const key = `${state} ${reached} ${failedAt}`;
+    if (key === this.#shown) return;
+    this.#shown = key;
+    const index = STATES.indexOf(state);
+    const failed = state === "Failed";
+    const last = failed ? reached : index;
+    for (let i = 0; i < 7; i += 1) {
+      const kind = state === "Pushed" && i === 6 ? "end"
+        : i < last || (failed && i <= last) ? "done" : i === last ? "now" : "later";
+      setAttribute(this.#marks[i], "class", `mark ${kind}`);
+      setAttribute(this.#marks[i], "d", SHAPES[kind](x(i)));
+      if (i > 0) setAttribute(this.#lines[i - 1], "class", i <= last ? "line done" : "line");
+    }
+    setAttribute(this.#marks[7], "class", `mark ${failed ? "failed" : "unfailed"}`);
+    setAttribute(this.#marks[7], "d", SHAPES[failed ? "failed" : "unfailed"](x(7) + 4));
+    const step = failed ? "failed" : `${index + 1} of 7`;
+    setAttribute(this.node, "aria-label", isOver(state) ? state : `${state}, ${step}`);
+  }
+}
+
+function x(i) {
+  return 8 + i * STEP;
+}
+
+function disc(cx, r) {
+  return `M${cx - r} ${Y}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0z`;
+}
+
+const SHAPES = {
+  done: (cx) => disc(cx, 3.2),
+  now: (cx) => disc(cx, 5.2) + disc(cx, 2.2),
+  later: (cx) => disc(cx, 2.4),
+  end: (cx) => `${disc(cx, 6.5)}M${cx - 3} ${Y}l2.2 2.4l4 -4.6`,
+  failed: (cx) => `M${cx} ${Y - 7}l7 7l-7 7l-7 -7zM${cx - 2.4} ${Y - 2.4}l4.8 4.8m0 -4.8l-4.8 4.8`,
+  unfailed: (cx) => `M${cx} ${Y - 3.2}l3.2 3.2l-3.2 3.2l-3.2 -3.2z`,
+};
+
+const GLYPHS = {
+  // Delegations
+  Pushed: ["good", "M3.5 8.5l3 3l6 -7"],
+  Failed: ["bad", "M4.5 4.5l7 7m0 -7l-7 7"],
+  // Workers
+  idle: ["calm", disc(8, 4)],
+  busy: ["live", disc(8, 5.5) + disc(8, 2)],
+  starting: ["calm", "M8 3a5 5 0 1 0 5 5"],
+  draining: ["warn", "M8 3v8m-3.5 -3.5l3.5 3.5l3.5 -3.5M4 13.5h8"],
+  unhealthy: ["warn", "M8 3l5.5 10h-11zM8 6.8v2.6m0 1.8v.2"],
+  parked: ["bad", "M5.5 3.5v9m5 -9v9"],
+  lost: ["bad", "M4.5 4.5l7 7m0 -7l-7 7"],
+  stopped: ["calm", "M4.5 4.5h7v7h-7z"],
+};
+
+/** A state as a shape and its word. */
+export class Badge {
+  #path = svg("path");
+  #word = h("span");
+
+  constructor() {
+    this.node = h("span.badge", {},
+      svg("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" }, this.#path),
+      this.#word);
+  }
+
+  update(state) {
+    const [kind, d] = GLYPHS[state] ?? ["live", disc(8, 5.5) + disc(8, 2)];
+    setAttribute(this.node, "data-kind", kind);
+    setAttribute(this.#path, "d", d);
+    setText(this.#word, state);
+    return this;
+  }
+}
+
+/** The mark of one line of a timeline: `done`, `now`, `later`, `end` or `failed`. */
+export function timelineMark(kind) {
+  return svg("svg.tick", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" },
+    svg("path", { class: `mark ${kind}`, d: SHAPES[kind](8) }));
+}
+
+/** Small drawings for buttons. */
+export function icon(d) {
+  return svg("svg.icon", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" },
+    svg("path", { d }));
+}
+
+export const ICON = {
+  auto: "M8 2.5a5.5 5.5 0 1 0 0 11zM8 2.5a5.5 5.5 0 0 1 0 11",
+  light: "M8 5a3 3 0 1 0 0 6a3 3 0 1 0 0 -6M8 1v1.5M8 13.5v1.5M1 8h1.5M13.5 8h1.5M3 3l1 1"
+    + "M12 12l1 1M3 13l1 -1M12 4l1 -1",
+  dark: "M13 9.5a5.5 5.5 0 1 1 -6.5 -7a4.5 4.5 0 0 0 6.5 7z",
+  plus: "M8 3v10M3 8h10",
+  cross: "M4 4l8 8m0 -8l-8 8",
+  up: "M8 13v-10m-4 4l4 -4l4 4",
+};

@@ -1,0 +1,120 @@
+// One delegation as lists show it, and what each event makes of it: the part of the server's own
+// fold that a list needs, so that a row moves at once and a page of rows asks for nothing.
+
+import { moment } from "./time.js";
+import { STATES, STATE_AFTER } from "./words.js";
+
+/** A row from the API's shape; the long texts stay behind. */
+export function rowOf(item) {
+  return {
+    id: item.id,
+    code: item.confirmationCode,
+    stamp: Number(item.confirmationCode.slice(2)),
+    state: item.state,
+    reached: reachedOf(item),
+    failedAt: item.failure?.step ?? null,
+    failure: item.failure?.code ?? null,
+    title: item.taskTitle ?? "(its words were removed)",
+    repository: `${item.repository.owner}/${item.repository.repo}`,
+    branch: item.branchName,
+    requester: item.requester,
+    agent: item.agent,
+    worker: item.worker,
+    pullRequest: item.pullRequest,
+    attempt: item.attempt,
+    requestedAt: moment(item.requestedAt),
+    since: moment(item.stateSince),
+    waiting: item.waiting ? { code: item.waiting.code, until: moment(item.waiting.until) } : null,
+    cancelRequested: item.cancelRequested ?? false,
+    quarantine: item.quarantine ?? null,
+    version: item.version,
+  };
+}
+
+/** The last good state that a delegation reached, as an index of `STATES`. */
+function reachedOf(item) {
+  if (item.state !== "Failed") return STATES.indexOf(item.state);
+  if (item.pullRequest) {
+    return item.attempt > 0 && item.failure?.step !== "prepare" ? 5 : 3;
+  }
+  if (item.taskCommitSHA) return 2;
+  return ["commit-task", "open-pull-request"].includes(item.failure?.step) ? 1 : 0;
+}
+
+/** A row from the event that a delegation begins with. */
+export function rowBegun(event) {
+  const d = event.data;
+  const time = moment(event.time);
+  return {
+    id: event.stream.slice("delegation-".length), code: `PR${d.stamp}`, stamp: d.stamp,
+    state: "Requested", reached: 0, failedAt: null, failure: null,
+    title: d.text?.title ?? "(its words were removed)", repository: d.repository,
+    branch: d.branch, requester: d.requester, agent: d.agent, worker: null, pullRequest: null,
+    attempt: 0, requestedAt: time, since: time, waiting: null, cancelRequested: false,
+    quarantine: null, version: event.version,
+  };
+}
+
+/**
+ * Takes an event into a row.
+ * @returns {boolean} false where the row can't follow: it must be read again
+ */
+export function advance(row, event) {
+  if (event.version <= row.version) return true;
+  if (event.version > row.version + 1) return false;
+  // Where a retry goes on depends on what the row does not hold.
+  if (event.type === "delegation.retry-requested") return false;
+  row.version = event.version;
+  const d = event.data;
+  const state = STATE_AFTER[event.type];
+  if (state) {
+    row.state = state;
+    row.since = moment(event.time);
+    row.waiting = null;
+    if (state !== "Failed") row.reached = STATES.indexOf(state);
+  }
+  switch (event.type) {
+    case "delegation.base-resolved":
+    case "delegation.generated":
+      row.waiting = null;
+      break;
+    case "delegation.pr-created":
+      row.pullRequest = { number: d.pr, html_url: d.url, state: "open" };
+      break;
+    case "delegation.dispatched":
+      row.worker = d.worker;
+      row.attempt = d.attempt;
+      break;
+    case "delegation.failed":
+      row.failedAt = d.step;
+      row.failure = d.code;
+      row.cancelRequested = false;
+      break;
+    case "delegation.step-failed":
+      row.waiting = { code: d.code, until: d.retryAt };
+      break;
+    case "delegation.cancel-requested":
+      row.cancelRequested = true;
+      break;
+    case "delegation.pull-request-updated":
+      if (row.pullRequest) row.pullRequest = { ...row.pullRequest, state: d.code };
+      break;
+    default:
+      break;
+  }
+  return true;
+}
+
+/** Whether a row belongs to a list of this filter; the same rules as the server's. */
+export function matches(row, { state, repository, search }) {
+  if (state && row.state !== state) return false;
+  if (repository && row.repository !== repository) return false;
+  if (!search) return true;
+  const text = fold([row.title, row.branch, row.repository, row.code].join("\n"));
+  return fold(search).split(/\s+/).every((word) => text.includes(word));
+}
+
+/** A–Z as a–z, and nothing else. */
+function fold(text) {
+  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+}

@@ -1,0 +1,61 @@
+// Times and spans as people read them.
+
+const clock = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+});
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+/** Milliseconds since 1970 of an ISO text; null where there is none. */
+export function moment(text) {
+  const ms = text ? Date.parse(text) : NaN;
+  return Number.isNaN(ms) ? null : ms;
+}
+
+/** `4.2 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
+export function span(ms) {
+  if (ms === null || ms === undefined) return "–";
+  const s = Math.max(0, ms) / 1000;
+  if (s < 1) return `${Math.round(s * 1000)} ms`;
+  if (s < 10) return `${s.toFixed(1)} s`;
+  if (s < 60) return `${Math.floor(s)} s`;
+  const min = Math.floor(s / 60);
+  if (min < 60) return `${min} min ${Math.floor(s % 60)} s`;
+  const hours = Math.floor(min / 60);
+  if (hours < 48) return `${hours} h ${min % 60} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** How long ago, in one word and a unit: `12 s`, `5 min`, `3 h`, `2 d`. */
+export function age(ms, now = Date.now()) {
+  const s = Math.max(0, now - ms) / 1000;
+  if (s < 60) return `${Math.floor(s)} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  if (s < 172_800) return `${Math.floor(s / 3600)} h`;
+  return `${Math.floor(s / 86_400)} d`;
+}
+
+/** `14:03:22`, with the day before it where it is not today. */
+export function at(ms, now = Date.now()) {
+  if (ms === null || ms === undefined) return "–";
+  const date = new Date(ms);
+  const time = clock.format(date);
+  return date.toDateString() === new Date(now).toDateString() ? time : `${day.format(date)}, ${time}`;
+}
+
+export function fully(ms) {
+  return ms === null || ms === undefined ? "" : full.format(new Date(ms));
+}
+
+/** Calls `tick` each second while the page is seen, until the function it returns is called. */
+export function everySecond(tick) {
+  const timer = setInterval(() => { if (!document.hidden) tick(Date.now()); }, 1000);
+  return () => clearInterval(timer);
+}
+
+/** `1,234 kB`-like sizes. */
+export function size(bytes) {
+  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1)} kB`;
+  return `${(bytes / 1_000_000).toFixed(1)} MB`;
+}

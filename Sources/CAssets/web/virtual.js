@@ -1,0 +1,120 @@
+// A list of which only the seen part is in the page, so that ten thousand rows cost as much as
+// thirty. Rows are of one height and know their item by key: a row that has the focus keeps its
+// node while others come and go around it.
+
+const SPARE = 8;
+
+export class VirtualList {
+  #nodes = new Map();
+  #pool = [];
+  #frame = 0;
+  #count = 0;
+  #height = 0;
+  #observer;
+
+  /**
+   * @param scroller the element that scrolls
+   * @param body the element within it that holds the rows
+   * @param options `create()` makes a row's node; `fill(node, index)` shows an item in it;
+   *   `key(index)` names the item; `seen(first, last)` is told what is in view
+   */
+  constructor(scroller, body, { create, fill, key, seen = () => {} }) {
+    this.scroller = scroller;
+    this.body = body;
+    this.create = create;
+    this.fill = fill;
+    this.key = key;
+    this.seen = seen;
+    scroller.addEventListener("scroll", () => this.refresh(), { passive: true });
+    this.#observer = new ResizeObserver(() => {
+      this.#height = 0;
+      this.refresh();
+    });
+    this.#observer.observe(scroller);
+  }
+
+  close() {
+    this.#observer.disconnect();
+    cancelAnimationFrame(this.#frame);
+  }
+
+  /** A row's height in pixels, from the style sheet's `--row`. */
+  get rowHeight() {
+    if (this.#height === 0) {
+      const told = parseFloat(getComputedStyle(this.body).getPropertyValue("--row"));
+      this.#height = told > 0 ? told : 40;
+    }
+    return this.#height;
+  }
+
+  /**
+   * Shows so many items.
+   * @param above how many of them are new on top: what is in view then stays where it is
+   */
+  update(count, above = 0) {
+    const { scroller } = this;
+    this.#count = count;
+    this.body.style.height = `${count * this.rowHeight}px`;
+    if (above > 0 && scroller.scrollTop > 0) scroller.scrollTop += above * this.rowHeight;
+    this.refresh();
+  }
+
+  /** Draws again at the next frame. */
+  refresh() {
+    if (this.#frame) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#draw();
+    });
+  }
+
+  scrollTo(index) {
+    const top = index * this.rowHeight + this.body.offsetTop;
+    const { scrollTop, clientHeight } = this.scroller;
+    if (top < scrollTop + this.body.offsetTop) this.scroller.scrollTop = top - this.body.offsetTop;
+    else if (top + this.rowHeight > scrollTop + clientHeight) {
+      this.scroller.scrollTop = top + this.rowHeight - clientHeight;
+    }
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    this.#draw();
+  }
+
+  /** The node that shows an item now; undefined where it is out of view. */
+  node(index) {
+    return this.#nodes.get(this.key(index));
+  }
+
+  #draw() {
+    const height = this.rowHeight;
+    const { scrollTop, clientHeight } = this.scroller;
+    const top = scrollTop - this.body.offsetTop;
+    const first = Math.max(0, Math.floor(top / height) - SPARE);
+    const last = Math.min(this.#count, Math.ceil((top + clientHeight) / height) + SPARE);
+    const wanted = new Map();
+    for (let index = first; index < last; index += 1) wanted.set(this.key(index), index);
+    for (const [key, node] of this.#nodes) {
+      if (wanted.has(key) || node.contains(document.activeElement)) continue;
+      this.#nodes.delete(key);
+      this.#pool.push(node);
+    }
+    let previous = null;
+    for (const [key, index] of wanted) {
+      let node = this.#nodes.get(key);
+      if (!node) {
+        node = this.#pool.pop() ?? this.create();
+        this.#nodes.set(key, node);
+      }
+      this.fill(node, index);
+      const y = `translateY(${index * height}px)`;
+      if (node.style.transform !== y) node.style.transform = y;
+      // Readers go through rows in the order of the document.
+      const place = previous ? previous.nextSibling : this.body.firstChild;
+      if (node !== place) this.body.insertBefore(node, place);
+      previous = node;
+    }
+    for (const node of this.#pool) node.remove();
+    this.#pool.length = Math.min(this.#pool.length, 40);
+    this.seen(first, last);
+  }
+}

@@ -1,0 +1,167 @@
+// What the log's words mean to people. A word that is not here is shown as it stands.
+
+/** The states of a delegation in the order of a good day; `Failed` is the other end. */
+export const STATES = ["Requested", "BranchCreated", "TaskCommitted", "PRCreated", "Dispatched",
+  "Generating", "Pushed", "Failed"];
+
+export function isOver(state) {
+  return state === "Pushed" || state === "Failed";
+}
+
+/** The state that an event leads to; undefined for one that is no transition. */
+export const STATE_AFTER = {
+  "delegation.requested": "Requested",
+  "delegation.branch-created": "BranchCreated",
+  "delegation.task-committed": "TaskCommitted",
+  "delegation.pr-created": "PRCreated",
+  "delegation.dispatched": "Dispatched",
+  "delegation.generating": "Generating",
+  "delegation.pushed": "Pushed",
+  "delegation.failed": "Failed",
+  "delegation.released": "PRCreated",
+};
+
+/** What a state says. */
+export const STATE_MEANING = {
+  Requested: "Written down; the repository and its base branch come next",
+  BranchCreated: "The branch stands on the forge",
+  TaskCommitted: "TASK.md is committed on the branch",
+  PRCreated: "The pull request is open",
+  Dispatched: "A worker has it",
+  Generating: "The agent is at work",
+  Pushed: "The generated commit is on the branch",
+  Failed: "It ended without a generated commit",
+};
+
+const NEXT = {
+  "resolve-base": "Read the repository and the head of its base branch",
+  "create-branch": "Create the branch",
+  "commit-task": "Commit TASK.md on the branch",
+  "open-pull-request": "Open the pull request",
+  "adopt": "Read the branch and the pull request that exist",
+  "dispatch": "Give it to a free worker",
+  "generate": "The agent's commit is handed in, checked and pushed",
+  "push": "Push the generated commit to the branch",
+  "stop-agent": "End the agent, then record the cancellation",
+  "settle-cancellation": "Look what the forge has done, then record the cancellation",
+  "cancel": "Record the cancellation",
+};
+
+export function nextWords(intent) {
+  return NEXT[intent] ?? intent;
+}
+
+const STEP = {
+  "resolve-base": "reading the repository", "create-branch": "creating the branch",
+  "commit-task": "committing TASK.md", "open-pull-request": "opening the pull request",
+  adopt: "reading the pull request", prepare: "preparing the generation",
+  generate: "the generation", push: "the push", act: "a comment or label",
+};
+
+export function stepWords(step) {
+  return STEP[step] ?? step;
+}
+
+const WAITS = {
+  unreachable: "the forge can't be reached",
+  "no-answer": "the forge did not answer",
+  unavailable: "the forge is not available",
+  "rate-limited": "the forge's rate limit is used up",
+  "not-yet-visible": "the forge does not show yet what was written",
+  conflict: "somebody else wrote at the same time",
+  local: "the server's own git or disk failed",
+};
+
+export function waitWords(code) {
+  return WAITS[code] ?? code;
+}
+
+/** Why a delegation failed: what that means, and what can be done. */
+const FAILURES = {
+  "no-changes": ["The agent ended without changing a file.",
+    "Say more in the objective about what should change, and delegate again; or retry."],
+  "agent-failed": ["The agent ended with an error.",
+    "Read the end of its output below; retry gives it another attempt on the same branch."],
+  "agent-timeout": ["The agent did not end within its time limit.",
+    "Split the work into smaller pieces, or raise the limit, and retry."],
+  "agent-not-found": ["No worker could start the agent.",
+    "Install it where the workers run (aipm doctor tells what is missing), then retry."],
+  "verify-failed": ["The checks after the generation did not pass.",
+    "Read the output; retry starts another attempt."],
+  "change-refused": ["The change touches what it may not, or is too large.",
+    "See the message for the path or the size; narrow the task, and retry."],
+  "push-rejected": ["The forge did not take the commit.",
+    "Look for branch protection or a missing right, then retry: the commit is kept."],
+  "branch-diverged": ["The branch is gone, or holds what AIPM did not write.",
+    "Look at the branch on the forge. Delegate again if it can't be put right."],
+  "forge-refused": ["The forge refused.",
+    "Check that the repository exists and that the credential may write to it, then retry."],
+  cancelled: ["It was cancelled on request.", "Retry goes on with the same branch and PR."],
+  "attempts-exhausted": ["Its workers were lost again and again.",
+    "Look at the workers' health, then retry."],
+};
+
+export function failureWords(code) {
+  return FAILURES[code] ?? ["It failed.", "Retry goes on from the last milestone."];
+}
+
+const OUTCOMES = {
+  generated: "generated", "worker-lost": "worker lost", "worker-crashed": "worker crashed",
+  drained: "worker drained", "commit-stale": "commit no longer fits",
+  "agent-failed": "agent failed", "agent-timeout": "agent timed out",
+  "agent-not-found": "agent not found", "no-changes": "no changes",
+  "verify-failed": "checks failed",
+};
+
+export function outcomeWords(outcome) {
+  return OUTCOMES[outcome] ?? outcome;
+}
+
+/** The states of a worker: what each says. */
+export const WORKER_MEANING = {
+  starting: "Starts, and has not registered yet",
+  idle: "Free for work",
+  busy: "At work",
+  draining: "Ends when its work is done; takes no more",
+  unhealthy: "Silent for longer than it should be",
+  parked: "Kept ending, and waits for somebody to restart it",
+  lost: "Not heard from any more; its work was given back",
+  stopped: "Ended as asked",
+};
+
+/** One event in a few words. */
+export function eventWords(event) {
+  const d = event.data ?? {};
+  switch (event.type) {
+    case "delegation.requested": return `by ${d.requester} for ${d.repository}`;
+    case "delegation.base-resolved": return `${d.baseBranch} at ${short(d.sha)}`;
+    case "delegation.branch-created": return `at ${short(d.sha)}${adopted(d)}`;
+    case "delegation.task-committed": return `${short(d.sha)}${adopted(d)}`;
+    case "delegation.pr-created": return `#${d.pr}${adopted(d)}`;
+    case "delegation.dispatched": return `to ${d.worker}, attempt ${d.attempt}`;
+    case "delegation.generating": return `${d.agent} on ${short(d.sha)}, attempt ${d.attempt}`;
+    case "delegation.generated": return `${short(d.sha)}, attempt ${d.attempt}`;
+    case "delegation.pushed": return `${short(d.sha)}${adopted(d)}`;
+    case "delegation.failed": return `${d.code} at ${stepWords(d.step)}`;
+    case "delegation.step-failed": return `${stepWords(d.step)}: ${waitWords(d.code)}, try ${d.tries}`;
+    case "delegation.released": return `${outcomeWords(d.code)}, attempt ${d.attempt}`;
+    case "delegation.pull-request-updated": return `${d.code}`;
+    case "delegation.action-done": return `${d.marker}`;
+    case "worker.registered": return `life ${d.incarnation}, on ${d.host}`;
+    case "worker.restarted": return `again in ${d.delayMs} ms`;
+    case "system.started": return `epoch ${d.epoch}, version ${d.version}`;
+    case "system.recovered": return `${d.inFlight} in flight, in ${d.durationMs} ms`;
+    case "system.redacted": return `position ${d.redacted}`;
+    case "system.workflow-defined": return `${d.workflow}`;
+    default: return "";
+  }
+}
+
+function adopted(d) {
+  return d.adopted ? ", found" : "";
+}
+
+/** A commit's name as people quote it. */
+export function short(sha) {
+  return (sha ?? "").slice(0, 7);
+}

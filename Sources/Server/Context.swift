@@ -1,0 +1,133 @@
+import Domain
+import Engine
+import EventLog
+import FoundationEssentials
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import Projections
+import Workflows
+
+typealias APIContext = BasicRequestContext
+
+/// What the routes share.
+struct ServerContext: Sendable {
+  let engine: Engine
+  let catalog: WorkflowCatalog
+  let output: OutputFiles
+  let configuration: ServerConfiguration
+  let lifecycle: Lifecycle
+
+  var store: Engine.Store { engine.store }
+
+  /// The path of a route under the base path, for `Location`.
+  func path(_ route: String) -> String { configuration.basePathPrefix + route }
+}
+
+/// Whether the server is ready, and whether it is going.
+actor Lifecycle {
+  private(set) var isReady = false
+  private(set) var isDraining = false
+  func ready() { isReady = true }
+  func drain() { isDraining = true }
+}
+
+extension Request {
+  /// The whole body.
+  /// - Throws: `Problem` 413 where it is over `limit` bytes.
+  func bytes(limit: Int) async throws -> [UInt8] {
+    if let length = headers[.contentLength].flatMap({ Int($0) }), length > limit {
+      throw Self.tooLarge(limit)
+    }
+    var bytes: [UInt8] = []
+    for try await chunk in body {
+      guard bytes.count + chunk.readableBytes <= limit else { throw Self.tooLarge(limit) }
+      bytes.append(contentsOf: chunk.readableBytesView)
+    }
+    return bytes
+  }
+
+  private static func tooLarge(_ limit: Int) -> Problem {
+    Problem(
+      .contentTooLarge, "Too large", "The body is over \(limit / 1024) KiB, which is the limit.")
+  }
+
+  /// The body as JSON.
+  /// - Throws: `Problem` 415, 413 or 400.
+  func json<T: Decodable>(_ type: T.Type, limit: Int = 256 * 1024) async throws -> T {
+    let media = headers[.contentType]?.split(separator: ";").first ?? ""
+    guard media.filter({ $0 != " " }).lowercased() == "application/json" else {
+      throw Problem(
+        .unsupportedMediaType, "Not JSON", "The body must be JSON.",
+        hint: "Send Content-Type: application/json.")
+    }
+    let bytes = try await bytes(limit: limit)
+    do {
+      return try JSONDecoder().decode(type, from: Data(bytes))
+    } catch {
+      throw Problem(.badRequest, "Not JSON", "The body is not JSON of the shape that is wanted.")
+    }
+  }
+
+  /// A query parameter as an integer within a range.
+  /// - Throws: `Problem` 422 where it is none.
+  func integer(_ name: String, in range: ClosedRange<Int64>) throws -> Int64? {
+    guard let text = uri.queryParameters[Substring(name)] else { return nil }
+    guard let n = Int64(text), range.contains(n) else {
+      throw Problem.field(
+        name, "write a whole number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return n
+  }
+
+  func text(_ name: String) -> String? { uri.queryParameters[Substring(name)].map { String($0) } }
+}
+
+extension Problem {
+  static func field(_ name: String, _ message: String) -> Problem {
+    var problem = Problem(.unprocessableContent, "A field is wrong", "\(name): \(message)")
+    problem.errors = [(name, message)]
+    return problem
+  }
+}
+
+extension ServerContext {
+  /// The delegation that a route names.
+  /// - Throws: `Problem` 404 where there is none.
+  func delegation(_ context: APIContext) async throws -> DelegationDetail {
+    let text = context.pathPart("ref")
+    guard let reference = DelegationReference(text) else {
+      throw Problem.notFound(
+        "delegation \"\(text)\"",
+        hint: "Name it by id, by confirmation code (PR1733356800123) or as OWNER/REPO#NUMBER.")
+    }
+    guard let detail = try await store.delegation(reference) else {
+      throw Problem.notFound("delegation \(text)")
+    }
+    return detail
+  }
+
+  /// Who asks. As long as there are no API tokens that is whoever may connect on this machine.
+  func requester(_ request: Request) -> String { "local" }
+}
+
+extension APIContext {
+  /// A part of the path, without its percent encoding (RFC 3986, section 2.1); empty where it is
+  /// absent or not well encoded.
+  func pathPart(_ name: String) -> String {
+    guard let raw = parameters.get(name) else { return "" }
+    var bytes: [UInt8] = []
+    var rest = Array(raw.utf8)[...]
+    while let byte = rest.popFirst() {
+      guard byte == UInt8(ascii: "%") else {
+        bytes.append(byte)
+        continue
+      }
+      let digits = String(decoding: rest.prefix(2), as: UTF8.self).lowercased()
+      guard let decoded = Hex.decode(digits), decoded.count == 1 else { return "" }
+      bytes += decoded
+      rest = rest.dropFirst(2)
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}

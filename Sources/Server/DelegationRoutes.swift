@@ -1,0 +1,207 @@
+import Domain
+import Engine
+import EventLog
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import Projections
+
+/// Delegations: lists, one, its events, its output, its diff; cancel and retry.
+struct DelegationRoutes {
+  let server: ServerContext
+
+  func add(to router: some RouterMethods<APIContext>) {
+    router.get("api/delegations") { request, _ in try await list(request) }
+    router.get("api/delegations/:ref") { _, context in try await one(context) }
+    router.get("api/delegations/:ref/events") { _, context in try await events(context) }
+    router.get("api/delegations/:ref/output") { request, context in
+      try await output(request, context)
+    }
+    router.get("api/delegations/:ref/diff") { _, context in try await diff(context) }
+    router.post("api/delegations/:ref/cancel") { request, context in
+      try await ask(.cancel, request, context)
+    }
+    router.post("api/delegations/:ref/retry") { request, context in
+      try await ask(.retry, request, context)
+    }
+  }
+
+  private func list(_ request: Request) async throws -> Response {
+    let limit = Int(try request.integer("limit", in: 1...500) ?? 50)
+    var state: DelegationStateName?
+    if let text = request.text("state") {
+      guard let known = DelegationStateName(rawValue: text) else {
+        let names = DelegationStateName.allCases.map(\.rawValue).joined(separator: ", ")
+        throw Problem.field("state", "write one of: \(names)")
+      }
+      state = known
+    }
+    var before: Stamp?
+    if let cursor = request.text("cursor") {
+      guard let n = Int64(cursor) else {
+        throw Problem.field("cursor", "write the cursor of the page before, as it was given")
+      }
+      before = Stamp(milliseconds: n)
+    }
+    let filter = DelegationFilter(
+      state: state, repository: request.text("repo"), requester: request.text("requester"),
+      worker: request.text("worker"), text: request.text("q"))
+    let found = try await server.store.delegations(filter, before: before, limit: limit + 1)
+    let page = found.prefix(limit)
+    let next = found.count > limit ? page.last.map { String($0.row.stamp) } : nil
+    return .json(
+      .object([
+        "items": .array(page.map { Render.delegation($0) }), "next": Render.text(next),
+      ]))
+  }
+
+  private func one(_ context: APIContext) async throws -> Response {
+    let detail = try await server.delegation(context)
+    let events = try await server.store.read(.delegation(detail.row.id))
+    return .json(Render.delegation(detail, attempts: Render.attempts(events)))
+  }
+
+  private func events(_ context: APIContext) async throws -> Response {
+    let detail = try await server.delegation(context)
+    let events = try await server.store.read(.delegation(detail.row.id))
+    return .json(.object(["items": .array(events.map(\.json))]))
+  }
+
+  private func diff(_ context: APIContext) async throws -> Response {
+    let detail = try await server.delegation(context)
+    let events = try await server.store.read(.delegation(detail.row.id))
+    let made = events.reversed().lazy.compactMap { event -> Generated? in
+      if case .delegation(.generated(let generated)) = event.event { generated } else { nil }
+    }.first
+    guard let made, let repository = RepositoryName(detail.row.repository) else {
+      throw Problem.notFound(
+        "generated commit of this delegation yet",
+        hint: "Its state is \(detail.row.state.rawValue).")
+    }
+    let patch = await server.engine.patch(repository, from: made.parent, to: made.sha)
+    switch patch {
+    case .success(let bytes):
+      return Response(
+        status: .ok,
+        headers: [.contentType: "text/x-diff; charset=utf-8", .cacheControl: "no-store"],
+        body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    case .failure(let fault): throw Problem.unavailable("git: \(fault.message)")
+    }
+  }
+
+  private func ask(
+    _ command: DelegationCommand, _ request: Request, _ context: APIContext
+  ) async throws -> Response {
+    let detail = try await server.delegation(context)
+    let actor = Actor(kind: .user, name: server.requester(request))
+    switch await server.engine.command(detail.row.id, command, by: actor) {
+    case .done:
+      let now = try await server.store.delegation(.id(detail.row.id)) ?? detail
+      var response = Response.json(Render.delegation(now), status: .accepted)
+      response.headers[.location] = server.path("/api/delegations/\(detail.row.id)")
+      return response
+    case .rejected(let rejection):
+      throw Problem(.conflict, "Not possible now", "\(rejection).", hint: Self.hint(rejection))
+    case .failed(let fault): throw Problem(fault)
+    }
+  }
+
+  private static func hint(_ rejection: Rejection) -> String? {
+    switch rejection {
+    case .notAllowed("retry", _): "Only a delegation that is Failed can be retried."
+    case .notAllowed("cancel", _): "It has ended already."
+    case .pushUnderWay: "It will be Pushed in a moment: close the pull request instead."
+    case .notAllowed, .superseded, .cancelled: nil
+    }
+  }
+
+  // MARK: Output
+
+  private func output(_ request: Request, _ context: APIContext) async throws -> Response {
+    let detail = try await server.delegation(context)
+    let asked = try request.integer("attempt", in: 1...1_000_000)
+    let attempt = Int(asked ?? max(detail.row.attempt, 1))
+    let follows = request.text("follow").map { $0 != "0" && $0 != "false" } ?? false
+    guard follows else { return whole(detail.row.id, attempt) }
+    let seen = request.headers[.lastEventID].flatMap { Int($0) } ?? 0
+    return stream(detail.row.id, attempt, from: max(seen, 0))
+  }
+
+  private func whole(_ id: DelegationID, _ attempt: Int) -> Response {
+    let output = server.output
+    return Response(
+      status: .ok,
+      headers: [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"],
+      body: ResponseBody { writer in
+        var offset = 0
+        while true {
+          let bytes = try await output.read(id, attempt: attempt, from: offset, count: 65_536)
+          if bytes.isEmpty { break }
+          offset += bytes.count
+          try await writer.write(ByteBuffer(bytes: bytes))
+        }
+        try await writer.finish(nil)
+      })
+  }
+
+  /// Server-sent events: each a piece of the output as JSON text, then one `end` with the state. An
+  /// event's id is the offset after its piece, so `Last-Event-ID` resumes.
+  private func stream(_ id: DelegationID, _ attempt: Int, from start: Int) -> Response {
+    let server = server
+    return .eventStream { events in
+      var offset = start
+      let written = await server.output.follow(id, attempt: attempt)
+      let committed = server.engine.feed.signals(of: id)
+      var text = UTF8Pieces()
+      while true {
+        // The state is read first: what was written before it ended is there to be read after.
+        let detail = try await server.store.delegation(.id(id))
+        let over =
+          detail.map { $0.row.state.isTerminal || $0.row.attempt > Int64(attempt) } ?? true
+        while true {
+          let bytes = try await server.output.read(
+            id, attempt: attempt, from: offset, count: 65_536)
+          if bytes.isEmpty { break }
+          offset += bytes.count
+          let piece = text.add(bytes)
+          if !piece.isEmpty {
+            try await events.send(
+              id: String(offset - text.pending), type: "output", data: JSONValue.string(piece))
+          }
+        }
+        if over {
+          let state = detail?.row.state.rawValue ?? ""
+          try await events.send(
+            id: nil, type: "end", data: .object(["state": .string(state)]))
+          return
+        }
+        try await events.wait(for: written, or: committed)
+      }
+    }
+  }
+}
+
+/// Bytes that come in pieces, as text whose characters are whole.
+struct UTF8Pieces {
+  private var rest: [UInt8] = []
+
+  /// How many bytes wait for the end of their character.
+  var pending: Int { rest.count }
+
+  mutating func add(_ bytes: [UInt8]) -> String {
+    var all = rest + bytes
+    rest = []
+    // A character is at most four bytes; only one that has begun and not ended is kept back.
+    for back in 1...3 where back <= all.count {
+      let byte = all[all.count - back]
+      if byte & 0xc0 == 0x80 { continue }
+      let length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1
+      if length > back {
+        rest = Array(all.suffix(back))
+        all.removeLast(back)
+      }
+      break
+    }
+    return String(decoding: all, as: UTF8.self)
+  }
+}

@@ -1,0 +1,61 @@
+import Domain
+import Engine
+import EventLog
+import Hummingbird
+import Projections
+
+/// Workers and pull requests: the two views, and what operators ask of workers.
+struct FleetRoutes {
+  let server: ServerContext
+
+  func add(to router: some RouterMethods<APIContext>) {
+    router.get("api/workers") { _, _ in try await workers() }
+    router.get("api/pull-requests") { request, _ in try await pullRequests(request) }
+    router.post("api/workers/:id/drain") { request, context in
+      try await ask(request, context, restart: false)
+    }
+    router.post("api/workers/:id/restart") { request, context in
+      try await ask(request, context, restart: true)
+    }
+  }
+
+  private func workers() async throws -> Response {
+    let signs = await server.engine.signsOfLife()
+    let policy = ProgressPolicy()
+    let items = try await server.store.workers().map { row in
+      let sign = signs[row.id]
+      let silence = row.delegation == nil ? nil : sign?.agentSilence
+      return Render.worker(
+        row, heardAt: sign?.heardAt, agentSilence: silence,
+        stalled: silence.map { policy.isStalled(silence: $0) } ?? false)
+    }
+    return .json(.object(["items": .array(items)]))
+  }
+
+  private func pullRequests(_ request: Request) async throws -> Response {
+    let limit = Int(try request.integer("limit", in: 1...500) ?? 100)
+    let items = try await server.store.pullRequests(limit: limit).map {
+      Render.pullRequest($0.row, title: $0.title)
+    }
+    return .json(.object(["items": .array(items)]))
+  }
+
+  private func ask(
+    _ request: Request, _ context: APIContext, restart: Bool
+  ) async throws -> Response {
+    let id = WorkerID(context.pathPart("id"))
+    guard try await server.store.workers().contains(where: { $0.id == id }) else {
+      throw Problem.notFound("worker \"\(id)\"", hint: "aipm workers lists them.")
+    }
+    if restart { await server.engine.restart(id) }
+    let actor = Actor(kind: .user, name: server.requester(request))
+    let reply = await server.engine.command(id, .drain, by: actor)
+    if restart { return Response(status: .accepted) }
+    switch reply {
+    case .done: return Response(status: .accepted)
+    case .rejected:
+      throw Problem(.conflict, "Not possible now", "The worker is not running.")
+    case .failed(let fault): throw Problem(fault)
+    }
+  }
+}

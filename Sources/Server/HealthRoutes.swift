@@ -1,0 +1,55 @@
+import Domain
+import EventLog
+import Hummingbird
+import Projections
+
+/// Whether the server lives, and whether it can be used.
+struct HealthRoutes {
+  let server: ServerContext
+
+  func add(to router: some RouterMethods<APIContext>) {
+    router.get("healthz") { _, _ in Response.text("alive\n") }
+    router.get("readyz") { _, _ in try await ready() }
+    router.get("metrics") { _, _ in try await metrics() }
+  }
+
+  /// Ready: the log is open, and the views stand at its head.
+  private func ready() async throws -> Response {
+    guard await server.lifecycle.isReady else {
+      throw Problem.unavailable("The server is starting.")
+    }
+    guard await !server.lifecycle.isDraining else {
+      throw Problem.unavailable("The server is stopping.")
+    }
+    let views = try await server.store.digests().position
+    let head = try await server.store.head().position
+    guard views <= head else {
+      throw Problem.unavailable("The views stand at \(views), beyond the log's end at \(head).")
+    }
+    return .text("ready\n")
+  }
+
+  /// Prometheus' text format (https://prometheus.io/docs/instrumenting/exposition_formats/).
+  private func metrics() async throws -> Response {
+    var text = ""
+    func gauge(_ name: String, _ help: String, _ values: [(label: String, value: Int64)]) {
+      text += "# HELP \(name) \(help)\n# TYPE \(name) gauge\n"
+      for value in values { text += "\(name)\(value.label) \(value.value)\n" }
+    }
+    let head = try await server.store.head().position
+    gauge("aipm_log_position", "Position of the last event.", [("", head)])
+    var states: [DelegationStateName: Int64] = [:]
+    for row in try await server.store.liveDelegations() { states[row.state, default: 0] += 1 }
+    gauge(
+      "aipm_delegations_live", "Delegations that have not ended, by state.",
+      DelegationStateName.allCases.filter { !$0.isTerminal }.map {
+        ("{state=\"\($0.rawValue)\"}", states[$0, default: 0])
+      })
+    var workers: [WorkerStateName: Int64] = [:]
+    for row in try await server.store.workers() { workers[row.state, default: 0] += 1 }
+    gauge(
+      "aipm_workers", "Workers by state.",
+      WorkerStateName.allCases.map { ("{state=\"\($0.rawValue)\"}", workers[$0, default: 0]) })
+    return .text(text, type: "text/plain; version=0.0.4; charset=utf-8")
+  }
+}

@@ -1,0 +1,76 @@
+import HTTPTypes
+import Hummingbird
+
+/// Keeps web pages out. As long as there are no API tokens the server listens on loopback only, and
+/// whoever can connect there is trusted; but a browser on the same machine can connect too, on
+/// behalf of any page. So a request must name this server as its host (no DNS name that was bent to
+/// 127.0.0.1), and if a page sent it, that page must be ours or one that was allowed.
+struct LocalGuard<Context: RequestContext>: RouterMiddleware {
+  /// Origins of other pages that may use the API.
+  let allowedOrigins: Set<String>
+
+  func handle(
+    _ request: Request, context: Context,
+    next: (Request, Context) async throws -> Response
+  ) async throws -> Response {
+    let host = request.head.authority ?? ""
+    guard Self.isLoopback(host) else {
+      throw Problem(
+        .forbidden, "Wrong host", "This server does not answer to the host \"\(host)\".",
+        hint: "Use http://127.0.0.1 or http://localhost with its port.")
+    }
+    guard let origin = request.headers[.origin] else {
+      if let site = request.headers[.secFetchSite], site == "cross-site", request.isWriting {
+        throw Self.foreign("another site")
+      }
+      return try await next(request, context)
+    }
+    if origin == "http://\(host)" { return try await next(request, context) }
+    guard allowedOrigins.contains(origin) else { throw Self.foreign(origin) }
+    if request.method == .options { return Self.allow(Response(status: .noContent), origin) }
+    do {
+      return Self.allow(try await next(request, context), origin)
+    } catch let problem as Problem {
+      return Self.allow(problem.response, origin)
+    }
+  }
+
+  private static func foreign(_ origin: String) -> Problem {
+    Problem(
+      .forbidden, "Wrong origin", "Pages of \(origin) may not use this API.",
+      hint: "Start the server with --allow-origin \(origin) if they should.")
+  }
+
+  private static func allow(_ response: Response, _ origin: String) -> Response {
+    var response = response
+    response.headers[.accessControlAllowOrigin] = origin
+    response.headers[.vary] = "Origin"
+    response.headers[.accessControlAllowMethods] = "GET, POST"
+    response.headers[.accessControlAllowHeaders] =
+      "Content-Type, Idempotency-Key, Prefer, Last-Event-ID"
+    response.headers[.accessControlExposeHeaders] = "Location, Retry-After"
+    return response
+  }
+
+  /// Whether a `Host` names this machine by a name that no DNS answers for.
+  static func isLoopback(_ host: String) -> Bool {
+    var name = Substring(host)
+    if name.hasPrefix("[") {
+      guard let end = name.firstIndex(of: "]") else { return false }
+      return name[...end] == "[::1]"
+    }
+    if let colon = name.lastIndex(of: ":") { name = name[..<colon] }
+    return name == "localhost" || name == "127.0.0.1"
+  }
+}
+
+extension Request {
+  var isWriting: Bool { method != .get && method != .head && method != .options }
+}
+
+extension HTTPField.Name {
+  static let secFetchSite = Self("Sec-Fetch-Site") ?? .origin
+  static let idempotencyKey = Self("Idempotency-Key") ?? .origin
+  static let prefer = Self("Prefer") ?? .origin
+  static let lastEventID = Self("Last-Event-ID") ?? .origin
+}

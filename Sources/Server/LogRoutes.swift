@@ -1,0 +1,59 @@
+import Domain
+import Engine
+import EventLog
+import HTTPTypes
+import Hummingbird
+
+/// The log itself: in pages, and as a stream that resumes without a gap.
+struct LogRoutes {
+  let server: ServerContext
+
+  func add(to router: some RouterMethods<APIContext>) {
+    router.get("api/events") { request, _ in try await page(request) }
+    router.get("api/events/stream") { request, _ in try await stream(request) }
+  }
+
+  private func page(_ request: Request) async throws -> Response {
+    let after = try request.integer("after", in: 0...Int64.max) ?? 0
+    let limit = Int(try request.integer("limit", in: 1...1000) ?? 100)
+    let events = try await server.store.read(after: after, limit: limit)
+    let next = events.count == limit ? events.last?.position : nil
+    return .json(
+      .object([
+        "items": .array(events.map(\.json)), "next": next.map { .integer($0) } ?? .null,
+      ]))
+  }
+
+  private func stream(_ request: Request) async throws -> Response {
+    let head = try await server.store.head().position
+    var after = try request.integer("after", in: 0...Int64.max)
+    if let text = request.headers[.lastEventID] {
+      guard let n = Int64(text), n >= 0 else {
+        throw Problem.field("Last-Event-ID", "write the position of an event")
+      }
+      after = n
+    }
+    let start = after ?? head
+    guard start <= head else {
+      throw Problem(
+        .conflict, "Beyond the log", "The log ends at position \(head), before \(start).",
+        hint: "This is another log than the one you followed, or an older backup of it.")
+    }
+    let server = server
+    return .eventStream { events in
+      let committed = server.engine.feed.signals()
+      let never = AsyncStream<Void> { _ in }
+      var position = start
+      try await events.begin(after: String(start))
+      while true {
+        let batch = try await server.store.read(after: position, limit: 256)
+        for event in batch {
+          try await events.send(
+            id: String(event.position), type: event.event.name, data: event.json)
+          position = event.position
+        }
+        if batch.isEmpty { try await events.wait(for: committed, or: never) }
+      }
+    }
+  }
+}

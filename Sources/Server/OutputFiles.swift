@@ -1,0 +1,94 @@
+import Domain
+import Glibc
+
+/// The agents' output, a file for each attempt. It is no fact: an event holds its size and digest.
+actor OutputFiles {
+  private let directory: String
+  private var followers: [String: [Int: AsyncStream<Void>.Continuation]] = [:]
+  private var lastFollower = 0
+
+  /// - Parameter directory: made where it is absent.
+  init(directory: String) { self.directory = directory }
+
+  /// What went wrong with a file.
+  struct Fault: Error, CustomStringConvertible {
+    let operation: String
+    let code: Int32
+    var description: String { "\(operation): \(String(cString: strerror(code)))" }
+  }
+
+  private func path(_ id: DelegationID, _ attempt: Int) -> String {
+    "\(directory)/\(id)/\(attempt).log"
+  }
+
+  /// Writes bytes at their offset. Bytes that are there already are passed over, so a chunk that is
+  /// sent twice does no harm; a chunk past the end is not taken.
+  /// - Returns: the file's length: where the next bytes go.
+  func append(
+    _ bytes: [UInt8], at offset: Int, of id: DelegationID, attempt: Int, limit: Int
+  ) throws(Fault) -> Int {
+    let path = path(id, attempt)
+    mkdir("\(directory)", 0o700)
+    mkdir("\(directory)/\(id)", 0o700)
+    let file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw Fault(operation: "open the output", code: errno) }
+    defer { close(file) }
+    let length = Int(lseek(file, 0, SEEK_END))
+    guard offset <= length else { return length }
+    let fresh = bytes.dropFirst(length - offset).prefix(max(0, limit - length))
+    var written = 0
+    while written < fresh.count {
+      let count = fresh.withUnsafeBytes { raw in
+        pwrite(
+          file, raw.baseAddress.map { $0 + written }, raw.count - written, off_t(length + written))
+      }
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw Fault(operation: "write the output", code: errno)
+      }
+      written += count
+    }
+    if written > 0 { signal(path) }
+    // What is over the limit counts as taken, so that the worker goes on.
+    return length >= limit ? offset + bytes.count : length + written
+  }
+
+  /// Up to `count` bytes from `offset`; none at the end, or where there is no output yet.
+  func read(
+    _ id: DelegationID, attempt: Int, from offset: Int, count: Int
+  ) throws(Fault) -> [UInt8] {
+    let file = open(path(id, attempt), O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else {
+      if errno == ENOENT { return [] }
+      throw Fault(operation: "open the output", code: errno)
+    }
+    defer { close(file) }
+    var bytes = [UInt8](repeating: 0, count: count)
+    let got = bytes.withUnsafeMutableBytes { raw in
+      pread(file, raw.baseAddress, raw.count, off_t(offset))
+    }
+    guard got >= 0 else { throw Fault(operation: "read the output", code: errno) }
+    bytes.removeLast(count - got)
+    return bytes
+  }
+
+  /// Signals after each write; several may be one. Follow first, then read.
+  func follow(_ id: DelegationID, attempt: Int) -> AsyncStream<Void> {
+    let (stream, signal) = AsyncStream.makeStream(
+      of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    lastFollower += 1
+    let (path, key) = (path(id, attempt), lastFollower)
+    followers[path, default: [:]][key] = signal
+    signal.onTermination = { _ in Task { await self.drop(path, key) } }
+    return stream
+  }
+
+  private func drop(_ path: String, _ key: Int) {
+    followers[path]?[key] = nil
+    if followers[path]?.isEmpty ?? false { followers[path] = nil }
+  }
+
+  private func signal(_ path: String) {
+    for follower in (followers[path] ?? [:]).values { follower.yield() }
+  }
+}

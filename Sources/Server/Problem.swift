@@ -1,0 +1,134 @@
+import EventLog
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// An error as the API tells it: `application/problem+json` (RFC 9457).
+struct Problem: HTTPResponseError {
+  var status: HTTPResponse.Status
+  var title: String
+  /// What is wrong with this very request, and what to do.
+  var detail: String
+  /// One word that programs may look at.
+  var code: String?
+  var hint: String?
+  /// Faults by field.
+  var errors: [(field: String, message: String)] = []
+  /// Further members.
+  var members: [String: JSONValue] = [:]
+  /// In seconds.
+  var retryAfter: Int?
+
+  init(_ status: HTTPResponse.Status, _ title: String, _ detail: String, hint: String? = nil) {
+    self.status = status
+    self.title = title
+    self.detail = detail
+    self.hint = hint
+  }
+
+  var json: JSONValue {
+    var object = members
+    object["title"] = .string(title)
+    object["status"] = .integer(Int64(status.code))
+    object["detail"] = .string(detail)
+    if let code { object["code"] = .string(code) }
+    if let hint { object["hint"] = .string(hint) }
+    if !errors.isEmpty {
+      object["errors"] = .array(
+        errors.map {
+          .object(["field": .string($0.field), "message": .string($0.message)])
+        })
+    }
+    return .object(object)
+  }
+
+  var response: Response {
+    var response = Response.json(json, status: status)
+    response.headers[.contentType] = "application/problem+json"
+    if let retryAfter { response.headers[.retryAfter] = String(retryAfter) }
+    return response
+  }
+
+  func response(from request: Request, context: some RequestContext) throws -> Response { response }
+}
+
+extension Problem {
+  static func notFound(_ what: String, hint: String? = nil) -> Problem {
+    Problem(.notFound, "Not found", "There is no \(what).", hint: hint)
+  }
+
+  static func unavailable(_ detail: String) -> Problem {
+    var problem = Problem(.serviceUnavailable, "Not now", detail)
+    problem.retryAfter = 5
+    return problem
+  }
+
+  /// What an append that did not happen means to whoever asked for it.
+  init(_ fault: AppendFault) {
+    switch fault {
+    case .full:
+      self = .unavailable("The disk is full: nothing was accepted. It goes on when there is room.")
+    case .overloaded:
+      self = Problem(.tooManyRequests, "Too much at once", "Too many requests wait for the log.")
+      retryAfter = 1
+    case .damaged(let message): self = .unavailable("The log takes no events: \(message)")
+    case .io(let message): self = .unavailable("The disk failed: \(message)")
+    case .closed: self = .unavailable("The server is stopping.")
+    case .corrupt(let found):
+      self = Problem(
+        .conflict, "In quarantine",
+        "The delegation's events do not follow from each other: \(found)",
+        hint: "aipm verify says where the log is hurt.")
+    case .conflict, .duplicate, .stampTaken:
+      self = Problem(.conflict, "Conflict", "Somebody else changed it at the same time: try again.")
+    }
+  }
+
+  init(_ fault: StoreFault) { self = .unavailable("The log could not be read: \(fault)") }
+}
+
+extension Response {
+  static func json(_ value: JSONValue, status: HTTPResponse.Status = .ok) -> Response {
+    var bytes = value.canonical
+    bytes.append(UInt8(ascii: "\n"))
+    return Response(
+      status: status, headers: [.contentType: "application/json", .cacheControl: "no-store"],
+      body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+  }
+
+  static func text(_ text: String, type: String = "text/plain; charset=utf-8") -> Response {
+    Response(
+      status: .ok, headers: [.contentType: type, .cacheControl: "no-store"],
+      body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+  }
+
+  static var noContent: Response { Response(status: .noContent) }
+}
+
+/// Every fault on the way out becomes a problem, those of the framework too.
+struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
+  func handle(
+    _ request: Request, context: Context,
+    next: (Request, Context) async throws -> Response
+  ) async throws -> Response {
+    do {
+      return try await next(request, context)
+    } catch let problem as Problem {
+      return problem.response
+    } catch let error as HTTPError {
+      return Self.problem(error, request).response
+    } catch let error as StoreFault {
+      return Problem(error).response
+    }
+  }
+
+  private static func problem(_ error: HTTPError, _ request: Request) -> Problem {
+    switch error.status {
+    case .notFound: .notFound("route \(request.method.rawValue) \(request.uri.path)")
+    case .contentTooLarge:
+      Problem(.contentTooLarge, "Too large", "The body is larger than this route takes.")
+    default:
+      Problem(error.status, error.status.reasonPhrase, error.body ?? error.status.reasonPhrase)
+    }
+  }
+}

@@ -1,0 +1,199 @@
+import Crypto
+import Domain
+import Engine
+import EventLog
+import FoundationEssentials
+import HTTPTypes
+import Hummingbird
+import Projections
+import Workflows
+
+/// `POST /api/personal-delegate`: from a body to a durable delegation, and to the answer that a
+/// person waits for.
+struct SubmissionRoutes {
+  let server: ServerContext
+
+  func add(to router: some RouterMethods<APIContext>) {
+    router.post("api/personal-delegate") { request, _ in try await submit(request) }
+  }
+
+  private func submit(_ request: Request) async throws -> Response {
+    let began = ContinuousClock.now
+    guard await !server.lifecycle.isDraining else {
+      throw Problem.unavailable("The server is stopping and takes no new work.")
+    }
+    let body = try await request.json(LooseJSON.self)
+    guard case .object(let fields) = body else {
+      throw Problem(.badRequest, "Not an object", "The body must be a JSON object.")
+    }
+    let wanted = try await read(
+      fields, key: try idempotencyKey(request, body), requester: server.requester(request))
+    switch await server.engine.submit(wanted, id: DelegationID(UUIDv7.make())) {
+    case .accepted(let id), .repeated(let id):
+      if request.headers[.prefer]?.contains("respond-async") ?? false {
+        return try await answer(id, waited: nil)
+      }
+      let left = Duration.milliseconds(1800) - (ContinuousClock.now - began)
+      let limit = max(Int64(0), left.components.seconds * 1000 + left.milliseconds)
+      return try await answer(id, waited: Milliseconds(limit))
+    case .keyReused:
+      throw Problem.field(
+        "Idempotency-Key", "was used before for another body: use a new key for a new request")
+    case .failed(let fault): throw Problem(fault)
+    }
+  }
+
+  // MARK: The request
+
+  private func read(
+    _ fields: [String: LooseJSON], key: Requested.IdempotencyKey?, requester: String
+  ) async throws -> DelegationRequest {
+    var reader = FieldReader(fields)
+    let submission = Submission(
+      owner: reader.text("owner"), repo: reader.text("repo"),
+      branchName: reader.text("branchName"), taskTitle: reader.text("taskTitle"),
+      objective: reader.text("objective"), prTitle: reader.text("prTitle"),
+      constraints: reader.words("constraints"),
+      acceptanceCriteria: reader.words("acceptanceCriteria"),
+      baseBranch: reader.text("baseBranch"), agent: reader.text("agent"),
+      workflow: reader.text("workflow"), priority: reader.integer("priority"),
+      draft: reader.flag("draft"))
+    do throws(FieldFaults) {
+      let valid = try submission.validate(mistyped: reader.faults)
+      return try await request(valid, key: key, requester: requester)
+    } catch {
+      throw Problem(fields: error.faults)
+    }
+  }
+
+  private func request(
+    _ valid: ValidSubmission, key: Requested.IdempotencyKey?, requester: String
+  ) async throws(FieldFaults) -> DelegationRequest {
+    guard let workflow = server.catalog[valid.workflow] else {
+      let names = server.catalog.all.map(\.name).sorted().joined(separator: ", ")
+      throw FieldFaults([
+        FieldFault(field: "workflow", message: "workflow is not known; write one of: \(names)")
+      ])
+    }
+    let agent = try await agent(valid.agent, workflow)
+    return DelegationRequest(
+      kind: .delegate, repository: valid.repository, branchName: valid.branchName,
+      baseBranch: valid.baseBranch ?? workflow.baseBranch, requester: requester,
+      priority: valid.priority, agent: agent,
+      workflow: .init(name: workflow.name, digest: workflow.digest),
+      draft: valid.draft ?? workflow.draft,
+      attemptsMax: server.configuration.attempts ?? workflow.attempts, idempotencyKey: key,
+      text: valid.text)
+  }
+
+  /// The agent that was asked for, else the server's, else the workflow's first that some worker
+  /// has.
+  private func agent(
+    _ wanted: String?, _ workflow: Workflow
+  ) async throws(FieldFaults) -> String {
+    let custom = server.engine.overrides.customAgent?.name
+    if let wanted {
+      guard workflow.agents[wanted] != nil || wanted == custom else {
+        let names = (workflow.agents.keys + [custom].compactMap { $0 }).sorted()
+        throw FieldFaults([
+          FieldFault(
+            field: "agent",
+            message: "agent is not known; write one of: \(names.joined(separator: ", "))")
+        ])
+      }
+      return wanted
+    }
+    if let configured = server.configuration.agent { return configured }
+    let found = await server.engine.agentsFound()
+    return workflow.agentPreference.first { found.contains($0) }
+      ?? workflow.agentPreference.last ?? AgentProfile.demo.name
+  }
+
+  private func idempotencyKey(
+    _ request: Request, _ body: LooseJSON
+  ) throws -> Requested.IdempotencyKey? {
+    guard let key = request.headers[.idempotencyKey] else { return nil }
+    guard !key.isEmpty, key.count <= 255 else {
+      throw Problem.field("Idempotency-Key", "write 1 to 255 characters")
+    }
+    let named = Array((server.requester(request) + "\n" + key).utf8)
+    return .init(
+      key: Hex.encode(SHA256.hash(data: named)),
+      body: Hex.encode(SHA256.hash(data: try body.sortedBytes)))
+  }
+
+  // MARK: The answer
+
+  /// - Parameter waited: how long to wait for the pull request; nil: not at all.
+  func answer(_ id: DelegationID, waited limit: Milliseconds?) async throws -> Response {
+    let detail =
+      if let limit {
+        try await server.engine.follow(id, limit: limit)
+      } else {
+        try await server.store.delegation(.id(id))
+      }
+    guard let detail else { throw Problem.unavailable("The delegation cannot be read yet.") }
+    let row = detail.row
+    let code = Stamp(milliseconds: row.stamp).confirmationCode
+    if row.state == .failed, limit != nil { throw refused(detail, code) }
+    var object: [String: JSONValue] = [
+      "type": .string("pull_request"), "branchName": .string(row.branch),
+      "confirmationCode": .string(code), "id": .string(row.id.rawValue),
+      "state": .string(row.state.rawValue),
+    ]
+    var status = HTTPResponse.Status.accepted
+    if let number = row.pr, let url = row.prURL {
+      object["html_url"] = .string(url)
+      object["number"] = .integer(number)
+      if limit != nil { status = .created }
+    }
+    var response = Response.json(.object(object), status: status)
+    response.headers[.location] = server.path("/api/delegations/\(row.id)")
+    return response
+  }
+
+  private func refused(_ detail: DelegationDetail, _ code: String) -> Problem {
+    var problem = Problem(
+      .badGateway, "The delegation failed",
+      detail.failureMessage ?? "It failed: \(detail.row.failureCode?.rawValue ?? "unknown").",
+      hint: detail.failureHint)
+    problem.code = detail.row.failureCode?.rawValue
+    problem.members = [
+      "id": .string(detail.row.id.rawValue), "confirmationCode": .string(code),
+      "state": .string(detail.row.state.rawValue),
+    ]
+    return problem
+  }
+}
+
+extension Problem {
+  init(fields: [FieldFault]) {
+    let names = fields.map(\.field).joined(separator: ", ")
+    self.init(
+      .unprocessableContent, fields.count == 1 ? "A field is wrong" : "Fields are wrong",
+      "Nothing was accepted. Mend: \(names).")
+    errors = fields.map { ($0.field, $0.message) }
+  }
+}
+
+extension Duration {
+  /// The part below a second, in milliseconds.
+  fileprivate var milliseconds: Int64 { components.attoseconds / 1_000_000_000_000_000 }
+}
+
+/// Ids that sort by time (RFC 9562, section 5.7).
+enum UUIDv7 {
+  static func make(now: Date = Date()) -> String {
+    let milliseconds = UInt64(now.timeIntervalSince1970 * 1000)
+    var bytes = (0..<16).map { _ in UInt8.random(in: 0...255) }
+    for index in 0..<6 {
+      bytes[index] = UInt8(truncatingIfNeeded: milliseconds >> (40 - 8 * index))
+    }
+    bytes[6] = 0x70 | (bytes[6] & 0x0f)
+    bytes[8] = 0x80 | (bytes[8] & 0x3f)
+    let hex = Array(Hex.encode(bytes))
+    return [hex[0..<8], hex[8..<12], hex[12..<16], hex[16..<20], hex[20..<32]].map {
+      String($0)
+    }.joined(separator: "-")
+  }
+}

@@ -1,0 +1,327 @@
+import Crypto
+import Domain
+import Engine
+import EventLog
+import FoundationEssentials
+import GitBackend
+import Glibc
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import Projections
+import WorkerProtocol
+import Workflows
+
+/// The worker protocol: what `WorkerProtocol` describes, between HTTP and the engine's door. A
+/// worker needs its token even on loopback; that token is good for nothing else.
+struct WorkerRoutes {
+  let server: ServerContext
+  let git: GitBackend
+
+  func add(to router: some RouterMethods<APIContext>) {
+    post(router, "register") { try await register($0) }
+    post(router, "desired") { try await desired($0) }
+    post(router, "heartbeat") { try await heartbeat($0) }
+    post(router, "generating") { try await generating($0) }
+    post(router, "result") { try await result($0) }
+    post(router, "output") { try await output($0) }
+    router.put("worker/v1/pack") { request, _ in
+      try authenticate(request)
+      return try await pack(request)
+    }
+    router.get("worker/v1/git/:owner/:repo/**") { request, context in
+      try await fetch(request, context)
+    }
+    router.post("worker/v1/git/:owner/:repo/**") { request, context in
+      try await fetch(request, context)
+    }
+  }
+
+  private func post(
+    _ router: some RouterMethods<APIContext>, _ name: String,
+    _ body: @escaping @Sendable (Request) async throws -> Response
+  ) {
+    router.post("worker/v1/\(name)") { request, _ in
+      try authenticate(request)
+      do {
+        return try await body(request)
+      } catch let fault as Engine.WorkerFault {
+        throw Problem(fault)
+      }
+    }
+  }
+
+  private func authenticate(_ request: Request) throws {
+    let given = request.headers[.authorization].map { $0.dropFirst("Bearer ".count) } ?? ""
+    // Digests have one length, so the comparison tells nothing by its time.
+    let a = SHA256.hash(data: Array(given.utf8))
+    let b = SHA256.hash(data: Array(server.configuration.workerToken.utf8))
+    guard a == b else {
+      throw Problem(
+        .unauthorized, "No worker token", "The worker protocol needs its token.",
+        hint: "aipm worker reads it from standard input or AIPM_TOKEN.")
+    }
+  }
+
+  // MARK: Life
+
+  private func register(_ request: Request) async throws -> Response {
+    let told = try await request.json(Registration.self)
+    guard Self.isName(told.worker) else {
+      throw Problem.field("worker", "write 1 to 64 of a-z, A-Z, 0-9, . _ -")
+    }
+    let (incarnation, goesOn) = try await server.engine.register(
+      .init(
+        id: WorkerID(told.worker), host: told.host, version: told.version, agents: told.agents,
+        local: told.local,
+        journal: told.journal.map {
+          .init(
+            delegation: DelegationID($0.lease.delegation), attempt: $0.lease.attempt,
+            hasCommit: $0.commit != nil)
+        }))
+    let discard = zip(told.journal, goesOn).filter { !$0.1 }.map(\.0.lease)
+    return try answer(
+      Registered(
+        incarnation: incarnation, heartbeatMs: LeasePolicy().heartbeatInterval.count,
+        discard: discard))
+  }
+
+  private func desired(_ request: Request) async throws -> Response {
+    let poll = try await request.json(DesiredPoll.self)
+    let order = try await server.engine.order(
+      for: WorkerID(poll.worker), incarnation: poll.incarnation, after: poll.revision,
+      limit: Milliseconds(min(max(poll.waitMs, 0), 25_000)))
+    return try answer(
+      Desired(
+        revision: order.revision, assignment: order.assignment.map { Assignment($0) },
+        cancel: order.cancel, drain: order.drain))
+  }
+
+  private func heartbeat(_ request: Request) async throws -> Response {
+    let beat = try await request.json(Heartbeat.self)
+    try await server.engine.heard(
+      WorkerID(beat.worker), incarnation: beat.incarnation,
+      agentSilence: beat.agentSilentMs.map { Milliseconds($0) })
+    return .noContent
+  }
+
+  // MARK: Reports
+
+  private func generating(_ request: Request) async throws -> Response {
+    let report = try await request.json(GeneratingReport.self)
+    try await server.engine.generating(
+      GenerationStarted(
+        attempt: report.lease.attempt, token: FencingToken(packed: report.lease.token),
+        agent: report.agent, session: report.session, head: ObjectID(report.head)),
+      of: DelegationID(report.lease.delegation), by: WorkerID(report.worker))
+    return .noContent
+  }
+
+  private func result(_ request: Request) async throws -> Response {
+    let report = try await request.json(ResultReport.self)
+    let (id, worker) = (DelegationID(report.lease.delegation), WorkerID(report.worker))
+    let (attempt, token) = (report.lease.attempt, FencingToken(packed: report.lease.token))
+    func ended(_ cause: ReleaseCause) async throws -> Response {
+      try await server.engine.end(
+        AttemptEnd(
+          attempt: attempt, token: token, outcome: .released(cause), message: report.message),
+        of: id, by: worker)
+      return .noContent
+    }
+    switch report.outcome {
+    case .committed:
+      guard let commit = report.commit, Self.isObjectID(commit) else {
+        throw Problem.field("commit", "write the SHA of the commit")
+      }
+      try await server.engine.finish(
+        commit: ObjectID(commit),
+        figures: GenerationFigures(
+          filesChanged: 0, insertions: 0, deletions: 0,
+          duration: Milliseconds(report.durationMs), outputSize: report.outputBytes,
+          outputDigest: report.outputDigest, usage: nil), of: id, attempt: attempt, token: token,
+        by: worker)
+      return .noContent
+    case .stopped:
+      try await server.engine.stopped(attempt: attempt, token: token, of: id, by: worker)
+      return .noContent
+    case .drained: return try await ended(.drained)
+    case .agentFailed: return try await ended(.agentFailed)
+    case .agentTimeout: return try await ended(.agentTimeout)
+    case .agentNotFound: return try await ended(.agentNotFound)
+    case .noChanges: return try await ended(.noChanges)
+    case .workerFault: return try await ended(.workerCrashed)
+    }
+  }
+
+  private func output(_ request: Request) async throws -> Response {
+    let lease = try lease(request)
+    let offset = Int(try request.integer("offset", in: 0...Int64.max) ?? 0)
+    let bytes = try await request.bytes(limit: 4 << 20)
+    guard let limit = await server.engine.outputLimit(lease.id, lease.attempt, lease.token) else {
+      throw Engine.WorkerFault.superseded
+    }
+    let length = try await server.output.append(
+      bytes, at: offset, of: lease.id, attempt: lease.attempt, limit: limit)
+    return try answer(OutputAnswer(offset: length))
+  }
+
+  private func pack(_ request: Request) async throws -> Response {
+    let lease = try lease(request)
+    let worker = WorkerID(request.text("worker") ?? "")
+    guard let commit = request.text("commit"), Self.isObjectID(commit) else {
+      throw Problem.field("commit", "write the SHA of the commit")
+    }
+    guard await server.engine.holds(lease.id, attempt: lease.attempt, token: lease.token) else {
+      throw Problem(Engine.WorkerFault.superseded)
+    }
+    let path = "\(server.configuration.incomingDirectory)/\(UUIDv7.make()).pack"
+    defer { unlink(path) }
+    do {
+      try await Self.save(request, to: path, limit: server.configuration.packLimit)
+      try await server.engine.accept(
+        commit: ObjectID(commit), pack: path, of: lease.id, attempt: lease.attempt,
+        token: lease.token, by: worker)
+    } catch let fault as Engine.WorkerFault {
+      throw Problem(fault)
+    }
+    return .noContent
+  }
+
+  private static func save(_ request: Request, to path: String, limit: Int) async throws {
+    let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw Engine.WorkerFault.unavailable("no file for the pack") }
+    defer { close(file) }
+    var total = 0
+    for try await chunk in request.body {
+      total += chunk.readableBytes
+      guard total <= limit else {
+        throw Problem(
+          .contentTooLarge, "Too large", "The pack is over \(limit >> 20) MiB.",
+          hint: "The change is too large to hand in.")
+      }
+      try chunk.withUnsafeReadableBytes { raw in
+        var written = 0
+        while written < raw.count {
+          let count = write(file, raw.baseAddress.map { $0 + written }, raw.count - written)
+          if count < 0, errno != EINTR {
+            throw Engine.WorkerFault.unavailable("the pack could not be written")
+          }
+          written += max(count, 0)
+        }
+      }
+    }
+  }
+
+  // MARK: Git
+
+  private func fetch(_ request: Request, _ context: APIContext) async throws -> Response {
+    try authenticate(request)
+    let owner = context.parameters.get("owner") ?? ""
+    let repo = context.parameters.get("repo") ?? ""
+    guard Self.isName(owner), repo.hasSuffix(".git"), Self.isName(String(repo.dropLast(4))) else {
+      throw Problem.notFound("repository")
+    }
+    let suffix = context.parameters.getCatchAll().joined(separator: "/")
+    guard
+      let operation = GitBackend.Operation(
+        method: request.method, suffix: suffix, query: request.uri.query)
+    else { throw Problem.notFound("git route \(suffix)") }
+    var options = GitBackend.Options()
+    options.config = [("uploadpack.allowAnySHA1InWant", "true")]
+    return await git.respond(
+      to: request, operation: operation,
+      repository: "\(server.configuration.mirrorsDirectory)/\(owner)/\(repo)", options: options)
+  }
+
+  // MARK: What is read of a request
+
+  private func lease(
+    _ request: Request
+  ) throws -> (id: DelegationID, attempt: Int, token: FencingToken) {
+    guard case .id(let id)? = DelegationReference(request.text("delegation") ?? "") else {
+      throw Problem.field("delegation", "write the delegation's id")
+    }
+    guard let attempt = try request.integer("attempt", in: 1...1_000_000),
+      let token = try request.integer("token", in: 0...Int64.max)
+    else { throw Problem.field("attempt", "write the attempt and the token of the lease") }
+    return (id, Int(attempt), FencingToken(packed: token))
+  }
+
+  private func answer(_ value: some Encodable) throws -> Response {
+    Response(
+      status: .ok, headers: [.contentType: "application/json"],
+      body: ResponseBody(byteBuffer: ByteBuffer(bytes: Array(try JSONEncoder().encode(value)))))
+  }
+
+  /// A name that is safe as a part of a path.
+  static func isName(_ text: String) -> Bool {
+    let allowed = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-".utf8)
+    return (1...100).contains(text.utf8.count) && text.utf8.allSatisfy { allowed.contains($0) }
+      && text != "." && text != ".."
+  }
+
+  static func isObjectID(_ text: String) -> Bool {
+    [40, 64].contains(text.utf8.count)
+      && text.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
+  }
+}
+
+extension Problem {
+  init(_ fault: Engine.WorkerFault) {
+    switch fault {
+    case .unknown:
+      self.init(.gone, "Not registered", "This life of the worker is not known: register.")
+    case .superseded:
+      self.init(.conflict, "Superseded", "The attempt is over, or somebody else's now.")
+      code = "superseded"
+    case .cancelled:
+      self.init(.conflict, "Cancelled", "The delegation was cancelled.")
+      code = "cancelled"
+    case .refused(let message):
+      self.init(.unprocessableContent, "Refused", message)
+      code = "refused"
+    case .malformed(let message): self.init(.badRequest, "Malformed", message)
+    case .unavailable(let message): self = .unavailable(message)
+    }
+  }
+}
+
+extension Assignment {
+  init(_ told: Engine.WorkerAssignment) {
+    self.init(
+      lease: LeaseReference(
+        delegation: told.delegation.rawValue, attempt: told.lease.attempt,
+        token: told.lease.token.packed),
+      repository: told.repository.description, branch: told.branch, head: told.head.rawValue,
+      prompt: told.prompt, commitMessage: told.commitMessage, agent: AgentCall(told.agent),
+      timeoutMs: told.timeout.count, stallMs: told.workflow.stallTimeout?.count,
+      outputBytesMax: told.workflow.limits.outputBytesMax)
+  }
+}
+
+extension AgentCall {
+  init(_ profile: AgentProfile) {
+    switch profile.kind {
+    case .demo:
+      self.init(
+        name: profile.name, isDemo: true, arguments: [], promptOnStandardInput: true,
+        environment: profile.environment)
+    case .command(let command):
+      self.init(
+        name: profile.name, isDemo: false, arguments: command.arguments.map { Argument($0) },
+        promptOnStandardInput: command.promptOnStandardInput, environment: profile.environment)
+    }
+  }
+}
+
+extension AgentCall.Argument {
+  init(_ argument: AgentCommand.Argument) {
+    switch argument {
+    case .literal(let text): self.init(kind: .literal, text: text)
+    case .prompt: self.init(kind: .prompt)
+    case .promptFile: self.init(kind: .promptFile)
+    case .directory: self.init(kind: .directory)
+    }
+  }
+}

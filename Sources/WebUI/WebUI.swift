@@ -1,0 +1,93 @@
+// The web page: files of `Sources/CAssets/web` that the binary carries, served as they stand. There
+// is no build step; a browser reads the very files that people edit.
+//
+// What it promises: the page works under any base path, since every address in it is relative; a
+// browser asks for each file once and is then answered 304 until it changes; and whatever a user,
+// an agent or a forge wrote can't become a program, since the policy allows scripts and styles of
+// this server alone, none within the page, and no markup made of text (Trusted Types).
+//
+// How it fails: it has nothing that could; a file that is not there is not routed.
+
+import CAssets
+import Crypto
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+package enum WebUI {
+  /// Adds the page at the root of `router`, and each of its files beside it.
+  ///
+  /// Under a base path hand in the group of that path: asked for without a slash at its end, it
+  /// answers with the address that has one, for relative addresses need it.
+  package static func add<Context: RequestContext>(to router: some RouterMethods<Context>) {
+    for file in files {
+      if file.name == "index.html" {
+        router.get("") { request, _ in
+          let path = request.uri.path
+          if path.hasSuffix("/") { return file.answer(request) }
+          let last = path.split(separator: "/").last ?? ""
+          return Response(status: .permanentRedirect, headers: [.location: "\(last)/"])
+        }
+      }
+      router.get(RouterPath(file.name)) { request, _ in file.answer(request) }
+    }
+  }
+
+  private static let files: [WebFile] = (0..<aipm_web_file_count()).map {
+    WebFile(aipm_web_file($0))
+  }
+}
+
+/// One file, with its bytes in one buffer that all answers share.
+private struct WebFile: Sendable {
+  let name: String
+  private let type: String
+  private let tag: String
+  private let body: ByteBuffer
+
+  init(_ file: aipm_file) {
+    name = String(cString: file.name)
+    type = String(cString: file.type)
+    let bytes = UnsafeBufferPointer(start: file.asset.bytes, count: file.asset.size)
+    body = ByteBuffer(bytes: bytes)
+    let digest = SHA256.hash(data: bytes).prefix(12)
+    let hex = digest.map { byte in
+      let digits = String(byte, radix: 16)
+      return digits.count == 1 ? "0\(digits)" : digits
+    }
+    tag = "\"\(hex.joined())\""
+  }
+
+  func answer(_ request: Request) -> Response {
+    var headers: HTTPFields = [
+      .eTag: tag, .cacheControl: "no-cache", .contentSecurityPolicy: Self.policy,
+      .xContentTypeOptions: "nosniff", .referrerPolicy: "no-referrer",
+      .crossOriginOpenerPolicy: "same-origin", .crossOriginResourcePolicy: "same-origin",
+    ]
+    let known = request.headers[.ifNoneMatch]?.split(separator: ",").map {
+      $0.filter { $0 != " " }
+    }
+    if let known, known.contains(where: { $0 == tag || $0 == "W/\(tag)" || $0 == "*" }) {
+      return Response(status: .notModified, headers: headers)
+    }
+    headers[.contentType] = type
+    return Response(status: .ok, headers: headers, body: ResponseBody(byteBuffer: body))
+  }
+
+  /// https://www.w3.org/TR/CSP3/, https://www.w3.org/TR/trusted-types/
+  private static let policy = [
+    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'",
+    "connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'", "trusted-types 'none'",
+  ].joined(separator: "; ")
+}
+
+extension HTTPField.Name {
+  fileprivate static let referrerPolicy = known("Referrer-Policy")
+  fileprivate static let crossOriginOpenerPolicy = known("Cross-Origin-Opener-Policy")
+
+  /// - Parameter name: a token (RFC 9110, section 5.6.2), as a literal.
+  private static func known(_ name: StaticString) -> HTTPField.Name {
+    HTTPField.Name("\(name)") ?? .server
+  }
+}
