@@ -1,0 +1,106 @@
+import Domain
+import EventLog
+import Projections
+import SQLiteEventStore
+
+/// One delegation's fold, event by event.
+struct History {
+  private struct Step: Encodable {
+    var position: Int64
+    var version: Int64
+    var time: String
+    var type: String
+    /// The state after the event.
+    var state: String?
+    /// What the executor would do next, and not before when.
+    var nextIntent: String?
+    var nextIntentDue: String?
+    var quarantine: String?
+  }
+  private struct Result: Encodable {
+    var id: String
+    var confirmationCode: String?
+    var items: [Step]
+  }
+
+  private let id: DelegationID
+  private var code: String?
+  private var steps: [Step] = []
+
+  /// - Throws: `NotFound` where there is no such delegation.
+  init(reference: DelegationReference, source: Source, until: Until?) throws {
+    var events: [StoredEvent] = []
+    switch source {
+    case .folder(let file):
+      let found: DelegationID? =
+        if case .id(let id) = reference { id } else { try file.delegation(reference) }
+      guard let found else { throw NotFound(what: "there is no such delegation") }
+      id = found
+      events = try file.events(of: .delegation(found))
+    case .export(let export):
+      // An export has no view to look the name up in: it is folded first.
+      var fold = LogFold(isChecking: false)
+      try export.scan {
+        fold.take($0)
+        return true
+      }
+      guard let found = fold.projector.find(reference) else {
+        throw NotFound(what: "there is no such delegation")
+      }
+      id = found
+      try export.scan {
+        if $0.stream.name == .delegation(found) { events.append($0) }
+        return true
+      }
+    }
+    if events.isEmpty { throw NotFound(what: "there is no such delegation") }
+    fold(events.filter { until?.includes($0) ?? true })
+  }
+
+  private mutating func fold(_ events: [StoredEvent]) {
+    var projector = Projector()
+    for event in events {
+      _ = projector.fold(event)
+      let known = projector.delegations[id]
+      code = known?.row.map { Stamp(milliseconds: $0.stamp).confirmationCode }
+      let type = EventType(rawValue: Int(event.type))?.name ?? "type \(event.type)"
+      steps.append(
+        Step(
+          position: event.position, version: event.version, time: event.time.iso8601, type: type,
+          state: known?.state.name?.rawValue, nextIntent: known?.state.nextIntent?.name,
+          nextIntentDue: known?.state.nextIntentDue?.iso8601,
+          quarantine: known?.corrupt?.description))
+    }
+  }
+
+  func print(json: Bool) throws {
+    if json {
+      return try Output.json(Result(id: id.rawValue, confirmationCode: code, items: steps))
+    }
+    Output.line("delegation \(id) \(code ?? "")")
+    Output.table(
+      ["POSITION", "VERSION", "TIME", "EVENT", "STATE", "NEXT"],
+      steps.map { step in
+        var next = step.nextIntent ?? "-"
+        if let due = step.nextIntentDue { next += " not before \(due)" }
+        if let quarantine = step.quarantine { next = "quarantine: \(quarantine)" }
+        return [
+          String(step.position), String(step.version), step.time, step.type, step.state ?? "-",
+          next,
+        ]
+      })
+  }
+}
+
+extension Projector {
+  /// The delegation that `reference` names; nil where there is none.
+  fileprivate func find(_ reference: DelegationReference) -> DelegationID? {
+    switch reference {
+    case .id(let id): delegations[id] == nil ? nil : id
+    case .stamp(let stamp):
+      delegations.first { $0.value.row?.stamp == stamp.milliseconds }?.key
+    case .pullRequest(let repository, let number):
+      pullRequests[PullRequestKey(repository: repository.description, number: number)]?.delegation
+    }
+  }
+}

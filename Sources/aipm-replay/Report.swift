@@ -1,0 +1,161 @@
+import Domain
+import EventLog
+import FoundationEssentials
+import Projections
+import SQLiteEventStore
+
+/// What a replay came to.
+struct Report {
+  let fold: LogFold
+  let isChecked: Bool
+  /// Whether the log was folded to its head.
+  let isWhole: Bool
+  let comparison: Comparison?
+  let duration: Duration
+
+  var isSound: Bool { faults.isEmpty && comparison?.isIdentical ?? true }
+
+  var faults: [String] {
+    var all = fold.faults
+    if isWhole {
+      all += fold.unexplainedRedactions.map {
+        "the text of event \($0) is gone, and no event of the log says why"
+      }
+    }
+    return all + (comparison?.faults ?? [])
+  }
+
+  private var eventsPerSecond: Double { Double(fold.events) / max(duration.seconds, 1e-6) }
+
+  func print(view: ViewName?, json: Bool) throws {
+    switch (view, json) {
+    case (nil, true): try Output.json(object)
+    case (nil, false): printText()
+    case (.some(let view), true):
+      try Output.json(
+        ViewOutput(
+          view: view.rawValue, position: fold.head.position,
+          items: fold.projector.rows(of: view).map(\.row)))
+      printFaults()
+    case (.some(let view), false):
+      printTable(view)
+      printFaults()
+    }
+  }
+
+  // MARK: For people
+
+  private func printText() {
+    let checked = isChecked ? "hash chain checked" : "not checked"
+    Output.line(
+      "events         \(Output.grouped(fold.events)) in \(Output.tenths(duration.seconds)) s "
+        + "(\(Output.grouped(Int(eventsPerSecond)))/s), \(checked)")
+    Output.line("head           \(fold.head.position) \(Hex.encode(fold.head.hash))")
+    for view in ViewName.allCases {
+      let name = view.rawValue + String(repeating: " ", count: 15 - view.rawValue.count)
+      let count = Output.grouped(fold.projector.rows(of: view).count)
+      Output.line("\(name)\(fold.projector.digests[view]?.hex ?? "") (\(count) rows)")
+    }
+    printFaults()
+    guard let comparison else { return }
+    for difference in comparison.differences { printDifference(difference) }
+    if comparison.differing > comparison.differences.count {
+      Output.line("… and \(comparison.differing - comparison.differences.count) more rows")
+    }
+    Output.line(comparison.isIdentical ? "identical" : "NOT identical")
+  }
+
+  private func printFaults() {
+    for fault in faults { Output.error("aipm-replay: \(fault)") }
+  }
+
+  private func printDifference(_ difference: RowDifference) {
+    let last = difference.lastEvent.map { "last changed by event \($0)" } ?? "no event made it"
+    Output.line("\(difference.key.view.rawValue) \(difference.key): \(last)")
+    Output.line("  folded: \(difference.folded?.canonicalText ?? "no such row")")
+    Output.line("  live:   \(difference.live?.canonicalText ?? "no such row")")
+  }
+
+  private func printTable(_ view: ViewName) {
+    let projector = fold.projector
+    switch view {
+    case .delegations:
+      let rows = projector.delegations.values.compactMap(\.row).sorted { $0.stamp < $1.stamp }
+      Output.table(
+        ["CODE", "STATE", "REPOSITORY", "BRANCH", "PR", "ATTEMPT", "UPDATED"],
+        rows.map { row in
+          [
+            Stamp(milliseconds: row.stamp).confirmationCode,
+            row.quarantine == nil ? row.state.rawValue : "\(row.state.rawValue) (quarantine)",
+            row.repository, row.branch, row.pr.map(String.init) ?? "-", String(row.attempt),
+            Timestamp(milliseconds: row.updatedAt).iso8601,
+          ]
+        })
+    case .pullRequests:
+      let rows = projector.pullRequests.values.sorted { $0.delegationStamp < $1.delegationStamp }
+      Output.table(
+        ["PULL REQUEST", "STATE", "BRANCH", "DELEGATION", "ITS STATE"],
+        rows.map { row in
+          [
+            "\(row.repository)#\(row.number)", row.state.rawValue, row.branch,
+            row.delegation.rawValue, row.delegationState.rawValue,
+          ]
+        })
+    case .workers:
+      let rows = projector.workers.values.compactMap(\.row).sorted { $0.id < $1.id }
+      Output.table(
+        ["WORKER", "STATE", "HOST", "DELEGATION", "SINCE", "RESTARTS"],
+        rows.map { row in
+          [
+            row.id.rawValue, row.state.rawValue, row.host, row.delegation?.rawValue ?? "-",
+            Timestamp(milliseconds: row.since).iso8601, String(row.restarts),
+          ]
+        })
+    }
+  }
+
+  // MARK: For programs
+
+  private var object: ReportOutput {
+    ReportOutput(
+      events: fold.events, seconds: duration.seconds, eventsPerSecond: eventsPerSecond,
+      head: .init(position: fold.head.position, hash: Hex.encode(fold.head.hash)),
+      views: Dictionary(
+        uniqueKeysWithValues: fold.projector.digests.map { ($0.rawValue, $1.hex) }),
+      identical: comparison?.isIdentical,
+      differences: (comparison?.differences ?? []).map {
+        .init(
+          view: $0.key.view.rawValue, row: $0.key.description, folded: $0.folded, live: $0.live,
+          lastEvent: $0.lastEvent)
+      },
+      faults: faults)
+  }
+}
+
+private struct ReportOutput: Encodable {
+  struct Head: Encodable {
+    var position: Int64
+    var hash: String
+  }
+  struct Difference: Encodable {
+    var view: String
+    var row: String
+    var folded: JSONValue?
+    var live: JSONValue?
+    var lastEvent: Int64?
+  }
+  var events: Int
+  var seconds: Double
+  var eventsPerSecond: Double
+  var head: Head
+  var views: [String: String]
+  var identical: Bool?
+  var differences: [Difference]
+  var faults: [String]
+}
+
+private struct ViewOutput: Encodable {
+  var view: String
+  var position: Int64
+  var items: [JSONValue]
+}

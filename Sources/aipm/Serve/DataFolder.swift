@@ -1,0 +1,121 @@
+import Domain
+import EventLog
+import FoundationEssentials
+import Glibc
+
+/// The folder in which AIPM keeps everything, held by one server at a time.
+struct DataFolder: Sendable {
+  let path: String
+  private let lock: Int32
+
+  struct Fault: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  /// What stands in a server's folder.
+  static let serverFolders = ["secrets", "mirrors", "output", "incoming", "workers", "forge"]
+
+  /// Makes the folder where it is absent and takes its lock for the life of this process.
+  /// - Throws: `Fault` where another server has it, or it cannot be written.
+  static func open(_ path: String) throws -> DataFolder {
+    let absolute =
+      path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+    try makeFolder(absolute)
+    for folder in serverFolders { try makeFolder(absolute + "/" + folder) }
+    let lock = Glibc.open(absolute + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard lock >= 0 else { throw fault("open \(absolute)/lock") }
+    guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+      let holder = (try? String(contentsOfFile: absolute + "/lock", encoding: .utf8)) ?? ""
+      close(lock)
+      throw Fault(
+        description: "the folder \(absolute) belongs to a server that runs: "
+          + (holder.isEmpty ? "its lock is held" : holder.trimmedLine)
+          + "; stop that one, or name another folder")
+    }
+    let folder = DataFolder(path: absolute, lock: lock)
+    folder.note("process \(getpid())")
+    folder.clear("incoming")
+    return folder
+  }
+
+  static func makeFolder(_ path: String) throws {
+    do {
+      try FileManager.default.createDirectory(
+        atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    } catch {
+      throw Fault(description: "the folder \(path) cannot be made: \(error)")
+    }
+  }
+
+  private static func fault(_ operation: String) -> Fault {
+    Fault(description: "\(operation): \(String(cString: strerror(errno)))")
+  }
+
+  /// Writes into the lock who holds it, for whoever is refused.
+  func note(_ text: String) {
+    ftruncate(lock, 0)
+    let line = Array((text + "\n").utf8)
+    _ = line.withUnsafeBytes { pwrite(lock, $0.baseAddress, $0.count, 0) }
+  }
+
+  /// What a former server left half done.
+  private func clear(_ folder: String) {
+    let directory = path + "/" + folder
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [] {
+      try? FileManager.default.removeItem(atPath: directory + "/" + name)
+    }
+  }
+
+  /// A secret that is made once and kept, readable by the owner alone.
+  func secret(_ name: String) throws -> String {
+    try SecretFile(folder: path, name: "secrets/" + name).value()
+  }
+
+  /// Replaces a file of the folder, whole and durably, readable by the owner alone.
+  func write(_ text: String, to name: String) throws {
+    try Self.write(text, to: path + "/" + name)
+  }
+
+  static func write(_ text: String, to target: String) throws {
+    let temporary = target + ".new"
+    let file = Glibc.open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw fault("open \(temporary)") }
+    let bytes = Array(text.utf8)
+    let written = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+    let synced = fsync(file) == 0
+    close(file)
+    guard written == bytes.count, synced, rename(temporary, target) == 0 else {
+      throw fault("write \(target)")
+    }
+  }
+
+  func read(_ name: String) -> String? {
+    (try? String(contentsOfFile: path + "/" + name, encoding: .utf8))?.trimmedLine
+  }
+}
+
+/// A secret in a file of its own, made at random the first time it is wanted.
+struct SecretFile {
+  let folder: String
+  let name: String
+
+  func value() throws -> String {
+    try DataFolder.makeFolder(folder)
+    let file = folder + "/" + name
+    if let known = try? String(contentsOfFile: file, encoding: .utf8), !known.isEmpty {
+      return known.trimmedLine
+    }
+    let secret = Hex.encode((0..<32).map { _ in UInt8.random(in: 0...255) })
+    try DataFolder.write(secret + "\n", to: file)
+    return secret
+  }
+}
+
+extension String {
+  /// Without line ends and blanks at its end.
+  var trimmedLine: String {
+    var text = self
+    while let last = text.last, last.isWhitespace { text.removeLast() }
+    return text
+  }
+}

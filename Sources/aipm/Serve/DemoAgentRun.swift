@@ -1,0 +1,20 @@
+import ArgumentParser
+import DemoAgent
+import FoundationEssentials
+
+/// The agent that is built in, as workers call it.
+struct DemoAgentRun: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "demo-agent",
+    abstract: "The built-in agent: writes source files after the prompt, without a model.",
+    discussion: "It works on the current directory, and reads the prompt from standard input.")
+
+  @Argument(help: "The prompt in words; without any it is read from standard input.")
+  var prompt: [String] = []
+
+  func run() async throws {
+    let code = DemoAgent.run(
+      arguments: prompt, directory: FileManager.default.currentDirectoryPath)
+    guard code == 0 else { throw ExitCode(code) }
+  }
+}

@@ -1,0 +1,107 @@
+import ArgumentParser
+import Domain
+import EmbeddedForge
+import Glibc
+import Logging
+import Workflows
+
+struct ForgeCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "forge",
+    abstract: "The embedded forge: GitHub's API and git on this machine.",
+    subcommands: [ForgeServe.self, ForgeCreate.self])
+}
+
+struct ForgeServe: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve",
+    abstract: "The embedded forge alone.",
+    discussion: """
+      GitHub's REST API stands under /, git over HTTP under /OWNER/REPO.git, and a page for each
+      pull request at its html_url. Clients need the token: AIPM_FORGE_TOKEN, else one that is made
+      and kept in ROOT/token.
+
+      Example:
+        AIPM_FORGE_TOKEN=secret aipm forge serve --root ./forge --port 9000
+      """)
+
+  @Option(help: ArgumentHelp("The folder of the repositories (./.aipm/forge).", valueName: "dir"))
+  var root = "./.aipm/forge"
+  @Option(help: "The port to listen on; 0 takes a free one.")
+  var port = 0
+  @Option(help: "How long each call of the API takes at least, such as 300ms.")
+  var latency: String?
+
+  func run() async throws {
+    let given = getenv("AIPM_FORGE_TOKEN").map { String(cString: $0) } ?? ""
+    let token = given.isEmpty ? try SecretFile(folder: root, name: "token").value() : given
+    var configuration = EmbeddedForgeConfiguration(root: root, token: token)
+    configuration.port = port
+    configuration.latency = try duration()
+    var logger = Logger(label: "aipm.forge") { StreamLogHandler.standardError(label: $0) }
+    logger.logLevel = .notice
+    let forge = try EmbeddedForge(configuration: configuration, logger: logger)
+    let serving = Task {
+      try await forge.run { port in
+        Terminal.say("aipm: embedded forge on http://127.0.0.1:\(port)")
+      }
+    }
+    let stream = StopSignals().stream
+    let stopping = Task {
+      for await _ in stream {
+        serving.cancel()
+        return
+      }
+    }
+    _ = try await serving.value
+    stopping.cancel()
+  }
+
+  private func duration() throws -> Duration? {
+    guard let latency else { return nil }
+    guard let span = Quantity.duration(latency) else {
+      throw ValidationError("--latency is \(latency): \(Quantity.durationForm)")
+    }
+    return .milliseconds(span.count)
+  }
+}
+
+struct ForgeCreate: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "create",
+    abstract: "Adds a repository, with one commit, or from a local git repository.",
+    discussion: """
+      Examples:
+        aipm forge create acme/tools
+        aipm forge create acme/tools --from ../tools
+      """)
+
+  @Argument(help: "OWNER/REPO")
+  var repository: String
+  @Option(help: ArgumentHelp("A local git repository to copy.", valueName: "path"))
+  var from: String?
+  @Option(help: ArgumentHelp("The forge's folder (the data folder's).", valueName: "dir"))
+  var root: String?
+
+  func run() async throws {
+    guard let name = RepositoryName(repository) else {
+      throw ValidationError("\(repository): write OWNER/REPO")
+    }
+    let data = getenv("AIPM_DATA").map { String(cString: $0) } ?? "./.aipm"
+    do {
+      try await EmbeddedForge.createRepository(
+        name.description, from: from, root: root ?? data + "/forge")
+    } catch let error as EmbeddedForgeError {
+      throw Failure(error.description)
+    }
+    Terminal.say("created \(name)")
+  }
+}
+
+/// Standard output, line by line and at once: whoever waits for a line may read a pipe.
+enum Terminal {
+  static func say(_ line: String) {
+    let bytes = Array((line + "\n").utf8)
+    _ = bytes.withUnsafeBytes { write(1, $0.baseAddress, $0.count) }
+  }
+}

@@ -1,0 +1,38 @@
+import EmbeddedForge
+import Logging
+
+/// The embedded forge inside `aipm serve`.
+enum LocalForge {
+  /// Starts it on the port that it had before, so that the addresses of pull requests stay right.
+  static func start(
+    _ folder: DataFolder, token: String, logger: Logger
+  ) async throws -> (url: String, serving: Task<Void, any Error>) {
+    let known = folder.read("forge/port").flatMap { Int($0) } ?? 0
+    do {
+      return try await listen(folder, port: known, token: token, logger: logger)
+    } catch  where known != 0 {
+      throw Failure(
+        "the embedded forge cannot listen on its port \(known): \(error). Stop what holds it, or "
+          + "remove \(folder.path)/forge/port to take another (addresses of pull requests change)")
+    }
+  }
+
+  private static func listen(
+    _ folder: DataFolder, port: Int, token: String, logger: Logger
+  ) async throws -> (url: String, serving: Task<Void, any Error>) {
+    var configuration = EmbeddedForgeConfiguration(root: folder.path + "/forge", token: token)
+    configuration.port = port
+    let forge = try EmbeddedForge(configuration: configuration, logger: logger)
+    let (listening, heard) = AsyncStream.makeStream(of: Int.self)
+    let serving = Task {
+      defer { heard.finish() }
+      try await forge.run { heard.yield($0) }
+    }
+    for await bound in listening {
+      try folder.write("\(bound)\n", to: "forge/port")
+      return ("http://127.0.0.1:\(bound)", serving)
+    }
+    _ = try await serving.value
+    throw Failure("the embedded forge stopped before it listened")
+  }
+}

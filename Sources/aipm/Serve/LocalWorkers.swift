@@ -1,0 +1,119 @@
+import Domain
+import Engine
+import FoundationEssentials
+import Glibc
+import Subprocess
+import SystemPackage
+
+/// Starts the local workers as processes of their own. They are in a session of their own, so that
+/// neither the terminal nor the end of the server touches one that works; the next server finds it
+/// by the lock on its folder and waits for its end as this one did.
+struct LocalWorkers: WorkerLauncher {
+  let data: String
+  /// The file that says where the server listens.
+  let addressFile: String
+  let token: String
+  let executable: String
+
+  func run(_ worker: WorkerID, onStart: @escaping @Sendable () -> Void) async -> String {
+    let folder = "\(data)/workers/\(worker)"
+    mkdir(folder, 0o700)
+    if await holderEnded(folder + "/lock", onStart) { return "it ended" }
+    do {
+      return try await start(worker, folder, onStart)
+    } catch {
+      return "its process could not be started: \(error)"
+    }
+  }
+
+  /// Where a worker of a former server lives: returns when it has ended.
+  /// - Returns: false where none lives.
+  private func holderEnded(_ lock: String, _ onStart: @escaping @Sendable () -> Void) async -> Bool
+  {
+    let file = Glibc.open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard file >= 0 else { return false }
+    if flock(file, LOCK_EX | LOCK_NB) == 0 {
+      close(file)
+      return false
+    }
+    onStart()
+    return await withCheckedContinuation { continuation in
+      // The wait for a lock blocks: it has a thread of its own, for as long as that worker lives.
+      let thread = Thread {
+        while flock(file, LOCK_EX) != 0, errno == EINTR {}
+        close(file)
+        continuation.resume(returning: true)
+      }
+      if !thread.start() { continuation.resume(returning: true) }
+    }
+  }
+
+  private func start(
+    _ worker: WorkerID, _ folder: String, _ onStart: @escaping @Sendable () -> Void
+  ) async throws -> String {
+    let log = try FileDescriptor.open(
+      FilePath(folder + "/worker.log"), .writeOnly, options: [.create, .append, .closeOnExec],
+      permissions: .ownerReadWrite)
+    defer { try? log.close() }
+    var options = PlatformOptions()
+    options.createSession = true
+    let ended = try await Subprocess.run(
+      .path(FilePath(executable)),
+      arguments: [
+        "worker", "--local", "--server-file", addressFile, "--id", worker.rawValue, "--data",
+        folder,
+      ], environment: .custom(Self.environment), platformOptions: options,
+      input: .inputWriter, output: .fileDescriptor(log, closeAfterSpawningProcess: false),
+      error: .fileDescriptor(log, closeAfterSpawningProcess: false)
+    ) { execution in
+      // The token goes over the pipe: neither the process list nor its environment shows it.
+      _ = try await execution.standardInputWriter.write(token + "\n")
+      try await execution.standardInputWriter.finish()
+      onStart()
+    }
+    switch ended.terminationStatus {
+    case .exited(let code): return "it exited with \(code)"
+    case .signaled(let signal): return "it was ended by signal \(signal)"
+    }
+  }
+
+  /// What agents may need of the server's environment, without a credential of AIPM's.
+  private static var environment: [Environment.Key: String] {
+    var variables: [Environment.Key: String] = [:]
+    for (name, value) in ProcessInfo.processInfo.environment {
+      let isOurs =
+        name.hasPrefix("AIPM_GITHUB_") || name == "AIPM_WEBHOOK_SECRET" || name == "AIPM_TOKEN"
+        || name == "AIPM_FORGE_TOKEN"
+      if !isOurs { variables[Environment.Key(stringLiteral: name)] = value }
+    }
+    return variables
+  }
+}
+
+/// A thread for one blocking call.
+private struct Thread {
+  private final class Body {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+  }
+  let run: @Sendable () -> Void
+  init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+
+  func start() -> Bool {
+    var thread = pthread_t()
+    let body = Unmanaged.passRetained(Body(run))
+    let code = pthread_create(
+      &thread, nil,
+      { pointer in
+        guard let pointer else { return nil }
+        Unmanaged<Body>.fromOpaque(pointer).takeRetainedValue().run()
+        return nil
+      }, body.toOpaque())
+    guard code == 0 else {
+      body.release()
+      return false
+    }
+    pthread_detach(thread)
+    return true
+  }
+}

@@ -1,0 +1,178 @@
+import ArgumentParser
+import Domain
+import FoundationEssentials
+import Glibc
+import Workflows
+
+struct Serve: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve",
+    abstract: "The API, the web page, the engine, and its local workers.",
+    discussion: """
+      Everything that AIPM keeps is under the data folder. Stop it with SIGTERM or Ctrl-C: what
+      works goes on and is picked up by the next start; a second signal stops at once.
+
+      Each option is also an environment variable (AIPM_PORT for --port) and a setting of the
+      configuration file; a flag goes before the environment, that before the file. The forge's
+      credential comes from AIPM_GITHUB_TOKEN alone. Without one the embedded forge is used.
+
+      Examples:
+        aipm serve
+        AIPM_GITHUB_TOKEN=… aipm serve --workers 4
+        aipm serve --agent command --agent-command 'my-agent --fast'
+      """)
+
+  @Option(
+    help: ArgumentHelp("The folder that AIPM keeps everything in (./.aipm).", valueName: "dir"))
+  var data: String?
+  @Option(help: "The address to listen on (127.0.0.1); loopback only.")
+  var host: String?
+  @Option(help: "The port to listen on (8080); 0 takes a free one.")
+  var port: Int?
+  @Option(help: "How many local worker processes (2).")
+  var workers: Int?
+  @Option(help: "The agent of delegations that name none (the workflow's first that is installed).")
+  var agent: String?
+  @Option(
+    help: ArgumentHelp(
+      "The program of --agent command, with arguments; no shell runs it.", valueName: "words"))
+  var agentCommand: String?
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Variables that the agent may see.", valueName: "name"))
+  var agentEnv: [String] = []
+  @Option(help: "The limit of one generation, such as 10m (the workflow's).")
+  var agentTimeout: String?
+  @Option(help: "How many generations an agent that fails gets (the workflow's).")
+  var attempts: Int?
+  @Option(
+    help: ArgumentHelp("A folder of workflows on top of the built-in ones.", valueName: "dir"))
+  var workflows: String?
+  @Option(help: ArgumentHelp("The configuration file (./aipm.yaml).", valueName: "file"))
+  var config: String?
+  @Option(name: .customLong("env"), help: "The section of the configuration file (development).")
+  var environmentName: String?
+  @Option(help: "Where the routes stand, such as /prod (/).")
+  var basePath: String?
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Origins of other pages that may use the API.", valueName: "origin"))
+  var allowOrigin: [String] = []
+  @Option(help: "local or github (github where a credential is set).")
+  var forge: String?
+  @Flag(help: "On a stop, end workers that are busy as well.")
+  var stopWorkers = false
+
+  func run() async throws {
+    let options: ServeOptions
+    do {
+      options = try ServeOptions(self, environment: ProcessInfo.processInfo.environment)
+    } catch let fault as Settings.Fault {
+      throw ValidationError(fault.description)
+    } catch let faults as WorkflowFaults {
+      throw ValidationError("\(faults)")
+    }
+    do {
+      try await ServerProcess(options).run()
+    } catch let fault as DataFolder.Fault {
+      throw Failure(fault.description)
+    }
+  }
+}
+
+/// Something that was asked for could not be done; the words are for people.
+struct Failure: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}
+
+/// What `aipm serve` was told, from all the places it may be told.
+struct ServeOptions {
+  enum ForgeKind: String, CaseIterable { case local, github }
+
+  var data: String
+  var host: String
+  var port: Int
+  var workers: Int
+  var agent: String?
+  var customAgent: AgentProfile?
+  var agentTimeout: Milliseconds?
+  var attempts: Int?
+  var catalog: WorkflowCatalog
+  var basePath: String
+  var allowedOrigins: [String]
+  var forge: ForgeKind
+  var githubAPI: String
+  var githubToken: String
+  var stopWorkers: Bool
+
+  init(_ flags: Serve, environment: [String: String]) throws {
+    let name = flags.environmentName ?? environment["AIPM_ENV"] ?? "development"
+    let settings = try Settings(
+      config: flags.config ?? environment["AIPM_CONFIG"], name: name, environment: environment)
+    data = settings.text("data", flag: flags.data) ?? "./.aipm"
+    host = settings.text("host", flag: flags.host) ?? "127.0.0.1"
+    guard ["127.0.0.1", "localhost", "::1"].contains(host) else {
+      throw Settings.Fault(
+        description: "--host is \(host): as long as there are no API tokens the server listens on "
+          + "loopback only; write 127.0.0.1, localhost or ::1, and put a proxy that "
+          + "authenticates in front")
+    }
+    port = try settings.integer("port", flag: flags.port, in: 0...65_535) ?? 8080
+    workers = try settings.integer("workers", flag: flags.workers, in: 0...256) ?? 2
+    agent = settings.text("agent", flag: flags.agent)
+    agentTimeout = try settings.value(
+      "agentTimeout", flag: flags.agentTimeout, form: Quantity.durationForm
+    ) { Quantity.duration($0) }
+    attempts = try settings.integer("attempts", flag: flags.attempts, in: 1...100)
+    catalog = try WorkflowCatalog(directory: settings.text("workflows", flag: flags.workflows))
+    basePath = settings.text("basePath", flag: flags.basePath) ?? "/"
+    guard basePath.hasPrefix("/") else {
+      throw Settings.Fault(description: "--base-path is \(basePath): begin it with /")
+    }
+    allowedOrigins = settings.list("allowOrigins", flags: flags.allowOrigin)
+    let token = settings.secret("AIPM_GITHUB_TOKEN")
+    forge =
+      try settings.word("forge", flag: flags.forge, as: ForgeKind.self)
+      ?? (token == nil ? .local : .github)
+    if forge == .github, token == nil {
+      throw Settings.Fault(
+        description: "--forge github needs a credential: set AIPM_GITHUB_TOKEN to a token that may "
+          + "write contents and pull requests")
+    }
+    githubToken = token ?? ""
+    githubAPI = settings.text("githubApiURL", flag: nil) ?? "https://api.github.com"
+    stopWorkers = flags.stopWorkers
+    customAgent = try Self.customAgent(settings, flags)
+    try checkAgent()
+  }
+
+  private static func customAgent(_ settings: Settings, _ flags: Serve) throws -> AgentProfile? {
+    let names = settings.list("agentEnv", flags: flags.agentEnv)
+    for name in names {
+      if let fault = AgentProfile.environmentFault(name) {
+        throw Settings.Fault(description: "--agent-env: \(fault.message); \(fault.instead)")
+      }
+    }
+    return try settings.value(
+      "agentCommand", flag: flags.agentCommand, form: "write a program and its arguments"
+    ) { line in
+      let words = try ShellWords.split(line)
+      return words.isEmpty ? nil : AgentProfile.custom(words: words, environment: names)
+    }
+  }
+
+  private func checkAgent() throws {
+    if agent == AgentProfile.customName, customAgent == nil {
+      throw Settings.Fault(
+        description: "--agent command needs --agent-command 'PROGRAM ARG …'")
+    }
+    guard let agent, agent != AgentProfile.customName else { return }
+    let known = Set(catalog.all.flatMap(\.agents.keys))
+    guard known.contains(agent) else {
+      throw Settings.Fault(
+        description: "--agent is \(agent), which no workflow describes; write one of: "
+          + (known.sorted() + [AgentProfile.customName]).joined(separator: ", "))
+    }
+  }
+}

@@ -1,0 +1,177 @@
+// The one place where everything is put together: log, forge, engine, server and workers, in the
+// order in which each needs the one before; and taken apart again in the reverse order.
+
+import Domain
+import EmbeddedForge
+import Engine
+import EventLog
+import Forge
+import FoundationEssentials
+import Glibc
+import HTTPClient
+import Logging
+import Projections
+import SQLiteEventStore
+import Server
+import Workflows
+
+struct ServerProcess {
+  static let version = "0.1.0"
+
+  private let options: ServeOptions
+  private let logger: Logger
+
+  init(_ options: ServeOptions) {
+    self.options = options
+    var logger = Logger(label: "aipm") { StreamLogHandler.standardError(label: $0) }
+    logger.logLevel = .notice
+    self.logger = logger
+  }
+
+  func run() async throws {
+    let signals = StopSignals()
+    let folder = try DataFolder.open(options.data)
+    let feed = CommitFeed()
+    let store: SQLiteEventStore
+    do {
+      store = try SQLiteEventStore.open(
+        directory: folder.path, clock: { SystemClock.wall() }, onCommit: { feed.observe($0) })
+    } catch {
+      throw Failure("the log cannot be opened: \(error)")
+    }
+    do {
+      try await serve(store, feed, folder, signals)
+    } catch {
+      await store.close()
+      throw error
+    }
+    await store.close()
+  }
+
+  private func serve(
+    _ store: SQLiteEventStore, _ feed: CommitFeed, _ folder: DataFolder, _ signals: StopSignals
+  ) async throws {
+    let began = SystemClock().now()
+    let access = try await forgeAccess(folder)
+    defer { access.server?.cancel() }
+    let journal = try await SystemJournal(store)
+    let marks = try await store.marks()
+    try await journal.record(.started(epoch: marks.epoch + 1, version: Self.version))
+    let workflows = try await journal.define(options.catalog)
+    let token = try folder.secret("worker-token")
+    let engine = makeEngine(
+      store, feed, folder, access, workflows: workflows, epoch: marks.epoch + 1,
+      stamp: marks.stamp, workerToken: token)
+    let server = Server(
+      engine: engine, catalog: options.catalog,
+      configuration: ServerConfiguration(
+        host: options.host, port: options.port, basePath: options.basePath,
+        allowedOrigins: options.allowedOrigins, agent: options.agent, attempts: options.attempts,
+        workerToken: token, outputDirectory: folder.path + "/output",
+        incomingDirectory: folder.path + "/incoming", mirrorsDirectory: folder.path + "/mirrors"),
+      logger: logger)
+    let (listening, heard) = AsyncStream.makeStream(of: Int.self)
+    let serving = Task { try await server.run { heard.yield($0) } }
+    let bound = Task { [listening] in
+      for await port in listening { return port }; return 0
+    }
+    let watch = Task {
+      // Where the address cannot be bound, nobody would ever hear of a port.
+      _ = await serving.result
+      heard.finish()
+    }
+    defer { watch.cancel() }
+    let port = await bound.value
+    guard port != 0 else {
+      _ = try await serving.value
+      throw Failure("the server stopped before it listened")
+    }
+    let address = "http://\(options.host == "::1" ? "[::1]" : options.host):\(port)"
+    folder.note("process \(getpid()), \(address)")
+    try folder.write(address + prefix + "\n", to: "address")
+    let inFlight = try await engine.start()
+    try await journal.record(
+      .recovered(inFlight: inFlight, duration: SystemClock().now().monotonic - began.monotonic))
+    await server.ready()
+    if let forgeURL = access.localURL { Terminal.say("aipm: embedded forge on \(forgeURL)") }
+    Terminal.say("aipm: listening on \(address)\(prefix)")
+    await stop(engine, server, serving, signals)
+  }
+
+  private var prefix: String {
+    options.basePath == "/"
+      ? "" : "/" + options.basePath.split(separator: "/").joined(separator: "/")
+  }
+
+  /// Waits for the first signal, then ends in good order; a second one ends the process at once.
+  private func stop(
+    _ engine: Engine, _ server: Server, _ serving: Task<Void, any Error>, _ signals: StopSignals
+  ) async {
+    let stream = signals.stream
+    var stopping = stream.makeAsyncIterator()
+    _ = await stopping.next()
+    let impatience = Task {
+      for await _ in stream { _exit(1) }
+    }
+    await server.drain()
+    await engine.drain()
+    // Workers that are idle hear of it by their poll; effects under way are let finish.
+    await engine.settle(limit: .seconds(10))
+    await engine.stop()
+    serving.cancel()
+    _ = await serving.result
+    impatience.cancel()
+  }
+
+  // MARK: Parts
+
+  /// How to reach the forge.
+  private struct ForgeAccess {
+    var apiURL: String
+    var token: String
+    var localURL: String?
+    var server: Task<Void, any Error>?
+  }
+
+  private func forgeAccess(_ folder: DataFolder) async throws -> ForgeAccess {
+    switch options.forge {
+    case .github: return ForgeAccess(apiURL: options.githubAPI, token: options.githubToken)
+    case .local:
+      let token = try folder.secret("forge-token")
+      let local = try await LocalForge.start(folder, token: token, logger: logger)
+      return ForgeAccess(
+        apiURL: local.url, token: token, localURL: local.url, server: local.serving)
+    }
+  }
+
+  private func makeEngine(
+    _ store: SQLiteEventStore, _ feed: CommitFeed, _ folder: DataFolder, _ access: ForgeAccess,
+    workflows: [Workflow], epoch: Int64, stamp: Int64, workerToken: String
+  ) -> Engine {
+    let http = HTTPClient(
+      configuration: .init(userAgent: "aipm/\(Self.version)", maxConnectionsPerHost: 32))
+    let forge = GitHubClient(
+      http: http, configuration: .init(apiURL: access.apiURL, token: access.token))
+    let mirrors = GitMirrors(
+      forge: forge,
+      configuration: .init(
+        root: folder.path + "/mirrors", token: access.token, apiURL: access.apiURL))
+    let launcher = LocalWorkers(
+      data: folder.path, addressFile: folder.path + "/address", token: workerToken,
+      executable: Self.executable)
+    return Engine(
+      store: store, feed: feed, forge: forge, mirrors: mirrors, clock: SystemClock(),
+      launcher: launcher,
+      configuration: EngineCore.Configuration(
+        localWorkers: (0..<options.workers).map { WorkerID("worker-\($0 + 1)") }, epoch: epoch),
+      workflows: workflows,
+      overrides: .init(customAgent: options.customAgent, agentTimeout: options.agentTimeout),
+      stampMark: stamp)
+  }
+
+  /// This program, for the processes that are made of it.
+  static var executable: String {
+    (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+      ?? CommandLine.arguments[0]
+  }
+}

@@ -1,0 +1,82 @@
+import ArgumentParser
+import Glibc
+import Logging
+import Worker
+import Workflows
+
+struct WorkerRun: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "worker",
+    abstract: "One worker process; also how a second machine joins.",
+    discussion: """
+      The token is read from AIPM_TOKEN; aipm serve keeps it in its data folder under
+      secrets/worker-token. SIGTERM lets it finish what it has; a second one gives that back.
+
+      Example:
+        AIPM_TOKEN=… aipm worker --server http://127.0.0.1:8080 --id builder-1
+      """)
+
+  @Option(help: ArgumentHelp("The server's address.", valueName: "url"))
+  var server: String?
+  @Option(help: .hidden)
+  var serverFile: String?
+  @Option(help: "The worker's name (this machine's).")
+  var id: String?
+  @Option(help: ArgumentHelp("The worker's own folder (./.aipm-worker).", valueName: "dir"))
+  var data = "./.aipm-worker"
+  @Flag(help: .hidden)
+  var local = false
+
+  func validate() throws {
+    guard server != nil || serverFile != nil else {
+      throw ValidationError("name the server: --server http://HOST:PORT")
+    }
+  }
+
+  func run() async throws {
+    let token: String
+    if local {
+      token = readLine(strippingNewline: true) ?? ""
+    } else if let given = getenv("AIPM_TOKEN").map({ String(cString: $0) }), !given.isEmpty {
+      token = given
+      // The agents must not find it.
+      unsetenv("AIPM_TOKEN")
+    } else {
+      throw ValidationError("set AIPM_TOKEN to the worker token")
+    }
+    var logger = Logger(label: "aipm.worker") { StreamLogHandler.standardError(label: $0) }
+    logger.logLevel = .notice
+    let configuration = WorkerConfiguration(
+      id: id ?? Self.hostName, dataDirectory: data,
+      server: serverFile.map { .file($0) } ?? .url(server ?? ""), token: token,
+      agents: Self.installedAgents(), version: ServerProcess.version, host: Self.hostName,
+      isLocal: local)
+    do {
+      _ = try await Worker.run(
+        configuration, signals: WorkerSignals.terminations(), logger: logger)
+    } catch let fault as FolderInUse {
+      throw Failure(fault.description)
+    }
+  }
+
+  static var hostName: String {
+    var name = [CChar](repeating: 0, count: 256)
+    gethostname(&name, name.count - 1)
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// The profiles whose program stands on the PATH; `demo` and `command` are there always.
+  static func installedAgents() -> [String] {
+    let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
+    let folders = path.split(separator: ":")
+    var found: Set<String> = [AgentProfile.demo.name, AgentProfile.customName]
+    let workflows = (try? WorkflowCatalog(directory: nil))?.all ?? []
+    for (name, profile) in workflows.flatMap(\.agents) {
+      guard case .command(let command) = profile.kind else { continue }
+      if folders.contains(where: { access("\($0)/\(command.program)", X_OK) == 0 }) {
+        found.insert(name)
+      }
+    }
+    return found.sorted()
+  }
+}
