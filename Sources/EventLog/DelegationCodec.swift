@@ -116,7 +116,7 @@ extension EventCodec {
     facts.attempt = Int64(e.attempt)
     facts.token = e.token?.packed
     facts.sha = e.sha.rawValue
-    facts.detail["parent"] = .string(e.parent.rawValue)
+    facts.parent = e.parent.rawValue
     guard let figures = e.figures else { return }
     facts.detail["filesChanged"] = .integer(Int64(figures.filesChanged))
     facts.detail["insertions"] = .integer(Int64(figures.insertions))
@@ -236,8 +236,7 @@ extension EventCodec {
         outputSize: try r.count("outputSize"),
         outputDigest: r.facts.detail["outputDigest"]?.stringValue ?? "", usage: r.words("usage"))
     }
-    // A fold that reads no details has no parent, and needs none.
-    let parent = r.facts.detail["parent"]?.stringValue ?? ""
+    let parent = try r.need(r.facts.parent, "parent")
     return Generated(
       attempt: try attempt(r), token: r.facts.token.map { FencingToken(packed: $0) },
       sha: try sha(r), parent: ObjectID(parent), figures: figures)

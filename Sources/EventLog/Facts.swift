@@ -13,6 +13,8 @@ package struct Facts: Equatable, Sendable {
   package var workflow: String?
   package var digest: String?
   package var sha: String?
+  /// The commit that `sha` stands on.
+  package var parent: String?
   package var pr: Int64?
   package var url: String?
   package var adopted: Bool?
@@ -50,6 +52,7 @@ package struct Facts: Equatable, Sendable {
     put("workflow", workflow)
     put("digest", digest)
     put("sha", sha)
+    put("parent", parent)
     put("pr", pr)
     put("url", url)
     put("adopted", adopted)
@@ -82,6 +85,7 @@ package struct Facts: Equatable, Sendable {
     workflow = text("workflow")
     digest = text("digest")
     sha = text("sha")
+    parent = text("parent")
     pr = integer("pr")
     url = text("url")
     adopted = flag("adopted")

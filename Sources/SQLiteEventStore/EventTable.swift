@@ -7,9 +7,9 @@ enum EventTable {
   private static let columns = """
     e.position, e.id, e.stream, e.version, e.type, e.schema, e.time, e.actor_kind, e.actor, \
     e.correlation, e.causation, e.repository, e.branch, e.base_branch, e.requester, e.stamp, \
-    e.priority, e.agent, e.workflow, e.digest, e.sha, e.pr, e.url, e.adopted, e.worker, \
-    e.incarnation, e.attempt, e.token, e.step, e.code, e.tries, e.retry_at, e.ambiguous, \
-    e.retryable, e.detail, e.payload_hash, e.hash
+    e.priority, e.agent, e.workflow, e.digest, e.sha, e.parent, e.pr, e.url, e.adopted, \
+    e.worker, e.incarnation, e.attempt, e.token, e.step, e.code, e.tries, e.retry_at, \
+    e.ambiguous, e.retryable, e.detail, e.payload_hash, e.hash
     """
 
   /// Events with their payloads; a condition and an order follow.
@@ -31,30 +31,31 @@ enum EventTable {
     facts.workflow = s.text(18)
     facts.digest = s.text(19)
     facts.sha = s.text(20)
-    facts.pr = s.optionalInteger(21)
-    facts.url = s.text(22)
-    facts.adopted = flag(23)
-    facts.worker = s.text(24)
-    facts.incarnation = s.optionalInteger(25)
-    facts.attempt = s.optionalInteger(26)
-    facts.token = s.optionalInteger(27)
-    facts.step = s.text(28)
-    facts.code = s.text(29)
-    facts.tries = s.optionalInteger(30)
-    facts.retryAt = s.optionalInteger(31)
-    facts.ambiguous = flag(32)
-    facts.retryable = flag(33)
+    facts.parent = s.text(21)
+    facts.pr = s.optionalInteger(22)
+    facts.url = s.text(23)
+    facts.adopted = flag(24)
+    facts.worker = s.text(25)
+    facts.incarnation = s.optionalInteger(26)
+    facts.attempt = s.optionalInteger(27)
+    facts.token = s.optionalInteger(28)
+    facts.step = s.text(29)
+    facts.code = s.text(30)
+    facts.tries = s.optionalInteger(31)
+    facts.retryAt = s.optionalInteger(32)
+    facts.ambiguous = flag(33)
+    facts.retryable = flag(34)
     return StoredEvent(
       position: s.integer(0), id: s.blob(1), stream: try names[s.integer(2)],
       version: s.integer(3),
       type: s.integer(4), schema: s.integer(5), time: Timestamp(milliseconds: s.integer(6)),
       actorKind: s.text(7) ?? "", actor: s.text(8) ?? "", correlation: s.text(9),
-      causation: s.isNull(10) ? nil : s.blob(10), facts: facts, detail: s.text(34),
-      payloadHash: s.blob(35), hash: s.blob(36), salt: s.blob(37), body: s.blob(38))
+      causation: s.isNull(10) ? nil : s.blob(10), facts: facts, detail: s.text(35),
+      payloadHash: s.blob(36), hash: s.blob(37), salt: s.blob(38), body: s.blob(39))
   }
 
   private static let insertSQL =
-    "INSERT INTO events VALUES (\(Array(repeating: "?", count: 37).joined(separator: ",")))"
+    "INSERT INTO events VALUES (\(Array(repeating: "?", count: 38).joined(separator: ",")))"
 
   static func insert(
     _ sealed: SealedEvent, stream: Int64, into database: Database
@@ -74,9 +75,9 @@ enum EventTable {
     s.bind(event.correlation, at: 10)
     if let causation = sealed.causation { s.bind(causation, at: 11) }
     bind(facts, to: s)
-    if !facts.detail.isEmpty { s.bind(JSONValue.object(facts.detail).canonicalText, at: 35) }
-    s.bind(event.payloadHash, at: 36)
-    s.bind(event.hash, at: 37)
+    if !facts.detail.isEmpty { s.bind(JSONValue.object(facts.detail).canonicalText, at: 36) }
+    s.bind(event.payloadHash, at: 37)
+    s.bind(event.hash, at: 38)
     try s.finish()
     guard !sealed.body.isEmpty else { return }
     let payload = try database.statement("INSERT INTO payloads VALUES (?, ?, ?)")
@@ -97,19 +98,20 @@ enum EventTable {
     s.bind(facts.workflow, at: 19)
     s.bind(facts.digest, at: 20)
     s.bind(facts.sha, at: 21)
-    s.bind(facts.pr, at: 22)
-    s.bind(facts.url, at: 23)
-    s.bind(facts.adopted, at: 24)
-    s.bind(facts.worker, at: 25)
-    s.bind(facts.incarnation, at: 26)
-    s.bind(facts.attempt, at: 27)
-    s.bind(facts.token, at: 28)
-    s.bind(facts.step, at: 29)
-    s.bind(facts.code, at: 30)
-    s.bind(facts.tries, at: 31)
-    s.bind(facts.retryAt, at: 32)
-    s.bind(facts.ambiguous, at: 33)
-    s.bind(facts.retryable, at: 34)
+    s.bind(facts.parent, at: 22)
+    s.bind(facts.pr, at: 23)
+    s.bind(facts.url, at: 24)
+    s.bind(facts.adopted, at: 25)
+    s.bind(facts.worker, at: 26)
+    s.bind(facts.incarnation, at: 27)
+    s.bind(facts.attempt, at: 28)
+    s.bind(facts.token, at: 29)
+    s.bind(facts.step, at: 30)
+    s.bind(facts.code, at: 31)
+    s.bind(facts.tries, at: 32)
+    s.bind(facts.retryAt, at: 33)
+    s.bind(facts.ambiguous, at: 34)
+    s.bind(facts.retryable, at: 35)
   }
 
   /// All events of a stream in order; none where there is no such stream.

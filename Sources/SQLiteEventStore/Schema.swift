@@ -40,6 +40,7 @@ enum Schema {
       workflow TEXT,
       digest TEXT,
       sha TEXT,
+      parent TEXT,
       pr INTEGER,
       url TEXT,
       adopted INTEGER,
