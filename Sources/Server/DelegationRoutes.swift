@@ -150,18 +150,21 @@ struct DelegationRoutes {
     let server = server
     return .eventStream { events in
       var offset = start
-      let written = await server.output.follow(id, attempt: attempt)
-      let committed = server.engine.feed.signals(of: id)
+      let wakes = Wakes()
+      wakes.add(await server.output.follow(id, attempt: attempt))
+      wakes.add(server.engine.feed.signals(of: id))
       var text = UTF8Pieces()
       while true {
         // The state is read first: what was written before it ended is there to be read after.
         let detail = try await server.store.delegation(.id(id))
         let over =
           detail.map { $0.row.state.isTerminal || $0.row.attempt > Int64(attempt) } ?? true
+        var isIdle = true
         while true {
           let bytes = try await server.output.read(
             id, attempt: attempt, from: offset, count: 65_536)
           if bytes.isEmpty { break }
+          isIdle = false
           offset += bytes.count
           let piece = text.add(bytes)
           if !piece.isEmpty {
@@ -175,7 +178,8 @@ struct DelegationRoutes {
             id: nil, type: "end", data: .object(["state": .string(state)]))
           return
         }
-        try await events.wait(for: written, or: committed)
+        if isIdle { try await events.beat() }
+        try await wakes.next()
       }
     }
   }

@@ -2,6 +2,7 @@ import EventLog
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import Synchronization
 
 /// Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 struct EventWriter: ~Copyable {
@@ -25,37 +26,50 @@ struct EventWriter: ~Copyable {
   /// A line that clients pass over: it shows both ends that the connection lives.
   mutating func beat() async throws { try await writer.write(ByteBuffer(string: ": alive\n\n")) }
 
-  /// Waits until one of two streams gives a signal; sends a sign of life every 15 s meanwhile.
-  mutating func wait<A: Sendable, B: Sendable>(
-    for first: AsyncStream<A>, or second: AsyncStream<B>
-  ) async throws {
-    while true {
-      let isSignal = await withTaskGroup(of: Bool?.self) { group in
-        group.addTask {
-          for await _ in first { return true }; return nil
-        }
-        group.addTask {
-          for await _ in second { return true }; return nil
-        }
-        group.addTask {
-          try? await Task.sleep(for: .seconds(15))
-          return false
-        }
-        let first = await group.next() ?? nil
-        group.cancelAll()
-        return first
-      }
-      switch isSignal {
-      case true?: return
-      case false?:
-        try Task.checkCancellation()
-        try await beat()
-      case nil: throw CancellationError()
-      }
-    }
+  mutating func finish() async throws { try await writer.finish(nil) }
+}
+
+/// Tells one reader that something it waits for may have happened: several signals as one, and a
+/// call every so often where none comes.
+///
+/// A stream of signals is over when the task that waits for its next one is cancelled, so each has
+/// one task that waits for it for as long as the reader lives.
+final class Wakes: Sendable {
+  private let calls: AsyncStream<Void>
+  private let call: AsyncStream<Void>.Continuation
+  private let pumps = Mutex<[Task<Void, Never>]>([])
+
+  /// - Parameter interval: between two calls of the clock; a stream of events sends a sign of life
+  ///   then, which is also how it notices that its reader is gone.
+  init(interval: Duration = .seconds(15)) {
+    (calls, call) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    let call = call
+    keep(
+      Task {
+        while (try? await Task.sleep(for: interval)) != nil { call.yield() }
+      })
   }
 
-  mutating func finish() async throws { try await writer.finish(nil) }
+  deinit {
+    for pump in pumps.withLock({ $0 }) { pump.cancel() }
+  }
+
+  func add<Signal: Sendable>(_ signals: AsyncStream<Signal>) {
+    let call = call
+    keep(
+      Task {
+        for await _ in signals { call.yield() }
+      })
+  }
+
+  private func keep(_ pump: Task<Void, Never>) { pumps.withLock { $0.append(pump) } }
+
+  /// Waits for the next call; calls that came since the last one are one.
+  /// - Throws: `CancellationError` where the reader's task was cancelled.
+  func next() async throws {
+    for await _ in calls { return }
+    throw CancellationError()
+  }
 }
 
 extension Response {

@@ -41,10 +41,11 @@ struct LogRoutes {
     }
     let server = server
     return .eventStream { events in
-      let committed = server.engine.feed.signals()
-      let never = AsyncStream<Void> { _ in }
+      let wakes = Wakes()
+      wakes.add(server.engine.feed.signals())
       var position = start
       try await events.begin(after: String(start))
+      var isIdle = false
       while true {
         let batch = try await server.store.read(after: position, limit: 256)
         for event in batch {
@@ -52,7 +53,11 @@ struct LogRoutes {
             id: String(event.position), type: event.event.name, data: event.json)
           position = event.position
         }
-        if batch.isEmpty { try await events.wait(for: committed, or: never) }
+        if batch.isEmpty {
+          if isIdle { try await events.beat() }
+          try await wakes.next()
+        }
+        isIdle = batch.isEmpty
       }
     }
   }

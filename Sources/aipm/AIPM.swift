@@ -1,10 +1,73 @@
+// The program: one file to a subcommand. Serve/ holds what runs (server, worker, forge), Client/
+// what asks a server. Exit codes are part of the interface: 0 done, 1 the thing asked for failed,
+// 2 usage, 3 not found, 4 server not reached, 5 refused.
+
 import ArgumentParser
+import Glibc
 
 @main
 struct AIPM: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "aipm",
     abstract: "Delegates code to agents, and keeps a log of it that proves what happened.",
+    discussion: """
+      Start with `aipm serve`, then `aipm submit --wait …`, or open the web page. Subcommands that \
+      ask a server find it by --server, else AIPM_SERVER, else http://127.0.0.1:8080.
+
+      Exit codes: 0 done, 1 the thing asked for failed, 2 usage, 3 not found, 4 server not \
+      reached, 5 refused.
+
+      Tab completion: aipm --generate-completion-script bash|zsh|fish
+      """,
     version: ServerProcess.version,
-    subcommands: [Serve.self, WorkerRun.self, ForgeCommand.self, DemoAgentRun.self])
+    subcommands: [DemoAgentRun.self],
+    groupedSubcommands: [
+      CommandGroup(name: "Run", subcommands: [Serve.self, WorkerRun.self, ForgeCommand.self]),
+      CommandGroup(
+        name: "Delegate and watch",
+        subcommands: [
+          Submit.self, List.self, Show.self, Watch.self, Logs.self, Cancel.self, Retry.self,
+          Workers.self,
+        ]),
+    ])
+
+  static func main() async {
+    do {
+      var command = try parseAsRoot()
+      if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+      } else {
+        try command.run()
+      }
+    } catch let failure as Failure {
+      Terminal.complain("aipm: \(failure.description)")
+      Glibc.exit(failure.code.rawValue)
+    } catch let code as ExitCode {
+      Glibc.exit(code.rawValue)
+    } catch {
+      // Help and version are no faults.
+      if exitCode(for: error) == .success { exit(withError: error) }
+      Terminal.complain(fullMessage(for: error))
+      let isUsage = exitCode(for: error) == .validationFailure
+      Glibc.exit(isUsage ? Failure.Code.usage.rawValue : Failure.Code.failed.rawValue)
+    }
+  }
+}
+
+/// Something that was asked for could not be done; the words are for people.
+struct Failure: Error, CustomStringConvertible {
+  enum Code: Int32 {
+    case failed = 1
+    case usage = 2
+    case notFound = 3
+    case notReached = 4
+    case refused = 5
+  }
+  let description: String
+  let code: Code
+
+  init(_ description: String, code: Code = .failed) {
+    self.description = description
+    self.code = code
+  }
 }

@@ -7,7 +7,8 @@ struct DemoAgentRun: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "demo-agent",
     abstract: "The built-in agent: writes source files after the prompt, without a model.",
-    discussion: "It works on the current directory, and reads the prompt from standard input.")
+    discussion: "It works on the current directory, and reads the prompt from standard input.",
+    shouldDisplay: false)
 
   @Argument(help: "The prompt in words; without any it is read from standard input.")
   var prompt: [String] = []

@@ -97,11 +97,3 @@ struct ForgeCreate: AsyncParsableCommand {
     Terminal.say("created \(name)")
   }
 }
-
-/// Standard output, line by line and at once: whoever waits for a line may read a pipe.
-enum Terminal {
-  static func say(_ line: String) {
-    let bytes = Array((line + "\n").utf8)
-    _ = bytes.withUnsafeBytes { write(1, $0.baseAddress, $0.count) }
-  }
-}

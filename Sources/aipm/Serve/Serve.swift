@@ -80,12 +80,6 @@ struct Serve: AsyncParsableCommand {
   }
 }
 
-/// Something that was asked for could not be done; the words are for people.
-struct Failure: Error, CustomStringConvertible {
-  let description: String
-  init(_ description: String) { self.description = description }
-}
-
 /// What `aipm serve` was told, from all the places it may be told.
 struct ServeOptions {
   enum ForgeKind: String, CaseIterable { case local, github }

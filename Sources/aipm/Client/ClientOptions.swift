@@ -1,0 +1,54 @@
+import ArgumentParser
+import EventLog
+import FoundationEssentials
+
+/// How a subcommand finds its server.
+struct ClientOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The server's address (AIPM_SERVER, else http://127.0.0.1:8080).", valueName: "url"))
+  var server: String?
+
+  /// - Throws: `Failure` where the address is none.
+  var api: ServerAPI {
+    get throws {
+      let environment = ProcessInfo.processInfo.environment
+      func set(_ name: String) -> String? {
+        environment[name].flatMap { $0.isEmpty ? nil : $0 }
+      }
+      let address = server ?? set("AIPM_SERVER") ?? "http://127.0.0.1:8080"
+      guard address.hasPrefix("http://") || address.hasPrefix("https://") else {
+        throw Failure(
+          "\(address) is no address of a server; write http://HOST:PORT", code: .usage)
+      }
+      return ServerAPI(address: address, token: set("AIPM_TOKEN"))
+    }
+  }
+}
+
+/// Whether a subcommand prints for people or for programs.
+struct OutputOptions: ParsableArguments {
+  @Flag(help: "Print JSON, as the API has it.")
+  var json = false
+}
+
+/// The delegation that a subcommand is about.
+struct ReferenceArgument: ParsableArguments {
+  @Argument(
+    help: ArgumentHelp(
+      "An id, a confirmation code, or OWNER/REPO#NUMBER (the newest delegation of that PR).",
+      valueName: "ref"),
+    completion: .shellCommand("aipm list --quiet 2>/dev/null"))
+  var reference: String
+}
+
+extension JSONValue {
+  /// A member of an object; null where there is none.
+  subscript(_ name: String) -> JSONValue { objectValue?[name] ?? .null }
+
+  /// The text, harmless on a terminal; nil where it is none.
+  var safeText: String? { stringValue?.safe() }
+
+  /// Printed for programs: one line, keys sorted.
+  func printLine() { Terminal.say(canonicalText) }
+}

@@ -1,0 +1,85 @@
+import ArgumentParser
+import Domain
+import EventLog
+import FoundationEssentials
+
+struct List: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Lists delegations, the newest first.",
+    discussion: """
+      Examples:
+        aipm list --state Failed
+        aipm list --repo acme/tools export
+      """)
+
+  @Argument(help: "Words that stand in the title, the branch, the repository or the code.")
+  var words: [String] = []
+  @Option(
+    help: ArgumentHelp("Only in this state.", valueName: "state"),
+    completion: .list(DelegationStateName.allCases.map(\.rawValue)))
+  var state: String?
+  @Option(help: ArgumentHelp("Only of this repository.", valueName: "owner/repo"))
+  var repo: String?
+  @Option(help: "Only of this requester.")
+  var requester: String?
+  @Option(help: "Only of this worker.")
+  var worker: String?
+  @Option(help: "How many at most.")
+  var limit = 50
+  @Option(help: .hidden)
+  var cursor: String?
+  @Flag(name: .shortAndLong, help: "Confirmation codes alone.")
+  var quiet = false
+  @OptionGroup var client: ClientOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let answer = try await client.api.get(
+      "/api/delegations",
+      query: [
+        ("state", state), ("repo", repo), ("requester", requester), ("worker", worker),
+        ("q", words.isEmpty ? nil : words.joined(separator: " ")), ("limit", String(limit)),
+        ("cursor", cursor),
+      ])
+    if output.json { return answer.printLine() }
+    let items = answer["items"].arrayValue ?? []
+    if quiet { return items.forEach { Terminal.say($0["confirmationCode"].safeText ?? "") } }
+    guard !items.isEmpty else {
+      Terminal.complain("no delegations; `aipm submit` makes one")
+      return
+    }
+    Terminal.table(
+      ["CODE", "STATE", "PULL REQUEST", "AGE", "WORKER", "TITLE"],
+      items.map { item in
+        let repository = item["repository"]
+        var name = "\(repository["owner"].safeText ?? "")/\(repository["repo"].safeText ?? "")"
+        if let number = item["pullRequest"]["number"].integerValue { name += "#\(number)" }
+        return [
+          item["confirmationCode"].safeText ?? "", Self.state(item), name,
+          Self.age(item["requestedAt"]), item["worker"].safeText ?? "-",
+          item["taskTitle"].safeText ?? "(redacted)",
+        ]
+      })
+    if answer["next"].stringValue != nil {
+      Terminal.complain("there are more: raise --limit, or narrow the list")
+    }
+  }
+
+  private static func state(_ item: JSONValue) -> String {
+    let state = item["state"].safeText ?? ""
+    return item["failure"]["code"].safeText.map { "\(state) (\($0))" } ?? state
+  }
+
+  /// How long ago a time of the API was.
+  static func age(_ time: JSONValue) -> String {
+    guard let then = time.stringValue.flatMap({ Timestamp(iso8601: $0) }) else { return "-" }
+    let now = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
+    let seconds = max(0, (now - then).count / 1000)
+    switch seconds {
+    case ..<60: return "\(seconds)s"
+    case ..<3600: return "\(seconds / 60)m"
+    case ..<86_400: return "\(seconds / 3600)h"
+    default: return "\(seconds / 86_400)d"
+    }
+  }
+}

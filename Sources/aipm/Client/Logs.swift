@@ -1,0 +1,83 @@
+import ArgumentParser
+import EventLog
+
+struct Logs: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Prints what the agent said.",
+    discussion: """
+      On a terminal nothing of it is obeyed but colours; into a pipe it goes as it is.
+
+      Examples:
+        aipm logs PR1733356800123 -f
+        aipm logs acme/tools#12 --attempt 1
+      """)
+
+  @OptionGroup var delegation: ReferenceArgument
+  @Flag(name: .shortAndLong, help: "Follow it until the delegation has ended.")
+  var follow = false
+  @Option(help: "Which attempt (the last).")
+  var attempt: Int?
+  @OptionGroup var client: ClientOptions
+
+  func run() async throws {
+    let api = try client.api
+    let path = ServerAPI.path("/api/delegations", delegation.reference, "/output")
+    guard follow else {
+      let bytes = try await api.text(path, query: [("attempt", attempt.map { String($0) })])
+      return Self.put(String(decoding: bytes, as: UTF8.self))
+    }
+    var number = attempt
+    repeat {
+      try await follow(api, path, number)
+      number = attempt == nil ? try await nextAttempt(api, after: number) : nil
+    } while number != nil
+  }
+
+  private func follow(_ api: ServerAPI, _ path: String, _ attempt: Int?) async throws {
+    let follower = ServerEventFollower(
+      api: api, path: path,
+      query: [("follow", "1"), ("attempt", attempt.map { String($0) })], onLink: { _ in })
+    try await follower.run { event in
+      if event.type == "end" { return false }
+      if case .string(let piece)? = try? JSONValue(json: Array(event.data.utf8)) {
+        Self.put(piece)
+      }
+      return true
+    }
+  }
+
+  /// The attempt that began since; nil where the delegation has ended.
+  private func nextAttempt(_ api: ServerAPI, after known: Int?) async throws -> Int? {
+    let now = try await api.get(ServerAPI.path("/api/delegations", delegation.reference))
+    let last = Int(now["attempt"].integerValue ?? 0)
+    let isOver = ["Pushed", "Failed"].contains(now["state"].stringValue)
+    return last > known ?? last || !isOver ? last : nil
+  }
+
+  private static func put(_ text: String) {
+    Terminal.put(Terminal.isInteractive ? AgentText.harmless(text) : text)
+  }
+}
+
+/// An agent's output as a terminal may have it: line ends, tabs and colours, and nothing else that
+/// a terminal acts on.
+enum AgentText {
+  static func harmless(_ text: String) -> String {
+    var out = ""
+    var rest = text[...]
+    while let escape = rest.firstIndex(of: "\u{1b}") {
+      out += String(rest[..<escape]).safe(keepsLines: true)
+      rest = rest[rest.index(after: escape)...]
+      let sequence = rest.prefix { $0 == "[" || $0.isNumber || $0 == ";" }
+      let end = sequence.endIndex
+      // Select Graphic Rendition (ECMA-48, 8.3.117): colours and weights.
+      if sequence.first == "[", end < rest.endIndex, rest[end] == "m" {
+        if Terminal.hasColour { out += "\u{1b}\(sequence)m" }
+        rest = rest[rest.index(after: end)...]
+      } else {
+        out += "\u{fffd}"
+      }
+    }
+    return out + String(rest).safe(keepsLines: true)
+  }
+}

@@ -1,0 +1,154 @@
+// The client's side of the HTTP API. Every fault becomes a `Failure` with words that say what to do
+// and the exit code that scripts rely on.
+
+import EventLog
+import HTTPClient
+
+/// One server, as the subcommands call it.
+struct ServerAPI: Sendable {
+  let address: String
+  private let token: String?
+  private let http: HTTPClient
+
+  /// - Parameter token: of an API user; nil where the server asks for none.
+  init(address: String, token: String?) {
+    var address = address
+    while address.hasSuffix("/") { address.removeLast() }
+    self.address = address
+    self.token = token
+    http = HTTPClient(configuration: .init(userAgent: "aipm/\(ServerProcess.version)"))
+  }
+
+  /// A path of the API with parts that may hold anything.
+  static func path(_ route: String, _ part: String, _ rest: String = "") -> String {
+    "\(route)/\(encode(part))\(rest)"
+  }
+
+  /// - Returns: the answer's body.
+  /// - Throws: `Failure` for any answer that is not a success, and where there is none.
+  func get(_ path: String, query: [(String, String?)] = []) async throws -> JSONValue {
+    try json(try await send(HTTPRequest(url: url(path, query), headers: headers)))
+  }
+
+  /// - Parameter retries: how often a request whose answer was lost is sent again: only with an
+  ///   `Idempotency-Key` is that harmless.
+  func post(
+    _ path: String, body: JSONValue? = nil, headers more: [(String, String)] = [], retries: Int = 0
+  ) async throws -> JSONValue {
+    var request = HTTPRequest(method: "POST", url: url(path, []), headers: headers + more)
+    if let body {
+      request.headers.append(("Content-Type", "application/json"))
+      request.body = .bytes(body.canonical)
+    }
+    for _ in 0..<retries {
+      do { return try json(try await send(request)) } catch let failure as Failure {
+        guard failure.code == .notReached else { throw failure }
+      }
+    }
+    return try json(try await send(request))
+  }
+
+  /// A text as it is, such as an agent's output.
+  func text(_ path: String, query: [(String, String?)] = []) async throws -> [UInt8] {
+    var request = HTTPRequest(url: url(path, query), headers: headers)
+    request.responseLimit = 256 << 20
+    return try await send(request).body
+  }
+
+  /// An answer without end; the server shows that it lives at least every 15 s.
+  func stream(
+    _ path: String, query: [(String, String?)], headers more: [(String, String)] = []
+  ) async throws -> HTTPStream {
+    let request = HTTPRequest(
+      url: url(path, query), headers: headers + more, timeout: nil, idleTimeout: .seconds(40))
+    let stream: HTTPStream
+    do {
+      stream = try await http.stream(request)
+    } catch { throw notReached(error) }
+    guard stream.head.status == 200 else {
+      var body: [UInt8] = []
+      do {
+        for try await chunk in stream { body += chunk }
+      } catch { throw notReached(error) }
+      throw Self.failure(HTTPResponse(head: stream.head, body: body))
+    }
+    return stream
+  }
+
+  // MARK: One call
+
+  private var headers: [(String, String)] {
+    token.map { [("Authorization", "Bearer \($0)")] } ?? []
+  }
+
+  private func url(_ path: String, _ query: [(String, String?)]) -> String {
+    let words = query.compactMap { name, value in
+      value.map { "\(name)=\(Self.encode($0))" }
+    }
+    return address + path + (words.isEmpty ? "" : "?" + words.joined(separator: "&"))
+  }
+
+  private func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+    let response: HTTPResponse
+    do {
+      response = try await http.send(request)
+    } catch { throw notReached(error) }
+    guard (200..<300).contains(response.status) else { throw Self.failure(response) }
+    return response
+  }
+
+  private func json(_ response: HTTPResponse) throws -> JSONValue {
+    if response.body.isEmpty { return .null }
+    do {
+      return try JSONValue(json: response.body)
+    } catch {
+      throw Failure("\(address) does not answer as an AIPM server does: its answer is no JSON")
+    }
+  }
+
+  private func notReached(_ fault: HTTPFault) -> Failure {
+    Failure(
+      "the server \(address) was not reached: \(fault.detail). Start it with `aipm serve`, or name "
+        + "it with --server or AIPM_SERVER.", code: .notReached)
+  }
+
+  /// What an answer that is no success means.
+  private static func failure(_ response: HTTPResponse) -> Failure {
+    guard let problem = try? JSONValue(json: response.body), problem.objectValue != nil else {
+      return Failure("the server answered \(response.status)", code: code(response.status))
+    }
+    let title = problem["title"].safeText ?? "the server answered \(response.status)"
+    var lines = ["\(title): \(problem["detail"].safeText ?? "")"]
+    for error in problem["errors"].arrayValue ?? [] {
+      lines.append("  \(error["field"].safeText ?? ""): \(error["message"].safeText ?? "")")
+    }
+    if let hint = problem["hint"].safeText { lines.append(hint) }
+    if let known = problem["confirmationCode"].safeText {
+      lines.append("Its confirmation code is \(known): `aipm show \(known)` tells more.")
+    }
+    return Failure(lines.joined(separator: "\n"), code: code(response.status))
+  }
+
+  private static func code(_ status: Int) -> Failure.Code {
+    switch status {
+    case 400, 413, 415, 422: .usage
+    case 401, 403: .refused
+    case 404: .notFound
+    default: .failed
+    }
+  }
+
+  /// Percent encoding of all but the unreserved (RFC 3986, section 2.3).
+  static func encode(_ text: String) -> String {
+    let plain = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~".utf8)
+    var out: [UInt8] = []
+    for byte in text.utf8 {
+      if plain.contains(byte) {
+        out.append(byte)
+      } else {
+        out += Array("%\(Hex.encode([byte]))".utf8)
+      }
+    }
+    return String(decoding: out, as: UTF8.self)
+  }
+}

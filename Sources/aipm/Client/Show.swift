@@ -1,0 +1,84 @@
+import ArgumentParser
+import EventLog
+
+struct Show: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Shows one delegation: what was asked, where it stands, what comes next.")
+
+  @OptionGroup var delegation: ReferenceArgument
+  @OptionGroup var client: ClientOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let found = try await client.api.get(
+      ServerAPI.path("/api/delegations", delegation.reference))
+    if output.json { return found.printLine() }
+    tell(found)
+  }
+
+  private func tell(_ d: JSONValue) {
+    func row(_ name: String, _ value: String?) {
+      guard let value, !value.isEmpty else { return }
+      Terminal.say(name + String(repeating: " ", count: max(1, 14 - name.count)) + value)
+    }
+    let repository = d["repository"]
+    Terminal.say(Style.bold.on(d["taskTitle"].safeText ?? "(redacted)"))
+    row("code", d["confirmationCode"].safeText)
+    row("id", d["id"].safeText)
+    row("state", state(d))
+    row("repository", "\(repository["owner"].safeText ?? "")/\(repository["repo"].safeText ?? "")")
+    row("branch", d["branchName"].safeText)
+    row("base", [d["baseBranch"].safeText, d["baseSHA"].safeText].joined)
+    row(
+      "pull request",
+      [d["pullRequest"]["html_url"].safeText, d["pullRequest"]["state"].safeText]
+        .joined)
+    row("task commit", d["taskCommitSHA"].safeText)
+    row("commit", d["commitSHA"].safeText)
+    row("requester", d["requester"].safeText)
+    row("agent", d["agent"].safeText)
+    row("worker", d["worker"].safeText)
+    row("requested", d["requestedAt"].safeText)
+    row("updated", d["updatedAt"].safeText)
+    row("objective", d["objective"].safeText)
+    for constraint in d["constraints"].arrayValue ?? [d["constraints"]] {
+      row("constraints", constraint.safeText)
+    }
+    for criterion in d["acceptanceCriteria"].arrayValue ?? [] { row("accept", criterion.safeText) }
+    for attempt in d["attempts"].arrayValue ?? [] {
+      row("attempt \(attempt["number"].integerValue ?? 0)", self.attempt(attempt))
+    }
+    failure(d["failure"])
+  }
+
+  private func state(_ d: JSONValue) -> String? {
+    var text = d["state"].safeText ?? ""
+    if let next = d["nextIntent"].safeText { text += ", next: \(next)" }
+    if let code = d["waiting"]["code"].safeText, let until = d["waiting"]["until"].safeText {
+      text += ", waits until \(until) (\(code))"
+    }
+    if d["cancelRequested"].boolValue == true { text += ", cancelling" }
+    if let quarantine = d["quarantine"].safeText { text += ", in quarantine: \(quarantine)" }
+    return text
+  }
+
+  private func attempt(_ attempt: JSONValue) -> String {
+    [
+      attempt["worker"].safeText, attempt["agent"].safeText,
+      attempt["outcome"].safeText ?? "under way", attempt["message"].safeText,
+    ].joined
+  }
+
+  private func failure(_ failure: JSONValue) {
+    guard let code = failure["code"].safeText else { return }
+    Terminal.say(Style.red.on("failed at \(failure["step"].safeText ?? "-"): \(code)"))
+    for words in [failure["message"].safeText, failure["hint"].safeText] {
+      if let words { Terminal.say("  \(words)") }
+    }
+  }
+}
+
+extension [String?] {
+  /// Those that are there, with blanks between.
+  fileprivate var joined: String { compactMap { $0 }.joined(separator: "  ") }
+}

@@ -1,0 +1,103 @@
+import ArgumentParser
+import EventLog
+
+struct Submit: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Delegates a piece of code: a branch, a pull request, and an agent that works on it.",
+    discussion: """
+      Example:
+        aipm submit --repo acme/tools --branch feature/export --title 'Add export button' \\
+          --objective 'User can export data' --pr-title 'feat: Add export button' \\
+          --accept 'Button appears' --accept 'Export works' --wait
+      """)
+
+  @Option(help: ArgumentHelp("The repository.", valueName: "owner/repo"))
+  var repo: String
+  @Option(help: "The branch's name; a timestamp is added to it.")
+  var branch: String
+  @Option(help: "The task's title.")
+  var title: String
+  @Option(help: "What is to be reached.")
+  var objective: String
+  @Option(help: "The pull request's title, and the commits'.")
+  var prTitle: String
+  @Option(help: "What is to be kept to.")
+  var constraints: String?
+  @Option(help: "An acceptance criterion; give it again for each.")
+  var accept: [String] = []
+  @Option(help: "The branch to start from (the repository's default branch).")
+  var base: String?
+  @Option(help: "The agent (the server's).")
+  var agent: String?
+  @Option(help: "The workflow (personal-delegate).")
+  var workflow: String?
+  @Option(help: "0 to 9, higher goes first (5).")
+  var priority: Int?
+  @Flag(help: "Open the pull request as a draft.")
+  var draft = false
+  @Option(
+    help: ArgumentHelp(
+      "The same key never makes a second delegation (a new one each time).", valueName: "key"))
+  var idempotencyKey: String?
+  @Flag(help: "Follow it to the end; exit code 0 only if it ends as Pushed.")
+  var wait = false
+  @OptionGroup var client: ClientOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let api = try client.api
+    let answer = try await api.post(
+      "/api/personal-delegate", body: try body,
+      headers: [("Idempotency-Key", idempotencyKey ?? Self.newKey())], retries: 2)
+    let code = answer["confirmationCode"].safeText ?? ""
+    guard wait else {
+      if output.json { return answer.printLine() }
+      tell(answer, code)
+      return
+    }
+    if !output.json { tell(answer, code) }
+    let watching = Watching(api, reference: code, display: output.json ? .nothing : nil)
+    let isPushed = try await watching.run()
+    if output.json {
+      try await api.get(ServerAPI.path("/api/delegations", code)).printLine()
+    }
+    if !isPushed { throw ExitCode(Failure.Code.failed.rawValue) }
+  }
+
+  private var body: JSONValue {
+    get throws {
+      let parts = repo.split(separator: "/", omittingEmptySubsequences: false)
+      guard parts.count == 2 else {
+        throw Failure("--repo is \(repo.safe()): write OWNER/REPO", code: .usage)
+      }
+      var fields: [String: JSONValue] = [
+        "owner": .string(String(parts[0])), "repo": .string(String(parts[1])),
+        "branchName": .string(branch), "taskTitle": .string(title),
+        "objective": .string(objective), "prTitle": .string(prTitle),
+        "acceptanceCriteria": .array(accept.map { .string($0) }),
+      ]
+      fields["constraints"] = constraints.map { .string($0) }
+      fields["baseBranch"] = base.map { .string($0) }
+      fields["agent"] = agent.map { .string($0) }
+      fields["workflow"] = workflow.map { .string($0) }
+      fields["priority"] = priority.map { .integer(Int64($0)) }
+      if draft { fields["draft"] = .bool(true) }
+      return .object(fields)
+    }
+  }
+
+  private func tell(_ answer: JSONValue, _ code: String) {
+    Terminal.say("Task created. Confirmation: \(Style.bold.on(code))")
+    Terminal.say("branch        \(answer["branchName"].safeText ?? "")")
+    if let url = answer["html_url"].safeText {
+      Terminal.say("pull request  \(url)")
+    } else {
+      Terminal.say("pull request  not yet: `aipm watch \(code)` follows it")
+    }
+  }
+
+  /// So that a request whose answer was lost can be sent again.
+  private static func newKey() -> String {
+    Hex.encode((0..<16).map { _ in UInt8.random(in: 0...255) })
+  }
+}

@@ -1,0 +1,177 @@
+import Domain
+import EventLog
+import Glibc
+
+/// One delegation's life as a person sees it, folded on this side from the very events that the
+/// server folds: the eight states with their times, and what it waits for.
+struct Timeline {
+  private struct Visit {
+    var state: DelegationStateName
+    var from: Timestamp
+    var note: String
+  }
+
+  private(set) var state = DelegationState.absent
+  private var visits: [Visit] = []
+  private var title = ""
+  /// When the last event happened.
+  private var lastTime = Timestamp(milliseconds: 0)
+  private(set) var failure: Failed?
+
+  /// Folds the next event in.
+  /// - Returns: what it means, on one line; nil where it changes nothing that a person waits for.
+  /// - Throws: `Failure` where the server's events do not follow from each other.
+  mutating func take(_ recorded: RecordedEvent) throws -> String? {
+    guard case .delegation(let event) = recorded.event,
+      case .delegation(let id) = recorded.stream
+    else { return nil }
+    let before = state
+    do {
+      state = try state.evolve(event, id: id, at: recorded.time)
+    } catch {
+      throw Failure("the delegation is in quarantine: \(error)")
+    }
+    lastTime = recorded.time
+    if case .requested(let request) = event { title = request.text?.title.safe() ?? "" }
+    if case .failed(let failed) = event { failure = failed }
+    let news = Self.words(of: event)
+    guard let name = state.name else { return nil }
+    guard name != before.name || Self.begins(event) else {
+      return news.map { "\(Self.clock(recorded.time))  \($0)" }
+    }
+    let since = visits.last.map { Self.span(recorded.time - $0.from) }
+    visits.append(Visit(state: name, from: recorded.time, note: news ?? ""))
+    let took = since.map { "after \($0)" } ?? ""
+    return "\(Self.clock(recorded.time))  \(name.rawValue)  \(took)  \(news ?? "")"
+      .trimmedLine
+  }
+
+  /// Whether an event begins a state anew, though it may be the one that it stood in.
+  private static func begins(_ event: DelegationEvent) -> Bool {
+    if case .dispatched = event { true } else { false }
+  }
+
+  var isOver: Bool { state.name?.isTerminal ?? false }
+
+  /// What is said once it is over, and where nothing more will come of it.
+  var ending: String? {
+    switch state {
+    case .pushed(let d, let sha):
+      "Pushed \(sha.rawValue.prefix(12)) to \(d.pullRequest?.url.safe() ?? d.request.branch)"
+    case .failed(_, let known):
+      [
+        "Failed at \(known.step.rawValue): \(known.code.rawValue)",
+        failure?.message.map { "  \($0.safe())" }, failure?.hint.map { "  \($0.safe())" },
+      ].compactMap { $0 }.joined(separator: "\n")
+    case .absent, .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched,
+      .generating:
+      nil
+    }
+  }
+
+  // MARK: The picture
+
+  /// The picture as lines.
+  /// - Parameters:
+  ///   - now: for the time in the present state.
+  ///   - width: columns; longer lines are cut.
+  func lines(now: Timestamp, width: Int, hasColour: Bool) -> [String] {
+    guard let d = state.delegation else { return [] }
+    func cut(_ text: String) -> String {
+      text.count < width ? text : String(text.prefix(max(width - 2, 1))) + "…"
+    }
+    var lines = [
+      Style.bold.on(
+        cut("\(d.request.stamp.confirmationCode)  \(d.request.repository)  \(title)"), if: hasColour
+      )
+    ]
+    for name in DelegationStateName.allCases {
+      let (text, style) = row(name, now)
+      lines.append(style.map { $0.on(cut(text), if: hasColour) } ?? cut(text))
+    }
+    if let waits = waits(now) { lines.append(Style.yellow.on(cut("  \(waits)"), if: hasColour)) }
+    return lines
+  }
+
+  private func row(_ name: DelegationStateName, _ now: Timestamp) -> (String, Style?) {
+    let mine = visits.indices.filter { visits[$0].state == name }
+    let title = name.rawValue + String(repeating: " ", count: 14 - name.rawValue.count)
+    guard let last = mine.last else { return ("  ○ \(title)", .dim) }
+    let isPresent = last == visits.count - 1
+    let spent = mine.reduce(Milliseconds(0)) { sum, index in
+      let end = index + 1 < visits.count ? visits[index + 1].from : max(now, visits[index].from)
+      return Milliseconds(sum.count + (end - visits[index].from).count)
+    }
+    let time = name.isTerminal ? "" : Self.span(spent)
+    let padded = String(repeating: " ", count: max(0, 9 - time.count)) + time
+    let again = mine.count > 1 ? "  ×\(mine.count)" : ""
+    let text = "\(title) \(Self.clock(visits[last].from)) \(padded)\(again)  \(visits[last].note)"
+    if name == .failed, isPresent { return ("  ✗ \(text)", .red) }
+    if name == .pushed, isPresent { return ("  ✓ \(text)", .green) }
+    if isPresent { return ("  ● \(text)", .blue) }
+    // A state that was left for one before it is to come again.
+    let isBehind = name == .failed || Self.order(name) > Self.order(state.name ?? .requested)
+    return isBehind ? ("  ○ \(text)", .dim) : ("  ✓ \(text)", nil)
+  }
+
+  private static func order(_ name: DelegationStateName) -> Int {
+    DelegationStateName.allCases.firstIndex(of: name) ?? 0
+  }
+
+  private func waits(_ now: Timestamp) -> String? {
+    guard !isOver, let d = state.delegation else { return nil }
+    if d.cancelRequested { return "cancelling" }
+    guard let trouble = d.trouble, trouble.retryAt > now else { return nil }
+    return
+      "\(trouble.step.rawValue) failed (\(trouble.code.rawValue), try \(trouble.tries)); again "
+      + "in \(Self.span(trouble.retryAt - now))"
+  }
+
+  // MARK: Words
+
+  private static func words(of event: DelegationEvent) -> String? {
+    switch event {
+    case .requested(let e): "branch \(e.branch)"
+    case .branchCreated(let e): e.adopted ? "found" : nil
+    case .taskCommitted(let e): String(e.sha.rawValue.prefix(12)) + (e.adopted ? " (found)" : "")
+    case .pullRequestCreated(let e): e.url.safe()
+    case .dispatched(let e): "\(e.worker), attempt \(e.attempt)"
+    case .generating(let e): "agent \(e.agent.safe())"
+    case .pushed(let e): String(e.sha.rawValue.prefix(12)) + (e.adopted ? " (found)" : "")
+    case .failed(let e): "\(e.code.rawValue) at \(e.step.rawValue)"
+    case .generated(let e):
+      "generated \(e.sha.rawValue.prefix(12))"
+        + (e.figures.map { ": \($0.filesChanged) files, +\($0.insertions) -\($0.deletions)" } ?? "")
+    case .stepFailed(let e):
+      "\(e.step.rawValue) failed (\(e.code.rawValue)), try \(e.attemptedTry); again at "
+        + clock(e.retryAt)
+    case .released(let e):
+      "attempt \(e.attempt) ended: \(e.cause.rawValue)"
+        + (e.message.map { ": \($0.safe())" } ?? "")
+    case .cancelRequested: "cancel requested"
+    case .retryRequested: "retry requested"
+    case .pullRequestUpdated(let e): "pull request \(e.state.rawValue)"
+    case .baseResolved, .actionDone: nil
+    }
+  }
+
+  /// The time of day here, `12:00:00.123`.
+  static func clock(_ time: Timestamp) -> String {
+    var seconds = time_t(time.milliseconds / 1000)
+    var parts = tm()
+    localtime_r(&seconds, &parts)
+    func two(_ n: Int32) -> String { n < 10 ? "0\(n)" : "\(n)" }
+    let fraction = String(1000 + time.milliseconds % 1000).dropFirst()
+    return "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)).\(fraction)"
+  }
+
+  /// `35 ms`, `2.3 s`, `4 min 5 s`, `3 h 2 min`.
+  static func span(_ span: Milliseconds) -> String {
+    let ms = max(0, span.count)
+    if ms < 1000 { return "\(ms) ms" }
+    if ms < 60_000 { return "\(ms / 1000).\(ms % 1000 / 100) s" }
+    if ms < 3_600_000 { return "\(ms / 60_000) min \(ms % 60_000 / 1000) s" }
+    if ms < 86_400_000 { return "\(ms / 3_600_000) h \(ms % 3_600_000 / 60_000) min" }
+    return "\(ms / 86_400_000) d \(ms % 86_400_000 / 3_600_000) h"
+  }
+}

@@ -1,0 +1,22 @@
+import ArgumentParser
+
+struct Watch: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Shows a delegation live until it has ended.",
+    discussion: """
+      The eight states with their times; plain lines where there is no terminal. A server that is \
+      started anew meanwhile is found again. Exit code 0 only if it ends as Pushed.
+
+      Examples:
+        aipm watch PR1733356800123
+        aipm watch acme/tools#12
+      """)
+
+  @OptionGroup var delegation: ReferenceArgument
+  @OptionGroup var client: ClientOptions
+
+  func run() async throws {
+    let isPushed = try await Watching(try client.api, reference: delegation.reference).run()
+    if !isPushed { throw ExitCode(Failure.Code.failed.rawValue) }
+  }
+}

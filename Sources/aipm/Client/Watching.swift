@@ -1,0 +1,101 @@
+import Domain
+import EventLog
+import FoundationEssentials
+
+/// Follows one delegation to its end, and shows it: a picture that is drawn again where a terminal
+/// is, plain lines where none is.
+actor Watching {
+  private static let redrawInterval = Duration.milliseconds(200)
+
+  /// How the delegation is shown.
+  enum Display { case picture, lines, nothing }
+
+  private let api: ServerAPI
+  private let reference: String
+  private let display: Display
+  private var timeline = Timeline()
+  private var drawnLines = 0
+  private var isConnected = true
+  private var position: Int64 = 0
+
+  init(_ api: ServerAPI, reference: String, display: Display? = nil) {
+    self.api = api
+    self.reference = reference
+    self.display = display ?? (Terminal.isInteractive ? .picture : .lines)
+  }
+
+  /// - Returns: true where it ended as `Pushed`.
+  /// - Throws: `Failure` where there is no such delegation, or the server was away for long.
+  func run() async throws -> Bool {
+    let path = ServerAPI.path("/api/delegations", reference, "/events")
+    let items = try await api.get(path)["items"].arrayValue ?? []
+    var stream = ""
+    for item in items {
+      stream = item["stream"].stringValue ?? ""
+      try take(item)
+    }
+    if !timeline.isOver { try await follow(stream) }
+    draw(isLast: true)
+    guard let ending = timeline.ending else { return false }
+    if case .pushed = timeline.state {
+      if display != .nothing { Terminal.say(Style.green.on(ending)) }
+      return true
+    }
+    Terminal.complain(ending)
+    return false
+  }
+
+  private func follow(_ stream: String) async throws {
+    let redraw = Task { [weak self] in
+      while !Task.isCancelled {
+        await self?.draw(isLast: false)
+        try? await Task.sleep(for: Self.redrawInterval)
+      }
+    }
+    defer { redraw.cancel() }
+    let follower = ServerEventFollower(
+      api: api, path: "/api/events/stream", query: [("after", String(position))],
+      onLink: { self.link($0) })
+    try await follower.run { event in try self.take(event, of: stream) }
+  }
+
+  /// - Returns: whether more is to come.
+  private func take(_ event: ServerEvent, of stream: String) throws -> Bool {
+    guard let item = try? JSONValue(json: Array(event.data.utf8)),
+      item["stream"].stringValue == stream
+    else { return true }
+    try take(item)
+    return !timeline.isOver
+  }
+
+  private func take(_ item: JSONValue) throws {
+    let recorded: RecordedEvent
+    do {
+      recorded = try StoredEvent(exported: item.canonical).recorded()
+    } catch {
+      throw Failure("the server tells of an event that this program does not know: \(error)")
+    }
+    guard recorded.position > position else { return }
+    position = recorded.position
+    let line = try timeline.take(recorded)
+    if display == .lines, let line { Terminal.say(line) }
+  }
+
+  private func link(_ isConnected: Bool) {
+    guard self.isConnected != isConnected else { return }
+    self.isConnected = isConnected
+    if display == .lines {
+      Terminal.complain(isConnected ? "connected again" : "connection lost, trying again")
+    }
+  }
+
+  private func draw(isLast: Bool) {
+    guard display == .picture else { return }
+    let now = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
+    var lines = timeline.lines(now: now, width: Terminal.width, hasColour: Terminal.hasColour)
+    if !isConnected, !isLast { lines.append(Style.yellow.on("  connection lost, trying again")) }
+    let up = drawnLines > 0 ? "\u{1b}[\(drawnLines)A\u{1b}[J" : ""
+    Terminal.put(up + lines.map { $0 + "\n" }.joined())
+    drawnLines = lines.count
+  }
+}

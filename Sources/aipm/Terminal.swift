@@ -1,0 +1,83 @@
+import FoundationEssentials
+import Glibc
+
+/// Standard output and standard error, line by line and at once: whoever waits for a line may read
+/// a pipe.
+enum Terminal {
+  static let isInteractive = isatty(STDOUT_FILENO) == 1
+  /// Colour where a person looks, unless they asked for none (https://no-color.org).
+  static let hasColour: Bool = {
+    let environment = ProcessInfo.processInfo.environment
+    return isInteractive && (environment["NO_COLOR"] ?? "").isEmpty
+      && environment["TERM"] != "dumb"
+  }()
+
+  static func say(_ line: String) { write(line + "\n", to: STDOUT_FILENO) }
+  static func complain(_ line: String) { write(line + "\n", to: STDERR_FILENO) }
+  static func put(_ text: String) { write(text, to: STDOUT_FILENO) }
+
+  private static func write(_ text: String, to descriptor: Int32) {
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      // Nobody reads any more, so there is nobody to tell.
+      guard count > 0 else { return }
+      rest = rest.dropFirst(count)
+    }
+  }
+
+  /// How many columns a line may have; 80 where that is not known.
+  static var width: Int {
+    var size = winsize()
+    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
+  }
+
+  /// Columns under their titles, each as wide as its widest cell; the last one is cut at the
+  /// terminal's edge.
+  static func table(_ titles: [String], _ rows: [[String]]) {
+    let all = [titles] + rows
+    let widths = titles.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+    for row in all {
+      var line = zip(row, widths).map { cell, width in
+        cell + String(repeating: " ", count: width - cell.count)
+      }.joined(separator: "  ")
+      while line.last == " " { line.removeLast() }
+      say(isInteractive && line.count > width ? String(line.prefix(width - 1)) + "…" : line)
+    }
+  }
+}
+
+/// How a piece of text looks, where colours are wanted.
+enum Style: String {
+  case bold = "1"
+  case dim = "2"
+  case red = "31"
+  case green = "32"
+  case yellow = "33"
+  case blue = "34"
+
+  func on(_ text: String, if hasColour: Bool = Terminal.hasColour) -> String {
+    hasColour ? "\u{1b}[\(rawValue)m\(text)\u{1b}[0m" : text
+  }
+}
+
+extension String {
+  /// The text without anything that a terminal would act on: what users, agents and forges wrote
+  /// is shown, never obeyed. Line ends and tabs stay where `keepsLines` is true, else they become
+  /// blanks.
+  func safe(keepsLines: Bool = false) -> String {
+    var out = String.UnicodeScalarView()
+    for scalar in unicodeScalars {
+      switch scalar.value {
+      case 0x09, 0x0a: out.append(keepsLines ? scalar : " ")
+      case 0..<0x20, 0x7f..<0xa0: out.append("\u{fffd}")
+      // Marks that turn the direction of what follows.
+      case 0x200e, 0x200f, 0x202a...0x202e, 0x2066...0x2069: out.append("\u{fffd}")
+      default: out.append(scalar)
+      }
+    }
+    return String(out)
+  }
+}
