@@ -111,6 +111,10 @@ let package = Package(
       "WorkerTests",
       ["Worker", "WorkerProtocol", "Domain", "GitBackend", "Processes", hummingbird, log]),
     tests("TidyTests", []),
+    .target(
+      name: "TestKit", dependencies: ["EventLog", "HTTPClient", "Processes", hummingbird, log],
+      path: "Tests/TestKit", swiftSettings: strict),
+    tests("EndToEndTests", ["TestKit", "EventLog", "Processes", "aipm", "aipm-replay"]),
     tests("DemoAgentTests", ["DemoAgent"]),
   ]
 )
