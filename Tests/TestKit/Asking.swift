@@ -132,3 +132,17 @@ extension Installation {
     try await get("/api/delegations/\(delegation)/events").json["items"].arrayValue ?? []
   }
 }
+
+extension Installation {
+  /// The port that the server listens on, as text.
+  package var port: String { url.split(separator: ":").last.map { String($0) } ?? "" }
+
+  /// Sends bytes as they are.
+  package func send(
+    _ method: String, _ path: String, _ body: [UInt8], headers: [(String, String)]
+  ) async throws -> APIAnswer {
+    var request = HTTPRequest(method: method, url: url + path, headers: headers)
+    request.body = .bytes(body)
+    return try await call(request)
+  }
+}

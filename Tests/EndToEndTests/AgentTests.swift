@@ -1,0 +1,133 @@
+import EventLog
+import FoundationEssentials
+import Glibc
+import Processes
+import TestKit
+import Testing
+
+extension EndToEndTests {
+  @Suite("Agents that go wrong") struct AgentTests {}
+}
+
+extension EndToEndTests.AgentTests {
+  /// One agent that does what its objective says.
+  private static let script = """
+    #!/bin/sh
+    prompt=$(cat)
+    echo "attempt"
+    case $prompt in
+      *"exit with an error"*) echo "it broke" >&2; exit 3 ;;
+      *"change nothing"*) exit 0 ;;
+      *"hang for ever"*) trap '' TERM; echo $$ > "$1/hanging"; while :; do sleep 1; done ;;
+      *"change a workflow"*) mkdir -p .github/workflows; echo "on: push" > .github/workflows/x.yml ;;
+      *"commit by yourself"*)
+        git init -q . 2>/dev/null; echo mine > mine.txt; git add -A
+        git -c user.name=x -c user.email=x@y commit -qm 'by the agent' ;;
+      *) echo fine > fine.txt ;;
+    esac
+    """
+
+  private func with(
+    _ more: [String] = [], _ body: (Installation, BareRepository) async throws -> Void
+  ) async throws {
+    try await Installation.with(starts: false) { server in
+      let repository = try await server.createRepository()
+      let agent = try server.script("agent", Self.script)
+      try await server.start(
+        ["--workers", "1", "--agent", "command", "--agent-command", "\(agent) \(server.folder)"]
+          + more)
+      try await body(server, repository)
+    }
+  }
+
+  private func delegate(_ server: Installation, _ objective: String) async throws -> JSONValue {
+    try await server.end(
+      of: try await server.submit(
+        Installation.request("acme/tools", ["objective": .string(objective)])))
+  }
+
+  @Test("each ends with its code, after the attempts it has, and the worker takes the next")
+  func codes() async throws {
+    try await with { server, repository in
+      for (objective, code, attempts) in [
+        ("exit with an error", "agent-failed", 2), ("change nothing", "no-changes", 2),
+        ("change a workflow", "change-refused", 1),
+      ] {
+        let failed = try await delegate(server, objective)
+        #expect(failed["state"].stringValue == "Failed", "\(objective)")
+        #expect(failed["failure"]["code"].stringValue == code, "\(failed["failure"])")
+        #expect(!(failed["failure"]["message"].stringValue ?? "").isEmpty)
+        #expect(failed["attempt"].integerValue == Int64(attempts), "\(objective)")
+      }
+      let next = try await delegate(server, "do it")
+      try await Outcome(server: server, repository: repository, delegation: next).check()
+    }
+  }
+
+  @Test("one that hangs and ignores SIGTERM is ended at its limit, with all it started")
+  func hanging() async throws {
+    try await with(["--agent-timeout", "1s", "--attempts", "1"]) { server, repository in
+      let failed = try await delegate(server, "hang for ever")
+      #expect(failed["failure"]["code"].stringValue == "agent-timeout", "\(failed["failure"])")
+      let text = try String(contentsOfFile: "\(server.folder)/hanging", encoding: .utf8)
+      let pid = try #require(Int32(text.filter(\.isNumber)))
+      #expect(Glibc.kill(pid, 0) != 0, "the agent still runs")
+      let next = try await delegate(server, "do it")
+      try await Outcome(server: server, repository: repository, delegation: next).check()
+    }
+  }
+
+  @Test("commits that the agent made itself are folded into the one")
+  func ownCommits() async throws {
+    try await with { server, repository in
+      let pushed = try await delegate(server, "commit by yourself")
+      #expect(pushed["state"].stringValue == "Pushed", "\(pushed["failure"])")
+      try await Outcome(server: server, repository: repository, delegation: pushed).check()
+      let branch = pushed["branchName"].stringValue ?? ""
+      #expect(try await repository.file("mine.txt", at: branch) == "mine\n")
+    }
+  }
+
+  @Test("an agent that is not installed is told by its name")
+  func notInstalled() async throws {
+    try await Installation.with(starts: false) { server in
+      try await server.createRepository()
+      try await server.start([
+        "--agent", "command", "--agent-command", "no-such-program-anywhere", "--attempts", "1",
+      ])
+      let failed = try await server.end(of: try await server.submit())
+      #expect(failed["failure"]["code"].stringValue == "agent-not-found")
+      let message = failed["failure"]["message"].stringValue ?? ""
+      #expect(message.contains("no-such-program-anywhere"), "\(message)")
+    }
+  }
+
+  @Test("cancel ends a running agent within two seconds; retry goes on with the same pull request")
+  func cancelAndRetry() async throws {
+    try await with { server, repository in
+      let id = try await server.submit(
+        Installation.request("acme/tools", ["objective": .string("hang for ever")]))
+      try await server.event("delegation.generating", of: id)
+      let clock = ContinuousClock()
+      let begun = clock.now
+      let cancelled = try await server.aipm(["cancel", id])
+      #expect(cancelled.succeeded, "\(cancelled.errorText)")
+      let failed = try await server.end(of: id)
+      #expect(clock.now - begun < .seconds(6), "it took \(clock.now - begun)")
+      #expect(failed["failure"]["code"].stringValue == "cancelled")
+      let again = try await server.aipm(["retry", id])
+      #expect(again.succeeded, "\(again.errorText)")
+      let generating = try await server.event(of: id) {
+        $0["type"].stringValue == "delegation.generating" && $0["data"]["attempt"].integerValue == 2
+      }
+      #expect(generating["version"].integerValue ?? 0 > 8)
+      let now = try await server.delegation(id)
+      #expect(now["pullRequest"]["number"].integerValue == 1)
+      #expect(try await server.aipm(["cancel", "acme/tools#1"]).succeeded)
+      _ = try await server.event(of: id) {
+        $0["type"].stringValue == "delegation.failed" && $0["version"].integerValue ?? 0 > 11
+      }
+      #expect(try await repository.branches().count == 2)
+    }
+  }
+}
