@@ -74,7 +74,9 @@ let package = Package(
     module("WorkerProtocol"),
     module(
       "Worker",
-      ["Domain", "Workflows", "WorkerProtocol", "HTTPClient", "Processes", subprocess, crypto, log]),
+      [
+        "Domain", "Workflows", "WorkerProtocol", "HTTPClient", "Processes", subprocess, crypto, log,
+      ]),
     module(
       "Server",
       [

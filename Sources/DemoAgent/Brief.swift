@@ -36,8 +36,8 @@ struct Brief: Equatable {
     }
   }
 
-  /// Parts a prompt at its headings. A heading is a whole line or begins one; of several of the last
-  /// kind the last counts, for the objective before it is the user's own text.
+  /// Parts a prompt at its headings. A heading is a whole line or begins one; of several of the
+  /// last kind the last counts, for the objective before it is the user's own text.
   private static func parts(
     _ prompt: String
   ) -> (objective: String, constraints: String, criteria: [String]) {

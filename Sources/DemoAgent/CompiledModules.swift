@@ -1,4 +1,5 @@
-/// A module in Swift, in the target that most files are in, with a test where that target has tests.
+/// A module in Swift, in the target that most files are in, with a test where that target has
+/// tests.
 enum SwiftModule {
   static func files(for brief: Brief, in survey: Survey) -> [DemoAgent.File] {
     let parts = survey.folder.split(separator: "/")
@@ -134,7 +135,8 @@ enum GoModule {
   }
 }
 
-/// A module in Rust; its test includes it by path, for no file that exists is changed to declare it.
+/// A module in Rust; its test includes it by path, for no file that exists is changed to declare
+/// it.
 enum RustModule {
   static func files(for brief: Brief, in survey: Survey) -> [DemoAgent.File] {
     let folder = survey.folder

@@ -1,10 +1,10 @@
-// The agent that AIPM carries itself, for the first try on a new machine, for demonstrations and for
-// tests: a real process that reads a prompt and writes real source files, without any model.
+// The agent that AIPM carries itself, for the first try on a new machine, for demonstrations and
+// for tests: a real process that reads a prompt and writes real source files, without any model.
 //
-// It reads the objective, the constraints and the acceptance criteria out of the prompt, looks which
-// language most files of the working tree are in, and writes a module in that language with one
-// documented function for each criterion, and a test of it. Where no language is known it writes
-// Python and a page of Markdown.
+// It reads the objective, the constraints and the acceptance criteria out of the prompt, looks
+// which language most files of the working tree are in, and writes a module in that language with
+// one documented function for each criterion, and a test of it. Where no language is known it
+// writes Python and a page of Markdown.
 //
 // What it promises:
 // - The same prompt and the same tree make the same files. There is no clock and no chance in it.

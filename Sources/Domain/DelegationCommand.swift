@@ -34,6 +34,7 @@ package enum DelegationCommand: Equatable, Sendable {
   case recordAction(marker: String)
 }
 
+/// A branch and a pull request that were there, as they were read.
 package struct Adoption: Equatable, Sendable {
   package var base: BaseResolved
   package var head: ObjectID
@@ -47,6 +48,7 @@ package struct Adoption: Equatable, Sendable {
 
 /// A go at a step that went wrong.
 package struct StepFault: Equatable, Sendable {
+  /// Whether another try may help.
   package enum Kind: Equatable, Sendable {
     /// Worth another try, not before the moment that the forge named.
     case transient(FaultCode, ambiguous: Bool, notBefore: Timestamp?)
@@ -67,6 +69,7 @@ package struct StepFault: Equatable, Sendable {
 
 /// An attempt that ended without a commit.
 package struct AttemptEnd: Equatable, Sendable {
+  /// How it ended.
   package enum Outcome: Equatable, Sendable {
     /// Another attempt follows where the cause and the limits allow it.
     case released(ReleaseCause)

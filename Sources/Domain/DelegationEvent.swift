@@ -137,6 +137,7 @@ package struct BaseResolved: Equatable, Sendable {
   }
 }
 
+/// The branch stands on the forge, at this commit.
 package struct BranchCreated: Equatable, Sendable {
   package var sha: ObjectID
   /// True where the branch was found, not made.
@@ -147,6 +148,7 @@ package struct BranchCreated: Equatable, Sendable {
   }
 }
 
+/// TASK.md stands on the branch, in this commit.
 package struct TaskCommitted: Equatable, Sendable {
   package var sha: ObjectID
   package var adopted: Bool
@@ -156,6 +158,7 @@ package struct TaskCommitted: Equatable, Sendable {
   }
 }
 
+/// The pull request is open.
 package struct PullRequestCreated: Equatable, Sendable {
   package var number: Int
   package var url: String
@@ -249,6 +252,7 @@ package struct Generated: Equatable, Sendable {
   }
 }
 
+/// The generated commit is on the branch: the end of a good day.
 package struct Pushed: Equatable, Sendable {
   package var sha: ObjectID
   package var adopted: Bool
@@ -258,6 +262,7 @@ package struct Pushed: Equatable, Sendable {
   }
 }
 
+/// The delegation has ended without its commit.
 package struct Failed: Equatable, Sendable {
   package var step: Step
   package var code: FailureCode
@@ -313,6 +318,7 @@ package struct Released: Equatable, Sendable {
   }
 }
 
+/// The forge told that the pull request was merged, closed or opened again.
 package struct PullRequestUpdated: Equatable, Sendable {
   package var state: PullRequestState
   package init(state: PullRequestState) { self.state = state }

@@ -55,6 +55,7 @@ package struct Delegation: Equatable, Sendable {
   }
 }
 
+/// The delegation's pull request, as far as it is known.
 package struct PullRequest: Equatable, Sendable {
   package var number: Int
   package var url: String
@@ -86,6 +87,7 @@ package struct Generation: Equatable, Sendable {
   package var accepted: Generated?
 }
 
+/// Why the delegation failed.
 package struct Failure: Equatable, Sendable {
   package var step: Step
   package var code: FailureCode

@@ -63,6 +63,7 @@ package struct Timestamp: Hashable, Comparable, Sendable {
 package struct Milliseconds: Hashable, Comparable, Sendable {
   package var count: Int64
   package init(_ count: Int64) { self.count = count }
+  /// So many seconds.
   package static func seconds(_ n: Int64) -> Self { Self(n * 1000) }
   package static func - (a: Self, b: Self) -> Self { Self(a.count - b.count) }
   package static func < (a: Self, b: Self) -> Bool { a.count < b.count }

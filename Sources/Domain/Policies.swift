@@ -32,6 +32,7 @@ package struct RetryPolicy: Equatable, Sendable {
 /// Randomness that a replay draws again: FNV-1a over a text, finished by a mixer so that texts
 /// that differ in one digit draw far apart.
 package enum Jitter {
+  /// The same number for the same text, evenly spread over 64 bits.
   package static func draw(_ text: String) -> UInt64 {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
@@ -61,6 +62,7 @@ package struct LeasePolicy: Equatable, Sendable {
     self.lostAfter = lostAfter
   }
 
+  /// What a silence means.
   package enum Verdict: Equatable, Sendable { case alive, unhealthy, lost }
 
   /// - Parameter silence: how long ago the worker was heard from, on a clock that never steps.
@@ -77,6 +79,7 @@ package struct ProgressPolicy: Equatable, Sendable {
   package var stalledAfter: Milliseconds
   package init(stalledAfter: Milliseconds = .seconds(120)) { self.stalledAfter = stalledAfter }
 
+  /// - Parameter silence: for how long the agent has said nothing.
   package func isStalled(silence: Milliseconds) -> Bool { silence > stalledAfter }
 }
 
@@ -99,6 +102,7 @@ package struct RestartPolicy: Equatable, Sendable {
     self.window = window
   }
 
+  /// What becomes of a worker that ended.
   package enum Verdict: Equatable, Sendable {
     case restart(after: Milliseconds)
     case park

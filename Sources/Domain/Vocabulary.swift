@@ -69,6 +69,7 @@ package enum ReleaseCause: String, CaseIterable, Sendable {
   }
 }
 
+/// The states of a pull request as the view shows them.
 package enum PullRequestState: String, CaseIterable, Sendable {
   case open, merged, closed
 }

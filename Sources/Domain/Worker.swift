@@ -14,6 +14,7 @@ package enum WorkerEvent: Equatable, Sendable {
   case lost(reason: String?)
 }
 
+/// What a worker said of itself when it began a life.
 package struct WorkerRegistered: Equatable, Sendable {
   package var incarnation: Int
   package var host: String
@@ -31,6 +32,7 @@ package struct WorkerRegistered: Equatable, Sendable {
   }
 }
 
+/// Where a worker stands, whatever it works on.
 package enum WorkerState: Equatable, Sendable {
   case absent
   case registered(WorkerLife)
@@ -52,6 +54,7 @@ package struct WorkerLife: Equatable, Sendable {
   package var drains = false
 }
 
+/// What may be asked of a worker's stream.
 package enum WorkerCommand: Equatable, Sendable {
   case register(host: String, version: String, agents: [String], local: Bool)
   case markUnhealthy(reason: String)
@@ -63,6 +66,7 @@ package enum WorkerCommand: Equatable, Sendable {
   case lose(reason: String)
 }
 
+/// Why a command was not carried out.
 package enum WorkerRejection: Error, Equatable, Sendable {
   case notAllowed(command: String, state: String)
 }

@@ -5,16 +5,16 @@
 // here is GitHub's: addresses, statuses, error bodies, headers, limits.
 //
 // What it promises:
-// - Repositories are real bare repositories under ROOT/OWNER/REPO.git, made and changed by git's own
-//   plumbing; what GitHub keeps beside git stands in ROOT/forge.db. Both are on disk before a call
-//   is answered. Branches move by compare and swap; given author, committer and dates the same call
-//   makes the same commit.
+// - Repositories are real bare repositories under ROOT/OWNER/REPO.git, made and changed by git's
+//   own plumbing; what GitHub keeps beside git stands in ROOT/forge.db. Both are on disk before a
+//   call is answered. Branches move by compare and swap; given author, committer and dates the same
+//   call makes the same commit.
 // - `kill -9` at any moment leaves nothing half-done that a start does not settle: refs are the
 //   truth, and pull requests are put in step with them.
 // - Nothing is done without the token; names are checked before they become paths.
 //
-// How it fails: as GitHub does, with its codes. A git process that hangs is ended after a minute and
-// answered with 500; a disk that is full with 503.
+// How it fails: as GitHub does, with its codes. A git process that hangs is ended after a minute
+// and answered with 500; a disk that is full with 503.
 //
 // Left out: forks, issues that are no pull request, reviews, checks, organisations, webhooks.
 
@@ -49,6 +49,7 @@ package struct EmbeddedForgeConfiguration: Sendable {
   }
 }
 
+/// Why the forge, or a repository in it, cannot be made or served.
 package enum EmbeddedForgeError: Error, CustomStringConvertible {
   /// GitHub allows no owner or repository of this name.
   case badName(String)
@@ -78,6 +79,7 @@ package enum EmbeddedForgeError: Error, CustomStringConvertible {
   }
 }
 
+/// The forge on one folder: made once, run once.
 package final class EmbeddedForge: Sendable {
   private let configuration: EmbeddedForgeConfiguration
   private let folder: ForgeFolder

@@ -1,13 +1,14 @@
 import Domain
 
-/// Chooses who works on what. A pure function of what is ready and who is free; what it remembers is
-/// only whose turn it was last.
+/// Chooses who works on what. A pure function of what is ready and who is free; what it remembers
+/// is only whose turn it was last.
 ///
 /// Higher priority goes first. Within a priority requesters take turns: first the one with the
 /// least under way, then the one that was served longest ago; within a requester the oldest goes
 /// first. A delegation that no free worker can take, or whose repository or requester is at its
 /// limit, is passed over and holds nobody up.
 package struct Dispatcher: Sendable {
+  /// A delegation that is ready to be worked on.
   package struct Candidate: Equatable, Sendable {
     package var delegation: DelegationID
     package var repository: RepositoryName
@@ -34,6 +35,7 @@ package struct Dispatcher: Sendable {
     }
   }
 
+  /// A worker with nothing in hand.
   package struct FreeWorker: Equatable, Sendable {
     package var id: WorkerID
     package var incarnation: Int
@@ -61,6 +63,7 @@ package struct Dispatcher: Sendable {
     }
   }
 
+  /// Who is to work on what.
   package struct Pairing: Equatable, Sendable {
     package var delegation: DelegationID
     package var worker: FreeWorker

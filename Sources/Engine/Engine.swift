@@ -24,6 +24,7 @@ package protocol WorkerLauncher: Sendable {
   func run(_ worker: WorkerID, onStart: @escaping @Sendable () -> Void) async -> String
 }
 
+/// The engine; one for each server process.
 package actor Engine {
   package typealias Store = any EventStore & Views
 
@@ -121,6 +122,7 @@ package actor Engine {
 
   private var isSettled: Bool { inFlight == 0 && (!core.isDraining || core.hasDrained) }
 
+  /// Ends the clocks. What is under way ends by itself; nothing new is begun by time.
   package func stop() {
     ticker?.cancel()
     timer?.task.cancel()

@@ -22,7 +22,9 @@ package struct Moment: Equatable, Sendable {
   }
 }
 
+/// The engine's core; see the head of this file.
 package struct EngineCore: Sendable {
+  /// What does not change while a server runs.
   package struct Configuration: Sendable {
     /// Names of the workers that this server starts itself.
     package var localWorkers: [WorkerID]
@@ -41,6 +43,7 @@ package struct EngineCore: Sendable {
     }
   }
 
+  /// What happened.
   package enum Input: Sendable {
     /// The log as it stands: the streams of all that is live, and of every worker.
     case started(delegations: [DelegationID: [RecordedEvent]], workers: [WorkerID: [RecordedEvent]])
@@ -60,6 +63,7 @@ package struct EngineCore: Sendable {
     case drain
   }
 
+  /// What is told of a local worker's process.
   package enum ProcessNews: Equatable, Sendable {
     case started
     case ended(reason: String)
@@ -77,6 +81,7 @@ package struct EngineCore: Sendable {
     }
   }
 
+  /// What is to be done.
   package enum Action: Sendable {
     case append(StreamName, Append)
     case call(DelegationID, ticket: Int, [Call])
@@ -88,28 +93,29 @@ package struct EngineCore: Sendable {
     case planChanged(WorkerID)
   }
 
-  package private(set) var executors: [DelegationID: Executor] = [:]
-  package private(set) var workers: [WorkerID: WorkerKeeper] = [:]
+  package internal(set) var executors: [DelegationID: Executor] = [:]
+  package internal(set) var workers: [WorkerID: WorkerKeeper] = [:]
   package private(set) var workflows: [String: Workflow]
-  package private(set) var isDraining = false
+  package internal(set) var isDraining = false
 
   let configuration: Configuration
   private var dispatcher = Dispatcher()
   private var tokenCounter: Int64 = 0
   /// Who each worker works for, or is kept free for.
-  private var occupied: [WorkerID: DelegationID] = [:]
+  var occupied: [WorkerID: DelegationID] = [:]
   /// Prepared delegations that wait for a worker.
   private var ready: Set<DelegationID> = []
   /// Executors that wait for a moment.
   private var wakes: [DelegationID: Timestamp] = [:]
   private var waitingForLoad: [DelegationID: [Executor.Input]] = [:]
-  private var lastTick: Milliseconds?
+  var lastTick: Milliseconds?
 
   package init(configuration: Configuration, workflows: [String: Workflow]) {
     self.configuration = configuration
     self.workflows = workflows
   }
 
+  /// Makes a workflow known, by its digest.
   package mutating func define(_ workflow: Workflow) { workflows[workflow.digest] = workflow }
 
   /// Whether the local workers that have nothing in hand have ended, after a drain.
@@ -132,6 +138,8 @@ package struct EngineCore: Sendable {
 
   // MARK: Steps
 
+  /// Takes an input in, and says what is to be done. The order of the actions is that of their
+  /// causes.
   package mutating func step(_ input: Input, now: Moment) -> [Action] {
     var actions: [Action] = []
     switch input {
@@ -185,7 +193,7 @@ package struct EngineCore: Sendable {
     }
   }
 
-  private func makeKeeper(_ id: WorkerID, _ now: Moment) -> WorkerKeeper {
+  func makeKeeper(_ id: WorkerID, _ now: Moment) -> WorkerKeeper {
     // Revisions of another start never look newer than this one's.
     WorkerKeeper(id: id, heardAt: now.monotonic, revision: configuration.epoch << 20)
   }
@@ -201,7 +209,7 @@ package struct EngineCore: Sendable {
 
   // MARK: Delegations
 
-  private mutating func feed(
+  mutating func feed(
     _ id: DelegationID, _ input: Executor.Input, _ now: Moment, _ actions: inout [Action]
   ) {
     guard var executor = executors.removeValue(forKey: id) else {
@@ -281,7 +289,7 @@ package struct EngineCore: Sendable {
     }
   }
 
-  private mutating func nextToken() -> FencingToken {
+  mutating func nextToken() -> FencingToken {
     tokenCounter += 1
     return FencingToken(epoch: configuration.epoch, counter: tokenCounter)
   }
@@ -296,167 +304,6 @@ package struct EngineCore: Sendable {
       workers[id]?.toldToDrain = drains
       workers[id]?.revision += 1
       actions.append(.planChanged(id))
-    }
-  }
-
-  // MARK: Workers
-
-  private mutating func feed(
-    _ id: WorkerID, _ input: WorkerKeeper.Input, _ now: Moment, _ actions: inout [Action]
-  ) {
-    var keeper = workers.removeValue(forKey: id) ?? makeKeeper(id, now)
-    for action in keeper.step(input) {
-      switch action {
-      case .append(let append): actions.append(.append(.worker(id), append))
-      case .reload: actions.append(.read(.worker(id), loads: false))
-      case .reply(let reply, let result): actions.append(.reply(reply, result))
-      }
-    }
-    workers[id] = keeper
-  }
-
-  private mutating func command(
-    _ id: WorkerID, _ command: WorkerCommand, _ now: Moment, _ actions: inout [Action]
-  ) {
-    feed(id, .command(command, .system, nil), now, &actions)
-  }
-
-  /// A worker began a new life. What its last one was working on is taken up again where a commit
-  /// was made, and released at once where none was.
-  private mutating func reconcile(
-    _ id: WorkerID, journal: [HeldAttempt], local: Bool, _ now: Moment,
-    _ actions: inout [Action]
-  ) {
-    workers[id]?.lastHeard = now.monotonic
-    workers[id]?.lastHeardAt = now.wall
-    if local { workers[id]?.process = .running }
-    guard let delegation = occupied[id], let lease = executors[delegation]?.state.workingLease,
-      lease.worker == id, let incarnation = workers[id]?.incarnation
-    else { return }
-    let held = journal.first { $0.delegation == delegation && $0.attempt == lease.attempt }
-    if let held, held.hasCommit {
-      let token = nextToken()
-      feed(
-        delegation,
-        .command(
-          .resume(
-            worker: id, incarnation: incarnation, attempt: lease.attempt, token: token),
-          .system, nil), now, &actions)
-    } else {
-      release(lease, of: delegation, .workerCrashed, "its worker started anew", now, &actions)
-    }
-  }
-
-  private mutating func release(
-    _ lease: Lease, of delegation: DelegationID, _ cause: ReleaseCause, _ message: String,
-    _ now: Moment, _ actions: inout [Action]
-  ) {
-    let end = AttemptEnd(
-      attempt: lease.attempt, token: lease.token, outcome: .released(cause), message: message)
-    feed(delegation, .command(.endAttempt(end), .system, nil), now, &actions)
-  }
-
-  private mutating func heard(
-    _ id: WorkerID, _ silence: Milliseconds?, _ now: Moment, _ actions: inout [Action]
-  ) {
-    guard let keeper = workers[id] else { return }
-    workers[id]?.lastHeard = now.monotonic
-    workers[id]?.lastHeardAt = now.wall
-    workers[id]?.agentSilence = silence
-    if case .unhealthy = keeper.state { command(id, .markRecovered, now, &actions) }
-  }
-
-  private mutating func follow(
-    _ id: WorkerID, _ news: ProcessNews, _ now: Moment, _ actions: inout [Action]
-  ) {
-    switch news {
-    case .started: workers[id]?.process = .running
-    case .ended(let reason):
-      guard var keeper = workers[id] else { return }
-      var leaves = keeper.leaves
-      if case .draining = keeper.state, !keeper.restartAsked { leaves = true }
-      keeper.restartAsked = false
-      if leaves {
-        workers[id]?.process = .ended
-        command(id, .stop, now, &actions)
-        return
-      }
-      keeper.ends.append(now.wall)
-      keeper.ends.removeAll { now.wall - $0 > configuration.restarts.window }
-      switch configuration.restarts.verdict(ends: keeper.ends) {
-      case .restart(let delay):
-        keeper.process = .waiting(until: now.wall + delay)
-        workers[id] = keeper
-        if keeper.state.life != nil {
-          command(id, .restart(delay: delay, reason: reason), now, &actions)
-        }
-      case .park:
-        keeper.process = .ended
-        workers[id] = keeper
-        if keeper.state.life != nil {
-          command(id, .park(reason: "it keeps ending, last: \(reason)"), now, &actions)
-        }
-        loseLease(of: id, .workerCrashed, "its worker keeps ending", now, &actions)
-      }
-    }
-    startDue(now, &actions)
-  }
-
-  private mutating func loseLease(
-    of id: WorkerID, _ cause: ReleaseCause, _ message: String, _ now: Moment,
-    _ actions: inout [Action]
-  ) {
-    guard let delegation = occupied[id], let lease = executors[delegation]?.state.workingLease
-    else { return }
-    release(lease, of: delegation, cause, message, now, &actions)
-  }
-
-  private mutating func startDue(_ now: Moment, _ actions: inout [Action]) {
-    guard !isDraining else { return }
-    for id in workers.keys.sorted() {
-      if case .waiting(let until) = workers[id]?.process, until <= now.wall {
-        startProcess(id, &actions)
-      }
-    }
-  }
-
-  private mutating func startProcess(_ id: WorkerID, _ actions: inout [Action]) {
-    workers[id]?.process = .starting
-    actions.append(.startProcess(id))
-  }
-
-  /// Silence is judged. A tick that came late says that this process was stopped, and not the
-  /// workers: they are all heard from at that moment.
-  private mutating func tick(_ now: Moment, _ actions: inout [Action]) {
-    defer { lastTick = now.monotonic }
-    startDue(now, &actions)
-    let late = lastTick.map { now.monotonic - $0 > .seconds(2) } ?? true
-    for id in workers.keys.sorted() {
-      guard let keeper = workers[id] else { continue }
-      if late {
-        workers[id]?.lastHeard = now.monotonic
-        continue
-      }
-      judge(keeper, now, &actions)
-    }
-  }
-
-  private mutating func judge(
-    _ keeper: WorkerKeeper, _ now: Moment, _ actions: inout [Action]
-  ) {
-    let silence = now.monotonic - keeper.lastHeard
-    let words = "silent for \(silence.count / 1000) s"
-    switch (configuration.leases.verdict(silence: silence), keeper.state) {
-    case (.alive, _): break
-    case (.unhealthy, .registered), (.unhealthy, .draining):
-      command(keeper.id, .markUnhealthy(reason: words), now, &actions)
-    case (.lost, .registered), (.lost, .draining), (.lost, .unhealthy):
-      command(keeper.id, .lose(reason: words), now, &actions)
-      loseLease(of: keeper.id, .workerLost, "its worker was \(words)", now, &actions)
-    case (.lost, .starting), (.lost, .lost), (.lost, .stopped), (.lost, .parked):
-      // Its process ended, or it was given up, and it has not come back.
-      loseLease(of: keeper.id, .workerLost, "its worker did not come back", now, &actions)
-    case (.unhealthy, _), (.lost, .absent): break
     }
   }
 }

@@ -12,6 +12,7 @@ import EventLog
 import Workflows
 
 package struct Executor: Sendable {
+  /// What happened.
   package enum Input: Sendable {
     /// The append that was asked for is on disk.
     case recorded([RecordedEvent])
@@ -25,6 +26,7 @@ package struct Executor: Sendable {
     case wake
   }
 
+  /// What is to be done.
   package enum Action: Sendable {
     case append(Append)
     case call(ticket: Int, [Call])
@@ -92,6 +94,8 @@ package struct Executor: Sendable {
 
   // MARK: Steps
 
+  /// Takes an input in, and says what is to be done.
+  /// - Parameter now: of the wall clock; waits are counted by it.
   package mutating func step(_ input: Input, now: Timestamp) -> [Action] {
     var actions: [Action] = []
     switch input {

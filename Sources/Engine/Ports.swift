@@ -54,6 +54,7 @@ package struct FileCommit: Equatable, Sendable {
   }
 }
 
+/// A pull request to be opened.
 package struct NewPullRequest: Equatable, Sendable {
   package var title: String
   package var head: String
@@ -83,6 +84,7 @@ package enum ForgeReply: Equatable, Sendable {
   case pullRequests([ForgePullRequest])
 }
 
+/// A repository, as the forge tells of it.
 package struct ForgeRepository: Equatable, Sendable {
   package var defaultBranch: String
   package var cloneURL: String
@@ -102,6 +104,7 @@ package struct ForgeRepository: Equatable, Sendable {
   }
 }
 
+/// A commit, as the forge tells of it.
 package struct ForgeCommit: Equatable, Sendable {
   package var sha: ObjectID
   package var parents: [ObjectID]
@@ -114,6 +117,7 @@ package struct ForgeCommit: Equatable, Sendable {
   }
 }
 
+/// A pull request, as the forge tells of it.
 package struct ForgePullRequest: Equatable, Sendable {
   package var number: Int
   package var url: String
@@ -139,6 +143,7 @@ package struct ForgePullRequest: Equatable, Sendable {
 
 /// Why a call has no reply.
 package struct ForgeFault: Error, Equatable, Sendable {
+  /// What kind of fault it is; effects decide by this alone.
   package enum Kind: Equatable, Sendable {
     /// The request never left this machine: no name, refused, no TLS.
     case unreachable
@@ -205,12 +210,14 @@ package enum GitCall: Equatable, Sendable {
   case push(RepositoryName, branch: String, sha: ObjectID, expected: ObjectID)
 }
 
+/// What came of a git call that was carried out.
 package enum GitReply: Equatable, Sendable {
   /// The branch's head and its commits; nil where the branch is gone.
   case branch(GitBranch?)
   case pushed
 }
 
+/// A branch, as it is in the mirror after a fetch.
 package struct GitBranch: Equatable, Sendable {
   package var head: ObjectID
   package var commits: [ForgeCommit]
@@ -221,7 +228,9 @@ package struct GitBranch: Equatable, Sendable {
   }
 }
 
+/// Why a git call has no reply.
 package struct GitFault: Error, Equatable, Sendable {
+  /// What kind of fault it is; effects decide by this alone.
   package enum Kind: Equatable, Sendable {
     case unreachable
     /// It may have happened.
@@ -296,6 +305,7 @@ package struct HandIn: Equatable, Sendable {
   }
 }
 
+/// What a commit that was taken in changes.
 package struct HandInFigures: Equatable, Sendable {
   package var filesChanged: Int
   package var insertions: Int

@@ -92,6 +92,7 @@ extension Engine {
     package var drain: Bool
   }
 
+  /// One attempt, with everything that a worker needs for it.
   package struct WorkerAssignment: Sendable {
     package var delegation: DelegationID
     package var lease: Lease
@@ -162,6 +163,7 @@ extension Engine {
 
   // MARK: Reports
 
+  /// Records that the agent runs.
   package func generating(
     _ start: GenerationStarted, of id: DelegationID, by worker: WorkerID
   ) async throws(WorkerFault) {

@@ -6,6 +6,7 @@ import EventLog
 /// Signs of life are not facts: they are kept here, on a clock that never steps, and are gone with
 /// the server; each start counts every worker as heard from at that moment.
 package struct WorkerKeeper: Sendable {
+  /// What happened.
   package enum Input: Sendable {
     case recorded([RecordedEvent])
     case notRecorded(AppendFault)
@@ -13,6 +14,7 @@ package struct WorkerKeeper: Sendable {
     case command(WorkerCommand, Actor, ReplyID?)
   }
 
+  /// What is to be done.
   package enum Action: Sendable {
     case append(Append)
     case reload
@@ -71,6 +73,7 @@ package struct WorkerKeeper: Sendable {
 
   package var incarnation: Int? { state.life?.registration.incarnation }
 
+  /// Takes an input in, and says what is to be done.
   package mutating func step(_ input: Input) -> [Action] {
     var actions: [Action] = []
     switch input {

@@ -30,6 +30,7 @@ package enum StreamName: Hashable, Sendable, CustomStringConvertible {
 
 /// Who caused an event.
 package struct Actor: Hashable, Sendable {
+  /// What kind of actor it is.
   package enum Kind: String, CaseIterable, Sendable { case user, worker, system, forge }
   package var kind: Kind
   package var name: String
@@ -112,6 +113,7 @@ package struct RecordedEvent: Equatable, Sendable {
 package enum Hex {
   private static let digits = Array("0123456789abcdef".utf8)
 
+  /// Two digits for each byte.
   package static func encode(_ bytes: some Sequence<UInt8>) -> String {
     var out: [UInt8] = []
     for byte in bytes {

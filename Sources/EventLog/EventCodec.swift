@@ -22,6 +22,7 @@ package struct CodecFault: Error, Equatable, Sendable, CustomStringConvertible {
 /// Events to what the log keeps, and back. `decode(encode(e)) == e` for every event; without its
 /// text an event decodes to the same facts with the words absent.
 package enum EventCodec {
+  /// The event as the log keeps it: its facts, and apart from them its words.
   package static func encode(_ event: Event) -> EncodedEvent {
     switch event {
     case .delegation(let event): encode(event)

@@ -47,6 +47,7 @@ package struct EventIDs: Sendable {
     counter = UInt16(id[6] & 15) << 8 | UInt16(id[7])
   }
 
+  /// The next id; those of one maker rise.
   package mutating func next(
     at time: Timestamp, using random: inout some RandomNumberGenerator
   ) -> [UInt8] {

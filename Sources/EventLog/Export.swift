@@ -66,8 +66,8 @@ private struct EnvelopeReader {
 }
 
 extension Timestamp {
-  /// Reads `2026-11-23T12:00:00.123Z`; the fraction, the seconds, and with the `T` the whole time of
-  /// day may be left out. nil where the text is none, or names a day that no calendar has.
+  /// Reads `2026-11-23T12:00:00.123Z`; the fraction, the seconds, and with the `T` the whole time
+  /// of day may be left out. nil where the text is none, or names a day that no calendar has.
   package init?(iso8601 text: String) {
     let halves = text.split(separator: "T", omittingEmptySubsequences: false)
     guard halves.count <= 2, let date = Self.numbers(halves[0], "-", [4, 2, 2]) else { return nil }

@@ -28,6 +28,7 @@ package enum JSONValue: Equatable, Sendable {
 
   package var canonicalText: String { String(decoding: canonical, as: UTF8.self) }
 
+  /// Appends the canonical bytes to `out`.
   package func write(into out: inout [UInt8]) {
     switch self {
     case .null: out.append(contentsOf: "null".utf8)
@@ -102,6 +103,7 @@ extension JSONValue: Codable {
     }
   }
 
+  /// Writes the value as `Codable` does; what is hashed is written by `canonical`.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     switch self {

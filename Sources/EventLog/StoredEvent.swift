@@ -72,6 +72,8 @@ extension StoredEvent {
     return all
   }
 
+  /// The type by its number.
+  /// - Throws: `CodecFault` where this program knows none of that number.
   package func knownType() throws(CodecFault) -> EventType {
     guard let known = EventType(rawValue: Int(type)) else {
       throw fault("type \(type) is not known")
@@ -91,6 +93,8 @@ extension StoredEvent {
     return try EventCodec.decode(type, facts: type.foldsDetail ? try allFacts() : facts, text: nil)
   }
 
+  /// The event with everything that the log says of it.
+  /// - Throws: `CodecFault` where it cannot be read.
   package func recorded() throws(CodecFault) -> RecordedEvent {
     guard let name = stream.name else { throw fault("\(stream.text) is no stream") }
     return RecordedEvent(

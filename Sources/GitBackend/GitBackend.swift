@@ -49,6 +49,7 @@ package struct GitBackend: Sendable {
     case advertise(Service)
     case call(Service)
 
+    /// What a client wants of a repository.
     package enum Service: String, Sendable {
       case uploadPack = "git-upload-pack"
       case receivePack = "git-receive-pack"

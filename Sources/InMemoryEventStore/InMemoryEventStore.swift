@@ -42,6 +42,7 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
 
   // MARK: EventStore
 
+  /// See `EventStore`.
   package func append(_ append: Append) async throws(AppendFault) -> [RecordedEvent] {
     try appendNow(append)
   }
@@ -57,20 +58,24 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
     return try result.get()
   }
 
+  /// See `EventStore`.
   package func read(_ stream: StreamName) async throws(StoreFault) -> [RecordedEvent] {
     state.withLock { state in (state.streams[stream] ?? []).map { state.events[$0] } }
   }
 
+  /// See `EventStore`.
   package func read(
     after position: Int64, limit: Int
   ) async throws(StoreFault) -> [RecordedEvent] {
     state.withLock { Array($0.events.dropFirst(Int(max(0, position))).prefix(max(0, limit))) }
   }
 
+  /// See `EventStore`.
   package func head() async throws(StoreFault) -> LogHead { state.withLock { $0.sealer.head } }
 
   // MARK: Views
 
+  /// See `Views`.
   package func delegation(
     _ reference: DelegationReference
   ) async throws(StoreFault) -> DelegationDetail? {
@@ -87,6 +92,7 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
     }
   }
 
+  /// See `Views`.
   package func delegations(
     _ filter: DelegationFilter, before: Stamp?, limit: Int
   ) async throws(StoreFault) -> [DelegationDetail] {
@@ -107,10 +113,12 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
     }
   }
 
+  /// See `Views`.
   package func liveDelegations() async throws(StoreFault) -> [DelegationRow] {
     state.withLock { $0.rows.filter { !$0.state.isTerminal }.sorted { $0.stamp < $1.stamp } }
   }
 
+  /// See `Views`.
   package func pullRequests(
     limit: Int
   ) async throws(StoreFault) -> [(row: PullRequestRow, title: String?)] {
@@ -120,16 +128,19 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
     }
   }
 
+  /// See `Views`.
   package func workers() async throws(StoreFault) -> [WorkerRow] {
     state.withLock { $0.projector.workers.values.compactMap(\.row).sorted { $0.id < $1.id } }
   }
 
+  /// See `Views`.
   package func digests() async throws(StoreFault) -> (
     position: Int64, digests: [ViewName: ViewDigest]
   ) {
     state.withLock { ($0.sealer.head.position, $0.digests) }
   }
 
+  /// See `Views`.
   package func marks() async throws(StoreFault) -> (stamp: Int64, epoch: Int64) {
     state.withLock { ($0.stamps.max() ?? 0, $0.epoch) }
   }

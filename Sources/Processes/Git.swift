@@ -36,6 +36,7 @@ package struct GitFault: Error, Equatable, CustomStringConvertible {
   }
 }
 
+/// Calls of git, with nothing of the user's configuration in them.
 package enum Git {
   /// What stands in every call; what the caller passes in `config` comes on top of it.
   private static let settings: [(String, String)] = [

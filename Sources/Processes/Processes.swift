@@ -12,9 +12,9 @@
 // - Memory is bounded: of standard output the first `outputLimit` bytes are kept, of standard error
 //   the last ones; the streaming calls read no faster than their consumer takes.
 //
-// How it fails: with a `ProcessFault`. A program that ran and exited with an error is no fault but a
-// `ProcessResult`. What leaves the group on purpose (`setsid`) is not caught here: only a container
-// or a cgroup holds that.
+// How it fails: with a `ProcessFault`. A program that ran and exited with an error is no fault but
+// a `ProcessResult`. What leaves the group on purpose (`setsid`) is not caught here: only a
+// container or a cgroup holds that.
 
 /// A program to run, with everything that it gets to see.
 package struct Command: Sendable {
@@ -62,6 +62,7 @@ package struct Command: Sendable {
 
 /// How a program ended and what it said.
 package struct ProcessResult: Sendable, Equatable {
+  /// By its own code, or by a signal.
   package enum Exit: Sendable, Equatable {
     case exited(Int32)
     case signalled(Int32)

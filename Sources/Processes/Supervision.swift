@@ -32,15 +32,18 @@ package struct ProcessInput: Sendable {
 package struct ProcessOutput: AsyncSequence, Sendable {
   let base: SubprocessOutputSequence
 
+  /// Reads the chunks as they come.
   package struct AsyncIterator: AsyncIteratorProtocol {
     var base: SubprocessOutputSequence.Iterator
 
+    /// The next chunk; nil at the end of the output.
     package mutating func next() async throws -> [UInt8]? {
       guard let buffer = try await base.next() else { return nil }
       return buffer.withUnsafeBytes { Array($0) }
     }
   }
 
+  /// The one reader; a second one would take chunks from the first.
   package func makeAsyncIterator() -> AsyncIterator {
     AsyncIterator(base: base.makeAsyncIterator())
   }

@@ -11,6 +11,7 @@ package struct Tail: Sendable {
 
   package init(limit: Int) { self.limit = limit }
 
+  /// Takes bytes in; what is beyond the limit pushes the oldest out.
   package mutating func append(_ chunk: [UInt8]) {
     kept += chunk
     if kept.count > limit { truncated = true }

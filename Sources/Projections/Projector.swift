@@ -30,6 +30,7 @@ package struct Projector: Sendable {
   package private(set) var pullRequests: [PullRequestKey: PullRequestRow] = [:]
   package private(set) var workers: [WorkerID: ProjectedWorker] = [:]
 
+  /// What names a pull request.
   package struct PullRequestKey: Hashable, Sendable {
     package var repository: String
     package var number: Int64
@@ -39,6 +40,7 @@ package struct Projector: Sendable {
     }
   }
 
+  /// A worker as the projector keeps it.
   package struct ProjectedWorker: Equatable, Sendable {
     package var state: WorkerState
     package var delegation: DelegationID?
@@ -137,14 +139,18 @@ package struct Projector: Sendable {
   package mutating func load(_ id: DelegationID, _ projected: ProjectedDelegation) {
     delegations[id] = projected
   }
+  /// Puts a pull request in that was folded elsewhere.
   package mutating func load(_ row: PullRequestRow) {
     pullRequests[PullRequestKey(repository: row.repository, number: row.number)] = row
   }
+  /// Puts a worker in that was folded elsewhere.
   package mutating func load(_ id: WorkerID, _ worker: ProjectedWorker) { workers[id] = worker }
 
   /// Lets a delegation go, to be loaded again when its next event comes.
   package mutating func forget(_ id: DelegationID) { delegations[id] = nil }
+  /// Lets a worker go, to be loaded again.
   package mutating func forget(_ id: WorkerID) { workers[id] = nil }
+  /// Lets all pull requests go, to be loaded again.
   package mutating func forgetPullRequests() { pullRequests.removeAll() }
 
   // MARK: One event

@@ -21,7 +21,9 @@ package struct ViewDigest: Equatable, Sendable {
     lanes = Self.lanes(of: bytes)
   }
 
+  /// Takes a row in.
   package mutating func add(_ row: JSONValue) { lanes &+= Self.hash(row) }
+  /// Takes a row out that was taken in before.
   package mutating func remove(_ row: JSONValue) { lanes &-= Self.hash(row) }
 
   /// A row took another's place; either may be absent.

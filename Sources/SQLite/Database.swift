@@ -42,6 +42,7 @@ package struct SQLiteError: Error, Equatable, CustomStringConvertible {
 
 /// One connection.
 package final class Database {
+  /// What a connection may do.
   package enum Mode: Sendable {
     case readOnly
     case readWriteCreate
@@ -157,6 +158,7 @@ package final class Database {
       }, Unmanaged.passUnretained(self).toOpaque())
   }
 
+  /// How far a checkpoint goes (https://www.sqlite.org/c3ref/wal_checkpoint_v2.html).
   package enum Checkpoint: Sendable {
     /// As far as readers let it, waiting for nobody.
     case passive
@@ -194,7 +196,9 @@ package enum SQLiteValue: Sendable {
   case text(String)
   case blob([UInt8])
 
+  /// The text, or NULL.
   package static func optional(_ text: String?) -> SQLiteValue { text.map { .text($0) } ?? .null }
+  /// The number, or NULL.
   package static func optional(_ n: Int64?) -> SQLiteValue { n.map { .integer($0) } ?? .null }
 }
 
@@ -234,6 +238,7 @@ package final class Statement {
     }
   }
 
+  /// Binds a value to parameter `index`, counted from 1.
   package func bind(_ value: SQLiteValue, at index: Int32) {
     switch value {
     case .null: sqlite3_bind_null(handle, index)
@@ -243,6 +248,7 @@ package final class Statement {
     }
   }
 
+  /// Binds a text, or NULL, to parameter `index`, counted from 1.
   package func bind(_ text: String?, at index: Int32) {
     guard var text else {
       sqlite3_bind_null(handle, index)
@@ -260,6 +266,7 @@ package final class Statement {
     }
   }
 
+  /// Binds bytes to parameter `index`, counted from 1.
   package func bind(_ bytes: [UInt8], at index: Int32) {
     bytes.withUnsafeBytes { raw in
       _ =
@@ -269,14 +276,18 @@ package final class Statement {
     }
   }
 
+  /// Binds a number, or NULL, to parameter `index`, counted from 1.
   package func bind(_ n: Int64?, at index: Int32) {
     if let n { sqlite3_bind_int64(handle, index, n) } else { sqlite3_bind_null(handle, index) }
   }
 
+  /// Whether a column of the present row is NULL; columns count from 0.
   package func isNull(_ column: Int32) -> Bool {
     sqlite3_column_type(handle, column) == SQLITE_NULL
   }
+  /// A column of the present row as a number; 0 for NULL.
   package func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
+  /// A column of the present row as a number; nil for NULL.
   package func optionalInteger(_ column: Int32) -> Int64? { isNull(column) ? nil : integer(column) }
 
   /// The column as text; nil where it is NULL. Bytes that are no UTF-8 are repaired.
@@ -286,6 +297,7 @@ package final class Statement {
     return String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
   }
 
+  /// A column of the present row as bytes; none for NULL.
   package func blob(_ column: Int32) -> [UInt8] {
     withBlob(column) { Array($0) }
   }

@@ -52,6 +52,7 @@ package final class LogFile {
     names = StreamNames(database)
   }
 
+  /// Where the log ends at this moment.
   package func head() throws(StoreFault) -> LogHead {
     try guarding("head") { try EventTable.head(in: database) }
   }

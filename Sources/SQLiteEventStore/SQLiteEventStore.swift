@@ -109,6 +109,7 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
 
   // MARK: EventStore
 
+  /// See `EventStore`.
   package func append(_ append: Append) async throws(AppendFault) -> [RecordedEvent] {
     let result = await withCheckedContinuation { caller in
       switch lane.put(AppendRequest(append: append, caller: caller)) {
@@ -120,12 +121,14 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
     return try result.get()
   }
 
+  /// See `EventStore`.
   package func read(_ stream: StreamName) async throws(StoreFault) -> [RecordedEvent] {
     try await readers.read("read \(stream)") { database in
       try EventTable.stream(stream, in: database).map { try $0.recorded() }
     }
   }
 
+  /// See `EventStore`.
   package func read(
     after position: Int64, limit: Int
   ) async throws(StoreFault) -> [RecordedEvent] {
@@ -139,6 +142,7 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
     }
   }
 
+  /// See `EventStore`.
   package func head() async throws(StoreFault) -> LogHead { status.values.withLock { $0.head } }
 }
 

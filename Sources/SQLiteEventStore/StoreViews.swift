@@ -4,12 +4,14 @@ import Projections
 import SQLite
 
 extension SQLiteEventStore {
+  /// See `Views`.
   package func delegation(
     _ reference: DelegationReference
   ) async throws(StoreFault) -> DelegationDetail? {
     try await readers.read("delegation") { try DelegationQuery.find(reference, in: $0) }
   }
 
+  /// See `Views`.
   package func delegations(
     _ filter: DelegationFilter, before: Stamp?, limit: Int
   ) async throws(StoreFault) -> [DelegationDetail] {
@@ -18,6 +20,7 @@ extension SQLiteEventStore {
     }
   }
 
+  /// See `Views`.
   package func liveDelegations() async throws(StoreFault) -> [DelegationRow] {
     try await readers.read("live delegations") { database in
       let live = DelegationStateName.allCases.filter { !$0.isTerminal }
@@ -28,6 +31,7 @@ extension SQLiteEventStore {
     }
   }
 
+  /// See `Views`.
   package func pullRequests(
     limit: Int
   ) async throws(StoreFault) -> [(row: PullRequestRow, title: String?)] {
@@ -46,10 +50,12 @@ extension SQLiteEventStore {
     }
   }
 
+  /// See `Views`.
   package func workers() async throws(StoreFault) -> [WorkerRow] {
     try await readers.read("workers") { try ViewTables.workers(in: $0) }
   }
 
+  /// See `Views`.
   package func digests() async throws(StoreFault) -> (
     position: Int64, digests: [ViewName: ViewDigest]
   ) {
@@ -59,6 +65,7 @@ extension SQLiteEventStore {
     }
   }
 
+  /// See `Views`.
   package func marks() async throws(StoreFault) -> (stamp: Int64, epoch: Int64) {
     try await readers.read("marks") { database in
       let stamp = try database.integer("SELECT max(stamp) FROM delegations")

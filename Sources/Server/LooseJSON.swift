@@ -1,7 +1,8 @@
 import Domain
 import FoundationEssentials
 
-/// Any JSON at all, so that a field of the wrong type is a fault of that field and not of the whole.
+/// Any JSON at all, so that a field of the wrong type is a fault of that field and not of the
+/// whole.
 enum LooseJSON: Codable, Equatable {
   case null
   case bool(Bool)

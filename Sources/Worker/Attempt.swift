@@ -2,8 +2,8 @@
 //
 //   checkingOut → launching → generating → pickingUp → handingIn → (over)
 //
-// An attempt that is to end early (`Ending`) goes through the same states: what is under way is told
-// to stop, and when it has stopped the attempt is handed in with another outcome, or dropped.
+// An attempt that is to end early (`Ending`) goes through the same states: what is under way is
+// told to stop, and when it has stopped the attempt is handed in with another outcome, or dropped.
 
 import Domain
 import WorkerProtocol

@@ -66,8 +66,8 @@ extension Workspace {
     let harmless = Set(ignored.standardOutput.split(separator: 0).map { Array($0) })
     guard let first = folders.first(where: { !harmless.contains($0) }) else { return nil }
     return """
-      the agent left a git repository in \(String(decoding: first.dropFirst(2), as: UTF8.self)); a commit \
-      would hold a mere link to it
+      the agent left a git repository in \(String(decoding: first.dropFirst(2), as: UTF8.self)); \
+      a commit would hold a mere link to it
       """
   }
 

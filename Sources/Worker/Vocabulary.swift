@@ -189,6 +189,7 @@ package struct AgentIdentity: Equatable, Sendable, Codable {
 
 /// What is written down of the attempt in hand.
 package struct JournalRecord: Equatable, Sendable, Codable {
+  /// A commit that was made and waits to be handed in.
   package struct Made: Equatable, Sendable, Codable {
     package var commit: String
     package var durationMs: Int64

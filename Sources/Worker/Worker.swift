@@ -12,9 +12,9 @@
 // - One process to a folder.
 // - Nothing of an agent outlives its attempt, and nothing that an agent wrote is run.
 //
-// How it is laid out: WorkerCore decides (no I/O, no clock), WorkerShell carries out what it decides
-// and tells it what came of it: ServerLink speaks to the server, Workspace to git, AgentProcess runs
-// the agent, Journal and FolderLock keep the folder.
+// How it is laid out: WorkerCore decides (no I/O, no clock), WorkerShell carries out what it
+// decides and tells it what came of it: ServerLink speaks to the server, Workspace to git,
+// AgentProcess runs the agent, Journal and FolderLock keep the folder.
 //
 // How it fails: `run` throws where it cannot begin or can no longer write its journal. Everything
 // else is told to the server, or tried again.
@@ -65,6 +65,7 @@ package enum WorkerSignal: Sendable {
   case halt
 }
 
+/// The worker process.
 package enum Worker {
   /// Lives until it is drained, halted, or has no server to work for.
   /// - Parameters:

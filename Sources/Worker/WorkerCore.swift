@@ -1,16 +1,16 @@
 // The worker's own life, without I/O, clock or async: `step(input, now) -> [Action]`.
 //
-// It is a control loop. Each step first takes the input in, then looks at what is so and what should
-// be so, and asks for whatever is missing (`drive`). No step depends on having seen the one before
-// it arrive: a call that failed is due again after a wait, an answer that comes twice or too late
-// is not looked at, and what the server wants is read from its last `Desired` alone.
+// It is a control loop. Each step first takes the input in, then looks at what is so and what
+// should be so, and asks for whatever is missing (`drive`). No step depends on having seen the one
+// before it arrive: a call that failed is due again after a wait, an answer that comes twice or too
+// late is not looked at, and what the server wants is read from its last `Desired` alone.
 //
 // What it promises:
 // - One attempt at a time, and never the same lease twice in one life.
 // - Nothing is reported for an attempt before the server has confirmed it in this life: a commit
 //   that was made under an old token waits for its new one.
-// - It never gives up on the server. While that is away the agent goes on, its output stays on disk,
-//   and the hand-in is tried again and again; what ends an attempt is the server's word.
+// - It never gives up on the server. While that is away the agent goes on, its output stays on
+//   disk, and the hand-in is tried again and again; what ends an attempt is the server's word.
 // - A commit is in the journal before it is handed in, and an attempt is dropped before it leaves
 //   the journal.
 //

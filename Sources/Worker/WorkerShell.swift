@@ -1,8 +1,8 @@
 // Carries out what the core decides and tells it what came of it.
 //
-// Inputs come through one stream and are taken one by one. Each thing under way (a call, a checkout,
-// an agent) is a Swift task that ends with one input, and an agent's output has at most one input
-// waiting, so the stream is bounded by what is under way.
+// Inputs come through one stream and are taken one by one. Each thing under way (a call, a
+// checkout, an agent) is a Swift task that ends with one input, and an agent's output has at most
+// one input waiting, so the stream is bounded by what is under way.
 
 import Glibc
 import HTTPClient

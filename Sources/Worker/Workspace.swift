@@ -2,9 +2,9 @@
 //
 // Per repository there is one bare clone of our own, kept from delegation to delegation, so that a
 // branch of a repository that is known costs one small fetch and the files that differ. The agent's
-// tree has a repository of its own, made anew each time, which borrows the clone's objects; the agent
-// may do with it what it likes, for git is never run in it by us: we look at the tree's files alone,
-// with the clone as GIT_DIR and an index of our own.
+// tree has a repository of its own, made anew each time, which borrows the clone's objects; the
+// agent may do with it what it likes, for git is never run in it by us: we look at the tree's files
+// alone, with the clone as GIT_DIR and an index of our own.
 //
 // What it promises:
 // - Bytes go through as they are: no filter, no line ending, no encoding is changed, whatever
@@ -15,9 +15,9 @@
 //   anew, whatever is not of it is removed, ignored or not.
 // - The token goes to git by the environment.
 //
-// How it fails: a checkout with a `CheckoutFault` and, unless the server was merely away, without the
-// clone, so that the next try begins from nothing; picking up with a `PickUp` that says whose fault
-// it was.
+// How it fails: a checkout with a `CheckoutFault` and, unless the server was merely away, without
+// the clone, so that the next try begins from nothing; picking up with a `PickUp` that says whose
+// fault it was.
 
 import Glibc
 import Processes

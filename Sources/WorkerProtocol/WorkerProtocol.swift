@@ -19,8 +19,8 @@
 //
 // Each call carries `Authorization: Bearer` with the worker token. Faults are
 // `application/problem+json`: 401 a wrong token; 409 with `code` `superseded` or `cancelled`: give
-// the attempt up; 410 this life of the worker is not known: register; 422 with `code` `refused`: the
-// change breaks a rule, the attempt is over; 503: keep what you have and come again.
+// the attempt up; 410 this life of the worker is not known: register; 422 with `code` `refused`:
+// the change breaks a rule, the attempt is over; 503: keep what you have and come again.
 //
 // A hand-in is one thin pack and one result. It is not a `git push`: the server, which knows the
 // lease, names the ref, so that nothing a worker sends can name another.
@@ -49,6 +49,7 @@ package struct JournalEntry: Codable, Equatable, Sendable {
   }
 }
 
+/// How a worker begins a life.
 package struct Registration: Codable, Equatable, Sendable {
   package var worker: String
   package var host: String
@@ -73,6 +74,7 @@ package struct Registration: Codable, Equatable, Sendable {
   }
 }
 
+/// What a worker is told when it has registered.
 package struct Registered: Codable, Equatable, Sendable {
   /// Which life of this worker it is; each call names it.
   package var incarnation: Int
@@ -87,6 +89,7 @@ package struct Registered: Codable, Equatable, Sendable {
   }
 }
 
+/// Asks what the worker should be doing.
 package struct DesiredPoll: Codable, Equatable, Sendable {
   package var worker: String
   package var incarnation: Int
@@ -158,6 +161,7 @@ package struct Assignment: Codable, Equatable, Sendable {
 package struct AgentCall: Codable, Equatable, Sendable {
   /// One argument; a placeholder is one whole argument, so that nothing is parsed out of a text.
   package struct Argument: Codable, Equatable, Sendable {
+    /// What the argument stands for.
     package enum Kind: String, Codable, Sendable {
       case literal, prompt, promptFile, directory
     }
@@ -205,6 +209,7 @@ package struct Heartbeat: Codable, Equatable, Sendable {
   }
 }
 
+/// The agent runs, on this head.
 package struct GeneratingReport: Codable, Equatable, Sendable {
   package var worker: String
   package var incarnation: Int
@@ -231,7 +236,9 @@ package struct OutputAnswer: Codable, Equatable, Sendable {
   package init(offset: Int) { self.offset = offset }
 }
 
+/// How an attempt ended on the worker.
 package struct ResultReport: Codable, Equatable, Sendable {
+  /// What came of the attempt.
   package enum Outcome: String, Codable, Sendable {
     case committed
     /// The agent was ended because the delegation was cancelled.

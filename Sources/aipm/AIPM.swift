@@ -1,6 +1,13 @@
-// The program: one file to a subcommand. Serve/ holds what runs (server, worker, forge), Client/
-// what asks a server. Exit codes are part of the interface: 0 done, 1 the thing asked for failed,
-// 2 usage, 3 not found, 4 server not reached, 5 refused.
+// The program: one file to a subcommand. Serve/ holds what runs (server, worker, forge, the agent
+// that is built in) and the one place where everything is put together; Client/ holds what asks a
+// server, through the HTTP API and nothing else.
+//
+// What it promises: standard output carries what was asked for and nothing else, so that it can be
+// piped; words to people about it go to standard error; what users, agents and forges wrote is
+// shown on a terminal and never obeyed by it.
+//
+// How it fails: with words that say what to do, and an exit code that scripts rely on: 0 done, 1
+// the thing asked for failed, 2 usage, 3 not found, 4 server not reached, 5 refused.
 
 import ArgumentParser
 import Glibc

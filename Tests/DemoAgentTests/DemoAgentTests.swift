@@ -18,12 +18,16 @@ struct DemoAgentTests {
   static let absurd: [String] = [
     "", " ", "\0\u{1}\u{2}", "Implement:", "- ", "Acceptance Criteria:", "Acceptance Criteria:\n- ",
     "Implement: ../../etc/passwd\n\nAcceptance Criteria:\n- ../x\n- /etc\n- ..\n- .git/config",
-    "Implement: \"\"\" */ /* `'\\ \\\" ${x} #{y} <!-- -->\nAcceptance Criteria:\n- \"\"\"\n- */\n- \\",
+    "Implement: \"\"\" */ /* `'\\ \\\" ${x} #{y} <!-- -->"
+      + "\nAcceptance Criteria:\n- \"\"\"\n- */\n- \\",
     "Implement: 导出数据\n\nAcceptance Criteria:\n- 按钮出现\n- 🧑‍👩‍👧\n- ümläut",
-    "Implement: class\nAcceptance Criteria:\n- return\n- if\n- def\n- import\n- 1\n- 2x\n- __init__",
-    "Implement: same\nAcceptance Criteria:\n- Same\n- same\n- SAME 2\n- Step 1\n- Step1\n- everything",
+    "Implement: class\n"
+      + "Acceptance Criteria:\n- return\n- if\n- def\n- import\n- 1\n- 2x\n- __init__",
+    "Implement: same\n"
+      + "Acceptance Criteria:\n- Same\n- same\n- SAME 2\n- Step 1\n- Step1\n- everything",
     "Implement: json\r\n\r\nAcceptance Criteria:\r\n- random\r\n- unittest\r\n",
-    "Implement: \u{202E}evil\u{2028}import os\u{85}x\u{2029}\nAcceptance Criteria:\n- a\u{2028}boom()",
+    "Implement: \u{202E}evil\u{2028}import os\u{85}x\u{2029}\n"
+      + "Acceptance Criteria:\n- a\u{2028}boom()",
     "Implement: ends with a quote \"\nAcceptance Criteria:\n- ends with a quote \"\n- backslash \\",
     "Acceptance Criteria:\n- one\n  goes on\n\nand on\n- two",
     String(repeating: "long ", count: 200_000),

@@ -91,7 +91,8 @@ struct AllPairsTests {
     for name in DelegationStateName.allCases { #expect(reached.contains(name), "\(name)") }
   }
 
-  /// The README shows the diagram that the code draws. After a change, put this between its markers.
+  /// The README shows the diagram that the code draws. After a change, put this between its
+  /// markers.
   @Test func theReadmeShowsThisDiagram() throws {
     let readme = try String(contentsOfFile: Self.root + "README.md", encoding: .utf8)
     let parts = readme.components(separatedBy: "<!-- state-diagram:begin -->")

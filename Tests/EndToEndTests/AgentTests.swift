@@ -19,7 +19,8 @@ extension EndToEndTests.AgentTests {
       *"exit with an error"*) echo "it broke" >&2; exit 3 ;;
       *"change nothing"*) exit 0 ;;
       *"hang for ever"*) trap '' TERM; echo $$ > "$1/hanging"; while :; do sleep 1; done ;;
-      *"change a workflow"*) mkdir -p .github/workflows; echo "on: push" > .github/workflows/x.yml ;;
+      *"change a workflow"*)
+        mkdir -p .github/workflows; echo "on: push" > .github/workflows/x.yml ;;
       *"commit by yourself"*)
         git init -q . 2>/dev/null; echo mine > mine.txt; git add -A
         git -c user.name=x -c user.email=x@y commit -qm 'by the agent' ;;

@@ -34,7 +34,8 @@ extension EndToEndTests.CrashTests {
     }
   }
 
-  /// - Parameter reachesForge: whether the call under way is carried out although nobody hears of it.
+  /// - Parameter reachesForge: whether the call under way is carried out although nobody hears of
+  /// it.
   @Test("before the next call to the forge", arguments: Moment.allCases, [false, true])
   func atTheForge(moment: Moment, reachesForge: Bool) async throws {
     try await GatedInstallation.with { world in

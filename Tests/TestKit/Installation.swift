@@ -2,8 +2,8 @@
 // killed and started again; a gate between the server and its forge; and what must hold at the end.
 //
 // Nothing here reaches into a process. A test sees what users see (the API, the log, the forge, the
-// exit codes), and does to the programs what the world does: it kills them, stops them, holds a call
-// back, or loses its answer.
+// exit codes), and does to the programs what the world does: it kills them, stops them, holds a
+// call back, or loses its answer.
 
 import EventLog
 import FoundationEssentials

@@ -61,8 +61,8 @@ extension Installation {
     let path = "\(folder)/\(name)"
     var script = "set -e; git init -q -b \"$1\" \"$0\"; cd \"$0\"\n"
     for (file, _) in files.sorted(by: { $0.key < $1.key }) {
-      script +=
-        "mkdir -p \"$(dirname \"\(file)\")\"; printf '%s' \"$F_\(Self.variable(file))\" > \"\(file)\"\n"
+      script += "mkdir -p \"$(dirname \"\(file)\")\"\n"
+      script += "printf '%s' \"$F_\(Self.variable(file))\" > \"\(file)\"\n"
     }
     script += "git add -A; git -c user.name=A -c user.email=a@b commit -q -m first\n"
     var environment = Program.plainEnvironment

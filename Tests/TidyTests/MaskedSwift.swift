@@ -1,7 +1,8 @@
 /// Swift code with everything blanked out that is not code.
 enum MaskedSwift {
   /// Replaces what comments and literals of text say by spaces, byte for byte; lines stay where
-  /// they are, and the quotes of a text stay too. What is interpolated into a text is blanked with it.
+  /// they are, and the quotes of a text stay too. What is interpolated into a text is blanked with
+  /// it.
   static func mask(_ text: String) -> String {
     var scanner = Scanner(bytes: Array(text.utf8))
     scanner.run()

@@ -5,8 +5,8 @@
 // rule to this package's own files. A finding names file and line, as a compiler does.
 //
 // Rules that speak of code read it with comments and literals blanked out (`MaskedSwift`), so that
-// a word in a sentence is no finding. They are no parser: where one has to guess, it guesses so that
-// the rare false alarm is silenced by writing plainer code.
+// a word in a sentence is no finding. They are no parser: where one has to guess, it guesses so
+// that the rare false alarm is silenced by writing plainer code.
 
 import Foundation
 

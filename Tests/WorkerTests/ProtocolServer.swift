@@ -8,8 +8,8 @@ import Processes
 import Synchronization
 import WorkerProtocol
 
-/// The server's end of the protocol, with real repositories behind it and nothing else: it does what
-/// the test tells it, and notes what the worker says.
+/// The server's end of the protocol, with real repositories behind it and nothing else: it does
+/// what the test tells it, and notes what the worker says.
 final class ProtocolServer: Sendable {
   struct State {
     var incarnation = 0

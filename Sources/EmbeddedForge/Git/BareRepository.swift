@@ -130,7 +130,8 @@ struct BareRepository: Sendable {
   }
 }
 
-/// What `git cat-file --batch` writes: `NAME SP TYPE SP SIZE LF CONTENT LF`, or `NAME SP missing LF`.
+/// What `git cat-file --batch` writes: `NAME SP TYPE SP SIZE LF CONTENT LF`, or `NAME SP missing
+/// LF`.
 private struct BatchAnswer {
   private let bytes: [UInt8]
 

@@ -16,6 +16,7 @@ package enum Call: Equatable, Sendable {
   case git(GitCall)
 }
 
+/// What came of a call.
 package enum Answer: Equatable, Sendable {
   case forge(ForgeAnswer)
   case git(GitAnswer)
@@ -63,6 +64,7 @@ package struct EffectContext: Equatable, Sendable {
   /// TASK.md, the messages and the body, rendered from the workflow and the user's words.
   package var texts: Texts
 
+  /// What is written to the forge.
   package struct Texts: Equatable, Sendable {
     package var taskFile: String
     package var taskCommitMessage: String

@@ -46,7 +46,7 @@ struct ForgeServe: AsyncParsableCommand {
         Terminal.say("aipm: embedded forge on http://127.0.0.1:\(port)")
       }
     }
-    let stream = StopSignals().stream
+    let stream = StopSignals.stream()
     let stopping = Task {
       for await _ in stream {
         serving.cancel()

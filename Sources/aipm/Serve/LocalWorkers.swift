@@ -4,6 +4,7 @@ import FoundationEssentials
 import Glibc
 import Subprocess
 import SystemPackage
+import Worker
 
 /// Starts the local workers as processes of their own. They are in a session of their own, so that
 /// neither the terminal nor the end of the server touches one that works; the next server finds it
@@ -75,6 +76,33 @@ struct LocalWorkers: WorkerLauncher {
     case .exited(let code): return "it exited with \(code)"
     case .signaled(let signal): return "it was ended by signal \(signal)"
     }
+  }
+
+  /// Ends the local workers, busy ones too: each gives back what it has in hand, and is killed
+  /// where it takes longer than `limit`. Returns when all are gone.
+  func halt(limit: Duration) async {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(data)/workers")) ?? []
+    await withTaskGroup(of: Void.self) { group in
+      for name in names {
+        group.addTask { await halt(folder: "\(data)/workers/\(name)", limit: limit) }
+      }
+    }
+  }
+
+  private func halt(folder: String, limit: Duration) async {
+    guard let holder = Worker.holder(ofDataDirectory: folder),
+      let process = holder.split(separator: " ").last.flatMap({ Int32($0) }), process > 1
+    else { return }
+    // The first one asks it to finish, the second, whichever it is, to end at once. Two of a kind
+    // could arrive as one.
+    kill(process, SIGTERM)
+    kill(process, SIGINT)
+    let killing = Task {
+      try await Task.sleep(for: limit)
+      kill(process, SIGKILL)
+    }
+    _ = await holderEnded(folder + "/lock") {}
+    killing.cancel()
   }
 
   /// What agents may need of the server's environment, without a credential of AIPM's.

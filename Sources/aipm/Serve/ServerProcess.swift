@@ -29,7 +29,7 @@ struct ServerProcess {
   }
 
   func run() async throws {
-    let signals = StopSignals()
+    let signals = StopSignals.stream()
     let folder = try DataFolder.open(options.data)
     let feed = CommitFeed()
     let store: SQLiteEventStore
@@ -49,7 +49,8 @@ struct ServerProcess {
   }
 
   private func serve(
-    _ store: SQLiteEventStore, _ feed: CommitFeed, _ folder: DataFolder, _ signals: StopSignals
+    _ store: SQLiteEventStore, _ feed: CommitFeed, _ folder: DataFolder,
+    _ signals: AsyncStream<Void>
   ) async throws {
     let began = SystemClock().now()
     let access = try await forgeAccess(folder)
@@ -59,9 +60,12 @@ struct ServerProcess {
     try await journal.record(.started(epoch: marks.epoch + 1, version: Self.version))
     let workflows = try await journal.define(options.catalog)
     let token = try folder.secret("worker-token")
+    let launcher = LocalWorkers(
+      data: folder.path, addressFile: folder.path + "/address", token: token,
+      executable: Self.executable)
     let engine = makeEngine(
-      store, feed, folder, access, workflows: workflows, epoch: marks.epoch + 1,
-      stamp: marks.stamp, workerToken: token)
+      store, feed, folder, access, launcher, workflows: workflows, epoch: marks.epoch + 1,
+      stamp: marks.stamp)
     let server = Server(
       engine: engine, catalog: options.catalog,
       configuration: ServerConfiguration(
@@ -95,7 +99,7 @@ struct ServerProcess {
     await server.ready()
     if let forgeURL = access.localURL { Terminal.say("aipm: embedded forge on \(forgeURL)") }
     Terminal.say("aipm: listening on \(address)\(prefix)")
-    await stop(engine, server, serving, signals)
+    await stop(engine, server, serving, launcher, signals)
   }
 
   private var prefix: String {
@@ -105,16 +109,17 @@ struct ServerProcess {
 
   /// Waits for the first signal, then ends in good order; a second one ends the process at once.
   private func stop(
-    _ engine: Engine, _ server: Server, _ serving: Task<Void, any Error>, _ signals: StopSignals
+    _ engine: Engine, _ server: Server, _ serving: Task<Void, any Error>,
+    _ launcher: LocalWorkers, _ signals: AsyncStream<Void>
   ) async {
-    let stream = signals.stream
-    var stopping = stream.makeAsyncIterator()
+    var stopping = signals.makeAsyncIterator()
     _ = await stopping.next()
     let impatience = Task {
-      for await _ in stream { _exit(1) }
+      for await _ in signals { _exit(1) }
     }
     await server.drain()
     await engine.drain()
+    if options.stopWorkers { await launcher.halt(limit: .seconds(8)) }
     // Workers that are idle hear of it by their poll; effects under way are let finish.
     await engine.settle(limit: .seconds(10))
     await engine.stop()
@@ -146,7 +151,7 @@ struct ServerProcess {
 
   private func makeEngine(
     _ store: SQLiteEventStore, _ feed: CommitFeed, _ folder: DataFolder, _ access: ForgeAccess,
-    workflows: [Workflow], epoch: Int64, stamp: Int64, workerToken: String
+    _ launcher: LocalWorkers, workflows: [Workflow], epoch: Int64, stamp: Int64
   ) -> Engine {
     let http = HTTPClient(
       configuration: .init(userAgent: "aipm/\(Self.version)", maxConnectionsPerHost: 32))
@@ -156,9 +161,6 @@ struct ServerProcess {
       forge: forge,
       configuration: .init(
         root: folder.path + "/mirrors", token: access.token, apiURL: access.apiURL))
-    let launcher = LocalWorkers(
-      data: folder.path, addressFile: folder.path + "/address", token: workerToken,
-      executable: Self.executable)
     return Engine(
       store: store, feed: feed, forge: forge, mirrors: mirrors, clock: SystemClock(),
       launcher: launcher,

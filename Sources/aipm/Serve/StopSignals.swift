@@ -3,21 +3,24 @@ import Glibc
 
 /// SIGTERM and SIGINT as they come. The first asks for a stop in good order, the second for one at
 /// once.
-struct StopSignals {
-  let stream: AsyncStream<Void>
-  private let sources: [any DispatchSourceSignal]
-
-  init() {
+enum StopSignals {
+  /// From now on SIGTERM and SIGINT do not end this process; each is an element.
+  static func stream() -> AsyncStream<Void> {
     let (stream, signal) = AsyncStream.makeStream(of: Void.self)
-    self.stream = stream
-    sources = [SIGTERM, SIGINT].map { number in
+    let sources = [SIGTERM, SIGINT].map { number in
       Glibc.signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-      source.setEventHandler { signal.yield() }
+      return DispatchSource.makeSignalSource(signal: number, queue: .global())
+    }
+    for source in sources {
+      source.setEventHandler {
+        // The handler holds its source, which so lives as long as the process.
+        withExtendedLifetime(source) {}
+        signal.yield()
+      }
       source.resume()
-      return source
     }
     // A reader that goes away is an error of that write, not the end of the process.
     Glibc.signal(SIGPIPE, SIG_IGN)
+    return stream
   }
 }

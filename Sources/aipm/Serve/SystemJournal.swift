@@ -3,7 +3,8 @@ import EventLog
 import SQLiteEventStore
 import Workflows
 
-/// Writes the system's own stream: starts, recoveries, and the workflows that delegations stay with.
+/// Writes the system's own stream: starts, recoveries, and the workflows that delegations stay
+/// with.
 actor SystemJournal {
   private let store: SQLiteEventStore
   private var version: Int64

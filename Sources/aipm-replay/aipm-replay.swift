@@ -1,10 +1,10 @@
 // aipm-replay makes the views again from the log alone. It links nothing that could reach a forge,
 // an agent or a worker, so a replay has no effects: the build proves it.
 //
-// What it promises: it opens the log for reading and makes no server wait; what it says is the log's
-// own, folded by the same projector as the server's, with every hash made again on the way.
-// How it fails: exit 1 where the log or the views are not what they should be, 2 where it was called
-// wrongly, 3 where there is no such log or delegation.
+// What it promises: it opens the log for reading and makes no server wait; what it says is the
+// log's own, folded by the same projector as the server's, with every hash made again on the way.
+// How it fails: exit 1 where the log or the views are not what they should be, 2 where it was
+// called wrongly, 3 where there is no such log or delegation.
 
 import ArgumentParser
 import Domain
