@@ -98,6 +98,10 @@ let package = Package(
       swiftSettings: strict),
 
     tests("DomainTests", ["Domain"]),
+    .target(
+      name: "LogStories", dependencies: ["Domain", "EventLog"], path: "Tests/LogStories",
+      swiftSettings: strict),
+    tests("EventLogTests", ["Domain", "EventLog", "LogStories"]),
     .target(name: "RawSockets", path: "Tests/RawSockets", swiftSettings: strict),
     tests("HTTPClientTests", ["HTTPClient", "Processes", "RawSockets"]),
     tests(

@@ -149,9 +149,11 @@ package enum Hex {
 extension Timestamp {
   /// `2026-11-23T12:00:00.123Z`. Days are counted by Howard Hinnant's civil-from-days
   /// (https://howardhinnant.github.io/date_algorithms.html), which needs no calendar library.
+  /// Years beyond 0000–9999, which only a hurt log holds, are written with the digits they have.
   package var iso8601: String {
-    let day = Int64((Double(milliseconds) / 86_400_000).rounded(.down))
-    let rest = milliseconds - day * 86_400_000
+    let parts = milliseconds.quotientAndRemainder(dividingBy: 86_400_000)
+    let day = parts.remainder < 0 ? parts.quotient - 1 : parts.quotient
+    let rest = parts.remainder < 0 ? parts.remainder + 86_400_000 : parts.remainder
     let z = day + 719_468
     let era = (z >= 0 ? z : z - 146_096) / 146_097
     let doe = z - era * 146_097
@@ -171,7 +173,7 @@ extension Timestamp {
         divisor = max(divisor / 10, 1)
       }
     }
-    put(y, 4)
+    if (0...9999).contains(y) { put(y, 4) } else { out.append(contentsOf: String(y).utf8) }
     out.append(UInt8(ascii: "-"))
     put(m, 2)
     out.append(UInt8(ascii: "-"))

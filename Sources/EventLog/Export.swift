@@ -22,7 +22,7 @@ extension StoredEvent {
     facts.detail = [:]
     let actor = EnvelopeReader(envelope: try reader.object("actor"))
     self.init(
-      position: try reader.integer("position"), id: try reader.uuid("id") ?? [],
+      position: try reader.integer("position"), id: try reader.need(try reader.uuid("id"), "id"),
       stream: Stream(try reader.text("stream")), version: try reader.integer("version"),
       type: Int64(type.rawValue), schema: try reader.integer("schema"), time: time,
       actorKind: try actor.text("kind"), actor: try actor.text("name"),
@@ -57,7 +57,7 @@ private struct EnvelopeReader {
     return try need(UUIDText.decode(text), name)
   }
 
-  private func need<T>(_ value: T?, _ name: String) throws(CodecFault) -> T {
+  func need<T>(_ value: T?, _ name: String) throws(CodecFault) -> T {
     guard let value else {
       throw CodecFault(type: "export", reason: "\(name) is absent or not of its kind")
     }

@@ -1,0 +1,67 @@
+import Domain
+import EventLog
+import LogStories
+import Testing
+
+/// The bytes that are hashed never change by accident: the values here were computed by another
+/// program (Python's hashlib) from the README's prose.
+struct HashTests {
+  private static let salt = (0..<16).map { UInt8($0) }
+  private static let text = JSONValue.object([
+    "title": .string("Übung \u{1F600}"), "objective": .string("User can \"export\" data"),
+  ])
+  private static let payload =
+    "290f106acefdccbe72a509a09433b06a2c2f69988a2beba2cd1844baca036e26"
+  private static let leaf =
+    "f8c4e6f0c6b728d80413e7eab541ded43c7b0aedaf6758b9e19768aca10e192c"
+
+  @Test func payloads() {
+    let hash = LogHash.payload(salt: Self.salt, text: Self.text.canonical)
+    #expect(Hex.encode(hash) == Self.payload)
+    #expect(
+      Hex.encode(LogHash.emptyPayload)
+        == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a")
+    #expect(LogHash.genesis == [UInt8](repeating: 0, count: 32))
+  }
+
+  @Test func leaves() throws {
+    var facts = Facts()
+    facts.attempt = 1
+    facts.token = FencingToken(epoch: 1, counter: 1).packed
+    facts.agent = "demo"
+    facts.sha = String(repeating: "a", count: 40)
+    facts.detail = ["session": .string("s-1")]
+    let leaf = LogHash.leaf(
+      position: 7, id: "01890a5d-ac96-774b-8cce-b302099a8057",
+      stream: "delegation-01890a5d-ac96-774b-bcce-b302099a8057", version: 3,
+      type: "delegation.generating", schema: 1,
+      time: Timestamp(milliseconds: 1_795_435_200_123),
+      actor: Actor(kind: .worker, name: "worker-1"),
+      correlation: "01890a5d-ac96-774b-bcce-b302099a8057", causation: nil, facts: facts.object,
+      payloadHash: try #require(Hex.decode(Self.payload)))
+    #expect(Hex.encode(leaf) == Self.leaf)
+  }
+
+  @Test func chains() throws {
+    let hash = LogHash.chain(
+      previous: LogHash.genesis, leaf: try #require(Hex.decode(Self.leaf)))
+    #expect(
+      Hex.encode(hash) == "baa3eaca1ea24ff69fed08af9b7ef32957c9e26cb488ffb163a97b15a917dded")
+  }
+
+  /// A whole log, with a fixed source of ids and salts.
+  @Test func aWholeLog() {
+    #expect(
+      Hex.encode(Sealed.log(EveryEvent.all).last?.hash ?? [])
+        == "60a48502079a95478a4ae8b0ed127cfdfc5a5c8ae65eab4b03980cd50ad2074b")
+  }
+
+  /// What looks the same is not the same: texts are hashed by their bytes.
+  @Test func composedAndDecomposed() {
+    let composed = JSONValue.string("\u{e9}")
+    let decomposed = JSONValue.string("e\u{301}")
+    #expect(composed.canonical != decomposed.canonical)
+    let hash = LogHash.payload(salt: [], text: composed.canonical)
+    #expect(hash != LogHash.payload(salt: [], text: decomposed.canonical))
+  }
+}

@@ -1,0 +1,74 @@
+import Domain
+import EventLog
+
+/// Events of each type, in each form that the log keeps differently.
+package enum EveryEvent {
+  package static let all: [Event] =
+    delegation.map { .delegation($0) } + worker.map { .worker($0) } + system.map { .system($0) }
+
+  package static let delegation: [DelegationEvent] = [
+    .requested(Story.request(1)),
+    .requested(
+      Requested(
+        kind: .adopt(pullRequest: 123), stamp: Story.stamp(2), repository: Story.repository,
+        branch: "übung/α", baseBranch: "main", requester: "token:ci", priority: 9,
+        agent: "kiro-acp", workflow: .init(name: "w", digest: "d"), draft: true, attemptsMax: 3,
+        idempotencyKey: .init(key: "k", body: "b"),
+        text: TaskText(
+          title: "", objective: "\u{0}\u{7f}\u{2028}\"\\\n\t\u{1F600}e\u{301}",
+          pullRequestTitle: "p", constraints: .list(["a", ""]), acceptanceCriteria: []))),
+    .requested(Story.request(3, text: nil)),
+    .baseResolved(BaseResolved(branch: "main", sha: Story.sha(1), taskBlob: Story.sha(2))),
+    .baseResolved(BaseResolved(branch: "main", sha: Story.sha(1), taskBlob: nil)),
+    .branchCreated(BranchCreated(sha: Story.sha(1), adopted: true)),
+    .taskCommitted(TaskCommitted(sha: Story.sha(1), adopted: false)),
+    .pullRequestCreated(
+      PullRequestCreated(number: 123, url: Story.pullRequestURL(123), adopted: true)),
+    .dispatched(
+      Dispatched(
+        worker: Story.worker, incarnation: 7, attempt: 2,
+        token: FencingToken(epoch: 3, counter: 0xffff_ffff))),
+    .generating(
+      GenerationStarted(
+        attempt: 1, token: Story.token(1), agent: "demo", session: "s-1", head: Story.sha(1))),
+    .generating(
+      GenerationStarted(
+        attempt: 1, token: Story.token(1), agent: "demo", session: nil, head: Story.sha(1))),
+    .generated(
+      Generated(
+        attempt: 1, token: Story.token(1), sha: Story.sha(3), parent: Story.sha(1),
+        figures: Story.figures)),
+    .generated(
+      Generated(
+        attempt: 1, token: nil, sha: Story.sha(3), parent: Story.sha(1), figures: nil)),
+    .pushed(Pushed(sha: Story.sha(3), adopted: true)),
+    .failed(
+      Failed(
+        step: .push, code: .pushRejected, retryable: false, message: "no right", hint: "grant it")),
+    .failed(Failed(step: .generate, code: .noChanges, retryable: true, message: nil, hint: nil)),
+    .stepFailed(
+      StepFailed(
+        step: .openPullRequest, attemptedTry: 2, code: .noAnswer,
+        retryAt: Story.start + .seconds(5), ambiguous: true, message: "timed out")),
+    .released(
+      Released(attempt: 1, token: Story.token(1), cause: .agentFailed, message: "exit 1")),
+    .released(Released(attempt: 1, token: nil, cause: .commitStale, message: nil)),
+    .cancelRequested, .retryRequested,
+    .pullRequestUpdated(PullRequestUpdated(state: .merged)),
+    .actionDone(ActionDone(marker: "comment-1")),
+  ]
+
+  package static let worker: [WorkerEvent] = [
+    Story.registered, .unhealthy(reason: "silent for 10 s"), .unhealthy(reason: nil), .recovered,
+    .restarted(delay: .seconds(1), reason: "exit 1"), .restarted(delay: .seconds(0), reason: nil),
+    .parked(reason: "keeps ending"), .draining, .stopped, .lost(reason: nil),
+  ]
+
+  package static let system: [SystemEvent] = [
+    .started(epoch: 4, version: "0.1.0"), .recovered(inFlight: 3, duration: .seconds(1)),
+    .restored(lostAfter: 41), .redacted(position: 7, reason: "a password"),
+    .redacted(position: 7, reason: nil),
+    .workflowDefined(name: "personal-delegate", digest: "77", source: "name: x\n"),
+    .workflowDefined(name: "personal-delegate", digest: "77", source: nil),
+  ]
+}
