@@ -101,7 +101,22 @@ let package = Package(
     .target(
       name: "LogStories", dependencies: ["Domain", "EventLog"], path: "Tests/LogStories",
       swiftSettings: strict),
+    .target(
+      name: "EventStoreConformance",
+      dependencies: ["Domain", "EventLog", "Projections", "LogStories"],
+      path: "Tests/EventStoreConformance", swiftSettings: strict),
     tests("EventLogTests", ["Domain", "EventLog", "LogStories"]),
+    tests("ProjectionsTests", ["Domain", "EventLog", "Projections", "LogStories"]),
+    tests(
+      "InMemoryEventStoreTests",
+      ["InMemoryEventStore", "EventStoreConformance", "LogStories", "EventLog", "Domain"]),
+    tests("SQLiteTests", ["SQLite"]),
+    tests(
+      "SQLiteEventStoreTests",
+      [
+        "SQLiteEventStore", "SQLite", "EventStoreConformance", "LogStories", "Domain", "EventLog",
+        "Projections",
+      ]),
     .target(name: "RawSockets", path: "Tests/RawSockets", swiftSettings: strict),
     tests("HTTPClientTests", ["HTTPClient", "Processes", "RawSockets"]),
     tests(

@@ -1,0 +1,165 @@
+import Domain
+import EventLog
+
+/// The views told a second time, as plainly as can be: from a whole list of events, without the
+/// domain's states, in the time that it takes. What it knows of the rules is written in the README.
+struct PlainModel {
+  struct DelegationFacts: Equatable {
+    var state = DelegationStateName.requested
+    var version: Int64 = 0
+    var position: Int64 = 0
+    var stateSince: Int64 = 0
+    var updatedAt: Int64 = 0
+    var requestedAt: Int64 = 0
+    var pullRequest: Int64?
+    var pullRequestState: PullRequestState?
+    var worker: String?
+    var attempt: Int64 = 0
+    var commit: String?
+    var failure: FailureCode?
+    var isCancelRequested = false
+  }
+  struct WorkerFacts: Equatable {
+    var state = WorkerStateName.idle
+    var incarnation: Int64 = 0
+    var restarts: Int64 = 0
+    var delegation: DelegationID?
+  }
+
+  let log: [RecordedEvent]
+  private var streams: [DelegationID: [(RecordedEvent, DelegationEvent)]] = [:]
+
+  init(log: [RecordedEvent]) {
+    self.log = log
+    for recorded in log {
+      guard case .delegation(let id) = recorded.stream,
+        case .delegation(let event) = recorded.event
+      else { continue }
+      streams[id, default: []].append((recorded, event))
+    }
+  }
+
+  private func events(of id: DelegationID) -> [(RecordedEvent, DelegationEvent)] {
+    streams[id] ?? []
+  }
+
+  var delegations: Set<DelegationID> { Set(streams.keys) }
+
+  func delegation(_ id: DelegationID) -> DelegationFacts {
+    var facts = DelegationFacts()
+    var milestone = DelegationStateName.requested
+    var accepted: String?
+    for (recorded, event) in events(of: id) {
+      facts.version = recorded.version
+      facts.position = recorded.position
+      facts.updatedAt = recorded.time.milliseconds
+      var entered: DelegationStateName?
+      switch event {
+      case .requested:
+        facts.requestedAt = recorded.time.milliseconds
+        entered = .requested
+      case .branchCreated: entered = .branchCreated
+      case .taskCommitted: entered = .taskCommitted
+      case .pullRequestCreated(let made):
+        entered = .pullRequestCreated
+        facts.pullRequest = Int64(made.number)
+        facts.pullRequestState = .open
+      case .dispatched(let given):
+        entered = .dispatched
+        facts.worker = given.worker.rawValue
+        facts.attempt = Int64(given.attempt)
+      case .generating: entered = .generating
+      case .generated(let made): accepted = made.sha.rawValue
+      case .pushed(let pushed):
+        entered = .pushed
+        accepted = pushed.sha.rawValue
+        facts.isCancelRequested = false
+      case .failed(let failed):
+        entered = .failed
+        facts.failure = failed.code
+        facts.isCancelRequested = false
+      case .released:
+        entered = .pullRequestCreated
+        accepted = nil
+      case .retryRequested:
+        entered = milestone
+        facts.failure = nil
+        facts.isCancelRequested = false
+      case .cancelRequested: facts.isCancelRequested = true
+      case .pullRequestUpdated(let updated): facts.pullRequestState = updated.state
+      case .baseResolved, .stepFailed, .actionDone: break
+      }
+      if let entered {
+        facts.state = entered
+        facts.stateSince = recorded.time.milliseconds
+        let milestones: [DelegationStateName] = [
+          .requested, .branchCreated, .taskCommitted, .pullRequestCreated,
+        ]
+        if milestones.contains(entered) { milestone = entered }
+      }
+      facts.commit = accepted
+    }
+    return facts
+  }
+
+  /// Who shows a pull request: of those that have it, the one with the largest stamp.
+  func pullRequests() -> [Int64: DelegationID] {
+    var shown: [Int64: (stamp: Int64, id: DelegationID)] = [:]
+    for id in delegations {
+      guard let number = delegation(id).pullRequest,
+        case .requested(let request)? = events(of: id).first?.1
+      else { continue }
+      let stamp = request.stamp.milliseconds
+      if shown[number].map({ $0.stamp < stamp }) ?? true { shown[number] = (stamp, id) }
+    }
+    return shown.mapValues(\.id)
+  }
+
+  func workers() -> [WorkerID: WorkerFacts] {
+    var workers: [WorkerID: WorkerFacts] = [:]
+    var isDraining: Set<WorkerID> = []
+    for recorded in log {
+      guard case .worker(let id) = recorded.stream, case .worker(let event) = recorded.event else {
+        continue
+      }
+      var facts = workers[id] ?? WorkerFacts()
+      switch event {
+      case .registered(let registered):
+        facts.state = .idle
+        facts.incarnation = Int64(registered.incarnation)
+        isDraining.remove(id)
+      case .unhealthy: facts.state = .unhealthy
+      case .recovered: facts.state = isDraining.contains(id) ? .draining : .idle
+      case .restarted:
+        facts.state = .starting
+        facts.restarts += 1
+      case .parked: facts.state = .parked
+      case .draining:
+        facts.state = .draining
+        isDraining.insert(id)
+      case .stopped: facts.state = .stopped
+      case .lost: facts.state = .lost
+      }
+      workers[id] = facts
+    }
+    for id in delegations {
+      guard let holder = holder(of: id) else { continue }
+      workers[holder]?.delegation = id
+      if workers[holder]?.state == .idle { workers[holder]?.state = .busy }
+    }
+    return workers
+  }
+
+  /// Who works on a delegation: until it handed in or was given up.
+  private func holder(of id: DelegationID) -> WorkerID? {
+    events(of: id).reduce(nil) { holder, told in
+      switch told.1 {
+      case .dispatched(let given): given.worker
+      case .generated, .released, .failed, .pushed, .retryRequested: nil
+      case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating,
+        .baseResolved, .stepFailed, .cancelRequested, .pullRequestUpdated, .actionDone:
+        holder
+      }
+    }
+  }
+}

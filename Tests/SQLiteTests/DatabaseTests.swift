@@ -1,0 +1,112 @@
+import Foundation
+import SQLite
+import Testing
+
+/// The door to libsqlite3, on real files.
+final class DatabaseTests {
+  private static let full: Int32 = 13
+  private static let cannotOpen: Int32 = 14
+  private let path = NSTemporaryDirectory() + "aipm-sqlite-" + UUID().uuidString + ".db"
+
+  deinit {
+    for end in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + end) }
+  }
+
+  private func database() throws -> Database { try Database(path: path, mode: .readWriteCreate) }
+
+  @Test func valuesComeBackAsTheyWere() throws {
+    let database = try database()
+    try database.execute("CREATE TABLE t(n INTEGER, t TEXT, b BLOB) STRICT")
+    let texts = ["", "a\u{0}b", "\u{1F600}e\u{301}", String(repeating: "x", count: 100_000)]
+    for text in texts {
+      try database.run(
+        "INSERT INTO t VALUES (?, ?, ?)", .integer(.min), .text(text), .blob(Array(text.utf8)))
+    }
+    try database.run("INSERT INTO t VALUES (?, ?, ?)", .null, .null, .blob([]))
+    let s = try database.statement("SELECT n, t, b FROM t ORDER BY rowid")
+    for text in texts {
+      #expect(try s.step())
+      #expect(s.integer(0) == .min && s.blob(2) == Array(text.utf8))
+      #expect(s.text(1)?.utf8.elementsEqual(text.utf8) == true)
+    }
+    #expect(try s.step())
+    #expect(s.optionalInteger(0) == nil && s.text(1) == nil && s.blob(2).isEmpty)
+    #expect(!s.isNull(2))
+    #expect(try !s.step())
+  }
+
+  @Test func aStatementThatIsUsedAgainHasNothingBound() throws {
+    let database = try database()
+    let first = try database.text("SELECT ?", .text("a"))
+    let second = try database.text("SELECT ?")
+    #expect(first == "a" && second == nil)
+  }
+
+  @Test func errorsSayWhatWasAttempted() throws {
+    let database = try database()
+    let error = #expect(throws: SQLiteError.self) { try database.execute("SELECT nonsense") }
+    #expect(error?.operation == "SELECT nonsense" && error?.kind == .other)
+    #expect(error?.message.contains("nonsense") == true)
+    let absent = #expect(throws: SQLiteError.self) {
+      try Database(path: path + "/absent", mode: .readOnly)
+    }
+    #expect(absent?.primaryCode == Self.cannotOpen)
+  }
+
+  @Test func aTransactionIsWholeOrNotAtAll() throws {
+    struct Stop: Error {}
+    let database = try database()
+    try database.execute("CREATE TABLE t(n INTEGER) STRICT")
+    #expect(throws: Stop.self) {
+      try database.transaction {
+        try database.run("INSERT INTO t VALUES (1)")
+        throw Stop()
+      }
+    }
+    #expect(database.isAutocommit)
+    let before = try database.integer("SELECT count(*) FROM t")
+    #expect(before == 0 && database.isAutocommit)
+    try database.transaction { try database.run("INSERT INTO t VALUES (1)") }
+    #expect(try database.integer("SELECT count(*) FROM t") == 1)
+  }
+
+  @Test func aFullDiskIsToldApart() throws {
+    let database = try database()
+    try database.execute("CREATE TABLE t(b BLOB); PRAGMA max_page_count = 10")
+    let error = #expect(throws: SQLiteError.self) {
+      try database.run("INSERT INTO t VALUES (?)", .blob([UInt8](repeating: 1, count: 1 << 20)))
+    }
+    #expect(error?.kind == .full && error?.primaryCode == Self.full)
+  }
+
+  @Test func aLockOfAnotherIsBusy() throws {
+    let database = try database()
+    let other = try Database(path: path, mode: .readWriteCreate)
+    try other.execute("BEGIN IMMEDIATE")
+    let error = #expect(throws: SQLiteError.self) { try database.execute("BEGIN IMMEDIATE") }
+    #expect(error?.kind == .busy)
+  }
+
+  @Test func aFileThatIsNoDatabase() throws {
+    let noise = String(repeating: "no database ", count: 1000)
+    try noise.write(toFile: path, atomically: false, encoding: .utf8)
+    let database = try Database(path: path, mode: .readOnly)
+    let error = #expect(throws: SQLiteError.self) {
+      try database.integer("SELECT count(*) FROM sqlite_schema")
+    }
+    #expect(error?.kind == .corrupt)
+  }
+
+  @Test func checkpointsAreCountedAndCutTheLog() throws {
+    let database = try database()
+    #expect(try database.text("PRAGMA journal_mode = WAL") == "wal")
+    database.countWALPages()
+    #expect(database.walPages == 0)
+    try database.execute("CREATE TABLE t(n INTEGER)")
+    #expect(database.walPages > 0)
+    #expect(try database.checkpoint(.truncate))
+    #expect(database.walPages == 0)
+    let size = try FileManager.default.attributesOfItem(atPath: path + "-wal")[.size] as? Int
+    #expect(size == 0)
+  }
+}
