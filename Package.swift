@@ -111,12 +111,16 @@ let package = Package(
       "InMemoryEventStoreTests",
       ["InMemoryEventStore", "EventStoreConformance", "LogStories", "EventLog", "Domain"]),
     tests("SQLiteTests", ["SQLite"]),
-    tests(
-      "SQLiteEventStoreTests",
-      [
+    .executableTarget(
+      name: "log-writer",
+      dependencies: ["Domain", "EventLog", "LogStories", "SQLiteEventStore"],
+      path: "Tests/LogWriter", swiftSettings: strict),
+    .testTarget(
+      name: "SQLiteEventStoreTests",
+      dependencies: [
         "SQLiteEventStore", "SQLite", "EventStoreConformance", "LogStories", "Domain", "EventLog",
-        "Projections",
-      ]),
+        "Projections", "log-writer",
+      ], exclude: ["Fixtures"], swiftSettings: strict),
     .target(name: "RawSockets", path: "Tests/RawSockets", swiftSettings: strict),
     tests("HTTPClientTests", ["HTTPClient", "Processes", "RawSockets"]),
     tests(

@@ -14,6 +14,9 @@ final class Folder: Sendable {
   }
   deinit { try? FileManager.default.removeItem(atPath: path) }
 
+  /// No folder, and none that could be made.
+  static let missing = "/proc/nothing/here"
+
   var database: String { path + "/aipm.db" }
 }
 
