@@ -121,6 +121,12 @@ let package = Package(
         "SQLiteEventStore", "SQLite", "EventStoreConformance", "LogStories", "Domain", "EventLog",
         "Projections", "log-writer",
       ], exclude: ["Fixtures"], swiftSettings: strict),
+    tests(
+      "ReplayTests",
+      [
+        "aipm-replay", "Domain", "EventLog", "LogStories", "Projections", "SQLite",
+        "SQLiteEventStore",
+      ]),
     .target(name: "RawSockets", path: "Tests/RawSockets", swiftSettings: strict),
     tests("HTTPClientTests", ["HTTPClient", "Processes", "RawSockets"]),
     tests(
