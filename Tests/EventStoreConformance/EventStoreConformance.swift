@@ -1,4 +1,4 @@
-// What every event store must do, told once. A store's own tests run each of these checks on a store
+// What every event store must do, told once. A store's own tests run each check on a store
 // of theirs that is empty; a store that passes them all can take another's place.
 //
 // The checks know the contracts `EventStore` and `Views` and nothing else: what is particular to a

@@ -16,12 +16,26 @@ struct Run {
 }
 
 enum ReplayProgram {
-  static func run(_ arguments: String..., environment: [String: String] = [:]) throws -> Run {
-    try run(all: arguments, environment: environment)
+  static func run(
+    _ arguments: String..., environment: [String: String] = [:]
+  ) async throws -> Run {
+    try await run(all: arguments, environment: environment)
   }
 
-  /// Runs it to its end.
-  static func run(all arguments: [String], environment: [String: String] = [:]) throws -> Run {
+  /// Runs it to its end, waiting for it on no thread of the tests' own.
+  static func run(
+    all arguments: [String], environment: [String: String] = [:]
+  ) async throws -> Run {
+    try await withCheckedThrowingContinuation { caller in
+      DispatchQueue.global().async {
+        caller.resume(with: Result { try runBlocking(arguments, environment) })
+      }
+    }
+  }
+
+  private static func runBlocking(
+    _ arguments: [String], _ environment: [String: String]
+  ) throws -> Run {
     let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     let process = Process()
     process.executableURL = URL(fileURLWithPath: tests).deletingLastPathComponent()

@@ -14,7 +14,7 @@ struct KillTests {
     var random = Seeded(20)
     var told: [Int64: String] = [:]
     for round in 0..<Self.rounds {
-      let acknowledged = try writeAndKill(
+      let acknowledged = try await writeAndKill(
         folder, first: round * 100_000, after: Int.random(in: 1...400, using: &random))
       #expect(!acknowledged.isEmpty)
       told.merge(acknowledged) { first, second in
@@ -37,11 +37,22 @@ struct KillTests {
   }
 
   /// - Returns: the events that the writer was answered for, by position.
-  private func writeAndKill(_ folder: Folder, first: Int, after count: Int) throws -> [Int64:
-    String]
-  {
+  private func writeAndKill(
+    _ folder: Folder, first: Int, after count: Int
+  ) async throws -> [Int64: String] {
+    try await withCheckedThrowingContinuation { caller in
+      DispatchQueue.global().async {
+        caller.resume(
+          with: Result { try Self.writeAndKillBlocking(folder, first: first, after: count) })
+      }
+    }
+  }
+
+  private static func writeAndKillBlocking(
+    _ folder: Folder, first: Int, after count: Int
+  ) throws -> [Int64: String] {
     let writer = Process()
-    writer.executableURL = try Self.executable("log-writer")
+    writer.executableURL = try executable("log-writer")
     writer.arguments = [folder.path, String(first)]
     let output = Pipe()
     writer.standardOutput = output
