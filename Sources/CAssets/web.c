@@ -15,12 +15,44 @@ static const unsigned char base_css[] = {
 #embed "web/base.css"
 };
 
+static const unsigned char check_js[] = {
+#embed "web/check.js"
+};
+
+static const unsigned char delegation_js[] = {
+#embed "web/delegation.js"
+};
+
+static const unsigned char detail_css[] = {
+#embed "web/detail.css"
+};
+
+static const unsigned char diff_js[] = {
+#embed "web/diff.js"
+};
+
 static const unsigned char dom_js[] = {
 #embed "web/dom.js"
 };
 
+static const unsigned char draft_js[] = {
+#embed "web/draft.js"
+};
+
+static const unsigned char envelopes_js[] = {
+#embed "web/envelopes.js"
+};
+
 static const unsigned char feed_js[] = {
 #embed "web/feed.js"
+};
+
+static const unsigned char fields_js[] = {
+#embed "web/fields.js"
+};
+
+static const unsigned char form_css[] = {
+#embed "web/form.css"
 };
 
 static const unsigned char icon_svg[] = {
@@ -45,6 +77,10 @@ static const unsigned char marks_js[] = {
 
 static const unsigned char memory_js[] = {
 #embed "web/memory.js"
+};
+
+static const unsigned char output_js[] = {
+#embed "web/output.js"
 };
 
 static const unsigned char page_audit_js[] = {
@@ -75,6 +111,10 @@ static const unsigned char pages_css[] = {
 #embed "web/pages.css"
 };
 
+static const unsigned char receipt_js[] = {
+#embed "web/receipt.js"
+};
+
 static const unsigned char rows_js[] = {
 #embed "web/rows.js"
 };
@@ -83,12 +123,24 @@ static const unsigned char stream_js[] = {
 #embed "web/stream.js"
 };
 
+static const unsigned char tabs_js[] = {
+#embed "web/tabs.js"
+};
+
+static const unsigned char terminal_js[] = {
+#embed "web/terminal.js"
+};
+
 static const unsigned char theme_js[] = {
 #embed "web/theme.js"
 };
 
 static const unsigned char time_js[] = {
 #embed "web/time.js"
+};
+
+static const unsigned char timeline_js[] = {
+#embed "web/timeline.js"
 };
 
 static const unsigned char virtual_js[] = {
@@ -108,14 +160,23 @@ static const struct aipm_file files[] = {
     {"api.js", script, {api_js, sizeof api_js}},
     {"app.js", script, {app_js, sizeof app_js}},
     {"base.css", css, {base_css, sizeof base_css}},
+    {"check.js", script, {check_js, sizeof check_js}},
+    {"delegation.js", script, {delegation_js, sizeof delegation_js}},
+    {"detail.css", css, {detail_css, sizeof detail_css}},
+    {"diff.js", script, {diff_js, sizeof diff_js}},
     {"dom.js", script, {dom_js, sizeof dom_js}},
+    {"draft.js", script, {draft_js, sizeof draft_js}},
+    {"envelopes.js", script, {envelopes_js, sizeof envelopes_js}},
     {"feed.js", script, {feed_js, sizeof feed_js}},
+    {"fields.js", script, {fields_js, sizeof fields_js}},
+    {"form.css", css, {form_css, sizeof form_css}},
     {"icon.svg", svg, {icon_svg, sizeof icon_svg}},
     {"index.html", html, {index_html, sizeof index_html}},
     {"keys.js", script, {keys_js, sizeof keys_js}},
     {"list.js", script, {list_js, sizeof list_js}},
     {"marks.js", script, {marks_js, sizeof marks_js}},
     {"memory.js", script, {memory_js, sizeof memory_js}},
+    {"output.js", script, {output_js, sizeof output_js}},
     {"page-audit.js", script, {page_audit_js, sizeof page_audit_js}},
     {"page-delegate.js", script, {page_delegate_js, sizeof page_delegate_js}},
     {"page-delegation.js", script, {page_delegation_js, sizeof page_delegation_js}},
@@ -123,10 +184,14 @@ static const struct aipm_file files[] = {
     {"page-health.js", script, {page_health_js, sizeof page_health_js}},
     {"page-workers.js", script, {page_workers_js, sizeof page_workers_js}},
     {"pages.css", css, {pages_css, sizeof pages_css}},
+    {"receipt.js", script, {receipt_js, sizeof receipt_js}},
     {"rows.js", script, {rows_js, sizeof rows_js}},
     {"stream.js", script, {stream_js, sizeof stream_js}},
+    {"tabs.js", script, {tabs_js, sizeof tabs_js}},
+    {"terminal.js", script, {terminal_js, sizeof terminal_js}},
     {"theme.js", script, {theme_js, sizeof theme_js}},
     {"time.js", script, {time_js, sizeof time_js}},
+    {"timeline.js", script, {timeline_js, sizeof timeline_js}},
     {"virtual.js", script, {virtual_js, sizeof virtual_js}},
     {"words.js", script, {words_js, sizeof words_js}},
 };

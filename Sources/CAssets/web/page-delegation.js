@@ -1,1 +1,320 @@
-import { h } from "./dom.js"; export function open() { return { title: "x", node: h("section.page", {}, h("h1", {tabindex:-1, text: "page-delegation"})), close() {} }; }
+// One delegation: where it stands, what comes next, what the agent says and did, and what somebody
+// can do about it.
+
+import { Problem, delegationRoute, post } from "./api.js";
+import { Delegation } from "./delegation.js";
+import { DiffView } from "./diff.js";
+import { confirm, copyButton, h, outLink, put, setAttribute, setText, words } from "./dom.js";
+import { EventLog } from "./envelopes.js";
+import { Badge, Pipeline } from "./marks.js";
+import { OutputView } from "./output.js";
+import { rowOf } from "./rows.js";
+import { Tabs } from "./tabs.js";
+import { everySecond, at, fully, moment, size, span } from "./time.js";
+import { Timeline } from "./timeline.js";
+import { STATE_MEANING, failureWords, isOver, nextWords, short, stepWords, waitWords } from "./words.js";
+
+export function open({ feed, ref }) {
+  return new DelegationPage(feed, ref);
+}
+
+class DelegationPage {
+  title = "Delegation";
+  keys = {
+    1: { does: "Output", run: () => this.#tabs.choose("output") },
+    2: { does: "Changes", run: () => this.#tabs.choose("changes") },
+    3: { does: "Task", run: () => this.#tabs.choose("task") },
+    4: { does: "Events", run: () => this.#tabs.choose("events") },
+    f: { does: "Follow the output", run: () => this.#output.follow() },
+    c: { does: "Cancel", run: () => this.#cancel.hidden || this.#cancel.click() },
+    r: { does: "Retry", run: () => this.#retry.hidden || this.#retry.click() },
+    u: { does: "Back to the list", run: () => { location.hash = "#/delegations"; } },
+  };
+
+  #ref;
+  #delegation;
+  #endTicks;
+
+  constructor(feed, ref) {
+    this.#ref = ref;
+    this.#build();
+    this.#delegation = new Delegation(feed, ref, () => this.#show());
+    this.#endTicks = everySecond((now) => this.#tick(now));
+    this.#delegation.load();
+  }
+
+  close() {
+    this.#endTicks();
+    this.#delegation.close();
+    this.#output.close();
+    this.#diff.close();
+  }
+
+  // MARK: What it is made of
+
+  #heading = h("h1", { tabindex: -1 });
+  #pipeline = new Pipeline();
+  #badge = new Badge();
+  #where = h("p.where");
+  #whereKey = "";
+  #next = h("section.next", { "aria-label": "What happens" });
+  #when = null;
+  #said = h("p.said", { role: "alert" });
+  #cancel = h("button", { type: "button", text: "Cancel", onclick: () => this.#askCancel() });
+  #retry = h("button.primary", { type: "button", text: "Retry", onclick: () => this.#act("retry", this.#retry) });
+  #timeline = new Timeline();
+  #facts = h("dl.facts");
+  #factsKey = "";
+  #task = h("div.task");
+  #taskKey = "";
+  #log = new EventLog();
+  #output;
+  #diff;
+  #tabs;
+  #body;
+  #message = h("div.list-message", { role: "status" });
+
+  #build() {
+    this.#output = new OutputView(this.#ref);
+    this.#diff = new DiffView(this.#ref);
+    this.#tabs = new Tabs("Parts of the delegation", [
+      { name: "output", title: "Output", node: this.#output.node },
+      { name: "changes", title: "Changes", node: this.#diff.node },
+      { name: "task", title: "Task", node: this.#task },
+      { name: "events", title: "Events", node: this.#log.node },
+    ], (name) => {
+      this.#output.setActive(name === "output" && this.#delegation?.detail != null);
+      this.#diff.setActive(name === "changes");
+    });
+    this.#cancel.hidden = true;
+    this.#retry.hidden = true;
+    this.#body = h("div.detail", { "data-loading": "" },
+      h("header.detail-head", {},
+        h("div.detail-title", {}, this.#heading, h("div.actions", {}, this.#cancel, this.#retry)),
+        h("div.detail-line", {}, this.#pipeline.node, this.#badge.node, this.#where),
+        this.#next, this.#said),
+      h("div.detail-grid", {},
+        h("div.detail-side", {}, this.#timeline.node,
+          h("section", { "aria-labelledby": "facts-title" },
+            h("h2", { id: "facts-title", text: "Details" }), this.#facts)),
+        this.#tabs.node));
+    this.node = h("section.page.detail-page", { "aria-busy": "true" }, this.#body, this.#message);
+    this.#message.hidden = true;
+  }
+
+  // MARK: What it shows
+
+  #show() {
+    const { detail, problem, events } = this.#delegation;
+    setAttribute(this.node, "aria-busy", null);
+    if (problem) {
+      this.#explain(problem);
+      return;
+    }
+    setAttribute(this.#body, "data-loading", null);
+    this.#message.hidden = true;
+    this.#body.hidden = false;
+    this.title = detail.taskTitle ?? detail.confirmationCode;
+    document.title = `${this.title} · AIPM`;
+    setText(this.#heading, this.title);
+    setAttribute(this.#heading, "dir", "auto");
+    const row = rowOf(detail);
+    this.#pipeline.update(row);
+    this.#badge.update(row.state);
+    this.#showWhere(detail);
+    this.#showNext(detail, events);
+    this.#showFacts(detail);
+    this.#showTask(detail);
+    this.#timeline.update(events);
+    this.#log.update(events);
+    this.#showActions(detail);
+    this.#showParts(detail, events);
+  }
+
+  #explain(problem) {
+    this.#body.hidden = true;
+    this.#message.hidden = false;
+    put(this.#message, h("h2", { text: problem.title }), h("p", { text: `${problem.message} ${problem.hint}` }),
+      h("div.actions", {}, h("a.button", { href: "#/delegations", text: "To the delegations" }),
+        problem.status === 404 ? null
+          : h("button", { type: "button", text: "Try again", onclick: () => this.#delegation.load() })));
+  }
+
+  #showWhere(detail) {
+    const { repository, pullRequest: pull, confirmationCode: code } = detail;
+    const name = `${repository.owner}/${repository.repo}`;
+    const key = `${name} ${pull?.html_url} ${pull?.state} ${code}`;
+    if (key === this.#whereKey) return;
+    this.#whereKey = key;
+    put(this.#where, h("bdi", { text: name }),
+      pull ? h("span", {}, outLink(pull.html_url, `Pull request #${pull.number}`),
+        pull.state && pull.state !== "open" ? ` ${pull.state}` : "")
+        : h("span.muted", { text: "No pull request yet" }),
+      h("span", {}, h("code", { text: code }), copyButton("the confirmation code", () => code)));
+  }
+
+  #showActions({ state, cancelRequested }) {
+    this.#cancel.hidden = isOver(state);
+    this.#retry.hidden = state !== "Failed";
+    if (!this.#acting) {
+      setText(this.#cancel, cancelRequested ? "Being cancelled…" : "Cancel");
+      this.#cancel.disabled = cancelRequested;
+    }
+  }
+
+  #showParts(detail, events) {
+    const made = events.findLast((event) => event.type === "delegation.generated");
+    this.#diff.update(made ? made.data.sha : null);
+    this.#output.update(detail.attempt, !isOver(detail.state));
+    const figures = detail.attempts?.findLast((attempt) => attempt.figures)?.figures;
+    this.#tabs.note("changes", figures ? `+${figures.insertions} −${figures.deletions}` : "");
+    this.#tabs.note("events", `${events.length}`);
+    if (this.#tabs.chosen === null) {
+      this.#tabs.choose(detail.state === "Pushed" ? "changes" : "output");
+    } else if (this.#tabs.chosen === "output") this.#output.setActive(true);
+  }
+
+  // MARK: What happens now, and next
+
+  #showNext(detail, events) {
+    this.#when = null;
+    setAttribute(this.#next, "data-kind", null);
+    if (detail.quarantine) {
+      setAttribute(this.#next, "data-kind", "bad");
+      put(this.#next, h("p", {}, h("strong", { text: "In quarantine. " }), words(detail.quarantine)),
+        h("p.muted", { text: "Its events do not follow from each other; nothing more is done with it. "
+          + "aipm verify says where the log is hurt." }));
+    } else if (detail.state === "Failed") this.#showFailure(detail);
+    else if (detail.state === "Pushed") this.#showEnd(detail, events);
+    else this.#showGoing(detail);
+  }
+
+  #showFailure({ failure }) {
+    setAttribute(this.#next, "data-kind", "bad");
+    const [what, can] = failureWords(failure?.code);
+    put(this.#next,
+      h("p", {}, h("strong", { text: what }), " ",
+        h("span.muted", { text: `${failure?.code ?? "unknown"}, at ${stepWords(failure?.step)}` })),
+      failure?.message ? h("p.quote", {}, words(failure.message)) : null,
+      h("p", {}, h("span.muted", { text: "What can be done: " }),
+        failure?.hint ? h("span", {}, words(failure.hint), " ") : null, can));
+  }
+
+  #showEnd(detail, events) {
+    const attempt = detail.attempts?.findLast((each) => each.figures);
+    const figures = attempt?.figures;
+    const took = moment(detail.stateSince) - moment(detail.requestedAt);
+    put(this.#next, h("p", {}, `Done in ${span(took)}. Commit `,
+      h("code", { text: short(detail.commitSHA) }), " is on the branch",
+      figures ? `: ${figures.filesChanged} ${figures.filesChanged === 1 ? "file" : "files"}, `
+        + `${figures.insertions} added, ${figures.deletions} removed.` : ".",
+      figures?.usage ? h("span.muted", {}, " ", words(figures.usage)) : null),
+    h("p.muted", {}, "Next is yours: ",
+      detail.pullRequest ? outLink(detail.pullRequest.html_url, "review the pull request") : "review it", "."));
+  }
+
+  #showGoing(detail) {
+    const { state, waiting, cancelRequested, nextIntent } = detail;
+    const when = h("span");
+    const now = cancelRequested ? "It is being cancelled."
+      : waiting ? `It waits: ${waitWords(waiting.code)}.` : `${STATE_MEANING[state] ?? state}.`;
+    if (waiting) setAttribute(this.#next, "data-kind", "warn");
+    put(this.#next, h("p", {}, now),
+      h("p.muted", {}, "Next: ", nextIntent ? `${nextWords(nextIntent)}. ` : "", when));
+    if (waiting) this.#when = { node: when, at: moment(waiting.until), say: (left) => (left > 0 ? `Tried again in ${span(left)}.` : "Tried again now.") };
+    else if (state === "Generating" && detail.generationEndsBy) {
+      this.#when = { node: when, at: moment(detail.generationEndsBy),
+        say: (left) => (left > 0 ? `Its time limit is in ${span(left)}.` : "Its time limit is reached.") };
+    }
+    this.#tick(Date.now());
+  }
+
+  #tick(now) {
+    this.#timeline.tick(now);
+    if (this.#when) setText(this.#when.node, this.#when.say(this.#when.at - now));
+  }
+
+  // MARK: Details and the task
+
+  #showFacts(detail) {
+    const key = JSON.stringify([detail.version, detail.pullRequest]);
+    if (key === this.#factsKey) return;
+    this.#factsKey = key;
+    const { workflow } = detail;
+    const time = (text) => h("time", { title: fully(moment(text)), text: at(moment(text)) });
+    const code = (text) => (text ? h("code.break", { text }) : "–");
+    const all = [
+      ["Branch", [code(detail.branchName), copyButton("the branch's name", () => detail.branchName)]],
+      ["Base", detail.baseBranch ? [code(detail.baseBranch), " at ", code(short(detail.baseSHA))] : "–"],
+      ["Task commit", code(short(detail.taskCommitSHA))],
+      ["Commit", code(short(detail.commitSHA))],
+      ["Agent", words(detail.agent)],
+      ["Worker", words(detail.worker ?? "–")],
+      ["Attempt", detail.attempt > 0 ? `${detail.attempt}` : "–"],
+      ["Output", outputSize(detail)],
+      ["Requester", words(detail.requester)],
+      ["Requested", time(detail.requestedAt)],
+      ["Priority", `${detail.priority}`],
+      ["Workflow", [words(workflow.name), " ", h("code", { title: workflow.digest, text: short(workflow.digest) })]],
+      ["Id", code(detail.id)],
+    ];
+    put(this.#facts, all.map(([name, value]) => [h("dt", { text: name }), h("dd", {}, value)]));
+  }
+
+  #showTask(detail) {
+    const key = JSON.stringify([detail.taskTitle, detail.objective, detail.prTitle]);
+    if (key === this.#taskKey) return;
+    this.#taskKey = key;
+    const part = (title, ...body) => h("section", {}, h("h3", { text: title }), body);
+    const text = (value) => h("p.verbatim", { dir: "auto", text: value });
+    const list = (items) => h("ul.criteria", {}, items.map((item) => h("li", { dir: "auto", text: item })));
+    const { constraints, acceptanceCriteria: criteria } = detail;
+    const limits = Array.isArray(constraints) ? constraints.length > 0 && list(constraints)
+      : constraints ? text(constraints) : null;
+    put(this.#task,
+      detail.objective === null ? h("p.muted", { text: "Its words were removed from the log." }) : null,
+      detail.objective ? part("Objective", text(detail.objective)) : null,
+      limits ? part("Constraints", limits) : null,
+      criteria.length > 0 ? part("Acceptance criteria", list(criteria)) : null,
+      detail.prTitle ? part("Pull request title", text(detail.prTitle)) : null);
+  }
+
+  // MARK: What can be done
+
+  #acting = false;
+
+  async #askCancel() {
+    const { state } = this.#delegation.detail;
+    const running = state === "Generating" || state === "Dispatched";
+    const yes = await confirm("Cancel this delegation?",
+      `${running ? "The agent is ended. " : ""}The branch and the pull request stay as they are.`,
+      "Cancel it");
+    if (yes) await this.#act("cancel", this.#cancel);
+  }
+
+  async #act(what, button) {
+    if (this.#acting) return;
+    this.#acting = true;
+    button.disabled = true;
+    put(this.#said);
+    try {
+      await post(delegationRoute(this.#delegation.id, what));
+      // The events bring the rest; what has the focus is not to vanish under it.
+      if (document.activeElement === document.body || button === document.activeElement) {
+        this.#heading.focus({ preventScroll: true });
+      }
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      setText(this.#said, `${error.message} ${error.hint}`.trim());
+    } finally {
+      this.#acting = false;
+      button.disabled = false;
+      if (this.#delegation.detail) this.#showActions(this.#delegation.detail);
+    }
+  }
+}
+
+function outputSize({ attempts }) {
+  const figures = attempts?.findLast((attempt) => attempt.figures)?.figures;
+  return figures ? size(figures.outputSize) : "–";
+}

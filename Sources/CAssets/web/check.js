@@ -1,0 +1,161 @@
+// What is wrong with a request before it is sent: the server's own rules and its own words, so that
+// a fault is told beside its field at once. The server checks again, and what it says counts.
+
+export const LIMITS = {
+  title: 256, objective: 20_000, constraints: 20_000, criterion: 2_000, criteria: 100, owner: 39,
+  repo: 100, branchBytes: 244, stampBytes: 14,
+};
+
+/**
+ * Checks a request as the API takes it.
+ * @returns {{field: string, message: string}[]} one for each fault, a part of a list as
+ *   `acceptanceCriteria[3]`; the message follows the field's name in a sentence
+ */
+export function faultsOf(body) {
+  const faults = [];
+  const note = (field, message) => { if (message) faults.push({ field, message }); };
+  note("owner", owner(body.owner));
+  note("repo", repo(body.repo));
+  note("branchName", branch(body.branchName, true));
+  note("taskTitle", line(body.taskTitle, "the headline of TASK.md"));
+  note("objective", block(body.objective, "what the agent is to achieve"));
+  note("prTitle", line(body.prTitle, "the title of the pull request and its commits"));
+  note("constraints", tooLong(body.constraints, LIMITS.constraints) ?? controls(body.constraints));
+  const criteria = body.acceptanceCriteria ?? [];
+  const written = criteria.filter((text) => !isBlank(text));
+  if (written.length > LIMITS.criteria) {
+    note("acceptanceCriteria",
+      `has ${written.length} entries; write at most ${LIMITS.criteria}`);
+  }
+  criteria.forEach((text, index) => {
+    if (isBlank(text)) return;
+    note(`acceptanceCriteria[${index}]`, tooLong(text, LIMITS.criterion) ?? controls(text));
+  });
+  if (body.baseBranch !== undefined) note("baseBranch", branch(body.baseBranch, false));
+  return faults;
+}
+
+/** `owner/repo` of what people write or paste: that, or the address of the repository. */
+export function repositoryOf(text) {
+  const parts = text.trim().replace(/^(https?:\/\/|git@)[^/:]+[/:]/, "").replace(/\/+$/, "")
+    .replace(/\.git$/, "").split("/");
+  const [owner, name] = parts;
+  if (parts.length < 2 || owner === "" || name === "") return null;
+  // An address of something in the repository names it too.
+  if (parts.length > 2 && !/^https?:/.test(text.trim())) return null;
+  return { owner, repo: name };
+}
+
+const encoder = new TextEncoder();
+
+function isBlank(text) {
+  return /^\p{White_Space}*$/u.test(text ?? "");
+}
+
+function missing(text, instead) {
+  if (text === undefined || text === null) return `is required; ${instead}`;
+  return isBlank(text) ? `is empty; ${instead}` : null;
+}
+
+function tooLong(text, max) {
+  if ((text ?? "").length <= max) return null;
+  const length = [...text].length;
+  return length > max ? `is ${length} characters long; write at most ${max}` : null;
+}
+
+function code(letter) {
+  return `U+${letter.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
+}
+
+function controls(text) {
+  const found = /(?![\n\t])\p{Cc}/u.exec(text ?? "");
+  if (!found) return null;
+  const at = [...text.slice(0, found.index)].length + 1;
+  return `holds the control character ${code(found[0])} as character ${at}; ${found[0] === "\r"
+    ? "end lines with a line feed alone" : "leave it out; lines and tabs may stay"}`;
+}
+
+function line(text, what) {
+  const fault = missing(text, `write ${what}`) ?? tooLong(text, LIMITS.title);
+  if (fault) return fault;
+  const found = /[\p{Cc}\u2028\u2029]/u.exec(text);
+  if (!found) return null;
+  return `${/[\n\r\u2028\u2029]/.test(found[0]) ? "has more than one line"
+    : `holds the control character ${code(found[0])}`}; write visible characters in one line`;
+}
+
+function block(text, what) {
+  return missing(text, `write ${what}`) ?? tooLong(text, LIMITS.objective) ?? controls(text);
+}
+
+function owner(text) {
+  const form = "write the user or organisation that owns the repository, as in github.com/OWNER";
+  const fault = missing(text, form);
+  if (fault) return fault;
+  if (encoder.encode(text).length > LIMITS.owner) {
+    return `is longer than ${LIMITS.owner} characters; ${form}`;
+  }
+  return /^[A-Za-z0-9]+(-[A-Za-z0-9]+)*(_[A-Za-z0-9]+)?$/.test(text) ? null
+    : "is not a name that GitHub gives; write letters and digits with single hyphens between them";
+}
+
+function repo(text) {
+  const form = "write the repository's name, as in github.com/OWNER/REPO";
+  const fault = missing(text, form);
+  if (fault) return fault;
+  if (encoder.encode(text).length > LIMITS.repo) {
+    return `is longer than ${LIMITS.repo} characters; ${form}`;
+  }
+  if (!/^[A-Za-z0-9._-]+$/.test(text)) {
+    return "holds a character that no repository's name may; "
+      + "write letters, digits, hyphens, dots and underscores";
+  }
+  if (text === "." || text === "..") return `is "${text}"; ${form}`;
+  return /\.git$/i.test(text) ? "ends with \".git\"; write the name without it" : null;
+}
+
+/** git-check-ref-format(1), and what people would regret. */
+function branch(name, isStamped) {
+  const form = "write a branch's name, such as feature/add-export";
+  const fault = missing(name, form);
+  if (fault) return fault;
+  const wrong = /[\p{Cc} ~^:?*[\\]/u.exec(name)?.[0];
+  if (wrong !== undefined && /\p{Cc}/u.test(wrong)) {
+    return `holds the control character ${code(wrong)}; write visible characters only`;
+  }
+  if (wrong !== undefined) {
+    const shown = wrong === " " ? "a space" : `"${wrong}"`;
+    return `holds ${shown}, which no branch may; write - in its place`;
+  }
+  const sequence = ["..", "@{", "//"].find((part) => name.includes(part));
+  if (sequence) {
+    return `holds "${sequence}", which no branch may; write a name such as feature/add-export`;
+  }
+  return place(name) ?? bytes(name, isStamped);
+}
+
+function place(name) {
+  const parts = name.split("/");
+  if (name === "HEAD" || name === "@") {
+    return `is "${name}", which git keeps for itself; write a name such as feature/add-export`;
+  }
+  if (name.startsWith("refs/")) {
+    return "begins with \"refs/\"; write the name after refs/heads/ alone";
+  }
+  if (name.startsWith("-")) return "begins with \"-\"; begin with a letter or a digit";
+  if (parts.includes("")) return "begins or ends with \"/\"; write / between its parts only";
+  if (parts.some((part) => part.startsWith("."))) {
+    return "has a part that begins with \".\"; begin each part with a letter";
+  }
+  if (parts.some((part) => part.endsWith(".lock"))) {
+    return "has a part that ends with \".lock\", which git keeps for its locks; "
+      + "choose another ending";
+  }
+  return name.endsWith(".") ? "ends with \".\"; leave the last . out" : null;
+}
+
+function bytes(name, isStamped) {
+  const allowed = LIMITS.branchBytes - (isStamped ? LIMITS.stampBytes : 0);
+  const length = encoder.encode(name).length;
+  return length > allowed ? `is ${length} bytes long; write at most ${allowed} bytes` : null;
+}

@@ -1,0 +1,115 @@
+// One delegation as a page follows it: what the server shows of it, and its events, each once and
+// in order. Events come at once; what the server derives from them is read again after each.
+
+import { delegationRoute, json } from "./api.js";
+
+export class Delegation {
+  /** What the API shows of it; null until it was read. */
+  detail = null;
+  /** Its envelopes, by version. */
+  events = [];
+  /** Why it can't be shown; null where it can. */
+  problem = null;
+
+  #ref;
+  #feed;
+  #changed;
+  #ends;
+  #stop = new AbortController();
+  #reading = false;
+  #again = false;
+  #waiting = [];
+
+  /** @param changed called after each change */
+  constructor(feed, ref, changed) {
+    this.#ref = ref;
+    this.#feed = feed;
+    this.#changed = changed;
+    this.#ends = [feed.follow((events) => this.#receive(events)), feed.onReset(() => this.load())];
+  }
+
+  close() {
+    this.#stop.abort();
+    for (const end of this.#ends) end();
+  }
+
+  get id() { return this.detail?.id ?? null; }
+
+  /** Reads all of it. */
+  async load() {
+    const { signal } = this.#stop;
+    try {
+      await this.#feed.ready();
+      const [detail, log] = await Promise.all([
+        json(delegationRoute(this.#ref), { signal }),
+        json(delegationRoute(this.#ref, "events"), { signal }),
+      ]);
+      this.detail = detail;
+      this.events = log.items;
+      this.problem = null;
+      // A code or a pull request's number may come to mean another delegation; an id does not.
+      this.#ref = detail.id;
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      this.#take(waiting);
+      if (this.#version > detail.version) this.#reread();
+    } catch (error) {
+      if (signal.aborted) return;
+      if (this.detail === null) this.problem = error;
+    }
+    this.#changed();
+  }
+
+  get #version() { return this.events.at(-1)?.version ?? 0; }
+
+  #receive(events) {
+    const found = this.id === null
+      ? events.filter((event) => event.type.startsWith("delegation."))
+      : events.filter((event) => event.stream === `delegation-${this.id}`);
+    if (found.length === 0) return;
+    if (this.id === null) {
+      this.#waiting.push(...found);
+      if (this.#waiting.length > 4000) this.#waiting.splice(0, 2000);
+      return;
+    }
+    if (!this.#take(found)) return;
+    this.#changed();
+    this.#reread();
+  }
+
+  /** @returns whether anything was new */
+  #take(events) {
+    let any = false;
+    for (const event of events) {
+      if (event.stream !== `delegation-${this.id}` || event.version <= this.#version) continue;
+      if (event.version > this.#version + 1) {
+        this.load();
+        return false;
+      }
+      this.events.push(event);
+      any = true;
+    }
+    return any;
+  }
+
+  /** One reading at a time; what changes meanwhile is read after it. */
+  async #reread() {
+    if (this.#reading) {
+      this.#again = true;
+      return;
+    }
+    this.#reading = true;
+    try {
+      do {
+        this.#again = false;
+        const detail = await json(delegationRoute(this.#ref), { signal: this.#stop.signal });
+        if (detail.version >= this.detail.version) this.detail = detail;
+      } while (this.#again);
+      this.#changed();
+    } catch {
+      // The connection is lost, which the page says; what was missed comes with the next event.
+    } finally {
+      this.#reading = false;
+    }
+  }
+}

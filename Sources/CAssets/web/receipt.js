@@ -1,0 +1,102 @@
+// What stands in place of the form after it was sent: the code to quote, the pull request, and how
+// far it has come. A delegation that had no pull request yet when the server answered gets it here
+// as soon as it has one.
+
+import { delegationRoute, json } from "./api.js";
+import { announce, copyButton, h, outLink, put, setText } from "./dom.js";
+import { Pipeline } from "./marks.js";
+import { advance, rowOf } from "./rows.js";
+import { STATE_MEANING, failureWords } from "./words.js";
+
+export class Receipt {
+  #row = null;
+  #pipeline = new Pipeline();
+  #state = h("p.receipt-state");
+  #pull = h("div.receipt-pull");
+  #title;
+  #waiting = [];
+  #ends;
+  #stop = new AbortController();
+  #pullKey = "";
+
+  /**
+   * @param answer the server's, of status 201 or 202
+   * @param again called when another one is to be delegated
+   */
+  constructor(feed, answer, again) {
+    this.id = answer.id;
+    const code = answer.confirmationCode;
+    this.#title = h("h1", { tabindex: -1 }, "Task created. Confirmation: ",
+      h("code", { text: code }));
+    this.node = h("div.receipt", {}, this.#title,
+      h("div.receipt-code", {}, copyButton("the confirmation code", () => code)),
+      h("div.panel.receipt-panel", {}, h("div.receipt-line", {}, this.#pipeline.node, this.#state),
+        this.#pull),
+      h("div.actions.start", {},
+        h("a.button.primary", { href: `#/delegations/${answer.id}`, text: "Watch it" }),
+        h("button", { type: "button", text: "Delegate another", onclick: again })));
+    this.#ends = [feed.follow((events) => this.#receive(events)), feed.onReset(() => this.#read())];
+    this.#pipeline.update({ state: answer.state, reached: 0, failedAt: null });
+    this.#explain(answer.state, answer.html_url ? answer : null);
+    this.#read();
+  }
+
+  close() {
+    this.#stop.abort();
+    for (const end of this.#ends) end();
+  }
+
+  focus() {
+    this.#title.focus({ preventScroll: true });
+  }
+
+  async #read() {
+    try {
+      const item = await json(delegationRoute(this.id), { signal: this.#stop.signal });
+      if (!this.#row || item.version >= this.#row.version) this.#row = rowOf(item);
+      this.#take(this.#waiting);
+    } catch {
+      // The next event, or the connection when it is back, reads it again.
+    }
+  }
+
+  #receive(events) {
+    const mine = events.filter((event) => event.stream === `delegation-${this.id}`);
+    if (mine.length === 0) return;
+    if (this.#row) this.#take(mine);
+    else {
+      this.#waiting.push(...mine);
+      this.#read();
+    }
+  }
+
+  #take(events) {
+    this.#waiting = [];
+    for (const event of events) {
+      if (!advance(this.#row, event)) {
+        this.#read();
+        return;
+      }
+    }
+    this.#pipeline.update(this.#row);
+    this.#explain(this.#row.state, this.#row.pullRequest, this.#row.failure);
+  }
+
+  #explain(state, pull, failure = null) {
+    const said = state === "Failed" ? failureWords(failure)[0] : STATE_MEANING[state] ?? "";
+    setText(this.#state, `${state}: ${said}${/[.]$/.test(said) ? "" : "."}`);
+    const key = pull?.html_url ?? state;
+    if (key === this.#pullKey) return;
+    this.#pullKey = key;
+    if (pull) {
+      put(this.#pull, outLink(pull.html_url, `Pull request #${pull.number}`));
+      announce(`Pull request ${pull.number} is open`);
+    } else if (state === "Failed") {
+      put(this.#pull, "It has no pull request.");
+    } else {
+      put(this.#pull, h("span.muted", {
+        text: "The pull request is not open yet. It goes on, and its link comes here.",
+      }));
+    }
+  }
+}

@@ -1,0 +1,117 @@
+// A delegation's way through its states: when it came into each, how long it stood there, what
+// happened meanwhile, and what is still to come.
+
+import { h, put, setText } from "./dom.js";
+import { timelineMark } from "./marks.js";
+import { at, fully, moment, span } from "./time.js";
+import { STATES, STATE_AFTER, eventWords, outcomeWords, short, stepWords, waitWords } from "./words.js";
+
+/** More steps than this, and the early ones fold. */
+const STEPS_MAX = 14;
+
+export class Timeline {
+  #list = h("ol.timeline");
+  #ticking = null;
+  #open = false;
+
+  constructor() {
+    this.node = h("section.timeline-part", { "aria-labelledby": "timeline-title" },
+      h("h2", { id: "timeline-title", text: "Timeline" }), this.#list);
+  }
+
+  update(events) {
+    const steps = stepsOf(events);
+    const last = steps.at(-1);
+    this.#ticking = null;
+    const nodes = steps.map((step) => this.#step(step, step === last));
+    const folded = nodes.length > STEPS_MAX ? nodes.splice(0, nodes.length - STEPS_MAX + 4) : [];
+    put(this.#list, folded.length > 0 ? this.#fold(folded) : null, nodes, last ? later(last) : null);
+    this.tick(Date.now());
+  }
+
+  tick(now) {
+    if (this.#ticking) setText(this.#ticking.node, span(now - this.#ticking.since));
+  }
+
+  #fold(nodes) {
+    const details = h("details", { open: this.#open }, h("summary", { text: `${nodes.length} earlier steps` }),
+      h("ol", {}, nodes));
+    details.addEventListener("toggle", () => { this.#open = details.open; });
+    return h("li.folded", {}, details);
+  }
+
+  #step(step, isLast) {
+    const isOver = step.state === "Pushed" || step.state === "Failed";
+    const kind = !isLast ? (step.state === "Failed" ? "failed" : "done")
+      : step.state === "Failed" ? "failed" : step.state === "Pushed" ? "end" : "now";
+    const spent = h("span.spent");
+    if (isLast && !isOver) this.#ticking = { node: spent, since: step.since };
+    else if (step.until !== null) setText(spent, span(step.until - step.since));
+    return h("li.step", { "data-kind": kind, "aria-current": isLast ? "step" : null },
+      timelineMark(kind),
+      h("div.step-body", {},
+        h("div.step-head", {}, h("span.step-word", { text: step.state }),
+          step.said ? h("span.muted", { text: step.said }) : null, spent),
+        h("time.hint", { title: fully(step.since), datetime: new Date(step.since).toISOString(),
+          text: at(step.since) }),
+        step.notes.map((note) => h("p.hint.step-note", { "data-kind": note.kind, title: at(note.time) },
+          h("bdi", { text: note.text })))));
+  }
+}
+
+/** @returns {{state, since, until, said, notes: {text, kind, time}[]}[]} in the order of the log */
+export function stepsOf(events) {
+  const steps = [];
+  for (const event of events) {
+    const time = moment(event.time);
+    const state = STATE_AFTER[event.type];
+    const last = steps.at(-1);
+    if (event.type === "delegation.released" && last) {
+      const { code, text } = event.data;
+      const more = text?.message ? `: ${text.message}` : "";
+      last.notes.push({ text: `${outcomeWords(code)}${more}`, kind: "warn", time });
+    }
+    if (state) {
+      if (last) last.until = time;
+      steps.push({ state, since: time, until: null, said: saidOf(event), notes: [] });
+    } else if (last) {
+      last.notes.push(noteOf(event, time));
+    }
+  }
+  return steps;
+}
+
+function saidOf({ type, data: d }) {
+  switch (type) {
+    case "delegation.pr-created": return `#${d.pr}`;
+    case "delegation.dispatched": return `${d.worker}, attempt ${d.attempt}`;
+    case "delegation.generating": return `${d.agent}, attempt ${d.attempt}`;
+    case "delegation.task-committed":
+    case "delegation.pushed": return short(d.sha);
+    case "delegation.failed": return d.code;
+    default: return "";
+  }
+}
+
+function noteOf(event, time) {
+  const d = event.data;
+  switch (event.type) {
+    case "delegation.base-resolved": return { text: `${d.baseBranch} at ${short(d.sha)}`, kind: "", time };
+    case "delegation.generated": return { text: `commit ${short(d.sha)} was handed in`, kind: "", time };
+    case "delegation.step-failed": return {
+      text: `${stepWords(d.step)}: ${waitWords(d.code)} (try ${d.tries}); again at `
+        + `${at(typeof d.retryAt === "number" ? d.retryAt : moment(d.retryAt))}`,
+      kind: "warn", time,
+    };
+    case "delegation.cancel-requested": return { text: `${event.actor.name} asked to cancel it`, kind: "warn", time };
+    case "delegation.retry-requested": return { text: `${event.actor.name} asked to retry it`, kind: "", time };
+    case "delegation.pull-request-updated": return { text: `the pull request is ${d.code}`, kind: "", time };
+    default: return { text: `${event.type.replace(/^delegation\./, "")} ${eventWords(event)}`, kind: "", time };
+  }
+}
+
+function later({ state }) {
+  if (state === "Pushed" || state === "Failed") return null;
+  return STATES.slice(STATES.indexOf(state) + 1, 7).map((name) => h("li.step", { "data-kind": "later" },
+    timelineMark("later"), h("div.step-body", {}, h("div.step-head", {}, h("span.step-word", { text: name })))));
+}
