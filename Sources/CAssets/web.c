@@ -15,6 +15,10 @@ static const unsigned char base_css[] = {
 #embed "web/base.css"
 };
 
+static const unsigned char chart_js[] = {
+#embed "web/chart.js"
+};
+
 static const unsigned char check_js[] = {
 #embed "web/check.js"
 };
@@ -49,6 +53,10 @@ static const unsigned char feed_js[] = {
 
 static const unsigned char fields_js[] = {
 #embed "web/fields.js"
+};
+
+static const unsigned char fleet_css[] = {
+#embed "web/fleet.css"
 };
 
 static const unsigned char form_css[] = {
@@ -160,6 +168,7 @@ static const struct aipm_file files[] = {
     {"api.js", script, {api_js, sizeof api_js}},
     {"app.js", script, {app_js, sizeof app_js}},
     {"base.css", css, {base_css, sizeof base_css}},
+    {"chart.js", script, {chart_js, sizeof chart_js}},
     {"check.js", script, {check_js, sizeof check_js}},
     {"delegation.js", script, {delegation_js, sizeof delegation_js}},
     {"detail.css", css, {detail_css, sizeof detail_css}},
@@ -169,6 +178,7 @@ static const struct aipm_file files[] = {
     {"envelopes.js", script, {envelopes_js, sizeof envelopes_js}},
     {"feed.js", script, {feed_js, sizeof feed_js}},
     {"fields.js", script, {fields_js, sizeof fields_js}},
+    {"fleet.css", css, {fleet_css, sizeof fleet_css}},
     {"form.css", css, {form_css, sizeof form_css}},
     {"icon.svg", svg, {icon_svg, sizeof icon_svg}},
     {"index.html", html, {index_html, sizeof index_html}},

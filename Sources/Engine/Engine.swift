@@ -43,7 +43,7 @@ package actor Engine {
   nonisolated package let store: Store
   nonisolated package let feed: CommitFeed
   nonisolated let mirrors: any Mirrors
-  private let forge: any Forge
+  nonisolated package let forge: any Forge
   nonisolated let clock: any EngineClock
   private let launcher: any WorkerLauncher
 

@@ -198,6 +198,27 @@ package typealias ForgeAnswer = Result<ForgeReply, ForgeFault>
 package protocol Forge: Sendable {
   /// Carries out one call, within its own time limit.
   func perform(_ call: ForgeCall) async -> ForgeAnswer
+
+  /// What the credential may still ask, as the forge told last; nil where it told nothing.
+  var allowance: ForgeAllowance? { get }
+}
+
+extension Forge {
+  package var allowance: ForgeAllowance? { nil }
+}
+
+/// How many calls a credential has left.
+package struct ForgeAllowance: Equatable, Sendable {
+  package var limit: Int
+  package var remaining: Int
+  /// When it is full again.
+  package var resetAt: Timestamp
+
+  package init(limit: Int, remaining: Int, resetAt: Timestamp) {
+    self.limit = limit
+    self.remaining = remaining
+    self.resetAt = resetAt
+  }
 }
 
 // MARK: - Git

@@ -275,6 +275,11 @@ extension Engine {
     }
   }
 
+  /// How long one generation of a workflow may take; nil where the workflow is not known.
+  package func generationLimit(digest: String) -> Milliseconds? {
+    overrides.agentTimeout ?? core.workflows[digest]?.agentTimeout
+  }
+
   /// Starts a local worker again: at once where it was parked or stopped, else when it has drained.
   package func restart(_ id: WorkerID) { step(.workerRestartAsked(id)) }
 

@@ -119,6 +119,22 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
   }
 
   /// See `Views`.
+  package func ended(
+    since: Timestamp, limit: Int
+  ) async throws(StoreFault) -> [EndedDelegation] {
+    let oldest = EndedDelegation.oldestStamp(since: since)
+    return state.withLock { state in
+      state.rows.filter {
+        $0.state.isTerminal && $0.stamp >= oldest && $0.stateSince >= since.milliseconds
+      }
+      .sorted { $0.stamp > $1.stamp }.prefix(max(0, limit)).map {
+        EndedDelegation(
+          failure: $0.failureCode, requestedAt: $0.requestedAt, endedAt: $0.stateSince)
+      }
+    }
+  }
+
+  /// See `Views`.
   package func pullRequests(
     limit: Int
   ) async throws(StoreFault) -> [(row: PullRequestRow, title: String?)] {

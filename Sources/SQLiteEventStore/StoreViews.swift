@@ -32,6 +32,30 @@ extension SQLiteEventStore {
   }
 
   /// See `Views`.
+  package func ended(
+    since: Timestamp, limit: Int
+  ) async throws(StoreFault) -> [EndedDelegation] {
+    try await readers.read("ended delegations") { database in
+      let ends = DelegationStateName.allCases.filter(\.isTerminal)
+      let words = ends.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+      let s = try database.statement(
+        """
+        SELECT failure_code, requested_at, state_since FROM delegations
+        WHERE state IN (\(words)) AND stamp >= ? AND state_since >= ?
+        ORDER BY stamp DESC LIMIT ?
+        """)
+      s.bind(EndedDelegation.oldestStamp(since: since), at: 1)
+      s.bind(since.milliseconds, at: 2)
+      s.bind(Int64(limit), at: 3)
+      return try s.rows { row in
+        EndedDelegation(
+          failure: row.text(0).flatMap { FailureCode(rawValue: $0) },
+          requestedAt: row.integer(1), endedAt: row.integer(2))
+      }
+    }
+  }
+
+  /// See `Views`.
   package func pullRequests(
     limit: Int
   ) async throws(StoreFault) -> [(row: PullRequestRow, title: String?)] {

@@ -107,6 +107,15 @@ extension ServerContext {
     return detail
   }
 
+  /// The agent of a request that names none: the server's, else the workflow's first that some
+  /// worker has.
+  func agentChosen(for workflow: Workflow) async -> String {
+    if let configured = configuration.agent { return configured }
+    let found = await engine.agentsFound()
+    return workflow.agentPreference.first { found.contains($0) }
+      ?? workflow.agentPreference.last ?? AgentProfile.demo.name
+  }
+
   /// Who asks. As long as there are no API tokens that is whoever may connect on this machine.
   func requester(_ request: Request) -> String { "local" }
 }

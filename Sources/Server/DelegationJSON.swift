@@ -4,7 +4,10 @@ import Projections
 
 /// Delegations, pull requests and workers as the API shows them.
 enum Render {
-  static func delegation(_ detail: DelegationDetail, attempts: JSONValue? = nil) -> JSONValue {
+  /// - Parameter endsBy: when the generation that runs is ended, in milliseconds since 1970.
+  static func delegation(
+    _ detail: DelegationDetail, attempts: JSONValue? = nil, endsBy: Int64? = nil
+  ) -> JSONValue {
     let row = detail.row
     let repository = RepositoryName(row.repository)
     var object: [String: JSONValue] = [
@@ -28,6 +31,7 @@ enum Render {
     ]
     put(detail.text, into: &object)
     if let attempts { object["attempts"] = attempts }
+    if let endsBy { object["generationEndsBy"] = time(endsBy) }
     return .object(object)
   }
 

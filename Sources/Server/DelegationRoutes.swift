@@ -58,7 +58,14 @@ struct DelegationRoutes {
   private func one(_ context: APIContext) async throws -> Response {
     let detail = try await server.delegation(context)
     let events = try await server.store.read(.delegation(detail.row.id))
-    return .json(Render.delegation(detail, attempts: Render.attempts(events)))
+    var endsBy: Int64?
+    if detail.row.state == .generating,
+      let limit = await server.engine.generationLimit(digest: detail.row.digest)
+    {
+      endsBy = detail.row.stateSince + limit.count
+    }
+    return .json(
+      Render.delegation(detail, attempts: Render.attempts(events), endsBy: endsBy))
   }
 
   private func events(_ context: APIContext) async throws -> Response {

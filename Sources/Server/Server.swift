@@ -119,6 +119,8 @@ package struct Server: Sendable {
     DelegationRoutes(server: context).add(to: group)
     LogRoutes(server: context).add(to: group)
     FleetRoutes(server: context).add(to: group)
+    ChoiceRoutes(server: context).add(to: group)
+    FigureRoutes(server: context).add(to: group)
     WorkerRoutes(server: context, git: GitBackend(logger: logger)).add(to: group)
     WebUI.add(to: group)
     return router

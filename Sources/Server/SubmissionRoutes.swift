@@ -103,10 +103,7 @@ struct SubmissionRoutes {
       }
       return wanted
     }
-    if let configured = server.configuration.agent { return configured }
-    let found = await server.engine.agentsFound()
-    return workflow.agentPreference.first { found.contains($0) }
-      ?? workflow.agentPreference.last ?? AgentProfile.demo.name
+    return await server.agentChosen(for: workflow)
   }
 
   private func idempotencyKey(

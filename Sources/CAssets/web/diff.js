@@ -99,7 +99,9 @@ export function parsePatch(text) {
     if (hunk) {
       [old, now] = [Number(hunk[1]), Number(hunk[2])];
       inHunk = true;
-      file.lines.push({ kind: "@", text: hunk[3].trim(), old: null, now: null });
+      // A new file is one hunk, which needs no heading.
+      const isWhole = old === 0 || now === 0;
+      if (!isWhole) file.lines.push({ kind: "@", text: hunk[3].trim(), old: null, now: null });
     } else if (!inHunk) {
       header(file, line);
     } else if (line.startsWith("+")) {

@@ -1,1 +1,181 @@
-import { h } from "./dom.js"; export function open() { return { title: "x", node: h("section.page", {}, h("h1", {tabindex:-1, text: "page-audit"})), close() {} }; }
+// The log as evidence: a question, the events that answer it, and whether the log is whole.
+
+import { Problem, address, json } from "./api.js";
+import { h, put, setAttribute, setText } from "./dom.js";
+import { envelopeNode } from "./envelopes.js";
+
+const PAGE = 100;
+
+/** What a question is made of; the words are the query language's own. */
+const TERMS = [
+  ["repo:owner/name", "events of one repository"],
+  ["pr:123  code:PR1733…  id:…", "of one pull request or delegation"],
+  ["branch:name  sha:3f2a9c1", "that speak of a branch or a commit"],
+  ["type:delegation.failed", "of one type"],
+  ["actor:name  worker:name  agent:name", "by or about somebody"],
+  ["since:24h  until:2026-01-31", "by time; a span, a day or a moment"],
+  ["position:100..200", "by place in the log; also >, <"],
+  ["state:Failed  age:>10m  stuck:>5m", "by how their delegation stands now"],
+  ["\"any words\"", "in their text"],
+  ["-term", "what is not to hold"],
+];
+
+const EXAMPLES = ["state:Failed since:24h", "type:delegation.step-failed", "state:Generating age:>10m",
+  "actor:local -type:delegation.requested"];
+
+export function open({ query }) {
+  return new AuditPage(query);
+}
+
+class AuditPage {
+  title = "Audit";
+  keys = { "/": { does: "Ask", run: () => this.#input.select() } };
+
+  #cursor = null;
+  #asked = null;
+  #count = 0;
+  #stop = new AbortController();
+
+  #input;
+  #list = h("div.envelopes", { "aria-label": "Events", role: "group" });
+  #note = h("span.hint", { role: "status" });
+  #verified = h("span.badge.verified");
+  #exports = h("div.actions");
+  #more = h("button", { type: "button", text: "Older events", hidden: true, onclick: () => this.#read() });
+  #message = h("div.list-message", { role: "status" });
+  #help;
+  #helpButton;
+
+  constructor(query) {
+    this.#input = h("input", {
+      type: "search", value: query.get("q") ?? "", placeholder: "repo:owner/name state:Failed since:24h",
+      "aria-label": "Question to the log", "aria-keyshortcuts": "/", "aria-describedby": "audit-note",
+      autocomplete: "off", autocapitalize: "off", spellcheck: "false", "data-first": true,
+    });
+    setAttribute(this.#note, "id", "audit-note");
+    this.#help = h("div.panel", { id: "audit-help", hidden: true },
+      h("dl.help-terms", {}, TERMS.map(([term, text]) => [h("dt", {}, h("code", { text: term })), h("dd", { text })])));
+    this.#helpButton = h("button", {
+      type: "button", text: "Help", "aria-expanded": "false", "aria-controls": "audit-help",
+      onclick: () => this.#toggleHelp(),
+    });
+    this.node = h("section.page", {},
+      h("div.toolbar", {}, h("h1", { tabindex: -1, text: "Audit" }), this.#verified),
+      h("form.audit-form", { role: "search", onsubmit: (event) => this.#submit(event) },
+        this.#input, this.#helpButton, h("button.primary", { text: "Ask" })),
+      this.#help,
+      h("div.examples", { role: "group", "aria-label": "Examples" }, EXAMPLES.map((text) => h("button.small", {
+        type: "button", text, onclick: () => { this.#input.value = text; this.#ask(); },
+      }))),
+      h("div.audit-bar", {}, this.#note, this.#exports),
+      this.#list, this.#message, h("div.page-end", {}, this.#more));
+    this.#ask();
+  }
+
+  close() {
+    this.#stop.abort();
+  }
+
+  #toggleHelp() {
+    this.#help.hidden = !this.#help.hidden;
+    setAttribute(this.#helpButton, "aria-expanded", String(!this.#help.hidden));
+  }
+
+  #submit(event) {
+    event.preventDefault();
+    this.#ask();
+  }
+
+  #ask() {
+    this.#stop.abort();
+    this.#stop = new AbortController();
+    this.#asked = this.#input.value.trim();
+    this.#cursor = null;
+    this.#count = 0;
+    const text = new URLSearchParams(this.#asked ? { q: this.#asked } : {}).toString();
+    history.replaceState(null, "", `#/audit${text && "?"}${text}`);
+    this.#read(true);
+  }
+
+  async #read(fresh = false) {
+    const { signal } = this.#stop;
+    this.#more.disabled = true;
+    setText(this.#note, "Reading the log…");
+    try {
+      const found = await json("api/audit", {
+        query: { q: this.#asked, limit: PAGE, cursor: this.#cursor }, signal, limit: 120_000,
+      });
+      if (fresh) put(this.#list);
+      this.#show(found);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#explain(error, fresh);
+    } finally {
+      this.#more.disabled = false;
+    }
+  }
+
+  #show(found) {
+    const items = found.items ?? [];
+    setAttribute(this.#input, "aria-invalid", null);
+    setAttribute(this.#note, "data-fault", null);
+    const from = this.#list.childElementCount;
+    for (const event of items) this.#list.append(envelopeNode(event, { linked: true }));
+    this.#count += items.length;
+    this.#cursor = found.next ?? null;
+    this.#more.hidden = this.#cursor === null;
+    put(this.#message, this.#count === 0 ? h("p", { text: "No event is like that." }) : null);
+    setText(this.#note, this.#count === 0 ? "" : this.#cursor === null
+      ? `${this.#count} ${this.#count === 1 ? "event" : "events"}, the newest first`
+      : `The newest ${this.#count} events`);
+    this.#offerExports();
+    this.#showVerified(found);
+    if (from > 0 && items.length > 0) this.#list.children[from].querySelector("summary").focus();
+  }
+
+  /** The server says whether the chain of the log is whole, and where it ends. */
+  #showVerified({ verified, head }) {
+    if (verified === undefined) {
+      put(this.#verified);
+      return;
+    }
+    setAttribute(this.#verified, "data-kind", verified ? "good" : "bad");
+    put(this.#verified, verified ? "✓ Verified" : "✕ Not verified",
+      head?.hash ? h("code", { title: `Position ${head.position}: ${head.hash}`, text: head.hash.slice(0, 12) }) : null);
+  }
+
+  #offerExports() {
+    put(this.#exports, this.#count === 0 ? null : ["json", "jsonl", "csv"].map((format) => h("a.button.small", {
+      href: address("api/audit", { q: this.#asked, format }), download: `audit.${format}`,
+      "aria-label": `Export as ${format}`, text: format.toUpperCase(),
+    })));
+  }
+
+  #explain(error, fresh) {
+    if (!(error instanceof Problem)) throw error;
+    const isQuery = error.status === 422 || error.status === 400;
+    const text = isQuery && error.errors.length > 0 ? error.errors.map(({ message }) => message).join("; ")
+      : error.message;
+    setAttribute(this.#input, "aria-invalid", isQuery ? "true" : null);
+    setAttribute(this.#note, "data-fault", isQuery ? "" : null);
+    setText(this.#note, isQuery ? `${text} ${error.hint}`.trim() : "");
+    if (isQuery) {
+      this.#input.focus();
+      return;
+    }
+    if (!fresh) {
+      put(this.#message, h("p", { text: `${text} ${error.hint}`.trim() }));
+      return;
+    }
+    put(this.#list);
+    put(this.#exports);
+    put(this.#verified);
+    this.#more.hidden = true;
+    put(this.#message, error.status === 404 ? [
+      h("h2", { text: "This server has no audit yet" }),
+      h("p", { text: "Its log can be read as it is: each delegation shows its events, and "
+        + "GET /api/events gives all of them." }),
+    ] : [h("p", { text: `${text} ${error.hint}`.trim() }),
+      h("button", { type: "button", text: "Try again", onclick: () => this.#ask() })]);
+  }
+}

@@ -2,9 +2,9 @@
 // the server, the connection or the browser does; and one press makes one pull request, whatever
 // the hand does.
 
-import { Problem, delegationRoute, json } from "./api.js";
+import { Problem, json } from "./api.js";
 import { faultsOf, repositoryOf } from "./check.js";
-import { announce, h, put, setText } from "./dom.js";
+import { h, put, setText } from "./dom.js";
 import { Draft } from "./draft.js";
 import { Field, ListField } from "./fields.js";
 import { known, recall, remember, store } from "./memory.js";
@@ -109,7 +109,7 @@ class DelegatePage {
         value: n, selected: n === 5, text: PRIORITIES[n] ?? `${n}`,
       }))), { hint: "Higher goes first." }));
     const draft = h("input", { type: "checkbox", name: "draft", id: "field-draft" });
-    this.#fields.draft = { control: draft, node: draft, show() {} };
+    this.#fields.draft = { name: "draft", control: draft, show() {} };
     return h("details.more", {}, h("summary", { text: "More: agent, base branch, priority" }),
       h("div.trio", {}, this.#fields.agent.node, this.#fields.baseBranch.node, priority.node),
       h("div.check", {}, draft, h("label", { for: "field-draft", text: "Open it as a draft" })));
@@ -158,32 +158,42 @@ class DelegatePage {
       this.#fields.repository.value = recall("repository") ?? "";
       return;
     }
-    for (const [name, field] of Object.entries(this.#fields)) {
-      if (typeof kept[name] === "string") field.value = kept[name];
-    }
-    this.#fields.draft.control.checked = kept.draft === true;
-    if (Array.isArray(kept.acceptanceCriteria)) {
-      this.#criteria.value = kept.acceptanceCriteria.filter((text) => typeof text === "string");
-    }
-    Object.assign(this.#touched, kept.touched);
+    this.#fill(kept);
     const isUsed = kept.agent || kept.baseBranch || kept.draft || (kept.priority ?? "5") !== "5";
     this.#more.open = Boolean(isUsed);
+  }
+
+  /** Puts what a draft keeps into the fields; what it does not keep is emptied. */
+  #fill(kept) {
+    const text = (value) => (typeof value === "string" ? value : "");
+    for (const [name, field] of Object.entries(this.#fields)) field.value = text(kept[name]);
+    this.#fields.priority.value = text(kept.priority) || "5";
+    this.#fields.draft.control.checked = kept.draft === true;
+    this.#criteria.value = Array.isArray(kept.acceptanceCriteria)
+      ? kept.acceptanceCriteria.map(text) : [];
+    this.#touched = { branchName: false, prTitle: false, ...kept.touched };
     this.#showBranch();
   }
 
-  #clear() {
+  /** Empties the form, but for the repository; what stood in it can be had back. */
+  #clear(canUndo = true) {
+    const before = this.#kept();
     this.#draft.clear();
-    const repository = this.#fields.repository.value;
-    for (const field of Object.values(this.#fields)) if (field.control.type !== "checkbox") field.value = "";
-    this.#fields.repository.value = repository;
-    this.#fields.priority.value = "5";
-    this.#fields.draft.control.checked = false;
-    this.#criteria.value = [];
-    this.#touched = { branchName: false, prTitle: false };
+    this.#fill({ repository: before.repository });
     this.#judged.clear();
-    this.#tell();
     this.#judge();
-    this.#showBranch();
+    this.#tell();
+    if (canUndo && (before.taskTitle || before.objective)) {
+      this.#tell(h("span.muted", { text: "Cleared. " }), h("button.quiet.small", {
+        type: "button", text: "Undo",
+        onclick: () => {
+          this.#fill(before);
+          this.#draft.save();
+          this.#tell();
+          this.#fields.taskTitle.focus();
+        },
+      }));
+    }
     this.#fields.taskTitle.focus();
   }
 
@@ -337,7 +347,7 @@ class DelegatePage {
     this.#receipt = null;
     put(this.node, h("header.page-head", {},
       h("h1", { id: "delegate-title", tabindex: -1, text: "Generate Code & PR" })), this.#form);
-    this.#clear();
+    this.#clear(false);
   }
 
   #refused(problem) {

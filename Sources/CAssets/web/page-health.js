@@ -1,1 +1,188 @@
-import { h } from "./dom.js"; export function open() { return { title: "x", node: h("section.page", {}, h("h1", {tabindex:-1, text: "page-health"})), close() {} }; }
+// How AIPM does, at a glance: what waits, what became of the day's delegations, how long they took,
+// and what the forge still allows.
+
+import { json } from "./api.js";
+import { bars, lines } from "./chart.js";
+import { h, put, setAttribute, setText } from "./dom.js";
+import { Badge } from "./marks.js";
+import { age, at, everySecond, moment, span } from "./time.js";
+import { failureWords } from "./words.js";
+
+const READ_EVERY_MS = 5000;
+const READ_AFTER_MS = 500;
+
+export function open({ feed }) {
+  return new HealthPage(feed);
+}
+
+class HealthPage {
+  title = "Health";
+
+  #shown = null;
+  #ends;
+  #stop = new AbortController();
+  #timer = null;
+  #due = 0;
+
+  #when = h("span.count");
+  #message = h("div.list-message", { role: "status" });
+  #depth = new Figure("Queue", "waiting for a worker");
+  #oldest = new Figure("Oldest waiting", "since it was requested");
+  #success = new Figure("Success", "of the last 24 hours");
+  #half = new Figure("Half take up to", "from request to push");
+  #most = new Figure("95 of 100 take up to", "from request to push");
+  #forge = new Figure("Forge calls left", "");
+  #ended = h("div.chart-place");
+  #took = h("div.chart-place");
+  #failures = h("div");
+  #workers = h("div.worker-states");
+  #live = h("div.worker-states");
+
+  constructor(feed) {
+    const part = (id, title, legend, ...body) => h("section.panel.health-part", { "aria-labelledby": id },
+      h("div.health-head", {}, h("h2", { id, text: title }), legend), body);
+    this.node = h("section.page", { "aria-busy": "true" },
+      h("div.toolbar", {}, h("h1", { tabindex: -1, text: "Health" }), this.#when),
+      this.#message,
+      h("div.health", {},
+        h("div.figures", {}, [this.#depth, this.#oldest, this.#success, this.#half, this.#most,
+          this.#forge].map((figure) => figure.node)),
+        h("div.health-parts", {},
+          part("ended-title", "Ended, by hour", legend([["bar-good", "pushed"], ["bar-bad", "failed"], ["bar-calm", "cancelled"]]), this.#ended),
+          part("took-title", "Duration, by hour", legend([["dot-half", "half"], ["dot-most", "95 of 100"]]), this.#took),
+          part("failures-title", "Why they failed", null, this.#failures),
+          part("now-title", "Now", null, h("h3", { text: "Workers" }), this.#workers,
+            h("h3", { text: "Under way" }), this.#live))));
+    this.#ends = [
+      feed.follow((events) => {
+        if (events.some(({ type }) => /^(delegation|worker)\./.test(type))) this.#soon(READ_AFTER_MS);
+      }),
+      feed.onReset(() => this.#read()),
+      everySecond(() => this.#tick()),
+    ];
+    this.#read();
+  }
+
+  close() {
+    this.#stop.abort();
+    clearTimeout(this.#timer);
+    for (const end of this.#ends) end();
+  }
+
+  #soon(delay) {
+    const due = performance.now() + delay;
+    if (this.#timer !== null && this.#due <= due) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      if (document.hidden) this.#soon(READ_EVERY_MS);
+      else this.#read();
+    }, delay);
+  }
+
+  async #read() {
+    const { signal } = this.#stop;
+    try {
+      const found = await json("api/health", { signal });
+      put(this.#message);
+      this.#show(found);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!this.#shown) put(this.#message, h("p", { text: error.message }));
+    }
+    this.#soon(READ_EVERY_MS);
+  }
+
+  #show(found) {
+    setAttribute(this.node, "aria-busy", null);
+    const key = JSON.stringify([found.day, found.workers, found.queue.states]);
+    const isNew = key !== this.#shown?.key;
+    this.#shown = { ...found, key };
+    const { queue, day, forge } = found;
+    const { trouble, quarantined } = queue;
+    this.#depth.update(`${queue.depth}`, queue.depth > 0 ? "warn" : "",
+      [trouble > 0 && `${trouble} wait for the forge`, quarantined > 0 && `${quarantined} in quarantine`]
+        .filter(Boolean).join(", ") || "waiting for a worker");
+    const judged = day.pushed + day.failed;
+    this.#success.update(judged > 0 ? percent(day.pushed, judged) : "–", "",
+      judged > 0 ? `${day.pushed} of ${judged} in 24 hours` : "none ended in 24 hours");
+    this.#half.update(span(day.p50Ms), "");
+    this.#most.update(span(day.p95Ms), "");
+    this.#forge.update(forge ? forge.remaining.toLocaleString() : "–",
+      forge && forge.remaining * 10 < forge.limit ? "warn" : "",
+      forge ? `of ${forge.limit.toLocaleString()}, full again at ${at(moment(forge.resetAt))}`
+        : "the forge told no limit yet");
+    if (isNew) this.#draw(found);
+    this.#tick();
+  }
+
+  #draw({ day, workers, queue }) {
+    const hours = day.hours.map((hour) => ({ ...hour, name: hourName(hour.from) }));
+    put(this.#ended, bars(hours.map((hour) => ({
+      name: hour.name, parts: [{ kind: "good", value: hour.pushed }, { kind: "bad", value: hour.failed },
+        { kind: "calm", value: hour.cancelled }],
+    })), "Delegations that ended, by hour", ["Hour", "Pushed", "Failed", "Cancelled"]));
+    put(this.#took, lines(hours.map((hour) => ({ name: hour.name, values: [hour.p50Ms, hour.p95Ms] })),
+      "Duration by hour", ["Hour", "Half take up to", "95 of 100 take up to"], ["half", "most"], span));
+    put(this.#failures, day.failures.length === 0
+      ? h("p.muted", { text: "None failed in 24 hours." })
+      : h("ul.failures", {}, day.failures.map(({ code, count }) => h("li", {},
+        h("span.failure-count", { text: `${count}` }), h("code", { text: code }),
+        h("span.muted", { text: failureWords(code)[0] })))));
+    put(this.#workers, states(workers) ?? h("p.muted", { text: "No worker has joined." }));
+    put(this.#live, states(queue.states) ?? h("p.muted", { text: "Nothing is under way." }));
+  }
+
+  #tick() {
+    if (!this.#shown) return;
+    setText(this.#when, `as of ${at(moment(this.#shown.at))}`);
+    const { oldest } = this.#shown.queue;
+    this.#oldest.update(oldest ? age(moment(oldest.requestedAt)) : "–", "",
+      oldest ? "since it was requested" : "nothing waits",
+      oldest ? `#/delegations/${oldest.id}` : null);
+  }
+}
+
+/** A number with its name. */
+class Figure {
+  #value = h("span.figure-value", { text: "–" });
+  #note;
+  #href = null;
+
+  constructor(name, note) {
+    this.#note = h("span.hint", { text: note });
+    this.node = h("div.figure.panel", {}, h("span.figure-name", { text: name }), this.#value, this.#note);
+  }
+
+  update(value, kind, note = null, href = null) {
+    if (href !== this.#href) {
+      this.#href = href;
+      put(this.#value, href ? h("a", { href }) : null);
+    }
+    setText(this.#value.firstElementChild ?? this.#value, value);
+    setAttribute(this.#value, "data-kind", kind || null);
+    if (note !== null) setText(this.#note, note);
+  }
+}
+
+function states(counts) {
+  const all = Object.entries(counts);
+  if (all.length === 0) return null;
+  return all.map(([state, count]) => h("span.state-count", {}, new Badge().update(state).node,
+    h("span.muted", { text: `${count}` })));
+}
+
+function legend(parts) {
+  return h("span.legend", { "aria-hidden": "true" }, parts.map(([kind, text]) => h("span", {}, h(`span.key.${kind}`), text)));
+}
+
+function percent(part, all) {
+  const value = (part / all) * 100;
+  return value > 99 && value < 100 ? `${(Math.floor(value * 10) / 10).toFixed(1)} %` : `${Math.round(value)} %`;
+}
+
+function hourName(text) {
+  const date = new Date(moment(text));
+  return `${String(date.getHours()).padStart(2, "0")}:${String(date.getMinutes()).padStart(2, "0")}`;
+}

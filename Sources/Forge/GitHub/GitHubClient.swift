@@ -35,6 +35,8 @@ package final class GitHubClient: ForgePort {
     var renamed: [RepositoryName: String] = [:]
     /// Until when the credential is over a limit.
     var limitedUntil: Timestamp?
+    /// What the last answer told of the limit.
+    var allowance: ForgeAllowance?
   }
 
   let configuration: Configuration
@@ -64,6 +66,8 @@ package final class GitHubClient: ForgePort {
       return absence(of: call, error).map { .success($0) } ?? .failure(error)
     }
   }
+
+  package var allowance: ForgeAllowance? { state.withLock { $0.allowance } }
 
   /// All pages of a comparison. Ours have one; a branch that others work on may have more.
   private func commits(
@@ -131,14 +135,29 @@ package final class GitHubClient: ForgePort {
     ]
     if request.body != nil { headers.append(("Content-Type", "application/json")) }
     do throws(HTTPFault) {
-      return try await http.send(
+      let response = try await http.send(
         HTTPRequest(
           method: request.method, url: url, headers: headers,
           body: request.body.map { .bytes($0) } ?? .none, timeout: configuration.timeout,
           connectTimeout: min(.seconds(5), configuration.timeout), responseLimit: 32 << 20))
+      note(response)
+      return response
     } catch {
       throw fault(of: error, request)
     }
+  }
+
+  private func note(_ response: HTTPResponse) {
+    func number(_ name: String) -> Int64? { response.headers[name].flatMap { Int64($0) } }
+    guard let limit = number("x-ratelimit-limit"),
+      let remaining = number("x-ratelimit-remaining"), let reset = number("x-ratelimit-reset"),
+      // A thousand years from now is no moment that a clock has.
+      (0...32_503_680_000).contains(reset)
+    else { return }
+    let told = ForgeAllowance(
+      limit: Int(limit), remaining: Int(remaining),
+      resetAt: Timestamp(milliseconds: reset * 1000))
+    state.withLock { $0.allowance = told }
   }
 
   /// Passes what was carried out; anything else becomes a fault, and a limit is remembered.

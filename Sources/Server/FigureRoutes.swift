@@ -1,0 +1,113 @@
+import Domain
+import Engine
+import EventLog
+import FoundationEssentials
+import Hummingbird
+import Projections
+
+/// `GET /api/health`: how AIPM does, at a glance: the queue, the day, the workers, the forge.
+struct FigureRoutes {
+  let server: ServerContext
+  private let kept = KeptFigures()
+
+  /// More rows than anybody's day has; what is beyond is not counted.
+  private static let endedMax = 200_000
+
+  init(server: ServerContext) { self.server = server }
+
+  func add(to router: some RouterMethods<APIContext>) {
+    router.get("api/health") { _, _ in
+      let value = try await kept.value { try await figures() }
+      return Response.json(value)
+    }
+  }
+
+  private func figures() async throws -> JSONValue {
+    let now = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
+    let live = try await server.store.liveDelegations()
+    let ended = try await server.store.ended(
+      since: DayFigures.start(now: now), limit: Self.endedMax)
+    let figures = DayFigures(ended, now: now)
+    var workers: [String: JSONValue] = [:]
+    for (state, rows) in Dictionary(
+      grouping: try await server.store.workers().filter { $0.state != .stopped }, by: \.state)
+    {
+      workers[state.rawValue] = .integer(Int64(rows.count))
+    }
+    return .object([
+      "at": Render.time(now.milliseconds), "queue": queue(live), "day": day(figures),
+      "workers": .object(workers), "forge": forge(),
+      "position": .integer(try await server.store.head().position),
+    ])
+  }
+
+  /// What has not come to a worker yet, and what has.
+  private func queue(_ live: [DelegationRow]) -> JSONValue {
+    let waiting = live.filter { $0.state != .dispatched && $0.state != .generating }
+    var states: [String: JSONValue] = [:]
+    for (state, rows) in Dictionary(grouping: live, by: \.state) {
+      states[state.rawValue] = .integer(Int64(rows.count))
+    }
+    let oldest = waiting.min { $0.requestedAt < $1.requestedAt }
+    return .object([
+      "depth": .integer(Int64(waiting.count)),
+      "oldest": oldest.map {
+        .object(["id": .string($0.id.rawValue), "requestedAt": Render.time($0.requestedAt)])
+      } ?? .null,
+      "trouble": .integer(Int64(live.count { $0.troubleCode != nil })),
+      "quarantined": .integer(Int64(live.count { $0.quarantine != nil })),
+      "states": .object(states),
+    ])
+  }
+
+  private func day(_ figures: DayFigures) -> JSONValue {
+    var object = span(figures.day)
+    object["since"] = Render.time(figures.since)
+    object["hours"] = .array(
+      figures.hours.enumerated().map { index, hour in
+        var object = span(hour)
+        object["from"] = Render.time(figures.since + Int64(index) * DayFigures.hour)
+        return .object(object)
+      })
+    object["failures"] = .array(
+      figures.failures.map {
+        .object(["code": .string($0.code.rawValue), "count": .integer(Int64($0.count))])
+      })
+    return .object(object)
+  }
+
+  private func span(_ span: DayFigures.Span) -> [String: JSONValue] {
+    [
+      "pushed": .integer(Int64(span.pushed)), "failed": .integer(Int64(span.failed)),
+      "cancelled": .integer(Int64(span.cancelled)),
+      "p50Ms": span.p50.map { .integer($0) } ?? .null,
+      "p95Ms": span.p95.map { .integer($0) } ?? .null,
+    ]
+  }
+
+  private func forge() -> JSONValue {
+    guard let allowance = server.engine.forge.allowance else { return .null }
+    return .object([
+      "limit": .integer(Int64(allowance.limit)),
+      "remaining": .integer(Int64(allowance.remaining)),
+      "resetAt": Render.time(allowance.resetAt.milliseconds),
+    ])
+  }
+}
+
+/// Figures are counted at most once a second, however many pages look at them.
+private actor KeptFigures {
+  private var last: (value: JSONValue, at: ContinuousClock.Instant)?
+  private var counting: Task<JSONValue, any Error>?
+
+  func value(_ count: @escaping @Sendable () async throws -> JSONValue) async throws -> JSONValue {
+    if let last, ContinuousClock.now - last.at < .seconds(1) { return last.value }
+    if let counting { return try await counting.value }
+    let task = Task { try await count() }
+    counting = task
+    defer { counting = nil }
+    let value = try await task.value
+    last = (value, .now)
+    return value
+  }
+}
