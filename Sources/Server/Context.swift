@@ -72,7 +72,7 @@ extension Request {
   /// A query parameter as an integer within a range.
   /// - Throws: `Problem` 422 where it is none.
   func integer(_ name: String, in range: ClosedRange<Int64>) throws -> Int64? {
-    guard let text = uri.queryParameters[Substring(name)] else { return nil }
+    guard let text = text(name) else { return nil }
     guard let n = Int64(text), range.contains(n) else {
       throw Problem.field(
         name, "write a whole number from \(range.lowerBound) to \(range.upperBound)")
@@ -80,7 +80,22 @@ extension Request {
     return n
   }
 
-  func text(_ name: String) -> String? { uri.queryParameters[Substring(name)].map { String($0) } }
+  /// A query parameter as forms encode it (https://url.spec.whatwg.org/#urlencoded-parsing): a `+`
+  /// is a space.
+  func text(_ name: String) -> String? {
+    for pair in (uri.query ?? "").utf8.split(separator: UInt8(ascii: "&")) {
+      let parts = pair.split(
+        separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+      guard Self.formText(parts[0]) == name else { continue }
+      return parts.count == 2 ? Self.formText(parts[1]) : ""
+    }
+    return nil
+  }
+
+  private static func formText(_ encoded: Substring.UTF8View) -> String {
+    let plain = encoded.map { $0 == UInt8(ascii: "+") ? UInt8(ascii: " ") : $0 }
+    return String(decoding: percentDecoded(plain) ?? plain, as: UTF8.self)
+  }
 }
 
 extension Problem {
@@ -125,18 +140,23 @@ extension APIContext {
   /// absent or not well encoded.
   func pathPart(_ name: String) -> String {
     guard let raw = parameters.get(name) else { return "" }
-    var bytes: [UInt8] = []
-    var rest = Array(raw.utf8)[...]
-    while let byte = rest.popFirst() {
-      guard byte == UInt8(ascii: "%") else {
-        bytes.append(byte)
-        continue
-      }
-      let digits = String(decoding: rest.prefix(2), as: UTF8.self).lowercased()
-      guard let decoded = Hex.decode(digits), decoded.count == 1 else { return "" }
-      bytes += decoded
-      rest = rest.dropFirst(2)
-    }
-    return String(decoding: bytes, as: UTF8.self)
+    return String(decoding: percentDecoded(Array(raw.utf8)) ?? [], as: UTF8.self)
   }
+}
+
+/// Bytes without their percent encoding (RFC 3986, section 2.1); nil where they are not well encoded.
+private func percentDecoded(_ encoded: [UInt8]) -> [UInt8]? {
+  var bytes: [UInt8] = []
+  var rest = encoded[...]
+  while let byte = rest.popFirst() {
+    guard byte == UInt8(ascii: "%") else {
+      bytes.append(byte)
+      continue
+    }
+    let digits = String(decoding: rest.prefix(2), as: UTF8.self).lowercased()
+    guard let decoded = Hex.decode(digits), decoded.count == 1 else { return nil }
+    bytes += decoded
+    rest = rest.dropFirst(2)
+  }
+  return bytes
 }

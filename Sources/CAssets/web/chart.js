@@ -82,8 +82,8 @@ function figure(marks, label, top, columns, heads, cells) {
     svg("path.chart-base", { d: `M0 ${BASE + 0.5}H${WIDTH}M0 ${TOP + 0.5}H${WIDTH}` }),
     svg("text.chart-name", { x: WIDTH, y: TOP - 2, "text-anchor": "end", text: top }), marks, names);
   return h("figure.chart-frame", {}, drawing,
-    h("table.visually-hidden", {}, h("caption", { text: label }),
+    h("div.visually-hidden", {}, h("table", {}, h("caption", { text: label }),
       h("thead", {}, h("tr", {}, heads.map((name) => h("th", { scope: "col", text: name })))),
       h("tbody", {}, columns.map((column) => h("tr", {}, h("th", { scope: "row", text: column.name }),
-        cells(column).map((text) => h("td", { text })))))));
+        cells(column).map((text) => h("td", { text }))))))));
 }

@@ -101,7 +101,7 @@ class HealthPage {
     this.#shown = { ...found, key };
     const { queue, day, forge } = found;
     const { trouble, quarantined } = queue;
-    this.#depth.update(`${queue.depth}`, queue.depth > 0 ? "warn" : "",
+    this.#depth.update(`${queue.depth}`, trouble + quarantined > 0 ? "warn" : "",
       [trouble > 0 && `${trouble} wait for the forge`, quarantined > 0 && `${quarantined} in quarantine`]
         .filter(Boolean).join(", ") || "waiting for a worker");
     const judged = day.pushed + day.failed;

@@ -62,6 +62,7 @@ export class Timeline {
 /** @returns {{state, since, until, said, notes: {text, kind, time}[]}[]} in the order of the log */
 export function stepsOf(events) {
   const steps = [];
+  let reached = 0;
   for (const event of events) {
     const time = moment(event.time);
     const state = STATE_AFTER[event.type];
@@ -71,9 +72,15 @@ export function stepsOf(events) {
       const more = text?.message ? `: ${text.message}` : "";
       last.notes.push({ text: `${outcomeWords(code)}${more}`, kind: "warn", time });
     }
+    if (state && state !== "Failed") reached = Math.max(reached, Math.min(STATES.indexOf(state), 3));
     if (state) {
       if (last) last.until = time;
       steps.push({ state, since: time, until: null, said: saidOf(event), notes: [] });
+    } else if (event.type === "delegation.retry-requested" && last) {
+      // It goes on from the last milestone on the forge.
+      last.until = time;
+      steps.push({ state: STATES[reached], since: time, until: null, said: "again",
+        notes: [noteOf(event, time)] });
     } else if (last) {
       last.notes.push(noteOf(event, time));
     }

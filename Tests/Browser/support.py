@@ -1,0 +1,185 @@
+"""What the browser tests share: a real server with its embedded forge and workers, a real browser,
+and a page that no script of a stranger may ever run in."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import expect, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+AIPM = Path(os.environ.get("AIPM_BINARY", ROOT / ".build" / "debug" / "aipm"))
+AGENT = Path(__file__).resolve().parent / "agent.py"
+CHROMIUM = os.environ.get("AIPM_CHROMIUM", "/usr/bin/chromium")
+REPOSITORY = "acme/tools"
+
+# What the slowest machine needs; a test that passes waits for none of it.
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
+
+
+class Server:
+    """`aipm serve` on a folder of its own. It can be killed and started again on the same port."""
+
+    def __init__(self, agent_timeout="10m", base_path=None, workers=2):
+        self.folder = Path(tempfile.mkdtemp(prefix="aipm-browser-"))
+        self.port = 0
+        self.base_path = base_path or ""
+        self.options = ["--agent-timeout", agent_timeout, "--workers", str(workers)]
+        if base_path:
+            self.options += ["--base-path", base_path]
+        self.environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AIPM_", "GIT_"))
+        }
+        self.process = None
+        self.run("forge", "create", REPOSITORY)
+        self.start()
+
+    def run(self, *arguments):
+        return subprocess.run(
+            [AIPM, *arguments], env=self.environment | {"AIPM_DATA": str(self.folder / "data")},
+            cwd=self.folder, check=True, capture_output=True, text=True, timeout=60).stdout
+
+    def start(self):
+        self.errors = open(self.folder / "server.log", "a", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [AIPM, "serve", "--data", self.folder / "data", "--port", str(self.port), "--forge", "local",
+             "--agent", "command", "--agent-command", f"{sys.executable} {AGENT}", *self.options],
+            env=self.environment, cwd=self.folder, stdout=subprocess.PIPE, stderr=self.errors, text=True)
+        for line in self.process.stdout:
+            found = re.match(r"aipm: listening on http://[^:]+:(\d+)", line)
+            if found:
+                self.port = int(found[1])
+                return
+        raise AssertionError((self.folder / "server.log").read_text())
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}{self.base_path}/"
+
+    def kill(self):
+        """Ends it as a power cut would; its workers live on."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.process.stdout.close()
+        self.errors.close()
+
+    def close(self):
+        # The second signal, where the first is not heeded in time, ends it at once.
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            self.process.send_signal(sign)
+            try:
+                self.process.wait(timeout=20)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        self.process.stdout.close()
+        self.errors.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def api(self, route, method="GET", body=None, headers=None):
+        """The status and the body of a call, as JSON where it is that."""
+        request = urllib.request.Request(
+            self.url + route, method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", **(headers or {})})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                status, raw = response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            status, raw = error.code, error.read().decode()
+        try:
+            return status, json.loads(raw)
+        except ValueError:
+            return status, raw
+
+    def submit(self, title="Add export button", objective="", **fields):
+        """A delegation; @returns what the API answered."""
+        owner, repo = REPOSITORY.split("/")
+        status, answer = self.api("api/personal-delegate", "POST", {
+            "owner": owner, "repo": repo, "branchName": "feature/add-export", "taskTitle": title,
+            "objective": objective or "do: write export.txt exported", "prTitle": f"feat: {title}"[:256],
+            **fields})
+        if status not in (201, 202):
+            raise AssertionError(f"{status}: {answer}")
+        return answer
+
+    def delegation(self, ref):
+        return self.api(f"api/delegations/{ref}")[1]
+
+
+class BrowserTest(unittest.TestCase):
+    """A test with a page. Whatever the page's console complains of fails it."""
+
+    server_options = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.playwright = sync_playwright().start()
+        cls.addClassCleanup(cls.playwright.stop)
+        cls.browser = cls.playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        cls.addClassCleanup(cls.browser.close)
+        cls.server = Server(**cls.server_options)
+        cls.addClassCleanup(cls.server.close)
+
+    def setUp(self):
+        self.complaints = []
+        # Failures of the network are what some tests are about; their own words are checked there.
+        self.allowed = re.compile(r"Failed to load resource")
+        self.context = self.new_context()
+        self.page = self.new_page(self.context)
+
+    def tearDown(self):
+        self.context.close()
+        self.assertEqual(self.complaints, [])
+
+    def new_context(self, width=1280, height=900, **options):
+        options = {"color_scheme": "light", "reduced_motion": "reduce", **options}
+        context = self.browser.new_context(viewport={"width": width, "height": height}, **options)
+        context.add_init_script(
+            "addEventListener('securitypolicyviolation', (e) => "
+            "console.error('policy: ' + e.violatedDirective + ' ' + e.sample));")
+        return context
+
+    def new_page(self, context):
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda message: self._heard(message))
+        page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
+        return page
+
+    def _heard(self, message):
+        if message.type in ("error", "warning") and not self.allowed.search(message.text):
+            self.complaints.append(message.text)
+
+    def open(self, route="", page=None):
+        page = page or self.page
+        # Another part of the page that is open is no navigation of its own.
+        page.goto("about:blank")
+        page.goto(self.server.url + route)
+        expect(page.locator("#link")).to_have_attribute("data-state", "live")
+        expect(page.locator("[aria-busy=true]")).to_have_count(0)
+        return page
+
+    def open_delegation(self, answer, page=None):
+        return self.open(f"#/delegations/{answer['id']}", page)
+
+    def expect_state(self, state, page=None):
+        expect((page or self.page).locator(".detail-line .badge")).to_have_text(state)
+
+    def fill_form(self, title="Add export button", objective="do: write export.txt exported"):
+        page = self.page
+        page.get_by_label("Repository").fill(REPOSITORY)
+        page.get_by_label("Task title").fill(title)
+        page.get_by_label("Objective").fill(objective)
+        return page.get_by_role("main").get_by_role("button", name="Generate Code & PR")

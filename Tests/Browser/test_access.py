@@ -1,0 +1,220 @@
+"""Every page for everybody: names, contrast, the order of focus, light and dark, wide and phone."""
+
+import unittest
+
+from playwright.sync_api import expect
+
+from support import BrowserTest
+
+# WCAG 2.2, 1.4.3: of each visible text the ratio of its colour to what is behind it. Backgrounds
+# are flat here; where one is not opaque, what is below it shows through.
+CONTRAST = """() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const rgba = (text) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = text;
+    canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
+  };
+  const over = (top, below) => [0, 1, 2].map((i) => top[i] * top[3] + below[i] * (1 - top[3])).concat(1);
+  const behind = (node) => {
+    const layers = [];
+    for (let each = node; each; each = each.parentElement) {
+      const colour = rgba(getComputedStyle(each).backgroundColor);
+      layers.push(colour);
+      if (colour[3] === 1) break;
+    }
+    return layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255, 1]);
+  };
+  const light = ([r, g, b]) => {
+    const linear = [r, g, b].map((n) => n / 255).map((n) => (n <= 0.04045 ? n / 12.92 : ((n + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+  };
+  const found = [];
+  let count = 0;
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !node.checkVisibility({visibilityProperty: true})) continue;
+    if (node.closest('.visually-hidden, .skip, option, noscript')) continue;
+    const style = getComputedStyle(node);
+    const isDisabled = node.closest(':disabled');
+    if (isDisabled) continue;
+    count += 1;
+    const ground = behind(node);
+    const colour = over(rgba(node.closest('svg') ? style.fill : style.color), ground);
+    const [a, b] = [light(colour), light(ground)].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    const size = parseFloat(style.fontSize);
+    const needed = size >= 24 || (size >= 18.66 && style.fontWeight >= 700) ? 3 : 4.5;
+    if (ratio < needed) found.push(`${ratio.toFixed(2)} ${node.className} "${walker.currentNode.data.trim().slice(0, 40)}"`);
+  }
+  return {found, count};
+}"""
+
+# What can have the focus, in the order of the document.
+FOCUSABLE = """() => [...document.querySelectorAll(
+    'a[href], button, input, select, textarea, summary, [tabindex]')]
+  .filter((node) => node.tabIndex >= 0 && !node.disabled && node.checkVisibility({visibilityProperty: true}))
+  .map((node) => { node.dataset.seen ??= String(window.lastSeen = (window.lastSeen ?? 0) + 1); return node.dataset.seen; })"""
+
+FOCUSED = """() => {
+  const node = document.activeElement;
+  if (node === document.body) return null;
+  const style = getComputedStyle(node);
+  // A row shows the focus of its link.
+  const row = node.closest('.row');
+  const shown = style.outlineStyle !== 'none' || (row && getComputedStyle(row).boxShadow !== 'none');
+  const box = node.getBoundingClientRect();
+  return {seen: node.dataset.seen, shown: Boolean(shown), what: node.outerHTML.slice(0, 100),
+    tall: node.matches('a, button') ? Math.min(box.width, box.height) : 99};
+}"""
+
+CONTROLS = {"button", "link", "textbox", "searchbox", "combobox", "checkbox", "tab", "DisclosureTriangle"}
+
+
+class AccessTests(BrowserTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.failed = cls.server.submit("It fails", "do: say \\x1b[31mred \\x1b[33myellow \\x1b[2mdim\ndo: exit 1")
+        cls.done = cls.server.submit("It works", "do: write a.txt a")
+        cls.live = cls.server.submit("It runs", "do: pace 3000 0.2")
+
+    def pages(self):
+        return {
+            "list": "", "form": "#/delegate", "failed": f"#/delegations/{self.failed['id']}",
+            "done": f"#/delegations/{self.done['id']}", "live": f"#/delegations/{self.live['id']}",
+            "workers": "#/workers", "health": "#/health", "audit": "#/audit", "absent": "#/nothing",
+        }
+
+    def settle(self, page, name):
+        """Waits until a page of this name shows all that it will."""
+        if name == "failed":
+            self.expect_state("Failed", page)
+        elif name == "done":
+            self.expect_state("Pushed", page)
+            expect(page.locator(".diff-line")).not_to_have_count(0)
+        elif name == "live":
+            self.expect_state("Generating", page)
+            expect(page.get_by_role("log")).to_contain_text("step 2")
+        elif name == "list":
+            expect(page.locator(".rows .row")).to_have_count(3)
+
+    def test_contrast_in_light_and_dark(self):
+        for scheme in ("light", "dark"):
+            context = self.new_context(color_scheme=scheme)
+            page = self.new_page(context)
+            for name, route in self.pages().items():
+                with self.subTest(page=name, scheme=scheme):
+                    self.open(route, page)
+                    self.settle(page, name)
+                    self.check_contrast(page)
+                    if name == "form":
+                        page.locator("form button[type=submit]").click()
+                        self.check_contrast(page)
+                    if name in ("done", "failed"):
+                        for tab in ("Output", "Task", "Events"):
+                            page.get_by_role("tab", name=tab).click()
+                            self.check_contrast(page)
+            context.close()
+
+    def check_contrast(self, page):
+        told = page.evaluate(CONTRAST)
+        self.assertGreater(told["count"], 5)
+        self.assertEqual(told["found"], [])
+
+    def test_every_control_has_a_name(self):
+        for name, route in self.pages().items():
+            with self.subTest(page=name):
+                self.open(route)
+                self.settle(self.page, name)
+                tree = self.context.new_cdp_session(self.page).send("Accessibility.getFullAXTree")
+                controls = [node for node in tree["nodes"]
+                            if not node["ignored"] and node["role"]["value"] in CONTROLS]
+                self.assertGreater(len(controls), 5)
+                unnamed = [node for node in controls if not node.get("name", {}).get("value", "").strip()]
+                self.assertEqual(unnamed, [])
+                headings = [node for node in tree["nodes"]
+                            if not node["ignored"] and node["role"]["value"] == "heading"]
+                levels = [next(each["value"]["value"] for each in node["properties"]
+                               if each["name"] == "level") for node in headings]
+                self.assertEqual(levels[:1], [1])
+                self.assertEqual(levels.count(1), 1)
+
+    def test_the_focus_goes_through_every_control_in_order_and_is_seen(self):
+        for name, route in self.pages().items():
+            with self.subTest(page=name):
+                page = self.open(route)
+                self.settle(page, name)
+                page.evaluate("document.activeElement.blur()")
+                wanted = page.evaluate(FOCUSABLE)
+                reached = []
+                for _ in range(len(wanted) + 5):
+                    page.keyboard.press("Tab")
+                    focused = page.evaluate(FOCUSED)
+                    if focused is None or focused["seen"] is None or focused["seen"] in reached:
+                        break
+                    self.assertTrue(focused["shown"], focused)
+                    reached.append(focused["seen"])
+                self.assertEqual(reached, wanted)
+
+    def test_no_page_is_wider_than_a_phone(self):
+        context = self.new_context(360, 740, has_touch=True, is_mobile=True)
+        page = self.new_page(context)
+        for name, route in self.pages().items():
+            with self.subTest(page=name):
+                self.open(route, page)
+                self.settle(page, name)
+                width = page.evaluate("document.documentElement.scrollWidth")
+                self.assertLessEqual(width, 360)
+                small = page.evaluate("""() => [...document.querySelectorAll('button, select, input:not([type=checkbox])')]
+                  .filter((node) => node.checkVisibility() && node.getBoundingClientRect().height < 24)
+                  .map((node) => node.outerHTML.slice(0, 100))""")
+                self.assertEqual(small, [])
+        context.close()
+
+    def test_the_theme_is_the_systems_until_one_is_chosen(self):
+        context = self.new_context(color_scheme="dark")
+        page = self.open("", self.new_page(context))
+        ground = "getComputedStyle(document.documentElement).backgroundColor"
+        dark = page.evaluate(ground)
+        page.get_by_role("button", name="Theme: as the system").click()
+        light = page.evaluate(ground)
+        self.assertNotEqual(dark, light)
+        page.reload()
+        expect(page.get_by_role("button", name="Theme: light")).to_be_visible()
+        self.assertEqual(page.evaluate(ground), light)
+        page.get_by_role("button", name="Theme: light").click()
+        self.assertEqual(page.evaluate(ground), dark)
+        context.close()
+
+    def test_nothing_moves_for_who_wants_no_motion(self):
+        for name, route in self.pages().items():
+            with self.subTest(page=name):
+                page = self.open(route)
+                self.settle(page, name)
+                running = page.evaluate("""() => document.getAnimations()
+                  .map((each) => each.animationName ?? each.transitionProperty)""")
+                self.assertEqual(running, [])
+
+    def test_pages_do_not_jump_while_they_load(self):
+        for name, route in self.pages().items():
+            with self.subTest(page=name):
+                context = self.new_context()
+                context.add_init_script("""
+                  window.jumped = 0;
+                  new PerformanceObserver((list) => {
+                    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.jumped += entry.value;
+                  }).observe({type: 'layout-shift', buffered: true});""")
+                page = self.new_page(context)
+                self.open(route, page)
+                self.settle(page, name)
+                # 0.1 is what Core Web Vitals call good.
+                self.assertLess(page.evaluate("window.jumped"), 0.05)
+                context.close()
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,78 @@
+"""A page that stays open while its server dies and comes back."""
+
+import unittest
+
+from playwright.sync_api import expect
+
+from support import BrowserTest
+
+
+class ConnectionTests(BrowserTest):
+    def test_a_killed_server_is_told_and_caught_up_with(self):
+        first = self.server.submit("Before the crash")
+        page = self.open()
+        expect(page.locator(".rows .row")).to_have_count(1)
+        expect(page.locator(".rows .row .state-word")).to_have_text("Pushed")
+        second = self.new_page(self.context)
+        slow = self.server.submit("Through the crash", "do: pace 40 0.1\ndo: write a.txt a")
+        self.open_delegation(slow, second)
+        self.expect_state("Generating", second)
+        expect(second.get_by_role("log")).to_contain_text("step 2")
+
+        self.server.kill()
+        for each in (page, second):
+            expect(each.locator("#link")).to_have_attribute("data-state", "lost")
+            expect(each.locator("#notice")).to_contain_text("Connection lost. What you see is as of")
+        # What was read stays readable.
+        expect(page.get_by_role("row").filter(has_text=first["confirmationCode"])).to_be_visible()
+
+        self.server.start()
+        missed = self.server.submit("While it was away")
+        for each in (page, second):
+            expect(each.locator("#link")).to_have_attribute("data-state", "live")
+            expect(each.locator("#notice")).to_contain_text("Connected again.")
+        row = page.get_by_role("row").filter(has_text=missed["confirmationCode"])
+        expect(row.locator(".state-word")).to_have_text("Pushed")
+        expect(page.get_by_role("row").filter(has_text=slow["confirmationCode"])
+               .locator(".state-word")).to_have_text("Pushed")
+        self.expect_state("Pushed", second)
+        output = second.get_by_role("log")
+        second.get_by_role("tab", name="Output").click()
+        expect(output).to_contain_text("step 40")
+        lines = [line for line in output.inner_text().splitlines() if line]
+        self.assertEqual(lines, [f"step {n}" for n in range(1, 41)])
+        second.get_by_role("tab", name="Events").click()
+        told = self.server.api(f"api/delegations/{slow['id']}/events")[1]["items"]
+        expect(second.locator(".envelope")).to_have_count(len(told))
+        self.assertEqual(
+            second.locator(".envelope-position").all_text_contents(),
+            [str(event["position"]) for event in told])
+
+    def test_what_was_typed_survives_a_dead_server(self):
+        page = self.open("#/delegate")
+        button = self.fill_form("Typed while it lived")
+        self.server.kill()
+        expect(page.locator("#link")).to_have_attribute("data-state", "lost")
+        button.click()
+        expect(page.locator(".form-result")).to_contain_text("The server does not answer.")
+        self.server.start()
+        expect(page.locator("#link")).to_have_attribute("data-state", "live")
+        button.click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Task created")
+        found = self.server.api("api/delegations?q=Typed+while")[1]["items"]
+        self.assertEqual(len(found), 1)
+
+
+class BasePathTests(BrowserTest):
+    server_options = {"base_path": "/prod"}
+
+    def test_the_page_works_under_a_base_path(self):
+        page = self.open("#/delegate")
+        self.fill_form("Under a path").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Task created")
+        page.get_by_role("link", name="Watch it").click()
+        self.expect_state("Pushed")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,207 @@
+"""One delegation: live output, changes, events, cancel, retry; the list, the workers, health, audit."""
+
+import json
+import re
+import unittest
+
+from playwright.sync_api import expect
+
+from support import BrowserTest
+
+SLOW = "do: pace 600 0.1\ndo: write slow.txt slow"
+
+
+class DelegationTests(BrowserTest):
+    def test_output_comes_live_with_its_colours_and_pauses_when_scrolled(self):
+        answer = self.server.submit("Live output", "do: say \\x1b[31mred\\x1b[0m plain\n" + SLOW)
+        page = self.open_delegation(answer)
+        self.expect_state("Generating")
+        output = page.get_by_role("log")
+        expect(output.locator(".c2")).to_have_text("red")
+        expect(output).to_contain_text("step 5")
+        expect(output).to_contain_text("step 60")
+        at_end = "(node) => node.scrollHeight - node.scrollTop - node.clientHeight < 30"
+        self.assertTrue(output.evaluate(at_end))
+        output.hover()
+        page.mouse.wheel(0, -400)
+        follow = page.get_by_role("button", name="Follow")
+        expect(follow).to_be_visible()
+        top = output.evaluate("(node) => node.scrollTop")
+        expect(output).to_contain_text("step 90")
+        self.assertEqual(output.evaluate("(node) => node.scrollTop"), top)
+        follow.click()
+        expect(follow).to_be_hidden()
+        self.assertTrue(output.evaluate(at_end))
+        self.cancel(page)
+        self.expect_state("Failed")
+
+    def cancel(self, page):
+        page.get_by_role("button", name="Cancel", exact=True).click()
+        page.get_by_role("dialog").get_by_role("button", name="Cancel it").click()
+
+    def test_cancel_and_retry(self):
+        answer = self.server.submit("Cancelled", SLOW)
+        page = self.open_delegation(answer)
+        self.expect_state("Generating")
+        expect(page.get_by_role("button", name="Retry")).to_be_hidden()
+        page.get_by_role("button", name="Cancel", exact=True).click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("The agent is ended.")
+        dialog.get_by_role("button", name="Not now").click()
+        self.assertEqual(self.server.delegation(answer["id"])["state"], "Generating")
+        self.cancel(page)
+        self.expect_state("Failed")
+        happens = page.get_by_label("What happens")
+        expect(happens).to_contain_text("It was cancelled on request.")
+        expect(happens).to_contain_text("What can be done:")
+        expect(page.get_by_role("button", name="Cancel", exact=True)).to_be_hidden()
+        page.get_by_role("button", name="Retry").click()
+        self.expect_state("Generating")
+        expect(page.get_by_label("Attempt", exact=True)).to_have_value("2")
+        expect(page.get_by_role("log")).to_contain_text("step 2")
+        steps = page.locator(".step[data-kind]:not([data-kind=later]) .step-word")
+        self.assertEqual(steps.all_text_contents()[-3:], ["PRCreated", "Dispatched", "Generating"])
+        self.cancel(page)
+        self.expect_state("Failed")
+        found = self.server.delegation(answer["id"])
+        self.assertEqual(found["pullRequest"]["number"], answer["number"])
+
+    def test_changes_and_events_of_a_pushed_one(self):
+        answer = self.server.submit("Changes", "do: write src.txt one\\ntwo\ndo: say done")
+        page = self.open_delegation(answer)
+        self.expect_state("Pushed")
+        expect(page.get_by_label("What happens")).to_contain_text("1 file, 2 added, 0 removed")
+        page.get_by_role("tab", name="Changes").click()
+        change = page.get_by_role("table", name="Change of src.txt")
+        expect(change.get_by_role("row")).to_have_count(2)
+        expect(change).to_contain_text("two")
+        page.get_by_role("tab", name="Changes").press("ArrowRight")
+        expect(page.get_by_role("tab", name="Task")).to_be_focused()
+        expect(page.get_by_role("tabpanel", name="Task")).to_contain_text("do: write src.txt")
+        page.keyboard.press("4")
+        rows = page.locator(".envelope")
+        events = self.server.api(f"api/delegations/{answer['id']}/events")[1]["items"]
+        expect(rows).to_have_count(len(events))
+        for index in range(len(events)):
+            rows.nth(index).locator("summary").click()
+            shown = rows.nth(index).locator("pre")
+            expect(shown).to_be_visible()
+            self.assertEqual(json.loads(shown.text_content()), events[index])
+        spent = page.locator(".step .spent").all_text_contents()
+        self.assertEqual(len(spent), 7)
+        self.assertTrue(all(re.search(r"\d m?s", text) for text in spent[:-1]), spent)
+
+    def test_a_failed_agent_is_explained(self):
+        answer = self.server.submit("Broken agent", "do: say it broke\ndo: exit 3")
+        page = self.open_delegation(answer)
+        self.expect_state("Failed")
+        happens = page.get_by_label("What happens")
+        expect(happens).to_contain_text("agent-failed")
+        expect(happens).to_contain_text("What can be done:")
+        expect(page.get_by_label("Attempt", exact=True)).to_have_value("2")
+        page.get_by_label("Attempt", exact=True).select_option("1")
+        expect(page.get_by_role("log")).to_contain_text("it broke")
+        expect(page.locator(".step-note[data-kind=warn]").first).to_contain_text("agent failed")
+
+    def test_what_is_not_there_is_told(self):
+        page = self.page
+        page.goto(self.server.url + "#/delegations/PR1733356800123")
+        expect(page.get_by_role("heading", name="Not found")).to_be_visible()
+        expect(page.get_by_role("link", name="To the delegations", exact=True)).to_be_visible()
+
+    def test_the_list_is_live_and_goes_by_keys(self):
+        page = self.open()
+        answer = self.server.submit("Seen in the list")
+        row = page.get_by_role("row").filter(has_text=answer["confirmationCode"])
+        expect(row.locator(".state-word")).to_have_text("Pushed")
+        page.locator("body").press("/")
+        page.keyboard.type("seen in")
+        expect(page.locator(".rows .row")).to_have_count(1)
+        page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Seen in the list")
+        page.keyboard.press("u")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Delegations")
+        page.keyboard.press("j")
+        expect(page.locator(".row-link:focus")).to_have_count(1)
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog")).to_contain_text("Generate Code & PR")
+
+    def test_workers_show_what_they_do(self):
+        answer = self.server.submit("Worked on", SLOW)
+        page = self.open("#/workers")
+        cards = page.locator(".worker")
+        expect(cards).to_have_count(2)
+        busy = page.locator(".worker[data-state=busy]")
+        expect(busy).to_have_count(1)
+        expect(busy.get_by_role("link")).to_have_text("Worked on")
+        expect(busy).to_contain_text("Last heartbeat")
+        told = {item["id"]: item for item in self.server.api("api/workers")[1]["items"]}
+        for index in range(2):
+            name = cards.nth(index).locator("h2").text_content()
+            expect(cards.nth(index)).to_contain_text(told[name]["version"])
+            expect(cards.nth(index)).to_contain_text(told[name]["host"])
+        idle = page.locator(".worker[data-state=idle]")
+        name = idle.locator("h2").text_content()
+        page.get_by_role("button", name=f"Drain {name}").click()
+        page.get_by_role("dialog").get_by_role("button", name="Drain it").click()
+        card = page.locator(".worker").filter(has=page.get_by_role("heading", name=name, exact=True))
+        expect(card.locator(".badge")).to_have_text("stopped")
+        page.get_by_role("button", name=f"Restart {name}").click()
+        page.get_by_role("dialog").get_by_role("button", name="Restart it").click()
+        expect(card.locator(".badge")).to_have_text("idle")
+        busy.get_by_role("link").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Worked on")
+        self.cancel(page)
+        self.expect_state("Failed")
+        self.assertEqual(self.server.delegation(answer["id"])["failure"]["code"], "cancelled")
+
+    def test_health_says_what_the_log_says(self):
+        done = self.server.submit("Counted")
+        page = self.open_delegation(done)
+        self.expect_state("Pushed")
+        self.open("#/health")
+        items = self.server.api("api/delegations?limit=500")[1]["items"]
+        pushed = sum(item["state"] == "Pushed" for item in items)
+        failed = [item for item in items if item["state"] == "Failed"]
+        judged = pushed + sum(item["failure"]["code"] != "cancelled" for item in failed)
+        success = page.locator(".figure").filter(has_text="Success")
+        expect(success).to_contain_text(f"{pushed} of {judged} in 24 hours")
+        expect(success.locator(".figure-value")).to_have_text(re.compile(r"^\d+(\.\d)? %$"))
+        expect(page.locator(".figure").filter(has_text="Forge calls left").locator(".figure-value")
+               ).to_have_text(re.compile(r"^[\d,]+$"))
+        table = page.get_by_role("table", name="Delegations that ended, by hour")
+        last = table.get_by_role("row").last.get_by_role("cell").first
+        self.assertGreaterEqual(int(last.text_content()), 1)
+
+    def test_audit(self):
+        answer = self.server.submit("Audited")
+        self.open_delegation(answer)
+        self.expect_state("Pushed")
+        status, _ = self.server.api("api/audit?limit=1")
+        page = self.open("#/audit?q=" + f"id:{answer['id']}")
+        if status == 404:
+            # A server without audit says so, and offers what it has.
+            expect(page.get_by_role("heading", name="This server has no audit yet")).to_be_visible()
+            return
+        events = self.server.api(f"api/delegations/{answer['id']}/events")[1]["items"]
+        rows = page.locator(".envelope")
+        expect(rows).to_have_count(len(events))
+        shown = [int(text) for text in page.locator(".envelope-position").all_text_contents()]
+        self.assertEqual(shown, sorted((event["position"] for event in events), reverse=True))
+        rows.first.locator("summary").click()
+        expect(rows.first.get_by_role("link", name="Its delegation")).to_be_visible()
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Export as jsonl").click()
+        lines = download.value.path().read_text().splitlines()
+        self.assertEqual(
+            {json.loads(line)["position"] for line in lines}, {event["position"] for event in events})
+        question = page.get_by_label("Question to the log")
+        question.fill("age:>never")
+        question.press("Enter")
+        expect(question).to_have_attribute("aria-invalid", "true")
+        expect(page.locator("#audit-note")).not_to_be_empty()
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,213 @@
+"""The form: from what somebody types to a pushed pull request."""
+
+import re
+import unittest
+import urllib.request
+
+from playwright.sync_api import expect
+
+from support import REPOSITORY, BrowserTest
+
+# When the answer was there, and when the page said so: both by the page's own clock.
+WATCH = """
+window.told = null;
+new MutationObserver(() => {
+  if (window.told === null && /Confirmation: PR/.test(document.querySelector('h1')?.textContent ?? ''))
+    requestAnimationFrame(() => { window.told ??= performance.now(); });
+}).observe(document.documentElement, {childList: true, subtree: true, characterData: true});
+"""
+ANSWERED = """() => performance.getEntriesByType('resource')
+  .filter((entry) => entry.name.endsWith('/personal-delegate')).at(-1).responseEnd"""
+
+
+class FormTests(BrowserTest):
+    def all(self):
+        return self.server.api("api/delegations?limit=500")[1]["items"]
+
+    def test_from_the_form_to_a_pushed_pull_request(self):
+        page = self.open()
+        page.get_by_role("button", name="Generate Code & PR").click()
+        button = self.fill_form()
+        expect(page.get_by_label("Repository")).to_have_value(REPOSITORY)
+        expect(page.get_by_label("Pull request title")).to_have_value("feat: Add export button")
+        expect(page.get_by_label("Branch name")).to_have_value("feature/add-export-button")
+        expect(page.locator("#field-branchName-line")).to_contain_text(
+            re.compile(r"Will be feature/add-export-button-\d+…"))
+        page.get_by_label("Acceptance criterion 1").fill("Button appears")
+        page.keyboard.press("Enter")
+        page.keyboard.type("Export works")
+        button.click()
+        heading = page.get_by_role("heading", level=1)
+        expect(heading).to_have_text(re.compile(r"^Task created\. Confirmation: PR\d{13}$"))
+        code = heading.locator("code").text_content()
+        expect(heading).to_be_focused()
+        with page.context.expect_page() as opened:
+            page.get_by_role("link", name=re.compile(r"Pull request #\d+")).click()
+        expect(opened.value.locator("h1")).to_contain_text("feat: Add export button")
+        opened.value.close()
+        page.get_by_role("link", name="Watch it").click()
+        self.expect_state("Pushed")
+        found = self.server.delegation(code)
+        self.assertEqual(found["acceptanceCriteria"], ["Button appears", "Export works"])
+        self.assertEqual(found["branchName"], f"feature/add-export-button-{code[2:]}")
+        with urllib.request.urlopen(found["pullRequest"]["html_url"], timeout=30) as response:
+            self.assertIn("export.txt", response.read().decode())
+        self.assertIsNone(page.evaluate("localStorage.getItem('aipm.draft')"))
+
+    def test_success_is_told_within_50_ms_of_the_answer(self):
+        spent = []
+        for _ in range(3):
+            page = self.open("#/delegate")
+            page.evaluate(WATCH)
+            self.fill_form().click()
+            expect(page.get_by_role("heading", level=1)).to_contain_text("Confirmation: PR")
+            page.wait_for_function("() => window.told !== null")
+            spent.append(page.evaluate("window.told") - page.evaluate(ANSWERED))
+        self.assertLess(min(spent), 50, spent)
+
+    def test_faults_stand_beside_their_fields_and_nothing_is_sent(self):
+        page = self.open("#/delegate")
+        before = len(self.all())
+        self.page.get_by_role("main").get_by_role("button", name="Generate Code & PR").click()
+        expect(page.get_by_role("alert").first).to_contain_text("5 fields are to be mended")
+        expect(page.get_by_label("Repository")).to_be_focused()
+        for label in ["Repository", "Task title", "Objective", "Branch name", "Pull request title"]:
+            field = page.get_by_label(label)
+            expect(field).to_have_attribute("aria-invalid", "true")
+            line = page.locator(f"#{field.get_attribute('aria-describedby')}")
+            expect(line).to_contain_text("Is empty; write")
+        page.get_by_label("Branch name").fill("feature/a b")
+        expect(page.locator("#field-branchName-line")).to_have_text(
+            "Holds a space, which no branch may; write - in its place.")
+        page.get_by_label("Branch name").fill("feature/a-b")
+        expect(page.get_by_label("Branch name")).not_to_have_attribute("aria-invalid", "true")
+        page.get_by_label("Repository").fill("just-a-name")
+        expect(page.locator("#field-repository-line")).to_contain_text("Is not owner/repo")
+        self.assertEqual(len(self.all()), before)
+
+    def test_the_page_checks_as_the_server_does(self):
+        page = self.open("#/delegate")
+        good = {"owner": "acme", "repo": "tools", "branchName": "feature/x", "taskTitle": "T",
+                "objective": "O", "prTitle": "P", "constraints": "", "acceptanceCriteria": []}
+        wrong = [
+            {"owner": ""}, {"owner": "a--b"}, {"owner": "-a"}, {"owner": "a" * 40}, {"owner": "a_b_c"},
+            {"repo": " "}, {"repo": "a b"}, {"repo": "x.git"}, {"repo": ".."}, {"repo": "r" * 101},
+            {"branchName": "a b"}, {"branchName": "a~b"}, {"branchName": "a..b"}, {"branchName": "/a"},
+            {"branchName": "a/"}, {"branchName": "a//b"}, {"branchName": ".a"}, {"branchName": "a/.b"},
+            {"branchName": "a.lock"}, {"branchName": "a."}, {"branchName": "-a"}, {"branchName": "@"},
+            {"branchName": "HEAD"}, {"branchName": "refs/heads/a"}, {"branchName": "a@{b"},
+            {"branchName": "ä" * 116}, {"branchName": "a\u0007b"}, {"branchName": "a\\b"},
+            {"taskTitle": ""}, {"taskTitle": " \u2003 "}, {"taskTitle": "x" * 257}, {"taskTitle": "a\nb"},
+            {"taskTitle": "a\u2028b"}, {"taskTitle": "a\u001bb"}, {"taskTitle": "👩‍💻" * 100},
+            {"objective": "x" * 20_001}, {"objective": "a\rb"}, {"objective": "🙂a\u0000"},
+            {"prTitle": "\t"}, {"prTitle": "a\tb"}, {"constraints": "x" * 20_001},
+            {"constraints": "\u0085"}, {"acceptanceCriteria": ["x" * 2001, "", "ok", "a\u0001"]},
+            {"acceptanceCriteria": ["x"] * 101}, {"baseBranch": ""}, {"baseBranch": "a b"},
+            {"baseBranch": "b" * 245}, {"owner": "", "repo": "", "branchName": "", "taskTitle": ""},
+        ]
+        faults_of = "async ([url, body]) => (await import(url)).faultsOf(body)"
+        for change in wrong:
+            body = good | change
+            status, answer = self.server.api("api/personal-delegate", "POST", body)
+            self.assertEqual(status, 422, change)
+            here = page.evaluate(faults_of, [self.server.url + "check.js", body])
+            self.assertEqual(
+                [[fault["field"], f"{fault['field']} {fault['message']}"] for fault in here],
+                [[fault["field"], fault["message"]] for fault in answer["errors"]], change)
+        self.assertEqual(page.evaluate(faults_of, [self.server.url + "check.js", good]), [])
+
+    def test_what_only_the_server_knows_is_told_beside_the_field_too(self):
+        page = self.open("#/delegate")
+        button = self.fill_form()
+        page.get_by_text("More: agent, base branch, priority").click()
+        page.get_by_role("combobox", name="Agent (optional)").fill("nobody")
+        button.click()
+        expect(page.locator("#field-agent-line")).to_contain_text("Is not known; write one of:")
+        expect(page.get_by_label("Agent (optional)")).to_be_focused()
+
+    def test_a_forge_that_refuses_is_told_and_the_words_are_kept(self):
+        page = self.open("#/delegate")
+        button = self.fill_form()
+        page.get_by_label("Repository").fill("acme/absent")
+        button.click()
+        alert = page.locator(".form-result")
+        expect(alert.get_by_role("link", name="What happened")).to_be_visible()
+        expect(page.get_by_label("Task title")).to_have_value("Add export button")
+        page.get_by_label("Repository").fill(REPOSITORY)
+        button.click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Task created")
+
+    def test_two_clicks_make_one(self):
+        page = self.open("#/delegate")
+        before = len(self.all())
+        button = self.fill_form("Clicked twice")
+        button.dblclick()
+        page.keyboard.press("Control+Enter")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Task created")
+        self.assertEqual(len(self.all()), before + 1)
+
+    def test_an_answer_that_was_lost_is_asked_for_again_and_makes_one(self):
+        page = self.open("#/delegate")
+        before = len(self.all())
+
+        def swallow(route):
+            route.fetch()
+            route.abort()
+
+        page.route("**/api/personal-delegate", swallow, times=1)
+        button = self.fill_form("Sent twice")
+        button.click()
+        expect(page.locator(".form-result")).to_contain_text("makes one pull request, not two")
+        page.reload()
+        expect(page.get_by_label("Task title")).to_have_value("Sent twice")
+        page.get_by_role("main").get_by_role("button", name="Generate Code & PR").click()
+        heading = page.get_by_role("heading", level=1)
+        expect(heading).to_contain_text("Task created")
+        found = self.all()
+        self.assertEqual(len(found), before + 1)
+        self.assertEqual(found[0]["confirmationCode"], heading.locator("code").text_content())
+
+    def test_a_draft_outlives_the_page(self):
+        page = self.open("#/delegate")
+        self.fill_form("Half written", "Some words\nin two lines")
+        page.get_by_label("Acceptance criterion 1").fill("One")
+        page.get_by_role("button", name="Add criterion").click()
+        page.keyboard.type("Two")
+        page.reload()
+        expect(page.get_by_label("Task title")).to_have_value("Half written")
+        expect(page.get_by_label("Objective")).to_have_value("Some words\nin two lines")
+        expect(page.get_by_label("Acceptance criterion 2")).to_have_value("Two")
+        page.get_by_role("button", name="Clear").click()
+        expect(page.get_by_label("Task title")).to_have_value("")
+        page.get_by_role("button", name="Undo").click()
+        expect(page.get_by_label("Task title")).to_have_value("Half written")
+        expect(page.get_by_label("Acceptance criterion 2")).to_have_value("Two")
+        page.get_by_role("button", name="Remove criterion 2").click()
+        expect(page.get_by_label("Acceptance criterion 2")).to_have_count(0)
+
+    def test_a_repository_is_suggested_and_remembered(self):
+        self.server.submit("So that it is known")
+        page = self.open("#/delegate")
+        names = page.locator("#delegate-repositories option")
+        expect(names.first).to_have_attribute("value", REPOSITORY)
+        self.fill_form().click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Task created")
+        page.get_by_role("button", name="Delegate another").click()
+        expect(page.get_by_label("Repository")).to_have_value(REPOSITORY)
+        expect(page.get_by_label("Task title")).to_have_value("")
+        self.open("#/delegate")
+        expect(page.get_by_label("Repository")).to_have_value(REPOSITORY)
+
+    def test_accepted_without_a_pull_request_yet_is_followed(self):
+        page = self.open("#/delegate")
+        headers = {"Prefer": "respond-async"}
+        page.route("**/api/personal-delegate",
+                   lambda route: route.continue_(headers=route.request.headers | headers))
+        self.fill_form("Slow forge").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Task created")
+        expect(page.get_by_role("link", name=re.compile(r"Pull request #\d+"))).to_be_visible()
+        expect(page.locator(".receipt-state")).to_contain_text("Pushed")
+
+
+if __name__ == "__main__":
+    unittest.main()
