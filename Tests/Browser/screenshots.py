@@ -1,0 +1,81 @@
+"""Pictures of every page of a server that has something to show."""
+
+import sys
+from pathlib import Path
+
+from playwright.sync_api import expect, sync_playwright
+
+from support import CHROMIUM, Server
+
+SIZES = {"wide": (1440, 900), "phone": (390, 844)}
+WORK = """do: say \\x1b[1;34mReading\\x1b[0m TASK.md
+do: say Found \\x1b[33msrc/buttons.js\\x1b[0m and \\x1b[33msrc/table.js\\x1b[0m
+do: write src-export.js "use strict";\\n\\n/** The rows as CSV. */\\nfunction toCSV(rows) {\\n  return rows.map((row) => row.join(",")).join("\\\\n");\\n}\\n\\nmodule.exports = { toCSV };
+do: say \\x1b[32m3 tests passed\\x1b[0m"""
+TITLES = ["Add export button", "Sort the table by date", "Fix the total of an empty table",
+          "Show amounts in the user's currency", "Remember the filter between visits"]
+
+
+def wait_for(page, server, answer, state):
+    page.goto("about:blank")
+    page.goto(f"{server.url}#/delegations/{answer['id']}")
+    expect(page.locator(".detail-line .badge")).to_have_text(state)
+
+
+def main(folder):
+    server = Server()
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            page = browser.new_page()
+            for title in TITLES:
+                done = server.submit(
+                    title, f"User can export data\n{WORK}", constraints="Use existing button patterns",
+                    acceptanceCriteria=["Button appears", "Export works"])
+                wait_for(page, server, done, "Pushed")
+            failed = server.submit("Upgrade the framework", "do: say \\x1b[31mnot found\\x1b[0m\ndo: exit 1")
+            wait_for(page, server, failed, "Failed")
+            live = server.submit("Translate the page", f"{WORK}\ndo: pace 3000 0.3")
+            wait_for(page, server, live, "Generating")
+            expect(page.get_by_role("log")).to_contain_text("step 12")
+            routes = {
+                "delegations": "", "delegate": "#/delegate", "live": f"#/delegations/{live['id']}",
+                "pushed": f"#/delegations/{done['id']}", "failed": f"#/delegations/{failed['id']}",
+                "workers": "#/workers", "health": "#/health", "audit": "#/audit",
+            }
+            for scheme in ("light", "dark"):
+                for size, (width, height) in SIZES.items():
+                    context = browser.new_context(
+                        viewport={"width": width, "height": height}, color_scheme=scheme,
+                        reduced_motion="reduce", device_scale_factor=1)
+                    page = context.new_page()
+                    for name, route in routes.items():
+                        page.goto("about:blank")
+                        page.goto(server.url + route)
+                        expect(page.locator("#link")).to_have_attribute("data-state", "live")
+                        expect(page.locator("[aria-busy=true]")).to_have_count(0)
+                        picture(page, folder / f"{name}-{size}-{scheme}.png")
+                    context.close()
+            page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light")
+            page.goto(server.url + "#/delegate")
+            page.get_by_role("main").get_by_role("button", name="Generate Code & PR").click()
+            expect(page.locator("[data-fault]").first).to_be_visible()
+            picture(page, folder / "faults-wide-light.png")
+            browser.close()
+    finally:
+        server.close()
+
+
+def picture(page, path):
+    """What is read after the page stands: two frames, so that it is drawn."""
+    for selector in (".diff-line", ".output-block", ".chart", ".worker", ".rows .row"):
+        if page.locator(selector.split(" ", maxsplit=1)[0]).count():
+            expect(page.locator(selector).first).to_be_attached()
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.screenshot(path=path)
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1])
+    target.mkdir(parents=True, exist_ok=True)
+    main(target)
