@@ -117,3 +117,36 @@ package struct RestartPolicy: Equatable, Sendable {
     return .restart(after: recent <= delays.count ? delays[recent - 1] : longest)
   }
 }
+
+/// How long a delegation may stand in a state before somebody should look.
+package struct StuckPolicy: Equatable, Sendable {
+  /// A step on the forge, beyond any wait that it was told to keep.
+  package var forgeStep = Milliseconds.seconds(60)
+  /// In the queue for a worker.
+  package var queue = Milliseconds.seconds(600)
+  /// From the hand-out to the agent's start.
+  package var dispatch = Milliseconds.seconds(60)
+  /// The agent's limit and the push.
+  package var generation = Milliseconds.seconds(660)
+
+  package init() {}
+
+  /// nil where a delegation may stay for ever.
+  package func limit(of state: DelegationStateName) -> Milliseconds? {
+    switch state {
+    case .requested, .branchCreated, .taskCommitted: forgeStep
+    case .pullRequestCreated: queue
+    case .dispatched: dispatch
+    case .generating: generation
+    case .pushed, .failed: nil
+    }
+  }
+
+  /// - Parameter due: when the next try is due, where a step failed; the limit counts from there.
+  package func isStuck(
+    _ state: DelegationStateName, since: Timestamp, due: Timestamp?, at now: Timestamp
+  ) -> Bool {
+    guard let limit = limit(of: state) else { return false }
+    return now > max(since, due ?? since) + limit
+  }
+}

@@ -150,6 +150,22 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
   }
 
   /// See `Views`.
+  package func audit(
+    _ query: AuditQuery, before: Int64?, limit: Int
+  ) async throws(StoreFault) -> [RecordedEvent] {
+    state.withLock { state in
+      var found: [RecordedEvent] = []
+      for event in state.events.reversed() where found.count < limit {
+        guard before.map({ event.position < $0 }) ?? true else { continue }
+        var row: DelegationRow?
+        if case .delegation(let id) = event.stream { row = state.projector.delegations[id]?.row }
+        if query.matches(AuditedEvent(event: event, row: row)) { found.append(event) }
+      }
+      return found
+    }
+  }
+
+  /// See `Views`.
   package func digests() async throws(StoreFault) -> (
     position: Int64, digests: [ViewName: ViewDigest]
   ) {

@@ -104,6 +104,12 @@ package protocol Views: Sendable {
   /// By name.
   func workers() async throws(StoreFault) -> [WorkerRow]
 
+  /// The events that `query` asks for, newest first.
+  /// - Parameter before: only those at a smaller position: the last one's of the page before.
+  func audit(
+    _ query: AuditQuery, before: Int64?, limit: Int
+  ) async throws(StoreFault) -> [RecordedEvent]
+
   /// The views' digests and the position that they stand at.
   func digests() async throws(StoreFault) -> (position: Int64, digests: [ViewName: ViewDigest])
 

@@ -100,6 +100,11 @@ package final class Database {
     return made
   }
 
+  /// A statement that is used once: for text that is made anew each time, which no cache should keep.
+  package func prepare(_ sql: String) throws(SQLiteError) -> Statement {
+    try Statement(database: self, sql: sql)
+  }
+
   /// Runs one statement with these values and forgets what it gives.
   package func run(_ sql: String, _ values: SQLiteValue...) throws(SQLiteError) {
     let statement = try statement(sql)

@@ -143,7 +143,23 @@ enum Schema {
       position INTEGER NOT NULL,
       digest BLOB NOT NULL
     ) STRICT;
+    """,
+    // What audit looks events up by. It may lag behind the log, and can be thrown away.
     """
+    CREATE TABLE audit_terms(id INTEGER PRIMARY KEY, term TEXT NOT NULL UNIQUE) STRICT;
+    CREATE TABLE audit_index(
+      term INTEGER NOT NULL,
+      position INTEGER NOT NULL,
+      PRIMARY KEY (term, position)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE audit_commits(
+      sha TEXT NOT NULL,
+      position INTEGER NOT NULL,
+      PRIMARY KEY (sha, position)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX delegations_by_branch ON delegations(branch);
+    CREATE INDEX delegations_by_pr ON delegations(pr) WHERE pr IS NOT NULL;
+    """,
   ]
 
   /// What a file is, before anything in it is read.

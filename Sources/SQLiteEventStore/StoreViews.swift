@@ -80,6 +80,16 @@ extension SQLiteEventStore {
   }
 
   /// See `Views`.
+  package func audit(
+    _ query: AuditQuery, before: Int64?, limit: Int
+  ) async throws(StoreFault) -> [RecordedEvent] {
+    try await readers.read("audit") { database in
+      var search = AuditSearch(query, in: database)
+      return try search.run(before: before, limit: limit)
+    }
+  }
+
+  /// See `Views`.
   package func digests() async throws(StoreFault) -> (
     position: Int64, digests: [ViewName: ViewDigest]
   ) {

@@ -33,6 +33,9 @@ final class Writer {
   private static let headIntervalMs = 100
   private static let idleMs = 1000
   private static let walPagesMax = 1000
+  /// The index for audit catches up where nothing waits for so long, or it is so far behind.
+  private static let indexPauseMs = 5
+  private static let indexLagMax: Int64 = 20_000
   /// How many delegations the fold keeps at hand.
   private static let cachedMax = 20_000
 
@@ -49,6 +52,10 @@ final class Writer {
 
   private var headWritten: LogHead
   private var headWrittenAt = ContinuousClock.now
+  /// The last event that the index for audit holds.
+  private var indexed: Int64
+  /// There was no room for it; it goes on after the next commit.
+  private var indexRests = false
 
   init(
     _ log: OpenedLog, clock: @escaping @Sendable () -> Timestamp,
@@ -63,6 +70,7 @@ final class Writer {
     status = WriterStatus(head: sealer.head, stopped: stopped)
     self.clock = clock
     self.onCommit = onCommit
+    indexed = try AuditIndex.position(in: database)
     if stopped == nil { try loadWorkers() } else { database.disableCheckpointOnClose() }
   }
 
@@ -87,9 +95,14 @@ final class Writer {
       case .items(let requests):
         commit(requests)
         if isHeadDue { writeHead() }
+        if indexLag > Self.indexLagMax { indexForAudit() }
         if database.walPages > Self.walPagesMax { checkpoint(.passive) }
       case .nothingYet:
         writeHead()
+        if indexLag > 0 {
+          indexForAudit()
+          continue
+        }
         if database.walPages > 0 { checkpoint(.truncate) }
       case .closed:
         writeHead()
@@ -130,6 +143,7 @@ final class Writer {
       $0.appends += appends
     }
     for case .success(let events) in results where !events.isEmpty { onCommit(events) }
+    indexRests = false
     trimCache()
   }
 
@@ -340,6 +354,7 @@ final class Writer {
   /// How long there is nothing to do but wait for appends.
   private var waitMs: Int? {
     guard stopped == nil else { return nil }
+    if indexLag > 0 { return Self.indexPauseMs }
     if headWritten != sealer.head { return Self.headIntervalMs }
     return database.walPages > 0 ? Self.idleMs : nil
   }
@@ -353,6 +368,22 @@ final class Writer {
     } catch {
       if error.isDiskFull { return }
       _ = stop(.io(error.description))
+    }
+  }
+
+  private var indexLag: Int64 { indexRests ? 0 : sealer.head.position - indexed }
+
+  /// Takes the next batch of events into the index for audit, in a transaction of its own.
+  private func indexForAudit() {
+    guard stopped == nil else { return }
+    do {
+      indexed = try database.transaction { try AuditIndex.catchUp(from: indexed, in: database) }
+    } catch {
+      switch AppendFault(error) {
+      case .full, .overloaded: indexRests = true
+      case .conflict, .duplicate, .stampTaken, .corrupt, .damaged, .io, .closed:
+        _ = stop(AppendFault(error))
+      }
     }
   }
 

@@ -118,6 +118,7 @@ package struct Server: Sendable {
     SubmissionRoutes(server: context).add(to: group)
     DelegationRoutes(server: context).add(to: group)
     LogRoutes(server: context).add(to: group)
+    AuditRoutes(server: context).add(to: group)
     FleetRoutes(server: context).add(to: group)
     ChoiceRoutes(server: context).add(to: group)
     FigureRoutes(server: context).add(to: group)

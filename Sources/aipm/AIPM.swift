@@ -36,6 +36,7 @@ struct AIPM: AsyncParsableCommand {
           Submit.self, List.self, Show.self, Watch.self, Logs.self, Cancel.self, Retry.self,
           Workers.self,
         ]),
+      CommandGroup(name: "Look into the log", subcommands: [Audit.self, Why.self]),
     ])
 
   static func main() async {

@@ -44,7 +44,7 @@ extension EventStoreConformance {
   }
 
   /// Appends what a random log holds.
-  private static func fill(_ subject: StoreUnderTest, seed: Int, appends: Int) async throws {
+  static func fill(_ subject: StoreUnderTest, seed: Int, appends: Int) async throws {
     var random = RandomLog(seed: seed)
     for _ in 0..<appends {
       let append = random.next()

@@ -1,0 +1,155 @@
+import Domain
+import EventLog
+
+/// A question to the log: terms that must all hold of an event.
+///
+/// `repo: pr: id: code: branch: type: actor: worker: agent: sha: since: until: position:` speak of
+/// the event, the first five of them by the delegation that it belongs to; `state: age: stuck:`
+/// speak of that delegation's present row. Anything else is looked for in the event's words. It is
+/// the same language for the API and for `aipm audit`, and the same code that reads it.
+package struct AuditQuery: Equatable, Sendable {
+  /// One thing that must hold, or must not.
+  package struct Term: Equatable, Sendable {
+    package var condition: Condition
+    package var isNegated: Bool
+
+    package init(condition: Condition, isNegated: Bool) {
+      self.condition = condition
+      self.isNegated = isNegated
+    }
+  }
+
+  /// A span of whole numbers; nil: no bound. Both ends belong to it.
+  package struct Span: Equatable, Sendable {
+    package var lower: Int64?
+    package var upper: Int64?
+
+    package init(lower: Int64? = nil, upper: Int64? = nil) {
+      self.lower = lower
+      self.upper = upper
+    }
+
+    package func contains(_ n: Int64) -> Bool {
+      lower.map { n >= $0 } ?? true && upper.map { n <= $0 } ?? true
+    }
+  }
+
+  /// What a term asks for.
+  package enum Condition: Equatable, Sendable {
+    case repository(String)
+    /// nil: of any repository.
+    case pullRequest(repository: String?, number: Int64)
+    /// A delegation's, or an event's own.
+    case id(String)
+    case stamp(Int64)
+    case branch(String)
+    case type(Set<EventType>)
+    /// A name, or a kind of actors.
+    case actor(String)
+    case worker(String)
+    case agent(String)
+    /// The first digits of a commit.
+    case sha(prefix: String)
+    case time(Span)
+    case position(Span)
+    case state(DelegationStateName)
+    /// Milliseconds in the present state.
+    case age(Span)
+    case stuck(Bool)
+    /// A–Z folded to a–z.
+    case words(String)
+  }
+
+  package var terms: [Term]
+  /// What `age:`, `stuck:` and spans such as `since:24h` are counted from.
+  package var now: Timestamp
+
+  package init(terms: [Term], now: Timestamp) {
+    self.terms = terms
+    self.now = now
+  }
+}
+
+/// What is wrong with a query, and where.
+package struct AuditFault: Error, Equatable, Sendable, CustomStringConvertible {
+  /// As it was written.
+  package var term: String
+  /// Where the term begins, in characters from 1.
+  package var column: Int
+  package var message: String
+  package var description: String { "\(term) (column \(column)): \(message)" }
+}
+
+/// An event, and the present row of the delegation that it belongs to.
+package struct AuditedEvent: Sendable {
+  package var event: RecordedEvent
+  /// nil where it belongs to none.
+  package var row: DelegationRow?
+  package init(event: RecordedEvent, row: DelegationRow?) {
+    self.event = event
+    self.row = row
+  }
+}
+
+extension AuditQuery {
+  /// Whether all terms hold. A store may look things up in a cleverer way; this says what is right.
+  package func matches(_ audited: AuditedEvent) -> Bool {
+    let facts = EventCodec.encode(audited.event.event)
+    return terms.allSatisfy { holds($0.condition, audited, facts) != $0.isNegated }
+  }
+
+  private func holds(
+    _ condition: Condition, _ audited: AuditedEvent, _ encoded: EncodedEvent
+  ) -> Bool {
+    let (event, row, facts) = (audited.event, audited.row, encoded.facts)
+    switch condition {
+    case .repository(let name): return (row?.repository ?? facts.repository) == name
+    case .pullRequest(let repository, let number):
+      return row?.pr == number && (repository.map { $0 == row?.repository } ?? true)
+    case .id(let id):
+      return event.id == id || event.stream == .delegation(DelegationID(id))
+    case .stamp(let stamp): return row?.stamp == stamp
+    case .branch(let name): return row?.branch == name
+    case .type(let types): return types.contains(encoded.type)
+    case .actor(let name): return event.actor.name == name || event.actor.kind.rawValue == name
+    case .worker(let name):
+      return facts.worker == name || event.stream == .worker(WorkerID(name))
+        || event.actor == Actor(kind: .worker, name: name)
+    case .agent(let name): return facts.agent == name
+    case .sha(let prefix): return facts.sha?.hasPrefix(prefix) ?? false
+    case .time(let span): return span.contains(event.time.milliseconds)
+    case .position(let span): return span.contains(event.position)
+    case .state(let state): return row?.state == state
+    case .age(let span):
+      return row.map { span.contains(now.milliseconds - $0.stateSince) } ?? false
+    case .stuck(let isWanted): return row.map { $0.isStuck(at: now) == isWanted } ?? false
+    case .words(let words): return Self.holds(words, encoded)
+    }
+  }
+
+  /// Whether `words` stand in the event's texts, its type, its code or its step.
+  private static func holds(_ words: String, _ encoded: EncodedEvent) -> Bool {
+    let names = [encoded.type.name, encoded.facts.code ?? "", encoded.facts.step ?? ""]
+    return names.contains { DelegationFilter.folded($0).utf8.contains(words.utf8) }
+      || encoded.text.values.contains { holds(words, $0) }
+  }
+
+  private static func holds(_ words: String, _ value: JSONValue) -> Bool {
+    switch value {
+    case .string(let text): DelegationFilter.folded(text).utf8.contains(words.utf8)
+    case .array(let items): items.contains { holds(words, $0) }
+    case .object(let members): members.values.contains { holds(words, $0) }
+    case .null, .bool, .integer: false
+    }
+  }
+}
+
+extension DelegationRow {
+  /// Whether it stands longer than its state should last.
+  package func isStuck(at now: Timestamp) -> Bool {
+    quarantine != nil
+      || StuckPolicy().isStuck(
+        state, since: Timestamp(milliseconds: stateSince),
+        due: retryAt.map { Timestamp(milliseconds: $0) }, at: now)
+  }
+}

@@ -1,0 +1,208 @@
+import Domain
+import EventLog
+
+/// What happened to one delegation and why, in sentences for people: who asked, each step with how
+/// long it took, what went wrong on the way, who worked on it, and what comes next.
+package struct CausalStory: Sendable {
+  /// One sentence, and the event that it tells of; nil for what holds now.
+  package struct Sentence: Equatable, Sendable {
+    package var position: Int64?
+    package var time: Timestamp
+    package var text: String
+  }
+
+  package private(set) var sentences: [Sentence] = []
+  private var state = DelegationState.absent
+  private var corrupt: CorruptStream?
+  private var last: Timestamp?
+
+  /// - Parameters:
+  ///   - events: of the delegation's stream, all and in order.
+  ///   - now: what waits are counted to.
+  package init(of events: [RecordedEvent], now: Timestamp) {
+    for event in events { take(event) }
+    tellPresent(now)
+  }
+
+  private mutating func take(_ recorded: RecordedEvent) {
+    guard case .delegation(let event) = recorded.event,
+      case .delegation(let id) = recorded.stream
+    else { return }
+    let since = last.map { recorded.time - $0 }
+    last = recorded.time
+    let before = state
+    if corrupt == nil {
+      do throws(CorruptStream) {
+        state = try state.evolve(event, id: id, at: recorded.time)
+      } catch {
+        corrupt = error
+      }
+    }
+    let text = Self.words(of: event, by: recorded.actor, since: since, before: before)
+    sentences.append(Sentence(position: recorded.position, time: recorded.time, text: text))
+  }
+
+  // MARK: What happened
+
+  private static func words(
+    of event: DelegationEvent, by actor: Actor, since: Milliseconds?, before: DelegationState
+  ) -> String {
+    let after = since.map { " after \(span($0))" } ?? ""
+    switch event {
+    case .requested(let e): return asked(e)
+    case .baseResolved(let e):
+      return "The base was found\(after): \(e.branch) at \(short(e.sha))"
+        + (e.taskBlob == nil ? "." : ", where a TASK.md stands that will be replaced.")
+    case .branchCreated(let e):
+      return e.adopted
+        ? "The branch was found on the forge\(after), at \(short(e.sha))."
+        : "The branch was made\(after), at \(short(e.sha))."
+    case .taskCommitted(let e):
+      return e.adopted
+        ? "The commit with the task was found\(after): \(short(e.sha))."
+        : "The task was committed\(after): \(short(e.sha))."
+    case .pullRequestCreated(let e):
+      return "Pull request #\(e.number) was \(e.adopted ? "found" : "opened")\(after): \(e.url)"
+    case .dispatched(let e): return dispatched(e, after, before)
+    case .generating(let e):
+      return "The agent \(e.agent) began\(after), on \(short(e.head))"
+        + (e.session.map { ", session \($0)." } ?? ".")
+    case .generated(let e): return generated(e, after)
+    case .pushed(let e):
+      return e.adopted
+        ? "The commit \(short(e.sha)) was found on the branch\(after): it is pushed."
+        : "The commit \(short(e.sha)) was pushed\(after)."
+    case .failed(let e):
+      return "It failed\(after) at \(e.step.rawValue): \(e.code.rawValue)."
+        + told(e.message) + told(e.hint)
+    case .stepFailed(let e):
+      let doubt = e.ambiguous ? " Whether it happened is not known, so it is looked up first." : ""
+      return "Try \(e.attemptedTry) of \(e.step.rawValue) failed\(after): \(e.code.rawValue)."
+        + told(e.message) + doubt + " The next was due at \(e.retryAt.iso8601)."
+    case .released(let e):
+      let counts =
+        e.cause.usesAttempt ? "This used up an attempt." : "This used up none of its attempts."
+      return "Attempt \(e.attempt) ended without a commit\(after): \(e.cause.rawValue)."
+        + told(e.message) + " \(counts)"
+    case .cancelRequested: return "\(name(actor)) asked to cancel it\(after)."
+    case .retryRequested: return "\(name(actor)) asked to try it again\(after)."
+    case .pullRequestUpdated(let e):
+      return "The pull request is \(e.state.rawValue) since then, by \(name(actor))."
+    case .actionDone(let e): return "It was noted on the forge (\(e.marker))\(after)."
+    }
+  }
+
+  private static func asked(_ e: Requested) -> String {
+    let title = e.text.map { "\"\($0.title)\"" } ?? "something whose words were taken away"
+    let how =
+      switch e.kind {
+      case .delegate: "on a new branch \(e.branch)"
+      case .adopt(let number): "on the branch \(e.branch) of pull request #\(number)"
+      }
+    return "\(e.requester) asked for \(title) in \(e.repository), \(how), from agent \(e.agent) "
+      + "under workflow \(e.workflow.name) (\(e.stamp.confirmationCode))."
+  }
+
+  private static func dispatched(
+    _ e: Dispatched, _ after: String, _ before: DelegationState
+  ) -> String {
+    if before.lease != nil {
+      return "Worker \(e.worker) came back\(after) and goes on with attempt \(e.attempt)."
+    }
+    return "Attempt \(e.attempt) was given to worker \(e.worker)\(after)."
+  }
+
+  private static func generated(_ e: Generated, _ after: String) -> String {
+    guard let figures = e.figures else {
+      return "A commit of attempt \(e.attempt) was found\(after): \(short(e.sha))."
+    }
+    let files = figures.filesChanged == 1 ? "1 file" : "\(figures.filesChanged) files"
+    return "The agent's work was handed in and accepted\(after): \(short(e.sha)), \(files), "
+      + "+\(figures.insertions) −\(figures.deletions)." + told(figures.usage)
+  }
+
+  // MARK: What holds now
+
+  private mutating func tellPresent(_ now: Timestamp) {
+    guard let d = state.delegation, let name = state.name else { return }
+    func say(_ text: String) {
+      sentences.append(Sentence(position: nil, time: now, text: text))
+    }
+    if let corrupt {
+      say(
+        "It is in quarantine: \(corrupt). Nothing more will be done; `aipm verify` says whether the "
+          + "log is hurt.")
+      return
+    }
+    switch state {
+    case .pushed:
+      say("It is Pushed: nothing more will be done.")
+      return
+    case .failed(_, let failure):
+      say(
+        "It is Failed (\(failure.code.rawValue)): nothing more will be done unless somebody asks "
+          + "with `aipm retry \(d.request.stamp.confirmationCode)`.")
+      return
+    case .absent, .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched,
+      .generating:
+      break
+    }
+    say("It stands in \(name.rawValue) for \(Self.span(now - d.stateSince)).")
+    if let next = state.nextIntent { say(Self.plan(next)) }
+    if let due = state.nextIntentDue, due > now {
+      say("It waits until \(due.iso8601), \(Self.span(due - now)) from now.")
+    }
+    let policy = StuckPolicy()
+    if policy.isStuck(name, since: d.stateSince, due: d.trouble?.retryAt, at: now) {
+      say("That is longer than it should take: somebody should look at it.")
+    }
+  }
+
+  private static func plan(_ intent: Intent) -> String {
+    switch intent {
+    case .resolveBase: "Next the head of the base branch is read."
+    case .createBranch: "Next the branch is made."
+    case .commitTask: "Next TASK.md is committed."
+    case .openPullRequest: "Next the pull request is opened."
+    case .adopt(let number): "Next pull request #\(number) and its branch are read."
+    case .dispatch: "It waits for a worker that is free."
+    case .awaitWorker(let lease):
+      "Worker \(lease.worker) has it (attempt \(lease.attempt)); its result is the next thing."
+    case .push(let commit): "Next the commit \(short(commit.sha)) is pushed."
+    case .stopAgent(let lease): "Worker \(lease.worker) is told to stop its agent."
+    case .settle(let step): "It is being cancelled: what \(step.rawValue) left is looked up first."
+    case .cancel: "It is being cancelled."
+    }
+  }
+
+  // MARK: Words
+
+  private static func short(_ sha: ObjectID) -> String { String(sha.rawValue.prefix(12)) }
+
+  private static func name(_ actor: Actor) -> String {
+    switch actor.kind {
+    case .user: actor.name
+    case .worker: "worker \(actor.name)"
+    case .system: "AIPM"
+    case .forge: "the forge"
+    }
+  }
+
+  /// What somebody said, as a sentence of its own.
+  private static func told(_ words: String?) -> String {
+    guard let words, !words.isEmpty else { return "" }
+    return " " + words + (words.last.map { ".!?".contains($0) } ?? true ? "" : ".")
+  }
+
+  /// `0.2 s`, `12 s`, `3 min 4 s`, `2 h 5 min`, `4 d 3 h`.
+  package static func span(_ span: Milliseconds) -> String {
+    let seconds = max(0, span.count) / 1000
+    switch seconds {
+    case ..<10: return "\(max(0, span.count) / 1000).\(max(0, span.count) % 1000 / 100) s"
+    case ..<60: return "\(seconds) s"
+    case ..<3600: return "\(seconds / 60) min \(seconds % 60) s"
+    case ..<86_400: return "\(seconds / 3600) h \(seconds % 3600 / 60) min"
+    default: return "\(seconds / 86_400) d \(seconds % 86_400 / 3600) h"
+    }
+  }
+}

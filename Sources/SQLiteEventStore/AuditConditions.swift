@@ -1,0 +1,117 @@
+import Domain
+import EventLog
+import Projections
+import SQLite
+
+/// A part of a statement, with the values that it wants in their order.
+struct SQLPart {
+  var sql: String
+  var values: [SQLiteValue] = []
+}
+
+/// The terms of a query as SQL over `events e LEFT JOIN delegations d`. It lets through all that
+/// may match and keeps out most of what does not; `AuditQuery.matches` has the last word.
+enum AuditConditions {
+  /// nil where SQL keeps nothing out.
+  static func sql(for query: AuditQuery) -> SQLPart? {
+    let parts = query.terms.compactMap { term -> SQLPart? in
+      guard let part = sql(for: term.condition, now: query.now) else { return nil }
+      if !term.isNegated { return part.sql }
+      // What lets too much through would, turned about, keep too much out.
+      guard part.isExact else { return nil }
+      return SQLPart(sql: "NOT coalesce(\(part.sql.sql), 0)", values: part.sql.values)
+    }
+    guard !parts.isEmpty else { return nil }
+    return SQLPart(
+      sql: parts.map { "(\($0.sql))" }.joined(separator: " AND "),
+      values: parts.flatMap(\.values))
+  }
+
+  private static func sql(
+    for condition: AuditQuery.Condition, now: Timestamp
+  ) -> (sql: SQLPart, isExact: Bool)? {
+    func exact(_ sql: String, _ values: SQLiteValue...) -> (SQLPart, Bool) {
+      (SQLPart(sql: sql, values: values), true)
+    }
+    switch condition {
+    case .repository(let name):
+      return exact("coalesce(d.repository, e.repository) = ?", .text(name))
+    case .pullRequest(let repository, let number):
+      guard let repository else { return exact("d.pr = ?", .integer(number)) }
+      return exact("d.pr = ? AND d.repository = ?", .integer(number), .text(repository))
+    case .stamp(let stamp): return exact("d.stamp = ?", .integer(stamp))
+    case .branch(let name): return exact("d.branch = ?", .text(name))
+    case .type(let types):
+      return exact("e.type IN (\(types.map { String($0.rawValue) }.joined(separator: ",")))")
+    case .actor(let name):
+      return exact("e.actor = ? OR e.actor_kind = ?", .text(name), .text(name))
+    case .worker(let name):
+      return exact(
+        """
+        e.worker = ? OR (e.actor_kind = 'worker' AND e.actor = ?)
+        OR e.stream = (SELECT id FROM streams WHERE name = ?)
+        """, .text(name), .text(name), .text(StreamName.worker(WorkerID(name)).description))
+    case .agent(let name): return exact("e.agent = ?", .text(name))
+    case .sha(let prefix):
+      return exact("e.sha >= ? AND e.sha < ?", .text(prefix), .text(prefix + "g"))
+    case .state(let state): return exact("d.state = ?", .text(state.rawValue))
+    case .age(let span):
+      // The older it is, the earlier its state began.
+      return exact(
+        "d.state_since BETWEEN ? AND ?",
+        .integer(span.upper.map { now.milliseconds - $0 } ?? .min),
+        .integer(span.lower.map { now.milliseconds - $0 } ?? .max))
+    case .stuck(true):
+      let ended = DelegationStateName.allCases.filter(\.isTerminal).map { "'\($0.rawValue)'" }
+      let sql = "d.quarantine IS NOT NULL OR d.state NOT IN (\(ended.joined(separator: ",")))"
+      return (SQLPart(sql: sql), false)
+    case .words(let words): return (sql(for: words), false)
+    case .stuck(false), .id, .time, .position: return nil
+    }
+  }
+
+  /// Where a text may stand: in the words of the event, its type, its code or its step.
+  private static func sql(for words: String) -> SQLPart {
+    var alternatives = [
+      """
+      EXISTS (SELECT 1 FROM payloads p WHERE p.position = e.position
+        AND instr(lower(p.body), ?) > 0)
+      """
+    ]
+    let named = AuditNames(holding: words)
+    if !named.types.isEmpty {
+      let types = named.types.map { String($0.rawValue) }.joined(separator: ",")
+      alternatives.append("e.type IN (\(types))")
+    }
+    // Every such word is of a closed set and holds letters and hyphens alone.
+    func quoted(_ words: [String]) -> String { words.map { "'\($0)'" }.joined(separator: ",") }
+    if !named.codes.isEmpty { alternatives.append("e.code IN (\(quoted(named.codes)))") }
+    if !named.steps.isEmpty { alternatives.append("e.step IN (\(quoted(named.steps)))") }
+    return SQLPart(
+      sql: alternatives.joined(separator: " OR "), values: [.text(AuditNames.escaped(words))])
+  }
+}
+
+/// The names of types, codes and steps that hold a text.
+struct AuditNames {
+  let types: [EventType]
+  let codes: [String]
+  let steps: [String]
+
+  init(holding words: String) {
+    func holds(_ name: String) -> Bool {
+      DelegationFilter.folded(name).utf8.contains(words.utf8)
+    }
+    types = EventType.allCases.filter { holds($0.name) }
+    let all =
+      FailureCode.allCases.map(\.rawValue) + FaultCode.allCases.map(\.rawValue)
+      + ReleaseCause.allCases.map(\.rawValue) + PullRequestState.allCases.map(\.rawValue)
+    codes = Set(all).sorted().filter(holds)
+    steps = Step.allCases.map(\.rawValue).filter(holds)
+  }
+
+  /// The text as it stands inside of a JSON string.
+  static func escaped(_ words: String) -> String {
+    String(JSONValue.string(words).canonicalText.dropFirst().dropLast())
+  }
+}

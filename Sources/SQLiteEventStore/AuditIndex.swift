@@ -1,0 +1,98 @@
+import Domain
+import EventLog
+import SQLite
+
+/// What audit looks events up by: lists of positions by term, and by commit. An append does not
+/// wait for it; the writer takes events in when it has nothing else to do. Whoever asks reads the
+/// end of the log, which it does not hold yet, event by event.
+enum AuditIndex {
+  /// How many events one transaction takes in: few enough that an append does not wait long.
+  private static let batch: Int64 = 2000
+  private static let progressKey = "audit-position"
+
+  /// A term as it stands in `audit_terms`.
+  enum Term {
+    static func repository(_ name: String) -> String { "repo:" + name }
+    static func type(_ type: EventType) -> String { "type:\(type.rawValue)" }
+    static func actor(_ name: String) -> String { "actor:" + name }
+    static func worker(_ name: String) -> String { "worker:" + name }
+    static func agent(_ name: String) -> String { "agent:" + name }
+    static func code(_ word: String) -> String { "code:" + word }
+    static func step(_ word: String) -> String { "step:" + word }
+  }
+
+  /// The last event that it holds.
+  static func position(in database: Database) throws(SQLiteError) -> Int64 {
+    let text = try database.text("SELECT value FROM meta WHERE key = ?", .text(progressKey))
+    return text.flatMap { Int64($0) } ?? 0
+  }
+
+  /// Takes the next events in. The caller has begun a transaction.
+  /// - Parameter end: no event beyond this position.
+  /// - Returns: the last event that it holds now.
+  static func catchUp(
+    from position: Int64, through end: Int64 = .max, in database: Database
+  ) throws -> Int64 {
+    let s = try database.statement(
+      """
+      SELECT e.position, e.type, e.actor_kind, e.actor, coalesce(d.repository, e.repository),
+        e.worker, CASE WHEN s.name LIKE 'worker-%' THEN substr(s.name, 8) END, e.agent, e.code,
+        e.step, e.sha
+      FROM events e JOIN streams s ON s.id = e.stream LEFT JOIN delegations d ON d.stream = s.id
+      WHERE e.position > ? AND e.position <= ? ORDER BY e.position LIMIT ?
+      """)
+    s.bind(position, at: 1)
+    s.bind(end, at: 2)
+    s.bind(batch, at: 3)
+    let events = try s.rows { row in
+      (position: row.integer(0), terms: terms(of: row), sha: row.text(10))
+    }
+    var known: [String: Int64] = [:]
+    for event in events {
+      for term in event.terms {
+        let id = try known[term] ?? number(of: term, in: database)
+        known[term] = id
+        try database.run(
+          "INSERT OR IGNORE INTO audit_index VALUES (?, ?)", .integer(id), .integer(event.position))
+      }
+      if let sha = event.sha {
+        try database.run(
+          "INSERT OR IGNORE INTO audit_commits VALUES (?, ?)", .text(sha), .integer(event.position))
+      }
+    }
+    let last = events.last?.position ?? position
+    try database.run(
+      "INSERT OR REPLACE INTO meta VALUES (?, ?)", .text(progressKey), .text(String(last)))
+    return last
+  }
+
+  private static func terms(of row: Statement) -> Set<String> {
+    var terms: Set<String> = ["type:\(row.integer(1))"]
+    func put(_ column: Int32, _ term: (String) -> String) {
+      if let text = row.text(column) { terms.insert(term(text)) }
+    }
+    put(2, Term.actor)
+    put(3, Term.actor)
+    if row.text(2) == Actor.Kind.worker.rawValue { put(3, Term.worker) }
+    put(4, Term.repository)
+    put(5, Term.worker)
+    put(6, Term.worker)
+    put(7, Term.agent)
+    put(8, Term.code)
+    put(9, Term.step)
+    return terms
+  }
+
+  private static func number(
+    of term: String, in database: Database
+  ) throws(SQLiteError) -> Int64 {
+    if let known = try id(of: term, in: database) { return known }
+    try database.run("INSERT INTO audit_terms(term) VALUES (?)", .text(term))
+    return database.lastInsertedRowID
+  }
+
+  /// The number of a term; nil where no event has it.
+  static func id(of term: String, in database: Database) throws(SQLiteError) -> Int64? {
+    try database.integer("SELECT id FROM audit_terms WHERE term = ?", .text(term))
+  }
+}

@@ -1,0 +1,322 @@
+import Domain
+import EventLog
+import Projections
+import SQLite
+
+/// Finds what a query asks for, within one snapshot. The candidates come from where there are the
+/// fewest: the streams of a few delegations, a list of the index, or the log itself; the newest part
+/// of the log, which the index does not hold yet, is always read as it is.
+struct AuditSearch {
+  /// Up to so many delegations are read stream by stream.
+  private static let streamsMax: Int64 = 1000
+  /// Up to so many commits of one prefix are looked up one by one.
+  private static let commitsMax = 16
+  /// Lists longer than this are all the same length.
+  private static let countMax: Int64 = 5000
+  /// So many positions are looked through at first; what finds too little looks further each time.
+  private static let windowMin: Int64 = 20_000
+  /// The id of an event is made at its time, or a little after.
+  private static let idDriftMs: Int64 = 10_000
+
+  private enum Source {
+    case log
+    case streams([Int64])
+    case terms([Int64])
+    case commits([String])
+    case words(String)
+  }
+
+  private let database: Database
+  private let query: AuditQuery
+  private let names: StreamNames
+  private let conditions: SQLPart?
+  private var rows: [Int64: DelegationRow?] = [:]
+  private var found: [RecordedEvent] = []
+  private var limit = 0
+
+  init(_ query: AuditQuery, in database: Database) {
+    self.database = database
+    self.query = query
+    names = StreamNames(database)
+    conditions = AuditConditions.sql(for: query)
+  }
+
+  /// The newest first.
+  mutating func run(before: Int64?, limit: Int) throws -> [RecordedEvent] {
+    self.limit = limit
+    let head = try EventTable.head(in: database).position
+    let end = before.map { min(head, $0 - 1) } ?? head
+    guard limit > 0, let bounds = try bounds(in: 1...max(end, 1)), end > 0 else { return [] }
+    let indexed = try AuditIndex.position(in: database)
+    let source = try source(in: bounds)
+    if case .streams = source {
+      try look(in: bounds, source)
+    } else {
+      if bounds.upperBound > indexed {
+        try look(in: max(bounds.lowerBound, indexed + 1)...bounds.upperBound, .log)
+      }
+      if bounds.lowerBound <= indexed {
+        try look(in: bounds.lowerBound...min(bounds.upperBound, indexed), source)
+      }
+    }
+    return found
+  }
+
+  // MARK: Where to look
+
+  private var positive: [AuditQuery.Condition] {
+    query.terms.filter { !$0.isNegated }.map(\.condition)
+  }
+
+  /// The positions that the terms leave; nil where there are none.
+  private func bounds(in all: ClosedRange<Int64>) throws -> ClosedRange<Int64>? {
+    var (lower, upper) = (all.lowerBound, all.upperBound)
+    func narrow(_ time: AuditQuery.Span) throws {
+      if let from = time.lower { lower = max(lower, try first(at: from, upTo: all.upperBound)) }
+      if let to = time.upper, to < .max {
+        upper = min(upper, try first(at: to + 1, upTo: all.upperBound) - 1)
+      }
+    }
+    for condition in positive {
+      switch condition {
+      case .position(let span):
+        lower = max(lower, span.lower ?? lower)
+        upper = min(upper, span.upper ?? upper)
+      case .time(let span): try narrow(span)
+      case .id(let id):
+        guard try stream(of: id) == nil else { continue }
+        guard let bytes = UUIDText.decode(id), bytes[6] >> 4 == 7 else { return nil }
+        let time = bytes[..<6].reduce(0) { $0 << 8 | Int64($1) }
+        try narrow(.init(lower: time - Self.idDriftMs, upper: time))
+      case .repository, .pullRequest, .stamp, .branch, .type, .actor, .worker, .agent, .sha, .state,
+        .age, .stuck, .words:
+        break
+      }
+    }
+    return lower <= upper ? lower...upper : nil
+  }
+
+  /// The first position whose time is `time` or later: the log's time never falls.
+  private func first(at time: Int64, upTo last: Int64) throws -> Int64 {
+    var (low, high) = (Int64(1), last + 1)
+    while low < high {
+      let middle = low + (high - low) / 2
+      let there = try database.integer(
+        "SELECT time FROM events WHERE position = ?", .integer(middle))
+      if there ?? .max < time { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  private func stream(of id: String) throws -> Int64? {
+    try database.integer(
+      "SELECT id FROM streams WHERE name = ?",
+      .text(StreamName.delegation(DelegationID(id)).description))
+  }
+
+  private func source(in bounds: ClosedRange<Int64>) throws -> Source {
+    if let streams = try namedStreams() { return .streams(streams) }
+    if let commits = try commits() { return .commits(commits) }
+    if let streams = try streamsByState() { return .streams(streams) }
+    var shortest: (ids: [Int64], count: Int64)?
+    for condition in positive {
+      guard let terms = terms(for: condition) else { continue }
+      let ids = try terms.compactMap { try AuditIndex.id(of: $0, in: database) }
+      let count = try ids.reduce(0) { try $0 + self.count($1, in: bounds) }
+      if shortest.map({ count < $0.count }) ?? true { shortest = (ids, count) }
+    }
+    let words = positive.compactMap { if case .words(let words) = $0 { words } else { nil } }
+      .max { $0.utf8.count < $1.utf8.count }
+    if let shortest, shortest.count < Self.countMax || words == nil {
+      return .terms(shortest.ids)
+    }
+    return words.map { .words($0) } ?? .log
+  }
+
+  /// The streams of the delegations that the query names; nil where it names none.
+  private func namedStreams() throws -> [Int64]? {
+    var streams: Set<Int64>?
+    func keep(_ found: [Int64]) { streams = streams?.intersection(found) ?? Set(found) }
+    func select(_ sql: String, _ values: SQLiteValue...) throws -> [Int64] {
+      let s = try database.statement("SELECT stream FROM delegations WHERE " + sql)
+      for (index, value) in values.enumerated() { s.bind(value, at: Int32(index + 1)) }
+      return try s.rows { $0.integer(0) }
+    }
+    for condition in positive {
+      switch condition {
+      case .id(let id):
+        if let stream = try stream(of: id) { keep([stream]) }
+      case .stamp(let stamp): keep(try select("stamp = ?", .integer(stamp)))
+      case .branch(let name): keep(try select("branch = ?", .text(name)))
+      case .pullRequest(let repository, let number):
+        if let repository {
+          keep(try select("pr = ? AND +repository = ?", .integer(number), .text(repository)))
+        } else {
+          keep(try select("pr = ?", .integer(number)))
+        }
+      case .repository, .type, .actor, .worker, .agent, .sha, .time, .position, .state, .age,
+        .stuck,
+        .words:
+        break
+      }
+    }
+    return streams?.sorted()
+  }
+
+  /// The commits that a term's digits begin; nil where no term asks for one, or there are too many.
+  private func commits() throws -> [String]? {
+    for case .sha(let prefix) in positive {
+      var commits: [String] = []
+      var next = prefix
+      while commits.count <= Self.commitsMax {
+        let sha = try database.text(
+          "SELECT sha FROM audit_commits WHERE sha >= ? ORDER BY sha LIMIT 1", .text(next))
+        guard let sha, sha.hasPrefix(prefix) else { return commits }
+        commits.append(sha)
+        next = sha + " "
+      }
+    }
+    return nil
+  }
+
+  /// The streams of the delegations in the state that is asked for; nil where no term asks, or
+  /// there are too many.
+  private func streamsByState() throws -> [Int64]? {
+    let states = positive.compactMap { if case .state(let state) = $0 { state } else { nil } }
+    let isStuck = positive.contains(.stuck(true))
+    guard !states.isEmpty || isStuck else { return nil }
+    let live = DelegationStateName.allCases.filter { !$0.isTerminal }
+    let wanted = states.first.map { [$0] } ?? live
+    let words = wanted.map { "'\($0.rawValue)'" }.joined(separator: ",")
+    // Streams in quarantine are few, and stand in any state.
+    let quarantined = isStuck && states.isEmpty ? " OR quarantine IS NOT NULL" : ""
+    let s = try database.statement(
+      "SELECT stream FROM delegations WHERE state IN (\(words))\(quarantined) LIMIT ?")
+    s.bind(Self.streamsMax + 1, at: 1)
+    let streams = try s.rows { $0.integer(0) }
+    return streams.count > Self.streamsMax ? nil : streams
+  }
+
+  private func terms(for condition: AuditQuery.Condition) -> [String]? {
+    switch condition {
+    case .repository(let name): [AuditIndex.Term.repository(name)]
+    case .type(let types): types.map(AuditIndex.Term.type)
+    case .actor(let name): [AuditIndex.Term.actor(name)]
+    case .worker(let name): [AuditIndex.Term.worker(name)]
+    case .agent(let name): [AuditIndex.Term.agent(name)]
+    case .pullRequest, .id, .stamp, .branch, .sha, .time, .position, .state, .age, .stuck, .words:
+      nil
+    }
+  }
+
+  private func count(_ term: Int64, in bounds: ClosedRange<Int64>) throws -> Int64 {
+    try database.integer(
+      """
+      SELECT count(*) FROM (SELECT 1 FROM audit_index WHERE term = ? AND position BETWEEN ? AND ?
+        LIMIT ?)
+      """, .integer(term), .integer(bounds.lowerBound), .integer(bounds.upperBound),
+      .integer(Self.countMax)) ?? 0
+  }
+
+  // MARK: Looking
+
+  /// Looks from the newest position of a range to the oldest, in windows, until there is enough.
+  private mutating func look(in range: ClosedRange<Int64>, _ source: Source) throws {
+    var upper = range.upperBound
+    var size = Self.windowMin
+    while found.count < limit, upper >= range.lowerBound {
+      let lower = max(range.lowerBound, isWindowed(source) ? upper - size + 1 : range.lowerBound)
+      let order = if case .log = source { "e.position" } else { "c.position" }
+      try look(in: lower...upper, statement(source), by: order)
+      upper = lower - 1
+      size *= 4
+    }
+  }
+
+  /// Whether a source is read in an order of its own, so that all of it is read before the newest
+  /// is known.
+  private func isWindowed(_ source: Source) -> Bool {
+    switch source {
+    case .words: true
+    case .terms(let ids): ids.count > 1
+    case .log, .streams, .commits: false
+    }
+  }
+
+  /// The range's ends are the first two parameters, and stand before all others in the text.
+  private func statement(_ source: Source) -> SQLPart {
+    func list(_ ids: [Int64]) -> String { ids.map(String.init).joined(separator: ",") }
+    let events = "CROSS JOIN events e ON e.position = c.position"
+    let range = "position BETWEEN ?1 AND ?2"
+    switch source {
+    case .log: return SQLPart(sql: "events e NOT INDEXED")
+    case .streams(let streams):
+      let sql = "SELECT position FROM events WHERE stream IN (\(list(streams))) AND \(range)"
+      return SQLPart(sql: "(\(sql)) c \(events)")
+    case .terms(let ids):
+      let term = ids.count == 1 ? "= \(list(ids))" : "IN (\(list(ids)))"
+      let sql = "SELECT position FROM audit_index WHERE term \(term) AND \(range)"
+      return SQLPart(sql: "(\(sql)) c \(events)")
+    case .commits(let commits):
+      let marks = commits.map { _ in "?" }.joined(separator: ",")
+      let sql = "SELECT position FROM audit_commits WHERE \(range) AND sha IN (\(marks))"
+      return SQLPart(sql: "(\(sql)) c \(events)", values: commits.map { .text($0) })
+    case .words(let words):
+      var sql = "SELECT position FROM payloads WHERE \(range) AND instr(lower(body), ?) > 0"
+      let named = AuditNames(holding: words)
+      let terms =
+        named.types.map(AuditIndex.Term.type) + named.codes.map(AuditIndex.Term.code)
+        + named.steps.map(AuditIndex.Term.step)
+      if !terms.isEmpty {
+        let marks = terms.map { _ in "?" }.joined(separator: ",")
+        sql += """
+           UNION SELECT i.position FROM audit_terms t JOIN audit_index i ON i.term = t.id
+          WHERE t.term IN (\(marks)) AND i.\(range)
+          """
+      }
+      return SQLPart(
+        sql: "(\(sql)) c \(events)",
+        values: [.text(AuditNames.escaped(words))] + terms.map { .text($0) })
+    }
+  }
+
+  private mutating func look(
+    in range: ClosedRange<Int64>, _ source: SQLPart, by order: String
+  ) throws {
+    let s = try database.prepare(
+      """
+      SELECT e.position, e.stream FROM \(source.sql) LEFT JOIN delegations d ON d.stream = e.stream
+      WHERE e.position BETWEEN ?1 AND ?2 AND \(conditions?.sql ?? "1") ORDER BY \(order) DESC
+      """)
+    s.bind(range.lowerBound, at: 1)
+    s.bind(range.upperBound, at: 2)
+    for (index, value) in (source.values + (conditions?.values ?? [])).enumerated() {
+      s.bind(value, at: Int32(index + 3))
+    }
+    defer { s.reset() }
+    while found.count < limit, try s.step() {
+      let event = try event(at: s.integer(0))
+      let row = try row(of: s.integer(1))
+      if query.matches(AuditedEvent(event: event, row: row)) { found.append(event) }
+    }
+  }
+
+  private func event(at position: Int64) throws -> RecordedEvent {
+    let s = try database.statement(EventTable.select + " WHERE e.position = ?")
+    s.bind(position, at: 1)
+    let names = names
+    guard let event = try s.rows({ row in try EventTable.read(row, names).recorded() }).first else {
+      throw StoreFault(operation: "audit", message: "there is no event \(position)")
+    }
+    return event
+  }
+
+  private mutating func row(of stream: Int64) throws -> DelegationRow? {
+    if let known = rows[stream] { return known }
+    let s = try database.statement(DelegationQuery.select + " WHERE d.stream = ?")
+    s.bind(stream, at: 1)
+    let row = try s.rows(ViewTables.readDelegation).first
+    rows[stream] = row
+    return row
+  }
+}

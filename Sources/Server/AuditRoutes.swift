@@ -1,0 +1,67 @@
+import Domain
+import EventLog
+import FoundationEssentials
+import HTTPTypes
+import Hummingbird
+import Projections
+
+/// Questions to the log.
+struct AuditRoutes {
+  private static let limitMax: Int64 = 1000
+  /// The cursor of the next page, where the body has no place for it.
+  private static let nextCursor = HTTPField.Name("Next-Cursor")
+
+  private enum Format: String, CaseIterable { case json, jsonl, csv }
+
+  let server: ServerContext
+
+  func add(to router: some RouterMethods<APIContext>) {
+    router.get("api/audit") { request, _ in try await audit(request) }
+  }
+
+  private func audit(_ request: Request) async throws -> Response {
+    let query = try query(request.text("q") ?? "")
+    let limit = Int(try request.integer("limit", in: 1...Self.limitMax) ?? 100)
+    let before = try request.integer("cursor", in: 1...Int64.max)
+    let format = try format(request)
+    let found = try await server.store.audit(query, before: before, limit: limit + 1)
+    let page = Array(found.prefix(limit))
+    let next = found.count > limit ? page.last.map { String($0.position) } : nil
+    var response: Response
+    switch format {
+    case .json:
+      return .json(
+        .object(["items": .array(page.map(\.json)), "next": Render.text(next)]))
+    case .jsonl:
+      let lines = page.map { $0.json.canonicalText + "\n" }
+      response = .text(lines.joined(), type: "application/jsonl")
+    case .csv:
+      let lines = [AuditTable.titles] + page.map(AuditTable.row)
+      response = .text(
+        lines.map(AuditTable.line).joined(), type: "text/csv; charset=utf-8; header=present")
+    }
+    if let next, let name = Self.nextCursor { response.headers[name] = next }
+    return response
+  }
+
+  private func query(_ text: String) throws -> AuditQuery {
+    let now = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
+    do throws(AuditFault) {
+      return try AuditQuery(text, now: now)
+    } catch {
+      var problem = Problem.field("q", error.description)
+      problem.members["term"] = .string(error.term)
+      problem.members["column"] = .integer(Int64(error.column))
+      throw problem
+    }
+  }
+
+  private func format(_ request: Request) throws -> Format {
+    guard let text = request.text("format") else { return .json }
+    guard let known = Format(rawValue: text) else {
+      let names = Format.allCases.map(\.rawValue).joined(separator: ", ")
+      throw Problem.field("format", "write one of: \(names)")
+    }
+    return known
+  }
+}

@@ -1,0 +1,102 @@
+import ArgumentParser
+import EventLog
+import FoundationEssentials
+import Projections
+
+struct Audit: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Asks the log: which events are there of this kind, newest first.",
+    discussion: """
+      Terms are key:value or free text; all must hold; - before a term negates it; quotes hold words \
+      together.
+
+        repo: pr: id: code: branch:     of the delegation that the event belongs to
+        type: actor: worker: agent:     of the event
+        sha:                            the first digits of a commit
+        since: until: position:         a time, a span such as 24h, a position; a..b, >a, <a
+        state: age: stuck:              of the delegation as it stands now
+
+      Examples:
+        aipm audit 'repo:acme/tools state:Failed since:24h "timeout"'
+        aipm audit state:Generating 'age:>10m'
+        aipm audit sha:3f2a9c1
+      """)
+
+  enum Format: String, CaseIterable, ExpressibleByArgument { case text, table, json, jsonl, csv }
+
+  private static let pageMax = 1000
+
+  @Argument(help: ArgumentHelp("What must hold.", valueName: "query"))
+  var query: [String] = []
+  @Option(help: "How many events at most.")
+  var limit = 50
+  @Option(help: "text, table, json, jsonl or csv.")
+  var format: Format?
+  @OptionGroup var client: ClientOptions
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard limit > 0 else { throw ValidationError("--limit is a number from 1 on") }
+  }
+
+  func run() async throws {
+    let (events, next) = try await events()
+    switch format ?? (output.json ? .json : Terminal.isInteractive ? .table : .text) {
+    case .json:
+      let items = JSONValue.array(events.map(\.json))
+      JSONValue.object(["items": items, "next": next.map { .string($0) } ?? .null]).printLine()
+      return
+    case .jsonl: events.forEach { $0.json.printLine() }
+    case .csv:
+      Terminal.put(AuditTable.line(AuditTable.titles))
+      events.forEach { Terminal.put(AuditTable.line(AuditTable.row($0))) }
+    case .text: events.forEach { Terminal.say(Self.cells($0).joined(separator: "  ")) }
+    case .table:
+      Terminal.table(["POSITION", "TIME", "EVENT", "STREAM", "BY", "WHAT"], events.map(Self.cells))
+    }
+    if events.isEmpty { Terminal.complain("no event is like that") }
+    if next != nil { Terminal.complain("there are more: raise --limit, or ask more narrowly") }
+  }
+
+  /// The events, from as many pages as it takes, and the cursor of what was left.
+  private func events() async throws -> ([RecordedEvent], String?) {
+    let api = try client.api
+    var events: [RecordedEvent] = []
+    var cursor: String?
+    repeat {
+      let answer = try await api.get(
+        "/api/audit",
+        query: [
+          ("q", query.joined(separator: " ")), ("cursor", cursor),
+          ("limit", String(min(limit - events.count, Self.pageMax))),
+        ])
+      events += try (answer["items"].arrayValue ?? []).map { try $0.recordedEvent() }
+      cursor = answer["next"].stringValue
+    } while cursor != nil && events.count < limit
+    return (events, cursor)
+  }
+
+  private static func cells(_ event: RecordedEvent) -> [String] {
+    var data = event.json["data"].objectValue ?? [:]
+    let text = data.removeValue(forKey: "text")?.objectValue ?? [:]
+    let words = data.merging(text) { first, _ in first }.sorted { $0.key < $1.key }.map {
+      "\($0.key)=\(($0.value.stringValue ?? $0.value.canonicalText).safe())"
+    }
+    return [
+      String(event.position), event.time.iso8601, event.event.name, event.stream.description.safe(),
+      "\(event.actor.kind.rawValue)/\(event.actor.name)".safe(), words.joined(separator: " "),
+    ]
+  }
+}
+
+extension JSONValue {
+  /// The event of an envelope.
+  /// - Throws: `Failure` where it is none that this program knows.
+  func recordedEvent() throws -> RecordedEvent {
+    do throws(CodecFault) {
+      return try StoredEvent(exported: canonical).recorded()
+    } catch {
+      throw Failure("the server's event cannot be read: \(error); is it of the same version?")
+    }
+  }
+}
