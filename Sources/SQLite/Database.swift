@@ -100,7 +100,7 @@ package final class Database {
     return made
   }
 
-  /// A statement that is used once: for text that is made anew each time, which no cache should keep.
+  /// A statement that is used once: its text is made anew each time, so no cache should keep it.
   package func prepare(_ sql: String) throws(SQLiteError) -> Statement {
     try Statement(database: self, sql: sql)
   }

@@ -4,8 +4,8 @@ import Projections
 import SQLite
 
 /// Finds what a query asks for, within one snapshot. The candidates come from where there are the
-/// fewest: the streams of a few delegations, a list of the index, or the log itself; the newest part
-/// of the log, which the index does not hold yet, is always read as it is.
+/// fewest: the streams of a few delegations, a list of the index, or the log itself; the newest
+/// part of the log, which the index does not hold yet, is always read as it is.
 struct AuditSearch {
   /// Up to so many delegations are read stream by stream.
   private static let streamsMax: Int64 = 1000

@@ -4,27 +4,6 @@ import Projections
 import SQLite
 import Synchronization
 
-/// An append that waits for its turn, and the caller who waits for it.
-struct AppendRequest: Sendable {
-  var append: Append
-  var caller: CheckedContinuation<Result<[RecordedEvent], AppendFault>, Never>
-}
-
-/// What the writer lets others see.
-final class WriterStatus: Sendable {
-  struct Values: Sendable {
-    var head: LogHead
-    /// Why nothing is written any more; nil where all is well.
-    var stopped: AppendFault?
-    var commits = 0
-    var appends = 0
-  }
-  let values: Mutex<Values>
-  init(head: LogHead, stopped: AppendFault?) {
-    values = Mutex(Values(head: head, stopped: stopped))
-  }
-}
-
 /// The one connection that writes. It lives on one thread; the lane is its only door.
 final class Writer {
   /// How many appends one commit takes at most.
@@ -399,22 +378,6 @@ final class Writer {
       case .busy, .full: break
       case .inputOutput, .corrupt, .other: _ = stop(AppendFault(error))
       }
-    }
-  }
-}
-
-extension AppendFault {
-  /// What an error that ended a transaction means for its appends.
-  init(_ error: any Error) {
-    guard let error = error as? SQLiteError else {
-      self = .damaged("\(error): rebuild the views with `aipm-replay --rebuild`")
-      return
-    }
-    switch error.kind {
-    case .busy: self = .overloaded
-    case .full: self = .full
-    case .inputOutput: self = .io(error.description)
-    case .corrupt, .other: self = .damaged(error.description)
     }
   }
 }

@@ -29,6 +29,7 @@ package struct AuditQuery: Equatable, Sendable {
       self.upper = upper
     }
 
+    /// Whether a number lies between the bounds.
     package func contains(_ n: Int64) -> Bool {
       lower.map { n >= $0 } ?? true && upper.map { n <= $0 } ?? true
     }

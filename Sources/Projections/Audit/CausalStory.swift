@@ -130,8 +130,8 @@ package struct CausalStory: Sendable {
     }
     if let corrupt {
       say(
-        "It is in quarantine: \(corrupt). Nothing more will be done; `aipm verify` says whether the "
-          + "log is hurt.")
+        "It is in quarantine: \(corrupt). Nothing more will be done; `aipm-replay --verify` says "
+          + "whether the log is hurt.")
       return
     }
     switch state {

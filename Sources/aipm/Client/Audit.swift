@@ -7,8 +7,8 @@ struct Audit: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Asks the log: which events are there of this kind, newest first.",
     discussion: """
-      Terms are key:value or free text; all must hold; - before a term negates it; quotes hold words \
-      together.
+      Terms are key:value or free text; all must hold; - before a term negates it; quotes hold \
+      words together.
 
         repo: pr: id: code: branch:     of the delegation that the event belongs to
         type: actor: worker: agent:     of the event

@@ -1,0 +1,131 @@
+import Domain
+import EventLog
+import LogStories
+import Projections
+import Testing
+
+/// What `aipm why` says.
+struct CausalStoryTests {
+  /// - Parameter now: seconds after the last event.
+  private func story(_ events: [DelegationEvent], now: Int64 = 30) throws -> [String] {
+    var sealer = EventSealer(last: nil, random: Seeded(1))
+    var time = Story.start
+    var recorded: [RecordedEvent] = []
+    for (index, event) in events.enumerated() {
+      if index > 0 { time = time + .seconds(2) }
+      recorded += try sealer.record(Story.append([event], to: 1, after: Int64(index)), at: time)
+    }
+    let story = CausalStory(of: recorded, now: time + .seconds(now))
+    let told = story.sentences.compactMap(\.position)
+    #expect(told == Array(1...Int64(events.count)))
+    return story.sentences.map(\.text)
+  }
+
+  @Test func aGoodDay() throws {
+    #expect(
+      try story(Story.goodDay(1)) == [
+        "local asked for \"Add export button\" in ebaejun/tools, on a new branch "
+          + "feature/add-export-1733356800001, from agent demo under workflow personal-delegate "
+          + "(PR1733356800001).",
+        "The base was found after 2.0 s: main at aaaaaaaaaaaa.",
+        "The branch was made after 2.0 s, at aaaaaaaaaaaa.",
+        "The task was committed after 2.0 s: aaaaaaaaaaaa.",
+        "Pull request #101 was opened after 2.0 s: https://github.com/ebaejun/tools/pull/101",
+        "Attempt 1 was given to worker worker-1 after 2.0 s.",
+        "The agent demo began after 2.0 s, on aaaaaaaaaaaa.",
+        "The agent's work was handed in and accepted after 2.0 s: aaaaaaaaaaaa, 2 files, +30 −4. "
+          + "1.2 credits.",
+        "The commit aaaaaaaaaaaa was pushed after 2.0 s.",
+        "It is Pushed: nothing more will be done.",
+      ])
+  }
+
+  @Test func whatItWaitsForAndUntilWhen() throws {
+    let failed = DelegationEvent.stepFailed(
+      StepFailed(
+        step: .commitTask, attemptedTry: 1, code: .rateLimited,
+        retryAt: Story.start + .seconds(600), ambiguous: true, message: "request 1A:2B was refused")
+    )
+    let told = try story(Story.goodDay(1, to: .branched) + [failed])
+    #expect(
+      told.suffix(4) == [
+        "Try 1 of commit-task failed after 2.0 s: rate-limited. request 1A:2B was refused. "
+          + "Whether it happened is not known, so it is looked up first. The next was due at "
+          + "2024-12-05T00:10:00.000Z.",
+        "It stands in BranchCreated for 32 s.", "Next TASK.md is committed.",
+        "It waits until 2024-12-05T00:10:00.000Z, 9 min 24 s from now.",
+      ])
+  }
+
+  @Test func aWorkerThatHasItAndOneThatTakesTooLong() throws {
+    let told = try story(Story.goodDay(1, to: .generating))
+    #expect(
+      told.suffix(2) == [
+        "It stands in Generating for 30 s.",
+        "Worker worker-1 has it (attempt 1); its result is the next thing.",
+      ])
+    let late = try story(Story.goodDay(1, to: .generating), now: 3600)
+    #expect(late.last == "That is longer than it should take: somebody should look at it.")
+  }
+
+  @Test func attemptsCancellationsAndFailures() throws {
+    let events =
+      Story.goodDay(1, to: .dispatched) + [
+        .released(
+          Released(
+            attempt: 1, token: Story.token(2), cause: .agentFailed, message: "exit 1")),
+        .cancelRequested,
+        Story.failed(.generate, .cancelled, message: "cancelled on request", hint: "Retry."),
+      ]
+    #expect(
+      try story(events).suffix(4) == [
+        "Attempt 1 ended without a commit after 2.0 s: agent-failed. exit 1. This used up an "
+          + "attempt.",
+        "local asked to cancel it after 2.0 s.",
+        "It failed after 2.0 s at generate: cancelled. cancelled on request. Retry.",
+        "It is Failed (cancelled): nothing more will be done unless somebody asks with `aipm retry "
+          + "PR1733356800001`.",
+      ])
+  }
+
+  @Test func quarantine() throws {
+    let told = try story(Story.goodDay(1, to: .based) + [.retryRequested])
+    #expect(
+      told.last?.hasPrefix("It is in quarantine: delegation.retry-requested in state Requested")
+        == true)
+  }
+
+  /// There is a sentence for each event, in whatever order they come.
+  @Test func everyEventHasItsSentence() throws {
+    for event in EveryEvent.delegation {
+      let told = try story([event])
+      #expect(told.first?.isEmpty == false)
+    }
+  }
+
+  @Test func spans() {
+    let told = [0, 999, 9_900, 12_000, 184_000, 7_500_000, 356_400_000].map {
+      CausalStory.span(Milliseconds($0))
+    }
+    #expect(told == ["0.0 s", "0.9 s", "9.9 s", "12 s", "3 min 4 s", "2 h 5 min", "4 d 3 h"])
+  }
+}
+
+struct AuditTableTests {
+  @Test func cells() throws {
+    var sealer = EventSealer(last: nil, random: Seeded(1))
+    let event = try sealer.record(
+      Story.append(Story.goodDay(1, to: .requested), to: 1), at: Story.start)[0]
+    let row = AuditTable.row(event)
+    #expect(row.count == AuditTable.titles.count)
+    #expect(row[0] == "1" && row[2] == "delegation.requested" && row[6] == "local")
+    #expect(row[7].contains("\"Add export button\""))
+  }
+
+  /// RFC 4180, and nothing that a spreadsheet would carry out.
+  @Test func lines() {
+    #expect(AuditTable.line(["a", "b c", ""]) == "a,b c,\r\n")
+    #expect(AuditTable.line(["a,b", "c\"d", "e\nf"]) == "\"a,b\",\"c\"\"d\",\"e\nf\"\r\n")
+    #expect(AuditTable.line(["=1+1", "-x", "@y"]) == "'=1+1,'-x,'@y\r\n")
+  }
+}
