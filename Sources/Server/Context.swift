@@ -144,7 +144,8 @@ extension APIContext {
   }
 }
 
-/// Bytes without their percent encoding (RFC 3986, section 2.1); nil where they are not well encoded.
+/// Bytes without their percent encoding (RFC 3986, section 2.1); nil where they are not well
+/// encoded.
 private func percentDecoded(_ encoded: [UInt8]) -> [UInt8]? {
   var bytes: [UInt8] = []
   var rest = encoded[...]

@@ -4,12 +4,16 @@
 import Hummingbird
 
 struct Interference: Sendable {
-  /// How long each call takes on its way.
+  /// How long each call takes in all, the forge's own work included; one that takes longer by itself
+  /// takes no longer for it.
   var latency: Duration?
 
   /// Answers a call of the API as the network would let the client see it.
   func around(_ answer: () async throws -> Response) async throws -> Response {
-    if let latency { try await Task.sleep(for: latency) }
-    return try await answer()
+    guard let latency else { return try await answer() }
+    let due = ContinuousClock.now + latency
+    let response = try await answer()
+    try await Task.sleep(until: due)
+    return response
   }
 }
