@@ -4,8 +4,8 @@
 import Hummingbird
 
 struct Interference: Sendable {
-  /// How long each call takes in all, the forge's own work included; one that takes longer by itself
-  /// takes no longer for it.
+  /// How long each call takes in all, the forge's own work included; one that takes longer by
+  /// itself takes no longer for it.
   var latency: Duration?
 
   /// Answers a call of the API as the network would let the client see it.
