@@ -92,7 +92,7 @@ export class OutputView {
   update(attempt, isLive) {
     const newest = Math.max(attempt, 1);
     if (newest !== this.#newest) {
-      const wasNewest = this.#attempt === this.#newest;
+      const wasNewest = this.#newest === 0 || this.#attempt === this.#newest;
       this.#newest = newest;
       put(this.#select, Array.from({ length: newest }, (_, i) => h("option", {
         value: i + 1, text: `Attempt ${i + 1}`,

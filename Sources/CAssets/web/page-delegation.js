@@ -166,8 +166,7 @@ class DelegationPage {
     const made = events.findLast((event) => event.type === "delegation.generated");
     this.#diff.update(made ? made.data.sha : null);
     this.#output.update(detail.attempt, !isOver(detail.state));
-    const figures = detail.attempts?.findLast((attempt) => attempt.figures)?.figures;
-    this.#tabs.note("changes", figures ? `+${figures.insertions} −${figures.deletions}` : "");
+    this.#tabs.note("changes", made ? "•" : "");
     this.#tabs.note("events", `${events.length}`);
     if (this.#tabs.chosen === null) {
       this.#tabs.choose(detail.state === "Pushed" ? "changes" : "output");

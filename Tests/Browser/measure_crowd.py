@@ -1,0 +1,124 @@
+"""Ten thousand delegations, and a hundred events a second for two minutes, with the list open: by
+hand, since it takes minutes.
+
+    tools/browser Tests/Browser/measure_crowd.py [DELEGATIONS [SECONDS]]
+
+The delegations are real ones up to their pull request on the embedded forge; there is no worker, so
+they stay there. Each makes five events, so twenty a second make a hundred."""
+
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from playwright.sync_api import expect, sync_playwright
+
+from support import CHROMIUM, Server
+
+FRAMES = """() => {
+  window.frames_ = {longest: 0, count: 0};
+  let last = performance.now();
+  const tick = (now) => {
+    window.frames_.longest = Math.max(window.frames_.longest, now - last);
+    window.frames_.count += 1;
+    last = now;
+    requestAnimationFrame(tick);
+  };
+  requestAnimationFrame(tick);
+}"""
+
+
+def submit(server, number):
+    for _ in range(20):
+        status, answer = server.api("api/personal-delegate", "POST", {
+            "owner": "acme", "repo": "tools", "branchName": f"crowd/{number}",
+            "taskTitle": f"Delegation {number}", "objective": "Be one of many", "prTitle": f"feat: {number}",
+        }, {"Prefer": "respond-async"})
+        if status == 202:
+            return
+        if status not in (429, 503):
+            raise AssertionError(f"{status}: {answer}")
+        time.sleep(0.2)
+    raise AssertionError("the server takes no more")
+
+
+def position(server):
+    return server.api("api/health")[1]["position"]
+
+
+def main(count, seconds):
+    server = Server(workers=0)
+    try:
+        begun = time.monotonic()
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda number: submit(server, number), range(count)))
+        while any(state != "PRCreated" for state in server.api("api/health")[1]["queue"]["states"]):
+            time.sleep(1)
+        print(f"{count} delegations in {time.monotonic() - begun:.0f} s", flush=True)
+        with sync_playwright() as playwright:
+            measure(playwright, server, count, seconds)
+    finally:
+        server.close()
+
+
+def measure(playwright, server, count, seconds):
+    browser = playwright.chromium.launch(
+        executable_path=CHROMIUM, args=["--no-sandbox", "--js-flags=--expose-gc"])
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(server.url)
+    expect(page.locator(".rows .row").first).to_be_visible()
+    # All rows are read before: the page is to hold them.
+    while not page.evaluate("""() => {
+      const scroller = document.querySelector('.scroller');
+      scroller.scrollTop = scroller.scrollHeight;
+      return /^\\d+$/.test(document.querySelector('.count').textContent);
+    }"""):
+        page.wait_for_timeout(50)
+    print("rows in the list:", page.locator(".count").text_content(), flush=True)
+    page.evaluate("() => { document.querySelector('.scroller').scrollTop = 0; }")
+    client = page.context.new_cdp_session(page)
+    client.send("Performance.enable")
+
+    def memory():
+        page.evaluate("() => { gc(); }")
+        metrics = {each["name"]: each["value"] for each in client.send("Performance.getMetrics")["metrics"]}
+        return round(metrics["JSHeapUsedSize"] / 1e6, 1), int(metrics["Nodes"])
+
+    stop = threading.Event()
+
+    def crowd():
+        number, due = count, time.monotonic()
+        with ThreadPoolExecutor(8) as pool:
+            while not stop.is_set():
+                pool.submit(submit, server, number)
+                number, due = number + 1, due + 0.05
+                time.sleep(max(0, due - time.monotonic()))
+
+    thread = threading.Thread(target=crowd)
+    page.evaluate(FRAMES)
+    first, begun = position(server), time.monotonic()
+    print("at first: heap MB, nodes:", memory(), flush=True)
+    thread.start()
+    while time.monotonic() - begun < seconds:
+        before = time.monotonic()
+        page.keyboard.press("j")
+        page.evaluate("() => new Promise(requestAnimationFrame)")
+        key = (time.monotonic() - before) * 1000
+        page.evaluate("() => { document.querySelector('.scroller').scrollTop += 3000; }")
+        page.wait_for_timeout(5000)
+        frames = page.evaluate("() => { const now = window.frames_; window.frames_ = {longest: 0, count: 0}; return now; }")
+        print(f"after {time.monotonic() - begun:.0f} s: {(position(server) - first) / (time.monotonic() - begun):.0f} "
+              f"events/s, key to frame {key:.0f} ms, longest frame {frames['longest']:.0f} ms, "
+              f"heap MB and nodes {memory()}", flush=True)
+    stop.set()
+    thread.join()
+    expected = server.api("api/delegations?limit=1")[1]["items"][0]["taskTitle"]
+    page.evaluate("() => { document.querySelector('.scroller').scrollTop = 0; }")
+    expect(page.locator(".rows .row .row-link").first).to_have_text(expected)
+    print("rows at the end:", page.locator(".count").text_content())
+    browser.close()
+
+
+if __name__ == "__main__":
+    numbers = [int(text) for text in sys.argv[1:]]
+    main(*(numbers + [10_000, 120][len(numbers):]))
