@@ -141,10 +141,20 @@ let package = Package(
     tests(
       "WorkerTests",
       ["Worker", "WorkerProtocol", "Domain", "GitBackend", "Processes", hummingbird, log]),
+    .target(
+      name: "Simulation",
+      dependencies: [
+        "Domain", "EventLog", "Projections", "InMemoryEventStore", "Workflows", "Engine", "Worker",
+        "WorkerProtocol", "LogStories",
+      ], path: "Tests/Simulation", swiftSettings: strict),
+    .executableTarget(
+      name: "simulate", dependencies: ["Simulation", "Workflows", "CAssets", arguments],
+      path: "Tests/Simulate", swiftSettings: strict),
+    tests("SimulationTests", ["Simulation", "Workflows"]),
     tests("TidyTests", []),
     .target(
       name: "TestKit", dependencies: ["EventLog", "HTTPClient", "Processes", hummingbird, log],
-      path: "Tests/TestKit", swiftSettings: strict),
+      path: "Tests/TestKit", exclude: ["KillSwitch"], swiftSettings: strict),
     tests("EndToEndTests", ["TestKit", "EventLog", "Processes", "aipm", "aipm-replay"]),
     tests("DemoAgentTests", ["DemoAgent"]),
   ]

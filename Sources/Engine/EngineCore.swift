@@ -107,6 +107,8 @@ package struct EngineCore: Sendable {
   private var ready: Set<DelegationID> = []
   /// Executors that wait for a moment.
   private var wakes: [DelegationID: Timestamp] = [:]
+  /// What the worker of each delegation should be doing.
+  private var plans: [DelegationID: WorkerPlan] = [:]
   private var waitingForLoad: [DelegationID: [Executor.Input]] = [:]
   var lastTick: Milliseconds?
 
@@ -232,6 +234,7 @@ package struct EngineCore: Sendable {
       if let after { occupied[after] = id }
     }
     if executor.isReady(at: now.wall) { ready.insert(id) } else { ready.remove(id) }
+    plans[id] = executor.plan
     if executor.isAtRest { wakes[id] = nil } else { executors[id] = executor }
   }
 
@@ -297,7 +300,7 @@ package struct EngineCore: Sendable {
   /// What each worker should be doing, as far as it changed.
   private mutating func plan(_ actions: inout [Action]) {
     for id in workers.keys.sorted() {
-      let plan = occupied[id].flatMap { executors[$0]?.plan }
+      let plan = occupied[id].flatMap { plans[$0] }
       let drains = workers[id]?.drains ?? false
       guard workers[id]?.plan != plan || workers[id]?.toldToDrain != drains else { continue }
       workers[id]?.plan = plan

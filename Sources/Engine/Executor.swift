@@ -131,6 +131,8 @@ package struct Executor: Sendable {
       actions.append(.wake(at: due))
       return
     }
+    // The worker is kept until the log names it, or what is next is something else.
+    if case .dispatch = intent {} else { assignee = nil }
     begin(intent, now, &actions)
     decideNext(now, &actions)
   }
@@ -189,6 +191,7 @@ package struct Executor: Sendable {
       actions.append(.reload)
     case .corrupt(let found):
       corrupt = found
+      assignee = nil
       if let reply = entry.reply { actions.append(.reply(reply, .failed(fault))) }
     case .duplicate, .stampTaken:
       if let reply = entry.reply { actions.append(.reply(reply, .failed(fault))) }
@@ -239,7 +242,6 @@ package struct Executor: Sendable {
         record(
           .dispatch(
             worker: assignee.worker, incarnation: assignee.incarnation, token: assignee.token))
-        self.assignee = nil
       } else if assignee != nil || prepared == nil {
         run(context.effect(for: intent, state: state, fresh: fresh), now, &actions)
       }
@@ -300,15 +302,11 @@ package struct Executor: Sendable {
 
   private var context: EffectContext? {
     guard let delegation = state.delegation, let workflow, let text else { return nil }
-    let record = branchRecord ?? (0, [])
     return EffectContext(
       delegation: delegation,
       texts: EffectContext.Texts(
-        taskFile: workflow.taskFile(text, id: id),
-        taskCommitMessage: workflow.taskCommitMessage(
-          text, id: id, logPosition: record.position, logHash: Hex.encode(record.hash)),
-        pullRequestTitle: text.pullRequestTitle,
-        pullRequestBody: workflow.pullRequestBody(text, id: id, requested: delegation.request)))
+        id: id, workflow: workflow, words: text, request: delegation.request,
+        branchRecord: branchRecord ?? (0, [])))
   }
 
   private var unreadable: StepFault {

@@ -6,42 +6,6 @@ import Workflows
 /// What the worker protocol asks of the engine. Whatever a worker says is compared with the log in
 /// the append; what is checked before is checked to save work, not to be safe.
 extension Engine {
-  /// Why a worker's call was refused.
-  package enum WorkerFault: Error, Equatable, Sendable {
-    /// This life of the worker is not known: it is to register.
-    case unknown
-    /// The attempt is somebody else's now, or over.
-    case superseded
-    case cancelled
-    /// The change breaks a rule; the attempt is over.
-    case refused(String)
-    /// The pack or the report is not what it says it is.
-    case malformed(String)
-    /// Come again.
-    case unavailable(String)
-  }
-
-  /// What a worker registers with.
-  package struct WorkerRegistration: Sendable {
-    package var id: WorkerID
-    package var host: String
-    package var version: String
-    package var agents: [String]
-    package var local: Bool
-    package var journal: [EngineCore.HeldAttempt]
-    package init(
-      id: WorkerID, host: String, version: String, agents: [String], local: Bool,
-      journal: [EngineCore.HeldAttempt]
-    ) {
-      self.id = id
-      self.host = host
-      self.version = version
-      self.agents = agents
-      self.local = local
-      self.journal = journal
-    }
-  }
-
   /// Begins a life of a worker.
   /// - Returns: its incarnation, and for each attempt of the journal whether it goes on.
   package func register(
@@ -57,13 +21,7 @@ extension Engine {
     guard case .done = reply, let incarnation = core.workers[id]?.incarnation else {
       throw .unavailable("the registration could not be recorded")
     }
-    let held = core.executors.values.compactMap { executor in
-      executor.state.workingLease.map { (executor.id, $0) }
-    }.filter { $0.1.worker == id }
-    let goesOn = registration.journal.map { entry in
-      entry.hasCommit
-        && held.contains { $0.0 == entry.delegation && $0.1.attempt == entry.attempt }
-    }
+    let goesOn = core.goesOn(registration.journal, of: id)
     step(.registered(id, journal: registration.journal, local: registration.local))
     return (incarnation, goesOn)
   }
@@ -72,38 +30,8 @@ extension Engine {
   package func heard(
     _ id: WorkerID, incarnation: Int, agentSilence: Milliseconds?
   ) throws(WorkerFault) {
-    try check(id, incarnation)
+    try core.check(id, incarnation)
     step(.heard(id, agentSilence: agentSilence))
-  }
-
-  private func check(_ id: WorkerID, _ incarnation: Int) throws(WorkerFault) {
-    guard let keeper = core.workers[id], keeper.incarnation == incarnation else { throw .unknown }
-    switch keeper.state {
-    case .registered, .draining, .unhealthy: return
-    case .absent, .starting, .parked, .stopped, .lost: throw .unknown
-    }
-  }
-
-  /// What a worker should be doing.
-  package struct WorkerOrder: Sendable {
-    package var revision: Int64
-    package var assignment: WorkerAssignment?
-    package var cancel: Bool
-    package var drain: Bool
-  }
-
-  /// One attempt, with everything that a worker needs for it.
-  package struct WorkerAssignment: Sendable {
-    package var delegation: DelegationID
-    package var lease: Lease
-    package var repository: RepositoryName
-    package var branch: String
-    package var head: ObjectID
-    package var prompt: String
-    package var commitMessage: String
-    package var agent: AgentProfile
-    package var timeout: Milliseconds
-    package var workflow: Workflow
   }
 
   /// Waits, at most `limit`, for an order newer than `revision`.
@@ -112,8 +40,7 @@ extension Engine {
   ) async throws(WorkerFault) -> WorkerOrder {
     try heard(id, incarnation: incarnation, agentSilence: core.workers[id]?.agentSilence)
     let signals = planSignal(of: id)
-    let (first, order) = (core.workers[id]?.revision ?? 0, order(for: id))
-    if first > revision { return order }
+    if let order = core.order(for: id, overrides), order.revision > revision { return order }
     let expiry = Task { [clock] in try? await clock.sleep(limit) }
     defer { expiry.cancel() }
     await withTaskGroup(of: Void.self) { group in
@@ -123,42 +50,11 @@ extension Engine {
       group.cancelAll()
       expiry.cancel()
     }
-    try check(id, incarnation)
-    return self.order(for: id)
-  }
-
-  private func order(for id: WorkerID) -> WorkerOrder {
-    guard let keeper = core.workers[id] else {
-      return WorkerOrder(revision: 0, assignment: nil, cancel: false, drain: false)
+    try core.check(id, incarnation)
+    guard let order = core.order(for: id, overrides) else {
+      throw .unavailable("its attempt is being looked up")
     }
-    return WorkerOrder(
-      revision: keeper.revision, assignment: keeper.plan.flatMap { assignment($0) },
-      cancel: keeper.plan?.cancel ?? false, drain: keeper.drains)
-  }
-
-  private func assignment(_ plan: WorkerPlan) -> WorkerAssignment? {
-    guard let executor = core.executors[plan.delegation], let workflow = executor.workflow,
-      let text = executor.text, let d = executor.state.delegation
-    else { return nil }
-    return WorkerAssignment(
-      delegation: plan.delegation, lease: plan.lease, repository: d.request.repository,
-      branch: d.request.branch, head: plan.head,
-      prompt: workflow.prompt(text, id: plan.delegation),
-      commitMessage: workflow.generatedCommitMessage(
-        text, id: plan.delegation, attempt: plan.lease.attempt),
-      agent: profile(d.request.agent, in: workflow),
-      timeout: overrides.agentTimeout ?? workflow.agentTimeout, workflow: workflow)
-  }
-
-  /// An agent that no workflow describes and no flag names is called by its bare name: the worker
-  /// will say that there is no such program.
-  private func profile(_ name: String, in workflow: Workflow) -> AgentProfile {
-    if let custom = overrides.customAgent, custom.name == name { return custom }
-    return workflow.agents[name]
-      ?? AgentProfile(
-        name: name, description: "",
-        kind: .command(
-          AgentCommand(arguments: [.literal(name)], promptOnStandardInput: true)))
+    return order
   }
 
   // MARK: Reports
@@ -177,18 +73,7 @@ extension Engine {
     commit: ObjectID, pack: String, of id: DelegationID, attempt: Int, token: FencingToken,
     by worker: WorkerID
   ) async throws(WorkerFault) {
-    guard let executor = core.executors[id],
-      case .generating(let d, let generation) = executor.state,
-      generation.lease.token == token, generation.lease.attempt == attempt,
-      let workflow = executor.workflow, let text = executor.text
-    else { throw .superseded }
-    if d.cancelRequested { throw .cancelled }
-    let handIn = HandIn(
-      repository: d.request.repository, delegation: id, attempt: attempt, commit: commit,
-      parent: generation.head,
-      message: workflow.generatedCommitMessage(text, id: id, attempt: attempt),
-      refusedPaths: workflow.refusedPaths, fileBytesMax: workflow.limits.changedBytesMax,
-      filesMax: workflow.limits.changedFilesMax)
+    let handIn = try core.handIn(commit, of: id, attempt: attempt, token: token)
     do throws(HandInRefusal) {
       figures[AcceptedPack(delegation: id, token: token, commit: commit)] =
         try await mirrors.accept(handIn, pack: pack)
@@ -211,19 +96,11 @@ extension Engine {
     token: FencingToken, by worker: WorkerID
   ) async throws(WorkerFault) {
     let key = AcceptedPack(delegation: id, token: token, commit: commit)
-    guard let executor = core.executors[id], let lease = executor.state.lease,
-      lease.token == token, lease.attempt == attempt
-    else { throw .superseded }
-    guard case .generating(_, let generation) = executor.state else { throw .superseded }
-    if generation.accepted?.sha == commit { return }
-    guard let counted = figures[key] else { throw .unavailable("its pack is to be sent again") }
-    var all = told
-    all.filesChanged = counted.filesChanged
-    all.insertions = counted.insertions
-    all.deletions = counted.deletions
-    let generated = Generated(
-      attempt: attempt, token: token, sha: commit, parent: generation.head, figures: all)
-    let reply = await command(id, .acceptCommit(generated), by: actor(worker))
+    guard
+      let acceptance = try core.acceptance(
+        of: commit, counted: figures[key], told: told, of: id, attempt: attempt, token: token)
+    else { return }
+    let reply = await command(id, acceptance, by: actor(worker))
     figures[key] = nil
     try outcome(of: reply)
   }
@@ -245,8 +122,7 @@ extension Engine {
 
   /// Whether this is the present lease of that delegation.
   package func holds(_ id: DelegationID, attempt: Int, token: FencingToken) -> Bool {
-    guard let lease = core.executors[id]?.state.lease else { return false }
-    return lease.token == token && lease.attempt == attempt
+    core.holds(id, attempt: attempt, token: token)
   }
 
   /// How many bytes of output an attempt may keep; nil where the lease is not the present one.
@@ -258,12 +134,7 @@ extension Engine {
   private func actor(_ worker: WorkerID) -> Actor { Actor(kind: .worker, name: worker.rawValue) }
 
   private func outcome(of reply: CommandReply) throws(WorkerFault) {
-    switch reply {
-    case .done: return
-    case .rejected(.cancelled): throw .cancelled
-    case .rejected: throw .superseded
-    case .failed(let fault): throw .unavailable("\(fault)")
-    }
+    if let fault = WorkerFault(reply) { throw fault }
   }
 
   // MARK: What is shown of workers

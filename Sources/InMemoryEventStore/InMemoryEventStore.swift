@@ -60,7 +60,25 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
 
   /// See `EventStore`.
   package func read(_ stream: StreamName) async throws(StoreFault) -> [RecordedEvent] {
+    readNow(stream)
+  }
+
+  /// The same for a simulation.
+  package func readNow(_ stream: StreamName) -> [RecordedEvent] {
     state.withLock { state in (state.streams[stream] ?? []).map { state.events[$0] } }
+  }
+
+  /// What a server reads when it starts: what is live, the workers, the last epoch.
+  package func startingPointNow() -> (live: [DelegationID], workers: [WorkerID], epoch: Int64) {
+    state.withLock { state in
+      let live = state.rows.filter { !$0.state.isTerminal }.map(\.id).sorted()
+      return (live, state.projector.workers.keys.sorted(), state.epoch)
+    }
+  }
+
+  /// Every event, and the digests of the views as they were kept while these were written.
+  package func wholeNow() -> (events: [RecordedEvent], digests: [ViewName: ViewDigest]) {
+    state.withLock { ($0.events, $0.digests) }
   }
 
   /// See `EventStore`.

@@ -46,7 +46,7 @@ struct WorkerRoutes {
       try authenticate(request)
       do {
         return try await body(request)
-      } catch let fault as Engine.WorkerFault {
+      } catch let fault as WorkerFault {
         throw Problem(fault)
       }
     }
@@ -159,7 +159,7 @@ struct WorkerRoutes {
     let offset = Int(try request.integer("offset", in: 0...Int64.max) ?? 0)
     let bytes = try await request.bytes(limit: 4 << 20)
     guard let limit = await server.engine.outputLimit(lease.id, lease.attempt, lease.token) else {
-      throw Engine.WorkerFault.superseded
+      throw WorkerFault.superseded
     }
     let length = try await server.output.append(
       bytes, at: offset, of: lease.id, attempt: lease.attempt, limit: limit)
@@ -173,7 +173,7 @@ struct WorkerRoutes {
       throw Problem.field("commit", "write the SHA of the commit")
     }
     guard await server.engine.holds(lease.id, attempt: lease.attempt, token: lease.token) else {
-      throw Problem(Engine.WorkerFault.superseded)
+      throw Problem(WorkerFault.superseded)
     }
     let path = "\(server.configuration.incomingDirectory)/\(UUIDv7.make()).pack"
     defer { unlink(path) }
@@ -182,7 +182,7 @@ struct WorkerRoutes {
       try await server.engine.accept(
         commit: ObjectID(commit), pack: path, of: lease.id, attempt: lease.attempt,
         token: lease.token, by: worker)
-    } catch let fault as Engine.WorkerFault {
+    } catch let fault as WorkerFault {
       throw Problem(fault)
     }
     return .noContent
@@ -190,7 +190,7 @@ struct WorkerRoutes {
 
   private static func save(_ request: Request, to path: String, limit: Int) async throws {
     let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    guard file >= 0 else { throw Engine.WorkerFault.unavailable("no file for the pack") }
+    guard file >= 0 else { throw WorkerFault.unavailable("no file for the pack") }
     defer { close(file) }
     var total = 0
     for try await chunk in request.body {
@@ -205,7 +205,7 @@ struct WorkerRoutes {
         while written < raw.count {
           let count = write(file, raw.baseAddress.map { $0 + written }, raw.count - written)
           if count < 0, errno != EINTR {
-            throw Engine.WorkerFault.unavailable("the pack could not be written")
+            throw WorkerFault.unavailable("the pack could not be written")
           }
           written += max(count, 0)
         }
@@ -268,7 +268,7 @@ struct WorkerRoutes {
 }
 
 extension Problem {
-  init(_ fault: Engine.WorkerFault) {
+  init(_ fault: WorkerFault) {
     switch fault {
     case .unknown:
       self.init(.gone, "Not registered", "This life of the worker is not known: register.")
@@ -282,13 +282,18 @@ extension Problem {
       self.init(.unprocessableContent, "Refused", message)
       code = "refused"
     case .malformed(let message): self.init(.badRequest, "Malformed", message)
+    case .packMissing:
+      self.init(
+        .init(code: 424, reasonPhrase: "Failed Dependency"), "No pack",
+        "The pack of this commit is to be sent first.")
+      code = "pack-missing"
     case .unavailable(let message): self = .unavailable(message)
     }
   }
 }
 
 extension Assignment {
-  init(_ told: Engine.WorkerAssignment) {
+  init(_ told: WorkerAssignment) {
     self.init(
       lease: LeaseReference(
         delegation: told.delegation.rawValue, attempt: told.lease.attempt,

@@ -79,6 +79,7 @@ struct AgentProcess: Sendable {
       program, arguments, environment: environment, workingDirectory: files.tree,
       timeout: timeout, outputLimit: 4096)
     command.diesWithParent = AgentProcess.canDieWithParent
+    command.grace = AgentProcess.grace
     if call.isDemo || call.promptOnStandardInput { command.input = .bytes(Array(prompt.utf8)) }
     if call.arguments.contains(where: { $0.kind == .promptFile }) {
       try DurableFile.replace(files.prompt, with: Array(prompt.utf8))
@@ -144,6 +145,10 @@ struct AgentProcess: Sendable {
       return (name, String(cString: value))
     }
   }
+
+  /// How long an agent that is told to end has for it. A cancellation takes no longer than this and
+  /// what the server needs; whoever cancels waits for it.
+  private static let grace = Duration.seconds(1)
 
   /// Whether util-linux's `setpriv` is there.
   private static let canDieWithParent = {

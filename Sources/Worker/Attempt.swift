@@ -51,16 +51,14 @@ struct Attempt: Sendable {
   }
 
   /// Whether the server was told that the agent runs.
-  enum Announcement: Equatable, Sendable {
-    case none
-    case due(AgentIdentity)
-    case made
-  }
+  enum Announcement: Equatable, Sendable { case none, due, made }
 
   var lease: LeaseReference
   let repository: String
   /// nil: of a former life, not yet assigned again.
   var assignment: Assignment?
+  /// The commit that it stands on; a take-over may name a later one.
+  let head: String
   /// Whether the server named this attempt, with this token, in the present membership.
   var isConfirmed: Bool
   var stage: Stage
@@ -74,6 +72,7 @@ struct Attempt: Sendable {
     lease = assignment.lease
     repository = assignment.repository
     self.assignment = assignment
+    head = assignment.head
     isConfirmed = true
     stage = .checkingOut
   }
@@ -83,8 +82,9 @@ struct Attempt: Sendable {
     guard let made = recovered.made else { return nil }
     lease = recovered.lease
     repository = recovered.repository
+    head = made.head
     isConfirmed = false
-    announcement = .made
+    announcement = .due
     output = OutputProgress(written: made.outputBytes)
     stage = .handingIn(
       HandIn(
@@ -106,17 +106,29 @@ struct Attempt: Sendable {
     var record = JournalRecord(lease: lease, repository: repository, agent: agent)
     if case .handingIn(let handIn) = stage, let commit = handIn.commit {
       record.made = .init(
-        commit: commit, durationMs: handIn.durationMs, outputBytes: handIn.outputBytes,
+        commit: commit, head: head, durationMs: handIn.durationMs, outputBytes: handIn.outputBytes,
         outputDigest: handIn.outputDigest)
     }
     return record
   }
 
-  /// The server stands by this attempt, maybe under a new token.
+  /// The server stands by this attempt, maybe under a new token: then the log begins it anew, and
+  /// what was told under the old one is told again.
   mutating func confirm(_ wanted: Assignment) {
+    if wanted.lease != lease {
+      if announcement == .made { announcement = .due }
+      packIsToBeSent()
+    }
     lease = wanted.lease
     assignment = wanted
     isConfirmed = true
+  }
+
+  /// The server has not taken the pack, or not under this lease.
+  mutating func packIsToBeSent() {
+    guard case .handingIn(var handIn) = stage else { return }
+    handIn.packIsTaken = false
+    stage = .handingIn(handIn)
   }
 
   func agentSilence(now: Duration) -> Duration? {
@@ -171,10 +183,17 @@ extension WorkerCore {
 
   /// Takes up what the server assigned, unless that is over already.
   mutating func beginAssigned(_ actions: inout [Action]) {
-    guard let desired, let assignment = desired.assignment, !over.contains(assignment.lease) else {
+    guard let desired, let assignment = desired.assignment else { return }
+    var attempt = Attempt(assignment: assignment)
+    if let known = over.last(where: { $0.lease == assignment.lease }) {
+      // A word that was on its way lags behind. One that was asked for since means that both sides
+      // would wait for each other: the attempt is given back.
+      guard desiredCall > known.call else { return }
+      attempt.stage = .handingIn(
+        .init(outcome: .workerFault, message: "the worker had dropped the attempt"))
+      self.attempt = attempt
       return
     }
-    var attempt = Attempt(assignment: assignment)
     if desired.cancel {
       attempt.stage = .handingIn(.init(outcome: .stopped))
       self.attempt = attempt
@@ -199,7 +218,7 @@ extension WorkerCore {
     if case .due = attempt.announcement, let assignment = attempt.assignment {
       let report = GeneratingReport(
         worker: settings.worker, incarnation: incarnation, lease: attempt.lease,
-        agent: assignment.agent.name, session: nil, head: assignment.head)
+        agent: assignment.agent.name, session: nil, head: attempt.head)
       send(.generating(report), now: now, &actions)
     }
     if attempt.output.isPending, now >= attempt.output.notBefore {
@@ -286,7 +305,7 @@ extension WorkerCore {
     abandonAttemptCalls(&actions)
     actions.append(.drop(attempt.key, repository: attempt.repository))
     actions.append(.writeJournal(nil))
-    over.append(attempt.lease)
+    over.append((attempt.lease, lastCall))
     if over.count > 64 { over.removeFirst() }
     self.attempt = nil
   }

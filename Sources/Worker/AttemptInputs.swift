@@ -50,7 +50,7 @@ extension WorkerCore {
     guard let attempt, attempt.key == key, attempt.stage == .launching else { return }
     self.attempt?.stage = .generating(.init(since: now, heard: now))
     self.attempt?.agent = identity
-    self.attempt?.announcement = .due(identity)
+    self.attempt?.announcement = .due
     if let record = self.attempt?.journalRecord { actions.append(.writeJournal(record)) }
   }
 
@@ -132,7 +132,8 @@ extension WorkerCore {
     guard isInHand(lease) else { return }
     switch answer {
     case .superseded, .refused: end(.superseded, &actions)
-    case .registered, .desired, .outputEnd, .done, .unknownLife, .unauthorized, .unreachable:
+    case .registered, .desired, .outputEnd, .done, .unknownLife, .packMissing, .unauthorized,
+      .unreachable:
       attempt?.announcement = .made
     }
   }
@@ -150,7 +151,8 @@ extension WorkerCore {
       output.fruitless = end > offset ? 0 : output.fruitless + 1
       output.acknowledged = max(0, min(end, output.written))
       attempt?.output = output
-    case .registered, .desired, .done, .unknownLife, .unauthorized, .unreachable: break
+    case .registered, .desired, .done, .unknownLife, .packMissing, .unauthorized, .unreachable:
+      break
     }
   }
 
@@ -160,7 +162,8 @@ extension WorkerCore {
     guard isInHand(lease), case .handingIn(var handIn)? = attempt?.stage else { return }
     switch answer {
     case .superseded, .refused: forget(&actions)
-    case .registered, .desired, .outputEnd, .done, .unknownLife, .unauthorized, .unreachable:
+    case .registered, .desired, .outputEnd, .done, .unknownLife, .packMissing, .unauthorized,
+      .unreachable:
       handIn.packIsTaken = true
       attempt?.stage = .handingIn(handIn)
     }
@@ -170,6 +173,10 @@ extension WorkerCore {
     _ lease: LeaseReference, _ answer: Answer, _ actions: inout [Action]
   ) {
     guard isInHand(lease) else { return }
-    forget(&actions)
+    if case .packMissing = answer {
+      attempt?.packIsToBeSent()
+    } else {
+      forget(&actions)
+    }
   }
 }

@@ -83,7 +83,8 @@ struct ServerLink: Sendable {
   private func retriable(_ answer: Answer) -> Answer {
     switch answer {
     case .refused(let detail), .superseded(let detail): .unreachable(detail)
-    case .registered, .desired, .outputEnd, .done, .unknownLife, .unauthorized, .unreachable:
+    case .registered, .desired, .outputEnd, .done, .unknownLife, .packMissing, .unauthorized,
+      .unreachable:
       answer
     }
   }
@@ -159,6 +160,7 @@ struct ServerLink: Sendable {
     case 401, 403: return .unauthorized(detail)
     case 409: return .superseded(detail)
     case 410: return .unknownLife
+    case 424: return .packMissing
     // Too early, too slow, too many: the same call may be taken later.
     case 408, 425, 429, 500...: return .unreachable(detail)
     case _: return .refused(detail)

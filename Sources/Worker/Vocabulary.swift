@@ -66,6 +66,8 @@ package enum Answer: Equatable, Sendable {
   case superseded(String)
   /// 410: this life is not known.
   case unknownLife
+  /// 424: this server has not seen the pack.
+  case packMissing
   /// 422, and whatever else will not be otherwise next time.
   case refused(String)
   /// 401.
@@ -192,6 +194,8 @@ package struct JournalRecord: Equatable, Sendable, Codable {
   /// A commit that was made and waits to be handed in.
   package struct Made: Equatable, Sendable, Codable {
     package var commit: String
+    /// What the commit stands on.
+    package var head: String
     package var durationMs: Int64
     package var outputBytes: Int
     package var outputDigest: String

@@ -8,7 +8,7 @@
 // What it promises:
 // - One attempt at a time, and never the same lease twice in one life.
 // - Nothing is reported for an attempt before the server has confirmed it in this life: a commit
-//   that was made under an old token waits for its new one.
+//   that was made under an old token waits for its new one, and is announced under it again.
 // - It never gives up on the server. While that is away the agent goes on, its output stays on
 //   disk, and the hand-in is tried again and again; what ends an attempt is the server's word.
 // - A commit is in the journal before it is handed in, and an attempt is dropped before it leaves
@@ -77,13 +77,14 @@ package struct WorkerCore: Sendable {
   var wasRegistered = false
   var heartbeatInterval: Duration = .seconds(2)
   var nextHeartbeat: Duration = .zero
-  /// The server's last word in this membership.
+  /// The server's last word in this membership, and the call that it answered.
   var desired: Desired?
+  var desiredCall = 0
   /// The next poll asks for an answer at once: the server may be another one by now.
   var pollsAfresh = true
   var attempt: Attempt?
-  /// Leases that are over; the server's word may lag behind. Bounded.
-  var over: [LeaseReference] = []
+  /// Leases that are over, and the last call that was made before; bounded.
+  var over: [(lease: LeaseReference, call: Int)] = []
   var isDraining = false
   var haltsAt: Duration?
   /// Since when no call got through.
@@ -92,7 +93,7 @@ package struct WorkerCore: Sendable {
   var hasBegun = false
   var hasEnded = false
   var lanes: [Lane: LaneState] = [:]
-  private var lastCall = 0
+  private(set) var lastCall = 0
 
   package init(settings: Settings) { self.settings = settings }
 
@@ -172,16 +173,16 @@ package struct WorkerCore: Sendable {
     case .unknownLife:
       failed(lane, now: now, reached: true)
       leaveMembership(&actions)
-    case .registered, .desired, .outputEnd, .done, .superseded, .refused:
+    case .registered, .desired, .outputEnd, .done, .superseded, .packMissing, .refused:
       unreachableSince = nil
       lanes[lane] = LaneState()
-      takeWord(of: request, answer, now: now, &actions)
+      takeWord(of: request, id, answer, now: now, &actions)
     }
   }
 
   /// An answer that says something about what was asked.
   private mutating func takeWord(
-    of request: Request, _ answer: Answer, now: Duration, _ actions: inout [Action]
+    of request: Request, _ id: CallID, _ answer: Answer, now: Duration, _ actions: inout [Action]
   ) {
     switch request {
     case .register:
@@ -197,6 +198,7 @@ package struct WorkerCore: Sendable {
       if desired.revision <= poll.revision {
         lanes[.session]?.notBefore = now + settings.pollPause
       }
+      desiredCall = id.number
       takeDesired(desired, &actions)
     case .heartbeat: break
     case .generating(let report):

@@ -20,7 +20,8 @@
 // Each call carries `Authorization: Bearer` with the worker token. Faults are
 // `application/problem+json`: 401 a wrong token; 409 with `code` `superseded` or `cancelled`: give
 // the attempt up; 410 this life of the worker is not known: register; 422 with `code` `refused`:
-// the change breaks a rule, the attempt is over; 503: keep what you have and come again.
+// the change breaks a rule, the attempt is over; 424: this server has not seen the pack, send it
+// before the result; 503: keep what you have and come again.
 //
 // A hand-in is one thin pack and one result. It is not a `git push`: the server, which knows the
 // lease, names the ref, so that nothing a worker sends can name another.

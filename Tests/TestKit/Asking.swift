@@ -71,7 +71,7 @@ extension Installation {
   ) async throws -> String {
     let answer = try await post(
       "/api/personal-delegate", body, headers: [("Prefer", "respond-async")] + headers)
-    guard answer.status == 202, let id = answer.json["id"].stringValue else {
+    guard [200, 202].contains(answer.status), let id = answer.json["id"].stringValue else {
       throw KitFault("submission was answered \(answer.status): \(answer.text)")
     }
     return id
@@ -121,6 +121,10 @@ extension Installation {
 
   package func delegation(_ reference: String) async throws -> JSONValue {
     try await get("/api/delegations/\(reference)").json
+  }
+
+  package func delegationCount() async throws -> Int {
+    try await get("/api/delegations").json["items"].arrayValue?.count ?? 0
   }
 
   /// The types of a delegation's events, in order.

@@ -173,6 +173,8 @@ package final class Latch: Sendable {
 
   package init() {}
 
+  package var isOpen: Bool { state.withLock { $0.isOpen } }
+
   /// Returns when the latch is open.
   package func wait() async {
     let watching = state.withLock { state in

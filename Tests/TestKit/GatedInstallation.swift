@@ -12,10 +12,13 @@ package struct GatedInstallation: Sendable {
   /// - Parameters:
   ///   - agent: of `aipm serve`: the agent and its options.
   ///   - forge: more options of `aipm forge serve`.
+  ///   - more: variables of the server's environment.
+  ///   - starts: whether the server is started before `body` runs.
   ///   - name: the repository that is made.
   package static func with(
     agent: @Sendable (Installation) throws -> [String] = { _ in ["--agent", "demo"] },
-    forge forgeArguments: [String] = [], serve: [String] = [], name: String = "acme/tools",
+    forge forgeArguments: [String] = [], serve: [String] = [],
+    environment more: [String: String] = [:], starts: Bool = true, name: String = "acme/tools",
     _ body: (GatedInstallation) async throws -> Void
   ) async throws {
     try await Installation.withForge(forgeArguments) { root, url in
@@ -25,10 +28,10 @@ package struct GatedInstallation: Sendable {
           "AIPM_FORGE": "github",
         ]
         try await Installation.with(
-          arguments: serve, environment: environment, starts: false
+          arguments: serve, environment: environment.merging(more) { $1 }, starts: false
         ) { server in
           let repository = try await server.createRepository(name, root: root)
-          try await server.start(try agent(server))
+          if starts { try await server.start(try agent(server)) }
           try await body(
             GatedInstallation(server: server, gate: gate, repository: repository))
         }

@@ -68,7 +68,7 @@ package final class Installation: Sendable {
     await installation.end()
   }
 
-  private static func temporaryFolder() throws -> String {
+  static func temporaryFolder() throws -> String {
     var template = Array("\(FileManager.default.temporaryDirectory.path)/aipm-test.XXXXXX\0".utf8)
       .map { CChar(bitPattern: $0) }
     guard mkdtemp(&template) != nil else {
@@ -101,6 +101,12 @@ package final class Installation: Sendable {
     let program = running.withLock { $0 }
     await program?.end(SIGKILL)
     running.withLock { $0 = nil }
+  }
+
+  /// Whether the process has ended, or does so within a moment.
+  package func hasDied() async -> Bool {
+    guard let program = running.withLock({ $0 }) else { return true }
+    return await program.ends(within: .seconds(3))
   }
 
   /// SIGTERM; returns how the process ended.

@@ -90,20 +90,31 @@ package final class Program: Sendable {
     for one in waiting { one.resume() }
   }
 
-  private func wait(_ what: String, until holds: @escaping @Sendable (State) -> Bool) async throws {
-    try await within(Installation.patience, what) {
-      while !self.state.withLock({ holds($0) }) {
-        await withCheckedContinuation { continuation in
-          let isSo = self.state.withLock { state in
-            if !holds(state) {
-              state.waiting.append(continuation)
-              return false
-            }
-            return true
-          }
-          if isSo { continuation.resume() }
+  private func wait(
+    _ what: String, limit: Duration = Installation.patience,
+    until holds: @escaping @Sendable (State) -> Bool
+  ) async throws {
+    try await within(limit, what) {
+      await withTaskCancellationHandler {
+        while !Task.isCancelled, !self.state.withLock({ holds($0) }) {
+          await self.somethingNew { holds($0) || Task.isCancelled }
         }
+      } onCancel: {
+        self.change { _ in }
       }
+    }
+  }
+
+  private func somethingNew(unless isEnough: (State) -> Bool) async {
+    await withCheckedContinuation { continuation in
+      let isEnough = state.withLock { state in
+        if !isEnough(state) {
+          state.waiting.append(continuation)
+          return false
+        }
+        return true
+      }
+      if isEnough { continuation.resume() }
     }
   }
 
@@ -120,6 +131,11 @@ package final class Program: Sendable {
   package func end(_ signal: Int32) async {
     if let processID { Glibc.kill(processID, signal) }
     _ = await run.withLock { $0 }?.value
+  }
+
+  /// Whether it is gone, or goes within `limit`.
+  package func ends(within limit: Duration) async -> Bool {
+    (try? await wait("the program to end", limit: limit) { $0.hasEnded }) != nil
   }
 
   /// SIGTERM.

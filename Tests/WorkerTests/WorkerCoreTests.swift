@@ -55,7 +55,7 @@ import WorkerProtocol
     #expect(
       life.tell(.agentEnded(key, .exited(0), output)).deeds == [.pickUp(Life.assignment)])
     var made = record
-    made.made = .init(commit: "c", durationMs: 3000, outputBytes: 10, outputDigest: "d")
+    made.made = .init(commit: "c", head: "h", durationMs: 3000, outputBytes: 10, outputDigest: "d")
     #expect(life.tell(.pickedUp(key, .committed("c"))).deeds == [.writeJournal(made)])
     // The output goes first.
     #expect(life.request(.handIn) == nil)
@@ -79,6 +79,32 @@ import WorkerProtocol
     next.lease.attempt = 2
     life.wake()
     #expect(life.desire(next, revision: 3).deeds.contains(.checkOut(next)))
+  }
+
+  @Test("an attempt that the server wants although it was dropped here is given back")
+  func givenBack() {
+    var life = Life.committed()
+    life.answer(.handIn, .superseded("no"))
+    #expect(life.core.attempt == nil)
+    // What was asked before may lag behind; what is asked after is meant.
+    life.desire(Life.assignment, revision: 2)
+    #expect(life.core.attempt == nil)
+    life.wake()
+    life.desire(Life.assignment, revision: 3)
+    #expect(life.result?.outcome == .workerFault)
+    life.answer(.handIn, .done)
+    #expect(life.core.attempt == nil)
+  }
+
+  @Test("a pack that the server has not seen is sent before the result again")
+  func packMissing() {
+    var life = Life.committed()
+    life.answer(.handIn, .done)
+    #expect(life.result?.outcome == .committed)
+    life.answer(.handIn, .packMissing)
+    #expect(life.request(.handIn) == .pack(lease, commit: "c"))
+    life.answer(.handIn, .done)
+    #expect(life.result?.outcome == .committed)
   }
 
   @Test("an answer that comes twice changes nothing")
@@ -259,7 +285,10 @@ import WorkerProtocol
       return
     }
     #expect(record.lease == renewed.lease && record.made?.commit == "c")
+    // The log begins the attempt anew under the new token, so it is announced anew.
     life.wake()
+    #expect(life.request(.handIn) == nil)
+    life.answer(.generating, .done)
     #expect(life.request(.handIn) == .pack(renewed.lease, commit: "c"))
   }
 
@@ -282,7 +311,7 @@ import WorkerProtocol
   func recovered() {
     var life = Life()
     var record = JournalRecord(lease: lease, repository: "o/r")
-    record.made = .init(commit: "c", durationMs: 5, outputBytes: 3, outputDigest: "d")
+    record.made = .init(commit: "c", head: "h", durationMs: 5, outputBytes: 3, outputDigest: "d")
     life.tell(.began(recovered: record))
     guard case .register(let registration)? = life.request(.session) else {
       Issue.record("no registration")
@@ -296,6 +325,14 @@ import WorkerProtocol
     #expect(!life.desire(renewed).deeds.contains(.checkOut(renewed)))
     #expect(life.request(.output) == .output(renewed.lease, offset: 0))
     life.answer(.output, .outputEnd(3))
+    guard case .generating(let report)? = life.request(.generating) else {
+      Issue.record("not announced")
+      return
+    }
+    // What the commit stands on, whatever the branch's head is by now.
+    #expect(report.lease == renewed.lease && report.head == "h")
+    #expect(life.request(.handIn) == nil)
+    life.answer(.generating, .done)
     #expect(life.request(.handIn) == .pack(renewed.lease, commit: "c"))
   }
 

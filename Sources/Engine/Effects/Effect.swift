@@ -9,6 +9,8 @@
 // for before anything is repeated.
 
 import Domain
+import EventLog
+import Workflows
 
 /// A call through one of the doors.
 package enum Call: Equatable, Sendable {
@@ -59,17 +61,28 @@ package protocol Effect: Sendable {
 }
 
 /// What the effects of one delegation need to know of it.
-package struct EffectContext: Equatable, Sendable {
+package struct EffectContext: Sendable {
   package var delegation: Delegation
-  /// TASK.md, the messages and the body, rendered from the workflow and the user's words.
   package var texts: Texts
 
-  /// What is written to the forge.
-  package struct Texts: Equatable, Sendable {
-    package var taskFile: String
-    package var taskCommitMessage: String
-    package var pullRequestTitle: String
-    package var pullRequestBody: String
+  /// What is written to the forge, rendered from the workflow and the user's words when it is
+  /// needed: most effects write none of it.
+  package struct Texts: Sendable {
+    let id: DelegationID
+    let workflow: Workflow
+    let words: TaskText
+    let request: Requested
+    /// Where the branch's event stands in the log, and its hash.
+    let branchRecord: (position: Int64, hash: [UInt8])
+
+    var taskFile: String { workflow.taskFile(words, id: id) }
+    var taskCommitMessage: String {
+      workflow.taskCommitMessage(
+        words, id: id, logPosition: branchRecord.position,
+        logHash: Hex.encode(branchRecord.hash))
+    }
+    var pullRequestTitle: String { words.pullRequestTitle }
+    var pullRequestBody: String { workflow.pullRequestBody(words, id: id, requested: request) }
   }
 
   var id: DelegationID { delegation.id }

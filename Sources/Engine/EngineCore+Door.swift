@@ -1,0 +1,136 @@
+import Domain
+import EventLog
+import Workflows
+
+/// What the worker protocol asks of the core. What is checked here is checked to save work, and so
+/// that a worker learns early that it is no longer wanted; what makes a stale report harmless is
+/// the comparison of its token in the append.
+extension EngineCore {
+  /// - Throws: `WorkerFault.unknown` where that life of the worker is not the present one.
+  package func check(_ id: WorkerID, _ incarnation: Int) throws(WorkerFault) {
+    guard let keeper = workers[id], keeper.incarnation == incarnation else { throw .unknown }
+    switch keeper.state {
+    case .registered, .draining, .unhealthy: return
+    case .absent, .starting, .parked, .stopped, .lost: throw .unknown
+    }
+  }
+
+  /// For each attempt of a worker's journal, whether it goes on: only one that made a commit, and
+  /// that is still the worker's.
+  package func goesOn(_ journal: [HeldAttempt], of id: WorkerID) -> [Bool] {
+    journal.map { entry in
+      guard entry.hasCommit, let lease = executors[entry.delegation]?.state.workingLease else {
+        return false
+      }
+      return lease.worker == id && lease.attempt == entry.attempt
+    }
+  }
+
+  /// Whether this is the present lease of that delegation.
+  package func holds(_ id: DelegationID, attempt: Int, token: FencingToken) -> Bool {
+    guard let lease = executors[id]?.state.lease else { return false }
+    return lease.token == token && lease.attempt == attempt
+  }
+
+  // MARK: Orders
+
+  /// What the worker should be doing now.
+  /// - Returns: nil while that is not known: after a start the log names its lease, and the head
+  ///   that the attempt stands on is still being read. To say that there is nothing to do would
+  ///   make it drop what it has.
+  package func order(for id: WorkerID, _ overrides: Engine.Overrides) -> WorkerOrder? {
+    guard let keeper = workers[id] else { return nil }
+    if keeper.plan == nil, let held = occupied[id],
+      executors[held]?.state.workingLease?.worker == id
+    {
+      return nil
+    }
+    return WorkerOrder(
+      revision: keeper.revision, assignment: keeper.plan.flatMap { assignment($0, overrides) },
+      cancel: keeper.plan?.cancel ?? false, drain: keeper.drains)
+  }
+
+  private func assignment(_ plan: WorkerPlan, _ overrides: Engine.Overrides) -> WorkerAssignment? {
+    guard let executor = executors[plan.delegation], let workflow = executor.workflow,
+      let text = executor.text, let d = executor.state.delegation
+    else { return nil }
+    return WorkerAssignment(
+      delegation: plan.delegation, lease: plan.lease, repository: d.request.repository,
+      branch: d.request.branch, head: plan.head,
+      prompt: workflow.prompt(text, id: plan.delegation),
+      commitMessage: workflow.generatedCommitMessage(
+        text, id: plan.delegation, attempt: plan.lease.attempt),
+      agent: Self.profile(d.request.agent, in: workflow, overrides),
+      timeout: overrides.agentTimeout ?? workflow.agentTimeout, workflow: workflow)
+  }
+
+  /// An agent that no workflow describes and no flag names is called by its bare name: the worker
+  /// will say that there is no such program.
+  private static func profile(
+    _ name: String, in workflow: Workflow, _ overrides: Engine.Overrides
+  ) -> AgentProfile {
+    if let custom = overrides.customAgent, custom.name == name { return custom }
+    return workflow.agents[name]
+      ?? AgentProfile(
+        name: name, description: "",
+        kind: .command(
+          AgentCommand(arguments: [.literal(name)], promptOnStandardInput: true)))
+  }
+
+  // MARK: Hand-ins
+
+  /// What a commit that a worker brings is to be held against.
+  /// - Throws: `superseded` or `cancelled` where nobody wants it.
+  package func handIn(
+    _ commit: ObjectID, of id: DelegationID, attempt: Int, token: FencingToken
+  ) throws(WorkerFault) -> HandIn {
+    guard let executor = executors[id], case .generating(let d, let generation) = executor.state,
+      generation.lease.token == token, generation.lease.attempt == attempt,
+      let workflow = executor.workflow, let text = executor.text
+    else { throw .superseded }
+    if d.cancelRequested { throw .cancelled }
+    return HandIn(
+      repository: d.request.repository, delegation: id, attempt: attempt, commit: commit,
+      parent: generation.head,
+      message: workflow.generatedCommitMessage(text, id: id, attempt: attempt),
+      refusedPaths: workflow.refusedPaths, fileBytesMax: workflow.limits.changedBytesMax,
+      filesMax: workflow.limits.changedFilesMax)
+  }
+
+  /// What accepts the commit of an attempt.
+  /// - Parameters:
+  ///   - counted: what the mirror counted of its pack; nil where this process has not taken one.
+  ///   - told: what the worker says of the generation.
+  /// - Returns: the command; nil where the commit is accepted already.
+  /// - Throws: `superseded`; or `packMissing` where the pack is to come first.
+  package func acceptance(
+    of commit: ObjectID, counted: HandInFigures?, told: GenerationFigures, of id: DelegationID,
+    attempt: Int, token: FencingToken
+  ) throws(WorkerFault) -> DelegationCommand? {
+    guard case .generating(_, let generation)? = executors[id]?.state,
+      generation.lease.token == token, generation.lease.attempt == attempt
+    else { throw .superseded }
+    if generation.accepted?.sha == commit { return nil }
+    guard let counted else { throw .packMissing }
+    var figures = told
+    figures.filesChanged = counted.filesChanged
+    figures.insertions = counted.insertions
+    figures.deletions = counted.deletions
+    return .acceptCommit(
+      Generated(
+        attempt: attempt, token: token, sha: commit, parent: generation.head, figures: figures))
+  }
+}
+
+extension WorkerFault {
+  /// What a worker is told of the reply to its report.
+  /// - Returns: nil where the report was taken.
+  package init?(_ reply: CommandReply) {
+    switch reply {
+    case .done: return nil
+    case .rejected(.cancelled): self = .cancelled
+    case .rejected: self = .superseded
+    case .failed(let fault): self = .unavailable("\(fault)")
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import Domain
+import Workflows
+
+// The words between the engine and whoever carries the worker protocol.
+
+/// Why a worker's call was refused.
+package enum WorkerFault: Error, Equatable, Sendable {
+  /// This life of the worker is not known: it is to register.
+  case unknown
+  /// The attempt is somebody else's now, or over.
+  case superseded
+  case cancelled
+  /// The change breaks a rule; the attempt is over.
+  case refused(String)
+  /// The pack or the report is not what it says it is.
+  case malformed(String)
+  /// This server has not seen the pack of the commit: it goes before the result.
+  case packMissing
+  /// Come again.
+  case unavailable(String)
+}
+
+/// What a worker registers with.
+package struct WorkerRegistration: Sendable {
+  package var id: WorkerID
+  package var host: String
+  package var version: String
+  package var agents: [String]
+  package var local: Bool
+  package var journal: [EngineCore.HeldAttempt]
+  package init(
+    id: WorkerID, host: String, version: String, agents: [String], local: Bool,
+    journal: [EngineCore.HeldAttempt]
+  ) {
+    self.id = id
+    self.host = host
+    self.version = version
+    self.agents = agents
+    self.local = local
+    self.journal = journal
+  }
+}
+
+/// What a worker should be doing.
+package struct WorkerOrder: Sendable {
+  package var revision: Int64
+  package var assignment: WorkerAssignment?
+  package var cancel: Bool
+  package var drain: Bool
+}
+
+/// One attempt, with everything that a worker needs for it.
+package struct WorkerAssignment: Sendable {
+  package var delegation: DelegationID
+  package var lease: Lease
+  package var repository: RepositoryName
+  package var branch: String
+  package var head: ObjectID
+  package var prompt: String
+  package var commitMessage: String
+  package var agent: AgentProfile
+  package var timeout: Milliseconds
+  package var workflow: Workflow
+}

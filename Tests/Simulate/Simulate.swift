@@ -1,0 +1,76 @@
+// Runs the simulation of Tests/Simulation over many seeds, or one seed again and again.
+//
+//   swift run -c release simulate                      seeds 1 to 1000
+//   swift run -c release simulate --seeds 5000 --first 1001
+//   swift run -c release simulate --seed 17 --verbose  one seed, with its log
+//
+// It exits with 1 where a seed breaks a rule, and prints the seed.
+
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import Simulation
+import Workflows
+
+@main
+struct Simulate: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "simulate", abstract: "Runs the engine in made-up worlds, many seeds of them.")
+
+  @Option(help: "How many seeds.")
+  var seeds = 1000
+
+  @Option(help: "The first of them.")
+  var first = 1
+
+  @Option(help: "This seed alone.")
+  var seed: Int?
+
+  @Option(help: "Delegations of each world.")
+  var delegations = 50
+
+  @Option(help: "Worlds at a time (one for each core).")
+  var width = ProcessInfo.processInfo.activeProcessorCount
+
+  @Flag(help: "Print each seed's report.")
+  var verbose = false
+
+  @Flag(help: "Print each event of the log as it is written (with --seed).")
+  var log = false
+
+  mutating func run() async throws {
+    let catalog = try WorkflowCatalog(directory: nil)
+    guard let workflow = catalog["personal-delegate"] else {
+      throw ValidationError("the built-in workflow is missing")
+    }
+    var settings = World.Settings()
+    settings.delegations = delegations
+    settings.isLogging = log
+    let began = ContinuousClock.now
+    var (violations, total) = ([Violation](), Report())
+    let range = seed.map { $0..<($0 + 1) } ?? first..<(first + seeds)
+    let isVerbose = verbose
+    await Seeds(settings: settings, workflow: workflow).run(range, width: width) { seed, result in
+      switch result {
+      case .success(let report):
+        total.add(report)
+        if isVerbose { say("seed \(seed): \(report.line)") }
+      case .failure(let violation):
+        violations.append(violation)
+        say("\(violation)")
+      }
+    }
+    let seconds = Double((ContinuousClock.now - began) / .milliseconds(1)) / 1000
+    print("\(range.count) seeds in \(seconds) s: \(total.line)")
+    guard violations.isEmpty else {
+      print("\(violations.count) seeds break a rule; the first again: --seed \(violations[0].seed)")
+      throw ExitCode(1)
+    }
+  }
+
+  /// What was found stands, even where the run is ended before its time.
+  private func say(_ line: String) {
+    print(line)
+    fflush(nil)
+  }
+}

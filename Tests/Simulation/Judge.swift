@@ -1,0 +1,102 @@
+import Domain
+import EventLog
+import Projections
+
+/// Reads the log as it is written, and knows what must never stand in it. It trusts nothing that
+/// the engine says: states are folded here, leases are followed here.
+struct Judge {
+  private struct Story {
+    var state = DelegationState.absent
+    /// The token of the lease, as the events alone say it.
+    var lease: FencingToken?
+    /// A commit was accepted and was not given up since.
+    var hasCommit = false
+    var lastToken: FencingToken?
+  }
+
+  private var stories: [DelegationID: Story] = [:]
+  /// In the order in which they were asked for.
+  private(set) var delegations: [DelegationID] = []
+  private var position: Int64 = 0
+  private(set) var head: [UInt8] = []
+
+  func state(of id: DelegationID) -> DelegationState? { stories[id]?.state }
+
+  /// How many have not ended.
+  private var open: Set<DelegationID> = []
+
+  var isOver: Bool { open.isEmpty }
+
+  /// - Returns: what is wrong with the event where it stands; nil where nothing is.
+  mutating func take(_ event: RecordedEvent) -> String? {
+    guard event.position == position + 1 else {
+      return "position \(event.position) after \(position)"
+    }
+    position = event.position
+    head = event.hash
+    guard case .delegation(let id) = event.stream, case .delegation(let known) = event.event else {
+      return nil
+    }
+    if stories[id] == nil { delegations.append(id) }
+    var story = stories[id] ?? Story()
+    defer { stories[id] = story }
+    do {
+      story.state = try story.state.evolve(known, id: id, at: event.time)
+    } catch {
+      return "\(id): \(error)"
+    }
+    if story.state.name?.isTerminal ?? false { open.remove(id) } else { open.insert(id) }
+    return follow(known, of: id, &story)
+  }
+
+  private func follow(
+    _ event: DelegationEvent, of id: DelegationID, _ story: inout Story
+  ) -> String? {
+    switch event {
+    case .dispatched(let e):
+      if let last = story.lastToken, e.token <= last { return "\(id): a token that does not rise" }
+      if story.hasCommit { return "\(id): dispatched although a commit was accepted" }
+      story.lastToken = e.token
+      story.lease = e.token
+    case .generating(let e):
+      if e.token != story.lease { return "\(id): generating under a stale token" }
+      if story.hasCommit { return "\(id): generated again although a commit was accepted" }
+    case .generated(let e):
+      if let token = e.token, token != story.lease { return "\(id): hand-in under a stale token" }
+      story.hasCommit = true
+      story.lease = nil
+    case .released(let e):
+      if let token = e.token, !story.hasCommit, token != story.lease {
+        return "\(id): released under a stale token"
+      }
+      story.hasCommit = false
+      story.lease = nil
+    case .failed: story.lease = nil
+    case .pushed:
+      if !story.hasCommit { return "\(id): pushed without a commit" }
+      story.lease = nil
+    case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .baseResolved,
+      .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated, .actionDone:
+      break
+    }
+    return nil
+  }
+
+  /// The views of the store, kept as it went, against one fold of all that was written.
+  func compare(_ events: [RecordedEvent], with digests: [ViewName: ViewDigest]) -> String? {
+    var projector = Projector()
+    for event in events {
+      _ = projector.apply(
+        event.event, stream: event.stream, version: event.version, position: event.position,
+        time: event.time)
+    }
+    let folded = projector.digests
+    for view in ViewName.allCases where digests[view] != folded[view] {
+      return "the view \(view.rawValue) is not the fold of its events"
+    }
+    for (id, story) in stories where projector.delegations[id]?.row?.state != story.state.name {
+      return "\(id): its row is not its fold"
+    }
+    return nil
+  }
+}

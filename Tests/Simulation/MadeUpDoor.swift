@@ -1,0 +1,244 @@
+import Domain
+import Engine
+import EventLog
+import LogStories
+import Worker
+import WorkerProtocol
+import Workflows
+
+/// The worker protocol from the server's side: between a request as it arrives and the core's own
+/// checks. It does what the HTTP routes do, and as they do it decides nothing.
+extension World {
+  typealias Answering = (World, WorkerAnswer) -> Void
+
+  /// Takes a request that has arrived.
+  /// - Parameter answer: called once, unless the server dies before.
+  func serve(_ request: WorkerRequest, from index: Int, _ answer: @escaping Answering) {
+    guard server.isUp else { return answer(self, .unreachable("no server")) }
+    let id = WorkerID(workers[index].name)
+    switch request {
+    case .register(let told): register(told, answer)
+    case .poll(let poll): self.poll(poll, answer)
+    case .heartbeat(let beat):
+      guard isKnown(id, beat.incarnation) else { return answer(self, .unknownLife) }
+      step(.heard(id, agentSilence: beat.agentSilentMs.map { Milliseconds($0) }))
+      answer(self, .done)
+    case .generating(let report):
+      let start = GenerationStarted(
+        attempt: report.lease.attempt, token: FencingToken(packed: report.lease.token),
+        agent: report.agent, session: report.session, head: ObjectID(report.head))
+      command(.startGenerating(start), report.lease, id, answer)
+    case .output(let lease, let offset): output(lease, offset, index, answer)
+    case .pack(let lease, let commit): pack(lease, ObjectID(commit), index, answer)
+    case .result(let report): result(report, id, answer)
+    }
+  }
+
+  private func isKnown(_ id: WorkerID, _ incarnation: Int) -> Bool {
+    (try? server.core?.check(id, incarnation)) != nil
+  }
+
+  private func told(_ fault: WorkerFault?) -> WorkerAnswer {
+    switch fault {
+    case nil: .done
+    case .unknown: .unknownLife
+    case .superseded: .superseded("superseded")
+    case .cancelled: .superseded("cancelled")
+    case .refused(let message), .malformed(let message): .refused(message)
+    case .packMissing: .packMissing
+    case .unavailable(let message): .unreachable(message)
+    }
+  }
+
+  /// Asks the core, and answers with what came of it.
+  private func command(
+    _ command: DelegationCommand, _ lease: LeaseReference, _ worker: WorkerID,
+    _ answer: @escaping Answering
+  ) {
+    let actor = Actor(kind: .worker, name: worker.rawValue)
+    ask({ .delegation(DelegationID(lease.delegation), .command(command, actor, $0)) }) {
+      world, reply in
+      guard let reply else { return }
+      answer(world, world.told(WorkerFault(reply)))
+    }
+  }
+
+  // MARK: Life
+
+  private func register(_ told: Registration, _ answer: @escaping Answering) {
+    let id = WorkerID(told.worker)
+    let command = WorkerCommand.register(
+      host: told.host, version: told.version, agents: told.agents, local: told.local)
+    let journal = told.journal.map {
+      EngineCore.HeldAttempt(
+        delegation: DelegationID($0.lease.delegation), attempt: $0.lease.attempt,
+        hasCommit: $0.commit != nil)
+    }
+    ask({ .worker(id, .command(command, Actor(kind: .worker, name: told.worker), $0)) }) {
+      world, reply in
+      guard case .done? = reply, let core = world.server.core,
+        let incarnation = core.workers[id]?.incarnation
+      else { return answer(world, .unreachable("not recorded")) }
+      let goesOn = core.goesOn(journal, of: id)
+      world.step(.registered(id, journal: journal, local: told.local))
+      let discard = zip(told.journal, goesOn).filter { !$0.1 }.map(\.0.lease)
+      answer(
+        world,
+        .registered(Registered(incarnation: incarnation, heartbeatMs: 2000, discard: discard)))
+    }
+  }
+
+  private func poll(_ poll: DesiredPoll, _ answer: @escaping Answering) {
+    let id = WorkerID(poll.worker)
+    guard isKnown(id, poll.incarnation) else { return answer(self, .unknownLife) }
+    step(.heard(id, agentSilence: server.core?.workers[id]?.agentSilence))
+    if let order = server.core?.order(for: id, Engine.Overrides()),
+      order.revision > poll.revision
+    {
+      return answerPoll(of: id, answer)
+    }
+    let waiting = server.nextPoll()
+    server.polls[id, default: []].append(
+      .init(number: waiting, incarnation: poll.incarnation, answer: answer))
+    let life = server.life
+    after(min(max(poll.waitMs, 0), 25_000)) { world in
+      guard world.server.life == life else { return }
+      world.answerPolls(of: id) { $0.number == waiting }
+    }
+  }
+
+  /// Answers the polls of a worker that wait, those that `isDue` names.
+  func answerPolls(of id: WorkerID, where isDue: (MadeUpServer.Poll) -> Bool = { _ in true }) {
+    let due = (server.polls[id] ?? []).filter(isDue)
+    server.polls[id]?.removeAll(where: isDue)
+    for poll in due {
+      if isKnown(id, poll.incarnation) {
+        answerPoll(of: id, poll.answer)
+      } else {
+        poll.answer(self, .unknownLife)
+      }
+    }
+  }
+
+  /// Its connection breaks.
+  func refuse(_ poll: MadeUpServer.Poll) { poll.answer(self, .unreachable("the server died")) }
+
+  private func answerPoll(of id: WorkerID, _ answer: Answering) {
+    guard let order = server.core?.order(for: id, Engine.Overrides()) else {
+      return answer(self, .unreachable("its attempt is being looked up"))
+    }
+    let assignment = order.assignment.map { told in
+      Assignment(
+        lease: LeaseReference(
+          delegation: told.delegation.rawValue, attempt: told.lease.attempt,
+          token: told.lease.token.packed),
+        repository: told.repository.description, branch: told.branch, head: told.head.rawValue,
+        prompt: told.prompt, commitMessage: told.commitMessage,
+        agent: AgentCall(
+          name: told.agent.name, isDemo: true, arguments: [], promptOnStandardInput: true,
+          environment: []),
+        timeoutMs: told.timeout.count, stallMs: told.workflow.stallTimeout?.count,
+        outputBytesMax: told.workflow.limits.outputBytesMax)
+    }
+    answer(
+      self,
+      .desired(
+        Desired(
+          revision: order.revision, assignment: assignment, cancel: order.cancel,
+          drain: order.drain)))
+  }
+
+  // MARK: Reports
+
+  private func holds(_ lease: LeaseReference) -> Bool {
+    server.core?.holds(
+      DelegationID(lease.delegation), attempt: lease.attempt,
+      token: FencingToken(packed: lease.token)) ?? false
+  }
+
+  private func output(
+    _ lease: LeaseReference, _ offset: Int, _ index: Int, _ answer: @escaping Answering
+  ) {
+    guard holds(lease) else { return answer(self, .superseded("superseded")) }
+    answer(self, .outputEnd(workers[index].outputLength(lease) ?? offset))
+  }
+
+  private func pack(
+    _ lease: LeaseReference, _ commit: ObjectID, _ index: Int, _ answer: @escaping Answering
+  ) {
+    let (id, token) = (DelegationID(lease.delegation), FencingToken(packed: lease.token))
+    let sent = workers[index].pack(lease)
+    let handIn: HandIn
+    do throws(WorkerFault) {
+      guard let core = server.core else { return }
+      handIn = try core.handIn(commit, of: id, attempt: lease.attempt, token: token)
+    } catch {
+      return answer(self, told(error))
+    }
+    let life = server.life
+    after(random.draw(5...60)) { world in
+      guard world.server.life == life else { return }
+      guard let sent, !(world.isTroubled && world.random.chance(0.02)) else {
+        return answer(world, .unreachable("git failed"))
+      }
+      guard sent.sha == commit, sent.parents == [handIn.parent], sent.message == handIn.message
+      else {
+        let end = AttemptEnd(
+          attempt: lease.attempt, token: token, outcome: .refused, message: "another commit")
+        return world.command(
+          .endAttempt(end), lease, WorkerID(world.workers[index].name), answer)
+      }
+      world.server.mirror[commit] = sent
+      world.server.counted.insert(.init(delegation: id, token: token, commit: commit))
+      answer(world, .done)
+    }
+  }
+
+  private func result(
+    _ report: ResultReport, _ worker: WorkerID, _ answer: @escaping Answering
+  ) {
+    let (lease, token) = (report.lease, FencingToken(packed: report.lease.token))
+    func ended(_ cause: ReleaseCause) {
+      let end = AttemptEnd(
+        attempt: lease.attempt, token: token, outcome: .released(cause), message: report.message)
+      command(.endAttempt(end), lease, worker, answer)
+    }
+    switch report.outcome {
+    case .committed: finish(report, token, worker, answer)
+    case .stopped:
+      command(.confirmStopped(attempt: lease.attempt, token: token), lease, worker, answer)
+    case .drained: ended(.drained)
+    case .agentFailed: ended(.agentFailed)
+    case .agentTimeout: ended(.agentTimeout)
+    case .agentNotFound: ended(.agentNotFound)
+    case .noChanges: ended(.noChanges)
+    case .workerFault: ended(.workerCrashed)
+    }
+  }
+
+  private func finish(
+    _ report: ResultReport, _ token: FencingToken, _ worker: WorkerID,
+    _ answer: @escaping Answering
+  ) {
+    let id = DelegationID(report.lease.delegation)
+    let commit = ObjectID(report.commit ?? "")
+    let key = MadeUpServer.Counted(delegation: id, token: token, commit: commit)
+    do throws(WorkerFault) {
+      let acceptance = try server.core?.acceptance(
+        of: commit,
+        counted: server.counted.contains(key)
+          ? HandInFigures(filesChanged: 1, insertions: 1, deletions: 0) : nil,
+        told: GenerationFigures(
+          filesChanged: 0, insertions: 0, deletions: 0, duration: Milliseconds(report.durationMs),
+          outputSize: report.outputBytes, outputDigest: report.outputDigest, usage: nil),
+        of: id, attempt: report.lease.attempt, token: token)
+      guard let acceptance else { return answer(self, .done) }
+      command(acceptance, report.lease, worker) { world, told in
+        world.server.counted.remove(key)
+        answer(world, told)
+      }
+    } catch {
+      answer(self, told(error))
+    }
+  }
+}

@@ -1,0 +1,266 @@
+import Domain
+import Engine
+import Workflows
+
+/// A forge and its repositories, made up: what GitHub and git would answer, and what stands there.
+/// It keeps to their rules and to nothing else, so that it is the judge of what was done twice.
+struct MadeUpForge {
+  struct Commit {
+    var sha: ObjectID
+    var parents: [ObjectID]
+    var message: String
+  }
+
+  struct PullRequest {
+    var number: Int
+    var head: String
+    var base: String
+    var body: String
+    var state: PullRequestState
+    /// What its head was when the branch went away.
+    var headSHA: ObjectID
+  }
+
+  struct Branch {
+    /// Oldest first, from the repository's first commit.
+    var commits: [ObjectID]
+    var taskBlob: ObjectID?
+    /// Reads may not see it before this moment.
+    var visibleAt: Int64
+  }
+
+  struct Repository {
+    var commits: [ObjectID: Commit] = [:]
+    var branches: [String: Branch] = [:]
+    var pullRequests: [PullRequest] = []
+  }
+
+  private(set) var repositories: [RepositoryName: Repository] = [:]
+  /// Branches that people have changed or deleted: what AIPM finds there is not its own doing.
+  private(set) var disturbed: Set<String> = []
+  private var lastCommit = 0
+
+  mutating func makeRepository(_ name: RepositoryName, hasTask: Bool) {
+    var repository = Repository()
+    let sha = newSHA("first")
+    repository.commits[sha] = Commit(sha: sha, parents: [], message: "first")
+    repository.branches["main"] = Branch(
+      commits: [sha], taskBlob: hasTask ? newSHA("task") : nil, visibleAt: 0)
+    repositories[name] = repository
+  }
+
+  /// A name that no other object has.
+  mutating func newSHA(_ what: String) -> ObjectID {
+    lastCommit += 1
+    return Self.sha("\(what)/\(lastCommit)")
+  }
+
+  /// The same for the same text.
+  static func sha(_ text: String) -> ObjectID {
+    let (a, b) = (Jitter.draw(text), Jitter.draw("2/\(text)"))
+    func hex(_ n: UInt64) -> String {
+      let digits = String(n, radix: 16)
+      return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+    return ObjectID((hex(a) + hex(b) + "00000000"))
+  }
+
+  // MARK: What people do
+
+  /// Somebody pushes to a branch; of `main` the TASK.md may change with it.
+  mutating func push(by person: String, to branch: String, of name: RepositoryName, task: Bool) {
+    guard let head = repositories[name]?.branches[branch]?.commits.last else { return }
+    let sha = newSHA(person)
+    let blob = newSHA("task")
+    repositories[name]?.commits[sha] = Commit(sha: sha, parents: [head], message: person)
+    repositories[name]?.branches[branch]?.commits.append(sha)
+    if task { repositories[name]?.branches[branch]?.taskBlob = blob }
+    if branch != "main" { disturbed.insert(branch) }
+  }
+
+  mutating func delete(_ branch: String, of name: RepositoryName) {
+    repositories[name]?.branches[branch] = nil
+    disturbed.insert(branch)
+  }
+
+  mutating func close(_ branch: String, of name: RepositoryName, merged: Bool) {
+    guard let index = repositories[name]?.pullRequests.firstIndex(where: { $0.head == branch })
+    else { return }
+    repositories[name]?.pullRequests[index].state = merged ? .merged : .closed
+  }
+
+  // MARK: Calls
+
+  mutating func perform(_ call: ForgeCall, now: Int64, staleReads: Bool) -> ForgeAnswer {
+    switch call {
+    case .repository(let name):
+      guard repositories[name] != nil else { return .failure(.absent) }
+      return .success(
+        .repository(
+          ForgeRepository(
+            defaultBranch: "main", cloneURL: "https://forge/\(name).git", archived: false,
+            disabled: false, mayPush: true)))
+    case .branchHead(let name, let branch):
+      let found = repositories[name]?.branches[branch ?? "main"]
+      return .success(.head(found?.commits.last))
+    case .fileBlob(let name, _, let ref):
+      let branch = repositories[name]?.branches[ref ?? "main"]
+      if branch == nil, let ref { return .success(.blob(blob(at: ObjectID(ref), in: name))) }
+      return .success(.blob(branch?.taskBlob))
+    case .createBranch(let name, let branch, let sha):
+      return createBranch(name, branch, sha, now)
+    case .branch(let name, let branch):
+      return .success(.head(visible(name, branch, now, staleReads)?.commits.last))
+    case .putFile(let name, let file): return putFile(name, file, now)
+    case .compare(let name, let base, let head): return compare(name, base, head, now, staleReads)
+    case .openPullRequest(let name, let wanted): return openPullRequest(name, wanted)
+    case .pullRequests(let name, let branch):
+      let found = (repositories[name]?.pullRequests ?? []).filter { $0.head == branch }
+      return .success(.pullRequests(found.map { answer($0, name) }))
+    case .pullRequest(let name, let number):
+      guard let found = repositories[name]?.pullRequests.first(where: { $0.number == number })
+      else { return .failure(.absent) }
+      return .success(.pullRequest(answer(found, name)))
+    }
+  }
+
+  /// What TASK.md is as of a commit; here only the heads of `main` are known by their SHA.
+  private func blob(at sha: ObjectID, in name: RepositoryName) -> ObjectID? {
+    let main = repositories[name]?.branches["main"]
+    return main?.commits.contains(sha) ?? false ? main?.taskBlob : nil
+  }
+
+  private func visible(
+    _ name: RepositoryName, _ branch: String, _ now: Int64, _ staleReads: Bool
+  ) -> Branch? {
+    guard let found = repositories[name]?.branches[branch] else { return nil }
+    return staleReads && now < found.visibleAt ? nil : found
+  }
+
+  private mutating func createBranch(
+    _ name: RepositoryName, _ branch: String, _ sha: ObjectID, _ now: Int64
+  ) -> ForgeAnswer {
+    guard let main = repositories[name]?.branches["main"] else { return .failure(.absent) }
+    guard repositories[name]?.branches[branch] == nil else { return .failure(.exists) }
+    guard let index = main.commits.firstIndex(of: sha) else { return .failure(.absent) }
+    repositories[name]?.branches[branch] = Branch(
+      commits: Array(main.commits[...index]), taskBlob: main.taskBlob, visibleAt: now + 300)
+    return .success(.created)
+  }
+
+  private mutating func putFile(
+    _ name: RepositoryName, _ file: FileCommit, _ now: Int64
+  ) -> ForgeAnswer {
+    guard let branch = repositories[name]?.branches[file.branch], let head = branch.commits.last
+    else { return .failure(.absent) }
+    guard branch.taskBlob == file.replaces else {
+      return .failure(file.replaces == nil ? .exists : .conflicting)
+    }
+    // Everything in it is fixed, so the same commit has the same name each time.
+    let sha = Self.sha("\(head)/\(file.message)/\(file.content)/\(file.date.milliseconds)")
+    repositories[name]?.commits[sha] = Commit(sha: sha, parents: [head], message: file.message)
+    repositories[name]?.branches[file.branch]?.commits.append(sha)
+    repositories[name]?.branches[file.branch]?.taskBlob = Self.sha("blob/\(file.content)")
+    repositories[name]?.branches[file.branch]?.visibleAt = now + 300
+    return .success(.committed(sha))
+  }
+
+  private func compare(
+    _ name: RepositoryName, _ base: ObjectID, _ head: String, _ now: Int64, _ staleReads: Bool
+  ) -> ForgeAnswer {
+    guard let branch = visible(name, head, now, staleReads) else { return .failure(.absent) }
+    return .success(.commits(commits(of: branch, after: base, in: name)))
+  }
+
+  /// Those of `branch` after `base`, oldest first; all where it does not hold `base`.
+  private func commits(
+    of branch: Branch, after base: ObjectID, in name: RepositoryName
+  ) -> [ForgeCommit] {
+    let rest = branch.commits.firstIndex(of: base).map { branch.commits[($0 + 1)...] }
+    return (rest ?? branch.commits[...]).compactMap { sha in
+      repositories[name]?.commits[sha].map {
+        ForgeCommit(sha: $0.sha, parents: $0.parents, message: $0.message)
+      }
+    }
+  }
+
+  private mutating func openPullRequest(
+    _ name: RepositoryName, _ wanted: NewPullRequest
+  ) -> ForgeAnswer {
+    guard let branch = repositories[name]?.branches[wanted.head], let head = branch.commits.last
+    else { return .failure(.absent) }
+    let open = repositories[name]?.pullRequests.contains {
+      $0.head == wanted.head && $0.state == .open
+    }
+    guard open == false else { return .failure(.exists) }
+    if repositories[name]?.branches[wanted.base]?.commits.contains(head) ?? false {
+      return .failure(ForgeFault(kind: .notYetVisible, status: 422, message: "No commits between"))
+    }
+    let made = PullRequest(
+      number: (repositories[name]?.pullRequests.count ?? 0) + 1, head: wanted.head,
+      base: wanted.base, body: wanted.body, state: .open, headSHA: head)
+    repositories[name]?.pullRequests.append(made)
+    return .success(.pullRequest(answer(made, name)))
+  }
+
+  private func answer(_ found: PullRequest, _ name: RepositoryName) -> ForgePullRequest {
+    ForgePullRequest(
+      number: found.number, url: "https://forge/\(name)/pull/\(found.number)", state: found.state,
+      body: found.body, headBranch: found.head,
+      headSHA: repositories[name]?.branches[found.head]?.commits.last ?? found.headSHA,
+      baseBranch: found.base)
+  }
+
+  // MARK: Git
+
+  func fetch(_ name: RepositoryName, _ branch: String, after base: ObjectID) -> GitAnswer {
+    guard let found = repositories[name]?.branches[branch], let head = found.commits.last else {
+      return .success(.branch(nil))
+    }
+    return .success(
+      .branch(GitBranch(head: head, commits: commits(of: found, after: base, in: name))))
+  }
+
+  /// `git push --force-with-lease`: a lease on the ref is no fence; a late one succeeds while the
+  /// branch still stands where it is expected.
+  mutating func push(
+    _ name: RepositoryName, _ branch: String, _ commit: Commit, expected: ObjectID
+  ) -> GitAnswer {
+    guard let head = repositories[name]?.branches[branch]?.commits.last else {
+      return .failure(GitFault(kind: .rejected(stale: true), message: "stale info"))
+    }
+    if head == commit.sha { return .success(.pushed) }
+    guard head == expected, commit.parents == [head] else {
+      return .failure(GitFault(kind: .rejected(stale: true), message: "stale info"))
+    }
+    repositories[name]?.commits[commit.sha] = commit
+    repositories[name]?.branches[branch]?.commits.append(commit.sha)
+    if let index = repositories[name]?.pullRequests.firstIndex(where: { $0.head == branch }) {
+      repositories[name]?.pullRequests[index].headSHA = commit.sha
+    }
+    return .success(.pushed)
+  }
+
+  // MARK: The judge
+
+  /// What was done more than once; nil where nothing was.
+  func doubled(_ name: RepositoryName, _ branch: String) -> String? {
+    guard let repository = repositories[name] else { return nil }
+    let messages = (repository.branches[branch]?.commits ?? []).compactMap {
+      repository.commits[$0]?.message
+    }
+    let trailers = messages.compactMap { CommitTrailers(message: $0) }
+    let generated = trailers.count { if case .generated = $0.kind { true } else { false } }
+    let tasks = trailers.count { if case .task = $0.kind { true } else { false } }
+    if generated > 1 { return "\(generated) generated commits on \(branch)" }
+    if tasks > 1 { return "\(tasks) task commits on \(branch)" }
+    let pulls = repository.pullRequests.count { $0.head == branch }
+    return pulls > 1 ? "\(pulls) pull requests of \(branch)" : nil
+  }
+}
+
+extension ForgeFault {
+  static let absent = ForgeFault(kind: .notFound, status: 404, message: "Not Found")
+  static let exists = ForgeFault(kind: .exists, status: 422, message: "already exists")
+  static let conflicting = ForgeFault(kind: .conflict, status: 409, message: "does not match")
+}

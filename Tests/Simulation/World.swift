@@ -1,0 +1,261 @@
+// A world that a seed makes up: forge, agents, clocks, network and disk, in one thread and with no
+// real waiting, around the very cores that run in earnest: `EngineCore` with its executors and
+// effects, and `WorkerCore`. Only what carries their actions out is made up.
+//
+// What it does to them: servers and workers die at any moment, with what they had sent still on its
+// way; answers are lost, messages come twice and late; forges limit, fail, and do what was asked
+// without saying so; clocks are set forward and back; a network is cut; workers are frozen and come
+// back as zombies; agents are slow, fail, change nothing or never end; people cancel, retry, push to
+// main, close pull requests and delete branches.
+//
+// What it checks as it goes: on the forge, never two task commits, pull requests or generated
+// commits of one delegation; in the log, no hand-in under a token that is not the lease's, and no
+// generation after one whose commit was accepted, unless that commit was given up. At the end, when
+// the faults have stopped for a while: everything is terminal, each view is the fold of its events,
+// the digests are those of a whole fold, and what is `Pushed` stands on the forge.
+//
+// How it fails: `Violation`, with the seed; the same seed does it again.
+//
+// The checks are checked: each of these mutations was made by hand, and the seed found it.
+//
+// | taken out | found by |
+// | --- | --- |
+// MUTATIONS
+
+import Domain
+import Engine
+import EventLog
+import InMemoryEventStore
+import LogStories
+import Projections
+import Workflows
+
+/// Something that must never be.
+package struct Violation: Error, CustomStringConvertible {
+  package let seed: Int
+  package let what: String
+  package var description: String { "seed \(seed): \(what)" }
+}
+
+/// What one run came to.
+package struct Report: Equatable, Sendable {
+  package var events = 0
+  package var pushed = 0
+  package var failed: [String: Int] = [:]
+  package var serverCrashes = 0
+  package var workerCrashes = 0
+  /// Virtual time, in milliseconds.
+  package var lasted: Int64 = 0
+  /// The hash of the log's head: two runs of a seed have the same.
+  package var head: [UInt8] = []
+
+  package init() {}
+
+  /// Adds the counts of another run.
+  package mutating func add(_ other: Report) {
+    events += other.events
+    pushed += other.pushed
+    failed.merge(other.failed) { $0 + $1 }
+    serverCrashes += other.serverCrashes
+    workerCrashes += other.workerCrashes
+    lasted += other.lasted
+  }
+
+  /// In one line, for people.
+  package var line: String {
+    let failures = failed.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+    return "\(events) events, \(pushed) pushed, failed: \(failures.joined(separator: ", ")); "
+      + "\(serverCrashes) servers and \(workerCrashes) workers died, \(lasted / 1000) s went by"
+  }
+}
+
+package final class World {
+  /// How a run is made.
+  package struct Settings: Sendable {
+    package var delegations = 50
+    package var localWorkers = 3
+    package var remoteWorkers = 1
+    /// Virtual milliseconds in which faults happen, and after which they stop.
+    package var troubleMs: Int64 = 240_000
+    /// The least virtual time for everything to come to an end after that.
+    package var patienceMs: Int64 = 4 * 3_600_000
+    /// Whether each event is printed as it is written.
+    package var isLogging = false
+    package init() {}
+  }
+
+  let seed: Int
+  let settings: Settings
+  var random: Seeded
+  private var agenda = Agenda()
+  /// Virtual milliseconds since the beginning; it never steps.
+  private(set) var now: Int64 = 0
+  /// What the wall clock has been set forward or back by.
+  var wallOffset: Int64 = 1_790_000_000_000
+
+  var forge = MadeUpForge()
+  let store: InMemoryEventStore<Seeded>
+  let workflow: Workflow
+  var server: MadeUpServer
+  var workers: [MadeUpWorker] = []
+  private(set) var violation: String?
+  var report = Report()
+  private(set) var judge = Judge()
+  let repositories: [RepositoryName]
+
+  /// True while things go wrong.
+  var isTroubled: Bool { now < settings.troubleMs }
+
+  package init(seed: Int, settings: Settings = Settings(), workflow: Workflow) {
+    self.seed = seed
+    self.settings = settings
+    self.workflow = workflow
+    random = Seeded(seed)
+    let wall = HandClock(Timestamp(milliseconds: 0))
+    store = InMemoryEventStore(
+      clock: { wall.now },
+      random: Seeded(seed ^ 0xabcd))
+    self.wall = wall
+    repositories = (0..<3).map { RepositoryName(owner: "acme", name: "r\($0)") }
+    server = MadeUpServer()
+    for (index, name) in repositories.enumerated() {
+      forge.makeRepository(name, hasTask: index == 1)
+    }
+    for index in 0..<(settings.localWorkers + settings.remoteWorkers) {
+      let isLocal = index < settings.localWorkers
+      workers.append(
+        MadeUpWorker(name: (isLocal ? "worker-" : "far-") + "\(index + 1)", isLocal: isLocal))
+    }
+    setWall()
+  }
+
+  private let wall: HandClock
+
+  private func setWall() { wall.set(Timestamp(milliseconds: wallOffset + now)) }
+
+  var moment: Moment {
+    Moment(
+      wall: Timestamp(milliseconds: wallOffset + now), monotonic: Milliseconds(now))
+  }
+
+  /// Says what happens, where somebody wants to read along.
+  func trace(_ what: @autoclosure () -> String) {
+    if settings.isLogging { print("\(now) \(what())") }
+  }
+
+  // MARK: Time
+
+  func after(_ delay: Int64, _ run: @escaping (World) -> Void) {
+    agenda.add(at: now + max(0, delay), run)
+  }
+
+  func fail(_ what: @autoclosure () -> String) {
+    if violation == nil { violation = "at \(now) ms: \(what())" }
+  }
+
+  /// Runs the world to its end.
+  /// - Throws: `Violation`.
+  package func run() throws(Violation) -> Report {
+    startServer()
+    for index in workers.indices where !workers[index].isLocal { startWorker(index) }
+    plan()
+    let limit = settings.troubleMs + settings.patienceMs
+    while violation == nil, let next = agenda.take() {
+      if next.at > limit { break }
+      now = max(now, next.at)
+      setWall()
+      next.run(self)
+      if !isTroubled, isOver { break }
+    }
+    if violation == nil { finish() }
+    if let violation { throw Violation(seed: seed, what: violation) }
+    report.lasted = now
+    return report
+  }
+
+  private var isOver: Bool {
+    judge.delegations.count == settings.delegations && judge.isOver
+  }
+
+  // MARK: What happens by itself
+
+  private func plan() {
+    let last = settings.troubleMs * 3 / 4
+    for number in 0..<settings.delegations {
+      after(random.draw(0...last)) { $0.submit(number, asked: 0) }
+    }
+    func sometimes(_ mean: Int64, _ run: @escaping (World) -> Void) {
+      var at = random.draw(1...(2 * mean))
+      while at < settings.troubleMs {
+        after(at, run)
+        at += random.draw(1...(2 * mean))
+      }
+    }
+    sometimes(25_000) { $0.crashServer() }
+    sometimes(15_000) { world in
+      world.crashWorker(Int(world.random.draw(0...Int64(world.workers.count - 1))))
+    }
+    sometimes(40_000) { world in
+      world.freeze(Int(world.random.draw(0...Int64(world.workers.count - 1))))
+    }
+    sometimes(40_000) { world in
+      world.cut(Int(world.random.draw(0...Int64(world.workers.count - 1))))
+    }
+    sometimes(60_000) { $0.wallOffset += $0.random.draw(-20_000...20_000) }
+    sometimes(12_000) { $0.someoneActs() }
+    // The last crash, so that the end is reached from a start as well.
+    if random.chance(0.5) { after(settings.troubleMs - 1) { $0.crashServer() } }
+  }
+
+  // MARK: Checks
+
+  /// Told of each event as it is written.
+  func wrote(_ events: [RecordedEvent]) {
+    report.events += events.count
+    for event in events {
+      trace("\(event.position) \(event.stream) \(event.event)")
+      if let wrong = judge.take(event) { fail(wrong) }
+    }
+  }
+
+  func checkForge(_ name: RepositoryName, _ branch: String) {
+    if let wrong = forge.doubled(name, branch) { fail(wrong) }
+  }
+
+  private func finish() {
+    guard isOver else {
+      let left = judge.delegations.compactMap { id -> String? in
+        guard let state = judge.state(of: id), let name = state.name, !name.isTerminal else {
+          return nil
+        }
+        return "\(id) \(name.rawValue), next \(state.nextIntent?.name ?? "-")"
+      }
+      return fail("not terminal after the faults have stopped: \(left.prefix(5))")
+    }
+    for id in judge.delegations {
+      guard let state = judge.state(of: id), let d = state.delegation else { continue }
+      checkForge(d.request.repository, d.request.branch)
+      switch state {
+      case .pushed(_, let sha):
+        report.pushed += 1
+        let isDisturbed = forge.disturbed.contains(d.request.branch)
+        if !isDisturbed, forge.head(of: d.request.branch, in: d.request.repository) != sha {
+          fail("\(id) is Pushed as \(sha), which is not the head of its branch")
+        }
+      case .failed(_, let failure): report.failed[failure.code.rawValue, default: 0] += 1
+      case .absent, .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched,
+        .generating:
+        fail("\(id) is not terminal")
+      }
+    }
+    let (events, digests) = store.wholeNow()
+    if let wrong = judge.compare(events, with: digests) { fail(wrong) }
+    report.head = judge.head
+  }
+}
+
+extension MadeUpForge {
+  func head(of branch: String, in name: RepositoryName) -> ObjectID? {
+    repositories[name]?.branches[branch]?.commits.last
+  }
+}
