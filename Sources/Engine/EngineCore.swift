@@ -332,6 +332,9 @@ extension Executor {
       head = generation.head
     } else if let prepared {
       head = prepared.head
+    } else if d.cancelRequested, let commit = d.taskCommit {
+      // Nothing will be checked out, so the branch's head is not waited for.
+      head = commit
     } else {
       return nil
     }

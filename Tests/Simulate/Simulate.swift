@@ -32,6 +32,9 @@ struct Simulate: AsyncParsableCommand {
   @Option(help: "Worlds at a time (one for each core).")
   var width = ProcessInfo.processInfo.activeProcessorCount
 
+  @Flag(help: "Stop at the first seed that breaks a rule.")
+  var stop = false
+
   @Flag(help: "Print each seed's report.")
   var verbose = false
 

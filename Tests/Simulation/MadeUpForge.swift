@@ -17,6 +17,7 @@ struct MadeUpForge {
     var base: String
     var body: String
     var state: PullRequestState
+    var isClosedByPeople = false
     /// What its head was when the branch went away.
     var headSHA: ObjectID
   }
@@ -87,6 +88,7 @@ struct MadeUpForge {
     guard let index = repositories[name]?.pullRequests.firstIndex(where: { $0.head == branch })
     else { return }
     repositories[name]?.pullRequests[index].state = merged ? .merged : .closed
+    repositories[name]?.pullRequests[index].isClosedByPeople = true
   }
 
   // MARK: Calls
@@ -254,7 +256,9 @@ struct MadeUpForge {
     let tasks = trailers.count { if case .task = $0.kind { true } else { false } }
     if generated > 1 { return "\(generated) generated commits on \(branch)" }
     if tasks > 1 { return "\(tasks) task commits on \(branch)" }
-    let pulls = repository.pullRequests.count { $0.head == branch }
+    // A request that is on its way when its sender dies may arrive after somebody has closed the
+    // pull request that the next one opened; no forge refuses it then, so it is not counted.
+    let pulls = repository.pullRequests.count { $0.head == branch && !$0.isClosedByPeople }
     return pulls > 1 ? "\(pulls) pull requests of \(branch)" : nil
   }
 }

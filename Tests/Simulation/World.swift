@@ -242,7 +242,9 @@ package final class World {
         if !isDisturbed, forge.head(of: d.request.branch, in: d.request.repository) != sha {
           fail("\(id) is Pushed as \(sha), which is not the head of its branch")
         }
-      case .failed(_, let failure): report.failed[failure.code.rawValue, default: 0] += 1
+      case .failed(_, let failure):
+        report.failed[failure.code.rawValue, default: 0] += 1
+        check(failure, of: d)
       case .absent, .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched,
         .generating:
         fail("\(id) is not terminal")
@@ -251,6 +253,26 @@ package final class World {
     let (events, digests) = store.wholeNow()
     if let wrong = judge.compare(events, with: digests) { fail(wrong) }
     report.head = judge.head
+  }
+}
+
+extension World {
+  /// A delegation may only fail for a reason that this world has given it.
+  private func check(_ failure: Failure, of d: Delegation) {
+    let isDisturbed = forge.disturbed.contains(d.request.branch)
+    let isLate = d.stateSince.milliseconds - wallOffset > settings.troubleMs + 120_000
+    switch failure.code {
+    case .branchDiverged where !isDisturbed:
+      fail("\(d.id) failed as diverged on a branch that nobody has touched")
+    case .forgeRefused where isLate && !isDisturbed, .pushRejected where isLate && !isDisturbed,
+      .attemptsExhausted where isLate:
+      fail("\(d.id) failed with \(failure.code.rawValue) long after the faults have stopped")
+    case .changeRefused:
+      fail("a commit of \(d.id) was refused although no worker sends another's")
+    case .cancelled, .agentFailed, .agentTimeout, .agentNotFound, .noChanges, .verifyFailed,
+      .forgeRefused, .pushRejected, .attemptsExhausted, .branchDiverged:
+      break
+    }
   }
 }
 

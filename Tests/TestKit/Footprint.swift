@@ -33,7 +33,8 @@ extension GatedInstallation {
       "\(event["type"].stringValue ?? "") \(event["actor"].canonicalText) "
         + event["data"].canonicalText
     }
-    return Footprint(lines: lines.map(Self.withoutNumbers))
+    return Footprint(
+      lines: lines.map { Self.withoutNumbers($0.replacing(id, with: "ID")) })
   }
 
   /// The events of the run as it would have been: what an attempt that was lost has left goes with
@@ -58,7 +59,7 @@ extension GatedInstallation {
     return kept
   }
 
-  /// Digits, and words that are hex, are all the same.
+  /// Words with a digit in them, that are numbers or hex, are all the same.
   private static func withoutNumbers(_ text: String) -> String {
     var (result, word) = ("", "")
     func isHex(_ word: String) -> Bool {
