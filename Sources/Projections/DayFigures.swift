@@ -32,6 +32,8 @@ package struct DayFigures: Equatable, Sendable {
     package var cancelled = 0
     package var p50: Int64?
     package var p95: Int64?
+
+    package init() {}
   }
 
   /// The beginning of the first hour, in milliseconds since 1970.

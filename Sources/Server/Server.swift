@@ -122,6 +122,7 @@ package struct Server: Sendable {
     FleetRoutes(server: context).add(to: group)
     ChoiceRoutes(server: context).add(to: group)
     FigureRoutes(server: context).add(to: group)
+    VerificationRoutes(server: context).add(to: group)
     WorkerRoutes(server: context, git: GitBackend(logger: logger)).add(to: group)
     WebUI.add(to: group)
     return router

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sqlite3
 import unittest
 
 from playwright.sync_api import expect
@@ -178,12 +179,7 @@ class DelegationTests(BrowserTest):
         answer = self.server.submit("Audited")
         self.open_delegation(answer)
         self.expect_state("Pushed")
-        status, _ = self.server.api("api/audit?limit=1")
         page = self.open("#/audit?q=" + f"id:{answer['id']}")
-        if status == 404:
-            # A server without audit says so, and offers what it has.
-            expect(page.get_by_role("heading", name="This server has no audit yet")).to_be_visible()
-            return
         events = self.server.api(f"api/delegations/{answer['id']}/events")[1]["items"]
         rows = page.locator(".envelope")
         expect(rows).to_have_count(len(events))
@@ -201,6 +197,46 @@ class DelegationTests(BrowserTest):
         question.press("Enter")
         expect(question).to_have_attribute("aria-invalid", "true")
         expect(page.locator("#audit-note")).not_to_be_empty()
+        page.get_by_role("button", name="Help").click()
+        expect(page.locator("#audit-help")).to_contain_text("state:Failed")
+
+    def test_audit_reads_on_by_pages(self):
+        for number in range(12):
+            last = self.server.submit(f"One of many {number}")
+        self.open_delegation(last)
+        self.expect_state("Pushed")
+        page = self.open("#/audit")
+        expect(page.locator(".envelope")).to_have_count(100)
+        page.get_by_role("button", name="Older events").click()
+        rows = page.locator(".envelope-position")
+        expect(rows.nth(100)).to_be_visible()
+        expect(page.locator(".envelope summary").nth(100)).to_be_focused()
+        shown = [int(text) for text in rows.all_text_contents()]
+        self.assertEqual(shown, list(range(shown[0], shown[0] - len(shown), -1)))
+
+    def test_the_log_is_verified_and_a_changed_one_is_told(self):
+        answer = self.server.submit("Evidence")
+        self.open_delegation(answer)
+        self.expect_state("Pushed")
+        page = self.open("#/audit")
+        mark = page.locator(".verified")
+        expect(mark).to_contain_text("✓ Verified, head")
+        head = self.server.api("api/verification")[1]["head"]
+        expect(mark.locator("code")).to_have_text(head["hash"][:12])
+        self.assertEqual(len(head["hash"]), 64)
+
+
+class TamperingTests(BrowserTest):
+    def test_an_event_that_was_changed_is_found(self):
+        answer = self.server.submit("Evidence")
+        self.open_delegation(answer)
+        self.expect_state("Pushed")
+        with sqlite3.connect(self.server.folder / "data" / "aipm.db", timeout=30) as log:
+            log.execute("UPDATE payloads SET body = replace(body, 'Evidence', 'Evidense')")
+        page = self.open("#/audit")
+        expect(page.locator(".verified")).to_contain_text("✕ Not verified")
+        position = self.server.api(f"api/delegations/{answer['id']}/events")[1]["items"][0]["position"]
+        expect(page.get_by_role("alert")).to_contain_text(f"the text of event {position} was changed")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ extension EventStoreConformance {
     ConformanceCheck("lists are filtered by each of their terms, and all must hold", filters),
     ConformanceCheck("words are found in title, branch, repository and code", searchedWords),
     ConformanceCheck("live delegations are those that go on, oldest first", liveDelegations),
+    ConformanceCheck("what ended lately is told with its times, as it stands now", ended),
     ConformanceCheck("a pull request is shown with its newest delegation", pullRequests),
   ]
 
@@ -95,6 +96,35 @@ extension EventStoreConformance {
     #expect(try await subject.store.liveDelegations().map(\.id) == [2, 3].map(Story.id))
     try await subject.tell([.retryRequested], to: 1, after: 3)
     #expect(try await subject.store.liveDelegations().map(\.id) == [1, 2, 3].map(Story.id))
+  }
+
+  private static func ended(_ subject: StoreUnderTest) async throws {
+    try await subject.tell(1)
+    try await subject.tell(2, to: .requested)
+    try await subject.tell([Story.failed(.resolveBase, .forgeRefused)], to: 2, after: 1)
+    try await subject.tell(3, to: .requested)
+    let log = try await subject.log()
+    func time(_ type: String, _ n: Int) throws -> Timestamp {
+      try #require(
+        log.first { $0.stream == .delegation(Story.id(n)) && $0.event.name == type }
+      ).time
+    }
+    let pushed = EndedDelegation(
+      failure: nil, requestedAt: try time("delegation.requested", 1).milliseconds,
+      endedAt: try time("delegation.pushed", 1).milliseconds)
+    let failed = EndedDelegation(
+      failure: .forgeRefused, requestedAt: try time("delegation.requested", 2).milliseconds,
+      endedAt: try time("delegation.failed", 2).milliseconds)
+    func found(_ since: Timestamp, limit: Int = 10) async throws -> [EndedDelegation] {
+      try await subject.store.ended(since: since, limit: limit)
+    }
+    #expect(try await found(Story.start) == [failed, pushed])
+    #expect(try await found(Story.start, limit: 1) == [failed])
+    #expect(try await found(Timestamp(milliseconds: failed.endedAt)) == [failed])
+    #expect(try await found(Timestamp(milliseconds: failed.endedAt + 1)).isEmpty)
+    // One that goes on again has not ended.
+    try await subject.tell([.retryRequested], to: 2, after: 2)
+    #expect(try await found(Story.start) == [pushed])
   }
 
   private static func pullRequests(_ subject: StoreUnderTest) async throws {

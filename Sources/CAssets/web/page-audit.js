@@ -1,10 +1,13 @@
 // The log as evidence: a question, the events that answer it, and whether the log is whole.
 
 import { Problem, address, json } from "./api.js";
-import { h, put, setAttribute, setText } from "./dom.js";
+import { h, put, setAttribute, setText, words } from "./dom.js";
 import { envelopeNode } from "./envelopes.js";
 
 const PAGE = 100;
+
+/** What one export holds at most; the server gives no more in one answer. */
+const EXPORT_MAX = 1000;
 
 /** What a question is made of; the words are the query language's own. */
 const TERMS = [
@@ -40,6 +43,8 @@ class AuditPage {
   #list = h("div.envelopes", { "aria-label": "Events", role: "group" });
   #note = h("span.hint", { role: "status" });
   #verified = h("span.badge.verified");
+  #faults = h("div");
+  #again = null;
   #exports = h("div.actions");
   #more = h("button", { type: "button", text: "Older events", hidden: true, onclick: () => this.#read() });
   #message = h("div.list-message", { role: "status" });
@@ -60,10 +65,11 @@ class AuditPage {
       onclick: () => this.#toggleHelp(),
     });
     this.node = h("section.page", {},
-      h("div.toolbar", {}, h("h1", { tabindex: -1, text: "Audit" }), this.#verified),
+      h("div.toolbar", { role: "group", "aria-label": "The log" },
+        h("h1", { tabindex: -1, text: "Audit" }), this.#verified),
       h("form.audit-form", { role: "search", onsubmit: (event) => this.#submit(event) },
         this.#input, this.#helpButton, h("button.primary", { text: "Ask" })),
-      this.#help,
+      this.#help, this.#faults,
       h("div.examples", { role: "group", "aria-label": "Examples" }, EXAMPLES.map((text) => h("button.small", {
         type: "button", text, onclick: () => { this.#input.value = text; this.#ask(); },
       }))),
@@ -73,6 +79,7 @@ class AuditPage {
   }
 
   close() {
+    clearTimeout(this.#again);
     this.#stop.abort();
   }
 
@@ -94,7 +101,9 @@ class AuditPage {
     this.#count = 0;
     const text = new URLSearchParams(this.#asked ? { q: this.#asked } : {}).toString();
     history.replaceState(null, "", `#/audit${text && "?"}${text}`);
+    clearTimeout(this.#again);
     this.#read(true);
+    this.#verify();
   }
 
   async #read(fresh = false) {
@@ -129,25 +138,36 @@ class AuditPage {
       ? `${this.#count} ${this.#count === 1 ? "event" : "events"}, the newest first`
       : `The newest ${this.#count} events`);
     this.#offerExports();
-    this.#showVerified(found);
     if (from > 0 && items.length > 0) this.#list.children[from].querySelector("summary").focus();
   }
 
-  /** The server says whether the chain of the log is whole, and where it ends. */
-  #showVerified({ verified, head }) {
-    if (verified === undefined) {
-      put(this.#verified);
-      return;
+  /** The server hashes the whole log again; a long one takes its time, which is shown. */
+  async #verify() {
+    const { signal } = this.#stop;
+    try {
+      const { state, checkedTo, head, faults } = await json("api/verification", { signal });
+      const kind = { whole: "good", broken: "bad", checking: "calm" }[state];
+      setAttribute(this.#verified, "data-kind", kind);
+      setAttribute(this.#verified, "title", `Position ${head.position}: ${head.hash}`);
+      const said = state === "whole" ? "✓ Verified, head"
+        : state === "broken" ? "✕ Not verified" : `Verifying, ${part(checkedTo, head.position)}`;
+      put(this.#verified, said, state === "whole" ? h("code", { text: head.hash.slice(0, 12) }) : null);
+      put(this.#faults, state === "broken" ? h("div.next", { "data-kind": "bad", role: "alert" },
+        faults.map((text) => h("p", {}, words(text))),
+        h("p.muted", { text: "aipm verify says more. Nothing that the log says from there on is proven." }))
+        : null);
+      if (state === "checking") this.#again = setTimeout(() => this.#verify(), 1000);
+    } catch {
+      // The events can be read all the same; no mark stands then.
+      if (!signal.aborted) put(this.#verified);
     }
-    setAttribute(this.#verified, "data-kind", verified ? "good" : "bad");
-    put(this.#verified, verified ? "✓ Verified" : "✕ Not verified",
-      head?.hash ? h("code", { title: `Position ${head.position}: ${head.hash}`, text: head.hash.slice(0, 12) }) : null);
   }
 
   #offerExports() {
     put(this.#exports, this.#count === 0 ? null : ["json", "jsonl", "csv"].map((format) => h("a.button.small", {
-      href: address("api/audit", { q: this.#asked, format }), download: `audit.${format}`,
-      "aria-label": `Export as ${format}`, text: format.toUpperCase(),
+      href: address("api/audit", { q: this.#asked, format, limit: EXPORT_MAX }), download: `audit.${format}`,
+      "aria-label": `Export as ${format}`,
+      title: `The newest ${EXPORT_MAX} at most; aipm export gives all`, text: format.toUpperCase(),
     })));
   }
 
@@ -169,7 +189,6 @@ class AuditPage {
     }
     put(this.#list);
     put(this.#exports);
-    put(this.#verified);
     this.#more.hidden = true;
     put(this.#message, error.status === 404 ? [
       h("h2", { text: "This server has no audit yet" }),
@@ -178,4 +197,8 @@ class AuditPage {
     ] : [h("p", { text: `${text} ${error.hint}`.trim() }),
       h("button", { type: "button", text: "Try again", onclick: () => this.#ask() })]);
   }
+}
+
+function part(done, all) {
+  return `${Math.floor((100 * done) / Math.max(all, 1))} %`;
 }
