@@ -47,6 +47,10 @@ static const unsigned char envelopes_js[] = {
 #embed "web/envelopes.js"
 };
 
+static const unsigned char export_js[] = {
+#embed "web/export.js"
+};
+
 static const unsigned char feed_js[] = {
 #embed "web/feed.js"
 };
@@ -176,6 +180,7 @@ static const struct aipm_file files[] = {
     {"dom.js", script, {dom_js, sizeof dom_js}},
     {"draft.js", script, {draft_js, sizeof draft_js}},
     {"envelopes.js", script, {envelopes_js, sizeof envelopes_js}},
+    {"export.js", script, {export_js, sizeof export_js}},
     {"feed.js", script, {feed_js, sizeof feed_js}},
     {"fields.js", script, {fields_js, sizeof fields_js}},
     {"fleet.css", css, {fleet_css, sizeof fleet_css}},

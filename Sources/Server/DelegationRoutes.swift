@@ -26,6 +26,8 @@ struct DelegationRoutes {
     }
   }
 
+  /// A page of rows, and a position of the log that they stand at least at: whoever follows the log
+  /// from there on misses nothing.
   private func list(_ request: Request) async throws -> Response {
     let limit = Int(try request.integer("limit", in: 1...500) ?? 50)
     var state: DelegationStateName?
@@ -46,12 +48,14 @@ struct DelegationRoutes {
     let filter = DelegationFilter(
       state: state, repository: request.text("repo"), requester: request.text("requester"),
       worker: request.text("worker"), text: request.text("q"))
+    let position = try await server.store.head().position
     let found = try await server.store.delegations(filter, before: before, limit: limit + 1)
     let page = found.prefix(limit)
     let next = found.count > limit ? page.last.map { String($0.row.stamp) } : nil
     return .json(
       .object([
         "items": .array(page.map { Render.delegation($0) }), "next": Render.text(next),
+        "position": .integer(position),
       ]))
   }
 
@@ -69,9 +73,11 @@ struct DelegationRoutes {
   }
 
   private func events(_ context: APIContext) async throws -> Response {
+    let position = try await server.store.head().position
     let detail = try await server.delegation(context)
     let events = try await server.store.read(.delegation(detail.row.id))
-    return .json(.object(["items": .array(events.map(\.json))]))
+    return .json(
+      .object(["items": .array(events.map(\.json)), "position": .integer(position)]))
   }
 
   private func diff(_ context: APIContext) async throws -> Response {

@@ -48,7 +48,7 @@ struct LocalGuard<Context: RequestContext>: RouterMiddleware {
     response.headers[.accessControlAllowMethods] = "GET, POST"
     response.headers[.accessControlAllowHeaders] =
       "Content-Type, Idempotency-Key, Prefer, Last-Event-ID"
-    response.headers[.accessControlExposeHeaders] = "Location, Retry-After"
+    response.headers[.accessControlExposeHeaders] = "Location, Next-Cursor, Retry-After"
     return response
   }
 

@@ -30,13 +30,15 @@ expect.set_options(timeout=PATIENCE_MS)
 class Server:
     """`aipm serve` on a folder of its own. It can be killed and started again on the same port."""
 
-    def __init__(self, agent_timeout="10m", base_path=None, workers=2):
+    def __init__(self, agent_timeout="10m", base_path=None, workers=2, allow_origin=None):
         self.folder = Path(tempfile.mkdtemp(prefix="aipm-browser-"))
         self.port = 0
         self.base_path = base_path or ""
         self.options = ["--agent-timeout", agent_timeout, "--workers", str(workers)]
         if base_path:
             self.options += ["--base-path", base_path]
+        if allow_origin:
+            self.options += ["--allow-origin", allow_origin]
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("AIPM_", "GIT_"))
         }
@@ -123,6 +125,11 @@ class BrowserTest(unittest.TestCase):
     server_options = {}
 
     @classmethod
+    def address(cls):
+        """Where the page stands."""
+        return cls.server.url
+
+    @classmethod
     def setUpClass(cls):
         cls.playwright = sync_playwright().start()
         cls.addClassCleanup(cls.playwright.stop)
@@ -166,7 +173,7 @@ class BrowserTest(unittest.TestCase):
         page = page or self.page
         # Another part of the page that is open is no navigation of its own.
         page.goto("about:blank")
-        page.goto(self.server.url + route)
+        page.goto(self.address() + route)
         expect(page.locator("#link")).to_have_attribute("data-state", "live")
         expect(page.locator("[aria-busy=true]")).to_have_count(0)
         return page

@@ -11,6 +11,8 @@ class ConnectionTests(BrowserTest):
     def test_a_killed_server_is_told_and_caught_up_with(self):
         first = self.server.submit("Before the crash")
         page = self.open()
+        asked = []
+        page.on("request", lambda each: asked.append(each) if "events/stream" in each.url else None)
         expect(page.locator(".rows .row")).to_have_count(1)
         expect(page.locator(".rows .row .state-word")).to_have_text("Pushed")
         second = self.new_page(self.context)
@@ -19,6 +21,7 @@ class ConnectionTests(BrowserTest):
         self.expect_state("Generating", second)
         expect(second.get_by_role("log")).to_contain_text("step 2")
 
+        seen = self.server.api("api/health")[1]["position"]
         self.server.kill()
         for each in (page, second):
             expect(each.locator("#link")).to_have_attribute("data-state", "lost")
@@ -31,6 +34,8 @@ class ConnectionTests(BrowserTest):
         for each in (page, second):
             expect(each.locator("#link")).to_have_attribute("data-state", "live")
             expect(each.locator("#notice")).to_contain_text("Connected again.")
+        # It went on from what it had seen, and asked for nothing twice.
+        self.assertEqual({each.headers.get("last-event-id") for each in asked}, {str(seen)})
         row = page.get_by_role("row").filter(has_text=missed["confirmationCode"])
         expect(row.locator(".state-word")).to_have_text("Pushed")
         expect(page.get_by_role("row").filter(has_text=slow["confirmationCode"])
@@ -61,17 +66,6 @@ class ConnectionTests(BrowserTest):
         expect(page.get_by_role("heading", level=1)).to_contain_text("Task created")
         found = self.server.api("api/delegations?q=Typed+while")[1]["items"]
         self.assertEqual(len(found), 1)
-
-
-class BasePathTests(BrowserTest):
-    server_options = {"base_path": "/prod"}
-
-    def test_the_page_works_under_a_base_path(self):
-        page = self.open("#/delegate")
-        self.fill_form("Under a path").click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text("Task created")
-        page.get_by_role("link", name="Watch it").click()
-        self.expect_state("Pushed")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 import unittest
+import urllib.parse
 
 from playwright.sync_api import expect
 
@@ -188,7 +189,7 @@ class DelegationTests(BrowserTest):
         rows.first.locator("summary").click()
         expect(rows.first.get_by_role("link", name="Its delegation")).to_be_visible()
         with page.expect_download() as download:
-            page.get_by_role("link", name="Export as jsonl").click()
+            page.get_by_role("button", name="Export as jsonl").click()
         lines = download.value.path().read_text().splitlines()
         self.assertEqual(
             {json.loads(line)["position"] for line in lines}, {event["position"] for event in events})
@@ -199,6 +200,13 @@ class DelegationTests(BrowserTest):
         expect(page.locator("#audit-note")).not_to_be_empty()
         page.get_by_role("button", name="Help").click()
         expect(page.locator("#audit-help")).to_contain_text("state:Failed")
+        # What the help and the examples say can be asked.
+        told = page.locator("#audit-help dt").all_text_contents()
+        told += page.locator(".examples button").all_text_contents()
+        self.assertGreater(len(told), 12)
+        for text in told:
+            status, answer = self.server.api("api/audit?" + urllib.parse.urlencode({"q": text}))
+            self.assertEqual(status, 200, answer)
 
     def test_audit_reads_on_by_pages(self):
         for number in range(12):

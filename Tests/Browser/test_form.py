@@ -209,5 +209,29 @@ class FormTests(BrowserTest):
         expect(page.locator(".receipt-state")).to_contain_text("Pushed")
 
 
+class PhoneTests(BrowserTest):
+    def new_context(self, width=360, height=740, **options):
+        return super().new_context(width, height, has_touch=True, is_mobile=True, **options)
+
+    def test_from_the_form_to_a_pushed_pull_request_by_touch(self):
+        page = self.open()
+        page.get_by_role("link", name="Delegate the first").tap()
+        button = self.fill_form("By thumb", "do: say by thumb\ndo: write thumb.txt up")
+        page.get_by_role("button", name="Add criterion").tap()
+        page.get_by_label("Acceptance criterion 2").fill("It works")
+        button.tap()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Task created")
+        page.get_by_role("link", name="Watch it").tap()
+        self.expect_state("Pushed")
+        page.get_by_role("tab", name="Output").tap()
+        expect(page.get_by_role("log")).to_contain_text("by thumb")
+        page.get_by_role("link", name="Delegations", exact=True).tap()
+        row = page.locator(".rows .row")
+        expect(row).to_have_count(1)
+        expect(row.locator(".state-word")).to_have_text("Pushed")
+        row.get_by_role("link", name="By thumb").tap()
+        expect(page.get_by_role("heading", level=1)).to_have_text("By thumb")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -214,4 +214,46 @@ struct RuleTests {
     #expect(
       PackageRules.topLevel(names + ["docs", "Makefile"]).map(\.file) == ["Makefile", "docs"])
   }
+
+  @Test func thePagesFilesAreComparedWithTheList() {
+    let list = SourceFile(
+      path: "web.c",
+      text: """
+        #embed "web/a.js"
+        #embed "web/b.js"
+        #embed "web/c.js"
+        static const struct aipm_file files[] = {
+            {"a.js", script, {a_js, sizeof a_js}},
+            {"c.js", script, {c_js, sizeof c_js}},
+        """)
+    #expect(
+      PageRules.carried(list, names: ["a.js", "b.js", "d.js"]).map(\.message) == [
+        "b.js has no entry", "c.js is not in the folder", "d.js is not embedded",
+      ])
+  }
+
+  @Test func thePagesImportsAreFollowed() {
+    let index = SourceFile(
+      path: "index.html",
+      text: """
+        <link rel="modulepreload" href="a.js">
+        <link rel="modulepreload" href="late.js">
+        <script type="module" src="app.js"></script>
+        """)
+    let app = SourceFile(
+      path: "app.js",
+      text: """
+        import { a } from "./a.js";
+        const late = () => import("./late.js");
+        """)
+    let a = SourceFile(path: "a.js", text: "import { b,\n  c } from \"./b.js\";")
+    let late = SourceFile(path: "late.js", text: "import { gone } from \"./gone.js\";")
+    let modules = ["app.js": app, "a.js": a, "late.js": late]
+    #expect(
+      PageRules.preloaded(index, modules: modules).map(\.message) == [
+        "preload b.js", "late.js is not needed by the first page",
+      ])
+    #expect(
+      PageRules.imported(modules).map(\.message) == ["there is no b.js", "there is no gone.js"])
+  }
 }

@@ -70,7 +70,8 @@ enum ThisPackage {
     return SourceFile(path: path, text: text)
   }
 
-  static func topLevel() throws -> [String] {
-    try FileManager.default.contentsOfDirectory(atPath: root.path)
+  /// What a folder holds; the top level where `folder` is empty.
+  static func names(in folder: String) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: root.appending(path: folder).path)
   }
 }

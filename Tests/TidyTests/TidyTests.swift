@@ -53,7 +53,22 @@ struct TidyTests {
 
   @Test func modulesOpenWithAnEssay() { expectNone(PackageRules.essays(files, targets: targets)) }
 
+  @Test func thePageIsCarriedWhole() throws {
+    let names = try ThisPackage.names(in: PageRules.folder)
+    #expect(names.count > 20)
+    expectNone(PageRules.carried(try ThisPackage.file(PageRules.list), names: names))
+  }
+
+  @Test func thePageAsksForItsScriptsAtOnce() throws {
+    let names = try ThisPackage.names(in: PageRules.folder).filter { $0.hasSuffix(".js") }
+    let modules = try Dictionary(
+      uniqueKeysWithValues: names.map { ($0, try ThisPackage.file("\(PageRules.folder)/\($0)")) })
+    let index = try ThisPackage.file("\(PageRules.folder)/\(PageRules.index)")
+    expectNone(PageRules.imported(modules))
+    expectNone(PageRules.preloaded(index, modules: modules))
+  }
+
   @Test func theTopLevelIsBare() throws {
-    expectNone(PackageRules.topLevel(try ThisPackage.topLevel()))
+    expectNone(PackageRules.topLevel(try ThisPackage.names(in: "")))
   }
 }

@@ -13,12 +13,35 @@ const main = document.getElementById("main");
 /** What each address shows. Only the first page's parts are loaded before they are asked for. */
 const ROUTES = [
   [/^\/delegations$/, async () => openDelegations],
-  [/^\/delegations\/(.+)$/, async () => (await import("./page-delegation.js")).open],
-  [/^\/delegate$/, async () => (await import("./page-delegate.js")).open],
-  [/^\/workers$/, async () => (await import("./page-workers.js")).open],
-  [/^\/health$/, async () => (await import("./page-health.js")).open],
-  [/^\/audit$/, async () => (await import("./page-audit.js")).open],
+  [/^\/delegations\/(.+)$/, () => part(import("./page-delegation.js"), "detail.css")],
+  [/^\/delegate$/, () => part(import("./page-delegate.js"), "form.css")],
+  [/^\/workers$/, () => part(import("./page-workers.js"), "detail.css", "fleet.css")],
+  [/^\/health$/, () => part(import("./page-health.js"), "fleet.css")],
+  [/^\/audit$/, () => part(import("./page-audit.js"), "detail.css", "fleet.css")],
 ];
+
+/** A part with its styles, which are there before it is shown. */
+async function part(loading, ...sheets) {
+  const [{ open }] = await Promise.all([loading, ...sheets.map(style)]);
+  return open;
+}
+
+/** A style sheet that the page names and does not load by itself: the order stays that of the page. */
+function style(name) {
+  const link = document.querySelector(`link[href="${name}"]`);
+  return new Promise((resolve, reject) => {
+    if (link.sheet) {
+      resolve();
+      return;
+    }
+    link.addEventListener("load", resolve, { once: true });
+    link.addEventListener("error", () => {
+      link.disabled = true;
+      reject(new Error(name));
+    }, { once: true });
+    link.disabled = false;
+  });
+}
 
 let shown = null;
 let turn = 0;

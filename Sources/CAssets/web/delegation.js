@@ -25,7 +25,7 @@ export class Delegation {
     this.#ref = ref;
     this.#feed = feed;
     this.#changed = changed;
-    this.#ends = [feed.follow((events) => this.#receive(events)), feed.onReset(() => this.load())];
+    this.#ends = [feed.follow((events) => this.#receive(events)), feed.onReset(() => this.#anew())];
   }
 
   close() {
@@ -39,25 +39,33 @@ export class Delegation {
   async load() {
     const { signal } = this.#stop;
     try {
-      await this.#feed.ready();
       const [detail, log] = await Promise.all([
         json(delegationRoute(this.#ref), { signal }),
         json(delegationRoute(this.#ref, "events"), { signal }),
       ]);
+      // What was heard while they were on their way may be newer than they are.
+      const heard = [...this.events, ...this.#waiting];
+      this.#waiting = [];
       this.detail = detail;
       this.events = log.items;
       this.problem = null;
       // A code or a pull request's number may come to mean another delegation; an id does not.
       this.#ref = detail.id;
-      const waiting = this.#waiting;
-      this.#waiting = [];
-      this.#take(waiting);
+      this.#take(heard);
       if (this.#version > detail.version) this.#reread();
+      this.#feed.joined(log.position, () => { if (!signal.aborted) this.load(); });
     } catch (error) {
       if (signal.aborted) return;
       if (this.detail === null) this.problem = error;
     }
     this.#changed();
+  }
+
+  /** The log is another than the one that was heard, or too much of it was missed. */
+  #anew() {
+    this.events = [];
+    this.#waiting = [];
+    this.load();
   }
 
   get #version() { return this.events.at(-1)?.version ?? 0; }

@@ -30,7 +30,8 @@ export class Feed extends EventTarget {
   #wait = null;
   #hiddenAt = null;
   #hiding = null;
-  #ready = Promise.withResolvers();
+  /** Resolves to the position that the stream began at: what came after it is heard. */
+  #begun = Promise.withResolvers();
 
   start() {
     document.addEventListener("visibilitychange", () => this.#visibility());
@@ -39,11 +40,11 @@ export class Feed extends EventTarget {
   }
 
   /**
-   * Resolves when events arrive from a known position on, or after `limit` all the same: a list
-   * that is read after that misses nothing that the stream will not tell.
+   * Tells that something was read as of `position`. What was committed after that is heard; where
+   * the stream began later than that, `again` is called, and the reading begins anew.
    */
-  ready(limit = 400) {
-    return Promise.race([this.#ready.promise, new Promise((r) => setTimeout(r, limit))]);
+  async joined(position, again) {
+    if ((await this.#begun.promise) > position) again();
   }
 
   /** Calls `listen` with each batch of envelopes; the answer ends it. */
@@ -92,9 +93,8 @@ export class Feed extends EventTarget {
   #opened(wasLost, resumes) {
     this.#tries = 0;
     this.goodAt = Date.now();
-    if (resumes) this.#ready.resolve();
     // Where it is not known how much was missed, everything is read again.
-    else if (wasLost) this.#reset();
+    if (!resumes && wasLost) this.#reset();
     this.#set("live");
   }
 
@@ -108,7 +108,7 @@ export class Feed extends EventTarget {
       if (!Number.isSafeInteger(position)) continue;
       if (data === null) {
         this.position ??= position;
-        this.#ready.resolve();
+        this.#begun.resolve(this.position);
         continue;
       }
       if (this.position !== null && position <= this.position) continue;
@@ -118,7 +118,6 @@ export class Feed extends EventTarget {
         break;
       }
       this.position = position;
-      this.#ready.resolve();
       batch.push(JSON.parse(data));
     }
     if (batch.length === 0) return;
@@ -140,7 +139,7 @@ export class Feed extends EventTarget {
 
   #reset() {
     this.position = null;
-    this.#ready = Promise.withResolvers();
+    this.#begun = Promise.withResolvers();
     for (const reset of this.#resets) reset();
   }
 

@@ -6,6 +6,9 @@ import { advance, matches, rowBegun, rowOf } from "./rows.js";
 
 const PAGE = 200;
 
+/** The first rows are there sooner where they are few. */
+const FIRST_PAGE = 60;
+
 /** Rows that are kept; older ones are read again when somebody scrolls to them. */
 const ROWS_MAX = 20_000;
 
@@ -59,7 +62,7 @@ export class DelegationList {
   /** Reads the next page, if there is one and none is on its way. */
   more() {
     if (this.#loading || this.state === "end") return;
-    this.#load(this.state === "empty");
+    this.#load(this.#cursor === null);
   }
 
   async #load(fresh) {
@@ -68,9 +71,9 @@ export class DelegationList {
     this.#loading = mark;
     this.#recent = [];
     try {
-      if (fresh) await this.#feed.ready();
       const { state, repository, search } = this.filter;
-      const query = { state, repo: repository, q: search, limit: PAGE, cursor: this.#cursor };
+      const query = { state, repo: repository, q: search, limit: fresh ? FIRST_PAGE : PAGE,
+        cursor: this.#cursor };
       const page = await json("api/delegations", { query, signal });
       if (fresh) {
         this.rows = [];
@@ -81,6 +84,7 @@ export class DelegationList {
       this.state = page.next === null ? "end" : "more";
       this.problem = null;
       this.#apply(this.#recent);
+      if (fresh) this.#feed.joined(page.position, () => { if (!signal.aborted) this.reload(); });
     } catch (error) {
       if (signal.aborted) return;
       this.state = "failed";

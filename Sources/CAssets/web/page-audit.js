@@ -1,24 +1,22 @@
 // The log as evidence: a question, the events that answer it, and whether the log is whole.
 
-import { Problem, address, json } from "./api.js";
-import { h, put, setAttribute, setText, words } from "./dom.js";
+import { Problem, json } from "./api.js";
+import { announce, h, put, setAttribute, setText, words } from "./dom.js";
 import { envelopeNode } from "./envelopes.js";
+import { FORMATS, readAll, save } from "./export.js";
 
 const PAGE = 100;
-
-/** What one export holds at most; the server gives no more in one answer. */
-const EXPORT_MAX = 1000;
 
 /** What a question is made of; the words are the query language's own. */
 const TERMS = [
   ["repo:owner/name", "events of one repository"],
-  ["pr:123  code:PR1733…  id:…", "of one pull request or delegation"],
+  ["pr:123  code:PR1733356800123  id:ID", "of one pull request or delegation"],
   ["branch:name  sha:3f2a9c1", "that speak of a branch or a commit"],
   ["type:delegation.failed", "of one type"],
   ["actor:name  worker:name  agent:name", "by or about somebody"],
   ["since:24h  until:2026-01-31", "by time; a span, a day or a moment"],
   ["position:100..200", "by place in the log; also >, <"],
-  ["state:Failed  age:>10m  stuck:>5m", "by how their delegation stands now"],
+  ["state:Failed  age:>10m  stuck:yes", "by how their delegation stands now"],
   ["\"any words\"", "in their text"],
   ["-term", "what is not to hold"],
 ];
@@ -45,7 +43,8 @@ class AuditPage {
   #verified = h("span.badge.verified");
   #faults = h("div");
   #again = null;
-  #exports = h("div.actions");
+  #exports;
+  #exporting = null;
   #more = h("button", { type: "button", text: "Older events", hidden: true, onclick: () => this.#read() });
   #message = h("div.list-message", { role: "status" });
   #help;
@@ -64,6 +63,11 @@ class AuditPage {
       type: "button", text: "Help", "aria-expanded": "false", "aria-controls": "audit-help",
       onclick: () => this.#toggleHelp(),
     });
+    this.#exports = h("div.actions", { role: "group", "aria-label": "Export", hidden: true },
+      Object.keys(FORMATS).map((format) => h("button.small", {
+        type: "button", text: format.toUpperCase(), "aria-label": `Export as ${format}`,
+        title: "All events that answer the question", onclick: () => this.#export(format),
+      })));
     this.node = h("section.page", {},
       h("div.toolbar", { role: "group", "aria-label": "The log" },
         h("h1", { tabindex: -1, text: "Audit" }), this.#verified),
@@ -81,6 +85,7 @@ class AuditPage {
   close() {
     clearTimeout(this.#again);
     this.#stop.abort();
+    this.#exporting?.abort();
   }
 
   #toggleHelp() {
@@ -102,6 +107,7 @@ class AuditPage {
     const text = new URLSearchParams(this.#asked ? { q: this.#asked } : {}).toString();
     history.replaceState(null, "", `#/audit${text && "?"}${text}`);
     clearTimeout(this.#again);
+    this.#exporting?.abort();
     this.#read(true);
     this.#verify();
   }
@@ -134,11 +140,15 @@ class AuditPage {
     this.#cursor = found.next ?? null;
     this.#more.hidden = this.#cursor === null;
     put(this.#message, this.#count === 0 ? h("p", { text: "No event is like that." }) : null);
+    this.#tellCount();
+    this.#exports.hidden = this.#count === 0;
+    if (from > 0 && items.length > 0) this.#list.children[from].querySelector("summary").focus();
+  }
+
+  #tellCount() {
     setText(this.#note, this.#count === 0 ? "" : this.#cursor === null
       ? `${this.#count} ${this.#count === 1 ? "event" : "events"}, the newest first`
       : `The newest ${this.#count} events`);
-    this.#offerExports();
-    if (from > 0 && items.length > 0) this.#list.children[from].querySelector("summary").focus();
   }
 
   /** The server hashes the whole log again; a long one takes its time, which is shown. */
@@ -163,12 +173,23 @@ class AuditPage {
     }
   }
 
-  #offerExports() {
-    put(this.#exports, this.#count === 0 ? null : ["json", "jsonl", "csv"].map((format) => h("a.button.small", {
-      href: address("api/audit", { q: this.#asked, format, limit: EXPORT_MAX }), download: `audit.${format}`,
-      "aria-label": `Export as ${format}`,
-      title: `The newest ${EXPORT_MAX} at most; aipm export gives all`, text: format.toUpperCase(),
-    })));
+  /** A file of all that answers, however much of it is shown. One at a time: the latest. */
+  async #export(format) {
+    this.#exporting?.abort();
+    const stop = new AbortController();
+    this.#exporting = stop;
+    setText(this.#note, "Exporting…");
+    try {
+      const file = await readAll(this.#asked, format, stop.signal,
+        (count) => setText(this.#note, `Exporting, ${count.toLocaleString()} events so far…`));
+      save(file, `aipm-audit.${format}`);
+      this.#tellCount();
+      announce("The export is done");
+    } catch (error) {
+      if (stop.signal.aborted) return;
+      if (!(error instanceof Problem)) throw error;
+      setText(this.#note, `The export was cut off: ${error.message} ${error.hint}`.trim());
+    }
   }
 
   #explain(error, fresh) {
@@ -188,7 +209,7 @@ class AuditPage {
       return;
     }
     put(this.#list);
-    put(this.#exports);
+    this.#exports.hidden = true;
     this.#more.hidden = true;
     put(this.#message, error.status === 404 ? [
       h("h2", { text: "This server has no audit yet" }),

@@ -11,7 +11,7 @@ import { VirtualList } from "./virtual.js";
 const COLUMNS = ["State", "Delegation", "Pull request", "Requester", "Worker", "Age"];
 
 /** Where the list was left, so that going back shows what was there. */
-const left = { query: "", top: 0 };
+const left = { query: "", top: 0, current: null };
 
 export function open({ feed, query }) {
   return new DelegationsPage(feed, query);
@@ -28,6 +28,8 @@ class DelegationsPage {
 
   #feed;
   #list = null;
+  /** What is shown: the last list's rows until the first of another filter are there. */
+  #rows = [];
   #virtual;
   #current = null;
   #typing = null;
@@ -42,11 +44,11 @@ class DelegationsPage {
   opened() {
     this.#virtual = new VirtualList(this.#scroller, this.#body, {
       create: () => new Row().node,
-      fill: (node, index) => node.row.fill(this.#list.rows[index], index),
-      key: (index) => this.#list.rows[index].id,
-      seen: (_, last) => {
-        if (last + 60 > this.#list.rows.length) this.#list.more();
-        if (this.#scroller.scrollTop === 0) this.#unseen(0);
+      fill: (node, index) => node.row.fill(this.#rows[index], index),
+      key: (index) => this.#rows[index].id,
+      seen: (end, top) => {
+        if (end + 60 > this.#rows.length) this.#list.more();
+        if (top === 0) this.#unseen(0);
       },
     });
     this.#start();
@@ -55,6 +57,7 @@ class DelegationsPage {
   close() {
     left.query = this.#filterText();
     left.top = this.#scroller.scrollTop;
+    left.current = this.#active;
     clearTimeout(this.#typing);
     this.#endTicks();
     this.#list?.close();
@@ -160,6 +163,7 @@ class DelegationsPage {
 
   #show({ above }) {
     const { rows, state } = this.#list;
+    this.#rows = rows;
     setAttribute(this.#scroller, "aria-busy", null);
     setAttribute(this.#table, "aria-rowcount", state === "end" ? rows.length + 1 : -1);
     setText(this.#count, count(rows.length, state));
@@ -167,10 +171,14 @@ class DelegationsPage {
     this.#virtual.update(rows.length, above);
     this.#explain();
     this.#remember(rows);
-    if (left.top > 0 && left.query === this.#filterText() && rows.length > 0) {
-      this.#scroller.scrollTop = left.top;
+    if (rows.length === 0) return;
+    if (left.query === this.#filterText()) {
+      if (left.top > 0) this.#scroller.scrollTop = left.top;
+      this.#current ??= left.current;
       left.top = 0;
+      left.current = null;
     }
+    if (this.#asked !== 0) this.#step(this.#asked);
   }
 
   #remembered = false;
@@ -218,15 +226,24 @@ class DelegationsPage {
 
   // MARK: Keys
 
+  /** Steps that were asked for before there was a row to go to. */
+  #asked = 0;
+
   #step(by) {
-    const { rows } = this.#list;
+    const { rows, state } = this.#list;
+    this.#asked = state === "empty" ? this.#asked + by : 0;
     if (rows.length === 0) return;
-    const active = document.activeElement?.closest?.(".row")?.row?.id ?? this.#current;
+    const active = this.#active;
     const now = rows.findIndex((row) => row.id === active);
-    const next = now < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, now + by));
+    const next = Math.min(rows.length - 1, Math.max(0, now + by));
     this.#current = rows[next].id;
     this.#virtual.scrollTo(next);
     this.#virtual.node(next)?.row.focus();
+  }
+
+  /** The row that has the focus, or had it last. */
+  get #active() {
+    return document.activeElement?.closest?.(".row")?.row?.id ?? this.#current;
   }
 
   #enter() {
@@ -254,7 +271,8 @@ class Row {
   #pull = h("span");
   #requester = words("");
   #worker = h("span");
-  #age = h("time");
+  #age = h("time", { onpointerenter: () => setAttribute(this.#age, "title", fully(this.#requestedAt)) });
+  #requestedAt = null;
   #pullKey = "";
 
   constructor() {
@@ -288,8 +306,8 @@ class Row {
     this.#showPull(row);
     setText(this.#requester, row.requester);
     setText(this.#worker, row.worker ?? "–");
+    this.#requestedAt = row.requestedAt;
     setText(this.#age, age(row.requestedAt));
-    setAttribute(this.#age, "title", fully(row.requestedAt));
   }
 
   #showPull({ pullRequest }) {

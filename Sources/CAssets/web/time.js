@@ -1,10 +1,18 @@
 // Times and spans as people read them.
 
-const clock = new Intl.DateTimeFormat(undefined, {
-  hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
-});
-const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+/** Formats cost milliseconds to make, so each is made when it is first needed. */
+const formats = {};
+
+const OPTIONS = {
+  clock: { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" },
+  day: { day: "numeric", month: "short" },
+  full: { dateStyle: "medium", timeStyle: "medium" },
+};
+
+function format(name, ms) {
+  formats[name] ??= new Intl.DateTimeFormat(undefined, OPTIONS[name]);
+  return formats[name].format(ms);
+}
 
 /** Milliseconds since 1970 of an ISO text; null where there is none. */
 export function moment(text) {
@@ -38,13 +46,13 @@ export function age(ms, now = Date.now()) {
 /** `14:03:22`, with the day before it where it is not today. */
 export function at(ms, now = Date.now()) {
   if (ms === null || ms === undefined) return "–";
-  const date = new Date(ms);
-  const time = clock.format(date);
-  return date.toDateString() === new Date(now).toDateString() ? time : `${day.format(date)}, ${time}`;
+  const time = format("clock", ms);
+  return new Date(ms).toDateString() === new Date(now).toDateString() ? time
+    : `${format("day", ms)}, ${time}`;
 }
 
 export function fully(ms) {
-  return ms === null || ms === undefined ? "" : full.format(new Date(ms));
+  return ms === null || ms === undefined ? "" : format("full", ms);
 }
 
 /** Calls `tick` each second while the page is seen, until the function it returns is called. */

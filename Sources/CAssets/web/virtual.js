@@ -16,7 +16,8 @@ export class VirtualList {
    * @param scroller the element that scrolls
    * @param body the element within it that holds the rows
    * @param options `create()` makes a row's node; `fill(node, index)` shows an item in it;
-   *   `key(index)` names the item; `seen(first, last)` is told what is in view
+   *   `key(index)` names the item; `seen(end, top)` is told how many items are drawn or passed, and how
+   *   far it is scrolled
    */
   constructor(scroller, body, { create, fill, key, seen = () => {} }) {
     this.scroller = scroller;
@@ -115,6 +116,6 @@ export class VirtualList {
     }
     for (const node of this.#pool) node.remove();
     this.#pool.length = Math.min(this.#pool.length, 40);
-    this.seen(first, last);
+    this.seen(last, scrollTop);
   }
 }
