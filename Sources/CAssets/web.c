@@ -59,6 +59,10 @@ static const unsigned char fields_js[] = {
 #embed "web/fields.js"
 };
 
+static const unsigned char first_js[] = {
+#embed "web/first.js"
+};
+
 static const unsigned char fleet_css[] = {
 #embed "web/fleet.css"
 };
@@ -143,10 +147,6 @@ static const unsigned char terminal_js[] = {
 #embed "web/terminal.js"
 };
 
-static const unsigned char theme_js[] = {
-#embed "web/theme.js"
-};
-
 static const unsigned char time_js[] = {
 #embed "web/time.js"
 };
@@ -183,6 +183,7 @@ static const struct aipm_file files[] = {
     {"export.js", script, {export_js, sizeof export_js}},
     {"feed.js", script, {feed_js, sizeof feed_js}},
     {"fields.js", script, {fields_js, sizeof fields_js}},
+    {"first.js", script, {first_js, sizeof first_js}},
     {"fleet.css", css, {fleet_css, sizeof fleet_css}},
     {"form.css", css, {form_css, sizeof form_css}},
     {"icon.svg", svg, {icon_svg, sizeof icon_svg}},
@@ -204,7 +205,6 @@ static const struct aipm_file files[] = {
     {"stream.js", script, {stream_js, sizeof stream_js}},
     {"tabs.js", script, {tabs_js, sizeof tabs_js}},
     {"terminal.js", script, {terminal_js, sizeof terminal_js}},
-    {"theme.js", script, {theme_js, sizeof theme_js}},
     {"time.js", script, {time_js, sizeof time_js}},
     {"timeline.js", script, {timeline_js, sizeof timeline_js}},
     {"virtual.js", script, {virtual_js, sizeof virtual_js}},

@@ -38,10 +38,14 @@ def main(folder):
             live = server.submit("Translate the page", f"{WORK}\ndo: pace 3000 0.3")
             wait_for(page, server, live, "Generating")
             expect(page.get_by_role("log")).to_contain_text("step 12")
+            # Each with what is there when all of it is.
             routes = {
-                "delegations": "", "delegate": "#/delegate", "live": f"#/delegations/{live['id']}",
-                "pushed": f"#/delegations/{done['id']}", "failed": f"#/delegations/{failed['id']}",
-                "workers": "#/workers", "health": "#/health", "audit": "#/audit",
+                "delegations": ("", ".rows .row"), "delegate": ("#/delegate", ".delegate"),
+                "live": (f"#/delegations/{live['id']}", ".output-block"),
+                "pushed": (f"#/delegations/{done['id']}", ".diff-line"),
+                "failed": (f"#/delegations/{failed['id']}", ".output-block .c2"),
+                "workers": ("#/workers", ".worker[data-state=busy] a"), "health": ("#/health", ".chart"),
+                "audit": ("#/audit", ".verified[data-kind=good]"),
             }
             for scheme in ("light", "dark"):
                 for size, (width, height) in SIZES.items():
@@ -49,11 +53,14 @@ def main(folder):
                         viewport={"width": width, "height": height}, color_scheme=scheme,
                         reduced_motion="reduce", device_scale_factor=1)
                     page = context.new_page()
-                    for name, route in routes.items():
+                    for name, (route, whole) in routes.items():
                         page.goto("about:blank")
                         page.goto(server.url + route)
                         expect(page.locator("#link")).to_have_attribute("data-state", "live")
                         expect(page.locator("[aria-busy=true]")).to_have_count(0)
+                        expect(page.locator(whole).first).to_be_visible()
+                        if name == "audit":
+                            expect(page.locator(".envelope").first).to_be_visible()
                         picture(page, folder / f"{name}-{size}-{scheme}.png")
                     context.close()
             page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light")
@@ -67,10 +74,7 @@ def main(folder):
 
 
 def picture(page, path):
-    """What is read after the page stands: two frames, so that it is drawn."""
-    for selector in (".diff-line", ".output-block", ".chart", ".worker", ".rows .row"):
-        if page.locator(selector.split(" ", maxsplit=1)[0]).count():
-            expect(page.locator(selector).first).to_be_attached()
+    """After two frames, so that it is drawn."""
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     page.screenshot(path=path)
 

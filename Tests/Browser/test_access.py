@@ -93,12 +93,22 @@ class AccessTests(BrowserTest):
         """Waits until a page of this name shows all that it will."""
         if name == "failed":
             self.expect_state("Failed", page)
+            expect(page.locator(".view-bar .hint").first).to_have_text("It has ended.")
         elif name == "done":
             self.expect_state("Pushed", page)
             expect(page.locator(".diff-line")).not_to_have_count(0)
         elif name == "live":
             self.expect_state("Generating", page)
             expect(page.get_by_role("log")).to_contain_text("step 2")
+        elif name == "workers":
+            expect(page.locator(".worker[data-state=busy] a")).to_have_text("It runs")
+        elif name == "health":
+            expect(page.locator(".chart")).to_have_count(2)
+        elif name == "audit":
+            expect(page.locator(".envelope").first).to_be_visible()
+            expect(page.locator(".verified")).to_contain_text("✓ Verified")
+        elif name == "form":
+            expect(page.locator("#delegate-repositories option")).not_to_have_count(0)
         elif name == "list":
             expect(page.locator(".rows .row")).to_have_count(3)
 

@@ -52,15 +52,25 @@ export async function request(route, { query, method = "GET", body, headers = {}
     options.body = body;
     options.headers["Content-Type"] = "application/json";
   }
+  const url = address(route, query);
   let response;
   try {
-    response = await fetch(address(route, query), options);
+    response = await (early(url) ?? fetch(url, options));
+    signal?.throwIfAborted();
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Problem(0);
   }
   if (response.ok) return response;
   throw await problem(response);
+}
+
+/** What first.js asked for already, where it is that; it serves once. */
+function early(url) {
+  const first = window.aipmFirst;
+  if (first?.url !== url) return null;
+  window.aipmFirst = null;
+  return first.response;
 }
 
 /** A response that is none of what was asked for, as a problem. */

@@ -64,7 +64,7 @@ class AuditPage {
       onclick: () => this.#toggleHelp(),
     });
     this.#exports = h("div.actions", { role: "group", "aria-label": "Export", hidden: true },
-      Object.keys(FORMATS).map((format) => h("button.small", {
+      h("span.hint", { "aria-hidden": "true", text: "Export" }), Object.keys(FORMATS).map((format) => h("button.small", {
         type: "button", text: format.toUpperCase(), "aria-label": `Export as ${format}`,
         title: "All events that answer the question", onclick: () => this.#export(format),
       })));

@@ -57,7 +57,9 @@ export class VirtualList {
     this.#count = count;
     this.body.style.height = `${count * this.rowHeight}px`;
     if (above > 0 && scroller.scrollTop > 0) scroller.scrollTop += above * this.rowHeight;
-    this.refresh();
+    // The first rows are in the next frame, and not in the one after it.
+    if (this.#nodes.size === 0) this.#draw();
+    else this.refresh();
   }
 
   /** Draws again at the next frame. */
