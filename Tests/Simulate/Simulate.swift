@@ -52,7 +52,7 @@ struct Simulate: AsyncParsableCommand {
     let began = ContinuousClock.now
     var (violations, total) = ([Violation](), Report())
     let range = seed.map { $0..<($0 + 1) } ?? first..<(first + seeds)
-    let isVerbose = verbose
+    let (isVerbose, stops) = (verbose, stop)
     await Seeds(settings: settings, workflow: workflow).run(range, width: width) { seed, result in
       switch result {
       case .success(let report):
@@ -61,6 +61,7 @@ struct Simulate: AsyncParsableCommand {
       case .failure(let violation):
         violations.append(violation)
         say("\(violation)")
+        if stops { exit(1) }
       }
     }
     let seconds = Double((ContinuousClock.now - began) / .milliseconds(1)) / 1000
