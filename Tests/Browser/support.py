@@ -186,6 +186,7 @@ class BrowserTest(unittest.TestCase):
 
     def fill_form(self, title="Add export button", objective="do: write export.txt exported"):
         page = self.page
+        expect(page.locator("form.delegate")).to_be_visible()
         page.get_by_label("Repository").fill(REPOSITORY)
         page.get_by_label("Task title").fill(title)
         page.get_by_label("Objective").fill(objective)
