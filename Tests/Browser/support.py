@@ -55,7 +55,7 @@ class Server:
         self.errors = open(self.folder / "server.log", "a", encoding="utf-8")
         self.process = subprocess.Popen(
             [AIPM, "serve", "--data", self.folder / "data", "--port", str(self.port), "--forge", "local",
-             "--agent", "command", "--agent-command", f"{sys.executable} {AGENT}", *self.options],
+             "--stop-workers", "--agent", "command", "--agent-command", f"{sys.executable} {AGENT}", *self.options],
             env=self.environment, cwd=self.folder, stdout=subprocess.PIPE, stderr=self.errors, text=True)
         for line in self.process.stdout:
             found = re.match(r"aipm: listening on http://[^:]+:(\d+)", line)
