@@ -34,7 +34,11 @@ extension GatedInstallation {
         + event["data"].canonicalText
     }
     return Footprint(
-      lines: lines.map { Self.withoutNumbers($0.replacing(id, with: "ID")) })
+      lines: lines.map { line in
+        // What was found in place of being made is how the log tells of the disturbance.
+        let made = line.replacing("\"adopted\":true", with: "\"adopted\":false")
+        return Self.withoutNumbers(made.replacing(id, with: "ID"))
+      })
   }
 
   /// The events of the run as it would have been: what an attempt that was lost has left goes with
