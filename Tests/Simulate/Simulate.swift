@@ -61,7 +61,7 @@ struct Simulate: AsyncParsableCommand {
       case .failure(let violation):
         violations.append(violation)
         say("\(violation)")
-        if stops { exit(1) }
+        if stops { Glibc.exit(1) }
       }
     }
     let seconds = Double((ContinuousClock.now - began) / .milliseconds(1)) / 1000
