@@ -18,6 +18,9 @@ struct DelegationRoutes {
       try await output(request, context)
     }
     router.get("api/delegations/:ref/diff") { _, context in try await diff(context) }
+    router.get("api/delegations/:ref/patch") { request, context in
+      try await patch(request, context)
+    }
     router.post("api/delegations/:ref/cancel") { request, context in
       try await ask(.cancel, request, context)
     }
@@ -100,6 +103,22 @@ struct DelegationRoutes {
         body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     case .failure(let fault): throw Problem.unavailable("git: \(fault.message)")
     }
+  }
+
+  /// What an agent had made when its time was over.
+  private func patch(_ request: Request, _ context: APIContext) async throws -> Response {
+    let detail = try await server.delegation(context)
+    let asked = try request.integer("attempt", in: 1...1_000_000)
+    let attempt = Int(asked ?? max(detail.row.attempt, 1))
+    guard let bytes = try await server.output.patch(of: detail.row.id, attempt: attempt) else {
+      throw Problem.notFound(
+        "patch of attempt \(attempt)",
+        hint: "One is kept where an agent was ended at its limit with changes made.")
+    }
+    return Response(
+      status: .ok,
+      headers: [.contentType: "text/x-diff; charset=utf-8", .cacheControl: "no-store"],
+      body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
   }
 
   private func ask(

@@ -72,6 +72,46 @@ actor OutputFiles {
     return bytes
   }
 
+  /// Keeps the patch of an attempt; a second one replaces the first.
+  func keep(patch: [UInt8], of id: DelegationID, attempt: Int) throws(Fault) {
+    mkdir("\(directory)", 0o700)
+    mkdir("\(directory)/\(id)", 0o700)
+    let path = patchPath(id, attempt)
+    let file = open("\(path).new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw Fault(operation: "open the patch", code: errno) }
+    defer { close(file) }
+    var written = 0
+    while written < patch.count {
+      let count = patch.withUnsafeBytes { raw in
+        write(file, raw.baseAddress.map { $0 + written }, raw.count - written)
+      }
+      if count < 0, errno != EINTR { throw Fault(operation: "write the patch", code: errno) }
+      written += max(count, 0)
+    }
+    guard fsync(file) == 0, rename("\(path).new", path) == 0 else {
+      throw Fault(operation: "keep the patch", code: errno)
+    }
+  }
+
+  /// The patch of an attempt; nil where none was kept.
+  func patch(of id: DelegationID, attempt: Int) throws(Fault) -> [UInt8]? {
+    let file = open(patchPath(id, attempt), O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else {
+      if errno == ENOENT { return nil }
+      throw Fault(operation: "open the patch", code: errno)
+    }
+    defer { close(file) }
+    let length = Int(lseek(file, 0, SEEK_END))
+    var bytes = [UInt8](repeating: 0, count: max(length, 0))
+    let got = bytes.withUnsafeMutableBytes { pread(file, $0.baseAddress, $0.count, 0) }
+    guard got == bytes.count else { throw Fault(operation: "read the patch", code: errno) }
+    return bytes
+  }
+
+  private func patchPath(_ id: DelegationID, _ attempt: Int) -> String {
+    "\(directory)/\(id)/\(attempt).patch"
+  }
+
   /// Signals after each write; several may be one. Follow first, then read.
   func follow(_ id: DelegationID, attempt: Int) -> AsyncStream<Void> {
     let (stream, signal) = AsyncStream.makeStream(

@@ -30,6 +30,10 @@ struct WorkerRoutes {
       try authenticate(request)
       return try await pack(request)
     }
+    router.put("worker/v1/patch") { request, _ in
+      try authenticate(request)
+      return try await patch(request)
+    }
     router.get("worker/v1/git/:owner/:repo/**") { request, context in
       try await fetch(request, context)
     }
@@ -122,11 +126,11 @@ struct WorkerRoutes {
     let report = try await request.json(ResultReport.self)
     let (id, worker) = (DelegationID(report.lease.delegation), WorkerID(report.worker))
     let (attempt, token) = (report.lease.attempt, FencingToken(packed: report.lease.token))
-    func ended(_ cause: ReleaseCause) async throws -> Response {
+    func ended(_ cause: ReleaseCause, hint: String? = nil) async throws -> Response {
       try await server.engine.end(
         AttemptEnd(
-          attempt: attempt, token: token, outcome: .released(cause), message: report.message),
-        of: id, by: worker)
+          attempt: attempt, token: token, outcome: .released(cause), message: report.message,
+          hint: hint), of: id, by: worker)
       return .noContent
     }
     switch report.outcome {
@@ -147,7 +151,11 @@ struct WorkerRoutes {
       return .noContent
     case .drained: return try await ended(.drained)
     case .agentFailed: return try await ended(.agentFailed)
-    case .agentTimeout: return try await ended(.agentTimeout)
+    case .agentTimeout:
+      let isKept = try await server.output.patch(of: id, attempt: attempt) != nil
+      return try await ended(
+        .agentTimeout,
+        hint: isKept ? "What it had made until then is kept: aipm logs --patch \(id)" : nil)
     case .agentNotFound: return try await ended(.agentNotFound)
     case .noChanges: return try await ended(.noChanges)
     case .workerFault: return try await ended(.workerCrashed)
@@ -185,6 +193,16 @@ struct WorkerRoutes {
     } catch let fault as WorkerFault {
       throw Problem(fault)
     }
+    return .noContent
+  }
+
+  private func patch(_ request: Request) async throws -> Response {
+    let lease = try lease(request)
+    guard await server.engine.holds(lease.id, attempt: lease.attempt, token: lease.token) else {
+      throw Problem(WorkerFault.superseded)
+    }
+    let bytes = try await request.bytes(limit: 9 << 20)
+    try await server.output.keep(patch: bytes, of: lease.id, attempt: lease.attempt)
     return .noContent
   }
 

@@ -1,6 +1,7 @@
 // One attempt at one delegation, from the assignment to the server's word that it is over.
 //
 //   checkingOut → launching → generating → pickingUp → handingIn → (over)
+//                                        ↘ salvaging ↗
 //
 // An attempt that is to end early (`Ending`) goes through the same states: what is under way is
 // told to stop, and when it has stopped the attempt is handed in with another outcome, or dropped.
@@ -16,6 +17,8 @@ struct Attempt: Sendable {
     case launching
     case generating(Run)
     case pickingUp(Ended)
+    /// What the agent had made at its limit is written down before it is told of.
+    case salvaging(Ended)
     case handingIn(HandIn)
   }
 
@@ -35,6 +38,8 @@ struct Attempt: Sendable {
     var outcome: ResultReport.Outcome
     var commit: String?
     var packIsTaken = false
+    /// A patch lies on the disk and the server has not had it.
+    var patchIsDue = false
     var durationMs: Int64 = 0
     var outputBytes = 0
     var outputDigest = OutputDigest.ofNothing
@@ -121,6 +126,8 @@ struct Attempt: Sendable {
     }
     lease = wanted.lease
     assignment = wanted
+    // The branch may have moved; this attempt stands where it was checked out.
+    assignment?.head = head
     isConfirmed = true
   }
 
@@ -242,7 +249,7 @@ extension WorkerCore {
       if !wasEnding { actions.append(.stopCheckout(attempt.key)) }
     case .launching, .generating:
       if !wasEnding { actions.append(.stopAgent(attempt.key)) }
-    case .pickingUp: break
+    case .pickingUp, .salvaging: break
     case .awaitingCheckout: conclude(nil, &actions)
     case .handingIn(let handIn): endHandIn(handIn, ending, &actions)
     }

@@ -5,7 +5,7 @@
 //   DATA/repos/OWNER/REPO.git          our clone; nothing in it was written by an agent
 //   DATA/repos/OWNER/REPO.slot/        the tree of the last attempt, to be reset for the next one
 //   DATA/attempts/DELEGATION-N/tree    the agent's working tree, with a repository of its own
-//   DATA/attempts/DELEGATION-N/…       index, output.log, pack, prompt.md, tmp
+//   DATA/attempts/DELEGATION-N/…       index, output.log, pack, patch, prompt.md, tmp
 
 /// The worker's folder.
 struct WorkerFiles: Sendable {
@@ -58,6 +58,7 @@ struct AttemptFiles: Sendable {
   var index: String { "\(folder)/index" }
   var output: String { "\(folder)/output.log" }
   var pack: String { "\(folder)/pack" }
+  var patch: String { "\(folder)/patch" }
   var prompt: String { "\(folder)/prompt.md" }
   var temporary: String { "\(folder)/tmp" }
 }

@@ -12,6 +12,7 @@ extension Attempt {
 
   func handInRequest(_ handIn: HandIn, _ worker: String, _ incarnation: Int) -> Request {
     if let commit = handIn.commit, !handIn.packIsTaken { return .pack(lease, commit: commit) }
+    if handIn.patchIsDue { return .patch(lease) }
     return .result(
       ResultReport(
         worker: worker, incarnation: incarnation, lease: lease, outcome: handIn.outcome,
@@ -72,7 +73,7 @@ extension WorkerCore {
     switch attempt.stage {
     case .launching: since = now
     case .generating(let run): since = run.since
-    case .checkingOut, .awaitingCheckout, .pickingUp, .handingIn: return
+    case .checkingOut, .awaitingCheckout, .pickingUp, .salvaging, .handingIn: return
     }
     self.attempt?.agent = nil
     self.attempt?.output.written = max(attempt.output.written, output.bytes)
@@ -84,6 +85,9 @@ extension WorkerCore {
       self.attempt?.ending = nil
       self.attempt?.stage = .pickingUp(ended)
       actions.append(.pickUp(assignment))
+    case (.timedOut, _), (.stalled, _):
+      self.attempt?.stage = .salvaging(ended)
+      actions.append(.salvage(assignment))
     case (.some, _): conclude(ended, &actions)
     case (nil, _): takeFailure(end, ended, &actions)
     }
@@ -119,6 +123,18 @@ extension WorkerCore {
     case (_, .unfit(let detail)): handIn(.agentFailed, ended, detail, &actions)
     case (_, .fault(let detail)): handIn(.workerFault, ended, detail, &actions)
     }
+  }
+
+  mutating func takeSalvaged(_ key: AttemptKey, hasPatch: Bool, _ actions: inout [Action]) {
+    guard let attempt, attempt.key == key, case .salvaging(let ended) = attempt.stage else {
+      return
+    }
+    conclude(ended, &actions)
+    guard hasPatch, case .handingIn(var handIn)? = self.attempt?.stage,
+      handIn.outcome == .agentTimeout
+    else { return }
+    handIn.patchIsDue = true
+    self.attempt?.stage = .handingIn(handIn)
   }
 
   // MARK: The server's answers
@@ -167,6 +183,16 @@ extension WorkerCore {
       handIn.packIsTaken = true
       attempt?.stage = .handingIn(handIn)
     }
+  }
+
+  /// A patch that cannot be kept is no reason to keep the result back.
+  mutating func takePatchAnswer(
+    _ lease: LeaseReference, _ answer: Answer, _ actions: inout [Action]
+  ) {
+    guard isInHand(lease), case .handingIn(var handIn)? = attempt?.stage else { return }
+    if case .superseded = answer { return forget(&actions) }
+    handIn.patchIsDue = false
+    attempt?.stage = .handingIn(handIn)
   }
 
   mutating func takeResultAnswer(

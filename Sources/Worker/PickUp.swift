@@ -39,6 +39,26 @@ extension Workspace {
     }
   }
 
+  /// A patch over this many bytes is not kept.
+  static let patchBytesMax = 8 << 20
+
+  /// Writes what the tree has beyond the head as a patch, for `git apply`: an agent's time was over,
+  /// and what it had made then may be worth a look.
+  /// - Returns: false where there is nothing, or more than `patchBytesMax`.
+  func salvage(_ assignment: Assignment) async throws -> Bool {
+    guard let attempt = files.attempt(AttemptKey(assignment.lease)),
+      let repository = files.repository(assignment.repository),
+      DurableFile.isFolder(attempt.tree), try await add(attempt, repository) == nil
+    else { return false }
+    let patch = try await tree(
+      ["diff-index", "--cached", "-p", "--binary", "--no-renames", assignment.head], attempt,
+      repository, outputLimit: Self.patchBytesMax + 1
+    ).standardOutput
+    guard !patch.isEmpty, patch.count <= Self.patchBytesMax else { return false }
+    try DurableFile.replace(attempt.patch, with: patch)
+    return true
+  }
+
   /// The name of the tree without an entry.
   private static let emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 

@@ -47,7 +47,7 @@ struct ServerLink: Sendable {
   }
 
   /// Makes a call.
-  /// - Parameter files: where the attempt's output and pack are.
+  /// - Parameter files: where the attempt's output, pack and patch are.
   func answer(to request: Request, files: AttemptFiles?) async -> Answer {
     switch request {
     case .register(let registration): await session("register", registration, Answer.registered)
@@ -61,6 +61,10 @@ struct ServerLink: Sendable {
       await call(
         "pack?\(query(lease))&commit=\(commit)", .file(path: files?.pack ?? ""), method: "PUT",
         contentType: "application/x-git-pack", timeout: .seconds(600))
+    case .patch(let lease):
+      await call(
+        "patch?\(query(lease))", .file(path: files?.patch ?? ""), method: "PUT",
+        contentType: "text/x-diff", timeout: .seconds(120))
     case .result(let report): await call("result", .bytes(encoded(report)))
     }
   }

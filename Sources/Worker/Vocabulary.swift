@@ -31,6 +31,8 @@ package enum Request: Equatable, Sendable {
   /// What the output's file holds from `offset` on, as much of it as fits one call.
   case output(LeaseReference, offset: Int)
   case pack(LeaseReference, commit: String)
+  /// What an agent had made when its time was over.
+  case patch(LeaseReference)
   case result(ResultReport)
 
   package var lane: Lane {
@@ -39,7 +41,7 @@ package enum Request: Equatable, Sendable {
     case .heartbeat: .heartbeat
     case .generating: .generating
     case .output: .output
-    case .pack, .result: .handIn
+    case .pack, .patch, .result: .handIn
     }
   }
 }
@@ -139,6 +141,8 @@ package enum Input: Sendable {
   case agentSaid(AttemptKey, bytes: Int)
   case agentEnded(AttemptKey, AgentEnd, OutputSummary)
   case pickedUp(AttemptKey, PickUp)
+  /// Whether there is anything, and it is on disk as a patch.
+  case salvaged(AttemptKey, hasPatch: Bool)
   /// Take nothing new and end when what is in hand is handed in.
   case drain
   /// End now: stop the agent and give the attempt back.
@@ -160,6 +164,8 @@ package enum Action: Equatable, Sendable {
   case stopAgent(AttemptKey)
   /// Take the tree into a commit and write the pack, durably.
   case pickUp(Assignment)
+  /// Write what the tree has beyond the head as a patch: the agent's time was over.
+  case salvage(Assignment)
   /// Forget the attempt: its folder, its ref.
   case drop(AttemptKey, repository: String)
   /// nil: nothing is in hand.

@@ -150,6 +150,8 @@ package struct WorkerCore: Sendable {
       takeAgentEnded(key, end, output, now: now, &actions)
     case .pickedUp(let key, let pickUp):
       takePickedUp(key, pickUp, &actions)
+    case .salvaged(let key, let hasPatch):
+      takeSalvaged(key, hasPatch: hasPatch, &actions)
     case .drain: isDraining = true
     case .halt:
       isDraining = true
@@ -207,6 +209,8 @@ package struct WorkerCore: Sendable {
       takeOutputAnswer(lease, offset: offset, answer, now: now, &actions)
     case .pack(let lease, _):
       takePackAnswer(lease, answer, &actions)
+    case .patch(let lease):
+      takePatchAnswer(lease, answer, &actions)
     case .result(let report):
       takeResultAnswer(report.lease, answer, &actions)
     }

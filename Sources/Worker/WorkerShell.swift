@@ -147,6 +147,18 @@ final class WorkerShell: Sendable {
         let pickUp = await workspace.pickUp(assignment)
         told.yield(.input(.pickedUp(AttemptKey(assignment.lease), pickUp)))
       }
+    case .salvage(let assignment):
+      underWay.workspace = Task { [told, workspace, logger, before = underWay.workspace] in
+        await before?.value
+        let key = AttemptKey(assignment.lease)
+        do {
+          let hasPatch = try await workspace.salvage(assignment)
+          told.yield(.input(.salvaged(key, hasPatch: hasPatch)))
+        } catch {
+          logger.warning("no patch is kept: \(error)", metadata: ["attempt": "\(key)"])
+          told.yield(.input(.salvaged(key, hasPatch: false)))
+        }
+      }
     case .drop(let key, let repository):
       underWay.workspace = Task { [workspace, before = underWay.workspace] in
         await before?.value
@@ -175,7 +187,8 @@ final class WorkerShell: Sendable {
 
   private func filesOfAttempt(in request: Request) -> AttemptFiles? {
     switch request {
-    case .output(let lease, _), .pack(let lease, _): files.attempt(AttemptKey(lease))
+    case .output(let lease, _), .pack(let lease, _), .patch(let lease):
+      files.attempt(AttemptKey(lease))
     case .register, .poll, .heartbeat, .generating, .result: nil
     }
   }

@@ -231,14 +231,14 @@ struct Workspace: Sendable {
   @discardableResult
   func tree(
     _ arguments: [String], _ attempt: AttemptFiles, _ repository: RepositoryFiles,
-    input: Command.Input = .none, accepting: Set<Int32> = [0]
+    input: Command.Input = .none, accepting: Set<Int32> = [0], outputLimit: Int = 256 << 20
   ) async throws(GitFault) -> ProcessResult {
     try await Git.run(
       arguments, gitDirectory: repository.clone, workTree: attempt.tree,
       workingDirectory: attempt.tree,
       extraEnvironment: ["GIT_INDEX_FILE": attempt.index],
       config: Workspace.config, input: input, accepting: accepting, timeout: .seconds(300),
-      outputLimit: 256 << 20)
+      outputLimit: outputLimit)
   }
 
   /// Removes what stands at these paths, whatever it is; what is not there is removed already.

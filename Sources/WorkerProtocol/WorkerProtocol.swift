@@ -14,6 +14,7 @@
 // | POST /generating | `GeneratingReport` → 204 |
 // | POST /output?delegation=&attempt=&token=&offset= | raw bytes → `OutputAnswer` |
 // | PUT /pack?delegation=&attempt=&token=&commit= | a thin pack → 204 |
+// | PUT /patch?delegation=&attempt=&token= | what an agent had made at its limit → 204 |
 // | POST /result | `ResultReport` → 204 |
 // | GET, POST /git/OWNER/REPO.git/… | git over HTTP, fetch only |
 //

@@ -24,6 +24,7 @@ extension EndToEndTests.AgentTests {
     prompt=$(cat)
     echo "attempt"
     case $prompt in
+      *"work and hang"*) echo half > half.txt; echo more >> README.md; while :; do sleep 1; done ;;
       *"exit with an error"*) echo "it broke" >&2; exit 3 ;;
       *"change nothing"*) exit 0 ;;
       *"hang for ever"*) trap '' TERM; echo $$ > "$1/hanging"; while :; do sleep 1; done ;;
@@ -83,6 +84,31 @@ extension EndToEndTests.AgentTests {
       #expect(Glibc.kill(pid, 0) != 0, "the agent still runs")
       let next = try await delegate(server, "do it")
       try await Outcome(server: server, repository: repository, delegation: next).check()
+    }
+  }
+
+  @Test("what an agent had made at its limit is kept as a patch that git applies")
+  func patch() async throws {
+    try await with(["--agent-timeout", "1s", "--attempts", "1"]) { server, repository in
+      let failed = try await delegate(server, "work and hang")
+      #expect(failed["failure"]["code"].stringValue == "agent-timeout", "\(failed["failure"])")
+      let hint = failed["failure"]["hint"].stringValue ?? ""
+      #expect(hint.contains("aipm logs --patch"), "\(hint)")
+      let id = try #require(failed["id"].stringValue)
+      let kept = try await server.aipm(["logs", "--patch", id])
+      #expect(kept.succeeded, "\(kept.errorText)")
+      let clone = "\(server.folder)/applied"
+      let applied = try await Command(
+        "sh",
+        [
+          "-ec", "git clone -q \"$0\" \"$1\"; cd \"$1\"; git apply; cat half.txt", repository.path,
+          clone,
+        ],
+        input: .bytes(kept.standardOutput), timeout: .seconds(60)
+      ).run()
+      #expect(applied.outputText == "half\n", "\(applied.errorText)")
+      let other = try await server.aipm(["logs", "--patch", "--attempt", "7", id])
+      #expect(!other.succeeded && other.errorText.contains("attempt 7"), "\(other.errorText)")
     }
   }
 

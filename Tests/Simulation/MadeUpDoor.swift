@@ -30,6 +30,7 @@ extension World {
       command(.startGenerating(start), report.lease, id, answer)
     case .output(let lease, let offset): output(lease, offset, index, answer)
     case .pack(let lease, let commit): pack(lease, ObjectID(commit), index, answer)
+    case .patch(let lease): answer(self, holds(lease) ? .done : .superseded("superseded"))
     case .result(let report): result(report, id, answer)
     }
   }

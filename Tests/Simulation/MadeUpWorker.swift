@@ -161,6 +161,11 @@ extension World {
     case .startAgent(let assignment): startAgent(assignment, index, life)
     case .stopAgent(let key): stopAgent(key, index, life)
     case .pickUp(let assignment): pickUp(assignment, index, life)
+    case .salvage(let assignment):
+      after(random.draw(10...200)) { world in
+        let hasPatch = world.random.chance(0.5)
+        world.deliver(index, life, .salvaged(AttemptKey(assignment.lease), hasPatch: hasPatch))
+      }
     case .drop(let key, _): workers[index].packs[key] = nil
     case .writeJournal(let record):
       // A disk that takes nothing more ends the process.

@@ -215,6 +215,7 @@ package final class World {
     for event in events {
       trace("\(event.position) \(event.stream) \(event.event)")
       if let wrong = judge.take(event) { fail(wrong) }
+      checkGivenUp(event)
     }
   }
 
@@ -257,6 +258,17 @@ package final class World {
 }
 
 extension World {
+  /// Work that was accepted may only be given up where somebody has moved the branch under it.
+  private func checkGivenUp(_ event: RecordedEvent) {
+    guard case .delegation(.released(let released)) = event.event, released.cause == .commitStale,
+      case .delegation(let id) = event.stream,
+      let request = judge.state(of: id)?.delegation?.request
+    else { return }
+    if !forge.disturbed.contains(request.branch) {
+      fail("\(id): an accepted commit was given up: \(released.message ?? "")")
+    }
+  }
+
   /// A delegation may only fail for a reason that this world has given it.
   private func check(_ failure: Failure, of d: Delegation) {
     let isDisturbed = forge.disturbed.contains(d.request.branch)

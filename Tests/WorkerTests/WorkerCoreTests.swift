@@ -96,6 +96,24 @@ import WorkerProtocol
     #expect(life.core.attempt == nil)
   }
 
+  @Test("what an agent had made at its limit is sent before the result, and kept back by nothing")
+  func salvaged() {
+    var life = Life.generating()
+    life.pass(.seconds(61))
+    #expect(
+      life.tell(.agentEnded(key, .stopped, Life.output)).deeds == [.salvage(Life.assignment)])
+    life.tell(.salvaged(key, hasPatch: true))
+    #expect(life.request(.handIn) == .patch(lease))
+    life.answer(.handIn, .refused("no room"))
+    #expect(life.result?.outcome == .agentTimeout)
+    // Nobody waits for what a cancelled agent had made.
+    life = Life.generating()
+    life.desire(Life.assignment, revision: 2, cancel: true)
+    #expect(
+      !life.tell(.agentEnded(key, .stopped, Life.output)).deeds.contains(.salvage(Life.assignment)))
+    #expect(life.result?.outcome == .stopped)
+  }
+
   @Test("a pack that the server has not seen is sent before the result again")
   func packMissing() {
     var life = Life.committed()

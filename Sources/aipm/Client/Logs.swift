@@ -10,6 +10,7 @@ struct Logs: AsyncParsableCommand {
       Examples:
         aipm logs PR1733356800123 -f
         aipm logs acme/tools#12 --attempt 1
+        aipm logs acme/tools#12 --patch | git apply
       """)
 
   @OptionGroup var delegation: ReferenceArgument
@@ -17,10 +18,20 @@ struct Logs: AsyncParsableCommand {
   var follow = false
   @Option(help: "Which attempt (the last).")
   var attempt: Int?
+  @Flag(help: "In place of it, what the agent had made when its time was over, as a patch.")
+  var patch = false
   @OptionGroup var client: ClientOptions
 
   func run() async throws {
     let api = try client.api
+    if patch {
+      let kept = try await api.text(
+        ServerAPI.path("/api/delegations", delegation.reference, "/patch"),
+        query: [("attempt", attempt.map { String($0) })])
+      // Into a pipe byte for byte: files need not be UTF-8 for `git apply` to want them as they are.
+      if Terminal.isInteractive { return Self.put(String(decoding: kept, as: UTF8.self)) }
+      return Terminal.put(bytes: kept)
+    }
     let path = ServerAPI.path("/api/delegations", delegation.reference, "/output")
     guard follow else {
       let bytes = try await api.text(path, query: [("attempt", attempt.map { String($0) })])
