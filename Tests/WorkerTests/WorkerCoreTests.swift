@@ -176,6 +176,7 @@ import WorkerProtocol
     #expect(life.pass(.seconds(1)).deeds == [.stopAgent(key)])
     #expect(life.pass(.seconds(1)).deeds.isEmpty)
     life.tell(.agentEnded(key, .stopped, Life.output))
+    life.tell(.salvaged(key, hasPatch: false))
     life.answer(.output, .outputEnd(1))
     #expect(life.result?.outcome == .agentTimeout)
     #expect(life.result?.message == "the agent said nothing for 20 s")
@@ -188,6 +189,7 @@ import WorkerProtocol
     #expect(life.pass(.seconds(5)).deeds == [.stopAgent(key)])
     life.answer(.output, .outputEnd(5))
     life.tell(.agentEnded(key, .stopped, Life.output))
+    life.tell(.salvaged(key, hasPatch: false))
     #expect(life.result?.message == "the agent did not end within 60 s")
   }
 
