@@ -55,6 +55,9 @@ let package = Package(
     module("SQLite", ["CSQLite"]),
     module("SQLiteEventStore", ["SQLite", "Domain", "EventLog", "Projections", crypto]),
 
+    // How programs speak to people.
+    module("Terminal"),
+
     // What drives it.
     module(
       "Workflows",
@@ -88,13 +91,16 @@ let package = Package(
       name: "aipm",
       dependencies: [
         "Domain", "EventLog", "Projections", "SQLiteEventStore", "Workflows", "Engine",
-        "HTTPClient", "DemoAgent", "Forge", "EmbeddedForge", "Worker", "WorkerProtocol", "Server",
+        "Terminal", "HTTPClient", "DemoAgent", "Forge", "EmbeddedForge", "Worker", "WorkerProtocol",
+        "Server",
         "Processes", "Yams", subprocess, arguments,
         log,
       ], swiftSettings: strict),
     .executableTarget(
       name: "aipm-replay",
-      dependencies: ["Domain", "EventLog", "Projections", "SQLiteEventStore", arguments],
+      dependencies: [
+        "Domain", "EventLog", "Projections", "SQLiteEventStore", "Terminal", arguments,
+      ],
       swiftSettings: strict),
 
     tests("DomainTests", ["Domain"]),
@@ -157,5 +163,10 @@ let package = Package(
       path: "Tests/TestKit", exclude: ["KillSwitch"], swiftSettings: strict),
     tests("EndToEndTests", ["TestKit", "EventLog", "Processes", "aipm", "aipm-replay"]),
     tests("DemoAgentTests", ["DemoAgent"]),
+    .executableTarget(
+      name: "aipm-bench",
+      dependencies: [
+        "CSQLite", "Domain", "EventLog", "Projections", "SQLiteEventStore", arguments,
+      ], path: "Tests/Bench", swiftSettings: strict),
   ]
 )

@@ -89,6 +89,23 @@ package struct RecordedEvent: Equatable, Sendable {
   /// True where there was a text and it was taken away.
   package var isRedacted: Bool { salt.isEmpty && payloadHash != LogHash.emptyPayload }
 
+  /// The event as it stands after its words were taken away.
+  /// - Throws: `CodecFault` where it cannot be read without them.
+  package func withoutWords() throws(CodecFault) -> RecordedEvent {
+    let encoded = EventCodec.encode(event)
+    var empty = self
+    empty.event = try EventCodec.decode(encoded.type, facts: encoded.facts, text: nil)
+    empty.salt = []
+    return empty
+  }
+
+  /// Why its words cannot be taken away; nil where they can, as far as the event itself tells.
+  package var redactionFault: RedactionFault? {
+    if case .system(.workflowDefined) = event { return .definition(position) }
+    if isRedacted { return .redactedBefore(position) }
+    return salt.isEmpty ? .noWords(position) : nil
+  }
+
   /// The envelope of the API, `aipm export` and JSONL.
   package var json: JSONValue {
     let encoded = EventCodec.encode(event)

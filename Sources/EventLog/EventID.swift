@@ -21,6 +21,13 @@ package enum UUIDText {
     }
   }
 
+  /// A UUIDv7 of this time that is like no other.
+  package static func fresh(at time: Timestamp) -> String {
+    var ids = EventIDs()
+    var random = SystemRandomNumberGenerator()
+    return encode(ids.next(at: time, using: &random))
+  }
+
   /// The sixteen bytes; nil where the text is no UUID in the usual grouping.
   package static func decode(_ text: String) -> [UInt8]? {
     let utf8 = Array(text.utf8)

@@ -52,6 +52,19 @@ package struct Append: Sendable {
   }
 }
 
+extension Append {
+  /// What the log says of words that were taken away.
+  /// - Parameter version: of the system's stream.
+  package static func redaction(
+    of positions: [Int64], reason: String, by actor: Actor, after version: Int64
+  ) -> Append {
+    Append(
+      stream: .system, expectedVersion: version,
+      events: positions.map { .system(.redacted(position: $0, reason: reason)) }, actor: actor,
+      correlation: "system", causation: nil)
+  }
+}
+
 /// Why an append did not happen.
 package enum AppendFault: Error, Equatable, Sendable {
   /// The stream stands at another version.
@@ -73,6 +86,21 @@ package enum AppendFault: Error, Equatable, Sendable {
   case closed
 }
 
+/// Why words were not taken away.
+package enum RedactionFault: Error, Equatable, Sendable {
+  /// There is no event at this position.
+  case noSuchEvent(Int64)
+  /// The event never had words.
+  case noWords(Int64)
+  /// Its words were taken away before.
+  case redactedBefore(Int64)
+  /// Its delegation has not ended, and still needs them.
+  case underWay(Int64)
+  /// It is a workflow's definition, without which the delegations under it cannot be understood.
+  case definition(Int64)
+  case append(AppendFault)
+}
+
 /// Why a read failed.
 package struct StoreFault: Error, Equatable, Sendable, CustomStringConvertible {
   package var operation: String
@@ -88,6 +116,14 @@ package struct StoreFault: Error, Equatable, Sendable, CustomStringConvertible {
 package protocol EventStore: Sendable {
   /// Writes `append` whole, and returns when that is on disk.
   func append(_ append: Append) async throws(AppendFault) -> [RecordedEvent]
+
+  /// Takes the words of events and their salts away, for ever, and appends one `system.redacted`
+  /// for each, all as one. Hashes stay, so everything else can still be checked.
+  /// - Parameter positions: of events with words, of delegations that have ended.
+  /// - Returns: the events that say so, in the order of `positions`.
+  func redact(
+    _ positions: [Int64], reason: String, by actor: Actor
+  ) async throws(RedactionFault) -> [RecordedEvent]
 
   /// All events of a stream in order, with their texts; none where there is no such stream.
   func read(_ stream: StreamName) async throws(StoreFault) -> [RecordedEvent]

@@ -18,6 +18,9 @@ package enum JSONValue: Equatable, Sendable {
     if case .object(let o) = self { o } else { nil }
   }
 
+  /// A member of an object; null where there is none.
+  package subscript(_ name: String) -> JSONValue { objectValue?[name] ?? .null }
+
   /// The canonical bytes: keys sorted by UTF-16 code units, no white space, only what must be
   /// escaped is.
   package var canonical: [UInt8] {

@@ -59,6 +59,20 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
   }
 
   /// See `EventStore`.
+  package func redact(
+    _ positions: [Int64], reason: String, by actor: Actor
+  ) async throws(RedactionFault) -> [RecordedEvent] {
+    let result = state.withLock { state -> Result<[RecordedEvent], RedactionFault> in
+      let result = Result { () throws(RedactionFault) in
+        try state.redact(positions, reason: reason, by: actor, at: clock())
+      }
+      if case .success(let events) = result, !events.isEmpty { onCommit(events) }
+      return result
+    }
+    return try result.get()
+  }
+
+  /// See `EventStore`.
   package func read(_ stream: StreamName) async throws(StoreFault) -> [RecordedEvent] {
     readNow(stream)
   }
@@ -191,6 +205,11 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
   }
 
   /// See `Views`.
+  package func rebuild() async throws(StoreFault) -> Rebuild {
+    state.withLock { $0.rebuild() }
+  }
+
+  /// See `Views`.
   package func marks() async throws(StoreFault) -> (stamp: Int64, epoch: Int64) {
     state.withLock { ($0.stamps.max() ?? 0, $0.epoch) }
   }
@@ -199,6 +218,28 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
 extension InMemoryEventStore.State {
   fileprivate var rows: some Collection<DelegationRow> {
     projector.delegations.values.compactMap(\.row)
+  }
+
+  fileprivate mutating func rebuild() -> Rebuild {
+    var fresh = Projector()
+    for event in events {
+      _ = fresh.apply(
+        event.event, stream: event.stream, version: event.version, position: event.position,
+        time: event.time)
+    }
+    var comparison = Comparison()
+    for view in ViewName.allCases {
+      for key in Set(fresh.keys(of: view)).union(projector.keys(of: view)).sorted() {
+        let (folded, live) = (fresh.row(key), projector.row(key))
+        if folded != live { comparison.note(key, folded: folded, live: live) }
+      }
+    }
+    let replaced = digests
+    projector = fresh
+    digests = fresh.digests
+    return Rebuild(
+      events: events.count, head: sealer.head, rebuilt: digests, replaced: replaced,
+      comparison: comparison)
   }
 
   fileprivate mutating func take(
@@ -217,6 +258,35 @@ extension InMemoryEventStore.State {
     sealer = next
     for event in sealed.map(\.recorded) { take(event) }
     return sealed.map(\.recorded)
+  }
+
+  fileprivate mutating func redact(
+    _ positions: [Int64], reason: String, by actor: Actor, at clock: Timestamp
+  ) throws(RedactionFault) -> [RecordedEvent] {
+    var empty: [RecordedEvent] = []
+    for position in positions {
+      guard position > 0, position <= events.count else { throw .noSuchEvent(position) }
+      let event = events[Int(position) - 1]
+      if let fault = event.redactionFault { throw fault }
+      if case .delegation(let id) = event.stream,
+        !(projector.delegations[id]?.row?.state.isTerminal ?? true)
+      {
+        throw .underWay(position)
+      }
+      guard let without = try? event.withoutWords() else { throw .noSuchEvent(position) }
+      empty.append(without)
+    }
+    let append = Append.redaction(
+      of: positions, reason: reason, by: actor,
+      after: Int64(streams[.system]?.count ?? 0))
+    let told: [RecordedEvent]
+    do throws(AppendFault) {
+      told = try take(append, at: clock)
+    } catch {
+      throw .append(error)
+    }
+    for event in empty { events[Int(event.position) - 1] = event }
+    return told
   }
 
   private func admit(_ append: Append, at now: Timestamp) throws(AppendFault) {

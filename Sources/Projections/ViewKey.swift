@@ -51,6 +51,17 @@ extension Projector {
     return rows.sorted { $0.0 < $1.0 }
   }
 
+  /// The keys of a view's rows, in no order.
+  package func keys(of view: ViewName) -> [ViewKey] {
+    switch view {
+    case .delegations:
+      delegations.compactMap { $1.row == nil ? nil : .delegation($0) }
+    case .pullRequests:
+      pullRequests.keys.map { .pullRequest(repository: $0.repository, number: $0.number) }
+    case .workers: workers.compactMap { $1.row == nil ? nil : .worker($0) }
+    }
+  }
+
   /// One row; nil where there is none.
   package func row(_ key: ViewKey) -> JSONValue? {
     switch key {

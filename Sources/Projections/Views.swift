@@ -113,6 +113,12 @@ package protocol Views: Sendable {
   /// The views' digests and the position that they stand at.
   func digests() async throws(StoreFault) -> (position: Int64, digests: [ViewName: ViewDigest])
 
+  /// Makes the views again from the log and puts them in the place of the live ones, all at once,
+  /// while appends go on.
+  /// - Throws: `StoreFault` where the log is hurt, or another rebuild is under way; the live views
+  ///   then stay.
+  func rebuild() async throws(StoreFault) -> Rebuild
+
   /// The largest stamp that was ever given out, and the largest epoch of tokens; 0 where none was.
   func marks() async throws(StoreFault) -> (stamp: Int64, epoch: Int64)
 }

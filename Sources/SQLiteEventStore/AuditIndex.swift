@@ -27,20 +27,21 @@ enum AuditIndex {
     return text.flatMap { Int64($0) } ?? 0
   }
 
+  private static let reading = """
+    SELECT e.position, e.type, e.actor_kind, e.actor, coalesce(d.repository, e.repository),
+      e.worker, CASE WHEN s.name LIKE 'worker-%' THEN substr(s.name, 8) END, e.agent, e.code,
+      e.step, e.sha
+    FROM events e JOIN streams s ON s.id = e.stream LEFT JOIN delegations d ON d.stream = s.id
+    WHERE e.position > ? AND e.position <= ? ORDER BY e.position LIMIT ?
+    """
+
   /// Takes the next events in. The caller has begun a transaction.
   /// - Parameter end: no event beyond this position.
   /// - Returns: the last event that it holds now.
   static func catchUp(
     from position: Int64, through end: Int64 = .max, in database: Database
   ) throws -> Int64 {
-    let s = try database.statement(
-      """
-      SELECT e.position, e.type, e.actor_kind, e.actor, coalesce(d.repository, e.repository),
-        e.worker, CASE WHEN s.name LIKE 'worker-%' THEN substr(s.name, 8) END, e.agent, e.code,
-        e.step, e.sha
-      FROM events e JOIN streams s ON s.id = e.stream LEFT JOIN delegations d ON d.stream = s.id
-      WHERE e.position > ? AND e.position <= ? ORDER BY e.position LIMIT ?
-      """)
+    let s = try database.statement(reading)
     s.bind(position, at: 1)
     s.bind(end, at: 2)
     s.bind(batch, at: 3)
@@ -94,5 +95,58 @@ enum AuditIndex {
   /// The number of a term; nil where no event has it.
   static func id(of term: String, in database: Database) throws(SQLiteError) -> Int64? {
     try database.integer("SELECT id FROM audit_terms WHERE term = ?", .text(term))
+  }
+
+  /// Empties it; it is made again from the start of the log.
+  static func clear(in database: Database) throws(SQLiteError) {
+    try database.execute(
+      """
+      DELETE FROM audit_index; DELETE FROM audit_commits; DELETE FROM audit_terms;
+      DELETE FROM meta WHERE key = '\(progressKey)'
+      """)
+  }
+
+  /// What it holds against the log: not entry by entry, but by sums over all of them, in which each
+  /// counts and none is likely to make up for another.
+  /// - Returns: what does not fit.
+  static func faults(in database: Database) throws -> [String] {
+    let end = try position(in: database)
+    let head = try EventTable.head(in: database).position
+    guard end <= head else { return ["the index for audit stands at \(end), beyond the log"] }
+    var (terms, commits) = (EntrySum(), EntrySum())
+    let s = try database.statement(reading)
+    s.bind(0, at: 1)
+    s.bind(end, at: 2)
+    s.bind(Int64.max, at: 3)
+    try s.forEach { row in
+      for term in Self.terms(of: row) { terms.add(term, row.integer(0)) }
+      if let sha = row.text(10) { commits.add(sha, row.integer(0)) }
+    }
+    var (foundTerms, foundCommits) = (EntrySum(), EntrySum())
+    try database.statement(
+      "SELECT t.term, i.position FROM audit_index i LEFT JOIN audit_terms t ON t.id = i.term"
+    ).forEach { foundTerms.add($0.text(0) ?? "", $0.integer(1)) }
+    try database.statement("SELECT sha, position FROM audit_commits").forEach {
+      foundCommits.add($0.text(0) ?? "", $0.integer(1))
+    }
+    return foundTerms == terms && foundCommits == commits
+      ? [] : ["the index for audit is not what the log makes of it"]
+  }
+}
+
+/// The sum of the entries of a list, whatever their order.
+private struct EntrySum: Equatable {
+  private var count = 0
+  private var sum: UInt64 = 0
+
+  /// FNV-1a over the text, spread with the position as SplitMix64 does.
+  mutating func add(_ text: String, _ position: Int64) {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    var z = hash &+ UInt64(bitPattern: position) &* 0x9e37_79b9_7f4a_7c15
+    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+    sum &+= z ^ (z >> 31)
+    count += 1
   }
 }

@@ -1,30 +1,6 @@
 import EventLog
 import Projections
 
-/// A row of a live view that is not what the log makes of it.
-package struct RowDifference: Sendable {
-  package var key: ViewKey
-  /// What the fold has; nil where it has no such row.
-  package var folded: JSONValue?
-  /// What the live view has; nil where it has no such row, or one that cannot be read.
-  package var live: JSONValue?
-  /// The last event that changed the row as folded; nil where none did.
-  package var lastEvent: Int64?
-}
-
-/// The live views against a replay.
-package struct Comparison: Sendable {
-  /// So many differing rows are told.
-  package static let differencesMax = 100
-
-  package var differences: [RowDifference] = []
-  /// How many rows differ, told or not.
-  package var differing = 0
-  /// What else does not fit.
-  package var faults: [String] = []
-  package var isIdentical: Bool { differing == 0 && faults.isEmpty }
-}
-
 extension LogFile {
   /// Folds what is new, and compares the views with the fold, all in one snapshot, so that a server
   /// that goes on writing does no harm.
@@ -51,22 +27,19 @@ extension LogFile {
       comparison.faults.append("the views stand at \(stand), the log at \(fold.head.position)")
     }
     for view in ViewName.allCases {
-      var expected = Dictionary(
-        uniqueKeysWithValues: fold.projector.rows(of: view).map { ($0.key, $0.row) })
+      var seen: Set<ViewKey> = []
       var actual = ViewDigest()
-      func note(_ key: ViewKey, _ folded: JSONValue?, _ live: JSONValue?) {
-        comparison.differing += 1
-        guard comparison.differences.count < Comparison.differencesMax else { return }
-        comparison.differences.append(
-          RowDifference(key: key, folded: folded, live: live, lastEvent: nil))
-      }
       try forEachRow(of: view) { key, live in
-        let folded = expected.removeValue(forKey: key)
+        let folded = seen.insert(key).inserted ? fold.projector.row(key) : nil
         if let live { actual.add(live) }
         // Texts are compared by their bytes: two that look the same are not the same.
-        if live == nil || folded?.canonical != live?.canonical { note(key, folded, live) }
+        if live == nil || folded?.canonical != live?.canonical {
+          comparison.note(key, folded: folded, live: live)
+        }
       }
-      for (key, folded) in expected.sorted(by: { $0.key < $1.key }) { note(key, folded, nil) }
+      for key in fold.projector.keys(of: view).filter({ !seen.contains($0) }).sorted() {
+        comparison.note(key, folded: fold.projector.row(key), live: nil)
+      }
       if stored.digests[view] != actual {
         comparison.faults.append("the kept digest of \(view.rawValue) is not that of its rows")
       }

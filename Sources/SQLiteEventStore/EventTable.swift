@@ -140,6 +140,12 @@ extension Statement {
     reset()
   }
 
+  /// Hands each row to `body`.
+  func forEach(_ body: (Statement) throws -> Void) throws {
+    defer { reset() }
+    while try step() { try body(self) }
+  }
+
   func rows<T>(_ read: (Statement) throws -> T) throws -> [T] {
     defer { reset() }
     var all: [T] = []

@@ -17,11 +17,12 @@ extension [RowChange] {
   var coalesced: [RowChange] {
     guard count > 1 else { return self }
     var merged: [RowChange] = []
+    var places: [ViewKey: Int] = [:]
     for change in self {
-      let same = merged.firstIndex { $0.key == change.key }
-      if let same {
+      if let same = places[change.key] {
         merged[same] = merged[same].followed(by: change)
       } else {
+        places[change.key] = merged.count
         merged.append(change)
       }
     }

@@ -27,20 +27,33 @@ final class HeadFile {
   private static let magic = Array("aipm-head-1\n".utf8)
 
   private let descriptor: Int32
-  private var sequence: UInt64 = 0
+  private var sequence: UInt64
   let found: Found
 
   /// Opens the file, or makes it.
   init(path: String) throws(Fault) {
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw Fault(operation: "open \(path)", code: errno) }
-    let slots = [Self.readSlot(descriptor, 0), Self.readSlot(descriptor, 1)].compactMap { $0 }
-    if let newest = slots.max(by: { $0.sequence < $1.sequence }) {
-      sequence = newest.sequence
-      found = .head(newest.head)
-    } else {
-      found = lseek(descriptor, 0, SEEK_END) == 0 ? .none : .unreadable
+    (found, sequence) = Self.look(descriptor)
+  }
+
+  /// What the file says, without a touch to it; `.none` where there is no such file.
+  static func read(path: String) throws(Fault) -> Found {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      if errno == ENOENT { return .none }
+      throw Fault(operation: "open \(path)", code: errno)
     }
+    defer { close(descriptor) }
+    return look(descriptor).found
+  }
+
+  private static func look(_ descriptor: Int32) -> (found: Found, sequence: UInt64) {
+    let slots = [readSlot(descriptor, 0), readSlot(descriptor, 1)].compactMap { $0 }
+    if let newest = slots.max(by: { $0.sequence < $1.sequence }) {
+      return (.head(newest.head), newest.sequence)
+    }
+    return (lseek(descriptor, 0, SEEK_END) == 0 ? .none : .unreadable, 0)
   }
 
   deinit { close(descriptor) }

@@ -148,25 +148,24 @@ package final class LogFile {
   /// What the writer keeps beside the log to look things up by, against the log.
   /// - Returns: what does not fit.
   package func lookupFaults() throws(StoreFault) -> [String] {
-    try guarding("check") {
-      var faults = try database.statement(
-        """
-        SELECT s.name, s.version, count(e.version) FROM streams s
-        LEFT JOIN events e ON e.stream = s.id GROUP BY s.id HAVING s.version <> count(e.version)
-        """
-      ).rows {
-        "stream \($0.text(0) ?? "") is counted as \($0.integer(1)) events, and has \($0.integer(2))"
+    try guarding("check") { try LookUps.faults(in: database) }
+  }
+
+  /// The head outside against the log.
+  func fault(
+    of found: HeadFile.Found, endingAt head: LogHead
+  ) throws(StoreFault) -> String? {
+    try guarding("check the head") { try found.fault(of: database, endingAt: head) }
+  }
+
+  /// What SQLite itself finds wrong with the file.
+  func structureFaults() throws(StoreFault) -> [String] {
+    try guarding("check the file") {
+      let found = try database.statement("PRAGMA integrity_check(20)").rows { $0.text(0) ?? "" }
+      let orphans = try database.statement("PRAGMA foreign_key_check").rows {
+        "a row of \($0.text(0) ?? "") belongs to nothing in \($0.text(2) ?? "")"
       }
-      faults += try database.statement(
-        """
-        SELECT count(*) FROM idempotency i WHERE NOT EXISTS (
-          SELECT 1 FROM streams s JOIN events e ON e.stream = s.id AND e.version = 1
-          WHERE s.name = 'delegation-' || i.delegation
-          AND json_extract(e.detail, '$.idempotencyKey') = i.key
-          AND json_extract(e.detail, '$.requestBody') = i.body)
-        """
-      ).rows { $0.integer(0) }.filter { $0 > 0 }.map { "\($0) idempotency keys are not the log's" }
-      return faults
+      return found.filter { $0 != "ok" }.map { "the file is hurt: \($0)" } + orphans.prefix(20)
     }
   }
 

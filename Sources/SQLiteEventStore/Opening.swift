@@ -10,8 +10,13 @@ struct OpenedLog {
   var headFile: HeadFile
   var last: (head: LogHead, time: Timestamp, id: [UInt8])?
   var digests: [ViewName: ViewDigest]
-  /// Why nothing may be written; nil where all is well.
+  /// What is wrong with the log itself; nil where all is well.
   var damage: String?
+  /// Why the views cannot be gone on with; nil where they can. They can be made again.
+  var viewDamage: String?
+  /// Where the log ends, where it is gone on with although the head outside says that it is not
+  /// the one that it was; nil where nothing was overruled.
+  var acceptedRestore: Int64?
 }
 
 extension OpenedLog {
@@ -20,7 +25,11 @@ extension OpenedLog {
   static let busyTimeoutMs: Int32 = 5000
 
   /// Opens the folder for writing, makes what is missing, and checks the end of the log.
-  static func open(directory: String) throws(StoreFault) -> OpenedLog {
+  /// - Parameter acceptsRestore: whether an older or another log than the head outside tells of is
+  ///   gone on with.
+  static func open(
+    directory: String, acceptsRestore: Bool = false
+  ) throws(StoreFault) -> OpenedLog {
     do {
       if mkdir(directory, 0o700) != 0, errno != EEXIST {
         throw StoreFault(operation: "open \(directory)", message: String(cString: strerror(errno)))
@@ -28,11 +37,14 @@ extension OpenedLog {
       let path = directory + "/aipm.db"
       let database = try openDatabase(path)
       let headFile = try HeadFile(path: directory + "/head")
-      try syncDirectory(directory)
+      // A file that was just made is lost with its directory entry.
+      try DurableFolder.sync(directory)
       var log = OpenedLog(
         database: database, headFile: headFile, last: nil, digests: .empty, damage: nil)
-      try log.readEnd()
-      if log.damage == nil { try headFile.write(log.last?.head ?? .empty) }
+      try log.readEnd(acceptsRestore)
+      if log.damage == nil, log.viewDamage == nil, log.acceptedRestore == nil {
+        try headFile.write(log.last?.head ?? .empty)
+      }
       return log
     } catch let fault as StoreFault {
       throw fault
@@ -67,6 +79,9 @@ extension OpenedLog {
     case .log(let version): try Schema.migrate(database, from: version)
     case .foreign, .newer: break
     }
+    if try ShadowViews.areLeft(in: database) {
+      try database.transaction { try ShadowViews(database).drop() }
+    }
     return database
   }
 
@@ -81,23 +96,16 @@ extension OpenedLog {
     }
   }
 
-  /// A file that was just made is lost with its directory entry.
-  private static func syncDirectory(_ directory: String) throws(StoreFault) {
-    let descriptor = Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    defer { if descriptor >= 0 { close(descriptor) } }
-    guard descriptor >= 0, fsync(descriptor) == 0 else {
-      throw StoreFault(operation: "sync \(directory)", message: String(cString: strerror(errno)))
-    }
-  }
-
-  private mutating func readEnd() throws {
+  private mutating func readEnd(_ acceptsRestore: Bool) throws {
     let head = try EventTable.head(in: database)
-    damage = try damageOfHead(head) ?? damageOfTail(head)
+    let contradiction = try headFile.found.fault(of: database, endingAt: head)
+    if contradiction != nil, acceptsRestore { acceptedRestore = head.position }
+    damage = try (acceptsRestore ? nil : contradiction) ?? damageOfTail(head)
     let views = try ViewTables.digests(in: database)
     digests = .empty.merging(views.digests) { $1 }
     let stand = head.position == 0 ? views.position ?? 0 : views.position
-    if damage == nil, stand != head.position {
-      damage = """
+    if stand != head.position {
+      viewDamage = """
         the views stand at \(stand.map(String.init) ?? "no one position"), the log at \
         \(head.position): rebuild them with `aipm-replay --rebuild`
         """
@@ -107,34 +115,6 @@ extension OpenedLog {
     s.bind(head.position, at: 1)
     let rows = try s.rows { (Timestamp(milliseconds: $0.integer(0)), $0.blob(1)) }
     last = rows.first.map { (head, $0.0, $0.1) }
-  }
-
-  /// The log against the head that was kept outside of it.
-  private func damageOfHead(_ head: LogHead) throws -> String? {
-    let advice = """
-      Put the newer aipm.db back; or, to go on with this one, remove the file `head` beside it.
-      """
-    switch headFile.found {
-    case .none: return nil
-    case .unreadable:
-      return "the file `head` is hurt, so nothing tells whether the log is whole. \(advice)"
-    case .head(let known):
-      if known.position > head.position {
-        return """
-          the log ends at position \(head.position), but it once reached \(known.position): it was \
-          cut, or an older copy was put in its place. \(advice)
-          """
-      }
-      guard known.position > 0 else { return nil }
-      let s = try database.statement("SELECT hash FROM events WHERE position = ?")
-      s.bind(known.position, at: 1)
-      let hash = try s.rows { $0.blob(0) }.first
-      if hash == known.hash { return nil }
-      return """
-        the event at position \(known.position) is not the one that was written there: the log \
-        was changed, or another was put in its place. \(advice)
-        """
-    }
   }
 
   /// The chain over the last events, from the values of their columns.

@@ -30,28 +30,35 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
   private static let waitingMax = 8192
   private static let readingThreads = 2
 
-  private let lane: Lane<AppendRequest>
+  private let lane: Lane<WriterRequest>
   private let status: WriterStatus
   let readers: Readers
   private let ended: Ended
+  /// The database's file.
+  let path: String
+  /// Whether the views are being made again.
+  let rebuilding = Mutex(false)
 
   /// Opens the log in `directory` for writing, and makes both where they are missing. Whoever
   /// calls sees to it that no other process does so at the same time.
   /// - Parameters:
+  ///   - acceptsRestore: whether a log is gone on with that is older than the head outside, or
+  ///     another; the head stays as it is until the first append, which should say so.
   ///   - clock: the time of events; it may step back, the log's time does not.
   ///   - onCommit: told of each append on the writer's thread, before its caller is answered.
   /// - Throws: `StoreFault` where there is no log that could even be read: no permission, another
   ///   program's file, a newer schema. A log that is hurt is opened, and `damage` says why.
   package static func open(
-    directory: String, clock: @escaping @Sendable () -> Timestamp,
+    directory: String, clock: @escaping @Sendable () -> Timestamp, acceptsRestore: Bool = false,
     onCommit: @escaping CommitObserver
   ) throws(StoreFault) -> SQLiteEventStore {
-    let lane = Lane<AppendRequest>(capacity: waitingMax, takers: 1)
+    let lane = Lane<WriterRequest>(capacity: waitingMax, takers: 1)
     let ended = Ended()
     let opened = Handover<Result<WriterStatus, StoreFault>>()
     let isStarted = startThread {
       do throws(StoreFault) {
-        let writer = try Writer.opening(directory: directory, clock: clock, onCommit: onCommit)
+        let writer = try Writer.opening(
+          directory: directory, acceptsRestore: acceptsRestore, clock: clock, onCommit: onCommit)
         opened.give(.success(writer.sharedStatus))
         writer.run(lane)
       } catch {
@@ -64,8 +71,10 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
     }
     let status = try opened.wait().get()
     do throws(StoreFault) {
-      let readers = try Readers(path: directory + "/aipm.db", threads: readingThreads)
-      return SQLiteEventStore(lane: lane, status: status, readers: readers, ended: ended)
+      let path = directory + "/aipm.db"
+      let readers = try Readers(path: path, threads: readingThreads)
+      return SQLiteEventStore(
+        lane: lane, status: status, readers: readers, ended: ended, path: path)
     } catch {
       lane.close()
       throw error
@@ -73,8 +82,9 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
   }
 
   private init(
-    lane: Lane<AppendRequest>, status: WriterStatus, readers: Readers, ended: Ended
+    lane: Lane<WriterRequest>, status: WriterStatus, readers: Readers, ended: Ended, path: String
   ) {
+    self.path = path
     self.lane = lane
     self.status = status
     self.readers = readers
@@ -102,6 +112,9 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
     }
   }
 
+  /// Where the log ended that was taken in place of a newer one; nil where none was.
+  package var acceptedRestore: Int64? { status.acceptedRestore }
+
   /// How many commits there were since the opening, and how many appends they carried.
   package var activity: (commits: Int, appends: Int) {
     status.values.withLock { ($0.commits, $0.appends) }
@@ -112,7 +125,7 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
   /// See `EventStore`.
   package func append(_ append: Append) async throws(AppendFault) -> [RecordedEvent] {
     let result = await withCheckedContinuation { caller in
-      switch lane.put(AppendRequest(append: append, caller: caller)) {
+      switch lane.put(.append(AppendRequest(append: append, caller: caller))) {
       case nil: break
       case .full: caller.resume(returning: .failure(.overloaded))
       case .closed: caller.resume(returning: .failure(.closed))
@@ -144,6 +157,41 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
 
   /// See `EventStore`.
   package func head() async throws(StoreFault) -> LogHead { status.values.withLock { $0.head } }
+}
+
+extension SQLiteEventStore {
+  /// Runs `body` on the writer's thread, and waits for it on this one, which must be none of the
+  /// cooperative pool's.
+  /// - Throws: what `body` throws, or an `AppendFault` where the writer takes nothing.
+  func onWriterBlocking<T: Sendable>(
+    _ body: @escaping @Sendable (Writer) throws -> T
+  ) throws -> T {
+    let result = Handover<Result<T, any Error>>()
+    try send { writer in result.give(Result { try body(writer) }) }
+    return try result.wait().get()
+  }
+
+  /// Runs `body` on the writer's thread.
+  /// - Throws: what `body` throws, or an `AppendFault` where the writer takes nothing.
+  func onWriter<T: Sendable>(
+    _ body: @escaping @Sendable (Writer) throws -> T
+  ) async throws -> T {
+    try await withCheckedThrowingContinuation { caller in
+      do {
+        try send { writer in caller.resume(with: Result { try body(writer) }) }
+      } catch {
+        caller.resume(throwing: error)
+      }
+    }
+  }
+
+  private func send(_ errand: @escaping @Sendable (Writer) -> Void) throws(AppendFault) {
+    switch lane.put(.errand(errand)) {
+    case nil: break
+    case .full: throw .overloaded
+    case .closed: throw .closed
+    }
+  }
 }
 
 /// Something that happens once, and those who wait for it.

@@ -162,6 +162,25 @@ enum Schema {
     """,
   ]
 
+  /// The tables that are folds of the log and nothing else.
+  static let viewTables = ["delegations", "pull_requests", "workers"]
+
+  /// What makes one table as it is at this version, and its indexes.
+  static func statements(of table: String) -> (table: String?, indexes: [String]) {
+    let all = migrations.flatMap { $0.split(separator: ";").map(trimmed) }
+    return (
+      all.first { $0.hasPrefix("CREATE TABLE \(table)(") },
+      all.filter { $0.contains("INDEX ") && $0.contains(" ON \(table)(") }
+    )
+  }
+
+  private static func trimmed(_ statement: Substring) -> String {
+    let lines = statement.split(separator: "\n").drop { line in
+      line.allSatisfy { $0 == " " } || line.hasPrefix("--")
+    }
+    return lines.joined(separator: "\n")
+  }
+
   /// What a file is, before anything in it is read.
   enum Found: Equatable {
     case empty

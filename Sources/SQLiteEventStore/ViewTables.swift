@@ -13,14 +13,17 @@ struct UnreadableRow: Error, CustomStringConvertible {
 /// Reading and writing of the views.
 enum ViewTables {
   /// - Parameter stream: the number of the stream whose event made the change.
+  /// - Parameter tables: what stands before the names of the tables; nothing for the live views.
   static func put(
-    _ change: RowChange, stream: Int64, in database: Database
+    _ change: RowChange, stream: Int64, in database: Database, tables: String = ""
   ) throws(SQLiteError) {
     switch change {
-    case .delegation(nil, let new): try insert(new, stream: stream, into: database)
-    case .delegation(.some, let new): try update(new, stream: stream, in: database)
-    case .pullRequest(_, let new): try put(new, in: database)
-    case .worker(_, let new): try put(new, in: database)
+    case .delegation(nil, let new):
+      try insert(new, stream: stream, into: database, tables: tables)
+    case .delegation(.some, let new):
+      try update(new, stream: stream, in: database, tables: tables)
+    case .pullRequest(_, let new): try put(new, in: database, tables: tables)
+    case .worker(_, let new): try put(new, in: database, tables: tables)
     }
   }
 
@@ -34,13 +37,12 @@ enum ViewTables {
     d.updated_at, d.version, d.position, d.quarantine
     """
 
-  private static let insertSQL = """
-    INSERT INTO delegations VALUES (\(Array(repeating: "?", count: 33).joined(separator: ",")))
-    """
+  private static let insertValues =
+    "delegations VALUES (\(Array(repeating: "?", count: 33).joined(separator: ",")))"
 
   /// Columns that never change are left alone, and with them their indexes.
-  private static let updateSQL = """
-    UPDATE delegations SET state = ?4, base_branch = ?7, base_sha = ?8, pr = ?14, pr_url = ?15, \
+  private static let updateValues = """
+    delegations SET state = ?4, base_branch = ?7, base_sha = ?8, pr = ?14, pr_url = ?15, \
     pr_state = ?16, task_commit_sha = ?17, commit_sha = ?18, worker = ?19, attempt = ?20, \
     failure_step = ?21, failure_code = ?22, failure_retryable = ?23, next_intent = ?24, \
     cancel_requested = ?25, retry_at = ?26, trouble_code = ?27, state_since = ?29, \
@@ -48,9 +50,9 @@ enum ViewTables {
     """
 
   private static func insert(
-    _ row: DelegationRow, stream: Int64, into database: Database
+    _ row: DelegationRow, stream: Int64, into database: Database, tables: String
   ) throws(SQLiteError) {
-    let s = try database.statement(insertSQL)
+    let s = try database.statement("INSERT INTO " + tables + insertValues)
     s.bind(row.id.rawValue, at: 2)
     s.bind(row.stamp, at: 3)
     s.bind(row.repository, at: 5)
@@ -66,9 +68,9 @@ enum ViewTables {
   }
 
   private static func update(
-    _ row: DelegationRow, stream: Int64, in database: Database
+    _ row: DelegationRow, stream: Int64, in database: Database, tables: String
   ) throws(SQLiteError) {
-    let s = try database.statement(updateSQL)
+    let s = try database.statement("UPDATE " + tables + updateValues)
     bindChangeable(row, stream: stream, to: s)
     try s.finish()
   }
@@ -133,9 +135,11 @@ enum ViewTables {
     r.delegation_state
     """
 
-  private static func put(_ row: PullRequestRow, in database: Database) throws(SQLiteError) {
+  private static func put(
+    _ row: PullRequestRow, in database: Database, tables: String
+  ) throws(SQLiteError) {
     let s = try database.statement(
-      "INSERT OR REPLACE INTO pull_requests VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+      "INSERT OR REPLACE INTO \(tables)pull_requests VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
     s.bind(row.repository, at: 1)
     s.bind(row.number, at: 2)
     s.bind(row.url, at: 3)
@@ -174,9 +178,11 @@ enum ViewTables {
   static let workerColumns =
     "id, state, host, agents, version, incarnation, local, delegation, since, restarts"
 
-  private static func put(_ row: WorkerRow, in database: Database) throws(SQLiteError) {
+  private static func put(
+    _ row: WorkerRow, in database: Database, tables: String
+  ) throws(SQLiteError) {
     let s = try database.statement(
-      "INSERT OR REPLACE INTO workers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      "INSERT OR REPLACE INTO \(tables)workers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
     s.bind(row.id.rawValue, at: 1)
     s.bind(row.state.rawValue, at: 2)
     s.bind(row.host, at: 3)

@@ -15,21 +15,21 @@ final class Writer {
   /// The index for audit catches up where nothing waits for so long, or it is so far behind.
   private static let indexPauseMs = 5
   private static let indexLagMax: Int64 = 20_000
-  /// How many delegations the fold keeps at hand.
-  private static let cachedMax = 20_000
 
-  private let database: Database
+  let database: Database
   private let headFile: HeadFile
-  private let clock: @Sendable () -> Timestamp
+  let clock: @Sendable () -> Timestamp
   private let onCommit: CommitObserver
   private let status: WriterStatus
 
-  private var sealer: EventSealer<SystemRandomNumberGenerator>
-  private var projector = Projector()
-  private var digests: [ViewName: ViewDigest]
-  private var stopped: AppendFault?
+  var sealer: EventSealer<SystemRandomNumberGenerator>
+  var projector = Projector()
+  var digests: [ViewName: ViewDigest]
+  var stopped: AppendFault?
 
   private var headWritten: LogHead
+  /// The head outside tells of the log in whose place this one was put, until an event says so.
+  private var isHeadHeld: Bool
   private var headWrittenAt = ContinuousClock.now
   /// The last event that the index for audit holds.
   private var indexed: Int64
@@ -44,9 +44,11 @@ final class Writer {
     headFile = log.headFile
     digests = log.digests
     sealer = EventSealer(last: log.last, random: SystemRandomNumberGenerator())
-    headWritten = sealer.head
-    stopped = log.damage.map { .damaged($0) }
-    status = WriterStatus(head: sealer.head, stopped: stopped)
+    headWritten = log.acceptedRestore == nil ? sealer.head : .empty
+    isHeadHeld = log.acceptedRestore != nil
+    stopped = (log.damage ?? log.viewDamage).map { .damaged($0) }
+    status = WriterStatus(
+      head: sealer.head, stopped: stopped, acceptedRestore: log.acceptedRestore)
     self.clock = clock
     self.onCommit = onCommit
     indexed = try AuditIndex.position(in: database)
@@ -56,10 +58,10 @@ final class Writer {
   var sharedStatus: WriterStatus { status }
 
   static func opening(
-    directory: String, clock: @escaping @Sendable () -> Timestamp,
+    directory: String, acceptsRestore: Bool, clock: @escaping @Sendable () -> Timestamp,
     onCommit: @escaping CommitObserver
   ) throws(StoreFault) -> Writer {
-    let log = try OpenedLog.open(directory: directory)
+    let log = try OpenedLog.open(directory: directory, acceptsRestore: acceptsRestore)
     do {
       return try Writer(log, clock: clock, onCommit: onCommit)
     } catch {
@@ -68,11 +70,11 @@ final class Writer {
   }
 
   /// Takes appends until the lane is closed and empty.
-  func run(_ lane: Lane<AppendRequest>) {
+  func run(_ lane: Lane<WriterRequest>) {
     while true {
       switch lane.take(max: Self.batchMax, timeoutMs: waitMs) {
       case .items(let requests):
-        commit(requests)
+        carryOut(requests)
         if isHeadDue { writeHead() }
         if indexLag > Self.indexLagMax { indexForAudit() }
         if database.walPages > Self.walPagesMax { checkpoint(.passive) }
@@ -89,6 +91,21 @@ final class Writer {
         return
       }
     }
+  }
+
+  /// In their order: appends that stand together share a commit.
+  private func carryOut(_ requests: [WriterRequest]) {
+    var appends: [AppendRequest] = []
+    for request in requests {
+      switch request {
+      case .append(let append): appends.append(append)
+      case .errand(let errand):
+        if !appends.isEmpty { commit(appends) }
+        appends = []
+        errand(self)
+      }
+    }
+    if !appends.isEmpty { commit(appends) }
   }
 
   // MARK: One commit
@@ -113,7 +130,7 @@ final class Writer {
     }
   }
 
-  private func committed(_ results: [Result<[RecordedEvent], AppendFault>]) {
+  func committed(_ results: [Result<[RecordedEvent], AppendFault>]) {
     let head = sealer.head
     let appends = results.count { if case .success = $0 { true } else { false } }
     status.values.withLock {
@@ -121,7 +138,10 @@ final class Writer {
       $0.head = head
       $0.appends += appends
     }
-    for case .success(let events) in results where !events.isEmpty { onCommit(events) }
+    for case .success(let events) in results where !events.isEmpty {
+      isHeadHeld = false
+      onCommit(events)
+    }
     indexRests = false
     trimCache()
   }
@@ -188,7 +208,7 @@ final class Writer {
     return stream?.id
   }
 
-  private func write(
+  func write(
     _ append: Append, to known: Int64?, at now: Timestamp
   ) throws -> [RecordedEvent] {
     guard let sealed = sealer.seal(append, at: now) else {
@@ -236,63 +256,30 @@ final class Writer {
       .text(key.body))
   }
 
-  // MARK: What the fold has at hand
+  // MARK: Errands
 
-  private func load(_ stream: StreamName) throws {
-    guard case .delegation(let id) = stream, projector.delegations[id] == nil else { return }
-    let folded = try Projector.folding(stream, in: database)
-    if let known = folded.delegations[id] { projector.load(id, known) }
-  }
-
-  private func loadPullRequest(of sealed: SealedEvent) throws {
-    guard case .delegation(let id) = sealed.recorded.stream,
-      let row = projector.delegations[id]?.row
-    else { return }
-    var number = row.pr
-    if case .delegation(.pullRequestCreated(let made)) = sealed.recorded.event {
-      number = Int64(made.number)
-    }
-    guard let number else { return }
-    let key = Projector.PullRequestKey(repository: row.repository, number: number)
-    guard projector.pullRequests[key] == nil else { return }
-    let known = try ViewTables.pullRequest(row.repository, number, in: database)
-    if let known { projector.load(known) }
-  }
-
-  private func loadWorkers() throws {
-    let rows = Dictionary(
-      uniqueKeysWithValues: try ViewTables.workers(in: database).map { ($0.id, $0) })
-    let names = try database.statement(
-      "SELECT name FROM streams WHERE name >= 'worker-' AND name < 'worker.'"
-    ).rows { $0.text(0) ?? "" }
-    for name in names {
-      guard let stream = StreamName(name), case .worker(let id) = stream else { continue }
-      var known = try Projector.folding(stream, in: database).workers[id]
-      // What it is working on stands in the streams of delegations; the row has it from there.
-      known?.delegation = rows[id]?.delegation
-      known?.busySince = rows[id].map { Timestamp(milliseconds: $0.since) }
-      known?.row = rows[id]
-      if let known { projector.load(id, known) } else { projector.forget(id) }
+  /// Runs `body` in a transaction of its own.
+  /// - Throws: what `body` throws, after the transaction was taken back; or `AppendFault`.
+  func transaction<T>(_ body: (Database) throws -> T) throws -> T {
+    if let stopped { throw stopped }
+    do {
+      return try database.transaction { try body(database) }
+    } catch let error as SQLiteError {
+      throw abandon(error)
     }
   }
 
-  /// The rows of a stream stand again as they did before the append that was taken back.
-  private func forget(_ stream: StreamName) throws {
-    switch stream {
-    case .delegation(let id): projector.forget(id)
-    case .worker(let id): projector.forget(id)
-    case .system: break
-    }
-    projector.forgetPullRequests()
+  /// Puts views in place that were made again.
+  /// - Parameter fold: stands near the head; the result's stands there.
+  func swapViews(
+    _ fold: LogFold
+  ) throws -> (fold: LogFold, replaced: [ViewName: ViewDigest]) {
+    var fold = fold
+    let replaced = digests
+    digests = try transaction { try ShadowViews($0).swap(&fold) }
+    projector = Projector()
     try loadWorkers()
-  }
-
-  private func trimCache() {
-    if projector.pullRequests.count > Self.cachedMax { projector.forgetPullRequests() }
-    guard projector.knownDelegations > Self.cachedMax else { return }
-    let terminal = projector.delegations.filter { $0.value.state.name?.isTerminal ?? true }
-    let all = terminal.count > Self.cachedMax / 2 ? terminal : projector.delegations
-    for id in all.keys { projector.forget(id) }
+    return (fold, replaced)
   }
 
   // MARK: When the disk does not do as it should
@@ -325,21 +312,22 @@ final class Writer {
 
   // MARK: The head outside, and checkpoints
 
+  private var isHeadBehind: Bool { headWritten != sealer.head && !isHeadHeld }
+
   private var isHeadDue: Bool {
-    headWritten != sealer.head
-      && ContinuousClock.now - headWrittenAt >= .milliseconds(Self.headIntervalMs)
+    isHeadBehind && ContinuousClock.now - headWrittenAt >= .milliseconds(Self.headIntervalMs)
   }
 
   /// How long there is nothing to do but wait for appends.
   private var waitMs: Int? {
     guard stopped == nil else { return nil }
     if indexLag > 0 { return Self.indexPauseMs }
-    if headWritten != sealer.head { return Self.headIntervalMs }
+    if isHeadBehind { return Self.headIntervalMs }
     return database.walPages > 0 ? Self.idleMs : nil
   }
 
   private func writeHead() {
-    guard stopped == nil, headWritten != sealer.head else { return }
+    guard stopped == nil, isHeadBehind else { return }
     do throws(HeadFile.Fault) {
       try headFile.write(sealer.head)
       headWritten = sealer.head
@@ -366,7 +354,7 @@ final class Writer {
     }
   }
 
-  private func checkpoint(_ mode: Database.Checkpoint) {
+  func checkpoint(_ mode: Database.Checkpoint) {
     guard stopped == nil else { return }
     // A truncating one waits for readers; appends must not wait for it.
     database.setBusyTimeout(milliseconds: 0)

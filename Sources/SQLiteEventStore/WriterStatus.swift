@@ -8,6 +8,13 @@ struct AppendRequest: Sendable {
   var caller: CheckedContinuation<Result<[RecordedEvent], AppendFault>, Never>
 }
 
+/// What waits for the writer's thread.
+enum WriterRequest: Sendable {
+  case append(AppendRequest)
+  /// Something else that only the writer may do; it is given the writer, whatever its state.
+  case errand(@Sendable (Writer) -> Void)
+}
+
 /// What the writer lets others see.
 final class WriterStatus: Sendable {
   struct Values: Sendable {
@@ -18,7 +25,10 @@ final class WriterStatus: Sendable {
     var appends = 0
   }
   let values: Mutex<Values>
-  init(head: LogHead, stopped: AppendFault?) {
+  let acceptedRestore: Int64?
+
+  init(head: LogHead, stopped: AppendFault?, acceptedRestore: Int64?) {
+    self.acceptedRestore = acceptedRestore
     values = Mutex(Values(head: head, stopped: stopped))
   }
 }

@@ -1,6 +1,5 @@
 import Domain
 import EventLog
-import FoundationEssentials
 import HTTPTypes
 import Hummingbird
 import Projections
@@ -45,9 +44,8 @@ struct AuditRoutes {
   }
 
   private func query(_ text: String) throws -> AuditQuery {
-    let now = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
     do throws(AuditFault) {
-      return try AuditQuery(text, now: now)
+      return try AuditQuery(text, now: .now)
     } catch {
       var problem = Problem.field("q", error.description)
       problem.members["term"] = .string(error.term)

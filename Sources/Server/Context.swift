@@ -32,6 +32,13 @@ actor Lifecycle {
   func drain() { isDraining = true }
 }
 
+extension Timestamp {
+  /// By the machine's clock.
+  static var now: Timestamp {
+    Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
+  }
+}
+
 extension Request {
   /// The whole body.
   /// - Throws: `Problem` 413 where it is over `limit` bytes.

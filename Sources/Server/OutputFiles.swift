@@ -112,6 +112,19 @@ actor OutputFiles {
     "\(directory)/\(id)/\(attempt).patch"
   }
 
+  /// Takes a delegation's output away, of all its attempts, and the patches that were kept.
+  /// - Returns: how many files there were.
+  func remove(_ id: DelegationID) -> Int {
+    var removed = 0
+    for attempt in 1... {
+      unlink(patchPath(id, attempt))
+      guard unlink(path(id, attempt)) == 0 else { break }
+      removed += 1
+    }
+    rmdir("\(directory)/\(id)")
+    return removed
+  }
+
   /// Signals after each write; several may be one. Follow first, then read.
   func follow(_ id: DelegationID, attempt: Int) -> AsyncStream<Void> {
     let (stream, signal) = AsyncStream.makeStream(

@@ -119,6 +119,8 @@ package struct Server: Sendable {
     DelegationRoutes(server: context).add(to: group)
     LogRoutes(server: context).add(to: group)
     AuditRoutes(server: context).add(to: group)
+    BundleRoutes(server: context).add(to: group)
+    UpkeepRoutes(server: context).add(to: group)
     FleetRoutes(server: context).add(to: group)
     ChoiceRoutes(server: context).add(to: group)
     FigureRoutes(server: context).add(to: group)

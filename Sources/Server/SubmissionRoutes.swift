@@ -28,7 +28,7 @@ struct SubmissionRoutes {
     }
     let wanted = try await read(
       fields, key: try idempotencyKey(request, body), requester: server.requester(request))
-    switch await server.engine.submit(wanted, id: DelegationID(UUIDv7.make())) {
+    switch await server.engine.submit(wanted, id: DelegationID(UUIDText.fresh(at: .now))) {
     case .accepted(let id), .repeated(let id):
       if request.headers[.prefer]?.contains("respond-async") ?? false {
         return try await answer(id, waited: nil)
@@ -176,21 +176,4 @@ extension Problem {
 extension Duration {
   /// The part below a second, in milliseconds.
   fileprivate var milliseconds: Int64 { components.attoseconds / 1_000_000_000_000_000 }
-}
-
-/// Ids that sort by time (RFC 9562, section 5.7).
-enum UUIDv7 {
-  static func make(now: Date = Date()) -> String {
-    let milliseconds = UInt64(now.timeIntervalSince1970 * 1000)
-    var bytes = (0..<16).map { _ in UInt8.random(in: 0...255) }
-    for index in 0..<6 {
-      bytes[index] = UInt8(truncatingIfNeeded: milliseconds >> (40 - 8 * index))
-    }
-    bytes[6] = 0x70 | (bytes[6] & 0x0f)
-    bytes[8] = 0x80 | (bytes[8] & 0x3f)
-    let hex = Array(Hex.encode(bytes))
-    return [hex[0..<8], hex[8..<12], hex[12..<16], hex[16..<20], hex[20..<32]].map {
-      String($0)
-    }.joined(separator: "-")
-  }
 }

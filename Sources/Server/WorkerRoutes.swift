@@ -183,7 +183,7 @@ struct WorkerRoutes {
     guard await server.engine.holds(lease.id, attempt: lease.attempt, token: lease.token) else {
       throw Problem(WorkerFault.superseded)
     }
-    let path = "\(server.configuration.incomingDirectory)/\(UUIDv7.make()).pack"
+    let path = "\(server.configuration.incomingDirectory)/\(UUIDText.fresh(at: .now)).pack"
     defer { unlink(path) }
     do {
       try await Self.save(request, to: path, limit: server.configuration.packLimit)

@@ -2,6 +2,7 @@ import Domain
 import EventLog
 import Projections
 import SQLiteEventStore
+import Terminal
 
 /// One delegation's fold, event by event.
 struct History {
@@ -75,10 +76,10 @@ struct History {
 
   func print(json: Bool) throws {
     if json {
-      return try Output.json(Result(id: id.rawValue, confirmationCode: code, items: steps))
+      return try JSONOutput.print(Result(id: id.rawValue, confirmationCode: code, items: steps))
     }
-    Output.line("delegation \(id) \(code ?? "")")
-    Output.table(
+    Terminal.say("delegation \(id) \(code ?? "")")
+    Terminal.table(
       ["POSITION", "VERSION", "TIME", "EVENT", "STATE", "NEXT"],
       steps.map { step in
         var next = step.nextIntent ?? "-"

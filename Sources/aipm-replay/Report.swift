@@ -3,6 +3,7 @@ import EventLog
 import FoundationEssentials
 import Projections
 import SQLiteEventStore
+import Terminal
 
 /// What a replay came to.
 struct Report {
@@ -29,10 +30,10 @@ struct Report {
 
   func print(view: ViewName?, json: Bool) throws {
     switch (view, json) {
-    case (nil, true): try Output.json(object)
+    case (nil, true): try JSONOutput.print(object)
     case (nil, false): printText()
     case (.some(let view), true):
-      try Output.json(
+      try JSONOutput.print(
         ViewOutput(
           view: view.rawValue, position: fold.head.position,
           items: fold.projector.rows(of: view).map(\.row)))
@@ -47,33 +48,33 @@ struct Report {
 
   private func printText() {
     let checked = isChecked ? "hash chain checked" : "not checked"
-    Output.line(
-      "events         \(Output.grouped(fold.events)) in \(Output.tenths(duration.seconds)) s "
-        + "(\(Output.grouped(Int(eventsPerSecond)))/s), \(checked)")
-    Output.line("head           \(fold.head.position) \(Hex.encode(fold.head.hash))")
+    Terminal.say(
+      "events         \(Terminal.grouped(fold.events)) in \(Terminal.tenths(duration.seconds)) s "
+        + "(\(Terminal.grouped(Int(eventsPerSecond)))/s), \(checked)")
+    Terminal.say("head           \(fold.head.position) \(Hex.encode(fold.head.hash))")
     for view in ViewName.allCases {
       let name = view.rawValue + String(repeating: " ", count: 15 - view.rawValue.count)
-      let count = Output.grouped(fold.projector.rows(of: view).count)
-      Output.line("\(name)\(fold.projector.digests[view]?.hex ?? "") (\(count) rows)")
+      let count = Terminal.grouped(fold.projector.keys(of: view).count)
+      Terminal.say("\(name)\(fold.projector.digests[view]?.hex ?? "") (\(count) rows)")
     }
     printFaults()
     guard let comparison else { return }
     for difference in comparison.differences { printDifference(difference) }
     if comparison.differing > comparison.differences.count {
-      Output.line("… and \(comparison.differing - comparison.differences.count) more rows")
+      Terminal.say("… and \(comparison.differing - comparison.differences.count) more rows")
     }
-    Output.line(comparison.isIdentical ? "identical" : "NOT identical")
+    Terminal.say(comparison.isIdentical ? "identical" : "NOT identical")
   }
 
   private func printFaults() {
-    for fault in faults { Output.error("aipm-replay: \(fault)") }
+    for fault in faults { Terminal.complain("aipm-replay: \(fault)") }
   }
 
   private func printDifference(_ difference: RowDifference) {
     let last = difference.lastEvent.map { "last changed by event \($0)" } ?? "no event made it"
-    Output.line("\(difference.key.view.rawValue) \(difference.key): \(last)")
-    Output.line("  folded: \(difference.folded?.canonicalText ?? "no such row")")
-    Output.line("  live:   \(difference.live?.canonicalText ?? "no such row")")
+    Terminal.say("\(difference.key.view.rawValue) \(difference.key): \(last)")
+    Terminal.say("  folded: \(difference.folded?.canonicalText ?? "no such row")")
+    Terminal.say("  live:   \(difference.live?.canonicalText ?? "no such row")")
   }
 
   private func printTable(_ view: ViewName) {
@@ -81,7 +82,7 @@ struct Report {
     switch view {
     case .delegations:
       let rows = projector.delegations.values.compactMap(\.row).sorted { $0.stamp < $1.stamp }
-      Output.table(
+      Terminal.table(
         ["CODE", "STATE", "REPOSITORY", "BRANCH", "PR", "ATTEMPT", "UPDATED"],
         rows.map { row in
           [
@@ -93,7 +94,7 @@ struct Report {
         })
     case .pullRequests:
       let rows = projector.pullRequests.values.sorted { $0.delegationStamp < $1.delegationStamp }
-      Output.table(
+      Terminal.table(
         ["PULL REQUEST", "STATE", "BRANCH", "DELEGATION", "ITS STATE"],
         rows.map { row in
           [
@@ -103,7 +104,7 @@ struct Report {
         })
     case .workers:
       let rows = projector.workers.values.compactMap(\.row).sorted { $0.id < $1.id }
-      Output.table(
+      Terminal.table(
         ["WORKER", "STATE", "HOST", "DELEGATION", "SINCE", "RESTARTS"],
         rows.map { row in
           [

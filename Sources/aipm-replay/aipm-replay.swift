@@ -3,6 +3,8 @@
 //
 // What it promises: it opens the log for reading and makes no server wait; what it says is the
 // log's own, folded by the same projector as the server's, with every hash made again on the way.
+// Only `--rebuild` writes, and only views: under the folder's lock where no server runs, else by
+// asking the server that holds it.
 // How it fails: exit 1 where the log or the views are not what they should be, 2 where it was
 // called wrongly, 3 where there is no such log or delegation.
 
@@ -13,6 +15,7 @@ import FoundationEssentials
 import Glibc
 import Projections
 import SQLiteEventStore
+import Terminal
 
 @main
 struct Replay: ParsableCommand {
@@ -20,9 +23,12 @@ struct Replay: ParsableCommand {
     commandName: "aipm-replay",
     abstract: "Folds the event log of AIPM again, and says what comes of it.",
     discussion: """
-      Reads only; safe beside a running server. Exit codes: 0 all is well, 1 the log is hurt or \
-      the views differ, 2 wrong usage, 3 no such log or delegation.
+      Reads only, but for --rebuild; safe beside a running server. Exit codes: 0 all is well, 1 \
+      the log is hurt or the views differ, 2 wrong usage, 3 no such log \
+      or delegation.
       """)
+
+  private static let eventsBetweenLooks = 4096
 
   @Option(help: "The data folder (AIPM_DATA; default ./.aipm).")
   var data: String?
@@ -32,6 +38,12 @@ struct Replay: ParsableCommand {
 
   @Flag(help: "Compare with the live views, also while a server runs.")
   var verify = false
+
+  @Flag(
+    help: """
+      Make the views again and swap them in: by itself where no server runs, else by the server.
+      """)
+  var rebuild = false
 
   @Flag(inversion: .prefixedNo, help: "Check the hashes, versions and positions on the way.")
   var check = true
@@ -63,23 +75,27 @@ struct Replay: ParsableCommand {
     if verify, until != nil {
       throw ValidationError("the live views stand at the head: --verify goes without --until")
     }
+    if rebuild, log != nil || until != nil || delegation != nil || view != nil || verify || !check {
+      throw ValidationError("--rebuild goes with nothing but --data and --json")
+    }
     if delegation != nil, view != nil || verify {
       throw ValidationError("--delegation goes with neither --view nor --verify")
     }
   }
 
   func run() throws {
+    if rebuild { return try runRebuild() }
     let source = try openSource()
     if let delegation {
       return try History(reference: delegation, source: source, until: until).print(json: json)
     }
     let started = ContinuousClock.now
     var fold = LogFold(isChecking: check)
-    var progress = Progress(total: try source.length(), started: started)
+    var progress = ProgressBar("events", total: try source.length(), started: started)
     try source.scan { event in
       if let until, !until.includes(event) { return false }
       fold.take(event)
-      progress.show(fold.events)
+      if fold.events.isMultiple(of: Self.eventsBetweenLooks) { progress.show(fold.events) }
       return true
     }
     var comparison: Comparison?
@@ -92,14 +108,34 @@ struct Replay: ParsableCommand {
     if !report.isSound { throw ExitCode(1) }
   }
 
-  private func openSource() throws -> Source {
-    if let log { return .export(try Export(path: log)) }
-    let environment = ProcessInfo.processInfo.environment["AIPM_DATA"]
-    let directory = data ?? environment.flatMap { $0.isEmpty ? nil : $0 } ?? ".aipm"
-    guard let file = try LogFile.find(directory: directory) else {
-      throw NotFound(what: "there is no log in \(directory): no file aipm.db")
+  private func runRebuild() throws {
+    let file = try openFolder()
+    var progress = ProgressBar("events", total: try file.head().position)
+    let rebuilt = try Rebuilt.make(in: folder) { events in
+      if events.isMultiple(of: Self.eventsBetweenLooks) { progress.show(events) }
     }
-    return .folder(file)
+    progress.end()
+    try rebuilt.print(json: json)
+  }
+
+  private var folder: String {
+    let environment = ProcessInfo.processInfo.environment["AIPM_DATA"]
+    return data ?? environment.flatMap { $0.isEmpty ? nil : $0 } ?? ".aipm"
+  }
+
+  private func openSource() throws -> Source {
+    if let log {
+      guard access(log, R_OK) == 0 else { throw NotFound(what: "cannot read \(log)") }
+      return .export(try ExportFile(path: log))
+    }
+    return .folder(try openFolder())
+  }
+
+  private func openFolder() throws -> LogFile {
+    guard let file = try LogFile.find(directory: folder) else {
+      throw NotFound(what: "there is no log in \(folder): no file aipm.db")
+    }
+    return file
   }
 
   static func main() {
@@ -122,7 +158,7 @@ struct Replay: ParsableCommand {
   }
 
   private static func end(_ message: String, _ code: Int32) -> Never {
-    Output.error(message)
+    Terminal.complain(message)
     Glibc.exit(code)
   }
 }

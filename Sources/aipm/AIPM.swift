@@ -1,6 +1,7 @@
 // The program: one file to a subcommand. Serve/ holds what runs (server, worker, forge, the agent
 // that is built in) and the one place where everything is put together; Client/ holds what asks a
-// server, through the HTTP API and nothing else.
+// server, through the HTTP API and nothing else; Upkeep/ holds what works on the data folder's
+// files.
 //
 // What it promises: standard output carries what was asked for and nothing else, so that it can be
 // piped; words to people about it go to standard error; what users, agents and forges wrote is
@@ -11,6 +12,7 @@
 
 import ArgumentParser
 import Glibc
+import Terminal
 
 @main
 struct AIPM: AsyncParsableCommand {
@@ -36,7 +38,9 @@ struct AIPM: AsyncParsableCommand {
           Submit.self, List.self, Show.self, Watch.self, Logs.self, Cancel.self, Retry.self,
           Workers.self,
         ]),
-      CommandGroup(name: "Look into the log", subcommands: [Audit.self, Why.self]),
+      CommandGroup(
+        name: "Look into the log", subcommands: [Audit.self, Why.self, Export.self, Verify.self]),
+      CommandGroup(name: "Keep it", subcommands: [Backup.self, Restore.self, Redact.self]),
     ])
 
   static func main() async {

@@ -39,7 +39,7 @@ struct DamageTests {
     try old.write(to: URL(fileURLWithPath: folder.database))
     let damage = try await damage(of: folder)
     #expect(damage?.contains("it once reached") == true)
-    #expect(damage?.contains("remove the file `head`") == true)
+    #expect(damage?.contains("--accept-restore") == true)
     // The advice holds: without the head outside, the older log is gone on with.
     try FileManager.default.removeItem(atPath: folder.path + "/head")
     #expect(try await self.damage(of: folder) == nil)
@@ -113,7 +113,7 @@ struct DamageTests {
     try edit(folder, "UPDATE events SET actor = 'mallory' WHERE position = 20")
     #expect(try await damage(of: folder) == nil)
     let found = try LogFile(path: folder.database).differences()
-    #expect(found == ["event 20 was changed: its values do not fit its hash"])
+    #expect(found.first == "event 20 was changed: its values do not fit its hash")
   }
 
   @Test(arguments: [

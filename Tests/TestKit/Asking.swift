@@ -23,11 +23,6 @@ package struct APIAnswer: Sendable {
   package var text: String { String(decoding: body, as: UTF8.self) }
 }
 
-extension JSONValue {
-  /// A member of an object, or null.
-  package subscript(_ name: String) -> JSONValue { objectValue?[name] ?? .null }
-}
-
 extension Installation {
   /// The body of the contract's example.
   package static func request(

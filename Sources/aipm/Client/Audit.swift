@@ -2,6 +2,7 @@ import ArgumentParser
 import EventLog
 import FoundationEssentials
 import Projections
+import Terminal
 
 struct Audit: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

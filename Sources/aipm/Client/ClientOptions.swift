@@ -1,6 +1,7 @@
 import ArgumentParser
 import EventLog
 import FoundationEssentials
+import Terminal
 
 /// How a subcommand finds its server.
 struct ClientOptions: ParsableArguments {
@@ -43,9 +44,6 @@ struct ReferenceArgument: ParsableArguments {
 }
 
 extension JSONValue {
-  /// A member of an object; null where there is none.
-  subscript(_ name: String) -> JSONValue { objectValue?[name] ?? .null }
-
   /// The text, harmless on a terminal; nil where it is none.
   var safeText: String? { stringValue?.safe() }
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Domain
 import EventLog
 import FoundationEssentials
+import Terminal
 
 struct List: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

@@ -75,6 +75,20 @@ struct ServerAPI: Sendable {
     return stream
   }
 
+  /// A long answer, piece by piece.
+  func download(_ path: String, _ take: ([UInt8]) throws -> Void) async throws {
+    let stream = try await stream(path, query: [])
+    var chunks = stream.makeAsyncIterator()
+    while true {
+      let chunk: [UInt8]?
+      do {
+        chunk = try await chunks.next()
+      } catch { throw notReached(error) }
+      guard let chunk else { return }
+      try take(chunk)
+    }
+  }
+
   // MARK: One call
 
   private var headers: [(String, String)] {

@@ -1,5 +1,6 @@
 import EventLog
 import HTTPClient
+import Terminal
 
 /// One server-sent event (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 struct ServerEvent: Equatable {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import EventLog
+import Terminal
 
 struct Show: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

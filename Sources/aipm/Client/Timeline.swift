@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import Glibc
+import Terminal
 
 /// One delegation's life as a person sees it, folded on this side from the very events that the
 /// server folds: the eight states with their times, and what it waits for.

@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import FoundationEssentials
+import Terminal
 
 /// Follows one delegation to its end, and shows it: a picture that is drawn again where a terminal
 /// is, plain lines where none is.

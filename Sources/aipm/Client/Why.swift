@@ -3,6 +3,7 @@ import Domain
 import EventLog
 import FoundationEssentials
 import Projections
+import Terminal
 
 struct Why: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

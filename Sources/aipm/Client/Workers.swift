@@ -1,5 +1,6 @@
 import ArgumentParser
 import EventLog
+import Terminal
 
 struct Workers: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

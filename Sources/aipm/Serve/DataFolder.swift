@@ -2,11 +2,12 @@ import Domain
 import EventLog
 import FoundationEssentials
 import Glibc
+import SQLiteEventStore
 
 /// The folder in which AIPM keeps everything, held by one server at a time.
 struct DataFolder: Sendable {
   let path: String
-  private let lock: Int32
+  private let lock: LogLock
 
   struct Fault: Error, CustomStringConvertible {
     let description: String
@@ -22,18 +23,14 @@ struct DataFolder: Sendable {
       path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
     try makeFolder(absolute)
     for folder in serverFolders { try makeFolder(absolute + "/" + folder) }
-    let lock = Glibc.open(absolute + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    guard lock >= 0 else { throw fault("open \(absolute)/lock") }
-    guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-      let holder = (try? String(contentsOfFile: absolute + "/lock", encoding: .utf8)) ?? ""
-      close(lock)
-      throw Fault(
-        description: "the folder \(absolute) belongs to a server that runs: "
-          + (holder.isEmpty ? "its lock is held" : holder.trimmedLine)
-          + "; stop that one, or name another folder")
+    let folder: DataFolder
+    do {
+      folder = DataFolder(path: absolute, lock: try LogLock(directory: absolute))
+    } catch let held as LogLock.Held {
+      throw Fault(description: held.description)
+    } catch let fault as StoreFault {
+      throw Fault(description: fault.description)
     }
-    let folder = DataFolder(path: absolute, lock: lock)
-    folder.note("process \(getpid())")
     folder.clear("incoming")
     return folder
   }
@@ -52,11 +49,7 @@ struct DataFolder: Sendable {
   }
 
   /// Writes into the lock who holds it, for whoever is refused.
-  func note(_ text: String) {
-    ftruncate(lock, 0)
-    let line = Array((text + "\n").utf8)
-    _ = line.withUnsafeBytes { pwrite(lock, $0.baseAddress, $0.count, 0) }
-  }
+  func note(_ text: String) { lock.note(text) }
 
   /// What a former server left half done.
   private func clear(_ folder: String) {

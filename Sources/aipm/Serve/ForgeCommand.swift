@@ -3,6 +3,7 @@ import Domain
 import EmbeddedForge
 import Glibc
 import Logging
+import Terminal
 import Workflows
 
 struct ForgeCommand: AsyncParsableCommand {

@@ -60,6 +60,8 @@ struct Serve: AsyncParsableCommand {
   var allowOrigin: [String] = []
   @Option(help: "local or github (github where a credential is set).")
   var forge: String?
+  @Flag(help: "Go on with a log that is older than it once was: a backup that was restored.")
+  var acceptRestore = false
   @Flag(help: "On a stop, end workers that are busy as well.")
   var stopWorkers = false
 
@@ -99,6 +101,7 @@ struct ServeOptions {
   var githubAPI: String
   var githubToken: String
   var stopWorkers: Bool
+  var acceptsRestore: Bool
 
   init(_ flags: Serve, environment: [String: String]) throws {
     let name = flags.environmentName ?? environment["AIPM_ENV"] ?? "development"
@@ -137,6 +140,7 @@ struct ServeOptions {
     githubToken = token ?? ""
     githubAPI = settings.text("githubApiURL", flag: nil) ?? "https://api.github.com"
     stopWorkers = flags.stopWorkers
+    acceptsRestore = flags.acceptRestore
     customAgent = try Self.customAgent(settings, flags)
     try checkAgent()
   }

@@ -13,6 +13,7 @@ import Logging
 import Projections
 import SQLiteEventStore
 import Server
+import Terminal
 import Workflows
 
 struct ServerProcess {
@@ -35,7 +36,8 @@ struct ServerProcess {
     let store: SQLiteEventStore
     do {
       store = try SQLiteEventStore.open(
-        directory: folder.path, clock: { SystemClock.wall() }, onCommit: { feed.observe($0) })
+        directory: folder.path, clock: { SystemClock.wall() },
+        acceptsRestore: options.acceptsRestore, onCommit: { feed.observe($0) })
     } catch {
       throw Failure("the log cannot be opened: \(error)")
     }
@@ -57,14 +59,14 @@ struct ServerProcess {
     defer { access.server?.cancel() }
     let journal = try await SystemJournal(store)
     let marks = try await store.marks()
-    try await journal.record(.started(epoch: marks.epoch + 1, version: Self.version))
+    let epoch = try await begin(journal, after: marks.epoch, acceptedRestore: store.acceptedRestore)
     let workflows = try await journal.define(options.catalog)
     let token = try folder.secret("worker-token")
     let launcher = LocalWorkers(
       data: folder.path, addressFile: folder.path + "/address", token: token,
       executable: Self.executable)
     let engine = makeEngine(
-      store, feed, folder, access, launcher, workflows: workflows, epoch: marks.epoch + 1,
+      store, feed, folder, access, launcher, workflows: workflows, epoch: epoch,
       stamp: marks.stamp)
     let server = Server(
       engine: engine, catalog: options.catalog,
@@ -100,6 +102,28 @@ struct ServerProcess {
     if let forgeURL = access.localURL { Terminal.say("aipm: embedded forge on \(forgeURL)") }
     Terminal.say("aipm: listening on \(address)\(prefix)")
     await stop(engine, server, serving, launcher, signals)
+  }
+
+  /// How many epochs a log may have lost that was put back from a backup: tokens that were given
+  /// out after it was made must not be given out again.
+  private static let epochsLostMax: Int64 = 100_000
+
+  /// Records the start.
+  /// - Returns: the epoch of tokens that begins with it.
+  private func begin(
+    _ journal: SystemJournal, after epoch: Int64, acceptedRestore: Int64?
+  ) async throws -> Int64 {
+    guard let position = acceptedRestore else {
+      try await journal.record(.started(epoch: epoch + 1, version: Self.version))
+      return epoch + 1
+    }
+    // In one append: a start that was not recorded as this one must not count as another.
+    let next = epoch + 1 + Self.epochsLostMax
+    try await journal.record(
+      .restored(lostAfter: position), .started(epoch: next, version: Self.version))
+    Terminal.complain(
+      "aipm: went on with a restored log: what came after position \(position) is not in it")
+    return next
   }
 
   private var prefix: String {

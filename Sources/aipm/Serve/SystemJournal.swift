@@ -25,12 +25,13 @@ actor SystemJournal {
     }
   }
 
-  func record(_ event: SystemEvent) async throws {
+  /// Writes these events, as one.
+  func record(_ events: SystemEvent...) async throws {
     do {
       let recorded = try await store.append(
         Append(
-          stream: .system, expectedVersion: version, events: [.system(event)], actor: .system,
-          correlation: "system", causation: lastID))
+          stream: .system, expectedVersion: version, events: events.map { .system($0) },
+          actor: .system, correlation: "system", causation: lastID))
       version = recorded.last?.version ?? version
       lastID = recorded.last?.id
     } catch {

@@ -1,0 +1,120 @@
+import Domain
+
+/// One delegation's evidence in one file, which can be checked without the database: its events,
+/// what redacted them, and for every other event up to a head the leaf of its hash alone, so that
+/// the chain can be followed and nothing of others is told. The README describes it line by line.
+package struct BundleHeader: Equatable, Sendable {
+  package static let format = "aipm-bundle-1"
+
+  package var delegation: DelegationID
+  /// The event before the first one in the file.
+  package var before: LogHead
+  /// The last event in the file: where the log stood when it was made.
+  package var head: LogHead
+  /// The positions of this delegation's events whose words were redacted.
+  package var redacted: [Int64]
+  /// The definition that the delegation was requested under; its digest is the SHA-256 of it.
+  package var workflow: (name: String, digest: String, source: String?)?
+
+  package init(
+    delegation: DelegationID, before: LogHead, head: LogHead, redacted: [Int64],
+    workflow: (name: String, digest: String, source: String?)?
+  ) {
+    self.delegation = delegation
+    self.before = before
+    self.head = head
+    self.redacted = redacted
+    self.workflow = workflow
+  }
+
+  package static func == (a: Self, b: Self) -> Bool { a.json == b.json }
+
+  package var json: JSONValue {
+    func place(_ head: LogHead) -> JSONValue {
+      .object([
+        "position": .integer(head.position), "hash": .string(Hex.encode(head.hash)),
+      ])
+    }
+    return .object([
+      "format": .string(Self.format), "delegation": .string(delegation.rawValue),
+      "before": place(before), "head": place(head),
+      "redacted": .array(redacted.map { .integer($0) }),
+      "workflow": workflow.map {
+        .object([
+          "name": .string($0.name), "digest": .string($0.digest),
+          "source": $0.source.map { .string($0) } ?? .null,
+        ])
+      } ?? .null,
+    ])
+  }
+
+  /// - Throws: `CodecFault` where the line is none.
+  init(_ json: JSONValue) throws(CodecFault) {
+    func place(_ json: JSONValue) -> LogHead? {
+      guard let position = json["position"].integerValue, position >= 0,
+        let hash = json["hash"].stringValue.flatMap({ Hex.decode($0) }), hash.count == 32
+      else { return nil }
+      return LogHead(position: position, hash: hash)
+    }
+    guard json["format"].stringValue == Self.format else {
+      throw CodecFault(type: "bundle", reason: "its first line is no \(Self.format)")
+    }
+    guard let id = json["delegation"].stringValue, let before = place(json["before"]),
+      let head = place(json["head"]), let redacted = json["redacted"].arrayValue
+    else {
+      throw CodecFault(type: "bundle", reason: "its first line lacks what stands there")
+    }
+    let workflow = json["workflow"]
+    self.init(
+      delegation: DelegationID(id), before: before, head: head,
+      redacted: redacted.compactMap(\.integerValue),
+      workflow: workflow["digest"].stringValue.map {
+        (workflow["name"].stringValue ?? "", $0, workflow["source"].stringValue)
+      })
+  }
+}
+
+/// Writes the lines of a bundle after its first, from the events of the log in their order.
+package struct BundleWriter: Sendable {
+  /// How many leaves stand in one line at most.
+  private static let leavesMax = 500
+
+  private let delegation: DelegationID
+  private let positions: Set<Int64>
+  private var leaves: [[UInt8]] = []
+  private var firstLeaf: Int64 = 0
+
+  /// - Parameter positions: of the delegation's events.
+  package init(delegation: DelegationID, positions: some Sequence<Int64>) {
+    self.delegation = delegation
+    self.positions = Set(positions)
+  }
+
+  /// Takes the next event in.
+  /// - Returns: the lines that are complete, each with its end.
+  package mutating func take(_ event: RecordedEvent) -> String {
+    if isTold(event) { return flush() + event.json.canonicalText + "\n" }
+    if leaves.isEmpty { firstLeaf = event.position }
+    let encoded = EventCodec.encode(event.event)
+    leaves.append(LogHash.leaf(of: event, type: encoded.type, facts: encoded.facts))
+    return leaves.count == Self.leavesMax ? flush() : ""
+  }
+
+  /// The line that is not complete yet; nothing where there is none.
+  package mutating func flush() -> String {
+    guard !leaves.isEmpty else { return "" }
+    let line = JSONValue.object([
+      "leaves": .array(leaves.map { .string(Hex.encode($0)) }), "position": .integer(firstLeaf),
+    ])
+    leaves = []
+    return line.canonicalText + "\n"
+  }
+
+  private func isTold(_ event: RecordedEvent) -> Bool {
+    if event.stream == .delegation(delegation) { return true }
+    if case .system(.redacted(let position, _)) = event.event {
+      return positions.contains(position)
+    }
+    return false
+  }
+}

@@ -1,0 +1,96 @@
+import EventLog
+
+/// A row of a live view that is not what the log makes of it.
+package struct RowDifference: Equatable, Sendable {
+  package var key: ViewKey
+  /// What the fold has; nil where it has no such row.
+  package var folded: JSONValue?
+  /// What the live view has; nil where it has no such row, or one that cannot be read.
+  package var live: JSONValue?
+  /// The last event that changed the row as folded; nil where none did.
+  package var lastEvent: Int64?
+
+  package init(key: ViewKey, folded: JSONValue?, live: JSONValue?, lastEvent: Int64?) {
+    self.key = key
+    self.folded = folded
+    self.live = live
+    self.lastEvent = lastEvent
+  }
+
+  /// As the API and `--json` tell it.
+  package var json: JSONValue {
+    .object([
+      "view": .string(key.view.rawValue), "row": .string(key.description),
+      "folded": folded ?? .null, "live": live ?? .null,
+      "lastEvent": lastEvent.map { .integer($0) } ?? .null,
+    ])
+  }
+}
+
+/// The live views against a replay.
+package struct Comparison: Equatable, Sendable {
+  /// So many differing rows are told.
+  package static let differencesMax = 100
+
+  package var differences: [RowDifference] = []
+  /// How many rows differ, told or not.
+  package var differing = 0
+  /// What else does not fit.
+  package var faults: [String] = []
+  package var isIdentical: Bool { differing == 0 && faults.isEmpty }
+
+  package init() {}
+
+  /// Takes a row in that differs.
+  package mutating func note(_ key: ViewKey, folded: JSONValue?, live: JSONValue?) {
+    differing += 1
+    guard differences.count < Self.differencesMax else { return }
+    differences.append(RowDifference(key: key, folded: folded, live: live, lastEvent: nil))
+  }
+}
+
+/// Views that were made again from the log and put in the place of the live ones.
+package struct Rebuild: Equatable, Sendable {
+  /// How many events were folded: all that there were at the swap.
+  package var events: Int
+  /// Where the log stood at the swap.
+  package var head: LogHead
+  /// The digests of the views as rebuilt.
+  package var rebuilt: [ViewName: ViewDigest]
+  /// The digests that the views in their place had at that moment.
+  package var replaced: [ViewName: ViewDigest]
+  /// The rows that were replaced, compared one by one with the fold while it was under way.
+  package var comparison: Comparison
+
+  package init(
+    events: Int, head: LogHead, rebuilt: [ViewName: ViewDigest],
+    replaced: [ViewName: ViewDigest], comparison: Comparison
+  ) {
+    self.events = events
+    self.head = head
+    self.rebuilt = rebuilt
+    self.replaced = replaced
+    self.comparison = comparison
+  }
+
+  /// Whether the rebuilt views are what the live ones were.
+  package var isIdentical: Bool { comparison.isIdentical && rebuilt == replaced }
+
+  /// As the API tells it.
+  package var json: JSONValue {
+    func hex(_ digests: [ViewName: ViewDigest]) -> JSONValue {
+      .object(
+        Dictionary(uniqueKeysWithValues: digests.map { ($0.rawValue, .string($1.hex)) }))
+    }
+    return .object([
+      "events": .integer(Int64(events)),
+      "head": .object([
+        "position": .integer(head.position), "hash": .string(Hex.encode(head.hash)),
+      ]),
+      "views": hex(rebuilt), "replaced": hex(replaced), "identical": .bool(isIdentical),
+      "differing": .integer(Int64(comparison.differing)),
+      "differences": .array(comparison.differences.map(\.json)),
+      "faults": .array(comparison.faults.map { .string($0) }),
+    ])
+  }
+}

@@ -1,0 +1,148 @@
+import EventLog
+import Glibc
+import SQLite
+
+/// Copies of the log.
+package enum LogBackup {
+  /// Copies the log of a folder into one file, whether or not a server writes to it: the copy is
+  /// one state of the log, is checked as a whole, and has its name only once it is on disk.
+  /// - Parameter onProgress: told how many events of the copy were checked.
+  /// - Returns: what the check of the copy found.
+  /// - Throws: `StoreFault`, also where `path` is taken or the copy is not sound; then there is
+  ///   none.
+  package static func make(
+    of directory: String, to path: String, onProgress: (_ events: Int) -> Void = { _ in }
+  ) throws(StoreFault) -> Verification {
+    guard access(path, F_OK) != 0 else {
+      throw StoreFault(operation: "back up", message: "\(path) is there already: name another file")
+    }
+    let temporary = path + ".part"
+    removeCopy(temporary)
+    do {
+      try copy(directory + "/aipm.db", to: temporary)
+      let verification = try LogFile(path: temporary).verify(
+        headPath: nil, onProgress: onProgress)
+      guard verification.isSound else {
+        let first = verification.faults.first ?? "a row of a view is not the log's"
+        throw StoreFault(
+          operation: "back up",
+          message: "the copy is not sound, so it was not kept: \(first). `aipm verify` tells more.")
+      }
+      guard rename(temporary, path) == 0 else { throw StoreFault.system("rename \(temporary)") }
+      removeCopy(temporary)
+      try DurableFolder.sync(parent(of: path))
+      return verification
+    } catch {
+      removeCopy(temporary)
+      throw StoreFault(operation: "back up", error)
+    }
+  }
+
+  /// Puts a copy in the place of a folder's log. Whoever calls holds the folder's `LogLock`. What
+  /// was there stays beside it as `aipm.db.replaced`, and the head outside stays as it is, so that
+  /// the next start sees that this log is an older one. A backup of an older schema is brought up
+  /// to date.
+  /// - Returns: what the check of the copy found.
+  /// - Throws: `StoreFault`, also where the copy is not sound; then nothing was changed.
+  package static func restore(
+    _ path: String, to directory: String, onProgress: (_ events: Int) -> Void = { _ in }
+  ) throws(StoreFault) -> Verification {
+    let target = directory + "/aipm.db"
+    let temporary = directory + "/aipm.db.part"
+    do {
+      removeCopy(temporary)
+      try copy(path, to: temporary)
+      try bringUpToDate(temporary)
+      let verification = try LogFile(path: temporary).verify(
+        headPath: nil, onProgress: onProgress)
+      guard verification.isSound else {
+        let first = verification.faults.first ?? "a row of a view is not the log's"
+        throw StoreFault(
+          operation: "restore", message: "\(path) is hurt, so nothing was changed: \(first)")
+      }
+      if access(target, F_OK) == 0 {
+        try fold(target)
+        removeCopy(target + ".replaced")
+        guard rename(target, target + ".replaced") == 0 else {
+          throw StoreFault.system("rename \(target)")
+        }
+      }
+      // The write-ahead log belongs to the database that was there.
+      unlink(target + "-wal")
+      unlink(target + "-shm")
+      guard rename(temporary, target) == 0 else { throw StoreFault.system("rename \(temporary)") }
+      removeCopy(temporary)
+      try DurableFolder.sync(directory)
+      return verification
+    } catch {
+      removeCopy(temporary)
+      throw StoreFault(operation: "restore", error)
+    }
+  }
+
+  /// One state of a database into a file of its own, on disk when this returns.
+  private static func copy(_ source: String, to target: String) throws {
+    do {
+      // Reading alone, but without `query_only`, under which SQLite makes no copy.
+      let database = try Database(path: source, mode: .readOnly)
+      database.setBusyTimeout(milliseconds: OpenedLog.busyTimeoutMs)
+      try database.run("VACUUM INTO ?", .text(target))
+    }
+    let file = open(target, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { throw StoreFault.system("open \(target)") }
+    defer { close(file) }
+    guard fchmod(file, 0o600) == 0, fsync(file) == 0 else {
+      throw StoreFault.system("sync \(target)")
+    }
+  }
+
+  /// A backup may be older than this program.
+  private static func bringUpToDate(_ path: String) throws {
+    let database = try Database(path: path, mode: .readWriteCreate)
+    let found = try Schema.inspect(database)
+    if let refusal = Schema.refusal(of: found, path: path) {
+      throw StoreFault(operation: "restore", message: refusal)
+    }
+    guard case .log(let version) = found else {
+      throw StoreFault(operation: "restore", message: "it holds no log")
+    }
+    try Schema.migrate(database, from: version)
+  }
+
+  /// What a write-ahead log holds belongs to the file that is put aside. A file that is no database
+  /// any more is put aside as it is.
+  private static func fold(_ path: String) throws {
+    guard let database = try? Database(path: path, mode: .readWriteCreate) else { return }
+    _ = try? database.checkpoint(.truncate)
+  }
+
+  private static func removeCopy(_ path: String) {
+    for end in ["", "-wal", "-shm", "-journal"] { unlink(path + end) }
+  }
+
+  private static func parent(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+}
+
+/// A folder whose entries have to outlive a power cut.
+enum DurableFolder {
+  static func sync(_ directory: String) throws(StoreFault) {
+    let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    defer { if descriptor >= 0 { close(descriptor) } }
+    guard descriptor >= 0, fsync(descriptor) == 0 else { throw .system("sync \(directory)") }
+  }
+}
+
+extension StoreFault {
+  /// What the system call that failed just now said.
+  static func system(_ operation: String) -> StoreFault {
+    StoreFault(operation: operation, message: String(cString: strerror(errno)))
+  }
+
+  /// Any error as one of these.
+  init(operation: String, _ error: any Error) {
+    self = error as? StoreFault ?? StoreFault(operation: operation, message: "\(error)")
+  }
+}

@@ -1,0 +1,71 @@
+import Domain
+import EventLog
+import Projections
+import SQLite
+
+extension SQLiteEventStore {
+  /// See `EventStore`.
+  package func redact(
+    _ positions: [Int64], reason: String, by actor: Actor
+  ) async throws(RedactionFault) -> [RecordedEvent] {
+    do {
+      return try await onWriter { try $0.redact(positions, reason: reason, by: actor) }
+    } catch let fault as RedactionFault {
+      throw fault
+    } catch {
+      throw .append(error as? AppendFault ?? .damaged("\(error)"))
+    }
+  }
+}
+
+extension Writer {
+  /// Takes words away and says so, in one transaction.
+  func redact(
+    _ positions: [Int64], reason: String, by actor: Actor
+  ) throws -> [RecordedEvent] {
+    let before = (sealer, digests)
+    let told: [RecordedEvent]
+    do {
+      told = try transaction { database in
+        for position in positions { try check(position, in: database) }
+        let stream = try database.integer("SELECT id FROM streams WHERE name = 'system'")
+        let version = try database.integer("SELECT version FROM streams WHERE name = 'system'")
+        let append = Append.redaction(
+          of: positions, reason: reason, by: actor, after: version ?? 0)
+        let told = try write(append, to: stream, at: sealer.time(at: clock()))
+        for position in positions {
+          try database.run("DELETE FROM payloads WHERE position = ?", .integer(position))
+        }
+        try ViewTables.put(digests, position: sealer.head.position, in: database)
+        return told
+      }
+    } catch {
+      (sealer, digests) = before
+      throw error
+    }
+    committed([.success(told)])
+    // `secure_delete` has overwritten the words in the database's pages; older copies of these
+    // pages stand in the write-ahead log until it is cut.
+    checkpoint(.truncate)
+    return told
+  }
+
+  private func check(_ position: Int64, in database: Database) throws {
+    let s = try database.statement(EventTable.select + " WHERE e.position = ?")
+    s.bind(position, at: 1)
+    let names = StreamNames(database)
+    guard let event = try s.rows({ row in try EventTable.read(row, names).recorded() }).first else {
+      throw RedactionFault.noSuchEvent(position)
+    }
+    if let fault = event.redactionFault { throw fault }
+    guard case .delegation(let id) = event.stream else { return }
+    let state = try database.text(
+      """
+      SELECT state FROM delegations
+      WHERE id = ? AND stream = (SELECT id FROM streams WHERE name = ?)
+      """, .text(id.rawValue), .text(event.stream.description))
+    if let state, !(DelegationStateName(rawValue: state)?.isTerminal ?? false) {
+      throw RedactionFault.underWay(position)
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import EventLog
+import Projections
+import SQLite
+
+/// Everything about a log and its views that can be checked.
+package struct Verification: Sendable {
+  package var events: Int
+  package var head: LogHead
+  package var digests: [ViewName: ViewDigest]
+  package var comparison: Comparison
+  /// What is wrong, in words; the rows that differ stand in `comparison`.
+  package var faults: [String]
+  package var isSound: Bool { faults.isEmpty && comparison.differing == 0 }
+}
+
+extension LogFile {
+  /// Checks the file's structure, every hash, the views, what is kept to look things up by, and
+  /// the head outside: whether or not a server writes meanwhile.
+  /// - Parameters:
+  ///   - headPath: the file with the head; nil for a copy that has none.
+  ///   - onProgress: told how many events were folded.
+  /// - Throws: `StoreFault` where the file cannot even be read to its end.
+  package func verify(
+    headPath: String?, onProgress: (_ events: Int) -> Void = { _ in }
+  ) throws(StoreFault) -> Verification {
+    // The head is read first: it is written after the commit that it tells of.
+    let head = try headPath.map { path throws(StoreFault) in try Self.readHead(path) }
+    var fold = LogFold(isChecking: true)
+    var faults = try structureFaults()
+    try scan(after: 0) { stored in
+      fold.take(stored)
+      onProgress(fold.events)
+      return true
+    }
+    let comparison = try compare(with: &fold)
+    faults += fold.faults
+    faults += fold.unexplainedRedactions.map {
+      "the text of event \($0) is gone, and no event of the log says why"
+    }
+    if let head, let fault = try fault(of: head, endingAt: fold.head) { faults.append(fault) }
+    return Verification(
+      events: fold.events, head: fold.head, digests: fold.projector.digests,
+      comparison: comparison, faults: faults + comparison.faults)
+  }
+
+  private static func readHead(_ path: String) throws(StoreFault) -> HeadFile.Found {
+    do throws(HeadFile.Fault) {
+      return try HeadFile.read(path: path)
+    } catch {
+      throw StoreFault(operation: "verify", message: error.description)
+    }
+  }
+}
+
+extension HeadFile.Found {
+  /// The log against the head that was kept outside of it.
+  func fault(of database: Database, endingAt head: LogHead) throws -> String? {
+    let advice = """
+      Put the newer aipm.db back; or go on with this one: `aipm serve --accept-restore`.
+      """
+    switch self {
+    case .none: return nil
+    case .unreadable:
+      return "the file `head` is hurt, so nothing tells whether the log is whole. \(advice)"
+    case .head(let known):
+      if known.position > head.position {
+        return """
+          the log ends at position \(head.position), but it once reached \(known.position): it was \
+          cut, or an older copy was put in its place. \(advice)
+          """
+      }
+      guard known.position > 0 else { return nil }
+      let s = try database.statement("SELECT hash FROM events WHERE position = ?")
+      s.bind(known.position, at: 1)
+      let hash = try s.rows { $0.blob(0) }.first
+      if hash == known.hash { return nil }
+      return """
+        the event at position \(known.position) is not the one that was written there: the log \
+        was changed, or another was put in its place. \(advice)
+        """
+    }
+  }
+}

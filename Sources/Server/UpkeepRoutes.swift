@@ -1,0 +1,87 @@
+import Domain
+import EventLog
+import Hummingbird
+import Projections
+
+/// What is done to the log and its views as a whole.
+struct UpkeepRoutes {
+  private static let reasonMax = 500
+
+  let server: ServerContext
+
+  func add(to router: some RouterMethods<APIContext>) {
+    router.post("api/views/rebuild") { _, _ in
+      Response.json(try await server.store.rebuild().json)
+    }
+    router.post("api/events/{position}/redact") { request, context in
+      try await redact(request, context)
+    }
+  }
+
+  private struct Redaction: Decodable {
+    var reason: String
+  }
+
+  private func redact(_ request: Request, _ context: APIContext) async throws -> Response {
+    guard let position = Int64(context.pathPart("position")), position > 0 else {
+      throw Problem.field("position", "write the position of an event, such as 42")
+    }
+    let reason = try await request.json(Redaction.self).reason
+    guard (1...Self.reasonMax).contains(reason.unicodeScalars.count) else {
+      throw Problem.field("reason", "write why, in 1 to \(Self.reasonMax) characters")
+    }
+    // Until then the server itself writes to the stream that a redaction is told in.
+    guard await server.lifecycle.isReady else {
+      throw Problem.unavailable("The server is starting.")
+    }
+    let event = try await server.store.read(after: position - 1, limit: 1).first
+    let told: [RecordedEvent]
+    do throws(RedactionFault) {
+      told = try await server.store.redact(
+        [position], reason: reason,
+        by: Actor(kind: .user, name: server.requester(request)))
+    } catch {
+      throw Problem(error)
+    }
+    var outputs = 0
+    if case .delegation(let id) = event?.stream { outputs = await server.output.remove(id) }
+    return .json(
+      .object([
+        "event": told.first?.json ?? .null, "outputsRemoved": .integer(Int64(outputs)),
+        "outOfReach": .array(Self.outOfReach.map { .string($0) }),
+      ]))
+  }
+
+  /// What no server can take back.
+  private static let outOfReach = [
+    "the branch, TASK.md, the pull request and its comments on the forge, and clones of them",
+    "backups and exports that were made before",
+    "what the agent's provider has kept",
+  ]
+}
+
+extension Problem {
+  /// Why words were not taken away.
+  init(_ fault: RedactionFault) {
+    switch fault {
+    case .noSuchEvent(let position): self = .notFound("event at position \(position)")
+    case .noWords(let position):
+      self = Problem(
+        .conflict, "Nothing to redact", "Event \(position) holds no words of anybody.",
+        hint: "`aipm audit position:\(position)` shows what it holds.")
+    case .redactedBefore(let position):
+      self = Problem(
+        .conflict, "Redacted already", "The words of event \(position) were taken away before.")
+    case .underWay(let position):
+      self = Problem(
+        .conflict, "Still needed",
+        "The delegation of event \(position) has not ended, and still needs its words.",
+        hint: "Cancel it, or wait until it has ended.")
+    case .definition(let position):
+      self = Problem(
+        .conflict, "Still needed",
+        "Event \(position) is the definition of a workflow, which its delegations stay under.")
+    case .append(let fault): self = Problem(fault)
+    }
+  }
+}

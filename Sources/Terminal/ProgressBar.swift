@@ -1,0 +1,70 @@
+import Glibc
+
+/// How far something long has come, on one line of the terminal, above which nothing stays.
+package struct ProgressBar {
+  private static let silentFor = Duration.milliseconds(500)
+  private static let interval = Duration.milliseconds(100)
+  private static let cells = 24
+
+  /// What is counted, such as "events".
+  private let unit: String
+  private let total: Int64?
+  private let started: ContinuousClock.Instant
+  private let isShown: Bool
+  private var next: ContinuousClock.Instant
+  private var isDrawn = false
+
+  /// - Parameters:
+  ///   - total: nil where the end is not known.
+  ///   - isShown: only where a person looks at standard error.
+  package init(
+    _ unit: String, total: Int64?, started: ContinuousClock.Instant = .now,
+    isShown: Bool = isatty(STDERR_FILENO) == 1
+  ) {
+    self.unit = unit
+    self.total = total
+    self.started = started
+    self.isShown = isShown
+    next = started + Self.silentFor
+  }
+
+  /// Draws the bar anew, at most ten times a second.
+  package mutating func show(_ done: Int) {
+    guard isShown else { return }
+    let now = ContinuousClock.now
+    guard now >= next else { return }
+    next = now + Self.interval
+    isDrawn = true
+    let line = Self.line(unit, done: done, of: total, after: now - started)
+    Terminal.write(
+      "\r\u{1b}[K" + line.prefix(Terminal.width(of: STDERR_FILENO) - 1), to: STDERR_FILENO)
+  }
+
+  /// Takes the line away again.
+  package mutating func end() {
+    if isDrawn { Terminal.write("\r\u{1b}[K", to: STDERR_FILENO) }
+    isDrawn = false
+  }
+
+  /// `[████████░░░░]  33 %  1,234 of 3,702 events, 617/s, 4 s left`
+  package static func line(
+    _ unit: String, done: Int, of total: Int64?, after span: Duration
+  ) -> String {
+    let rate = Double(done) / max(span.seconds, 1e-6)
+    var text = ""
+    if let total, total > 0 {
+      let part = min(1, Double(done) / Double(total))
+      let full = Int(part * Double(cells))
+      let bar =
+        String(repeating: "█", count: full) + String(repeating: "░", count: cells - full)
+      text = "[\(bar)] \(Int(part * 100)) %  \(Terminal.grouped(done)) of "
+      text += "\(Terminal.grouped(Int(total))) \(unit), \(Terminal.grouped(Int(rate)))/s"
+      if rate > 0 {
+        let left = max(0, Double(total) - Double(done)) / rate
+        text += ", \(Int(left.rounded(.up))) s left"
+      }
+      return text
+    }
+    return text + "\(Terminal.grouped(done)) \(unit), \(Terminal.grouped(Int(rate)))/s"
+  }
+}

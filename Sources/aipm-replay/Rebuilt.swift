@@ -1,0 +1,72 @@
+import EventLog
+import FoundationEssentials
+import Projections
+import SQLiteEventStore
+import Terminal
+
+/// Views that were made again and swapped in, by this program or by the server that runs.
+struct Rebuilt {
+  let rebuild: JSONValue
+  let byServer: Bool
+  let duration: Duration
+
+  /// - Parameter onProgress: told how many events were folded, where this program folds them.
+  static func make(in folder: String, onProgress: (Int) -> Void) throws -> Rebuilt {
+    let started = ContinuousClock.now
+    let lock: LogLock
+    do {
+      lock = try LogLock(directory: folder)
+    } catch is LogLock.Held {
+      let answer = try RunningServer(folder: folder).rebuild()
+      return Rebuilt(rebuild: answer, byServer: true, duration: .now - started)
+    }
+    let rebuild = try withoutActuallyEscaping(onProgress) {
+      try LogAtRest.rebuild(directory: folder, onProgress: $0)
+    }
+    return withExtendedLifetime(lock) {
+      Rebuilt(rebuild: rebuild.json, byServer: false, duration: .now - started)
+    }
+  }
+
+  /// Whether the views that were replaced were what the log makes of them.
+  var isIdentical: Bool { rebuild["identical"].boolValue ?? false }
+
+  func print(json: Bool) throws {
+    if json { return try JSONOutput.print(object) }
+    let events = Int(rebuild["events"].integerValue ?? 0)
+    Terminal.say(
+      "events         \(Terminal.grouped(events)) in \(Terminal.tenths(duration.seconds)) s, "
+        + "hash chain checked, \(byServer ? "by the running server" : "no server runs")")
+    Terminal.say(
+      "head           \(rebuild["head"]["position"].integerValue ?? 0) "
+        + (rebuild["head"]["hash"].stringValue ?? ""))
+    for view in ViewName.allCases {
+      let name = view.rawValue + String(repeating: " ", count: 15 - view.rawValue.count)
+      Terminal.say(name + (rebuild["views"][view.rawValue].stringValue ?? ""))
+    }
+    for difference in rebuild["differences"].arrayValue ?? [] {
+      let view = difference["view"].stringValue ?? ""
+      Terminal.say("\(view) \(difference["row"].stringValue ?? "")".safe())
+      Terminal.say("  rebuilt:  \(text(difference["folded"]))")
+      Terminal.say("  replaced: \(text(difference["live"]))")
+    }
+    for fault in rebuild["faults"].arrayValue ?? [] {
+      Terminal.say("mended: \(fault.stringValue ?? "")".safe())
+    }
+    Terminal.say(
+      isIdentical
+        ? "rebuilt and swapped in: identical to the views that were there"
+        : "rebuilt and swapped in: the views that were there were NOT the log's")
+  }
+
+  private func text(_ row: JSONValue) -> String {
+    row == .null ? "no such row" : row.canonicalText.safe()
+  }
+
+  private var object: JSONValue {
+    var all = rebuild.objectValue ?? [:]
+    all["byServer"] = .bool(byServer)
+    all["milliseconds"] = .integer(Int64(duration.seconds * 1000))
+    return .object(all)
+  }
+}

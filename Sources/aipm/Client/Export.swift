@@ -1,0 +1,117 @@
+import ArgumentParser
+import EventLog
+import Glibc
+import Terminal
+
+struct Export: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Writes the log, or one delegation's evidence, as lines of JSON.",
+    discussion: """
+      Without --bundle: every event there is, one envelope a line; `aipm-replay --log FILE` folds \
+      it, and `aipm verify FILE` checks it.
+
+      With --bundle: one delegation's events, and of all others up to the head only the hashes, so \
+      that a third party can check the chain without the database. `aipm verify FILE` does, and \
+      the README says how to do it with any language.
+
+      Examples:
+        aipm export --output log.jsonl
+        aipm export --bundle PR1733356800123 --output evidence.jsonl
+      """)
+
+  private static let pageLength: Int64 = 1000
+
+  @Option(
+    help: ArgumentHelp(
+      "An id, a confirmation code, or OWNER/REPO#NUMBER.", valueName: "ref"),
+    completion: .shellCommand("aipm list --quiet 2>/dev/null"))
+  var bundle: String?
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("Write there instead of to standard output.", valueName: "file"),
+    completion: .file())
+  var output: String?
+  @OptionGroup var client: ClientOptions
+
+  func run() async throws {
+    let api = try client.api
+    let sink = try output.map { try FileSink(path: $0) }
+    func put(_ bytes: [UInt8]) throws {
+      if let sink {
+        try sink.put(bytes)
+      } else {
+        Terminal.put(String(decoding: bytes, as: UTF8.self))
+      }
+    }
+    if let bundle {
+      let path = ServerAPI.path("/api/delegations", bundle, "/bundle")
+      try await api.download(path) { try put($0) }
+    } else {
+      try await wholeLog(api, put)
+    }
+    try sink?.finish()
+  }
+
+  /// Up to the event that is the last one now.
+  private func wholeLog(_ api: ServerAPI, _ put: ([UInt8]) throws -> Void) async throws {
+    var after: Int64 = 0
+    while true {
+      let page = try await api.get(
+        "/api/events", query: [("after", String(after)), ("limit", String(Self.pageLength))])
+      let items = page["items"].arrayValue ?? []
+      var lines: [UInt8] = []
+      for item in items {
+        item.write(into: &lines)
+        lines.append(UInt8(ascii: "\n"))
+      }
+      if !lines.isEmpty { try put(lines) }
+      guard let next = page["next"].integerValue else { return }
+      after = next
+    }
+  }
+}
+
+/// A file that is there whole or not at all.
+final class FileSink {
+  private let path: String
+  private let descriptor: Int32
+  private var isFinished = false
+  private var temporary: String { path + ".part" }
+
+  /// - Throws: `Failure` where it cannot be made.
+  init(path: String) throws {
+    self.path = path
+    descriptor = open(
+      path + ".part", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
+      throw Failure("cannot write \(path): \(String(cString: strerror(errno)))")
+    }
+  }
+
+  deinit {
+    close(descriptor)
+    if !isFinished { unlink(temporary) }
+  }
+
+  /// Writes all of `bytes`.
+  func put(_ bytes: [UInt8]) throws {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { throw fault("write") }
+      rest = rest.dropFirst(count)
+    }
+  }
+
+  /// Gives the file its name, once it is on disk.
+  func finish() throws {
+    guard fsync(descriptor) == 0 else { throw fault("sync") }
+    guard rename(temporary, path) == 0 else { throw fault("rename") }
+    isFinished = true
+  }
+
+  private func fault(_ operation: String) -> Failure {
+    Failure("cannot \(operation) \(path): \(String(cString: strerror(errno)))")
+  }
+}

@@ -1,0 +1,42 @@
+import ArgumentParser
+import EventLog
+import Terminal
+
+struct Redact: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Takes the words of one event away for ever: a secret that got into them.",
+    discussion: """
+      The event's words and their salt are deleted, and the output of its delegation's agent with \
+      them; its hashes stay, so the log can still be checked, and the redaction is an event. The \
+      delegation must have ended. What was written to the forge, to backups and to exports is \
+      out of reach, and is named.
+
+      Find the event with `aipm audit`, for example: aipm audit '"the secret"'
+      """)
+
+  @Argument(help: ArgumentHelp("The event's position in the log.", valueName: "position"))
+  var position: Int64
+  @Option(help: "Why; it stands in the log, so do not name the secret.")
+  var reason: String
+  @OptionGroup var client: ClientOptions
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard position > 0 else { throw ValidationError("POSITION is a number from 1 on") }
+    guard !reason.isEmpty else { throw ValidationError("--reason is empty: write why") }
+  }
+
+  func run() async throws {
+    let answer = try await client.api.post(
+      "/api/events/\(position)/redact", body: .object(["reason": .string(reason)]))
+    if output.json { return answer.printLine() }
+    Terminal.say(
+      "The words of event \(position) are gone; event "
+        + "\(answer["event"]["position"].integerValue ?? 0) says so. "
+        + "Files of output removed: \(answer["outputsRemoved"].integerValue ?? 0).")
+    Terminal.say("Out of reach, and still to be seen to:")
+    for place in answer["outOfReach"].arrayValue ?? [] {
+      Terminal.say("  - \(place.safeText ?? "")")
+    }
+  }
+}

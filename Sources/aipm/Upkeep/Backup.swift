@@ -1,0 +1,81 @@
+import ArgumentParser
+import EventLog
+import Projections
+import SQLiteEventStore
+import Terminal
+
+struct Backup: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Copies the log into one file, also while a server runs, and checks the copy.",
+    discussion: """
+      The copy is one state of the log and its views, whole on disk when the command ends. \
+      `aipm restore FILE` puts it back; so does copying it in place of aipm.db and removing \
+      aipm.db-wal and aipm.db-shm.
+
+      Example:
+        aipm backup /backups/aipm-$(date +%F).db
+      """)
+
+  @Argument(
+    help: ArgumentHelp("Where to; a file that is not there yet.", valueName: "file"),
+    completion: .file())
+  var file: String
+  @OptionGroup var data: DataOption
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    do {
+      guard let log = try LogFile.find(directory: data.folder) else {
+        throw Failure("there is no log in \(data.folder): no file aipm.db", code: .notFound)
+      }
+      var progress = ProgressBar("events", total: try log.head().position)
+      let copy = try LogBackup.make(of: data.folder, to: file) { progress.follow($0) }
+      progress.end()
+      if output.json { return copy.json.printLine() }
+      Terminal.say(
+        "\(file): \(Terminal.grouped(copy.events)) events, checked, up to position "
+          + "\(copy.head.position) \(Hex.encode(copy.head.hash))")
+    } catch let fault as StoreFault {
+      throw Failure("\(fault)")
+    }
+  }
+}
+
+struct Restore: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Puts a backup in the place of the log; no server may run.",
+    discussion: """
+      The backup is checked first. What it replaces stays beside it as aipm.db.replaced. The next \
+      start of the server sees that the log is older than it once was; \
+      `aipm serve --accept-restore` goes on with it, and looks at the forge before it does \
+      anything, so that nothing is done twice.
+      """)
+
+  @Argument(help: ArgumentHelp("A backup.", valueName: "file"), completion: .file())
+  var file: String
+  @OptionGroup var data: DataOption
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    do {
+      try DataFolder.makeFolder(data.folder)
+      let lock = try LogLock(directory: data.folder)
+      var progress = ProgressBar("events", total: nil)
+      let copy = try LogBackup.restore(file, to: data.folder) { progress.follow($0) }
+      progress.end()
+      withExtendedLifetime(lock) {}
+      if output.json { return copy.json.printLine() }
+      Terminal.say(
+        "\(data.folder)/aipm.db: \(Terminal.grouped(copy.events)) events, checked, up to position "
+          + "\(copy.head.position)")
+      Terminal.complain(
+        "aipm: if the log had gone further, start with `aipm serve --accept-restore`")
+    } catch let held as LogLock.Held {
+      throw Failure("\(held)")
+    } catch let fault as DataFolder.Fault {
+      throw Failure(fault.description)
+    } catch let fault as StoreFault {
+      throw Failure("\(fault)")
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import EventLog
+import FoundationEssentials
+import Projections
+import SQLiteEventStore
+import Terminal
+
+/// The data folder of a subcommand that works on its files.
+struct DataOption: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("The data folder (AIPM_DATA; default ./.aipm).", valueName: "dir"),
+    completion: .directory)
+  var data: String?
+
+  var folder: String {
+    let known = ProcessInfo.processInfo.environment["AIPM_DATA"]
+    return data ?? known.flatMap { $0.isEmpty ? nil : $0 } ?? "./.aipm"
+  }
+}
+
+extension ProgressBar {
+  private static let eventsBetweenLooks = 1024
+
+  /// Draws now and then, as events come in one by one.
+  mutating func follow(_ events: Int) {
+    if events.isMultiple(of: Self.eventsBetweenLooks) { show(events) }
+  }
+}
+
+extension Verification {
+  /// For people: what was checked, and what is wrong.
+  func say() {
+    Terminal.say("events         \(Terminal.grouped(events)), each hash made again")
+    Terminal.say("head           \(head.position) \(Hex.encode(head.hash))")
+    for view in ViewName.allCases {
+      let name = view.rawValue + String(repeating: " ", count: 15 - view.rawValue.count)
+      Terminal.say(name + (digests[view]?.hex ?? ""))
+    }
+    for difference in comparison.differences {
+      let last =
+        difference.lastEvent.map { "last changed by event \($0)" } ?? "no event made it"
+      Terminal.say("\(difference.key.view.rawValue) \(difference.key): \(last)".safe())
+      Terminal.say("  by the log: \(difference.folded?.canonicalText.safe() ?? "no such row")")
+      Terminal.say("  in view:    \(difference.live?.canonicalText.safe() ?? "no such row")")
+    }
+    for fault in faults { Terminal.complain("aipm: \(fault.safe())") }
+  }
+
+  var json: JSONValue {
+    .object([
+      "events": .integer(Int64(events)),
+      "head": .object([
+        "position": .integer(head.position), "hash": .string(Hex.encode(head.hash)),
+      ]),
+      "views": .object(
+        Dictionary(uniqueKeysWithValues: digests.map { ($0.rawValue, .string($1.hex)) })),
+      "identical": .bool(comparison.isIdentical), "sound": .bool(isSound),
+      "differences": .array(comparison.differences.map(\.json)),
+      "faults": .array(faults.map { .string($0) }),
+    ])
+  }
+}

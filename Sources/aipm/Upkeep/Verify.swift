@@ -1,0 +1,161 @@
+import ArgumentParser
+import Domain
+import EventLog
+import Glibc
+import Projections
+import SQLiteEventStore
+import Terminal
+
+struct Verify: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Checks the log and its views, a backup, an export or a bundle.",
+    discussion: """
+      Without FILE: the whole log in the data folder, whether or not a server runs: the file's \
+      structure, every hash, the views against the log row by row, what is kept to look things up \
+      by, and the head that is kept outside of the database.
+
+      With FILE: a backup, an export of the log (`aipm export`) or a bundle (`aipm export \
+      --bundle REF`); what it is, it is told by its content.
+
+      Exit codes: 0 all is well, 1 something is not, 3 there is no such file.
+      """)
+
+  @Argument(
+    help: ArgumentHelp("A backup, an export or a bundle.", valueName: "file"),
+    completion: .file())
+  var file: String?
+  @OptionGroup var data: DataOption
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if file != nil, data.data != nil {
+      throw ValidationError("FILE takes the place of --data")
+    }
+  }
+
+  func run() async throws {
+    do {
+      if let file { return try verify(file) }
+      guard let log = try LogFile.find(directory: data.folder) else {
+        throw Failure("there is no log in \(data.folder): no file aipm.db", code: .notFound)
+      }
+      try verify(log, headPath: data.folder + "/head")
+    } catch let fault as StoreFault {
+      throw Failure("\(fault)")
+    }
+  }
+
+  private func verify(_ file: String) throws {
+    guard access(file, R_OK) == 0 else {
+      throw Failure("cannot read \(file): \(String(cString: strerror(errno)))", code: .notFound)
+    }
+    switch try EvidenceKind(of: file) {
+    case .database: try verify(try LogFile(path: file), headPath: nil)
+    case .export: try verifyExport(file)
+    case .bundle: try verifyBundle(file)
+    }
+  }
+
+  private func verify(_ log: LogFile, headPath: String?) throws {
+    var progress = ProgressBar("events", total: try log.head().position)
+    let found = try log.verify(headPath: headPath) { progress.follow($0) }
+    progress.end()
+    if output.json {
+      found.json.printLine()
+    } else {
+      found.say()
+      Terminal.say(found.isSound ? "sound" : "NOT sound")
+    }
+    if !found.isSound { throw ExitCode(1) }
+  }
+
+  private func verifyExport(_ file: String) throws {
+    var fold = LogFold(isChecking: true)
+    var faults: [String] = []
+    do {
+      try ExportFile(path: file).scan {
+        fold.take($0)
+        return true
+      }
+    } catch let fault as CodecFault {
+      faults.append("after event \(fold.head.position): \(fault)")
+    }
+    faults += fold.faults
+    faults += fold.unexplainedRedactions.map {
+      "the text of event \($0) is gone, and no event of the file says why"
+    }
+    try tell(
+      [
+        "kind": .string("export"), "events": .integer(Int64(fold.events)),
+        "views": .object(
+          Dictionary(
+            uniqueKeysWithValues: fold.projector.digests.map { ($0.rawValue, .string($1.hex)) })),
+      ], head: fold.head, faults,
+      "an export of \(Terminal.grouped(fold.events)) events, from the first to position "
+        + "\(fold.head.position)")
+  }
+
+  private func verifyBundle(_ file: String) throws {
+    var check = BundleCheck()
+    try LineFile(path: file).forEachLine {
+      check.take($0)
+      return true
+    }
+    check.finish()
+    let header = check.header
+    let redacted = header?.redacted ?? []
+    try tell(
+      [
+        "kind": .string("bundle"),
+        "delegation": header.map { .string($0.delegation.rawValue) } ?? .null,
+        "events": .integer(Int64(check.events.count)),
+        "redacted": .array(redacted.map { .integer($0) }),
+      ], head: header?.head ?? .empty, check.faults,
+      "a bundle of delegation \(header?.delegation.rawValue ?? "?"): \(check.events.count) events, "
+        + "in a chain from position \(header?.before.position ?? 0) to "
+        + "\(header?.head.position ?? 0)"
+        + (redacted.isEmpty
+          ? "" : "; redacted: \(redacted.map(String.init).joined(separator: ", "))"))
+  }
+
+  private func tell(
+    _ facts: [String: JSONValue], head: LogHead, _ faults: [String], _ words: String
+  ) throws {
+    if output.json {
+      var object = facts
+      object["head"] = .object([
+        "position": .integer(head.position), "hash": .string(Hex.encode(head.hash)),
+      ])
+      object["faults"] = .array(faults.map { .string($0) })
+      object["sound"] = .bool(faults.isEmpty)
+      JSONValue.object(object).printLine()
+    } else {
+      Terminal.say(words.safe())
+      Terminal.say("head           \(head.position) \(Hex.encode(head.hash))")
+      for fault in faults { Terminal.complain("aipm: \(fault.safe())") }
+      Terminal.say(faults.isEmpty ? "sound" : "NOT sound")
+    }
+    if !faults.isEmpty { throw ExitCode(1) }
+  }
+}
+
+/// What a file holds that is to be checked.
+enum EvidenceKind {
+  case database, export, bundle
+
+  /// - Throws: `StoreFault` where it cannot be read.
+  init(of path: String) throws {
+    var first: [UInt8] = []
+    try LineFile(path: path).forEachLine { line in
+      first = line
+      return false
+    }
+    if first.starts(with: "SQLite format 3".utf8) {
+      self = .database
+    } else if let json = try? JSONValue(json: first), json["format"] != .null {
+      self = .bundle
+    } else {
+      self = .export
+    }
+  }
+}
