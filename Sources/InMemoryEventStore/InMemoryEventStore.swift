@@ -167,6 +167,21 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
   }
 
   /// See `Views`.
+  package func words(
+    endedBefore time: Timestamp, limit: Int
+  ) async throws(StoreFault) -> [Int64] {
+    state.withLock { state in
+      let ended = state.events.filter { event in
+        guard case .delegation(let id) = event.stream, !event.salt.isEmpty,
+          let row = state.projector.delegations[id]?.row
+        else { return false }
+        return row.state.isTerminal && row.stateSince < time.milliseconds
+      }
+      return ended.prefix(max(0, limit)).map(\.position)
+    }
+  }
+
+  /// See `Views`.
   package func pullRequests(
     limit: Int
   ) async throws(StoreFault) -> [(row: PullRequestRow, title: String?)] {

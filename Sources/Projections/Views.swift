@@ -96,6 +96,10 @@ package protocol Views: Sendable {
   /// newest request first.
   func ended(since: Timestamp, limit: Int) async throws(StoreFault) -> [EndedDelegation]
 
+  /// The positions of events that hold words of delegations which ended before `time`, oldest
+  /// first.
+  func words(endedBefore time: Timestamp, limit: Int) async throws(StoreFault) -> [Int64]
+
   /// Newest first by the stamp of their delegation, with the delegation's title.
   func pullRequests(
     limit: Int

@@ -8,6 +8,7 @@ extension SQLiteEventStore {
   package func redact(
     _ positions: [Int64], reason: String, by actor: Actor
   ) async throws(RedactionFault) -> [RecordedEvent] {
+    let reason = mask?.masked(reason) ?? reason
     do {
       return try await onWriter { try $0.redact(positions, reason: reason, by: actor) }
     } catch let fault as RedactionFault {

@@ -34,6 +34,7 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
   private let status: WriterStatus
   let readers: Readers
   private let ended: Ended
+  let mask: SecretMask?
   /// The database's file.
   let path: String
   /// Whether the views are being made again.
@@ -45,12 +46,13 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
   ///   - acceptsRestore: whether a log is gone on with that is older than the head outside, or
   ///     another; the head stays as it is until the first append, which should say so.
   ///   - clock: the time of events; it may step back, the log's time does not.
+  ///   - mask: takes credentials out of words before they are stored.
   ///   - onCommit: told of each append on the writer's thread, before its caller is answered.
   /// - Throws: `StoreFault` where there is no log that could even be read: no permission, another
   ///   program's file, a newer schema. A log that is hurt is opened, and `damage` says why.
   package static func open(
     directory: String, clock: @escaping @Sendable () -> Timestamp, acceptsRestore: Bool = false,
-    onCommit: @escaping CommitObserver
+    mask: SecretMask? = nil, onCommit: @escaping CommitObserver
   ) throws(StoreFault) -> SQLiteEventStore {
     let lane = Lane<WriterRequest>(capacity: waitingMax, takers: 1)
     let ended = Ended()
@@ -74,7 +76,8 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
       let path = directory + "/aipm.db"
       let readers = try Readers(path: path, threads: readingThreads)
       return SQLiteEventStore(
-        lane: lane, status: status, readers: readers, ended: ended, path: path)
+        lane: lane, status: status, readers: readers, ended: ended, path: path,
+        mask: mask)
     } catch {
       lane.close()
       throw error
@@ -82,9 +85,11 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
   }
 
   private init(
-    lane: Lane<WriterRequest>, status: WriterStatus, readers: Readers, ended: Ended, path: String
+    lane: Lane<WriterRequest>, status: WriterStatus, readers: Readers, ended: Ended, path: String,
+    mask: SecretMask?
   ) {
     self.path = path
+    self.mask = mask
     self.lane = lane
     self.status = status
     self.readers = readers
@@ -124,6 +129,7 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
 
   /// See `EventStore`.
   package func append(_ append: Append) async throws(AppendFault) -> [RecordedEvent] {
+    let append = mask.map { append.masked(by: $0) } ?? append
     let result = await withCheckedContinuation { caller in
       switch lane.put(.append(AppendRequest(append: append, caller: caller))) {
       case nil: break

@@ -56,6 +56,25 @@ extension SQLiteEventStore {
   }
 
   /// See `Views`.
+  package func words(
+    endedBefore time: Timestamp, limit: Int
+  ) async throws(StoreFault) -> [Int64] {
+    try await readers.read("words") { database in
+      let ends = DelegationStateName.allCases.filter(\.isTerminal)
+      let words = ends.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+      let s = try database.statement(
+        """
+        SELECT p.position FROM payloads p CROSS JOIN events e ON e.position = p.position
+        CROSS JOIN delegations d ON d.stream = e.stream
+        WHERE d.state IN (\(words)) AND d.state_since < ? ORDER BY p.position LIMIT ?
+        """)
+      s.bind(time.milliseconds, at: 1)
+      s.bind(Int64(limit), at: 2)
+      return try s.rows { $0.integer(0) }
+    }
+  }
+
+  /// See `Views`.
   package func pullRequests(
     limit: Int
   ) async throws(StoreFault) -> [(row: PullRequestRow, title: String?)] {

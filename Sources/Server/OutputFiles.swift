@@ -1,14 +1,20 @@
 import Domain
+import EventLog
 import Glibc
 
 /// The agents' output, a file for each attempt. It is no fact: an event holds its size and digest.
 actor OutputFiles {
   private let directory: String
+  /// Strikes credentials out of what is kept.
+  private let mask: SecretMask?
   private var followers: [String: [Int: AsyncStream<Void>.Continuation]] = [:]
   private var lastFollower = 0
 
   /// - Parameter directory: made where it is absent.
-  init(directory: String) { self.directory = directory }
+  init(directory: String, mask: SecretMask? = nil) {
+    self.directory = directory
+    self.mask = mask
+  }
 
   /// What went wrong with a file.
   struct Fault: Error, CustomStringConvertible {
@@ -30,7 +36,7 @@ actor OutputFiles {
     let path = path(id, attempt)
     mkdir("\(directory)", 0o700)
     mkdir("\(directory)/\(id)", 0o700)
-    let file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+    let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw Fault(operation: "open the output", code: errno) }
     defer { close(file) }
     let length = Int(lseek(file, 0, SEEK_END))
@@ -48,9 +54,40 @@ actor OutputFiles {
       }
       written += count
     }
-    if written > 0 { signal(path) }
+    if written > 0 {
+      try strikeOut(file, from: length, to: length + written)
+      signal(path)
+    }
     // What is over the limit counts as taken, so that the worker goes on.
     return length >= limit ? offset + bytes.count : length + written
+  }
+
+  /// Looks at what was just written, and at as much before it as a credential may have begun in.
+  private func strikeOut(_ file: Int32, from start: Int, to end: Int) throws(Fault) {
+    guard let mask else { return }
+    let first = max(0, start - SecretMask.lengthMax)
+    var bytes = [UInt8](repeating: 0, count: end - first)
+    guard pread(file, &bytes, bytes.count, off_t(first)) == bytes.count else {
+      throw Fault(operation: "read the output", code: errno)
+    }
+    guard let struck = mask.struckOut(bytes) else { return }
+    guard pwrite(file, struck, struck.count, off_t(first)) == struck.count else {
+      throw Fault(operation: "write the output", code: errno)
+    }
+  }
+
+  /// The delegations that there is output of.
+  func delegations() -> [DelegationID] {
+    guard let folder = opendir(directory) else { return [] }
+    defer { closedir(folder) }
+    var found: [DelegationID] = []
+    while let entry = readdir(folder) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if !name.hasPrefix(".") { found.append(DelegationID(name)) }
+    }
+    return found
   }
 
   /// Up to `count` bytes from `offset`; none at the end, or where there is no output yet.

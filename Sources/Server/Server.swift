@@ -16,6 +16,7 @@ import GitBackend
 import Hummingbird
 import Logging
 import NIOCore
+import Projections
 import ServiceLifecycle
 import WebUI
 import Workflows
@@ -36,6 +37,8 @@ package struct ServerConfiguration: Sendable {
   /// For packs on their way in.
   package var incomingDirectory: String
   package var mirrorsDirectory: String
+  /// Strikes credentials out of the agents' output.
+  package var mask: SecretMask?
   /// The largest pack of a hand-in, in bytes.
   package var packLimit = 512 << 20
 
@@ -74,7 +77,8 @@ package struct Server: Sendable {
   ) {
     context = ServerContext(
       engine: engine, catalog: catalog,
-      output: OutputFiles(directory: configuration.outputDirectory),
+      output: OutputFiles(
+        directory: configuration.outputDirectory, mask: configuration.mask),
       configuration: configuration, lifecycle: Lifecycle())
     self.logger = logger
   }
@@ -84,6 +88,17 @@ package struct Server: Sendable {
 
   /// New work is refused from now on.
   package func drain() async { await context.lifecycle.drain() }
+
+  /// Takes the outputs of delegations away that ended before `time`.
+  /// - Throws: `StoreFault` where the log cannot be read.
+  package func expireOutputs(endedBefore time: Timestamp) async throws(StoreFault) {
+    for id in await context.output.delegations() {
+      guard let row = try await context.store.delegation(.id(id))?.row, row.state.isTerminal,
+        row.stateSince < time.milliseconds
+      else { continue }
+      _ = await context.output.remove(id)
+    }
+  }
 
   /// Serves until the task is cancelled; calls under way are then let finish, for two seconds.
   /// - Parameter onListening: told the port.

@@ -24,16 +24,15 @@ struct GenerateLog: AsyncParsableCommand {
     let store = try SQLiteEventStore.open(
       directory: data, clock: { clock.now() }, onCommit: { _ in })
     for worker in 1...Tale.workers { try await register(worker, in: store) }
-    let next = Atomic<Int>(0)
-    let written = Atomic<Int>(Tale.workers)
-    let wanted = events
+    let counts = Counts()
+    let wanted = events - Tale.workers
     try await withThrowingTaskGroup(of: Void.self) { group in
       for _ in 0..<Self.clients {
         group.addTask {
-          while written.load(ordering: .relaxed) < wanted {
-            let n = next.wrappingAdd(1, ordering: .relaxed).oldValue
+          while counts.written.load(ordering: .relaxed) < wanted {
+            let n = counts.tales.wrappingAdd(1, ordering: .relaxed).oldValue
             let count = try await Self.tell(Tale(n), in: store)
-            written.wrappingAdd(count, ordering: .relaxed)
+            counts.written.wrappingAdd(count, ordering: .relaxed)
           }
         }
       }
@@ -72,7 +71,13 @@ struct GenerateLog: AsyncParsableCommand {
   }
 }
 
-/// Half a second passes with each event, up to now.
+/// How far the clients have come together.
+private final class Counts: Sendable {
+  let tales = Atomic<Int>(0)
+  let written = Atomic<Int>(0)
+}
+
+/// An eighth of a second passes with each event.
 final class TaleClock: Sendable {
   private let time = Atomic<Int64>(1_767_225_600_000)
   func now() -> Timestamp {

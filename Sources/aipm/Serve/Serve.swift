@@ -1,5 +1,6 @@
 import ArgumentParser
 import Domain
+import EventLog
 import FoundationEssentials
 import Glibc
 import Workflows
@@ -60,6 +61,15 @@ struct Serve: AsyncParsableCommand {
   var allowOrigin: [String] = []
   @Option(help: "local or github (github where a credential is set).")
   var forge: String?
+  @Option(help: "How long the output of delegations that ended is kept, such as 90d (for ever).")
+  var keepOutput: String?
+  @Option(help: "How long their words are kept in the log, such as 365d (for ever).")
+  var keepWords: String?
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "What else is masked before it is stored, besides known tokens.", valueName: "regex"))
+  var maskPatterns: [String] = []
   @Flag(help: "Go on with a log that is older than it once was: a backup that was restored.")
   var acceptRestore = false
   @Flag(help: "On a stop, end workers that are busy as well.")
@@ -102,6 +112,8 @@ struct ServeOptions {
   var githubToken: String
   var stopWorkers: Bool
   var acceptsRestore: Bool
+  var retention: Retention
+  var maskPatterns: [String]
 
   init(_ flags: Serve, environment: [String: String]) throws {
     let name = flags.environmentName ?? environment["AIPM_ENV"] ?? "development"
@@ -141,6 +153,15 @@ struct ServeOptions {
     githubAPI = settings.text("githubApiURL", flag: nil) ?? "https://api.github.com"
     stopWorkers = flags.stopWorkers
     acceptsRestore = flags.acceptRestore
+    retention = Retention(
+      output: try settings.value(
+        "keepOutput", flag: flags.keepOutput, form: Quantity.durationForm
+      ) { Quantity.duration($0) },
+      words: try settings.value("keepWords", flag: flags.keepWords, form: Quantity.durationForm) {
+        Quantity.duration($0)
+      })
+    maskPatterns = settings.list("maskPatterns", flags: flags.maskPatterns)
+    _ = try mask(secrets: [])
     customAgent = try Self.customAgent(settings, flags)
     try checkAgent()
   }
@@ -157,6 +178,15 @@ struct ServeOptions {
     ) { line in
       let words = try ShellWords.split(line)
       return words.isEmpty ? nil : AgentProfile.custom(words: words, environment: names)
+    }
+  }
+
+  /// What takes credentials out of words, once all that AIPM itself holds are known.
+  func mask(secrets: [String]) throws -> SecretMask {
+    do throws(SecretMask.Fault) {
+      return try SecretMask(secrets: secrets, patterns: maskPatterns)
+    } catch {
+      throw Settings.Fault(description: "--mask-patterns: \(error)")
     }
   }
 

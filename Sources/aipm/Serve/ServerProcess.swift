@@ -33,16 +33,20 @@ struct ServerProcess {
     let signals = StopSignals.stream()
     let folder = try DataFolder.open(options.data)
     let feed = CommitFeed()
+    let mask = try options.mask(
+      secrets: [
+        options.githubToken, try folder.secret("worker-token"), try folder.secret("forge-token"),
+      ])
     let store: SQLiteEventStore
     do {
       store = try SQLiteEventStore.open(
         directory: folder.path, clock: { SystemClock.wall() },
-        acceptsRestore: options.acceptsRestore, onCommit: { feed.observe($0) })
+        acceptsRestore: options.acceptsRestore, mask: mask, onCommit: { feed.observe($0) })
     } catch {
       throw Failure("the log cannot be opened: \(error)")
     }
     do {
-      try await serve(store, feed, folder, signals)
+      try await serve(store, feed, folder, mask, signals)
     } catch {
       await store.close()
       throw error
@@ -52,7 +56,7 @@ struct ServerProcess {
 
   private func serve(
     _ store: SQLiteEventStore, _ feed: CommitFeed, _ folder: DataFolder,
-    _ signals: AsyncStream<Void>
+    _ mask: SecretMask, _ signals: AsyncStream<Void>
   ) async throws {
     let began = SystemClock().now()
     let access = try await forgeAccess(folder)
@@ -70,12 +74,7 @@ struct ServerProcess {
       stamp: marks.stamp)
     let server = Server(
       engine: engine, catalog: options.catalog,
-      configuration: ServerConfiguration(
-        host: options.host, port: options.port, basePath: options.basePath,
-        allowedOrigins: options.allowedOrigins, agent: options.agent, attempts: options.attempts,
-        workerToken: token, outputDirectory: folder.path + "/output",
-        incomingDirectory: folder.path + "/incoming", mirrorsDirectory: folder.path + "/mirrors"),
-      logger: logger)
+      configuration: serverConfiguration(folder, workerToken: token, mask), logger: logger)
     let (listening, heard) = AsyncStream.makeStream(of: Int.self)
     let serving = Task { try await server.run { heard.yield($0) } }
     let bound = Task { [listening] in
@@ -101,6 +100,8 @@ struct ServerProcess {
     await server.ready()
     if let forgeURL = access.localURL { Terminal.say("aipm: embedded forge on \(forgeURL)") }
     Terminal.say("aipm: listening on \(address)\(prefix)")
+    let aging = Task { await options.retention.run(store, server, logger) }
+    defer { aging.cancel() }
     await stop(engine, server, serving, launcher, signals)
   }
 
@@ -153,6 +154,18 @@ struct ServerProcess {
   }
 
   // MARK: Parts
+
+  private func serverConfiguration(
+    _ folder: DataFolder, workerToken: String, _ mask: SecretMask
+  ) -> ServerConfiguration {
+    var configuration = ServerConfiguration(
+      host: options.host, port: options.port, basePath: options.basePath,
+      allowedOrigins: options.allowedOrigins, agent: options.agent, attempts: options.attempts,
+      workerToken: workerToken, outputDirectory: folder.path + "/output",
+      incomingDirectory: folder.path + "/incoming", mirrorsDirectory: folder.path + "/mirrors")
+    configuration.mask = mask
+    return configuration
+  }
 
   /// How to reach the forge.
   private struct ForgeAccess {

@@ -23,6 +23,8 @@ struct Settings {
     "workflows": "AIPM_WORKFLOWS", "basePath": "AIPM_BASE_PATH",
     "allowOrigins": "AIPM_ALLOW_ORIGINS", "forge": "AIPM_FORGE",
     "githubApiURL": "AIPM_GITHUB_API_URL", "defaultRepo": "AIPM_DEFAULT_REPO",
+    "keepOutput": "AIPM_KEEP_OUTPUT", "keepWords": "AIPM_KEEP_WORDS",
+    "maskPatterns": "AIPM_MASK_PATTERNS",
   ]
 
   /// - Parameters:
