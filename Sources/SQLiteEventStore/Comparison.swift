@@ -54,7 +54,7 @@ extension LogFile {
     let wanted = Set(comparison.differences.map(\.key))
     var lastEvents: [ViewKey: Int64] = [:]
     var fold = LogFold(isChecking: false)
-    try scan(after: 0, through: last) { stored in
+    try scan(after: 0, through: last, hasWords: false) { stored in
       for change in fold.take(stored) where wanted.contains(change.key) {
         lastEvents[change.key] = stored.position
       }

@@ -65,15 +65,17 @@ package final class LogFile {
   /// Hands the events after `position` to `body`, in order, in chunks.
   /// - Parameters:
   ///   - last: no event beyond this position; nil: up to the head as it is then.
+  ///   - hasWords: whether the events come with their words and salts.
   ///   - body: returns false to end the scan.
   package func scan(
-    after position: Int64, through last: Int64? = nil, _ body: (StoredEvent) throws -> Bool
+    after position: Int64, through last: Int64? = nil, hasWords: Bool = true,
+    _ body: (StoredEvent) throws -> Bool
   ) throws(StoreFault) {
     try guarding("scan") {
       var next = position
       while true {
         let s = try database.statement(
-          EventTable.select
+          (hasWords ? EventTable.select : EventTable.selectLean)
             + " WHERE e.position > ? AND e.position <= ? ORDER BY e.position LIMIT ?")
         s.bind(next, at: 1)
         s.bind(last ?? Int64.max, at: 2)

@@ -15,9 +15,10 @@ enum Source {
   }
 
   /// Hands the events to `body` in order, until it returns false.
-  func scan(_ body: (StoredEvent) throws -> Bool) throws {
+  /// - Parameter hasWords: whether they have to come with their words.
+  func scan(hasWords: Bool, _ body: (StoredEvent) throws -> Bool) throws {
     switch self {
-    case .folder(let file): try file.scan(after: 0, body)
+    case .folder(let file): try file.scan(after: 0, hasWords: hasWords, body)
     case .export(let export): try export.scan(body)
     }
   }

@@ -92,7 +92,7 @@ struct Replay: ParsableCommand {
     let started = ContinuousClock.now
     var fold = LogFold(isChecking: check)
     var progress = ProgressBar("events", total: try source.length(), started: started)
-    try source.scan { event in
+    try source.scan(hasWords: check) { event in
       if let until, !until.includes(event) { return false }
       fold.take(event)
       if fold.events.isMultiple(of: Self.eventsBetweenLooks) { progress.show(fold.events) }
