@@ -19,6 +19,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let rsa = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
@@ -70,7 +71,7 @@ let package = Package(
     module("Processes", [subprocess]),
     module("HTTPClient", ["CCurl"]),
     module("DemoAgent"),
-    module("Forge", ["Domain", "Engine", "HTTPClient", "Processes", log]),
+    module("Forge", ["Domain", "Engine", "HTTPClient", "Processes", crypto, rsa, log]),
     module("WebUI", ["CAssets", hummingbird, crypto]),
     module("GitBackend", ["Processes", hummingbird, log]),
     module("EmbeddedForge", ["SQLite", "GitBackend", "Processes", hummingbird, crypto, log]),
@@ -138,8 +139,8 @@ let package = Package(
     tests(
       "ForgeTests",
       [
-        "Forge", "Engine", "Domain", "HTTPClient", "Processes", "GitBackend", "EmbeddedForge",
-        "RawSockets", hummingbird, log,
+        "Forge", "Engine", "Domain", "EventLog", "InMemoryEventStore", "Workflows", "HTTPClient",
+        "Processes", "GitBackend", "EmbeddedForge", "RawSockets", hummingbird, crypto, rsa, log,
       ]),
     tests("ProcessesTests", ["Processes"]),
     tests("EmbeddedForgeTests", ["EmbeddedForge", "Processes", log]),
@@ -161,7 +162,7 @@ let package = Package(
     .target(
       name: "TestKit", dependencies: ["EventLog", "HTTPClient", "Processes", hummingbird, log],
       path: "Tests/TestKit", exclude: ["KillSwitch"], swiftSettings: strict),
-    tests("EndToEndTests", ["TestKit", "EventLog", "Processes", "aipm", "aipm-replay"]),
+    tests("EndToEndTests", ["TestKit", "EventLog", "Processes", "aipm", "aipm-replay", crypto]),
     tests("DemoAgentTests", ["DemoAgent"]),
     .executableTarget(
       name: "aipm-bench",

@@ -30,7 +30,8 @@ package enum DelegationCommand: Equatable, Sendable {
   // People's, and the forge's.
   case cancel
   case retry
-  case updatePullRequest(PullRequestState)
+  /// As the forge tells of it, which may be late.
+  case updatePullRequest(PullRequestState, asOf: Timestamp? = nil)
   case recordAction(marker: String)
 }
 

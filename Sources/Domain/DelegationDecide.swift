@@ -107,9 +107,14 @@ extension DelegationState {
     case .retry:
       guard case .failed = self else { throw refusal("retry") }
       return [.retryRequested]
-    case .updatePullRequest(let state):
+    case .updatePullRequest(let state, let asOf):
       guard let known = delegation?.pullRequest else { throw refusal("update-pull-request") }
-      return known.state == state ? [] : [.pullRequestUpdated(PullRequestUpdated(state: state))]
+      // What was merged stays so; and the forge's messages come twice, and in any order.
+      if known.state == .merged { return [] }
+      if let asOf, let last = known.asOf, asOf < last { return [] }
+      let isNews = asOf.map { $0 > known.asOf ?? $0 - Milliseconds(1) } ?? false
+      if known.state == state, !isNews { return [] }
+      return [.pullRequestUpdated(PullRequestUpdated(state: state, asOf: asOf))]
     case .recordAction(let marker):
       guard let d = delegation else { throw refusal("record-action") }
       return d.actionsDone.contains(marker) ? [] : [.actionDone(ActionDone(marker: marker))]
@@ -133,9 +138,9 @@ extension DelegationState {
       ]
     case .transient(let code, let ambiguous, let notBefore):
       let before = d.trouble.flatMap { $0.step == fault.step ? $0 : nil }
-      let tries = (before?.tries ?? 0) + 1
       // A limit is a queue, not a failure: standing in it uses up no try.
-      if code != .rateLimited, tries >= policy.triesMax {
+      let tries = max((before?.tries ?? 0) + (code.isQueue ? 0 : 1), 1)
+      if !code.isQueue, tries >= policy.triesMax {
         if endsCancelled { return [cancelled(fault.message)] }
         return [
           .failed(

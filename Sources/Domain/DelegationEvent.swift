@@ -321,7 +321,12 @@ package struct Released: Equatable, Sendable {
 /// The forge told that the pull request was merged, closed or opened again.
 package struct PullRequestUpdated: Equatable, Sendable {
   package var state: PullRequestState
-  package init(state: PullRequestState) { self.state = state }
+  /// When that was so, by the forge's clock: what is told late does not undo what came after it.
+  package var asOf: Timestamp?
+  package init(state: PullRequestState, asOf: Timestamp? = nil) {
+    self.state = state
+    self.asOf = asOf
+  }
 }
 
 /// A comment or a label is on the forge; its marker finds it again.

@@ -91,7 +91,10 @@ extension DelegationState {
 
     case .pullRequestUpdated(let e):
       guard delegation?.pullRequest != nil else { throw corrupt(event) }
-      return mapDelegation { $0.pullRequest?.state = e.state }
+      return mapDelegation {
+        $0.pullRequest?.state = e.state
+        if let asOf = e.asOf { $0.pullRequest?.asOf = asOf }
+      }
 
     case .actionDone(let e):
       guard delegation != nil else { throw corrupt(event) }

@@ -60,6 +60,8 @@ package struct PullRequest: Equatable, Sendable {
   package var number: Int
   package var url: String
   package var state: PullRequestState
+  /// When the forge last told of it, by the forge's clock.
+  package var asOf: Timestamp?
 }
 
 /// The last failed go at a step.

@@ -54,6 +54,9 @@ package struct Timestamp: Hashable, Comparable, Sendable {
   package static func + (a: Self, b: Milliseconds) -> Self {
     Self(milliseconds: a.milliseconds + b.count)
   }
+  package static func - (a: Self, b: Milliseconds) -> Self {
+    Self(milliseconds: a.milliseconds - b.count)
+  }
   package static func - (a: Self, b: Self) -> Milliseconds {
     Milliseconds(a.milliseconds - b.milliseconds)
   }

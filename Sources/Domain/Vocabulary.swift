@@ -38,12 +38,23 @@ package enum FaultCode: String, CaseIterable, Sendable {
   /// 500–504, or an answer that is not the API's.
   case unavailable = "unavailable"
   case rateLimited = "rate-limited"
+  /// The forge had failed again and again, and was left alone: nothing was sent.
+  case forgeDown = "forge-down"
   /// What was just written cannot be read yet.
   case notYetVisible = "not-yet-visible"
   /// Somebody else wrote at the same time.
   case conflict = "conflict"
   /// The server's own git or disk failed.
   case local = "local"
+
+  /// Whether the step was put off before it was tried: standing in a queue is no failure, and uses
+  /// up no try.
+  package var isQueue: Bool {
+    switch self {
+    case .rateLimited, .forgeDown: true
+    case .unreachable, .noAnswer, .unavailable, .notYetVisible, .conflict, .local: false
+    }
+  }
 }
 
 /// Why a lease ended without a commit.

@@ -36,6 +36,8 @@ package struct EmbeddedForgeConfiguration: Sendable {
   package var login = "aipm"
   /// How long each call of the API is held back, to be as slow as the real one.
   package var latency: Duration?
+  /// A file that says which calls go wrong, and how (`FaultRules`); read again when it changes.
+  package var faults: String?
   /// Calls in an hour.
   package var rateLimit = 5_000_000
   /// Bytes of a body of the API.
@@ -61,6 +63,7 @@ package enum EmbeddedForgeError: Error, CustomStringConvertible {
   case emptySource(String)
   case git(String, GitFault)
   case servedAlready(String)
+  case badFaults(FaultRules.Fault)
   case unusableFolder(String, String)
   case noToken
 
@@ -74,6 +77,7 @@ package enum EmbeddedForgeError: Error, CustomStringConvertible {
     case .git(let name, let fault): "\(name): \(fault)"
     case .servedAlready(let root): "\(root) is served by another process"
     case .unusableFolder(let root, let reason): "\(root): \(reason)"
+    case .badFaults(let fault): "faults: \(fault)"
     case .noToken: "the embedded forge needs a token"
     }
   }
@@ -86,6 +90,7 @@ package final class EmbeddedForge: Sendable {
   private let lock: FolderLock
   private let store: ForgeStore
   private let pullRequests: PullRequestKeeper
+  private let faults: FaultPlan
   private let logger: Logger
 
   /// Takes the folder for this process and clears what a killed one left in it.
@@ -94,6 +99,11 @@ package final class EmbeddedForge: Sendable {
     guard !configuration.token.isEmpty else { throw EmbeddedForgeError.noToken }
     self.configuration = configuration
     self.logger = logger
+    do throws(FaultRules.Fault) {
+      faults = try FaultPlan(file: configuration.faults, logger: logger)
+    } catch {
+      throw EmbeddedForgeError.badFaults(error)
+    }
     folder = try ForgeFolder(root: configuration.root)
     lock = try FolderLock(path: "\(folder.root)/forge.lock", folder: folder.root)
     folder.clear()
@@ -145,15 +155,23 @@ package final class EmbeddedForge: Sendable {
       store: store, folder: folder, pullRequests: pullRequests, rateLimit: limit, logger: logger)
     let keeper = Doorkeeper(token: configuration.token, login: configuration.login)
     let address = "http://\(configuration.host):\(configuration.port)"
+    let interference = Interference(latency: configuration.latency, faults: faults)
     return ForgeResponder(
       api: APIResponder(
         api: api, doorkeeper: keeper, bodyLimit: configuration.bodyLimit, address: address,
-        interference: Interference(latency: configuration.latency), logger: logger),
+        interference: interference, logger: logger),
       git: GitResponder(
         store: store, folder: folder, pullRequests: pullRequests, doorkeeper: keeper,
         logger: logger),
-      pages: PageResponder(api: api, doorkeeper: keeper, address: address))
+      pages: PageResponder(api: api, doorkeeper: keeper, address: address),
+      interference: interference)
   }
+
+  /// Has calls go wrong by these rules from now on, in place of those before.
+  package func setFaults(_ rules: FaultRules) { faults.set(rules) }
+
+  /// How many calls came although the forge had asked for silence until later.
+  package var callsInsideWaits: Int { faults.callsInsideWaits }
 
   // MARK: Repositories
 

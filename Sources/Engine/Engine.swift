@@ -288,6 +288,9 @@ package actor Engine {
     await reply { .delegation(id, .command(command, actor, $0)) }
   }
 
+  /// Takes note that somebody pushed to the delegation's branch.
+  package func branchMoved(_ id: DelegationID) { step(.delegation(id, .branchMoved)) }
+
   /// Asks something of a worker.
   package func command(
     _ id: WorkerID, _ command: WorkerCommand, by actor: Actor

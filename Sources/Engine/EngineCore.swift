@@ -245,7 +245,7 @@ package struct EngineCore: Sendable {
     case .command:
       if waitingForLoad[id] == nil { actions.append(.read(.delegation(id), loads: true)) }
       waitingForLoad[id, default: []].append(input)
-    case .recorded, .notRecorded, .reloaded, .answered, .assign, .wake: break
+    case .recorded, .notRecorded, .reloaded, .answered, .assign, .branchMoved, .wake: break
     }
   }
 

@@ -23,6 +23,8 @@ package struct Executor: Sendable {
     case command(DelegationCommand, Actor, ReplyID?)
     /// A worker is free for it.
     case assign(Assignee)
+    /// Somebody pushed to the branch: its head is to be read again before it is handed out.
+    case branchMoved
     case wake
   }
 
@@ -108,6 +110,7 @@ package struct Executor: Sendable {
     case .command(let command, let actor, let reply):
       writer.enqueue(.init(command: command, actor: actor, reply: reply))
     case .assign(let assignee): self.assignee = assignee
+    case .branchMoved: prepared = nil
     case .wake: break
     }
     proceed(now, &actions)

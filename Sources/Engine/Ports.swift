@@ -153,6 +153,8 @@ package struct ForgeFault: Error, Equatable, Sendable {
     case unavailable
     /// A limit; not before that moment.
     case limited(until: Timestamp)
+    /// It was not sent, for the forge has failed again and again; not before that moment.
+    case down(until: Timestamp)
     /// 401
     case unauthorized
     /// 403 without a limit.
@@ -199,12 +201,27 @@ package protocol Forge: Sendable {
   /// Carries out one call, within its own time limit.
   func perform(_ call: ForgeCall) async -> ForgeAnswer
 
-  /// What the credential may still ask, as the forge told last; nil where it told nothing.
-  var allowance: ForgeAllowance? { get }
+  /// How the forge does, as far as calls have told.
+  var condition: ForgeCondition { get }
 }
 
 extension Forge {
-  package var allowance: ForgeAllowance? { nil }
+  package var condition: ForgeCondition { ForgeCondition() }
+}
+
+/// How the forge does, as far as calls have told.
+package struct ForgeCondition: Equatable, Sendable {
+  /// What the credential may still ask, as the forge told last; nil where it told nothing.
+  package var allowance: ForgeAllowance?
+  /// Until when no call is sent because of a limit.
+  package var limitedUntil: Timestamp?
+  /// Until when no call is sent because the forge fails.
+  package var downUntil: Timestamp?
+  /// Calls since the start, and the connections that were opened for them.
+  package var calls: Int64 = 0
+  package var connections: Int64 = 0
+
+  package init() {}
 }
 
 /// How many calls a credential has left.
@@ -256,6 +273,10 @@ package struct GitFault: Error, Equatable, Sendable {
     case unreachable
     /// It may have happened.
     case noAnswer
+    /// It was not tried: a limit of the forge; not before that moment.
+    case limited(until: Timestamp)
+    /// It was not tried: the forge has failed again and again; not before that moment.
+    case down(until: Timestamp)
     case unauthorized
     case notFound
     /// The remote refused the update: the lease is stale, or a rule forbids it.

@@ -102,13 +102,23 @@ extension Engine {
       expire.cancel()
       signal.finish()
     }
+    let end = clock.now().wall + limit
     var detail = try await store.delegation(.id(id))
+    if let row = detail?.row, row.hasAnswer(before: end) { return detail }
     for await isCommit in merged {
-      if let row = detail?.row, row.pr != nil || row.state.isTerminal { return detail }
       if !isCommit { break }
       detail = try await store.delegation(.id(id))
-      if let row = detail?.row, row.pr != nil || row.state.isTerminal { return detail }
+      if let row = detail?.row, row.hasAnswer(before: end) { return detail }
     }
     return detail
+  }
+}
+
+extension DelegationRow {
+  /// Whether there is nothing to wait for until `end`: it has its pull request, it has ended, or
+  /// its next try comes later.
+  fileprivate func hasAnswer(before end: Timestamp) -> Bool {
+    if pr != nil || state.isTerminal { return true }
+    return retryAt.map { $0 > end.milliseconds } ?? false
   }
 }

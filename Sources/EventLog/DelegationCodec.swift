@@ -73,6 +73,7 @@ extension EventCodec {
     case .pullRequestUpdated(let e):
       type = .pullRequestUpdated
       facts.code = e.state.rawValue
+      if let asOf = e.asOf { facts.detail["asOf"] = .integer(asOf.milliseconds) }
     case .actionDone(let e):
       type = .actionDone
       facts.detail.put("marker", e.marker)
@@ -179,7 +180,10 @@ extension EventCodec {
     case .cancelRequested: return .cancelRequested
     case .retryRequested: return .retryRequested
     case .pullRequestUpdated:
-      return .pullRequestUpdated(PullRequestUpdated(state: try r.word(facts.code, "code")))
+      return .pullRequestUpdated(
+        PullRequestUpdated(
+          state: try r.word(facts.code, "code"),
+          asOf: facts.detail["asOf"]?.integerValue.map { Timestamp(milliseconds: $0) }))
     case .actionDone:
       return .actionDone(
         ActionDone(marker: try r.need(facts.detail["marker"]?.stringValue, "marker")))

@@ -36,7 +36,7 @@ struct FigureRoutes {
     }
     return .object([
       "at": Render.time(now.milliseconds), "queue": queue(live), "day": day(figures),
-      "workers": .object(workers), "forge": forge(),
+      "workers": .object(workers), "forge": forge(), "forgeCalls": calls(),
       "position": .integer(try await server.store.head().position),
     ])
   }
@@ -85,8 +85,18 @@ struct FigureRoutes {
     ]
   }
 
+  /// What was asked of the forge since the start, and until when nothing is asked.
+  private func calls() -> JSONValue {
+    let condition = server.engine.forge.condition
+    return .object([
+      "calls": .integer(condition.calls), "connections": .integer(condition.connections),
+      "limitedUntil": condition.limitedUntil.map { Render.time($0.milliseconds) } ?? .null,
+      "downUntil": condition.downUntil.map { Render.time($0.milliseconds) } ?? .null,
+    ])
+  }
+
   private func forge() -> JSONValue {
-    guard let allowance = server.engine.forge.allowance else { return .null }
+    guard let allowance = server.engine.forge.condition.allowance else { return .null }
     return .object([
       "limit": .integer(Int64(allowance.limit)),
       "remaining": .integer(Int64(allowance.remaining)),

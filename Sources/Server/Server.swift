@@ -39,13 +39,15 @@ package struct ServerConfiguration: Sendable {
   package var mirrorsDirectory: String
   /// Strikes credentials out of the agents' output.
   package var mask: SecretMask?
+  /// What the forge signs its webhooks with; nil: they are refused.
+  package var webhookSecret: String?
   /// The largest pack of a hand-in, in bytes.
   package var packLimit = 512 << 20
 
   package init(
     host: String, port: Int, basePath: String, allowedOrigins: [String], agent: String?,
     attempts: Int?, workerToken: String, outputDirectory: String, incomingDirectory: String,
-    mirrorsDirectory: String
+    mirrorsDirectory: String, webhookSecret: String?
   ) {
     self.host = host
     self.port = port
@@ -57,6 +59,7 @@ package struct ServerConfiguration: Sendable {
     self.outputDirectory = outputDirectory
     self.incomingDirectory = incomingDirectory
     self.mirrorsDirectory = mirrorsDirectory
+    self.webhookSecret = webhookSecret
   }
 
   /// The base path without a slash at its end: empty for `/`.
@@ -126,7 +129,9 @@ package struct Server: Sendable {
     let router = Router(context: APIContext.self)
     router.add(middleware: ProblemMiddleware())
     router.add(
-      middleware: LocalGuard(allowedOrigins: Set(context.configuration.allowedOrigins)))
+      middleware: LocalGuard(
+        allowedOrigins: Set(context.configuration.allowedOrigins),
+        signed: [context.path(WebhookRoutes.path)]))
     let prefix = context.configuration.basePathPrefix
     let group = router.group(RouterPath(prefix))
     HealthRoutes(server: context).add(to: group)
@@ -140,6 +145,7 @@ package struct Server: Sendable {
     ChoiceRoutes(server: context).add(to: group)
     FigureRoutes(server: context).add(to: group)
     VerificationRoutes(server: context).add(to: group)
+    WebhookRoutes(server: context).add(to: group)
     WorkerRoutes(server: context, git: GitBackend(logger: logger)).add(to: group)
     WebUI.add(to: group)
     return router

@@ -31,7 +31,9 @@ struct AIPM: AsyncParsableCommand {
     version: ServerProcess.version,
     subcommands: [DemoAgentRun.self],
     groupedSubcommands: [
-      CommandGroup(name: "Run", subcommands: [Serve.self, WorkerRun.self, ForgeCommand.self]),
+      CommandGroup(
+        name: "Run",
+        subcommands: [Serve.self, WorkerRun.self, ForgeCommand.self, Doctor.self]),
       CommandGroup(
         name: "Delegate and watch",
         subcommands: [

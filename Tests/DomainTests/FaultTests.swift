@@ -72,6 +72,22 @@ struct FaultTests {
     }
   }
 
+  @Test func aForgeThatIsLeftAloneUsesUpNoTry() throws {
+    var events = Sample.based
+    for _ in 0..<30 {
+      events += try fail(
+        Sample.fault(.createBranch, .forgeDown, notBefore: Sample.now), after: events
+      ).made
+    }
+    #expect(try given(events).state.name == .requested)
+    let then = try fail(Sample.fault(.createBranch, .unreachable), after: events)
+    guard case .stepFailed(let failed)? = then.made.first else {
+      Issue.record("\(then)")
+      return
+    }
+    #expect(failed.attemptedTry <= 2)
+  }
+
   @Test func triesOfAnotherStepDoNotCount() throws {
     let events = Sample.generating + [Sample.stepFailed(.prepare, tries: 2)]
     let then = try fail(Sample.fault(.push, .unavailable), after: events)

@@ -93,6 +93,24 @@ struct MilestoneTests {
     }
   }
 
+  @Test func newsOfThePullRequestMayComeTwiceAndInAnyOrder() throws {
+    let (early, late) = (Sample.now, Sample.now + .seconds(9))
+    let closed = DelegationCommand.updatePullRequest(.closed, asOf: early)
+    let reopened = DelegationCommand.updatePullRequest(.open, asOf: late)
+    let first = try given(Sample.pushed).when(closed)
+    #expect(first == .events([.pullRequestUpdated(.init(state: .closed, asOf: early))]))
+    #expect(try given(Sample.pushed + first.made).when(closed) == .nothing)
+    let then = try given(Sample.pushed + first.made).when(reopened)
+    #expect(then == .events([.pullRequestUpdated(.init(state: .open, asOf: late))]))
+    #expect(try given(Sample.pushed + first.made + then.made).when(closed) == .nothing)
+    // The later one comes first: it is kept, or the earlier one would win.
+    let ahead = try given(Sample.pushed).when(reopened)
+    #expect(ahead.made.count == 1)
+    #expect(try given(Sample.pushed + ahead.made).when(closed) == .nothing)
+    let merged = try given(Sample.pushed).when(.updatePullRequest(.merged, asOf: early))
+    #expect(try given(Sample.pushed + merged.made).when(reopened) == .nothing)
+  }
+
   @Test func pullRequestNewsAndActionsAreRecordedOnce() throws {
     #expect(
       try given(Sample.pushed).when(.updatePullRequest(.merged))

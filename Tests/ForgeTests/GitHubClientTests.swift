@@ -56,7 +56,7 @@ func fault(_ answer: ForgeAnswer) -> ForgeFault? {
 
 @Suite struct RequestTests {
   @Test func everyCallIsTheRequestThatGitHubDescribes() async throws {
-    let forge = try OneAnswer("500 Oops", "{}")
+    let forge = try OneAnswer("404 Not Found", "{}")
     let sha = ObjectID(String(repeating: "a", count: 40))
     let commit = FileCommit(
       path: "docs/TASK.md", branch: "feature/x", content: "héllo\n", message: "feat: x",
@@ -166,10 +166,18 @@ func fault(_ answer: ForgeAnswer) -> ForgeFault? {
     Example(
       status: "404 Not Found", body: #"{"message":"Not Found"}"#, kind: .notFound,
       hint: "octo/hello"),
+    Example(
+      status: "404 Not Found", body: #"{"message":"Not Found"}"#,
+      headers: ["X-OAuth-Scopes: read:org, gist", "X-Accepted-OAuth-Scopes: repo"],
+      kind: .notFound, hint: "lacks a scope: grant it repo"),
     Example(status: "410 Gone", body: #"{"message":"Gone"}"#, kind: .notFound),
     Example(
       status: "409 Conflict", body: #"{"message":"Git Repository is empty."}"#, kind: .empty,
       hint: "first commit"),
+    Example(
+      status: "409 Conflict",
+      body: #"{"message":"Repository rule violations found\n\nChanges must be made through a "#
+        + #"pull request."}"#, kind: .refused, hint: "rule"),
     Example(
       status: "409 Conflict", body: #"{"message":"TASK.md does not match abc"}"#,
       kind: .conflict),
@@ -279,49 +287,6 @@ func fault(_ answer: ForgeAnswer) -> ForgeFault? {
     let other = RepositoryName(owner: "an", name: "other")
     #expect(fault(await forge.client.perform(.repository(other)))?.kind == until)
     #expect(forge.requests.list.count == 1)
-  }
-}
-
-@Suite struct RenameTests {
-  @Test func aRenamedRepositoryIsFollowedOnceAndRemembered() async throws {
-    let forge = try OneAnswer { connection, request in
-      let path = request.line.split(separator: " ")[1]
-      if path.hasPrefix("/repos/octo/hello") {
-        let rest = path.dropFirst("/repos/octo/hello".count)
-        connection.answer(
-          #"{"message":"Moved Permanently"}"#, status: "301 Moved Permanently",
-          headers: ["Location: /repositories/42\(rest)"])
-      } else {
-        connection.answer("{}", status: "201 Created")
-      }
-    }
-    let sha = ObjectID(String(repeating: "a", count: 40))
-    for branch in ["one", "two"] {
-      let call = ForgeCall.createBranch(repository, branch: branch, sha: sha)
-      #expect(await forge.client.perform(call) == .success(.created))
-    }
-    let lines = forge.requests.list.map(\.line)
-    #expect(
-      lines == [
-        "POST /repos/octo/hello/git/refs HTTP/1.1", "POST /repositories/42/git/refs HTTP/1.1",
-        "POST /repositories/42/git/refs HTTP/1.1",
-      ])
-    #expect(forge.requests.list[1].body == forge.requests.list[0].body)
-  }
-
-  @Test func theCredentialDoesNotFollowToAnotherHost() async throws {
-    let other = try OneAnswer("200 OK", "{}")
-    let forge = try OneAnswer(
-      "301 Moved", "{}", headers: ["Location: http://127.0.0.2:1/repositories/42"])
-    let found = try #require(fault(await forge.client.perform(.repository(repository))))
-    #expect(found.kind == .refused)
-    #expect(other.requests.list.isEmpty)
-  }
-
-  @Test func aLoopEnds() async throws {
-    let forge = try OneAnswer("301 Moved", "{}", headers: ["Location: /repos/octo/hello"])
-    #expect(fault(await forge.client.perform(.repository(repository)))?.kind != nil)
-    #expect(forge.requests.list.count == 2)
   }
 }
 

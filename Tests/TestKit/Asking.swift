@@ -79,24 +79,31 @@ extension Installation {
   ) async throws -> JSONValue {
     let (http, url) = (http, url)
     return try await within(Self.patience, "an event") {
-      let stream = try await http.stream(
-        HTTPRequest(url: "\(url)/api/events/stream?after=0", timeout: nil))
-      var text = ""
-      for try await chunk in stream {
-        text += String(decoding: chunk, as: UTF8.self)
-        while let end = text.firstRange(of: "\n\n") {
-          let message = text[..<end.lowerBound]
-          text.removeSubrange(..<end.upperBound)
-          guard let data = message.split(separator: "\n").first(where: { $0.hasPrefix("data: ") }),
-            let event = try? JSONValue(json: Array(data.dropFirst(6).utf8))
-          else { continue }
-          let isItsOwn =
-            delegation.map { event["stream"].stringValue == "delegation-\($0)" } ?? true
-          if isItsOwn, fits(event) { return event }
-        }
-      }
-      throw KitFault("the stream of events ended")
+      try await Self.event(http, url, of: delegation, where: fits)
     }
+  }
+
+  private static func event(
+    _ http: HTTPClient, _ url: String, of delegation: String?,
+    where fits: @Sendable (JSONValue) -> Bool
+  ) async throws -> JSONValue {
+    let stream = try await http.stream(
+      HTTPRequest(url: "\(url)/api/events/stream?after=0", timeout: nil))
+    var text = ""
+    for try await chunk in stream {
+      text += String(decoding: chunk, as: UTF8.self)
+      while let end = text.firstRange(of: "\n\n") {
+        let message = text[..<end.lowerBound]
+        text.removeSubrange(..<end.upperBound)
+        guard let data = message.split(separator: "\n").first(where: { $0.hasPrefix("data: ") }),
+          let event = try? JSONValue(json: Array(data.dropFirst(6).utf8))
+        else { continue }
+        let isItsOwn =
+          delegation.map { event["stream"].stringValue == "delegation-\($0)" } ?? true
+        if isItsOwn, fits(event) { return event }
+      }
+    }
+    throw KitFault("the stream of events ended")
   }
 
   /// Waits for the first event of a type.
@@ -108,10 +115,18 @@ extension Installation {
   /// Waits until a delegation has ended.
   /// - Returns: it, as the API shows it.
   package func end(of delegation: String) async throws -> JSONValue {
-    _ = try await event(of: delegation) {
-      ["delegation.pushed", "delegation.failed"].contains($0["type"].stringValue)
-    }
+    _ = try await event(of: delegation, where: Self.isEnd)
     return try await self.delegation(delegation)
+  }
+
+  /// The same without a limit of its own.
+  package func ended(_ delegation: String) async throws -> JSONValue {
+    _ = try await Self.event(http, url, of: delegation, where: Self.isEnd)
+    return try await self.delegation(delegation)
+  }
+
+  private static func isEnd(_ event: JSONValue) -> Bool {
+    ["delegation.pushed", "delegation.failed"].contains(event["type"].stringValue)
   }
 
   package func delegation(_ reference: String) async throws -> JSONValue {

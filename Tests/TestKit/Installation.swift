@@ -31,7 +31,8 @@ package final class Installation: Sendable {
   private let running = Mutex<Program?>(nil)
   private let address = Mutex("")
   /// For calls to the API.
-  package let http = HTTPClient(configuration: .init(userAgent: "aipm-tests", proxy: .none))
+  package let http = HTTPClient(
+    configuration: .init(userAgent: "aipm-tests", proxy: .none, maxConnectionsPerHost: 256))
 
   package var url: String { address.withLock { $0 } }
 

@@ -22,6 +22,10 @@ package final class Program: Sendable {
   package static let aipmReplay = built("aipm-replay")
 
   private static func built(_ name: String) -> String {
+    // Those of a release, where figures are taken.
+    if let folder = ProcessInfo.processInfo.environment["AIPM_TEST_PROGRAMS"] {
+      return "\(folder)/\(name)"
+    }
     // The tests' own program stands beside them.
     let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
     let arguments = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? own

@@ -67,6 +67,7 @@ const WAITS = {
   "no-answer": "the forge did not answer",
   unavailable: "the forge is not available",
   "rate-limited": "the forge's rate limit is used up",
+  "forge-down": "the forge is down, and is left alone for a while",
   "not-yet-visible": "the forge does not show yet what was written",
   conflict: "somebody else wrote at the same time",
   local: "the server's own git or disk failed",

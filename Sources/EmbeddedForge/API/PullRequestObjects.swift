@@ -113,6 +113,7 @@ struct PullRequestObjects: Sendable {
       "id": JSON(label.id), "node_id": .string(NodeID.of("LA", label.id)),
       "url": .string(urls.api(repository, "/labels/\(Percent.encode(label.name, keeping: ""))")),
       "name": .string(label.name), "color": .string(label.color), "default": false,
+      "archived_at": nil, "archived_by": nil,
       "description": JSON(label.description),
     ]
   }

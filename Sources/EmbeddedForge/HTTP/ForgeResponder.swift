@@ -4,29 +4,36 @@ import HTTPTypes
 import Hummingbird
 
 struct ForgeResponder: HTTPResponder {
-  typealias Context = BasicRequestContext
+  typealias Context = ForgeContext
 
   let api: APIResponder
   let git: GitResponder
   let pages: PageResponder
+  let interference: Interference
 
   private static let apiRoots: Set<Substring> = ["repos", "user", "users", "rate_limit"]
 
-  func respond(to request: Request, context: Context) async throws -> Response {
+  func respond(to request: Request, context: ForgeContext) async throws -> Response {
     let target = request.head.path ?? "/"
     // Empty segments are kept: `a//b` is not `a/b`.
     let path = target.prefix { $0 != "?" }.split(
       separator: "/", omittingEmptySubsequences: false
     ).dropFirst()
     if path.starts(with: ["api", "v3"]) {
-      return try await api.respond(to: request, path: path.dropFirst(2), prefix: "/api/v3")
+      return try await interference.disturb(request, context) {
+        try await api.respond(to: request, path: path.dropFirst(2), prefix: "/api/v3")
+      }
     }
     if let first = path.first, Self.apiRoots.contains(first) {
-      return try await api.respond(to: request, path: path, prefix: "")
+      return try await interference.disturb(request, context) {
+        try await api.respond(to: request, path: path, prefix: "")
+      }
     }
     let segments = Array(path)
     if segments.count >= 3, segments[1].hasSuffix(".git") {
-      return try await git.respond(to: request, path: segments)
+      return try await interference.disturb(request, context) {
+        try await git.respond(to: request, path: segments)
+      }
     }
     return try await pages.respond(to: request, path: segments == [""] ? [] : segments)
   }

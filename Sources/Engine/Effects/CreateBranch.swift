@@ -55,7 +55,7 @@ struct CreateBranch: Effect {
     case .failure(let fault) where fault.kind.mayHaveHappened:
       ambiguous = true
       return lookUp()
-    case .failure(let fault) where fault.kind == .conflict:
+    case .failure(let fault) where fault.kind == .conflict && fault.status == 422:
       return .done(
         .fault(
           StepFault(

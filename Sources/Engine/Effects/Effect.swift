@@ -105,8 +105,10 @@ extension StepFault {
       case .noAnswer: .transient(.noAnswer, ambiguous: true, notBefore: nil)
       case .unavailable: .transient(.unavailable, ambiguous: true, notBefore: nil)
       case .limited(let until): .transient(.rateLimited, ambiguous: false, notBefore: until)
+      case .down(let until): .transient(.forgeDown, ambiguous: false, notBefore: until)
       case .notYetVisible: .transient(.notYetVisible, ambiguous: false, notBefore: nil)
-      case .unauthorized, .forbidden, .notFound, .conflict, .exists, .empty, .refused:
+      case .conflict: .transient(.conflict, ambiguous: false, notBefore: nil)
+      case .unauthorized, .forbidden, .notFound, .exists, .empty, .refused:
         .final(.forgeRefused, retryable: false)
       }
     self.init(step: step, kind: kind, message: said, hint: fault.hint)
@@ -117,6 +119,8 @@ extension StepFault {
       switch fault.kind {
       case .unreachable: .transient(.unreachable, ambiguous: false, notBefore: nil)
       case .noAnswer: .transient(.noAnswer, ambiguous: true, notBefore: nil)
+      case .limited(let until): .transient(.rateLimited, ambiguous: false, notBefore: until)
+      case .down(let until): .transient(.forgeDown, ambiguous: false, notBefore: until)
       case .local: .transient(.local, ambiguous: false, notBefore: nil)
       case .unauthorized, .notFound: .final(.forgeRefused, retryable: false)
       case .rejected: .final(.pushRejected, retryable: false)
@@ -143,7 +147,7 @@ extension ForgeFault.Kind {
   var mayHaveHappened: Bool {
     switch self {
     case .noAnswer, .unavailable: true
-    case .unreachable, .limited, .unauthorized, .forbidden, .notFound, .conflict, .exists,
+    case .unreachable, .limited, .down, .unauthorized, .forbidden, .notFound, .conflict, .exists,
       .notYetVisible, .empty, .refused:
       false
     }

@@ -8,6 +8,8 @@ import HTTPClient
 
 private struct RepositoryBody: Decodable {
   struct Permissions: Decodable { let push: Bool? }
+  struct Owner: Decodable { let login: String }
+  let owner: Owner?
   let defaultBranch: String
   let cloneUrl: String
   let archived: Bool?
@@ -99,7 +101,10 @@ extension GitHubClient {
           hint: "Rename it on the base branch: a file is to stand there.",
           requestID: response.headers[Self.requestIDHeader])
       }
-    case .createBranch: return .created
+    case .createBranch:
+      // What answers in the API's place says 200 too, and has made nothing.
+      _ = try decode(RefBody.self, response, request)
+      return .created
     case .putFile:
       let body = try decode(PutFileReplyBody.self, response, request)
       return .committed(ObjectID(body.commit.sha))
@@ -107,9 +112,21 @@ extension GitHubClient {
       return .commits(try decode(ComparisonBody.self, response, request).commits.map(\.value))
     case .openPullRequest, .pullRequest:
       return .pullRequest(try decode(PullRequestBody.self, response, request).value)
-    case .pullRequests:
-      return .pullRequests(try decode([PullRequestBody].self, response, request).map(\.value))
+    case .pullRequests: return .pullRequests(try pullRequestList(response, request))
     }
+  }
+
+  func pullRequestList(
+    _ response: HTTPResponse, _ request: RESTRequest
+  ) throws(ForgeFault) -> [ForgePullRequest] {
+    try decode([PullRequestBody].self, response, request).map(\.value)
+  }
+
+  /// Who owns the repository by now.
+  func ownerLogin(
+    _ response: HTTPResponse, _ request: RESTRequest
+  ) throws(ForgeFault) -> String {
+    try decode(RepositoryBody.self, response, request).owner?.login ?? request.repository.owner
   }
 
   /// The name of a commit: as bare text where the forge knows that media type, else in the object.

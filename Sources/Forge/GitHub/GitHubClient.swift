@@ -10,7 +10,8 @@ package final class GitHubClient: ForgePort {
     /// `https://api.github.com`, or that of GitHub Enterprise or the embedded forge; a `/` at its
     /// end does not matter.
     package var apiURL: String
-    package var token: String
+    package var credential: ForgeCredential
+    package var pace = ForgePace.unpaced
     /// For one call, its redirect included.
     package var timeout: Duration = .seconds(15)
     /// Author and committer of the commits that are made through the API.
@@ -18,11 +19,13 @@ package final class GitHubClient: ForgePort {
     /// The wall clock: limits are told as times of day.
     package var now: @Sendable () -> Timestamp = { Timestamp.now }
 
+    package init(apiURL: String, credential: ForgeCredential) {
+      self.apiURL = apiURL.withoutSlash
+      self.credential = credential
+    }
+
     package init(apiURL: String, token: String) {
-      var apiURL = apiURL
-      while apiURL.hasSuffix("/") { apiURL.removeLast() }
-      self.apiURL = apiURL
-      self.token = token
+      self.init(apiURL: apiURL, credential: .token(token))
     }
   }
 
@@ -33,20 +36,24 @@ package final class GitHubClient: ForgePort {
   private struct State {
     /// Where the repositories live that answered with a redirect, such as `/repositories/42`.
     var renamed: [RepositoryName: String] = [:]
-    /// Until when the credential is over a limit.
-    var limitedUntil: Timestamp?
     /// What the last answer told of the limit.
     var allowance: ForgeAllowance?
+    var calls: Int64 = 0
+    var connections: Int64 = 0
   }
 
   let configuration: Configuration
-  private let http: HTTPClient
+  let http: HTTPClient
+  private let gate: CallGate
+  private let reads = SharedReads()
   private let state = Mutex(State())
 
-  /// - Parameter http: its user agent names AIPM and its version, as GitHub wants it.
+  /// - Parameter http: its user agent names AIPM and its version, as GitHub wants it; it lets as
+  ///   many calls out at once as the pace does.
   package init(http: HTTPClient, configuration: Configuration) {
     self.http = http
     self.configuration = configuration
+    gate = CallGate(pace: configuration.pace, now: configuration.now)
   }
 
   /// Carries out one call; see `ForgeFault` for how it fails. What the call asks for and is not
@@ -56,8 +63,10 @@ package final class GitHubClient: ForgePort {
       switch call {
       case .compare(let repository, let base, let head):
         return .success(.commits(try await commits(of: repository, from: base, to: head)))
+      case .pullRequests(let repository, let branch):
+        return .success(.pullRequests(try await pullRequests(of: repository, from: branch)))
       case .repository, .branchHead, .fileBlob, .createBranch, .branch, .putFile,
-        .openPullRequest, .pullRequests, .pullRequest:
+        .openPullRequest, .pullRequest:
         let request = RESTRequest(call, author: configuration.author)
         let response = try await exchange(request)
         return .success(try reply(to: call, response, request))
@@ -67,7 +76,16 @@ package final class GitHubClient: ForgePort {
     }
   }
 
-  package var allowance: ForgeAllowance? { state.withLock { $0.allowance } }
+  package var condition: ForgeCondition {
+    var condition = ForgeCondition()
+    (condition.limitedUntil, condition.downUntil) = gate.closedUntil
+    state.withLock { state in
+      condition.allowance = state.allowance
+      condition.calls = state.calls
+      condition.connections = state.connections
+    }
+    return condition
+  }
 
   /// All pages of a comparison. Ours have one; a branch that others work on may have more.
   private func commits(
@@ -86,17 +104,36 @@ package final class GitHubClient: ForgePort {
       hint: "A branch with so much work of others on it is not taken on: submit again.")
   }
 
+  /// The pull requests of a branch. They are asked for by the owner's name, and a repository that
+  /// moved may have another owner: then what the old name finds is nothing.
+  private func pullRequests(
+    of repository: RepositoryName, from branch: String
+  ) async throws(ForgeFault) -> [ForgePullRequest] {
+    func ask(_ owner: String) async throws(ForgeFault) -> [ForgePullRequest] {
+      let request = RESTRequest.pullRequests(repository, owner: owner, branch: branch)
+      return try pullRequestList(try await exchange(request), request)
+    }
+    let found = try await ask(repository.owner)
+    guard found.isEmpty, state.withLock({ $0.renamed[repository] }) != nil else { return found }
+    let request = RESTRequest(.repository(repository), author: configuration.author)
+    let owner = try ownerLogin(try await exchange(request), request)
+    return owner == repository.owner ? found : try await ask(owner)
+  }
+
   // MARK: One request
 
-  /// Sends it where the repository lives, and once more where a redirect says so.
+  /// Sends it where the repository lives, and once more where a redirect says so. The same question
+  /// asked many times at once is sent once.
   private func exchange(_ request: RESTRequest) async throws(ForgeFault) -> HTTPResponse {
-    let now = configuration.now()
-    if let until = state.withLock({ $0.limitedUntil }), now < until {
-      throw ForgeFault(
-        kind: .limited(until: until), status: 0,
-        message: "the credential is over a limit of the forge; nothing was sent",
-        hint: Self.limitHint)
-    }
+    guard request.method == "GET" else { return try await follow(request) }
+    return try await reads.answer("\(request.accept) \(request)") {
+      do throws(ForgeFault) { return .success(try await self.follow(request)) } catch {
+        return .failure(error)
+      }
+    }.get()
+  }
+
+  private func follow(_ request: RESTRequest) async throws(ForgeFault) -> HTTPResponse {
     let root = state.withLock { $0.renamed[request.repository] } ?? request.root
     let first = try await transmit(request, to: configuration.apiURL + root + request.target)
     guard [301, 302, 307, 308].contains(first.status) else {
@@ -126,14 +163,32 @@ package final class GitHubClient: ForgePort {
     }
   }
 
+  /// What every request of the API carries.
+  static func headers(token: String, accept: String = RESTRequest.json) -> [(String, String)] {
+    [
+      ("Accept", accept), ("X-GitHub-Api-Version", apiVersion),
+      ("Authorization", "Bearer \(token)"),
+    ]
+  }
+
+  /// Sends it when its turn has come. A 401 says that nothing was done: an app's call is made once
+  /// more with a new token.
   private func transmit(
     _ request: RESTRequest, to url: String
   ) async throws(ForgeFault) -> HTTPResponse {
-    var headers = [
-      ("Accept", request.accept), ("X-GitHub-Api-Version", Self.apiVersion),
-      ("Authorization", "Bearer \(configuration.token)"),
-    ]
+    try gate.check()
+    let token = try await configuration.credential.token()
+    let response = try await send(request, to: url, token: token)
+    guard response.status == 401, configuration.credential.refused(token) else { return response }
+    return try await send(request, to: url, token: try await configuration.credential.token())
+  }
+
+  private func send(
+    _ request: RESTRequest, to url: String, token: String
+  ) async throws(ForgeFault) -> HTTPResponse {
+    var headers = Self.headers(token: token, accept: request.accept)
     if request.body != nil { headers.append(("Content-Type", "application/json")) }
+    try await gate.enter(request.method == "GET" ? .read : .write)
     do throws(HTTPFault) {
       let response = try await http.send(
         HTTPRequest(
@@ -141,38 +196,61 @@ package final class GitHubClient: ForgePort {
           body: request.body.map { .bytes($0) } ?? .none, timeout: configuration.timeout,
           connectTimeout: min(.seconds(5), configuration.timeout), responseLimit: 32 << 20))
       note(response)
+      gate.leave(outcome(response))
       return response
     } catch {
+      gate.leave(.failed)
       throw fault(of: error, request)
     }
   }
 
-  private func note(_ response: HTTPResponse) {
-    func number(_ name: String) -> Int64? { response.headers[name].flatMap { Int64($0) } }
-    guard let limit = number("x-ratelimit-limit"),
-      let remaining = number("x-ratelimit-remaining"), let reset = number("x-ratelimit-reset"),
-      // A thousand years from now is no moment that a clock has.
-      (0...32_503_680_000).contains(reset)
-    else { return }
-    let told = ForgeAllowance(
-      limit: Int(limit), remaining: Int(remaining),
-      resetAt: Timestamp(milliseconds: reset * 1000))
-    state.withLock { $0.allowance = told }
+  /// How a call ended, as far as the next ones must know.
+  private func outcome(_ response: HTTPResponse) -> Governor.Outcome {
+    let body = ErrorBody(response)
+    if let limit = ForgeLimit(response, body, now: configuration.now()) {
+      return .limited(until: limit.until, isOpenEnded: limit.isOpenEnded)
+    }
+    return response.status >= 500 ? .failed : .answered
   }
 
-  /// Passes what was carried out; anything else becomes a fault, and a limit is remembered.
+  func note(_ response: HTTPResponse) {
+    func number(_ name: String) -> Int64? { response.headers[name].flatMap { Int64($0) } }
+    var told: ForgeAllowance?
+    if let limit = number("x-ratelimit-limit"), let remaining = number("x-ratelimit-remaining"),
+      let reset = number("x-ratelimit-reset"),
+      // A thousand years from now is no moment that a clock has.
+      (0...32_503_680_000).contains(reset)
+    {
+      told = ForgeAllowance(
+        limit: Int(limit), remaining: Int(remaining),
+        resetAt: Timestamp(milliseconds: reset * 1000))
+    }
+    state.withLock { state in
+      state.calls += 1
+      state.connections += Int64(response.newConnections)
+      if let told { state.allowance = told }
+    }
+  }
+
+  /// Passes what was carried out; anything else becomes a fault.
   private func check(
     _ response: HTTPResponse, _ request: RESTRequest
   ) throws(ForgeFault) -> HTTPResponse {
     if (200..<300).contains(response.status) { return response }
     let fault = fault(of: response, request, now: configuration.now())
-    state.withLock { state in
-      if case .limited(let until) = fault.kind {
-        state.limitedUntil = max(until, state.limitedUntil ?? until)
-      }
-      // The name may belong to another repository by now.
-      if fault.kind == .notFound { state.renamed[request.repository] = nil }
+    // The name may belong to another repository by now.
+    if fault.kind == .notFound {
+      state.withLock { $0.renamed[request.repository] = nil }
     }
     throw fault
+  }
+}
+
+extension String {
+  /// Without slashes at its end.
+  var withoutSlash: String {
+    var text = self
+    while text.hasSuffix("/") { text.removeLast() }
+    return text
   }
 }

@@ -7,7 +7,7 @@ import HTTPClient
 
 /// `{"message","errors":[{resource,field,code,message}],"documentation_url","status"}`; the errors
 /// are sometimes plain texts.
-private struct ErrorBody: Decodable {
+struct ErrorBody: Decodable {
   struct Item: Decodable {
     let resource: String?
     let field: String?
@@ -45,9 +45,22 @@ private struct ErrorBody: Decodable {
     items = (try? values.decode([Item].self, forKey: .errors)) ?? one ?? []
   }
 
+  /// Nil where the answer is none of the API's.
+  init?(_ response: HTTPResponse) {
+    guard let body = try? JSONDecoder().decode(Self.self, from: Data(response.body)) else {
+      return nil
+    }
+    self = body
+  }
+
   var text: String { ([message] + items.map(\.text)).joined(separator: "; ") }
 
   func has(_ words: String) -> Bool { text.lowercased().contains(words.lowercased()) }
+
+  /// Whether a ruleset or the protection of a branch is what forbids it; of files that is a 409.
+  var isRule: Bool {
+    has("rule violation") || has("protected branch") || has("through a pull request")
+  }
 }
 
 extension GitHubClient {
@@ -55,10 +68,15 @@ extension GitHubClient {
   static let limitHint = "Nothing is to be done: AIPM goes on by itself when the limit ends."
   private static let textMax = 500
 
+  static func reachHint(_ apiURL: String) -> String {
+    "Check the network, the proxy (HTTPS_PROXY, NO_PROXY), the authorities (AIPM_CA_FILE) and "
+      + "AIPM_GITHUB_API_URL (\(apiURL))."
+  }
+
   /// The fault of a request that has no whole answer.
   func fault(of fault: HTTPFault, _ request: RESTRequest) -> ForgeFault {
     let message = "\(request): \(fault.detail)"
-    let reach = "Check the network and AIPM_GITHUB_API_URL (\(configuration.apiURL))."
+    let reach = Self.reachHint(configuration.apiURL)
     switch fault.kind {
     case .unreachable, .invalidURL, .invalidRequest:
       return ForgeFault(kind: .unreachable, status: 0, message: message, hint: reach)
@@ -71,8 +89,9 @@ extension GitHubClient {
 
   /// The fault that an answer other than 2xx is.
   func fault(of response: HTTPResponse, _ request: RESTRequest, now: Timestamp) -> ForgeFault {
-    let body = try? JSONDecoder().decode(ErrorBody.self, from: Data(response.body))
-    let kind = kind(of: response, body, now: now)
+    let body = ErrorBody(response)
+    let limit = ForgeLimit(response, body, now: now)
+    let kind = limit.map { .limited(until: $0.until) } ?? kind(of: response, body)
     var said = body?.text ?? ""
     if body == nil {
       said = "no answer of the API: " + String(decoding: response.body.prefix(120), as: UTF8.self)
@@ -85,16 +104,14 @@ extension GitHubClient {
       requestID: response.headers[Self.requestIDHeader])
   }
 
-  private func kind(
-    of response: HTTPResponse, _ body: ErrorBody?, now: Timestamp
-  ) -> ForgeFault.Kind {
-    if let until = limit(of: response, body, now: now) { return .limited(until: until) }
+  private func kind(of response: HTTPResponse, _ body: ErrorBody?) -> ForgeFault.Kind {
     switch response.status {
     case 401: return .unauthorized
     case 403: return .forbidden
     case let status where status >= 500 || status == 408: return .unavailable
     case _ where body == nil: return .unavailable
     case 404, 410: return .notFound
+    case 409 where body?.isRule == true: return .refused
     case 409: return body?.has("is empty") == true ? .empty : .conflict
     case 422: return body.map(kind(ofUnprocessable:)) ?? .refused
     default: return .refused
@@ -114,45 +131,26 @@ extension GitHubClient {
     return body.has("No commits between") || cannotSeeHead ? .notYetVisible : .refused
   }
 
-  /// Until when a 403 or 429 forbids further calls; nil where it is no limit.
-  private func limit(
-    of response: HTTPResponse, _ body: ErrorBody?, now: Timestamp
-  ) -> Timestamp? {
-    guard response.status == 403 || response.status == 429 else { return nil }
-    if let seconds = response.headers["retry-after"].flatMap(Int64.init), seconds >= 0 {
-      return now + .seconds(min(max(seconds, 1), 86_400))
-    }
-    if response.headers["x-ratelimit-remaining"] == "0",
-      let reset = response.headers["x-ratelimit-reset"].flatMap(Int64.init)
-    {
-      // A second more: both clocks round. A reset that has passed on our clock is no reason to
-      // hurry, and one that is days away is a clock that is wrong.
-      let at = Timestamp(milliseconds: reset * 1000) + .seconds(1)
-      return min(max(at, now + .seconds(1)), now + .seconds(86_400))
-    }
-    let isSecondary = body?.has("rate limit") == true || body?.has("abuse") == true
-    return response.status == 429 || isSecondary ? now + .seconds(60) : nil
-  }
-
   private func hint(
     for kind: ForgeFault.Kind, _ response: HTTPResponse, _ body: ErrorBody?, _ request: RESTRequest
   ) -> String? {
     switch kind {
     case .limited: return Self.limitHint
-    case .unauthorized:
-      return "The credential is wrong or has expired: set AIPM_GITHUB_TOKEN anew and restart."
+    case .unauthorized: return configuration.credential.renewalHint
     case .forbidden: return forbiddenHint(response, body, request)
     case .notFound:
+      if let scope = missingScope(response) { return scope }
       return "Check the name. The forge also says this where AIPM's credential has no access to "
         + "\(request.repository): grant it access."
     case .empty: return "Push a first commit to \(request.repository)."
-    case .refused where body?.has("rule violation") == true:
+    case .refused where body?.isRule == true:
       return "A rule of \(request.repository) forbids it: let AIPM's credential bypass the rule, "
         + "or exempt its branches."
     case .unavailable where body == nil && response.status < 500:
       return "Something else than the API answered. Check AIPM_GITHUB_API_URL "
         + "(\(configuration.apiURL)) and proxies on the way."
-    case .unreachable, .noAnswer, .unavailable, .conflict, .exists, .notYetVisible, .refused:
+    case .unreachable, .noAnswer, .unavailable, .down, .conflict, .exists, .notYetVisible,
+      .refused:
       return nil
     }
   }
@@ -170,8 +168,26 @@ extension GitHubClient {
     if let wanted = response.headers["X-Accepted-GitHub-Permissions"], !wanted.isEmpty {
       return "AIPM's credential lacks a permission on \(request.repository): grant it \(wanted)."
     }
+    if let scope = missingScope(response) { return scope }
     return "Grant AIPM's credential the right to write contents and pull requests of "
       + "\(request.repository)."
+  }
+}
+
+extension GitHubClient {
+  /// Of a classic token: the scopes that the call takes, where it has none of them.
+  private func missingScope(_ response: HTTPResponse) -> String? {
+    func scopes(_ name: String) -> Set<String>? {
+      response.headers[name].map { text in
+        Set(
+          text.split(separator: ",").map { String($0.filter { $0 != " " }) }
+            .filter { !$0.isEmpty })
+      }
+    }
+    guard let held = scopes("X-OAuth-Scopes"), let wanted = scopes("X-Accepted-OAuth-Scopes"),
+      !wanted.isEmpty, wanted.isDisjoint(with: held)
+    else { return nil }
+    return "AIPM's token lacks a scope: grant it \(wanted.sorted().joined(separator: " or "))."
   }
 }
 

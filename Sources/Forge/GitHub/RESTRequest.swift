@@ -6,7 +6,7 @@ import FoundationEssentials
 struct RESTRequest: CustomStringConvertible {
   static let pagesMax = 10
   private static let perPage = 100
-  private static let json = "application/vnd.github+json"
+  static let json = "application/vnd.github+json"
   /// Answers a commit's name alone, in place of its whole diff.
   private static let shaOnly = "application/vnd.github.sha"
 
@@ -57,10 +57,7 @@ struct RESTRequest: CustomStringConvertible {
     case .openPullRequest(let repository, let new):
       self.init(repository, "POST", "/pulls", body: NewPullRequestBody(new))
     case .pullRequests(let repository, let branch):
-      let query = [
-        ("head", "\(repository.owner):\(branch)"), ("state", "all"), ("per_page", "100"),
-      ]
-      self.init(repository, "/pulls", query: query)
+      self = Self.pullRequests(repository, owner: repository.owner, branch: branch)
     case .pullRequest(let repository, let number): self.init(repository, "/pulls/\(number)")
     }
   }
@@ -71,6 +68,15 @@ struct RESTRequest: CustomStringConvertible {
     RESTRequest(
       repository, "/compare/\(base)...\(head)",
       query: [("per_page", "\(perPage)"), ("page", "\(page)")])
+  }
+
+  /// - Parameter owner: whose branch it is; another's than the repository's where that has moved.
+  static func pullRequests(
+    _ repository: RepositoryName, owner: String, branch: String
+  ) -> RESTRequest {
+    RESTRequest(
+      repository, "/pulls",
+      query: [("head", "\(owner):\(branch)"), ("state", "all"), ("per_page", "100")])
   }
 
   private init(_ repository: RepositoryName, _ path: String, query: [(String, String)] = []) {

@@ -15,8 +15,10 @@ package final class GitMirrors: Mirrors {
   package struct Configuration: Sendable {
     /// The folder of all mirrors.
     package var root: String
-    /// What the forge's git wants as the password of `x-access-token`.
-    package var token: String
+    /// What gives the forge's git the password of `x-access-token`.
+    package var credential: ForgeCredential
+    /// PEM file of the authorities to trust in place of the system's.
+    package var authoritiesFile: String?
     /// The API's address: where that is https, no credential goes to a `clone_url` that is not.
     package var apiURL: String
     package var fetchTimeout: Duration = .seconds(300)
@@ -25,10 +27,14 @@ package final class GitMirrors: Mirrors {
     package var localTimeout: Duration = .seconds(120)
     package var packBytesMax = 256 << 20
 
-    package init(root: String, token: String, apiURL: String) {
+    package init(root: String, credential: ForgeCredential, apiURL: String) {
       self.root = root
-      self.token = token
+      self.credential = credential
       self.apiURL = apiURL
+    }
+
+    package init(root: String, token: String, apiURL: String) {
+      self.init(root: root, credential: .token(token), apiURL: apiURL)
     }
   }
 
@@ -67,6 +73,7 @@ package final class GitMirrors: Mirrors {
   /// for how it fails.
   package func perform(_ call: GitCall) async -> GitAnswer {
     do throws(MirrorFault) {
+      try checkForge()
       switch call {
       case .fetch(let repository, let branch, let after):
         return .success(
@@ -85,6 +92,20 @@ package final class GitMirrors: Mirrors {
     }
   }
 
+  /// A wait that the forge asked for is kept by git too.
+  private func checkForge() throws(MirrorFault) {
+    let condition = forge.condition
+    if let until = condition.limitedUntil {
+      throw MirrorFault(
+        kind: .limited(until: until), message: "the credential is over a limit of the forge",
+        hint: GitHubClient.limitHint)
+    }
+    if let until = condition.downUntil {
+      throw MirrorFault(
+        kind: .down(until: until), message: "the forge has failed again and again")
+    }
+  }
+
   // MARK: Between the mirror and the forge
 
   private func fetch(
@@ -92,9 +113,10 @@ package final class GitMirrors: Mirrors {
   ) async throws(MirrorFault) -> GitBranch? {
     let mirror = try await open(repository)
     let url = try await cloneURL(of: repository)
+    let token = try await token()
     let ref = "refs/heads/\(branch)"
     do {
-      try await fetch(ref, from: url, into: mirror)
+      try await fetch(ref, from: url, token: token, into: mirror)
     } catch {
       guard error.standardError.contains("couldn't find remote ref") else {
         throw remoteFault(error, repository)
@@ -108,14 +130,15 @@ package final class GitMirrors: Mirrors {
   }
 
   private func fetch(
-    _ ref: String, from url: String, into mirror: String
+    _ ref: String, from url: String, token: String, into mirror: String
   ) async throws(CommandFault) {
+    let settings = remoteSettings(url, token: token)
     func attempt() async throws(CommandFault) {
       try await Git.run(
         [
           "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", url,
           "+\(ref):\(ref)",
-        ], gitDirectory: mirror, extraEnvironment: Self.network(url), config: remoteSettings(url),
+        ], gitDirectory: mirror, extraEnvironment: Self.network(url), config: settings,
         timeout: configuration.fetchTimeout)
     }
     do { try await attempt() } catch {
@@ -165,6 +188,7 @@ package final class GitMirrors: Mirrors {
         kind: .objectMissing, message: "the commit \(sha) is not in the mirror of \(repository)")
     }
     let url = try await cloneURL(of: repository)
+    let settings = remoteSettings(url, token: try await token())
     let ref = "refs/heads/\(branch)"
     let result: ProcessResult
     do {
@@ -172,12 +196,13 @@ package final class GitMirrors: Mirrors {
         [
           "push", "--porcelain", "--no-verify", "--force-with-lease=\(ref):\(expected)", url,
           "\(sha):\(ref)",
-        ], gitDirectory: mirror, extraEnvironment: Self.network(url), config: remoteSettings(url),
+        ], gitDirectory: mirror, extraEnvironment: Self.network(url), config: settings,
         accepting: [0, 1], timeout: configuration.pushTimeout)
     } catch {
       throw remoteFault(error, repository)
     }
-    if let fault = PushReport(result).fault(secrets: [configuration.token]) { throw fault }
+    let secrets = configuration.credential.secrets
+    if let fault = PushReport(result).fault(secrets: secrets) { throw fault }
     try await local(["update-ref", ref, sha.rawValue], in: mirror)
   }
 
@@ -214,10 +239,19 @@ package final class GitMirrors: Mirrors {
     return remote
   }
 
+  private func token() async throws(MirrorFault) -> String {
+    do throws(ForgeFault) { return try await configuration.credential.token() } catch {
+      throw MirrorFault(error)
+    }
+  }
+
   /// The credential, for this address alone, and no other way of transport.
-  private func remoteSettings(_ url: String) -> [(key: String, value: String)] {
-    let basic = Data("x-access-token:\(configuration.token)".utf8).base64EncodedString()
-    return Self.durability + [
+  private func remoteSettings(
+    _ url: String, token: String
+  ) -> [(key: String, value: String)] {
+    let basic = Data("x-access-token:\(token)".utf8).base64EncodedString()
+    let authorities = configuration.authoritiesFile.map { [("http.sslCAInfo", $0)] } ?? []
+    return Self.durability + authorities + [
       ("http.\(url).extraHeader", "Authorization: Basic \(basic)"),
       // git would go on to another host with the header; the API names the right address.
       ("http.followRedirects", "false"),

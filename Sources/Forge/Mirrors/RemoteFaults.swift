@@ -32,6 +32,10 @@ extension MirrorFault {
     {
       kind = .notFound
       hint = "Check that \(repository) exists and that AIPM's credential has access to it."
+    } else if says("returned error: 429") {
+      // A limit of git's own, told before anything was done; when to come again git does not say.
+      kind = .unreachable
+      hint = "The forge wants git to come less often."
     } else if says(
       "could not resolve host", "could not resolve proxy", "failed to connect",
       "couldn't connect", "connection refused", "network is unreachable", "certificate",
@@ -53,7 +57,9 @@ extension MirrorFault {
     let kind: Kind =
       switch fault.kind {
       // A question: nothing has happened, whatever came of it.
-      case .unreachable, .noAnswer, .unavailable, .limited: .unreachable
+      case .unreachable, .noAnswer, .unavailable: .unreachable
+      case .limited(let until): .limited(until: until)
+      case .down(let until): .down(until: until)
       case .unauthorized, .forbidden: .unauthorized
       case .notFound: .notFound
       case .conflict, .exists, .notYetVisible, .empty, .refused: .local

@@ -22,8 +22,18 @@ struct ForgeServe: AsyncParsableCommand {
       pull request at its html_url. Clients need the token: AIPM_FORGE_TOKEN, else one that is made
       and kept in ROOT/token.
 
-      Example:
+      Examples:
         AIPM_FORGE_TOKEN=secret aipm forge serve --root ./forge --port 9000
+        aipm forge serve --latency 300ms --faults faults.json
+
+      A file of faults, of which the first rule that fits a call and is due counts:
+        {"seed": 7, "rules": [
+          {"call": "POST /repos/*/*/git/refs", "one-in": 5, "then": "drop-answer"},
+          {"call": "* /repos/**", "one-in": 10, "then": "fail", "status": 502},
+          {"call": "PUT **", "skip": 3, "first": 1, "then": "limit", "retry-after": 30}]}
+      then: slow or slow-body (with "for": "2s"); limit (with retry-after or reset in seconds, or
+      neither); fail or answer (status, headers, body, or "html": true); drop; drop-answer;
+      truncate.
       """)
 
   @Option(help: ArgumentHelp("The folder of the repositories (./.aipm/forge).", valueName: "dir"))
@@ -32,6 +42,11 @@ struct ForgeServe: AsyncParsableCommand {
   var port = 0
   @Option(help: "How long each call of the API takes at least, such as 300ms.")
   var latency: String?
+  @Option(
+    help: ArgumentHelp(
+      "Which calls go wrong, and how: a file of rules, read again when it changes.",
+      valueName: "file"))
+  var faults: String?
 
   func run() async throws {
     let given = getenv("AIPM_FORGE_TOKEN").map { String(cString: $0) } ?? ""
@@ -39,9 +54,16 @@ struct ForgeServe: AsyncParsableCommand {
     var configuration = EmbeddedForgeConfiguration(root: root, token: token)
     configuration.port = port
     configuration.latency = try duration()
+    configuration.faults = faults
     var logger = Logger(label: "aipm.forge") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = .notice
-    let forge = try EmbeddedForge(configuration: configuration, logger: logger)
+    let forge: EmbeddedForge
+    do {
+      forge = try EmbeddedForge(configuration: configuration, logger: logger)
+    } catch let error as EmbeddedForgeError {
+      if case .badFaults(let fault) = error { throw ValidationError("--faults: \(fault)") }
+      throw Failure(error.description)
+    }
     let serving = Task {
       try await forge.run { port in
         Terminal.say("aipm: embedded forge on http://127.0.0.1:\(port)")

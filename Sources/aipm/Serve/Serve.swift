@@ -15,7 +15,9 @@ struct Serve: AsyncParsableCommand {
 
       Each option is also an environment variable (AIPM_PORT for --port) and a setting of the
       configuration file; a flag goes before the environment, that before the file. The forge's
-      credential comes from AIPM_GITHUB_TOKEN alone. Without one the embedded forge is used.
+      credential comes from AIPM_GITHUB_TOKEN, or from AIPM_GITHUB_APP_ID,
+      AIPM_GITHUB_APP_KEY_FILE and AIPM_GITHUB_APP_INSTALLATION_ID. Without one the embedded forge
+      is used. `aipm doctor` checks all this.
 
       Examples:
         aipm serve
@@ -72,6 +74,11 @@ struct Serve: AsyncParsableCommand {
   var maskPatterns: [String] = []
   @Flag(help: "Go on with a log that is older than it once was: a backup that was restored.")
   var acceptRestore = false
+  @Option(
+    help: ArgumentHelp(
+      "The pace of calls: github keeps to what github.com asks for, none goes as fast as it can "
+        + "(github on github.com, else none).", valueName: "github|none"))
+  var forgePace: String?
   @Flag(help: "On a stop, end workers that are busy as well.")
   var stopWorkers = false
 
@@ -94,8 +101,6 @@ struct Serve: AsyncParsableCommand {
 
 /// What `aipm serve` was told, from all the places it may be told.
 struct ServeOptions {
-  enum ForgeKind: String, CaseIterable { case local, github }
-
   var data: String
   var host: String
   var port: Int
@@ -107,9 +112,9 @@ struct ServeOptions {
   var catalog: WorkflowCatalog
   var basePath: String
   var allowedOrigins: [String]
-  var forge: ForgeKind
-  var githubAPI: String
-  var githubToken: String
+  var forge: ForgeSettings
+  /// Signs what the forge tells by webhook; nil: webhooks are refused.
+  var webhookSecret: String?
   var stopWorkers: Bool
   var acceptsRestore: Bool
   var retention: Retention
@@ -140,17 +145,8 @@ struct ServeOptions {
       throw Settings.Fault(description: "--base-path is \(basePath): begin it with /")
     }
     allowedOrigins = settings.list("allowOrigins", flags: flags.allowOrigin)
-    let token = settings.secret("AIPM_GITHUB_TOKEN")
-    forge =
-      try settings.word("forge", flag: flags.forge, as: ForgeKind.self)
-      ?? (token == nil ? .local : .github)
-    if forge == .github, token == nil {
-      throw Settings.Fault(
-        description: "--forge github needs a credential: set AIPM_GITHUB_TOKEN to a token that may "
-          + "write contents and pull requests")
-    }
-    githubToken = token ?? ""
-    githubAPI = settings.text("githubApiURL", flag: nil) ?? "https://api.github.com"
+    forge = try ForgeSettings(settings, forge: flags.forge, pace: flags.forgePace)
+    webhookSecret = settings.secret("AIPM_WEBHOOK_SECRET")
     stopWorkers = flags.stopWorkers
     acceptsRestore = flags.acceptRestore
     retention = Retention(

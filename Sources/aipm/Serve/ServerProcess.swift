@@ -162,42 +162,49 @@ struct ServerProcess {
       host: options.host, port: options.port, basePath: options.basePath,
       allowedOrigins: options.allowedOrigins, agent: options.agent, attempts: options.attempts,
       workerToken: workerToken, outputDirectory: folder.path + "/output",
-      incomingDirectory: folder.path + "/incoming", mirrorsDirectory: folder.path + "/mirrors")
+      incomingDirectory: folder.path + "/incoming", mirrorsDirectory: folder.path + "/mirrors",
+      webhookSecret: options.webhookSecret)
     configuration.mask = mask
     return configuration
   }
 
   /// How to reach the forge.
   private struct ForgeAccess {
-    var apiURL: String
-    var token: String
+    var settings: ForgeSettings
     var localURL: String?
     var server: Task<Void, any Error>?
   }
 
   private func forgeAccess(_ folder: DataFolder) async throws -> ForgeAccess {
-    switch options.forge {
-    case .github: return ForgeAccess(apiURL: options.githubAPI, token: options.githubToken)
+    var access = ForgeAccess(settings: options.forge)
+    switch options.forge.kind {
+    case .github: break
     case .local:
       let token = try folder.secret("forge-token")
       let local = try await LocalForge.start(folder, token: token, logger: logger)
-      return ForgeAccess(
-        apiURL: local.url, token: token, localURL: local.url, server: local.serving)
+      access.settings.apiURL = local.url
+      access.settings.credential = .token(token)
+      access.settings.pace = .unpaced
+      (access.localURL, access.server) = (local.url, local.serving)
     }
+    return access
   }
 
   private func makeEngine(
     _ store: SQLiteEventStore, _ feed: CommitFeed, _ folder: DataFolder, _ access: ForgeAccess,
     _ launcher: LocalWorkers, workflows: [Workflow], epoch: Int64, stamp: Int64
   ) -> Engine {
-    let http = HTTPClient(
-      configuration: .init(userAgent: "aipm/\(Self.version)", maxConnectionsPerHost: 32))
-    let forge = GitHubClient(
-      http: http, configuration: .init(apiURL: access.apiURL, token: access.token))
-    let mirrors = GitMirrors(
-      forge: forge,
-      configuration: .init(
-        root: folder.path + "/mirrors", token: access.token, apiURL: access.apiURL))
+    let http = access.settings.httpClient(version: Self.version)
+    // Without a credential `ForgeSettings` has named the embedded forge, which has its own.
+    let credential = access.settings.forgeCredential(http) ?? .token("")
+    var client = GitHubClient.Configuration(
+      apiURL: access.settings.apiURL, credential: credential)
+    client.pace = access.settings.pace
+    let forge = GitHubClient(http: http, configuration: client)
+    var git = GitMirrors.Configuration(
+      root: folder.path + "/mirrors", credential: credential, apiURL: access.settings.apiURL)
+    git.authoritiesFile = access.settings.authoritiesFile
+    let mirrors = GitMirrors(forge: forge, configuration: git)
     return Engine(
       store: store, feed: feed, forge: forge, mirrors: mirrors, clock: SystemClock(),
       launcher: launcher,

@@ -22,9 +22,13 @@ struct Settings {
     "agentTimeout": "AIPM_AGENT_TIMEOUT", "attempts": "AIPM_ATTEMPTS",
     "workflows": "AIPM_WORKFLOWS", "basePath": "AIPM_BASE_PATH",
     "allowOrigins": "AIPM_ALLOW_ORIGINS", "forge": "AIPM_FORGE",
-    "githubApiURL": "AIPM_GITHUB_API_URL", "defaultRepo": "AIPM_DEFAULT_REPO",
     "keepOutput": "AIPM_KEEP_OUTPUT", "keepWords": "AIPM_KEEP_WORDS",
     "maskPatterns": "AIPM_MASK_PATTERNS",
+    "forgePace": "AIPM_FORGE_PACE", "caFile": "AIPM_CA_FILE",
+    "githubApiURL": "AIPM_GITHUB_API_URL", "githubAppID": "AIPM_GITHUB_APP_ID",
+    "githubAppKeyFile": "AIPM_GITHUB_APP_KEY_FILE",
+    "githubAppInstallationID": "AIPM_GITHUB_APP_INSTALLATION_ID",
+    "defaultRepo": "AIPM_DEFAULT_REPO",
   ]
 
   /// - Parameters:

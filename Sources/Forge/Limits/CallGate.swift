@@ -1,0 +1,115 @@
+import Domain
+import Engine
+import Synchronization
+
+/// The governor with a clock, and with those that wait.
+final class CallGate: Sendable {
+  private typealias Caller = CheckedContinuation<Governor.Verdict?, Never>
+
+  private struct State {
+    var governor: Governor
+    /// In the order in which they came.
+    var waiting: [Caller] = []
+
+    /// Takes out those that are to ask anew.
+    mutating func next(at now: Timestamp) -> [Caller] {
+      let count = min(governor.places(at: now), waiting.count)
+      defer { waiting.removeFirst(max(count, 0)) }
+      return Array(waiting.prefix(max(count, 0)))
+    }
+  }
+
+  /// Every delegation has a few calls at most; more than this wait for nothing good.
+  private static let waitingMax = 10_000
+
+  private let state: Mutex<State>
+  private let now: @Sendable () -> Timestamp
+
+  init(pace: ForgePace, now: @escaping @Sendable () -> Timestamp) {
+    state = Mutex(State(governor: Governor(pace: pace)))
+    self.now = now
+  }
+
+  /// Until when nothing is sent, because of a limit or because the forge is down.
+  var closedUntil: (limited: Timestamp?, down: Timestamp?) {
+    let now = now()
+    return state.withLock { state in
+      let limited = state.governor.limitedUntil.flatMap { now < $0 ? $0 : nil }
+      return (limited, state.governor.downUntil(at: now))
+    }
+  }
+
+  /// - Throws: where no call may go out now.
+  func check() throws(ForgeFault) {
+    if let verdict = state.withLock({ $0.governor.refusal(at: now()) }) { try refuse(verdict) }
+  }
+
+  /// Returns when the call may go out; `leave` must follow.
+  /// - Throws: `ForgeFault` with the moment to come again, where that is not soon.
+  func enter(_ cost: CallCost) async throws(ForgeFault) {
+    var hasTurn = false
+    while true {
+      // Nil: somebody left, ask again.
+      guard let verdict = await ask(cost, hasTurn: hasTurn) else { continue }
+      switch verdict {
+      case .go: return
+      case .turn(let moment):
+        try? await Task.sleep(for: .milliseconds(max(0, (moment - now()).count)))
+        hasTurn = true
+      case .queue, .limited, .paced, .down: try refuse(verdict)
+      }
+    }
+  }
+
+  private func ask(_ cost: CallCost, hasTurn: Bool) async -> Governor.Verdict? {
+    await withCheckedContinuation { caller in
+      let (verdict, next) = state.withLock { state -> (Governor.Verdict?, [Caller]) in
+        let verdict = state.governor.admit(cost, hasTurn: hasTurn, at: now())
+        switch verdict {
+        case .queue where state.waiting.count < Self.waitingMax:
+          state.waiting.append(caller)
+          return (nil, [])
+        case .go, .queue: return (verdict, [])
+        // It may have been asked because there is a place, which it does not take.
+        case .turn, .limited, .paced, .down: return (verdict, state.next(at: now()))
+        }
+      }
+      if let verdict { caller.resume(returning: verdict) }
+      for one in next { one.resume(returning: nil) }
+    }
+  }
+
+  /// The call has ended.
+  func leave(_ outcome: Governor.Outcome) {
+    let next = state.withLock { state in
+      state.governor.ended(outcome, at: now())
+      return state.next(at: now())
+    }
+    for one in next { one.resume(returning: nil) }
+  }
+
+  private func refuse(_ verdict: Governor.Verdict) throws(ForgeFault) {
+    switch verdict {
+    case .go, .turn: return
+    case .queue:
+      throw ForgeFault(
+        kind: .limited(until: now() + .seconds(1)), status: 0,
+        message: "too many calls wait for the forge; nothing was sent",
+        hint: GitHubClient.limitHint)
+    case .limited(let until):
+      throw ForgeFault(
+        kind: .limited(until: until), status: 0,
+        message: "the credential is over a limit of the forge; nothing was sent",
+        hint: GitHubClient.limitHint)
+    case .paced(let until):
+      throw ForgeFault(
+        kind: .limited(until: until), status: 0,
+        message: "the forge asks for a slower pace; nothing was sent", hint: GitHubClient.limitHint)
+    case .down(let until):
+      throw ForgeFault(
+        kind: .down(until: until), status: 0,
+        message: "the forge has failed again and again; nothing was sent",
+        hint: "AIPM goes on by itself when the forge answers again.")
+    }
+  }
+}

@@ -1,0 +1,256 @@
+import ArgumentParser
+import Domain
+import EventLog
+import Forge
+import FoundationEssentials
+import Glibc
+import Processes
+import Workflows
+
+struct Doctor: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "doctor",
+    abstract: "Checks git, agents, the forge and its credential, disk, clock and configuration.",
+    discussion: """
+      It reads the same environment and configuration file as `aipm serve`, changes nothing, and
+      says what to do about each fault. Exit code 1 where something would keep AIPM from working.
+
+      Examples:
+        aipm doctor
+        AIPM_GITHUB_TOKEN=… aipm doctor --repo acme/tools
+      """)
+
+  @Option(help: ArgumentHelp("Check the rights on this repository too.", valueName: "owner/repo"))
+  var repo: String?
+  @Option(
+    help: ArgumentHelp("The folder that AIPM keeps everything in (./.aipm).", valueName: "dir"))
+  var data: String?
+  @Option(
+    help: ArgumentHelp("A folder of workflows on top of the built-in ones.", valueName: "dir"))
+  var workflows: String?
+  @Option(help: ArgumentHelp("The configuration file (./aipm.yaml).", valueName: "file"))
+  var config: String?
+  @Option(name: .customLong("env"), help: "The section of the configuration file (development).")
+  var environmentName: String?
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    var repository: RepositoryName?
+    if let repo {
+      guard let name = RepositoryName(repo) else {
+        throw ValidationError("--repo is \(repo.safe()): write OWNER/REPO")
+      }
+      repository = name
+    }
+    let findings = await examine(repository)
+    let isWell = !findings.contains { $0.verdict == .bad }
+    if output.json {
+      let items = findings.map(\.json)
+      JSONValue.object(["ok": .bool(isWell), "checks": .array(items)]).printLine()
+    } else {
+      for finding in findings { finding.show() }
+    }
+    if !isWell { throw ExitCode(Failure.Code.failed.rawValue) }
+  }
+
+  private func examine(_ repository: RepositoryName?) async -> [ForgeFinding] {
+    let environment = ProcessInfo.processInfo.environment
+    var findings = await Self.git()
+    do {
+      let settings = try Settings(
+        config: config ?? environment["AIPM_CONFIG"],
+        name: environmentName ?? environment["AIPM_ENV"] ?? "development",
+        environment: environment)
+      let catalog = try WorkflowCatalog(
+        directory: settings.text("workflows", flag: workflows))
+      findings.append(.good("configuration", "can be read"))
+      findings.append(Self.disk(settings.text("data", flag: data) ?? "./.aipm"))
+      findings += await Self.agents(catalog)
+      findings.append(await Self.sandbox())
+      findings += await Self.forge(try ForgeSettings(settings, forge: nil, pace: nil), repository)
+    } catch {
+      findings.append(
+        ForgeFinding(
+          subject: "configuration", verdict: .bad, detail: "\(error)", hint: nil))
+    }
+    return findings
+  }
+
+  // MARK: This machine
+
+  /// The first version that takes settings from the environment.
+  private static let gitVersionMin = [2, 31]
+
+  private static func git() async -> [ForgeFinding] {
+    guard let told = try? await Git.run(["--version"], timeout: .seconds(10)),
+      let path = try? await Git.run(["--exec-path"], timeout: .seconds(10))
+    else {
+      return [.bad("git", "git cannot be run", "Install git, 2.31 or newer.")]
+    }
+    let version = told.trimmedOutput.split(separator: " ").dropFirst(2).first ?? ""
+    let numbers = version.split(separator: ".").prefix(2).compactMap { Int($0) }
+    guard !numbers.lexicographicallyPrecedes(gitVersionMin) else {
+      return [.bad("git", "version \(version) is too old", "Install git, 2.31 or newer.")]
+    }
+    guard access("\(path.trimmedOutput)/git-http-backend", X_OK) == 0 else {
+      return [
+        .bad(
+          "git", "git-http-backend is missing: workers fetch through it",
+          "Install the whole of git, not a reduced package.")
+      ]
+    }
+    return [.good("git", "version \(version)")]
+  }
+
+  private static func disk(_ path: String) -> ForgeFinding {
+    // What is not there yet will be made in the nearest folder that is.
+    var folder = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+    while access(folder, F_OK) != 0, let slash = folder.lastIndex(of: "/"), folder != "/" {
+      folder = slash == folder.startIndex ? "/" : String(folder[..<slash])
+    }
+    guard access(folder, W_OK) == 0 else {
+      return .bad(
+        "disk", "\(folder) cannot be written", "Give another folder with --data, or the right.")
+    }
+    var facts = statvfs()
+    guard statvfs(folder, &facts) == 0 else {
+      return .bad("disk", "\(folder): \(String(cString: strerror(errno)))", nil)
+    }
+    let free = (UInt64(facts.f_bavail) * UInt64(facts.f_frsize)) >> 20
+    let detail = "\(free) MiB are free for \(path)"
+    if free < 100 { return .bad("disk", detail, "Make room: the log needs it.") }
+    guard free < 1024 else { return .good("disk", detail) }
+    return ForgeFinding(subject: "disk", verdict: .poor, detail: detail, hint: "Make room soon.")
+  }
+
+  private static func sandbox() async -> ForgeFinding {
+    let command = Command("bwrap", ["--ro-bind", "/", "/", "true"], timeout: .seconds(10))
+    if let result = try? await command.run(), result.succeeded {
+      return .good("sandbox", "bwrap works")
+    }
+    return ForgeFinding(
+      subject: "sandbox", verdict: .poor, detail: "bwrap is missing or may not be used here",
+      hint: "Install bubblewrap, so that agents can be kept in a sandbox.")
+  }
+
+  // MARK: Agents
+
+  private static func agents(_ catalog: WorkflowCatalog) async -> [ForgeFinding] {
+    var findings: [ForgeFinding] = []
+    for workflow in catalog.all {
+      for name in workflow.agents.keys.sorted() {
+        guard let profile = workflow.agents[name], let program = profile.program,
+          !findings.contains(where: { $0.subject == "agent \(name)" })
+        else { continue }
+        let isWanted = workflow.agentPreference.contains(name)
+        findings.append(await agent(name, program, profile, isWanted: isWanted))
+      }
+    }
+    return findings + [.good("agent demo", "built in")]
+  }
+
+  private static func agent(
+    _ name: String, _ program: String, _ profile: AgentProfile, isWanted: Bool
+  ) async -> ForgeFinding {
+    let paths = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+    let isFound =
+      program.contains("/")
+      ? access(program, X_OK) == 0 : paths.contains { access("\($0)/\(program)", X_OK) == 0 }
+    guard isFound else {
+      return ForgeFinding(
+        subject: "agent \(name)", verdict: isWanted ? .poor : .good,
+        detail: "\(program) is not installed",
+        hint: isWanted ? "Install \(program), or choose another agent with --agent." : nil)
+    }
+    guard let check = profile.preflight.first else {
+      return .good("agent \(name)", "\(program) is installed")
+    }
+    let command = Command(
+      check, Array(profile.preflight.dropFirst()),
+      environment: ProcessInfo.processInfo.environment, timeout: .seconds(20))
+    if let result = try? await command.run(), result.succeeded {
+      return .good("agent \(name)", "\(program) is installed and ready")
+    }
+    return ForgeFinding(
+      subject: "agent \(name)", verdict: .poor,
+      detail: "\(profile.preflight.joined(separator: " ")) fails",
+      hint: "Log in to \(program), or set what it takes.")
+  }
+
+  // MARK: The forge
+
+  private static func forge(
+    _ settings: ForgeSettings, _ repository: RepositoryName?
+  ) async -> [ForgeFinding] {
+    let http = settings.httpClient(version: ServerProcess.version)
+    guard settings.kind == .github, let credential = settings.forgeCredential(http) else {
+      return [.good("forge", "the embedded one, which needs no credential")]
+    }
+    var findings: [ForgeFinding] = []
+    let isLocal = ["http://127.", "http://localhost", "http://[::1]"].contains {
+      settings.apiURL.hasPrefix($0)
+    }
+    if !settings.apiURL.hasPrefix("https://"), !isLocal {
+      findings.append(
+        ForgeFinding(
+          subject: "forge", verdict: .poor,
+          detail: "\(settings.apiURL) is not https: the credential can be read on its way",
+          hint: "Use https."))
+    }
+    if let file = settings.openKeyFile {
+      findings.append(
+        ForgeFinding(
+          subject: "app key", verdict: .poor, detail: "\(file) can be read by others",
+          hint: "chmod 600 \(file)"))
+    }
+    let client = GitHubClient(
+      http: http, configuration: .init(apiURL: settings.apiURL, credential: credential))
+    return findings + (await client.examine(repository))
+  }
+}
+
+extension AgentProfile {
+  /// The program that is run; nil for the agent that is built in.
+  fileprivate var program: String? {
+    guard case .command(let command) = kind else { return nil }
+    return command.program
+  }
+}
+
+extension ForgeFinding {
+  fileprivate static func good(_ subject: String, _ detail: String) -> ForgeFinding {
+    ForgeFinding(subject: subject, verdict: .good, detail: detail, hint: nil)
+  }
+
+  fileprivate static func bad(_ subject: String, _ detail: String, _ hint: String?) -> ForgeFinding
+  {
+    ForgeFinding(subject: subject, verdict: .bad, detail: detail, hint: hint)
+  }
+
+  /// In the words of programs: ok, warning, fault.
+  private var state: String {
+    switch verdict {
+    case .good: "ok"
+    case .poor: "warning"
+    case .bad: "fault"
+    }
+  }
+
+  fileprivate var json: JSONValue {
+    .object([
+      "check": .string(subject), "state": .string(state), "detail": .string(detail),
+      "hint": hint.map { .string($0) } ?? .null,
+    ])
+  }
+
+  fileprivate func show() {
+    let mark: String
+    switch verdict {
+    case .good: mark = Style.green.on("✓")
+    case .poor: mark = Style.yellow.on("!")
+    case .bad: mark = Style.red.on("✗")
+    }
+    Terminal.say("\(mark) \(subject.safe()): \(detail.safe())")
+    if let hint { Terminal.say("    \(hint.safe())") }
+  }
+}
