@@ -10,14 +10,14 @@ struct AllowanceTests {
     let forge = try OneAnswer(
       "404 Not Found", #"{"message":"Not Found"}"#,
       headers: told + ["X-RateLimit-Reset: 1733356800"])
-    #expect(forge.client.allowance == nil)
+    #expect(forge.client.condition.allowance == nil)
     _ = await forge.client.perform(.repository(repository))
     #expect(
-      forge.client.allowance
+      forge.client.condition.allowance
         == ForgeAllowance(
           limit: 5000, remaining: 4321, resetAt: Timestamp(milliseconds: 1_733_356_800_000)))
     let silent = try OneAnswer("404 Not Found", #"{"message":"Not Found"}"#, headers: told)
     _ = await silent.client.perform(.repository(repository))
-    #expect(silent.client.allowance == nil)
+    #expect(silent.client.condition.allowance == nil)
   }
 }
