@@ -53,18 +53,26 @@ struct AIPM: AsyncParsableCommand {
       } else {
         try command.run()
       }
+      leave(0)
     } catch let failure as Failure {
       Terminal.complain("aipm: \(failure.description)")
-      Glibc.exit(failure.code.rawValue)
+      leave(failure.code.rawValue)
     } catch let code as ExitCode {
-      Glibc.exit(code.rawValue)
+      leave(code.rawValue)
     } catch {
       // Help and version are no faults.
       if exitCode(for: error) == .success { exit(withError: error) }
       Terminal.complain(fullMessage(for: error))
       let isUsage = exitCode(for: error) == .validationFailure
-      Glibc.exit(isUsage ? Failure.Code.usage.rawValue : Failure.Code.failed.rawValue)
+      leave(isUsage ? Failure.Code.usage.rawValue : Failure.Code.failed.rawValue)
     }
+  }
+
+  /// Ends the process without what libraries do at an exit: the thread of an HTTP client may be at
+  /// work in one of them, and would find it torn down.
+  private static func leave(_ code: Int32) -> Never {
+    fflush(nil)
+    _exit(code)
   }
 }
 

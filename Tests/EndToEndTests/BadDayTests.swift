@@ -143,7 +143,7 @@ private final class LossyForge: Sendable {
   }
 
   /// What was on its way when the limit was told.
-  private static let onItsWay = Duration.milliseconds(500)
+  private static let onItsWay = Duration.milliseconds(700)
   private static let retryAfter = 2
   private let state = Mutex(State())
 
@@ -154,7 +154,9 @@ private final class LossyForge: Sendable {
     return state.withLock { state in
       state.counts.calls += 1
       if let silence = state.silence, now < silence.until {
-        if now > silence.from + Self.onItsWay { state.counts.insideWaits += 1 }
+        // git had begun before: its second request belongs to the first.
+        let isSecond = call.method == "POST" && (call.isGit("git-upload") || call.isGit("git-rec"))
+        if now > silence.from + Self.onItsWay, !isSecond { state.counts.insideWaits += 1 }
         return Self.limit
       }
       if state.counts.calls % 50 == 40 {
