@@ -109,8 +109,9 @@ actor OutputFiles {
     return bytes
   }
 
-  /// Keeps the patch of an attempt; a second one replaces the first.
-  func keep(patch: [UInt8], of id: DelegationID, attempt: Int) throws(Fault) {
+  /// Keeps the patch of an attempt, without credentials; a second one replaces the first.
+  func keep(patch given: [UInt8], of id: DelegationID, attempt: Int) throws(Fault) {
+    let patch = mask?.struckOut(given) ?? given
     mkdir("\(directory)", 0o700)
     mkdir("\(directory)/\(id)", 0o700)
     let path = patchPath(id, attempt)

@@ -42,8 +42,8 @@ extension Workspace {
   /// A patch over this many bytes is not kept.
   static let patchBytesMax = 8 << 20
 
-  /// Writes what the tree has beyond the head as a patch, for `git apply`: an agent's time was over,
-  /// and what it had made then may be worth a look.
+  /// Writes what the tree has beyond the head as a patch, for `git apply`: an agent's time was
+  /// over, and what it had made by then may be worth a look.
   /// - Returns: false where there is nothing, or more than `patchBytesMax`.
   func salvage(_ assignment: Assignment) async throws -> Bool {
     guard let attempt = files.attempt(AttemptKey(assignment.lease)),

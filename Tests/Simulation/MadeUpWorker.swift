@@ -195,7 +195,7 @@ extension World {
     }
     if !isLost { after(travel, arrives) }
     if isDoubled { after(random.draw(1...20_000), arrives) }
-    // An answer that has not come by then will not be waited for; the core passes over a second one.
+    // An answer that has not come by then is not waited for; the core passes over a second one.
     after(limit) { $0.deliver(index, life, .answered(id, .unreachable("no answer"))) }
     if isCut(index) || !server.isUp {
       // Refused at once, or nothing at all.

@@ -5,8 +5,8 @@
 // What it does to them: servers and workers die at any moment, with what they had sent still on its
 // way; answers are lost, messages come twice and late; forges limit, fail, and do what was asked
 // without saying so; clocks are set forward and back; a network is cut; workers are frozen and come
-// back as zombies; agents are slow, fail, change nothing or never end; people cancel, retry, push to
-// main, close pull requests and delete branches.
+// back as zombies; agents are slow, fail, change nothing or never end; people cancel, retry, push
+// to main, close pull requests and delete branches.
 //
 // What it checks as it goes: on the forge, never two task commits, pull requests or generated
 // commits of one delegation; in the log, no hand-in under a token that is not the lease's, and no

@@ -108,8 +108,8 @@ extension [Action] {
     filter { action in
       switch action {
       case .send, .abandon: false
-      case .checkOut, .stopCheckout, .startAgent, .stopAgent, .pickUp, .salvage, .drop, .writeJournal,
-        .exit:
+      case .checkOut, .stopCheckout, .startAgent, .stopAgent, .pickUp, .salvage, .drop,
+        .writeJournal, .exit:
         true
       }
     }

@@ -29,7 +29,7 @@ struct Logs: AsyncParsableCommand {
       let kept = try await api.text(
         ServerAPI.path("/api/delegations", delegation.reference, "/patch"),
         query: [("attempt", attempt.map { String($0) })])
-      // Into a pipe byte for byte: files need not be UTF-8 for `git apply` to want them as they are.
+      // Into a pipe byte for byte: `git apply` wants files that are not UTF-8 as they are.
       if Terminal.isInteractive { return Self.put(String(decoding: kept, as: UTF8.self)) }
       return Terminal.put(bytes: kept)
     }

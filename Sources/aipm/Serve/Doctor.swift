@@ -5,6 +5,7 @@ import Forge
 import FoundationEssentials
 import Glibc
 import Processes
+import Terminal
 import Workflows
 
 struct Doctor: AsyncParsableCommand {

@@ -17,6 +17,12 @@ struct ForgeSettings: Sendable {
     case app(id: String, installation: String, keyFile: String, key: AppKey)
   }
 
+  /// The token that was given; an app's are made as they are needed.
+  var token: String? {
+    guard case .token(let token) = credential else { return nil }
+    return token
+  }
+
   var kind: Kind
   var apiURL: String
   var credential: Credential

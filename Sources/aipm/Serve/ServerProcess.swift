@@ -33,10 +33,9 @@ struct ServerProcess {
     let signals = StopSignals.stream()
     let folder = try DataFolder.open(options.data)
     let feed = CommitFeed()
-    let mask = try options.mask(
-      secrets: [
-        options.githubToken, try folder.secret("worker-token"), try folder.secret("forge-token"),
-      ])
+    let given = [options.forge.token, options.webhookSecret].compactMap { $0 }
+    let own = [try folder.secret("worker-token"), try folder.secret("forge-token")]
+    let mask = try options.mask(secrets: given + own)
     let store: SQLiteEventStore
     do {
       store = try SQLiteEventStore.open(

@@ -1,0 +1,81 @@
+import Testing
+import WorkerProtocol
+
+@testable import Worker
+
+/// Hand-ins that do not go as they should: what the server has lost, what it wants no more, what
+/// there is where an agent's time was over.
+extension WorkerCoreTests {
+  @Test("an attempt that the server wants although it was dropped here is given back")
+  func givenBack() {
+    var life = Life.committed()
+    life.answer(.handIn, .superseded("no"))
+    #expect(life.core.attempt == nil)
+    // What was asked before may lag behind; what is asked after is meant.
+    life.desire(Life.assignment, revision: 2)
+    #expect(life.core.attempt == nil)
+    life.wake()
+    life.desire(Life.assignment, revision: 3)
+    #expect(life.result?.outcome == .workerFault)
+    life.answer(.handIn, .done)
+    #expect(life.core.attempt == nil)
+  }
+
+  @Test("what an agent had made at its limit is sent before the result, and kept back by nothing")
+  func salvaged() {
+    var life = Life.generating()
+    life.pass(.seconds(61))
+    #expect(
+      life.tell(.agentEnded(key, .stopped, Life.output)).deeds == [.salvage(Life.assignment)])
+    life.tell(.salvaged(key, hasPatch: true))
+    #expect(life.request(.handIn) == .patch(lease))
+    life.answer(.handIn, .refused("no room"))
+    #expect(life.result?.outcome == .agentTimeout)
+    // Nobody waits for what a cancelled agent had made.
+    life = Life.generating()
+    life.desire(Life.assignment, revision: 2, cancel: true)
+    #expect(
+      !life.tell(.agentEnded(key, .stopped, Life.output)).deeds.contains(.salvage(Life.assignment)))
+    #expect(life.result?.outcome == .stopped)
+  }
+
+  @Test("a pack that the server has not seen is sent before the result again")
+  func packMissing() {
+    var life = Life.committed()
+    life.answer(.handIn, .done)
+    #expect(life.result?.outcome == .committed)
+    life.answer(.handIn, .packMissing)
+    #expect(life.request(.handIn) == .pack(lease, commit: "c"))
+    life.answer(.handIn, .done)
+    #expect(life.result?.outcome == .committed)
+  }
+
+  @Test("a commit of a former life is handed in under the token of this one")
+  func recovered() {
+    var life = Life()
+    var record = JournalRecord(lease: lease, repository: "o/r")
+    record.made = .init(commit: "c", head: "h", durationMs: 5, outputBytes: 3, outputDigest: "d")
+    life.tell(.began(recovered: record))
+    guard case .register(let registration)? = life.request(.session) else {
+      Issue.record("no registration")
+      return
+    }
+    #expect(registration.journal == [JournalEntry(lease: lease, commit: "c")])
+    life.answer(
+      .session, .registered(Registered(incarnation: 2, heartbeatMs: 2000, discard: [])))
+    var renewed = Life.assignment
+    renewed.lease.token = 9
+    #expect(!life.desire(renewed).deeds.contains(.checkOut(renewed)))
+    #expect(life.request(.output) == .output(renewed.lease, offset: 0))
+    life.answer(.output, .outputEnd(3))
+    guard case .generating(let report)? = life.request(.generating) else {
+      Issue.record("not announced")
+      return
+    }
+    // What the commit stands on, whatever the branch's head is by now.
+    #expect(report.lease == renewed.lease && report.head == "h")
+    #expect(life.request(.handIn) == nil)
+    life.answer(.generating, .done)
+    #expect(life.request(.handIn) == .pack(renewed.lease, commit: "c"))
+  }
+}
