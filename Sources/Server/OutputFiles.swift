@@ -34,32 +34,41 @@ actor OutputFiles {
     _ bytes: [UInt8], at offset: Int, of id: DelegationID, attempt: Int, limit: Int
   ) throws(Fault) -> Int {
     let path = path(id, attempt)
-    mkdir("\(directory)", 0o700)
-    mkdir("\(directory)/\(id)", 0o700)
+    makeFolder(of: id)
     let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw Fault(operation: "open the output", code: errno) }
     defer { close(file) }
     let length = Int(lseek(file, 0, SEEK_END))
     guard offset <= length else { return length }
     let fresh = bytes.dropFirst(length - offset).prefix(max(0, limit - length))
-    var written = 0
-    while written < fresh.count {
-      let count = fresh.withUnsafeBytes { raw in
-        pwrite(
-          file, raw.baseAddress.map { $0 + written }, raw.count - written, off_t(length + written))
-      }
+    try Self.write(fresh, to: file, at: length)
+    let end = length + fresh.count
+    if end > length {
+      try strikeOut(file, from: length, to: end)
+      signal(path)
+    }
+    // What is over the limit counts as taken, so that the worker goes on.
+    return length >= limit ? offset + bytes.count : end
+  }
+
+  private func makeFolder(of id: DelegationID) {
+    mkdir(directory, 0o700)
+    mkdir("\(directory)/\(id)", 0o700)
+  }
+
+  private static func write(
+    _ bytes: some Collection<UInt8>, to file: Int32, at offset: Int
+  ) throws(Fault) {
+    var rest = Array(bytes)[...]
+    while !rest.isEmpty {
+      let at = off_t(offset + rest.startIndex)
+      let count = rest.withUnsafeBytes { pwrite(file, $0.baseAddress, $0.count, at) }
       if count < 0 {
         if errno == EINTR { continue }
         throw Fault(operation: "write the output", code: errno)
       }
-      written += count
+      rest = rest.dropFirst(count)
     }
-    if written > 0 {
-      try strikeOut(file, from: length, to: length + written)
-      signal(path)
-    }
-    // What is over the limit counts as taken, so that the worker goes on.
-    return length >= limit ? offset + bytes.count : length + written
   }
 
   /// Looks at what was just written, and at as much before it as a credential may have begun in.
@@ -77,15 +86,17 @@ actor OutputFiles {
   }
 
   /// The delegations that there is output of.
-  func delegations() -> [DelegationID] {
+  func delegations() -> [DelegationID] { Self.names(in: directory).map { DelegationID($0) } }
+
+  private static func names(in directory: String) -> [String] {
     guard let folder = opendir(directory) else { return [] }
     defer { closedir(folder) }
-    var found: [DelegationID] = []
+    var found: [String] = []
     while let entry = readdir(folder) {
       let name = withUnsafePointer(to: &entry.pointee.d_name) {
         $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
       }
-      if !name.hasPrefix(".") { found.append(DelegationID(name)) }
+      if !name.hasPrefix(".") { found.append(name) }
     }
     return found
   }
@@ -112,20 +123,12 @@ actor OutputFiles {
   /// Keeps the patch of an attempt, without credentials; a second one replaces the first.
   func keep(patch given: [UInt8], of id: DelegationID, attempt: Int) throws(Fault) {
     let patch = mask?.struckOut(given) ?? given
-    mkdir("\(directory)", 0o700)
-    mkdir("\(directory)/\(id)", 0o700)
+    makeFolder(of: id)
     let path = patchPath(id, attempt)
     let file = open("\(path).new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw Fault(operation: "open the patch", code: errno) }
     defer { close(file) }
-    var written = 0
-    while written < patch.count {
-      let count = patch.withUnsafeBytes { raw in
-        write(file, raw.baseAddress.map { $0 + written }, raw.count - written)
-      }
-      if count < 0, errno != EINTR { throw Fault(operation: "write the patch", code: errno) }
-      written += max(count, 0)
-    }
+    try Self.write(patch, to: file, at: 0)
     guard fsync(file) == 0, rename("\(path).new", path) == 0 else {
       throw Fault(operation: "keep the patch", code: errno)
     }
@@ -150,17 +153,14 @@ actor OutputFiles {
     "\(directory)/\(id)/\(attempt).patch"
   }
 
-  /// Takes a delegation's output away, of all its attempts, and the patches that were kept.
-  /// - Returns: how many files there were.
+  /// Takes a delegation's output away, of all its attempts, and the patches that were kept. Which
+  /// files there are is what the folder says: an attempt that said nothing has none.
+  /// - Returns: how many outputs there were.
   func remove(_ id: DelegationID) -> Int {
-    var removed = 0
-    for attempt in 1... {
-      unlink(patchPath(id, attempt))
-      guard unlink(path(id, attempt)) == 0 else { break }
-      removed += 1
-    }
-    rmdir("\(directory)/\(id)")
-    return removed
+    let folder = "\(directory)/\(id)"
+    let removed = Self.names(in: folder).filter { unlink("\(folder)/\($0)") == 0 }
+    rmdir(folder)
+    return removed.count { $0.hasSuffix(".log") }
   }
 
   /// Signals after each write; several may be one. Follow first, then read.

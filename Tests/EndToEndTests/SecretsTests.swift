@@ -73,6 +73,27 @@ extension EndToEndTests.SecretsTests {
     }
   }
 
+  @Test("a redaction takes the output of later attempts too where the first said nothing")
+  func silentFirstAttempt() async throws {
+    try await Installation.with(starts: false) { server in
+      _ = try await server.createRepository()
+      let agent = try server.script(
+        "agent", "#!/bin/sh\nmkdir \"$1/first\" 2>/dev/null && exit 1\necho hunter22; exit 1\n")
+      try await server.start([
+        "--agent", "command", "--agent-command", "\(agent) \(server.folder)",
+      ])
+      let id = try await server.submit()
+      let failed = try await server.end(of: id)
+      #expect(failed["failure"]["code"].stringValue == "agent-failed")
+      let output = try await server.get("/api/delegations/\(id)/output?attempt=2")
+      #expect(output.text == "hunter22\n")
+      let position = try await server.events(of: id).first?["position"].integerValue ?? 0
+      let run = try await server.aipm(["redact", String(position), "--reason", "a password"])
+      #expect(run.succeeded && run.outputText.contains("output removed: 1"), "\(run.outputText)")
+      #expect(try await server.get("/api/delegations/\(id)/output?attempt=2").text.isEmpty)
+    }
+  }
+
   @Test("words and outputs age out by policy, and the log says so")
   func retention() async throws {
     try await Installation.with { server in
