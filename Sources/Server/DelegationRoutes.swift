@@ -96,11 +96,7 @@ struct DelegationRoutes {
     }
     let patch = await server.engine.patch(repository, from: made.parent, to: made.sha)
     switch patch {
-    case .success(let bytes):
-      return Response(
-        status: .ok,
-        headers: [.contentType: "text/x-diff; charset=utf-8", .cacheControl: "no-store"],
-        body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    case .success(let bytes): return Self.patch(bytes)
     case .failure(let fault): throw Problem.unavailable("git: \(fault.message)")
     }
   }
@@ -108,17 +104,25 @@ struct DelegationRoutes {
   /// What an agent had made when its time was over.
   private func patch(_ request: Request, _ context: APIContext) async throws -> Response {
     let detail = try await server.delegation(context)
-    let asked = try request.integer("attempt", in: 1...1_000_000)
-    let attempt = Int(asked ?? max(detail.row.attempt, 1))
+    let attempt = try Self.attempt(of: detail, asked: request)
     guard let bytes = try await server.output.patch(of: detail.row.id, attempt: attempt) else {
       throw Problem.notFound(
         "patch of attempt \(attempt)",
         hint: "One is kept where an agent was ended at its limit with changes made.")
     }
-    return Response(
+    return Self.patch(bytes)
+  }
+
+  private static func patch(_ bytes: [UInt8]) -> Response {
+    Response(
       status: .ok,
       headers: [.contentType: "text/x-diff; charset=utf-8", .cacheControl: "no-store"],
       body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+  }
+
+  /// The attempt that a request names; the last one where it names none.
+  private static func attempt(of detail: DelegationDetail, asked request: Request) throws -> Int {
+    Int(try request.integer("attempt", in: 1...1_000_000) ?? max(detail.row.attempt, 1))
   }
 
   private func ask(
@@ -151,8 +155,7 @@ struct DelegationRoutes {
 
   private func output(_ request: Request, _ context: APIContext) async throws -> Response {
     let detail = try await server.delegation(context)
-    let asked = try request.integer("attempt", in: 1...1_000_000)
-    let attempt = Int(asked ?? max(detail.row.attempt, 1))
+    let attempt = try Self.attempt(of: detail, asked: request)
     let follows = request.text("follow").map { $0 != "0" && $0 != "false" } ?? false
     guard follows else { return whole(detail.row.id, attempt) }
     let seen = request.headers[.lastEventID].flatMap { Int($0) } ?? 0

@@ -23,7 +23,7 @@ struct FigureRoutes {
   }
 
   private func figures() async throws -> JSONValue {
-    let now = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
+    let now = Timestamp.now
     let live = try await server.store.liveDelegations()
     let ended = try await server.store.ended(
       since: DayFigures.start(now: now), limit: Self.endedMax)

@@ -65,7 +65,7 @@ private actor LogVerifier {
       do {
         let events = try await store.read(after: check.head.position, limit: Self.chunk)
         if events.isEmpty {
-          wholeAt = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
+          wholeAt = .now
           return
         }
         for event in events { take(event) }

@@ -131,12 +131,15 @@ struct Attempt: Sendable {
     isConfirmed = true
   }
 
-  /// The server has not taken the pack, or not under this lease.
-  mutating func packIsToBeSent() {
+  /// Changes the hand-in, where there is one.
+  mutating func updateHandIn(_ change: (inout HandIn) -> Void) {
     guard case .handingIn(var handIn) = stage else { return }
-    handIn.packIsTaken = false
+    change(&handIn)
     stage = .handingIn(handIn)
   }
+
+  /// The server has not taken the pack, or not under this lease.
+  mutating func packIsToBeSent() { updateHandIn { $0.packIsTaken = false } }
 
   func agentSilence(now: Duration) -> Duration? {
     guard case .generating(let run) = stage else { return nil }

@@ -130,11 +130,7 @@ extension WorkerCore {
       return
     }
     conclude(ended, &actions)
-    guard hasPatch, case .handingIn(var handIn)? = self.attempt?.stage,
-      handIn.outcome == .agentTimeout
-    else { return }
-    handIn.patchIsDue = true
-    self.attempt?.stage = .handingIn(handIn)
+    self.attempt?.updateHandIn { $0.patchIsDue = hasPatch && $0.outcome == .agentTimeout }
   }
 
   // MARK: The server's answers
@@ -175,13 +171,12 @@ extension WorkerCore {
   mutating func takePackAnswer(
     _ lease: LeaseReference, _ answer: Answer, _ actions: inout [Action]
   ) {
-    guard isInHand(lease), case .handingIn(var handIn)? = attempt?.stage else { return }
+    guard isInHand(lease), case .handingIn? = attempt?.stage else { return }
     switch answer {
     case .superseded, .refused: forget(&actions)
     case .registered, .desired, .outputEnd, .done, .unknownLife, .packMissing, .unauthorized,
       .unreachable:
-      handIn.packIsTaken = true
-      attempt?.stage = .handingIn(handIn)
+      attempt?.updateHandIn { $0.packIsTaken = true }
     }
   }
 
@@ -189,10 +184,9 @@ extension WorkerCore {
   mutating func takePatchAnswer(
     _ lease: LeaseReference, _ answer: Answer, _ actions: inout [Action]
   ) {
-    guard isInHand(lease), case .handingIn(var handIn)? = attempt?.stage else { return }
+    guard isInHand(lease), case .handingIn? = attempt?.stage else { return }
     if case .superseded = answer { return forget(&actions) }
-    handIn.patchIsDue = false
-    attempt?.stage = .handingIn(handIn)
+    attempt?.updateHandIn { $0.patchIsDue = false }
   }
 
   mutating func takeResultAnswer(

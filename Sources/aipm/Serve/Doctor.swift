@@ -26,13 +26,7 @@ struct Doctor: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp("The folder that AIPM keeps everything in (./.aipm).", valueName: "dir"))
   var data: String?
-  @Option(
-    help: ArgumentHelp("A folder of workflows on top of the built-in ones.", valueName: "dir"))
-  var workflows: String?
-  @Option(help: ArgumentHelp("The configuration file (./aipm.yaml).", valueName: "file"))
-  var config: String?
-  @Option(name: .customLong("env"), help: "The section of the configuration file (development).")
-  var environmentName: String?
+  @OptionGroup var configured: ConfigurationOptions
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
@@ -58,12 +52,8 @@ struct Doctor: AsyncParsableCommand {
     let environment = ProcessInfo.processInfo.environment
     var findings = await Self.git()
     do {
-      let settings = try Settings(
-        config: config ?? environment["AIPM_CONFIG"],
-        name: environmentName ?? environment["AIPM_ENV"] ?? "development",
-        environment: environment)
-      let catalog = try WorkflowCatalog(
-        directory: settings.text("workflows", flag: workflows))
+      let settings = try configured.settings(environment)
+      let catalog = try configured.catalog(settings)
       findings.append(.good("configuration", "can be read"))
       findings.append(Self.disk(settings.text("data", flag: data) ?? "./.aipm"))
       findings += await Self.agents(catalog)

@@ -48,13 +48,7 @@ struct Serve: AsyncParsableCommand {
   var agentTimeout: String?
   @Option(help: "How many generations an agent that fails gets (the workflow's).")
   var attempts: Int?
-  @Option(
-    help: ArgumentHelp("A folder of workflows on top of the built-in ones.", valueName: "dir"))
-  var workflows: String?
-  @Option(help: ArgumentHelp("The configuration file (./aipm.yaml).", valueName: "file"))
-  var config: String?
-  @Option(name: .customLong("env"), help: "The section of the configuration file (development).")
-  var environmentName: String?
+  @OptionGroup var configured: ConfigurationOptions
   @Option(help: "Where the routes stand, such as /prod (/).")
   var basePath: String?
   @Option(
@@ -121,9 +115,7 @@ struct ServeOptions {
   var maskPatterns: [String]
 
   init(_ flags: Serve, environment: [String: String]) throws {
-    let name = flags.environmentName ?? environment["AIPM_ENV"] ?? "development"
-    let settings = try Settings(
-      config: flags.config ?? environment["AIPM_CONFIG"], name: name, environment: environment)
+    let settings = try flags.configured.settings(environment)
     data = settings.text("data", flag: flags.data) ?? "./.aipm"
     host = settings.text("host", flag: flags.host) ?? "127.0.0.1"
     guard ["127.0.0.1", "localhost", "::1"].contains(host) else {
@@ -139,7 +131,7 @@ struct ServeOptions {
       "agentTimeout", flag: flags.agentTimeout, form: Quantity.durationForm
     ) { Quantity.duration($0) }
     attempts = try settings.integer("attempts", flag: flags.attempts, in: 1...100)
-    catalog = try WorkflowCatalog(directory: settings.text("workflows", flag: flags.workflows))
+    catalog = try flags.configured.catalog(settings)
     basePath = settings.text("basePath", flag: flags.basePath) ?? "/"
     guard basePath.hasPrefix("/") else {
       throw Settings.Fault(description: "--base-path is \(basePath): begin it with /")
