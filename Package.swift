@@ -18,8 +18,6 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
-let rsa = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
@@ -37,7 +35,6 @@ let package = Package(
       url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
@@ -45,16 +42,20 @@ let package = Package(
   targets: [
     // The system's libraries, and files that the binary carries.
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
     .target(name: "CAssets", exclude: ["web"], cSettings: [.unsafeFlags(["-std=gnu23"])]),
 
+    // Hashes and signatures.
+    module("Cryptography", ["COpenSSL"]),
+
     // What a delegation is, what is written down of it, and what is seen of it.
     module("Domain"),
-    module("EventLog", ["Domain", crypto]),
-    module("Projections", ["Domain", "EventLog", crypto]),
+    module("EventLog", ["Domain", "Cryptography"]),
+    module("Projections", ["Domain", "EventLog", "Cryptography"]),
     module("InMemoryEventStore", ["Domain", "EventLog", "Projections"]),
     module("SQLite", ["CSQLite"]),
-    module("SQLiteEventStore", ["SQLite", "Domain", "EventLog", "Projections", crypto]),
+    module("SQLiteEventStore", ["SQLite", "Domain", "EventLog", "Projections", "Cryptography"]),
 
     // How programs speak to people.
     module("Terminal"),
@@ -63,35 +64,39 @@ let package = Package(
     module(
       "Workflows",
       [
-        "CAssets", "Domain", "Yams", .product(name: "Mustache", package: "swift-mustache"), crypto,
+        "CAssets", "Domain", "Yams", .product(name: "Mustache", package: "swift-mustache"),
+        "Cryptography",
       ]),
-    module("Engine", ["Domain", "EventLog", "Projections", "Workflows", crypto]),
+    module("Engine", ["Domain", "EventLog", "Projections", "Workflows", "Cryptography"]),
 
     // The world outside.
     module("Processes", [subprocess]),
     module("HTTPClient", ["CCurl"]),
     module("DemoAgent"),
-    module("Forge", ["Domain", "Engine", "HTTPClient", "Processes", crypto, rsa, log]),
-    module("WebUI", ["CAssets", hummingbird, crypto]),
+    module("Forge", ["Domain", "Engine", "HTTPClient", "Processes", "Cryptography", log]),
+    module("WebUI", ["CAssets", hummingbird, "Cryptography"]),
     module("GitBackend", ["Processes", hummingbird, log]),
-    module("EmbeddedForge", ["SQLite", "GitBackend", "Processes", hummingbird, crypto, log]),
+    module(
+      "EmbeddedForge", ["SQLite", "GitBackend", "Processes", hummingbird, "Cryptography", log]),
     module("WorkerProtocol"),
     module(
       "Worker",
       [
-        "Domain", "Workflows", "WorkerProtocol", "HTTPClient", "Processes", subprocess, crypto, log,
+        "Domain", "Workflows", "WorkerProtocol", "HTTPClient", "Processes", subprocess,
+        "Cryptography", log,
       ]),
     module(
       "Server",
       [
         "Domain", "EventLog", "Projections", "Engine", "Workflows", "WebUI", "GitBackend",
-        "WorkerProtocol", "Processes", hummingbird, crypto, log,
+        "WorkerProtocol", "Processes", hummingbird, "Cryptography", log,
       ]),
 
     .executableTarget(
       name: "aipm",
       dependencies: [
-        "Domain", "EventLog", "Projections", "SQLiteEventStore", "Workflows", "Engine",
+        "Cryptography", "Domain", "EventLog", "Projections", "SQLiteEventStore", "Workflows",
+        "Engine",
         "Terminal", "HTTPClient", "DemoAgent", "Forge", "EmbeddedForge", "Worker", "WorkerProtocol",
         "Server",
         "Processes", "Yams", subprocess, arguments,
@@ -100,7 +105,8 @@ let package = Package(
     .executableTarget(
       name: "aipm-replay",
       dependencies: [
-        "Domain", "EventLog", "Projections", "SQLiteEventStore", "Terminal", arguments,
+        "Cryptography", "Domain", "EventLog", "Projections", "SQLiteEventStore", "Terminal",
+        arguments,
       ],
       swiftSettings: strict),
 
@@ -112,26 +118,28 @@ let package = Package(
       name: "EventStoreConformance",
       dependencies: ["Domain", "EventLog", "Projections", "LogStories"],
       path: "Tests/EventStoreConformance", swiftSettings: strict),
-    tests("EventLogTests", ["Domain", "EventLog", "LogStories"]),
+    tests("EventLogTests", ["Cryptography", "Domain", "EventLog", "LogStories"]),
     tests("ProjectionsTests", ["Domain", "EventLog", "Projections", "LogStories"]),
     tests(
       "InMemoryEventStoreTests",
       ["InMemoryEventStore", "EventStoreConformance", "LogStories", "EventLog", "Domain"]),
     tests("SQLiteTests", ["SQLite"]),
+    tests("CryptographyTests", ["Cryptography", "COpenSSL"]),
     .executableTarget(
       name: "log-writer",
-      dependencies: ["Domain", "EventLog", "LogStories", "SQLiteEventStore"],
+      dependencies: ["Cryptography", "Domain", "EventLog", "LogStories", "SQLiteEventStore"],
       path: "Tests/LogWriter", swiftSettings: strict),
     .testTarget(
       name: "SQLiteEventStoreTests",
       dependencies: [
-        "SQLiteEventStore", "SQLite", "EventStoreConformance", "LogStories", "Domain", "EventLog",
+        "Cryptography", "SQLiteEventStore", "SQLite", "EventStoreConformance", "LogStories",
+        "Domain", "EventLog",
         "Projections", "log-writer",
       ], exclude: ["Fixtures"], swiftSettings: strict),
     tests(
       "ReplayTests",
       [
-        "aipm-replay", "Domain", "EventLog", "LogStories", "Projections", "SQLite",
+        "aipm-replay", "Cryptography", "Domain", "EventLog", "LogStories", "Projections", "SQLite",
         "SQLiteEventStore",
       ]),
     .target(name: "RawSockets", path: "Tests/RawSockets", swiftSettings: strict),
@@ -140,7 +148,8 @@ let package = Package(
       "ForgeTests",
       [
         "Forge", "Engine", "Domain", "EventLog", "InMemoryEventStore", "Workflows", "HTTPClient",
-        "Processes", "GitBackend", "EmbeddedForge", "RawSockets", hummingbird, crypto, rsa, log,
+        "Processes", "GitBackend", "EmbeddedForge", "RawSockets", hummingbird, "Cryptography",
+        "COpenSSL", log,
       ]),
     tests("ProcessesTests", ["Processes"]),
     tests("EmbeddedForgeTests", ["EmbeddedForge", "Processes", log]),
@@ -162,7 +171,8 @@ let package = Package(
     .target(
       name: "TestKit", dependencies: ["EventLog", "HTTPClient", "Processes", hummingbird, log],
       path: "Tests/TestKit", exclude: ["KillSwitch"], swiftSettings: strict),
-    tests("EndToEndTests", ["TestKit", "EventLog", "Processes", "aipm", "aipm-replay", crypto]),
+    tests(
+      "EndToEndTests", ["TestKit", "EventLog", "Processes", "aipm", "aipm-replay", "Cryptography"]),
     tests("DemoAgentTests", ["DemoAgent"]),
     .executableTarget(
       name: "aipm-bench",

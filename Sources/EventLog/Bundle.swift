@@ -1,3 +1,4 @@
+import Cryptography
 import Domain
 
 /// One delegation's evidence in one file, which can be checked without the database: its events,

@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import Domain
 
 /// Checks a bundle line by line, from nothing but the lines.
@@ -51,7 +51,7 @@ package struct BundleCheck: Sendable {
       note("its first line says that \(header.redacted) were redacted, and it was \(textless)")
     }
     if let workflow = header.workflow, let source = workflow.source,
-      Hex.encode(SHA256.hash(data: Array(source.utf8))) != workflow.digest
+      SHA256.hex(source.utf8) != workflow.digest
     {
       note("the workflow's definition does not fit its digest")
     }

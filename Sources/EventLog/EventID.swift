@@ -1,3 +1,4 @@
+import Cryptography
 import Domain
 
 /// UUIDs (RFC 9562) as the log writes them: sixteen bytes, or 36 lowercase characters.

@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import Domain
 
 /// The hashes that make the log evidence. The README repeats these definitions in prose; a test
@@ -13,9 +13,9 @@ package enum LogHash {
   /// SHA-256 over the salt and the canonical JSON of the text.
   package static func payload(salt: [UInt8], text: [UInt8]) -> [UInt8] {
     var hasher = SHA256()
-    salt.withUnsafeBytes { hasher.update(bufferPointer: $0) }
-    text.withUnsafeBytes { hasher.update(bufferPointer: $0) }
-    return Array(hasher.finalize())
+    hasher.update(salt)
+    hasher.update(text)
+    return hasher.finish()
   }
 
   /// SHA-256 over the envelope: each field as its length in four bytes, most significant first,
@@ -49,16 +49,14 @@ package enum LogHash {
     field((causation ?? "").utf8)
     field(JSONValue.object(facts).canonical)
     field(Hex.encode(payloadHash).utf8)
-    var hasher = SHA256()
-    bytes.withUnsafeBytes { hasher.update(bufferPointer: $0) }
-    return Array(hasher.finalize())
+    return SHA256.hash(bytes)
   }
 
   /// SHA-256 over the hash of the event before and this event's leaf, 32 bytes each.
   package static func chain(previous: [UInt8], leaf: [UInt8]) -> [UInt8] {
     var hasher = SHA256()
-    previous.withUnsafeBytes { hasher.update(bufferPointer: $0) }
-    leaf.withUnsafeBytes { hasher.update(bufferPointer: $0) }
-    return Array(hasher.finalize())
+    hasher.update(previous)
+    hasher.update(leaf)
+    return hasher.finish()
   }
 }

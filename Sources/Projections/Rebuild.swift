@@ -1,3 +1,4 @@
+import Cryptography
 import EventLog
 
 /// A row of a live view that is not what the log makes of it.

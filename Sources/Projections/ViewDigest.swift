@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import EventLog
 
 /// The views, by the names that users give them.
@@ -41,7 +41,7 @@ package struct ViewDigest: Equatable, Sendable {
   package var hex: String { Hex.encode(bytes) }
 
   private static func hash(_ row: JSONValue) -> SIMD4<UInt64> {
-    lanes(of: Array(SHA256.hash(data: row.canonical)))
+    lanes(of: SHA256.hash(row.canonical))
   }
 
   private static func lanes(of bytes: [UInt8]) -> SIMD4<UInt64> {

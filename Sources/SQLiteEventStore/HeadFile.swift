@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import EventLog
 import Glibc
 
@@ -66,7 +66,7 @@ final class HeadFile {
       bytes += (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * $0)) }
     }
     bytes += head.hash
-    bytes += Array(SHA256.hash(data: bytes))
+    bytes += SHA256.hash(bytes)
     let offset = Int(sequence % 2) * Self.slotSize
     guard pwrite(descriptor, bytes, bytes.count, offset) == bytes.count else {
       throw Fault(operation: "write head", code: errno)
@@ -81,7 +81,7 @@ final class HeadFile {
     var bytes = [UInt8](repeating: 0, count: size)
     guard pread(descriptor, &bytes, size, index * slotSize) == size,
       Array(bytes.prefix(magic.count)) == magic,
-      Array(SHA256.hash(data: bytes[..<(size - 32)])) == Array(bytes[(size - 32)...])
+      SHA256.hash(bytes[..<(size - 32)]) == Array(bytes[(size - 32)...])
     else { return nil }
     func word(at start: Int) -> UInt64 {
       bytes[start..<(start + 8)].reduce(0) { $0 << 8 | UInt64($1) }

@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import Domain
 import Engine
 import EventLog
@@ -115,8 +115,8 @@ struct SubmissionRoutes {
     }
     let named = Array((server.requester(request) + "\n" + key).utf8)
     return .init(
-      key: Hex.encode(SHA256.hash(data: named)),
-      body: Hex.encode(SHA256.hash(data: try body.sortedBytes)))
+      key: SHA256.hex(named),
+      body: SHA256.hex(try body.sortedBytes))
   }
 
   // MARK: The answer

@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import Domain
 import Engine
 import EventLog
@@ -60,8 +60,7 @@ struct WebhookRoutes {
     guard let signature, signature.hasPrefix(prefix),
       let code = Hex.decode(signature.dropFirst(prefix.count).lowercased())
     else { return false }
-    return HMAC<SHA256>.isValidAuthenticationCode(
-      code, authenticating: bytes, using: SymmetricKey(data: Array(secret.utf8)))
+    return HMACSHA256.isValid(code, for: bytes, key: Array(secret.utf8))
   }
 
   private static func answer(_ outcome: String) -> Response {

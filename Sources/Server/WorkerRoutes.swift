@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import Domain
 import Engine
 import EventLog
@@ -58,9 +58,9 @@ struct WorkerRoutes {
 
   private func authenticate(_ request: Request) throws {
     let given = request.headers[.authorization].map { $0.dropFirst("Bearer ".count) } ?? ""
-    // Digests have one length, so the comparison tells nothing by its time.
-    let a = SHA256.hash(data: Array(given.utf8))
-    let b = SHA256.hash(data: Array(server.configuration.workerToken.utf8))
+    // What the time tells of two digests tells nothing of the tokens.
+    let a = SHA256.hash(given.utf8)
+    let b = SHA256.hash(server.configuration.workerToken.utf8)
     guard a == b else {
       throw Problem(
         .unauthorized, "No worker token", "The worker protocol needs its token.",

@@ -9,7 +9,7 @@
 // How it fails: it has nothing that could; a file that is not there is not routed.
 
 import CAssets
-import Crypto
+import Cryptography
 import HTTPTypes
 import Hummingbird
 import NIOCore
@@ -50,12 +50,7 @@ private struct WebFile: Sendable {
     type = String(cString: file.type)
     let bytes = UnsafeBufferPointer(start: file.asset.bytes, count: file.asset.size)
     body = ByteBuffer(bytes: bytes)
-    let digest = SHA256.hash(data: bytes).prefix(12)
-    let hex = digest.map { byte in
-      let digits = String(byte, radix: 16)
-      return digits.count == 1 ? "0\(digits)" : digits
-    }
-    tag = "\"\(hex.joined())\""
+    tag = "\"\(Hex.encode(SHA256.hash(bytes).prefix(12)))\""
   }
 
   func answer(_ request: Request) -> Response {

@@ -42,7 +42,7 @@ struct Attempt: Sendable {
     var patchIsDue = false
     var durationMs: Int64 = 0
     var outputBytes = 0
-    var outputDigest = OutputDigest.ofNothing
+    var outputDigest = OutputSummary.nothing.digest
     var message: String?
   }
 

@@ -1,25 +1,14 @@
 // What an agent says, kept in a file up to a limit, with its digest, in bounded memory.
 
-import Crypto
+import Cryptography
 import Glibc
 import Processes
 import Synchronization
 
-enum OutputDigest {
-  static let ofNothing = hex(SHA256().finalize())
-
-  static func hex(_ digest: SHA256.Digest) -> String {
-    digest.map { byte in
-      let text = String(byte, radix: 16)
-      return text.count == 1 ? "0\(text)" : text
-    }.joined()
-  }
-}
-
 /// Appends to `output.log`. Both streams of the agent go into it as they come. Values of secret
 /// variables that the agent was given are masked, also where they come in two pieces.
 final class OutputLog: Sendable {
-  private struct State {
+  private struct State: ~Copyable {
     var mask: StreamMask
     var written = 0
     var dropped = 0
@@ -61,7 +50,7 @@ final class OutputLog: Sendable {
       }
       if let fault = state.fault { state.tail.append(Array("\n[aipm: \(fault)]".utf8)) }
       return OutputSummary(
-        bytes: state.written, digest: OutputDigest.hex(state.hash.finalize()),
+        bytes: state.written, digest: Hex.encode(state.hash.finish()),
         lastLines: lastLines(of: state.tail.bytes))
     }
   }
@@ -88,7 +77,7 @@ final class OutputLog: Sendable {
       }
       done += count
     }
-    state.hash.update(data: bytes[..<done])
+    state.hash.update(bytes[..<done])
     state.written += done
   }
 

@@ -1,6 +1,7 @@
 // The words that the worker's core and its adapters share: what is asked of the server, what it
 // answers, and what the adapters report and are told.
 
+import Cryptography
 import Domain
 import WorkerProtocol
 
@@ -99,6 +100,9 @@ package struct OutputSummary: Equatable, Sendable, Codable {
   package var digest: String
   /// The last lines, for a message.
   package var lastLines: String
+
+  /// Of an agent that said nothing.
+  package static let nothing = OutputSummary(bytes: 0, digest: SHA256.hex([]), lastLines: "")
 
   package init(bytes: Int, digest: String, lastLines: String) {
     self.bytes = bytes

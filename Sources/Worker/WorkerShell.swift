@@ -211,9 +211,8 @@ final class WorkerShell: Sendable {
   private func startAgent(_ assignment: Assignment, _ underWay: inout UnderWay) {
     underWay.agent = Task { [told, files, configuration, logger] in
       let key = AttemptKey(assignment.lease)
-      let nothing = OutputSummary(bytes: 0, digest: OutputDigest.ofNothing, lastLines: "")
       guard let attempt = files.attempt(key) else {
-        told.yield(.input(.agentEnded(key, .lost("\(key): no name for a folder"), nothing)))
+        told.yield(.input(.agentEnded(key, .lost("\(key): no name for a folder"), .nothing)))
         return
       }
       let agent = AgentProcess(
@@ -233,7 +232,7 @@ final class WorkerShell: Sendable {
         logger.info("agent ended", metadata: ["attempt": "\(key)", "end": "\(end)"])
         told.yield(.input(.agentEnded(key, end, log.finish())))
       } catch {
-        told.yield(.input(.agentEnded(key, .lost("\(error)"), nothing)))
+        told.yield(.input(.agentEnded(key, .lost("\(error)"), .nothing)))
       }
     }
   }

@@ -21,7 +21,7 @@
 // How it fails: reading throws `WorkflowFaults`; rendering cannot fail, since a template that names
 // an unknown variable was refused when it was read.
 
-import Crypto
+import Cryptography
 import Domain
 
 /// A checked workflow definition.
@@ -94,9 +94,7 @@ package struct Workflow: Sendable {
   }
 
   private static func digest(of source: String) -> String {
-    SHA256.hash(data: Array(source.utf8)).map { byte in
-      String(UInt8(byte) >> 4, radix: 16) + String(UInt8(byte) & 15, radix: 16)
-    }.joined()
+    SHA256.hex(source.utf8)
   }
 
   /// The first of `agentPreference` that can be used here.

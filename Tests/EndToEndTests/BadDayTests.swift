@@ -117,10 +117,10 @@ extension EndToEndTests.BadDayTests {
       #expect(branches.count == count)
       let faults = lossy.counts
       #expect(faults.lost > 0 && faults.failed > 0 && faults.limits > 0)
-      #expect(faults.insideWaits == 0, "calls inside a wait: \(faults.insideWaits)")
+      #expect(faults.insideWaits == [])
       // What `tools/bench.d/forge` reads: name, value, unit, and the most it may be.
       print("figure forge.lossy.unpushed 0 of-\(count)-delegations 0")
-      print("figure forge.lossy.calls-inside-waits \(faults.insideWaits) calls 0")
+      print("figure forge.lossy.calls-inside-waits \(faults.insideWaits.count) calls 0")
       print("figure forge.lossy.seconds \(took / .seconds(1)) s -")
       print("lossy: \(faults)")
     }
@@ -134,12 +134,20 @@ private final class LossyForge: Sendable {
     var lost = 0
     var failed = 0
     var limits = 0
-    var insideWaits = 0
+    /// Each call that should have waited, and how long after which limit it came.
+    var insideWaits: [String] = []
   }
 
   private struct State {
     var counts = Counts()
-    var silence: (from: ContinuousClock.Instant, until: ContinuousClock.Instant)?
+    var silence: Silence?
+  }
+
+  private struct Silence {
+    let from: ContinuousClock.Instant
+    let until: ContinuousClock.Instant
+    /// What was answered with it.
+    let told: GateCall
   }
 
   /// What was on its way when the limit was told.
@@ -156,12 +164,15 @@ private final class LossyForge: Sendable {
       if let silence = state.silence, now < silence.until {
         // git had begun before: its second request belongs to the first.
         let isSecond = call.method == "POST" && (call.isGit("git-upload") || call.isGit("git-rec"))
-        if now > silence.from + Self.onItsWay, !isSecond { state.counts.insideWaits += 1 }
+        if now > silence.from + Self.onItsWay, !isSecond {
+          state.counts.insideWaits.append(
+            "\(call) \((now - silence.from) / .milliseconds(1)) ms after \(silence.told)")
+        }
         return Self.limit
       }
       if state.counts.calls % 50 == 40 {
         state.counts.limits += 1
-        state.silence = (now, now + .seconds(Self.retryAfter))
+        state.silence = Silence(from: now, until: now + .seconds(Self.retryAfter), told: call)
         return Self.limit
       }
       let draw = Self.draw(UInt64(call.number))

@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import EventLog
 import FoundationEssentials
 import Processes
@@ -13,8 +13,7 @@ extension EndToEndTests.WebhookTests {
   private static let secret = "It's a Secret to Everybody"
 
   private static func sign(_ body: [UInt8], _ secret: String = secret) -> String {
-    let code = HMAC<SHA256>.authenticationCode(
-      for: body, using: SymmetricKey(data: Array(secret.utf8)))
+    let code = HMACSHA256.code(for: body, key: Array(secret.utf8))
     return "sha256=" + Hex.encode(code)
   }
 

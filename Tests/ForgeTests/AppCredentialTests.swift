@@ -1,5 +1,4 @@
-import Crypto
-import CryptoExtras
+import COpenSSL
 import Domain
 import Engine
 import Foundation
@@ -19,7 +18,7 @@ private final class AppForge: Sendable {
     var refusal: (status: String, body: String)?
   }
 
-  let key = Mutex<_RSA.Signing.PrivateKey?>(nil)
+  let key: GeneratedKey
   let seen = Mutex(Seen())
   let clock = Mutex(Timestamp(milliseconds: 1_800_000_000_000))
   /// How long a token lives, in seconds.
@@ -28,9 +27,8 @@ private final class AppForge: Sendable {
 
   init(life: Int64 = 3600) throws {
     self.life = life
-    let made = try _RSA.Signing.PrivateKey(keySize: .bits2048)
-    pem = made.pemRepresentation
-    key.withLock { $0 = made }
+    key = try #require(GeneratedKey(bits: 2048))
+    pem = key.pem
   }
 
   var now: Timestamp { clock.withLock { $0 } }
@@ -114,13 +112,8 @@ private final class AppForge: Sendable {
       #expect(claims.iat == now - 60)
       #expect(claims.exp > now && claims.exp <= now + 600)
       #expect(claims.iss == "4242")
-      let signature = _RSA.Signing.RSASignature(
-        rawRepresentation: try #require(Data(base64URL: parts[2])))
-      let signed = Data("\(parts[0]).\(parts[1])".utf8)
-      let publicKey = try #require(forge.key.withLock { $0?.publicKey })
-      #expect(
-        publicKey.isValidSignature(
-          signature, for: SHA256.hash(data: signed), padding: .insecurePKCS1v1_5))
+      let signature = try #require(Data(base64URL: parts[2]))
+      #expect(forge.key.verifies(Array(signature), of: Array("\(parts[0]).\(parts[1])".utf8)))
     }
   }
 

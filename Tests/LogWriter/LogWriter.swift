@@ -3,6 +3,7 @@
 //
 //   log-writer FOLDER FIRST: delegations are numbered from FIRST on.
 
+import Cryptography
 import Domain
 import EventLog
 import Glibc

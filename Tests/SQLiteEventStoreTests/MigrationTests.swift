@@ -1,3 +1,4 @@
+import Cryptography
 import EventLog
 import Foundation
 import LogStories

@@ -1,6 +1,6 @@
 // Names of git objects, and the objects themselves before git has them.
 
-import Crypto
+import Cryptography
 
 /// The SHA-1 name of an object, as 40 lower-case hexadecimal digits.
 struct ObjectID: Hashable, Sendable, CustomStringConvertible {
@@ -14,17 +14,12 @@ struct ObjectID: Hashable, Sendable, CustomStringConvertible {
 
   /// The name that git gives an object of this type and content.
   init(of type: GitObject.Kind, _ content: [UInt8]) {
-    var hash = Insecure.SHA1()
-    hash.update(data: Array("\(type.rawValue) \(content.count)\0".utf8))
-    hash.update(data: content)
-    self.init(raw: hash.finalize())
+    self.init(raw: SHA1.hash(Array("\(type.rawValue) \(content.count)\0".utf8), content))
   }
 
   /// - Parameter raw: 20 bytes.
   init(raw: some Sequence<UInt8>) {
-    let digits = Array("0123456789abcdef".utf8)
-    hex = String(
-      decoding: raw.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    hex = Hex.encode(raw)
   }
 
   /// What stands for "no such ref" in an update.

@@ -1,7 +1,7 @@
 // A pack (gitformat-pack(5)) of a few new objects: `git unpack-objects` takes it on standard input,
 // so one process writes blob, trees and commit at once, checked and compressed by git.
 
-import Crypto
+import Cryptography
 
 enum Pack {
   static func encode(_ objects: [GitObject]) -> [UInt8] {
@@ -11,7 +11,7 @@ enum Pack {
       pack += header(object)
       pack += stored(object.content)
     }
-    return pack + Array(Insecure.SHA1.hash(data: pack))
+    return pack + SHA1.hash(pack)
   }
 
   private static func header(_ object: GitObject) -> [UInt8] {

@@ -1,6 +1,6 @@
 // The API's front: what GitHub checks of every request, and what it says with every answer.
 
-import Crypto
+import Cryptography
 import FoundationEssentials
 import HTTPTypes
 import Hummingbird
@@ -170,8 +170,7 @@ struct APIResponder: Sendable {
   }
 
   private static func tag(_ bytes: [UInt8]) -> String {
-    let digits = SHA256.hash(data: bytes).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
-    return "W/\"\(digits.joined())\""
+    "W/\"\(SHA256.hex(bytes))\""
   }
 
   /// Whether the client has this answer already; clients send tags with and without `W/`.

@@ -1,6 +1,6 @@
 // What the pages have in common: frame, style, headers.
 
-import Crypto
+import Cryptography
 import FoundationEssentials
 import HTTPTypes
 import Hummingbird
@@ -34,7 +34,7 @@ enum PageFrame {
 
   /// No script, no frame, no form, nothing from elsewhere; the one style is named by its hash.
   private static let headers: HTTPFields = {
-    let hash = Data(SHA256.hash(data: Data(style.utf8))).base64EncodedString()
+    let hash = Data(SHA256.hash(style.utf8)).base64EncodedString()
     var headers: HTTPFields = [:]
     headers[.contentType] = "text/html; charset=utf-8"
     headers[.contentSecurityPolicy] =

@@ -1,5 +1,4 @@
-import Crypto
-import CryptoExtras
+import Cryptography
 import Domain
 import FoundationEssentials
 
@@ -11,18 +10,22 @@ package struct AppKey: Sendable {
     package let description: String
   }
 
-  private let key: _RSA.Signing.PrivateKey
+  private let key: RSAPrivateKey
 
   /// - Parameter pem: `RSA PRIVATE KEY` as GitHub hands it out, or `PRIVATE KEY` (PKCS#8).
   /// - Throws: `Fault` that says what is wrong with it, and holds nothing of it.
   package init(pem: String) throws(Fault) {
     do {
-      key = try _RSA.Signing.PrivateKey(pemRepresentation: pem)
+      key = try RSAPrivateKey(pem: pem)
     } catch {
-      throw Fault(
-        description: pem.contains("ENCRYPTED")
-          ? "the key is encrypted: write it without a pass phrase"
-          : "it holds no RSA private key of 2048 bits or more in PEM")
+      switch error {
+      case .encrypted:
+        throw Fault(description: "the key is encrypted: write it without a pass phrase")
+      case .short(let bits):
+        throw Fault(description: "the key has \(bits) bits, and 2048 are the least that sign")
+      case .unreadable:
+        throw Fault(description: "it holds no RSA private key in PEM")
+      }
     }
   }
 
@@ -33,12 +36,8 @@ package struct AppKey: Sendable {
     let header = #"{"alg":"RS256","typ":"JWT"}"#
     let claims = #"{"iat":\#(seconds - 60),"exp":\#(seconds + 540),"iss":"\#(issuer)"}"#
     let signed = Self.base64URL(Data(header.utf8)) + "." + Self.base64URL(Data(claims.utf8))
-    // PKCS #1 v1.5 is what RS256 is (RFC 7518, section 3.3), whatever its name here says.
-    guard
-      let signature = try? key.signature(
-        for: SHA256.hash(data: Data(signed.utf8)), padding: .insecurePKCS1v1_5)
-    else { return nil }
-    return signed + "." + Self.base64URL(signature.rawRepresentation)
+    guard let signature = key.signature(of: Array(signed.utf8)) else { return nil }
+    return signed + "." + Self.base64URL(Data(signature))
   }
 
   /// RFC 4648, section 5, without padding.

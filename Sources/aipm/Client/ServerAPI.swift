@@ -1,6 +1,7 @@
 // The client's side of the HTTP API. Every fault becomes a `Failure` with words that say what to do
 // and the exit code that scripts rely on.
 
+import Cryptography
 import EventLog
 import HTTPClient
 

@@ -1,0 +1,135 @@
+// Hashes, message authentication and signatures: the system's libcrypto behind typed calls.
+//
+// AIPM does no cryptography of its own, and needs little: SHA-256 (the log's chain, digests of
+// definitions and output), SHA-1 (names of git objects), HMAC-SHA256 (webhooks) and RS256 (a
+// GitHub App's tokens). libcurl brings OpenSSL's libcrypto into the process anyway, and the system
+// keeps it patched; a Swift package with a copy of such a library would take a third of the whole
+// build. Only functions that OpenSSL 3 does not call deprecated are used
+// (https://docs.openssl.org/3.0/man7/crypto/).
+//
+// What can only fail for want of memory or because the library lacks SHA-256 altogether ends the
+// program: a log without hashes is none.
+
+import COpenSSL
+
+/// A hash function of libcrypto, looked up once: a look-up costs more than a short hash.
+struct HashFunction: @unchecked Sendable {
+  // Unchecked: an EVP_MD never changes after it was fetched, and is never given back.
+  let pointer: OpaquePointer
+  let size: Int
+
+  private init(_ name: String) {
+    guard let function = EVP_MD_fetch(nil, name, nil) else {
+      fatalError("libcrypto has no \(name)")
+    }
+    pointer = function
+    size = Int(EVP_MD_get_size(function))
+  }
+
+  static let sha256 = HashFunction("SHA256")
+  static let sha1 = HashFunction("SHA1")
+}
+
+/// A hash that is being computed. It can be used for one message after another, which saves what
+/// setting it up costs.
+struct RunningHash: ~Copyable {
+  private let context: OpaquePointer
+  private let function: HashFunction
+
+  init(_ function: HashFunction) {
+    guard let context = EVP_MD_CTX_new() else { fatalError("no memory for a hash") }
+    self.context = context
+    self.function = function
+    begin()
+  }
+
+  deinit { EVP_MD_CTX_free(context) }
+
+  private func begin() {
+    precondition(EVP_DigestInit_ex2(context, function.pointer, nil) == 1, "a hash did not begin")
+  }
+
+  mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    precondition(
+      EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1, "a hash took no bytes")
+  }
+
+  /// The hash of what was given; then another message may begin.
+  mutating func finish() -> [UInt8] {
+    let digest = [UInt8](unsafeUninitializedCapacity: function.size) { buffer, count in
+      precondition(
+        EVP_DigestFinal_ex(context, buffer.baseAddress, nil) == 1, "a hash did not end")
+      count = function.size
+    }
+    begin()
+    return digest
+  }
+}
+
+/// SHA-256 (FIPS 180-4).
+package struct SHA256: ~Copyable, @unchecked Sendable {
+  // Unchecked: it has one owner, and the context belongs to no thread.
+  private var running = RunningHash(.sha256)
+
+  package init() {}
+
+  /// Takes the next bytes of the message.
+  package mutating func update(_ bytes: some Sequence<UInt8>) {
+    withRawBytes(of: bytes) { running.update($0) }
+  }
+
+  /// Takes the next bytes of the message.
+  package mutating func update(_ bytes: UnsafeRawBufferPointer) { running.update(bytes) }
+
+  /// The 32 bytes of the hash of what was given since the start or the last call; the next message
+  /// may follow.
+  package mutating func finish() -> [UInt8] { running.finish() }
+
+  /// The 32 bytes of the hash of one message.
+  package static func hash(_ bytes: some Sequence<UInt8>) -> [UInt8] {
+    var hash = SHA256()
+    hash.update(bytes)
+    return hash.finish()
+  }
+
+  /// The hash of one message as 64 lower-case hexadecimal digits.
+  package static func hex(_ bytes: some Sequence<UInt8>) -> String { Hex.encode(hash(bytes)) }
+}
+
+/// SHA-1, which names git's objects. It protects nothing.
+package enum SHA1 {
+  /// The 20 bytes of the hash of the parts, one after the other.
+  package static func hash(_ parts: [UInt8]...) -> [UInt8] {
+    var running = RunningHash(.sha1)
+    for part in parts { part.withUnsafeBytes { running.update($0) } }
+    return running.finish()
+  }
+}
+
+/// HMAC with SHA-256 (RFC 2104).
+package enum HMACSHA256 {
+  /// The 32 bytes that authenticate the message.
+  package static func code(for message: [UInt8], key: [UInt8]) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: HashFunction.sha256.size) { buffer, count in
+      let made = HMAC(
+        HashFunction.sha256.pointer, key, Int32(key.count), message, message.count,
+        buffer.baseAddress, nil)
+      precondition(made != nil, "no HMAC was made")
+      count = HashFunction.sha256.size
+    }
+  }
+
+  /// Whether the code is the message's; the time it takes tells nothing of where they differ.
+  package static func isValid(_ code: [UInt8], for message: [UInt8], key: [UInt8]) -> Bool {
+    let right = self.code(for: message, key: key)
+    return code.count == right.count && CRYPTO_memcmp(code, right, right.count) == 0
+  }
+}
+
+/// Calls the body with the bytes where they lie, or with a copy where they lie in pieces.
+private func withRawBytes(
+  of bytes: some Sequence<UInt8>, _ body: (UnsafeRawBufferPointer) -> Void
+) {
+  let isDone: Void? = bytes.withContiguousStorageIfAvailable { body(UnsafeRawBufferPointer($0)) }
+  if isDone == nil { Array(bytes).withUnsafeBytes(body) }
+}
