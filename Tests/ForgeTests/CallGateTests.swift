@@ -1,3 +1,4 @@
+import Dispatch
 import Domain
 import Engine
 import Foundation
@@ -145,5 +146,45 @@ import Testing
       return
     }
     #expect(until == client.condition.limitedUntil)
+  }
+
+  @Test func gitKeepsAWaitThatBeganWhileItPrepared() async throws {
+    let (asked, isAsked) = AsyncStream<Void>.makeStream()
+    let mayAnswer = DispatchSemaphore(value: 0)
+    let gitCalls = Mutex(0)
+    let server = try RawServer { connection in
+      while let request = connection.readRequest() {
+        if request.line.hasPrefix("GET /repos/o/slow ") {
+          isAsked.yield()
+          mayAnswer.wait()
+          let address = request.header("host") ?? ""
+          connection.answer(
+            #"{"default_branch":"main","clone_url":"http://\#(address)/o/slow.git"}"#,
+            status: "200 OK")
+        } else {
+          if request.line.contains(".git/") { gitCalls.withLock { $0 += 1 } }
+          connection.answer("{}", status: "429 Slow", headers: ["Retry-After: 60"])
+        }
+      }
+    }
+    defer { server.stop() }
+    let client = client(server, callsAtOnce: 4)
+    let root = NSTemporaryDirectory() + "aipm-mirrors-" + UUID().uuidString
+    defer { try? FileManager.default.removeItem(atPath: root) }
+    let mirrors = GitMirrors(
+      forge: client, configuration: .init(root: root, token: "t", apiURL: server.url))
+    async let fetched = mirrors.perform(
+      .fetch(
+        RepositoryName(owner: "o", name: "slow"), branch: "b",
+        after: ObjectID(String(repeating: "a", count: 40))))
+    for await _ in asked { break }
+    _ = await client.perform(.repository(repository))
+    mayAnswer.signal()
+    guard case .failure(let found) = await fetched, case .limited(let until) = found.kind else {
+      Issue.record("no wait was kept")
+      return
+    }
+    #expect(until == client.condition.limitedUntil)
+    #expect(gitCalls.withLock { $0 } == 0)
   }
 }

@@ -92,7 +92,9 @@ package final class GitMirrors: Mirrors {
     }
   }
 
-  /// A wait that the forge asked for is kept by git too.
+  /// A wait that the forge asked for is kept by git too. Asked first of all, and again right before
+  /// a command that calls the forge: what comes between, the turn at the mirror above all, may take
+  /// long.
   private func checkForge() throws(MirrorFault) {
     let condition = forge.condition
     if let until = condition.limitedUntil {
@@ -115,6 +117,7 @@ package final class GitMirrors: Mirrors {
     let url = try await cloneURL(of: repository)
     let token = try await token()
     let ref = "refs/heads/\(branch)"
+    try checkForge()
     do {
       try await fetch(ref, from: url, token: token, into: mirror)
     } catch {
@@ -191,6 +194,7 @@ package final class GitMirrors: Mirrors {
     let settings = remoteSettings(url, token: try await token())
     let ref = "refs/heads/\(branch)"
     let result: ProcessResult
+    try checkForge()
     do {
       result = try await Git.run(
         [
