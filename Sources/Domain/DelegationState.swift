@@ -18,7 +18,8 @@ package enum DelegationState: Equatable, Sendable {
 package struct Delegation: Equatable, Sendable {
   package let id: DelegationID
   /// What was asked for, without the user's words.
-  package let request: Requested
+  package var request: Requested { _read { yield asked.request } }
+  private let asked: Asked
   package let requestedAt: Timestamp
   /// When the state that it stands in began.
   package var stateSince: Timestamp
@@ -49,10 +50,18 @@ package struct Delegation: Equatable, Sendable {
     self.id = id
     var facts = request
     facts.text = nil
-    self.request = facts
+    asked = Asked(facts)
     self.requestedAt = requestedAt
     stateSince = requestedAt
   }
+}
+
+/// A request where all states of a delegation share it: it never changes, and a fold of millions of
+/// events would do little else than copy it.
+private final class Asked: Equatable, Sendable {
+  let request: Requested
+  init(_ request: Requested) { self.request = request }
+  static func == (a: Asked, b: Asked) -> Bool { a === b || a.request == b.request }
 }
 
 /// The delegation's pull request, as far as it is known.

@@ -220,28 +220,35 @@ extension Command {
     var variables: [Subprocess.Environment.Key: String] = [:]
     for (name, value) in environment { variables[.init(stringLiteral: name)] = value }
     var words = arguments
-    var program = executable
+    var program = try path(of: executable)
     if diesWithParent {
-      words = ["--pdeathsig", "KILL", "--", try resolved()] + words
-      program = "setpriv"
+      words = ["--pdeathsig", "KILL", "--", program] + words
+      program = try path(of: "setpriv")
     }
     return Configuration(
-      executable: program.contains("/") ? .path(FilePath(program)) : .name(program),
-      arguments: Arguments(words), environment: .custom(variables),
-      workingDirectory: workingDirectory.map { FilePath($0) }, platformOptions: options)
+      executable: .path(FilePath(program)), arguments: Arguments(words),
+      environment: .custom(variables), workingDirectory: workingDirectory.map { FilePath($0) },
+      platformOptions: options)
   }
 
-  /// The path of the executable; `setpriv` would report one that is missing as its own failure.
-  private func resolved() throws(ProcessFault) -> String {
-    if executable.contains("/") {
-      guard access(executable, X_OK) == 0 else { throw .executableNotFound(executable) }
-      return executable
+  /// Where a program stands. It is looked for here, since a process that is made for each folder
+  /// of PATH in turn costs more than most of what git is asked, and since `setpriv` would report a
+  /// program that is missing as its own failure.
+  private func path(of program: String) throws(ProcessFault) -> String {
+    if program.contains("/") {
+      guard Self.canRun(program) else { throw .executableNotFound(program) }
+      return program
     }
     for folder in (environment["PATH"] ?? "").split(separator: ":") where folder.hasPrefix("/") {
-      let path = "\(folder)/\(executable)"
-      if access(path, X_OK) == 0 { return path }
+      let path = "\(folder)/\(program)"
+      if Self.canRun(path) { return path }
     }
-    throw .executableNotFound(executable)
+    throw .executableNotFound(program)
+  }
+
+  private static func canRun(_ path: String) -> Bool {
+    var found = stat()
+    return stat(path, &found) == 0 && found.st_mode & S_IFMT == S_IFREG && access(path, X_OK) == 0
   }
 }
 

@@ -3,6 +3,18 @@ import EventLog
 
 extension Projector {
   /// Folds a stored event in; one that cannot be read puts its stream into quarantine.
+  package mutating func absorb(_ stored: StoredEvent) {
+    guard let stream = stored.stream.name else { return }
+    do throws(CodecFault) {
+      absorb(
+        try stored.leanEvent(), stream: stream, version: stored.version, position: stored.position,
+        time: stored.time)
+    } catch {
+      _ = quarantine(stream, CorruptStream(error))
+    }
+  }
+
+  /// The same.
   /// - Returns: the rows that changed.
   package mutating func fold(_ stored: StoredEvent) -> [RowChange] {
     // An event whose stream cannot be told belongs to no row; the chain's check names it.
@@ -12,9 +24,14 @@ extension Projector {
         try stored.leanEvent(), stream: stream, version: stored.version, position: stored.position,
         time: stored.time)
     } catch {
-      return quarantine(
-        stream, CorruptStream(event: error.type, state: "unknown", reason: error.reason))
+      return quarantine(stream, CorruptStream(error))
     }
+  }
+}
+
+extension CorruptStream {
+  fileprivate init(_ fault: CodecFault) {
+    self.init(event: fault.type, state: "unknown", reason: fault.reason)
   }
 }
 
@@ -39,21 +56,30 @@ package struct LogFold: Sendable {
   package init(isChecking: Bool) { chain = isChecking ? ChainCheck() : nil }
 
   /// Folds the next event in.
+  package mutating func take(_ stored: StoredEvent) {
+    note(stored)
+    projector.absorb(stored)
+  }
+
+  /// Folds the next event in, which costs more where the changes are told.
   /// - Returns: the rows that changed.
-  @discardableResult
-  package mutating func take(_ stored: StoredEvent) -> [RowChange] {
+  package mutating func takeTellingChanges(_ stored: StoredEvent) -> [RowChange] {
+    note(stored)
+    return projector.fold(stored)
+  }
+
+  private mutating func note(_ stored: StoredEvent) {
     if chain != nil { check(stored) }
     events += 1
     head = LogHead(position: stored.position, hash: stored.hash)
     time = stored.time
-    return projector.fold(stored)
   }
 
   private mutating func check(_ stored: StoredEvent) {
-    if let fault = chain?.take(stored) { note(fault) }
+    if let fault = chain?.take(stored) { tell(fault) }
     let version = (versions[stored.stream.text] ?? 0) + 1
     if stored.version != version {
-      note(
+      tell(
         "event \(stored.position) has version \(stored.version) of \(stored.stream.text), whose "
           + "next is \(version)")
     }
@@ -69,7 +95,7 @@ package struct LogFold: Sendable {
   /// The events whose text is gone and of which no event up to here says why, in order.
   package var unexplainedRedactions: [Int64] { textless.sorted() }
 
-  private mutating func note(_ fault: String) {
+  private mutating func tell(_ fault: String) {
     if faults.count < Self.faultsMax { faults.append(fault) }
   }
 }

@@ -18,17 +18,53 @@ package enum RowChange: Equatable, Sendable {
 
 /// A delegation as the projector keeps it.
 package struct ProjectedDelegation: Equatable, Sendable {
-  package var state: DelegationState
-  package var row: DelegationRow?
-  package var corrupt: CorruptStream?
-  package static let absent = ProjectedDelegation(state: .absent, row: nil, corrupt: nil)
+  package private(set) var state = DelegationState.absent
+  /// Why its later events change nothing.
+  package fileprivate(set) var corrupt: CorruptStream?
+  /// The last event that was taken in.
+  private var version: Int64 = 0
+  private var position: Int64 = 0
+  private var time = Timestamp(milliseconds: 0)
+  /// Who has it or had it last.
+  private var worker: WorkerID?
+
+  package static let absent = ProjectedDelegation()
+
+  /// What lists show of it; nil where it was never requested.
+  package var row: DelegationRow? {
+    DelegationRow(
+      state: state, worker: worker, version: version, position: position, time: time,
+      quarantine: corrupt?.description)
+  }
+
+  /// Takes an event in; after one that its state does not allow, none changes it any more.
+  /// - Returns: the leases before and after; nil where that is the same one.
+  fileprivate mutating func take(
+    _ event: DelegationEvent, id: DelegationID, version: Int64, position: Int64, time: Timestamp
+  ) -> (old: Lease?, new: Lease?)? {
+    let old = state.workingLease
+    do {
+      state = try state.evolve(event, id: id, at: time)
+    } catch {
+      corrupt = error
+      return nil
+    }
+    (self.version, self.position, self.time) = (version, position, time)
+    if let holder = state.lease?.worker { worker = holder }
+    let new = state.workingLease
+    return old?.worker == new?.worker && old?.token == new?.token ? nil : (old, new)
+  }
 }
 
 /// The views, and what the fold needs to go on.
+///
+/// Rows of pull requests are kept up with each event where changes are told. A fold that tells none
+/// notes only whose delegation such a row is made from, and makes it when it is asked for.
 package struct Projector: Sendable {
   package private(set) var delegations: [DelegationID: ProjectedDelegation] = [:]
-  package private(set) var pullRequests: [PullRequestKey: PullRequestRow] = [:]
   package private(set) var workers: [WorkerID: ProjectedWorker] = [:]
+  private var pullRequestRows: [PullRequestKey: PullRequestRow] = [:]
+  private var pullRequestOwners: [PullRequestKey: DelegationID] = [:]
 
   /// What names a pull request.
   package struct PullRequestKey: Hashable, Sendable {
@@ -50,6 +86,18 @@ package struct Projector: Sendable {
   }
 
   package init() {}
+
+  /// Folds one event in, and tells of no change.
+  package mutating func absorb(
+    _ event: Event, stream: StreamName, version: Int64, position: Int64, time: Timestamp
+  ) {
+    switch (event, stream) {
+    case (.delegation(let event), .delegation(let id)):
+      absorb(event, to: id, version: version, position: position, time: time)
+    case (.worker(let event), .worker(let id)): _ = apply(event, to: id, time: time)
+    case (.delegation, _), (.worker, _), (.system, _): break
+    }
+  }
 
   /// Folds one event in.
   /// - Returns: the rows that changed, in an order that depends on the event alone.
@@ -117,7 +165,6 @@ package struct Projector: Sendable {
       guard known.corrupt == nil else { return [] }
       let old = known.row
       known.corrupt = corrupt
-      known.row?.quarantine = corrupt.description
       delegations[id] = known
       return known.row.map { [.delegation(old: old, new: $0)] } ?? []
     case .worker(let id):
@@ -141,7 +188,7 @@ package struct Projector: Sendable {
   }
   /// Puts a pull request in that was folded elsewhere.
   package mutating func load(_ row: PullRequestRow) {
-    pullRequests[PullRequestKey(repository: row.repository, number: row.number)] = row
+    pullRequestRows[PullRequestKey(repository: row.repository, number: row.number)] = row
   }
   /// Puts a worker in that was folded elsewhere.
   package mutating func load(_ id: WorkerID, _ worker: ProjectedWorker) { workers[id] = worker }
@@ -151,51 +198,110 @@ package struct Projector: Sendable {
   /// Lets a worker go, to be loaded again.
   package mutating func forget(_ id: WorkerID) { workers[id] = nil }
   /// Lets all pull requests go, to be loaded again.
-  package mutating func forgetPullRequests() { pullRequests.removeAll() }
+  package mutating func forgetPullRequests() { pullRequestRows.removeAll() }
 
   // MARK: One event
 
   private mutating func apply(
     _ event: DelegationEvent, to id: DelegationID, version: Int64, position: Int64, time: Timestamp
   ) -> [RowChange] {
+    tellPullRequests()
     var known = delegations[id] ?? .absent
     guard known.corrupt == nil else { return [] }
-    let before = known
-    do {
-      known.state = try known.state.evolve(event, id: id, at: time)
-      known.row = DelegationRow(
-        state: known.state, previous: before.row, version: version, position: position,
-        time: time)
-    } catch {
-      known.corrupt = error
-      known.row?.quarantine = error.description
-    }
+    let before = known.row
+    let lease = known.take(event, id: id, version: version, position: position, time: time)
     delegations[id] = known
     guard let row = known.row else { return [] }
-    var changes: [RowChange] = [.delegation(old: before.row, new: row)]
+    var changes: [RowChange] = [.delegation(old: before, new: row)]
     changes += followPullRequest(row)
-    changes += followLease(id, from: before.state.workingLease, to: known.state.workingLease, time)
+    if let lease { changes += followLease(id, from: lease.old, to: lease.new, time) }
     return changes
   }
 
+  private mutating func absorb(
+    _ event: DelegationEvent, to id: DelegationID, version: Int64, position: Int64, time: Timestamp
+  ) {
+    noteOwners()
+    let lease = withDelegation(id) { known -> (old: Lease?, new: Lease?)? in
+      guard known.corrupt == nil else { return nil }
+      return known.take(event, id: id, version: version, position: position, time: time)
+    }
+    if case .pullRequestCreated = event { noteOwner(id) }
+    if let lease { _ = followLease(id, from: lease.old, to: lease.new, time) }
+  }
+
+  /// Changes a delegation where it stands: one look-up, and no copy.
+  private mutating func withDelegation<T>(
+    _ id: DelegationID, _ body: (inout ProjectedDelegation) -> T
+  ) -> T {
+    body(&delegations[id, default: .absent])
+  }
+
+  // MARK: Pull requests
+
+  /// Every pull request's row, from the delegation of the largest stamp that has it.
+  package var pullRequests: [PullRequestKey: PullRequestRow] {
+    pullRequestRows.merging(
+      pullRequestOwners.compactMapValues { owner in ownedPullRequest(of: owner) }
+    ) { $1 }
+  }
+
+  /// One pull request's row; nil where there is none.
+  package func pullRequest(_ key: PullRequestKey) -> PullRequestRow? {
+    pullRequestRows[key] ?? pullRequestOwners[key].flatMap { ownedPullRequest(of: $0) }
+  }
+
+  /// The keys of all pull requests.
+  package var pullRequestKeys: [PullRequestKey] {
+    Array(pullRequestRows.keys) + Array(pullRequestOwners.keys)
+  }
+
+  private func ownedPullRequest(of owner: DelegationID) -> PullRequestRow? {
+    delegations[owner]?.row.flatMap { PullRequestRow(of: $0) }
+  }
+
+  /// From here on rows are kept up with each event.
+  private mutating func tellPullRequests() {
+    guard !pullRequestOwners.isEmpty else { return }
+    pullRequestRows = pullRequests
+    pullRequestOwners.removeAll()
+  }
+
+  /// From here on rows are made when they are asked for.
+  private mutating func noteOwners() {
+    guard !pullRequestRows.isEmpty else { return }
+    for (key, row) in pullRequestRows { pullRequestOwners[key] = row.delegation }
+    pullRequestRows.removeAll()
+  }
+
+  private mutating func noteOwner(_ id: DelegationID) {
+    guard let d = delegations[id]?.state.delegation, let pr = d.pullRequest else { return }
+    let key = PullRequestKey(
+      repository: d.request.repository.description, number: Int64(pr.number))
+    if let owner = pullRequestOwners[key],
+      let held = delegations[owner]?.state.delegation?.request.stamp, held > d.request.stamp
+    {
+      return
+    }
+    pullRequestOwners[key] = id
+  }
+
   private mutating func followPullRequest(_ row: DelegationRow) -> [RowChange] {
-    guard let number = row.pr, let url = row.prURL, let state = row.prState else { return [] }
-    let key = PullRequestKey(repository: row.repository, number: number)
-    let old = pullRequests[key]
-    if let old, old.delegationStamp > row.stamp { return [] }
-    let new = PullRequestRow(
-      repository: row.repository, number: number, url: url, branch: row.branch, state: state,
-      delegation: row.id, delegationStamp: row.stamp, delegationState: row.state)
+    guard let new = PullRequestRow(of: row) else { return [] }
+    let key = PullRequestKey(repository: new.repository, number: new.number)
+    let old = pullRequestRows[key]
+    if let old, old.delegationStamp > new.delegationStamp { return [] }
     guard old != new else { return [] }
-    pullRequests[key] = new
+    pullRequestRows[key] = new
     return [.pullRequest(old: old, new: new)]
   }
+
+  // MARK: Leases
 
   /// What a worker is working on is told by the delegations' streams alone.
   private mutating func followLease(
     _ id: DelegationID, from old: Lease?, to new: Lease?, _ time: Timestamp
   ) -> [RowChange] {
-    guard old?.worker != new?.worker || old?.token != new?.token else { return [] }
     var changes: [RowChange] = []
     if let old, old.worker != new?.worker, var worker = workers[old.worker],
       worker.delegation == id

@@ -115,9 +115,12 @@ package struct DelegationRow: Equatable, Sendable {
 
 extension DelegationRow {
   /// The row of a delegation that stands in `state`; nil for one that was never requested.
+  /// - Parameters:
+  ///   - worker: who has it or had it last.
+  ///   - version: with position and time that of the last event that its state allowed.
   package init?(
-    state: DelegationState, previous: DelegationRow?, version: Int64, position: Int64,
-    time: Timestamp
+    state: DelegationState, worker: WorkerID?, version: Int64, position: Int64, time: Timestamp,
+    quarantine: String?
   ) {
     guard let d = state.delegation, let name = state.name else { return nil }
     self.init(
@@ -128,12 +131,12 @@ extension DelegationRow {
       workflow: d.request.workflow.name, digest: d.request.workflow.digest,
       pr: d.pullRequest.map { Int64($0.number) }, prURL: d.pullRequest?.url,
       prState: d.pullRequest?.state, taskCommitSHA: d.taskCommit?.rawValue, commitSHA: nil,
-      worker: state.lease?.worker.rawValue ?? previous?.worker, attempt: Int64(d.attempt),
+      worker: worker?.rawValue, attempt: Int64(d.attempt),
       failureStep: nil, failureCode: nil, failureRetryable: nil,
       nextIntent: state.nextIntent?.name, cancelRequested: d.cancelRequested,
       retryAt: d.trouble?.retryAt.milliseconds, troubleCode: d.trouble?.code,
       requestedAt: d.requestedAt.milliseconds, stateSince: d.stateSince.milliseconds,
-      updatedAt: time.milliseconds, version: version, position: position, quarantine: nil)
+      updatedAt: time.milliseconds, version: version, position: position, quarantine: quarantine)
     switch state {
     case .pushed(_, let sha): commitSHA = sha.rawValue
     case .failed(_, let failure):
@@ -171,6 +174,14 @@ package struct PullRequestRow: Equatable, Sendable {
     self.delegation = delegation
     self.delegationStamp = delegationStamp
     self.delegationState = delegationState
+  }
+
+  /// The row of the pull request that a delegation has; nil where it has none.
+  package init?(of row: DelegationRow) {
+    guard let number = row.pr, let url = row.prURL, let state = row.prState else { return nil }
+    self.init(
+      repository: row.repository, number: number, url: url, branch: row.branch, state: state,
+      delegation: row.id, delegationStamp: row.stamp, delegationState: row.state)
   }
 
   package var json: JSONValue {

@@ -57,7 +57,7 @@ extension Projector {
     case .delegations:
       delegations.compactMap { $1.row == nil ? nil : .delegation($0) }
     case .pullRequests:
-      pullRequests.keys.map { .pullRequest(repository: $0.repository, number: $0.number) }
+      pullRequestKeys.map { .pullRequest(repository: $0.repository, number: $0.number) }
     case .workers: workers.compactMap { $1.row == nil ? nil : .worker($0) }
     }
   }
@@ -67,7 +67,7 @@ extension Projector {
     switch key {
     case .delegation(let id): delegations[id]?.row?.json
     case .pullRequest(let repository, let number):
-      pullRequests[PullRequestKey(repository: repository, number: number)]?.json
+      pullRequest(PullRequestKey(repository: repository, number: number))?.json
     case .worker(let id): workers[id]?.row?.json
     }
   }

@@ -55,7 +55,7 @@ extension LogFile {
     var lastEvents: [ViewKey: Int64] = [:]
     var fold = LogFold(isChecking: false)
     try scan(after: 0, through: last, hasWords: false) { stored in
-      for change in fold.take(stored) where wanted.contains(change.key) {
+      for change in fold.takeTellingChanges(stored) where wanted.contains(change.key) {
         lastEvents[change.key] = stored.position
       }
       return true

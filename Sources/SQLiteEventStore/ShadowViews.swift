@@ -80,7 +80,7 @@ struct ShadowViews {
     s.bind(fold.head.position, at: 1)
     defer { s.reset() }
     var changes: [RowChange] = []
-    while try s.step() { changes += fold.take(try EventTable.read(s, names)) }
+    while try s.step() { changes += fold.takeTellingChanges(try EventTable.read(s, names)) }
     if let fault = fold.faults.first { throw StoreFault.hurt(fault) }
     return changes
   }

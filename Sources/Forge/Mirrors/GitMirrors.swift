@@ -309,10 +309,9 @@ package final class GitMirrors: Mirrors {
       try await Git.run(
         ["init", "--quiet", "--bare", "--template=", "--initial-branch=main", draft],
         timeout: configuration.localTimeout)
-      for (key, value) in Self.mirrorSettings {
-        try await Git.run(
-          ["config", "--file", "\(draft)/config", key, value], timeout: configuration.localTimeout)
-      }
+      let settings = URL(filePath: "\(draft)/config")
+      let made = try Data(contentsOf: settings)
+      try (made + Data(Self.mirrorSettings.utf8)).write(to: settings)
       try? FileManager.default.removeItem(atPath: mirror)
       try FileManager.default.moveItem(atPath: draft, toPath: mirror)
       try syncFolder(MirrorFolder(mirror).parent)
@@ -327,10 +326,17 @@ package final class GitMirrors: Mirrors {
 
   /// What git reads when it serves the mirror: workers may fetch the very commit that they were
   /// given, though the branch has moved, and see no hand-in.
-  private static let mirrorSettings = [
-    ("uploadpack.allowAnySHA1InWant", "true"), ("transfer.hideRefs", "refs/aipm"),
-    ("gc.auto", "0"), ("core.fsync", "all"),
-  ]
+  private static let mirrorSettings = """
+    [uploadpack]
+    \tallowAnySHA1InWant = true
+    [transfer]
+    \thideRefs = refs/aipm
+    [gc]
+    \tauto = 0
+    [core]
+    \tfsync = all
+
+    """
 
   /// Whether a commit and its tree's name are there.
   func has(_ commit: ObjectID, in mirror: String) async throws(MirrorFault) -> Bool {
