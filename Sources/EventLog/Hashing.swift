@@ -20,13 +20,14 @@ package enum LogHash {
 
   /// SHA-256 over the envelope: each field as its length in four bytes, most significant first,
   /// and its UTF-8. The order of the fields is that of the parameters, after a domain tag.
+  /// - Parameter facts: their canonical JSON.
   package static func leaf(
     position: Int64, id: String, stream: String, version: Int64, type: String, schema: Int,
     time: Timestamp, actor: Actor, correlation: String?, causation: String?,
-    facts: [String: JSONValue], payloadHash: [UInt8]
+    facts: [UInt8], payloadHash: [UInt8]
   ) -> [UInt8] {
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(640)
+    bytes.reserveCapacity(512 + facts.count)
     func field(_ text: some Collection<UInt8>) {
       let count = UInt32(text.count)
       bytes.append(UInt8(truncatingIfNeeded: count >> 24))
@@ -47,7 +48,7 @@ package enum LogHash {
     field(actor.name.utf8)
     field((correlation ?? "").utf8)
     field((causation ?? "").utf8)
-    field(JSONValue.object(facts).canonical)
+    field(facts)
     field(Hex.encode(payloadHash).utf8)
     return SHA256.hash(bytes)
   }

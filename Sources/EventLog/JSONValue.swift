@@ -58,27 +58,46 @@ package enum JSONValue: Equatable, Sendable {
     }
   }
 
-  private static func write(_ text: String, into out: inout [UInt8]) {
+  /// Appends a string with its quotes.
+  static func write(_ text: String, into out: inout [UInt8]) {
     out.append(UInt8(ascii: "\""))
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-        out.append(UInt8(ascii: "\\"))
-        out.append(byte)
-      case 0x08: out.append(contentsOf: "\\b".utf8)
-      case 0x09: out.append(contentsOf: "\\t".utf8)
-      case 0x0a: out.append(contentsOf: "\\n".utf8)
-      case 0x0c: out.append(contentsOf: "\\f".utf8)
-      case 0x0d: out.append(contentsOf: "\\r".utf8)
-      case 0..<0x20:
-        let digits = Array("0123456789abcdef".utf8)
-        out.append(contentsOf: "\\u00".utf8)
-        out.append(digits[Int(byte >> 4)])
-        out.append(digits[Int(byte & 15)])
-      default: out.append(byte)
+    let isPlain: Void? = text.utf8.withContiguousStorageIfAvailable { bytes in
+      // What needs no escape, most often all, is copied in one go.
+      var start = 0
+      for (index, byte) in bytes.enumerated() where needsEscape(byte) {
+        out.append(contentsOf: bytes[start..<index])
+        writeEscaped(byte, into: &out)
+        start = index + 1
+      }
+      out.append(contentsOf: bytes[start...])
+    }
+    if isPlain == nil {
+      for byte in text.utf8 {
+        if needsEscape(byte) { writeEscaped(byte, into: &out) } else { out.append(byte) }
       }
     }
     out.append(UInt8(ascii: "\""))
+  }
+
+  private static func needsEscape(_ byte: UInt8) -> Bool {
+    byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+  }
+
+  private static func writeEscaped(_ byte: UInt8, into out: inout [UInt8]) {
+    out.append(UInt8(ascii: "\\"))
+    switch byte {
+    case 0x08: out.append(UInt8(ascii: "b"))
+    case 0x09: out.append(UInt8(ascii: "t"))
+    case 0x0a: out.append(UInt8(ascii: "n"))
+    case 0x0c: out.append(UInt8(ascii: "f"))
+    case 0x0d: out.append(UInt8(ascii: "r"))
+    case 0..<0x20:
+      let digits = Array("0123456789abcdef".utf8)
+      out.append(contentsOf: "u00".utf8)
+      out.append(digits[Int(byte >> 4)])
+      out.append(digits[Int(byte & 15)])
+    default: out.append(byte)
+    }
   }
 
   /// Reads JSON text.

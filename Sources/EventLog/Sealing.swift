@@ -90,6 +90,6 @@ extension LogHash {
       position: event.position, id: event.id, stream: event.stream.description,
       version: event.version, type: type.name, schema: event.schema, time: event.time,
       actor: event.actor, correlation: event.correlation, causation: event.causation,
-      facts: facts.object, payloadHash: event.payloadHash)
+      facts: JSONValue.object(facts.object).canonical, payloadHash: event.payloadHash)
   }
 }

@@ -116,9 +116,16 @@ extension StoredEvent {
       position: position, id: UUIDText.encode(id), stream: stream.text, version: version,
       type: try knownType().name, schema: Int(schema), time: time,
       actor: Actor(kind: try knownActorKind(), name: actor), correlation: correlation,
-      causation: causation.map { UUIDText.encode($0) }, facts: try allFacts().object,
+      causation: causation.map { UUIDText.encode($0) }, facts: try canonicalFacts(),
       payloadHash: payloadHash)
     return LogHash.chain(previous: previous, leaf: leaf)
+  }
+
+  private func canonicalFacts() throws(CodecFault) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(512)
+    if facts.writeCanonical(detail: detail, into: &bytes) { return bytes }
+    return JSONValue.object(try allFacts().object).canonical
   }
 
   private func knownActorKind() throws(CodecFault) -> Actor.Kind {

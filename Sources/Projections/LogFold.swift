@@ -35,25 +35,85 @@ extension CorruptStream {
   }
 }
 
-/// A replay: the views made again from events alone, and everything about the log that can be
-/// checked on the way.
-package struct LogFold: Sendable {
+/// Everything about a log that can be checked event by event.
+package struct LogCheck: Sendable {
   /// So many faults are told; of a log that is hurt all through, more say nothing.
   package static let faultsMax = 100
 
-  package private(set) var projector = Projector()
-  package private(set) var events = 0
-  package private(set) var head = LogHead.empty
-  /// The time of the last event.
-  package private(set) var time = Timestamp(milliseconds: 0)
   /// What is wrong with the log, in its order.
   package private(set) var faults: [String] = []
-  private var chain: ChainCheck?
+  private var chain = ChainCheck()
   private var versions: [String: Int64] = [:]
   private var textless: Set<Int64> = []
 
+  package init() {}
+
+  /// Takes the next event in.
+  package mutating func take(_ stored: StoredEvent) {
+    if let fault = chain.take(stored) { tell(fault) }
+    let last = exchangeVersion(of: stored)
+    if stored.version != last + 1 {
+      tell(
+        "event \(stored.position) has version \(stored.version) of \(stored.stream.text), whose "
+          + "next is \(last + 1)")
+    }
+    if stored.recomputedPayloadHash == nil { textless.insert(stored.position) }
+    if stored.type == EventType.systemRedacted.rawValue,
+      case .system(.redacted(let position, _)) = try? stored.leanEvent()
+    {
+      textless.remove(position)
+    }
+  }
+
+  /// The events whose text is gone and of which no event up to here says why, in order.
+  package var unexplainedRedactions: [Int64] { textless.sorted() }
+
+  /// - Returns: the version of the stream's event before this one; 0 where there was none.
+  private mutating func exchangeVersion(of stored: StoredEvent) -> Int64 {
+    func exchange(_ version: inout Int64) -> Int64 {
+      defer { version = stored.version }
+      return version
+    }
+    return exchange(&versions[stored.stream.text, default: 0])
+  }
+
+  private mutating func tell(_ fault: String) {
+    if faults.count < Self.faultsMax { faults.append(fault) }
+  }
+}
+
+/// A replay: the views made again from events alone, and everything about the log that can be
+/// checked on the way.
+package struct LogFold: Sendable {
+  package private(set) var projector: Projector
+  package private(set) var events: Int
+  package private(set) var head: LogHead
+  /// The time of the last event.
+  package private(set) var time: Timestamp
+  private var check: LogCheck?
+
   /// - Parameter isChecking: whether hashes and versions are checked.
-  package init(isChecking: Bool) { chain = isChecking ? ChainCheck() : nil }
+  package init(isChecking: Bool) {
+    self.init(
+      projector: Projector(), check: isChecking ? LogCheck() : nil, events: 0, head: .empty,
+      time: Timestamp(milliseconds: 0))
+  }
+
+  /// A fold whose parts were made apart from each other, of the same events.
+  package init(projector: Projector, check: LogCheck?, events: Int, head: LogHead, time: Timestamp)
+  {
+    self.projector = projector
+    self.check = check
+    self.events = events
+    self.head = head
+    self.time = time
+  }
+
+  /// What is wrong with the log, in its order.
+  package var faults: [String] { check?.faults ?? [] }
+
+  /// The events whose text is gone and of which no event up to here says why, in order.
+  package var unexplainedRedactions: [Int64] { check?.unexplainedRedactions ?? [] }
 
   /// Folds the next event in.
   package mutating func take(_ stored: StoredEvent) {
@@ -69,33 +129,9 @@ package struct LogFold: Sendable {
   }
 
   private mutating func note(_ stored: StoredEvent) {
-    if chain != nil { check(stored) }
+    check?.take(stored)
     events += 1
     head = LogHead(position: stored.position, hash: stored.hash)
     time = stored.time
-  }
-
-  private mutating func check(_ stored: StoredEvent) {
-    if let fault = chain?.take(stored) { tell(fault) }
-    let version = (versions[stored.stream.text] ?? 0) + 1
-    if stored.version != version {
-      tell(
-        "event \(stored.position) has version \(stored.version) of \(stored.stream.text), whose "
-          + "next is \(version)")
-    }
-    versions[stored.stream.text] = stored.version
-    if stored.recomputedPayloadHash == nil { textless.insert(stored.position) }
-    if stored.type == EventType.systemRedacted.rawValue,
-      case .system(.redacted(let position, _)) = try? stored.leanEvent()
-    {
-      textless.remove(position)
-    }
-  }
-
-  /// The events whose text is gone and of which no event up to here says why, in order.
-  package var unexplainedRedactions: [Int64] { textless.sorted() }
-
-  private mutating func tell(_ fault: String) {
-    if faults.count < Self.faultsMax { faults.append(fault) }
   }
 }

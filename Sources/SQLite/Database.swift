@@ -3,6 +3,7 @@
 // time, and nothing here takes locks.
 
 import CSQLite
+import Glibc
 
 /// What libsqlite3 answered in place of a result.
 package struct SQLiteError: Error, Equatable, CustomStringConvertible {
@@ -297,9 +298,31 @@ package final class Statement {
 
   /// The column as text; nil where it is NULL. Bytes that are no UTF-8 are repaired.
   package func text(_ column: Int32) -> String? {
-    guard let start = sqlite3_column_text(handle, column) else { return nil }
+    // Asked for as bytes, since SQLite would else see to a zero at the end of each text.
+    guard let start = sqlite3_column_blob(handle, column) else {
+      return isNull(column) ? nil : ""
+    }
     let count = Int(sqlite3_column_bytes(handle, column))
-    return String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
+    return String(
+      decoding: UnsafeRawBufferPointer(start: start, count: count), as: UTF8.self)
+  }
+
+  /// The same, for a column that often says the same in many rows.
+  /// - Parameter last: what it said before: one copy is shared as long as it says that.
+  package func text(_ column: Int32, after last: inout String?) -> String? {
+    guard let start = sqlite3_column_blob(handle, column) else {
+      return isNull(column) ? nil : ""
+    }
+    let bytes = UnsafeRawBufferPointer(
+      start: start, count: Int(sqlite3_column_bytes(handle, column)))
+    let isSame: Bool? = last?.utf8.withContiguousStorageIfAvailable { known in
+      guard known.count == bytes.count, let address = known.baseAddress else { return false }
+      return memcmp(address, start, bytes.count) == 0
+    }
+    if isSame == true { return last }
+    let text = String(decoding: bytes, as: UTF8.self)
+    last = text
+    return text
   }
 
   /// A column of the present row as bytes; none for NULL.

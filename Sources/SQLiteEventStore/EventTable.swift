@@ -17,33 +17,40 @@ enum EventTable {
     SELECT \(columns), p.salt, p.body FROM events e LEFT JOIN payloads p ON p.position = e.position
     """
 
-  /// The same without words, for a fold that checks nothing: a look-up less for each event.
-  static let selectLean = "SELECT \(columns), NULL, NULL FROM events e"
+  /// The same with what a fold reads alone: no words, and nothing that only hashes are made of but
+  /// the hash itself.
+  static let selectLean = """
+    SELECT e.position, x'', e.stream, e.version, e.type, e.schema, e.time, '', '', NULL, NULL, \
+    e.repository, e.branch, e.base_branch, e.requester, e.stamp, e.priority, e.agent, e.workflow, \
+    e.digest, e.sha, e.parent, e.pr, e.url, e.adopted, e.worker, e.incarnation, e.attempt, \
+    e.token, e.step, e.code, e.tries, e.retry_at, e.ambiguous, e.retryable, e.detail, x'', e.hash, \
+    NULL, NULL FROM events e
+    """
 
   /// - Parameter names: of the streams of this database.
   static func read(_ s: Statement, _ names: StreamNames) throws(SQLiteError) -> StoredEvent {
     func flag(_ column: Int32) -> Bool? { s.optionalInteger(column).map { $0 != 0 } }
     var facts = Facts()
-    facts.repository = s.text(11)
+    facts.repository = s.text(11, after: &names.last.repository)
     facts.branch = s.text(12)
-    facts.baseBranch = s.text(13)
-    facts.requester = s.text(14)
+    facts.baseBranch = s.text(13, after: &names.last.baseBranch)
+    facts.requester = s.text(14, after: &names.last.requester)
     facts.stamp = s.optionalInteger(15)
     facts.priority = s.optionalInteger(16)
-    facts.agent = s.text(17)
-    facts.workflow = s.text(18)
-    facts.digest = s.text(19)
+    facts.agent = s.text(17, after: &names.last.agent)
+    facts.workflow = s.text(18, after: &names.last.workflow)
+    facts.digest = s.text(19, after: &names.last.digest)
     facts.sha = s.text(20)
     facts.parent = s.text(21)
     facts.pr = s.optionalInteger(22)
     facts.url = s.text(23)
     facts.adopted = flag(24)
-    facts.worker = s.text(25)
+    facts.worker = s.text(25, after: &names.last.worker)
     facts.incarnation = s.optionalInteger(26)
     facts.attempt = s.optionalInteger(27)
     facts.token = s.optionalInteger(28)
-    facts.step = s.text(29)
-    facts.code = s.text(30)
+    facts.step = s.text(29, after: &names.last.step)
+    facts.code = s.text(30, after: &names.last.code)
     facts.tries = s.optionalInteger(31)
     facts.retryAt = s.optionalInteger(32)
     facts.ambiguous = flag(33)
@@ -52,7 +59,8 @@ enum EventTable {
       position: s.integer(0), id: s.blob(1), stream: try names[s.integer(2)],
       version: s.integer(3),
       type: s.integer(4), schema: s.integer(5), time: Timestamp(milliseconds: s.integer(6)),
-      actorKind: s.text(7) ?? "", actor: s.text(8) ?? "", correlation: s.text(9),
+      actorKind: s.text(7, after: &names.lastActorKind) ?? "", actor: s.text(8) ?? "",
+      correlation: s.text(9),
       causation: s.isNull(10) ? nil : s.blob(10), facts: facts, detail: s.text(35),
       payloadHash: s.blob(36), hash: s.blob(37), salt: s.blob(38), body: s.blob(39))
   }
@@ -157,9 +165,13 @@ extension Statement {
   }
 }
 
-/// The names of streams by their numbers, each read once.
+/// What rows of events have in common: the names of streams by their numbers, each read once, and
+/// the texts of the row before.
 final class StreamNames {
   private let database: Database
+  /// What the columns that often say the same said last.
+  var last = Facts()
+  var lastActorKind: String?
   private var known: [Int64: StoredEvent.Stream] = [:]
 
   init(_ database: Database) { self.database = database }

@@ -90,14 +90,15 @@ struct Replay: ParsableCommand {
       return try History(reference: delegation, source: source, until: until).print(json: json)
     }
     let started = ContinuousClock.now
-    var fold = LogFold(isChecking: check)
+    let line = try ParallelFold(isChecking: check)
     var progress = ProgressBar("events", total: try source.length(), started: started)
     try source.scan(hasWords: check) { event in
       if let until, !until.includes(event) { return false }
-      fold.take(event)
-      if fold.events.isMultiple(of: Self.eventsBetweenLooks) { progress.show(fold.events) }
+      line.take(event)
+      if line.events.isMultiple(of: Self.eventsBetweenLooks) { progress.show(line.events) }
       return true
     }
+    var fold = line.finish()
     var comparison: Comparison?
     if verify, case .folder(let file) = source { comparison = try file.compare(with: &fold) }
     progress.end()

@@ -38,7 +38,8 @@ struct HashTests {
       type: "delegation.generating", schema: 1,
       time: Timestamp(milliseconds: 1_795_435_200_123),
       actor: Actor(kind: .worker, name: "worker-1"),
-      correlation: "01890a5d-ac96-774b-bcce-b302099a8057", causation: nil, facts: facts.object,
+      correlation: "01890a5d-ac96-774b-bcce-b302099a8057", causation: nil,
+      facts: JSONValue.object(facts.object).canonical,
       payloadHash: try #require(Hex.decode(Self.payload)))
     #expect(Hex.encode(leaf) == Self.leaf)
   }

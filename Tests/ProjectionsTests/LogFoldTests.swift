@@ -56,7 +56,7 @@ struct LogFoldTests {
       hurt.actor = "mallory"
       fold.take(hurt)
     }
-    #expect(fold.faults.count == LogFold.faultsMax)
+    #expect(fold.faults.count == LogCheck.faultsMax)
     #expect(fold.events == 300)
   }
 }

@@ -1,0 +1,92 @@
+import LogStories
+import Testing
+
+@testable import EventLog
+
+/// Facts written without an object against the object itself.
+@Suite struct FactsJSONTests {
+  private static let words = [
+    "", "a", "main", "ebaejun/tools", "with \"quotes\" and \\", "line\nbreak\u{1}", "日本語 é 🙂",
+    "a,b}c]d:{", String(repeating: "x", count: 300),
+  ]
+
+  private static func facts(_ random: inout Seeded) -> Facts {
+    func text() -> String? {
+      Bool.random(using: &random) ? words.randomElement(using: &random) : nil
+    }
+    func number() -> Int64? {
+      Bool.random(using: &random)
+        ? [0, 7, -1, Int64.max, Int64.min, 1_795_435_200_123].randomElement(using: &random) : nil
+    }
+    func flag() -> Bool? { [nil, true, false].randomElement(using: &random) ?? nil }
+    var facts = Facts()
+    facts.repository = text()
+    facts.branch = text()
+    facts.baseBranch = text()
+    facts.requester = text()
+    facts.stamp = number()
+    facts.priority = number()
+    facts.agent = text()
+    facts.workflow = text()
+    facts.digest = text()
+    facts.sha = text()
+    facts.parent = text()
+    facts.pr = number()
+    facts.url = text()
+    facts.adopted = flag()
+    facts.worker = text()
+    facts.incarnation = number()
+    facts.attempt = number()
+    facts.token = number()
+    facts.step = text()
+    facts.code = text()
+    facts.tries = number()
+    facts.retryAt = number()
+    facts.ambiguous = flag()
+    facts.retryable = flag()
+    return facts
+  }
+
+  private static func value(_ random: inout Seeded, depth: Int = 0) -> JSONValue {
+    switch Int.random(in: 0..<(depth < 3 ? 6 : 4), using: &random) {
+    case 0: .null
+    case 1: .bool(Bool.random(using: &random))
+    case 2: .integer(Int64.random(in: -1000...1000, using: &random))
+    case 3: .string(words.randomElement(using: &random) ?? "")
+    case 4: .array((0..<2).map { _ in value(&random, depth: depth + 1) })
+    default:
+      .object(["k": value(&random, depth: depth + 1), "z\"": value(&random, depth: depth + 1)])
+    }
+  }
+
+  @Test func whatIsWrittenIsTheObject() {
+    var random = Seeded(7)
+    // Before, between, after and among the columns, and three that are columns' own names.
+    let keys = ["Zeta", "a", "durationMs", "filesChanged", "sha", "tokens", "zz", "agent", "tries"]
+    for _ in 0..<3000 {
+      var facts = Self.facts(&random)
+      for key in keys where Bool.random(using: &random) { facts.detail[key] = Self.value(&random) }
+      let text = facts.detail.isEmpty ? nil : JSONValue.object(facts.detail).canonicalText
+      var written: [UInt8] = []
+      let isWritten = facts.writeCanonical(detail: text, into: &written)
+      let expected = JSONValue.object(facts.object).canonical
+      #expect(isWritten)
+      #expect(String(decoding: written, as: UTF8.self) == String(decoding: expected, as: UTF8.self))
+    }
+  }
+
+  @Test(arguments: [
+    "", "{", "[]", "null", "{}x", " {}", "{\"a\":1", "{\"a\":}", "{\"a\" :1}", "{\"a\":1,}",
+    "{\"b\":1,\"a\":2}", "{\"a\":1,\"a\":2}", "{\"é\":1}", "{\"a\\n\":1}", "{\"a\":\"x}", "{a:1}",
+    "{\"a\":[1,2}", "{\"a\":1}}", "{\"a\":{\"b\":1}",
+  ])
+  func whatIsNotCanonicalIsRefused(text: String) {
+    var facts = Facts()
+    facts.agent = "demo"
+    var written: [UInt8] = []
+    let isWritten = facts.writeCanonical(detail: text, into: &written)
+    let isJSON = (try? JSONValue(json: written)) != nil
+    // What slips through is at least no valid text, which no hash of the log is made of.
+    #expect(!isWritten || !isJSON, "\(String(decoding: written, as: UTF8.self))")
+  }
+}
