@@ -3,13 +3,19 @@ package enum Hex {
   private static let digits = Array("0123456789abcdef".utf8)
 
   /// Two digits for each byte.
-  package static func encode(_ bytes: some Sequence<UInt8>) -> String {
-    var out: [UInt8] = []
-    for byte in bytes {
-      out.append(digits[Int(byte >> 4)])
-      out.append(digits[Int(byte & 15)])
+  package static func encode(_ bytes: some Sequence<UInt8>) -> String { encode(Array(bytes)) }
+
+  /// Two digits for each byte.
+  package static func encode(_ bytes: [UInt8]) -> String {
+    digits.withUnsafeBufferPointer { digits in
+      String(unsafeUninitializedCapacity: bytes.count * 2) { out in
+        for (index, byte) in bytes.enumerated() {
+          out[2 * index] = digits[Int(byte >> 4)]
+          out[2 * index + 1] = digits[Int(byte & 15)]
+        }
+        return bytes.count * 2
+      }
     }
-    return String(decoding: out, as: UTF8.self)
   }
 
   /// nil where the text is no even number of hexadecimal digits.

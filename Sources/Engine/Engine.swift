@@ -288,6 +288,17 @@ package actor Engine {
     await reply { .delegation(id, .command(command, actor, $0)) }
   }
 
+  /// Since when this process works at the delegation's next intent, such as a call of the forge that
+  /// is under way or in line; nil where it does not.
+  package func underWaySince(_ id: DelegationID) -> Timestamp? { core.executors[id]?.effectBegunAt }
+
+  /// The same of many, in one go.
+  package func underWaySince(_ ids: [DelegationID]) -> [DelegationID: Timestamp] {
+    var all: [DelegationID: Timestamp] = [:]
+    for id in ids { all[id] = core.executors[id]?.effectBegunAt }
+    return all
+  }
+
   /// Takes note that somebody pushed to the delegation's branch.
   package func branchMoved(_ id: DelegationID) { step(.delegation(id, .branchMoved)) }
 

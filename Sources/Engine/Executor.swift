@@ -55,7 +55,11 @@ package struct Executor: Sendable {
   package private(set) var prepared: (head: ObjectID, at: Timestamp)?
 
   private var writer = StreamWriter<DelegationCommand>()
-  private var effect: (any Effect)?
+  private var effect: (any Effect)? {
+    didSet { if effect == nil { effectBegunAt = nil } }
+  }
+  /// Since when this process works at the next intent; nil while it does not.
+  package private(set) var effectBegunAt: Timestamp?
   private var ticket = 0
   /// True while the last milestone was appended by this process and nothing went wrong since.
   private var fresh = false
@@ -266,6 +270,7 @@ package struct Executor: Sendable {
     ticket += 1
     let first = effect.start()
     self.effect = effect
+    effectBegunAt = now
     follow(first, now, &actions)
   }
 

@@ -129,64 +129,64 @@ extension EventCodec {
   }
 
   static func decodeDelegation(_ r: FactReader) throws(CodecFault) -> DelegationEvent {
-    let facts = r.facts
     switch r.type {
     case .requested: return .requested(try decodeRequested(r))
     case .baseResolved:
       return .baseResolved(
         BaseResolved(
-          branch: try r.need(facts.baseBranch, "baseBranch"), sha: try sha(r),
-          taskBlob: facts.detail["taskBlob"]?.stringValue.map { ObjectID($0) }))
+          branch: try r.need(r.facts.baseBranch, "baseBranch"), sha: try sha(r),
+          taskBlob: r.facts.detail["taskBlob"]?.stringValue.map { ObjectID($0) }))
     case .branchCreated:
-      return .branchCreated(BranchCreated(sha: try sha(r), adopted: facts.adopted ?? false))
+      return .branchCreated(BranchCreated(sha: try sha(r), adopted: r.facts.adopted ?? false))
     case .taskCommitted:
-      return .taskCommitted(TaskCommitted(sha: try sha(r), adopted: facts.adopted ?? false))
+      return .taskCommitted(TaskCommitted(sha: try sha(r), adopted: r.facts.adopted ?? false))
     case .pullRequestCreated:
       return .pullRequestCreated(
         PullRequestCreated(
-          number: Int(try r.need(facts.pr, "pr")), url: try r.need(facts.url, "url"),
-          adopted: facts.adopted ?? false))
+          number: Int(try r.need(r.facts.pr, "pr")), url: try r.need(r.facts.url, "url"),
+          adopted: r.facts.adopted ?? false))
     case .dispatched:
       return .dispatched(
         Dispatched(
-          worker: WorkerID(try r.need(facts.worker, "worker")),
-          incarnation: Int(try r.need(facts.incarnation, "incarnation")),
+          worker: WorkerID(try r.need(r.facts.worker, "worker")),
+          incarnation: Int(try r.need(r.facts.incarnation, "incarnation")),
           attempt: try attempt(r), token: try token(r)))
     case .generating:
       return .generating(
         GenerationStarted(
-          attempt: try attempt(r), token: try token(r), agent: try r.need(facts.agent, "agent"),
-          session: facts.detail["session"]?.stringValue, head: try sha(r)))
+          attempt: try attempt(r), token: try token(r), agent: try r.need(r.facts.agent, "agent"),
+          session: r.facts.detail["session"]?.stringValue, head: try sha(r)))
     case .generated: return .generated(try decodeGenerated(r))
-    case .pushed: return .pushed(Pushed(sha: try sha(r), adopted: facts.adopted ?? false))
+    case .pushed: return .pushed(Pushed(sha: try sha(r), adopted: r.facts.adopted ?? false))
     case .failed:
       return .failed(
         Failed(
-          step: try r.word(facts.step, "step"), code: try r.word(facts.code, "code"),
-          retryable: facts.retryable ?? false, message: r.words("message"), hint: r.words("hint")))
+          step: try r.word(r.facts.step, "step"), code: try r.word(r.facts.code, "code"),
+          retryable: r.facts.retryable ?? false, message: r.words("message"), hint: r.words("hint"))
+      )
     case .stepFailed:
       return .stepFailed(
         StepFailed(
-          step: try r.word(facts.step, "step"),
-          attemptedTry: Int(try r.need(facts.tries, "tries")),
-          code: try r.word(facts.code, "code"),
-          retryAt: Timestamp(milliseconds: try r.need(facts.retryAt, "retryAt")),
-          ambiguous: facts.ambiguous ?? false, message: r.words("message")))
+          step: try r.word(r.facts.step, "step"),
+          attemptedTry: Int(try r.need(r.facts.tries, "tries")),
+          code: try r.word(r.facts.code, "code"),
+          retryAt: Timestamp(milliseconds: try r.need(r.facts.retryAt, "retryAt")),
+          ambiguous: r.facts.ambiguous ?? false, message: r.words("message")))
     case .released:
       return .released(
         Released(
-          attempt: try attempt(r), token: facts.token.map { FencingToken(packed: $0) },
-          cause: try r.word(facts.code, "code"), message: r.words("message")))
+          attempt: try attempt(r), token: r.facts.token.map { FencingToken(packed: $0) },
+          cause: try r.word(r.facts.code, "code"), message: r.words("message")))
     case .cancelRequested: return .cancelRequested
     case .retryRequested: return .retryRequested
     case .pullRequestUpdated:
       return .pullRequestUpdated(
         PullRequestUpdated(
-          state: try r.word(facts.code, "code"),
-          asOf: facts.detail["asOf"]?.integerValue.map { Timestamp(milliseconds: $0) }))
+          state: try r.word(r.facts.code, "code"),
+          asOf: r.facts.detail["asOf"]?.integerValue.map { Timestamp(milliseconds: $0) }))
     case .actionDone:
       return .actionDone(
-        ActionDone(marker: try r.need(facts.detail["marker"]?.stringValue, "marker")))
+        ActionDone(marker: try r.need(r.facts.detail["marker"]?.stringValue, "marker")))
     case .workerRegistered, .workerUnhealthy, .workerRecovered, .workerRestarted, .workerParked,
       .workerDraining, .workerStopped, .workerLost, .systemStarted, .systemRecovered,
       .systemRestored, .systemRedacted, .workflowDefined:
@@ -195,24 +195,24 @@ extension EventCodec {
   }
 
   private static func decodeRequested(_ r: FactReader) throws(CodecFault) -> Requested {
-    let facts = r.facts
-    let name = try r.need(facts.repository, "repository")
+    let name = try r.need(r.facts.repository, "repository")
     guard let repository = RepositoryName(name) else { throw r.fault("repository is \(name)") }
     var key: Requested.IdempotencyKey?
-    if let known = facts.detail["idempotencyKey"]?.stringValue {
-      key = .init(key: known, body: facts.detail["requestBody"]?.stringValue ?? "")
+    if let known = r.facts.detail["idempotencyKey"]?.stringValue {
+      key = .init(key: known, body: r.facts.detail["requestBody"]?.stringValue ?? "")
     }
     return Requested(
-      kind: facts.pr.map { .adopt(pullRequest: Int($0)) } ?? .delegate,
-      stamp: Stamp(milliseconds: try r.need(facts.stamp, "stamp")), repository: repository,
-      branch: try r.need(facts.branch, "branch"), baseBranch: facts.baseBranch,
-      requester: try r.need(facts.requester, "requester"),
-      priority: Int(try r.need(facts.priority, "priority")),
-      agent: try r.need(facts.agent, "agent"),
+      kind: r.facts.pr.map { .adopt(pullRequest: Int($0)) } ?? .delegate,
+      stamp: Stamp(milliseconds: try r.need(r.facts.stamp, "stamp")), repository: repository,
+      branch: try r.need(r.facts.branch, "branch"), baseBranch: r.facts.baseBranch,
+      requester: try r.need(r.facts.requester, "requester"),
+      priority: Int(try r.need(r.facts.priority, "priority")),
+      agent: try r.need(r.facts.agent, "agent"),
       workflow: .init(
-        name: try r.need(facts.workflow, "workflow"), digest: try r.need(facts.digest, "digest")),
-      draft: facts.detail["draft"]?.boolValue ?? false,
-      attemptsMax: Int(facts.detail["attemptsMax"]?.integerValue ?? 1), idempotencyKey: key,
+        name: try r.need(r.facts.workflow, "workflow"), digest: try r.need(r.facts.digest, "digest")
+      ),
+      draft: r.facts.detail["draft"]?.boolValue ?? false,
+      attemptsMax: Int(r.facts.detail["attemptsMax"]?.integerValue ?? 1), idempotencyKey: key,
       text: taskText(r))
   }
 

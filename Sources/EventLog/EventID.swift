@@ -6,19 +6,24 @@ package enum UUIDText {
   private static let digits = Array("0123456789abcdef".utf8)
 
   /// - Parameter bytes: sixteen of them.
-  package static func encode(_ bytes: some Collection<UInt8>) -> String {
-    String(unsafeUninitializedCapacity: 36) { out in
-      var at = 0
-      for (index, byte) in bytes.prefix(16).enumerated() {
-        if index == 4 || index == 6 || index == 8 || index == 10 {
-          out[at] = UInt8(ascii: "-")
-          at += 1
+  package static func encode(_ bytes: some Collection<UInt8>) -> String { encode(Array(bytes)) }
+
+  /// - Parameter bytes: sixteen of them.
+  package static func encode(_ bytes: [UInt8]) -> String {
+    digits.withUnsafeBufferPointer { digits in
+      String(unsafeUninitializedCapacity: 36) { out in
+        var at = 0
+        for index in 0..<min(bytes.count, 16) {
+          if index == 4 || index == 6 || index == 8 || index == 10 {
+            out[at] = UInt8(ascii: "-")
+            at += 1
+          }
+          out[at] = digits[Int(bytes[index] >> 4)]
+          out[at + 1] = digits[Int(bytes[index] & 15)]
+          at += 2
         }
-        out[at] = digits[Int(byte >> 4)]
-        out[at + 1] = digits[Int(byte & 15)]
-        at += 2
+        return at
       }
-      return at
     }
   }
 

@@ -28,12 +28,15 @@ package enum LogHash {
   ) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(512 + facts.count)
-    func field(_ text: some Collection<UInt8>) {
-      let count = UInt32(text.count)
+    func length(_ count: Int) {
+      let count = UInt32(count)
       bytes.append(UInt8(truncatingIfNeeded: count >> 24))
       bytes.append(UInt8(truncatingIfNeeded: count >> 16))
       bytes.append(UInt8(truncatingIfNeeded: count >> 8))
       bytes.append(UInt8(truncatingIfNeeded: count))
+    }
+    func field(_ text: String.UTF8View) {
+      length(text.count)
       bytes.append(contentsOf: text)
     }
     field("aipm-event-1".utf8)
@@ -48,7 +51,8 @@ package enum LogHash {
     field(actor.name.utf8)
     field((correlation ?? "").utf8)
     field((causation ?? "").utf8)
-    field(facts)
+    length(facts.count)
+    bytes.append(contentsOf: facts)
     field(Hex.encode(payloadHash).utf8)
     return SHA256.hash(bytes)
   }

@@ -4,9 +4,12 @@ import Projections
 
 /// Delegations, pull requests and workers as the API shows them.
 enum Render {
-  /// - Parameter endsBy: when the generation that runs is ended, in milliseconds since 1970.
+  /// - Parameters:
+  ///   - underWaySince: since when the server works at the next intent; nil where it does not.
+  ///   - endsBy: when the generation that runs is ended, in milliseconds since 1970.
   static func delegation(
-    _ detail: DelegationDetail, attempts: JSONValue? = nil, endsBy: Int64? = nil
+    _ detail: DelegationDetail, underWaySince: Timestamp?, attempts: JSONValue? = nil,
+    endsBy: Int64? = nil
   ) -> JSONValue {
     let row = detail.row
     let repository = RepositoryName(row.repository)
@@ -27,7 +30,8 @@ enum Render {
       "requestedAt": time(row.requestedAt), "stateSince": time(row.stateSince),
       "updatedAt": time(row.updatedAt), "nextIntent": text(row.nextIntent),
       "version": .integer(row.version), "cancelRequested": .bool(row.cancelRequested),
-      "waiting": waiting(row), "quarantine": text(row.quarantine),
+      "underWaySince": text(underWaySince?.iso8601), "waiting": waiting(row),
+      "quarantine": text(row.quarantine),
     ]
     put(detail.text, into: &object)
     if let attempts { object["attempts"] = attempts }

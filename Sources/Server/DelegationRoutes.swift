@@ -54,10 +54,13 @@ struct DelegationRoutes {
     let position = try await server.store.head().position
     let found = try await server.store.delegations(filter, before: before, limit: limit + 1)
     let page = found.prefix(limit)
+    let underWay = await server.engine.underWaySince(page.map(\.row.id))
     let next = found.count > limit ? page.last.map { String($0.row.stamp) } : nil
     return .json(
       .object([
-        "items": .array(page.map { Render.delegation($0) }), "next": Render.text(next),
+        "items": .array(
+          page.map { Render.delegation($0, underWaySince: underWay[$0.row.id]) }),
+        "next": Render.text(next),
         "position": .integer(position),
       ]))
   }
@@ -72,7 +75,9 @@ struct DelegationRoutes {
       endsBy = detail.row.stateSince + limit.count
     }
     return .json(
-      Render.delegation(detail, attempts: Render.attempts(events), endsBy: endsBy))
+      Render.delegation(
+        detail, underWaySince: await server.engine.underWaySince(detail.row.id),
+        attempts: Render.attempts(events), endsBy: endsBy))
   }
 
   private func events(_ context: APIContext) async throws -> Response {
@@ -133,7 +138,9 @@ struct DelegationRoutes {
     switch await server.engine.command(detail.row.id, command, by: actor) {
     case .done:
       let now = try await server.store.delegation(.id(detail.row.id)) ?? detail
-      var response = Response.json(Render.delegation(now), status: .accepted)
+      let since = await server.engine.underWaySince(detail.row.id)
+      var response = Response.json(
+        Render.delegation(now, underWaySince: since), status: .accepted)
       response.headers[.location] = server.path("/api/delegations/\(detail.row.id)")
       return response
     case .rejected(let rejection):
