@@ -13,32 +13,30 @@
 import COpenSSL
 
 /// A hash function of libcrypto, looked up once: a look-up costs more than a short hash.
-struct HashFunction: @unchecked Sendable {
-  // Unchecked: an EVP_MD never changes after it was fetched, and is never given back.
-  let pointer: OpaquePointer
+struct HashFunction: Sendable {
+  // An EVP_MD never changes after it was fetched, and is never given back.
+  nonisolated(unsafe) let pointer: OpaquePointer?
   let size: Int
 
-  private init(_ name: String) {
-    guard let function = EVP_MD_fetch(nil, name, nil) else {
-      fatalError("libcrypto has no \(name)")
-    }
-    pointer = function
-    size = Int(EVP_MD_get_size(function))
+  /// - Parameter builtIn: the same function where it cannot be looked up.
+  private init(_ name: String, builtIn: OpaquePointer?) {
+    pointer = EVP_MD_fetch(nil, name, nil) ?? builtIn
+    size = Int(EVP_MD_get_size(pointer))
   }
 
-  static let sha256 = HashFunction("SHA256")
-  static let sha1 = HashFunction("SHA1")
+  static let sha256 = HashFunction("SHA256", builtIn: EVP_sha256())
+  static let sha1 = HashFunction("SHA1", builtIn: EVP_sha1())
 }
 
 /// A hash that is being computed. It can be used for one message after another, which saves what
 /// setting it up costs.
 struct RunningHash: ~Copyable {
-  private let context: OpaquePointer
+  private let context: OpaquePointer?
   private let function: HashFunction
 
   init(_ function: HashFunction) {
-    guard let context = EVP_MD_CTX_new() else { fatalError("no memory for a hash") }
-    self.context = context
+    context = EVP_MD_CTX_new()
+    precondition(context != nil, "no memory for a hash")
     self.function = function
     begin()
   }
@@ -67,8 +65,7 @@ struct RunningHash: ~Copyable {
 }
 
 /// SHA-256 (FIPS 180-4).
-package struct SHA256: ~Copyable, @unchecked Sendable {
-  // Unchecked: it has one owner, and the context belongs to no thread.
+package struct SHA256: ~Copyable {
   private var running = RunningHash(.sha256)
 
   package init() {}

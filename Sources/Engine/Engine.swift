@@ -288,8 +288,8 @@ package actor Engine {
     await reply { .delegation(id, .command(command, actor, $0)) }
   }
 
-  /// Since when this process works at the delegation's next intent, such as a call of the forge that
-  /// is under way or in line; nil where it does not.
+  /// Since when this process works at the delegation's next intent, such as a call of the forge
+  /// that is under way or in line; nil where it does not.
   package func underWaySince(_ id: DelegationID) -> Timestamp? { core.executors[id]?.effectBegunAt }
 
   /// The same of many, in one go.

@@ -68,10 +68,11 @@ package final class ParallelFold {
 private final class Station<Value: Sendable>: Sendable {
   private struct Line {
     var batches: [[StoredEvent]?] = []
-    var result: Value?
+    var value: Value
+    var isFinished = false
   }
 
-  private let line = Mutex(Line())
+  private let line: Mutex<Line>
   private let room: DispatchSemaphore
   private let isThere = DispatchSemaphore(value: 0)
   private let isDone = DispatchSemaphore(value: 0)
@@ -79,6 +80,7 @@ private final class Station<Value: Sendable>: Sendable {
   init(
     _ value: Value, capacity: Int, _ take: @escaping @Sendable (inout Value, StoredEvent) -> Void
   ) throws(StoreFault) {
+    line = Mutex(Line(value: value))
     room = DispatchSemaphore(value: capacity)
     let isStarted = startThread { [self] in
       var value = value
@@ -86,7 +88,7 @@ private final class Station<Value: Sendable>: Sendable {
         // By its place: an iterator would copy each event, which has many parts.
         for index in batch.indices { take(&value, batch[index]) }
       }
-      line.withLock { $0.result = value }
+      line.withLock { $0.value = value }
       isDone.signal()
     }
     guard isStarted else {
@@ -108,14 +110,16 @@ private final class Station<Value: Sendable>: Sendable {
 
   /// Waits until all batches were taken; the value stays as it then is.
   func finish() -> Value {
-    if let result = line.withLock({ $0.result }) { return result }
-    room.wait()
-    line.withLock { $0.batches.append(nil) }
-    isThere.signal()
-    isDone.wait()
-    guard let result = line.withLock({ $0.result }) else {
-      preconditionFailure("a thread ended without its result")
+    let isFirst = line.withLock { line in
+      defer { line.isFinished = true }
+      return !line.isFinished
     }
-    return result
+    if isFirst {
+      room.wait()
+      line.withLock { $0.batches.append(nil) }
+      isThere.signal()
+      isDone.wait()
+    }
+    return line.withLock { $0.value }
   }
 }

@@ -1,9 +1,9 @@
 import COpenSSL
 
 /// An RSA key that was made for one test, and what of it checks a signature.
-final class GeneratedKey: @unchecked Sendable {
-  // Unchecked: it is only read after it was made.
-  private let key: OpaquePointer
+final class GeneratedKey: Sendable {
+  // It is only read after it was made.
+  nonisolated(unsafe) private let key: OpaquePointer
   /// PKCS #8 without a pass phrase.
   let pem: String
 
