@@ -44,6 +44,7 @@ let package = Package(
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
+    .target(name: "CProcess"),
     .target(name: "CAssets", exclude: ["web"], cSettings: [.unsafeFlags(["-std=gnu23"])]),
 
     // Hashes and signatures.
@@ -70,7 +71,7 @@ let package = Package(
     module("Engine", ["Domain", "EventLog", "Projections", "Workflows", "Cryptography"]),
 
     // The world outside.
-    module("Processes", [subprocess]),
+    module("Processes", ["CProcess", subprocess]),
     module("HTTPClient", ["CCurl"]),
     module("DemoAgent"),
     module("Forge", ["Domain", "Engine", "HTTPClient", "Processes", "Cryptography", log]),

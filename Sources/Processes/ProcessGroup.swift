@@ -22,17 +22,27 @@ enum ProcessGroup {
   }
 
   /// Whether a process of this group runs; one that ended and was not reaped counts for nothing.
-  static func hasMembers(_ group: Int32) -> Bool {
-    guard let folder = opendir("/proc") else { return false }
+  static func hasMembers(_ group: Int32) -> Bool { !members(of: group, atMost: 1).isEmpty }
+
+  /// SIGTERM to everything in the group but its leader.
+  static func terminateMembers(of group: Int32) {
+    for process in members(of: group, atMost: .max) where process != group {
+      kill(process, SIGTERM)
+    }
+  }
+
+  private static func members(of group: Int32, atMost limit: Int) -> [Int32] {
+    guard let folder = opendir("/proc") else { return [] }
     defer { closedir(folder) }
-    while let entry = readdir(folder) {
+    var members: [Int32] = []
+    while members.count < limit, let entry = readdir(folder) {
       let name = withUnsafeBytes(of: entry.pointee.d_name) {
         String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
       }
       guard let number = Int32(name), let (state, its) = status(of: number) else { continue }
-      if its == group && state != "Z" && state != "X" { return true }
+      if its == group && state != "Z" && state != "X" { members.append(number) }
     }
-    return false
+    return members
   }
 
   /// State and group out of `/proc/N/stat` (proc(5)): both stand after the name in parentheses.

@@ -44,6 +44,9 @@ package struct Command: Sendable {
   /// Has the kernel kill the program when this process dies, by `setpriv` of util-linux. Only the
   /// program itself, not what it started.
   package var diesWithParent = false
+  /// Has a SIGTERM go to everything in the group but the program itself: a sandbox that is ended
+  /// takes with it what it holds, before that could end in good order.
+  package var isShell = false
 
   package init(
     _ executable: String, _ arguments: [String] = [],

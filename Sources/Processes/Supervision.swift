@@ -162,10 +162,15 @@ struct Supervision<Value: Sendable>: Sendable {
   private func awaitEnd(of execution: Running) async {
     // SIGCONT means nothing to a program that runs: this only waits for the end.
     let beyondTheLimit = command.timeout + command.grace + .seconds(60)
-    await execution.teardown(using: [
-      .send(signal: .resume, allowedDurationToNextStep: beyondTheLimit)
-    ])
     let group = execution.processIdentifier.value
+    await withTaskCancellationHandler {
+      await execution.teardown(using: [
+        .send(signal: .resume, allowedDurationToNextStep: beyondTheLimit)
+      ])
+    } onCancel: {
+      // Its number is taken until this body has returned.
+      if command.isShell { ProcessGroup.terminateMembers(of: group) }
+    }
     if Task.isCancelled { await ProcessGroup.awaitEmpty(group, atMost: command.grace) }
     kill(-group, SIGKILL)
   }
@@ -214,9 +219,10 @@ extension Command {
   fileprivate func configuration() throws(ProcessFault) -> Configuration {
     var options = PlatformOptions()
     options.createSession = true
-    options.teardownSequence = [
-      .send(signal: .terminate, toProcessGroup: true, allowedDurationToNextStep: grace)
-    ]
+    options.teardownSequence =
+      isShell
+      ? [.send(signal: .resume, toProcessGroup: true, allowedDurationToNextStep: grace)]
+      : [.send(signal: .terminate, toProcessGroup: true, allowedDurationToNextStep: grace)]
     var variables: [Subprocess.Environment.Key: String] = [:]
     for (name, value) in environment { variables[.init(stringLiteral: name)] = value }
     var words = arguments
@@ -231,10 +237,17 @@ extension Command {
       platformOptions: options)
   }
 
+}
+
+extension Command {
+  /// The path of the executable: for programs that start this one and would report one that is
+  /// missing as their own failure.
+  package func resolved() throws(ProcessFault) -> String { try path(of: executable) }
+
   /// Where a program stands. It is looked for here, since a process that is made for each folder
   /// of PATH in turn costs more than most of what git is asked, and since `setpriv` would report a
   /// program that is missing as its own failure.
-  private func path(of program: String) throws(ProcessFault) -> String {
+  fileprivate func path(of program: String) throws(ProcessFault) -> String {
     if program.contains("/") {
       guard Self.canRun(program) else { throw .executableNotFound(program) }
       return program

@@ -317,14 +317,15 @@ extension Assignment {
         delegation: told.delegation.rawValue, attempt: told.lease.attempt,
         token: told.lease.token.packed),
       repository: told.repository.description, branch: told.branch, head: told.head.rawValue,
-      prompt: told.prompt, commitMessage: told.commitMessage, agent: AgentCall(told.agent),
+      prompt: told.prompt, commitMessage: told.commitMessage,
+      agent: AgentCall(told.agent, told.workflow.limits),
       timeoutMs: told.timeout.count, stallMs: told.workflow.stallTimeout?.count,
       outputBytesMax: told.workflow.limits.outputBytesMax)
   }
 }
 
 extension AgentCall {
-  init(_ profile: AgentProfile) {
+  init(_ profile: AgentProfile, _ limits: Workflow.Limits) {
     switch profile.kind {
     case .demo:
       self.init(
@@ -335,6 +336,11 @@ extension AgentCall {
         name: profile.name, isDemo: false, arguments: command.arguments.map { Argument($0) },
         promptOnStandardInput: command.promptOnStandardInput, environment: profile.environment)
     }
+    sandbox = SandboxRules(
+      network: profile.sandbox.network, readable: profile.sandbox.readable,
+      writable: profile.sandbox.writable)
+    diskBytesMax = limits.diskBytesMax
+    processesMax = limits.processesMax
   }
 }
 

@@ -4,6 +4,7 @@
 import FoundationEssentials
 import Glibc
 import Processes
+import Synchronization
 import WorkerProtocol
 
 struct AgentProcess: Sendable {
@@ -23,6 +24,10 @@ struct AgentProcess: Sendable {
   let demoProgram: String
   /// Longer than the core's own limit, which it only backs up.
   let timeout: Duration
+  /// nil: it sees what this user sees.
+  var sandbox: Sandbox?
+  /// The folder of the clone's objects, which the tree's own repository borrows.
+  var objects: String?
 
   /// Runs the agent to its end. Cancelling the Swift task ends it: SIGTERM to its group, SIGKILL
   /// two seconds later. On return no process of it is left.
@@ -35,11 +40,44 @@ struct AgentProcess: Sendable {
     case .success(let prepared): command = prepared
     case .failure(let end): return end.end
     }
-    let end = await follow(command, onStart: onStart, onOutput: onOutput)
+    let end = await watched(onStart: onStart) { onStart in
+      await follow(command, onStart: onStart, onOutput: onOutput)
+    }
     guard await ProcessTable.end(.attempt(files.folder)) else {
       return .lost("processes that the agent started could not be ended")
     }
     return end
+  }
+
+  /// Runs the agent, and ends it where it takes more of the machine than it may.
+  private func watched(
+    onStart: @escaping @Sendable (Int32) -> Void,
+    _ run: @escaping @Sendable (@escaping @Sendable (Int32) -> Void) async -> AgentEnd
+  ) async -> AgentEnd {
+    let watch = ResourceWatch(
+      folder: files.folder, diskBytesMax: call.diskBytesMax, processesMax: call.processesMax)
+    let process = ProcessCell()
+    return await withTaskGroup(of: (end: AgentEnd?, excess: String?).self) { group in
+      group.addTask {
+        let end = await run { number in
+          process.put(number)
+          onStart(number)
+        }
+        return (end, nil)
+      }
+      group.addTask { (nil, await watch.run { process.number }) }
+      var excess: String?
+      while let next = await group.next() {
+        if let end = next.end {
+          group.cancelAll()
+          return excess.map { .exceeded("\(call.name): \($0)") } ?? end
+        }
+        guard let told = next.excess else { continue }
+        excess = told
+        group.cancelAll()
+      }
+      return .stopped
+    }
   }
 
   private func follow(
@@ -53,13 +91,17 @@ struct AgentProcess: Sendable {
       case .signalled(let signal): return .signalled(signal)
       }
     } catch {
-      switch error {
-      case .executableNotFound(let name):
-        return .notFound("\(call.name): no program \(name) on the worker's PATH")
-      case .notStarted: return .notStarted("\(call.name): \(error)")
-      case .timedOut, .cancelled: return .stopped
-      case .broken: return .lost("\(call.name): \(error)")
-      }
+      return end(of: error)
+    }
+  }
+
+  private func end(of fault: ProcessFault) -> AgentEnd {
+    switch fault {
+    case .executableNotFound(let name):
+      .notFound("\(call.name): no program \(name) on the worker's PATH")
+    case .notStarted: .notStarted("\(call.name): \(fault)")
+    case .timedOut, .cancelled: .stopped
+    case .broken: .lost("\(call.name): \(fault)")
     }
   }
 
@@ -68,6 +110,8 @@ struct AgentProcess: Sendable {
   private func prepared() -> Result<Command, Refusal> {
     do { return .success(try command()) } catch let refusal as Refusal {
       return .failure(refusal)
+    } catch let fault as ProcessFault {
+      return .failure(Refusal(end: end(of: fault)))
     } catch {
       return .failure(Refusal(end: .lost("\(error)")))
     }
@@ -79,12 +123,42 @@ struct AgentProcess: Sendable {
       program, arguments, environment: environment, workingDirectory: files.tree,
       timeout: timeout, outputLimit: 4096)
     command.diesWithParent = AgentProcess.canDieWithParent
+    let found = try command.resolved()
+    if let bytes = call.diskBytesMax { limit(&command, found, fileBytesMax: bytes) }
     command.grace = AgentProcess.grace
     if call.isDemo || call.promptOnStandardInput { command.input = .bytes(Array(prompt.utf8)) }
     if call.arguments.contains(where: { $0.kind == .promptFile }) {
       try DurableFile.replace(files.prompt, with: Array(prompt.utf8))
     }
-    return command
+    return try sandbox?.wrapped(command, grants(program: found)) ?? command
+  }
+
+  /// The kernel's own limits, by prlimit of util-linux: the size of one file, and no core files.
+  private func limit(_ command: inout Command, _ program: String, fileBytesMax: Int) {
+    command.arguments =
+      ["--core=0", "--fsize=\(fileBytesMax)", "--", program] + command.arguments
+    command.executable = "prlimit"
+  }
+
+  /// What the agent gets to see besides the system's folders.
+  private func grants(program: String) -> Sandbox.Grants {
+    var grants = Sandbox.Grants(
+      writable: [files.tree, files.temporary, home], temporary: files.temporary)
+    grants.programs = [program]
+    grants.readable = [objects].compactMap { $0 }
+    if call.isDemo { grants.readable += Sandbox.libraries + [program] }
+    if call.arguments.contains(where: { $0.kind == .promptFile }) {
+      grants.readable.append(files.prompt)
+    }
+    guard let rules = call.sandbox else { return grants }
+    grants.hasNetwork = rules.network
+    for (paths, isWritable) in [(rules.readable, false), (rules.writable, true)] {
+      grants.lent += paths.map { path in
+        let (source, target) = Sandbox.lent(path, to: home)
+        return (source, target, isWritable)
+      }
+    }
+    return grants
   }
 
   /// Program and arguments with the prompt in its place.
@@ -126,6 +200,8 @@ struct AgentProcess: Sendable {
     environment["HOME"] = home
     environment["TERM"] = "dumb"
     environment["TMPDIR"] = files.temporary
+    // Nobody is there to answer git's questions.
+    environment["GIT_TERMINAL_PROMPT"] = "0"
     for (name, value) in allowed { environment[name] = value }
     environment[ProcessTable.mark] = files.folder
     return environment
@@ -155,4 +231,11 @@ struct AgentProcess: Sendable {
     let path = Command.baseEnvironment["PATH"] ?? ""
     return path.split(separator: ":").contains { access("\($0)/setpriv", X_OK) == 0 }
   }()
+}
+
+/// The number of a process that one task starts and another looks at.
+private final class ProcessCell: Sendable {
+  private let state = Mutex<Int32?>(nil)
+  var number: Int32? { state.withLock { $0 } }
+  func put(_ number: Int32) { state.withLock { $0 = number } }
 }

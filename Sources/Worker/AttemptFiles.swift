@@ -1,11 +1,10 @@
 // Where a worker keeps what.
 //
 //   DATA/lock, journal.json
-//   DATA/home                          the agents' HOME
 //   DATA/repos/OWNER/REPO.git          our clone; nothing in it was written by an agent
 //   DATA/repos/OWNER/REPO.slot/        the tree of the last attempt, to be reset for the next one
 //   DATA/attempts/DELEGATION-N/tree    the agent's working tree, with a repository of its own
-//   DATA/attempts/DELEGATION-N/…       index, output.log, pack, patch, prompt.md, tmp
+//   DATA/attempts/DELEGATION-N/…       index, output.log, pack, patch, prompt.md, tmp, home
 
 /// The worker's folder.
 struct WorkerFiles: Sendable {
@@ -14,7 +13,6 @@ struct WorkerFiles: Sendable {
 
   var lock: String { "\(root)/lock" }
   var journal: String { "\(root)/journal.json" }
-  var home: String { "\(root)/home" }
   var attempts: String { "\(root)/attempts" }
   var repositories: String { "\(root)/repos" }
 
@@ -61,6 +59,8 @@ struct AttemptFiles: Sendable {
   var patch: String { "\(folder)/patch" }
   var prompt: String { "\(folder)/prompt.md" }
   var temporary: String { "\(folder)/tmp" }
+  /// The agent's HOME: its own, so that nothing that one agent leaves is read by another.
+  var home: String { "\(folder)/home" }
 }
 
 /// What is kept of one repository.

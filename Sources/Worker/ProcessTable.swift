@@ -1,6 +1,7 @@
 // The processes that an agent started, found by a mark in their environment: what left the agent's
 // group on purpose still carries it.
 
+import FoundationEssentials
 import Glibc
 
 enum ProcessTable {
@@ -8,6 +9,14 @@ enum ProcessTable {
   static let mark = "AIPM_ATTEMPT"
 
   static var ownNumber: Int32 { getpid() }
+
+  /// The path of this program. Others may not follow `/proc/N/exe` of a process that keeps to
+  /// itself, so the link is read here.
+  static let ownProgram: String = {
+    let path = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+    let gone = " (deleted)"
+    return path.hasSuffix(gone) ? String(path.dropLast(gone.count)) : path
+  }()
 
   /// The process as it can be told apart from later ones; nil where there is none.
   static func identity(of process: Int32) -> AgentIdentity? {
@@ -61,6 +70,32 @@ enum ProcessTable {
       // would not sleep.
       await Task { try? await clock.sleep(for: .milliseconds(5)) }.value
     }
+  }
+
+  /// How many processes there are beneath this one, itself not counted. What a sandbox holds is all
+  /// beneath it: there, orphans fall to its own first process.
+  static func descendants(of process: Int32) -> Int {
+    var children: [Int32: [Int32]] = [:]
+    for process in all() {
+      if let parent = parent(of: process) { children[parent, default: []].append(process) }
+    }
+    var count = 0
+    var waiting = children[process] ?? []
+    while let next = waiting.popLast() {
+      count += 1
+      waiting += children[next] ?? []
+    }
+    return count
+  }
+
+  private static func parent(of process: Int32) -> Int32? {
+    guard let bytes = try? DurableFile.read("/proc/\(process)/stat", atMost: 1024) else {
+      return nil
+    }
+    let text = String(decoding: bytes, as: UTF8.self)
+    guard let end = text.lastIndex(of: ")") else { return nil }
+    let fields = text[end...].dropFirst().split(separator: " ", maxSplits: 2)
+    return fields.count > 1 ? Int32(fields[1]) : nil
   }
 
   private static func all() -> [Int32] {

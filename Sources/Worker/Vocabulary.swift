@@ -88,6 +88,8 @@ package enum AgentEnd: Equatable, Sendable {
   case notFound(String)
   /// It could not be called, for a reason that is the profile's.
   case notStarted(String)
+  /// It took more of the machine than it may, and was ended.
+  case exceeded(String)
   /// It could not be followed, for a reason that is this machine's.
   case lost(String)
 }

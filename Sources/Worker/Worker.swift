@@ -41,6 +41,12 @@ package struct WorkerConfiguration: Sendable {
   package var desertedAfter: Duration = .seconds(10)
   /// The program that is run with `demo-agent` for the agent that is built in; nil: this one.
   package var demoProgram: String?
+  /// Whether agents run in a sandbox.
+  package var sandbox = Sandbox.Mode.auto
+  /// Folders that agents may read in it besides the system's.
+  package var sandboxReadable: [String] = []
+  /// Folders that they may not, besides this worker's own: a server's data.
+  package var sandboxHidden: [String] = []
 
   package init(
     id: String, dataDirectory: String, server: ServerAddress, token: String, agents: [String],
@@ -81,11 +87,31 @@ package enum Worker {
       files.lock, folder: configuration.dataDirectory,
       holder: "worker \(configuration.id), process \(getpid())")
     defer { withExtendedLifetime(lock) {} }
-    for folder in [files.home, files.attempts, files.repositories] {
+    for folder in [files.attempts, files.repositories] {
       try DurableFile.makeFolder(folder)
     }
-    let shell = WorkerShell(configuration, files: files, logger: logger)
+    let sandbox = try await sandbox(configuration, files, logger)
+    let shell = WorkerShell(configuration, files: files, sandbox: sandbox, logger: logger)
     return try await shell.run(signals: signals)
+  }
+
+  /// - Returns: nil where agents run without one.
+  /// - Throws: `SandboxUnavailable` where it is asked for and does not work.
+  private static func sandbox(
+    _ configuration: WorkerConfiguration, _ files: WorkerFiles, _ logger: Logger
+  ) async throws -> Sandbox? {
+    guard configuration.sandbox != .off else { return nil }
+    let found = await Sandbox.examine()
+    if let fault = found.fault {
+      if configuration.sandbox == .on { throw SandboxUnavailable(fault) }
+      logger.warning("agents run without a sandbox: \(fault.reason). \(fault.hint)")
+      return nil
+    }
+    var sandbox = Sandbox()
+    sandbox.readable = configuration.sandboxReadable
+    sandbox.hidden = configuration.sandboxHidden + [files.root]
+    sandbox.canCutNetwork = found.canCutNetwork
+    return sandbox
   }
 
   /// Who works in this folder at the moment, such as `worker w1, process 123`; nil where nobody

@@ -16,14 +16,18 @@ final class WorkerShell: Sendable {
   private let logger: Logger
   private let link: ServerLink
   private let workspace: Workspace
+  private let sandbox: Sandbox?
   private let journal: Journal
   private let inputs: AsyncStream<Told>
   private let told: AsyncStream<Told>.Continuation
   private let clock = ContinuousClock()
   private let began: ContinuousClock.Instant
 
-  init(_ configuration: WorkerConfiguration, files: WorkerFiles, logger: Logger) {
+  init(
+    _ configuration: WorkerConfiguration, files: WorkerFiles, sandbox: Sandbox?, logger: Logger
+  ) {
     self.configuration = configuration
+    self.sandbox = sandbox
     self.files = files
     self.logger = logger
     link = ServerLink(
@@ -209,16 +213,17 @@ final class WorkerShell: Sendable {
   }
 
   private func startAgent(_ assignment: Assignment, _ underWay: inout UnderWay) {
-    underWay.agent = Task { [told, files, configuration, logger] in
+    underWay.agent = Task { [told, files, configuration, sandbox, logger] in
       let key = AttemptKey(assignment.lease)
       guard let attempt = files.attempt(key) else {
         told.yield(.input(.agentEnded(key, .lost("\(key): no name for a folder"), .nothing)))
         return
       }
       let agent = AgentProcess(
-        call: assignment.agent, prompt: assignment.prompt, files: attempt, home: files.home,
-        demoProgram: configuration.demoProgram ?? "/proc/\(ProcessTable.ownNumber)/exe",
-        timeout: .milliseconds(assignment.timeoutMs) + .seconds(30))
+        call: assignment.agent, prompt: assignment.prompt, files: attempt, home: attempt.home,
+        demoProgram: configuration.demoProgram ?? ProcessTable.ownProgram,
+        timeout: .milliseconds(assignment.timeoutMs) + .seconds(30), sandbox: sandbox,
+        objects: files.repository(assignment.repository).map { "\($0.clone)/objects" })
       do {
         let log = try OutputLog(
           path: attempt.output, bytesMax: assignment.outputBytesMax, secrets: agent.secrets)

@@ -54,9 +54,10 @@ struct Workspace: Sendable {
     do {
       try await remove([attempt.folder])
       try DurableFile.makeFolder(attempt.temporary)
+      try DurableFile.makeFolder(attempt.home)
       try await openClone(repository)
       try await fetch(assignment, repository)
-      do { try await fill(attempt, from: repository, at: assignment.head) } catch is GitFault {
+      do { try await fill(attempt, from: repository, at: assignment.head) } catch {
         // What the last agent left may be in the way in a manner that git cannot undo.
         try await remove([attempt.tree, attempt.index])
         try await fill(attempt, from: repository, at: assignment.head)

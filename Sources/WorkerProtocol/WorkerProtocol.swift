@@ -184,15 +184,38 @@ package struct AgentCall: Codable, Equatable, Sendable {
   package var promptOnStandardInput: Bool
   /// Names of variables of the worker's environment that the agent may see.
   package var environment: [String]
+  /// What it gets in a sandbox; nil: a network, and nothing of the disk besides.
+  package var sandbox: SandboxRules?
+  /// What the attempt's files may take on disk; nil: no limit.
+  package var diskBytesMax: Int?
+  /// How many processes it may have at once; nil: no limit.
+  package var processesMax: Int?
   package init(
     name: String, isDemo: Bool, arguments: [Argument], promptOnStandardInput: Bool,
-    environment: [String]
+    environment: [String], sandbox: SandboxRules? = nil, diskBytesMax: Int? = nil,
+    processesMax: Int? = nil
   ) {
     self.name = name
+    self.sandbox = sandbox
+    self.diskBytesMax = diskBytesMax
+    self.processesMax = processesMax
     self.isDemo = isDemo
     self.arguments = arguments
     self.promptOnStandardInput = promptOnStandardInput
     self.environment = environment
+  }
+}
+
+/// What an agent gets in its sandbox besides the system's folders.
+package struct SandboxRules: Codable, Equatable, Sendable {
+  package var network: Bool
+  /// Absolute paths, or `~/…` of the worker's home, which stand under the agent's HOME.
+  package var readable: [String]
+  package var writable: [String]
+  package init(network: Bool, readable: [String], writable: [String]) {
+    self.network = network
+    self.readable = readable
+    self.writable = writable
   }
 }
 

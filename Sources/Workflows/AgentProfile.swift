@@ -22,10 +22,12 @@ package struct AgentProfile: Equatable, Sendable {
   package var preflight: [String]
   /// The version of the agent that this call was written for; empty where it is not known.
   package var writtenFor: String
+  /// What it gets in a sandbox.
+  package var sandbox: SandboxGrants
 
   package init(
     name: String, description: String, kind: Kind, environment: [String] = [],
-    preflight: [String] = [], writtenFor: String = ""
+    preflight: [String] = [], writtenFor: String = "", sandbox: SandboxGrants = .init()
   ) {
     self.name = name
     self.description = description
@@ -33,13 +35,14 @@ package struct AgentProfile: Equatable, Sendable {
     self.environment = environment
     self.preflight = preflight
     self.writtenFor = writtenFor
+    self.sandbox = sandbox
   }
 
   /// The built-in agent. It is part of every workflow, under this reserved name.
   package static let demo = AgentProfile(
     name: "demo",
     description: "built in: writes source files after the acceptance criteria, without a model",
-    kind: .demo)
+    kind: .demo, sandbox: SandboxGrants(network: false))
 
   /// The reserved name of the agent that `--agent command` makes.
   package static let customName = "command"

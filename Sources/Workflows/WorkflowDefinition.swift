@@ -161,8 +161,11 @@ extension DefinitionReader {
   private mutating func limits(_ all: Fields) -> Workflow.Limits {
     var limits = Workflow.Limits(
       perRepository: nil, perRequester: nil, outputBytesMax: 16 << 20,
-      changedBytesMax: 20 << 20, changedFilesMax: 2000)
-    let keys = ["per-repository", "per-requester", "output", "change", "changed-files"]
+      changedBytesMax: 20 << 20, changedFilesMax: 2000, diskBytesMax: 8 << 30,
+      processesMax: 1024)
+    let keys = [
+      "per-repository", "per-requester", "output", "change", "changed-files", "disk", "processes",
+    ]
     guard let node = all.values["limits"], let fields = fields(node, at: "limits", keys: keys)
     else { return limits }
     if let node = fields.values["per-repository"] {
@@ -185,6 +188,16 @@ extension DefinitionReader {
       let count = integer(node, "limits.changed-files", in: 1...1_000_000)
     {
       limits.changedFilesMax = count
+    }
+    if let node = fields.values["disk"],
+      let bytes = size(node, "limits.disk", in: (1 << 20)...(1 << 40))
+    {
+      limits.diskBytesMax = bytes
+    }
+    if let node = fields.values["processes"],
+      let count = integer(node, "limits.processes", in: 8...100_000)
+    {
+      limits.processesMax = count
     }
     return limits
   }
@@ -272,7 +285,9 @@ extension DefinitionReader {
   }
 
   private mutating func agent(_ node: Node, _ name: String) -> AgentProfile? {
-    let keys = ["description", "command", "prompt", "environment", "preflight", "written-for"]
+    let keys = [
+      "description", "command", "prompt", "environment", "preflight", "written-for", "sandbox",
+    ]
     guard let fields = fields(node, at: "agents.\(name)", keys: keys) else { return nil }
     let description = fields.values["description"].flatMap {
       line($0, fields.name("description"))
@@ -290,11 +305,12 @@ extension DefinitionReader {
       argumentList($0, fields.name("preflight"))
     }
     let writtenFor = fields.values["written-for"].flatMap { line($0, fields.name("written-for")) }
+    let sandbox = fields.values["sandbox"].map { sandboxGrants($0, at: fields.name("sandbox")) }
     guard let command else { return nil }
     return AgentProfile(
       name: name, description: description ?? "", kind: .command(command),
       environment: environment?.map(\.text) ?? [], preflight: preflight?.map(\.text) ?? [],
-      writtenFor: writtenFor ?? "")
+      writtenFor: writtenFor ?? "", sandbox: sandbox ?? SandboxGrants())
   }
 
   /// An argument list with a program; a shell's line is a fault that shows the list to write.

@@ -38,6 +38,10 @@ package struct Workflow: Sendable {
     package var changedBytesMax: Int
     /// How many files a generated change may touch.
     package var changedFilesMax: Int
+    /// What an attempt's files may take on disk, its checkout included, in bytes.
+    package var diskBytesMax: Int
+    /// How many processes an agent may have at once.
+    package var processesMax: Int
   }
 
   package let name: String

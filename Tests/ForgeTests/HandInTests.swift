@@ -40,6 +40,17 @@ import Testing
     Example("a private key", says: "credential: key.pem") {
       try write("-----BEGIN RSA " + "PRIVATE KEY-----\nMII\n", to: "\($0)/key.pem")
     },
+    Example("a token in a line that looks like a patch's head", says: "credential: notes") { tree in
+      try write("++ ghp_" + String(repeating: "a1", count: 18) + "\n", to: "\(tree)/notes")
+    },
+    Example("a token in what attributes call binary", says: "credential: data") { tree in
+      try write("* -diff\n", to: "\(tree)/.gitattributes")
+      try write("\0\nglpat-" + String(repeating: "a1", count: 10) + "\n", to: "\(tree)/data")
+    },
+    Example("settings that git takes from nobody", says: "git's own checks") { tree in
+      try write(
+        "[submodule \"x\"]\npath = -x\nurl = --upload-pack=x\n", to: "\(tree)/.gitmodules")
+    },
     Example("a submodule", says: "submodules: inner") { tree in
       try await git(["init", "--quiet", "\(tree)/inner"])
       try await commit("inner", in: "\(tree)/inner")

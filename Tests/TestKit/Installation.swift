@@ -80,6 +80,9 @@ package final class Installation: Sendable {
 
   // MARK: The server's process
 
+  /// Agents of tests tell what they do by files beside the data, where no sandbox would let them.
+  private static let environment = Program.plainEnvironment.merging(["AIPM_SANDBOX": "off"]) { $1 }
+
   package var processID: Int32? { running.withLock { $0?.processID } }
   /// What the server wrote to standard error so far.
   package var errorText: String { running.withLock { $0?.errorText ?? "" } }
@@ -89,8 +92,7 @@ package final class Installation: Sendable {
     let port = url.split(separator: ":").last.map { String($0) } ?? "0"
     let program = try await Program.start(
       Program.aipm, ["serve", "--data", data, "--port", port] + arguments + more,
-      environment: Program.plainEnvironment.merging(environment) { $1 },
-      workingDirectory: folder)
+      environment: Self.environment.merging(environment) { $1 }, workingDirectory: folder)
     running.withLock { $0 = program }
     let listening = "aipm: listening on "
     let line = try await program.line { $0.hasPrefix(listening) }

@@ -90,7 +90,8 @@ import WorkerProtocol
       outcome.text.split(separator: "\n").map { $0.prefix { $0 != "=" } }.map(String.init))
     #expect(
       names.subtracting(["_", "SHLVL", "OLDPWD"]) == [
-        "AGENT_TEST_KEY", "AIPM_ATTEMPT", "HOME", "LANG", "PATH", "PWD", "TERM", "TMPDIR", "***",
+        "AGENT_TEST_KEY", "AIPM_ATTEMPT", "GIT_TERMINAL_PROMPT", "HOME", "LANG", "PATH", "PWD",
+        "TERM", "TMPDIR", "***",
       ])
     #expect(outcome.text.contains("AGENT_TEST_KEY=***") && !outcome.text.contains("key-0123"))
     #expect(outcome.text.contains("HOME=\(outcome.folder.path)/home"))

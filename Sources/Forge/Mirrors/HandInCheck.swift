@@ -53,19 +53,21 @@ struct HandInCheck {
 
   private struct Change {
     let mode: String
+    let before: String
     let blob: String
     let path: String
   }
 
-  private func changes() async throws(HandInRefusal) -> [Change] {
+  /// - Parameter search: options of diff-tree that leave some out.
+  private func changes(_ search: [String] = []) async throws(HandInRefusal) -> [Change] {
     let diff = try await git(
-      ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev"] + ends)
+      ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev"] + search + ends)
     // ":MODE MODE SHA SHA STATUS" NUL PATH NUL
     let words = diff.standardOutput.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
     return stride(from: 0, to: words.count - 1, by: 2).compactMap { index in
       let facts = words[index].split(separator: " ").map(String.init)
       return facts.count == 5
-        ? Change(mode: facts[1], blob: facts[3], path: words[index + 1]) : nil
+        ? Change(mode: facts[1], before: facts[2], blob: facts[3], path: words[index + 1]) : nil
     }
   }
 
@@ -101,7 +103,7 @@ struct HandInCheck {
   }
 
   private func checkSizes(_ changes: [Change]) async throws(HandInRefusal) {
-    let files = changes.filter { !$0.blob.allSatisfy { $0 == "0" } }
+    let files = changes.filter { !$0.blob.isNone }
     let names = files.map { "\($0.blob)\n" }.joined()
     let sizes = try await git(
       ["cat-file", "--batch-check=%(objectsize)"], input: .bytes(Array(names.utf8)))
@@ -117,22 +119,29 @@ struct HandInCheck {
 
   /// What looks like a credential in a line that the change adds.
   private func checkSecrets() async throws(HandInRefusal) {
-    // git searches; only the files in which it found something are read here.
-    let search = ["diff-tree", "-r", "-z", "--name-only", "--no-renames", "-G\(Secrets.pattern)"]
-    let found = try await git(search + ends).standardOutput.split(separator: 0)
-      .map { String(decoding: $0, as: UTF8.self) }
+    // git searches; only the files in which it found something are read here. Every file is text
+    // to it, whatever attributes and zeros in it say; and they are compared by their blobs, for a
+    // name may be none that can be written in an argument.
+    let found = try await changes(["--text", "-G\(Secrets.pattern)"])
     var holding: [String] = []
-    for path in found.prefix(Self.textMax) {
-      let patch = try await git(
-        ["diff-tree", "-r", "-p", "-U0", "--no-color", "--no-ext-diff", "--no-textconv"]
-          + ["--no-renames"] + ends + ["--", ":(literal)\(path)"])
-      if Secrets.areAdded(by: patch.outputText) { holding.append(path) }
+    for change in found where !change.blob.isNone && holding.count <= Self.textMax {
+      if try await holdsSecret(change) { holding.append(change.path) }
     }
     if !holding.isEmpty {
       throw .refused(
         message: "the change holds what looks like a credential: \(listed(holding))",
         hint: "Take it out and revoke it. One that is made up for a test has to look made up.")
     }
+  }
+
+  private func holdsSecret(_ change: Change) async throws(HandInRefusal) -> Bool {
+    if change.before.isNone {
+      return Secrets.stand(in: try await git(["cat-file", "blob", change.blob]).outputText)
+    }
+    let patch = try await git(
+      ["diff", "--text", "-U0", "--no-color", "--no-ext-diff", "--no-textconv"]
+        + [change.before, change.blob])
+    return Secrets.areAdded(by: patch.outputText)
   }
 
   private func figures() async throws(HandInRefusal) -> HandInFigures {
@@ -164,6 +173,11 @@ struct HandInCheck {
         arguments, in: mirror, environment: environment, input: input, accepting: accepting)
     }
   }
+}
+
+extension String {
+  /// Whether it is git's name for what is not there.
+  fileprivate var isNone: Bool { allSatisfy { $0 == "0" } }
 }
 
 extension ObjectID {

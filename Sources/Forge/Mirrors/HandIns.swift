@@ -60,6 +60,12 @@ extension GitMirrors {
       let isOurs = ["No space left", "Read-only file system", "unable to create", "write error"]
         .contains { error.standardError.contains($0) }
       if error.cause != nil || isOurs { throw .unavailable("\(error)") }
+      if error.standardError.contains("fsck error") {
+        // Whole, and of a kind that git takes from nobody: the same agent would make it again.
+        throw .refused(
+          message: "git's own checks refuse the change: \(error)",
+          hint: "It holds names or settings that could harm whoever checks it out.")
+      }
       throw .malformed("\(error)")
     }
   }

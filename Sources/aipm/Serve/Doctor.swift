@@ -6,6 +6,7 @@ import FoundationEssentials
 import Glibc
 import Processes
 import Terminal
+import Worker
 import Workflows
 
 struct Doctor: AsyncParsableCommand {
@@ -26,6 +27,7 @@ struct Doctor: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp("The folder that AIPM keeps everything in (./.aipm).", valueName: "dir"))
   var data: String?
+  @OptionGroup var sandboxing: SandboxOptions
   @OptionGroup var configured: ConfigurationOptions
   @OptionGroup var output: OutputOptions
 
@@ -57,7 +59,7 @@ struct Doctor: AsyncParsableCommand {
       findings.append(.good("configuration", "can be read"))
       findings.append(Self.disk(settings.text("data", flag: data) ?? "./.aipm"))
       findings += await Self.agents(catalog)
-      findings.append(await Self.sandbox())
+      findings.append(await Self.sandbox(try sandboxing.read(settings).mode))
       findings += await Self.forge(try ForgeSettings(settings, forge: nil, pace: nil), repository)
     } catch {
       findings.append(
@@ -114,14 +116,24 @@ struct Doctor: AsyncParsableCommand {
     return ForgeFinding(subject: "disk", verdict: .poor, detail: detail, hint: "Make room soon.")
   }
 
-  private static func sandbox() async -> ForgeFinding {
-    let command = Command("bwrap", ["--ro-bind", "/", "/", "true"], timeout: .seconds(10))
-    if let result = try? await command.run(), result.succeeded {
-      return .good("sandbox", "bwrap works")
+  private static func sandbox(_ mode: Sandbox.Mode) async -> ForgeFinding {
+    guard mode != .off else {
+      return .poor(
+        "sandbox", "switched off: agents see what this user sees",
+        "Leave --sandbox away, or write --sandbox auto.")
     }
-    return ForgeFinding(
-      subject: "sandbox", verdict: .poor, detail: "bwrap is missing or may not be used here",
-      hint: "Install bubblewrap, so that agents can be kept in a sandbox.")
+    let found = await Sandbox.examine()
+    guard let fault = found.fault else {
+      return found.canCutNetwork
+        ? .good("sandbox", "bubblewrap works: agents see their tree and the system's programs")
+        : .poor(
+          "sandbox", "bubblewrap works, but cannot cut off the network here",
+          "Agents whose profile says network: false have one all the same.")
+    }
+    let detail = "does not work here: \(fault.reason)"
+    return mode == .on
+      ? .bad("sandbox", detail, fault.hint)
+      : .poor("sandbox", "\(detail); agents see what this user sees", fault.hint)
   }
 
   // MARK: Agents
@@ -211,6 +223,12 @@ extension AgentProfile {
 extension ForgeFinding {
   fileprivate static func good(_ subject: String, _ detail: String) -> ForgeFinding {
     ForgeFinding(subject: subject, verdict: .good, detail: detail, hint: nil)
+  }
+
+  fileprivate static func poor(_ subject: String, _ detail: String, _ hint: String?)
+    -> ForgeFinding
+  {
+    ForgeFinding(subject: subject, verdict: .poor, detail: detail, hint: hint)
   }
 
   fileprivate static func bad(_ subject: String, _ detail: String, _ hint: String?) -> ForgeFinding

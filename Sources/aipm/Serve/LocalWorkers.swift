@@ -15,6 +15,7 @@ struct LocalWorkers: WorkerLauncher {
   let addressFile: String
   let token: String
   let executable: String
+  let sandbox: SandboxOptions.Chosen
 
   func run(_ worker: WorkerID, onStart: @escaping @Sendable () -> Void) async -> String {
     let folder = "\(data)/workers/\(worker)"
@@ -60,10 +61,8 @@ struct LocalWorkers: WorkerLauncher {
     options.createSession = true
     let ended = try await Subprocess.run(
       .path(FilePath(executable)),
-      arguments: [
-        "worker", "--local", "--server-file", addressFile, "--id", worker.rawValue, "--data",
-        folder,
-      ], environment: .custom(Self.environment), platformOptions: options,
+      arguments: Arguments(arguments(worker, folder)), environment: .custom(Self.environment),
+      platformOptions: options,
       input: .inputWriter, output: .fileDescriptor(log, closeAfterSpawningProcess: false),
       error: .fileDescriptor(log, closeAfterSpawningProcess: false)
     ) { execution in
@@ -76,6 +75,13 @@ struct LocalWorkers: WorkerLauncher {
     case .exited(let code): return "it exited with \(code)"
     case .signaled(let signal): return "it was ended by signal \(signal)"
     }
+  }
+
+  private func arguments(_ worker: WorkerID, _ folder: String) -> [String] {
+    [
+      "worker", "--local", "--server-file", addressFile, "--id", worker.rawValue, "--data",
+      folder, "--hide", data, "--sandbox", sandbox.mode.rawValue,
+    ] + (sandbox.readable.isEmpty ? [] : ["--sandbox-readable"] + sandbox.readable)
   }
 
   /// Ends the local workers, busy ones too: each gives back what it has in hand, and is killed

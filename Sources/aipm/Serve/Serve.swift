@@ -3,6 +3,8 @@ import Domain
 import EventLog
 import FoundationEssentials
 import Glibc
+import Processes
+import Worker
 import Workflows
 
 struct Serve: AsyncParsableCommand {
@@ -48,6 +50,7 @@ struct Serve: AsyncParsableCommand {
   var agentTimeout: String?
   @Option(help: "How many generations an agent that fails gets (the workflow's).")
   var attempts: Int?
+  @OptionGroup var sandboxing: SandboxOptions
   @OptionGroup var configured: ConfigurationOptions
   @Option(help: "Where the routes stand, such as /prod (/).")
   var basePath: String?
@@ -77,13 +80,18 @@ struct Serve: AsyncParsableCommand {
   var stopWorkers = false
 
   func run() async throws {
+    Secrecy.closeToOthers()
     let options: ServeOptions
     do {
       options = try ServeOptions(self, environment: ProcessInfo.processInfo.environment)
+      Secrecy.forget(["AIPM_GITHUB_TOKEN", "AIPM_WEBHOOK_SECRET"])
     } catch let fault as Settings.Fault {
       throw ValidationError(fault.description)
     } catch let faults as WorkflowFaults {
       throw ValidationError("\(faults)")
+    }
+    if options.sandbox.mode == .on, let fault = await Sandbox.examine().fault {
+      throw Failure("\(SandboxUnavailable(fault))")
     }
     do {
       try await ServerProcess(options).run()
@@ -113,6 +121,7 @@ struct ServeOptions {
   var acceptsRestore: Bool
   var retention: Retention
   var maskPatterns: [String]
+  var sandbox: SandboxOptions.Chosen
 
   init(_ flags: Serve, environment: [String: String]) throws {
     let settings = try flags.configured.settings(environment)
@@ -149,6 +158,7 @@ struct ServeOptions {
         Quantity.duration($0)
       })
     maskPatterns = settings.list("maskPatterns", flags: flags.maskPatterns)
+    sandbox = try flags.sandboxing.read(settings)
     _ = try mask(secrets: [])
     customAgent = try Self.customAgent(settings, flags)
     try checkAgent()

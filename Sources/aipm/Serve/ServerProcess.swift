@@ -67,7 +67,7 @@ struct ServerProcess {
     let token = try folder.secret("worker-token")
     let launcher = LocalWorkers(
       data: folder.path, addressFile: folder.path + "/address", token: token,
-      executable: Self.executable)
+      executable: Self.executable, sandbox: options.sandbox)
     let engine = makeEngine(
       store, feed, folder, access, launcher, workflows: workflows, epoch: epoch,
       stamp: marks.stamp)

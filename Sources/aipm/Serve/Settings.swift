@@ -28,7 +28,8 @@ struct Settings {
     "githubApiURL": "AIPM_GITHUB_API_URL", "githubAppID": "AIPM_GITHUB_APP_ID",
     "githubAppKeyFile": "AIPM_GITHUB_APP_KEY_FILE",
     "githubAppInstallationID": "AIPM_GITHUB_APP_INSTALLATION_ID",
-    "defaultRepo": "AIPM_DEFAULT_REPO",
+    "defaultRepo": "AIPM_DEFAULT_REPO", "sandbox": "AIPM_SANDBOX",
+    "sandboxReadable": "AIPM_SANDBOX_READABLE",
   ]
 
   /// - Parameters:

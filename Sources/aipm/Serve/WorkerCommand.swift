@@ -1,6 +1,8 @@
 import ArgumentParser
+import FoundationEssentials
 import Glibc
 import Logging
+import Processes
 import Worker
 import Workflows
 
@@ -24,8 +26,11 @@ struct WorkerRun: AsyncParsableCommand {
   var id: String?
   @Option(help: ArgumentHelp("The worker's own folder (./.aipm-worker).", valueName: "dir"))
   var data = "./.aipm-worker"
+  @OptionGroup var sandboxing: SandboxOptions
   @Flag(help: .hidden)
   var local = false
+  @Option(help: .hidden)
+  var hide: String?
 
   func validate() throws {
     guard server != nil || serverFile != nil else {
@@ -34,28 +39,37 @@ struct WorkerRun: AsyncParsableCommand {
   }
 
   func run() async throws {
+    Secrecy.closeToOthers()
+    let settings = try Settings(
+      config: nil, name: "", environment: ProcessInfo.processInfo.environment)
+    let sandbox = try sandboxing.read(settings)
     let token: String
     if local {
       token = readLine(strippingNewline: true) ?? ""
     } else if let given = getenv("AIPM_TOKEN").map({ String(cString: $0) }), !given.isEmpty {
       token = given
       // The agents must not find it.
-      unsetenv("AIPM_TOKEN")
+      Secrecy.forget(["AIPM_TOKEN"])
     } else {
       throw ValidationError("set AIPM_TOKEN to the worker token")
     }
     var logger = Logger(label: "aipm.worker") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = .notice
-    let configuration = WorkerConfiguration(
+    var configuration = WorkerConfiguration(
       id: id ?? Self.hostName, dataDirectory: data,
       server: serverFile.map { .file($0) } ?? .url(server ?? ""), token: token,
       agents: Self.installedAgents(), version: ServerProcess.version, host: Self.hostName,
       isLocal: local)
+    configuration.sandbox = sandbox.mode
+    configuration.sandboxReadable = sandbox.readable
+    configuration.sandboxHidden = [hide].compactMap { $0 }
     do {
       _ = try await Worker.run(
         configuration, signals: WorkerSignals.terminations(), logger: logger)
     } catch let fault as FolderInUse {
       throw Failure(fault.description)
+    } catch let fault as SandboxUnavailable {
+      throw Failure("\(fault)")
     }
   }
 

@@ -1,0 +1,83 @@
+// Disk and processes of an agent, watched while it runs.
+//
+// Neither bubblewrap nor a limit of the kernel holds them: RLIMIT_FSIZE is for one file,
+// RLIMIT_NPROC counts a user's processes and not root's, quotas and control groups need rights that
+// a worker has not. So they are looked at. One file alone the kernel stops at once; what an agent
+// can do beyond its limits between two looks is bounded by how fast the disk is.
+//
+// Looking is kept cheap: the file system's own count of what is used costs microseconds, and only
+// where that has grown by half of what is left is the tree measured, with du, which is made for
+// trees that somebody else is changing.
+
+import Glibc
+import Processes
+import Synchronization
+
+struct ResourceWatch: Sendable {
+  /// The attempt's folder.
+  let folder: String
+  let diskBytesMax: Int?
+  let processesMax: Int?
+
+  /// Between two looks.
+  static let interval = Duration.milliseconds(250)
+  /// A tree is measured at least so often, whatever the file system says of itself.
+  private static let looksBetweenMeasures = 40
+  /// A tree that takes longer to measure has more files than any limit is for.
+  private static let measureLimit = Duration.seconds(60)
+
+  /// Looks until something is over its limit, or the task is cancelled.
+  /// - Parameter process: the agent's, once it runs.
+  /// - Returns: what is over its limit; nil where it was cancelled.
+  func run(process: @Sendable () -> Int32?) async -> String? {
+    guard diskBytesMax != nil || processesMax != nil else { return nil }
+    let room = diskBytesMax.map { min($0, Self.available(folder).map { $0 / 10 * 9 } ?? $0) }
+    var measured = 0
+    var usedThen = Self.used(folder)
+    var looks = 0
+    // The kernel tells nobody that a tree or a set of processes grew.
+    while true {
+      do { try await Task.sleep(for: Self.interval) } catch { return nil }
+      if let processesMax, let process = process() {
+        let count = ProcessTable.descendants(of: process)
+        if count > processesMax {
+          return "the agent had \(count) processes at once, more than \(processesMax)"
+        }
+      }
+      guard let room else { continue }
+      looks += 1
+      let used = Self.used(folder)
+      guard used - usedThen >= (room - measured) / 2 || looks >= Self.looksBetweenMeasures
+      else { continue }
+      guard let size = await Self.size(of: folder) else {
+        if Task.isCancelled { return nil }
+        return "the files that the agent made are too many to be measured"
+      }
+      (measured, usedThen, looks) = (size, used, 0)
+      if size > room {
+        return "the agent's files take \(size >> 20) MiB of disk, more than \(room >> 20) MiB"
+      }
+    }
+  }
+
+  /// What everything below a folder takes on disk, in bytes; nil where it could not be measured.
+  static func size(of folder: String) async -> Int? {
+    let command = Command(
+      "du", ["-s", "-x", "--block-size=1", "--", folder], timeout: measureLimit, outputLimit: 4096)
+    // What vanishes while it is counted makes du complain and count on.
+    guard let result = try? await command.run() else { return nil }
+    return result.outputText.split(separator: "\t").first.flatMap { Int($0) }
+  }
+
+  private static func used(_ path: String) -> Int {
+    var facts = statvfs()
+    guard statvfs(path, &facts) == 0 else { return 0 }
+    return Int(facts.f_blocks - facts.f_bfree) * Int(facts.f_frsize)
+  }
+
+  private static func available(_ path: String) -> Int? {
+    var facts = statvfs()
+    guard statvfs(path, &facts) == 0 else { return nil }
+    return Int(facts.f_bavail) * Int(facts.f_frsize)
+  }
+}
