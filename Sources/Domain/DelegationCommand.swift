@@ -32,7 +32,7 @@ package enum DelegationCommand: Equatable, Sendable {
   case retry
   /// As the forge tells of it, which may be late.
   case updatePullRequest(PullRequestState, asOf: Timestamp? = nil)
-  case recordAction(marker: String)
+  case recordAction(marker: String, failure: String? = nil)
 }
 
 /// A branch and a pull request that were there, as they were read.

@@ -115,15 +115,17 @@ extension DelegationState {
       let isNews = asOf.map { $0 > known.asOf ?? $0 - Milliseconds(1) } ?? false
       if known.state == state, !isNews { return [] }
       return [.pullRequestUpdated(PullRequestUpdated(state: state, asOf: asOf))]
-    case .recordAction(let marker):
+    case .recordAction(let marker, let failure):
       guard let d = delegation else { throw refusal("record-action") }
-      return d.actionsDone.contains(marker) ? [] : [.actionDone(ActionDone(marker: marker))]
+      return d.actionsDone.contains(marker)
+        ? [] : [.actionDone(ActionDone(marker: marker, failure: failure))]
     }
   }
 
   private func afterFault(
     _ fault: StepFault, _ policy: RetryPolicy, at now: Timestamp
   ) throws(Rejection) -> [DelegationEvent] {
+    if fault.step == .act { return afterNoticeFault(fault, policy, at: now) }
     guard let d = delegation, let name, !name.isTerminal else { throw refusal("fail-step") }
     // Whoever cancelled is told that it is cancelled, not what else went wrong on the way there.
     let endsCancelled = d.cancelRequested && commitToPush == nil
@@ -158,6 +160,34 @@ extension DelegationState {
             retryAt: max(due, notBefore ?? due),
             ambiguous: ambiguous || (before?.ambiguous ?? false),
             message: fault.message))
+      ]
+    }
+  }
+
+  /// What is said on the pull request is no reason to fail: it is given up, and the log says so.
+  private func afterNoticeFault(
+    _ fault: StepFault, _ policy: RetryPolicy, at now: Timestamp
+  ) -> [DelegationEvent] {
+    // Where something else happened meanwhile, it is looked at again when its turn comes.
+    guard let d = delegation, let notice = owedNotice else { return [] }
+    func givenUp(_ tries: Int) -> [DelegationEvent] {
+      let after = tries > 1 ? "after \(tries) tries: " : ""
+      return [
+        .actionDone(ActionDone(marker: notice.marker, failure: after + fault.message))
+      ]
+    }
+    switch fault.kind {
+    case .final: return givenUp(1)
+    case .transient(let code, let ambiguous, let notBefore):
+      let before = d.trouble.flatMap { $0.step == .act ? $0 : nil }
+      let tries = max((before?.tries ?? 0) + (code.isQueue ? 0 : 1), 1)
+      if !code.isQueue, tries >= policy.triesMax { return givenUp(tries) }
+      let due = now + policy.delay(after: tries, of: d.id, step: .act)
+      return [
+        .stepFailed(
+          StepFailed(
+            step: .act, attemptedTry: tries, code: code, retryAt: max(due, notBefore ?? due),
+            ambiguous: ambiguous || (before?.ambiguous ?? false), message: fault.message))
       ]
     }
   }

@@ -102,12 +102,16 @@ package struct Requested: Equatable, Sendable {
   package var attemptsMax: Int
   package var idempotencyKey: IdempotencyKey?
   package var text: TaskText?
+  /// At which moments the workflow has something said or done on the pull request.
+  package var notices: Set<NoticeMoment>
 
   package init(
     kind: Kind, stamp: Stamp, repository: RepositoryName, branch: String, baseBranch: String?,
     requester: String, priority: Int, agent: String, workflow: Workflow, draft: Bool,
-    attemptsMax: Int, idempotencyKey: IdempotencyKey?, text: TaskText?
+    attemptsMax: Int, idempotencyKey: IdempotencyKey?, text: TaskText?,
+    notices: Set<NoticeMoment> = []
   ) {
+    self.notices = notices
     self.kind = kind
     self.stamp = stamp
     self.repository = repository
@@ -329,8 +333,14 @@ package struct PullRequestUpdated: Equatable, Sendable {
   }
 }
 
-/// A comment or a label is on the forge; its marker finds it again.
+/// What the workflow wants said or done on the pull request at a moment is done; its marker finds
+/// it again.
 package struct ActionDone: Equatable, Sendable {
   package var marker: String
-  package init(marker: String) { self.marker = marker }
+  /// Why it was given up; nil where it was done.
+  package var failure: String?
+  package init(marker: String, failure: String? = nil) {
+    self.marker = marker
+    self.failure = failure
+  }
 }

@@ -75,7 +75,9 @@ extension DelegationState {
         d.entered(at: time), Failure(step: e.step, code: e.code, retryable: e.retryable))
 
     case .stepFailed(let e):
-      guard let name, !name.isTerminal else { throw corrupt(event) }
+      guard let name, !name.isTerminal || (e.step == .act && owedNotice != nil) else {
+        throw corrupt(event)
+      }
       let trouble = Trouble(
         step: e.step, tries: e.attemptedTry, code: e.code, retryAt: e.retryAt,
         ambiguous: e.ambiguous)
@@ -98,7 +100,10 @@ extension DelegationState {
 
     case .actionDone(let e):
       guard delegation != nil else { throw corrupt(event) }
-      return mapDelegation { $0.actionsDone.insert(e.marker) }
+      return mapDelegation {
+        $0.actionsDone.insert(e.marker)
+        if $0.trouble?.step == .act { $0.trouble = nil }
+      }
     }
   }
 

@@ -57,6 +57,11 @@ package enum FaultCode: String, CaseIterable, Sendable {
   }
 }
 
+/// When a workflow may have something said or done on the pull request.
+package enum NoticeMoment: String, CaseIterable, Sendable {
+  case opened, pushed, failed, cancelled
+}
+
 /// Why a lease ended without a commit.
 package enum ReleaseCause: String, CaseIterable, Sendable {
   case workerLost = "worker-lost"

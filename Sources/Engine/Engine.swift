@@ -60,6 +60,20 @@ package actor Engine {
   /// What the mirror counted of a pack, until its result comes.
   var figures: [AcceptedPack: HandInFigures] = [:]
 
+  /// Branches that a submission under way is about to adopt.
+  var adopted: [AdoptedBranch: DelegationID] = [:]
+
+  struct AdoptedBranch: Hashable {
+    var repository: String
+    var name: String
+
+    init(repository: RepositoryName, name: String) {
+      // The forge's names do not differ by case alone.
+      self.repository = repository.description.lowercased()
+      self.name = name
+    }
+  }
+
   struct AcceptedPack: Hashable {
     var delegation: DelegationID
     var token: FencingToken
@@ -91,7 +105,8 @@ package actor Engine {
   /// - Returns: how many delegations were in flight.
   package func start() async throws(StoreFault) -> Int {
     var delegations: [DelegationID: [RecordedEvent]] = [:]
-    for row in try await store.liveDelegations() {
+    let rows = try await store.liveDelegations() + store.owingDelegations()
+    for row in rows {
       delegations[row.id] = try await store.read(.delegation(row.id))
     }
     var workers: [WorkerID: [RecordedEvent]] = [:]
@@ -103,7 +118,7 @@ package actor Engine {
         await self?.step(.tick)
       }
     }
-    return delegations.count
+    return rows.count { !$0.state.isTerminal }
   }
 
   /// Gives out no new work from now on.

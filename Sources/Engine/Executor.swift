@@ -65,6 +65,9 @@ package struct Executor: Sendable {
   private var fresh = false
   /// Where the branch's event stands in the log: it goes into the task commit's trailer.
   private var branchRecord: (position: Int64, hash: [UInt8])?
+  /// The last commit that was accepted, and the last failure with its words: comments tell of them.
+  private var generated: Generated?
+  private var failed: Failed?
   /// No append before this moment: the disk was full.
   private var blockedUntil: Timestamp?
 
@@ -88,6 +91,7 @@ package struct Executor: Sendable {
   /// Nothing is under way and nothing more will be, unless somebody asks.
   package var isAtRest: Bool {
     writer.isIdle && effect == nil && (state.name?.isTerminal ?? true)
+      && (state.nextIntent == nil || corrupt != nil)
   }
 
   /// Ready to be given to a worker: prepared, and not waiting for anything.
@@ -228,6 +232,8 @@ package struct Executor: Sendable {
         return
       }
       if case .requested(let request) = event { text = request.text }
+      if case .generated(let event) = event { generated = event }
+      if case .failed(let event) = event { failed = event }
       if case .branchCreated = event { branchRecord = (recorded.position, recorded.hash) }
       // A new lease, or the end of one, is a reason to read the head again.
       if case .released = event { prepared = nil }
@@ -239,7 +245,9 @@ package struct Executor: Sendable {
 
   private mutating func begin(_ intent: Intent, _ now: Timestamp, _ actions: inout [Action]) {
     guard let context else {
-      record(.failStep(unreadable, .never))
+      var fault = unreadable
+      if case .act = intent { fault.step = .act }
+      record(.failStep(fault, .never))
       return
     }
     switch intent {
@@ -258,7 +266,7 @@ package struct Executor: Sendable {
       }
     case .stopAgent: break
     case .cancel: record(.settleCancellation)
-    case .resolveBase, .createBranch, .commitTask, .openPullRequest, .adopt, .push, .settle:
+    case .resolveBase, .createBranch, .commitTask, .openPullRequest, .adopt, .push, .act, .settle:
       run(context.effect(for: intent, state: state, fresh: fresh), now, &actions)
     }
   }
@@ -314,7 +322,10 @@ package struct Executor: Sendable {
       delegation: delegation,
       texts: EffectContext.Texts(
         id: id, workflow: workflow, words: text, request: delegation.request,
-        branchRecord: branchRecord ?? (0, [])))
+        branchRecord: branchRecord ?? (0, []),
+        facts: NoticeFacts(
+          attempt: delegation.attempt, commit: generated?.sha, figures: generated?.figures,
+          failure: failed)))
   }
 
   private var unreadable: StepFault {
@@ -343,60 +354,4 @@ extension DelegationEvent {
       false
     }
   }
-}
-
-extension EffectContext {
-  /// The effect that carries out `intent`; nil where none is needed.
-  func effect(for intent: Intent, state: DelegationState, fresh: Bool) -> (any Effect)? {
-    let approach: Approach = fresh ? .writeFirst : .lookUpFirst
-    switch intent {
-    case .resolveBase: return ResolveBase(context: self)
-    case .createBranch: return createBranch(approach)
-    case .commitTask: return commitTask(approach)
-    case .openPullRequest: return openPullRequest(approach)
-    case .adopt(let number): return Adopt(context: self, number: number)
-    case .dispatch, .awaitWorker:
-      return delegation.taskCommit.map { Prepare(context: self, taskCommit: $0) }
-    case .push(let commit):
-      var mayDrop = false
-      if case .pullRequestCreated = state { mayDrop = true }
-      return delegation.taskCommit.map {
-        Push(
-          context: self, commit: commit, taskCommit: $0, mayDrop: mayDrop, approach: approach)
-      }
-    case .settle(let step): return settling(step)
-    case .stopAgent, .cancel: return nil
-    }
-  }
-
-  /// What a cancellation looks for after a write whose answer was lost.
-  private func settling(_ step: Step) -> (any Effect)? {
-    switch step {
-    case .createBranch: createBranch(.lookUpOnly)
-    case .commitTask: commitTask(.lookUpOnly)
-    case .openPullRequest: openPullRequest(.lookUpOnly)
-    case .resolveBase, .adopt, .prepare, .generate, .push, .act: Nothing()
-    }
-  }
-
-  private func createBranch(_ approach: Approach) -> (any Effect)? {
-    delegation.base.map { CreateBranch(context: self, base: $0.sha, approach: approach) }
-  }
-  private func commitTask(_ approach: Approach) -> (any Effect)? {
-    delegation.base.map {
-      CommitTask(
-        context: self, base: $0, approach: approach, triesBefore: delegation.trouble?.tries ?? 0)
-    }
-  }
-  private func openPullRequest(_ approach: Approach) -> (any Effect)? {
-    delegation.base.map {
-      OpenPullRequest(context: self, baseBranch: $0.branch, approach: approach)
-    }
-  }
-}
-
-/// For a step that leaves nothing behind to be looked for.
-private struct Nothing: Effect {
-  mutating func start() -> EffectStep { .done(.absent) }
-  mutating func resume(_ answers: [Answer]) -> EffectStep { .done(.absent) }
 }

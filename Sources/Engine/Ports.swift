@@ -28,6 +28,14 @@ package enum ForgeCall: Equatable, Sendable {
   case pullRequests(RepositoryName, headBranch: String)
   /// GET …/pulls/{n}
   case pullRequest(RepositoryName, number: Int)
+  /// The bodies of the comments on a pull request (GET …/issues/{n}/comments).
+  case comments(RepositoryName, number: Int)
+  /// POST …/issues/{n}/comments
+  case comment(RepositoryName, number: Int, body: String)
+  /// POST …/issues/{n}/labels: those that are there already change nothing.
+  case addLabels(RepositoryName, number: Int, labels: [String])
+  /// POST …/pulls/{n}/requested_reviewers: those that are asked already change nothing.
+  case requestReviewers(RepositoryName, number: Int, users: [String], teams: [String])
 }
 
 /// A commit of one file on the head of a branch.
@@ -82,6 +90,7 @@ package enum ForgeReply: Equatable, Sendable {
   case commits([ForgeCommit])
   case pullRequest(ForgePullRequest)
   case pullRequests([ForgePullRequest])
+  case comments([String])
 }
 
 /// A repository, as the forge tells of it.

@@ -17,6 +17,8 @@ package struct DelegationRequest: Sendable {
   package var attemptsMax: Int
   package var idempotencyKey: Requested.IdempotencyKey?
   package var text: TaskText
+  /// What the workflow has to say; see `Requested`.
+  package var notices: Set<NoticeMoment> = []
 
   package init(
     kind: Requested.Kind, repository: RepositoryName, branchName: String, baseBranch: String?,
@@ -46,6 +48,8 @@ package enum SubmissionReply: Equatable, Sendable {
   case repeated(DelegationID)
   /// The key was used before for another body.
   case keyReused
+  /// Another delegation is at work on the branch that was to be adopted.
+  case branchTaken(by: DelegationID)
   case failed(AppendFault)
 }
 
@@ -53,6 +57,32 @@ extension Engine {
   /// Makes a delegation durable and begins with it.
   /// - Parameter id: a UUIDv7 that no other delegation has.
   package func submit(_ request: DelegationRequest, id: DelegationID) async -> SubmissionReply {
+    guard case .adopt = request.kind else { return await record(request, id: id) }
+    let branch = AdoptedBranch(repository: request.repository, name: request.branchName)
+    // Between this look and the record nobody else gets to look.
+    if let other = adopted[branch] ?? owner(of: branch, besides: request.idempotencyKey) {
+      return .branchTaken(by: other)
+    }
+    adopted[branch] = id
+    defer { adopted[branch] = nil }
+    return await record(request, id: id)
+  }
+
+  /// The delegation that is at work on a branch; the one that was made under the same key is no
+  /// other.
+  private func owner(
+    of branch: AdoptedBranch, besides key: Requested.IdempotencyKey?
+  ) -> DelegationID? {
+    core.executors.values.first { executor in
+      guard let d = executor.state.delegation, executor.state.name?.isTerminal == false else {
+        return false
+      }
+      if let key, d.request.idempotencyKey?.key == key.key { return false }
+      return AdoptedBranch(repository: d.request.repository, name: d.request.branch) == branch
+    }?.id
+  }
+
+  private func record(_ request: DelegationRequest, id: DelegationID) async -> SubmissionReply {
     let actor = Actor(kind: .user, name: request.requester)
     while true {
       let stamp = nextStamp()
@@ -66,7 +96,7 @@ extension Engine {
         baseBranch: request.baseBranch, requester: request.requester, priority: request.priority,
         agent: request.agent, workflow: request.workflow, draft: request.draft,
         attemptsMax: request.attemptsMax, idempotencyKey: request.idempotencyKey,
-        text: request.text)
+        text: request.text, notices: request.notices)
       switch await reply(to: { .submit(id, requested, actor, $0) }) {
       case .done: return .accepted(id)
       case .failed(.stampTaken): continue

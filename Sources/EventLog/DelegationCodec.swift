@@ -77,6 +77,7 @@ extension EventCodec {
     case .actionDone(let e):
       type = .actionDone
       facts.detail.put("marker", e.marker)
+      text.put("message", e.failure)
     }
     return EncodedEvent(type: type, facts: facts, text: text)
   }
@@ -95,6 +96,9 @@ extension EventCodec {
     facts.workflow = e.workflow.name
     facts.digest = e.workflow.digest
     facts.detail["draft"] = .bool(e.draft)
+    if !e.notices.isEmpty {
+      facts.detail["notices"] = .array(e.notices.map(\.rawValue).sorted().map { .string($0) })
+    }
     facts.detail["attemptsMax"] = .integer(Int64(e.attemptsMax))
     if let key = e.idempotencyKey {
       facts.detail["idempotencyKey"] = .string(key.key)
@@ -186,7 +190,9 @@ extension EventCodec {
           asOf: r.facts.detail["asOf"]?.integerValue.map { Timestamp(milliseconds: $0) }))
     case .actionDone:
       return .actionDone(
-        ActionDone(marker: try r.need(r.facts.detail["marker"]?.stringValue, "marker")))
+        ActionDone(
+          marker: try r.need(r.facts.detail["marker"]?.stringValue, "marker"),
+          failure: r.words("message")))
     case .workerRegistered, .workerUnhealthy, .workerRecovered, .workerRestarted, .workerParked,
       .workerDraining, .workerStopped, .workerLost, .systemStarted, .systemRecovered,
       .systemRestored, .systemRedacted, .workflowDefined:
@@ -213,7 +219,11 @@ extension EventCodec {
       ),
       draft: r.facts.detail["draft"]?.boolValue ?? false,
       attemptsMax: Int(r.facts.detail["attemptsMax"]?.integerValue ?? 1), idempotencyKey: key,
-      text: taskText(r))
+      text: taskText(r),
+      notices: Set(
+        (r.facts.detail["notices"]?.arrayValue ?? []).compactMap {
+          $0.stringValue.flatMap { NoticeMoment(rawValue: $0) }
+        }))
   }
 
   private static func taskText(_ r: FactReader) -> TaskText? {

@@ -151,6 +151,14 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
   }
 
   /// See `Views`.
+  package func owingDelegations() async throws(StoreFault) -> [DelegationRow] {
+    state.withLock {
+      $0.rows.filter { $0.state.isTerminal && $0.nextIntent != nil }
+        .sorted { $0.stamp < $1.stamp }
+    }
+  }
+
+  /// See `Views`.
   package func ended(
     since: Timestamp, limit: Int
   ) async throws(StoreFault) -> [EndedDelegation] {

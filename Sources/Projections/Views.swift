@@ -92,6 +92,10 @@ package protocol Views: Sendable {
   /// Every delegation that is not terminal, oldest first.
   func liveDelegations() async throws(StoreFault) -> [DelegationRow]
 
+  /// Every delegation that has ended and whose workflow wants something done on its pull request
+  /// still, oldest first.
+  func owingDelegations() async throws(StoreFault) -> [DelegationRow]
+
   /// Delegations that ended at or after `since` and had been requested within the week before it,
   /// newest request first.
   func ended(since: Timestamp, limit: Int) async throws(StoreFault) -> [EndedDelegation]

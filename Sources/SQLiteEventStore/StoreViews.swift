@@ -32,6 +32,18 @@ extension SQLiteEventStore {
   }
 
   /// See `Views`.
+  package func owingDelegations() async throws(StoreFault) -> [DelegationRow] {
+    try await readers.read("owing delegations") { database in
+      let ended = DelegationStateName.allCases.filter(\.isTerminal)
+      let words = ended.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+      return try database.statement(
+        "\(DelegationQuery.select) WHERE d.state IN (\(words)) AND d.next_intent IS NOT NULL "
+          + "ORDER BY d.stamp"
+      ).rows(ViewTables.readDelegation)
+    }
+  }
+
+  /// See `Views`.
   package func ended(
     since: Timestamp, limit: Int
   ) async throws(StoreFault) -> [EndedDelegation] {

@@ -41,6 +41,8 @@ package struct ServerConfiguration: Sendable {
   package var mask: SecretMask?
   /// What the forge signs its webhooks with; nil: they are refused.
   package var webhookSecret: String?
+  /// `OWNER/REPO` for calls of `/generate-code` that name none.
+  package var defaultRepository: String?
   /// The largest pack of a hand-in, in bytes.
   package var packLimit = 512 << 20
 
@@ -136,6 +138,7 @@ package struct Server: Sendable {
     let group = router.group(RouterPath(prefix))
     HealthRoutes(server: context).add(to: group)
     SubmissionRoutes(server: context).add(to: group)
+    GenerateCodeRoutes(server: context).add(to: group)
     DelegationRoutes(server: context).add(to: group)
     LogRoutes(server: context).add(to: group)
     AuditRoutes(server: context).add(to: group)

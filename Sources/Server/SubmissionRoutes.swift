@@ -39,6 +39,7 @@ struct SubmissionRoutes {
     case .keyReused:
       throw Problem.field(
         "Idempotency-Key", "was used before for another body: use a new key for a new request")
+    case .branchTaken(let other): throw Problem.branchTaken(by: other)
     case .failed(let fault): throw Problem(fault)
     }
   }
@@ -76,7 +77,7 @@ struct SubmissionRoutes {
       ])
     }
     let agent = try await agent(valid.agent, workflow)
-    return DelegationRequest(
+    var request = DelegationRequest(
       kind: .delegate, repository: valid.repository, branchName: valid.branchName,
       baseBranch: valid.baseBranch ?? workflow.baseBranch, requester: requester,
       priority: valid.priority, agent: agent,
@@ -84,6 +85,8 @@ struct SubmissionRoutes {
       draft: valid.draft ?? workflow.draft,
       attemptsMax: server.configuration.attempts ?? workflow.attempts, idempotencyKey: key,
       text: valid.text)
+    request.notices = workflow.notices
+    return request
   }
 
   /// The agent that was asked for, else the server's, else the workflow's first that some worker
@@ -106,7 +109,7 @@ struct SubmissionRoutes {
     return await server.agentChosen(for: workflow)
   }
 
-  private func idempotencyKey(
+  func idempotencyKey(
     _ request: Request, _ body: LooseJSON
   ) throws -> Requested.IdempotencyKey? {
     guard let key = request.headers[.idempotencyKey] else { return nil }
@@ -164,6 +167,14 @@ struct SubmissionRoutes {
 }
 
 extension Problem {
+  static func branchTaken(by other: DelegationID) -> Problem {
+    var problem = Problem(
+      .conflict, "The branch is taken", "Another delegation is at work on this branch: \(other).",
+      hint: "Wait for it, or cancel it: aipm cancel \(other)")
+    problem.members = ["id": .string(other.rawValue)]
+    return problem
+  }
+
   init(fields: [FieldFault]) {
     let names = fields.map(\.field).joined(separator: ", ")
     self.init(

@@ -259,10 +259,11 @@ package struct Sandbox: Sendable {
       hint =
         "This container hides parts of /proc: start it with --security-opt systempaths=unconfined."
     } else if said.contains("namespace") || said.contains("uid map") {
-      hint =
-        "The kernel or the container forbids user namespaces: set "
-        + "kernel.apparmor_restrict_unprivileged_userns=0 or kernel.unprivileged_userns_clone=1, or "
-        + "start the container with --security-opt seccomp=unconfined."
+      hint = """
+        The kernel or the container forbids user namespaces: set \
+        kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0, or \
+        start the container with --security-opt seccomp=unconfined.
+        """
     } else {
       hint = "bubblewrap says no more than that."
     }

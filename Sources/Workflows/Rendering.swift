@@ -8,8 +8,6 @@ struct WorkflowTemplates: Sendable {
   var prompt: TextTemplate
   var commitMessage: TextTemplate
   var pullRequestBody: TextTemplate
-  /// What a cancelled delegation says on its pull request; nil: nothing.
-  var cancelComment: TextTemplate?
 
   /// What every template may speak of.
   static let taskVariables: [String: TemplateShape] = [
@@ -21,6 +19,9 @@ struct WorkflowTemplates: Sendable {
   static let pullRequestVariables = taskVariables.merging([
     "confirmationCode": .text, "requester": .text, "agent": .text, "branch": .text,
   ]) { a, _ in a }
+
+  /// What comments may speak of besides.
+  static let noticeVariables = pullRequestVariables.merging(NoticeFacts.variables) { a, _ in a }
 }
 
 extension Workflow {
@@ -63,17 +64,6 @@ extension Workflow {
     return Self.marked(Self.fitting(body), id: id)
   }
 
-  /// The comment on a cancelled delegation's pull request; nil where the workflow has none.
-  /// - Returns: the text with its marker, by which it is found again, as the last line.
-  package func cancelComment(
-    _ text: TaskText, id: DelegationID, requested: Requested
-  ) -> (text: String, marker: String)? {
-    guard let template = templates.cancelComment else { return nil }
-    let comment = template.render(Self.values(text, id: id, requested: requested))
-    let marker = "<!-- aipm: \(id.rawValue) cancelled -->"
-    return (Self.ended(Self.fitting(comment)) + "\n" + marker + "\n", marker)
-  }
-
   /// The marker by which a pull request and a TASK.md name their delegation.
   package static func marker(_ id: DelegationID) -> String { "<!-- aipm: \(id.rawValue) -->" }
 
@@ -86,7 +76,7 @@ extension Workflow {
     return subject + "\n\n" + trailers.paragraph
   }
 
-  private static func values(
+  static func values(
     _ text: TaskText, id: DelegationID, requested: Requested? = nil
   ) -> [String: Any] {
     var values: [String: Any] = ["id": id.rawValue]
@@ -116,7 +106,7 @@ extension Workflow {
 
   private static func isBlank(_ text: String) -> Bool { text.allSatisfy(\.isWhitespace) }
 
-  private static func ended(_ text: String) -> String {
+  static func ended(_ text: String) -> String {
     text.utf8.last == UInt8(ascii: "\n") ? text : text + "\n"
   }
 
@@ -124,7 +114,7 @@ extension Workflow {
     ended(text) + "\n" + marker(id) + "\n"
   }
 
-  private static func fitting(_ text: String) -> String {
+  static func fitting(_ text: String) -> String {
     guard text.utf16.count > bodyUnitsMax else { return text }
     var units = 0
     let kept = text.unicodeScalars.prefix { scalar in

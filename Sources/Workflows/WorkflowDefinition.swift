@@ -19,14 +19,16 @@ struct WorkflowDefinition {
   var limits: Workflow.Limits
   var refusedPaths: [String]
   var templates: WorkflowTemplates
+  var notices: [NoticeMoment: NoticeRule]
 
   /// A definition is kept whole in the log, so it is kept small.
   static let sourceBytesMax = 256 << 10
 
-  static let keys = [
-    "name", "description", "agent-preference", "agents", "attempts", "time-limits", "retry",
-    "pull-request", "limits", "refused-paths", "templates",
-  ]
+  static let keys =
+    [
+      "name", "description", "agent-preference", "agents", "attempts", "time-limits", "retry",
+      "pull-request", "limits", "refused-paths", "templates",
+    ] + DefinitionReader.noticeKeys
 
   static func read(source: String, file: String) throws(WorkflowFaults) -> WorkflowDefinition {
     var reader = DefinitionReader(source: source, file: file)
@@ -61,14 +63,15 @@ extension DefinitionReader {
     let pullRequest = pullRequest(fields)
     let limits = limits(fields)
     let refused = refusedPaths(fields)
-    let templates = templates(fields)
+    let (templates, cancelComment) = templates(fields)
+    let notices = notices(fields, cancelComment: cancelComment)
     guard let name, let preference, let templates else { return nil }
     return WorkflowDefinition(
       name: name, description: description ?? "", agentPreference: preference,
       agents: agents.merging(["demo": .demo]) { a, _ in a }, attempts: attempts ?? 2,
       agentTimeout: times.agent, stallTimeout: times.stall, retry: retry,
       draft: pullRequest.draft, baseBranch: pullRequest.baseBranch, limits: limits,
-      refusedPaths: refused, templates: templates)
+      refusedPaths: refused, templates: templates, notices: notices)
   }
 
   private mutating func workflowName(_ fields: Fields) -> String? {
@@ -143,7 +146,9 @@ extension DefinitionReader {
 
   private mutating func pullRequest(_ all: Fields) -> (draft: Bool, baseBranch: String?) {
     guard let node = all.values["pull-request"],
-      let fields = fields(node, at: "pull-request", keys: ["draft", "base-branch"])
+      let fields = fields(
+        node, at: "pull-request",
+        keys: ["draft", "base-branch", "labels", "reviewers", "team-reviewers"])
     else { return (false, nil) }
     let draft = fields.values["draft"].flatMap { bool($0, "pull-request.draft") }
     var base: String?
@@ -156,96 +161,6 @@ extension DefinitionReader {
       }
     }
     return (draft ?? false, base)
-  }
-
-  private mutating func limits(_ all: Fields) -> Workflow.Limits {
-    var limits = Workflow.Limits(
-      perRepository: nil, perRequester: nil, outputBytesMax: 16 << 20,
-      changedBytesMax: 20 << 20, changedFilesMax: 2000, diskBytesMax: 8 << 30,
-      processesMax: 1024)
-    let keys = [
-      "per-repository", "per-requester", "output", "change", "changed-files", "disk", "processes",
-    ]
-    guard let node = all.values["limits"], let fields = fields(node, at: "limits", keys: keys)
-    else { return limits }
-    if let node = fields.values["per-repository"] {
-      limits.perRepository = integer(node, "limits.per-repository", in: 1...10_000)
-    }
-    if let node = fields.values["per-requester"] {
-      limits.perRequester = integer(node, "limits.per-requester", in: 1...10_000)
-    }
-    if let node = fields.values["output"],
-      let bytes = size(node, "limits.output", in: (1 << 10)...(1 << 30))
-    {
-      limits.outputBytesMax = bytes
-    }
-    if let node = fields.values["change"],
-      let bytes = size(node, "limits.change", in: (1 << 10)...(1 << 30))
-    {
-      limits.changedBytesMax = bytes
-    }
-    if let node = fields.values["changed-files"],
-      let count = integer(node, "limits.changed-files", in: 1...1_000_000)
-    {
-      limits.changedFilesMax = count
-    }
-    if let node = fields.values["disk"],
-      let bytes = size(node, "limits.disk", in: (1 << 20)...(1 << 40))
-    {
-      limits.diskBytesMax = bytes
-    }
-    if let node = fields.values["processes"],
-      let count = integer(node, "limits.processes", in: 8...100_000)
-    {
-      limits.processesMax = count
-    }
-    return limits
-  }
-
-  private mutating func refusedPaths(_ all: Fields) -> [String] {
-    guard let node = all.values["refused-paths"] else { return [".github/workflows/"] }
-    let items = texts(node, "refused-paths") ?? []
-    for item in items {
-      let parts = item.text.split(separator: "/", omittingEmptySubsequences: false)
-      let inner = item.text.hasSuffix("/") ? parts.dropLast() : parts[...]
-      if item.text.isEmpty || inner.contains(where: { ["", ".", ".."].contains($0) }) {
-        note(
-          item.node.place, "\"\(item.text)\" is not a path within a repository",
-          "write it from the repository's root with no / first, as in docs/secret.md; "
-            + "a / last means all below it")
-      } else if item.text.contains(where: { $0 == "*" || $0 == "?" }) {
-        note(
-          item.node.place, "\"\(item.text)\" holds a wildcard, which has no meaning here",
-          "write a file's path, or a folder's with / last")
-      }
-    }
-    return items.map(\.text)
-  }
-
-  // MARK: Templates
-
-  private mutating func templates(_ all: Fields) -> WorkflowTemplates? {
-    let needed = ["task-file", "prompt", "commit-message", "pull-request-body"]
-    guard let node = required(all, "templates"),
-      let fields = fields(node, at: "templates", keys: needed + ["cancel-comment"])
-    else { return nil }
-    let task = WorkflowTemplates.taskVariables
-    let onPullRequest = WorkflowTemplates.pullRequestVariables
-    let parsed = needed.map { key in
-      required(fields, key).flatMap {
-        template(
-          $0, fields.name(key), variables: key == "pull-request-body" ? onPullRequest : task)
-      }
-    }
-    let comment = fields.values["cancel-comment"].flatMap {
-      template($0, fields.name("cancel-comment"), variables: onPullRequest)
-    }
-    guard let taskFile = parsed[0], let prompt = parsed[1], let message = parsed[2],
-      let body = parsed[3]
-    else { return nil }
-    return WorkflowTemplates(
-      taskFile: taskFile, prompt: prompt, commitMessage: message, pullRequestBody: body,
-      cancelComment: comment)
   }
 
   // MARK: Agents

@@ -73,6 +73,7 @@ package struct Workflow: Sendable {
   package let refusedPaths: [String]
 
   let templates: WorkflowTemplates
+  let rules: [NoticeMoment: NoticeRule]
 
   /// Reads and checks a definition.
   /// - Parameters:
@@ -95,6 +96,7 @@ package struct Workflow: Sendable {
     limits = definition.limits
     refusedPaths = definition.refusedPaths
     templates = definition.templates
+    rules = definition.notices
   }
 
   private static func digest(of source: String) -> String {

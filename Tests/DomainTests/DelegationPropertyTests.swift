@@ -112,6 +112,7 @@ private struct Walk {
     case .awaitWorker(let lease), .stopAgent(let lease): return workersWord(lease)
     case .push(let commit):
       return coin ? .recordPush(Pushed(sha: commit.sha, adopted: coin)) : fault
+    case .act(let notice): return .recordAction(marker: notice.marker)
     case .settle, .cancel: return .settleCancellation
     }
   }

@@ -39,7 +39,8 @@ extension EndToEndTests.MisbehaviorTests {
       code: "agent-timeout", isShort: true),
     Misbehavior(
       name: "leaves-a-grandchild",
-      script: "setsid sh -c 'while :; do echo x; sleep 1; done' & echo a > a; exit 0", files: ["a"]),
+      script: "setsid sh -c 'while :; do echo x; sleep 1; done' & echo a > a; exit 0",
+      files: ["a"]),
     Misbehavior(
       name: "floods", script: "head -c 100000000 /dev/zero | tr '\\0' x; echo a > a", files: ["a"]),
     Misbehavior(
@@ -61,8 +62,8 @@ extension EndToEndTests.MisbehaviorTests {
           cp .evil .git/hooks/$hook; done
         e=$PWD/.evil
         printf '[core]\\nfsmonitor = %s\\nhooksPath = .git/hooks\\n' "$e" >> .git/config
-        printf '[filter "x"]\\nclean = %s\\nsmudge = %s\\n[diff "x"]\\ncommand = %s\\n' "$e" "$e" "$e" \
-          >> .git/config
+        printf '[filter "x"]\\nclean = %s\\nsmudge = %s\\n' "$e" "$e" >> .git/config
+        printf '[diff "x"]\\ncommand = %s\\n' "$e" >> .git/config
         printf '[credential]\\nhelper = %s\\n[gpg]\\nprogram = %s\\n' "$e" "$e" >> .git/config
         mkdir -p .git/info; echo '* filter=x diff=x' > .gitattributes
         cp .gitattributes .git/info/attributes; echo a > a

@@ -138,6 +138,7 @@ package struct RandomLog: Sendable {
     case .push(let commit):
       return chance(8)
         ? .dropCommit(message: "stale") : .recordPush(Pushed(sha: commit.sha, adopted: chance(3)))
+    case .act(let notice): return .recordAction(marker: notice.marker)
     case .settle, .cancel: return .settleCancellation
     }
   }

@@ -66,6 +66,9 @@ struct MadeUpForge {
     return ObjectID((hex(a) + hex(b) + "00000000"))
   }
 
+  /// What was said on each pull request.
+  var comments: [Discussed: [String]] = [:]
+
   // MARK: What people do
 
   /// Somebody pushes to a branch; of `main` the TASK.md may change with it.
@@ -93,6 +96,12 @@ struct MadeUpForge {
 
   // MARK: Calls
 
+  /// A pull request that is spoken of.
+  struct Discussed: Hashable {
+    var repository: RepositoryName
+    var number: Int
+  }
+
   mutating func perform(_ call: ForgeCall, now: Int64, staleReads: Bool) -> ForgeAnswer {
     switch call {
     case .repository(let name):
@@ -119,6 +128,12 @@ struct MadeUpForge {
     case .pullRequests(let name, let branch):
       let found = (repositories[name]?.pullRequests ?? []).filter { $0.head == branch }
       return .success(.pullRequests(found.map { answer($0, name) }))
+    case .comments(let name, let number):
+      return .success(.comments(comments[Discussed(repository: name, number: number)] ?? []))
+    case .comment(let name, let number, let body):
+      comments[Discussed(repository: name, number: number), default: []].append(body)
+      return .success(.created)
+    case .addLabels, .requestReviewers: return .success(.created)
     case .pullRequest(let name, let number):
       guard let found = repositories[name]?.pullRequests.first(where: { $0.number == number })
       else { return .failure(.absent) }

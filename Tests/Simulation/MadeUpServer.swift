@@ -277,7 +277,7 @@ extension World {
       case .putFile(let name, let file): checkForge(name, file.branch)
       case .openPullRequest(let name, let wanted): checkForge(name, wanted.head)
       case .repository, .branchHead, .fileBlob, .createBranch, .branch, .compare, .pullRequests,
-        .pullRequest:
+        .pullRequest, .comments, .comment, .addLabels, .requestReviewers:
         break
       }
       return .forge(answer)

@@ -41,10 +41,39 @@ struct DefinitionTests {
     #expect(workflow.agents.keys.sorted() == ["demo"])
     #expect(workflow.limits.perRepository == nil)
     #expect(workflow.source == Self.minimal)
-    let text = TaskText(
+    #expect(workflow.notices.isEmpty)
+    #expect(workflow.limits.diskBytesMax == 8 << 30 && workflow.limits.processesMax == 1024)
+  }
+
+  @Test func whatIsSaidOnThePullRequestIsReadWithItsFaults() throws {
+    let text = """
+      pull-request: {labels: [aipm, "needs review"], reviewers: [alice], team-reviewers: [core]}
+      on-pushed: {comment: "{{filesChanged}} files in {{duration}}", labels: [done]}
+      on-failed: {comment: "`{{failureMessage}}`"}
+
+      """
+    let workflow = try Workflow(source: Self.minimal + text, file: "w.yaml")
+    #expect(workflow.notices == [.opened, .pushed, .failed])
+    #expect(workflow.notice(.opened).labels == ["aipm", "needs review"])
+    #expect(workflow.notice(.opened).teamReviewers == ["core"])
+    let words = TaskText(
       title: "T", objective: "O", pullRequestTitle: "P", constraints: .text(""),
       acceptanceCriteria: [])
-    #expect(workflow.cancelComment(text, id: DelegationID("d"), requested: requested) == nil)
+    let failed = Failed(
+      step: .generate, code: .agentFailed, retryable: true, message: "a`b\n@c", hint: nil)
+    let comment = try #require(
+      workflow.comment(
+        Notice(moment: .failed, marker: "failed-1"), words, id: DelegationID("d"),
+        requested: requested,
+        facts: NoticeFacts(attempt: 1, commit: nil, figures: nil, failure: failed)))
+    #expect(comment.text == "`a'b @c`\n\n<!-- aipm: d failed-1 -->\n")
+    let faults = Self.faults(
+      appending: """
+        pull-request: {labels: ["a,b"], reviewers: ["@alice"]}
+        on-pushed: {comment: "{{nothing}}", label: x}
+
+        """)
+    #expect(faults.count == 4, "\(faults)")
   }
 
   private var requested: Requested {

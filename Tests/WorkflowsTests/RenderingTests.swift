@@ -200,7 +200,10 @@ struct RenderingTests {
 
   @Test func cancelComment() throws {
     let comment = try #require(
-      workflow.cancelComment(text, id: id, requested: requested(text)))
+      workflow.comment(
+        Notice(moment: .cancelled, marker: "cancelled-1"), text, id: id,
+        requested: requested(text),
+        facts: NoticeFacts(attempt: 1, commit: nil, figures: nil, failure: nil)))
     #expect(comment.text.contains("PR1733356800123"))
     #expect(comment.text.hasSuffix("\n\(comment.marker)\n"))
   }

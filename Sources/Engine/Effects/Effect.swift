@@ -75,6 +75,8 @@ package struct EffectContext: Sendable {
     let request: Requested
     /// Where the branch's event stands in the log, and its hash.
     let branchRecord: (position: Int64, hash: [UInt8])
+    /// How it went.
+    let facts: NoticeFacts
 
     var taskFile: String { workflow.taskFile(words, id: id) }
     var taskCommitMessage: String {
@@ -83,6 +85,9 @@ package struct EffectContext: Sendable {
         logHash: Hex.encode(branchRecord.hash))
     }
     var pullRequestTitle: String { words.pullRequestTitle }
+    func comment(_ notice: Notice) -> (text: String, marker: String)? {
+      workflow.comment(notice, words, id: id, requested: request, facts: facts)
+    }
     var pullRequestBody: String { workflow.pullRequestBody(words, id: id, requested: request) }
   }
 

@@ -76,6 +76,15 @@ private struct PullRequestBody: Decodable {
   }
 }
 
+private struct CommentBody: Decodable {
+  let id: Int64
+  let body: String?
+}
+
+private struct LabelBody: Decodable { let name: String }
+
+private struct NumberBody: Decodable { let number: Int }
+
 extension GitHubClient {
   /// The reply that an answer of 2xx holds.
   func reply(
@@ -113,7 +122,23 @@ extension GitHubClient {
     case .openPullRequest, .pullRequest:
       return .pullRequest(try decode(PullRequestBody.self, response, request).value)
     case .pullRequests: return .pullRequests(try pullRequestList(response, request))
+    case .comments: return .comments(try commentBodies(response, request))
+    case .comment:
+      _ = try decode(CommentBody.self, response, request)
+      return .created
+    case .addLabels:
+      _ = try decode([LabelBody].self, response, request)
+      return .created
+    case .requestReviewers:
+      _ = try decode(NumberBody.self, response, request)
+      return .created
     }
+  }
+
+  func commentBodies(
+    _ response: HTTPResponse, _ request: RESTRequest
+  ) throws(ForgeFault) -> [String] {
+    try decode([CommentBody].self, response, request).map { $0.body ?? "" }
   }
 
   func pullRequestList(
@@ -163,7 +188,7 @@ extension GitHubClient {
     case .branch, .branchHead(_, .some): return .head(nil)
     case .fileBlob: return .blob(nil)
     case .repository, .branchHead(_, nil), .createBranch, .putFile, .compare, .openPullRequest,
-      .pullRequests, .pullRequest:
+      .pullRequests, .pullRequest, .comments, .comment, .addLabels, .requestReviewers:
       return nil
     }
   }

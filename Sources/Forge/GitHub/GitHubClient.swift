@@ -65,8 +65,10 @@ package final class GitHubClient: ForgePort {
         return .success(.commits(try await commits(of: repository, from: base, to: head)))
       case .pullRequests(let repository, let branch):
         return .success(.pullRequests(try await pullRequests(of: repository, from: branch)))
+      case .comments(let repository, let number):
+        return .success(.comments(try await comments(of: repository, number: number)))
       case .repository, .branchHead, .fileBlob, .createBranch, .branch, .putFile,
-        .openPullRequest, .pullRequest:
+        .openPullRequest, .pullRequest, .comment, .addLabels, .requestReviewers:
         let request = RESTRequest(call, author: configuration.author)
         let response = try await exchange(request)
         return .success(try reply(to: call, response, request))
@@ -102,6 +104,20 @@ package final class GitHubClient: ForgePort {
       kind: .refused, status: 200,
       message: "\(head) is more than \(commits.count) commits ahead of \(base)",
       hint: "A branch with so much work of others on it is not taken on: submit again.")
+  }
+
+  /// All comments on a pull request, as far as anybody would read them.
+  private func comments(
+    of repository: RepositoryName, number: Int
+  ) async throws(ForgeFault) -> [String] {
+    var bodies: [String] = []
+    for page in 1...RESTRequest.pagesMax {
+      let request = RESTRequest.comments(repository, number: number, page: page)
+      let found = try commentBodies(try await exchange(request), request)
+      bodies += found
+      if found.count < RESTRequest.perPage { break }
+    }
+    return bodies
   }
 
   /// The pull requests of a branch. They are asked for by the owner's name, and a repository that

@@ -5,7 +5,7 @@ import FoundationEssentials
 /// A call as one request of the REST API.
 struct RESTRequest: CustomStringConvertible {
   static let pagesMax = 10
-  private static let perPage = 100
+  static let perPage = 100
   static let json = "application/vnd.github+json"
   /// Answers a commit's name alone, in place of its whole diff.
   private static let shaOnly = "application/vnd.github.sha"
@@ -59,7 +59,24 @@ struct RESTRequest: CustomStringConvertible {
     case .pullRequests(let repository, let branch):
       self = Self.pullRequests(repository, owner: repository.owner, branch: branch)
     case .pullRequest(let repository, let number): self.init(repository, "/pulls/\(number)")
+    case .comments(let repository, let number):
+      self = Self.comments(repository, number: number, page: 1)
+    case .comment(let repository, let number, let body):
+      self.init(
+        repository, "POST", "/issues/\(number)/comments", body: NewCommentBody(body: body))
+    case .addLabels(let repository, let number, let labels):
+      self.init(repository, "POST", "/issues/\(number)/labels", body: LabelsBody(labels: labels))
+    case .requestReviewers(let repository, let number, let users, let teams):
+      self.init(
+        repository, "POST", "/pulls/\(number)/requested_reviewers",
+        body: ReviewersBody(reviewers: users, teamReviewers: teams))
     }
+  }
+
+  static func comments(_ repository: RepositoryName, number: Int, page: Int) -> RESTRequest {
+    RESTRequest(
+      repository, "/issues/\(number)/comments",
+      query: [("per_page", "\(perPage)"), ("page", "\(page)")])
   }
 
   static func comparison(
@@ -140,6 +157,15 @@ private struct PutFileBody: Encodable {
     self.author = Signature(name: author.name, email: author.email, date: date.ISO8601Format())
     committer = self.author
   }
+}
+
+private struct NewCommentBody: Encodable { let body: String }
+
+private struct LabelsBody: Encodable { let labels: [String] }
+
+private struct ReviewersBody: Encodable {
+  let reviewers: [String]
+  let teamReviewers: [String]
 }
 
 private struct NewPullRequestBody: Encodable {

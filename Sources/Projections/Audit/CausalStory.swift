@@ -88,7 +88,10 @@ package struct CausalStory: Sendable {
     case .retryRequested: return "\(name(actor)) asked to try it again\(after)."
     case .pullRequestUpdated(let e):
       return "The pull request is \(e.state.rawValue) since then, by \(name(actor))."
-    case .actionDone(let e): return "It was noted on the forge (\(e.marker))\(after)."
+    case .actionDone(let e):
+      return e.failure == nil
+        ? "It was noted on the pull request (\(e.marker))\(after)."
+        : "It could not be noted on the pull request (\(e.marker))\(after)." + told(e.failure)
     }
   }
 
@@ -168,6 +171,7 @@ package struct CausalStory: Sendable {
     case .dispatch: "It waits for a worker that is free."
     case .awaitWorker(let lease):
       "Worker \(lease.worker) has it (attempt \(lease.attempt)); its result is the next thing."
+    case .act(let notice): "Next it is noted on the pull request (\(notice.marker))."
     case .push(let commit): "Next the commit \(short(commit.sha)) is pushed."
     case .stopAgent(let lease): "Worker \(lease.worker) is told to stop its agent."
     case .settle(let step): "It is being cancelled: what \(step.rawValue) left is looked up first."

@@ -122,6 +122,8 @@ struct ServeOptions {
   var retention: Retention
   var maskPatterns: [String]
   var sandbox: SandboxOptions.Chosen
+  /// `OWNER/REPO`
+  var defaultRepository: String?
 
   init(_ flags: Serve, environment: [String: String]) throws {
     let settings = try flags.configured.settings(environment)
@@ -159,6 +161,9 @@ struct ServeOptions {
       })
     maskPatterns = settings.list("maskPatterns", flags: flags.maskPatterns)
     sandbox = try flags.sandboxing.read(settings)
+    defaultRepository = try settings.value("defaultRepo", flag: nil, form: "write OWNER/REPO") {
+      RepositoryName($0)?.description
+    }
     _ = try mask(secrets: [])
     customAgent = try Self.customAgent(settings, flags)
     try checkAgent()

@@ -164,6 +164,7 @@ struct ServerProcess {
       incomingDirectory: folder.path + "/incoming", mirrorsDirectory: folder.path + "/mirrors",
       webhookSecret: options.webhookSecret)
     configuration.mask = mask
+    configuration.defaultRepository = options.defaultRepository
     return configuration
   }
 

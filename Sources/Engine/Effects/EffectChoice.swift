@@ -1,0 +1,63 @@
+// Which effect carries out which intent.
+
+import Domain
+
+extension EffectContext {
+  /// The effect that carries out `intent`; nil where none is needed.
+  func effect(for intent: Intent, state: DelegationState, fresh: Bool) -> (any Effect)? {
+    let approach: Approach = fresh ? .writeFirst : .lookUpFirst
+    switch intent {
+    case .resolveBase: return ResolveBase(context: self)
+    case .createBranch: return createBranch(approach)
+    case .commitTask: return commitTask(approach)
+    case .openPullRequest: return openPullRequest(approach)
+    case .adopt(let number): return Adopt(context: self, number: number)
+    case .dispatch, .awaitWorker:
+      return delegation.taskCommit.map { Prepare(context: self, taskCommit: $0) }
+    case .push(let commit):
+      var mayDrop = false
+      if case .pullRequestCreated = state { mayDrop = true }
+      return delegation.taskCommit.map {
+        Push(
+          context: self, commit: commit, taskCommit: $0, mayDrop: mayDrop, approach: approach)
+      }
+    case .act(let notice):
+      return delegation.pullRequest.map {
+        Act(context: self, notice: notice, number: $0.number)
+      }
+    case .settle(let step): return settling(step)
+    case .stopAgent, .cancel: return nil
+    }
+  }
+
+  /// What a cancellation looks for after a write whose answer was lost.
+  private func settling(_ step: Step) -> (any Effect)? {
+    switch step {
+    case .createBranch: createBranch(.lookUpOnly)
+    case .commitTask: commitTask(.lookUpOnly)
+    case .openPullRequest: openPullRequest(.lookUpOnly)
+    case .resolveBase, .adopt, .prepare, .generate, .push, .act: Nothing()
+    }
+  }
+
+  private func createBranch(_ approach: Approach) -> (any Effect)? {
+    delegation.base.map { CreateBranch(context: self, base: $0.sha, approach: approach) }
+  }
+  private func commitTask(_ approach: Approach) -> (any Effect)? {
+    delegation.base.map {
+      CommitTask(
+        context: self, base: $0, approach: approach, triesBefore: delegation.trouble?.tries ?? 0)
+    }
+  }
+  private func openPullRequest(_ approach: Approach) -> (any Effect)? {
+    delegation.base.map {
+      OpenPullRequest(context: self, baseBranch: $0.branch, approach: approach)
+    }
+  }
+}
+
+/// For a step that leaves nothing behind to be looked for.
+private struct Nothing: Effect {
+  mutating func start() -> EffectStep { .done(.absent) }
+  mutating func resume(_ answers: [Answer]) -> EffectStep { .done(.absent) }
+}

@@ -1,0 +1,103 @@
+import Domain
+import Engine
+import EventLog
+import Hummingbird
+import Workflows
+
+/// `POST /generate-code`: what the backend that this one replaces sent to its workers. Code is
+/// generated on a branch and a pull request that exist; neither TASK.md nor a pull request is made.
+struct GenerateCodeRoutes {
+  let server: ServerContext
+
+  func add(to router: some RouterMethods<APIContext>) {
+    router.post("generate-code") { request, _ in try await generate(request) }
+  }
+
+  private func generate(_ request: Request) async throws -> Response {
+    guard await !server.lifecycle.isDraining else {
+      throw Problem.unavailable("The server is stopping and takes no new work.")
+    }
+    let body = try await request.json(LooseJSON.self)
+    guard case .object(let fields) = body else {
+      throw Problem(.badRequest, "Not an object", "The body must be a JSON object.")
+    }
+    let submissions = SubmissionRoutes(server: server)
+    var wanted = try await read(fields, requester: server.requester(request))
+    wanted.idempotencyKey = try submissions.idempotencyKey(request, body)
+    switch await server.engine.submit(wanted, id: DelegationID(UUIDText.fresh(at: .now))) {
+    case .accepted(let id), .repeated(let id): return try await submissions.answer(id, waited: nil)
+    case .keyReused:
+      throw Problem.field(
+        "Idempotency-Key", "was used before for another body: use a new key for a new request")
+    case .branchTaken(let other): throw Problem.branchTaken(by: other)
+    case .failed(let fault): throw Problem(fault)
+    }
+  }
+
+  private func read(
+    _ fields: [String: LooseJSON], requester: String
+  ) async throws -> DelegationRequest {
+    var reader = FieldReader(fields)
+    let (branch, description) = (reader.text("branch"), reader.text("taskDescription"))
+    let number = reader.integer("prNumber")
+    let (owner, repo) = (reader.text("owner"), reader.text("repo"))
+    var faults = reader.faults
+    func note(_ field: String, _ message: String) {
+      guard !faults.contains(where: { $0.field == field }) else { return }
+      faults.append(FieldFault(field: field, message: "\(field) \(message)"))
+    }
+    if let fault = BranchName.fault(branch ?? "", isStamped: false) {
+      note("branch", "\(fault.message); \(fault.instead)")
+    }
+    let words = description ?? ""
+    if words.allSatisfy(\.isWhitespace) {
+      note("taskDescription", "is required; write what the agent is to achieve")
+    } else if words.unicodeScalars.count > Submission.Limit.objective {
+      note("taskDescription", "is too long; write at most \(Submission.Limit.objective)")
+    }
+    if words.unicodeScalars.contains(where: {
+      $0.properties.generalCategory == .control && $0 != "\n" && $0 != "\t" && $0 != "\r"
+    }) {
+      note("taskDescription", "holds a control character; leave it out")
+    }
+    if number ?? 0 < 1 {
+      note("prNumber", "is required; write the number of the pull request")
+    }
+    let name = owner.flatMap { owner in repo.map { "\(owner)/\($0)" } }
+    let repository = (name ?? server.configuration.defaultRepository).flatMap {
+      RepositoryName($0)
+    }
+    if repository == nil {
+      note(
+        "repo", "is required; write owner and repo, or start the server with AIPM_DEFAULT_REPO")
+    }
+    guard let workflow = server.catalog[Submission.Limit.workflowDefault] else {
+      throw Problem.unavailable("The workflow \(Submission.Limit.workflowDefault) is missing.")
+    }
+    guard faults.isEmpty, let repository, let branch, let number else {
+      throw Problem(fields: faults)
+    }
+    return await request(
+      repository, branch, number, words, requester: requester, workflow)
+  }
+
+  private func request(
+    _ repository: RepositoryName, _ branch: String, _ number: Int, _ words: String,
+    requester: String, _ workflow: Workflow
+  ) async -> DelegationRequest {
+    let first = words.split(whereSeparator: \.isNewline).first { !$0.allSatisfy(\.isWhitespace) }
+    let title = String((first ?? "Generated code").prefix(72))
+    var request = DelegationRequest(
+      kind: .adopt(pullRequest: number), repository: repository, branchName: branch,
+      baseBranch: nil, requester: requester, priority: Submission.Limit.priorityDefault,
+      agent: await server.agentChosen(for: workflow),
+      workflow: .init(name: workflow.name, digest: workflow.digest), draft: false,
+      attemptsMax: server.configuration.attempts ?? workflow.attempts, idempotencyKey: nil,
+      text: TaskText(
+        title: title, objective: words, pullRequestTitle: title, constraints: .text(""),
+        acceptanceCriteria: []))
+    // The pull request is somebody else's: whom it is shown to and how it is labelled is theirs.
+    request.notices = workflow.notices.subtracting([.opened])
+    return request
+  }
+}

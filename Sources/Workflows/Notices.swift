@@ -1,0 +1,150 @@
+// What a workflow has said and done on the pull request: labels and reviewers when it is opened, a
+// comment and labels when the delegation has ended.
+
+import Domain
+import Yams
+
+/// What is done on the pull request at one moment.
+package struct NoticeRule: Sendable {
+  var comment: TextTemplate?
+  package var labels: [String] = []
+  /// Users and teams that are asked for a review.
+  package var reviewers: [String] = []
+  package var teamReviewers: [String] = []
+
+  var isEmpty: Bool {
+    comment == nil && labels.isEmpty && reviewers.isEmpty && teamReviewers.isEmpty
+  }
+}
+
+/// What a comment may tell of how a delegation went.
+package struct NoticeFacts: Sendable {
+  package var attempt: Int
+  package var commit: ObjectID?
+  package var figures: GenerationFigures?
+  package var failure: Failed?
+
+  package init(attempt: Int, commit: ObjectID?, figures: GenerationFigures?, failure: Failed?) {
+    self.attempt = attempt
+    self.commit = commit
+    self.figures = figures
+    self.failure = failure
+  }
+
+  /// The variables of a comment, besides those of every text on a pull request.
+  static let variables: [String: TemplateShape] = [
+    "attempt": .text, "commit": .text, "filesChanged": .text, "insertions": .text,
+    "deletions": .text, "duration": .text, "usage": .text, "failureCode": .text,
+    "failureMessage": .text, "failureHint": .text,
+  ]
+
+  var values: [String: Any] {
+    var values: [String: Any] = ["attempt": String(attempt)]
+    if let commit { values["commit"] = String(commit.rawValue.prefix(12)) }
+    if let figures {
+      values["filesChanged"] = String(figures.filesChanged)
+      values["insertions"] = String(figures.insertions)
+      values["deletions"] = String(figures.deletions)
+      values["duration"] = "\((figures.duration.count + 500) / 1000) s"
+      if let usage = figures.usage { values["usage"] = Self.quoted(usage) }
+    }
+    if let failure {
+      values["failureCode"] = failure.code.rawValue
+      if let message = failure.message { values["failureMessage"] = Self.quoted(message) }
+      if let hint = failure.hint { values["failureHint"] = hint }
+    }
+    return values
+  }
+
+  /// What an agent said, so that between back-quotes it stays one line of code: it mentions nobody
+  /// and links nowhere.
+  private static func quoted(_ text: String) -> String {
+    String(text.prefix(1000).map { $0 == "`" ? "'" : $0.isNewline ? " " : $0 })
+  }
+}
+
+extension Workflow {
+  /// The moments at which something is to be said or done.
+  package var notices: Set<NoticeMoment> { Set(rules.filter { !$0.value.isEmpty }.keys) }
+
+  /// What is to be done at a moment.
+  package func notice(_ moment: NoticeMoment) -> NoticeRule { rules[moment] ?? NoticeRule() }
+
+  /// The comment on the pull request at a moment; nil where there is none.
+  /// - Returns: the text with its marker, by which it is found again, as the last line.
+  package func comment(
+    _ notice: Notice, _ text: TaskText, id: DelegationID, requested: Requested,
+    facts: NoticeFacts
+  ) -> (text: String, marker: String)? {
+    guard let template = rules[notice.moment]?.comment else { return nil }
+    let values = Self.values(text, id: id, requested: requested)
+      .merging(facts.values) { a, _ in a }
+    let marker = "<!-- aipm: \(id.rawValue) \(notice.marker) -->"
+    let comment = Self.fitting(template.render(values))
+    return (Self.ended(comment) + "\n" + marker + "\n", marker)
+  }
+}
+
+extension DefinitionReader {
+  static let noticeKeys = ["on-pushed", "on-failed"]
+
+  /// What is done at each moment.
+  /// - Parameter cancelComment: the template of a cancelled delegation's comment.
+  mutating func notices(
+    _ all: Fields, cancelComment: TextTemplate?
+  ) -> [NoticeMoment: NoticeRule] {
+    var rules: [NoticeMoment: NoticeRule] = [:]
+    if case .mapping(let mapping)? = all.values["pull-request"] {
+      var rule = NoticeRule()
+      for (key, value) in mapping {
+        switch key.string {
+        case "labels": rule.labels = labels(value, "pull-request.labels")
+        case "reviewers": rule.reviewers = logins(value, "pull-request.reviewers")
+        case "team-reviewers": rule.teamReviewers = logins(value, "pull-request.team-reviewers")
+        default: break
+        }
+      }
+      rules[.opened] = rule
+    }
+    rules[.cancelled] = NoticeRule(comment: cancelComment)
+    for (key, moment) in [("on-pushed", NoticeMoment.pushed), ("on-failed", .failed)] {
+      guard let node = all.values[key],
+        let fields = fields(node, at: key, keys: ["comment", "labels"])
+      else { continue }
+      var rule = NoticeRule()
+      rule.comment = fields.values["comment"].flatMap {
+        template($0, fields.name("comment"), variables: WorkflowTemplates.noticeVariables)
+      }
+      rule.labels = fields.values["labels"].map { labels($0, fields.name("labels")) } ?? []
+      rules[moment] = rule
+    }
+    return rules
+  }
+
+  private mutating func labels(_ node: Node, _ name: String) -> [String] {
+    let items = texts(node, name) ?? []
+    for item in items where item.text.isEmpty || item.text.count > 50 || item.text.contains(",") {
+      note(
+        item.node.place, "\(name): \"\(item.text)\" cannot be a label",
+        "write 1 to 50 characters without a comma")
+    }
+    return items.map(\.text)
+  }
+
+  /// Names of users or teams, as they stand in the forge's addresses.
+  private mutating func logins(_ node: Node, _ name: String) -> [String] {
+    let items = texts(node, name) ?? []
+    for item in items {
+      let fits = item.text.utf8.allSatisfy { byte in
+        (97...122).contains(byte) || (65...90).contains(byte) || (48...57).contains(byte)
+          || [UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: ".")].contains(byte)
+      }
+      if item.text.isEmpty || !fits {
+        note(
+          item.node.place, "\(name): \"\(item.text)\" is no name of a user or team",
+          "write the name alone, without @ and without the organisation")
+      }
+    }
+    return items.map(\.text)
+  }
+}
