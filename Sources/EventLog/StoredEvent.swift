@@ -87,11 +87,16 @@ extension StoredEvent {
     return try EventCodec.decode(try knownType(), facts: try allFacts(), text: text)
   }
 
-  /// The event for a fold: without words, and with details only where a row shows them.
+  /// The event for a fold: without words, and with details only where a row depends on them.
   package func leanEvent() throws(CodecFault) -> Event {
     let type = try knownType()
-    return try EventCodec.decode(type, facts: type.foldsDetail ? try allFacts() : facts, text: nil)
+    let hasUse = type.foldsDetail || (type == .requested && asksForNotices)
+    return try EventCodec.decode(type, facts: hasUse ? try allFacts() : facts, text: nil)
   }
+
+  /// Whether notices stand in the details of a request: they are steps of the delegation, and all
+  /// else that stands there shows in no row.
+  private var asksForNotices: Bool { detail?.contains("\"notices\":") ?? false }
 
   /// The event with everything that the log says of it.
   /// - Throws: `CodecFault` where it cannot be read.
@@ -150,8 +155,8 @@ extension StoredEvent {
 }
 
 extension EventType {
-  /// Whether the fold of the views reads what stands in `detail`. Of what a delegation keeps there
-  /// no row shows anything, so a fold of millions parses none of it.
+  /// Whether the fold of the views always reads what stands in `detail`. Of what most events keep
+  /// there no row shows anything, so a fold of millions parses none of it.
   var foldsDetail: Bool {
     switch self {
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched, .generating,
