@@ -41,7 +41,7 @@ package enum Story {
       branch: "feature/add-export-\(stamp(n).milliseconds)", baseBranch: nil,
       requester: requester, priority: 5, agent: "demo",
       workflow: .init(name: "personal-delegate", digest: "77"), draft: false, attemptsMax: 2,
-      idempotencyKey: key, text: text, notices: n.isMultiple(of: 3) ? [.pushed, .failed] : [])
+      idempotencyKey: key, text: text, notices: n % 5 == 4 ? [.pushed, .failed] : [])
   }
 
   package static func pullRequestURL(_ number: Int) -> String {
