@@ -145,7 +145,7 @@ struct AgentProcess: Sendable {
     var grants = Sandbox.Grants(
       writable: [files.tree, files.temporary, home], temporary: files.temporary)
     grants.programs = [program]
-    grants.readable = [objects].compactMap { $0 }
+    grants.readable = [objects].compactMap { $0 } + call.namedFiles
     if call.isDemo { grants.readable += Sandbox.libraries + [program] }
     if call.arguments.contains(where: { $0.kind == .promptFile }) {
       grants.readable.append(files.prompt)

@@ -17,6 +17,7 @@
 import FoundationEssentials
 import Glibc
 import Processes
+import WorkerProtocol
 
 /// How agents are kept apart from the machine.
 package struct Sandbox: Sendable {
@@ -281,4 +282,16 @@ package struct SandboxUnavailable: Error, CustomStringConvertible {
   }
 
   package var description: String { "the sandbox does not work here: \(reason). \(hint)" }
+}
+
+extension AgentCall {
+  /// The files that the call itself names, such as the script after an interpreter: whoever wrote
+  /// the profile means the agent to read them. A prompt names none, whatever it says.
+  var namedFiles: [String] {
+    arguments.dropFirst().filter { argument in
+      var facts = stat()
+      return argument.kind == .literal && argument.text.hasPrefix("/")
+        && stat(argument.text, &facts) == 0 && facts.st_mode & S_IFMT == S_IFREG
+    }.map(\.text)
+  }
 }
