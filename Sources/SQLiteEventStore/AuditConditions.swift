@@ -75,7 +75,7 @@ enum AuditConditions {
     var alternatives = [
       """
       EXISTS (SELECT 1 FROM payloads p WHERE p.position = e.position
-        AND instr(lower(p.body), ?) > 0)
+        AND holds(p.body, ?))
       """
     ]
     let named = AuditNames(holding: words)

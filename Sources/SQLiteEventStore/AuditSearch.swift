@@ -262,7 +262,7 @@ struct AuditSearch {
       let sql = "SELECT position FROM audit_commits WHERE \(range) AND sha IN (\(marks))"
       return SQLPart(sql: "(\(sql)) c \(events)", values: commits.map { .text($0) })
     case .words(let words):
-      var sql = "SELECT position FROM payloads WHERE \(range) AND instr(lower(body), ?) > 0"
+      var sql = "SELECT position FROM payloads WHERE \(range) AND holds(body, ?)"
       let named = AuditNames(holding: words)
       let terms =
         named.types.map(AuditIndex.Term.type) + named.codes.map(AuditIndex.Term.code)

@@ -35,6 +35,7 @@ final class Readers: Sendable {
       database.setBusyTimeout(milliseconds: busyTimeoutMs)
       try database.execute(
         "PRAGMA query_only = ON; PRAGMA mmap_size = 0; PRAGMA trusted_schema = OFF")
+      try database.addTextSearch()
       return database
     } catch {
       throw StoreFault(operation: "open \(path)", message: "\(error)")

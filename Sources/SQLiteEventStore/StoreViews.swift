@@ -184,7 +184,7 @@ enum DelegationQuery {
     if let worker = filter.worker { require("d.worker = ?", .text(worker)) }
     for word in filter.words {
       // A word of the user's is compared as it is: no character of it is a wildcard.
-      require("instr(lower(\(searched)), ?) > 0", .text(word))
+      require("holds(\(searched), ?)", .text(word))
     }
     let condition = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
     let s = try database.statement("\(select)\(condition) ORDER BY d.stamp DESC LIMIT ?")

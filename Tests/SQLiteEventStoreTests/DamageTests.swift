@@ -96,6 +96,13 @@ struct DamageTests {
     "UPDATE streams SET name = name || '0' WHERE id = 1",
     "PRAGMA foreign_keys = OFF; DELETE FROM payloads WHERE position = 20; "
       + "DELETE FROM events WHERE position = 20",
+    // Two neighbours change places, with their texts.
+    "PRAGMA foreign_keys = OFF; "
+      + ["events", "payloads"].map { table in
+        "UPDATE \(table) SET position = -20 WHERE position = 20; "
+          + "UPDATE \(table) SET position = 20 WHERE position = 21; "
+          + "UPDATE \(table) SET position = 21 WHERE position = -20; "
+      }.joined(),
     "UPDATE view_digests SET position = position - 1",
     "DELETE FROM view_digests WHERE view = 'workers'",
   ])
