@@ -11,11 +11,11 @@ extension Database {
     let code = sqlite3_create_function_v2(
       handle, "holds", 2, flags, nil,
       { context, _, values in
-        guard let text = Self.bytes(values?[0]), let words = Self.bytes(values?[1]) else {
+        guard let text = Database.bytes(values?[0]), let words = Database.bytes(values?[1]) else {
           sqlite3_result_null(context)
           return
         }
-        sqlite3_result_int(context, Self.holds(text, words) ? 1 : 0)
+        sqlite3_result_int(context, Database.holds(text, words) ? 1 : 0)
       }, nil, nil, nil)
     guard code == SQLITE_OK else {
       throw SQLiteError(
