@@ -47,7 +47,7 @@ package enum JSONValue: Equatable, Sendable {
       out.append(UInt8(ascii: "]"))
     case .object(let members):
       out.append(UInt8(ascii: "{"))
-      let sorted = members.sorted { $0.key.utf16.lexicographicallyPrecedes($1.key.utf16) }
+      let sorted = members.sorted { Self.isOrdered($0.key, $1.key) }
       for (index, member) in sorted.enumerated() {
         if index > 0 { out.append(UInt8(ascii: ",")) }
         Self.write(member.key, into: &out)
@@ -56,6 +56,14 @@ package enum JSONValue: Equatable, Sendable {
       }
       out.append(UInt8(ascii: "}"))
     }
+  }
+
+  /// Whether one key comes before another by UTF-16 code units. Of plain ASCII, as nearly all keys
+  /// are, that is the order of strings themselves, which is compared by their bytes.
+  private static func isOrdered(_ a: String, _ b: String) -> Bool {
+    func isASCII(_ key: String) -> Bool { key.utf8.count == key.utf16.count }
+    if isASCII(a), isASCII(b) { return a < b }
+    return a.utf16.lexicographicallyPrecedes(b.utf16)
   }
 
   /// Appends a string with its quotes.

@@ -53,10 +53,11 @@ struct Report {
       "events         \(Terminal.grouped(fold.events)) in \(Terminal.tenths(duration.seconds)) s "
         + "(\(Terminal.grouped(Int(eventsPerSecond)))/s), \(checked)")
     Terminal.say("head           \(fold.head.position) \(Hex.encode(fold.head.hash))")
+    let digests = fold.projector.digests
     for view in ViewName.allCases {
       let name = view.rawValue + String(repeating: " ", count: 15 - view.rawValue.count)
       let count = Terminal.grouped(fold.projector.keys(of: view).count)
-      Terminal.say("\(name)\(fold.projector.digests[view]?.hex ?? "") (\(count) rows)")
+      Terminal.say("\(name)\(digests[view]?.hex ?? "") (\(count) rows)")
     }
     printFaults()
     guard let comparison else { return }

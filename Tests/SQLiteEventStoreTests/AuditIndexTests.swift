@@ -13,6 +13,7 @@ struct AuditIndexTests {
     let folder = try Folder()
     try await fill(folder, seed: 6, appends: 200)
     let database = try Database(path: folder.database, mode: .readWriteCreate)
+    try database.addTextSearch()
     let head = try EventTable.head(in: database).position
     let commits = try database.statement("SELECT sha FROM events WHERE sha IS NOT NULL").rows {
       $0.text(0) ?? ""
