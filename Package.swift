@@ -154,7 +154,7 @@ let package = Package(
       ]),
     tests("ProcessesTests", ["Processes"]),
     tests("EmbeddedForgeTests", ["EmbeddedForge", "Processes", log]),
-    tests("WorkflowsTests", ["Domain", "Workflows"]),
+    tests("WorkflowsTests", ["Domain", "Workflows", "Yams"]),
     tests(
       "WorkerTests",
       ["Worker", "WorkerProtocol", "Domain", "GitBackend", "Processes", hummingbird, log]),

@@ -61,7 +61,8 @@ extension EngineCore {
       commitMessage: workflow.generatedCommitMessage(
         text, id: plan.delegation, attempt: plan.lease.attempt),
       agent: Self.profile(d.request.agent, in: workflow, overrides),
-      timeout: overrides.agentTimeout ?? workflow.agentTimeout, workflow: workflow)
+      timeout: overrides.agentTimeout ?? workflow.agentTimeout, workflow: workflow,
+      base: d.base?.sha)
   }
 
   /// An agent that no workflow describes and no flag names is called by its bare name: the worker

@@ -61,4 +61,6 @@ package struct WorkerAssignment: Sendable {
   package var agent: AgentProfile
   package var timeout: Milliseconds
   package var workflow: Workflow
+  /// The commit that the branch was made from.
+  package var base: ObjectID?
 }

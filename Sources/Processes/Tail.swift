@@ -38,11 +38,12 @@ struct Head: Sendable {
 }
 
 /// A tail that one reads while another appends.
-final class SharedTail: Sendable {
+package final class SharedTail: Sendable {
   private let state: Mutex<Tail>
 
-  init(limit: Int) { state = Mutex(Tail(limit: limit)) }
+  package init(limit: Int) { state = Mutex(Tail(limit: limit)) }
 
-  var tail: Tail { state.withLock { $0 } }
-  func append(_ chunk: [UInt8]) { state.withLock { $0.append(chunk) } }
+  package var tail: Tail { state.withLock { $0 } }
+  /// Takes bytes in, as `Tail` does.
+  package func append(_ chunk: [UInt8]) { state.withLock { $0.append(chunk) } }
 }

@@ -158,6 +158,7 @@ struct WorkerRoutes {
         hint: isKept ? "What it had made until then is kept: aipm logs --patch \(id)" : nil)
     case .agentNotFound: return try await ended(.agentNotFound)
     case .noChanges: return try await ended(.noChanges)
+    case .verifyFailed: return try await ended(.verifyFailed)
     case .workerFault: return try await ended(.workerCrashed)
     }
   }
@@ -320,7 +321,17 @@ extension Assignment {
       prompt: told.prompt, commitMessage: told.commitMessage,
       agent: AgentCall(told.agent, told.workflow.limits),
       timeoutMs: told.timeout.count, stallMs: told.workflow.stallTimeout?.count,
-      outputBytesMax: told.workflow.limits.outputBytesMax)
+      outputBytesMax: told.workflow.limits.outputBytesMax,
+      commands: CommandPlan(told.workflow.commands, base: told.base?.rawValue))
+  }
+}
+
+extension CommandPlan {
+  init(_ rules: CommandRules, base: String?) {
+    self.init(
+      setup: rules.setup, verify: rules.verify, rounds: rules.rounds,
+      environment: rules.environment,
+      repositoryMaySet: rules.repositoryMaySet.map(\.rawValue).sorted(), base: base)
   }
 }
 

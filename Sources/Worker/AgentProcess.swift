@@ -16,8 +16,8 @@ struct AgentProcess: Sendable {
     "AIPM_GITHUB_APP_ID", "AIPM_GITHUB_APP_KEY_FILE", "AIPM_GITHUB_APP_INSTALLATION_ID",
   ]
 
-  let call: AgentCall
-  let prompt: String
+  var call: AgentCall
+  private(set) var prompt: String
   let files: AttemptFiles
   let home: String
   /// The program of the agent that is built in.
@@ -28,6 +28,13 @@ struct AgentProcess: Sendable {
   var sandbox: Sandbox?
   /// The folder of the clone's objects, which the tree's own repository borrows.
   var objects: String?
+
+  /// The same agent with something else to do.
+  func told(_ prompt: String) -> AgentProcess {
+    var other = self
+    other.prompt = prompt
+    return other
+  }
 
   /// Runs the agent to its end. Cancelling the Swift task ends it: SIGTERM to its group, SIGKILL
   /// two seconds later. On return no process of it is left.

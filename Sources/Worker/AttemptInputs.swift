@@ -104,7 +104,8 @@ extension WorkerCore {
       handIn(.agentFailed, ended, "the agent was ended by signal \(signal)\(said)", &actions)
     case .stopped: handIn(.agentFailed, ended, "the agent was ended\(said)", &actions)
     case .notFound(let detail): handIn(.agentNotFound, ended, detail, &actions)
-    case .notStarted(let detail), .exceeded(let detail):
+    case .unverified(let detail): handIn(.verifyFailed, ended, detail, &actions)
+    case .notStarted(let detail), .exceeded(let detail), .unprepared(let detail):
       handIn(.agentFailed, ended, detail, &actions)
     case .lost(let detail): handIn(.workerFault, ended, detail, &actions)
     }

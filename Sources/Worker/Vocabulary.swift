@@ -88,6 +88,10 @@ package enum AgentEnd: Equatable, Sendable {
   case notFound(String)
   /// It could not be called, for a reason that is the profile's.
   case notStarted(String)
+  /// It ended well, and what was to verify its work failed, after all rounds.
+  case unverified(String)
+  /// What was to run before it failed.
+  case unprepared(String)
   /// It took more of the machine than it may, and was ended.
   case exceeded(String)
   /// It could not be followed, for a reason that is this machine's.

@@ -213,7 +213,7 @@ final class WorkerShell: Sendable {
   }
 
   private func startAgent(_ assignment: Assignment, _ underWay: inout UnderWay) {
-    underWay.agent = Task { [told, files, configuration, sandbox, logger] in
+    underWay.agent = Task { [told, files, configuration, sandbox, workspace, logger] in
       let key = AttemptKey(assignment.lease)
       guard let attempt = files.attempt(key) else {
         told.yield(.input(.agentEnded(key, .lost("\(key): no name for a folder"), .nothing)))
@@ -228,7 +228,9 @@ final class WorkerShell: Sendable {
         let log = try OutputLog(
           path: attempt.output, bytesMax: assignment.outputBytesMax, secrets: agent.secrets)
         let announcer = OutputAnnouncer(key: key, told)
-        let end = await agent.run(
+        let generation = Generation(agent: agent, plan: assignment.commands)
+        let end = await generation.run(
+          repositoryFile: try await workspace.repositoryFile(assignment),
           onStart: { process in
             guard let identity = ProcessTable.identity(of: process) else { return }
             told.yield(.input(.agentStarted(key, identity)))

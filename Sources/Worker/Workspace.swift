@@ -22,6 +22,7 @@
 import Glibc
 import Processes
 import WorkerProtocol
+import Workflows
 
 struct Workspace: Sendable {
   let files: WorkerFiles
@@ -69,6 +70,24 @@ struct Workspace: Sendable {
       try? await remove([repository.clone, repository.slot])
       throw CheckoutFault(message: "checkout: \(error)", isUnreachable: false)
     }
+  }
+
+  /// The repository's own file of commands, as it stands in the commit that the branch was made
+  /// from; nil where it has none, or may say nothing.
+  func repositoryFile(_ assignment: Assignment) async throws(GitFault) -> [UInt8]? {
+    guard let plan = assignment.commands, !plan.repositoryMaySet.isEmpty, let base = plan.base,
+      isObjectName(base), let repository = files.repository(assignment.repository)
+    else { return nil }
+    let name = "\(base):\(CommandRules.fileName)"
+    let found = try await git(
+      ["cat-file", "-t", name], repository, accepting: [0, 128])
+    guard found.trimmedOutput == "blob" else { return nil }
+    let size = try await git(["cat-file", "-s", name], repository).trimmedOutput
+    guard let bytes = Int(size), bytes <= CommandRules.fileBytesMax else {
+      // Its reader says that it is too large.
+      return [UInt8](repeating: UInt8(ascii: "#"), count: CommandRules.fileBytesMax + 1)
+    }
+    return try await git(["cat-file", "blob", name], repository).standardOutput
   }
 
   /// Takes leave of an attempt: its tree is kept for the next one of the same repository.

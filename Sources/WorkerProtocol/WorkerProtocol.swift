@@ -141,11 +141,14 @@ package struct Assignment: Codable, Equatable, Sendable {
   package var stallMs: Int64?
   /// Output beyond this many bytes is counted and dropped.
   package var outputBytesMax: Int
+  /// What runs before the agent and after it; nil: nothing.
+  package var commands: CommandPlan?
   package init(
     lease: LeaseReference, repository: String, branch: String, head: String, prompt: String,
     commitMessage: String, agent: AgentCall, timeoutMs: Int64, stallMs: Int64?,
-    outputBytesMax: Int
+    outputBytesMax: Int, commands: CommandPlan? = nil
   ) {
+    self.commands = commands
     self.lease = lease
     self.repository = repository
     self.branch = branch
@@ -156,6 +159,30 @@ package struct Assignment: Codable, Equatable, Sendable {
     self.timeoutMs = timeoutMs
     self.stallMs = stallMs
     self.outputBytesMax = outputBytesMax
+  }
+}
+
+/// What runs before an agent and after it, in its sandbox: argument lists.
+package struct CommandPlan: Codable, Equatable, Sendable {
+  package var setup: [[String]]
+  package var verify: [[String]]
+  /// How often what a verification said goes back to the agent.
+  package var rounds: Int
+  /// Names of variables of the worker's environment that these commands may see.
+  package var environment: [String]
+  /// What `.aipm.yaml` may set, as it stands in the commit `base`.
+  package var repositoryMaySet: [String]
+  package var base: String?
+  package init(
+    setup: [[String]], verify: [[String]], rounds: Int, environment: [String],
+    repositoryMaySet: [String], base: String?
+  ) {
+    self.setup = setup
+    self.verify = verify
+    self.rounds = rounds
+    self.environment = environment
+    self.repositoryMaySet = repositoryMaySet
+    self.base = base
   }
 }
 
@@ -274,6 +301,8 @@ package struct ResultReport: Codable, Equatable, Sendable {
     case agentTimeout
     case agentNotFound
     case noChanges
+    /// A command that was to verify the change failed, after all rounds.
+    case verifyFailed
     /// Something failed on the worker that is not the agent's doing: disk, git, the network.
     case workerFault
   }

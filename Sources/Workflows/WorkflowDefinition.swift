@@ -20,6 +20,7 @@ struct WorkflowDefinition {
   var refusedPaths: [String]
   var templates: WorkflowTemplates
   var notices: [NoticeMoment: NoticeRule]
+  var commands: CommandRules
 
   /// A definition is kept whole in the log, so it is kept small.
   static let sourceBytesMax = 256 << 10
@@ -28,7 +29,7 @@ struct WorkflowDefinition {
     [
       "name", "description", "agent-preference", "agents", "attempts", "time-limits", "retry",
       "pull-request", "limits", "refused-paths", "templates",
-    ] + DefinitionReader.noticeKeys
+    ] + DefinitionReader.noticeKeys + DefinitionReader.commandKeys
 
   static func read(source: String, file: String) throws(WorkflowFaults) -> WorkflowDefinition {
     var reader = DefinitionReader(source: source, file: file)
@@ -65,13 +66,14 @@ extension DefinitionReader {
     let refused = refusedPaths(fields)
     let (templates, cancelComment) = templates(fields)
     let notices = notices(fields, cancelComment: cancelComment)
+    let commands = commandRules(fields)
     guard let name, let preference, let templates else { return nil }
     return WorkflowDefinition(
       name: name, description: description ?? "", agentPreference: preference,
       agents: agents.merging(["demo": .demo]) { a, _ in a }, attempts: attempts ?? 2,
       agentTimeout: times.agent, stallTimeout: times.stall, retry: retry,
       draft: pullRequest.draft, baseBranch: pullRequest.baseBranch, limits: limits,
-      refusedPaths: refused, templates: templates, notices: notices)
+      refusedPaths: refused, templates: templates, notices: notices, commands: commands)
   }
 
   private mutating func workflowName(_ fields: Fields) -> String? {
@@ -229,7 +231,7 @@ extension DefinitionReader {
   }
 
   /// An argument list with a program; a shell's line is a fault that shows the list to write.
-  private mutating func argumentList(
+  mutating func argumentList(
     _ node: Node, _ name: String
   ) -> [(text: String, node: Node)]? {
     if case .scalar(let scalar) = node {

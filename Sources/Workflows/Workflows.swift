@@ -72,6 +72,9 @@ package struct Workflow: Sendable {
   /// Paths that a generated change may not touch; one that ends in `/` means all below it.
   package let refusedPaths: [String]
 
+  /// What runs before an agent and after it.
+  package let commands: CommandRules
+
   let templates: WorkflowTemplates
   let rules: [NoticeMoment: NoticeRule]
 
@@ -97,6 +100,7 @@ package struct Workflow: Sendable {
     refusedPaths = definition.refusedPaths
     templates = definition.templates
     rules = definition.notices
+    commands = definition.commands
   }
 
   private static func digest(of source: String) -> String {

@@ -33,7 +33,9 @@ struct AIPM: AsyncParsableCommand {
     groupedSubcommands: [
       CommandGroup(
         name: "Run",
-        subcommands: [Serve.self, WorkerRun.self, ForgeCommand.self, Doctor.self]),
+        subcommands: [
+          Serve.self, WorkerRun.self, ForgeCommand.self, Doctor.self, WorkflowsCommand.self,
+        ]),
       CommandGroup(
         name: "Delegate and watch",
         subcommands: [

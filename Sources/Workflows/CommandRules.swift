@@ -1,0 +1,163 @@
+// Programs that run before the agent and after it: what a workflow says of them, and what a
+// repository may say instead, in a file of its own that nobody vouches for.
+
+import Yams
+
+/// The commands around an agent: argument lists, run as it is, in the same sandbox.
+package struct CommandRules: Equatable, Sendable {
+  /// What of this a repository may set in its `.aipm.yaml`.
+  package enum Setting: String, CaseIterable, Sendable {
+    case setup, verify
+  }
+
+  /// Before the agent; one that fails ends the attempt.
+  package var setup: [[String]] = []
+  /// After the agent; what one that fails has said goes back to the agent.
+  package var verify: [[String]] = []
+  /// How often that happens before the attempt ends as `verify-failed`.
+  package var rounds = 2
+  /// Names of variables that these commands may see.
+  package var environment: [String] = []
+  package var repositoryMaySet: Set<Setting> = []
+
+  package init() {}
+
+  /// The file in a repository.
+  package static let fileName = ".aipm.yaml"
+  /// It is read by a machine that does not trust it.
+  package static let fileBytesMax = 64 << 10
+
+  private static let commandsMax = 20
+  private static let argumentsMax = 100
+  private static let argumentBytesMax = 8192
+
+  /// What a repository's file makes of these rules.
+  /// - Parameter source: the file's content.
+  /// - Throws: everything that is wrong with it; also a setting that the workflow keeps to itself.
+  package func merged(withRepositoryFile source: String) throws(WorkflowFaults) -> CommandRules {
+    var reader = DefinitionReader(source: source, file: Self.fileName)
+    var rules = self
+    if let fault = Self.shapeFault(source) {
+      reader.note(nil, fault, "write short lists of commands, one a line")
+      throw WorkflowFaults(reader.faults)
+    }
+    let names = Setting.allCases.map(\.rawValue)
+    if let node = reader.compose(source), let fields = reader.fields(node, at: "", keys: names) {
+      for setting in Setting.allCases {
+        guard let node = fields.values[setting.rawValue] else { continue }
+        guard repositoryMaySet.contains(setting) else {
+          reader.note(
+            node.place, "the workflow does not let a repository set \(setting.rawValue)",
+            "leave it out, or have the workflow name it in repository-may-set")
+          continue
+        }
+        let commands = reader.commandLists(node, setting.rawValue)
+        switch setting {
+        case .setup: rules.setup = commands
+        case .verify: rules.verify = commands
+        }
+      }
+    }
+    guard reader.faults.isEmpty else { throw WorkflowFaults(reader.faults) }
+    return rules
+  }
+
+  /// The reader goes as deep as the text does, and its stack ends: what is deeper than any list of
+  /// commands is not read at all.
+  private static func shapeFault(_ source: String) -> String? {
+    if source.utf8.count > fileBytesMax {
+      return "the file is larger than \(fileBytesMax >> 10) KiB"
+    }
+    var depth = 0
+    var run = 0
+    for byte in source.utf8 {
+      switch byte {
+      case UInt8(ascii: "["), UInt8(ascii: "{"): depth += 1
+      case UInt8(ascii: "]"), UInt8(ascii: "}"): depth = max(0, depth - 1)
+      default: break
+      }
+      // What opens a level without a bracket: indentation, and - ? : one behind the other.
+      let opens = [UInt8(ascii: " "), UInt8(ascii: "-"), UInt8(ascii: "?"), UInt8(ascii: ":")]
+      run = opens.contains(byte) ? run + 1 : 0
+      if depth > 32 || run > 64 { return "the file is nested too deeply" }
+    }
+    return nil
+  }
+
+  fileprivate static func fault(of command: [String]) -> String? {
+    if command.count > argumentsMax { return "has more than \(argumentsMax) arguments" }
+    if command.contains(where: { $0.utf8.count > argumentBytesMax || $0.contains("\0") }) {
+      return "has an argument that is too long or holds a NUL"
+    }
+    return nil
+  }
+
+  fileprivate static func countFault(_ count: Int) -> String? {
+    count > commandsMax ? "are \(count) commands, more than \(commandsMax)" : nil
+  }
+}
+
+extension DefinitionReader {
+  static let commandKeys = ["commands", "repository-may-set"]
+
+  /// The commands around the agents of a workflow.
+  mutating func commandRules(_ all: Fields) -> CommandRules {
+    var rules = CommandRules()
+    if let node = all.values["commands"],
+      let fields = fields(
+        node, at: "commands", keys: ["setup", "verify", "rounds", "environment"])
+    {
+      rules.setup = fields.values["setup"].map { commandLists($0, "commands.setup") } ?? []
+      rules.verify = fields.values["verify"].map { commandLists($0, "commands.verify") } ?? []
+      if let node = fields.values["rounds"] {
+        rules.rounds = integer(node, "commands.rounds", in: 0...10) ?? rules.rounds
+      }
+      let names = fields.values["environment"].flatMap { texts($0, "commands.environment") } ?? []
+      for item in names {
+        if let fault = AgentProfile.environmentFault(item.text) {
+          note(item.node.place, fault.message, fault.instead)
+        }
+      }
+      rules.environment = names.map(\.text)
+    }
+    guard let node = all.values["repository-may-set"] else { return rules }
+    let known = CommandRules.Setting.allCases.map(\.rawValue)
+    for item in texts(node, "repository-may-set") ?? [] {
+      if let setting = CommandRules.Setting(rawValue: item.text) {
+        rules.repositoryMaySet.insert(setting)
+      } else {
+        note(
+          item.node.place, "repository-may-set names \"\(item.text)\", which no repository can set",
+          Spelling.hint(for: item.text, in: known))
+      }
+    }
+    return rules
+  }
+
+  /// A list of argument lists.
+  fileprivate mutating func commandLists(_ node: Node, _ name: String) -> [[String]] {
+    guard case .sequence(let sequence) = node else {
+      note(
+        node.place, "\(name) is not a list of commands",
+        "write a line for each, as in - [PROGRAM, ARGUMENT]")
+      return []
+    }
+    if let fault = CommandRules.countFault(sequence.count) {
+      note(node.place, "\(name) \(fault)", "put them into a script of the repository")
+      return []
+    }
+    return sequence.enumerated().compactMap { index, item in
+      let name = "\(name)[\(index)]"
+      if case .sequence(let words) = item, words.count > 1000 {
+        note(item.place, "\(name) has \(words.count) arguments", "write a script")
+        return nil
+      }
+      guard let words = argumentList(item, name)?.map(\.text) else { return nil }
+      if let fault = CommandRules.fault(of: words) {
+        note(item.place, "\(name) \(fault)", "put it into a script of the repository")
+        return nil
+      }
+      return words
+    }
+  }
+}

@@ -1,0 +1,324 @@
+/// The shape of a definition for editors. What a definition must hold beyond its shape, such as the
+/// names of agents, only `aipm workflows check` knows.
+package enum WorkflowSchema {
+  /// JSON Schema, draft 2020-12.
+  package static let text = #"""
+    {
+      "$schema": "https://json-schema.org/draft/2020-12/schema",
+      "title": "AIPM workflow",
+      "type": "object",
+      "additionalProperties": false,
+      "properties": {
+        "name": {
+          "type": "string",
+          "pattern": "^[a-z0-9][a-z0-9-]{0,63}$"
+        },
+        "description": {
+          "type": "string"
+        },
+        "agent-preference": {
+          "type": "array",
+          "minItems": 1,
+          "items": {
+            "type": "string"
+          },
+          "description": "The first of these that is installed is used"
+        },
+        "attempts": {
+          "type": "integer",
+          "minimum": 1,
+          "maximum": 20,
+          "description": "How many generations an agent that fails gets"
+        },
+        "time-limits": {
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "agent": {
+              "type": "string",
+              "pattern": "^[0-9]+(ms|s|m|h|d)$"
+            },
+            "stall": {
+              "type": "string",
+              "pattern": "^[0-9]+(ms|s|m|h|d)$"
+            }
+          }
+        },
+        "retry": {
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "first-delay": {
+              "type": "string",
+              "pattern": "^[0-9]+(ms|s|m|h|d)$"
+            },
+            "maximum-delay": {
+              "type": "string",
+              "pattern": "^[0-9]+(ms|s|m|h|d)$"
+            },
+            "tries": {
+              "type": "integer",
+              "minimum": 1,
+              "maximum": 100
+            }
+          }
+        },
+        "pull-request": {
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "draft": {
+              "type": "boolean"
+            },
+            "base-branch": {
+              "type": "string"
+            },
+            "labels": {
+              "type": "array",
+              "items": {
+                "type": "string"
+              }
+            },
+            "reviewers": {
+              "type": "array",
+              "items": {
+                "type": "string"
+              }
+            },
+            "team-reviewers": {
+              "type": "array",
+              "items": {
+                "type": "string"
+              }
+            }
+          }
+        },
+        "on-pushed": {
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "comment": {
+              "type": "string",
+              "description": "Mustache; the comment on the pull request"
+            },
+            "labels": {
+              "type": "array",
+              "items": {
+                "type": "string"
+              }
+            }
+          }
+        },
+        "on-failed": {
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "comment": {
+              "type": "string",
+              "description": "Mustache; the comment on the pull request"
+            },
+            "labels": {
+              "type": "array",
+              "items": {
+                "type": "string"
+              }
+            }
+          }
+        },
+        "limits": {
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "per-repository": {
+              "type": "integer",
+              "minimum": 1
+            },
+            "per-requester": {
+              "type": "integer",
+              "minimum": 1
+            },
+            "output": {
+              "type": "string",
+              "pattern": "^[0-9]+(B|KiB|MiB|GiB)$"
+            },
+            "change": {
+              "type": "string",
+              "pattern": "^[0-9]+(B|KiB|MiB|GiB)$"
+            },
+            "changed-files": {
+              "type": "integer",
+              "minimum": 1
+            },
+            "disk": {
+              "type": "string",
+              "pattern": "^[0-9]+(B|KiB|MiB|GiB)$"
+            },
+            "processes": {
+              "type": "integer",
+              "minimum": 8
+            }
+          }
+        },
+        "refused-paths": {
+          "type": "array",
+          "items": {
+            "type": "string"
+          },
+          "description": "Paths that a change may not touch; a / last means all below it"
+        },
+        "commands": {
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "setup": {
+              "type": "array",
+              "maxItems": 20,
+              "items": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                  "type": "string"
+                }
+              },
+              "description": "Run before the agent"
+            },
+            "verify": {
+              "type": "array",
+              "maxItems": 20,
+              "items": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                  "type": "string"
+                }
+              },
+              "description": "Run after the agent"
+            },
+            "rounds": {
+              "type": "integer",
+              "minimum": 0,
+              "maximum": 10,
+              "description": "How often a failed verification goes back to the agent"
+            },
+            "environment": {
+              "type": "array",
+              "items": {
+                "type": "string"
+              },
+              "description": "Names of variables that the commands may see"
+            }
+          }
+        },
+        "repository-may-set": {
+          "type": "array",
+          "items": {
+            "enum": [
+              "setup",
+              "verify"
+            ]
+          }
+        },
+        "templates": {
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "task-file": {
+              "type": "string"
+            },
+            "prompt": {
+              "type": "string"
+            },
+            "commit-message": {
+              "type": "string"
+            },
+            "pull-request-body": {
+              "type": "string"
+            },
+            "cancel-comment": {
+              "type": "string"
+            }
+          },
+          "required": [
+            "task-file",
+            "prompt",
+            "commit-message",
+            "pull-request-body"
+          ]
+        },
+        "agents": {
+          "type": "object",
+          "additionalProperties": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+              "description": {
+                "type": "string"
+              },
+              "command": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                  "type": "string"
+                }
+              },
+              "prompt": {
+                "enum": [
+                  "argument",
+                  "standard-input",
+                  "file"
+                ]
+              },
+              "environment": {
+                "type": "array",
+                "items": {
+                  "type": "string"
+                },
+                "description": "Names of variables that are passed on"
+              },
+              "preflight": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                  "type": "string"
+                }
+              },
+              "written-for": {
+                "type": "string"
+              },
+              "sandbox": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                  "network": {
+                    "type": "boolean"
+                  },
+                  "readable": {
+                    "type": "array",
+                    "items": {
+                      "type": "string"
+                    }
+                  },
+                  "writable": {
+                    "type": "array",
+                    "items": {
+                      "type": "string"
+                    }
+                  }
+                }
+              }
+            },
+            "required": [
+              "command",
+              "prompt"
+            ]
+          }
+        }
+      },
+      "required": [
+        "name",
+        "agent-preference",
+        "templates"
+      ]
+    }
+    """#
+}
