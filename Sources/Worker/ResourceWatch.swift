@@ -23,8 +23,6 @@ struct ResourceWatch: Sendable {
   static let interval = Duration.milliseconds(250)
   /// A tree is measured at least so often, whatever the file system says of itself.
   private static let looksBetweenMeasures = 40
-  /// A tree that takes longer to measure has more files than any limit is for.
-  private static let measureLimit = Duration.seconds(60)
 
   /// Looks until something is over its limit, or the task is cancelled.
   /// - Parameter process: the agent's, once it runs.
@@ -49,7 +47,7 @@ struct ResourceWatch: Sendable {
       let used = Self.used(folder)
       guard used - usedThen >= (room - measured) / 2 || looks >= Self.looksBetweenMeasures
       else { continue }
-      guard let size = await Self.size(of: folder) else {
+      guard let size = await DiskUse.bytes(of: folder) else {
         if Task.isCancelled { return nil }
         return "the files that the agent made are too many to be measured"
       }
@@ -58,15 +56,6 @@ struct ResourceWatch: Sendable {
         return "the agent's files take \(size >> 20) MiB of disk, more than \(room >> 20) MiB"
       }
     }
-  }
-
-  /// What everything below a folder takes on disk, in bytes; nil where it could not be measured.
-  static func size(of folder: String) async -> Int? {
-    let command = Command(
-      "du", ["-s", "-x", "--block-size=1", "--", folder], timeout: measureLimit, outputLimit: 4096)
-    // What vanishes while it is counted makes du complain and count on.
-    guard let result = try? await command.run() else { return nil }
-    return result.outputText.split(separator: "\t").first.flatMap { Int($0) }
   }
 
   private static func used(_ path: String) -> Int {

@@ -22,6 +22,7 @@
 import FoundationEssentials
 import Glibc
 import Logging
+import Processes
 import WorkerProtocol
 
 package struct WorkerConfiguration: Sendable {
@@ -47,6 +48,8 @@ package struct WorkerConfiguration: Sendable {
   package var sandboxReadable: [String] = []
   /// Folders that they may not, besides this worker's own: a server's data.
   package var sandboxHidden: [String] = []
+  /// How long clones are kept.
+  package var cache = CacheLimits()
 
   package init(
     id: String, dataDirectory: String, server: ServerAddress, token: String, agents: [String],

@@ -47,7 +47,11 @@ final class WorkerShell: Sendable {
     /// The last thing that was asked of the workspace; the next one waits for it.
     var workspace: Task<Void, Never>?
     var timer: (moment: Duration, task: Task<Void, Never>)?
+    /// When clones were collected last.
+    var collected: Duration?
   }
+
+  private static let collectionInterval = Duration.seconds(3600)
 
   func run(signals: AsyncStream<WorkerSignal>) async throws -> Departure {
     var core = WorkerCore(settings: settings)
@@ -164,9 +168,14 @@ final class WorkerShell: Sendable {
         }
       }
     case .drop(let key, let repository):
-      underWay.workspace = Task { [workspace, before = underWay.workspace] in
+      // Nothing is checked out then; the next assignment waits for it at most once an hour.
+      let isDue = underWay.collected.map { now - $0 >= Self.collectionInterval } ?? true
+      if isDue { underWay.collected = now }
+      underWay.workspace = Task {
+        [workspace, limits = configuration.cache, before = underWay.workspace] in
         await before?.value
         await workspace.drop(key, repository: repository)
+        if isDue { await workspace.collect(limits) }
       }
     case .writeJournal(let record): try journal.write(record)
     case .exit: break

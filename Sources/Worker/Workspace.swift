@@ -57,6 +57,7 @@ struct Workspace: Sendable {
       try DurableFile.makeFolder(attempt.temporary)
       try DurableFile.makeFolder(attempt.home)
       try await openClone(repository)
+      GitCache.touch(repository.clone)
       try await fetch(assignment, repository)
       do { try await fill(attempt, from: repository, at: assignment.head) } catch {
         // What the last agent left may be in the way in a manner that git cannot undo.
@@ -98,6 +99,22 @@ struct Workspace: Sendable {
       try? await keep(attempt, in: repository)
     }
     try? await remove([attempt.folder])
+  }
+
+  /// Removes clones by age and size, and keeps the others fast; called while nothing is checked out
+  /// that borrows from one.
+  func collect(_ limits: CacheLimits) async {
+    let all = await GitCache.repositories(in: files.repositories) { clone in
+      ["\(clone.dropLast(".git".count)).slot"].filter(DurableFile.exists)
+    }
+    let evicted = GitCache.evicted(all, limits)
+    for one in evicted {
+      try? await remove([one.path, "\(one.path.dropLast(".git".count)).slot"])
+    }
+    for one in all where !evicted.contains(one) {
+      // One that cannot be tidied is slow and no more.
+      try? await GitCache.tidy(one.path)
+    }
   }
 
   /// Removes what attempts of former lives left, but for `kept`.

@@ -9,7 +9,7 @@ import Synchronization
 ///
 /// A branch stands in it as it stood on the forge at the last fetch or push; an accepted commit
 /// under `refs/aipm/hand-ins/DELEGATION/ATTEMPT`, which no worker gets to see. Nothing in a mirror
-/// is collected. One git command at a time works on a mirror.
+/// is collected; a mirror as a whole goes by `collect`. One git command at a time works on a mirror.
 package final class GitMirrors: Mirrors {
   /// Where the mirrors stand, what opens the forge's git, and limits.
   package struct Configuration: Sendable {
@@ -290,15 +290,22 @@ package final class GitMirrors: Mirrors {
     guard let mirror = directory(of: repository) else {
       throw MirrorFault(kind: .notFound, message: "\(repository) is no repository's name")
     }
-    if opened.withLock({ $0.contains(mirror) }) { return mirror }
+    if opened.withLock({ $0.contains(mirror) }) {
+      GitCache.touch(mirror)
+      return mirror
+    }
     if FileManager.default.fileExists(atPath: "\(mirror)/HEAD") {
       MirrorFolder(mirror).sweep()
     } else {
       try await make(mirror)
     }
+    GitCache.touch(mirror)
     opened.withLock { _ = $0.insert(mirror) }
     return mirror
   }
+
+  /// The mirror is gone: the next call makes it anew.
+  func forget(_ mirror: String) { opened.withLock { _ = $0.remove(mirror) } }
 
   /// Made beside its place and moved there whole: what stands there is always a repository.
   private func make(_ mirror: String) async throws(MirrorFault) {

@@ -2,6 +2,7 @@ import Domain
 import Engine
 import FoundationEssentials
 import Glibc
+import Processes
 import Subprocess
 import SystemPackage
 import Worker
@@ -16,6 +17,7 @@ struct LocalWorkers: WorkerLauncher {
   let token: String
   let executable: String
   let sandbox: SandboxOptions.Chosen
+  let cache: CacheLimits
 
   func run(_ worker: WorkerID, onStart: @escaping @Sendable () -> Void) async -> String {
     let folder = "\(data)/workers/\(worker)"
@@ -81,7 +83,7 @@ struct LocalWorkers: WorkerLauncher {
     [
       "worker", "--local", "--server-file", addressFile, "--id", worker.rawValue, "--data",
       folder, "--hide", data, "--sandbox", sandbox.mode.rawValue,
-    ] + (sandbox.readable.isEmpty ? [] : ["--sandbox-readable"] + sandbox.readable)
+    ] + cache.flags + (sandbox.readable.isEmpty ? [] : ["--sandbox-readable"] + sandbox.readable)
   }
 
   /// Ends the local workers, busy ones too: each gives back what it has in hand, and is killed

@@ -51,6 +51,7 @@ struct Serve: AsyncParsableCommand {
   @Option(help: "How many generations an agent that fails gets (the workflow's).")
   var attempts: Int?
   @OptionGroup var sandboxing: SandboxOptions
+  @OptionGroup var caching: CacheOptions
   @OptionGroup var configured: ConfigurationOptions
   @Option(help: "Where the routes stand, such as /prod (/).")
   var basePath: String?
@@ -122,6 +123,7 @@ struct ServeOptions {
   var retention: Retention
   var maskPatterns: [String]
   var sandbox: SandboxOptions.Chosen
+  var cache: CacheLimits
   /// `OWNER/REPO`
   var defaultRepository: String?
 
@@ -161,6 +163,7 @@ struct ServeOptions {
       })
     maskPatterns = settings.list("maskPatterns", flags: flags.maskPatterns)
     sandbox = try flags.sandboxing.read(settings)
+    cache = try flags.caching.read(settings)
     defaultRepository = try settings.value("defaultRepo", flag: nil, form: "write OWNER/REPO") {
       RepositoryName($0)?.description
     }

@@ -67,9 +67,10 @@ struct ServerProcess {
     let token = try folder.secret("worker-token")
     let launcher = LocalWorkers(
       data: folder.path, addressFile: folder.path + "/address", token: token,
-      executable: Self.executable, sandbox: options.sandbox)
+      executable: Self.executable, sandbox: options.sandbox, cache: options.cache)
+    let (forge, mirrors) = makeForge(folder, access)
     let engine = makeEngine(
-      store, feed, folder, access, launcher, workflows: workflows, epoch: epoch,
+      store, feed, forge, mirrors, launcher, workflows: workflows, epoch: epoch,
       stamp: marks.stamp)
     let server = Server(
       engine: engine, catalog: options.catalog,
@@ -100,7 +101,11 @@ struct ServerProcess {
     if let forgeURL = access.localURL { Terminal.say("aipm: embedded forge on \(forgeURL)") }
     Terminal.say("aipm: listening on \(address)\(prefix)")
     let aging = Task { await options.retention.run(store, server, logger) }
-    defer { aging.cancel() }
+    let collecting = Task { await collect(mirrors, store, logger) }
+    defer {
+      aging.cancel()
+      collecting.cancel()
+    }
     await stop(engine, server, serving, launcher, signals)
   }
 
@@ -190,10 +195,9 @@ struct ServerProcess {
     return access
   }
 
-  private func makeEngine(
-    _ store: SQLiteEventStore, _ feed: CommitFeed, _ folder: DataFolder, _ access: ForgeAccess,
-    _ launcher: LocalWorkers, workflows: [Workflow], epoch: Int64, stamp: Int64
-  ) -> Engine {
+  private func makeForge(
+    _ folder: DataFolder, _ access: ForgeAccess
+  ) -> (forge: GitHubClient, mirrors: GitMirrors) {
     let http = access.settings.httpClient(version: Self.version)
     // Without a credential `ForgeSettings` has named the embedded forge, which has its own.
     let credential = access.settings.forgeCredential(http) ?? .token("")
@@ -204,7 +208,13 @@ struct ServerProcess {
     var git = GitMirrors.Configuration(
       root: folder.path + "/mirrors", credential: credential, apiURL: access.settings.apiURL)
     git.authoritiesFile = access.settings.authoritiesFile
-    let mirrors = GitMirrors(forge: forge, configuration: git)
+    return (forge, GitMirrors(forge: forge, configuration: git))
+  }
+
+  private func makeEngine(
+    _ store: SQLiteEventStore, _ feed: CommitFeed, _ forge: GitHubClient, _ mirrors: GitMirrors,
+    _ launcher: LocalWorkers, workflows: [Workflow], epoch: Int64, stamp: Int64
+  ) -> Engine {
     return Engine(
       store: store, feed: feed, forge: forge, mirrors: mirrors, clock: SystemClock(),
       launcher: launcher,
@@ -213,6 +223,21 @@ struct ServerProcess {
       workflows: workflows,
       overrides: .init(customAgent: options.customAgent, agentTimeout: options.agentTimeout),
       stampMark: stamp)
+  }
+
+  /// Lets mirrors go by age and size, now and every hour until the task is cancelled.
+  private func collect(
+    _ mirrors: GitMirrors, _ store: SQLiteEventStore, _ logger: Logger
+  ) async {
+    while !Task.isCancelled {
+      do {
+        let live = Set(try await store.liveDelegations().map { $0.repository.lowercased() })
+        await mirrors.collect(options.cache) { live.contains($0.lowercased()) }
+      } catch {
+        logger.error("mirrors could not be collected: \(error)")
+      }
+      try? await Task.sleep(for: .seconds(3600))
+    }
   }
 
   /// This program, for the processes that are made of it.

@@ -29,7 +29,8 @@ struct Settings {
     "githubAppKeyFile": "AIPM_GITHUB_APP_KEY_FILE",
     "githubAppInstallationID": "AIPM_GITHUB_APP_INSTALLATION_ID",
     "defaultRepo": "AIPM_DEFAULT_REPO", "sandbox": "AIPM_SANDBOX",
-    "sandboxReadable": "AIPM_SANDBOX_READABLE",
+    "sandboxReadable": "AIPM_SANDBOX_READABLE", "cacheAge": "AIPM_CACHE_AGE",
+    "cacheSize": "AIPM_CACHE_SIZE",
   ]
 
   /// - Parameters:

@@ -27,6 +27,7 @@ struct WorkerRun: AsyncParsableCommand {
   @Option(help: ArgumentHelp("The worker's own folder (./.aipm-worker).", valueName: "dir"))
   var data = "./.aipm-worker"
   @OptionGroup var sandboxing: SandboxOptions
+  @OptionGroup var caching: CacheOptions
   @Flag(help: .hidden)
   var local = false
   @Option(help: .hidden)
@@ -60,6 +61,7 @@ struct WorkerRun: AsyncParsableCommand {
       server: serverFile.map { .file($0) } ?? .url(server ?? ""), token: token,
       agents: Self.installedAgents(), version: ServerProcess.version, host: Self.hostName,
       isLocal: local)
+    configuration.cache = try caching.read(settings)
     configuration.sandbox = sandbox.mode
     configuration.sandboxReadable = sandbox.readable
     configuration.sandboxHidden = [hide].compactMap { $0 }

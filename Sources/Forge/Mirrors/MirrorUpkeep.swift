@@ -1,0 +1,42 @@
+import FoundationEssentials
+import Processes
+
+extension GitMirrors {
+  /// Removes mirrors by age and size, and keeps the others fast. The next fetch brings back what it
+  /// needs of one that went. None goes that was used within the hour, so no commit that waits for
+  /// its push goes either: its delegation uses the mirror until then, or has failed.
+  /// - Parameter inUse: whether work on a repository, `OWNER/REPO`, is under way.
+  package func collect(
+    _ limits: CacheLimits, inUse: @Sendable (String) async -> Bool
+  ) async {
+    let root = configuration.root
+    var known: [CachedRepository] = []
+    for one in await GitCache.repositories(in: root) {
+      guard let name = Self.name(of: one.path, in: root) else { continue }
+      if await !inUse(name) { known.append(one) }
+      guard let repository = RepositoryName(name) else { continue }
+      await locks.withLock(repository) {
+        // One that cannot be tidied is slow and no more.
+        try? await GitCache.tidy(one.path)
+      }
+    }
+    for one in GitCache.evicted(known, limits) {
+      guard let name = Self.name(of: one.path, in: root), let repository = RepositoryName(name)
+      else { continue }
+      await locks.withLock(repository) { remove(one.path) }
+    }
+  }
+
+  /// Moved away first, so that what stands in its place is always whole.
+  private func remove(_ mirror: String) {
+    let away = "\(configuration.root)/.old-\(UUID().uuidString)"
+    forget(mirror)
+    guard (try? FileManager.default.moveItem(atPath: mirror, toPath: away)) != nil else { return }
+    try? FileManager.default.removeItem(atPath: away)
+  }
+
+  private static func name(of path: String, in root: String) -> String? {
+    guard path.hasPrefix("\(root)/"), path.hasSuffix(".git") else { return nil }
+    return String(path.dropFirst(root.count + 1).dropLast(".git".count))
+  }
+}

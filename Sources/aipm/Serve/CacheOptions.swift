@@ -1,0 +1,35 @@
+import ArgumentParser
+import Processes
+import Workflows
+
+/// How long copies of repositories are kept: the server's mirrors, and the clones of a worker.
+struct CacheOptions: ParsableArguments {
+  @Option(help: "Copies of repositories that were not used for so long go (30d).")
+  var cacheAge: String?
+  @Option(
+    help: "Beyond this size those go that were not used for longest (50GiB), for the server "
+      + "and for each worker.")
+  var cacheSize: String?
+
+  func read(_ settings: Settings) throws -> CacheLimits {
+    var limits = CacheLimits()
+    if let age = try settings.value(
+      "cacheAge", flag: cacheAge, form: Quantity.durationForm, { Quantity.duration($0) })
+    {
+      limits.age = .milliseconds(age.count)
+    }
+    if let bytes = try settings.value(
+      "cacheSize", flag: cacheSize, form: Quantity.sizeForm, { Quantity.size($0) })
+    {
+      limits.bytesMax = bytes
+    }
+    return limits
+  }
+}
+
+extension CacheLimits {
+  /// As flags of a worker.
+  var flags: [String] {
+    ["--cache-age", "\(age.components.seconds)s", "--cache-size", "\(bytesMax)B"]
+  }
+}
