@@ -213,6 +213,7 @@ extension World {
     case .agentTimeout: ended(.agentTimeout)
     case .agentNotFound: ended(.agentNotFound)
     case .noChanges: ended(.noChanges)
+    case .verifyFailed: ended(.verifyFailed)
     case .workerFault: ended(.workerCrashed)
     }
   }

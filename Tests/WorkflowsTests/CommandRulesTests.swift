@@ -91,8 +91,8 @@ import Yams
     let known = schema["properties"] as? [String: Any] ?? [:]
     for (key, value) in mapping {
       let name = key.string ?? ""
-      let next = known[name] ?? schema["additionalProperties"] as? [String: Any]
-      guard let next = next as? [String: Any] else {
+      let free = schema["additionalProperties"] as? [String: Any]
+      guard let next = known[name] as? [String: Any] ?? free else {
         Issue.record("the schema does not know \(path).\(name): add it to WorkflowSchema")
         continue
       }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Domain
 import Processes
 import Workflows
 
@@ -7,8 +8,9 @@ struct CacheOptions: ParsableArguments {
   @Option(help: "Copies of repositories that were not used for so long go (30d).")
   var cacheAge: String?
   @Option(
-    help: "Beyond this size those go that were not used for longest (50GiB), for the server "
-      + "and for each worker.")
+    help: ArgumentHelp(
+      "Beyond this size those go that were not used for longest (50GiB), for the server and for "
+        + "each worker."))
   var cacheSize: String?
 
   func read(_ settings: Settings) throws -> CacheLimits {
