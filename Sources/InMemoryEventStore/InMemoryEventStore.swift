@@ -85,7 +85,8 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
   /// What a server reads when it starts: what is live, the workers, the last epoch.
   package func startingPointNow() -> (live: [DelegationID], workers: [WorkerID], epoch: Int64) {
     state.withLock { state in
-      let live = state.rows.filter { !$0.state.isTerminal }.map(\.id).sorted()
+      let live = state.rows.filter { !$0.state.isTerminal || $0.nextIntent != nil }.map(\.id)
+        .sorted()
       return (live, state.projector.workers.keys.sorted(), state.epoch)
     }
   }

@@ -22,7 +22,7 @@ struct Judge {
 
   func state(of id: DelegationID) -> DelegationState? { stories[id]?.state }
 
-  /// How many have not ended.
+  /// Those that have not ended, or whose workflow wants something done still.
   private var open: Set<DelegationID> = []
 
   var isOver: Bool { open.isEmpty }
@@ -45,7 +45,8 @@ struct Judge {
     } catch {
       return "\(id): \(error)"
     }
-    if story.state.name?.isTerminal ?? false { open.remove(id) } else { open.insert(id) }
+    let hasEnded = story.state.name?.isTerminal ?? false
+    if hasEnded, story.state.nextIntent == nil { open.remove(id) } else { open.insert(id) }
     return follow(known, of: id, &story)
   }
 

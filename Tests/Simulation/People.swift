@@ -22,7 +22,7 @@ extension World {
       idempotencyKey: .init(key: "key-\(number)", body: "body"),
       text: TaskText(
         title: "Title \(number)", objective: "Objective", pullRequestTitle: "PR \(number)",
-        constraints: .text(""), acceptanceCriteria: ["works"]))
+        constraints: .text(""), acceptanceCriteria: ["works"]), notices: workflow.notices)
     let id = DelegationID("d\(number)-\(before)")
     ask({ .submit(id, request, Actor(kind: .user, name: request.requester), $0) }) { world, reply in
       switch reply {

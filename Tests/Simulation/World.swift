@@ -241,9 +241,9 @@ package final class World {
   private func finish() {
     guard isOver else {
       let left = judge.delegations.compactMap { id -> String? in
-        guard let state = judge.state(of: id), let name = state.name, !name.isTerminal else {
-          return nil
-        }
+        guard let state = judge.state(of: id), let name = state.name,
+          !name.isTerminal || state.nextIntent != nil
+        else { return nil }
         return "\(id) \(name.rawValue), next \(state.nextIntent?.name ?? "-")"
       }
       return fail("not terminal after the faults have stopped: \(left.prefix(5))")

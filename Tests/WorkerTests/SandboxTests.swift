@@ -48,7 +48,9 @@ struct SandboxTests {
     let outcome = try await run(
       """
       echo a > a && echo b > "$HOME/b" && echo c > /tmp/c && cat "$TMPDIR/c"
-      for path in /x /usr/x /etc/x /dev/x ../x; do touch $path 2>/dev/null && echo "wrote $path"; done
+      for path in /x /usr/x /etc/x /dev/x ../x; do
+        touch $path 2>/dev/null && echo "wrote $path"
+      done
       for path in /var/lib /run /sys ../../secret; do
         ls $path >/dev/null 2>&1 && echo "sees $path"
       done

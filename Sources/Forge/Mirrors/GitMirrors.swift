@@ -9,7 +9,7 @@ import Synchronization
 ///
 /// A branch stands in it as it stood on the forge at the last fetch or push; an accepted commit
 /// under `refs/aipm/hand-ins/DELEGATION/ATTEMPT`, which no worker gets to see. Nothing in a mirror
-/// is collected; a mirror as a whole goes by `collect`. One git command at a time works on a mirror.
+/// is collected; a mirror as a whole goes by `collect`. One git command at a time works on one.
 package final class GitMirrors: Mirrors {
   /// Where the mirrors stand, what opens the forge's git, and limits.
   package struct Configuration: Sendable {
