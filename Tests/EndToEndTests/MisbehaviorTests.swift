@@ -48,8 +48,9 @@ extension EndToEndTests.MisbehaviorTests {
       script: "for i in $(seq 99); do head -c 20000000 /dev/zero > f$i; sleep 0.1; done; sleep 600",
       code: "agent-failed", says: "MiB of disk"),
     Misbehavior(
-      name: "fills-the-disk-at-once", script: "head -c 300000000 /dev/zero > f; exit 9",
-      code: "agent-failed"),
+      name: "fills-the-disk-at-once",
+      script: "head -c 300000000 /dev/zero > f && exit 0; rm f; exit 9", code: "agent-failed",
+      says: "exit code 9"),
     Misbehavior(
       name: "is-many",
       script: "for i in $(seq 200); do sleep 600 & done; echo a > a; wait", code: "agent-failed",
@@ -181,7 +182,7 @@ extension EndToEndTests.MisbehaviorTests {
           try String(contentsOfFile: "\(server.data)/secrets/\($0)", encoding: .utf8)
             .filter { !$0.isNewline }
         }
-      try await run(server, repository, unseen: sandbox == "auto" ? secrets : [])
+      try await run(server, repository, unseen: sandbox == "auto" ? secrets : [secret])
     }
   }
 

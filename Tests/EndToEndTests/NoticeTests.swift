@@ -140,6 +140,35 @@ extension EndToEndTests.NoticeTests {
     }
   }
 
+  @Test("a comment whose answer was lost is found, and not written again")
+  func lostAnswer() async throws {
+    try await GatedInstallation.with(agent: { server in
+      let folder = "\(server.folder)/workflows"
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+      try Self.workflow.write(
+        toFile: "\(folder)/noticing.yaml", atomically: true, encoding: .utf8)
+      return ["--workflows", folder, "--agent", "demo"]
+    }) { installation in
+      let (server, gate) = (installation.server, installation.gate)
+      gate.set { call in
+        guard call.method == "POST", call.path.hasSuffix("/comments") else { return .pass }
+        gate.set { _ in .pass }
+        return .loseAnswer
+      }
+      let id = try await submit(server, "do it")
+      _ = try await server.event("delegation.action-done", of: id)
+      _ = try await server.event(of: id) { $0["data"]["marker"].stringValue == "pushed" }
+      let written = gate.calls.count { $0.method == "POST" && $0.path.hasSuffix("/comments") }
+      #expect(written == 1)
+      let events = try await server.events(of: id)
+      let lost = events.filter { $0["data"]["step"].stringValue == "act" }
+      #expect(lost.count == 1, "\(lost)")
+      let story = try await server.aipm(["why", id])
+      #expect(
+        story.outputText.contains("noted on the pull request (pushed)"), "\(story.outputText)")
+    }
+  }
+
   @Test("code is generated on a branch and a pull request that exist, one delegation at a time")
   func generateCode() async throws {
     try await with { server, repository, _ in

@@ -40,8 +40,8 @@ import Testing
     Example("a private key", says: "credential: key.pem") {
       try write("-----BEGIN RSA " + "PRIVATE KEY-----\nMII\n", to: "\($0)/key.pem")
     },
-    Example("a token in a line that looks like a patch's head", says: "credential: notes") { tree in
-      try write("++ ghp_" + String(repeating: "a1", count: 18) + "\n", to: "\(tree)/notes")
+    Example("a token in a line like a patch's head", says: "credential: TASK.md") {
+      try write("# Task\n++ ghp_" + String(repeating: "a1", count: 18) + "\n", to: "\($0)/TASK.md")
     },
     Example("a token in what attributes call binary", says: "credential: data") { tree in
       try write("* -diff\n", to: "\(tree)/.gitattributes")

@@ -22,9 +22,8 @@ extension WorkspaceTests {
         let began = clock.now
         try await workspace.checkOut(assignment)
         let took = clock.now - began
-        print(
-          "10,000 files, \(isKnown ? "known" : "new"), tree \(removesTree ? "new" : "kept"): \(took)"
-        )
+        let tree = removesTree ? "new" : "kept"
+        print("10,000 files, \(isKnown ? "known" : "new"), tree \(tree): \(took)")
         // A second on an idle machine; tests share theirs.
         #expect(took < .seconds(isKnown ? 10 : 30))
         await workspace.drop(AttemptKey(assignment.lease), repository: "o/r")

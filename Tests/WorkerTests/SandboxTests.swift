@@ -26,6 +26,8 @@ struct SandboxTests {
     var call = AgentCall.shell("exec 2>&1\n" + script)
     call.sandbox = rules
     var sandbox = Sandbox()
+    // What is hidden is hidden where it may be read, too.
+    sandbox.readable = [folder.path]
     sandbox.hidden = [folder.path]
     let agent = AgentProcess(
       call: call, prompt: "x", files: files, home: files.home, demoProgram: "/bin/echo",
@@ -51,7 +53,7 @@ struct SandboxTests {
       for path in /x /usr/x /etc/x /dev/x ../x; do
         touch $path 2>/dev/null && echo "wrote $path"
       done
-      for path in /var/lib /run /sys ../../secret; do
+      for path in /var/lib /run /sys ../../../secret; do
         ls $path >/dev/null 2>&1 && echo "sees $path"
       done
       ls -d /proc/[0-9]* | wc -l; cat /etc/shadow; grep CapEff /proc/self/status
