@@ -96,7 +96,19 @@ extension StoredEvent {
 
   /// Whether notices stand in the details of a request: they are steps of the delegation, and all
   /// else that stands there shows in no row.
-  private var asksForNotices: Bool { detail?.contains("\"notices\":") ?? false }
+  private var asksForNotices: Bool {
+    guard var detail else { return false }
+    return detail.withUTF8 { text in
+      Self.noticesKey.withUTF8Buffer { key in
+        guard text.count >= key.count else { return false }
+        return (0...(text.count - key.count)).contains { start in
+          text[start] == key[0] && text[start + 1] == key[1]
+            && text[start..<(start + key.count)].elementsEqual(key)
+        }
+      }
+    }
+  }
+  private static let noticesKey: StaticString = "\"notices\":"
 
   /// The event with everything that the log says of it.
   /// - Throws: `CodecFault` where it cannot be read.

@@ -16,25 +16,53 @@ package enum RowChange: Equatable, Sendable {
   case worker(old: WorkerRow?, new: WorkerRow)
 }
 
-/// A delegation as the projector keeps it.
+/// A delegation as the projector keeps it: a value whose copies share one place until one of them
+/// changes, so that a table of many is small and grows fast.
 package struct ProjectedDelegation: Equatable, Sendable {
-  package private(set) var state = DelegationState.absent
-  /// Why its later events change nothing.
-  package fileprivate(set) var corrupt: CorruptStream?
-  /// The last event that was taken in.
-  private var version: Int64 = 0
-  private var position: Int64 = 0
-  private var time = Timestamp(milliseconds: 0)
-  /// Who has it or had it last.
-  private var worker: WorkerID?
+  private struct Content: Equatable {
+    var state = DelegationState.absent
+    var corrupt: CorruptStream?
+    /// The last event that was taken in.
+    var version: Int64 = 0
+    var position: Int64 = 0
+    var time = Timestamp(milliseconds: 0)
+    /// Who has it or had it last.
+    var worker: WorkerID?
+  }
+
+  private final class Place {
+    var content: Content
+    init(_ content: Content) { self.content = content }
+  }
+
+  // Written only where nobody else refers to it, as `change` sees to.
+  nonisolated(unsafe) private var place = Place(Content())
 
   package static let absent = ProjectedDelegation()
 
+  package static func == (a: Self, b: Self) -> Bool {
+    a.place === b.place || a.place.content == b.place.content
+  }
+
+  package var state: DelegationState { _read { yield place.content.state } }
+  /// Why its later events change nothing.
+  package var corrupt: CorruptStream? { place.content.corrupt }
+
   /// What lists show of it; nil where it was never requested.
   package var row: DelegationRow? {
-    DelegationRow(
-      state: state, worker: worker, version: version, position: position, time: time,
-      quarantine: corrupt?.description)
+    let content = place.content
+    return DelegationRow(
+      state: content.state, worker: content.worker, version: content.version,
+      position: content.position, time: content.time, quarantine: content.corrupt?.description)
+  }
+
+  private mutating func change<T>(_ body: (inout Content) -> T) -> T {
+    if !isKnownUniquelyReferenced(&place) { place = Place(place.content) }
+    return body(&place.content)
+  }
+
+  fileprivate mutating func quarantine(_ corrupt: CorruptStream) {
+    change { $0.corrupt = corrupt }
   }
 
   /// Takes an event in; after one that its state does not allow, none changes it any more.
@@ -42,17 +70,19 @@ package struct ProjectedDelegation: Equatable, Sendable {
   fileprivate mutating func take(
     _ event: DelegationEvent, id: DelegationID, version: Int64, position: Int64, time: Timestamp
   ) -> (old: Lease?, new: Lease?)? {
-    let old = state.workingLease
-    do {
-      state = try state.evolve(event, id: id, at: time)
-    } catch {
-      corrupt = error
-      return nil
+    change { content in
+      let old = content.state.workingLease
+      do throws(CorruptStream) {
+        content.state = try content.state.evolve(event, id: id, at: time)
+      } catch {
+        content.corrupt = error
+        return nil
+      }
+      (content.version, content.position, content.time) = (version, position, time)
+      if let holder = content.state.lease?.worker { content.worker = holder }
+      let new = content.state.workingLease
+      return old?.worker == new?.worker && old?.token == new?.token ? nil : (old, new)
     }
-    (self.version, self.position, self.time) = (version, position, time)
-    if let holder = state.lease?.worker { worker = holder }
-    let new = state.workingLease
-    return old?.worker == new?.worker && old?.token == new?.token ? nil : (old, new)
   }
 }
 
@@ -164,7 +194,7 @@ package struct Projector: Sendable {
       var known = delegations[id] ?? .absent
       guard known.corrupt == nil else { return [] }
       let old = known.row
-      known.corrupt = corrupt
+      known.quarantine(corrupt)
       delegations[id] = known
       return known.row.map { [.delegation(old: old, new: $0)] } ?? []
     case .worker(let id):

@@ -1,4 +1,5 @@
 import EventLog
+import Projections
 import SQLiteEventStore
 
 /// Where the events come from.
@@ -20,6 +21,27 @@ enum Source {
     switch self {
     case .folder(let file): try file.scan(after: 0, hasWords: hasWords, body)
     case .export(let export): try export.scan(body)
+    }
+  }
+
+  /// Folds the events in order, up to `until`.
+  /// - Parameter onProgress: told now and then how many there were.
+  func fold(
+    isChecking: Bool, until: Until?, onProgress: (_ events: Int) -> Void
+  ) throws -> LogFold {
+    let isWanted: @Sendable (StoredEvent) -> Bool = { until?.includes($0) ?? true }
+    switch self {
+    case .folder(let file):
+      return try file.fold(isChecking: isChecking, while: isWanted, onProgress: onProgress)
+    case .export(let export):
+      var fold = LogFold(isChecking: isChecking)
+      try export.scan { event in
+        guard isWanted(event) else { return false }
+        fold.take(event)
+        if fold.events.isMultiple(of: 4096) { onProgress(fold.events) }
+        return true
+      }
+      return fold
     }
   }
 }

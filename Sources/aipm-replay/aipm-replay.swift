@@ -90,15 +90,8 @@ struct Replay: ParsableCommand {
       return try History(reference: delegation, source: source, until: until).print(json: json)
     }
     let started = ContinuousClock.now
-    let line = try ParallelFold(isChecking: check)
     var progress = ProgressBar("events", total: try source.length(), started: started)
-    try source.scan(hasWords: check) { event in
-      if let until, !until.includes(event) { return false }
-      line.take(event)
-      if line.events.isMultiple(of: Self.eventsBetweenLooks) { progress.show(line.events) }
-      return true
-    }
-    var fold = line.finish()
+    var fold = try source.fold(isChecking: check, until: until) { progress.show($0) }
     var comparison: Comparison?
     if verify, case .folder(let file) = source { comparison = try file.compare(with: &fold) }
     progress.end()
@@ -170,7 +163,7 @@ struct NotFound: Error {
 }
 
 /// Where a replay ends.
-enum Until: ExpressibleByArgument {
+enum Until: ExpressibleByArgument, Sendable {
   case position(Int64)
   case time(Timestamp)
 
