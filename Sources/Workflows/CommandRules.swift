@@ -37,8 +37,11 @@ package struct CommandRules: Equatable, Sendable {
   package func merged(withRepositoryFile source: String) throws(WorkflowFaults) -> CommandRules {
     var reader = DefinitionReader(source: source, file: Self.fileName)
     var rules = self
-    if let fault = Self.shapeFault(source) {
-      reader.note(nil, fault, "write short lists of commands, one a line")
+    // How deep it may be nested, libyaml itself limits.
+    guard source.utf8.count <= Self.fileBytesMax else {
+      reader.note(
+        nil, "the file is larger than \(Self.fileBytesMax >> 10) KiB",
+        "put long commands into a script of the repository")
       throw WorkflowFaults(reader.faults)
     }
     let names = Setting.allCases.map(\.rawValue)
@@ -60,28 +63,6 @@ package struct CommandRules: Equatable, Sendable {
     }
     guard reader.faults.isEmpty else { throw WorkflowFaults(reader.faults) }
     return rules
-  }
-
-  /// The reader goes as deep as the text does, and its stack ends: what is deeper than any list of
-  /// commands is not read at all.
-  private static func shapeFault(_ source: String) -> String? {
-    if source.utf8.count > fileBytesMax {
-      return "the file is larger than \(fileBytesMax >> 10) KiB"
-    }
-    var depth = 0
-    var run = 0
-    for byte in source.utf8 {
-      switch byte {
-      case UInt8(ascii: "["), UInt8(ascii: "{"): depth += 1
-      case UInt8(ascii: "]"), UInt8(ascii: "}"): depth = max(0, depth - 1)
-      default: break
-      }
-      // What opens a level without a bracket: indentation, and - ? : one behind the other.
-      let opens = [UInt8(ascii: " "), UInt8(ascii: "-"), UInt8(ascii: "?"), UInt8(ascii: ":")]
-      run = opens.contains(byte) ? run + 1 : 0
-      if depth > 32 || run > 64 { return "the file is nested too deeply" }
-    }
-    return nil
   }
 
   fileprivate static func fault(of command: [String]) -> String? {
