@@ -99,6 +99,47 @@ extension EndToEndTests.VerifyTests {
     }
   }
 
+  @Test("a delegation stays with the definition that it was requested under")
+  func edited() async throws {
+    try await Installation.with(starts: false) { server in
+      let repository = try await server.createRepository()
+      let folder = "\(server.folder)/workflows"
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+      func define(_ subject: String, verify: String) throws {
+        try """
+        name: changing
+        agent-preference: [demo]
+        attempts: 1
+        commands: {verify: [["\(verify)"]], rounds: 0}
+        templates:
+          {task-file: "{{objective}}", prompt: "{{objective}}", pull-request-body: "{{objective}}",
+           commit-message: "\(subject)"}
+
+        """.write(toFile: "\(folder)/changing.yaml", atomically: true, encoding: .utf8)
+      }
+      func submit(_ branch: String) async throws -> String {
+        try await server.submit(
+          Installation.request("acme/tools", branch: branch, ["workflow": .string("changing")]))
+      }
+      let arguments = ["--workflows", folder, "--agent", "demo"]
+      try define("before", verify: "true")
+      try await server.start(arguments + ["--workers", "0"])
+      let first = try await submit("first")
+      try await server.event("delegation.pr-created", of: first)
+      #expect(try await server.stop() == .exited(0))
+      try define("after", verify: "false")
+      try await server.start(arguments + ["--workers", "1"])
+      let pushed = try await server.end(of: first)
+      #expect(pushed["state"].stringValue == "Pushed", "\(pushed["failure"])")
+      let commits = try await repository.commits(
+        of: pushed["branchName"].stringValue ?? "", beyond: "main")
+      #expect(commits.map { $0.message.hasPrefix("before\n") } == [true, true])
+      let second = try await server.end(of: try await submit("second"))
+      #expect(second["failure"]["code"].stringValue == "verify-failed")
+      #expect(second["workflow"]["digest"] != pushed["workflow"]["digest"])
+    }
+  }
+
   @Test("definitions are checked with their faults, and described to editors")
   func definitions() async throws {
     try await with { server, _ in
