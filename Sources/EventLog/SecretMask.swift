@@ -52,6 +52,8 @@ package final class SecretMask: Sendable {
   }
 
   private let secrets: [String]
+  /// The secrets, and after them the marks of the shapes.
+  private let needles: Needles
   private let known: Mutex<[Shape]>
   private let configured: Mutex<[Regex<AnyRegexOutput>]>
 
@@ -72,7 +74,9 @@ package final class SecretMask: Sendable {
     }
     var configured: [Regex<AnyRegexOutput>] = []
     for pattern in patterns { configured.append(try Self.regex(pattern)) }
-    known = Mutex(try Self.shapes())
+    let shapes = try Self.shapes()
+    needles = Needles(self.secrets + shapes.map(\.mark))
+    known = Mutex(shapes)
     self.configured = Mutex(configured)
   }
 
@@ -123,11 +127,18 @@ package final class SecretMask: Sendable {
   /// Where credentials stand: in order, and none over another.
   private func ranges(in text: String) -> [Range<String.Index>] {
     var found: [Range<String.Index>] = []
-    for secret in secrets where text.utf8.contains(secret.utf8) {
-      found += text.ranges(of: secret)
+    let places = needles.places(in: Array(text.utf8))
+    func index(_ offset: Int) -> String.Index {
+      text.utf8.index(text.startIndex, offsetBy: offset)
     }
     known.withLock { shapes in
-      for shape in shapes { found += shape.ranges(in: text) }
+      for (needle, offset) in places {
+        if needle < secrets.count {
+          found.append(index(offset)..<index(offset + secrets[needle].utf8.count))
+        } else if let range = shapes[needle - secrets.count].range(in: text, at: index(offset)) {
+          found.append(range)
+        }
+      }
     }
     configured.withLock { patterns in
       for pattern in patterns { found += text.matches(of: pattern).map(\.range) }
@@ -146,16 +157,42 @@ package final class SecretMask: Sendable {
 }
 
 extension SecretMask.Shape {
-  fileprivate func ranges(in text: String) -> [Range<String.Index>] {
-    text.utf8.ranges(of: mark.utf8).compactMap { place in
-      if isWord, place.lowerBound > text.startIndex {
-        let before = text.utf8[text.utf8.index(before: place.lowerBound)]
-        if (48...57).contains(before) || (97...122).contains(before | 0x20) { return nil }
-      }
-      guard let match = text[place.lowerBound...].prefixMatch(of: regex) else { return nil }
-      let start = text.index(match.range.lowerBound, offsetBy: keeps.first)
-      return start..<text.index(match.range.upperBound, offsetBy: -keeps.last)
+  /// The credential whose mark stands at `place`; nil where it is none.
+  fileprivate func range(in text: String, at place: String.Index) -> Range<String.Index>? {
+    if isWord, place > text.startIndex {
+      let before = text.utf8[text.utf8.index(before: place)]
+      if (48...57).contains(before) || (97...122).contains(before | 0x20) { return nil }
     }
+    guard let match = text[place...].prefixMatch(of: regex) else { return nil }
+    let start = text.index(match.range.lowerBound, offsetBy: keeps.first)
+    return start..<text.index(match.range.upperBound, offsetBy: -keeps.last)
+  }
+}
+
+/// Texts that are looked for all at once, in one pass: outputs are long, and all but none of them
+/// holds a credential.
+private struct Needles: Sendable {
+  private let needles: [[UInt8]]
+  /// Which ones begin with a byte.
+  private let byFirst: [[Int]]
+
+  /// - Parameter texts: none is empty.
+  init(_ texts: [String]) {
+    needles = texts.map { Array($0.utf8) }
+    var byFirst = [[Int]](repeating: [], count: 256)
+    for (index, needle) in needles.enumerated() { byFirst[Int(needle[0])].append(index) }
+    self.byFirst = byFirst
+  }
+
+  func places(in bytes: [UInt8]) -> [(needle: Int, offset: Int)] {
+    let isFirst = byFirst.map { !$0.isEmpty }
+    var places: [(needle: Int, offset: Int)] = []
+    for offset in bytes.indices where isFirst[Int(bytes[offset])] {
+      for index in byFirst[Int(bytes[offset])] where bytes[offset...].starts(with: needles[index]) {
+        places.append((index, offset))
+      }
+    }
+    return places
   }
 }
 
