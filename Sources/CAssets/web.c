@@ -3,6 +3,10 @@
 /* The web page's files, one entry each; a tidy test compares this list with the folder. The
    compiler's depfile names what #embed reads, so an edit of such a file builds this anew. */
 
+static const unsigned char activity_js[] = {
+#embed "web/activity.js"
+};
+
 static const unsigned char api_js[] = {
 #embed "web/api.js"
 };
@@ -169,6 +173,7 @@ static const char script[] = "text/javascript; charset=utf-8";
 static const char svg[] = "image/svg+xml";
 
 static const struct aipm_file files[] = {
+    {"activity.js", script, {activity_js, sizeof activity_js}},
     {"api.js", script, {api_js, sizeof api_js}},
     {"app.js", script, {app_js, sizeof app_js}},
     {"base.css", css, {base_css, sizeof base_css}},

@@ -30,7 +30,7 @@ expect.set_options(timeout=PATIENCE_MS)
 class Server:
     """`aipm serve` on a folder of its own. It can be killed and started again on the same port."""
 
-    def __init__(self, agent_timeout="10m", base_path=None, workers=2, allow_origin=None):
+    def __init__(self, agent_timeout="10m", base_path=None, workers=2, allow_origin=None, agents=None):
         self.folder = Path(tempfile.mkdtemp(prefix="aipm-browser-"))
         self.port = 0
         self.base_path = base_path or ""
@@ -39,6 +39,13 @@ class Server:
             self.options += ["--base-path", base_path]
         if allow_origin:
             self.options += ["--allow-origin", allow_origin]
+        if agents:
+            # A workflow that knows these too, as YAML.
+            built_in = (ROOT / "workflows" / "personal-delegate.yaml").read_text()
+            (self.folder / "workflows").mkdir()
+            (self.folder / "workflows" / "mine.yaml").write_text(
+                built_in.replace("\nagents:\n", "\nagents:\n" + agents, 1))
+            self.options += ["--workflows", str(self.folder / "workflows")]
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("AIPM_", "GIT_"))
         }

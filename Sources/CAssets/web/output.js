@@ -1,6 +1,7 @@
 // The output of an agent, live. It follows what comes, stops following as soon as somebody scrolls
 // up, and keeps what a page can hold; the whole can be downloaded.
 
+import { Activity } from "./activity.js";
 import { address, delegationRoute, Problem } from "./api.js";
 import { h, put, setAttribute, setText } from "./dom.js";
 import { readStream } from "./stream.js";
@@ -49,13 +50,17 @@ export class OutputView {
   #follow = h("button.small.fresh.below", {
     type: "button", hidden: true, text: "Follow", onclick: () => this.follow(),
   });
+  #times = h("input", { type: "checkbox", onchange: () => this.#begin(this.#attempt, true) });
+  #activity = new Activity();
   #download = h("a.button.small", { text: "Download", target: "_blank", rel: "noopener" });
   #observer = new ResizeObserver(() => this.#keepEnd());
 
   constructor(ref) {
     this.#ref = ref;
     this.node = h("div.output-view", {},
-      h("div.view-bar", {}, h("span.attempt-choice", {}, this.#select), this.#note, this.#download),
+      h("div.view-bar", {}, h("span.attempt-choice", {}, this.#select), this.#note,
+        h("label.times", {}, this.#times, "Times"), this.#download),
+      this.#activity.node,
       h("div.output-frame", {}, this.#scroller, this.#follow));
     this.#observer.observe(this.#text);
     this.#observer.observe(this.#scroller);
@@ -109,9 +114,10 @@ export class OutputView {
     this.#begin(Number(this.#select.value));
   }
 
-  #begin(attempt) {
-    if (attempt === this.#attempt) return;
+  #begin(attempt, isAnew = false) {
+    if (attempt === this.#attempt && !isAnew) return;
     this.#halt();
+    this.#activity.clear();
     this.#attempt = attempt;
     this.#terminal = new Terminal();
     this.#pending = [];
@@ -151,7 +157,7 @@ export class OutputView {
     this.#stop = stop;
     try {
       await readStream(delegationRoute(this.#ref, "output"),
-        { attempt: this.#attempt, follow: 1 }, this.#lastID, stop.signal,
+        { attempt: this.#attempt, follow: 1, raw: 1, timestamps: this.#times.checked ? 1 : null }, this.#lastID, stop.signal,
         (events) => this.#receive(events), () => { this.#tries = 0; });
     } catch (error) {
       if (stop.signal.aborted) return;
@@ -171,7 +177,10 @@ export class OutputView {
       if (type === "output" && data !== null) {
         this.#pending.push(...this.#terminal.add(JSON.parse(data)));
         this.#any = true;
+      } else if (type === "record" && data !== null) {
+        this.#activity.add(JSON.parse(data));
       } else if (type === "end") {
+        this.#activity.end();
         this.#pending.push(...this.#terminal.end());
         this.#isOver = true;
       }

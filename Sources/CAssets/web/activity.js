@@ -1,0 +1,84 @@
+// What an agent tells of itself beside its words: its plan, the tools it calls, what it used. All of
+// it is somebody's words, and comes in as text.
+
+import { h, put, setText, words } from "./dom.js";
+
+/** So many tool calls are listed, the newest. */
+const TOOLS_MAX = 200;
+
+const MARKS = {
+  pending: ["○", "not begun"], in_progress: ["◐", "under way"],
+  completed: ["✓", "done"], failed: ["✕", "failed"],
+};
+
+export class Activity {
+  #plan = h("ol.plan");
+  #planPart = h("section.plan-part", { hidden: true, "aria-label": "Plan" }, h("h3", { text: "Plan" }), this.#plan);
+  #tools = h("ol.tools");
+  #count = h("span.muted");
+  #toolPart = h("details.tool-part", { hidden: true },
+    h("summary", {}, "Tool calls ", this.#count), this.#tools);
+  #used = h("p.muted.used", { hidden: true });
+  #byID = new Map();
+  #isOver = false;
+
+  constructor() {
+    this.node = h("div.activity", {}, this.#planPart, this.#toolPart, this.#used);
+  }
+
+  clear() {
+    this.#byID.clear();
+    this.#isOver = false;
+    put(this.#plan);
+    put(this.#tools);
+    setText(this.#used, "");
+    for (const part of [this.#planPart, this.#toolPart, this.#used]) part.hidden = true;
+  }
+
+  /** Takes a record of the output in. */
+  add({ plan, tool, usage }) {
+    if (Array.isArray(plan)) this.#showPlan(plan);
+    if (tool) this.#showTool(tool);
+    if (usage?.words) {
+      setText(this.#used, `Used so far: ${usage.words}`);
+      this.#used.hidden = false;
+    }
+  }
+
+  /** No more will come: what has not ended never will. */
+  end() {
+    this.#isOver = true;
+    for (const item of this.#tools.children) {
+      if (item.dataset.status === "pending" || item.dataset.status === "in_progress") {
+        put(item.firstElementChild, "–");
+        item.firstElementChild.setAttribute("aria-label", "not ended");
+      }
+    }
+    setText(this.#used, this.#used.textContent.replace("Used so far", "Used"));
+  }
+
+  #showPlan(plan) {
+    this.#planPart.hidden = plan.length === 0;
+    put(this.#plan, plan.map(({ content, status }) => h("li", { "data-status": status }, mark(status), words(content))));
+  }
+
+  #showTool({ id, title, kind, status, paths = [] }) {
+    this.#toolPart.hidden = false;
+    let item = this.#byID.get(id);
+    if (!item) {
+      item = h("li");
+      this.#byID.set(id, item);
+      this.#tools.append(item);
+      if (this.#tools.childElementCount > TOOLS_MAX) this.#tools.firstElementChild.remove();
+    }
+    item.dataset.status = status;
+    put(item, mark(status), words(title), " ", h("span.muted", { text: kind }),
+      paths.length > 0 ? h("code.break", { text: ` ${paths.join(", ")}` }) : null);
+    setText(this.#count, `${this.#byID.size}`);
+  }
+}
+
+function mark(status) {
+  const [sign, meaning] = MARKS[status] ?? ["·", String(status)];
+  return h("span.activity-mark", { role: "img", "aria-label": meaning, text: sign });
+}
