@@ -79,7 +79,7 @@ let package = Package(
     module("GitBackend", ["Processes", hummingbird, log]),
     module(
       "EmbeddedForge", ["SQLite", "GitBackend", "Processes", hummingbird, "Cryptography", log]),
-    module("WorkerProtocol"),
+    module("WorkerProtocol", ["Workflows"]),
     module(
       "Worker",
       [
@@ -157,7 +157,10 @@ let package = Package(
     tests("WorkflowsTests", ["Domain", "Workflows", "Yams"]),
     tests(
       "WorkerTests",
-      ["Worker", "WorkerProtocol", "Domain", "GitBackend", "Processes", hummingbird, log]),
+      [
+        "Worker", "WorkerProtocol", "Workflows", "Domain", "GitBackend", "Processes", hummingbird,
+        log,
+      ]),
     .target(
       name: "Simulation",
       dependencies: [

@@ -162,6 +162,26 @@ extension Engine {
     }
   }
 
+  /// Why a delegation to this agent would come to nothing: the workers are there, and none has it.
+  /// - Returns: those workers; nil where some worker has it, where there is no worker yet, or where
+  ///   one has not said yet what it has.
+  package func workersWithout(_ agent: String) -> [WorkerID]? {
+    var without: [WorkerID] = []
+    for keeper in core.workers.values {
+      switch keeper.state {
+      case .registered(let life), .unhealthy(let life):
+        if life.registration.agents.contains(agent) { return nil }
+        without.append(keeper.id)
+      case .absent, .starting, .draining, .parked, .stopped, .lost:
+        switch keeper.process {
+        case .starting, .running, .waiting: return nil
+        case .remote, .ended: continue
+        }
+      }
+    }
+    return without.isEmpty ? nil : without.sorted()
+  }
+
   /// The patch between two commits of the mirror, at most 8 MiB of it.
   package func patch(
     _ repository: RepositoryName, from: ObjectID, to: ObjectID

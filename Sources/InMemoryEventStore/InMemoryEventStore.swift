@@ -126,6 +126,11 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
   }
 
   /// See `Views`.
+  package func isKnown(key: String) async throws(StoreFault) -> Bool {
+    state.withLock { $0.keys[key] != nil }
+  }
+
+  /// See `Views`.
   package func delegations(
     _ filter: DelegationFilter, before: Stamp?, limit: Int
   ) async throws(StoreFault) -> [DelegationDetail] {

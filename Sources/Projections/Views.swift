@@ -83,6 +83,9 @@ package protocol Views: Sendable {
   /// The delegation that `reference` names; nil where there is none.
   func delegation(_ reference: DelegationReference) async throws(StoreFault) -> DelegationDetail?
 
+  /// Whether a delegation was requested under this idempotency key.
+  func isKnown(key: String) async throws(StoreFault) -> Bool
+
   /// Newest first by stamp.
   /// - Parameter before: only those with a smaller stamp: the last one's of the page before.
   func delegations(

@@ -12,6 +12,15 @@ extension SQLiteEventStore {
   }
 
   /// See `Views`.
+  package func isKnown(key: String) async throws(StoreFault) -> Bool {
+    try await readers.read("idempotency key") { database in
+      let s = try database.statement("SELECT 1 FROM idempotency WHERE key = ?")
+      s.bind(key, at: 1)
+      return try !s.rows { _ in true }.isEmpty
+    }
+  }
+
+  /// See `Views`.
   package func delegations(
     _ filter: DelegationFilter, before: Stamp?, limit: Int
   ) async throws(StoreFault) -> [DelegationDetail] {

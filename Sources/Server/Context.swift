@@ -16,6 +16,7 @@ struct ServerContext: Sendable {
   let engine: Engine
   let catalog: WorkflowCatalog
   let output: OutputFiles
+  let agents: AgentDirectory
   let configuration: ServerConfiguration
   let lifecycle: Lifecycle
 

@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import Projections
+import WorkerProtocol
 
 /// Delegations, pull requests and workers as the API shows them.
 enum Render {
@@ -136,7 +137,8 @@ enum Render {
   }
 
   static func worker(
-    _ row: WorkerRow, heardAt: Timestamp?, agentSilence: Milliseconds?, stalled: Bool
+    _ row: WorkerRow, heardAt: Timestamp?, agentSilence: Milliseconds?, stalled: Bool,
+    findings: [AgentFinding]
   ) -> JSONValue {
     .object([
       "id": .string(row.id.rawValue), "state": .string(row.state.rawValue),
@@ -147,6 +149,13 @@ enum Render {
       "lastHeartbeatAt": text(heardAt?.iso8601), "restarts": .integer(row.restarts),
       "agentSilentMs": agentSilence.map { .integer($0.count) } ?? .null,
       "stalled": .bool(stalled),
+      "agentFindings": .array(
+        findings.map {
+          .object([
+            "name": .string($0.name), "state": .string($0.state.rawValue),
+            "detail": .string($0.detail),
+          ])
+        }),
     ])
   }
 

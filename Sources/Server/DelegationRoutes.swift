@@ -14,9 +14,6 @@ struct DelegationRoutes {
     router.get("api/delegations") { request, _ in try await list(request) }
     router.get("api/delegations/:ref") { _, context in try await one(context) }
     router.get("api/delegations/:ref/events") { _, context in try await events(context) }
-    router.get("api/delegations/:ref/output") { request, context in
-      try await output(request, context)
-    }
     router.get("api/delegations/:ref/diff") { _, context in try await diff(context) }
     router.get("api/delegations/:ref/patch") { request, context in
       try await patch(request, context)
@@ -126,7 +123,7 @@ struct DelegationRoutes {
   }
 
   /// The attempt that a request names; the last one where it names none.
-  private static func attempt(of detail: DelegationDetail, asked request: Request) throws -> Int {
+  static func attempt(of detail: DelegationDetail, asked request: Request) throws -> Int {
     Int(try request.integer("attempt", in: 1...1_000_000) ?? max(detail.row.attempt, 1))
   }
 
@@ -156,98 +153,5 @@ struct DelegationRoutes {
     case .pushUnderWay: "It will be Pushed in a moment: close the pull request instead."
     case .notAllowed, .superseded, .cancelled: nil
     }
-  }
-
-  // MARK: Output
-
-  private func output(_ request: Request, _ context: APIContext) async throws -> Response {
-    let detail = try await server.delegation(context)
-    let attempt = try Self.attempt(of: detail, asked: request)
-    let follows = request.text("follow").map { $0 != "0" && $0 != "false" } ?? false
-    guard follows else { return whole(detail.row.id, attempt) }
-    let seen = request.headers[.lastEventID].flatMap { Int($0) } ?? 0
-    return stream(detail.row.id, attempt, from: max(seen, 0))
-  }
-
-  private func whole(_ id: DelegationID, _ attempt: Int) -> Response {
-    let output = server.output
-    return Response(
-      status: .ok,
-      headers: [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"],
-      body: ResponseBody { writer in
-        var offset = 0
-        while true {
-          let bytes = try await output.read(id, attempt: attempt, from: offset, count: 65_536)
-          if bytes.isEmpty { break }
-          offset += bytes.count
-          try await writer.write(ByteBuffer(bytes: bytes))
-        }
-        try await writer.finish(nil)
-      })
-  }
-
-  /// Server-sent events: each a piece of the output as JSON text, then one `end` with the state. An
-  /// event's id is the offset after its piece, so `Last-Event-ID` resumes.
-  private func stream(_ id: DelegationID, _ attempt: Int, from start: Int) -> Response {
-    let server = server
-    return .eventStream { events in
-      var offset = start
-      let wakes = Wakes()
-      wakes.add(await server.output.follow(id, attempt: attempt))
-      wakes.add(server.engine.feed.signals(of: id))
-      var text = UTF8Pieces()
-      while true {
-        // The state is read first: what was written before it ended is there to be read after.
-        let detail = try await server.store.delegation(.id(id))
-        let over =
-          detail.map { $0.row.state.isTerminal || $0.row.attempt > Int64(attempt) } ?? true
-        var isIdle = true
-        while true {
-          let bytes = try await server.output.read(
-            id, attempt: attempt, from: offset, count: 65_536)
-          if bytes.isEmpty { break }
-          isIdle = false
-          offset += bytes.count
-          let piece = text.add(bytes)
-          if !piece.isEmpty {
-            try await events.send(
-              id: String(offset - text.pending), type: "output", data: JSONValue.string(piece))
-          }
-        }
-        if over {
-          let state = detail?.row.state.rawValue ?? ""
-          try await events.send(
-            id: nil, type: "end", data: .object(["state": .string(state)]))
-          return
-        }
-        if isIdle { try await events.beat() }
-        try await wakes.next()
-      }
-    }
-  }
-}
-
-/// Bytes that come in pieces, as text whose characters are whole.
-struct UTF8Pieces {
-  private var rest: [UInt8] = []
-
-  /// How many bytes wait for the end of their character.
-  var pending: Int { rest.count }
-
-  mutating func add(_ bytes: [UInt8]) -> String {
-    var all = rest + bytes
-    rest = []
-    // A character is at most four bytes; only one that has begun and not ended is kept back.
-    for back in 1...3 where back <= all.count {
-      let byte = all[all.count - back]
-      if byte & 0xc0 == 0x80 { continue }
-      let length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1
-      if length > back {
-        rest = Array(all.suffix(back))
-        all.removeLast(back)
-      }
-      break
-    }
-    return String(decoding: all, as: UTF8.self)
   }
 }

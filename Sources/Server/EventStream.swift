@@ -12,9 +12,14 @@ struct EventWriter: ~Copyable {
 
   /// Sends one event; `data` is written as one line of JSON.
   mutating func send(id: String?, type: String, data: JSONValue) async throws {
+    try await send(id: id, type: type, line: data.canonicalText)
+  }
+
+  /// The same with JSON that is written already, in one line.
+  mutating func send(id: String?, type: String, line: String) async throws {
     var text = ""
     if let id { text += "id: \(id)\n" }
-    text += "event: \(type)\ndata: \(data.canonicalText)\n\n"
+    text += "event: \(type)\ndata: \(line)\n\n"
     try await writer.write(ByteBuffer(string: text))
   }
 

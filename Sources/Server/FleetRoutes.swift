@@ -22,12 +22,14 @@ struct FleetRoutes {
   private func workers() async throws -> Response {
     let signs = await server.engine.signsOfLife()
     let policy = ProgressPolicy()
+    let found = await server.agents.all
     let items = try await server.store.workers().map { row in
       let sign = signs[row.id]
       let silence = row.delegation == nil ? nil : sign?.agentSilence
       return Render.worker(
         row, heardAt: sign?.heardAt, agentSilence: silence,
-        stalled: silence.map { policy.isStalled(silence: $0) } ?? false)
+        stalled: silence.map { policy.isStalled(silence: $0) } ?? false,
+        findings: found[row.id] ?? [])
     }
     return .json(.object(["items": .array(items)]))
   }

@@ -23,17 +23,29 @@ actor OutputFiles {
     var description: String { "\(operation): \(String(cString: strerror(code)))" }
   }
 
-  private func path(_ id: DelegationID, _ attempt: Int) -> String {
-    "\(directory)/\(id)/\(attempt).log"
+  /// What is kept of an attempt's output.
+  enum Part: String {
+    /// What the agent wrote.
+    case text = "log"
+    /// When it wrote what, and what it told in a structured form: a line of JSON each.
+    case records
+  }
+
+  /// Of the records of one attempt, in bytes.
+  static let recordBytesMax = 4 << 20
+
+  private func path(_ id: DelegationID, _ attempt: Int, _ part: Part = .text) -> String {
+    "\(directory)/\(id)/\(attempt).\(part.rawValue)"
   }
 
   /// Writes bytes at their offset. Bytes that are there already are passed over, so a chunk that is
   /// sent twice does no harm; a chunk past the end is not taken.
   /// - Returns: the file's length: where the next bytes go.
   func append(
-    _ bytes: [UInt8], at offset: Int, of id: DelegationID, attempt: Int, limit: Int
+    _ bytes: [UInt8], at offset: Int, of id: DelegationID, attempt: Int, _ part: Part = .text,
+    limit: Int
   ) throws(Fault) -> Int {
-    let path = path(id, attempt)
+    let path = path(id, attempt, part)
     makeFolder(of: id)
     let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw Fault(operation: "open the output", code: errno) }
@@ -45,7 +57,7 @@ actor OutputFiles {
     let end = length + fresh.count
     if end > length {
       try strikeOut(file, from: length, to: end)
-      signal(path)
+      signal(self.path(id, attempt))
     }
     // What is over the limit counts as taken, so that the worker goes on.
     return length >= limit ? offset + bytes.count : end
@@ -103,9 +115,9 @@ actor OutputFiles {
 
   /// Up to `count` bytes from `offset`; none at the end, or where there is no output yet.
   func read(
-    _ id: DelegationID, attempt: Int, from offset: Int, count: Int
+    _ id: DelegationID, attempt: Int, _ part: Part = .text, from offset: Int, count: Int
   ) throws(Fault) -> [UInt8] {
-    let file = open(path(id, attempt), O_RDONLY | O_CLOEXEC)
+    let file = open(path(id, attempt, part), O_RDONLY | O_CLOEXEC)
     guard file >= 0 else {
       if errno == ENOENT { return [] }
       throw Fault(operation: "open the output", code: errno)

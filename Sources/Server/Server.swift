@@ -84,7 +84,7 @@ package struct Server: Sendable {
       engine: engine, catalog: catalog,
       output: OutputFiles(
         directory: configuration.outputDirectory, mask: configuration.mask),
-      configuration: configuration, lifecycle: Lifecycle())
+      agents: AgentDirectory(), configuration: configuration, lifecycle: Lifecycle())
     self.logger = logger
   }
 
@@ -140,6 +140,7 @@ package struct Server: Sendable {
     SubmissionRoutes(server: context).add(to: group)
     GenerateCodeRoutes(server: context).add(to: group)
     DelegationRoutes(server: context).add(to: group)
+    OutputRoutes(server: context).add(to: group)
     LogRoutes(server: context).add(to: group)
     AuditRoutes(server: context).add(to: group)
     BundleRoutes(server: context).add(to: group)

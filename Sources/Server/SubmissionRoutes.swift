@@ -28,6 +28,7 @@ struct SubmissionRoutes {
     }
     let wanted = try await read(
       fields, key: try idempotencyKey(request, body), requester: server.requester(request))
+    try await checkAgent(of: wanted)
     switch await server.engine.submit(wanted, id: DelegationID(UUIDText.fresh(at: .now))) {
     case .accepted(let id), .repeated(let id):
       if request.headers[.prefer]?.contains("respond-async") ?? false {
@@ -42,6 +43,22 @@ struct SubmissionRoutes {
     case .branchTaken(let other): throw Problem.branchTaken(by: other)
     case .failed(let fault): throw Problem(fault)
     }
+  }
+
+  /// An agent that none of the workers has is told now, and not when it is the delegation's turn.
+  /// A request that is known by its key is answered as the first time.
+  private func checkAgent(of wanted: DelegationRequest) async throws {
+    guard let workers = await server.engine.workersWithout(wanted.agent) else { return }
+    if let key = wanted.idempotencyKey, try await server.store.isKnown(key: key.key) { return }
+    let reasons = await server.agents.reasons(wanted.agent, of: workers)
+    var problem = Problem(
+      .unprocessableContent, "No worker has this agent",
+      "Nothing was accepted: no worker has the agent \(wanted.agent). \(reasons).",
+      hint: "Mend that, and the workers notice within half a minute; or choose another agent: "
+        + "GET /api/choices tells which were found.")
+    problem.code = FailureCode.agentNotFound.rawValue
+    problem.errors = [("agent", "no worker has \(wanted.agent): \(reasons)")]
+    throw problem
   }
 
   // MARK: The request

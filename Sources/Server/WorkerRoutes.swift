@@ -20,12 +20,14 @@ struct WorkerRoutes {
   let git: GitBackend
 
   func add(to router: some RouterMethods<APIContext>) {
+    post(router, "agents") { try await agents($0) }
     post(router, "register") { try await register($0) }
     post(router, "desired") { try await desired($0) }
     post(router, "heartbeat") { try await heartbeat($0) }
     post(router, "generating") { try await generating($0) }
     post(router, "result") { try await result($0) }
-    post(router, "output") { try await output($0) }
+    post(router, "output") { try await output($0, .text) }
+    post(router, "records") { try await output($0, .records) }
     router.put("worker/v1/pack") { request, _ in
       try authenticate(request)
       return try await pack(request)
@@ -70,6 +72,17 @@ struct WorkerRoutes {
 
   // MARK: Life
 
+  /// Every agent that a workflow knows. Where two describe one of the same name differently, the
+  /// workflow that comes first by name says how it is looked for.
+  private func agents(_ request: Request) async throws -> Response {
+    _ = try await request.json(AgentsAsked.self)
+    var profiles: [String: AgentProfile] = [:]
+    for workflow in server.catalog.all { profiles.merge(workflow.agents) { first, _ in first } }
+    if let custom = server.engine.overrides.customAgent { profiles[custom.name] = custom }
+    let inquiries = profiles.values.sorted { $0.name < $1.name }.map { AgentInquiry($0) }
+    return try answer(AgentInquiries(agents: inquiries))
+  }
+
   private func register(_ request: Request) async throws -> Response {
     let told = try await request.json(Registration.self)
     guard Self.isName(told.worker) else {
@@ -84,6 +97,7 @@ struct WorkerRoutes {
             delegation: DelegationID($0.lease.delegation), attempt: $0.lease.attempt,
             hasCommit: $0.commit != nil)
         }))
+    await server.agents.take(told.findings ?? [], from: WorkerID(told.worker))
     let discard = zip(told.journal, goesOn).filter { !$0.1 }.map(\.0.lease)
     return try answer(
       Registered(
@@ -143,8 +157,8 @@ struct WorkerRoutes {
         figures: GenerationFigures(
           filesChanged: 0, insertions: 0, deletions: 0,
           duration: Milliseconds(report.durationMs), outputSize: report.outputBytes,
-          outputDigest: report.outputDigest, usage: nil), of: id, attempt: attempt, token: token,
-        by: worker)
+          outputDigest: report.outputDigest, usage: Self.usage(report)), of: id,
+        attempt: attempt, token: token, by: worker)
       return .noContent
     case .stopped:
       try await server.engine.stopped(attempt: attempt, token: token, of: id, by: worker)
@@ -163,7 +177,12 @@ struct WorkerRoutes {
     }
   }
 
-  private func output(_ request: Request) async throws -> Response {
+  /// What an agent said of its cost is a line, however long it made it.
+  private static func usage(_ report: ResultReport) -> String? {
+    report.usage.map { String($0.prefix(200)) }
+  }
+
+  private func output(_ request: Request, _ part: OutputFiles.Part) async throws -> Response {
     let lease = try lease(request)
     let offset = Int(try request.integer("offset", in: 0...Int64.max) ?? 0)
     let bytes = try await request.bytes(limit: 4 << 20)
@@ -171,7 +190,8 @@ struct WorkerRoutes {
       throw WorkerFault.superseded
     }
     let length = try await server.output.append(
-      bytes, at: offset, of: lease.id, attempt: lease.attempt, limit: limit)
+      bytes, at: offset, of: lease.id, attempt: lease.attempt, part,
+      limit: part == .text ? limit : OutputFiles.recordBytesMax)
     return try answer(OutputAnswer(offset: length))
   }
 
@@ -345,7 +365,12 @@ extension AgentCall {
     case .command(let command):
       self.init(
         name: profile.name, isDemo: false, arguments: command.arguments.map { Argument($0) },
-        promptOnStandardInput: command.promptOnStandardInput, environment: profile.environment)
+        promptOnStandardInput: command.promptOnStandardInput, environment: profile.environment,
+        reading: profile.reading)
+    case .session(let session):
+      self.init(
+        name: profile.name, isDemo: false, arguments: [], promptOnStandardInput: false,
+        environment: profile.environment, reading: profile.reading, session: session)
     }
     sandbox = SandboxRules(
       network: profile.sandbox.network, readable: profile.sandbox.readable,

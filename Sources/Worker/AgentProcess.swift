@@ -6,15 +6,11 @@ import Glibc
 import Processes
 import Synchronization
 import WorkerProtocol
+import Workflows
 
 struct AgentProcess: Sendable {
   /// The kernel's limit for one argument with its NUL (MAX_ARG_STRLEN, execve(2)).
   static let argumentBytesMax = 131_072
-  /// What an agent is never given, whatever its profile says: these open the server and the forge.
-  static let withheld: Set = [
-    "AIPM_TOKEN", "AIPM_WORKER_TOKEN", "AIPM_GITHUB_TOKEN", "AIPM_WEBHOOK_SECRET",
-    "AIPM_GITHUB_APP_ID", "AIPM_GITHUB_APP_KEY_FILE", "AIPM_GITHUB_APP_INSTALLATION_ID",
-  ]
 
   var call: AgentCall
   private(set) var prompt: String
@@ -36,24 +32,33 @@ struct AgentProcess: Sendable {
     return other
   }
 
+  /// How an agent ended, and what it told of what it used.
+  struct Outcome: Sendable {
+    var end: AgentEnd
+    var usage = AgentUsage()
+  }
+
   /// Runs the agent to its end. Cancelling the Swift task ends it: SIGTERM to its group, SIGKILL
   /// two seconds later. On return no process of it is left.
   func run(
     onStart: @escaping @Sendable (Int32) -> Void,
     onOutput: @escaping @Sendable ([UInt8]) async -> Void
-  ) async -> AgentEnd {
+  ) async -> Outcome {
     let command: Command
     switch prepared() {
     case .success(let prepared): command = prepared
-    case .failure(let end): return end.end
+    case .failure(let end): return Outcome(end: end.end)
     }
+    let watch = SignWatch(call.reading ?? .plain)
     let end = await watched(onStart: onStart) { onStart in
-      await follow(command, onStart: onStart, onOutput: onOutput)
+      await follow(command, watch, onStart: onStart, onOutput: onOutput)
     }
+    let usage = watch.used
     guard await ProcessTable.end(.attempt(files.folder)) else {
-      return .lost("processes that the agent started could not be ended")
+      return Outcome(
+        end: .lost("processes that the agent started could not be ended"), usage: usage)
     }
-    return end
+    return Outcome(end: end, usage: usage)
   }
 
   /// Runs the agent, and ends it where it takes more of the machine than it may.
@@ -88,21 +93,22 @@ struct AgentProcess: Sendable {
   }
 
   private func follow(
-    _ command: Command, onStart: @escaping @Sendable (Int32) -> Void,
+    _ command: Command, _ watch: SignWatch, onStart: @escaping @Sendable (Int32) -> Void,
     onOutput: @escaping @Sendable ([UInt8]) async -> Void
   ) async -> AgentEnd {
     do {
-      let result = try await command.run(onStart: onStart) { _, chunk in await onOutput(chunk) }
-      switch result.exit {
-      case .exited(let code): return .exited(code)
-      case .signalled(let signal): return .signalled(signal)
+      let result = try await command.run(onStart: onStart) { channel, chunk in
+        watch.take(channel, chunk)
+        await onOutput(chunk)
       }
+      return watch.end(result.exit)
     } catch {
-      return end(of: error)
+      return Self.end(of: error, call)
     }
   }
 
-  private func end(of fault: ProcessFault) -> AgentEnd {
+  /// What a process that could not be run to its end means for the attempt.
+  static func end(of fault: ProcessFault, _ call: AgentCall) -> AgentEnd {
     switch fault {
     case .executableNotFound(let name):
       .notFound("\(call.name): no program \(name) on the worker's PATH")
@@ -118,7 +124,7 @@ struct AgentProcess: Sendable {
     do { return .success(try command()) } catch let refusal as Refusal {
       return .failure(refusal)
     } catch let fault as ProcessFault {
-      return .failure(Refusal(end: end(of: fault)))
+      return .failure(Refusal(end: Self.end(of: fault, call)))
     } catch {
       return .failure(Refusal(end: .lost("\(error)")))
     }
@@ -131,7 +137,7 @@ struct AgentProcess: Sendable {
       timeout: timeout, outputLimit: 4096)
     command.diesWithParent = AgentProcess.canDieWithParent
     let found = try command.resolved()
-    if let bytes = call.diskBytesMax { limit(&command, found, fileBytesMax: bytes) }
+    if let bytes = call.diskBytesMax { Self.limit(&command, found, fileBytesMax: bytes) }
     command.grace = AgentProcess.grace
     if call.isDemo || call.promptOnStandardInput { command.input = .bytes(Array(prompt.utf8)) }
     if call.arguments.contains(where: { $0.kind == .promptFile }) {
@@ -141,7 +147,7 @@ struct AgentProcess: Sendable {
   }
 
   /// The kernel's own limits, by prlimit of util-linux: the size of one file, and no core files.
-  private func limit(_ command: inout Command, _ program: String, fileBytesMax: Int) {
+  static func limit(_ command: inout Command, _ program: String, fileBytesMax: Int) {
     command.arguments =
       ["--core=0", "--fsize=\(fileBytesMax)", "--", program] + command.arguments
     command.executable = "prlimit"
@@ -157,14 +163,7 @@ struct AgentProcess: Sendable {
     if call.arguments.contains(where: { $0.kind == .promptFile }) {
       grants.readable.append(files.prompt)
     }
-    guard let rules = call.sandbox else { return grants }
-    grants.hasNetwork = rules.network
-    for (paths, isWritable) in [(rules.readable, false), (rules.writable, true)] {
-      grants.lent += paths.map { path in
-        let (source, target) = Sandbox.lent(path, to: home)
-        return (source, target, isWritable)
-      }
-    }
+    grants.take(call.sandbox, home: home)
     return grants
   }
 
@@ -191,50 +190,35 @@ struct AgentProcess: Sendable {
           at most \(limit); have the profile give it on standard input or as a file
           """))
     }
-    return (absolute(first.text), arguments)
+    return (Self.absolute(first.text), arguments)
   }
 
   /// A path is one from the worker's own folder, not from the tree that the agent works in.
-  private func absolute(_ program: String) -> String {
+  static func absolute(_ program: String) -> String {
     guard program.contains("/"), !program.hasPrefix("/") else { return program }
     return FileManager.default.currentDirectoryPath + "/" + program
   }
 
   /// Everything that the agent gets to see of this machine's environment.
   var environment: [String: String] {
-    var environment = Command.baseEnvironment
-    environment["LC_ALL"] = nil
-    environment["HOME"] = home
-    environment["TERM"] = "dumb"
+    var environment = AgentEnvironment.base(home: home)
     environment["TMPDIR"] = files.temporary
     // Nobody is there to answer git's questions.
     environment["GIT_TERMINAL_PROMPT"] = "0"
-    for (name, value) in allowed { environment[name] = value }
+    for (name, value) in AgentEnvironment.allowed(call.environment) { environment[name] = value }
     environment[ProcessTable.mark] = files.folder
     return environment
   }
 
-  /// The values of those variables that may be secrets, to be masked in what the agent says.
-  var secrets: [String] {
-    let words = ["KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "AUTH"]
-    return allowed.filter { variable in
-      words.contains { variable.name.uppercased().contains($0) }
-    }.map(\.value)
-  }
-
-  private var allowed: [(name: String, value: String)] {
-    call.environment.filter { !AgentProcess.withheld.contains($0) }.compactMap { name in
-      guard let value = getenv(name) else { return nil }
-      return (name, String(cString: value))
-    }
-  }
+  /// The values that are masked in what the agent says.
+  var secrets: [String] { AgentEnvironment.secrets(call.environment) }
 
   /// How long an agent that is told to end has for it. A cancellation takes no longer than this and
   /// what the server needs; whoever cancels waits for it.
-  private static let grace = Duration.seconds(1)
+  static let grace = Duration.seconds(1)
 
   /// Whether util-linux's `setpriv` is there.
-  private static let canDieWithParent = {
+  static let canDieWithParent = {
     let path = Command.baseEnvironment["PATH"] ?? ""
     return path.split(separator: ":").contains { access("\($0)/setpriv", X_OK) == 0 }
   }()

@@ -44,6 +44,7 @@ struct Attempt: Sendable {
     var outputBytes = 0
     var outputDigest = OutputSummary.nothing.digest
     var message: String?
+    var usage: String?
   }
 
   /// Why it ends before its time.
@@ -69,8 +70,11 @@ struct Attempt: Sendable {
   var stage: Stage
   var ending: Ending?
   var agent: AgentIdentity?
+  /// What the agent calls its session, where it has such.
+  var session: String?
   var announcement = Announcement.none
   var output = OutputProgress()
+  var records = OutputProgress()
   var checkoutFailures = 0
 
   init(assignment: Assignment) {
@@ -91,10 +95,11 @@ struct Attempt: Sendable {
     isConfirmed = false
     announcement = .due
     output = OutputProgress(written: made.outputBytes)
+    records = OutputProgress(written: made.recordBytes ?? 0)
     stage = .handingIn(
       HandIn(
         outcome: .committed, commit: made.commit, durationMs: made.durationMs,
-        outputBytes: made.outputBytes, outputDigest: made.outputDigest))
+        outputBytes: made.outputBytes, outputDigest: made.outputDigest, usage: made.usage))
   }
 
   var key: AttemptKey { AttemptKey(lease) }
@@ -112,7 +117,7 @@ struct Attempt: Sendable {
     if case .handingIn(let handIn) = stage, let commit = handIn.commit {
       record.made = .init(
         commit: commit, head: head, durationMs: handIn.durationMs, outputBytes: handIn.outputBytes,
-        outputDigest: handIn.outputDigest)
+        outputDigest: handIn.outputDigest, recordBytes: records.written, usage: handIn.usage)
     }
     return record
   }
@@ -169,6 +174,12 @@ struct OutputProgress: Equatable, Sendable {
   /// The server takes no more of it; the attempt goes on without.
   var isGivenUp: Bool { fruitless >= 5 }
   var isPending: Bool { acknowledged < written && !isGivenUp }
+
+  /// The server's copy ends at `end` after a call that carried what comes after `offset`.
+  mutating func take(end: Int, after offset: Int) {
+    fruitless = end > offset ? 0 : fruitless + 1
+    acknowledged = max(0, min(end, written))
+  }
 }
 
 // MARK: - The core's handling of its attempt
@@ -187,6 +198,9 @@ extension WorkerCore {
     if attempt.output.isPending, let moment = freeMoment(of: .output) {
       moments.append(max(moment, attempt.output.notBefore))
     }
+    if attempt.records.isPending, let moment = freeMoment(of: .records) {
+      moments.append(max(moment, attempt.records.notBefore))
+    }
     if attempt.handInIsDue, let moment = freeMoment(of: .handIn) { moments.append(moment) }
     return moments
   }
@@ -201,6 +215,11 @@ extension WorkerCore {
       guard desiredCall > known.call else { return }
       attempt.stage = .handingIn(
         .init(outcome: .workerFault, message: "the worker had dropped the attempt"))
+      self.attempt = attempt
+      return
+    }
+    if let missing = missingAgent(assignment.agent.name) {
+      attempt.stage = .handingIn(.init(outcome: .agentNotFound, message: missing))
       self.attempt = attempt
       return
     }
@@ -228,13 +247,19 @@ extension WorkerCore {
     if case .due = attempt.announcement, let assignment = attempt.assignment {
       let report = GeneratingReport(
         worker: settings.worker, incarnation: incarnation, lease: attempt.lease,
-        agent: assignment.agent.name, session: nil, head: attempt.head)
+        agent: assignment.agent.name, session: attempt.session, head: attempt.head)
       send(.generating(report), now: now, &actions)
     }
     if attempt.output.isPending, now >= attempt.output.notBefore {
-      let request = Request.output(attempt.lease, offset: attempt.output.acknowledged)
+      let request = Request.output(attempt.lease, .text, offset: attempt.output.acknowledged)
       if send(request, now: now, &actions) {
         self.attempt?.output.notBefore = now + settings.outputInterval
+      }
+    }
+    if attempt.records.isPending, now >= attempt.records.notBefore {
+      let request = Request.output(attempt.lease, .records, offset: attempt.records.acknowledged)
+      if send(request, now: now, &actions) {
+        self.attempt?.records.notBefore = now + settings.outputInterval
       }
     }
     if attempt.handInIsDue, case .handingIn(let handIn) = attempt.stage {
@@ -304,6 +329,7 @@ extension WorkerCore {
       handIn.durationMs = ended.duration.wholeMilliseconds
       handIn.outputBytes = ended.output.bytes
       handIn.outputDigest = ended.output.digest
+      handIn.usage = ended.output.usage
     }
     attempt?.stage = .handingIn(handIn)
     if commit != nil, let record = attempt?.journalRecord { actions.append(.writeJournal(record)) }

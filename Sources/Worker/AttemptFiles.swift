@@ -4,7 +4,10 @@
 //   DATA/repos/OWNER/REPO.git          our clone; nothing in it was written by an agent
 //   DATA/repos/OWNER/REPO.slot/        the tree of the last attempt, to be reset for the next one
 //   DATA/attempts/DELEGATION-N/tree    the agent's working tree, with a repository of its own
-//   DATA/attempts/DELEGATION-N/…       index, output.log, pack, patch, prompt.md, tmp, home
+//   DATA/attempts/DELEGATION-N/…       index, output.log, records.jsonl, pack, patch, prompt.md,
+//                                      tmp, home
+//   DATA/agents/NAME@OWNER@REPO/…      an agent that stays: home, tmp, and its tree for so long as
+//                                      it works
 
 /// The worker's folder.
 struct WorkerFiles: Sendable {
@@ -15,6 +18,7 @@ struct WorkerFiles: Sendable {
   var journal: String { "\(root)/journal.json" }
   var attempts: String { "\(root)/attempts" }
   var repositories: String { "\(root)/repos" }
+  var agents: String { "\(root)/agents" }
 
   /// nil where the delegation's id cannot be the name of a folder.
   func attempt(_ key: AttemptKey) -> AttemptFiles? {
@@ -55,6 +59,7 @@ struct AttemptFiles: Sendable {
   var tree: String { "\(folder)/tree" }
   var index: String { "\(folder)/index" }
   var output: String { "\(folder)/output.log" }
+  var records: String { "\(folder)/records.jsonl" }
   var pack: String { "\(folder)/pack" }
   var patch: String { "\(folder)/patch" }
   var prompt: String { "\(folder)/prompt.md" }
@@ -72,4 +77,32 @@ struct RepositoryFiles: Sendable {
   var slot: String { "\(folder).slot" }
   var slotTree: String { "\(slot)/tree" }
   var slotIndex: String { "\(slot)/index" }
+}
+
+extension AttemptFiles {
+  func path(of part: OutputPart) -> String {
+    switch part {
+    case .text: output
+    case .records: records
+    }
+  }
+}
+
+/// The folder of an agent that stays.
+struct PersistentFiles: Equatable, Sendable {
+  let folder: String
+
+  var home: String { "\(folder)/home" }
+  var temporary: String { "\(folder)/tmp" }
+  var trees: String { "\(folder)/trees" }
+  func tree(_ key: AttemptKey) -> String { "\(trees)/\(key)" }
+}
+
+extension WorkerFiles {
+  /// nil where one of the names cannot be a part of a folder's.
+  func persistent(_ agent: String, _ repository: String) -> PersistentFiles? {
+    let parts = [agent] + repository.split(separator: "/").map { String($0) }
+    guard parts.count == 3, parts.allSatisfy(WorkerFiles.isSafe) else { return nil }
+    return PersistentFiles(folder: "\(agents)/\(parts.joined(separator: "@"))")
+  }
 }

@@ -7,7 +7,7 @@ extension Attempt {
   var handInIsDue: Bool {
     guard isConfirmed, case .handingIn = stage else { return false }
     if case .due = announcement { return false }
-    return !output.isPending
+    return !output.isPending && !records.isPending
   }
 
   func handInRequest(_ handIn: HandIn, _ worker: String, _ incarnation: Int) -> Request {
@@ -17,7 +17,7 @@ extension Attempt {
       ResultReport(
         worker: worker, incarnation: incarnation, lease: lease, outcome: handIn.outcome,
         commit: handIn.commit, durationMs: handIn.durationMs, outputBytes: handIn.outputBytes,
-        outputDigest: handIn.outputDigest, message: handIn.message))
+        outputDigest: handIn.outputDigest, message: handIn.message, usage: handIn.usage))
   }
 }
 
@@ -46,18 +46,21 @@ extension WorkerCore {
   }
 
   mutating func takeAgentStarted(
-    _ key: AttemptKey, _ identity: AgentIdentity, now: Duration, _ actions: inout [Action]
+    _ key: AttemptKey, _ identity: AgentIdentity, session: String?, now: Duration,
+    _ actions: inout [Action]
   ) {
     guard let attempt, attempt.key == key, attempt.stage == .launching else { return }
+    self.attempt?.session = session
     self.attempt?.stage = .generating(.init(since: now, heard: now))
     self.attempt?.agent = identity
     self.attempt?.announcement = .due
     if let record = self.attempt?.journalRecord { actions.append(.writeJournal(record)) }
   }
 
-  mutating func takeAgentSaid(_ key: AttemptKey, bytes: Int, now: Duration) {
+  mutating func takeAgentSaid(_ key: AttemptKey, bytes: Int, records: Int, now: Duration) {
     guard let attempt, attempt.key == key else { return }
     self.attempt?.output.written = max(attempt.output.written, bytes)
+    self.attempt?.records.written = max(attempt.records.written, records)
     if case .generating(var run) = attempt.stage {
       run.heard = now
       self.attempt?.stage = .generating(run)
@@ -77,11 +80,12 @@ extension WorkerCore {
     }
     self.attempt?.agent = nil
     self.attempt?.output.written = max(attempt.output.written, output.bytes)
+    self.attempt?.records.written = max(attempt.records.written, output.records)
     let ended = Attempt.Ended(duration: now - since, output: output)
     // An agent that was to be stopped and came to its end before is not held against it, unless
     // nobody waits for its work any more.
     switch (attempt.ending, end) {
-    case (nil, .exited(0)), (.timedOut, .exited(0)), (.stalled, .exited(0)):
+    case (nil, .finished), (.timedOut, .finished), (.stalled, .finished):
       self.attempt?.ending = nil
       self.attempt?.stage = .pickingUp(ended)
       actions.append(.pickUp(assignment))
@@ -98,6 +102,8 @@ extension WorkerCore {
   ) {
     let said = ended.output.lastLines.isEmpty ? "" : "; it said: \(ended.output.lastLines)"
     switch end {
+    case .finished: break
+    case .failed(let detail): handIn(.agentFailed, ended, "\(detail)\(said)", &actions)
     case .exited(let code):
       handIn(.agentFailed, ended, "the agent ended with exit code \(code)\(said)", &actions)
     case .signalled(let signal):
@@ -146,26 +152,29 @@ extension WorkerCore {
     guard isInHand(lease) else { return }
     switch answer {
     case .superseded, .refused: end(.superseded, &actions)
-    case .registered, .desired, .outputEnd, .done, .unknownLife, .packMissing, .unauthorized,
+    case .agents, .registered, .desired, .outputEnd, .done, .unknownLife, .packMissing,
+      .unauthorized,
       .unreachable:
       attempt?.announcement = .made
     }
   }
 
   mutating func takeOutputAnswer(
-    _ lease: LeaseReference, offset: Int, _ answer: Answer, now: Duration,
+    _ lease: LeaseReference, _ part: OutputPart, offset: Int, _ answer: Answer,
     _ actions: inout [Action]
   ) {
     guard isInHand(lease) else { return }
+    let progress: WritableKeyPath<Attempt, OutputProgress>
+    switch part {
+    case .text: progress = \.output
+    case .records: progress = \.records
+    }
     switch answer {
     case .superseded: end(.superseded, &actions)
-    case .refused: attempt?.output.fruitless = .max
-    case .outputEnd(let end):
-      guard var output = attempt?.output else { return }
-      output.fruitless = end > offset ? 0 : output.fruitless + 1
-      output.acknowledged = max(0, min(end, output.written))
-      attempt?.output = output
-    case .registered, .desired, .done, .unknownLife, .packMissing, .unauthorized, .unreachable:
+    case .refused: attempt?[keyPath: progress].fruitless = .max
+    case .outputEnd(let end): attempt?[keyPath: progress].take(end: end, after: offset)
+    case .agents, .registered, .desired, .done, .unknownLife, .packMissing, .unauthorized,
+      .unreachable:
       break
     }
   }
@@ -176,7 +185,8 @@ extension WorkerCore {
     guard isInHand(lease), case .handingIn? = attempt?.stage else { return }
     switch answer {
     case .superseded, .refused: forget(&actions)
-    case .registered, .desired, .outputEnd, .done, .unknownLife, .packMissing, .unauthorized,
+    case .agents, .registered, .desired, .outputEnd, .done, .unknownLife, .packMissing,
+      .unauthorized,
       .unreachable:
       attempt?.updateHandIn { $0.packIsTaken = true }
     }

@@ -72,19 +72,22 @@ enum DurableFile {
     _ path: String, from offset: Int = 0, atMost limit: Int
   ) throws(FileFault) -> [UInt8] {
     let file = try OpenFile(path, O_RDONLY)
-    var bytes = [UInt8](repeating: 0, count: limit)
-    var done = 0
-    while done < limit {
-      let count = bytes.withUnsafeMutableBytes { buffer in
-        pread(
-          file.descriptor, buffer.baseAddress?.advanced(by: done), limit - done, offset + done)
+    var bytes: [UInt8] = []
+    var hasFailed = false
+    // Most files are far shorter than what they may be, so there is no buffer of that length.
+    while bytes.count < limit {
+      let room = min(limit - bytes.count, max(4096, bytes.count))
+      let piece = [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
+        repeat {
+          count = pread(file.descriptor, buffer.baseAddress, room, off_t(offset + bytes.count))
+        } while count < 0 && errno == EINTR
+        hasFailed = count < 0
+        count = max(count, 0)
       }
-      if count < 0 && errno == EINTR { continue }
-      guard count >= 0 else { throw .last("read", path) }
-      if count == 0 { break }
-      done += count
+      if hasFailed { throw .last("read", path) }
+      if piece.isEmpty { break }
+      bytes += piece
     }
-    bytes.removeLast(limit - done)
     return bytes
   }
 

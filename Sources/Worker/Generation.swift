@@ -10,8 +10,17 @@ import WorkerProtocol
 import Workflows
 
 struct Generation: Sendable {
+  /// One go of the agent at what it is told.
+  typealias Work =
+    @Sendable (
+      _ prompt: String, _ onStart: @escaping @Sendable (Int32) -> Void,
+      _ onOutput: @escaping @Sendable ([UInt8]) async -> Void
+    ) async -> AgentEnd
+
+  /// As which the commands run.
   let agent: AgentProcess
   let plan: CommandPlan?
+  let work: Work
 
   /// What goes back to the agent of what a verification said, in bytes.
   private static let feedbackBytesMax = 16_000
@@ -28,22 +37,22 @@ struct Generation: Sendable {
       return .unprepared("\(error)")
     }
     guard let plan, !(plan.setup.isEmpty && plan.verify.isEmpty) else {
-      return await agent.run(onStart: onStart, onOutput: onOutput)
+      return await work(agent.prompt, onStart, onOutput)
     }
     let commands = Commands(agent: agent, plan: plan, onStart: onStart, onOutput: onOutput)
     if let failure = await commands.firstFailure(plan.setup, "setup") {
       return failure.end ?? .unprepared(failure.message(Self.messageBytesMax))
     }
-    var agent = agent
+    var prompt = agent.prompt
     for round in 0...max(0, plan.rounds) {
-      let end = await agent.run(onStart: onStart, onOutput: onOutput)
-      guard end == .exited(0) else { return end }
+      let end = await work(prompt, onStart, onOutput)
+      guard end == .finished else { return end }
       guard let failure = await commands.firstFailure(plan.verify, "verify") else { return end }
       if let end = failure.end { return end }
       if round == plan.rounds { return .unverified(failure.message(Self.messageBytesMax)) }
-      agent = agent.told(Self.feedback(self.agent.prompt, failure))
+      prompt = Self.feedback(agent.prompt, failure)
     }
-    return .exited(0)
+    return .finished
   }
 
   private static func feedback(_ prompt: String, _ failure: Commands.Failure) -> String {
@@ -104,12 +113,13 @@ private struct Commands: Sendable {
       let end = await process(words, kind).run(onStart: onStart) { chunk in
         said.append(chunk)
         await onOutput(chunk)
-      }
+      }.end
       func failure(_ how: String, _ end: AgentEnd? = nil) -> Failure {
         Failure(command: "\(kind): \(command)", how: how, output: said.tail.bytes, end: end)
       }
       switch end {
-      case .exited(0): continue
+      case .finished: continue
+      case .failed(let how): return failure(how)
       case .exited(let code): return failure("ended with exit code \(code)")
       case .signalled(let signal): return failure("was ended by signal \(signal)")
       case .notFound, .notStarted: return failure("could not be started: there is no such program")
@@ -126,6 +136,8 @@ private struct Commands: Sendable {
     process.call.arguments = words.map { .init(kind: .literal, text: $0) }
     process.call.promptOnStandardInput = false
     process.call.environment = plan.environment
+    process.call.reading = nil
+    process.call.session = nil
     return process
   }
 }

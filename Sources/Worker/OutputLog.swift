@@ -6,7 +6,8 @@ import Processes
 import Synchronization
 
 /// Appends to `output.log`. Both streams of the agent go into it as they come. Values of secret
-/// variables that the agent was given are masked, also where they come in two pieces.
+/// variables that the agent was given are masked, also where they come in two pieces. When what
+/// came stands in the records beside it.
 final class OutputLog: Sendable {
   private struct State: ~Copyable {
     var mask: StreamMask
@@ -21,10 +22,21 @@ final class OutputLog: Sendable {
   private let path: String
   private let bytesMax: Int
   private let state: Mutex<State>
+  private let records: OutputRecords?
+
+  /// How much is in the two files.
+  struct Size: Equatable, Sendable {
+    var text: Int
+    var records: Int
+  }
 
   /// Starts the file anew.
-  init(path: String, bytesMax: Int, secrets: [String]) throws(FileFault) {
+  /// - Parameter records: where to write down when what came; nil: nowhere.
+  init(
+    path: String, bytesMax: Int, secrets: [String], records: OutputRecords? = nil
+  ) throws(FileFault) {
     self.path = path
+    self.records = records
     self.bytesMax = bytesMax
     descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw .last("open", path) }
@@ -33,11 +45,28 @@ final class OutputLog: Sendable {
 
   deinit { close(descriptor) }
 
-  /// - Returns: how long the file is now.
-  func append(_ chunk: [UInt8]) -> Int {
+  /// How long the files are now.
+  var size: Size {
+    state.withLock { Size(text: $0.written, records: records?.size ?? 0) }
+  }
+
+  /// - Returns: how long the files are now.
+  @discardableResult
+  func append(_ chunk: [UInt8]) -> Size {
     state.withLock { state in
+      records?.stamp(at: state.written)
       keep(state.mask.mask(chunk), &state)
-      return state.written
+      return Size(text: state.written, records: records?.size ?? 0)
+    }
+  }
+
+  /// Writes down something that the agent told in a structured form.
+  /// - Returns: how long the files are now.
+  @discardableResult
+  func record(_ name: String, _ value: AnyJSON) -> Size {
+    state.withLock { state in
+      records?.write(name, value, at: state.written)
+      return Size(text: state.written, records: records?.size ?? 0)
     }
   }
 
@@ -51,7 +80,7 @@ final class OutputLog: Sendable {
       if let fault = state.fault { state.tail.append(Array("\n[aipm: \(fault)]".utf8)) }
       return OutputSummary(
         bytes: state.written, digest: Hex.encode(state.hash.finish()),
-        lastLines: lastLines(of: state.tail.bytes))
+        lastLines: lastLines(of: state.tail.bytes), records: records?.size ?? 0)
     }
   }
 
@@ -131,6 +160,12 @@ struct StreamMask: Sendable {
   mutating func finish() -> [UInt8] {
     defer { held = [] }
     return held
+  }
+
+  /// A text without them.
+  static func masked(_ text: String, secrets: [String]) -> String {
+    var mask = StreamMask(secrets: secrets)
+    return String(decoding: mask.mask(Array(text.utf8)) + mask.finish(), as: UTF8.self)
   }
 
   private enum Match { case whole(Int), beginning, none }

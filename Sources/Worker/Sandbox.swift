@@ -272,6 +272,20 @@ package struct Sandbox: Sendable {
   }
 }
 
+extension Sandbox.Grants {
+  /// What the profile grants.
+  mutating func take(_ rules: SandboxRules?, home: String) {
+    guard let rules else { return }
+    hasNetwork = rules.network
+    for (paths, isWritable) in [(rules.readable, false), (rules.writable, true)] {
+      lent += paths.map { path in
+        let (source, target) = Sandbox.lent(path, to: home)
+        return (source, target, isWritable)
+      }
+    }
+  }
+}
+
 /// The sandbox was asked for and cannot be had.
 package struct SandboxUnavailable: Error, CustomStringConvertible {
   package let reason: String
@@ -288,10 +302,13 @@ extension AgentCall {
   /// The files that the call itself names, such as the script after an interpreter: whoever wrote
   /// the profile means the agent to read them. A prompt names none, whatever it says.
   var namedFiles: [String] {
-    arguments.dropFirst().filter { argument in
+    Self.namedFiles(arguments.map { $0.kind == .literal ? $0.text : "" })
+  }
+
+  static func namedFiles(_ words: [String]) -> [String] {
+    words.dropFirst().filter { word in
       var facts = stat()
-      return argument.kind == .literal && argument.text.hasPrefix("/")
-        && stat(argument.text, &facts) == 0 && facts.st_mode & S_IFMT == S_IFREG
-    }.map(\.text)
+      return word.hasPrefix("/") && stat(word, &facts) == 0 && facts.st_mode & S_IFMT == S_IFREG
+    }
   }
 }

@@ -29,6 +29,7 @@ package enum ServerAddress: Sendable {
 
 /// Speaks to the server. It tries each call once; when to come again is the core's to say.
 struct ServerLink: Sendable {
+  let worker: String
   let address: ServerAddress
   let token: String
   let client: HTTPClient
@@ -36,7 +37,8 @@ struct ServerLink: Sendable {
   /// The most output that goes into one call.
   static let outputBytesMax = 256 << 10
 
-  init(address: ServerAddress, token: String, version: String) {
+  init(worker: String, address: ServerAddress, token: String, version: String) {
+    self.worker = worker
     self.address = address
     self.token = token
     // A worker has at most one call a lane under way.
@@ -50,13 +52,18 @@ struct ServerLink: Sendable {
   /// - Parameter files: where the attempt's output, pack and patch are.
   func answer(to request: Request, files: AttemptFiles?) async -> Answer {
     switch request {
+    case .agents:
+      await session("agents", AgentsAsked(worker: worker)) { (told: AgentInquiries) in
+        .agents(told.agents)
+      }
     case .register(let registration): await session("register", registration, Answer.registered)
     case .poll(let poll):
       await session("desired", poll, timeout: .milliseconds(poll.waitMs + 15_000), Answer.desired)
     case .heartbeat(let beat):
       await retriable(call("heartbeat", .bytes(encoded(beat)), timeout: .seconds(10)))
     case .generating(let report): await call("generating", .bytes(encoded(report)))
-    case .output(let lease, let offset): await output(lease, from: offset, files)
+    case .output(let lease, let part, let offset):
+      await output(lease, part, from: offset, files)
     case .pack(let lease, let commit):
       await call(
         "pack?\(query(lease))&commit=\(commit)", .file(path: files?.pack ?? ""), method: "PUT",
@@ -87,7 +94,8 @@ struct ServerLink: Sendable {
   private func retriable(_ answer: Answer) -> Answer {
     switch answer {
     case .refused(let detail), .superseded(let detail): .unreachable(detail)
-    case .registered, .desired, .outputEnd, .done, .unknownLife, .packMissing, .unauthorized,
+    case .agents, .registered, .desired, .outputEnd, .done, .unknownLife, .packMissing,
+      .unauthorized,
       .unreachable:
       answer
     }
@@ -106,18 +114,23 @@ struct ServerLink: Sendable {
   }
 
   private func output(
-    _ lease: LeaseReference, from offset: Int, _ files: AttemptFiles?
+    _ lease: LeaseReference, _ part: OutputPart, from offset: Int, _ files: AttemptFiles?
   ) async -> Answer {
     let chunk: [UInt8]
     do {
       guard let files else { return .refused("no output is kept") }
-      chunk = try DurableFile.read(files.output, from: offset, atMost: Self.outputBytesMax)
+      chunk = try DurableFile.read(files.path(of: part), from: offset, atMost: Self.outputBytesMax)
     } catch {
       return .refused("\(error)")
     }
     guard !chunk.isEmpty else { return .refused("the output ends before \(offset)") }
+    let route =
+      switch part {
+      case .text: "output"
+      case .records: "records"
+      }
     let result = await response(
-      "output?\(query(lease))&offset=\(offset)", .bytes(chunk),
+      "\(route)?\(query(lease))&offset=\(offset)", .bytes(chunk),
       contentType: "application/octet-stream")
     switch result {
     case .failure(let answer): return answer

@@ -25,12 +25,14 @@ package struct AttemptKey: Hashable, Sendable, Codable, CustomStringConvertible 
 
 /// One call to the server.
 package enum Request: Equatable, Sendable {
+  /// Which agents to look for.
+  case agents
   case register(Registration)
   case poll(DesiredPoll)
   case heartbeat(Heartbeat)
   case generating(GeneratingReport)
   /// What the output's file holds from `offset` on, as much of it as fits one call.
-  case output(LeaseReference, offset: Int)
+  case output(LeaseReference, OutputPart, offset: Int)
   case pack(LeaseReference, commit: String)
   /// What an agent had made when its time was over.
   case patch(LeaseReference)
@@ -38,10 +40,12 @@ package enum Request: Equatable, Sendable {
 
   package var lane: Lane {
     switch self {
+    case .agents: .agents
     case .register, .poll: .session
     case .heartbeat: .heartbeat
     case .generating: .generating
-    case .output: .output
+    case .output(_, .text, _): .output
+    case .output(_, .records, _): .records
     case .pack, .patch, .result: .handIn
     }
   }
@@ -49,7 +53,15 @@ package enum Request: Equatable, Sendable {
 
 /// Calls of one lane follow each other; those of different lanes go side by side.
 package enum Lane: String, CaseIterable, Sendable {
-  case session, heartbeat, generating, output, handIn
+  case agents, session, heartbeat, generating, output, records, handIn
+}
+
+/// The two files that are kept of what an agent said.
+package enum OutputPart: String, CaseIterable, Sendable {
+  /// What it wrote.
+  case text
+  /// When it wrote what, and what it told in a structured form: plan, tool calls, usage.
+  case records
 }
 
 /// Which call an answer belongs to; an answer to a call that was given up is not looked at.
@@ -60,6 +72,7 @@ package struct CallID: Hashable, Sendable {
 
 /// What came of a call.
 package enum Answer: Equatable, Sendable {
+  case agents([AgentInquiry])
   case registered(Registered)
   case desired(Desired)
   /// Where the server's copy of the output ends.
@@ -81,6 +94,11 @@ package enum Answer: Equatable, Sendable {
 
 /// How the agent's process ended.
 package enum AgentEnd: Equatable, Sendable {
+  /// It did what it does when it has done its work.
+  case finished
+  /// It failed by its own word, or without the word by which it tells that it went well.
+  case failed(String)
+  /// With a code that means no success.
   case exited(Int32)
   case signalled(Int32)
   /// It was told to, by `Action.stopAgent`.
@@ -106,14 +124,22 @@ package struct OutputSummary: Equatable, Sendable, Codable {
   package var digest: String
   /// The last lines, for a message.
   package var lastLines: String
+  /// How long its records are, in bytes.
+  package var records: Int
+  /// What it told of its cost, for people.
+  package var usage: String?
 
   /// Of an agent that said nothing.
   package static let nothing = OutputSummary(bytes: 0, digest: SHA256.hex([]), lastLines: "")
 
-  package init(bytes: Int, digest: String, lastLines: String) {
+  package init(
+    bytes: Int, digest: String, lastLines: String, records: Int = 0, usage: String? = nil
+  ) {
     self.bytes = bytes
     self.digest = digest
     self.lastLines = lastLines
+    self.records = records
+    self.usage = usage
   }
 }
 
@@ -146,13 +172,17 @@ package enum Input: Sendable {
   case answered(CallID, Answer)
   case checkedOut(AttemptKey)
   case checkoutFailed(AttemptKey, CheckoutFault)
-  case agentStarted(AttemptKey, AgentIdentity)
-  /// So many bytes of output are in the file now.
-  case agentSaid(AttemptKey, bytes: Int)
+  /// - Parameter session: what the agent calls it, where it has such.
+  case agentStarted(AttemptKey, AgentIdentity, session: String? = nil)
+  /// So many bytes of output, and of its records, are in the files now.
+  case agentSaid(AttemptKey, bytes: Int, records: Int = 0)
   case agentEnded(AttemptKey, AgentEnd, OutputSummary)
   case pickedUp(AttemptKey, PickUp)
   /// Whether there is anything, and it is on disk as a patch.
   case salvaged(AttemptKey, hasPatch: Bool)
+  /// What came of looking for the agents; those that are still looked for are `unknown`, and it
+  /// will be told again.
+  case lookedForAgents([AgentFinding])
   /// Take nothing new and end when what is in hand is handed in.
   case drain
   /// End now: stop the agent and give the attempt back.
@@ -167,6 +197,8 @@ package enum Action: Equatable, Sendable {
   case send(CallID, Request)
   /// Nobody waits for this call any more.
   case abandon(CallID)
+  /// Find out which of these could work here.
+  case lookForAgents([AgentInquiry])
   case checkOut(Assignment)
   case stopCheckout(AttemptKey)
   case startAgent(Assignment)
@@ -215,6 +247,9 @@ package struct JournalRecord: Equatable, Sendable, Codable {
     package var durationMs: Int64
     package var outputBytes: Int
     package var outputDigest: String
+    /// nil in the journal of a version that kept none.
+    package var recordBytes: Int?
+    package var usage: String?
   }
 
   package var lease: LeaseReference

@@ -32,8 +32,9 @@ package struct WorkerConfiguration: Sendable {
   package var dataDirectory: String
   package var server: ServerAddress
   package var token: String
-  /// The agents that were found on this machine, by the names of their profiles.
-  package var agents: [String]
+  /// The agents that it has, by the names of their profiles; nil: it looks for those that the
+  /// server knows.
+  package var agents: [String]?
   package var version: String
   package var host: String
   /// Whether a server started it. Such a worker ends when it has nothing in hand and its server
@@ -52,7 +53,7 @@ package struct WorkerConfiguration: Sendable {
   package var cache = CacheLimits()
 
   package init(
-    id: String, dataDirectory: String, server: ServerAddress, token: String, agents: [String],
+    id: String, dataDirectory: String, server: ServerAddress, token: String, agents: [String]?,
     version: String, host: String, isLocal: Bool
   ) {
     self.id = id

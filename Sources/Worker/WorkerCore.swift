@@ -25,7 +25,8 @@ package struct WorkerCore: Sendable {
     package var worker: String
     package var host: String
     package var version: String
-    package var agents: [String]
+    /// The agents that it has; nil: it is to look for them.
+    package var agents: [String]?
     package var local: Bool
     package var processID: Int
     /// How long the server may keep a poll.
@@ -38,6 +39,10 @@ package struct WorkerCore: Sendable {
     package var backoffMaximum: Duration = .seconds(3)
     /// How long an idle worker waits for a server that is away; nil: for ever.
     package var desertedAfter: Duration?
+    /// How often agents that could not work are looked for again.
+    package var searchInterval: Duration = .seconds(30)
+    /// How often those that could are: their checks cost something.
+    package var recheckInterval: Duration = .seconds(300)
     /// How often a checkout is tried before it is the machine's fault; a server that is away does
     /// not count.
     package var checkoutTriesMax = 4
@@ -45,7 +50,7 @@ package struct WorkerCore: Sendable {
     package var haltLimit: Duration = .seconds(5)
 
     package init(
-      worker: String, host: String, version: String, agents: [String], local: Bool,
+      worker: String, host: String, version: String, agents: [String]?, local: Bool,
       processID: Int, desertedAfter: Duration? = nil
     ) {
       self.worker = worker
@@ -93,6 +98,7 @@ package struct WorkerCore: Sendable {
   var hasBegun = false
   var hasEnded = false
   var lanes: [Lane: LaneState] = [:]
+  var search = AgentsSought()
   private(set) var lastCall = 0
 
   package init(settings: Settings) { self.settings = settings }
@@ -111,7 +117,7 @@ package struct WorkerCore: Sendable {
   package var wakeAt: Duration? {
     guard hasBegun, !hasEnded else { return nil }
     var moments: [Duration] = []
-    if let moment = freeMoment(of: .session) { moments.append(moment) }
+    if mayRegister, let moment = freeMoment(of: .session) { moments.append(moment) }
     if case .registered = membership, let moment = freeMoment(of: .heartbeat) {
       moments.append(max(moment, nextHeartbeat))
     }
@@ -119,6 +125,7 @@ package struct WorkerCore: Sendable {
     if attempt == nil, let limit = settings.desertedAfter, let since = unreachableSince {
       moments.append(since + limit)
     }
+    if let moment = searchMoment { moments.append(moment) }
     moments += attemptMoments
     return moments.min()
   }
@@ -142,16 +149,17 @@ package struct WorkerCore: Sendable {
       takeCheckedOut(key, &actions)
     case .checkoutFailed(let key, let fault):
       takeCheckoutFailed(key, fault, now: now, &actions)
-    case .agentStarted(let key, let identity):
-      takeAgentStarted(key, identity, now: now, &actions)
-    case .agentSaid(let key, let bytes):
-      takeAgentSaid(key, bytes: bytes, now: now)
+    case .agentStarted(let key, let identity, let session):
+      takeAgentStarted(key, identity, session: session, now: now, &actions)
+    case .agentSaid(let key, let bytes, let records):
+      takeAgentSaid(key, bytes: bytes, records: records, now: now)
     case .agentEnded(let key, let end, let output):
       takeAgentEnded(key, end, output, now: now, &actions)
     case .pickedUp(let key, let pickUp):
       takePickedUp(key, pickUp, &actions)
     case .salvaged(let key, let hasPatch):
       takeSalvaged(key, hasPatch: hasPatch, &actions)
+    case .lookedForAgents(let findings): takeFindings(findings)
     case .drain: isDraining = true
     case .halt:
       isDraining = true
@@ -175,7 +183,7 @@ package struct WorkerCore: Sendable {
     case .unknownLife:
       failed(lane, now: now, reached: true)
       leaveMembership(&actions)
-    case .registered, .desired, .outputEnd, .done, .superseded, .packMissing, .refused:
+    case .agents, .registered, .desired, .outputEnd, .done, .superseded, .packMissing, .refused:
       unreachableSince = nil
       lanes[lane] = LaneState()
       takeWord(of: request, id, answer, now: now, &actions)
@@ -187,6 +195,11 @@ package struct WorkerCore: Sendable {
     of request: Request, _ id: CallID, _ answer: Answer, now: Duration, _ actions: inout [Action]
   ) {
     switch request {
+    case .agents:
+      guard case .agents(let inquiries) = answer else {
+        return failed(.agents, now: now, reached: true)
+      }
+      lookForAgents(inquiries, now: now, &actions)
     case .register:
       guard case .registered(let registered) = answer else {
         return failed(.session, now: now, reached: true)
@@ -205,8 +218,8 @@ package struct WorkerCore: Sendable {
     case .heartbeat: break
     case .generating(let report):
       takeGeneratingAnswer(report.lease, answer, &actions)
-    case .output(let lease, let offset):
-      takeOutputAnswer(lease, offset: offset, answer, now: now, &actions)
+    case .output(let lease, let part, let offset):
+      takeOutputAnswer(lease, part, offset: offset, answer, &actions)
     case .pack(let lease, _):
       takePackAnswer(lease, answer, &actions)
     case .patch(let lease):
@@ -245,10 +258,12 @@ package struct WorkerCore: Sendable {
   }
 
   /// The server does not know this life: whatever is in hand waits until it does again.
-  private mutating func leaveMembership(_ actions: inout [Action]) {
+  mutating func leaveMembership(_ actions: inout [Action]) {
     guard membership != .none else { return }
     membership = .none
     desired = nil
+    // Another server may know other agents.
+    search.isDue = true
     attempt?.isConfirmed = false
     for (lane, state) in lanes {
       if let inFlight = state.inFlight { actions.append(.abandon(inFlight.id)) }
@@ -256,7 +271,7 @@ package struct WorkerCore: Sendable {
     }
   }
 
-  private mutating func failed(_ lane: Lane, now: Duration, reached: Bool) {
+  mutating func failed(_ lane: Lane, now: Duration, reached: Bool) {
     var state = lanes[lane] ?? LaneState()
     state.notBefore = now + backoff(after: state.failures, lane)
     state.failures += 1
@@ -287,6 +302,7 @@ package struct WorkerCore: Sendable {
       return
     }
     if haltsAt != nil { end(.halted, &actions) }
+    driveSearch(now: now, &actions)
     if case .registered = membership, attempt == nil { beginAssigned(&actions) }
     driveAttempt(now: now, &actions)
     driveSession(now: now, &actions)
@@ -306,11 +322,13 @@ package struct WorkerCore: Sendable {
   private mutating func driveSession(now: Duration, _ actions: inout [Action]) {
     switch membership {
     case .none:
+      guard mayRegister else { return }
       let registration = Registration(
         worker: settings.worker, host: settings.host, version: settings.version,
-        agents: settings.agents, local: settings.local, processID: settings.processID,
+        agents: settings.agents ?? search.ready, findings: search.findings,
+        local: settings.local, processID: settings.processID,
         journal: attempt.map { [$0.journalEntry] } ?? [])
-      send(.register(registration), now: now, &actions)
+      if send(.register(registration), now: now, &actions) { search.told = search.states }
     case .registered(let incarnation):
       let poll = DesiredPoll(
         worker: settings.worker, incarnation: incarnation,
@@ -339,7 +357,7 @@ package struct WorkerCore: Sendable {
 
   /// Gives up what is under way in the lanes of the attempt.
   mutating func abandonAttemptCalls(_ actions: inout [Action]) {
-    for lane in [Lane.generating, .output, .handIn] {
+    for lane in [Lane.generating, .output, .records, .handIn] {
       if let inFlight = lanes[lane]?.inFlight { actions.append(.abandon(inFlight.id)) }
       lanes[lane] = nil
     }

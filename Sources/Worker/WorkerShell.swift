@@ -11,15 +11,16 @@ import Synchronization
 import WorkerProtocol
 
 final class WorkerShell: Sendable {
-  private let configuration: WorkerConfiguration
-  private let files: WorkerFiles
-  private let logger: Logger
+  let configuration: WorkerConfiguration
+  let files: WorkerFiles
+  let logger: Logger
+  let warm = WarmAgents()
   private let link: ServerLink
-  private let workspace: Workspace
-  private let sandbox: Sandbox?
+  let workspace: Workspace
+  let sandbox: Sandbox?
   private let journal: Journal
   private let inputs: AsyncStream<Told>
-  private let told: AsyncStream<Told>.Continuation
+  let told: AsyncStream<Told>.Continuation
   private let clock = ContinuousClock()
   private let began: ContinuousClock.Instant
 
@@ -31,7 +32,8 @@ final class WorkerShell: Sendable {
     self.files = files
     self.logger = logger
     link = ServerLink(
-      address: configuration.server, token: configuration.token, version: configuration.version)
+      worker: configuration.id, address: configuration.server, token: configuration.token,
+      version: configuration.version)
     workspace = Workspace(
       files: files, address: configuration.server, token: configuration.token)
     journal = Journal(path: files.journal)
@@ -40,12 +42,13 @@ final class WorkerShell: Sendable {
   }
 
   /// What is under way, so that it can be called off.
-  private struct UnderWay: Sendable {
+  struct UnderWay: Sendable {
     var calls: [CallID: Task<Void, Never>] = [:]
     var checkout: Task<Void, Never>?
     var agent: Task<Void, Never>?
     /// The last thing that was asked of the workspace; the next one waits for it.
     var workspace: Task<Void, Never>?
+    var search: Task<Void, Never>?
     var timer: (moment: Duration, task: Task<Void, Never>)?
     /// When clones were collected last.
     var collected: Duration?
@@ -68,7 +71,9 @@ final class WorkerShell: Sendable {
     let recovered = await recover()
     told.yield(.input(.began(recovered: recovered)))
     for await told in inputs {
+      let isFirst = !core.wasRegistered
       let actions = core.step(told.input, now: now)
+      if isFirst, core.wasRegistered { ProgramPages.release() }
       for action in actions {
         logger.debug("\(action)")
         if case .exit(let departure) = action {
@@ -101,9 +106,12 @@ final class WorkerShell: Sendable {
     if let agent = record?.agent, ProcessTable.identity(of: agent.processID) == agent {
       kill(-agent.processID, SIGKILL)
     }
-    if await !ProcessTable.end(.beneath(files.attempts)) {
-      logger.error("processes of a former attempt could not be ended")
+    for folder in [files.attempts, files.agents] {
+      if await !ProcessTable.end(.beneath(folder)) {
+        logger.error("processes of a former life could not be ended")
+      }
     }
+    try? await workspace.remove([files.agents])
     var kept: JournalRecord?
     if let record, record.made != nil, let attempt = files.attempt(AttemptKey(record.lease)),
       DurableFile.exists(attempt.pack)
@@ -118,11 +126,14 @@ final class WorkerShell: Sendable {
   private func wind(up underWay: UnderWay) async {
     underWay.timer?.task.cancel()
     for call in underWay.calls.values { call.cancel() }
+    underWay.search?.cancel()
     underWay.agent?.cancel()
     underWay.checkout?.cancel()
+    await underWay.search?.value
     await underWay.agent?.value
     await underWay.checkout?.value
     await underWay.workspace?.value
+    await warm.endAll()
     told.finish()
     link.client.shutdown()
   }
@@ -145,6 +156,13 @@ final class WorkerShell: Sendable {
     switch action {
     case .send(let id, let request): send(id, request, &underWay)
     case .abandon(let id): underWay.calls.removeValue(forKey: id)?.cancel()
+    case .lookForAgents(let agents):
+      underWay.search = Task { [told, search = AgentSearch(home: files.agents)] in
+        let findings = await search.look(for: agents) { early in
+          told.yield(.input(.lookedForAgents(early)))
+        }
+        told.yield(.input(.lookedForAgents(findings)))
+      }
     case .checkOut(let assignment): checkOut(assignment, &underWay)
     case .stopCheckout: underWay.checkout?.cancel()
     case .startAgent(let assignment): startAgent(assignment, &underWay)
@@ -200,9 +218,9 @@ final class WorkerShell: Sendable {
 
   private func filesOfAttempt(in request: Request) -> AttemptFiles? {
     switch request {
-    case .output(let lease, _), .pack(let lease, _), .patch(let lease):
+    case .output(let lease, _, _), .pack(let lease, _), .patch(let lease):
       files.attempt(AttemptKey(lease))
-    case .register, .poll, .heartbeat, .generating, .result: nil
+    case .agents, .register, .poll, .heartbeat, .generating, .result: nil
     }
   }
 
@@ -219,78 +237,5 @@ final class WorkerShell: Sendable {
     }
     underWay.checkout = task
     underWay.workspace = task
-  }
-
-  private func startAgent(_ assignment: Assignment, _ underWay: inout UnderWay) {
-    underWay.agent = Task { [told, files, configuration, sandbox, workspace, logger] in
-      let key = AttemptKey(assignment.lease)
-      guard let attempt = files.attempt(key) else {
-        told.yield(.input(.agentEnded(key, .lost("\(key): no name for a folder"), .nothing)))
-        return
-      }
-      let agent = AgentProcess(
-        call: assignment.agent, prompt: assignment.prompt, files: attempt, home: attempt.home,
-        demoProgram: configuration.demoProgram ?? ProcessTable.ownProgram,
-        timeout: .milliseconds(assignment.timeoutMs) + .seconds(30), sandbox: sandbox,
-        objects: files.repository(assignment.repository).map { "\($0.clone)/objects" })
-      do {
-        let log = try OutputLog(
-          path: attempt.output, bytesMax: assignment.outputBytesMax, secrets: agent.secrets)
-        let announcer = OutputAnnouncer(key: key, told)
-        let generation = Generation(agent: agent, plan: assignment.commands)
-        let end = await generation.run(
-          repositoryFile: try await workspace.repositoryFile(assignment),
-          onStart: { process in
-            guard let identity = ProcessTable.identity(of: process) else { return }
-            told.yield(.input(.agentStarted(key, identity)))
-          },
-          onOutput: { chunk in announcer.announce(log.append(chunk)) })
-        logger.info("agent ended", metadata: ["attempt": "\(key)", "end": "\(end)"])
-        told.yield(.input(.agentEnded(key, end, log.finish())))
-      } catch {
-        told.yield(.input(.agentEnded(key, .lost("\(error)"), .nothing)))
-      }
-    }
-  }
-}
-
-/// What comes in: an input, or the news that an output grew.
-private enum Told: Sendable {
-  case input(Input)
-  case output(OutputAnnouncer)
-
-  var input: Input {
-    switch self {
-    case .input(let input): input
-    case .output(let announcer): .agentSaid(announcer.key, bytes: announcer.take())
-    }
-  }
-}
-
-/// Tells the core how long the output is, with at most one such input waiting.
-private final class OutputAnnouncer: Sendable {
-  let key: AttemptKey
-  private let told: AsyncStream<Told>.Continuation
-  private let state = Mutex((bytes: 0, isWaiting: false))
-
-  init(key: AttemptKey, _ told: AsyncStream<Told>.Continuation) {
-    self.key = key
-    self.told = told
-  }
-
-  func announce(_ bytes: Int) {
-    let isNew = state.withLock { state in
-      state.bytes = max(state.bytes, bytes)
-      defer { state.isWaiting = true }
-      return !state.isWaiting
-    }
-    if isNew { told.yield(.output(self)) }
-  }
-
-  func take() -> Int {
-    state.withLock { state in
-      state.isWaiting = false
-      return state.bytes
-    }
   }
 }

@@ -8,11 +8,13 @@
 //
 // | route, under /worker/v1 | body → answer |
 // | --- | --- |
+// | POST /agents | `AgentsAsked` → `AgentInquiries`: which agents to look for |
 // | POST /register | `Registration` → `Registered` |
 // | POST /desired | `DesiredPoll` → `Desired`; waits for a revision past the one named |
 // | POST /heartbeat | `Heartbeat` → 204 |
 // | POST /generating | `GeneratingReport` → 204 |
 // | POST /output?delegation=&attempt=&token=&offset= | raw bytes → `OutputAnswer` |
+// | POST /records?delegation=&attempt=&token=&offset= | the same, of the output's records |
 // | PUT /pack?delegation=&attempt=&token=&commit= | a thin pack → 204 |
 // | PUT /patch?delegation=&attempt=&token= | what an agent had made at its limit → 204 |
 // | POST /result | `ResultReport` → 204 |
@@ -26,6 +28,8 @@
 //
 // A hand-in is one thin pack and one result. It is not a `git push`: the server, which knows the
 // lease, names the ref, so that nothing a worker sends can name another.
+
+import Workflows
 
 /// Which attempt a report speaks for, and by what right.
 package struct LeaseReference: Codable, Hashable, Sendable {
@@ -56,20 +60,23 @@ package struct Registration: Codable, Equatable, Sendable {
   package var worker: String
   package var host: String
   package var version: String
-  /// The agents that were found on this machine, by the names of the built-in profiles.
+  /// The agents that could work on this machine, by the names of their profiles.
   package var agents: [String]
+  /// What came of looking for each agent; absent where nobody looked.
+  package var findings: [AgentFinding]?
   /// True where the server started this process.
   package var local: Bool
   package var processID: Int
   package var journal: [JournalEntry]
   package init(
-    worker: String, host: String, version: String, agents: [String], local: Bool, processID: Int,
-    journal: [JournalEntry]
+    worker: String, host: String, version: String, agents: [String],
+    findings: [AgentFinding]? = nil, local: Bool, processID: Int, journal: [JournalEntry]
   ) {
     self.worker = worker
     self.host = host
     self.version = version
     self.agents = agents
+    self.findings = findings
     self.local = local
     self.processID = processID
     self.journal = journal
@@ -206,7 +213,7 @@ package struct AgentCall: Codable, Equatable, Sendable {
   package var name: String
   /// True for the agent that is built in: the worker's own program, as `demo-agent`.
   package var isDemo: Bool
-  /// Program and arguments; empty for demo.
+  /// Program and arguments; empty for demo and for a session.
   package var arguments: [Argument]
   package var promptOnStandardInput: Bool
   /// Names of variables of the worker's environment that the agent may see.
@@ -217,10 +224,14 @@ package struct AgentCall: Codable, Equatable, Sendable {
   package var diskBytesMax: Int?
   /// How many processes it may have at once; nil: no limit.
   package var processesMax: Int?
+  /// How its end is read; absent: by an exit code of 0 alone.
+  package var reading: AgentReading?
+  /// For an agent that stays and is spoken to in the Agent Client Protocol.
+  package var session: AgentSession?
   package init(
     name: String, isDemo: Bool, arguments: [Argument], promptOnStandardInput: Bool,
     environment: [String], sandbox: SandboxRules? = nil, diskBytesMax: Int? = nil,
-    processesMax: Int? = nil
+    processesMax: Int? = nil, reading: AgentReading? = nil, session: AgentSession? = nil
   ) {
     self.name = name
     self.sandbox = sandbox
@@ -230,6 +241,8 @@ package struct AgentCall: Codable, Equatable, Sendable {
     self.arguments = arguments
     self.promptOnStandardInput = promptOnStandardInput
     self.environment = environment
+    self.reading = reading
+    self.session = session
   }
 }
 
@@ -318,9 +331,12 @@ package struct ResultReport: Codable, Equatable, Sendable {
   package var outputDigest: String
   /// What went wrong, for people.
   package var message: String?
+  /// What the agent told of its cost, for people.
+  package var usage: String?
   package init(
     worker: String, incarnation: Int, lease: LeaseReference, outcome: Outcome, commit: String?,
-    durationMs: Int64, outputBytes: Int, outputDigest: String, message: String?
+    durationMs: Int64, outputBytes: Int, outputDigest: String, message: String?,
+    usage: String? = nil
   ) {
     self.worker = worker
     self.incarnation = incarnation
@@ -331,5 +347,6 @@ package struct ResultReport: Codable, Equatable, Sendable {
     self.outputBytes = outputBytes
     self.outputDigest = outputDigest
     self.message = message
+    self.usage = usage
   }
 }

@@ -6,8 +6,10 @@ package struct AgentProfile: Equatable, Sendable {
   package enum Kind: Equatable, Sendable {
     /// The agent that AIPM carries itself (`aipm demo-agent`), which needs no model.
     case demo
-    /// A program.
+    /// A program that is started for each attempt.
     case command(AgentCommand)
+    /// A program that stays and is spoken to in the Agent Client Protocol.
+    case session(AgentSession)
   }
 
   package var name: String
@@ -17,9 +19,10 @@ package struct AgentProfile: Equatable, Sendable {
   /// The environment variables passed on to it, by name; nothing else of the server's environment
   /// but what every process needs.
   package var environment: [String]
-  /// Tells by its exit code, within seconds and without a model, whether the agent could work: an
-  /// argument list, empty where there is none.
-  package var preflight: [String]
+  /// How it is found out whether it could work; nil: it is tried.
+  package var preflight: AgentPreflight?
+  /// How its end is read.
+  package var reading: AgentReading
   /// The version of the agent that this call was written for; empty where it is not known.
   package var writtenFor: String
   /// What it gets in a sandbox.
@@ -27,15 +30,26 @@ package struct AgentProfile: Equatable, Sendable {
 
   package init(
     name: String, description: String, kind: Kind, environment: [String] = [],
-    preflight: [String] = [], writtenFor: String = "", sandbox: SandboxGrants = .init()
+    preflight: AgentPreflight? = nil, reading: AgentReading = .plain, writtenFor: String = "",
+    sandbox: SandboxGrants = .init()
   ) {
     self.name = name
     self.description = description
     self.kind = kind
     self.environment = environment
     self.preflight = preflight
+    self.reading = reading
     self.writtenFor = writtenFor
     self.sandbox = sandbox
+  }
+
+  /// The program that is run; nil for the agent that is built in.
+  package var program: String? {
+    switch kind {
+    case .demo: nil
+    case .command(let command): command.program
+    case .session(let session): session.arguments.first
+    }
   }
 
   /// The built-in agent. It is part of every workflow, under this reserved name.
@@ -148,4 +162,44 @@ package struct AgentCommand: Equatable, Sendable {
       }
     }
   }
+}
+
+/// A program that speaks the Agent Client Protocol on its standard streams, and what is allowed to
+/// it. One process serves one attempt after the other, each in a session of its own.
+package struct AgentSession: Codable, Equatable, Sendable {
+  /// The program and its arguments; none is a placeholder.
+  package var arguments: [String]
+  package var permissions: AgentPermissions
+  /// Whether it may have files of the working tree read and written for it.
+  package var accessesFiles: Bool
+
+  package init(
+    arguments: [String], permissions: AgentPermissions = .init(), accessesFiles: Bool = true
+  ) {
+    self.arguments = arguments
+    self.permissions = permissions
+    self.accessesFiles = accessesFiles
+  }
+}
+
+/// What is answered where an agent asks whether it may do something. It is no sandbox: an agent
+/// that does not ask is not held by it.
+package struct AgentPermissions: Codable, Equatable, Sendable {
+  /// Whether kinds that are not named are allowed.
+  package var allowsByDefault: Bool
+  /// By the protocol's kind of tool call.
+  package var byKind: [String: Bool]
+
+  /// The kinds of the protocol's version 1 (agentclientprotocol.com, tool calls).
+  package static let kinds = [
+    "read", "edit", "delete", "move", "search", "execute", "think", "fetch", "switch_mode", "other",
+  ]
+
+  package init(allowsByDefault: Bool = true, byKind: [String: Bool] = [:]) {
+    self.allowsByDefault = allowsByDefault
+    self.byKind = byKind
+  }
+
+  /// - Parameter kind: as the agent named it; nil where it named none.
+  package func allows(_ kind: String?) -> Bool { byKind[kind ?? "other"] ?? allowsByDefault }
 }

@@ -247,71 +247,7 @@ package enum WorkflowSchema {
         },
         "agents": {
           "type": "object",
-          "additionalProperties": {
-            "type": "object",
-            "additionalProperties": false,
-            "properties": {
-              "description": {
-                "type": "string"
-              },
-              "command": {
-                "type": "array",
-                "minItems": 1,
-                "items": {
-                  "type": "string"
-                }
-              },
-              "prompt": {
-                "enum": [
-                  "argument",
-                  "standard-input",
-                  "file"
-                ]
-              },
-              "environment": {
-                "type": "array",
-                "items": {
-                  "type": "string"
-                },
-                "description": "Names of variables that are passed on"
-              },
-              "preflight": {
-                "type": "array",
-                "minItems": 1,
-                "items": {
-                  "type": "string"
-                }
-              },
-              "written-for": {
-                "type": "string"
-              },
-              "sandbox": {
-                "type": "object",
-                "additionalProperties": false,
-                "properties": {
-                  "network": {
-                    "type": "boolean"
-                  },
-                  "readable": {
-                    "type": "array",
-                    "items": {
-                      "type": "string"
-                    }
-                  },
-                  "writable": {
-                    "type": "array",
-                    "items": {
-                      "type": "string"
-                    }
-                  }
-                }
-              }
-            },
-            "required": [
-              "command",
-              "prompt"
-            ]
-          }
+          "additionalProperties": \#(AgentSchema.text)
         }
       },
       "required": [

@@ -30,7 +30,10 @@ extension EventStoreConformance {
 
   private static func knownKeys(_ subject: StoreUnderTest) async throws {
     let key = Requested.IdempotencyKey(key: "k1", body: "hash of the body")
+    #expect(try await !subject.store.isKnown(key: "k1"))
     try await subject.tell(1, to: .requested, request: Story.request(1, key: key))
+    #expect(try await subject.store.isKnown(key: "k1"))
+    #expect(try await !subject.store.isKnown(key: "k"))
     let isUnchanged = try await subject.isUnchanged {
       let same = Story.append([.requested(Story.request(2, key: key))], to: 2)
       #expect(await subject.refusal(of: same) == .duplicate(of: Story.id(1), body: key.body))

@@ -17,6 +17,7 @@ extension World {
     guard server.isUp else { return answer(self, .unreachable("no server")) }
     let id = WorkerID(workers[index].name)
     switch request {
+    case .agents: answer(self, .agents([]))
     case .register(let told): register(told, answer)
     case .poll(let poll): self.poll(poll, answer)
     case .heartbeat(let beat):
@@ -28,7 +29,7 @@ extension World {
         attempt: report.lease.attempt, token: FencingToken(packed: report.lease.token),
         agent: report.agent, session: report.session, head: ObjectID(report.head))
       command(.startGenerating(start), report.lease, id, answer)
-    case .output(let lease, let offset): output(lease, offset, index, answer)
+    case .output(let lease, _, let offset): output(lease, offset, index, answer)
     case .pack(let lease, let commit): pack(lease, ObjectID(commit), index, answer)
     case .patch(let lease): answer(self, holds(lease) ? .done : .superseded("superseded"))
     case .result(let report): result(report, id, answer)
@@ -232,7 +233,7 @@ extension World {
           ? HandInFigures(filesChanged: 1, insertions: 1, deletions: 0) : nil,
         told: GenerationFigures(
           filesChanged: 0, insertions: 0, deletions: 0, duration: Milliseconds(report.durationMs),
-          outputSize: report.outputBytes, outputDigest: report.outputDigest, usage: nil),
+          outputSize: report.outputBytes, outputDigest: report.outputDigest, usage: report.usage),
         of: id, attempt: report.lease.attempt, token: token)
       guard let acceptance else { return answer(self, .done) }
       command(acceptance, report.lease, worker) { world, told in

@@ -151,6 +151,7 @@ extension World {
     switch action {
     case .send(let id, let request): send(id, request, index, life)
     case .abandon: break
+    case .lookForAgents: deliver(index, life, .lookedForAgents([]))
     case .checkOut(let assignment): checkOut(assignment, index, life)
     case .stopCheckout(let key):
       workers[index].checkout += 1
@@ -252,7 +253,7 @@ extension World {
       world.deliver(index, life, .agentSaid(key, bytes: 100))
     }
     later(max(lasts, 100)) { world in
-      let end: AgentEnd = fate < 10 ? .exited(1) : fate < 12 ? .signalled(9) : .exited(0)
+      let end: AgentEnd = fate < 10 ? .exited(1) : fate < 12 ? .signalled(9) : .finished
       world.endAgent(key, end, index, life)
     }
   }
@@ -269,7 +270,7 @@ extension World {
     after(random.draw(1...2500)) { world in
       guard world.workers[index].agent == number, world.workers[index].life == life else { return }
       // Now and then it comes to its own end at just that moment.
-      world.endAgent(key, world.random.chance(0.1) ? .exited(0) : .stopped, index, life)
+      world.endAgent(key, world.random.chance(0.1) ? .finished : .stopped, index, life)
     }
   }
 

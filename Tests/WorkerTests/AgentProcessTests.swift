@@ -26,16 +26,18 @@ import WorkerProtocol
       call: call, prompt: prompt, files: files, home: "\(folder.path)/home",
       demoProgram: "/bin/echo", timeout: .seconds(60))
     let log = try OutputLog(path: files.output, bytesMax: bytesMax, secrets: agent.secrets)
-    let running = Task { await agent.run(onStart: { _ in }, onOutput: { _ = log.append($0) }) }
+    let running = Task { await agent.run(onStart: { _ in }, onOutput: { log.append($0) }) }
     if let stopAfter {
       try await Task.sleep(for: stopAfter)
       running.cancel()
     }
-    let end = await running.value
-    let output = log.finish()
+    let outcome = await running.value
+    var output = log.finish()
+    output.usage = outcome.usage.words
     let bytes = try DurableFile.read(files.output, atMost: 1 << 20)
     return Outcome(
-      end: end, output: output, text: String(decoding: bytes, as: UTF8.self), folder: folder)
+      end: outcome.end, output: output, text: String(decoding: bytes, as: UTF8.self), folder: folder
+    )
   }
 
   private func shell(_ script: String, environment: [String] = []) -> AgentCall {
@@ -46,7 +48,7 @@ import WorkerProtocol
   func prompt() async throws {
     let outcome = try await run(
       shell("printf '%s|' \"$1\"; cat"), prompt: "-n $(x) 'q' \"d\"\nü")
-    #expect(outcome.end == .exited(0))
+    #expect(outcome.end == .finished)
     #expect(outcome.text == "-n $(x) 'q' \"d\"\nü|-n $(x) 'q' \"d\"\nü")
   }
 
@@ -76,7 +78,7 @@ import WorkerProtocol
     let outcome = try await run(shell("true"), prompt: prompt)
     guard case .notStarted(let message) = outcome.end else { throw TestFault("\(outcome.end)") }
     #expect(message.contains("standard input"))
-    #expect(try await run(shell("true"), prompt: String(prompt.dropLast())).end == .exited(0))
+    #expect(try await run(shell("true"), prompt: String(prompt.dropLast())).end == .finished)
   }
 
   @Test("sees of the environment what it may, and never what opens the server")
@@ -135,7 +137,7 @@ import WorkerProtocol
     let clock = ContinuousClock()
     let start = clock.now
     let outcome = try await run(shell(script))
-    #expect(outcome.end == .exited(0))
+    #expect(outcome.end == .finished)
     #expect(outcome.text.contains("done"))
     #expect(clock.now - start < .seconds(8))
     #expect(ProcessTable.processes(of: .attempt(outcome.folder.path)).isEmpty)
@@ -144,7 +146,7 @@ import WorkerProtocol
   @Test("a flood of output is cut, counted and told, in bounded memory")
   func flood() async throws {
     let outcome = try await run(shell("head -c 100000000 /dev/zero | tr '\\0' x"), bytesMax: 1000)
-    #expect(outcome.end == .exited(0))
+    #expect(outcome.end == .finished)
     #expect(
       outcome.text
         == String(repeating: "x", count: 1000)

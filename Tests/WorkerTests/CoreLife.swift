@@ -80,7 +80,7 @@ struct CoreLife {
 
   static func committed() -> CoreLife {
     var life = generating()
-    life.tell(.agentEnded(key, .exited(0), output))
+    life.tell(.agentEnded(key, .finished, output))
     life.tell(.pickedUp(key, .committed("c")))
     return life
   }
@@ -108,7 +108,8 @@ extension [Action] {
     filter { action in
       switch action {
       case .send, .abandon: false
-      case .checkOut, .stopCheckout, .startAgent, .stopAgent, .pickUp, .salvage, .drop,
+      case .lookForAgents, .checkOut, .stopCheckout, .startAgent, .stopAgent, .pickUp, .salvage,
+        .drop,
         .writeJournal, .exit:
         true
       }

@@ -22,6 +22,8 @@ final class ProtocolServer: Sendable {
     var heartbeats: [Heartbeat] = []
     var generating: [GeneratingReport] = []
     var output: [String: [UInt8]] = [:]
+    var records: [String: [UInt8]] = [:]
+    var inquiries: [AgentInquiry] = []
     var packs: [String: [UInt8]] = [:]
     var results: [ResultReport] = []
     /// Calls that are answered with a status in place of their answer, by route, first come first.
@@ -107,6 +109,17 @@ final class ProtocolServer: Sendable {
     let query = request.uri.queryParameters
     let attempt = "\(query["delegation"] ?? "")-\(query["attempt"] ?? "")"
     switch path {
+    case "agents":
+      return json(AgentInquiries(agents: state.withLock { $0.inquiries }))
+    case "records":
+      let offset = query["offset"].flatMap { Int($0) } ?? 0
+      return json(
+        state.withLock { state in
+          var records = state.records[attempt] ?? []
+          if offset <= records.count { records += body.dropFirst(records.count - offset) }
+          state.records[attempt] = records
+          return OutputAnswer(offset: records.count)
+        })
     case "register":
       let registration = try read(Registration.self, body)
       return json(

@@ -46,7 +46,7 @@ extension CoreLife {
     {
       return answer(lane, randomAnswer(to: lane, assignment, &random))
     }
-    let ends: [AgentEnd] = [.exited(0), .exited(1), .stopped, .lost("x")]
+    let ends: [AgentEnd] = [.finished, .exited(1), .stopped, .lost("x")]
     let pickUps: [PickUp] = [.committed("c"), .noChanges, .unfit("x"), .fault("x")]
     switch Int.random(in: 0..<9, using: &random) {
     case 0: return tell(.checkedOut(key))

@@ -66,7 +66,7 @@ extension WorkerCoreTests {
     var renewed = Life.assignment
     renewed.lease.token = 9
     #expect(!life.desire(renewed).deeds.contains(.checkOut(renewed)))
-    #expect(life.request(.output) == .output(renewed.lease, offset: 0))
+    #expect(life.request(.output) == .output(renewed.lease, .text, offset: 0))
     life.answer(.output, .outputEnd(3))
     guard case .generating(let report)? = life.request(.generating) else {
       Issue.record("not announced")
@@ -77,5 +77,37 @@ extension WorkerCoreTests {
     #expect(life.request(.handIn) == nil)
     life.answer(.generating, .done)
     #expect(life.request(.handIn) == .pack(renewed.lease, commit: "c"))
+  }
+
+  @Test("records are at the server before the result, which says what the agent used")
+  func recordsAndUsage() {
+    var life = Life.generating()
+    life.tell(
+      .agentEnded(
+        key, .finished,
+        OutputSummary(bytes: 0, digest: "d", lastLines: "", records: 50, usage: "1 credit")))
+    let made = life.tell(.pickedUp(key, .committed("c"))).deeds
+    guard case .writeJournal(let record?)? = made.first else {
+      Issue.record("nothing is written down: \(made)")
+      return
+    }
+    #expect(record.made?.recordBytes == 50 && record.made?.usage == "1 credit")
+    #expect(life.request(.records) == .output(lease, .records, offset: 0))
+    life.answer(.records, .outputEnd(20))
+    #expect(life.request(.handIn) == nil)
+    life.pass(.seconds(1))
+    #expect(life.request(.records) == .output(lease, .records, offset: 20))
+    life.answer(.records, .outputEnd(50))
+    #expect(life.request(.handIn) == .pack(lease, commit: "c"))
+    life.answer(.handIn, .done)
+    #expect(life.result?.usage == "1 credit")
+    // A server that takes none of them does not hold the result up.
+    life = Life.generating()
+    life.tell(
+      .agentEnded(
+        key, .exited(1), OutputSummary(bytes: 0, digest: "d", lastLines: "", records: 50)))
+    #expect(life.result == nil)
+    life.answer(.records, .refused("no"))
+    #expect(life.result?.outcome == .agentFailed)
   }
 }

@@ -49,13 +49,14 @@ import WorkerProtocol
     }
     life.answer(.generating, .done)
     life.tell(.agentSaid(key, bytes: 10))
-    #expect(life.request(.output) == .output(lease, offset: 0))
+    #expect(life.request(.output) == .output(lease, .text, offset: 0))
     life.pass(.seconds(3))
     let output = OutputSummary(bytes: 10, digest: "d", lastLines: "")
     #expect(
-      life.tell(.agentEnded(key, .exited(0), output)).deeds == [.pickUp(Life.assignment)])
+      life.tell(.agentEnded(key, .finished, output)).deeds == [.pickUp(Life.assignment)])
     var made = record
-    made.made = .init(commit: "c", head: "h", durationMs: 3000, outputBytes: 10, outputDigest: "d")
+    made.made = .init(
+      commit: "c", head: "h", durationMs: 3000, outputBytes: 10, outputDigest: "d", recordBytes: 0)
     #expect(life.tell(.pickedUp(key, .committed("c"))).deeds == [.writeJournal(made)])
     // The output goes first.
     #expect(life.request(.handIn) == nil)
@@ -98,6 +99,7 @@ import WorkerProtocol
     "how an agent ends decides the outcome",
     arguments: [
       (AgentEnd.exited(1), ResultReport.Outcome.agentFailed, "exit code 1; it said: last words"),
+      (.failed("it says no"), .agentFailed, "it says no; it said: last words"),
       (.signalled(11), .agentFailed, "signal 11"), (.notFound("no x"), .agentNotFound, "no x"),
       (.notStarted("too long"), .agentFailed, "too long"), (.lost("disk"), .workerFault, "disk"),
     ])
@@ -117,7 +119,7 @@ import WorkerProtocol
     ])
   func pickUps(pickUp: PickUp, outcome: ResultReport.Outcome) {
     var life = Life.generating()
-    life.tell(.agentEnded(key, .exited(0), Life.output))
+    life.tell(.agentEnded(key, .finished, Life.output))
     #expect(!life.tell(.pickedUp(key, pickUp)).deeds.contains { $0 == .writeJournal(nil) })
     #expect(life.result?.outcome == outcome)
   }
@@ -201,7 +203,7 @@ import WorkerProtocol
       for lane in Lane.allCases { life.answer(lane, .unreachable("x")) }
       if life.now > .seconds(15) { break }
     }
-    life.tell(.agentEnded(key, .exited(0), Life.output))
+    life.tell(.agentEnded(key, .finished, Life.output))
     life.tell(.pickedUp(key, .committed("c")))
     var tries = 0
     for _ in 0..<500 {
@@ -305,7 +307,7 @@ import WorkerProtocol
     #expect(life.tell(.drain).deeds == [.exit(.drained)])
     life = Life.generating()
     #expect(life.tell(.drain).deeds.isEmpty)
-    life.tell(.agentEnded(key, .exited(0), Life.output))
+    life.tell(.agentEnded(key, .finished, Life.output))
     life.tell(.pickedUp(key, .committed("c")))
     life.answer(.handIn, .done)
     #expect(life.answer(.handIn, .done).deeds.last == .exit(.drained))

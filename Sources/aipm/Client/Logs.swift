@@ -6,17 +6,22 @@ struct Logs: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Prints what the agent said.",
     discussion: """
-      On a terminal nothing of it is obeyed but colours; into a pipe it goes as it is.
+      On a terminal nothing of it is obeyed but colours; into a pipe it goes without anything that
+      a terminal would act on, or with --raw as the agent wrote it.
 
       Examples:
         aipm logs PR1733356800123 -f
-        aipm logs acme/tools#12 --attempt 1
+        aipm logs acme/tools#12 --attempt 1 --timestamps
         aipm logs acme/tools#12 --patch | git apply
       """)
 
   @OptionGroup var delegation: ReferenceArgument
   @Flag(name: .shortAndLong, help: "Follow it until the delegation has ended.")
   var follow = false
+  @Flag(name: .shortAndLong, help: "Put before each line when it was said.")
+  var timestamps = false
+  @Flag(help: "As the agent wrote it, with all that a terminal would act on.")
+  var raw = false
   @Option(help: "Which attempt (the last).")
   var attempt: Int?
   @Flag(help: "In place of it, what the agent had made when its time was over, as a patch.")
@@ -35,8 +40,8 @@ struct Logs: AsyncParsableCommand {
     }
     let path = ServerAPI.path("/api/delegations", delegation.reference, "/output")
     guard follow else {
-      let bytes = try await api.text(path, query: [("attempt", attempt.map { String($0) })])
-      return Self.put(String(decoding: bytes, as: UTF8.self))
+      let bytes = try await api.text(path, query: query(attempt))
+      return raw ? Terminal.put(bytes: bytes) : show(String(decoding: bytes, as: UTF8.self))
     }
     var number = attempt
     repeat {
@@ -48,14 +53,25 @@ struct Logs: AsyncParsableCommand {
   private func follow(_ api: ServerAPI, _ path: String, _ attempt: Int?) async throws {
     let follower = ServerEventFollower(
       api: api, path: path,
-      query: [("follow", "1"), ("attempt", attempt.map { String($0) })], onLink: { _ in })
+      query: [("follow", "1")] + query(attempt), onLink: { _ in })
     try await follower.run { event in
       if event.type == "end" { return false }
-      if case .string(let piece)? = try? JSONValue(json: Array(event.data.utf8)) {
-        Self.put(piece)
+      if event.type == "output",
+        case .string(let piece)? = try? JSONValue(json: Array(event.data.utf8))
+      {
+        show(piece)
       }
       return true
     }
+  }
+
+  private func query(_ attempt: Int?) -> [(String, String?)] {
+    // A terminal gets the colours, and here is seen to that it gets no more.
+    let isRaw = raw || Terminal.isInteractive
+    return [
+      ("attempt", attempt.map { String($0) }), ("timestamps", timestamps ? "1" : nil),
+      ("raw", isRaw ? "1" : nil),
+    ]
   }
 
   /// The attempt that began since; nil where the delegation has ended.
@@ -68,6 +84,11 @@ struct Logs: AsyncParsableCommand {
 
   private static func put(_ text: String) {
     Terminal.put(Terminal.isInteractive ? AgentText.harmless(text) : text)
+  }
+
+  /// The same with --raw, which leaves it to the terminal.
+  private func show(_ text: String) {
+    if raw { Terminal.put(text) } else { Self.put(text) }
   }
 }
 

@@ -7,6 +7,7 @@ import Glibc
 import Processes
 import Terminal
 import Worker
+import WorkerProtocol
 import Workflows
 
 struct Doctor: AsyncParsableCommand {
@@ -57,8 +58,9 @@ struct Doctor: AsyncParsableCommand {
       let settings = try configured.settings(environment)
       let catalog = try configured.catalog(settings)
       findings.append(.good("configuration", "can be read"))
-      findings.append(Self.disk(settings.text("data", flag: data) ?? "./.aipm"))
-      findings += await Self.agents(catalog)
+      let folder = settings.text("data", flag: data) ?? "./.aipm"
+      findings.append(Self.disk(folder))
+      findings += await Self.agents(catalog, data: folder)
       findings.append(await Self.sandbox(try sandboxing.read(settings).mode))
       findings += await Self.forge(try ForgeSettings(settings, forge: nil, pace: nil), repository)
     } catch {
@@ -138,46 +140,31 @@ struct Doctor: AsyncParsableCommand {
 
   // MARK: Agents
 
-  private static func agents(_ catalog: WorkflowCatalog) async -> [ForgeFinding] {
-    var findings: [ForgeFinding] = []
-    for workflow in catalog.all {
-      for name in workflow.agents.keys.sorted() {
-        guard let profile = workflow.agents[name], let program = profile.program,
-          !findings.contains(where: { $0.subject == "agent \(name)" })
-        else { continue }
-        let isWanted = workflow.agentPreference.contains(name)
-        findings.append(await agent(name, program, profile, isWanted: isWanted))
-      }
-    }
-    return findings + [.good("agent demo", "built in")]
+  /// What a local worker would find, in the HOME that its agents have.
+  private static func agents(_ catalog: WorkflowCatalog, data: String) async -> [ForgeFinding] {
+    var profiles: [String: AgentProfile] = [:]
+    for workflow in catalog.all { profiles.merge(workflow.agents) { first, _ in first } }
+    let wanted = Set(catalog.all.flatMap(\.agentPreference))
+    let folder = data.hasPrefix("/") ? data : FileManager.default.currentDirectoryPath + "/" + data
+    let search = AgentSearch(home: "\(folder)/workers/worker-1/agents")
+    let found = await search.look(
+      for: profiles.values.sorted { $0.name < $1.name }.map { AgentInquiry($0) })
+    return found.map { finding($0, isWanted: wanted.contains($0.name)) }
   }
 
-  private static func agent(
-    _ name: String, _ program: String, _ profile: AgentProfile, isWanted: Bool
-  ) async -> ForgeFinding {
-    let paths = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-    let isFound =
-      program.contains("/")
-      ? access(program, X_OK) == 0 : paths.contains { access("\($0)/\(program)", X_OK) == 0 }
-    guard isFound else {
+  private static func finding(_ found: AgentFinding, isWanted: Bool) -> ForgeFinding {
+    let subject = "agent \(found.name)"
+    switch found.state {
+    case .ready: return .good(subject, found.detail)
+    case .notInstalled:
       return ForgeFinding(
-        subject: "agent \(name)", verdict: isWanted ? .poor : .good,
-        detail: "\(program) is not installed",
-        hint: isWanted ? "Install \(program), or choose another agent with --agent." : nil)
+        subject: subject, verdict: isWanted ? .poor : .good, detail: found.detail,
+        hint: isWanted ? "Install it, or choose another agent with --agent." : nil)
+    case .notSignedIn, .failing, .unknown:
+      return ForgeFinding(
+        subject: subject, verdict: .poor, detail: found.detail,
+        hint: "Until then no delegation goes to it.")
     }
-    guard let check = profile.preflight.first else {
-      return .good("agent \(name)", "\(program) is installed")
-    }
-    let command = Command(
-      check, Array(profile.preflight.dropFirst()),
-      environment: ProcessInfo.processInfo.environment, timeout: .seconds(20))
-    if let result = try? await command.run(), result.succeeded {
-      return .good("agent \(name)", "\(program) is installed and ready")
-    }
-    return ForgeFinding(
-      subject: "agent \(name)", verdict: .poor,
-      detail: "\(profile.preflight.joined(separator: " ")) fails",
-      hint: "Log in to \(program), or set what it takes.")
   }
 
   // MARK: The forge
@@ -209,14 +196,6 @@ struct Doctor: AsyncParsableCommand {
     let client = GitHubClient(
       http: http, configuration: .init(apiURL: settings.apiURL, credential: credential))
     return findings + (await client.examine(repository))
-  }
-}
-
-extension AgentProfile {
-  /// The program that is run; nil for the agent that is built in.
-  fileprivate var program: String? {
-    guard case .command(let command) = kind else { return nil }
-    return command.program
   }
 }
 

@@ -4,7 +4,6 @@ import Glibc
 import Logging
 import Processes
 import Worker
-import Workflows
 
 struct WorkerRun: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -59,7 +58,7 @@ struct WorkerRun: AsyncParsableCommand {
     var configuration = WorkerConfiguration(
       id: id ?? Self.hostName, dataDirectory: data,
       server: serverFile.map { .file($0) } ?? .url(server ?? ""), token: token,
-      agents: Self.installedAgents(), version: ServerProcess.version, host: Self.hostName,
+      agents: nil, version: ServerProcess.version, host: Self.hostName,
       isLocal: local)
     configuration.cache = try caching.read(settings)
     configuration.sandbox = sandbox.mode
@@ -79,20 +78,5 @@ struct WorkerRun: AsyncParsableCommand {
     var name = [CChar](repeating: 0, count: 256)
     gethostname(&name, name.count - 1)
     return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
-
-  /// The profiles whose program stands on the PATH; `demo` and `command` are there always.
-  static func installedAgents() -> [String] {
-    let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
-    let folders = path.split(separator: ":")
-    var found: Set<String> = [AgentProfile.demo.name, AgentProfile.customName]
-    let workflows = (try? WorkflowCatalog(directory: nil))?.all ?? []
-    for (name, profile) in workflows.flatMap(\.agents) {
-      guard case .command(let command) = profile.kind else { continue }
-      if folders.contains(where: { access("\($0)/\(command.program)", X_OK) == 0 }) {
-        found.insert(name)
-      }
-    }
-    return found.sorted()
   }
 }

@@ -1,0 +1,95 @@
+// An agent's output as anybody may print it: what a terminal would act on is left out, so that
+// `curl` or a pager shows it and obeys nothing of it (ECMA-48; xterm's control sequences).
+
+/// Takes terminal sequences and control characters out of a stream; line ends and tabs stay.
+struct PlainText: Sendable {
+  private enum State {
+    case text
+    /// After an escape.
+    case escaped
+    /// In a control sequence, until its last byte.
+    case sequence
+    /// In a string for the terminal, such as its title, until it is closed, or to the line's end.
+    case string
+    /// An escape within such a string: the first half of what closes it.
+    case stringEscaped
+  }
+
+  private var state = State.text
+  /// The first byte of a character that may be one of the control characters U+0080–U+009F.
+  private var holdsLead = false
+
+  mutating func take(_ bytes: [UInt8]) -> [UInt8] {
+    var out: [UInt8] = []
+    out.reserveCapacity(bytes.count)
+    for byte in bytes { take(byte, &out) }
+    return out
+  }
+
+  private mutating func take(_ byte: UInt8, _ out: inout [UInt8]) {
+    switch state {
+    case .text: takeText(byte, &out)
+    case .escaped:
+      state = .text
+      switch byte {
+      case UInt8(ascii: "["): state = .sequence
+      // Operating system command, device control, and the other strings.
+      case UInt8(ascii: "]"), UInt8(ascii: "P"), UInt8(ascii: "X"), UInt8(ascii: "^"),
+        UInt8(ascii: "_"):
+        state = .string
+      case 0x1b: state = .escaped
+      // Intermediate bytes: the next one ends it.
+      case 0x20...0x2f: state = .escaped
+      case 0x0a: out.append(byte)
+      case _: break
+      }
+    case .sequence:
+      switch byte {
+      case 0x40...0x7e: state = .text
+      case 0x1b: state = .escaped
+      case 0x20...0x3f: break
+      // None of a sequence: it was none.
+      case _:
+        state = .text
+        takeText(byte, &out)
+      }
+    case .string:
+      switch byte {
+      case 0x07: state = .text
+      case 0x1b: state = .stringEscaped
+      case 0x0a:
+        state = .text
+        out.append(byte)
+      case _: break
+      }
+    case .stringEscaped:
+      state = .text
+      if byte != UInt8(ascii: "\\") {
+        state = .escaped
+        take(byte, &out)
+      }
+    }
+  }
+
+  private mutating func takeText(_ byte: UInt8, _ out: inout [UInt8]) {
+    if holdsLead {
+      holdsLead = false
+      switch byte {
+      case 0x9b: state = .sequence
+      case 0x90, 0x98, 0x9d, 0x9e, 0x9f: state = .string
+      case 0x80...0x8f, 0x91...0x97, 0x99, 0x9a, 0x9c: break
+      case _:
+        out.append(0xc2)
+        takeText(byte, &out)
+      }
+      return
+    }
+    switch byte {
+    case 0x1b: state = .escaped
+    case 0x09, 0x0a: out.append(byte)
+    case 0x00..<0x20, 0x7f: break
+    case 0xc2: holdsLead = true
+    case _: out.append(byte)
+    }
+  }
+}

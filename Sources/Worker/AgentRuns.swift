@@ -1,0 +1,126 @@
+// How the shell runs an agent: its process or its session, its output, and its end.
+
+import Logging
+import Synchronization
+import WorkerProtocol
+
+extension WorkerShell {
+  func startAgent(_ assignment: Assignment, _ underWay: inout UnderWay) {
+    underWay.agent = Task { [told, files, workspace, logger] in
+      let key = AttemptKey(assignment.lease)
+      guard let attempt = files.attempt(key),
+        let repository = files.repository(assignment.repository)
+      else {
+        told.yield(.input(.agentEnded(key, .lost("\(key): no name for a folder"), .nothing)))
+        return
+      }
+      do {
+        let secrets = AgentEnvironment.secrets(assignment.agent.environment)
+        let log = try OutputLog(
+          path: attempt.output, bytesMax: assignment.outputBytesMax, secrets: secrets,
+          records: OutputRecords(path: attempt.records, secrets: secrets))
+        let announcer = OutputAnnouncer(key: key, told)
+        let used = Mutex(AgentUsage())
+        let generation = generation(
+          assignment, attempt, repository, log, announcer,
+          onUsage: { more in
+            used.withLock { $0.add(more) }
+          })
+        var end = await generation.run(
+          repositoryFile: try await workspace.repositoryFile(assignment),
+          onStart: { process in
+            guard let identity = ProcessTable.identity(of: process) else { return }
+            told.yield(.input(.agentStarted(key, identity)))
+          },
+          onOutput: { chunk in announcer.announce(log.append(chunk)) })
+        // What the agent said of its failure is told on, without the secrets that it was given.
+        if case .failed(let text) = end {
+          end = .failed(StreamMask.masked(text, secrets: secrets))
+        }
+        logger.info("agent ended", metadata: ["attempt": "\(key)", "end": "\(end)"])
+        var summary = log.finish()
+        summary.usage = used.withLock { $0.words }
+        told.yield(.input(.agentEnded(key, end, summary)))
+      } catch {
+        told.yield(.input(.agentEnded(key, .lost("\(error)"), .nothing)))
+      }
+    }
+  }
+
+  private func generation(
+    _ assignment: Assignment, _ attempt: AttemptFiles, _ repository: RepositoryFiles,
+    _ log: OutputLog, _ announcer: OutputAnnouncer,
+    onUsage: @escaping @Sendable (AgentUsage) -> Void
+  ) -> Generation {
+    let objects = "\(repository.clone)/objects"
+    let agent = AgentProcess(
+      call: assignment.agent, prompt: assignment.prompt, files: attempt, home: attempt.home,
+      demoProgram: configuration.demoProgram ?? ProcessTable.ownProgram,
+      timeout: .milliseconds(assignment.timeoutMs) + .seconds(30), sandbox: sandbox,
+      objects: objects)
+    let work: Generation.Work
+    if let session = assignment.agent.session {
+      work = { [told, files, warm, sandbox, version = configuration.version] prompt, _, _ in
+        let key = AttemptKey(assignment.lease)
+        let run = AgentSessionRun(
+          call: assignment.agent, session: session, prompt: prompt, attempt: attempt, key: key,
+          repository: assignment.repository, objects: objects, files: files, sandbox: sandbox,
+          warm: warm, version: version, log: log, heard: { announcer.announce($0) })
+        let outcome = await run.run { identity, id in
+          told.yield(.input(.agentStarted(key, identity, session: id)))
+        }
+        onUsage(outcome.usage)
+        return outcome.end
+      }
+    } else {
+      work = { prompt, onStart, onOutput in
+        let outcome = await agent.told(prompt).run(onStart: onStart, onOutput: onOutput)
+        onUsage(outcome.usage)
+        return outcome.end
+      }
+    }
+    return Generation(agent: agent, plan: assignment.commands, work: work)
+  }
+}
+
+/// What comes in: an input, or the news that an output grew.
+enum Told: Sendable {
+  case input(Input)
+  case output(OutputAnnouncer)
+
+  var input: Input {
+    switch self {
+    case .input(let input): input
+    case .output(let announcer): announcer.take()
+    }
+  }
+}
+
+/// Tells the core how long the output is, with at most one such input waiting.
+final class OutputAnnouncer: Sendable {
+  let key: AttemptKey
+  private let told: AsyncStream<Told>.Continuation
+  private let state = Mutex((size: OutputLog.Size(text: 0, records: 0), isWaiting: false))
+
+  init(key: AttemptKey, _ told: AsyncStream<Told>.Continuation) {
+    self.key = key
+    self.told = told
+  }
+
+  func announce(_ size: OutputLog.Size) {
+    let isNew = state.withLock { state in
+      state.size.text = max(state.size.text, size.text)
+      state.size.records = max(state.size.records, size.records)
+      defer { state.isWaiting = true }
+      return !state.isWaiting
+    }
+    if isNew { told.yield(.output(self)) }
+  }
+
+  func take() -> Input {
+    state.withLock { state in
+      state.isWaiting = false
+      return .agentSaid(key, bytes: state.size.text, records: state.size.records)
+    }
+  }
+}

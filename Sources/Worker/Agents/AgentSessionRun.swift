@@ -1,0 +1,210 @@
+// One attempt with an agent that stays: a session of its own, one prompt, and its end.
+
+import Glibc
+import Logging
+import Processes
+import Synchronization
+import WorkerProtocol
+import Workflows
+
+/// The agents that stay and are idle.
+actor WarmAgents {
+  /// So many are kept; what was idle for longest goes first.
+  private static let keptMax = 2
+  private var idle: [PersistentAgent] = []
+
+  /// One that is called in this way; nil where none is idle.
+  func take(_ call: AgentCall, _ place: PersistentFiles) async -> PersistentAgent? {
+    while let index = idle.lastIndex(where: { $0.call == call && $0.place == place }) {
+      let agent = idle.remove(at: index)
+      if agent.isFit { return agent }
+      await agent.end()
+    }
+    return nil
+  }
+
+  func put(_ agent: PersistentAgent) async {
+    idle.append(agent)
+    while idle.count > Self.keptMax { await idle.removeFirst().end() }
+  }
+
+  func endAll() async {
+    let all = idle
+    idle = []
+    for agent in all { await agent.end() }
+  }
+}
+
+struct AgentSessionRun: Sendable {
+  let call: AgentCall
+  let session: AgentSession
+  let prompt: String
+  let attempt: AttemptFiles
+  let key: AttemptKey
+  /// `OWNER/REPO`: an agent stays with one repository, so that it sees nothing of another.
+  let repository: String
+  /// The folder of the clone's objects, which the tree's own repository borrows.
+  let objects: String
+  let files: WorkerFiles
+  /// nil: the agent sees what this user sees.
+  let sandbox: Sandbox?
+  let warm: WarmAgents
+  let version: String
+  let log: OutputLog
+  let heard: @Sendable (OutputLog.Size) -> Void
+  /// How long the agent has to say hello, and to open a session.
+  var greetingTimeout = Duration.seconds(30)
+
+  private struct Opened {
+    var agent: PersistentAgent
+    var id: String
+    var desk: SessionDesk
+  }
+
+  /// Works until the agent says that it is done. Cancelling the Swift task tells it to stop; where
+  /// it does not answer that in time, its process is ended. On return it is idle or gone.
+  func run(
+    onStart: @escaping @Sendable (AgentIdentity, _ session: String) -> Void
+  ) async -> AgentProcess.Outcome {
+    guard let place = files.persistent(call.name, repository) else {
+      return .init(end: .notStarted("\(call.name), \(repository): no name for a folder"))
+    }
+    // The agent sees the trees that stand in its own folder, and nothing else of ours.
+    let tree = place.tree(key)
+    do throws(FileFault) {
+      try DurableFile.makeFolder(place.trees)
+      guard rename(attempt.tree, tree) == 0 else { throw .last("rename", attempt.tree) }
+    } catch {
+      return .init(end: .lost("\(error)"))
+    }
+    let outcome = await run(place, tree, onStart: onStart)
+    guard rename(tree, attempt.tree) == 0 || !DurableFile.exists(tree) else {
+      return .init(end: .lost("\(FileFault.last("rename", tree))"), usage: outcome.usage)
+    }
+    return outcome
+  }
+
+  private func run(
+    _ place: PersistentFiles, _ tree: String,
+    onStart: @escaping @Sendable (AgentIdentity, _ session: String) -> Void
+  ) async -> AgentProcess.Outcome {
+    let opened: Opened
+    do throws(PersistentAgent.Fault) {
+      opened = try await open(place, tree)
+    } catch {
+      return .init(end: Task.isCancelled ? .stopped : error.end)
+    }
+    let agent = opened.agent
+    onStart(agent.identity, opened.id)
+    let (answer, excess) = await watched(opened, place)
+    agent.serve(nil)
+    if case .success(let result) = answer { opened.desk.take(final: result["usage"]) }
+    opened.desk.finish()
+    let end = excess.map { AgentEnd.exceeded("\(call.name): \($0)") } ?? end(answer, agent)
+    if agent.isFit {
+      agent.endStrays()
+      await warm.put(agent)
+    } else {
+      await agent.end()
+    }
+    return .init(end: end, usage: opened.desk.used)
+  }
+
+  // MARK: Opening
+
+  /// A session with an idle agent, or with a new one. An agent that broke while it was idle is not
+  /// held against the attempt.
+  private func open(
+    _ place: PersistentFiles, _ tree: String
+  ) async throws(PersistentAgent.Fault) -> Opened {
+    if let idle = await warm.take(call, place) {
+      do throws(PersistentAgent.Fault) { return try await open(idle, tree) } catch {
+        await idle.end()
+      }
+    }
+    let fresh = try await PersistentAgent.start(
+      call, place, sandbox: sandbox, objects: objects, version: version, within: greetingTimeout)
+    do throws(PersistentAgent.Fault) { return try await open(fresh, tree) } catch {
+      await fresh.end()
+      throw error
+    }
+  }
+
+  private func open(
+    _ agent: PersistentAgent, _ tree: String
+  ) async throws(PersistentAgent.Fault) -> Opened {
+    let desk = SessionDesk(session, tree: tree, log: log, heard: heard)
+    agent.serve(desk)
+    let answer = await agent.peer.request(
+      "session/new", .object(["cwd": .string(tree), "mcpServers": .array([])]),
+      within: greetingTimeout)
+    switch answer {
+    case .failure(let fault):
+      throw .init(end: .failed(agent.words(of: fault, in: "session/new")))
+    case .success(let result):
+      guard let id = result["sessionId"]?.string else {
+        throw .init(end: .failed("\(call.name) opened a session without an id"))
+      }
+      desk.open(id)
+      agent.settle()
+      return Opened(agent: agent, id: id, desk: desk)
+    }
+  }
+
+  // MARK: Working
+
+  /// Converses, and ends the agent where it takes more of the machine than it may.
+  private func watched(
+    _ opened: Opened, _ place: PersistentFiles
+  ) async -> (answer: RPCPeer.Outcome, excess: String?) {
+    let watch = ResourceWatch(
+      folder: place.folder, diskBytesMax: call.diskBytesMax, processesMax: call.processesMax)
+    let watching = Task { () -> String? in
+      let process = opened.agent.identity.processID
+      let excess = await watch.run { process }
+      if let excess { opened.agent.peer.close(excess) }
+      return excess
+    }
+    let answer = await converse(opened)
+    watching.cancel()
+    return (answer, await watching.value)
+  }
+
+  private func converse(_ opened: Opened) async -> RPCPeer.Outcome {
+    let (agent, desk) = (opened.agent, opened.desk)
+    let id = AnyJSON.string(opened.id)
+    let prompt = AnyJSON.array([.object(["type": "text", "text": .string(prompt)])])
+    let timer = Mutex<Task<Void, Never>?>(nil)
+    let answer = await withTaskCancellationHandler {
+      await agent.peer.request("session/prompt", .object(["sessionId": id, "prompt": prompt]))
+    } onCancel: {
+      desk.cancel()
+      agent.peer.notify("session/cancel", .object(["sessionId": id]))
+      let ending = Task {
+        do { try await Task.sleep(for: AgentProcess.grace) } catch { return }
+        agent.peer.close("it did not stop when it was told to")
+      }
+      timer.withLock { $0 = ending }
+    }
+    timer.withLock { $0?.cancel() }
+    return answer
+  }
+
+  private func end(_ answer: RPCPeer.Outcome, _ agent: PersistentAgent) -> AgentEnd {
+    switch answer {
+    case .failure(let fault):
+      return Task.isCancelled ? .stopped : .failed(agent.words(of: fault, in: "session/prompt"))
+    case .success(let result):
+      switch result["stopReason"]?.string {
+      case "end_turn": return .finished
+      case "cancelled" where Task.isCancelled: return .stopped
+      case "cancelled": return .failed("\(call.name) says that it was cancelled")
+      case "max_tokens": return .failed("\(call.name) reached its limit of tokens")
+      case "max_turn_requests": return .failed("\(call.name) reached its limit of turns")
+      case "refusal": return .failed("\(call.name) refused the task")
+      case let other:
+        return .failed("\(call.name) stopped for a reason that is not known: \(other ?? "none")")
+      }
+    }
+  }
+}

@@ -1,0 +1,229 @@
+// An agent's process that stays: started, greeted, and handed from one attempt to the next.
+//
+// It belongs to the worker, not to an attempt: it has a folder and a mark of its own, dies with the
+// worker, and is ended by the worker's next life before that registers. What it starts during an
+// attempt is ended with the attempt.
+
+import Glibc
+import Processes
+import Synchronization
+import WorkerProtocol
+import Workflows
+
+final class PersistentAgent: Sendable {
+  /// One that runs for longer is replaced by a new one, whatever it is doing.
+  private static let lifeMax = Duration.seconds(7 * 24 * 3600)
+
+  let call: AgentCall
+  let place: PersistentFiles
+  let identity: AgentIdentity
+  let peer: RPCPeer
+  private let desk: Desk
+  private let process: Task<Void, Never>
+  /// Its own processes: those that it had when its first session was open.
+  private let own = Mutex<Set<Int32>?>(nil)
+
+  /// Whose session it is at the moment.
+  private final class Desk: Sendable {
+    private let desk = Mutex<SessionDesk?>(nil)
+    var current: SessionDesk? {
+      get { desk.withLock { $0 } }
+      set { desk.withLock { $0 = newValue } }
+    }
+  }
+
+  private init(
+    _ call: AgentCall, _ place: PersistentFiles, _ identity: AgentIdentity, _ peer: RPCPeer,
+    _ desk: Desk, _ process: Task<Void, Never>
+  ) {
+    self.call = call
+    self.identity = identity
+    self.peer = peer
+    self.place = place
+    self.desk = desk
+    self.process = process
+  }
+
+  /// Why there is none.
+  struct Fault: Error { let end: AgentEnd }
+
+  // MARK: Life
+
+  /// Starts one and says hello to it.
+  static func start(
+    _ call: AgentCall, _ place: PersistentFiles, sandbox: Sandbox?, objects: String,
+    version: String, within limit: Duration
+  ) async throws(Fault) -> PersistentAgent {
+    guard let session = call.session else {
+      throw Fault(end: .notStarted("\(call.name): its command names no program"))
+    }
+    let command: Command
+    do {
+      for folder in [place.home, place.temporary, place.trees] {
+        try DurableFile.makeFolder(folder)
+      }
+      command = try Self.command(call, session, place, sandbox, objects)
+    } catch let fault as ProcessFault {
+      throw Fault(end: AgentProcess.end(of: fault, call))
+    } catch {
+      throw Fault(end: .lost("\(error)"))
+    }
+    let agent = try await launch(call, command, place)
+    do {
+      try await agent.greet(session, version: version, within: limit)
+    } catch {
+      await agent.end()
+      throw error
+    }
+    return agent
+  }
+
+  /// The call, in its sandbox.
+  private static func command(
+    _ call: AgentCall, _ session: AgentSession, _ place: PersistentFiles, _ sandbox: Sandbox?,
+    _ objects: String
+  ) throws -> Command {
+    var environment = AgentEnvironment.base(home: place.home)
+    environment["TMPDIR"] = place.temporary
+    // Nobody is there to answer git's questions.
+    environment["GIT_TERMINAL_PROMPT"] = "0"
+    for (name, value) in AgentEnvironment.allowed(call.environment) { environment[name] = value }
+    environment[ProcessTable.mark] = place.folder
+    var command = Command(
+      AgentProcess.absolute(session.arguments.first ?? ""), Array(session.arguments.dropFirst()),
+      environment: environment, workingDirectory: place.home, timeout: lifeMax, outputLimit: 4096)
+    command.diesWithParent = AgentProcess.canDieWithParent
+    command.grace = AgentProcess.grace
+    let program = try command.resolved()
+    if let bytes = call.diskBytesMax {
+      AgentProcess.limit(&command, program, fileBytesMax: bytes)
+    }
+    guard let sandbox else { return command }
+    var grants = Sandbox.Grants(
+      writable: [place.trees, place.temporary, place.home], temporary: place.temporary)
+    grants.programs = [program]
+    grants.readable = [objects] + AgentCall.namedFiles(session.arguments)
+    grants.take(call.sandbox, home: place.home)
+    return try sandbox.wrapped(command, grants)
+  }
+
+  private static func launch(
+    _ call: AgentCall, _ command: Command, _ place: PersistentFiles
+  ) async throws(Fault) -> PersistentAgent {
+    let desk = Desk()
+    let peer = RPCPeer(
+      .init(
+        request: { method, parameters in
+          guard let current = desk.current, current.isMeant(parameters) else {
+            return .failure(
+              .refused(code: RPCPeer.Code.internalError, message: "there is no session"))
+          }
+          return current.answer(method, parameters)
+        },
+        notification: { method, parameters in
+          guard method == "session/update", let current = desk.current,
+            current.isMeant(parameters)
+          else { return }
+          current.take(update: parameters["update"] ?? .null)
+        }, strange: { desk.current?.say($0 + [0x0a]) }))
+    let (starts, start) = AsyncStream.makeStream(of: Result<AgentIdentity, Fault>.self)
+    let process = Task {
+      do throws(ProcessFault) {
+        let (_, result) = try await command.converse(
+          onStart: { number in
+            if let identity = ProcessTable.identity(of: number) {
+              start.yield(.success(identity))
+            }
+          },
+          onError: { desk.current?.say($0) },
+          { input, output in try await peer.carry(input, output) })
+        peer.close(ended(result))
+      } catch {
+        start.yield(.failure(Fault(end: AgentProcess.end(of: error, call))))
+        peer.close("\(error)")
+      }
+      start.finish()
+    }
+    for await result in starts {
+      let identity = try result.get()
+      return PersistentAgent(call, place, identity, peer, desk, process)
+    }
+    throw Fault(end: .failed("\(call.name) ended as soon as it was started"))
+  }
+
+  private static func ended(_ result: ProcessResult) -> String {
+    switch result.exit {
+    case .exited(let code): "it ended with exit code \(code)"
+    case .signalled(let signal): "it was ended by signal \(signal)"
+    }
+  }
+
+  private func greet(
+    _ session: AgentSession, version: String, within limit: Duration
+  ) async throws(Fault) {
+    let greeting = await peer.request(
+      "initialize",
+      .object([
+        "protocolVersion": .integer(1),
+        "clientCapabilities": .object([
+          "fs": .object([
+            "readTextFile": .bool(session.accessesFiles),
+            "writeTextFile": .bool(session.accessesFiles),
+          ]), "terminal": .bool(false),
+        ]),
+        "clientInfo": .object(["name": "aipm", "version": .string(version)]),
+      ]), within: limit)
+    switch greeting {
+    case .failure(let fault): throw Fault(end: .failed(words(of: fault, in: "initialize")))
+    case .success(let answer):
+      let spoken = answer["protocolVersion"]?.integer ?? 0
+      guard spoken == 1 else {
+        throw Fault(
+          end: .failed("\(call.name) speaks version \(spoken) of its protocol; version 1 is known"))
+      }
+    }
+  }
+
+  /// What went wrong with a call, for people.
+  func words(of fault: RPCFault, in method: String) -> String {
+    switch fault {
+    case .refused(RPCPeer.Code.authenticationRequired, let message):
+      "\(call.name) is not signed in: \(message)"
+    case .refused(let code, let message):
+      "\(call.name) refused \(method): \(message.prefix(300)) (\(code))"
+    case .closed(let reason): "\(call.name) went wrong in \(method): \(reason)"
+    case .timedOut(let limit): "\(call.name) did not answer \(method) within \(limit)"
+    }
+  }
+
+  /// Whether it could take another session.
+  var isFit: Bool { peer.closed == nil }
+
+  /// Ends it, with all that it started. Returns when it is gone.
+  func end() async {
+    peer.close("it was ended")
+    process.cancel()
+    await process.value
+    _ = await ProcessTable.end(.attempt(place.folder))
+  }
+
+  // MARK: Sessions
+
+  /// Whose session it is from now on; nil: nobody's.
+  func serve(_ desk: SessionDesk?) { self.desk.current = desk }
+
+  /// A session is open and nothing was asked of it: what runs now is the agent's own.
+  func settle() {
+    guard own.withLock({ $0 == nil }) else { return }
+    let processes = Set(ProcessTable.processes(of: .attempt(place.folder)))
+    own.withLock { $0 = processes }
+  }
+
+  /// Ends what it has started beside its own processes.
+  func endStrays() {
+    guard let own = own.withLock({ $0 }) else { return }
+    for process in ProcessTable.processes(of: .attempt(place.folder)) where !own.contains(process) {
+      kill(process, SIGKILL)
+    }
+  }
+}

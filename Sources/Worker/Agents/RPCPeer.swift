@@ -1,0 +1,207 @@
+// JSON-RPC 2.0 over lines (https://www.jsonrpc.org/specification): requests and notifications in
+// both directions, each end with ids of its own.
+//
+// What it promises: every request is answered, at the latest when the connection is closed; nothing
+// grows without a bound, whatever the other end sends or does not read.
+
+import Processes
+import Synchronization
+
+/// Why a request has no result.
+enum RPCFault: Error, Equatable, Sendable {
+  /// The other end said so.
+  case refused(code: Int, message: String)
+  /// The connection is closed, and why.
+  case closed(String)
+  case timedOut(Duration)
+}
+
+/// One end of a connection.
+final class RPCPeer: Sendable {
+  /// A line that is longer ends the connection.
+  static let lineBytesMax = 4 << 20
+  /// So much may wait to be read by the other end.
+  static let queuedBytesMax = 16 << 20
+  /// So many lines may be no message.
+  static let strangeLinesMax = 100
+
+  /// Codes of the specification and of the Agent Client Protocol.
+  enum Code {
+    static let parseError = -32700
+    static let invalidParameters = -32602
+    static let methodNotFound = -32601
+    static let internalError = -32603
+    static let authenticationRequired = -32000
+    static let notFound = -32002
+  }
+
+  typealias Outcome = Result<AnyJSON, RPCFault>
+
+  /// What the other end asks and tells.
+  struct Handlers: Sendable {
+    var request: @Sendable (_ method: String, _ parameters: AnyJSON) async -> Outcome
+    var notification: @Sendable (_ method: String, _ parameters: AnyJSON) async -> Void
+    /// A line that is no message.
+    var strange: @Sendable (_ line: [UInt8]) async -> Void
+  }
+
+  private struct State {
+    var pending: [Int: CheckedContinuation<Outcome, Never>] = [:]
+    var lastID = 0
+    var queuedBytes = 0
+    var strangeLines = 0
+    var closed: String?
+  }
+
+  private let state = Mutex(State())
+  private let queue: AsyncStream<[UInt8]>
+  private let queued: AsyncStream<[UInt8]>.Continuation
+  private let handlers: Handlers
+
+  init(_ handlers: Handlers) {
+    self.handlers = handlers
+    (queue, queued) = AsyncStream.makeStream(of: [UInt8].self)
+  }
+
+  /// Why it is closed; nil while it is open.
+  var closed: String? { state.withLock { $0.closed } }
+
+  // MARK: Asking
+
+  /// Asks the other end, and waits for its answer or for the connection's end.
+  func request(_ method: String, _ parameters: AnyJSON) async -> Outcome {
+    await withCheckedContinuation { continuation in
+      let id = state.withLock { state -> Int? in
+        guard state.closed == nil else { return nil }
+        state.lastID += 1
+        state.pending[state.lastID] = continuation
+        return state.lastID
+      }
+      guard let id else {
+        continuation.resume(returning: .failure(.closed(closed ?? "")))
+        return
+      }
+      send([
+        "id": .integer(id), "method": .string(method), "params": parameters,
+      ])
+    }
+  }
+
+  /// Asks the other end, and closes the connection where no answer comes in time: what comes later
+  /// would not be known from what is asked next.
+  func request(_ method: String, _ parameters: AnyJSON, within limit: Duration) async -> Outcome {
+    let timer = Task {
+      try await Task.sleep(for: limit)
+      close("it did not answer \(method) within \(limit.components.seconds) s")
+    }
+    defer { timer.cancel() }
+    return await request(method, parameters)
+  }
+
+  func notify(_ method: String, _ parameters: AnyJSON) {
+    send(["method": .string(method), "params": parameters])
+  }
+
+  private func send(_ message: [String: AnyJSON]) {
+    let line = AnyJSON.object(message.merging(["jsonrpc": "2.0"]) { a, _ in a }).line + [0x0a]
+    let isTooMuch = state.withLock { state in
+      state.queuedBytes += line.count
+      return state.queuedBytes > Self.queuedBytesMax
+    }
+    if isTooMuch { return close("it does not read what it is told") }
+    queued.yield(line)
+  }
+
+  // MARK: Following
+
+  /// Carries messages until the other end has nothing more to say, or `close` is called. Whoever
+  /// knows how it ended then closes the connection.
+  func carry(_ input: ProcessInput, _ output: ProcessOutput) async throws {
+    let writing = Task {
+      for await line in queue {
+        guard await input.write(line) else { break }
+        state.withLock { $0.queuedBytes -= line.count }
+      }
+    }
+    defer { writing.cancel() }
+    var lines = LineBuffer(limit: Self.lineBytesMax)
+    for try await chunk in output {
+      var whole: [[UInt8]] = []
+      lines.take(chunk) { whole.append(Array($0)) }
+      for line in whole { await take(line) }
+      if lines.hasOverflowed {
+        close("it sent a line of more than \(Self.lineBytesMax >> 20) MiB")
+      }
+      if closed != nil { return }
+    }
+  }
+
+  /// Ends the connection; whoever waits for an answer hears of it.
+  func close(_ reason: String) {
+    let pending = state.withLock { state -> [CheckedContinuation<Outcome, Never>] in
+      guard state.closed == nil else { return [] }
+      state.closed = reason
+      defer { state.pending = [:] }
+      return Array(state.pending.values)
+    }
+    for one in pending { one.resume(returning: .failure(.closed(reason))) }
+    queued.finish()
+  }
+
+  /// Takes a line of the other end. Its requests are answered one after the other, so one that
+  /// does not read its answers is not heard further.
+  func take(_ line: [UInt8]) async {
+    guard !line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0d }) else { return }
+    guard let message = AnyJSON(parsing: line), case .object = message else {
+      await takeStrange(line)
+      return
+    }
+    let id = message["id"] ?? .null
+    guard let method = message["method"]?.string else {
+      takeAnswer(id, message)
+      return
+    }
+    let parameters = message["params"] ?? .object([:])
+    guard message["id"] != nil else {
+      await handlers.notification(method, parameters)
+      return
+    }
+    switch await handlers.request(method, parameters) {
+    case .success(let result): send(["id": id, "result": result])
+    case .failure(.refused(let code, let text)): answer(id, code, text)
+    case .failure(let fault): answer(id, Code.internalError, "\(fault)")
+    }
+  }
+
+  private func answer(_ id: AnyJSON, _ code: Int, _ text: String) {
+    send(["id": id, "error": .object(["code": .integer(code), "message": .string(text)])])
+  }
+
+  private func takeAnswer(_ id: AnyJSON, _ message: AnyJSON) {
+    // Whoever answers what was not asked, or twice, is not listened to.
+    guard let number = id.integer,
+      let waiting = state.withLock({ $0.pending.removeValue(forKey: number) })
+    else { return }
+    if let error = message["error"], error != .null {
+      let text = error["message"]?.string ?? "no message"
+      waiting.resume(
+        returning: .failure(.refused(code: error["code"]?.integer ?? 0, message: text)))
+    } else {
+      waiting.resume(returning: .success(message["result"] ?? .null))
+    }
+  }
+
+  private func takeStrange(_ line: [UInt8]) async {
+    await handlers.strange(line)
+    answer(.null, Code.parseError, "this is no JSON object")
+    let count = state.withLock { state in
+      state.strangeLines += 1
+      return state.strangeLines
+    }
+    if count > Self.strangeLinesMax { close("it sends what is no JSON-RPC") }
+  }
+}
+
+extension AnyJSON: ExpressibleByStringLiteral {
+  init(stringLiteral value: String) { self = .string(value) }
+}

@@ -1,0 +1,289 @@
+// What an agent asks and tells in one session of the Agent Client Protocol: its words and what it
+// does go into the output, its questions are answered by its profile.
+
+import Synchronization
+import Workflows
+
+/// The client's side of one session.
+final class SessionDesk: Sendable {
+  /// Texts within records are no longer than this, in characters.
+  private static let textMax = 500
+  private static let entriesMax = 100
+  private static let toolsMax = 1000
+
+  private struct Tool {
+    var title: String
+    var kind: String
+    var status: String
+  }
+
+  private struct State {
+    var tools: [String: Tool] = [:]
+    var plan: AnyJSON?
+    var usage = AgentUsage()
+    var isCancelled = false
+    /// Whether the output stands at the beginning of a line.
+    var isAtLine = true
+    var isThinking = false
+  }
+
+  private let session: AgentSession
+  private let files: TreeFiles
+  private let log: OutputLog
+  private let heard: @Sendable (OutputLog.Size) -> Void
+  private let state = Mutex(State())
+  private let id = Mutex<String?>(nil)
+
+  /// - Parameter heard: told whenever the agent gave a sign of life.
+  init(
+    _ session: AgentSession, tree: String, log: OutputLog,
+    heard: @escaping @Sendable (OutputLog.Size) -> Void
+  ) {
+    self.session = session
+    files = TreeFiles(root: tree)
+    self.log = log
+    self.heard = heard
+  }
+
+  /// What the agent calls the session, once it has said so.
+  func open(_ name: String) { id.withLock { $0 = name } }
+
+  /// Whether a message is meant: an agent may still speak of the session before.
+  func isMeant(_ parameters: AnyJSON) -> Bool {
+    guard let own = id.withLock({ $0 }), let named = parameters["sessionId"]?.string else {
+      return true
+    }
+    return own == named
+  }
+
+  var used: AgentUsage { state.withLock { $0.usage } }
+
+  /// From now on every question is answered with that.
+  func cancel() { state.withLock { $0.isCancelled = true } }
+
+  // MARK: What it says
+
+  /// Bytes that are no message: standard error, and lines that are none.
+  func say(_ bytes: [UInt8]) {
+    let size = state.withLock { state in
+      endThought(&state)
+      state.isAtLine = bytes.last == 0x0a
+      return log.append(bytes)
+    }
+    heard(size)
+  }
+
+  private func put(_ text: String, _ state: inout State) {
+    guard let last = text.utf8.last else { return }
+    log.append(Array(text.utf8))
+    state.isAtLine = last == 0x0a
+  }
+
+  private func putLine(_ text: String, _ state: inout State) {
+    endThought(&state)
+    put((state.isAtLine ? "" : "\n") + text + "\n", &state)
+  }
+
+  private func endThought(_ state: inout State) {
+    guard state.isThinking else { return }
+    state.isThinking = false
+    put("\u{1b}[0m", &state)
+  }
+
+  /// `session/update`.
+  func take(update: AnyJSON) {
+    state.withLock { state in
+      switch update["sessionUpdate"]?.string {
+      case "agent_message_chunk":
+        endThought(&state)
+        put(Self.text(of: update["content"]), &state)
+      case "agent_thought_chunk":
+        if !state.isThinking { put("\u{1b}[2m", &state) }
+        state.isThinking = true
+        put(Self.text(of: update["content"]), &state)
+      case "tool_call", "tool_call_update": take(tool: update, &state)
+      case "plan": take(plan: update, &state)
+      case "usage_update": take(usage: update, &state)
+      case _: break
+      }
+    }
+    heard(log.size)
+  }
+
+  private static func text(of content: AnyJSON?) -> String {
+    guard let content else { return "" }
+    switch content["type"]?.string {
+    case "text": return content["text"]?.string ?? ""
+    case "resource_link": return content["uri"]?.string ?? ""
+    case let type?: return "[\(brief(type))]"
+    case nil: return ""
+    }
+  }
+
+  private static func brief(_ text: String) -> String { String(text.prefix(textMax)) }
+
+  // MARK: What it does
+
+  private func take(tool update: AnyJSON, _ state: inout State) {
+    guard let id = update["toolCallId"]?.string else { return }
+    let known = state.tools[id]
+    guard known != nil || state.tools.count < Self.toolsMax else { return }
+    let tool = Tool(
+      title: (update["title"]?.string).map(Self.oneLine) ?? known?.title ?? "a tool",
+      kind: (update["kind"]?.string).map(Self.brief) ?? known?.kind ?? "other",
+      status: (update["status"]?.string).map(Self.brief) ?? known?.status ?? "pending")
+    state.tools[id] = tool
+    if known == nil { putLine("● \(tool.title)", &state) }
+    let hasEnded = tool.status != known?.status
+    if hasEnded, tool.status == "completed" { putLine("✓ \(tool.title)", &state) }
+    if hasEnded, tool.status == "failed" {
+      let why = Self.brief(Self.words(of: update["content"]))
+      putLine("✗ \(tool.title)\(why.isEmpty ? "" : ": \(why)")", &state)
+    }
+    var record: [String: AnyJSON] = [
+      "id": .string(Self.brief(id)), "title": .string(tool.title), "kind": .string(tool.kind),
+      "status": .string(tool.status),
+    ]
+    let paths = (update["locations"]?.array ?? []).prefix(20).compactMap { $0["path"]?.string }
+    if !paths.isEmpty {
+      record["paths"] = .array(paths.map { .string(Self.brief(files.relative($0) ?? $0)) })
+    }
+    log.record("tool", .object(record))
+  }
+
+  private static func oneLine(_ text: String) -> String {
+    brief(text.split(whereSeparator: \.isNewline).joined(separator: " "))
+  }
+
+  private static func words(of content: AnyJSON?) -> String {
+    (content?.array ?? []).map { text(of: $0["content"]) }.joined(separator: " ")
+  }
+
+  private func take(plan update: AnyJSON, _ state: inout State) {
+    let entries = (update["entries"]?.array ?? []).prefix(Self.entriesMax).map { entry in
+      AnyJSON.object([
+        "content": .string(Self.oneLine(entry["content"]?.string ?? "")),
+        "status": .string(Self.brief(entry["status"]?.string ?? "pending")),
+        "priority": .string(Self.brief(entry["priority"]?.string ?? "medium")),
+      ])
+    }
+    let plan = AnyJSON.array(Array(entries))
+    guard plan != state.plan else { return }
+    if state.plan == nil {
+      putLine("Plan:", &state)
+      for entry in entries { putLine("  - \(entry["content"]?.string ?? "")", &state) }
+    }
+    state.plan = plan
+    log.record("plan", plan)
+  }
+
+  private func take(usage update: AnyJSON, _ state: inout State) {
+    if let cost = update["cost"], cost["currency"]?.string == "USD",
+      let amount = cost["amount"]?.double
+    {
+      state.usage.set(.cost, amount)
+    }
+    var record = state.usage.json
+    if case .object(var members) = record {
+      members["context"] = update["used"]?.integer.map { .integer($0) }
+      members["contextMax"] = update["size"]?.integer.map { .integer($0) }
+      record = .object(members)
+    }
+    log.record("usage", record)
+  }
+
+  /// What the answer to the prompt tells of tokens.
+  func take(final usage: AnyJSON?) {
+    guard let usage else { return }
+    state.withLock { state in
+      let figures: [(UsageFigure, String)] = [
+        (.inputTokens, "inputTokens"), (.outputTokens, "outputTokens"),
+        (.cachedTokens, "cachedReadTokens"),
+      ]
+      for (figure, name) in figures {
+        if let value = usage[name]?.double { state.usage.set(figure, value) }
+      }
+      log.record("usage", state.usage.json)
+    }
+  }
+
+  /// Ends what is open in the output.
+  func finish() {
+    let size = state.withLock { state in
+      endThought(&state)
+      if !state.isAtLine { put("\n", &state) }
+      return log.size
+    }
+    heard(size)
+  }
+
+  // MARK: What it asks
+
+  /// Answers a request of the agent.
+  func answer(_ method: String, _ parameters: AnyJSON) -> RPCPeer.Outcome {
+    heard(log.size)
+    switch method {
+    case "session/request_permission": return .success(permission(parameters))
+    case "fs/read_text_file" where session.accessesFiles:
+      return file(parameters) { path throws(TreeFiles.Fault) in
+        let text = try files.read(
+          path, line: parameters["line"]?.integer, limit: parameters["limit"]?.integer)
+        return .object(["content": .string(text)])
+      }
+    case "fs/write_text_file" where session.accessesFiles:
+      return file(parameters) { path throws(TreeFiles.Fault) in
+        try files.write(path, parameters["content"]?.string ?? "")
+        return .object([:])
+      }
+    case _:
+      return .failure(.refused(code: RPCPeer.Code.methodNotFound, message: "no \(method) here"))
+    }
+  }
+
+  private func file(
+    _ parameters: AnyJSON, _ body: (String) throws(TreeFiles.Fault) -> AnyJSON
+  ) -> RPCPeer.Outcome {
+    guard let path = parameters["path"]?.string else {
+      return .failure(.refused(code: RPCPeer.Code.invalidParameters, message: "path is missing"))
+    }
+    do throws(TreeFiles.Fault) {
+      return .success(try body(path))
+    } catch {
+      switch error {
+      case .notFound:
+        return .failure(.refused(code: RPCPeer.Code.notFound, message: "there is no \(path)"))
+      case .outside:
+        return .failure(
+          .refused(
+            code: RPCPeer.Code.invalidParameters,
+            message: "\(path) is not in the working tree, or a link leads there"))
+      case .unfit(let message):
+        return .failure(.refused(code: RPCPeer.Code.internalError, message: message))
+      }
+    }
+  }
+
+  private func permission(_ parameters: AnyJSON) -> AnyJSON {
+    let cancelled = AnyJSON.object(["outcome": .object(["outcome": "cancelled"])])
+    return state.withLock { state in
+      if state.isCancelled { return cancelled }
+      let call = parameters["toolCall"] ?? .object([:])
+      let known = call["toolCallId"]?.string.flatMap { state.tools[$0] }
+      let kind = call["kind"]?.string ?? known?.kind
+      let isAllowed = session.permissions.allows(kind)
+      let title = (call["title"]?.string).map(Self.oneLine) ?? known?.title ?? "a tool"
+      // What is allowed is allowed once: what an agent keeps for later is not seen here.
+      let wanted =
+        isAllowed ? ["allow_once", "allow_always"] : ["reject_once", "reject_always"]
+      let options = parameters["options"]?.array ?? []
+      let chosen = wanted.lazy.compactMap { kind in
+        options.first { $0["kind"]?.string == kind }?["optionId"]
+      }.first
+      putLine("? \(title): \(isAllowed ? "allowed" : "refused")", &state)
+      log.record(
+        "permission", .object(["title": .string(title), "allowed": .bool(isAllowed)]))
+      guard let chosen else { return cancelled }
+      return .object(["outcome": .object(["outcome": "selected", "optionId": chosen])])
+    }
+  }
+}

@@ -1,0 +1,21 @@
+// The program's own code in memory.
+
+import Glibc
+
+enum ProgramPages {
+  /// Gives back the pages of code that only the start needed: the worker lives for days, and a
+  /// page that is wanted again comes from the system's cache. Only mappings of files that may be
+  /// run and not written are given back; nothing of them is this process's own (madvise(2)).
+  static func release() {
+    guard let bytes = try? DurableFile.read("/proc/self/maps", atMost: 1 << 20) else { return }
+    for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+      // proc(5): address, permissions, offset, device, inode, path.
+      let fields = line.split(separator: " ", omittingEmptySubsequences: true)
+      guard fields.count >= 6, fields[1] == "r-xp", fields[5].hasPrefix("/") else { continue }
+      let ends = fields[0].split(separator: "-").compactMap { UInt(String($0), radix: 16) }
+      guard ends.count == 2, ends[0] < ends[1] else { continue }
+      _ = madvise(
+        UnsafeMutableRawPointer(bitPattern: ends[0]), Int(ends[1] - ends[0]), MADV_DONTNEED)
+    }
+  }
+}

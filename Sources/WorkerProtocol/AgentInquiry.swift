@@ -1,0 +1,75 @@
+// Which agents a worker has: what it is asked to look for, and what it found.
+
+import Workflows
+
+/// Asks which agents there might be.
+package struct AgentsAsked: Codable, Equatable, Sendable {
+  package var worker: String
+  package init(worker: String) { self.worker = worker }
+}
+
+/// Every agent that some workflow of the server knows.
+package struct AgentInquiries: Codable, Equatable, Sendable {
+  package var agents: [AgentInquiry]
+  package init(agents: [AgentInquiry]) { self.agents = agents }
+}
+
+/// How one agent is looked for.
+package struct AgentInquiry: Codable, Equatable, Sendable {
+  /// The profile's name.
+  package var name: String
+  /// Looked up on the worker's PATH; nil: it needs no program of its own.
+  package var program: String?
+  package var preflight: AgentPreflight?
+  /// Names of variables of the worker's environment that the agent, and so the preflight, may see.
+  package var environment: [String]
+  /// Paths `~/…` of the worker's home that the agent finds in its own.
+  package var lent: [String]
+
+  package init(
+    name: String, program: String?, preflight: AgentPreflight?, environment: [String],
+    lent: [String] = []
+  ) {
+    self.name = name
+    self.program = program
+    self.preflight = preflight
+    self.environment = environment
+    self.lent = lent
+  }
+
+  /// How this profile's agent is looked for. The one that `--agent command` makes is not: whoever
+  /// starts a server with it hears of a missing program by the first delegation.
+  package init(_ profile: AgentProfile) {
+    self.init(
+      name: profile.name,
+      program: profile.name == AgentProfile.customName ? nil : profile.program,
+      preflight: profile.preflight, environment: profile.environment,
+      lent: (profile.sandbox.readable + profile.sandbox.writable).filter { $0.hasPrefix("~/") })
+  }
+}
+
+/// What came of looking for an agent.
+package struct AgentFinding: Codable, Equatable, Sendable {
+  /// Whether it could work.
+  package enum State: String, Codable, Sendable {
+    case ready
+    case notInstalled
+    case notSignedIn
+    /// Its check failed, or did not end in time.
+    case failing
+    /// The check has not ended yet.
+    case unknown
+  }
+
+  /// The profile's name.
+  package var name: String
+  package var state: State
+  /// What is so, and what can be done about it, for people.
+  package var detail: String
+
+  package init(name: String, state: State, detail: String) {
+    self.name = name
+    self.state = state
+    self.detail = detail
+  }
+}

@@ -1,0 +1,161 @@
+// Agents as a definition describes them: how each is called, what it may see and do, and how it is
+// read.
+
+import Yams
+
+extension DefinitionReader {
+  mutating func agents(_ node: Node) -> [String: AgentProfile] {
+    var agents: [String: AgentProfile] = [:]
+    for (name, keyNode, value) in entries(node, at: "agents") ?? [] {
+      if [AgentProfile.demo.name, AgentProfile.customName].contains(name) {
+        note(
+          keyNode.place, "the agent's name \"\(name)\" is taken by one that is built in",
+          "choose another name")
+      }
+      let isNamed = identifier(name, keyNode.place, "the agent")
+      if let profile = agent(value, name), isNamed { agents[name] = profile }
+    }
+    return agents
+  }
+
+  private static let agentKeys = [
+    "description", "written-for", "protocol", "command", "prompt", "environment", "preflight",
+    "success", "failure", "usage", "permissions", "file-access", "sandbox",
+  ]
+
+  private mutating func agent(_ node: Node, _ name: String) -> AgentProfile? {
+    guard let fields = fields(node, at: "agents.\(name)", keys: Self.agentKeys) else { return nil }
+    let description = fields.values["description"].flatMap {
+      line($0, fields.name("description"))
+    }
+    let kind = agentKind(fields)
+    let environment = environment(fields.values["environment"], fields.name("environment"))
+    let preflight = fields.values["preflight"].flatMap {
+      self.preflight($0, fields.name("preflight"))
+    }
+    let reading = reading(fields)
+    let writtenFor = fields.values["written-for"].flatMap { line($0, fields.name("written-for")) }
+    let sandbox = fields.values["sandbox"].map { sandboxGrants($0, at: fields.name("sandbox")) }
+    guard let kind else { return nil }
+    return AgentProfile(
+      name: name, description: description ?? "", kind: kind, environment: environment,
+      preflight: preflight, reading: reading, writtenFor: writtenFor ?? "",
+      sandbox: sandbox ?? SandboxGrants())
+  }
+
+  /// Names of variables that an agent may see.
+  mutating func environment(_ node: Node?, _ name: String) -> [String] {
+    let names = node.flatMap { texts($0, name) } ?? []
+    for item in names {
+      if let fault = AgentProfile.environmentFault(item.text) {
+        note(item.node.place, fault.message, fault.instead)
+      }
+    }
+    return names.map(\.text)
+  }
+
+  private mutating func agentKind(_ fields: Fields) -> AgentProfile.Kind? {
+    let protocols = ["command", "agent-client-protocol"]
+    var isSession = false
+    if let node = fields.values["protocol"], let text = text(node, fields.name("protocol")) {
+      isSession = text == protocols[1]
+      if !protocols.contains(text) {
+        note(
+          node.place, "\(fields.name("protocol")) is \"\(text)\"",
+          Spelling.hint(for: text, in: protocols))
+      }
+    }
+    let other = isSession ? ["prompt", "success", "failure"] : ["permissions", "file-access"]
+    for key in other {
+      guard let node = fields.values[key] else { continue }
+      let only = isSession ? "agents that are called by a command" : "agents in a session"
+      note(node.place, "\(fields.name(key)) is for \(only)", "leave it out")
+    }
+    if isSession { return agentSession(fields).map { .session($0) } }
+    return agentCommand(fields).map { .command($0) }
+  }
+
+  /// An argument list with a program; a shell's line is a fault that shows the list to write.
+  mutating func argumentList(
+    _ node: Node, _ name: String
+  ) -> [(text: String, node: Node)]? {
+    if case .scalar(let scalar) = node {
+      let words = (try? ShellWords.split(scalar.string)) ?? ["PROGRAM", "ARGUMENT"]
+      let list = words.map { "\"\($0)\"" }.joined(separator: ", ")
+      note(
+        node.place, "\(name) is one text, not a list of arguments; no shell would split it",
+        "write \(name.split(separator: ".").last ?? ""): [\(list)]")
+      return nil
+    }
+    guard let items = texts(node, name) else { return nil }
+    if items.first?.text.isEmpty ?? true {
+      note(node.place, "\(name) names no program", "write the program first: [PROGRAM, ARGUMENT]")
+      return nil
+    }
+    return items
+  }
+
+  private mutating func agentCommand(_ fields: Fields) -> AgentCommand? {
+    let ways = ["argument", "standard-input", "file"]
+    var way: String?
+    if let node = required(fields, "prompt"), let text = text(node, fields.name("prompt")) {
+      way = text
+      if !ways.contains(text) {
+        note(
+          node.place, "\(fields.name("prompt")) is \"\(text)\"",
+          "write argument, standard-input or file: how the agent gets the prompt")
+      }
+    }
+    guard let node = required(fields, "command"),
+      let items = argumentList(node, fields.name("command"))
+    else { return nil }
+    var arguments: [AgentCommand.Argument] = []
+    for (index, item) in items.enumerated() {
+      arguments.append(argument(item.text, item.node.place, isProgram: index == 0))
+    }
+    if let way, ways.contains(way) { placeholderFault(arguments, way: way, fields, node.place) }
+    return AgentCommand(arguments: arguments, promptOnStandardInput: way == "standard-input")
+  }
+
+  /// Notes a placeholder that the way of giving the prompt needs, or that contradicts it.
+  private mutating func placeholderFault(
+    _ arguments: [AgentCommand.Argument], way: String, _ fields: Fields, _ place: Place?
+  ) {
+    let command = fields.name("command")
+    let known: [(way: String, argument: AgentCommand.Argument, written: String)] = [
+      ("argument", .prompt, "{{prompt}}"), ("file", .promptFile, "{{promptFile}}"),
+    ]
+    for one in known where one.way == way && !arguments.contains(one.argument) {
+      return note(
+        place, "prompt is \(way), but \(command) has no \(one.written)",
+        "write \"\(one.written)\" where the agent expects it")
+    }
+    for one in known where one.way != way && arguments.contains(one.argument) {
+      note(
+        place, "\(command) has \(one.written), but prompt is \(way)",
+        "write prompt: \(one.way), or leave \(one.written) out")
+    }
+  }
+
+  private mutating func argument(
+    _ text: String, _ place: Place?, isProgram: Bool
+  ) -> AgentCommand.Argument {
+    let known = AgentCommand.Argument.placeholders
+    if text.contains("\0") {
+      note(place, "an argument holds a NUL character", "leave it out")
+    }
+    if let placeholder = known[text] {
+      if isProgram { note(place, "the program is \(text)", "write the program's name or path") }
+      return placeholder
+    }
+    if text.contains("{{") {
+      let names = known.keys.sorted().joined(separator: ", ")
+      let near = Spelling.nearest(to: text, in: Array(known.keys))
+      note(
+        place, "the argument \"\(text)\" holds {{ but is no placeholder",
+        near.map { "did you mean \"\($0)\"?" }
+          ?? "write one of \(names) as an argument of its own")
+    }
+    return .literal(text)
+  }
+}

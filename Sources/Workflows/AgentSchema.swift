@@ -1,0 +1,148 @@
+/// The shape of an agent's description.
+enum AgentSchema {
+  /// JSON Schema, draft 2020-12.
+  static let text = #"""
+    {
+      "type": "object",
+      "additionalProperties": false,
+      "properties": {
+        "description": {"type": "string"},
+        "command": {"type": "array", "minItems": 1, "items": {"type": "string"}},
+        "prompt": {"enum": ["argument", "standard-input", "file"]},
+        "environment": {
+          "type": "array",
+          "items": {"type": "string"},
+          "description": "Names of variables that are passed on"
+        },
+        "preflight": {
+          "type": ["array", "object"],
+          "items": {"type": "string"},
+          "minItems": 1,
+          "additionalProperties": false,
+          "properties": {
+            "command": {"type": "array", "minItems": 1, "items": {"type": "string"}},
+            "signed-in": {
+              "type": "object",
+              "additionalProperties": false,
+              "properties": {
+                "environment": {"type": "array", "items": {"type": "string"}},
+                "files": {"type": "array", "items": {"type": "string"}},
+                "command": {"type": "array", "minItems": 1, "items": {"type": "string"}},
+                "hint": {"type": "string"}
+              }
+            }
+          }
+        },
+        "written-for": {"type": "string"},
+        "sandbox": {
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "network": {"type": "boolean"},
+            "readable": {"type": "array", "items": {"type": "string"}},
+            "writable": {"type": "array", "items": {"type": "string"}}
+          }
+        },
+        "protocol": {"enum": ["command", "agent-client-protocol"]},
+        "success": {
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "exit-codes": {"type": "array", "items": {"type": "integer"}},
+            "signs": {
+              "type": "array",
+              "items": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                  "stream": {"enum": ["output", "error", "either"]},
+                  "text": {"type": "string"},
+                  "json": {
+                    "type": "object",
+                    "minProperties": 1,
+                    "additionalProperties": {"type": ["string", "boolean", "number"]}
+                  }
+                }
+              }
+            }
+          }
+        },
+        "failure": {
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "exit-codes": {"type": "object", "additionalProperties": {"type": "string"}},
+            "signs": {
+              "type": "array",
+              "items": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                  "stream": {"enum": ["output", "error", "either"]},
+                  "text": {"type": "string"},
+                  "json": {
+                    "type": "object",
+                    "minProperties": 1,
+                    "additionalProperties": {"type": ["string", "boolean", "number"]}
+                  },
+                  "read": {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "properties": {"reason": {"type": "string"}}
+                  }
+                }
+              }
+            }
+          }
+        },
+        "usage": {
+          "type": "array",
+          "items": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+              "stream": {"enum": ["output", "error", "either"]},
+              "text": {"type": "string"},
+              "json": {
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": {"type": ["string", "boolean", "number"]}
+              },
+              "total": {"enum": ["last", "sum"]},
+              "read": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                  "input-tokens": {"type": "string"},
+                  "output-tokens": {"type": "string"},
+                  "cached-tokens": {"type": "string"},
+                  "cost": {"type": "string"},
+                  "credits": {"type": "string"}
+                }
+              }
+            }
+          }
+        },
+        "permissions": {
+          "type": ["string", "object"],
+          "additionalProperties": false,
+          "properties": {
+            "default": {"enum": ["allow", "reject"]},
+            "read": {"enum": ["allow", "reject"]},
+            "edit": {"enum": ["allow", "reject"]},
+            "delete": {"enum": ["allow", "reject"]},
+            "move": {"enum": ["allow", "reject"]},
+            "search": {"enum": ["allow", "reject"]},
+            "execute": {"enum": ["allow", "reject"]},
+            "think": {"enum": ["allow", "reject"]},
+            "fetch": {"enum": ["allow", "reject"]},
+            "switch_mode": {"enum": ["allow", "reject"]},
+            "other": {"enum": ["allow", "reject"]}
+          }
+        },
+        "file-access": {"type": "boolean"}
+      },
+      "required": ["command"]
+    }
+    """#
+}
