@@ -24,6 +24,7 @@ struct GenerateCodeRoutes {
     let submissions = SubmissionRoutes(server: server)
     var wanted = try await read(fields, requester: server.requester(request))
     wanted.idempotencyKey = try submissions.idempotencyKey(request, body)
+    try await submissions.checkAgent(of: wanted)
     switch await server.engine.submit(wanted, id: DelegationID(UUIDText.fresh(at: .now))) {
     case .accepted(let id), .repeated(let id): return try await submissions.answer(id, waited: nil)
     case .keyReused:

@@ -47,7 +47,7 @@ struct SubmissionRoutes {
 
   /// An agent that none of the workers has is told now, and not when it is the delegation's turn.
   /// A request that is known by its key is answered as the first time.
-  private func checkAgent(of wanted: DelegationRequest) async throws {
+  func checkAgent(of wanted: DelegationRequest) async throws {
     guard let workers = await server.engine.workersWithout(wanted.agent) else { return }
     if let key = wanted.idempotencyKey, try await server.store.isKnown(key: key.key) { return }
     let reasons = await server.agents.reasons(wanted.agent, of: workers)
