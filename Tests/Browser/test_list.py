@@ -29,7 +29,7 @@ class ListTests(BrowserTest):
     @classmethod
     def submit(cls, number):
         owner, repo = (OTHER if number % 13 == 0 else REPOSITORY).split("/")
-        return cls.server.submit(f"One of many {number}", owner=owner, repo=repo)
+        return cls.server.submit(f"One of many n{number}", owner=owner, repo=repo)
 
     @classmethod
     def states(cls):
@@ -95,10 +95,10 @@ class ListTests(BrowserTest):
         self.assertIn("acme", page.url)
         page.get_by_label("State", exact=True).select_option("PRCreated")
         expect(page.locator(".count")).to_have_text(str(len(wanted)))
-        page.get_by_label("Search delegations").fill("many 130")
+        page.get_by_label("Search delegations").fill("many n130")
         expect(page.locator(".count")).to_have_text("1")
         expect(self.rows()).to_have_count(1)
-        expect(self.rows()).to_contain_text("One of many 130")
+        expect(self.rows()).to_contain_text("One of many n130")
         page.get_by_label("Search delegations").fill("leaves the filter")
         expect(page.get_by_text("No delegation is like that.")).to_be_visible()
         # Of what comes, only what is looked for is shown, and only as long as it is that.
