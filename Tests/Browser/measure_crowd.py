@@ -1,10 +1,12 @@
 """Ten thousand delegations, and a hundred events a second for two minutes, with the list open: by
 hand, since it takes minutes.
 
-    tools/browser Tests/Browser/measure_crowd.py [DELEGATIONS [SECONDS]]
+    tools/bench generate-log --events 121000 --data FOLDER
+    AIPM_BINARY=.build/release/aipm tools/browser Tests/Browser/measure_crowd.py FOLDER [SECONDS]
 
-The delegations are real ones up to their pull request on the embedded forge; there is no worker, so
-they stay there. Each makes five events, so twenty a second make a hundred."""
+The ten thousand stand in a log that was made; those that come on top are real ones up to their pull
+request on the embedded forge. There is no worker, so they stay there. Each makes five events, so
+twenty a second make a hundred."""
 
 import sys
 import threading
@@ -33,6 +35,7 @@ def submit(server, number):
         status, answer = server.api("api/personal-delegate", "POST", {
             "owner": "acme", "repo": "tools", "branchName": f"crowd/{number}",
             "taskTitle": f"Delegation {number}", "objective": "Be one of many", "prTitle": f"feat: {number}",
+            "agent": "claude",
         }, {"Prefer": "respond-async"})
         if status == 202:
             return
@@ -46,22 +49,16 @@ def position(server):
     return server.api("api/health")[1]["position"]
 
 
-def main(count, seconds):
-    server = Server(workers=0)
+def main(log, seconds):
+    server = Server(workers=0, log=log)
     try:
-        begun = time.monotonic()
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda number: submit(server, number), range(count)))
-        while any(state != "PRCreated" for state in server.api("api/health")[1]["queue"]["states"]):
-            time.sleep(1)
-        print(f"{count} delegations in {time.monotonic() - begun:.0f} s", flush=True)
         with sync_playwright() as playwright:
-            measure(playwright, server, count, seconds)
+            measure(playwright, server, seconds)
     finally:
         server.close()
 
 
-def measure(playwright, server, count, seconds):
+def measure(playwright, server, seconds):
     browser = playwright.chromium.launch(
         executable_path=CHROMIUM, args=["--no-sandbox", "--js-flags=--expose-gc"])
     page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -84,13 +81,13 @@ def measure(playwright, server, count, seconds):
         metrics = {each["name"]: each["value"] for each in client.send("Performance.getMetrics")["metrics"]}
         return round(metrics["JSHeapUsedSize"] / 1e6, 1), int(metrics["Nodes"])
 
-    stop = threading.Event()
+    stop, asked = threading.Event(), []
 
     def crowd():
-        number, due = count, time.monotonic()
+        number, due = 0, time.monotonic()
         with ThreadPoolExecutor(8) as pool:
             while not stop.is_set():
-                pool.submit(submit, server, number)
+                asked.append(pool.submit(submit, server, number))
                 number, due = number + 1, due + 0.05
                 time.sleep(max(0, due - time.monotonic()))
 
@@ -112,6 +109,8 @@ def measure(playwright, server, count, seconds):
               f"heap MB and nodes {memory()}", flush=True)
     stop.set()
     thread.join()
+    for one in asked:
+        one.result()
     expected = server.api("api/delegations?limit=1")[1]["items"][0]["taskTitle"]
     page.evaluate("() => { document.querySelector('.scroller').scrollTop = 0; }")
     expect(page.locator(".rows .row .row-link").first).to_have_text(expected)
@@ -120,5 +119,6 @@ def measure(playwright, server, count, seconds):
 
 
 if __name__ == "__main__":
-    numbers = [int(text) for text in sys.argv[1:]]
-    main(*(numbers + [10_000, 120][len(numbers):]))
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 120)

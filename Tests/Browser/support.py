@@ -30,7 +30,10 @@ expect.set_options(timeout=PATIENCE_MS)
 class Server:
     """`aipm serve` on a folder of its own. It can be killed and started again on the same port."""
 
-    def __init__(self, agent_timeout="10m", base_path=None, workers=2, allow_origin=None, agents=None):
+    def __init__(
+        self, agent_timeout="10m", base_path=None, workers=2, allow_origin=None, agents=None, log=None
+    ):
+        """@param log: a data folder to begin with."""
         self.folder = Path(tempfile.mkdtemp(prefix="aipm-browser-"))
         self.port = 0
         self.base_path = base_path or ""
@@ -50,6 +53,8 @@ class Server:
             name: value for name, value in os.environ.items() if not name.startswith(("AIPM_", "GIT_"))
         }
         self.process = None
+        if log:
+            shutil.copytree(log, self.folder / "data")
         self.run("forge", "create", REPOSITORY)
         self.start()
 
