@@ -38,6 +38,9 @@ package final class GitMirrors: Mirrors {
     }
   }
 
+  /// Reading does nothing to the forge: an answer that was lost is asked for again at once, so often
+  /// in all, before the delegation has to wait.
+  private static let readTriesMax = 4
   /// The most commits that are looked at on a branch.
   private static let commitsMax = 1000
 
@@ -117,15 +120,23 @@ package final class GitMirrors: Mirrors {
     let url = try await cloneURL(of: repository)
     let token = try await token()
     let ref = "refs/heads/\(branch)"
-    try checkForge()
-    do {
-      try await fetch(ref, from: url, token: token, into: mirror)
-    } catch {
-      guard error.standardError.contains("couldn't find remote ref") else {
-        throw remoteFault(error, repository)
+    var tries = 0
+    while true {
+      try checkForge()
+      do {
+        try await fetch(ref, from: url, token: token, into: mirror)
+        break
+      } catch {
+        if error.standardError.contains("couldn't find remote ref") {
+          try await local(["update-ref", "-d", ref], in: mirror)
+          return nil
+        }
+        tries += 1
+        guard tries < Self.readTriesMax, error.mayPassAtOnce(repository) else {
+          throw remoteFault(error, repository)
+        }
+        try? await Task.sleep(for: .milliseconds(Int64.random(in: 50...100) << tries))
       }
-      try await local(["update-ref", "-d", ref], in: mirror)
-      return nil
     }
     let head = ObjectID(try await local(["rev-parse", "--verify", ref], in: mirror).trimmedOutput)
     return GitBranch(
@@ -237,7 +248,8 @@ package final class GitMirrors: Mirrors {
   ) -> MirrorFault {
     let remote = MirrorFault(remote: fault, repository)
     // It may stand elsewhere by now: the API is asked anew.
-    if remote.kind == .notFound || remote.kind == .unreachable {
+    let isLimit = fault.standardError.contains("returned error: 429")
+    if remote.kind == .notFound || (remote.kind == .unreachable && !isLimit) {
       cloneURLs.withLock { $0[repository] = nil }
     }
     return remote

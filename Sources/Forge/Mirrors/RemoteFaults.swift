@@ -68,6 +68,14 @@ extension MirrorFault {
   }
 }
 
+extension CommandFault {
+  /// Whether an answer was lost or was an error of the forge's own, which the next may well not be.
+  /// A limit is none of these, nor is a forge that cannot be reached, nor a time that was used up.
+  func mayPassAtOnce(_ repository: RepositoryName) -> Bool {
+    cause == nil && MirrorFault(remote: self, repository).kind == .noAnswer
+  }
+}
+
 /// What `git push --porcelain` says of the one ref that was pushed.
 struct PushReport {
   private let result: ProcessResult
