@@ -78,6 +78,8 @@ package final class GitHubClient: ForgePort {
     }
   }
 
+  package func noteLimit(_ span: Milliseconds) -> Timestamp? { gate.noteLimit(span) }
+
   package var condition: ForgeCondition {
     var condition = ForgeCondition()
     (condition.limitedUntil, condition.downUntil) = gate.closedUntil

@@ -88,6 +88,18 @@ final class CallGate: Sendable {
     for one in next { one.resume(returning: nil) }
   }
 
+  /// A limit that somebody else was told of, who calls by the same credential.
+  /// - Returns: until when nothing is sent.
+  func noteLimit(_ span: Milliseconds) -> Timestamp {
+    let now = now()
+    let (until, next) = state.withLock { state in
+      state.governor.noteLimit(until: now + span)
+      return (state.governor.limitedUntil ?? now + span, state.next(at: now))
+    }
+    for one in next { one.resume(returning: nil) }
+    return until
+  }
+
   private func refuse(_ verdict: Governor.Verdict) throws(ForgeFault) {
     switch verdict {
     case .go, .turn: return

@@ -136,6 +136,11 @@ struct Governor: Sendable {
     }
   }
 
+  /// A limit that was not told to a call of ours.
+  mutating func noteLimit(until: Timestamp) {
+    limitedUntil = max(until, limitedUntil ?? until)
+  }
+
   private mutating func limit(until: Timestamp, isOpenEnded: Bool, at now: Timestamp) {
     var until = until
     if isOpenEnded {

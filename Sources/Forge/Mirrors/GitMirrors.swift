@@ -120,11 +120,12 @@ package final class GitMirrors: Mirrors {
     let url = try await cloneURL(of: repository)
     let token = try await token()
     let ref = "refs/heads/\(branch)"
+    let trace = CurlTrace(in: configuration.root)
     var tries = 0
     while true {
       try checkForge()
       do {
-        try await fetch(ref, from: url, token: token, into: mirror)
+        try await fetch(ref, from: url, token: token, into: mirror, trace)
         break
       } catch {
         if error.standardError.contains("couldn't find remote ref") {
@@ -133,7 +134,7 @@ package final class GitMirrors: Mirrors {
         }
         tries += 1
         guard tries < Self.readTriesMax, error.mayPassAtOnce(repository) else {
-          throw remoteFault(error, repository)
+          throw remoteFault(error, repository, trace)
         }
         try? await Task.sleep(for: .milliseconds(Int64.random(in: 50...100) << tries))
       }
@@ -144,7 +145,7 @@ package final class GitMirrors: Mirrors {
   }
 
   private func fetch(
-    _ ref: String, from url: String, token: String, into mirror: String
+    _ ref: String, from url: String, token: String, into mirror: String, _ trace: CurlTrace
   ) async throws(CommandFault) {
     let settings = remoteSettings(url, token: token)
     func attempt() async throws(CommandFault) {
@@ -152,7 +153,7 @@ package final class GitMirrors: Mirrors {
         [
           "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", url,
           "+\(ref):\(ref)",
-        ], gitDirectory: mirror, extraEnvironment: Self.network(url), config: settings,
+        ], gitDirectory: mirror, extraEnvironment: Self.network(url, trace), config: settings,
         timeout: configuration.fetchTimeout)
     }
     do { try await attempt() } catch {
@@ -205,16 +206,17 @@ package final class GitMirrors: Mirrors {
     let settings = remoteSettings(url, token: try await token())
     let ref = "refs/heads/\(branch)"
     let result: ProcessResult
+    let trace = CurlTrace(in: configuration.root)
     try checkForge()
     do {
       result = try await Git.run(
         [
           "push", "--porcelain", "--no-verify", "--force-with-lease=\(ref):\(expected)", url,
           "\(sha):\(ref)",
-        ], gitDirectory: mirror, extraEnvironment: Self.network(url), config: settings,
+        ], gitDirectory: mirror, extraEnvironment: Self.network(url, trace), config: settings,
         accepting: [0, 1], timeout: configuration.pushTimeout)
     } catch {
-      throw remoteFault(error, repository)
+      throw remoteFault(error, repository, trace)
     }
     let secrets = configuration.credential.secrets
     if let fault = PushReport(result).fault(secrets: secrets) { throw fault }
@@ -244,12 +246,16 @@ package final class GitMirrors: Mirrors {
   }
 
   private func remoteFault(
-    _ fault: CommandFault, _ repository: RepositoryName
+    _ fault: CommandFault, _ repository: RepositoryName, _ trace: CurlTrace
   ) -> MirrorFault {
-    let remote = MirrorFault(remote: fault, repository)
-    // It may stand elsewhere by now: the API is asked anew.
-    let isLimit = fault.standardError.contains("returned error: 429")
-    if remote.kind == .notFound || (remote.kind == .unreachable && !isLimit) {
+    var remote = MirrorFault(remote: fault, repository)
+    if fault.standardError.contains("returned error: 429") {
+      // Where the forge names no end, a minute, as it asks of its API.
+      if let until = forge.noteLimit(trace.retryAfter ?? .seconds(60)) {
+        remote.kind = .limited(until: until)
+      }
+    } else if remote.kind == .notFound || remote.kind == .unreachable {
+      // It may stand elsewhere by now: the API is asked anew.
       cloneURLs.withLock { $0[repository] = nil }
     }
     return remote
@@ -279,7 +285,7 @@ package final class GitMirrors: Mirrors {
   }
 
   /// The way out as this process has it: proxies, never to this machine, and authorities.
-  private static func network(_ url: String) -> [String: String] {
+  private static func network(_ url: String, _ trace: CurlTrace) -> [String: String] {
     let authorities = ["SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO"]
     let proxies = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
     let exceptions = ["no_proxy", "NO_PROXY"]
@@ -288,6 +294,7 @@ package final class GitMirrors: Mirrors {
     }
     let names = Set(authorities + (isLocal ? [] : proxies + exceptions))
     return ProcessInfo.processInfo.environment.filter { names.contains($0.key) }
+      .merging(trace.environment) { $1 }
   }
 
   // MARK: The mirror itself

@@ -1,0 +1,40 @@
+import Domain
+import FoundationEssentials
+
+/// What git says of its own calls, for one command: the one place where it tells how long the forge
+/// asks it to wait (git(1), GIT_TRACE_CURL). git leaves credentials out of it by itself; it is
+/// readable for this user alone, and gone with this value.
+final class CurlTrace: Sendable {
+  /// More than the headers of the calls of one command take.
+  private static let bytesMax = 256 << 10
+
+  private let path: String
+
+  init(in folder: String) {
+    path = "\(folder)/.trace-\(UUID().uuidString)"
+    _ = FileManager.default.createFile(
+      atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+
+  /// What git needs to be told.
+  var environment: [String: String] {
+    ["GIT_TRACE_CURL": path, "GIT_TRACE_CURL_NO_DATA": "1", "GIT_TRACE_REDACT": "1"]
+  }
+
+  /// How long the last answer with such a wish asks to be left alone; nil where none has one.
+  var retryAfter: Milliseconds? {
+    guard let text = try? Data(contentsOf: URL(filePath: path)) else { return nil }
+    let lines = String(decoding: text.suffix(Self.bytesMax), as: UTF8.self).split(separator: "\n")
+    for line in lines.reversed() {
+      guard let place = line.range(of: "<= Recv header: ") else { continue }
+      let words = line[place.upperBound...].split(separator: ":", maxSplits: 1)
+      guard words.count == 2, words[0].lowercased() == "retry-after",
+        let seconds = Int64(words[1].filter { !$0.isWhitespace }), seconds >= 0
+      else { continue }
+      return .seconds(min(max(seconds, 1), 86_400))
+    }
+    return nil
+  }
+}
