@@ -28,10 +28,11 @@ final class CurlTrace: Sendable {
     guard let text = try? Data(contentsOf: URL(filePath: path)) else { return nil }
     let lines = String(decoding: text.suffix(Self.bytesMax), as: UTF8.self).split(separator: "\n")
     for line in lines.reversed() {
-      guard let place = line.range(of: "<= Recv header: ") else { continue }
-      let words = line[place.upperBound...].split(separator: ":", maxSplits: 1)
-      guard words.count == 2, words[0].lowercased() == "retry-after",
-        let seconds = Int64(words[1].filter { !$0.isWhitespace }), seconds >= 0
+      // "19:18:21.7 http.c:799   <= Recv header: Retry-After: 2"
+      let words = line.split(separator: ":").suffix(2).map { $0.filter { !$0.isWhitespace } }
+      guard line.contains("<= Recv header"), words.count == 2,
+        words[0].lowercased() == "retry-after",
+        let seconds = Int64(words[1]), seconds >= 0
       else { continue }
       return .seconds(min(max(seconds, 1), 86_400))
     }
