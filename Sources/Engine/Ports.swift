@@ -213,13 +213,15 @@ package protocol Forge: Sendable {
   /// How the forge does, as far as calls have told.
   var condition: ForgeCondition { get }
 
-  /// Takes note that the forge asked git, which calls it beside this port, to be silent for so long.
+  /// Takes note that the forge asked git, which calls it beside this port, to be silent for so
+  /// long.
   /// - Returns: until when nothing is sent; nil where that is not kept.
   func noteLimit(_ span: Milliseconds) -> Timestamp?
 }
 
 extension Forge {
   package var condition: ForgeCondition { ForgeCondition() }
+  /// Nothing is kept.
   package func noteLimit(_ span: Milliseconds) -> Timestamp? { nil }
 }
 

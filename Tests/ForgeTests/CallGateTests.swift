@@ -187,4 +187,39 @@ import Testing
     #expect(until == client.condition.limitedUntil)
     #expect(gitCalls.withLock { $0 } == 0)
   }
+
+  @Test func aLimitThatGitIsToldOfIsTheWholeCredentials() async throws {
+    let server = try RawServer { connection in
+      while let request = connection.readRequest() {
+        if request.line.hasPrefix("GET /repos/o/slow ") {
+          let address = request.header("host") ?? ""
+          connection.answer(
+            #"{"default_branch":"main","clone_url":"http://\#(address)/o/slow.git"}"#,
+            status: "200 OK")
+        } else {
+          connection.answer("", status: "429 Slow", headers: ["Retry-After: 7"])
+        }
+      }
+    }
+    defer { server.stop() }
+    let client = client(server, callsAtOnce: 4)
+    let root = NSTemporaryDirectory() + "aipm-mirrors-" + UUID().uuidString
+    defer { try? FileManager.default.removeItem(atPath: root) }
+    let mirrors = GitMirrors(
+      forge: client, configuration: .init(root: root, token: "t0ken", apiURL: server.url))
+    let answer = await mirrors.perform(
+      .fetch(
+        RepositoryName(owner: "o", name: "slow"), branch: "b",
+        after: ObjectID(String(repeating: "a", count: 40))))
+    guard case .failure(let found) = answer, case .limited(let until) = found.kind else {
+      Issue.record("\(answer)")
+      return
+    }
+    #expect(client.condition.limitedUntil == until)
+    let left = Double(until.milliseconds) / 1000 - Date().timeIntervalSince1970
+    #expect(left > 3 && left <= 7.1, "\(left)")
+    // What git told of its calls is gone.
+    let rest = try FileManager.default.contentsOfDirectory(atPath: root)
+    #expect(rest.filter { $0.hasPrefix(".trace") } == [])
+  }
 }

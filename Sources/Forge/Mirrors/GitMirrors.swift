@@ -38,8 +38,8 @@ package final class GitMirrors: Mirrors {
     }
   }
 
-  /// Reading does nothing to the forge: an answer that was lost is asked for again at once, so often
-  /// in all, before the delegation has to wait.
+  /// Reading does nothing to the forge: an answer that was lost is asked for again at once, so
+  /// often in all, before the delegation has to wait.
   private static let readTriesMax = 4
   /// The most commits that are looked at on a branch.
   private static let commitsMax = 1000
