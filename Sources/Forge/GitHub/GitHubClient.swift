@@ -78,6 +78,7 @@ package final class GitHubClient: ForgePort {
     }
   }
 
+  /// See `Forge`.
   package func noteLimit(_ span: Milliseconds) -> Timestamp? { gate.noteLimit(span) }
 
   package var condition: ForgeCondition {
