@@ -33,8 +33,8 @@ package final class RSAPrivateKey: Sendable {
     ERR_clear_error()
     guard let read else { throw .unreadable }
     let bits = Int(EVP_PKEY_get_bits(read))
-    guard EVP_PKEY_is_a(read, "RSA") == 1, bits >= Self.bitsMin else {
-      let isRSA = EVP_PKEY_is_a(read, "RSA") == 1
+    let isRSA = EVP_PKEY_is_a(read, "RSA") == 1
+    guard isRSA, bits >= Self.bitsMin else {
       EVP_PKEY_free(read)
       throw isRSA ? .short(bits: bits) : .unreadable
     }

@@ -38,7 +38,7 @@ enum Source {
       try export.scan { event in
         guard isWanted(event) else { return false }
         fold.take(event)
-        if fold.events.isMultiple(of: 4096) { onProgress(fold.events) }
+        if fold.events.isMultiple(of: Replay.eventsBetweenLooks) { onProgress(fold.events) }
         return true
       }
       return fold

@@ -28,7 +28,7 @@ struct Replay: ParsableCommand {
       or delegation.
       """)
 
-  private static let eventsBetweenLooks = 4096
+  static let eventsBetweenLooks = 4096
 
   @Option(help: "The data folder (AIPM_DATA; default ./.aipm).")
   var data: String?

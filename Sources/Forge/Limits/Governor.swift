@@ -152,7 +152,7 @@ struct Governor: Sendable {
         until = limitedUntil ?? until
       }
     }
-    limitedUntil = max(until, limitedUntil ?? until)
+    noteLimit(until: until)
   }
 
   private mutating func trip(at now: Timestamp) {
