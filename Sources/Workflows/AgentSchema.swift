@@ -1,5 +1,16 @@
 /// The shape of an agent's description.
 enum AgentSchema {
+  /// What an output may hold that says how the agent ended; indented as it stands in the whole.
+  private static let sign = #"""
+    "stream": {"enum": ["output", "error", "either"]},
+                  "text": {"type": "string"},
+                  "json": {
+                    "type": "object",
+                    "minProperties": 1,
+                    "additionalProperties": {"type": ["string", "boolean", "number"]}
+                  }
+    """#
+
   /// JSON Schema, draft 2020-12.
   static let text = #"""
     {
@@ -55,13 +66,7 @@ enum AgentSchema {
                 "type": "object",
                 "additionalProperties": false,
                 "properties": {
-                  "stream": {"enum": ["output", "error", "either"]},
-                  "text": {"type": "string"},
-                  "json": {
-                    "type": "object",
-                    "minProperties": 1,
-                    "additionalProperties": {"type": ["string", "boolean", "number"]}
-                  }
+                  \#(sign)
                 }
               }
             }
@@ -78,13 +83,7 @@ enum AgentSchema {
                 "type": "object",
                 "additionalProperties": false,
                 "properties": {
-                  "stream": {"enum": ["output", "error", "either"]},
-                  "text": {"type": "string"},
-                  "json": {
-                    "type": "object",
-                    "minProperties": 1,
-                    "additionalProperties": {"type": ["string", "boolean", "number"]}
-                  },
+                  \#(sign),
                   "read": {
                     "type": "object",
                     "additionalProperties": false,

@@ -1,6 +1,26 @@
 /// The shape of a definition for editors. What a definition must hold beyond its shape, such as the
 /// names of agents, only `aipm workflows check` knows.
 package enum WorkflowSchema {
+  /// What is done on the pull request at one moment; indented as it stands in the whole.
+  private static let notice = #"""
+    {
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "comment": {
+              "type": "string",
+              "description": "Mustache; the comment on the pull request"
+            },
+            "labels": {
+              "type": "array",
+              "items": {
+                "type": "string"
+              }
+            }
+          }
+        }
+    """#
+
   /// JSON Schema, draft 2020-12.
   package static let text = #"""
     {
@@ -93,38 +113,8 @@ package enum WorkflowSchema {
             }
           }
         },
-        "on-pushed": {
-          "type": "object",
-          "additionalProperties": false,
-          "properties": {
-            "comment": {
-              "type": "string",
-              "description": "Mustache; the comment on the pull request"
-            },
-            "labels": {
-              "type": "array",
-              "items": {
-                "type": "string"
-              }
-            }
-          }
-        },
-        "on-failed": {
-          "type": "object",
-          "additionalProperties": false,
-          "properties": {
-            "comment": {
-              "type": "string",
-              "description": "Mustache; the comment on the pull request"
-            },
-            "labels": {
-              "type": "array",
-              "items": {
-                "type": "string"
-              }
-            }
-          }
-        },
+        "on-pushed": \#(notice),
+        "on-failed": \#(notice),
         "limits": {
           "type": "object",
           "additionalProperties": false,
