@@ -76,9 +76,11 @@ let package = Package(
     module("DemoAgent"),
     module("Forge", ["Domain", "Engine", "HTTPClient", "Processes", "Cryptography", log]),
     module("WebUI", ["CAssets", hummingbird, "Cryptography"]),
+    module("HTTPServing", [hummingbird, log]),
     module("GitBackend", ["Processes", hummingbird, log]),
     module(
-      "EmbeddedForge", ["SQLite", "GitBackend", "Processes", hummingbird, "Cryptography", log]),
+      "EmbeddedForge",
+      ["SQLite", "HTTPServing", "GitBackend", "Processes", hummingbird, "Cryptography", log]),
     module("WorkerProtocol", ["Workflows"]),
     module(
       "Worker",
@@ -89,8 +91,8 @@ let package = Package(
     module(
       "Server",
       [
-        "Domain", "EventLog", "Projections", "Engine", "Workflows", "WebUI", "GitBackend",
-        "WorkerProtocol", "Processes", hummingbird, "Cryptography", log,
+        "Domain", "EventLog", "Projections", "Engine", "Workflows", "WebUI", "HTTPServing",
+        "GitBackend", "WorkerProtocol", "Processes", hummingbird, "Cryptography", log,
       ]),
 
     .executableTarget(
@@ -149,17 +151,18 @@ let package = Package(
       "ForgeTests",
       [
         "Forge", "Engine", "Domain", "EventLog", "InMemoryEventStore", "Workflows", "HTTPClient",
-        "Processes", "GitBackend", "EmbeddedForge", "RawSockets", hummingbird, "Cryptography",
-        "COpenSSL", log,
+        "Processes", "HTTPServing", "GitBackend", "EmbeddedForge", "RawSockets", hummingbird,
+        "Cryptography", "COpenSSL", log,
       ]),
     tests("ProcessesTests", ["Processes"]),
+    tests("HTTPServingTests", ["HTTPServing", hummingbird, log]),
     tests("EmbeddedForgeTests", ["EmbeddedForge", "Processes", log]),
     tests("WorkflowsTests", ["Domain", "Workflows", "Yams"]),
     tests(
       "WorkerTests",
       [
-        "Worker", "WorkerProtocol", "Workflows", "Domain", "GitBackend", "Processes", hummingbird,
-        log,
+        "Worker", "WorkerProtocol", "Workflows", "Domain", "HTTPServing", "GitBackend",
+        "Processes", hummingbird, log,
       ]),
     .target(
       name: "Simulation",
@@ -173,7 +176,8 @@ let package = Package(
     tests("SimulationTests", ["Simulation", "Workflows"]),
     tests("TidyTests", []),
     .target(
-      name: "TestKit", dependencies: ["EventLog", "HTTPClient", "Processes", hummingbird, log],
+      name: "TestKit",
+      dependencies: ["EventLog", "HTTPClient", "HTTPServing", "Processes", hummingbird, log],
       path: "Tests/TestKit", exclude: ["KillSwitch"], swiftSettings: strict),
     tests(
       "EndToEndTests", ["TestKit", "EventLog", "Processes", "aipm", "aipm-replay", "Cryptography"]),

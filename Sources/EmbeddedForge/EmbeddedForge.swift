@@ -19,10 +19,10 @@
 // Left out: forks, issues that are no pull request, reviews, checks, organisations, webhooks.
 
 import FoundationEssentials
+import HTTPServing
 import Hummingbird
 import Logging
 import Processes
-import ServiceLifecycle
 
 package struct EmbeddedForgeConfiguration: Sendable {
   /// The folder of repositories and database; made where it is missing.
@@ -118,21 +118,10 @@ package final class EmbeddedForge: Sendable {
   package func run(onListening: @escaping @Sendable (Int) -> Void) async throws {
     defer { lock.release() }
     try await reconcile()
-    let application = Application(
-      responder: responder,
-      configuration: ApplicationConfiguration(
-        address: .hostname(configuration.host, port: configuration.port), serverName: nil),
-      onServerRunning: { channel in onListening(channel.localAddress?.port ?? 0) },
-      logger: logger)
-    var group = ServiceGroupConfiguration(services: [application], logger: logger)
-    group.maximumGracefulShutdownDuration = configuration.shutdownGrace
-    let services = ServiceGroup(configuration: group)
-    let serving = Task { try await services.run() }
-    try await withTaskCancellationHandler {
-      try await serving.value
-    } onCancel: {
-      Task { await services.triggerGracefulShutdown() }
-    }
+    try await serveHTTP(
+      responder, host: configuration.host, port: configuration.port,
+      grace: configuration.shutdownGrace, logger: logger
+    ) { onListening($0) }
     try await store.close()
   }
 

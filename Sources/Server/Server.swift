@@ -13,11 +13,10 @@ import Domain
 import Engine
 import EventLog
 import GitBackend
+import HTTPServing
 import Hummingbird
 import Logging
-import NIOCore
 import Projections
-import ServiceLifecycle
 import WebUI
 import Workflows
 
@@ -110,21 +109,9 @@ package struct Server: Sendable {
   /// - Throws: where the address cannot be bound.
   package func run(onListening: @escaping @Sendable (Int) async -> Void) async throws {
     let configuration = context.configuration
-    let application = Application(
-      responder: router.buildResponder(),
-      configuration: ApplicationConfiguration(
-        address: .hostname(configuration.host, port: configuration.port), serverName: "aipm"),
-      onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },
-      logger: logger)
-    var group = ServiceGroupConfiguration(services: [application], logger: logger)
-    group.maximumGracefulShutdownDuration = .seconds(2)
-    let services = ServiceGroup(configuration: group)
-    let serving = Task { try await services.run() }
-    try await withTaskCancellationHandler {
-      try await serving.value
-    } onCancel: {
-      Task { await services.triggerGracefulShutdown() }
-    }
+    try await serveHTTP(
+      router.buildResponder(), host: configuration.host, port: configuration.port, name: "aipm",
+      grace: .seconds(2), logger: logger, onListening: onListening)
   }
 
   private var router: Router<APIContext> {

@@ -1,5 +1,6 @@
 import Foundation
 import GitBackend
+import HTTPServing
 import HTTPTypes
 import Hummingbird
 import Logging
@@ -27,11 +28,12 @@ struct GitHost {
     var logger = Logger(label: "git-host")
     logger.logLevel = .critical
     let host = GitResponder(root: root, backend: GitBackend(logger: logger))
-    let app = Application(
-      responder: host, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-      onServerRunning: { port.yield($0.localAddress?.port ?? 0) }, logger: logger)
     try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { try await app.run() }
+      group.addTask { [logger] in
+        try await serveHTTP(
+          host, host: "127.0.0.1", port: 0, grace: .milliseconds(100), logger: logger
+        ) { port.yield($0) }
+      }
       group.addTask {
         for await number in ports {
           try await body(GitHost(root: root, port: number))

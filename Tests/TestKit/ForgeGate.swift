@@ -1,9 +1,9 @@
 import HTTPClient
+import HTTPServing
 import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
-import ServiceLifecycle
 import Synchronization
 
 /// A call that stands at the gate.
@@ -62,14 +62,12 @@ package final class ForgeGate: Sendable {
     let router = Router(context: GateContext.self)
     router.add(middleware: Passage(gate: gate))
     let (ports, listening) = AsyncStream.makeStream(of: Int.self)
-    let application = Application(
-      responder: router.buildResponder(),
-      configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
-      onServerRunning: { listening.yield($0.localAddress?.port ?? 0) }, logger: logger)
-    var group = ServiceGroupConfiguration(services: [application], logger: logger)
-    group.maximumGracefulShutdownDuration = .milliseconds(100)
-    let services = ServiceGroup(configuration: group)
-    let serving = Task { try await services.run() }
+    let responder = router.buildResponder()
+    let serving = Task { [logger] in
+      try await serveHTTP(
+        responder, host: "127.0.0.1", port: 0, grace: .milliseconds(100), logger: logger
+      ) { listening.yield($0) }
+    }
     for await port in ports {
       gate.port.withLock { $0 = port }
       break

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import GitBackend
+import HTTPServing
 import HTTPTypes
 import Hummingbird
 import Logging
@@ -43,15 +44,13 @@ final class ProtocolServer: Sendable {
     port: Int = 0, _ body: @Sendable (_ url: String) async throws -> Value
   ) async throws -> Value {
     let ports = AsyncStream<Int>.makeStream()
-    let application = Application(
-      responder: CallbackResponder { (request: Request, context: BasicRequestContext) in
-        await self.respond(request)
-      },
-      configuration: .init(address: .hostname("127.0.0.1", port: port)),
-      onServerRunning: { channel in
-        ports.continuation.yield(channel.localAddress?.port ?? 0)
-      }, logger: logger)
-    let serving = Task { try await application.runService(gracefulShutdownSignals: []) }
+    let serving = Task {
+      try await serveHTTP(
+        CallbackResponder { (request: Request, _: BasicRequestContext) in
+          await self.respond(request)
+        }, host: "127.0.0.1", port: port, grace: .milliseconds(100), logger: logger
+      ) { ports.continuation.yield($0) }
+    }
     var iterator = ports.stream.makeAsyncIterator()
     let bound = await iterator.next() ?? 0
     let result: Result<Value, any Error>
