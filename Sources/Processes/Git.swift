@@ -98,7 +98,8 @@ package enum Git {
       throw GitFault(
         operation: operation, exitCode: nil, standardError: masked(error, secrets), cause: error)
     }
-    let said = Credentials.masked(result.errorText, secrets: secrets)
+    // Only what is told is masked: it takes longer than many a git command.
+    func said() -> String { Credentials.masked(result.errorText, secrets: secrets) }
     switch result.exit {
     case .exited(let code) where accepting.contains(code):
       guard result.standardOutput.count < outputLimit || !result.truncated else {
@@ -108,9 +109,9 @@ package enum Git {
       }
       return result
     case .exited(let code):
-      throw GitFault(operation: operation, exitCode: code, standardError: said, cause: nil)
+      throw GitFault(operation: operation, exitCode: code, standardError: said(), cause: nil)
     case .signalled:
-      throw GitFault(operation: operation, exitCode: nil, standardError: said, cause: nil)
+      throw GitFault(operation: operation, exitCode: nil, standardError: said(), cause: nil)
     }
   }
 
