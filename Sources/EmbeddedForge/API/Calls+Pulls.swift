@@ -126,7 +126,10 @@ extension ForgeAPI {
   @Sendable func createPull(_ call: APICall) async throws -> APIReply {
     let repository = try await nonEmptyRepository(call, .writing)
     let draft = try await validDraft(call, repository)
-    guard try await repository.git.count("\(draft.baseSHA)..\(draft.headSHA)") > 0 else {
+    let range = PullRequestKeeper.Range(
+      repository: repository.git.path, base: draft.baseSHA, head: draft.headSHA)
+    let detail = try await pullRequests.detail(of: range, repository.git, mergeability: false)
+    guard detail.commits > 0 else {
       throw APIError.validation(
         .custom(
           "PullRequest", "No commits between \(draft.baseBranch) and \(draft.headBranch)"))

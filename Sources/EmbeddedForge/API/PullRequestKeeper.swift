@@ -87,16 +87,20 @@ final class PullRequestKeeper: Sendable {
     -> PullRequestObjects.Detail
   {
     let range = Range(repository: git.path, base: pull.baseSHA, head: pull.headSHA)
-    let wantsMergeability = mergeability && pull.isOpen
-    if let known = details.withLock({ $0[range] }),
-      known.mergeable != nil || !wantsMergeability
-    {
+    return try await detail(of: range, git, mergeability: mergeability && pull.isOpen)
+  }
+
+  /// The same of a comparison.
+  func detail(of range: Range, _ git: BareRepository, mergeability: Bool) async throws
+    -> PullRequestObjects.Detail
+  {
+    if let known = details.withLock({ $0[range] }), known.mergeable != nil || !mergeability {
       return known
     }
     async let commits = git.count("\(range.base)..\(range.head)")
     async let stat = stat(range, git)
     var detail = PullRequestObjects.Detail()
-    if wantsMergeability {
+    if mergeability {
       detail.mergeable = try await git.mergedTree(range.base, range.head) != nil
     }
     detail.commits = try await commits
@@ -109,6 +113,10 @@ final class PullRequestKeeper: Sendable {
   }
 
   private func stat(_ range: Range, _ git: BareRepository) async throws -> DiffStat {
+    // Nearly always there is one common ancestor, and git finds it on the way.
+    if let stat = try? await git.statSinceMergeBase(of: range.base, and: range.head) {
+      return stat
+    }
     let base = try await git.mergeBase(range.base, range.head) ?? BareRepository.emptyTree
     return try await git.stat(from: base, to: range.head)
   }

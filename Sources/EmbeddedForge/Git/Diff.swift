@@ -46,8 +46,18 @@ extension BareRepository {
   }
 
   func stat(from base: ObjectID, to head: ObjectID) async throws -> DiffStat {
+    try await stat([base.hex, head.hex])
+  }
+
+  /// What `head` changed since its one common ancestor with `base`.
+  /// - Throws: `GitFault` where they have none, or several.
+  func statSinceMergeBase(of base: ObjectID, and head: ObjectID) async throws -> DiffStat {
+    try await stat(["--merge-base", base.hex, head.hex])
+  }
+
+  private func stat(_ range: [String]) async throws -> DiffStat {
     let listed = try await git(
-      ["diff-tree", "-r", "-M", "--raw", "--numstat", "-z", "--no-abbrev", base.hex, head.hex])
+      ["diff-tree", "-r", "-M", "--raw", "--numstat", "-z", "--no-abbrev"] + range)
     return try RawDiff(listed.standardOutput).files.reduce(into: DiffStat()) { stat, file in
       stat.additions += file.additions
       stat.deletions += file.deletions
