@@ -1,4 +1,3 @@
-import Foundation
 import HTTPClient
 import Processes
 import Testing
@@ -10,21 +9,14 @@ struct TLSServer: Sendable {
   let certificate: String
 
   static func run(_ body: @escaping @Sendable (TLSServer) async throws -> Void) async throws {
-    let folder = FileManager.default.temporaryDirectory.path + "/aipm-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    let (key, certificate) = ("\(folder)/key.pem", "\(folder)/certificate.pem")
-    let made = try await Command(
-      "openssl",
-      [
-        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=aipm",
-        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate,
-      ], timeout: .seconds(60)
-    ).run()
-    try #require(made.succeeded, "\(made.errorText)")
+    let files = try await CertificateFiles.new()
+    defer { files.remove() }
     let server = Command(
       "openssl",
-      ["s_server", "-accept", "127.0.0.1:0", "-www", "-key", key, "-cert", certificate],
+      [
+        "s_server", "-accept", "127.0.0.1:0", "-www", "-key", files.key, "-cert",
+        files.certificate,
+      ],
       timeout: .seconds(60))
     let (value, _) = try await server.converse { _, output in
       var said = ""
@@ -34,7 +26,7 @@ struct TLSServer: Sendable {
         guard let line = said.split(separator: "\n").first(where: { $0.hasPrefix("ACCEPT ") }),
           said.hasSuffix("\n"), let port = line.split(separator: ":").last.flatMap({ Int($0) })
         else { continue }
-        try await body(TLSServer(port: port, certificate: certificate))
+        try await body(TLSServer(port: port, certificate: files.certificate))
         throw CancellationError()
       }
     }
