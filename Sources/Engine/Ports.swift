@@ -213,6 +213,11 @@ package protocol Forge: Sendable {
   /// How the forge does, as far as calls have told.
   var condition: ForgeCondition { get }
 
+  /// Returns when nothing forbids a call, having waited for a limit that ends soon: for git, which
+  /// calls the forge beside this port.
+  /// - Throws: `ForgeFault` with the moment to come again, where that is not soon.
+  func pass() async throws(ForgeFault)
+
   /// Takes note that the forge asked git, which calls it beside this port, to be silent for so
   /// long.
   /// - Returns: until when nothing is sent; nil where that is not kept.
@@ -221,6 +226,8 @@ package protocol Forge: Sendable {
 
 extension Forge {
   package var condition: ForgeCondition { ForgeCondition() }
+  /// Nothing forbids one.
+  package func pass() async throws(ForgeFault) {}
   /// Nothing is kept.
   package func noteLimit(_ span: Milliseconds) -> Timestamp? { nil }
 }

@@ -109,6 +109,45 @@ import Testing
     #expect(client.condition.limitedUntil != nil)
   }
 
+  @Test func whoWaitsForItsTurnWaitsOutALimitThatEndsSoon() async throws {
+    let arrivals = Mutex<[ContinuousClock.Instant]>([])
+    let server = try RawServer { connection in
+      while connection.readRequest() != nil {
+        let number = arrivals.withLock { arrivals in
+          arrivals.append(.now)
+          return arrivals.count
+        }
+        if number == 1 {
+          Thread.sleep(forTimeInterval: 0.1)
+          connection.answer("{}", status: "429 Slow", headers: ["Retry-After: 1"])
+        } else {
+          connection.answer(#"{"default_branch":"main","clone_url":"http://x/o/r.git"}"#)
+        }
+      }
+    }
+    defer { server.stop() }
+    let client = client(server, callsAtOnce: 1)
+    let faults = await withTaskGroup(of: ForgeFault?.self) { group in
+      for number in 0..<20 {
+        group.addTask {
+          fault(await client.perform(.repository(.init(owner: "o", name: "r\(number)"))))
+        }
+      }
+      return await group.reduce(into: []) { $0.append($1) }
+    }
+    // The one that was told, and nobody else.
+    #expect(faults.compactMap { $0 }.count == 1)
+    let times = arrivals.withLock { $0 }
+    #expect(times.count == 20)
+    #expect(times[1] - times[0] >= .seconds(1))
+    // git waits it out as well.
+    #expect(client.condition.limitedUntil == nil)
+    _ = client.noteLimit(.seconds(1))
+    let begun = ContinuousClock.now
+    try await client.pass()
+    #expect(ContinuousClock.now - begun >= .milliseconds(990))
+  }
+
   @Test func aForgeThatIsDownIsNotAskedByEverybody() async throws {
     let port = try ClosedPort()
     let client = GitHubClient(

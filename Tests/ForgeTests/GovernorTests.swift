@@ -95,8 +95,42 @@ import Testing
     end(.limited(until: until, isOpenEnded: false))
     #expect(admit(1) == .limited(until: until))
     #expect(admit(2) == .limited(until: until + Milliseconds(25)))
-    #expect(admit(29_999) == .limited(until: until + Milliseconds(50)))
+    #expect(admit(27_999) == .limited(until: until + Milliseconds(50)))
     #expect(admit(30_000) == .go)
+  }
+
+  @Test mutating func theEndOfALimitThatIsNearIsWaitedFor() {
+    #expect(admit() == .go)
+    let until = Self.start + .seconds(5)
+    end(.limited(until: until, isOpenEnded: false))
+    #expect(admit(2999) == .limited(until: until))
+    #expect(governor.places(at: Self.start + Milliseconds(2999)) == .max)
+    #expect(admit(3000) == .hold(until: until))
+    #expect(governor.refusal(at: Self.start + Milliseconds(4999)) == .hold(until: until))
+    // Those that wait in line stay there until then.
+    #expect(governor.places(at: Self.start + Milliseconds(4999)) == 0)
+    #expect(governor.places(at: until) > 0)
+    #expect(admit(5000) == .go)
+  }
+
+  @Test mutating func afterALimitFewGoAtOnceAndOneMoreWithEachAnswer() {
+    governor = Governor(pace: ForgePace(callsAtOnce: 8))
+    #expect(governor.places(at: Self.start) == 8)
+    #expect(admit() == .go)
+    end(.limited(until: Self.start + .seconds(1), isOpenEnded: false))
+    var offset: Int64 = 1000
+    for expected in [4, 5, 6, 7, 8, 8] {
+      #expect(governor.places(at: Self.start + Milliseconds(offset)) == expected)
+      for _ in 0..<expected { #expect(admit(offset) == .go) }
+      #expect(admit(offset) == .queue)
+      end(.answered, offset)
+      for _ in 1..<expected { end(.unsent, offset) }
+      offset += 1
+    }
+    // A failure says nothing of how much the forge takes.
+    #expect(admit(offset) == .go)
+    end(.failed, offset)
+    #expect(governor.places(at: Self.start + Milliseconds(offset)) == 8)
   }
 
   @Test mutating func limitsWithoutAnEndGrowUntilOneIsAnswered() {

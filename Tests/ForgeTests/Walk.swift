@@ -179,6 +179,8 @@ final class Detour: ForgePort {
   }
 
   var condition: ForgeCondition { real.condition }
+  func pass() async throws(ForgeFault) { try await real.pass() }
+  func noteLimit(_ span: Milliseconds) -> Timestamp? { real.noteLimit(span) }
 
   func perform(_ call: ForgeCall) async -> ForgeAnswer {
     let takes = taken.withLock { taken in

@@ -79,6 +79,9 @@ package final class GitHubClient: ForgePort {
   }
 
   /// See `Forge`.
+  package func pass() async throws(ForgeFault) { try await gate.pass() }
+
+  /// See `Forge`.
   package func noteLimit(_ span: Milliseconds) -> Timestamp? { gate.noteLimit(span) }
 
   package var condition: ForgeCondition {
@@ -195,7 +198,7 @@ package final class GitHubClient: ForgePort {
   private func transmit(
     _ request: RESTRequest, to url: String
   ) async throws(ForgeFault) -> HTTPResponse {
-    try gate.check()
+    try await gate.pass()
     let token = try await configuration.credential.token()
     let response = try await send(request, to: url, token: token)
     guard response.status == 401, configuration.credential.refused(token) else { return response }

@@ -10,6 +10,8 @@ final class CallGate: Sendable {
     var governor: Governor
     /// In the order in which they came.
     var waiting: [Caller] = []
+    /// When they are woken because a limit has ended; nil where nothing is set to do so.
+    var wakesAt: Timestamp?
 
     /// Takes out those that are to ask anew.
     mutating func next(at now: Timestamp) -> [Caller] {
@@ -39,9 +41,15 @@ final class CallGate: Sendable {
     }
   }
 
-  /// - Throws: where no call may go out now.
-  func check() throws(ForgeFault) {
-    if let verdict = state.withLock({ $0.governor.refusal(at: now()) }) { try refuse(verdict) }
+  /// Returns when nothing forbids a call, having waited for a limit that ends soon.
+  /// - Throws: `ForgeFault` with the moment to come again, where that is not soon.
+  func pass() async throws(ForgeFault) {
+    while let verdict = state.withLock({ $0.governor.refusal(at: now()) }) {
+      guard case .hold(let until) = verdict else { return try refuse(verdict) }
+      do { try await Task.sleep(for: .milliseconds(max(0, (until - now()).count))) } catch {
+        return try refuse(.limited(until: until))
+      }
+    }
   }
 
   /// Returns when the call may go out; `leave` must follow.
@@ -56,7 +64,7 @@ final class CallGate: Sendable {
       case .turn(let moment):
         try? await Task.sleep(for: .milliseconds(max(0, (moment - now()).count)))
         hasTurn = true
-      case .queue, .limited, .paced, .down: try refuse(verdict)
+      case .queue, .hold, .limited, .paced, .down: try refuse(verdict)
       }
     }
   }
@@ -66,16 +74,40 @@ final class CallGate: Sendable {
       let (verdict, next) = state.withLock { state -> (Governor.Verdict?, [Caller]) in
         let verdict = state.governor.admit(cost, hasTurn: hasTurn, at: now())
         switch verdict {
-        case .queue where state.waiting.count < Self.waitingMax:
+        case .queue where state.waiting.count < Self.waitingMax,
+          .hold where state.waiting.count < Self.waitingMax:
           state.waiting.append(caller)
           return (nil, [])
-        case .go, .queue: return (verdict, [])
+        case .go, .queue, .hold: return (verdict, [])
         // It may have been asked because there is a place, which it does not take.
         case .turn, .limited, .paced, .down: return (verdict, state.next(at: now()))
         }
       }
       if let verdict { caller.resume(returning: verdict) }
       for one in next { one.resume(returning: nil) }
+      wakeAfterHold()
+    }
+  }
+
+  /// Sees to it that those that wait for the near end of a limit are woken then.
+  private func wakeAfterHold() {
+    let moment = state.withLock { state -> Timestamp? in
+      guard !state.waiting.isEmpty, let end = state.governor.holdEnd(at: now()),
+        state.wakesAt.map({ $0 < end }) ?? true
+      else { return nil }
+      state.wakesAt = end
+      return end
+    }
+    guard let moment else { return }
+    Task {
+      try? await Task.sleep(for: .milliseconds(max(0, (moment - now()).count)))
+      let next = state.withLock { state in
+        if state.wakesAt == moment { state.wakesAt = nil }
+        return state.next(at: now())
+      }
+      for one in next { one.resume(returning: nil) }
+      // The clock may have been set back, or another limit begun.
+      wakeAfterHold()
     }
   }
 
@@ -86,6 +118,7 @@ final class CallGate: Sendable {
       return state.next(at: now())
     }
     for one in next { one.resume(returning: nil) }
+    wakeAfterHold()
   }
 
   /// A limit that somebody else was told of, who calls by the same credential.
@@ -97,6 +130,7 @@ final class CallGate: Sendable {
       return (state.governor.limitedUntil ?? now + span, state.next(at: now))
     }
     for one in next { one.resume(returning: nil) }
+    wakeAfterHold()
     return until
   }
 
@@ -108,7 +142,7 @@ final class CallGate: Sendable {
         kind: .limited(until: now() + .seconds(1)), status: 0,
         message: "too many calls wait for the forge; nothing was sent",
         hint: GitHubClient.limitHint)
-    case .limited(let until):
+    case .hold(let until), .limited(let until):
       throw ForgeFault(
         kind: .limited(until: until), status: 0,
         message: "the credential is over a limit of the forge; nothing was sent",

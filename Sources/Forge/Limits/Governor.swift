@@ -1,10 +1,11 @@
 // When the credential as a whole may call: a function of what it has called and what it was told.
 // It reads no clock and waits for nothing; `CallGate` does that for it.
 //
-// Three things hold a call back. A limit that the forge told of: until its end nothing is sent. The
-// pace that the forge asks for: who comes too early is promised a turn. And a breaker: a forge that
-// fails again and again is left alone for a while, and then asked by one call; only when that is
-// answered may the others follow.
+// Three things hold a call back. A limit that the forge told of: until its end nothing is sent, and
+// then few at once at first, one more with each answer, for many at once would run into the next
+// limit before any of them has come to something. The pace that the forge asks for: who comes too
+// early is promised a turn. And a breaker: a forge that fails again and again is left alone for a
+// while, and then asked by one call; only when that is answered may the others follow.
 
 import Domain
 
@@ -17,6 +18,8 @@ struct Governor: Sendable {
     /// Too many are under way, or one asks whether the forge is there again: when a call has ended
     /// this one asks anew.
     case queue
+    /// Nothing is sent before that moment, which is near: then this one asks anew.
+    case hold(until: Timestamp)
     case limited(until: Timestamp)
     /// A turn is promised, and it is not near.
     case paced(until: Timestamp)
@@ -50,17 +53,21 @@ struct Governor: Sendable {
     case probing(pauses: Int)
   }
 
-  /// A turn that is nearer than this is waited for, without a word to the log.
+  /// What is nearer than this, a turn or the end of a limit, is waited for without a word to the log.
   private static let patience = Milliseconds.seconds(2)
   /// Those that a limit held back come again one after the other, not all at its end.
   private static let stagger: Int64 = 25
   private static let staggeredMax: Int64 = 400
   private static let openEndedMax = Milliseconds.seconds(3600)
+  /// Calls at once when a limit has ended.
+  private static let windowAfterLimit = 4
 
   private let pace: ForgePace
   private let breaker: Breaker
   private var keeper: PaceKeeper
   private(set) var inFlight = 0
+  /// How many may be under way at once: what the pace says, and less after a limit.
+  private var window: Int
   private(set) var limitedUntil: Timestamp?
   /// Limits in a row that named no end, and calls that the present one held back.
   private var openEnded = 0
@@ -72,6 +79,13 @@ struct Governor: Sendable {
     self.pace = pace
     self.breaker = breaker
     keeper = PaceKeeper(pace)
+    window = pace.callsAtOnce
+  }
+
+  /// When the present limit ends, where that is near; nil where none is, or where it lasts.
+  func holdEnd(at now: Timestamp) -> Timestamp? {
+    guard let until = limitedUntil, now < until, until - now <= Self.patience else { return nil }
+    return until
   }
 
   /// Until when the forge is left alone because it fails; nil where it is not.
@@ -82,6 +96,7 @@ struct Governor: Sendable {
 
   /// Whether anything forbids every call at this moment.
   mutating func refusal(at now: Timestamp) -> Verdict? {
+    if let until = holdEnd(at: now) { return .hold(until: until) }
     if let until = limitedUntil {
       if now < until {
         defer { heldBack += 1 }
@@ -94,20 +109,21 @@ struct Governor: Sendable {
     return downUntil(at: now).map { .down(until: $0) }
   }
 
-  /// How many of those that wait are to ask anew: all where all are refused, else as many as there
-  /// are places.
+  /// How many of those that wait are to ask anew: all where all are refused, none where that ends
+  /// soon, else as many as there are places.
   func places(at now: Timestamp) -> Int {
+    if holdEnd(at: now) != nil { return 0 }
     if let limitedUntil, now < limitedUntil { return .max }
     if downUntil(at: now) != nil { return .max }
     if case .probing = circuit { return 0 }
-    return pace.callsAtOnce - inFlight
+    return window - inFlight
   }
 
   /// - Parameter hasTurn: it was promised one, which has come.
   mutating func admit(_ cost: CallCost, hasTurn: Bool, at now: Timestamp) -> Verdict {
     if let refusal = refusal(at: now) { return refusal }
     if case .probing = circuit { return .queue }
-    guard inFlight < pace.callsAtOnce else { return .queue }
+    guard inFlight < window else { return .queue }
     if !hasTurn, let turn = keeper.take(cost, at: now) {
       return turn - now <= Self.patience ? .turn(at: turn) : .paced(until: turn)
     }
@@ -121,6 +137,7 @@ struct Governor: Sendable {
     inFlight -= 1
     switch outcome {
     case .answered:
+      window = min(window + 1, pace.callsAtOnce)
       failures = 0
       openEnded = 0
       circuit = .closed
@@ -138,6 +155,7 @@ struct Governor: Sendable {
 
   /// A limit that was not told to a call of ours.
   mutating func noteLimit(until: Timestamp) {
+    window = min(window, Self.windowAfterLimit)
     limitedUntil = max(until, limitedUntil ?? until)
   }
 

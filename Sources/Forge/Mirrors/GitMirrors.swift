@@ -76,7 +76,7 @@ package final class GitMirrors: Mirrors {
   /// for how it fails.
   package func perform(_ call: GitCall) async -> GitAnswer {
     do throws(MirrorFault) {
-      try checkForge()
+      try await passForge()
       switch call {
       case .fetch(let repository, let branch, let after):
         return .success(
@@ -98,17 +98,8 @@ package final class GitMirrors: Mirrors {
   /// A wait that the forge asked for is kept by git too. Asked first of all, and again right before
   /// a command that calls the forge: what comes between, the turn at the mirror above all, may take
   /// long.
-  private func checkForge() throws(MirrorFault) {
-    let condition = forge.condition
-    if let until = condition.limitedUntil {
-      throw MirrorFault(
-        kind: .limited(until: until), message: "the credential is over a limit of the forge",
-        hint: GitHubClient.limitHint)
-    }
-    if let until = condition.downUntil {
-      throw MirrorFault(
-        kind: .down(until: until), message: "the forge has failed again and again")
-    }
+  private func passForge() async throws(MirrorFault) {
+    do throws(ForgeFault) { try await forge.pass() } catch { throw MirrorFault(error) }
   }
 
   // MARK: Between the mirror and the forge
@@ -123,7 +114,7 @@ package final class GitMirrors: Mirrors {
     let trace = CurlTrace(in: configuration.root)
     var tries = 0
     while true {
-      try checkForge()
+      try await passForge()
       do {
         try await fetch(ref, from: url, token: token, into: mirror, trace)
         break
@@ -207,7 +198,7 @@ package final class GitMirrors: Mirrors {
     let ref = "refs/heads/\(branch)"
     let result: ProcessResult
     let trace = CurlTrace(in: configuration.root)
-    try checkForge()
+    try await passForge()
     do {
       result = try await Git.run(
         [
