@@ -53,7 +53,7 @@ struct Governor: Sendable {
     case probing(pauses: Int)
   }
 
-  /// What is nearer than this, a turn or the end of a limit, is waited for without a word to the log.
+  /// A turn or the end of a limit that is nearer than this is waited for without a word to the log.
   private static let patience = Milliseconds.seconds(2)
   /// Those that a limit held back come again one after the other, not all at its end.
   private static let stagger: Int64 = 25
