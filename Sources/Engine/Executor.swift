@@ -94,10 +94,10 @@ package struct Executor: Sendable {
       && (state.nextIntent == nil || corrupt != nil)
   }
 
-  /// Ready to be given to a worker: prepared, and not waiting for anything.
+  /// Ready to be given to a worker: not waiting for anything else.
   package func isReady(at now: Timestamp) -> Bool {
     guard case .dispatch = state.nextIntent, writer.isIdle, corrupt == nil, assignee == nil,
-      prepared != nil, effect == nil
+      effect == nil
     else { return false }
     return (state.nextIntentDue ?? now) <= now
   }
@@ -252,12 +252,14 @@ package struct Executor: Sendable {
     }
     switch intent {
     case .dispatch:
-      let isFresh = prepared.map { now - $0.at <= Self.preparedFor } ?? false
-      if let assignee, isFresh {
+      // Without a worker nothing is read of the branch: it would be old when there is one, and a
+      // long queue would stand in the way of those whose turn it is.
+      guard let assignee else { return }
+      if prepared.map({ now - $0.at <= Self.preparedFor }) ?? false {
         record(
           .dispatch(
             worker: assignee.worker, incarnation: assignee.incarnation, token: assignee.token))
-      } else if assignee != nil || prepared == nil {
+      } else {
         run(context.effect(for: intent, state: state, fresh: fresh), now, &actions)
       }
     case .awaitWorker:

@@ -37,6 +37,9 @@ package struct WorkerCore: Sendable {
     package var outputInterval: Duration = .milliseconds(150)
     package var backoffFirst: Duration = .milliseconds(100)
     package var backoffMaximum: Duration = .seconds(3)
+    /// The same for how a local worker looks for a server that is away: a connection that this
+    /// machine refuses costs next to nothing, and the server's next life is to hear of it at once.
+    package var awayMaximum: Duration = .milliseconds(200)
     /// How long an idle worker waits for a server that is away; nil: for ever.
     package var desertedAfter: Duration?
     /// How often agents that could not work are looked for again.
@@ -184,7 +187,7 @@ package struct WorkerCore: Sendable {
       failed(lane, now: now, reached: true)
       leaveMembership(&actions)
     case .agents, .registered, .desired, .outputEnd, .done, .superseded, .packMissing, .refused:
-      unreachableSince = nil
+      if unreachableSince != nil { serverIsBack(now: now) }
       lanes[lane] = LaneState()
       takeWord(of: request, id, answer, now: now, &actions)
     }
@@ -257,6 +260,12 @@ package struct WorkerCore: Sendable {
     if desired.cancel { end(.cancelled, &actions) }
   }
 
+  /// What waits because the server was away need not wait any longer.
+  private mutating func serverIsBack(now: Duration) {
+    unreachableSince = nil
+    for lane in lanes.keys { lanes[lane]?.notBefore = now }
+  }
+
   /// The server does not know this life: whatever is in hand waits until it does again.
   mutating func leaveMembership(_ actions: inout [Action]) {
     guard membership != .none else { return }
@@ -273,7 +282,12 @@ package struct WorkerCore: Sendable {
 
   mutating func failed(_ lane: Lane, now: Duration, reached: Bool) {
     var state = lanes[lane] ?? LaneState()
-    state.notBefore = now + backoff(after: state.failures, lane)
+    let isAway = settings.local && !reached && lane == .session
+    state.notBefore =
+      now
+      + backoff(
+        after: state.failures, lane,
+        atMost: isAway ? settings.awayMaximum : settings.backoffMaximum)
     state.failures += 1
     lanes[lane] = state
     if reached {
@@ -285,9 +299,11 @@ package struct WorkerCore: Sendable {
   }
 
   /// Doubled each time, and spread over its upper half so that workers do not come in step.
-  func backoff(after failures: Int, _ lane: Lane) -> Duration {
+  func backoff(
+    after failures: Int, _ lane: Lane, atMost maximum: Duration? = nil
+  ) -> Duration {
     let doubled = settings.backoffFirst * (1 << min(failures, 16))
-    let full = min(doubled, settings.backoffMaximum)
+    let full = min(doubled, maximum ?? settings.backoffMaximum)
     let draw = Jitter.draw("\(settings.worker)/\(lane.rawValue)/\(failures)") % 1000
     return full / 2 + full / 2 * Int(draw) / 1000
   }
