@@ -9,6 +9,8 @@ struct MadeUpForge {
     var sha: ObjectID
     var parents: [ObjectID]
     var message: String
+    /// TASK.md as of this commit; nil where there is none.
+    var taskBlob: ObjectID?
   }
 
   struct PullRequest {
@@ -25,7 +27,6 @@ struct MadeUpForge {
   struct Branch {
     /// Oldest first, from the repository's first commit.
     var commits: [ObjectID]
-    var taskBlob: ObjectID?
     /// Reads may not see it before this moment.
     var visibleAt: Int64
   }
@@ -44,9 +45,9 @@ struct MadeUpForge {
   mutating func makeRepository(_ name: RepositoryName, hasTask: Bool) {
     var repository = Repository()
     let sha = newSHA("first")
-    repository.commits[sha] = Commit(sha: sha, parents: [], message: "first")
-    repository.branches["main"] = Branch(
-      commits: [sha], taskBlob: hasTask ? newSHA("task") : nil, visibleAt: 0)
+    repository.commits[sha] = Commit(
+      sha: sha, parents: [], message: "first", taskBlob: hasTask ? newSHA("task") : nil)
+    repository.branches["main"] = Branch(commits: [sha], visibleAt: 0)
     repositories[name] = repository
   }
 
@@ -75,10 +76,11 @@ struct MadeUpForge {
   mutating func push(by person: String, to branch: String, of name: RepositoryName, task: Bool) {
     guard let head = repositories[name]?.branches[branch]?.commits.last else { return }
     let sha = newSHA(person)
-    let blob = newSHA("task")
-    repositories[name]?.commits[sha] = Commit(sha: sha, parents: [head], message: person)
+    let written = newSHA("task")
+    let blob = task ? written : taskBlob(at: head, in: name)
+    repositories[name]?.commits[sha] = Commit(
+      sha: sha, parents: [head], message: person, taskBlob: blob)
     repositories[name]?.branches[branch]?.commits.append(sha)
-    if task { repositories[name]?.branches[branch]?.taskBlob = blob }
     if branch != "main" { disturbed.insert(branch) }
   }
 
@@ -115,9 +117,9 @@ struct MadeUpForge {
       let found = repositories[name]?.branches[branch ?? "main"]
       return .success(.head(found?.commits.last))
     case .fileBlob(let name, _, let ref):
-      let branch = repositories[name]?.branches[ref ?? "main"]
-      if branch == nil, let ref { return .success(.blob(blob(at: ObjectID(ref), in: name))) }
-      return .success(.blob(branch?.taskBlob))
+      let head = repositories[name]?.branches[ref ?? "main"]?.commits.last
+      let commit = head ?? ref.map { ObjectID($0) }
+      return .success(.blob(commit.flatMap { taskBlob(at: $0, in: name) }))
     case .createBranch(let name, let branch, let sha):
       return createBranch(name, branch, sha, now)
     case .branch(let name, let branch):
@@ -141,10 +143,8 @@ struct MadeUpForge {
     }
   }
 
-  /// What TASK.md is as of a commit; here only the heads of `main` are known by their SHA.
-  private func blob(at sha: ObjectID, in name: RepositoryName) -> ObjectID? {
-    let main = repositories[name]?.branches["main"]
-    return main?.commits.contains(sha) ?? false ? main?.taskBlob : nil
+  private func taskBlob(at commit: ObjectID, in name: RepositoryName) -> ObjectID? {
+    repositories[name]?.commits[commit]?.taskBlob
   }
 
   private func visible(
@@ -161,7 +161,7 @@ struct MadeUpForge {
     guard repositories[name]?.branches[branch] == nil else { return .failure(.exists) }
     guard let index = main.commits.firstIndex(of: sha) else { return .failure(.absent) }
     repositories[name]?.branches[branch] = Branch(
-      commits: Array(main.commits[...index]), taskBlob: main.taskBlob, visibleAt: now + 300)
+      commits: Array(main.commits[...index]), visibleAt: now + 300)
     return .success(.created)
   }
 
@@ -170,14 +170,15 @@ struct MadeUpForge {
   ) -> ForgeAnswer {
     guard let branch = repositories[name]?.branches[file.branch], let head = branch.commits.last
     else { return .failure(.absent) }
-    guard branch.taskBlob == file.replaces else {
+    guard taskBlob(at: head, in: name) == file.replaces else {
       return .failure(file.replaces == nil ? .exists : .conflicting)
     }
     // Everything in it is fixed, so the same commit has the same name each time.
     let sha = Self.sha("\(head)/\(file.message)/\(file.content)/\(file.date.milliseconds)")
-    repositories[name]?.commits[sha] = Commit(sha: sha, parents: [head], message: file.message)
+    repositories[name]?.commits[sha] = Commit(
+      sha: sha, parents: [head], message: file.message,
+      taskBlob: Self.sha("blob/\(file.content)"))
     repositories[name]?.branches[file.branch]?.commits.append(sha)
-    repositories[name]?.branches[file.branch]?.taskBlob = Self.sha("blob/\(file.content)")
     repositories[name]?.branches[file.branch]?.visibleAt = now + 300
     return .success(.committed(sha))
   }
@@ -250,7 +251,9 @@ struct MadeUpForge {
     guard head == expected, commit.parents == [head] else {
       return .failure(GitFault(kind: .rejected(stale: true), message: "stale info"))
     }
-    repositories[name]?.commits[commit.sha] = commit
+    var pushed = commit
+    pushed.taskBlob = taskBlob(at: head, in: name)
+    repositories[name]?.commits[commit.sha] = pushed
     repositories[name]?.branches[branch]?.commits.append(commit.sha)
     if let index = repositories[name]?.pullRequests.firstIndex(where: { $0.head == branch }) {
       repositories[name]?.pullRequests[index].headSHA = commit.sha
