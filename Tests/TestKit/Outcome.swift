@@ -87,7 +87,13 @@ package struct Outcome {
 extension Installation {
   /// The pull requests of the view whose branch this is.
   package func pullRequests(from branch: String) async throws -> [JSONValue] {
-    let items = try await get("/api/pull-requests").json["items"].arrayValue ?? []
-    return items.filter { $0["branchName"].stringValue == branch }
+    var found: [JSONValue] = []
+    var cursor = ""
+    while true {
+      let page = try await get("/api/pull-requests?limit=200\(cursor)").json
+      found += (page["items"].arrayValue ?? []).filter { $0["branchName"].stringValue == branch }
+      guard let next = page["next"].stringValue else { return found }
+      cursor = "&cursor=\(next)"
+    }
   }
 }
