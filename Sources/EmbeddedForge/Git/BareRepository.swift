@@ -14,14 +14,20 @@ struct BareRepository: Sendable {
     ("receive.fsckObjects", "true"), ("diff.renames", "true"), ("merge.conflictStyle", "merge"),
   ]
 
+  /// Of all repositories together: a few more than there are cores, since some wait for the disk.
+  /// Callers may be many, and those that have gone away since are not known as such.
+  private static let slots = Slots(16)
+
   @discardableResult
   func git(
     _ arguments: [String], input: Command.Input = .none, accepting: Set<Int32> = [0],
     outputLimit: Int = 64 << 20
   ) async throws(GitFault) -> ProcessResult {
-    try await Git.run(
-      arguments, gitDirectory: path, config: Self.settings, input: input, accepting: accepting,
-      timeout: .seconds(60), outputLimit: outputLimit)
+    try await Self.slots.withSlot { () async throws(GitFault) in
+      try await Git.run(
+        arguments, gitDirectory: path, config: Self.settings, input: input, accepting: accepting,
+        timeout: .seconds(60), outputLimit: outputLimit)
+    }
   }
 
   // MARK: Refs
