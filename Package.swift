@@ -180,7 +180,8 @@ let package = Package(
       dependencies: ["EventLog", "HTTPClient", "HTTPServing", "Processes", hummingbird, log],
       path: "Tests/TestKit", exclude: ["KillSwitch"], swiftSettings: strict),
     tests(
-      "EndToEndTests", ["TestKit", "EventLog", "Processes", "aipm", "aipm-replay", "Cryptography"]),
+      "EndToEndTests",
+      ["TestKit", "EventLog", "HTTPClient", "Processes", "aipm", "aipm-replay", "Cryptography"]),
     tests("DemoAgentTests", ["DemoAgent"]),
     .executableTarget(
       name: "aipm-bench",

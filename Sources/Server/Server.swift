@@ -121,6 +121,9 @@ package struct Server: Sendable {
       middleware: LocalGuard(
         allowedOrigins: Set(context.configuration.allowedOrigins),
         signed: [context.path(WebhookRoutes.path)]))
+    router.add(
+      middleware: StartGuard(
+        lifecycle: context.lifecycle, workers: context.path("/worker/")))
     let prefix = context.configuration.basePathPrefix
     let group = router.group(RouterPath(prefix))
     HealthRoutes(server: context).add(to: group)

@@ -30,10 +30,6 @@ struct UpkeepRoutes {
     guard (1...Self.reasonMax).contains(reason.unicodeScalars.count) else {
       throw Problem.field("reason", "write why, in 1 to \(Self.reasonMax) characters")
     }
-    // Until then the server itself writes to the stream that a redaction is told in.
-    guard await server.lifecycle.isReady else {
-      throw Problem.unavailable("The server is starting.")
-    }
     let event = try await server.store.read(after: position - 1, limit: 1).first
     let told: [RecordedEvent]
     do throws(RedactionFault) {

@@ -1,5 +1,7 @@
 import EventLog
+import Foundation
 import Glibc
+import HTTPClient
 import TestKit
 import Testing
 
@@ -54,6 +56,59 @@ extension EndToEndTests.CrashTests {
       try await world.server.start(["--agent", "demo"])
       _ = try await world.server.end(of: id)
       try await world.checkPushed(id)
+    }
+  }
+
+  @Test("a worker that comes before the log has been read is told to come again")
+  func early() async throws {
+    try await Installation.with(starts: false) { server in
+      let agent = try server.script(
+        "agent", "#!/bin/sh\nwhile ! test -e \(server.folder)/go; do sleep 0.05; done; echo x > a\n"
+      )
+      try await server.start(["--agent", "command", "--agent-command", agent])
+      let id = try await server.submit()
+      try await server.event("delegation.generating", of: id)
+      await server.kill()
+      let caller = EarlyCaller(server)
+      let calling = Task { await caller.run() }
+      try await server.start(["--agent", "command", "--agent-command", agent])
+      try server.touch("go")
+      let end = try await server.end(of: id)
+      calling.cancel()
+      let statuses = await calling.value
+      #expect(end["state"].stringValue == "Pushed" && end["attempt"].integerValue == 1)
+      #expect(statuses.contains(503), "nobody came early: \(statuses)")
+      // Unknown, or not the worker's any more: it would drop what it has.
+      #expect(!statuses.contains(410) && !statuses.contains(409), "\(statuses)")
+    }
+  }
+
+  /// Asks as a worker does, without a pause, from before the server listens.
+  private struct EarlyCaller {
+    let url: String
+    let token: String
+    let client = HTTPClient(configuration: .init(userAgent: "early", proxy: .none))
+
+    init(_ server: Installation) {
+      url = server.url + "/worker/v1/heartbeat"
+      let file = "\(server.data)/secrets/worker-token"
+      token = ((try? String(contentsOfFile: file, encoding: .utf8)) ?? "").filter { !$0.isNewline }
+    }
+
+    /// - Returns: each status that was answered until the task was cancelled.
+    func run() async -> Set<Int> {
+      var statuses: Set<Int> = []
+      let body = #"{"worker":"worker-1","incarnation":1}"#
+      while !Task.isCancelled {
+        let answer = try? await client.send(
+          HTTPRequest(
+            method: "POST", url: url,
+            headers: [
+              ("Authorization", "Bearer \(token)"), ("Content-Type", "application/json"),
+            ], body: .bytes(Array(body.utf8)), timeout: .seconds(5)))
+        if let answer { statuses.insert(answer.status) } else { await Task.yield() }
+      }
+      return statuses
     }
   }
 
