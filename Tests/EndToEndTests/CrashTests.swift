@@ -62,16 +62,25 @@ extension EndToEndTests.CrashTests {
   @Test("a worker that comes before the log has been read is told to come again")
   func early() async throws {
     try await Installation.with(starts: false) { server in
+      try await server.createRepository()
       let agent = try server.script(
         "agent", "#!/bin/sh\nwhile ! test -e \(server.folder)/go; do sleep 0.05; done; echo x > a\n"
       )
       try await server.start(["--agent", "command", "--agent-command", agent])
       let id = try await server.submit()
       try await server.event("delegation.generating", of: id)
-      await server.kill()
-      let caller = EarlyCaller(server)
-      let calling = Task { await caller.run() }
-      try await server.start(["--agent", "command", "--agent-command", agent])
+      // The more there is to be read, the longer that takes.
+      for number in 0..<40 {
+        let answer = try await server.post(
+          "/api/personal-delegate", Installation.request(branch: "b\(number)"),
+          headers: [("Prefer", "respond-async")])
+        #expect(answer.status == 202)
+      }
+      let calling = Task { [caller = EarlyCaller(server)] in await caller.run() }
+      for _ in 0..<8 {
+        await server.kill()
+        try await server.start(["--agent", "command", "--agent-command", agent])
+      }
       try server.touch("go")
       let end = try await server.end(of: id)
       calling.cancel()
