@@ -17,6 +17,8 @@ struct Judge {
   private var stories: [DelegationID: Story] = [:]
   /// In the order in which they were asked for.
   private(set) var delegations: [DelegationID] = []
+  /// What was asked for under each key: one delegation, however often it was asked.
+  private var keys: [String: DelegationID] = [:]
   private var position: Int64 = 0
   private(set) var head: [UInt8] = []
 
@@ -50,10 +52,14 @@ struct Judge {
     return follow(known, of: id, &story)
   }
 
-  private func follow(
+  private mutating func follow(
     _ event: DelegationEvent, of id: DelegationID, _ story: inout Story
   ) -> String? {
     switch event {
+    case .requested(let e):
+      guard let key = e.idempotencyKey?.key else { break }
+      if let first = keys[key] { return "\(id) and \(first) were asked for under one key" }
+      keys[key] = id
     case .dispatched(let e):
       if let last = story.lastToken, e.token <= last { return "\(id): a token that does not rise" }
       if story.hasCommit { return "\(id): dispatched although a commit was accepted" }
@@ -76,7 +82,7 @@ struct Judge {
     case .pushed:
       if !story.hasCommit { return "\(id): pushed without a commit" }
       story.lease = nil
-    case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .baseResolved,
+    case .branchCreated, .taskCommitted, .pullRequestCreated, .baseResolved,
       .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated, .actionDone:
       break
     }
