@@ -29,13 +29,22 @@
 // | engine: no order before the head is known | seed 10, dropped and never taken up |
 // | worker: a take-over is announced under its new token | seed 1, its pack refused for ever |
 // | worker: a pack that the server lost is sent again | seed 1, never handed in |
+// | push: what was refused is looked for on the branch | seed 2, diverged untouched |
+// | engine: a start knows which worker has what | seed 1, never terminal |
+// | engine: the lease of a worker that is lost ends | seed 36, never terminal |
+// | store: what was asked for under a key is not asked for again | seed 228, two for one |
 //
-// The last four were not taken out but missing: the first seeds found them.
+// Four of them, from "kept until its lease" to "sent again", were not taken out but missing: the
+// first seeds found them.
 //
 // Not found within 400 seeds: the look-up for a generated commit before a dispatch, which is for a
 // log that was restored from before a push (these worlds restore none); the token at the door of a
-// hand-in, behind which `decide` compares it again; and a second hand-in for one lease, which no
-// worker makes.
+// hand-in, behind which `decide` compares it again; a second hand-in for one lease, which no
+// worker makes; the ticket of an answer, since no effect is replaced while its calls are out; the
+// look-up before a push that a restart repeats, since to push what stands there changes nothing; a
+// head that is read again before it is handed out, since a commit on an older head is refused; and
+// the journal's word of a commit before it is handed in, without which a worker that dies in
+// between has it generated anew: nothing is doubled, and a test of the worker holds it.
 
 import Domain
 import Engine
