@@ -41,7 +41,8 @@ extension WorkerCore {
       return handIn(.workerFault, nil, fault.message, &actions)
     }
     if !fault.isUnreachable { self.attempt?.checkoutFailures += 1 }
-    let moment = now + backoff(after: failures + 2, .session)
+    let moment =
+      now + backoff(after: failures + 2, .session, atMost: settings.backoffMaximum)
     self.attempt?.stage = .awaitingCheckout(at: moment)
   }
 

@@ -283,11 +283,8 @@ package struct WorkerCore: Sendable {
   mutating func failed(_ lane: Lane, now: Duration, reached: Bool) {
     var state = lanes[lane] ?? LaneState()
     let isAway = settings.local && !reached && lane == .session
-    state.notBefore =
-      now
-      + backoff(
-        after: state.failures, lane,
-        atMost: isAway ? settings.awayMaximum : settings.backoffMaximum)
+    let maximum = isAway ? settings.awayMaximum : settings.backoffMaximum
+    state.notBefore = now + backoff(after: state.failures, lane, atMost: maximum)
     state.failures += 1
     lanes[lane] = state
     if reached {
@@ -299,11 +296,9 @@ package struct WorkerCore: Sendable {
   }
 
   /// Doubled each time, and spread over its upper half so that workers do not come in step.
-  func backoff(
-    after failures: Int, _ lane: Lane, atMost maximum: Duration? = nil
-  ) -> Duration {
+  func backoff(after failures: Int, _ lane: Lane, atMost maximum: Duration) -> Duration {
     let doubled = settings.backoffFirst * (1 << min(failures, 16))
-    let full = min(doubled, maximum ?? settings.backoffMaximum)
+    let full = min(doubled, maximum)
     let draw = Jitter.draw("\(settings.worker)/\(lane.rawValue)/\(failures)") % 1000
     return full / 2 + full / 2 * Int(draw) / 1000
   }

@@ -229,7 +229,7 @@ import WorkerProtocol
   @Test("waits between tries grow, stay under the limit, and none is without one")
   func backoff() {
     let core = Life().core
-    let waits = (0..<12).map { core.backoff(after: $0, .session) }
+    let waits = (0..<12).map { core.backoff(after: $0, .session, atMost: .seconds(3)) }
     #expect(waits.allSatisfy { $0 >= .milliseconds(50) && $0 <= .seconds(3) })
     #expect(waits[11] >= .milliseconds(1500) && waits[0] < .milliseconds(101))
   }
