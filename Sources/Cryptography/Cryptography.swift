@@ -38,13 +38,15 @@ struct RunningHash: ~Copyable {
     context = EVP_MD_CTX_new()
     precondition(context != nil, "no memory for a hash")
     self.function = function
-    begin()
+    begin(function.pointer)
   }
 
   deinit { EVP_MD_CTX_free(context) }
 
-  private func begin() {
-    precondition(EVP_DigestInit_ex2(context, function.pointer, nil) == 1, "a hash did not begin")
+  /// - Parameter pointer: nil to go on with the function that the context has, which spares
+  ///   libcrypto the setting up.
+  private func begin(_ pointer: OpaquePointer?) {
+    precondition(EVP_DigestInit_ex2(context, pointer, nil) == 1, "a hash did not begin")
   }
 
   mutating func update(_ bytes: UnsafeRawBufferPointer) {
@@ -54,13 +56,19 @@ struct RunningHash: ~Copyable {
 
   /// The hash of what was given; then another message may begin.
   mutating func finish() -> [UInt8] {
-    let digest = [UInt8](unsafeUninitializedCapacity: function.size) { buffer, count in
-      precondition(
-        EVP_DigestFinal_ex(context, buffer.baseAddress, nil) == 1, "a hash did not end")
+    [UInt8](unsafeUninitializedCapacity: function.size) { buffer, count in
+      finish(into: UnsafeMutableRawBufferPointer(buffer))
       count = function.size
     }
-    begin()
-    return digest
+  }
+
+  /// The same, where there is room for it.
+  mutating func finish(into out: UnsafeMutableRawBufferPointer) {
+    precondition(out.count >= function.size, "no room for a hash")
+    precondition(
+      EVP_DigestFinal_ex(context, out.bindMemory(to: UInt8.self).baseAddress, nil) == 1,
+      "a hash did not end")
+    begin(nil)
   }
 }
 
@@ -81,6 +89,11 @@ package struct SHA256: ~Copyable {
   /// The 32 bytes of the hash of what was given since the start or the last call; the next message
   /// may follow.
   package mutating func finish() -> [UInt8] { running.finish() }
+
+  /// The same, written where there is room for 32 bytes.
+  package mutating func finish(into out: UnsafeMutableRawBufferPointer) {
+    running.finish(into: out)
+  }
 
   /// The 32 bytes of the hash of one message.
   package static func hash(_ bytes: some Sequence<UInt8>) -> [UInt8] {

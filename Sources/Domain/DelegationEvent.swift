@@ -5,7 +5,8 @@
 // log keeps it apart, a fold never needs it, and a redaction takes it away.
 
 package enum DelegationEvent: Equatable, Sendable {
-  case requested(Requested)
+  // The two large ones stand apart, so that the others, which are most, are small to hand on.
+  indirect case requested(Requested)
   case branchCreated(BranchCreated)
   case taskCommitted(TaskCommitted)
   case pullRequestCreated(PullRequestCreated)
@@ -15,13 +16,26 @@ package enum DelegationEvent: Equatable, Sendable {
   case failed(Failed)
 
   case baseResolved(BaseResolved)
-  case generated(Generated)
+  indirect case generated(Generated)
   case stepFailed(StepFailed)
   case released(Released)
   case cancelRequested
   case retryRequested
   case pullRequestUpdated(PullRequestUpdated)
   case actionDone(ActionDone)
+}
+
+extension DelegationEvent {
+  /// Whether another worker, or none, may work on the delegation after it.
+  package var movesLease: Bool {
+    switch self {
+    case .dispatched, .generated, .released, .failed: true
+    case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating, .pushed,
+      .baseResolved, .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated,
+      .actionDone:
+      false
+    }
+  }
 }
 
 /// The user's own words. They stand verbatim in TASK.md and in the prompt.

@@ -25,195 +25,278 @@ extension DelegationState {
   package func evolve(
     _ event: DelegationEvent, id: DelegationID, at time: Timestamp
   ) throws(CorruptStream) -> DelegationState {
+    var next = self
+    try next.take(event, id: id, at: time)
+    return next
+  }
+
+  /// Takes an event in, where the state stands: nothing is copied that nobody else holds.
+  /// - Parameters: as for `evolve`.
+  /// - Throws: `CorruptStream` where the state does not allow the event; then it stays as it was.
+  package mutating func take(
+    _ event: DelegationEvent, id: DelegationID, at time: Timestamp
+  ) throws(CorruptStream) {
+    // In each case all is checked before anything is changed.
     switch event {
     case .requested(let e):
       guard case .absent = self else { throw corrupt(event) }
-      return .requested(Delegation(id: id, request: e, requestedAt: time))
+      self = .requested(Delegation(id: id, request: e, requestedAt: time))
 
     case .baseResolved(let e):
-      guard case .requested(var d) = self, d.base == nil else { throw corrupt(event) }
-      d.base = e
-      d.trouble = nil
-      return .requested(d)
+      guard case .requested = self, holds({ $0.base == nil }) else { throw corrupt(event) }
+      change {
+        $0.base = e
+        $0.trouble = nil
+      }
 
     case .branchCreated(let e):
-      guard case .requested(var d) = self, d.base != nil else { throw corrupt(event) }
-      d.branchSHA = e.sha
-      return .branchCreated(d.entered(at: time))
+      guard case .requested = self, holds({ $0.base != nil }) else { throw corrupt(event) }
+      enter(DelegationState.branchCreated, at: time) { $0.branchSHA = e.sha }
 
     case .taskCommitted(let e):
-      guard case .branchCreated(var d) = self else { throw corrupt(event) }
-      d.taskCommit = e.sha
-      return .taskCommitted(d.entered(at: time))
+      guard case .branchCreated = self else { throw corrupt(event) }
+      enter(DelegationState.taskCommitted, at: time) { $0.taskCommit = e.sha }
 
     case .pullRequestCreated(let e):
-      guard case .taskCommitted(var d) = self else { throw corrupt(event) }
-      d.pullRequest = PullRequest(number: e.number, url: e.url, state: .open)
-      return .pullRequestCreated(d.entered(at: time))
-
-    case .dispatched(let e): return try afterDispatched(e, event, at: time)
-    case .generating(let e): return try afterGenerating(e, event, at: time)
-    case .generated(let e): return try afterGenerated(e, event)
-    case .released(let e): return try afterReleased(e, event, at: time)
-
-    case .pushed(let e):
-      guard let d = delegation, let commit = commitToPush else { throw corrupt(event) }
-      guard commit.sha == e.sha || (e.adopted && d.accepted.contains(e.sha)) else {
-        throw corrupt(event, "no accepted commit \(e.sha)")
+      guard case .taskCommitted = self else { throw corrupt(event) }
+      enter(DelegationState.pullRequestCreated, at: time) {
+        $0.pullRequest = PullRequest(number: e.number, url: e.url, state: .open)
       }
-      var done = d.entered(at: time)
-      done.unpushed = nil
-      // What was found on the branch was pushed, whatever was asked for since.
-      done.cancelRequested = false
-      return .pushed(done, e.sha)
+
+    case .dispatched(let e): try takeDispatched(e, event, at: time)
+    case .generating(let e): try takeGenerating(e, event, at: time)
+    case .generated(let e): try takeGenerated(e, event)
+    case .released(let e): try takeReleased(e, event, at: time)
+    case .pushed(let e): try takePushed(e, event, at: time)
 
     case .failed(let e):
-      guard var d = delegation, let name, !name.isTerminal else { throw corrupt(event) }
-      d.unpushed = commitToPush
-      d.cancelRequested = false
-      return .failed(
-        d.entered(at: time), Failure(step: e.step, code: e.code, retryable: e.retryable))
+      guard let name, !name.isTerminal else { throw corrupt(event) }
+      let commit = commitToPush
+      enter(
+        { .failed($0, Failure(step: e.step, code: e.code, retryable: e.retryable)) }, at: time
+      ) {
+        $0.unpushed = commit
+        $0.cancelRequested = false
+      }
 
     case .stepFailed(let e):
       guard let name, !name.isTerminal || (e.step == .act && owedNotice != nil) else {
         throw corrupt(event)
       }
-      let trouble = Trouble(
-        step: e.step, tries: e.attemptedTry, code: e.code, retryAt: e.retryAt,
-        ambiguous: e.ambiguous)
-      return mapDelegation { $0.trouble = trouble }
+      change {
+        $0.trouble = Trouble(
+          step: e.step, tries: e.attemptedTry, code: e.code, retryAt: e.retryAt,
+          ambiguous: e.ambiguous)
+      }
 
     case .cancelRequested:
       guard let name, !name.isTerminal, commitToPush == nil else { throw corrupt(event) }
-      return mapDelegation { $0.cancelRequested = true }
+      change { $0.cancelRequested = true }
 
     case .retryRequested:
       guard case .failed(let d, _) = self else { throw corrupt(event) }
-      return d.resumed(at: time)
+      self = d.resumed(at: time)
 
     case .pullRequestUpdated(let e):
-      guard delegation?.pullRequest != nil else { throw corrupt(event) }
-      return mapDelegation {
+      guard holds({ $0.pullRequest != nil }) else { throw corrupt(event) }
+      change {
         $0.pullRequest?.state = e.state
         if let asOf = e.asOf { $0.pullRequest?.asOf = asOf }
       }
 
     case .actionDone(let e):
-      guard delegation != nil else { throw corrupt(event) }
-      return mapDelegation {
+      guard holds({ _ in true }) else { throw corrupt(event) }
+      change {
         $0.actionsDone.insert(e.marker)
         if $0.trouble?.step == .act { $0.trouble = nil }
       }
     }
   }
 
-  private func afterDispatched(
+  private mutating func takeDispatched(
     _ e: Dispatched, _ event: DelegationEvent, at time: Timestamp
-  ) throws(CorruptStream) -> DelegationState {
+  ) throws(CorruptStream) {
     let lease = Lease(
       worker: e.worker, incarnation: e.incarnation, attempt: e.attempt, token: e.token)
     switch self {
-    case .pullRequestCreated(var d):
+    case .pullRequestCreated(let d):
       guard d.unpushed == nil, !d.cancelRequested, e.attempt == d.attempt + 1 else {
         throw corrupt(event, "attempt \(e.attempt) after \(d.attempt)")
       }
       if let last = d.token, e.token <= last {
         throw corrupt(event, "a token that does not rise")
       }
-      d.attempt = e.attempt
-      d.token = e.token
-      return .dispatched(d.entered(at: time), lease)
-    case .dispatched(var d, let held):
-      d.token = e.token
-      return .dispatched(d.entered(at: time), try takenOver(held, by: lease, event))
-    case .generating(var d, let generation):
+    case .dispatched(_, let held): try checkTakeOver(of: held, by: lease, event)
+    case .generating(_, let generation):
       guard generation.accepted == nil else { throw corrupt(event) }
-      d.token = e.token
-      return .dispatched(d.entered(at: time), try takenOver(generation.lease, by: lease, event))
+      try checkTakeOver(of: generation.lease, by: lease, event)
     case .absent, .requested, .branchCreated, .taskCommitted, .pushed, .failed:
       throw corrupt(event)
+    }
+    enter({ .dispatched($0, lease) }, at: time) {
+      $0.attempt = e.attempt
+      $0.token = e.token
     }
   }
 
   /// A worker that came back goes on with the attempt it had, under a new token.
-  private func takenOver(
-    _ held: Lease, by next: Lease, _ event: DelegationEvent
-  ) throws(CorruptStream) -> Lease {
+  private func checkTakeOver(
+    of held: Lease, by next: Lease, _ event: DelegationEvent
+  ) throws(CorruptStream) {
     guard next.worker == held.worker, next.attempt == held.attempt, next.token > held.token else {
       throw corrupt(event, "not a take-over of attempt \(held.attempt) by \(held.worker)")
     }
-    return next
   }
 
-  private func afterGenerating(
+  private mutating func takeGenerating(
     _ e: GenerationStarted, _ event: DelegationEvent, at time: Timestamp
-  ) throws(CorruptStream) -> DelegationState {
-    guard case .dispatched(let d, let lease) = self else { throw corrupt(event) }
+  ) throws(CorruptStream) {
+    guard case .dispatched(_, let lease) = self else { throw corrupt(event) }
     guard lease.token == e.token, lease.attempt == e.attempt else {
       throw corrupt(event, "a token that is not the lease's")
     }
-    return .generating(
-      d.entered(at: time),
-      Generation(lease: lease, agent: e.agent, head: e.head, accepted: nil))
+    let generation = Generation(lease: lease, agent: e.agent, head: e.head, accepted: nil)
+    enter({ .generating($0, generation) }, at: time) { _ in }
   }
 
-  private func afterGenerated(
+  private mutating func takeGenerated(
     _ e: Generated, _ event: DelegationEvent
-  ) throws(CorruptStream) -> DelegationState {
+  ) throws(CorruptStream) {
     switch self {
-    case .generating(var d, var generation):
+    case .generating(_, let generation):
       guard generation.accepted == nil, generation.lease.token == e.token,
-        generation.lease.attempt == e.attempt, !d.cancelRequested
+        generation.lease.attempt == e.attempt, holds({ !$0.cancelRequested })
       else { throw corrupt(event, "a token that is not the lease's") }
       guard e.parent == generation.head else {
         throw corrupt(event, "a commit that does not stand on the head it was made on")
       }
-      generation.accepted = e
-      d.accepted.append(e.sha)
-      d.trouble = nil
-      return .generating(d, generation)
-    case .pullRequestCreated(var d):
-      guard e.token == nil, d.unpushed == nil else { throw corrupt(event, "no lease") }
-      d.unpushed = e
-      d.accepted.append(e.sha)
-      d.trouble = nil
-      return .pullRequestCreated(d)
+    case .pullRequestCreated:
+      guard e.token == nil, holds({ $0.unpushed == nil }) else {
+        throw corrupt(event, "no lease")
+      }
     case .absent, .requested, .branchCreated, .taskCommitted, .dispatched, .pushed, .failed:
       throw corrupt(event)
     }
+    let generation = generation
+    move({ d in generation.map { .generating(d, $0.accepting(e)) } ?? .pullRequestCreated(d) }) {
+      if generation == nil { $0.unpushed = e }
+      $0.accepted.append(e.sha)
+      $0.trouble = nil
+    }
   }
 
-  private func afterReleased(
+  /// nil where no agent runs or has run under the lease.
+  private var generation: Generation? {
+    if case .generating(_, let generation) = self { generation } else { nil }
+  }
+
+  private mutating func takeReleased(
     _ e: Released, _ event: DelegationEvent, at time: Timestamp
-  ) throws(CorruptStream) -> DelegationState {
-    guard var d = delegation else { throw corrupt(event) }
+  ) throws(CorruptStream) {
+    guard holds({ _ in true }) else { throw corrupt(event) }
     if let lease {
       guard lease.token == e.token, lease.attempt == e.attempt else {
         throw corrupt(event, "a token that is not the lease's")
       }
     } else {
-      guard case .pullRequestCreated = self, e.token == nil, d.unpushed != nil else {
+      guard case .pullRequestCreated = self, e.token == nil, holds({ $0.unpushed != nil }) else {
         throw corrupt(event, "no lease")
       }
     }
-    if e.cause.usesAttempt { d.attemptsUsed += 1 } else { d.infrastructureFailures += 1 }
-    d.unpushed = nil
-    return .pullRequestCreated(d.entered(at: time))
+    enter(DelegationState.pullRequestCreated, at: time) {
+      if e.cause.usesAttempt { $0.attemptsUsed += 1 } else { $0.infrastructureFailures += 1 }
+      $0.unpushed = nil
+    }
   }
 
-  private func mapDelegation(_ change: (inout Delegation) -> Void) -> DelegationState {
-    guard var d = delegation else { return self }
+  private mutating func takePushed(
+    _ e: Pushed, _ event: DelegationEvent, at time: Timestamp
+  ) throws(CorruptStream) {
+    guard let commit = commitToPush else { throw corrupt(event) }
+    guard commit.sha == e.sha || (e.adopted && holds({ $0.accepted.contains(e.sha) })) else {
+      throw corrupt(event, "no accepted commit \(e.sha)")
+    }
+    enter({ .pushed($0, e.sha) }, at: time) {
+      $0.unpushed = nil
+      // What was found on the branch was pushed, whatever was asked for since.
+      $0.cancelRequested = false
+    }
+  }
+
+  /// Whether there is a delegation, and the test holds of it. Nobody has it in hand afterwards, so
+  /// that it can be changed where it stands.
+  private func holds(_ test: (Delegation) -> Bool) -> Bool { delegation.map(test) ?? false }
+
+  /// What the state is; it is `absent` afterwards, and nobody else has the delegation in hand, so
+  /// that it is changed where it stands.
+  private mutating func takeOut() -> DelegationState {
+    var held = DelegationState.absent
+    swap(&held, &self)
+    return held
+  }
+
+  private consuming func intoDelegation() -> Delegation? {
+    switch consume self {
+    case .absent: nil
+    case .requested(let d), .branchCreated(let d), .taskCommitted(let d),
+      .pullRequestCreated(let d):
+      d
+    case .dispatched(let d, _): d
+    case .generating(let d, _): d
+    case .pushed(let d, _): d
+    case .failed(let d, _): d
+    }
+  }
+
+  /// Changes the delegation and goes to another state; nothing where there is no delegation yet.
+  private mutating func move(
+    _ next: (Delegation) -> DelegationState, _ change: (inout Delegation) -> Void
+  ) {
+    guard var d = takeOut().intoDelegation() else { return }
     change(&d)
-    switch self {
-    case .absent: return .absent
-    case .requested: return .requested(d)
-    case .branchCreated: return .branchCreated(d)
-    case .taskCommitted: return .taskCommitted(d)
-    case .pullRequestCreated: return .pullRequestCreated(d)
-    case .dispatched(_, let lease): return .dispatched(d, lease)
-    case .generating(_, let generation): return .generating(d, generation)
-    case .pushed(_, let sha): return .pushed(d, sha)
-    case .failed(_, let failure): return .failed(d, failure)
+    self = next(d)
+  }
+
+  /// The same at the start of a new state: trouble of the state before is over.
+  private mutating func enter(
+    _ next: (Delegation) -> DelegationState, at time: Timestamp,
+    _ change: (inout Delegation) -> Void
+  ) {
+    move(next) {
+      change(&$0)
+      $0.stateSince = time
+      $0.trouble = nil
+    }
+  }
+
+  /// Changes the delegation and leaves the state what it is.
+  private mutating func change(_ change: (inout Delegation) -> Void) {
+    switch takeOut() {
+    case .absent: break
+    case .requested(var d):
+      change(&d)
+      self = .requested(d)
+    case .branchCreated(var d):
+      change(&d)
+      self = .branchCreated(d)
+    case .taskCommitted(var d):
+      change(&d)
+      self = .taskCommitted(d)
+    case .pullRequestCreated(var d):
+      change(&d)
+      self = .pullRequestCreated(d)
+    case .dispatched(var d, let lease):
+      change(&d)
+      self = .dispatched(d, lease)
+    case .generating(var d, let generation):
+      change(&d)
+      self = .generating(d, generation)
+    case .pushed(var d, let sha):
+      change(&d)
+      self = .pushed(d, sha)
+    case .failed(var d, let failure):
+      change(&d)
+      self = .failed(d, failure)
     }
   }
 
@@ -224,18 +307,12 @@ extension DelegationState {
 }
 
 extension Delegation {
-  /// The same, at the start of a new state: trouble of the state before is over.
-  func entered(at time: Timestamp) -> Delegation {
-    var d = self
-    d.stateSince = time
-    d.trouble = nil
-    return d
-  }
-
   /// Where a retry goes on: at the last milestone that stands on the forge, with everything that
   /// counts against a limit back at nothing. The branch and the pull request stay.
   func resumed(at time: Timestamp) -> DelegationState {
-    var d = entered(at: time)
+    var d = self
+    d.stateSince = time
+    d.trouble = nil
     d.attemptsUsed = 0
     d.infrastructureFailures = 0
     d.cancelRequested = false

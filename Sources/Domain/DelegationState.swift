@@ -15,49 +15,129 @@ package enum DelegationState: Equatable, Sendable {
 }
 
 /// What every state past `absent` knows.
+///
+/// It is a value whose copies share one place until one of them changes: states are handed on far
+/// more often than they change, and a fold of millions of events would do little else than copy.
 package struct Delegation: Equatable, Sendable {
-  package let id: DelegationID
-  /// What was asked for, without the user's words.
-  package var request: Requested { _read { yield asked.request } }
-  private let asked: Asked
-  package let requestedAt: Timestamp
-  /// When the state that it stands in began.
-  package var stateSince: Timestamp
+  private struct Content: Equatable {
+    let id: DelegationID
+    let request: Asked
+    let requestedAt: Timestamp
+    var stateSince: Timestamp
+    var base: BaseResolved?
+    var branchSHA: ObjectID?
+    var taskCommit: ObjectID?
+    var pullRequest: PullRequest?
+    var attempt = 0
+    var token: FencingToken?
+    var attemptsUsed = 0
+    var infrastructureFailures = 0
+    var trouble: Trouble?
+    var unpushed: Generated?
+    var accepted: [ObjectID] = []
+    var cancelRequested = false
+    var actionsDone: Set<String> = []
+  }
 
-  package var base: BaseResolved?
-  package var branchSHA: ObjectID?
-  package var taskCommit: ObjectID?
-  package var pullRequest: PullRequest?
+  private final class Place {
+    var content: Content
+    init(_ content: Content) { self.content = content }
+  }
 
-  /// The number of the last attempt, and the token of its last lease; both only rise.
-  package var attempt = 0
-  package var token: FencingToken?
-  /// How many of the allowed attempts agents have used up since the last retry.
-  package var attemptsUsed = 0
-  /// How often machines have failed it since the last retry.
-  package var infrastructureFailures = 0
+  // Written only where nobody else refers to it, as `own` sees to.
+  nonisolated(unsafe) private var place: Place
 
-  /// The go at the present step that failed last: what it was, how often, and when the next is due.
-  package var trouble: Trouble?
-  /// A commit that was accepted and is not pushed, outside of any lease.
-  package var unpushed: Generated?
-  /// Every commit that was ever accepted, oldest first: what a push may adopt.
-  package var accepted: [ObjectID] = []
-  package var cancelRequested = false
-  package var actionsDone: Set<String> = []
+  /// The place, after it was made this value's own.
+  private mutating func own() -> Place {
+    if !isKnownUniquelyReferenced(&place) { place = Place(place.content) }
+    return place
+  }
 
   package init(id: DelegationID, request: Requested, requestedAt: Timestamp) {
-    self.id = id
     var facts = request
     facts.text = nil
-    asked = Asked(facts)
-    self.requestedAt = requestedAt
-    stateSince = requestedAt
+    place = Place(
+      Content(
+        id: id, request: Asked(facts), requestedAt: requestedAt, stateSince: requestedAt))
+  }
+
+  package static func == (a: Self, b: Self) -> Bool {
+    a.place === b.place || a.place.content == b.place.content
+  }
+
+  package var id: DelegationID { place.content.id }
+  /// What was asked for, without the user's words.
+  package var request: Requested { _read { yield place.content.request.request } }
+  package var requestedAt: Timestamp { place.content.requestedAt }
+  /// When the state that it stands in began.
+  package var stateSince: Timestamp {
+    get { place.content.stateSince }
+    set { own().content.stateSince = newValue }
+  }
+
+  package var base: BaseResolved? {
+    get { place.content.base }
+    set { own().content.base = newValue }
+  }
+  package var branchSHA: ObjectID? {
+    get { place.content.branchSHA }
+    set { own().content.branchSHA = newValue }
+  }
+  package var taskCommit: ObjectID? {
+    get { place.content.taskCommit }
+    set { own().content.taskCommit = newValue }
+  }
+  package var pullRequest: PullRequest? {
+    get { place.content.pullRequest }
+    set { own().content.pullRequest = newValue }
+  }
+
+  /// The number of the last attempt, and the token of its last lease; both only rise.
+  package var attempt: Int {
+    get { place.content.attempt }
+    set { own().content.attempt = newValue }
+  }
+  package var token: FencingToken? {
+    get { place.content.token }
+    set { own().content.token = newValue }
+  }
+  /// How many of the allowed attempts agents have used up since the last retry.
+  package var attemptsUsed: Int {
+    get { place.content.attemptsUsed }
+    set { own().content.attemptsUsed = newValue }
+  }
+  /// How often machines have failed it since the last retry.
+  package var infrastructureFailures: Int {
+    get { place.content.infrastructureFailures }
+    set { own().content.infrastructureFailures = newValue }
+  }
+
+  /// The go at the present step that failed last: what it was, how often, and when the next is due.
+  package var trouble: Trouble? {
+    get { place.content.trouble }
+    set { own().content.trouble = newValue }
+  }
+  /// A commit that was accepted and is not pushed, outside of any lease.
+  package var unpushed: Generated? {
+    get { place.content.unpushed }
+    set { own().content.unpushed = newValue }
+  }
+  /// Every commit that was ever accepted, oldest first: what a push may adopt.
+  package var accepted: [ObjectID] {
+    get { place.content.accepted }
+    _modify { yield &own().content.accepted }
+  }
+  package var cancelRequested: Bool {
+    get { place.content.cancelRequested }
+    set { own().content.cancelRequested = newValue }
+  }
+  package var actionsDone: Set<String> {
+    get { place.content.actionsDone }
+    _modify { yield &own().content.actionsDone }
   }
 }
 
-/// A request where all states of a delegation share it: it never changes, and a fold of millions of
-/// events would do little else than copy it.
+/// A request where all states of a delegation share it: it never changes.
 private final class Asked: Equatable, Sendable {
   let request: Requested
   init(_ request: Requested) { self.request = request }
@@ -90,12 +170,40 @@ package struct Lease: Equatable, Sendable {
   package var token: FencingToken
 }
 
-/// A lease whose agent runs, or whose commit was accepted and waits for its push.
+/// A lease whose agent runs, or whose commit was accepted and waits for its push. All copies share
+/// one place, so that a state is not as large as this.
 package struct Generation: Equatable, Sendable {
-  package var lease: Lease
-  package var agent: String
-  package var head: ObjectID
-  package var accepted: Generated?
+  private struct Content: Equatable {
+    var lease: Lease
+    var agent: String
+    var head: ObjectID
+    var accepted: Generated?
+  }
+
+  private final class Place: Sendable {
+    let content: Content
+    init(_ content: Content) { self.content = content }
+  }
+
+  private let place: Place
+
+  package var lease: Lease { place.content.lease }
+  package var agent: String { place.content.agent }
+  package var head: ObjectID { place.content.head }
+  package var accepted: Generated? { place.content.accepted }
+
+  init(lease: Lease, agent: String, head: ObjectID, accepted: Generated?) {
+    place = Place(Content(lease: lease, agent: agent, head: head, accepted: accepted))
+  }
+
+  /// The same with a commit that was accepted.
+  func accepting(_ commit: Generated) -> Generation {
+    Generation(lease: lease, agent: agent, head: head, accepted: commit)
+  }
+
+  package static func == (a: Self, b: Self) -> Bool {
+    a.place === b.place || a.place.content == b.place.content
+  }
 }
 
 /// Why the delegation failed.
@@ -145,7 +253,15 @@ extension DelegationState {
   }
 
   /// The lease of a worker that has work to do: after its hand-in was accepted it has none.
-  package var workingLease: Lease? { commitToPush == nil ? lease : nil }
+  package var workingLease: Lease? {
+    switch self {
+    case .dispatched(_, let lease): lease
+    case .generating(_, let generation): generation.accepted == nil ? generation.lease : nil
+    case .absent, .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .pushed,
+      .failed:
+      nil
+    }
+  }
 
   /// The commit that was accepted and waits for its push, and the head it stands on.
   package var commitToPush: Generated? {

@@ -2,11 +2,44 @@
 // where a delegation's id is wanted.
 
 /// A delegation: one request for code, from the form to the pushed commit. A UUIDv7, lowercase.
+///
+/// A UUID is kept as its sixteen bytes: a log of millions of events holds hundreds of thousands of
+/// these, and looks them up at each event.
 package struct DelegationID: Hashable, Comparable, Sendable, CustomStringConvertible {
-  package let rawValue: String
-  package init(_ rawValue: String) { self.rawValue = rawValue }
+  private enum Form: Hashable, Sendable {
+    case uuid(UInt64, UInt64)
+    /// Whatever else somebody gave for one.
+    case other(String)
+  }
+  private let form: Form
+
+  package init(_ rawValue: String) {
+    var text = rawValue
+    form =
+      text.withUTF8 { LowercaseHex.uuid(UnsafeRawBufferPointer($0)) }.map { .uuid($0.0, $0.1) }
+      ?? .other(rawValue)
+  }
+
+  /// Reads UTF-8; what is none is repaired.
+  package init(decoding utf8: UnsafeRawBufferPointer) {
+    form =
+      LowercaseHex.uuid(utf8).map { .uuid($0.0, $0.1) }
+      ?? .other(String(decoding: utf8, as: UTF8.self))
+  }
+
+  package var rawValue: String {
+    switch form {
+    case .uuid(let high, let low): LowercaseHex.uuid(high, low)
+    case .other(let text): text
+    }
+  }
   package var description: String { rawValue }
-  package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+  package static func < (a: Self, b: Self) -> Bool {
+    if case .uuid(let high, let low) = a.form, case .uuid(let otherHigh, let otherLow) = b.form {
+      return (high, low) < (otherHigh, otherLow)
+    }
+    return a.rawValue < b.rawValue
+  }
 }
 
 /// A worker process by name; the name outlives the process.
@@ -39,9 +72,52 @@ package struct RepositoryName: Hashable, Comparable, Sendable, CustomStringConve
 }
 
 /// The name of a git object in hex: a commit, or the blob of a file.
+///
+/// A SHA-1 is kept as its twenty bytes, as the ids of delegations are.
 package struct ObjectID: Hashable, Sendable, CustomStringConvertible {
-  package let rawValue: String
-  package init(_ rawValue: String) { self.rawValue = rawValue }
+  private enum Form: Hashable, Sendable {
+    case sha1(UInt64, UInt64, UInt32)
+    /// A SHA-256, or whatever else a forge gave for a name.
+    case other(String)
+  }
+  private let form: Form
+
+  package init(_ rawValue: String) {
+    var text = rawValue
+    form = text.withUTF8 { Self.sha1(UnsafeRawBufferPointer($0)) } ?? .other(rawValue)
+  }
+
+  /// Reads UTF-8; what is none is repaired.
+  package init(decoding utf8: UnsafeRawBufferPointer) {
+    form = Self.sha1(utf8) ?? .other(String(decoding: utf8, as: UTF8.self))
+  }
+
+  private static func sha1(_ digits: UnsafeRawBufferPointer) -> Form? {
+    guard digits.count == 40 else { return nil }
+    func pair(_ start: Int) -> UInt64? {
+      guard let high = LowercaseHex.number(digits, at: start),
+        let low = LowercaseHex.number(digits, at: start + 8)
+      else { return nil }
+      return UInt64(high) << 32 | UInt64(low)
+    }
+    guard let first = pair(0), let second = pair(16),
+      let third = LowercaseHex.number(digits, at: 32)
+    else { return nil }
+    return .sha1(first, second, third)
+  }
+
+  package var rawValue: String {
+    switch form {
+    case .sha1(let first, let second, let third):
+      String(unsafeUninitializedCapacity: 40) { out in
+        LowercaseHex.write(first, 16, to: out, at: 0)
+        LowercaseHex.write(second, 16, to: out, at: 16)
+        LowercaseHex.write(UInt64(third), 8, to: out, at: 32)
+        return 40
+      }
+    case .other(let text): text
+    }
+  }
   package var description: String { rawValue }
 }
 

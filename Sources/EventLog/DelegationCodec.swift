@@ -138,60 +138,63 @@ extension EventCodec {
     case .baseResolved:
       return .baseResolved(
         BaseResolved(
-          branch: try r.need(r.facts.baseBranch, "baseBranch"), sha: try sha(r),
-          taskBlob: r.facts.detail["taskBlob"]?.stringValue.map { ObjectID($0) }))
+          branch: try r.text(.baseBranch), sha: try sha(r),
+          taskBlob: r.detail["taskBlob"]?.stringValue.map { ObjectID($0) }))
     case .branchCreated:
-      return .branchCreated(BranchCreated(sha: try sha(r), adopted: r.facts.adopted ?? false))
+      return .branchCreated(
+        BranchCreated(sha: try sha(r), adopted: r.facts.flag(.adopted) ?? false))
     case .taskCommitted:
-      return .taskCommitted(TaskCommitted(sha: try sha(r), adopted: r.facts.adopted ?? false))
+      return .taskCommitted(
+        TaskCommitted(sha: try sha(r), adopted: r.facts.flag(.adopted) ?? false))
     case .pullRequestCreated:
       return .pullRequestCreated(
         PullRequestCreated(
-          number: Int(try r.need(r.facts.pr, "pr")), url: try r.need(r.facts.url, "url"),
-          adopted: r.facts.adopted ?? false))
+          number: Int(try r.integer(.pr)), url: try r.text(.url),
+          adopted: r.facts.flag(.adopted) ?? false))
     case .dispatched:
       return .dispatched(
         Dispatched(
-          worker: WorkerID(try r.need(r.facts.worker, "worker")),
-          incarnation: Int(try r.need(r.facts.incarnation, "incarnation")),
+          worker: WorkerID(try r.text(.worker)),
+          incarnation: Int(try r.integer(.incarnation)),
           attempt: try attempt(r), token: try token(r)))
     case .generating:
       return .generating(
         GenerationStarted(
-          attempt: try attempt(r), token: try token(r), agent: try r.need(r.facts.agent, "agent"),
-          session: r.facts.detail["session"]?.stringValue, head: try sha(r)))
+          attempt: try attempt(r), token: try token(r), agent: try r.text(.agent),
+          session: r.detail["session"]?.stringValue, head: try sha(r)))
     case .generated: return .generated(try decodeGenerated(r))
-    case .pushed: return .pushed(Pushed(sha: try sha(r), adopted: r.facts.adopted ?? false))
+    case .pushed: return .pushed(Pushed(sha: try sha(r), adopted: r.facts.flag(.adopted) ?? false))
     case .failed:
       return .failed(
         Failed(
-          step: try r.word(r.facts.step, "step"), code: try r.word(r.facts.code, "code"),
-          retryable: r.facts.retryable ?? false, message: r.words("message"), hint: r.words("hint"))
+          step: try r.word(.step), code: try r.word(.code),
+          retryable: r.facts.flag(.retryable) ?? false, message: r.words("message"),
+          hint: r.words("hint"))
       )
     case .stepFailed:
       return .stepFailed(
         StepFailed(
-          step: try r.word(r.facts.step, "step"),
-          attemptedTry: Int(try r.need(r.facts.tries, "tries")),
-          code: try r.word(r.facts.code, "code"),
-          retryAt: Timestamp(milliseconds: try r.need(r.facts.retryAt, "retryAt")),
-          ambiguous: r.facts.ambiguous ?? false, message: r.words("message")))
+          step: try r.word(.step),
+          attemptedTry: Int(try r.integer(.tries)),
+          code: try r.word(.code),
+          retryAt: Timestamp(milliseconds: try r.integer(.retryAt)),
+          ambiguous: r.facts.flag(.ambiguous) ?? false, message: r.words("message")))
     case .released:
       return .released(
         Released(
-          attempt: try attempt(r), token: r.facts.token.map { FencingToken(packed: $0) },
-          cause: try r.word(r.facts.code, "code"), message: r.words("message")))
+          attempt: try attempt(r), token: r.facts.integer(.token).map { FencingToken(packed: $0) },
+          cause: try r.word(.code), message: r.words("message")))
     case .cancelRequested: return .cancelRequested
     case .retryRequested: return .retryRequested
     case .pullRequestUpdated:
       return .pullRequestUpdated(
         PullRequestUpdated(
-          state: try r.word(r.facts.code, "code"),
-          asOf: r.facts.detail["asOf"]?.integerValue.map { Timestamp(milliseconds: $0) }))
+          state: try r.word(.code),
+          asOf: r.detail["asOf"]?.integerValue.map { Timestamp(milliseconds: $0) }))
     case .actionDone:
       return .actionDone(
         ActionDone(
-          marker: try r.need(r.facts.detail["marker"]?.stringValue, "marker"),
+          marker: try r.need(r.detail["marker"]?.stringValue, "marker"),
           failure: r.words("message")))
     case .workerRegistered, .workerUnhealthy, .workerRecovered, .workerRestarted, .workerParked,
       .workerDraining, .workerStopped, .workerLost, .systemStarted, .systemRecovered,
@@ -201,27 +204,27 @@ extension EventCodec {
   }
 
   private static func decodeRequested(_ r: FactReader) throws(CodecFault) -> Requested {
-    let name = try r.need(r.facts.repository, "repository")
+    let name = try r.text(.repository)
     guard let repository = RepositoryName(name) else { throw r.fault("repository is \(name)") }
     var key: Requested.IdempotencyKey?
-    if let known = r.facts.detail["idempotencyKey"]?.stringValue {
-      key = .init(key: known, body: r.facts.detail["requestBody"]?.stringValue ?? "")
+    if let known = r.detail["idempotencyKey"]?.stringValue {
+      key = .init(key: known, body: r.detail["requestBody"]?.stringValue ?? "")
     }
     return Requested(
-      kind: r.facts.pr.map { .adopt(pullRequest: Int($0)) } ?? .delegate,
-      stamp: Stamp(milliseconds: try r.need(r.facts.stamp, "stamp")), repository: repository,
-      branch: try r.need(r.facts.branch, "branch"), baseBranch: r.facts.baseBranch,
-      requester: try r.need(r.facts.requester, "requester"),
-      priority: Int(try r.need(r.facts.priority, "priority")),
-      agent: try r.need(r.facts.agent, "agent"),
+      kind: r.facts.integer(.pr).map { .adopt(pullRequest: Int($0)) } ?? .delegate,
+      stamp: Stamp(milliseconds: try r.integer(.stamp)), repository: repository,
+      branch: try r.text(.branch), baseBranch: r.facts.text(.baseBranch),
+      requester: try r.text(.requester),
+      priority: Int(try r.integer(.priority)),
+      agent: try r.text(.agent),
       workflow: .init(
-        name: try r.need(r.facts.workflow, "workflow"), digest: try r.need(r.facts.digest, "digest")
+        name: try r.text(.workflow), digest: try r.text(.digest)
       ),
-      draft: r.facts.detail["draft"]?.boolValue ?? false,
-      attemptsMax: Int(r.facts.detail["attemptsMax"]?.integerValue ?? 1), idempotencyKey: key,
+      draft: r.detail["draft"]?.boolValue ?? false,
+      attemptsMax: Int(r.detail["attemptsMax"]?.integerValue ?? 1), idempotencyKey: key,
       text: taskText(r),
       notices: Set(
-        (r.facts.detail["notices"]?.arrayValue ?? []).compactMap {
+        (r.detail["notices"]?.arrayValue ?? []).compactMap {
           $0.stringValue.flatMap { NoticeMoment(rawValue: $0) }
         }))
   }
@@ -242,27 +245,26 @@ extension EventCodec {
 
   private static func decodeGenerated(_ r: FactReader) throws(CodecFault) -> Generated {
     var figures: GenerationFigures?
-    if r.facts.detail["outputDigest"] != nil {
+    if r.detail["outputDigest"] != nil {
       figures = GenerationFigures(
         filesChanged: try r.count("filesChanged"), insertions: try r.count("insertions"),
         deletions: try r.count("deletions"),
         duration: Milliseconds(Int64(try r.count("durationMs"))),
         outputSize: try r.count("outputSize"),
-        outputDigest: r.facts.detail["outputDigest"]?.stringValue ?? "", usage: r.words("usage"))
+        outputDigest: r.detail["outputDigest"]?.stringValue ?? "", usage: r.words("usage"))
     }
-    let parent = try r.need(r.facts.parent, "parent")
     return Generated(
-      attempt: try attempt(r), token: r.facts.token.map { FencingToken(packed: $0) },
-      sha: try sha(r), parent: ObjectID(parent), figures: figures)
+      attempt: try attempt(r), token: r.facts.integer(.token).map { FencingToken(packed: $0) },
+      sha: try sha(r), parent: try r.object(.parent), figures: figures)
   }
 
   private static func sha(_ r: FactReader) throws(CodecFault) -> ObjectID {
-    ObjectID(try r.need(r.facts.sha, "sha"))
+    try r.object(.sha)
   }
   private static func attempt(_ r: FactReader) throws(CodecFault) -> Int {
-    Int(try r.need(r.facts.attempt, "attempt"))
+    Int(try r.integer(.attempt))
   }
   private static func token(_ r: FactReader) throws(CodecFault) -> FencingToken {
-    FencingToken(packed: try r.need(r.facts.token, "token"))
+    FencingToken(packed: try r.integer(.token))
   }
 }

@@ -128,46 +128,10 @@ package struct RecordedEvent: Equatable, Sendable {
 }
 
 extension Timestamp {
-  /// `2026-11-23T12:00:00.123Z`. Days are counted by Howard Hinnant's civil-from-days
-  /// (https://howardhinnant.github.io/date_algorithms.html), which needs no calendar library.
-  /// Years beyond 0000–9999, which only a hurt log holds, are written with the digits they have.
+  /// `2026-11-23T12:00:00.123Z`.
   package var iso8601: String {
-    let parts = milliseconds.quotientAndRemainder(dividingBy: 86_400_000)
-    let day = parts.remainder < 0 ? parts.quotient - 1 : parts.quotient
-    let rest = parts.remainder < 0 ? parts.remainder + 86_400_000 : parts.remainder
-    let z = day + 719_468
-    let era = (z >= 0 ? z : z - 146_096) / 146_097
-    let doe = z - era * 146_097
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100)
-    let mp = (5 * doy + 2) / 153
-    let d = doy - (153 * mp + 2) / 5 + 1
-    let m = mp < 10 ? mp + 3 : mp - 9
-    let y = yoe + era * 400 + (m <= 2 ? 1 : 0)
-    var out: [UInt8] = []
-    out.reserveCapacity(24)
-    func put(_ n: Int64, _ width: Int) {
-      var divisor: Int64 = 1
-      for _ in 1..<width { divisor *= 10 }
-      for _ in 0..<width {
-        out.append(UInt8(ascii: "0") + UInt8(n / divisor % 10))
-        divisor = max(divisor / 10, 1)
-      }
-    }
-    if (0...9999).contains(y) { put(y, 4) } else { out.append(contentsOf: String(y).utf8) }
-    out.append(UInt8(ascii: "-"))
-    put(m, 2)
-    out.append(UInt8(ascii: "-"))
-    put(d, 2)
-    out.append(UInt8(ascii: "T"))
-    put(rest / 3_600_000, 2)
-    out.append(UInt8(ascii: ":"))
-    put(rest / 60_000 % 60, 2)
-    out.append(UInt8(ascii: ":"))
-    put(rest / 1000 % 60, 2)
-    out.append(UInt8(ascii: "."))
-    put(rest % 1000, 3)
-    out.append(UInt8(ascii: "Z"))
-    return String(decoding: out, as: UTF8.self)
+    var out = ByteWriter(capacity: 24)
+    out.append(iso8601: self)
+    return String(decoding: out.bytes, as: UTF8.self)
   }
 }

@@ -31,13 +31,16 @@ package enum EventCodec {
     }
   }
 
-  /// - Parameter text: nil for a fold that needs no words, or where they were redacted.
+  /// - Parameter text: nil where the words were redacted, or are not wanted.
   /// - Throws: `CodecFault` where a fact is absent or not of its type.
   package static func decode(
     _ type: EventType, facts: Facts, text: [String: JSONValue]?
   ) throws(CodecFault) -> Event {
-    let reader = FactReader(type: type, facts: facts, text: text ?? [:])
-    switch type {
+    try decode(FactReader(type: type, facts: facts, detail: facts.detail, text: text ?? [:]))
+  }
+
+  static func decode(_ reader: FactReader) throws(CodecFault) -> Event {
+    switch reader.type {
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched, .generating,
       .pushed, .failed, .baseResolved, .generated, .stepFailed, .released, .cancelRequested,
       .retryRequested, .pullRequestUpdated, .actionDone:
@@ -54,27 +57,46 @@ package enum EventCodec {
 /// Facts, with a named fault for each that is absent.
 struct FactReader {
   let type: EventType
-  let facts: Facts
+  let facts: any FactSource
+  let detail: [String: JSONValue]
   let text: [String: JSONValue]
+
+  func text(_ column: EventColumn) throws(CodecFault) -> String {
+    try need(facts.text(column), column)
+  }
+
+  func integer(_ column: EventColumn) throws(CodecFault) -> Int64 {
+    try need(facts.integer(column), column)
+  }
+
+  func object(_ column: EventColumn) throws(CodecFault) -> ObjectID {
+    try need(facts.object(column), column)
+  }
+
+  func word<T: RawRepresentable>(_ column: EventColumn) throws(CodecFault) -> T
+  where T.RawValue == String {
+    let raw = facts.text(column)
+    guard let raw, let value = T(rawValue: raw) else {
+      throw fault("\(column) \(raw ?? "absent") is not known")
+    }
+    return value
+  }
+
+  func count(_ name: String) throws(CodecFault) -> Int {
+    Int(try need(detail[name]?.integerValue, name))
+  }
+
+  func words(_ name: String) -> String? { text[name]?.stringValue }
 
   func need<T>(_ value: T?, _ name: String) throws(CodecFault) -> T {
     guard let value else { throw fault("\(name) is absent") }
     return value
   }
 
-  func word<T: RawRepresentable>(_ raw: String?, _ name: String) throws(CodecFault) -> T
-  where T.RawValue == String {
-    guard let raw, let value = T(rawValue: raw) else {
-      throw fault("\(name) \(raw ?? "absent") is not known")
-    }
+  private func need<T>(_ value: T?, _ column: EventColumn) throws(CodecFault) -> T {
+    guard let value else { throw fault("\(column) is absent") }
     return value
   }
-
-  func count(_ name: String) throws(CodecFault) -> Int {
-    Int(try need(facts.detail[name]?.integerValue, name))
-  }
-
-  func words(_ name: String) -> String? { text[name]?.stringValue }
 
   func fault(_ reason: String) -> CodecFault { CodecFault(type: type.name, reason: reason) }
 }

@@ -1,85 +1,92 @@
 // The facts of an event as the bytes that are hashed, written without making an object of them: a
 // check of millions of events would do little else than sort keys.
 
-extension Facts {
-  /// Appends the canonical JSON of `object`.
-  /// - Parameter detail: the canonical JSON of `detail`, which itself is not read; nil where that
-  ///   is empty.
-  /// - Returns: false where `detail` is not what `canonical` writes of an object with plain keys;
-  ///   then nothing of use was appended.
-  func writeCanonical(detail text: String?, into out: inout [UInt8]) -> Bool {
-    var text = text ?? "{}"
-    return text.withUTF8 { bytes in
-      var writer = FactsWriter(rest: DetailMembers(bytes))
-      out.append(UInt8(ascii: "{"))
-      // In the order of their keys.
-      writer.put("adopted", adopted, &out)
-      writer.put("agent", agent, &out)
-      writer.put("ambiguous", ambiguous, &out)
-      writer.put("attempt", attempt, &out)
-      writer.put("baseBranch", baseBranch, &out)
-      writer.put("branch", branch, &out)
-      writer.put("code", code, &out)
-      writer.put("digest", digest, &out)
-      writer.put("incarnation", incarnation, &out)
-      writer.put("parent", parent, &out)
-      writer.put("pr", pr, &out)
-      writer.put("priority", priority, &out)
-      writer.put("repository", repository, &out)
-      writer.put("requester", requester, &out)
-      writer.put("retryAt", retryAt, &out)
-      writer.put("retryable", retryable, &out)
-      writer.put("sha", sha, &out)
-      writer.put("stamp", stamp, &out)
-      writer.put("step", step, &out)
-      writer.put("token", token, &out)
-      writer.put("tries", tries, &out)
-      writer.put("url", url, &out)
-      writer.put("worker", worker, &out)
-      writer.put("workflow", workflow, &out)
-      writer.putRest(&out)
-      out.append(UInt8(ascii: "}"))
-      return writer.rest.isSound
+extension ByteWriter {
+  /// Appends the canonical JSON of the facts of a row, with its details merged in.
+  /// - Returns: false where the details are not what `canonical` writes of an object with plain
+  ///   keys; then nothing of use was appended.
+  mutating func appendFacts(of row: any EventRow) -> Bool {
+    let none: StaticString = "{}"
+    let detail =
+      row.bytes(.detail)
+      ?? UnsafeRawBufferPointer(start: none.utf8Start, count: none.utf8CodeUnitCount)
+    var merge = FactsMerge(rest: DetailMembers(detail))
+    append(UInt8(ascii: "{"))
+    for fact in FactsMerge.columns {
+      switch fact.kind {
+      case .text:
+        guard let text = row.bytes(fact.column) else { continue }
+        merge.begin(fact.key, &self)
+        append(json: text)
+      case .number:
+        guard let number = row.integer(fact.column) else { continue }
+        merge.begin(fact.key, &self)
+        append(decimal: number)
+      case .flag:
+        guard let number = row.integer(fact.column) else { continue }
+        merge.begin(fact.key, &self)
+        append(number != 0 ? "true" as StaticString : "false")
+      }
     }
+    merge.putRest(&self)
+    append(UInt8(ascii: "}"))
+    return merge.rest.isSound
   }
 }
 
 /// Merges columns and details.
-private struct FactsWriter {
+private struct FactsMerge {
+  enum Kind { case text, number, flag }
+  struct Fact {
+    var key: StaticString
+    var column: EventColumn
+    var kind: Kind
+  }
+
+  /// In the order of their keys.
+  static let columns: [Fact] = [
+    Fact(key: "adopted", column: .adopted, kind: .flag),
+    Fact(key: "agent", column: .agent, kind: .text),
+    Fact(key: "ambiguous", column: .ambiguous, kind: .flag),
+    Fact(key: "attempt", column: .attempt, kind: .number),
+    Fact(key: "baseBranch", column: .baseBranch, kind: .text),
+    Fact(key: "branch", column: .branch, kind: .text),
+    Fact(key: "code", column: .code, kind: .text),
+    Fact(key: "digest", column: .digest, kind: .text),
+    Fact(key: "incarnation", column: .incarnation, kind: .number),
+    Fact(key: "parent", column: .parent, kind: .text),
+    Fact(key: "pr", column: .pr, kind: .number),
+    Fact(key: "priority", column: .priority, kind: .number),
+    Fact(key: "repository", column: .repository, kind: .text),
+    Fact(key: "requester", column: .requester, kind: .text),
+    Fact(key: "retryAt", column: .retryAt, kind: .number),
+    Fact(key: "retryable", column: .retryable, kind: .flag),
+    Fact(key: "sha", column: .sha, kind: .text),
+    Fact(key: "stamp", column: .stamp, kind: .number),
+    Fact(key: "step", column: .step, kind: .text),
+    Fact(key: "token", column: .token, kind: .number),
+    Fact(key: "tries", column: .tries, kind: .number),
+    Fact(key: "url", column: .url, kind: .text),
+    Fact(key: "worker", column: .worker, kind: .text),
+    Fact(key: "workflow", column: .workflow, kind: .text),
+  ]
+
   var rest: DetailMembers
   private var isFirst = true
 
   init(rest: DetailMembers) { self.rest = rest }
 
-  mutating func put(_ key: StaticString, _ text: String?, _ out: inout [UInt8]) {
-    guard let text else { return }
-    begin(key, &out)
-    JSONValue.write(text, into: &out)
-  }
-
-  mutating func put(_ key: StaticString, _ n: Int64?, _ out: inout [UInt8]) {
-    guard let n else { return }
-    begin(key, &out)
-    out.append(decimal: n)
-  }
-
-  mutating func put(_ key: StaticString, _ flag: Bool?, _ out: inout [UInt8]) {
-    guard let flag else { return }
-    begin(key, &out)
-    out.append(contentsOf: (flag ? "true" : "false").utf8)
-  }
-
-  mutating func putRest(_ out: inout [UInt8]) {
+  mutating func putRest(_ out: inout ByteWriter) {
     while let member = rest.next {
       comma(&out)
-      out.append(contentsOf: member.whole)
+      out.append(member.whole)
       rest.advance()
     }
   }
 
   /// Writes the details that come before this key, and the key.
-  private mutating func begin(_ key: StaticString, _ out: inout [UInt8]) {
-    let name = UnsafeBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
+  mutating func begin(_ key: StaticString, _ out: inout ByteWriter) {
+    let name = UnsafeRawBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
     while let member = rest.next {
       // A column goes before a detail of its name, as in `object`.
       if member.key.elementsEqual(name) {
@@ -88,17 +95,17 @@ private struct FactsWriter {
       }
       guard member.key.lexicographicallyPrecedes(name) else { break }
       comma(&out)
-      out.append(contentsOf: member.whole)
+      out.append(member.whole)
       rest.advance()
     }
     comma(&out)
     out.append(UInt8(ascii: "\""))
-    out.append(contentsOf: name)
+    out.append(name)
     out.append(UInt8(ascii: "\""))
     out.append(UInt8(ascii: ":"))
   }
 
-  private mutating func comma(_ out: inout [UInt8]) {
+  private mutating func comma(_ out: inout ByteWriter) {
     if !isFirst { out.append(UInt8(ascii: ",")) }
     isFirst = false
   }
@@ -108,19 +115,19 @@ private struct FactsWriter {
 private struct DetailMembers {
   struct Member {
     /// Without its quotes.
-    var key: Slice<UnsafeBufferPointer<UInt8>>
+    var key: UnsafeRawBufferPointer
     /// `"key":value`
-    var whole: Slice<UnsafeBufferPointer<UInt8>>
+    var whole: UnsafeRawBufferPointer
   }
 
-  private let bytes: UnsafeBufferPointer<UInt8>
+  private let bytes: UnsafeRawBufferPointer
   private var at: Int
   /// The member that is not taken yet; nil at the end.
   private(set) var next: Member?
   /// Whether everything so far was as `canonical` writes it, and the keys are plain and in order.
   private(set) var isSound = true
 
-  init(_ bytes: UnsafeBufferPointer<UInt8>) {
+  init(_ bytes: UnsafeRawBufferPointer) {
     self.bytes = bytes
     at = 1
     isSound = bytes.count >= 2 && bytes[0] == UInt8(ascii: "{")
@@ -159,11 +166,11 @@ private struct DetailMembers {
     }
     at += 1
     guard skipValue() else { return fail() }
-    next = Member(key: key, whole: bytes[start..<at])
+    next = Member(key: key, whole: UnsafeRawBufferPointer(rebasing: bytes[start..<at]))
   }
 
   /// A string without escapes and of ASCII alone, whose order by bytes is that by UTF-16.
-  private mutating func plainString() -> Slice<UnsafeBufferPointer<UInt8>>? {
+  private mutating func plainString() -> UnsafeRawBufferPointer? {
     guard isSound, at < bytes.count, bytes[at] == UInt8(ascii: "\"") else { return nil }
     let start = at + 1
     var end = start
@@ -173,7 +180,7 @@ private struct DetailMembers {
     }
     guard end < bytes.count else { return nil }
     at = end + 1
-    return bytes[start..<end]
+    return UnsafeRawBufferPointer(rebasing: bytes[start..<end])
   }
 
   /// Goes behind a value, up to the comma or brace that follows it.
@@ -199,22 +206,5 @@ private struct DetailMembers {
       at += 1
     }
     return false
-  }
-}
-
-extension [UInt8] {
-  /// Appends the number as `String` writes it.
-  mutating func append(decimal n: Int64) {
-    var magnitude = n.magnitude
-    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
-      var at = 20
-      repeat {
-        at -= 1
-        digits[at] = UInt8(ascii: "0") + UInt8(magnitude % 10)
-        magnitude /= 10
-      } while magnitude > 0
-      if n < 0 { append(UInt8(ascii: "-")) }
-      append(contentsOf: digits[at...])
-    }
   }
 }

@@ -74,37 +74,36 @@ package enum JSONValue: Equatable, Sendable {
       var start = 0
       for (index, byte) in bytes.enumerated() where needsEscape(byte) {
         out.append(contentsOf: bytes[start..<index])
-        writeEscaped(byte, into: &out)
+        escape(byte) { out.append($0) }
         start = index + 1
       }
       out.append(contentsOf: bytes[start...])
     }
     if isPlain == nil {
       for byte in text.utf8 {
-        if needsEscape(byte) { writeEscaped(byte, into: &out) } else { out.append(byte) }
+        if needsEscape(byte) { escape(byte) { out.append($0) } } else { out.append(byte) }
       }
     }
     out.append(UInt8(ascii: "\""))
   }
 
-  private static func needsEscape(_ byte: UInt8) -> Bool {
+  static func needsEscape(_ byte: UInt8) -> Bool {
     byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
   }
 
-  private static func writeEscaped(_ byte: UInt8, into out: inout [UInt8]) {
-    out.append(UInt8(ascii: "\\"))
+  /// Hands over what stands for a byte that needs it.
+  static func escape(_ byte: UInt8, _ put: (UInt8) -> Void) {
+    put(UInt8(ascii: "\\"))
     switch byte {
-    case 0x08: out.append(UInt8(ascii: "b"))
-    case 0x09: out.append(UInt8(ascii: "t"))
-    case 0x0a: out.append(UInt8(ascii: "n"))
-    case 0x0c: out.append(UInt8(ascii: "f"))
-    case 0x0d: out.append(UInt8(ascii: "r"))
+    case 0x08: put(UInt8(ascii: "b"))
+    case 0x09: put(UInt8(ascii: "t"))
+    case 0x0a: put(UInt8(ascii: "n"))
+    case 0x0c: put(UInt8(ascii: "f"))
+    case 0x0d: put(UInt8(ascii: "r"))
     case 0..<0x20:
-      let digits = Array("0123456789abcdef".utf8)
-      out.append(contentsOf: "u00".utf8)
-      out.append(digits[Int(byte >> 4)])
-      out.append(digits[Int(byte & 15)])
-    default: out.append(byte)
+      for letter in "u00".utf8 { put(letter) }
+      for digit in [byte >> 4, byte & 15] { put(digit < 10 ? digit + 0x30 : digit + 0x57) }
+    default: put(byte)
     }
   }
 

@@ -7,9 +7,12 @@ package struct StoredEvent: Sendable {
     package var text: String
     /// nil where the text names no stream.
     package var name: StreamName?
-    package init(_ text: String) {
+    /// What the store calls it; nil where that is not known.
+    package var number: Int64?
+    package init(_ text: String, number: Int64? = nil) {
       self.text = text
       name = StreamName(text)
+      self.number = number
     }
   }
 
@@ -63,6 +66,22 @@ package struct StoredEvent: Sendable {
 }
 
 extension StoredEvent {
+  /// A row of a store, copied.
+  /// - Parameters:
+  ///   - salt: none where the event has no text, or none was read.
+  ///   - body: the canonical JSON of the text.
+  package init(_ row: any EventRow, stream: Stream, salt: [UInt8], body: [UInt8]) {
+    func bytes(_ column: EventColumn) -> [UInt8] { row.bytes(column).map { Array($0) } ?? [] }
+    func number(_ column: EventColumn) -> Int64 { row.integer(column) ?? 0 }
+    self.init(
+      position: number(.position), id: bytes(.id), stream: stream, version: number(.version),
+      type: number(.type), schema: number(.schema), time: Timestamp(milliseconds: number(.time)),
+      actorKind: row.text(.actorKind) ?? "", actor: row.text(.actor) ?? "",
+      correlation: row.text(.correlation), causation: row.bytes(.causation).map { Array($0) },
+      facts: Facts(row), detail: row.text(.detail), payloadHash: bytes(.payloadHash),
+      hash: bytes(.hash), salt: salt, body: body)
+  }
+
   /// The facts with their details.
   /// - Throws: `CodecFault` where the details are no JSON object.
   package func allFacts() throws(CodecFault) -> Facts {
@@ -90,25 +109,10 @@ extension StoredEvent {
   /// The event for a fold: without words, and with details only where a row depends on them.
   package func leanEvent() throws(CodecFault) -> Event {
     let type = try knownType()
-    let hasUse = type.foldsDetail || (type == .requested && asksForNotices)
-    return try EventCodec.decode(type, facts: hasUse ? try allFacts() : facts, text: nil)
+    let object = try LeanDetail.read(detail.map { Array($0.utf8) }, of: type, at: position)
+    return try EventCodec.decode(
+      FactReader(type: type, facts: facts, detail: object, text: [:]))
   }
-
-  /// Whether notices stand in the details of a request: they are steps of the delegation, and all
-  /// else that stands there shows in no row.
-  private var asksForNotices: Bool {
-    guard var detail else { return false }
-    return detail.withUTF8 { text in
-      Self.noticesKey.withUTF8Buffer { key in
-        guard text.count >= key.count else { return false }
-        return (0...(text.count - key.count)).contains { start in
-          text[start] == key[0] && text[start + 1] == key[1]
-            && text[start..<(start + key.count)].elementsEqual(key)
-        }
-      }
-    }
-  }
-  private static let noticesKey: StaticString = "\"notices\":"
 
   /// The event with everything that the log says of it.
   /// - Throws: `CodecFault` where it cannot be read.
@@ -125,24 +129,6 @@ extension StoredEvent {
   package var recomputedPayloadHash: [UInt8]? {
     if !salt.isEmpty || !body.isEmpty { return LogHash.payload(salt: salt, text: body) }
     return payloadHash == LogHash.emptyPayload ? payloadHash : nil
-  }
-
-  /// The chain up to this event, from the values of its columns.
-  package func recomputedHash(previous: [UInt8]) throws(CodecFault) -> [UInt8] {
-    let leaf = LogHash.leaf(
-      position: position, id: UUIDText.encode(id), stream: stream.text, version: version,
-      type: try knownType().name, schema: Int(schema), time: time,
-      actor: Actor(kind: try knownActorKind(), name: actor), correlation: correlation,
-      causation: causation.map { UUIDText.encode($0) }, facts: try canonicalFacts(),
-      payloadHash: payloadHash)
-    return LogHash.chain(previous: previous, leaf: leaf)
-  }
-
-  private func canonicalFacts() throws(CodecFault) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(512)
-    if facts.writeCanonical(detail: detail, into: &bytes) { return bytes }
-    return JSONValue.object(try allFacts().object).canonical
   }
 
   private func knownActorKind() throws(CodecFault) -> Actor.Kind {
@@ -163,22 +149,5 @@ extension StoredEvent {
 
   private func fault(_ reason: String) -> CodecFault {
     CodecFault(type: "event \(position)", reason: reason)
-  }
-}
-
-extension EventType {
-  /// Whether the fold of the views always reads what stands in `detail`. Of what most events keep
-  /// there no row shows anything, so a fold of millions parses none of it.
-  var foldsDetail: Bool {
-    switch self {
-    case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched, .generating,
-      .pushed, .failed, .baseResolved, .generated, .stepFailed, .released, .cancelRequested,
-      .retryRequested, .pullRequestUpdated:
-      false
-    case .actionDone, .workerRegistered, .workerUnhealthy, .workerRecovered, .workerRestarted,
-      .workerParked, .workerDraining, .workerStopped, .workerLost, .systemStarted,
-      .systemRecovered, .systemRestored, .systemRedacted, .workflowDefined:
-      true
-    }
   }
 }

@@ -36,14 +36,13 @@ extension EventCodec {
   static func decodeWorker(_ r: FactReader) throws(CodecFault) -> WorkerEvent {
     switch r.type {
     case .workerRegistered:
-      let detail = r.facts.detail
       return .registered(
         WorkerRegistered(
-          incarnation: Int(try r.need(r.facts.incarnation, "incarnation")),
-          host: try r.need(detail["host"]?.stringValue, "host"),
-          version: try r.need(detail["version"]?.stringValue, "version"),
-          agents: try r.need(detail["agents"]?.arrayValue, "agents").compactMap(\.stringValue),
-          local: try r.need(detail["local"]?.boolValue, "local")))
+          incarnation: Int(try r.integer(.incarnation)),
+          host: try r.need(r.detail["host"]?.stringValue, "host"),
+          version: try r.need(r.detail["version"]?.stringValue, "version"),
+          agents: try r.need(r.detail["agents"]?.arrayValue, "agents").compactMap(\.stringValue),
+          local: try r.need(r.detail["local"]?.boolValue, "local")))
     case .workerUnhealthy: return .unhealthy(reason: r.words("reason"))
     case .workerRecovered: return .recovered
     case .workerRestarted:
@@ -95,7 +94,7 @@ extension EventCodec {
     case .systemStarted:
       return .started(
         epoch: Int64(try r.count("epoch")),
-        version: try r.need(r.facts.detail["version"]?.stringValue, "version"))
+        version: try r.need(r.detail["version"]?.stringValue, "version"))
     case .systemRecovered:
       return .recovered(
         inFlight: try r.count("inFlight"),
@@ -105,8 +104,8 @@ extension EventCodec {
       return .redacted(position: Int64(try r.count("redacted")), reason: r.words("reason"))
     case .workflowDefined:
       return .workflowDefined(
-        name: try r.need(r.facts.workflow, "workflow"),
-        digest: try r.need(r.facts.digest, "digest"), source: r.words("source"))
+        name: try r.text(.workflow),
+        digest: try r.text(.digest), source: r.words("source"))
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched, .generating,
       .pushed, .failed, .baseResolved, .generated, .stepFailed, .released, .cancelRequested,
       .retryRequested, .pullRequestUpdated, .actionDone, .workerRegistered, .workerUnhealthy,

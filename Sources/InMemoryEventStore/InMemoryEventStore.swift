@@ -119,8 +119,8 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
         let row = state.rows.first { $0.stamp == stamp.milliseconds }
         return row.flatMap { state.detail(of: $0.id) }
       case .pullRequest(let repository, let number):
-        let key = Projector.PullRequestKey(repository: repository.description, number: number)
-        return state.projector.pullRequests[key].flatMap { state.detail(of: $0.delegation) }
+        let row = state.projector.pullRequest(repository.description, number)
+        return row.flatMap { state.detail(of: $0.delegation) }
       }
     }
   }
@@ -200,7 +200,7 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
     limit: Int
   ) async throws(StoreFault) -> [(row: PullRequestRow, title: String?)] {
     state.withLock { state in
-      state.projector.pullRequests.values.sorted { $0.delegationStamp > $1.delegationStamp }
+      state.projector.pullRequests.sorted { $0.delegationStamp > $1.delegationStamp }
         .prefix(max(0, limit)).map { ($0, state.detail(of: $0.delegation)?.text?.title) }
     }
   }

@@ -2,31 +2,38 @@ import Domain
 import EventLog
 
 extension Projector {
-  /// Folds a stored event in; one that cannot be read puts its stream into quarantine.
-  package mutating func absorb(_ stored: StoredEvent) {
-    guard let stream = stored.stream.name else { return }
-    do throws(CodecFault) {
-      absorb(
-        try stored.leanEvent(), stream: stream, version: stored.version, position: stored.position,
-        time: stored.time)
-    } catch {
-      _ = quarantine(stream, CorruptStream(error))
+  /// Folds an event in; one that cannot be read puts its stream into quarantine.
+  /// - Parameters:
+  ///   - lean: the event, which is not changed: it is read where it stands.
+  ///   - place: that of the delegation; nil where it is not known.
+  fileprivate mutating func absorb(_ lean: inout LeanEvent, _ place: inout Int?) {
+    // An event whose stream cannot be told belongs to no row; the chain's check names it.
+    guard case .known(let stream) = lean.stream else { return }
+    switch lean.event {
+    case .success(let event):
+      let known = absorb(
+        event, stream: stream, version: lean.version, position: lean.position, time: lean.time,
+        known: place)
+      if place == nil { place = known }
+    case .failure(let fault): _ = quarantine(stream, CorruptStream(fault))
     }
   }
 
   /// The same.
   /// - Returns: the rows that changed.
-  package mutating func fold(_ stored: StoredEvent) -> [RowChange] {
-    // An event whose stream cannot be told belongs to no row; the chain's check names it.
-    guard let stream = stored.stream.name else { return [] }
-    do throws(CodecFault) {
+  package mutating func fold(_ lean: LeanEvent) -> [RowChange] {
+    guard case .known(let stream) = lean.stream else { return [] }
+    switch lean.event {
+    case .success(let event):
       return apply(
-        try stored.leanEvent(), stream: stream, version: stored.version, position: stored.position,
-        time: stored.time)
-    } catch {
-      return quarantine(stream, CorruptStream(error))
+        event, stream: stream, version: lean.version, position: lean.position, time: lean.time)
+    case .failure(let fault): return quarantine(stream, CorruptStream(fault))
     }
   }
+
+  /// Folds a stored event in.
+  /// - Returns: the rows that changed.
+  package mutating func fold(_ stored: StoredEvent) -> [RowChange] { fold(LeanEvent(stored)) }
 }
 
 extension CorruptStream {
@@ -42,25 +49,30 @@ package struct LogCheck: Sendable {
 
   /// What is wrong with the log, in its order.
   package private(set) var faults: [String] = []
-  private var chain = ChainCheck()
-  private var versions: [String: Int64] = [:]
+  fileprivate var chain = ChainCheck()
+  private var versions = StreamTable<Int64>(missing: 0)
   private var textless: Set<Int64> = []
 
   package init() {}
 
   /// Takes the next event in.
-  package mutating func take(_ stored: StoredEvent) {
-    if let fault = chain.take(stored) { tell(fault) }
-    let last = exchangeVersion(of: stored)
-    if stored.version != last + 1 {
+  fileprivate mutating func take(_ stored: StoredEvent, as lean: LeanEvent) {
+    var lean = lean
+    take(&lean, chain.examine(stored))
+  }
+
+  /// Takes the next event in, whose hashes were looked at elsewhere.
+  /// - Parameter event: it is not changed: it is read where it stands.
+  fileprivate mutating func take(_ event: inout LeanEvent, _ finding: ChainCheck.Finding) {
+    if let fault = finding.fault { tell(fault) }
+    let last = versions.exchange(event.version, at: event.stream, event.number)
+    if event.version != last + 1 {
       tell(
-        "event \(stored.position) has version \(stored.version) of \(stored.stream.text), whose "
+        "event \(event.position) has version \(event.version) of \(event.stream.text), whose "
           + "next is \(last + 1)")
     }
-    if stored.recomputedPayloadHash == nil { textless.insert(stored.position) }
-    if stored.type == EventType.systemRedacted.rawValue,
-      case .system(.redacted(let position, _)) = try? stored.leanEvent()
-    {
+    if finding.isTextless { textless.insert(event.position) }
+    if case .success(.system(.redacted(let position, _))) = event.event {
       textless.remove(position)
     }
   }
@@ -68,46 +80,36 @@ package struct LogCheck: Sendable {
   /// The events whose text is gone and of which no event up to here says why, in order.
   package var unexplainedRedactions: [Int64] { textless.sorted() }
 
-  /// - Returns: the version of the stream's event before this one; 0 where there was none.
-  private mutating func exchangeVersion(of stored: StoredEvent) -> Int64 {
-    func exchange(_ version: inout Int64) -> Int64 {
-      defer { version = stored.version }
-      return version
-    }
-    return exchange(&versions[stored.stream.text, default: 0])
-  }
-
   private mutating func tell(_ fault: String) {
     if faults.count < Self.faultsMax { faults.append(fault) }
   }
 }
 
+/// Events that follow each other in a log, as a fold takes them.
+package struct LogStretch: Sendable {
+  package var events: [LeanEvent] = []
+  /// What was found of the events that are not as they should be, in their order, by their places
+  /// in `events`.
+  package var findings: [(index: Int, finding: ChainCheck.Finding)] = []
+
+  package init() {}
+}
+
 /// A replay: the views made again from events alone, and everything about the log that can be
 /// checked on the way.
 package struct LogFold: Sendable {
-  package private(set) var projector: Projector
-  package private(set) var events: Int
-  package private(set) var head: LogHead
+  package private(set) var projector = Projector()
+  package private(set) var events = 0
+  /// Where the events end that were folded.
+  package private(set) var head = LogHead.empty
   /// The time of the last event.
-  package private(set) var time: Timestamp
+  package private(set) var time = Timestamp(milliseconds: 0)
   private var check: LogCheck?
+  /// The places of delegations by their streams: numbers and names of one log belong together.
+  private var places = StreamTable<Int?>(missing: nil)
 
   /// - Parameter isChecking: whether hashes and versions are checked.
-  package init(isChecking: Bool) {
-    self.init(
-      projector: Projector(), check: isChecking ? LogCheck() : nil, events: 0, head: .empty,
-      time: Timestamp(milliseconds: 0))
-  }
-
-  /// A fold whose parts were made apart from each other, of the same events.
-  package init(projector: Projector, check: LogCheck?, events: Int, head: LogHead, time: Timestamp)
-  {
-    self.projector = projector
-    self.check = check
-    self.events = events
-    self.head = head
-    self.time = time
-  }
+  package init(isChecking: Bool) { check = isChecking ? LogCheck() : nil }
 
   /// What is wrong with the log, in its order.
   package var faults: [String] { check?.faults ?? [] }
@@ -117,21 +119,58 @@ package struct LogFold: Sendable {
 
   /// Folds the next event in.
   package mutating func take(_ stored: StoredEvent) {
-    note(stored)
-    projector.absorb(stored)
+    var lean = LeanEvent(stored)
+    note(stored, as: lean)
+    projector.absorb(&lean, &places[lean.stream, lean.number])
   }
 
   /// Folds the next event in, which costs more where the changes are told.
   /// - Returns: the rows that changed.
   package mutating func takeTellingChanges(_ stored: StoredEvent) -> [RowChange] {
-    note(stored)
-    return projector.fold(stored)
+    let lean = LeanEvent(stored)
+    note(stored, as: lean)
+    return projector.fold(lean)
   }
 
-  private mutating func note(_ stored: StoredEvent) {
-    check?.take(stored)
+  private mutating func note(_ stored: StoredEvent, as lean: LeanEvent) {
+    check?.take(stored, as: lean)
     events += 1
     head = LogHead(position: stored.position, hash: stored.hash)
     time = stored.time
+  }
+
+  /// Folds the next events in, whose hashes were looked at elsewhere. Afterwards the fold stands at
+  /// no head until `stand` tells it which.
+  /// - Parameter isWanted: whether an event is to be taken; after one that is not, none is.
+  /// - Returns: false where not all were taken.
+  package mutating func take(
+    _ stretch: consuming LogStretch, while isWanted: (_ position: Int64, _ time: Timestamp) -> Bool
+  ) -> Bool {
+    var findings = stretch.findings[...]
+    // By their places, so that no event is copied.
+    return stretch.events.withUnsafeMutableBufferPointer { all in
+      for index in all.indices {
+        guard isWanted(all[index].position, all[index].time) else { return false }
+        if check != nil {
+          let isFound = findings.first?.index == index
+          check?.take(&all[index], isFound ? findings.removeFirst().finding : .sound)
+        }
+        let (stream, number) = (all[index].stream, all[index].number)
+        projector.absorb(&all[index], &places[stream, number])
+        events += 1
+        head.position = all[index].position
+        time = all[index].time
+      }
+      return true
+    }
+  }
+
+  /// Makes it quick to look single rows up.
+  package mutating func settle() { projector.settle() }
+
+  /// Where the log stands after the last event that was taken; what comes is checked from here.
+  package mutating func stand(at head: LogHead) {
+    self.head = head
+    check?.chain = ChainCheck(after: head, time: events > 0 ? time : nil)
   }
 }

@@ -79,7 +79,7 @@ extension Projector {
     for known in delegations.values {
       if let row = known.row { all[.delegations]?.add(row.json) }
     }
-    for row in pullRequests.values { all[.pullRequests]?.add(row.json) }
+    forEachPullRequest { all[.pullRequests]?.add($0.json) }
     for known in workers.values {
       if let row = known.row { all[.workers]?.add(row.json) }
     }

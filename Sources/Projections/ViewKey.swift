@@ -42,7 +42,7 @@ extension Projector {
       case .delegations:
         delegations.values.compactMap(\.row).map { (.delegation($0.id), $0.json) }
       case .pullRequests:
-        pullRequests.values.map {
+        pullRequests.map {
           (.pullRequest(repository: $0.repository, number: $0.number), $0.json)
         }
       case .workers:
@@ -57,7 +57,7 @@ extension Projector {
     case .delegations:
       delegations.compactMap { $1.row == nil ? nil : .delegation($0) }
     case .pullRequests:
-      pullRequestKeys.map { .pullRequest(repository: $0.repository, number: $0.number) }
+      pullRequests.map { .pullRequest(repository: $0.repository, number: $0.number) }
     case .workers: workers.compactMap { $1.row == nil ? nil : .worker($0) }
     }
   }
@@ -67,7 +67,7 @@ extension Projector {
     switch key {
     case .delegation(let id): delegations[id]?.row?.json
     case .pullRequest(let repository, let number):
-      pullRequest(PullRequestKey(repository: repository, number: number))?.json
+      pullRequest(repository, number)?.json
     case .worker(let id): workers[id]?.row?.json
     }
   }

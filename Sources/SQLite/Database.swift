@@ -307,27 +307,19 @@ package final class Statement {
       decoding: UnsafeRawBufferPointer(start: start, count: count), as: UTF8.self)
   }
 
-  /// The same, for a column that often says the same in many rows.
-  /// - Parameter last: what it said before: one copy is shared as long as it says that.
-  package func text(_ column: Int32, after last: inout String?) -> String? {
-    guard let start = sqlite3_column_blob(handle, column) else {
-      return isNull(column) ? nil : ""
-    }
-    let bytes = UnsafeRawBufferPointer(
-      start: start, count: Int(sqlite3_column_bytes(handle, column)))
-    let isSame: Bool? = last?.utf8.withContiguousStorageIfAvailable { known in
-      guard known.count == bytes.count, let address = known.baseAddress else { return false }
-      return memcmp(address, start, bytes.count) == 0
-    }
-    if isSame == true { return last }
-    let text = String(decoding: bytes, as: UTF8.self)
-    last = text
-    return text
-  }
-
   /// A column of the present row as bytes; none for NULL.
   package func blob(_ column: Int32) -> [UInt8] {
     withBlob(column) { Array($0) }
+  }
+
+  /// The column's bytes in place, valid until the next step; nil for NULL.
+  package func bytes(_ column: Int32) -> UnsafeRawBufferPointer? {
+    guard let start = sqlite3_column_blob(handle, column) else {
+      // Nothing has no address, and neither has an empty text.
+      return isNull(column) ? nil : UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+    return UnsafeRawBufferPointer(
+      start: start, count: Int(sqlite3_column_bytes(handle, column)))
   }
 
   /// The column's bytes in place, valid until the next step.

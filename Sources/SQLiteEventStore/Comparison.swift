@@ -11,6 +11,7 @@ extension LogFile {
         fold.take($0)
         return true
       }
+      fold.settle()
       var comparison = Comparison()
       try compareRows(with: fold, &comparison)
       comparison.faults += try lookupFaults()
@@ -54,7 +55,7 @@ extension LogFile {
     let wanted = Set(comparison.differences.map(\.key))
     var lastEvents: [ViewKey: Int64] = [:]
     var fold = LogFold(isChecking: false)
-    try scan(after: 0, through: last, hasWords: false) { stored in
+    try scan(after: 0, through: last) { stored in
       for change in fold.takeTellingChanges(stored) where wanted.contains(change.key) {
         lastEvents[change.key] = stored.position
       }

@@ -4,7 +4,8 @@ import SQLite
 
 /// Reading and writing of `events` and `payloads`.
 enum EventTable {
-  private static let columns = """
+  /// In the order of `EventColumn`.
+  static let columns = """
     e.position, e.id, e.stream, e.version, e.type, e.schema, e.time, e.actor_kind, e.actor, \
     e.correlation, e.causation, e.repository, e.branch, e.base_branch, e.requester, e.stamp, \
     e.priority, e.agent, e.workflow, e.digest, e.sha, e.parent, e.pr, e.url, e.adopted, \
@@ -12,57 +13,27 @@ enum EventTable {
     e.ambiguous, e.retryable, e.detail, e.payload_hash, e.hash
     """
 
+  /// The same, without what a fold never looks at.
+  static let leanColumns = """
+    e.position, NULL, e.stream, e.version, e.type, NULL, e.time, NULL, NULL, NULL, NULL, \
+    e.repository, e.branch, e.base_branch, e.requester, e.stamp, e.priority, e.agent, e.workflow, \
+    e.digest, e.sha, e.parent, e.pr, e.url, e.adopted, e.worker, e.incarnation, e.attempt, \
+    e.token, e.step, e.code, e.tries, e.retry_at, e.ambiguous, e.retryable, e.detail, NULL, NULL
+    """
+
   /// Events with their payloads; a condition and an order follow.
   static let select = """
     SELECT \(columns), p.salt, p.body FROM events e LEFT JOIN payloads p ON p.position = e.position
     """
 
-  /// The same with what a fold reads alone: no words, and nothing that only hashes are made of but
-  /// the hash itself.
-  static let selectLean = """
-    SELECT e.position, x'', e.stream, e.version, e.type, e.schema, e.time, '', '', NULL, NULL, \
-    e.repository, e.branch, e.base_branch, e.requester, e.stamp, e.priority, e.agent, e.workflow, \
-    e.digest, e.sha, e.parent, e.pr, e.url, e.adopted, e.worker, e.incarnation, e.attempt, \
-    e.token, e.step, e.code, e.tries, e.retry_at, e.ambiguous, e.retryable, e.detail, x'', e.hash, \
-    NULL, NULL FROM events e
-    """
-
   /// - Parameter names: of the streams of this database.
   static func read(_ s: Statement, _ names: StreamNames) throws(SQLiteError) -> StoredEvent {
-    func flag(_ column: Int32) -> Bool? { s.optionalInteger(column).map { $0 != 0 } }
-    var facts = Facts()
-    facts.repository = s.text(11, after: &names.last.repository)
-    facts.branch = s.text(12)
-    facts.baseBranch = s.text(13, after: &names.last.baseBranch)
-    facts.requester = s.text(14, after: &names.last.requester)
-    facts.stamp = s.optionalInteger(15)
-    facts.priority = s.optionalInteger(16)
-    facts.agent = s.text(17, after: &names.last.agent)
-    facts.workflow = s.text(18, after: &names.last.workflow)
-    facts.digest = s.text(19, after: &names.last.digest)
-    facts.sha = s.text(20)
-    facts.parent = s.text(21)
-    facts.pr = s.optionalInteger(22)
-    facts.url = s.text(23)
-    facts.adopted = flag(24)
-    facts.worker = s.text(25, after: &names.last.worker)
-    facts.incarnation = s.optionalInteger(26)
-    facts.attempt = s.optionalInteger(27)
-    facts.token = s.optionalInteger(28)
-    facts.step = s.text(29, after: &names.last.step)
-    facts.code = s.text(30, after: &names.last.code)
-    facts.tries = s.optionalInteger(31)
-    facts.retryAt = s.optionalInteger(32)
-    facts.ambiguous = flag(33)
-    facts.retryable = flag(34)
+    let words = Int32(EventColumn.allCases.count)
+    let number = s.integer(Int32(EventColumn.stream.index))
     return StoredEvent(
-      position: s.integer(0), id: s.blob(1), stream: try names[s.integer(2)],
-      version: s.integer(3),
-      type: s.integer(4), schema: s.integer(5), time: Timestamp(milliseconds: s.integer(6)),
-      actorKind: s.text(7, after: &names.lastActorKind) ?? "", actor: s.text(8) ?? "",
-      correlation: s.text(9),
-      causation: s.isNull(10) ? nil : s.blob(10), facts: facts, detail: s.text(35),
-      payloadHash: s.blob(36), hash: s.blob(37), salt: s.blob(38), body: s.blob(39))
+      StatementRow(s, names),
+      stream: StoredEvent.Stream(try names.text(number), number: number), salt: s.blob(words),
+      body: s.blob(words + 1))
   }
 
   private static let insertSQL =
@@ -135,10 +106,22 @@ enum EventTable {
   }
 
   static func head(in database: Database) throws(SQLiteError) -> LogHead {
+    try last(through: Int64.max, in: database).head
+  }
+
+  /// The last event that does not stand beyond `position`, and its time; nothing where there is
+  /// none.
+  static func last(
+    through position: Int64, in database: Database
+  ) throws(SQLiteError) -> (head: LogHead, time: Timestamp?) {
     let s = try database.statement(
-      "SELECT position, hash FROM events ORDER BY position DESC LIMIT 1")
+      "SELECT position, hash, time FROM events WHERE position <= ? ORDER BY position DESC LIMIT 1")
     defer { s.reset() }
-    return try s.step() ? LogHead(position: s.integer(0), hash: s.blob(1)) : .empty
+    s.bind(position, at: 1)
+    guard try s.step() else { return (.empty, nil) }
+    return (
+      LogHead(position: s.integer(0), hash: s.blob(1)), Timestamp(milliseconds: s.integer(2))
+    )
   }
 }
 
@@ -162,28 +145,5 @@ extension Statement {
     var all: [T] = []
     while try step() { all.append(try read(self)) }
     return all
-  }
-}
-
-/// What rows of events have in common: the names of streams by their numbers, each read once, and
-/// the texts of the row before.
-final class StreamNames {
-  private let database: Database
-  /// What the columns that often say the same said last.
-  var last = Facts()
-  var lastActorKind: String?
-  private var known: [Int64: StoredEvent.Stream] = [:]
-
-  init(_ database: Database) { self.database = database }
-
-  /// The name; empty where there is no such stream, which no chain of hashes accepts.
-  subscript(_ id: Int64) -> StoredEvent.Stream {
-    get throws(SQLiteError) {
-      if let name = known[id] { return name }
-      let text = try database.text("SELECT name FROM streams WHERE id = ?", .integer(id)) ?? ""
-      let stream = StoredEvent.Stream(text)
-      known[id] = stream
-      return stream
-    }
   }
 }

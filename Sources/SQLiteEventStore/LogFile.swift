@@ -15,6 +15,8 @@ package final class LogFile {
 
   private let database: Database
   private let names: StreamNames
+  /// Hands rows over, as `hand(…)` in SQL.
+  private let handing: RowFunction
   package let path: String
 
   /// - Parameter directory: a data folder.
@@ -47,6 +49,11 @@ package final class LogFile {
     } catch {
       throw StoreFault(operation: "open \(path)", message: "\(error)")
     }
+    do throws(SQLiteError) {
+      handing = try RowFunction("hand", on: database)
+    } catch {
+      throw StoreFault(operation: "open \(path)", message: "\(error)")
+    }
     self.database = database
     self.path = path
     names = StreamNames(database)
@@ -57,6 +64,49 @@ package final class LogFile {
     try guarding("head") { try EventTable.head(in: database) }
   }
 
+  /// More events than the file has room for, were each as small as none is.
+  func mostEvents() throws(StoreFault) -> Int64 {
+    try guarding("measure") {
+      let pages = try database.integer("PRAGMA page_count") ?? 0
+      return pages * (try database.integer("PRAGMA page_size") ?? 0) / 64
+    }
+  }
+
+  /// The head as it was when the log ended at `position`.
+  func head(at position: Int64) throws(StoreFault) -> LogHead {
+    guard position > 0 else { return .empty }
+    return try guarding("head") { try EventTable.last(through: position, in: database).head }
+  }
+
+  /// The events after `first`, up to `last`, as a fold takes them, in a snapshot of their own.
+  /// - Parameter isChecking: whether their hashes are made again.
+  func stretch(
+    after first: Int64, through last: Int64, _ isChecking: Bool
+  ) throws(StoreFault) -> LogStretch {
+    try snapshot {
+      let columns = isChecking ? EventTable.columns : EventTable.leanColumns
+      let s = try database.statement(
+        "SELECT hand(\(columns)) FROM events e WHERE e.position > ? AND e.position <= ? "
+          + "ORDER BY e.position")
+      s.bind(first, at: 1)
+      s.bind(last, at: 2)
+      let check = try isChecking ? StretchCheck(after: first, through: last, in: database) : nil
+      defer { check?.end() }
+      var stretch = LogStretch()
+      stretch.events.reserveCapacity(Int(last - first))
+      let row = ValuesRow(names)
+      try handing.run(s) { values in
+        row.go(to: values)
+        let stream = row.integer(.stream) ?? 0
+        if let finding = try check?.take(row, stream: try names.text(stream)) {
+          stretch.findings.append((stretch.events.count, finding))
+        }
+        stretch.events.append(LeanEvent(row, stream: try names.key(stream), number: stream))
+      }
+      return stretch
+    }
+  }
+
   /// Runs `body` on one state of the log and its views.
   package func snapshot<T>(_ body: () throws -> T) throws(StoreFault) -> T {
     try Readers.snapshot("read", database) { _ in try body() }.get()
@@ -65,17 +115,15 @@ package final class LogFile {
   /// Hands the events after `position` to `body`, in order, in chunks.
   /// - Parameters:
   ///   - last: no event beyond this position; nil: up to the head as it is then.
-  ///   - hasWords: whether the events come with their words and salts.
   ///   - body: returns false to end the scan.
   package func scan(
-    after position: Int64, through last: Int64? = nil, hasWords: Bool = true,
-    _ body: (StoredEvent) throws -> Bool
+    after position: Int64, through last: Int64? = nil, _ body: (StoredEvent) throws -> Bool
   ) throws(StoreFault) {
     try guarding("scan") {
       var next = position
       while true {
         let s = try database.statement(
-          (hasWords ? EventTable.select : EventTable.selectLean)
+          EventTable.select
             + " WHERE e.position > ? AND e.position <= ? ORDER BY e.position LIMIT ?")
         s.bind(next, at: 1)
         s.bind(last ?? Int64.max, at: 2)

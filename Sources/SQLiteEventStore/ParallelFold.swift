@@ -1,87 +1,184 @@
 import Dispatch
+import Domain
 import EventLog
+import Glibc
 import Projections
+import SQLite
 import Synchronization
 
 extension LogFile {
-  /// Folds the log up to where it ends now, on this thread, and checks it meanwhile on another.
+  /// How many events one stretch spans.
+  package static let stretchLength: Int64 = 2048
+  /// More than so many threads would wait for the one that folds.
+  package static let readersMax = 8
+
+  /// Folds the log up to where it ends now.
   ///
-  /// Each reads the log for itself, on a connection of its own: what two threads share of an event
-  /// they would wait for each other with, at each count of each text.
+  /// Each event's hash can be made again apart from all others, and rows are read on one core as
+  /// well as on another; folding alone goes by the log's order. So several threads read stretches
+  /// of the log, decode and check them, each on a connection of its own, and this one folds them
+  /// as they come.
   /// - Parameters:
   ///   - isChecking: whether hashes and versions are checked.
+  ///   - readersMax: how many threads may read beside this one; with one alone, this one reads.
+  ///   - stretchLength: how many events are read at once.
   ///   - isWanted: whether an event is to be taken; after one that is not, none is.
   ///   - onProgress: told now and then how many events are done.
   /// - Throws: `StoreFault` where the log cannot be read, or the system has no thread left.
   package func fold(
-    isChecking: Bool, while isWanted: @escaping @Sendable (StoredEvent) -> Bool = { _ in true },
+    isChecking: Bool, readersMax: Int = readersMax, stretchLength: Int64 = stretchLength,
+    while isWanted: (_ position: Int64, _ time: Timestamp) -> Bool = { _, _ in true },
     onProgress: (_ events: Int) -> Void
   ) throws(StoreFault) -> LogFold {
     let end = try head().position
-    let check = isChecking ? try BackgroundCheck(path: path, through: end, while: isWanted) : nil
-    var fold = LogFold(isChecking: false)
-    var read: Result<Void, StoreFault> = .success(())
-    do throws(StoreFault) {
-      try scan(after: 0, through: end, hasWords: false) { event in
-        guard isWanted(event) else { return false }
-        fold.take(event)
-        if fold.events.isMultiple(of: eventsBetweenLooks) {
-          onProgress(min(fold.events, check?.events ?? fold.events))
-        }
-        return true
-      }
-    } catch {
-      read = .failure(error)
+    // Positions that the file cannot hold tell of a log that is hurt: to go through them all by
+    // number would take for ever.
+    guard try end <= mostEvents() else {
+      return try foldInOrder(isChecking: isChecking, through: end, while: isWanted, onProgress)
     }
-    let checked = try check?.finish(onProgress: onProgress)
-    try read.get()
-    return LogFold(
-      projector: fold.projector, check: checked, events: fold.events, head: fold.head,
-      time: fold.time)
+    let count = Int((max(end, 0) + stretchLength - 1) / stretchLength)
+    let plan = StretchPlan(isChecking: isChecking, length: stretchLength, end: end)
+    var fold = LogFold(isChecking: isChecking)
+    let readers = min(count, max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1), readersMax)
+    if readers > 1 {
+      let line = StretchLine(count: count, readers: readers)
+      defer { line.end() }
+      for _ in 0..<readers {
+        line.startReader { [path] () throws(StoreFault) in
+          let file = try LogFile(path: path)
+          return { index throws(StoreFault) in try file.stretch(index, of: plan) }
+        }
+      }
+      guard line.hasReaders else {
+        throw StoreFault(operation: "fold", message: "no thread could be started")
+      }
+      for _ in 0..<count {
+        guard fold.take(try line.next().get(), while: isWanted) else { break }
+        onProgress(fold.events)
+      }
+    } else {
+      for index in 0..<count {
+        guard fold.take(try stretch(index, of: plan), while: isWanted) else { break }
+        onProgress(fold.events)
+      }
+    }
+    fold.stand(at: try head(at: fold.head.position))
+    return fold
+  }
+
+  /// The same, event by event.
+  private func foldInOrder(
+    isChecking: Bool, through end: Int64,
+    while isWanted: (_ position: Int64, _ time: Timestamp) -> Bool,
+    _ onProgress: (_ events: Int) -> Void
+  ) throws(StoreFault) -> LogFold {
+    var fold = LogFold(isChecking: isChecking)
+    try scan(after: 0, through: end) { stored in
+      guard isWanted(stored.position, stored.time) else { return false }
+      fold.take(stored)
+      onProgress(fold.events)
+      return true
+    }
+    return fold
+  }
+
+  /// Reads one stretch, in a snapshot of its own.
+  private func stretch(_ index: Int, of plan: StretchPlan) throws(StoreFault) -> LogStretch {
+    let first = Int64(index) * plan.length
+    return try stretch(
+      after: first, through: min(first + plan.length, plan.end), plan.isChecking)
   }
 }
 
-private let eventsBetweenLooks = 4096
+/// How a log is cut up.
+private struct StretchPlan: Sendable {
+  var isChecking: Bool
+  var length: Int64
+  /// The last position.
+  var end: Int64
+}
 
-/// A check of a log on a thread of its own.
-private final class BackgroundCheck: Sendable {
-  private let result = Mutex<Result<LogCheck, StoreFault>?>(nil)
-  private let isDone = DispatchSemaphore(value: 0)
-  private let taken = Mutex(0)
+/// Stretches of a log that several threads make, handed over in the log's order. So many wait to be
+/// taken at most as there are places.
+private final class StretchLine: Sendable {
+  /// Makes the stretch of this number; used on one thread.
+  typealias Reader = (_ index: Int) throws(StoreFault) -> LogStretch
 
-  /// About how many events were checked.
-  var events: Int { taken.withLock { $0 } }
+  private struct State {
+    /// The stretch that is begun next, and that is taken next.
+    var begun = 0
+    var taken = 0
+    var readers = 0
+  }
 
-  init(
-    path: String, through end: Int64, while isWanted: @escaping @Sendable (StoredEvent) -> Bool
-  ) throws(StoreFault) {
+  private final class Place: Sendable {
+    let content = Mutex<Result<LogStretch, StoreFault>?>(nil)
+    let isFilled = DispatchSemaphore(value: 0)
+  }
+
+  private let count: Int
+  private let state = Mutex(State())
+  private let places: [Place]
+  private let isFree = DispatchSemaphore(value: 0)
+  private let hasEnded = DispatchSemaphore(value: 0)
+
+  init(count: Int, readers: Int) {
+    self.count = count
+    places = (0..<(2 * readers)).map { _ in Place() }
+    for _ in places { isFree.signal() }
+  }
+
+  /// Lets a thread make stretches until all are made; its faults are handed over as they come.
+  func startReader(_ make: @escaping @Sendable () throws(StoreFault) -> Reader) {
     let isStarted = startThread { [self] in
-      let found = Result { () throws(StoreFault) in
-        var check = LogCheck()
-        var count = 0
-        try LogFile(path: path).scan(after: 0, through: end) { event in
-          guard isWanted(event) else { return false }
-          check.take(event)
-          count += 1
-          if count.isMultiple(of: eventsBetweenLooks) { taken.withLock { $0 = count } }
-          return true
-        }
-        return check
+      let reader = Result { () throws(StoreFault) in try make() }
+      while let index = begin() {
+        let place = places[index % places.count]
+        let made = Result { () throws(StoreFault) in try reader.get()(index) }
+        place.content.withLock { $0 = made }
+        place.isFilled.signal()
       }
-      result.withLock { $0 = found }
-      isDone.signal()
+      hasEnded.signal()
     }
-    guard isStarted else {
-      throw StoreFault(operation: "check", message: "no thread could be started")
+    if isStarted { state.withLock { $0.readers += 1 } }
+  }
+
+  /// Whether anybody makes stretches.
+  var hasReaders: Bool { state.withLock { $0.readers > 0 } }
+
+  /// - Returns: the stretch to make now, once there is room for it; nil where there is none.
+  private func begin() -> Int? {
+    isFree.wait()
+    return state.withLock { state in
+      guard state.begun < count else { return nil }
+      defer { state.begun += 1 }
+      return state.begun
     }
   }
 
-  /// Waits for its end.
-  func finish(onProgress: (_ events: Int) -> Void) throws(StoreFault) -> LogCheck {
-    while isDone.wait(timeout: .now() + .milliseconds(100)) == .timedOut { onProgress(events) }
-    guard let found = result.withLock({ $0 }) else {
-      throw StoreFault(operation: "check", message: "it ended without a result")
+  /// Waits for the next stretch.
+  func next() -> Result<LogStretch, StoreFault> {
+    let index = state.withLock { state in
+      defer { state.taken += 1 }
+      return state.taken
     }
-    return try found.get()
+    let place = places[index % places.count]
+    place.isFilled.wait()
+    let made = place.content.withLock { content in
+      defer { content = nil }
+      return content
+    }
+    isFree.signal()
+    return made ?? .failure(StoreFault(operation: "fold", message: "a stretch was lost"))
+  }
+
+  /// Begins no more, and waits for the threads to end.
+  func end() {
+    let readers = state.withLock { state in
+      state.begun = count
+      return state.readers
+    }
+    for _ in 0..<readers { isFree.signal() }
+    for _ in 0..<readers { hasEnded.wait() }
   }
 }

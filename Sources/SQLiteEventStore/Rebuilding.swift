@@ -24,10 +24,12 @@ struct Rebuilding {
   let file: LogFile
   let write: Write
   let swap: Swap
+  /// How many threads may read beside this one; 1 leaves the machine to whoever else is at work.
+  let readersMax: Int
   let onProgress: (_ events: Int) -> Void
 
   func run() throws -> Rebuild {
-    var fold = LogFold(isChecking: true)
+    var fold = try file.fold(isChecking: true, readersMax: readersMax, onProgress: onProgress)
     try catchUp(&fold)
     let comparison = compare(&fold)
     if let fault = fold.faults.first { throw StoreFault.hurt(fault) }
@@ -105,7 +107,7 @@ extension SQLiteEventStore {
           file: file,
           write: { step in try self.onWriterBlocking { try $0.transaction(step) } },
           swap: { fold in try self.onWriterBlocking { try $0.swapViews(fold) } },
-          onProgress: { _ in }
+          readersMax: 1, onProgress: { _ in }
         ).run()
       } catch let fault as StoreFault {
         throw fault
@@ -139,7 +141,7 @@ package enum LogAtRest {
           var fold = fold
           _ = try log.database.transaction { try ShadowViews(log.database).swap(&fold) }
           return (fold, log.digests)
-        }, onProgress: onProgress
+        }, readersMax: LogFile.readersMax, onProgress: onProgress
       ).run()
       try log.database.transaction { try LookUps.rebuild(in: log.database) }
       _ = try log.database.checkpoint(.truncate)

@@ -100,7 +100,7 @@ extension Projector {
   /// Each row as a change from nothing.
   var rowsAsNew: [RowChange] {
     delegations.values.compactMap(\.row).map { .delegation(old: nil, new: $0) }
-      + pullRequests.values.map { .pullRequest(old: nil, new: $0) }
+      + pullRequests.map { .pullRequest(old: nil, new: $0) }
       + workers.values.compactMap(\.row).map { .worker(old: nil, new: $0) }
   }
 }

@@ -25,13 +25,8 @@ extension LogFile {
   ) throws(StoreFault) -> Verification {
     // The head is read first: it is written after the commit that it tells of.
     let head = try headPath.map { path throws(StoreFault) in try Self.readHead(path) }
-    var fold = LogFold(isChecking: true)
     var faults = try structureFaults()
-    try scan(after: 0) { stored in
-      fold.take(stored)
-      onProgress(fold.events)
-      return true
-    }
+    var fold = try fold(isChecking: true, onProgress: onProgress)
     let comparison = try compare(with: &fold)
     faults += fold.faults
     faults += fold.unexplainedRedactions.map {

@@ -24,8 +24,7 @@ extension Writer {
       number = Int64(made.number)
     }
     guard let number else { return }
-    let key = Projector.PullRequestKey(repository: row.repository, number: number)
-    guard projector.pullRequests[key] == nil else { return }
+    guard projector.pullRequest(row.repository, number) == nil else { return }
     let known = try ViewTables.pullRequest(row.repository, number, in: database)
     if let known { projector.load(known) }
   }
@@ -42,8 +41,7 @@ extension Writer {
       // What it is working on stands in the streams of delegations; the row has it from there.
       known?.delegation = rows[id]?.delegation
       known?.busySince = rows[id].map { Timestamp(milliseconds: $0.since) }
-      known?.row = rows[id]
-      if let known { projector.load(id, known) } else { projector.forget(id) }
+      if let known { projector.load(known) } else { projector.forget(id) }
     }
   }
 
@@ -59,10 +57,12 @@ extension Writer {
   }
 
   func trimCache() {
-    if projector.pullRequests.count > Self.cachedMax { projector.forgetPullRequests() }
+    if projector.pullRequestCount > Self.cachedMax { projector.forgetPullRequests() }
     guard projector.knownDelegations > Self.cachedMax else { return }
     let terminal = projector.delegations.filter { $0.value.state.name?.isTerminal ?? true }
-    let all = terminal.count > Self.cachedMax / 2 ? terminal : projector.delegations
-    for id in all.keys { projector.forget(id) }
+    let isEnough = terminal.count > Self.cachedMax / 2
+    for id in isEnough ? terminal.map(\.key) : Array(projector.delegations.keys) {
+      projector.forget(id)
+    }
   }
 }

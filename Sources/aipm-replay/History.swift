@@ -55,7 +55,7 @@ struct History {
       }
     }
     if events.isEmpty { throw NotFound(what: "there is no such delegation") }
-    fold(events.filter { until?.includes($0) ?? true })
+    fold(events.filter { until?.includes($0.position, $0.time) ?? true })
   }
 
   private mutating func fold(_ events: [StoredEvent]) {
@@ -101,7 +101,7 @@ extension Projector {
     case .stamp(let stamp):
       delegations.first { $0.value.row?.stamp == stamp.milliseconds }?.key
     case .pullRequest(let repository, let number):
-      pullRequests[PullRequestKey(repository: repository.description, number: number)]?.delegation
+      pullRequest(repository.description, number)?.delegation
     }
   }
 }

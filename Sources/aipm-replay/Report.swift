@@ -95,7 +95,7 @@ struct Report {
           ]
         })
     case .pullRequests:
-      let rows = projector.pullRequests.values.sorted { $0.delegationStamp < $1.delegationStamp }
+      let rows = projector.pullRequests.sorted { $0.delegationStamp < $1.delegationStamp }
       Terminal.table(
         ["PULL REQUEST", "STATE", "BRANCH", "DELEGATION", "ITS STATE"],
         rows.map { row in

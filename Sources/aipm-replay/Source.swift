@@ -1,3 +1,4 @@
+import Domain
 import EventLog
 import Projections
 import SQLiteEventStore
@@ -15,28 +16,22 @@ enum Source {
     }
   }
 
-  /// Hands the events to `body` in order, until it returns false.
-  /// - Parameter hasWords: whether they have to come with their words.
-  func scan(hasWords: Bool, _ body: (StoredEvent) throws -> Bool) throws {
-    switch self {
-    case .folder(let file): try file.scan(after: 0, hasWords: hasWords, body)
-    case .export(let export): try export.scan(body)
-    }
-  }
-
   /// Folds the events in order, up to `until`.
   /// - Parameter onProgress: told now and then how many there were.
   func fold(
     isChecking: Bool, until: Until?, onProgress: (_ events: Int) -> Void
   ) throws -> LogFold {
-    let isWanted: @Sendable (StoredEvent) -> Bool = { until?.includes($0) ?? true }
+    func isWanted(_ position: Int64, _ time: Timestamp) -> Bool {
+      until?.includes(position, time) ?? true
+    }
     switch self {
     case .folder(let file):
-      return try file.fold(isChecking: isChecking, while: isWanted, onProgress: onProgress)
+      return try file.fold(
+        isChecking: isChecking, while: isWanted, onProgress: onProgress)
     case .export(let export):
       var fold = LogFold(isChecking: isChecking)
       try export.scan { event in
-        guard isWanted(event) else { return false }
+        guard isWanted(event.position, event.time) else { return false }
         fold.take(event)
         if fold.events.isMultiple(of: Replay.eventsBetweenLooks) { onProgress(fold.events) }
         return true

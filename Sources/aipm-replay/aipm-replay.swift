@@ -177,10 +177,11 @@ enum Until: ExpressibleByArgument, Sendable {
     }
   }
 
-  func includes(_ event: StoredEvent) -> Bool {
+  /// - Parameters: those of an event.
+  func includes(_ position: Int64, _ time: Timestamp) -> Bool {
     switch self {
-    case .position(let last): event.position <= last
-    case .time(let last): event.time <= last
+    case .position(let last): position <= last
+    case .time(let last): time <= last
     }
   }
 }

@@ -1,3 +1,4 @@
+import Domain
 import LogStories
 import Testing
 
@@ -59,6 +60,19 @@ import Testing
     }
   }
 
+  /// Writes facts as a check of the log does, from a row.
+  private static func write(_ facts: Facts, detail: String?) -> (isWritten: Bool, bytes: [UInt8]) {
+    let row = StoredRow(
+      StoredEvent(
+        position: 1, id: [], stream: .init("system"), version: 1, type: 1, schema: 1,
+        time: Timestamp(milliseconds: 0), actorKind: "system", actor: "aipm", correlation: nil,
+        causation: nil, facts: facts, detail: detail, payloadHash: [], hash: [], salt: [],
+        body: []))
+    var out = ByteWriter()
+    let isWritten = out.appendFacts(of: row)
+    return (isWritten, out.array)
+  }
+
   @Test func whatIsWrittenIsTheObject() {
     var random = Seeded(7)
     // Before, between, after and among the columns, and three that are columns' own names.
@@ -67,8 +81,7 @@ import Testing
       var facts = Self.facts(&random)
       for key in keys where Bool.random(using: &random) { facts.detail[key] = Self.value(&random) }
       let text = facts.detail.isEmpty ? nil : JSONValue.object(facts.detail).canonicalText
-      var written: [UInt8] = []
-      let isWritten = facts.writeCanonical(detail: text, into: &written)
+      let (isWritten, written) = Self.write(facts, detail: text)
       let expected = JSONValue.object(facts.object).canonical
       #expect(isWritten)
       #expect(String(decoding: written, as: UTF8.self) == String(decoding: expected, as: UTF8.self))
@@ -83,8 +96,7 @@ import Testing
   func whatIsNotCanonicalIsRefused(text: String) {
     var facts = Facts()
     facts.agent = "demo"
-    var written: [UInt8] = []
-    let isWritten = facts.writeCanonical(detail: text, into: &written)
+    let (isWritten, written) = Self.write(facts, detail: text)
     let isJSON = (try? JSONValue(json: written)) != nil
     // What slips through is at least no valid text, which no hash of the log is made of.
     #expect(!isWritten || !isJSON, "\(String(decoding: written, as: UTF8.self))")

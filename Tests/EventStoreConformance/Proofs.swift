@@ -36,7 +36,7 @@ extension EventStoreConformance {
     #expect(rows.map(\.row) == folded.sorted { $0.stamp > $1.stamp })
     let workers = fold.projector.workers.values.compactMap(\.row)
     #expect(try await subject.store.workers() == workers.sorted { $0.id < $1.id })
-    let pullRequests = fold.projector.pullRequests.values
+    let pullRequests = fold.projector.pullRequests
     #expect(
       try await subject.store.pullRequests(limit: 1000).map(\.row)
         == pullRequests.sorted { $0.delegationStamp > $1.delegationStamp })

@@ -72,7 +72,7 @@ struct RandomLogTests {
       #expect(facts == model.delegation(id), "\(id)")
     }
     var shown: [Int64: DelegationID] = [:]
-    for row in projector.pullRequests.values {
+    for row in projector.pullRequests {
       shown[row.number] = row.delegation
       #expect(row.state == model.delegation(row.delegation).pullRequestState)
       #expect(row.delegationState == model.delegation(row.delegation).state)

@@ -45,6 +45,7 @@ struct RuleTests {
   @Test(arguments: [
     "if !a { }", "a != b", "a!=b", "// public func f", "\"try! a!\"", "#if !os(Linux)",
     "package struct A {}", "f(!a)", "let isPublic = true", "case published", "a && !b",
+    "@frozen public struct A {}", "@inlinable\npublic var a: Int { 1 }",
   ])
   func goodCodeIsLeftAlone(code: String) { #expect(SourceRules.banned(file(code)) == []) }
 

@@ -32,8 +32,13 @@ enum SourceRules {
       (?:class|struct|enum|actor|protocol|func|var|let|init|extension|typealias|subscript)\b
       /#
     let unwrapped = #/[A-Za-z0-9_)\]"`>]!(?![=A-Za-z0-9_])/#
+    // What other modules inline has to be public, which says so itself.
+    func isInlined(_ index: Int) -> Bool {
+      mentions(file.code[index], ["@frozen", "@inlinable"])
+        || (index > 0 && mentions(file.code[index - 1], ["@inlinable"]))
+    }
     let rules: [(pattern: Regex<Substring>, message: String)] = [
-      (declared, "nothing here is public; write package"),
+      (declared, "nothing here is public but what is @inlinable or @frozen; write package"),
       (#/\btry!/#, "try! crashes; handle the error"),
       (#/\bas!/#, "as! crashes; write as? and say what else"),
       (#/@unchecked\s+Sendable\b/#, "@unchecked Sendable; hold the state in a Mutex"),
@@ -43,7 +48,7 @@ enum SourceRules {
     return file.code.indices.compactMap { index in
       guard mentions(file.code[index], ["!", "public", "open", "@unchecked", "fatal", "precond"])
       else { return nil }
-      let broken = rules.first {
+      let broken = rules.dropFirst(isInlined(index) ? 1 : 0).first {
         file.code[index].contains($0.pattern.wordBoundaryKind(.simple))
       }
       return broken.map { file.finding(index, $0.message) }

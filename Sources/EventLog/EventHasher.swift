@@ -1,0 +1,176 @@
+import Cryptography
+import Domain
+import Glibc
+
+/// Makes the hashes of events again from their columns where those stand. One of these serves one
+/// event after another, on one thread.
+package struct EventHasher: ~Copyable {
+  private var bytes = ByteWriter()
+  private var hash = SHA256()
+  private let made: UnsafeMutableRawBufferPointer
+
+  package init() { made = .allocate(byteCount: 32, alignment: 16) }
+
+  deinit { made.deallocate() }
+
+  /// Whether the hash over salt and text is `expected`.
+  mutating func isPayloadHash(
+    _ expected: UnsafeRawBufferPointer, salt: UnsafeRawBufferPointer, text: UnsafeRawBufferPointer
+  ) -> Bool {
+    hash.update(salt)
+    hash.update(text)
+    return finishes(as: expected)
+  }
+
+  /// Whether the chain over the event before and this one's columns ends in the row's own hash.
+  /// - Parameter stream: the name of the row's stream.
+  /// - Throws: `CodecFault` where a column cannot be read.
+  mutating func isChained(
+    _ row: any EventRow, stream: String, after previous: [UInt8]
+  ) throws(CodecFault) -> Bool {
+    bytes.removeAll()
+    try bytes.appendLeaf(of: row, stream: stream)
+    hash.update(bytes.bytes)
+    hash.finish(into: made)
+    previous.withUnsafeBytes { hash.update($0) }
+    hash.update(UnsafeRawBufferPointer(made))
+    return finishes(as: row.bytes(.hash) ?? .nothing)
+  }
+
+  private mutating func finishes(as expected: UnsafeRawBufferPointer) -> Bool {
+    hash.finish(into: made)
+    return expected.isSame(as: UnsafeRawBufferPointer(made))
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  static var nothing: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
+
+  /// Whether the same bytes stand in both.
+  package func isSame(as other: UnsafeRawBufferPointer) -> Bool {
+    guard count == other.count, let start = baseAddress, let otherStart = other.baseAddress else {
+      return isEmpty && other.isEmpty
+    }
+    return memcmp(start, otherStart, count) == 0
+  }
+}
+
+extension ByteWriter {
+  /// Appends what `LogHash.leaf` hashes.
+  /// - Throws: `CodecFault` where a column cannot be read.
+  fileprivate mutating func appendLeaf(
+    of row: any EventRow, stream: String
+  ) throws(CodecFault) {
+    let position = row.integer(.position) ?? 0
+    let number = row.integer(.type) ?? 0
+    guard let type = EventType(rawValue: Int(number)) else {
+      throw CodecFault(type: "event \(position)", reason: "type \(number) is not known")
+    }
+    let kind = row.bytes(.actorKind) ?? .nothing
+    guard Self.actorKinds.contains(where: { $0.withUnsafeBytes { $0.isSame(as: kind) } }) else {
+      let text = String(decoding: kind, as: UTF8.self)
+      throw CodecFault(type: "event \(position)", reason: "actor kind \(text) is not known")
+    }
+    field { $0.append("aipm-event-1" as StaticString) }
+    field { $0.append(decimal: position) }
+    field { $0.append(uuid: row.bytes(.id) ?? .nothing) }
+    field { $0.append(stream) }
+    field { $0.append(decimal: row.integer(.version) ?? 0) }
+    field { $0.append(type.name) }
+    field { $0.append(decimal: row.integer(.schema) ?? 0) }
+    field { $0.append(iso8601: Timestamp(milliseconds: row.integer(.time) ?? 0)) }
+    field { $0.append(kind) }
+    field { $0.append(row.bytes(.actor) ?? .nothing) }
+    field { $0.append(row.bytes(.correlation) ?? .nothing) }
+    field { if let causation = row.bytes(.causation) { $0.append(uuid: causation) } }
+    let facts = beginField()
+    if !appendFacts(of: row) {
+      removeAll(after: facts)
+      append(try Self.rareFacts(of: row, at: position))
+    }
+    endField(facts)
+    field { $0.append(hex: row.bytes(.payloadHash) ?? .nothing) }
+  }
+
+  private static let actorKinds = Actor.Kind.allCases.map { Array($0.rawValue.utf8) }
+
+  /// The canonical JSON of facts whose details are not written as AIPM writes them.
+  private static func rareFacts(
+    of row: any EventRow, at position: Int64
+  ) throws(CodecFault) -> String {
+    var facts = Facts(row)
+    guard let detail = row.bytes(.detail), let json = try? JSONValue(json: Array(detail)),
+      let object = json.objectValue
+    else { throw CodecFault(type: "event \(position)", reason: "its detail is no JSON object") }
+    facts.detail = object
+    return JSONValue.object(facts.object).canonicalText
+  }
+}
+
+/// A stored event as a row: its texts stand in memory that this owns.
+package final class StoredRow: EventRow {
+  private let event: StoredEvent
+  private var memory = ByteWriter(capacity: 1024)
+  private var places: [EventColumn: Range<Int>] = [:]
+
+  package init(_ event: StoredEvent) {
+    self.event = event
+    for column in EventColumn.allCases {
+      let start = memory.count
+      switch column {
+      case .id: memory.append(event.id)
+      case .actorKind: memory.append(event.actorKind)
+      case .actor: memory.append(event.actor)
+      case .correlation: if !append(event.correlation) { continue }
+      case .causation:
+        guard let causation = event.causation else { continue }
+        memory.append(causation)
+      case .detail: if !append(event.detail) { continue }
+      case .payloadHash: memory.append(event.payloadHash)
+      case .hash: memory.append(event.hash)
+      case .position, .stream, .version, .type, .schema, .time, .repository, .branch, .baseBranch,
+        .requester, .stamp, .priority, .agent, .workflow, .digest, .sha, .parent, .pr, .url,
+        .adopted, .worker, .incarnation, .attempt, .token, .step, .code, .tries, .retryAt,
+        .ambiguous, .retryable:
+        if !append(event.facts.text(column)) { continue }
+      }
+      places[column] = start..<memory.count
+    }
+  }
+
+  private func append(_ text: String?) -> Bool {
+    if let text { memory.append(text) }
+    return text != nil
+  }
+
+  /// See `FactSource`.
+  package func integer(_ column: EventColumn) -> Int64? {
+    switch column {
+    case .position: event.position
+    case .version: event.version
+    case .type: event.type
+    case .schema: event.schema
+    case .time: event.time.milliseconds
+    case .id, .stream, .actorKind, .actor, .correlation, .causation, .repository, .branch,
+      .baseBranch, .requester, .stamp, .priority, .agent, .workflow, .digest, .sha, .parent, .pr,
+      .url, .adopted, .worker, .incarnation, .attempt, .token, .step, .code, .tries, .retryAt,
+      .ambiguous, .retryable, .detail, .payloadHash, .hash:
+      event.facts.integer(column)
+    }
+  }
+
+  /// See `EventRow`.
+  package func bytes(_ column: EventColumn) -> UnsafeRawBufferPointer? {
+    places[column].map { UnsafeRawBufferPointer(rebasing: memory.bytes[$0]) }
+  }
+
+  /// See `FactSource`.
+  package func text(_ column: EventColumn) -> String? {
+    bytes(column).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// See `FactSource`.
+  package func object(_ column: EventColumn) -> ObjectID? {
+    bytes(column).map { ObjectID(decoding: $0) }
+  }
+}
