@@ -3,12 +3,13 @@ import Domain
 /// Bytes that are put together piece by piece, in memory that is used for one message after
 /// another. What is hashed of an event is some seven hundred bytes in forty pieces, and a check
 /// of millions of events would do little else than grow arrays.
-struct ByteWriter: ~Copyable {
+package struct ByteWriter: ~Copyable {
   private var start: UnsafeMutablePointer<UInt8>
   private var capacity: Int
   private(set) var count = 0
 
-  init(capacity: Int = 1024) {
+  /// - Parameter capacity: how many bytes there is room for at first.
+  package init(capacity: Int = 1024) {
     self.capacity = capacity
     start = .allocate(capacity: capacity)
   }
@@ -16,10 +17,11 @@ struct ByteWriter: ~Copyable {
   deinit { start.deallocate() }
 
   /// What was written; valid until more is.
-  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
+  package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
   var array: [UInt8] { Array(bytes) }
 
-  mutating func removeAll() { count = 0 }
+  /// Takes everything away.
+  package mutating func removeAll() { count = 0 }
   /// Takes away what was written after the first so many bytes.
   mutating func removeAll(after kept: Int) { count = min(count, kept) }
 
@@ -40,8 +42,9 @@ struct ByteWriter: ~Copyable {
     (start, capacity) = (moved, larger)
   }
 
+  /// Appends a byte.
   @inline(__always)
-  mutating func append(_ byte: UInt8) {
+  package mutating func append(_ byte: UInt8) {
     reserve(1).pointee = byte
     count += 1
   }
@@ -54,7 +57,8 @@ struct ByteWriter: ~Copyable {
 
   mutating func append(_ bytes: [UInt8]) { bytes.withUnsafeBytes { append($0) } }
 
-  mutating func append(_ text: StaticString) {
+  /// Appends a text's UTF-8.
+  package mutating func append(_ text: StaticString) {
     append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
@@ -64,7 +68,7 @@ struct ByteWriter: ~Copyable {
   }
 
   /// Appends the number as `String` writes it.
-  mutating func append(decimal n: Int64) {
+  package mutating func append(decimal n: Int64) {
     let out = reserve(20)
     var magnitude = n.magnitude
     var digits = 1
@@ -138,6 +142,12 @@ struct ByteWriter: ~Copyable {
   }
 
   /// Appends a JSON string with its quotes, as `JSONValue` writes it.
+  package mutating func append(json text: String) {
+    var text = text
+    text.withUTF8 { append(json: UnsafeRawBufferPointer($0)) }
+  }
+
+  /// The same of UTF-8.
   mutating func append(json utf8: UnsafeRawBufferPointer) {
     append(UInt8(ascii: "\""))
     // What needs no escape, most often all, is copied in one go.

@@ -21,15 +21,26 @@ package struct ViewDigest: Equatable, Sendable {
     lanes = Self.lanes(of: bytes)
   }
 
-  /// Takes a row in.
-  package mutating func add(_ row: JSONValue) { lanes &+= Self.hash(row) }
-  /// Takes a row out that was taken in before.
-  package mutating func remove(_ row: JSONValue) { lanes &-= Self.hash(row) }
+  /// Takes a row in that was read from a store.
+  package mutating func add(_ row: JSONValue) {
+    lanes &+= Self.lanes(of: SHA256.hash(row.canonical))
+  }
 
-  /// A row took another's place; either may be absent.
-  package mutating func replace(_ old: JSONValue?, with new: JSONValue?) {
-    if let old { remove(old) }
-    if let new { add(new) }
+  /// Takes a row in.
+  mutating func add(_ row: some ViewRow, _ hasher: inout RowHasher) {
+    lanes &+= hasher.lanes(of: row)
+  }
+
+  /// Takes a row out that was taken in before.
+  mutating func remove(_ row: some ViewRow, _ hasher: inout RowHasher) {
+    lanes &-= hasher.lanes(of: row)
+  }
+
+  /// A row took another's place; the old one may be absent.
+  mutating func replace(_ old: (some ViewRow)?, with new: some ViewRow) {
+    var hasher = RowHasher()
+    if let old { remove(old, &hasher) }
+    add(new, &hasher)
   }
 
   package var bytes: [UInt8] {
@@ -39,10 +50,6 @@ package struct ViewDigest: Equatable, Sendable {
   }
 
   package var hex: String { Hex.encode(bytes) }
-
-  private static func hash(_ row: JSONValue) -> SIMD4<UInt64> {
-    lanes(of: SHA256.hash(row.canonical))
-  }
 
   private static func lanes(of bytes: [UInt8]) -> SIMD4<UInt64> {
     var lanes = SIMD4<UInt64>.zero
@@ -63,11 +70,11 @@ extension [ViewName: ViewDigest] {
   package mutating func follow(_ change: RowChange) {
     switch change {
     case .delegation(let old, let new):
-      self[.delegations, default: ViewDigest()].replace(old?.json, with: new.json)
+      self[.delegations, default: ViewDigest()].replace(old, with: new)
     case .pullRequest(let old, let new):
-      self[.pullRequests, default: ViewDigest()].replace(old?.json, with: new.json)
+      self[.pullRequests, default: ViewDigest()].replace(old, with: new)
     case .worker(let old, let new):
-      self[.workers, default: ViewDigest()].replace(old?.json, with: new.json)
+      self[.workers, default: ViewDigest()].replace(old, with: new)
     }
   }
 }
@@ -75,14 +82,17 @@ extension [ViewName: ViewDigest] {
 extension Projector {
   /// The digests of the rows as they stand, from nothing but them.
   package var digests: [ViewName: ViewDigest] {
-    var all: [ViewName: ViewDigest] = .empty
-    for known in delegations.values {
-      if let row = known.row { all[.delegations]?.add(row.json) }
+    var hasher = RowHasher()
+    var delegations = ViewDigest()
+    var pullRequests = ViewDigest()
+    var workers = ViewDigest()
+    for known in self.delegations.values {
+      if let row = known.row { delegations.add(row, &hasher) }
     }
-    forEachPullRequest { all[.pullRequests]?.add($0.json) }
-    for known in workers.values {
-      if let row = known.row { all[.workers]?.add(row.json) }
+    forEachPullRequest { pullRequests.add($0, &hasher) }
+    for known in self.workers.values {
+      if let row = known.row { workers.add(row, &hasher) }
     }
-    return all
+    return [.delegations: delegations, .pullRequests: pullRequests, .workers: workers]
   }
 }
