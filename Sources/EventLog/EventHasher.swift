@@ -46,6 +46,15 @@ package struct EventHasher: ~Copyable {
 extension UnsafeRawBufferPointer {
   static var nothing: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
 
+  /// Below 0 where these bytes come before the others, 0 where they are the same.
+  func order(to other: UnsafeRawBufferPointer) -> Int {
+    guard let start = baseAddress, let otherStart = other.baseAddress else {
+      return count - other.count
+    }
+    let difference = memcmp(start, otherStart, Swift.min(count, other.count))
+    return difference == 0 ? count - other.count : Int(difference)
+  }
+
   /// Whether the same bytes stand in both.
   package func isSame(as other: UnsafeRawBufferPointer) -> Bool {
     guard count == other.count, let start = baseAddress, let otherStart = other.baseAddress else {

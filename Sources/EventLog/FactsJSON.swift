@@ -12,22 +12,31 @@ extension ByteWriter {
       ?? UnsafeRawBufferPointer(start: none.utf8Start, count: none.utf8CodeUnitCount)
     var merge = FactsMerge(rest: DetailMembers(detail))
     append(UInt8(ascii: "{"))
-    for fact in FactsMerge.columns {
-      switch fact.kind {
-      case .text:
-        guard let text = row.bytes(fact.column) else { continue }
-        merge.begin(fact.key, &self)
-        append(json: text)
-      case .number:
-        guard let number = row.integer(fact.column) else { continue }
-        merge.begin(fact.key, &self)
-        append(decimal: number)
-      case .flag:
-        guard let number = row.integer(fact.column) else { continue }
-        merge.begin(fact.key, &self)
-        append(number != 0 ? "true" as StaticString : "false")
-      }
-    }
+    // In the order of their keys.
+    merge.put("adopted", flag: row.integer(.adopted), &self)
+    merge.put("agent", text: row.bytes(.agent), &self)
+    merge.put("ambiguous", flag: row.integer(.ambiguous), &self)
+    merge.put("attempt", number: row.integer(.attempt), &self)
+    merge.put("baseBranch", text: row.bytes(.baseBranch), &self)
+    merge.put("branch", text: row.bytes(.branch), &self)
+    merge.put("code", text: row.bytes(.code), &self)
+    merge.put("digest", text: row.bytes(.digest), &self)
+    merge.put("incarnation", number: row.integer(.incarnation), &self)
+    merge.put("parent", text: row.bytes(.parent), &self)
+    merge.put("pr", number: row.integer(.pr), &self)
+    merge.put("priority", number: row.integer(.priority), &self)
+    merge.put("repository", text: row.bytes(.repository), &self)
+    merge.put("requester", text: row.bytes(.requester), &self)
+    merge.put("retryAt", number: row.integer(.retryAt), &self)
+    merge.put("retryable", flag: row.integer(.retryable), &self)
+    merge.put("sha", text: row.bytes(.sha), &self)
+    merge.put("stamp", number: row.integer(.stamp), &self)
+    merge.put("step", text: row.bytes(.step), &self)
+    merge.put("token", number: row.integer(.token), &self)
+    merge.put("tries", number: row.integer(.tries), &self)
+    merge.put("url", text: row.bytes(.url), &self)
+    merge.put("worker", text: row.bytes(.worker), &self)
+    merge.put("workflow", text: row.bytes(.workflow), &self)
     merge.putRest(&self)
     append(UInt8(ascii: "}"))
     return merge.rest.isSound
@@ -36,41 +45,6 @@ extension ByteWriter {
 
 /// Merges columns and details.
 private struct FactsMerge {
-  enum Kind { case text, number, flag }
-  struct Fact {
-    var key: StaticString
-    var column: EventColumn
-    var kind: Kind
-  }
-
-  /// In the order of their keys.
-  static let columns: [Fact] = [
-    Fact(key: "adopted", column: .adopted, kind: .flag),
-    Fact(key: "agent", column: .agent, kind: .text),
-    Fact(key: "ambiguous", column: .ambiguous, kind: .flag),
-    Fact(key: "attempt", column: .attempt, kind: .number),
-    Fact(key: "baseBranch", column: .baseBranch, kind: .text),
-    Fact(key: "branch", column: .branch, kind: .text),
-    Fact(key: "code", column: .code, kind: .text),
-    Fact(key: "digest", column: .digest, kind: .text),
-    Fact(key: "incarnation", column: .incarnation, kind: .number),
-    Fact(key: "parent", column: .parent, kind: .text),
-    Fact(key: "pr", column: .pr, kind: .number),
-    Fact(key: "priority", column: .priority, kind: .number),
-    Fact(key: "repository", column: .repository, kind: .text),
-    Fact(key: "requester", column: .requester, kind: .text),
-    Fact(key: "retryAt", column: .retryAt, kind: .number),
-    Fact(key: "retryable", column: .retryable, kind: .flag),
-    Fact(key: "sha", column: .sha, kind: .text),
-    Fact(key: "stamp", column: .stamp, kind: .number),
-    Fact(key: "step", column: .step, kind: .text),
-    Fact(key: "token", column: .token, kind: .number),
-    Fact(key: "tries", column: .tries, kind: .number),
-    Fact(key: "url", column: .url, kind: .text),
-    Fact(key: "worker", column: .worker, kind: .text),
-    Fact(key: "workflow", column: .workflow, kind: .text),
-  ]
-
   var rest: DetailMembers
   private var isFirst = true
 
@@ -84,16 +58,34 @@ private struct FactsMerge {
     }
   }
 
+  mutating func put(
+    _ key: StaticString, text: UnsafeRawBufferPointer?, _ out: inout ByteWriter
+  ) {
+    guard let text else { return }
+    begin(key, &out)
+    out.append(json: text)
+  }
+
+  mutating func put(_ key: StaticString, number: Int64?, _ out: inout ByteWriter) {
+    guard let number else { return }
+    begin(key, &out)
+    out.append(decimal: number)
+  }
+
+  mutating func put(_ key: StaticString, flag: Int64?, _ out: inout ByteWriter) {
+    guard let flag else { return }
+    begin(key, &out)
+    out.append(flag != 0 ? "true" as StaticString : "false")
+  }
+
   /// Writes the details that come before this key, and the key.
-  mutating func begin(_ key: StaticString, _ out: inout ByteWriter) {
+  private mutating func begin(_ key: StaticString, _ out: inout ByteWriter) {
     let name = UnsafeRawBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
     while let member = rest.next {
       // A column goes before a detail of its name, as in `object`.
-      if member.key.elementsEqual(name) {
-        rest.advance()
-        break
-      }
-      guard member.key.lexicographicallyPrecedes(name) else { break }
+      let order = member.key.order(to: name)
+      if order == 0 { rest.advance() }
+      guard order < 0 else { break }
       comma(&out)
       out.append(member.whole)
       rest.advance()
@@ -101,8 +93,7 @@ private struct FactsMerge {
     comma(&out)
     out.append(UInt8(ascii: "\""))
     out.append(name)
-    out.append(UInt8(ascii: "\""))
-    out.append(UInt8(ascii: ":"))
+    out.append("\":" as StaticString)
   }
 
   private mutating func comma(_ out: inout ByteWriter) {
@@ -148,7 +139,7 @@ private struct DetailMembers {
     } else if bytes[at] == UInt8(ascii: ",") {
       at += 1
       read()
-      if let next, !last.key.lexicographicallyPrecedes(next.key) { fail() }
+      if let next, last.key.order(to: next.key) >= 0 { fail() }
     } else {
       fail()
     }

@@ -32,28 +32,40 @@ import CSQLite
 /// reads a table so: a function is given all values of a row at once, which takes a third of the
 /// time of asking for them column by column.
 package final class RowFunction {
-  private var take: ((RowValues) throws -> Void)?
-  private var fault: (any Error)?
+  private typealias Take = (RowValues) throws -> Void
+
+  private struct Run {
+    var take: Take
+    var fault: (any Error)?
+  }
+
+  /// The run that is under way. In a place of its own, which SQLite knows.
+  private let place: UnsafeMutablePointer<Run?>
 
   /// Makes the function known to this connection under a name, for any number of arguments that
   /// SQLite allows (https://sqlite.org/limits.html: 127).
   /// - Throws: `SQLiteError` where there is no memory for it.
   package init(_ name: String, on database: Database) throws(SQLiteError) {
+    place = .allocate(capacity: 1)
+    place.initialize(to: nil)
+    // The connection may live longer than this: it has the place, and gives it back at its end, or
+    // at once where it could not make the function.
     let code = sqlite3_create_function_v2(
-      database.handle, name, -1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
-      Unmanaged.passRetained(self).toOpaque(),
+      database.handle, name, -1, SQLITE_UTF8 | SQLITE_DIRECTONLY, place,
       { context, _, values in
         guard let known = sqlite3_user_data(context), let values else { return }
-        let function = Unmanaged<RowFunction>.fromOpaque(known).takeUnretainedValue()
+        let place = known.assumingMemoryBound(to: Run?.self)
         do {
-          try function.take?(RowValues(values))
+          try place.pointee?.take(RowValues(values))
         } catch {
-          function.fault = error
+          place.pointee?.fault = error
           sqlite3_result_error(context, "stopped", -1)
         }
       }, nil, nil,
       { known in
-        if let known { Unmanaged<RowFunction>.fromOpaque(known).release() }
+        guard let place = known?.assumingMemoryBound(to: Run?.self) else { return }
+        place.deinitialize(count: 1)
+        place.deallocate()
       })
     guard code == SQLITE_OK else { throw database.error("create function \(name)") }
   }
@@ -64,13 +76,12 @@ package final class RowFunction {
   package func run(_ statement: Statement, _ body: (RowValues) throws -> Void) throws {
     defer { statement.reset() }
     try withoutActuallyEscaping(body) { body in
-      take = body
-      defer { take = nil }
+      place.pointee = Run(take: body)
+      defer { place.pointee = nil }
       do {
         while try statement.step() {}
       } catch {
-        defer { fault = nil }
-        throw fault ?? error
+        throw place.pointee?.fault ?? error
       }
     }
   }

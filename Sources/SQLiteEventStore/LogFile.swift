@@ -94,6 +94,7 @@ package final class LogFile {
       defer { check?.end() }
       var stretch = LogStretch()
       stretch.events.reserveCapacity(Int(last - first))
+      let names = names
       let row = ValuesRow(names)
       try handing.run(s) { values in
         row.go(to: values)
