@@ -11,15 +11,21 @@ struct StreamTable<Value: Sendable>: Sendable {
   /// - Parameter missing: what stands for a stream that nothing was put in for.
   init(missing: Value) { self.missing = missing }
 
-  /// Numbers are given one after another; of a hurt log, or one without numbers, none is believed.
-  private static var stepMax: Int { 1 << 16 }
+  /// How often a value was asked for to be changed.
+  private var asked: Int64 = 0
+
+  /// Numbers are given one after another, each with its stream's first event: one that is larger
+  /// than there were events, give or take a few, is that of a hurt log, and no room is made for it.
+  private static var slack: Int64 { 1024 }
 
   /// - Parameter number: the store's; 0 where there is none.
   subscript(_ stream: StreamKey, _ number: Int64) -> Value {
-    get { number > 0 && number < row.count ? row[Int(number)] : rest[stream] ?? missing }
+    get {
+      rest[stream] ?? (number > 0 && number < row.count ? row[Int(number)] : missing)
+    }
     _modify {
       let missing = missing
-      if let place = place(of: number) {
+      if let place = place(of: number, stream) {
         yield &row[place]
       } else {
         yield &rest[stream, default: missing]
@@ -39,9 +45,12 @@ struct StreamTable<Value: Sendable>: Sendable {
 
   /// Where the stream's value stands in the row, which is made long enough; nil where its number is
   /// no use.
-  private mutating func place(of number: Int64) -> Int? {
-    guard number > 0, number < row.count + Self.stepMax else { return nil }
+  private mutating func place(of number: Int64, _ stream: StreamKey) -> Int? {
+    asked += 1
+    guard number > 0, number < row.count || number <= asked + Self.slack else { return nil }
     while row.count <= number { row.append(missing) }
+    // What was put in before its number was believed goes with it.
+    if !rest.isEmpty, let known = rest.removeValue(forKey: stream) { row[Int(number)] = known }
     return Int(number)
   }
 }

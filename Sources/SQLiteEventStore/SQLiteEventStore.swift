@@ -13,6 +13,8 @@
 // - Where the log ends is kept outside of the database too, at most 100 ms behind, so that a
 //   database that lost its end or was put back from a backup is noticed at the next opening.
 // - Each opening checks the hashes of the last 1000 events; `LogFile.verify` checks all.
+// - `LogFile.fold` replays a log of a million events in seconds: several threads read stretches of
+//   it, make hashes again and decode from the bytes where SQLite has them, and one folds.
 //
 // How it fails: a full disk refuses the appends that need room and goes on when there is some. An
 // I/O error in a commit leaves its outcome unknown, so nothing more is written until the log was
