@@ -8,9 +8,9 @@
 //
 // What it promises: what is hashed is written in one way (`JSONValue.canonical`, `LogHash`), so
 // that a stranger can check an export with any language. A check puts the same bytes together by
-// other code (`EventHasher`, from columns where they stand), so that a slip in either shows. A number
-// or a name that stands in a log is never used again for something else; what an old log holds is
-// read for ever.
+// other code (`EventHasher`, from columns where they stand), so that a slip in either shows. A
+// number or a name that stands in a log is never used again for something else; what an old log
+// holds is read for ever.
 //
 // How it fails: what cannot be read is a `CodecFault` with the event's place; what is not true of
 // the chain is said in words, event by event, and the check goes on.
