@@ -30,6 +30,8 @@ final class ProtocolServer: Sendable {
     /// Calls that are answered with a status in place of their answer, by route, first come first.
     var refusals: [String: [Int]] = [:]
     var waiting: [CheckedContinuation<Void, Never>] = []
+    /// Whether the server is about to end: a poll that comes then would wait for ever.
+    var isEnding = false
   }
 
   let repositories: String
@@ -43,6 +45,7 @@ final class ProtocolServer: Sendable {
   func serve<Value: Sendable>(
     port: Int = 0, _ body: @Sendable (_ url: String) async throws -> Value
   ) async throws -> Value {
+    state.withLock { $0.isEnding = false }
     let ports = AsyncStream<Int>.makeStream()
     let serving = Task {
       try await serveHTTP(
@@ -57,6 +60,7 @@ final class ProtocolServer: Sendable {
     do { result = .success(try await body("http://127.0.0.1:\(bound)")) } catch {
       result = .failure(error)
     }
+    state.withLock { $0.isEnding = true }
     wake()
     serving.cancel()
     _ = try? await serving.value
@@ -159,7 +163,11 @@ final class ProtocolServer: Sendable {
   private func desired(_ poll: DesiredPoll) async -> Response {
     await withCheckedContinuation { continuation in
       let answersNow = state.withLock { state in
-        if state.revision > poll.revision || poll.incarnation != state.incarnation { return true }
+        if state.revision > poll.revision || poll.incarnation != state.incarnation
+          || state.isEnding
+        {
+          return true
+        }
         state.waiting.append(continuation)
         return false
       }
