@@ -44,7 +44,10 @@ package struct EventHasher: ~Copyable {
 }
 
 extension UnsafeRawBufferPointer {
-  static var nothing: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
+  /// No bytes.
+  package static var nothing: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: nil, count: 0)
+  }
 
   /// Below 0 where these bytes come before the others, 0 where they are the same.
   func order(to other: UnsafeRawBufferPointer) -> Int {

@@ -40,7 +40,7 @@ package struct ProjectedDelegation: Equatable, Sendable {
     init(_ content: Content) { self.content = content }
   }
 
-  // Written only where nobody else refers to it, as `change` sees to.
+  // Written only where nobody else refers to it, as `own` sees to.
   nonisolated(unsafe) private var place = Place(Content())
 
   package static let absent = ProjectedDelegation()

@@ -39,6 +39,11 @@ struct ProjectedPullRequests: Sendable {
     return rows[key] ?? allOwners(known)[key].flatMap { Self.row(of: $0, known) }
   }
 
+  /// What names each of them.
+  func keys(_ known: Known) -> [(repository: String, number: Int64)] {
+    (Array(rows.keys) + allOwners(known).keys).map { ($0.repository.description, $0.number) }
+  }
+
   /// Hands over every row.
   func forEach(_ known: Known, _ body: (PullRequestRow) throws -> Void) rethrows {
     for row in rows.values { try body(row) }

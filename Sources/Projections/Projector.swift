@@ -156,6 +156,11 @@ package struct Projector: Sendable {
     return all
   }
 
+  /// What names each pull request, in no order.
+  package var pullRequestKeys: [(repository: String, number: Int64)] {
+    projectedPullRequests.keys { delegations[$0] }
+  }
+
   /// One pull request's row; nil where there is none.
   package func pullRequest(_ repository: String, _ number: Int64) -> PullRequestRow? {
     projectedPullRequests.row(repository, number) { delegations[$0] }

@@ -57,7 +57,7 @@ extension Projector {
     case .delegations:
       delegations.compactMap { $1.row == nil ? nil : .delegation($0) }
     case .pullRequests:
-      pullRequests.map { .pullRequest(repository: $0.repository, number: $0.number) }
+      pullRequestKeys.map { .pullRequest(repository: $0.repository, number: $0.number) }
     case .workers: workers.compactMap { $1.row == nil ? nil : .worker($0) }
     }
   }

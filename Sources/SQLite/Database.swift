@@ -299,12 +299,7 @@ package final class Statement {
   /// The column as text; nil where it is NULL. Bytes that are no UTF-8 are repaired.
   package func text(_ column: Int32) -> String? {
     // Asked for as bytes, since SQLite would else see to a zero at the end of each text.
-    guard let start = sqlite3_column_blob(handle, column) else {
-      return isNull(column) ? nil : ""
-    }
-    let count = Int(sqlite3_column_bytes(handle, column))
-    return String(
-      decoding: UnsafeRawBufferPointer(start: start, count: count), as: UTF8.self)
+    bytes(column).map { String(decoding: $0, as: UTF8.self) }
   }
 
   /// A column of the present row as bytes; none for NULL.

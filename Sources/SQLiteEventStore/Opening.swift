@@ -136,12 +136,11 @@ extension OpenedLog {
     defer { s.reset() }
     let row = StatementRow(s, names)
     let words = Int32(EventColumn.allCases.count)
-    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
     var hasher = EventHasher()
     while try s.step() {
       let finding = check.take(
-        row, stream: try names.text(row.integer(.stream) ?? 0), salt: s.bytes(words) ?? nothing,
-        text: s.bytes(words + 1) ?? nothing, using: &hasher)
+        row, stream: try names.text(row.integer(.stream) ?? 0), salt: s.bytes(words) ?? .nothing,
+        text: s.bytes(words + 1) ?? .nothing, using: &hasher)
       if let fault = finding.fault {
         return "\(fault). Put the latest backup back, or look with `aipm verify`."
       }

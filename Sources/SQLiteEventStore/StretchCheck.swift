@@ -30,11 +30,10 @@ final class StretchCheck {
   ) throws(SQLiteError) -> ChainCheck.Finding? {
     let position = row.integer(.position) ?? 0
     while let known = next, known < position { next = try words.step() ? words.integer(0) : nil }
-    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
     let hasWords = next == position
     let finding = chain.take(
-      row, stream: stream, salt: hasWords ? words.bytes(1) ?? nothing : nothing,
-      text: hasWords ? words.bytes(2) ?? nothing : nothing, using: &hasher)
+      row, stream: stream, salt: hasWords ? words.bytes(1) ?? .nothing : .nothing,
+      text: hasWords ? words.bytes(2) ?? .nothing : .nothing, using: &hasher)
     return finding == .sound ? nil : finding
   }
 }
