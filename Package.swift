@@ -52,6 +52,7 @@ let package = Package(
 
     // What a delegation is, what is written down of it, and what is seen of it.
     module("Domain"),
+    module("NetworkRules"),
     module("EventLog", ["Domain", "Cryptography"]),
     module("Projections", ["Domain", "EventLog", "Cryptography"]),
     module("InMemoryEventStore", ["Domain", "EventLog", "Projections"]),
@@ -114,6 +115,7 @@ let package = Package(
       swiftSettings: strict),
 
     tests("DomainTests", ["Domain"]),
+    tests("NetworkRulesTests", ["NetworkRules"]),
     .target(
       name: "LogStories", dependencies: ["Domain", "EventLog"], path: "Tests/LogStories",
       swiftSettings: strict),

@@ -1,0 +1,143 @@
+/// What an address is for, by the special-purpose registries of IANA (RFC 6890 and its updates).
+package enum AddressClass: String, Sendable, CaseIterable {
+  /// In space that is given out for global use.
+  case `public` = "public"
+  /// `0.0.0.0/8` and `::`. Linux connects `0.0.0.0` and `::` to this machine.
+  case unspecified
+  case loopback
+  /// RFC 1918.
+  case `private` = "private"
+  /// `100.64.0.0/10`, between a provider and its customers (RFC 6598).
+  case carrierGrade = "carrier-grade-nat"
+  case linkLocal = "link-local"
+  /// `fc00::/7` (RFC 4193).
+  case uniqueLocal = "unique-local"
+  /// `fec0::/10`, given up by RFC 3879, still routed here and there.
+  case siteLocal = "site-local"
+  case multicast
+  case broadcast
+  case documentation
+  case benchmarking
+  /// What a cloud tells its machines, credentials among it.
+  case metadata
+  /// Not given out, or for protocols.
+  case reserved
+}
+
+extension IPAddress {
+  /// What the address is for. One that carries an IPv4 address inside (mapped, NAT64, 6to4, Teredo,
+  /// ISATAP, compatible) is what that one is, unless it is public by itself alone.
+  package var addressClass: AddressClass {
+    switch self {
+    case .v4(let number): Self.classOfV4(number)
+    case .v6(let high, let low): Self.classOfV6(high, low)
+    }
+  }
+
+  /// Whether it is in space that is given out for global use.
+  package var isPublic: Bool { addressClass == .public }
+
+  /// Whether a proxy may connect to it.
+  /// - Parameter ranges: private ranges that an operator permits. What is no host at all
+  ///   (multicast, broadcast, unspecified) is never reached. A metadata service is reached only if
+  ///   a range is that very address: nobody means it who permits a whole network.
+  package func isReachable(permitting ranges: [AddressRange]) -> Bool {
+    let address = unmapped
+    return switch address.addressClass {
+    case .public: true
+    case .unspecified, .multicast, .broadcast: false
+    case .metadata: ranges.contains { $0.isSingle && $0.contains(address) }
+    case .loopback, .private, .carrierGrade, .linkLocal, .uniqueLocal, .siteLocal, .documentation,
+      .benchmarking, .reserved:
+      ranges.contains { $0.contains(address) }
+    }
+  }
+
+  /// The metadata services of AWS, Azure, GCP and Oracle (169.254.169.254), Azure's wire server,
+  /// Alibaba's and Oracle's other ones.
+  private static let metadataV4: Set<UInt32> = [
+    0xa9fe_a9fe, 0xa83f_8110, 0x6464_64c8, 0xc000_00c0,
+  ]
+
+  private static func classOfV4(_ number: UInt32) -> AddressClass {
+    if metadataV4.contains(number) { return .metadata }
+    func isIn(_ network: UInt32, _ length: UInt32) -> Bool {
+      (number ^ network) >> (32 - length) == 0
+    }
+    switch number >> 24 {
+    case 0: return .unspecified
+    case 10: return .private
+    case 127: return .loopback
+    case 100 where isIn(0x6440_0000, 10): return .carrierGrade
+    case 169 where isIn(0xa9fe_0000, 16): return .linkLocal
+    case 172 where isIn(0xac10_0000, 12): return .private
+    case 192:
+      if isIn(0xc0a8_0000, 16) { return .private }
+      if isIn(0xc000_0200, 24) { return .documentation }
+      // Protocol assignments, and the relays of 6to4, given up by RFC 7526.
+      return isIn(0xc000_0000, 24) || isIn(0xc058_6300, 24) ? .reserved : .public
+    case 198 where isIn(0xc612_0000, 15): return .benchmarking
+    case 198 where isIn(0xc633_6400, 24), 203 where isIn(0xcb00_7100, 24): return .documentation
+    case 224...239: return .multicast
+    case 240...255: return number == .max ? .broadcast : .reserved
+    default: return .public
+    }
+  }
+
+  private static func classOfV6(_ high: UInt64, _ low: UInt64) -> AddressClass {
+    func isIn(_ network: UInt64, _ length: UInt64) -> Bool {
+      (high ^ network) >> (64 - length) == 0
+    }
+    let last = UInt32(truncatingIfNeeded: low)
+    if high == 0 {
+      if low == 0 { return .unspecified }
+      if low == 1 { return .loopback }
+      if low >> 32 == 0xffff { return classOfV4(last) }
+      // Compatible addresses (RFC 4291, 2.5.5.1) are routed nowhere.
+      return low >> 32 == 0 ? classOfV4(last).orReserved : .reserved
+    }
+    // NAT64 (RFC 6052); the network's own prefix for it (RFC 8215) is private.
+    if high == 0x0064_ff9b_0000_0000, low >> 32 == 0 { return classOfV4(last) }
+    if isIn(0x0064_ff9b_0001_0000, 48) { return .private }
+    if isIn(0xfe80 << 48, 10) { return .linkLocal }
+    if isIn(0xfec0 << 48, 10) { return .siteLocal }
+    if isIn(0xff00 << 48, 8) { return .multicast }
+    if isMetadata(high, low) { return .metadata }
+    if isIn(0xfc00 << 48, 7) { return .uniqueLocal }
+    // Only 2000::/3 is given out.
+    guard isIn(0x2000 << 48, 3) else { return .reserved }
+    return classOfGlobal(high, low)
+  }
+
+  private static func classOfGlobal(_ high: UInt64, _ low: UInt64) -> AddressClass {
+    func isIn(_ network: UInt64, _ length: UInt64) -> Bool {
+      (high ^ network) >> (64 - length) == 0
+    }
+    // 6to4 (RFC 3056): the address of the relay stands after the prefix.
+    if isIn(0x2002 << 48, 16) { return classOfV4(UInt32(truncatingIfNeeded: high >> 16)) }
+    if isIn(0x2001_0000 << 32, 32) {
+      // Teredo (RFC 4380): the server's address, and the client's with its bits turned.
+      let server = classOfV4(UInt32(truncatingIfNeeded: high))
+      return server == .public ? classOfV4(~UInt32(truncatingIfNeeded: low)).orReserved : server
+    }
+    if isIn(0x2001_0db8 << 32, 32) || isIn(0x3fff << 48, 20) { return .documentation }
+    if isIn(0x2001_0002 << 32, 48) { return .benchmarking }
+    // Protocol assignments, ORCHID among them.
+    if isIn(0x2001 << 48, 23) { return .reserved }
+    // ISATAP (RFC 5214): whatever the prefix, a host of this kind forwards to the address inside.
+    if low >> 32 & 0xfdff_ffff == 0x0000_5efe {
+      return classOfV4(UInt32(truncatingIfNeeded: low))
+    }
+    return .public
+  }
+
+  /// AWS's `fd00:ec2::254` (names and time stand beside it at 253 and 123), GCP's `fd20:ce::254`.
+  private static func isMetadata(_ high: UInt64, _ low: UInt64) -> Bool {
+    (high == 0xfd00_0ec2 << 32 || high == 0xfd20_00ce << 32) && low == 0x254
+  }
+}
+
+extension AddressClass {
+  /// For notations that are not used any more: public ones are reserved.
+  fileprivate var orReserved: AddressClass { self == .public ? .reserved : self }
+}

@@ -1,0 +1,78 @@
+/// A range of addresses that an operator permits, as `10.1.0.0/16`, `fd12::/32` or one address.
+package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
+  /// Its first address.
+  package let base: IPAddress
+  /// How many leading bits all its addresses share.
+  package let prefixLength: Int
+
+  /// Reads `ADDRESS/LENGTH`, or an address alone.
+  package init(parsing text: String) throws(NetworkFault) {
+    let shown = "\"\(PrintableHost.text(text.utf8))\""
+    let form = "write a range such as 10.1.0.0/16 or fd12:3456::/32"
+    let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    guard parts.count <= 2, let first = parts.first, let address = IPAddress(Substring(first))
+    else {
+      throw NetworkFault("\(shown) is no range of addresses", form)
+    }
+    // Connections are compared as what they go to.
+    guard address.unmapped == address else {
+      throw NetworkFault("\(shown) is an IPv4 address within IPv6", "write \(address.unmapped)")
+    }
+    let bits = address.bitCount
+    var length = bits
+    if parts.count == 2 {
+      guard let number = Self.number(parts[1]), number <= bits else {
+        throw NetworkFault("\(shown) has no length from 0 to \(bits) after its slash", form)
+      }
+      length = number
+    }
+    let base = address.masked(to: length)
+    guard base == address else {
+      throw NetworkFault(
+        "\(shown) does not begin where its range does", "write \(base)/\(length)")
+    }
+    self.base = base
+    prefixLength = length
+  }
+
+  /// Whether it is one address alone.
+  package var isSingle: Bool { prefixLength == base.bitCount }
+
+  /// Whether an address is in the range. One of IPv4 that is written as IPv6 counts as IPv4.
+  package func contains(_ address: IPAddress) -> Bool {
+    let plain = address.unmapped
+    return plain.bitCount == base.bitCount && plain.masked(to: prefixLength) == base
+  }
+
+  /// As it was read.
+  package var description: String { isSingle ? "\(base)" : "\(base)/\(prefixLength)" }
+
+  private static func number(_ digits: Substring.UTF8View) -> Int? {
+    guard (1...3).contains(digits.count), digits.count == 1 || digits.first != UInt8(ascii: "0"),
+      digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+    else { return nil }
+    return Int(Substring(digits))
+  }
+}
+
+extension IPAddress {
+  /// 32 or 128.
+  var bitCount: Int {
+    switch self {
+    case .v4: 32
+    case .v6: 128
+    }
+  }
+
+  /// The address with all bits after the first `length` zero.
+  func masked(to length: Int) -> IPAddress {
+    switch self {
+    // A shift by the whole width or more gives zero.
+    case .v4(let number): .v4(number & (UInt32.max << (32 - length)))
+    case .v6(let high, let low):
+      .v6(
+        high: high & (UInt64.max << max(0, 64 - length)),
+        low: length <= 64 ? 0 : low & (UInt64.max << (128 - length)))
+    }
+  }
+}

@@ -1,0 +1,123 @@
+/// The name of a host as DNS and certificates know it: lower-case ASCII, two labels or more. Never
+/// an address in any notation.
+package struct HostName: Hashable, Sendable, Comparable, CustomStringConvertible {
+  /// The name in lower case, without a dot at its end.
+  package let text: String
+
+  /// Takes a name as it stands or refuses it. Only the case of ASCII letters is evened out.
+  /// - Parameter bytes: the name alone: no scheme, port or path.
+  package init(_ bytes: some Sequence<UInt8>) throws(NetworkFault) {
+    var name: [UInt8] = []
+    name.reserveCapacity(64)
+    for byte in bytes {
+      guard name.count < PrintableHost.bytesMax else {
+        throw NetworkFault(
+          "a host's name is over \(PrintableHost.bytesMax) bytes", "write the host's name alone")
+      }
+      name.append((0x41...0x5a).contains(byte) ? byte | 0x20 : byte)
+    }
+    if let fault = Self.fault(name) { throw fault }
+    text = String(decoding: name, as: UTF8.self)
+  }
+
+  /// Takes a name as it stands or refuses it.
+  package init(_ text: String) throws(NetworkFault) { try self.init(text.utf8) }
+
+  package var description: String { text }
+
+  package static func < (a: HostName, b: HostName) -> Bool {
+    a.text.utf8.lexicographicallyPrecedes(b.text.utf8)
+  }
+
+  /// Whether this name stands below another one, at any depth: `a.b.org` below `b.org`.
+  package func isBelow(_ other: HostName) -> Bool {
+    let own = text.utf8
+    let tail = other.text.utf8
+    guard own.count > tail.count + 1 else { return false }
+    return own.suffix(tail.count).elementsEqual(tail)
+      && own.dropLast(tail.count).last == UInt8(ascii: ".")
+  }
+
+  /// Whether the name stands in a part of the tree that is not the public DNS: RFC 6761, RFC 6762,
+  /// RFC 8375, RFC 9476, `.internal` (reserved by ICANN in 2024), and what routers and companies
+  /// use by custom. Such a name is reached only if a rule names it.
+  package var isSpecial: Bool {
+    let labels = text.utf8.split(separator: UInt8(ascii: "."))
+    guard let top = labels.last else { return true }
+    if Self.specialTops.contains(where: { $0.utf8.elementsEqual(top) }) { return true }
+    // home.arpa, in-addr.arpa, ip6.arpa: nothing below .arpa is a host to talk to.
+    return "arpa".utf8.elementsEqual(top)
+  }
+
+  private static let specialTops = [
+    "localhost", "local", "internal", "localdomain", "invalid", "test", "example", "onion", "alt",
+    "lan", "home", "corp", "mail", "intranet", "private",
+  ]
+
+  // MARK: The rules
+
+  /// - Parameter name: lower-cased.
+  private static func fault(_ name: [UInt8]) -> NetworkFault? {
+    let shown = "\"\(PrintableHost.text(name))\""
+    if name.isEmpty {
+      return NetworkFault("a host's name is empty", "write a name such as pypi.org")
+    }
+    if name.contains(where: { $0 >= 0x80 }) {
+      return NetworkFault(
+        "\(shown) holds bytes that are not ASCII",
+        "write an international name in its xn-- form")
+    }
+    if let bad = name.first(where: { !isNameByte($0) }) {
+      return NetworkFault("\(shown) holds \(show(bad)), which no host's name may", example)
+    }
+    let labels = name.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+    if labels.last?.isEmpty == true {
+      return NetworkFault("\(shown) ends with a dot", "leave the last dot out")
+    }
+    for label in labels {
+      if let fault = labelFault(label, shown) { return fault }
+    }
+    guard let last = labels.last, !isNumber(last) else {
+      return NetworkFault("\(shown) is an address", "write the host's name in place of its number")
+    }
+    if labels.count < 2 {
+      return NetworkFault("\(shown) is a single word", "write the whole name, as in pypi.org")
+    }
+    return nil
+  }
+
+  private static let example = "write the host's name alone, as in registry.npmjs.org"
+
+  private static func labelFault(_ label: ArraySlice<UInt8>, _ shown: String) -> NetworkFault? {
+    let dash = UInt8(ascii: "-")
+    if label.isEmpty { return NetworkFault("\(shown) has an empty part", example) }
+    if label.count > 63 { return NetworkFault("\(shown) has a part of over 63 bytes", example) }
+    if label.first == dash || label.last == dash {
+      return NetworkFault("\(shown) has a part that begins or ends with \"-\"", example)
+    }
+    return nil
+  }
+
+  private static func isNameByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+      UInt8(ascii: "-"), UInt8(ascii: "."):
+      true
+    default: false
+    }
+  }
+
+  /// Whether inet_aton(3) or a browser could read the last part as a number, and so the whole as an
+  /// address (https://url.spec.whatwg.org/#ends-in-a-number-checker): `127.1`, `0x7f.1`,
+  /// `2130706433`, `0177.0.0.0x1`. A part that begins with `0x` is refused whatever follows.
+  private static func isNumber(_ label: ArraySlice<UInt8>) -> Bool {
+    label.starts(with: "0x".utf8)
+      || label.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+  }
+
+  private static func show(_ byte: UInt8) -> String {
+    if byte == 0x20 { return "a space" }
+    if (0x21...0x7e).contains(byte) { return "\"\(Character(Unicode.Scalar(byte)))\"" }
+    return "the control character \(byte)"
+  }
+}

@@ -1,0 +1,189 @@
+/// One line of a list of allowed hosts.
+///
+/// | text | allows |
+/// | --- | --- |
+/// | `pypi.org` | TLS (CONNECT) to port 443; plain HTTP requests to ports 80 and 443 |
+/// | `*.pypi.org` | the same of every name below pypi.org, at any depth; not pypi.org itself |
+/// | `pypi.org:8443` | both ways on that port, and on no other |
+/// | `http://pypi.org` | plain HTTP requests alone, to port 80 or to a port that is named |
+package struct HostRule: Hashable, Sendable, Comparable, CustomStringConvertible {
+  /// Which ports, in which way.
+  package enum Ports: Hashable, Sendable {
+    /// CONNECT to 443, plain requests to 80 and 443.
+    case standard
+    /// Both ways on one port.
+    case only(UInt16)
+    /// Plain requests alone, on one port.
+    case plain(UInt16)
+  }
+
+  package let name: HostName
+  /// Whether it is for the names below `name`, and not for `name` itself.
+  package let isWildcard: Bool
+  package let ports: Ports
+
+  /// - Throws: for the names below a top-level domain, or below one that a registry gives names out
+  ///   under (`co.uk`).
+  package init(
+    _ name: HostName, isWildcard: Bool = false, ports: Ports = .standard
+  ) throws(NetworkFault) {
+    if isWildcard, Self.isRegistry(name) {
+      throw NetworkFault(
+        "\"*.\(name)\" is for everybody's names", "write *. before a name that somebody owns")
+    }
+    self.init(checked: name, isWildcard: isWildcard, ports: ports)
+  }
+
+  private init(checked name: HostName, isWildcard: Bool, ports: Ports) {
+    self.name = name
+    self.isWildcard = isWildcard
+    self.ports = ports
+  }
+
+  /// The simplest rule that allows a connection to one host: without a port if that is enough.
+  package init(allowing host: HostName, port: UInt16, isConnect: Bool) {
+    let isStandard = Ports.standard.contain(port, isConnect: isConnect)
+    self.init(checked: host, isWildcard: false, ports: isStandard ? .standard : .only(port))
+  }
+
+  /// Reads `[http://][*.]NAME[:PORT]`.
+  package init(parsing text: String) throws(NetworkFault) {
+    var rest = Array(text.utf8)[...]
+    let shown = "\"\(PrintableHost.text(rest))\""
+    let isPlain = rest.starts(with: "http://".utf8)
+    if isPlain { rest = rest.dropFirst(7) }
+    if rest.contains(UInt8(ascii: "/")) || rest.contains(UInt8(ascii: "@")) {
+      throw NetworkFault(
+        "\(shown) is more than a host", "write the host alone, as in registry.npmjs.org")
+    }
+    if rest.elementsEqual("*".utf8) {
+      throw NetworkFault(
+        "\"*\" is for every host", "write network: public to allow every public host")
+    }
+    let isWildcard = rest.starts(with: "*.".utf8)
+    if isWildcard { rest = rest.dropFirst(2) }
+    if isWildcard, !rest.contains(UInt8(ascii: ".")), !rest.contains(UInt8(ascii: ":")) {
+      throw NetworkFault(
+        "\(shown) is for a whole top-level domain",
+        "write *. before a name of two parts or more, as in *.example.org")
+    }
+    if rest.contains(UInt8(ascii: "*")) {
+      throw NetworkFault(
+        "\(shown) has * in a place where it means nothing", "write *. at the beginning only")
+    }
+    var port: UInt16?
+    if let colon = rest.firstIndex(of: UInt8(ascii: ":")) {
+      guard let number = Self.port(rest[(colon + 1)...]) else {
+        throw NetworkFault(
+          "\(shown) has no port after its colon", "write a number from 1 to 65535, as in HOST:8443")
+      }
+      port = number
+      rest = rest[..<colon]
+    }
+    let ports: Ports = isPlain ? .plain(port ?? 80) : port.map { .only($0) } ?? .standard
+    try self.init(HostName(rest), isWildcard: isWildcard, ports: ports)
+  }
+
+  /// A port in decimal digits without a zero before them; nil for 0 and what is over 65535.
+  package static func port(_ digits: some Collection<UInt8>) -> UInt16? {
+    guard (1...5).contains(digits.count), digits.first != UInt8(ascii: "0") else { return nil }
+    var number: UInt32 = 0
+    for byte in digits {
+      guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
+      number = number * 10 + UInt32(byte - UInt8(ascii: "0"))
+    }
+    return UInt16(exactly: number)
+  }
+
+  /// As it is written in a workflow; reading it again gives the same rule.
+  package var description: String {
+    let host = (isWildcard ? "*." : "") + name.text
+    switch ports {
+    case .standard: return host
+    case .only(let port): return "\(host):\(port)"
+    case .plain(80): return "http://\(host)"
+    case .plain(let port): return "http://\(host):\(port)"
+    }
+  }
+
+  package static func < (a: HostRule, b: HostRule) -> Bool {
+    if a.name != b.name { return a.name < b.name }
+    return a.description.utf8.lexicographicallyPrecedes(b.description.utf8)
+  }
+
+  // MARK: What it allows
+
+  /// Whether the rule is for this host, on whatever port.
+  package func matches(_ host: HostName) -> Bool { isWildcard ? host.isBelow(name) : host == name }
+
+  /// Whether the rule allows a connection.
+  /// - Parameter isConnect: whether it is a tunnel; false for a plain HTTP request.
+  package func allows(_ host: HostName, port: UInt16, isConnect: Bool) -> Bool {
+    matches(host) && ports.contain(port, isConnect: isConnect)
+  }
+
+  /// What both rules allow, exactly; nil if that is nothing.
+  package func intersection(_ other: HostRule) -> HostRule? {
+    guard let ports = ports.intersection(other.ports) else { return nil }
+    let narrower: HostRule
+    if name == other.name {
+      guard isWildcard == other.isWildcard else { return nil }
+      narrower = self
+    } else if other.isWildcard, name.isBelow(other.name) {
+      narrower = self
+    } else if isWildcard, other.name.isBelow(name) {
+      narrower = other
+    } else {
+      return nil
+    }
+    return HostRule(checked: narrower.name, isWildcard: narrower.isWildcard, ports: ports)
+  }
+
+  /// Whether this rule allows everything that the other one does.
+  package func covers(_ other: HostRule) -> Bool { intersection(other) == other }
+
+  /// Second-level names under which registries of countries give names out.
+  private static func isRegistry(_ name: HostName) -> Bool {
+    let labels = name.text.utf8.split(separator: UInt8(ascii: ".")).map { Substring($0) }
+    guard labels.count == 2, labels[1].utf8.count == 2 else { return false }
+    return ["ac", "co", "com", "edu", "gob", "gov", "ltd", "mil", "ne", "net", "or", "org", "plc"]
+      .contains { $0 == labels[0] }
+  }
+}
+
+extension HostRule.Ports {
+  func contain(_ port: UInt16, isConnect: Bool) -> Bool {
+    switch self {
+    case .standard: port == 443 || (port == 80 && !isConnect)
+    case .only(let own): port == own
+    case .plain(let own): port == own && !isConnect
+    }
+  }
+
+  func intersection(_ other: Self) -> Self? {
+    switch (self, other) {
+    case (.standard, .standard): .standard
+    case (.standard, .only(443)), (.only(443), .standard): .only(443)
+    case (.standard, .only(80)), (.only(80), .standard): .plain(80)
+    case (.standard, .only), (.only, .standard): nil
+    case (.standard, .plain(let port)), (.plain(let port), .standard):
+      port == 80 || port == 443 ? .plain(port) : nil
+    case (.only(let a), .only(let b)): a == b ? .only(a) : nil
+    case (.only(let a), .plain(let b)), (.plain(let a), .only(let b)),
+      (.plain(let a), .plain(let b)):
+      a == b ? .plain(a) : nil
+    }
+  }
+}
+
+extension HostRule: Codable {
+  package init(from decoder: any Decoder) throws {
+    try self.init(parsing: decoder.singleValueContainer().decode(String.self))
+  }
+
+  /// Writes the rule as it stands in a workflow.
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(description)
+  }
+}

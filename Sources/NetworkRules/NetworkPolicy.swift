@@ -1,0 +1,182 @@
+/// What the processes of one attempt may reach.
+package struct NetworkPolicy: Equatable, Sendable {
+  /// How far they may reach.
+  package enum Mode: Equatable, Sendable {
+    /// Nothing.
+    case none
+    /// The hosts that a rule names.
+    case hosts([HostRule])
+    /// Every public host on standard ports; `also` what these rules name beyond them.
+    case publicHosts(also: [HostRule] = [])
+    /// The machine's own network, without namespace and proxy.
+    case host
+  }
+
+  /// The upload limit of a policy that states none: 20 MiB.
+  package static let uploadBytesMaxDefault = 20 << 20
+
+  /// Rules are in order, and none is covered by another one.
+  package let mode: Mode
+  /// The upload limit as it was stated, in bytes; nil if none was.
+  package let uploadBytesStated: Int?
+
+  /// - Parameters:
+  ///   - mode: its rules are sorted, and those that another one covers are left out.
+  ///   - uploadBytes: how much all connections of an attempt may send in all, in bytes; nil for the
+  ///     default.
+  package init(_ mode: Mode = .none, uploadBytes: Int? = nil) {
+    switch mode {
+    case .none, .host: self.mode = mode
+    case .hosts(let rules): self.mode = rules.isEmpty ? .none : .hosts(Self.canonical(rules))
+    case .publicHosts(let rules): self.mode = .publicHosts(also: Self.canonical(rules))
+    }
+    uploadBytesStated = uploadBytes.map { max(0, $0) }
+  }
+
+  /// How much all connections of an attempt may send in all, in bytes.
+  package var uploadBytesMax: Int { uploadBytesStated ?? Self.uploadBytesMaxDefault }
+
+  /// What the policy's rules are; none for `none` and `host`.
+  package var rules: [HostRule] {
+    switch mode {
+    case .none, .host: []
+    case .hosts(let rules), .publicHosts(let rules): rules
+    }
+  }
+
+  private static func canonical(_ rules: [HostRule]) -> [HostRule] {
+    let unique = Set(rules).sorted()
+    return unique.filter { rule in !unique.contains { $0 != rule && $0.covers(rule) } }
+  }
+
+  // MARK: Combining
+
+  /// What either allows: a workflow's policy with that of an agent's profile. The upload limit is
+  /// this one's if it states one, else the other's.
+  package func union(_ other: NetworkPolicy) -> NetworkPolicy {
+    let stated = uploadBytesStated ?? other.uploadBytesStated
+    let mode: Mode =
+      switch (self.mode, other.mode) {
+      case (.host, _), (_, .host): .host
+      case (.publicHosts, _), (_, .publicHosts): .publicHosts(also: rules + other.rules)
+      case (.hosts, _), (_, .hosts): .hosts(rules + other.rules)
+      case (.none, .none): .none
+      }
+    return NetworkPolicy(mode, uploadBytes: stated)
+  }
+
+  /// What both allow: what a repository's own file makes of a policy. Never more than this one
+  /// alone; the upload limit is the smaller one, and the other's counts only if it is stated.
+  package func narrowed(by other: NetworkPolicy) -> NetworkPolicy {
+    let stated = other.uploadBytesStated.map { min($0, uploadBytesMax) } ?? uploadBytesStated
+    let mode: Mode =
+      switch (self.mode, other.mode) {
+      case (.none, _), (_, .none): .none
+      case (.host, let mode), (let mode, .host): mode
+      case (.publicHosts(let a), .publicHosts(let b)):
+        .publicHosts(also: Self.common(a, b))
+      case (.publicHosts(let also), .hosts(let rules)), (.hosts(let rules), .publicHosts(let also)):
+        .hosts(Self.common(also, rules) + rules.compactMap(Self.publicPart))
+      case (.hosts(let a), .hosts(let b)): .hosts(Self.common(a, b))
+      }
+    return NetworkPolicy(mode, uploadBytes: stated)
+  }
+
+  private static func common(_ a: [HostRule], _ b: [HostRule]) -> [HostRule] {
+    a.flatMap { one in b.compactMap { one.intersection($0) } }
+  }
+
+  /// What a rule has in common with "every public host on standard ports".
+  private static func publicPart(_ rule: HostRule) -> HostRule? {
+    // Below a special name all are special; below another one none is.
+    if rule.name.isSpecial { return nil }
+    guard let ports = rule.ports.intersection(.standard) else { return nil }
+    return try? HostRule(rule.name, isWildcard: rule.isWildcard, ports: ports)
+  }
+
+  // MARK: Asking
+
+  /// Whether a connection may be made, before any address is looked up.
+  package enum Verdict: Equatable, Sendable {
+    case allowed
+    case refused(RefusalCode)
+  }
+
+  /// Judges one connection or request. Addresses are judged besides (`IPAddress.isReachable`).
+  /// - Parameter isConnect: whether it is a tunnel; false for a plain HTTP request.
+  package func verdict(host: HostName, port: UInt16, isConnect: Bool) -> Verdict {
+    if rules.contains(where: { $0.allows(host, port: port, isConnect: isConnect) }) {
+      return .allowed
+    }
+    switch mode {
+    case .none: return .refused(.networkOff)
+    case .host: return .allowed
+    case .hosts(let rules):
+      return .refused(rules.contains { $0.matches(host) } ? .portUnlisted : .hostUnlisted)
+    case .publicHosts:
+      if host.isSpecial { return .refused(.hostSpecial) }
+      let isOpen = HostRule.Ports.standard.contain(port, isConnect: isConnect)
+      return isOpen ? .allowed : .refused(.portUnlisted)
+    }
+  }
+
+  /// The line of a workflow that would allow a connection: `network: {allow: [pypi.org]}`.
+  package static func line(allowing host: HostName, port: UInt16, isConnect: Bool) -> String {
+    line(allowing: [HostRule(allowing: host, port: port, isConnect: isConnect)])
+  }
+
+  /// The line of a workflow that has these rules.
+  package static func line(allowing rules: [HostRule]) -> String {
+    // YAML reads a * at the beginning as an alias.
+    let words = rules.map {
+      $0.description.utf8.contains(UInt8(ascii: "*")) ? "\"\($0)\"" : "\($0)"
+    }
+    return "network: {allow: [\(words.joined(separator: ", "))]}"
+  }
+}
+
+/// `{"mode": "hosts", "allow": ["pypi.org"], "upload": 1048576}`; `allow` and `upload` are left out
+/// if there is nothing to say. Modes: `none`, `hosts`, `public`, `host`.
+extension NetworkPolicy: Codable {
+  private enum Key: String, CodingKey { case mode, allow, upload }
+
+  /// More rules than any list needs; a longer one is refused.
+  package static let rulesMax = 2_000
+
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Key.self)
+    let rules = try container.decodeIfPresent([HostRule].self, forKey: .allow) ?? []
+    guard rules.count <= Self.rulesMax else {
+      throw NetworkFault(
+        "a list of \(rules.count) hosts is too long", "write at most \(Self.rulesMax)")
+    }
+    let name = try container.decode(String.self, forKey: .mode)
+    let mode: Mode
+    switch name {
+    case "none": mode = .none
+    case "hosts": mode = .hosts(rules)
+    case "public": mode = .publicHosts(also: rules)
+    case "host": mode = .host
+    default:
+      throw NetworkFault(
+        "\"\(PrintableHost.text(name.utf8))\" is no mode of a network",
+        "write none, hosts, public or host")
+    }
+    self.init(mode, uploadBytes: try container.decodeIfPresent(Int.self, forKey: .upload))
+  }
+
+  /// Leaves out a list and a limit that say nothing.
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Key.self)
+    let name =
+      switch mode {
+      case .none: "none"
+      case .hosts: "hosts"
+      case .publicHosts: "public"
+      case .host: "host"
+      }
+    try container.encode(name, forKey: .mode)
+    if !rules.isEmpty { try container.encode(rules, forKey: .allow) }
+    try container.encodeIfPresent(uploadBytesStated, forKey: .upload)
+  }
+}
