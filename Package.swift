@@ -19,6 +19,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let sockets = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let arguments = Target.Dependency.product(
@@ -35,6 +37,7 @@ let package = Package(
       url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
@@ -74,6 +77,7 @@ let package = Package(
     // The world outside.
     module("Processes", ["CProcess", subprocess]),
     module("HTTPClient", ["CCurl"]),
+    module("Egress", ["NetworkRules", "HTTPClient", nio, sockets, log]),
     module("DemoAgent"),
     module("Forge", ["Domain", "Engine", "HTTPClient", "Processes", "Cryptography", log]),
     module("WebUI", ["CAssets", hummingbird, "Cryptography"]),
@@ -156,6 +160,9 @@ let package = Package(
         "Processes", "HTTPServing", "GitBackend", "EmbeddedForge", "RawSockets", hummingbird,
         "Cryptography", "COpenSSL", log,
       ]),
+    tests(
+      "EgressTests",
+      ["Egress", "NetworkRules", "HTTPClient", "Processes", "RawSockets", nio, sockets, log]),
     tests("ProcessesTests", ["Processes"]),
     tests("HTTPServingTests", ["HTTPServing", hummingbird, log]),
     tests("EmbeddedForgeTests", ["EmbeddedForge", "Processes", log]),

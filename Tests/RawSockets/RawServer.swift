@@ -132,6 +132,17 @@ package final class RawConnection {
     return true
   }
 
+  /// The bytes that come next; nil at the end of the connection.
+  package func read() -> [UInt8]? {
+    guard buffer.isEmpty else {
+      defer { buffer = [] }
+      return buffer
+    }
+    guard fill() else { return nil }
+    defer { buffer = [] }
+    return buffer
+  }
+
   /// Whether the peer, which sends nothing more, closes within the time.
   package func peerCloses(within milliseconds: Int32) -> Bool {
     var descriptor = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)

@@ -1,0 +1,132 @@
+import NIOCore
+
+/// Where the body of a message ends.
+enum BodyFraming: Equatable, Sendable {
+  case length(Int)
+  case chunked
+  case untilClose
+}
+
+/// Takes the body of a message out of the bytes of a connection, and leaves what follows it.
+struct BodyDecoder {
+  enum Part: Equatable {
+    case data(ByteBuffer)
+    case end
+  }
+
+  private enum State {
+    case data(left: Int)
+    case chunkHead
+    case chunkData(left: Int)
+    case chunkEnd
+    case trailer(bytes: Int)
+    case untilClose
+    case done
+  }
+
+  /// A chunk's line with its extension, which nobody uses and which is dropped; trailers likewise.
+  private static let lineBytesMax = 256
+  private static let trailerBytesMax = 4 << 10
+  private var state: State
+
+  init(_ framing: BodyFraming) {
+    switch framing {
+    case .length(0): state = .done
+    case .length(let count): state = .data(left: count)
+    case .chunked: state = .chunkHead
+    case .untilClose: state = .untilClose
+    }
+  }
+
+  var isDone: Bool {
+    if case .done = state { return true }
+    return false
+  }
+
+  /// Whether the end of the connection is the end of the body.
+  var endsWithConnection: Bool {
+    if case .untilClose = state { return true }
+    return false
+  }
+
+  /// The next part; nil if more bytes are needed. After `.end` nothing is taken any more.
+  mutating func next(_ bytes: inout ByteBuffer) throws(HeadFault) -> Part? {
+    while true {
+      switch state {
+      case .done: return .end
+      case .untilClose: return bytes.readableBytes == 0 ? nil : .data(Self.take(&bytes, .max))
+      case .data(let left):
+        guard bytes.readableBytes > 0 else { return nil }
+        let data = Self.take(&bytes, left)
+        let rest = left - data.readableBytes
+        state = rest == 0 ? .done : .data(left: rest)
+        return .data(data)
+      case .chunkData(let left):
+        guard bytes.readableBytes > 0 else { return nil }
+        let data = Self.take(&bytes, left)
+        let rest = left - data.readableBytes
+        state = rest == 0 ? .chunkEnd : .chunkData(left: rest)
+        return .data(data)
+      case .chunkHead:
+        guard let line = try Self.line(&bytes) else { return nil }
+        let size = try Self.size(line)
+        state = size == 0 ? .trailer(bytes: 0) : .chunkData(left: size)
+      case .chunkEnd:
+        guard bytes.readableBytes >= 2 else { return nil }
+        guard bytes.readInteger(as: UInt16.self) == 0x0d0a else {
+          throw HeadFault("a chunk is longer than it says")
+        }
+        state = .chunkHead
+      case .trailer(let count):
+        guard let line = try Self.line(&bytes) else { return nil }
+        if line.isEmpty {
+          state = .done
+        } else {
+          let sum = count + line.count
+          guard sum <= Self.trailerBytesMax else { throw HeadFault("the trailers are too long") }
+          state = .trailer(bytes: sum)
+        }
+      }
+    }
+  }
+
+  private static func take(_ bytes: inout ByteBuffer, _ countMax: Int) -> ByteBuffer {
+    bytes.readSlice(length: min(countMax, bytes.readableBytes)) ?? ByteBuffer()
+  }
+
+  /// A line without its end; nil if it has not come yet.
+  private static func line(_ bytes: inout ByteBuffer) throws(HeadFault) -> [UInt8]? {
+    let view = bytes.readableBytesView.prefix(lineBytesMax + 1)
+    for index in view.indices {
+      let byte = view[index]
+      if byte == 0x0a { throw HeadFault("a line feed stands without its carriage return") }
+      if byte == 0x0d {
+        let count = index - view.startIndex
+        guard index + 1 < view.endIndex else { return try tooLong(view.count) }
+        guard view[index + 1] == 0x0a else { throw HeadFault("a carriage return stands alone") }
+        let line = bytes.readBytes(length: count)
+        bytes.moveReaderIndex(forwardBy: 2)
+        return line
+      }
+      if byte < 0x20 && byte != 0x09 || byte == 0x7f {
+        throw HeadFault("a chunk's line holds a control character")
+      }
+    }
+    return try tooLong(view.count)
+  }
+
+  private static func tooLong(_ count: Int) throws(HeadFault) -> [UInt8]? {
+    guard count <= lineBytesMax else { throw HeadFault("a chunk's line is too long") }
+    return nil
+  }
+
+  /// Hexadecimal digits, and then nothing or an extension.
+  private static func size(_ line: [UInt8]) throws(HeadFault) -> Int {
+    let digits = line.prefix { Character(Unicode.Scalar($0)).isHexDigit && $0 < 0x80 }
+    let rest = line.dropFirst(digits.count)
+    guard (1...12).contains(digits.count), rest.isEmpty || rest.first == UInt8(ascii: ";"),
+      let size = Int(String(decoding: digits, as: UTF8.self), radix: 16)
+    else { throw HeadFault("a chunk has no size") }
+    return size
+  }
+}

@@ -1,0 +1,96 @@
+import NIOCore
+import NIOPosix
+import NetworkRules
+
+/// Which of a name's addresses may be connected to.
+struct DestinationRules: Sendable {
+  var permitted: [AddressRange]
+  var own: [OwnEndpoint]
+
+  enum Choice: Equatable {
+    /// In the order in which they should be tried; at least one.
+    case addresses([IPAddress])
+    case refused(RefusalCode)
+  }
+
+  /// Addresses tried for one connection.
+  private static let triedMax = 8
+
+  /// Leaves out what must not be reached. A name with public and private addresses is reached by
+  /// its public ones: who answers for the name could have left the others out.
+  func choose(_ addresses: [IPAddress], port: UInt16) -> Choice {
+    if addresses.isEmpty { return .refused(.nameUnresolved) }
+    let machine = IPAddress.ofThisMachine()
+    var isOwnSeen = false
+    let reachable = addresses.map(\.unmapped).filter { address in
+      if isOwn(address, port, machine) {
+        isOwnSeen = true
+        return false
+      }
+      return address.isReachable(permitting: permitted)
+    }
+    if reachable.isEmpty { return .refused(isOwnSeen ? .addressOwn : .addressRefused) }
+    return .addresses(Array(reachable.prefix(Self.triedMax)))
+  }
+
+  private func isOwn(_ address: IPAddress, _ port: UInt16, _ machine: Set<IPAddress>) -> Bool {
+    let isHere = address.addressClass == .loopback || machine.contains(address)
+    if own.contains(where: { endpoint in
+      (endpoint.port ?? port) == port && (endpoint.address.map { $0 == address } ?? isHere)
+    }) {
+      return true
+    }
+    // A public address may be this machine's, and what listens on all of its addresses trusts its
+    // loopback: it is reached only by an operator's word, like any private one.
+    return isHere && !permitted.contains { $0.contains(address) }
+  }
+}
+
+/// Connects to one of several addresses, one after the other.
+struct Dialer {
+  let loop: any EventLoop
+  let port: UInt16
+  let deadline: NIODeadline
+
+  /// What is tried last must have a fair share of the time left.
+  private static let shareMin = TimeAmount.seconds(1)
+
+  /// - Returns: a channel with an `End` at its tail that does not read by itself.
+  func connect(_ addresses: ArraySlice<IPAddress>) -> EventLoopFuture<any Channel> {
+    guard let address = addresses.first else {
+      return loop.makeFailedFuture(EgressFault(description: "no address is left"))
+    }
+    let rest = addresses.dropFirst()
+    let left = deadline - .now()
+    guard left > .zero else {
+      return loop.makeFailedFuture(EgressFault(description: "the time for connecting is over"))
+    }
+    let share = max(Self.shareMin, .nanoseconds(left.nanoseconds / Int64(addresses.count)))
+    return connect(to: address, within: min(left, share)).flatMapError { error in
+      rest.isEmpty ? loop.makeFailedFuture(error) : connect(rest)
+    }
+  }
+
+  private func connect(to address: IPAddress, within time: TimeAmount) -> EventLoopFuture<
+    any Channel
+  > {
+    let bytes = ByteBuffer(bytes: address.bytes)
+    do {
+      let destination = try SocketAddress(packedIPAddress: bytes, port: Int(port))
+      return ClientBootstrap(group: loop)
+        .connectTimeout(time)
+        .channelOption(.autoRead, value: false)
+        .channelOption(.allowRemoteHalfClosure, value: true)
+        .channelOption(.writeBufferWaterMark, value: End.waterMark)
+        .channelOption(.recvAllocator, value: End.receiveAllocator)
+        .channelInitializer { channel in
+          channel.eventLoop.makeCompletedFuture {
+            try channel.pipeline.syncOperations.addHandler(End(.outside, channel))
+          }
+        }
+        .connect(to: destination)
+    } catch {
+      return loop.makeFailedFuture(error)
+    }
+  }
+}

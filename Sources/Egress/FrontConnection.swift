@@ -1,0 +1,286 @@
+import NIOCore
+import NetworkRules
+
+/// A connection of an agent: reads the head of a request, judges it, connects, and hands over to a
+/// `Tunnel` or a `PlainExchange`. After an exchange it reads the next head, and judges anew.
+final class FrontConnection: EndOwner {
+  private enum Phase {
+    case head
+    /// Looking up or connecting; nothing is read.
+    case connecting
+    /// An answer was sent, and what still comes is thrown away, so that the answer arrives.
+    case draining(bytes: Int)
+    /// An exchange has the ends.
+    case handedOver
+    case ended
+  }
+
+  /// What a client may still send while it has not read its refusal.
+  private static let drainBytesMax = 1 << 20
+  private static let drainTime = Duration.seconds(2)
+
+  let core: ProxyCore
+  let scope: AttemptScope
+  let inside: End
+  private let id: Int
+  private let alarm: Alarm
+  private let lifetime: Alarm
+  private var phase = Phase.head
+  private var scanner = HeadScanner()
+  private var buffer = ByteBuffer()
+
+  init(_ inside: End, core: ProxyCore, scope: AttemptScope, id: Int) {
+    self.inside = inside
+    self.core = core
+    self.scope = scope
+    self.id = id
+    alarm = Alarm(inside.channel.eventLoop)
+    lifetime = Alarm(inside.channel.eventLoop)
+    lifetime.set(core.configuration.lifetime) { inside.close() }
+    awaitHead()
+  }
+
+  var loop: any EventLoop { inside.channel.eventLoop }
+  var configuration: EgressConfiguration { core.configuration }
+
+  /// Every way out of a connection leads here, or to `closed`, which an exchange passes on.
+  func end() {
+    if case .ended = phase { return }
+    phase = .ended
+    alarm.cancel()
+    lifetime.cancel()
+    scope.ledger.leave(id)
+    inside.close()
+  }
+
+  // MARK: Reading a head
+
+  private func awaitHead() {
+    phase = .head
+    scanner = HeadScanner()
+    alarm.set(configuration.headTimeout) { [weak self] in
+      guard let self else { return }
+      // Who has said nothing has tried nothing.
+      if buffer.readableBytes == 0 { return end() }
+      refuseHead(HeadFault("the head did not come in time", status: 408), .headLimit)
+    }
+  }
+
+  func received(_ bytes: ByteBuffer, at end: End) {
+    switch phase {
+    case .head, .connecting:
+      buffer.writeImmutableBuffer(bytes)
+      if case .head = phase { readHead() }
+    case .draining(let count):
+      let sum = count + bytes.readableBytes
+      phase = .draining(bytes: sum)
+      if sum > Self.drainBytesMax { self.end() }
+    case .handedOver, .ended: break
+    }
+  }
+
+  func readCompleted(at end: End) {
+    switch phase {
+    case .head, .draining: inside.read()
+    case .connecting, .handedOver, .ended: break
+    }
+  }
+
+  func inputClosed(at end: End) {
+    // With an answer on its way the end comes when that is sent.
+    if case .head = phase { self.end() }
+  }
+
+  func becameWritable(_ end: End) {}
+  func closed(_ end: End) { self.end() }
+
+  private func readHead() {
+    let found = scanner.scan(buffer.readableBytesView)
+    switch found {
+    case .fault(let fault): refuseHead(fault, .requestInvalid)
+    case .more:
+      if buffer.readableBytes > configuration.headBytesMax { refuseLongHead() }
+    case .end(let count):
+      guard count <= configuration.headBytesMax else { return refuseLongHead() }
+      alarm.cancel()
+      let bytes = buffer.readBytes(length: count) ?? []
+      buffer.discardReadBytes()
+      do throws(HeadFault) {
+        try route(RequestHead(parsing: bytes))
+      } catch {
+        refuseHead(error, .requestInvalid)
+      }
+    }
+  }
+
+  private func refuseLongHead() {
+    refuseHead(
+      HeadFault("the head is over \(configuration.headBytesMax) bytes", status: 431), .headLimit)
+  }
+
+  private func refuseHead(_ fault: HeadFault, _ code: RefusalCode) {
+    scope.ledger.refused("-".utf8, port: 0, code)
+    answer(fault.status, "AIPM refused a request (\(code.rawValue)): \(fault.message).\n")
+  }
+
+  // MARK: Judging
+
+  private func route(_ head: RequestHead) throws(HeadFault) {
+    switch head.target {
+    case .origin:
+      throw HeadFault("this is a proxy: a request names its host, as in http://HOST/PATH")
+    case .tunnel(let host, let port):
+      connect(host, port: port, isConnect: true) { [self] name, outside in
+        let tunnel = Tunnel(self, outside: outside, host: name, port: port, early: takeBuffer())
+        hand(to: tunnel, outside: outside)
+        tunnel.start()
+      }
+    case .absolute(let host, let port, let path):
+      connect(host, port: port, isConnect: false) { [self] name, outside in
+        let exchange = PlainExchange(
+          self, outside: outside, host: name, port: port, path: path, head: head,
+          early: takeBuffer())
+        hand(to: exchange, outside: outside)
+        exchange.start()
+      }
+    }
+  }
+
+  private func takeBuffer() -> ByteBuffer {
+    defer { buffer = ByteBuffer() }
+    return buffer
+  }
+
+  private func hand(to owner: any EndOwner, outside: End) {
+    phase = .handedOver
+    inside.owner = owner
+    outside.owner = owner
+  }
+
+  /// Takes the ends back after an exchange that leaves the connection open.
+  /// - Parameter rest: what the agent sent after its request.
+  func resume(with rest: ByteBuffer) {
+    inside.owner = self
+    buffer = rest
+    awaitHead()
+    if buffer.readableBytes > 0 { readHead() }
+    if case .head = phase { inside.read() }
+  }
+
+  private func connect(
+    _ host: [UInt8], port: UInt16, isConnect: Bool,
+    _ then: @escaping (HostName, End) -> Void
+  ) {
+    phase = .connecting
+    let name: HostName
+    do throws(NetworkFault) {
+      name = try HostName(host)
+    } catch {
+      return refuse(host, port, .hostInvalid, error.description)
+    }
+    if case .refused(let code) = scope.policy.verdict(
+      host: name, port: port, isConnect: isConnect)
+    {
+      let line = NetworkPolicy.line(allowing: name, port: port, isConnect: isConnect)
+      return refuse(
+        host, port, code, "no rule of the workflow allows it. To allow it, write there:\n\(line)")
+    }
+    guard scope.ledger.spend(name.text.utf8.count) else {
+      return refuseUpload(host, port)
+    }
+    loop.makeFutureWithTask { [resolver = core.resolver] in
+      await resolver.addresses(of: name)
+    }.assumeIsolated().whenSuccess { [self] addresses in
+      dial(name, addresses, port, then)
+    }
+  }
+
+  private func dial(
+    _ name: HostName, _ addresses: [IPAddress], _ port: UInt16,
+    _ then: @escaping (HostName, End) -> Void
+  ) {
+    guard case .connecting = phase, !inside.isClosed else { return }
+    let host = Array(name.text.utf8)
+    switch core.destinations.choose(addresses, port: port) {
+    case .refused(let code):
+      refuse(host, port, code, "\(Self.reason(code)).", status: code == .nameUnresolved ? 502 : 403)
+    case .addresses(let usable):
+      let deadline = NIODeadline.now() + TimeAmount(configuration.connectTimeout)
+      Dialer(loop: loop, port: port, deadline: deadline).connect(usable[...]).assumeIsolated()
+        .whenComplete { [self] result in
+          connected(result, name, port, then)
+        }
+    }
+  }
+
+  private static func reason(_ code: RefusalCode) -> String {
+    switch code {
+    case .nameUnresolved: "the name has no address"
+    case .addressOwn: "the name leads to this machine"
+    default: "the name leads to no public address; an operator can permit its range"
+    }
+  }
+
+  private func connected(
+    _ result: Result<any Channel, any Error>, _ name: HostName, _ port: UInt16,
+    _ then: (HostName, End) -> Void
+  ) {
+    let channel = try? result.get()
+    guard case .connecting = phase, !inside.isClosed else {
+      channel?.close(promise: nil)
+      return
+    }
+    guard let channel, let outside = try? channel.pipeline.syncOperations.handler(type: End.self),
+      channel.isActive
+    else {
+      return refuse(
+        Array(name.text.utf8), port, .connectFailed, "no address takes a connection.", status: 502)
+    }
+    then(name, outside)
+  }
+
+  // MARK: Refusing
+
+  private func refuse(
+    _ host: [UInt8], _ port: UInt16, _ code: RefusalCode, _ words: String, status: Int = 403
+  ) {
+    scope.ledger.refused(host, port: Int(port), code)
+    answer(
+      status, "AIPM refused \(PrintableHost.text(host)):\(port) (\(code.rawValue)): \(words)\n")
+  }
+
+  /// The attempt has sent what it may.
+  func refuseUpload(_ host: [UInt8], _ port: UInt16) {
+    refuse(
+      host, port, .uploadLimit,
+      "the attempt has sent the \(scope.policy.uploadBytesMax) bytes that it may. "
+        + "To allow more, write in the workflow: network: {upload: 100MiB}")
+  }
+
+  /// Answers with a text, and ends the connection once that can have arrived.
+  private func answer(_ status: Int, _ text: String) {
+    let reasons = [
+      400: "Bad Request", 403: "Forbidden", 408: "Request Timeout",
+      431: "Request Header Fields Too Large", 501: "Not Implemented", 502: "Bad Gateway",
+      505: "HTTP Version Not Supported",
+    ]
+    let head =
+      "HTTP/1.1 \(status) \(reasons[status] ?? "Refused")\r\nContent-Type: text/plain\r\n"
+      + "Content-Length: \(text.utf8.count)\r\nConnection: close\r\n\r\n"
+    inside.write(ByteBuffer(string: head + text))
+    drain()
+  }
+
+  /// Ends the connection after what was written. A socket that is closed with bytes unread resets
+  /// the connection, and the peer loses what it has not read: so they are read for a while.
+  func drain() {
+    inside.owner = self
+    phase = .draining(bytes: 0)
+    buffer = ByteBuffer()
+    alarm.set(configuration.idleTimeout) { [weak self] in self?.end() }
+    inside.closeOutput { [weak self] in
+      self?.alarm.set(Self.drainTime) { [weak self] in self?.end() }
+    }
+    inside.read()
+  }
+}

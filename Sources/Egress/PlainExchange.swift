@@ -1,0 +1,271 @@
+import NIOCore
+import NetworkRules
+
+/// One plain HTTP request, passed on over a connection of its own, and its response. Both are
+/// written anew: what only this side could misread does not reach the other.
+final class PlainExchange: EndOwner {
+  private let front: FrontConnection
+  private let inside: End
+  private let outside: End
+  private let host: HostName
+  private let port: UInt16
+  private let path: [UInt8]
+  private let head: RequestHead
+  private let ledger: EgressLedger
+  private var idle: IdleWatch?
+  private var line: EgressLedger.Line = nil
+
+  /// What the agent sent and what is not passed on yet; at the end the beginning of its next
+  /// request.
+  private var request: ByteBuffer
+  private var requestBody: BodyDecoder
+  private var response = ByteBuffer()
+  private var scanner = HeadScanner()
+  /// nil until the head of the response was passed on.
+  private var responseBody: BodyDecoder?
+  private var isChunkedInside = false
+  private var keepsInside = false
+
+  init(
+    _ front: FrontConnection, outside: End, host: HostName, port: UInt16, path: [UInt8],
+    head: RequestHead, early: ByteBuffer
+  ) {
+    self.front = front
+    self.inside = front.inside
+    self.outside = outside
+    self.host = host
+    self.port = port
+    self.path = path
+    self.head = head
+    ledger = front.scope.ledger
+    request = early
+    requestBody = BodyDecoder(head.framing)
+  }
+
+  func start() {
+    idle = IdleWatch(front.loop, front.configuration.idleTimeout) { [weak self] in self?.end() }
+    line = ledger.allowed(host, port: port)
+    guard sendOut(requestHead()) else { return }
+    passRequest()
+    outside.flush()
+    outside.read()
+    if requestBody.isDone { return }
+    if inside.isInputClosed { end() } else { inside.read() }
+  }
+
+  private func requestHead() -> ByteBuffer {
+    var text = ByteBuffer()
+    text.writeString("\(head.method) ")
+    text.writeBytes(path)
+    text.writeString(" HTTP/1.1\r\nHost: \(host)\(port == 80 ? "" : ":\(port)")\r\n")
+    text.write(head.fields.withoutHopByHop())
+    text.writeString("Connection: close\r\n")
+    switch head.framing {
+    case .length(let count):
+      if count > 0 || !head.fields.values("content-length").isEmpty {
+        text.writeString("Content-Length: \(count)\r\n")
+      }
+    case .chunked, .untilClose: text.writeString("Transfer-Encoding: chunked\r\n")
+    }
+    text.writeString("\r\n")
+    return text
+  }
+
+  /// - Returns: false if the upload limit is passed; then all has ended.
+  private func sendOut(_ bytes: ByteBuffer) -> Bool {
+    if ledger.send(bytes.readableBytes, line) {
+      outside.write(bytes)
+      return true
+    }
+    ledger.refused(host.text.utf8, port: Int(port), .uploadLimit)
+    end()
+    return false
+  }
+
+  // MARK: The request
+
+  private func passRequest() {
+    guard !requestBody.isDone else { return }
+    do throws(HeadFault) {
+      while case .data(let data)? = try requestBody.next(&request) {
+        guard sendOut(head.framing == .chunked ? data.chunk() : data) else { return }
+      }
+      if requestBody.isDone, head.framing == .chunked { _ = sendOut(.lastChunk) }
+    } catch {
+      // The server has the beginning of the request, so nothing can be answered any more.
+      ledger.refused(host.text.utf8, port: Int(port), .requestInvalid)
+      end()
+    }
+  }
+
+  // MARK: The response
+
+  private func passResponse() {
+    do throws(HeadFault) {
+      while responseBody == nil {
+        guard try passResponseHead() else { return }
+      }
+      while case .data(let data)? = try responseBody?.next(&response) {
+        inside.write(isChunkedInside ? data.chunk() : data)
+      }
+      if responseBody?.isDone == true { finish() }
+    } catch {
+      end()
+    }
+  }
+
+  /// - Returns: whether a head was there.
+  private func passResponseHead() throws(HeadFault) -> Bool {
+    switch scanner.scan(response.readableBytesView) {
+    case .fault(let fault): throw fault
+    case .more:
+      guard response.readableBytes <= 4 * front.configuration.headBytesMax else {
+        throw HeadFault("the response's head is too long")
+      }
+      return false
+    case .end(let count):
+      let found = try ResponseHead(
+        parsing: response.readBytes(length: count) ?? [], method: head.method)
+      scanner = HeadScanner()
+      if found.status < 200 {
+        // Nothing but HTTP is spoken here, so nothing is switched to.
+        guard found.status != 101 else { throw HeadFault("the server switches protocols") }
+        inside.write(ByteBuffer(string: "HTTP/1.1 \(found.status) Interim\r\n\r\n"))
+        return true
+      }
+      inside.write(responseHead(found))
+      responseBody = BodyDecoder(found.framing)
+      return true
+    }
+  }
+
+  private func responseHead(_ found: ResponseHead) -> ByteBuffer {
+    // Without a length HTTP/1.1 has chunks, and older clients the end of the connection.
+    isChunkedInside = head.isHTTP11 && found.framing.hasNoLength
+    keepsInside =
+      head.fields.keepsConnection(isHTTP11: head.isHTTP11)
+      && (isChunkedInside || !found.framing.hasNoLength)
+    var text = ByteBuffer(string: "HTTP/1.1 \(found.status) ")
+    text.writeBytes(found.reason)
+    text.writeString("\r\n")
+    text.write(found.fields.withoutHopByHop())
+    if isChunkedInside {
+      text.writeString("Transfer-Encoding: chunked\r\n")
+    } else if let length = found.fields.values("content-length").first, found.status != 204 {
+      // A response to HEAD says how long the body would be.
+      text.writeString("Content-Length: ")
+      text.writeBytes(length)
+      text.writeString("\r\n")
+    } else if !found.framing.hasNoLength, head.method != "HEAD", ![204, 304].contains(found.status)
+    {
+      text.writeString("Content-Length: 0\r\n")
+    }
+    text.writeString("Connection: \(keepsInside ? "keep-alive" : "close")\r\n\r\n")
+    return text
+  }
+
+  private func finish() {
+    if isChunkedInside { inside.write(.lastChunk) }
+    outside.owner = nil
+    outside.close()
+    idle?.cancel()
+    inside.flush()
+    // A request that was answered before it was whole has no end that could be trusted.
+    if keepsInside, requestBody.isDone, !inside.isInputClosed {
+      front.resume(with: request)
+    } else {
+      front.drain()
+    }
+  }
+
+  // MARK: Passing on
+
+  func received(_ bytes: ByteBuffer, at end: End) {
+    idle?.touch()
+    switch end.side {
+    case .inside:
+      request.writeImmutableBuffer(bytes)
+      passRequest()
+    case .outside:
+      ledger.received(bytes.readableBytes, line)
+      response.writeImmutableBuffer(bytes)
+      passResponse()
+    }
+  }
+
+  func readCompleted(at end: End) {
+    switch end.side {
+    case .inside:
+      outside.flush()
+      // What follows the request waits until it is answered.
+      if outside.channel.isWritable, !requestBody.isDone { inside.read() }
+    case .outside:
+      inside.flush()
+      if inside.channel.isWritable { outside.read() }
+    }
+  }
+
+  func becameWritable(_ end: End) {
+    switch end.side {
+    case .inside: outside.read()
+    case .outside: if !requestBody.isDone { inside.read() }
+    }
+  }
+
+  func inputClosed(at end: End) {
+    switch end.side {
+    // It may wait for its response; without the whole request there will be none.
+    case .inside: if !requestBody.isDone { self.end() }
+    case .outside: outsideEnded()
+    }
+  }
+
+  private func outsideEnded() {
+    guard responseBody?.endsWithConnection == true else { return end() }
+    finish()
+  }
+
+  func closed(_ end: End) {
+    guard end.side == .outside, !inside.isClosed else { return self.end() }
+    outsideEnded()
+  }
+
+  private func end() {
+    idle?.cancel()
+    outside.owner = nil
+    outside.close()
+    front.end()
+  }
+}
+
+extension BodyFraming {
+  var hasNoLength: Bool {
+    switch self {
+    case .length: false
+    case .chunked, .untilClose: true
+    }
+  }
+}
+
+extension ByteBuffer {
+  static var lastChunk: ByteBuffer { ByteBuffer(string: "0\r\n\r\n") }
+
+  /// The bytes as one chunk of a body.
+  func chunk() -> ByteBuffer {
+    var chunk = ByteBuffer()
+    chunk.reserveCapacity(readableBytes + 16)
+    chunk.writeString(String(readableBytes, radix: 16) + "\r\n")
+    chunk.writeImmutableBuffer(self)
+    chunk.writeString("\r\n")
+    return chunk
+  }
+
+  mutating func write(_ fields: [HTTPFields.Field]) {
+    for field in fields {
+      writeBytes(field.name)
+      writeString(": ")
+      writeBytes(field.value)
+      writeString("\r\n")
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import Glibc
+import NIOCore
+import NIOPosix
+import NetworkRules
+import Synchronization
+
+/// Looks names up.
+package protocol NameResolver: Sendable {
+  /// The addresses of a name in the order in which they should be tried; none if there is no answer
+  /// in time.
+  func addresses(of name: HostName) async -> [IPAddress]
+}
+
+/// The system's own look-ups (getaddrinfo, so `/etc/hosts` and what else the machine uses), on a
+/// few threads of their own, which it may block as long as it likes.
+package final class SystemResolver: NameResolver {
+  /// Names that wait for an answer at once; more are answered with nothing.
+  private static let waitingMax = 256
+  /// An answer with more addresses is cut.
+  static let addressesMax = 16
+
+  private let pool: NIOThreadPool
+  private let timeout: Duration
+  private let waiting = Mutex(0)
+
+  /// - Parameter timeout: after which a look-up counts as failed, though its thread may go on.
+  package init(threads: Int = 4, timeout: Duration = .seconds(5)) {
+    pool = NIOThreadPool(numberOfThreads: threads)
+    self.timeout = timeout
+    pool.start()
+  }
+
+  deinit { pool.shutdownGracefully { _ in } }
+
+  /// In the system's order; none after the time-out, and if too many names wait already.
+  package func addresses(of name: HostName) async -> [IPAddress] {
+    let isAdmitted = waiting.withLock { count in
+      guard count < Self.waitingMax else { return false }
+      count += 1
+      return true
+    }
+    guard isAdmitted else { return [] }
+    let (answers, continuation) = AsyncStream.makeStream(
+      of: [IPAddress].self, bufferingPolicy: .bufferingOldest(1))
+    pool.submit { [self] state in
+      let found = state == .active ? Self.lookUp(name.text) : []
+      waiting.withLock { $0 -= 1 }
+      continuation.yield(found)
+      continuation.finish()
+    }
+    let timer = Task { [timeout] in
+      try await Task.sleep(for: timeout)
+      continuation.finish()
+    }
+    defer { timer.cancel() }
+    for await found in answers { return found }
+    return []
+  }
+
+  private static func lookUp(_ name: String) -> [IPAddress] {
+    var hints = addrinfo()
+    hints.ai_family = AF_UNSPEC
+    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    hints.ai_flags = AI_ADDRCONFIG
+    var list: UnsafeMutablePointer<addrinfo>?
+    guard getaddrinfo(name, nil, &hints, &list) == 0 else { return [] }
+    defer { freeaddrinfo(list) }
+    var found: [IPAddress] = []
+    var next = list
+    while let entry = next, found.count < addressesMax {
+      if let address = IPAddress(entry.pointee.ai_addr), !found.contains(address) {
+        found.append(address)
+      }
+      next = entry.pointee.ai_next
+    }
+    return found
+  }
+}
+
+extension IPAddress {
+  /// The address of a socket; nil for other families, and for one that needs an interface's number.
+  init?(_ address: UnsafePointer<sockaddr>?) {
+    guard let address else { return nil }
+    switch Int32(address.pointee.sa_family) {
+    case AF_INET:
+      self.init(
+        bytes: address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+          withUnsafeBytes(of: $0.pointee.sin_addr) { Array($0) }
+        })
+    case AF_INET6:
+      self.init(
+        bytes: address.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) {
+          withUnsafeBytes(of: $0.pointee.sin6_addr) { Array($0) }
+        })
+    default: return nil
+    }
+  }
+
+  /// The addresses of this machine's interfaces.
+  static func ofThisMachine() -> Set<IPAddress> {
+    var list: UnsafeMutablePointer<ifaddrs>?
+    guard getifaddrs(&list) == 0 else { return [] }
+    defer { freeifaddrs(list) }
+    var found: Set<IPAddress> = []
+    var next = list
+    while let entry = next {
+      if let address = IPAddress(entry.pointee.ifa_addr) { found.insert(address.unmapped) }
+      next = entry.pointee.ifa_next
+    }
+    return found
+  }
+}
