@@ -52,9 +52,7 @@ extension DelegationState {
     case .failStep(let fault, let policy): return try afterFault(fault, policy, at: now)
     case .dropCommit(let message):
       guard let d = delegation, let commit = commitToPush else { throw refusal("drop-commit") }
-      if d.infrastructureFailures + 1 >= infrastructureFailuresMax {
-        return [exhausted(.push, message)]
-      }
+      if let times = d.exhaustion(by: .commitStale) { return [exhausted(.push, times, message)] }
       return [
         .released(
           Released(
@@ -223,9 +221,7 @@ extension DelegationState {
       if cause.usesAttempt, d.attemptsUsed + 1 >= d.request.attemptsMax {
         return failed(cause.failureCode, end.message)
       }
-      if !cause.usesAttempt, d.infrastructureFailures + 1 >= infrastructureFailuresMax {
-        return [exhausted(.generate, end.message)]
-      }
+      if let times = d.exhaustion(by: cause) { return [exhausted(.generate, times, end.message)] }
       return [
         .released(
           Released(attempt: end.attempt, token: end.token, cause: cause, message: end.message))
@@ -252,11 +248,11 @@ extension DelegationState {
         hint: "Retry goes on with the same branch and pull request."))
   }
 
-  private func exhausted(_ step: Step, _ last: String?) -> DelegationEvent {
+  private func exhausted(_ step: Step, _ times: Int, _ last: String?) -> DelegationEvent {
     .failed(
       Failed(
         step: step, code: .attemptsExhausted, retryable: true,
-        message: "machines failed it \(infrastructureFailuresMax) times, last: \(last ?? "-")",
+        message: "machines failed it \(times) times, last: \(last ?? "-")",
         hint: "When the workers and the server run well again, retry."))
   }
 
@@ -265,11 +261,23 @@ extension DelegationState {
   }
 }
 
+extension Delegation {
+  /// How often machines have failed it, this time included, where that is as often as they may; nil
+  /// where another attempt follows.
+  fileprivate func exhaustion(by cause: ReleaseCause) -> Int? {
+    if cause.usesAttempt { return nil }
+    let (before, most) =
+      cause == .workerFault
+      ? (machineFaults, machineFaultsMax) : (infrastructureFailures, infrastructureFailuresMax)
+    return before + 1 >= most ? before + 1 : nil
+  }
+}
+
 extension ReleaseCause {
   /// What the delegation fails with where this was the last attempt.
   var failureCode: FailureCode {
     switch self {
-    case .workerLost, .workerCrashed, .drained, .commitStale: .attemptsExhausted
+    case .workerLost, .workerCrashed, .drained, .commitStale, .workerFault: .attemptsExhausted
     case .agentFailed: .agentFailed
     case .agentTimeout: .agentTimeout
     case .agentNotFound: .agentNotFound

@@ -204,7 +204,13 @@ extension DelegationState {
       }
     }
     enter(DelegationState.pullRequestCreated, at: time) {
-      if e.cause.usesAttempt { $0.attemptsUsed += 1 } else { $0.infrastructureFailures += 1 }
+      if e.cause.usesAttempt {
+        $0.attemptsUsed += 1
+      } else if e.cause == .workerFault {
+        $0.machineFaults += 1
+      } else {
+        $0.infrastructureFailures += 1
+      }
       $0.unpushed = nil
     }
   }
@@ -315,6 +321,7 @@ extension Delegation {
     d.trouble = nil
     d.attemptsUsed = 0
     d.infrastructureFailures = 0
+    d.machineFaults = 0
     d.cancelRequested = false
     if d.pullRequest != nil { return .pullRequestCreated(d) }
     if d.taskCommit != nil { return .taskCommitted(d) }

@@ -32,6 +32,7 @@ package struct Delegation: Equatable, Sendable {
     var token: FencingToken?
     var attemptsUsed = 0
     var infrastructureFailures = 0
+    var machineFaults = 0
     var trouble: Trouble?
     var unpushed: Generated?
     var accepted: [ObjectID] = []
@@ -106,10 +107,15 @@ package struct Delegation: Equatable, Sendable {
     get { place.content.attemptsUsed }
     set { own().content.attemptsUsed = newValue }
   }
-  /// How often machines have failed it since the last retry.
+  /// How often a worker or a server has died on it since the last retry.
   package var infrastructureFailures: Int {
     get { place.content.infrastructureFailures }
     set { own().content.infrastructureFailures = newValue }
+  }
+  /// How often a machine that is alive has failed it since the last retry.
+  package var machineFaults: Int {
+    get { place.content.machineFaults }
+    set { own().content.machineFaults = newValue }
   }
 
   /// The go at the present step that failed last: what it was, how often, and when the next is due.

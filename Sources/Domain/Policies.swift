@@ -41,8 +41,13 @@ package enum Jitter {
   }
 }
 
-/// How often infrastructure may fail one delegation before it is given up.
+/// How often a worker or a server may die on one delegation, or a commit be given up, before it is
+/// given up.
 package let infrastructureFailuresMax = 20
+
+/// How often a machine that is alive may fail one delegation, with its disk or its git, before it
+/// is given up: what fails three times is not mended by another run of the agent.
+package let machineFaultsMax = 3
 
 /// What a worker's silence means.
 package struct LeasePolicy: Equatable, Sendable {

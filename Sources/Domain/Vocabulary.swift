@@ -74,12 +74,14 @@ package enum ReleaseCause: String, CaseIterable, Sendable {
   case agentNotFound = "agent-not-found"
   case noChanges = "no-changes"
   case verifyFailed = "verify-failed"
+  /// Something failed on the worker that is neither the agent's doing nor a death: disk, git.
+  case workerFault = "worker-fault"
 
   /// Whether this uses up one of the attempts that the workflow allows. A machine that failed
   /// does not; an agent that failed does.
   package var usesAttempt: Bool {
     switch self {
-    case .workerLost, .workerCrashed, .drained, .commitStale: false
+    case .workerLost, .workerCrashed, .drained, .commitStale, .workerFault: false
     case .agentFailed, .agentTimeout, .agentNotFound, .noChanges, .verifyFailed: true
     }
   }

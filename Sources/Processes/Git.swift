@@ -78,21 +78,26 @@ package enum Git {
   ///   - arguments: the subcommand first, then what follows it.
   ///   - accepting: exit codes that are answers too, such as 1 of `merge-base --is-ancestor`.
   ///   - outputLimit: bytes of standard output; more of it is a fault.
+  ///   - diesWithParent: see `Command`.
+  ///   - memoryBytesMax: see `Command`.
   /// - Throws: `GitFault` on any other exit code, at the limit, and where git cannot be run.
   @discardableResult
   package static func run(
     _ arguments: [String], gitDirectory: String? = nil, workTree: String? = nil,
     workingDirectory: String? = nil, extraEnvironment: [String: String] = [:],
     config: [(key: String, value: String)] = [], input: Command.Input = .none,
-    accepting: Set<Int32> = [0], timeout: Duration = .seconds(60), outputLimit: Int = 64 << 20
+    accepting: Set<Int32> = [0], timeout: Duration = .seconds(60), outputLimit: Int = 64 << 20,
+    diesWithParent: Bool = false, memoryBytesMax: Int? = nil
   ) async throws(GitFault) -> ProcessResult {
     let operation = arguments.first { !$0.hasPrefix("-") } ?? ""
     let secrets = config.map(\.value)
-    let command = Command(
+    var command = Command(
       "git", arguments,
       environment: environment(
         gitDirectory: gitDirectory, workTree: workTree, extra: extraEnvironment, config: config),
       workingDirectory: workingDirectory, input: input, timeout: timeout, outputLimit: outputLimit)
+    command.diesWithParent = diesWithParent
+    command.memoryBytesMax = memoryBytesMax
     let result: ProcessResult
     do { result = try await command.run() } catch {
       throw GitFault(

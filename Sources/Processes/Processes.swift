@@ -44,6 +44,9 @@ package struct Command: Sendable {
   /// Has the kernel kill the program when this process dies, by `setpriv` of util-linux. Only the
   /// program itself, not what it started.
   package var diesWithParent = false
+  /// What the program, and each that it starts, may take of memory as data, in bytes
+  /// (RLIMIT_DATA, setrlimit(2)), by `prlimit` of util-linux; nil: no limit.
+  package var memoryBytesMax: Int?
   /// Has a SIGTERM go to everything in the group but the program itself: a sandbox that is ended
   /// takes with it what it holds, before that could end in good order.
   package var isShell = false

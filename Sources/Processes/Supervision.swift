@@ -227,6 +227,10 @@ extension Command {
     for (name, value) in environment { variables[.init(stringLiteral: name)] = value }
     var words = arguments
     var program = try path(of: executable)
+    if let memoryBytesMax {
+      words = ["--data=\(memoryBytesMax)", "--", program] + words
+      program = try path(of: "prlimit")
+    }
     if diesWithParent {
       words = ["--pdeathsig", "KILL", "--", program] + words
       program = try path(of: "setpriv")

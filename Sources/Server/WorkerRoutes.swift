@@ -173,7 +173,13 @@ struct WorkerRoutes {
     case .agentNotFound: return try await ended(.agentNotFound)
     case .noChanges: return try await ended(.noChanges)
     case .verifyFailed: return try await ended(.verifyFailed)
-    case .workerFault: return try await ended(.workerCrashed)
+    case .refused:
+      try await server.engine.end(
+        AttemptEnd(
+          attempt: attempt, token: token, outcome: .refused, message: report.message,
+          hint: report.hint), of: id, by: worker)
+      return .noContent
+    case .workerFault: return try await ended(.workerFault)
     }
   }
 
@@ -327,66 +333,6 @@ extension Problem {
         "The pack of this commit is to be sent first.")
       code = "pack-missing"
     case .unavailable(let message): self = .unavailable(message)
-    }
-  }
-}
-
-extension Assignment {
-  init(_ told: WorkerAssignment) {
-    self.init(
-      lease: LeaseReference(
-        delegation: told.delegation.rawValue, attempt: told.lease.attempt,
-        token: told.lease.token.packed),
-      repository: told.repository.description, branch: told.branch, head: told.head.rawValue,
-      prompt: told.prompt, commitMessage: told.commitMessage,
-      agent: AgentCall(told.agent, told.workflow.limits),
-      timeoutMs: told.timeout.count, stallMs: told.workflow.stallTimeout?.count,
-      outputBytesMax: told.workflow.limits.outputBytesMax,
-      commands: CommandPlan(told.workflow.commands, base: told.base?.rawValue))
-  }
-}
-
-extension CommandPlan {
-  init(_ rules: CommandRules, base: String?) {
-    self.init(
-      setup: rules.setup, verify: rules.verify, rounds: rules.rounds,
-      environment: rules.environment,
-      repositoryMaySet: rules.repositoryMaySet.map(\.rawValue).sorted(), base: base)
-  }
-}
-
-extension AgentCall {
-  init(_ profile: AgentProfile, _ limits: Workflow.Limits) {
-    switch profile.kind {
-    case .demo:
-      self.init(
-        name: profile.name, isDemo: true, arguments: [], promptOnStandardInput: true,
-        environment: profile.environment)
-    case .command(let command):
-      self.init(
-        name: profile.name, isDemo: false, arguments: command.arguments.map { Argument($0) },
-        promptOnStandardInput: command.promptOnStandardInput, environment: profile.environment,
-        reading: profile.reading)
-    case .session(let session):
-      self.init(
-        name: profile.name, isDemo: false, arguments: [], promptOnStandardInput: false,
-        environment: profile.environment, reading: profile.reading, session: session)
-    }
-    sandbox = SandboxRules(
-      network: profile.sandbox.network, readable: profile.sandbox.readable,
-      writable: profile.sandbox.writable)
-    diskBytesMax = limits.diskBytesMax
-    processesMax = limits.processesMax
-  }
-}
-
-extension AgentCall.Argument {
-  init(_ argument: AgentCommand.Argument) {
-    switch argument {
-    case .literal(let text): self.init(kind: .literal, text: text)
-    case .prompt: self.init(kind: .prompt)
-    case .promptFile: self.init(kind: .promptFile)
-    case .directory: self.init(kind: .directory)
     }
   }
 }

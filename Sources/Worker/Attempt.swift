@@ -44,6 +44,7 @@ struct Attempt: Sendable {
     var outputBytes = 0
     var outputDigest = OutputSummary.nothing.digest
     var message: String?
+    var hint: String?
     var usage: String?
   }
 
@@ -214,7 +215,7 @@ extension WorkerCore {
       // would wait for each other: the attempt is given back.
       guard desiredCall > known.call else { return }
       attempt.stage = .handingIn(
-        .init(outcome: .workerFault, message: "the worker had dropped the attempt"))
+        .init(outcome: .drained, message: "the worker had dropped the attempt"))
       self.attempt = attempt
       return
     }
@@ -277,7 +278,9 @@ extension WorkerCore {
       if !wasEnding { actions.append(.stopCheckout(attempt.key)) }
     case .launching, .generating:
       if !wasEnding { actions.append(.stopAgent(attempt.key)) }
-    case .pickingUp, .salvaging: break
+    case .pickingUp, .salvaging:
+      // One that is to be given back is let finish: it takes less than another run of the agent.
+      if ending != .halted { actions.append(.stopPickUp(attempt.key)) }
     case .awaitingCheckout: conclude(nil, &actions)
     case .handingIn(let handIn): endHandIn(handIn, ending, &actions)
     }
@@ -322,9 +325,9 @@ extension WorkerCore {
 
   mutating func handIn(
     _ outcome: ResultReport.Outcome, commit: String? = nil, _ ended: Attempt.Ended?,
-    _ message: String?, _ actions: inout [Action]
+    _ message: String?, hint: String? = nil, _ actions: inout [Action]
   ) {
-    var handIn = Attempt.HandIn(outcome: outcome, commit: commit, message: message)
+    var handIn = Attempt.HandIn(outcome: outcome, commit: commit, message: message, hint: hint)
     if let ended {
       handIn.durationMs = ended.duration.wholeMilliseconds
       handIn.outputBytes = ended.output.bytes

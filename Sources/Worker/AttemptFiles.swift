@@ -4,8 +4,9 @@
 //   DATA/repos/OWNER/REPO.git          our clone; nothing in it was written by an agent
 //   DATA/repos/OWNER/REPO.slot/        the tree of the last attempt, to be reset for the next one
 //   DATA/attempts/DELEGATION-N/tree    the agent's working tree, with a repository of its own
+//   DATA/attempts/DELEGATION-N/git     the repository in which the change is put together
 //   DATA/attempts/DELEGATION-N/…       index, output.log, records.jsonl, pack, patch, prompt.md,
-//                                      tmp, home
+//                                      tmp, home, trash
 //   DATA/agents/NAME@OWNER@REPO/…      an agent that stays: home, tmp, and its tree for so long as
 //                                      it works
 
@@ -57,7 +58,12 @@ struct AttemptFiles: Sendable {
   let folder: String
 
   var tree: String { "\(folder)/tree" }
+  /// As the checkout left it: what the files were like when the agent got them.
   var index: String { "\(folder)/index" }
+  /// Where the change becomes a commit; made after the agent has ended.
+  var repository: String { "\(folder)/git" }
+  var stagedIndex: String { "\(repository)/index" }
+  var trash: String { "\(folder)/trash" }
   var output: String { "\(folder)/output.log" }
   var records: String { "\(folder)/records.jsonl" }
   var pack: String { "\(folder)/pack" }

@@ -17,7 +17,8 @@ extension Attempt {
       ResultReport(
         worker: worker, incarnation: incarnation, lease: lease, outcome: handIn.outcome,
         commit: handIn.commit, durationMs: handIn.durationMs, outputBytes: handIn.outputBytes,
-        outputDigest: handIn.outputDigest, message: handIn.message, usage: handIn.usage))
+        outputDigest: handIn.outputDigest, message: handIn.message, hint: handIn.hint,
+        usage: handIn.usage))
   }
 }
 
@@ -36,6 +37,7 @@ extension WorkerCore {
   ) {
     guard let attempt, attempt.key == key, attempt.stage == .checkingOut else { return }
     guard attempt.ending == nil else { return conclude(nil, &actions) }
+    if fault.isTooLarge { return handIn(.agentFailed, nil, fault.message, &actions) }
     let failures = attempt.checkoutFailures
     if !fault.isUnreachable, failures + 1 >= settings.checkoutTriesMax {
       return handIn(.workerFault, nil, fault.message, &actions)
@@ -123,13 +125,15 @@ extension WorkerCore {
       return
     }
     switch (attempt.ending, pickUp) {
-    case (.superseded, _), (.cancelled, _): conclude(ended, &actions)
+    case (.superseded, _), (.cancelled, _), (.halted, .fault): conclude(ended, &actions)
     case (_, .committed(let commit)):
       handIn(.committed, commit: commit, ended, nil, &actions)
     case (_, .noChanges):
       let said = ended.output.lastLines.isEmpty ? "" : "; it said: \(ended.output.lastLines)"
       handIn(.noChanges, ended, "the agent ended well and changed no file\(said)", &actions)
     case (_, .unfit(let detail)): handIn(.agentFailed, ended, detail, &actions)
+    case (_, .refused(let message, let hint)):
+      handIn(.refused, ended, message, hint: hint, &actions)
     case (_, .fault(let detail)): handIn(.workerFault, ended, detail, &actions)
     }
   }

@@ -1,4 +1,12 @@
 // From the files that an agent left to one commit on top of the head, and its pack.
+//
+// What git makes of it, blobs, trees and the commit, stands in a repository of the attempt's own,
+// which borrows the clone's objects and goes with the attempt: a change that is refused is never to
+// be read by another agent.
+//
+// Whose fault a failure is, is never taken from what git says, for that holds names that the agent
+// chose. What is wrong with a tree is found by looking at it; where git fails all the same the
+// machine is tried (`MachineProbe`), and if it is fit, the agent's work was not.
 
 import Glibc
 import Processes
@@ -8,34 +16,35 @@ extension Workspace {
   static let authorName = "AIPM"
   static let authorMail = "aipm@users.noreply.github.com"
 
-  func commitRef(_ key: AttemptKey) -> String { "refs/aipm/commits/\(key)" }
-
   /// Takes the tree as it stands into a commit with the head as its parent. Commits that the agent
-  /// made are in it by what they left in the tree.
-  /// - Returns: `.committed` when the pack is on disk and a ref holds the commit.
+  /// made are in it by what they left in the tree. Ends soon when the task is cancelled.
+  /// - Returns: `.committed` when the pack is on disk.
   func pickUp(_ assignment: Assignment) async -> PickUp {
-    let key = AttemptKey(assignment.lease)
-    guard let attempt = files.attempt(key),
+    guard let attempt = files.attempt(AttemptKey(assignment.lease)),
       let repository = files.repository(assignment.repository)
     else { return .fault("\(assignment.repository): not a repository's name") }
     do {
-      if let unfit = try await unfitness(attempt, repository) { return .unfit(unfit) }
-      if let refused = try await add(attempt, repository) { return refused }
-      let changes = try await tree(
+      try await stage(assignment, attempt, repository, assignment.change ?? .anything)
+      let changes = try await staged(
         ["diff-index", "--cached", "--raw", "--no-renames", "--abbrev=40", "-z", assignment.head],
-        attempt, repository)
+        attempt)
       guard !changes.standardOutput.isEmpty else { return .noChanges }
       if let link = Workspace.firstLink(in: changes.standardOutput) {
         return .unfit("the agent left a repository at \(link), which would be a mere link to it")
       }
-      let tree = try await tree(["write-tree"], attempt, repository).trimmedOutput
+      let tree = try await staged(["write-tree"], attempt).trimmedOutput
       guard tree != Workspace.emptyTree else { return .unfit("the agent removed every file") }
-      let commit = try await commit(tree, assignment, repository)
-      try await git(["update-ref", commitRef(key), commit], repository)
-      try await writePack(of: commit, on: assignment.head, attempt, repository)
+      let commit = try await commit(tree, assignment, attempt)
+      try await writePack(of: commit, on: assignment.head, attempt)
       return .committed(commit)
+    } catch let finding as TreeFinding {
+      return finding.pickUp
     } catch {
-      return .fault("commit: \(error)")
+      if Task.isCancelled { return .fault("it was called off") }
+      if let fault = await machineFault(repository, assignment.head) {
+        return .fault("commit: \(fault) (\(error))")
+      }
+      return .unfit("what the agent left cannot be committed: \(error)")
     }
   }
 
@@ -47,12 +56,13 @@ extension Workspace {
   /// - Returns: false where there is nothing, or more than `patchBytesMax`.
   func salvage(_ assignment: Assignment) async throws -> Bool {
     guard let attempt = files.attempt(AttemptKey(assignment.lease)),
-      let repository = files.repository(assignment.repository),
-      DurableFile.isFolder(attempt.tree), try await add(attempt, repository) == nil
+      let repository = files.repository(assignment.repository), DurableFile.isFolder(attempt.tree)
     else { return false }
-    let patch = try await tree(
+    try await stage(
+      assignment, attempt, repository, ChangeLimits(filesMax: 20_000, bytesMax: 64 << 20))
+    let patch = try await staged(
       ["diff-index", "--cached", "-p", "--binary", "--no-renames", assignment.head], attempt,
-      repository, outputLimit: Self.patchBytesMax + 1
+      outputLimit: Self.patchBytesMax + 1
     ).standardOutput
     guard !patch.isEmpty, patch.count <= Self.patchBytesMax else { return false }
     try DurableFile.replace(attempt.patch, with: patch)
@@ -62,47 +72,136 @@ extension Workspace {
   /// The name of the tree without an entry.
   private static let emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
-  // MARK: The tree
+  // MARK: Whose fault it is
 
-  /// Why this tree is none that can be committed; nil where it is one.
-  private func unfitness(
-    _ attempt: AttemptFiles, _ repository: RepositoryFiles
-  ) async throws -> String? {
-    guard DurableFile.isFolder(attempt.tree) else { return "the agent removed its working tree" }
-    let found = try await Command(
-      "find", [attempt.tree, "-mindepth", "2", "-name", ".git", "-printf", "%P\\0", "-prune"],
-      timeout: .seconds(300)
-    ).run()
-    guard !found.standardOutput.isEmpty else { return nil }
-    // The folders that hold a repository; those that are ignored are not looked into by git. By
-    // the `./` no name is taken for a pattern.
-    let folders = found.standardOutput.split(separator: 0).map { path in
-      Array("./".utf8) + path.dropLast("/.git".utf8.count)
-    }
-    let asked = Array(folders.joined(separator: [0]))
-    let ignored = try await tree(
-      ["check-ignore", "-z", "--stdin", "--no-index"], attempt, repository, input: .bytes(asked),
-      accepting: [0, 1])
-    let harmless = Set(ignored.standardOutput.split(separator: 0).map { Array($0) })
-    guard let first = folders.first(where: { !harmless.contains($0) }) else { return nil }
-    return """
-      the agent left a git repository in \(String(decoding: first.dropFirst(2), as: UTF8.self)); \
-      a commit would hold a mere link to it
-      """
-  }
-
-  /// Takes all files into the index; nil where that went well.
-  private func add(
-    _ attempt: AttemptFiles, _ repository: RepositoryFiles
-  ) async throws(GitFault) -> PickUp? {
+  /// What is wrong with this machine, or its clone; nil where nothing is.
+  private func machineFault(_ repository: RepositoryFiles, _ head: String) async -> String? {
+    let folder = files.root
+    let probed = try? await BlockingWork.run { _ in MachineProbe.fault(in: folder) }
+    if let fault = probed ?? nil { return fault }
+    let index = "\(folder)/probe-index"
+    defer { unlink(index) }
     do {
-      try await tree(["add", "-A", "--", "."], attempt, repository)
+      try await git(["read-tree", head], repository, environment: ["GIT_INDEX_FILE": index])
       return nil
     } catch {
-      let ours = ["No space left", "Input/output error", "Read-only file system", "Out of memory"]
-      if error.cause != nil || ours.contains(where: error.standardError.contains) { throw error }
-      return .unfit("what the agent left cannot be committed: \(error)")
+      return "the clone cannot be read: \(error)"
     }
+  }
+
+  // MARK: The tree
+
+  /// Takes all that the agent changed into the attempt's own index.
+  /// - Throws: `TreeFinding` where it is known why that cannot be.
+  private func stage(
+    _ assignment: Assignment, _ attempt: AttemptFiles, _ repository: RepositoryFiles,
+    _ limits: ChangeLimits
+  ) async throws {
+    guard DurableFile.isFolder(attempt.tree) else {
+      throw TreeFinding.unfit("the agent removed its working tree")
+    }
+    try await makeRepository(attempt, repository)
+    let listed = try await staged(["ls-files", "--stage", "-z"], attempt)
+    let index = IndexListing(listed.standardOutput)
+    let root = TreeRoot(path: attempt.tree)
+    let survey = try await BlockingWork.run { stop in
+      let trash = try Trash(attempt.trash)
+      let survey = try TreeSurvey.make(root, index, trash: trash, stop: stop)
+      for module in survey.modules {
+        try Self.check(module, at: index.modules[module] ?? [], root)
+        // git would read what the agent put there.
+        try root.remove(module + "/.git".utf8, trash: trash)
+      }
+      return survey
+    }
+    try await checkNotIgnored(survey, attempt)
+    try await check(limits, root, attempt)
+    try await staged(["add", "-A", "--", "."], attempt)
+  }
+
+  /// A submodule is as the commit has it, checked out or not.
+  private static func check(_ module: [UInt8], at commit: [UInt8], _ root: TreeRoot) throws {
+    let name = String(decoding: module, as: UTF8.self)
+    switch try ModuleFolder(module, in: root) {
+    case .notCheckedOut: return
+    case .at(let found):
+      if found == commit { return }
+      throw TreeFinding.unfit(
+        """
+        the agent moved the submodule \(name) to another commit; a change of submodules is not \
+        taken over
+        """)
+    case .unclear:
+      throw TreeFinding.unfit("the agent left a git repository in the submodule \(name)")
+    }
+  }
+
+  /// What git cannot take does no harm in a folder that is ignored: git does not look there.
+  private func checkNotIgnored(_ survey: TreeSurvey, _ attempt: AttemptFiles) async throws {
+    let suspects = survey.repositories + survey.tooLong
+    guard !suspects.isEmpty else { return }
+    // By the `./` no name is taken for a pattern.
+    let asked = suspects.map { Array("./".utf8) + $0 }
+    let ignored = try await staged(
+      ["check-ignore", "-z", "--stdin", "--no-index"], attempt,
+      input: .bytes(Array(asked.joined(separator: [0]))), accepting: [0, 1])
+    let harmless = Set(ignored.standardOutput.split(separator: 0).map { Array($0) })
+    guard let first = asked.indices.first(where: { !harmless.contains(asked[$0]) }) else { return }
+    let name = String(decoding: suspects[first].prefix(200), as: UTF8.self)
+    throw TreeFinding.unfit(
+      first < survey.repositories.count
+        ? "the agent left a git repository in \(name); a commit would hold a mere link to it"
+        : "the agent left a path of over \(TreeWalk.pathBytesMax) bytes, below \(name)")
+  }
+
+  /// How much is changed is counted before git reads and packs it.
+  private func check(
+    _ limits: ChangeLimits, _ root: TreeRoot, _ attempt: AttemptFiles
+  ) async throws {
+    let changed = try await changedPaths(limits, attempt)
+    let sizes = try await BlockingWork.run { stop in
+      guard let folder = try root.open([]) else { throw FileFault.last("open", root.path) }
+      defer { close(folder) }
+      return try changed.map { path in
+        if stop.isRaised { throw CancellationError() }
+        var facts = stat()
+        let isThere = fstatat(folder, CName(path).bytes, &facts, AT_SYMLINK_NOFOLLOW) == 0
+        return isThere ? Int(facts.st_size) : 0
+      }
+    }
+    let total = sizes.reduce(0) { $0.addingReportingOverflow($1).partialValue }
+    guard total > limits.bytesMax || total < 0 else { return }
+    let largest = zip(sizes, changed).sorted { $0.0 > $1.0 }.prefix(5)
+      .map { "\(String(decoding: $0.1, as: UTF8.self)) (\($0.0) bytes)" }
+    throw TreeFinding.refused(
+      """
+      the change takes \(total) bytes, more than \(limits.bytesMax); its largest files: \
+      \(largest.joined(separator: ", "))
+      """,
+      hint: "Have the agent leave large files out, or raise limits.change in the workflow.")
+  }
+
+  /// Paths of files that were changed, added or removed, and are not ignored.
+  private func changedPaths(
+    _ limits: ChangeLimits, _ attempt: AttemptFiles
+  ) async throws -> [[UInt8]] {
+    let collected = PathCollector()
+    let command = command(
+      ["ls-files", "-z", "--modified", "--others", "--exclude-standard"], attempt)
+    let result = try await command.run { channel, chunk in
+      if channel == .output { collected.append(chunk) }
+    }
+    guard result.succeeded else {
+      throw ToolFault(program: "git ls-files", said: result.errorText)
+    }
+    let (count, bytes) = collected.content
+    guard count <= limits.filesMax, bytes.count <= PathCollector.bytesMax else {
+      throw TreeFinding.refused(
+        "the change holds \(count) files, more than \(limits.filesMax)",
+        hint: "Have the agent leave generated and downloaded files out, by .gitignore for "
+          + "example, or raise limits.changed-files in the workflow.")
+    }
+    return bytes.split(separator: 0).map { Array($0) }
   }
 
   /// The first path that `diff-index --raw -z` tells as becoming a link to another repository.
@@ -121,27 +220,24 @@ extension Workspace {
   // MARK: The commit
 
   private func commit(
-    _ tree: String, _ assignment: Assignment, _ repository: RepositoryFiles
+    _ tree: String, _ assignment: Assignment, _ attempt: AttemptFiles
   ) async throws(GitFault) -> String {
     let identity = [
       "GIT_AUTHOR_NAME": Workspace.authorName, "GIT_AUTHOR_EMAIL": Workspace.authorMail,
       "GIT_COMMITTER_NAME": Workspace.authorName, "GIT_COMMITTER_EMAIL": Workspace.authorMail,
     ]
-    return try await git(
-      ["commit-tree", "-p", assignment.head, "-F", "-", tree], repository,
+    return try await staged(
+      ["commit-tree", "-p", assignment.head, "-F", "-", tree], attempt,
       input: .bytes(Array(assignment.commitMessage.utf8)), environment: identity
     ).trimmedOutput
   }
 
   /// Everything that the head does not have, with deltas against what it has.
-  private func writePack(
-    of commit: String, on head: String, _ attempt: AttemptFiles, _ repository: RepositoryFiles
-  ) async throws {
+  private func writePack(of commit: String, on head: String, _ attempt: AttemptFiles) async throws {
     let pack = PackFile(try OpenFile(attempt.pack, O_WRONLY | O_CREAT | O_TRUNC))
-    let command = Command(
-      "git", ["pack-objects", "--thin", "--stdout", "--revs", "--delta-base-offset", "-q"],
-      environment: Git.environment(gitDirectory: repository.clone, config: Workspace.config),
-      input: .bytes(Array("\(commit)\n^\(head)\n".utf8)), timeout: .seconds(300))
+    let command = command(
+      ["pack-objects", "--thin", "--stdout", "--revs", "--delta-base-offset", "-q"], attempt,
+      input: .bytes(Array("\(commit)\n^\(head)\n".utf8)))
     let result = try await command.run { channel, chunk in
       if channel == .output { pack.append(chunk) }
     }
@@ -151,4 +247,9 @@ extension Workspace {
     try pack.finish()
     try DurableFile.syncFolder(of: attempt.pack)
   }
+}
+
+extension ChangeLimits {
+  /// Where the server names none.
+  fileprivate static let anything = ChangeLimits(filesMax: 1_000_000, bytesMax: 1 << 30)
 }

@@ -52,10 +52,24 @@ struct ResourceWatch: Sendable {
         return "the files that the agent made are too many to be measured"
       }
       (measured, usedThen, looks) = (size, used, 0)
-      if size > room {
-        return "the agent's files take \(size >> 20) MiB of disk, more than \(room >> 20) MiB"
-      }
+      if size > room { return Self.words(size, room) }
     }
+  }
+
+  /// What the file system counts as used, in bytes.
+  var used: Int { Self.used(folder) }
+
+  /// What is over the limit of disk now; nil where nothing is. Measured only where the file system
+  /// has grown by so much since `before` that it may be.
+  func excess(since before: Int) async -> String? {
+    guard let diskBytesMax, used - before >= diskBytesMax / 2,
+      let size = await DiskUse.bytes(of: folder), size > diskBytesMax
+    else { return nil }
+    return Self.words(size, diskBytesMax)
+  }
+
+  private static func words(_ size: Int, _ room: Int) -> String {
+    "the attempt's files take \(size >> 20) MiB of disk, more than \(room >> 20) MiB"
   }
 
   private static func used(_ path: String) -> Int {

@@ -149,7 +149,9 @@ package enum PickUp: Equatable, Sendable {
   case noChanges
   /// The tree is in a shape that cannot be committed: the agent's doing.
   case unfit(String)
-  /// git or the disk failed.
+  /// The change breaks a rule of the workflow.
+  case refused(message: String, hint: String)
+  /// git or the disk failed, or nobody waits for it any more.
   case fault(String)
 }
 
@@ -158,10 +160,13 @@ package struct CheckoutFault: Error, Equatable, Sendable {
   package var message: String
   /// The server was not reached; that is no fault of this machine.
   package var isUnreachable: Bool
+  /// The repository is larger than the limits allow: another try would end in the same way.
+  package var isTooLarge: Bool
 
-  package init(message: String, isUnreachable: Bool) {
+  package init(message: String, isUnreachable: Bool, isTooLarge: Bool = false) {
     self.message = message
     self.isUnreachable = isUnreachable
+    self.isTooLarge = isTooLarge
   }
 }
 
@@ -208,6 +213,8 @@ package enum Action: Equatable, Sendable {
   case pickUp(Assignment)
   /// Write what the tree has beyond the head as a patch: the agent's time was over.
   case salvage(Assignment)
+  /// Nobody waits for the pick-up, or the patch, that is under way.
+  case stopPickUp(AttemptKey)
   /// Forget the attempt: its folder, its ref.
   case drop(AttemptKey, repository: String)
   /// nil: nothing is in hand.

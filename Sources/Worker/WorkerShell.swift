@@ -46,6 +46,7 @@ final class WorkerShell: Sendable {
     var calls: [CallID: Task<Void, Never>] = [:]
     var checkout: Task<Void, Never>?
     var agent: Task<Void, Never>?
+    var pickUp: Task<Void, Never>?
     /// The last thing that was asked of the workspace; the next one waits for it.
     var workspace: Task<Void, Never>?
     var search: Task<Void, Never>?
@@ -129,6 +130,7 @@ final class WorkerShell: Sendable {
     underWay.search?.cancel()
     underWay.agent?.cancel()
     underWay.checkout?.cancel()
+    underWay.pickUp?.cancel()
     await underWay.search?.value
     await underWay.agent?.value
     await underWay.checkout?.value
@@ -168,13 +170,15 @@ final class WorkerShell: Sendable {
     case .startAgent(let assignment): startAgent(assignment, &underWay)
     case .stopAgent: underWay.agent?.cancel()
     case .pickUp(let assignment):
-      underWay.workspace = Task { [told, workspace, before = underWay.workspace] in
+      let task = Task { [told, workspace, before = underWay.workspace] in
         await before?.value
         let pickUp = await workspace.pickUp(assignment)
         told.yield(.input(.pickedUp(AttemptKey(assignment.lease), pickUp)))
       }
+      (underWay.pickUp, underWay.workspace) = (task, task)
+    case .stopPickUp: underWay.pickUp?.cancel()
     case .salvage(let assignment):
-      underWay.workspace = Task { [told, workspace, logger, before = underWay.workspace] in
+      let task = Task { [told, workspace, logger, before = underWay.workspace] in
         await before?.value
         let key = AttemptKey(assignment.lease)
         do {
@@ -185,6 +189,7 @@ final class WorkerShell: Sendable {
           told.yield(.input(.salvaged(key, hasPatch: false)))
         }
       }
+      (underWay.pickUp, underWay.workspace) = (task, task)
     case .drop(let key, let repository):
       // Nothing is checked out then; the next assignment waits for it at most once an hour.
       let isDue = underWay.collected.map { now - $0 >= Self.collectionInterval } ?? true

@@ -12,7 +12,9 @@
 // - Nothing that an agent wrote is run or followed: no hook, no fsmonitor, no config, no link out
 //   of the tree, no repository inside of it.
 // - A tree that is used again holds exactly the commit's files: whatever was changed is written
-//   anew, whatever is not of it is removed, ignored or not.
+//   anew, whatever is not of it is removed, ignored or not, and no two files are one (hard links).
+// - Nothing that an agent made gets into the clone: its objects live with the attempt.
+// - A repository that is larger than the limits allow is told as such, in bounded time and memory.
 // - The token goes to git by the environment.
 //
 // How it fails: a checkout with a `CheckoutFault` and, unless the server was merely away, without
@@ -59,15 +61,18 @@ struct Workspace: Sendable {
       try await openClone(repository)
       GitCache.touch(repository.clone)
       try await fetch(assignment, repository)
-      do { try await fill(attempt, from: repository, at: assignment.head) } catch {
+      try await measure(assignment.head, repository)
+      do { try await fill(attempt, from: repository, for: assignment) } catch {
+        if error is CheckoutFault { throw error }
         // What the last agent left may be in the way in a manner that git cannot undo.
         try await remove([attempt.tree, attempt.index])
-        try await fill(attempt, from: repository, at: assignment.head)
+        try await fill(attempt, from: repository, for: assignment)
       }
       try await makeAgentRepository(attempt, assignment, repository)
     } catch let fault as CheckoutFault {
       throw fault
     } catch {
+      if Task.isCancelled { throw CheckoutFault(message: "called off", isUnreachable: false) }
       try? await remove([repository.clone, repository.slot])
       throw CheckoutFault(message: "checkout: \(error)", isUnreachable: false)
     }
@@ -95,7 +100,6 @@ struct Workspace: Sendable {
   func drop(_ key: AttemptKey, repository name: String) async {
     guard let attempt = files.attempt(key) else { return }
     if let repository = files.repository(name), DurableFile.exists(repository.clone) {
-      _ = try? await git(["update-ref", "-d", commitRef(key)], repository)
       try? await keep(attempt, in: repository)
     }
     try? await remove([attempt.folder])
@@ -129,18 +133,27 @@ struct Workspace: Sendable {
 
   // MARK: The clone
 
+  /// A file in a clone that holds nothing but what was fetched.
+  private static let cloneMark = "aipm-fetched-only"
+
   private func openClone(_ repository: RepositoryFiles) async throws {
-    guard !DurableFile.exists(repository.clone) else { return }
+    if DurableFile.exists("\(repository.clone)/\(Self.cloneMark)") { return }
+    // One without the mark was made by a version that put agents' objects into it.
+    try await remove([repository.clone, repository.slot])
     let fresh = "\(repository.clone).new"
     try await remove([fresh])
     try DurableFile.makeFolder(fresh)
     try await Git.run(["init", "-q", "--bare", "--template=", "-b", "main", fresh])
     try DurableFile.makeFolder("\(fresh)/info")
     try DurableFile.replace("\(fresh)/info/attributes", with: Array(Workspace.attributes.utf8))
+    try DurableFile.replace("\(fresh)/\(Self.cloneMark)", with: [])
     guard rename(fresh, repository.clone) == 0 else {
       throw FileFault.last("rename", repository.clone)
     }
   }
+
+  /// Where the last head that was fetched is kept; it is what the next fetch starts from.
+  private var headRef: String { "refs/aipm/head" }
 
   /// Brings the commit and all that belongs to it, unless it is the last one that was brought.
   private func fetch(_ assignment: Assignment, _ repository: RepositoryFiles) async throws {
@@ -175,81 +188,6 @@ struct Workspace: Sendable {
     }
   }
 
-  // MARK: The tree
-
-  /// Where the last head that was fetched is kept; it is what the next fetch starts from.
-  private var headRef: String { "refs/aipm/head" }
-
-  /// Has the tree hold the commit's files and nothing else.
-  private func fill(
-    _ attempt: AttemptFiles, from repository: RepositoryFiles, at head: String
-  ) async throws {
-    let isReused = takeSlot(repository, for: attempt)
-    if !isReused {
-      try await remove([attempt.tree, attempt.index, repository.slot])
-      try DurableFile.makeFolder(attempt.tree)
-    } else {
-      // git passes over repositories, pipes and the like, so those go first.
-      try await run(
-        "find",
-        [
-          attempt.tree, "(", "-name", ".git", "-o", "!", "-type", "f", "!", "-type", "d", "!",
-          "-type", "l", ")", "-prune", "-exec", "rm", "-rf", "--", "{}", "+",
-        ])
-    }
-    try await tree(["read-tree", "-u", "--reset", head], attempt, repository)
-    if isReused { try await tree(["clean", "-q", "-ffdx"], attempt, repository) }
-  }
-
-  /// The last attempt's tree becomes this one's, where there is one that its index speaks of.
-  private func takeSlot(_ repository: RepositoryFiles, for attempt: AttemptFiles) -> Bool {
-    DurableFile.isFolder(repository.slotTree)
-      && rename(repository.slotIndex, attempt.index) == 0
-      && rename(repository.slotTree, attempt.tree) == 0
-  }
-
-  private func keep(_ attempt: AttemptFiles, in repository: RepositoryFiles) async throws {
-    guard DurableFile.isFolder(attempt.tree), DurableFile.exists(attempt.index) else { return }
-    try await remove([repository.slot])
-    try DurableFile.makeFolder(repository.slot)
-    // The tree first: a slot without an index is not used.
-    guard rename(attempt.tree, repository.slotTree) == 0,
-      rename(attempt.index, repository.slotIndex) == 0
-    else { throw FileFault.last("rename", repository.slot) }
-  }
-
-  /// A repository for the agent alone, on a branch of the delegation's name at its head.
-  private func makeAgentRepository(
-    _ attempt: AttemptFiles, _ assignment: Assignment, _ repository: RepositoryFiles
-  ) async throws {
-    let folder = "\(attempt.tree)/.git"
-    for name in ["objects/info", "objects/pack", "refs/heads", "refs/tags", "info"] {
-      try DurableFile.makeFolder("\(folder)/\(name)")
-    }
-    let contents = [
-      "objects/info/alternates": "\(repository.clone)/objects\n",
-      "packed-refs": "\(assignment.head) refs/heads/\(assignment.branch)\n",
-      "HEAD": "ref: refs/heads/\(assignment.branch)\n",
-      "config": """
-      [core]
-      \trepositoryformatversion = 0
-      \tfilemode = true
-      \tbare = false
-      \tlogallrefupdates = true
-      [user]
-      \tname = \(Workspace.authorName)
-      \temail = \(Workspace.authorMail)
-      [gc]
-      \tauto = 0
-
-      """,
-    ]
-    for (name, content) in contents {
-      try OpenFile("\(folder)/\(name)", O_WRONLY | O_CREAT | O_TRUNC).write(Array(content.utf8))
-    }
-    try await run("cp", ["--", attempt.index, "\(folder)/index"])
-  }
-
   // MARK: Calls
 
   /// git on the clone alone.
@@ -261,21 +199,22 @@ struct Workspace: Sendable {
   ) async throws(GitFault) -> ProcessResult {
     try await Git.run(
       arguments, gitDirectory: repository.clone, extraEnvironment: environment,
-      config: Workspace.config + config, input: input, accepting: accepting, timeout: timeout)
+      config: Workspace.config + config, input: input, accepting: accepting, timeout: timeout,
+      diesWithParent: AgentProcess.canDieWithParent)
   }
 
   /// git on the tree's files, with the clone for a repository and the attempt's index.
   @discardableResult
   func tree(
     _ arguments: [String], _ attempt: AttemptFiles, _ repository: RepositoryFiles,
-    input: Command.Input = .none, accepting: Set<Int32> = [0], outputLimit: Int = 256 << 20
+    outputLimit: Int = 256 << 20
   ) async throws(GitFault) -> ProcessResult {
     try await Git.run(
       arguments, gitDirectory: repository.clone, workTree: attempt.tree,
       workingDirectory: attempt.tree,
       extraEnvironment: ["GIT_INDEX_FILE": attempt.index],
-      config: Workspace.config, input: input, accepting: accepting, timeout: .seconds(300),
-      outputLimit: outputLimit)
+      config: Workspace.config, timeout: .seconds(300), outputLimit: outputLimit,
+      diesWithParent: AgentProcess.canDieWithParent, memoryBytesMax: Self.memoryBytesMax)
   }
 
   /// Removes what stands at these paths, whatever it is; what is not there is removed already.
@@ -289,8 +228,10 @@ struct Workspace: Sendable {
     }
   }
 
-  private func run(_ program: String, _ arguments: [String]) async throws {
-    let result = try await Command(program, arguments, timeout: .seconds(300)).run()
+  func run(_ program: String, _ arguments: [String]) async throws {
+    var command = Command(program, arguments, timeout: .seconds(300))
+    command.diesWithParent = AgentProcess.canDieWithParent
+    let result = try await command.run()
     guard result.succeeded else { throw ToolFault(program: program, said: result.errorText) }
   }
 

@@ -150,12 +150,15 @@ package struct Assignment: Codable, Equatable, Sendable {
   package var outputBytesMax: Int
   /// What runs before the agent and after it; nil: nothing.
   package var commands: CommandPlan?
+  /// How large the change may be; nil: the server alone looks after that.
+  package var change: ChangeLimits?
   package init(
     lease: LeaseReference, repository: String, branch: String, head: String, prompt: String,
     commitMessage: String, agent: AgentCall, timeoutMs: Int64, stallMs: Int64?,
-    outputBytesMax: Int, commands: CommandPlan? = nil
+    outputBytesMax: Int, commands: CommandPlan? = nil, change: ChangeLimits? = nil
   ) {
     self.commands = commands
+    self.change = change
     self.lease = lease
     self.repository = repository
     self.branch = branch
@@ -166,6 +169,18 @@ package struct Assignment: Codable, Equatable, Sendable {
     self.timeoutMs = timeoutMs
     self.stallMs = stallMs
     self.outputBytesMax = outputBytesMax
+  }
+}
+
+/// How large a generated change may be. A worker refuses a larger one before it is packed.
+package struct ChangeLimits: Codable, Equatable, Sendable {
+  /// How many files it may touch.
+  package var filesMax: Int
+  /// The bytes of all files that it adds or changes.
+  package var bytesMax: Int
+  package init(filesMax: Int, bytesMax: Int) {
+    self.filesMax = filesMax
+    self.bytesMax = bytesMax
   }
 }
 
@@ -316,6 +331,9 @@ package struct ResultReport: Codable, Equatable, Sendable {
     case noChanges
     /// A command that was to verify the change failed, after all rounds.
     case verifyFailed
+    /// The change breaks a rule that the worker looks after: the attempt is over, as where the
+    /// server refuses a pack.
+    case refused
     /// Something failed on the worker that is not the agent's doing: disk, git, the network.
     case workerFault
   }
@@ -331,13 +349,16 @@ package struct ResultReport: Codable, Equatable, Sendable {
   package var outputDigest: String
   /// What went wrong, for people.
   package var message: String?
+  /// What to do about it, for people.
+  package var hint: String?
   /// What the agent told of its cost, for people.
   package var usage: String?
   package init(
     worker: String, incarnation: Int, lease: LeaseReference, outcome: Outcome, commit: String?,
     durationMs: Int64, outputBytes: Int, outputDigest: String, message: String?,
-    usage: String? = nil
+    hint: String? = nil, usage: String? = nil
   ) {
+    self.hint = hint
     self.worker = worker
     self.incarnation = incarnation
     self.lease = lease

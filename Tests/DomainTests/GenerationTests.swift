@@ -146,6 +146,29 @@ struct GenerationTests {
     }
   }
 
+  @Test func aMachineThatIsAliveMayFailThreeTimes() throws {
+    var events = Sample.prepared
+    // Deaths are counted apart.
+    for (attempt, cause) in [ReleaseCause.workerFault, .workerLost, .workerFault].enumerated() {
+      events.append(.dispatched(Sample.dispatch(attempt + 1)))
+      let then = try given(events).when(.endAttempt(Sample.end(attempt + 1, cause)))
+      #expect(then == .events([Sample.released(attempt + 1, cause)]))
+      events += then.made
+    }
+    let delegation = try given(events).state.delegation
+    #expect(delegation?.attemptsUsed == 0 && delegation?.machineFaults == 2)
+    events.append(.dispatched(Sample.dispatch(4)))
+    let last = try given(events).when(.endAttempt(Sample.end(4, .workerFault)))
+    guard case .failed(let failed)? = last.made.first else {
+      Issue.record("\(last)")
+      return
+    }
+    #expect(failed.code == .attemptsExhausted && failed.step == .generate && failed.retryable)
+    #expect(failed.message?.hasPrefix("machines failed it 3 times") == true)
+    events += last.made + [.retryRequested]
+    #expect(try given(events).state.delegation?.machineFaults == 0)
+  }
+
   @Test func machinesThatFailUseUpNoAttemptUntilTheTwentiethTime() throws {
     var events = Sample.prepared
     let causes: [ReleaseCause] = [.workerLost, .workerCrashed, .drained]

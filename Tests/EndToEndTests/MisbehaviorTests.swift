@@ -10,135 +10,7 @@ extension EndToEndTests {
   @Suite("Agents that mean harm") struct MisbehaviorTests {}
 }
 
-/// What an agent does, and what it must come to.
-struct Misbehavior: Sendable {
-  let name: String
-  /// Run with `sh`; `$1` is a folder outside of everything that the agent may touch.
-  let script: String
-  /// nil: `Pushed`.
-  var code: String?
-  /// What the failure's message holds.
-  var says = ""
-  /// The workflow with a limit of two seconds in place of a minute.
-  var isShort = false
-  /// The paths of the generated commit, as `git ls-tree` quotes them; empty: not looked at.
-  var files: [String] = []
-}
-
 extension EndToEndTests.MisbehaviorTests {
-  private static let token = "ghp_" + String(repeating: "x7", count: 18)
-
-  private static let cases = [
-    Misbehavior(name: "exits-1", script: "echo half > half; exit 1", code: "agent-failed"),
-    Misbehavior(name: "does-nothing", script: "exit 0", code: "no-changes"),
-    Misbehavior(
-      name: "hangs", script: "while :; do sleep 1; done", code: "agent-timeout", isShort: true),
-    Misbehavior(
-      name: "ignores-term",
-      script: "trap '' TERM; (sleep 600) & sleep 600; sleep 600",
-      code: "agent-timeout", isShort: true),
-    Misbehavior(
-      name: "leaves-a-grandchild",
-      script: "setsid sh -c 'while :; do echo x; sleep 1; done' & echo a > a; exit 0",
-      files: ["a"]),
-    Misbehavior(
-      name: "floods", script: "head -c 100000000 /dev/zero | tr '\\0' x; echo a > a", files: ["a"]),
-    Misbehavior(
-      name: "fills-the-disk",
-      script: "for i in $(seq 99); do head -c 20000000 /dev/zero > f$i; sleep 0.1; done; sleep 600",
-      code: "agent-failed", says: "MiB of disk"),
-    Misbehavior(
-      name: "fills-the-disk-at-once",
-      script: "head -c 300000000 /dev/zero > f && exit 0; rm f; exit 9", code: "agent-failed",
-      says: "exit code 9"),
-    Misbehavior(
-      name: "is-many",
-      script: "for i in $(seq 200); do sleep 600 & done; echo a > a; wait", code: "agent-failed",
-      says: "processes at once"),
-    Misbehavior(
-      name: "plants-programs",
-      script: """
-        printf '#!/bin/sh\\ntouch "%s/stolen"\\n' "$1" > .evil; chmod +x .evil; mkdir -p .git/hooks
-        for hook in pre-commit post-checkout post-index-change reference-transaction; do
-          cp .evil .git/hooks/$hook; done
-        e=$PWD/.evil
-        printf '[core]\\nfsmonitor = %s\\nhooksPath = .git/hooks\\n' "$e" >> .git/config
-        printf '[filter "x"]\\nclean = %s\\nsmudge = %s\\n' "$e" "$e" >> .git/config
-        printf '[diff "x"]\\ncommand = %s\\n' "$e" >> .git/config
-        printf '[credential]\\nhelper = %s\\n[gpg]\\nprogram = %s\\n' "$e" "$e" >> .git/config
-        mkdir -p .git/info; echo '* filter=x diff=x' > .gitattributes
-        cp .gitattributes .git/info/attributes; echo a > a
-        """, files: [".evil", ".gitattributes", "README.md", "TASK.md", "a"]),
-    Misbehavior(
-      name: "looks-for-credentials",
-      script: """
-        env; git config -l; cat "$1/data/secrets/"* "$1/home/.git-credentials" /etc/shadow
-        for p in /proc/[0-9]*; do tr '\\0' '\\n' < $p/environ; tr '\\0' ' ' < $p/cmdline; done
-        find "$1" /etc -name '*-token' -type f -exec cat {} + ; echo a > a
-        """, files: ["README.md", "TASK.md", "a"]),
-    Misbehavior(
-      name: "deletes-the-tree", script: "d=$PWD; cd /; rm -rf \"$d\"; exit 0",
-      code: "agent-failed", says: "the agent removed"),
-    Misbehavior(
-      name: "makes-50000-files",
-      script: "mkdir m; cd m; seq 50000 | xargs -n 2000 sh -c 'for i; do : > $i; done' sh",
-      code: "change-refused", says: "files"),
-    Misbehavior(
-      name: "commits-by-itself",
-      script: """
-        echo a > a; git add -A; git -c user.name=x -c user.email=x@y commit -qm 'Aipm-Attempt: 9'
-        """, files: ["README.md", "TASK.md", "a"]),
-    Misbehavior(
-      name: "moves-head",
-      script: """
-        git checkout -q --orphan other; git -c user.name=x -c user.email=x@y commit -qm other
-        git branch -f main; rm -f .git/packed-refs; echo ref: refs/heads/nowhere > .git/HEAD
-        echo a > a
-        """, files: ["README.md", "TASK.md", "a"]),
-    Misbehavior(
-      name: "odd-names",
-      script: """
-        echo 1 > "$(printf 'a\\nb')"; echo 2 > --options; echo 3 > "$(printf 'x\\377')"
-        echo 4 > ':(top)y'; echo 5 > ' z '
-        """,
-      files: [
-        " z ", "--options", ":(top)y", "README.md", "TASK.md", #""a\nb""#, #""x\377""#,
-      ]),
-    Misbehavior(
-      name: "changes-workflows",
-      script: "mkdir -p .github/workflows; echo 'on: push' > .github/workflows/x.yml",
-      code: "change-refused", says: ".github/workflows/x.yml"),
-    Misbehavior(
-      name: "plants-a-key", script: "echo 'k = \"\(token)\"' > settings.py",
-      code: "change-refused", says: "settings.py"),
-    Misbehavior(
-      name: "hides-a-key",
-      script: """
-        echo '* -diff' > .gitattributes; f=$(printf 'k\\377')
-        printf '\\0\\n++ \(token)\\n' > "$f"
-        """, code: "change-refused", says: "credential"),
-    Misbehavior(
-      name: "links-out",
-      script: "ln -s /etc/passwd p; ln -s ../../../../secrets s; rm README.md; ln -s / README.md",
-      files: ["README.md", "TASK.md", "p", "s"]),
-    Misbehavior(
-      name: "leaves-a-repository",
-      script:
-        "git init -q i; cd i; git -c user.name=x -c user.email=x@y commit -q --allow-empty -m x",
-      code: "agent-failed", says: "git repository in i"),
-    Misbehavior(
-      name: "names-a-submodule",
-      script:
-        "printf '[submodule \"x\"]\\npath = -x\\nurl = --upload-pack=touch /x\\n' > .gitmodules",
-      code: "change-refused", says: "git's own checks"),
-    Misbehavior(
-      name: "points-at-large-files",
-      script: """
-        echo '*.bin filter=lfs diff=lfs merge=lfs -text' > .gitattributes
-        printf 'version https://git-lfs.github.com/spec/v1\\noid sha256:0\\nsize 9\\n' > l.bin
-        """, files: [".gitattributes", "README.md", "TASK.md", "l.bin"]),
-  ]
-
   private static func workflow(_ name: String, limit: String) -> String {
     """
     name: \(name)
@@ -163,7 +35,7 @@ extension EndToEndTests.MisbehaviorTests {
     let environment = ["AIPM_WEBHOOK_SECRET": secret, "AIPM_SANDBOX": sandbox]
     try await Installation.with(environment: environment, starts: false) { server in
       let repository = try await server.createRepository()
-      let text = Self.cases.map { "  \($0.name))\n\($0.script)\n;;\n" }.joined()
+      let text = Misbehavior.all.map { "  \($0.name))\n\($0.script)\n;;\n" }.joined()
       let agent = try server.script(
         "agent", "#!/bin/sh\nprompt=$(cat)\ncase $prompt in\n\(text)*) echo fine > fine;;\nesac\n")
       try FileManager.default.createDirectory(
@@ -186,14 +58,86 @@ extension EndToEndTests.MisbehaviorTests {
     }
   }
 
+  private static let large = """
+    name: large
+    agent-preference: [demo]
+    limits: {change: 1GiB, changed-files: 100000}
+    templates:
+      task-file: "{{objective}}"
+      prompt: "{{objective}}"
+      commit-message: "{{prTitle}}"
+      pull-request-body: "{{objective}}"
+
+    """
+
+  @Test("a change that takes long to take in: cancel ends it, and so does its worker's death")
+  func whileItIsPickedUp() async throws {
+    try await Installation.with(starts: false) { server in
+      _ = try await server.createRepository()
+      let agent = try server.script(
+        "agent", "#!/bin/sh\nhead -c 120000000 /dev/urandom | split -a 4 -b 20000 - f\n")
+      try FileManager.default.createDirectory(
+        atPath: "\(server.folder)/workflows", withIntermediateDirectories: false)
+      try Self.large.write(
+        toFile: "\(server.folder)/workflows/large.yaml", atomically: true, encoding: .utf8)
+      try await server.start([
+        "--workers", "1", "--agent", "command", "--workflows", "\(server.folder)/workflows",
+        "--agent-command", agent,
+      ])
+      func beginsToPickUp() async throws -> String {
+        let id = try await server.submit(
+          Installation.request("acme/tools", ["workflow": .string("large")]))
+        try await until("git takes the change in") { try !gits(of: server).isEmpty }
+        return id
+      }
+      let cancelled = try await beginsToPickUp()
+      let began = ContinuousClock.now
+      #expect(try await server.post("/api/delegations/\(cancelled)/cancel").status == 202)
+      let ended = try await server.end(of: cancelled)
+      #expect(ended["failure"]["code"].stringValue == "cancelled")
+      #expect(ContinuousClock.now - began < .seconds(10))
+      #expect(try gits(of: server).isEmpty)
+      let orphaned = try await beginsToPickUp()
+      for process in server.workerProcesses.values { kill(process, SIGKILL) }
+      try await until("git is gone with its worker", within: .seconds(5)) {
+        try gits(of: server).isEmpty
+      }
+      _ = try await server.post("/api/delegations/\(orphaned)/cancel")
+      _ = try await server.end(of: orphaned)
+    }
+  }
+
+  private func until(
+    _ what: String, within limit: Duration = Installation.patience, _ isSo: () throws -> Bool
+  ) async throws {
+    let clock = ContinuousClock()
+    let end = clock.now + limit
+    // No program tells of its start or its end but to its parent.
+    while try !isSo() {
+      guard clock.now < end else { throw KitFault("not within \(limit): \(what)") }
+      try await clock.sleep(for: .milliseconds(5))
+    }
+  }
+
+  /// Processes of git that work on an attempt's change.
+  private func gits(of server: Installation) throws -> [String] {
+    let mark = Array("GIT_INDEX_FILE=\(server.data)/workers".utf8)
+    return try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { number in
+      guard number.allSatisfy(\.isNumber),
+        let bytes = FileManager.default.contents(atPath: "/proc/\(number)/environ")
+      else { return false }
+      return Array(bytes).firstRange(of: mark) != nil
+    }
+  }
+
   private func run(
     _ server: Installation, _ repository: BareRepository, unseen: [String]
   ) async throws {
     var ids: [String] = []
-    for one in Self.cases {
+    for one in Misbehavior.all {
       ids.append(try await server.submit(request(one.name, isShort: one.isShort)))
     }
-    for (id, one) in zip(ids, Self.cases) {
+    for (id, one) in zip(ids, Misbehavior.all) {
       let ended: JSONValue
       do { ended = try await server.end(of: id) } catch {
         throw KitFault("\(one.name): \(error); \(try await server.events(of: id).last ?? .null)")

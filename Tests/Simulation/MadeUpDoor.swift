@@ -215,7 +215,12 @@ extension World {
     case .agentNotFound: ended(.agentNotFound)
     case .noChanges: ended(.noChanges)
     case .verifyFailed: ended(.verifyFailed)
-    case .workerFault: ended(.workerCrashed)
+    case .refused:
+      let end = AttemptEnd(
+        attempt: lease.attempt, token: token, outcome: .refused, message: report.message,
+        hint: report.hint)
+      command(.endAttempt(end), lease, worker, answer)
+    case .workerFault: ended(.workerFault)
     }
   }
 

@@ -167,6 +167,8 @@ extension World {
         let hasPatch = world.random.chance(0.5)
         world.deliver(index, life, .salvaged(AttemptKey(assignment.lease), hasPatch: hasPatch))
       }
+    // It may have ended already, or end now.
+    case .stopPickUp: break
     case .drop(let key, _): workers[index].packs[key] = nil
     case .writeJournal(let record):
       // A disk that takes nothing more ends the process.

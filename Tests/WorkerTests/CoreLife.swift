@@ -109,8 +109,7 @@ extension [Action] {
       switch action {
       case .send, .abandon: false
       case .lookForAgents, .checkOut, .stopCheckout, .startAgent, .stopAgent, .pickUp, .salvage,
-        .drop,
-        .writeJournal, .exit:
+        .stopPickUp, .drop, .writeJournal, .exit:
         true
       }
     }

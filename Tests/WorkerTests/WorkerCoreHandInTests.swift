@@ -16,7 +16,7 @@ extension WorkerCoreTests {
     #expect(life.core.attempt == nil)
     life.wake()
     life.desire(Life.assignment, revision: 3)
-    #expect(life.result?.outcome == .workerFault)
+    #expect(life.result?.outcome == .drained)
     life.answer(.handIn, .done)
     #expect(life.core.attempt == nil)
   }

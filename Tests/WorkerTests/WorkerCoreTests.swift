@@ -115,7 +115,7 @@ import WorkerProtocol
     "what the tree holds decides the outcome",
     arguments: [
       (PickUp.noChanges, ResultReport.Outcome.noChanges), (.unfit("x"), .agentFailed),
-      (.fault("x"), .workerFault),
+      (.refused(message: "x", hint: "y"), .refused), (.fault("x"), .workerFault),
     ])
   func pickUps(pickUp: PickUp, outcome: ResultReport.Outcome) {
     var life = Life.generating()

@@ -45,12 +45,20 @@ import WorkerProtocol
       workspace.files.attempt(AttemptKey(assignment.lease))?.tree ?? ""
     }
 
-    /// Lists a commit's files in the worker's clone.
-    func names(_ workspace: Workspace, _ commit: String) async throws -> [String] {
-      let clone = try #require(workspace.files.repository("o/r")).clone
+    /// Lists a commit's files.
+    func names(
+      _ workspace: Workspace, _ commit: String, delegation: String = "d1"
+    ) async throws -> [String] {
       let listed = try await Git.run(
-        ["ls-tree", "-r", "-z", "--name-only", commit], gitDirectory: clone)
+        ["ls-tree", "-r", "-z", "--name-only", commit],
+        gitDirectory: try made(workspace, delegation))
       return listed.outputText.split(separator: "\0").map(String.init)
+    }
+
+    /// The repository with what a pick-up made.
+    func made(_ workspace: Workspace, _ delegation: String = "d1") throws -> String {
+      try #require(workspace.files.attempt(AttemptKey(delegation: delegation, number: 1)))
+        .repository
     }
   }
 
@@ -109,9 +117,9 @@ import WorkerProtocol
       guard case .committed(let commit) = await workspace.pickUp(assignment) else {
         throw TestFault("no commit")
       }
-      let clone = try #require(workspace.files.repository("o/r")).clone
+      let made = try bench.made(workspace)
       func blob(_ name: String) async throws -> String {
-        try await Git.run(["cat-file", "blob", "\(commit):\(name)"], gitDirectory: clone).outputText
+        try await Git.run(["cat-file", "blob", "\(commit):\(name)"], gitDirectory: made).outputText
       }
       #expect(try await blob("unix") == "a\nb\nc\r\n")
       #expect(try await blob("dos2") == "a\r\nb\r\n")
@@ -131,8 +139,8 @@ import WorkerProtocol
           printf x > run; chmod +x run; ln -s /etc/passwd link; mkdir -p deep/er; touch deep/er/f
           """)
       guard case .committed(let commit) = made else { throw TestFault("\(made)") }
-      let clone = try #require(workspace.files.repository("o/r")).clone
-      let listed = try await Git.run(["ls-tree", "-r", "-z", commit], gitDirectory: clone)
+      let listed = try await Git.run(
+        ["ls-tree", "-r", "-z", commit], gitDirectory: try bench.made(workspace))
       let modes = listed.outputText.split(separator: "\0").map {
         $0.prefix(6) + $0.drop { $0 != "\t" }
       }
@@ -159,8 +167,8 @@ import WorkerProtocol
           """)
       guard case .committed(let commit) = made else { throw TestFault("\(made)") }
       #expect(try await bench.names(workspace, commit) == ["b", "c"])
-      let clone = try #require(workspace.files.repository("o/r")).clone
-      let parents = try await Git.run(["rev-parse", "\(commit)^@"], gitDirectory: clone)
+      let parents = try await Git.run(
+        ["rev-parse", "\(commit)^@"], gitDirectory: try bench.made(workspace))
       #expect(parents.trimmedOutput == head)
     }
   }
@@ -200,7 +208,7 @@ import WorkerProtocol
     arguments: [
       ("git init -q sub && touch sub/f", "git repository in sub"),
       ("mkdir d && echo 'gitdir: /x' > d/.git && touch d/f", "git repository in d"),
-      ("rm a; mkfifo a", "cannot be committed"), ("rm -rf a .git d", "every file"),
+      ("rm a; mkfifo a", "a device of a, which"), ("rm -rf a .git d", "every file"),
       ("rm -rf \"$PWD\"", "removed its working tree"),
       ("cd ..; mv tree t; ln -s t tree", "removed its working tree"),
     ])
@@ -216,7 +224,7 @@ import WorkerProtocol
       let next = try await bench.pickUp(
         workspace, head: head, delegation: "d2", script: "echo 2 > a")
       guard case .committed(let commit) = next else { throw TestFault("\(next)") }
-      #expect(try await bench.names(workspace, commit) == ["a"])
+      #expect(try await bench.names(workspace, commit, delegation: "d2") == ["a"])
     }
   }
 

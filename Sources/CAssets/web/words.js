@@ -111,7 +111,7 @@ const OUTCOMES = {
   drained: "worker drained", "commit-stale": "commit no longer fits",
   "agent-failed": "agent failed", "agent-timeout": "agent timed out",
   "agent-not-found": "agent not found", "no-changes": "no changes",
-  "verify-failed": "checks failed",
+  "verify-failed": "checks failed", "worker-fault": "worker's machine failed",
 };
 
 export function outcomeWords(outcome) {

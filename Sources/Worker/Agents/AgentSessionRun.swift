@@ -78,6 +78,7 @@ struct AgentSessionRun: Sendable {
       return .init(end: .lost("\(error)"))
     }
     let outcome = await run(place, tree, onStart: onStart)
+    try? TreeRoot(path: tree).makeAccessible()
     guard rename(tree, attempt.tree) == 0 || !DurableFile.exists(tree) else {
       return .init(end: .lost("\(FileFault.last("rename", tree))"), usage: outcome.usage)
     }

@@ -1,0 +1,87 @@
+// The repository in which an attempt's change is put together: made after the agent has ended,
+// beside its tree, with the clone's objects on loan and everything new in a folder of its own.
+
+import Glibc
+import Processes
+import Synchronization
+import WorkerProtocol
+
+extension Workspace {
+  /// What one git command on a tree may take of memory.
+  static let memoryBytesMax = 2 << 30
+  /// For one git command on a tree; what it reads was measured before.
+  private static let treeTimeout = Duration.seconds(120)
+
+  /// Makes the repository anew, with an index that speaks of the head.
+  func makeRepository(_ attempt: AttemptFiles, _ repository: RepositoryFiles) async throws {
+    let folder = attempt.repository
+    try await remove([folder])
+    for name in ["objects/info", "objects/pack", "refs", "info"] {
+      try DurableFile.makeFolder("\(folder)/\(name)")
+    }
+    let contents = [
+      "objects/info/alternates": "\(repository.clone)/objects\n",
+      "HEAD": "ref: refs/heads/none\n", "info/attributes": Workspace.attributes,
+      "config": "[core]\n\trepositoryformatversion = 0\n",
+    ]
+    for (name, content) in contents {
+      try OpenFile("\(folder)/\(name)", O_WRONLY | O_CREAT | O_TRUNC).write(Array(content.utf8))
+    }
+    // The checkout's own index stays as it is: it tells the next checkout what was changed.
+    try await copyIndex(attempt.index, attempt.stagedIndex)
+  }
+
+  /// An index is copied with its time: by that git knows which files may have changed since,
+  /// though their times and sizes are as they were.
+  func copyIndex(_ source: String, _ target: String) async throws {
+    try await run("cp", ["--preserve=timestamps", "--", source, target])
+  }
+
+  /// git on the tree's files, in the attempt's repository and with its index.
+  @discardableResult
+  func staged(
+    _ arguments: [String], _ attempt: AttemptFiles, input: Command.Input = .none,
+    environment: [String: String] = [:], accepting: Set<Int32> = [0],
+    outputLimit: Int = 256 << 20
+  ) async throws(GitFault) -> ProcessResult {
+    try await Git.run(
+      arguments, gitDirectory: attempt.repository, workTree: attempt.tree,
+      workingDirectory: attempt.tree,
+      extraEnvironment: ["GIT_INDEX_FILE": attempt.stagedIndex].merging(environment) { $1 },
+      config: Workspace.config, input: input, accepting: accepting, timeout: Self.treeTimeout,
+      outputLimit: outputLimit, diesWithParent: AgentProcess.canDieWithParent,
+      memoryBytesMax: Self.memoryBytesMax)
+  }
+
+  /// The same, to be followed while it runs.
+  func command(
+    _ arguments: [String], _ attempt: AttemptFiles, input: Command.Input = .none
+  ) -> Command {
+    var command = Command(
+      "git", arguments,
+      environment: Git.environment(
+        gitDirectory: attempt.repository, workTree: attempt.tree,
+        extra: ["GIT_INDEX_FILE": attempt.stagedIndex], config: Workspace.config),
+      workingDirectory: attempt.tree, input: input, timeout: Self.treeTimeout)
+    command.diesWithParent = AgentProcess.canDieWithParent
+    command.memoryBytesMax = Self.memoryBytesMax
+    return command
+  }
+}
+
+/// Paths that a program writes, each with a zero at its end: counted to the end, kept up to a
+/// limit.
+final class PathCollector: Sendable {
+  static let bytesMax = 64 << 20
+  private let state = Mutex((count: 0, bytes: [UInt8]()))
+
+  func append(_ chunk: [UInt8]) {
+    state.withLock { state in
+      state.count += chunk.count { $0 == 0 }
+      // One byte more than the limit tells that there was more.
+      state.bytes += chunk.prefix(max(0, Self.bytesMax + 1 - state.bytes.count))
+    }
+  }
+
+  var content: (count: Int, bytes: [UInt8]) { state.withLock { $0 } }
+}

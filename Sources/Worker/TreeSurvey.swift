@@ -1,0 +1,252 @@
+// What an agent left in its tree, looked at and made fit for git before git looks.
+//
+// git waits for ever at a pipe that it takes for a file, gives up at a folder that it may not read,
+// and reads whatever stands in a `.git`. So pipes, sockets and devices go, modes are set right, and
+// a repository within the tree is found before git is run.
+
+import Glibc
+
+/// The entries of an index, by their paths.
+struct IndexListing: Sendable {
+  /// Paths of submodules, with the commits that they are at.
+  let modules: [[UInt8]: [UInt8]]
+  private let listed: [UInt8]
+
+  /// - Parameter listed: what `git ls-files --stage -z` writes.
+  init(_ listed: [UInt8]) {
+    self.listed = listed
+    var modules: [[UInt8]: [UInt8]] = [:]
+    Self.each(listed) { mode, object, path in
+      if mode.elementsEqual("160000".utf8) { modules[Array(path)] = Array(object) }
+    }
+    self.modules = modules
+  }
+
+  /// Everything that is no submodule.
+  var paths: Set<[UInt8]> {
+    var paths = Set<[UInt8]>()
+    Self.each(listed) { mode, _, path in
+      if !mode.elementsEqual("160000".utf8) { paths.insert(Array(path)) }
+    }
+    return paths
+  }
+
+  /// The folders above these paths.
+  static func folders(above paths: some Sequence<[UInt8]>) -> Set<[UInt8]> {
+    var folders = Set<[UInt8]>()
+    for path in paths {
+      var path = path[...]
+      while let slash = path.lastIndex(of: UInt8(ascii: "/")) {
+        path = path[..<slash]
+        if !folders.insert(Array(path)).inserted { break }
+      }
+    }
+    return folders
+  }
+
+  private static func each(
+    _ listed: [UInt8], _ take: (ArraySlice<UInt8>, ArraySlice<UInt8>, ArraySlice<UInt8>) -> Void
+  ) {
+    // MODE SP OBJECT SP STAGE TAB PATH NUL
+    for record in listed.split(separator: 0) {
+      guard let tab = record.firstIndex(of: UInt8(ascii: "\t")) else { continue }
+      let facts = record[..<tab].split(separator: UInt8(ascii: " "))
+      if facts.count == 3 { take(facts[0], facts[1], record[(tab + 1)...]) }
+    }
+  }
+}
+
+/// What a look at a tree found.
+struct TreeSurvey: Sendable {
+  /// Folders with a repository of their own that are no submodules.
+  var repositories: [[UInt8]] = []
+  /// Where paths become too long for git.
+  var tooLong: [[UInt8]] = []
+  /// Submodules that were checked out, or moved.
+  var modules: [[UInt8]] = []
+
+  /// So many of a kind are looked at; more are the agent's fault.
+  private static let findingsMax = 10_000
+  /// What all files of rules may hold together: git reads them whole.
+  private static let ruleBytesMax = 32 << 20
+  private static let ruleFiles: [[UInt8]] = [
+    Array(".gitignore".utf8), Array(".gitattributes".utf8),
+  ]
+  private static let dotGit = Array(".git".utf8)
+
+  /// - Throws: `TreeFinding` for what cannot be committed; else as `TreeWalk`.
+  static func make(
+    _ root: TreeRoot, _ index: IndexListing, trash: Trash, stop: StopFlag
+  ) throws -> TreeSurvey {
+    var survey = TreeSurvey()
+    var specials: [[UInt8]] = []
+    var ruleBytes = 0
+    do {
+      try TreeWalk(root: root, stop: stop, trash: trash).run { entry in
+        if entry.name.elementsEqual(dotGit) {
+          // The agent's own repository, which nobody looks at.
+          if entry.folder.isEmpty { return .leave }
+          survey.repositories.append(Array(entry.folder))
+          try limit(survey.repositories.count, "git repositories")
+          return .leave
+        }
+        switch entry.kind {
+        case .link: return .leave
+        case .special:
+          specials.append(entry.path)
+          try limit(specials.count, "pipes, sockets and devices")
+          return .leave
+        case .file:
+          if ruleFiles.contains(where: entry.name.elementsEqual) {
+            ruleBytes += Int(entry.facts.st_size)
+            guard ruleBytes <= ruleBytesMax else {
+              throw TreeFinding.unfit(
+                "the agent left .gitignore and .gitattributes of over \(ruleBytesMax >> 20) MiB")
+            }
+          }
+          return .enter
+        case .folder:
+          if index.modules[entry.path] != nil {
+            survey.modules.append(entry.path)
+            return .leave
+          }
+          if entry.path.count > TreeWalk.pathBytesMax {
+            survey.tooLong.append(entry.path)
+            try limit(survey.tooLong.count, "paths that are too long")
+            return .leave
+          }
+          return .enter
+        }
+      }
+    } catch let excess as TreeWalk.Excess {
+      throw TreeFinding.unfit("the agent left \(excess.message)")
+    }
+    try remove(specials, root, index, trash: trash)
+    return survey
+  }
+
+  /// A pipe or the like that came in place of a file of the repository is no change that can be
+  /// committed; any other is a program's left-over.
+  private static func remove(
+    _ specials: [[UInt8]], _ root: TreeRoot, _ index: IndexListing, trash: Trash
+  ) throws {
+    guard !specials.isEmpty else { return }
+    let tracked = index.paths
+    for special in specials {
+      if tracked.contains(special) || index.modules[special] != nil {
+        let name = String(decoding: special, as: UTF8.self)
+        throw TreeFinding.unfit(
+          "the agent made a pipe, a socket or a device of \(name), which cannot be committed")
+      }
+      try root.remove(special, trash: trash)
+    }
+  }
+
+  private static func limit(_ count: Int, _ what: String) throws(TreeFinding) {
+    guard count > findingsMax else { return }
+    throw .unfit("the agent left more than \(findingsMax) \(what)")
+  }
+}
+
+/// What a tree comes to where it is no commit, and that is known for sure.
+enum TreeFinding: Error, Sendable {
+  case unfit(String)
+  case refused(String, hint: String)
+
+  var pickUp: PickUp {
+    switch self {
+    case .unfit(let message): .unfit(message)
+    case .refused(let message, let hint): .refused(message: message, hint: hint)
+    }
+  }
+}
+
+/// A submodule's folder, as an agent left it.
+enum ModuleFolder {
+  case notCheckedOut
+  /// At this commit, in hex.
+  case at([UInt8])
+  /// What its `.git` says leads nowhere, or out of the tree.
+  case unclear
+
+  private static let fileBytesMax = 4096
+  private static let packedBytesMax = 4 << 20
+
+  /// Reads, without git, at which commit a submodule is.
+  init(_ path: [UInt8], in root: TreeRoot) throws(FileFault) {
+    let link = path + "/.git".utf8
+    guard let facts = try root.facts(link) else {
+      self = .notCheckedOut
+      return
+    }
+    var folder: [UInt8]? = link
+    if TreeRoot.kind(facts) != .folder {
+      let said = try root.read(link, atMost: Self.fileBytesMax) ?? []
+      folder = Self.target(said, from: path, in: root)
+    }
+    guard let folder, let head = try root.read(folder + "/HEAD".utf8, atMost: Self.fileBytesMax)
+    else {
+      self = .unclear
+      return
+    }
+    let commit = try Self.commit(Self.trimmed(head), folder, root)
+    self = commit.map { .at($0) } ?? .unclear
+  }
+
+  private static func commit(
+    _ head: [UInt8], _ folder: [UInt8], _ root: TreeRoot
+  ) throws(FileFault) -> [UInt8]? {
+    if isObjectName(head) { return head }
+    let mark = Array("ref: refs/".utf8)
+    guard head.starts(with: mark), !head.split(separator: slash).contains(where: isDots) else {
+      return nil
+    }
+    let ref = head.dropFirst("ref: ".utf8.count)
+    if let loose = try root.read(folder + [slash] + ref, atMost: fileBytesMax) {
+      let name = trimmed(loose)
+      return isObjectName(name) ? name : nil
+    }
+    let packed = try root.read(folder + "/packed-refs".utf8, atMost: packedBytesMax) ?? []
+    for line in packed.split(separator: UInt8(ascii: "\n")) where line.count > 41 {
+      if line.dropFirst(41).elementsEqual(ref) { return Array(line.prefix(40)) }
+    }
+    return nil
+  }
+
+  /// Where `gitdir: PATH` leads, from the root; nil where that is out of the tree.
+  private static func target(
+    _ said: [UInt8], from path: [UInt8], in root: TreeRoot
+  ) -> [UInt8]? {
+    let mark = Array("gitdir: ".utf8)
+    guard said.starts(with: mark) else { return nil }
+    var target = trimmed(Array(said.dropFirst(mark.count)))
+    var parts = path.split(separator: slash)
+    if target.first == slash {
+      let prefix = Array(root.path.utf8) + [slash]
+      guard target.starts(with: prefix) else { return nil }
+      target.removeFirst(prefix.count)
+      parts = []
+    }
+    for part in target.split(separator: slash) where !part.elementsEqual([dot]) {
+      if part.elementsEqual([dot, dot]) {
+        guard parts.popLast() != nil else { return nil }
+      } else {
+        parts.append(part)
+      }
+    }
+    return Array(parts.joined(separator: [slash]))
+  }
+
+  private static let slash = UInt8(ascii: "/")
+  private static let dot = UInt8(ascii: ".")
+
+  private static func isDots(_ part: ArraySlice<UInt8>) -> Bool { part.elementsEqual([dot, dot]) }
+
+  private static func trimmed(_ line: [UInt8]) -> [UInt8] {
+    Array(line.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") })
+  }
+
+  private static func isObjectName(_ text: [UInt8]) -> Bool {
+    text.count == 40 && text.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
+  }
+}

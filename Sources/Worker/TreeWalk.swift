@@ -1,0 +1,238 @@
+// A way through a tree that an agent had to itself.
+//
+// Every folder is opened by the one above it and no link is followed, so nothing outside of the
+// tree is read or changed, whatever stands in it. Names are bytes. A walk takes two descriptors,
+// however deep the tree is, and ends at its limits or when it is told to stop.
+
+import Glibc
+
+/// A tree, reached by paths that are relative to its root and never leave it.
+struct TreeRoot: Sendable {
+  /// Absolute; a folder and no link.
+  let path: String
+
+  enum Kind: Sendable { case folder, file, link, special }
+
+  static func kind(_ facts: stat) -> Kind {
+    switch facts.st_mode & S_IFMT {
+    case S_IFDIR: .folder
+    case S_IFREG: .file
+    case S_IFLNK: .link
+    case _: .special
+    }
+  }
+
+  /// A descriptor of a folder; nil where none stands there, or a link.
+  func open(_ folder: ArraySlice<UInt8>) throws(FileFault) -> Int32? {
+    let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+    var descriptor = Glibc.open(path, flags)
+    for part in folder.split(separator: UInt8(ascii: "/")) {
+      guard descriptor >= 0 else { break }
+      let next = openat(descriptor, CName(part).bytes, flags)
+      let cause = errno
+      close(descriptor)
+      (descriptor, errno) = (next, cause)
+    }
+    if descriptor >= 0 { return descriptor }
+    if [ENOENT, ENOTDIR, ELOOP].contains(errno) { return nil }
+    throw .last("open", "\(path)/\(String(decoding: folder, as: UTF8.self))")
+  }
+
+  /// Calls `body` with the folder that holds the entry and the entry's name.
+  /// - Returns: nil where there is no such folder.
+  private func within<Value>(
+    _ entry: [UInt8], _ body: (Int32, CName) throws(FileFault) -> Value
+  ) throws(FileFault) -> Value? {
+    let slash = entry.lastIndex(of: UInt8(ascii: "/"))
+    guard let folder = try open(slash.map { entry[..<$0] } ?? []) else { return nil }
+    defer { close(folder) }
+    return try body(folder, CName(slash.map { entry[($0 + 1)...] } ?? entry[...]))
+  }
+
+  /// What stands there; nil where nothing does.
+  func facts(_ entry: [UInt8]) throws(FileFault) -> stat? {
+    try within(entry) { folder, name -> stat? in
+      var facts = stat()
+      return fstatat(folder, name.bytes, &facts, AT_SYMLINK_NOFOLLOW) == 0 ? facts : nil
+    } ?? nil
+  }
+
+  /// The content of a plain file of at most `limit` bytes; nil where no such stands there.
+  func read(_ entry: [UInt8], atMost limit: Int) throws(FileFault) -> [UInt8]? {
+    try within(entry) { folder, name -> [UInt8]? in
+      let file = openat(folder, name.bytes, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+      guard file >= 0 else { return nil }
+      defer { close(file) }
+      var facts = stat()
+      guard fstat(file, &facts) == 0, Self.kind(facts) == .file, facts.st_size <= limit else {
+        return nil
+      }
+      var bytes = [UInt8](repeating: 0, count: Int(facts.st_size))
+      let count = bytes.withUnsafeMutableBytes { pread(file, $0.baseAddress, $0.count, 0) }
+      return count == bytes.count ? bytes : nil
+    } ?? nil
+  }
+
+  /// Has the owner read and write the root: an agent can take that right from itself, and a folder
+  /// that may not be written cannot be moved elsewhere.
+  func makeAccessible() throws(FileFault) {
+    var facts = stat()
+    guard lstat(path, &facts) == 0 else { throw .last("stat", path) }
+    try Self.makeAccessible(CName(path.utf8), facts, of: AT_FDCWD)
+  }
+
+  /// Takes an entry away; a folder goes to `trash` as it stands.
+  func remove(_ entry: [UInt8], trash: Trash) throws(FileFault) {
+    _ = try within(entry) { folder, name throws(FileFault) -> Void in
+      var facts = stat()
+      guard fstatat(folder, name.bytes, &facts, AT_SYMLINK_NOFOLLOW) == 0 else { return }
+      try Self.remove(name, facts, of: folder, trash: trash)
+    }
+  }
+
+  fileprivate static func remove(
+    _ name: CName, _ facts: stat, of folder: Int32, trash: Trash
+  ) throws(FileFault) {
+    if kind(facts) != .folder {
+      guard unlinkat(folder, name.bytes, 0) == 0 || errno == ENOENT else {
+        throw .last("unlink", name.text)
+      }
+      return
+    }
+    // A folder that may not be written cannot be moved: its `..` would change.
+    try makeAccessible(name, facts, of: folder)
+    try trash.take(name, of: folder)
+  }
+
+  /// Has the owner read and write it, and look into a folder.
+  fileprivate static func makeAccessible(
+    _ name: CName, _ facts: stat, of folder: Int32
+  ) throws(FileFault) {
+    let wanted: mode_t = kind(facts) == .folder ? 0o700 : 0o600
+    guard facts.st_mode & wanted != wanted else { return }
+    let mode = facts.st_mode & 0o777 | wanted
+    guard fchmodat(folder, name.bytes, mode, AT_SYMLINK_NOFOLLOW) == 0 || errno == ENOENT else {
+      throw .last("chmod", name.text)
+    }
+  }
+}
+
+/// A name as system calls take it: with a zero at its end.
+struct CName {
+  let bytes: [CChar]
+  init(_ name: some Sequence<UInt8>) { bytes = name.map { CChar(bitPattern: $0) } + [0] }
+  fileprivate init(_ entry: UnsafeMutablePointer<dirent>) {
+    let offset = MemoryLayout<dirent>.offset(of: \.d_name) ?? 0
+    let name = UnsafeRawPointer(entry).advanced(by: offset).assumingMemoryBound(to: CChar.self)
+    bytes = Array(UnsafeBufferPointer(start: name, count: strlen(name) + 1))
+  }
+  var name: some Sequence<UInt8> { bytes.dropLast().lazy.map { UInt8(bitPattern: $0) } }
+  var text: String { String(decoding: Array(name), as: UTF8.self) }
+}
+
+/// A folder beside a tree that takes what has to go, so that a walk stays flat.
+final class Trash {
+  let path: String
+  private var count = 0
+
+  /// - Parameter path: on the tree's file system; made where it is missing.
+  init(_ path: String) throws(FileFault) {
+    self.path = path
+    try DurableFile.makeFolder(path)
+  }
+
+  fileprivate func take(_ name: CName, of folder: Int32) throws(FileFault) {
+    repeat { count += 1 } while DurableFile.exists("\(path)/\(count)")
+    guard renameat(folder, name.bytes, AT_FDCWD, "\(path)/\(count)") == 0 || errno == ENOENT else {
+      throw .last("rename", name.text)
+    }
+  }
+}
+
+/// Everything in a tree, one folder after the other.
+struct TreeWalk {
+  let root: TreeRoot
+  let stop: StopFlag
+  /// What is removed goes there.
+  let trash: Trash
+  /// Entries that are looked at; more are a fault.
+  var entriesMax = 5_000_000
+  var limit = Duration.seconds(60)
+
+  /// git cannot name a file by a longer path (PATH_MAX of Linux is 4096).
+  static let pathBytesMax = 4000
+
+  struct Entry {
+    /// From the root, without a `/` first.
+    let path: [UInt8]
+    let kind: TreeRoot.Kind
+    let facts: stat
+    var name: ArraySlice<UInt8> {
+      path[((path.lastIndex(of: UInt8(ascii: "/")) ?? -1) + 1)...]
+    }
+    var folder: ArraySlice<UInt8> { path[..<(path.lastIndex(of: UInt8(ascii: "/")) ?? 0)] }
+  }
+
+  enum Verdict {
+    /// It is made accessible, and a folder is looked into.
+    case enter
+    case leave
+    case remove
+  }
+
+  /// A tree that cannot be walked to its end, for what stands in it.
+  struct Excess: Error { let message: String }
+
+  /// - Throws: `Excess`, `CancellationError`, or a `FileFault`.
+  func run(_ visit: (Entry) throws -> Verdict) throws {
+    let clock = ContinuousClock()
+    let end = clock.now + limit
+    var looked = 0
+    var waiting: [[UInt8]] = [[]]
+    try root.makeAccessible()
+    while let folder = waiting.popLast() {
+      guard let (descriptor, names) = try list(folder) else { continue }
+      defer { close(descriptor) }
+      for name in names {
+        looked += 1
+        if looked > entriesMax { throw Excess(message: "more than \(entriesMax) files") }
+        if looked % 64 == 0 {
+          if stop.isRaised { throw CancellationError() }
+          if clock.now > end { throw Excess(message: "more files than can be looked at") }
+        }
+        var facts = stat()
+        guard fstatat(descriptor, name.bytes, &facts, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
+        var path = folder
+        if !path.isEmpty { path.append(UInt8(ascii: "/")) }
+        path += name.name
+        let entry = Entry(path: path, kind: TreeRoot.kind(facts), facts: facts)
+        switch try visit(entry) {
+        case .leave: break
+        case .remove: try TreeRoot.remove(name, facts, of: descriptor, trash: trash)
+        case .enter:
+          try TreeRoot.makeAccessible(name, facts, of: descriptor)
+          if entry.kind == .folder { waiting.append(path) }
+        }
+      }
+    }
+  }
+
+  /// The names are read to their end before anything is changed.
+  private func list(_ folder: [UInt8]) throws(FileFault) -> (Int32, [CName])? {
+    guard let descriptor = try root.open(folder[...]) else { return nil }
+    let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+    guard copy >= 0, let stream = fdopendir(copy) else {
+      let fault = FileFault.last("opendir", root.path)
+      close(descriptor)
+      throw fault
+    }
+    defer { closedir(stream) }
+    var names: [CName] = []
+    let dots = [[CChar(46), 0], [46, 46, 0]]
+    while let found = readdir(stream) {
+      let name = CName(found)
+      if !dots.contains(name.bytes) { names.append(name) }
+    }
+    return (descriptor, names)
+  }
+}

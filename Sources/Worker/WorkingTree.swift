@@ -1,0 +1,149 @@
+// An agent's tree: filled from the clone within limits, swept when it is used again.
+
+import Glibc
+import Processes
+import WorkerProtocol
+
+extension Workspace {
+  /// A repository with more files or folders is not checked out.
+  static let entriesMax = 1_000_000
+  /// What the names of all of them may take, in bytes.
+  private static let nameBytesMax = 512 << 20
+
+  /// Whether the commit's tree is of a size that can be checked out, read as it comes and so in
+  /// little memory: some small objects can stand for more files than any disk holds.
+  /// - Throws: `CheckoutFault` where it is too large.
+  func measure(_ head: String, _ repository: RepositoryFiles) async throws {
+    var command = Command(
+      "git", ["ls-tree", "-r", "-t", "-z", "--name-only", head],
+      environment: Git.environment(gitDirectory: repository.clone, config: Workspace.config),
+      timeout: .seconds(120))
+    command.diesWithParent = AgentProcess.canDieWithParent
+    command.memoryBytesMax = Self.memoryBytesMax
+    command.grace = .zero
+    let (counted, result) = try await command.converse { input, output in
+      await input.finish()
+      var entries = 0
+      var bytes = 0
+      for try await chunk in output {
+        entries += chunk.count { $0 == 0 }
+        bytes += chunk.count
+        if entries > Self.entriesMax || bytes > Self.nameBytesMax {
+          throw CheckoutFault(
+            message: "the repository has more than \(Self.entriesMax) files, or too long names",
+            isUnreachable: false, isTooLarge: true)
+        }
+      }
+    }
+    try counted.get()
+    guard result.succeeded else {
+      throw ToolFault(program: "git ls-tree", said: result.errorText)
+    }
+  }
+
+  /// Has the tree hold the commit's files and nothing else.
+  func fill(
+    _ attempt: AttemptFiles, from repository: RepositoryFiles, for assignment: Assignment
+  ) async throws {
+    if takeSlot(repository, for: attempt) {
+      try await sweep(attempt, repository)
+    } else {
+      try await remove([attempt.tree, attempt.index, repository.slot])
+      try DurableFile.makeFolder(attempt.tree)
+    }
+    let watch = ResourceWatch(
+      folder: attempt.folder, diskBytesMax: assignment.agent.diskBytesMax ?? 1 << 40,
+      processesMax: nil)
+    try await withThrowingTaskGroup(of: String?.self) { group in
+      group.addTask {
+        let before = watch.used
+        try await tree(["read-tree", "-u", "--reset", assignment.head], attempt, repository)
+        return await watch.excess(since: before)
+      }
+      group.addTask { await watch.run { nil } }
+      defer { group.cancelAll() }
+      // Whichever ends first: the checkout, or the look at the disk with what is too much.
+      if let excess = try await group.next() ?? nil {
+        throw CheckoutFault(
+          message: "checkout: \(excess), as limits.disk of the workflow has it",
+          isUnreachable: false, isTooLarge: true)
+      }
+    }
+  }
+
+  /// The last attempt's tree becomes this one's, where there is one that its index speaks of.
+  private func takeSlot(_ repository: RepositoryFiles, for attempt: AttemptFiles) -> Bool {
+    DurableFile.isFolder(repository.slotTree)
+      && rename(repository.slotIndex, attempt.index) == 0
+      && rename(repository.slotTree, attempt.tree) == 0
+  }
+
+  /// Takes out of a tree what its index does not speak of, and what git would pass over: what is
+  /// left is written anew by git where it was changed.
+  private func sweep(_ attempt: AttemptFiles, _ repository: RepositoryFiles) async throws {
+    let listed = try await tree(["ls-files", "--stage", "-z"], attempt, repository)
+    let tracked = IndexListing(listed.standardOutput).paths
+    let folders = IndexListing.folders(above: tracked)
+    try await BlockingWork.run { stop in
+      let trash = try Trash(attempt.trash)
+      try TreeWalk(root: TreeRoot(path: attempt.tree), stop: stop, trash: trash).run { entry in
+        switch entry.kind {
+        // A submodule's folder is not among them: it goes with what was left in it.
+        case .folder: folders.contains(entry.path) ? .enter : .remove
+        case .link: tracked.contains(entry.path) && entry.facts.st_nlink == 1 ? .leave : .remove
+        case .file:
+          tracked.contains(entry.path) && Self.isPlain(entry.facts) ? .leave : .remove
+        case .special: .remove
+        }
+      }
+    }
+    try await remove([attempt.trash])
+  }
+
+  /// One name, and modes that git would give it.
+  private static func isPlain(_ facts: stat) -> Bool {
+    facts.st_nlink == 1 && facts.st_mode & 0o7600 == 0o600
+  }
+
+  func keep(_ attempt: AttemptFiles, in repository: RepositoryFiles) async throws {
+    guard DurableFile.isFolder(attempt.tree), DurableFile.exists(attempt.index) else { return }
+    try await remove([repository.slot])
+    try DurableFile.makeFolder(repository.slot)
+    // The tree first: a slot without an index is not used.
+    guard rename(attempt.tree, repository.slotTree) == 0,
+      rename(attempt.index, repository.slotIndex) == 0
+    else { throw FileFault.last("rename", repository.slot) }
+  }
+
+  /// A repository for the agent alone, on a branch of the delegation's name at its head.
+  func makeAgentRepository(
+    _ attempt: AttemptFiles, _ assignment: Assignment, _ repository: RepositoryFiles
+  ) async throws {
+    let folder = "\(attempt.tree)/.git"
+    for name in ["objects/info", "objects/pack", "refs/heads", "refs/tags", "info"] {
+      try DurableFile.makeFolder("\(folder)/\(name)")
+    }
+    let contents = [
+      "objects/info/alternates": "\(repository.clone)/objects\n",
+      "packed-refs": "\(assignment.head) refs/heads/\(assignment.branch)\n",
+      "HEAD": "ref: refs/heads/\(assignment.branch)\n",
+      "config": """
+      [core]
+      \trepositoryformatversion = 0
+      \tfilemode = true
+      \tbare = false
+      \tlogallrefupdates = true
+      [user]
+      \tname = \(Workspace.authorName)
+      \temail = \(Workspace.authorMail)
+      [gc]
+      \tauto = 0
+
+      """,
+    ]
+    for (name, content) in contents {
+      try OpenFile("\(folder)/\(name)", O_WRONLY | O_CREAT | O_TRUNC).write(Array(content.utf8))
+    }
+    try await copyIndex(attempt.index, "\(folder)/index")
+  }
+}
