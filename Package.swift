@@ -69,7 +69,8 @@ let package = Package(
     module(
       "Workflows",
       [
-        "CAssets", "Domain", "Yams", .product(name: "Mustache", package: "swift-mustache"),
+        "CAssets", "Domain", "NetworkRules", "Yams",
+        .product(name: "Mustache", package: "swift-mustache"),
         "Cryptography",
       ]),
     module("Engine", ["Domain", "EventLog", "Projections", "Workflows", "Cryptography"]),
@@ -86,11 +87,12 @@ let package = Package(
     module(
       "EmbeddedForge",
       ["SQLite", "HTTPServing", "GitBackend", "Processes", hummingbird, "Cryptography", log]),
-    module("WorkerProtocol", ["Workflows"]),
+    module("WorkerProtocol", ["NetworkRules", "Workflows"]),
     module(
       "Worker",
       [
-        "Domain", "Workflows", "WorkerProtocol", "HTTPClient", "Processes", subprocess,
+        "Domain", "NetworkRules", "Workflows", "WorkerProtocol", "HTTPClient", "CProcess",
+        "Processes", "Egress", subprocess,
         "Cryptography", log,
       ]),
     module(
@@ -107,7 +109,7 @@ let package = Package(
         "Engine",
         "Terminal", "HTTPClient", "DemoAgent", "Forge", "EmbeddedForge", "Worker", "WorkerProtocol",
         "Server",
-        "Processes", "Yams", subprocess, arguments,
+        "NetworkRules", "Processes", "Yams", subprocess, arguments,
         log,
       ], swiftSettings: strict),
     .executableTarget(
@@ -170,8 +172,8 @@ let package = Package(
     tests(
       "WorkerTests",
       [
-        "Worker", "WorkerProtocol", "Workflows", "Domain", "HTTPServing", "GitBackend",
-        "Processes", hummingbird, log,
+        "Worker", "WorkerProtocol", "Workflows", "Domain", "NetworkRules", "Egress",
+        "HTTPServing", "GitBackend", "Processes", hummingbird, log,
       ]),
     .target(
       name: "Simulation",

@@ -11,7 +11,7 @@ extension Assignment {
         token: told.lease.token.packed),
       repository: told.repository.description, branch: told.branch, head: told.head.rawValue,
       prompt: told.prompt, commitMessage: told.commitMessage,
-      agent: AgentCall(told.agent, told.workflow.limits),
+      agent: AgentCall(told.agent, told.workflow),
       timeoutMs: told.timeout.count, stallMs: told.workflow.stallTimeout?.count,
       outputBytesMax: told.workflow.limits.outputBytesMax,
       commands: CommandPlan(told.workflow.commands, base: told.base?.rawValue),
@@ -31,7 +31,7 @@ extension CommandPlan {
 }
 
 extension AgentCall {
-  init(_ profile: AgentProfile, _ limits: Workflow.Limits) {
+  init(_ profile: AgentProfile, _ workflow: Workflow) {
     switch profile.kind {
     case .demo:
       self.init(
@@ -47,11 +47,11 @@ extension AgentCall {
         name: profile.name, isDemo: false, arguments: [], promptOnStandardInput: false,
         environment: profile.environment, reading: profile.reading, session: session)
     }
-    sandbox = SandboxRules(
-      network: profile.sandbox.network, readable: profile.sandbox.readable,
-      writable: profile.sandbox.writable)
-    diskBytesMax = limits.diskBytesMax
-    processesMax = limits.processesMax
+    sandbox = SandboxRules(profile.sandbox, network: workflow.network(of: profile))
+    endpoints = profile.endpoints
+    diskBytesMax = workflow.limits.diskBytesMax
+    processesMax = workflow.limits.processesMax
+    memoryBytesMax = workflow.limits.memoryBytesMax
   }
 }
 

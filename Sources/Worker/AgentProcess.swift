@@ -22,6 +22,9 @@ struct AgentProcess: Sendable {
   let timeout: Duration
   /// nil: it sees what this user sees.
   var sandbox: Sandbox?
+  let network: SandboxNetwork
+  /// Of the attempt.
+  let launches = LaunchCount()
   /// The folder of the clone's objects, which the tree's own repository borrows.
   var objects: String?
 
@@ -44,14 +47,14 @@ struct AgentProcess: Sendable {
     onStart: @escaping @Sendable (Int32) -> Void,
     onOutput: @escaping @Sendable ([UInt8]) async -> Void
   ) async -> Outcome {
-    let command: Command
+    let launch: Launch
     switch prepared() {
-    case .success(let prepared): command = prepared
+    case .success(let prepared): launch = prepared
     case .failure(let end): return Outcome(end: end.end)
     }
     let watch = SignWatch(call.reading ?? .plain)
     let end = await watched(onStart: onStart) { onStart in
-      await follow(command, watch, onStart: onStart, onOutput: onOutput)
+      await follow(launch, watch, onStart: onStart, onOutput: onOutput)
     }
     let usage = watch.used
     guard await ProcessTable.end(.attempt(files.folder)) else {
@@ -67,7 +70,8 @@ struct AgentProcess: Sendable {
     _ run: @escaping @Sendable (@escaping @Sendable (Int32) -> Void) async -> AgentEnd
   ) async -> AgentEnd {
     let watch = ResourceWatch(
-      folder: files.folder, diskBytesMax: call.diskBytesMax, processesMax: call.processesMax)
+      folder: files.folder, diskBytesMax: call.diskBytesMax, processesMax: call.processesMax,
+      memoryBytesMax: call.memoryBytesMax)
     let process = ProcessCell()
     return await withTaskGroup(of: (end: AgentEnd?, excess: String?).self) { group in
       group.addTask {
@@ -93,15 +97,17 @@ struct AgentProcess: Sendable {
   }
 
   private func follow(
-    _ command: Command, _ watch: SignWatch, onStart: @escaping @Sendable (Int32) -> Void,
+    _ launch: Launch, _ watch: SignWatch, onStart: @escaping @Sendable (Int32) -> Void,
     onOutput: @escaping @Sendable ([UInt8]) async -> Void
   ) async -> AgentEnd {
     do {
-      let result = try await command.run(onStart: onStart) { channel, chunk in
-        watch.take(channel, chunk)
-        await onOutput(chunk)
+      let (result, start) = try await launch.attended { () async throws(ProcessFault) in
+        try await launch.command.run(onStart: onStart) { channel, chunk in
+          watch.take(channel, chunk)
+          await onOutput(chunk)
+        }
       }
-      return watch.end(result.exit)
+      return launches.end(start, call, said: result.standardError) ?? watch.end(result.exit)
     } catch {
       return Self.end(of: error, call)
     }
@@ -120,8 +126,8 @@ struct AgentProcess: Sendable {
 
   private struct Refusal: Error { let end: AgentEnd }
 
-  private func prepared() -> Result<Command, Refusal> {
-    do { return .success(try command()) } catch let refusal as Refusal {
+  private func prepared() -> Result<Launch, Refusal> {
+    do { return .success(try launch()) } catch let refusal as Refusal {
       return .failure(refusal)
     } catch let fault as ProcessFault {
       return .failure(Refusal(end: Self.end(of: fault, call)))
@@ -130,23 +136,28 @@ struct AgentProcess: Sendable {
     }
   }
 
-  private func command() throws -> Command {
+  private func launch() throws -> Launch {
     let (program, arguments) = try words()
     var command = Command(
       program, arguments, environment: environment, workingDirectory: files.tree,
       timeout: timeout, outputLimit: 4096)
     command.diesWithParent = AgentProcess.canDieWithParent
     let found = try command.resolved()
-    if let bytes = call.diskBytesMax { Self.limit(&command, found, fileBytesMax: bytes) }
+    if sandbox == nil, let bytes = call.diskBytesMax {
+      Self.limit(&command, found, fileBytesMax: bytes)
+    }
     command.grace = AgentProcess.grace
     if call.isDemo || call.promptOnStandardInput { command.input = .bytes(Array(prompt.utf8)) }
     if call.arguments.contains(where: { $0.kind == .promptFile }) {
       try DurableFile.replace(files.prompt, with: Array(prompt.utf8))
     }
-    return try sandbox?.wrapped(command, grants(program: found)) ?? command
+    return try Launch(
+      command, in: files.folder, sandbox: sandbox, network: network,
+      grants: grants(program: found))
   }
 
-  /// The kernel's own limits, by prlimit of util-linux: the size of one file, and no core files.
+  /// The kernel's own limits where there is no sandbox to set them, by prlimit of util-linux: the
+  /// size of one file, and no core files.
   static func limit(_ command: inout Command, _ program: String, fileBytesMax: Int) {
     command.arguments =
       ["--core=0", "--fsize=\(fileBytesMax)", "--", program] + command.arguments
@@ -159,7 +170,8 @@ struct AgentProcess: Sendable {
       writable: [files.tree, files.temporary, home], temporary: files.temporary)
     grants.programs = [program]
     grants.readable = [objects].compactMap { $0 } + call.namedFiles
-    if call.isDemo { grants.readable += Sandbox.libraries + [program] }
+    grants.limits = .init(
+      fileBytesMax: call.diskBytesMax, memoryBytesMax: call.memoryBytesMax)
     if call.arguments.contains(where: { $0.kind == .promptFile }) {
       grants.readable.append(files.prompt)
     }
@@ -205,7 +217,9 @@ struct AgentProcess: Sendable {
     environment["TMPDIR"] = files.temporary
     // Nobody is there to answer git's questions.
     environment["GIT_TERMINAL_PROMPT"] = "0"
-    for (name, value) in AgentEnvironment.allowed(call.environment) { environment[name] = value }
+    environment.merge(
+      AgentEnvironment.of(call, network: sandbox == nil ? nil : network)
+    ) { $1 }
     environment[ProcessTable.mark] = files.folder
     return environment
   }

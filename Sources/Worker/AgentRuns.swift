@@ -1,55 +1,79 @@
 // How the shell runs an agent: its process or its session, its output, and its end.
 
+import Egress
 import Logging
+import NetworkRules
 import Synchronization
 import WorkerProtocol
+import Workflows
 
 extension WorkerShell {
   func startAgent(_ assignment: Assignment, _ underWay: inout UnderWay) {
-    underWay.agent = Task { [told, files, workspace, logger] in
+    underWay.agent = Task { [told, logger, workspace] in
       let key = AttemptKey(assignment.lease)
-      guard let attempt = files.attempt(key),
-        let repository = files.repository(assignment.repository)
-      else {
-        told.yield(.input(.agentEnded(key, .lost("\(key): no name for a folder"), .nothing)))
-        return
-      }
+      var (end, summary): (AgentEnd, OutputSummary)
       do {
-        let secrets = AgentEnvironment.secrets(assignment.agent.environment)
-        let log = try OutputLog(
-          path: attempt.output, bytesMax: assignment.outputBytesMax, secrets: secrets,
-          records: OutputRecords(path: attempt.records, secrets: secrets))
-        let announcer = OutputAnnouncer(key: key, told)
-        let used = Mutex(AgentUsage())
-        let generation = generation(
-          assignment, attempt, repository, log, announcer,
-          onUsage: { more in
-            used.withLock { $0.add(more) }
-          })
-        var end = await generation.run(
-          repositoryFile: try await workspace.repositoryFile(assignment),
-          onStart: { process in
-            guard let identity = ProcessTable.identity(of: process) else { return }
-            told.yield(.input(.agentStarted(key, identity)))
-          },
-          onOutput: { chunk in announcer.announce(log.append(chunk)) })
-        // What the agent said of its failure is told on, without the secrets that it was given.
-        if case .failed(let text) = end {
-          end = .failed(StreamMask.masked(text, secrets: secrets))
-        }
-        logger.info("agent ended", metadata: ["attempt": "\(key)", "end": "\(end)"])
-        var summary = log.finish()
-        summary.usage = used.withLock { $0.words }
-        told.yield(.input(.agentEnded(key, end, summary)))
+        let file = try await workspace.repositoryFile(assignment)
+        (end, summary) = try await generate(Generation.narrowed(assignment, by: file))
+      } catch let faults as WorkflowFaults {
+        (end, summary) = (.unprepared("\(faults)"), .nothing)
       } catch {
-        told.yield(.input(.agentEnded(key, .lost("\(error)"), .nothing)))
+        (end, summary) = (.lost("\(error)"), .nothing)
       }
+      logger.info("agent ended", metadata: ["attempt": "\(key)", "end": "\(end)"])
+      told.yield(.input(.agentEnded(key, end, summary)))
+    }
+  }
+
+  private func generate(_ assignment: Assignment) async throws -> (AgentEnd, OutputSummary) {
+    let key = AttemptKey(assignment.lease)
+    guard let attempt = files.attempt(key),
+      let repository = files.repository(assignment.repository)
+    else { return (.lost("\(key): no name for a folder"), .nothing) }
+    let secrets = AgentEnvironment.secrets(assignment.agent.environment)
+    let records = try OutputRecords(path: attempt.records, secrets: secrets)
+    let log = try OutputLog(
+      path: attempt.output, bytesMax: assignment.outputBytesMax, secrets: secrets,
+      records: records)
+    let announcer = OutputAnnouncer(key: key, told)
+    let used = Mutex(AgentUsage())
+    let policy = assignment.agent.sandbox?.network ?? NetworkPolicy()
+    let ledger = EgressLedger(uploadBytesMax: policy.uploadBytesMax)
+    let network = network(of: assignment.agent)
+    network.begin(policy, ledger)
+    let generation = generation(
+      assignment, attempt, repository, log, announcer, network, policy, ledger,
+      onUsage: { more in used.withLock { $0.add(more) } })
+    var end = await generation.run(
+      onStart: { [told] process in
+        guard let identity = ProcessTable.identity(of: process) else { return }
+        told.yield(.input(.agentStarted(key, identity)))
+      },
+      onOutput: { chunk in announcer.announce(log.append(chunk)) })
+    await network.close()
+    // What the agent said of its failure is told on, without the secrets that it was given.
+    if case .failed(let text) = end {
+      end = .failed(StreamMask.masked(text, secrets: secrets))
+    }
+    let record = ledger.record
+    if !record.hosts.isEmpty { log.record("network", .describing(record)) }
+    var summary = log.finish()
+    summary.usage = used.withLock { $0.words }
+    summary.network = record.hosts.isEmpty ? nil : record
+    return (end, summary)
+  }
+
+  /// A network for one process of this agent, or for the processes of one attempt.
+  private func network(of call: AgentCall) -> SandboxNetwork {
+    SandboxNetwork(call, configuration.egress, logger: logger) {
+      AgentEnvironment.value(of: $0, among: call.environment)
     }
   }
 
   private func generation(
     _ assignment: Assignment, _ attempt: AttemptFiles, _ repository: RepositoryFiles,
-    _ log: OutputLog, _ announcer: OutputAnnouncer,
+    _ log: OutputLog, _ announcer: OutputAnnouncer, _ network: SandboxNetwork,
+    _ policy: NetworkPolicy, _ ledger: EgressLedger,
     onUsage: @escaping @Sendable (AgentUsage) -> Void
   ) -> Generation {
     let objects = "\(repository.clone)/objects"
@@ -57,14 +81,15 @@ extension WorkerShell {
       call: assignment.agent, prompt: assignment.prompt, files: attempt, home: attempt.home,
       demoProgram: configuration.demoProgram ?? ProcessTable.ownProgram,
       timeout: .milliseconds(assignment.timeoutMs) + .seconds(30), sandbox: sandbox,
-      objects: objects)
+      network: network, objects: objects)
     let work: Generation.Work
     if let session = assignment.agent.session {
-      work = { [told, files, warm, sandbox, version = configuration.version] prompt, _, _ in
+      work = { [self, told, files, warm, sandbox, version = configuration.version] prompt, _, _ in
         let key = AttemptKey(assignment.lease)
         let run = AgentSessionRun(
           call: assignment.agent, session: session, prompt: prompt, attempt: attempt, key: key,
           repository: assignment.repository, objects: objects, files: files, sandbox: sandbox,
+          makeNetwork: { self.network(of: assignment.agent) }, policy: policy, ledger: ledger,
           warm: warm, version: version, log: log, heard: { announcer.announce($0) })
         let outcome = await run.run { identity, id in
           told.yield(.input(.agentStarted(key, identity, session: id)))

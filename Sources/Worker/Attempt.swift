@@ -7,6 +7,7 @@
 // told to stop, and when it has stopped the attempt is handed in with another outcome, or dropped.
 
 import Domain
+import NetworkRules
 import WorkerProtocol
 
 struct Attempt: Sendable {
@@ -46,6 +47,7 @@ struct Attempt: Sendable {
     var message: String?
     var hint: String?
     var usage: String?
+    var network: NetworkRecord?
   }
 
   /// Why it ends before its time.
@@ -100,7 +102,8 @@ struct Attempt: Sendable {
     stage = .handingIn(
       HandIn(
         outcome: .committed, commit: made.commit, durationMs: made.durationMs,
-        outputBytes: made.outputBytes, outputDigest: made.outputDigest, usage: made.usage))
+        outputBytes: made.outputBytes, outputDigest: made.outputDigest, usage: made.usage,
+        network: made.network))
   }
 
   var key: AttemptKey { AttemptKey(lease) }
@@ -118,7 +121,8 @@ struct Attempt: Sendable {
     if case .handingIn(let handIn) = stage, let commit = handIn.commit {
       record.made = .init(
         commit: commit, head: head, durationMs: handIn.durationMs, outputBytes: handIn.outputBytes,
-        outputDigest: handIn.outputDigest, recordBytes: records.written, usage: handIn.usage)
+        outputDigest: handIn.outputDigest, recordBytes: records.written, usage: handIn.usage,
+        network: handIn.network)
     }
     return record
   }
@@ -333,6 +337,7 @@ extension WorkerCore {
       handIn.outputBytes = ended.output.bytes
       handIn.outputDigest = ended.output.digest
       handIn.usage = ended.output.usage
+      handIn.network = ended.output.network
     }
     attempt?.stage = .handingIn(handIn)
     if commit != nil, let record = attempt?.journalRecord { actions.append(.writeJournal(record)) }

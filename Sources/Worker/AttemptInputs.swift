@@ -18,7 +18,7 @@ extension Attempt {
         worker: worker, incarnation: incarnation, lease: lease, outcome: handIn.outcome,
         commit: handIn.commit, durationMs: handIn.durationMs, outputBytes: handIn.outputBytes,
         outputDigest: handIn.outputDigest, message: handIn.message, hint: handIn.hint,
-        usage: handIn.usage))
+        usage: handIn.usage, network: handIn.network))
   }
 }
 

@@ -5,6 +5,7 @@
 // the same output. What a repository's own file wants done is read from the commit that the branch
 // was made from, never from the tree.
 
+import NetworkRules
 import Processes
 import WorkerProtocol
 import Workflows
@@ -19,6 +20,7 @@ struct Generation: Sendable {
 
   /// As which the commands run.
   let agent: AgentProcess
+  /// With what the repository set of it.
   let plan: CommandPlan?
   let work: Work
 
@@ -27,15 +29,10 @@ struct Generation: Sendable {
   /// What of it is told in a message.
   private static let messageBytesMax = 2000
 
-  /// - Parameter rules: the content of the repository's file; nil where it has none.
   func run(
-    repositoryFile: [UInt8]?, onStart: @escaping @Sendable (Int32) -> Void,
+    onStart: @escaping @Sendable (Int32) -> Void,
     onOutput: @escaping @Sendable ([UInt8]) async -> Void
   ) async -> AgentEnd {
-    let plan: CommandPlan?
-    do throws(WorkflowFaults) { plan = try merged(repositoryFile) } catch {
-      return .unprepared("\(error)")
-    }
     guard let plan, !(plan.setup.isEmpty && plan.verify.isEmpty) else {
       return await work(agent.prompt, onStart, onOutput)
     }
@@ -66,9 +63,14 @@ struct Generation: Sendable {
     """
   }
 
-  /// The plan with what the repository may set of it.
-  private func merged(_ file: [UInt8]?) throws(WorkflowFaults) -> CommandPlan? {
-    guard var plan, let file else { return plan }
+  /// An assignment with what the repository may set of it: commands that the workflow leaves to it,
+  /// and less of a network than the workflow allows.
+  /// - Parameter file: the content of the repository's file; nil where it has none.
+  static func narrowed(
+    _ assignment: Assignment, by file: [UInt8]?
+  ) throws(WorkflowFaults) -> Assignment {
+    guard var plan = assignment.commands, let file else { return assignment }
+    var assignment = assignment
     var rules = CommandRules()
     rules.setup = plan.setup
     rules.verify = plan.verify
@@ -78,7 +80,12 @@ struct Generation: Sendable {
       withRepositoryFile: String(decoding: file, as: UTF8.self))
     plan.setup = merged.setup
     plan.verify = merged.verify
-    return plan
+    assignment.commands = plan
+    if let network = merged.repositoryNetwork, var rules = assignment.agent.sandbox {
+      rules.network = rules.network.narrowed(by: network)
+      assignment.agent.sandbox = rules
+    }
+    return assignment
   }
 }
 

@@ -72,31 +72,53 @@ enum ProcessTable {
     }
   }
 
-  /// How many processes there are beneath this one, itself not counted. What a sandbox holds is all
-  /// beneath it: there, orphans fall to its own first process.
-  static func descendants(of process: Int32) -> Int {
-    var children: [Int32: [Int32]] = [:]
-    for process in all() {
-      if let parent = parent(of: process) { children[parent, default: []].append(process) }
-    }
-    var count = 0
-    var waiting = children[process] ?? []
-    while let next = waiting.popLast() {
-      count += 1
-      waiting += children[next] ?? []
-    }
-    return count
+  /// What the processes beneath one take of the machine, itself not counted.
+  struct Use: Equatable, Sendable {
+    /// Each process has at least one.
+    var threads = 0
+    /// Memory that is theirs alone: nothing that is shared with a file or another process.
+    var memoryBytes = 0
   }
 
-  private static func parent(of process: Int32) -> Int32? {
-    guard let bytes = try? DurableFile.read("/proc/\(process)/stat", atMost: 1024) else {
-      return nil
+  /// What a sandbox holds is all beneath its first process: there, orphans fall to that one.
+  static func use(beneath process: Int32, countsMemory: Bool) -> Use {
+    var children: [Int32: [(process: Int32, threads: Int)]] = [:]
+    for process in all() {
+      guard let facts = facts(of: process) else { continue }
+      children[facts.parent, default: []].append((process, facts.threads))
     }
-    let text = String(decoding: bytes, as: UTF8.self)
-    guard let end = text.lastIndex(of: ")") else { return nil }
-    let fields = text[end...].dropFirst().split(separator: " ", maxSplits: 2)
-    return fields.count > 1 ? Int32(fields[1]) : nil
+    var use = Use()
+    var waiting = children[process] ?? []
+    while let next = waiting.popLast() {
+      use.threads += next.threads
+      if countsMemory { use.memoryBytes += memoryBytes(of: next.process) }
+      waiting += children[next.process] ?? []
+    }
+    return use
   }
+
+  /// Fields 4 and 20 of /proc/N/stat, proc(5).
+  private static func facts(of process: Int32) -> (parent: Int32, threads: Int)? {
+    guard let bytes = try? DurableFile.read("/proc/\(process)/stat", atMost: 1024),
+      // The name before it may hold anything.
+      let end = bytes.lastIndex(of: UInt8(ascii: ")"))
+    else { return nil }
+    let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 18)
+    guard fields.count > 17, let parent = Int32(String(decoding: fields[1], as: UTF8.self)),
+      let threads = Int(String(decoding: fields[17], as: UTF8.self))
+    else { return nil }
+    return (parent, threads)
+  }
+
+  /// Resident pages less the shared ones, /proc/N/statm.
+  private static func memoryBytes(of process: Int32) -> Int {
+    guard let bytes = try? DurableFile.read("/proc/\(process)/statm", atMost: 256) else { return 0 }
+    let pages = String(decoding: bytes, as: UTF8.self).split(separator: " ").prefix(3)
+      .compactMap { Int($0) }
+    return pages.count == 3 ? max(0, pages[1] - pages[2]) * pageBytes : 0
+  }
+
+  private static let pageBytes = sysconf(Int32(_SC_PAGESIZE))
 
   private static func all() -> [Int32] {
     guard let folder = opendir("/proc") else { return [] }

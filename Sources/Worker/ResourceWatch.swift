@@ -1,9 +1,10 @@
-// Disk and processes of an agent, watched while it runs.
+// Disk, memory and processes of an agent, watched while it runs.
 //
 // Neither bubblewrap nor a limit of the kernel holds them: RLIMIT_FSIZE is for one file,
-// RLIMIT_NPROC counts a user's processes and not root's, quotas and control groups need rights that
-// a worker has not. So they are looked at. One file alone the kernel stops at once; what an agent
-// can do beyond its limits between two looks is bounded by how fast the disk is.
+// RLIMIT_DATA for one process, RLIMIT_NPROC counts all processes of a user, quotas and control
+// groups need rights that a worker has not. So they are looked at. One file alone the kernel stops
+// at once; what an agent can do beyond its limits between two looks is bounded by how fast the disk
+// is.
 //
 // Looking is kept cheap: the file system's own count of what is used costs microseconds, and only
 // where that has grown by half of what is left is the tree measured, with du, which is made for
@@ -18,6 +19,7 @@ struct ResourceWatch: Sendable {
   let folder: String
   let diskBytesMax: Int?
   let processesMax: Int?
+  var memoryBytesMax: Int?
 
   /// Between two looks.
   static let interval = Duration.milliseconds(250)
@@ -28,7 +30,9 @@ struct ResourceWatch: Sendable {
   /// - Parameter process: the agent's, once it runs.
   /// - Returns: what is over its limit; nil where it was cancelled.
   func run(process: @Sendable () -> Int32?) async -> String? {
-    guard diskBytesMax != nil || processesMax != nil else { return nil }
+    guard diskBytesMax != nil || processesMax != nil || memoryBytesMax != nil else {
+      return nil
+    }
     let room = diskBytesMax.map { min($0, Self.available(folder).map { $0 / 10 * 9 } ?? $0) }
     var measured = 0
     var usedThen = Self.used(folder)
@@ -36,10 +40,17 @@ struct ResourceWatch: Sendable {
     // The kernel tells nobody that a tree or a set of processes grew.
     while true {
       do { try await Task.sleep(for: Self.interval) } catch { return nil }
-      if let processesMax, let process = process() {
-        let count = ProcessTable.descendants(of: process)
-        if count > processesMax {
-          return "the agent had \(count) processes at once, more than \(processesMax)"
+      if let process = process() {
+        let use = ProcessTable.use(beneath: process, countsMemory: memoryBytesMax != nil)
+        if let processesMax, use.threads > processesMax {
+          return
+            "the agent had \(use.threads) processes and threads at once, more than \(processesMax)"
+        }
+        if let memoryBytesMax, use.memoryBytes > memoryBytesMax {
+          return """
+            the agent had \(use.memoryBytes >> 20) MiB of memory, more than \
+            \(memoryBytesMax >> 20) MiB
+            """
         }
       }
       guard let room else { continue }

@@ -3,6 +3,7 @@
 
 import Cryptography
 import Domain
+import NetworkRules
 import WorkerProtocol
 
 /// Which attempt it is, whatever the token of its lease.
@@ -128,6 +129,8 @@ package struct OutputSummary: Equatable, Sendable, Codable {
   package var records: Int
   /// What it told of its cost, for people.
   package var usage: String?
+  /// What it reached and what it was refused; nil if it tried nothing.
+  package var network: NetworkRecord?
 
   /// Of an agent that said nothing.
   package static let nothing = OutputSummary(bytes: 0, digest: SHA256.hex([]), lastLines: "")
@@ -257,6 +260,7 @@ package struct JournalRecord: Equatable, Sendable, Codable {
     /// nil in the journal of a version that kept none.
     package var recordBytes: Int?
     package var usage: String?
+    package var network: NetworkRecord?
   }
 
   package var lease: LeaseReference

@@ -44,9 +44,11 @@ package struct WorkerConfiguration: Sendable {
   /// The program that is run with `demo-agent` for the agent that is built in; nil: this one.
   package var demoProgram: String?
   /// Whether agents run in a sandbox.
-  package var sandbox = Sandbox.Mode.auto
+  package var sandbox = Sandbox.Mode.on
   /// Folders that agents may read in it besides the system's.
   package var sandboxReadable: [String] = []
+  /// What agents may reach beyond public hosts, and what they never may.
+  package var egress = EgressOptions()
   /// Folders that they may not, besides this worker's own: a server's data.
   package var sandboxHidden: [String] = []
   /// How long clones are kept.
@@ -105,7 +107,7 @@ package enum Worker {
     _ configuration: WorkerConfiguration, _ files: WorkerFiles, _ logger: Logger
   ) async throws -> Sandbox? {
     guard configuration.sandbox != .off else { return nil }
-    let found = await Sandbox.examine()
+    let found = await Sandbox.examine(program: configuration.demoProgram)
     if let fault = found.fault {
       if configuration.sandbox == .on { throw SandboxUnavailable(fault) }
       logger.warning("agents run without a sandbox: \(fault.reason). \(fault.hint)")
@@ -114,7 +116,7 @@ package enum Worker {
     var sandbox = Sandbox()
     sandbox.readable = configuration.sandboxReadable
     sandbox.hidden = configuration.sandboxHidden + [files.root]
-    sandbox.canCutNetwork = found.canCutNetwork
+    if let program = configuration.demoProgram { sandbox.program = program }
     return sandbox
   }
 

@@ -159,7 +159,9 @@ final class WorkerShell: Sendable {
     case .send(let id, let request): send(id, request, &underWay)
     case .abandon(let id): underWay.calls.removeValue(forKey: id)?.cancel()
     case .lookForAgents(let agents):
-      underWay.search = Task { [told, search = AgentSearch(home: files.agents)] in
+      let search = AgentSearch(
+        home: files.agents, sandbox: sandbox, egress: configuration.egress, logger: logger)
+      underWay.search = Task { [told] in
         let findings = await search.look(for: agents) { early in
           told.yield(.input(.lookedForAgents(early)))
         }

@@ -78,11 +78,11 @@ struct Workspace: Sendable {
     }
   }
 
-  /// The repository's own file of commands, as it stands in the commit that the branch was made
-  /// from; nil where it has none, or may say nothing.
+  /// The repository's own file of commands and of the network, as it stands in the commit that the
+  /// branch was made from; nil where it has none.
   func repositoryFile(_ assignment: Assignment) async throws(GitFault) -> [UInt8]? {
-    guard let plan = assignment.commands, !plan.repositoryMaySet.isEmpty, let base = plan.base,
-      isObjectName(base), let repository = files.repository(assignment.repository)
+    guard let base = assignment.commands?.base, isObjectName(base),
+      let repository = files.repository(assignment.repository)
     else { return nil }
     let name = "\(base):\(CommandRules.fileName)"
     let found = try await git(

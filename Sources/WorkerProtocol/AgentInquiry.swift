@@ -23,18 +23,26 @@ package struct AgentInquiry: Codable, Equatable, Sendable {
   package var preflight: AgentPreflight?
   /// Names of variables of the worker's environment that the agent, and so the preflight, may see.
   package var environment: [String]
+  /// What it gets in its sandbox; the preflight runs with it. nil: as `SandboxRules()`.
+  package var sandbox: SandboxRules?
+  /// The services that it calls with a credential that stays outside; absent: none.
+  package var endpoints: [ModelEndpoint]?
+
   /// Paths `~/…` of the worker's home that the agent finds in its own.
-  package var lent: [String]
+  package var lent: [String] {
+    ((sandbox?.readable ?? []) + (sandbox?.writable ?? [])).filter { $0.hasPrefix("~/") }
+  }
 
   package init(
     name: String, program: String?, preflight: AgentPreflight?, environment: [String],
-    lent: [String] = []
+    sandbox: SandboxRules? = nil, endpoints: [ModelEndpoint]? = nil
   ) {
     self.name = name
     self.program = program
     self.preflight = preflight
     self.environment = environment
-    self.lent = lent
+    self.sandbox = sandbox
+    self.endpoints = endpoints
   }
 
   /// How this profile's agent is looked for. The one that `--agent command` makes is not: whoever
@@ -44,7 +52,8 @@ package struct AgentInquiry: Codable, Equatable, Sendable {
       name: profile.name,
       program: profile.name == AgentProfile.customName ? nil : profile.program,
       preflight: profile.preflight, environment: profile.environment,
-      lent: (profile.sandbox.readable + profile.sandbox.writable).filter { $0.hasPrefix("~/") })
+      sandbox: SandboxRules(profile.sandbox, network: profile.sandbox.network),
+      endpoints: profile.endpoints)
   }
 }
 
@@ -66,10 +75,36 @@ package struct AgentFinding: Codable, Equatable, Sendable {
   package var state: State
   /// What is so, and what can be done about it, for people.
   package var detail: String
+  /// Where its credentials are; absent where nobody looked.
+  package var keys: AgentKeys?
 
-  package init(name: String, state: State, detail: String) {
+  package init(name: String, state: State, detail: String, keys: AgentKeys? = nil) {
     self.name = name
     self.state = state
     self.detail = detail
+    self.keys = keys
+  }
+}
+
+/// Where an agent's credentials are, by the names of the variables that hold them.
+package struct AgentKeys: Codable, Equatable, Sendable {
+  /// In the worker alone: the agent never has them.
+  package var outside: [String]
+  /// In the agent's environment.
+  package var inside: [String]
+
+  package init(outside: [String], inside: [String]) {
+    self.outside = outside
+    self.inside = inside
+  }
+
+  /// In words, for people; nil where there is none.
+  package var text: String? {
+    let parts = [
+      outside.isEmpty ? nil : "outside of the sandbox: \(outside.joined(separator: ", "))",
+      inside.isEmpty ? nil : "inside: \(inside.joined(separator: ", "))",
+    ]
+    let told = parts.compactMap { $0 }
+    return told.isEmpty ? nil : "keys " + told.joined(separator: "; ")
   }
 }

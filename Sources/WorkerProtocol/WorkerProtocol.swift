@@ -29,6 +29,7 @@
 // A hand-in is one thin pack and one result. It is not a `git push`: the server, which knows the
 // lease, names the ref, so that nothing a worker sends can name another.
 
+import NetworkRules
 import Workflows
 
 /// Which attempt a report speaks for, and by what right.
@@ -233,12 +234,16 @@ package struct AgentCall: Codable, Equatable, Sendable {
   package var promptOnStandardInput: Bool
   /// Names of variables of the worker's environment that the agent may see.
   package var environment: [String]
-  /// What it gets in a sandbox; nil: a network, and nothing of the disk besides.
+  /// What it gets in a sandbox; nil: nothing of the network, and of the disk nothing besides.
   package var sandbox: SandboxRules?
   /// What the attempt's files may take on disk; nil: no limit.
   package var diskBytesMax: Int?
-  /// How many processes it may have at once; nil: no limit.
+  /// How many processes and threads it may have at once; nil: no limit.
   package var processesMax: Int?
+  /// The most memory that all of them may have, in bytes; nil: no limit.
+  package var memoryBytesMax: Int?
+  /// The services that it calls with a credential that stays outside of its sandbox; absent: none.
+  package var endpoints: [ModelEndpoint]?
   /// How its end is read; absent: by an exit code of 0 alone.
   package var reading: AgentReading?
   /// For an agent that stays and is spoken to in the Agent Client Protocol.
@@ -263,14 +268,28 @@ package struct AgentCall: Codable, Equatable, Sendable {
 
 /// What an agent gets in its sandbox besides the system's folders.
 package struct SandboxRules: Codable, Equatable, Sendable {
-  package var network: Bool
+  package var network: NetworkPolicy
   /// Absolute paths, or `~/…` of the worker's home, which stand under the agent's HOME.
   package var readable: [String]
   package var writable: [String]
-  package init(network: Bool, readable: [String], writable: [String]) {
+  /// Toolchains of the worker's home that it may run.
+  package var toolchains: [Toolchain]
+  package init(
+    network: NetworkPolicy = NetworkPolicy(), readable: [String] = [], writable: [String] = [],
+    toolchains: [Toolchain] = []
+  ) {
     self.network = network
     self.readable = readable
     self.writable = writable
+    self.toolchains = toolchains
+  }
+
+  /// What a profile grants.
+  /// - Parameter network: what the profile and its workflow allow together.
+  package init(_ grants: SandboxGrants, network: NetworkPolicy) {
+    self.init(
+      network: network, readable: grants.readable, writable: grants.writable,
+      toolchains: grants.toolchains)
   }
 }
 
@@ -353,10 +372,12 @@ package struct ResultReport: Codable, Equatable, Sendable {
   package var hint: String?
   /// What the agent told of its cost, for people.
   package var usage: String?
+  /// What the agent reached and what it was refused; absent if it tried nothing.
+  package var network: NetworkRecord?
   package init(
     worker: String, incarnation: Int, lease: LeaseReference, outcome: Outcome, commit: String?,
     durationMs: Int64, outputBytes: Int, outputDigest: String, message: String?,
-    hint: String? = nil, usage: String? = nil
+    hint: String? = nil, usage: String? = nil, network: NetworkRecord? = nil
   ) {
     self.hint = hint
     self.worker = worker
@@ -369,5 +390,6 @@ package struct ResultReport: Codable, Equatable, Sendable {
     self.outputDigest = outputDigest
     self.message = message
     self.usage = usage
+    self.network = network
   }
 }

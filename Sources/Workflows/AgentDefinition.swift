@@ -20,7 +20,8 @@ extension DefinitionReader {
 
   private static let agentKeys = [
     "description", "written-for", "protocol", "command", "prompt", "environment", "preflight",
-    "success", "failure", "usage", "permissions", "file-access", "sandbox",
+    "success", "failure", "usage", "permissions", "file-access", "sandbox", "network",
+    "model-keys",
   ]
 
   private mutating func agent(_ node: Node, _ name: String) -> AgentProfile? {
@@ -36,11 +37,18 @@ extension DefinitionReader {
     let reading = reading(fields)
     let writtenFor = fields.values["written-for"].flatMap { line($0, fields.name("written-for")) }
     let sandbox = fields.values["sandbox"].map { sandboxGrants($0, at: fields.name("sandbox")) }
+    var grants = sandbox ?? SandboxGrants()
+    if let node = fields.values["network"] {
+      grants.network = network(node, fields.name("network"))
+    }
+    let endpoints = fields.values["model-keys"].map {
+      modelEndpoints($0, fields.name("model-keys"))
+    }
     guard let kind else { return nil }
     return AgentProfile(
       name: name, description: description ?? "", kind: kind, environment: environment,
-      preflight: preflight, reading: reading, writtenFor: writtenFor ?? "",
-      sandbox: sandbox ?? SandboxGrants())
+      preflight: preflight, reading: reading, writtenFor: writtenFor ?? "", sandbox: grants,
+      endpoints: endpoints ?? [])
   }
 
   /// Names of variables that an agent may see.

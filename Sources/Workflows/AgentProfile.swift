@@ -1,5 +1,7 @@
 // How an agent is called: data, so that a new agent needs no new code.
 
+import NetworkRules
+
 /// An agent as a workflow names it.
 package struct AgentProfile: Equatable, Sendable {
   /// What is run.
@@ -27,11 +29,13 @@ package struct AgentProfile: Equatable, Sendable {
   package var writtenFor: String
   /// What it gets in a sandbox.
   package var sandbox: SandboxGrants
+  /// The services that it calls with a credential that can stay outside.
+  package var endpoints: [ModelEndpoint]
 
   package init(
     name: String, description: String, kind: Kind, environment: [String] = [],
     preflight: AgentPreflight? = nil, reading: AgentReading = .plain, writtenFor: String = "",
-    sandbox: SandboxGrants = .init()
+    sandbox: SandboxGrants = .init(), endpoints: [ModelEndpoint] = []
   ) {
     self.name = name
     self.description = description
@@ -41,6 +45,7 @@ package struct AgentProfile: Equatable, Sendable {
     self.reading = reading
     self.writtenFor = writtenFor
     self.sandbox = sandbox
+    self.endpoints = endpoints
   }
 
   /// The program that is run; nil for the agent that is built in.
@@ -56,7 +61,7 @@ package struct AgentProfile: Equatable, Sendable {
   package static let demo = AgentProfile(
     name: "demo",
     description: "built in: writes source files after the acceptance criteria, without a model",
-    kind: .demo, sandbox: SandboxGrants(network: false))
+    kind: .demo)
 
   /// The reserved name of the agent that `--agent command` makes.
   package static let customName = "command"
@@ -67,14 +72,17 @@ package struct AgentProfile: Equatable, Sendable {
   ///   - words: the program and its arguments, as `ShellWords.split` gives them; taken as they
   ///     stand, with no placeholders.
   ///   - environment: names of variables to pass on; check each with `environmentFault` before.
-  package static func custom(words: [String], environment: [String]) -> AgentProfile {
+  ///   - network: what it may reach.
+  package static func custom(
+    words: [String], environment: [String], network: NetworkPolicy = NetworkPolicy()
+  ) -> AgentProfile {
     AgentProfile(
       name: customName, description: words.joined(separator: " "),
       kind: .command(
         AgentCommand(
           arguments: words.map { AgentCommand.Argument.literal($0) } + [.prompt],
           promptOnStandardInput: true)),
-      environment: environment)
+      environment: environment, sandbox: SandboxGrants(network: network))
   }
 
   /// Why a variable of this name must not reach an agent.

@@ -49,9 +49,28 @@ enum AgentSchema {
           "type": "object",
           "additionalProperties": false,
           "properties": {
-            "network": {"type": "boolean"},
+            "network": {"type": "boolean", "deprecated": true},
             "readable": {"type": "array", "items": {"type": "string"}},
-            "writable": {"type": "array", "items": {"type": "string"}}
+            "writable": {"type": "array", "items": {"type": "string"}},
+            "toolchains": {
+              "type": "array",
+              "items": {"enum": ["rustup", "uv", "nvm", "pyenv"]}
+            }
+          }
+        },
+        "network": \#(WorkflowSchema.network),
+        "model-keys": {
+          "type": "array",
+          "items": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["base-url-variable"],
+            "properties": {
+              "variable": {"type": "string"},
+              "header": {"type": "string"},
+              "base-url-variable": {"type": "string"},
+              "host": {"type": "string", "pattern": "^https://"}
+            }
           }
         },
         "protocol": {"enum": ["command", "agent-client-protocol"]},

@@ -1,6 +1,7 @@
 // Programs that run before the agent and after it: what a workflow says of them, and what a
 // repository may say instead, in a file of its own that nobody vouches for.
 
+import NetworkRules
 import Yams
 
 /// The commands around an agent: argument lists, run as it is, in the same sandbox.
@@ -19,6 +20,9 @@ package struct CommandRules: Equatable, Sendable {
   /// Names of variables that these commands may see.
   package var environment: [String] = []
   package var repositoryMaySet: Set<Setting> = []
+  /// What a repository's file narrows the network to; nil: it says nothing of it. A workflow's own
+  /// rules have none.
+  package var repositoryNetwork: NetworkPolicy?
 
   package init() {}
 
@@ -44,11 +48,13 @@ package struct CommandRules: Equatable, Sendable {
         "put long commands into a script of the repository")
       throw WorkflowFaults(reader.faults)
     }
-    let names = Setting.allCases.map(\.rawValue)
+    let names = Setting.allCases.map(\.rawValue) + ["network"]
     if let node = reader.compose(source), let fields = reader.fields(node, at: "", keys: names) {
       for setting in Setting.allCases {
         guard let node = fields.values[setting.rawValue] else { continue }
         guard repositoryMaySet.contains(setting) else {
+          // Where a repository may set nothing, its file is for other workflows.
+          if repositoryMaySet.isEmpty { continue }
           reader.note(
             node.place, "the workflow does not let a repository set \(setting.rawValue)",
             "leave it out, or have the workflow name it in repository-may-set")
@@ -60,6 +66,8 @@ package struct CommandRules: Equatable, Sendable {
         case .verify: rules.verify = commands
         }
       }
+      // It can only take away (`NetworkPolicy.narrowed`), so nobody needs to allow it.
+      rules.repositoryNetwork = fields.values["network"].map { reader.network($0, "network") }
     }
     guard reader.faults.isEmpty else { throw WorkflowFaults(reader.faults) }
     return rules

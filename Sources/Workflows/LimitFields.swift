@@ -8,6 +8,7 @@ extension DefinitionReader {
       processesMax: 1024)
     let keys = [
       "per-repository", "per-requester", "output", "change", "changed-files", "disk", "processes",
+      "memory",
     ]
     guard let node = all.values["limits"], let fields = fields(node, at: "limits", keys: keys)
     else { return limits }
@@ -41,6 +42,9 @@ extension DefinitionReader {
       let count = integer(node, "limits.processes", in: 8...100_000)
     {
       limits.processesMax = count
+    }
+    if let node = fields.values["memory"] {
+      limits.memoryBytesMax = size(node, "limits.memory", in: (64 << 20)...(1 << 42))
     }
     return limits
   }

@@ -2,6 +2,7 @@
 // one. A default that is given here never changes, for the definitions in logs rely on it.
 
 import Domain
+import NetworkRules
 import Yams
 
 /// What a definition says, read and checked.
@@ -18,6 +19,7 @@ struct WorkflowDefinition {
   var baseBranch: String?
   var limits: Workflow.Limits
   var refusedPaths: [String]
+  var network: NetworkPolicy
   var templates: WorkflowTemplates
   var notices: [NoticeMoment: NoticeRule]
   var commands: CommandRules
@@ -28,7 +30,7 @@ struct WorkflowDefinition {
   static let keys =
     [
       "name", "description", "agent-preference", "agents", "attempts", "time-limits", "retry",
-      "pull-request", "limits", "refused-paths", "templates",
+      "pull-request", "limits", "refused-paths", "network", "templates",
     ] + DefinitionReader.noticeKeys + DefinitionReader.commandKeys
 
   static func read(source: String, file: String) throws(WorkflowFaults) -> WorkflowDefinition {
@@ -64,6 +66,7 @@ extension DefinitionReader {
     let pullRequest = pullRequest(fields)
     let limits = limits(fields)
     let refused = refusedPaths(fields)
+    let network = fields.values["network"].map { self.network($0, "network") }
     let (templates, cancelComment) = templates(fields)
     let notices = notices(fields, cancelComment: cancelComment)
     let commands = commandRules(fields)
@@ -73,7 +76,8 @@ extension DefinitionReader {
       agents: agents.merging(["demo": .demo]) { a, _ in a }, attempts: attempts ?? 2,
       agentTimeout: times.agent, stallTimeout: times.stall, retry: retry,
       draft: pullRequest.draft, baseBranch: pullRequest.baseBranch, limits: limits,
-      refusedPaths: refused, templates: templates, notices: notices, commands: commands)
+      refusedPaths: refused, network: network ?? NetworkPolicy(), templates: templates,
+      notices: notices, commands: commands)
   }
 
   private mutating func workflowName(_ fields: Fields) -> String? {

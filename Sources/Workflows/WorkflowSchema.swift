@@ -21,6 +21,27 @@ package enum WorkflowSchema {
         }
     """#
 
+  /// What may be reached; the same in a workflow and in an agent's description.
+  static let network = #"""
+    {
+          "anyOf": [
+            {"enum": ["none", "public", "host"]},
+            {
+              "type": "object",
+              "additionalProperties": false,
+              "properties": {
+                "allow": {
+                  "type": "array",
+                  "items": {"type": "string"},
+                  "description": "Hosts, or npm pypi crates go maven debian github"
+                },
+                "upload": {"type": "string", "pattern": "^[0-9]+(B|KiB|MiB|GiB)$"}
+              }
+            }
+          ]
+        }
+    """#
+
   /// JSON Schema, draft 2020-12.
   package static let text = #"""
     {
@@ -146,9 +167,14 @@ package enum WorkflowSchema {
             "processes": {
               "type": "integer",
               "minimum": 8
+            },
+            "memory": {
+              "type": "string",
+              "pattern": "^[0-9]+(B|KiB|MiB|GiB)$"
             }
           }
         },
+        "network": \#(network),
         "refused-paths": {
           "type": "array",
           "items": {

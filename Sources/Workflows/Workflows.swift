@@ -23,6 +23,7 @@
 
 import Cryptography
 import Domain
+import NetworkRules
 
 /// A checked workflow definition.
 package struct Workflow: Sendable {
@@ -42,6 +43,8 @@ package struct Workflow: Sendable {
     package var diskBytesMax: Int
     /// How many processes an agent may have at once.
     package var processesMax: Int
+    /// The most memory that an agent with all its processes may have, in bytes; nil: no limit.
+    package var memoryBytesMax: Int?
   }
 
   package let name: String
@@ -71,6 +74,8 @@ package struct Workflow: Sendable {
   package let limits: Limits
   /// Paths that a generated change may not touch; one that ends in `/` means all below it.
   package let refusedPaths: [String]
+  /// What every agent of this workflow may reach, besides what its profile names.
+  package let network: NetworkPolicy
 
   /// What runs before an agent and after it.
   package let commands: CommandRules
@@ -98,9 +103,15 @@ package struct Workflow: Sendable {
     baseBranch = definition.baseBranch
     limits = definition.limits
     refusedPaths = definition.refusedPaths
+    network = definition.network
     templates = definition.templates
     rules = definition.notices
     commands = definition.commands
+  }
+
+  /// What an agent of this workflow may reach.
+  package func network(of agent: AgentProfile) -> NetworkPolicy {
+    network.union(agent.sandbox.network)
   }
 
   private static func digest(of source: String) -> String {

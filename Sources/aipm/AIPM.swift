@@ -12,6 +12,7 @@
 
 import ArgumentParser
 import Glibc
+import Processes
 import Terminal
 
 @main
@@ -48,6 +49,10 @@ struct AIPM: AsyncParsableCommand {
     ])
 
   static func main() async {
+    // The first process in a sandbox: it has no time for anything else, and no need of it.
+    if CommandLine.argc > 1, let word = CommandLine.unsafeArgv[1], strcmp(word, "confine") == 0 {
+      leave(Confinement.become(Array(CommandLine.arguments.dropFirst(2))))
+    }
     do {
       var command = try parseAsRoot()
       if var command = command as? any AsyncParsableCommand {

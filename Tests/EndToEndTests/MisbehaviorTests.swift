@@ -29,7 +29,7 @@ extension EndToEndTests.MisbehaviorTests {
 
   @Test(
     "each ends in its state, within its limit, and leaves nothing behind",
-    arguments: ["auto", "off"])
+    arguments: ["on", "off"])
   func all(sandbox: String) async throws {
     let secret = "planted-\(UInt64.random(in: 0...(.max)))-secret"
     let environment = ["AIPM_WEBHOOK_SECRET": secret, "AIPM_SANDBOX": sandbox]
@@ -54,7 +54,7 @@ extension EndToEndTests.MisbehaviorTests {
           try String(contentsOfFile: "\(server.data)/secrets/\($0)", encoding: .utf8)
             .filter { !$0.isNewline }
         }
-      try await run(server, repository, unseen: sandbox == "auto" ? secrets : [secret])
+      try await run(server, repository, unseen: sandbox == "on" ? secrets : [secret])
     }
   }
 

@@ -41,7 +41,7 @@ extension EndToEndTests.VerifyTests {
     files: [String: String] = ["README.md": "#\n"],
     _ body: (Installation, BareRepository) async throws -> Void
   ) async throws {
-    try await Installation.with(environment: ["AIPM_SANDBOX": "auto"], starts: false) { server in
+    try await Installation.with(environment: ["AIPM_SANDBOX": "on"], starts: false) { server in
       let path = try await server.makeRepository(files: files)
       let repository = try await server.createRepository("acme/tools", from: path)
       let agent = try server.script("agent", Self.agent)

@@ -24,7 +24,7 @@ import WorkerProtocol
     try DurableFile.makeFolder(files.temporary)
     let agent = AgentProcess(
       call: call, prompt: prompt, files: files, home: "\(folder.path)/home",
-      demoProgram: "/bin/echo", timeout: .seconds(60))
+      demoProgram: "/bin/echo", timeout: .seconds(60), network: .sample(call))
     let log = try OutputLog(path: files.output, bytesMax: bytesMax, secrets: agent.secrets)
     let running = Task { await agent.run(onStart: { _ in }, onOutput: { log.append($0) }) }
     if let stopAfter {

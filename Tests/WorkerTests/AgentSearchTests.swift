@@ -20,9 +20,10 @@ import Workflows
     _ program: String?, _ preflight: AgentPreflight?, environment: [String] = [],
     lent: [String] = []
   ) async -> AgentFinding {
-    await AgentSearch(home: folder.path, machineHome: folder.path).look(
+    await AgentSearch(home: folder.path, machineHome: folder.path, sandbox: nil).look(
       for: AgentInquiry(
-        name: "a", program: program, preflight: preflight, environment: environment, lent: lent))
+        name: "a", program: program, preflight: preflight, environment: environment,
+        sandbox: SandboxRules(readable: lent)))
   }
 
   @Test("installed, not installed, broken, signed in and not, each is told")
@@ -72,7 +73,9 @@ import Workflows
       AgentInquiry(name: "none", program: "no-such-program", preflight: nil, environment: []),
     ]
     let looking = Task {
-      await AgentSearch(home: "/nowhere").look(for: agents, patience: .milliseconds(200)) {
+      await AgentSearch(home: "/nowhere", sandbox: nil).look(
+        for: agents, patience: .milliseconds(200)
+      ) {
         telling.yield($0)
       }
     }

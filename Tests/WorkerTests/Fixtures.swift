@@ -1,4 +1,8 @@
+import Egress
 import FoundationEssentials
+import Glibc
+import Logging
+import NetworkRules
 import Processes
 import WorkerProtocol
 
@@ -17,6 +21,38 @@ final class TemporaryFolder: Sendable {
   }
 
   deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+/// The program under test, which stands beside the tests' own.
+let builtProgram: String = {
+  let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+  let tests = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? own
+  return tests.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+    .joined(separator: "/") + "/aipm"
+}()
+
+extension Sandbox {
+  /// One whose first process is the program under test.
+  static var tested: Sandbox {
+    var sandbox = Sandbox()
+    sandbox.program = builtProgram
+    return sandbox
+  }
+}
+
+extension SandboxNetwork {
+  /// That of an agent, with what its processes may reach.
+  static func sample(
+    _ call: AgentCall, options: EgressOptions = EgressOptions(),
+    resolver: any NameResolver = SandboxNetwork.resolver, ledger: EgressLedger = EgressLedger()
+  ) -> SandboxNetwork {
+    let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+    let network = SandboxNetwork(call, options, logger: logger, resolver: resolver) {
+      AgentEnvironment.value(of: $0, among: call.environment)
+    }
+    network.begin(call.sandbox?.network ?? NetworkPolicy(), ledger)
+    return network
+  }
 }
 
 /// A bare repository with commits made by git itself.

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import Processes
 import Testing
@@ -6,7 +7,9 @@ import WorkerProtocol
 @testable import Worker
 
 /// Real agents in the real sandbox, where it works.
-@Suite("Sandbox", .enabled("bubblewrap works here") { await Sandbox.examine().fault == nil })
+@Suite(
+  "Sandbox",
+  .enabled("bubblewrap works here") { await Sandbox.examine(program: builtProgram).fault == nil })
 struct SandboxTests {
   private struct Outcome {
     var end: AgentEnd
@@ -16,7 +19,8 @@ struct SandboxTests {
 
   private func run(
     _ script: String, rules: SandboxRules? = nil, stopsWhen marker: String? = nil,
-    prepare: (String) throws -> Void = { _ in }
+    prepare: (String) throws -> Void = { _ in },
+    network: ((AgentCall) -> SandboxNetwork)? = nil
   ) async throws -> Outcome {
     let folder = try TemporaryFolder()
     let files = AttemptFiles(folder: "\(folder.path)/attempts/d-1")
@@ -25,13 +29,14 @@ struct SandboxTests {
     // One stream, so that the lines come in their order.
     var call = AgentCall.shell("exec 2>&1\n" + script)
     call.sandbox = rules
-    var sandbox = Sandbox()
+    var sandbox = Sandbox.tested
     // What is hidden is hidden where it may be read, too.
     sandbox.readable = [folder.path]
     sandbox.hidden = [folder.path]
     let agent = AgentProcess(
       call: call, prompt: "x", files: files, home: files.home, demoProgram: "/bin/echo",
-      timeout: .seconds(60), sandbox: sandbox)
+      timeout: .seconds(60), sandbox: sandbox,
+      network: network?(call) ?? .sample(call))
     let log = try OutputLog(path: files.output, bytesMax: 1 << 20, secrets: [])
     let running = Task { await agent.run(onStart: { _ in }, onOutput: { _ = log.append($0) }) }
     if let marker {
@@ -53,7 +58,7 @@ struct SandboxTests {
       for path in /x /usr/x /etc/x /dev/x ../x; do
         touch $path 2>/dev/null && echo "wrote $path"
       done
-      for path in /var/lib /run /sys ../../../secret; do
+      for path in /var/lib /run/systemd /run/user /sys ../../../secret; do
         ls $path >/dev/null 2>&1 && echo "sees $path"
       done
       ls -d /proc/[0-9]* | wc -l; cat /etc/shadow; grep CapEff /proc/self/status
@@ -69,7 +74,7 @@ struct SandboxTests {
     let lines = outcome.text.split(separator: "\n").map(String.init)
     #expect(lines.first == "c" && lines.last == "git")
     // bubblewrap's own first process, the shell, and what it runs.
-    #expect(lines.contains { Int($0.filter { $0 != " " }).map { $0 <= 6 } ?? false })
+    #expect(lines.contains { Int($0.filter { $0 != " " }).map { $0 <= 7 } ?? false })
   }
 
   @Test("what the profile grants is there, and no more may be done with it")
@@ -81,7 +86,7 @@ struct SandboxTests {
     }
     try DurableFile.replace("\(given.path)/other", with: Array("o".utf8))
     let rules = SandboxRules(
-      network: false, readable: ["\(given.path)/read"], writable: ["\(given.path)/write"])
+      readable: ["\(given.path)/read"], writable: ["\(given.path)/write"])
     let outcome = try await run(
       """
       cat \(given.path)/*/f; ls \(given.path)
@@ -115,9 +120,157 @@ struct SandboxTests {
       promptOnStandardInput: false, environment: [])
     let agent = AgentProcess(
       call: call, prompt: "", files: AttemptFiles(folder: folder.path), home: folder.path,
-      demoProgram: "", timeout: .seconds(9), sandbox: Sandbox())
+      demoProgram: "", timeout: .seconds(9), sandbox: .tested, network: .sample(call))
     guard case .notFound = await agent.run(onStart: { _ in }, onOutput: { _ in }).end else {
       throw TestFault("found")
     }
+  }
+
+  @Test("its network holds nothing but the proxy, whatever runs on the machine")
+  func emptyNetwork() async throws {
+    let outcome = try await run(
+      """
+      grep : /proc/net/dev | wc -l; grep -c @ /proc/net/unix
+      python3 - <<'END'
+      import socket
+      for address in [("127.0.0.1", 22), ("10.0.0.1", 80), ("8.8.8.8", 53), ("::1", 22)]:
+        try:
+          socket.create_connection(address, 3)
+          print("reached", address)
+        except OSError as fault:
+          print("not", address[0])
+      END
+      """)
+    #expect(
+      outcome.text == "1\n0\nnot 127.0.0.1\nnot 10.0.0.1\nnot 8.8.8.8\nnot ::1\n", "\(outcome.text)"
+    )
+  }
+
+  @Test(
+    "calls that reach past a sandbox are refused",
+    arguments: [
+      "keyctl": "250, 0, 0", "add_key": "248, b'user', b'x', b'y', 1, -3", "bpf": "321, 0",
+      "perf_event_open": "298", "userfaultfd": "323", "mount": "165", "umount2": "166",
+      "unshare a user namespace": "272, 0x10000000", "clone into one": "56, 0x10000011",
+      "setns": "308", "io_uring": "425, 1", "fsopen": "430, b'tmpfs'", "chroot": "161, b'/'",
+    ])
+  func systemCalls(_ name: String, _ arguments: String) async throws {
+    #if arch(x86_64)
+      let outcome = try await run(
+        """
+        python3 -c "
+        import ctypes
+        c = ctypes.CDLL(None, use_errno=True)
+        print(c.syscall(\(arguments)), ctypes.get_errno())"
+        """)
+      let isUnknown = name == "io_uring"
+      #expect(outcome.text == "-1 \(isUnknown ? ENOSYS : EPERM)\n", "\(name): \(outcome.text)")
+    #endif
+  }
+
+  @Test("sockets that are not of a network namespace cannot be made")
+  func families() async throws {
+    let outcome = try await run(
+      """
+      python3 -c "
+      import socket
+      for family in [1, 2, 10, 16, 17, 31, 38, 40]:
+        kind = socket.SOCK_RAW if family > 15 else socket.SOCK_STREAM
+        try: socket.socket(family, kind); print(family)
+        except OSError as fault: print(family, fault.errno)"
+      """)
+    #expect(
+      outcome.text == "1\n2\n10\n16\n17 97\n31 97\n38 97\n40 97\n", "\(outcome.text)")
+  }
+
+  @Test("/proc is not written, and the kernel ends an agent first")
+  func processes() async throws {
+    let outcome = try await run(
+      """
+      for file in sys/kernel/core_pattern sys/vm/stat_interval self/oom_score_adj sysrq-trigger; do
+        ( : > /proc/$file ) 2>/dev/null && echo "wrote $file"
+      done
+      cat /proc/self/oom_score_adj; ps -o ni= -p $$
+      """)
+    #expect(outcome.text == "1000\n  5\n", "\(outcome.text)")
+  }
+
+  @Test("of /etc and /opt it sees what programs need, and no credential beside a program")
+  func credentials() async throws {
+    let home = try TemporaryFolder()
+    for path in [".fly/bin", ".fly/lib", ".fly/share", "tools/bin"] {
+      try DurableFile.makeFolder("\(home.path)/\(path)")
+    }
+    let program = "\(home.path)/.fly/bin/fly"
+    try DurableFile.replace(program, with: Array("#!/bin/sh\ncat \"$0.conf\"\necho flies\n".utf8))
+    chmod(program, 0o755)
+    try DurableFile.replace("\(home.path)/.fly/config.yml", with: Array("access_token".utf8))
+    try DurableFile.replace("\(home.path)/.fly/lib/x", with: Array("library".utf8))
+    let finder = ProgramFinder(hidden: [])
+    let path = "\(home.path)/.fly/bin:/usr/bin"
+    #expect(
+      finder.folders(ofPath: path) == ["bin", "lib", "share"].map { "\(home.path)/.fly/\($0)" })
+    let shown = finder.folders(of: program, path: path)
+    #expect(shown.allSatisfy { $0 != "\(home.path)/.fly" }, "\(shown)")
+    #expect(finder.folders(of: program, path: "/usr/bin").contains("\(home.path)/.fly/lib"))
+    let outcome = try await run(
+      """
+      ls /etc/shadow /etc/ssh /etc/sudoers /etc/apt /etc/environment 2>/dev/null
+      ls /opt 2>/dev/null
+      ls /var /root /home /srv /mnt 2>/dev/null | grep -v '^/' | grep .
+      test -e /etc/passwd && test -d /etc/ssl/certs && echo ok
+      """)
+    #expect(outcome.text.hasSuffix("ok\n") && !outcome.text.contains("etc"), "\(outcome.text)")
+  }
+
+  @Test("a script is shown with its interpreter, and a virtual environment as a whole")
+  func interpreters() throws {
+    let home = try TemporaryFolder()
+    for path in ["tool/bin", "python/bin", "python/lib"] {
+      try DurableFile.makeFolder("\(home.path)/\(path)")
+    }
+    func put(_ name: String, _ text: String) throws {
+      try DurableFile.replace("\(home.path)/\(name)", with: Array(text.utf8))
+      chmod("\(home.path)/\(name)", 0o755)
+    }
+    try put("tool/pyvenv.cfg", "home = x\n")
+    try put("python/bin/python3", "\u{7f}ELF")
+    symlink("\(home.path)/python/bin/python3", "\(home.path)/tool/bin/python")
+    try put("tool/bin/tool", "#!\(home.path)/tool/bin/python\nprint(1)\n")
+    let finder = ProgramFinder(hidden: [])
+    let found = finder.folders(of: "\(home.path)/tool/bin/tool", path: "/usr/bin")
+    for name in ["tool", "python/bin", "python/lib"] {
+      #expect(found.contains("\(home.path)/\(name)"), "\(found)")
+    }
+    try put("tool/bin/other", "#!/usr/bin/env -S python3 -u\n")
+    let named = finder.folders(
+      of: "\(home.path)/tool/bin/other", path: "\(home.path)/python/bin:/usr/bin")
+    #expect(named.contains("\(home.path)/python/lib"), "\(named)")
+  }
+
+  @Test("a sandbox that cannot be built, and a program that cannot be run in it, are told apart")
+  func starts() async throws {
+    let folder = try TemporaryFolder()
+    func end(_ program: String, temporary: String? = nil) async throws -> AgentEnd {
+      let files = AttemptFiles(folder: "\(folder.path)/a")
+      for path in [files.tree, files.temporary, files.home] { try DurableFile.makeFolder(path) }
+      if temporary != nil { try FileManager.default.removeItem(atPath: files.temporary) }
+      let call = AgentCall(
+        name: "x", isDemo: false, arguments: [.init(kind: .literal, text: program)],
+        promptOnStandardInput: false, environment: [])
+      let agent = AgentProcess(
+        call: call, prompt: "", files: files, home: files.home, demoProgram: "",
+        timeout: .seconds(30), sandbox: .tested, network: .sample(call))
+      return await agent.run(onStart: { _ in }, onOutput: { _ in }).end
+    }
+    let script = "\(folder.path)/script"
+    try DurableFile.replace(script, with: Array("#!\(folder.path)/nothing\n".utf8))
+    chmod(script, 0o755)
+    guard case .notFound(let words) = try await end(script) else { throw TestFault("found") }
+    #expect(words.contains("cannot be run in the sandbox"), "\(words)")
+    let gone = try await end("/bin/true", temporary: "gone")
+    guard case .lost(let reason) = gone else { throw TestFault("not lost: \(gone)") }
+    #expect(reason.contains("the sandbox could not be built"), "\(reason)")
+    #expect(try await end("/bin/true") == .finished)
   }
 }

@@ -1,4 +1,6 @@
+import Egress
 import Glibc
+import NetworkRules
 import Processes
 import Synchronization
 import Testing
@@ -145,8 +147,9 @@ import Workflows
       call: call, session: try #require(call.session), prompt: prompt,
       attempt: AttemptFiles(folder: "\(bench.files.root)/attempts/a-1"),
       key: AttemptKey(delegation: "a", number: 1), repository: "o/r",
-      objects: bench.files.root, files: bench.files, sandbox: nil, warm: bench.warm, version: "1",
-      log: log, heard: { _ in say.yield() })
+      objects: bench.files.root, files: bench.files, sandbox: nil,
+      makeNetwork: { .sample(call) }, policy: NetworkPolicy(), ledger: EgressLedger(),
+      warm: bench.warm, version: "1", log: log, heard: { _ in say.yield() })
     run.greetingTimeout = greeting
     let running = Task { [run] in await run.run { _, id in started.withLock { $0 = id } } }
     if let words {

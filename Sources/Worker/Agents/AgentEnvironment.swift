@@ -2,6 +2,7 @@
 
 import Glibc
 import Processes
+import WorkerProtocol
 
 enum AgentEnvironment {
   /// What an agent is never given, whatever its profile says: these open the server and the forge.
@@ -27,11 +28,34 @@ enum AgentEnvironment {
     }
   }
 
+  /// What an agent is told besides what every process needs.
+  /// - Parameter network: of its sandbox; nil: it runs without one.
+  static func of(_ call: AgentCall, network: SandboxNetwork?) -> [String: String] {
+    var environment: [String: String] = [:]
+    for (name, value) in allowed(call.environment) { environment[name] = value }
+    for toolchain in call.sandbox?.toolchains ?? [] {
+      environment.merge(toolchain.environment) { own, _ in own }
+    }
+    // The addresses and placeholders of the sandbox stand above what the operator set.
+    if let network { environment.merge(network.environment) { $1 } }
+    return environment
+  }
+
+  /// A variable of this machine that an agent with these names may have.
+  static func value(of name: String, among names: [String]) -> String? {
+    names.contains(name) ? allowed([name]).first?.value : nil
+  }
+
   /// The values of those that may be secrets, to be masked in what an agent says.
   static func secrets(_ names: [String]) -> [String] {
+    allowed(secretNames(names)).map(\.value)
+  }
+
+  /// Those of the variables set here that may hold a secret, by their names.
+  static func secretNames(_ names: [String]) -> [String] {
     let words = ["KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "AUTH"]
-    return allowed(names).filter { variable in
-      words.contains { variable.name.uppercased().contains($0) }
-    }.map(\.value)
+    return allowed(names).map(\.name).filter { name in
+      words.contains { name.uppercased().contains($0) }
+    }
   }
 }

@@ -1,8 +1,11 @@
 // Looks which agents could work on this machine: by their programs, and by what their profiles say
 // that a check is. A check sees what the agent would see: the same HOME, the same variables.
 
+import Egress
 import FoundationEssentials
 import Glibc
+import Logging
+import NetworkRules
 import Processes
 import WorkerProtocol
 import Workflows
@@ -13,15 +16,25 @@ package struct AgentSearch: Sendable {
   package static let checkTimeout = Duration.seconds(15)
 
   /// The HOME of an agent that is lent nothing of this machine's; it need not be there.
-  let home: String
+  package let home: String
   /// This machine's.
   let machineHome: String
+  /// Where the checks run, as the agents would; nil: without.
+  let sandbox: Sandbox?
+  let egress: EgressOptions
+  let logger: Logger
 
+  /// - Parameter sandbox: nil where agents run without one.
   package init(
-    home: String, machineHome: String = getenv("HOME").map { String(cString: $0) } ?? "/root"
+    home: String, machineHome: String = getenv("HOME").map { String(cString: $0) } ?? "/root",
+    sandbox: Sandbox?, egress: EgressOptions = EgressOptions(),
+    logger: Logger = Logger(label: "aipm.agents")
   ) {
     self.home = home
     self.machineHome = machineHome
+    self.sandbox = sandbox
+    self.egress = egress
+    self.logger = logger
   }
 
   /// Looks for all of them, side by side.
@@ -58,8 +71,9 @@ package struct AgentSearch: Sendable {
 
   /// Looks for one.
   package func look(for agent: AgentInquiry) async -> AgentFinding {
+    let keys = sandbox.map { _ in network(of: agent).keys }
     func found(_ state: AgentFinding.State, _ detail: String) -> AgentFinding {
-      AgentFinding(name: agent.name, state: state, detail: detail)
+      AgentFinding(name: agent.name, state: state, detail: detail, keys: keys)
     }
     guard let program = agent.program else { return found(.ready, "it needs no program") }
     guard Self.isInstalled(program) else {
@@ -95,22 +109,70 @@ package struct AgentSearch: Sendable {
   /// Runs a check.
   /// - Returns: nil where it ended with 0.
   private func fault(of check: [String], _ agent: AgentInquiry) async -> String? {
-    var environment = AgentEnvironment.base(home: agent.lent.isEmpty ? home : machineHome)
-    for (name, value) in AgentEnvironment.allowed(agent.environment) { environment[name] = value }
-    var command = Command(
-      check[0], Array(check.dropFirst()), environment: environment, workingDirectory: "/",
-      timeout: Self.checkTimeout, outputLimit: 4096)
-    command.grace = .seconds(1)
     let words = check.joined(separator: " ")
     do {
-      let result = try await command.run()
-      if result.succeeded { return nil }
+      let (result, start) = try await run(check, agent)
+      if start == .started, result.succeeded { return nil }
       let secrets = AgentEnvironment.secrets(agent.environment)
       let said = StreamMask.masked(result.errorText + result.outputText, secrets: secrets)
       let line = said.split(whereSeparator: \.isNewline).first.map { ": \($0.prefix(200))" }
-      return "\(words) fails\(line ?? "")"
+      let here = start == .started ? "fails" : "cannot be run in the sandbox"
+      return "\(words) \(here)\(line ?? "")"
     } catch {
       return "\(words): \(error)"
+    }
+  }
+
+  private func run(
+    _ check: [String], _ agent: AgentInquiry
+  ) async throws -> (value: ProcessResult, start: LaunchDoor.Start) {
+    let call = AgentCall(agent)
+    let network = network(of: agent)
+    guard let sandbox else {
+      let command = command(
+        check, call, home: agent.lent.isEmpty ? home : machineHome, directory: "/", nil)
+      return (try await command.run(), .started)
+    }
+    network.begin(call.sandbox?.network ?? NetworkPolicy(), EgressLedger())
+    let folder = try CheckFolder(in: home)
+    for path in [folder.home, folder.temporary] { try DurableFile.makeFolder(path) }
+    let command = command(check, call, home: folder.home, directory: folder.home, network)
+    var grants = Sandbox.Grants(
+      writable: [folder.home, folder.temporary], temporary: folder.temporary)
+    grants.programs = [try command.resolved()]
+    grants.readable = AgentCall.namedFiles(check)
+    grants.take(call.sandbox, home: folder.home)
+    let launch = try Launch(
+      command, in: folder.path, sandbox: sandbox, network: network, grants: grants)
+    let result: (ProcessResult, LaunchDoor.Start)
+    do {
+      result = try await launch.attended { () async throws(ProcessFault) in
+        try await launch.command.run()
+      }
+    } catch {
+      await network.close()
+      throw error
+    }
+    await network.close()
+    return result
+  }
+
+  private func command(
+    _ check: [String], _ call: AgentCall, home: String, directory: String,
+    _ network: SandboxNetwork?
+  ) -> Command {
+    var environment = AgentEnvironment.base(home: home)
+    environment.merge(AgentEnvironment.of(call, network: network)) { $1 }
+    var command = Command(
+      AgentProcess.absolute(check[0]), Array(check.dropFirst()), environment: environment,
+      workingDirectory: directory, timeout: Self.checkTimeout, outputLimit: 4096)
+    command.grace = .seconds(1)
+    return command
+  }
+
+  private func network(of agent: AgentInquiry) -> SandboxNetwork {
+    SandboxNetwork(AgentCall(agent), egress, logger: logger) {
+      AgentEnvironment.value(of: $0, among: agent.environment)
     }
   }
 
@@ -118,5 +180,31 @@ package struct AgentSearch: Sendable {
     if program.contains("/") { return access(program, X_OK) == 0 }
     let path = Command.baseEnvironment["PATH"] ?? ""
     return path.split(separator: ":").contains { access("\($0)/\(program)", X_OK) == 0 }
+  }
+}
+
+/// A folder for one check, which goes when the check is over.
+private final class CheckFolder: Sendable {
+  let path: String
+  var home: String { "\(path)/home" }
+  var temporary: String { "\(path)/tmp" }
+
+  /// - Throws: `FileFault`.
+  init(in home: String) throws {
+    try DurableFile.makeFolder(home)
+    path = "\(home)/check-\(UInt64.random(in: 0...UInt64.max))"
+    try DurableFile.makeFolder(path)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+extension AgentCall {
+  /// What a check of an agent gets: as much as the agent itself.
+  init(_ agent: AgentInquiry) {
+    self.init(
+      name: agent.name, isDemo: false, arguments: [], promptOnStandardInput: false,
+      environment: agent.environment, sandbox: agent.sandbox)
+    endpoints = agent.endpoints
   }
 }

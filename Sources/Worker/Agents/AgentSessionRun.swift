@@ -1,7 +1,9 @@
 // One attempt with an agent that stays: a session of its own, one prompt, and its end.
 
+import Egress
 import Glibc
 import Logging
+import NetworkRules
 import Processes
 import Synchronization
 import WorkerProtocol
@@ -48,6 +50,11 @@ struct AgentSessionRun: Sendable {
   let files: WorkerFiles
   /// nil: the agent sees what this user sees.
   let sandbox: Sandbox?
+  /// What a new process of the agent gets.
+  let makeNetwork: @Sendable () -> SandboxNetwork
+  let policy: NetworkPolicy
+  /// Where it is written down what the agent reached.
+  let ledger: EgressLedger
   let warm: WarmAgents
   let version: String
   let log: OutputLog
@@ -99,6 +106,8 @@ struct AgentSessionRun: Sendable {
     onStart(agent.identity, opened.id)
     let (answer, excess) = await watched(opened, place)
     agent.serve(nil)
+    // Idle, it reaches nothing, and nobody's ledger.
+    agent.reach(NetworkPolicy(), EgressLedger())
     if case .success(let result) = answer { opened.desk.take(final: result["usage"]) }
     opened.desk.finish()
     let end = excess.map { AgentEnd.exceeded("\(call.name): \($0)") } ?? end(answer, agent)
@@ -123,8 +132,11 @@ struct AgentSessionRun: Sendable {
         await idle.end()
       }
     }
+    let network = makeNetwork()
+    network.begin(policy, ledger)
     let fresh = try await PersistentAgent.start(
-      call, place, sandbox: sandbox, objects: objects, version: version, within: greetingTimeout)
+      call, place, sandbox: sandbox, network: network, objects: objects, version: version,
+      within: greetingTimeout)
     do throws(PersistentAgent.Fault) { return try await open(fresh, tree) } catch {
       await fresh.end()
       throw error
@@ -136,6 +148,7 @@ struct AgentSessionRun: Sendable {
   ) async throws(PersistentAgent.Fault) -> Opened {
     let desk = SessionDesk(session, tree: tree, log: log, heard: heard)
     agent.serve(desk)
+    agent.reach(policy, ledger)
     let answer = await agent.peer.request(
       "session/new", .object(["cwd": .string(tree), "mcpServers": .array([])]),
       within: greetingTimeout)
@@ -159,7 +172,8 @@ struct AgentSessionRun: Sendable {
     _ opened: Opened, _ place: PersistentFiles
   ) async -> (answer: RPCPeer.Outcome, excess: String?) {
     let watch = ResourceWatch(
-      folder: place.folder, diskBytesMax: call.diskBytesMax, processesMax: call.processesMax)
+      folder: place.folder, diskBytesMax: call.diskBytesMax, processesMax: call.processesMax,
+      memoryBytesMax: call.memoryBytesMax)
     let watching = Task { () -> String? in
       let process = opened.agent.identity.processID
       let excess = await watch.run { process }

@@ -31,6 +31,13 @@ enum AnyJSON: Codable, Equatable, Sendable {
     }
   }
 
+  /// A value of this program's own as JSON.
+  static func describing(_ value: some Encodable) -> AnyJSON {
+    // Such values hold strings, whole numbers and flags: nothing that cannot be encoded.
+    let bytes = try? JSONEncoder().encode(value)
+    return bytes.flatMap { try? JSONDecoder().decode(AnyJSON.self, from: $0) } ?? .null
+  }
+
   func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     switch self {

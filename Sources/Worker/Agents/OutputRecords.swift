@@ -5,6 +5,7 @@
 //   {"at":…,"offset":420,"plan":[{…}]}            the plan, whole
 //   {"at":…,"offset":420,"tool":{"id":…,…}}       a tool call, or what became of it
 //   {"at":…,"offset":420,"usage":{"words":…,…}}   what it used so far
+//   {"at":…,"offset":420,"network":{"hosts":[…],…}}   at its end: what it reached, NetworkRecord
 //
 // `at` is in milliseconds since 1970, by this machine's clock.
 

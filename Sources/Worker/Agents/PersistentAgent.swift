@@ -4,7 +4,9 @@
 // worker, and is ended by the worker's next life before that registers. What it starts during an
 // attempt is ended with the attempt.
 
+import Egress
 import Glibc
+import NetworkRules
 import Processes
 import Synchronization
 import WorkerProtocol
@@ -19,6 +21,7 @@ final class PersistentAgent: Sendable {
   let identity: AgentIdentity
   let peer: RPCPeer
   private let desk: Desk
+  private let network: SandboxNetwork
   private let process: Task<Void, Never>
   /// Its own processes: those that it had when its first session was open.
   private let own = Mutex<Set<Int32>?>(nil)
@@ -26,6 +29,12 @@ final class PersistentAgent: Sendable {
   /// Whose session it is at the moment.
   private final class Desk: Sendable {
     private let desk = Mutex<SessionDesk?>(nil)
+    private let failure = Mutex<AgentEnd?>(nil)
+    /// Why the program itself never ran; nil while it may, or did.
+    var launchFailure: AgentEnd? {
+      get { failure.withLock { $0 } }
+      set { failure.withLock { $0 = newValue } }
+    }
     var current: SessionDesk? {
       get { desk.withLock { $0 } }
       set { desk.withLock { $0 = newValue } }
@@ -34,13 +43,14 @@ final class PersistentAgent: Sendable {
 
   private init(
     _ call: AgentCall, _ place: PersistentFiles, _ identity: AgentIdentity, _ peer: RPCPeer,
-    _ desk: Desk, _ process: Task<Void, Never>
+    _ desk: Desk, _ network: SandboxNetwork, _ process: Task<Void, Never>
   ) {
     self.call = call
     self.identity = identity
     self.peer = peer
     self.place = place
     self.desk = desk
+    self.network = network
     self.process = process
   }
 
@@ -50,44 +60,51 @@ final class PersistentAgent: Sendable {
   // MARK: Life
 
   /// Starts one and says hello to it.
+  /// - Parameter network: it belongs to the agent from now on, and serves the present attempt.
   static func start(
-    _ call: AgentCall, _ place: PersistentFiles, sandbox: Sandbox?, objects: String,
-    version: String, within limit: Duration
+    _ call: AgentCall, _ place: PersistentFiles, sandbox: Sandbox?, network: SandboxNetwork,
+    objects: String, version: String, within limit: Duration
   ) async throws(Fault) -> PersistentAgent {
     guard let session = call.session else {
       throw Fault(end: .notStarted("\(call.name): its command names no program"))
     }
-    let command: Command
+    let launch: Launch
     do {
       for folder in [place.home, place.temporary, place.trees] {
         try DurableFile.makeFolder(folder)
       }
-      command = try Self.command(call, session, place, sandbox, objects)
+      launch = try Self.launch(call, session, place, sandbox, network, objects)
     } catch let fault as ProcessFault {
       throw Fault(end: AgentProcess.end(of: fault, call))
     } catch {
       throw Fault(end: .lost("\(error)"))
     }
-    let agent = try await launch(call, command, place)
+    let agent: PersistentAgent
+    do throws(Fault) { agent = try await started(call, launch, place, network) } catch {
+      await network.close()
+      throw error
+    }
     do {
       try await agent.greet(session, version: version, within: limit)
     } catch {
       await agent.end()
-      throw error
+      throw agent.desk.launchFailure.map { Fault(end: $0) } ?? error
     }
     return agent
   }
 
   /// The call, in its sandbox.
-  private static func command(
+  private static func launch(
     _ call: AgentCall, _ session: AgentSession, _ place: PersistentFiles, _ sandbox: Sandbox?,
-    _ objects: String
-  ) throws -> Command {
+    _ network: SandboxNetwork, _ objects: String
+  ) throws -> Launch {
     var environment = AgentEnvironment.base(home: place.home)
     environment["TMPDIR"] = place.temporary
     // Nobody is there to answer git's questions.
     environment["GIT_TERMINAL_PROMPT"] = "0"
-    for (name, value) in AgentEnvironment.allowed(call.environment) { environment[name] = value }
+    environment.merge(
+      AgentEnvironment.of(call, network: sandbox == nil ? nil : network)
+    ) { $1 }
     environment[ProcessTable.mark] = place.folder
     var command = Command(
       AgentProcess.absolute(session.arguments.first ?? ""), Array(session.arguments.dropFirst()),
@@ -95,20 +112,22 @@ final class PersistentAgent: Sendable {
     command.diesWithParent = AgentProcess.canDieWithParent
     command.grace = AgentProcess.grace
     let program = try command.resolved()
-    if let bytes = call.diskBytesMax {
+    if sandbox == nil, let bytes = call.diskBytesMax {
       AgentProcess.limit(&command, program, fileBytesMax: bytes)
     }
-    guard let sandbox else { return command }
     var grants = Sandbox.Grants(
       writable: [place.trees, place.temporary, place.home], temporary: place.temporary)
     grants.programs = [program]
     grants.readable = [objects] + AgentCall.namedFiles(session.arguments)
+    grants.limits = .init(
+      fileBytesMax: call.diskBytesMax, memoryBytesMax: call.memoryBytesMax)
     grants.take(call.sandbox, home: place.home)
-    return try sandbox.wrapped(command, grants)
+    return try Launch(
+      command, in: place.folder, sandbox: sandbox, network: network, grants: grants)
   }
 
-  private static func launch(
-    _ call: AgentCall, _ command: Command, _ place: PersistentFiles
+  private static func started(
+    _ call: AgentCall, _ launch: Launch, _ place: PersistentFiles, _ network: SandboxNetwork
   ) async throws(Fault) -> PersistentAgent {
     let desk = Desk()
     let peer = RPCPeer(
@@ -129,14 +148,19 @@ final class PersistentAgent: Sendable {
     let (starts, start) = AsyncStream.makeStream(of: Result<AgentIdentity, Fault>.self)
     let process = Task {
       do throws(ProcessFault) {
-        let (_, result) = try await command.converse(
-          onStart: { number in
-            if let identity = ProcessTable.identity(of: number) {
-              start.yield(.success(identity))
-            }
-          },
-          onError: { desk.current?.say($0) },
-          { input, output in try await peer.carry(input, output) })
+        let ((_, result), reached) = try await launch.attended { () async throws(ProcessFault) in
+          try await launch.command.converse(
+            onStart: { number in
+              if let identity = ProcessTable.identity(of: number) {
+                start.yield(.success(identity))
+              }
+            },
+            onError: { desk.current?.say($0) },
+            { input, output in try await peer.carry(input, output) })
+        }
+        if let end = LaunchCount().end(reached, call, said: result.standardError) {
+          desk.launchFailure = end
+        }
         peer.close(ended(result))
       } catch {
         start.yield(.failure(Fault(end: AgentProcess.end(of: error, call))))
@@ -146,7 +170,7 @@ final class PersistentAgent: Sendable {
     }
     for await result in starts {
       let identity = try result.get()
-      return PersistentAgent(call, place, identity, peer, desk, process)
+      return PersistentAgent(call, place, identity, peer, desk, network, process)
     }
     throw Fault(end: .failed("\(call.name) ended as soon as it was started"))
   }
@@ -204,10 +228,14 @@ final class PersistentAgent: Sendable {
     peer.close("it was ended")
     process.cancel()
     await process.value
+    await network.close()
     _ = await ProcessTable.end(.attempt(place.folder))
   }
 
   // MARK: Sessions
+
+  /// What it may reach from now on, and where that is written down.
+  func reach(_ policy: NetworkPolicy, _ ledger: EgressLedger) { network.begin(policy, ledger) }
 
   /// Whose session it is from now on; nil: nobody's.
   func serve(_ desk: SessionDesk?) { self.desk.current = desk }

@@ -60,7 +60,7 @@ struct Doctor: AsyncParsableCommand {
       findings.append(.good("configuration", "can be read"))
       let folder = settings.text("data", flag: data) ?? "./.aipm"
       findings.append(Self.disk(folder))
-      findings += await Self.agents(catalog, data: folder)
+      findings += await Self.agents(catalog, sandbox: try sandboxing.read(settings).mode)
       findings.append(await Self.sandbox(try sandboxing.read(settings).mode))
       findings += await Self.forge(try ForgeSettings(settings, forge: nil, pace: nil), repository)
     } catch {
@@ -122,15 +122,14 @@ struct Doctor: AsyncParsableCommand {
     guard mode != .off else {
       return .poor(
         "sandbox", "switched off: agents see what this user sees",
-        "Leave --sandbox away, or write --sandbox auto.")
+        "Leave --sandbox away, or write --sandbox on.")
     }
     let found = await Sandbox.examine()
     guard let fault = found.fault else {
-      return found.canCutNetwork
-        ? .good("sandbox", "bubblewrap works: agents see their tree and the system's programs")
-        : .poor(
-          "sandbox", "bubblewrap works, but cannot cut off the network here",
-          "Agents whose profile says network: false have one all the same.")
+      return .good(
+        "sandbox",
+        "bubblewrap works: agents see their tree and the system's programs, and have a network "
+          + "of their own, a read-only /proc, a filter of system calls and a keyring of their own")
     }
     let detail = "does not work here: \(fault.reason)"
     return mode == .on
@@ -141,12 +140,19 @@ struct Doctor: AsyncParsableCommand {
   // MARK: Agents
 
   /// What a local worker would find, in the HOME that its agents have.
-  private static func agents(_ catalog: WorkflowCatalog, data: String) async -> [ForgeFinding] {
+  private static func agents(
+    _ catalog: WorkflowCatalog, sandbox: Sandbox.Mode
+  ) async -> [ForgeFinding] {
     var profiles: [String: AgentProfile] = [:]
     for workflow in catalog.all { profiles.merge(workflow.agents) { first, _ in first } }
     let wanted = Set(catalog.all.flatMap(\.agentPreference))
-    let folder = data.hasPrefix("/") ? data : FileManager.default.currentDirectoryPath + "/" + data
-    let search = AgentSearch(home: "\(folder)/workers/worker-1/agents")
+    let fault = await Sandbox.examine().fault
+    let isWalled = sandbox != .off && fault == nil
+    // The checks are to change nothing, so they have a place of their own.
+    let search = AgentSearch(
+      home: FileManager.default.temporaryDirectory.path + "/aipm-doctor-\(getpid())",
+      sandbox: isWalled ? Sandbox() : nil)
+    defer { try? FileManager.default.removeItem(atPath: search.home) }
     let found = await search.look(
       for: profiles.values.sorted { $0.name < $1.name }.map { AgentInquiry($0) })
     return found.map { finding($0, isWanted: wanted.contains($0.name)) }
@@ -155,7 +161,8 @@ struct Doctor: AsyncParsableCommand {
   private static func finding(_ found: AgentFinding, isWanted: Bool) -> ForgeFinding {
     let subject = "agent \(found.name)"
     switch found.state {
-    case .ready: return .good(subject, found.detail)
+    case .ready:
+      return .good(subject, found.detail + (found.keys?.text.map { "; \($0)" } ?? ""))
     case .notInstalled:
       return ForgeFinding(
         subject: subject, verdict: isWanted ? .poor : .good, detail: found.detail,

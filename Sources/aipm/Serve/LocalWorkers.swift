@@ -18,6 +18,8 @@ struct LocalWorkers: WorkerLauncher {
   let executable: String
   let sandbox: SandboxOptions.Chosen
   let cache: CacheLimits
+  /// Where else AIPM listens on this machine: the embedded forge.
+  var ownPorts: [Int] = []
 
   func run(_ worker: WorkerID, onStart: @escaping @Sendable () -> Void) async -> String {
     let folder = "\(data)/workers/\(worker)"
@@ -82,8 +84,8 @@ struct LocalWorkers: WorkerLauncher {
   private func arguments(_ worker: WorkerID, _ folder: String) -> [String] {
     [
       "worker", "--local", "--server-file", addressFile, "--id", worker.rawValue, "--data",
-      folder, "--hide", data, "--sandbox", sandbox.mode.rawValue,
-    ] + cache.flags + (sandbox.readable.isEmpty ? [] : ["--sandbox-readable"] + sandbox.readable)
+      folder, "--hide", data,
+    ] + cache.flags + sandbox.flags + ownPorts.flatMap { ["--own-port", String($0)] }
   }
 
   /// Ends the local workers, busy ones too: each gives back what it has in hand, and is killed

@@ -1,12 +1,13 @@
 import ArgumentParser
+import NetworkRules
 import Worker
 
 /// How agents are kept apart from the machine: of the server for its own workers, and of a worker.
 struct SandboxOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Whether agents run in a sandbox of bubblewrap: auto where it works, on or not at all, off "
-        + "(auto).", valueName: "auto|on|off"))
+      "Whether agents run in a sandbox of bubblewrap: on or not at all, auto where it works, off "
+        + "(on).", valueName: "on|auto|off"))
   var sandbox: String?
   @Option(
     parsing: .upToNextOption,
@@ -14,20 +15,40 @@ struct SandboxOptions: ParsableArguments {
       "Folders that agents may read in it besides the system's and those of the PATH.",
       valueName: "dir"))
   var sandboxReadable: [String] = []
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Private addresses that agents may reach where a workflow names the host, such as "
+        + "10.1.0.0/16 (none).", valueName: "range"))
+  var agentPrivateNetwork: [String] = []
 
   /// What was told, from all the places it may be told.
   struct Chosen {
     var mode: Sandbox.Mode
     var readable: [String]
+    var privateRanges: [AddressRange]
+
+    /// The flags by which a worker is told the same.
+    var flags: [String] {
+      ["--sandbox", mode.rawValue]
+        + (readable.isEmpty ? [] : ["--sandbox-readable"] + readable)
+        + (privateRanges.isEmpty
+          ? [] : ["--agent-private-network"] + privateRanges.map { "\($0)" })
+    }
   }
 
   func read(_ settings: Settings) throws -> Chosen {
-    let mode = try settings.word("sandbox", flag: sandbox, as: Sandbox.Mode.self) ?? .auto
+    let mode = try settings.word("sandbox", flag: sandbox, as: Sandbox.Mode.self) ?? .on
     let readable = settings.list("sandboxReadable", flags: sandboxReadable)
     for folder in readable where !folder.hasPrefix("/") {
       throw Settings.Fault(
         description: "--sandbox-readable is \(folder): write the absolute path of a folder")
     }
-    return Chosen(mode: mode, readable: readable)
+    let ranges = try settings.list("agentPrivateNetwork", flags: agentPrivateNetwork).map { text in
+      do throws(NetworkFault) { return try AddressRange(parsing: text) } catch {
+        throw Settings.Fault(description: "--agent-private-network: \(error)")
+      }
+    }
+    return Chosen(mode: mode, readable: readable, privateRanges: ranges)
   }
 }

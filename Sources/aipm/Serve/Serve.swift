@@ -3,6 +3,7 @@ import Domain
 import EventLog
 import FoundationEssentials
 import Glibc
+import NetworkRules
 import Processes
 import Worker
 import Workflows
@@ -46,6 +47,13 @@ struct Serve: AsyncParsableCommand {
     parsing: .upToNextOption,
     help: ArgumentHelp("Variables that the agent may see.", valueName: "name"))
   var agentEnv: [String] = []
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Hosts that the agent of --agent command may reach: names, *.NAME, NAME:PORT, or npm pypi "
+        + "crates go maven debian github; public for every public host (none).",
+      valueName: "host"))
+  var agentAllow: [String] = []
   @Option(help: "The limit of one generation, such as 10m (the workflow's).")
   var agentTimeout: String?
   @Option(help: "How many generations an agent that fails gets (the workflow's).")
@@ -91,8 +99,12 @@ struct Serve: AsyncParsableCommand {
     } catch let faults as WorkflowFaults {
       throw ValidationError("\(faults)")
     }
-    if options.sandbox.mode == .on, let fault = await Sandbox.examine().fault {
-      throw Failure("\(SandboxUnavailable(fault))")
+    if options.workers > 0, options.sandbox.mode == .on,
+      let fault = await Sandbox.examine().fault
+    {
+      throw Failure(
+        "\(SandboxUnavailable(fault)) To run agents without walls, on this machine and its "
+          + "network as your user: --sandbox off")
     }
     do {
       try await ServerProcess(options).run()
@@ -179,11 +191,20 @@ struct ServeOptions {
         throw Settings.Fault(description: "--agent-env: \(fault.message); \(fault.instead)")
       }
     }
+    let network: NetworkPolicy
+    do throws(NetworkFault) {
+      network = try .named(settings.list("agentAllow", flags: flags.agentAllow))
+    } catch {
+      throw Settings.Fault(description: "--agent-allow: \(error)")
+    }
     return try settings.value(
       "agentCommand", flag: flags.agentCommand, form: "write a program and its arguments"
     ) { line in
       let words = try ShellWords.split(line)
-      return words.isEmpty ? nil : AgentProfile.custom(words: words, environment: names)
+      return words.isEmpty
+        ? nil
+        : AgentProfile.custom(
+          words: words, environment: names, network: network)
     }
   }
 

@@ -67,7 +67,8 @@ struct ServerProcess {
     let token = try folder.secret("worker-token")
     let launcher = LocalWorkers(
       data: folder.path, addressFile: folder.path + "/address", token: token,
-      executable: Self.executable, sandbox: options.sandbox, cache: options.cache)
+      executable: Self.executable, sandbox: options.sandbox, cache: options.cache,
+      ownPorts: [access.localURL.flatMap(Self.port(ofURL:))].compactMap { $0 })
     let (forge, mirrors) = makeForge(folder, access)
     let engine = makeEngine(
       store, feed, forge, mirrors, launcher, workflows: workflows, epoch: epoch,
@@ -107,6 +108,10 @@ struct ServerProcess {
       collecting.cancel()
     }
     await stop(engine, server, serving, launcher, signals)
+  }
+
+  private static func port(ofURL url: String) -> Int? {
+    url.split(separator: ":").last.flatMap { Int($0) }
   }
 
   /// How many epochs a log may have lost that was put back from a backup: tokens that were given

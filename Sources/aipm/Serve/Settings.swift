@@ -19,6 +19,7 @@ struct Settings {
   static let variables: [String: String] = [
     "data": "AIPM_DATA", "host": "AIPM_HOST", "port": "AIPM_PORT", "workers": "AIPM_WORKERS",
     "agent": "AIPM_AGENT", "agentCommand": "AIPM_AGENT_COMMAND", "agentEnv": "AIPM_AGENT_ENV",
+    "agentAllow": "AIPM_AGENT_ALLOW", "agentPrivateNetwork": "AIPM_AGENT_PRIVATE_NETWORK",
     "agentTimeout": "AIPM_AGENT_TIMEOUT", "attempts": "AIPM_ATTEMPTS",
     "workflows": "AIPM_WORKFLOWS", "basePath": "AIPM_BASE_PATH",
     "allowOrigins": "AIPM_ALLOW_ORIGINS", "forge": "AIPM_FORGE",

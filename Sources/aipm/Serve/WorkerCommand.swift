@@ -31,6 +31,8 @@ struct WorkerRun: AsyncParsableCommand {
   var local = false
   @Option(help: .hidden)
   var hide: String?
+  @Option(help: .hidden)
+  var ownPort: [UInt16] = []
 
   func validate() throws {
     guard server != nil || serverFile != nil else {
@@ -63,6 +65,8 @@ struct WorkerRun: AsyncParsableCommand {
     configuration.cache = try caching.read(settings)
     configuration.sandbox = sandbox.mode
     configuration.sandboxReadable = sandbox.readable
+    configuration.egress.permitted = sandbox.privateRanges
+    configuration.egress.ownPorts = Set(ownPort)
     configuration.sandboxHidden = [hide].compactMap { $0 }
     do {
       _ = try await Worker.run(

@@ -1,0 +1,36 @@
+// What of a home makes up a toolchain, and what its programs have to be told to find it there.
+
+import Workflows
+
+extension Toolchain {
+  /// Folders of this user's home that its programs read, as far as they hold no credential.
+  var folders: [String] {
+    let home = ProgramFinder.home
+    let names =
+      switch self {
+      case .rustup: [".rustup", ".cargo/bin"]
+      case .uv:
+        [".local/share/uv/python", ".local/share/uv/tools", ".local/bin/uv", ".local/bin/uvx"]
+      case .nvm: [".nvm/versions", ".nvm/alias", ".nvm/nvm.sh", ".nvm/nvm-exec"]
+      case .pyenv:
+        ["bin", "libexec", "plugins", "pyenv.d", "shims", "versions", "version", "completions"]
+          .map { ".pyenv/\($0)" }
+      }
+    return names.map { "\(home)/\($0)" }
+  }
+
+  /// They look for themselves below HOME, which is another one inside.
+  var environment: [String: String] {
+    let home = ProgramFinder.home
+    return switch self {
+    case .rustup: ["RUSTUP_HOME": "\(home)/.rustup"]
+    case .uv:
+      [
+        "UV_PYTHON_INSTALL_DIR": "\(home)/.local/share/uv/python",
+        "UV_TOOL_DIR": "\(home)/.local/share/uv/tools",
+      ]
+    case .nvm: ["NVM_DIR": "\(home)/.nvm"]
+    case .pyenv: ["PYENV_ROOT": "\(home)/.pyenv"]
+    }
+  }
+}
