@@ -185,6 +185,14 @@ let package = Package(
       name: "simulate", dependencies: ["Simulation", "Workflows", "CAssets", arguments],
       path: "Tests/Simulate", swiftSettings: strict),
     tests("SimulationTests", ["Simulation", "Workflows"]),
+    .target(
+      name: "InstantWorld",
+      dependencies: [
+        "Domain", "EventLog", "InMemoryEventStore", "Workflows", "Engine", "LogStories",
+      ], path: "Tests/InstantWorld", swiftSettings: strict),
+    tests(
+      "EngineTests",
+      ["Domain", "EventLog", "Workflows", "Engine", "LogStories", "InstantWorld", "Simulation"]),
     tests("TidyTests", []),
     .target(
       name: "TestKit",

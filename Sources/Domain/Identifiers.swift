@@ -145,6 +145,7 @@ package struct Milliseconds: Hashable, Comparable, Sendable {
   /// So many seconds.
   package static func seconds(_ n: Int64) -> Self { Self(n * 1000) }
   package static func - (a: Self, b: Self) -> Self { Self(a.count - b.count) }
+  package static func + (a: Self, b: Self) -> Self { Self(a.count + b.count) }
   package static func < (a: Self, b: Self) -> Bool { a.count < b.count }
 }
 

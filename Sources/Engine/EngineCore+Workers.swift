@@ -6,15 +6,14 @@ extension EngineCore {
   mutating func feed(
     _ id: WorkerID, _ input: WorkerKeeper.Input, _ now: Moment, _ actions: inout [Action]
   ) {
-    var keeper = workers.removeValue(forKey: id) ?? makeKeeper(id, now)
-    for action in keeper.step(input) {
+    if workers[id] == nil { table.insert(makeKeeper(id, now)) }
+    for action in table.update(id, { $0.step(input) }) ?? [] {
       switch action {
       case .append(let append): actions.append(.append(.worker(id), append))
       case .reload: actions.append(.read(.worker(id), loads: false))
       case .reply(let reply, let result): actions.append(.reply(reply, result))
       }
     }
-    workers[id] = keeper
   }
 
   mutating func command(
@@ -29,9 +28,11 @@ extension EngineCore {
     _ id: WorkerID, journal: [HeldAttempt], local: Bool, _ now: Moment,
     _ actions: inout [Action]
   ) {
-    workers[id]?.lastHeard = now.monotonic
-    workers[id]?.lastHeardAt = now.wall
-    if local { workers[id]?.process = .running }
+    table.update(id) { keeper in
+      keeper.lastHeard = now.monotonic
+      keeper.lastHeardAt = now.wall
+      if local { keeper.process = .running }
+    }
     guard let delegation = occupied[id], let lease = executors[delegation]?.state.workingLease,
       lease.worker == id, let incarnation = workers[id]?.incarnation
     else { return }
@@ -61,41 +62,28 @@ extension EngineCore {
   mutating func heard(
     _ id: WorkerID, _ silence: Milliseconds?, _ now: Moment, _ actions: inout [Action]
   ) {
-    guard let keeper = workers[id] else { return }
-    workers[id]?.lastHeard = now.monotonic
-    workers[id]?.lastHeardAt = now.wall
-    workers[id]?.agentSilence = silence
-    if case .unhealthy = keeper.state { command(id, .markRecovered, now, &actions) }
+    if table.hear(id, at: now, agentSilence: silence) {
+      command(id, .markRecovered, now, &actions)
+    }
   }
 
   mutating func follow(
     _ id: WorkerID, _ news: ProcessNews, _ now: Moment, _ actions: inout [Action]
   ) {
     switch news {
-    case .started: workers[id]?.process = .running
+    case .started: table.update(id) { $0.process = .running }
     case .ended(let reason):
-      guard var keeper = workers[id] else { return }
-      var leaves = keeper.leaves
-      if case .draining = keeper.state, !keeper.restartAsked { leaves = true }
-      keeper.restartAsked = false
-      if leaves {
-        workers[id]?.process = .ended
+      let restarts = configuration.restarts
+      let end = table.update(id) { ($0.end(at: now.wall, restarts), $0.state.life != nil) }
+      guard let (sequel, hasLife) = end else { return }
+      switch sequel {
+      case .stop:
         command(id, .stop, now, &actions)
         return
-      }
-      keeper.ends.append(now.wall)
-      keeper.ends.removeAll { now.wall - $0 > configuration.restarts.window }
-      switch configuration.restarts.verdict(ends: keeper.ends) {
       case .restart(let delay):
-        keeper.process = .waiting(until: now.wall + delay)
-        workers[id] = keeper
-        if keeper.state.life != nil {
-          command(id, .restart(delay: delay, reason: reason), now, &actions)
-        }
+        if hasLife { command(id, .restart(delay: delay, reason: reason), now, &actions) }
       case .park:
-        keeper.process = .ended
-        workers[id] = keeper
-        if keeper.state.life != nil {
+        if hasLife {
           command(id, .park(reason: "it keeps ending, last: \(reason)"), now, &actions)
         }
         loseLease(of: id, .workerCrashed, "its worker keeps ending", now, &actions)
@@ -115,15 +103,11 @@ extension EngineCore {
 
   mutating func startDue(_ now: Moment, _ actions: inout [Action]) {
     guard !isDraining else { return }
-    for id in workers.keys.sorted() {
-      if case .waiting(let until) = workers[id]?.process, until <= now.wall {
-        startProcess(id, &actions)
-      }
-    }
+    for id in table.takeRestarts(at: now.wall) { startProcess(id, &actions) }
   }
 
   mutating func startProcess(_ id: WorkerID, _ actions: inout [Action]) {
-    workers[id]?.process = .starting
+    table.update(id) { $0.process = .starting }
     actions.append(.startProcess(id))
   }
 
@@ -133,20 +117,18 @@ extension EngineCore {
     defer { lastTick = now.monotonic }
     startDue(now, &actions)
     let late = lastTick.map { now.monotonic - $0 > .seconds(2) } ?? true
-    for id in workers.keys.sorted() {
-      guard let keeper = workers[id] else { continue }
-      if late {
-        workers[id]?.lastHeard = now.monotonic
-        continue
-      }
-      judge(keeper, now, &actions)
+    if late { table.hearAll(at: now.monotonic) }
+    for id in table.takeSilent(at: now.monotonic, configuration.leases) {
+      if let keeper = workers[id] { judge(keeper, now, &actions) }
+      // What the log does not take now is judged again by the next tick.
+      table.touch(id)
     }
   }
 
   mutating func judge(
     _ keeper: WorkerKeeper, _ now: Moment, _ actions: inout [Action]
   ) {
-    let silence = now.monotonic - keeper.lastHeard
+    let silence = table.silence(of: keeper, at: now.monotonic)
     let words = "silent for \(silence.count / 1000) s"
     switch (configuration.leases.verdict(silence: silence), keeper.state) {
     case (.alive, _): break

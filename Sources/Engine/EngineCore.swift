@@ -3,8 +3,10 @@
 // runs this very struct with a world that it makes up.
 //
 // What it promises: the same inputs give the same actions. Everything in it can be thrown away and
-// folded again from the log, but for signs of life. How it fails: a stream that does not fold stops
-// its own executor and nothing else.
+// folded again from the log, but for signs of life. A step costs what it touches: what waits, for a
+// worker, a moment or a sign of life, stands in an order of its own (`Dispatcher`, `KeyedHeap`,
+// `WorkerTable`), and no step looks at each delegation or worker. How it fails: a stream that does
+// not fold stops its own executor and nothing else.
 
 import Domain
 import EventLog
@@ -93,22 +95,19 @@ package struct EngineCore: Sendable {
     case planChanged(WorkerID)
   }
 
-  package internal(set) var executors: [DelegationID: Executor] = [:]
-  package internal(set) var workers: [WorkerID: WorkerKeeper] = [:]
+  package private(set) var executors: [DelegationID: Executor] = [:]
+  package var workers: [WorkerID: WorkerKeeper] { table.keepers }
   package private(set) var workflows: [String: Workflow]
   package internal(set) var isDraining = false
 
   let configuration: Configuration
-  private var dispatcher = Dispatcher()
+  var table = WorkerTable()
+  private(set) var dispatcher = Dispatcher()
   private var tokenCounter: Int64 = 0
   /// Who each worker works for, or is kept free for.
-  var occupied: [WorkerID: DelegationID] = [:]
-  /// Prepared delegations that wait for a worker.
-  private var ready: Set<DelegationID> = []
+  private(set) var occupied: [WorkerID: DelegationID] = [:]
   /// Executors that wait for a moment.
-  private var wakes: [DelegationID: Timestamp] = [:]
-  /// What the worker of each delegation should be doing.
-  private var plans: [DelegationID: WorkerPlan] = [:]
+  private var wakes = KeyedHeap<DelegationID, Timestamp>()
   private var waitingForLoad: [DelegationID: [Executor.Input]] = [:]
   var lastTick: Milliseconds?
 
@@ -132,10 +131,10 @@ package struct EngineCore: Sendable {
 
   /// The first moment that something waits for; the input `wake` is due then.
   package var nextWake: Timestamp? {
-    let restarts = workers.values.compactMap { keeper in
-      if case .waiting(let until) = keeper.process { until } else { nil as Timestamp? }
-    }
-    return (restarts + wakes.values).min()
+    // Nothing is started any more after a drain.
+    let restart = isDraining ? nil : table.nextRestart
+    guard let wake = wakes.first?.rank else { return restart }
+    return restart.map { min($0, wake) } ?? wake
   }
 
   // MARK: Steps
@@ -157,17 +156,21 @@ package struct EngineCore: Sendable {
     case .heard(let id, let silence): heard(id, silence, now, &actions)
     case .process(let id, let news): follow(id, news, now, &actions)
     case .workerRestartAsked(let id):
-      workers[id]?.ends = []
-      workers[id]?.leaves = false
-      workers[id]?.restartAsked = true
-      if workers[id]?.process == .ended { startProcess(id, &actions) }
+      let hasEnded = table.update(id) { keeper in
+        keeper.ends = []
+        keeper.leaves = false
+        keeper.restartAsked = true
+        return keeper.process == .ended
+      }
+      if hasEnded ?? false { startProcess(id, &actions) }
     case .tick: tick(now, &actions)
     case .wake: startDue(now, &actions)
     case .drain:
       isDraining = true
-      for id in workers.keys.sorted() { workers[id]?.leaves = true }
+      for id in workers.keys.sorted() { table.update(id) { $0.leaves = true } }
     }
     wakeDue(now, &actions)
+    followWorkers()
     dispatch(now, &actions)
     plan(&actions)
     return actions
@@ -181,16 +184,16 @@ package struct EngineCore: Sendable {
     for (id, events) in known.sorted(by: { $0.key < $1.key }) {
       var keeper = makeKeeper(id, now)
       _ = keeper.step(.reloaded(events))
-      workers[id] = keeper
+      table.insert(keeper)
     }
     for id in configuration.localWorkers {
-      if workers[id] == nil { workers[id] = makeKeeper(id, now) }
+      if workers[id] == nil { table.insert(makeKeeper(id, now)) }
       startProcess(id, &actions)
     }
     for (id, events) in delegations.sorted(by: { $0.key < $1.key }) {
       let executor = Executor(id: id, events: events, workflows: workflows)
       executors[id] = executor
-      if let lease = executor.state.workingLease { occupied[lease.worker] = id }
+      if let lease = executor.state.workingLease { occupy(lease.worker, by: executor) }
       feed(id, .wake, now, &actions)
     }
   }
@@ -214,28 +217,43 @@ package struct EngineCore: Sendable {
   mutating func feed(
     _ id: DelegationID, _ input: Executor.Input, _ now: Moment, _ actions: inout [Action]
   ) {
-    guard var executor = executors.removeValue(forKey: id) else {
+    guard let index = executors.index(forKey: id) else {
       load(id, for: input, &actions)
       return
     }
-    let before = executor.worker
-    for action in executor.step(input, now: now.wall) {
+    let advance = Advance(of: &executors.values[index], input, at: now.wall)
+    for action in advance.actions {
       switch action {
       case .append(let append): actions.append(.append(.delegation(id), append))
       case .call(let ticket, let calls): actions.append(.call(id, ticket: ticket, calls))
       case .reload: actions.append(.read(.delegation(id), loads: false))
       case .reply(let reply, let result): actions.append(.reply(reply, result))
-      case .wake(let moment): wakes[id] = moment
+      case .wake(let moment): wakes.set(id, to: moment)
       }
     }
-    let after = executor.worker
-    if before != after {
-      if let before, occupied[before] == id { occupied[before] = nil }
-      if let after { occupied[after] = id }
+    // Whoever has it may have to do something else now.
+    if let worker = advance.before { table.touch(worker) }
+    if let worker = advance.after { table.touch(worker) }
+    if advance.before != advance.after {
+      if let before = advance.before, occupied[before] == id { occupy(before, by: nil) }
+      if let after = advance.after { occupy(after, by: executors[id]) }
     }
-    if executor.isReady(at: now.wall) { ready.insert(id) } else { ready.remove(id) }
-    plans[id] = executor.plan
-    if executor.isAtRest { wakes[id] = nil } else { executors[id] = executor }
+    if let candidate = advance.candidate {
+      dispatcher.insert(candidate)
+    } else {
+      dispatcher.remove(id)
+    }
+    if advance.isAtRest {
+      wakes.remove(id)
+      executors[id] = nil
+    }
+  }
+
+  /// Notes who works on what.
+  private mutating func occupy(_ worker: WorkerID, by executor: Executor?) {
+    occupied[worker] = executor?.id
+    dispatcher.occupy(worker, by: executor?.running)
+    table.touch(worker)
   }
 
   private mutating func load(
@@ -250,45 +268,32 @@ package struct EngineCore: Sendable {
   }
 
   private mutating func wakeDue(_ now: Moment, _ actions: inout [Action]) {
-    let due = wakes.filter { $0.value <= now.wall }.keys.sorted()
-    for id in due {
-      wakes[id] = nil
-      feed(id, .wake, now, &actions)
-    }
+    for id in wakes.take(through: now.wall).sorted() { feed(id, .wake, now, &actions) }
   }
 
   // MARK: Dispatch
 
-  private mutating func dispatch(_ now: Moment, _ actions: inout [Action]) {
-    guard !isDraining, !ready.isEmpty else { return }
-    let free = workers.values.filter { $0.isFree && occupied[$0.id] == nil }.compactMap { keeper in
-      keeper.state.life.map {
-        Dispatcher.FreeWorker(
-          id: keeper.id, incarnation: $0.registration.incarnation,
-          agents: Set($0.registration.agents))
+  /// Tells the dispatcher of the workers that have changed.
+  private mutating func followWorkers() {
+    for id in table.touched {
+      guard let keeper = workers[id], let registration = keeper.state.life?.registration else {
+        continue
       }
+      dispatcher.update(
+        Dispatcher.Worker(
+          id: id, incarnation: registration.incarnation, agents: registration.agents,
+          takesWork: keeper.isFree))
     }
-    guard !free.isEmpty else { return }
-    // An agent that no worker has goes to any of them: it says so, and the delegation has its code.
-    let found = workers.values.reduce(into: Set<String>()) { agents, keeper in
-      agents.formUnion(keeper.state.life?.registration.agents ?? [])
-    }
-    let candidates = ready.sorted().compactMap { executors[$0]?.candidate }.map { candidate in
-      var candidate = candidate
-      if let agent = candidate.agent, !found.contains(agent) { candidate.agent = nil }
-      return candidate
-    }
-    let running = occupied.values.compactMap { executors[$0]?.state.delegation?.request }.map {
-      Dispatcher.Running(repository: $0.repository, requester: $0.requester)
-    }
-    for pairing in dispatcher.choose(ready: candidates, free: free, running: running) {
-      let token = nextToken()
-      feed(
-        pairing.delegation,
-        .assign(
-          .init(
-            worker: pairing.worker.id, incarnation: pairing.worker.incarnation, token: token)),
-        now, &actions)
+  }
+
+  private mutating func dispatch(_ now: Moment, _ actions: inout [Action]) {
+    guard !isDraining else { return }
+    for pairing in dispatcher.choose() {
+      let assignee = Executor.Assignee(
+        worker: pairing.worker, incarnation: pairing.incarnation, token: nextToken())
+      feed(pairing.delegation, .assign(assignee), now, &actions)
+      // Where the clock was set back, its moment has not come after all.
+      if occupied[pairing.worker] == nil { dispatcher.occupy(pairing.worker, by: nil) }
     }
   }
 
@@ -297,17 +302,35 @@ package struct EngineCore: Sendable {
     return FencingToken(epoch: configuration.epoch, counter: tokenCounter)
   }
 
-  /// What each worker should be doing, as far as it changed.
+  /// What the workers that were touched should be doing now.
   private mutating func plan(_ actions: inout [Action]) {
-    for id in workers.keys.sorted() {
-      let plan = occupied[id].flatMap { plans[$0] }
-      let drains = workers[id]?.drains ?? false
-      guard workers[id]?.plan != plan || workers[id]?.toldToDrain != drains else { continue }
-      workers[id]?.plan = plan
-      workers[id]?.toldToDrain = drains
-      workers[id]?.revision += 1
-      actions.append(.planChanged(id))
+    for id in table.touched {
+      let plan = occupied[id].flatMap { executors[$0]?.plan }
+      let isNew = table.update(id) { $0.follow(plan) }
+      if isNew ?? false { actions.append(.planChanged(id)) }
+      table.watch(id, isOccupied: occupied[id] != nil, configuration.leases)
     }
+    table.forgetTouched()
+  }
+}
+
+/// What came of one step of an executor, as far as it concerns anybody else. It is made where the
+/// executor stands, for a copy of it costs more than most steps.
+private struct Advance {
+  var actions: [Executor.Action]
+  /// The worker that had it before, and that has it now.
+  var before: WorkerID?
+  var after: WorkerID?
+  /// nil where it does not wait for a worker.
+  var candidate: Dispatcher.Candidate?
+  var isAtRest: Bool
+
+  init(of executor: inout Executor, _ input: Executor.Input, at now: Timestamp) {
+    before = executor.worker
+    actions = executor.step(input, now: now)
+    isAtRest = executor.isAtRest
+    after = isAtRest ? nil : executor.worker
+    candidate = executor.isReady(at: now) ? executor.candidate : nil
   }
 }
 
@@ -322,6 +345,12 @@ extension Executor {
       priority: request.priority, stamp: request.stamp, agent: request.agent,
       repositoryLimit: workflow?.limits.perRepository,
       requesterLimit: workflow?.limits.perRequester)
+  }
+
+  /// What counts against the limits of its repository and its requester.
+  var running: Dispatcher.Running? {
+    guard let request = state.delegation?.request else { return nil }
+    return Dispatcher.Running(repository: request.repository, requester: request.requester)
   }
 
   /// What the worker that has the delegation should be doing; nil until its head is known.

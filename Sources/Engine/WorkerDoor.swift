@@ -156,16 +156,14 @@ extension Engine {
 
   /// The agents that the workers which are there have found.
   package func agentsFound() -> Set<String> {
-    core.workers.values.reduce(into: []) { agents, keeper in
-      guard keeper.isFree else { return }
-      agents.formUnion(keeper.state.life?.registration.agents ?? [])
-    }
+    core.dispatcher.openAgents
   }
 
   /// Why a delegation to this agent would come to nothing: the workers are there, and none has it.
   /// - Returns: those workers; nil where some worker has it, where there is no worker yet, or where
   ///   one has not said yet what it has.
   package func workersWithout(_ agent: String) -> [WorkerID]? {
+    if core.dispatcher.isOpen(agent) { return nil }
     var without: [WorkerID] = []
     for keeper in core.workers.values {
       switch keeper.state {

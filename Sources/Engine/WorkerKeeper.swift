@@ -73,6 +73,63 @@ package struct WorkerKeeper: Sendable {
 
   package var incarnation: Int? { state.life?.registration.incarnation }
 
+  /// Whether it matters when it was heard from: a silence would change its state or end a lease.
+  func isMissed(whileOccupied isOccupied: Bool) -> Bool {
+    switch state {
+    case .registered, .draining, .unhealthy: true
+    case .starting, .parked, .stopped, .lost: isOccupied
+    case .absent: false
+    }
+  }
+
+  /// Takes note of a sign of life.
+  /// - Returns: whether the worker counts as unhealthy.
+  mutating func hear(at now: Moment, agentSilence: Milliseconds?) -> Bool {
+    lastHeard = now.monotonic
+    lastHeardAt = now.wall
+    self.agentSilence = agentSilence
+    if case .unhealthy = state { return true }
+    return false
+  }
+
+  /// What follows the end of a local worker's process.
+  enum Sequel: Equatable, Sendable {
+    case stop
+    case restart(after: Milliseconds)
+    case park
+  }
+
+  /// Takes note that its process has ended.
+  mutating func end(at now: Timestamp, _ policy: RestartPolicy) -> Sequel {
+    var isLeaving = leaves
+    if case .draining = state, !restartAsked { isLeaving = true }
+    if isLeaving {
+      process = .ended
+      return .stop
+    }
+    restartAsked = false
+    ends.append(now)
+    ends.removeAll { now - $0 > policy.window }
+    switch policy.verdict(ends: ends) {
+    case .restart(let delay):
+      process = .waiting(until: now + delay)
+      return .restart(after: delay)
+    case .park:
+      process = .ended
+      return .park
+    }
+  }
+
+  /// Takes note of what it should be doing now.
+  /// - Returns: whether that is something else than before; the revision has risen then.
+  mutating func follow(_ plan: WorkerPlan?) -> Bool {
+    guard self.plan != plan || toldToDrain != drains else { return false }
+    self.plan = plan
+    toldToDrain = drains
+    revision += 1
+    return true
+  }
+
   /// Takes an input in, and says what is to be done.
   package mutating func step(_ input: Input) -> [Action] {
     var actions: [Action] = []

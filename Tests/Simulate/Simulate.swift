@@ -3,6 +3,7 @@
 //   swift run -c release simulate                      seeds 1 to 1000
 //   swift run -c release simulate --seeds 5000 --first 1001
 //   swift run -c release simulate --seed 17 --verbose  one seed, with its log
+//   swift run -c release simulate --choices 1000000    the dispatcher against its model
 //
 // It exits with 1 where a seed breaks a rule, and prints the seed.
 
@@ -32,6 +33,9 @@ struct Simulate: AsyncParsableCommand {
   @Option(help: "Worlds at a time (one for each core).")
   var width = ProcessInfo.processInfo.activeProcessorCount
 
+  @Option(help: "Compare so many choices of the dispatcher with its model's, and run no world.")
+  var choices: Int?
+
   @Flag(help: "Stop at the first seed that breaks a rule.")
   var stop = false
 
@@ -42,6 +46,7 @@ struct Simulate: AsyncParsableCommand {
   var log = false
 
   mutating func run() async throws {
+    if let choices { return try compare(choices) }
     let catalog = try WorkflowCatalog(directory: nil)
     guard let workflow = catalog["personal-delegate"] else {
       throw ValidationError("the built-in workflow is missing")
@@ -57,7 +62,10 @@ struct Simulate: AsyncParsableCommand {
       switch result {
       case .success(let report):
         total.add(report)
-        if isVerbose { say("seed \(seed): \(report.line)") }
+        if isVerbose {
+          let head = report.head.prefix(8).map { String($0, radix: 16) }.joined(separator: ".")
+          say("seed \(seed): head \(head), \(report.line)")
+        }
       case .failure(let violation):
         violations.append(violation)
         say("\(violation)")
@@ -70,6 +78,15 @@ struct Simulate: AsyncParsableCommand {
       print("\(violations.count) seeds break a rule; the first again: --seed \(violations[0].seed)")
       throw ExitCode(1)
     }
+  }
+
+  private func compare(_ wanted: Int) throws {
+    let result = DispatcherCases.compare(choices: wanted, first: first)
+    if let difference = result.difference {
+      print("the dispatcher differs from its model: seed \(difference)")
+      throw ExitCode(1)
+    }
+    print("\(result.choices) choices are the model's, \(result.pairings) pairings in them")
   }
 
   /// What was found stands, even where the run is ended before its time.
