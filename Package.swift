@@ -205,7 +205,9 @@ let package = Package(
     .executableTarget(
       name: "aipm-bench",
       dependencies: [
-        "CSQLite", "Domain", "EventLog", "Projections", "SQLiteEventStore", arguments,
+        "CSQLite", "Domain", "EventLog", "Projections", "SQLiteEventStore", "Workflows", "Engine",
+        "LogStories", "InstantWorld", arguments,
       ], path: "Tests/Bench", swiftSettings: strict),
+    tests("BenchTests", ["aipm-bench"]),
   ]
 )

@@ -1,6 +1,6 @@
-// Measures the log in a release build, and makes the logs that are measured: `tools/bench` is its
-// door. What is fast is told beside what the machine can do at best, as a ratio from one run, so
-// that a slow machine does not look like a slow program.
+// Measures the log and the engine in a release build, and makes the logs that are measured:
+// `tools/bench` is its door. What is fast is told beside what the machine can do at best, as a
+// ratio from one run, so that a slow machine does not look like a slow program.
 
 import ArgumentParser
 import EventLog
@@ -10,8 +10,10 @@ import Glibc
 @main
 struct Bench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "aipm-bench", abstract: "Benchmarks of the event log.",
-    subcommands: [GenerateLog.self, Replay.self, Audits.self])
+    commandName: "aipm-bench", abstract: "Benchmarks of the event log and the engine.",
+    subcommands: [
+      GenerateLog.self, Replay.self, Audits.self, Delegations.self, Growth.self,
+    ])
 }
 
 /// One figure, as `tools/bench` tells it.
