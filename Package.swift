@@ -87,7 +87,7 @@ let package = Package(
     module(
       "EmbeddedForge",
       ["SQLite", "HTTPServing", "GitBackend", "Processes", hummingbird, "Cryptography", log]),
-    module("WorkerProtocol", ["NetworkRules", "Workflows"]),
+    module("WorkerProtocol", ["NetworkRules", "Workflows", "Cryptography"]),
     module(
       "Worker",
       [
@@ -99,7 +99,7 @@ let package = Package(
       "Server",
       [
         "Domain", "EventLog", "Projections", "Engine", "Workflows", "WebUI", "HTTPServing",
-        "GitBackend", "WorkerProtocol", "Processes", hummingbird, "Cryptography", log,
+        "WorkerProtocol", "Processes", hummingbird, "Cryptography", log,
       ]),
 
     .executableTarget(
@@ -173,7 +173,7 @@ let package = Package(
       "WorkerTests",
       [
         "Worker", "WorkerProtocol", "Workflows", "Domain", "NetworkRules", "Egress",
-        "HTTPServing", "GitBackend", "Processes", hummingbird, log,
+        "HTTPServing", "Cryptography", "Processes", hummingbird, log,
       ]),
     .target(
       name: "Simulation",
@@ -196,11 +196,17 @@ let package = Package(
     tests("TidyTests", []),
     .target(
       name: "TestKit",
-      dependencies: ["EventLog", "HTTPClient", "HTTPServing", "Processes", hummingbird, log],
+      dependencies: [
+        "Cryptography", "EventLog", "HTTPClient", "HTTPServing", "NetworkRules", "Processes",
+        "WorkerProtocol", hummingbird, log,
+      ],
       path: "Tests/TestKit", exclude: ["KillSwitch"], swiftSettings: strict),
     tests(
       "EndToEndTests",
-      ["TestKit", "EventLog", "HTTPClient", "Processes", "aipm", "aipm-replay", "Cryptography"]),
+      [
+        "TestKit", "EventLog", "HTTPClient", "Processes", "aipm", "aipm-replay", "Cryptography",
+        "WorkerProtocol",
+      ]),
     tests("DemoAgentTests", ["DemoAgent"]),
     .executableTarget(
       name: "aipm-bench",

@@ -34,6 +34,14 @@ extension Engine {
     step(.heard(id, agentSilence: agentSilence))
   }
 
+  /// A worker that an operator runs ends in good order. What becomes of one that the server runs is
+  /// seen by its process.
+  package func left(_ id: WorkerID, incarnation: Int) async throws(WorkerFault) {
+    try core.check(id, incarnation)
+    guard core.workers[id]?.process == .remote else { return }
+    _ = await reply { .worker(id, .command(.stop, Actor(kind: .worker, name: id.rawValue), $0)) }
+  }
+
   /// Waits, at most `limit`, for an order newer than `revision`.
   package func order(
     for id: WorkerID, incarnation: Int, after revision: Int64, limit: Milliseconds
@@ -123,6 +131,23 @@ extension Engine {
   /// Whether this is the present lease of that delegation.
   package func holds(_ id: DelegationID, attempt: Int, token: FencingToken) -> Bool {
     core.holds(id, attempt: attempt, token: token)
+  }
+
+  /// Whether a worker other than this one holds the present lease of that delegation.
+  package func isLeased(_ id: DelegationID, toOtherThan worker: WorkerID) -> Bool {
+    core.executors[id]?.state.lease.map { $0.worker != worker } ?? false
+  }
+
+  /// What a worker may check out: the commit that its lease stands on; nil where the lease is not
+  /// its own.
+  package func checkout(
+    of id: DelegationID, attempt: Int, token: FencingToken, by worker: WorkerID
+  ) -> (repository: RepositoryName, head: ObjectID)? {
+    guard let plan = core.workers[worker]?.plan, plan.delegation == id,
+      plan.lease.attempt == attempt, plan.lease.token == token,
+      let repository = core.executors[id]?.state.delegation?.request.repository
+    else { return nil }
+    return (repository, plan.head)
   }
 
   /// How many bytes of output an attempt may keep; nil where the lease is not the present one.

@@ -35,6 +35,8 @@ package final class SecretMask: Sendable {
     for kind in ["AKIA", "ASIA"] { all.append(try shape(kind, "[A-Z0-9]{16}", isWord: true)) }
     return all + [
       try shape("github_pat_", "[A-Za-z0-9_]{20,255}"),
+      // A token of AIPM's own.
+      try shape("aipm_", "[0-9a-f]{56}"),
       try shape("glpat-", "[A-Za-z0-9_-]{20,255}"),
       try shape("sk-", "[A-Za-z0-9_-]{20,255}", isWord: true),
       try shape("xox", "[abeprs]-[A-Za-z0-9-]{10,255}"),

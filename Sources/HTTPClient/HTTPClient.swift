@@ -45,16 +45,20 @@ package final class HTTPClient: Sendable {
     package var maxConnectionsPerHost: Int
     /// Transfers at once, those that wait for their turn included.
     package var maxTransfers: Int
+    /// The path of a unix socket that every connection goes to, whatever host the URL names; at
+    /// most 107 bytes.
+    package var unixSocket: String?
 
     package init(
       userAgent: String, authoritiesFile: String? = nil, proxy: Proxy = .environment,
-      maxConnectionsPerHost: Int = 16, maxTransfers: Int = 512
+      maxConnectionsPerHost: Int = 16, maxTransfers: Int = 512, unixSocket: String? = nil
     ) {
       self.userAgent = userAgent
       self.authoritiesFile = authoritiesFile
       self.proxy = proxy
       self.maxConnectionsPerHost = maxConnectionsPerHost
       self.maxTransfers = maxTransfers
+      self.unixSocket = unixSocket
     }
   }
 

@@ -83,6 +83,11 @@ final class Transfer {
     try set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
     try set(CURLOPT_CONNECTTIMEOUT_MS, Self.milliseconds(request.connectTimeout))
     if let file = configuration.authoritiesFile { try set(CURLOPT_CAINFO, file) }
+    if let socket = configuration.unixSocket {
+      try set(CURLOPT_UNIX_SOCKET_PATH, socket)
+      try set(CURLOPT_PROXY, "")
+      return try check(ccurl_set_private_sockets(easy))
+    }
     switch configuration.proxy {
     case .environment: if origin.isLoopback { try set(CURLOPT_PROXY, "") }
     case .none: try set(CURLOPT_PROXY, "")

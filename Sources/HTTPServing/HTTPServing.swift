@@ -16,22 +16,43 @@ import Logging
 import NIOCore
 import ServiceLifecycle
 
-/// Serves HTTP until the task is cancelled.
-/// - Parameters:
-///   - host: the address to listen on.
-///   - port: 0 takes a free one.
-///   - name: what answers say in `Server`; nil says nothing.
-///   - grace: how long calls under way may go on after the task was cancelled.
-///   - onListening: told the port once connections are taken.
-/// - Throws: where the address cannot be bound.
+/// Where a server listens.
+package enum ListenAddress: Sendable {
+  /// Port 0 takes a free one.
+  case host(String, port: Int)
+  /// A unix socket, at a path where nothing is; 107 bytes at most. It stays behind.
+  case socket(path: String)
+}
+
+/// Serves HTTP on an address of the network; see the other one.
 package func serveHTTP<Responder: HTTPResponder>(
   _ responder: Responder, host: String, port: Int, name: String? = nil, grace: Duration,
   logger: Logger, onListening: @escaping @Sendable (_ port: Int) async -> Void
 ) async throws where Responder.Context: InitializableFromSource<ApplicationRequestContextSource> {
+  try await serveHTTP(
+    responder, on: .host(host, port: port), name: name, grace: grace, logger: logger,
+    onListening: onListening)
+}
+
+/// Serves HTTP until the task is cancelled.
+/// - Parameters:
+///   - address: where to listen.
+///   - name: what answers say in `Server`; nil says nothing.
+///   - grace: how long calls under way may go on after the task was cancelled.
+///   - onListening: told the port (0 for a socket) once connections are taken.
+/// - Throws: where the address cannot be bound.
+package func serveHTTP<Responder: HTTPResponder>(
+  _ responder: Responder, on address: ListenAddress, name: String? = nil, grace: Duration,
+  logger: Logger, onListening: @escaping @Sendable (_ port: Int) async -> Void
+) async throws where Responder.Context: InitializableFromSource<ApplicationRequestContextSource> {
+  let bindAddress: BindAddress =
+    switch address {
+    case .host(let host, let port): .hostname(host, port: port)
+    case .socket(let path): .unixDomainSocket(path: path)
+    }
   let application = Application(
     responder: responder,
-    configuration: ApplicationConfiguration(
-      address: .hostname(host, port: port), serverName: name),
+    configuration: ApplicationConfiguration(address: bindAddress, serverName: name),
     onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },
     logger: logger)
   var group = ServiceGroupConfiguration(services: [application], logger: logger)

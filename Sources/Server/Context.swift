@@ -63,7 +63,10 @@ extension Request {
 
   /// The body as JSON.
   /// - Throws: `Problem` 415, 413 or 400.
-  func json<T: Decodable>(_ type: T.Type, limit: Int = 256 * 1024) async throws -> T {
+  /// - Parameter check: called with the bytes before they are read as JSON.
+  func json<T: Decodable>(
+    _ type: T.Type, limit: Int = 256 * 1024, checking check: ([UInt8]) throws -> Void = { _ in }
+  ) async throws -> T {
     let media = headers[.contentType]?.split(separator: ";").first ?? ""
     guard media.filter({ $0 != " " }).lowercased() == "application/json" else {
       throw Problem(
@@ -71,6 +74,7 @@ extension Request {
         hint: "Send Content-Type: application/json.")
     }
     let bytes = try await bytes(limit: limit)
+    try check(bytes)
     do {
       return try JSONDecoder().decode(type, from: Data(bytes))
     } catch {

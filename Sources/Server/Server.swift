@@ -4,15 +4,15 @@
 //
 // What it promises: an answer is given after the commit that it speaks of is on disk; every fault
 // is a problem+json that says what to do; a request leaves nothing half done. As long as there are
-// no API tokens it listens on loopback only, and keeps other sites' pages out (`LocalGuard`); the
-// worker protocol has its own token.
+// no API tokens it listens on loopback only, and keeps other sites' pages out (`LocalGuard`); in
+// the worker protocol both sides prove themselves (`WorkerAccess`), local workers over a socket of
+// their own.
 //
 // How it fails: while the log takes no events, writes answer 503 and reads go on.
 
 import Domain
 import Engine
 import EventLog
-import GitBackend
 import HTTPServing
 import Hummingbird
 import Logging
@@ -31,7 +31,10 @@ package struct ServerConfiguration: Sendable {
   package var agent: String?
   /// The attempts of an agent that fails; nil: the workflow's.
   package var attempts: Int?
-  package var workerToken: String
+  /// The tokens that workers prove.
+  package var tokens: TokenStore
+  /// The folder of the unix socket of local workers; nil: there are none.
+  package var socketDirectory: String?
   package var outputDirectory: String
   /// For packs on their way in.
   package var incomingDirectory: String
@@ -47,7 +50,7 @@ package struct ServerConfiguration: Sendable {
 
   package init(
     host: String, port: Int, basePath: String, allowedOrigins: [String], agent: String?,
-    attempts: Int?, workerToken: String, outputDirectory: String, incomingDirectory: String,
+    attempts: Int?, tokens: TokenStore, outputDirectory: String, incomingDirectory: String,
     mirrorsDirectory: String, webhookSecret: String?
   ) {
     self.host = host
@@ -56,7 +59,7 @@ package struct ServerConfiguration: Sendable {
     self.allowedOrigins = allowedOrigins
     self.agent = agent
     self.attempts = attempts
-    self.workerToken = workerToken
+    self.tokens = tokens
     self.outputDirectory = outputDirectory
     self.incomingDirectory = incomingDirectory
     self.mirrorsDirectory = mirrorsDirectory
@@ -105,13 +108,58 @@ package struct Server: Sendable {
   }
 
   /// Serves until the task is cancelled; calls under way are then let finish, for two seconds.
-  /// - Parameter onListening: told the port.
-  /// - Throws: where the address cannot be bound.
+  /// - Parameter onListening: told the port, once local workers are heard too.
+  /// - Throws: where an address cannot be bound.
   package func run(onListening: @escaping @Sendable (Int) async -> Void) async throws {
+    let (opened, isOpen) = AsyncStream.makeStream(of: Void.self)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      if let folder = context.configuration.socketDirectory {
+        let socket = try WorkerSocket(folder)
+        group.addTask {
+          try await serveHTTP(
+            socketRouter.buildResponder(), on: .socket(path: try socket.fresh()), name: "aipm",
+            grace: .seconds(2), logger: logger
+          ) { _ in
+            if let fault = socket.open() { logger.error("no local worker is heard: \(fault)") }
+            isOpen.yield()
+          }
+        }
+      } else {
+        isOpen.yield()
+      }
+      group.addTask {
+        for await _ in opened { break }
+        guard !Task.isCancelled else { return }
+        let configuration = context.configuration
+        try await serveHTTP(
+          router.buildResponder(), host: configuration.host, port: configuration.port,
+          name: "aipm", grace: .seconds(2), logger: logger, onListening: onListening)
+      }
+      do { try await group.next() } catch {
+        group.cancelAll()
+        try? await group.waitForAll()
+        throw error
+      }
+      group.cancelAll()
+      try await group.waitForAll()
+    }
+  }
+
+  /// What local workers reach, and nothing else.
+  private var socketRouter: Router<APIContext> {
+    let router = Router(context: APIContext.self)
+    router.add(middleware: ProblemMiddleware())
+    router.add(middleware: StartGuard(lifecycle: context.lifecycle, workers: "/worker/"))
+    workerRoutes(.socket, prefix: "").add(to: router)
+    return router
+  }
+
+  private func workerRoutes(_ channel: WorkerAccess.Channel, prefix: String) -> WorkerRoutes {
     let configuration = context.configuration
-    try await serveHTTP(
-      router.buildResponder(), host: configuration.host, port: configuration.port, name: "aipm",
-      grace: .seconds(2), logger: logger, onListening: onListening)
+    return WorkerRoutes(
+      server: context,
+      access: WorkerAccess(tokens: configuration.tokens, channel: channel, prefix: prefix),
+      fetching: FetchRoute(mirrors: configuration.mirrorsDirectory, logger: logger))
   }
 
   private var router: Router<APIContext> {
@@ -140,7 +188,7 @@ package struct Server: Sendable {
     FigureRoutes(server: context).add(to: group)
     VerificationRoutes(server: context).add(to: group)
     WebhookRoutes(server: context).add(to: group)
-    WorkerRoutes(server: context, git: GitBackend(logger: logger)).add(to: group)
+    workerRoutes(.network, prefix: prefix).add(to: group)
     WebUI.add(to: group)
     return router
   }

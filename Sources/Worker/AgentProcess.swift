@@ -168,8 +168,9 @@ struct AgentProcess: Sendable {
   private func grants(program: String) -> Sandbox.Grants {
     var grants = Sandbox.Grants(
       writable: [files.tree, files.temporary, home], temporary: files.temporary)
-    grants.programs = [program]
-    grants.readable = [objects].compactMap { $0 } + call.namedFiles
+    let allowed = (sandbox?.operatorGrants ?? .everything).allows(file:)
+    grants.programs = call.isDemo ? [program] : [program].filter(allowed)
+    grants.readable = [objects].compactMap { $0 } + call.namedFiles.filter(allowed)
     grants.limits = .init(
       fileBytesMax: call.diskBytesMax, memoryBytesMax: call.memoryBytesMax)
     if call.arguments.contains(where: { $0.kind == .promptFile }) {

@@ -9,8 +9,13 @@ import Workflows
 
 extension WorkerShell {
   func startAgent(_ assignment: Assignment, _ underWay: inout UnderWay) {
-    underWay.agent = Task { [told, logger, workspace] in
+    underWay.agent = Task { [told, logger, workspace, configuration] in
       let key = AttemptKey(assignment.lease)
+      if let refusal = configuration.grants.refusal(of: assignment.agent, worker: configuration.id)
+      {
+        told.yield(.input(.agentEnded(key, .notFound(refusal), .nothing)))
+        return
+      }
       var (end, summary): (AgentEnd, OutputSummary)
       do {
         let file = try await workspace.repositoryFile(assignment)

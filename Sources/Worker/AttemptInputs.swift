@@ -158,8 +158,7 @@ extension WorkerCore {
     switch answer {
     case .superseded, .refused: end(.superseded, &actions)
     case .agents, .registered, .desired, .outputEnd, .done, .unknownLife, .packMissing,
-      .unauthorized,
-      .unreachable:
+      .unauthorized, .revoked, .unreachable:
       attempt?.announcement = .made
     }
   }
@@ -179,7 +178,7 @@ extension WorkerCore {
     case .refused: attempt?[keyPath: progress].fruitless = .max
     case .outputEnd(let end): attempt?[keyPath: progress].take(end: end, after: offset)
     case .agents, .registered, .desired, .done, .unknownLife, .packMissing, .unauthorized,
-      .unreachable:
+      .revoked, .unreachable:
       break
     }
   }
@@ -191,8 +190,7 @@ extension WorkerCore {
     switch answer {
     case .superseded, .refused: forget(&actions)
     case .agents, .registered, .desired, .outputEnd, .done, .unknownLife, .packMissing,
-      .unauthorized,
-      .unreachable:
+      .unauthorized, .revoked, .unreachable:
       attempt?.updateHandIn { $0.packIsTaken = true }
     }
   }

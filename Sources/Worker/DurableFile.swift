@@ -1,5 +1,6 @@
 // Files that hold after a power cut, and a little reading and writing by system calls.
 
+import Cryptography
 import Glibc
 import Synchronization
 
@@ -89,6 +90,22 @@ enum DurableFile {
       bytes += piece
     }
     return bytes
+  }
+
+  /// SHA-256 of the whole content, in hex.
+  static func digest(_ path: String) throws(FileFault) -> String {
+    let file = try OpenFile(path, O_RDONLY)
+    var hash = SHA256()
+    var buffer = [UInt8](repeating: 0, count: 1 << 18)
+    while true {
+      let count = buffer.withUnsafeMutableBytes {
+        Glibc.read(file.descriptor, $0.baseAddress, $0.count)
+      }
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { throw .last("read", path) }
+      guard count > 0 else { return Hex.encode(hash.finish()) }
+      buffer.withUnsafeBytes { hash.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+    }
   }
 
   /// Makes the folder and those above it, for this user alone.

@@ -87,8 +87,10 @@ package enum Answer: Equatable, Sendable {
   case packMissing
   /// 422, and whatever else will not be otherwise next time.
   case refused(String)
-  /// 401.
+  /// 401 or 403: the token is not known, or not for this worker.
   case unauthorized(String)
+  /// The server knows the token, and it is valid no longer.
+  case revoked(String)
   /// No connection, no answer, 5xx: come again.
   case unreachable(String)
 }
@@ -231,7 +233,7 @@ package enum Departure: Equatable, Sendable {
   case halted
   /// A local worker whose server is gone, with nothing in hand.
   case deserted
-  /// The server knows the token not, and never did in this life.
+  /// The server knows the token not and never did in this life, or the token was revoked.
   case unauthorized(String)
 }
 

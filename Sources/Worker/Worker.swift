@@ -32,6 +32,8 @@ package struct WorkerConfiguration: Sendable {
   package var dataDirectory: String
   package var server: ServerAddress
   package var token: String
+  /// What its operator lets agents have of this machine.
+  package var grants = OperatorGrants()
   /// The agents that it has, by the names of their profiles; nil: it looks for those that the
   /// server knows.
   package var agents: [String]?
@@ -97,7 +99,8 @@ package enum Worker {
       try DurableFile.makeFolder(folder)
     }
     let sandbox = try await sandbox(configuration, files, logger)
-    let shell = WorkerShell(configuration, files: files, sandbox: sandbox, logger: logger)
+    let shell = try WorkerShell(
+      configuration, files: files, sandbox: sandbox, logger: logger)
     return try await shell.run(signals: signals)
   }
 
@@ -115,6 +118,7 @@ package enum Worker {
     }
     var sandbox = Sandbox()
     sandbox.readable = configuration.sandboxReadable
+    sandbox.operatorGrants = configuration.grants
     sandbox.hidden = configuration.sandboxHidden + [files.root]
     if let program = configuration.demoProgram { sandbox.program = program }
     return sandbox

@@ -51,6 +51,8 @@ package struct WorkerCore: Sendable {
     package var checkoutTriesMax = 4
     /// How long a halt may take to give the attempt back.
     package var haltLimit: Duration = .seconds(5)
+    /// How long ending the agent may take where the token was revoked.
+    package var revokedLimit: Duration = .seconds(2)
 
     package init(
       worker: String, host: String, version: String, agents: [String]?, local: Bool,
@@ -183,6 +185,11 @@ package struct WorkerCore: Sendable {
     case .unauthorized(let detail):
       failed(lane, now: now, reached: true)
       if !wasRegistered && attempt == nil { rejection = detail }
+    case .revoked(let detail):
+      failed(lane, now: now, reached: true)
+      // Nothing that this worker says is taken any more: it ends what it has and goes.
+      rejection = detail
+      if haltsAt == nil { haltsAt = now + settings.revokedLimit }
     case .unknownLife:
       failed(lane, now: now, reached: true)
       leaveMembership(&actions)
@@ -320,14 +327,23 @@ package struct WorkerCore: Sendable {
   }
 
   private func departure(now: Duration) -> Departure? {
-    if let haltsAt, attempt == nil || now >= haltsAt { return .halted }
+    if let haltsAt, attempt == nil || now >= haltsAt {
+      return rejection.map { .unauthorized($0) } ?? .halted
+    }
     guard attempt == nil else { return nil }
-    if isDraining { return .drained }
+    // The server may have taken a registration whose answer is on its way: it is to hear that this
+    // life ends.
+    if isDraining { return isRegistering ? nil : .drained }
     if let rejection { return .unauthorized(rejection) }
     if let limit = settings.desertedAfter, let since = unreachableSince, now >= since + limit {
       return .deserted
     }
     return nil
+  }
+
+  private var isRegistering: Bool {
+    guard case .register = lanes[.session]?.inFlight?.request else { return false }
+    return true
   }
 
   private mutating func driveSession(now: Duration, _ actions: inout [Action]) {

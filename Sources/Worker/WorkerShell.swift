@@ -26,16 +26,15 @@ final class WorkerShell: Sendable {
 
   init(
     _ configuration: WorkerConfiguration, files: WorkerFiles, sandbox: Sandbox?, logger: Logger
-  ) {
+  ) throws {
     self.configuration = configuration
     self.sandbox = sandbox
     self.files = files
     self.logger = logger
-    link = ServerLink(
+    link = try ServerLink(
       worker: configuration.id, address: configuration.server, token: configuration.token,
       version: configuration.version)
-    workspace = Workspace(
-      files: files, address: configuration.server, token: configuration.token)
+    workspace = Workspace(files: files, link: link)
     journal = Journal(path: files.journal)
     (inputs, told) = AsyncStream.makeStream(of: Told.self)
     began = clock.now
@@ -78,6 +77,7 @@ final class WorkerShell: Sendable {
       for action in actions {
         logger.debug("\(action)")
         if case .exit(let departure) = action {
+          await takeLeave(core, departure)
           await wind(up: underWay)
           return departure
         }
@@ -121,6 +121,17 @@ final class WorkerShell: Sendable {
     }
     await workspace.sweep(keeping: kept.map { AttemptKey($0.lease) })
     return kept
+  }
+
+  /// Tells the server that this life ends in good order. It sees by itself how a local worker ends.
+  private func takeLeave(_ core: WorkerCore, _ departure: Departure) async {
+    guard !configuration.isLocal, case .registered(let incarnation) = core.membership else {
+      return
+    }
+    switch departure {
+    case .drained, .halted: await link.leave(incarnation: incarnation)
+    case .deserted, .unauthorized: break
+    }
   }
 
   /// Calls off what is under way and waits until it has ended, the agent above all.
@@ -208,10 +219,12 @@ final class WorkerShell: Sendable {
   }
 
   private func send(_ id: CallID, _ request: Request, _ underWay: inout UnderWay) {
-    underWay.calls[id] = Task { [told, link, logger] in
-      let answer = await link.answer(to: request, files: filesOfAttempt(in: request))
+    underWay.calls[id] = Task { [told, link, logger, grants = configuration.grants] in
+      let answer = grants.granted(
+        await link.answer(to: request, files: filesOfAttempt(in: request)))
       if case .unreachable(let detail) = answer { logger.debug("unreachable: \(detail)") }
       if case .unauthorized(let detail) = answer { logger.warning("unauthorized: \(detail)") }
+      if case .revoked(let detail) = answer { logger.warning("\(detail)") }
       if case .refused(let detail) = answer { logger.warning("refused: \(detail)") }
       told.yield(.input(.answered(id, answer)))
     }

@@ -22,14 +22,14 @@
 // fault it was.
 
 import Glibc
+import HTTPClient
 import Processes
 import WorkerProtocol
 import Workflows
 
 struct Workspace: Sendable {
   let files: WorkerFiles
-  let address: ServerAddress
-  let token: String
+  let link: ServerLink
 
   /// What git must do with files: nothing. `text` and the like in the tree have no say.
   static let attributes = "* -text -ident -filter !eol !crlf !working-tree-encoding\n"
@@ -158,33 +158,55 @@ struct Workspace: Sendable {
   /// Brings the commit and all that belongs to it, unless it is the last one that was brought.
   private func fetch(_ assignment: Assignment, _ repository: RepositoryFiles) async throws {
     let known = try await git(
-      ["rev-parse", "-q", "--verify", headRef], repository, accepting: [0, 1])
-    if known.trimmedOutput == assignment.head { return }
-    guard let base = address.current() else {
-      throw CheckoutFault(message: "the server's address is not known yet", isUnreachable: true)
+      ["rev-list", "--max-count=\(FetchRequest.haveMax)", headRef, "--"], repository,
+      accepting: [0, 128])
+    let have = known.outputText.split(separator: "\n").map(String.init)
+    if have.first == assignment.head { return }
+    let stream = try await link.pack(
+      of: assignment.head, for: assignment.lease, have: have)
+    do { try await index(stream, repository) } catch let fault as HTTPFault {
+      throw CheckoutFault(message: "fetch: \(fault)", isUnreachable: true)
     }
-    let url = "\(base)/worker/v1/git/\(assignment.repository).git"
-    do {
-      try await git(
-        [
-          "fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules",
-          "--no-auto-maintenance", url, "+\(assignment.head):\(headRef)",
-        ], repository,
-        config: [
-          ("http.extraHeader", "Authorization: Bearer \(token)"),
-          ("http.followRedirects", "false"), ("protocol.version", "2"),
-          // A transfer that all but stands still is given up.
-          ("http.lowSpeedLimit", "1000"), ("http.lowSpeedTime", "60"),
-        ], timeout: .seconds(1800))
-    } catch {
-      let isUnreachable = ServerOutage.isTold(by: error.standardError)
-      // A commit that is not there is no fault of the clone; anything that the clone lacks is.
-      if ["corrupt", "bad object", "unable to read", "missing blob", "missing tree"].contains(
-        where: error.standardError.contains)
-      {
-        throw error
-      }
-      throw CheckoutFault(message: "\(error)", isUnreachable: isUnreachable)
+    // What came is believed if the commit that was ordered is in it, whole: its name stands for all
+    // that belongs to it. What is missing is missing in the clone.
+    try await git(
+      ["rev-list", "--objects", "--quiet", assignment.head] + have.prefix(1).map { "^\($0)" },
+      repository, timeout: .seconds(600))
+    try await git(["update-ref", headRef, assignment.head], repository)
+  }
+
+  /// Below so many objects they are kept one by one, as `git fetch` has it: a pack for each of many
+  /// small checkouts would make each look-up slower.
+  private static let looseMax = 100
+
+  /// Takes a pack into the clone as it comes.
+  /// - Throws: `HTTPFault` where the pack breaks off, `CheckoutFault` where git does not take it.
+  private func index(_ pack: HTTPStream, _ repository: RepositoryFiles) async throws {
+    var chunks = pack.makeAsyncIterator()
+    var head: [UInt8] = []
+    // "PACK", a version and the number of objects, of four bytes each (gitformat-pack(5)).
+    while head.count < 12, let chunk = try await chunks.next() { head += chunk }
+    guard head.count >= 12, head.starts(with: Array("PACK".utf8)) else {
+      throw CheckoutFault(message: "fetch: the server sent no pack", isUnreachable: true)
+    }
+    let count = head[8..<12].reduce(0) { $0 << 8 | Int($1) }
+    let arguments =
+      count < Self.looseMax ? ["unpack-objects", "-q"] : ["index-pack", "--stdin", "--fix-thin"]
+    let command = Command(
+      "git", arguments,
+      environment: Git.environment(gitDirectory: repository.clone, config: Workspace.config),
+      timeout: .seconds(1800), outputLimit: 64 << 10)
+    let (value, result) = try await command.converse { [head, chunks] input, _ in
+      var chunks = chunks
+      var next: [UInt8]? = head
+      // A git that reads no more says why by its end.
+      while let chunk = next, await input.write(chunk) { next = try await chunks.next() }
+      await input.finish()
+    }
+    try value.get()
+    guard result.succeeded else {
+      throw GitFault(
+        operation: arguments[0], exitCode: nil, standardError: result.errorText, cause: nil)
     }
   }
 
@@ -245,15 +267,4 @@ struct ToolFault: Error, CustomStringConvertible {
   let program: String
   let said: String
   var description: String { "\(program): \(said.prefix(500))" }
-}
-
-/// Whether a failed fetch means that the server was not there: git tells by its words alone.
-enum ServerOutage {
-  private static let words = [
-    "Failed to connect", "Couldn't connect", "Could not resolve", "Connection refused",
-    "Connection reset", "Empty reply", "timed out", "Recv failure", "error: 50",
-    "early EOF", "unexpected disconnect", "hung up",
-  ]
-
-  static func isTold(by message: String) -> Bool { words.contains { message.contains($0) } }
 }

@@ -1,4 +1,4 @@
-// The worker protocol, version 1: how a worker process and the server talk, over HTTP with JSON.
+// The worker protocol, version 2: how a worker process and the server talk, over HTTP with JSON.
 //
 // It is a control loop, not a queue of messages. The server says what a worker *should* be doing
 // (`Desired`, with a revision); the worker makes it so and reports what came of it. A lost or
@@ -12,25 +12,40 @@
 // | POST /register | `Registration` → `Registered` |
 // | POST /desired | `DesiredPoll` → `Desired`; waits for a revision past the one named |
 // | POST /heartbeat | `Heartbeat` → 204 |
+// | POST /fetch | `FetchRequest` → a thin pack, streamed |
 // | POST /generating | `GeneratingReport` → 204 |
 // | POST /output?delegation=&attempt=&token=&offset= | raw bytes → `OutputAnswer` |
 // | POST /records?delegation=&attempt=&token=&offset= | the same, of the output's records |
 // | PUT /pack?delegation=&attempt=&token=&commit= | a thin pack → 204 |
 // | PUT /patch?delegation=&attempt=&token= | what an agent had made at its limit → 204 |
 // | POST /result | `ResultReport` → 204 |
-// | GET, POST /git/OWNER/REPO.git/… | git over HTTP, fetch only |
+// | POST /leaving | `Leaving` → 204: this life ends in good order |
 //
-// Each call carries `Authorization: Bearer` with the worker token. Faults are
-// `application/problem+json`: 401 a wrong token; 409 with `code` `superseded` or `cancelled`: give
-// the attempt up; 410 this life of the worker is not known: register; 422 with `code` `refused`:
-// the change breaks a rule, the attempt is over; 424: this server has not seen the pack, send it
-// before the result; 503: keep what you have and come again.
+// Local workers reach it over a unix socket in the data folder, remote ones over TCP. On both, each
+// request and each response is proven (Proof.swift): no token is sent, and a worker obeys no
+// response that is not proven. A token speaks for one worker, and only of leases that this worker
+// holds. Faults are `application/problem+json`: 401 the token is not known, or with `code`
+// `revoked` is no longer valid, or with `stale` the request's time is too far from the server's,
+// which the proof of the response tells; 403 the token is another worker's; 409 with `code`
+// `superseded` or `cancelled`: give the attempt up; 410 this life of the worker is not known:
+// register; 422 with `code` `refused`: the change breaks a rule, the attempt is over; 424: this
+// server has not seen the pack, send it before the result; 503: keep what you have and come again.
+//
+// A checkout is one thin pack of what the lease's head has beyond the commits that the worker
+// names. It is no `git fetch`: git could prove nothing, and would believe whoever answers. The
+// worker keeps what it got only if the commit that the proven order named is whole in it.
 //
 // A hand-in is one thin pack and one result. It is not a `git push`: the server, which knows the
 // lease, names the ref, so that nothing a worker sends can name another.
 
 import NetworkRules
 import Workflows
+
+/// The unix socket of local workers.
+package enum WorkerSocketName {
+  /// Its name in its folder.
+  package static let server = "server.sock"
+}
 
 /// Which attempt a report speaks for, and by what right.
 package struct LeaseReference: Codable, Hashable, Sendable {
@@ -65,7 +80,7 @@ package struct Registration: Codable, Equatable, Sendable {
   package var agents: [String]
   /// What came of looking for each agent; absent where nobody looked.
   package var findings: [AgentFinding]?
-  /// True where the server started this process.
+  /// True where the server started this process. The server knows by the token and does not look.
   package var local: Bool
   package var processID: Int
   package var journal: [JournalEntry]
@@ -290,6 +305,33 @@ package struct SandboxRules: Codable, Equatable, Sendable {
     self.init(
       network: network, readable: grants.readable, writable: grants.writable,
       toolchains: grants.toolchains)
+  }
+}
+
+/// Asks for the objects of a lease's head.
+package struct FetchRequest: Codable, Equatable, Sendable {
+  package var worker: String
+  package var lease: LeaseReference
+  /// The commit that the order named.
+  package var head: String
+  /// Commits that the worker has with all that belongs to them; at most `haveMax` are looked at.
+  package var have: [String]
+  package static let haveMax = 64
+  package init(worker: String, lease: LeaseReference, head: String, have: [String]) {
+    self.worker = worker
+    self.lease = lease
+    self.head = head
+    self.have = have
+  }
+}
+
+/// The last word of a life.
+package struct Leaving: Codable, Equatable, Sendable {
+  package var worker: String
+  package var incarnation: Int
+  package init(worker: String, incarnation: Int) {
+    self.worker = worker
+    self.incarnation = incarnation
   }
 }
 

@@ -45,7 +45,9 @@ struct AIPM: AsyncParsableCommand {
         ]),
       CommandGroup(
         name: "Look into the log", subcommands: [Audit.self, Why.self, Export.self, Verify.self]),
-      CommandGroup(name: "Keep it", subcommands: [Backup.self, Restore.self, Redact.self]),
+      CommandGroup(
+        name: "Keep it",
+        subcommands: [Backup.self, Restore.self, Redact.self, TokenCommand.self]),
     ])
 
   static func main() async {

@@ -83,11 +83,11 @@ extension EndToEndTests.BadInputTests {
       #expect(try await status("Origin", "http://127.0.0.1:\(server.port)") == 201)
       #expect(
         try await server.get("/healthz", headers: [("Host", "rebound.example")]).status == 403)
-      for path in ["register", "desired", "heartbeat", "result", "output"] {
+      for path in ["register", "desired", "heartbeat", "fetch", "result", "output"] {
         let answer = try await server.post("/worker/v1/\(path)", .object([:]))
         #expect(answer.status == 401, "\(path): \(answer.status)")
       }
-      #expect(try await server.get("/worker/v1/git/acme/tools.git/info/refs").status == 401)
+      #expect(try await server.get("/worker/v1/git/acme/tools.git/info/refs").status == 404)
       let refused = try await server.aipm(["serve", "--host", "0.0.0.0", "--port", "0"])
       #expect(refused.exit == .exited(2))
       #expect(refused.errorText.contains("loopback"))

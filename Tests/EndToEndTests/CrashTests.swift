@@ -1,7 +1,6 @@
 import EventLog
 import Foundation
 import Glibc
-import HTTPClient
 import TestKit
 import Testing
 
@@ -76,7 +75,7 @@ extension EndToEndTests.CrashTests {
           headers: [("Prefer", "respond-async")])
         #expect(answer.status == 202)
       }
-      let calling = Task { [caller = EarlyCaller(server)] in await caller.run() }
+      let calling = Task { [caller = try await EarlyCaller(server)] in await caller.run() }
       for _ in 0..<8 {
         await server.kill()
         try await server.start(["--agent", "command", "--agent-command", agent])
@@ -94,27 +93,22 @@ extension EndToEndTests.CrashTests {
 
   /// Asks as a worker does, without a pause, from before the server listens.
   private struct EarlyCaller {
-    let url: String
-    let token: String
-    let client = HTTPClient(configuration: .init(userAgent: "early", proxy: .none))
+    let worker: RawWorker
+    let incarnation: Int64
 
-    init(_ server: Installation) {
-      url = server.url + "/worker/v1/heartbeat"
-      let file = "\(server.data)/secrets/worker-token"
-      token = ((try? String(contentsOfFile: file, encoding: .utf8)) ?? "").filter { !$0.isNewline }
+    init(_ server: Installation) async throws {
+      worker = RawWorker(server, name: "early", token: try await server.createToken("early"))
+      incarnation = try await worker.register()
     }
 
     /// - Returns: each status that was answered until the task was cancelled.
     func run() async -> Set<Int> {
       var statuses: Set<Int> = []
-      let body = #"{"worker":"worker-1","incarnation":1}"#
+      let beat = JSONValue.object([
+        "worker": .string(worker.name), "incarnation": .integer(incarnation),
+      ])
       while !Task.isCancelled {
-        let answer = try? await client.send(
-          HTTPRequest(
-            method: "POST", url: url,
-            headers: [
-              ("Authorization", "Bearer \(token)"), ("Content-Type", "application/json"),
-            ], body: .bytes(Array(body.utf8)), timeout: .seconds(5)))
+        let answer = try? await worker.call("heartbeat", beat)
         if let answer { statuses.insert(answer.status) } else { await Task.yield() }
       }
       return statuses

@@ -1,5 +1,6 @@
+import Cryptography
 import FoundationEssentials
-import GitBackend
+import Glibc
 import HTTPServing
 import HTTPTypes
 import Hummingbird
@@ -8,6 +9,8 @@ import NIOCore
 import Processes
 import Synchronization
 import WorkerProtocol
+
+@testable import Worker
 
 /// The server's end of the protocol, with real repositories behind it and nothing else: it does
 /// what the test tells it, and notes what the worker says.
@@ -29,6 +32,10 @@ final class ProtocolServer: Sendable {
     var results: [ResultReport] = []
     /// Calls that are answered with a status in place of their answer, by route, first come first.
     var refusals: [String: [Int]] = [:]
+    var fetches: [FetchRequest] = []
+    var polls = 0
+    /// Answers carry no proof: somebody else has taken the server's place.
+    var answersUnproven = false
     var waiting: [CheckedContinuation<Void, Never>] = []
     /// Whether the server is about to end: a poll that comes then would wait for ever.
     var isEnding = false
@@ -36,14 +43,39 @@ final class ProtocolServer: Sendable {
 
   let repositories: String
   let token = "worker-token-0123456789"
+  private var key: WorkerKey { WorkerKey(token: token) }
   let state = Mutex(State())
   private let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
   init(repositories: String) { self.repositories = repositories }
 
+  /// A worker's end that speaks to this server, wherever that is.
+  func link(_ url: String) throws -> ServerLink {
+    try ServerLink(worker: "w1", address: .url(url), token: token, version: "1")
+  }
+
   /// Serves while `body` runs.
   func serve<Value: Sendable>(
     port: Int = 0, _ body: @Sendable (_ url: String) async throws -> Value
+  ) async throws -> Value {
+    try await serve(on: .host("127.0.0.1", port: port)) { port in
+      try await body("http://127.0.0.1:\(port)")
+    }
+  }
+
+  /// The same on the unix socket of a folder.
+  func serve<Value: Sendable>(
+    in folder: String, _ body: @Sendable () async throws -> Value
+  ) async throws -> Value {
+    let held = try SocketFolder(folder)
+    defer { withExtendedLifetime(held) {} }
+    let path = held.path(of: WorkerSocketName.server)
+    unlink(path)
+    return try await serve(on: .socket(path: path)) { _ in try await body() }
+  }
+
+  private func serve<Value: Sendable>(
+    on address: ListenAddress, _ body: @Sendable (_ port: Int) async throws -> Value
   ) async throws -> Value {
     state.withLock { $0.isEnding = false }
     let ports = AsyncStream<Int>.makeStream()
@@ -51,13 +83,13 @@ final class ProtocolServer: Sendable {
       try await serveHTTP(
         CallbackResponder { (request: Request, _: BasicRequestContext) in
           await self.respond(request)
-        }, host: "127.0.0.1", port: port, grace: .milliseconds(100), logger: logger
+        }, on: address, grace: .seconds(2), logger: logger
       ) { ports.continuation.yield($0) }
     }
     var iterator = ports.stream.makeAsyncIterator()
     let bound = await iterator.next() ?? 0
     let result: Result<Value, any Error>
-    do { result = .success(try await body("http://127.0.0.1:\(bound)")) } catch {
+    do { result = .success(try await body(bound)) } catch {
       result = .failure(error)
     }
     state.withLock { $0.isEnding = true }
@@ -87,11 +119,26 @@ final class ProtocolServer: Sendable {
   // MARK: Answers
 
   private func respond(_ request: Request) async -> Response {
-    guard request.headers[.authorization] == "Bearer \(token)" else {
-      return problem(401, "token")
+    let target = request.uri.string
+    guard let header = request.headers[.authorization], let proof = RequestProof(header: header),
+      proof.isValid(key, method: request.method.rawValue, target: target)
+    else { return problem(401, "token") }
+    let body: [UInt8]
+    do { body = Array(buffer: try await request.body.collect(upTo: 1 << 28)) } catch {
+      return problem(400, "\(error)")
     }
+    guard SHA256.hex(body) == proof.body else { return problem(401, "body") }
     let path = String(request.uri.path.dropFirst("/worker/v1/".count))
-    if path.hasPrefix("git/") { return await git(request, String(path.dropFirst(4))) }
+    var response: Response
+    do { response = try await unrefused(path, request, body) } catch {
+      response = problem(400, "\(error)")
+    }
+    return state.withLock { $0.answersUnproven } ? response : await proven(response, proof)
+  }
+
+  private func unrefused(
+    _ path: String, _ request: Request, _ body: [UInt8]
+  ) async throws -> Response {
     let refusal = state.withLock { state -> Int? in
       guard var queue = state.refusals[path], !queue.isEmpty else { return nil }
       let status = queue.removeFirst()
@@ -99,11 +146,21 @@ final class ProtocolServer: Sendable {
       return status
     }
     if let refusal { return problem(refusal, "refused") }
-    let body: [UInt8]
-    do { body = Array(buffer: try await request.body.collect(upTo: 1 << 28)) } catch {
-      return problem(400, "\(error)")
-    }
-    do { return try await answer(path, request, body) } catch { return problem(400, "\(error)") }
+    return try await answer(path, request, body)
+  }
+
+  private func proven(_ response: Response, _ request: RequestProof) async -> Response {
+    var response = response
+    let collected = Mutex<[UInt8]>([])
+    try? await response.body.write(BodyCollector { bytes in collected.withLock { $0 += bytes } })
+    let bytes = collected.withLock { $0 }
+    let isPack = response.headers[.contentType] == "application/x-git-pack"
+    let proof = ResponseProof(
+      key, nonce: request.nonce, status: response.status.code,
+      body: isPack ? ResponseProof.streamed : SHA256.hex(bytes), time: request.time)
+    response.body = ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+    if let name = HTTPField.Name(ResponseProof.field) { response.headers[name] = proof.header }
+    return response
   }
 
   private func answer(
@@ -132,6 +189,7 @@ final class ProtocolServer: Sendable {
           return Registered(
             incarnation: state.incarnation, heartbeatMs: 200, discard: state.discard)
         })
+    case "fetch": return try await pack(try read(FetchRequest.self, body))
     case "desired": return await desired(try read(DesiredPoll.self, body))
     case "heartbeat":
       let beat = try read(Heartbeat.self, body)
@@ -161,6 +219,7 @@ final class ProtocolServer: Sendable {
   }
 
   private func desired(_ poll: DesiredPoll) async -> Response {
+    state.withLock { $0.polls += 1 }
     await withCheckedContinuation { continuation in
       let answersNow = state.withLock { state in
         if state.revision > poll.revision || poll.incarnation != state.incarnation
@@ -204,16 +263,18 @@ final class ProtocolServer: Sendable {
     return Response(status: .noContent)
   }
 
-  private func git(_ request: Request, _ path: String) async -> Response {
-    guard let end = path.firstRange(of: ".git/") else { return problem(404, path) }
-    let suffix = String(path[end.upperBound...])
-    guard
-      let operation = GitBackend.Operation(
-        method: request.method, suffix: suffix, query: request.uri.query)
-    else { return problem(404, path) }
-    let repository = "\(repositories)/\(path[..<end.lowerBound]).git"
-    return await GitBackend(logger: logger).respond(
-      to: request, operation: operation, repository: repository, options: .init())
+  /// The objects of a commit; or what the test has put in their place.
+  private func pack(_ request: FetchRequest) async throws -> Response {
+    state.withLock { $0.fetches.append(request) }
+    let folder = "\(repositories)/o/r.git"
+    let revisions = [request.head] + request.have.map { "^\($0)" }
+    let pack = try await Git.run(
+      ["pack-objects", "-q", "--stdout", "--revs", "--thin", "--delta-base-offset"],
+      gitDirectory: folder, input: .bytes(Array((revisions.joined(separator: "\n") + "\n").utf8)))
+    let bytes = state.withLock { $0.packs["forged"] } ?? pack.standardOutput
+    return Response(
+      status: .ok, headers: [.contentType: "application/x-git-pack"],
+      body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
   }
 
   private func read<Message: Decodable>(_ type: Message.Type, _ body: [UInt8]) throws -> Message {
@@ -234,4 +295,12 @@ final class ProtocolServer: Sendable {
       body: ResponseBody(
         byteBuffer: ByteBuffer(string: "{\"title\":\"no\",\"detail\":\"\(detail)\"}")))
   }
+}
+
+/// Hands on what a response would write.
+private struct BodyCollector: ResponseBodyWriter {
+  let take: @Sendable (ByteBufferView) -> Void
+  init(_ take: @escaping @Sendable (ByteBufferView) -> Void) { self.take = take }
+  mutating func write(_ buffer: ByteBuffer) async throws { take(buffer.readableBytesView) }
+  consuming func finish(_ trailingHeaders: HTTPFields?) async throws {}
 }

@@ -301,6 +301,20 @@ import WorkerProtocol
     #expect(life.result?.outcome == .workerFault && life.result?.message == "broken")
   }
 
+  @Test("a worker that drains while it registers hears the answer first, and says that it goes")
+  func drainWhileRegistering() {
+    var life = Life()
+    life.tell(.began(recovered: nil))
+    #expect(life.tell(.drain).deeds.isEmpty)
+    let registered = Registered(incarnation: 3, heartbeatMs: 2000, discard: [])
+    #expect(life.answer(.session, .registered(registered)).deeds == [.exit(.drained)])
+    #expect(life.core.membership == .registered(incarnation: 3))
+    life = Life()
+    life.tell(.began(recovered: nil))
+    #expect(life.tell(.drain).deeds.isEmpty)
+    #expect(life.answer(.session, .unreachable("x")).deeds == [.exit(.drained)])
+  }
+
   @Test("drain ends an idle worker at once and a busy one when its work is handed in")
   func drain() {
     var life = Life.registered()
@@ -359,6 +373,15 @@ import WorkerProtocol
     #expect(life.answer(.session, .unauthorized("no")).deeds == [.exit(.unauthorized("no"))])
     life = Life.registered()
     #expect(life.answer(.session, .unauthorized("no")).deeds.isEmpty)
+  }
+
+  @Test("a token that was revoked ends the worker, and its agent before it")
+  func revoked() {
+    var life = Life.registered()
+    #expect(life.answer(.session, .revoked("no")).deeds == [.exit(.unauthorized("no"))])
+    life = Life.generating()
+    #expect(life.answer(.session, .revoked("no")).deeds.contains(.stopAgent(key)))
+    #expect(life.pass(.seconds(2)).deeds.contains(.exit(.unauthorized("no"))))
   }
 
   @Test("output that the server does not take holds nothing up")

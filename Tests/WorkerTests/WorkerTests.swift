@@ -117,16 +117,16 @@ import WorkerProtocol
     }
   }
 
-  @Test("the server dies while the agent works, and comes back elsewhere: nothing is lost")
+  @Test("the server dies while the agent works, and comes back: nothing is lost")
   func serverDies() async throws {
     let bench = try await Bench()
     let head = try await bench.repository.commit(["a": "1\n"])
-    let (address, gate) = ("\(bench.folder.path)/server-url", "\(bench.folder.path)/gate")
+    let (socket, gate) = ("\(bench.folder.path)/run", "\(bench.folder.path)/gate")
+    try DurableFile.makeFolder(socket)
     let script = "echo before; while ! test -e \(gate); do sleep 0.05; done; echo after; echo 2 > a"
     let assignment = Assignment.sample(head: head, script: script)
-    let departure = try await bench.withWorker(.file(address)) {
-      try await bench.server.serve { url in
-        try DurableFile.replace(address, with: Array("\(url)\n".utf8))
+    let departure = try await bench.withWorker(.socket(folder: socket)) {
+      try await bench.server.serve(in: socket) {
         bench.server.want { $0.assignment = assignment }
         try await bench.sees { $0.output["d1-1"] == Array("before\n".utf8) }
       }
@@ -134,8 +134,7 @@ import WorkerProtocol
       try DurableFile.replace(gate, with: [])
       let journal = Journal(path: "\(bench.folder.path)/worker/journal.json")
       #expect(try await eventually { journal.read()?.made != nil })
-      try await bench.server.serve { url in
-        try DurableFile.replace(address, with: Array("\(url)\n".utf8))
+      try await bench.server.serve(in: socket) {
         let result = try await bench.result()
         #expect(result.outcome == .committed)
         let output = bench.server.state.withLock { $0.output["d1-1"] }
@@ -150,29 +149,28 @@ import WorkerProtocol
   func secondLife() async throws {
     let bench = try await Bench()
     let head = try await bench.repository.commit(["a": "1\n"])
-    let (runs, gone) = ("\(bench.folder.path)/runs", "http://127.0.0.1:9")
+    let runs = "\(bench.folder.path)/runs"
     let assignment = Assignment.sample(head: head, script: "echo x >> \(runs); echo 2 > a")
-    let address = "\(bench.folder.path)/server-url"
     let (signals, signal) = AsyncStream.makeStream(of: WorkerSignal.self)
     let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
     try await bench.server.serve { url in
-      try DurableFile.replace(address, with: Array(url.utf8))
       bench.server.state.withLock { $0.refusals["pack"] = Array(repeating: 503, count: 10_000) }
       bench.server.want { $0.assignment = assignment }
       async let departure = Worker.run(
-        bench.configuration(.file(address)), signals: signals, logger: logger)
+        bench.configuration(.url(url)), signals: signals, logger: logger)
       let journal = Journal(path: "\(bench.folder.path)/worker/journal.json")
       #expect(try await eventually { journal.read()?.made != nil })
-      try DurableFile.replace(address, with: Array(gone.utf8))
+      // The server is as good as away.
+      bench.server.state.withLock { $0.answersUnproven = true }
       signal.yield(.halt)
       let departed = try await departure
       #expect(departed == .halted)
-      try DurableFile.replace(address, with: Array(url.utf8))
+      bench.server.state.withLock { $0.answersUnproven = false }
       bench.server.want { state in
         state.refusals = [:]
         state.assignment?.lease.token = 2
       }
-      _ = try await bench.withWorker(.file(address)) {
+      _ = try await bench.withWorker(.url(url)) {
         let result = try await bench.result()
         #expect(result.outcome == .committed && result.lease.token == 2)
       }

@@ -26,8 +26,7 @@ import WorkerProtocol
       try await server.serve { url in
         let files = WorkerFiles(root: "\(folder.path)/worker")
         try DurableFile.makeFolder(files.attempts)
-        return try await body(
-          Workspace(files: files, address: .url(url), token: server.token))
+        return try await body(Workspace(files: files, link: try server.link(url)))
       }
     }
 
@@ -305,7 +304,7 @@ import WorkerProtocol
       try await workspace.checkOut(.sample(head: head))
       return workspace.files
     }
-    let away = Workspace(files: files, address: .url("http://127.0.0.1:9"), token: "t")
+    let away = Workspace(files: files, link: try bench.server.link("http://127.0.0.1:9"))
     let next = try await bench.repository.commit(["a": "2\n"])
     await #expect {
       try await away.checkOut(.sample(delegation: "d2", head: next))

@@ -139,8 +139,9 @@ package struct AgentSearch: Sendable {
     let command = command(check, call, home: folder.home, directory: folder.home, network)
     var grants = Sandbox.Grants(
       writable: [folder.home, folder.temporary], temporary: folder.temporary)
-    grants.programs = [try command.resolved()]
-    grants.readable = AgentCall.namedFiles(check)
+    let allowed = sandbox.operatorGrants.allows(file:)
+    grants.programs = [try command.resolved()].filter(allowed)
+    grants.readable = AgentCall.namedFiles(check).filter(allowed)
     grants.take(call.sandbox, home: folder.home)
     let launch = try Launch(
       command, in: folder.path, sandbox: sandbox, network: network, grants: grants)

@@ -117,8 +117,9 @@ final class PersistentAgent: Sendable {
     }
     var grants = Sandbox.Grants(
       writable: [place.trees, place.temporary, place.home], temporary: place.temporary)
-    grants.programs = [program]
-    grants.readable = [objects] + AgentCall.namedFiles(session.arguments)
+    let allowed = (sandbox?.operatorGrants ?? .everything).allows(file:)
+    grants.programs = [program].filter(allowed)
+    grants.readable = [objects] + AgentCall.namedFiles(session.arguments).filter(allowed)
     grants.limits = .init(
       fileBytesMax: call.diskBytesMax, memoryBytesMax: call.memoryBytesMax)
     grants.take(call.sandbox, home: place.home)

@@ -72,6 +72,8 @@ package struct Sandbox: Sendable {
   package var readable: [String] = []
   /// Folders that no agent sees, even where they lie in one that it may read.
   package var hidden: [String] = []
+  /// What the worker's operator lets agents have; of what a command names, nothing else is shown.
+  var operatorGrants = OperatorGrants.everything
   /// The program that has the subcommand `confine`.
   var program = ProcessTable.ownProgram
 

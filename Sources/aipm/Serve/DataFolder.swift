@@ -15,7 +15,9 @@ struct DataFolder: Sendable {
   }
 
   /// What stands in a server's folder.
-  static let serverFolders = ["secrets", "mirrors", "output", "incoming", "workers", "forge"]
+  static let serverFolders = [
+    "secrets", "mirrors", "output", "incoming", "workers", "forge", "run",
+  ]
 
   /// Makes the folder where it is absent and takes its lock for the life of this process.
   /// - Throws: `Fault` where another server has it, or it cannot be written.

@@ -3,6 +3,7 @@ import Engine
 import FoundationEssentials
 import Glibc
 import Processes
+import Server
 import Subprocess
 import SystemPackage
 import Worker
@@ -12,9 +13,11 @@ import Worker
 /// by the lock on its folder and waits for its end as this one did.
 struct LocalWorkers: WorkerLauncher {
   let data: String
-  /// The file that says where the server listens.
-  let addressFile: String
-  let token: String
+  /// The folder of the socket that the server listens on.
+  let socketFolder: String
+  let tokens: TokenStore
+  /// What agents may have of this machine.
+  let grants: OperatorGrants
   let executable: String
   let sandbox: SandboxOptions.Chosen
   let cache: CacheLimits
@@ -57,6 +60,8 @@ struct LocalWorkers: WorkerLauncher {
   private func start(
     _ worker: WorkerID, _ folder: String, _ onStart: @escaping @Sendable () -> Void
   ) async throws -> String {
+    // A fresh one for each process. It is kept, so that the next server knows the process again.
+    let token = try tokens.createLocal(worker)
     let log = try FileDescriptor.open(
       FilePath(folder + "/worker.log"), .writeOnly, options: [.create, .append, .closeOnExec],
       permissions: .ownerReadWrite)
@@ -83,9 +88,10 @@ struct LocalWorkers: WorkerLauncher {
 
   private func arguments(_ worker: WorkerID, _ folder: String) -> [String] {
     [
-      "worker", "--local", "--server-file", addressFile, "--id", worker.rawValue, "--data",
+      "worker", "--local", "--server-socket", socketFolder, "--id", worker.rawValue, "--data",
       folder, "--hide", data,
     ] + cache.flags + sandbox.flags + ownPorts.flatMap { ["--own-port", String($0)] }
+      + WorkerRun.flags(grants)
   }
 
   /// Ends the local workers, busy ones too: each gives back what it has in hand, and is killed

@@ -14,6 +14,7 @@ import Projections
 import SQLiteEventStore
 import Server
 import Terminal
+import Worker
 import Workflows
 
 struct ServerProcess {
@@ -64,9 +65,15 @@ struct ServerProcess {
     let marks = try await store.marks()
     let epoch = try await begin(journal, after: marks.epoch, acceptedRestore: store.acceptedRestore)
     let workflows = try await journal.define(options.catalog)
-    let token = try folder.secret("worker-token")
+    let tokens = TokenStore(data: folder.path)
+    do {
+      try tokens.adopt(try folder.secret("worker-token"), name: "default")
+    } catch let fault as TokenStore.Fault {
+      throw Failure("the workers' tokens: \(fault)")
+    }
     let launcher = LocalWorkers(
-      data: folder.path, addressFile: folder.path + "/address", token: token,
+      data: folder.path, socketFolder: folder.path + "/run", tokens: tokens,
+      grants: OperatorGrants(workflows, custom: options.customAgent),
       executable: Self.executable, sandbox: options.sandbox, cache: options.cache,
       ownPorts: [access.localURL.flatMap(Self.port(ofURL:))].compactMap { $0 })
     let (forge, mirrors) = makeForge(folder, access)
@@ -75,7 +82,7 @@ struct ServerProcess {
       stamp: marks.stamp)
     let server = Server(
       engine: engine, catalog: options.catalog,
-      configuration: serverConfiguration(folder, workerToken: token, mask), logger: logger)
+      configuration: serverConfiguration(folder, tokens, mask), logger: logger)
     let (listening, heard) = AsyncStream.makeStream(of: Int.self)
     let serving = Task { try await server.run { heard.yield($0) } }
     let bound = Task { [listening] in
@@ -165,14 +172,15 @@ struct ServerProcess {
   // MARK: Parts
 
   private func serverConfiguration(
-    _ folder: DataFolder, workerToken: String, _ mask: SecretMask
+    _ folder: DataFolder, _ tokens: TokenStore, _ mask: SecretMask
   ) -> ServerConfiguration {
     var configuration = ServerConfiguration(
       host: options.host, port: options.port, basePath: options.basePath,
       allowedOrigins: options.allowedOrigins, agent: options.agent, attempts: options.attempts,
-      workerToken: workerToken, outputDirectory: folder.path + "/output",
+      tokens: tokens, outputDirectory: folder.path + "/output",
       incomingDirectory: folder.path + "/incoming", mirrorsDirectory: folder.path + "/mirrors",
       webhookSecret: options.webhookSecret)
+    configuration.socketDirectory = folder.path + "/run"
     configuration.mask = mask
     configuration.defaultRepository = options.defaultRepository
     return configuration

@@ -4,29 +4,55 @@ import Glibc
 import Logging
 import Processes
 import Worker
+import WorkerProtocol
 
 struct WorkerRun: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "worker",
     abstract: "One worker process; also how a second machine joins.",
     discussion: """
-      The token is read from AIPM_TOKEN; aipm serve keeps it in its data folder under
-      secrets/worker-token. SIGTERM lets it finish what it has; a second one gives that back.
+      The token is read from AIPM_TOKEN; `aipm token create NAME --role worker` makes one on the
+      server's machine. It speaks for the worker that registers with it first. The token is never
+      sent: worker and server prove to each other that they know it.
 
-      Example:
-        AIPM_TOKEN=… aipm worker --server http://127.0.0.1:8080 --id builder-1
+      Agents get of this machine what the flags allow, whatever the server says: no variable, no
+      path besides the system's programs and those of the PATH, and no network without them.
+
+      SIGTERM lets the worker finish what it has; a second one gives that back. It ends with exit
+      code 5 where the server does not know the token, or it was revoked.
+
+      Examples:
+        AIPM_TOKEN=… aipm worker --server https://aipm.example --id builder-1 --allow-network
+        AIPM_TOKEN=… aipm worker --server https://aipm.example --id builder-2 --allow-network \
+          --allow-env ANTHROPIC_API_KEY --allow-path '~/.claude'
       """)
 
   @Option(help: ArgumentHelp("The server's address.", valueName: "url"))
   var server: String?
   @Option(help: .hidden)
-  var serverFile: String?
+  var serverSocket: String?
   @Option(help: "The worker's name (this machine's).")
   var id: String?
   @Option(help: ArgumentHelp("The worker's own folder (./.aipm-worker).", valueName: "dir"))
   var data = "./.aipm-worker"
   @OptionGroup var sandboxing: SandboxOptions
   @OptionGroup var caching: CacheOptions
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Variables of this worker's environment that agents may see where their workflow names "
+        + "them (none).", valueName: "name"))
+  var allowEnv: [String] = []
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Files and folders that agents may have where their workflow names them, ~/… for this "
+        + "user's (none).", valueName: "path"))
+  var allowPath: [String] = []
+  @Flag(help: "Let agents reach the hosts that their workflow names.")
+  var allowNetwork = false
+  @Flag(help: "Let agents have this machine's own network where their workflow says so.")
+  var allowHostNetwork = false
   @Flag(help: .hidden)
   var local = false
   @Option(help: .hidden)
@@ -35,9 +61,21 @@ struct WorkerRun: AsyncParsableCommand {
   var ownPort: [UInt16] = []
 
   func validate() throws {
-    guard server != nil || serverFile != nil else {
+    guard server != nil || serverSocket != nil else {
       throw ValidationError("name the server: --server http://HOST:PORT")
     }
+    for path in allowPath where !path.hasPrefix("/") && !path.hasPrefix("~/") {
+      throw ValidationError("--allow-path is \(path): write an absolute path, or one of ~/…")
+    }
+  }
+
+  /// The flags that say so.
+  static func flags(_ grants: OperatorGrants) -> [String] {
+    let (names, paths) = ((grants.variables ?? []).sorted(), (grants.paths ?? []).sorted())
+    return (names.isEmpty ? [] : ["--allow-env"] + names)
+      + (paths.isEmpty ? [] : ["--allow-path"] + paths)
+      + (grants.network >= .hosts ? ["--allow-network"] : [])
+      + (grants.network == .machine ? ["--allow-host-network"] : [])
   }
 
   func run() async throws {
@@ -53,13 +91,17 @@ struct WorkerRun: AsyncParsableCommand {
       // The agents must not find it.
       Secrecy.forget(["AIPM_TOKEN"])
     } else {
-      throw ValidationError("set AIPM_TOKEN to the worker token")
+      throw ValidationError(
+        "set AIPM_TOKEN to a worker's token; aipm token create NAME --role worker makes one")
+    }
+    if TokenText.isDamaged(token) {
+      throw ValidationError("AIPM_TOKEN begins as a token does, but is not whole: copy it again")
     }
     var logger = Logger(label: "aipm.worker") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = .notice
     var configuration = WorkerConfiguration(
       id: id ?? Self.hostName, dataDirectory: data,
-      server: serverFile.map { .file($0) } ?? .url(server ?? ""), token: token,
+      server: serverSocket.map { .socket(folder: $0) } ?? .url(server ?? ""), token: token,
       agents: nil, version: ServerProcess.version, host: Self.hostName,
       isLocal: local)
     configuration.cache = try caching.read(settings)
@@ -68,9 +110,16 @@ struct WorkerRun: AsyncParsableCommand {
     configuration.egress.permitted = sandbox.privateRanges
     configuration.egress.ownPorts = Set(ownPort)
     configuration.sandboxHidden = [hide].compactMap { $0 }
+    configuration.grants = OperatorGrants(
+      variables: Set(allowEnv), paths: allowPath,
+      network: allowHostNetwork ? .machine : allowNetwork ? .hosts : .none)
     do {
-      _ = try await Worker.run(
+      let departure = try await Worker.run(
         configuration, signals: WorkerSignals.terminations(), logger: logger)
+      if case .unauthorized(let detail) = departure {
+        throw Failure(
+          "\(detail): aipm token list names the tokens of the server", code: .refused)
+      }
     } catch let fault as FolderInUse {
       throw Failure(fault.description)
     } catch let fault as SandboxUnavailable {

@@ -3,70 +3,45 @@ import Domain
 import Engine
 import EventLog
 import FoundationEssentials
-import GitBackend
 import Glibc
 import HTTPTypes
 import Hummingbird
-import Logging
 import NIOCore
 import Projections
 import WorkerProtocol
 import Workflows
 
-/// The worker protocol: what `WorkerProtocol` describes, between HTTP and the engine's door. A
-/// worker needs its token even on loopback; that token is good for nothing else.
+/// The worker protocol: what `WorkerProtocol` describes, between HTTP and the engine's door.
 struct WorkerRoutes {
   let server: ServerContext
-  let git: GitBackend
+  let access: WorkerAccess
+  let fetching: FetchRoute
 
   func add(to router: some RouterMethods<APIContext>) {
     post(router, "agents") { try await agents($0) }
     post(router, "register") { try await register($0) }
     post(router, "desired") { try await desired($0) }
     post(router, "heartbeat") { try await heartbeat($0) }
+    post(router, "fetch") { try await fetch($0) }
     post(router, "generating") { try await generating($0) }
     post(router, "result") { try await result($0) }
+    post(router, "leaving") { try await leaving($0) }
     post(router, "output") { try await output($0, .text) }
     post(router, "records") { try await output($0, .records) }
     router.put("worker/v1/pack") { request, _ in
-      try authenticate(request)
-      return try await pack(request)
+      try await access.respond(to: request) { try await pack($0) }
     }
     router.put("worker/v1/patch") { request, _ in
-      try authenticate(request)
-      return try await patch(request)
-    }
-    router.get("worker/v1/git/:owner/:repo/**") { request, context in
-      try await fetch(request, context)
-    }
-    router.post("worker/v1/git/:owner/:repo/**") { request, context in
-      try await fetch(request, context)
+      try await access.respond(to: request) { try await patch($0) }
     }
   }
 
   private func post(
     _ router: some RouterMethods<APIContext>, _ name: String,
-    _ body: @escaping @Sendable (Request) async throws -> Response
+    _ body: @escaping @Sendable (WorkerCall) async throws -> Response
   ) {
     router.post("worker/v1/\(name)") { request, _ in
-      try authenticate(request)
-      do {
-        return try await body(request)
-      } catch let fault as WorkerFault {
-        throw Problem(fault)
-      }
-    }
-  }
-
-  private func authenticate(_ request: Request) throws {
-    let given = request.headers[.authorization].map { $0.dropFirst("Bearer ".count) } ?? ""
-    // What the time tells of two digests tells nothing of the tokens.
-    let a = SHA256.hash(given.utf8)
-    let b = SHA256.hash(server.configuration.workerToken.utf8)
-    guard a == b else {
-      throw Problem(
-        .unauthorized, "No worker token", "The worker protocol needs its token.",
-        hint: "aipm worker reads it from standard input or AIPM_TOKEN.")
+      try await access.respond(to: request, body)
     }
   }
 
@@ -74,8 +49,8 @@ struct WorkerRoutes {
 
   /// Every agent that a workflow knows. Where two describe one of the same name differently, the
   /// workflow that comes first by name says how it is looked for.
-  private func agents(_ request: Request) async throws -> Response {
-    _ = try await request.json(AgentsAsked.self)
+  private func agents(_ call: WorkerCall) async throws -> Response {
+    _ = try await call.json(AgentsAsked.self, by: \.worker)
     var profiles: [String: AgentProfile] = [:]
     for workflow in server.catalog.all { profiles.merge(workflow.agents) { first, _ in first } }
     if let custom = server.engine.overrides.customAgent { profiles[custom.name] = custom }
@@ -83,15 +58,13 @@ struct WorkerRoutes {
     return try answer(AgentInquiries(agents: inquiries))
   }
 
-  private func register(_ request: Request) async throws -> Response {
-    let told = try await request.json(Registration.self)
-    guard Self.isName(told.worker) else {
-      throw Problem.field("worker", "write 1 to 64 of a-z, A-Z, 0-9, . _ -")
-    }
+  private func register(_ call: WorkerCall) async throws -> Response {
+    let told = try await call.json(Registration.self, by: \.worker)
+    try access.bind(call)
     let (incarnation, goesOn) = try await server.engine.register(
       .init(
         id: WorkerID(told.worker), host: told.host, version: told.version, agents: told.agents,
-        local: told.local,
+        local: access.channel == .socket,
         journal: told.journal.map {
           .init(
             delegation: DelegationID($0.lease.delegation), attempt: $0.lease.attempt,
@@ -105,8 +78,8 @@ struct WorkerRoutes {
         discard: discard))
   }
 
-  private func desired(_ request: Request) async throws -> Response {
-    let poll = try await request.json(DesiredPoll.self)
+  private func desired(_ call: WorkerCall) async throws -> Response {
+    let poll = try await call.json(DesiredPoll.self, by: \.worker)
     let order = try await server.engine.order(
       for: WorkerID(poll.worker), incarnation: poll.incarnation, after: poll.revision,
       limit: Milliseconds(min(max(poll.waitMs, 0), 25_000)))
@@ -116,18 +89,37 @@ struct WorkerRoutes {
         cancel: order.cancel, drain: order.drain))
   }
 
-  private func heartbeat(_ request: Request) async throws -> Response {
-    let beat = try await request.json(Heartbeat.self)
+  private func heartbeat(_ call: WorkerCall) async throws -> Response {
+    let beat = try await call.json(Heartbeat.self, by: \.worker)
     try await server.engine.heard(
       WorkerID(beat.worker), incarnation: beat.incarnation,
       agentSilence: beat.agentSilentMs.map { Milliseconds($0) })
     return .noContent
   }
 
-  // MARK: Reports
+  private func leaving(_ call: WorkerCall) async throws -> Response {
+    let word = try await call.json(Leaving.self, by: \.worker)
+    try await server.engine.left(call.worker, incarnation: word.incarnation)
+    return .noContent
+  }
 
-  private func generating(_ request: Request) async throws -> Response {
-    let report = try await request.json(GeneratingReport.self)
+  // MARK: Work
+
+  private func fetch(_ call: WorkerCall) async throws -> Response {
+    let request = try await call.json(FetchRequest.self, by: \.worker)
+    let lease = request.lease
+    guard
+      let (repository, head) = await server.engine.checkout(
+        of: DelegationID(lease.delegation), attempt: lease.attempt,
+        token: FencingToken(packed: lease.token), by: call.worker),
+      head.rawValue == request.head
+    else { throw WorkerFault.superseded }
+    return try await fetching.pack(of: head, in: repository, have: request.have)
+  }
+
+  private func generating(_ call: WorkerCall) async throws -> Response {
+    let report = try await call.json(GeneratingReport.self, by: \.worker)
+    try await checkOwner(DelegationID(report.lease.delegation), call)
     try await server.engine.generating(
       GenerationStarted(
         attempt: report.lease.attempt, token: FencingToken(packed: report.lease.token),
@@ -136,8 +128,16 @@ struct WorkerRoutes {
     return .noContent
   }
 
-  private func result(_ request: Request) async throws -> Response {
-    let report = try await request.json(ResultReport.self)
+  /// A lease that another worker holds is nothing to this one, whatever its token.
+  private func checkOwner(_ id: DelegationID, _ call: WorkerCall) async throws {
+    guard await !server.engine.isLeased(id, toOtherThan: call.worker) else {
+      throw WorkerFault.superseded
+    }
+  }
+
+  private func result(_ call: WorkerCall) async throws -> Response {
+    let report = try await call.json(ResultReport.self, by: \.worker)
+    try await checkOwner(DelegationID(report.lease.delegation), call)
     let (id, worker) = (DelegationID(report.lease.delegation), WorkerID(report.worker))
     let (attempt, token) = (report.lease.attempt, FencingToken(packed: report.lease.token))
     func ended(_ cause: ReleaseCause, hint: String? = nil) async throws -> Response {
@@ -188,10 +188,11 @@ struct WorkerRoutes {
     report.usage.map { String($0.prefix(200)) }
   }
 
-  private func output(_ request: Request, _ part: OutputFiles.Part) async throws -> Response {
-    let lease = try lease(request)
-    let offset = Int(try request.integer("offset", in: 0...Int64.max) ?? 0)
-    let bytes = try await request.bytes(limit: 4 << 20)
+  private func output(_ call: WorkerCall, _ part: OutputFiles.Part) async throws -> Response {
+    let lease = try lease(call.request)
+    try await checkOwner(lease.id, call)
+    let offset = Int(try call.request.integer("offset", in: 0...Int64.max) ?? 0)
+    let bytes = try await call.bytes(limit: 4 << 20)
     guard let limit = await server.engine.outputLimit(lease.id, lease.attempt, lease.token) else {
       throw WorkerFault.superseded
     }
@@ -201,10 +202,10 @@ struct WorkerRoutes {
     return try answer(OutputAnswer(offset: length))
   }
 
-  private func pack(_ request: Request) async throws -> Response {
-    let lease = try lease(request)
-    let worker = WorkerID(request.text("worker") ?? "")
-    guard let commit = request.text("commit"), Self.isObjectID(commit) else {
+  private func pack(_ call: WorkerCall) async throws -> Response {
+    let lease = try lease(call.request)
+    try await checkOwner(lease.id, call)
+    guard let commit = call.request.text("commit"), Self.isObjectID(commit) else {
       throw Problem.field("commit", "write the SHA of the commit")
     }
     guard await server.engine.holds(lease.id, attempt: lease.attempt, token: lease.token) else {
@@ -212,32 +213,34 @@ struct WorkerRoutes {
     }
     let path = "\(server.configuration.incomingDirectory)/\(UUIDText.fresh(at: .now)).pack"
     defer { unlink(path) }
-    do {
-      try await Self.save(request, to: path, limit: server.configuration.packLimit)
-      try await server.engine.accept(
-        commit: ObjectID(commit), pack: path, of: lease.id, attempt: lease.attempt,
-        token: lease.token, by: worker)
-    } catch let fault as WorkerFault {
-      throw Problem(fault)
-    }
+    let digest = try await Self.save(call.request, to: path, limit: server.configuration.packLimit)
+    try call.check(digest: digest)
+    try await server.engine.accept(
+      commit: ObjectID(commit), pack: path, of: lease.id, attempt: lease.attempt,
+      token: lease.token, by: call.worker)
     return .noContent
   }
 
-  private func patch(_ request: Request) async throws -> Response {
-    let lease = try lease(request)
+  private func patch(_ call: WorkerCall) async throws -> Response {
+    let lease = try lease(call.request)
+    try await checkOwner(lease.id, call)
     guard await server.engine.holds(lease.id, attempt: lease.attempt, token: lease.token) else {
       throw Problem(WorkerFault.superseded)
     }
-    let bytes = try await request.bytes(limit: 9 << 20)
+    let bytes = try await call.bytes(limit: 9 << 20)
     try await server.output.keep(patch: bytes, of: lease.id, attempt: lease.attempt)
     return .noContent
   }
 
-  private static func save(_ request: Request, to path: String, limit: Int) async throws {
+  /// - Returns: SHA-256 of what was saved, in hex.
+  private static func save(
+    _ request: Request, to path: String, limit: Int
+  ) async throws -> String {
     let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw WorkerFault.unavailable("no file for the pack") }
     defer { close(file) }
     var total = 0
+    var hash = SHA256()
     for try await chunk in request.body {
       total += chunk.readableBytes
       guard total <= limit else {
@@ -246,6 +249,7 @@ struct WorkerRoutes {
           hint: "The change is too large to hand in.")
       }
       try chunk.withUnsafeReadableBytes { raw in
+        hash.update(raw)
         var written = 0
         while written < raw.count {
           let count = write(file, raw.baseAddress.map { $0 + written }, raw.count - written)
@@ -256,27 +260,7 @@ struct WorkerRoutes {
         }
       }
     }
-  }
-
-  // MARK: Git
-
-  private func fetch(_ request: Request, _ context: APIContext) async throws -> Response {
-    try authenticate(request)
-    let owner = context.parameters.get("owner") ?? ""
-    let repo = context.parameters.get("repo") ?? ""
-    guard Self.isName(owner), repo.hasSuffix(".git"), Self.isName(String(repo.dropLast(4))) else {
-      throw Problem.notFound("repository")
-    }
-    let suffix = context.parameters.getCatchAll().joined(separator: "/")
-    guard
-      let operation = GitBackend.Operation(
-        method: request.method, suffix: suffix, query: request.uri.query)
-    else { throw Problem.notFound("git route \(suffix)") }
-    var options = GitBackend.Options()
-    options.config = [("uploadpack.allowAnySHA1InWant", "true")]
-    return await git.respond(
-      to: request, operation: operation,
-      repository: "\(server.configuration.mirrorsDirectory)/\(owner)/\(repo)", options: options)
+    return Hex.encode(hash.finish())
   }
 
   // MARK: What is read of a request
@@ -297,13 +281,6 @@ struct WorkerRoutes {
     Response(
       status: .ok, headers: [.contentType: "application/json"],
       body: ResponseBody(byteBuffer: ByteBuffer(bytes: Array(try JSONEncoder().encode(value)))))
-  }
-
-  /// A name that is safe as a part of a path.
-  static func isName(_ text: String) -> Bool {
-    let allowed = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-".utf8)
-    return (1...100).contains(text.utf8.count) && text.utf8.allSatisfy { allowed.contains($0) }
-      && text != "." && text != ".."
   }
 
   static func isObjectID(_ text: String) -> Bool {

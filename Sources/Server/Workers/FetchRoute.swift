@@ -1,0 +1,113 @@
+// What a worker checks out: the objects of its lease's head, as a thin pack made by git while it is
+// sent. The worker names no repository and no commit of its own choice; both are the lease's.
+
+import Domain
+import Engine
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import Processes
+import WorkerProtocol
+
+/// Sends the objects of a lease's head.
+struct FetchRoute: Sendable {
+  let mirrors: String
+  let logger: Logger
+
+  /// From the first byte to the last.
+  private static let limit = Duration.seconds(1800)
+
+  /// - Parameter have: commits that need not be sent, nor anything that belongs to them.
+  func pack(
+    of head: ObjectID, in repository: RepositoryName, have: [String]
+  ) async throws -> Response {
+    let folder = "\(mirrors)/\(repository).git"
+    let wanted = have.prefix(FetchRequest.haveMax).filter { WorkerRoutes.isObjectID($0) }
+    let known = try await commits([head.rawValue] + wanted, in: folder)
+    guard known.contains(head.rawValue) else {
+      throw Problem.notFound("commit \(head) in the mirror of \(repository)")
+    }
+    let revisions =
+      ([head.rawValue] + wanted.filter(known.contains).map { "^\($0)" }).joined(separator: "\n")
+    let command = Command(
+      "git",
+      ["pack-objects", "-q", "--stdout", "--revs", "--thin", "--delta-base-offset"],
+      environment: Git.environment(
+        gitDirectory: folder, config: [("safe.directory", "*")]),
+      timeout: Self.limit, outputLimit: 64 << 10)
+    var headers: HTTPFields = [.contentType: "application/x-git-pack"]
+    if let field = HTTPField.Name(ResponseProof.field) {
+      headers[field] = ResponseProof.streamed
+    }
+    let exchange = PackExchange(command, input: Array("\(revisions)\n".utf8), logger)
+    return Response(
+      status: .ok, headers: headers,
+      body: ResponseBody { writer in
+        try await exchange.write(to: &writer)
+        try await writer.finish(nil)
+      })
+  }
+
+  /// Those of the names that are commits of the repository.
+  private func commits(_ names: [String], in folder: String) async throws -> Set<String> {
+    do {
+      let said = try await Git.run(
+        ["cat-file", "--batch-check"], gitDirectory: folder, config: [("safe.directory", "*")],
+        input: .bytes(Array((names.joined(separator: "\n") + "\n").utf8)), timeout: .seconds(30))
+      return Set(
+        said.outputText.split(separator: "\n").compactMap { line in
+          let words = line.split(separator: " ")
+          return words.count == 3 && words[1] == "commit" ? String(words[0]) : nil
+        })
+    } catch {
+      throw WorkerFault.unavailable("the mirror cannot be read: \(error)")
+    }
+  }
+}
+
+/// One call of git, whose output goes out as it comes. Whoever holds it holds the program.
+private final class PackExchange: Sendable {
+  private let body: RequestBody
+  private let running: Task<Void, any Error>
+
+  private struct PackFault: Error {
+    let reason: String
+  }
+
+  init(_ command: Command, input: [UInt8], _ logger: Logger) {
+    // A stream that lets its source wait while the client is slow.
+    let (body, source) = RequestBody.makeStream()
+    self.body = body
+    running = Task {
+      do {
+        let (value, result) = try await command.converse { stdin, output in
+          _ = await stdin.write(input)
+          await stdin.finish()
+          for try await chunk in output { await source.yield(ByteBuffer(bytes: chunk)) }
+        }
+        try value.get()
+        // The pack breaks off, and the worker asks again.
+        guard result.succeeded else { throw PackFault(reason: result.errorText) }
+        source.finish()
+      } catch {
+        logger.warning("a pack for a worker broke off: \(error)")
+        source.finish(error)
+        throw error
+      }
+    }
+  }
+
+  deinit { running.cancel() }
+
+  func write(to writer: inout any ResponseBodyWriter) async throws {
+    do {
+      for try await buffer in body { try await writer.write(buffer) }
+    } catch {
+      running.cancel()
+      _ = await running.result
+      throw error
+    }
+    try await running.value
+  }
+}

@@ -1,0 +1,202 @@
+// The tokens that this data folder's server takes: one file for each, in `secrets/tokens`.
+//
+// Kept is the key that is derived from a token, never its text, in a file that its owner alone may
+// read. A file is looked up for each request by the name of its key, so what `aipm token` changes
+// holds from the next request on, whether or not a server runs. Writers take a lock.
+
+import Cryptography
+import Domain
+import FoundationEssentials
+import Glibc
+import WorkerProtocol
+
+/// The tokens of a data folder.
+package struct TokenStore: Sendable {
+  /// What a token is good for.
+  package enum Role: String, Codable, CaseIterable, Sendable {
+    /// A worker that an operator started, over the network.
+    case worker
+    /// A worker that the server started, over its unix socket. Operators make none.
+    case localWorker = "local-worker"
+  }
+
+  /// What is kept of a token.
+  package struct Record: Codable, Equatable, Sendable {
+    /// Chosen by the operator.
+    package var name: String
+    package var role: Role
+    /// `WorkerKey.id`, also the name of the file.
+    package var id: String
+    /// In hex.
+    var key: String
+    /// The worker that it speaks for; nil: the one that registers with it first, or any where it
+    /// `isShared`.
+    package var worker: String?
+    /// It speaks for any worker that no other token speaks for.
+    package var isShared: Bool
+    /// Milliseconds since 1970.
+    package var created: Int64
+    package var revoked: Int64?
+
+    var workerKey: WorkerKey? { Hex.decode(key).map { WorkerKey(id: id, secret: $0) } }
+  }
+
+  /// Why a token was not made, changed or read.
+  package enum Fault: Error, Equatable, CustomStringConvertible {
+    case nameTaken(String)
+    case notAName(String)
+    case unknown(String)
+    case file(String)
+
+    package var description: String {
+      switch self {
+      case .nameTaken(let name):
+        "there is a token named \(name) already: choose another name, or revoke that one first"
+      case .notAName(let name):
+        "\(name) cannot be a token's name: write 1 to 64 of a-z, A-Z, 0-9, . _ -"
+      case .unknown(let name): "there is no valid token named \(name): aipm token list names them"
+      case .file(let words): words
+      }
+    }
+  }
+
+  private let folder: String
+
+  /// - Parameter data: the data folder; what is missing of it is made when a token is.
+  package init(data: String) { folder = "\(data)/secrets/tokens" }
+
+  // MARK: Reading
+
+  /// The token whose key has this name; nil where there is none.
+  package func find(_ id: String) -> Record? {
+    guard WorkerKey.isID(id) else { return nil }
+    return Self.read("\(folder)/\(id).json")
+  }
+
+  /// All of them, revoked ones too, the oldest first.
+  package func all() -> [Record] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    return names.filter { $0.hasSuffix(".json") }.compactMap { Self.read("\(folder)/\($0)") }
+      .sorted { ($0.created, $0.name) < ($1.created, $1.name) }
+  }
+
+  private static func read(_ path: String) -> Record? {
+    guard let data = FileManager.default.contents(atPath: path) else { return nil }
+    return try? JSONDecoder().decode(Record.self, from: data)
+  }
+
+  // MARK: Writing
+
+  /// Makes a token for an operator.
+  /// - Returns: its text, which is kept nowhere.
+  package func create(_ name: String, role: Role) throws(Fault) -> (text: String, record: Record) {
+    guard isWorkerName(name), name.utf8.count <= 64 else { throw .notAName(name) }
+    return try locked { () throws(Fault) in
+      guard !all().contains(where: { $0.name == name && $0.revoked == nil }) else {
+        throw .nameTaken(name)
+      }
+      return try add(name, role, worker: nil, text: TokenText.fresh())
+    }
+  }
+
+  /// Makes the token of a local worker's next process; the one before it is valid no longer.
+  package func createLocal(_ worker: WorkerID) throws(Fault) -> String {
+    try locked { () throws(Fault) in
+      for record in all() where record.role == .localWorker && record.worker == worker.rawValue {
+        unlink("\(folder)/\(record.id).json")
+      }
+      return try add(
+        "local:\(worker)", .localWorker, worker: worker.rawValue, text: TokenText.fresh()
+      ).text
+    }
+  }
+
+  /// Takes a token whose text is kept elsewhere, unless it is known already.
+  package func adopt(_ text: String, name: String) throws(Fault) {
+    guard find(WorkerKey(token: text).id) == nil else { return }
+    _ = try locked { () throws(Fault) in
+      try add(name, .worker, worker: nil, isShared: true, text: text)
+    }
+  }
+
+  /// The token of this name is valid no longer.
+  package func revoke(_ name: String) throws(Fault) {
+    try locked { () throws(Fault) in
+      let found = all().filter {
+        $0.name == name && $0.revoked == nil && $0.role != .localWorker
+      }
+      guard !found.isEmpty else { throw .unknown(name) }
+      for var record in found {
+        record.revoked = Timestamp.now.milliseconds
+        try write(record)
+      }
+    }
+  }
+
+  /// A token speaks for this worker from now on, and for no other.
+  /// - Returns: false where the worker is another token's.
+  func bind(_ record: Record, to worker: String) throws(Fault) -> Bool {
+    try locked { () throws(Fault) in
+      guard !isTaken(worker, from: record) else { return false }
+      guard !record.isShared, var present = find(record.id), present.worker == nil else {
+        return true
+      }
+      present.worker = worker
+      try write(present)
+      return true
+    }
+  }
+
+  /// Whether another token speaks for the worker.
+  func isTaken(_ worker: String, from record: Record) -> Bool {
+    all().contains { $0.id != record.id && $0.worker == worker && $0.revoked == nil }
+  }
+
+  private func add(
+    _ name: String, _ role: Role, worker: String?, isShared: Bool = false, text: String
+  ) throws(Fault) -> (text: String, record: Record) {
+    let key = WorkerKey(token: text)
+    let record = Record(
+      name: name, role: role, id: key.id, key: Hex.encode(key.secret), worker: worker,
+      isShared: isShared, created: Timestamp.now.milliseconds)
+    try write(record)
+    return (text, record)
+  }
+
+  private func write(_ record: Record) throws(Fault) {
+    guard let bytes = try? JSONEncoder().encode(record) else { throw .file("a token's record") }
+    let path = "\(folder)/\(record.id).json"
+    let next = "\(path).new"
+    let file = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw Self.fault(next) }
+    let written = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+    // Where root makes a token for a server of another user, it is that user's.
+    var owner = stat()
+    if stat(folder, &owner) == 0 { fchown(file, owner.st_uid, owner.st_gid) }
+    let isSynced = fsync(file) == 0
+    close(file)
+    guard written == bytes.count, isSynced, rename(next, path) == 0 else {
+      throw Self.fault(path)
+    }
+  }
+
+  private func locked<Value>(_ body: () throws(Fault) -> Value) throws(Fault) -> Value {
+    do {
+      try FileManager.default.createDirectory(
+        atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    } catch {
+      throw .file("the folder \(folder) cannot be made: \(error)")
+    }
+    let lock = open("\(folder)/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard lock >= 0 else { throw Self.fault("\(folder)/lock") }
+    defer { close(lock) }
+    while flock(lock, LOCK_EX) != 0 {
+      guard errno == EINTR else { throw Self.fault("\(folder)/lock") }
+    }
+    return try body()
+  }
+
+  private static func fault(_ path: String) -> Fault {
+    .file("\(path): \(String(cString: strerror(errno)))")
+  }
+}

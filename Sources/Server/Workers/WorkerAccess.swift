@@ -1,0 +1,245 @@
+// Who speaks: each request of a worker is proven before anything of it is looked at, and each
+// response to one is proven too (WorkerProtocol/Proof.swift).
+
+import Cryptography
+import Domain
+import Engine
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import Synchronization
+import WorkerProtocol
+
+/// Checks the proofs of requests, and proves the responses.
+struct WorkerAccess: Sendable {
+  /// By which way a request came.
+  enum Channel: Sendable {
+    /// The unix socket of local workers.
+    case socket
+    case network
+
+    var role: TokenStore.Role {
+      switch self {
+      case .socket: .localWorker
+      case .network: .worker
+      }
+    }
+  }
+
+  let tokens: TokenStore
+  let channel: Channel
+  /// What the router has before `/worker/`.
+  let prefix: String
+  private let seen = SeenNonces()
+  /// Nonces of requests before this are not remembered.
+  private let began = Timestamp.now
+
+  /// How far a request's time may be behind the server's, and ahead of it. What comes later could
+  /// have been recorded before this server began to remember nonces.
+  private static let past = Milliseconds.seconds(120)
+  private static let future = Milliseconds.seconds(10)
+  private static let span = Milliseconds(past.count + future.count)
+
+  init(tokens: TokenStore, channel: Channel, prefix: String) {
+    self.tokens = tokens
+    self.channel = channel
+    self.prefix = prefix
+  }
+
+  /// Answers a request by `body` if it is proven.
+  func respond(
+    to request: Request, _ body: (WorkerCall) async throws -> Response
+  ) async throws -> Response {
+    let (proof, record, key) = try known(request)
+    var response: Response
+    do {
+      try admit(proof, record)
+      let call = WorkerCall(request: request, worker: WorkerID(proof.worker), proof: proof)
+      response = try await body(call)
+      // What was waited for is given to nobody who may no longer have it.
+      try checkValidity(tokens.find(proof.key))
+    } catch let problem as Problem {
+      response = problem.response
+    } catch let fault as WorkerFault {
+      response = Problem(fault).response
+    }
+    try await Self.prove(&response, key, proof)
+    return response
+  }
+
+  /// The token of whoever made the request, when its proof is right.
+  private func known(
+    _ request: Request
+  ) throws -> (RequestProof, TokenStore.Record, WorkerKey) {
+    let target = request.uri.string
+    guard let header = request.headers[.authorization], let proof = RequestProof(header: header),
+      target.hasPrefix(prefix), let record = tokens.find(proof.key), let key = record.workerKey,
+      record.role == channel.role,
+      proof.isValid(
+        key, method: request.method.rawValue, target: String(target.dropFirst(prefix.count)))
+    else {
+      throw Problem(
+        .unauthorized, "No worker token", "The worker protocol needs a token that is known here.",
+        hint: "aipm token create NAME --role worker makes one; aipm worker reads AIPM_TOKEN.")
+    }
+    return (proof, record, key)
+  }
+
+  private func admit(_ proof: RequestProof, _ record: TokenStore.Record) throws {
+    try checkValidity(record)
+    let now = Timestamp.now
+    let time = Timestamp(milliseconds: proof.time)
+    guard now - time <= Self.past, time - now <= Self.future, time >= began else {
+      var problem = Problem(
+        .unauthorized, "Stale", "The request's time is too far from this server's.")
+      problem.code = "stale"
+      throw problem
+    }
+    switch seen.take(proof.nonce, now: now, keptFor: Self.span) {
+    case .new: break
+    case .known:
+      var problem = Problem(.unauthorized, "Seen before", "This request was answered before.")
+      problem.code = "replayed"
+      throw problem
+    case .full: throw Problem.unavailable("Too many requests of workers.")
+    }
+    let isItsOwn = record.worker.map { $0 == proof.worker } ?? true
+    let isFree = record.worker != nil || !tokens.isTaken(proof.worker, from: record)
+    guard isItsOwn, isFree else {
+      throw Self.wrongWorker(proof.worker, record)
+    }
+  }
+
+  /// Has a token that is nobody's yet speak for the worker that registers with it.
+  func bind(_ call: WorkerCall) throws {
+    guard let record = tokens.find(call.proof.key) else { return }
+    let isBound: Bool
+    do throws(TokenStore.Fault) {
+      isBound = try tokens.bind(record, to: call.worker.rawValue)
+    } catch {
+      throw Problem.unavailable("The worker's token: \(error)")
+    }
+    guard isBound else { throw Self.wrongWorker(call.worker.rawValue, record) }
+  }
+
+  private func checkValidity(_ record: TokenStore.Record?) throws {
+    guard record?.revoked == nil, record != nil else {
+      var problem = Problem(
+        .unauthorized, "Revoked", "The worker's token was revoked.",
+        hint: "aipm token create NAME --role worker makes another one.")
+      problem.code = "revoked"
+      throw problem
+    }
+  }
+
+  private static func wrongWorker(_ worker: String, _ record: TokenStore.Record) -> Problem {
+    let owner = record.worker.map { "the worker \($0)'s" } ?? "of another worker"
+    var problem = Problem(
+      .forbidden, "Another worker's token",
+      "The token \(record.name) does not speak for \(worker): it is \(owner), or \(worker) has "
+        + "one of its own.",
+      hint: "Name the worker as before with --id, or make it a token of its own.")
+    problem.code = "wrong-worker"
+    return problem
+  }
+
+  // MARK: Responses
+
+  private static func prove(
+    _ response: inout Response, _ key: WorkerKey, _ proof: RequestProof
+  ) async throws {
+    guard let field = HTTPField.Name(ResponseProof.field) else { return }
+    let isStreamed = response.headers[field] == ResponseProof.streamed
+    var digest = ResponseProof.streamed
+    if !isStreamed {
+      let collected = Collected()
+      try await response.body.write(CollectingWriter(collected))
+      let bytes = collected.bytes
+      digest = SHA256.hex(bytes)
+      response.body = ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+    }
+    response.headers[field] =
+      ResponseProof(
+        key, nonce: proof.nonce, status: response.status.code, body: digest,
+        time: Timestamp.now.milliseconds
+      ).header
+  }
+}
+
+/// A request whose head is proven. Its body is proven when it is read here.
+struct WorkerCall: Sendable {
+  let request: Request
+  let worker: WorkerID
+  let proof: RequestProof
+
+  /// The body as JSON.
+  /// - Parameter worker: who the body says that speaks.
+  func json<Message: Decodable>(
+    _ type: Message.Type, by worker: (Message) -> String
+  ) async throws -> Message {
+    let message = try await request.json(type, checking: check)
+    guard worker(message) == self.worker.rawValue else {
+      throw Problem(.forbidden, "Another worker", "The body speaks for another worker.")
+    }
+    return message
+  }
+
+  /// The whole body.
+  func bytes(limit: Int) async throws -> [UInt8] {
+    let bytes = try await request.bytes(limit: limit)
+    try check(bytes)
+    return bytes
+  }
+
+  private func check(_ bytes: [UInt8]) throws { try check(digest: SHA256.hex(bytes)) }
+
+  /// - Throws: `Problem` 401 where the body is not the one that was proven.
+  func check(digest: String) throws {
+    guard digest == proof.body else {
+      throw Problem(.unauthorized, "Another body", "The body is not the one that was proven.")
+    }
+  }
+}
+
+/// The nonces of late, so that none is taken twice. Two sets take turns: each is forgotten when it
+/// is older than any request that would be taken.
+private final class SeenNonces: Sendable {
+  private struct State {
+    var recent: Set<String> = []
+    var older: Set<String> = []
+    var turned = Timestamp(milliseconds: 0)
+  }
+
+  enum Verdict { case new, known, full }
+
+  private let state = Mutex(State())
+  /// Of one set; only holders of a key can add to it.
+  private static let countMax = 1_000_000
+
+  func take(_ nonce: String, now: Timestamp, keptFor span: Milliseconds) -> Verdict {
+    state.withLock { state in
+      if now - state.turned > span || now < state.turned {
+        state.older = now - state.turned > Milliseconds(2 * span.count) ? [] : state.recent
+        state.recent = []
+        state.turned = now
+      }
+      guard !state.older.contains(nonce) else { return .known }
+      guard state.recent.count < Self.countMax else { return .full }
+      return state.recent.insert(nonce).inserted ? .new : .known
+    }
+  }
+}
+
+private final class Collected: Sendable {
+  private let state = Mutex<[UInt8]>([])
+  var bytes: [UInt8] { state.withLock { $0 } }
+  func append(_ buffer: ByteBuffer) { state.withLock { $0 += buffer.readableBytesView } }
+}
+
+/// Keeps what a response would write.
+private struct CollectingWriter: ResponseBodyWriter {
+  private let collected: Collected
+  init(_ collected: Collected) { self.collected = collected }
+  mutating func write(_ buffer: ByteBuffer) async throws { collected.append(buffer) }
+  consuming func finish(_ trailingHeaders: HTTPFields?) async throws {}
+}
