@@ -5,6 +5,8 @@
 // short whatever the folder's own path is. A process that opened the folder reaches its sockets
 // also when it may no longer enter the folders above.
 
+import CProcess
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Darwin)
@@ -21,7 +23,8 @@ package final class SocketFolder: Sendable {
   }
 
   package init(_ path: String) throws(Fault) {
-    descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    // Passing through is enough: the folder need not be readable.
+    descriptor = cprocess_hold(path)
     guard descriptor >= 0 else {
       throw Fault(description: "the folder \(path): \(String(cString: strerror(errno)))")
     }

@@ -16,6 +16,7 @@ import EventLog
 import HTTPServing
 import Hummingbird
 import Logging
+import Processes
 import Projections
 import WebUI
 import Workflows
@@ -35,6 +36,8 @@ package struct ServerConfiguration: Sendable {
   package var tokens: TokenStore
   /// The folder of the unix socket of local workers; nil: there are none.
   package var socketDirectory: String?
+  /// The user that local workers run as; nil: this one.
+  package var workerUser: UnprivilegedUser?
   package var outputDirectory: String
   /// For packs on their way in.
   package var incomingDirectory: String
@@ -120,7 +123,10 @@ package struct Server: Sendable {
             socketRouter.buildResponder(), on: .socket(path: try socket.fresh()), name: "aipm",
             grace: .seconds(2), logger: logger
           ) { _ in
-            if let fault = socket.open() { logger.error("no local worker is heard: \(fault)") }
+            let owner = context.configuration.workerUser
+            if let fault = socket.open(owner: owner) {
+              logger.error("no local worker is heard: \(fault)")
+            }
             isOpen.yield()
           }
         }

@@ -130,10 +130,7 @@ package struct OperatorGrants: Equatable, Sendable {
   /// The path without links; where nothing stands, as it is written; nil where it is not whole.
   private static func canonical(_ path: String) -> String? {
     var path = path
-    if path.hasPrefix("~/") {
-      guard let home = getenv("HOME").map({ String(cString: $0) }) else { return nil }
-      path = home + path.dropFirst()
-    }
+    if path.hasPrefix("~/") { path = UnprivilegedUser.startersHome + path.dropFirst() }
     guard path.hasPrefix("/") else { return nil }
     if let resolved = realpath(path, nil) {
       defer { free(resolved) }

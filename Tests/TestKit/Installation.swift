@@ -75,7 +75,10 @@ package final class Installation: Sendable {
     guard mkdtemp(&template) != nil else {
       throw KitFault("no temporary folder: \(String(cString: strerror(errno)))")
     }
-    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    // Where the tests are root, agents are not, and tell what they do by files in it.
+    if geteuid() == 0, chmod(path, 0o777) != 0 { throw KitFault("chmod \(path)") }
+    return path
   }
 
   // MARK: The server's process

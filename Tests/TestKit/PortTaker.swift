@@ -3,8 +3,8 @@ import HTTPServing
 import HTTPTypes
 import Hummingbird
 import Logging
-import NetworkRules
 import NIOCore
+import NetworkRules
 import Synchronization
 import WorkerProtocol
 

@@ -58,4 +58,8 @@ int cprocess_door_admit(int connection);
 /// cannot be known.
 int cprocess_door_await_start(int connection, int timeout_ms);
 
+// MARK: Mounts and users (mounts.c)
+
+#include "mounts.h"
+
 #endif

@@ -3,7 +3,7 @@ import Processes
 import WorkerProtocol
 
 /// The unix socket of local workers: in a folder of the data folder, which no sandbox shows. It is
-/// bound under another name and takes its place when it is this user's alone, so nobody ever meets
+/// bound under another name and takes its place when it is its owner's alone, so nobody ever meets
 /// one that is open to others.
 struct WorkerSocket: Sendable {
   private let folder: SocketFolder
@@ -20,10 +20,13 @@ struct WorkerSocket: Sendable {
   }
 
   /// Puts the socket that was bound in its place.
+  /// - Parameter owner: who may connect; nil: this user.
   /// - Returns: what is wrong, for people; nil: nothing.
-  func open() -> String? {
+  func open(owner: UnprivilegedUser?) -> String? {
     let bound = folder.path(of: Self.unfinished)
-    guard chmod(bound, 0o600) == 0, rename(bound, folder.path(of: WorkerSocketName.server)) == 0
+    guard chmod(bound, 0o600) == 0,
+      owner.map({ chown(bound, $0.id, $0.group) == 0 }) ?? true,
+      rename(bound, folder.path(of: WorkerSocketName.server)) == 0
     else { return "the socket of local workers: \(String(cString: strerror(errno)))" }
     return nil
   }

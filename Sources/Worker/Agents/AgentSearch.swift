@@ -26,7 +26,7 @@ package struct AgentSearch: Sendable {
 
   /// - Parameter sandbox: nil where agents run without one.
   package init(
-    home: String, machineHome: String = getenv("HOME").map { String(cString: $0) } ?? "/root",
+    home: String, machineHome: String = UnprivilegedUser.startersHome,
     sandbox: Sandbox?, egress: EgressOptions = EgressOptions(),
     logger: Logger = Logger(label: "aipm.agents")
   ) {
@@ -90,7 +90,14 @@ package struct AgentSearch: Sendable {
     let hint = signIn.hint.isEmpty ? "sign in" : signIn.hint
     let isBare = agent.lent.isEmpty && !signIn.files.isEmpty
     let more = isBare ? "; or lend it the sign-in of this machine, with its sandbox's writable" : ""
-    return found(.notSignedIn, "\(program) is not signed in: \(hint)\(more)")
+    return found(.notSignedIn, "\(program) is not signed in: \(hint)\(more)\(Self.asWhom)")
+  }
+
+  /// Whose sign-in it is that counts, where that is not whoever started AIPM.
+  private static var asWhom: String {
+    guard let user = getenv(UnprivilegedUser.mark).map({ String(cString: $0) }) else { return "" }
+    return "; AIPM was started as root, so agents run as the user \(user), who must be able to "
+      + "read what it is signed in with: let that user read it, or name another with --worker-user"
   }
 
   private func isSignedIn(
@@ -101,7 +108,7 @@ package struct AgentSearch: Sendable {
     let shown = signIn.files.filter { file in
       agent.lent.contains { "~/\(file)" == $0 || "~/\(file)".hasPrefix("\($0)/") }
     }
-    if shown.contains(where: { access("\(machineHome)/\($0)", F_OK) == 0 }) { return true }
+    if shown.contains(where: { access("\(machineHome)/\($0)", R_OK) == 0 }) { return true }
     guard !signIn.command.isEmpty else { return false }
     return await fault(of: signIn.command, agent) == nil
   }

@@ -7,6 +7,7 @@
 
 import FoundationEssentials
 import Glibc
+import Processes
 
 struct ProgramFinder {
   /// Folders that no agent sees: one that holds them is too broad.
@@ -113,7 +114,8 @@ struct ProgramFinder {
 
   // MARK: Paths
 
-  static var home: String { getenv("HOME").map { String(cString: $0) } ?? "/root" }
+  /// The home that `~/…` means.
+  static var home: String { UnprivilegedUser.startersHome }
 
   static func folder(_ path: String) -> String {
     path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""

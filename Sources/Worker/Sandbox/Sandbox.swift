@@ -153,7 +153,7 @@ package struct Sandbox: Sendable {
 
   /// The folders of the libraries that this program itself is made of, beside the system's: the
   /// first process inside needs them, and so does the agent that is built in.
-  static let libraries: [String] = {
+  package static let libraries: [String] = {
     // A line of proc(5) maps: ADDRESSES RIGHTS OFFSET DEVICE INODE PATH
     let bytes = (try? DurableFile.read("/proc/self/maps", atMost: 4 << 20)) ?? []
     let paths = String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in

@@ -29,6 +29,7 @@ struct Doctor: AsyncParsableCommand {
     help: ArgumentHelp("The folder that AIPM keeps everything in (./.aipm).", valueName: "dir"))
   var data: String?
   @OptionGroup var sandboxing: SandboxOptions
+  @OptionGroup var asUser: WorkerUserOption
   @OptionGroup var configured: ConfigurationOptions
   @OptionGroup var output: OutputOptions
 
@@ -62,6 +63,7 @@ struct Doctor: AsyncParsableCommand {
       findings.append(Self.disk(folder))
       findings += await Self.agents(catalog, sandbox: try sandboxing.read(settings).mode)
       findings.append(await Self.sandbox(try sandboxing.read(settings).mode))
+      findings.append(await Self.user(try asUser.read(settings)))
       findings += await Self.forge(try ForgeSettings(settings, forge: nil, pace: nil), repository)
     } catch {
       findings.append(
@@ -135,6 +137,23 @@ struct Doctor: AsyncParsableCommand {
     return mode == .on
       ? .bad("sandbox", detail, fault.hint)
       : .poor("sandbox", "\(detail); agents see what this user sees", fault.hint)
+  }
+
+  /// As whom workers and agents run.
+  private static func user(_ user: UnprivilegedUser?) async -> ForgeFinding {
+    guard let user else {
+      let name = getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) }
+      return .good("user", "workers and agents run as this user, \(name ?? "\(geteuid())")")
+    }
+    let detail = "workers and agents run as \(user.name) (\(user.id)), not as root"
+    if let fault = await WorkerUser.sandboxFault(user) {
+      return .poor("user", "\(detail), and \(fault)", WorkerUser.sandboxHint)
+    }
+    guard await !WorkerUser.canMount else { return .good("user", detail) }
+    return .poor(
+      "user", "\(detail), and cannot be shown what stands below folders that only root may enter",
+      "Put the data folder and the agents' programs where everybody may enter, or start the "
+        + "container with the capability SYS_ADMIN.")
   }
 
   // MARK: Agents

@@ -23,6 +23,9 @@ struct LocalWorkers: WorkerLauncher {
   let cache: CacheLimits
   /// Where else AIPM listens on this machine: the embedded forge.
   var ownPorts: [Int] = []
+  /// As whom they run; nil: as this user. Their folders are theirs, so nothing in one is followed
+  /// as a link here.
+  var user: UnprivilegedUser?
 
   func run(_ worker: WorkerID, onStart: @escaping @Sendable () -> Void) async -> String {
     let folder = "\(data)/workers/\(worker)"
@@ -39,7 +42,7 @@ struct LocalWorkers: WorkerLauncher {
   /// - Returns: false where none lives.
   private func holderEnded(_ lock: String, _ onStart: @escaping @Sendable () -> Void) async -> Bool
   {
-    let file = Glibc.open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    let file = Glibc.open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard file >= 0 else { return false }
     if flock(file, LOCK_EX | LOCK_NB) == 0 {
       close(file)
@@ -63,8 +66,8 @@ struct LocalWorkers: WorkerLauncher {
     // A fresh one for each process. It is kept, so that the next server knows the process again.
     let token = try tokens.createLocal(worker)
     let log = try FileDescriptor.open(
-      FilePath(folder + "/worker.log"), .writeOnly, options: [.create, .append, .closeOnExec],
-      permissions: .ownerReadWrite)
+      FilePath(folder + "/worker.log"), .writeOnly,
+      options: [.create, .append, .closeOnExec, .noFollow], permissions: .ownerReadWrite)
     defer { try? log.close() }
     var options = PlatformOptions()
     options.createSession = true
@@ -91,7 +94,7 @@ struct LocalWorkers: WorkerLauncher {
       "worker", "--local", "--server-socket", socketFolder, "--id", worker.rawValue, "--data",
       folder, "--hide", data,
     ] + cache.flags + sandbox.flags + ownPorts.flatMap { ["--own-port", String($0)] }
-      + WorkerRun.flags(grants)
+      + WorkerRun.flags(grants) + (user.map { ["--worker-user", $0.name] } ?? [])
   }
 
   /// Ends the local workers, busy ones too: each gives back what it has in hand, and is killed

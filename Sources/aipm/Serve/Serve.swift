@@ -60,6 +60,7 @@ struct Serve: AsyncParsableCommand {
   var attempts: Int?
   @OptionGroup var sandboxing: SandboxOptions
   @OptionGroup var caching: CacheOptions
+  @OptionGroup var asUser: WorkerUserOption
   @OptionGroup var configured: ConfigurationOptions
   @Option(help: "Where the routes stand, such as /prod (/).")
   var basePath: String?
@@ -106,6 +107,11 @@ struct Serve: AsyncParsableCommand {
         "\(SandboxUnavailable(fault)) To run agents without walls, on this machine and its "
           + "network as your user: --sandbox off")
     }
+    if options.workers > 0, options.sandbox.mode == .on, let user = options.workerUser,
+      let fault = await WorkerUser.sandboxFault(user)
+    {
+      throw Failure("\(fault). \(WorkerUser.sandboxHint)")
+    }
     do {
       try await ServerProcess(options).run()
     } catch let fault as DataFolder.Fault {
@@ -136,6 +142,8 @@ struct ServeOptions {
   var maskPatterns: [String]
   var sandbox: SandboxOptions.Chosen
   var cache: CacheLimits
+  /// As whom workers run; nil: as this user.
+  var workerUser: UnprivilegedUser?
   /// `OWNER/REPO`
   var defaultRepository: String?
 
@@ -176,6 +184,7 @@ struct ServeOptions {
     maskPatterns = settings.list("maskPatterns", flags: flags.maskPatterns)
     sandbox = try flags.sandboxing.read(settings)
     cache = try flags.caching.read(settings)
+    workerUser = try flags.asUser.read(settings)
     defaultRepository = try settings.value("defaultRepo", flag: nil, form: "write OWNER/REPO") {
       RepositoryName($0)?.description
     }

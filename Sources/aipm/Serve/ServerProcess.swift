@@ -71,11 +71,13 @@ struct ServerProcess {
     } catch let fault as TokenStore.Fault {
       throw Failure("the workers' tokens: \(fault)")
     }
+    if let user = options.workerUser { try await WorkerUser.prepare(folder.path, for: user) }
     let launcher = LocalWorkers(
       data: folder.path, socketFolder: folder.path + "/run", tokens: tokens,
       grants: OperatorGrants(workflows, custom: options.customAgent),
       executable: Self.executable, sandbox: options.sandbox, cache: options.cache,
-      ownPorts: [access.localURL.flatMap(Self.port(ofURL:))].compactMap { $0 })
+      ownPorts: [access.localURL.flatMap(Self.port(ofURL:))].compactMap { $0 },
+      user: options.workerUser)
     let (forge, mirrors) = makeForge(folder, access)
     let engine = makeEngine(
       store, feed, forge, mirrors, launcher, workflows: workflows, epoch: epoch,
@@ -181,6 +183,7 @@ struct ServerProcess {
       incomingDirectory: folder.path + "/incoming", mirrorsDirectory: folder.path + "/mirrors",
       webhookSecret: options.webhookSecret)
     configuration.socketDirectory = folder.path + "/run"
+    configuration.workerUser = options.workerUser
     configuration.mask = mask
     configuration.defaultRepository = options.defaultRepository
     return configuration

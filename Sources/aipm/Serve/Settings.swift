@@ -31,7 +31,7 @@ struct Settings {
     "githubAppInstallationID": "AIPM_GITHUB_APP_INSTALLATION_ID",
     "defaultRepo": "AIPM_DEFAULT_REPO", "sandbox": "AIPM_SANDBOX",
     "sandboxReadable": "AIPM_SANDBOX_READABLE", "cacheAge": "AIPM_CACHE_AGE",
-    "cacheSize": "AIPM_CACHE_SIZE",
+    "cacheSize": "AIPM_CACHE_SIZE", "workerUser": "AIPM_WORKER_USER",
   ]
 
   /// - Parameters:

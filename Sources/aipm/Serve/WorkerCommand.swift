@@ -37,6 +37,7 @@ struct WorkerRun: AsyncParsableCommand {
   var data = "./.aipm-worker"
   @OptionGroup var sandboxing: SandboxOptions
   @OptionGroup var caching: CacheOptions
+  @OptionGroup var asUser: WorkerUserOption
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
@@ -79,9 +80,10 @@ struct WorkerRun: AsyncParsableCommand {
   }
 
   func run() async throws {
-    Secrecy.closeToOthers()
     let settings = try Settings(
       config: nil, name: "", environment: ProcessInfo.processInfo.environment)
+    try leaveRoot(settings)
+    Secrecy.closeToOthers()
     let sandbox = try sandboxing.read(settings)
     let token: String
     if local {
@@ -125,6 +127,23 @@ struct WorkerRun: AsyncParsableCommand {
     } catch let fault as SandboxUnavailable {
       throw Failure("\(fault)")
     }
+  }
+
+  /// Where this is root: becomes another user, in a new execution of this program.
+  private func leaveRoot(_ settings: Settings) throws {
+    let user: UnprivilegedUser?
+    do { user = try asUser.read(settings) } catch let fault as Settings.Fault {
+      throw ValidationError(fault.description)
+    }
+    guard let user else { return }
+    let folder =
+      data.hasPrefix("/") ? data : FileManager.default.currentDirectoryPath + "/" + data
+    try WorkerUser(
+      user: user, folder: folder, socketFolder: serverSocket, data: hide,
+      granted: (allowPath + sandboxing.sandboxReadable).map { path in
+        path.hasPrefix("~/") ? UnprivilegedUser.startersHome + path.dropFirst() : path
+      }
+    ).become()
   }
 
   static var hostName: String {

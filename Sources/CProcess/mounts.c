@@ -1,0 +1,61 @@
+#define _GNU_SOURCE
+#include "CProcess.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sched.h>
+#include <sys/mount.h>
+
+int cprocess_hold(const char *path) { return open(path, O_PATH | O_CLOEXEC); }
+
+int cprocess_own_mounts(void) {
+  if (unshare(CLONE_NEWNS) != 0) return -1;
+  return mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL);
+}
+
+int cprocess_cover(const char *path) {
+  return mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m,nr_inodes=4k");
+}
+
+int cprocess_bind(int opened, const char *target) {
+  char source[64];
+  snprintf(source, sizeof source, "/proc/self/fd/%d", opened);
+  return mount(source, target, NULL, MS_BIND | MS_REC, NULL);
+}
+
+int cprocess_seal(const char *path) {
+  return mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL);
+}
+
+int cprocess_become(unsigned int user, unsigned int group) {
+  if (setgroups(0, NULL) != 0) return -1;
+  if (setresgid(group, group, group) != 0) return -1;
+  if (setresuid(user, user, user) != 0) return -1;
+  // Back is refused, or it was all for nothing.
+  if (user != 0 && setuid(0) == 0) {
+    errno = EPERM;
+    return -1;
+  }
+  return 0;
+}
+#else
+static int not_here(void) {
+  errno = ENOSYS;
+  return -1;
+}
+int cprocess_hold(const char *path) { return open(path, O_RDONLY | O_CLOEXEC); }
+int cprocess_own_mounts(void) { return not_here(); }
+int cprocess_cover(const char *path) { return (void)path, not_here(); }
+int cprocess_bind(int opened, const char *target) {
+  return (void)opened, (void)target, not_here();
+}
+int cprocess_seal(const char *path) { return (void)path, not_here(); }
+int cprocess_become(unsigned int user, unsigned int group) {
+  return (void)user, (void)group, not_here();
+}
+#endif
