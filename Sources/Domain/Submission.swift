@@ -89,8 +89,8 @@ extension Submission {
     package static let constraints = 20_000
     package static let criterion = 2_000
     package static let criteria = 100
-    package static let owner = 39
-    package static let repo = 100
+    package static let owner = RepositoryName.ownerBytesMax
+    package static let repo = RepositoryName.nameBytesMax
     package static let name = 64
     package static let priority = 0...9
     package static let priorityDefault = 5
@@ -174,17 +174,10 @@ private struct FieldCheck {
     if owner.utf8.count > Submission.Limit.owner {
       note("owner", "is longer than \(Submission.Limit.owner) characters", form)
     }
-    // Enterprise-managed users are called NAME_COMPANY.
-    let parts = owner.utf8.split(separator: UInt8(ascii: "_"), omittingEmptySubsequences: false)
-    let words = parts[0].split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
-    let suffix = parts.dropFirst()
-    let fits =
-      words.allSatisfy { !$0.isEmpty && $0.allSatisfy(isAlphanumeric) } && suffix.count <= 1
-      && suffix.allSatisfy { !$0.isEmpty && $0.allSatisfy(isAlphanumeric) }
-    if !fits {
+    if owner.utf8.count <= Submission.Limit.owner, !RepositoryName.isOwner(owner) {
       note(
         "owner", "is not a name that GitHub gives",
-        "write letters and digits with single hyphens between them")
+        "write letters, digits and hyphens")
     }
     return owner
   }
@@ -202,8 +195,8 @@ private struct FieldCheck {
         "write letters, digits, hyphens, dots and underscores")
     } else if repo == "." || repo == ".." {
       note("repo", "is \"\(repo)\"", form)
-    } else if repo.lowercased().hasSuffix(".git") {
-      note("repo", "ends with \".git\"", "write the name without it")
+    } else if let end = [".git", ".wiki"].first(where: repo.lowercased().hasSuffix) {
+      note("repo", "ends with \"\(end)\"", "write the name without it")
     }
     return repo
   }

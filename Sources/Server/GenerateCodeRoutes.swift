@@ -68,6 +68,9 @@ struct GenerateCodeRoutes {
     let repository = (name ?? server.configuration.defaultRepository).flatMap {
       RepositoryName($0)
     }
+    if repository?.isValid == false {
+      note("repo", "is not a name that GitHub gives; write owner and repo as in its address")
+    }
     if repository == nil {
       note(
         "repo", "is required; write owner and repo, or start the server with AIPM_DEFAULT_REPO")

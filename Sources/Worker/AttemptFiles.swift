@@ -10,6 +10,8 @@
 //   DATA/agents/NAME@OWNER@REPO/…      an agent that stays: home, tmp, and its tree for so long as
 //                                      it works
 
+import Domain
+
 /// The worker's folder.
 struct WorkerFiles: Sendable {
   /// Absolute, without links.
@@ -29,10 +31,7 @@ struct WorkerFiles: Sendable {
 
   /// nil where the name is none of a repository.
   func repository(_ name: String) -> RepositoryFiles? {
-    let parts = name.split(separator: "/", omittingEmptySubsequences: false)
-    guard parts.count == 2, parts.allSatisfy({ WorkerFiles.isSafe(String($0)) }) else {
-      return nil
-    }
+    guard RepositoryName(name)?.isValid == true else { return nil }
     return RepositoryFiles(folder: "\(repositories)/\(name)")
   }
 
@@ -107,8 +106,9 @@ struct PersistentFiles: Equatable, Sendable {
 extension WorkerFiles {
   /// nil where one of the names cannot be a part of a folder's.
   func persistent(_ agent: String, _ repository: String) -> PersistentFiles? {
-    let parts = [agent] + repository.split(separator: "/").map { String($0) }
-    guard parts.count == 3, parts.allSatisfy(WorkerFiles.isSafe) else { return nil }
-    return PersistentFiles(folder: "\(agents)/\(parts.joined(separator: "@"))")
+    guard WorkerFiles.isSafe(agent), let name = RepositoryName(repository), name.isValid else {
+      return nil
+    }
+    return PersistentFiles(folder: "\(agents)/\(agent)@\(name.owner)@\(name.name)")
   }
 }

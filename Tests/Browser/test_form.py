@@ -90,8 +90,8 @@ class FormTests(BrowserTest):
         good = {"owner": "acme", "repo": "tools", "branchName": "feature/x", "taskTitle": "T",
                 "objective": "O", "prTitle": "P", "constraints": "", "acceptanceCriteria": []}
         wrong = [
-            {"owner": ""}, {"owner": "a--b"}, {"owner": "-a"}, {"owner": "a" * 40}, {"owner": "a_b_c"},
-            {"repo": " "}, {"repo": "a b"}, {"repo": "x.git"}, {"repo": ".."}, {"repo": "r" * 101},
+            {"owner": ""}, {"owner": "--"}, {"owner": "a.b"}, {"owner": "a" * 40}, {"owner": "_"},
+            {"repo": " "}, {"repo": "a b"}, {"repo": "x.git"}, {"repo": "x.Wiki"}, {"repo": ".."}, {"repo": "r" * 101},
             {"branchName": "a b"}, {"branchName": "a~b"}, {"branchName": "a..b"}, {"branchName": "/a"},
             {"branchName": "a/"}, {"branchName": "a//b"}, {"branchName": ".a"}, {"branchName": "a/.b"},
             {"branchName": "a.lock"}, {"branchName": "a."}, {"branchName": "-a"}, {"branchName": "@"},

@@ -141,7 +141,7 @@ import Testing
   @Test("no path leaves the folder, and no name is taken for another")
   func names() async throws {
     try await withTemporaryFolder { folder in
-      for name in ["../x", "o/..", "o/.", "o/a b", "o", "o/r/x", "-o/r", "o/r.git", "repos/r", ""] {
+      for name in ["../x", "o/..", "o/.", "o/a b", "o", "o/r/x", "-/r", "o/r.git", "repos/r", ""] {
         await #expect(throws: EmbeddedForgeError.self, "\(name)") {
           try await EmbeddedForge.createRepository(name, root: folder)
         }

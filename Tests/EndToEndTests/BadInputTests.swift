@@ -15,7 +15,7 @@ extension EndToEndTests.BadInputTests {
       let answer = try await server.post(
         "/api/personal-delegate",
         .object([
-          "owner": .string("-a"), "repo": .string(".."), "branchName": .string("a..b"),
+          "owner": .string("-"), "repo": .string(".."), "branchName": .string("a..b"),
           "taskTitle": .string(String(repeating: "x", count: 257)),
           "objective": .string(String(repeating: "x", count: 20_001)),
           "prTitle": .string("a\u{7}b"),

@@ -86,7 +86,7 @@ extension Installation {
   ) async throws -> BareRepository {
     let root = root ?? "\(data)/forge"
     let result = try await aipm(
-      ["forge", "create", name, "--root", root] + (path.map { ["--from", $0] } ?? []))
+      ["forge", "create", "--root", root] + (path.map { ["--from", $0] } ?? []) + ["--", name])
     guard result.succeeded else { throw KitFault("forge create: \(result.errorText)") }
     return BareRepository("\(root)/\(name).git")
   }

@@ -95,8 +95,8 @@ function owner(text) {
   if (encoder.encode(text).length > LIMITS.owner) {
     return `is longer than ${LIMITS.owner} characters; ${form}`;
   }
-  return /^[A-Za-z0-9]+(-[A-Za-z0-9]+)*(_[A-Za-z0-9]+)?$/.test(text) ? null
-    : "is not a name that GitHub gives; write letters and digits with single hyphens between them";
+  return /^(?=.*[A-Za-z0-9])[A-Za-z0-9_-]+$/.test(text) ? null
+    : "is not a name that GitHub gives; write letters, digits and hyphens";
 }
 
 function repo(text) {
@@ -111,7 +111,8 @@ function repo(text) {
       + "write letters, digits, hyphens, dots and underscores";
   }
   if (text === "." || text === "..") return `is "${text}"; ${form}`;
-  return /\.git$/i.test(text) ? "ends with \".git\"; write the name without it" : null;
+  const end = /\.(git|wiki)$/i.exec(text)?.[0].toLowerCase();
+  return end ? `ends with "${end}"; write the name without it` : null;
 }
 
 /** git-check-ref-format(1), and what people would regret. */

@@ -37,18 +37,20 @@ struct RefName: Hashable, Sendable, CustomStringConvertible {
 
 /// Names of owners and repositories by GitHub's rules.
 enum ForgeName {
-  /// First segments of paths that mean something else here.
+  /// First segments of paths that mean something else here, and files of the forge's folder.
   private static let reserved: Set<String> = [
-    "api", "app", "apps", "meta", "orgs", "rate_limit", "repos", "search", "user", "users",
+    "api", "app", "apps", "meta", "orgs", "port", "rate_limit", "repos", "search", "token", "user",
+    "users",
   ]
 
-  /// Up to 39 letters, digits and single hyphens that stand between others.
+  /// Letters, digits, hyphens and underscores: also what old accounts and those of managed users
+  /// have, such as a hyphen at the end or two in a row.
   static func isOwner(_ name: String) -> Bool {
     guard (1...39).contains(name.utf8.count), !reserved.contains(name.lowercased()) else {
       return false
     }
-    return name.utf8.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") }
-      && !name.hasPrefix("-") && !name.hasSuffix("-") && !name.contains("--")
+    return name.utf8.allSatisfy { isAlphanumeric($0) || "-_".utf8.contains($0) }
+      && name.utf8.contains(where: isAlphanumeric)
   }
 
   /// Up to 100 letters, digits, `.`, `-` and `_`; not only dots, and not ending in `.git`.

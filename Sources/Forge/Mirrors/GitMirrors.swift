@@ -60,17 +60,9 @@ package final class GitMirrors: Mirrors {
   /// The path of a repository's mirror; it exists once a branch was fetched.
   /// - Returns: nil where the name cannot be a folder's.
   package func directory(of repository: RepositoryName) -> String? {
-    let words = [repository.owner, repository.name]
-    let isPlain = words.allSatisfy { word in
-      word.utf8.allSatisfy { Self.nameBytes.contains($0) } && !word.hasPrefix(".")
-        && !word.isEmpty && word.utf8.count <= 100
-    }
-    return isPlain
+    repository.isValid
       ? "\(configuration.root)/\(repository.owner)/\(repository.name).git" : nil
   }
-
-  private static let nameBytes = Set(
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._".utf8)
 
   /// Carries out one call, after those that wait for the same mirror; see `GitFault` of the ports
   /// for how it fails.

@@ -13,19 +13,23 @@ struct Submit: AsyncParsableCommand {
           --accept 'Button appears' --accept 'Export works' --wait
       """)
 
-  @Option(help: ArgumentHelp("The repository.", valueName: "owner/repo"))
+  // A value may begin with a dash: a name does, and so does a list that is pasted.
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("The repository.", valueName: "owner/repo"))
   var repo: String
   @Option(help: "The branch's name; a timestamp is added to it.")
   var branch: String
-  @Option(help: "The task's title.")
+  @Option(parsing: .unconditional, help: "The task's title.")
   var title: String
-  @Option(help: "What is to be reached.")
+  @Option(parsing: .unconditional, help: "What is to be reached.")
   var objective: String
-  @Option(help: "The pull request's title, and the commits'.")
+  @Option(parsing: .unconditional, help: "The pull request's title, and the commits'.")
   var prTitle: String
-  @Option(help: "What is to be kept to.")
+  @Option(parsing: .unconditional, help: "What is to be kept to.")
   var constraints: String?
-  @Option(help: "An acceptance criterion; give it again for each.")
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: "An acceptance criterion; give it again for each.")
   var accept: [String] = []
   @Option(help: "The branch to start from (the repository's default branch).")
   var base: String?

@@ -186,7 +186,7 @@ struct ServeOptions {
     cache = try flags.caching.read(settings)
     workerUser = try flags.asUser.read(settings)
     defaultRepository = try settings.value("defaultRepo", flag: nil, form: "write OWNER/REPO") {
-      RepositoryName($0)?.description
+      RepositoryName($0).flatMap { $0.isValid ? $0.description : nil }
     }
     _ = try mask(secrets: [])
     customAgent = try Self.customAgent(settings, flags)
