@@ -61,6 +61,8 @@ package enum EmbeddedForgeError: Error, CustomStringConvertible {
   case noSource(String)
   /// It has no commit.
   case emptySource(String)
+  /// It lacks its older commits.
+  case shallowSource(String)
   case git(String, GitFault)
   case servedAlready(String)
   case badFaults(FaultRules.Fault)
@@ -74,6 +76,9 @@ package enum EmbeddedForgeError: Error, CustomStringConvertible {
     case .noRepository(let name): "\(name): there is no such repository"
     case .noSource(let path): "\(path): there is no such folder"
     case .emptySource(let path): "\(path): has no commit"
+    case .shallowSource(let path):
+      "\(path): is a shallow clone, which lacks its older commits. Get them with "
+        + "`git -C \(path) fetch --unshallow`, and try again"
     case .git(let name, let fault): "\(name): \(fault)"
     case .servedAlready(let root): "\(root) is served by another process"
     case .unusableFolder(let root, let reason): "\(root): \(reason)"

@@ -138,7 +138,7 @@ extension ForgeAPI {
     var state = TreeState(folders: folders, file: nil, obstacle: nil)
     for depth in path.components.indices {
       let parent = path.components.prefix(depth).joined(separator: "/")
-      let entry = folders[parent]?.first { $0.name == path.components[depth] }
+      let entry = folders[parent]?.first { $0.isNamed(path.components[depth]) }
       let isLast = depth == path.components.count - 1
       if let entry, entry.isFolder == isLast {
         state.obstacle = path.components.prefix(depth + 1).joined(separator: "/")

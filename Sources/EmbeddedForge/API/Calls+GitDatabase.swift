@@ -211,14 +211,14 @@ extension BareRepository {
     let listed = try await git(
       ["ls-tree", "-l", "-z"] + (recursive ? ["-r", "-t"] : []) + [tree])
     return listed.standardOutput.split(separator: 0).compactMap { record in
-      let text = String(decoding: record, as: UTF8.self)
-      guard let tab = text.firstIndex(of: "\t") else { return nil }
-      let words = text[..<tab].split(separator: " ")
+      guard let tab = record.firstIndex(of: UInt8(ascii: "\t")) else { return nil }
+      let words = String(decoding: record[..<tab], as: UTF8.self).split(separator: " ")
       guard words.count == 4, let id = ObjectID(words[2]) else { return nil }
-      let path = String(text[text.index(after: tab)...])
-      let mode = words[0] == "040000" ? "40000" : String(words[0])
-      let name = path.split(separator: "/").last.map(String.init) ?? path
-      return (path, TreeEntry(mode: mode, name: name, id: id), Int(words[3]))
+      let path = record[(tab + 1)...]
+      let name = path.split(separator: UInt8(ascii: "/")).last ?? path
+      let entry = TreeEntry(
+        mode: TreeEntry.canonicalMode(words[0].utf8), nameBytes: Array(name), id: id)
+      return (String(decoding: path, as: UTF8.self), entry, Int(words[3]))
     }
   }
 }

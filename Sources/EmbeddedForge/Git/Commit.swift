@@ -27,15 +27,42 @@ struct Signature: Sendable, Equatable {
     self.offset = offset
   }
 
-  init?(encoded text: some StringProtocol) {
-    guard let open = text.lastIndex(of: "<"), let close = text.lastIndex(of: ">"), open < close
-    else { return nil }
-    name = text[..<open].trimmed
-    email = String(text[text.index(after: open)..<close])
-    let words = text[text.index(after: close)...].split(separator: " ")
-    guard let first = words.first, let number = Int64(first) else { return nil }
-    seconds = number
-    if words.count > 1, let zone = Int(words[1]) { offset = zone / 100 * 60 + zone % 100 }
+  /// Reads what a commit says, and takes what it can of what is not well formed: old and foreign
+  /// tools left out brackets, addresses and dates. A moment that no calendar has counts as none.
+  init(encoded line: some BidirectionalCollection<UInt8>) {
+    let bytes = Array(line)
+    let open = bytes.firstIndex(of: UInt8(ascii: "<"))
+    let close = bytes.lastIndex(of: UInt8(ascii: ">"))
+    var words: [ArraySlice<UInt8>]
+    if let close, open.map({ $0 < close }) ?? true {
+      words = bytes[(close + 1)...].split(separator: UInt8(ascii: " "))
+    } else {
+      // Without a bracket that closes, the date is what stands at the end in figures.
+      words = bytes.split(separator: UInt8(ascii: " ")).suffix(2)
+      if words.count == 2, Self.number(words[0]) == nil { words.removeFirst() }
+      if words.first.flatMap(Self.number) == nil { words = [] }
+    }
+    let nameEnd = open ?? words.first?.startIndex ?? bytes.endIndex
+    name = String(decoding: bytes[..<nameEnd], as: UTF8.self).trimmed
+    if let open {
+      let end = close.flatMap { $0 > open ? $0 : nil } ?? words.first?.startIndex ?? bytes.endIndex
+      email = String(decoding: bytes[(open + 1)..<end], as: UTF8.self).trimmed
+    } else {
+      email = ""
+    }
+    seconds = words.first.flatMap(Self.number).flatMap { $0 < 253_402_300_800 ? $0 : nil } ?? 0
+    if words.count > 1, let zone = Int(String(decoding: words[1], as: UTF8.self)),
+      (-1400...1400).contains(zone)
+    {
+      offset = zone / 100 * 60 + zone % 100
+    }
+  }
+
+  private static func number(_ digits: ArraySlice<UInt8>) -> Int64? {
+    guard digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+      return nil
+    }
+    return Int64(String(decoding: digits, as: UTF8.self))
   }
 
   /// git drops these where it makes a commit from the environment; here they would end the field.
@@ -68,38 +95,47 @@ struct Commit: Sendable, Equatable {
   /// Nil where the object is no commit.
   init?(_ object: GitObject) {
     guard object.kind == .commit else { return nil }
-    let text = String(decoding: object.content, as: UTF8.self)
-    guard let end = text.firstRange(of: "\n\n") else { return nil }
+    // Bytes: to a String, CR and LF are one character, and neither an end of a line.
+    var rest = object.content[...]
     var tree: ObjectID?
-    var signatures: [Substring: Signature] = [:]
+    var author: Signature?
+    var committer: Signature?
     var parents: [ObjectID] = []
-    for line in text[..<end.lowerBound].split(separator: "\n") {
-      let words = line.split(separator: " ", maxSplits: 1)
-      guard words.count == 2 else { continue }
-      switch words[0] {
-      case "tree": tree = ObjectID(words[1])
-      case "parent": if let parent = ObjectID(words[1]) { parents.append(parent) }
-      case "author", "committer": signatures[words[0]] = Signature(encoded: words[1])
+    while !rest.isEmpty, rest.first != UInt8(ascii: "\n") {
+      let end = rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.endIndex
+      let line = rest[..<end]
+      rest = rest[end...].dropFirst()
+      // Continued lines, such as those of a signature, begin with a space.
+      guard let space = line.firstIndex(of: UInt8(ascii: " ")) else { continue }
+      let value = line[(space + 1)...]
+      switch String(decoding: line[..<space], as: UTF8.self) {
+      case "tree": tree = tree ?? ObjectID(String(decoding: value, as: UTF8.self))
+      case "parent":
+        if let parent = ObjectID(String(decoding: value, as: UTF8.self)) { parents.append(parent) }
+      case "author": author = author ?? Signature(encoded: value)
+      case "committer": committer = committer ?? Signature(encoded: value)
       case _: continue
       }
     }
-    guard let tree, let author = signatures["author"], let committer = signatures["committer"]
-    else { return nil }
+    guard let tree else { return nil }
+    let nobody = Signature(name: "", email: "", seconds: 0)
     id = object.id
     self.tree = tree
     self.parents = parents
-    self.author = author
-    self.committer = committer
-    message = String(text[end.upperBound...])
+    self.author = author ?? committer ?? nobody
+    self.committer = committer ?? author ?? nobody
+    message = String(decoding: rest.dropFirst(), as: UTF8.self)
   }
 
   var subject: String {
-    String(message.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)[0])
+    String(
+      message.split(maxSplits: 1, omittingEmptySubsequences: false, whereSeparator: \.isNewline)[0])
   }
 
   /// What follows the first line.
   var body: String {
-    let parts = message.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
+    let parts = message.split(
+      maxSplits: 1, omittingEmptySubsequences: false, whereSeparator: \.isNewline)
     return parts.count > 1 ? parts[1].trimmed : ""
   }
 }

@@ -72,18 +72,21 @@ extension BareRepository {
         ["diff-tree", "-r", "-M", "-p", base.hex, head.hex], outputLimit: 8 << 20)
     else { return nil }
     var patches: [String?] = []
-    var hunks: [Substring]?
+    var hunks: [ArraySlice<UInt8>]?
     func close() {
       if let lines = hunks {
-        patches.append(lines.isEmpty ? nil : lines.joined(separator: "\n"))
+        let patch = Array(lines.joined(separator: "\n".utf8))
+        patches.append(lines.isEmpty ? nil : String(decoding: patch, as: UTF8.self))
       }
     }
-    // Within hunks each line begins with one of ` +-\@`, so this cannot be content.
-    for line in whole.outputText.split(separator: "\n", omittingEmptySubsequences: false) {
-      if line.hasPrefix("diff --git ") {
+    let newline = UInt8(ascii: "\n")
+    // Within hunks each line begins with one of ` +-\@`, so this cannot be content. Lines are
+    // split as bytes: to a String, CR and LF are one character.
+    for line in whole.standardOutput.split(separator: newline, omittingEmptySubsequences: false) {
+      if line.starts(with: "diff --git ".utf8) {
         close()
         hunks = []
-      } else if hunks?.isEmpty == false || line.hasPrefix("@@") {
+      } else if hunks?.isEmpty == false || line.starts(with: "@@".utf8) {
         hunks?.append(line)
       }
     }

@@ -5,8 +5,22 @@
 struct TreeEntry: Sendable, Equatable {
   /// As git writes it: `100644`, `100755`, `120000`, `40000`, `160000`.
   var mode: String
-  var name: String
+  /// Its bytes, in whatever encoding: they are what a tree that is written anew must hold.
+  var nameBytes: [UInt8]
   var id: ObjectID
+
+  init(mode: String, name: String, id: ObjectID) {
+    self.init(mode: mode, nameBytes: Array(name.utf8), id: id)
+  }
+
+  init(mode: String, nameBytes: [UInt8], id: ObjectID) {
+    self.mode = mode
+    self.nameBytes = nameBytes
+    self.id = id
+  }
+
+  /// For people and JSON: what is no UTF-8 is replaced.
+  var name: String { String(decoding: nameBytes, as: UTF8.self) }
 
   var isFolder: Bool { mode == "40000" }
 
@@ -20,7 +34,25 @@ struct TreeEntry: Sendable, Equatable {
   }
 
   /// Git orders entries by their bytes, folders as if their name ended in `/`.
-  fileprivate var sortKey: [UInt8] { Array((isFolder ? name + "/" : name).utf8) }
+  fileprivate var sortKey: [UInt8] { isFolder ? nameBytes + "/".utf8 : nameBytes }
+
+  /// By its bytes: two spellings of one character are two names.
+  func isNamed(_ name: String) -> Bool { nameBytes.elementsEqual(name.utf8) }
+
+  /// The mode as git reads it (canon_mode of its sources): old tools wrote `100664` for a file and
+  /// `040000` for a folder, and a tree that is written anew holds none of that.
+  static func canonicalMode(_ digits: some Sequence<UInt8>) -> String {
+    var bits = 0
+    for digit in digits where (UInt8(ascii: "0")...UInt8(ascii: "7")).contains(digit) {
+      bits = (bits << 3 | Int(digit - UInt8(ascii: "0"))) & 0o777_777
+    }
+    switch bits & 0o170_000 {
+    case 0o100_000: return bits & 0o100 == 0 ? "100644" : "100755"
+    case 0o120_000: return "120000"
+    case 0o040_000: return "40000"
+    case _: return "160000"
+    }
+  }
 }
 
 enum Tree {
@@ -33,8 +65,8 @@ enum Tree {
     {
       entries.append(
         TreeEntry(
-          mode: String(decoding: rest[..<space], as: UTF8.self),
-          name: String(decoding: rest[(space + 1)..<zero], as: UTF8.self),
+          mode: TreeEntry.canonicalMode(rest[..<space]),
+          nameBytes: Array(rest[(space + 1)..<zero]),
           id: ObjectID(raw: rest[(zero + 1)...(zero + 20)])))
       rest = rest[(zero + 21)...]
     }
@@ -45,7 +77,8 @@ enum Tree {
     var content: [UInt8] = []
     let sorted = entries.sorted { $0.sortKey.lexicographicallyPrecedes($1.sortKey) }
     for entry in sorted {
-      content += "\(entry.mode) \(entry.name)\0".utf8
+      content += "\(entry.mode) ".utf8
+      content += entry.nameBytes + [0]
       content += entry.id.raw
     }
     return GitObject(.tree, content)
@@ -83,7 +116,7 @@ struct TreeEdit: Sendable {
       let parent = path.components.dropLast().joined(separator: "/")
       // What was a file on the way becomes a folder.
       for folder in path.folders where folders[folder] == nil { folders[folder] = [] }
-      folders[parent, default: []].removeAll { $0.name == path.name }
+      folders[parent, default: []].removeAll { $0.isNamed(path.name) }
       if let target {
         folders[parent, default: []].append(
           TreeEntry(mode: target.mode, name: path.name, id: target.id))
@@ -97,7 +130,7 @@ struct TreeEdit: Sendable {
       let components = folder.split(separator: "/")
       let parent = components.dropLast().joined(separator: "/")
       let name = String(components[components.count - 1])
-      folders[parent, default: []].removeAll { $0.name == name }
+      folders[parent, default: []].removeAll { $0.isNamed(name) }
       guard let entries = folders[folder], !entries.isEmpty else { continue }
       let tree = Tree.object(entries)
       trees.append(tree)

@@ -182,6 +182,9 @@ struct ForgeFolder: Sendable {
     guard FileManager.default.fileExists(atPath: path) else {
       throw EmbeddedForgeError.noSource(source)
     }
+    let shallow = try await Git.run(
+      ["-C", path, "rev-parse", "--is-shallow-repository"], config: [("safe.directory", "*")])
+    guard shallow.trimmedOutput != "true" else { throw EmbeddedForgeError.shallowSource(source) }
     // The transport drops settings that came by the environment; a repository that belongs to
     // another user of this machine is trusted by a file.
     let trust = "\(git.path)/trust.config"
@@ -190,8 +193,7 @@ struct ForgeFolder: Sendable {
     func fetch(_ refspecs: String...) async throws(GitFault) {
       try await Git.run(
         [
-          "fetch", "--quiet", "--no-tags", "--update-shallow", "--no-auto-maintenance",
-          "--end-of-options", path,
+          "fetch", "--quiet", "--no-tags", "--no-auto-maintenance", "--end-of-options", path,
         ] + refspecs, gitDirectory: git.path, extraEnvironment: ["GIT_CONFIG_GLOBAL": trust],
         config: [("protocol.file.allow", "always")], timeout: .seconds(600))
     }
