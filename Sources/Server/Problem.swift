@@ -107,6 +107,8 @@ extension Response {
 
 /// Every fault on the way out becomes a problem, those of the framework too.
 struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
+  let methods: RouteMethods
+
   func handle(
     _ request: Request, context: Context,
     next: (Request, Context) async throws -> Response
@@ -116,10 +118,23 @@ struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
     } catch let problem as Problem {
       return problem.response
     } catch let error as HTTPError {
+      if error.status == .notFound, let allowed = methods.allowed(request.uri.path) {
+        return Self.wrongMethod(request, allowed)
+      }
       return Self.problem(error, request).response
     } catch let error as StoreFault {
       return Problem(error).response
     }
+  }
+
+  private static func wrongMethod(_ request: Request, _ allowed: String) -> Response {
+    let problem = Problem(
+      .methodNotAllowed, "Wrong method",
+      "\(request.uri.path) does not take \(request.method.rawValue).",
+      hint: "It takes \(allowed).")
+    var response = problem.response
+    response.headers[.allow] = allowed
+    return response
   }
 
   private static func problem(_ error: HTTPError, _ request: Request) -> Problem {

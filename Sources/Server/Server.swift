@@ -169,8 +169,9 @@ package struct Server: Sendable {
   }
 
   private var router: Router<APIContext> {
-    let router = Router(context: APIContext.self)
-    router.add(middleware: ProblemMiddleware())
+    let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
+    let methods = RouteMethods()
+    router.add(middleware: ProblemMiddleware(methods: methods))
     router.add(
       middleware: LocalGuard(
         allowedOrigins: Set(context.configuration.allowedOrigins),
@@ -199,3 +200,4 @@ package struct Server: Sendable {
     return router
   }
 }
+    methods.take(router.routes.map { ($0.path.description, $0.method) })

@@ -64,7 +64,17 @@ struct Route: Sendable {
   static let all: [Route] =
     users + repositories + references + gitDatabase + contents + commits + pulls + issues
 
-  /// The route of this path, or that there is one for other methods only.
+  /// The methods that a path takes, as `Allow` lists them; empty where it is no route's.
+  static func methods(of path: [Substring]) -> String {
+    var methods: [String] = []
+    for route in all where route.match(path) != nil {
+      let names = route.method == .get ? ["GET", "HEAD"] : [route.method.rawValue]
+      methods += names.filter { !methods.contains($0) }
+    }
+    return methods.joined(separator: ", ")
+  }
+
+  /// The route of this path and method; HEAD is answered as GET.
   static func find(_ method: HTTPRequest.Method, _ path: [Substring]) -> (
     route: Route, parameters: [String: String]
   )? {

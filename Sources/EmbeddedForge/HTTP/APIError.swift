@@ -42,6 +42,7 @@ struct APIError: Error, Equatable {
   var errors: [Detail] = []
 
   static let notFound = APIError(status: .notFound, message: "Not Found")
+  static let methodNotAllowed = APIError(status: .methodNotAllowed, message: "Method Not Allowed")
   static let badCredentials = APIError(status: .unauthorized, message: "Bad credentials")
   static let requiresAuthentication = APIError(
     status: .unauthorized, message: "Requires authentication")

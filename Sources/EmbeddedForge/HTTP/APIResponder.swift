@@ -36,8 +36,10 @@ struct APIResponder: Sendable {
     let version = request.headers["X-GitHub-Api-Version"] ?? "2022-11-28"
     response.headers["X-GitHub-Api-Version-Selected"] = version
     guard request.method == .head else { return response }
-    response.headers[.contentLength] = String(response.body.contentLength ?? 0)
+    // An empty body takes the length for its own.
+    let length = response.body.contentLength ?? 0
     response.body = ResponseBody()
+    response.headers[.contentLength] = String(length)
     return response
   }
 
@@ -52,7 +54,9 @@ struct APIResponder: Sendable {
     do {
       if state.isExceeded { throw Self.limitExceeded(doorkeeper.login) }
       let login = try admit(request)
-      guard let found else { throw APIError.notFound }
+      guard let found else {
+        throw Route.methods(of: path).isEmpty ? APIError.notFound : .methodNotAllowed
+      }
       var call = APICall(
         parameters: found.parameters, query: Percent.query(request.uri.query),
         target: request.head.path ?? "/", accept: request.headers[.accept] ?? "",
@@ -63,6 +67,7 @@ struct APIResponder: Sendable {
     } catch {
       response = self.response(to: error, documentation: documentation)
     }
+    if response.status == .methodNotAllowed { response.headers[.allow] = Route.methods(of: path) }
     if let permission = found?.route.permission, !permission.isEmpty {
       response.headers["X-Accepted-GitHub-Permissions"] = permission
     }

@@ -30,7 +30,7 @@ struct ForgeResponder: HTTPResponder {
       }
     }
     let segments = Array(path)
-    if segments.count >= 3, segments[1].hasSuffix(".git") {
+    if GitResponder.isMeant(by: segments) {
       return try await interference.disturb(request, context) {
         try await git.respond(to: request, path: segments)
       }

@@ -1,4 +1,4 @@
-// Clone, fetch and push under /OWNER/REPO.git.
+// Clone, fetch and push under /OWNER/REPO.git, and under /OWNER/REPO as on GitHub.
 
 import GitBackend
 import HTTPTypes
@@ -13,16 +13,45 @@ struct GitResponder: Sendable {
   let doorkeeper: Doorkeeper
   let logger: Logger
 
-  /// - Parameter path: segments, still percent-encoded: owner, `REPO.git`, and what follows.
+  private static let services: Set<String> = [
+    "info/refs", "git-upload-pack", "git-receive-pack",
+  ]
+
+  /// Whether a path is one of git's. No repository's name ends in `.git`, so nothing else has it.
+  static func isMeant(by path: [Substring]) -> Bool {
+    guard path.count >= 3 else { return false }
+    return path[1].hasSuffix(".git") || services.contains(path[2...].joined(separator: "/"))
+  }
+
+  /// - Parameter path: segments, still percent-encoded: owner, `REPO.git` or `REPO`, and what
+  ///   follows.
   func respond(to request: Request, path: [Substring]) async throws -> Response {
+    guard request.method == .head else { return try await answer(request, path) }
+    // What GET is answered, to its end, without the body.
+    var head = request.head
+    head.method = .get
+    let response = try await answer(Request(head: head, body: request.body), path)
+    var headers = response.headers
+    headers[.contentLength] = String(try await Whole.read(response).readableBytes)
+    return Response(status: response.status, headers: headers)
+  }
+
+  private func answer(_ request: Request, _ path: [Substring]) async throws -> Response {
     guard case .known(let login) = doorkeeper.caller(request.headers) else {
       return Self.text(
         .unauthorized, "Authentication needed: any user name, and the token as password.\n",
         [.wwwAuthenticate: "Basic realm=\"GitHub\""])
     }
     let suffix = path.dropFirst(2).joined(separator: "/")
-    guard let owner = Percent.decode(path[0]), let name = Percent.decode(path[1].dropLast(4)),
-      let record = try await folder.repository(owner: owner, name: name, store: store),
+    let written = path[1].hasSuffix(".git") ? path[1].dropLast(4) : path[1]
+    guard let owner = Percent.decode(path[0]), let name = Percent.decode(written),
+      let record = try await folder.repository(owner: owner, name: name, store: store)
+    else { return Self.text(.notFound, "Repository not found.\n") }
+    let allowed = suffix == "info/refs" ? "GET, HEAD" : "POST"
+    if Self.services.contains(suffix), !allowed.contains(request.method.rawValue) {
+      return Self.text(.methodNotAllowed, "This takes \(allowed).\n", [.allow: allowed])
+    }
+    guard
       let operation = GitBackend.Operation(
         method: request.method, suffix: suffix, query: request.uri.query)
     else { return Self.text(.notFound, "Repository not found.\n") }

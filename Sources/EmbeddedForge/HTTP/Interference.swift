@@ -112,7 +112,7 @@ struct Interference: Sendable {
 }
 
 /// The body of an answer, kept from the client.
-private final class Whole: ResponseBodyWriter {
+final class Whole: ResponseBodyWriter {
   private let buffer = Mutex(ByteBuffer())
 
   static func read(_ response: Response) async throws -> ByteBuffer {

@@ -13,7 +13,8 @@ struct PageResponder: Sendable {
   /// - Parameter path: segments, still percent-encoded.
   func respond(to request: Request, path: [Substring]) async throws -> Response {
     guard request.method == .get || request.method == .head else {
-      return PageFrame.plain(.methodNotAllowed, "This page can only be read.\n", [.allow: "GET"])
+      return PageFrame.plain(
+        .methodNotAllowed, "This page can only be read.\n", [.allow: "GET, HEAD"])
     }
     let urls = ForgeURLs(host: request.head.authority, fallback: address, prefix: "")
     let response = try await page(request, path, urls)
