@@ -15,7 +15,8 @@ import Synchronization
 //   "the connection stands" and "the first byte goes out"; that call is the line between the two.
 // - A request other than GET and HEAD goes out once. libcurl repeats a request by itself when a
 //   kept connection turns out to be dead; for the others that is refused and told as `noAnswer`,
-//   since the server may have acted before it closed.
+//   since the server may have acted before it closed. Who counts requests has it refused for
+//   GET and HEAD as well (`repeatsWhenStale`).
 // - A reader that does not keep up stops the server (`stream`): about 320 KiB are held at most.
 // - Headers go to the host that they were given for. A redirect to another one takes only
 //   fields that carry no secret.

@@ -23,6 +23,9 @@ package struct HTTPFault: Error, Sendable, Equatable, CustomStringConvertible {
   /// Whether any part of the request may have reached the server. False is certain; true means
   /// that what the request asks for may have happened.
   package let wasSent: Bool
+  /// A kept connection was closed before any byte of an answer came: the usual end of one that was
+  /// not used for a while. Another try has a new connection.
+  package var wasStale = false
   /// For people; holds neither headers nor body.
   package let detail: String
 

@@ -24,6 +24,10 @@ package struct HTTPRequest: Sendable {
   /// Whether `send` goes on to where a GET or HEAD is redirected, five times at most. Other
   /// methods are never repeated elsewhere: `HTTPResponse.redirectURL` says where to.
   package var followRedirects: Bool
+  /// Whether a GET or HEAD goes out again by itself where a kept connection turns out to be dead.
+  /// Other methods never do. False: that is told as a fault with `wasStale`, for callers who count
+  /// what they send.
+  package var repeatsWhenStale = true
 
   package init(
     method: String = "GET", url: String, headers: [(String, String)] = [], body: Body = .none,

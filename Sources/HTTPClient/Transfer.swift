@@ -31,6 +31,7 @@ final class Transfer {
   private var requestsBegun = 0
   /// What a callback stopped the transfer for; libcurl then reports only that one did.
   private var stopped: (kind: HTTPFault.Kind, detail: String)?
+  private var wasStale = false
 
   /// Makes the handle ready; nothing is sent yet.
   init(_ submission: Submission, configuration: HTTPClient.Configuration) throws(HTTPFault) {
@@ -201,7 +202,8 @@ final class Transfer {
   private func begin() -> Int32 {
     requestsBegun += 1
     lastActivity = .now
-    if requestsBegun > 1, !request.isSafe {
+    if requestsBegun > 1, !request.isSafe || !request.repeatsWhenStale {
+      wasStale = true
       stopped = (.noAnswer, "the kept connection was closed before an answer came")
       return CURL_PREREQFUNC_ABORT
     }
@@ -331,7 +333,9 @@ final class Transfer {
   private func fault(of code: CURLcode) -> HTTPFault {
     let wasSent = requestsBegun > 0
     if let stopped {
-      return HTTPFault(kind: stopped.kind, wasSent: wasSent, detail: stopped.detail)
+      var fault = HTTPFault(kind: stopped.kind, wasSent: wasSent, detail: stopped.detail)
+      fault.wasStale = wasStale
+      return fault
     }
     let specific = String(cString: errorText)
     let detail = specific.isEmpty ? String(cString: curl_easy_strerror(code)) : specific

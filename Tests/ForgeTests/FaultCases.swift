@@ -83,6 +83,19 @@ extension FaultCase {
       "secondary limit",
       #""answer","status":403,"body":{"message":"You have exceeded a secondary rate limit."}"#
     ),
+    (
+      "too quick",
+      answer(
+        422, "Validation Failed",
+        errors: #"[{"resource":"PullRequest","code":"custom","#
+          + #""message":"was submitted too quickly"}]"#)
+    ),
+    (
+      "abuse",
+      answer(
+        422, "Validation Failed",
+        errors: #"[{"resource":"PullRequest","code":"abuse","field":"user_id"}]"#)
+    ),
     ("409", #""answer","status":409,"body":{"message":"Conflict"}"#),
   ]
 
@@ -177,9 +190,14 @@ extension FaultCase {
         name: "ref: 422 exists",
         rules: [rule(calls[3].pattern, answer(422, "Reference already exists"))]),
       FaultCase(
-        name: "ref: 422 clash",
-        rules: [rule(calls[3].pattern, answer(422, "Reference update failed"))],
-        end: .failed(.forgeRefused), says: "another branch name"),
+        name: "ref: 422 update failed, and nothing in the way",
+        rules: [rule(calls[3].pattern, answer(422, "Reference update failed"))]),
+      FaultCase(
+        name: "ref: 422 update failed, and the look for what is in the way too",
+        rules: [
+          rule(calls[3].pattern, answer(422, "Reference update failed")),
+          rule("GET /repos/REPO/git/ref/heads/feature", #""fail","status":502"#),
+        ]),
       FaultCase(
         name: "ref: 422 rule",
         rules: [rule(calls[3].pattern, answer(422, "Repository rule violations found"))],

@@ -13,7 +13,11 @@ struct CreateBranch: Effect {
   /// A write was sent whose answer was lost.
   private var ambiguous = false
 
-  private enum Phase { case writing, lookingUp, comparing }
+  private enum Phase {
+    case writing, lookingUp, comparing
+    /// The forge could not make the ref and does not say why.
+    case seekingClash(ForgeFault)
+  }
 
   init(context: EffectContext, base: ObjectID, approach: Approach) {
     self.context = context
@@ -33,6 +37,7 @@ struct CreateBranch: Effect {
     case .writing: return afterWrite(answers.only.forge)
     case .lookingUp: return afterLookUp(answers.only.forge)
     case .comparing: return afterCompare(answers.only.forge)
+    case .seekingClash(let fault): return afterSeeking(answers, fault)
     }
   }
 
@@ -56,6 +61,24 @@ struct CreateBranch: Effect {
       ambiguous = true
       return lookUp()
     case .failure(let fault) where fault.kind == .conflict && fault.status == 422:
+      return seekClash(fault)
+    case .failure(let fault): return .done(.fault(StepFault(.createBranch, fault)))
+    }
+  }
+
+  /// GitHub says "Reference update failed" where a branch `a` stands in the way of `a/b`, and where
+  /// its own storage failed for a moment. Only the first is final, and can be seen.
+  private mutating func seekClash(_ fault: ForgeFault) -> EffectStep {
+    let parts = context.branch.split(separator: "/", omittingEmptySubsequences: false)
+    let above = (1..<max(parts.count, 1)).map { parts.prefix($0).joined(separator: "/") }
+    guard !above.isEmpty else { return .done(.fault(StepFault(.createBranch, fault))) }
+    phase = .seekingClash(fault)
+    return .calls(above.map { .forge(.branch(context.repository, branch: $0)) })
+  }
+
+  private func afterSeeking(_ answers: [Answer], _ fault: ForgeFault) -> EffectStep {
+    for answer in answers {
+      guard case .success(.head(.some)) = answer.forge else { continue }
       return .done(
         .fault(
           StepFault(
@@ -63,8 +86,14 @@ struct CreateBranch: Effect {
             message: fault.message,
             hint: "The name clashes with a branch that stands there, such as a where a/b is "
               + "wanted: submit again with another branch name.")))
-    case .failure(let fault): return .done(.fault(StepFault(.createBranch, fault)))
     }
+    // A look-up that failed tells nothing, so the write is tried again after its wait.
+    for answer in answers {
+      guard case .failure(let other) = answer.forge else { continue }
+      let wait = StepFault(.createBranch, other)
+      if case .transient = wait.kind { return .done(.fault(wait)) }
+    }
+    return .done(.fault(StepFault(.createBranch, fault)))
   }
 
   private mutating func afterLookUp(_ answer: ForgeAnswer) -> EffectStep {

@@ -205,22 +205,44 @@ package final class GitHubClient: ForgePort {
     return try await send(request, to: url, token: try await configuration.credential.token())
   }
 
+  /// A read whose kept connection was dead is sent again, at most as often as there are kept
+  /// connections; each time it passes the gate like any other call, since a limit may have begun.
   private func send(
     _ request: RESTRequest, to url: String, token: String
   ) async throws(ForgeFault) -> HTTPResponse {
+    for _ in 0..<Self.staleMax {
+      if let response = try await sendOnce(request, to: url, token: token) { return response }
+    }
+    throw ForgeFault(
+      kind: .noAnswer, status: 0,
+      message: "\(request): every kept connection was closed before an answer came")
+  }
+
+  private static let staleMax = 16
+
+  /// - Returns: nil where a read found its kept connection dead.
+  private func sendOnce(
+    _ request: RESTRequest, to url: String, token: String
+  ) async throws(ForgeFault) -> HTTPResponse? {
     var headers = Self.headers(token: token, accept: request.accept)
     if request.body != nil { headers.append(("Content-Type", "application/json")) }
     try await gate.enter(request.method == "GET" ? .read : .write)
+    var message = HTTPRequest(
+      method: request.method, url: url, headers: headers,
+      body: request.body.map { .bytes($0) } ?? .none, timeout: configuration.timeout,
+      connectTimeout: min(.seconds(5), configuration.timeout), responseLimit: 32 << 20)
+    message.repeatsWhenStale = false
     do throws(HTTPFault) {
-      let response = try await http.send(
-        HTTPRequest(
-          method: request.method, url: url, headers: headers,
-          body: request.body.map { .bytes($0) } ?? .none, timeout: configuration.timeout,
-          connectTimeout: min(.seconds(5), configuration.timeout), responseLimit: 32 << 20))
+      let response = try await http.send(message)
       note(response)
       gate.leave(outcome(response))
       return response
     } catch {
+      // A server that closes what is idle has not failed.
+      if error.wasStale, request.method == "GET" {
+        gate.leave(.unsent)
+        return nil
+      }
       gate.leave(.failed)
       throw fault(of: error, request)
     }

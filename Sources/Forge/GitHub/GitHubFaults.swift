@@ -57,6 +57,14 @@ struct ErrorBody: Decodable {
 
   func has(_ words: String) -> Bool { text.lowercased().contains(words.lowercased()) }
 
+  /// Whether too much was made in too short a time. GitHub tells of that secondary limit by 422,
+  /// as if the request were at fault (whatwg/spec-factory#55, github/rest-api-description#4887).
+  /// Only its own words count: a request's words may stand beside them.
+  var isTooQuick: Bool {
+    items.contains { $0.code == "abuse" || $0.message == "was submitted too quickly" }
+      || message == "was submitted too quickly"
+  }
+
   /// Whether a ruleset or the protection of a branch is what forbids it; of files that is a 409.
   var isRule: Bool {
     has("rule violation") || has("protected branch") || has("through a pull request")

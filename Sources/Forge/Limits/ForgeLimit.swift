@@ -7,9 +7,10 @@ struct ForgeLimit {
   /// The forge named no end: each such limit after another is to be waited out longer.
   var isOpenEnded = false
 
-  /// Nil where the answer is no limit: most 403s are not.
+  /// Nil where the answer is no limit: most 403s and 422s are not.
   init?(_ response: HTTPResponse, _ body: ErrorBody?, now: Timestamp) {
-    guard response.status == 403 || response.status == 429 else { return nil }
+    let isUnprocessable = response.status == 422 && body?.isTooQuick == true
+    guard response.status == 403 || response.status == 429 || isUnprocessable else { return nil }
     if let seconds = response.headers["retry-after"].flatMap(Int64.init), seconds >= 0 {
       until = now + .seconds(min(max(seconds, 1), 86_400))
       return
@@ -25,7 +26,7 @@ struct ForgeLimit {
       return
     }
     let isSecondary = body?.has("rate limit") == true || body?.has("abuse") == true
-    guard response.status == 429 || isSecondary else { return nil }
+    guard response.status == 429 || isSecondary || isUnprocessable else { return nil }
     until = now + .seconds(60)
     isOpenEnded = true
   }
