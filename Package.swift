@@ -166,7 +166,7 @@ let package = Package(
       "EgressTests",
       ["Egress", "NetworkRules", "HTTPClient", "Processes", "RawSockets", nio, sockets, log]),
     tests("ProcessesTests", ["Processes"]),
-    tests("HTTPServingTests", ["HTTPServing", hummingbird, log]),
+    tests("HTTPServingTests", ["HTTPServing", "RawSockets", hummingbird, log]),
     tests("EmbeddedForgeTests", ["EmbeddedForge", "Processes", log]),
     tests("WorkflowsTests", ["Domain", "Workflows", "Yams"]),
     tests(
@@ -205,7 +205,7 @@ let package = Package(
       "EndToEndTests",
       [
         "TestKit", "EventLog", "HTTPClient", "Processes", "aipm", "aipm-replay", "Cryptography",
-        "WorkerProtocol",
+        "WorkerProtocol", "RawSockets",
       ]),
     tests("DemoAgentTests", ["DemoAgent"]),
     .executableTarget(

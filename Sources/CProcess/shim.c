@@ -1,5 +1,18 @@
 #include "CProcess.h"
 
+#include <stdlib.h>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+
+void cprocess_give_memory_back(void) {
+  mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  mallopt(M_ARENA_MAX, 2);
+}
+#else
+void cprocess_give_memory_back(void) {}
+#endif
+
 #ifdef __linux__
 #include <sys/prctl.h>
 

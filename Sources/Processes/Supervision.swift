@@ -234,6 +234,11 @@ extension Command {
     if diesWithParent {
       words = ["--pdeathsig", "KILL", "--", program] + words
       program = try path(of: "setpriv")
+      // Programs that are not ours are those that must not outlive us.
+      if let limit = Descriptors.ofOthers, let prlimit = try? path(of: "prlimit") {
+        words = ["--nofile=\(limit):", "--", program] + words
+        program = prlimit
+      }
     }
     return Configuration(
       executable: .path(FilePath(program)), arguments: Arguments(words),

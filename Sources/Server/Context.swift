@@ -3,13 +3,24 @@ import Domain
 import Engine
 import EventLog
 import FoundationEssentials
+import HTTPServing
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import Processes
 import Projections
 import Workflows
 
-typealias APIContext = BasicRequestContext
+/// A request's context: what the router keeps of it, and the connection that it came by.
+struct APIContext: RequestContext {
+  var coreContext: CoreRequestContextStorage
+  let channel: any Channel
+
+  init(source: ApplicationRequestContextSource) {
+    coreContext = .init(source: source)
+    channel = source.channel
+  }
+}
 
 /// What the routes share.
 struct ServerContext: Sendable {
@@ -19,6 +30,11 @@ struct ServerContext: Sendable {
   let agents: AgentDirectory
   let configuration: ServerConfiguration
   let lifecycle: Lifecycle
+  /// The event streams that are open.
+  let streams: StreamSlots
+  /// Reads of the log for event streams: the others' reads come in between, however many streams
+  /// there are.
+  let streamReads = Slots(2)
 
   var store: Engine.Store { engine.store }
 
@@ -42,7 +58,7 @@ extension Timestamp {
 }
 
 extension Request {
-  /// The whole body.
+  /// The whole body of a request whose sender has been checked.
   /// - Throws: `Problem` 413 where it is over `limit` bytes.
   func bytes(limit: Int) async throws -> [UInt8] {
     if let length = headers[.contentLength].flatMap({ Int($0) }), length > limit {
@@ -56,13 +72,38 @@ extension Request {
     return bytes
   }
 
+  /// The whole body of a request that anybody may have sent: it counts against the budget of the
+  /// process for as long as what is returned is kept.
+  /// - Throws: `Problem` 413 where it is over `limit` bytes, 408 where it comes too slowly, 503
+  ///   where other bodies take all the room.
+  func uncheckedBytes(limit: Int) async throws -> BodyBudget.Held {
+    let length = headers[.contentLength].flatMap { Int($0) }
+    guard (length ?? 0) <= limit else { throw Self.tooLarge(limit) }
+    do throws(BodyBudget.Fault) {
+      return try await BodyBudget.process.collect(body, limit: limit, length: length)
+    } catch {
+      switch error {
+      case .tooLarge: throw Self.tooLarge(limit)
+      case .overBudget:
+        var problem = Problem(
+          .serviceUnavailable, "Too much at once",
+          "The bodies of other requests take all the memory that there is for them.",
+          hint: "Send it again in a few seconds.")
+        problem.retryAfter = 2
+        throw problem
+      case .tooSlow, .incomplete:
+        throw Problem(.requestTimeout, "Too slow", "The body did not come in time.")
+      }
+    }
+  }
+
   private static func tooLarge(_ limit: Int) -> Problem {
     Problem(
       .contentTooLarge, "Too large", "The body is over \(limit / 1024) KiB, which is the limit.")
   }
 
   /// The body as JSON.
-  /// - Throws: `Problem` 415, 413 or 400.
+  /// - Throws: `Problem` 415, 413, 408, 503 or 400.
   /// - Parameter check: called with the bytes before they are read as JSON.
   func json<T: Decodable>(
     _ type: T.Type, limit: Int = 256 * 1024, checking check: ([UInt8]) throws -> Void = { _ in }
@@ -73,10 +114,10 @@ extension Request {
         .unsupportedMediaType, "Not JSON", "The body must be JSON.",
         hint: "Send Content-Type: application/json.")
     }
-    let bytes = try await bytes(limit: limit)
-    try check(bytes)
+    let held = try await uncheckedBytes(limit: limit)
+    try check(held.bytes)
     do {
-      return try JSONDecoder().decode(type, from: Data(bytes))
+      return try JSONDecoder().decode(type, from: Data(held.bytes))
     } catch {
       throw Problem(.badRequest, "Not JSON", "The body is not JSON of the shape that is wanted.")
     }

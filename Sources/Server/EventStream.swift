@@ -1,4 +1,5 @@
 import EventLog
+import HTTPServing
 import HTTPTypes
 import Hummingbird
 import NIOCore
@@ -67,28 +68,48 @@ final class Wakes: Sendable {
       })
   }
 
+  /// Has the reader end when its connection does, rather than at its next write.
+  func end(with channel: any Channel) {
+    let call = call
+    channel.closeFuture.whenComplete { _ in call.finish() }
+  }
+
   private func keep(_ pump: Task<Void, Never>) { pumps.withLock { $0.append(pump) } }
 
   /// Waits for the next call; calls that came since the last one are one.
-  /// - Throws: `CancellationError` where the reader's task was cancelled.
+  /// - Throws: `CancellationError` where the reader's task was cancelled, or its connection ended.
   func next() async throws {
     for await _ in calls { return }
     throw CancellationError()
   }
 }
 
-extension Response {
-  /// A response that sends events for as long as `body` runs.
-  static func eventStream(
-    _ body: @escaping @Sendable (inout EventWriter) async throws -> Void
-  ) -> Response {
-    Response(
+extension ServerContext {
+  /// A response that sends events for as long as `body` runs. A reader that takes nothing for half
+  /// a minute is cut off by its connection, and goes on from the last id that it has seen.
+  /// - Throws: `Problem` 429 where there are too many streams.
+  func eventStream(
+    _ context: APIContext,
+    _ body: @escaping @Sendable (inout EventWriter, Wakes) async throws -> Void
+  ) throws -> Response {
+    let channel = context.channel
+    guard let ticket = streams.open(on: channel) else {
+      var problem = Problem(
+        .tooManyRequests, "Too many streams", "Too many event streams are open.",
+        hint: "Close one, or read pages: GET /api/events?after=POSITION.")
+      problem.retryAfter = 5
+      throw problem
+    }
+    return Response(
       status: .ok,
       headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
       body: ResponseBody { writer in
+        defer { withExtendedLifetime(ticket) {} }
         var events = EventWriter(writer)
+        let wakes = Wakes()
+        wakes.end(with: channel)
         try await events.beat()
-        try await body(&events)
+        try await body(&events, wakes)
         try await events.finish()
       })
   }

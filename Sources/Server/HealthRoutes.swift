@@ -1,5 +1,6 @@
 import Domain
 import EventLog
+import HTTPServing
 import Hummingbird
 import Projections
 
@@ -50,6 +51,9 @@ struct HealthRoutes {
     gauge(
       "aipm_workers", "Workers by state.",
       WorkerStateName.allCases.map { ("{state=\"\($0.rawValue)\"}", workers[$0, default: 0]) })
+    gauge(
+      "aipm_event_streams", "Event streams that are open.",
+      [("", Int64(server.streams.count))])
     return .text(text, type: "text/plain; version=0.0.4; charset=utf-8")
   }
 }

@@ -3,6 +3,7 @@ import Engine
 import EventLog
 import HTTPTypes
 import Hummingbird
+import Processes
 
 /// The log itself: in pages, and as a stream that resumes without a gap.
 struct LogRoutes {
@@ -10,7 +11,9 @@ struct LogRoutes {
 
   func add(to router: some RouterMethods<APIContext>) {
     router.get("api/events") { request, _ in try await page(request) }
-    router.get("api/events/stream") { request, _ in try await stream(request) }
+    router.get("api/events/stream") { request, context in
+      try await stream(request, context)
+    }
   }
 
   private func page(_ request: Request) async throws -> Response {
@@ -24,7 +27,10 @@ struct LogRoutes {
       ]))
   }
 
-  private func stream(_ request: Request) async throws -> Response {
+  /// Events that are read at once for a stream that takes them.
+  private static let batch = 64
+
+  private func stream(_ request: Request, _ context: APIContext) async throws -> Response {
     let head = try await server.store.head().position
     var after = try request.integer("after", in: 0...Int64.max)
     if let text = request.headers[.lastEventID] {
@@ -39,16 +45,25 @@ struct LogRoutes {
         .conflict, "Beyond the log", "The log ends at position \(head), before \(start).",
         hint: "This is another log than the one you followed, or an older backup of it.")
     }
-    let server = server
-    return .eventStream { events in
-      let wakes = Wakes()
+    let (server, channel) = (server, context.channel)
+    return try server.eventStream(context) { events, wakes in
       wakes.add(server.engine.feed.signals())
       var position = start
       try await events.begin(after: String(start))
       var isIdle = false
+      var limit = Self.batch
       while true {
-        let batch = try await server.store.read(after: position, limit: 256)
+        let (after, most) = (position, limit)
+        let batch = try await server.streamReads.withSlot {
+          try await server.store.read(after: after, limit: most)
+        }
+        limit = Self.batch
         for event in batch {
+          // What waits for a reader that is slow is one event, not a batch of them.
+          if position > after, !channel.isWritable {
+            limit = 1
+            break
+          }
           try await events.send(
             id: String(event.position), type: event.event.name, data: event.json)
           position = event.position

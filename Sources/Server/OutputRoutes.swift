@@ -27,8 +27,8 @@ struct OutputRoutes {
     guard Self.flag("follow", request) else { return whole(detail.row.id, attempt, form) }
     // `OUTPUT.RECORDS`: how much of each was seen.
     let seen = (request.headers[.lastEventID] ?? "").split(separator: ".").map { Int($0) ?? 0 }
-    return stream(
-      detail.row.id, attempt, from: max(seen.first ?? 0, 0),
+    return try stream(
+      context, detail.row.id, attempt, from: max(seen.first ?? 0, 0),
       records: max(seen.dropFirst().first ?? 0, 0), form)
   }
 
@@ -86,11 +86,11 @@ struct OutputRoutes {
   /// structured form; then one `end` with the state. An event's id says how much of both was told
   /// until then, so `Last-Event-ID` resumes.
   private func stream(
-    _ id: DelegationID, _ attempt: Int, from start: Int, records seen: Int, _ form: Form
-  ) -> Response {
+    _ context: APIContext, _ id: DelegationID, _ attempt: Int, from start: Int,
+    records seen: Int, _ form: Form
+  ) throws -> Response {
     let server = server
-    return .eventStream { events in
-      let wakes = Wakes()
+    return try server.eventStream(context) { events, wakes in
       wakes.add(await server.output.follow(id, attempt: attempt))
       wakes.add(server.engine.feed.signals(of: id))
       var told = try await OutputTelling(

@@ -50,6 +50,13 @@ package struct ServerConfiguration: Sendable {
   package var defaultRepository: String?
   /// The largest pack of a hand-in, in bytes.
   package var packLimit = 512 << 20
+  /// What one client, and all of them, may take.
+  var limits = ServingLimits()
+  /// Connections that may be open at once.
+  package var connectionsMax: Int {
+    get { limits.connectionsMax }
+    set { limits.connectionsMax = newValue }
+  }
 
   package init(
     host: String, port: Int, basePath: String, allowedOrigins: [String], agent: String?,
@@ -89,7 +96,8 @@ package struct Server: Sendable {
       engine: engine, catalog: catalog,
       output: OutputFiles(
         directory: configuration.outputDirectory, mask: configuration.mask),
-      agents: AgentDirectory(), configuration: configuration, lifecycle: Lifecycle())
+      agents: AgentDirectory(), configuration: configuration, lifecycle: Lifecycle(),
+      streams: StreamSlots(configuration.limits))
     self.logger = logger
   }
 
@@ -139,7 +147,8 @@ package struct Server: Sendable {
         let configuration = context.configuration
         try await serveHTTP(
           router.buildResponder(), host: configuration.host, port: configuration.port,
-          name: "aipm", grace: .seconds(2), logger: logger, onListening: onListening)
+          name: "aipm", limits: configuration.limits, grace: .seconds(2), logger: logger,
+          onListening: onListening)
       }
       do { try await group.next() } catch {
         group.cancelAll()
@@ -197,7 +206,7 @@ package struct Server: Sendable {
     WebhookRoutes(server: context).add(to: group)
     workerRoutes(.network, prefix: prefix).add(to: group)
     WebUI.add(to: group)
+    methods.take(router.routes.map { ($0.path.description, $0.method) })
     return router
   }
 }
-    methods.take(router.routes.map { ($0.path.description, $0.method) })

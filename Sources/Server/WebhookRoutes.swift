@@ -3,6 +3,7 @@ import Domain
 import Engine
 import EventLog
 import FoundationEssentials
+import HTTPServing
 import HTTPTypes
 import Hummingbird
 import Projections
@@ -34,13 +35,10 @@ struct WebhookRoutes {
         .forbidden, "No webhooks", "This server takes no webhooks.",
         hint: "Set AIPM_WEBHOOK_SECRET to the secret that the forge's webhook has, and restart.")
     }
-    let bytes = try await request.bytes(limit: Self.bodyLimit)
-    guard Self.isSigned(bytes, request.headers[.hubSignature], secret: secret) else {
-      throw Problem(
-        .unauthorized, "Not signed",
-        "X-Hub-Signature-256 is missing, or is not this body's with the secret that is set here.",
-        hint: "Give the forge's webhook the secret of AIPM_WEBHOOK_SECRET.")
-    }
+    guard let signature = request.headers[.hubSignature] else { throw Self.notSigned }
+    let held = try await request.uncheckedBytes(limit: Self.bodyLimit)
+    let bytes = held.bytes
+    guard Self.isSigned(bytes, signature, secret: secret) else { throw Self.notSigned }
     let media = request.headers[.contentType]?.split(separator: ";").first ?? ""
     guard media.filter({ $0 != " " }).lowercased() == "application/json" else {
       throw Problem(
@@ -52,6 +50,13 @@ struct WebhookRoutes {
     let outcome = try await take(request.headers[.hubEvent] ?? "", bytes)
     deliveries.note(delivery)
     return Self.answer(outcome)
+  }
+
+  private static var notSigned: Problem {
+    Problem(
+      .unauthorized, "Not signed",
+      "X-Hub-Signature-256 is missing, or is not this body's with the secret that is set here.",
+      hint: "Give the forge's webhook the secret of AIPM_WEBHOOK_SECRET.")
   }
 
   /// HMAC-SHA256 of the very bytes, compared in a time that tells nothing.

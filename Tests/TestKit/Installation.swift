@@ -28,6 +28,9 @@ package final class Installation: Sendable {
   /// Handed to `aipm serve` on top of data folder and port.
   private let arguments: [String]
   private let environment: [String: String]
+  /// The limits of open files that the server starts with, soft and hard, as prlimit(1) takes
+  /// them; nil: those of the tests.
+  private let descriptors: String?
   private let running = Mutex<Program?>(nil)
   private let address = Mutex("")
   /// For calls to the API.
@@ -36,7 +39,10 @@ package final class Installation: Sendable {
 
   package var url: String { address.withLock { $0 } }
 
-  private init(folder: String, arguments: [String], environment: [String: String]) {
+  private init(
+    folder: String, arguments: [String], environment: [String: String], descriptors: String?
+  ) {
+    self.descriptors = descriptors
     self.folder = folder
     self.arguments = arguments
     self.environment = environment
@@ -46,16 +52,17 @@ package final class Installation: Sendable {
   /// removed.
   /// - Parameters:
   ///   - arguments: of `aipm serve`; `--forge local --agent demo` where none is given.
+  ///   - descriptors: the limits of open files that the server starts with, such as `1024:`.
   ///   - prepare: called with the folder before the server starts.
   package static func with(
     arguments: [String] = ["--forge", "local", "--agent", "demo"],
-    environment: [String: String] = [:], starts: Bool = true,
+    environment: [String: String] = [:], descriptors: String? = nil, starts: Bool = true,
     prepare: (Installation) async throws -> Void = { _ in },
     _ body: (Installation) async throws -> Void
   ) async throws {
     let folder = try temporaryFolder()
     let installation = Installation(
-      folder: folder, arguments: arguments, environment: environment)
+      folder: folder, arguments: arguments, environment: environment, descriptors: descriptors)
     defer { try? FileManager.default.removeItem(atPath: folder) }
     do {
       try await prepare(installation)
@@ -93,8 +100,11 @@ package final class Installation: Sendable {
   /// Starts the server and returns when it says that it listens. The port stays the same.
   package func start(_ more: [String] = []) async throws {
     let port = url.split(separator: ":").last.map { String($0) } ?? "0"
+    let limit = descriptors.map { ["prlimit", "--nofile=\($0)", "--"] } ?? []
+    let words =
+      limit + [Program.aipm, "serve", "--data", data, "--port", port] + arguments + more
     let program = try await Program.start(
-      Program.aipm, ["serve", "--data", data, "--port", port] + arguments + more,
+      words[0], Array(words.dropFirst()),
       environment: Self.environment.merging(environment) { $1 }, workingDirectory: folder)
     running.withLock { $0 = program }
     let listening = "aipm: listening on "

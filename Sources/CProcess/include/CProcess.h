@@ -1,5 +1,5 @@
-// What Swift cannot call: prctl(2) takes a variable list of arguments, and what a program does
-// between its start and the start of another one is best said in C.
+// What Swift cannot call: prctl(2) takes a variable list of arguments, mallopt(3) is in no
+// module, and what a program does between its start and the start of another one is best said in C.
 
 #ifndef AIPM_CPROCESS_H
 #define AIPM_CPROCESS_H
@@ -9,6 +9,10 @@
 /// PR_SET_DUMPABLE 0: memory, environment and files of this process are closed to others of the
 /// same user (ptrace(2), proc(5)). 0 where it is so.
 int cprocess_close_to_others(void);
+
+/// Has memory of 256 KiB and more go back to the system when it is freed, and keeps threads to two
+/// heaps. Does nothing where the allocator is another one than glibc's.
+void cprocess_give_memory_back(void);
 
 // MARK: The first process in a sandbox (confine.c)
 

@@ -3,6 +3,7 @@ import Domain
 import EmbeddedForge
 import Glibc
 import Logging
+import Processes
 import Terminal
 import Workflows
 
@@ -49,6 +50,8 @@ struct ForgeServe: AsyncParsableCommand {
   var faults: String?
 
   func run() async throws {
+    Descriptors.raise()
+    Memory.giveBack()
     let given = getenv("AIPM_FORGE_TOKEN").map { String(cString: $0) } ?? ""
     let token = given.isEmpty ? try SecretFile(folder: root, name: "token").value() : given
     var configuration = EmbeddedForgeConfiguration(root: root, token: token)

@@ -35,6 +35,8 @@ struct Serve: AsyncParsableCommand {
   var host: String?
   @Option(help: "The port to listen on (8080); 0 takes a free one.")
   var port: Int?
+  @Option(help: "How many connections may be open at once (512).")
+  var connections: Int?
   @Option(help: "How many local worker processes (2).")
   var workers: Int?
   @Option(help: "The agent of delegations that name none (the workflow's first that is installed).")
@@ -91,6 +93,8 @@ struct Serve: AsyncParsableCommand {
 
   func run() async throws {
     Secrecy.closeToOthers()
+    Descriptors.raise()
+    Memory.giveBack()
     let options: ServeOptions
     do {
       options = try ServeOptions(self, environment: ProcessInfo.processInfo.environment)
@@ -125,6 +129,7 @@ struct ServeOptions {
   var data: String
   var host: String
   var port: Int
+  var connections: Int?
   var workers: Int
   var agent: String?
   var customAgent: AgentProfile?
@@ -158,6 +163,8 @@ struct ServeOptions {
           + "authenticates in front")
     }
     port = try settings.integer("port", flag: flags.port, in: 0...65_535) ?? 8080
+    connections = try settings.integer(
+      "connections", flag: flags.connections, in: 16...1_000_000)
     workers = try settings.integer("workers", flag: flags.workers, in: 0...256) ?? 2
     agent = settings.text("agent", flag: flags.agent)
     agentTimeout = try settings.value(

@@ -185,6 +185,7 @@ struct ServerProcess {
     configuration.socketDirectory = folder.path + "/run"
     configuration.workerUser = options.workerUser
     configuration.mask = mask
+    if let connections = options.connections { configuration.connectionsMax = connections }
     configuration.defaultRepository = options.defaultRepository
     return configuration
   }

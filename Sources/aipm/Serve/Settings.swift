@@ -18,6 +18,7 @@ struct Settings {
   /// The names that the configuration file may use, and the variables that stand for them.
   static let variables: [String: String] = [
     "data": "AIPM_DATA", "host": "AIPM_HOST", "port": "AIPM_PORT", "workers": "AIPM_WORKERS",
+    "connections": "AIPM_CONNECTIONS",
     "agent": "AIPM_AGENT", "agentCommand": "AIPM_AGENT_COMMAND", "agentEnv": "AIPM_AGENT_ENV",
     "agentAllow": "AIPM_AGENT_ALLOW", "agentPrivateNetwork": "AIPM_AGENT_PRIVATE_NETWORK",
     "agentTimeout": "AIPM_AGENT_TIMEOUT", "attempts": "AIPM_ATTEMPTS",

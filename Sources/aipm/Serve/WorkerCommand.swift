@@ -80,6 +80,7 @@ struct WorkerRun: AsyncParsableCommand {
   }
 
   func run() async throws {
+    Descriptors.raise()
     let settings = try Settings(
       config: nil, name: "", environment: ProcessInfo.processInfo.environment)
     try leaveRoot(settings)

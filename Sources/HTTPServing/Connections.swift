@@ -1,0 +1,119 @@
+import Glibc
+import NIOCore
+import Synchronization
+
+/// The connections of one server: who holds how many, and which gives way to a new one.
+final class Connections: Sendable {
+  /// One connection's place among them.
+  final class Seat: Sendable {
+    let channel: any Channel
+    fileprivate let client: Client
+    private let now: Mutex<Standing>
+
+    fileprivate init(_ channel: any Channel, _ client: Client, at moment: NIODeadline) {
+      self.channel = channel
+      self.client = client
+      now = Mutex(Standing(.fresh, since: moment, bodyBytes: 0))
+    }
+
+    var standing: Standing {
+      get { now.withLock { $0 } }
+      set { now.withLock { $0 = newValue } }
+    }
+  }
+
+  private struct State {
+    var seats: [ObjectIdentifier: Seat] = [:]
+    var counts: [Client: Int] = [:]
+
+    mutating func remove(_ seat: Seat) {
+      guard seats.removeValue(forKey: ObjectIdentifier(seat)) != nil else { return }
+      let left = (counts[seat.client] ?? 1) - 1
+      counts[seat.client] = left == 0 ? nil : left
+    }
+
+    /// The connection that gives way, of this client or of all.
+    func weakest(of client: Client?, at now: NIODeadline) -> Seat? {
+      var found: (seat: Seat, rank: (group: Int, value: Int64))?
+      for seat in seats.values where client == nil || seat.client == client {
+        guard let rank = seat.standing.rank(at: now) else { continue }
+        if let known = found, known.rank <= rank { continue }
+        found = (seat, rank)
+      }
+      return found?.seat
+    }
+  }
+
+  let limits: ServingLimits
+  private let max: Int
+  private let state = Mutex(State())
+
+  init(_ limits: ServingLimits) {
+    self.limits = limits
+    max = limits.connectionsHeld
+  }
+
+  var count: Int { state.withLock { $0.seats.count } }
+
+  /// Takes a connection in. Where there is no room, the one that is worth least is closed for it.
+  /// - Returns: nil where none of those that are there gives way.
+  func admit(_ channel: any Channel, at now: NIODeadline) -> Seat? {
+    let client = Client(channel.remoteAddress)
+    let (seat, evicted) = state.withLock { state -> (Seat?, Seat?) in
+      let isFull = state.seats.count >= max
+      let isGreedy =
+        client != .thisMachine && (state.counts[client] ?? 0) >= limits.connectionsPerClientMax
+      var evicted: Seat?
+      if isFull || isGreedy {
+        evicted = state.weakest(of: isGreedy ? client : nil, at: now)
+        guard let evicted else { return (nil, nil) }
+        state.remove(evicted)
+      }
+      let seat = Seat(channel, client, at: now)
+      state.seats[ObjectIdentifier(seat)] = seat
+      state.counts[client, default: 0] += 1
+      return (seat, evicted)
+    }
+    evicted?.channel.close(promise: nil)
+    return seat
+  }
+
+  func leave(_ seat: Seat) { state.withLock { $0.remove(seat) } }
+}
+
+/// Whose connection it is, as far as an address tells.
+enum Client: Hashable, Sendable {
+  /// By loopback or a Unix socket.
+  case thisMachine
+  /// The address, or of IPv6 the network: a host has as many addresses there as it likes.
+  case other([UInt8])
+
+  init(_ address: SocketAddress?) {
+    guard let text = address?.ipAddress else {
+      self = .thisMachine
+      return
+    }
+    if let bytes = Self.bytes(text, AF_INET, count: 4) {
+      self.init(v4: bytes)
+      return
+    }
+    let bytes = Self.bytes(text, AF_INET6, count: 16) ?? []
+    let mapped: [UInt8] = Array(repeating: 0, count: 10) + [0xff, 0xff]
+    if bytes.starts(with: mapped) {
+      self.init(v4: Array(bytes.dropFirst(mapped.count)))
+    } else if bytes.last == 1, bytes.dropLast().allSatisfy({ $0 == 0 }) {
+      self = .thisMachine
+    } else {
+      self = .other(Array(bytes.prefix(8)))
+    }
+  }
+
+  private init(v4 bytes: [UInt8]) { self = bytes.first == 127 ? .thisMachine : .other(bytes) }
+
+  private static func bytes(_ text: String, _ family: Int32, count: Int) -> [UInt8]? {
+    var bytes = [UInt8](repeating: 0, count: count)
+    // A link-local address may come with the name of its interface.
+    let address = String(text.prefix { $0 != "%" })
+    return inet_pton(family, address, &bytes) == 1 ? bytes : nil
+  }
+}

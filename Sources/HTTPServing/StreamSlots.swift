@@ -1,0 +1,62 @@
+import NIOCore
+import Synchronization
+
+/// The event streams of one server. They are held open by readers for as long as those like, so
+/// there is a limit for all and for each client. Where there is no room, a stream that nobody
+/// reads gives way.
+package final class StreamSlots: Sendable {
+  /// The right to one stream; it is given back when nobody holds it any more.
+  package final class Ticket: Sendable {
+    private let slots: StreamSlots
+    private let number: Int
+
+    fileprivate init(_ slots: StreamSlots, _ number: Int) {
+      self.slots = slots
+      self.number = number
+    }
+
+    deinit { slots.remove(number) }
+  }
+
+  private struct State {
+    var last = 0
+    var open: [Int: (channel: any Channel, client: Client)] = [:]
+  }
+
+  private let max: Int
+  private let perClientMax: Int
+  private let state = Mutex(State())
+
+  package init(_ limits: ServingLimits) {
+    max = limits.streamsMax
+    perClientMax = limits.streamsPerClientMax
+  }
+
+  /// How many there are.
+  package var count: Int { state.withLock { $0.open.count } }
+
+  /// - Returns: nil where there are too many, and each of them is read.
+  package func open(on channel: any Channel) -> Ticket? {
+    let client = Client(channel.remoteAddress)
+    let (number, unread) = state.withLock { state -> (Int?, (any Channel)?) in
+      let isGreedy =
+        client != .thisMachine
+        && state.open.values.count { $0.client == client } >= perClientMax
+      var unread: (any Channel)?
+      if isGreedy || state.open.count >= max {
+        let stalled = state.open.filter {
+          !$0.value.channel.isWritable && (!isGreedy || $0.value.client == client)
+        }
+        guard let oldest = stalled.keys.min() else { return (nil, nil) }
+        unread = state.open.removeValue(forKey: oldest)?.channel
+      }
+      state.last += 1
+      state.open[state.last] = (channel, client)
+      return (state.last, unread)
+    }
+    unread?.close(promise: nil)
+    return number.map { Ticket(self, $0) }
+  }
+
+  private func remove(_ number: Int) { state.withLock { state in state.open[number] = nil } }
+}
