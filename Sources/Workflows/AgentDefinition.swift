@@ -1,6 +1,7 @@
 // Agents as a definition describes them: how each is called, what it may see and do, and how it is
 // read.
 
+import Domain
 import Yams
 
 extension DefinitionReader {

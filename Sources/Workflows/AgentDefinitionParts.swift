@@ -1,5 +1,6 @@
 // The parts of an agent's description that need more than a line: sessions, preflights, signs.
 
+import Domain
 import Yams
 
 extension DefinitionReader {

@@ -159,8 +159,7 @@ enum AgentSchema {
           }
         },
         "file-access": {"type": "boolean"}
-      },
-      "required": ["command"]
+      }
     }
     """#
 }

@@ -1,6 +1,7 @@
 // Programs that run before the agent and after it: what a workflow says of them, and what a
 // repository may say instead, in a file of its own that nobody vouches for.
 
+import Domain
 import NetworkRules
 import Yams
 

@@ -4,6 +4,7 @@
 // text. A template uses the plain part of Mustache (variables, sections, inverted sections,
 // comments); partials, lambdas, pragmas and changed delimiters have no meaning here and are faults.
 
+import Domain
 import Mustache
 
 /// What a template may speak of, by name.

@@ -14,34 +14,66 @@ package struct WorkflowCatalog: Sendable {
   /// - Throws: the faults of all files.
   package init(directory: String? = nil) throws(WorkflowFaults) {
     var faults: [WorkflowFault] = []
-    for (file, source) in Self.builtIn {
-      do {
-        let workflow = try Workflow(source: source, file: file)
-        workflows[workflow.name] = workflow
-      } catch {
-        faults += error.faults
-      }
-    }
-    if let directory {
-      var files: [String: String] = [:]
-      for file in Self.files(in: directory, &faults) {
-        guard let source = Self.read(file, &faults) else { continue }
-        do {
-          let workflow = try Workflow(source: source, file: file)
-          if let other = files.updateValue(file, forKey: workflow.name) {
-            faults.append(
-              WorkflowFault(
-                file: file, line: 1, column: 1,
-                message: "the name \"\(workflow.name)\" is that of \(other) too",
-                instead: "give each workflow a name of its own"))
-          }
-          workflows[workflow.name] = workflow
-        } catch {
-          faults += error.faults
+    var family = Self.family(directory, &faults)
+    var files: [String: String] = [:]
+    for index in family.members.indices {
+      let member = family.members[index]
+      switch family.workflow(of: index) {
+      case .success(let workflow):
+        if member.origin == .folder,
+          let other = files.updateValue(member.file, forKey: workflow.name)
+        {
+          faults.append(
+            WorkflowFault(
+              file: member.file, line: 1, column: 1,
+              message: "the name \"\(workflow.name)\" is that of \(other) too",
+              instead: "give each workflow a name of its own"))
         }
+        workflows[workflow.name] = workflow
+      case .failure(let found): faults += found.faults
       }
     }
     guard faults.isEmpty else { throw WorkflowFaults(faults) }
+  }
+
+  /// Checks definitions by themselves: what they extend may be one of them, one of the folder, or
+  /// built in.
+  /// - Parameters:
+  ///   - files: how faults name each, and what it holds.
+  ///   - directory: as for a catalog.
+  /// - Returns: the workflows of `files` in their order, and the faults of `files`.
+  package static func check(
+    _ files: [(file: String, source: String)], directory: String? = nil
+  ) -> (workflows: [Workflow], faults: [WorkflowFault]) {
+    var faults: [WorkflowFault] = []
+    var family = family(directory, &faults)
+    let first = family.members.count
+    for file in files {
+      family.add(.init(file: file.file, source: file.source, origin: .named))
+    }
+    var workflows: [Workflow] = []
+    for index in first..<family.members.count {
+      switch family.workflow(of: index) {
+      case .success(let workflow): workflows.append(workflow)
+      case .failure(let found): faults += found.faults
+      }
+    }
+    return (workflows, faults)
+  }
+
+  private static func family(
+    _ directory: String?, _ faults: inout [WorkflowFault]
+  ) -> WorkflowFamily {
+    var family = WorkflowFamily()
+    for (file, source) in builtIn {
+      family.add(.init(file: file, source: source, origin: .builtIn))
+    }
+    guard let directory else { return family }
+    for file in files(in: directory, &faults) {
+      guard let source = read(file, &faults) else { continue }
+      family.add(.init(file: file, source: source, origin: .folder))
+    }
+    return family
   }
 
   /// The workflow of this name; nil where there is none.

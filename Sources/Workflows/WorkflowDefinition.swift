@@ -35,15 +35,24 @@ struct WorkflowDefinition {
 
   static func read(source: String, file: String) throws(WorkflowFaults) -> WorkflowDefinition {
     var reader = DefinitionReader(source: source, file: file)
-    if source.utf8.count > sourceBytesMax {
-      reader.note(
-        nil, "the file is larger than \(sourceBytesMax >> 10) KiB", "shorten its templates")
-      throw WorkflowFaults(reader.faults)
-    }
+    let node = reader.isFitting(source) ? reader.compose(source) : nil
+    return try read(node, reader)
+  }
+
+  /// - Parameters:
+  ///   - node: the document; nil where there is none.
+  ///   - reader: with the faults that were found on the way to it.
+  static func read(
+    _ node: Node?, _ reader: DefinitionReader
+  ) throws(WorkflowFaults) -> WorkflowDefinition {
+    var reader = reader
     var definition: WorkflowDefinition?
-    if let node = reader.compose(source),
-      let fields = reader.fields(node, at: "", keys: keys)
-    {
+    if let node, let fields = reader.fields(node, at: "", keys: keys + ["extends"]) {
+      if let extends = fields.values["extends"] {
+        reader.note(
+          extends.place, "extends is of a file; a definition that stands alone is whole",
+          "write down what it extends, as aipm workflows show prints it")
+      }
       definition = reader.definition(fields)
     }
     let faults = reader.faults.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
@@ -53,6 +62,14 @@ struct WorkflowDefinition {
 }
 
 extension DefinitionReader {
+  /// Notes a fault where a file is too large to be read.
+  mutating func isFitting(_ source: String) -> Bool {
+    let limit = WorkflowDefinition.sourceBytesMax
+    guard source.utf8.count > limit else { return true }
+    note(nil, "the file is larger than \(limit >> 10) KiB", "shorten its templates")
+    return false
+  }
+
   /// The whole definition; nil where something without a default is missing or wrong. Everything is
   /// read in any case, so that every fault is found.
   fileprivate mutating func definition(_ fields: Fields) -> WorkflowDefinition? {

@@ -54,6 +54,10 @@ package enum WorkflowSchema {
           "type": "string",
           "pattern": "^[a-z0-9][a-z0-9-]{0,63}$"
         },
+        "extends": {
+          "type": "string",
+          "description": "The workflow that holds where this one says nothing"
+        },
         "description": {
           "type": "string"
         },
@@ -253,24 +257,42 @@ package enum WorkflowSchema {
             "cancel-comment": {
               "type": "string"
             }
-          },
-          "required": [
-            "task-file",
-            "prompt",
-            "commit-message",
-            "pull-request-body"
-          ]
+          }
         },
         "agents": {
           "type": "object",
           "additionalProperties": \#(AgentSchema.text)
         }
       },
-      "required": [
-        "name",
-        "agent-preference",
-        "templates"
-      ]
+      "if": {
+        "required": [
+          "extends"
+        ]
+      },
+      "else": {
+        "required": [
+          "name",
+          "agent-preference",
+          "templates"
+        ],
+        "properties": {
+          "templates": {
+            "required": [
+              "task-file",
+              "prompt",
+              "commit-message",
+              "pull-request-body"
+            ]
+          },
+          "agents": {
+            "additionalProperties": {
+              "required": [
+                "command"
+              ]
+            }
+          }
+        }
+      }
     }
     """#
 }

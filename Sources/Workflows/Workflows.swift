@@ -10,9 +10,9 @@
 // - A definition is checked whole when it is read. All faults of all files are told at once, each
 //   with file, line, what is wrong and what to write instead. Nothing unknown is passed over: a
 //   mistyped key would otherwise be a limit that silently does not hold.
-// - `source` is the whole file and `digest` names it. A delegation stays with the definition that
-//   it was requested under: the log keeps the source, and `Workflow(source:file:)` makes the same
-//   workflow of it again, so keys may be added here but none may change its meaning or go.
+// - `source` is the whole definition and `digest` names it. A delegation stays with the definition
+//   that it was requested under: the log keeps the source, and `Workflow(source:file:)` makes the
+//   same workflow of it again, so keys may be added here but none may change its meaning or go.
 // - The users' words stand verbatim in what templates make. Values are never read as templates, and
 //   nothing is escaped, for the results are text.
 // - What AIPM itself must find again, the trailers of its commits and the marker
@@ -50,7 +50,8 @@ package struct Workflow: Sendable {
   package let name: String
   /// One line for people.
   package let description: String
-  /// The whole file, as it goes into the log.
+  /// The whole definition, as it goes into the log: the file, or what came out of one with
+  /// `extends`.
   package let source: String
   /// SHA-256 over the bytes of `source`, in hex.
   package let digest: String
@@ -85,10 +86,14 @@ package struct Workflow: Sendable {
 
   /// Reads and checks a definition.
   /// - Parameters:
-  ///   - source: YAML.
+  ///   - source: YAML; whole, without `extends`.
   ///   - file: how faults name it.
   package init(source: String, file: String) throws(WorkflowFaults) {
-    let definition = try WorkflowDefinition.read(source: source, file: file)
+    self.init(try WorkflowDefinition.read(source: source, file: file), source: source)
+  }
+
+  /// - Parameter source: what `definition` was read from.
+  init(_ definition: WorkflowDefinition, source: String) {
     self.source = source
     digest = Self.digest(of: source)
     name = definition.name
