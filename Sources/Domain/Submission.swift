@@ -1,5 +1,6 @@
-// What a person asks for, before it is believed. Validation tells every fault at once, and changes
-// nothing: what it lets through is what was written.
+// What a person asks for, before it is believed. Validation tells every fault at once. Of the words
+// it changes nothing but what a paste brings with it: ends of lines as Windows and web pages have
+// them, and the colours of a terminal.
 
 /// The fields of a request as they came, absent ones nil.
 package struct Submission: Equatable, Sendable {
@@ -212,7 +213,8 @@ private struct FieldCheck {
 
   /// A text of one line.
   mutating func line(_ value: String?, _ field: String, max: Int, say what: String) -> String {
-    guard let text = required(value, field, "write \(what)") else { return "" }
+    let plain = value.map(PastedText.plainLine)
+    guard let text = required(plain, field, "write \(what)") else { return "" }
     length(text, field, max: max)
     for scalar in text.unicodeScalars where isControl(scalar) || isLineEnd(scalar) {
       note(
@@ -227,7 +229,8 @@ private struct FieldCheck {
 
   /// A text that may have lines.
   mutating func block(_ value: String?, _ field: String, max: Int, say what: String) -> String {
-    guard let text = required(value, field, "write \(what)") else { return "" }
+    let plain = value.map(PastedText.plain)
+    guard let text = required(plain, field, "write \(what)") else { return "" }
     length(text, field, max: max)
     controls(text, field)
     return text
@@ -238,11 +241,13 @@ private struct FieldCheck {
     let max = Submission.Limit.constraints
     switch value {
     case nil: return .text("")
-    case .text(let text):
+    case .text(let given):
+      let text = PastedText.plain(given)
       length(text, field, max: max)
       controls(text, field)
       return .text(text)
-    case .list(let items):
+    case .list(let given):
+      let items = given.map(PastedText.plain)
       let total = items.reduce(0) { $0 + $1.unicodeScalars.count }
       if total > max {
         note(field, "hold \(total) characters in all", "write at most \(max)")
@@ -257,10 +262,8 @@ private struct FieldCheck {
     let items: [String]
     switch value {
     case nil: return []
-    case .text(let text):
-      // Windows ends its lines with a carriage return too, which is none of the user's words.
-      items = text.split { $0 == "\n" || $0 == "\r\n" }.map(String.init)
-    case .list(let list): items = list
+    case .text(let text): items = PastedText.plain(text).split(separator: "\n").map(String.init)
+    case .list(let list): items = list.map(PastedText.plain)
     }
     let written = items.enumerated().filter { isWritten($0.element) }
     if written.count > Submission.Limit.criteria {
@@ -297,12 +300,9 @@ private struct FieldCheck {
   private mutating func controls(_ text: String, _ field: String) {
     for (index, scalar) in text.unicodeScalars.enumerated() {
       guard isControl(scalar), scalar != "\n", scalar != "\t" else { continue }
-      let hint =
-        scalar == "\r"
-        ? "end lines with a line feed alone" : "leave it out; lines and tabs may stay"
       note(
         field, "holds the control character \(Characters.code(scalar)) as character \(index + 1)",
-        hint)
+        "leave it out; lines and tabs may stay")
       return
     }
   }

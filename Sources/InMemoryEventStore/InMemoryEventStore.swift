@@ -137,7 +137,7 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
     state.withLock { state in
       let rows = state.rows.filter { row in
         (before.map { row.stamp < $0.milliseconds } ?? true)
-          && (filter.state.map { row.state == $0 } ?? true)
+          && (filter.states.isEmpty || filter.states.contains(row.state))
           && (filter.repository.map { row.repository == $0 } ?? true)
           && (filter.requester.map { row.requester == $0 } ?? true)
           && (filter.worker.map { row.worker == $0 } ?? true)

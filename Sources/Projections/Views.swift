@@ -3,7 +3,8 @@ import EventLog
 
 /// Which delegations a list shows. What is nil does not matter.
 package struct DelegationFilter: Equatable, Sendable {
-  package var state: DelegationStateName?
+  /// One of these; empty: any.
+  package var states: Set<DelegationStateName>
   package var repository: String?
   package var requester: String?
   package var worker: String?
@@ -11,10 +12,10 @@ package struct DelegationFilter: Equatable, Sendable {
   package var text: String?
 
   package init(
-    state: DelegationStateName? = nil, repository: String? = nil, requester: String? = nil,
+    states: Set<DelegationStateName> = [], repository: String? = nil, requester: String? = nil,
     worker: String? = nil, text: String? = nil
   ) {
-    self.state = state
+    self.states = states
     self.repository = repository
     self.requester = requester
     self.worker = worker

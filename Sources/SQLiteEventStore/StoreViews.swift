@@ -187,7 +187,11 @@ enum DelegationQuery {
       values.append(value)
     }
     if let before { require("d.stamp < ?", .integer(before.milliseconds)) }
-    if let state = filter.state { require("d.state = ?", .text(state.rawValue)) }
+    if !filter.states.isEmpty {
+      let names = filter.states.map(\.rawValue).sorted()
+      conditions.append("d.state IN (\(names.map { _ in "?" }.joined(separator: ", ")))")
+      values += names.map { .text($0) }
+    }
     if let repository = filter.repository { require("d.repository = ?", .text(repository)) }
     if let requester = filter.requester { require("d.requester = ?", .text(requester)) }
     if let worker = filter.worker { require("d.worker = ?", .text(worker)) }

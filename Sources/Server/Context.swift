@@ -136,14 +136,18 @@ extension Request {
 
   /// A query parameter as forms encode it (https://url.spec.whatwg.org/#urlencoded-parsing): a `+`
   /// is a space.
-  func text(_ name: String) -> String? {
+  func text(_ name: String) -> String? { texts(name).first }
+
+  /// All values of a query parameter, in their order.
+  func texts(_ name: String) -> [String] {
+    var found: [String] = []
     for pair in (uri.query ?? "").utf8.split(separator: UInt8(ascii: "&")) {
       let parts = pair.split(
         separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
       guard Self.formText(parts[0]) == name else { continue }
-      return parts.count == 2 ? Self.formText(parts[1]) : ""
+      found.append(parts.count == 2 ? Self.formText(parts[1]) : "")
     }
-    return nil
+    return found
   }
 
   private static func formText(_ encoded: Substring.UTF8View) -> String {

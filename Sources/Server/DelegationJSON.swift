@@ -138,14 +138,15 @@ enum Render {
 
   static func worker(
     _ row: WorkerRow, heardAt: Timestamp?, agentSilence: Milliseconds?, stalled: Bool,
-    findings: [AgentFinding]
+    findings: [AgentFinding], code: String?
   ) -> JSONValue {
     .object([
       "id": .string(row.id.rawValue), "state": .string(row.state.rawValue),
       "host": .string(row.host), "agents": list(row.agents),
       "agent": text(row.agents.first), "version": .string(row.version),
       "incarnation": .integer(row.incarnation), "local": .bool(row.local),
-      "delegation": text(row.delegation?.rawValue), "since": time(row.since),
+      "delegation": text(row.delegation?.rawValue), "confirmationCode": text(code),
+      "since": time(row.since),
       "lastHeartbeatAt": text(heardAt?.iso8601), "restarts": .integer(row.restarts),
       "agentSilentMs": agentSilence.map { .integer($0.count) } ?? .null,
       "stalled": .bool(stalled),

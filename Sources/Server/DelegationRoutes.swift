@@ -30,14 +30,6 @@ struct DelegationRoutes {
   /// from there on misses nothing.
   private func list(_ request: Request) async throws -> Response {
     let limit = Int(try request.integer("limit", in: 1...500) ?? 50)
-    var state: DelegationStateName?
-    if let text = request.text("state") {
-      guard let known = DelegationStateName(rawValue: text) else {
-        let names = DelegationStateName.allCases.map(\.rawValue).joined(separator: ", ")
-        throw Problem.field("state", "write one of: \(names)")
-      }
-      state = known
-    }
     var before: Stamp?
     if let cursor = request.text("cursor") {
       guard let n = Int64(cursor) else {
@@ -46,7 +38,8 @@ struct DelegationRoutes {
       before = Stamp(milliseconds: n)
     }
     let filter = DelegationFilter(
-      state: state, repository: request.text("repo"), requester: request.text("requester"),
+      states: try Self.states(request), repository: request.text("repo"),
+      requester: request.text("requester"),
       worker: request.text("worker"), text: request.text("q"))
     let position = try await server.store.head().position
     let found = try await server.store.delegations(filter, before: before, limit: limit + 1)
@@ -60,6 +53,23 @@ struct DelegationRoutes {
         "next": Render.text(next),
         "position": .integer(position),
       ]))
+  }
+
+  /// The states that a request names: in any case, several with commas or one after the other.
+  private static func states(_ request: Request) throws -> Set<DelegationStateName> {
+    var states: Set<DelegationStateName> = []
+    for word in request.texts("state").flatMap({ $0.split(separator: ",") }) where !word.isEmpty {
+      let known = DelegationStateName.allCases.first {
+        $0.rawValue.lowercased() == word.lowercased()
+      }
+      guard let known else {
+        let names = DelegationStateName.allCases.map(\.rawValue)
+        throw Problem.field(
+          "state", "\(word.prefix(40)) is none; \(Spelling.hint(for: String(word), in: names))")
+      }
+      states.insert(known)
+    }
+    return states
   }
 
   private func one(_ context: APIContext) async throws -> Response {
@@ -123,8 +133,20 @@ struct DelegationRoutes {
   }
 
   /// The attempt that a request names; the last one where it names none.
+  /// - Throws: `Problem` 404 for one that there has not been.
   static func attempt(of detail: DelegationDetail, asked request: Request) throws -> Int {
-    Int(try request.integer("attempt", in: 1...1_000_000) ?? max(detail.row.attempt, 1))
+    let last = max(detail.row.attempt, 1)
+    guard let wanted = try request.integer("attempt", in: 1...1_000_000) else { return Int(last) }
+    guard wanted <= last else {
+      let hint =
+        switch detail.row.attempt {
+        case ..<1: "None has begun yet."
+        case 1: "There was one: attempt 1."
+        case let n: "There were \(n)."
+        }
+      throw Problem.notFound("attempt \(wanted) of this delegation", hint: hint)
+    }
+    return Int(wanted)
   }
 
   private func ask(

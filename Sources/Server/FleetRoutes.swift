@@ -23,13 +23,19 @@ struct FleetRoutes {
     let signs = await server.engine.signsOfLife()
     let policy = ProgressPolicy()
     let found = await server.agents.all
-    let items = try await server.store.workers().map { row in
+    let rows = try await server.store.workers()
+    var codes: [DelegationID: String] = [:]
+    for id in Set(rows.compactMap(\.delegation)) {
+      guard let row = try await server.store.delegation(.id(id))?.row else { continue }
+      codes[id] = Stamp(milliseconds: row.stamp).confirmationCode
+    }
+    let items = rows.map { row in
       let sign = signs[row.id]
       let silence = row.delegation == nil ? nil : sign?.agentSilence
       return Render.worker(
         row, heardAt: sign?.heardAt, agentSilence: silence,
         stalled: silence.map { policy.isStalled(silence: $0) } ?? false,
-        findings: found[row.id] ?? [])
+        findings: found[row.id] ?? [], code: row.delegation.flatMap { codes[$0] })
     }
     return .json(.object(["items": .array(items)]))
   }

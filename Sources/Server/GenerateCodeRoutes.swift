@@ -22,11 +22,12 @@ struct GenerateCodeRoutes {
       throw Problem(.badRequest, "Not an object", "The body must be a JSON object.")
     }
     let submissions = SubmissionRoutes(server: server)
-    var wanted = try await read(fields, requester: server.requester(request))
+    var (wanted, warnings) = try await read(fields, requester: server.requester(request))
     wanted.idempotencyKey = try submissions.idempotencyKey(request, body)
     try await submissions.checkAgent(of: wanted)
     switch await server.engine.submit(wanted, id: DelegationID(UUIDText.fresh(at: .now))) {
-    case .accepted(let id), .repeated(let id): return try await submissions.answer(id, waited: nil)
+    case .accepted(let id), .repeated(let id):
+      return try await submissions.answer(id, waited: nil, warnings)
     case .keyReused:
       throw Problem.field(
         "Idempotency-Key", "was used before for another body: use a new key for a new request")
@@ -37,7 +38,7 @@ struct GenerateCodeRoutes {
 
   private func read(
     _ fields: [String: LooseJSON], requester: String
-  ) async throws -> DelegationRequest {
+  ) async throws -> (DelegationRequest, warnings: [String]) {
     var reader = FieldReader(fields)
     let (branch, description) = (reader.text("branch"), reader.text("taskDescription"))
     let number = reader.integer("prNumber")
@@ -50,14 +51,14 @@ struct GenerateCodeRoutes {
     if let fault = BranchName.fault(branch ?? "", isStamped: false) {
       note("branch", "\(fault.message); \(fault.instead)")
     }
-    let words = description ?? ""
+    let words = PastedText.plain(description ?? "")
     if words.allSatisfy(\.isWhitespace) {
       note("taskDescription", "is required; write what the agent is to achieve")
     } else if words.unicodeScalars.count > Submission.Limit.objective {
       note("taskDescription", "is too long; write at most \(Submission.Limit.objective)")
     }
     if words.unicodeScalars.contains(where: {
-      $0.properties.generalCategory == .control && $0 != "\n" && $0 != "\t" && $0 != "\r"
+      $0.properties.generalCategory == .control && $0 != "\n" && $0 != "\t"
     }) {
       note("taskDescription", "holds a control character; leave it out")
     }
@@ -81,8 +82,9 @@ struct GenerateCodeRoutes {
     guard faults.isEmpty, let repository, let branch, let number else {
       throw Problem(fields: faults)
     }
-    return await request(
+    let wanted = await request(
       repository, branch, number, words, requester: requester, workflow)
+    return (wanted, reader.warnings)
   }
 
   private func request(

@@ -69,6 +69,10 @@ enum LooseJSON: Codable, Equatable {
 struct FieldReader {
   private(set) var faults: [FieldFault] = []
   private var fields: [String: LooseJSON]
+  private var known: [String] = []
+
+  /// Nobody reads more warnings than these.
+  private static let warningsMax = 20
 
   init(_ fields: [String: LooseJSON]) { self.fields = fields }
 
@@ -113,7 +117,18 @@ struct FieldReader {
     }
   }
 
+  /// One sentence for each field that nobody has asked for, once all were read: what is ignored is
+  /// most likely mistyped.
+  var warnings: [String] {
+    fields.keys.sorted().prefix(Self.warningsMax).map { name in
+      let shown = name.count > 64 ? "\(name.prefix(64))…" : name
+      let near = Spelling.nearest(to: name, in: known).map { "; did you mean \"\($0)\"?" } ?? ""
+      return "the field \"\(shown)\" is not known and was ignored\(near)"
+    }
+  }
+
   private mutating func take(_ name: String) -> LooseJSON? {
+    known.append(name)
     guard let value = fields.removeValue(forKey: name), value != .null else { return nil }
     return value
   }

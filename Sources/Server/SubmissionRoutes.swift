@@ -26,17 +26,17 @@ struct SubmissionRoutes {
     guard case .object(let fields) = body else {
       throw Problem(.badRequest, "Not an object", "The body must be a JSON object.")
     }
-    let wanted = try await read(
+    let (wanted, warnings) = try await read(
       fields, key: try idempotencyKey(request, body), requester: server.requester(request))
     try await checkAgent(of: wanted)
     switch await server.engine.submit(wanted, id: DelegationID(UUIDText.fresh(at: .now))) {
     case .accepted(let id), .repeated(let id):
       if request.headers[.prefer]?.contains("respond-async") ?? false {
-        return try await answer(id, waited: nil)
+        return try await answer(id, waited: nil, warnings)
       }
       let left = Duration.milliseconds(1800) - (ContinuousClock.now - began)
       let limit = max(Int64(0), left.components.seconds * 1000 + left.milliseconds)
-      return try await answer(id, waited: Milliseconds(limit))
+      return try await answer(id, waited: Milliseconds(limit), warnings)
     case .keyReused:
       throw Problem.field(
         "Idempotency-Key", "was used before for another body: use a new key for a new request")
@@ -54,7 +54,7 @@ struct SubmissionRoutes {
     var problem = Problem(
       .unprocessableContent, "No worker has this agent",
       "Nothing was accepted: no worker has the agent \(wanted.agent). \(reasons).",
-      hint: "Mend that, and the workers notice within half a minute; or choose another agent: "
+      hint: "Correct that, and the workers notice within half a minute; or choose another agent: "
         + "GET /api/choices tells which were found.")
     problem.code = FailureCode.agentNotFound.rawValue
     problem.errors = [("agent", "no worker has \(wanted.agent): \(reasons)")]
@@ -65,7 +65,7 @@ struct SubmissionRoutes {
 
   private func read(
     _ fields: [String: LooseJSON], key: Requested.IdempotencyKey?, requester: String
-  ) async throws -> DelegationRequest {
+  ) async throws -> (DelegationRequest, warnings: [String]) {
     var reader = FieldReader(fields)
     let submission = Submission(
       owner: reader.text("owner"), repo: reader.text("repo"),
@@ -78,9 +78,11 @@ struct SubmissionRoutes {
       draft: reader.flag("draft"))
     do throws(FieldFaults) {
       let valid = try submission.validate(mistyped: reader.faults)
-      return try await request(valid, key: key, requester: requester)
+      return (try await request(valid, key: key, requester: requester), reader.warnings)
     } catch {
-      throw Problem(fields: error.faults)
+      var problem = Problem(fields: error.faults)
+      problem.add(warnings: reader.warnings)
+      throw problem
     }
   }
 
@@ -88,9 +90,9 @@ struct SubmissionRoutes {
     _ valid: ValidSubmission, key: Requested.IdempotencyKey?, requester: String
   ) async throws(FieldFaults) -> DelegationRequest {
     guard let workflow = server.catalog[valid.workflow] else {
-      let names = server.catalog.all.map(\.name).sorted().joined(separator: ", ")
+      let hint = server.catalog.hint(for: valid.workflow)
       throw FieldFaults([
-        FieldFault(field: "workflow", message: "workflow is not known; write one of: \(names)")
+        FieldFault(field: "workflow", message: "workflow is not known; \(hint)")
       ])
     }
     let agent = try await agent(valid.agent, workflow)
@@ -114,16 +116,24 @@ struct SubmissionRoutes {
     let custom = server.engine.overrides.customAgent?.name
     if let wanted {
       guard workflow.agents[wanted] != nil || wanted == custom else {
-        let names = (workflow.agents.keys + [custom].compactMap { $0 }).sorted()
         throw FieldFaults([
-          FieldFault(
-            field: "agent",
-            message: "agent is not known; write one of: \(names.joined(separator: ", "))")
+          FieldFault(field: "agent", message: unknown(agent: wanted, workflow, custom))
         ])
       }
       return wanted
     }
     return await server.agentChosen(for: workflow)
+  }
+
+  /// Says which workflow has an agent that the chosen one lacks.
+  private func unknown(agent: String, _ workflow: Workflow, _ custom: String?) -> String {
+    let others = server.catalog.all.filter { $0.agents[agent] != nil }.map(\.name)
+    if let other = others.first {
+      return "agent \(agent) is not in the workflow \(workflow.name) but in "
+        + "\(others.joined(separator: ", ")): add \"workflow\": \"\(other)\" (--workflow \(other))"
+    }
+    let names = workflow.agents.keys + [custom].compactMap { $0 }
+    return "agent is not known; \(Spelling.hint(for: agent, in: names))"
   }
 
   func idempotencyKey(
@@ -141,8 +151,12 @@ struct SubmissionRoutes {
 
   // MARK: The answer
 
-  /// - Parameter waited: how long to wait for the pull request; nil: not at all.
-  func answer(_ id: DelegationID, waited limit: Milliseconds?) async throws -> Response {
+  /// - Parameters:
+  ///   - waited: how long to wait for the pull request; nil: not at all.
+  ///   - warnings: of what was ignored in the request.
+  func answer(
+    _ id: DelegationID, waited limit: Milliseconds?, _ warnings: [String] = []
+  ) async throws -> Response {
     let detail =
       if let limit {
         try await server.engine.follow(id, limit: limit)
@@ -152,12 +166,17 @@ struct SubmissionRoutes {
     guard let detail else { throw Problem.unavailable("The delegation cannot be read yet.") }
     let row = detail.row
     let code = Stamp(milliseconds: row.stamp).confirmationCode
-    if row.state == .failed, limit != nil { throw refused(detail, code) }
+    if row.state == .failed, limit != nil {
+      var problem = refused(detail, code)
+      problem.add(warnings: warnings)
+      throw problem
+    }
     var object: [String: JSONValue] = [
       "type": .string("pull_request"), "branchName": .string(row.branch),
       "confirmationCode": .string(code), "id": .string(row.id.rawValue),
       "state": .string(row.state.rawValue),
     ]
+    if !warnings.isEmpty { object["warnings"] = Render.list(warnings) }
     var status = HTTPResponse.Status.accepted
     if let number = row.pr, let url = row.prURL {
       object["html_url"] = .string(url)
@@ -196,8 +215,13 @@ extension Problem {
     let names = fields.map(\.field).joined(separator: ", ")
     self.init(
       .unprocessableContent, fields.count == 1 ? "A field is wrong" : "Fields are wrong",
-      "Nothing was accepted. Mend: \(names).")
+      "Nothing was accepted. Correct \(names).")
     errors = fields.map { ($0.field, $0.message) }
+  }
+
+  /// Tells besides what was ignored in the request.
+  mutating func add(warnings: [String]) {
+    if !warnings.isEmpty { members["warnings"] = Render.list(warnings) }
   }
 }
 

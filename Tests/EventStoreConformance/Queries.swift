@@ -57,13 +57,15 @@ extension EventStoreConformance {
     try await subject.tell(2, to: .requested, request: Story.request(2, repository: other))
     try await subject.tell(
       3, to: .requested, request: Story.request(3, repository: other, requester: "ci"))
-    #expect(try await subject.list(.init(state: .requested)) == [3, 2])
-    #expect(try await subject.list(.init(state: .dispatched)) == [1])
+    #expect(try await subject.list(.init(states: [.requested])) == [3, 2])
+    #expect(try await subject.list(.init(states: [.dispatched])) == [1])
     #expect(try await subject.list(.init(repository: "ebaejun/site")) == [3, 2])
     #expect(try await subject.list(.init(requester: "ci")) == [3])
     #expect(try await subject.list(.init(worker: "worker-1")) == [1])
     #expect(try await subject.list(.init(repository: "ebaejun/site", requester: "local")) == [2])
-    #expect(try await subject.list(.init(state: .pushed)).isEmpty)
+    #expect(try await subject.list(.init(states: [.pushed])).isEmpty)
+    #expect(try await subject.list(.init(states: [.requested, .dispatched])) == [3, 2, 1])
+    #expect(try await subject.list(.init(states: [.pushed, .dispatched])) == [1])
   }
 
   private static func searchedWords(_ subject: StoreUnderTest) async throws {

@@ -102,8 +102,8 @@ private struct AuditTermReader {
     guard let key = word.key else { return .words(DelegationFilter.folded(value)) }
     guard AuditQuery.keys.contains(key) else {
       throw fault(
-        "\(key): is no key; write one of \(AuditQuery.keys.joined(separator: ", ")), or quote the "
-          + "text to look for it as it is")
+        "\(key): is no key; \(Spelling.hint(for: key, in: AuditQuery.keys)) Or quote the text to "
+          + "look for it as it is")
     }
     guard !value.isEmpty else { throw fault("write a value after \(key):") }
     switch key {
@@ -173,8 +173,12 @@ private struct AuditTermReader {
     guard
       let known = DelegationStateName.allCases.first(where: { $0.rawValue.lowercased() == wanted })
     else {
-      let names = DelegationStateName.allCases.map(\.rawValue).joined(separator: ", ")
-      throw fault("write one of \(names)")
+      let names = DelegationStateName.allCases.map(\.rawValue)
+      let near = Spelling.nearest(to: word.value, in: names)
+      throw fault(
+        "there is no such state; "
+          + (near.map { "did you mean \"\($0)\"?" }
+            ?? "write one of \(names.joined(separator: ", "))"))
     }
     return known
   }
