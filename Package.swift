@@ -108,7 +108,7 @@ let package = Package(
         "Cryptography", "Domain", "EventLog", "Projections", "SQLiteEventStore", "Workflows",
         "Engine",
         "Terminal", "HTTPClient", "DemoAgent", "Forge", "EmbeddedForge", "Worker", "WorkerProtocol",
-        "Server",
+        "HTTPServing", "Server",
         "NetworkRules", "Processes", "Yams", subprocess, arguments,
         log,
       ], swiftSettings: strict),

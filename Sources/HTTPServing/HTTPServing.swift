@@ -24,8 +24,8 @@
 // What streams through, such as a worker's pack and a fetch of git, is limited by nothing but its
 // pace.
 //
-// How it fails: an address that can't be bound is thrown; nothing else ends it. Where the process
-// has no descriptor left, SwiftNIO waits a second and accepts again; the limit of connections is
+// How it fails: an address that can't be bound is thrown as a `ListenFault`, in words for people;
+// nothing else ends it. Where the process has no descriptor left, SwiftNIO waits a second and accepts again; the limit of connections is
 // a third of the descriptors, so that this is the work of others.
 
 import Hummingbird
@@ -60,7 +60,7 @@ package func serveHTTP<Responder: HTTPResponder>(
 ///   - limits: what one client, and all of them, may take.
 ///   - grace: how long calls under way may go on after the task was cancelled.
 ///   - onListening: told the port (0 for a socket) once connections are taken.
-/// - Throws: where the address cannot be bound.
+/// - Throws: `ListenFault` where the address cannot be bound.
 package func serveHTTP<Responder: HTTPResponder>(
   _ responder: Responder, on address: ListenAddress, name: String? = nil,
   limits: ServingLimits = ServingLimits(), grace: Duration, logger: Logger,
@@ -84,7 +84,13 @@ package func serveHTTP<Responder: HTTPResponder>(
   var group = ServiceGroupConfiguration(services: [application], logger: logger)
   group.maximumGracefulShutdownDuration = grace
   let services = ServiceGroup(configuration: group)
-  let serving = Task { try await services.run() }
+  let serving = Task {
+    do {
+      try await services.run()
+    } catch let error as IOError {
+      throw ListenFault(host: host, port: port, code: error.errnoCode)
+    }
+  }
   try await withTaskCancellationHandler {
     try await serving.value
   } onCancel: {

@@ -38,7 +38,20 @@ package struct SQLiteError: Error, Equatable, CustomStringConvertible {
     default: .other
     }
   }
-  package var description: String { "SQLite \(code): \(message) (\(operation))" }
+  /// In words for people, who can do nothing with SQLite's own.
+  package var description: String {
+    switch primaryCode {
+    case SQLITE_CANTOPEN: "the file cannot be opened"
+    case SQLITE_PERM, SQLITE_AUTH: "this user has no right to the file"
+    case SQLITE_READONLY: "the file cannot be written"
+    case SQLITE_BUSY, SQLITE_LOCKED: "another program is at work on the database"
+    case SQLITE_FULL: "the disk is full"
+    case SQLITE_IOERR: "the disk failed (code \(code))"
+    case SQLITE_CORRUPT, SQLITE_NOTADB: "the file is damaged, or is no database"
+    case SQLITE_NOMEM: "there is no memory left"
+    default: "the database refused it: \(message) (code \(code), \(operation))"
+    }
+  }
 }
 
 /// One connection.

@@ -16,6 +16,14 @@ package enum LogBackup {
     guard access(path, F_OK) != 0 else {
       throw StoreFault(operation: "back up", message: "\(path) is there already: name another file")
     }
+    let parent = parent(of: path)
+    guard access(parent, W_OK | X_OK) == 0 else {
+      throw StoreFault(
+        operation: "back up",
+        message: access(parent, F_OK) == 0
+          ? "\(parent) cannot be written: name a file elsewhere"
+          : "there is no folder \(parent): make it, or name a file elsewhere")
+    }
     let temporary = path + ".part"
     removeCopy(temporary)
     do {
@@ -30,7 +38,7 @@ package enum LogBackup {
       }
       guard rename(temporary, path) == 0 else { throw StoreFault.system("rename \(temporary)") }
       removeCopy(temporary)
-      try DurableFolder.sync(parent(of: path))
+      try DurableFolder.sync(parent)
       return verification
     } catch {
       removeCopy(temporary)
@@ -58,7 +66,7 @@ package enum LogBackup {
       guard verification.isSound else {
         let first = verification.faults.first ?? "a row of a view is not the log's"
         throw StoreFault(
-          operation: "restore", message: "\(path) is hurt, so nothing was changed: \(first)")
+          operation: "restore", message: "\(path) is damaged, so nothing was changed: \(first)")
       }
       if access(target, F_OK) == 0 {
         try fold(target)

@@ -122,6 +122,23 @@ extension String {
   }
 }
 
+extension String {
+  /// The same with its lines kept, each but the first behind so many blanks; blank lines at its end
+  /// are left out.
+  package func safeLines(indent: Int) -> String {
+    let margin = String(repeating: " ", count: indent)
+    var lines = safe(keepsLines: true).split(separator: "\n", omittingEmptySubsequences: false)
+    while let last = lines.last, last.allSatisfy({ $0 == " " || $0 == "\t" }) { lines.removeLast() }
+    return lines.joined(separator: "\n" + margin)
+  }
+
+  /// The last line that holds something; for where there is room for one.
+  package var lastLine: String {
+    let lines = split(whereSeparator: \.isNewline)
+    return String(lines.last { !$0.allSatisfy(\.isWhitespace) } ?? "")
+  }
+}
+
 extension Duration {
   package var seconds: Double {
     Double(components.seconds) + Double(components.attoseconds) / 1e18

@@ -103,7 +103,7 @@ extension WorkerCore {
   private mutating func takeFailure(
     _ end: AgentEnd, _ ended: Attempt.Ended, _ actions: inout [Action]
   ) {
-    let said = ended.output.lastLines.isEmpty ? "" : "; it said: \(ended.output.lastLines)"
+    let said = ended.output.told
     switch end {
     case .finished: break
     case .failed(let detail): handIn(.agentFailed, ended, "\(detail)\(said)", &actions)
@@ -129,7 +129,7 @@ extension WorkerCore {
     case (_, .committed(let commit)):
       handIn(.committed, commit: commit, ended, nil, &actions)
     case (_, .noChanges):
-      let said = ended.output.lastLines.isEmpty ? "" : "; it said: \(ended.output.lastLines)"
+      let said = ended.output.told
       handIn(.noChanges, ended, "the agent ended well and changed no file\(said)", &actions)
     case (_, .unfit(let detail)): handIn(.agentFailed, ended, detail, &actions)
     case (_, .refused(let message, let hint)):

@@ -117,7 +117,7 @@ final class OutputLog: Sendable {
     let lines = text.split(whereSeparator: \.isNewline).map { line in
       String(String.UnicodeScalarView(line.unicodeScalars.filter { $0.value >= 32 }))
     }
-    let full = lines.filter { !$0.allSatisfy(\.isWhitespace) }.suffix(5).joined(separator: " | ")
+    let full = lines.filter { !$0.allSatisfy(\.isWhitespace) }.suffix(5).joined(separator: "\n")
     return String(full.suffix(500))
   }
 }

@@ -129,6 +129,11 @@ package struct OutputSummary: Equatable, Sendable, Codable {
   package var lastLines: String
   /// How long its records are, in bytes.
   package var records: Int
+  /// The last lines as the end of a message; empty where there are none.
+  package var told: String {
+    if lastLines.isEmpty { return "" }
+    return "; it said:" + (lastLines.contains("\n") ? "\n" : " ") + lastLines
+  }
   /// What it told of its cost, for people.
   package var usage: String?
   /// What it reached and what it was refused; nil if it tried nothing.

@@ -147,7 +147,12 @@ struct Replay: ParsableCommand {
     } catch {
       // Help and version are no faults; everything else that parsing throws is wrong usage.
       if exitCode(for: error) == .success { exit(withError: error) }
-      end(fullMessage(for: error), 2)
+      let message = fullMessage(for: error)
+      let prefix = "Error: "
+      end(
+        "aipm-replay: "
+          + (message.hasPrefix(prefix) ? message.dropFirst(prefix.count) : message[...]),
+        2)
     }
   }
 

@@ -11,6 +11,7 @@
 // the thing asked for failed, 2 usage, 3 not found, 4 server not reached, 5 refused.
 
 import ArgumentParser
+import Domain
 import Glibc
 import Processes
 import Terminal
@@ -35,7 +36,8 @@ struct AIPM: AsyncParsableCommand {
       CommandGroup(
         name: "Run",
         subcommands: [
-          Serve.self, WorkerRun.self, ForgeCommand.self, Doctor.self, WorkflowsCommand.self,
+          Serve.self, WorkerRun.self, ForgeCommand.self, Doctor.self, ConfigCommand.self,
+          WorkflowsCommand.self,
         ]),
       CommandGroup(
         name: "Delegate and watch",
@@ -46,8 +48,9 @@ struct AIPM: AsyncParsableCommand {
       CommandGroup(
         name: "Look into the log", subcommands: [Audit.self, Why.self, Export.self, Verify.self]),
       CommandGroup(
-        name: "Keep it",
-        subcommands: [Backup.self, Restore.self, Redact.self, TokenCommand.self]),
+        name: "Copy, restore and redact the log",
+        subcommands: [Backup.self, Restore.self, Redact.self]),
+      CommandGroup(name: "Let workers in", subcommands: [TokenCommand.self]),
     ])
 
   static func main() async {
@@ -55,26 +58,48 @@ struct AIPM: AsyncParsableCommand {
     if CommandLine.argc > 1, let word = CommandLine.unsafeArgv[1], strcmp(word, "confine") == 0 {
       leave(Confinement.become(Array(CommandLine.arguments.dropFirst(2))))
     }
+    let command: any ParsableCommand
     do {
-      var command = try parseAsRoot()
-      if var command = command as? any AsyncParsableCommand {
-        try await command.run()
-      } else {
-        try command.run()
-      }
-      leave(0)
-    } catch let failure as Failure {
+      command = try parseAsRoot()
+    } catch {
+      end(with: error, of: AIPM.self)
+    }
+    do {
+      try await run(command)
+    } catch {
+      end(with: error, of: type(of: command))
+    }
+    leave(0)
+  }
+
+  private static func run(_ command: any ParsableCommand) async throws {
+    var command = command
+    if var asynchronous = command as? any AsyncParsableCommand {
+      try await asynchronous.run()
+    } else {
+      try command.run()
+    }
+  }
+
+  /// Says what is wrong, and ends the process with the code for it.
+  private static func end(with error: any Error, of command: any ParsableCommand.Type) -> Never {
+    if let failure = error as? Failure {
       Terminal.complain("aipm: \(failure.description)")
       leave(failure.code.rawValue)
-    } catch let code as ExitCode {
-      leave(code.rawValue)
-    } catch {
-      // Help and version are no faults.
-      if exitCode(for: error) == .success { exit(withError: error) }
-      Terminal.complain(fullMessage(for: error))
-      let isUsage = exitCode(for: error) == .validationFailure
-      leave(isUsage ? Failure.Code.usage.rawValue : Failure.Code.failed.rawValue)
     }
+    if let wrong = error as? ValidationError {
+      Terminal.complain("aipm: \(wrong.message)\n\(usage(of: command))")
+      leave(Failure.Code.usage.rawValue)
+    }
+    if let code = error as? ExitCode { leave(code.rawValue) }
+    // Help and version are no faults.
+    if exitCode(for: error) == .success { exit(withError: error) }
+    guard exitCode(for: error) == .validationFailure else {
+      Terminal.complain("aipm: \(error)")
+      leave(Failure.Code.failed.rawValue)
+    }
+    Terminal.complain(misuse(error))
+    leave(Failure.Code.usage.rawValue)
   }
 
   /// Ends the process without what libraries do at an exit: the thread of an HTTP client may be at
@@ -82,6 +107,69 @@ struct AIPM: AsyncParsableCommand {
   private static func leave(_ code: Int32) -> Never {
     fflush(nil)
     _exit(code)
+  }
+}
+
+extension AIPM {
+  /// How a subcommand is called.
+  private static func usage(of command: any ParsableCommand.Type) -> String {
+    let usage = usageString(for: command)
+    let name = words(before: command).joined(separator: " ")
+    let line = usage.hasPrefix("Usage:") ? usage : "Usage: \(usage)"
+    return "\(line)\n  See 'aipm \(name.isEmpty ? "" : name + " ")--help' for more information."
+  }
+
+  /// The names that lead to a subcommand, `workers drain`.
+  private static func words(
+    before command: any ParsableCommand.Type, from root: any ParsableCommand.Type = AIPM.self
+  ) -> [String] {
+    for sub in subcommands(of: root) {
+      if ObjectIdentifier(sub) == ObjectIdentifier(command) { return [sub._commandName] }
+      let rest = words(before: command, from: sub)
+      if !rest.isEmpty { return [sub._commandName] + rest }
+    }
+    return []
+  }
+
+  private static func subcommands(
+    of command: any ParsableCommand.Type
+  ) -> [any ParsableCommand.Type] {
+    let configuration = command.configuration
+    return configuration.ungroupedSubcommands
+      + configuration.groupedSubcommands.flatMap { $0.subcommands }
+  }
+
+  /// What is wrong with a command line that cannot be read.
+  private static func misuse(_ error: any Error) -> String {
+    if let unknown = unknownSubcommand(CommandLine.arguments.dropFirst()) { return unknown }
+    let message = fullMessage(for: error)
+    let prefix = "Error: "
+    return "aipm: " + (message.hasPrefix(prefix) ? message.dropFirst(prefix.count) : message[...])
+  }
+
+  /// - Returns: nil where each word that should be a subcommand is one.
+  private static func unknownSubcommand(_ arguments: ArraySlice<String>) -> String? {
+    var command: any ParsableCommand.Type = AIPM.self
+    var path = "aipm"
+    for word in arguments {
+      let known = subcommands(of: command)
+      guard !known.isEmpty, !word.hasPrefix("-") else { return nil }
+      if let next = known.first(where: { $0._commandName == word }) {
+        command = next
+        path += " \(word)"
+        continue
+      }
+      let names = known.filter { $0.configuration.shouldDisplay }.map { $0._commandName }
+      let near = Spelling.nearest(to: word, in: names)
+      // What a default subcommand makes of a word is its own affair.
+      if near == nil, command.configuration.defaultSubcommand != nil { return nil }
+      let hint =
+        near.map { "did you mean '\(path) \($0)'?" }
+        ?? "there are: \(names.joined(separator: ", "))"
+      return "aipm: \(word.safe()) is no subcommand of \(path); \(hint)\n"
+        + "Usage: \(path) <subcommand>\n  See '\(path) --help' for more information."
+    }
+    return nil
   }
 }
 

@@ -38,7 +38,7 @@ extension EndToEndTests.SecretsTests {
     let items = try JSONValue(json: Array(found.outputText.utf8))["items"].arrayValue ?? []
     #expect(items.count == 1)
     let position = items.first?["position"].integerValue ?? 0
-    let run = try await server.aipm(["redact", String(position), "--reason", "a password"])
+    let run = try await server.aipm(["redact", String(position), "--reason", "a password", "--yes"])
     #expect(run.succeeded && run.outputText.contains("Out of reach"), "\(run.errorText)")
     #expect(run.outputText.contains("output removed: 1"))
     // Views, output and bundles follow, and everything else can still be checked.
@@ -49,10 +49,11 @@ extension EndToEndTests.SecretsTests {
     let checked = try await server.aipm(["verify", bundle])
     #expect(checked.succeeded && checked.outputText.contains("redacted: \(position)"))
     #expect(try await server.aipm(["verify"]).succeeded)
-    let again = try await server.aipm(["redact", String(position), "--reason", "x"])
+    let again = try await server.aipm(["redact", String(position), "--reason", "x", "--yes"])
     #expect(again.exit == .exited(1) && again.errorText.contains("before"))
-    #expect(try await server.aipm(["redact", "99999", "--reason", "x"]).exit == .exited(3))
-    #expect(try await server.aipm(["redact", "0", "--reason", "x"]).exit == .exited(2))
+    #expect(
+      try await server.aipm(["redact", "99999", "--reason", "x", "--yes"]).exit == .exited(3))
+    #expect(try await server.aipm(["redact", "0", "--reason", "x", "--yes"]).exit == .exited(2))
     try await until("no file of the log holds it") {
       try !["aipm.db", "aipm.db-wal"].contains {
         try Data(contentsOf: URL(filePath: "\(server.data)/\($0)")).contains("hunter22")
@@ -88,7 +89,9 @@ extension EndToEndTests.SecretsTests {
       let output = try await server.get("/api/delegations/\(id)/output?attempt=2")
       #expect(output.text == "hunter22\n")
       let position = try await server.events(of: id).first?["position"].integerValue ?? 0
-      let run = try await server.aipm(["redact", String(position), "--reason", "a password"])
+      let run = try await server.aipm([
+        "redact", String(position), "--reason", "a password", "--yes",
+      ])
       #expect(run.succeeded && run.outputText.contains("output removed: 1"), "\(run.outputText)")
       #expect(try await server.get("/api/delegations/\(id)/output?attempt=2").text.isEmpty)
     }

@@ -55,7 +55,8 @@ struct ResolveBase: Effect {
     guard fault.kind == .notFound else { return StepFault(.resolveBase, fault) }
     return refused(
       "the repository \(context.repository) was not found",
-      hint: "Check the owner's and the repository's name. If it is private, the forge also says "
+      hint: fault.hint
+        ?? "Check the owner's and the repository's name. If it is private, the forge also says "
         + "this where AIPM's credential has no access: grant it access to the repository.")
   }
 

@@ -6,7 +6,11 @@ import HTTPClient
 /// What was found out about the forge and the credential, for whoever sets AIPM up.
 package struct ForgeFinding: Equatable, Sendable {
   /// How it is.
-  package enum Verdict: String, Sendable { case good, poor, bad }
+  package enum Verdict: String, Sendable {
+    case good, poor, bad
+    /// It is not there, and need not be.
+    case absent
+  }
   /// What was looked at, in a word or two.
   package var subject: String
   package var verdict: Verdict

@@ -12,6 +12,8 @@ package final class GitHubClient: ForgePort {
     package var apiURL: String
     package var credential: ForgeCredential
     package var pace = ForgePace.unpaced
+    /// The command that adds a repository, to be followed by its name; nil: not a command of ours.
+    package var creation: String?
     /// For one call, its redirect included.
     package var timeout: Duration = .seconds(15)
     /// Author and committer of the commits that are made through the API.

@@ -148,6 +148,10 @@ extension GitHubClient {
     case .forbidden: return forbiddenHint(response, body, request)
     case .notFound:
       if let scope = missingScope(response) { return scope }
+      if let creation = configuration.creation {
+        return "The embedded forge has no \(request.repository) yet: make it with `\(creation) "
+          + "\(request.repository)`, or with --from PATH from a repository of this machine."
+      }
       return "Check the name. The forge also says this where AIPM's credential has no access to "
         + "\(request.repository): grant it access."
     case .empty: return "Push a first commit to \(request.repository)."

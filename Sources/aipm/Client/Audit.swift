@@ -6,7 +6,7 @@ import Terminal
 
 struct Audit: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Asks the log: which events are there of this kind, newest first.",
+    abstract: "Finds events in the log, the newest first.",
     discussion: """
       Terms are key:value or free text; all must hold; - before a term negates it; quotes hold \
       words together.
@@ -55,8 +55,8 @@ struct Audit: AsyncParsableCommand {
     case .table:
       Terminal.table(["POSITION", "TIME", "EVENT", "STREAM", "BY", "WHAT"], events.map(Self.cells))
     }
-    if events.isEmpty { Terminal.complain("no event is like that") }
-    if next != nil { Terminal.complain("there are more: raise --limit, or ask more narrowly") }
+    if events.isEmpty { Terminal.complain("no event fits the query") }
+    if next != nil { Terminal.complain("there are more: raise --limit, or narrow the query") }
   }
 
   /// The events, from as many pages as it takes, and the cursor of what was left.
@@ -77,12 +77,21 @@ struct Audit: AsyncParsableCommand {
     return (events, cursor)
   }
 
+  /// What no person reads: digests, and definitions of workflows. `--json` has them.
+  private static let left: Set = [
+    "digest", "requestBody", "idempotencyKey", "source", "outputDigest",
+  ]
+  /// Of a longer value the beginning is shown.
+  private static let valueMax = 160
+
   private static func cells(_ event: RecordedEvent) -> [String] {
     var data = event.json["data"].objectValue ?? [:]
     let text = data.removeValue(forKey: "text")?.objectValue ?? [:]
-    let words = data.merging(text) { first, _ in first }.sorted { $0.key < $1.key }.map {
-      "\($0.key)=\(($0.value.stringValue ?? $0.value.canonicalText).safe())"
-    }
+    let words = data.merging(text) { first, _ in first }.filter { !left.contains($0.key) }
+      .sorted { $0.key < $1.key }.map { key, value in
+        let shown = (value.stringValue ?? value.canonicalText).safe()
+        return "\(key)=\(shown.count > valueMax ? shown.prefix(valueMax) + "…" : shown)"
+      }
     return [
       String(event.position), event.time.iso8601, event.event.name, event.stream.description.safe(),
       "\(event.actor.kind.rawValue)/\(event.actor.name)".safe(), words.joined(separator: " "),

@@ -31,10 +31,15 @@ struct Export: AsyncParsableCommand {
     help: ArgumentHelp("Write there instead of to standard output.", valueName: "file"),
     completion: .file())
   var output: String?
+  @Flag(name: .shortAndLong, help: "Overwrite the file without a question.")
+  var force = false
   @OptionGroup var client: ClientOptions
 
   func run() async throws {
     let api = try client.api
+    if let output, !force, access(output, F_OK) == 0 {
+      try Confirmation.ask("\(output) exists already. Overwrite it?", flag: "--force")
+    }
     let sink = try output.map { try FileSink(path: $0) }
     func put(_ bytes: [UInt8]) throws {
       if let sink {
@@ -84,7 +89,7 @@ final class FileSink {
     descriptor = open(
       path + ".part", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
-      throw Failure("cannot write \(path): \(String(cString: strerror(errno)))")
+      throw Failure("\(path) cannot be written: \(SystemWords.of(errno))")
     }
   }
 
@@ -112,6 +117,6 @@ final class FileSink {
   }
 
   private func fault(_ operation: String) -> Failure {
-    Failure("cannot \(operation) \(path): \(String(cString: strerror(errno)))")
+    Failure("\(path): \(operation) failed: \(SystemWords.of(errno))")
   }
 }

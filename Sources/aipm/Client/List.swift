@@ -9,16 +9,17 @@ struct List: AsyncParsableCommand {
     abstract: "Lists delegations, the newest first.",
     discussion: """
       Examples:
-        aipm list --state Failed
+        aipm list --state failed --state pushed
         aipm list --repo acme/tools export
       """)
 
   @Argument(help: "Words that stand in the title, the branch, the repository or the code.")
   var words: [String] = []
   @Option(
-    help: ArgumentHelp("Only in this state.", valueName: "state"),
+    help: ArgumentHelp(
+      "Only in this state; give it again for each of several.", valueName: "state"),
     completion: .list(DelegationStateName.allCases.map(\.rawValue)))
-  var state: String?
+  var state: [String] = []
   @Option(help: ArgumentHelp("Only of this repository.", valueName: "owner/repo"))
   var repo: String?
   @Option(help: "Only of this requester.")
@@ -34,11 +35,23 @@ struct List: AsyncParsableCommand {
   @OptionGroup var client: ClientOptions
   @OptionGroup var output: OutputOptions
 
+  func validate() throws {
+    if let repo, RepositoryName(repo) == nil {
+      throw ValidationError("--repo is \(repo.safe()): write OWNER/REPO")
+    }
+    guard (1...500).contains(limit) else { throw ValidationError("--limit is a number to 500") }
+  }
+
+  private var isNarrowed: Bool {
+    !state.isEmpty || repo != nil || requester != nil || worker != nil || !words.isEmpty
+  }
+
   func run() async throws {
     let answer = try await client.api.get(
       "/api/delegations",
       query: [
-        ("state", state), ("repo", repo), ("requester", requester), ("worker", worker),
+        ("state", state.isEmpty ? nil : state.joined(separator: ",")), ("repo", repo),
+        ("requester", requester), ("worker", worker),
         ("q", words.isEmpty ? nil : words.joined(separator: " ")), ("limit", String(limit)),
         ("cursor", cursor),
       ])
@@ -46,7 +59,10 @@ struct List: AsyncParsableCommand {
     let items = answer["items"].arrayValue ?? []
     if quiet { return items.forEach { Terminal.say($0["confirmationCode"].safeText ?? "") } }
     guard !items.isEmpty else {
-      Terminal.complain("no delegations; `aipm submit` makes one")
+      Terminal.complain(
+        isNarrowed
+          ? "no delegation fits; `aipm list` alone shows all"
+          : "no delegations; `aipm submit` makes one")
       return
     }
     Terminal.table(

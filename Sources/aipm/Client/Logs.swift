@@ -6,8 +6,8 @@ struct Logs: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Prints what the agent said.",
     discussion: """
-      On a terminal nothing of it is obeyed but colours; into a pipe it goes without anything that
-      a terminal would act on, or with --raw as the agent wrote it.
+      On a terminal its colours are shown, and every other control sequence is left out; into a \
+      pipe it goes without any, or with --raw as the agent wrote it.
 
       Examples:
         aipm logs PR1733356800123 -f
@@ -20,7 +20,7 @@ struct Logs: AsyncParsableCommand {
   var follow = false
   @Flag(name: .shortAndLong, help: "Put before each line when it was said.")
   var timestamps = false
-  @Flag(help: "As the agent wrote it, with all that a terminal would act on.")
+  @Flag(help: "As the agent wrote it, control sequences of a terminal included.")
   var raw = false
   @Option(help: "Which attempt (the last).")
   var attempt: Int?

@@ -18,6 +18,8 @@ struct Redact: AsyncParsableCommand {
   var position: Int64
   @Option(help: "Why; it stands in the log, so do not name the secret.")
   var reason: String
+  @Flag(name: .shortAndLong, help: "Do it without a question.")
+  var yes = false
   @OptionGroup var client: ClientOptions
   @OptionGroup var output: OutputOptions
 
@@ -27,6 +29,10 @@ struct Redact: AsyncParsableCommand {
   }
 
   func run() async throws {
+    if !yes {
+      try Confirmation.ask(
+        "Take the words of event \(position) away? They cannot be brought back.", flag: "--yes")
+    }
     let answer = try await client.api.post(
       "/api/events/\(position)/redact", body: .object(["reason": .string(reason)]))
     if output.json { return answer.printLine() }
@@ -34,7 +40,7 @@ struct Redact: AsyncParsableCommand {
       "The words of event \(position) are gone; event "
         + "\(answer["event"]["position"].integerValue ?? 0) says so. "
         + "Files of output removed: \(answer["outputsRemoved"].integerValue ?? 0).")
-    Terminal.say("Out of reach, and still to be seen to:")
+    Terminal.say("Out of reach; they may also stand in:")
     for place in answer["outOfReach"].arrayValue ?? [] {
       Terminal.say("  - \(place.safeText ?? "")")
     }

@@ -117,7 +117,7 @@ struct ServerAPI: Sendable {
     do {
       return try JSONValue(json: response.body)
     } catch {
-      throw Failure("\(address) does not answer as an AIPM server does: its answer is no JSON")
+      throw Failure("\(address) does not answer as an AIPM server does: its answer is not JSON")
     }
   }
 
@@ -133,9 +133,16 @@ struct ServerAPI: Sendable {
       return Failure("the server answered \(response.status)", code: code(response.status))
     }
     let title = problem["title"].safeText ?? "the server answered \(response.status)"
-    var lines = ["\(title): \(problem["detail"].safeText ?? "")"]
+    let detail = problem["detail"].safeText ?? ""
+    var lines = ["\(title): \(detail)"]
     for error in problem["errors"].arrayValue ?? [] {
-      lines.append("  \(error["field"].safeText ?? ""): \(error["message"].safeText ?? "")")
+      let (field, message) = (error["field"].safeText ?? "", error["message"].safeText ?? "")
+      // Once is enough: of one field the whole says it already, and many messages name theirs.
+      if detail.contains(message) { continue }
+      lines.append(message.hasPrefix(field) ? "  \(message)" : "  \(field): \(message)")
+    }
+    for warning in problem["warnings"].arrayValue ?? [] {
+      lines.append("  warning: \(warning.safeText ?? "")")
     }
     if let hint = problem["hint"].safeText { lines.append(hint) }
     if let known = problem["confirmationCode"].safeText {

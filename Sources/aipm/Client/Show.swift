@@ -46,8 +46,13 @@ struct Show: AsyncParsableCommand {
       row("constraints", constraint.safeText)
     }
     for criterion in d["acceptanceCriteria"].arrayValue ?? [] { row("accept", criterion.safeText) }
+    // The words of the last attempt are those of the failure: once is enough.
+    var told = d["failure"]["message"].stringValue
     for attempt in d["attempts"].arrayValue ?? [] {
       row("attempt \(attempt["number"].integerValue ?? 0)", self.attempt(attempt))
+      guard let message = attempt["message"].stringValue, message != told else { continue }
+      Terminal.say("  " + message.safeLines(indent: 2))
+      told = message
     }
     failure(d["failure"])
   }
@@ -66,15 +71,15 @@ struct Show: AsyncParsableCommand {
   private func attempt(_ attempt: JSONValue) -> String {
     [
       attempt["worker"].safeText, attempt["agent"].safeText,
-      attempt["outcome"].safeText ?? "under way", attempt["message"].safeText,
+      attempt["outcome"].safeText ?? "under way",
     ].joined
   }
 
   private func failure(_ failure: JSONValue) {
     guard let code = failure["code"].safeText else { return }
     Terminal.say(Style.red.on("failed at \(failure["step"].safeText ?? "-"): \(code)"))
-    for words in [failure["message"].safeText, failure["hint"].safeText] {
-      if let words { Terminal.say("  \(words)") }
+    for words in [failure["message"].stringValue, failure["hint"].stringValue] {
+      if let words { Terminal.say("  " + words.safeLines(indent: 2)) }
     }
   }
 }

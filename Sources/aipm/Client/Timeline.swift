@@ -62,7 +62,8 @@ struct Timeline {
     case .failed(_, let known):
       [
         "Failed at \(known.step.rawValue): \(known.code.rawValue)",
-        failure?.message.map { "  \($0.safe())" }, failure?.hint.map { "  \($0.safe())" },
+        failure?.message.map { "  " + $0.safeLines(indent: 2) },
+        failure?.hint.map { "  " + $0.safeLines(indent: 2) },
       ].compactMap { $0 }.joined(separator: "\n")
     case .absent, .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched,
       .generating:
@@ -86,7 +87,9 @@ struct Timeline {
         cut("\(d.request.stamp.confirmationCode)  \(d.request.repository)  \(title)"), if: hasColour
       )
     ]
-    for name in DelegationStateName.allCases {
+    // Whoever has not failed is not on the way there.
+    let hasFailed = visits.contains { $0.state == .failed }
+    for name in DelegationStateName.allCases where name != .failed || hasFailed {
       let (text, style) = row(name, now)
       lines.append(style.map { $0.on(cut(text), if: hasColour) } ?? cut(text))
     }
@@ -148,7 +151,7 @@ struct Timeline {
         + clock(e.retryAt)
     case .released(let e):
       "attempt \(e.attempt) ended: \(e.cause.rawValue)"
-        + (e.message.map { ": \($0.safe())" } ?? "")
+        + (e.message.map { ": \($0.lastLine.safe())" } ?? "")
     case .cancelRequested: "cancel requested"
     case .retryRequested: "retry requested"
     case .pullRequestUpdated(let e): "pull request \(e.state.rawValue)"

@@ -34,7 +34,7 @@ struct WorkersList: AsyncParsableCommand {
           List.age(item["since"]), List.age(item["lastHeartbeatAt"]),
           String(item["restarts"].integerValue ?? 0), item["host"].safeText ?? "",
           agents.compactMap(\.safeText).joined(separator: ","),
-          item["delegation"].safeText ?? "-",
+          item["confirmationCode"].safeText ?? item["delegation"].safeText ?? "-",
         ]
       })
   }

@@ -13,15 +13,20 @@ struct CacheOptions: ParsableArguments {
         + "each worker."))
   var cacheSize: String?
 
+  func put(into flags: inout GivenFlags) {
+    flags.put(.cacheAge, cacheAge)
+    flags.put(.cacheSize, cacheSize)
+  }
+
   func read(_ settings: Settings) throws -> CacheLimits {
     var limits = CacheLimits()
     if let age = try settings.value(
-      "cacheAge", flag: cacheAge, form: Quantity.durationForm, { Quantity.duration($0) })
+      .cacheAge, form: Quantity.durationForm, { Quantity.duration($0) })
     {
       limits.age = .milliseconds(age.count)
     }
     if let bytes = try settings.value(
-      "cacheSize", flag: cacheSize, form: Quantity.sizeForm, { Quantity.size($0) })
+      .cacheSize, form: Quantity.sizeForm, { Quantity.size($0) })
     {
       limits.bytesMax = bytes
     }

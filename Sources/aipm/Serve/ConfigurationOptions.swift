@@ -1,26 +1,58 @@
 import ArgumentParser
+import FoundationEssentials
+import Terminal
 import Workflows
 
 /// Where a subcommand reads what is configured.
 struct ConfigurationOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("A folder of workflows on top of the built-in ones.", valueName: "dir"))
+    help: ArgumentHelp("A folder of workflows on top of the built-in ones.", valueName: "dir"),
+    completion: .directory)
   var workflows: String?
-  @Option(help: ArgumentHelp("The configuration file (./aipm.yaml).", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("The configuration file (./aipm.yaml).", valueName: "file"),
+    completion: .file())
   var config: String?
-  @Option(name: .customLong("env"), help: "The section of the configuration file (development).")
+  @Option(
+    name: .customLong("env"),
+    help: ArgumentHelp("The section of the configuration file (development).", valueName: "name"))
   var environmentName: String?
 
-  /// The settings of these flags, an environment and the configuration file.
-  func settings(_ environment: [String: String]) throws -> Settings {
-    try Settings(
-      config: config ?? environment["AIPM_CONFIG"],
-      name: environmentName ?? environment["AIPM_ENV"] ?? "development",
-      environment: environment)
+  /// The settings of the flags, an environment and the configuration file.
+  func settings(
+    _ environment: [String: String], flags: GivenFlags = GivenFlags()
+  ) throws -> Settings {
+    var flags = flags
+    flags.put(.workflows, workflows)
+    func set(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+    let file = try ConfigurationFile.find(
+      path: config ?? set("AIPM_CONFIG"), section: environmentName ?? set("AIPM_ENV"))
+    return Settings(flags: flags, environment: environment, file: file)
+  }
+
+  /// The same of this process's environment.
+  /// - Throws: `ValidationError` where the configuration file cannot be used.
+  func settingsOrFailure(flags: GivenFlags = GivenFlags()) throws -> Settings {
+    do {
+      return try settings(ProcessInfo.processInfo.environment, flags: flags)
+    } catch let fault as Settings.Fault {
+      throw ValidationError(fault.description)
+    }
+  }
+
+  /// The workflows of this process's settings.
+  /// - Throws: `Failure` with every fault of the definitions.
+  func workflowCatalog() throws -> WorkflowCatalog {
+    let settings = try settingsOrFailure()
+    do {
+      return try catalog(settings)
+    } catch let faults as WorkflowFaults {
+      throw Failure("\(faults)".safe(keepsLines: true))
+    }
   }
 
   /// The workflows that are built in, and those of the folder that is configured.
   func catalog(_ settings: Settings) throws -> WorkflowCatalog {
-    try WorkflowCatalog(directory: settings.text("workflows", flag: workflows))
+    try WorkflowCatalog(directory: settings.text(.workflows))
   }
 }

@@ -22,8 +22,9 @@ struct DataFolder: Sendable {
   /// Makes the folder where it is absent and takes its lock for the life of this process.
   /// - Throws: `Fault` where another server has it, or it cannot be written.
   static func open(_ path: String) throws -> DataFolder {
+    let plain = path.hasPrefix("./") ? String(path.dropFirst(2)) : path
     let absolute =
-      path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+      path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + plain
     try makeFolder(absolute)
     for folder in serverFolders { try makeFolder(absolute + "/" + folder) }
     let folder: DataFolder
@@ -39,16 +40,19 @@ struct DataFolder: Sendable {
   }
 
   static func makeFolder(_ path: String) throws {
-    do {
-      try FileManager.default.createDirectory(
-        atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    } catch {
-      throw Fault(description: "the folder \(path) cannot be made: \(error)")
+    var made = path.hasPrefix("/") ? "" : "."
+    for part in path.split(separator: "/") {
+      made += "/\(part)"
+      guard mkdir(made, 0o700) != 0 else { continue }
+      let code = errno
+      var facts = stat()
+      if stat(made, &facts) == 0, facts.st_mode & S_IFMT == S_IFDIR { continue }
+      throw Fault(description: "the folder \(path) cannot be made: \(SystemWords.of(code))")
     }
   }
 
   private static func fault(_ operation: String) -> Fault {
-    Fault(description: "\(operation): \(String(cString: strerror(errno)))")
+    Fault(description: "\(operation): \(SystemWords.of(errno))")
   }
 
   /// Writes into the lock who holds it, for whoever is refused.

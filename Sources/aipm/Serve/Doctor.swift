@@ -15,7 +15,7 @@ struct Doctor: AsyncParsableCommand {
     commandName: "doctor",
     abstract: "Checks git, agents, the forge and its credential, disk, clock and configuration.",
     discussion: """
-      It reads the same environment and configuration file as `aipm serve`, changes nothing, and
+      It reads the same environment and configuration file as `aipm serve`, changes nothing, and \
       says what to do about each fault. Exit code 1 where something would keep AIPM from working.
 
       Examples:
@@ -56,15 +56,20 @@ struct Doctor: AsyncParsableCommand {
     let environment = ProcessInfo.processInfo.environment
     var findings = await Self.git()
     do {
-      let settings = try configured.settings(environment)
+      var flags = GivenFlags()
+      flags.put(.data, data)
+      sandboxing.put(into: &flags)
+      asUser.put(into: &flags)
+      let settings = try configured.settings(environment, flags: flags)
       let catalog = try configured.catalog(settings)
       findings.append(.good("configuration", "can be read"))
-      let folder = settings.text("data", flag: data) ?? "./.aipm"
+      let folder = settings.text(.data) ?? Setting.data.standard
       findings.append(Self.disk(folder))
       findings += await Self.agents(catalog, sandbox: try sandboxing.read(settings).mode)
       findings.append(await Self.sandbox(try sandboxing.read(settings).mode))
       findings.append(await Self.user(try asUser.read(settings)))
-      findings += await Self.forge(try ForgeSettings(settings, forge: nil, pace: nil), repository)
+      findings += await Self.forge(
+        try ForgeSettings(settings), repository, data: folder)
     } catch {
       findings.append(
         ForgeFinding(
@@ -111,7 +116,7 @@ struct Doctor: AsyncParsableCommand {
     }
     var facts = statvfs()
     guard statvfs(folder, &facts) == 0 else {
-      return .bad("disk", "\(folder): \(String(cString: strerror(errno)))", nil)
+      return .bad("disk", "\(folder): \(SystemWords.of(errno))", nil)
     }
     let free = (UInt64(facts.f_bavail) * UInt64(facts.f_frsize)) >> 20
     let detail = "\(free) MiB are free for \(path)"
@@ -184,7 +189,7 @@ struct Doctor: AsyncParsableCommand {
       return .good(subject, found.detail + (found.keys?.text.map { "; \($0)" } ?? ""))
     case .notInstalled:
       return ForgeFinding(
-        subject: subject, verdict: isWanted ? .poor : .good, detail: found.detail,
+        subject: subject, verdict: isWanted ? .poor : .absent, detail: found.detail,
         hint: isWanted ? "Install it, or choose another agent with --agent." : nil)
     case .notSignedIn, .failing, .unknown:
       return ForgeFinding(
@@ -195,12 +200,42 @@ struct Doctor: AsyncParsableCommand {
 
   // MARK: The forge
 
+  /// A log whose events bear later times than the clock tells would give every new one its last.
+  private static func clock(data: String) -> ForgeFinding {
+    let now = SystemClock.wall()
+    var facts = stat()
+    if stat("\(data)/aipm.db", &facts) == 0 {
+      let ahead = Int64(facts.st_mtim.tv_sec) - now.milliseconds / 1000
+      if ahead > clockSkewMaxSeconds {
+        return .poor(
+          "clock", "it is \(ahead) s behind the last change of the log",
+          "Set the clock: events cannot be older than those before them.")
+      }
+    }
+    return .good("clock", "\(now.iso8601), not behind the log")
+  }
+
+  private static let clockSkewMaxSeconds: Int64 = 60
+
+  private static func embedded(_ repository: RepositoryName, data: String) -> ForgeFinding {
+    let root = "\(data)/forge"
+    guard access("\(root)/\(repository).git/HEAD", F_OK) != 0 else {
+      return .good("\(repository)", "it is on the embedded forge")
+    }
+    return .bad(
+      "\(repository)", "the embedded forge has no such repository",
+      "Make it with aipm forge create \(repository), or with --from PATH from a repository of this "
+        + "machine.")
+  }
+
   private static func forge(
-    _ settings: ForgeSettings, _ repository: RepositoryName?
+    _ settings: ForgeSettings, _ repository: RepositoryName?, data: String
   ) async -> [ForgeFinding] {
     let http = settings.httpClient(version: ServerProcess.version)
     guard settings.kind == .github, let credential = settings.forgeCredential(http) else {
-      return [.good("forge", "the embedded one, which needs no credential")]
+      return [
+        clock(data: data), .good("forge", "the embedded one, which needs no credential"),
+      ] + [repository.map { embedded($0, data: data) }].compactMap { $0 }
     }
     var findings: [ForgeFinding] = []
     let isLocal = ["http://127.", "http://localhost", "http://[::1]"].contains {
@@ -246,6 +281,7 @@ extension ForgeFinding {
     switch verdict {
     case .good: "ok"
     case .poor: "warning"
+    case .absent: "absent"
     case .bad: "fault"
     }
   }
@@ -262,6 +298,7 @@ extension ForgeFinding {
     switch verdict {
     case .good: mark = Style.green.on("✓")
     case .poor: mark = Style.yellow.on("!")
+    case .absent: mark = Style.dim.on("-")
     case .bad: mark = Style.red.on("✗")
     }
     Terminal.say("\(mark) \(subject.safe()): \(detail.safe())")

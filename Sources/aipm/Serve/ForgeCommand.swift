@@ -2,6 +2,7 @@ import ArgumentParser
 import Domain
 import EmbeddedForge
 import Glibc
+import HTTPServing
 import Logging
 import Processes
 import Terminal
@@ -19,9 +20,9 @@ struct ForgeServe: AsyncParsableCommand {
     commandName: "serve",
     abstract: "The embedded forge alone.",
     discussion: """
-      GitHub's REST API stands under /, git over HTTP under /OWNER/REPO.git, and a page for each
-      pull request at its html_url. Clients need the token: AIPM_FORGE_TOKEN, else one that is made
-      and kept in ROOT/token.
+      GitHub's REST API stands under /, git over HTTP under /OWNER/REPO.git, and a page for each \
+      pull request at its html_url. Clients need the token: AIPM_FORGE_TOKEN, else one that is \
+      made and kept in ROOT/token.
 
       Examples:
         AIPM_FORGE_TOKEN=secret aipm forge serve --root ./forge --port 9000
@@ -32,8 +33,8 @@ struct ForgeServe: AsyncParsableCommand {
           {"call": "POST /repos/*/*/git/refs", "one-in": 5, "then": "drop-answer"},
           {"call": "* /repos/**", "one-in": 10, "then": "fail", "status": 502},
           {"call": "PUT **", "skip": 3, "first": 1, "then": "limit", "retry-after": 30}]}
-      then: slow or slow-body (with "for": "2s"); limit (with retry-after or reset in seconds, or
-      neither); fail or answer (status, headers, body, or "html": true); drop; drop-answer;
+      then: slow or slow-body (with "for": "2s"); limit (with retry-after or reset in seconds, or \
+      neither); fail or answer (status, headers, body, or "html": true); drop; drop-answer; \
       truncate.
       """)
 
@@ -79,7 +80,11 @@ struct ForgeServe: AsyncParsableCommand {
         return
       }
     }
-    _ = try await serving.value
+    do {
+      _ = try await serving.value
+    } catch let fault as ListenFault {
+      throw Failure(fault.description)
+    }
     stopping.cancel()
   }
 
@@ -113,10 +118,9 @@ struct ForgeCreate: AsyncParsableCommand {
     guard let name = RepositoryName(repository) else {
       throw ValidationError("\(repository): write OWNER/REPO")
     }
-    let data = getenv("AIPM_DATA").map { String(cString: $0) } ?? "./.aipm"
+    let root = try root ?? DataOption.folder(nil) + "/forge"
     do {
-      try await EmbeddedForge.createRepository(
-        name.description, from: from, root: root ?? data + "/forge")
+      try await EmbeddedForge.createRepository(name.description, from: from, root: root)
     } catch let error as EmbeddedForgeError {
       throw Failure(error.description)
     }

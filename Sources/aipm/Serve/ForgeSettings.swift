@@ -30,28 +30,28 @@ struct ForgeSettings: Sendable {
   /// PEM file of the authorities to trust in place of the system's.
   var authoritiesFile: String?
 
-  init(_ settings: Settings, forge: String?, pace: String?) throws {
+  init(_ settings: Settings) throws {
     credential = try Self.credential(settings)
     let isGiven = if case .none = credential { false } else { true }
-    kind = try settings.word("forge", flag: forge, as: Kind.self) ?? (isGiven ? .github : .local)
+    kind = try settings.word(.forge, as: Kind.self) ?? (isGiven ? .github : .local)
     if kind == .github, !isGiven {
       throw Settings.Fault(
         description: "--forge github needs a credential: set AIPM_GITHUB_TOKEN to a token that may "
           + "write contents and pull requests, or AIPM_GITHUB_APP_ID, AIPM_GITHUB_APP_KEY_FILE and "
           + "AIPM_GITHUB_APP_INSTALLATION_ID of an app that may")
     }
-    apiURL = settings.text("githubApiURL", flag: nil) ?? "https://api.github.com"
+    apiURL = settings.text(.githubAPIURL) ?? "https://api.github.com"
     guard apiURL.hasPrefix("https://") || apiURL.hasPrefix("http://") else {
       throw Settings.Fault(
         description: "AIPM_GITHUB_API_URL is \(apiURL): write https://HOST, of GitHub Enterprise "
           + "https://HOST/api/v3")
     }
-    let known = try settings.word("forgePace", flag: pace, as: Pace.self)
+    let known = try settings.word(.forgePace, as: Pace.self)
     switch known ?? (Self.isGitHub(apiURL) ? .github : Pace.none) {
     case .github: self.pace = .github
     case .none: self.pace = .unpaced
     }
-    authoritiesFile = settings.text("caFile", flag: nil) ?? settings.secret("SSL_CERT_FILE")
+    authoritiesFile = settings.text(.caFile) ?? settings.secret("SSL_CERT_FILE")
     if let file = authoritiesFile, access(file, R_OK) != 0 {
       throw Settings.Fault(
         description: "AIPM_CA_FILE or SSL_CERT_FILE is \(file), which cannot be read: name a PEM "
@@ -67,9 +67,9 @@ struct ForgeSettings: Sendable {
 
   private static func credential(_ settings: Settings) throws -> Credential {
     let parts = [
-      "AIPM_GITHUB_APP_ID": settings.text("githubAppID", flag: nil),
-      "AIPM_GITHUB_APP_KEY_FILE": settings.text("githubAppKeyFile", flag: nil),
-      "AIPM_GITHUB_APP_INSTALLATION_ID": settings.text("githubAppInstallationID", flag: nil),
+      "AIPM_GITHUB_APP_ID": settings.text(.githubAppID),
+      "AIPM_GITHUB_APP_KEY_FILE": settings.text(.githubAppKeyFile),
+      "AIPM_GITHUB_APP_INSTALLATION_ID": settings.text(.githubAppInstallationID),
     ]
     let missing = parts.filter { $0.value == nil }.keys.sorted()
     let token = settings.secret("AIPM_GITHUB_TOKEN")

@@ -1,4 +1,5 @@
 import EmbeddedForge
+import HTTPServing
 import Logging
 
 /// The embedded forge inside `aipm serve`.
@@ -10,10 +11,12 @@ enum LocalForge {
     let known = folder.read("forge/port").flatMap { Int($0) } ?? 0
     do {
       return try await listen(folder, port: known, token: token, logger: logger)
-    } catch  where known != 0 {
+    } catch let fault as ListenFault where known != 0 {
+      let reason = fault.isInUse ? "another program listens there" : "\(fault)"
       throw Failure(
-        "the embedded forge cannot listen on its port \(known): \(error). Stop what holds it, or "
-          + "remove \(folder.path)/forge/port to take another (addresses of pull requests change)")
+        "the embedded forge cannot listen on its port \(known): \(reason). Stop that program, or "
+          + "remove \(folder.path)/forge/port to take another port (the addresses of pull requests "
+          + "change with it)")
     }
   }
 

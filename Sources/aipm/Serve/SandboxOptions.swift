@@ -37,14 +37,20 @@ struct SandboxOptions: ParsableArguments {
     }
   }
 
+  func put(into flags: inout GivenFlags) {
+    flags.put(.sandbox, sandbox)
+    flags.put(.sandboxReadable, sandboxReadable)
+    flags.put(.agentPrivateNetwork, agentPrivateNetwork)
+  }
+
   func read(_ settings: Settings) throws -> Chosen {
-    let mode = try settings.word("sandbox", flag: sandbox, as: Sandbox.Mode.self) ?? .on
-    let readable = settings.list("sandboxReadable", flags: sandboxReadable)
+    let mode = try settings.word(.sandbox, as: Sandbox.Mode.self) ?? .on
+    let readable = settings.list(.sandboxReadable)
     for folder in readable where !folder.hasPrefix("/") {
       throw Settings.Fault(
         description: "--sandbox-readable is \(folder): write the absolute path of a folder")
     }
-    let ranges = try settings.list("agentPrivateNetwork", flags: agentPrivateNetwork).map { text in
+    let ranges = try settings.list(.agentPrivateNetwork).map { text in
       do throws(NetworkFault) { return try AddressRange(parsing: text) } catch {
         throw Settings.Fault(description: "--agent-private-network: \(error)")
       }

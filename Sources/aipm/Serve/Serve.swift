@@ -3,6 +3,7 @@ import Domain
 import EventLog
 import FoundationEssentials
 import Glibc
+import HTTPServing
 import NetworkRules
 import Processes
 import Worker
@@ -13,14 +14,17 @@ struct Serve: AsyncParsableCommand {
     commandName: "serve",
     abstract: "The API, the web page, the engine, and its local workers.",
     discussion: """
-      Everything that AIPM keeps is under the data folder. Stop it with SIGTERM or Ctrl-C: what
-      works goes on and is picked up by the next start; a second signal stops at once.
+      Everything that AIPM keeps is under the data folder. Stop it with SIGTERM or Ctrl-C: \
+      workers that are busy go on and are picked up by the next start; a second signal stops at \
+      once.
 
-      Each option is also an environment variable (AIPM_PORT for --port) and a setting of the
-      configuration file; a flag goes before the environment, that before the file. The forge's
-      credential comes from AIPM_GITHUB_TOKEN, or from AIPM_GITHUB_APP_ID,
-      AIPM_GITHUB_APP_KEY_FILE and AIPM_GITHUB_APP_INSTALLATION_ID. Without one the embedded forge
-      is used. `aipm doctor` checks all this.
+      Options with a value, but --config and --env, are also keys of the configuration file \
+      (port: 8080) and environment variables (AIPM_PORT); a flag goes before the variable, that \
+      before the file. `aipm config show` prints what counts and where it comes from.
+
+      The forge's credential comes from AIPM_GITHUB_TOKEN, or from AIPM_GITHUB_APP_ID, \
+      AIPM_GITHUB_APP_KEY_FILE and AIPM_GITHUB_APP_INSTALLATION_ID. Without one the embedded \
+      forge is used. `aipm doctor` checks all this.
 
       Examples:
         aipm serve
@@ -91,19 +95,57 @@ struct Serve: AsyncParsableCommand {
   @Flag(help: "On a stop, end workers that are busy as well.")
   var stopWorkers = false
 
-  func run() async throws {
-    Secrecy.closeToOthers()
-    Descriptors.raise()
-    Memory.giveBack()
-    let options: ServeOptions
+  /// The settings among the flags.
+  var given: GivenFlags {
+    var flags = GivenFlags()
+    flags.put(.data, data)
+    flags.put(.host, host)
+    flags.put(.port, port)
+    flags.put(.connections, connections)
+    flags.put(.workers, workers)
+    flags.put(.agent, agent)
+    flags.put(.agentCommand, agentCommand)
+    flags.put(.agentEnv, agentEnv)
+    flags.put(.agentAllow, agentAllow)
+    flags.put(.agentTimeout, agentTimeout)
+    flags.put(.attempts, attempts)
+    flags.put(.basePath, basePath)
+    flags.put(.allowOrigin, allowOrigin)
+    flags.put(.keepOutput, keepOutput)
+    flags.put(.keepWords, keepWords)
+    flags.put(.maskPatterns, maskPatterns)
+    flags.put(.forge, forge)
+    flags.put(.forgePace, forgePace)
+    sandboxing.put(into: &flags)
+    caching.put(into: &flags)
+    asUser.put(into: &flags)
+    return flags
+  }
+
+  /// What counts of each setting.
+  /// - Throws: `ValidationError` where the configuration file cannot be used.
+  func settings() throws -> Settings {
+    try configured.settingsOrFailure(flags: given)
+  }
+
+  /// The settings, checked.
+  /// - Throws: `ValidationError` that says what to write instead.
+  func options(_ settings: Settings) throws -> ServeOptions {
     do {
-      options = try ServeOptions(self, environment: ProcessInfo.processInfo.environment)
-      Secrecy.forget(["AIPM_GITHUB_TOKEN", "AIPM_WEBHOOK_SECRET"])
+      return try ServeOptions(self, settings: settings)
     } catch let fault as Settings.Fault {
       throw ValidationError(fault.description)
     } catch let faults as WorkflowFaults {
       throw ValidationError("\(faults)")
     }
+  }
+
+  func run() async throws {
+    Secrecy.closeToOthers()
+    Descriptors.raise()
+    Memory.giveBack()
+    let options = try options(settings())
+    Secrecy.forget(EffectiveSettings.secretVariables)
     if options.workers > 0, options.sandbox.mode == .on,
       let fault = await Sandbox.examine().fault
     {
@@ -119,6 +161,8 @@ struct Serve: AsyncParsableCommand {
     do {
       try await ServerProcess(options).run()
     } catch let fault as DataFolder.Fault {
+      throw Failure(fault.description)
+    } catch let fault as ListenFault {
       throw Failure(fault.description)
     }
   }
@@ -152,56 +196,54 @@ struct ServeOptions {
   /// `OWNER/REPO`
   var defaultRepository: String?
 
-  init(_ flags: Serve, environment: [String: String]) throws {
-    let settings = try flags.configured.settings(environment)
-    data = settings.text("data", flag: flags.data) ?? "./.aipm"
-    host = settings.text("host", flag: flags.host) ?? "127.0.0.1"
+  init(_ flags: Serve, settings: Settings) throws {
+    data = settings.text(.data) ?? Setting.data.standard
+    host = settings.text(.host) ?? Setting.host.standard
     guard ["127.0.0.1", "localhost", "::1"].contains(host) else {
       throw Settings.Fault(
         description: "--host is \(host): as long as there are no API tokens the server listens on "
           + "loopback only; write 127.0.0.1, localhost or ::1, and put a proxy that "
           + "authenticates in front")
     }
-    port = try settings.integer("port", flag: flags.port, in: 0...65_535) ?? 8080
-    connections = try settings.integer(
-      "connections", flag: flags.connections, in: 16...1_000_000)
-    workers = try settings.integer("workers", flag: flags.workers, in: 0...256) ?? 2
-    agent = settings.text("agent", flag: flags.agent)
-    agentTimeout = try settings.value(
-      "agentTimeout", flag: flags.agentTimeout, form: Quantity.durationForm
-    ) { Quantity.duration($0) }
-    attempts = try settings.integer("attempts", flag: flags.attempts, in: 1...100)
+    port = try settings.integer(.port, in: 0...65_535) ?? 8080
+    connections = try settings.integer(.connections, in: 16...1_000_000)
+    workers = try settings.integer(.workers, in: 0...256) ?? 2
+    agent = settings.text(.agent)
+    agentTimeout = try settings.value(.agentTimeout, form: Quantity.durationForm) {
+      Quantity.duration($0)
+    }
+    attempts = try settings.integer(.attempts, in: 1...100)
     catalog = try flags.configured.catalog(settings)
-    basePath = settings.text("basePath", flag: flags.basePath) ?? "/"
+    basePath = settings.text(.basePath) ?? Setting.basePath.standard
     guard basePath.hasPrefix("/") else {
       throw Settings.Fault(description: "--base-path is \(basePath): begin it with /")
     }
-    allowedOrigins = settings.list("allowOrigins", flags: flags.allowOrigin)
-    forge = try ForgeSettings(settings, forge: flags.forge, pace: flags.forgePace)
+    allowedOrigins = settings.list(.allowOrigin)
+    forge = try ForgeSettings(settings)
     webhookSecret = settings.secret("AIPM_WEBHOOK_SECRET")
     stopWorkers = flags.stopWorkers
     acceptsRestore = flags.acceptRestore
     retention = Retention(
-      output: try settings.value(
-        "keepOutput", flag: flags.keepOutput, form: Quantity.durationForm
-      ) { Quantity.duration($0) },
-      words: try settings.value("keepWords", flag: flags.keepWords, form: Quantity.durationForm) {
+      output: try settings.value(.keepOutput, form: Quantity.durationForm) {
+        Quantity.duration($0)
+      },
+      words: try settings.value(.keepWords, form: Quantity.durationForm) {
         Quantity.duration($0)
       })
-    maskPatterns = settings.list("maskPatterns", flags: flags.maskPatterns)
+    maskPatterns = settings.list(.maskPatterns)
     sandbox = try flags.sandboxing.read(settings)
     cache = try flags.caching.read(settings)
     workerUser = try flags.asUser.read(settings)
-    defaultRepository = try settings.value("defaultRepo", flag: nil, form: "write OWNER/REPO") {
+    defaultRepository = try settings.value(.defaultRepo, form: "write OWNER/REPO") {
       RepositoryName($0).flatMap { $0.isValid ? $0.description : nil }
     }
     _ = try mask(secrets: [])
-    customAgent = try Self.customAgent(settings, flags)
+    customAgent = try Self.customAgent(settings)
     try checkAgent()
   }
 
-  private static func customAgent(_ settings: Settings, _ flags: Serve) throws -> AgentProfile? {
-    let names = settings.list("agentEnv", flags: flags.agentEnv)
+  private static func customAgent(_ settings: Settings) throws -> AgentProfile? {
+    let names = settings.list(.agentEnv)
     for name in names {
       if let fault = AgentProfile.environmentFault(name) {
         throw Settings.Fault(description: "--agent-env: \(fault.message); \(fault.instead)")
@@ -209,13 +251,11 @@ struct ServeOptions {
     }
     let network: NetworkPolicy
     do throws(NetworkFault) {
-      network = try .named(settings.list("agentAllow", flags: flags.agentAllow))
+      network = try .named(settings.list(.agentAllow))
     } catch {
       throw Settings.Fault(description: "--agent-allow: \(error)")
     }
-    return try settings.value(
-      "agentCommand", flag: flags.agentCommand, form: "write a program and its arguments"
-    ) { line in
+    return try settings.value(.agentCommand, form: "write a program and its arguments") { line in
       let words = try ShellWords.split(line)
       return words.isEmpty
         ? nil

@@ -34,6 +34,7 @@ struct ServerProcess {
     let signals = StopSignals.stream()
     let folder = try DataFolder.open(options.data)
     let feed = CommitFeed()
+    let news = ServeNews()
     let given = [options.forge.token, options.webhookSecret].compactMap { $0 }
     let own = [try folder.secret("worker-token"), try folder.secret("forge-token")]
     let mask = try options.mask(secrets: given + own)
@@ -41,12 +42,16 @@ struct ServerProcess {
     do {
       store = try SQLiteEventStore.open(
         directory: folder.path, clock: { SystemClock.wall() },
-        acceptsRestore: options.acceptsRestore, mask: mask, onCommit: { feed.observe($0) })
+        acceptsRestore: options.acceptsRestore, mask: mask,
+        onCommit: {
+          feed.observe($0)
+          news.observe($0)
+        })
     } catch {
       throw Failure("the log cannot be opened: \(error)")
     }
     do {
-      try await serve(store, feed, folder, mask, signals)
+      try await serve(store, feed, folder, mask, news, signals)
     } catch {
       await store.close()
       throw error
@@ -56,7 +61,7 @@ struct ServerProcess {
 
   private func serve(
     _ store: SQLiteEventStore, _ feed: CommitFeed, _ folder: DataFolder,
-    _ mask: SecretMask, _ signals: AsyncStream<Void>
+    _ mask: SecretMask, _ news: ServeNews, _ signals: AsyncStream<Void>
   ) async throws {
     let began = SystemClock().now()
     let access = try await forgeAccess(folder)
@@ -110,9 +115,19 @@ struct ServerProcess {
     await server.ready()
     if let forgeURL = access.localURL { Terminal.say("aipm: embedded forge on \(forgeURL)") }
     Terminal.say("aipm: listening on \(address)\(prefix)")
+    news.tellPlaces(
+      page: "\(address)\(prefix)/", data: folder.path,
+      forge: access.localURL.map { "the embedded forge, \($0)" } ?? access.settings.apiURL)
+    let telling = [
+      Task {
+        await news.tellAgents(engine, feed, store, localWorkers: options.workers)
+      },
+      Task { await news.tellFailures(store) },
+    ]
     let aging = Task { await options.retention.run(store, server, logger) }
     let collecting = Task { await collect(mirrors, store, logger) }
     defer {
+      for task in telling { task.cancel() }
       aging.cancel()
       collecting.cancel()
     }
@@ -221,11 +236,18 @@ struct ServerProcess {
     var client = GitHubClient.Configuration(
       apiURL: access.settings.apiURL, credential: credential)
     client.pace = access.settings.pace
+    if access.localURL != nil { client.creation = Self.creation(folder.path) }
     let forge = GitHubClient(http: http, configuration: client)
     var git = GitMirrors.Configuration(
       root: folder.path + "/mirrors", credential: credential, apiURL: access.settings.apiURL)
     git.authoritiesFile = access.settings.authoritiesFile
     return (forge, GitMirrors(forge: forge, configuration: git))
+  }
+
+  /// How a repository is added to the forge of a data folder.
+  private static func creation(_ folder: String) -> String {
+    let isStandard = folder == FileManager.default.currentDirectoryPath + "/.aipm"
+    return "aipm forge create" + (isStandard ? "" : " --root \(folder)/forge")
   }
 
   private func makeEngine(

@@ -1,159 +1,117 @@
-import FoundationEssentials
-import Glibc
-import Yams
+import Workflows
 
 /// Where a setting may come from: a flag, the environment, the configuration file, and last the
 /// default. The first that says something counts.
 struct Settings {
-  /// The section of the configuration file for this environment.
-  private let section: [String: Node]
-  private let file: String
+  private let flags: GivenFlags
   private let environment: [String: String]
+  /// nil where there is none.
+  let file: ConfigurationFile?
 
   /// A setting that cannot be used.
   struct Fault: Error, CustomStringConvertible {
     let description: String
   }
 
-  /// The names that the configuration file may use, and the variables that stand for them.
-  static let variables: [String: String] = [
-    "data": "AIPM_DATA", "host": "AIPM_HOST", "port": "AIPM_PORT", "workers": "AIPM_WORKERS",
-    "connections": "AIPM_CONNECTIONS",
-    "agent": "AIPM_AGENT", "agentCommand": "AIPM_AGENT_COMMAND", "agentEnv": "AIPM_AGENT_ENV",
-    "agentAllow": "AIPM_AGENT_ALLOW", "agentPrivateNetwork": "AIPM_AGENT_PRIVATE_NETWORK",
-    "agentTimeout": "AIPM_AGENT_TIMEOUT", "attempts": "AIPM_ATTEMPTS",
-    "workflows": "AIPM_WORKFLOWS", "basePath": "AIPM_BASE_PATH",
-    "allowOrigins": "AIPM_ALLOW_ORIGINS", "forge": "AIPM_FORGE",
-    "keepOutput": "AIPM_KEEP_OUTPUT", "keepWords": "AIPM_KEEP_WORDS",
-    "maskPatterns": "AIPM_MASK_PATTERNS",
-    "forgePace": "AIPM_FORGE_PACE", "caFile": "AIPM_CA_FILE",
-    "githubApiURL": "AIPM_GITHUB_API_URL", "githubAppID": "AIPM_GITHUB_APP_ID",
-    "githubAppKeyFile": "AIPM_GITHUB_APP_KEY_FILE",
-    "githubAppInstallationID": "AIPM_GITHUB_APP_INSTALLATION_ID",
-    "defaultRepo": "AIPM_DEFAULT_REPO", "sandbox": "AIPM_SANDBOX",
-    "sandboxReadable": "AIPM_SANDBOX_READABLE", "cacheAge": "AIPM_CACHE_AGE",
-    "cacheSize": "AIPM_CACHE_SIZE", "workerUser": "AIPM_WORKER_USER",
-  ]
+  /// Where a value was found.
+  enum Origin {
+    case flag
+    case variable
+    /// With file, line and column.
+    case file(place: String)
+  }
 
-  /// - Parameters:
-  ///   - config: the file that was named; nil: `./aipm.yaml` where it exists.
-  ///   - name: which section of the file counts.
-  init(config: String?, name: String, environment: [String: String]) throws {
+  /// What was found of a setting.
+  struct Found {
+    var setting: Setting
+    var values: [String]
+    var origin: Origin
+
+    /// As one text.
+    var value: String { values.joined(separator: ",") }
+
+    /// As faults name it.
+    var name: String {
+      switch origin {
+      case .flag: "--\(setting.rawValue)"
+      case .variable: setting.variable
+      case .file(let place): "\(place): \(setting.rawValue)"
+      }
+    }
+  }
+
+  /// - Parameter file: the section of the configuration file that counts; nil: there is none.
+  init(
+    flags: GivenFlags = GivenFlags(), environment: [String: String], file: ConfigurationFile? = nil
+  ) {
+    self.flags = flags
     self.environment = environment
-    file = config ?? "aipm.yaml"
-    guard config != nil || access(file, F_OK) == 0 else {
-      section = [:]
-      return
-    }
-    let text: String
-    do {
-      text = try String(contentsOfFile: file, encoding: .utf8)
-    } catch {
-      throw Fault(description: "\(file) cannot be read: name a file that exists with --config")
-    }
-    section = try Self.section(name, of: text, file: file)
+    self.file = file
   }
 
-  private static func section(
-    _ name: String, of text: String, file: String
-  ) throws -> [String: Node] {
-    let root: Node?
-    do {
-      root = try Yams.compose(yaml: text)
-    } catch {
-      throw Fault(description: "\(file): \(error)")
+  /// What is said of a setting; nil where nothing says anything.
+  func find(_ setting: Setting) -> Found? {
+    if let given = flags.values[setting] {
+      return Found(setting: setting, values: given, origin: .flag)
     }
-    guard let root else { return [:] }
-    guard let sections = root.mapping else {
-      throw Fault(description: "\(file):1: write a section for each environment: \(name): …")
+    if let value = environment[setting.variable], !value.isEmpty {
+      let values = setting.isList ? Self.parted(value) : [value]
+      return Found(setting: setting, values: values, origin: .variable)
     }
-    var settings: [String: Node] = [:]
-    for (key, value) in sections where key.string == name {
-      guard let mapping = value.mapping else {
-        if value.null != nil { continue }
-        throw Fault(description: "\(place(value, file)): the section \(name) must hold settings")
-      }
-      for (setting, value) in mapping {
-        let known = setting.string ?? ""
-        guard variables[known] != nil else {
-          let names = variables.keys.sorted().joined(separator: ", ")
-          throw Fault(
-            description: "\(place(setting, file)): \(known) is no setting; write one of: \(names)")
-        }
-        settings[known] = value
-      }
-    }
-    return settings
+    guard let entry = file?.entries[setting] else { return nil }
+    // Lists could always be written as one text with commas in the file too.
+    let values = setting.isList ? entry.values.flatMap(Self.parted) : entry.values
+    return Found(
+      setting: setting, values: entry.isList ? entry.values : values,
+      origin: .file(place: entry.place))
   }
 
-  private static func place(_ node: Node, _ file: String) -> String {
-    node.mark.map { "\(file):\($0.line):\($0.column)" } ?? file
+  private static func parted(_ text: String) -> [String] {
+    text.split(separator: ",").map { String($0.drop { $0 == " " }) }
   }
 
-  /// The value of a setting and where it comes from, for faults; nil where nothing says anything.
-  private func find(_ name: String, flag: String?) -> (value: String, from: String)? {
-    if let flag { return (flag, "--\(Self.flagName(name))") }
-    if let variable = Self.variables[name], let value = environment[variable], !value.isEmpty {
-      return (value, variable)
-    }
-    guard let node = section[name] else { return nil }
-    let value = node.sequence.map { $0.compactMap(\.string).joined(separator: ",") }
-    return (value ?? node.string ?? "", "\(Self.place(node, file)): \(name)")
-  }
+  func text(_ setting: Setting) -> String? { find(setting)?.value }
 
-  private static func flagName(_ name: String) -> String {
-    name.reduce(into: "") { flag, character in
-      if character.isUppercase, flag.last?.isLowercase ?? false { flag += "-" }
-      flag += character.lowercased()
-    }
-  }
-
-  func text(_ name: String, flag: String?) -> String? { find(name, flag: flag)?.value }
-
-  func integer(_ name: String, flag: Int?, in range: ClosedRange<Int>) throws -> Int? {
-    guard let (value, from) = find(name, flag: flag.map { String($0) }) else { return nil }
-    guard let n = Int(value), range.contains(n) else {
+  func integer(_ setting: Setting, in range: ClosedRange<Int>) throws -> Int? {
+    guard let found = find(setting) else { return nil }
+    guard let n = Int(found.value), range.contains(n) else {
       throw Fault(
-        description: "\(from) is \(value): write a whole number from \(range.lowerBound) to "
-          + "\(range.upperBound)")
+        description: "\(found.name) is \(found.value): write a whole number from "
+          + "\(range.lowerBound) to \(range.upperBound)")
     }
     return n
   }
 
   /// One of a closed set of words.
   func word<T: RawRepresentable & CaseIterable>(
-    _ name: String, flag: String?, as type: T.Type
+    _ setting: Setting, as type: T.Type
   ) throws -> T? where T.RawValue == String {
-    guard let (value, from) = find(name, flag: flag) else { return nil }
-    guard let known = T(rawValue: value) else {
+    guard let found = find(setting) else { return nil }
+    guard let known = T(rawValue: found.value) else {
       let words = T.allCases.map(\.rawValue).joined(separator: " or ")
-      throw Fault(description: "\(from) is \(value): write \(words)")
+      throw Fault(description: "\(found.name) is \(found.value): write \(words)")
     }
     return known
   }
 
   /// A value that `read` understands.
   func value<T>(
-    _ name: String, flag: String?, form: String, _ read: (String) throws -> T?
+    _ setting: Setting, form: String, _ read: (String) throws -> T?
   ) throws -> T? {
-    guard let (value, from) = find(name, flag: flag) else { return nil }
+    guard let found = find(setting) else { return nil }
     let made: T?
     do {
-      made = try read(value)
+      made = try read(found.value)
     } catch {
-      throw Fault(description: "\(from) is \(value): \(error)")
+      throw Fault(description: "\(found.name) is \(found.value): \(error)")
     }
-    guard let made else { throw Fault(description: "\(from) is \(value): \(form)") }
+    guard let made else {
+      throw Fault(description: "\(found.name) is \(found.value): \(form)")
+    }
     return made
   }
 
-  /// Words separated by commas.
-  func list(_ name: String, flags: [String]) -> [String] {
-    if !flags.isEmpty { return flags }
-    return (find(name, flag: nil)?.value ?? "").split(separator: ",").map {
-      String($0.drop { $0 == " " })
-    }
-  }
+  func list(_ setting: Setting) -> [String] { find(setting)?.values ?? [] }
 
   /// A credential: it comes from the environment alone, so that it stands in no file by accident
   /// and in no process list.

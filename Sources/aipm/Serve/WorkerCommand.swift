@@ -11,14 +11,14 @@ struct WorkerRun: AsyncParsableCommand {
     commandName: "worker",
     abstract: "One worker process; also how a second machine joins.",
     discussion: """
-      The token is read from AIPM_TOKEN; `aipm token create NAME --role worker` makes one on the
-      server's machine. It speaks for the worker that registers with it first. The token is never
+      The token is read from AIPM_TOKEN; `aipm token create NAME --role worker` makes one on the \
+      server's machine. It speaks for the worker that registers with it first. The token is never \
       sent: worker and server prove to each other that they know it.
 
-      Agents get of this machine what the flags allow, whatever the server says: no variable, no
+      Agents get of this machine what the flags allow, whatever the server says: no variable, no \
       path besides the system's programs and those of the PATH, and no network without them.
 
-      SIGTERM lets the worker finish what it has; a second one gives that back. It ends with exit
+      SIGTERM lets the worker finish what it has; a second one gives that back. It ends with exit \
       code 5 where the server does not know the token, or it was revoked.
 
       Examples:
@@ -81,8 +81,11 @@ struct WorkerRun: AsyncParsableCommand {
 
   func run() async throws {
     Descriptors.raise()
-    let settings = try Settings(
-      config: nil, name: "", environment: ProcessInfo.processInfo.environment)
+    var flags = GivenFlags()
+    sandboxing.put(into: &flags)
+    caching.put(into: &flags)
+    asUser.put(into: &flags)
+    let settings = Settings(flags: flags, environment: ProcessInfo.processInfo.environment)
     try leaveRoot(settings)
     Secrecy.closeToOthers()
     let sandbox = try sandboxing.read(settings)

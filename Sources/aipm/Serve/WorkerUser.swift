@@ -16,9 +16,11 @@ struct WorkerUserOption: ParsableArguments {
         + "nobody, the first that there is).", valueName: "name"))
   var workerUser: String?
 
+  func put(into flags: inout GivenFlags) { flags.put(.workerUser, workerUser) }
+
   /// - Returns: nil where this process is not root's: then it stays the user that it is.
   func read(_ settings: Settings) throws -> UnprivilegedUser? {
-    let name = settings.text("workerUser", flag: workerUser)
+    let name = settings.text(.workerUser)
     guard geteuid() == 0 else {
       if let name, getpwnam(name)?.pointee.pw_uid != geteuid() {
         throw Settings.Fault(

@@ -1,14 +1,65 @@
 import ArgumentParser
 import EventLog
-import FoundationEssentials
 import Terminal
 import Workflows
 
 struct WorkflowsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "workflows",
-    abstract: "Checks workflow definitions, and describes them to editors.",
-    subcommands: [Check.self, Schema.self])
+    abstract: "Shows and checks workflow definitions, and describes them to editors.",
+    subcommands: [List.self, Show.self, Check.self, Schema.self])
+
+  struct List: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Lists the workflows that `aipm serve` would have.")
+
+    @OptionGroup var configured: ConfigurationOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      let all = try configured.workflowCatalog().all
+      if output.json {
+        let items = all.map { workflow in
+          JSONValue.object([
+            "name": .string(workflow.name), "description": .string(workflow.description),
+            "digest": .string(workflow.digest),
+          ])
+        }
+        return JSONValue.object(["items": .array(items)]).printLine()
+      }
+      Terminal.table(
+        ["WORKFLOW", "DESCRIPTION"], all.map { [$0.name.safe(), $0.description.safe()] })
+    }
+  }
+
+  struct Show: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Prints one definition whole, with what it extends.",
+      discussion: """
+        It is the text that the log keeps and that the digest is of.
+
+        Example:
+          aipm workflows show team-review --workflows ./workflows
+        """)
+
+    @Argument(help: ArgumentHelp("The workflow's name.", valueName: "name"))
+    var name: String
+    @OptionGroup var configured: ConfigurationOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      let catalog = try configured.workflowCatalog()
+      guard let workflow = catalog[name] else {
+        throw Failure(
+          "there is no workflow \(name.safe()); \(catalog.hint(for: name).safe())", code: .notFound)
+      }
+      guard output.json else { return Terminal.put(workflow.source.safe(keepsLines: true)) }
+      JSONValue.object([
+        "name": .string(workflow.name), "digest": .string(workflow.digest),
+        "source": .string(workflow.source),
+      ]).printLine()
+    }
+  }
 
   struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -31,27 +82,31 @@ struct WorkflowsCommand: AsyncParsableCommand {
       var faults: [WorkflowFault] = []
       var checked: [Workflow] = []
       if files.isEmpty {
-        let settings = try configured.settings(ProcessInfo.processInfo.environment)
+        let directory = try directory()
         do throws(WorkflowFaults) {
-          checked = try WorkflowCatalog(
-            directory: settings.text("workflows", flag: configured.workflows)
-          ).all
+          checked = try WorkflowCatalog(directory: directory).all
         } catch {
           faults = error.faults
         }
       }
-      for file in files {
-        do {
-          let source = try String(contentsOfFile: file, encoding: .utf8)
-          checked.append(try Workflow(source: source, file: file))
-        } catch let found as WorkflowFaults {
-          faults += found.faults
-        } catch {
-          throw Failure("\(file.safe()) cannot be read: \(error)", code: .notFound)
-        }
+      if !files.isEmpty {
+        let sources = try files.map { file in (file: file, source: try Self.source(of: file)) }
+        (checked, faults) = WorkflowCatalog.check(sources, directory: try directory())
       }
       show(checked, faults)
       if !faults.isEmpty { throw ExitCode(Failure.Code.failed.rawValue) }
+    }
+
+    private func directory() throws -> String? {
+      try configured.settingsOrFailure().text(.workflows)
+    }
+
+    private static func source(of file: String) throws -> String {
+      do throws(TextFile.Fault) {
+        return try TextFile.read(file)
+      } catch {
+        throw Failure(error.description.safe(), code: error.isAbsent ? .notFound : .failed)
+      }
     }
 
     private func show(_ checked: [Workflow], _ faults: [WorkflowFault]) {

@@ -25,12 +25,13 @@ struct Backup: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
+    let folder = try data.folder
     do {
-      guard let log = try LogFile.find(directory: data.folder) else {
-        throw Failure("there is no log in \(data.folder): no file aipm.db", code: .notFound)
+      guard let log = try LogFile.find(directory: folder) else {
+        throw Failure("there is no log in \(folder): no file aipm.db", code: .notFound)
       }
       var progress = ProgressBar("events", total: try log.head().position)
-      let copy = try LogBackup.make(of: data.folder, to: file) { progress.follow($0) }
+      let copy = try LogBackup.make(of: folder, to: file) { progress.follow($0) }
       progress.end()
       if output.json { return copy.json.printLine() }
       Terminal.say(
@@ -58,19 +59,20 @@ struct Restore: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
+    let folder = try data.folder
     do {
-      try DataFolder.makeFolder(data.folder)
-      let lock = try LogLock(directory: data.folder)
+      try DataFolder.makeFolder(folder)
+      let lock = try LogLock(directory: folder)
       var progress = ProgressBar("events", total: nil)
-      let copy = try LogBackup.restore(file, to: data.folder) { progress.follow($0) }
+      let copy = try LogBackup.restore(file, to: folder) { progress.follow($0) }
       progress.end()
       withExtendedLifetime(lock) {}
       if output.json { return copy.json.printLine() }
       Terminal.say(
-        "\(data.folder)/aipm.db: \(Terminal.grouped(copy.events)) events, checked, up to position "
+        "\(folder)/aipm.db: \(Terminal.grouped(copy.events)) events, checked, up to position "
           + "\(copy.head.position)")
       Terminal.complain(
-        "aipm: if the log had gone further, start with `aipm serve --accept-restore`")
+        "aipm: if events came after this backup, start with `aipm serve --accept-restore`")
     } catch let held as LogLock.Held {
       throw Failure("\(held)")
     } catch let fault as DataFolder.Fault {

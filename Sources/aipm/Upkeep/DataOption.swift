@@ -9,13 +9,24 @@ import Terminal
 /// The data folder of a subcommand that works on its files.
 struct DataOption: ParsableArguments {
   @Option(
-    help: ArgumentHelp("The data folder (AIPM_DATA; default ./.aipm).", valueName: "dir"),
+    help: ArgumentHelp(
+      "The data folder (AIPM_DATA, else that of ./aipm.yaml, else ./.aipm).", valueName: "dir"),
     completion: .directory)
   var data: String?
 
+  /// The folder that `aipm serve` would take.
+  /// - Throws: `Failure` where the configuration file cannot be used.
   var folder: String {
-    let known = ProcessInfo.processInfo.environment["AIPM_DATA"]
-    return data ?? known.flatMap { $0.isEmpty ? nil : $0 } ?? "./.aipm"
+    get throws { try Self.folder(data) }
+  }
+
+  /// - Parameter flag: what was given as a flag; then no file is read.
+  static func folder(_ flag: String?) throws -> String {
+    if let flag { return flag }
+    let environment = ProcessInfo.processInfo.environment
+    if let known = environment[Setting.data.variable], !known.isEmpty { return known }
+    let settings = try ConfigurationOptions.parse([]).settingsOrFailure()
+    return settings.text(.data) ?? Setting.data.standard
   }
 }
 

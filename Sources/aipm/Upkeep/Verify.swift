@@ -16,7 +16,7 @@ struct Verify: AsyncParsableCommand {
       by, and the head that is kept outside of the database.
 
       With FILE: a backup, an export of the log (`aipm export`) or a bundle (`aipm export \
-      --bundle REF`); what it is, it is told by its content.
+      --bundle REF`); its content tells which of them it is.
 
       Exit codes: 0 all is well, 1 something is not, 3 there is no such file.
       """)
@@ -37,10 +37,11 @@ struct Verify: AsyncParsableCommand {
   func run() async throws {
     do {
       if let file { return try verify(file) }
-      guard let log = try LogFile.find(directory: data.folder) else {
-        throw Failure("there is no log in \(data.folder): no file aipm.db", code: .notFound)
+      let folder = try data.folder
+      guard let log = try LogFile.find(directory: folder) else {
+        throw Failure("there is no log in \(folder): no file aipm.db", code: .notFound)
       }
-      try verify(log, headPath: data.folder + "/head")
+      try verify(log, headPath: folder + "/head")
     } catch let fault as StoreFault {
       throw Failure("\(fault)")
     }
@@ -48,7 +49,7 @@ struct Verify: AsyncParsableCommand {
 
   private func verify(_ file: String) throws {
     guard access(file, R_OK) == 0 else {
-      throw Failure("cannot read \(file): \(String(cString: strerror(errno)))", code: .notFound)
+      throw Failure("\(file.safe()) cannot be read: \(SystemWords.of(errno))", code: .notFound)
     }
     switch try EvidenceKind(of: file) {
     case .database: try verify(try LogFile(path: file), headPath: nil)
@@ -65,7 +66,7 @@ struct Verify: AsyncParsableCommand {
       found.json.printLine()
     } else {
       found.say()
-      Terminal.say(found.isSound ? "sound" : "NOT sound")
+      Terminal.say(found.isSound ? "sound" : "damaged")
     }
     if !found.isSound { throw ExitCode(1) }
   }
@@ -134,7 +135,7 @@ struct Verify: AsyncParsableCommand {
       Terminal.say(words.safe())
       Terminal.say("head           \(head.position) \(Hex.encode(head.hash))")
       for fault in faults { Terminal.complain("aipm: \(fault.safe())") }
-      Terminal.say(faults.isEmpty ? "sound" : "NOT sound")
+      Terminal.say(faults.isEmpty ? "sound" : "damaged")
     }
     if !faults.isEmpty { throw ExitCode(1) }
   }

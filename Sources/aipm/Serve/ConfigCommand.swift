@@ -1,0 +1,126 @@
+import ArgumentParser
+import EventLog
+import Forge
+import Terminal
+
+struct ConfigCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "config",
+    abstract: "Shows what is configured, and where each value comes from.",
+    subcommands: [Show.self])
+
+  struct Show: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Prints every setting that `aipm serve` would run with, and its source.",
+      discussion: """
+        It takes the flags of `aipm serve` and reads the same environment and configuration file. \
+        The source is a flag, a variable, a place in the file, or the default. Secrets are \
+        masked. Exit code 2 where a value cannot be used.
+
+        Examples:
+          aipm config show
+          aipm config show --env production --json
+        """)
+
+    @OptionGroup var serve: Serve
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      let settings = try serve.settings()
+      let values = try EffectiveSettings(settings)
+      if output.json {
+        values.json.printLine()
+      } else {
+        values.say()
+      }
+      _ = try serve.options(settings)
+    }
+  }
+}
+
+/// What counts of each setting, as it may be shown.
+struct EffectiveSettings {
+  private struct Row {
+    var name: String
+    var value: String
+    /// `flag`, `variable`, `file` or `default`.
+    var source: String
+    /// The flag, the variable or the place; nil of a default.
+    var place: String?
+  }
+
+  /// Credentials, which come from the environment alone.
+  static let secretVariables = ["AIPM_GITHUB_TOKEN", "AIPM_WEBHOOK_SECRET"]
+
+  private var rows: [Row]
+  private let file: ConfigurationFile?
+
+  init(_ settings: Settings) throws {
+    file = settings.file
+    // A token may stand in a command too.
+    let secrets = Self.secretVariables.compactMap { settings.secret($0) }
+    let mask = try SecretMask(secrets: secrets, patterns: [])
+    let forge = try? ForgeSettings(settings)
+    rows = Setting.allCases.map { setting in
+      guard let found = settings.find(setting) else {
+        let system = "SSL_CERT_FILE"
+        if setting == .caFile, let value = settings.secret(system) {
+          return Row(name: setting.rawValue, value: value, source: "variable", place: system)
+        }
+        let value = forge.flatMap { Self.derived(setting, $0) } ?? setting.standard
+        return Row(name: setting.rawValue, value: value, source: "default", place: nil)
+      }
+      var row = Row(
+        name: setting.rawValue, value: mask.masked(found.value), source: "flag",
+        place: found.name)
+      switch found.origin {
+      case .flag: break
+      case .variable: row.source = "variable"
+      case .file(let place): (row.source, row.place) = ("file", place)
+      }
+      return row
+    }
+    for variable in Self.secretVariables {
+      let isSet = settings.secret(variable) != nil
+      let name = variable.dropFirst("AIPM_".count).lowercased().replacing("_", with: "-")
+      rows.append(
+        Row(
+          name: name, value: isSet ? "***" : "none", source: isSet ? "variable" : "default",
+          place: isSet ? variable : nil))
+    }
+  }
+
+  /// A default that depends on what else is set.
+  private static func derived(_ setting: Setting, _ forge: ForgeSettings) -> String? {
+    switch setting {
+    case .forge: return forge.kind.rawValue
+    case .forgePace: return forge.kind == .github && forge.pace == .github ? "github" : "none"
+    case _: return nil
+    }
+  }
+
+  func say() {
+    let section = file.map { ", section \($0.section)" } ?? ""
+    Terminal.complain("configuration file: \(file?.path ?? "none")\(section)".safe())
+    Terminal.table(
+      ["SETTING", "VALUE", "FROM"],
+      rows.map { row in
+        let place = row.place.map { row.source == "file" ? "\($0)\(section)" : $0 }
+        return [row.name, row.value.safe(), (place ?? row.source).safe()]
+      })
+  }
+
+  var json: JSONValue {
+    .object([
+      "file": file.map { .string($0.path) } ?? .null,
+      "section": file.map { .string($0.section) } ?? .null,
+      "settings": .array(
+        rows.map { row in
+          .object([
+            "name": .string(row.name), "value": .string(row.value),
+            "source": .string(row.source), "from": row.place.map { .string($0) } ?? .null,
+          ])
+        }),
+    ])
+  }
+}

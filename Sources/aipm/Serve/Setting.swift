@@ -1,0 +1,110 @@
+/// What can be configured. The raw value is the setting's name: the key in the configuration file,
+/// and with `--` before it the flag of `aipm serve`.
+enum Setting: String, CaseIterable {
+  case data, host, port, connections, workers, agent
+  case agentCommand = "agent-command"
+  case agentEnv = "agent-env"
+  case agentAllow = "agent-allow"
+  case agentPrivateNetwork = "agent-private-network"
+  case agentTimeout = "agent-timeout"
+  case attempts
+  case sandbox
+  case sandboxReadable = "sandbox-readable"
+  case workflows
+  case basePath = "base-path"
+  case allowOrigin = "allow-origin"
+  case keepOutput = "keep-output"
+  case keepWords = "keep-words"
+  case maskPatterns = "mask-patterns"
+  case cacheAge = "cache-age"
+  case cacheSize = "cache-size"
+  case workerUser = "worker-user"
+  case forge
+  case forgePace = "forge-pace"
+  case githubAPIURL = "github-api-url"
+  case githubAppID = "github-app-id"
+  case githubAppKeyFile = "github-app-key-file"
+  case githubAppInstallationID = "github-app-installation-id"
+  case caFile = "ca-file"
+  case defaultRepo = "default-repo"
+
+  /// The environment variable that stands for it.
+  var variable: String {
+    if self == .allowOrigin { return "AIPM_ALLOW_ORIGINS" }
+    let name = rawValue.map { $0 == "-" ? "_" : String($0).uppercased() }
+    return "AIPM_" + name.joined()
+  }
+
+  /// The key that the configuration file had before its keys were the names of the flags. It goes
+  /// on working.
+  var formerKey: String {
+    switch self {
+    case .allowOrigin: return "allowOrigins"
+    case .githubAPIURL: return "githubApiURL"
+    case .githubAppID: return "githubAppID"
+    case .githubAppInstallationID: return "githubAppInstallationID"
+    case _:
+      let words = rawValue.split(separator: "-")
+      return words.dropFirst().reduce(String(words[0])) { key, word in
+        key + word.prefix(1).uppercased() + word.dropFirst()
+      }
+    }
+  }
+
+  /// Whether it may have several values: a list in the file, commas in the variable.
+  var isList: Bool {
+    [
+      .agentEnv, .agentAllow, .agentPrivateNetwork, .sandboxReadable, .allowOrigin, .maskPatterns,
+    ].contains(self)
+  }
+
+  /// What holds where nothing says anything, in words.
+  var standard: String {
+    switch self {
+    case .data: "./.aipm"
+    case .host: "127.0.0.1"
+    case .port: "8080"
+    case .connections: "512"
+    case .workers: "2"
+    case .agent: "the workflow's first that is installed"
+    case .agentTimeout, .attempts: "the workflow's"
+    case .sandbox: "on"
+    case .workflows: "the ones built in"
+    case .basePath: "/"
+    case .keepOutput, .keepWords: "for ever"
+    case .cacheAge: "30d"
+    case .cacheSize: "50GiB"
+    case .forge: "local"
+    case .forgePace: "none"
+    case .githubAPIURL: "https://api.github.com"
+    case .caFile: "the system's"
+    case .workerUser: "aipm-worker, aipm or nobody, the first that there is"
+    case .agentCommand, .agentEnv, .agentAllow, .agentPrivateNetwork, .sandboxReadable,
+      .allowOrigin, .maskPatterns, .githubAppID, .githubAppKeyFile, .githubAppInstallationID,
+      .defaultRepo:
+      "none"
+    }
+  }
+
+  /// The setting that a key of the configuration file means.
+  init?(key: String) {
+    guard let known = Self.allCases.first(where: { [$0.rawValue, $0.formerKey].contains(key) })
+    else { return nil }
+    self = known
+  }
+}
+
+/// The settings that were given as flags.
+struct GivenFlags {
+  private(set) var values: [Setting: [String]] = [:]
+
+  mutating func put(_ setting: Setting, _ value: String?) {
+    if let value { values[setting] = [value] }
+  }
+
+  mutating func put(_ setting: Setting, _ value: Int?) { put(setting, value.map { String($0) }) }
+
+  mutating func put(_ setting: Setting, _ list: [String]) {
+    if !list.isEmpty { values[setting] = list }
+  }
+}

@@ -1,0 +1,55 @@
+import FoundationEssentials
+import Glibc
+
+/// A file that somebody named, read as text.
+enum TextFile {
+  /// Why it could not be read, in a sentence that begins with its name.
+  struct Fault: Error, CustomStringConvertible {
+    let description: String
+    /// Whether there is no such file.
+    let isAbsent: Bool
+  }
+
+  /// - Throws: `Fault`.
+  static func read(_ path: String) throws(Fault) -> String {
+    var facts = stat()
+    guard stat(path, &facts) == 0 else {
+      let isAbsent = errno == ENOENT || errno == ENOTDIR
+      throw Fault(
+        description: isAbsent
+          ? "\(path) does not exist" : "\(path) cannot be read: \(SystemWords.of(errno))",
+        isAbsent: isAbsent)
+    }
+    guard facts.st_mode & S_IFMT != S_IFDIR else {
+      throw Fault(description: "\(path) is a folder, not a file", isAbsent: false)
+    }
+    guard access(path, R_OK) == 0, let data = FileManager.default.contents(atPath: path) else {
+      throw Fault(
+        description: "\(path) cannot be read: this user has no right to", isAbsent: false)
+    }
+    guard let text = String(validating: data, as: UTF8.self) else {
+      throw Fault(description: "\(path) is not UTF-8: save it as UTF-8", isAbsent: false)
+    }
+    return text
+  }
+}
+
+/// What the system says of a call that failed, in words for people.
+enum SystemWords {
+  static func of(_ code: Int32) -> String {
+    switch code {
+    case ENOENT: "there is no such file or folder"
+    case ENOTDIR: "a part of its path is not a folder"
+    case EISDIR: "it is a folder"
+    case EACCES, EPERM: "this user has no right to"
+    case ENOSPC, EDQUOT: "the disk is full"
+    case EROFS: "the disk is mounted read-only"
+    case ENAMETOOLONG: "its name is too long"
+    case EEXIST: "it exists already"
+    case ELOOP: "its path goes through too many links"
+    case EIO: "the disk failed"
+    case EMFILE, ENFILE: "too many files are open"
+    case _: String(cString: strerror(code))
+    }
+  }
+}

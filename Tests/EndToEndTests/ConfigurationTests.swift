@@ -1,0 +1,215 @@
+import EventLog
+import FoundationEssentials
+import Processes
+import TestKit
+import Testing
+
+extension EndToEndTests {
+  /// Where settings come from, and what is said of those that cannot be used.
+  @Suite("Configuration") struct ConfigurationTests {}
+}
+
+extension EndToEndTests.ConfigurationTests {
+  private func aipm(
+    _ arguments: [String], in folder: String, _ more: [String: String] = [:]
+  ) async throws -> ProcessResult {
+    try await Command(
+      Program.aipm, arguments, environment: Program.plainEnvironment.merging(more) { $1 },
+      workingDirectory: folder, timeout: Installation.patience
+    ).run()
+  }
+
+  private func write(_ text: String, _ server: Installation, _ name: String = "aipm.yaml") throws {
+    try text.write(toFile: "\(server.folder)/\(name)", atomically: true, encoding: .utf8)
+  }
+
+  /// The settings of `aipm config show` by name.
+  private func shown(
+    _ arguments: [String], in folder: String, _ more: [String: String] = [:]
+  ) async throws -> [String: JSONValue] {
+    let result = try await aipm(["config", "show", "--json"] + arguments, in: folder, more)
+    #expect(result.exit == .exited(0), "\(result.errorText)")
+    var settings: [String: JSONValue] = [:]
+    for row in try JSONValue(json: result.standardOutput)["settings"].arrayValue ?? [] {
+      settings[row["name"].stringValue ?? ""] = row
+    }
+    return settings
+  }
+
+  @Test("each value is shown with where it comes from: flag, variable, file, default")
+  func sources() async throws {
+    try await Installation.with(starts: false) { server in
+      try write(
+        """
+        development:
+          workers: 3
+          port: 1111
+          keep-output: 90d
+          allow-origin: [https://a.example, https://b.example]
+          mask-patterns: ["x{2,3}"]
+        """, server)
+      let settings = try await shown(
+        ["--port", "2222"], in: server.folder,
+        [
+          "AIPM_PORT": "3333", "AIPM_AGENT": "demo", "AIPM_GITHUB_TOKEN": "a-secret-token",
+          "AIPM_AGENT_COMMAND": "run --key a-secret-token",
+        ])
+      func expect(_ name: String, _ value: String, _ source: String, _ from: String?) {
+        let row = settings[name] ?? .null
+        #expect(row["value"].stringValue == value, "\(name): \(row)")
+        #expect(row["source"].stringValue == source, "\(name): \(row)")
+        #expect(row["from"].stringValue == from, "\(name): \(row)")
+      }
+      expect("port", "2222", "flag", "--port")
+      expect("agent", "demo", "variable", "AIPM_AGENT")
+      expect("workers", "3", "file", "aipm.yaml:2:3")
+      expect("keep-output", "90d", "file", "aipm.yaml:4:3")
+      expect("allow-origin", "https://a.example,https://b.example", "file", "aipm.yaml:5:3")
+      expect("mask-patterns", "x{2,3}", "file", "aipm.yaml:6:3")
+      expect("data", "./.aipm", "default", nil)
+      expect("forge", "github", "default", nil)
+      expect("github-token", "***", "variable", "AIPM_GITHUB_TOKEN")
+      expect("webhook-secret", "none", "default", nil)
+      expect("agent-command", "run --key ***", "variable", "AIPM_AGENT_COMMAND")
+      // For people the section is named too.
+      let table = try await aipm(["config", "show"], in: server.folder)
+      #expect(table.outputText.contains("aipm.yaml:2:3, section development"))
+    }
+  }
+
+  @Test("keys are the names of the flags, and the former ones go on working")
+  func keys() async throws {
+    try await Installation.with(starts: false) { server in
+      let help = try await aipm(["serve", "--help"], in: server.folder).outputText
+      let names = try await shown([], in: server.folder).keys
+      for name in names where !name.hasPrefix("github-") && !name.hasPrefix("webhook-") {
+        guard !["ca-file", "default-repo"].contains(name) else { continue }
+        #expect(help.contains("--\(name)"), "\(name) is a setting but no flag")
+      }
+      let former = [
+        "keepOutput: 1d", "allowOrigins: [https://a.example]", "agentCommand: x", "agentEnv: [A]",
+        "agentTimeout: 1m", "basePath: /x", "keepWords: 2d", "maskPatterns: [abc]",
+        "forgePace: none", "githubApiURL: https://x.example", "defaultRepo: a/b",
+        "sandboxReadable: [/x]", "cacheAge: 1d", "cacheSize: 1GiB",
+      ]
+      try write("development:\n" + former.map { "  \($0)\n" }.joined(), server)
+      let settings = try await shown([], in: server.folder)
+      let found = settings.values.count { $0["source"].stringValue == "file" }
+      #expect(found == former.count)
+      #expect(settings["github-api-url"]?["value"].stringValue == "https://x.example")
+    }
+  }
+
+  static let refused: [(file: String, arguments: [String], words: [String])] = [
+    ("development:\n  kepe-output: 1d\n", [], ["aipm.yaml:2:3", "\"keep-output\"?"]),
+    ("development:\n  colour: red\n", [], ["colour is no setting", "known are"]),
+    ("production:\n  port: 1\n", ["--env", "prod"], ["no section prod", "production"]),
+    ("production:\n  port: 1\n", [], ["no section development", "production", "--env"]),
+    ("producton:\n  port: 1\n", ["--env", "production"], ["Did you mean producton?"]),
+    ("workers: 3\n", [], ["aipm.yaml:1:1", "workers stands in no section", "development:"]),
+    ("development: {}\nport: 1\n", [], ["aipm.yaml:2:1", "port stands in no section"]),
+    ("- a\n", [], ["section for each environment"]),
+    ("", [], ["aipm.yaml is empty"]),
+    ("development: [", [], ["not YAML"]),
+    ("development:\n  port: 1\n  port: 2\n", [], ["port", "write it once"]),
+    ("development:\n  keep-output: 1d\n  keepOutput: 2d\n", [], ["keep-output stands twice"]),
+    ("development:\n  port: [1, 2]\n", [], ["port has no value that can be used", "one value"]),
+    ("development:\n  port:\n", [], ["port has no value"]),
+    ("development:\n  data: {a: b}\n", [], ["data has no value"]),
+    ("development:\n  port: many\n", [], ["aipm.yaml:2:3: port is many", "whole number"]),
+    // A mistake in another section is one all the same.
+    ("development: {}\nproduction:\n  prot: 1\n", [], ["aipm.yaml:3:3", "\"port\"?"]),
+  ]
+
+  @Test(
+    "a file that cannot be used is an error with place and correction", arguments: refused.indices)
+  func refusals(index: Int) async throws {
+    let example = Self.refused[index]
+    try await Installation.with(starts: false) { server in
+      try write(example.file, server)
+      for command in [["serve", "--data", server.data, "--port", "0"], ["config", "show"]] {
+        // A port in the file is looked at where no flag takes its place.
+        let command = example.file.contains("many") ? Array(command.prefix(3)) : command
+        let result = try await aipm(command + example.arguments, in: server.folder)
+        #expect(result.exit == .exited(2), "\(example.file): \(result.errorText)")
+        for words in example.words {
+          #expect(result.errorText.contains(words), "\(words): \(result.errorText)")
+        }
+        #expect(result.errorText.contains("Usage: aipm \(command[0])"), "\(result.errorText)")
+      }
+      #expect(!FileManager.default.fileExists(atPath: server.data))
+    }
+  }
+
+  @Test("an environment without a file, and a file that is not there, are errors")
+  func absent() async throws {
+    try await Installation.with(starts: false) { server in
+      let serve = ["serve", "--data", server.data, "--port", "0"]
+      let cases: [([String], [String: String], String)] = [
+        (["--env", "production"], [:], "the environment production does not exist"),
+        ([], ["AIPM_ENV": "production"], "the environment production does not exist"),
+        (["--config", "none.yaml"], [:], "none.yaml does not exist"),
+        ([], ["AIPM_CONFIG": "/none.yaml"], "/none.yaml does not exist"),
+        (["--config", "."], [:], "is a folder"),
+      ]
+      for (arguments, environment, words) in cases {
+        let result = try await aipm(serve + arguments, in: server.folder, environment)
+        #expect(result.exit == .exited(2), "\(result.errorText)")
+        #expect(result.errorText.contains(words), "\(result.errorText)")
+      }
+      #expect(!FileManager.default.fileExists(atPath: server.data))
+      // The standard environment needs no file.
+      #expect(try await !shown(["--env", "development"], in: server.folder).isEmpty)
+    }
+  }
+
+  @Test("subcommands on the data folder find it in the configuration file too")
+  func dataFolder() async throws {
+    try await Installation.with(starts: false) { server in
+      try write("development:\n  data: \(server.data)\n", server)
+      let made = try await aipm(["forge", "create", "acme/tools"], in: server.folder)
+      #expect(made.succeeded, "\(made.errorText)")
+      #expect(FileManager.default.fileExists(atPath: "\(server.data)/forge/acme/tools.git"))
+      let none = try await aipm(["backup", "x.db"], in: server.folder)
+      #expect(none.exit == .exited(3) && none.errorText.contains(server.data))
+    }
+  }
+
+  @Test("a workflow that extends another runs, and a log of it replays without the file")
+  func extending() async throws {
+    let name = "team"
+    try await Installation.with(
+      arguments: ["--forge", "local", "--agent", "demo", "--workflows", "flows"],
+      prepare: { server in
+        try FileManager.default.createDirectory(
+          atPath: "\(server.folder)/flows", withIntermediateDirectories: true)
+        try write(
+          """
+          name: \(name)
+          extends: personal-delegate
+          templates: {commit-message: "team: {{prTitle}}"}
+          """, server, "flows/team.yaml")
+      }
+    ) { server in
+      try await server.createRepository()
+      let id = try await server.submit(
+        Installation.request("acme/tools", ["workflow": .string(name)]))
+      #expect(try await server.end(of: id)["state"].stringValue == "Pushed")
+      let log = try await server.get("/api/audit?q=type:system.workflow-defined%20team").text
+      #expect(!log.contains("extends"))
+      let shown = try await aipm(
+        ["workflows", "show", name, "--workflows", "flows", "--json"], in: server.folder)
+      let digest = try JSONValue(json: shown.standardOutput)["digest"].stringValue
+      let delegation = try await server.delegation(id)
+      #expect(delegation["workflow"]["digest"].stringValue == digest)
+      // A delegation stays with its definition, though the file is gone.
+      _ = try await server.stop()
+      try FileManager.default.removeItem(atPath: "\(server.folder)/flows/team.yaml")
+      try await server.start()
+      #expect(try await server.replay(["--verify"]).succeeded)
+      let unknown = try await aipm(["workflows", "show", "personal-delegat"], in: server.folder)
+      #expect(unknown.exit == .exited(3))
+      #expect(unknown.errorText.contains("\"personal-delegate\"?"), "\(unknown.errorText)")
+    }
+  }
+}
