@@ -57,7 +57,7 @@ let package = Package(
     module("Domain"),
     module("NetworkRules"),
     module("EventLog", ["Domain", "Cryptography"]),
-    module("Projections", ["Domain", "EventLog", "Cryptography"]),
+    module("Projections", ["Domain", "NetworkRules", "EventLog", "Cryptography"]),
     module("InMemoryEventStore", ["Domain", "EventLog", "Projections"]),
     module("SQLite", ["CSQLite"]),
     module("SQLiteEventStore", ["SQLite", "Domain", "EventLog", "Projections", "Cryptography"]),
@@ -130,7 +130,8 @@ let package = Package(
       dependencies: ["Domain", "EventLog", "Projections", "LogStories"],
       path: "Tests/EventStoreConformance", swiftSettings: strict),
     tests("EventLogTests", ["Cryptography", "Domain", "EventLog", "LogStories"]),
-    tests("ProjectionsTests", ["Domain", "EventLog", "Projections", "LogStories"]),
+    tests(
+      "ProjectionsTests", ["Domain", "NetworkRules", "EventLog", "Projections", "LogStories"]),
     tests(
       "InMemoryEventStoreTests",
       ["InMemoryEventStore", "EventStoreConformance", "LogStories", "EventLog", "Domain"]),

@@ -99,6 +99,10 @@ static const unsigned char memory_js[] = {
 #embed "web/memory.js"
 };
 
+static const unsigned char network_js[] = {
+#embed "web/network.js"
+};
+
 static const unsigned char output_js[] = {
 #embed "web/output.js"
 };
@@ -197,6 +201,7 @@ static const struct aipm_file files[] = {
     {"list.js", script, {list_js, sizeof list_js}},
     {"marks.js", script, {marks_js, sizeof marks_js}},
     {"memory.js", script, {memory_js, sizeof memory_js}},
+    {"network.js", script, {network_js, sizeof network_js}},
     {"output.js", script, {output_js, sizeof output_js}},
     {"page-audit.js", script, {page_audit_js, sizeof page_audit_js}},
     {"page-delegate.js", script, {page_delegate_js, sizeof page_delegate_js}},

@@ -26,6 +26,8 @@ package enum DelegationCommand: Equatable, Sendable {
   case acceptCommit(Generated)
   case endAttempt(AttemptEnd)
   case confirmStopped(attempt: Int, token: FencingToken)
+  /// What the attempt used of the network, with the report that ends it: one append holds both.
+  indirect case recordNetwork(NetworkUsed, then: DelegationCommand)
 
   // People's, and the forge's.
   case cancel

@@ -96,6 +96,10 @@ extension DelegationState {
       let d = try holder(of: token, attempt: attempt)
       guard d.cancelRequested, commitToPush == nil else { throw refusal("confirm-stopped") }
       return [cancelled()]
+    case .recordNetwork(let used, let report):
+      // A report that is refused takes its record with it.
+      let events = try decide(report, at: now)
+      return try afterNetworkUse(used) + events
 
     case .cancel:
       guard let d = delegation, let name, !name.isTerminal else { throw refusal("cancel") }
@@ -227,6 +231,12 @@ extension DelegationState {
           Released(attempt: end.attempt, token: end.token, cause: cause, message: end.message))
       ]
     }
+  }
+
+  /// A report whose response was lost comes again: the record is made once under each token.
+  private func afterNetworkUse(_ used: NetworkUsed) throws(Rejection) -> [DelegationEvent] {
+    let d = try holder(of: used.token, attempt: used.attempt)
+    return d.networkToken == used.token ? [] : [.networkUsed(used)]
   }
 
   /// The delegation, if `token` and `attempt` are those of its lease.

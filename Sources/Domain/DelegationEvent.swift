@@ -5,7 +5,7 @@
 // log keeps it apart, a fold never needs it, and a redaction takes it away.
 
 package enum DelegationEvent: Equatable, Sendable {
-  // The two large ones stand apart, so that the others, which are most, are small to hand on.
+  // The large ones stand apart, so that the others, which are most, are small to hand on.
   indirect case requested(Requested)
   case branchCreated(BranchCreated)
   case taskCommitted(TaskCommitted)
@@ -23,6 +23,7 @@ package enum DelegationEvent: Equatable, Sendable {
   case retryRequested
   case pullRequestUpdated(PullRequestUpdated)
   case actionDone(ActionDone)
+  indirect case networkUsed(NetworkUsed)
 }
 
 extension DelegationEvent {
@@ -32,7 +33,7 @@ extension DelegationEvent {
     case .dispatched, .generated, .released, .failed: true
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating, .pushed,
       .baseResolved, .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated,
-      .actionDone:
+      .actionDone, .networkUsed:
       false
     }
   }

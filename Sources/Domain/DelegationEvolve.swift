@@ -110,6 +110,15 @@ extension DelegationState {
         $0.actionsDone.insert(e.marker)
         if $0.trouble?.step == .act { $0.trouble = nil }
       }
+
+    case .networkUsed(let e):
+      guard let lease, lease.token == e.token, lease.attempt == e.attempt else {
+        throw corrupt(event, "a token that is not the lease's")
+      }
+      guard holds({ $0.networkToken != e.token }) else {
+        throw corrupt(event, "recorded twice under one token")
+      }
+      change { $0.networkToken = e.token }
     }
   }
 

@@ -38,6 +38,7 @@ package struct Delegation: Equatable, Sendable {
     var accepted: [ObjectID] = []
     var cancelRequested = false
     var actionsDone: Set<String> = []
+    var networkToken: FencingToken?
   }
 
   private final class Place {
@@ -140,6 +141,11 @@ package struct Delegation: Equatable, Sendable {
   package var actionsDone: Set<String> {
     get { place.content.actionsDone }
     _modify { yield &own().content.actionsDone }
+  }
+  /// The last token under which it was recorded what an attempt used of the network.
+  package var networkToken: FencingToken? {
+    get { place.content.networkToken }
+    set { own().content.networkToken = newValue }
   }
 }
 

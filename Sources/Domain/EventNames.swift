@@ -19,6 +19,7 @@ extension DelegationEvent {
     case .retryRequested: "delegation.retry-requested"
     case .pullRequestUpdated: "delegation.pull-request-updated"
     case .actionDone: "delegation.action-done"
+    case .networkUsed: "delegation.network-used"
     }
   }
 }

@@ -9,6 +9,7 @@
 
 import Domain
 import EventLog
+import Projections
 import Workflows
 
 package struct Executor: Sendable {
@@ -68,6 +69,8 @@ package struct Executor: Sendable {
   /// The last commit that was accepted, and the last failure with its words: comments tell of them.
   private var generated: Generated?
   private var failed: Failed?
+  /// What the last attempt used of the network.
+  private var network: NetworkUse?
   /// No append before this moment: the disk was full.
   private var blockedUntil: Timestamp?
 
@@ -234,6 +237,8 @@ package struct Executor: Sendable {
       if case .requested(let request) = event { text = request.text }
       if case .generated(let event) = event { generated = event }
       if case .failed(let event) = event { failed = event }
+      if case .dispatched = event { network = nil }
+      if case .networkUsed(let event) = event { network = event.use }
       if case .branchCreated = event { branchRecord = (recorded.position, recorded.hash) }
       // A new lease, or the end of one, is a reason to read the head again.
       if case .released = event { prepared = nil }
@@ -327,7 +332,14 @@ package struct Executor: Sendable {
         branchRecord: branchRecord ?? (0, []),
         facts: NoticeFacts(
           attempt: delegation.attempt, commit: generated?.sha, figures: generated?.figures,
-          failure: failed)))
+          failure: failed,
+          refusals: refusals)))
+  }
+
+  private var refusals: NoticeFacts.Refusals? {
+    guard let network, network.hostsRefused > 0 else { return nil }
+    return NoticeFacts.Refusals(
+      hosts: network.refusedNames, line: network.lineAllowingRefused)
   }
 
   private var unreadable: StepFault {
@@ -352,7 +364,7 @@ extension DelegationEvent {
       .generated:
       true
     case .dispatched, .generating, .pushed, .failed, .stepFailed, .released, .cancelRequested,
-      .retryRequested, .pullRequestUpdated, .actionDone:
+      .retryRequested, .pullRequestUpdated, .actionDone, .networkUsed:
       false
     }
   }

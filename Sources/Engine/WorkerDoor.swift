@@ -101,31 +101,36 @@ extension Engine {
   /// The result of an attempt that made a commit: its pack must have been accepted by this server.
   package func finish(
     commit: ObjectID, figures told: GenerationFigures, of id: DelegationID, attempt: Int,
-    token: FencingToken, by worker: WorkerID
+    token: FencingToken, by worker: WorkerID, network: NetworkUse? = nil
   ) async throws(WorkerFault) {
     let key = AcceptedPack(delegation: id, token: token, commit: commit)
     guard
       let acceptance = try core.acceptance(
         of: commit, counted: figures[key], told: told, of: id, attempt: attempt, token: token)
     else { return }
-    let reply = await command(id, acceptance, by: actor(worker))
+    let reply = await command(
+      id, acceptance.recording(network, attempt: attempt, token: token), by: actor(worker))
     figures[key] = nil
     try outcome(of: reply)
   }
 
   /// An attempt that ended without a commit.
   package func end(
-    _ end: AttemptEnd, of id: DelegationID, by worker: WorkerID
+    _ end: AttemptEnd, of id: DelegationID, by worker: WorkerID, network: NetworkUse? = nil
   ) async throws(WorkerFault) {
-    try outcome(of: await command(id, .endAttempt(end), by: actor(worker)))
+    let report = DelegationCommand.endAttempt(end)
+      .recording(network, attempt: end.attempt, token: end.token)
+    try outcome(of: await command(id, report, by: actor(worker)))
   }
 
   /// The agent was ended because of a cancellation.
   package func stopped(
-    attempt: Int, token: FencingToken, of id: DelegationID, by worker: WorkerID
+    attempt: Int, token: FencingToken, of id: DelegationID, by worker: WorkerID,
+    network: NetworkUse? = nil
   ) async throws(WorkerFault) {
-    try outcome(
-      of: await command(id, .confirmStopped(attempt: attempt, token: token), by: actor(worker)))
+    let report = DelegationCommand.confirmStopped(attempt: attempt, token: token)
+      .recording(network, attempt: attempt, token: token)
+    try outcome(of: await command(id, report, by: actor(worker)))
   }
 
   /// Whether this is the present lease of that delegation.
@@ -214,5 +219,17 @@ extension Engine {
     } catch {
       return .failure(error)
     }
+  }
+}
+
+extension DelegationCommand {
+  /// The same report of an attempt's end, with what the attempt used of the network.
+  /// - Parameter network: nil if nothing is known of it.
+  fileprivate func recording(
+    _ network: NetworkUse?, attempt: Int, token: FencingToken
+  ) -> DelegationCommand {
+    guard let network else { return self }
+    return .recordNetwork(
+      NetworkUsed(attempt: attempt, token: token, use: network), then: self)
   }
 }

@@ -78,6 +78,11 @@ extension EventCodec {
       type = .actionDone
       facts.detail.put("marker", e.marker)
       text.put("message", e.failure)
+    case .networkUsed(let e):
+      type = .networkUsed
+      facts.attempt = Int64(e.attempt)
+      facts.token = e.token.packed
+      if let use = e.use { facts.detail = encode(use) }
     }
     return EncodedEvent(type: type, facts: facts, text: text)
   }
@@ -130,6 +135,21 @@ extension EventCodec {
     facts.detail["outputSize"] = .integer(Int64(figures.outputSize))
     facts.detail["outputDigest"] = .string(figures.outputDigest)
     text.put("usage", figures.usage)
+  }
+
+  /// Hosts are names of a closed form and no words: a redaction leaves them.
+  private static func encode(_ use: NetworkUse) -> [String: JSONValue] {
+    [
+      "reached": .integer(Int64(use.hostsReached)), "refused": .integer(Int64(use.hostsRefused)),
+      "connections": .integer(Int64(use.connections)), "bytesUp": .integer(Int64(use.bytesUp)),
+      "bytesDown": .integer(Int64(use.bytesDown)),
+      "refusedHosts": .array(
+        use.refusedHosts.map {
+          .object([
+            "host": .string($0.host), "port": .integer(Int64($0.port)), "code": .string($0.code),
+          ])
+        }),
+    ]
   }
 
   static func decodeDelegation(_ r: FactReader) throws(CodecFault) -> DelegationEvent {
@@ -196,6 +216,9 @@ extension EventCodec {
         ActionDone(
           marker: try r.need(r.detail["marker"]?.stringValue, "marker"),
           failure: r.words("message")))
+    case .networkUsed:
+      return .networkUsed(
+        NetworkUsed(attempt: try attempt(r), token: try token(r), use: try decodeNetworkUse(r)))
     case .workerRegistered, .workerUnhealthy, .workerRecovered, .workerRestarted, .workerParked,
       .workerDraining, .workerStopped, .workerLost, .systemStarted, .systemRecovered,
       .systemRestored, .systemRedacted, .workflowDefined:
@@ -256,6 +279,26 @@ extension EventCodec {
     return Generated(
       attempt: try attempt(r), token: r.facts.integer(.token).map { FencingToken(packed: $0) },
       sha: try sha(r), parent: try r.object(.parent), figures: figures)
+  }
+
+  /// nil if the details weren't read.
+  private static func decodeNetworkUse(_ r: FactReader) throws(CodecFault) -> NetworkUse? {
+    guard !r.detail.isEmpty else { return nil }
+    var hosts: [NetworkUse.RefusedHost] = []
+    for item in try r.need(r.detail["refusedHosts"]?.arrayValue, "refusedHosts") {
+      let port = item["port"].integerValue.flatMap { UInt16(exactly: $0) }
+      hosts.append(
+        NetworkUse.RefusedHost(
+          host: try r.need(item["host"].stringValue, "host"), port: try r.need(port, "port"),
+          code: try r.need(item["code"].stringValue, "code")))
+    }
+    guard hosts.count <= NetworkUse.refusedHostsMax else {
+      throw r.fault("\(hosts.count) refused hosts are too many")
+    }
+    return NetworkUse(
+      hostsReached: try r.count("reached"), hostsRefused: try r.count("refused"),
+      connections: try r.count("connections"), bytesUp: try r.count("bytesUp"),
+      bytesDown: try r.count("bytesDown"), refusedHosts: hosts)
   }
 
   private static func sha(_ r: FactReader) throws(CodecFault) -> ObjectID {

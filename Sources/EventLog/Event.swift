@@ -33,6 +33,7 @@ package enum EventType: Int, CaseIterable, Sendable {
   case retryRequested = 14
   case pullRequestUpdated = 15
   case actionDone = 16
+  case networkUsed = 17
 
   case workerRegistered = 32
   case workerUnhealthy = 33
@@ -68,6 +69,7 @@ package enum EventType: Int, CaseIterable, Sendable {
     case .retryRequested: "delegation.retry-requested"
     case .pullRequestUpdated: "delegation.pull-request-updated"
     case .actionDone: "delegation.action-done"
+    case .networkUsed: "delegation.network-used"
     case .workerRegistered: "worker.registered"
     case .workerUnhealthy: "worker.unhealthy"
     case .workerRecovered: "worker.recovered"

@@ -43,7 +43,7 @@ package enum EventCodec {
     switch reader.type {
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched, .generating,
       .pushed, .failed, .baseResolved, .generated, .stepFailed, .released, .cancelRequested,
-      .retryRequested, .pullRequestUpdated, .actionDone:
+      .retryRequested, .pullRequestUpdated, .actionDone, .networkUsed:
       return .delegation(try decodeDelegation(reader))
     case .workerRegistered, .workerUnhealthy, .workerRecovered, .workerRestarted, .workerParked,
       .workerDraining, .workerStopped, .workerLost:

@@ -109,7 +109,7 @@ extension EventType {
     switch self {
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched, .generating,
       .pushed, .failed, .baseResolved, .generated, .stepFailed, .released, .cancelRequested,
-      .retryRequested, .pullRequestUpdated:
+      .retryRequested, .pullRequestUpdated, .networkUsed:
       false
     case .actionDone, .workerRegistered, .workerUnhealthy, .workerRecovered, .workerRestarted,
       .workerParked, .workerDraining, .workerStopped, .workerLost, .systemStarted,

@@ -54,8 +54,8 @@ extension EventCodec {
     case .workerLost: return .lost(reason: r.words("reason"))
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched, .generating,
       .pushed, .failed, .baseResolved, .generated, .stepFailed, .released, .cancelRequested,
-      .retryRequested, .pullRequestUpdated, .actionDone, .systemStarted, .systemRecovered,
-      .systemRestored, .systemRedacted, .workflowDefined:
+      .retryRequested, .pullRequestUpdated, .actionDone, .networkUsed, .systemStarted,
+      .systemRecovered, .systemRestored, .systemRedacted, .workflowDefined:
       throw r.fault("not an event of a worker")
     }
   }
@@ -108,9 +108,9 @@ extension EventCodec {
         digest: try r.text(.digest), source: r.words("source"))
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched, .generating,
       .pushed, .failed, .baseResolved, .generated, .stepFailed, .released, .cancelRequested,
-      .retryRequested, .pullRequestUpdated, .actionDone, .workerRegistered, .workerUnhealthy,
-      .workerRecovered, .workerRestarted, .workerParked, .workerDraining, .workerStopped,
-      .workerLost:
+      .retryRequested, .pullRequestUpdated, .actionDone, .networkUsed, .workerRegistered,
+      .workerUnhealthy, .workerRecovered, .workerRestarted, .workerParked, .workerDraining,
+      .workerStopped, .workerLost:
       throw r.fault("not an event of the system")
     }
   }

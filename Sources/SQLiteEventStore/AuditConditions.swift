@@ -65,6 +65,10 @@ enum AuditConditions {
       let ended = DelegationStateName.allCases.filter(\.isTerminal).map { "'\($0.rawValue)'" }
       let sql = "d.quarantine IS NOT NULL OR d.state NOT IN (\(ended.joined(separator: ",")))"
       return (SQLPart(sql: sql), false)
+    case .refused(let host):
+      // A name holds nothing that JSON escapes.
+      let sql = "e.type = \(EventType.networkUsed.rawValue) AND instr(e.detail, ?) > 0"
+      return (SQLPart(sql: sql, values: [.text("\"\(host)\"")]), false)
     case .words(let words): return (sql(for: words), false)
     case .stuck(false), .id, .time, .position: return nil
     }

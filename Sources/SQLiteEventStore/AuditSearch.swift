@@ -88,8 +88,8 @@ struct AuditSearch {
         guard let bytes = UUIDText.decode(id), bytes[6] >> 4 == 7 else { return nil }
         let time = bytes[..<6].reduce(0) { $0 << 8 | Int64($1) }
         try narrow(.init(lower: time - Self.idDriftMs, upper: time))
-      case .repository, .pullRequest, .stamp, .branch, .type, .actor, .worker, .agent, .sha, .state,
-        .age, .stuck, .words:
+      case .repository, .pullRequest, .stamp, .branch, .type, .actor, .worker, .agent, .sha,
+        .refused, .state, .age, .stuck, .words:
         break
       }
     }
@@ -154,9 +154,8 @@ struct AuditSearch {
         } else {
           keep(try select("pr = ?", .integer(number)))
         }
-      case .repository, .type, .actor, .worker, .agent, .sha, .time, .position, .state, .age,
-        .stuck,
-        .words:
+      case .repository, .type, .actor, .worker, .agent, .sha, .time, .position, .refused, .state,
+        .age, .stuck, .words:
         break
       }
     }
@@ -204,6 +203,7 @@ struct AuditSearch {
     case .actor(let name): [AuditIndex.Term.actor(name)]
     case .worker(let name): [AuditIndex.Term.worker(name)]
     case .agent(let name): [AuditIndex.Term.agent(name)]
+    case .refused: [AuditIndex.Term.type(.networkUsed)]
     case .pullRequest, .id, .stamp, .branch, .sha, .time, .position, .state, .age, .stuck, .words:
       nil
     }

@@ -93,6 +93,7 @@ enum Render {
           "number": .integer(Int64(e.attempt)), "worker": .string(e.worker.rawValue),
           "dispatchedAt": .string(event.time.iso8601), "startedAt": .null, "endedAt": .null,
           "agent": .null, "outcome": .null, "message": .null, "commitSHA": .null,
+          "network": .null,
         ]
       case .generating(let e):
         attempts[e.attempt]?["startedAt"] = .string(event.time.iso8601)
@@ -102,6 +103,7 @@ enum Render {
         close(e.attempt, "generated", event.time, nil)
         attempts[e.attempt]?["commitSHA"] = .string(e.sha.rawValue)
         if let figures = e.figures { attempts[e.attempt]?["figures"] = Self.figures(figures) }
+      case .networkUsed(let e): attempts[e.attempt]?["network"] = network(e.use)
       case .released(let e): close(e.attempt, e.cause.rawValue, event.time, e.message)
       case .failed(let e):
         if let last, attempts[last]?["endedAt"] == .null {
@@ -114,6 +116,24 @@ enum Render {
       }
     }
     return .array(attempts.sorted { $0.key < $1.key }.map { .object($0.value) })
+  }
+
+  /// What an attempt used of the network, with the line of a workflow that would allow what it was
+  /// refused.
+  private static func network(_ use: NetworkUse?) -> JSONValue {
+    guard let use else { return .null }
+    return .object([
+      "reached": .integer(Int64(use.hostsReached)), "refused": .integer(Int64(use.hostsRefused)),
+      "connections": .integer(Int64(use.connections)), "bytesUp": .integer(Int64(use.bytesUp)),
+      "bytesDown": .integer(Int64(use.bytesDown)),
+      "refusedHosts": .array(
+        use.refusedHosts.map {
+          .object([
+            "host": .string($0.host), "port": .integer(Int64($0.port)), "code": .string($0.code),
+          ])
+        }),
+      "line": text(use.lineAllowingRefused),
+    ])
   }
 
   private static func figures(_ figures: GenerationFigures) -> JSONValue {

@@ -23,9 +23,26 @@ package struct NoticeFacts: Sendable {
   package var commit: ObjectID?
   package var figures: GenerationFigures?
   package var failure: Failed?
+  package var refusals: Refusals?
 
-  package init(attempt: Int, commit: ObjectID?, figures: GenerationFigures?, failure: Failed?) {
+  /// The hosts that the last attempt was refused.
+  package struct Refusals: Sendable {
+    /// Names, with a port if it isn't that of HTTPS.
+    package var hosts: [String]
+    /// The line of a workflow that would allow them; nil if none would.
+    package var line: String?
+    package init(hosts: [String], line: String?) {
+      self.hosts = hosts
+      self.line = line
+    }
+  }
+
+  package init(
+    attempt: Int, commit: ObjectID?, figures: GenerationFigures?, failure: Failed?,
+    refusals: Refusals? = nil
+  ) {
     self.attempt = attempt
+    self.refusals = refusals
     self.commit = commit
     self.figures = figures
     self.failure = failure
@@ -36,6 +53,7 @@ package struct NoticeFacts: Sendable {
     "attempt": .text, "commit": .text, "filesChanged": .text, "insertions": .text,
     "deletions": .text, "duration": .text, "usage": .text, "failureCode": .text,
     "failureMessage": .text, "failureHint": .text,
+    "refusedHosts": .object(["items": .list, "allowLine": .text]),
   ]
 
   var values: [String: Any] {
@@ -52,6 +70,11 @@ package struct NoticeFacts: Sendable {
       values["failureCode"] = failure.code.rawValue
       if let message = failure.message { values["failureMessage"] = Self.quoted(message) }
       if let hint = failure.hint { values["failureHint"] = hint }
+    }
+    if let refusals {
+      var refused: [String: Any] = ["items": refusals.hosts]
+      if let line = refusals.line { refused["allowLine"] = line }
+      values["refusedHosts"] = refused
     }
     return values
   }

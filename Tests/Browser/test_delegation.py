@@ -68,6 +68,35 @@ class DelegationTests(BrowserTest):
         found = self.server.delegation(answer["id"])
         self.assertEqual(found["pullRequest"]["number"], answer["number"])
 
+    def test_refused_hosts_stand_with_the_line_that_allows_them(self):
+        answer = self.server.submit("Refused hosts", "do: exit 3")
+        network = {
+            "reached": 1, "refused": 2, "connections": 4, "bytesUp": 2048, "bytesDown": 3_000_000,
+            "refusedHosts": [
+                {"host": "pypi.org", "port": 443, "code": "host-unlisted"},
+                {"host": "<b>x</b>.example.org", "port": 8443, "code": "name-unresolved"}],
+            "line": "network: {allow: [pypi.org]}"}
+
+        def with_network(route):
+            response = route.fetch()
+            detail = response.json()
+            for attempt in detail["attempts"]:
+                attempt["network"] = network
+            route.fulfill(response=response, json=detail)
+
+        self.page.route(re.compile(r"/api/delegations/[^/?]+$"), with_network)
+        page = self.open_delegation(answer)
+        self.expect_state("Failed")
+        expect(page.get_by_label("What happens")).to_contain_text("was refused hosts, which may be why")
+        part = page.get_by_role("region", name="Network of attempt 1", exact=True)
+        expect(part).to_contain_text("Attempt 1: 1 host reached, 2 refused (2.0 kB sent, 3.0 MB received)")
+        hosts = part.get_by_role("list", name="Hosts that attempt 1 was refused").get_by_role("listitem")
+        expect(hosts).to_have_text([
+            "pypi.org:443 not in the workflow's list",
+            "<b>x</b>.example.org:8443 the name has no address"])
+        expect(part).to_contain_text("To allow them, write in the workflow:network: {allow: [pypi.org]}")
+        expect(part.get_by_role("button", name="Copy the line that allows them")).to_be_visible()
+
     def test_changes_and_events_of_a_pushed_one(self):
         answer = self.server.submit("Changes", "do: write src.txt one\\ntwo\ndo: say done")
         page = self.open_delegation(answer)

@@ -47,24 +47,24 @@ struct AllPairsTests {
       released -> PRCreated
       failed -> Failed
       cancel-requested -> Dispatched+cancel
-      stays: dispatched step-failed pull-request-updated action-done
+      stays: dispatched step-failed pull-request-updated action-done network-used
     Generating
       dispatched -> Dispatched
       generated -> Generating+commit
       released -> PRCreated
       failed -> Failed
       cancel-requested -> Generating+cancel
-      stays: step-failed pull-request-updated action-done
+      stays: step-failed pull-request-updated action-done network-used
     Generating+cancel
       dispatched -> Dispatched+cancel
       released -> PRCreated+cancel
       failed -> Failed
-      stays: step-failed cancel-requested pull-request-updated action-done
+      stays: step-failed cancel-requested pull-request-updated action-done network-used
     Generating+commit
       pushed -> Pushed
       released -> PRCreated
       failed -> Failed
-      stays: step-failed pull-request-updated action-done
+      stays: step-failed pull-request-updated action-done network-used
     Pushed
       stays: pull-request-updated action-done
     Failed
@@ -82,7 +82,7 @@ struct AllPairsTests {
   }
 
   @Test func theTableKnowsEveryEvent() {
-    #expect(Set(StateTable.events.compactMap { $0.first?.name }).count == 16)
+    #expect(Set(StateTable.events.compactMap { $0.first?.name }).count == 17)
     for forms in StateTable.events { #expect(Set(forms.map(\.name)).count == 1) }
   }
 

@@ -118,6 +118,13 @@ private struct Walk {
   }
 
   private mutating func workersWord(_ lease: Lease) -> DelegationCommand {
+    let word = report(lease)
+    guard coin else { return word }
+    return .recordNetwork(
+      NetworkUsed(attempt: lease.attempt, token: lease.token, use: nil), then: word)
+  }
+
+  private mutating func report(_ lease: Lease) -> DelegationCommand {
     switch Int.random(in: 0..<7, using: &random) {
     case 0:
       return .resume(

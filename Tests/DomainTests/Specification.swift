@@ -136,6 +136,18 @@ enum Sample {
         attempt: attempt, token: token(counter ?? Int64(attempt)), cause: cause, message: nil))
   }
 
+  static func networkUsed(_ attempt: Int, token counter: Int64? = nil) -> DelegationEvent {
+    .networkUsed(used(attempt, token: counter))
+  }
+
+  static func used(_ attempt: Int, token counter: Int64? = nil) -> NetworkUsed {
+    NetworkUsed(
+      attempt: attempt, token: token(counter ?? Int64(attempt)),
+      use: NetworkUse(
+        hostsReached: 1, hostsRefused: 1, connections: 3, bytesUp: 100, bytesDown: 2000,
+        refusedHosts: [.init(host: "pypi.org", port: 443, code: "host-unlisted")]))
+  }
+
   static func failure(_ step: Step, _ code: FailureCode) -> Failed {
     Failed(step: step, code: code, retryable: true, message: nil, hint: nil)
   }

@@ -42,6 +42,7 @@ enum StateTable {
     [.retryRequested],
     [.pullRequestUpdated(PullRequestUpdated(state: .merged))],
     [.actionDone(ActionDone(marker: "m"))],
+    [Sample.networkUsed(1)],
   ]
 
   private static let unleased = Generated(

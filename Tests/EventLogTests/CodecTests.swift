@@ -92,6 +92,7 @@ struct CodecTests {
       10: "delegation.generated", 11: "delegation.step-failed", 12: "delegation.released",
       13: "delegation.cancel-requested", 14: "delegation.retry-requested",
       15: "delegation.pull-request-updated", 16: "delegation.action-done",
+      17: "delegation.network-used",
       32: "worker.registered", 33: "worker.unhealthy", 34: "worker.recovered",
       35: "worker.restarted", 36: "worker.parked", 37: "worker.draining", 38: "worker.stopped",
       39: "worker.lost", 64: "system.started", 65: "system.recovered", 66: "system.restored",
@@ -103,6 +104,49 @@ struct CodecTests {
     }
     #expect(Set(frozen.keys).isSubset(of: EventType.allCases.map(\.rawValue)))
     #expect(EventType(name: "delegation.unheard-of") == nil)
+  }
+
+  /// What is hashed of it: old logs must stay valid.
+  @Test func theBytesOfNetworkUsedAreFrozen() throws {
+    let event = Event.delegation(
+      .networkUsed(NetworkUsed(attempt: 1, token: Story.token(7), use: Story.network)))
+    let encoded = EventCodec.encode(event)
+    #expect(encoded.text.isEmpty)
+    #expect(
+      JSONValue.object(encoded.facts.object).canonicalText
+        == #"{"attempt":1,"bytesDown":1099511627776,"bytesUp":4096,"connections":9,"reached":3,"#
+        + #""refused":2,"refusedHosts":[{"code":"host-unlisted","host":"pypi.org","port":443},"#
+        + #"{"code":"host-unlisted","host":"files.example.org","port":8443},"#
+        + #"{"code":"name-unresolved","host":"files.example.org","port":80}],"#
+        + "\"token\":\(Story.token(7).packed)}")
+    // A fold reads none of it, and gets to the same state.
+    let stored = try StoredEvent(
+      exported: try #require(Sealed.log([event]).first).json.canonical)
+    let lean = NetworkUsed(attempt: 1, token: Story.token(7), use: nil)
+    #expect(try stored.leanEvent() == .delegation(.networkUsed(lean)))
+  }
+
+  @Test(arguments: [
+    #"{"host":"a.org","port":0.5,"code":"c"}"#, #"{"host":"a.org","port":65536,"code":"c"}"#,
+    #"{"host":"a.org","port":-1,"code":"c"}"#, #"{"host":7,"port":443,"code":"c"}"#,
+    #"{"host":"a.org","port":443}"#, "7",
+  ])
+  func refusedHostsOfAnotherShapeAreFaults(host: String) throws {
+    guard let host = try? JSONValue(json: Array(host.utf8)) else { return }
+    func decode(_ hosts: [JSONValue]) throws -> Event {
+      var object = EventCodec.encode(
+        .delegation(
+          .networkUsed(NetworkUsed(attempt: 1, token: Story.token(1), use: Story.network)))
+      ).facts.object
+      object["refusedHosts"] = .array(hosts)
+      return try EventCodec.decode(.networkUsed, facts: Facts(object: object), text: nil)
+    }
+    #expect(throws: CodecFault.self) { try decode([host]) }
+    let good = JSONValue.object([
+      "host": .string("a.org"), "port": .integer(1), "code": .string("c"),
+    ])
+    #expect(throws: CodecFault.self) { try decode(Array(repeating: good, count: 21)) }
+    #expect(throws: Never.self) { try decode(Array(repeating: good, count: 20)) }
   }
 
   @Test func streamNames() {

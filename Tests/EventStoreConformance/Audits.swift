@@ -7,6 +7,7 @@ import Testing
 extension EventStoreConformance {
   static let audits: [ConformanceCheck] = [
     ConformanceCheck("each term of an audit finds its events", auditTerms),
+    ConformanceCheck("an audit finds the attempts that were refused a host", refusedHosts),
     ConformanceCheck("any audit finds what its terms say, and nothing else", anyAudit),
   ]
 
@@ -49,6 +50,29 @@ extension EventStoreConformance {
     #expect(try await found("state:Pushed -type:pushed position:>8") == [9])
     let event = try #require(try await subject.log().last)
     #expect(try await found("id:\(event.id)") == [16])
+  }
+
+  private static func refusedHosts(_ subject: StoreUnderTest) async throws {
+    _ = try await subject.store.append(Story.append([Story.registered]))
+    try await subject.tell(1, to: .generating)
+    let used = NetworkUsed(attempt: 1, token: Story.token(2), use: Story.network)
+    try await subject.tell([.networkUsed(used)], to: 1, after: 7)
+    let failed = Story.failed(.generate, .agentFailed, message: "no pypi.org: \"host-unlisted\"")
+    try await subject.tell([failed], to: 1, after: 8)
+    func found(_ text: String) async throws -> [Int64] {
+      let query = try AuditQuery(text, now: subject.clock.now)
+      return try await subject.store.audit(query, before: nil, limit: 100).map(\.position)
+    }
+    #expect(try await found("refused:pypi.org") == [9])
+    #expect(try await found("refused:Files.Example.ORG") == [9])
+    // The whole name, and that of a host alone.
+    for other in ["ypi.org", "example.org", "pypi.or", "a.pypi.org", "x.host-unlisted"] {
+      #expect(try await found("refused:\(other)").isEmpty, "\(other)")
+    }
+    #expect(try await found("-refused:pypi.org position:>7") == [10, 8])
+    #expect(try await found("refused:pypi.org agent:demo").isEmpty)
+    #expect(try await found("refused:pypi.org state:Failed id:\(Story.id(1))") == [9])
+    #expect(try await found("type:network-used") == [9])
   }
 
   private static func anyAudit(_ subject: StoreUnderTest) async throws {

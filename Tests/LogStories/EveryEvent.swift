@@ -56,6 +56,13 @@ package enum EveryEvent {
     .cancelRequested, .retryRequested,
     .pullRequestUpdated(PullRequestUpdated(state: .merged)),
     .actionDone(ActionDone(marker: "comment-1")),
+    .networkUsed(NetworkUsed(attempt: 1, token: Story.token(1), use: Story.network)),
+    .networkUsed(
+      NetworkUsed(
+        attempt: 2, token: Story.token(2),
+        use: NetworkUse(
+          hostsReached: 0, hostsRefused: 0, connections: 0, bytesUp: 0, bytesDown: 0,
+          refusedHosts: []))),
   ]
 
   package static let worker: [WorkerEvent] = [

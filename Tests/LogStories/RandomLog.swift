@@ -156,6 +156,15 @@ package struct RandomLog: Sendable {
   private mutating func leaseholdersWord(
     _ lease: Lease, _ state: DelegationState, _ index: Int
   ) -> DelegationCommand {
+    let report = report(lease, state, index)
+    guard chance(2) else { return report }
+    return .recordNetwork(
+      NetworkUsed(attempt: lease.attempt, token: lease.token, use: Story.network), then: report)
+  }
+
+  private mutating func report(
+    _ lease: Lease, _ state: DelegationState, _ index: Int
+  ) -> DelegationCommand {
     let head = Story.sha(1000 + index)
     switch Int.random(in: 0..<8, using: &random) {
     case 0:

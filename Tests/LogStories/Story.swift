@@ -88,6 +88,14 @@ package enum Story {
     filesChanged: 2, insertions: 30, deletions: 4, duration: .seconds(12), outputSize: 812,
     outputDigest: String(repeating: "0f", count: 32), usage: "1.2 credits")
 
+  package static let network = NetworkUse(
+    hostsReached: 3, hostsRefused: 2, connections: 9, bytesUp: 4096, bytesDown: 1 << 40,
+    refusedHosts: [
+      .init(host: "pypi.org", port: 443, code: "host-unlisted"),
+      .init(host: "files.example.org", port: 8443, code: "host-unlisted"),
+      .init(host: "files.example.org", port: 80, code: "name-unresolved"),
+    ])
+
   package static func failed(
     _ step: Step, _ code: FailureCode, message: String? = nil, hint: String? = nil
   ) -> DelegationEvent {

@@ -41,6 +41,7 @@ struct AuditQueryTests {
     #expect(try condition("state:prcreated") == .state(.pullRequestCreated))
     #expect(try condition("stuck:yes") == .stuck(true))
     #expect(try condition("stuck:no") == .stuck(false))
+    #expect(try condition("refused:PyPI.org") == .refused("pypi.org"))
   }
 
   @Test func spans() throws {
@@ -100,6 +101,9 @@ struct AuditQueryTests {
     ("age:10", "age:10", 1, "such as 30s"), ("position:-1", "position:-1", 1, "such as 42"),
     ("position:9..3", "position:9..3", 1, "ends before it begins"),
     ("position:..", "position:..", 1, "a bound"), ("stuck:maybe", "stuck:maybe", 1, "yes or no"),
+    ("refused:pypi", "refused:pypi", 1, "write the whole name, as in pypi.org"),
+    ("refused:1.2.3.4", "refused:1.2.3.4", 1, "is an address"),
+    ("refused:*.pypi.org", "refused:*.pypi.org", 1, "write the host's name alone"),
     ("repo:", "repo:", 1, "write a value"), ("a  http://x", "http://x", 4, "quote the text"),
     ("ok \"not closed", "\"not closed", 4, "not closed"),
     ("branch:\"a", "branch:\"a", 1, "not closed"),

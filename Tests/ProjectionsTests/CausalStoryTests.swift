@@ -88,6 +88,47 @@ struct CausalStoryTests {
       ])
   }
 
+  @Test func anAttemptThatWasRefusedHosts() throws {
+    let used = DelegationEvent.networkUsed(
+      NetworkUsed(attempt: 1, token: Story.token(2), use: Story.network))
+    let what =
+      "Attempt 1 reached 3 hosts (4096 bytes sent, 1099511627776 received) and was refused "
+      + "pypi.org, files.example.org:8443, files.example.org:80. To allow that, write in the "
+      + "workflow: network: {allow: [pypi.org, files.example.org:8443]}"
+    let suspicion =
+      " It was refused pypi.org, files.example.org:8443, files.example.org:80, which may be why."
+    let before = Story.goodDay(1, to: .generating) + [used]
+    func ends(_ event: DelegationEvent) throws -> [String] {
+      Array(try story(before + [event])[7...8])
+    }
+    func released(_ cause: ReleaseCause) -> DelegationEvent {
+      .released(Released(attempt: 1, token: Story.token(2), cause: cause, message: nil))
+    }
+    #expect(
+      try ends(released(.agentFailed)) == [
+        what,
+        "Attempt 1 ended without a commit after 4.0 s: agent-failed. This used up an attempt."
+          + suspicion,
+      ])
+    #expect(
+      try ends(Story.failed(.generate, .agentFailed))[1]
+        == "It failed after 4.0 s at generate: agent-failed." + suspicion)
+    // What a machine or a person did is no fault of the network.
+    for event in [released(.workerLost), Story.failed(.generate, .cancelled)] {
+      #expect(try !ends(event)[1].contains("which may be why"))
+    }
+    let pushed = try story(before + Story.goodDay(1).suffix(2))
+    #expect(pushed[7] == what && !pushed.joined().contains("which may be why"))
+    // The next attempt has a record of its own.
+    let next = Dispatched(
+      worker: Story.worker, incarnation: 1, attempt: 2, token: Story.token(3))
+    let again = try story(
+      before + [
+        released(.workerLost), .dispatched(next), Story.failed(.generate, .agentFailed),
+      ])
+    #expect(!again.joined().contains("which may be why"))
+  }
+
   @Test func quarantine() throws {
     let told = try story(Story.goodDay(1, to: .based) + [.retryRequested])
     #expect(

@@ -87,7 +87,7 @@ struct PlainModel {
         facts.isCancelRequested = false
       case .cancelRequested: facts.isCancelRequested = true
       case .pullRequestUpdated(let updated): facts.pullRequestState = updated.state
-      case .baseResolved, .stepFailed, .actionDone: break
+      case .baseResolved, .stepFailed, .actionDone, .networkUsed: break
       }
       if let entered {
         facts.state = entered
@@ -157,7 +157,8 @@ struct PlainModel {
       case .dispatched(let given): given.worker
       case .generated, .released, .failed, .pushed, .retryRequested: nil
       case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating,
-        .baseResolved, .stepFailed, .cancelRequested, .pullRequestUpdated, .actionDone:
+        .baseResolved, .stepFailed, .cancelRequested, .pullRequestUpdated, .actionDone,
+        .networkUsed:
         holder
       }
     }

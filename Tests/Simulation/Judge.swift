@@ -83,7 +83,8 @@ struct Judge {
       if !story.hasCommit { return "\(id): pushed without a commit" }
       story.lease = nil
     case .branchCreated, .taskCommitted, .pullRequestCreated, .baseResolved,
-      .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated, .actionDone:
+      .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated, .actionDone,
+      .networkUsed:
       break
     }
     return nil

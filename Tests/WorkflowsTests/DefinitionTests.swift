@@ -76,6 +76,35 @@ struct DefinitionTests {
     #expect(faults.count == 4, "\(faults)")
   }
 
+  @Test func aCommentTellsOfRefusedHosts() throws {
+    let text = """
+      on-failed:
+        comment: "{{failureCode}}{{#refusedHosts}}; refused:{{#items}} `{{.}}`{{/items}}\\
+          {{#allowLine}}; to allow: `{{allowLine}}`{{/allowLine}}{{/refusedHosts}}"
+
+      """
+    let workflow = try Workflow(source: Self.minimal + text, file: "w.yaml")
+    let words = TaskText(
+      title: "T", objective: "O", pullRequestTitle: "P", constraints: .text(""),
+      acceptanceCriteria: [])
+    let failed = Failed(
+      step: .generate, code: .agentFailed, retryable: true, message: nil, hint: nil)
+    func comment(_ refusals: NoticeFacts.Refusals?) -> String? {
+      workflow.comment(
+        Notice(moment: .failed, marker: "failed-1"), words, id: DelegationID("d"),
+        requested: requested,
+        facts: NoticeFacts(
+          attempt: 1, commit: nil, figures: nil, failure: failed, refusals: refusals)
+      )?.text.split(separator: "\n").first.map { String($0) }
+    }
+    #expect(comment(nil) == "agent-failed")
+    #expect(
+      comment(.init(hosts: ["pypi.org", "a.org:80"], line: "network: {allow: [pypi.org]}"))
+        == "agent-failed; refused: `pypi.org` `a.org:80`; to allow: `network: {allow: [pypi.org]}`")
+    #expect(
+      comment(.init(hosts: ["gone.org"], line: nil)) == "agent-failed; refused: `gone.org`")
+  }
+
   private var requested: Requested {
     Requested(
       kind: .delegate, stamp: Stamp(milliseconds: 1),

@@ -2,6 +2,8 @@
 // it is somebody's words, and comes in as text.
 
 import { h, put, setText, words } from "./dom.js";
+import { size } from "./time.js";
+import { networkWords, refusalWords } from "./words.js";
 
 /** So many tool calls are listed, the newest. */
 const TOOLS_MAX = 200;
@@ -9,6 +11,7 @@ const TOOLS_MAX = 200;
 const MARKS = {
   pending: ["○", "not begun"], in_progress: ["◐", "under way"],
   completed: ["✓", "done"], failed: ["✕", "failed"],
+  allowed: ["✓", "allowed"], refused: ["✕", "refused"],
 };
 
 export class Activity {
@@ -19,11 +22,15 @@ export class Activity {
   #toolPart = h("details.tool-part", { hidden: true },
     h("summary", {}, "Tool calls ", this.#count), this.#tools);
   #used = h("p.muted.used", { hidden: true });
+  #hosts = h("ul.tools");
+  #hostCount = h("span.muted");
+  #hostPart = h("details.host-part", { hidden: true },
+    h("summary", {}, "Network ", this.#hostCount), this.#hosts);
   #byID = new Map();
   #isOver = false;
 
   constructor() {
-    this.node = h("div.activity", {}, this.#planPart, this.#toolPart, this.#used);
+    this.node = h("div.activity", {}, this.#planPart, this.#toolPart, this.#hostPart, this.#used);
   }
 
   clear() {
@@ -31,14 +38,16 @@ export class Activity {
     this.#isOver = false;
     put(this.#plan);
     put(this.#tools);
+    put(this.#hosts);
     setText(this.#used, "");
-    for (const part of [this.#planPart, this.#toolPart, this.#used]) part.hidden = true;
+    for (const part of [this.#planPart, this.#toolPart, this.#hostPart, this.#used]) part.hidden = true;
   }
 
   /** Takes a record of the output in. */
-  add({ plan, tool, usage }) {
+  add({ plan, tool, usage, network }) {
     if (Array.isArray(plan)) this.#showPlan(plan);
     if (tool) this.#showTool(tool);
+    if (Array.isArray(network?.hosts)) this.#showHosts(network);
     if (usage?.words) {
       setText(this.#used, `Used so far: ${usage.words}`);
       this.#used.hidden = false;
@@ -60,6 +69,21 @@ export class Activity {
   #showPlan(plan) {
     this.#planPart.hidden = plan.length === 0;
     put(this.#plan, plan.map(({ content, status }) => h("li", { "data-status": status }, mark(status), words(content))));
+  }
+
+  /** Refused hosts first; each with its verdict and what went to it and came from it. */
+  #showHosts({ hosts, connectionsBeyond }) {
+    this.#hostPart.hidden = hosts.length === 0;
+    const names = (some) => new Set(some.map(({ host }) => host)).size;
+    const refused = hosts.filter(({ refusal }) => refusal);
+    const reached = hosts.filter(({ refusal }) => !refusal);
+    setText(this.#hostCount, networkWords({ reached: names(reached), refused: names(refused) }));
+    put(this.#hosts, [...refused, ...reached].map(({ host, port, refusal, connections, bytesUp, bytesDown }) =>
+      h("li", { "data-verdict": refusal ? "refused" : "allowed" }, mark(refusal ? "refused" : "allowed"),
+        h("code.break", { text: `${host}:${port}` }),
+        h("span.muted", { text: ` ${refusal ? `${refusalWords(refusal)}, ` : ""}${connections}×, `
+          + `${size(bytesUp)} sent, ${size(bytesDown)} received` }))),
+    connectionsBeyond > 0 ? h("li.muted", { text: `${connectionsBeyond} connections to more hosts` }) : null);
   }
 
   #showTool({ id, title, kind, status, paths = [] }) {

@@ -16,6 +16,7 @@ const TERMS = [
   ["actor:name  worker:name  agent:name", "by or about somebody"],
   ["since:24h  until:2026-01-31", "by time; a span, a day or a moment"],
   ["position:100..200", "by place in the log; also >, <"],
+  ["refused:pypi.org", "of attempts that were refused a host"],
   ["state:Failed  age:>10m  stuck:yes", "by how their delegation stands now"],
   ["\"any words\"", "in their text"],
   ["-term", "what is not to hold"],

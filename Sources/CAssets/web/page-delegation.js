@@ -7,6 +7,7 @@ import { DiffView } from "./diff.js";
 import { confirm, copyButton, h, outLink, put, setAttribute, setText, words } from "./dom.js";
 import { EventLog } from "./envelopes.js";
 import { Badge, Pipeline } from "./marks.js";
+import { NetworkPart } from "./network.js";
 import { OutputView } from "./output.js";
 import { rowOf } from "./rows.js";
 import { Tabs } from "./tabs.js";
@@ -63,6 +64,7 @@ class DelegationPage {
   #cancel = h("button", { type: "button", text: "Cancel", onclick: () => this.#askCancel() });
   #retry = h("button.primary", { type: "button", text: "Retry", onclick: () => this.#act("retry", this.#retry) });
   #timeline = new Timeline();
+  #network = new NetworkPart();
   #facts = h("dl.facts");
   #factsKey = "";
   #task = h("div.task");
@@ -94,7 +96,7 @@ class DelegationPage {
         h("div.detail-line", {}, this.#pipeline.node, this.#badge.node, this.#where),
         this.#next, this.#said),
       h("div.detail-grid", {},
-        h("div.detail-side", {}, this.#timeline.node,
+        h("div.detail-side", {}, this.#timeline.node, this.#network.node,
           h("section", { "aria-labelledby": "facts-title" },
             h("h2", { id: "facts-title", text: "Details" }), this.#facts)),
         this.#tabs.node));
@@ -126,6 +128,7 @@ class DelegationPage {
     this.#showFacts(detail);
     this.#showTask(detail);
     this.#timeline.update(events);
+    this.#network.update(detail.attempts);
     this.#log.update(events);
     this.#showActions(detail);
     this.#showParts(detail, events);
@@ -188,7 +191,7 @@ class DelegationPage {
     else this.#showGoing(detail);
   }
 
-  #showFailure({ failure }) {
+  #showFailure({ failure, attempts }) {
     setAttribute(this.#next, "data-kind", "bad");
     const [what, can] = failureWords(failure?.code);
     put(this.#next,
@@ -196,7 +199,9 @@ class DelegationPage {
         h("span.muted", { text: `${failure?.code ?? "unknown"}, at ${stepWords(failure?.step)}` })),
       failure?.message ? h("p.quote", {}, words(failure.message)) : null,
       h("p", {}, h("span.muted", { text: "What can be done: " }),
-        failure?.hint ? h("span", {}, words(failure.hint), " ") : null, can));
+        failure?.hint ? h("span", {}, words(failure.hint), " ") : null, can),
+      failure?.step === "generate" && failure.code !== "cancelled" && attempts?.at(-1)?.network?.refused > 0
+        ? h("p.muted", { text: "Its last attempt was refused hosts, which may be why: see Network." }) : null);
   }
 
   #showEnd(detail, events) {

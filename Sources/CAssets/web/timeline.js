@@ -4,7 +4,9 @@
 import { h, put, setText } from "./dom.js";
 import { timelineMark } from "./marks.js";
 import { at, fully, moment, span } from "./time.js";
-import { STATES, STATE_AFTER, eventWords, outcomeWords, short, stepWords, waitWords } from "./words.js";
+import {
+  STATES, STATE_AFTER, eventWords, networkWords, outcomeWords, short, stepWords, waitWords,
+} from "./words.js";
 
 /** More steps than this, and the early ones fold. */
 const STEPS_MAX = 14;
@@ -110,6 +112,7 @@ function noteOf(event, time) {
         + `${at(typeof d.retryAt === "number" ? d.retryAt : moment(d.retryAt))}`,
       kind: "warn", time,
     };
+    case "delegation.network-used": return { text: `network: ${networkWords(d)}`, kind: d.refused > 0 ? "warn" : "", time };
     case "delegation.cancel-requested": return { text: `${event.actor.name} asked to cancel it`, kind: "warn", time };
     case "delegation.retry-requested": return { text: `${event.actor.name} asked to retry it`, kind: "", time };
     case "delegation.pull-request-updated": return { text: `the pull request is ${d.code}`, kind: "", time };

@@ -118,6 +118,32 @@ export function outcomeWords(outcome) {
   return OUTCOMES[outcome] ?? outcome;
 }
 
+/** Why a host was refused. */
+const REFUSALS = {
+  "network-off": "the workflow allows no network", "host-invalid": "not the name of a host",
+  "host-unlisted": "not in the workflow's list", "host-special": "not a public name",
+  "port-unlisted": "allowed, but not on this port", "name-unresolved": "the name has no address",
+  "address-refused": "the name leads to a private address",
+  "address-own": "the name leads to AIPM itself", "connect-failed": "no connection in time",
+  "tls-missing": "no TLS, which is required", "tls-name": "another name within TLS",
+  "request-invalid": "the request is malformed", "head-limit": "the request's head is too long",
+  "upload-limit": "the upload limit is reached",
+  "connection-limit": "too many connections at once", "key-echoed": "the model's key was in a response",
+};
+
+export function refusalWords(code) {
+  return REFUSALS[code] ?? code;
+}
+
+/** What an attempt used of the network, in numbers. */
+export function networkWords({ reached, refused }) {
+  return `${hosts(reached)} reached, ${refused} refused`;
+}
+
+function hosts(count) {
+  return count === 1 ? "1 host" : `${count} hosts`;
+}
+
 /** The states of a worker: what each says. */
 export const WORKER_MEANING = {
   starting: "Starts, and has not registered yet",
@@ -148,6 +174,7 @@ export function eventWords(event) {
     case "delegation.released": return `${outcomeWords(d.code)}, attempt ${d.attempt}`;
     case "delegation.pull-request-updated": return `${d.code}`;
     case "delegation.action-done": return `${d.marker}`;
+    case "delegation.network-used": return `attempt ${d.attempt}: ${networkWords(d)}`;
     case "worker.registered": return `life ${d.incarnation}, on ${d.host}`;
     case "worker.restarted": return `again in ${d.delayMs} ms`;
     case "system.started": return `epoch ${d.epoch}, version ${d.version}`;

@@ -1,11 +1,12 @@
 import Domain
 import EventLog
+import NetworkRules
 
 extension AuditQuery {
   /// The keys of the language, in the order of the help.
   package static let keys = [
     "repo", "pr", "id", "code", "branch", "type", "actor", "worker", "agent", "sha", "since",
-    "until", "position", "state", "age", "stuck",
+    "until", "position", "refused", "state", "age", "stuck",
   ]
   /// So many terms a query has at most.
   package static let termsMax = 32
@@ -130,6 +131,7 @@ private struct AuditTermReader {
     case "since": return .time(try span(opening: .atLeast, moment))
     case "until": return .time(try span(opening: .atMost, lastMoment))
     case "position": return .position(try span(opening: .exactly, number))
+    case "refused": return .refused(try host())
     case "state": return .state(try state())
     case "age": return .age(try span(opening: .atLeast, duration))
     case _:
@@ -140,6 +142,15 @@ private struct AuditTermReader {
 
   private func fault(_ message: String) -> AuditFault {
     AuditFault(term: word.text, column: word.column, message: message)
+  }
+
+  /// A host's name, in lower case.
+  private func host() throws(AuditFault) -> String {
+    do throws(NetworkFault) {
+      return try HostName(word.value).text
+    } catch {
+      throw fault("\(error)")
+    }
   }
 
   private func pullRequest() throws(AuditFault) -> AuditQuery.Condition {

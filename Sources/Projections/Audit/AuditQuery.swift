@@ -3,9 +3,9 @@ import EventLog
 
 /// A question to the log: terms that must all hold of an event.
 ///
-/// `repo: pr: id: code: branch: type: actor: worker: agent: sha: since: until: position:` speak of
-/// the event, the first five of them by the delegation that it belongs to; `state: age: stuck:`
-/// speak of that delegation's present row. Anything else is looked for in the event's words. It is
+/// `repo: pr: id: code: branch: type: actor: worker: agent: sha: since: until: position: refused:`
+/// speak of the event, the first five of them by the delegation that it belongs to; `state: age:
+/// stuck:` speak of that delegation's present row. Anything else is looked for in the event's words. It is
 /// the same language for the API and for `aipm audit`, and the same code that reads it.
 package struct AuditQuery: Equatable, Sendable {
   /// One thing that must hold, or must not.
@@ -53,6 +53,8 @@ package struct AuditQuery: Equatable, Sendable {
     case sha(prefix: String)
     case time(Span)
     case position(Span)
+    /// A host that an attempt was refused, in lower case.
+    case refused(String)
     case state(DelegationStateName)
     /// Milliseconds in the present state.
     case age(Span)
@@ -120,6 +122,9 @@ extension AuditQuery {
     case .sha(let prefix): return facts.sha?.hasPrefix(prefix) ?? false
     case .time(let span): return span.contains(event.time.milliseconds)
     case .position(let span): return span.contains(event.position)
+    case .refused(let host):
+      guard case .delegation(.networkUsed(let used)) = event.event else { return false }
+      return used.use?.refusedHosts.contains { $0.host == host } ?? false
     case .state(let state): return row?.state == state
     case .age(let span):
       return row.map { span.contains(now.milliseconds - $0.stateSince) } ?? false

@@ -15,6 +15,8 @@ package struct CausalStory: Sendable {
   private var state = DelegationState.absent
   private var corrupt: CorruptStream?
   private var last: Timestamp?
+  /// What the present attempt used of the network.
+  private var network: NetworkUse?
 
   /// - Parameters:
   ///   - events: of the delegation's stream, all and in order.
@@ -29,7 +31,8 @@ package struct CausalStory: Sendable {
       case .delegation(let id) = recorded.stream
     else { return }
     let since = last.map { recorded.time - $0 }
-    last = recorded.time
+    // It stands in one append with the end of its attempt, whose sentence tells the time.
+    if case .networkUsed = event {} else { last = recorded.time }
     let before = state
     if corrupt == nil {
       do throws(CorruptStream) {
@@ -38,7 +41,8 @@ package struct CausalStory: Sendable {
         corrupt = error
       }
     }
-    let text = Self.words(of: event, by: recorded.actor, since: since, before: before)
+    var text = Self.words(of: event, by: recorded.actor, since: since, before: before)
+    text += suspicion(event)
     sentences.append(Sentence(position: recorded.position, time: recorded.time, text: text))
   }
 
@@ -92,7 +96,39 @@ package struct CausalStory: Sendable {
       return e.failure == nil
         ? "It was noted on the pull request (\(e.marker))\(after)."
         : "It could not be noted on the pull request (\(e.marker))\(after)." + told(e.failure)
+    case .networkUsed(let e): return network(e)
     }
+  }
+
+  private static func network(_ e: NetworkUsed) -> String {
+    guard let use = e.use else { return "Attempt \(e.attempt) used the network." }
+    let hosts = use.hostsReached == 1 ? "1 host" : "\(use.hostsReached) hosts"
+    let reached =
+      "Attempt \(e.attempt) reached \(hosts) (\(use.bytesUp) bytes sent, \(use.bytesDown) "
+      + "received)"
+    guard let refused = use.refusedWords else { return "\(reached)." }
+    let line = use.lineAllowingRefused.map { " To allow that, write in the workflow: \($0)" }
+    return "\(reached) and was refused \(refused)." + (line ?? "")
+  }
+
+  /// What an attempt was refused is said again where it may be why the attempt failed.
+  private mutating func suspicion(_ event: DelegationEvent) -> String {
+    let mayBeWhy: Bool
+    switch event {
+    case .networkUsed(let e):
+      network = e.use
+      return ""
+    case .released(let e): mayBeWhy = e.cause.usesAttempt
+    case .failed(let e): mayBeWhy = e.step == .generate && e.code != .cancelled
+    case .dispatched, .generated: mayBeWhy = false
+    case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating, .pushed,
+      .baseResolved, .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated,
+      .actionDone:
+      return ""
+    }
+    defer { network = nil }
+    guard mayBeWhy, let refused = network?.refusedWords else { return "" }
+    return " It was refused \(refused), which may be why."
   }
 
   private static func asked(_ e: Requested) -> String {

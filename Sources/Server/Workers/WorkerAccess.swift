@@ -175,9 +175,9 @@ struct WorkerCall: Sendable {
   /// The body as JSON.
   /// - Parameter worker: who the body says that speaks.
   func json<Message: Decodable>(
-    _ type: Message.Type, by worker: (Message) -> String
+    _ type: Message.Type, by worker: (Message) -> String, limit: Int = 256 << 10
   ) async throws -> Message {
-    let message = try await request.json(type, checking: check)
+    let message = try await request.json(type, limit: limit, checking: check)
     guard worker(message) == self.worker.rawValue else {
       throw Problem(.forbidden, "Another worker", "The body speaks for another worker.")
     }

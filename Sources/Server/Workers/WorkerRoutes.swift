@@ -136,15 +136,19 @@ struct WorkerRoutes {
   }
 
   private func result(_ call: WorkerCall) async throws -> Response {
-    let report = try await call.json(ResultReport.self, by: \.worker)
+    // A record of 500 hosts whose names are escaped is longer than other bodies.
+    let report = try await call.json(ResultReport.self, by: \.worker, limit: 1 << 20)
     try await checkOwner(DelegationID(report.lease.delegation), call)
     let (id, worker) = (DelegationID(report.lease.delegation), WorkerID(report.worker))
     let (attempt, token) = (report.lease.attempt, FencingToken(packed: report.lease.token))
+    let network = report.network.flatMap { record in
+      NetworkUse(record) { (server.configuration.mask?.masked($0) ?? $0) == $0 }
+    }
     func ended(_ cause: ReleaseCause, hint: String? = nil) async throws -> Response {
       try await server.engine.end(
         AttemptEnd(
           attempt: attempt, token: token, outcome: .released(cause), message: report.message,
-          hint: hint), of: id, by: worker)
+          hint: hint), of: id, by: worker, network: network)
       return .noContent
     }
     switch report.outcome {
@@ -158,10 +162,11 @@ struct WorkerRoutes {
           filesChanged: 0, insertions: 0, deletions: 0,
           duration: Milliseconds(report.durationMs), outputSize: report.outputBytes,
           outputDigest: report.outputDigest, usage: Self.usage(report)), of: id,
-        attempt: attempt, token: token, by: worker)
+        attempt: attempt, token: token, by: worker, network: network)
       return .noContent
     case .stopped:
-      try await server.engine.stopped(attempt: attempt, token: token, of: id, by: worker)
+      try await server.engine.stopped(
+        attempt: attempt, token: token, of: id, by: worker, network: network)
       return .noContent
     case .drained: return try await ended(.drained)
     case .agentFailed: return try await ended(.agentFailed)
@@ -177,7 +182,7 @@ struct WorkerRoutes {
       try await server.engine.end(
         AttemptEnd(
           attempt: attempt, token: token, outcome: .refused, message: report.message,
-          hint: report.hint), of: id, by: worker)
+          hint: report.hint), of: id, by: worker, network: network)
       return .noContent
     case .workerFault: return try await ended(.workerFault)
     }

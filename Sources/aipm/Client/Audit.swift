@@ -15,6 +15,7 @@ struct Audit: AsyncParsableCommand {
         type: actor: worker: agent:     of the event
         sha:                            the first digits of a commit
         since: until: position:         a time, a span such as 24h, a position; a..b, >a, <a
+        refused:                        a host that an attempt was refused
         state: age: stuck:              of the delegation as it stands now
 
       Examples:

@@ -50,6 +50,8 @@ struct Show: AsyncParsableCommand {
     var told = d["failure"]["message"].stringValue
     for attempt in d["attempts"].arrayValue ?? [] {
       row("attempt \(attempt["number"].integerValue ?? 0)", self.attempt(attempt))
+      row("  refused", refused(attempt["network"]))
+      row("  to allow", attempt["network"]["line"].safeText)
       guard let message = attempt["message"].stringValue, message != told else { continue }
       Terminal.say("  " + message.safeLines(indent: 2))
       told = message
@@ -73,6 +75,18 @@ struct Show: AsyncParsableCommand {
       attempt["worker"].safeText, attempt["agent"].safeText,
       attempt["outcome"].safeText ?? "under way",
     ].joined
+  }
+
+  /// The hosts that an attempt was refused; nil if there were none.
+  private func refused(_ network: JSONValue) -> String? {
+    guard let count = network["refused"].integerValue, count > 0 else { return nil }
+    let listed = network["refusedHosts"].arrayValue ?? []
+    let hosts = listed.compactMap { host in
+      host["host"].safeText.map { "\($0):\(host["port"].integerValue ?? 0)" }
+    }
+    let beyond = count - Int64(Set(listed.compactMap { $0["host"].stringValue }).count)
+    let all = hosts + (beyond > 0 ? ["\(beyond) more"] : [])
+    return all.joined(separator: ", ")
   }
 
   private func failure(_ failure: JSONValue) {

@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import Glibc
+import Projections
 import Terminal
 
 /// One delegation's life as a person sees it, folded on this side from the very events that the
@@ -155,6 +156,11 @@ struct Timeline {
     case .cancelRequested: "cancel requested"
     case .retryRequested: "retry requested"
     case .pullRequestUpdated(let e): "pull request \(e.state.rawValue)"
+    case .networkUsed(let e):
+      e.use?.refusedWords.map { words in
+        "attempt \(e.attempt) was refused \(words.safe())"
+          + (e.use?.lineAllowingRefused.map { "; to allow it: \($0.safe())" } ?? "")
+      }
     case .baseResolved, .actionDone: nil
     }
   }
