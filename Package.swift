@@ -53,10 +53,13 @@ let package = Package(
     // Hashes and signatures.
     module("Cryptography", ["COpenSSL"]),
 
+    // What must not be seen, and what must not be changed.
+    module("Screening"),
+
     // What a delegation is, what is written down of it, and what is seen of it.
     module("Domain"),
     module("NetworkRules"),
-    module("EventLog", ["Domain", "Cryptography"]),
+    module("EventLog", ["Domain", "Cryptography", "Screening"]),
     module("Projections", ["Domain", "NetworkRules", "EventLog", "Cryptography"]),
     module("InMemoryEventStore", ["Domain", "EventLog", "Projections"]),
     module("SQLite", ["CSQLite"]),
@@ -71,16 +74,19 @@ let package = Package(
       [
         "CAssets", "Domain", "NetworkRules", "Yams",
         .product(name: "Mustache", package: "swift-mustache"),
-        "Cryptography",
+        "Cryptography", "Screening",
       ]),
-    module("Engine", ["Domain", "EventLog", "Projections", "Workflows", "Cryptography"]),
+    module(
+      "Engine", ["Domain", "EventLog", "Projections", "Workflows", "Cryptography", "Screening"]),
 
     // The world outside.
-    module("Processes", ["CProcess", subprocess]),
+    module("Processes", ["CProcess", "Screening", subprocess]),
     module("HTTPClient", ["CCurl"]),
     module("Egress", ["NetworkRules", "HTTPClient", nio, sockets, log]),
     module("DemoAgent"),
-    module("Forge", ["Domain", "Engine", "HTTPClient", "Processes", "Cryptography", log]),
+    module(
+      "Forge",
+      ["Domain", "Engine", "HTTPClient", "Processes", "Cryptography", "Screening", log]),
     module("WebUI", ["CAssets", hummingbird, "Cryptography"]),
     module("HTTPServing", [hummingbird, log]),
     module("GitBackend", ["Processes", hummingbird, log]),
@@ -93,13 +99,13 @@ let package = Package(
       [
         "Domain", "NetworkRules", "Workflows", "WorkerProtocol", "HTTPClient", "CProcess",
         "Processes", "Egress", subprocess,
-        "Cryptography", log,
+        "Cryptography", "Screening", log,
       ]),
     module(
       "Server",
       [
         "Domain", "EventLog", "Projections", "Engine", "Workflows", "WebUI", "HTTPServing",
-        "WorkerProtocol", "Processes", hummingbird, "Cryptography", log,
+        "WorkerProtocol", "Processes", hummingbird, "Cryptography", "Screening", log,
       ]),
 
     .executableTarget(
@@ -122,6 +128,7 @@ let package = Package(
 
     tests("DomainTests", ["Domain"]),
     tests("NetworkRulesTests", ["NetworkRules"]),
+    tests("ScreeningTests", ["Screening"]),
     .target(
       name: "LogStories", dependencies: ["Domain", "EventLog"], path: "Tests/LogStories",
       swiftSettings: strict),
@@ -161,7 +168,7 @@ let package = Package(
       [
         "Forge", "Engine", "Domain", "EventLog", "InMemoryEventStore", "Workflows", "HTTPClient",
         "Processes", "HTTPServing", "GitBackend", "EmbeddedForge", "RawSockets", hummingbird,
-        "Cryptography", "COpenSSL", log,
+        "Cryptography", "COpenSSL", "Screening", log,
       ]),
     tests(
       "EgressTests",
@@ -169,13 +176,14 @@ let package = Package(
     tests("ProcessesTests", ["Processes"]),
     tests("HTTPServingTests", ["HTTPServing", "RawSockets", hummingbird, log]),
     tests("EmbeddedForgeTests", ["EmbeddedForge", "Processes", log]),
-    tests("WorkflowsTests", ["Domain", "Workflows", "Yams"]),
+    tests("WorkflowsTests", ["Domain", "Screening", "Workflows", "Yams"]),
     tests(
       "WorkerTests",
       [
         "Worker", "WorkerProtocol", "Workflows", "Domain", "NetworkRules", "Egress",
         "HTTPServing", "Cryptography", "Processes", hummingbird, log,
       ]),
+    tests("ServerTests", ["Server", "Domain", "EventLog"]),
     .target(
       name: "Simulation",
       dependencies: [

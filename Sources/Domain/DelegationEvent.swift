@@ -235,11 +235,15 @@ package struct GenerationFigures: Equatable, Sendable {
   package var outputDigest: String
   /// What the agent told of its cost, in its own words.
   package var usage: String?
+  /// Paths that nothing forbids and that people should look at: what stands there runs code or
+  /// steers programs. The agent's words, as it chose the names.
+  package var flagged: [String]
 
   package init(
     filesChanged: Int, insertions: Int, deletions: Int, duration: Milliseconds, outputSize: Int,
-    outputDigest: String, usage: String?
+    outputDigest: String, usage: String?, flagged: [String] = []
   ) {
+    self.flagged = flagged
     self.filesChanged = filesChanged
     self.insertions = insertions
     self.deletions = deletions

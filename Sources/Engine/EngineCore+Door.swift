@@ -94,8 +94,8 @@ extension EngineCore {
       repository: d.request.repository, delegation: id, attempt: attempt, commit: commit,
       parent: generation.head,
       message: workflow.generatedCommitMessage(text, id: id, attempt: attempt),
-      refusedPaths: workflow.refusedPaths, fileBytesMax: workflow.limits.changedBytesMax,
-      filesMax: workflow.limits.changedFilesMax)
+      refusedPaths: workflow.refusedPaths, exemptions: workflow.secretExemptions,
+      bytesMax: workflow.limits.changedBytesMax, filesMax: workflow.limits.changedFilesMax)
   }
 
   /// What accepts the commit of an attempt.
@@ -117,6 +117,7 @@ extension EngineCore {
     figures.filesChanged = counted.filesChanged
     figures.insertions = counted.insertions
     figures.deletions = counted.deletions
+    figures.flagged = counted.flagged
     return .acceptCommit(
       Generated(
         attempt: attempt, token: token, sha: commit, parent: generation.head, figures: figures))

@@ -304,6 +304,9 @@ package struct GitFault: Error, Equatable, Sendable {
     case notFound
     /// The remote refused the update: the lease is stale, or a rule forbids it.
     case rejected(stale: Bool)
+    /// What the repository holds is taken from nobody: it is too large, or could harm whoever
+    /// checks it out.
+    case refused
     /// The commit is not in the mirror any more.
     case objectMissing
     /// The server's own git or disk.
@@ -336,59 +339,4 @@ package protocol Mirrors: Sendable {
   func patch(
     _ repository: RepositoryName, from: ObjectID, to: ObjectID, limit: Int
   ) async throws(GitFault) -> [UInt8]
-}
-
-/// A commit that a worker hands in.
-package struct HandIn: Equatable, Sendable {
-  package var repository: RepositoryName
-  package var delegation: DelegationID
-  package var attempt: Int
-  package var commit: ObjectID
-  /// The head that it must stand on.
-  package var parent: ObjectID
-  /// The message that it must have, to the byte.
-  package var message: String
-  /// Folders and files that must not change, as the workflow names them.
-  package var refusedPaths: [String]
-  /// The largest file, in bytes, and the most files that a change may hold.
-  package var fileBytesMax: Int
-  package var filesMax: Int
-
-  package init(
-    repository: RepositoryName, delegation: DelegationID, attempt: Int, commit: ObjectID,
-    parent: ObjectID, message: String, refusedPaths: [String], fileBytesMax: Int, filesMax: Int
-  ) {
-    self.repository = repository
-    self.delegation = delegation
-    self.attempt = attempt
-    self.commit = commit
-    self.parent = parent
-    self.message = message
-    self.refusedPaths = refusedPaths
-    self.fileBytesMax = fileBytesMax
-    self.filesMax = filesMax
-  }
-}
-
-/// What a commit that was taken in changes.
-package struct HandInFigures: Equatable, Sendable {
-  package var filesChanged: Int
-  package var insertions: Int
-  package var deletions: Int
-
-  package init(filesChanged: Int, insertions: Int, deletions: Int) {
-    self.filesChanged = filesChanged
-    self.insertions = insertions
-    self.deletions = deletions
-  }
-}
-
-/// Why a hand-in was not taken.
-package enum HandInRefusal: Error, Equatable, Sendable {
-  /// The change breaks a rule: no other try of the same commit will do.
-  case refused(message: String, hint: String?)
-  /// The pack is not whole, or is not the commit that was named.
-  case malformed(String)
-  /// The server's own disk or git failed: the worker keeps the commit and tries again.
-  case unavailable(String)
 }

@@ -135,6 +135,9 @@ extension EventCodec {
     facts.detail["outputSize"] = .integer(Int64(figures.outputSize))
     facts.detail["outputDigest"] = .string(figures.outputDigest)
     text.put("usage", figures.usage)
+    if !figures.flagged.isEmpty {
+      text["flagged"] = .array(figures.flagged.map { .string($0) })
+    }
   }
 
   /// Hosts are names of a closed form and no words: a redaction leaves them.
@@ -274,7 +277,8 @@ extension EventCodec {
         deletions: try r.count("deletions"),
         duration: Milliseconds(Int64(try r.count("durationMs"))),
         outputSize: try r.count("outputSize"),
-        outputDigest: r.detail["outputDigest"]?.stringValue ?? "", usage: r.words("usage"))
+        outputDigest: r.detail["outputDigest"]?.stringValue ?? "", usage: r.words("usage"),
+        flagged: r.text["flagged"]?.arrayValue?.compactMap(\.stringValue) ?? [])
     }
     return Generated(
       attempt: try attempt(r), token: r.facts.integer(.token).map { FencingToken(packed: $0) },

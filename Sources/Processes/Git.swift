@@ -12,10 +12,14 @@ package struct GitFault: Error, Equatable, CustomStringConvertible {
   package let standardError: String
   /// Set where git could not be run to its end.
   package let cause: ProcessFault?
+  /// True where git said more than its limit.
+  package let isOverflow: Bool
 
   package init(
-    operation: String, exitCode: Int32?, standardError: String, cause: ProcessFault? = nil
+    operation: String, exitCode: Int32?, standardError: String, cause: ProcessFault? = nil,
+    isOverflow: Bool = false
   ) {
+    self.isOverflow = isOverflow
     self.operation = operation
     self.exitCode = exitCode
     self.standardError = standardError
@@ -80,6 +84,7 @@ package enum Git {
   ///   - outputLimit: bytes of standard output; more of it is a fault.
   ///   - diesWithParent: see `Command`.
   ///   - memoryBytesMax: see `Command`.
+  ///   - fileBytesMax: see `Command`.
   /// - Throws: `GitFault` on any other exit code, at the limit, and where git cannot be run.
   @discardableResult
   package static func run(
@@ -87,9 +92,9 @@ package enum Git {
     workingDirectory: String? = nil, extraEnvironment: [String: String] = [:],
     config: [(key: String, value: String)] = [], input: Command.Input = .none,
     accepting: Set<Int32> = [0], timeout: Duration = .seconds(60), outputLimit: Int = 64 << 20,
-    diesWithParent: Bool = false, memoryBytesMax: Int? = nil
+    diesWithParent: Bool = false, memoryBytesMax: Int? = nil, fileBytesMax: Int? = nil
   ) async throws(GitFault) -> ProcessResult {
-    let operation = arguments.first { !$0.hasPrefix("-") } ?? ""
+    let operation = operation(arguments)
     let secrets = config.map(\.value)
     var command = Command(
       "git", arguments,
@@ -98,6 +103,7 @@ package enum Git {
       workingDirectory: workingDirectory, input: input, timeout: timeout, outputLimit: outputLimit)
     command.diesWithParent = diesWithParent
     command.memoryBytesMax = memoryBytesMax
+    command.fileBytesMax = fileBytesMax
     let result: ProcessResult
     do { result = try await command.run() } catch {
       throw GitFault(
@@ -110,7 +116,8 @@ package enum Git {
       guard result.standardOutput.count < outputLimit || !result.truncated else {
         throw GitFault(
           operation: operation, exitCode: code,
-          standardError: "the output is longer than \(outputLimit) bytes", cause: nil)
+          standardError: "the output is longer than \(outputLimit) bytes", cause: nil,
+          isOverflow: true)
       }
       return result
     case .exited(let code):
@@ -120,7 +127,11 @@ package enum Git {
     }
   }
 
-  private static func masked(_ fault: ProcessFault, _ secrets: [String]) -> String {
+  static func operation(_ arguments: [String]) -> String {
+    arguments.first { !$0.hasPrefix("-") } ?? ""
+  }
+
+  static func masked(_ fault: ProcessFault, _ secrets: [String]) -> String {
     guard case .timedOut(_, _, let said) = fault else { return "" }
     return Credentials.masked(String(decoding: said, as: UTF8.self), secrets: secrets)
   }

@@ -47,6 +47,9 @@ package struct Command: Sendable {
   /// What the program, and each that it starts, may take of memory as data, in bytes
   /// (RLIMIT_DATA, setrlimit(2)), by `prlimit` of util-linux; nil: no limit.
   package var memoryBytesMax: Int?
+  /// How large a file the program, and each that it starts, may write, in bytes (RLIMIT_FSIZE),
+  /// where there is `prlimit`: the kernel ends one that would write more. nil: no limit.
+  package var fileBytesMax: Int?
   /// Has a SIGTERM go to everything in the group but the program itself: a sandbox that is ended
   /// takes with it what it holds, before that could end in good order.
   package var isShell = false

@@ -227,6 +227,10 @@ extension Command {
     for (name, value) in environment { variables[.init(stringLiteral: name)] = value }
     var words = arguments
     var program = try path(of: executable)
+    if let fileBytesMax, let limiter = try? path(of: "prlimit") {
+      words = ["--fsize=\(fileBytesMax)", "--core=0", "--", program] + words
+      program = limiter
+    }
     if let memoryBytesMax {
       words = ["--data=\(memoryBytesMax)", "--", program] + words
       program = try path(of: "prlimit")

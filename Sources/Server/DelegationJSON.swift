@@ -144,6 +144,7 @@ enum Render {
       "durationMs": .integer(figures.duration.count),
       "outputSize": .integer(Int64(figures.outputSize)),
       "outputDigest": .string(figures.outputDigest), "usage": text(figures.usage),
+      "flagged": list(figures.flagged),
     ])
   }
 

@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import Glibc
+import Screening
 
 /// The agents' output, a file for each attempt. It is no fact: an event holds its size and digest.
 actor OutputFiles {
@@ -9,6 +10,10 @@ actor OutputFiles {
   private let mask: SecretMask?
   private var followers: [String: [Int: AsyncStream<Void>.Continuation]] = [:]
   private var lastFollower = 0
+  /// Where an output was cut in the middle of a credential, by its path: until where it was kept,
+  /// and what the rest may be.
+  private var cuts: [String: (end: Int, rest: SecretSearch.Rest)] = [:]
+  private static let cutsMax = 1000
 
   /// - Parameter directory: made where it is absent.
   init(directory: String, mask: SecretMask? = nil) {
@@ -40,27 +45,57 @@ actor OutputFiles {
 
   /// Writes bytes at their offset. Bytes that are there already are passed over, so a chunk that is
   /// sent twice does no harm; a chunk past the end is not taken.
+  ///
+  /// What is kept is masked before it is written, and not by this actor: however long that takes,
+  /// other outputs do not wait.
   /// - Returns: the file's length: where the next bytes go.
   func append(
     _ bytes: [UInt8], at offset: Int, of id: DelegationID, attempt: Int, _ part: Part = .text,
     limit: Int
-  ) throws(Fault) -> Int {
+  ) async throws(Fault) -> Int {
     let path = path(id, attempt, part)
     makeFolder(of: id)
     let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw Fault(operation: "open the output", code: errno) }
     defer { close(file) }
-    let length = Int(lseek(file, 0, SEEK_END))
-    guard offset <= length else { return length }
-    let fresh = bytes.dropFirst(length - offset).prefix(max(0, limit - length))
-    try Self.write(fresh, to: file, at: length)
-    let end = length + fresh.count
-    if end > length {
-      try strikeOut(file, from: length, to: end)
-      signal(self.path(id, attempt))
+    while true {
+      let length = Int(lseek(file, 0, SEEK_END))
+      guard offset <= length else { return length }
+      let fresh = bytes.dropFirst(length - offset).prefix(max(0, limit - length))
+      if !fresh.isEmpty {
+        // As much before it as a credential may have begun in.
+        let first = mask == nil ? length : max(0, length - SecretMask.lengthMax)
+        let kept = try Self.read(file, first..<length) + fresh
+        let cut = cuts[path].flatMap { $0.end == length ? $0.rest : nil }
+        let (masked, rest) = await Self.masked(kept, from: length - first, after: cut, by: mask)
+        // The same chunk may have come a second time meanwhile: then this is looked at anew.
+        guard Int(lseek(file, 0, SEEK_END)) == length else { continue }
+        try Self.write(masked, to: file, at: first)
+        if cuts.count >= Self.cutsMax { cuts.removeAll() }
+        cuts[path] = rest.map { (length + fresh.count, $0) }
+        signal(self.path(id, attempt))
+      }
+      // What is over the limit counts as taken, so that the worker goes on.
+      return length >= limit ? offset + bytes.count : length + fresh.count
     }
-    // What is over the limit counts as taken, so that the worker goes on.
-    return length >= limit ? offset + bytes.count : end
+  }
+
+  @concurrent
+  private static func masked(
+    _ bytes: [UInt8], from start: Int = 0, after cut: SecretSearch.Rest? = nil,
+    by mask: SecretMask?
+  ) async -> (bytes: [UInt8], rest: SecretSearch.Rest?) {
+    var rest = cut
+    let masked = mask?.struckOut(bytes, from: start, &rest) ?? bytes
+    return (masked, rest)
+  }
+
+  private static func read(_ file: Int32, _ range: Range<Int>) throws(Fault) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: range.count)
+    guard pread(file, &bytes, bytes.count, off_t(range.lowerBound)) == bytes.count else {
+      throw Fault(operation: "read the output", code: errno)
+    }
+    return bytes
   }
 
   private func makeFolder(of id: DelegationID) {
@@ -80,20 +115,6 @@ actor OutputFiles {
         throw Fault(operation: "write the output", code: errno)
       }
       rest = rest.dropFirst(count)
-    }
-  }
-
-  /// Looks at what was just written, and at as much before it as a credential may have begun in.
-  private func strikeOut(_ file: Int32, from start: Int, to end: Int) throws(Fault) {
-    guard let mask else { return }
-    let first = max(0, start - SecretMask.lengthMax)
-    var bytes = [UInt8](repeating: 0, count: end - first)
-    guard pread(file, &bytes, bytes.count, off_t(first)) == bytes.count else {
-      throw Fault(operation: "read the output", code: errno)
-    }
-    guard let struck = mask.struckOut(bytes) else { return }
-    guard pwrite(file, struck, struck.count, off_t(first)) == struck.count else {
-      throw Fault(operation: "write the output", code: errno)
     }
   }
 
@@ -133,8 +154,8 @@ actor OutputFiles {
   }
 
   /// Keeps the patch of an attempt, without credentials; a second one replaces the first.
-  func keep(patch given: [UInt8], of id: DelegationID, attempt: Int) throws(Fault) {
-    let patch = mask?.struckOut(given) ?? given
+  func keep(patch given: [UInt8], of id: DelegationID, attempt: Int) async throws(Fault) {
+    let patch = await Self.masked(given, by: mask).bytes
     makeFolder(of: id)
     let path = patchPath(id, attempt)
     let file = open("\(path).new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)

@@ -32,6 +32,9 @@ extension Workspace {
       if let link = Workspace.firstLink(in: changes.standardOutput) {
         return .unfit("the agent left a repository at \(link), which would be a mere link to it")
       }
+      if let held = try await secretsHeld(by: changes.standardOutput, assignment, attempt) {
+        return held
+      }
       let tree = try await staged(["write-tree"], attempt).trimmedOutput
       guard tree != Workspace.emptyTree else { return .unfit("the agent removed every file") }
       let commit = try await commit(tree, assignment, attempt)

@@ -1,5 +1,8 @@
 // What a definition says of limits, of what a change may not touch, and of texts.
 
+import Screening
+import Yams
+
 extension DefinitionReader {
   mutating func limits(_ all: Fields) -> Workflow.Limits {
     var limits = Workflow.Limits(
@@ -51,7 +54,33 @@ extension DefinitionReader {
 
   mutating func refusedPaths(_ all: Fields) -> [String] {
     guard let node = all.values["refused-paths"] else { return [".github/workflows/"] }
-    let items = texts(node, "refused-paths") ?? []
+    return paths(node, "refused-paths")
+  }
+
+  /// What looks like a credential and is none.
+  mutating func secretExemptions(_ all: Fields) -> SecretExemptions {
+    guard let node = all.values["secrets"],
+      let fields = fields(node, at: "secrets", keys: ["allow-paths", "allow-patterns"])
+    else { return SecretExemptions() }
+    var exemptions = SecretExemptions()
+    if let node = fields.values["allow-paths"] {
+      exemptions.paths = paths(node, "secrets.allow-paths")
+    }
+    if let node = fields.values["allow-patterns"] {
+      let items = texts(node, "secrets.allow-patterns") ?? []
+      for item in items {
+        guard let fault = SecretExemptions.fault(inPattern: item.text) else { continue }
+        note(
+          item.node.place, "secrets.allow-patterns: \"\(item.text)\" cannot be used: \(fault)",
+          "write the whole credential with * for what changes, as in sk_live_test*")
+      }
+      exemptions.patterns = items.map(\.text)
+    }
+    return exemptions
+  }
+
+  private mutating func paths(_ node: Node, _ name: String) -> [String] {
+    let items = texts(node, name) ?? []
     for item in items {
       let parts = item.text.split(separator: "/", omittingEmptySubsequences: false)
       let inner = item.text.hasSuffix("/") ? parts.dropLast() : parts[...]

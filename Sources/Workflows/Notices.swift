@@ -54,6 +54,7 @@ package struct NoticeFacts: Sendable {
     "deletions": .text, "duration": .text, "usage": .text, "failureCode": .text,
     "failureMessage": .text, "failureHint": .text,
     "refusedHosts": .object(["items": .list, "allowLine": .text]),
+    "flaggedPaths": .text,
   ]
 
   var values: [String: Any] {
@@ -65,6 +66,9 @@ package struct NoticeFacts: Sendable {
       values["deletions"] = String(figures.deletions)
       values["duration"] = "\((figures.duration.count + 500) / 1000) s"
       if let usage = figures.usage { values["usage"] = Self.quoted(usage) }
+      if !figures.flagged.isEmpty {
+        values["flaggedPaths"] = Self.quoted(figures.flagged.joined(separator: ", "))
+      }
     }
     if let failure {
       values["failureCode"] = failure.code.rawValue

@@ -3,6 +3,7 @@
 
 import Domain
 import NetworkRules
+import Screening
 import Yams
 
 /// What a definition says, read and checked.
@@ -20,6 +21,7 @@ struct WorkflowDefinition {
   var limits: Workflow.Limits
   var refusedPaths: [String]
   var network: NetworkPolicy
+  var secretExemptions: SecretExemptions
   var templates: WorkflowTemplates
   var notices: [NoticeMoment: NoticeRule]
   var commands: CommandRules
@@ -30,7 +32,8 @@ struct WorkflowDefinition {
   static let keys =
     [
       "name", "description", "agent-preference", "agents", "attempts", "time-limits", "retry",
-      "pull-request", "limits", "refused-paths", "network", "templates",
+      "pull-request", "limits", "refused-paths", "network", "secrets",
+      "templates",
     ] + DefinitionReader.noticeKeys + DefinitionReader.commandKeys
 
   static func read(source: String, file: String) throws(WorkflowFaults) -> WorkflowDefinition {
@@ -84,6 +87,7 @@ extension DefinitionReader {
     let limits = limits(fields)
     let refused = refusedPaths(fields)
     let network = fields.values["network"].map { self.network($0, "network") }
+    let exemptions = secretExemptions(fields)
     let (templates, cancelComment) = templates(fields)
     let notices = notices(fields, cancelComment: cancelComment)
     let commands = commandRules(fields)
@@ -93,7 +97,8 @@ extension DefinitionReader {
       agents: agents.merging(["demo": .demo]) { a, _ in a }, attempts: attempts ?? 2,
       agentTimeout: times.agent, stallTimeout: times.stall, retry: retry,
       draft: pullRequest.draft, baseBranch: pullRequest.baseBranch, limits: limits,
-      refusedPaths: refused, network: network ?? NetworkPolicy(), templates: templates,
+      refusedPaths: refused, network: network ?? NetworkPolicy(), secretExemptions: exemptions,
+      templates: templates,
       notices: notices, commands: commands)
   }
 

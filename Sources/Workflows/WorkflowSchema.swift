@@ -186,6 +186,27 @@ package enum WorkflowSchema {
           },
           "description": "Paths that a change may not touch; a / last means all below it"
         },
+        "secrets": {
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "allow-paths": {
+              "type": "array",
+              "items": {
+                "type": "string"
+              },
+              "description": "Paths in which what looks like a credential is none"
+            },
+            "allow-patterns": {
+              "type": "array",
+              "items": {
+                "type": "string",
+                "minLength": 8
+              },
+              "description": "Whole credentials that are none, with * for anything"
+            }
+          }
+        },
         "commands": {
           "type": "object",
           "additionalProperties": false,

@@ -24,6 +24,7 @@
 import Cryptography
 import Domain
 import NetworkRules
+import Screening
 
 /// A checked workflow definition.
 package struct Workflow: Sendable {
@@ -78,6 +79,9 @@ package struct Workflow: Sendable {
   /// What every agent of this workflow may reach, besides what its profile names.
   package let network: NetworkPolicy
 
+  /// What looks like a credential in a generated change and is none.
+  package let secretExemptions: SecretExemptions
+
   /// What runs before an agent and after it.
   package let commands: CommandRules
 
@@ -109,6 +113,7 @@ package struct Workflow: Sendable {
     limits = definition.limits
     refusedPaths = definition.refusedPaths
     network = definition.network
+    secretExemptions = definition.secretExemptions
     templates = definition.templates
     rules = definition.notices
     commands = definition.commands
@@ -135,6 +140,6 @@ package struct Workflow: Sendable {
   /// Whether a generated change may not touch a path.
   /// - Parameter path: relative to the repository, with `/` between its parts.
   package func refuses(path: String) -> Bool {
-    refusedPaths.contains { $0.hasSuffix("/") ? path.hasPrefix($0) : path == $0 }
+    PathRules(refusedPaths).cover(path.utf8)
   }
 }

@@ -12,7 +12,7 @@ struct Bench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "aipm-bench", abstract: "Benchmarks of the event log and the engine.",
     subcommands: [
-      GenerateLog.self, Replay.self, Audits.self, Delegations.self, Growth.self,
+      GenerateLog.self, Replay.self, Audits.self, Delegations.self, Growth.self, Masking.self,
     ])
 }
 

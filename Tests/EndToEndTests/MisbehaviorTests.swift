@@ -11,6 +11,8 @@ extension EndToEndTests {
 }
 
 extension EndToEndTests.MisbehaviorTests {
+  private static let cases = Misbehavior.all + Misbehavior.handIns
+
   private static func workflow(_ name: String, limit: String) -> String {
     """
     name: \(name)
@@ -32,10 +34,13 @@ extension EndToEndTests.MisbehaviorTests {
     arguments: ["on", "off"])
   func all(sandbox: String) async throws {
     let secret = "planted-\(UInt64.random(in: 0...(.max)))-secret"
-    let environment = ["AIPM_WEBHOOK_SECRET": secret, "AIPM_SANDBOX": sandbox]
+    let environment = [
+      "AIPM_WEBHOOK_SECRET": secret, "AIPM_SANDBOX": sandbox,
+      Misbehavior.keyVariable: "given-\(UInt64.random(in: 0...(.max)))-key",
+    ]
     try await Installation.with(environment: environment, starts: false) { server in
       let repository = try await server.createRepository()
-      let text = Misbehavior.all.map { "  \($0.name))\n\($0.script)\n;;\n" }.joined()
+      let text = Self.cases.map { "  \($0.name))\n\($0.script)\n;;\n" }.joined()
       let agent = try server.script(
         "agent", "#!/bin/sh\nprompt=$(cat)\ncase $prompt in\n\(text)*) echo fine > fine;;\nesac\n")
       try FileManager.default.createDirectory(
@@ -46,7 +51,7 @@ extension EndToEndTests.MisbehaviorTests {
       }
       try await server.start([
         "--workers", "3", "--agent", "command", "--workflows", "\(server.folder)/workflows",
-        "--agent-command", "\(agent) \(server.folder)",
+        "--agent-command", "\(agent) \(server.folder)", "--agent-env", Misbehavior.keyVariable,
       ])
       let secrets =
         try [secret]
@@ -134,10 +139,10 @@ extension EndToEndTests.MisbehaviorTests {
     _ server: Installation, _ repository: BareRepository, unseen: [String]
   ) async throws {
     var ids: [String] = []
-    for one in Misbehavior.all {
+    for one in Self.cases {
       ids.append(try await server.submit(request(one.name, isShort: one.isShort)))
     }
-    for (id, one) in zip(ids, Misbehavior.all) {
+    for (id, one) in zip(ids, Self.cases) {
       let ended: JSONValue
       do { ended = try await server.end(of: id) } catch {
         throw KitFault("\(one.name): \(error); \(try await server.events(of: id).last ?? .null)")

@@ -190,7 +190,7 @@ struct Hosted: Sendable {
       try Data(pack.standardOutput).write(to: URL(fileURLWithPath: path))
       let handIn = HandIn(
         repository: repository, delegation: DelegationID("d1"), attempt: 1, commit: made,
-        parent: task, message: message, refusedPaths: [], fileBytesMax: 1000, filesMax: 10)
+        parent: task, message: message, refusedPaths: [], bytesMax: 1000, filesMax: 10)
       let figures = try await hosted.mirrors.accept(handIn, pack: path)
       #expect(figures == HandInFigures(filesChanged: 1, insertions: 1, deletions: 0))
 

@@ -36,14 +36,22 @@ struct Scene {
     }
   }
 
-  static func makeMirrors(_ host: GitHost, token: String = GitHost.token) -> GitMirrors {
+  static func makeMirrors(
+    _ host: GitHost, token: String = GitHost.token,
+    _ change: (inout GitMirrors.Configuration) -> Void = { _ in }
+  ) -> GitMirrors {
     let forge = GitHubClient(
       http: HTTPClient(configuration: .init(userAgent: "aipm/test", proxy: .none)),
       configuration: .init(apiURL: host.url, token: token))
-    return GitMirrors(
-      forge: forge,
-      configuration: .init(root: "\(host.root)/mirrors", token: token, apiURL: host.url))
+    var configuration = GitMirrors.Configuration(
+      root: "\(host.root)/mirrors", token: token, apiURL: host.url)
+    configuration.secrets = [own]
+    change(&configuration)
+    return GitMirrors(forge: forge, configuration: configuration)
   }
+
+  /// A credential of the server's own.
+  static let own = "5f0c-webhook-secret-77"
 
   var mirror: String { mirrors.directory(of: repository) ?? "" }
 
@@ -75,7 +83,7 @@ struct Scene {
     HandIn(
       repository: repository, delegation: DelegationID("d1"), attempt: 1, commit: commit,
       parent: head, message: Self.message, refusedPaths: [".github/workflows", "SECRET"],
-      fileBytesMax: 100_000, filesMax: 10)
+      bytesMax: 100_000, filesMax: 10)
   }
 
   /// The refusal of a hand-in; nil where it is accepted.

@@ -3,60 +3,10 @@ import Engine
 import Forge
 import Foundation
 import Processes
+import Screening
 import Testing
 
 @Suite struct HandInTests {
-  /// Changes to the working tree that a rule forbids, and what the refusal says.
-  struct Example: CustomTestStringConvertible, Sendable {
-    let testDescription: String
-    let says: String
-    let change: @Sendable (String) async throws -> Void
-
-    init(
-      _ name: String, says: String, _ change: @escaping @Sendable (String) async throws -> Void
-    ) {
-      testDescription = name
-      self.says = says
-      self.change = change
-    }
-  }
-
-  static let examples = [
-    Example("nothing", says: "changes nothing") { _ in },
-    Example("a refused folder", says: ".github/workflows/ci.yml") {
-      try write("on: push\n", to: "\($0)/.github/workflows/ci.yml")
-    },
-    Example("a refused file", says: "SECRET") { try write("x\n", to: "\($0)/SECRET") },
-    Example("too many files", says: "11 files") { tree in
-      for number in 0..<11 { try write("\(number)\n", to: "\(tree)/many/\(number)") }
-    },
-    Example("too large a file", says: "larger than 100000 bytes: large") {
-      try write(String(repeating: "x", count: 100_001), to: "\($0)/large")
-    },
-    Example("a token", says: "credential: config/t o k e n") { tree in
-      let token = "ghp_" + String(repeating: "a1", count: 18)
-      try write("first\ntoken = \"\(token)\"\n", to: "\(tree)/config/t o k e n")
-    },
-    Example("a private key", says: "credential: key.pem") {
-      try write("-----BEGIN RSA " + "PRIVATE KEY-----\nMII\n", to: "\($0)/key.pem")
-    },
-    Example("a token in a line like a patch's head", says: "credential: TASK.md") {
-      try write("# Task\n++ ghp_" + String(repeating: "a1", count: 18) + "\n", to: "\($0)/TASK.md")
-    },
-    Example("a token in what attributes call binary", says: "credential: data") { tree in
-      try write("* -diff\n", to: "\(tree)/.gitattributes")
-      try write("\0\nglpat-" + String(repeating: "a1", count: 10) + "\n", to: "\(tree)/data")
-    },
-    Example("settings that git takes from nobody", says: "git's own checks") { tree in
-      try write(
-        "[submodule \"x\"]\npath = -x\nurl = --upload-pack=x\n", to: "\(tree)/.gitmodules")
-    },
-    Example("a submodule", says: "submodules: inner") { tree in
-      try await git(["init", "--quiet", "\(tree)/inner"])
-      try await commit("inner", in: "\(tree)/inner")
-    },
-  ]
-
   @Test(arguments: examples)
   func aChangeThatBreaksARuleIsRefusedAndLeavesNothing(example: Example) async throws {
     try await Scene.play { scene in
@@ -82,6 +32,133 @@ import Testing
       try write("x\n", to: "\(scene.tree)/SECRETS")
       let made = try await scene.generate()
       #expect(await scene.refusal(scene.handIn(made), pack: try scene.pack(made)) == nil)
+    }
+  }
+
+  /// The head holds a key and a token.
+  private static func withKeys(
+    _ body: @escaping @Sendable (Scene, ObjectID) async throws -> Void
+  ) async throws {
+    try await Scene.play { scene in
+      try write(pem, to: "\(scene.tree)/keys/key.pem")
+      try write("a\n\(known)\nb\n", to: "\(scene.tree)/config")
+      let before = ObjectID(try await commit("keys", in: scene.tree))
+      try await git(["push", "--quiet", "origin", "b"], in: scene.tree)
+      #expect(fault(await scene.fetch()) == nil)
+      try await body(scene, before)
+    }
+  }
+
+  @Test(arguments: harmless)
+  func whatIsNoCredentialOfTheChangePasses(example: Example) async throws {
+    try await Self.withKeys { scene, before in
+      try await example.change(scene.tree)
+      let made = try await scene.generate()
+      var handIn = scene.handIn(made)
+      handIn.parent = before
+      handIn.exemptions.paths = ["tests/keys/"]
+      handIn.exemptions.patterns = ["ghp_made*"]
+      #expect(await scene.refusal(handIn, pack: try scene.pack(made)) == nil)
+    }
+  }
+
+  @Test(arguments: [
+    ("keys/key.pem", pem.replacingOccurrences(of: "aB3/", with: "Cd4/")),
+    ("config", "a\r\nghp_\(String(repeating: "b2", count: 18))\r\nb\r\n"),
+    ("tests/keys/a", "x=\(Scene.own)\n"),
+  ])
+  func whatTheBaseDidNotHoldIsRefused(path: String, text: String) async throws {
+    try await Self.withKeys { scene, before in
+      try write(text, to: "\(scene.tree)/\(path)")
+      let made = try await scene.generate()
+      var handIn = scene.handIn(made)
+      handIn.parent = before
+      handIn.exemptions.paths = ["tests/"]
+      guard
+        case .refused(let message, _) = await scene.refusal(handIn, pack: try scene.pack(made))
+      else {
+        Issue.record("\(path) was taken")
+        return
+      }
+      #expect(message.hasSuffix(path))
+    }
+  }
+
+  @Test func whatPeopleShouldLookAtIsTold() async throws {
+    try await Scene.play { scene in
+      #expect(fault(await scene.fetch()) == nil)
+      try write("Obey.\n", to: "\(scene.tree)/AGENTS.md")
+      try write("* -diff\n", to: "\(scene.tree)/.gitattributes")
+      try write("x\n", to: "\(scene.tree)/x")
+      let made = try await scene.generate()
+      let figures = try await scene.mirrors.accept(
+        scene.handIn(made), pack: try scene.pack(made))
+      #expect(figures.flagged == [".gitattributes", "AGENTS.md"] && figures.filesChanged == 3)
+    }
+  }
+
+  // MARK: Whose fault it is
+
+  /// 20,000 empty files with long paths: their names alone are more than git's output may be.
+  @Test(.timeLimit(.minutes(2)))
+  func namesBeyondNumberAreRefusedInSeconds() async throws {
+    try await Scene.play { scene in
+      #expect(fault(await scene.fetch()) == nil)
+      let folder = Array(repeating: String(repeating: "n", count: 240), count: 14)
+        .joined(separator: "/")
+      let blob = try await git(
+        ["hash-object", "-w", "--stdin"], in: scene.tree, input: .bytes([])
+      ).trimmedOutput
+      let index = (0..<20_000).map { "100644 \(blob)\t\(folder)/\($0)\n" }.joined()
+      try await git(
+        ["update-index", "--add", "--index-info"], in: scene.tree, input: .bytes(Array(index.utf8)))
+      let tree = try await git(["write-tree"], in: scene.tree).trimmedOutput
+      let made = ObjectID(
+        try await git(
+          ["commit-tree", "-p", scene.head.rawValue, "-F", "-", tree], in: scene.tree,
+          input: .bytes(Array(Scene.message.utf8))
+        ).trimmedOutput)
+      let pack = try await scene.pack(made)
+      let began = ContinuousClock.now
+      let refusal = await scene.refusal(scene.handIn(made), pack: pack)
+      #expect(refusal?.message == "the change holds more than 10 files")
+      #expect(ContinuousClock.now - began < .seconds(15))
+    }
+  }
+
+  @Test func aChangeThatTakesTooLongIsRefused() async throws {
+    try await Scene.play { scene in
+      #expect(fault(await scene.fetch()) == nil)
+      try write("x\n", to: "\(scene.tree)/x")
+      let made = try await scene.generate()
+      let hurried = Scene.makeMirrors(scene.host) { $0.handInTimeout = .milliseconds(1) }
+      do {
+        _ = try await hurried.accept(scene.handIn(made), pack: try scene.pack(made))
+        Issue.record("it was taken")
+      } catch let refusal as HandInRefusal {
+        #expect(refusal.message?.contains("could not look at the change within") ?? false)
+      }
+    }
+  }
+
+  /// What the machine causes can be tried again, and what cannot be explained is not for ever.
+  @Test func aMirrorThatCannotBeWrittenIsUnavailable() async throws {
+    try await Scene.play { scene in
+      #expect(fault(await scene.fetch()) == nil)
+      try write("x\n", to: "\(scene.tree)/x")
+      let made = try await scene.generate()
+      let pack = try await scene.pack(made)
+      // A file where the folder of what comes in would be.
+      try? FileManager.default.removeItem(atPath: "\(scene.mirror)/aipm-incoming")
+      try write("", to: "\(scene.mirror)/aipm-incoming")
+      for _ in 0..<5 {
+        guard case .unavailable = await scene.refusal(scene.handIn(made), pack: pack) else {
+          Issue.record("it is the machine's fault")
+          return
+        }
+      }
+      try FileManager.default.removeItem(atPath: "\(scene.mirror)/aipm-incoming")
+      #expect(await scene.refusal(scene.handIn(made), pack: pack) == nil)
     }
   }
 
@@ -199,6 +276,15 @@ import Testing
       await #expect(throws: MirrorFault.self) {
         try await scene.mirrors.patch(repository, from: scene.head, to: absent, limit: 10)
       }
+    }
+  }
+}
+
+extension HandInRefusal {
+  /// What it says.
+  var message: String? {
+    switch self {
+    case .refused(let message, _), .malformed(let message), .unavailable(let message): message
     }
   }
 }

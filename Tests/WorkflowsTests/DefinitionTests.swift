@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import Screening
 import Testing
 import Workflows
 
@@ -37,7 +38,9 @@ struct DefinitionTests {
     #expect(workflow.stallTimeout == nil)
     #expect(!workflow.draft)
     #expect(workflow.baseBranch == nil)
+    // Definitions in logs rely on it; the definition that AIPM carries names more.
     #expect(workflow.refusedPaths == [".github/workflows/"])
+    #expect(workflow.secretExemptions == SecretExemptions())
     #expect(workflow.agents.keys.sorted() == ["demo"])
     #expect(workflow.limits.perRepository == nil)
     #expect(workflow.source == Self.minimal)
@@ -146,6 +149,7 @@ struct DefinitionTests {
         pull-request: {draft: true, base-branch: develop}
         limits: {per-repository: 1, per-requester: 2, output: 1MiB, change: 2MiB, changed-files: 3}
         refused-paths: [secret.txt, infra/]
+        secrets: {allow-paths: [tests/keys/], allow-patterns: ["sk_live_test*"]}
         agents:
           mine:
             description: my own
@@ -172,6 +176,9 @@ struct DefinitionTests {
     #expect(workflow.refuses(path: "secret.txt"))
     #expect(!workflow.refuses(path: "secret.txt.swift"))
     #expect(!workflow.refuses(path: "docs/infra/x"))
+    #expect(workflow.refuses(path: "INFRA/\u{301}x"))
+    #expect(workflow.secretExemptions.paths == ["tests/keys/"])
+    #expect(workflow.secretExemptions.patterns == ["sk_live_test*"])
     let agent = try #require(workflow.agents["mine"])
     #expect(agent.environment == ["MY_KEY"])
     #expect(agent.writtenFor == "3.1")
@@ -209,6 +216,10 @@ struct DefinitionTests {
     ("refused-paths: [a/../b]", 9, 17, ["not a path within"]),
     ("refused-paths: [\"*.yml\"]", 9, 17, ["wildcard"]),
     ("refused-paths: secret", 9, 16, ["is not a list", "[a, b]"]),
+    ("secrets: {allow-path: [a]}", 9, 11, ["unknown key \"allow-path\"", "\"allow-paths\""]),
+    ("secrets: {allow-paths: [/a]}", 9, 25, ["not a path within", "no / first"]),
+    ("secrets: {allow-patterns: [\"sk_*\"]}", 9, 28, ["\"sk_*\" cannot be used", "sk_live_test*"]),
+    ("secrets: [a]", 9, 10, ["secrets is not a mapping"]),
     ("description: 5", 9, 14, ["description is 5, not a text", "\"5\""]),
     ("description: [a]", 9, 14, ["not a text"]),
     ("description: \"a\\nb\"", 9, 14, ["more than one line"]),

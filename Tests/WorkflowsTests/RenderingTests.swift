@@ -198,6 +198,25 @@ struct RenderingTests {
     #expect(body.hasSuffix("\n\n<!-- aipm: \(id) -->\n"))
   }
 
+  @Test func aCommentMayTellWhatToLookAt() throws {
+    let figures = GenerationFigures(
+      filesChanged: 2, insertions: 1, deletions: 0, duration: .seconds(1), outputSize: 0,
+      outputDigest: "", usage: nil, flagged: ["AGENTS.md", ".vscode/`@all`"])
+    let source =
+      workflow.source + """
+
+        on-pushed: {comment: "{{#flaggedPaths}}Look at `{{flaggedPaths}}`.{{/flaggedPaths}}"}
+
+        """
+    func comment(_ figures: GenerationFigures?) throws -> String? {
+      try Workflow(source: source, file: "w.yaml").comment(
+        Notice(moment: .pushed, marker: "pushed-1"), text, id: id, requested: requested(text),
+        facts: NoticeFacts(attempt: 1, commit: nil, figures: figures, failure: nil))?.text
+    }
+    #expect(try comment(figures)?.hasPrefix("Look at `AGENTS.md, .vscode/'@all'`.\n") ?? false)
+    #expect(try comment(nil)?.contains("Look") == false)
+  }
+
   @Test func cancelComment() throws {
     let comment = try #require(
       workflow.comment(

@@ -213,6 +213,9 @@ class DelegationPage {
       figures ? `: ${figures.filesChanged} ${figures.filesChanged === 1 ? "file" : "files"}, `
         + `${figures.insertions} added, ${figures.deletions} removed.` : ".",
       figures?.usage ? h("span.muted", {}, " ", words(figures.usage)) : null),
+    figures?.flagged?.length ? h("p", {}, h("strong", { text: "Look at these with care: " }),
+      figures.flagged.map((path, index) => [index ? ", " : "", words(path, "code")]),
+      ". They run code or steer programs as soon as somebody opens, checks out or builds the repository.") : null,
     h("p.muted", {}, "Next is yours: ",
       detail.pullRequest ? outLink(detail.pullRequest.html_url, "review the pull request") : "review it", "."));
   }

@@ -128,7 +128,7 @@ extension StepFault {
       case .limited(let until): .transient(.rateLimited, ambiguous: false, notBefore: until)
       case .down(let until): .transient(.forgeDown, ambiguous: false, notBefore: until)
       case .local: .transient(.local, ambiguous: false, notBefore: nil)
-      case .unauthorized, .notFound: .final(.forgeRefused, retryable: false)
+      case .unauthorized, .notFound, .refused: .final(.forgeRefused, retryable: false)
       case .rejected: .final(.pushRejected, retryable: false)
       case .objectMissing: .final(.pushRejected, retryable: true)
       }

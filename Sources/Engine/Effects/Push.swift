@@ -69,7 +69,7 @@ struct Push: Effect {
       case .objectMissing:
         return .done(
           .record(.dropCommit(message: "the commit's objects are gone: \(fault.message)")))
-      case .unreachable, .limited, .down, .unauthorized, .local:
+      case .unreachable, .limited, .down, .unauthorized, .refused, .local:
         return .done(.fault(StepFault(.push, fault)))
       }
     }
@@ -115,7 +115,8 @@ struct Push: Effect {
           StepFault(
             step: .push, kind: .transient(.conflict, ambiguous: false, notBefore: nil),
             message: failure?.message ?? "stale", hint: nil)))
-    case .rejected(stale: false), .notFound, .unauthorized, .unreachable, .limited, .down, .local,
+    case .rejected(stale: false), .notFound, .unauthorized, .refused, .unreachable, .limited, .down,
+      .local,
       .objectMissing, .noAnswer:
       let fault = failure ?? GitFault(kind: .noAnswer, message: "no answer")
       return .done(.fault(StepFault(.push, fault)))

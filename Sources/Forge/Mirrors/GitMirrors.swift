@@ -2,6 +2,7 @@ import Domain
 import Engine
 import FoundationEssentials
 import Processes
+import Screening
 import Synchronization
 
 /// A bare mirror per repository, `ROOT/OWNER/REPO.git`, that workers fetch from and commits are
@@ -25,7 +26,13 @@ package final class GitMirrors: Mirrors {
     package var pushTimeout: Duration = .seconds(120)
     /// For what stays on this machine.
     package var localTimeout: Duration = .seconds(120)
+    /// For all that is done to look at one hand-in.
+    package var handInTimeout: Duration = .seconds(120)
+    /// Credentials that this process holds besides the forge's: no change may hold one.
+    package var secrets: [String] = []
     package var packBytesMax = 256 << 20
+    /// The largest pack that a fetch may bring, and so the largest repository.
+    package var fetchBytesMax = 8 << 30
 
     package init(root: String, credential: ForgeCredential, apiURL: String) {
       self.root = root
@@ -46,6 +53,7 @@ package final class GitMirrors: Mirrors {
 
   let configuration: Configuration
   let locks = RepositoryLocks()
+  let failures = FailureCounts()
   private let forge: any ForgePort
   private let cloneURLs = Mutex<[RepositoryName: String]>([:])
   /// The mirrors that this process has looked over.
@@ -62,6 +70,12 @@ package final class GitMirrors: Mirrors {
   package func directory(of repository: RepositoryName) -> String? {
     repository.isValid
       ? "\(configuration.root)/\(repository.owner)/\(repository.name).git" : nil
+  }
+
+  /// What no change may hold, now: an app's tokens change.
+  var secrets: SecretSearch {
+    SecretSearch(
+      values: configuration.secrets + configuration.credential.secrets, purpose: .refusing)
   }
 
   /// Carries out one call, after those that wait for the same mirror; see `GitFault` of the ports
@@ -115,6 +129,10 @@ package final class GitMirrors: Mirrors {
           try await local(["update-ref", "-d", ref], in: mirror)
           return nil
         }
+        let refused = FetchGuard.fault(
+          error, repository, largest: MirrorFolder(mirror).takeUnfinishedPacks(),
+          limit: configuration.fetchBytesMax)
+        if let refused { throw refused }
         tries += 1
         guard tries < Self.readTriesMax, error.mayPassAtOnce(repository) else {
           throw remoteFault(error, repository, trace)
@@ -130,14 +148,14 @@ package final class GitMirrors: Mirrors {
   private func fetch(
     _ ref: String, from url: String, token: String, into mirror: String, _ trace: CurlTrace
   ) async throws(CommandFault) {
-    let settings = remoteSettings(url, token: token)
+    let settings = remoteSettings(url, token: token) + FetchGuard.settings
     func attempt() async throws(CommandFault) {
       try await Git.run(
         [
           "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", url,
           "+\(ref):\(ref)",
         ], gitDirectory: mirror, extraEnvironment: Self.network(url, trace), config: settings,
-        timeout: configuration.fetchTimeout)
+        timeout: configuration.fetchTimeout, fileBytesMax: configuration.fetchBytesMax)
     }
     do { try await attempt() } catch {
       guard error.standardError.contains("cannot lock ref") else { throw error }

@@ -1,183 +1,215 @@
 import Domain
 import Engine
 import Processes
+import Screening
 
 /// Looks at a commit in quarantine: is it the one that the lease speaks of, and does its change
 /// keep to the rules? That it is whole `index-pack --strict` has seen.
+///
+/// Everything is compared as bytes, and looked at as it comes: how much git has to say of a change
+/// is the agent's choice.
 struct HandInCheck {
-  /// The mode of a gitlink in a tree: a submodule.
-  private static let gitlink = "160000"
-  private static let textMax = 10
-
   private let handIn: HandIn
-  private let mirror: String
-  private let environment: [String: String]
-  private let mirrors: GitMirrors
+  private let git: HandInGit
+  private let secrets: SecretSearch
 
-  init(_ handIn: HandIn, mirror: String, quarantine: Quarantine, mirrors: GitMirrors) {
+  /// - Parameter secrets: what a change may not hold.
+  init(_ handIn: HandIn, git: HandInGit, secrets: SecretSearch) {
     self.handIn = handIn
-    self.mirror = mirror
-    self.mirrors = mirrors
-    environment = quarantine.environment
+    self.git = git
+    self.secrets = secrets
   }
 
   func run() async throws(HandInRefusal) -> HandInFigures {
-    for name in [handIn.commit, handIn.parent] where !name.isWhole {
-      throw .malformed("\(name) is no commit's name")
-    }
     try await checkCommit()
     let changes = try await changes()
     try checkPaths(changes)
     try await checkSizes(changes)
-    try await checkSecrets()
-    return try await figures()
+    let credentials = CredentialCheck(
+      changes: changes, parent: handIn.parent, exemptions: handIn.exemptions, git: git)
+    try await credentials.run(secrets)
+    var figures = try await figures()
+    figures.flagged = changes.lazy.filter { !$0.blob.isNone && FlaggedPaths.hold($0.path) }
+      .prefix(FlaggedPaths.shownMax).map { FlaggedPaths.shown($0.path) }
+    return figures
   }
 
   /// Parent and message are what the lease and the log say.
   private func checkCommit() async throws(HandInRefusal) {
-    let found = try await git(["cat-file", "commit", handIn.commit.rawValue], accepting: [0, 128])
-    guard found.succeeded else { throw .malformed("the pack does not hold \(handIn.commit)") }
-    let bytes = found.standardOutput
+    let commit = handIn.commit
+    // Asked for the type alone: a name that is not there is an answer, and no failure.
+    let known = try await git.run(["cat-file", "--batch-check"], input: Array("\(commit)\n".utf8))
+    guard known.starts(with: "\(commit) commit ".utf8) else {
+      throw .malformed("the pack does not hold \(commit)")
+    }
+    let bytes = try await git.run(
+      ["cat-file", "commit", commit.rawValue], outputLimit: handIn.message.utf8.count + 65_536)
     guard let end = bytes.firstRange(of: Array("\n\n".utf8)) else {
-      throw .malformed("\(handIn.commit) is not a commit with a message")
+      throw .malformed("\(commit) is not a commit with a message")
     }
-    let headers = String(decoding: bytes[..<end.lowerBound], as: UTF8.self)
-    let parents = headers.split(separator: "\n").filter { $0.hasPrefix("parent ") }
-    guard parents == ["parent \(handIn.parent)"] else {
-      throw .malformed("\(handIn.commit) does not stand on \(handIn.parent) alone")
+    let parents = bytes[..<end.lowerBound].split(separator: 10)
+      .filter { $0.starts(with: "parent ".utf8) }
+    guard parents.count == 1, parents[0].elementsEqual("parent \(handIn.parent)".utf8) else {
+      throw .malformed("\(commit) does not stand on \(handIn.parent) alone")
     }
-    guard Array(bytes[end.upperBound...]) == Array(handIn.message.utf8) else {
-      throw .malformed("\(handIn.commit) has another message than the one that was assigned")
-    }
-  }
-
-  private struct Change {
-    let mode: String
-    let before: String
-    let blob: String
-    let path: String
-  }
-
-  /// - Parameter search: options of diff-tree that leave some out.
-  private func changes(_ search: [String] = []) async throws(HandInRefusal) -> [Change] {
-    let diff = try await git(
-      ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev"] + search + ends)
-    // ":MODE MODE SHA SHA STATUS" NUL PATH NUL
-    let words = diff.standardOutput.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
-    return stride(from: 0, to: words.count - 1, by: 2).compactMap { index in
-      let facts = words[index].split(separator: " ").map(String.init)
-      return facts.count == 5
-        ? Change(mode: facts[1], before: facts[2], blob: facts[3], path: words[index + 1]) : nil
+    guard bytes[end.upperBound...].elementsEqual(handIn.message.utf8) else {
+      throw .malformed("\(commit) has another message than the one that was assigned")
     }
   }
 
   private var ends: [String] { [handIn.parent.rawValue, handIn.commit.rawValue] }
 
-  private func checkPaths(_ changes: [Change]) throws(HandInRefusal) {
-    if changes.isEmpty { throw .refused(message: "the commit changes nothing", hint: nil) }
-    if changes.count > handIn.filesMax {
+  private func changes() async throws(HandInRefusal) -> [Change] {
+    let filesMax = handIn.filesMax
+    let list = try await git.fold(
+      ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev"] + ends,
+      into: ChangeList(changesMax: filesMax)
+    ) { $0.take($1) }
+    if list.hasLongPath {
       throw .refused(
-        message: "the change holds \(changes.count) files, more than \(handIn.filesMax)",
+        message: "the change holds a path of more than \(ChangeList.pathBytesMax) bytes",
+        hint: "No file system could hold it: have the agent use shorter names.")
+    }
+    if list.changes.count > filesMax {
+      throw .refused(
+        message: "the change holds more than \(filesMax) files",
         hint: "Have the agent leave generated and downloaded files out, by .gitignore for example.")
     }
-    let links = changes.filter { $0.mode == Self.gitlink }.map(\.path)
+    return list.changes
+  }
+
+  private func checkPaths(_ changes: [Change]) throws(HandInRefusal) {
+    if changes.isEmpty { throw .refused(message: "the commit changes nothing", hint: nil) }
+    let links = changes.filter { $0.mode == Change.gitlink }
     if !links.isEmpty {
       throw .refused(
-        message: "the change holds submodules: \(listed(links))",
+        message: "the change holds submodules: \(links.listed)",
         hint: "A repository was made or cloned inside the working tree: have the agent remove it.")
     }
-    let refused = changes.map(\.path).filter { path in
-      handIn.refusedPaths.contains { Self.covers($0, path) }
+    let rules = PathRules(handIn.refusedPaths)
+    let refused = changes.filter { change in
+      rules.cover(change.path)
+        || change.mode == Change.symbolicLink && rules.lieBelow(change.path)
     }
     if !refused.isEmpty {
       throw .refused(
-        message: "the change touches what it may not: \(listed(refused))",
-        hint: "The workflow names these paths; allow them there if they are wanted.")
+        message: "the change touches what it may not: \(refused.listed)",
+        hint: "The workflow names these paths in refused-paths; take them out there if such "
+          + "changes are wanted.")
     }
-  }
-
-  /// Whether a path is the one that is named, or in the folder that is named.
-  private static func covers(_ named: String, _ path: String) -> Bool {
-    let named = named.hasSuffix("/") ? String(named.dropLast()) : named
-    return path == named || path.hasPrefix(named + "/")
   }
 
   private func checkSizes(_ changes: [Change]) async throws(HandInRefusal) {
     let files = changes.filter { !$0.blob.isNone }
     let names = files.map { "\($0.blob)\n" }.joined()
-    let sizes = try await git(
-      ["cat-file", "--batch-check=%(objectsize)"], input: .bytes(Array(names.utf8)))
-    let lines = sizes.outputText.split(separator: "\n").map { Int($0) }
-    guard lines.count == files.count else { throw .unavailable("git cat-file said too little") }
-    let large = zip(files, lines).filter { $0.1.map { $0 > handIn.fileBytesMax } ?? true }
+    if names.isEmpty { return }
+    let sizes = try await git.run(
+      ["cat-file", "--batch-check=%(objectsize)"], input: Array(names.utf8))
+    let lines = sizes.split(separator: 10).map { Int(String(decoding: $0, as: UTF8.self)) }
+    var sum = 0
+    var large: [Change] = []
+    for (file, size) in zip(files, lines) {
+      guard let size else { throw .malformed("the pack does not hold \(file.blob)") }
+      sum += size
+      if size > handIn.bytesMax { large.append(file) }
+    }
     if !large.isEmpty {
       throw .refused(
-        message: "files larger than \(handIn.fileBytesMax) bytes: \(listed(large.map(\.0.path)))",
+        message: "files larger than \(handIn.bytesMax) bytes: \(large.listed)",
         hint: "Have the agent leave them out.")
     }
-  }
-
-  /// What looks like a credential in a line that the change adds.
-  private func checkSecrets() async throws(HandInRefusal) {
-    // git searches; only the files in which it found something are read here. Every file is text
-    // to it, whatever attributes and zeros in it say; and they are compared by their blobs, for a
-    // name may be none that can be written in an argument.
-    let found = try await changes(["--text", "-G\(Secrets.pattern)"])
-    var holding: [String] = []
-    for change in found where !change.blob.isNone && holding.count <= Self.textMax {
-      if try await holdsSecret(change) { holding.append(change.path) }
-    }
-    if !holding.isEmpty {
+    if sum > handIn.bytesMax {
       throw .refused(
-        message: "the change holds what looks like a credential: \(listed(holding))",
-        hint: "Take it out and revoke it. One that is made up for a test has to look made up.")
+        message: "the change holds \(sum) bytes, more than \(handIn.bytesMax)",
+        hint: "Have the agent leave generated and downloaded files out, or raise limits.change in "
+          + "the workflow.")
     }
-  }
-
-  private func holdsSecret(_ change: Change) async throws(HandInRefusal) -> Bool {
-    if change.before.isNone {
-      return Secrets.stand(in: try await git(["cat-file", "blob", change.blob]).outputText)
-    }
-    let patch = try await git(
-      ["diff", "--text", "-U0", "--no-color", "--no-ext-diff", "--no-textconv"]
-        + [change.before, change.blob])
-    return Secrets.areAdded(by: patch.outputText)
   }
 
   private func figures() async throws(HandInRefusal) -> HandInFigures {
-    let stat = try await git(["diff-tree", "-r", "-z", "--numstat", "--no-renames"] + ends)
-    var figures = HandInFigures(filesChanged: 0, insertions: 0, deletions: 0)
-    for record in stat.standardOutput.split(separator: 0) {
-      // "ADDED TAB DELETED TAB PATH", with "-" for both where the file is binary
-      let words = record.split(separator: UInt8(ascii: "\t"), maxSplits: 2)
-        .map { String(decoding: $0, as: UTF8.self) }
-      guard words.count == 3 else { continue }
-      figures.filesChanged += 1
-      figures.insertions += Int(words[0]) ?? 0
-      figures.deletions += Int(words[1]) ?? 0
-    }
-    return figures
+    try await git.fold(
+      ["diff-tree", "-r", "-z", "--numstat", "--no-renames"] + ends,
+      into: (rest: [UInt8](), figures: HandInFigures(filesChanged: 0, insertions: 0, deletions: 0))
+    ) { state, piece in
+      var records = (state.rest + piece).split(separator: 0, omittingEmptySubsequences: false)
+      state.rest = Array(records.removeLast())
+      for record in records {
+        // "ADDED TAB DELETED TAB PATH", with "-" for both where the file is binary
+        let words = record.split(separator: UInt8(ascii: "\t"), maxSplits: 2)
+        guard words.count == 3 else { continue }
+        state.figures.filesChanged += 1
+        state.figures.insertions += Int(String(decoding: words[0], as: UTF8.self)) ?? 0
+        state.figures.deletions += Int(String(decoding: words[1], as: UTF8.self)) ?? 0
+      }
+      return true
+    }.figures
   }
+}
 
-  private func listed(_ paths: [String]) -> String {
-    let first = paths.prefix(Self.textMax).joined(separator: ", ")
-    let rest = paths.count - Self.textMax
+/// A path that a commit adds, changes or takes away.
+struct Change: Sendable {
+  /// Modes of a tree's entries.
+  static let gitlink = "160000"
+  static let symbolicLink = "120000"
+
+  let mode: String
+  /// What stood there; `isNone` where there was no file.
+  let before: String
+  let blob: String
+  let path: [UInt8]
+}
+
+extension [Change] {
+  private static var shownMax: Int { 10 }
+
+  /// Their paths, for a message.
+  var listed: String {
+    let first = prefix(Self.shownMax).map { FlaggedPaths.shown($0.path) }.joined(separator: ", ")
+    let rest = count - Self.shownMax
     return rest > 0 ? "\(first) and \(rest) more" : first
   }
+}
 
-  private func git(
-    _ arguments: [String], input: Command.Input = .none, accepting: Set<Int32> = [0]
-  ) async throws(HandInRefusal) -> ProcessResult {
-    try await unavailable { () async throws(MirrorFault) in
-      try await mirrors.local(
-        arguments, in: mirror, environment: environment, input: input, accepting: accepting)
+/// What `diff-tree -z --raw` says, as far as it is read: `:MODE MODE SHA SHA STATUS`, NUL, PATH,
+/// NUL.
+private struct ChangeList: Sendable {
+  /// As Linux has it.
+  static let pathBytesMax = 4096
+
+  let changesMax: Int
+  private(set) var changes: [Change] = []
+  private(set) var hasLongPath = false
+  private var rest: [UInt8] = []
+  private var facts: [String]?
+
+  init(changesMax: Int) { self.changesMax = changesMax }
+
+  /// - Returns: false where there is no need of more.
+  mutating func take(_ piece: [UInt8]) -> Bool {
+    var words = (rest + piece).split(separator: 0, omittingEmptySubsequences: false)
+    rest = Array(words.removeLast())
+    for word in words + (rest.count > Self.pathBytesMax ? [rest[...]] : []) {
+      guard let known = facts else {
+        facts = String(decoding: word, as: UTF8.self).split(separator: " ").map(String.init)
+        continue
+      }
+      facts = nil
+      if word.count > Self.pathBytesMax { hasLongPath = true }
+      if known.count == 5 {
+        // What a submodule names is another repository's.
+        let before = known[0] == ":\(Change.gitlink)" ? "0" : known[2]
+        changes.append(
+          Change(mode: known[1], before: before, blob: known[3], path: Array(word)))
+      }
+      if hasLongPath || changes.count > changesMax { return false }
     }
+    return true
   }
 }
 
 extension String {
   /// Whether it is git's name for what is not there.
-  fileprivate var isNone: Bool { allSatisfy { $0 == "0" } }
+  var isNone: Bool { utf8.allSatisfy { $0 == UInt8(ascii: "0") } }
 }
 
 extension ObjectID {

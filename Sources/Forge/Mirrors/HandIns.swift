@@ -5,6 +5,9 @@ import Processes
 // Taking a worker's commit in. It comes as a thin pack from a process that runs an agent, so
 // nothing of it is believed: it is unpacked in quarantine, with git's own strict checks, and only
 // what is exactly the commit that the lease speaks of, within the rules, is moved into the mirror.
+//
+// Whose fault a failure is, facts decide: git's exit code, its time, the length of its output, and
+// where none of them tells, a probe of the disk. What git says is shown and never read.
 
 extension GitMirrors {
   /// Takes a commit in, or refuses it and leaves nothing of it. The same hand-in again is accepted
@@ -22,25 +25,29 @@ extension GitMirrors {
       guard handIn.delegation.rawValue.utf8.allSatisfy({ $0 != UInt8(ascii: "/") }) else {
         throw .malformed("\(handIn.delegation) is no delegation's name")
       }
+      for name in [handIn.commit, handIn.parent] where !name.isWhole {
+        throw .malformed("\(name) is no commit's name")
+      }
       let quarantine: Quarantine
       do { quarantine = try MirrorFolder(mirror).makeQuarantine() } catch {
         throw .unavailable("the mirror cannot be written: \(error)")
       }
       defer { quarantine.remove() }
-      try await unpack(pack, into: quarantine)
-      let check = HandInCheck(handIn, mirror: mirror, quarantine: quarantine, mirrors: self)
-      let figures = try await check.run()
+      let figures = try await figures(of: handIn, pack: pack, quarantine)
       do { try quarantine.release() } catch {
         throw .unavailable("the mirror cannot be written: \(error)")
       }
       try await unavailable { () async throws(MirrorFault) in
         try await local(["update-ref", ref, handIn.commit.rawValue], in: mirror)
       }
+      failures.forget(handIn.commit.rawValue)
       return figures
     }
   }
 
-  private func unpack(_ pack: String, into quarantine: Quarantine) async throws(HandInRefusal) {
+  private func figures(
+    of handIn: HandIn, pack: String, _ quarantine: Quarantine
+  ) async throws(HandInRefusal) -> HandInFigures {
     guard let bytes = MirrorFolder.size(ofFile: pack) else {
       throw .unavailable("the pack cannot be read")
     }
@@ -49,25 +56,35 @@ extension GitMirrors {
         message: "the change is larger than \(configuration.packBytesMax) bytes, packed",
         hint: "Have the agent leave large files out.")
     }
-    do {
-      try await Git.run(
-        [
-          "index-pack", "--stdin", "--fix-thin", "--strict",
-          "--max-input-size=\(configuration.packBytesMax)",
-        ], gitDirectory: quarantine.mirror, extraEnvironment: quarantine.environment,
-        config: Self.durability, input: .file(pack), timeout: configuration.localTimeout)
-    } catch {
-      let isOurs = ["No space left", "Read-only file system", "unable to create", "write error"]
-        .contains { error.standardError.contains($0) }
-      if error.cause != nil || isOurs { throw .unavailable("\(error)") }
-      if error.standardError.contains("fsck error") {
-        // Whole, and of a kind that git takes from nobody: the same agent would make it again.
-        throw .refused(
-          message: "git's own checks refuse the change: \(error)",
-          hint: "It holds names or settings that could harm whoever checks it out.")
-      }
-      throw .malformed("\(error)")
+    let git = HandInGit(
+      quarantine, commit: handIn.commit, packBytes: bytes, failures: failures,
+      limit: configuration.handInTimeout)
+    try await unpack(pack, handIn, with: git)
+    return try await HandInCheck(handIn, git: git, secrets: secrets).run()
+  }
+
+  private func unpack(
+    _ pack: String, _ handIn: HandIn, with git: HandInGit
+  ) async throws(HandInRefusal) {
+    // What an object may take in memory is known; a small pack can hold a very large one.
+    let memory = max(640 << 20, 2 * handIn.bytesMax)
+    let arguments = [
+      "index-pack", "--stdin", "--fix-thin", "--max-input-size=\(configuration.packBytesMax)",
+    ]
+    let environment = ["GIT_ALLOC_LIMIT": String(memory)]
+    guard let strict = try await git.failure(arguments + ["--strict"], pack: pack, environment)
+    else { return }
+    // Is it the pack that is broken, or what it holds that git's checks forbid? Without the checks,
+    // a pack that is whole can be unpacked, and all that its commit needs is there.
+    if let broken = try await git.failure(arguments, pack: pack, environment) {
+      throw .malformed("\(broken)")
     }
+    let walk = ["rev-list", "--objects", "--quiet", handIn.commit.rawValue, "^\(handIn.parent)"]
+    if let broken = try await git.failure(walk, pack: nil) { throw .malformed("\(broken)") }
+    // The same agent would make it again.
+    throw .refused(
+      message: "git's own checks refuse the change: \(strict)",
+      hint: "It holds names or settings that could harm whoever checks it out.")
   }
 
   /// The patch between two commits of the mirror, for people: its first `limit` bytes.

@@ -50,6 +50,9 @@ struct Show: AsyncParsableCommand {
     var told = d["failure"]["message"].stringValue
     for attempt in d["attempts"].arrayValue ?? [] {
       row("attempt \(attempt["number"].integerValue ?? 0)", self.attempt(attempt))
+      for path in attempt["figures"]["flagged"].arrayValue ?? [] {
+        row("look at", path.safeText.map { "\($0) (it runs code or steers programs)" })
+      }
       row("  refused", refused(attempt["network"]))
       row("  to allow", attempt["network"]["line"].safeText)
       guard let message = attempt["message"].stringValue, message != told else { continue }

@@ -35,9 +35,7 @@ struct ServerProcess {
     let folder = try DataFolder.open(options.data)
     let feed = CommitFeed()
     let news = ServeNews()
-    let given = [options.forge.token, options.webhookSecret].compactMap { $0 }
-    let own = [try folder.secret("worker-token"), try folder.secret("forge-token")]
-    let mask = try options.mask(secrets: given + own)
+    let mask = try options.mask(secrets: try credentials(folder))
     let store: SQLiteEventStore
     do {
       store = try SQLiteEventStore.open(
@@ -57,6 +55,13 @@ struct ServerProcess {
       throw error
     }
     await store.close()
+  }
+
+  /// All that this process holds: they are masked in words, and no change may hold one.
+  private func credentials(_ folder: DataFolder) throws -> [String] {
+    [options.forge.token, options.webhookSecret].compactMap { $0 } + [
+      try folder.secret("worker-token"), try folder.secret("forge-token"),
+    ]
   }
 
   private func serve(
@@ -83,7 +88,7 @@ struct ServerProcess {
       executable: Self.executable, sandbox: options.sandbox, cache: options.cache,
       ownPorts: [access.localURL.flatMap(Self.port(ofURL:))].compactMap { $0 },
       user: options.workerUser)
-    let (forge, mirrors) = makeForge(folder, access)
+    let (forge, mirrors) = try makeForge(folder, access)
     let engine = makeEngine(
       store, feed, forge, mirrors, launcher, workflows: workflows, epoch: epoch,
       stamp: marks.stamp)
@@ -229,7 +234,7 @@ struct ServerProcess {
 
   private func makeForge(
     _ folder: DataFolder, _ access: ForgeAccess
-  ) -> (forge: GitHubClient, mirrors: GitMirrors) {
+  ) throws -> (forge: GitHubClient, mirrors: GitMirrors) {
     let http = access.settings.httpClient(version: Self.version)
     // Without a credential `ForgeSettings` has named the embedded forge, which has its own.
     let credential = access.settings.forgeCredential(http) ?? .token("")
@@ -241,6 +246,7 @@ struct ServerProcess {
     var git = GitMirrors.Configuration(
       root: folder.path + "/mirrors", credential: credential, apiURL: access.settings.apiURL)
     git.authoritiesFile = access.settings.authoritiesFile
+    git.secrets = try credentials(folder)
     return (forge, GitMirrors(forge: forge, configuration: git))
   }
 

@@ -1,0 +1,122 @@
+import Domain
+import Engine
+import Processes
+
+/// git, as it is run on what is in quarantine: within one time limit for all that is asked of it,
+/// and with a verdict on whose fault a failure is.
+struct HandInGit {
+  let quarantine: Quarantine
+  private let commit: ObjectID
+  private let probe: MachineProbe
+  private let failures: FailureCounts
+  private let limit: Duration
+  private let end: ContinuousClock.Instant
+
+  /// - Parameter limit: for all calls together.
+  init(
+    _ quarantine: Quarantine, commit: ObjectID, packBytes: Int, failures: FailureCounts,
+    limit: Duration
+  ) {
+    self.quarantine = quarantine
+    self.commit = commit
+    // Once for the pack, once for what completes it.
+    probe = MachineProbe(folder: quarantine.objects, bytes: 2 * packBytes)
+    self.failures = failures
+    self.limit = limit
+    end = .now + limit
+  }
+
+  private var timeLeft: Duration { max(.milliseconds(1), end - .now) }
+
+  /// Larger files are not compared line by line.
+  static let settings =
+    GitMirrors.durability + [(key: "core.bigFileThreshold", value: "64m")]
+
+  /// Runs git; any exit code but 0 is a fault.
+  /// - Parameter outputLimit: in bytes; more of it is too much for a change.
+  func run(
+    _ arguments: [String], input: [UInt8] = [], outputLimit: Int = 64 << 20
+  ) async throws(HandInRefusal) -> [UInt8] {
+    do {
+      return try await Git.run(
+        arguments, gitDirectory: quarantine.mirror, extraEnvironment: quarantine.environment,
+        config: Self.settings, input: input.isEmpty ? .none : .bytes(input), timeout: timeLeft,
+        outputLimit: outputLimit
+      ).standardOutput
+    } catch {
+      throw verdict(error)
+    }
+  }
+
+  /// Runs git for its exit code.
+  /// - Parameter pack: the path of what it reads.
+  /// - Returns: the fault where it ended with another code than 0 and nothing is wrong with the
+  ///   machine.
+  func failure(
+    _ arguments: [String], pack: String?, _ environment: [String: String] = [:]
+  ) async throws(HandInRefusal) -> CommandFault? {
+    do {
+      try await Git.run(
+        arguments, gitDirectory: quarantine.mirror,
+        extraEnvironment: quarantine.environment.merging(environment) { $1 },
+        config: Self.settings, input: pack.map { .file($0) } ?? .none, timeout: timeLeft,
+        outputLimit: 1 << 20)
+      return nil
+    } catch {
+      guard error.exitCode != nil, !error.isOverflow else { throw verdict(error) }
+      if let wrong = probe.fault() { throw .unavailable(wrong) }
+      return error
+    }
+  }
+
+  /// Runs git and folds its output; see `Git.fold`.
+  func fold<State: Sendable>(
+    _ arguments: [String], into state: State,
+    _ take: @escaping @Sendable (inout State, [UInt8]) -> Bool
+  ) async throws(HandInRefusal) -> State {
+    do {
+      return try await Git.fold(
+        arguments, gitDirectory: quarantine.mirror, extraEnvironment: quarantine.environment,
+        config: Self.settings, timeout: timeLeft, into: state, take)
+    } catch {
+      throw verdict(error)
+    }
+  }
+
+  /// Reads blobs; see `Git.blobs`.
+  func blobs<State: Sendable>(
+    _ names: [String], into state: State,
+    _ take: @escaping @Sendable (inout State, Int, BlobPart) -> Void
+  ) async throws(HandInRefusal) -> State {
+    do {
+      return try await Git.blobs(
+        names, gitDirectory: quarantine.mirror, extraEnvironment: quarantine.environment,
+        timeout: timeLeft, into: state, take)
+    } catch {
+      throw verdict(error)
+    }
+  }
+
+  /// Whose fault it is. Of a program that did not end and of one that said too much, the change is
+  /// the cause, for nothing else is large here; of the rest the machine is where a probe shows it.
+  private func verdict(_ fault: CommandFault) -> HandInRefusal {
+    if fault.isTimeout {
+      return .refused(
+        message: "git could not look at the change within \(limit)",
+        hint: "Have the agent leave generated and downloaded files out.")
+    }
+    if fault.isOverflow {
+      return .refused(
+        message: "git has more to say of the change than is looked at: \(fault)",
+        hint: "Have the agent leave generated and downloaded files out.")
+    }
+    if let wrong = probe.fault() { return .unavailable(wrong) }
+    guard failures.mayTryAgain(commit.rawValue) else {
+      failures.forget(commit.rawValue)
+      return .refused(
+        message: "git failed on the change \(FailureCounts.triesMax) times: \(fault)",
+        hint: "The disk can be written. See what git says of it.")
+    }
+    return .unavailable("\(fault)")
+  }
+}

@@ -1,0 +1,97 @@
+/// A credential whose value is known, in every form in which it gets into files by accident.
+struct KnownValue: Sendable {
+  /// A text that gives it away.
+  struct Form: Sendable {
+    let bytes: [UInt8]
+    /// Whether lines may be broken anywhere in it, as in base64.
+    let isWrapped: Bool
+  }
+
+  /// A shorter one would be found in what is none.
+  static let bytesMin = 8
+
+  let bytes: [UInt8]
+
+  /// The lines of a value that may be looked for. A PEM file's first and last line are no secret.
+  static func lines(of value: String) -> [KnownValue] {
+    value.utf8.split { $0 == 10 || $0 == 13 }.filter {
+      $0.count >= bytesMin && !$0.starts(with: "-----".utf8)
+    }.map { KnownValue(bytes: Array($0)) }
+  }
+
+  /// Whether a change that holds it can be refused without refusing what only says the same word:
+  /// a setting, an address or a path may stand in a variable of any name.
+  var isDistinct: Bool {
+    let isAddress =
+      bytes.starts(with: "http://".utf8) || bytes.starts(with: "https://".utf8)
+    if isAddress, !bytes.contains(UInt8(ascii: "@")) { return false }
+    if bytes.first == UInt8(ascii: "/") || bytes.starts(with: "~/".utf8) { return false }
+    let hasDigit = bytes.contains { (48...57).contains($0) }
+    let hasLetter = bytes.contains { (97...122).contains($0 | 0x20) }
+    return hasDigit && hasLetter || bytes.count >= 20
+  }
+
+  /// All its forms.
+  var forms: [Form] {
+    var forms = [
+      Form(bytes: bytes, isWrapped: false),
+      Form(bytes: Self.hex(bytes, "0123456789abcdef"), isWrapped: false),
+      Form(bytes: Self.hex(bytes, "0123456789ABCDEF"), isWrapped: false),
+    ]
+    for shift in 0..<3 {
+      let plain = Self.base64(bytes, shift: shift)
+      forms.append(Form(bytes: plain, isWrapped: true))
+      let forURLs = plain.map { byte in
+        switch byte {
+        case UInt8(ascii: "+"): UInt8(ascii: "-")
+        case UInt8(ascii: "/"): UInt8(ascii: "_")
+        default: byte
+        }
+      }
+      if forURLs != plain { forms.append(Form(bytes: forURLs, isWrapped: true)) }
+    }
+    for written in [Self.percentEncoded(bytes), Self.inString(bytes)] where written != bytes {
+      forms.append(Form(bytes: written, isWrapped: false))
+    }
+    return forms
+  }
+
+  private static func hex(_ bytes: [UInt8], _ digits: String) -> [UInt8] {
+    let digits = Array(digits.utf8)
+    return bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+  }
+
+  /// What the value alone decides of its base64 when `shift` bytes stand before it in its group.
+  private static func base64(_ bytes: [UInt8], shift: Int) -> [UInt8] {
+    let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    var out: [UInt8] = []
+    var bits: UInt32 = 0
+    var count = 0
+    for byte in Array(repeating: 0, count: shift) + bytes {
+      bits = bits << 8 | UInt32(byte)
+      count += 8
+      while count >= 6 {
+        count -= 6
+        out.append(digits[Int(bits >> UInt32(count) & 63)])
+      }
+      bits &= 63
+    }
+    return Array(out.dropFirst((shift * 8 + 5) / 6))
+  }
+
+  private static func percentEncoded(_ bytes: [UInt8]) -> [UInt8] {
+    let plain = ByteSet.alphanumeric(and: "-._~")
+    return bytes.flatMap { byte in
+      plain.contains(byte)
+        ? [byte] : [UInt8(ascii: "%")] + hex([byte], "0123456789ABCDEF")
+    }
+  }
+
+  /// As it stands between quotes in JSON and in most languages.
+  private static func inString(_ bytes: [UInt8]) -> [UInt8] {
+    bytes.flatMap { byte in
+      byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+        ? [UInt8(ascii: "\\"), byte] : [byte]
+    }
+  }
+}

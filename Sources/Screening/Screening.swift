@@ -1,0 +1,61 @@
+// What must not be seen and what must not be changed, found in bytes.
+//
+// Two questions are asked of everything that an agent leaves: does it hold a credential, and does
+// it touch a path that the workflow refuses? Both are asked of text that an enemy may have written,
+// so this module takes bytes and not characters: in a String a combining mark joins the slash
+// before it, and "\r\n" is one character that is neither "\r" nor "\n". It depends on nothing, so
+// that the log's masking, the server's check of a hand-in and the worker's own check share one list
+// of shapes and one search.
+//
+// What it promises:
+// - `CredentialShape.all` is the only list of what credentials look like.
+// - `SecretSearch` finds shapes and known values (plain, in base64 at each of the three alignments,
+//   in hex, in URLs) in time that is linear in the input, whatever the input is: where a run of
+//   bytes ends is looked up once, and a run that failed is not read again.
+// - `SecretScan` gives the same answers for a stream in pieces of any size, in bounded memory.
+// - `PathRules` says whether a path is, or is below, one that is named, on any file system that git
+//   checks out to: letters' case, marks that HFS+ ignores, and what NTFS strips do not matter.
+//
+// How it fails: it does not. What cannot be decoded is compared as it is. Whoever hides a
+// credential on purpose (by a cipher, in pieces) is not found out; what is found is the accident.
+
+/// A set of bytes.
+struct ByteSet: Sendable {
+  private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+
+  init(_ bytes: some Sequence<UInt8>) { for byte in bytes { insert(byte) } }
+
+  /// Letters, digits and these.
+  static func alphanumeric(and others: String = "") -> ByteSet {
+    ByteSet(
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".utf8
+        + Array(others.utf8))
+  }
+
+  /// All but these.
+  static func allBut(_ bytes: String) -> ByteSet {
+    let without = ByteSet(bytes.utf8)
+    return ByteSet((UInt8.min...UInt8.max).filter { !without.contains($0) })
+  }
+
+  private mutating func insert(_ byte: UInt8) {
+    let bit = UInt64(1) << UInt64(byte & 63)
+    switch byte >> 6 {
+    case 0: words.0 |= bit
+    case 1: words.1 |= bit
+    case 2: words.2 |= bit
+    default: words.3 |= bit
+    }
+  }
+
+  func contains(_ byte: UInt8) -> Bool {
+    let word =
+      switch byte >> 6 {
+      case 0: words.0
+      case 1: words.1
+      case 2: words.2
+      default: words.3
+      }
+    return word >> UInt64(byte & 63) & 1 == 1
+  }
+}

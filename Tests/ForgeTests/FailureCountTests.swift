@@ -1,0 +1,21 @@
+import Testing
+
+@testable import Forge
+
+/// What cannot be explained is tried again, and not for ever.
+@Suite struct FailureCountTests {
+  @Test func theThirdFailureIsTheLast() {
+    let counts = FailureCounts()
+    #expect(counts.mayTryAgain("a") && counts.mayTryAgain("a") && counts.mayTryAgain("b"))
+    #expect(!counts.mayTryAgain("a") && counts.mayTryAgain("b"))
+    counts.forget("a")
+    #expect(counts.mayTryAgain("a"))
+  }
+
+  @Test func aFolderThatCannotBeWrittenOrIsFullIsTheMachinesFault() {
+    #expect(MachineProbe(folder: "/tmp", bytes: 0).fault() == nil)
+    #expect(MachineProbe(folder: "/proc", bytes: 0).fault() != nil)
+    #expect(MachineProbe(folder: "/tmp/none/there", bytes: 0).fault() != nil)
+    #expect(MachineProbe(folder: "/tmp", bytes: 1 << 60).fault()?.contains("MiB left") ?? false)
+  }
+}
