@@ -175,7 +175,7 @@ enum Render {
         findings.map {
           .object([
             "name": .string($0.name), "state": .string($0.state.rawValue),
-            "detail": .string($0.detail),
+            "detail": .string($0.detail), "keys": text($0.keys?.text),
           ])
         }),
     ])

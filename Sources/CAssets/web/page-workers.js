@@ -229,13 +229,18 @@ class Card {
   }
 
   #showFacts(item) {
-    const key = JSON.stringify([item.restarts, item.agents, item.version, item.host, item.incarnation]);
+    const found = (item.agentFindings ?? []).filter(({ state, keys }) => state === "ready" && keys);
+    const key = JSON.stringify(
+      [item.restarts, item.agents, item.version, item.host, item.incarnation, found]);
     if (key === this.#factsKey) return;
     this.#factsKey = key;
     const all = [
       ["Last heartbeat", this.#heard],
       ["Restarts", `${item.restarts}`],
       ["Agents", words((item.agents ?? [item.agent]).join(", ") || "–")],
+      // Where an agent's keys are: outside of its sandbox, or in its environment.
+      ...(found.length === 0 ? [] : [["Keys", found.map(({ name, keys }) =>
+        h("div", {}, words(`${name}: ${keys}`)))]]),
       ["Version", words(item.version)],
       ["Host", [words(item.host), item.local ? h("span.muted", { text: " (this server's)" }) : null]],
       ["Life", `${item.incarnation}`],

@@ -61,6 +61,8 @@ final class LaunchDoor: Sendable {
   /// went well, and waits until the program was started. Ends by `close`, or by its own limit.
   func attend(_ serve: @Sendable ([Int32]) async -> Bool) async -> Start {
     let visit = await onOwnThread { [self] in withExtendedLifetime(self) { Self.visit(door) } }
+    // Whoever comes next is none of ours: the door's path stays there inside.
+    close()
     guard let visit else { return .unknown }
     defer { _ = Glibc.close(visit.connection) }
     guard await serve(visit.listeners) else { return .unknown }

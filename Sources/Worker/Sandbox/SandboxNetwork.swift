@@ -8,6 +8,7 @@
 
 import Egress
 import Glibc
+import HTTPClient
 import Logging
 import NetworkRules
 import WorkerProtocol
@@ -26,6 +27,7 @@ package struct EgressOptions: Sendable {
 final class SandboxNetwork: Sendable {
   /// Where the proxy answers inside.
   static let proxyPort = 3128
+  private static let firstGatewayPort = 3129
 
   /// What the sandbox is to be made with.
   let plan: Sandbox.Network
@@ -33,6 +35,7 @@ final class SandboxNetwork: Sendable {
   let environment: [String: String]
   let keys: AgentKeys
   private let proxy: EgressProxy
+  private let gateways: [KeyGateway]
 
   /// - Parameters:
   ///   - call: whose network it is.
@@ -47,15 +50,61 @@ final class SandboxNetwork: Sendable {
     proxy = EgressProxy(configuration: configuration, resolver: resolver, logger: logger)
     let isMachines = call.sandbox?.network.mode == .host
     var environment: [String: String] = [:]
+    var gateways: [KeyGateway] = []
+    var outside: [String] = []
+    for endpoint in isMachines ? [] : call.endpoints ?? [] {
+      // A key or an address that the gateway cannot use goes to the agent as it is.
+      guard let upstream = Self.upstream(endpoint, value) else { continue }
+      let port = Self.firstGatewayPort + gateways.count
+      gateways.append(
+        KeyGateway(
+          upstream: upstream.target, client: Self.client, configuration: configuration,
+          resolver: resolver, logger: logger))
+      // It adds the path of the address itself.
+      environment[endpoint.baseURLVariable] = "http://127.0.0.1:\(port)"
+      if upstream.hasKey, let variable = endpoint.variable {
+        environment[variable] = Self.placeholder
+        outside.append(variable)
+      }
+    }
+    self.gateways = gateways
     if isMachines {
       plan = .machine
     } else {
-      plan = .own(listeners: [Self.proxyPort])
+      plan = .own(
+        listeners: [Self.proxyPort] + gateways.indices.map { Self.firstGatewayPort + $0 })
       environment.merge(Self.proxyVariables) { own, _ in own }
     }
     self.environment = environment
     let secret = AgentEnvironment.secretNames(call.environment)
-    keys = AgentKeys(outside: [], inside: secret)
+    keys = AgentKeys(outside: outside, inside: secret.filter { !outside.contains($0) })
+  }
+
+  /// What stands in the variable of a key that stays outside; some programs ask for one.
+  static let placeholder = "aipm-adds-the-key-outside"
+
+  /// By the operator's own proxy, if there is one.
+  private static let client = HTTPClient(
+    configuration: .init(userAgent: "aipm", proxy: .environment, maxConnectionsPerHost: 64))
+
+  /// Where a gateway goes, and what it adds; nil if there is neither a key to keep outside nor an
+  /// address that the operator gave.
+  private static func upstream(
+    _ endpoint: ModelEndpoint, _ value: (String) -> String?
+  ) -> (target: GatewayUpstream, hasKey: Bool)? {
+    let given = value(endpoint.baseURLVariable).flatMap { $0.isEmpty ? nil : $0 }
+    let key = endpoint.variable.flatMap(value).flatMap { $0.isEmpty ? nil : $0 }
+    guard given != nil || key != nil, let url = given ?? endpoint.upstream else { return nil }
+    do throws(EgressFault) {
+      var credential: GatewayUpstream.Credential?
+      if let key, let header = endpoint.header {
+        let prefix = endpoint.scheme.isEmpty ? "" : "\(endpoint.scheme) "
+        credential = try .init(name: header, prefix: prefix, secret: key)
+      }
+      return (try GatewayUpstream(baseURL: url, credential: credential), credential != nil)
+    } catch {
+      return nil
+    }
   }
 
   /// By these most programs find a proxy. Loopback of the sandbox itself needs none.
@@ -79,6 +128,7 @@ final class SandboxNetwork: Sendable {
   /// From now on it serves this attempt.
   func begin(_ policy: NetworkPolicy, _ ledger: EgressLedger) {
     proxy.use(policy, for: ledger)
+    for gateway in gateways { gateway.use(for: ledger) }
   }
 
   /// Takes over the listeners of a sandbox, in the order of `plan`.
@@ -90,9 +140,13 @@ final class SandboxNetwork: Sendable {
       return false
     }
     var isServed = true
-    for listener in listeners {
+    for (index, listener) in listeners.enumerated() {
       do {
-        try await proxy.serve(listener: listener)
+        if index == 0 {
+          try await proxy.serve(listener: listener)
+        } else {
+          try await gateways[index - 1].serve(listener: listener)
+        }
       } catch {
         isServed = false
       }
@@ -103,5 +157,6 @@ final class SandboxNetwork: Sendable {
   /// Ends every connection.
   func close() async {
     await proxy.close()
+    for gateway in gateways { await gateway.close() }
   }
 }
