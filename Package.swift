@@ -176,7 +176,7 @@ let package = Package(
     tests("ProcessesTests", ["Processes"]),
     tests("HTTPServingTests", ["HTTPServing", "RawSockets", hummingbird, log]),
     tests("EmbeddedForgeTests", ["EmbeddedForge", "Processes", log]),
-    tests("WorkflowsTests", ["Domain", "Screening", "Workflows", "Yams"]),
+    tests("WorkflowsTests", ["Domain", "NetworkRules", "Screening", "Workflows", "Yams"]),
     tests(
       "WorkerTests",
       [

@@ -24,21 +24,17 @@ package enum WorkflowSchema {
   /// What may be reached; the same in a workflow and in an agent's description.
   static let network = #"""
     {
-          "anyOf": [
-            {"enum": ["none", "public", "host"]},
-            {
-              "type": "object",
-              "additionalProperties": false,
-              "properties": {
-                "allow": {
-                  "type": "array",
-                  "items": {"type": "string"},
-                  "description": "Hosts, or npm pypi crates go maven debian github"
-                },
-                "upload": {"type": "string", "pattern": "^[0-9]+(B|KiB|MiB|GiB)$"}
-              }
-            }
-          ]
+          "type": ["string", "object"],
+          "description": "none, public, host, or what is allowed",
+          "additionalProperties": false,
+          "properties": {
+            "allow": {
+              "type": "array",
+              "items": {"type": "string"},
+              "description": "Hosts, or npm pypi crates go maven debian github"
+            },
+            "upload": {"type": "string", "pattern": "^[0-9]+(B|KiB|MiB|GiB)$"}
+          }
         }
     """#
 

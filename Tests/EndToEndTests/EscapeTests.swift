@@ -57,7 +57,7 @@ extension EndToEndTests.EscapeTests {
         return True
       return body
     for path in ["/proc/sys/kernel/core_pattern", "/proc/sys/vm/stat_interval", "/usr/x", "/etc/x",
-                 "/x", "/run/aipm/x", folder + "/x", "/proc/sysrq-trigger"]:
+                 "/x", "/run/aipm/x", "/proc/sysrq-trigger"]:
       attempt("write " + path, write(path))
     libc = ctypes.CDLL(None, use_errno=True)
     for name, number in [("keyctl", 250), ("io_uring_setup", 425), ("bpf", 321), ("mount", 165),
@@ -65,6 +65,8 @@ extension EndToEndTests.EscapeTests {
       attempt(name, lambda: libc.syscall(number, 0, 0, 0, 0, 0) >= 0)
     attempt("user namespace", lambda: libc.unshare(0x10000000) == 0)
     attempt("the door", lambda: socket.socket(socket.AF_UNIX).connect("/run/aipm/door") is None)
+    try: open(folder + "/x", "w").write("x")
+    except OSError: pass
     open("a", "a").write("a\n")
     print("TRIED ALL")
     """#
@@ -130,14 +132,14 @@ extension EndToEndTests.EscapeTests {
 
   private func network(_ server: Installation, _ ended: JSONValue) async throws -> JSONValue {
     let id = ended["id"].stringValue ?? ""
-    let text = try await server.get("/api/delegations/\(id)/records").text
-    let lines = text.split(separator: "\n").compactMap { try? JSONValue(json: Array($0.utf8)) }
-    return lines.compactMap { $0.objectValue?["network"] }.last ?? .null
+    let items = try await server.get("/api/delegations/\(id)/records").json["items"].arrayValue
+    return (items ?? []).compactMap { $0.objectValue?["network"] }.last ?? .null
   }
 
   @Test("reach nothing but their tree, and what they tried to reach is written down")
   func everything() async throws {
-    let agent = "#!/bin/sh\ncat > /dev/null\nexec python3 - \"$1\" \"$2\" <<'END'\n"
+    let agent =
+      "#!/bin/sh\ncat > /dev/null\nexec python3 - \"$1\" \"$2\" <<'END'\n"
       + Self.attempts + "\nEND\n"
     // The same by the commands around the agent.
     let commands = "commands: {setup: [[FOLDER/agent, \"9\", FOLDER]], rounds: 0}"
@@ -156,6 +158,8 @@ extension EndToEndTests.EscapeTests {
         #expect(hosts.allSatisfy { $0["refusal"].stringValue != nil }, "\(hosts)")
         #expect(hosts.contains { $0["host"].stringValue == "example.org" }, "\(hosts)")
       }
+      // Inside, this is a part of the agent's own /tmp.
+      #expect(access("\(server.folder)/x", F_OK) != 0)
       let next = try await output(server, "plain").ended
       try await Outcome(server: server, repository: repository, delegation: next).check(
         verifies: false)
@@ -181,7 +185,7 @@ extension EndToEndTests.EscapeTests {
       let open = try await output(server, "open")
       #expect(open.text.contains("REACHED"), "\(open.text)")
       for (name, refusal) in [
-        ("public", "name-unresolved"), ("closed", "network-off"), ("typed", "host-unlisted"),
+        ("public", "host-special"), ("closed", "network-off"), ("typed", "host-unlisted"),
       ] {
         let (ended, text) = try await output(server, name)
         #expect(ended["state"].stringValue == "Pushed" && !text.contains("REACHED"), "\(text)")
@@ -212,5 +216,63 @@ extension EndToEndTests.EscapeTests {
         #expect(hosts.first?["refusal"].stringValue == "host-unlisted", "\(name): \(hosts)")
       }
     }
+  }
+
+  /// A model's server that answers with what it was sent, and prints its port.
+  private static let model = #"""
+    import http.server
+    class Model(http.server.BaseHTTPRequestHandler):
+      def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        print("REQUEST", self.path, self.headers["x-model-key"], body.decode(), flush=True)
+        answer = b"model says " + body + b" " + self.headers["x-model-key"].encode()
+        self.send_response(200); self.send_header("Content-Length", str(len(answer)))
+        self.end_headers(); self.wfile.write(answer)
+      def log_message(self, *_): pass
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Model)
+    print("PORT", server.server_port, flush=True)
+    server.serve_forever()
+    """#
+
+  @Test("a model's key is added outside: the agent works with it and never has it")
+  func keys() async throws {
+    let key = "planted-\(UInt64.random(in: 0...(.max)))"
+    let model = try await Program.start(
+      "/usr/bin/python3", ["-c", Self.model], environment: Program.plainEnvironment,
+      workingDirectory: "/")
+    let port = try await model.line { $0.hasPrefix("PORT ") }.dropFirst("PORT ".count)
+    let agent = """
+      #!/bin/sh
+      cat > /dev/null; env
+      curl -s --noproxy '*' -d ping -H 'x-model-key: mine' "$MODEL_URL/v1/ask" > answer
+      cat answer; curl -s -m 5 --noproxy '*' http://127.0.0.1:\(port)/ || echo unreachable
+      """
+    let workflow = """
+      agents:
+        keyed:
+          command: [FOLDER/agent, "{{prompt}}"]
+          prompt: argument
+          environment: [MODEL_KEY, MODEL_URL]
+          model-keys: [{variable: MODEL_KEY, header: x-model-key, base-url-variable: MODEL_URL}]
+      """
+    try await with(
+      agent: agent, workflows: ["keyed": workflow],
+      environment: ["MODEL_KEY": key, "MODEL_URL": "http://127.0.0.1:\(port)/base"]
+    ) { server, _ in
+      let id = try await server.submit(
+        Installation.request(
+          "acme/tools", branch: "feature/k",
+          ["agent": .string("keyed"), "workflow": .string("keyed")]))
+      let ended = try await server.end(of: id)
+      let text = try await server.get("/api/delegations/\(id)/output").text
+      #expect(ended["state"].stringValue == "Pushed", "\(ended["failure"].canonicalText) \(text)")
+      let asked = try await model.line { $0.hasPrefix("REQUEST") }
+      #expect(asked == "REQUEST /base/v1/ask \(key) ping")
+      #expect(text.contains("model says ping") && text.contains("unreachable"), "\(text)")
+      #expect(!text.contains(key) && text.contains("MODEL_KEY=aipm-adds"), "\(text)")
+      let workers = try await server.get("/api/workers").text
+      #expect(workers.contains("keys outside of the sandbox: MODEL_KEY"), "\(workers)")
+    }
+    await model.end(SIGKILL)
   }
 }

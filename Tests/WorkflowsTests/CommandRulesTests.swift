@@ -73,10 +73,12 @@ import Yams
         pull-request: {draft: true, labels: [a], reviewers: [b], team-reviewers: [c]}
         on-pushed: {comment: x, labels: [y]}
         on-failed: {comment: x}
-        limits: {disk: 1GiB, processes: 9}
+        limits: {disk: 1GiB, processes: 9, memory: 1GiB}
         commands: {setup: [[a]], verify: [[b]], rounds: 1, environment: [A]}
         repository-may-set: [setup]
-        agents: {x: {command: [x], prompt: standard-input, sandbox: {network: false}}}
+        agents: {x: {command: [x], prompt: standard-input, sandbox: {network: false},
+          network: {allow: [a.org], upload: 1MiB}}}
+        network: public
 
         """
     _ = try Workflow(source: full, file: "full.yaml")
