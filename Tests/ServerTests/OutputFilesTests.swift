@@ -50,7 +50,7 @@ struct OutputFilesTests {
 
   @Test func aLongOutputMakesNoOtherWait() async throws {
     try await Self.with { files, _ in
-      let large = [UInt8](repeating: UInt8(ascii: "-"), count: 32 << 20)
+      let large = [UInt8](repeating: UInt8(ascii: "-"), count: 8 << 20)
       let order = Order()
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask {
