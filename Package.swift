@@ -221,7 +221,7 @@ let package = Package(
       name: "aipm-bench",
       dependencies: [
         "CSQLite", "Domain", "EventLog", "Projections", "SQLiteEventStore", "Workflows", "Engine",
-        "LogStories", "InstantWorld", arguments,
+        "LogStories", "InstantWorld", "Egress", "NetworkRules", log, arguments,
       ], path: "Tests/Bench", swiftSettings: strict),
     tests("BenchTests", ["aipm-bench"]),
   ]

@@ -33,13 +33,24 @@ struct DestinationRules: Sendable {
     return .addresses(Array(reachable.prefix(Self.triedMax)))
   }
 
-  private func isOwn(_ address: IPAddress, _ port: UInt16, _ machine: Set<IPAddress>) -> Bool {
-    let isHere = address.addressClass == .loopback || machine.contains(address)
-    if own.contains(where: { endpoint in
+  /// Whether AIPM listens there.
+  func isAIPM(_ address: IPAddress, _ port: UInt16) -> Bool {
+    isAIPM(address, port, isHere: isHere(address, IPAddress.ofThisMachine()))
+  }
+
+  private func isAIPM(_ address: IPAddress, _ port: UInt16, isHere: Bool) -> Bool {
+    own.contains { endpoint in
       (endpoint.port ?? port) == port && (endpoint.address.map { $0 == address } ?? isHere)
-    }) {
-      return true
     }
+  }
+
+  private func isHere(_ address: IPAddress, _ machine: Set<IPAddress>) -> Bool {
+    [.loopback, .unspecified].contains(address.addressClass) || machine.contains(address)
+  }
+
+  private func isOwn(_ address: IPAddress, _ port: UInt16, _ machine: Set<IPAddress>) -> Bool {
+    let isHere = isHere(address, machine)
+    if isAIPM(address, port, isHere: isHere) { return true }
     // A public address may be this machine's, and what listens on all of its addresses trusts its
     // loopback: it is reached only by an operator's word, like any private one.
     return isHere && !permitted.contains { $0.contains(address) }

@@ -55,6 +55,9 @@ package struct EgressConfiguration: Sendable {
   /// Where AIPM itself listens: never reached, whatever is permitted.
   package var own: [OwnEndpoint] = []
 
+  /// Where nothing but TLS is spoken.
+  var tlsPort: UInt16 = 443
+
   package init() {}
 }
 

@@ -84,8 +84,8 @@ package final class EgressLedger: Sendable {
   }
 
   /// Notes a connection, or a request of plain HTTP, that was let through.
-  func allowed(_ host: HostName, port: UInt16) -> Line {
-    let key = Key(host: host.text, port: Int(port), refusal: nil)
+  func allowed(_ host: String, port: UInt16) -> Line {
+    let key = Key(host: PrintableHost.text(host.utf8), port: Int(port), refusal: nil)
     let time = now()
     return state.withLock { $0.count(key, at: time) }
   }

@@ -39,15 +39,7 @@ package final class EgressProxy: Sendable {
   package func serve(listener: CInt) async throws(EgressFault) {
     let (core, scopes) = (core, scopes)
     try await listeners.adopt(listener) { channel in
-      let scope = scopes.current
-      let limit = core.configuration.connectionsMax
-      guard let id = scope.ledger.enter(channel, connectionsMax: limit) else {
-        scope.ledger.refused("-".utf8, port: 0, .connectionLimit)
-        throw EgressFault(description: "over \(limit) connections")
-      }
-      let end = End(.inside, channel)
-      end.owner = FrontConnection(end, core: core, scope: scope, id: id)
-      try channel.pipeline.syncOperations.addHandler(end)
+      try core.serve(channel, in: scopes.current)
     }
   }
 
@@ -64,6 +56,26 @@ struct ProxyCore: Sendable {
   let resolver: any NameResolver
   let destinations: DestinationRules
   let logger: Logger
+  /// Set if requests go to one upstream, in place of where they say.
+  var gateway: GatewayCore?
+
+  /// Makes an accepted connection ready; on its loop.
+  func serve(_ channel: any Channel, in scope: AttemptScope) throws(EgressFault) {
+    let limit = configuration.connectionsMax
+    guard let id = scope.ledger.enter(channel, connectionsMax: limit) else {
+      // Nothing is said to those beyond the limit: an answer would hold their sockets open.
+      scope.ledger.refused("-".utf8, port: 0, .connectionLimit)
+      throw EgressFault(description: "over \(limit) connections")
+    }
+    channel.closeFuture.whenComplete { _ in scope.ledger.leave(id) }
+    let end = End(.inside, channel)
+    end.owner = FrontConnection(end, core: self, scope: scope)
+    do {
+      try channel.pipeline.syncOperations.addHandler(end)
+    } catch {
+      throw EgressFault(description: "the connection ended: \(error)")
+    }
+  }
 }
 
 /// What one attempt may do, and where it is noted.

@@ -22,18 +22,16 @@ final class FrontConnection: EndOwner {
   let core: ProxyCore
   let scope: AttemptScope
   let inside: End
-  private let id: Int
   private let alarm: Alarm
   private let lifetime: Alarm
   private var phase = Phase.head
   private var scanner = HeadScanner()
   private var buffer = ByteBuffer()
 
-  init(_ inside: End, core: ProxyCore, scope: AttemptScope, id: Int) {
+  init(_ inside: End, core: ProxyCore, scope: AttemptScope) {
     self.inside = inside
     self.core = core
     self.scope = scope
-    self.id = id
     alarm = Alarm(inside.channel.eventLoop)
     lifetime = Alarm(inside.channel.eventLoop)
     lifetime.set(core.configuration.lifetime) { inside.close() }
@@ -49,7 +47,6 @@ final class FrontConnection: EndOwner {
     phase = .ended
     alarm.cancel()
     lifetime.cancel()
-    scope.ledger.leave(id)
     inside.close()
   }
 
@@ -126,6 +123,7 @@ final class FrontConnection: EndOwner {
   // MARK: Judging
 
   private func route(_ head: RequestHead) throws(HeadFault) {
+    if let gateway = core.gateway { return try forward(head, by: gateway) }
     switch head.target {
     case .origin:
       throw HeadFault("this is a proxy: a request names its host, as in http://HOST/PATH")
@@ -146,6 +144,22 @@ final class FrontConnection: EndOwner {
     }
   }
 
+  private func forward(_ head: RequestHead, by gateway: GatewayCore) throws(HeadFault) {
+    guard case .origin(let path) = head.target else {
+      throw HeadFault("this stands for one server: a request names a path alone, as in /v1/models")
+    }
+    if case .none = scope.policy.mode {
+      return refuse(
+        Array(gateway.upstream.host.utf8), gateway.upstream.port, .networkOff,
+        "no attempt is being served.")
+    }
+    let exchange = GatewayExchange(
+      self, gateway: gateway, path: path, head: head, early: takeBuffer())
+    phase = .handedOver
+    inside.owner = exchange
+    exchange.start()
+  }
+
   private func takeBuffer() -> ByteBuffer {
     defer { buffer = ByteBuffer() }
     return buffer
@@ -164,7 +178,8 @@ final class FrontConnection: EndOwner {
     buffer = rest
     awaitHead()
     if buffer.readableBytes > 0 { readHead() }
-    if case .head = phase { inside.read() }
+    guard case .head = phase else { return }
+    if inside.isInputClosed { drain() } else { inside.read() }
   }
 
   private func connect(
@@ -178,6 +193,7 @@ final class FrontConnection: EndOwner {
     } catch {
       return refuse(host, port, .hostInvalid, error.description)
     }
+    let host = Array(name.text.utf8)
     if case .refused(let code) = scope.policy.verdict(
       host: name, port: port, isConnect: isConnect)
     {
@@ -241,7 +257,8 @@ final class FrontConnection: EndOwner {
 
   // MARK: Refusing
 
-  private func refuse(
+  /// Notes a refusal and answers with it.
+  func refuse(
     _ host: [UInt8], _ port: UInt16, _ code: RefusalCode, _ words: String, status: Int = 403
   ) {
     scope.ledger.refused(host, port: Int(port), code)
@@ -258,7 +275,7 @@ final class FrontConnection: EndOwner {
   }
 
   /// Answers with a text, and ends the connection once that can have arrived.
-  private func answer(_ status: Int, _ text: String) {
+  func answer(_ status: Int, _ text: String) {
     let reasons = [
       400: "Bad Request", 403: "Forbidden", 408: "Request Timeout",
       431: "Request Header Fields Too Large", 501: "Not Implemented", 502: "Bad Gateway",

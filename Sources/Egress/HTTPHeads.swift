@@ -239,7 +239,7 @@ struct RequestHead: Sendable {
   }
 
   /// Parts `HOST[:PORT]`, also with an address in brackets, which is refused later on.
-  private static func authority(
+  static func authority(
     _ text: ArraySlice<UInt8>
   ) throws(HeadFault) -> (host: ArraySlice<UInt8>, port: UInt16?) {
     guard !text.contains(UInt8(ascii: "@")) else { throw HeadFault("the target names a user") }

@@ -44,7 +44,7 @@ final class PlainExchange: EndOwner {
 
   func start() {
     idle = IdleWatch(front.loop, front.configuration.idleTimeout) { [weak self] in self?.end() }
-    line = ledger.allowed(host, port: port)
+    line = ledger.allowed(host.text, port: port)
     guard sendOut(requestHead()) else { return }
     passRequest()
     outside.flush()
@@ -110,7 +110,7 @@ final class PlainExchange: EndOwner {
       }
       if responseBody?.isDone == true { finish() }
     } catch {
-      end()
+      breakOff(error.message)
     }
   }
 
@@ -171,7 +171,7 @@ final class PlainExchange: EndOwner {
     idle?.cancel()
     inside.flush()
     // A request that was answered before it was whole has no end that could be trusted.
-    if keepsInside, requestBody.isDone, !inside.isInputClosed {
+    if keepsInside, requestBody.isDone {
       front.resume(with: request)
     } else {
       front.drain()
@@ -221,8 +221,17 @@ final class PlainExchange: EndOwner {
   }
 
   private func outsideEnded() {
-    guard responseBody?.endsWithConnection == true else { return end() }
-    finish()
+    if responseBody?.endsWithConnection == true { return finish() }
+    breakOff("the connection ended before the answer did")
+  }
+
+  /// The server's side fails: with words if nothing of the answer was passed on yet.
+  private func breakOff(_ reason: String) {
+    guard responseBody == nil else { return end() }
+    outside.owner = nil
+    outside.close()
+    idle?.cancel()
+    front.answer(502, "AIPM got no answer from \(host):\(port): \(reason).\n")
   }
 
   func closed(_ end: End) {

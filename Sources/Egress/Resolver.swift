@@ -78,20 +78,15 @@ package final class SystemResolver: NameResolver {
 }
 
 extension IPAddress {
-  /// The address of a socket; nil for other families, and for one that needs an interface's number.
+  /// The address of a socket; nil for other families. The number of an interface is left out.
   init?(_ address: UnsafePointer<sockaddr>?) {
     guard let address else { return nil }
+    // Where the bytes stand is Linux's ABI (ip(7), ipv6(7)); which module declares the fields is
+    // not the same in every build.
+    let start = UnsafeRawPointer(address)
     switch Int32(address.pointee.sa_family) {
-    case AF_INET:
-      self.init(
-        bytes: address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
-          withUnsafeBytes(of: $0.pointee.sin_addr) { Array($0) }
-        })
-    case AF_INET6:
-      self.init(
-        bytes: address.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) {
-          withUnsafeBytes(of: $0.pointee.sin6_addr) { Array($0) }
-        })
+    case AF_INET: self.init(bytes: UnsafeRawBufferPointer(start: start + 4, count: 4))
+    case AF_INET6: self.init(bytes: UnsafeRawBufferPointer(start: start + 8, count: 16))
     default: return nil
     }
   }

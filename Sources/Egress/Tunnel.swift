@@ -31,7 +31,7 @@ final class Tunnel: EndOwner {
     alarm = Alarm(front.loop)
   }
 
-  private var needsTLS: Bool { port == 443 }
+  private var needsTLS: Bool { port == front.configuration.tlsPort }
 
   func start() {
     idle = IdleWatch(front.loop, front.configuration.idleTimeout) { [weak self] in self?.end() }
@@ -41,7 +41,7 @@ final class Tunnel: EndOwner {
       alarm.set(front.configuration.headTimeout) { [weak self] in self?.helloIsLate() }
     } else {
       // Many protocols begin with a word of the server's.
-      line = ledger.allowed(host, port: port)
+      line = ledger.allowed(host.text, port: port)
       outside.read()
     }
     inspect()
@@ -75,7 +75,7 @@ final class Tunnel: EndOwner {
     guard let first = early else { return }
     early = nil
     alarm.cancel()
-    if needsTLS { line = ledger.allowed(host, port: port) }
+    if needsTLS { line = ledger.allowed(host.text, port: port) }
     passOut(first)
     outside.flush()
     outside.read()

@@ -6,6 +6,8 @@ package struct HTTPRequest: Sendable {
     case bytes([UInt8])
     /// A regular file, read while it is sent.
     case file(path: String)
+    /// What a writer adds while it is sent. It goes out once; it can't be repeated.
+    case stream(HTTPBodySource)
   }
 
   package var method: String

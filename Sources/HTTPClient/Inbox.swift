@@ -26,7 +26,7 @@ struct Submission: Sendable {
 enum Command: Sendable {
   case start(Submission)
   case cancel(UInt64)
-  /// The reader of a stream has room again.
+  /// The reader of a stream has room again, or the writer of a body has more.
   case resume(UInt64)
 }
 

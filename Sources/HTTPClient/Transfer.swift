@@ -27,6 +27,8 @@ final class Transfer {
   private var body: [UInt8] = []
   private var lastActivity: ContinuousClock.Instant
   private var isPaused = false
+  /// The writer of a streamed body is behind.
+  private var isStarved = false
   /// The line between "not sent" and "may have been sent".
   private var requestsBegun = 0
   /// What a callback stopped the transfer for; libcurl then reports only that one did.
@@ -118,6 +120,11 @@ final class Transfer {
       try set(CURLOPT_CUSTOMREQUEST, request.method)
     case .file(let path):
       try setUpload(path)
+      try set(CURLOPT_CUSTOMREQUEST, request.method)
+    case .stream(let source):
+      try set(CURLOPT_UPLOAD, 1)
+      let size = curl_off_t(source.length ?? -1)
+      try check(ccurl_set_size(easy, CURLOPT_INFILESIZE_LARGE, size))
       try set(CURLOPT_CUSTOMREQUEST, request.method)
     }
   }
@@ -212,12 +219,28 @@ final class Transfer {
 
   private func provide(_ buffer: UnsafeMutablePointer<CChar>?, _ capacity: Int) -> Int {
     lastActivity = .now
+    if case .stream(let source) = request.body { return provide(source, buffer, capacity) }
     let count = read(bodyFile, buffer, capacity)
     if count < 0 {
       stopped = (.invalidRequest, "the body's file: \(String(cString: strerror(errno)))")
       return Int(CURL_READFUNC_ABORT)
     }
     return count
+  }
+
+  private func provide(
+    _ source: HTTPBodySource, _ buffer: UnsafeMutablePointer<CChar>?, _ capacity: Int
+  ) -> Int {
+    switch source.supply(UnsafeMutableRawBufferPointer(start: buffer, count: capacity)) {
+    case .bytes(let count): return count
+    case .end: return 0
+    case .later:
+      isStarved = true
+      return Int(CURL_READFUNC_PAUSE)
+    case .aborted:
+      stopped = (.cancelled, "the body's writer gave up")
+      return Int(CURL_READFUNC_ABORT)
+    }
   }
 
   private func receiveHeader(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
@@ -281,8 +304,9 @@ final class Transfer {
   }
 
   func resume() {
-    guard isPaused else { return }
+    guard isPaused || isStarved else { return }
     isPaused = false
+    isStarved = false
     lastActivity = .now
     _ = curl_easy_pause(easy, CURLPAUSE_CONT)
   }
@@ -291,7 +315,7 @@ final class Transfer {
 
   /// When it times out, as far as is known now.
   var deadline: ContinuousClock.Instant? {
-    let idle = isPaused ? nil : request.idleTimeout.map { lastActivity + $0 }
+    let idle = isPaused || isStarved ? nil : request.idleTimeout.map { lastActivity + $0 }
     guard let whole = wholeDeadline else { return idle }
     return idle.map { min($0, whole) } ?? whole
   }

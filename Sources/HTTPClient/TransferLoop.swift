@@ -72,6 +72,7 @@ final class TransferLoop {
       guard let transfer = transfers[id] else { return }
       let fault = HTTPFault(kind: .cancelled, wasSent: false, detail: "the caller gave up")
       finish(transfer, aborted: fault)
+    // A reader has room again, or a writer has more.
     case .resume(let id): transfers[id]?.resume()
     }
   }
@@ -80,6 +81,9 @@ final class TransferLoop {
     do throws(HTTPFault) {
       let transfer = try Transfer(submission, configuration: configuration)
       transfers[submission.id] = transfer
+      if case .stream(let source) = submission.request.body {
+        source.attach { [inbox, id = submission.id] in inbox.post(.resume(id)) }
+      }
       waiting[transfer.origin, default: []].append(transfer)
       admit(transfer.origin)
     } catch {

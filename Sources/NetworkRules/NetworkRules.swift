@@ -82,6 +82,6 @@ package enum RefusalCode: String, Codable, CaseIterable, Sendable {
   case uploadLimit = "upload-limit"
   /// The attempt has as many connections as it may.
   case connectionLimit = "connection-limit"
-  /// The model's key stood in an answer, which was cut.
+  /// The model's key stood in an answer, where it was covered.
   case keyEchoed = "key-echoed"
 }

@@ -10,9 +10,10 @@ import Glibc
 @main
 struct Bench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "aipm-bench", abstract: "Benchmarks of the event log and the engine.",
+    commandName: "aipm-bench", abstract: "Benchmarks of the log, the engine and agents' way out.",
     subcommands: [
       GenerateLog.self, Replay.self, Audits.self, Delegations.self, Growth.self, Masking.self,
+      EgressFigures.self,
     ])
 }
 

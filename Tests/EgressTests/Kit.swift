@@ -1,4 +1,3 @@
-import Egress
 import Foundation
 import Glibc
 import Logging
@@ -6,6 +5,8 @@ import NetworkRules
 import RawSockets
 import Synchronization
 import Testing
+
+@testable import Egress
 
 /// Names that a test made up, and how often each was looked up.
 final class NamesOfTest: NameResolver {
@@ -100,7 +101,7 @@ struct Listener {
 final class Client: Sendable {
   let descriptor: CInt
 
-  init(port: Int, seconds: Int = 20) throws {
+  init(port: Int, seconds: Int = 60) throws {
     descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
     var time = timeval(tv_sec: seconds, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))

@@ -1,0 +1,147 @@
+import HTTPClient
+import Logging
+import NIOCore
+import NIOPosix
+import NetworkRules
+import Synchronization
+
+/// The one server that a gateway stands for, and the credential that it adds.
+package struct GatewayUpstream: Sendable {
+  /// A field of a request that holds a key: `x-api-key: KEY`, `Authorization: Bearer KEY`.
+  package struct Credential: Sendable {
+    let name: String
+    let prefix: String
+    let secret: String
+
+    /// - Parameters:
+    ///   - name: of the field.
+    ///   - prefix: what stands before the key, with its space (`Bearer `); may be empty.
+    ///   - secret: the key, at least 8 bytes: a shorter one can't be told from other text in an
+    ///     answer.
+    package init(name: String, prefix: String = "", secret: String) throws(EgressFault) {
+      guard !name.isEmpty, name.utf8.allSatisfy(isTokenByte) else {
+        throw EgressFault(
+          description: "the name of the key's header is no token; write one such as x-api-key")
+      }
+      guard secret.utf8.count >= 8,
+        (prefix + secret).utf8.allSatisfy({ (0x20...0x7e).contains($0) })
+      else {
+        throw EgressFault(
+          description: "the key for \(name) is under 8 bytes or not printable ASCII; "
+            + "write the whole key, without line ends")
+      }
+      self.name = name
+      self.prefix = prefix
+      self.secret = secret
+    }
+  }
+
+  /// As in the URL, without brackets.
+  let host: String
+  let port: UInt16
+  /// Scheme, host, port and path, without a slash at the end.
+  let base: String
+  let credential: Credential?
+
+  /// - Parameters:
+  ///   - baseURL: `https://HOST[:PORT][/PATH]`, or http for a server of the operator's own.
+  ///   - credential: nil for a server that wants none.
+  package init(baseURL: String, credential: Credential?) throws(EgressFault) {
+    let bytes = Array(baseURL.utf8)
+    let isSecure = bytes.starts(with: "https://".utf8)
+    let form = "write a base URL such as https://api.example.com/v1 or http://127.0.0.1:11434"
+    guard isSecure || bytes.starts(with: "http://".utf8),
+      bytes.allSatisfy({ (0x21...0x7e).contains($0) && !"?#@\\%\"<>".utf8.contains($0) })
+    else { throw EgressFault(description: "the base URL cannot be used; \(form)") }
+    let rest = bytes[(isSecure ? 8 : 7)...]
+    let authority = rest.prefix { $0 != UInt8(ascii: "/") }
+    var path = rest.dropFirst(authority.count)
+    while path.last == UInt8(ascii: "/") { path.removeLast() }
+    guard let (host, port) = try? RequestHead.authority(authority), Self.isHost(host),
+      !path.hasDotSegment
+    else { throw EgressFault(description: "the base URL names no host; \(form)") }
+    self.host = String(
+      decoding: host.filter { $0 != UInt8(ascii: "[") && $0 != UInt8(ascii: "]") }, as: UTF8.self)
+    self.port = port ?? (isSecure ? 443 : 80)
+    base =
+      (isSecure ? "https://" : "http://") + String(decoding: authority, as: UTF8.self)
+      + String(decoding: path, as: UTF8.self)
+    self.credential = credential
+  }
+
+  /// A name of one label or more, or an address: the operator is believed.
+  private static func isHost(_ host: ArraySlice<UInt8>) -> Bool {
+    if host.first == UInt8(ascii: "[") {
+      let inner = String(decoding: host.dropFirst().dropLast(), as: UTF8.self)
+      return host.last == UInt8(ascii: "]") && IPAddress(inner) != nil
+    }
+    return host.allSatisfy { isDigit($0) || isTokenByte($0) && $0 != UInt8(ascii: "*") }
+  }
+}
+
+/// What the exchanges of a gateway share.
+struct GatewayCore: Sendable {
+  let upstream: GatewayUpstream
+  let client: HTTPClient
+  let mask: KeyMask
+}
+
+/// Serves plain HTTP on a loopback of a sandbox and passes every request on to one server outside,
+/// with a key that the sandbox never sees. Refuses everything until `use` is called.
+package final class KeyGateway: Sendable {
+  private let scopes = CurrentScope()
+  private let listeners: Listeners
+  private let core: ProxyCore
+
+  /// - Parameters:
+  ///   - client: has the operator's proxy and authorities.
+  ///   - resolver: for finding out whether the upstream is AIPM itself.
+  package init(
+    upstream: GatewayUpstream, client: HTTPClient,
+    configuration: EgressConfiguration = EgressConfiguration(),
+    resolver: any NameResolver = SystemResolver(), logger: Logger,
+    group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+  ) {
+    core = ProxyCore(
+      configuration: configuration, resolver: resolver,
+      destinations: DestinationRules(
+        permitted: configuration.permitted, own: configuration.own),
+      logger: logger,
+      gateway: GatewayCore(
+        upstream: upstream, client: client, mask: KeyMask(secret: upstream.credential?.secret)))
+    listeners = Listeners(group: group)
+  }
+
+  /// From now on serves another attempt. Connections of the one before are ended.
+  package func use(for ledger: EgressLedger) {
+    scopes.set(AttemptScope(policy: NetworkPolicy(.host), ledger: ledger))
+  }
+
+  /// As `EgressProxy.serve`.
+  package func serve(listener: CInt) async throws(EgressFault) {
+    let (core, scopes) = (core, scopes)
+    try await listeners.adopt(listener) { channel in
+      try core.serve(channel, in: scopes.current)
+    }
+  }
+
+  /// Ends every connection and stops listening. Nothing is served after it.
+  package func close() async {
+    await listeners.close()
+    scopes.set(AttemptScope(policy: NetworkPolicy(), ledger: EgressLedger()))
+  }
+}
+
+extension ArraySlice<UInt8> {
+  /// Whether a path has a part that leads upwards or nowhere, also in percent-encoding: joined to a
+  /// base it would leave it.
+  var hasDotSegment: Bool {
+    let path = prefix { $0 != UInt8(ascii: "?") }
+    if path.contains(UInt8(ascii: "\\")) { return true }
+    return path.split(separator: UInt8(ascii: "/")).contains { part in
+      let plain = String(decoding: part, as: UTF8.self).lowercased().split(separator: "%2e")
+      let isAllDots = plain.allSatisfy { $0.utf8.allSatisfy { $0 == UInt8(ascii: ".") } }
+      return isAllDots && part.count <= 6
+    }
+  }
+}
