@@ -386,35 +386,6 @@ final class Transfer {
   }
 }
 
-extension HTTPRequest {
-  /// Refuses what would break out of its line in the request.
-  func check() throws(HTTPFault) {
-    guard !method.isEmpty, method.utf8.allSatisfy(Self.isTokenByte) else {
-      throw HTTPFault(kind: .invalidRequest, wasSent: false, detail: "not a method: \(method)")
-    }
-    for (name, value) in headers {
-      guard !name.isEmpty, name.utf8.allSatisfy(Self.isTokenByte) else {
-        throw HTTPFault(
-          kind: .invalidRequest, wasSent: false, detail: "not the name of a header: \(name)")
-      }
-      guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }) else {
-        throw HTTPFault(
-          kind: .invalidRequest, wasSent: false, detail: "control characters in header \(name)")
-      }
-    }
-  }
-
-  /// The characters of a token (RFC 9110, 5.6.2).
-  private static func isTokenByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"):
-      true
-    default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
-    }
-  }
-}
-
 extension String {
   /// Without white space at either end, line ends included.
   fileprivate func trimmed() -> String {

@@ -25,8 +25,9 @@
 // pace.
 //
 // How it fails: an address that can't be bound is thrown as a `ListenFault`, in words for people;
-// nothing else ends it. Where the process has no descriptor left, SwiftNIO waits a second and accepts again; the limit of connections is
-// a third of the descriptors, so that this is the work of others.
+// nothing else ends it. Where the process has no descriptor left, SwiftNIO waits a second and
+// accepts again; the limit of connections is a third of the descriptors, so that this is the work
+// of others.
 
 import Hummingbird
 import HummingbirdCore
@@ -88,7 +89,12 @@ package func serveHTTP<Responder: HTTPResponder>(
     do {
       try await services.run()
     } catch let error as IOError {
-      throw ListenFault(host: host, port: port, code: error.errnoCode)
+      switch address {
+      case .host(let host, let port):
+        throw ListenFault(host: host, port: port, code: error.errnoCode)
+      case .socket(let path):
+        throw ListenFault(host: path, port: 0, code: error.errnoCode)
+      }
     }
   }
   try await withTaskCancellationHandler {

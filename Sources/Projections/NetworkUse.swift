@@ -4,8 +4,9 @@ import NetworkRules
 extension NetworkUse {
   /// What a worker's record comes to in an event.
   ///
-  /// A worker is not believed blindly: a number below zero counts as zero, and one that is too large
-  /// as the largest. Only what is a host's name is listed, since an agent chooses what stands there.
+  /// A worker is not believed blindly: a number below zero counts as zero, and one that is too
+  /// large as the largest. Only what is a host's name is listed, since an agent chooses what stands
+  /// there.
   /// - Parameter isShown: given a name as it was asked for; false if it must not be kept, such as
   ///   one that holds a secret. The host is counted all the same.
   /// - Returns: nil if nothing was asked of the network.

@@ -163,9 +163,11 @@ package struct Server: Sendable {
   /// What local workers reach, and nothing else.
   private var socketRouter: Router<APIContext> {
     let router = Router(context: APIContext.self)
-    router.add(middleware: ProblemMiddleware())
+    let methods = RouteMethods()
+    router.add(middleware: ProblemMiddleware(methods: methods))
     router.add(middleware: StartGuard(lifecycle: context.lifecycle, workers: "/worker/"))
     workerRoutes(.socket, prefix: "").add(to: router)
+    methods.take(router.routes.map { ($0.path.description, $0.method) })
     return router
   }
 

@@ -70,12 +70,7 @@ extension WorkerShell {
 
   /// A network for one process of this agent, or for the processes of one attempt.
   private func network(of call: AgentCall) -> SandboxNetwork {
-    var options = configuration.egress
-    if let port = configuration.server.current()?.split(separator: ":").last {
-      // Of `http://HOST:PORT/PATH`; without a port it is none of this machine's.
-      if let number = UInt16(port.prefix { $0 != "/" }) { options.ownPorts.insert(number) }
-    }
-    return SandboxNetwork(call, options, logger: logger) {
+    SandboxNetwork(call, configuration.egress, logger: logger) {
       AgentEnvironment.value(of: $0, among: call.environment)
     }
   }

@@ -258,6 +258,8 @@ struct ServerLink: Sendable {
     case .none: digest = SHA256.hex([])
     case .bytes(let bytes): digest = SHA256.hex(bytes)
     case .file(let path): digest = try DurableFile.digest(path)
+    // No call of a worker streams; one that did would be refused, for it proves an empty body.
+    case .stream: digest = SHA256.hex([])
     }
     let proof = RequestProof(
       key, worker: worker, method: method, target: target, body: digest, time: clock.time)

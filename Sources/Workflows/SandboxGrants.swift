@@ -1,5 +1,6 @@
 // What an agent gets in its sandbox, as a profile says it.
 
+import Domain
 import NetworkRules
 import Yams
 

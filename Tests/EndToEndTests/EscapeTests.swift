@@ -34,7 +34,8 @@ extension EndToEndTests.EscapeTests {
         return b" 200 " in proxy.recv(100).split(b"\r\n")[0]
       return body
     for host in ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", "127.1", "2130706433", "0x7f000001",
-                 "example.org", "127.0.0.1.nip.io", "api.example.org", "localhost\0.api.example.com"]:
+                 "example.org", "127.0.0.1.nip.io", "api.example.org",
+                 "localhost\0.api.example.com"]:
       attempt("CONNECT " + host, proxied(f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}"))
       attempt("GET " + host, proxied(f"GET http://{host}:{port}/healthz HTTP/1.1\r\nHost: {host}"))
 
@@ -48,8 +49,8 @@ extension EndToEndTests.EscapeTests {
           if os.path.isfile(path) and open(path, "rb").read(1) is not None: return True
       return body
     for pattern in [folder + "/data/secrets/*", folder + "/data/*.db", folder + "/data/workers/*/*",
-                    folder + "/data/**/*.sock", "/etc/shadow", "/etc/ssh/*", "/root/.*", "/home/*/.*",
-                    "/opt/*/*", "/var/*/*", "/run/*/*/*"]:
+                    folder + "/data/**/*.sock", "/etc/shadow", "/etc/ssh/*", "/root/.*",
+                    "/home/*/.*", "/opt/*/*", "/var/*/*", "/run/*/*/*"]:
       attempt("read " + pattern, read(pattern))
     def write(path):
       def body():

@@ -5,8 +5,9 @@ import EventLog
 ///
 /// `repo: pr: id: code: branch: type: actor: worker: agent: sha: since: until: position: refused:`
 /// speak of the event, the first five of them by the delegation that it belongs to; `state: age:
-/// stuck:` speak of that delegation's present row. Anything else is looked for in the event's words. It is
-/// the same language for the API and for `aipm audit`, and the same code that reads it.
+/// stuck:` speak of that delegation's present row. Anything else is looked for in the event's
+/// words. It is the same language for the API and for `aipm audit`, and the same code that reads
+/// it.
 package struct AuditQuery: Equatable, Sendable {
   /// One thing that must hold, or must not.
   package struct Term: Equatable, Sendable {

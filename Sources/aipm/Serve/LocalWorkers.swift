@@ -23,6 +23,15 @@ struct LocalWorkers: WorkerLauncher {
   let cache: CacheLimits
   /// Where else AIPM listens on this machine: the embedded forge.
   var ownPorts: [Int] = []
+
+  /// Every port of AIPM's on this machine. The server's own is known once it listens, which it does
+  /// before any worker is started.
+  private var ports: [Int] {
+    let address = try? String(contentsOfFile: "\(data)/address", encoding: .utf8)
+    // `http://HOST:PORT/PATH`
+    let port = address?.split(separator: "/").dropFirst().first?.split(separator: ":").last
+    return ownPorts + [port.flatMap { Int($0) }].compactMap { $0 }
+  }
   /// As whom they run; nil: as this user. Their folders are theirs, so nothing in one is followed
   /// as a link here.
   var user: UnprivilegedUser?
@@ -93,7 +102,7 @@ struct LocalWorkers: WorkerLauncher {
     [
       "worker", "--local", "--server-socket", socketFolder, "--id", worker.rawValue, "--data",
       folder, "--hide", data,
-    ] + cache.flags + sandbox.flags + ownPorts.flatMap { ["--own-port", String($0)] }
+    ] + cache.flags + sandbox.flags + ports.flatMap { ["--own-port", String($0)] }
       + WorkerRun.flags(grants) + (user.map { ["--worker-user", $0.name] } ?? [])
   }
 

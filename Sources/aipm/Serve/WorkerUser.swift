@@ -99,8 +99,8 @@ struct WorkerUser {
     let closed = Set((programs + granted).compactMap { user.closed(above: $0 + "/x") }).sorted()
     guard !closed.isEmpty else { return }
     Terminal.complain(
-      "aipm: workers run as the user \(user.name), who cannot enter \(closed.joined(separator: ", "))"
-        + " (\(fault)): what stands below is not there for agents; install it elsewhere, or start "
+      "aipm: workers run as the user \(user.name), who cannot enter "
+        + "\(closed.joined(separator: ", ")) (\(fault)): what stands below is not there for agents; install it elsewhere, or start "
         + "the container with the capability SYS_ADMIN")
   }
 

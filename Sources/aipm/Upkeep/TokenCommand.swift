@@ -41,8 +41,9 @@ struct TokenCommand: ParsableCommand {
         throw ValidationError("--role is \(role): write worker")
       }
       let made: (text: String, record: TokenStore.Record)
+      let store = TokenStore(data: try folder.folder)
       do throws(TokenStore.Fault) {
-        made = try TokenStore(data: folder.folder).create(name, role: .worker)
+        made = try store.create(name, role: .worker)
       } catch {
         switch error {
         case .notAName: throw ValidationError("\(error)")
@@ -72,7 +73,7 @@ struct TokenCommand: ParsableCommand {
 
     func run() throws {
       // Those of local workers are the server's own affair.
-      let records = TokenStore(data: folder.folder).all().filter { $0.role != .localWorker }
+      let records = TokenStore(data: try folder.folder).all().filter { $0.role != .localWorker }
       if json {
         JSONValue.object(["items": .array(records.map { .object($0.json) })]).printLine()
         return
@@ -101,8 +102,9 @@ struct TokenCommand: ParsableCommand {
     @OptionGroup var folder: DataOption
 
     func run() throws {
+      let store = TokenStore(data: try folder.folder)
       do throws(TokenStore.Fault) {
-        try TokenStore(data: folder.folder).revoke(name)
+        try store.revoke(name)
       } catch {
         switch error {
         case .unknown: throw Failure("\(error)", code: .notFound)
