@@ -62,7 +62,7 @@ extension EngineCore {
         text, id: plan.delegation, attempt: plan.lease.attempt),
       agent: Self.profile(d.request.agent, in: workflow, overrides),
       timeout: overrides.agentTimeout ?? workflow.agentTimeout, workflow: workflow,
-      base: d.base?.sha)
+      base: d.base, taskFile: workflow.restoredTaskFile(d.request))
   }
 
   /// An agent that no workflow describes and no flag names is called by its bare name: the worker
@@ -95,7 +95,10 @@ extension EngineCore {
       parent: generation.head,
       message: workflow.generatedCommitMessage(text, id: id, attempt: attempt),
       refusedPaths: workflow.refusedPaths, exemptions: workflow.secretExemptions,
-      bytesMax: workflow.limits.changedBytesMax, filesMax: workflow.limits.changedFilesMax)
+      bytesMax: workflow.limits.changedBytesMax, filesMax: workflow.limits.changedFilesMax,
+      restored: workflow.restoredTaskFile(d.request).flatMap { path in
+        d.base.map { HandIn.Restored(path: path, base: $0.sha) }
+      })
   }
 
   /// What accepts the commit of an attempt.

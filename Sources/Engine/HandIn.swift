@@ -21,12 +21,26 @@ package struct HandIn: Equatable, Sendable {
   /// change may hold.
   package var bytesMax: Int
   package var filesMax: Int
+  /// A file that must be as it is in another commit, and counts as no change; nil: none.
+  package var restored: Restored?
+
+  /// A file, and the commit that it is to be taken from.
+  package struct Restored: Equatable, Sendable {
+    package var path: String
+    package var base: ObjectID
+    package init(path: String, base: ObjectID) {
+      self.path = path
+      self.base = base
+    }
+  }
 
   package init(
     repository: RepositoryName, delegation: DelegationID, attempt: Int, commit: ObjectID,
     parent: ObjectID, message: String, refusedPaths: [String],
-    exemptions: SecretExemptions = SecretExemptions(), bytesMax: Int, filesMax: Int
+    exemptions: SecretExemptions = SecretExemptions(), bytesMax: Int, filesMax: Int,
+    restored: Restored? = nil
   ) {
+    self.restored = restored
     self.exemptions = exemptions
     self.repository = repository
     self.delegation = delegation

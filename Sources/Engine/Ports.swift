@@ -14,6 +14,9 @@ package enum ForgeCall: Equatable, Sendable {
   case branchHead(RepositoryName, branch: String?)
   /// The blob of a file as of a branch, a commit, or the default branch. Absent: `.blob(nil)`.
   case fileBlob(RepositoryName, path: String, ref: String?)
+  /// What stands in a folder, by the name of its tree, or in a commit's root
+  /// (GET …/git/trees/{sha}).
+  case tree(RepositoryName, ObjectID)
   /// POST …/git/refs
   case createBranch(RepositoryName, branch: String, sha: ObjectID)
   /// GET …/git/ref/heads/{b}. Absent: `.head(nil)`.
@@ -85,6 +88,7 @@ package enum ForgeReply: Equatable, Sendable {
   /// A branch's commit; nil where there is no such branch.
   case head(ObjectID?)
   case blob(ObjectID?)
+  case tree([ForgeTreeEntry])
   case created
   case committed(ObjectID)
   case commits([ForgeCommit])

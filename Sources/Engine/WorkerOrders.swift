@@ -62,5 +62,7 @@ package struct WorkerAssignment: Sendable {
   package var timeout: Milliseconds
   package var workflow: Workflow
   /// The commit that the branch was made from.
-  package var base: ObjectID?
+  package var base: BaseResolved?
+  /// The file of the task, where the commit is to put it back as the base has it.
+  package var taskFile: String?
 }

@@ -14,10 +14,13 @@ extension Assignment {
       agent: AgentCall(told.agent, told.workflow),
       timeoutMs: told.timeout.count, stallMs: told.workflow.stallTimeout?.count,
       outputBytesMax: told.workflow.limits.outputBytesMax,
-      commands: CommandPlan(told.workflow.commands, base: told.base?.rawValue),
+      commands: CommandPlan(told.workflow.commands, base: told.base?.sha.rawValue),
       change: ChangeLimits(
         filesMax: told.workflow.limits.changedFilesMax,
         bytesMax: told.workflow.limits.changedBytesMax))
+    guard let base = told.base else { return }
+    self.base = BaseBranch(name: base.branch, commit: base.sha.rawValue)
+    taskFile = told.taskFile.map { RestoredFile(path: $0, base: base.sha.rawValue) }
   }
 }
 

@@ -76,8 +76,18 @@ final class PathCollector: Sendable {
   private let state = Mutex((count: 0, bytes: [UInt8]()))
 
   func append(_ chunk: [UInt8]) {
+    let count = chunk.withUnsafeBytes { bytes in
+      var (count, rest) = (0, bytes[...])
+      while let start = UnsafeRawBufferPointer(rebasing: rest).baseAddress,
+        let found = memchr(start, 0, rest.count)
+      {
+        count += 1
+        rest = rest.dropFirst(UnsafeRawPointer(found) - start + 1)
+      }
+      return count
+    }
     state.withLock { state in
-      state.count += chunk.count { $0 == 0 }
+      state.count += count
       // One byte more than the limit tells that there was more.
       state.bytes += chunk.prefix(max(0, Self.bytesMax + 1 - state.bytes.count))
     }

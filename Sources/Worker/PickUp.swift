@@ -25,11 +25,13 @@ extension Workspace {
     else { return .fault("\(assignment.repository): not a repository's name") }
     do {
       try await stage(assignment, attempt, repository, assignment.change ?? .anything)
-      let changes = try await staged(
-        ["diff-index", "--cached", "--raw", "--no-renames", "--abbrev=40", "-z", assignment.head],
-        attempt)
-      guard !changes.standardOutput.isEmpty else { return .noChanges }
-      if let link = Workspace.firstLink(in: changes.standardOutput) {
+      try await applyAttributes(assignment, attempt)
+      if let file = assignment.taskFile { try await restoreTaskFile(file, attempt, repository) }
+      let task = assignment.taskFile.map { Array($0.path.utf8) }
+      // The task's file put back is no change of the agent's.
+      let changes = try await stagedChanges(assignment, attempt).filter { $0.path != task }
+      guard !changes.isEmpty else { return .noChanges }
+      if let link = changes.first(where: { $0.newMode.elementsEqual("160000".utf8) })?.name {
         return .unfit("the agent left a repository at \(link), which would be a mere link to it")
       }
       if let held = try await secretsHeld(by: changes.standardOutput, assignment, attempt) {
@@ -205,19 +207,6 @@ extension Workspace {
           + "example, or raise limits.changed-files in the workflow.")
     }
     return bytes.split(separator: 0).map { Array($0) }
-  }
-
-  /// The first path that `diff-index --raw -z` tells as becoming a link to another repository.
-  static func firstLink(in changes: [UInt8]) -> String? {
-    // :OLDMODE NEWMODE OLD NEW STATUS NUL PATH NUL
-    let fields = changes.split(separator: 0)
-    for index in stride(from: 0, to: fields.count - 1, by: 2) {
-      let words = fields[index].split(separator: UInt8(ascii: " "))
-      if words.count > 1, words[1].elementsEqual("160000".utf8) {
-        return String(decoding: fields[index + 1], as: UTF8.self)
-      }
-    }
-    return nil
   }
 
   // MARK: The commit

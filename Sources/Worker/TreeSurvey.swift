@@ -83,10 +83,10 @@ struct TreeSurvey: Sendable {
     var ruleBytes = 0
     do {
       try TreeWalk(root: root, stop: stop, trash: trash).run { entry in
-        if entry.name.elementsEqual(dotGit) {
+        if entry.name == dotGit {
           // The agent's own repository, which nobody looks at.
           if entry.folder.isEmpty { return .leave }
-          survey.repositories.append(Array(entry.folder))
+          survey.repositories.append(entry.folder)
           try limit(survey.repositories.count, "git repositories")
           return .leave
         }
@@ -97,7 +97,7 @@ struct TreeSurvey: Sendable {
           try limit(specials.count, "pipes, sockets and devices")
           return .leave
         case .file:
-          if ruleFiles.contains(where: entry.name.elementsEqual) {
+          if ruleFiles.contains(entry.name) {
             ruleBytes += Int(entry.facts.st_size)
             guard ruleBytes <= ruleBytesMax else {
               throw TreeFinding.unfit(

@@ -78,7 +78,7 @@ struct TreeRoot: Sendable {
   func makeAccessible() throws(FileFault) {
     var facts = stat()
     guard lstat(path, &facts) == 0 else { throw .last("stat", path) }
-    try Self.makeAccessible(CName(path.utf8), facts, of: AT_FDCWD)
+    try Self.makeAccessible(CName(Array(path.utf8)), facts, of: AT_FDCWD)
   }
 
   /// Takes an entry away; a folder goes to `trash` as it stands.
@@ -120,14 +120,19 @@ struct TreeRoot: Sendable {
 /// A name as system calls take it: with a zero at its end.
 struct CName {
   let bytes: [CChar]
-  init(_ name: some Sequence<UInt8>) { bytes = name.map { CChar(bitPattern: $0) } + [0] }
+  init(_ name: [UInt8]) { self.init(name[...]) }
+  init(_ name: ArraySlice<UInt8>) {
+    bytes = name.withUnsafeBytes { Array($0.bindMemory(to: CChar.self)) } + [0]
+  }
   fileprivate init(_ entry: UnsafeMutablePointer<dirent>) {
     let offset = MemoryLayout<dirent>.offset(of: \.d_name) ?? 0
     let name = UnsafeRawPointer(entry).advanced(by: offset).assumingMemoryBound(to: CChar.self)
     bytes = Array(UnsafeBufferPointer(start: name, count: strlen(name) + 1))
   }
-  var name: some Sequence<UInt8> { bytes.dropLast().lazy.map { UInt8(bitPattern: $0) } }
-  var text: String { String(decoding: Array(name), as: UTF8.self) }
+  var name: [UInt8] {
+    bytes.withUnsafeBytes { Array(UnsafeRawBufferPointer(rebasing: $0.dropLast())) }
+  }
+  var text: String { String(decoding: name, as: UTF8.self) }
 }
 
 /// A folder beside a tree that takes what has to go, so that a walk stays flat.
@@ -165,12 +170,11 @@ struct TreeWalk {
   struct Entry {
     /// From the root, without a `/` first.
     let path: [UInt8]
+    let name: [UInt8]
+    /// Of the folder that it stands in.
+    let folder: [UInt8]
     let kind: TreeRoot.Kind
     let facts: stat
-    var name: ArraySlice<UInt8> {
-      path[((path.lastIndex(of: UInt8(ascii: "/")) ?? -1) + 1)...]
-    }
-    var folder: ArraySlice<UInt8> { path[..<(path.lastIndex(of: UInt8(ascii: "/")) ?? 0)] }
   }
 
   enum Verdict {
@@ -188,12 +192,16 @@ struct TreeWalk {
     let clock = ContinuousClock()
     let end = clock.now + limit
     var looked = 0
-    var waiting: [[UInt8]] = [[]]
+    var waiting: [Waiting] = [Waiting(path: [], parent: nil, name: nil)]
+    var last = Opened(path: [], descriptor: -1)
+    defer { if last.descriptor >= 0 { close(last.descriptor) } }
     try root.makeAccessible()
-    while let folder = waiting.popLast() {
-      guard let (descriptor, names) = try list(folder) else { continue }
-      defer { close(descriptor) }
-      for name in names {
+    while let next = waiting.popLast() {
+      let opened = try open(next, from: last)
+      if last.descriptor >= 0 { close(last.descriptor) }
+      last = Opened(path: next.path, descriptor: opened ?? -1)
+      guard let descriptor = opened else { continue }
+      for name in try list(descriptor) {
         looked += 1
         if looked > entriesMax { throw Excess(message: "more than \(entriesMax) files") }
         if looked % 64 == 0 {
@@ -202,37 +210,57 @@ struct TreeWalk {
         }
         var facts = stat()
         guard fstatat(descriptor, name.bytes, &facts, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
-        var path = folder
+        var path = next.path
         if !path.isEmpty { path.append(UInt8(ascii: "/")) }
         path += name.name
-        let entry = Entry(path: path, kind: TreeRoot.kind(facts), facts: facts)
+        let entry = Entry(
+          path: path, name: name.name, folder: next.path, kind: TreeRoot.kind(facts), facts: facts)
         switch try visit(entry) {
         case .leave: break
         case .remove: try TreeRoot.remove(name, facts, of: descriptor, trash: trash)
         case .enter:
           try TreeRoot.makeAccessible(name, facts, of: descriptor)
-          if entry.kind == .folder { waiting.append(path) }
+          guard entry.kind == .folder else { break }
+          waiting.append(Waiting(path: path, parent: next.path, name: name))
         }
       }
     }
   }
 
-  /// The names are read to their end before anything is changed.
-  private func list(_ folder: [UInt8]) throws(FileFault) -> (Int32, [CName])? {
-    guard let descriptor = try root.open(folder[...]) else { return nil }
-    let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
-    guard copy >= 0, let stream = fdopendir(copy) else {
-      let fault = FileFault.last("opendir", root.path)
-      close(descriptor)
-      throw fault
+  /// A folder that is still to be looked into.
+  private struct Waiting {
+    let path: [UInt8]
+    let parent: [UInt8]?
+    let name: CName?
+  }
+
+  private struct Opened {
+    let path: [UInt8]
+    let descriptor: Int32
+  }
+
+  /// A folder that stands in the one before it is opened from there: folders within each other
+  /// would else take as many steps as the square of their depth.
+  private func open(_ next: Waiting, from last: Opened) throws(FileFault) -> Int32? {
+    guard let name = next.name, last.descriptor >= 0, next.parent == last.path else {
+      return try root.open(next.path[...])
     }
+    let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+    let descriptor = openat(last.descriptor, name.bytes, flags)
+    return descriptor >= 0 ? descriptor : try root.open(next.path[...])
+  }
+
+  /// The names are read to their end before anything is changed.
+  private func list(_ descriptor: Int32) throws(FileFault) -> [CName] {
+    let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+    guard copy >= 0, let stream = fdopendir(copy) else { throw .last("opendir", root.path) }
     defer { closedir(stream) }
     var names: [CName] = []
-    let dots = [[CChar(46), 0], [46, 46, 0]]
+    let dots: [[CChar]] = [[46, 0], [46, 46, 0]]
     while let found = readdir(stream) {
       let name = CName(found)
       if !dots.contains(name.bytes) { names.append(name) }
     }
-    return (descriptor, names)
+    return names
   }
 }

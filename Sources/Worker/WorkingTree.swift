@@ -125,7 +125,6 @@ extension Workspace {
     }
     let contents = [
       "objects/info/alternates": "\(repository.clone)/objects\n",
-      "packed-refs": "\(assignment.head) refs/heads/\(assignment.branch)\n",
       "HEAD": "ref: refs/heads/\(assignment.branch)\n",
       "config": """
       [core]
@@ -144,6 +143,27 @@ extension Workspace {
     for (name, content) in contents {
       try OpenFile("\(folder)/\(name)", O_WRONLY | O_CREAT | O_TRUNC).write(Array(content.utf8))
     }
+    try OpenFile("\(folder)/packed-refs", O_WRONLY | O_CREAT | O_TRUNC)
+      .write(try await references(assignment, repository))
     try await copyIndex(attempt.index, "\(folder)/index")
+  }
+
+  /// What the agent's repository knows by name: its branch, the base branch at the commit that the
+  /// delegation started from, and the tags.
+  private func references(
+    _ assignment: Assignment, _ repository: RepositoryFiles
+  ) async throws -> [UInt8] {
+    var names = ["\(assignment.head) refs/heads/\(assignment.branch)\n"]
+    if let base = assignment.base, isObjectName(base.commit), base.name != assignment.branch {
+      let known = try await git(
+        ["cat-file", "-e", "\(base.commit)^{commit}"], repository, accepting: [0, 1, 128])
+      if known.succeeded {
+        names.append("\(base.commit) refs/heads/\(base.name)\n")
+        names.append("\(base.commit) refs/remotes/origin/\(base.name)\n")
+      }
+    }
+    let tags = try await git(
+      ["for-each-ref", "--format=%(objectname) %(refname)", "refs/tags"], repository)
+    return Array(names.joined().utf8) + tags.standardOutput
   }
 }

@@ -7,8 +7,9 @@
 // alone, with the clone as GIT_DIR and an index of our own.
 //
 // What it promises:
-// - Bytes go through as they are: no filter, no line ending, no encoding is changed, whatever
-//   `.gitattributes` say (`info/attributes` of the clone has the last word, gitattributes(5)).
+// - Files reach the tree as they are: no filter, no line ending, no encoding is changed, whatever
+//   `.gitattributes` say (`info/attributes` of the clone has the last word, gitattributes(5)). What
+//   attributes say of line ends is done where a changed file is committed, see LineEnds.swift.
 // - Nothing that an agent wrote is run or followed: no hook, no fsmonitor, no config, no link out
 //   of the tree, no repository inside of it.
 // - A tree that is used again holds exactly the commit's files: whatever was changed is written

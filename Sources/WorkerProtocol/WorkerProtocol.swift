@@ -168,12 +168,19 @@ package struct Assignment: Codable, Equatable, Sendable {
   package var commands: CommandPlan?
   /// How large the change may be; nil: the server alone looks after that.
   package var change: ChangeLimits?
+  /// The file of the task, where the commit is to put it back; nil: it stays as the agent has it.
+  package var taskFile: RestoredFile?
+  /// The branch that this one was made from, and the commit that it stood at; nil: not told.
+  package var base: BaseBranch?
   package init(
     lease: LeaseReference, repository: String, branch: String, head: String, prompt: String,
     commitMessage: String, agent: AgentCall, timeoutMs: Int64, stallMs: Int64?,
-    outputBytesMax: Int, commands: CommandPlan? = nil, change: ChangeLimits? = nil
+    outputBytesMax: Int, commands: CommandPlan? = nil, change: ChangeLimits? = nil,
+    taskFile: RestoredFile? = nil, base: BaseBranch? = nil
   ) {
     self.commands = commands
+    self.taskFile = taskFile
+    self.base = base
     self.change = change
     self.lease = lease
     self.repository = repository
@@ -185,18 +192,6 @@ package struct Assignment: Codable, Equatable, Sendable {
     self.timeoutMs = timeoutMs
     self.stallMs = stallMs
     self.outputBytesMax = outputBytesMax
-  }
-}
-
-/// How large a generated change may be. A worker refuses a larger one before it is packed.
-package struct ChangeLimits: Codable, Equatable, Sendable {
-  /// How many files it may touch.
-  package var filesMax: Int
-  /// The bytes of all files that it adds or changes.
-  package var bytesMax: Int
-  package init(filesMax: Int, bytesMax: Int) {
-    self.filesMax = filesMax
-    self.bytesMax = bytesMax
   }
 }
 

@@ -25,6 +25,7 @@ struct WorkflowDefinition {
   var templates: WorkflowTemplates
   var notices: [NoticeMoment: NoticeRule]
   var commands: CommandRules
+  var taskFileRule: TaskFileRule
 
   /// A definition is kept whole in the log, so it is kept small.
   static let sourceBytesMax = 256 << 10
@@ -32,8 +33,7 @@ struct WorkflowDefinition {
   static let keys =
     [
       "name", "description", "agent-preference", "agents", "attempts", "time-limits", "retry",
-      "pull-request", "limits", "refused-paths", "network", "secrets",
-      "templates",
+      "pull-request", "limits", "refused-paths", "network", "secrets", "task-file", "templates",
     ] + DefinitionReader.noticeKeys + DefinitionReader.commandKeys
 
   static func read(source: String, file: String) throws(WorkflowFaults) -> WorkflowDefinition {
@@ -91,6 +91,7 @@ extension DefinitionReader {
     let (templates, cancelComment) = templates(fields)
     let notices = notices(fields, cancelComment: cancelComment)
     let commands = commandRules(fields)
+    let taskFileRule = taskFileRule(fields)
     guard let name, let preference, let templates else { return nil }
     return WorkflowDefinition(
       name: name, description: description ?? "", agentPreference: preference,
@@ -98,8 +99,7 @@ extension DefinitionReader {
       agentTimeout: times.agent, stallTimeout: times.stall, retry: retry,
       draft: pullRequest.draft, baseBranch: pullRequest.baseBranch, limits: limits,
       refusedPaths: refused, network: network ?? NetworkPolicy(), secretExemptions: exemptions,
-      templates: templates,
-      notices: notices, commands: commands)
+      templates: templates, notices: notices, commands: commands, taskFileRule: taskFileRule)
   }
 
   private mutating func workflowName(_ fields: Fields) -> String? {

@@ -203,6 +203,23 @@ package enum WorkflowSchema {
             }
           }
         },
+        "task-file": {
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "path": {
+              "type": "string",
+              "description": "From the root; may hold {{confirmationCode}}"
+            },
+            "after": {
+              "enum": [
+                "restore",
+                "keep"
+              ],
+              "description": "What the generated commit does with it"
+            }
+          }
+        },
         "commands": {
           "type": "object",
           "additionalProperties": false,

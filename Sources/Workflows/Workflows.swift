@@ -85,6 +85,9 @@ package struct Workflow: Sendable {
   /// What runs before an agent and after it.
   package let commands: CommandRules
 
+  /// Where the task's file stands, and what becomes of it.
+  package let taskFileRule: TaskFileRule
+
   let templates: WorkflowTemplates
   let rules: [NoticeMoment: NoticeRule]
 
@@ -117,6 +120,7 @@ package struct Workflow: Sendable {
     templates = definition.templates
     rules = definition.notices
     commands = definition.commands
+    taskFileRule = definition.taskFileRule
   }
 
   /// What an agent of this workflow may reach.

@@ -30,7 +30,7 @@ extension EndToEndTests.DelegationTests {
       let delegation = try await server.end(of: id)
       #expect(delegation["state"].stringValue == "Pushed")
       try await Outcome(server: server, repository: repository, delegation: delegation).check()
-      let task = try await repository.file("TASK.md", at: branch)
+      let task = try await repository.file("TASK.md", at: "\(branch)~1")
       #expect(
         task == """
           # Add export button

@@ -121,8 +121,12 @@ struct Misbehavior: Sendable {
       name: "points-at-large-files",
       script: """
         echo '*.bin filter=lfs diff=lfs merge=lfs -text' > .gitattributes
-        printf 'version https://git-lfs.github.com/spec/v1\\noid sha256:0\\nsize 9\\n' > l.bin
+        printf 'version https://git-lfs.github.com/spec/v1\\noid sha256:%064d\\nsize 9\\n' 1 > l.bin
         """, files: [".gitattributes", "README.md", "TASK.md", "l.bin"]),
+    Misbehavior(
+      name: "brings-large-files",
+      script: "echo '*.bin filter=lfs' > .gitattributes; head -c 3000 /dev/urandom > l.bin",
+      code: "change-refused", says: "l.bin"),
     Misbehavior(
       name: "makes-pipes-of-rules", script: "mkfifo .gitignore .gitattributes p; echo a > a",
       files: ["a"]),

@@ -53,7 +53,9 @@ extension EndToEndTests.RealInputTests {
       let delegation = try await delegate(server, repository, "acme/large")
       #expect(delegation["baseBranch"].stringValue == "trunk")
       let branch = delegation["branchName"].stringValue ?? ""
-      #expect(try await repository.file("TASK.md", at: branch).hasPrefix("# Add export button\n"))
+      let task = try await repository.file("TASK.md", at: "\(branch)~1")
+      #expect(task.hasPrefix("# Add export button\n"))
+      #expect(try await repository.file("TASK.md", at: branch) == "# An older task\n")
       #expect(try await repository.file("lib/100/50.txt", at: branch) == "file 100 50\n")
     }
   }
@@ -63,14 +65,143 @@ extension EndToEndTests.RealInputTests {
     try await Installation.with { server in
       let repository = try await server.createRepository()
       let first = try await delegate(server, repository, "acme/tools")
-      let branch = first["branchName"].stringValue ?? ""
-      // The second starts from what the first has left: its TASK.md differs in one line.
+      // The second starts from the first one's task: its TASK.md differs in one line.
+      let task = first["taskCommitSHA"].stringValue ?? ""
+      _ = try await repository.git(["branch", "kept", task])
       let second = try await delegate(
-        server, repository, "acme/tools", ["baseBranch": .string(branch)])
-      #expect(second["baseSHA"].stringValue == first["commitSHA"].stringValue)
+        server, repository, "acme/tools", ["baseBranch": .string("kept")])
+      #expect(second["baseSHA"].stringValue == task)
       let other = second["branchName"].stringValue ?? ""
-      let changed = try await repository.git(["diff", "--numstat", branch, other, "--", "TASK.md"])
+      let changed = try await repository.git(
+        ["diff", "--numstat", task, "\(other)~1", "--", "TASK.md"])
       #expect(changed == "1\t1\tTASK.md\n")
+      #expect(try await repository.git(["diff", task, other, "--", "TASK.md"]).isEmpty)
+    }
+  }
+
+  /// An agent that makes one file that nobody else makes.
+  private static let maker = "#!/bin/sh\ncat > /dev/null\necho x > \"f-$(date +%s%N)\"\n"
+
+  @Test("delegations of one repository merge one after the other", arguments: [true, false])
+  func merging(taskStandsThere: Bool) async throws {
+    try await Installation.with(starts: false) { server in
+      let files = ["README.md": "#\n"].merging(taskStandsThere ? ["TASK.md": "older\n"] : [:]) {
+        $1
+      }
+      let repository = try await server.createRepository(
+        from: try await server.makeRepository(files: files))
+      let agent = try server.script("agent", Self.maker)
+      try await server.start(["--agent", "command", "--agent-command", agent])
+      var ids: [String] = []
+      for _ in 0..<3 { ids.append(try await server.submit()) }
+      var branches: [String] = []
+      for id in ids {
+        let delegation = try await server.end(of: id)
+        try await Outcome(server: server, repository: repository, delegation: delegation).check()
+        branches.append(delegation["branchName"].stringValue ?? "")
+      }
+      let script = """
+        set -e; git clone -q "$0" "$1"; cd "$1"
+        for b in \(branches.joined(separator: " ")); do
+          git -c user.name=A -c user.email=a@b merge -q -m merge "origin/$b"
+        done; git ls-files
+        """
+      let merged = try await Command(
+        "sh", ["-c", script, repository.path, "\(server.folder)/merged"],
+        environment: Program.plainEnvironment, timeout: .seconds(60)
+      ).run()
+      #expect(merged.succeeded, "\(merged.errorText)")
+      let names = merged.outputText.split(separator: "\n")
+      #expect(names.count { $0.hasPrefix("f-") } == 3)
+      #expect(names.contains("TASK.md") == taskStandsThere)
+      // What the agent is told stands in the first commit, and putting it back is no change.
+      #expect(try await repository.file("TASK.md", at: "\(branches[0])~1").contains(ids[0]))
+    }
+  }
+
+  @Test("an agent that changes the task's file alone has changed nothing")
+  func taskFileAlone() async throws {
+    try await Installation.with(starts: false) { server in
+      _ = try await server.createRepository()
+      let agent = try server.script("agent", "#!/bin/sh\necho mine > TASK.md\n")
+      try await server.start([
+        "--agent", "command", "--agent-command", agent, "--attempts", "1",
+      ])
+      let delegation = try await server.end(of: try await server.submit())
+      #expect(delegation["failure"]["code"].stringValue == "no-changes")
+    }
+  }
+
+  @Test(
+    "what is no file in the task's place ends it before there is a branch",
+    arguments: [
+      ("ln -s README.md TASK.md", "a link"), ("ln -s nowhere TASK.md", "a link"),
+      ("ln -s / TASK.md", "a link"), ("mkdir TASK.md; echo x > TASK.md/x", "a folder"),
+      (
+        "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),TASK.md; mkdir TASK.md",
+        "a submodule"
+      ),
+    ])
+  func taskInTheWay(script: String, what: String) async throws {
+    try await Installation.with { server in
+      let path = try await server.makeRepository()
+      let made = try await Command(
+        "sh",
+        [
+          "-ec",
+          "cd $0; \(script); git add -A; git -c user.name=A -c user.email=a@b commit -qm way", path,
+        ], environment: Program.plainEnvironment, timeout: .seconds(60)
+      ).run()
+      try #require(made.succeeded, "\(made.errorText)")
+      let repository = try await server.createRepository(from: path)
+      let delegation = try await server.end(of: try await server.submit())
+      let failure = delegation["failure"]
+      #expect(failure["code"].stringValue == "forge-refused")
+      #expect(failure["message"].stringValue?.contains(what) == true, "\(failure.canonicalText)")
+      #expect(try await repository.branches() == ["main"])
+    }
+  }
+
+  @Test("a task's file with a name of its own, below a folder")
+  func namedTaskFile() async throws {
+    try await Installation.with(starts: false) { server in
+      let repository = try await server.createRepository(
+        from: try await server.makeRepository(files: ["docs/README.md": "#\n"]))
+      let shipped = try await server.aipm(["workflows", "show", "personal-delegate"]).outputText
+      let folder = "\(server.folder)/workflows"
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+      try shipped.replacing(
+        "path: TASK.md", with: "path: \"docs/TASK-{{confirmationCode}}.md\""
+      ).write(toFile: "\(folder)/w.yaml", atomically: true, encoding: .utf8)
+      let agent = try server.script("agent", Self.maker)
+      try await server.start([
+        "--agent", "command", "--agent-command", agent, "--workflows", folder,
+      ])
+      let delegation = try await server.end(of: try await server.submit())
+      try #require(delegation["state"].stringValue == "Pushed", "\(delegation["failure"])")
+      let branch = delegation["branchName"].stringValue ?? ""
+      let commits = try await repository.commits(of: branch, beyond: "main")
+      let name = "docs/TASK-\(delegation["confirmationCode"].stringValue ?? "").md"
+      #expect(commits.first?.files == [name])
+      #expect(commits.last?.files.first == name && commits.last?.files.count == 2)
+      let names = try await repository.git(["ls-tree", "-r", "--name-only", branch])
+      #expect(!names.contains("TASK"))
+    }
+  }
+
+  @Test("tags and the base branch are there for the agent")
+  func namesForTheAgent() async throws {
+    try await Installation.with(starts: false) { server in
+      let repository = try await server.createRepository()
+      _ = try await repository.git(["tag", "v1.2", "main"])
+      let agent = try server.script(
+        "agent", "#!/bin/sh\ngit describe --tags > described; git diff --stat main > differs\n")
+      try await server.start(["--agent", "command", "--agent-command", agent])
+      let delegation = try await server.end(of: try await server.submit())
+      try await Outcome(server: server, repository: repository, delegation: delegation).check()
+      let branch = delegation["branchName"].stringValue ?? ""
+      #expect(try await repository.file("described", at: branch).hasPrefix("v1.2-1-g"))
+      #expect(try await repository.file("differs", at: branch).contains("TASK.md"))
     }
   }
 
@@ -105,7 +236,7 @@ extension EndToEndTests.RealInputTests {
         #expect(given.trimmed == prompt, "by \(name)")
       }
       #expect(
-        try await repository.file("TASK.md", at: branch) == """
+        try await repository.file("TASK.md", at: "\(branch)~1") == """
           # Add export button
 
           Objective: \(objective)

@@ -78,6 +78,7 @@ func fault(_ answer: ForgeAnswer) -> ForgeFault? {
         .fileBlob(repository, path: "TASK.md", ref: nil),
         "GET /repos/octo/hello/contents/TASK.md"
       ),
+      (.tree(repository, sha), "GET /repos/octo/hello/git/trees/\(sha)"),
       (
         .createBranch(repository, branch: "feature/x", sha: sha),
         "POST /repos/octo/hello/git/refs"

@@ -120,6 +120,10 @@ struct MadeUpForge {
       let head = repositories[name]?.branches[ref ?? "main"]?.commits.last
       let commit = head ?? ref.map { ObjectID($0) }
       return .success(.blob(commit.flatMap { taskBlob(at: $0, in: name) }))
+    case .tree(let name, let commit):
+      let blob = taskBlob(at: commit, in: name)
+      return .success(
+        .tree(blob.map { [ForgeTreeEntry(name: "TASK.md", kind: .file, sha: $0)] } ?? []))
     case .createBranch(let name, let branch, let sha):
       return createBranch(name, branch, sha, now)
     case .branch(let name, let branch):

@@ -276,7 +276,8 @@ extension World {
       switch call {
       case .putFile(let name, let file): checkForge(name, file.branch)
       case .openPullRequest(let name, let wanted): checkForge(name, wanted.head)
-      case .repository, .branchHead, .fileBlob, .createBranch, .branch, .compare, .pullRequests,
+      case .repository, .branchHead, .fileBlob, .tree, .createBranch, .branch, .compare,
+        .pullRequests,
         .pullRequest, .comments, .comment, .addLabels, .requestReviewers:
         break
       }

@@ -48,6 +48,31 @@ struct DefinitionTests {
     #expect(workflow.limits.diskBytesMax == 8 << 30 && workflow.limits.processesMax == 1024)
   }
 
+  @Test func theTaskFileStaysWhereADefinitionDoesNotSayOtherwise() throws {
+    let old = try Workflow(source: Self.minimal, file: "w.yaml")
+    #expect(old.taskFileRule.path(for: requested) == "TASK.md")
+    #expect(old.taskFileRule.after == .keep && old.restoredTaskFile(requested) == nil)
+    let shipped = try #require(try WorkflowCatalog()["personal-delegate"])
+    #expect(shipped.restoredTaskFile(requested) == "TASK.md")
+    let named = try Workflow(
+      source: Self.minimal + """
+        task-file: {path: "docs/TASK-{{confirmationCode}}.md", after: restore}
+
+        """, file: "w.yaml")
+    #expect(named.restoredTaskFile(requested) == "docs/TASK-PR1.md")
+    var adopted = requested
+    adopted.kind = .adopt(pullRequest: 3)
+    #expect(named.restoredTaskFile(adopted) == nil)
+    for path in [
+      "/TASK.md", "a/../b", "a//b", ".git/x", "a/.GIT/x", "{{id}}.md", "a*", "\"a\\nb\"", "\" \"",
+      String(repeating: "x", count: 201),
+    ] {
+      #expect(Self.faults(appending: "task-file: {path: \(path)}\n").count == 1, "\(path)")
+    }
+    #expect(Self.faults(appending: "task-file: {after: drop, beside: x}\n").count == 2)
+    #expect(Self.faults(appending: "task-file: TASK.md\n").count == 1)
+  }
+
   @Test func whatIsSaidOnThePullRequestIsReadWithItsFaults() throws {
     let text = """
       pull-request: {labels: [aipm, "needs review"], reviewers: [alice], team-reviewers: [core]}

@@ -1,6 +1,6 @@
 import Domain
 
-/// Commits TASK.md on the branch.
+/// Commits the file of the task, TASK.md, on the branch.
 ///
 /// Identity: the trailer `Aipm-Delegation` without `Aipm-Attempt`; author, committer, dates and the
 /// blob that it replaces are fixed, so the same commit has the same SHA in every try. Adopted: the
@@ -45,7 +45,7 @@ struct CommitTask: Effect {
   private mutating func write() -> EffectStep {
     phase = .writing
     let commit = FileCommit(
-      path: taskFilePath, branch: context.branch, content: context.texts.taskFile,
+      path: context.texts.taskFilePath, branch: context.branch, content: context.texts.taskFile,
       message: context.texts.taskCommitMessage, replaces: replaces,
       date: context.delegation.requestedAt)
     return .calls([.forge(.putFile(context.repository, commit))])
@@ -112,7 +112,9 @@ struct CommitTask: Effect {
     readAgain = true
     phase = .reading
     return .calls([
-      .forge(.fileBlob(context.repository, path: taskFilePath, ref: base.sha.rawValue))
+      .forge(
+        .fileBlob(
+          context.repository, path: context.texts.taskFilePath, ref: base.sha.rawValue))
     ])
   }
   private var wrote = false

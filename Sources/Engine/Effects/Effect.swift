@@ -78,6 +78,8 @@ package struct EffectContext: Sendable {
     /// How it went.
     let facts: NoticeFacts
 
+    /// The path of the file that carries the task.
+    var taskFilePath: String { workflow.taskFileRule.path(for: request) }
     var taskFile: String { workflow.taskFile(words, id: id) }
     var taskCommitMessage: String {
       workflow.taskCommitMessage(
@@ -97,9 +99,6 @@ package struct EffectContext: Sendable {
 }
 
 // MARK: - What the effects share
-
-/// The file that carries the task.
-package let taskFilePath = "TASK.md"
 
 extension StepFault {
   /// The fault of a forge call that cannot be settled by looking.

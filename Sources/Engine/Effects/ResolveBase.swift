@@ -1,22 +1,33 @@
 import Domain
 
-/// Reads where the delegation starts from: three reads at the same time, and no write.
+/// Reads where the delegation starts from: three reads at the same time, and no write. Where a file
+/// stands in the task's place, what it is is read too, folder by folder: the forge follows a link
+/// when it is asked for a file, and the task is not written through one.
 ///
 /// Identity: none is needed. What is read is recorded before the first write, and from then on the
 /// base is what the log says, whatever happens to the branch.
 struct ResolveBase: Effect {
   let context: EffectContext
+  /// What was found, while it is looked at what stands in the task's place.
+  private var found: BaseResolved?
+  /// What of the task's path is still to be walked.
+  private var rest: [Substring] = []
+
+  init(context: EffectContext) { self.context = context }
+
+  private var path: String { context.texts.taskFilePath }
 
   mutating func start() -> EffectStep {
     let wanted = context.delegation.request.baseBranch
     return .calls([
       .forge(.repository(context.repository)),
       .forge(.branchHead(context.repository, branch: wanted)),
-      .forge(.fileBlob(context.repository, path: taskFilePath, ref: wanted)),
+      .forge(.fileBlob(context.repository, path: path, ref: wanted)),
     ])
   }
 
   mutating func resume(_ answers: [Answer]) -> EffectStep {
+    if found != nil { return walk(answers.only.forge) }
     guard answers.count == 3 else { return .done(.fault(.unexpected(.resolveBase))) }
     switch answers[0].forge {
     case .failure(let fault): return .done(.fault(repositoryFault(fault)))
@@ -27,7 +38,7 @@ struct ResolveBase: Effect {
     }
   }
 
-  private func resolve(
+  private mutating func resolve(
     _ repository: ForgeRepository, head: ForgeAnswer, blob: ForgeAnswer
   ) -> EffectStep {
     let branch = context.delegation.request.baseBranch ?? repository.defaultBranch
@@ -41,14 +52,58 @@ struct ResolveBase: Effect {
     case .success: return .done(.fault(.unexpected(.resolveBase)))
     }
     switch blob {
-    case .success(.blob(let taskBlob)):
-      return .done(
-        .record(.recordBase(BaseResolved(branch: branch, sha: sha, taskBlob: taskBlob))))
+    case .success(.blob(let blob)):
+      return look(BaseResolved(branch: branch, sha: sha, taskBlob: blob))
     case .failure(let fault) where fault.kind == .notFound:
-      return .done(.record(.recordBase(BaseResolved(branch: branch, sha: sha, taskBlob: nil))))
+      return look(BaseResolved(branch: branch, sha: sha, taskBlob: nil))
     case .failure(let fault): return .done(.fault(StepFault(.resolveBase, fault)))
     case .success: return .done(.fault(.unexpected(.resolveBase)))
     }
+  }
+
+  /// Where nothing stands at the root there is nothing to be looked at.
+  private mutating func look(_ base: BaseResolved) -> EffectStep {
+    guard base.taskBlob != nil || path.contains("/") else {
+      return .done(.record(.recordBase(base)))
+    }
+    found = base
+    rest = path.split(separator: "/")
+    return .calls([.forge(.tree(context.repository, base.sha))])
+  }
+
+  /// The next folder on the way to the task's file, or the file itself.
+  private mutating func walk(_ answer: ForgeAnswer) -> EffectStep {
+    guard var base = found, !rest.isEmpty else { return .done(.fault(.unexpected(.resolveBase))) }
+    switch answer {
+    case .success(.tree(let entries)):
+      let name = rest.removeFirst()
+      let entry = entries.first { $0.name == name }
+      switch (entry?.kind, rest.isEmpty) {
+      case (.folder, false):
+        return .calls([.forge(.tree(context.repository, entry?.sha ?? base.sha))])
+      case (.file, true): base.taskBlob = entry?.sha
+      // It is not to be seen: the branch moved between the reads, and the commit will tell.
+      case (nil, _): base.taskBlob = nil
+      case (.some(let kind), _): return .done(.fault(inTheWay(kind, of: base.branch)))
+      }
+      return .done(.record(.recordBase(base)))
+    case .success: return .done(.fault(.unexpected(.resolveBase)))
+    case .failure(let fault): return .done(.fault(StepFault(.resolveBase, fault)))
+    }
+  }
+
+  private func inTheWay(_ kind: ForgeTreeEntry.Kind, of branch: String) -> StepFault {
+    let what =
+      switch kind {
+      case .file: "a file"
+      case .link: "a link"
+      case .folder: "a folder"
+      case .submodule: "a submodule"
+      }
+    return refused(
+      "the task cannot be written to \(path): \(what) stands in its way on \(branch)",
+      hint: "Have the workflow write it elsewhere, as with task-file: "
+        + "{path: \"TASK-{{confirmationCode}}.md\"}.")
   }
 
   private func repositoryFault(_ fault: ForgeFault) -> StepFault {

@@ -42,6 +42,26 @@ private enum ContentsBody: Decodable {
   }
 }
 
+private struct TreeBody: Decodable {
+  struct Entry: Decodable {
+    let path: String
+    let mode: String
+    let sha: String
+
+    var value: ForgeTreeEntry {
+      let kind: ForgeTreeEntry.Kind =
+        switch mode {
+        case "040000": .folder
+        case "120000": .link
+        case "160000": .submodule
+        case _: .file
+        }
+      return ForgeTreeEntry(name: path, kind: kind, sha: ObjectID(sha))
+    }
+  }
+  let tree: [Entry]
+}
+
 struct ComparisonBody: Decodable {
   struct Commit: Decodable {
     struct Parent: Decodable { let sha: String }
@@ -110,6 +130,9 @@ extension GitHubClient {
           hint: "Rename it on the base branch: a file is to stand there.",
           requestID: response.headers[Self.requestIDHeader])
       }
+    case .tree:
+      let body = try decode(TreeBody.self, response, request)
+      return .tree(body.tree.map(\.value))
     case .createBranch:
       // What answers in the API's place says 200 too, and has made nothing.
       _ = try decode(RefBody.self, response, request)
@@ -187,7 +210,8 @@ extension GitHubClient {
     switch call {
     case .branch, .branchHead(_, .some): return .head(nil)
     case .fileBlob: return .blob(nil)
-    case .repository, .branchHead(_, nil), .createBranch, .putFile, .compare, .openPullRequest,
+    case .repository, .branchHead(_, nil), .tree, .createBranch, .putFile, .compare,
+      .openPullRequest,
       .pullRequests, .pullRequest, .comments, .comment, .addLabels, .requestReviewers:
       return nil
     }

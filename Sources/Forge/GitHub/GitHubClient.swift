@@ -69,7 +69,7 @@ package final class GitHubClient: ForgePort {
         return .success(.pullRequests(try await pullRequests(of: repository, from: branch)))
       case .comments(let repository, let number):
         return .success(.comments(try await comments(of: repository, number: number)))
-      case .repository, .branchHead, .fileBlob, .createBranch, .branch, .putFile,
+      case .repository, .branchHead, .fileBlob, .tree, .createBranch, .branch, .putFile,
         .openPullRequest, .pullRequest, .comment, .addLabels, .requestReviewers:
         let request = RESTRequest(call, author: configuration.author)
         let response = try await exchange(request)

@@ -46,6 +46,7 @@ struct RESTRequest: CustomStringConvertible {
       self.init(repository, "/git/ref/heads/\(branch)")
     case .fileBlob(let repository, let path, let ref):
       self.init(repository, "/contents/\(path)", query: ref.map { [("ref", $0)] } ?? [])
+    case .tree(let repository, let sha): self.init(repository, "/git/trees/\(sha)")
     case .createBranch(let repository, let branch, let sha):
       let body = NewRefBody(ref: "refs/heads/\(branch)", sha: sha.rawValue)
       self.init(repository, "POST", "/git/refs", body: body)

@@ -152,7 +152,8 @@ package final class GitMirrors: Mirrors {
     func attempt() async throws(CommandFault) {
       try await Git.run(
         [
-          "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", url,
+          // Tags of the commits that come are brought along: agents ask for them.
+          "fetch", "--quiet", "--no-write-fetch-head", "--no-auto-maintenance", url,
           "+\(ref):\(ref)",
         ], gitDirectory: mirror, extraEnvironment: Self.network(url, trace), config: settings,
         timeout: configuration.fetchTimeout, fileBytesMax: configuration.fetchBytesMax)
@@ -160,9 +161,10 @@ package final class GitMirrors: Mirrors {
     do { try await attempt() } catch {
       guard error.standardError.contains("cannot lock ref") else { throw error }
       // A branch `a` that is gone from the forge stands in the way of `a/b`. The mirror's branches
-      // are copies: all go, and what is wanted comes back.
+      // and tags are copies: all go, and what is wanted comes back.
       let refs = try await Git.run(
-        ["for-each-ref", "--format=delete %(refname)", "refs/heads"], gitDirectory: mirror,
+        ["for-each-ref", "--format=delete %(refname)", "refs/heads", "refs/tags"],
+        gitDirectory: mirror,
         timeout: configuration.localTimeout)
       try await Git.run(
         ["update-ref", "--stdin"], gitDirectory: mirror, config: Self.durability,

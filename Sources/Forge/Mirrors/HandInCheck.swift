@@ -22,7 +22,8 @@ struct HandInCheck {
 
   func run() async throws(HandInRefusal) -> HandInFigures {
     try await checkCommit()
-    let changes = try await changes()
+    let restored = try await checkRestored()
+    let changes = try await changes().filter { $0.path != restored }
     try checkPaths(changes)
     try await checkSizes(changes)
     let credentials = CredentialCheck(
@@ -55,6 +56,29 @@ struct HandInCheck {
     guard bytes[end.upperBound...].elementsEqual(handIn.message.utf8) else {
       throw .malformed("\(commit) has another message than the one that was assigned")
     }
+  }
+
+  /// The task's file is as the base has it, where the workflow says so. Where the branch was
+  /// rewritten, and so stands on another base, it may be either way.
+  /// - Returns: its path: what the base holds is nobody's change.
+  private func checkRestored() async throws(HandInRefusal) -> [UInt8]? {
+    guard let restored = handIn.restored, restored.base.isWhole else { return nil }
+    let base = restored.base.rawValue
+    let isOther = try await git.failure(
+      ["merge-base", "--is-ancestor", base, handIn.parent.rawValue], pack: nil)
+    guard isOther == nil else { return nil }
+    let wanted = try await entry(restored.path, in: restored.base)
+    guard try await entry(restored.path, in: handIn.commit) == wanted else {
+      throw .malformed("\(restored.path) is not as \(restored.base) has it")
+    }
+    return Array(restored.path.utf8)
+  }
+
+  /// What `ls-tree` tells of a path; empty where nothing stands there.
+  private func entry(
+    _ path: String, in commit: ObjectID
+  ) async throws(HandInRefusal) -> [UInt8] {
+    try await git.run(["--literal-pathspecs", "ls-tree", "-z", commit.rawValue, "--", path])
   }
 
   private var ends: [String] { [handIn.parent.rawValue, handIn.commit.rawValue] }

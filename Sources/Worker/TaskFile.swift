@@ -1,0 +1,52 @@
+// The file that carries the task, put back before the commit is made: pull requests of one
+// repository would otherwise all clash over it, and the last one would leave it on the base branch.
+
+import Processes
+import WorkerProtocol
+
+/// One entry of an index.
+struct IndexEntry: Sendable {
+  /// Zeros: there is none.
+  let mode: [UInt8]
+  let object: [UInt8]
+  let path: [UInt8]
+
+  static func absent(_ path: [UInt8]) -> IndexEntry {
+    let zero = UInt8(ascii: "0")
+    return IndexEntry(mode: [zero], object: Array(repeating: zero, count: 40), path: path)
+  }
+
+  /// As `update-index -z --index-info` takes it.
+  var line: [UInt8] { mode + [UInt8(ascii: " ")] + object + [UInt8(ascii: "\t")] + path + [0] }
+}
+
+extension Workspace {
+  /// Has the staged index hold these entries, in place of whatever is in their way.
+  func replace(_ entries: [IndexEntry], _ attempt: AttemptFiles) async throws {
+    guard !entries.isEmpty else { return }
+    try await staged(
+      ["update-index", "--replace", "-z", "--index-info"], attempt,
+      input: .bytes(entries.flatMap(\.line)))
+  }
+
+  /// Puts the task's file back as the base has it, whatever the agent made of it. Where the base is
+  /// not known here, because the branch was rewritten, it stays.
+  func restoreTaskFile(
+    _ file: RestoredFile, _ attempt: AttemptFiles, _ repository: RepositoryFiles
+  ) async throws {
+    guard isObjectName(file.base) else { return }
+    let known = try await git(
+      ["cat-file", "-e", "\(file.base)^{commit}"], repository, accepting: [0, 1, 128])
+    guard known.succeeded else { return }
+    let listed = try await git(
+      ["--literal-pathspecs", "ls-tree", "-z", file.base, "--", file.path], repository
+    ).standardOutput
+    // MODE SP TYPE SP OBJECT TAB PATH NUL
+    let path = Array(file.path.utf8)
+    let facts = listed.prefix { $0 != UInt8(ascii: "\t") }.split(separator: UInt8(ascii: " "))
+    let entry =
+      facts.count == 3
+      ? IndexEntry(mode: Array(facts[0]), object: Array(facts[2]), path: path) : .absent(path)
+    try await replace([entry], attempt)
+  }
+}

@@ -1,0 +1,87 @@
+// Where the task's file stands on a branch, and what becomes of it.
+
+import Domain
+
+/// The file that carries the task.
+package struct TaskFileRule: Equatable, Sendable {
+  /// What the generated commit does with it.
+  package enum After: String, CaseIterable, Sendable {
+    /// Puts it back as the base branch has it.
+    case restore
+    /// Leaves it as the agent has it.
+    case keep
+  }
+
+  /// From the repository's root; may hold `{{confirmationCode}}`.
+  var path = "TASK.md"
+  package var after = After.keep
+
+  static let codeMark = "{{confirmationCode}}"
+  /// A path that GitHub and every file system take.
+  private static let pathBytesMax = 200
+
+  /// The path for one delegation.
+  package func path(for requested: Requested) -> String {
+    path.split(separator: Self.codeMark, omittingEmptySubsequences: false)
+      .joined(separator: requested.stamp.confirmationCode)
+  }
+
+  /// Why a text is none of these paths, and what to write instead.
+  static func fault(_ path: String) -> (message: String, instead: String)? {
+    let plain = path.split(separator: codeMark, omittingEmptySubsequences: false).joined()
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    if parts.contains(where: { ["", ".", ".."].contains($0) || $0.lowercased() == ".git" }) {
+      return (
+        "\"\(path)\" is not a path within a repository",
+        "write it from the repository's root with no / first, as in docs/TASK.md"
+      )
+    }
+    let odd = Set("{}\\*?:\u{7f}".utf8)
+    let isOdd = plain.utf8.contains { $0 < 0x20 || odd.contains($0) }
+    if isOdd || path.utf8.count > pathBytesMax {
+      return (
+        "\"\(path)\" cannot be the name of the task's file",
+        "write at most \(pathBytesMax) bytes without * ? : \\ { }; "
+          + "{{confirmationCode}} is the one variable"
+      )
+    }
+    return nil
+  }
+}
+
+extension Workflow {
+  /// The file that the generated commit of a delegation puts back as the base branch has it; nil
+  /// where it stays, or where AIPM made none.
+  package func restoredTaskFile(_ requested: Requested) -> String? {
+    guard taskFileRule.after == .restore, requested.kind == .delegate else { return nil }
+    return taskFileRule.path(for: requested)
+  }
+}
+
+extension DefinitionReader {
+  /// - Returns: where the key is absent, what it meant before there was the key.
+  mutating func taskFileRule(_ all: Fields) -> TaskFileRule {
+    var rule = TaskFileRule()
+    guard let node = all.values["task-file"],
+      let fields = fields(node, at: "task-file", keys: ["path", "after"])
+    else { return rule }
+    if let node = fields.values["path"], let path = line(node, "task-file.path") {
+      if let fault = TaskFileRule.fault(path) {
+        note(node.place, "task-file.path: \(fault.message)", fault.instead)
+      } else {
+        rule.path = path
+      }
+    }
+    if let node = fields.values["after"], let word = line(node, "task-file.after") {
+      let known = TaskFileRule.After.allCases.map(\.rawValue)
+      if let after = TaskFileRule.After(rawValue: word) {
+        rule.after = after
+      } else {
+        note(
+          node.place, "task-file.after is \"\(word)\"",
+          "write \(known.joined(separator: " or "))")
+      }
+    }
+    return rule
+  }
+}
