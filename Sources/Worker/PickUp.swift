@@ -34,7 +34,7 @@ extension Workspace {
       if let link = changes.first(where: { $0.newMode.elementsEqual("160000".utf8) })?.name {
         return .unfit("the agent left a repository at \(link), which would be a mere link to it")
       }
-      if let held = try await secretsHeld(by: changes.standardOutput, assignment, attempt) {
+      if let held = try await secretsHeld(by: changes, assignment, attempt) {
         return held
       }
       let tree = try await staged(["write-tree"], attempt).trimmedOutput

@@ -26,19 +26,16 @@ struct SecretCheck: Sendable {
     let before: String?
   }
 
-  /// The changes that `diff-index --raw -z` or `diff-tree --raw -z` tells; submodules left out.
-  static func changes(_ raw: [UInt8]) -> [Change] {
-    // :OLDMODE NEWMODE OLD NEW STATUS NUL PATH NUL
-    let fields = raw.split(separator: 0)
-    func object(_ mode: Substring, _ name: Substring) -> String? {
-      mode == "160000" || name.utf8.allSatisfy({ $0 == UInt8(ascii: "0") }) ? nil : String(name)
+  /// What is asked of each change; submodules left out.
+  static func changes(_ staged: [StagedChange]) -> [Change] {
+    func object(_ mode: [UInt8], _ name: [UInt8]) -> String? {
+      mode.elementsEqual("160000".utf8) || name.allSatisfy { $0 == UInt8(ascii: "0") }
+        ? nil : String(decoding: name, as: UTF8.self)
     }
-    return stride(from: 0, to: fields.count - 1, by: 2).compactMap { index in
-      let words = String(decoding: fields[index].dropFirst(), as: UTF8.self).split(separator: " ")
-      guard words.count == 5 else { return nil }
-      return Change(
-        path: Array(fields[index + 1]), blob: object(words[1], words[3]),
-        before: object(words[0], words[2]))
+    return staged.map { change in
+      Change(
+        path: change.path, blob: object(change.newMode, change.newObject),
+        before: object(change.oldMode, change.oldObject))
     }
   }
 
@@ -86,10 +83,10 @@ struct SecretCheck: Sendable {
 
 extension Workspace {
   /// Why a change cannot be handed in: it holds a credential that its agent was given.
-  /// - Parameter changes: what `diff-index --raw -z` says.
+  /// - Parameter changes: what stands in the index beyond the head.
   /// - Returns: nil where it holds none.
   func secretsHeld(
-    by changes: [UInt8], _ assignment: Assignment, _ attempt: AttemptFiles
+    by changes: [StagedChange], _ assignment: Assignment, _ attempt: AttemptFiles
   ) async throws(GitFault) -> PickUp? {
     let held = try await SecretCheck(assignment).holding(
       SecretCheck.changes(changes), in: attempt.repository)

@@ -6,36 +6,6 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct BodySourceTests {
   private let client = HTTPClient(configuration: .init(userAgent: "test", proxy: .none))
 
-  /// The server has the first part before the second one is written.
-  @Test func partsGoOutAtOnce() async throws {
-    let gate = Gate()
-    let server = try RawServer { connection in
-      var bytes: [UInt8] = []
-      while !bytes.contains(UInt8(ascii: "!")), let more = connection.read() {
-        bytes += more.filter { $0 == UInt8(ascii: "!") }
-      }
-      gate.open()
-      var all: [UInt8] = []
-      while !all.suffix(5).elementsEqual("0\r\n\r\n".utf8), let more = connection.read() {
-        all += more
-      }
-      connection.answer("\(all.count { $0 == UInt8(ascii: "x") })")
-    }
-    defer { server.stop() }
-    let room = Gate()
-    let source = HTTPBodySource(length: nil) { room.open() }
-    #expect(source.write(Array("!".utf8)))
-    async let response = client.send(
-      HTTPRequest(method: "POST", url: server.url, body: .stream(source)))
-    await gate.wait()
-    // Over the mark the writer is told to wait, and then to go on.
-    #expect(!source.write(Array(repeating: UInt8(ascii: "x"), count: 1 << 20)))
-    await room.wait()
-    source.end()
-    let body = try await response.body
-    #expect(String(decoding: body, as: UTF8.self) == "\(1 << 20)")
-  }
-
   @Test func lengthsAreSaid() async throws {
     let server = try RawServer { connection in
       guard let request = connection.readRequest() else { return }

@@ -24,6 +24,7 @@ package enum Instant {
     case .branchHead: .head(Story.sha(1))
     case .branch: .head(nil)
     case .fileBlob: .blob(nil)
+    case .tree: .tree([])
     case .createBranch, .comment, .addLabels, .requestReviewers: .created
     case .putFile(_, let file): .committed(sha("task", file.branch))
     case .compare: .commits([])
