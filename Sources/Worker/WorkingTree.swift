@@ -148,8 +148,8 @@ extension Workspace {
     try await copyIndex(attempt.index, "\(folder)/index")
   }
 
-  /// What the agent's repository knows by name: its branch, the base branch at the commit that the
-  /// delegation started from, and the tags.
+  /// What the agent's repository knows by name: its branch, and the base branch at the commit that
+  /// the delegation started from.
   private func references(
     _ assignment: Assignment, _ repository: RepositoryFiles
   ) async throws -> [UInt8] {
@@ -162,8 +162,6 @@ extension Workspace {
         names.append("\(base.commit) refs/remotes/origin/\(base.name)\n")
       }
     }
-    let tags = try await git(
-      ["for-each-ref", "--format=%(objectname) %(refname)", "refs/tags"], repository)
-    return Array(names.joined().utf8) + tags.standardOutput
+    return Array(names.joined().utf8)
   }
 }

@@ -152,8 +152,7 @@ package final class GitMirrors: Mirrors {
     func attempt() async throws(CommandFault) {
       try await Git.run(
         [
-          // Tags of the commits that come are brought along: agents ask for them.
-          "fetch", "--quiet", "--no-write-fetch-head", "--no-auto-maintenance", url,
+          "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", url,
           "+\(ref):\(ref)",
         ], gitDirectory: mirror, extraEnvironment: Self.network(url, trace), config: settings,
         timeout: configuration.fetchTimeout, fileBytesMax: configuration.fetchBytesMax)
