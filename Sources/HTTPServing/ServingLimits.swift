@@ -3,10 +3,10 @@ import Glibc
 /// How much of a server one client, and all clients together, may take.
 package struct ServingLimits: Sendable {
   /// Connections in all; lowered to a third of the descriptors that the process may have.
-  package var connectionsMax = 512
+  package var connectionsMax = 384
   /// Connections of one client: of an IPv4 address, or of an IPv6 network of 64 bits. Clients of
   /// this machine, among them a proxy in front, share the limit for all.
-  package var connectionsPerClientMax = 128
+  package var connectionsPerClientMax = 96
   /// Event streams in all.
   package var streamsMax = 128
   /// Event streams of one client that is not on this machine.

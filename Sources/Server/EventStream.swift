@@ -18,10 +18,20 @@ struct EventWriter: ~Copyable {
 
   /// The same with JSON that is written already, in one line.
   mutating func send(id: String?, type: String, line: String) async throws {
-    var text = ""
-    if let id { text += "id: \(id)\n" }
-    text += "event: \(type)\ndata: \(line)\n\n"
-    try await writer.write(ByteBuffer(string: text))
+    var event = ByteBuffer()
+    Self.append(id: id, type: type, line: line, to: &event)
+    try await writer.write(event)
+  }
+
+  /// Sends events that were written by `append`.
+  mutating func send(_ events: ByteBuffer) async throws { try await writer.write(events) }
+
+  /// Writes one event, with JSON in one line.
+  static func append(id: String?, type: String, line: String, to buffer: inout ByteBuffer) {
+    if let id { buffer.writeString("id: \(id)\n") }
+    buffer.writeString("event: \(type)\ndata: ")
+    buffer.writeString(line)
+    buffer.writeString("\n\n")
   }
 
   /// Tells an id without an event: a client that is cut off before the first one resumes there.

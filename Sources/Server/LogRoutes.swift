@@ -27,8 +27,27 @@ struct LogRoutes {
       ]))
   }
 
-  /// Events that are read at once for a stream that takes them.
-  private static let batch = 64
+  /// Events that are read at once for a stream, and what of them is sent at once, in bytes.
+  private static let eventsAtOnce = 64
+  private static let bytesAtOnce = 64 << 10
+
+  /// Some of the events that follow, written. What waits for a reader that is slow is these bytes,
+  /// and not the events.
+  /// - Parameter position: after which; the last one's then.
+  private func following(_ position: inout Int64) async throws -> ByteBuffer? {
+    let after = position
+    let batch = try await server.streamReads.withSlot {
+      try await server.store.read(after: after, limit: Self.eventsAtOnce)
+    }
+    var bytes = ByteBuffer()
+    for event in batch where bytes.readableBytes < Self.bytesAtOnce {
+      EventWriter.append(
+        id: String(event.position), type: event.event.name, line: event.json.canonicalText,
+        to: &bytes)
+      position = event.position
+    }
+    return batch.isEmpty ? nil : bytes
+  }
 
   private func stream(_ request: Request, _ context: APIContext) async throws -> Response {
     let head = try await server.store.head().position
@@ -45,34 +64,21 @@ struct LogRoutes {
         .conflict, "Beyond the log", "The log ends at position \(head), before \(start).",
         hint: "This is another log than the one you followed, or an older backup of it.")
     }
-    let (server, channel) = (server, context.channel)
+    let server = server
     return try server.eventStream(context) { events, wakes in
       wakes.add(server.engine.feed.signals())
       var position = start
       try await events.begin(after: String(start))
       var isIdle = false
-      var limit = Self.batch
       while true {
-        let (after, most) = (position, limit)
-        let batch = try await server.streamReads.withSlot {
-          try await server.store.read(after: after, limit: most)
-        }
-        limit = Self.batch
-        for event in batch {
-          // What waits for a reader that is slow is one event, not a batch of them.
-          if position > after, !channel.isWritable {
-            limit = 1
-            break
-          }
-          try await events.send(
-            id: String(event.position), type: event.event.name, data: event.json)
-          position = event.position
-        }
-        if batch.isEmpty {
+        if let bytes = try await following(&position) {
+          try await events.send(bytes)
+          isIdle = false
+        } else {
           if isIdle { try await events.beat() }
           try await wakes.next()
+          isIdle = true
         }
-        isIdle = batch.isEmpty
       }
     }
   }

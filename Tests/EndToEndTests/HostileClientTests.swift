@@ -127,7 +127,7 @@ extension EndToEndTests.HostileClientTests {
       try await Task.sleep(for: .seconds(32))
       let first = client.receiveAll()
       let seen = try #require(
-        first.split(separator: "\n").last { $0.hasPrefix("id: ") }?.dropFirst(4))
+        first.split(whereSeparator: \.isNewline).last { $0.hasPrefix("id: ") }?.dropFirst(4))
       let head = try #require(Int64(seen.filter(\.isNumber)))
       let total = try await server.get("/api/events?limit=1000").json["items"].arrayValue ?? []
       #expect(head < Int64(total.count))

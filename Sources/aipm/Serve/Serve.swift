@@ -39,7 +39,7 @@ struct Serve: AsyncParsableCommand {
   var host: String?
   @Option(help: "The port to listen on (8080); 0 takes a free one.")
   var port: Int?
-  @Option(help: "How many connections may be open at once (512).")
+  @Option(help: "How many connections may be open at once (384).")
   var connections: Int?
   @Option(help: "How many local worker processes (2).")
   var workers: Int?
