@@ -105,6 +105,8 @@ extension Workspace {
     guard DurableFile.isFolder(attempt.tree) else {
       throw TreeFinding.unfit("the agent removed its working tree")
     }
+    // git cannot stand in a folder that the agent closed. What is below is opened as it is walked.
+    chmod(attempt.tree, 0o755)
     try await makeRepository(attempt, repository)
     let listed = try await staged(["ls-files", "--stage", "-z"], attempt)
     let index = IndexListing(listed.standardOutput)

@@ -40,7 +40,7 @@ struct Misbehavior: Sendable {
     Misbehavior(
       name: "is-many",
       script: "for i in $(seq 200); do sleep 600 & done; echo a > a; wait", code: "agent-failed",
-      says: "processes at once"),
+      says: "processes and threads at once"),
     Misbehavior(
       name: "plants-programs",
       script: """

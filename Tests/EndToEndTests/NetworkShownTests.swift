@@ -12,32 +12,26 @@ extension EndToEndTests.NetworkShownTests {
   /// Speaks the worker protocol by hand, so that a test says what an attempt reached.
   private struct HandMadeWorker {
     static let name = "by-hand"
-    let server: Installation
-    let token: String
+    let raw: RawWorker
     let incarnation: Int64
 
     init(_ server: Installation) async throws {
-      self.server = server
-      token = try String(
-        contentsOfFile: "\(server.data)/secrets/worker-token", encoding: .utf8
-      ).filter { !$0.isNewline }
-      let registered = try await server.post(
-        "/worker/v1/register",
+      raw = RawWorker(server, name: Self.name, token: try await server.createToken(Self.name))
+      let registered = try await raw.call(
+        "register",
         .object([
           "worker": .string(Self.name), "host": .string("h"), "version": .string("1"),
           "agents": .array([.string("demo")]), "local": .bool(false), "processID": .integer(1),
           "journal": .array([]),
-        ]), headers: [("Authorization", "Bearer \(token)")])
+        ]))
       incarnation = try #require(registered.json["incarnation"].integerValue)
     }
 
-    func post(_ route: String, _ more: [String: JSONValue]) async throws -> APIAnswer {
+    func post(_ route: String, _ more: [String: JSONValue]) async throws -> RawWorker.Answer {
       let own: [String: JSONValue] = [
         "worker": .string(Self.name), "incarnation": .integer(incarnation),
       ]
-      return try await server.post(
-        "/worker/v1/\(route)", .object(own.merging(more) { $1 }),
-        headers: [("Authorization", "Bearer \(token)")])
+      return try await raw.call(route, .object(own.merging(more) { $1 }))
     }
 
     /// Takes the next attempt and begins it.

@@ -189,18 +189,16 @@ extension EndToEndTests.RealInputTests {
     }
   }
 
-  @Test("tags and the base branch are there for the agent")
+  @Test("the base branch is there for the agent")
   func namesForTheAgent() async throws {
     try await Installation.with(starts: false) { server in
       let repository = try await server.createRepository()
-      _ = try await repository.git(["tag", "v1.2", "main"])
       let agent = try server.script(
-        "agent", "#!/bin/sh\ngit describe --tags > described; git diff --stat main > differs\n")
+        "agent", "#!/bin/sh\ngit diff --stat main > differs\n")
       try await server.start(["--agent", "command", "--agent-command", agent])
       let delegation = try await server.end(of: try await server.submit())
       try await Outcome(server: server, repository: repository, delegation: delegation).check()
       let branch = delegation["branchName"].stringValue ?? ""
-      #expect(try await repository.file("described", at: branch).hasPrefix("v1.2-1-g"))
       #expect(try await repository.file("differs", at: branch).contains("TASK.md"))
     }
   }

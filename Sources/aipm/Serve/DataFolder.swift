@@ -26,6 +26,11 @@ struct DataFolder: Sendable {
     let absolute =
       path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + plain
     try makeFolder(absolute)
+    // Another program may have made it, for all to read.
+    var facts = stat()
+    if stat(absolute, &facts) == 0, facts.st_uid == geteuid(), facts.st_mode & 0o066 != 0 {
+      chmod(absolute, 0o700)
+    }
     for folder in serverFolders { try makeFolder(absolute + "/" + folder) }
     let folder: DataFolder
     do {
