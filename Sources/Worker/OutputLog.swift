@@ -125,12 +125,15 @@ final class OutputLog: Sendable {
 /// Replaces secrets in a stream by `***`. It holds back only what may be the beginning of one.
 struct StreamMask: Sendable {
   private let secrets: [[UInt8]]
+  /// Bytes that one of them begins with.
+  private let firsts: [UInt8]
   private var held: [UInt8] = []
 
   /// - Parameter secrets: those shorter than 8 bytes are left alone: they would be found by chance.
   init(secrets: [String]) {
     self.secrets = secrets.map { Array($0.utf8) }.filter { $0.count >= 8 }
       .sorted { $0.count > $1.count }
+    firsts = Set(self.secrets.map { $0[0] }).sorted()
   }
 
   mutating func mask(_ chunk: [UInt8]) -> [UInt8] {
@@ -140,7 +143,16 @@ struct StreamMask: Sendable {
     var result: [UInt8] = []
     result.reserveCapacity(bytes.count)
     var index = 0
-    while index < bytes.count {
+    // Where each of `firsts` stands next: what lies before all of them is taken as it is.
+    var places = firsts.map { _ in -1 }
+    while true {
+      for (number, first) in firsts.enumerated() where places[number] < index {
+        places[number] = Self.place(of: first, in: bytes, from: index)
+      }
+      let next = places.min() ?? bytes.count
+      result += bytes[index..<next]
+      index = next
+      guard index < bytes.count else { return result }
       switch match(bytes[index...]) {
       case .whole(let count):
         result += Array("***".utf8)
@@ -153,7 +165,16 @@ struct StreamMask: Sendable {
         index += 1
       }
     }
-    return result
+  }
+
+  /// - Returns: the end where it stands nowhere.
+  private static func place(of byte: UInt8, in bytes: [UInt8], from start: Int) -> Int {
+    bytes.withUnsafeBytes { all in
+      guard let base = all.baseAddress, start < all.count,
+        let found = memchr(base + start, Int32(byte), all.count - start)
+      else { return all.count }
+      return UnsafeRawPointer(found) - base
+    }
   }
 
   /// What was held back and is none.
