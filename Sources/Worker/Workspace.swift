@@ -193,10 +193,12 @@ struct Workspace: Sendable {
     let count = head[8..<12].reduce(0) { $0 << 8 | Int($1) }
     let arguments =
       count < Self.looseMax ? ["unpack-objects", "-q"] : ["index-pack", "--stdin", "--fix-thin"]
-    let command = Command(
+    var command = Command(
       "git", arguments,
       environment: Git.environment(gitDirectory: repository.clone, config: Workspace.config),
       timeout: .seconds(1800), outputLimit: 64 << 10)
+    // When the pack has come whole, git has the longer part of its work before it.
+    command.grace = command.timeout
     let (value, result) = try await command.converse { [head, chunks] input, _ in
       var chunks = chunks
       var next: [UInt8]? = head
@@ -206,8 +208,10 @@ struct Workspace: Sendable {
     }
     try value.get()
     guard result.succeeded else {
+      let code: Int32? = if case .exited(let code) = result.exit { code } else { nil }
       throw GitFault(
-        operation: arguments[0], exitCode: nil, standardError: result.errorText, cause: nil)
+        operation: arguments[0], exitCode: code, standardError: result.errorText,
+        cause: nil)
     }
   }
 

@@ -153,9 +153,9 @@ extension EndToEndTests.NetworkShownTests {
     let attempt = try #require(lines.firstIndex { $0.hasPrefix("attempt 1") })
     #expect(
       lines[attempt...].prefix(4).map { $0.split(separator: " ").joined(separator: " ") } == [
-        "attempt 1 by-hand demo agent-failed exit 1",
+        "attempt 1 by-hand demo agent-failed",
         "refused pypi.org:443, gone.example.org:8443, 1 more", "to allow \(Self.line)",
-        "attempt 2 by-hand demo agent-failed exit 1",
+        "attempt 2 by-hand demo agent-failed",
       ], "\(show)")
     let why = try await server.aipm(["why", id]).outputText
     #expect(

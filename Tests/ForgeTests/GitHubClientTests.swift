@@ -110,13 +110,13 @@ func fault(_ answer: ForgeAnswer) -> ForgeFault? {
     }
     #expect(forge.requests.list.count == calls.count)
     let bodies = forge.requests.list.map { String(decoding: $0.body, as: UTF8.self) }
-    #expect(bodies[5] == #"{"ref":"refs/heads/feature/x","sha":"\#(sha)"}"#)
+    #expect(bodies[6] == #"{"ref":"refs/heads/feature/x","sha":"\#(sha)"}"#)
     let signature = #"{"date":"2024-12-05T00:00:00Z","email":"aipm@aipm.invalid","name":"AIPM"}"#
     #expect(
-      bodies[7] == #"{"author":\#(signature),"branch":"feature/x","committer":\#(signature),"#
+      bodies[8] == #"{"author":\#(signature),"branch":"feature/x","committer":\#(signature),"#
         + #""content":"aMOpbGxvCg==","message":"feat: x","sha":"\#(sha)"}"#)
     #expect(
-      bodies[9]
+      bodies[10]
         == #"{"base":"main","body":"b","draft":true,"head":"feature/x","title":"t"}"#)
   }
 }

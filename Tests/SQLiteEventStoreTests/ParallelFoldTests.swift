@@ -84,7 +84,7 @@ struct ParallelFoldTests {
     let length = Self.stretchLength
     for position in [1, 2, length, length + 1, 2 * length, 3 * length + 3] {
       let folder = try Folder()
-      try await fill(folder, seed: 3, appends: 40)
+      try await fill(folder, seed: 3, appends: 60)
       try edit(
         folder,
         "PRAGMA foreign_keys = OFF; "

@@ -22,7 +22,10 @@ extension GatedInstallation {
     {
       lines.append("commit \(commit.message)")
       for file in commit.files {
-        lines.append("\(file): \(try await repository.file(file, at: commit.sha))")
+        let listed = try await repository.git(["ls-tree", "--name-only", commit.sha, "--", file])
+        let content =
+          listed.isEmpty ? "taken away" : try await repository.file(file, at: commit.sha)
+        lines.append("\(file): \(content)")
       }
     }
     for pull in try await server.pullRequests(from: branch) {

@@ -7,8 +7,19 @@ import Processes
 extension Sandbox {
   /// What was found out about it on this machine.
   package struct Examination: Sendable {
-    /// nil where it works.
+    /// nil where all of it works.
     package var fault: (reason: String, hint: String)?
+    /// Each wall by itself; empty if the sandbox cannot be built at all.
+    package var walls: [Wall] = []
+  }
+
+  /// One of the walls around an agent.
+  package struct Wall: Sendable {
+    /// What it keeps from the agent.
+    package let name: String
+    /// What stands there, in words.
+    package let detail: String
+    package let stands: Bool
   }
 
   /// Tries it out: its own processes alone, an empty network, a listener passed to this process, a
@@ -17,27 +28,39 @@ extension Sandbox {
   package static func examine(program: String? = nil) async -> Examination {
     var sandbox = Sandbox()
     if let program { sandbox.program = program }
-    let folder = FileManager.default.temporaryDirectory.path + "/aipm-examination-\(getpid())"
+    let name = "aipm-examination-\(UInt64.random(in: 0...UInt64.max))"
+    let folder = FileManager.default.temporaryDirectory.path + "/\(name)"
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    do {
-      try DurableFile.makeFolder(folder)
-      let said = try await sandbox.failure(in: folder)
-      return Examination(fault: said.map(explained))
+    do throws(Unbuilt) {
+      let walls = try await sandbox.walls(in: folder)
+      let missing = walls.filter { !$0.stands }.map(\.name).joined(separator: ", ")
+      let fault = missing.isEmpty ? nil : explained("it does not keep apart: \(missing)")
+      return Examination(fault: fault, walls: walls)
     } catch {
-      return Examination(fault: explained("\(error)"))
+      return Examination(fault: explained(error.said))
     }
   }
 
-  /// - Returns: nil where all of it worked, else what was said.
-  private func failure(in folder: String) async throws -> String? {
+  /// There is no sandbox at all.
+  private struct Unbuilt: Error { let said: String }
+
+  private func walls(in folder: String) async throws(Unbuilt) -> [Wall] {
+    do { return try await tried(in: folder) } catch let fault as Unbuilt { throw fault } catch {
+      throw Unbuilt(said: "\(error)")
+    }
+  }
+
+  private func tried(in folder: String) async throws -> [Wall] {
+    try DurableFile.makeFolder(folder)
     var grants = Grants(temporary: folder)
     grants.network = .own(listeners: [SandboxNetwork.proxyPort])
-    // Only processes of the sandbox are seen; the network has nothing but its own loopback; the
-    // filter of system calls is in force (proc(5)).
+    // Each word that is printed is a wall that stands (proc(5)).
     let script = """
-      ! test -e /proc/\(getpid())/exe && test "$(grep -c : /proc/net/dev)" = 1 \
-      && grep -q '^Seccomp:.2' /proc/self/status \
-      && ! ( : > /proc/sys/kernel/domainname ) 2>/dev/null
+      test -e /proc/\(getpid())/exe || echo processes
+      ( : > /proc/sys/kernel/domainname ) 2>/dev/null || echo proc
+      test "$(grep -c : /proc/net/dev)" = 1 && echo network
+      grep -q '^Seccomp:.2' /proc/self/status && echo calls
+      true
       """
     let door = try LaunchDoor(in: folder)
     let command = try wrapped(
@@ -54,13 +77,26 @@ extension Sandbox {
     }
     door.close()
     switch await start {
-    case .started where result.succeeded: return nil
-    case .started: return "what runs inside is not kept apart: \(result.errorText)"
+    case .started:
+      let standing = Set(result.outputText.split(separator: "\n").map(String.init))
+      return Self.all.map {
+        Wall(name: $0.name, detail: $0.detail, stands: standing.contains($0.word))
+      }
     case .failed(let number):
-      return "the first process inside failed: \(String(cString: strerror(number)))"
-    case .unknown: return result.errorText
+      throw Unbuilt(
+        said: "the first process inside failed: \(String(cString: strerror(number)))")
+    case .unknown: throw Unbuilt(said: result.errorText)
     }
   }
+
+  private static let all = [
+    ("processes", "other processes", "an agent sees and signals its own alone"),
+    ("proc", "the kernel's settings", "/proc is read-only"),
+    ("network", "this machine's network", "an agent has its own, which holds the worker's proxy"),
+    (
+      "calls", "the kernel's inner doors", "a filter refuses keyctl, io_uring, bpf, mounts and more"
+    ),
+  ].map { (word: $0.0, name: $0.1, detail: $0.2) }
 
   private static func explained(_ said: String) -> (reason: String, hint: String) {
     let first = said.split(separator: "\n").first.map(String.init) ?? "it ended without a word"

@@ -66,7 +66,7 @@ struct Doctor: AsyncParsableCommand {
       let folder = settings.text(.data) ?? Setting.data.standard
       findings.append(Self.disk(folder))
       findings += await Self.agents(catalog, sandbox: try sandboxing.read(settings).mode)
-      findings.append(await Self.sandbox(try sandboxing.read(settings).mode))
+      findings += await Self.sandbox(try sandboxing.read(settings).mode)
       findings.append(await Self.user(try asUser.read(settings)))
       findings += await Self.forge(
         try ForgeSettings(settings), repository, data: folder)
@@ -125,23 +125,31 @@ struct Doctor: AsyncParsableCommand {
     return ForgeFinding(subject: "disk", verdict: .poor, detail: detail, hint: "Make room soon.")
   }
 
-  private static func sandbox(_ mode: Sandbox.Mode) async -> ForgeFinding {
+  private static func sandbox(_ mode: Sandbox.Mode) async -> [ForgeFinding] {
     guard mode != .off else {
-      return .poor(
-        "sandbox", "switched off: agents see what this user sees",
-        "Leave --sandbox away, or write --sandbox on.")
+      return [
+        .poor(
+          "sandbox", "switched off: agents see what this user sees",
+          "Leave --sandbox away, or write --sandbox on.")
+      ]
     }
     let found = await Sandbox.examine()
+    let walls = found.walls.map { wall -> ForgeFinding in
+      let subject = "sandbox, \(wall.name)"
+      return wall.stands
+        ? .good(subject, wall.detail)
+        : .bad(subject, "not kept from agents", "See above for what bubblewrap needs here.")
+    }
     guard let fault = found.fault else {
-      return .good(
-        "sandbox",
-        "bubblewrap works: agents see their tree and the system's programs, and have a network "
-          + "of their own, a read-only /proc, a filter of system calls and a keyring of their own")
+      let detail = "bubblewrap works: agents see their tree and the system's programs"
+      return [.good("sandbox", detail)] + walls
     }
     let detail = "does not work here: \(fault.reason)"
-    return mode == .on
+    let finding: ForgeFinding =
+      mode == .on
       ? .bad("sandbox", detail, fault.hint)
       : .poor("sandbox", "\(detail); agents see what this user sees", fault.hint)
+    return [finding] + walls
   }
 
   /// As whom workers and agents run.

@@ -64,7 +64,7 @@ enum Setting: String, CaseIterable {
     case .data: "./.aipm"
     case .host: "127.0.0.1"
     case .port: "8080"
-    case .connections: "512"
+    case .connections: "384"
     case .workers: "2"
     case .agent: "the workflow's first that is installed"
     case .agentTimeout, .attempts: "the workflow's"

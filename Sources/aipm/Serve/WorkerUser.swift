@@ -98,10 +98,13 @@ struct WorkerUser {
   private func tell(of fault: UnprivilegedUser.Fault, _ executable: String) {
     let closed = Set((programs + granted).compactMap { user.closed(above: $0 + "/x") }).sorted()
     guard !closed.isEmpty else { return }
+    let names = closed.joined(separator: ", ")
     Terminal.complain(
-      "aipm: workers run as the user \(user.name), who cannot enter "
-        + "\(closed.joined(separator: ", ")) (\(fault)): what stands below is not there for agents; install it elsewhere, or start "
-        + "the container with the capability SYS_ADMIN")
+      """
+      aipm: workers run as the user \(user.name), who cannot enter \(names) (\(fault)): \
+      what stands below is not there for agents; install it elsewhere, or start the container \
+      with the capability SYS_ADMIN
+      """)
   }
 
   /// Lets others pass through the data folder, and read nothing in it.
