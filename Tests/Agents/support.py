@@ -31,6 +31,8 @@ class Server:
     def __init__(self, agents):
         """`agents` is YAML, indented as in a workflow's `agents:`; {folder} is this one's."""
         self.folder = Path(tempfile.mkdtemp(prefix="aipm-agents-"))
+        # Agents may be another user than the tests.
+        self.folder.chmod(0o755)
         (self.folder / "workflows").mkdir()
         built_in = (ROOT / "workflows" / "personal-delegate.yaml").read_text()
         known = agents.replace("{folder}", str(self.folder))

@@ -4,6 +4,7 @@ there, or not signed in."""
 import datetime
 import hashlib
 import os
+import sys
 import unittest
 
 from support import ENVIRONMENT, AgentCase, until
@@ -23,7 +24,7 @@ MINI = f"""  mini:
       - "{{{{prompt}}}}"
     prompt: argument
     environment: [MSWEA_CONFIGURED]
-    sandbox: {{readable: ["{ENVIRONMENT}"]}}
+    sandbox: {{readable: ["{ENVIRONMENT}", "{sys.base_prefix}"]}}
     preflight: ["{ENVIRONMENT}/bin/python", -c, import minisweagent]
     success:
       signs: [{{stream: output, text: "Saved trajectory to"}}]

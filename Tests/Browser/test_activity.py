@@ -12,6 +12,8 @@ from playwright.sync_api import expect
 from support import BrowserTest
 
 GATES = Path(tempfile.mkdtemp(prefix="aipm-gates-"))
+# Agents may be another user than the tests.
+GATES.chmod(0o755)
 SESSION = Path(__file__).resolve().parent / "session.py"
 
 

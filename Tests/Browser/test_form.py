@@ -98,8 +98,8 @@ class FormTests(BrowserTest):
             {"branchName": "HEAD"}, {"branchName": "refs/heads/a"}, {"branchName": "a@{b"},
             {"branchName": "ä" * 116}, {"branchName": "a\u0007b"}, {"branchName": "a\\b"},
             {"taskTitle": ""}, {"taskTitle": " \u2003 "}, {"taskTitle": "x" * 257}, {"taskTitle": "a\nb"},
-            {"taskTitle": "a\u2028b"}, {"taskTitle": "a\u001bb"}, {"taskTitle": "👩‍💻" * 100},
-            {"objective": "x" * 20_001}, {"objective": "a\rb"}, {"objective": "🙂a\u0000"},
+            {"taskTitle": "a\u2028b"}, {"taskTitle": "👩‍💻" * 100},
+            {"objective": "x" * 20_001}, {"objective": "🙂a\u0000"},
             {"prTitle": "\t"}, {"prTitle": "a\tb"}, {"constraints": "x" * 20_001},
             {"constraints": "\u0085"}, {"acceptanceCriteria": ["x" * 2001, "", "ok", "a\u0001"]},
             {"acceptanceCriteria": ["x"] * 101}, {"baseBranch": ""}, {"baseBranch": "a b"},
@@ -122,7 +122,7 @@ class FormTests(BrowserTest):
         page.get_by_text("More: agent, base branch, priority").click()
         page.get_by_role("combobox", name="Agent (optional)").fill("nobody")
         button.click()
-        expect(page.locator("#field-agent-line")).to_contain_text("Is not known; write one of:")
+        expect(page.locator("#field-agent-line")).to_contain_text("Is not known; known are:")
         expect(page.get_by_label("Agent (optional)")).to_be_focused()
 
     def test_a_forge_that_refuses_is_told_and_the_words_are_kept(self):

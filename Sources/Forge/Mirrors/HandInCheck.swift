@@ -29,7 +29,8 @@ struct HandInCheck {
     let credentials = CredentialCheck(
       changes: changes, parent: handIn.parent, exemptions: handIn.exemptions, git: git)
     try await credentials.run(secrets)
-    var figures = try await figures()
+    var figures = try await figures(
+      besides: handIn.restored.flatMap { restored == nil ? nil : $0.path })
     figures.flagged = changes.lazy.filter { !$0.blob.isNone && FlaggedPaths.hold($0.path) }
       .prefix(FlaggedPaths.shownMax).map { FlaggedPaths.shown($0.path) }
     return figures
@@ -150,9 +151,11 @@ struct HandInCheck {
     }
   }
 
-  private func figures() async throws(HandInRefusal) -> HandInFigures {
-    try await git.fold(
-      ["diff-tree", "-r", "-z", "--numstat", "--no-renames"] + ends,
+  /// - Parameter restored: a file that is as the base has it, which is no change.
+  private func figures(besides restored: String?) async throws(HandInRefusal) -> HandInFigures {
+    let paths = restored.map { ["--", ".", ":(exclude,top,literal)\($0)"] } ?? []
+    return try await git.fold(
+      ["diff-tree", "-r", "-z", "--numstat", "--no-renames"] + ends + paths,
       into: (rest: [UInt8](), figures: HandInFigures(filesChanged: 0, insertions: 0, deletions: 0))
     ) { state, piece in
       var records = (state.rest + piece).split(separator: 0, omittingEmptySubsequences: false)

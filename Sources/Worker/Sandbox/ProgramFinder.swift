@@ -9,7 +9,7 @@ import FoundationEssentials
 import Glibc
 import Processes
 
-struct ProgramFinder {
+package struct ProgramFinder {
   /// Folders that no agent sees: one that holds them is too broad.
   let hidden: [String]
 
@@ -44,6 +44,17 @@ struct ProgramFinder {
     }.filter { !SystemFiles.hold($0) }
   }
 
+  /// What a program needs to be run by a user who may not enter the folders above it.
+  /// - Parameters:
+  ///   - program: an absolute path; what is no program needs nothing.
+  ///   - path: the PATH of the program.
+  package static func needs(of program: String, path: String) -> [String] {
+    var facts = stat()
+    guard stat(program, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG, facts.st_mode & 0o111 != 0
+    else { return [] }
+    return ProgramFinder(hidden: []).folders(of: program, path: path)
+  }
+
   // MARK: Programs
 
   private func installation(of program: String, path: String) -> [String] {
@@ -64,7 +75,8 @@ struct ProgramFinder {
       }
     }
     // Where its folder is too broad to be shown, the program alone is.
-    return folders.filter { !isBroad($0) } + [program, real]
+    let shown = folders.filter { !isBroad($0) }
+    return shown + [program, real].filter { path in !shown.contains { path.hasPrefix("\($0)/") } }
   }
 
   /// A folder of programs: itself, and beside it what they run with.

@@ -45,7 +45,7 @@ struct ServeNews: Sendable {
 
   /// Says once which agents are ready, when the local workers have looked for them.
   func tellAgents(
-    _ engine: Engine, _ feed: CommitFeed, _ store: SQLiteEventStore, localWorkers: Int
+    _ feed: CommitFeed, _ store: SQLiteEventStore, localWorkers: Int
   ) async {
     guard localWorkers > 0 else {
       Terminal.say("aipm: there are no local workers; `aipm worker` adds one")
@@ -54,25 +54,26 @@ struct ServeNews: Sendable {
     let commits = feed.signals()
     await withTaskGroup(of: Void.self) { group in
       group.addTask {
-        if await Self.haveLooked(store) >= localWorkers { return }
-        for await _ in commits where await Self.haveLooked(store) >= localWorkers { return }
+        if await Self.haveLooked(store).count >= localWorkers { return }
+        for await _ in commits where await Self.haveLooked(store).count >= localWorkers { return }
       }
       group.addTask { try? await Task.sleep(for: Self.patience) }
       await group.next()
       group.cancelAll()
     }
     guard !Task.isCancelled else { return }
-    let found = await engine.agentsFound().sorted()
+    // From the log, as the wait was: the engine hears of a registration a moment later.
+    let found = await Set(Self.haveLooked(store).flatMap(\.agents)).sorted()
     Terminal.say(
       found.isEmpty
         ? "aipm: no agent is ready; `aipm doctor` says why"
         : "aipm: agents ready: \(found.joined(separator: ", "))")
   }
 
-  /// How many workers have registered, which they do when they have looked for agents.
-  private static func haveLooked(_ store: SQLiteEventStore) async -> Int {
+  /// The workers that have registered, which they do when they have looked for agents.
+  private static func haveLooked(_ store: SQLiteEventStore) async -> [WorkerRow] {
     let rows = (try? await store.workers()) ?? []
-    return rows.count { [.idle, .busy, .unhealthy].contains($0.state) }
+    return rows.filter { [.idle, .busy, .unhealthy].contains($0.state) }
   }
 
   /// A line for each delegation that fails, until the task is cancelled.

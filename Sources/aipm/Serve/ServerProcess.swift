@@ -125,7 +125,7 @@ struct ServerProcess {
       forge: access.localURL.map { "the embedded forge, \($0)" } ?? access.settings.apiURL)
     let telling = [
       Task {
-        await news.tellAgents(engine, feed, store, localWorkers: options.workers)
+        await news.tellAgents(feed, store, localWorkers: options.workers)
       },
       Task { await news.tellFailures(store) },
     ]

@@ -61,7 +61,11 @@ struct WorkerUser {
       throw Failure("\(error)")
     }
     do {
-      try user.show([folder, socketFolder, executable].compactMap { $0 } + programs + granted)
+      let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+      // A granted program is shown with its interpreter and what it was installed with.
+      let needed = granted.flatMap { ProgramFinder.needs(of: $0, path: path) }
+      try user.show(
+        [folder, socketFolder, executable].compactMap { $0 } + programs + granted + needed)
     } catch {
       // A container without the right to mount: what is AIPM's own can be opened all the same.
       Self.openOwn(data)
