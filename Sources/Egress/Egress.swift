@@ -36,8 +36,6 @@ import NetworkRules
 package struct EgressConfiguration: Sendable {
   /// Connections of one attempt at once, over all its listeners.
   package var connectionsMax = 256
-  /// For looking a name up.
-  package var resolveTimeout = Duration.seconds(5)
   /// For connecting, over all addresses of a name.
   package var connectTimeout = Duration.seconds(10)
   /// How long no byte may move in either direction.
