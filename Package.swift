@@ -82,7 +82,7 @@ let package = Package(
     // The world outside.
     module("Processes", ["CProcess", "Screening", subprocess]),
     module("HTTPClient", ["CCurl"]),
-    module("Egress", ["NetworkRules", "HTTPClient", nio, sockets, log]),
+    module("Egress", ["NetworkRules", "HTTPClient", "Screening", nio, sockets, log]),
     module("DemoAgent"),
     module(
       "Forge",
@@ -126,39 +126,49 @@ let package = Package(
       ],
       swiftSettings: strict),
 
-    tests("DomainTests", ["Domain"]),
-    tests("NetworkRulesTests", ["NetworkRules"]),
-    tests("ScreeningTests", ["Screening"]),
+    .target(name: "Randomness", path: "Tests/Randomness", swiftSettings: strict),
+    tests("DomainTests", ["Domain", "Randomness"]),
+    tests("NetworkRulesTests", ["NetworkRules", "Randomness"]),
+    tests("ScreeningTests", ["Screening", "Randomness"]),
     .target(
-      name: "LogStories", dependencies: ["Domain", "EventLog"], path: "Tests/LogStories",
+      name: "LogStories", dependencies: ["Domain", "EventLog", "Randomness"],
+      path: "Tests/LogStories",
       swiftSettings: strict),
     .target(
       name: "EventStoreConformance",
-      dependencies: ["Domain", "EventLog", "Projections", "LogStories"],
+      dependencies: ["Domain", "EventLog", "Projections", "LogStories", "Randomness"],
       path: "Tests/EventStoreConformance", swiftSettings: strict),
-    tests("EventLogTests", ["Cryptography", "Domain", "EventLog", "LogStories"]),
+    tests("EventLogTests", ["Cryptography", "Domain", "EventLog", "LogStories", "Randomness"]),
     tests(
-      "ProjectionsTests", ["Domain", "NetworkRules", "EventLog", "Projections", "LogStories"]),
+      "ProjectionsTests",
+      ["Domain", "NetworkRules", "EventLog", "Projections", "LogStories", "Randomness"]),
     tests(
       "InMemoryEventStoreTests",
-      ["InMemoryEventStore", "EventStoreConformance", "LogStories", "EventLog", "Domain"]),
+      [
+        "InMemoryEventStore", "EventStoreConformance", "LogStories", "Randomness", "EventLog",
+        "Domain",
+      ]),
     tests("SQLiteTests", ["SQLite"]),
     tests("CryptographyTests", ["Cryptography", "COpenSSL"]),
     .executableTarget(
       name: "log-writer",
-      dependencies: ["Cryptography", "Domain", "EventLog", "LogStories", "SQLiteEventStore"],
+      dependencies: [
+        "Cryptography", "Domain", "EventLog", "LogStories", "Randomness", "SQLiteEventStore",
+      ],
       path: "Tests/LogWriter", swiftSettings: strict),
     .testTarget(
       name: "SQLiteEventStoreTests",
       dependencies: [
         "Cryptography", "SQLiteEventStore", "SQLite", "EventStoreConformance", "LogStories",
+        "Randomness",
         "Domain", "EventLog",
         "Projections", "log-writer",
       ], exclude: ["Fixtures"], swiftSettings: strict),
     tests(
       "ReplayTests",
       [
-        "aipm-replay", "Cryptography", "Domain", "EventLog", "LogStories", "Projections", "SQLite",
+        "aipm-replay", "Cryptography", "Domain", "EventLog", "LogStories", "Randomness",
+        "Projections", "SQLite",
         "SQLiteEventStore",
       ]),
     .target(name: "RawSockets", path: "Tests/RawSockets", swiftSettings: strict),
@@ -172,7 +182,10 @@ let package = Package(
       ]),
     tests(
       "EgressTests",
-      ["Egress", "NetworkRules", "HTTPClient", "Processes", "RawSockets", nio, sockets, log]),
+      [
+        "Egress", "NetworkRules", "HTTPClient", "Processes", "RawSockets", "Randomness", nio,
+        sockets, log,
+      ]),
     tests("ProcessesTests", ["Processes"]),
     tests("HTTPServingTests", ["HTTPServing", "RawSockets", hummingbird, log]),
     tests("EmbeddedForgeTests", ["EmbeddedForge", "Processes", log]),
@@ -188,7 +201,7 @@ let package = Package(
       name: "Simulation",
       dependencies: [
         "Domain", "EventLog", "Projections", "InMemoryEventStore", "Workflows", "Engine", "Worker",
-        "WorkerProtocol", "LogStories",
+        "WorkerProtocol", "LogStories", "Randomness",
       ], path: "Tests/Simulation", swiftSettings: strict),
     .executableTarget(
       name: "simulate", dependencies: ["Simulation", "Workflows", "CAssets", arguments],
@@ -198,10 +211,14 @@ let package = Package(
       name: "InstantWorld",
       dependencies: [
         "Domain", "EventLog", "InMemoryEventStore", "Workflows", "Engine", "LogStories",
+        "Randomness",
       ], path: "Tests/InstantWorld", swiftSettings: strict),
     tests(
       "EngineTests",
-      ["Domain", "EventLog", "Workflows", "Engine", "LogStories", "InstantWorld", "Simulation"]),
+      [
+        "Domain", "EventLog", "Workflows", "Engine", "LogStories", "Randomness", "InstantWorld",
+        "Simulation",
+      ]),
     tests("TidyTests", []),
     .target(
       name: "TestKit",
@@ -221,7 +238,7 @@ let package = Package(
       name: "aipm-bench",
       dependencies: [
         "CSQLite", "Domain", "EventLog", "Projections", "SQLiteEventStore", "Workflows", "Engine",
-        "LogStories", "InstantWorld", "Egress", "NetworkRules", log, arguments,
+        "LogStories", "Randomness", "InstantWorld", "Egress", "NetworkRules", log, arguments,
       ], path: "Tests/Bench", swiftSettings: strict),
     tests("BenchTests", ["aipm-bench"]),
   ]

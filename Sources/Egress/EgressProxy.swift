@@ -8,9 +8,7 @@ import Synchronization
 /// Serves the listeners of one sandbox: tunnels and plain HTTP requests, by the policy of the
 /// attempt that the sandbox is serving. Refuses everything until `use` is called.
 package final class EgressProxy: Sendable {
-  private let scopes: CurrentScope
-  private let listeners: Listeners
-  private let core: ProxyCore
+  private let front: EgressFront
 
   /// - Parameters:
   ///   - resolver: shared by proxies if it is given; else one of the proxy's own.
@@ -20,33 +18,52 @@ package final class EgressProxy: Sendable {
     resolver: any NameResolver = SystemResolver(), logger: Logger,
     group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
   ) {
-    scopes = CurrentScope()
-    core = ProxyCore(
+    let core = ProxyCore(
       configuration: configuration, resolver: resolver,
       destinations: DestinationRules(
         permitted: configuration.permitted, own: configuration.own),
       logger: logger)
-    listeners = Listeners(group: group)
+    front = EgressFront(core, group)
   }
 
   /// From now on serves another attempt. Connections of the one before are ended.
   package func use(_ policy: NetworkPolicy, for ledger: EgressLedger) {
-    scopes.set(AttemptScope(policy: policy, ledger: ledger))
+    front.use(AttemptScope(policy: policy, ledger: ledger))
   }
 
   /// Takes over a TCP socket that listens, of whatever network namespace, and accepts on it until
   /// `close`. The descriptor belongs to the proxy from the call on, also if it throws.
   package func serve(listener: CInt) async throws(EgressFault) {
+    try await front.serve(listener)
+  }
+
+  /// Ends every connection and stops listening. Nothing is served after it.
+  package func close() async { await front.close() }
+}
+
+/// Where a proxy or gateway takes connections, and the attempt that it serves them for.
+final class EgressFront: Sendable {
+  private let scopes = CurrentScope()
+  private let listeners: Listeners
+  private let core: ProxyCore
+
+  init(_ core: ProxyCore, _ group: any EventLoopGroup) {
+    self.core = core
+    listeners = Listeners(group: group)
+  }
+
+  func use(_ scope: AttemptScope) { scopes.set(scope) }
+
+  func serve(_ listener: CInt) async throws(EgressFault) {
     let (core, scopes) = (core, scopes)
     try await listeners.adopt(listener) { channel in
       try core.serve(channel, in: scopes.current)
     }
   }
 
-  /// Ends every connection and stops listening. Nothing is served after it.
-  package func close() async {
+  func close() async {
     await listeners.close()
-    scopes.set(AttemptScope(policy: NetworkPolicy(), ledger: EgressLedger()))
+    use(AttemptScope(policy: NetworkPolicy(), ledger: EgressLedger()))
   }
 }
 

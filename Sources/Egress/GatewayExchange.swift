@@ -1,6 +1,7 @@
 import HTTPClient
 import NIOCore
 import NetworkRules
+import Screening
 
 /// One request to a gateway: its body goes out while it comes in, and so does its response.
 final class GatewayExchange: EndOwner {
@@ -201,7 +202,7 @@ struct GatewayResponse: Sendable {
   }
 
   private func cleaned(_ text: String) -> String {
-    gateway.mask.isIn(text) ? "the fault's text holds the key" : text
+    gateway.key.isFound(in: text) ? "the fault's text holds the key" : text
   }
 
   /// Whether the upstream is a port of AIPM's. Its name is looked up only if the port could be one.
@@ -225,7 +226,7 @@ struct GatewayResponse: Sendable {
     let isBodiless = head.method == "HEAD" || [204, 304].contains(stream.head.status)
     let isChunked = head.isHTTP11 && !isBodiless
     let isKept = keeps && (isChunked || isBodiless)
-    var mask = KeyMask.Stream(gateway.mask)
+    var mask = StreamMask(gateway.key)
     var isEchoed = false
     do {
       try await channel.writeAndFlush(
@@ -234,7 +235,7 @@ struct GatewayResponse: Sendable {
         ledger.received(piece.count, line)
         try await send(mask.pass(piece), isChunked)
       }
-      try await send(mask.rest(), isChunked)
+      try await send(mask.finish(), isChunked)
       if isChunked { try await channel.writeAndFlush(ByteBuffer.lastChunk) }
     } catch {
       return .broken
@@ -261,7 +262,7 @@ struct GatewayResponse: Sendable {
     ]
     var text = ByteBuffer(string: "HTTP/1.1 \(found.status) Answer\r\n")
     for field in found.headers.fields where !dropped.contains(field.name.lowercased()) {
-      if gateway.mask.isIn(field.value) || gateway.mask.isIn(field.name) {
+      if gateway.key.isFound(in: field.value) || gateway.key.isFound(in: field.name) {
         isEchoed = true
       } else if field.name.utf8.allSatisfy(isTokenByte),
         field.value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 })

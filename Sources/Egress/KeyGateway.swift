@@ -3,7 +3,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import NetworkRules
-import Synchronization
+import Screening
 
 /// The one server that a gateway stands for, and the credential that it adds.
 package struct GatewayUpstream: Sendable {
@@ -23,7 +23,8 @@ package struct GatewayUpstream: Sendable {
         throw EgressFault(
           description: "the name of the key's header is no token; write one such as x-api-key")
       }
-      guard secret.utf8.count >= 8,
+      // What begins as a PEM file does is not looked for in answers.
+      guard secret.utf8.count >= 8, !secret.utf8.starts(with: "-----".utf8),
         (prefix + secret).utf8.allSatisfy({ (0x20...0x7e).contains($0) })
       else {
         throw EgressFault(
@@ -83,15 +84,14 @@ package struct GatewayUpstream: Sendable {
 struct GatewayCore: Sendable {
   let upstream: GatewayUpstream
   let client: HTTPClient
-  let mask: KeyMask
+  /// Finds the key in what the upstream answers.
+  let key: SecretSearch
 }
 
 /// Serves plain HTTP on a loopback of a sandbox and passes every request on to one server outside,
 /// with a key that the sandbox never sees. Refuses everything until `use` is called.
 package final class KeyGateway: Sendable {
-  private let scopes = CurrentScope()
-  private let listeners: Listeners
-  private let core: ProxyCore
+  private let front: EgressFront
 
   /// - Parameters:
   ///   - client: has the operator's proxy and authorities.
@@ -102,34 +102,30 @@ package final class KeyGateway: Sendable {
     resolver: any NameResolver = SystemResolver(), logger: Logger,
     group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
   ) {
-    core = ProxyCore(
+    let core = ProxyCore(
       configuration: configuration, resolver: resolver,
       destinations: DestinationRules(
         permitted: configuration.permitted, own: configuration.own),
       logger: logger,
       gateway: GatewayCore(
-        upstream: upstream, client: client, mask: KeyMask(secret: upstream.credential?.secret)))
-    listeners = Listeners(group: group)
+        upstream: upstream, client: client,
+        key: SecretSearch(
+          values: upstream.credential.map { [$0.secret] } ?? [], shapes: false, purpose: .masking)))
+    front = EgressFront(core, group)
   }
 
   /// From now on serves another attempt. Connections of the one before are ended.
   package func use(for ledger: EgressLedger) {
-    scopes.set(AttemptScope(policy: NetworkPolicy(.host), ledger: ledger))
+    front.use(AttemptScope(policy: NetworkPolicy(.host), ledger: ledger))
   }
 
   /// As `EgressProxy.serve`.
   package func serve(listener: CInt) async throws(EgressFault) {
-    let (core, scopes) = (core, scopes)
-    try await listeners.adopt(listener) { channel in
-      try core.serve(channel, in: scopes.current)
-    }
+    try await front.serve(listener)
   }
 
   /// Ends every connection and stops listening. Nothing is served after it.
-  package func close() async {
-    await listeners.close()
-    scopes.set(AttemptScope(policy: NetworkPolicy(), ledger: EgressLedger()))
-  }
+  package func close() async { await front.close() }
 }
 
 extension ArraySlice<UInt8> {

@@ -49,12 +49,13 @@ package struct SecretSearch: Sendable {
     var table = [UInt16](repeating: 0, count: 1 << 16)
     var buckets: [[Int]] = [[]]
     for (index, target) in targets.enumerated() {
-      let head = target.head
-      if table[head] == 0 {
-        table[head] = UInt16(buckets.count)
-        buckets.append([])
+      for head in target.heads {
+        if table[head] == 0 {
+          table[head] = UInt16(buckets.count)
+          buckets.append([])
+        }
+        buckets[Int(table[head])].append(index)
       }
-      buckets[Int(table[head])].append(index)
     }
     self.targets = targets
     self.slots = slots
@@ -122,6 +123,24 @@ package struct SecretSearch: Sendable {
     return ranges(in: bytes, from: 0, &rest)
   }
 
+  /// Whether any stands in a text.
+  package func isFound(in text: some StringProtocol) -> Bool {
+    !ranges(in: Array(text.utf8)).isEmpty
+  }
+
+  /// Where the first known value begins that more bytes could complete; the end if none does.
+  /// What reaches back further than `reach` is not looked at, so what is kept back is bounded.
+  func beginning(atEndOf bytes: [UInt8]) -> Int {
+    let forms = targets.compactMap { target in
+      if case .value(let form, _) = target { form } else { nil }
+    }
+    return bytes.withUnsafeBufferPointer { bytes in
+      (max(0, bytes.count - Self.reach)..<bytes.count).first { place in
+        forms.contains { $0.isBegun(at: place, in: bytes) }
+      } ?? bytes.count
+    }
+  }
+
   /// Where credentials stand in a text that comes in pieces.
   /// - Parameters:
   ///   - start: where the new piece begins; what stands before was looked at.
@@ -167,27 +186,43 @@ package struct SecretSearch: Sendable {
 }
 
 extension SecretSearch.Target {
-  /// Its first two bytes, as an index; each has as many.
-  fileprivate var head: Int {
-    let bytes =
-      switch self {
-      case .value(let form, _): form.bytes
-      case .shape(let shape, _): shape.mark
-      }
-    return Int(bytes[0]) << 8 | Int(bytes[1])
+  /// The two bytes that it can begin with, as indexes. Each has as many; a line may end between
+  /// them.
+  fileprivate var heads: [Int] {
+    switch self {
+    case .value(let form, _):
+      ([form.bytes[1]] + (form.isWrapped ? [10, 13] : [])).map { Int(form.bytes[0]) << 8 | Int($0) }
+    case .shape(let shape, _): [Int(shape.mark[0]) << 8 | Int(shape.mark[1])]
+    }
   }
 }
 
 extension KnownValue.Form {
   /// Where it ends if it stands at `place`.
   fileprivate func end(at place: Int, in text: UnsafeBufferPointer<UInt8>) -> Int? {
+    let found = common(at: place, in: text)
+    return found.count == bytes.count ? found.end : nil
+  }
+
+  /// Whether the text ends within it.
+  fileprivate func isBegun(at place: Int, in text: UnsafeBufferPointer<UInt8>) -> Bool {
+    let found = common(at: place, in: text)
+    return found.count > 0 && found.count < bytes.count && found.end == text.count
+  }
+
+  /// How many of its bytes stand at `place`, and where they end.
+  private func common(
+    at place: Int, in text: UnsafeBufferPointer<UInt8>
+  ) -> (count: Int, end: Int) {
     var place = place
-    for byte in bytes {
-      while isWrapped, place < text.count, text[place] == 10 || text[place] == 13 { place += 1 }
-      guard place < text.count, text[place] == byte else { return nil }
+    for (count, byte) in bytes.enumerated() {
+      while isWrapped, count > 0, place < text.count, text[place] == 10 || text[place] == 13 {
+        place += 1
+      }
+      guard place < text.count, text[place] == byte else { return (count, place) }
       place += 1
     }
-    return place
+    return (bytes.count, place)
   }
 }
 

@@ -1,3 +1,4 @@
+import Randomness
 import Testing
 
 @testable import Domain
@@ -5,21 +6,9 @@ import Testing
 /// Whatever is asked, in whatever order: what is decided is what the state takes, and what only
 /// rises only rises.
 struct DelegationPropertyTests {
-  /// SplitMix64: the same numbers for the same seed.
-  struct Random: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-      z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-      return z ^ (z >> 31)
-    }
-  }
-
   @Test(arguments: 0..<400)
   func randomCommands(seed: Int) throws {
-    var walk = Walk(random: Random(state: UInt64(seed)), adopts: seed % 5 == 0)
+    var walk = Walk(random: Seeded(seed), adopts: seed % 5 == 0)
     for _ in 0..<250 { try walk.step() }
     #expect(walk.pushes <= 1)
     #expect(walk.requests == 1)
@@ -29,7 +18,7 @@ struct DelegationPropertyTests {
   @Test func theWalksSeeEveryEvent() throws {
     var seen: Set<String> = []
     for seed in 0..<400 {
-      var walk = Walk(random: Random(state: UInt64(seed)), adopts: seed % 5 == 0)
+      var walk = Walk(random: Seeded(seed), adopts: seed % 5 == 0)
       for _ in 0..<250 { try walk.step() }
       seen.formUnion(walk.seen)
     }
@@ -39,7 +28,7 @@ struct DelegationPropertyTests {
 
 /// A delegation to which random things are said, and what is watched of it.
 private struct Walk {
-  var random: DelegationPropertyTests.Random
+  var random: Seeded
   let adopts: Bool
   var state = DelegationState.absent
   var now = Sample.start
@@ -49,7 +38,7 @@ private struct Walk {
   var pushes = 0
   var requests = 0
 
-  init(random: DelegationPropertyTests.Random, adopts: Bool) {
+  init(random: Seeded, adopts: Bool) {
     self.random = random
     self.adopts = adopts
   }

@@ -1,5 +1,6 @@
 import Engine
 import LogStories
+import Randomness
 import Testing
 
 @Suite struct KeyedHeapTests {

@@ -3,6 +3,7 @@ import Domain
 import EventLog
 import Foundation
 import LogStories
+import Randomness
 import Testing
 
 /// One delegation's evidence can be checked without the rest of the log: by this package, and by a

@@ -1,5 +1,6 @@
 import Domain
 import LogStories
+import Randomness
 import Testing
 
 @testable import EventLog

@@ -1,6 +1,7 @@
 import Cryptography
 import EventLog
 import LogStories
+import Randomness
 import Testing
 
 /// RFC 8785, as far as it concerns values whose numbers are whole.

@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import LogStories
+import Randomness
 
 /// Events as a store would write them.
 enum Sealed {

@@ -3,6 +3,7 @@ import EventLog
 import EventStoreConformance
 import InMemoryEventStore
 import LogStories
+import Randomness
 import Testing
 
 struct InMemoryEventStoreTests {

@@ -3,6 +3,7 @@ import Engine
 import EventLog
 import InMemoryEventStore
 import LogStories
+import Randomness
 import Workflows
 
 /// The engine's core with an instant world around it, one input after the other and no concurrency:

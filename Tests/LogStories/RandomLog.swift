@@ -1,5 +1,6 @@
 import Domain
 import EventLog
+import Randomness
 
 /// A log as it may come about: random commands to delegations and workers, put to the real
 /// deciders, so that every append is one that a server could have made.

@@ -1,4 +1,5 @@
 import Domain
+import Randomness
 
 /// Questions to a random log, some of which it has an answer to.
 package struct RandomQueries: Sendable {

@@ -1,5 +1,6 @@
 import Glibc
 import NetworkRules
+import Randomness
 import Testing
 
 /// Addresses: how they are read, what they are for, what an operator's range lets through.
@@ -51,7 +52,7 @@ struct AddressTests {
 
   /// Every address is read and written as the C library does it.
   @Test func theLibraryAgrees() throws {
-    var chance = Chance(seed: 3)
+    var chance = Seeded(3)
     for _ in 0..<20_000 {
       var bytes = (0..<16).map { _ in chance.below(3) == 0 ? UInt8(chance.below(256)) : 0 }
       if chance.below(4) == 0 { bytes = Array(repeating: 0, count: 10) + [255, 255] + bytes[..<4] }

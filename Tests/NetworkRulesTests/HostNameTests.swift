@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import NetworkRules
+import Randomness
 import Testing
 
 /// What is a host's name, what is not, and that nobody can read an accepted one as an address.
@@ -92,7 +93,7 @@ struct HostNameTests {
   }
 
   private static func manyNames() {
-    var chance = Chance(seed: 13)
+    var chance = Seeded(13)
     let parts: [[UInt8]] = [
       "a", "b", "Z", "9", "0x", "0", "127", ".", ".", ".", ".", ".", ".", "-", "org", "com",
       "local", "xn--", "_",

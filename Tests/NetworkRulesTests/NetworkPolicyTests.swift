@@ -1,5 +1,6 @@
 import Foundation
 import NetworkRules
+import Randomness
 import Testing
 
 /// Policies: what they answer, how two become one, how they are written down.
@@ -67,7 +68,7 @@ struct NetworkPolicyTests {
 
   /// Whatever two policies allow together is what each allows, and joined what either does.
   @Test func narrowingAndJoiningAreExact() throws {
-    var chance = Chance(seed: 7)
+    var chance = Seeded(7)
     let names = ["a.org", "b.a.org", "c.b.a.org", "xa.org", "n.corp.internal", "m.n.corp.internal"]
     let ports = ["", "", ":80", ":443", ":8443"]
     let hosts = try (names + ["z.c.b.a.org", "q.net"]).map { try HostName($0) }

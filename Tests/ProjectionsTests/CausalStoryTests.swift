@@ -2,6 +2,7 @@ import Domain
 import EventLog
 import LogStories
 import Projections
+import Randomness
 import Testing
 
 /// What `aipm why` says.

@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import LogStories
+import Randomness
 import Testing
 
 @testable import Projections

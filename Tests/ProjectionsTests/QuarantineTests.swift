@@ -2,6 +2,7 @@ import Domain
 import EventLog
 import LogStories
 import Projections
+import Randomness
 import Testing
 
 /// An event that cannot have happened stops its own stream, and nothing else.

@@ -2,6 +2,7 @@ import Domain
 import EventLog
 import LogStories
 import Projections
+import Randomness
 import Testing
 
 /// Whatever commands come in whatever order: live views, replayed views and a plain model agree.

@@ -3,6 +3,7 @@ import EventLog
 import Foundation
 import LogStories
 import Projections
+import Randomness
 import SQLite
 import Testing
 

@@ -1,6 +1,7 @@
 import Domain
 import Engine
 import LogStories
+import Randomness
 
 /// Random teams, and what happens in them as far as it concerns the dispatcher: after each few
 /// changes its choice is compared with that of `ScanningDispatcher`, to the pairing and in order.

@@ -1,4 +1,5 @@
 import LogStories
+import Randomness
 
 extension Seeded {
   /// True with this chance.

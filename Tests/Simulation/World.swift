@@ -52,6 +52,7 @@ import EventLog
 import InMemoryEventStore
 import LogStories
 import Projections
+import Randomness
 import Workflows
 
 /// Something that must never be.
