@@ -163,13 +163,15 @@ struct ServerLink: Sendable {
   /// The body of a proven answer of 2xx; a failure is what any other comes to.
   private func response(
     _ route: String, _ body: HTTPRequest.Body, method: String = "POST",
-    contentType: String = "application/json", timeout: Duration = .seconds(30)
+    contentType: String = "application/json", timeout: Duration = .seconds(30),
+    responseLimit: Int = 16 << 20
   ) async -> Result<[UInt8], AnswerInstead> {
     // A second time where the clocks were apart: the answer has told by how much.
     for isLast in [false, true] {
       let made: Proven
       do {
-        made = try proven(route, body, method, contentType, timeout)
+        made = try proven(
+          route, body, method, contentType, timeout, responseLimit: responseLimit)
       } catch {
         return .failure(.refused("\(route): \(error)"))
       }
@@ -249,7 +251,7 @@ struct ServerLink: Sendable {
 
   private func proven(
     _ route: String, _ body: HTTPRequest.Body, _ method: String, _ contentType: String,
-    _ timeout: Duration, idle: Duration? = nil
+    _ timeout: Duration, idle: Duration? = nil, responseLimit: Int = 16 << 20
   ) throws(FileFault) -> Proven {
     let target = "/worker/v1/\(route)"
     let asked = ServerClock.now
@@ -268,7 +270,8 @@ struct ServerLink: Sendable {
       headers: [
         ("Authorization", proof.header), ("Content-Type", contentType),
         ("Accept", "application/json"),
-      ], body: body, timeout: timeout, connectTimeout: .seconds(5), idleTimeout: idle)
+      ], body: body, timeout: timeout, connectTimeout: .seconds(5), idleTimeout: idle,
+      responseLimit: responseLimit)
     return Proven(request: request, nonce: proof.nonce, asked: asked)
   }
 
@@ -279,7 +282,36 @@ struct ServerLink: Sendable {
   func pack(
     of head: String, for lease: LeaseReference, have: [String]
   ) async throws(CheckoutFault) -> HTTPStream {
-    let body = encoded(FetchRequest(worker: worker, lease: lease, head: head, have: have))
+    try await pack(FetchRequest(worker: worker, lease: lease, head: head, have: have))
+  }
+
+  /// Asks for objects of tags.
+  func pack(
+    ofTags tags: [String], head: String, for lease: LeaseReference
+  ) async throws(CheckoutFault) -> HTTPStream {
+    try await pack(FetchRequest(worker: worker, lease: lease, head: head, have: [], tags: tags))
+  }
+
+  /// The tags of a lease's repository.
+  /// - Parameter have: the digest of the list that is here.
+  /// - Returns: the list's digest and the list, which is nil if it is the one that is here; nil
+  ///   where the server does not tell.
+  func tags(
+    for lease: LeaseReference, have: String?
+  ) async -> (digest: String, listing: [UInt8]?)? {
+    let request = TagsRequest(worker: worker, lease: lease, have: have)
+    guard
+      case .success(let body) = await response(
+        "tags", .bytes(encoded(request)), timeout: .seconds(60),
+        responseLimit: TagList.bytesMax + 1024),
+      let end = body.firstIndex(of: 10)
+    else { return nil }
+    let digest = String(decoding: body[..<end], as: UTF8.self)
+    return (digest, digest == have ? nil : Array(body[(end + 1)...]))
+  }
+
+  private func pack(_ request: FetchRequest) async throws(CheckoutFault) -> HTTPStream {
+    let body = encoded(request)
     for isLast in [false, true] {
       do {
         let made = try proven(

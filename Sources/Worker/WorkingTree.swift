@@ -148,20 +148,26 @@ extension Workspace {
     try await copyIndex(attempt.index, "\(folder)/index")
   }
 
-  /// What the agent's repository knows by name: its branch, and the base branch at the commit that
-  /// the delegation started from.
+  /// What the agent's repository knows by name: its branch, the base branch at the commit that the
+  /// delegation started from, and the repository's tags. All of it is a copy: nothing that the
+  /// agent does to it is seen by anybody else.
   private func references(
     _ assignment: Assignment, _ repository: RepositoryFiles
   ) async throws -> [UInt8] {
-    var names = ["\(assignment.head) refs/heads/\(assignment.branch)\n"]
+    var names = ["refs/heads/\(assignment.branch)": assignment.head]
     if let base = assignment.base, isObjectName(base.commit), base.name != assignment.branch {
       let known = try await git(
         ["cat-file", "-e", "\(base.commit)^{commit}"], repository, accepting: [0, 1, 128])
       if known.succeeded {
-        names.append("\(base.commit) refs/heads/\(base.name)\n")
-        names.append("\(base.commit) refs/remotes/origin/\(base.name)\n")
+        names["refs/heads/\(base.name)"] = base.commit
+        names["refs/remotes/origin/\(base.name)"] = base.commit
       }
     }
-    return Array(names.joined().utf8)
+    // By their bytes, as git has it; tags come after all of these.
+    let sorted = names.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+    let lines = sorted.map { "\($0.value) \($0.key)\n" }
+    // git reads a file with these traits without looking at each line.
+    let head = "# pack-refs with: peeled fully-peeled sorted \n"
+    return Array((head + lines.joined()).utf8) + packedTags(repository)
   }
 }

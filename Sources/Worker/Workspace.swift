@@ -62,6 +62,7 @@ struct Workspace: Sendable {
       try await openClone(repository)
       GitCache.touch(repository.clone)
       try await fetch(assignment, repository)
+      await fetchTags(assignment, repository)
       try await measure(assignment.head, repository)
       do { try await fill(attempt, from: repository, for: assignment) } catch {
         if error is CheckoutFault { throw error }
@@ -182,7 +183,7 @@ struct Workspace: Sendable {
 
   /// Takes a pack into the clone as it comes.
   /// - Throws: `HTTPFault` where the pack breaks off, `CheckoutFault` where git does not take it.
-  private func index(_ pack: HTTPStream, _ repository: RepositoryFiles) async throws {
+  func index(_ pack: HTTPStream, _ repository: RepositoryFiles) async throws {
     var chunks = pack.makeAsyncIterator()
     var head: [UInt8] = []
     // "PACK", a version and the number of objects, of four bytes each (gitformat-pack(5)).

@@ -13,6 +13,7 @@
 // | POST /desired | `DesiredPoll` → `Desired`; waits for a revision past the one named |
 // | POST /heartbeat | `Heartbeat` → 204 |
 // | POST /fetch | `FetchRequest` → a thin pack, streamed |
+// | POST /tags | `TagsRequest` → the digest of the list of tags, LF, the list if it is new |
 // | POST /generating | `GeneratingReport` → 204 |
 // | POST /output?delegation=&attempt=&token=&offset= | raw bytes → `OutputAnswer` |
 // | POST /records?delegation=&attempt=&token=&offset= | the same, of the output's records |
@@ -311,11 +312,30 @@ package struct FetchRequest: Codable, Equatable, Sendable {
   package var head: String
   /// Commits that the worker has with all that belongs to them; at most `haveMax` are looked at.
   package var have: [String]
+  /// Objects of tags, in place of the head's; at most `tagsMax` are looked at. nil: the head's.
+  package var tags: [String]?
   package static let haveMax = 64
-  package init(worker: String, lease: LeaseReference, head: String, have: [String]) {
+  package static let tagsMax = 10_000
+  package init(
+    worker: String, lease: LeaseReference, head: String, have: [String], tags: [String]? = nil
+  ) {
     self.worker = worker
     self.lease = lease
     self.head = head
+    self.have = have
+    self.tags = tags
+  }
+}
+
+/// Asks for the tags of a lease's repository.
+package struct TagsRequest: Codable, Equatable, Sendable {
+  package var worker: String
+  package var lease: LeaseReference
+  /// The digest of the list that the worker has; nil: it has none.
+  package var have: String?
+  package init(worker: String, lease: LeaseReference, have: String?) {
+    self.worker = worker
+    self.lease = lease
     self.have = have
   }
 }

@@ -203,6 +203,55 @@ extension EndToEndTests.RealInputTests {
     }
   }
 
+  /// Says which names and tags it sees, and does its worst to them.
+  private static let tagger = """
+    #!/bin/sh
+    {
+      git describe; git describe --tags main; git diff --stat v1 -- second; git tag
+      git for-each-ref --format='%(refname)' refs/heads refs/remotes
+    } > seen 2>&1
+    git -c user.name=x -c user.email=x@y tag -f -a -m mine v1 HEAD
+    git tag -d light; git tag mine; git tag v1.1 main
+    rm -f .git/packed-refs; echo x > "made-$(date +%s%N)"
+    """
+
+  @Test("tags are there for the agent, and what it makes of them stays with it")
+  func tagsForTheAgent() async throws {
+    try await Installation.with(starts: false) { server in
+      let source = try await server.makeRepository()
+      let script = """
+        set -e; cd "$0"; git config user.name A; git config user.email a@b
+        git tag -a -m one v1; echo 2 > second; git add -A; git commit -q -m second
+        git tag light; git update-ref "refs/tags/$(printf 'n\\377')" HEAD
+        git switch -q --orphan aside; git commit -q --allow-empty -m aside
+        git tag -a -m far far; git switch -q main
+        """
+      let made = try await Command("sh", ["-c", script, source], timeout: .seconds(60)).run()
+      try #require(made.succeeded, "\(made.errorText)")
+      let repository = try await server.createRepository(from: source)
+      let before = try await repository.git(["for-each-ref", "refs/tags"])
+      let agent = try server.script("agent", Self.tagger)
+      try await server.start(["--agent", "command", "--agent-command", agent])
+      for _ in 0..<2 {
+        let delegation = try await server.end(of: try await server.submit())
+        try await Outcome(server: server, repository: repository, delegation: delegation).check()
+        let branch = delegation["branchName"].stringValue ?? ""
+        let seen = try await repository.git(["show", "\(branch):seen"]).split(separator: "\n")
+        // Two commits after v1: the second one and the task's. Then the names, no delegation's but
+        // its own.
+        #expect(seen.first?.hasPrefix("v1-2-g") == true, "\(seen)")
+        #expect(seen.dropFirst().first == "light")
+        #expect(seen.contains { $0.contains("second |") })
+        #expect(seen.contains("light") && seen.contains("v1") && !seen.contains("far"))
+        #expect(
+          Array(seen.suffix(3)) == [
+            "refs/heads/\(branch)", "refs/heads/main", "refs/remotes/origin/main",
+          ], "\(seen)")
+      }
+      #expect(try await repository.git(["for-each-ref", "refs/tags"]) == before)
+    }
+  }
+
   @Test("words of every kind stand in TASK.md and in the prompt as they were given")
   func words() async throws {
     try await Installation.with(starts: false) { server in

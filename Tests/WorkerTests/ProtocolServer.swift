@@ -33,6 +33,8 @@ final class ProtocolServer: Sendable {
     /// Calls that are answered with a status in place of their answer, by route, first come first.
     var refusals: [String: [Int]] = [:]
     var fetches: [FetchRequest] = []
+    /// What was told of tags: true where the list was in it.
+    var tagLists: [Bool] = []
     var polls = 0
     /// Answers carry no proof: somebody else has taken the server's place.
     var answersUnproven = false
@@ -190,6 +192,7 @@ final class ProtocolServer: Sendable {
             incarnation: state.incarnation, heartbeatMs: 200, discard: state.discard)
         })
     case "fetch": return try await pack(try read(FetchRequest.self, body))
+    case "tags": return try await tags(try read(TagsRequest.self, body))
     case "desired": return await desired(try read(DesiredPoll.self, body))
     case "heartbeat":
       let beat = try read(Heartbeat.self, body)
@@ -267,14 +270,25 @@ final class ProtocolServer: Sendable {
   private func pack(_ request: FetchRequest) async throws -> Response {
     state.withLock { $0.fetches.append(request) }
     let folder = "\(repositories)/o/r.git"
-    let revisions = [request.head] + request.have.map { "^\($0)" }
+    let revisions = request.tags ?? ([request.head] + request.have.map { "^\($0)" })
     let pack = try await Git.run(
-      ["pack-objects", "-q", "--stdout", "--revs", "--thin", "--delta-base-offset"],
+      ["pack-objects", "-q", "--stdout", "--delta-base-offset"]
+        + (request.tags == nil ? ["--revs", "--thin"] : []),
       gitDirectory: folder, input: .bytes(Array((revisions.joined(separator: "\n") + "\n").utf8)))
     let bytes = state.withLock { $0.packs["forged"] } ?? pack.standardOutput
     return Response(
       status: .ok, headers: [.contentType: "application/x-git-pack"],
       body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+  }
+
+  private func tags(_ request: TagsRequest) async throws -> Response {
+    let listing = try await Git.run(
+      ["ls-remote", "--tags", "."], workingDirectory: "\(repositories)/o/r.git"
+    ).standardOutput
+    let digest = SHA256.hex(listing)
+    state.withLock { $0.tagLists.append(digest != request.have) }
+    let body = Array("\(digest)\n".utf8) + (digest == request.have ? [] : listing)
+    return Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
   }
 
   private func read<Message: Decodable>(_ type: Message.Type, _ body: [UInt8]) throws -> Message {

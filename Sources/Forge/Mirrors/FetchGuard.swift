@@ -33,6 +33,12 @@ enum FetchGuard {
         message: "\(repository) is larger than \(limit >> 20) MiB, packed",
         hint: "Raise the limit of a mirror, or delegate on a smaller repository.")
     }
+    if isFromShallow(fault.standardError) {
+      return MirrorFault(
+        kind: .refused,
+        message: "the forge's copy of \(repository) is shallow: it lacks the older commits",
+        hint: "Have it made whole, with git fetch --unshallow on the forge.")
+    }
     // git's own line; what the forge says stands after `remote:`.
     let isRefused = fault.standardError.utf8.split(separator: 10).contains {
       $0.starts(with: "fatal: fsck error in packed object".utf8)
@@ -43,6 +49,17 @@ enum FetchGuard {
       message: "git's checks refuse what \(repository) holds: \(fault)",
       hint: "An object of the branch's history could harm whoever checks it out: look at it with "
         + "git fsck.")
+  }
+}
+
+extension FetchGuard {
+  /// Whether a fetch brought nothing since the other side's repository is shallow. git tells of it
+  /// by a warning alone (2.39, builtin/fetch.c).
+  static func isFromShallow(_ said: String) -> Bool {
+    said.utf8.split(separator: 10).contains { line in
+      line.starts(with: "warning: rejected ".utf8)
+        && line.suffix(43).elementsEqual("shallow roots are not allowed to be updated".utf8)
+    }
   }
 }
 

@@ -31,6 +31,10 @@ package final class GitMirrors: Mirrors {
     /// Credentials that this process holds besides the forge's: no change may hold one.
     package var secrets: [String] = []
     package var packBytesMax = 256 << 20
+    /// For the list of a repository's tags.
+    package var tagsTimeout: Duration = .seconds(60)
+    /// How old that list may be before the forge is asked again.
+    package var tagsInterval: Duration = .seconds(60)
     /// The largest pack that a fetch may bring, and so the largest repository.
     package var fetchBytesMax = 8 << 30
 
@@ -54,6 +58,7 @@ package final class GitMirrors: Mirrors {
   let configuration: Configuration
   let locks = RepositoryLocks()
   let failures = FailureCounts()
+  let tagTimes = TagTimes()
   private let forge: any ForgePort
   private let cloneURLs = Mutex<[RepositoryName: String]>([:])
   /// The mirrors that this process has looked over.
@@ -140,6 +145,7 @@ package final class GitMirrors: Mirrors {
         try? await Task.sleep(for: .milliseconds(Int64.random(in: 50...100) << tries))
       }
     }
+    await refreshTags(repository, from: url, token: token, into: mirror)
     let head = ObjectID(try await local(["rev-parse", "--verify", ref], in: mirror).trimmedOutput)
     return GitBranch(
       head: head, commits: try await commits(in: mirror, after: after, upTo: head))
@@ -150,12 +156,17 @@ package final class GitMirrors: Mirrors {
   ) async throws(CommandFault) {
     let settings = remoteSettings(url, token: token) + FetchGuard.settings
     func attempt() async throws(CommandFault) {
-      try await Git.run(
+      let result = try await Git.run(
         [
           "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", url,
           "+\(ref):\(ref)",
         ], gitDirectory: mirror, extraEnvironment: Self.network(url, trace), config: settings,
         timeout: configuration.fetchTimeout, fileBytesMax: configuration.fetchBytesMax)
+      // git leaves the ref as it was, and ends with 0.
+      guard !FetchGuard.isFromShallow(result.errorText) else {
+        throw CommandFault(
+          operation: "fetch", exitCode: 0, standardError: result.errorText)
+      }
     }
     do { try await attempt() } catch {
       guard error.standardError.contains("cannot lock ref") else { throw error }
@@ -247,7 +258,7 @@ package final class GitMirrors: Mirrors {
     return url
   }
 
-  private func remoteFault(
+  func remoteFault(
     _ fault: CommandFault, _ repository: RepositoryName, _ trace: CurlTrace
   ) -> MirrorFault {
     var remote = MirrorFault(remote: fault, repository)
@@ -267,36 +278,6 @@ package final class GitMirrors: Mirrors {
     do throws(ForgeFault) { return try await configuration.credential.token() } catch {
       throw MirrorFault(error)
     }
-  }
-
-  /// The credential, for this address alone, and no other way of transport.
-  private func remoteSettings(
-    _ url: String, token: String
-  ) -> [(key: String, value: String)] {
-    let basic = Data("x-access-token:\(token)".utf8).base64EncodedString()
-    let authorities = configuration.authoritiesFile.map { [("http.sslCAInfo", $0)] } ?? []
-    return Self.durability + authorities + [
-      ("http.\(url).extraHeader", "Authorization: Basic \(basic)"),
-      // git would go on to another host with the header; the API names the right address.
-      ("http.followRedirects", "false"),
-      ("protocol.allow", "never"), ("protocol.http.allow", "always"),
-      ("protocol.https.allow", "always"),
-      // A connection that stands still is given up long before the time limit.
-      ("http.lowSpeedLimit", "1"), ("http.lowSpeedTime", "45"),
-    ]
-  }
-
-  /// The way out as this process has it: proxies, never to this machine, and authorities.
-  private static func network(_ url: String, _ trace: CurlTrace) -> [String: String] {
-    let authorities = ["SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO"]
-    let proxies = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
-    let exceptions = ["no_proxy", "NO_PROXY"]
-    let isLocal = ["http://127.", "http://localhost", "http://[::1]"].contains {
-      url.hasPrefix($0)
-    }
-    let names = Set(authorities + (isLocal ? [] : proxies + exceptions))
-    return ProcessInfo.processInfo.environment.filter { names.contains($0.key) }
-      .merging(trace.environment) { $1 }
   }
 
   // MARK: The mirror itself

@@ -1,6 +1,7 @@
 // What a worker checks out: the objects of its lease's head, as a thin pack made by git while it is
 // sent. The worker names no repository and no commit of its own choice; both are the lease's.
 
+import Cryptography
 import Domain
 import Engine
 import HTTPTypes
@@ -28,11 +29,15 @@ struct FetchRoute: Sendable {
     guard known.contains(head.rawValue) else {
       throw Problem.notFound("commit \(head) in the mirror of \(repository)")
     }
-    let revisions =
-      ([head.rawValue] + wanted.filter(known.contains).map { "^\($0)" }).joined(separator: "\n")
-    let command = Command(
-      "git",
+    return stream(
       ["pack-objects", "-q", "--stdout", "--revs", "--thin", "--delta-base-offset"],
+      [head.rawValue] + wanted.filter(known.contains).map { "^\($0)" }, in: folder)
+  }
+
+  /// What git writes, with these lines to read.
+  private func stream(_ arguments: [String], _ lines: [String], in folder: String) -> Response {
+    let command = Command(
+      "git", arguments,
       environment: Git.environment(
         gitDirectory: folder, config: [("safe.directory", "*")]),
       timeout: Self.limit, outputLimit: 64 << 10)
@@ -40,13 +45,35 @@ struct FetchRoute: Sendable {
     if let field = HTTPField.Name(ResponseProof.field) {
       headers[field] = ResponseProof.streamed
     }
-    let exchange = PackExchange(command, input: Array("\(revisions)\n".utf8), logger)
+    let input = Array(lines.map { "\($0)\n" }.joined().utf8)
+    let exchange = PackExchange(command, input: input, logger)
     return Response(
       status: .ok, headers: headers,
       body: ResponseBody { writer in
         try await exchange.write(to: &writer)
         try await writer.finish(nil)
       })
+  }
+
+  /// The tags of a repository: the digest of the list and a line feed, then the list, unless that
+  /// is the digest that the worker has.
+  func tags(of repository: RepositoryName, have: String?) -> Response {
+    let listing = TagList.listing(ofMirror: "\(mirrors)/\(repository).git")
+    let digest = SHA256.hex(listing)
+    let body = Array("\(digest)\n".utf8) + (digest == have ? [] : listing)
+    return Response(
+      status: .ok, headers: [.contentType: "application/octet-stream"],
+      body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+  }
+
+  /// Those of the objects that the repository's tags name, and nothing else.
+  func pack(ofTags objects: [String], in repository: RepositoryName) -> Response {
+    let folder = "\(mirrors)/\(repository).git"
+    let known = Set(
+      TagList(listing: TagList.listing(ofMirror: folder)).tags.map(\.object))
+    return stream(
+      ["pack-objects", "-q", "--stdout", "--delta-base-offset"],
+      objects.prefix(FetchRequest.tagsMax).filter(known.contains), in: folder)
   }
 
   /// Those of the names that are commits of the repository.

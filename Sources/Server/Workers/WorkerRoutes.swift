@@ -23,6 +23,7 @@ struct WorkerRoutes {
     post(router, "desired") { try await desired($0) }
     post(router, "heartbeat") { try await heartbeat($0) }
     post(router, "fetch") { try await fetch($0) }
+    post(router, "tags") { try await tags($0) }
     post(router, "generating") { try await generating($0) }
     post(router, "result") { try await result($0) }
     post(router, "leaving") { try await leaving($0) }
@@ -106,15 +107,29 @@ struct WorkerRoutes {
   // MARK: Work
 
   private func fetch(_ call: WorkerCall) async throws -> Response {
-    let request = try await call.json(FetchRequest.self, by: \.worker)
-    let lease = request.lease
-    guard
-      let (repository, head) = await server.engine.checkout(
-        of: DelegationID(lease.delegation), attempt: lease.attempt,
-        token: FencingToken(packed: lease.token), by: call.worker),
-      head.rawValue == request.head
-    else { throw WorkerFault.superseded }
+    let request = try await call.json(FetchRequest.self, by: \.worker, limit: 1 << 20)
+    let (repository, head) = try await checkout(of: request.lease, call)
+    guard head.rawValue == request.head else { throw WorkerFault.superseded }
+    if let tags = request.tags { return fetching.pack(ofTags: tags, in: repository) }
     return try await fetching.pack(of: head, in: repository, have: request.have)
+  }
+
+  private func tags(_ call: WorkerCall) async throws -> Response {
+    let request = try await call.json(TagsRequest.self, by: \.worker)
+    let (repository, _) = try await checkout(of: request.lease, call)
+    return fetching.tags(of: repository, have: request.have)
+  }
+
+  /// What a lease is for, if the worker holds it.
+  private func checkout(
+    of lease: LeaseReference, _ call: WorkerCall
+  ) async throws -> (repository: RepositoryName, head: ObjectID) {
+    guard
+      let found = await server.engine.checkout(
+        of: DelegationID(lease.delegation), attempt: lease.attempt,
+        token: FencingToken(packed: lease.token), by: call.worker)
+    else { throw WorkerFault.superseded }
+    return found
   }
 
   private func generating(_ call: WorkerCall) async throws -> Response {

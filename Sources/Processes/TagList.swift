@@ -1,0 +1,199 @@
+// The tags of a repository, as `git ls-remote --tags` lists them: read as bytes, and with nothing
+// in them that a repository must not hold. Whoever owns a repository chose the names.
+
+import FoundationEssentials
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Tags by name.
+package struct TagList: Equatable, Sendable {
+  /// One tag.
+  package struct Tag: Equatable, Sendable {
+    /// What the ref names, in hex: a tag object, or whatever was tagged without one.
+    package var object: String
+    /// What the tag object stands for in the end, in hex; nil: there is no tag object.
+    package var target: String?
+    /// Behind `refs/tags/`. Not UTF-8, unless whoever made it wrote it so.
+    package var name: [UInt8]
+
+    package init(object: String, target: String?, name: [UInt8]) {
+      self.object = object
+      self.target = target
+      self.name = name
+    }
+  }
+
+  /// In the order of their names' bytes; each name once.
+  package private(set) var tags: [Tag]
+
+  /// A longer list is taken from nobody, in bytes.
+  package static let bytesMax = 32 << 20
+  /// More than a file's name may have, as a name may have folders.
+  private static let nameBytesMax = 1000
+
+  private static let prefix = Array("refs/tags/".utf8)
+  private static let peeled = Array("^{}".utf8)
+
+  package init(_ tags: [Tag] = []) {
+    self.tags = tags.sorted { $0.name.lexicographicallyPrecedes($1.name) }
+  }
+
+  /// Reads `OBJECT TAB refs/tags/NAME LF …`, with a line for `NAME^{}` behind each tag object. A
+  /// line that is anything else is passed over.
+  package init(listing bytes: [UInt8]) {
+    var tags: [Tag] = []
+    Self.eachLine(of: bytes) { line in
+      guard line.count > 41 + Self.prefix.count, line[line.startIndex + 40] == 9,
+        line.prefix(40).allSatisfy(Self.isHexDigit),
+        line.dropFirst(41).starts(with: Self.prefix)
+      else { return }
+      let object = String(decoding: line.prefix(40), as: UTF8.self)
+      let name = line.dropFirst(41 + Self.prefix.count)
+      if name.suffix(Self.peeled.count).elementsEqual(Self.peeled) {
+        guard let last = tags.indices.last,
+          tags[last].name.elementsEqual(name.dropLast(Self.peeled.count))
+        else { return }
+        tags[last].target = object
+      } else if Self.isValid(name) {
+        tags.append(Tag(object: object, target: nil, name: Array(name)))
+      }
+    }
+    self.init(tags)
+    // A list from git has each name once.
+    var last: [UInt8]?
+    self.tags.removeAll { tag in
+      defer { last = tag.name }
+      return tag.name == last
+    }
+  }
+
+  /// What `init(listing:)` reads.
+  package var listing: [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(tags.count * 150)
+    for tag in tags {
+      bytes += tag.object.utf8
+      bytes.append(9)
+      bytes += Self.prefix
+      bytes += tag.name
+      bytes.append(10)
+      guard let target = tag.target else { continue }
+      bytes += target.utf8
+      bytes.append(9)
+      bytes += Self.prefix
+      bytes += tag.name
+      bytes += Self.peeled
+      bytes.append(10)
+    }
+    return bytes
+  }
+
+  /// The lines of a `packed-refs` file with the traits `peeled fully-peeled sorted`.
+  package var packedReferences: [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(tags.count * 120)
+    for tag in tags {
+      bytes += tag.object.utf8
+      bytes.append(UInt8(ascii: " "))
+      bytes += Self.prefix
+      bytes += tag.name
+      bytes.append(10)
+      guard let target = tag.target else { continue }
+      bytes.append(UInt8(ascii: "^"))
+      bytes += target.utf8
+      bytes.append(10)
+    }
+    return bytes
+  }
+
+  /// Those for which it holds.
+  package func filter(_ isWanted: (Tag) -> Bool) -> TagList {
+    var list = TagList()
+    list.tags = tags.filter(isWanted)
+    return list
+  }
+
+  /// What git-check-ref-format(1) says of names, and no dash at the front: a program that is handed
+  /// the name would take it for an option.
+  static func isValid(_ name: ArraySlice<UInt8>) -> Bool {
+    guard !name.isEmpty, name.count <= nameBytesMax, name.first != UInt8(ascii: "-"),
+      name.last != UInt8(ascii: ".")
+    else { return false }
+    let forbidden = Array(" ~^:?*[\\".utf8)
+    var previous: UInt8 = 0
+    for byte in name {
+      guard byte > 0x20, byte != 0x7f, !forbidden.contains(byte) else { return false }
+      let isPair = byte == UInt8(ascii: ".") || byte == UInt8(ascii: "{")
+      if isPair, previous == (byte == UInt8(ascii: ".") ? byte : UInt8(ascii: "@")) { return false }
+      previous = byte
+    }
+    let parts = name.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    return parts.allSatisfy { part in
+      !part.isEmpty && part.first != UInt8(ascii: ".")
+        && !part.suffix(5).elementsEqual(".lock".utf8)
+    }
+  }
+
+  private static func isHexDigit(_ byte: UInt8) -> Bool {
+    (48...57).contains(byte) || (97...102).contains(byte)
+  }
+
+  private static func eachLine(of bytes: [UInt8], _ take: (ArraySlice<UInt8>) -> Void) {
+    var start = 0
+    while start < bytes.count {
+      let end = bytes.withUnsafeBytes { all -> Int in
+        guard let base = all.baseAddress,
+          let found = memchr(base + start, 0x0a, all.count - start)
+        else { return all.count }
+        return UnsafeRawPointer(found) - base
+      }
+      take(bytes[start..<end])
+      start = end + 1
+    }
+  }
+}
+
+extension TagList {
+  /// Where a mirror has its repository's list; absent before tags were asked for.
+  package static let fileName = "aipm-tags"
+
+  /// The list of a mirror, as `init(listing:)` reads it; empty where it has none.
+  package static func listing(ofMirror mirror: String) -> [UInt8] {
+    let data = try? Data(contentsOf: URL(filePath: "\(mirror)/\(fileName)"))
+    return data.map { [UInt8]($0) } ?? []
+  }
+
+  /// What objects are called in a repository that has them.
+  /// - Parameter revisions: such as `OBJECT` or `OBJECT^{}`.
+  /// - Returns: a name in hex for each; nil of one that is not there.
+  package static func resolve(
+    _ revisions: [String], in gitDirectory: String
+  ) async throws(GitFault) -> [String?] {
+    if revisions.isEmpty { return [] }
+    var input: [UInt8] = []
+    input.reserveCapacity(revisions.count * 45)
+    for revision in revisions {
+      input += revision.utf8
+      input.append(10)
+    }
+    let said = try await Git.run(
+      ["cat-file", "--batch-check=%(objectname)"], gitDirectory: gitDirectory,
+      config: [("safe.directory", "*")], input: .bytes(input), timeout: .seconds(120))
+    var names: [String?] = []
+    names.reserveCapacity(revisions.count)
+    // A revision that is not there is answered with itself and " missing".
+    eachLine(of: said.standardOutput) { line in
+      names.append(line.count == 40 ? String(decoding: line, as: UTF8.self) : nil)
+    }
+    guard names.count == revisions.count else {
+      throw GitFault(
+        operation: "cat-file", exitCode: 0,
+        standardError: "\(names.count) answers to \(revisions.count) questions")
+    }
+    return names
+  }
+}

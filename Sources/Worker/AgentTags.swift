@@ -1,0 +1,90 @@
+// The tags of a repository, as the agents' repositories have them: lines of a packed-refs file,
+// kept with the clone and made anew only if the server's list is another one. So an attempt costs
+// one small request and the copy of one file, however many tags there are.
+//
+// Tags are a convenience: whatever goes wrong with them, the attempt goes on with those that the
+// clone has.
+
+import Processes
+import WorkerProtocol
+
+extension RepositoryFiles {
+  /// A line of what it stands for, then lines of a packed-refs file.
+  var tags: String { "\(clone)/aipm-tags" }
+}
+
+extension Workspace {
+  /// The first line of the file: which list it was made of, and whether all of that is in it. What
+  /// is not may be there with the next head.
+  private struct Mark: Equatable {
+    var digest: String
+    var isComplete: Bool
+
+    var line: String { "\(digest) \(isComplete ? "complete" : "partial")" }
+
+    init(digest: String, isComplete: Bool) {
+      self.digest = digest
+      self.isComplete = isComplete
+    }
+
+    init?(_ bytes: [UInt8]) {
+      let words = bytes.prefix(100).prefix { $0 != 10 }.split(separator: UInt8(ascii: " "))
+      guard words.count == 2 else { return nil }
+      digest = String(decoding: words[0], as: UTF8.self)
+      isComplete = words[1].elementsEqual("complete".utf8)
+    }
+  }
+
+  /// Brings the tags that stand for something in the clone, and the tag objects that it lacks.
+  func fetchTags(_ assignment: Assignment, _ repository: RepositoryFiles) async {
+    let known = (try? DurableFile.read(repository.tags, atMost: 100)).flatMap { Mark($0) }
+    let have = known?.isComplete == true ? known?.digest : nil
+    guard let told = await link.tags(for: assignment.lease, have: have),
+      let listing = told.listing
+    else { return }
+    do {
+      let list = TagList(listing: listing)
+      let found = try await present(list, assignment, repository)
+      let mark = Mark(digest: told.digest, isComplete: found.tags.count == list.tags.count)
+      try DurableFile.replace(
+        repository.tags, with: Array("\(mark.line)\n".utf8) + found.packedReferences)
+    } catch {
+      // The file is as it was; the next attempt tries again.
+    }
+  }
+
+  /// The tags that are whole in the clone, with what they stand for there.
+  private func present(
+    _ list: TagList, _ assignment: Assignment, _ repository: RepositoryFiles
+  ) async throws -> TagList {
+    var targets = try await TagList.resolve(
+      list.tags.map { "\($0.object)^{}" }, in: repository.clone)
+    let absent = list.tags.indices.filter { targets[$0] == nil && list.tags[$0].target != nil }
+    let there = try await TagList.resolve(
+      absent.map { list.tags[$0].target ?? "" }, in: repository.clone)
+    let wanted = zip(absent, there).filter { $0.1 != nil }.map(\.0)
+    for start in stride(from: 0, to: wanted.count, by: FetchRequest.tagsMax) {
+      let objects = wanted[start...].prefix(FetchRequest.tagsMax).map { list.tags[$0].object }
+      let stream = try await link.pack(
+        ofTags: objects, head: assignment.head, for: assignment.lease)
+      try await index(stream, repository)
+    }
+    let brought = try await TagList.resolve(
+      wanted.map { "\(list.tags[$0].object)^{}" }, in: repository.clone)
+    for (index, target) in zip(wanted, brought) { targets[index] = target }
+    return TagList(
+      zip(list.tags, targets).compactMap { tag, target in
+        target.map {
+          .init(object: tag.object, target: $0 == tag.object ? nil : $0, name: tag.name)
+        }
+      })
+  }
+
+  /// The lines of a packed-refs file for all tags that are known.
+  func packedTags(_ repository: RepositoryFiles) -> [UInt8] {
+    guard let kept = try? DurableFile.read(repository.tags, atMost: 2 * TagList.bytesMax),
+      Mark(kept) != nil, let end = kept.firstIndex(of: 10)
+    else { return [] }
+    return Array(kept[(end + 1)...])
+  }
+}
