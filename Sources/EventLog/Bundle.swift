@@ -3,7 +3,8 @@ import Domain
 
 /// One delegation's evidence in one file, which can be checked without the database: its events,
 /// what redacted them, and for every other event up to a head the leaf of its hash alone, so that
-/// the chain can be followed and nothing of others is told. The README describes it line by line.
+/// the chain can be followed and nothing of others is told. HashFormat.md of the guide has the
+/// format, line by line.
 package struct BundleHeader: Equatable, Sendable {
   package static let format = "aipm-bundle-1"
 

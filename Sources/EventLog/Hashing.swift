@@ -1,8 +1,8 @@
 import Cryptography
 import Domain
 
-/// The hashes that make the log evidence. The README repeats these definitions in prose; a test
-/// checks an export against that prose alone.
+/// The hashes that make the log evidence. HashFormat.md of the guide repeats these definitions in
+/// prose; a test checks an export against that prose alone.
 package enum LogHash {
   /// What the first event's chain starts from.
   package static let genesis = [UInt8](repeating: 0, count: 32)

@@ -91,15 +91,24 @@ struct AllPairsTests {
     for name in DelegationStateName.allCases { #expect(reached.contains(name), "\(name)") }
   }
 
-  /// The README shows the diagram that the code draws. After a change, put this between its
+  /// The guide shows the diagram that the code draws. After a change, put this between its
   /// markers.
-  @Test func theReadmeShowsThisDiagram() throws {
-    let readme = try String(contentsOfFile: Self.root + "README.md", encoding: .utf8)
-    let parts = readme.components(separatedBy: "<!-- state-diagram:begin -->")
+  @Test func theGuideShowsThisDiagram() throws {
+    let parts = try Self.guide().components(separatedBy: "<!-- state-diagram:begin -->")
     let shown = parts.last?.components(separatedBy: "<!-- state-diagram:end -->").first ?? ""
     let drawn = "```mermaid\n\(try StateTable.diagram())\n```"
-    #expect(parts.count == 2, "the README has one marker state-diagram:begin")
+    #expect(parts.count == 2, "the guide has one marker state-diagram:begin")
     #expect(shown.trimmingCharacters(in: .whitespacesAndNewlines) == drawn, "\(drawn)")
+  }
+
+  @Test func theGuideExplainsEveryStateAndFailure() throws {
+    let rows = try Self.guide().split(separator: "\n")
+    let names = DelegationStateName.allCases.map(\.rawValue) + FailureCode.allCases.map(\.rawValue)
+    for name in names { #expect(rows.contains { $0.hasPrefix("| `\(name)` | ") }, "\(name)") }
+  }
+
+  private static func guide() throws -> String {
+    try String(contentsOfFile: root + "Sources/AIPM.docc/Delegations.md", encoding: .utf8)
   }
 
   private static var root: String {

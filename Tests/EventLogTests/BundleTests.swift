@@ -7,7 +7,7 @@ import Randomness
 import Testing
 
 /// One delegation's evidence can be checked without the rest of the log: by this package, and by a
-/// Python program that was written from the README's text alone.
+/// Python program that was written from the guide's page HashFormat.md alone.
 struct BundleTests {
   /// A log of several delegations in which two events of the second one are redacted.
   private struct Log {

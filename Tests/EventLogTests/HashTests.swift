@@ -5,7 +5,7 @@ import LogStories
 import Testing
 
 /// The bytes that are hashed never change by accident: the values here were computed by another
-/// program (Python's hashlib) from the README's prose.
+/// program (Python's hashlib) from the guide's prose (HashFormat.md).
 struct HashTests {
   private static let salt = (0..<16).map { UInt8($0) }
   private static let text = JSONValue.object([

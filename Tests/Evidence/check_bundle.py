@@ -1,4 +1,4 @@
-"""Checks a bundle from the text "What is hashed" of the README alone; shares nothing with AIPM.
+"""Checks a bundle from HashFormat.md of the guide alone; shares nothing with AIPM.
 
 Exit 0 and a line of what it holds, or 1 and the first thing that is wrong.
 """

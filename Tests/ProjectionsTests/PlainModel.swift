@@ -2,7 +2,7 @@ import Domain
 import EventLog
 
 /// The views told a second time, as plainly as can be: from a whole list of events, without the
-/// domain's states, in the time that it takes. What it knows of the rules is written in the README.
+/// domain's states, in the time that it takes. It knows the rules from the guide.
 struct PlainModel {
   struct DelegationFacts: Equatable {
     var state = DelegationStateName.requested

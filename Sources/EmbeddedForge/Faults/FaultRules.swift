@@ -1,4 +1,5 @@
-// Faults on demand: which calls go wrong, how often, and how. The README describes the format.
+// Faults on demand: which calls go wrong, how often, and how. EmbeddedForge.md of the guide has the
+// format.
 //
 // A file of rules is one JSON object:
 //

@@ -12,7 +12,7 @@ struct Export: AsyncParsableCommand {
 
       With --bundle: one delegation's events, and of all others up to the head only the hashes, so \
       that a third party can check the chain without the database. `aipm verify FILE` does, and \
-      the README says how to do it with any language.
+      the guide's page on the hash format says how to do it in any language.
 
       Examples:
         aipm export --output log.jsonl
