@@ -18,11 +18,12 @@ import Testing
 
     init(
       _ server: RawServer, path: String = "", upload: Int = 1 << 22, isUsed: Bool = true,
-      own: [OwnEndpoint] = []
+      own: [OwnEndpoint] = [], base: String? = nil
     ) async throws {
       let credential = try GatewayUpstream.Credential(
         name: "Authorization", prefix: "Bearer ", secret: GatewayTests.key)
-      let upstream = try GatewayUpstream(baseURL: server.url + path, credential: credential)
+      let upstream = try GatewayUpstream(
+        baseURL: (base ?? server.url) + path, credential: credential)
       var configuration = EgressConfiguration()
       configuration.own = own
       gateway = KeyGateway(
@@ -186,6 +187,11 @@ import Testing
     let own = try await Fixture(server, own: [OwnEndpoint(port: UInt16(server.port))])
     #expect(try await ask(own, get).hasPrefix("HTTP/1.1 403 "))
     #expect(own.verdicts.contains("127.0.0.1 address-own"))
+    let named = try await Fixture(
+      server, own: [OwnEndpoint(port: UInt16(server.port))],
+      base: "http://LocalHost:\(server.port)")
+    #expect(try await ask(named, get).hasPrefix("HTTP/1.1 403 "))
+    #expect(named.verdicts.contains("LocalHost address-own"), "\(named.verdicts)")
     #expect(server.accepted == 0)
     let small = try await Fixture(server, upload: 1_000)
     let post =
@@ -195,7 +201,7 @@ import Testing
     server.stop()
     let dead = try await Fixture(server)
     #expect(try await ask(dead, get).hasPrefix("HTTP/1.1 502 "))
-    for test in [unused, own, small, dead] { await test.gateway.close() }
+    for test in [unused, own, named, small, dead] { await test.gateway.close() }
   }
 
   @Test(arguments: [

@@ -52,14 +52,20 @@ import Testing
 
   @Test func headsAreBounded() async throws {
     let test = try await ProxyOfTest(allow: ["a.test.org"]) { $0.headTimeout = .milliseconds(300) }
+    let began = ContinuousClock.now
     let answers = try await onThread {
       let (slow, silent, long) = (try test.connect(), try test.connect(), try test.connect())
       slow.send("GET http://a.test.org/ HTTP/1.1\r\nX: ")
       long.send("GET http://a.test.org/ HTTP/1.1\r\nX: " + String(repeating: "x", count: 17_000))
-      return [slow.readAll(), silent.readAll(), long.readAll()]
+      let whole = try test.connect()
+      whole.send(
+        "GET http://a.test.org/ HTTP/1.1\r\nX: " + String(repeating: "x", count: 16_400)
+          + "\r\n\r\n")
+      return [slow.readAll(), silent.readAll(), long.readAll(), whole.readAll()]
     }
+    #expect(ContinuousClock.now - began < .seconds(9))
     #expect(answers[0].hasPrefix("HTTP/1.1 408 ") && answers[1].isEmpty)
-    #expect(answers[2].hasPrefix("HTTP/1.1 431 "))
+    #expect(answers[2].hasPrefix("HTTP/1.1 431 ") && answers[3].hasPrefix("HTTP/1.1 431 "))
     #expect(test.verdicts == ["-:0 head-limit"])
     await test.proxy.close()
   }
@@ -75,10 +81,59 @@ import Testing
       return client.isEnded()
     }
     #expect(isEnded)
-    let other = try await self.test(server) { $0.lifetime = .milliseconds(300) }
-    #expect(try await onThread { try other.connect().isEnded() })
     await test.proxy.close()
-    await other.proxy.close()
+  }
+
+  @Test func noConnectionLastsForEver() async throws {
+    let server = try echoServer()
+    defer { server.stop() }
+    let test = try await self.test(server) { $0.lifetime = .milliseconds(700) }
+    let began = ContinuousClock.now
+    let sent = try await onThread {
+      let client = try test.connect()
+      client.send("CONNECT a.test.org:\(server.port) HTTP/1.1\r\n\r\n")
+      _ = client.readHead()
+      // It is never idle.
+      var sent = 0
+      while ContinuousClock.now - began < .seconds(20), client.send("x"), client.read(1).count == 1
+      { sent += 1 }
+      return sent
+    }
+    #expect(sent > 0 && ContinuousClock.now - began < .seconds(15))
+    await test.proxy.close()
+  }
+
+  @Test func whoIsRefusedDoesNotGoOnSending() async throws {
+    let test = try await ProxyOfTest(allow: [])
+    let sent = try await onThread {
+      let client = try test.connect()
+      client.send("GET http://evil.org/ HTTP/1.1\r\n\r\n")
+      var sent = 0
+      while sent < 64, client.send(Array(repeating: 1, count: 1 << 20)) { sent += 1 }
+      return sent
+    }
+    // What is drained, and what the kernel's buffers hold.
+    #expect(sent < 32, "\(sent) MiB")
+    await test.proxy.close()
+  }
+
+  /// Whoever owns a domain is told every name below it that is looked up.
+  @Test func namesThatAreLookedUpCountAsSent() async throws {
+    let test = try await ProxyOfTest(allow: ["*.test.org"], upload: 1_000)
+    let answers = try await onThread {
+      try (0..<30).map { number in
+        let client = try test.connect()
+        let name = String(repeating: "s", count: 50) + "\(number)"
+        client.send("CONNECT \(name).test.org:443 HTTP/1.1\r\n\r\n")
+        return client.readAll()
+      }
+    }
+    #expect(answers.prefix(16).allSatisfy { $0.contains("(name-unresolved)") })
+    // The one that passes the limit ends with all others, without a word.
+    #expect(answers[16] == "", "\(answers[16])")
+    #expect(answers.dropFirst(17).allSatisfy { $0.contains("(upload-limit)") })
+    #expect(test.ledger.isOverUpload)
+    await test.proxy.close()
   }
 
   @Test func connectionsAreCounted() async throws {
@@ -166,6 +221,29 @@ import Testing
     await test.proxy.close()
   }
 
+  @Test func addressesThatWereLeftOutAreNotDialled() async throws {
+    let server = try echoServer()
+    defer { server.stop() }
+    // Another address of this machine, on the same port, which would take the connection.
+    let other = socket(AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue), 0)
+    defer { Glibc.close(other) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = inet_addr("127.0.0.2")
+    address.sin_port = UInt16(server.port).bigEndian
+    let isBound = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(other, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+      }
+    }
+    try #require(isBound && listen(other, 8) == 0)
+    let test = try await test(
+      server, names: ["127.0.0.2", "127.0.0.1"], permitted: ["127.0.0.1"])
+    #expect(try await ask(test, server).hasPrefix("HTTP/1.1 200 "))
+    #expect(accept(other, nil, nil) == -1 && errno == EAGAIN)
+    await test.proxy.close()
+  }
+
   @Test func noRangePermitsOurOwnPorts() async throws {
     let server = try echoServer()
     defer { server.stop() }
@@ -199,6 +277,9 @@ import Testing
       try choose(["127.0.0.9"], permitted: ["127.0.0.0/8"], own: [OwnEndpoint(port: 443)])
         == .refused(.addressOwn))
     #expect(IPAddress.ofThisMachine().contains(.v4(0x7f00_0001)))
+    // So many are tried for one connection.
+    let many = try choose((1...20).map { "8.8.8.\($0)" })
+    #expect(many == .addresses((1...8).compactMap { IPAddress("8.8.8.\($0)") }))
   }
 
   @Test func attemptsFollowOneAnother() async throws {

@@ -135,6 +135,7 @@ import Testing
     "X: 1\r\n Content-Length: 3", "Transfer-Encoding: gzip, chunked", "Transfer-Encoding: xchunked",
     "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", "Transfer-Encoding:\u{b}chunked",
     "Host: a\r\nHost: b", "X\u{0}: 1", "X: \u{0}", "X: 1\nContent-Length: 3", "X: 1\rY: 2", ": 1",
+    "X: 1\rYZ: 2",
     "no colon", "X(: 1",
   ])
   func whatCanBeReadInTwoWaysIsRefused(fields: String) async throws {
@@ -161,7 +162,10 @@ import Testing
     "CONNECT a.test.org HTTP/1.1\r\n\r\n", "CONNECT a.test.org:443/x HTTP/1.1\r\n\r\n",
     "CONNECT a.test.org:443 HTTP/1.1\r\nContent-Length: 5\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}",
     "G\u{7f}T / HTTP/1.1\r\n\r\n", "GET http://a.test.org/ü HTTP/1.1\r\n\r\n",
-    "OPTIONS * HTTP/1.1\r\n\r\n",
+    "OPTIONS * HTTP/1.1\r\n\r\n", "GET http://a.test.org/ HTTP/2.0\r\n\r\n",
+    "GET http://a.test.org/ HTTP/1.2\r\n\r\n", "GET http://a.test.org/ http/1.1\r\n\r\n",
+    "POST http://a.test.org/ HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "GET http://a.test.org/ HTTP/1.1\r\n" + String(repeating: "X: 1\r\n", count: 129) + "\r\n",
   ])
   func otherProtocolsAreRefused(text: String) async throws {
     let test = try await ProxyOfTest(allow: ["a.test.org"])
@@ -173,6 +177,44 @@ import Testing
     #expect(answer.hasPrefix("HTTP/1.1 "), "\(answer)")
     #expect(!answer.hasPrefix("HTTP/1.1 2"))
     #expect(test.verdicts == ["-:0 request-invalid"])
+    await test.proxy.close()
+  }
+
+  @Test func uploadsAreLimited() async throws {
+    let received = Counter()
+    let server = try RawServer { connection in
+      while let bytes = connection.read() { received.add(bytes.count) }
+    }
+    defer { server.stop() }
+    let test = try await test(server, upload: 10_000)
+    let isEnded = try await onThread {
+      let client = try test.connect()
+      client.send(
+        "POST http://a.test.org:\(server.port)/ HTTP/1.1\r\nContent-Length: 400000\r\n\r\n")
+      client.send(Array(repeating: 1, count: 400_000))
+      return client.isEnded()
+    }
+    #expect(isEnded)
+    #expect(test.verdicts.contains("a.test.org:\(server.port) upload-limit"))
+    #expect(test.ledger.record.bytesUp <= 10_000 && received.value <= 10_000)
+    await test.proxy.close()
+  }
+
+  @Test(arguments: [
+    // A switch to what nobody here reads, and a head without an end.
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nX: Length\r\n\r\nwords",
+    "HTTP/1.1 200 OK\r\nX: Length" + String(repeating: "x", count: 70_000),
+  ])
+  func answersThatAreNoneAreToldAsSuch(answer: String) async throws {
+    let server = try server(Seen(), answer)
+    defer { server.stop() }
+    let test = try await test(server)
+    let text = try await onThread {
+      let client = try test.connect()
+      client.send("GET http://a.test.org:\(server.port)/ HTTP/1.1\r\n\r\n")
+      return client.readAll()
+    }
+    #expect(text.hasPrefix("HTTP/1.1 502 ") && !text.contains("words"), "\(text.prefix(200))")
     await test.proxy.close()
   }
 

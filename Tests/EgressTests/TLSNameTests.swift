@@ -109,7 +109,7 @@ import Testing
   @Test func helloMustComeInTime() async throws {
     let server = try echoServer(greeting: "secret")
     defer { server.stop() }
-    let test = try await test(server, headTimeout: .milliseconds(200))
+    let test = try await test(server, headTimeout: .seconds(2))
     let ends = try await onThread {
       let (silent, half) = (try open(test, server), try open(test, server))
       half.send(Array(Hello().bytes().prefix(50)))
@@ -117,6 +117,26 @@ import Testing
     }
     #expect(ends == (true, true))
     #expect(test.verdicts == ["a.test.org:\(server.port) tls-missing"])
+    await test.proxy.close()
+  }
+
+  @Test func aHelloThatCannotBeCompletedEndsTheConnection() async throws {
+    let server = try echoServer(greeting: "secret")
+    defer { server.stop() }
+    let test = try await test(server, headTimeout: .seconds(40))
+    let began = ContinuousClock.now
+    let ends = try await onThread {
+      let (half, endless) = (try open(test, server), try open(test, server))
+      half.send(Array(Hello().bytes().prefix(50)))
+      half.closeOutput()
+      // Longer than a hello may be, and never at its end.
+      let long = Hello.records([1, 0xff, 0xff, 0xff] + Array(repeating: 0, count: 70_000))
+      endless.send(long)
+      return (half.isEnded(), endless.isEnded())
+    }
+    #expect(ends == (true, true) && ContinuousClock.now - began < .seconds(30))
+    #expect(test.verdicts == ["a.test.org:\(server.port) tls-missing"])
+    #expect(test.ledger.record.bytesUp == 0 && test.ledger.record.bytesDown == 0)
     await test.proxy.close()
   }
 

@@ -98,7 +98,10 @@ struct AddressTests {
     func reach(_ text: String, _ ranges: [AddressRange]) throws -> Bool {
       try #require(IPAddress(text)).isReachable(permitting: ranges)
     }
-    for text in ["10.0.0.1", "::ffff:10.0.0.1", "127.0.0.1", "fd12::1", "240.0.0.1"] {
+    for text in [
+      "10.0.0.1", "::ffff:10.0.0.1", "127.0.0.1", "fd12::1", "240.0.0.1", "100.64.0.1",
+      "169.254.1.1", "fe80::1", "fec0::1", "192.0.2.1", "198.18.0.1",
+    ] {
       #expect(try !reach(text, []) && reach(text, all), "\(text)")
     }
     for text in [

@@ -62,7 +62,8 @@ struct HostNameTests {
   @Test func specialNamesAreKnown() throws {
     for text in [
       "a.localhost", "printer.local", "metadata.google.internal", "a.home.arpa", "1a.in-addr.arpa",
-      "x.onion", "nas.lan", "a.test", "a.localdomain",
+      "x.onion", "nas.lan", "a.test", "a.localdomain", "x.invalid", "x.example", "x.alt", "x.home",
+      "x.corp", "x.mail", "x.intranet", "x.private",
     ] { #expect(try HostName(text).isSpecial, "\(text)") }
     for text in ["local.org", "internal.com", "a.arpa.net", "xlocal.example2", "pypi.org"] {
       #expect(try !HostName(text).isSpecial, "\(text)")

@@ -40,6 +40,18 @@ extension Sandbox {
   }
 }
 
+/// Whether this machine has bubblewrap and lets it work, whatever our own call of it does: a wall
+/// that is missing must fail the tests of the sandbox, and not turn them off.
+func bubblewrapWorks() async -> Bool {
+  let command = Command(
+    "bwrap",
+    [
+      "--unshare-user-try", "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/", "--proc",
+      "/proc", "true",
+    ], timeout: .seconds(20))
+  return (try? await command.run().succeeded) ?? false
+}
+
 extension SandboxNetwork {
   /// That of an agent, with what its processes may reach.
   static func sample(

@@ -7,20 +7,19 @@ import WorkerProtocol
 @testable import Worker
 
 /// Real agents in the real sandbox, where it works.
-@Suite(
-  "Sandbox",
-  .enabled("bubblewrap works here") { await Sandbox.examine(program: builtProgram).fault == nil })
+@Suite("Sandbox", .enabled("bubblewrap works here") { await bubblewrapWorks() })
 struct SandboxTests {
-  private struct Outcome {
+  struct Outcome {
     var end: AgentEnd
     var text: String
     var folder: TemporaryFolder
   }
 
-  private func run(
+  func run(
     _ script: String, rules: SandboxRules? = nil, stopsWhen marker: String? = nil,
     prepare: (String) throws -> Void = { _ in },
-    network: ((AgentCall) -> SandboxNetwork)? = nil
+    network: ((AgentCall) -> SandboxNetwork)? = nil,
+    change: (inout AgentProcess) -> Void = { _ in }
   ) async throws -> Outcome {
     let folder = try TemporaryFolder()
     let files = AttemptFiles(folder: "\(folder.path)/attempts/d-1")
@@ -33,10 +32,12 @@ struct SandboxTests {
     // What is hidden is hidden where it may be read, too.
     sandbox.readable = [folder.path]
     sandbox.hidden = [folder.path]
-    let agent = AgentProcess(
+    var changed = AgentProcess(
       call: call, prompt: "x", files: files, home: files.home, demoProgram: "/bin/echo",
       timeout: .seconds(60), sandbox: sandbox,
       network: network?(call) ?? .sample(call))
+    change(&changed)
+    let agent = changed
     let log = try OutputLog(path: files.output, bytesMax: 1 << 20, secrets: [])
     let running = Task { await agent.run(onStart: { _ in }, onOutput: { _ = log.append($0) }) }
     if let marker {

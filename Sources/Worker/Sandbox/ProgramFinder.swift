@@ -12,6 +12,10 @@ import Processes
 package struct ProgramFinder {
   /// Folders that no agent sees: one that holds them is too broad.
   let hidden: [String]
+  /// Whose home is not to be shown.
+  var home = ProgramFinder.home
+
+  init(hidden: [String]) { self.hidden = hidden }
 
   /// What stands beside a folder of programs for them to run.
   private static let besides = ["lib", "lib32", "lib64", "libexec", "share", "include"]
@@ -116,7 +120,6 @@ package struct ProgramFinder {
 
   /// Whether more than programs is to be found there.
   private func isBroad(_ folder: String) -> Bool {
-    let home = Self.home
     let below = "\(folder)/"
     let known = ["", "/", "/tmp", "/var/tmp", "/etc", "/opt", "/var", "/srv", "/run", "/root"]
     let ofHome = [".local", ".local/share", ".config", ".cache"].map { "\(home)/\($0)" }

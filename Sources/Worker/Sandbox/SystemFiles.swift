@@ -62,7 +62,7 @@ enum SystemFiles {
 
   /// A path with what it links to, at the place of the link: the target may lie where nothing is
   /// shown. What not everybody may read is not shown either, whoever the worker is.
-  private static func shown(_ path: String) -> [String] {
+  static func shown(_ path: String) -> [String] {
     var facts = stat()
     guard stat(path, &facts) == 0, facts.st_mode & S_IROTH != 0 else { return [] }
     return ["--ro-bind-try", ProgramFinder.canonical(path) ?? path, path]
