@@ -14,7 +14,7 @@ package struct TaskFileRule: Equatable, Sendable {
 
   /// From the repository's root; may hold `{{confirmationCode}}`.
   var path = "TASK.md"
-  package var after = After.keep
+  package var after = After.restore
 
   static let codeMark = "{{confirmationCode}}"
   /// A path that GitHub and every file system take.
@@ -59,7 +59,6 @@ extension Workflow {
 }
 
 extension DefinitionReader {
-  /// - Returns: where the key is absent, what it meant before there was the key.
   mutating func taskFileRule(_ all: Fields) -> TaskFileRule {
     var rule = TaskFileRule()
     guard let node = all.values["task-file"],

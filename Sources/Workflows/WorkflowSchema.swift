@@ -216,6 +216,7 @@ package enum WorkflowSchema {
                 "restore",
                 "keep"
               ],
+              "default": "restore",
               "description": "What the generated commit does with it"
             }
           }

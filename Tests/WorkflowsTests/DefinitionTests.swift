@@ -48,12 +48,13 @@ struct DefinitionTests {
     #expect(workflow.limits.diskBytesMax == 8 << 30 && workflow.limits.processesMax == 1024)
   }
 
-  @Test func theTaskFileStaysWhereADefinitionDoesNotSayOtherwise() throws {
+  @Test func theTaskFileIsPutBackWhereADefinitionDoesNotSayOtherwise() throws {
     let old = try Workflow(source: Self.minimal, file: "w.yaml")
     #expect(old.taskFileRule.path(for: requested) == "TASK.md")
-    #expect(old.taskFileRule.after == .keep && old.restoredTaskFile(requested) == nil)
-    let shipped = try #require(try WorkflowCatalog()["personal-delegate"])
-    #expect(shipped.restoredTaskFile(requested) == "TASK.md")
+    #expect(old.restoredTaskFile(requested) == "TASK.md")
+    let kept = try Workflow(
+      source: Self.minimal + "task-file: {after: keep}\n", file: "w.yaml")
+    #expect(kept.restoredTaskFile(requested) == nil)
     let named = try Workflow(
       source: Self.minimal + """
         task-file: {path: "docs/TASK-{{confirmationCode}}.md", after: restore}
