@@ -353,6 +353,13 @@ int cprocess_door_accept(int door, int timeout_ms) {
   return accept4(door, NULL, NULL, SOCK_CLOEXEC);
 }
 
+int cprocess_door_peer(int connection) {
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+  if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return -1;
+  return peer.pid;
+}
+
 /// Whether it is a TCP socket that listens on 127.0.0.1: nothing else is served.
 static int is_listener(int descriptor) {
   int kind = 0, listens = 0;
@@ -438,6 +445,11 @@ int cprocess_door_open(int folder, const char *name) {
 }
 int cprocess_door_accept(int door, int timeout_ms) {
   (void)door, (void)timeout_ms;
+  errno = ENOTSUP;
+  return -1;
+}
+int cprocess_door_peer(int connection) {
+  (void)connection;
   errno = ENOTSUP;
   return -1;
 }

@@ -107,6 +107,7 @@ struct AgentProcess: Sendable {
           await onOutput(chunk)
         }
       }
+      if let excess = launch.excess { return .exceeded("\(call.name): \(excess)") }
       return launches.end(start, call, said: result.standardError) ?? watch.end(result.exit)
     } catch {
       return Self.end(of: error, call)

@@ -72,6 +72,25 @@ enum ProcessTable {
     }
   }
 
+  /// The file of the program that a process runs; nil if it has ended, or is another user's.
+  static func program(of process: Int32) -> String? {
+    var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = readlink("/proc/\(process)/exe", &bytes, bytes.count)
+    guard count > 0 else { return nil }
+    return String(decoding: bytes.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// Whether a process, or one above it, is such a one.
+  static func descends(_ process: Int32, from isSuch: (Int32) -> Bool) -> Bool {
+    var next = process
+    while next > 0 {
+      if isSuch(next) { return true }
+      guard let parent = facts(of: next)?.parent else { return false }
+      next = parent
+    }
+    return false
+  }
+
   /// What the processes beneath one take of the machine, itself not counted.
   struct Use: Equatable, Sendable {
     /// Each process has at least one.

@@ -117,10 +117,14 @@ package enum Worker {
       return nil
     }
     var sandbox = Sandbox()
+    sandbox.controlGroups = ControlGroups.prepared()
     sandbox.readable = configuration.sandboxReadable
     sandbox.operatorGrants = configuration.grants
     sandbox.hidden = configuration.sandboxHidden + [files.root]
     if let program = configuration.demoProgram { sandbox.program = program }
+    if let groups = sandbox.controlGroups {
+      logger.info("control groups in \(groups.folder) hold the memory of agents")
+    }
     return sandbox
   }
 

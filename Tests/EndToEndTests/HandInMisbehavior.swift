@@ -45,7 +45,7 @@ extension Misbehavior {
     Misbehavior(
       name: "begins-keys-within-the-limit",
       script: "yes -- '-----BEGIN PRIVATE KEY-----' | head -c 5000000 > k; echo a > a",
-      files: ["README.md", "TASK.md", "a", "k"]),
+      files: ["README.md", "a", "k"]),
     Misbehavior(
       name: "baits-the-mask", script: "yes eyJ- | tr -d '\\n' | head -c 1000000; echo a > a",
       files: ["a"]),

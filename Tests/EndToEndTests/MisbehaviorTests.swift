@@ -199,7 +199,7 @@ extension EndToEndTests.MisbehaviorTests {
       guard !one.files.isEmpty else { return }
       let branch = ended["branchName"].stringValue ?? ""
       let listed = try await repository.git(["ls-tree", "-r", "--name-only", branch])
-      let known = one.files + (one.files == ["a"] ? ["README.md", "TASK.md"] : [])
+      let known = one.files + (one.files == ["a"] ? ["README.md"] : [])
       #expect(Set(listed.split(separator: "\n").map(String.init)) == Set(known), "\(one.name)")
     }
   }

@@ -54,14 +54,14 @@ struct Misbehavior: Sendable {
         printf '[credential]\\nhelper = %s\\n[gpg]\\nprogram = %s\\n' "$e" "$e" >> .git/config
         mkdir -p .git/info; echo '* filter=x diff=x' > .gitattributes
         cp .gitattributes .git/info/attributes; echo a > a
-        """, files: [".evil", ".gitattributes", "README.md", "TASK.md", "a"]),
+        """, files: [".evil", ".gitattributes", "README.md", "a"]),
     Misbehavior(
       name: "looks-for-credentials",
       script: """
         env; git config -l; cat "$1/data/secrets/"* "$1/home/.git-credentials" /etc/shadow
         for p in /proc/[0-9]*; do tr '\\0' '\\n' < $p/environ; tr '\\0' ' ' < $p/cmdline; done
         find "$1" /etc -name '*-token' -type f -exec cat {} + ; echo a > a
-        """, files: ["README.md", "TASK.md", "a"]),
+        """, files: ["README.md", "a"]),
     Misbehavior(
       name: "deletes-the-tree", script: "d=$PWD; cd /; rm -rf \"$d\"; exit 0",
       code: "agent-failed", says: "the agent removed"),
@@ -73,14 +73,14 @@ struct Misbehavior: Sendable {
       name: "commits-by-itself",
       script: """
         echo a > a; git add -A; git -c user.name=x -c user.email=x@y commit -qm 'Aipm-Attempt: 9'
-        """, files: ["README.md", "TASK.md", "a"]),
+        """, files: ["README.md", "a"]),
     Misbehavior(
       name: "moves-head",
       script: """
         git checkout -q --orphan other; git -c user.name=x -c user.email=x@y commit -qm other
         git branch -f main; rm -f .git/packed-refs; echo ref: refs/heads/nowhere > .git/HEAD
         echo a > a
-        """, files: ["README.md", "TASK.md", "a"]),
+        """, files: ["README.md", "a"]),
     Misbehavior(
       name: "odd-names",
       script: """
@@ -88,7 +88,7 @@ struct Misbehavior: Sendable {
         echo 4 > ':(top)y'; echo 5 > ' z '
         """,
       files: [
-        " z ", "--options", ":(top)y", "README.md", "TASK.md", #""a\nb""#, #""x\377""#,
+        " z ", "--options", ":(top)y", "README.md", #""a\nb""#, #""x\377""#,
       ]),
     Misbehavior(
       name: "changes-workflows",
@@ -106,7 +106,7 @@ struct Misbehavior: Sendable {
     Misbehavior(
       name: "links-out",
       script: "ln -s /etc/passwd p; ln -s ../../../../secrets s; rm README.md; ln -s / README.md",
-      files: ["README.md", "TASK.md", "p", "s"]),
+      files: ["README.md", "p", "s"]),
     Misbehavior(
       name: "leaves-a-repository",
       script:
@@ -122,7 +122,7 @@ struct Misbehavior: Sendable {
       script: """
         echo '*.bin filter=lfs diff=lfs merge=lfs -text' > .gitattributes
         printf 'version https://git-lfs.github.com/spec/v1\\noid sha256:%064d\\nsize 9\\n' 1 > l.bin
-        """, files: [".gitattributes", "README.md", "TASK.md", "l.bin"]),
+        """, files: [".gitattributes", "README.md", "l.bin"]),
     Misbehavior(
       name: "brings-large-files",
       script: "echo '*.bin filter=lfs' > .gitattributes; head -c 3000 /dev/urandom > l.bin",
@@ -133,7 +133,7 @@ struct Misbehavior: Sendable {
     Misbehavior(
       name: "closes-its-folders",
       script: "mkdir d; echo x > d/x; chmod 0 d; echo a > a; chmod 0 a; chmod 0 .",
-      files: ["README.md", "TASK.md", "a", "d/x"]),
+      files: ["README.md", "a", "d/x"]),
     Misbehavior(
       name: "speaks-for-the-machine",
       script: "d='No space left on device/.GIT'; mkdir -p \"$d\"; echo x > \"$d/config\"",

@@ -50,6 +50,10 @@ int cprocess_door_open(int folder, const char *name);
 /// Waits for the one connection, at most `timeout_ms`. A descriptor, or -1 with errno; ETIMEDOUT.
 int cprocess_door_accept(int door, int timeout_ms);
 
+/// The number of the process that connected (SO_PEERCRED, unix(7)), as this process sees it; -1 with
+/// errno.
+int cprocess_door_peer(int connection);
+
 /// Receives the listeners of a sandbox. How many came, each stored in `listeners`; -1 with errno,
 /// and EPROTO if what came is not what the first process sends, or no listening socket on
 /// 127.0.0.1.

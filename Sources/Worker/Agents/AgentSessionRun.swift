@@ -110,13 +110,14 @@ struct AgentSessionRun: Sendable {
     agent.reach(NetworkPolicy(), EgressLedger())
     if case .success(let result) = answer { opened.desk.take(final: result["usage"]) }
     opened.desk.finish()
-    let end = excess.map { AgentEnd.exceeded("\(call.name): \($0)") } ?? end(answer, agent)
     if agent.isFit {
       agent.endStrays()
       await warm.put(agent)
     } else {
       await agent.end()
     }
+    // What the kernel ended it for is known once it is gone.
+    let end = excess.map { AgentEnd.exceeded("\(call.name): \($0)") } ?? end(answer, agent)
     return .init(end: end, usage: opened.desk.used)
   }
 
@@ -208,6 +209,7 @@ struct AgentSessionRun: Sendable {
   private func end(_ answer: RPCPeer.Outcome, _ agent: PersistentAgent) -> AgentEnd {
     switch answer {
     case .failure(let fault):
+      if let excess = agent.excess { return excess }
       return Task.isCancelled ? .stopped : .failed(agent.words(of: fault, in: "session/prompt"))
     case .success(let result):
       switch result["stopReason"]?.string {

@@ -30,7 +30,8 @@ final class PersistentAgent: Sendable {
   private final class Desk: Sendable {
     private let desk = Mutex<SessionDesk?>(nil)
     private let failure = Mutex<AgentEnd?>(nil)
-    /// Why the program itself never ran; nil while it may, or did.
+    /// Why the program never ran, or what the kernel ended it for; nil while it may run, or if it
+    /// ended otherwise.
     var launchFailure: AgentEnd? {
       get { failure.withLock { $0 } }
       set { failure.withLock { $0 = newValue } }
@@ -159,7 +160,9 @@ final class PersistentAgent: Sendable {
             onError: { desk.current?.say($0) },
             { input, output in try await peer.carry(input, output) })
         }
-        if let end = LaunchCount().end(reached, call, said: result.standardError) {
+        if let excess = launch.excess {
+          desk.launchFailure = .exceeded("\(call.name): \(excess)")
+        } else if let end = LaunchCount().end(reached, call, said: result.standardError) {
           desk.launchFailure = end
         }
         peer.close(ended(result))
@@ -219,6 +222,11 @@ final class PersistentAgent: Sendable {
     case .closed(let reason): "\(call.name) went wrong in \(method): \(reason)"
     case .timedOut(let limit): "\(call.name) did not answer \(method) within \(limit)"
     }
+  }
+
+  /// What the kernel ended it for; nil if it did not.
+  var excess: AgentEnd? {
+    if case .exceeded = desk.launchFailure { desk.launchFailure } else { nil }
   }
 
   /// Whether it could take another session.

@@ -10,6 +10,8 @@ struct Launch: Sendable {
   var command: Command
   /// nil: it runs without a sandbox.
   private let sandboxed: (door: LaunchDoor, network: SandboxNetwork)?
+  /// Counts the memory of all its processes; nil if they are only looked at.
+  private let group: ControlGroup?
 
   /// - Parameters:
   ///   - folder: where the door is made; no sandbox shows it.
@@ -21,6 +23,7 @@ struct Launch: Sendable {
     guard let sandbox else {
       self.command = command
       sandboxed = nil
+      group = nil
       return
     }
     var grants = grants()
@@ -28,7 +31,13 @@ struct Launch: Sendable {
     let door = try LaunchDoor(in: folder)
     self.command = try sandbox.wrapped(command, grants, door: door.path)
     sandboxed = (door, network)
+    group = try grants.limits.memoryBytesMax.flatMap { bytes in
+      try sandbox.controlGroups?.makeGroup(memoryBytesMax: bytes)
+    }
   }
+
+  /// Which limit the kernel ended the program for; nil if it did not. Known once it has ended.
+  var excess: String? { group?.excess }
 
   /// Runs the command by `run` and looks after the door meanwhile.
   /// - Returns: what `run` returned, and whether the program itself was started.
@@ -36,15 +45,18 @@ struct Launch: Sendable {
     _ run: @Sendable () async throws(ProcessFault) -> Value
   ) async throws(ProcessFault) -> (value: Value, start: LaunchDoor.Start) {
     guard let (door, network) = sandboxed else { return (try await run(), .started) }
-    async let start = door.attend { await network.serve($0) }
+    async let start = door.attend(in: group) { await network.serve($0) }
     let value: Value
     do throws(ProcessFault) { value = try await run() } catch {
       door.close()
       _ = await start
+      await group?.end()
       throw error
     }
     door.close()
-    return (value, await start)
+    let started = await start
+    await group?.end()
+    return (value, started)
   }
 }
 

@@ -59,13 +59,20 @@ final class LaunchDoor: Sendable {
 
   /// Waits for the first process inside, gives its listeners to `serve`, lets it go on if that
   /// went well, and waits until the program was started. Ends by `close`, or by its own limit.
-  func attend(_ serve: @Sendable ([Int32]) async -> Bool) async -> Start {
+  /// - Parameter group: takes the first process in before it goes on, and so all that it starts.
+  func attend(
+    in group: ControlGroup? = nil, _ serve: @Sendable ([Int32]) async -> Bool
+  ) async -> Start {
     let visit = await onOwnThread { [self] in withExtendedLifetime(self) { Self.visit(door) } }
     // Whoever comes next is none of ours: the door's path stays there inside.
     close()
     guard let visit else { return .unknown }
     defer { _ = Glibc.close(visit.connection) }
     guard await serve(visit.listeners) else { return .unknown }
+    if let group {
+      let process = cprocess_door_peer(visit.connection)
+      guard process > 0, (try? group.take(process)) != nil else { return .unknown }
+    }
     return await onOwnThread { Self.start(visit.connection) }
   }
 

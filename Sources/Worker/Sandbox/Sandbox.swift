@@ -49,7 +49,7 @@ package struct Sandbox: Sendable {
   /// What the kernel itself holds a process to; nil: no limit.
   struct Limits: Equatable, Sendable {
     var fileBytesMax: Int?
-    /// Of one process; `ResourceWatch` has the sum of them.
+    /// Of one process; a control group or `ResourceWatch` has the sum of them.
     var memoryBytesMax: Int?
   }
 
@@ -74,6 +74,8 @@ package struct Sandbox: Sendable {
   package var hidden: [String] = []
   /// What the worker's operator lets agents have; of what a command names, nothing else is shown.
   var operatorGrants = OperatorGrants.everything
+  /// Where the memory of what runs inside is counted; nil if no group was delegated.
+  var controlGroups: ControlGroups?
   /// The program that has the subcommand `confine`.
   var program = ProcessTable.ownProgram
 
