@@ -72,11 +72,13 @@ final class GatewayExchange: EndOwner {
     if !body.isDone, !isFull { inside.read() }
   }
 
-  /// What of the agent's head goes on. Its own credentials are placeholders, and the answer must
-  /// come in clear: in a compressed one the key could not be found.
+  /// What of the agent's head goes on. Its own credentials are placeholders. The answer must come
+  /// in clear and whole: in a compressed one, or in parts of a few bytes, the key could not be
+  /// found.
   private func passedFields() -> [(String, String)] {
     var dropped: Set = [
-      "accept-encoding", "authorization", "x-api-key", "api-key", "x-goog-api-key",
+      "accept-encoding", "range", "if-range", "authorization", "x-api-key", "api-key",
+      "x-goog-api-key",
     ]
     if let credential = gateway.upstream.credential { dropped.insert(credential.name.lowercased()) }
     let kept = head.fields.withoutHopByHop().filter {

@@ -50,7 +50,12 @@ struct KnownValue: Sendable {
       }
       if forURLs != plain { forms.append(Form(bytes: forURLs, isWrapped: true)) }
     }
-    for written in [Self.percentEncoded(bytes), Self.inString(bytes)] where written != bytes {
+    let others = [
+      Self.percentEncoded(bytes), Self.inString(bytes, escaping: "\"\\"),
+      // JSON may escape a slash too, and some writers of it do.
+      Self.inString(bytes, escaping: "\"\\/"),
+    ]
+    for written in Set(others).subtracting([bytes]) {
       forms.append(Form(bytes: written, isWrapped: false))
     }
     return forms
@@ -88,10 +93,9 @@ struct KnownValue: Sendable {
   }
 
   /// As it stands between quotes in JSON and in most languages.
-  private static func inString(_ bytes: [UInt8]) -> [UInt8] {
+  private static func inString(_ bytes: [UInt8], escaping escaped: String) -> [UInt8] {
     bytes.flatMap { byte in
-      byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
-        ? [UInt8(ascii: "\\"), byte] : [byte]
+      escaped.utf8.contains(byte) ? [UInt8(ascii: "\\"), byte] : [byte]
     }
   }
 }

@@ -4,18 +4,23 @@ import Hummingbird
 /// Keeps web pages out. As long as there are no API tokens the server listens on loopback only, and
 /// whoever can connect there is trusted; but a browser on the same machine can connect too, on
 /// behalf of any page. So a request must name this server as its host (no DNS name that was bent to
-/// 127.0.0.1), and if a page sent it, that page must be ours or one that was allowed.
+/// 127.0.0.1), and if a page sent it, that page must be ours or one that was allowed. No page can
+/// prove a token or sign, so what is proven or signed may name any host.
 struct LocalGuard<Context: RequestContext>: RouterMiddleware {
   /// Origins of other pages that may use the API.
   let allowedOrigins: Set<String>
-  /// Paths of requests that are signed: who sent them is known, by whatever host they came.
-  var signed: Set<String> = []
+  /// Paths of requests that are signed or proven: who sent them is known, by whatever host they
+  /// came. One that ends in a slash stands for all below it.
+  var proven: [String] = []
 
   func handle(
     _ request: Request, context: Context,
     next: (Request, Context) async throws -> Response
   ) async throws -> Response {
-    if signed.contains(request.uri.path) { return try await next(request, context) }
+    let path = request.uri.path
+    if proven.contains(where: { $0.hasSuffix("/") ? path.hasPrefix($0) : path == $0 }) {
+      return try await next(request, context)
+    }
     let host = request.head.authority ?? ""
     guard Self.isLoopback(host) else {
       throw Problem(

@@ -186,7 +186,7 @@ package struct Server: Sendable {
     router.add(
       middleware: LocalGuard(
         allowedOrigins: Set(context.configuration.allowedOrigins),
-        signed: [context.path(WebhookRoutes.path)]))
+        proven: [context.path(WebhookRoutes.path), context.path("/worker/")]))
     router.add(
       middleware: StartGuard(
         lifecycle: context.lifecycle, workers: context.path("/worker/")))

@@ -216,10 +216,11 @@ extension WorkerCore {
     var attempt = Attempt(assignment: assignment)
     if let known = over.last(where: { $0.lease == assignment.lease }) {
       // A word that was on its way lags behind. One that was asked for since means that both sides
-      // would wait for each other: the attempt is given back.
+      // would wait for each other: the attempt is given back, and counts as this machine's fault,
+      // so that it is not begun again and again.
       guard desiredCall > known.call else { return }
       attempt.stage = .handingIn(
-        .init(outcome: .drained, message: "the worker had dropped the attempt"))
+        .init(outcome: .workerFault, message: "the worker had dropped the attempt"))
       self.attempt = attempt
       return
     }

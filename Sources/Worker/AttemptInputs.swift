@@ -188,7 +188,15 @@ extension WorkerCore {
   ) {
     guard isInHand(lease), case .handingIn? = attempt?.stage else { return }
     switch answer {
-    case .superseded, .refused: forget(&actions)
+    case .superseded: forget(&actions)
+    case .refused(let detail):
+      // What the agent made is refused by the server's own record of the attempt. Any other refusal
+      // is of how the pack was made, and that is this machine's doing.
+      attempt?.updateHandIn {
+        $0.outcome = .workerFault
+        $0.message = "the server did not take the pack: \(detail)"
+        $0.commit = nil
+      }
     case .agents, .registered, .desired, .outputEnd, .done, .unknownLife, .packMissing,
       .unauthorized, .revoked, .unreachable:
       attempt?.updateHandIn { $0.packIsTaken = true }

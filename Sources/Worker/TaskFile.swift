@@ -44,9 +44,16 @@ extension Workspace {
     // MODE SP TYPE SP OBJECT TAB PATH NUL
     let path = Array(file.path.utf8)
     let facts = listed.prefix { $0 != UInt8(ascii: "\t") }.split(separator: UInt8(ascii: " "))
-    let entry =
-      facts.count == 3
-      ? IndexEntry(mode: Array(facts[0]), object: Array(facts[2]), path: path) : .absent(path)
-    try await replace([entry], attempt)
+    if facts.count == 3 {
+      let entry = IndexEntry(mode: Array(facts[0]), object: Array(facts[2]), path: path)
+      try await replace([entry], attempt)
+    } else {
+      // The agent may have made a folder of it.
+      try await staged(
+        [
+          "rm", "-r", "-f", "-q", "--cached", "--ignore-unmatch", "--",
+          ":(top,literal)\(file.path)",
+        ], attempt)
+    }
   }
 }

@@ -67,6 +67,7 @@ import Testing
         client.send(
           "POST /v1/messages?beta=true HTTP/1.1\r\nHost: 127.0.0.1\r\n"
             + "Authorization: Bearer mine\r\nX-Api-Key: mine\r\nAccept-Encoding: gzip, br\r\n"
+            + "Range: bytes=0-9\r\nIf-Range: x\r\n"
             + "Content-Length: 5\r\nA: b\r\n\r\nhello"
         )
       }
@@ -81,6 +82,7 @@ import Testing
     #expect(seen.all[0].header("authorization") == "Bearer \(Self.key)")
     #expect(seen.all[0].header("x-api-key") == nil && seen.all[0].header("a") == "b")
     #expect(seen.all[0].header("accept-encoding") == "identity")
+    #expect(seen.all[0].header("range") == nil && seen.all[0].header("if-range") == nil)
     #expect(test.verdicts == ["127.0.0.1 allowed"])
     #expect(test.ledger.record.hosts[0].connections == 2 && test.ledger.record.bytesUp > 10)
     await test.gateway.close()

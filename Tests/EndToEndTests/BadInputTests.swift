@@ -83,6 +83,10 @@ extension EndToEndTests.BadInputTests {
       #expect(try await status("Origin", "http://127.0.0.1:\(server.port)") == 201)
       #expect(
         try await server.get("/healthz", headers: [("Host", "rebound.example")]).status == 403)
+      // A worker may know the server by any name; it proves who it is.
+      let named = try await server.post(
+        "/worker/v1/agents", .object([:]), headers: [("Host", "aipm.example.com")])
+      #expect(named.status == 401)
       for path in ["register", "desired", "heartbeat", "fetch", "result", "output"] {
         let answer = try await server.post("/worker/v1/\(path)", .object([:]))
         #expect(answer.status == 401, "\(path): \(answer.status)")

@@ -2,6 +2,7 @@ import EventLog
 import FoundationEssentials
 import Glibc
 import Processes
+import RawSockets
 import TestKit
 import Testing
 
@@ -275,5 +276,40 @@ extension EndToEndTests.EscapeTests {
       #expect(workers.contains("keys outside of the sandbox: MODEL_KEY"), "\(workers)")
     }
     await model.end(SIGKILL)
+  }
+
+  @Test("AIPM's own port is no address of a model, also where the operator says so")
+  func ownPort() async throws {
+    let port = try ClosedPort().number
+    let workflow = """
+      agents:
+        keyed:
+          command: [FOLDER/agent, "{{prompt}}"]
+          prompt: argument
+          environment: [MODEL_URL]
+          model-keys: [{base-url-variable: MODEL_URL}]
+      """
+    let environment = [
+      "AIPM_SANDBOX": "on", "MODEL_URL": "http://127.0.0.1:\(port)",
+    ]
+    try await Installation.with(environment: environment, starts: false) { server in
+      _ = try await server.createRepository()
+      _ = try server.script(
+        "agent", "#!/bin/sh\ncurl -s -w ' %{http_code}' --noproxy '*' $MODEL_URL/api/health\n")
+      let folder = "\(server.folder)/workflows"
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+      try Self.workflow("keyed", workflow).replacing("FOLDER", with: server.folder).write(
+        toFile: "\(folder)/keyed.yaml", atomically: true, encoding: .utf8)
+      try await server.start(["--port", "\(port)", "--workflows", folder])
+      let id = try await server.submit(
+        Installation.request(
+          "acme/tools", branch: "feature/k",
+          ["agent": .string("keyed"), "workflow": .string("keyed")]))
+      let ended = try await server.end(of: id)
+      #expect(ended["failure"]["code"].stringValue == "no-changes", "\(ended["failure"])")
+      let text = try await server.get("/api/delegations/\(id)/output").text
+      #expect(text.contains("it is AIPM itself") && text.contains("403"), "\(text)")
+      #expect(!text.contains("writable"), "\(text)")
+    }
   }
 }

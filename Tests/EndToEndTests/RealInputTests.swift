@@ -119,11 +119,16 @@ extension EndToEndTests.RealInputTests {
     }
   }
 
-  @Test("an agent that changes the task's file alone has changed nothing")
-  func taskFileAlone() async throws {
+  @Test(
+    "an agent that changes the task's file alone has changed nothing, whatever it makes of it",
+    arguments: [
+      "echo mine > TASK.md", "rm TASK.md", "rm TASK.md; mkdir -p TASK.md/a; echo x > TASK.md/a/b",
+      "rm TASK.md; ln -s README.md TASK.md",
+    ])
+  func taskFileAlone(does: String) async throws {
     try await Installation.with(starts: false) { server in
       _ = try await server.createRepository()
-      let agent = try server.script("agent", "#!/bin/sh\necho mine > TASK.md\n")
+      let agent = try server.script("agent", "#!/bin/sh\n\(does)\n")
       try await server.start([
         "--agent", "command", "--agent-command", agent, "--attempts", "1",
       ])

@@ -68,6 +68,7 @@ struct SecretSearchTests {
     var forms = [Array(Self.own.utf8), Array(hex.utf8), Array(hex.uppercased().utf8)]
     forms += (0..<3).map { Self.base64($0) }
     forms.append(Array("0f1e2d3c-4b5a69%2F78%2B796a5".utf8))
+    forms.append(Array("0f1e2d3c-4b5a69\\/78+796a5".utf8))
     for form in forms {
       let text = String(decoding: form, as: UTF8.self)
       #expect(isFound(form, values: [Self.own]), "\(text)")

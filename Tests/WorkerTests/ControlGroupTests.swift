@@ -4,8 +4,8 @@ import Testing
 
 @testable import Worker
 
-/// On the real hierarchy of version 2. What needs its memory controller runs where this user may use
-/// it, as in a unit with `Delegate=memory`.
+/// On the real hierarchy of version 2. What needs its memory controller runs where this user may
+/// use it, as in a unit with `Delegate=memory`.
 @Suite(.serialized)
 struct ControlGroupTests {
   private static let groups = ControlGroups.prepared()

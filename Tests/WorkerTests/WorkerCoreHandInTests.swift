@@ -16,7 +16,18 @@ extension WorkerCoreTests {
     #expect(life.core.attempt == nil)
     life.wake()
     life.desire(Life.assignment, revision: 3)
-    #expect(life.result?.outcome == .drained)
+    #expect(life.result?.outcome == .workerFault)
+    life.answer(.handIn, .done)
+    #expect(life.core.attempt == nil)
+  }
+
+  @Test("a pack that the server cannot take is this machine's fault, and ends the attempt at once")
+  func packRefused() {
+    var life = Life.committed()
+    #expect(life.request(.handIn) == .pack(lease, commit: "c"))
+    life.answer(.handIn, .refused("TASK.md is not as the base has it"))
+    #expect(life.result?.outcome == .workerFault)
+    #expect(life.result?.message?.contains("TASK.md is not as the base has it") ?? false)
     life.answer(.handIn, .done)
     #expect(life.core.attempt == nil)
   }

@@ -20,6 +20,11 @@ enum AgentEnvironment {
     return environment
   }
 
+  /// A variable of this machine; nil if it is unset or empty.
+  static func ofMachine(_ name: String) -> String? {
+    getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+  }
+
   /// Those of the named variables that are set here and may be passed on.
   static func allowed(_ names: [String]) -> [(name: String, value: String)] {
     names.filter { !withheld.contains($0) }.compactMap { name in

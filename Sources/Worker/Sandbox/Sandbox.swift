@@ -138,14 +138,18 @@ package struct Sandbox: Sendable {
     let finder = ProgramFinder(hidden: hidden)
     let programs = grants.programs.flatMap { finder.folders(of: $0, path: path) }
     let own = Self.libraries + [program]
-    for folder in readable + finder.folders(ofPath: path) + programs {
+    // bubblewrap passes over what is not there, and ends at what it may not reach.
+    for folder in readable + finder.folders(ofPath: path) + programs
+    where access(folder, F_OK) == 0 {
       options += ["--ro-bind-try", folder, folder]
     }
     for folder in hidden { options += ["--size", "1048576", "--tmpfs", folder] }
     for path in own where !SystemFiles.hold(path) { options += ["--ro-bind", path, path] }
-    for path in grants.readable { options += ["--ro-bind-try", path, path] }
+    for path in grants.readable where access(path, F_OK) == 0 {
+      options += ["--ro-bind-try", path, path]
+    }
     for path in grants.writable { options += ["--bind", path, path] }
-    for one in grants.lent {
+    for one in grants.lent where access(one.source, F_OK) == 0 {
       options += [one.isWritable ? "--bind-try" : "--ro-bind-try", one.source, one.target]
     }
     options += ["--ro-bind", door, Self.doorPath]

@@ -83,9 +83,15 @@ final class SandboxNetwork: Sendable {
   /// What stands in the variable of a key that stays outside; some programs ask for one.
   static let placeholder = "aipm-adds-the-key-outside"
 
-  /// By the operator's own proxy, if there is one.
+  /// By the operator's own proxy, and with the operator's own authorities, if there are any.
   private static let client = HTTPClient(
-    configuration: .init(userAgent: "aipm", proxy: .environment, maxConnectionsPerHost: 64))
+    configuration: .init(
+      userAgent: "aipm",
+      authoritiesFile: authorityVariables.lazy.compactMap(AgentEnvironment.ofMachine).first,
+      proxy: .environment, maxConnectionsPerHost: 64))
+
+  /// Variables that name a PEM file of certificate authorities; the first that is set counts.
+  package static let authorityVariables = ["AIPM_CA_FILE", "SSL_CERT_FILE"]
 
   /// Where a gateway goes, and what it adds; nil if there is neither a key to keep outside nor an
   /// address that the operator gave.

@@ -28,10 +28,16 @@ struct LocalWorkers: WorkerLauncher {
   /// before any worker is started.
   private var ports: [Int] {
     let address = try? String(contentsOfFile: "\(data)/address", encoding: .utf8)
-    // `http://HOST:PORT/PATH`
-    let port = address?.split(separator: "/").dropFirst().first?.split(separator: ":").last
-    return ownPorts + [port.flatMap { Int($0) }].compactMap { $0 }
+    return ownPorts + [address.flatMap(Self.port)].compactMap { $0 }
   }
+
+  /// The port of `http://HOST:PORT/PATH`, with or without a line's end.
+  static func port(ofAddress address: String) -> Int? {
+    let authority = address.split { $0 == "/" || $0.isWhitespace }.dropFirst().first
+    return authority?.split(separator: ":").last.flatMap { Int($0) }
+  }
+  /// Certificate authorities for the addresses of models, as a PEM file; nil: the system's.
+  var authoritiesFile: String?
   /// As whom they run; nil: as this user. Their folders are theirs, so nothing in one is followed
   /// as a link here.
   var user: UnprivilegedUser?
@@ -82,7 +88,7 @@ struct LocalWorkers: WorkerLauncher {
     options.createSession = true
     let ended = try await Subprocess.run(
       .path(FilePath(executable)),
-      arguments: Arguments(arguments(worker, folder)), environment: .custom(Self.environment),
+      arguments: Arguments(arguments(worker, folder)), environment: .custom(environment),
       platformOptions: options,
       input: .inputWriter, output: .fileDescriptor(log, closeAfterSpawningProcess: false),
       error: .fileDescriptor(log, closeAfterSpawningProcess: false)
@@ -134,7 +140,7 @@ struct LocalWorkers: WorkerLauncher {
   }
 
   /// What agents may need of the server's environment, without a credential of AIPM's.
-  private static var environment: [Environment.Key: String] {
+  private var environment: [Environment.Key: String] {
     var variables: [Environment.Key: String] = [:]
     for (name, value) in ProcessInfo.processInfo.environment {
       let isOurs =
@@ -142,6 +148,8 @@ struct LocalWorkers: WorkerLauncher {
         || name == "AIPM_FORGE_TOKEN"
       if !isOurs { variables[Environment.Key(stringLiteral: name)] = value }
     }
+    // It may have come from a flag or a file.
+    if let authoritiesFile { variables["AIPM_CA_FILE"] = authoritiesFile }
     return variables
   }
 }

@@ -86,8 +86,8 @@ struct ServerProcess {
       data: folder.path, socketFolder: folder.path + "/run", tokens: tokens,
       grants: OperatorGrants(workflows, custom: options.customAgent),
       executable: Self.executable, sandbox: options.sandbox, cache: options.cache,
-      ownPorts: [access.localURL.flatMap(Self.port(ofURL:))].compactMap { $0 },
-      user: options.workerUser)
+      ownPorts: [access.localURL.flatMap(LocalWorkers.port)].compactMap { $0 },
+      authoritiesFile: access.settings.authoritiesFile, user: options.workerUser)
     let (forge, mirrors) = try makeForge(folder, access)
     let engine = makeEngine(
       store, feed, forge, mirrors, launcher, workflows: workflows, epoch: epoch,
@@ -137,10 +137,6 @@ struct ServerProcess {
       collecting.cancel()
     }
     await stop(engine, server, serving, launcher, signals)
-  }
-
-  private static func port(ofURL url: String) -> Int? {
-    url.split(separator: ":").last.flatMap { Int($0) }
   }
 
   /// How many epochs a log may have lost that was put back from a backup: tokens that were given
