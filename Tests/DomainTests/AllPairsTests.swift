@@ -1,5 +1,4 @@
 import Domain
-import Foundation
 import Testing
 
 /// Which event each state takes, and where it leads. What this table does not list is corruption.
@@ -89,30 +88,6 @@ struct AllPairsTests {
   @Test func everyStateIsReached() throws {
     let reached = try StateTable.situations.map { try Sample.state($0.events).name }
     for name in DelegationStateName.allCases { #expect(reached.contains(name), "\(name)") }
-  }
-
-  /// The guide shows the diagram that the code draws. After a change, put this between its
-  /// markers.
-  @Test func theGuideShowsThisDiagram() throws {
-    let parts = try Self.guide().components(separatedBy: "<!-- state-diagram:begin -->")
-    let shown = parts.last?.components(separatedBy: "<!-- state-diagram:end -->").first ?? ""
-    let drawn = "```mermaid\n\(try StateTable.diagram())\n```"
-    #expect(parts.count == 2, "the guide has one marker state-diagram:begin")
-    #expect(shown.trimmingCharacters(in: .whitespacesAndNewlines) == drawn, "\(drawn)")
-  }
-
-  @Test func theGuideExplainsEveryStateAndFailure() throws {
-    let rows = try Self.guide().split(separator: "\n")
-    let names = DelegationStateName.allCases.map(\.rawValue) + FailureCode.allCases.map(\.rawValue)
-    for name in names { #expect(rows.contains { $0.hasPrefix("| `\(name)` | ") }, "\(name)") }
-  }
-
-  private static func guide() throws -> String {
-    try String(contentsOfFile: root + "Sources/AIPM.docc/Delegations.md", encoding: .utf8)
-  }
-
-  private static var root: String {
-    String(#filePath.dropLast("Tests/DomainTests/AllPairsTests.swift".count))
   }
 
   private static func lines(_ text: String) -> [Substring] { text.split(separator: "\n") }
