@@ -157,6 +157,16 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
   }
 
   /// See `Views`.
+  package func liveDelegations(branch: String) async throws(StoreFault) -> [DelegationRow] {
+    try await liveDelegations().filter { $0.branch == branch }
+  }
+
+  /// See `Views`.
+  package func liveFigures() async throws(StoreFault) -> LiveFigures {
+    LiveFigures(try await liveDelegations())
+  }
+
+  /// See `Views`.
   package func owingDelegations() async throws(StoreFault) -> [DelegationRow] {
     state.withLock {
       $0.rows.filter { $0.state.isTerminal && $0.nextIntent != nil }
@@ -208,6 +218,11 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
   /// See `Views`.
   package func workers() async throws(StoreFault) -> [WorkerRow] {
     state.withLock { $0.projector.workers.values.compactMap(\.row).sorted { $0.id < $1.id } }
+  }
+
+  /// See `Views`.
+  package func workerCounts() async throws(StoreFault) -> [WorkerStateName: Int] {
+    Dictionary(grouping: try await workers(), by: \.state).mapValues(\.count)
   }
 
   /// See `Views`.

@@ -96,6 +96,12 @@ package protocol Views: Sendable {
   /// Every delegation that is not terminal, oldest first.
   func liveDelegations() async throws(StoreFault) -> [DelegationRow]
 
+  /// Every delegation of a branch that is not terminal, of whatever repository, oldest first.
+  func liveDelegations(branch: String) async throws(StoreFault) -> [DelegationRow]
+
+  /// Counts over every delegation that is not terminal.
+  func liveFigures() async throws(StoreFault) -> LiveFigures
+
   /// Every delegation that has ended and whose workflow wants something done on its pull request
   /// still, oldest first.
   func owingDelegations() async throws(StoreFault) -> [DelegationRow]
@@ -115,6 +121,9 @@ package protocol Views: Sendable {
 
   /// By name.
   func workers() async throws(StoreFault) -> [WorkerRow]
+
+  /// How many workers are in each state; none is absent.
+  func workerCounts() async throws(StoreFault) -> [WorkerStateName: Int]
 
   /// The events that `query` asks for, newest first.
   /// - Parameter before: only those at a smaller position: the last one's of the page before.

@@ -37,7 +37,7 @@ struct AuditSearch {
   init(_ query: AuditQuery, in database: Database) {
     self.database = database
     self.query = query
-    names = StreamNames(database)
+    names = StreamNames(database, for: .few)
     conditions = AuditConditions.sql(for: query)
   }
 

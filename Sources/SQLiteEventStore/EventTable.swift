@@ -101,7 +101,7 @@ enum EventTable {
     let s = try database.statement(
       select + " WHERE e.stream = (SELECT id FROM streams WHERE name = ?) ORDER BY e.version")
     s.bind(name.description, at: 1)
-    let names = StreamNames(database)
+    let names = StreamNames(database, for: .few)
     return try s.rows { row in try read(row, names) }
   }
 

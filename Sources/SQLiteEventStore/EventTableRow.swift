@@ -72,11 +72,18 @@ final class ValuesRow: EventTableRow {
 /// What rows of events have in common: the names of streams by their numbers, and the texts of the
 /// row before.
 final class StreamNames {
-  /// So many names are remembered. Events of one stream stand near each other.
-  private static let placeCount = 8192
-  /// So many names are read at once where streams come one after another.
-  private static let aheadCount: Int64 = 64
+  /// What is read with the names.
+  enum Reach {
+    /// A few events, or those of one stream. Making room for more would cost more than the read.
+    case few
+    /// The log, or a long part of it. Streams that begin one after another are read together.
+    case many
+  }
 
+  /// How many names are remembered: events of one stream are near each other.
+  private let placeCount: Int
+  /// How many names are read at once if streams come one after another.
+  private let aheadCount: Int64
   private let database: Database
   /// What the columns that often say the same said last.
   private var last = [String](repeating: "", count: EventColumn.allCases.count)
@@ -93,15 +100,18 @@ final class StreamNames {
   /// The largest number whose name was asked for.
   private var largest: Int64 = 0
 
-  init(_ database: Database) {
+  init(_ database: Database, for reach: Reach) {
     self.database = database
-    places = .allocate(capacity: Self.placeCount)
-    places.initialize(
-      repeating: Place(number: 0, text: "", key: .unknown("")), count: Self.placeCount)
+    switch reach {
+    case .few: (placeCount, aheadCount) = (64, 1)
+    case .many: (placeCount, aheadCount) = (8192, 64)
+    }
+    places = .allocate(capacity: placeCount)
+    places.initialize(repeating: Place(number: 0, text: "", key: .unknown("")), count: placeCount)
   }
 
   deinit {
-    places.deinitialize(count: Self.placeCount)
+    places.deinitialize(count: placeCount)
     places.deallocate()
   }
 
@@ -126,10 +136,10 @@ final class StreamNames {
 
   /// Where the stream of this number is remembered, once it was looked up.
   private func place(of number: Int64) throws(SQLiteError) -> Int {
-    let place = Self.place(of: number)
+    let place = slot(of: number)
     if places[place].number == number { return place }
     // What is newer than all before comes with the ones that will be asked for next.
-    let count = number > largest ? Self.aheadCount : 1
+    let count = number > largest ? aheadCount : 1
     largest = max(largest, number)
     let s = try database.statement("SELECT id, name FROM streams WHERE id >= ? ORDER BY id LIMIT ?")
     s.bind(number, at: 1)
@@ -140,12 +150,12 @@ final class StreamNames {
       let text = s.text(1) ?? ""
       let found = s.integer(0)
       guard found == number || count > 1 else { break }
-      places[Self.place(of: found)] = Place(number: found, text: text, key: StreamKey(text))
+      places[slot(of: found)] = Place(number: found, text: text, key: StreamKey(text))
     }
     return place
   }
 
-  private static func place(of number: Int64) -> Int {
+  private func slot(of number: Int64) -> Int {
     Int(truncatingIfNeeded: number.magnitude % UInt64(placeCount))
   }
 }

@@ -56,7 +56,7 @@ package final class LogFile {
     }
     self.database = database
     self.path = path
-    names = StreamNames(database)
+    names = StreamNames(database, for: .many)
   }
 
   /// Where the log ends at this moment.

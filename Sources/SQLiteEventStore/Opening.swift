@@ -130,7 +130,7 @@ extension OpenedLog {
       before = LogHead(position: first, hash: hash)
     }
     var check = ChainCheck(after: before)
-    let names = StreamNames(database)
+    let names = StreamNames(database, for: .many)
     let s = try database.statement(EventTable.select + " WHERE e.position > ? ORDER BY e.position")
     s.bind(first, at: 1)
     defer { s.reset() }

@@ -154,7 +154,7 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
     after position: Int64, limit: Int
   ) async throws(StoreFault) -> [RecordedEvent] {
     try await readers.read("read after \(position)") { database in
-      let names = StreamNames(database)
+      let names = StreamNames(database, for: .few)
       let s = try database.statement(
         EventTable.select + " WHERE e.position > ? ORDER BY e.position LIMIT ?")
       s.bind(position, at: 1)

@@ -75,7 +75,7 @@ struct ShadowViews {
   }
 
   private func catchUp(_ fold: inout LogFold) throws -> [RowChange] {
-    let names = StreamNames(database)
+    let names = StreamNames(database, for: .many)
     let s = try database.statement(EventTable.select + " WHERE e.position > ? ORDER BY e.position")
     s.bind(fold.head.position, at: 1)
     defer { s.reset() }

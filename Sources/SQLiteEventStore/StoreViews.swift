@@ -32,13 +32,50 @@ extension SQLiteEventStore {
   /// See `Views`.
   package func liveDelegations() async throws(StoreFault) -> [DelegationRow] {
     try await readers.read("live delegations") { database in
-      let live = DelegationStateName.allCases.filter { !$0.isTerminal }
-      let words = live.map { "'\($0.rawValue)'" }.joined(separator: ", ")
       return try database.statement(
-        "\(DelegationQuery.select) WHERE d.state IN (\(words)) ORDER BY d.stamp"
+        "\(DelegationQuery.select) WHERE d.state IN (\(Self.liveStates)) ORDER BY d.stamp"
       ).rows(ViewTables.readDelegation)
     }
   }
+
+  /// See `Views`.
+  package func liveDelegations(branch: String) async throws(StoreFault) -> [DelegationRow] {
+    try await readers.read("live delegations of a branch") { database in
+      let s = try database.statement(
+        "\(DelegationQuery.select) WHERE d.branch = ? AND d.state IN (\(Self.liveStates)) "
+          + "ORDER BY d.stamp")
+      s.bind(branch, at: 1)
+      return try s.rows(ViewTables.readDelegation)
+    }
+  }
+
+  /// See `Views`.
+  package func liveFigures() async throws(StoreFault) -> LiveFigures {
+    try await readers.read("live figures") { database in
+      var figures = LiveFigures()
+      // The id is that of the row with the smallest time (sqlite.org/lang_select.html#bareagg).
+      let counts = try database.statement(
+        "SELECT state, count(*), count(trouble_code), count(quarantine), id, min(requested_at) "
+          + "FROM delegations WHERE state IN (\(Self.liveStates)) GROUP BY state")
+      defer { counts.reset() }
+      while try counts.step() {
+        guard let state = counts.text(0).flatMap(DelegationStateName.init) else { continue }
+        figures.states[state] = Int(counts.integer(1))
+        figures.troubled += Int(counts.integer(2))
+        figures.quarantined += Int(counts.integer(3))
+        let requestedAt = counts.integer(5)
+        if LiveFigures.isWaiting(state), let id = counts.text(4).flatMap(DelegationID.init),
+          requestedAt < figures.oldestWaiting?.requestedAt ?? .max
+        {
+          figures.oldestWaiting = (id, requestedAt)
+        }
+      }
+      return figures
+    }
+  }
+
+  private static let liveStates = DelegationStateName.allCases.filter { !$0.isTerminal }
+    .map { "'\($0.rawValue)'" }.joined(separator: ", ")
 
   /// See `Views`.
   package func owingDelegations() async throws(StoreFault) -> [DelegationRow] {
@@ -117,6 +154,19 @@ extension SQLiteEventStore {
   /// See `Views`.
   package func workers() async throws(StoreFault) -> [WorkerRow] {
     try await readers.read("workers") { try ViewTables.workers(in: $0) }
+  }
+
+  /// See `Views`.
+  package func workerCounts() async throws(StoreFault) -> [WorkerStateName: Int] {
+    try await readers.read("worker counts") { database in
+      var counts: [WorkerStateName: Int] = [:]
+      let s = try database.statement("SELECT state, count(*) FROM workers GROUP BY state")
+      defer { s.reset() }
+      while try s.step() {
+        if let state = s.text(0).flatMap(WorkerStateName.init) { counts[state] = Int(s.integer(1)) }
+      }
+      return counts
+    }
   }
 
   /// See `Views`.
@@ -229,7 +279,7 @@ enum DelegationQuery {
   static func text(of stream: Int64, in database: Database) throws -> TaskText? {
     let s = try database.statement(EventTable.select + " WHERE e.stream = ? AND e.version = 1")
     s.bind(stream, at: 1)
-    let names = StreamNames(database)
+    let names = StreamNames(database, for: .few)
     let first = try s.rows { row in try EventTable.read(row, names) }.first
     guard case .delegation(.requested(let request)) = try first?.event() else { return nil }
     return request.text
@@ -240,7 +290,7 @@ enum DelegationQuery {
       EventTable.select + " WHERE e.stream = ? AND e.type = ? ORDER BY e.version DESC LIMIT 1")
     s.bind(stream, at: 1)
     s.bind(Int64(EventType.failed.rawValue), at: 2)
-    let names = StreamNames(database)
+    let names = StreamNames(database, for: .few)
     let last = try s.rows { row in try EventTable.read(row, names) }.first
     guard case .delegation(.failed(let failed)) = try last?.event() else { return nil }
     return failed

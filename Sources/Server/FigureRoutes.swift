@@ -24,15 +24,13 @@ struct FigureRoutes {
 
   private func figures() async throws -> JSONValue {
     let now = Timestamp.now
-    let live = try await server.store.liveDelegations()
+    let live = try await server.store.liveFigures()
     let ended = try await server.store.ended(
       since: DayFigures.start(now: now), limit: Self.endedMax)
     let figures = DayFigures(ended, now: now)
     var workers: [String: JSONValue] = [:]
-    for (state, rows) in Dictionary(
-      grouping: try await server.store.workers().filter { $0.state != .stopped }, by: \.state)
-    {
-      workers[state.rawValue] = .integer(Int64(rows.count))
+    for (state, count) in try await server.store.workerCounts() where state != .stopped {
+      workers[state.rawValue] = .integer(Int64(count))
     }
     return .object([
       "at": Render.time(now.milliseconds), "queue": queue(live), "day": day(figures),
@@ -42,20 +40,16 @@ struct FigureRoutes {
   }
 
   /// What has not come to a worker yet, and what has.
-  private func queue(_ live: [DelegationRow]) -> JSONValue {
-    let waiting = live.filter { $0.state != .dispatched && $0.state != .generating }
+  private func queue(_ live: LiveFigures) -> JSONValue {
     var states: [String: JSONValue] = [:]
-    for (state, rows) in Dictionary(grouping: live, by: \.state) {
-      states[state.rawValue] = .integer(Int64(rows.count))
-    }
-    let oldest = waiting.min { $0.requestedAt < $1.requestedAt }
+    for (state, count) in live.states { states[state.rawValue] = .integer(Int64(count)) }
     return .object([
-      "depth": .integer(Int64(waiting.count)),
-      "oldest": oldest.map {
+      "depth": .integer(Int64(live.waiting)),
+      "oldest": live.oldestWaiting.map {
         .object(["id": .string($0.id.rawValue), "requestedAt": Render.time($0.requestedAt)])
       } ?? .null,
-      "trouble": .integer(Int64(live.count { $0.troubleCode != nil })),
-      "quarantined": .integer(Int64(live.count { $0.quarantine != nil })),
+      "trouble": .integer(Int64(live.troubled)),
+      "quarantined": .integer(Int64(live.quarantined)),
       "states": .object(states),
     ])
   }

@@ -39,18 +39,18 @@ struct HealthRoutes {
     }
     let head = try await server.store.head().position
     gauge("aipm_log_position", "Position of the last event.", [("", head)])
-    var states: [DelegationStateName: Int64] = [:]
-    for row in try await server.store.liveDelegations() { states[row.state, default: 0] += 1 }
+    let states = try await server.store.liveFigures().states
     gauge(
       "aipm_delegations_live", "Delegations that have not ended, by state.",
       DelegationStateName.allCases.filter { !$0.isTerminal }.map {
-        ("{state=\"\($0.rawValue)\"}", states[$0, default: 0])
+        ("{state=\"\($0.rawValue)\"}", Int64(states[$0, default: 0]))
       })
-    var workers: [WorkerStateName: Int64] = [:]
-    for row in try await server.store.workers() { workers[row.state, default: 0] += 1 }
+    let workers = try await server.store.workerCounts()
     gauge(
       "aipm_workers", "Workers by state.",
-      WorkerStateName.allCases.map { ("{state=\"\($0.rawValue)\"}", workers[$0, default: 0]) })
+      WorkerStateName.allCases.map {
+        ("{state=\"\($0.rawValue)\"}", Int64(workers[$0, default: 0]))
+      })
     gauge(
       "aipm_event_streams", "Event streams that are open.",
       [("", Int64(server.streams.count))])

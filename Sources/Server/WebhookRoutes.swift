@@ -169,10 +169,10 @@ struct WebhookRoutes {
   private func push(_ message: PushMessage) async throws -> String {
     let prefix = "refs/heads/"
     guard message.ref.hasPrefix(prefix) else { return "ignored: \(message.ref) is no branch" }
-    let branch = message.ref.dropFirst(prefix.count)
+    let branch = String(message.ref.dropFirst(prefix.count))
     let repository = message.repository.fullName.lowercased()
-    let rows = try await server.store.liveDelegations().filter {
-      $0.branch == branch && $0.repository.lowercased() == repository
+    let rows = try await server.store.liveDelegations(branch: branch).filter {
+      $0.repository.lowercased() == repository
     }
     for row in rows { await server.engine.branchMoved(row.id) }
     return rows.isEmpty ? "ignored: no delegation is at work on this branch" : "taken note of"

@@ -72,12 +72,9 @@ enum ProcessTable {
     }
   }
 
-  /// The file of the program that a process runs; nil if it has ended, or is another user's.
-  static func program(of process: Int32) -> String? {
-    var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
-    let count = readlink("/proc/\(process)/exe", &bytes, bytes.count)
-    guard count > 0 else { return nil }
-    return String(decoding: bytes.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  /// The name of the program that a process runs, at most 15 bytes; nil if it has ended.
+  static func name(of process: Int32) -> [UInt8]? {
+    try? DurableFile.read("/proc/\(process)/comm", atMost: 64)
   }
 
   /// Whether a process, or one above it, is such a one.

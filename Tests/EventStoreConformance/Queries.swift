@@ -98,6 +98,31 @@ extension EventStoreConformance {
     #expect(try await subject.store.liveDelegations().map(\.id) == [2, 3].map(Story.id))
     try await subject.tell([.retryRequested], to: 1, after: 3)
     #expect(try await subject.store.liveDelegations().map(\.id) == [1, 2, 3].map(Story.id))
+    let rows = try await subject.store.liveDelegations()
+    for row in rows {
+      let same = try await subject.store.liveDelegations(branch: row.branch).map(\.id)
+      #expect(same == rows.filter { $0.branch == row.branch }.map(\.id))
+    }
+    #expect(try await subject.store.liveDelegations(branch: "nobody/has-it").isEmpty)
+    try await liveFigures(subject, rows)
+  }
+
+  private static func liveFigures(
+    _ subject: StoreUnderTest, _ rows: [DelegationRow]
+  ) async throws {
+    let figures = try await subject.store.liveFigures()
+    #expect(figures.states == Dictionary(grouping: rows, by: \.state).mapValues(\.count))
+    #expect(figures.waiting == rows.count { LiveFigures.isWaiting($0.state) })
+    #expect(figures.troubled == rows.count { $0.troubleCode != nil })
+    #expect(figures.quarantined == rows.count { $0.quarantine != nil })
+    let waiting = rows.filter { LiveFigures.isWaiting($0.state) }
+    let oldest = try #require(waiting.min { $0.requestedAt < $1.requestedAt })
+    #expect(figures.oldestWaiting?.id == oldest.id)
+    #expect(figures.oldestWaiting?.requestedAt == oldest.requestedAt)
+    let workers = try await subject.store.workers()
+    #expect(
+      try await subject.store.workerCounts()
+        == Dictionary(grouping: workers, by: \.state).mapValues(\.count))
   }
 
   private static func ended(_ subject: StoreUnderTest) async throws {

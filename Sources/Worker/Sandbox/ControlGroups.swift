@@ -97,13 +97,14 @@ struct ControlGroups: Equatable, Sendable {
   private func moveOwnProcesses() -> Bool {
     let own = "\(folder)/\(Self.ownName)"
     guard mkdir(own, 0o755) == 0 || errno == EEXIST else { return false }
-    let program = ProcessTable.program(of: getpid())
+    // What program a process runs is not shown of one that keeps its memory to itself; its name is.
+    let name = ProcessTable.name(of: getpid())
     // One that starts others meanwhile leaves them behind.
     for _ in 0..<20 {
       let processes = list("cgroup.procs").compactMap { Int32($0) }
       if processes.isEmpty { return true }
       for process in processes {
-        guard ProcessTable.descends(process, from: { ProcessTable.program(of: $0) == program })
+        guard ProcessTable.descends(process, from: { ProcessTable.name(of: $0) == name })
         else { return false }
         // It may have ended.
         _ = write(String(process), "\(Self.ownName)/cgroup.procs")
