@@ -196,7 +196,12 @@ let package = Package(
         "Worker", "WorkerProtocol", "Workflows", "Domain", "NetworkRules", "Egress",
         "HTTPServing", "Cryptography", "Processes", hummingbird, log,
       ]),
-    tests("ServerTests", ["Server", "Domain", "EventLog"]),
+    tests(
+      "ServerTests",
+      [
+        "Server", "Engine", "Domain", "EventLog", "InMemoryEventStore", "LogStories", "Randomness",
+        nio,
+      ]),
     .target(
       name: "Simulation",
       dependencies: [

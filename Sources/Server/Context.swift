@@ -7,7 +7,6 @@ import HTTPServing
 import HTTPTypes
 import Hummingbird
 import NIOCore
-import Processes
 import Projections
 import Workflows
 
@@ -32,9 +31,8 @@ struct ServerContext: Sendable {
   let lifecycle: Lifecycle
   /// The event streams that are open.
   let streams: StreamSlots
-  /// Reads of the log for event streams: the others' reads come in between, however many streams
-  /// there are.
-  let streamReads = Slots(2)
+  /// The log as the event streams send it.
+  let encodedLog: EncodedLog
 
   var store: Engine.Store { engine.store }
 

@@ -3,7 +3,6 @@ import Engine
 import EventLog
 import HTTPTypes
 import Hummingbird
-import Processes
 
 /// The log itself: in pages, and as a stream that resumes without a gap.
 struct LogRoutes {
@@ -25,28 +24,6 @@ struct LogRoutes {
       .object([
         "items": .array(events.map(\.json)), "next": next.map { .integer($0) } ?? .null,
       ]))
-  }
-
-  /// Events that are read at once for a stream, and what of them is sent at once, in bytes.
-  private static let eventsAtOnce = 64
-  private static let bytesAtOnce = 64 << 10
-
-  /// Some of the events that follow, written. What waits for a reader that is slow is these bytes,
-  /// and not the events.
-  /// - Parameter position: after which; the last one's then.
-  private func following(_ position: inout Int64) async throws -> ByteBuffer? {
-    let after = position
-    let batch = try await server.streamReads.withSlot {
-      try await server.store.read(after: after, limit: Self.eventsAtOnce)
-    }
-    var bytes = ByteBuffer()
-    for event in batch where bytes.readableBytes < Self.bytesAtOnce {
-      EventWriter.append(
-        id: String(event.position), type: event.event.name, line: event.json.canonicalText,
-        to: &bytes)
-      position = event.position
-    }
-    return batch.isEmpty ? nil : bytes
   }
 
   private func stream(_ request: Request, _ context: APIContext) async throws -> Response {
@@ -71,8 +48,9 @@ struct LogRoutes {
       try await events.begin(after: String(start))
       var isIdle = false
       while true {
-        if let bytes = try await following(&position) {
-          try await events.send(bytes)
+        if let piece = try await server.encodedLog.piece(after: position) {
+          try await events.send(piece.bytes)
+          position = piece.end
           isIdle = false
         } else {
           if isIdle { try await events.beat() }

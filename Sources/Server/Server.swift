@@ -97,7 +97,10 @@ package struct Server: Sendable {
       output: OutputFiles(
         directory: configuration.outputDirectory, mask: configuration.mask),
       agents: AgentDirectory(), configuration: configuration, lifecycle: Lifecycle(),
-      streams: StreamSlots(configuration.limits))
+      streams: StreamSlots(configuration.limits),
+      encodedLog: EncodedLog { [store = engine.store] after, limit in
+        try await store.read(after: after, limit: limit)
+      })
     self.logger = logger
   }
 

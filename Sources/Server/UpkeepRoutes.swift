@@ -39,6 +39,7 @@ struct UpkeepRoutes {
     } catch {
       throw Problem(error)
     }
+    server.encodedLog.clear()
     var outputs = 0
     if case .delegation(let id) = event?.stream { outputs = await server.output.remove(id) }
     return .json(
