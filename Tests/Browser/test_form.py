@@ -116,6 +116,35 @@ class FormTests(BrowserTest):
                 [[fault["field"], fault["message"]] for fault in answer["errors"]], change)
         self.assertEqual(page.evaluate(faults_of, [self.server.url + "check.js", good]), [])
 
+    def test_what_is_pasted_is_taken_as_the_server_takes_it(self):
+        page = self.open("#/delegate")
+        good = {"owner": "acme", "repo": "tools", "branchName": "feature/x", "taskTitle": "T",
+                "objective": "O", "prTitle": "P", "constraints": "", "acceptanceCriteria": []}
+        # The same texts as in PastedTextTests.swift, and some that are part of nothing.
+        texts = [
+            "one\r\ntwo", "one\rtwo", "one\r\r\ntwo\r", "\u001b[31mFAIL\u001b[0m a.test.js",
+            "\u001b[1;38;5;208mbold\u001b[m", "\u001b[2K\u001b[1Gdone", "\u009b31mred\u009b0m",
+            "\u001b(Bascii", "\u001b=keys\u001b>", "\u001b]0;title\u0007text",
+            "\u001b]8;;https://x.y\u001b\\link\u001b]8;;\u001b\\", "\u001bPq\u001b\\after",
+            "\u001b]0;a\rb\u0007c", "a\u001b", "\u001b[31", "\u001b]0;no end",
+            "\u001b]0;a\nb\u0007", "\u009b", "\u0007", "\u001b[31m", "\u001b[0m\r\n",
+            "\u001b\u001b[31mx", "\u001b[1\u001b[2m", "\u001b([x", "\u001b é", "x" * 255 + "\r\n",
+        ]
+        faults_of = "async ([url, body]) => (await import(url)).faultsOf(body)"
+        for text in texts:
+            # An owner that is missing keeps the server from taking it.
+            body = good | {"owner": "", "taskTitle": text, "objective": text, "prTitle": text,
+                           "constraints": text, "acceptanceCriteria": [text]}
+            status, answer = self.server.api("api/personal-delegate", "POST", body)
+            self.assertEqual(status, 422, repr(text))
+            here = page.evaluate(faults_of, [self.server.url + "check.js", body])
+            self.assertEqual(
+                [[fault["field"], f"{fault['field']} {fault['message']}"] for fault in here],
+                [[fault["field"], fault["message"]] for fault in answer["errors"]], repr(text))
+        button = self.fill_form("\u001b[1mPasted\u001b[0m", "\u001b[31mFAIL\u001b[0m a.test.js")
+        button.click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Task created")
+
     def test_what_only_the_server_knows_is_told_beside_the_field_too(self):
         page = self.open("#/delegate")
         button = self.fill_form()

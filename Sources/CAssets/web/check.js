@@ -11,7 +11,12 @@ export const LIMITS = {
  * @returns {{field: string, message: string}[]} one for each fault, a part of a list as
  *   `acceptanceCriteria[3]`; the message follows the field's name in a sentence
  */
-export function faultsOf(body) {
+export function faultsOf(given) {
+  const body = {
+    ...given, taskTitle: plainLine(given.taskTitle), objective: plain(given.objective),
+    prTitle: plainLine(given.prTitle), constraints: plain(given.constraints),
+    acceptanceCriteria: given.acceptanceCriteria?.map(plain),
+  };
   const faults = [];
   const note = (field, message) => { if (message) faults.push({ field, message }); };
   note("owner", owner(body.owner));
@@ -34,6 +39,24 @@ export function faultsOf(body) {
   if (body.baseBranch !== undefined) note("baseBranch", branch(body.baseBranch, false));
   return faults;
 }
+
+// An end of line; control sequences, control strings and other escapes (ECMA-48).
+const END = "\\r\\n?";
+const CONTROL = "(?:\\x1b\\[|\\x9b)[0-?]*[ -/]*[@-~]";
+const STRING = "\\x1b[\\]PX^_][^\\x07\\x1b\\n]*(?:\\x07|\\x1b\\\\)";
+const ESCAPE = "\\x1b(?![[\\]PX^_])[ -/]*[0-~]";
+const PASTED = new RegExp([END, CONTROL, STRING, ESCAPE].join("|"), "g");
+
+/**
+ * Words as people paste them from web pages and terminals, made plain as the server makes them
+ * (Domain/PastedText.swift): ends of line are line feeds, and colours and links of a terminal go.
+ */
+export function plain(text) {
+  return text?.replace(PASTED, (found) => (found.startsWith("\r") ? "\n" : ""));
+}
+
+/** The same for a text of one line: a line's end at its end is none of it. */
+export function plainLine(text) { return plain(text)?.replace(/\n+$/, ""); }
 
 /** `owner/repo` of what people write or paste: that, or the address of the repository. */
 export function repositoryOf(text) {
@@ -71,8 +94,8 @@ function controls(text) {
   const found = /(?![\n\t])\p{Cc}/u.exec(text ?? "");
   if (!found) return null;
   const at = [...text.slice(0, found.index)].length + 1;
-  return `holds the control character ${code(found[0])} as character ${at}; ${found[0] === "\r"
-    ? "end lines with a line feed alone" : "leave it out; lines and tabs may stay"}`;
+  return `holds the control character ${code(found[0])} as character ${at}; `
+    + "leave it out; lines and tabs may stay";
 }
 
 function line(text, what) {
