@@ -138,14 +138,19 @@ extension Request {
 
   /// All values of a query parameter, in their order.
   func texts(_ name: String) -> [String] {
-    var found: [String] = []
-    for pair in (uri.query ?? "").utf8.split(separator: UInt8(ascii: "&")) {
+    QueryNames.current?.note(name)
+    return queryPairs.filter { $0.name == name }.map(\.value)
+  }
+
+  /// The names of all query parameters, in their order.
+  var queryNames: [String] { queryPairs.map(\.name) }
+
+  private var queryPairs: [(name: String, value: String)] {
+    (uri.query ?? "").utf8.split(separator: UInt8(ascii: "&")).map { pair in
       let parts = pair.split(
         separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-      guard Self.formText(parts[0]) == name else { continue }
-      found.append(parts.count == 2 ? Self.formText(parts[1]) : "")
+      return (Self.formText(parts[0]), parts.count == 2 ? Self.formText(parts[1]) : "")
     }
-    return found
   }
 
   private static func formText(_ encoded: Substring.UTF8View) -> String {

@@ -51,9 +51,11 @@ struct OutputRoutes {
     var reader = RecordReader(server.output)
     let found = try await reader.rest(detail.row.id, attempt: attempt)
     let lines = found.compactMap(\.record.line).joined(separator: ",")
+    let warnings = QueryNames.current?.warnings ?? []
+    let told = warnings.isEmpty ? "" : ",\"warnings\":\(Render.list(warnings).canonicalText)"
     return Response(
       status: .ok, headers: [.contentType: "application/json", .cacheControl: "no-store"],
-      body: ResponseBody(byteBuffer: ByteBuffer(string: "{\"items\":[\(lines)]}")))
+      body: ResponseBody(byteBuffer: ByteBuffer(string: "{\"items\":[\(lines)]\(told)}")))
   }
 
   private func whole(_ id: DelegationID, _ attempt: Int, _ form: Form) -> Response {

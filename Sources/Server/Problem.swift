@@ -88,8 +88,10 @@ extension Problem {
 }
 
 extension Response {
+  /// A value as the answer. Query parameters that nobody asked for until now are told in it.
   static func json(_ value: JSONValue, status: HTTPResponse.Status = .ok) -> Response {
-    var bytes = value.canonical
+    let warnings = status.code < 400 ? QueryNames.current?.warnings ?? [] : []
+    var bytes = value.adding(warnings: warnings).canonical
     bytes.append(UInt8(ascii: "\n"))
     return Response(
       status: status, headers: [.contentType: "application/json", .cacheControl: "no-store"],

@@ -185,6 +185,7 @@ package struct Server: Sendable {
   private var router: Router<APIContext> {
     let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
     let methods = RouteMethods()
+    router.add(middleware: QueryMiddleware(excepted: context.path("/worker/")))
     router.add(middleware: ProblemMiddleware(methods: methods))
     router.add(
       middleware: LocalGuard(

@@ -38,6 +38,62 @@ extension EndToEndTests.BadInputTests {
     }
   }
 
+  @Test("a query parameter that no route knows is told in the answer, whatever its form")
+  func queryParameters() async throws {
+    try await Installation.with { server in
+      try await server.createRepository()
+      let id = try await server.submit()
+      _ = try await server.end(of: id)
+      func warnings(_ answer: APIAnswer) -> [String] {
+        (answer.json["warnings"].arrayValue ?? []).compactMap(\.stringValue)
+      }
+      let list = try await server.get(
+        "/api/delegations?stat=Pushed&limit=1&nonsense-in-it&stat=x&q=a&%22%0D%0AX-Evil:%20y%5C=1")
+      #expect(
+        warnings(list) == [
+          "the query parameter \"stat\" is not known and was ignored; did you mean \"state\"?",
+          "the query parameter \"nonsense-in-it\" is not known and was ignored",
+          "the query parameter \"\"\r\nX-Evil: y\\\" is not known and was ignored",
+        ])
+      #expect(list.status == 200 && list.json["items"].arrayValue != nil)
+      #expect(list.header("X-Evil") == nil)
+      let header = list.header("Warning") ?? ""
+      #expect(header.hasPrefix("299 aipm \"the query parameter \\\"stat\\\" is not known"))
+      // Every route, also of those that take none, and those whose answer is no object.
+      for path in [
+        "/api/delegations/\(id)", "/api/delegations/\(id)/events", "/api/delegations/\(id)/output",
+        "/api/delegations/\(id)/records", "/api/events", "/api/audit", "/api/audit?format=csv",
+        "/api/pulls", "/api/workers", "/api/health", "/api/choices", "/healthz", "/readyz",
+        "/metrics", "/api/delegations/\(id)/bundle",
+      ] {
+        let mark = path.contains("?") ? "&" : "?"
+        let known = try await server.get(path)
+        let unknown = try await server.get("\(path)\(mark)zzzzzzzz=1")
+        #expect(known.status == unknown.status, "\(path)")
+        #expect(known.header("Warning") == nil, "\(path)")
+        if known.status >= 400 { continue }
+        let told = unknown.header("Warning") ?? ""
+        #expect(told.contains("zzzzzzzz"), "\(path)")
+        if unknown.header("Content-Type") == "application/json" {
+          #expect(warnings(unknown).count == 1, "\(path)")
+          #expect(warnings(known).isEmpty, "\(path)")
+        }
+      }
+      // Beside what is told of a body.
+      var body = Installation.request("acme/tools", ["objectiv": .string("x")])
+      if case .object(var members) = body {
+        members["priority"] = .integer(1)
+        body = .object(members)
+      }
+      let made = try await server.post("/api/personal-delegate?priority=9", body)
+      #expect(made.status == 201 || made.status == 202)
+      #expect(warnings(made).count == 2 && warnings(made).last?.contains("priority") == true)
+      // Who asks for something wrong is told that alone.
+      let wrong = try await server.get("/api/delegations?limit=x&stat=1")
+      #expect(wrong.status == 422 && wrong.header("Warning") == nil)
+    }
+  }
+
   @Test("names that no branch may have are refused, and the rest of the API says what is wrong")
   func refusals() async throws {
     try await Installation.with { server in

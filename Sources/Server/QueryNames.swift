@@ -1,0 +1,89 @@
+// Which query parameters a route knows: those that it asks for. What else a request has is told in
+// its answer and passed over, as unknown fields of a body are; it is most likely mistyped.
+
+import Domain
+import EventLog
+import HTTPTypes
+import Hummingbird
+import Synchronization
+
+/// The query parameters of one request, and those that were asked for.
+final class QueryNames: Sendable {
+  /// Those of the request that is being answered.
+  @TaskLocal static var current: QueryNames?
+
+  /// Nobody reads more warnings than these.
+  private static let warningsMax = 20
+  private static let shownMax = 64
+
+  private let given: [String]
+  private let known = Mutex<[String]>([])
+
+  /// - Parameter given: in their order.
+  init(given: [String]) { self.given = given }
+
+  func note(_ name: String) { known.withLock { $0.append(name) } }
+
+  /// One sentence for each that was not asked for, once all were.
+  var warnings: [String] {
+    let known = known.withLock { $0 }
+    var seen = Set(known)
+    return given.filter { seen.insert($0).inserted }.prefix(Self.warningsMax).map { name in
+      let shown = name.count > Self.shownMax ? "\(name.prefix(Self.shownMax))…" : name
+      let near =
+        name.count > Self.shownMax
+        ? nil : Spelling.nearest(to: name, in: known).map { "; did you mean \"\($0)\"?" }
+      return "the query parameter \"\(shown)\" is not known and was ignored\(near ?? "")"
+    }
+  }
+}
+
+extension JSONValue {
+  /// With warnings beside those that are there; as it is where it is no object.
+  func adding(warnings: [String]) -> JSONValue {
+    guard !warnings.isEmpty, case .object(var members) = self else { return self }
+    var all = warnings.map { JSONValue.string($0) }
+    if case .array(let others)? = members["warnings"] { all = others + all }
+    members["warnings"] = .array(all)
+    return .object(members)
+  }
+}
+
+/// Notes what is asked for, and tells what was not: in the JSON object of an answer (see
+/// `Response.json`), and of every answer in the field `Warning` (RFC 7234, 5.5).
+struct QueryMiddleware: RouterMiddleware {
+  /// Paths that are nobody's to call by hand.
+  let excepted: String
+
+  func handle(
+    _ request: Request, context: APIContext,
+    next: (Request, APIContext) async throws -> Response
+  ) async throws -> Response {
+    let names = request.queryNames
+    guard !names.isEmpty, !request.uri.path.hasPrefix(excepted) else {
+      return try await next(request, context)
+    }
+    let query = QueryNames(given: names)
+    var response = try await QueryNames.$current.withValue(query) {
+      try await next(request, context)
+    }
+    // A request that failed may have failed before the rest was asked for.
+    let warnings = response.status.code < 400 ? query.warnings : []
+    if !warnings.isEmpty, let field = HTTPField.Name("Warning") {
+      response.headers[field] = warnings.map { "299 aipm \"\(Self.quoted($0))\"" }
+        .joined(separator: ", ")
+    }
+    return response
+  }
+
+  /// As it may stand between quotes in a field: a name is whatever somebody wrote.
+  private static func quoted(_ text: String) -> String {
+    var out = ""
+    for scalar in text.unicodeScalars {
+      let isPlain = (0x20...0x7e).contains(scalar.value)
+      if scalar == "\"" || scalar == "\\" { out += "\\" }
+      out.unicodeScalars.append(isPlain ? scalar : "?")
+    }
+    return out
+  }
+}
