@@ -45,6 +45,7 @@ extension AgentCall {
         name: profile.name, isDemo: false, arguments: command.arguments.map { Argument($0) },
         promptOnStandardInput: command.promptOnStandardInput, environment: profile.environment,
         reading: profile.reading)
+      longPromptArguments = command.longPromptArguments?.map { Argument($0) }
     case .session(let session):
       self.init(
         name: profile.name, isDemo: false, arguments: [], promptOnStandardInput: false,
@@ -52,6 +53,7 @@ extension AgentCall {
     }
     sandbox = SandboxRules(profile.sandbox, network: workflow.network(of: profile))
     endpoints = profile.endpoints
+    ownFiles = profile.ownFiles.isEmpty ? nil : profile.ownFiles
     diskBytesMax = workflow.limits.diskBytesMax
     processesMax = workflow.limits.processesMax
     memoryBytesMax = workflow.limits.memoryBytesMax

@@ -25,6 +25,8 @@ struct AgentProcess: Sendable {
   let network: SandboxNetwork
   /// Of the attempt.
   let launches = LaunchCount()
+  /// The prompt as a file in the tree, for as long as the agent runs.
+  private let longPrompt = LongPrompt()
   /// The folder of the clone's objects, which the tree's own repository borrows.
   var objects: String?
 
@@ -52,6 +54,7 @@ struct AgentProcess: Sendable {
     case .success(let prepared): launch = prepared
     case .failure(let end): return Outcome(end: end.end)
     }
+    defer { longPrompt.remove() }
     let watch = SignWatch(call.reading ?? .plain)
     let end = await watched(onStart: onStart) { onStart in
       await follow(launch, watch, onStart: onStart, onOutput: onOutput)
@@ -125,6 +128,15 @@ struct AgentProcess: Sendable {
     }
   }
 
+  /// Those of the call, or those for a prompt that is too long to be one of them.
+  private var arguments: [AgentCall.Argument] {
+    isTooLong ? call.longPromptArguments ?? call.arguments : call.arguments
+  }
+
+  private var isTooLong: Bool {
+    prompt.utf8.count >= Self.argumentBytesMax && call.arguments.contains { $0.kind == .prompt }
+  }
+
   private struct Refusal: Error { let end: AgentEnd }
 
   private func prepared() -> Result<Launch, Refusal> {
@@ -138,9 +150,9 @@ struct AgentProcess: Sendable {
   }
 
   private func launch() throws -> Launch {
-    let (program, arguments) = try words()
+    let (program, words) = try words()
     var command = Command(
-      program, arguments, environment: environment, workingDirectory: files.tree,
+      program, words, environment: environment, workingDirectory: files.tree,
       timeout: timeout, outputLimit: 4096)
     command.diesWithParent = AgentProcess.canDieWithParent
     let found = try command.resolved()
@@ -149,7 +161,7 @@ struct AgentProcess: Sendable {
     }
     command.grace = AgentProcess.grace
     if call.isDemo || call.promptOnStandardInput { command.input = .bytes(Array(prompt.utf8)) }
-    if call.arguments.contains(where: { $0.kind == .promptFile }) {
+    if arguments.contains(where: { $0.kind == .promptFile }) {
       try DurableFile.replace(files.prompt, with: Array(prompt.utf8))
     }
     return try Launch(
@@ -174,7 +186,7 @@ struct AgentProcess: Sendable {
     grants.readable = [objects].compactMap { $0 } + call.namedFiles.filter(allowed)
     grants.limits = .init(
       fileBytesMax: call.diskBytesMax, memoryBytesMax: call.memoryBytesMax)
-    if call.arguments.contains(where: { $0.kind == .promptFile }) {
+    if arguments.contains(where: { $0.kind == .promptFile }) {
       grants.readable.append(files.prompt)
     }
     grants.take(call.sandbox, home: home)
@@ -184,27 +196,25 @@ struct AgentProcess: Sendable {
   /// Program and arguments with the prompt in its place.
   private func words() throws(Refusal) -> (String, [String]) {
     if call.isDemo { return (demoProgram, ["demo-agent"]) }
-    guard let first = call.arguments.first, first.kind == .literal, !first.text.isEmpty else {
+    guard let first = arguments.first, first.kind == .literal, !first.text.isEmpty else {
       throw Refusal(end: .notStarted("\(call.name): its command names no program"))
     }
-    let arguments = call.arguments.dropFirst().map { argument in
+    // No argument can hold a NUL.
+    var given = prompt.utf8.contains(0) ? prompt.filter { $0 != "\0" } : prompt
+    if isTooLong, arguments.contains(where: { $0.kind == .prompt }) {
+      do throws(FileFault) { given = try longPrompt.write(prompt, in: files.tree) } catch {
+        throw Refusal(end: .lost("\(call.name): the prompt's file: \(error)"))
+      }
+    }
+    let words = arguments.dropFirst().map { argument in
       switch argument.kind {
       case .literal: argument.text
-      case .prompt: prompt
+      case .prompt: given
       case .promptFile: files.prompt
       case .directory: files.tree
       }
     }
-    if arguments.contains(where: { $0.utf8.count >= AgentProcess.argumentBytesMax }) {
-      let limit = AgentProcess.argumentBytesMax - 1
-      throw Refusal(
-        end: .notStarted(
-          """
-          \(call.name): the prompt has \(prompt.utf8.count) bytes, and an argument holds \
-          at most \(limit); have the profile give it on standard input or as a file
-          """))
-    }
-    return (Self.absolute(first.text), arguments)
+    return (Self.absolute(first.text), words)
   }
 
   /// A path is one from the worker's own folder, not from the tree that the agent works in.

@@ -131,6 +131,14 @@ extension WorkerCore {
     case (_, .noChanges):
       let said = ended.output.told
       handIn(.noChanges, ended, "the agent ended well and changed no file\(said)", &actions)
+    case (_, .ignoredAlone(let names)):
+      let said = ended.output.told
+      handIn(
+        .noChanges, ended,
+        """
+        the agent ended well, and changed nothing but what .gitignore leaves out of a commit: \
+        \(names)\(said)
+        """, &actions)
     case (_, .unfit(let detail)): handIn(.agentFailed, ended, detail, &actions)
     case (_, .refused(let message, let hint)):
       handIn(.refused, ended, message, hint: hint, &actions)

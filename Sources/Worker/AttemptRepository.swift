@@ -13,7 +13,10 @@ extension Workspace {
   private static let treeTimeout = Duration.seconds(120)
 
   /// Makes the repository anew, with an index that speaks of the head.
-  func makeRepository(_ attempt: AttemptFiles, _ repository: RepositoryFiles) async throws {
+  /// - Parameter ownFiles: patterns of files that git passes over, unless they are of the head.
+  func makeRepository(
+    _ attempt: AttemptFiles, _ repository: RepositoryFiles, ownFiles: [String]
+  ) async throws {
     let folder = attempt.repository
     try await remove([folder])
     for name in ["objects/info", "objects/pack", "refs", "info"] {
@@ -23,6 +26,7 @@ extension Workspace {
       "objects/info/alternates": "\(repository.clone)/objects\n",
       "HEAD": "ref: refs/heads/none\n", "info/attributes": Workspace.attributes,
       "config": "[core]\n\trepositoryformatversion = 0\n",
+      "info/exclude": ownFiles.map { "\($0)\n" }.joined(),
     ]
     for (name, content) in contents {
       try OpenFile("\(folder)/\(name)", O_WRONLY | O_CREAT | O_TRUNC).write(Array(content.utf8))

@@ -30,7 +30,7 @@ extension Workspace {
       let task = assignment.taskFile.map { Array($0.path.utf8) }
       // The task's file put back is no change of the agent's.
       let changes = try await stagedChanges(assignment, attempt).filter { $0.path != task }
-      guard !changes.isEmpty else { return .noChanges }
+      guard !changes.isEmpty else { return try await withoutChanges(attempt) }
       if let link = changes.first(where: { $0.newMode.elementsEqual("160000".utf8) })?.name {
         return .unfit("the agent left a repository at \(link), which would be a mere link to it")
       }
@@ -51,6 +51,33 @@ extension Workspace {
       }
       return .unfit("what the agent left cannot be committed: \(error)")
     }
+  }
+
+  /// No file was changed, or only files that git is told to pass over.
+  private func withoutChanges(_ attempt: AttemptFiles) async throws -> PickUp {
+    // By the repository's rules alone: what an agent keeps for itself is nobody's work.
+    let rules = ["--others", "--ignored", "--directory", "-z"]
+    let ignored = try await paths(rules + ["--exclude-per-directory=.gitignore"], attempt)
+    guard !ignored.isEmpty else { return .noChanges }
+    let own = try await paths(
+      rules + ["--exclude-from=\(attempt.repository)/info/exclude"], attempt)
+    let made = ignored.filter { !own.contains($0) }
+    guard !made.isEmpty else { return .noChanges }
+    let names = made.prefix(3).map { String(decoding: $0.prefix(200), as: UTF8.self) }
+    let more = made.count > names.count ? " and \(made.count - names.count) more" : ""
+    return .ignoredAlone(names.joined(separator: ", ") + more)
+  }
+
+  /// Paths that `git ls-files` tells of, as far as they fit.
+  private func paths(_ rules: [String], _ attempt: AttemptFiles) async throws -> [[UInt8]] {
+    let collected = PathCollector()
+    let result = try await command(["ls-files"] + rules, attempt).run { channel, chunk in
+      if channel == .output { collected.append(chunk) }
+    }
+    guard result.succeeded else {
+      throw ToolFault(program: "git ls-files", said: result.errorText)
+    }
+    return collected.content.bytes.split(separator: 0).map { Array($0) }
   }
 
   /// A patch over this many bytes is not kept.
@@ -107,7 +134,7 @@ extension Workspace {
     }
     // git cannot stand in a folder that the agent closed. What is below is opened as it is walked.
     chmod(attempt.tree, 0o755)
-    try await makeRepository(attempt, repository)
+    try await makeRepository(attempt, repository, ownFiles: assignment.agent.ownFiles ?? [])
     let listed = try await staged(["ls-files", "--stage", "-z"], attempt)
     let index = IndexListing(listed.standardOutput)
     let root = TreeRoot(path: attempt.tree)

@@ -157,6 +157,8 @@ package struct OutputSummary: Equatable, Sendable, Codable {
 package enum PickUp: Equatable, Sendable {
   case committed(String)
   case noChanges
+  /// Nothing was changed but what the repository's `.gitignore` leaves out; some of it by name.
+  case ignoredAlone(String)
   /// The tree is in a shape that cannot be committed: the agent's doing.
   case unfit(String)
   /// The change breaks a rule of the workflow.

@@ -243,6 +243,9 @@ package struct AgentCall: Codable, Equatable, Sendable {
   /// Program and arguments; empty for demo and for a session.
   package var arguments: [Argument]
   package var promptOnStandardInput: Bool
+  /// In place of `arguments` where the prompt is longer than an argument may be; nil: those, with
+  /// words for the prompt that name a file which holds it.
+  package var longPromptArguments: [Argument]?
   /// Names of variables of the worker's environment that the agent may see.
   package var environment: [String]
   /// What it gets in a sandbox; nil: nothing of the network, and of the disk nothing besides.
@@ -255,6 +258,9 @@ package struct AgentCall: Codable, Equatable, Sendable {
   package var memoryBytesMax: Int?
   /// The services that it calls with a credential that stays outside of its sandbox; absent: none.
   package var endpoints: [ModelEndpoint]?
+  /// Patterns, as gitignore(5) has them, of files that it keeps for itself in the tree: a new one
+  /// is no part of its change. Absent: none.
+  package var ownFiles: [String]?
   /// How its end is read; absent: by an exit code of 0 alone.
   package var reading: AgentReading?
   /// For an agent that stays and is spoken to in the Agent Client Protocol.

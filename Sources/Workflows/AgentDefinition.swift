@@ -20,9 +20,9 @@ extension DefinitionReader {
   }
 
   private static let agentKeys = [
-    "description", "written-for", "protocol", "command", "prompt", "environment", "preflight",
-    "success", "failure", "usage", "permissions", "file-access", "sandbox", "network",
-    "model-keys",
+    "description", "written-for", "protocol", "command", "prompt", "long-prompt-command",
+    "environment", "preflight", "success", "failure", "usage", "permissions", "file-access",
+    "sandbox", "network", "model-keys", "own-files",
   ]
 
   private mutating func agent(_ node: Node, _ name: String) -> AgentProfile? {
@@ -45,11 +45,29 @@ extension DefinitionReader {
     let endpoints = fields.values["model-keys"].map {
       modelEndpoints($0, fields.name("model-keys"))
     }
+    let ownFiles = fields.values["own-files"].map {
+      self.ownFiles($0, fields.name("own-files"))
+    }
     guard let kind else { return nil }
     return AgentProfile(
       name: name, description: description ?? "", kind: kind, environment: environment,
       preflight: preflight, reading: reading, writtenFor: writtenFor ?? "", sandbox: grants,
-      endpoints: endpoints ?? [])
+      endpoints: endpoints ?? [], ownFiles: ownFiles ?? [])
+  }
+
+  /// Patterns of a file of ignored names, one a line.
+  private mutating func ownFiles(_ node: Node, _ name: String) -> [String] {
+    let items = texts(node, name) ?? []
+    for item in items {
+      let isLine = !item.text.unicodeScalars.contains { $0.value < 0x20 }
+      guard let first = item.text.first, isLine, first != "!", first != "#" else {
+        note(
+          item.node.place, "\"\(item.text)\" is no pattern of files",
+          "write a pattern as in .gitignore, such as .mytool/ or .mytool*")
+        continue
+      }
+    }
+    return items.map(\.text)
   }
 
   /// Names of variables that an agent may see.
@@ -74,7 +92,10 @@ extension DefinitionReader {
           Spelling.hint(for: text, in: protocols))
       }
     }
-    let other = isSession ? ["prompt", "success", "failure"] : ["permissions", "file-access"]
+    let other =
+      isSession
+      ? ["prompt", "long-prompt-command", "success", "failure"]
+      : ["permissions", "file-access"]
     for key in other {
       guard let node = fields.values[key] else { continue }
       let only = isSession ? "agents that are called by a command" : "agents in a session"
@@ -123,7 +144,32 @@ extension DefinitionReader {
       arguments.append(argument(item.text, item.node.place, isProgram: index == 0))
     }
     if let way, ways.contains(way) { placeholderFault(arguments, way: way, fields, node.place) }
-    return AgentCommand(arguments: arguments, promptOnStandardInput: way == "standard-input")
+    let long = fields.values["long-prompt-command"].flatMap {
+      longPromptArguments($0, fields.name("long-prompt-command"), way: way)
+    }
+    return AgentCommand(
+      arguments: arguments, promptOnStandardInput: way == "standard-input",
+      longPromptArguments: long)
+  }
+
+  /// The command for a prompt that no argument can hold.
+  private mutating func longPromptArguments(
+    _ node: Node, _ name: String, way: String?
+  ) -> [AgentCommand.Argument]? {
+    guard let items = argumentList(node, name) else { return nil }
+    var arguments: [AgentCommand.Argument] = []
+    for (index, item) in items.enumerated() {
+      arguments.append(argument(item.text, item.node.place, isProgram: index == 0))
+    }
+    if way != "argument" {
+      note(node.place, "\(name) is for agents whose prompt is an argument", "leave it out")
+    }
+    if !arguments.contains(.promptFile) || arguments.contains(.prompt) {
+      note(
+        node.place, "\(name) must have {{promptFile}}, and not {{prompt}}",
+        "write \"{{promptFile}}\" where the agent expects the path of a file")
+    }
+    return arguments
   }
 
   /// Notes a placeholder that the way of giving the prompt needs, or that contradicts it.

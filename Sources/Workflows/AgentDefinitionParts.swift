@@ -144,11 +144,16 @@ extension DefinitionReader {
   private mutating func sign(
     _ node: Node, _ name: String, reads: [String], isUsage: Bool
   ) -> OutputSign? {
-    let keys = ["stream", "text", "json"] + (reads.isEmpty ? [] : ["read"])
-    guard let fields = fields(node, at: name, keys: isUsage ? keys + ["total"] : keys) else {
-      return nil
-    }
+    let isFailure = reads == ["reason"]
+    let keys =
+      ["stream", "text", "json"] + (reads.isEmpty ? [] : ["read"]) + (isUsage ? ["total"] : [])
+      + (isFailure ? ["recovered-by"] : [])
+    guard let fields = fields(node, at: name, keys: keys) else { return nil }
     var sign = OutputSign()
+    if let node = fields.values["recovered-by"] {
+      sign.recovery = self.sign(node, fields.name("recovered-by"), reads: [], isUsage: false)
+        .map { [$0] }
+    }
     if let node = fields.values["stream"] {
       sign.stream = word(node, fields.name("stream"), OutputSign.Stream.self) ?? .either
     }

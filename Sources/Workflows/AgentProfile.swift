@@ -31,12 +31,16 @@ package struct AgentProfile: Equatable, Sendable {
   package var sandbox: SandboxGrants
   /// The services that it calls with a credential that can stay outside.
   package var endpoints: [ModelEndpoint]
+  /// Patterns, as gitignore(5) has them, of files that it keeps for itself in the working tree: a
+  /// new one is no part of its change.
+  package var ownFiles: [String]
 
   package init(
     name: String, description: String, kind: Kind, environment: [String] = [],
     preflight: AgentPreflight? = nil, reading: AgentReading = .plain, writtenFor: String = "",
-    sandbox: SandboxGrants = .init(), endpoints: [ModelEndpoint] = []
+    sandbox: SandboxGrants = .init(), endpoints: [ModelEndpoint] = [], ownFiles: [String] = []
   ) {
+    self.ownFiles = ownFiles
     self.name = name
     self.description = description
     self.kind = kind
@@ -129,8 +133,14 @@ package struct AgentCommand: Equatable, Sendable {
   /// The program (always a literal) and its arguments.
   package var arguments: [Argument]
   package var promptOnStandardInput: Bool
+  /// In place of `arguments` where the prompt is longer than an argument may be; nil: those, with
+  /// words for the prompt that name a file which holds it.
+  package var longPromptArguments: [Argument]?
 
-  package init(arguments: [Argument], promptOnStandardInput: Bool) {
+  package init(
+    arguments: [Argument], promptOnStandardInput: Bool, longPromptArguments: [Argument]? = nil
+  ) {
+    self.longPromptArguments = longPromptArguments
     self.arguments = arguments
     self.promptOnStandardInput = promptOnStandardInput
   }
@@ -139,36 +149,6 @@ package struct AgentCommand: Equatable, Sendable {
   package var program: String {
     if case .literal(let text)? = arguments.first { return text }
     return ""
-  }
-
-  /// Whether a file with the prompt is to be written before `resolved` is called.
-  package var needsPromptFile: Bool { arguments.contains(.promptFile) }
-
-  /// What Linux allows one argument to be in bytes: 32 pages with the final NUL, less that NUL
-  /// (execve(2), MAX_ARG_STRLEN).
-  package static let argumentBytesMax = 131_071
-
-  /// Stands in for a prompt that is too long for an argument: TASK.md holds the same words.
-  package static let longPromptSubstitute =
-    "Implement the task that TASK.md in the current directory describes. Read all of it first."
-
-  /// The argument list for `execve`.
-  /// - Parameters:
-  ///   - prompt: in place of `{{prompt}}`; one that the system would not take as an argument is
-  ///     replaced by `longPromptSubstitute`. A NUL, which no argument can hold, is left out.
-  ///   - promptFile: the path of the file that holds the prompt; nil where none was written.
-  ///   - directory: the path of the working tree.
-  package func resolved(prompt: String, promptFile: String?, directory: String) -> [String] {
-    arguments.map { argument in
-      switch argument {
-      case .literal(let text): text
-      case .prompt:
-        prompt.utf8.count > Self.argumentBytesMax
-          ? Self.longPromptSubstitute : prompt.filter { $0 != "\0" }
-      case .promptFile: promptFile ?? ""
-      case .directory: directory
-      }
-    }
   }
 }
 

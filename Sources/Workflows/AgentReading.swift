@@ -12,7 +12,7 @@ package struct AgentReading: Codable, Equatable, Sendable {
   package var codeMeanings: [Int: String]
   /// Each of these must be found for the agent to have gone well.
   package var success: [OutputSign]
-  /// None of these may be found.
+  /// None of these may be found, unless the agent got over it (`OutputSign.recovery`).
   package var failure: [OutputSign]
   /// Where the agent tells what it used.
   package var usage: [OutputSign]
@@ -54,11 +54,14 @@ package struct OutputSign: Codable, Equatable, Sendable {
   package var values: [String: String]
   /// Whether the values of all such lines are added up; else the last one counts.
   package var adds: Bool
+  /// Of a failure: signs that the agent got over it, if one of them comes after it.
+  package var recovery: [OutputSign]?
 
   package init(
     stream: Stream = .either, text: String? = nil, members: [String: String] = [:],
-    values: [String: String] = [:], adds: Bool = false
+    values: [String: String] = [:], adds: Bool = false, recovery: [OutputSign]? = nil
   ) {
+    self.recovery = recovery
     self.stream = stream
     self.text = text
     self.members = members

@@ -20,6 +20,7 @@ enum AgentSchema {
         "description": {"type": "string"},
         "command": {"type": "array", "minItems": 1, "items": {"type": "string"}},
         "prompt": {"enum": ["argument", "standard-input", "file"]},
+        "long-prompt-command": {"type": "array", "minItems": 1, "items": {"type": "string"}},
         "environment": {
           "type": "array",
           "items": {"type": "string"},
@@ -107,6 +108,13 @@ enum AgentSchema {
                     "type": "object",
                     "additionalProperties": false,
                     "properties": {"reason": {"type": "string"}}
+                  },
+                  "recovered-by": {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "properties": {
+                      \#(sign)
+                    }
                   }
                 }
               }
@@ -158,7 +166,12 @@ enum AgentSchema {
             "other": {"enum": ["allow", "reject"]}
           }
         },
-        "file-access": {"type": "boolean"}
+        "file-access": {"type": "boolean"},
+        "own-files": {
+          "type": "array",
+          "items": {"type": "string"},
+          "description": "Patterns, as in .gitignore, of files that the agent keeps for itself"
+        }
       }
     }
     """#

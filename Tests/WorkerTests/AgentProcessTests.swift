@@ -2,6 +2,7 @@ import Glibc
 import Synchronization
 import Testing
 import WorkerProtocol
+import Workflows
 
 @testable import Worker
 
@@ -72,13 +73,79 @@ import WorkerProtocol
     #expect(try await run(call).text == "demo-agent\n")
   }
 
-  @Test("a prompt that fits no argument is refused with a word on what to do")
-  func longPrompt() async throws {
-    let prompt = String(repeating: "x", count: 131_072)
-    let outcome = try await run(shell("true"), prompt: prompt)
-    guard case .notStarted(let message) = outcome.end else { throw TestFault("\(outcome.end)") }
-    #expect(message.contains("standard input"))
-    #expect(try await run(shell("true"), prompt: String(prompt.dropLast())).end == .finished)
+  /// Every shipped agent that is called by a command.
+  static let shipped: [(name: String, command: AgentCommand)] = {
+    let agents = (try? WorkflowCatalog()["personal-delegate"]?.agents) ?? [:]
+    return agents.sorted { $0.key < $1.key }.compactMap { name, profile in
+      guard case .command(let command) = profile.kind else { return nil }
+      return (name, command)
+    }
+  }()
+
+  private func arguments(_ arguments: [AgentCommand.Argument]) -> [AgentCall.Argument] {
+    arguments.map { argument in
+      switch argument {
+      case .literal(let text): .init(kind: .literal, text: text)
+      case .prompt: .init(kind: .prompt)
+      case .promptFile: .init(kind: .promptFile)
+      case .directory: .init(kind: .directory)
+      }
+    }
+  }
+
+  /// Says each argument's length, the sum of the file that one of them names, and what there is.
+  private static let reader = """
+    for one; do
+      printf '%s;' "${#one}"; [ -f "$one" ] && cat "$one" | wc -c
+      name=$(printf '%s' "$one" | grep -o 'AIPM-PROMPT[-0-9]*\\.md')
+      [ -n "$name" ] && cat "$name" | wc -c
+    done; ls
+    """
+
+  @Test("a prompt that fits no argument reaches every shipped agent by a file", arguments: shipped)
+  func longPrompt(name: String, command: AgentCommand) async throws {
+    // In UTF-8 it is longer than in letters.
+    let fits = String(repeating: "x", count: 131_071)
+    let tooLong = String(repeating: "é", count: 65_536)
+    var call = shell("")
+    func asked(_ words: [AgentCall.Argument]) -> [AgentCall.Argument] {
+      let start = ["sh", "-c", Self.reader, "agent"].map {
+        AgentCall.Argument(kind: .literal, text: $0)
+      }
+      return start + words.dropFirst()
+    }
+    call.promptOnStandardInput = command.promptOnStandardInput
+    call.arguments = asked(arguments(command.arguments))
+    call.longPromptArguments = command.longPromptArguments.map { asked(arguments($0)) }
+    let short = try await run(call, prompt: fits)
+    #expect(short.end == .finished && short.text.contains("131071;"), "\(name): \(short.text)")
+    #expect(!short.text.contains("AIPM-PROMPT"))
+    let long = try await run(call, prompt: tooLong)
+    #expect(long.end == .finished, "\(name)")
+    #expect(long.text.contains("131072"), "\(name): \(long.text)")
+    let left = try DirectoryListing.names("\(long.folder.path)/tree")
+    #expect(left.isEmpty, "\(name): \(left)")
+  }
+
+  @Test("the file of a long prompt is never one of the repository's, and goes whatever happens")
+  func longPromptsFile() async throws {
+    let folder = try TemporaryFolder()
+    let tree = folder.path
+    try DurableFile.replace("\(tree)/AIPM-PROMPT.md", with: Array("mine".utf8))
+    #expect(symlink("/etc/passwd", "\(tree)/AIPM-PROMPT-2.md") == 0)
+    let prompt = LongPrompt()
+    let words = try prompt.write("p", in: tree)
+    #expect(words.contains("AIPM-PROMPT-3.md"))
+    #expect(try text("\(tree)/AIPM-PROMPT-3.md") == "p")
+    _ = try prompt.write("q", in: tree)
+    #expect(try text("\(tree)/AIPM-PROMPT-3.md") == "q")
+    prompt.remove()
+    #expect(try DirectoryListing.names(tree).count == 2)
+    #expect(try text("\(tree)/AIPM-PROMPT.md") == "mine")
+    let script = "test -f AIPM-PROMPT.md && exit 3"
+    let failed = try await run(shell(script), prompt: String(repeating: "x", count: 200_000))
+    #expect(failed.end == .exited(3))
+    #expect(try DirectoryListing.names("\(failed.folder.path)/tree").isEmpty)
   }
 
   @Test("sees of the environment what it may, and never what opens the server")

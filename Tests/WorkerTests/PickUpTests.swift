@@ -53,6 +53,45 @@ extension WorkspaceTests {
     #expect(names == ["a", "b"], "\(script)")
   }
 
+  @Test("a change that .gitignore leaves out is told as such, by name")
+  func ignoredAlone() async throws {
+    let files = ["a": "1\n", ".gitignore": "build/\n*.log\n.tool*\n"]
+    let made = try await outcome(
+      "mkdir build; echo x > build/x; echo y > build/y; echo l > a.log", files: files)
+    #expect(made.pickUp == .ignoredAlone("a.log, build/"))
+    let many = try await outcome("for n in 1 2 3 4 5; do echo > $n.log; done", files: files)
+    #expect(many.pickUp == .ignoredAlone("1.log, 2.log, 3.log and 2 more"))
+    #expect(try await outcome("true", files: files).pickUp == .noChanges)
+    let both = try await outcome("echo l > a.log; echo b > b", files: files)
+    #expect(both.names == [".gitignore", "a", "b"])
+  }
+
+  @Test("what an agent keeps for itself is no part of its change, unless the repository has it")
+  func ownFiles() async throws {
+    let bench = try await Bench()
+    let head = try await bench.repository.commit(["a": "1\n", ".tool.conf": "1\n"])
+    try await bench.with { workspace in
+      func made(_ delegation: String, _ script: String) async throws -> PickUp {
+        var assignment = Assignment.sample(delegation: delegation, head: head)
+        assignment.agent.ownFiles = [".tool*"]
+        try await workspace.checkOut(assignment)
+        try await Self.sh(script, in: bench.tree(workspace, assignment))
+        return await workspace.pickUp(assignment)
+      }
+      let own = "mkdir -p .tool.cache d; echo x > .tool.cache/x; echo x > d/.tool.history"
+      #expect(try await made("d1", own) == .noChanges)
+      // Also where the repository ignores them itself.
+      guard case .committed(let commit) = try await made("d2", "\(own); echo b > b") else {
+        throw TestFault("no commit")
+      }
+      #expect(
+        try await bench.names(workspace, commit, delegation: "d2") == [".tool.conf", "a", "b"])
+      guard case .committed = try await made("d3", "echo 2 > .tool.conf") else {
+        throw TestFault("no commit")
+      }
+    }
+  }
+
   @Test(
     "what the agent did wrong is its own fault, whatever its files are called",
     arguments: [
@@ -79,7 +118,7 @@ extension WorkspaceTests {
         try Self.dig("\(tree)/\(name)", depth: 20_000)
         let began = Self.clock.now
         switch (await workspace.pickUp(assignment), name) {
-        case (.noChanges, "junk"): break
+        case (.ignoredAlone("junk/"), "junk"): break
         case (.unfit(let message), "mine"): #expect(message.contains("a path of over"))
         case (let made, _): throw TestFault("\(name): \(made)")
         }

@@ -51,18 +51,66 @@ import Workflows
     #expect(failure(bad.end).hasSuffix(": no"))
     let limited = try watch(
       "claude", [(.output, #"{"type":"result","subtype":"error_max_turns"}"#)])
-    #expect(failure(limited.end).contains("did not say {subtype: success, type: result}"))
+    #expect(failure(limited.end).hasSuffix(": error_max_turns"))
   }
 
-  @Test("codex adds up its turns, and tells why one failed")
+  /// https://github.com/openai/codex/issues/17539: a turn tells what the session has used.
+  @Test("codex's last turn tells what all used, and why one failed")
   func codex() throws {
-    let turn = #"{"type":"turn.completed","usage":{"input_tokens":10,"output_tokens":5}}"#
-    let good = try watch("codex", [(.output, "\(turn)\r\n\(turn)\n")])
-    #expect(good.end == .finished && good.usage == "20 tokens in, 10 out")
+    func turn(_ count: Int) -> String {
+      #"{"type":"turn.completed","usage":{"input_tokens":\#(count),"output_tokens":5}}"#
+    }
+    let good = try watch("codex", [(.output, "\(turn(10))\r\n\(turn(30))\n")])
+    #expect(good.end == .finished && good.usage == "30 tokens in, 5 out")
     let bad = try watch(
       "codex",
       [(.output, #"{"type":"turn.failed","error":{"message":"over\u0007 quota"}}"# + "\n")], 1)
     #expect(failure(bad.end) == "the agent ended with exit code 1: over  quota")
+  }
+
+  @Test("an error that the agent got over is not its end, and one that it did not is")
+  func recovery() throws {
+    let error = #"{"type":"error","error":{"name":"APIError","data":{"message":"reset"}}}"# + "\n"
+    let step = #"{"type":"step_finish","part":{"reason":"stop","tokens":{"input":1}}}"# + "\n"
+    #expect(try watch("opencode", [(.output, error + step)]).end == .finished)
+    #expect(failure(try watch("opencode", [(.output, step + error)]).end).hasSuffix(": reset"))
+    #expect(
+      failure(try watch("opencode", [(.output, error + step + error)]).end).hasSuffix(": reset"))
+    // The same on the other stream, or with another exit code, is none.
+    #expect(failure(try watch("opencode", [(.output, error), (.error, step)]).end) != "")
+    #expect(try watch("opencode", [(.output, error + step)], 1).end == .exited(1))
+    let failed = #"{"type":"result","subtype":"error_during_execution","is_error":true}"# + "\n"
+    let done = #"{"type":"result","subtype":"success","is_error":false,"result":"x"}"# + "\n"
+    #expect(try watch("claude", [(.output, failed + done)]).end == .finished)
+    #expect(failure(try watch("claude", [(.output, done + failed)]).end).contains("error_during"))
+  }
+
+  @Test("a line of any length is read, wherever it is cut", arguments: [1 << 18, 1 << 23])
+  func longLine(length: Int) throws {
+    let filler = String(repeating: "x\\\"{[ é", count: length / 9)
+    let line = """
+      {"type":"result","note":"\(filler)","list":[{"type":"no"},"}"],"result":"r",\
+      "permission_denials":[{"tool_input":{"new_source":"\(filler)"}}],"subtype":"success",\
+      "is_error":false,"total_cost_usd":0.5,"usage":{"input_tokens":10,"output_tokens":5}}
+      """
+    for size in [4093, 1 << 16, Int.max] {
+      let watch = SignWatch(try #require(Self.profiles["claude"]).reading)
+      var rest = Array((line + "\n{\"type\":\"after\"}\n").utf8)[...]
+      while !rest.isEmpty {
+        watch.take(.output, Array(rest.prefix(size)))
+        rest = rest.dropFirst(size)
+      }
+      #expect(watch.end(.exited(0)) == .finished)
+      #expect(watch.used.words == "10 tokens in, 5 out, $0.5000")
+    }
+    // Without its end, and cut off.
+    let whole = try watch("claude", [(.output, line)])
+    #expect(whole.end == .finished && whole.usage == "10 tokens in, 5 out, $0.5000")
+    let cut = try watch("claude", [(.output, String(line.dropLast()))])
+    #expect(failure(cut.end).contains("did not say") && cut.usage == nil)
+    // A text's head and tail are looked at.
+    let text = try watch("kiro", [(.error, filler + filler + " ▸ Credits: 2 • Time: 1s\n")])
+    #expect(text.end == .finished && text.usage == "2.00 credits")
   }
 
   @Test("a flood without a line's end is passed over, and what comes after is seen")

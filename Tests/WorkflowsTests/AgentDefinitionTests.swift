@@ -30,7 +30,12 @@ import Testing
             success: {exit-codes: [0, 7], signs: [{stream: error, text: "done *"}]}
             failure:
               exit-codes: {3: it is broken}
-              signs: [{json: {type: failed, a.b: true}, read: {reason: error.message}}]
+              signs:
+                - json: {type: failed, a.b: true}
+                  read: {reason: error.message}
+                  recovered-by: {stream: output, json: {type: again}}
+            long-prompt-command: [prog, --file, "{{promptFile}}"]
+            own-files: [.mine*]
             usage:
               - {text: "used {credits}", total: sum}
               - {stream: output, json: {type: end}, read: {cost: cost.usd}}
@@ -46,7 +51,8 @@ import Testing
       success: [OutputSign(stream: .error, text: "done *")],
       failure: [
         OutputSign(
-          members: ["type": "failed", "a.b": "true"], values: ["reason": "error.message"])
+          members: ["type": "failed", "a.b": "true"], values: ["reason": "error.message"],
+          recovery: [OutputSign(stream: .output, members: ["type": "again"])])
       ],
       usage: [
         OutputSign(text: "used {credits}", adds: true),
@@ -54,6 +60,10 @@ import Testing
           stream: .output, members: ["type": "end"], values: ["cost": "cost.usd"]),
       ])
     #expect(agent.reading == wanted)
+    #expect(agent.ownFiles == [".mine*"])
+    guard case .command(let command) = agent.kind else { throw SessionMissing() }
+    #expect(
+      command.longPromptArguments == [.literal("prog"), .literal("--file"), .promptFile])
   }
 
   @Test("a session's permissions are one word or one for each kind")
@@ -116,6 +126,26 @@ import Testing
       (
         "  a: {command: [x], prompt: standard-input, preflight: {signed-in: {files: [/etc/x]}}}",
         "is no path within the agent's HOME"
+      ),
+      (
+        "  a: {command: [x], prompt: standard-input, success: {signs: [{recovered-by: {}}]}}",
+        "recovered-by"
+      ),
+      (
+        "  a: {command: [x], prompt: standard-input, own-files: [\"!x\"]}",
+        "is no pattern of files"
+      ),
+      (
+        "  a: {command: [x], prompt: standard-input, long-prompt-command: [x, \"{{promptFile}}\"]}",
+        "is for agents whose prompt is an argument"
+      ),
+      (
+        """
+          a:
+            command: [x, "{{prompt}}"]
+            prompt: argument
+            long-prompt-command: [x, "{{prompt}}"]
+        """, "must have {{promptFile}}"
       ),
       (
         """

@@ -85,13 +85,7 @@ struct CatalogTests {
     #expect(command.program == "prog")
     #expect(command.promptOnStandardInput)
     #expect(
-      command.resolved(prompt: "do it", promptFile: nil, directory: "/d")
-        == ["prog", "{{prompt}}", "a b", "do it"])
-    let long = String(repeating: "x", count: AgentCommand.argumentBytesMax + 1)
-    #expect(
-      command.resolved(prompt: long, promptFile: nil, directory: "/d").last
-        == AgentCommand.longPromptSubstitute)
-    #expect(
-      command.resolved(prompt: "a\0b", promptFile: nil, directory: "/d").last == "ab")
+      command.arguments
+        == [.literal("prog"), .literal("{{prompt}}"), .literal("a b"), .prompt])
   }
 }

@@ -212,11 +212,9 @@ struct DefinitionTests {
       Issue.record("not a command")
       return
     }
-    #expect(command.needsPromptFile)
     #expect(!command.promptOnStandardInput)
     #expect(
-      command.resolved(prompt: "P", promptFile: "/p/{{directory}}", directory: "/d")
-        == ["prog", "-C", "/d", "/p/{{directory}}"])
+      command.arguments == [.literal("prog"), .literal("-C"), .directory, .promptFile])
   }
 
   /// Text to append, where the fault stands (9 is the first appended line), and what is said.

@@ -2,34 +2,47 @@
 
 import Glibc
 
-/// Cuts a stream into lines. One that is longer than the limit is passed over, and told.
+/// Cuts a stream into lines. One that is longer than the limit is told in pieces, as it comes.
 struct LineBuffer: Sendable {
   private let limit: Int
   private var held: [UInt8] = []
-  private var isPassingOver = false
-  /// Whether some line was passed over so far.
+  /// Whether a line that is too long goes on.
+  private var isLong = false
+  /// Whether some line was too long so far.
   private(set) var hasOverflowed = false
 
   /// - Parameter limit: in bytes, for one line.
   init(limit: Int) { self.limit = limit }
 
   /// Takes bytes in, and hands on each line that they complete, without its end.
-  mutating func take(_ chunk: [UInt8], _ line: (ArraySlice<UInt8>) throws -> Void) rethrows {
+  /// - Parameter long: takes the next piece of a line that is too long, and whether it is the last.
+  mutating func take(
+    _ chunk: [UInt8], long: (ArraySlice<UInt8>, _ isEnd: Bool) -> Void = { _, _ in },
+    _ line: (ArraySlice<UInt8>) throws -> Void
+  ) rethrows {
     var start = 0
     while start < chunk.count {
-      guard let end = Self.lineEnd(chunk, from: start) else {
-        hold(chunk[start...])
-        return
-      }
-      if isPassingOver {
-        isPassingOver = false
-      } else if held.isEmpty, end - start <= limit {
-        try line(chunk[start..<end])
+      let end = Self.lineEnd(chunk, from: start)
+      let part = chunk[start..<(end ?? chunk.count)]
+      if isLong {
+        long(part, end != nil)
+        isLong = end == nil
+      } else if held.count + part.count > limit {
+        hasOverflowed = true
+        if !held.isEmpty { long(held[...], false) }
+        held = []
+        long(part, end != nil)
+        isLong = end == nil
+      } else if end == nil {
+        held += part
+      } else if held.isEmpty {
+        try line(part)
       } else {
-        hold(chunk[start..<end])
-        if isPassingOver { isPassingOver = false } else { try line(held[...]) }
+        held += part
+        try line(held[...])
         held.removeAll(keepingCapacity: held.count < 1 << 16)
       }
+      guard let end else { return }
       start = end + 1
     }
   }
@@ -38,17 +51,6 @@ struct LineBuffer: Sendable {
   mutating func rest() -> [UInt8]? {
     defer { held = [] }
     return held.isEmpty ? nil : held
-  }
-
-  private mutating func hold(_ bytes: ArraySlice<UInt8>) {
-    guard !isPassingOver else { return }
-    guard held.count + bytes.count <= limit else {
-      held = []
-      isPassingOver = true
-      hasOverflowed = true
-      return
-    }
-    held += bytes
   }
 
   private static func lineEnd(_ chunk: [UInt8], from start: Int) -> Int? {

@@ -5,26 +5,39 @@ import Processes
 import Synchronization
 import Workflows
 
-/// Reads both streams of an agent as they come, line by line. A line over `lineBytesMax` is not
-/// looked at. Nothing but what was found is kept.
+/// Reads both streams of an agent as they come, line by line. Nothing but what was found is kept,
+/// and of a line over `lineBytesMax` what signs look at: of a JSON object the members that they
+/// name, however long it is, and of a text its head and its tail.
 final class SignWatch: Sendable {
   static let lineBytesMax = 256 << 10
   private static let reasonCharactersMax = 300
 
+  /// One of the agent's streams.
+  private struct Stream {
+    var lines = LineBuffer(limit: SignWatch.lineBytesMax)
+    /// The line that is too long to be held.
+    var long: LongLine?
+  }
+
   private struct Found {
-    var output = LineBuffer(limit: SignWatch.lineBytesMax)
-    var error = LineBuffer(limit: SignWatch.lineBytesMax)
+    var output = Stream()
+    var error = Stream()
     var success: Set<Int> = []
-    /// The first failure, in words.
-    var failure: String?
-    /// By the sign that told it.
-    var usage: [Int: AgentUsage] = [:]
+    /// What went wrong and was not got over, by the sign that told it, in words.
+    var failures: [(sign: Int, words: String)] = []
+    /// Figures that are added up, and those of which the last one counts.
+    var sums = AgentUsage()
+    var last = AgentUsage()
   }
 
   private let reading: AgentReading
   private let success: [Sought]
   private let failure: [Sought]
   private let usage: [Sought]
+  /// What the signs of `failure` are got over by.
+  private let recovery: [[Sought]]
+  /// The members that signs look at.
+  private let paths: Set<String>
   private let found = Mutex(Found())
 
   init(_ reading: AgentReading) {
@@ -32,22 +45,43 @@ final class SignWatch: Sendable {
     success = reading.success.map(Sought.init)
     failure = reading.failure.map(Sought.init)
     usage = reading.usage.map(Sought.init)
+    recovery = reading.failure.map { ($0.recovery ?? []).map(Sought.init) }
+    let signs =
+      reading.success + reading.usage
+      + reading.failure.flatMap { [$0] + ($0.recovery ?? []) }
+    paths = Set(signs.flatMap { Array($0.members.keys) + Array($0.values.values) })
   }
 
   /// Takes what the agent wrote to one of its streams.
   func take(_ channel: OutputChannel, _ chunk: [UInt8]) {
     guard reading.looksAtLines else { return }
     found.withLock { found in
-      var lines = channel == .output ? found.output : found.error
-      lines.take(chunk) { look(at: $0, of: channel, &found) }
-      if channel == .output { found.output = lines } else { found.error = lines }
+      var stream = channel == .output ? found.output : found.error
+      var long = stream.long
+      // Nobody else holds the bytes meanwhile, so none are copied.
+      if channel == .output { found.output = Stream() } else { found.error = Stream() }
+      stream.long = nil
+      stream.lines.take(
+        chunk,
+        long: { piece, isEnd in
+          long = long ?? LongLine(paths: paths)
+          long?.take(piece)
+          guard isEnd, let line = long else { return }
+          look(at: Subject(line), of: channel, &found)
+          long = nil
+        }
+      ) { look(at: Subject($0), of: channel, &found) }
+      stream.long = long
+      if channel == .output { found.output = stream } else { found.error = stream }
     }
   }
 
   /// What the agent told of what it used.
   var used: AgentUsage {
     found.withLock { found in
-      found.usage.sorted { $0.key < $1.key }.reduce(into: AgentUsage()) { $0.take($1.value) }
+      var used = found.sums
+      used.take(found.last)
+      return used
     }
   }
 
@@ -55,8 +89,10 @@ final class SignWatch: Sendable {
   func end(_ exit: ProcessResult.Exit) -> AgentEnd {
     let found = found.withLock { found in
       for channel in [OutputChannel.output, .error] {
-        let rest = channel == .output ? found.output.rest() : found.error.rest()
-        if let rest { look(at: rest[...], of: channel, &found) }
+        var stream = channel == .output ? found.output : found.error
+        if let long = stream.long { look(at: Subject(long), of: channel, &found) }
+        if let rest = stream.lines.rest() { look(at: Subject(rest[...]), of: channel, &found) }
+        if channel == .output { found.output = Stream() } else { found.error = Stream() }
       }
       return found
     }
@@ -65,8 +101,8 @@ final class SignWatch: Sendable {
       return .stopped
     }
     let meaning = reading.codeMeanings[Int(code)].map { ": \($0)" } ?? ""
-    if let failure = found.failure {
-      return .failed("the agent ended with exit code \(code)\(meaning): \(failure)")
+    if let failure = found.failures.first {
+      return .failed("the agent ended with exit code \(code)\(meaning): \(failure.words)")
     }
     guard reading.successCodes.contains(Int(code)) else {
       return meaning.isEmpty
@@ -81,23 +117,25 @@ final class SignWatch: Sendable {
       """)
   }
 
-  private func look(at line: ArraySlice<UInt8>, of channel: OutputChannel, _ found: inout Found) {
-    var subject = Subject(line)
+  private func look(at subject: Subject, of channel: OutputChannel, _ found: inout Found) {
+    var subject = subject
     for (index, sign) in success.enumerated() where !found.success.contains(index) {
       if sign.match(&subject, channel) != nil { found.success.insert(index) }
     }
-    for sign in failure where found.failure == nil {
-      guard let hit = sign.match(&subject, channel) else { continue }
-      found.failure = Self.brief(hit.reason ?? subject.text)
+    found.failures.removeAll { failure in
+      recovery[failure.sign].contains { $0.match(&subject, channel) != nil }
     }
-    for (index, sign) in usage.enumerated() {
+    for (index, sign) in failure.enumerated()
+    where !found.failures.contains(where: { $0.sign == index }) {
       guard let hit = sign.match(&subject, channel) else { continue }
-      var usage = found.usage[index] ?? AgentUsage()
+      found.failures.append((index, Self.brief(hit.reason ?? subject.text)))
+    }
+    for sign in usage {
+      guard let hit = sign.match(&subject, channel) else { continue }
       for (name, value) in hit.figures {
         guard let figure = UsageFigure(rawValue: name) else { continue }
-        if sign.sign.adds { usage.add(figure, value) } else { usage.set(figure, value) }
+        if sign.sign.adds { found.sums.add(figure, value) } else { found.last.set(figure, value) }
       }
-      found.usage[index] = usage
     }
   }
 
@@ -106,53 +144,6 @@ final class SignWatch: Sendable {
     var view = String.UnicodeScalarView()
     view.append(contentsOf: clean)
     return String(String(view).prefix(reasonCharactersMax))
-  }
-}
-
-/// A line, in the forms that signs look at, each made once and only where it is needed.
-private struct Subject {
-  let raw: ArraySlice<UInt8>
-  private var plain: [UInt8]?
-  private var parsed: AnyJSON??
-
-  init(_ line: ArraySlice<UInt8>) {
-    raw = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
-  }
-
-  /// Without what a terminal would take for colours and the like (ECMA-48, 5.4).
-  mutating func withoutColours() -> [UInt8] {
-    if let plain { return plain }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(raw.count)
-    var rest = raw
-    while let byte = rest.popFirst() {
-      guard byte == 0x1b else {
-        bytes.append(byte)
-        continue
-      }
-      guard rest.first == UInt8(ascii: "[") else { continue }
-      rest.removeFirst()
-      while let part = rest.popFirst(), !(0x40...0x7e).contains(part) {}
-    }
-    plain = bytes
-    return bytes
-  }
-
-  mutating func json() -> AnyJSON? {
-    if let parsed { return parsed }
-    let value = AnyJSON(parsing: raw)
-    parsed = .some(value)
-    return value
-  }
-
-  var text: String { String(decoding: raw, as: UTF8.self) }
-
-  var looksLikeAnObject: Bool {
-    raw.first { $0 != 0x20 && $0 != 0x09 } == UInt8(ascii: "{")
-  }
-
-  func contains(_ bytes: [UInt8]) -> Bool {
-    raw.withUnsafeBytes { ByteSearch.place(of: bytes, in: $0) != nil }
   }
 }
 
@@ -181,9 +172,9 @@ private struct Sought {
     }
     if sign.text != nil {
       guard let pattern else { return nil }
-      return pattern.match(subject.withoutColours()).map { Hit(figures: $0) }
+      return subject.match(pattern).map { Hit(figures: $0) }
     }
-    guard subject.looksLikeAnObject, needed.allSatisfy(subject.contains),
+    guard subject.isLong || (subject.looksLikeAnObject && needed.allSatisfy(subject.contains)),
       let json = subject.json(),
       sign.members.allSatisfy({ json.at(path: $0.key)?.scalarText == $0.value })
     else { return nil }

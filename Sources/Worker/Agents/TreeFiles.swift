@@ -1,6 +1,10 @@
 // Files of a working tree, read and written for an agent that asks for it over its protocol. The
 // agent may be locked up, and this process is not, so nothing here leaves the tree: the path is
-// walked part by part, and no link is followed.
+// walked part by part from the tree's own folder, and a link is followed by walking what it says in
+// the same way.
+//
+// Names are bytes. What is read is the file's text or nothing: a file that is not UTF-8 would come
+// back with other bytes than it had, and the agent's next edit would write those.
 
 import Glibc
 
@@ -10,6 +14,9 @@ struct TreeFiles: Sendable {
 
   /// A larger file is not read.
   static let bytesMax = 2 << 20
+  /// As many links as Linux follows in one path (path_resolution(7)).
+  private static let linksMax = 40
+  private static let depthMax = 200
 
   enum Fault: Error, Equatable, Sendable {
     case outside(String)
@@ -21,6 +28,7 @@ struct TreeFiles: Sendable {
   /// - Parameters:
   ///   - line: the first line, counted from 1.
   ///   - limit: how many lines.
+  /// - Returns: the lines as they are, but for the end of the last one where lines were asked for.
   func read(_ path: String, line: Int?, limit: Int?) throws(Fault) -> String {
     let file = try open(path, O_RDONLY | O_NONBLOCK, makesFolders: false)
     defer { close(file) }
@@ -42,11 +50,39 @@ struct TreeFiles: Sendable {
       if count == 0 { break }
       length += count
     }
-    let text = String(decoding: bytes.prefix(length), as: UTF8.self)
-    guard line != nil || limit != nil else { return text }
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-    let from = max(0, (line ?? 1) - 1)
-    return lines.dropFirst(from).prefix(max(0, limit ?? lines.count)).joined(separator: "\n")
+    let content = bytes.prefix(length)
+    guard String(validating: content, as: UTF8.self) != nil else {
+      throw .unfit(
+        "\(path) is not UTF-8, so it cannot be read as text without changing it: work on its bytes "
+          + "with a program")
+    }
+    let wanted =
+      line == nil && limit == nil ? content : Self.lines(content, from: line ?? 1, limit)
+    return String(decoding: wanted, as: UTF8.self)
+  }
+
+  /// Lines end with a line feed, and one with a carriage return before it is a line's end too.
+  private static func lines(
+    _ content: ArraySlice<UInt8>, from line: Int, _ limit: Int?
+  ) -> ArraySlice<UInt8> {
+    let lineFeed = UInt8(ascii: "\n")
+    var rest = content
+    for _ in 1..<max(1, line) {
+      guard let end = rest.firstIndex(of: lineFeed) else { return [] }
+      rest = rest[(end + 1)...]
+    }
+    guard let limit else { return rest }
+    var end = rest.startIndex
+    for number in 0..<max(0, limit) {
+      guard let next = rest[end...].firstIndex(of: lineFeed) else { return rest }
+      guard number == limit - 1 else {
+        end = next + 1
+        continue
+      }
+      let isPair = next > rest.startIndex && rest[next - 1] == UInt8(ascii: "\r")
+      return rest[..<(isPair ? next - 1 : next)]
+    }
+    return []
   }
 
   /// Replaces a file, or makes it with the folders above it.
@@ -67,42 +103,122 @@ struct TreeFiles: Sendable {
 
   /// The path within the tree; nil where it is not in it.
   func relative(_ path: String) -> String? {
-    guard path.hasPrefix(root + "/") else { return nil }
-    return String(path.dropFirst(root.utf8.count + 1))
+    inner(Array(path.utf8)).map { String(decoding: $0, as: UTF8.self) }
   }
+
+  private func inner(_ path: [UInt8]) -> ArraySlice<UInt8>? {
+    let prefix = Array(root.utf8) + [Self.slash]
+    return path.starts(with: prefix) ? path[prefix.count...] : nil
+  }
+
+  private static let slash = UInt8(ascii: "/")
+  private static let dot = UInt8(ascii: ".")
+
+  // MARK: The walk
 
   private func open(
     _ path: String, _ flags: Int32, makesFolders: Bool
   ) throws(Fault) -> Int32 {
-    guard let inner = relative(path), !inner.utf8.contains(0) else { throw .outside(path) }
-    let parts = inner.split(separator: "/").map { String($0) }
-    guard let name = parts.last, !parts.contains("."), !parts.contains("..") else {
+    guard let inner = inner(Array(path.utf8)), !inner.contains(0) else { throw .outside(path) }
+    let parts = inner.split(separator: Self.slash)
+    guard !parts.isEmpty, inner.last != Self.slash, !parts.contains(where: Self.isDots) else {
       throw .outside(path)
     }
-    var folder = Glibc.open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard folder >= 0 else { throw .notFound(path) }
-    for part in parts.dropLast() {
-      let step = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
-      var next = openat(folder, part, step)
-      if next < 0, errno == ENOENT, makesFolders, mkdirat(folder, part, 0o755) == 0 {
-        next = openat(folder, part, step)
+    var walk = try Walk(root, path)
+    defer { walk.close() }
+    // What is still to be walked, the next part last.
+    var rest = Array(parts.reversed())
+    var links = 0
+    while let part = rest.popLast() {
+      if part.elementsEqual([Self.dot]) { continue }
+      if part.elementsEqual([Self.dot, Self.dot]) {
+        guard walk.leave() else { throw .outside(path) }
+        continue
       }
-      let cause = errno
-      close(folder)
-      guard next >= 0 else { throw fault(path, cause) }
-      folder = next
+      let name = CName(part)
+      if let target = Self.link(name, in: walk.folder) {
+        links += 1
+        guard links <= Self.linksMax else { throw .unfit("\(path) has too many links on its way") }
+        if target.first == Self.slash {
+          guard let target = self.inner(target) else { throw .outside(path) }
+          walk.leaveAll()
+          rest += target.split(separator: Self.slash).reversed()
+        } else {
+          rest += target.split(separator: Self.slash).reversed()
+        }
+        continue
+      }
+      // A part that became a link just now is none of what was looked at: it is not followed.
+      if rest.isEmpty {
+        let file = openat(walk.folder, name.bytes, flags | O_NOFOLLOW | O_CLOEXEC, 0o644)
+        guard file >= 0 else { throw Self.fault(path, errno) }
+        return file
+      }
+      guard walk.count < Self.depthMax else { throw .unfit("\(path) is too deep") }
+      let cause = walk.enter(name, makes: makesFolders)
+      guard cause == 0 else { throw Self.fault(path, cause) }
     }
-    defer { close(folder) }
-    let file = openat(folder, name, flags | O_NOFOLLOW | O_CLOEXEC, 0o644)
-    guard file >= 0 else { throw fault(path, errno) }
-    return file
+    throw .unfit("\(path) is a folder")
   }
 
-  private func fault(_ path: String, _ cause: Int32) -> Fault {
+  private static func isDots(_ part: ArraySlice<UInt8>) -> Bool {
+    part.elementsEqual([dot]) || part.elementsEqual([dot, dot])
+  }
+
+  /// What a link says; nil where there is none.
+  private static func link(_ name: CName, in folder: Int32) -> [UInt8]? {
+    var said = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = readlinkat(folder, name.bytes, &said, said.count)
+    return count > 0 ? said.prefix(count).map { UInt8(bitPattern: $0) } : nil
+  }
+
+  private static func fault(_ path: String, _ cause: Int32) -> Fault {
     switch cause {
     case ENOENT: .notFound(path)
     case ELOOP, ENOTDIR: .outside(path)
+    case EISDIR: .unfit("\(path) is a folder")
     default: .unfit("\(path): \(String(cString: strerror(cause)))")
     }
+  }
+}
+
+/// The folders from the tree's root to where a walk stands, all of them open, so that `..` leads
+/// where it came from, whatever the agent moves meanwhile.
+private struct Walk: ~Copyable {
+  private var folders: [Int32]
+
+  init(_ root: String, _ path: String) throws(TreeFiles.Fault) {
+    let folder = Glibc.open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard folder >= 0 else { throw .notFound(path) }
+    folders = [folder]
+  }
+
+  var folder: Int32 { folders.last ?? -1 }
+  var count: Int { folders.count }
+
+  /// - Returns: 0, or why it cannot be entered.
+  mutating func enter(_ name: CName, makes: Bool) -> Int32 {
+    let step = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+    var next = openat(folder, name.bytes, step)
+    if next < 0, errno == ENOENT, makes, mkdirat(folder, name.bytes, 0o755) == 0 {
+      next = openat(folder, name.bytes, step)
+    }
+    guard next >= 0 else { return errno }
+    folders.append(next)
+    return 0
+  }
+
+  /// - Returns: false at the root.
+  mutating func leave() -> Bool {
+    guard folders.count > 1, let last = folders.popLast() else { return false }
+    Glibc.close(last)
+    return true
+  }
+
+  mutating func leaveAll() { while leave() {} }
+
+  mutating func close() {
+    for folder in folders { Glibc.close(folder) }
+    folders = []
   }
 }

@@ -1,0 +1,87 @@
+// A line of an agent's output, as its signs look at it.
+
+import Workflows
+
+/// A line that is too long to be held, as far as signs look at it.
+struct LongLine: Sendable {
+  private static let tailBytesMax = 16 << 10
+
+  private(set) var head: [UInt8] = []
+  /// The last bytes of it.
+  private(set) var tail: [UInt8] = []
+  private(set) var scan: MemberScan
+
+  /// - Parameter paths: of the members that signs look at.
+  init(paths: Set<String>) { scan = MemberScan(paths: paths) }
+
+  mutating func take(_ piece: ArraySlice<UInt8>) {
+    head += piece.prefix(max(0, SignWatch.lineBytesMax - head.count))
+    tail += piece.suffix(Self.tailBytesMax)
+    if tail.count > 2 * Self.tailBytesMax { tail.removeFirst(tail.count - Self.tailBytesMax) }
+    scan.take(piece)
+  }
+}
+
+/// A line, in the forms that signs look at, each made once and only where it is needed.
+struct Subject {
+  let raw: ArraySlice<UInt8>
+  /// The end of a line of which `raw` is the beginning alone.
+  private var tail: [UInt8]?
+  private var plain: [UInt8]?
+  private var parsed: AnyJSON??
+
+  init(_ line: ArraySlice<UInt8>) {
+    raw = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
+  }
+
+  /// A line that was too long to be held.
+  init(_ long: LongLine) {
+    raw = long.head[...]
+    tail = long.tail
+    parsed = .some(long.scan.object)
+  }
+
+  /// Whether all that is asked for is known.
+  var isLong: Bool { tail != nil }
+
+  /// Looks for a text.
+  mutating func match(_ pattern: LinePattern) -> [String: Double]? {
+    if plain == nil { plain = Self.withoutColours(raw) }
+    if let found = plain.flatMap(pattern.match) { return found }
+    return tail.flatMap { pattern.match(Self.withoutColours($0[...])) }
+  }
+
+  /// Without what a terminal would take for colours and the like (ECMA-48, 5.4).
+  private static func withoutColours(_ raw: ArraySlice<UInt8>) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(raw.count)
+    var rest = raw
+    while let byte = rest.popFirst() {
+      guard byte == 0x1b else {
+        bytes.append(byte)
+        continue
+      }
+      guard rest.first == UInt8(ascii: "[") else { continue }
+      rest.removeFirst()
+      while let part = rest.popFirst(), !(0x40...0x7e).contains(part) {}
+    }
+    return bytes
+  }
+
+  mutating func json() -> AnyJSON? {
+    if let parsed { return parsed }
+    let value = AnyJSON(parsing: raw)
+    parsed = .some(value)
+    return value
+  }
+
+  var text: String { String(decoding: raw, as: UTF8.self) }
+
+  var looksLikeAnObject: Bool {
+    raw.first { $0 != 0x20 && $0 != 0x09 } == UInt8(ascii: "{")
+  }
+
+  func contains(_ bytes: [UInt8]) -> Bool {
+    raw.withUnsafeBytes { ByteSearch.place(of: bytes, in: $0) != nil }
+  }
+}

@@ -1,0 +1,40 @@
+// A prompt that no argument can hold: the agent is sent to a file that holds it.
+//
+// The file stands in the working tree, for some agents read nothing else, and it goes before the
+// tree is looked at. It has a name that the repository does not have.
+
+import Glibc
+import Synchronization
+
+/// The file of one attempt's prompt.
+final class LongPrompt: Sendable {
+  private let path = Mutex<String?>(nil)
+
+  /// Writes the prompt in the tree.
+  /// - Returns: what the agent is told in its place.
+  func write(_ prompt: String, in tree: String) throws(FileFault) -> String {
+    remove()
+    for number in 1...1000 {
+      let name = number == 1 ? "AIPM-PROMPT.md" : "AIPM-PROMPT-\(number).md"
+      let file = "\(tree)/\(name)"
+      if DurableFile.exists(file) { continue }
+      // Never through a link, and never over what came there since.
+      let opened = try OpenFile(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW)
+      path.withLock { $0 = file }
+      try opened.write(Array(prompt.utf8))
+      return """
+        Your task is in the file \(name) in the current directory, because it is too long for a \
+        command line. Read all of that file first, from its first line to its last, then do what \
+        it says. Do not change that file, and do not mention it: it is no part of the repository.
+        """
+    }
+    throw FileFault(operation: "open", path: "\(tree)/AIPM-PROMPT.md", code: EEXIST)
+  }
+
+  func remove() {
+    path.withLock { path in
+      if let path { unlink(path) }
+      path = nil
+    }
+  }
+}
