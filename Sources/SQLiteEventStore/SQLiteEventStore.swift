@@ -1,10 +1,11 @@
 // The event log on SQLite: one file, `aipm.db`, and beside it `head`.
 //
 // One connection writes. It has a thread of its own; appends wait in a bounded queue, and each
-// commit takes all that wait, so that the cost of a sync is shared. In the transaction each append
-// has a savepoint: idempotency key, version, stamp and the stream's own state are looked at first,
-// so that a refused one writes nothing and stops nobody. Events, their texts, the views and the
-// views' digests are written together. Reads are short snapshots on other connections.
+// commit takes all that wait, so that the cost of a sync is shared. Of each append idempotency key,
+// version, stamp and the stream's own state are looked at first, so that a refused one writes
+// nothing and stops nobody. Events, their texts, the views and the views' digests are written
+// together; if the disk is full the commit is rolled back and each append is tried alone. Reads are
+// short snapshots on other connections.
 //
 // What it promises beyond `EventStore`:
 //

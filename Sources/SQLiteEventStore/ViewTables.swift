@@ -139,7 +139,12 @@ enum ViewTables {
     _ row: PullRequestRow, in database: Database, tables: String
   ) throws(SQLiteError) {
     let s = try database.statement(
-      "INSERT OR REPLACE INTO \(tables)pull_requests VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+      """
+      INSERT INTO \(tables)pull_requests VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET url = excluded.url, branch = excluded.branch,
+        state = excluded.state, delegation = excluded.delegation,
+        delegation_stamp = excluded.delegation_stamp, delegation_state = excluded.delegation_state
+      """)
     s.bind(row.repository, at: 1)
     s.bind(row.number, at: 2)
     s.bind(row.url, at: 3)
@@ -182,7 +187,13 @@ enum ViewTables {
     _ row: WorkerRow, in database: Database, tables: String
   ) throws(SQLiteError) {
     let s = try database.statement(
-      "INSERT OR REPLACE INTO \(tables)workers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      """
+      INSERT INTO \(tables)workers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET state = excluded.state, host = excluded.host,
+        agents = excluded.agents, version = excluded.version, incarnation = excluded.incarnation,
+        local = excluded.local, delegation = excluded.delegation, since = excluded.since,
+        restarts = excluded.restarts
+      """)
     s.bind(row.id.rawValue, at: 1)
     s.bind(row.state.rawValue, at: 2)
     s.bind(row.host, at: 3)
@@ -234,7 +245,11 @@ enum ViewTables {
     _ digests: [ViewName: ViewDigest], position: Int64, in database: Database
   ) throws(SQLiteError) {
     for name in ViewName.allCases {
-      let s = try database.statement("INSERT OR REPLACE INTO view_digests VALUES (?, ?, ?)")
+      let s = try database.statement(
+        """
+        INSERT INTO view_digests VALUES (?, ?, ?)
+        ON CONFLICT DO UPDATE SET position = excluded.position, digest = excluded.digest
+        """)
       s.bind(name.rawValue, at: 1)
       s.bind(position, at: 2)
       s.bind((digests[name] ?? ViewDigest()).bytes, at: 3)

@@ -45,17 +45,6 @@ extension Writer {
     }
   }
 
-  /// The rows of a stream stand again as they did before the append that was taken back.
-  func forget(_ stream: StreamName) throws {
-    switch stream {
-    case .delegation(let id): projector.forget(id)
-    case .worker(let id): projector.forget(id)
-    case .system: break
-    }
-    projector.forgetPullRequests()
-    try loadWorkers()
-  }
-
   func trimCache() {
     if projector.pullRequestCount > Self.cachedMax { projector.forgetPullRequests() }
     guard projector.knownDelegations > Self.cachedMax else { return }
