@@ -91,9 +91,10 @@ package final class EgressLedger: Sendable {
   }
 
   /// Takes bytes that are about to be sent.
+  /// - Parameter host: and its port: where to; what a refusal is noted for.
   /// - Returns: false if they would pass the limit: they must not be sent, and from now on none.
-  func send(_ count: Int, _ line: Line) -> Bool {
-    guard spend(count) else { return false }
+  func send(_ count: Int, _ line: Line, to host: some Sequence<UInt8>, port: Int) -> Bool {
+    guard spend(count, for: host, port: port) else { return false }
     state.withLock { state in
       state.record.bytesUp += count
       if let line { state.record.hosts[line].bytesUp += count }
@@ -103,14 +104,20 @@ package final class EgressLedger: Sendable {
 
   /// Takes what goes out without a connection: a name that is looked up is sent to its owner.
   /// - Returns: as `send`.
-  func spend(_ count: Int) -> Bool {
+  func spend(_ count: Int, for host: some Sequence<UInt8>, port: Int) -> Bool {
     let (isWithin, wasWithin) = state.withLock { state in
       let wasWithin = !state.isOver
       if count > state.uploadLeft { state.isOver = true }
-      if !state.isOver { state.uploadLeft -= count }
+      if !state.isOver {
+        state.uploadLeft -= count
+      } else {
+        let text = PrintableHost.text(host)
+        _ = state.count(Key(host: text, port: port, refusal: .uploadLimit), at: now())
+      }
       return (!state.isOver, wasWithin)
     }
-    // All connections of the attempt end with the one that passes the limit.
+    // All connections of the attempt end with the one that passes the limit. That is noted by now:
+    // an agent that ends with its connection has its record read at once.
     if wasWithin, !isWithin { closeConnections() }
     return isWithin
   }

@@ -201,8 +201,11 @@ final class FrontConnection: EndOwner {
       return refuse(
         host, port, code, "no rule of the workflow allows it. To allow it, write there:\n\(line)")
     }
-    guard scope.ledger.spend(name.text.utf8.count) else {
-      return refuseUpload(host, port)
+    guard scope.ledger.spend(host.count, for: host, port: Int(port)) else {
+      return answerRefused(
+        host, port, .uploadLimit,
+        "the attempt has sent the \(scope.policy.uploadBytesMax) bytes that it may. "
+          + "To allow more, write in the workflow: network: {upload: 100MiB}")
     }
     loop.makeFutureWithTask { [resolver = core.resolver] in
       await resolver.addresses(of: name)
@@ -262,16 +265,14 @@ final class FrontConnection: EndOwner {
     _ host: [UInt8], _ port: UInt16, _ code: RefusalCode, _ words: String, status: Int = 403
   ) {
     scope.ledger.refused(host, port: Int(port), code)
-    answer(
-      status, "AIPM refused \(PrintableHost.text(host)):\(port) (\(code.rawValue)): \(words)\n")
+    answerRefused(host, port, code, words, status: status)
   }
 
-  /// The attempt has sent what it may.
-  func refuseUpload(_ host: [UInt8], _ port: UInt16) {
-    refuse(
-      host, port, .uploadLimit,
-      "the attempt has sent the \(scope.policy.uploadBytesMax) bytes that it may. "
-        + "To allow more, write in the workflow: network: {upload: 100MiB}")
+  private func answerRefused(
+    _ host: [UInt8], _ port: UInt16, _ code: RefusalCode, _ words: String, status: Int = 403
+  ) {
+    answer(
+      status, "AIPM refused \(PrintableHost.text(host)):\(port) (\(code.rawValue)): \(words)\n")
   }
 
   /// Answers with a text, and ends the connection once that can have arrived.

@@ -46,7 +46,7 @@ final class GatewayExchange: EndOwner {
     line = ledger.allowed(host, port: port)
     let fields = passedFields()
     let size = path.count + fields.reduce(0) { $0 + $1.0.utf8.count + $1.1.utf8.count + 4 }
-    guard ledger.send(size, line) else { return refuseUpload() }
+    guard send(size) else { return end() }
     let bound = NIOLoopBound(self, eventLoop: front.loop)
     var outgoing = HTTPRequest(
       method: head.method, url: gateway.upstream.base + String(decoding: path, as: UTF8.self),
@@ -99,7 +99,7 @@ final class GatewayExchange: EndOwner {
     guard let source, !body.isDone else { return }
     do throws(HeadFault) {
       while case .data(let data)? = try body.next(&request) {
-        guard ledger.send(data.readableBytes, line) else { return refuseUpload() }
+        guard send(data.readableBytes) else { return end() }
         if !source.write(Array(data.readableBytesView)) { isFull = true }
       }
       if body.isDone { source.end() }
@@ -114,9 +114,9 @@ final class GatewayExchange: EndOwner {
     if !isEnded, !body.isDone { inside.read() }
   }
 
-  private func refuseUpload() {
-    ledger.refused(host.utf8, port: Int(port), .uploadLimit)
-    end()
+  /// - Returns: false if the upload limit is passed.
+  private func send(_ count: Int) -> Bool {
+    ledger.send(count, line, to: host.utf8, port: Int(port))
   }
 
   // MARK: The end
@@ -229,21 +229,31 @@ struct GatewayResponse: Sendable {
     let isChunked = head.isHTTP11 && !isBodiless
     let isKept = keeps && (isChunked || isBodiless)
     var mask = StreamMask(gateway.key)
-    var isEchoed = false
+    var isNoted = false
+    /// Before what comes after it is passed on: the response may break off, and the attempt end.
+    func note(_ isEchoed: Bool) {
+      guard isEchoed, !isNoted else { return }
+      isNoted = true
+      ledger.refused(gateway.upstream.host.utf8, port: Int(gateway.upstream.port), .keyEchoed)
+    }
     do {
-      try await channel.writeAndFlush(
-        responseHead(stream.head, isChunked: isChunked, isKept: isKept, isEchoed: &isEchoed))
+      var isEchoed = false
+      let head = responseHead(
+        stream.head, isChunked: isChunked, isKept: isKept, isEchoed: &isEchoed)
+      note(isEchoed)
+      try await channel.writeAndFlush(head)
       for try await piece in stream {
         ledger.received(piece.count, line)
-        try await send(mask.pass(piece), isChunked)
+        let passed = mask.pass(piece)
+        note(mask.isFound)
+        try await send(passed, isChunked)
       }
-      try await send(mask.finish(), isChunked)
+      let rest = mask.finish()
+      note(mask.isFound)
+      try await send(rest, isChunked)
       if isChunked { try await channel.writeAndFlush(ByteBuffer.lastChunk) }
     } catch {
       return .broken
-    }
-    if isEchoed || mask.isFound {
-      ledger.refused(gateway.upstream.host.utf8, port: Int(gateway.upstream.port), .keyEchoed)
     }
     return isKept ? .complete : .last
   }

@@ -73,11 +73,10 @@ final class PlainExchange: EndOwner {
 
   /// - Returns: false if the upload limit is passed; then all has ended.
   private func sendOut(_ bytes: ByteBuffer) -> Bool {
-    if ledger.send(bytes.readableBytes, line) {
+    if ledger.send(bytes.readableBytes, line, to: host.text.utf8, port: Int(port)) {
       outside.write(bytes)
       return true
     }
-    ledger.refused(host.text.utf8, port: Int(port), .uploadLimit)
     end()
     return false
   }

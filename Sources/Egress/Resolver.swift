@@ -15,22 +15,32 @@ package protocol NameResolver: Sendable {
 /// few threads of their own, which it may block as long as it likes.
 package final class SystemResolver: NameResolver {
   /// Names that wait for an answer at once; more are answered with nothing.
-  private static let waitingMax = 256
+  static let waitingMax = 256
   /// An answer with more addresses is cut.
   static let addressesMax = 16
 
   private let pool: NIOThreadPool
   private let timeout: Duration
+  private let lookUp: @Sendable (String) -> [IPAddress]
   private let waiting = Mutex(0)
 
   /// - Parameter timeout: after which a look-up counts as failed, though its thread may go on.
-  package init(threads: Int = 4, timeout: Duration = .seconds(5)) {
+  package convenience init(threads: Int = 4, timeout: Duration = .seconds(5)) {
+    self.init(threads: threads, timeout: timeout, lookUp: Self.system)
+  }
+
+  /// - Parameter lookUp: may block.
+  init(threads: Int, timeout: Duration, lookUp: @escaping @Sendable (String) -> [IPAddress]) {
     pool = NIOThreadPool(numberOfThreads: threads)
     self.timeout = timeout
+    self.lookUp = lookUp
     pool.start()
   }
 
   deinit { pool.shutdownGracefully { _ in } }
+
+  /// Names that wait for an answer now.
+  var waitingCount: Int { waiting.withLock { $0 } }
 
   /// In the system's order; none after the time-out, and if too many names wait already.
   package func addresses(of name: HostName) async -> [IPAddress] {
@@ -43,7 +53,7 @@ package final class SystemResolver: NameResolver {
     let (answers, continuation) = AsyncStream.makeStream(
       of: [IPAddress].self, bufferingPolicy: .bufferingOldest(1))
     pool.submit { [self] state in
-      let found = state == .active ? Self.lookUp(name.text) : []
+      let found = state == .active ? lookUp(name.text) : []
       waiting.withLock { $0 -= 1 }
       continuation.yield(found)
       continuation.finish()
@@ -57,7 +67,7 @@ package final class SystemResolver: NameResolver {
     return []
   }
 
-  private static func lookUp(_ name: String) -> [IPAddress] {
+  @Sendable private static func system(_ name: String) -> [IPAddress] {
     var hints = addrinfo()
     hints.ai_family = AF_UNSPEC
     hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

@@ -103,8 +103,10 @@ final class Tunnel: EndOwner {
 
   private func passOut(_ bytes: ByteBuffer) {
     guard bytes.readableBytes > 0 else { return }
-    if ledger.send(bytes.readableBytes, line) { return outside.write(bytes) }
-    refuse(.uploadLimit)
+    guard ledger.send(bytes.readableBytes, line, to: host.text.utf8, port: Int(port)) else {
+      return end()
+    }
+    outside.write(bytes)
   }
 
   private func other(_ end: End) -> End { end === inside ? outside : inside }

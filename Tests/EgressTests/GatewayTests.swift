@@ -95,7 +95,11 @@ import Testing
       var request: [UInt8] = []
       while !request.contains(UInt8(ascii: "!")), let more = connection.read() { request += more }
       first.open()
-      while !request.contains(UInt8(ascii: "?")), let more = connection.read() { request += more }
+      // To its end: a socket that is closed with bytes unread resets the connection, and what the
+      // client got by then would be no whole response.
+      while !request.suffix(5).elementsEqual("0\r\n\r\n".utf8), let more = connection.read() {
+        request += more
+      }
       connection.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: one\n\n")
       second.waitOnThread()
       connection.send("data: two\n\n")
@@ -139,6 +143,36 @@ import Testing
     #expect(!answer.contains(key) && !answer.contains("X-Echo") && answer.contains("X-Good: 1"))
     #expect(!answer.contains("LXRlc3QtMDEyMzQ1Njc4OWFiY2Rl"), "\(body)")
     #expect(answer.contains("****") && answer.contains("sk-\r\n"))
+    #expect(test.verdicts == ["127.0.0.1 allowed", "127.0.0.1 key-echoed"])
+    await test.gateway.close()
+  }
+
+  /// A response that breaks off must not look whole, and the record says what was in it.
+  @Test func brokenAnswersAreNotWhole() async throws {
+    let (key, isPast) = (Self.key, Gate())
+    let server = try RawServer { connection in
+      _ = connection.readRequest()
+      connection.send("HTTP/1.1 200 OK\r\n\r\n\(key) \(String(repeating: "x", count: 4_096))")
+      isPast.waitOnThread()
+      connection.reset()
+    }
+    defer { server.stop() }
+    let test = try await Fixture(server)
+    let (head, body) = try await onThread {
+      let client = try Client(port: test.port)
+      client.send("GET / HTTP/1.1\r\n\r\n")
+      let head = client.readHead()
+      var body = ""
+      while !body.contains("x") {
+        let next = client.readText(1)
+        if next.isEmpty { break }
+        body += next
+      }
+      isPast.open()
+      return (head, body + client.readAll())
+    }
+    #expect(head.hasPrefix("HTTP/1.1 200 ") && body.contains("****"), "\(head)\(body)")
+    #expect(!body.contains(key) && !body.contains("\r\n0\r\n"), "\(body)")
     #expect(test.verdicts == ["127.0.0.1 allowed", "127.0.0.1 key-echoed"])
     await test.gateway.close()
   }

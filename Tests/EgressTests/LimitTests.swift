@@ -1,7 +1,10 @@
 import Foundation
 import Glibc
+import NIOCore
+import NIOPosix
 import NetworkRules
 import RawSockets
+import Synchronization
 import Testing
 
 @testable import Egress
@@ -328,6 +331,39 @@ import Testing
     #expect(ledger.record.hosts.count == 500 && ledger.record.connectionsBeyond == 101)
     #expect(ledger.record.hosts[1].connections == 2)
     let beyond = ledger.allowed("late.org", port: 443)
-    #expect(ledger.send(10, beyond) && ledger.record.bytesUp == 10)
+    #expect(
+      ledger.send(10, beyond, to: "late.org".utf8, port: 443) && ledger.record.bytesUp == 10)
+  }
+
+  /// Whoever sees that a connection ended finds in the record why.
+  @Test func limitsAreNotedBeforeConnectionsEnd() async throws {
+    let ledger = EgressLedger(uploadBytesMax: 10, now: { 5 })
+    let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .bind(host: "127.0.0.1", port: 0).get()
+    let witness = Witness(ledger)
+    try await channel.pipeline.addHandler(witness).get()
+    try #require(ledger.enter(channel, connectionsMax: 1) != nil)
+    // On its own loop a channel that is closed has ended with the call.
+    let isSent = try await channel.eventLoop.submit {
+      ledger.send(11, nil, to: "a.org".utf8, port: 443)
+    }.get()
+    #expect(!isSent)
+    #expect(witness.seen == [.uploadLimit])
+    #expect(ledger.record.bytesUp == 0)
+  }
+
+  /// Looks into the record at the end of a connection.
+  private final class Witness: ChannelInboundHandler, Sendable {
+    typealias InboundIn = Any
+    private let ledger: EgressLedger
+    private let found = Mutex<[RefusalCode?]?>(nil)
+
+    init(_ ledger: EgressLedger) { self.ledger = ledger }
+
+    var seen: [RefusalCode?]? { found.withLock { $0 } }
+
+    func channelInactive(context: ChannelHandlerContext) {
+      found.withLock { $0 = ledger.record.hosts.map(\.refusal) }
+    }
   }
 }

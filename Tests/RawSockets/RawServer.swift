@@ -11,6 +11,8 @@ package final class RawServer: Sendable {
   private struct State {
     var accepted = 0
     var isStopped = false
+    /// The listener is closed; its number may be another socket's at once.
+    var hasEnded = false
   }
 
   package let port: Int
@@ -30,9 +32,15 @@ package final class RawServer: Sendable {
   private func accept(_ serve: @escaping @Sendable (RawConnection) -> Void) {
     while true {
       let socket = Glibc.accept(listener, nil, nil)
+      let cause = errno
       if socket < 0 {
-        // Closed here and nowhere else: the number may be another socket's at once.
-        Glibc.close(listener)
+        let goesOn = state.withLock { state in
+          if !state.isStopped, [EINTR, ECONNABORTED].contains(cause) { return true }
+          state.hasEnded = true
+          Glibc.close(listener)
+          return false
+        }
+        if goesOn { continue }
         return
       }
       state.withLock { $0.accepted += 1 }
@@ -45,11 +53,10 @@ package final class RawServer: Sendable {
   }
 
   package func stop() {
-    let isFirst = state.withLock { state in
-      defer { state.isStopped = true }
-      return !state.isStopped
+    state.withLock { state in
+      if !state.isStopped, !state.hasEnded { Glibc.shutdown(listener, Int32(SHUT_RDWR)) }
+      state.isStopped = true
     }
-    if isFirst { Glibc.shutdown(listener, Int32(SHUT_RDWR)) }
   }
 }
 
