@@ -125,9 +125,10 @@ struct Workspace: Sendable {
 
   /// Removes what attempts of former lives left, but for `kept`.
   func sweep(keeping kept: AttemptKey?) async {
-    let command = Command(
+    var command = Command(
       "find", [files.attempts, "-mindepth", "1", "-maxdepth", "1", "-print0"],
       timeout: .seconds(60))
+    command.diesWithParent = AgentProcess.canDieWithParent
     guard let found = try? await command.run() else { return }
     let folders = found.outputText.split(separator: "\0").map(String.init)
     try? await remove(folders.filter { folder in kept.map { !folder.hasSuffix("/\($0)") } ?? true })
@@ -145,7 +146,9 @@ struct Workspace: Sendable {
     let fresh = "\(repository.clone).new"
     try await remove([fresh])
     try DurableFile.makeFolder(fresh)
-    try await Git.run(["init", "-q", "--bare", "--template=", "-b", "main", fresh])
+    try await Git.run(
+      ["init", "-q", "--bare", "--template=", "-b", "main", fresh],
+      diesWithParent: AgentProcess.canDieWithParent)
     try DurableFile.makeFolder("\(fresh)/info")
     try DurableFile.replace("\(fresh)/info/attributes", with: Array(Workspace.attributes.utf8))
     try DurableFile.replace("\(fresh)/\(Self.cloneMark)", with: [])
@@ -198,6 +201,7 @@ struct Workspace: Sendable {
       "git", arguments,
       environment: Git.environment(gitDirectory: repository.clone, config: Workspace.config),
       timeout: .seconds(1800), outputLimit: 64 << 10)
+    command.diesWithParent = AgentProcess.canDieWithParent
     // When the pack has come whole, git has the longer part of its work before it.
     command.grace = command.timeout
     let (value, result) = try await command.converse { [head, chunks] input, _ in

@@ -103,6 +103,11 @@ extension EndToEndTests.MisbehaviorTests {
       #expect(ContinuousClock.now - began < .seconds(10))
       #expect(try gits(of: server).isEmpty)
       let orphaned = try await beginsToPickUp()
+      // It does not just come to its end: it stands still when its worker dies.
+      for git in try gits(of: server).compactMap({ Int32($0) }) { kill(git, SIGSTOP) }
+      defer {
+        for git in ((try? gits(of: server)) ?? []).compactMap({ Int32($0) }) { kill(git, SIGKILL) }
+      }
       for process in server.workerProcesses.values { kill(process, SIGKILL) }
       try await until("git is gone with its worker", within: .seconds(5)) {
         try gits(of: server).isEmpty

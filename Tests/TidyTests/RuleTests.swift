@@ -66,6 +66,23 @@ struct RuleTests {
         == [])
   }
 
+  @Test func whatOutlivesItsWorkerIsFound() {
+    let worker = "Sources/Worker/X.swift"
+    for code in [
+      "var c = Command(\"git\", [])\nc.grace = .zero", "try await Git.run([\"init\"])",
+      "try await Git.blobs(\n  blobs)", "run(Command(\"sh\"))",
+    ] {
+      #expect(SourceRules.diesWithWorker(file(code, worker)).map(\.line) == [1], "\(code)")
+      #expect(SourceRules.diesWithWorker(file(code, "Sources/Forge/X.swift")) == [])
+    }
+    for code in [
+      "var c = Command(\"git\")\nc.diesWithParent = true", "Command(\"bwrap\").resolved()",
+      "Git.run(\n  words,\n  diesWithParent: dies)", "let c = AgentCommand(1)", "f.Command(2)",
+    ] {
+      #expect(SourceRules.diesWithWorker(file(code, worker)) == [], "\(code)")
+    }
+  }
+
   @Test func whatIsNotDocumentedIsFound() {
     let text = """
       /// A.

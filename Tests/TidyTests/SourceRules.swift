@@ -78,6 +78,22 @@ enum SourceRules {
     }
   }
 
+  /// Nothing that a worker starts outlives it: each command says so, near to where it is made.
+  static func diesWithWorker(_ file: SourceFile) -> [Finding] {
+    guard file.path.hasPrefix("Sources/Worker/") else { return [] }
+    let start = #/(?:^|[^.\w])(?:Command|Git\.run|Git\.blobs)\(/#
+    return file.code.indices.compactMap { index in
+      guard mentions(file.code[index], ["Command(", "Git.run(", "Git.blobs("]),
+        file.code[index].contains(start),
+        !file.code[index...].prefix(10).contains(where: {
+          // One that is only looked up is not started.
+          mentions($0, ["diesWithParent", ".resolved()"])
+        })
+      else { return nil }
+      return file.finding(index, "what a worker starts dies with it; set diesWithParent")
+    }
+  }
+
   /// The module that a line imports, nil where it imports none.
   static func imported(_ line: String) -> String? {
     guard mentions(line, ["import"]) else { return nil }

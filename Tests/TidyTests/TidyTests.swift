@@ -30,6 +30,7 @@ struct TidyTests {
   @Test func linesAreShort() { expectNone(files.flatMap(SourceRules.width)) }
   @Test func nothingBannedIsWritten() { expectNone(files.flatMap(SourceRules.banned)) }
   @Test func domainIsPure() { expectNone(files.flatMap(SourceRules.domainIsPure)) }
+  @Test func programsDieWithTheirWorker() { expectNone(files.flatMap(SourceRules.diesWithWorker)) }
   @Test func whatOthersCallIsDocumented() { expectNone(files.flatMap(SourceRules.documented)) }
 
   @Test func switchesOverOurOwnCasesListThemAll() {

@@ -174,6 +174,7 @@ package struct AgentSearch: Sendable {
     var command = Command(
       AgentProcess.absolute(check[0]), Array(check.dropFirst()), environment: environment,
       workingDirectory: directory, timeout: Self.checkTimeout, outputLimit: 4096)
+    command.diesWithParent = AgentProcess.canDieWithParent
     command.grace = .seconds(1)
     return command
   }

@@ -63,8 +63,9 @@ extension Sandbox {
       true
       """
     let door = try LaunchDoor(in: folder)
-    let command = try wrapped(
-      Command("sh", ["-c", script], timeout: .seconds(10)), grants, door: door.path)
+    var probe = Command("sh", ["-c", script], timeout: .seconds(10))
+    probe.diesWithParent = AgentProcess.canDieWithParent
+    let command = try wrapped(probe, grants, door: door.path)
     async let start = door.attend { listeners in
       for listener in listeners { close(listener) }
       return listeners.count == 1
