@@ -135,10 +135,21 @@ extension EndToEndTests.BadInputTests {
       }
       #expect(try await status("Origin", "https://evil.example") == 403)
       #expect(try await status("Host", "evil.example:\(server.port)") == 403)
+      for name in ["127.0.0.1.evil.example", "localhost.evil.example", "evil-localhost", "[::2]"] {
+        #expect(try await status("Host", "\(name):\(server.port)") == 403, "\(name)")
+      }
+      // Another server of this machine, and a page of a file.
+      for origin in ["http://127.0.0.1:1", "https://127.0.0.1:\(server.port)", "null"] {
+        #expect(try await status("Origin", origin) == 403, "\(origin)")
+      }
       #expect(try await status("Sec-Fetch-Site", "cross-site") == 403)
       #expect(try await status("Origin", "http://127.0.0.1:\(server.port)") == 201)
       #expect(
         try await server.get("/healthz", headers: [("Host", "rebound.example")]).status == 403)
+      for path in ["/worker", "/workers", "/api/worker/v1/agents"] {
+        let answer = try await server.get(path, headers: [("Host", "rebound.example")])
+        #expect(answer.status == 403, "\(path)")
+      }
       // A worker may know the server by any name; it proves who it is.
       let named = try await server.post(
         "/worker/v1/agents", .object([:]), headers: [("Host", "aipm.example.com")])

@@ -19,11 +19,19 @@ extension EndToEndTests.NeverRootTests {
     echo x > "$1/planted" || true
     """
 
-  /// The users of a process and of all it has come from, by proc(5).
-  private static func users(of process: Int32) throws -> [Substring] {
+  /// Who a process is by one line of proc(5): real, effective, saved and of the file system.
+  private static func ids(_ name: String, of process: Int32) throws -> [Substring] {
     let status = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
-    let line = status.split(separator: "\n").first { $0.hasPrefix("Uid:") } ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix("\(name):") } ?? ""
     return line.split(whereSeparator: \.isWhitespace).dropFirst().map { $0 }
+  }
+
+  /// That a process is the user, and has no group of root's left.
+  private static func expect(_ process: Int32, is user: UnprivilegedUser) throws {
+    #expect(try ids("Uid", of: process).map { UInt32($0) } == Array(repeating: user.id, count: 4))
+    #expect(
+      try ids("Gid", of: process).map { UInt32($0) } == Array(repeating: user.group, count: 4))
+    #expect(try ids("Groups", of: process).isEmpty)
   }
 
   @Test(
@@ -60,9 +68,7 @@ extension EndToEndTests.NeverRootTests {
       #expect(access("\(server.folder)/planted", F_OK) != 0)
       let workers = server.workerProcesses
       #expect(workers.count == 2)
-      for process in workers.values {
-        #expect(try Self.users(of: process).allSatisfy { $0 == "\(user.id)" })
-      }
+      for process in workers.values { try Self.expect(process, is: user) }
       // And of the data folder the user has the worker's own folder alone.
       var facts = stat()
       for (path, owner) in [
@@ -70,6 +76,34 @@ extension EndToEndTests.NeverRootTests {
       ] {
         #expect(stat(server.data + path, &facts) == 0 && facts.st_uid == owner, "\(path)")
       }
+    }
+  }
+
+  @Test("a user who is named is whom workers are, those of other machines too")
+  func namedUser() async throws {
+    try await Installation.with(starts: false) { server in
+      let user = try UnprivilegedUser.find("daemon")
+      guard chmod(server.folder, 0o755) == 0 else { throw KitFault("chmod") }
+      try await server.start(["--workers", "1", "--worker-user", "daemon"])
+      var environment = Program.plainEnvironment
+      environment["AIPM_TOKEN"] = try await server.createToken("remote")
+      // Root's own groups are no worker's.
+      let remote = try await Program.start(
+        "setpriv",
+        [
+          "--groups=0,4", "--", Program.aipm, "worker", "--server", server.url, "--id", "remote",
+          "--data", "\(server.folder)/remote",
+          "--worker-user", "daemon",
+        ], environment: environment, workingDirectory: server.folder)
+      for name in ["worker-1", "remote"] {
+        _ = try await server.event(of: nil) {
+          $0["stream"].stringValue == "worker-\(name)"
+            && $0["type"].stringValue == "worker.registered"
+        }
+      }
+      for process in server.workerProcesses.values { try Self.expect(process, is: user) }
+      try Self.expect(try #require(remote.processID), is: user)
+      _ = try await remote.terminate()
     }
   }
 

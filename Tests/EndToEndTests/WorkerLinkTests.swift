@@ -19,6 +19,7 @@ extension EndToEndTests.WorkerLinkTests {
 
   @Test("a request that is not proven is answered to nobody")
   func proofs() async throws {
+    let before = Int64(Date().timeIntervalSince1970 * 1000)
     try await Installation.with { server in
       let token = try await server.createToken("builder")
       let worker = RawWorker(server, name: "builder-1", token: token)
@@ -37,7 +38,9 @@ extension EndToEndTests.WorkerLinkTests {
       }
       let altered = try await worker.call("agents", body, .body("{}"))
       #expect(altered.status == 401 && altered.isProven, "\(altered)")
-      for ahead in [-130_000, 20_000] as [Int64] {
+      // Too old, too new, and from before this server could know its nonce.
+      let age = Int64(Date().timeIntervalSince1970 * 1000) - before + 1_000
+      for ahead in [-130_000, 20_000, -age] {
         let stale = try await worker.call("agents", body, .time(ahead))
         #expect(stale.status == 401 && stale.code == "stale" && stale.isProven, "\(stale)")
       }
@@ -133,8 +136,22 @@ extension EndToEndTests.WorkerLinkTests {
       for route in ["output?\(query)&offset=0", "records?\(query)&offset=0"] {
         #expect(try await thief.call(route, .object([:])).status == 409, "\(route)")
       }
+      let handIns = ["pack?\(query)&commit=\(head)", "patch?\(query)"]
+      for route in handIns {
+        let answer = try await thief.call(route, .object([:]), by: "PUT")
+        #expect(answer.status == 409 && answer.isProven, "\(route): \(answer)")
+        // Nor is the body of such a request another one than was proven.
+        let altered = try await thief.call(route, .object([:]), .body("x"), by: "PUT")
+        #expect(altered.status == 409 || altered.status == 401, "\(route): \(altered)")
+      }
       try server.touch("go")
       #expect(try await server.end(of: id)["state"].stringValue == "Pushed")
+      // A lease that is over is nobody's.
+      for route in handIns {
+        let answer = try await thief.call(route, .object([:]), by: "PUT")
+        #expect(answer.status == 409, "\(route): \(answer)")
+      }
+      #expect(try await thief.call("output?\(query)&offset=0", .object([:])).status == 409)
     }
   }
 

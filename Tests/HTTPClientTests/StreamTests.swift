@@ -101,7 +101,7 @@ import Testing
     let server = try RawServer { connection in
       _ = connection.readRequest()
       connection.send("HTTP/1.1 200 OK\r\n\r\n")
-      if connection.peerCloses(within: 10_000) { closed.open() }
+      if connection.peerCloses(within: 60_000) { closed.open() }
     }
     let client = makeClient()
     do {
@@ -117,7 +117,7 @@ import Testing
     let server = try RawServer { connection in
       _ = connection.readRequest()
       connection.send("HTTP/1.1 200 OK\r\n\r\nx")
-      if connection.peerCloses(within: 10_000) { closed.open() }
+      if connection.peerCloses(within: 60_000) { closed.open() }
     }
     let client = makeClient()
     let reader = Task { () -> HTTPFault? in

@@ -148,6 +148,37 @@ struct BudgetTests {
     withExtendedLifetime((tickets, third)) {}
   }
 
+  /// Beyond its share a client's new connection takes the place of its own, never of another's.
+  @Test func oneClientGetsAShareOfConnections() throws {
+    var limits = ServingLimits()
+    limits.connectionsMax = 100
+    limits.connectionsPerClientMax = 2
+    let connections = Connections(limits)
+    func admit(_ address: String) throws -> (EmbeddedChannel, Connections.Seat?) {
+      let channel = EmbeddedChannel()
+      try channel.connect(to: SocketAddress(ipAddress: address, port: 1)).wait()
+      return (channel, connections.admit(channel, at: .now()))
+    }
+    let other = try admit("10.0.0.2")
+    let greedy = try (0..<3).map { _ in try admit("10.0.0.1") }
+    #expect(connections.count == 3)
+    for (channel, _) in greedy { channel.embeddedEventLoop.run() }
+    #expect(greedy.filter { $0.0.isActive }.count == 2 && greedy[2].0.isActive)
+    #expect(other.0.isActive)
+    // Of an IPv6 network it is all its addresses together.
+    let network = try ["2001:db8::1", "2001:db8::2", "2001:db8::3"].map { try admit($0) }
+    for (channel, _) in network { channel.embeddedEventLoop.run() }
+    #expect(network.filter { $0.0.isActive }.count == 2)
+    // Those that are being answered do not give way.
+    for (_, seat) in greedy { seat?.standing = Standing(.answering, since: .now(), bodyBytes: 0) }
+    let refused = try admit("10.0.0.1")
+    #expect(refused.1 == nil)
+    // What stands in front of the server speaks for many.
+    let near = try (0..<5).map { _ in try admit("127.0.0.1") }
+    #expect(near.allSatisfy { $0.1 != nil && $0.0.isActive })
+    withExtendedLifetime((other, greedy, network, near)) {}
+  }
+
   @Test func oneClientGetsAShare() throws {
     var limits = ServingLimits()
     limits.streamsMax = 100

@@ -35,6 +35,19 @@ struct NetworkPolicyTests {
     #expect(try policy([]) == NetworkPolicy(.none))
   }
 
+  @Test func listsHaveALimit() throws {
+    for (count, isTaken) in [(NetworkPolicy.rulesMax, true), (NetworkPolicy.rulesMax + 1, false)] {
+      let hosts = (0..<count).map { "\"h\($0).org\"" }.joined(separator: ",")
+      let text = Data("{\"mode\":\"hosts\",\"allow\":[\(hosts)]}".utf8)
+      let read = Result { try JSONDecoder().decode(NetworkPolicy.self, from: text) }
+      switch read {
+      case .success(let policy): #expect(isTaken && policy.rules.count == count)
+      case .failure(let error):
+        #expect(!isTaken && "\(error)".contains("at most \(NetworkPolicy.rulesMax)"), "\(error)")
+      }
+    }
+  }
+
   @Test func uploadLimits() throws {
     let stated = try policy(["a.org"], upload: 5 << 20)
     let unstated = try policy(["b.org"])

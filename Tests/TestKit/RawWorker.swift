@@ -39,10 +39,10 @@ package struct RawWorker: Sendable {
   }
 
   package func call(
-    _ route: String, _ body: JSONValue, _ fault: Fault = .none,
+    _ route: String, _ body: JSONValue, _ fault: Fault = .none, by verb: String = "POST",
     nonce: String = RequestProof.freshNonce()
   ) async throws -> Answer {
-    var (signing, method, target) = (key, "POST", "/worker/v1/\(route)")
+    var (signing, method, target) = (key, verb, "/worker/v1/\(route)")
     var (digest, time) = (SHA256.hex(body.canonical), Int64(Date().timeIntervalSince1970 * 1000))
     switch fault {
     case .none: break
@@ -55,22 +55,22 @@ package struct RawWorker: Sendable {
     let proof = RequestProof(
       signing, worker: name, method: method, target: target, body: digest, time: time,
       nonce: nonce)
-    return try await send(route, body, proof.header, nonce, key)
+    return try await send(route, body, proof.header, nonce, verb)
   }
 
   /// A call with an `Authorization` of the test's own.
   package func call(
     _ route: String, _ body: JSONValue, authorization: String
   ) async throws -> Answer {
-    try await send(route, body, authorization, "", key)
+    try await send(route, body, authorization, "", "POST")
   }
 
   private func send(
-    _ route: String, _ body: JSONValue, _ authorization: String, _ nonce: String, _ key: WorkerKey
+    _ route: String, _ body: JSONValue, _ authorization: String, _ nonce: String, _ verb: String
   ) async throws -> Answer {
     let answer = try await http.send(
       HTTPRequest(
-        method: "POST", url: "\(url)/worker/v1/\(route)",
+        method: verb, url: "\(url)/worker/v1/\(route)",
         headers: [("Authorization", authorization), ("Content-Type", "application/json")],
         body: .bytes(body.canonical), timeout: .seconds(20)))
     let proof = answer.headers[ResponseProof.field].flatMap { ResponseProof(header: $0) }

@@ -62,8 +62,10 @@ import Workflows
     #expect(!TokenText.isDamaged("a token of the old kind"))
   }
 
-  @Test("orders that are not proven are not obeyed")
-  func unproven() async throws {
+  @Test(
+    "orders that are not proven are not obeyed",
+    arguments: ProtocolServer.Proving.allCases.filter { $0 != .right })
+  func unproven(proving: ProtocolServer.Proving) async throws {
     let bench = try await WorkerTests.Bench()
     let head = try await bench.repository.commit(["a": "1\n"])
     let ran = "\(bench.folder.path)/ran"
@@ -72,7 +74,7 @@ import Workflows
       _ = try await bench.withWorker(.url(url)) {
         try await bench.sees { !$0.registrations.isEmpty }
         bench.server.want { state in
-          state.answersUnproven = true
+          state.proving = proving
           state.assignment = assignment
         }
         // It asks again and again, and hears the order each time.
@@ -80,7 +82,7 @@ import Workflows
         try await bench.sees { $0.polls > polls + 3 }
         #expect(!DurableFile.exists(ran))
         #expect(bench.server.state.withLock { $0.fetches.isEmpty })
-        bench.server.want { $0.answersUnproven = false }
+        bench.server.want { $0.proving = .right }
         #expect(try await bench.result().outcome == .committed)
       }
     }

@@ -36,11 +36,16 @@ final class ProtocolServer: Sendable {
     /// What was told of tags: true where the list was in it.
     var tagLists: [Bool] = []
     var polls = 0
-    /// Answers carry no proof: somebody else has taken the server's place.
-    var answersUnproven = false
+    var proving = Proving.right
     var waiting: [CheckedContinuation<Void, Never>] = []
     /// Whether the server is about to end: a poll that comes then would wait for ever.
     var isEnding = false
+  }
+
+  /// How answers are proven. All but the right way mean that somebody else is in the server's
+  /// place, or on the way from it.
+  enum Proving: CaseIterable {
+    case right, none, ofAnotherKey, ofAnotherRequest, ofAnotherBody
   }
 
   let repositories: String
@@ -135,7 +140,8 @@ final class ProtocolServer: Sendable {
     do { response = try await unrefused(path, request, body) } catch {
       response = problem(400, "\(error)")
     }
-    return state.withLock { $0.answersUnproven } ? response : await proven(response, proof)
+    let proving = state.withLock { $0.proving }
+    return proving == .none ? response : await proven(response, proof, proving)
   }
 
   private func unrefused(
@@ -151,16 +157,22 @@ final class ProtocolServer: Sendable {
     return try await answer(path, request, body)
   }
 
-  private func proven(_ response: Response, _ request: RequestProof) async -> Response {
+  private func proven(
+    _ response: Response, _ request: RequestProof, _ proving: Proving
+  ) async -> Response {
     var response = response
     let collected = Mutex<[UInt8]>([])
     try? await response.body.write(BodyCollector { bytes in collected.withLock { $0 += bytes } })
     let bytes = collected.withLock { $0 }
     let isPack = response.headers[.contentType] == "application/x-git-pack"
+    let signing = proving == .ofAnotherKey ? WorkerKey(token: "another token") : key
+    let nonce = proving == .ofAnotherRequest ? RequestProof.freshNonce() : request.nonce
     let proof = ResponseProof(
-      key, nonce: request.nonce, status: response.status.code,
+      signing, nonce: nonce, status: response.status.code,
       body: isPack ? ResponseProof.streamed : SHA256.hex(bytes), time: request.time)
-    response.body = ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+    // White space changes nothing of what JSON says.
+    let isAltered = proving == .ofAnotherBody && !bytes.isEmpty
+    response.body = ResponseBody(byteBuffer: ByteBuffer(bytes: bytes + (isAltered ? [0x20] : [])))
     if let name = HTTPField.Name(ResponseProof.field) { response.headers[name] = proof.header }
     return response
   }

@@ -161,11 +161,11 @@ import WorkerProtocol
       let journal = Journal(path: "\(bench.folder.path)/worker/journal.json")
       #expect(try await eventually { journal.read()?.made != nil })
       // The server is as good as away.
-      bench.server.state.withLock { $0.answersUnproven = true }
+      bench.server.state.withLock { $0.proving = .none }
       signal.yield(.halt)
       let departed = try await departure
       #expect(departed == .halted)
-      bench.server.state.withLock { $0.answersUnproven = false }
+      bench.server.state.withLock { $0.proving = .right }
       bench.server.want { state in
         state.refusals = [:]
         state.assignment?.lease.token = 2

@@ -201,35 +201,6 @@ struct WorkerCall: Sendable {
   }
 }
 
-/// The nonces of late, so that none is taken twice. Two sets take turns: each is forgotten when it
-/// is older than any request that would be taken.
-private final class SeenNonces: Sendable {
-  private struct State {
-    var recent: Set<String> = []
-    var older: Set<String> = []
-    var turned = Timestamp(milliseconds: 0)
-  }
-
-  enum Verdict { case new, known, full }
-
-  private let state = Mutex(State())
-  /// Of one set; only holders of a key can add to it.
-  private static let countMax = 1_000_000
-
-  func take(_ nonce: String, now: Timestamp, keptFor span: Milliseconds) -> Verdict {
-    state.withLock { state in
-      if now - state.turned > span || now < state.turned {
-        state.older = now - state.turned > Milliseconds(2 * span.count) ? [] : state.recent
-        state.recent = []
-        state.turned = now
-      }
-      guard !state.older.contains(nonce) else { return .known }
-      guard state.recent.count < Self.countMax else { return .full }
-      return state.recent.insert(nonce).inserted ? .new : .known
-    }
-  }
-}
-
 private final class Collected: Sendable {
   private let state = Mutex<[UInt8]>([])
   var bytes: [UInt8] { state.withLock { $0 } }
