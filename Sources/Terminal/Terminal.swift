@@ -7,10 +7,12 @@
 //
 // What it promises: colours and progress appear only where a person looks; `safe` takes from a text
 // whatever a terminal would act on, so that what users, agents and forges wrote is shown and never
-// obeyed. How it fails: it does not; where nobody reads any more, there is nobody to tell.
+// obeyed. How it fails: if nobody reads any more there is nobody to tell; any other failure to
+// write what was asked for is kept in `outputFailure`, so that a program can end with it.
 
 import FoundationEssentials
 import Glibc
+import Synchronization
 
 /// Standard output and standard error.
 package enum Terminal {
@@ -41,10 +43,23 @@ package enum Terminal {
     while !rest.isEmpty {
       let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
-      // Nobody reads any more, so there is nobody to tell.
-      guard count > 0 else { return }
+      guard count > 0 else {
+        // Nobody reads any more, so there is nobody to tell.
+        if descriptor == STDOUT_FILENO, count < 0, errno != EPIPE {
+          failure.store(errno, ordering: .relaxed)
+        }
+        return
+      }
       rest = rest.dropFirst(count)
     }
+  }
+
+  private static let failure = Atomic<Int32>(0)
+
+  /// Why what was asked for could not be written, as an errno; nil if it was, or nobody reads it.
+  package static var outputFailure: Int32? {
+    let code = failure.load(ordering: .relaxed)
+    return code == 0 ? nil : code
   }
 
   /// How many columns a line may have; 80 where that is not known.

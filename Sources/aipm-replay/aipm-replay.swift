@@ -136,6 +136,7 @@ struct Replay: ParsableCommand {
     do {
       var command = try parseAsRoot()
       try command.run()
+      if Terminal.outputFailure != nil { end("aipm-replay: the output could not be written", 1) }
     } catch let missing as NotFound {
       end("aipm-replay: \(missing.what)", 3)
     } catch let fault as StoreFault {

@@ -69,6 +69,10 @@ struct AIPM: AsyncParsableCommand {
     } catch {
       end(with: error, of: type(of: command))
     }
+    if let code = Terminal.outputFailure {
+      Terminal.complain("aipm: the output could not be written: \(SystemWords.of(code))")
+      leave(Failure.Code.failed.rawValue)
+    }
     leave(0)
   }
 
@@ -95,7 +99,7 @@ struct AIPM: AsyncParsableCommand {
     // Help and version are no faults.
     if exitCode(for: error) == .success { exit(withError: error) }
     guard exitCode(for: error) == .validationFailure else {
-      Terminal.complain("aipm: \(error)")
+      Terminal.complain("aipm: \(SystemWords.of(error))")
       leave(Failure.Code.failed.rawValue)
     }
     Terminal.complain(misuse(error))

@@ -127,6 +127,50 @@ extension EndToEndTests.CommandLineTests {
     }
   }
 
+  @Test("output that cannot be written is a failure, and what is no file is not replaced by one")
+  func outputs() async throws {
+    try await Installation.with { server in
+      _ = try await server.createRepository()
+      let environment = ["AIPM_SERVER": server.url]
+      func shell(_ script: String) async throws -> ProcessResult {
+        try await Command(
+          "sh", ["-c", script, Program.aipm],
+          environment: Program.plainEnvironment.merging(
+            environment
+          ) { $1 }, workingDirectory: server.folder, timeout: Installation.patience
+        ).run()
+      }
+      for command in ["export", "list --json", "audit type:system.started", "workflows schema"] {
+        let full = try await shell("\"$0\" \(command) > /dev/full")
+        #expect(full.exit == .exited(1), "\(command): \(full.exit)")
+        #expect(full.errorText.contains("the disk is full"), "\(command): \(full.errorText)")
+        // Who stops reading wants no more.
+        let closed = try await shell("\"$0\" \(command) | true; echo done")
+        #expect(closed.outputText == "done\n" && closed.errorText.isEmpty, "\(closed.errorText)")
+      }
+      let whole = try await server.aipm(["export"]).standardOutput
+      let dash = try await server.aipm(["export", "--output", "-"])
+      #expect(dash.standardOutput.starts(with: whole))
+      let links = try await shell(
+        """
+        ln -s target link; ln -s nowhere/x dangling; mkfifo pipe; mkdir folder
+        "$0" export -o link && test -L link && test -s target || echo link
+        "$0" export -o link < /dev/null 2> asked && echo overwritten; grep -q -- --force asked
+        "$0" export -o link --force && test -L link || echo forced
+        cat pipe > read & "$0" export -o pipe; wait; test -p pipe && cmp read target || echo pipe
+        "$0" export -o dangling 2>&1; "$0" export -o folder 2>&1; test ! -e folder.part
+        """)
+      #expect(
+        links.outputText == """
+          aipm: dangling cannot be written: there is no such file or folder
+          aipm: folder cannot be written: it is a folder
+
+          """, "\(links.outputText) \(links.errorText)")
+      let nobody = try await server.aipm(["show", ""])
+      #expect(nobody.exit == .exited(2) && nobody.errorText.contains("the name is empty"))
+    }
+  }
+
   @Test("completion scripts for three shells, and colours that can be switched off")
   func terminal() async throws {
     try await Installation.with(starts: false) { server in

@@ -146,6 +146,11 @@ extension EndToEndTests.RealInputTests {
         "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),TASK.md; mkdir TASK.md",
         "a submodule"
       ),
+      // As it is with a real one: its commit is in another repository.
+      (
+        "git update-index --add --cacheinfo 160000,\(String(repeating: "1", count: 40)),TASK.md; "
+          + "mkdir TASK.md", "a submodule"
+      ),
     ])
   func taskInTheWay(script: String, what: String) async throws {
     try await Installation.with { server in

@@ -168,7 +168,10 @@ import Testing
       "aider", "claude", "codex", "demo", "gemini", "goose", "kiro", "kiro-acp", "opencode",
     ]
     #expect(workflow.agents.keys.sorted() == names)
-    #expect(workflow.agentPreference == ["kiro-acp", "kiro", "demo"])
+    #expect(
+      workflow.agentPreference == [
+        "kiro-acp", "kiro", "claude", "codex", "gemini", "opencode", "goose", "aider", "demo",
+      ])
     for (name, agent) in workflow.agents where name != "demo" {
       #expect(agent.preflight?.signIn?.hint.isEmpty == false, "\(name)")
       #expect(!agent.writtenFor.isEmpty, "\(name)")

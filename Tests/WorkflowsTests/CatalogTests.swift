@@ -22,7 +22,10 @@ struct CatalogTests {
       contentsOf: root.appending(path: "workflows/personal-delegate.yaml"), encoding: .utf8)
     let workflow = try #require(try WorkflowCatalog()["personal-delegate"])
     #expect(workflow.source == file)
-    #expect(workflow.agentPreference == ["kiro-acp", "kiro", "demo"])
+    #expect(
+      workflow.agentPreference == [
+        "kiro-acp", "kiro", "claude", "codex", "gemini", "opencode", "goose", "aider", "demo",
+      ])
     #expect(workflow.preferredAgent { $0.kind == .demo }?.name == "demo")
     #expect(workflow.preferredAgent { _ in true }?.name == "kiro-acp")
     for name in ["kiro", "claude", "codex", "gemini", "aider", "opencode", "goose"] {

@@ -33,10 +33,15 @@ extension ForgeAPI {
         ? APIError(status: .notFound, message: "This repository is empty.")
         : APIError(status: .notFound, message: "No commit found for the ref \(ref)")
     }
-    guard let object = try await repository.git.object("\(commit.id):\(path)") else {
-      throw APIError.notFound
-    }
     let show = repository.objects
+    let found = try await repository.git.object("\(commit.id):\(path)")
+    guard let object = found, object.kind == .tree || object.kind == .blob else {
+      // The commit that a submodule stands at is hardly ever in the repository that names it.
+      let link = try await submodule(path, of: commit, repository.git)
+      guard let link else { throw APIError.notFound }
+      return .json(
+        show.content(path, type: "submodule", id: link.id, size: 0, content: nil, ref: ref))
+    }
     guard object.kind == .tree else {
       if call.accepts("raw") { return .text(object.content, type: "application/vnd.github.raw") }
       return .json(
@@ -59,6 +64,17 @@ extension ForgeAPI {
           return show.content(
             full, type: type, id: entry.id, size: size ?? 0, content: nil, ref: ref)
         }))
+  }
+
+  private func submodule(
+    _ path: String, of commit: Commit, _ git: BareRepository
+  ) async throws -> TreeEntry? {
+    var parts = path.split(separator: "/")
+    guard let name = parts.popLast() else { return nil }
+    let folder = "\(commit.id):\(parts.joined(separator: "/"))"
+    guard try await git.object(folder)?.kind == .tree else { return nil }
+    return try await git.list(folder, recursive: false)
+      .first { $0.0 == name && $0.1.mode == "160000" }?.1
   }
 
   @Sendable func putContents(_ call: APICall) async throws -> APIReply {

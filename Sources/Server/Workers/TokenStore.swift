@@ -185,7 +185,9 @@ package struct TokenStore: Sendable {
       try FileManager.default.createDirectory(
         atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     } catch {
-      throw .file("the folder \(folder) cannot be made: \(error)")
+      let reason = (error as? CocoaError)?.underlying as? POSIXError
+      let words = reason.map { String(cString: strerror($0.code.rawValue)) } ?? "\(error)"
+      throw .file("the folder \(folder) cannot be made: \(words)")
     }
     let lock = open("\(folder)/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard lock >= 0 else { throw Self.fault("\(folder)/lock") }

@@ -28,7 +28,8 @@ struct Export: AsyncParsableCommand {
   var bundle: String?
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("Write there instead of to standard output.", valueName: "file"),
+    help: ArgumentHelp(
+      "Write there instead of to standard output; - is standard output.", valueName: "file"),
     completion: .file())
   var output: String?
   @Flag(name: .shortAndLong, help: "Overwrite the file without a question.")
@@ -37,7 +38,8 @@ struct Export: AsyncParsableCommand {
 
   func run() async throws {
     let api = try client.api
-    if let output, !force, access(output, F_OK) == 0 {
+    let output = output == "-" ? nil : output
+    if let output, !force, FileSink.replaces(output) {
       try Confirmation.ask("\(output) exists already. Overwrite it?", flag: "--force")
     }
     let sink = try output.map { try FileSink(path: $0) }
@@ -49,7 +51,7 @@ struct Export: AsyncParsableCommand {
       }
     }
     if let bundle {
-      let path = ServerAPI.path("/api/delegations", bundle, "/bundle")
+      let path = try ServerAPI.path("/api/delegations", bundle, "/bundle")
       try await api.download(path) { try put($0) }
     } else {
       try await wholeLog(api, put)
@@ -76,18 +78,37 @@ struct Export: AsyncParsableCommand {
   }
 }
 
-/// A file that is there whole or not at all.
+/// A file that is there whole or not at all. A link stays, and the file that it leads to is made or
+/// replaced. What is no file, such as a pipe or a device, is written to as it is.
 final class FileSink {
   private let path: String
+  /// Gets the file's name at the end; nil if it is written in place.
+  private let temporary: String?
   private let descriptor: Int32
   private var isFinished = false
-  private var temporary: String { path + ".part" }
 
-  /// - Throws: `Failure` where it cannot be made.
+  /// Whether something is there that would be lost.
+  static func replaces(_ path: String) -> Bool {
+    var facts = stat()
+    return stat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFREG
+  }
+
+  /// - Throws: `Failure` if it cannot be made.
   init(path: String) throws {
-    self.path = path
-    descriptor = open(
-      path + ".part", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    var facts = stat()
+    let isThere = stat(path, &facts) == 0
+    let isFile = facts.st_mode & S_IFMT == S_IFREG
+    if isThere, facts.st_mode & S_IFMT == S_IFDIR {
+      throw Failure("\(path) cannot be written: \(SystemWords.of(EISDIR))")
+    }
+    self.path = Self.target(of: path)
+    temporary = isThere && !isFile ? nil : self.path + ".part"
+    descriptor =
+      if let temporary {
+        open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+      } else {
+        open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY)
+      }
     guard descriptor >= 0 else {
       throw Failure("\(path) cannot be written: \(SystemWords.of(errno))")
     }
@@ -95,7 +116,23 @@ final class FileSink {
 
   deinit {
     close(descriptor)
-    if !isFinished { unlink(temporary) }
+    if !isFinished, let temporary { unlink(temporary) }
+  }
+
+  /// Where a link leads, also if nothing is there yet.
+  private static func target(of path: String) -> String {
+    var path = path
+    // As many as the kernel follows (path_resolution(7)).
+    for _ in 0..<40 {
+      var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
+      let count = readlink(path, &bytes, bytes.count)
+      guard count > 0 else { break }
+      let target = String(
+        decoding: bytes.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      let folder = path.lastIndex(of: "/").map { path[...$0] } ?? ""
+      path = target.hasPrefix("/") ? target : folder + target
+    }
+    return path
   }
 
   /// Writes all of `bytes`.
@@ -111,8 +148,10 @@ final class FileSink {
 
   /// Gives the file its name, once it is on disk.
   func finish() throws {
-    guard fsync(descriptor) == 0 else { throw fault("sync") }
-    guard rename(temporary, path) == 0 else { throw fault("rename") }
+    if let temporary {
+      guard fsync(descriptor) == 0 else { throw fault("sync") }
+      guard rename(temporary, path) == 0 else { throw fault("rename") }
+    }
     isFinished = true
   }
 

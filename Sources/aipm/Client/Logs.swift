@@ -32,13 +32,13 @@ struct Logs: AsyncParsableCommand {
     let api = try client.api
     if patch {
       let kept = try await api.text(
-        ServerAPI.path("/api/delegations", delegation.reference, "/patch"),
+        try ServerAPI.path("/api/delegations", delegation.reference, "/patch"),
         query: [("attempt", attempt.map { String($0) })])
       // Into a pipe byte for byte: `git apply` wants files that are not UTF-8 as they are.
       if Terminal.isInteractive { return Self.put(String(decoding: kept, as: UTF8.self)) }
       return Terminal.put(bytes: kept)
     }
-    let path = ServerAPI.path("/api/delegations", delegation.reference, "/output")
+    let path = try ServerAPI.path("/api/delegations", delegation.reference, "/output")
     guard follow else {
       let bytes = try await api.text(path, query: query(attempt))
       return raw ? Terminal.put(bytes: bytes) : show(String(decoding: bytes, as: UTF8.self))

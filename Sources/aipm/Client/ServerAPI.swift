@@ -21,8 +21,14 @@ struct ServerAPI: Sendable {
   }
 
   /// A path of the API with parts that may hold anything.
-  static func path(_ route: String, _ part: String, _ rest: String = "") -> String {
-    "\(route)/\(encode(part))\(rest)"
+  /// - Throws: `Failure` if the part is empty, which would name another route.
+  static func path(_ route: String, _ part: String, _ rest: String = "") throws -> String {
+    guard !part.isEmpty else {
+      throw Failure(
+        "the name is empty; name a delegation by id, by confirmation code or as OWNER/REPO#NUMBER, "
+          + "and a worker or event by what `aipm list` and `aipm workers` show", code: .usage)
+    }
+    return "\(route)/\(encode(part))\(rest)"
   }
 
   /// - Returns: the answer's body.

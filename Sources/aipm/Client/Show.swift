@@ -12,7 +12,7 @@ struct Show: AsyncParsableCommand {
 
   func run() async throws {
     let found = try await client.api.get(
-      ServerAPI.path("/api/delegations", delegation.reference))
+      try ServerAPI.path("/api/delegations", delegation.reference))
     if output.json { return found.printLine() }
     tell(found)
   }

@@ -28,7 +28,7 @@ actor Watching {
   /// - Returns: true where it ended as `Pushed`.
   /// - Throws: `Failure` where there is no such delegation, or the server was away for long.
   func run() async throws -> Bool {
-    let path = ServerAPI.path("/api/delegations", reference, "/events")
+    let path = try ServerAPI.path("/api/delegations", reference, "/events")
     let items = try await api.get(path)["items"].arrayValue ?? []
     var stream = ""
     for item in items {

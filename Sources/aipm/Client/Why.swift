@@ -16,7 +16,7 @@ struct Why: AsyncParsableCommand {
 
   func run() async throws {
     let answer = try await client.api.get(
-      ServerAPI.path("/api/delegations", delegation.reference, "/events"))
+      try ServerAPI.path("/api/delegations", delegation.reference, "/events"))
     let events = try (answer["items"].arrayValue ?? []).map { try $0.recordedEvent() }
     let now = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
     let story = CausalStory(of: events, now: now)

@@ -177,7 +177,8 @@ struct Doctor: AsyncParsableCommand {
   ) async -> [ForgeFinding] {
     var profiles: [String: AgentProfile] = [:]
     for workflow in catalog.all { profiles.merge(workflow.agents) { first, _ in first } }
-    let wanted = Set(catalog.all.flatMap(\.agentPreference))
+    var preferred = Set(catalog.all.flatMap(\.agentPreference))
+    preferred.remove(AgentProfile.demo.name)
     let fault = await Sandbox.examine().fault
     let isWalled = sandbox != .off && fault == nil
     // The checks are to change nothing, so they have a place of their own.
@@ -187,7 +188,10 @@ struct Doctor: AsyncParsableCommand {
     defer { try? FileManager.default.removeItem(atPath: search.home) }
     let found = await search.look(
       for: profiles.values.sorted { $0.name < $1.name }.map { AgentInquiry($0) })
-    return found.map { finding($0, isWanted: wanted.contains($0.name)) }
+    // With one of them ready, nobody misses the others.
+    let isServed = found.contains { preferred.contains($0.name) && $0.state == .ready }
+    let first = isServed ? [] : Set(catalog.all.compactMap(\.agentPreference.first))
+    return found.map { finding($0, isWanted: first.contains($0.name)) }
   }
 
   private static func finding(_ found: AgentFinding, isWanted: Bool) -> ForgeFinding {

@@ -4,6 +4,7 @@ import EventLog
 import Projections
 import SQLiteEventStore
 import Terminal
+import Workflows
 
 /// What `aipm serve` says to the person who started it: where everything is, which agents are
 /// ready, and each delegation that fails. The log and the page know more.
@@ -64,10 +65,15 @@ struct ServeNews: Sendable {
     guard !Task.isCancelled else { return }
     // From the log, as the wait was: the engine hears of a registration a moment later.
     let found = await Set(Self.haveLooked(store).flatMap(\.agents)).sorted()
-    Terminal.say(
-      found.isEmpty
-        ? "aipm: no agent is ready; `aipm doctor` says why"
-        : "aipm: agents ready: \(found.joined(separator: ", "))")
+    if found.isEmpty {
+      Terminal.say("aipm: no agent is ready; `aipm doctor` says why")
+    } else if found == [AgentProfile.demo.name] {
+      Terminal.say(
+        "aipm: agents ready: demo, which uses no model and writes sample files; `aipm doctor` says "
+          + "what the others lack")
+    } else {
+      Terminal.say("aipm: agents ready: \(found.joined(separator: ", "))")
+    }
   }
 
   /// The workers that have registered, which they do when they have looked for agents.

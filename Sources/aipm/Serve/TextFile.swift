@@ -36,6 +36,16 @@ enum TextFile {
 
 /// What the system says of a call that failed, in words for people.
 enum SystemWords {
+  /// Foundation's errors in words, with the path that they are about; any other as it describes
+  /// itself.
+  static func of(_ error: any Error) -> String {
+    guard let fault = error as? CocoaError else { return "\(error)" }
+    let words =
+      (fault.underlying as? POSIXError).map { of($0.code.rawValue) }
+      ?? "the system refused it (code \(fault.code.rawValue))"
+    return fault.filePath.map { "\($0): \(words)" } ?? words
+  }
+
   static func of(_ code: Int32) -> String {
     switch code {
     case ENOENT: "there is no such file or folder"
