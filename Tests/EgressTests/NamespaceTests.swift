@@ -117,7 +117,8 @@ struct Namespaces {
   }
 
   func remove() {
-    servers.all.withLock { $0.forEach { $0.terminate() } }
+    // A thread of the pool may have SIGTERM blocked, and so have what it starts.
+    servers.all.withLock { $0.forEach { kill($0.processIdentifier, SIGKILL) } }
     for command in ["ip link del \(device)", "ip netns del \(hosts)", "ip netns del \(inside)"] {
       _ = Self.run(command.split(separator: " ").map(String.init))
     }
