@@ -128,6 +128,15 @@ package protocol EventStore: Sendable {
   /// All events of a stream in order, with their texts; none where there is no such stream.
   func read(_ stream: StreamName) async throws(StoreFault) -> [RecordedEvent]
 
+  /// The events of a stream whose type is one of `types`, in order, with their texts. The others
+  /// are not decoded.
+  func read(
+    _ stream: StreamName, types: [EventType]
+  ) async throws(StoreFault) -> [RecordedEvent]
+
+  /// The last event of a stream, with its text; nil if there is no such stream.
+  func last(of stream: StreamName) async throws(StoreFault) -> RecordedEvent?
+
   /// Up to `limit` events after `position`, in order, with their texts.
   func read(after position: Int64, limit: Int) async throws(StoreFault) -> [RecordedEvent]
 

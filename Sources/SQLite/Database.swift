@@ -26,6 +26,8 @@ package struct SQLiteError: Error, Equatable, CustomStringConvertible {
     case inputOutput
     /// The file is hurt, or is no database.
     case corrupt
+    /// It was still running at its deadline.
+    case interrupted
     case other
   }
 
@@ -35,6 +37,7 @@ package struct SQLiteError: Error, Equatable, CustomStringConvertible {
     case SQLITE_FULL: .full
     case SQLITE_IOERR: .inputOutput
     case SQLITE_CORRUPT, SQLITE_NOTADB: .corrupt
+    case SQLITE_INTERRUPT: .interrupted
     default: .other
     }
   }
@@ -49,6 +52,7 @@ package struct SQLiteError: Error, Equatable, CustomStringConvertible {
     case SQLITE_IOERR: "the disk failed (code \(code))"
     case SQLITE_CORRUPT, SQLITE_NOTADB: "the file is damaged, or is no database"
     case SQLITE_NOMEM: "there is no memory left"
+    case SQLITE_INTERRUPT: "it took too long and was stopped"
     default: "the database refused it: \(message) (code \(code), \(operation))"
     }
   }
@@ -62,8 +66,17 @@ package final class Database {
     case readWriteCreate
   }
 
+  /// How many prepared statements are kept: far more than there are texts in the program. Texts
+  /// that are made from requests must not fill the memory.
+  static let cachedMax = 256
+  /// How many steps of SQLite's virtual machine lie between two looks at the clock.
+  private static let stepsBetweenLooks: Int32 = 1000
+
   let handle: OpaquePointer
   private var cache: [String: Statement] = [:]
+  /// How many prepared statements are kept.
+  var cachedCount: Int { cache.count }
+  private var deadline: ContinuousClock.Instant?
   /// How many pages the write-ahead log held after this connection's last commit; 0 until it is
   /// counted.
   package private(set) var walPages = 0
@@ -90,7 +103,27 @@ package final class Database {
   deinit {
     cache.removeAll()
     sqlite3_wal_hook(handle, nil, nil)
+    sqlite3_progress_handler(handle, 0, nil, nil)
     sqlite3_close_v2(handle)
+  }
+
+  /// Ends a statement that is still running at `deadline` with `SQLITE_INTERRUPT`
+  /// (https://www.sqlite.org/c3ref/progress_handler.html); nil: statements run as long as they
+  /// take.
+  package func interrupt(at deadline: ContinuousClock.Instant?) {
+    self.deadline = deadline
+    guard deadline != nil else {
+      sqlite3_progress_handler(handle, 0, nil, nil)
+      return
+    }
+    sqlite3_progress_handler(
+      handle, Self.stepsBetweenLooks,
+      { context in
+        guard let context else { return 0 }
+        let database = Unmanaged<Database>.fromOpaque(context).takeUnretainedValue()
+        guard let deadline = database.deadline else { return 0 }
+        return ContinuousClock.now >= deadline ? 1 : 0
+      }, Unmanaged.passUnretained(self).toOpaque())
   }
 
   /// How long a statement waits for another connection's lock.
@@ -110,6 +143,8 @@ package final class Database {
       return known
     }
     let made = try Statement(database: self, sql: sql)
+    // Whoever still uses one holds it.
+    if cache.count >= Self.cachedMax { cache.removeAll(keepingCapacity: true) }
     cache[sql] = made
     return made
   }

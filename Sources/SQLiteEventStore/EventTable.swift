@@ -105,6 +105,29 @@ enum EventTable {
     return try s.rows { row in try read(row, names) }
   }
 
+  /// The events of a stream whose type is one of these, in order.
+  static func stream(
+    _ name: StreamName, types: [EventType], in database: Database
+  ) throws -> [StoredEvent] {
+    let numbers = types.map { String($0.rawValue) }.joined(separator: ", ")
+    let s = try database.statement(
+      select + " WHERE e.stream = (SELECT id FROM streams WHERE name = ?) "
+        + "AND e.type IN (\(numbers)) ORDER BY e.version")
+    s.bind(name.description, at: 1)
+    let names = StreamNames(database)
+    return try s.rows { row in try read(row, names) }
+  }
+
+  /// The last event of a stream; nil if there is no such stream.
+  static func last(of name: StreamName, in database: Database) throws -> StoredEvent? {
+    let s = try database.statement(
+      select + " WHERE e.stream = (SELECT id FROM streams WHERE name = ?) "
+        + "ORDER BY e.version DESC LIMIT 1")
+    s.bind(name.description, at: 1)
+    let names = StreamNames(database)
+    return try s.rows { row in try read(row, names) }.first
+  }
+
   static func head(in database: Database) throws(SQLiteError) -> LogHead {
     try last(through: Int64.max, in: database).head
   }

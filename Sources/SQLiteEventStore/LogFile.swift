@@ -220,6 +220,13 @@ package final class LogFile {
     }
   }
 
+  /// Runs a check on the file's connection.
+  func checking<T>(
+    _ operation: String, _ body: (Database) throws -> T
+  ) throws(StoreFault) -> T {
+    try guarding(operation) { try body(database) }
+  }
+
   private func guarding<T>(
     _ operation: String, _ body: () throws -> T
   ) throws(StoreFault) -> T {

@@ -3,27 +3,63 @@ import SQLite
 
 /// A few threads that read, each with a connection of its own. Each read is one short snapshot;
 /// none of them ever writes or checkpoints.
+///
+/// Searches wait in a queue of their own and have threads of their own: however slow they are, what
+/// a submission or a worker waits for is read at once. Each read has a time limit.
 final class Readers: Sendable {
-  private static let waitingMax = 4096
+  /// Which queue a read waits in.
+  enum Kind {
+    /// Finds its rows by an index.
+    case lookUp
+    /// May have to look through all that there is.
+    case search
+  }
+
+  /// The limits of all reads.
+  struct Limits {
+    /// How long one read may take, from when it begins.
+    var time: Duration = .seconds(30)
+    /// Threads of each kind.
+    var threads = 2
+    var waitingLookUpsMax = 4096
+    var waitingSearchesMax = 256
+  }
+
   private static let busyTimeoutMs: Int32 = 5000
 
-  private let lane: Lane<@Sendable (Result<Database, StoreFault>) -> Void>
+  /// - Returns: whether the connection can be used again.
+  private typealias Read = @Sendable (Result<Database, StoreFault>) -> Bool
+
+  private let lookUps: Lane<Read>
+  private let searches: Lane<Read>
+  private let time: Duration
 
   /// - Throws: `StoreFault` where the system has no thread left.
-  init(path: String, threads: Int) throws(StoreFault) {
-    let lane = Lane<@Sendable (Result<Database, StoreFault>) -> Void>(
-      capacity: Self.waitingMax, takers: threads)
-    self.lane = lane
-    for _ in 0..<threads {
-      let isStarted = startThread {
-        let database = Result { () throws(StoreFault) in try Self.connect(path) }
-        while case .items(let reads) = lane.take(max: 1, timeoutMs: nil) {
-          for read in reads { read(database) }
+  init(path: String, limits: Limits = Limits()) throws(StoreFault) {
+    time = limits.time
+    lookUps = Lane(capacity: limits.waitingLookUpsMax, takers: limits.threads)
+    searches = Lane(capacity: limits.waitingSearchesMax, takers: limits.threads)
+    for lane in [lookUps, searches] {
+      for _ in 0..<limits.threads {
+        guard startThread({ Self.serve(lane, path) }) else {
+          close()
+          throw StoreFault(operation: "open", message: "no thread for reading could be started")
         }
       }
-      guard isStarted else {
-        lane.close()
-        throw StoreFault(operation: "open", message: "no thread for reading could be started")
+    }
+  }
+
+  /// Carries out what comes through `lane` until that is closed. A connection that cannot be made
+  /// fails one read; the next read tries again.
+  private static func serve(_ lane: Lane<Read>, _ path: String) {
+    var connection: Database?
+    while case .items(let reads) = lane.take(max: 1, timeoutMs: nil) {
+      for read in reads {
+        let database = Result { () throws(StoreFault) in
+          if let connection { return connection }
+          return try connect(path)
+        }
+        connection = read(database) ? try? database.get() : nil
       }
     }
   }
@@ -42,18 +78,36 @@ final class Readers: Sendable {
     }
   }
 
-  func close() { lane.close() }
+  func close() {
+    stopLookUps()
+    searches.close()
+  }
+
+  func stopLookUps() { lookUps.close() }
 
   /// Runs `body` in one snapshot on a reading thread.
-  /// - Throws: `StoreFault`, also where too many reads wait.
+  /// - Throws: `StoreFault`, also where too many reads wait, or this one takes too long.
   func read<T: Sendable>(
-    _ operation: String, _ body: @escaping @Sendable (Database) throws -> T
+    _ operation: String, as kind: Kind = .lookUp,
+    _ body: @escaping @Sendable (Database) throws -> T
   ) async throws(StoreFault) -> T {
+    let lane =
+      switch kind {
+      case .lookUp: lookUps
+      case .search: searches
+      }
+    let time = time
     let result = await withCheckedContinuation {
       (caller: CheckedContinuation<Result<T, StoreFault>, Never>) in
       let refusal = lane.put { database in
-        caller.resume(
-          returning: database.flatMap { Self.snapshot(operation, $0, body) })
+        let result = database.flatMap { database in
+          database.interrupt(at: .now + time)
+          defer { database.interrupt(at: nil) }
+          return Self.snapshot(operation, database, body)
+        }
+        caller.resume(returning: result)
+        guard case .success(let database) = database else { return false }
+        return database.isAutocommit
       }
       switch refusal {
       case nil: break
@@ -77,6 +131,9 @@ final class Readers: Sendable {
       return .success(try body(database))
     } catch let fault as StoreFault {
       return .failure(fault)
+    } catch let error as SQLiteError where error.kind == .interrupted {
+      return .failure(
+        StoreFault(operation: operation, message: "\(error): ask for less at once"))
     } catch {
       return .failure(StoreFault(operation: operation, message: "\(error)"))
     }

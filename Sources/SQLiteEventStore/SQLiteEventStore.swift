@@ -5,7 +5,8 @@
 // version, stamp and the stream's own state are looked at first, so that a refused one writes
 // nothing and stops nobody. Events, their texts, the views and the views' digests are written
 // together; if the disk is full the commit is rolled back and each append is tried alone. Reads are
-// short snapshots on other connections.
+// short snapshots on other connections; searches wait for each other and for nothing else, and each
+// read has a time limit.
 //
 // What it promises beyond `EventStore`:
 //
@@ -31,7 +32,6 @@ import Synchronization
 package final class SQLiteEventStore: EventStore, Views, Sendable {
   /// How many appends may wait.
   private static let waitingMax = 8192
-  private static let readingThreads = 2
 
   private let lane: Lane<WriterRequest>
   private let status: WriterStatus
@@ -77,7 +77,7 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
     let status = try opened.wait().get()
     do throws(StoreFault) {
       let path = directory + "/aipm.db"
-      let readers = try Readers(path: path, threads: readingThreads)
+      let readers = try Readers(path: path)
       return SQLiteEventStore(
         lane: lane, status: status, readers: readers, ended: ended, path: path,
         mask: mask)
@@ -147,6 +147,22 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
   package func read(_ stream: StreamName) async throws(StoreFault) -> [RecordedEvent] {
     try await readers.read("read \(stream)") { database in
       try EventTable.stream(stream, in: database).map { try $0.recorded() }
+    }
+  }
+
+  /// See `EventStore`.
+  package func read(
+    _ stream: StreamName, types: [EventType]
+  ) async throws(StoreFault) -> [RecordedEvent] {
+    try await readers.read("read \(stream)") { database in
+      try EventTable.stream(stream, types: types, in: database).map { try $0.recorded() }
+    }
+  }
+
+  /// See `EventStore`.
+  package func last(of stream: StreamName) async throws(StoreFault) -> RecordedEvent? {
+    try await readers.read("read \(stream)") { database in
+      try EventTable.last(of: stream, in: database)?.recorded()
     }
   }
 

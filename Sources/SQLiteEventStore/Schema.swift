@@ -165,20 +165,22 @@ enum Schema {
   /// The tables that are folds of the log and nothing else.
   static let viewTables = ["delegations", "pull_requests", "workers"]
 
-  /// What makes one table as it is at this version, and its indexes.
-  static func statements(of table: String) -> (table: String?, indexes: [String]) {
-    let all = migrations.flatMap { $0.split(separator: ";").map(trimmed) }
-    return (
-      all.first { $0.hasPrefix("CREATE TABLE \(table)(") },
-      all.filter { $0.contains("INDEX ") && $0.contains(" ON \(table)(") }
-    )
-  }
-
-  private static func trimmed(_ statement: Substring) -> String {
-    let lines = statement.split(separator: "\n").drop { line in
-      line.allSatisfy { $0 == " " } || line.hasPrefix("--")
-    }
-    return lines.joined(separator: "\n")
+  /// What makes one table as it is after these steps, and its indexes. SQLite says so itself, in a
+  /// database in memory that has taken every step: a later step may have changed the table.
+  /// - Returns: `columns`, what stands behind `CREATE TABLE` and a name; nil if no step makes it.
+  static func statements(
+    of table: String, after migrations: [String] = migrations
+  ) throws -> (columns: String?, indexes: [String]) {
+    let database = try Database(path: ":memory:", mode: .readWriteCreate)
+    for step in migrations { try database.execute(step) }
+    let columns = try database.text(
+      "SELECT substr(sql, instr(sql, '(')) FROM sqlite_schema WHERE type = 'table' AND name = ?",
+      .text(table))
+    let s = try database.statement(
+      "SELECT sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL "
+        + "ORDER BY rowid")
+    s.bind(table, at: 1)
+    return (columns, try s.rows { $0.text(0) ?? "" })
   }
 
   /// What a file is, before anything in it is read.

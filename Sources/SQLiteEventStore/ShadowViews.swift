@@ -32,11 +32,10 @@ struct ShadowViews {
   func create() throws {
     try drop()
     for table in Schema.viewTables {
-      guard let statement = Schema.statements(of: table).table else {
+      guard let columns = try Schema.statements(of: table).columns else {
         throw StoreFault(operation: "rebuild", message: "no step of the schema makes \(table)")
       }
-      try database.execute(
-        statement.replacingFirst("CREATE TABLE ", with: "CREATE TABLE \(Self.prefix)"))
+      try database.execute("CREATE TABLE \(Self.prefix)\(table)\(columns)")
     }
   }
 
@@ -68,7 +67,7 @@ struct ShadowViews {
     for table in Schema.viewTables {
       try database.execute("DROP TABLE IF EXISTS \(table)")
       try database.execute("ALTER TABLE \(Self.prefix)\(table) RENAME TO \(table)")
-      for index in Schema.statements(of: table).indexes { try database.execute(index) }
+      for index in try Schema.statements(of: table).indexes { try database.execute(index) }
     }
     try ViewTables.put(digests, position: fold.head.position, in: database)
     return digests
@@ -102,11 +101,5 @@ extension Projector {
     delegations.values.compactMap(\.row).map { .delegation(old: nil, new: $0) }
       + pullRequests.map { .pullRequest(old: nil, new: $0) }
       + workers.values.compactMap(\.row).map { .worker(old: nil, new: $0) }
-  }
-}
-
-extension String {
-  fileprivate func replacingFirst(_ word: String, with other: String) -> String {
-    hasPrefix(word) ? other + dropFirst(word.count) : self
   }
 }

@@ -24,7 +24,7 @@ extension SQLiteEventStore {
   package func delegations(
     _ filter: DelegationFilter, before: Stamp?, limit: Int
   ) async throws(StoreFault) -> [DelegationDetail] {
-    try await readers.read("delegations") {
+    try await readers.read("delegations", as: filter.words.isEmpty ? .lookUp : .search) {
       try DelegationQuery.list(filter, before: before, limit: limit, in: $0)
     }
   }
@@ -117,7 +117,7 @@ extension SQLiteEventStore {
   package func words(
     endedBefore time: Timestamp, limit: Int
   ) async throws(StoreFault) -> [Int64] {
-    try await readers.read("words") { database in
+    try await readers.read("words", as: .search) { database in
       let ends = DelegationStateName.allCases.filter(\.isTerminal)
       let words = ends.map { "'\($0.rawValue)'" }.joined(separator: ", ")
       let s = try database.statement(
@@ -173,7 +173,7 @@ extension SQLiteEventStore {
   package func audit(
     _ query: AuditQuery, before: Int64?, limit: Int
   ) async throws(StoreFault) -> [RecordedEvent] {
-    try await readers.read("audit") { database in
+    try await readers.read("audit", as: .search) { database in
       var search = AuditSearch(query, in: database)
       return try search.run(before: before, limit: limit)
     }
@@ -250,7 +250,7 @@ enum DelegationQuery {
       require("holds(\(searched), ?)", .text(word))
     }
     let condition = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
-    let s = try database.statement("\(select)\(condition) ORDER BY d.stamp DESC LIMIT ?")
+    let s = try database.prepare("\(select)\(condition) ORDER BY d.stamp DESC LIMIT ?")
     for (index, value) in values.enumerated() { s.bind(value, at: Int32(index + 1)) }
     s.bind(Int64(limit), at: Int32(values.count + 1))
     return try details(s, in: database)

@@ -359,7 +359,7 @@ final class Writer {
     } catch {
       switch error.kind {
       case .busy, .full: break
-      case .inputOutput, .corrupt, .other: _ = stop(AppendFault(error))
+      case .inputOutput, .corrupt, .interrupted, .other: _ = stop(AppendFault(error))
       }
     }
   }

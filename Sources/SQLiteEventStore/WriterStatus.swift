@@ -44,7 +44,7 @@ extension AppendFault {
     case .busy: self = .overloaded
     case .full: self = .full
     case .inputOutput: self = .io(error.description)
-    case .corrupt, .other: self = .damaged(error.description)
+    case .corrupt, .interrupted, .other: self = .damaged(error.description)
     }
   }
 }

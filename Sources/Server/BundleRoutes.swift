@@ -54,7 +54,7 @@ struct BundleRoutes {
       before = LogHead(position: event.position, hash: event.hash)
     }
     var workflow: (name: String, digest: String, source: String?)?
-    for event in try await server.store.read(.system) {
+    for event in try await server.store.read(.system, types: [.workflowDefined]) {
       if case .system(.workflowDefined(let name, row.digest, let source)) = event.event {
         workflow = (name, row.digest, source)
       }

@@ -7,6 +7,7 @@ import Testing
 extension EventStoreConformance {
   static let reads: [ConformanceCheck] = [
     ConformanceCheck("the log is read in pages", logInPages),
+    ConformanceCheck("a stream is read by type, and its end", streamsByType),
     ConformanceCheck("the views are in step with each append", viewsInStep),
     ConformanceCheck(
       "a delegation has the words of its request and of its failure", wordsOfDelegations),
@@ -28,6 +29,20 @@ extension EventStoreConformance {
     #expect(try await subject.store.read(after: 9, limit: 4).isEmpty)
     #expect(try await subject.store.read(after: 1_000_000, limit: 4).isEmpty)
     #expect(try await subject.store.read(after: 0, limit: 0).isEmpty)
+  }
+
+  private static func streamsByType(_ subject: StoreUnderTest) async throws {
+    try await subject.tell(1)
+    let stream = StreamName.delegation(Story.id(1))
+    let all = try await subject.store.read(stream)
+    let wanted: [EventType] = [.requested, .pushed]
+    let some = try await subject.store.read(stream, types: wanted)
+    let names = wanted.map(\.name)
+    #expect(some == all.filter { names.contains($0.event.name) } && some.count == 2)
+    #expect(try await subject.store.read(stream, types: []).isEmpty)
+    #expect(try await subject.store.read(stream, types: [.systemStarted]).isEmpty)
+    #expect(try await subject.store.last(of: stream) == all.last)
+    #expect(try await subject.store.last(of: .system) == nil)
   }
 
   private static func viewsInStep(_ subject: StoreUnderTest) async throws {

@@ -31,6 +31,23 @@ struct RebuildTests {
     #expect(try LogFile(path: folder.database).differences().isEmpty)
   }
 
+  /// A step that changes a table which is there counts as much as the one that made it.
+  @Test func aTableIsMadeAsTheLastStepOfTheSchemaLeavesIt() throws {
+    let made = try Schema.statements(
+      of: "workers",
+      after: Schema.migrations + [
+        "ALTER TABLE workers ADD COLUMN note TEXT; CREATE INDEX workers_by_note ON workers(note)"
+      ])
+    #expect(made.columns?.contains("note TEXT") == true)
+    #expect(made.columns?.hasPrefix("(") == true && made.columns?.hasSuffix("STRICT") == true)
+    #expect(made.indexes.contains("CREATE INDEX workers_by_note ON workers(note)"))
+    for table in Schema.viewTables {
+      #expect(try Schema.statements(of: table).columns?.contains("NOT NULL") == true)
+    }
+    #expect(try Schema.statements(of: "delegations").indexes.count == 6)
+    #expect(try Schema.statements(of: "nothing").columns == nil)
+  }
+
   @Test(arguments: [
     "UPDATE delegations SET state = 'Pushed', attempt = 99",
     "DELETE FROM pull_requests",

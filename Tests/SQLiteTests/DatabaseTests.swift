@@ -1,6 +1,7 @@
 import Foundation
-import SQLite
 import Testing
+
+@testable import SQLite
 
 /// The door to libsqlite3, on real files.
 final class DatabaseTests {
@@ -40,6 +41,28 @@ final class DatabaseTests {
     let first = try database.text("SELECT ?", .text("a"))
     let second = try database.text("SELECT ?")
     #expect(first == "a" && second == nil)
+  }
+
+  @Test func textsThatAreMadeFromRequestsDoNotFillTheMemory() throws {
+    let database = try database()
+    for n in 0..<1000 {
+      let found = try database.integer("SELECT \(n)")
+      #expect(found == Int64(n))
+    }
+    #expect(database.cachedCount <= Database.cachedMax)
+  }
+
+  @Test func whatStillRunsAtItsDeadlineIsStopped() throws {
+    let database = try database()
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+    database.interrupt(at: .now + .milliseconds(50))
+    let error = #expect(throws: SQLiteError.self) {
+      try database.run(endless + "SELECT count(*) FROM n")
+    }
+    #expect(error?.kind == .interrupted)
+    database.interrupt(at: nil)
+    let found = try database.integer(endless + "SELECT i FROM n LIMIT 1 OFFSET 99999")
+    #expect(found == 100_000)
   }
 
   @Test func errorsSayWhatWasAttempted() throws {

@@ -11,18 +11,29 @@ actor SystemJournal {
   private var lastID: String?
   /// The definitions that the log holds, by digest.
   private var defined: [String: Workflow] = [:]
+  /// Definitions of the log that this program does not take any more, each in a line: what was
+  /// requested under one cannot go on.
+  let refused: [String]
 
+  /// Reads the end of the stream and the definitions in it. The stream grows with each redaction,
+  /// so the rest of it is not read.
   init(_ store: SQLiteEventStore) async throws {
     self.store = store
-    let events = try await store.read(.system)
-    version = events.last?.version ?? 0
-    lastID = events.last?.id
-    for event in events {
-      guard case .system(.workflowDefined(let name, let digest, let source?)) = event.event,
-        let workflow = try? Workflow(source: source, file: "\(name) in the log")
-      else { continue }
-      defined[digest] = workflow
+    let last = try await store.last(of: .system)
+    version = last?.version ?? 0
+    lastID = last?.id
+    var refused: [String] = []
+    for event in try await store.read(.system, types: [.workflowDefined]) {
+      guard case .system(.workflowDefined(let name, let digest, let source?)) = event.event else {
+        continue
+      }
+      do {
+        defined[digest] = try Workflow(source: source, file: "\(name) in the log")
+      } catch {
+        refused.append("the workflow \(name) (\(digest.prefix(12))) of the log: \(error)")
+      }
     }
+    self.refused = refused
   }
 
   /// Writes these events, as one.
