@@ -17,7 +17,7 @@ package final class GitHubClient: ForgePort {
     /// For one call, its redirect included.
     package var timeout: Duration = .seconds(15)
     /// Author and committer of the commits that are made through the API.
-    package var author = (name: "AIPM", email: "aipm@aipm.invalid")
+    package var author = CommitIdentity.standard
     /// The wall clock: limits are told as times of day.
     package var now: @Sendable () -> Timestamp = { Timestamp.now }
 

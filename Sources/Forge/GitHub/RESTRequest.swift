@@ -37,7 +37,7 @@ struct RESTRequest: CustomStringConvertible {
     target = Self.encoded(path) + (words.isEmpty ? "" : "?" + words.joined(separator: "&"))
   }
 
-  init(_ call: ForgeCall, author: (name: String, email: String)) {
+  init(_ call: ForgeCall, author: CommitIdentity) {
     switch call {
     case .repository(let repository): self.init(repository, "")
     case .branchHead(let repository, branch: nil):
@@ -149,7 +149,7 @@ private struct PutFileBody: Encodable {
   let author: Signature
   let committer: Signature
 
-  init(_ commit: FileCommit, author: (name: String, email: String)) {
+  init(_ commit: FileCommit, author: CommitIdentity) {
     message = commit.message
     content = Data(commit.content.utf8).base64EncodedString()
     branch = commit.branch
