@@ -2,6 +2,7 @@
 
 import Domain
 import Screening
+import Workflows
 
 /// A commit that a worker hands in.
 package struct HandIn: Equatable, Sendable {
@@ -21,6 +22,8 @@ package struct HandIn: Equatable, Sendable {
   /// change may hold.
   package var bytesMax: Int
   package var filesMax: Int
+  /// How large its pack may be.
+  package var packBytesMax: Int { Workflow.Limits.packBytesMax(changed: bytesMax) }
   /// A file that must be as it is in another commit, and counts as no change; nil: none.
   package var restored: Restored?
 

@@ -48,8 +48,14 @@ package struct ServerConfiguration: Sendable {
   package var webhookSecret: String?
   /// `OWNER/REPO` for calls of `/generate-code` that name none.
   package var defaultRepository: String?
+  /// Author and committer of the commits that workers make.
+  package var author = CommitIdentity.standard
   /// The largest pack of a hand-in, in bytes.
-  package var packLimit = 512 << 20
+  package var packLimit = Self.packBytesMax
+
+  /// The largest pack that some workflow may allow; the mirror holds it against its own workflow's.
+  static let packBytesMax = Workflow.Limits.packBytesMax(
+    changed: Workflow.Limits.changedBytesLargest)
   /// What one client, and all of them, may take.
   var limits = ServingLimits()
   /// Connections that may be open at once.

@@ -27,7 +27,8 @@ extension DefinitionReader {
       limits.outputBytesMax = bytes
     }
     if let node = fields.values["change"],
-      let bytes = size(node, "limits.change", in: (1 << 10)...(1 << 30))
+      let bytes = size(
+        node, "limits.change", in: (1 << 10)...Workflow.Limits.changedBytesLargest)
     {
       limits.changedBytesMax = bytes
     }

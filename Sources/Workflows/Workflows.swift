@@ -32,7 +32,8 @@ package struct Workflow: Sendable {
   package struct Limits: Equatable, Sendable {
     /// Generations at once in one repository; nil: no limit.
     package var perRepository: Int?
-    /// Generations at once for one requester; nil: no limit.
+    /// Generations at once for one requester; nil: no limit. Without API tokens there is one
+    /// requester, `local`, and this is a limit of the whole server.
     package var perRequester: Int?
     /// How much of an agent's output is kept, in bytes.
     package var outputBytesMax: Int
@@ -46,6 +47,13 @@ package struct Workflow: Sendable {
     package var processesMax: Int
     /// The most memory that an agent with all its processes may have, in bytes; nil: no limit.
     package var memoryBytesMax: Int?
+
+    /// The most that a workflow may allow as `changedBytesMax`.
+    package static let changedBytesLargest = 1 << 30
+
+    /// How large the pack of a change of `changedBytesMax` can be at most: blobs that do not
+    /// compress grow a little, and the trees above them come with them.
+    package static func packBytesMax(changed: Int) -> Int { changed + changed / 8 + (16 << 20) }
   }
 
   package let name: String

@@ -110,6 +110,37 @@ func fault(_ answer: GitAnswer) -> MirrorFault? {
   }
 }
 
+/// A commit that git cannot find, and one that git cannot look for.
+@Suite struct MissingCommitTests {
+  private static let unknown = ObjectID(String(repeating: "ab", count: 20))
+
+  @Test func aCommitThatIsNotThereIsMissing() async throws {
+    try await Scene.play { scene in
+      #expect(fault(await scene.fetch()) == nil)
+      #expect(fault(await scene.push(Self.unknown))?.kind == .objectMissing)
+    }
+  }
+
+  /// Whoever takes a fault of git for a missing commit gives up work that is there.
+  @Test func aMirrorThatGitCannotReadIsAFaultOfThisMachine() async throws {
+    try await Scene.play { scene in
+      #expect(fault(await scene.fetch()) == nil)
+      try write("[core\n", to: "\(scene.mirror)/config")
+      #expect(fault(await scene.push(scene.head))?.kind == .local)
+    }
+  }
+
+  @Test func anObjectThatCannotBeReadIsAFaultOfThisMachine() async throws {
+    try await Scene.play { scene in
+      #expect(fault(await scene.fetch()) == nil)
+      let name = Self.unknown.rawValue
+      try write(
+        "no object\n", to: "\(scene.mirror)/objects/\(name.prefix(2))/\(name.dropFirst(2))")
+      #expect(fault(await scene.push(Self.unknown))?.kind == .local)
+    }
+  }
+}
+
 @Suite struct FetchTests {
   @Test func theBranchComesWithItsCommitsOldestFirst() async throws {
     try await Scene.play { scene in

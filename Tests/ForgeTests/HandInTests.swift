@@ -25,6 +25,27 @@ import Testing
     }
   }
 
+  /// The pack of whatever a workflow may allow is let in by the route and by the mirror.
+  @Test func theLimitOfAPackFollowsTheLimitOfTheChange() async throws {
+    try await Scene.play { scene in
+      #expect(fault(await scene.fetch()) == nil)
+      var bytes = [UInt8](repeating: 0, count: 18 << 20)
+      for index in bytes.indices { bytes[index] = UInt8.random(in: 0...255) }
+      try Data(bytes).write(to: URL(fileURLWithPath: "\(scene.tree)/noise"))
+      let made = try await scene.generate()
+      let pack = try await scene.pack(made)
+      var handIn = scene.handIn(made)
+      guard case .refused(let message, let hint) = await scene.refusal(handIn, pack: pack)
+      else {
+        Issue.record("the pack is larger than any change of the limit")
+        return
+      }
+      #expect(message.contains("packed") && hint?.contains("limits.change") == true)
+      handIn.bytesMax = bytes.count
+      #expect(await scene.refusal(handIn, pack: pack) == nil)
+    }
+  }
+
   @Test func pathsBesideARefusedOneAreAllowed() async throws {
     try await Scene.play { scene in
       #expect(fault(await scene.fetch()) == nil)

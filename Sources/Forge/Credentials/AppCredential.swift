@@ -83,12 +83,10 @@ package final class AppCredential: Sendable {
     }
   }
 
-  /// Forgets a token that the forge refused.
-  /// - Returns: true: another can be had.
-  func refused(_ token: String) -> Bool {
+  /// Forgets a token that the forge refused: the next call asks for another.
+  func forget(_ token: String) {
     state.withLock { state in
       if state.current?.token == token { state.current = nil }
-      return true
     }
   }
 

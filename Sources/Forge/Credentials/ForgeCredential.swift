@@ -20,8 +20,10 @@ package enum ForgeCredential: Sendable {
   /// - Returns: whether the call may be made again with another token.
   func refused(_ token: String) -> Bool {
     switch self {
-    case .token: false
-    case .app(let app): app.refused(token)
+    case .token: return false
+    case .app(let app):
+      app.forget(token)
+      return true
     }
   }
 

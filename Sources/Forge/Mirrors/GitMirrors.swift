@@ -30,7 +30,6 @@ package final class GitMirrors: Mirrors {
     package var handInTimeout: Duration = .seconds(120)
     /// Credentials that this process holds besides the forge's: no change may hold one.
     package var secrets: [String] = []
-    package var packBytesMax = 256 << 20
     /// For the list of a repository's tags.
     package var tagsTimeout: Duration = .seconds(60)
     /// How old that list may be before the forge is asked again.
@@ -347,11 +346,19 @@ package final class GitMirrors: Mirrors {
 
     """
 
-  /// Whether a commit and its tree's name are there.
+  /// Whether a commit is there. Only git's word `missing` says that it is not: whoever is told so
+  /// gives up work that was paid for, so a fault of git must not look like it.
   func has(_ commit: ObjectID, in mirror: String) async throws(MirrorFault) -> Bool {
     let result = try await local(
-      ["cat-file", "-e", "\(commit)^{commit}"], in: mirror, accepting: [0, 1, 128])
-    return result.exit == .exited(0)
+      ["cat-file", "--batch-check"], in: mirror, input: .bytes(Array("\(commit)^{commit}\n".utf8)))
+    let words = result.trimmedOutput.split(separator: " ")
+    if words.count == 3, words[1] == "commit" { return true }
+    if words.count == 2, words[1] == "missing", result.standardError.isEmpty { return false }
+    throw MirrorFault(
+      kind: .local,
+      message: "git cannot tell whether \(commit) is there: "
+        + Credentials.masked(result.trimmedOutput + " " + result.errorText),
+      hint: "Check the disk of the data folder.")
   }
 
   /// A git command that stays on this machine.

@@ -51,10 +51,11 @@ extension GitMirrors {
     guard let bytes = MirrorFolder.size(ofFile: pack) else {
       throw .unavailable("the pack cannot be read")
     }
-    guard bytes <= configuration.packBytesMax else {
+    guard bytes <= handIn.packBytesMax else {
       throw .refused(
-        message: "the change is larger than \(configuration.packBytesMax) bytes, packed",
-        hint: "Have the agent leave large files out.")
+        message: "the change is larger than \(handIn.packBytesMax) bytes, packed, and may hold "
+          + "\(handIn.bytesMax) bytes",
+        hint: "Have the agent leave large files out, or raise limits.change in the workflow.")
     }
     let git = HandInGit(
       quarantine, commit: handIn.commit, packBytes: bytes, failures: failures,
@@ -69,7 +70,7 @@ extension GitMirrors {
     // What an object may take in memory is known; a small pack can hold a very large one.
     let memory = max(640 << 20, 2 * handIn.bytesMax)
     let arguments = [
-      "index-pack", "--stdin", "--fix-thin", "--max-input-size=\(configuration.packBytesMax)",
+      "index-pack", "--stdin", "--fix-thin", "--max-input-size=\(handIn.packBytesMax)",
     ]
     let environment = ["GIT_ALLOC_LIMIT": String(memory)]
     guard let strict = try await git.failure(arguments + ["--strict"], pack: pack, environment)
