@@ -174,15 +174,18 @@ package final class EmbeddedForge: Sendable {
   /// - Parameters:
   ///   - fullName: `OWNER/REPO`.
   ///   - source: the path of a repository or of a working tree.
+  ///   - author: of the one commit that a repository without a source gets.
   /// - Throws: `EmbeddedForgeError`.
   package static func createRepository(
     _ fullName: String, from source: String? = nil, root: String,
-    settings: RepositorySettings = RepositorySettings()
+    settings: RepositorySettings = RepositorySettings(),
+    author: (name: String, email: String) = ("forge", "forge@forge.invalid")
   ) async throws {
     let parts = fullName.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
     guard parts.count == 2 else { throw EmbeddedForgeError.badName(fullName) }
     try await ForgeFolder(root: root).create(
-      parts[0], parts[1], from: source, settings: settings)
+      parts[0], parts[1], from: source, settings: settings,
+      author: Signature(name: author.name, email: author.email, seconds: ForgeStore.now))
   }
 
   /// Changes what a repository lets its users do.

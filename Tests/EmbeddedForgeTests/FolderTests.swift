@@ -1,8 +1,11 @@
-import EmbeddedForge
-import FoundationEssentials
+import Foundation
+import Glibc
 import Logging
 import Processes
+import Synchronization
 import Testing
+
+@testable import EmbeddedForge
 
 /// What stands on disk, over restarts and crashes.
 @Suite("Folder") struct FolderTests {
@@ -43,6 +46,55 @@ import Testing
       #expect(try await forge.get("/repos/p/new")["id"] != id)
     }
   }
+
+  @Test("a folder without a card is no repository, and is in nobody's way")
+  func withoutCard() async throws {
+    try await withTemporaryFolder { folder in
+      try FileManager.default.createDirectory(
+        atPath: "\(folder)/o/r.git/refs", withIntermediateDirectories: true)
+      try write("kept", to: "\(folder)/o/r.git/refs/x")
+      try await EmbeddedForge.createRepository("o/r", root: folder)
+      await #expect(throws: EmbeddedForgeError.self) {
+        try await EmbeddedForge.createRepository("o/r", root: folder)
+      }
+      let entries = try FileManager.default.contentsOfDirectory(atPath: "\(folder)/o")
+      #expect(entries.count == 2 && entries.contains("r.git"))
+      let aside = try #require(entries.first { $0.hasSuffix(".incomplete") })
+      #expect(FileManager.default.fileExists(atPath: "\(folder)/o/\(aside)/refs/x"))
+      try await RunningForge.serving(folder) { forge in
+        let branch = try await forge.get("/repos/o/r")["default_branch"]
+        #expect(branch.text == "main")
+      }
+    }
+  }
+
+  @Test("a lock that another server holds is refused, and closes no file of anybody else")
+  func heldLock() async throws {
+    try await withTemporaryFolder { folder in
+      let path = "\(folder)/forge.lock"
+      let held = try FolderLock(path: path, folder: folder)
+      let isOver = Mutex(false)
+      // Files that are opened and closed all the while: one that somebody else closes is found.
+      let watch = Thread {
+        while !isOver.withLock({ $0 }) {
+          let file = open("/dev/null", O_RDONLY | O_CLOEXEC)
+          for _ in 0..<20 where fcntl(file, F_GETFD) < 0 { Self.stolen.withLock { $0 += 1 } }
+          if close(file) != 0 { Self.stolen.withLock { $0 += 1 } }
+        }
+      }
+      watch.start()
+      for _ in 0..<20_000 {
+        #expect(throws: EmbeddedForgeError.self) {
+          _ = try FolderLock(path: path, folder: folder)
+        }
+      }
+      isOver.withLock { $0 = true }
+      withExtendedLifetime(held) {}
+      #expect(Self.stolen.withLock { $0 } == 0)
+    }
+  }
+
+  private static let stolen = Mutex(0)
 
   @Test("from a repository whose default branch is not main, with its branches and tags")
   func fromExisting() async throws {

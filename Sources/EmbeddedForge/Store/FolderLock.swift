@@ -16,8 +16,9 @@ final class FolderLock: Sendable {
     guard descriptor >= 0 else {
       throw EmbeddedForgeError.unusableFolder(folder, String(cString: strerror(errno)))
     }
+    // `deinit` runs after this throw too, since all that is stored was set: it closes the file. A
+    // second close would be of a file that another thread has opened meanwhile.
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      close(descriptor)
       throw EmbeddedForgeError.servedAlready(folder)
     }
   }

@@ -1,9 +1,9 @@
 // The forge's folder on disk: ROOT/OWNER/REPO.git, ROOT/forge.db, ROOT/forge.lock.
 //
 // A repository exists when its folder does. The folder is made complete beside the others, under
-// ROOT/.incoming, and renamed into its place, so there is never half of one, and a running server
-// needs no word of it: the row in forge.db, which has but one writer, is added when the repository
-// is first asked for.
+// ROOT/.incoming, synced, and renamed into its place, so there is never half of one, and a running
+// server needs no word of it: the row in forge.db, which has but one writer, is added when the
+// repository is first asked for.
 
 import FoundationEssentials
 import Processes
@@ -113,6 +113,7 @@ struct ForgeFolder: Sendable {
     if card(owner, name) != nil { return (owner, name) }
     return names().first {
       $0.owner.lowercased() == owner.lowercased() && $0.name.lowercased() == name.lowercased()
+        && card($0.owner, $0.name) != nil
     }
   }
 
@@ -131,9 +132,10 @@ struct ForgeFolder: Sendable {
   /// Makes a repository: with one commit, or from another repository of this machine, of which it
   /// gets branches, tags and the default branch.
   /// - Throws: `EmbeddedForgeError`.
-  func create(_ owner: String, _ name: String, from source: String?, settings: RepositorySettings)
-    async throws
-  {
+  func create(
+    _ owner: String, _ name: String, from source: String?, settings: RepositorySettings,
+    author: Signature
+  ) async throws {
     guard ForgeName.isOwner(owner), ForgeName.isRepository(name) else {
       throw EmbeddedForgeError.badName("\(owner)/\(name)")
     }
@@ -149,28 +151,50 @@ struct ForgeFolder: Sendable {
       if let source {
         try await copy(source, to: git)
       } else {
-        try await addFirstCommit(to: git, name: name)
+        try await addFirstCommit(to: git, name: name, by: author)
       }
     } catch let fault as GitFault {
       throw EmbeddedForgeError.git("\(owner)/\(name)", fault)
     }
     let card = try JSONEncoder().encode(Card(settings))
     try card.write(to: URL(filePath: "\(staging)/\(Self.card)"))
-    try FileManager.default.createDirectory(
-      atPath: "\(root)/\(owner)", withIntermediateDirectories: true)
+    let parent = "\(root)/\(owner)"
+    try FileManager.default.createDirectory(atPath: parent, withIntermediateDirectories: true)
+    do throws(DiskSync.Fault) {
+      // What the new name stands for is on disk before the name is.
+      try DiskSync.tree(staging)
+      try setRemainsAside(path(owner, name))
+    } catch {
+      throw EmbeddedForgeError.unusableFolder(root, error.description)
+    }
     do {
       try FileManager.default.moveItem(atPath: staging, toPath: path(owner, name))
     } catch {
       // Somebody else was faster: a rename replaces no folder that has something in it.
       throw EmbeddedForgeError.existsAlready("\(owner)/\(name)")
     }
+    do throws(DiskSync.Fault) {
+      for folder in [parent, root] { try DiskSync.folder(folder) }
+    } catch {
+      throw EmbeddedForgeError.unusableFolder(root, error.description)
+    }
   }
 
-  private func addFirstCommit(to git: BareRepository, name: String) async throws {
+  /// A folder without a card was never a repository of this forge, whoever made it: it is kept
+  /// under another name, which no repository can have.
+  private func setRemainsAside(_ path: String) throws(DiskSync.Fault) {
+    var facts = stat()
+    guard lstat(path, &facts) == 0 else { return }
+    let card = "\(path)/\(Self.card)"
+    guard lstat(card, &facts) != 0, errno == ENOENT else { return }
+    try DiskSync.rename(path, to: "\(path).\(UUID().uuidString).incomplete")
+  }
+
+  private func addFirstCommit(
+    to git: BareRepository, name: String, by author: Signature
+  ) async throws {
     let readme = GitObject(.blob, Array("# \(name)\n".utf8))
     let tree = Tree.object([TreeEntry(mode: "100644", name: "README.md", id: readme.id)])
-    let author = Signature(
-      name: "aipm", email: "aipm@users.noreply.localhost", seconds: ForgeStore.now)
     let commit = Commit.object(
       tree: tree.id, parents: [], author: author, committer: author, message: "Initial commit")
     try await git.write([readme, tree, commit])
