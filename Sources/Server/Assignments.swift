@@ -4,7 +4,7 @@ import WorkerProtocol
 import Workflows
 
 extension Assignment {
-  init(_ told: WorkerAssignment) {
+  init(_ told: WorkerAssignment, author: CommitIdentity) {
     self.init(
       lease: LeaseReference(
         delegation: told.delegation.rawValue, attempt: told.lease.attempt,
@@ -17,7 +17,8 @@ extension Assignment {
       commands: CommandPlan(told.workflow.commands, base: told.base?.sha.rawValue),
       change: ChangeLimits(
         filesMax: told.workflow.limits.changedFilesMax,
-        bytesMax: told.workflow.limits.changedBytesMax))
+        bytesMax: told.workflow.limits.changedBytesMax),
+      author: author.description)
     guard let base = told.base else { return }
     self.base = BaseBranch(name: base.branch, commit: base.sha.rawValue)
     taskFile = told.taskFile.map { RestoredFile(path: $0, base: base.sha.rawValue) }

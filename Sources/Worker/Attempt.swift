@@ -249,11 +249,11 @@ extension WorkerCore {
       self.attempt?.stage = .checkingOut
       actions.append(.checkOut(assignment))
     }
-    guard attempt.isConfirmed, case .registered(let incarnation) = membership else { return }
+    guard attempt.isConfirmed, case .registered = membership else { return }
     if case .due = attempt.announcement, let assignment = attempt.assignment {
       let report = GeneratingReport(
-        worker: settings.worker, incarnation: incarnation, lease: attempt.lease,
-        agent: assignment.agent.name, session: attempt.session, head: attempt.head)
+        worker: settings.worker, lease: attempt.lease, agent: assignment.agent.name,
+        session: attempt.session, head: attempt.head)
       send(.generating(report), now: now, &actions)
     }
     if attempt.output.isPending, now >= attempt.output.notBefore {
@@ -269,7 +269,7 @@ extension WorkerCore {
       }
     }
     if attempt.handInIsDue, case .handingIn(let handIn) = attempt.stage {
-      send(attempt.handInRequest(handIn, settings.worker, incarnation), now: now, &actions)
+      send(attempt.handInRequest(handIn, settings.worker), now: now, &actions)
     }
   }
 

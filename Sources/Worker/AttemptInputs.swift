@@ -10,12 +10,12 @@ extension Attempt {
     return !output.isPending && !records.isPending
   }
 
-  func handInRequest(_ handIn: HandIn, _ worker: String, _ incarnation: Int) -> Request {
+  func handInRequest(_ handIn: HandIn, _ worker: String) -> Request {
     if let commit = handIn.commit, !handIn.packIsTaken { return .pack(lease, commit: commit) }
     if handIn.patchIsDue { return .patch(lease) }
     return .result(
       ResultReport(
-        worker: worker, incarnation: incarnation, lease: lease, outcome: handIn.outcome,
+        worker: worker, lease: lease, outcome: handIn.outcome,
         commit: handIn.commit, durationMs: handIn.durationMs, outputBytes: handIn.outputBytes,
         outputDigest: handIn.outputDigest, message: handIn.message, hint: handIn.hint,
         usage: handIn.usage, network: handIn.network))

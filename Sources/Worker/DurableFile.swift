@@ -92,6 +92,12 @@ enum DurableFile {
     return bytes
   }
 
+  /// How many bytes the file holds; 0 if there is none.
+  static func size(_ path: String) -> Int {
+    var status = stat()
+    return stat(path, &status) == 0 ? Int(status.st_size) : 0
+  }
+
   /// SHA-256 of the whole content, in hex.
   static func digest(_ path: String) throws(FileFault) -> String {
     let file = try OpenFile(path, O_RDONLY)

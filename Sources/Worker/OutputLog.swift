@@ -177,10 +177,21 @@ struct StreamMask: Sendable {
     }
   }
 
-  /// What was held back and is none.
+  /// What was held back. It began a secret that did not come, but may hold shorter ones.
   mutating func finish() -> [UInt8] {
     defer { held = [] }
-    return held
+    var result: [UInt8] = []
+    var rest = held[...]
+    while let byte = rest.first {
+      if let whole = secrets.first(where: { rest.starts(with: $0) }) {
+        result += Array("***".utf8)
+        rest = rest.dropFirst(whole.count)
+      } else {
+        result.append(byte)
+        rest = rest.dropFirst()
+      }
+    }
+    return result
   }
 
   /// A text without them.

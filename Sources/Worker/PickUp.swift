@@ -8,14 +8,13 @@
 // chose. What is wrong with a tree is found by looking at it; where git fails all the same the
 // machine is tried (`MachineProbe`), and if it is fit, the agent's work was not.
 
+import Domain
 import Glibc
 import Processes
 import WorkerProtocol
+import Workflows
 
 extension Workspace {
-  static let authorName = "AIPM"
-  static let authorMail = "aipm@users.noreply.github.com"
-
   /// Takes the tree as it stands into a commit with the head as its parent. Commits that the agent
   /// made are in it by what they left in the tree. Ends soon when the task is cancelled.
   /// - Returns: `.committed` when the pack is on disk.
@@ -243,9 +242,10 @@ extension Workspace {
   private func commit(
     _ tree: String, _ assignment: Assignment, _ attempt: AttemptFiles
   ) async throws(GitFault) -> String {
+    let author = assignment.identity
     let identity = [
-      "GIT_AUTHOR_NAME": Workspace.authorName, "GIT_AUTHOR_EMAIL": Workspace.authorMail,
-      "GIT_COMMITTER_NAME": Workspace.authorName, "GIT_COMMITTER_EMAIL": Workspace.authorMail,
+      "GIT_AUTHOR_NAME": author.name, "GIT_AUTHOR_EMAIL": author.email,
+      "GIT_COMMITTER_NAME": author.name, "GIT_COMMITTER_EMAIL": author.email,
     ]
     return try await staged(
       ["commit-tree", "-p", assignment.head, "-F", "-", tree], attempt,
@@ -270,7 +270,13 @@ extension Workspace {
   }
 }
 
+extension Assignment {
+  /// Author and committer of the commit. A server that names nobody leaves it to AIPM's own name.
+  var identity: CommitIdentity { author.flatMap { CommitIdentity($0) } ?? .standard }
+}
+
 extension ChangeLimits {
   /// Where the server names none.
-  fileprivate static let anything = ChangeLimits(filesMax: 1_000_000, bytesMax: 1 << 30)
+  fileprivate static let anything = ChangeLimits(
+    filesMax: 1_000_000, bytesMax: Workflow.Limits.changedBytesLargest)
 }

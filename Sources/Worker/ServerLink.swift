@@ -78,13 +78,11 @@ struct ServerLink: Sendable {
     case .output(let lease, let part, let offset):
       await output(lease, part, from: offset, files)
     case .pack(let lease, let commit):
-      await call(
-        "pack?\(query(lease))&commit=\(commit)", .file(path: files?.pack ?? ""), method: "PUT",
-        contentType: "application/x-git-pack", timeout: .seconds(600))
+      await upload(
+        "pack?\(query(lease))&commit=\(commit)", files?.pack ?? "",
+        contentType: "application/x-git-pack")
     case .patch(let lease):
-      await call(
-        "patch?\(query(lease))", .file(path: files?.patch ?? ""), method: "PUT",
-        contentType: "text/x-diff", timeout: .seconds(120))
+      await upload("patch?\(query(lease))", files?.patch ?? "", contentType: "text/x-diff")
     case .result(let report): await call("result", .bytes(encoded(report)))
     }
   }
@@ -122,14 +120,29 @@ struct ServerLink: Sendable {
 
   private func call(
     _ route: String, _ body: HTTPRequest.Body, method: String = "POST",
-    contentType: String = "application/json", timeout: Duration = .seconds(30)
+    contentType: String = "application/json", timeout: Duration = .seconds(30),
+    idle: Duration? = nil
   ) async -> Answer {
     switch await response(
-      route, body, method: method, contentType: contentType, timeout: timeout)
+      route, body, method: method, contentType: contentType, timeout: timeout, idle: idle)
     {
     case .success: .done
     case .failure(let answer): answer
     }
+  }
+
+  /// How long the server may take to look at a file that it has got, when not a byte moves.
+  private static let examination = Duration.seconds(600)
+
+  /// The time limit of an upload. It cannot be gone on with where it broke off, so a slow line must
+  /// not end it, down to the slowest that the server reads from (1 KiB/s). One that stands still
+  /// does, by the idle limit.
+  static func uploadTimeout(bytes: Int) -> Duration { examination + .seconds(bytes / 1024) }
+
+  private func upload(_ route: String, _ path: String, contentType: String) async -> Answer {
+    await call(
+      route, .file(path: path), method: "PUT", contentType: contentType,
+      timeout: Self.uploadTimeout(bytes: DurableFile.size(path)), idle: Self.examination)
   }
 
   private func output(
@@ -164,14 +177,14 @@ struct ServerLink: Sendable {
   private func response(
     _ route: String, _ body: HTTPRequest.Body, method: String = "POST",
     contentType: String = "application/json", timeout: Duration = .seconds(30),
-    responseLimit: Int = 16 << 20
+    idle: Duration? = nil, responseLimit: Int = 16 << 20
   ) async -> Result<[UInt8], AnswerInstead> {
     // A second time where the clocks were apart: the answer has told by how much.
     for isLast in [false, true] {
       let made: Proven
       do {
         made = try proven(
-          route, body, method, contentType, timeout, responseLimit: responseLimit)
+          route, body, method, contentType, timeout, idle: idle, responseLimit: responseLimit)
       } catch {
         return .failure(.refused("\(route): \(error)"))
       }

@@ -28,7 +28,6 @@ package struct WorkerCore: Sendable {
     /// The agents that it has; nil: it is to look for them.
     package var agents: [String]?
     package var local: Bool
-    package var processID: Int
     /// How long the server may keep a poll.
     package var pollWait: Duration = .seconds(25)
     /// Before the next poll, where the last one brought nothing new.
@@ -56,14 +55,13 @@ package struct WorkerCore: Sendable {
 
     package init(
       worker: String, host: String, version: String, agents: [String]?, local: Bool,
-      processID: Int, desertedAfter: Duration? = nil
+      desertedAfter: Duration? = nil
     ) {
       self.worker = worker
       self.host = host
       self.version = version
       self.agents = agents
       self.local = local
-      self.processID = processID
       self.desertedAfter = desertedAfter
     }
   }
@@ -353,7 +351,7 @@ package struct WorkerCore: Sendable {
       let registration = Registration(
         worker: settings.worker, host: settings.host, version: settings.version,
         agents: settings.agents ?? search.ready, findings: search.findings,
-        local: settings.local, processID: settings.processID,
+        local: settings.local,
         journal: attempt.map { [$0.journalEntry] } ?? [])
       if send(.register(registration), now: now, &actions) { search.told = search.states }
     case .registered(let incarnation):
@@ -364,7 +362,7 @@ package struct WorkerCore: Sendable {
       send(.poll(poll), now: now, &actions)
       guard now >= nextHeartbeat else { return }
       let beat = Heartbeat(
-        worker: settings.worker, incarnation: incarnation, lease: attempt?.lease,
+        worker: settings.worker, incarnation: incarnation,
         agentSilentMs: attempt?.agentSilence(now: now)?.wholeMilliseconds)
       if send(.heartbeat(beat), now: now, &actions) { nextHeartbeat = now + heartbeatInterval }
     }

@@ -42,7 +42,7 @@ final class WorkerShell: Sendable {
 
   /// What is under way, so that it can be called off.
   struct UnderWay: Sendable {
-    var calls: [CallID: Task<Void, Never>] = [:]
+    var calls = CallsUnderWay()
     var checkout: Task<Void, Never>?
     var agent: Task<Void, Never>?
     var pickUp: Task<Void, Never>?
@@ -52,6 +52,25 @@ final class WorkerShell: Sendable {
     var timer: (moment: Duration, task: Task<Void, Never>)?
     /// When clones were collected last.
     var collected: Duration?
+  }
+
+  /// Calls of the server, each until it has ended: one that is abandoned meanwhile is cancelled.
+  struct CallsUnderWay: Sendable {
+    private var tasks: [CallID: Task<Void, Never>] = [:]
+
+    var count: Int { tasks.count }
+
+    mutating func begin(_ id: CallID, _ task: Task<Void, Never>) { tasks[id] = task }
+
+    /// Its answer has come, whatever it is.
+    mutating func ended(_ id: CallID) { tasks[id] = nil }
+
+    mutating func abandon(_ id: CallID) { tasks.removeValue(forKey: id)?.cancel() }
+
+    mutating func abandonAll() {
+      for task in tasks.values { task.cancel() }
+      tasks = [:]
+    }
   }
 
   private static let collectionInterval = Duration.seconds(3600)
@@ -71,6 +90,7 @@ final class WorkerShell: Sendable {
     let recovered = await recover()
     told.yield(.input(.began(recovered: recovered)))
     for await told in inputs {
+      if case .input(.answered(let id, _)) = told { underWay.calls.ended(id) }
       let isFirst = !core.wasRegistered
       let actions = core.step(told.input, now: now)
       if isFirst, core.wasRegistered { ProgramPages.release() }
@@ -93,7 +113,6 @@ final class WorkerShell: Sendable {
     WorkerCore.Settings(
       worker: configuration.id, host: configuration.host, version: configuration.version,
       agents: configuration.agents, local: configuration.isLocal,
-      processID: Int(ProcessTable.ownNumber),
       desertedAfter: configuration.isLocal ? configuration.desertedAfter : nil)
   }
 
@@ -137,7 +156,8 @@ final class WorkerShell: Sendable {
   /// Calls off what is under way and waits until it has ended, the agent above all.
   private func wind(up underWay: UnderWay) async {
     underWay.timer?.task.cancel()
-    for call in underWay.calls.values { call.cancel() }
+    var calls = underWay.calls
+    calls.abandonAll()
     underWay.search?.cancel()
     underWay.agent?.cancel()
     underWay.checkout?.cancel()
@@ -168,7 +188,7 @@ final class WorkerShell: Sendable {
   private func carryOut(_ action: Action, _ underWay: inout UnderWay) throws {
     switch action {
     case .send(let id, let request): send(id, request, &underWay)
-    case .abandon(let id): underWay.calls.removeValue(forKey: id)?.cancel()
+    case .abandon(let id): underWay.calls.abandon(id)
     case .lookForAgents(let agents):
       let search = AgentSearch(
         home: files.agents, sandbox: sandbox, egress: configuration.egress, logger: logger)
@@ -219,7 +239,7 @@ final class WorkerShell: Sendable {
   }
 
   private func send(_ id: CallID, _ request: Request, _ underWay: inout UnderWay) {
-    underWay.calls[id] = Task { [told, link, logger, grants = configuration.grants] in
+    let task = Task { [told, link, logger, grants = configuration.grants] in
       let answer = grants.granted(
         await link.answer(to: request, files: filesOfAttempt(in: request)))
       if case .unreachable(let detail) = answer { logger.debug("unreachable: \(detail)") }
@@ -228,12 +248,7 @@ final class WorkerShell: Sendable {
       if case .refused(let detail) = answer { logger.warning("refused: \(detail)") }
       told.yield(.input(.answered(id, answer)))
     }
-    // Answered calls are let go of when the next one is made: one a lane is under way.
-    if underWay.calls.count > 32,
-      let oldest = underWay.calls.keys.min(by: { $0.number < $1.number })
-    {
-      underWay.calls[oldest] = nil
-    }
+    underWay.calls.begin(id, task)
   }
 
   private func filesOfAttempt(in request: Request) -> AttemptFiles? {

@@ -1,5 +1,6 @@
 // An agent's tree: filled from the clone within limits, swept when it is used again.
 
+import Domain
 import Glibc
 import Processes
 import WorkerProtocol
@@ -115,6 +116,15 @@ extension Workspace {
     else { throw FileFault.last("rename", repository.slot) }
   }
 
+  /// A text as a value of git's configuration, whatever it holds. A line's end is in no identity.
+  private static func quoted(_ text: String) -> String {
+    let bytes = text.utf8.flatMap { byte -> [UInt8] in
+      [UInt8(ascii: "\\"), UInt8(ascii: "\"")].contains(byte)
+        ? [UInt8(ascii: "\\"), byte] : [byte]
+    }
+    return "\"\(String(decoding: bytes, as: UTF8.self))\""
+  }
+
   /// A repository for the agent alone, on a branch of the delegation's name at its head.
   func makeAgentRepository(
     _ attempt: AttemptFiles, _ assignment: Assignment, _ repository: RepositoryFiles
@@ -123,6 +133,7 @@ extension Workspace {
     for name in ["objects/info", "objects/pack", "refs/heads", "refs/tags", "info"] {
       try DurableFile.makeFolder("\(folder)/\(name)")
     }
+    let author = assignment.identity
     let contents = [
       "objects/info/alternates": "\(repository.clone)/objects\n",
       "HEAD": "ref: refs/heads/\(assignment.branch)\n",
@@ -133,8 +144,8 @@ extension Workspace {
       \tbare = false
       \tlogallrefupdates = true
       [user]
-      \tname = \(Workspace.authorName)
-      \temail = \(Workspace.authorMail)
+      \tname = \(Self.quoted(author.name))
+      \temail = \(Self.quoted(author.email))
       [gc]
       \tauto = 0
 

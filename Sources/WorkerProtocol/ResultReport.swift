@@ -22,7 +22,6 @@ package struct ResultReport: Codable, Equatable, Sendable {
     case workerFault
   }
   package var worker: String
-  package var incarnation: Int
   package var lease: LeaseReference
   package var outcome: Outcome
   /// For `committed`.
@@ -40,13 +39,12 @@ package struct ResultReport: Codable, Equatable, Sendable {
   /// What the agent reached and what it was refused; absent if it tried nothing.
   package var network: NetworkRecord?
   package init(
-    worker: String, incarnation: Int, lease: LeaseReference, outcome: Outcome, commit: String?,
+    worker: String, lease: LeaseReference, outcome: Outcome, commit: String?,
     durationMs: Int64, outputBytes: Int, outputDigest: String, message: String?,
     hint: String? = nil, usage: String? = nil, network: NetworkRecord? = nil
   ) {
     self.hint = hint
     self.worker = worker
-    self.incarnation = incarnation
     self.lease = lease
     self.outcome = outcome
     self.commit = commit

@@ -83,11 +83,10 @@ package struct Registration: Codable, Equatable, Sendable {
   package var findings: [AgentFinding]?
   /// True where the server started this process. The server knows by the token and does not look.
   package var local: Bool
-  package var processID: Int
   package var journal: [JournalEntry]
   package init(
     worker: String, host: String, version: String, agents: [String],
-    findings: [AgentFinding]? = nil, local: Bool, processID: Int, journal: [JournalEntry]
+    findings: [AgentFinding]? = nil, local: Bool, journal: [JournalEntry]
   ) {
     self.worker = worker
     self.host = host
@@ -95,7 +94,6 @@ package struct Registration: Codable, Equatable, Sendable {
     self.agents = agents
     self.findings = findings
     self.local = local
-    self.processID = processID
     self.journal = journal
   }
 }
@@ -173,12 +171,15 @@ package struct Assignment: Codable, Equatable, Sendable {
   package var taskFile: RestoredFile?
   /// The branch that this one was made from, and the commit that it stood at; nil: not told.
   package var base: BaseBranch?
+  /// Author and committer of the commit, as `NAME <ADDRESS>`; nil: AIPM's own name.
+  package var author: String?
   package init(
     lease: LeaseReference, repository: String, branch: String, head: String, prompt: String,
     commitMessage: String, agent: AgentCall, timeoutMs: Int64, stallMs: Int64?,
     outputBytesMax: Int, commands: CommandPlan? = nil, change: ChangeLimits? = nil,
-    taskFile: RestoredFile? = nil, base: BaseBranch? = nil
+    taskFile: RestoredFile? = nil, base: BaseBranch? = nil, author: String? = nil
   ) {
+    self.author = author
     self.commands = commands
     self.taskFile = taskFile
     self.base = base
@@ -360,13 +361,11 @@ package struct Leaving: Codable, Equatable, Sendable {
 package struct Heartbeat: Codable, Equatable, Sendable {
   package var worker: String
   package var incarnation: Int
-  package var lease: LeaseReference?
   /// For how long the agent has said nothing; nil where none runs.
   package var agentSilentMs: Int64?
-  package init(worker: String, incarnation: Int, lease: LeaseReference?, agentSilentMs: Int64?) {
+  package init(worker: String, incarnation: Int, agentSilentMs: Int64?) {
     self.worker = worker
     self.incarnation = incarnation
-    self.lease = lease
     self.agentSilentMs = agentSilentMs
   }
 }
@@ -374,17 +373,14 @@ package struct Heartbeat: Codable, Equatable, Sendable {
 /// The agent runs, on this head.
 package struct GeneratingReport: Codable, Equatable, Sendable {
   package var worker: String
-  package var incarnation: Int
   package var lease: LeaseReference
   package var agent: String
   package var session: String?
   package var head: String
   package init(
-    worker: String, incarnation: Int, lease: LeaseReference, agent: String, session: String?,
-    head: String
+    worker: String, lease: LeaseReference, agent: String, session: String?, head: String
   ) {
     self.worker = worker
-    self.incarnation = incarnation
     self.lease = lease
     self.agent = agent
     self.session = session

@@ -54,7 +54,7 @@ extension World {
     workers[index].core = WorkerCore(
       settings: .init(
         worker: worker.name, host: "host", version: "sim", agents: [AgentProfile.demo.name],
-        local: worker.isLocal, processID: worker.life,
+        local: worker.isLocal,
         desertedAfter: worker.isLocal ? .seconds(60) : nil))
     var recovered: JournalRecord?
     if let record = worker.journal, record.made != nil,

@@ -231,4 +231,14 @@ import Workflows
     seen += mask.finish()
     #expect(String(decoding: seen, as: UTF8.self) == "a *** b secret-x short *** secret-")
   }
+
+  @Test("at the end, what may begin a long secret is looked through for shorter ones")
+  func maskAtTheEnd() {
+    let secrets = ["token-abc", "token-abc.and-more", "xx-token-abc-yy"]
+    for (text, masked) in [
+      ("see token-abc", "see ***"), ("see token-abc.and", "see ***.and"),
+      ("see xx-token-abc-y", "see xx-***-y"), ("see token-abc.and-more", "see ***"),
+      ("see token-ab", "see token-ab"),
+    ] { #expect(StreamMask.masked(text, secrets: secrets) == masked) }
+  }
 }

@@ -90,7 +90,7 @@ import Workflows
   @Test("a worker looks before it registers, and again; a change is told by a new registration")
   func core() {
     var settings = WorkerCore.Settings(
-      worker: "w", host: "h", version: "1", agents: nil, local: false, processID: 1)
+      worker: "w", host: "h", version: "1", agents: nil, local: false)
     settings.searchInterval = .seconds(30)
     var core = WorkerCore(settings: settings)
     var now = Duration.zero
@@ -136,7 +136,7 @@ import Workflows
   func missing() {
     var core = WorkerCore(
       settings: .init(
-        worker: "w", host: "h", version: "1", agents: nil, local: false, processID: 1))
+        worker: "w", host: "h", version: "1", agents: nil, local: false))
     core.search.take([
       AgentFinding(name: "script", state: .notSignedIn, detail: "sign in with script login")
     ])

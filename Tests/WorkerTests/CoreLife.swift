@@ -10,7 +10,7 @@ struct CoreLife {
 
   init(local: Bool = false) {
     var settings = WorkerCore.Settings(
-      worker: "w1", host: "h", version: "1", agents: ["demo"], local: local, processID: 7,
+      worker: "w1", host: "h", version: "1", agents: ["demo"], local: local,
       desertedAfter: local ? .seconds(10) : nil)
     settings.checkoutTriesMax = 2
     core = WorkerCore(settings: settings)

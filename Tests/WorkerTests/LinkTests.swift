@@ -52,6 +52,31 @@ import Workflows
     #expect(!altered.isValid(key, nonce: "n", status: 200))
   }
 
+  @Test("a call can be abandoned as long as it is under way, however many came after it")
+  func callsUnderWay() async throws {
+    var calls = WorkerShell.CallsUnderWay()
+    let poll = Task {
+      let (stream, _) = AsyncStream.makeStream(of: Void.self)
+      for await _ in stream {}
+    }
+    calls.begin(CallID(1), poll)
+    for n in 2...200 {
+      calls.begin(CallID(n), Task {})
+      calls.ended(CallID(n))
+    }
+    #expect(calls.count == 1 && !poll.isCancelled)
+    calls.abandon(CallID(1))
+    #expect(calls.count == 0 && poll.isCancelled)
+    await poll.value
+  }
+
+  @Test("a large pack has the time that a slow line takes for it")
+  func slowLine() {
+    // 64 MiB at 64 KiB/s.
+    #expect(ServerLink.uploadTimeout(bytes: 64 << 20) > .seconds(1024))
+    #expect(ServerLink.uploadTimeout(bytes: 0) >= .seconds(300))
+  }
+
   @Test("the text of a token tells when it was cut or mistyped")
   func tokens() {
     let token = TokenText.fresh()

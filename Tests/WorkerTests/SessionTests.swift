@@ -163,6 +163,26 @@ import Workflows
       records: lines.compactMap { AnyJSON(parsing: $0.utf8) }, session: started.withLock { $0 })
   }
 
+  @Test("one whose start is called off leaves no process")
+  func calledOff() async throws {
+    let bench = try Bench()
+    let place = PersistentFiles(folder: "\(bench.files.root)/agents/stub")
+    let call = bench.call(nil)
+    let starting = Task {
+      // Called off before there is anything to wait for.
+      withUnsafeCurrentTask { $0?.cancel() }
+      return try await PersistentAgent.start(
+        call, place, sandbox: nil, network: SandboxNetwork.sample(call), objects: bench.tree,
+        version: "1", within: .seconds(20))
+    }
+    await #expect(throws: PersistentAgent.Fault.self) { _ = try await starting.value }
+    // What was begun and left would be there by now.
+    for _ in 0..<20 {
+      #expect(ProcessTable.processes(of: .attempt(place.folder)).isEmpty)
+      try await Task.sleep(for: .milliseconds(50))
+    }
+  }
+
   private func with(_ body: (Bench) async throws -> Void) async throws {
     let bench = try Bench()
     do { try await body(bench) } catch {

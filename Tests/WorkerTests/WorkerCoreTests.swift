@@ -28,7 +28,7 @@ import WorkerProtocol
     life.wake()
     #expect(
       life.request(.heartbeat)
-        == .heartbeat(Heartbeat(worker: "w1", incarnation: 3, lease: nil, agentSilentMs: nil)))
+        == .heartbeat(Heartbeat(worker: "w1", incarnation: 3, agentSilentMs: nil)))
     life.answer(.heartbeat, .done)
     #expect(life.core.wakeAt == .seconds(4))
   }

@@ -57,6 +57,27 @@ import WorkerProtocol
     }
   }
 
+  @Test("the commit has the author whom the server names")
+  func author() async throws {
+    let bench = try await Bench()
+    let head = try await bench.repository.commit(["README.md": "hello\n"])
+    var assignment = Assignment.sample(head: head, script: "echo new > new.txt")
+    assignment.author = "Zoë Robot <bot@acme.example>"
+    let wanted = assignment
+    try await bench.server.serve { url in
+      bench.server.want { $0.assignment = wanted }
+      _ = try await bench.withWorker(.url(url)) {
+        let result = try await bench.result()
+        let commit = try #require(result.commit, "\(result.message ?? "")")
+        let text = try await Git.run(
+          ["cat-file", "commit", commit], gitDirectory: bench.repository.path
+        ).outputText
+        #expect(text.contains("\nauthor Zoë Robot <bot@acme.example> "))
+        #expect(text.contains("\ncommitter Zoë Robot <bot@acme.example> "))
+      }
+    }
+  }
+
   @Test("from the assignment to the commit on the branch")
   func happyPath() async throws {
     let bench = try await Bench()
@@ -78,7 +99,7 @@ import WorkerProtocol
           ["cat-file", "commit", commit], gitDirectory: bench.repository.path
         ).outputText
         #expect(message.hasSuffix("\n\n" + assignment.commitMessage))
-        #expect(message.contains("author AIPM <aipm@users.noreply.github.com>"))
+        #expect(message.contains("author AIPM <aipm@aipm.invalid>"))
         let output = bench.server.state.withLock { $0.output["d1-1"] } ?? []
         #expect(String(decoding: output, as: UTF8.self) == "Implement: x\nsaid\n?? a/new.txt\n")
         #expect(result.outputBytes == output.count)

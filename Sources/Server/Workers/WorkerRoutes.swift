@@ -86,7 +86,10 @@ struct WorkerRoutes {
       limit: Milliseconds(min(max(poll.waitMs, 0), 25_000)))
     return try answer(
       Desired(
-        revision: order.revision, assignment: order.assignment.map { Assignment($0) },
+        revision: order.revision,
+        assignment: order.assignment.map {
+          Assignment($0, author: server.configuration.author)
+        },
         cancel: order.cancel, drain: order.drain))
   }
 

@@ -172,11 +172,25 @@ final class PersistentAgent: Sendable {
       }
       start.finish()
     }
+    var first: Result<AgentIdentity, Fault>?
     for await result in starts {
-      let identity = try result.get()
+      first = result
+      break
+    }
+    if case .success(let identity) = first {
       return PersistentAgent(call, place, identity, peer, desk, network, process)
     }
-    throw Fault(end: .failed("\(call.name) ended as soon as it was started"))
+    // Whoever waits may have been cancelled, and the program may have been started all the same:
+    // nobody else would ever end it.
+    peer.close("it was ended")
+    process.cancel()
+    await process.value
+    _ = await ProcessTable.end(.attempt(place.folder))
+    _ = try first?.get()
+    throw Fault(
+      end: .failed(
+        Task.isCancelled
+          ? "\(call.name) was called off" : "\(call.name) ended as soon as it was started"))
   }
 
   private static func ended(_ result: ProcessResult) -> String {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Domain
 import EmbeddedForge
+import FoundationEssentials
 import Glibc
 import HTTPServing
 import Logging
@@ -119,8 +120,15 @@ struct ForgeCreate: AsyncParsableCommand {
       throw ValidationError("\(repository): write OWNER/REPO")
     }
     let root = try root ?? DataOption.folder(nil) + "/forge"
+    let author: CommitIdentity
     do {
-      try await EmbeddedForge.createRepository(name.description, from: from, root: root)
+      author = try .read(Settings(environment: ProcessInfo.processInfo.environment))
+    } catch let fault as Settings.Fault {
+      throw ValidationError(fault.description)
+    }
+    do {
+      try await EmbeddedForge.createRepository(
+        name.description, from: from, root: root, author: (author.name, author.email))
     } catch let error as EmbeddedForgeError {
       throw Failure(error.description)
     }

@@ -85,6 +85,11 @@ struct Serve: AsyncParsableCommand {
     help: ArgumentHelp(
       "What else is masked before it is stored, besides known tokens.", valueName: "regex"))
   var maskPatterns: [String] = []
+  @Option(
+    help: ArgumentHelp(
+      "Author and committer of the commits that AIPM makes (\(CommitIdentity.standard)).",
+      valueName: "name <address>"))
+  var commitAuthor: String?
   @Flag(help: "Go on with a log that is older than it once was: a backup that was restored.")
   var acceptRestore = false
   @Option(
@@ -114,6 +119,7 @@ struct Serve: AsyncParsableCommand {
     flags.put(.keepOutput, keepOutput)
     flags.put(.keepWords, keepWords)
     flags.put(.maskPatterns, maskPatterns)
+    flags.put(.commitAuthor, commitAuthor)
     flags.put(.forge, forge)
     flags.put(.forgePace, forgePace)
     sandboxing.put(into: &flags)
@@ -195,6 +201,7 @@ struct ServeOptions {
   var workerUser: UnprivilegedUser?
   /// `OWNER/REPO`
   var defaultRepository: String?
+  var author: CommitIdentity
 
   init(_ flags: Serve, settings: Settings) throws {
     data = settings.text(.data) ?? Setting.data.standard
@@ -237,6 +244,7 @@ struct ServeOptions {
     defaultRepository = try settings.value(.defaultRepo, form: "write OWNER/REPO") {
       RepositoryName($0).flatMap { $0.isValid ? $0.description : nil }
     }
+    author = try CommitIdentity.read(settings)
     _ = try mask(secrets: [])
     customAgent = try Self.customAgent(settings)
     try checkAgent()
@@ -285,5 +293,13 @@ struct ServeOptions {
         description: "--agent is \(agent), which no workflow describes; write one of: "
           + (known.sorted() + [AgentProfile.customName]).joined(separator: ", "))
     }
+  }
+}
+
+extension CommitIdentity {
+  /// Whose commits AIPM's are.
+  static func read(_ settings: Settings) throws -> CommitIdentity {
+    try settings.value(.commitAuthor, form: "write NAME <ADDRESS>") { CommitIdentity($0) }
+      ?? .standard
   }
 }

@@ -1,3 +1,5 @@
+import Domain
+
 /// What can be configured. The raw value is the setting's name: the key in the configuration file,
 /// and with `--` before it the flag of `aipm serve`.
 enum Setting: String, CaseIterable {
@@ -13,6 +15,7 @@ enum Setting: String, CaseIterable {
   case workflows
   case basePath = "base-path"
   case allowOrigin = "allow-origin"
+  case commitAuthor = "commit-author"
   case keepOutput = "keep-output"
   case keepWords = "keep-words"
   case maskPatterns = "mask-patterns"
@@ -73,6 +76,7 @@ enum Setting: String, CaseIterable {
     case .basePath: "/"
     case .keepOutput, .keepWords: "for ever"
     case .cacheAge: "30d"
+    case .commitAuthor: CommitIdentity.standard.description
     case .cacheSize: "50GiB"
     case .forge: "local"
     case .forgePace: "none"
