@@ -200,7 +200,7 @@ let package = Package(
       "ServerTests",
       [
         "Server", "Engine", "Domain", "EventLog", "InMemoryEventStore", "LogStories", "Randomness",
-        nio,
+        "Workflows", "WorkerProtocol", hummingbird, nio,
       ]),
     .target(
       name: "Simulation",
@@ -221,8 +221,8 @@ let package = Package(
     tests(
       "EngineTests",
       [
-        "Domain", "EventLog", "Workflows", "Engine", "LogStories", "Randomness", "InstantWorld",
-        "Simulation",
+        "Domain", "EventLog", "Projections", "InMemoryEventStore", "Workflows", "Engine",
+        "LogStories", "Randomness", "InstantWorld", "Simulation",
       ]),
     tests("TidyTests", []),
     .target(

@@ -13,6 +13,11 @@ package struct CorruptStream: Error, Equatable, Sendable, CustomStringConvertibl
     self.reason = reason
   }
 
+  /// Of a stream whose events cannot even be read.
+  package init(unreadable reason: String) {
+    self.init(event: "-", state: "-", reason: reason)
+  }
+
   package var description: String { "\(event) in state \(state): \(reason)" }
 }
 

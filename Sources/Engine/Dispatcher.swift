@@ -6,8 +6,8 @@ import Domain
 /// Higher priority goes first. Within a priority requesters take turns: first the one with the
 /// least under way, then the one that was served longest ago; within a requester the oldest goes
 /// first. A delegation that no free worker can take, or whose repository or requester is at its
-/// limit, is passed over and holds nobody up. An agent that no worker has goes to any of them: it
-/// says so, and the delegation has its code.
+/// limit, is passed over and holds nobody up. An agent that no present worker has goes to any of
+/// them: it says so, and the delegation has its code.
 ///
 /// What is chosen does not depend on how it is found: the tests hold it against a search through
 /// all that is ready. What it costs does: see `ReadyOrder`.
@@ -47,8 +47,13 @@ package struct Dispatcher: Sendable {
     package var agents: [String]
     /// Whether it may be given work, if it has none.
     package var takesWork: Bool
+    /// Whether it is there, or will soon be. What waits for its agents waits for it.
+    package var isPresent: Bool
 
-    package init(id: WorkerID, incarnation: Int, agents: [String], takesWork: Bool) {
+    package init(
+      id: WorkerID, incarnation: Int, agents: [String], takesWork: Bool, isPresent: Bool = true
+    ) {
+      self.isPresent = isPresent
       self.id = id
       self.incarnation = incarnation
       self.agents = agents
@@ -86,7 +91,7 @@ package struct Dispatcher: Sendable {
   /// The workers that take work and have none, by name: all of them, and those of each agent.
   private var free = KeyedHeap<WorkerID, WorkerID>()
   private var freeOfAgent: [String: KeyedHeap<WorkerID, WorkerID>] = [:]
-  /// How many workers have an agent: of all, and of those that take work or have some.
+  /// How many workers have an agent: of those that are present, and of those that take work.
   private var foundCounts: [String: Int] = [:]
   private var openCounts: [String: Int] = [:]
 
@@ -113,9 +118,16 @@ package struct Dispatcher: Sendable {
     setFree(worker)
   }
 
+  /// The worker is gone, and nothing was in its hands.
+  package mutating func forget(_ id: WorkerID) {
+    guard let known = workers.removeValue(forKey: id) else { return }
+    setFree(known.id, of: known.agents, to: false)
+    count(known, -1)
+  }
+
   private mutating func count(_ worker: Worker, _ change: Int) {
     for agent in Set(worker.agents) {
-      foundCounts.add(change, to: agent)
+      if worker.isPresent { foundCounts.add(change, to: agent) }
       if worker.takesWork { openCounts.add(change, to: agent) }
     }
   }

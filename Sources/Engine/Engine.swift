@@ -57,6 +57,9 @@ package actor Engine {
   private var ticker: Task<Void, Never>?
   private var inFlight = 0
   private var idleWaiters: [CheckedContinuation<Void, Never>] = []
+  nonisolated let report: @Sendable (StreamReading) -> Void
+  /// Streams in quarantine, each of which is read again from time to time.
+  var rereading: [StreamName: Task<Void, Never>] = [:]
   /// What the mirror counted of a pack, until its result comes.
   var figures: [AcceptedPack: HandInFigures] = [:]
 
@@ -76,6 +79,7 @@ package actor Engine {
 
   struct AcceptedPack: Hashable {
     var delegation: DelegationID
+    var attempt: Int
     var token: FencingToken
     var commit: ObjectID
   }
@@ -83,11 +87,14 @@ package actor Engine {
   /// - Parameters:
   ///   - stampMark: the largest stamp that was ever given out.
   ///   - workflows: every definition that the log holds, and the present ones.
+  ///   - report: told of each read of a stream that fails, for the server's log.
   package init(
     store: Store, feed: CommitFeed, forge: any Forge, mirrors: any Mirrors,
     clock: any EngineClock, launcher: any WorkerLauncher, configuration: EngineCore.Configuration,
-    workflows: [Workflow], overrides: Overrides, stampMark: Int64
+    workflows: [Workflow], overrides: Overrides, stampMark: Int64,
+    report: @escaping @Sendable (StreamReading) -> Void = { _ in }
   ) {
+    self.report = report
     self.overrides = overrides
     self.store = store
     self.feed = feed
@@ -101,16 +108,26 @@ package actor Engine {
       workflows: Dictionary(workflows.map { ($0.digest, $0) }, uniquingKeysWith: { a, _ in a }))
   }
 
-  /// Reads what is live and takes it up, starts the local workers, and begins to tick.
+  /// Reads what is live and takes it up, starts the local workers, and begins to tick. A stream
+  /// that cannot be read is put in quarantine, and keeps nothing else from starting.
   /// - Returns: how many delegations were in flight.
+  /// - Throws: `StoreFault` if the views cannot be read.
   package func start() async throws(StoreFault) -> Int {
     var delegations: [DelegationID: [RecordedEvent]] = [:]
     let rows = try await store.liveDelegations() + store.owingDelegations()
     for row in rows {
-      delegations[row.id] = try await store.read(.delegation(row.id))
+      switch await events(of: .delegation(row.id), tries: .atStart) {
+      case .success(let events): delegations[row.id] = events
+      case .failure(let fault): quarantine(.delegation(row.id), fault)
+      }
     }
     var workers: [WorkerID: [RecordedEvent]] = [:]
-    for row in try await store.workers() { workers[row.id] = try await store.read(.worker(row.id)) }
+    for row in try await store.workers() where row.mayComeBack {
+      switch await events(of: .worker(row.id), tries: .atStart) {
+      case .success(let events): workers[row.id] = events
+      case .failure(let fault): quarantine(.worker(row.id), fault)
+      }
+    }
     step(.started(delegations: delegations, workers: workers))
     ticker = Task { [clock, weak self] in
       while !Task.isCancelled {
@@ -135,12 +152,13 @@ package actor Engine {
     timeout.cancel()
   }
 
-  private var isSettled: Bool { inFlight == 0 && (!core.isDraining || core.hasDrained) }
+  var isSettled: Bool { inFlight == 0 && (!core.isDraining || core.hasDrained) }
 
   /// Ends the clocks. What is under way ends by itself; nothing new is begun by time.
   package func stop() {
     ticker?.cancel()
     timer?.task.cancel()
+    for task in rereading.values { task.cancel() }
   }
 
   private func releaseIdleWaiters() {
@@ -208,15 +226,11 @@ package actor Engine {
   }
 
   private func read(_ stream: StreamName, loads: Bool) {
-    begin { [store, clock] in
-      var events: [RecordedEvent]?
-      while events == nil {
-        events = try? await store.read(stream)
-        // A store that cannot be read now is asked again; whoever waits has a limit of their own.
-        if events == nil { try? await clock.sleep(.seconds(1)) }
-        if Task.isCancelled { return }
+    begin {
+      switch await self.events(of: stream, tries: .whileServing) {
+      case .success(let events): await self.feed(stream, read: events, loads: loads)
+      case .failure(let fault): await self.quarantine(stream, fault)
       }
-      await self.feed(stream, read: events ?? [], loads: loads)
     }
   }
 
@@ -348,5 +362,9 @@ package actor Engine {
 
   private func dropSignal(_ worker: WorkerID, _ key: Int) {
     planSignals[worker]?[key] = nil
+    if planSignals[worker]?.isEmpty ?? false { planSignals[worker] = nil }
   }
+
+  /// How many workers somebody waits for a signal of.
+  var signalledWorkers: Int { planSignals.count }
 }

@@ -137,10 +137,10 @@ extension EngineCore {
     case (.lost, .registered), (.lost, .draining), (.lost, .unhealthy):
       command(keeper.id, .lose(reason: words), now, &actions)
       loseLease(of: keeper.id, .workerLost, "its worker was \(words)", now, &actions)
-    case (.lost, .starting), (.lost, .lost), (.lost, .stopped), (.lost, .parked):
+    case (.lost, .absent), (.lost, .starting), (.lost, .lost), (.lost, .stopped), (.lost, .parked):
       // Its process ended, or it was given up, and it has not come back.
       loseLease(of: keeper.id, .workerLost, "its worker did not come back", now, &actions)
-    case (.unhealthy, _), (.lost, .absent): break
+    case (.unhealthy, _): break
     }
   }
 }

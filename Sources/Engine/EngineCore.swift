@@ -6,7 +6,7 @@
 // folded again from the log, but for signs of life. A step costs what it touches: what waits, for a
 // worker, a moment or a sign of life, stands in an order of its own (`Dispatcher`, `KeyedHeap`,
 // `WorkerTable`), and no step looks at each delegation or worker. How it fails: a stream that does
-// not fold stops its own executor and nothing else.
+// not fold, or cannot be read, stops its own executor and nothing else.
 
 import Domain
 import EventLog
@@ -51,8 +51,12 @@ package struct EngineCore: Sendable {
     case started(delegations: [DelegationID: [RecordedEvent]], workers: [WorkerID: [RecordedEvent]])
     case delegation(DelegationID, Executor.Input)
     case worker(WorkerID, WorkerKeeper.Input)
-    /// A delegation at rest was read because a command waits for it.
+    /// A delegation at rest was read because a command waits for it, or one that could not be read
+    /// was read after all.
     case loaded(DelegationID, [RecordedEvent])
+    /// The stream could not be read, however often it was tried: nothing is done with it until it
+    /// is read.
+    case unreadable(StreamName, reason: String)
     case submit(DelegationID, Requested, Actor, ReplyID)
     case registered(WorkerID, journal: [HeldAttempt], local: Bool)
     case heard(WorkerID, agentSilence: Milliseconds?)
@@ -98,6 +102,8 @@ package struct EngineCore: Sendable {
   package private(set) var executors: [DelegationID: Executor] = [:]
   package var workers: [WorkerID: WorkerKeeper] { table.keepers }
   package private(set) var workflows: [String: Workflow]
+  /// The streams that cannot be read, and why.
+  package private(set) var unreadable: [StreamName: String] = [:]
   package internal(set) var isDraining = false
 
   let configuration: Configuration
@@ -146,8 +152,11 @@ package struct EngineCore: Sendable {
     switch input {
     case .started(let delegations, let workers): start(delegations, workers, now, &actions)
     case .delegation(let id, let input): feed(id, input, now, &actions)
-    case .worker(let id, let input): feed(id, input, now, &actions)
+    case .worker(let id, let input):
+      if case .reloaded = input { unreadable[.worker(id)] = nil }
+      feed(id, input, now, &actions)
     case .loaded(let id, let events): loaded(id, events, now, &actions)
+    case .unreadable(let stream, let reason): quarantine(stream, reason, now, &actions)
     case .submit(let id, let request, let actor, let reply):
       executors[id] = Executor(id: id, workflow: workflows[request.workflow.digest])
       feed(id, .command(.request(request), actor, reply), now, &actions)
@@ -191,11 +200,15 @@ package struct EngineCore: Sendable {
       startProcess(id, &actions)
     }
     for (id, events) in delegations.sorted(by: { $0.key < $1.key }) {
-      let executor = Executor(id: id, events: events, workflows: workflows)
-      executors[id] = executor
-      if let lease = executor.state.workingLease { occupy(lease.worker, by: executor) }
+      takeUp(id, events)
       feed(id, .wake, now, &actions)
     }
+  }
+
+  private mutating func takeUp(_ id: DelegationID, _ events: [RecordedEvent]) {
+    let executor = Executor(id: id, events: events, workflows: workflows)
+    executors[id] = executor
+    if let lease = executor.state.workingLease { occupy(lease.worker, by: executor) }
   }
 
   func makeKeeper(_ id: WorkerID, _ now: Moment) -> WorkerKeeper {
@@ -206,10 +219,33 @@ package struct EngineCore: Sendable {
   private mutating func loaded(
     _ id: DelegationID, _ events: [RecordedEvent], _ now: Moment, _ actions: inout [Action]
   ) {
-    if executors[id] == nil, !events.isEmpty {
-      executors[id] = Executor(id: id, events: events, workflows: workflows)
-    }
+    let wasUnreadable = unreadable.removeValue(forKey: .delegation(id)) != nil
+    if executors[id] == nil, !events.isEmpty { takeUp(id, events) }
     for input in waitingForLoad.removeValue(forKey: id) ?? [] { feed(id, input, now, &actions) }
+    if wasUnreadable { feed(id, .wake, now, &actions) }
+  }
+
+  /// Lets go of a stream that cannot be read. Whoever waits for it is told so, and its worker is
+  /// free for others.
+  private mutating func quarantine(
+    _ stream: StreamName, _ reason: String, _ now: Moment, _ actions: inout [Action]
+  ) {
+    unreadable[stream] = reason
+    let fault = CorruptStream(unreadable: reason)
+    switch stream {
+    case .delegation(let id):
+      if executors[id] != nil { feed(id, .unreadable(fault), now, &actions) }
+      if let worker = executors[id]?.worker, occupied[worker] == id { occupy(worker, by: nil) }
+      dispatcher.remove(id)
+      wakes.remove(id)
+      executors[id] = nil
+      for input in waitingForLoad.removeValue(forKey: id) ?? [] {
+        guard case .command(_, _, let reply?) = input else { continue }
+        actions.append(.reply(reply, .failed(.corrupt(fault))))
+      }
+    case .worker(let id): feed(id, .unreadable(fault), now, &actions)
+    case .system: break
+    }
   }
 
   // MARK: Delegations
@@ -260,10 +296,16 @@ package struct EngineCore: Sendable {
     _ id: DelegationID, for input: Executor.Input, _ actions: inout [Action]
   ) {
     switch input {
-    case .command:
+    case .command(_, _, let reply):
+      if let reason = unreadable[.delegation(id)] {
+        let fault = AppendFault.corrupt(CorruptStream(unreadable: reason))
+        if let reply { actions.append(.reply(reply, .failed(fault))) }
+        return
+      }
       if waitingForLoad[id] == nil { actions.append(.read(.delegation(id), loads: true)) }
       waitingForLoad[id, default: []].append(input)
-    case .recorded, .notRecorded, .reloaded, .answered, .assign, .branchMoved, .wake: break
+    case .recorded, .notRecorded, .reloaded, .unreadable, .answered, .assign, .branchMoved, .wake:
+      break
     }
   }
 
@@ -282,7 +324,7 @@ package struct EngineCore: Sendable {
       dispatcher.update(
         Dispatcher.Worker(
           id: id, incarnation: registration.incarnation, agents: registration.agents,
-          takesWork: keeper.isFree))
+          takesWork: keeper.isFree, isPresent: keeper.isPresent))
     }
   }
 
@@ -309,6 +351,11 @@ package struct EngineCore: Sendable {
       let isNew = table.update(id) { $0.follow(plan) }
       if isNew ?? false { actions.append(.planChanged(id)) }
       table.watch(id, isOccupied: occupied[id] != nil, configuration.leases)
+      // Those that come once and go for good would else be kept for the life of this process.
+      if occupied[id] == nil, workers[id]?.hasLeft ?? false {
+        table.remove(id)
+        dispatcher.forget(id)
+      }
     }
     table.forgetTouched()
   }
@@ -331,42 +378,5 @@ private struct Advance {
     isAtRest = executor.isAtRest
     after = isAtRest ? nil : executor.worker
     candidate = executor.isReady(at: now) ? executor.candidate : nil
-  }
-}
-
-extension Executor {
-  /// The worker that has the delegation, or is kept free for it.
-  var worker: WorkerID? { state.workingLease?.worker ?? assignee?.worker }
-
-  var candidate: Dispatcher.Candidate? {
-    guard let request = state.delegation?.request else { return nil }
-    return Dispatcher.Candidate(
-      delegation: id, repository: request.repository, requester: request.requester,
-      priority: request.priority, stamp: request.stamp, agent: request.agent,
-      repositoryLimit: workflow?.limits.perRepository,
-      requesterLimit: workflow?.limits.perRequester)
-  }
-
-  /// What counts against the limits of its repository and its requester.
-  var running: Dispatcher.Running? {
-    guard let request = state.delegation?.request else { return nil }
-    return Dispatcher.Running(repository: request.repository, requester: request.requester)
-  }
-
-  /// What the worker that has the delegation should be doing; nil until its head is known.
-  var plan: WorkerPlan? {
-    guard let lease = state.workingLease, let d = state.delegation else { return nil }
-    let head: ObjectID
-    if case .generating(_, let generation) = state {
-      head = generation.head
-    } else if let prepared {
-      head = prepared.head
-    } else if d.cancelRequested, let commit = d.taskCommit {
-      // Nothing will be checked out, so the branch's head is not waited for.
-      head = commit
-    } else {
-      return nil
-    }
-    return WorkerPlan(delegation: id, lease: lease, head: head, cancel: d.cancelRequested)
   }
 }

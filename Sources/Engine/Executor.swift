@@ -20,6 +20,8 @@ package struct Executor: Sendable {
     case notRecorded(AppendFault)
     /// The stream as it stands, after a conflict.
     case reloaded([RecordedEvent])
+    /// The stream cannot be read: nothing more is done with it.
+    case unreadable(CorruptStream)
     case answered(ticket: Int, [Answer])
     case command(DelegationCommand, Actor, ReplyID?)
     /// A worker is free for it.
@@ -115,6 +117,7 @@ package struct Executor: Sendable {
     case .recorded(let events): recorded(events, &actions)
     case .notRecorded(let fault): notRecorded(fault, now, &actions)
     case .reloaded(let events): reloaded(events)
+    case .unreadable(let fault): (corrupt, effect, blockedUntil) = (fault, nil, nil)
     case .answered(let answeredTicket, let answers):
       guard answeredTicket == ticket, effect != nil else { break }
       if let step = effect?.resume(answers) { follow(step, now, &actions) }

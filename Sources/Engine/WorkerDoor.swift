@@ -83,8 +83,13 @@ extension Engine {
   ) async throws(WorkerFault) {
     let handIn = try core.handIn(commit, of: id, attempt: attempt, token: token)
     do throws(HandInRefusal) {
-      figures[AcceptedPack(delegation: id, token: token, commit: commit)] =
-        try await mirrors.accept(handIn, pack: pack)
+      let counted = try await mirrors.accept(handIn, pack: pack)
+      // A hand-in whose lease has ended is asked for no more.
+      figures = figures.filter {
+        core.holds($0.key.delegation, attempt: $0.key.attempt, token: $0.key.token)
+      }
+      figures[
+        AcceptedPack(delegation: id, attempt: attempt, token: token, commit: commit)] = counted
     } catch {
       switch error {
       case .malformed(let message): throw .malformed(message)
@@ -103,7 +108,7 @@ extension Engine {
     commit: ObjectID, figures told: GenerationFigures, of id: DelegationID, attempt: Int,
     token: FencingToken, by worker: WorkerID, network: NetworkUse? = nil
   ) async throws(WorkerFault) {
-    let key = AcceptedPack(delegation: id, token: token, commit: commit)
+    let key = AcceptedPack(delegation: id, attempt: attempt, token: token, commit: commit)
     guard
       let acceptance = try core.acceptance(
         of: commit, counted: figures[key], told: told, of: id, attempt: attempt, token: token)

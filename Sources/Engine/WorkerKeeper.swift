@@ -11,6 +11,8 @@ package struct WorkerKeeper: Sendable {
     case recorded([RecordedEvent])
     case notRecorded(AppendFault)
     case reloaded([RecordedEvent])
+    /// The stream cannot be read: what is asked of the worker is refused until it is read.
+    case unreadable(CorruptStream)
     case command(WorkerCommand, Actor, ReplyID?)
   }
 
@@ -52,6 +54,8 @@ package struct WorkerKeeper: Sendable {
   package var toldToDrain = false
 
   private var writer = StreamWriter<WorkerCommand>()
+  /// Why its stream cannot be read.
+  private var corrupt: CorruptStream?
 
   package init(id: WorkerID, heardAt: Milliseconds, revision: Int64) {
     self.id = id
@@ -61,7 +65,27 @@ package struct WorkerKeeper: Sendable {
 
   /// May be given work.
   package var isFree: Bool {
-    guard case .registered = state, writer.isIdle, !leaves else { return false }
+    guard case .registered = state, writer.isIdle, !leaves, corrupt == nil else { return false }
+    return true
+  }
+
+  /// It is there, or will soon be: somebody has its agents.
+  var isPresent: Bool {
+    switch state {
+    case .registered, .draining, .unhealthy, .starting: true
+    case .absent, .parked, .stopped, .lost:
+      // A local worker whose process runs has not registered yet, and will have what it had.
+      switch process {
+      case .starting, .running, .waiting: true
+      case .remote, .ended: false
+      }
+    }
+  }
+
+  /// A worker of another machine has ended in good order. If it comes back, it registers, and its
+  /// stream is read then.
+  var hasLeft: Bool {
+    guard case .stopped = state, process == .remote, writer.isIdle else { return false }
     return true
   }
 
@@ -77,8 +101,8 @@ package struct WorkerKeeper: Sendable {
   func isMissed(whileOccupied isOccupied: Bool) -> Bool {
     switch state {
     case .registered, .draining, .unhealthy: true
-    case .starting, .parked, .stopped, .lost: isOccupied
-    case .absent: false
+    // `absent` and occupied: its stream cannot be read.
+    case .absent, .starting, .parked, .stopped, .lost: isOccupied
     }
   }
 
@@ -148,7 +172,9 @@ package struct WorkerKeeper: Sendable {
       if let reply = entry.reply { actions.append(.reply(reply, .failed(fault))) }
     case .reloaded(let events):
       state = .absent
+      corrupt = nil
       fold(events)
+    case .unreadable(let fault): corrupt = fault
     case .command(let command, let actor, let reply):
       writer.enqueue(.init(command: command, actor: actor, reply: reply))
     }
@@ -158,6 +184,10 @@ package struct WorkerKeeper: Sendable {
 
   private mutating func decideNext(_ actions: inout [Action]) {
     while let entry = writer.next() {
+      if let corrupt {
+        if let reply = entry.reply { actions.append(.reply(reply, .failed(.corrupt(corrupt)))) }
+        continue
+      }
       guard let events = try? state.decide(entry.command) else {
         let refusal = Rejection.notAllowed(command: "\(entry.command)", state: nil)
         if let reply = entry.reply { actions.append(.reply(reply, .rejected(refusal))) }

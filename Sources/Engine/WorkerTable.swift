@@ -23,6 +23,12 @@ struct WorkerTable: Sendable {
     follow(keeper.id, keeper.process)
   }
 
+  mutating func remove(_ id: WorkerID) {
+    keepers[id] = nil
+    restarts.remove(id)
+    silences.remove(id)
+  }
+
   /// Changes a worker in its place; every change but a sign of life goes through here.
   /// - Returns: nil where there is no such worker.
   @discardableResult

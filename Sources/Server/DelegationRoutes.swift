@@ -8,6 +8,9 @@ import Projections
 
 /// Delegations: lists, one, its events, its output, its diff; cancel and retry.
 struct DelegationRoutes {
+  private static let wordsMax = 32
+  private static let textBytesMax = 2048
+
   let server: ServerContext
 
   func add(to router: some RouterMethods<APIContext>) {
@@ -37,10 +40,17 @@ struct DelegationRoutes {
       }
       before = Stamp(milliseconds: n)
     }
+    let text = request.text("q")
+    // Each word is one more thing that is looked for in every delegation.
+    let words = (text ?? "").split(whereSeparator: \.isWhitespace).count
+    guard words <= Self.wordsMax, (text ?? "").utf8.count <= Self.textBytesMax else {
+      throw Problem.field(
+        "q", "write at most \(Self.wordsMax) words and \(Self.textBytesMax) bytes")
+    }
     let filter = DelegationFilter(
       states: try Self.states(request), repository: request.text("repo"),
       requester: request.text("requester"),
-      worker: request.text("worker"), text: request.text("q"))
+      worker: request.text("worker"), text: text)
     let position = try await server.store.head().position
     let found = try await server.store.delegations(filter, before: before, limit: limit + 1)
     let page = found.prefix(limit)
@@ -73,8 +83,12 @@ struct DelegationRoutes {
   }
 
   private func one(_ context: APIContext) async throws -> Response {
-    let detail = try await server.delegation(context)
-    let events = try await server.store.read(.delegation(detail.row.id))
+    var detail = try await server.delegation(context)
+    let id = detail.row.id
+    let quarantine = await server.engine.quarantined()[.delegation(id)]
+    if detail.row.quarantine == nil { detail.row.quarantine = quarantine }
+    // Of a stream that cannot be read the view tells all that there is to tell.
+    let events = try await quarantine == nil ? server.store.read(.delegation(id)) : []
     var endsBy: Int64?
     if detail.row.state == .generating,
       let limit = await server.engine.generationLimit(digest: detail.row.digest)

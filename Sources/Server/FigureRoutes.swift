@@ -33,14 +33,24 @@ struct FigureRoutes {
       workers[state.rawValue] = .integer(Int64(count))
     }
     return .object([
-      "at": Render.time(now.milliseconds), "queue": queue(live), "day": day(figures),
+      "at": Render.time(now.milliseconds), "queue": queue(live, await quarantined(live)),
+      "day": day(figures),
       "workers": .object(workers), "forge": forge(), "forgeCalls": calls(),
       "position": .integer(try await server.store.head().position),
     ])
   }
 
+  /// How many live delegations nothing is done with. The engine knows those that the view does not:
+  /// they cannot be read.
+  private func quarantined(_ live: LiveFigures) async -> Int {
+    let unfit = await server.engine.quarantined().keys.count { stream in
+      if case .delegation = stream { true } else { false }
+    }
+    return max(live.quarantined, unfit)
+  }
+
   /// What has not come to a worker yet, and what has.
-  private func queue(_ live: LiveFigures) -> JSONValue {
+  private func queue(_ live: LiveFigures, _ quarantined: Int) -> JSONValue {
     var states: [String: JSONValue] = [:]
     for (state, count) in live.states { states[state.rawValue] = .integer(Int64(count)) }
     return .object([
@@ -49,7 +59,7 @@ struct FigureRoutes {
         .object(["id": .string($0.id.rawValue), "requestedAt": Render.time($0.requestedAt)])
       } ?? .null,
       "trouble": .integer(Int64(live.troubled)),
-      "quarantined": .integer(Int64(live.quarantined)),
+      "quarantined": .integer(Int64(quarantined)),
       "states": .object(states),
     ])
   }

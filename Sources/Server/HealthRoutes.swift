@@ -1,4 +1,5 @@
 import Domain
+import Engine
 import EventLog
 import HTTPServing
 import Hummingbird
@@ -14,7 +15,8 @@ struct HealthRoutes {
     router.get("metrics") { _, _ in try await metrics() }
   }
 
-  /// Ready: the log is open, and the views stand at its head.
+  /// Ready: the log is open, and the views stand at its head. Streams in quarantine are named in
+  /// lines of their own; everything else goes on.
   private func ready() async throws -> Response {
     guard await server.lifecycle.isReady else {
       throw Problem.unavailable("The server is starting.")
@@ -27,8 +29,13 @@ struct HealthRoutes {
     guard views <= head else {
       throw Problem.unavailable("The views stand at \(views), beyond the log's end at \(head).")
     }
-    return .text("ready\n")
+    let quarantined = await server.engine.quarantined()
+    let lines = quarantined.map { "in quarantine: \($0.description): \($1)\n" }.sorted()
+    return .text("ready\n" + lines.prefix(Self.linesMax).joined())
   }
+
+  /// How many streams in quarantine are named.
+  private static let linesMax = 100
 
   /// Prometheus' text format (https://prometheus.io/docs/instrumenting/exposition_formats/).
   private func metrics() async throws -> Response {
@@ -51,6 +58,10 @@ struct HealthRoutes {
       WorkerStateName.allCases.map {
         ("{state=\"\($0.rawValue)\"}", Int64(workers[$0, default: 0]))
       })
+    gauge(
+      "aipm_streams_quarantined",
+      "Streams of the log that cannot be read or do not fold; nothing is done with them.",
+      [("", Int64(await server.engine.quarantined().count))])
     gauge(
       "aipm_event_streams", "Event streams that are open.",
       [("", Int64(server.streams.count))])

@@ -77,8 +77,17 @@ extension Request {
 }
 
 extension HTTPField.Name {
-  static let secFetchSite = Self("Sec-Fetch-Site") ?? .origin
-  static let idempotencyKey = Self("Idempotency-Key") ?? .origin
-  static let prefer = Self("Prefer") ?? .origin
-  static let lastEventID = Self("Last-Event-ID") ?? .origin
+  // nil if the text were no field's name: such a field is in no request.
+  static let secFetchSite = Self("Sec-Fetch-Site")
+  static let idempotencyKey = Self("Idempotency-Key")
+  static let prefer = Self("Prefer")
+  static let lastEventID = Self("Last-Event-ID")
+}
+
+extension HTTPFields {
+  /// The field's value; nil if there is no such field, or no such name.
+  subscript(name: HTTPField.Name?) -> String? {
+    guard let name else { return nil }
+    return self[name]
+  }
 }

@@ -197,7 +197,7 @@ private final class Deliveries: Sendable {
 }
 
 extension HTTPField.Name {
-  static let hubSignature = Self("X-Hub-Signature-256") ?? .authorization
-  static let hubDelivery = Self("X-GitHub-Delivery") ?? .date
-  static let hubEvent = Self("X-GitHub-Event") ?? .from
+  static let hubSignature = Self("X-Hub-Signature-256")
+  static let hubDelivery = Self("X-GitHub-Delivery")
+  static let hubEvent = Self("X-GitHub-Event")
 }

@@ -115,6 +115,55 @@ import Workflows
     #expect(held(Self.demo.id(0), in: rig) == id)
   }
 
+  @Test(arguments: [
+    WorkerCommand.stop, .lose(reason: "silent"), .park(reason: "it keeps ending"),
+  ])
+  func anAgentThatOnlyAWorkerHadWhichIsGoneGoesToAnybody(end: WorkerCommand) throws {
+    let rig = try CoreRig(workflow: workflow, fleets: [Self.demo, Self.busy])
+    rig.command(end, Self.busy.id(0))
+    try rig.settle()
+    let id = rig.submit(1, agent: "busy")
+    try rig.settle()
+    #expect(held(Self.demo.id(0), in: rig) == id)
+  }
+
+  /// What waited for an agent when its last worker went is not left waiting.
+  @Test func whatWaitedForAWorkerThatGoesGoesToAnybody() throws {
+    let rig = try CoreRig(workflow: workflow, fleets: [Self.demo, Self.busy])
+    rig.submit(1, agent: "busy")
+    let second = rig.submit(2, agent: "busy")
+    try rig.settle()
+    #expect(held(Self.demo.id(0), in: rig) == nil)
+    rig.command(.lose(reason: "silent"), Self.busy.id(0))
+    try rig.settle()
+    #expect(held(Self.demo.id(0), in: rig) == second)
+  }
+
+  /// After a start, a local worker stands in the log as stopped until it has registered.
+  @Test func aLocalWorkerThatIsBeingStartedIsWaitedFor() throws {
+    let rig = try CoreRig(
+      workflow: workflow, fleets: [Self.demo, Self.busy], local: [Self.busy.id(0)])
+    rig.command(.stop, Self.busy.id(0))
+    try rig.settle()
+    rig.submit(1, agent: "busy")
+    try rig.settle()
+    #expect((0..<2).allSatisfy { held(Self.demo.id($0), in: rig) == nil })
+  }
+
+  @Test func aWorkerThatLeftIsForgottenAndMayComeBack() throws {
+    let rig = try CoreRig(workflow: workflow, fleets: [Self.busy])
+    let id = Self.busy.id(0)
+    rig.command(.stop, id)
+    try rig.settle()
+    #expect(rig.core.workers[id] == nil)
+    rig.command(.register(host: "build", version: "0.1.0", agents: ["busy"], local: false), id)
+    try rig.settle()
+    #expect(rig.core.workers[id]?.incarnation == 2)
+    let delegation = rig.submit(1, agent: "busy")
+    try rig.settle()
+    #expect(held(id, in: rig) == delegation)
+  }
+
   @Test func aDrainedServerGivesNothingOut() throws {
     let rig = try CoreRig(workflow: workflow, fleets: [Self.demo])
     rig.feed(.drain)

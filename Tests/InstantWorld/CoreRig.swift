@@ -34,6 +34,8 @@ package final class CoreRig {
 
   /// Workers of this kind work by themselves; the others do what a test has them do.
   package var working: String?
+  /// Streams that cannot be read.
+  package var unreadable: Set<StreamName> = []
   package private(set) var now: Moment
   package private(set) var replies: [ReplyID: CommandReply] = [:]
   package private(set) var started: [WorkerID] = []
@@ -201,6 +203,10 @@ package final class CoreRig {
   }
 
   private func read(_ stream: StreamName, loads: Bool) {
+    if unreadable.contains(stream) {
+      feed(.unreadable(stream, reason: "the disk is gone"))
+      return
+    }
     let events = store.readNow(stream)
     switch stream {
     case .delegation(let id):

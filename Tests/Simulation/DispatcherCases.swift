@@ -60,7 +60,7 @@ package struct DispatcherCases {
     choices += 1
     let wanted = model.choose(
       ready: waiting, free: workers.filter { $0.takesWork && running[$0.id] == nil },
-      found: Set(workers.flatMap(\.agents)), running: Array(running.values))
+      found: Set(workers.filter(\.isPresent).flatMap(\.agents)), running: Array(running.values))
     let chosen = dispatcher.choose()
     pairings += wanted.count
     guard chosen == wanted else { return "\(seed), choice \(choices): \(chosen), not \(wanted)" }
@@ -132,7 +132,9 @@ package struct DispatcherCases {
     let agents = ["claude", "codex", "demo"].filter { _ in random.chance(0.5) }
     let worker = Dispatcher.Worker(
       id: WorkerID("worker-\(n)"), incarnation: Int(random.draw(1...3)),
-      agents: random.chance(0.1) ? agents + agents : agents, takesWork: random.chance(0.8))
+      agents: random.chance(0.1) ? agents + agents : agents, takesWork: random.chance(0.8),
+      isPresent: random.chance(0.7))
+    if n < workers.count, random.chance(0.2) { dispatcher.forget(workers[n].id) }
     if n < workers.count { workers[n] = worker } else { workers.append(worker) }
     dispatcher.update(worker)
   }

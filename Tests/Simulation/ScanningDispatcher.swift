@@ -13,7 +13,7 @@ struct ScanningDispatcher {
   /// Pairs what is ready with who is free.
   /// - Parameters:
   ///   - free: workers with nothing in hand.
-  ///   - found: the agents that some worker has, free or not.
+  ///   - found: the agents that some present worker has, free or not.
   mutating func choose(
     ready: [Candidate], free: [Dispatcher.Worker], found: Set<String>, running: [Running]
   ) -> [Dispatcher.Pairing] {

@@ -20,6 +20,7 @@ package final class Program: Sendable {
   /// The programs under test, as the build that runs the tests has made them.
   package static let aipm = built("aipm")
   package static let aipmReplay = built("aipm-replay")
+  package static let bench = built("aipm-bench")
 
   private static func built(_ name: String) -> String {
     // Those of a release, where figures are taken.

@@ -81,21 +81,63 @@ struct DataFolder: Sendable {
     try Self.write(text, to: path + "/" + name)
   }
 
+  /// Writes the file beside its place, and moves it there when it is on disk.
   static func write(_ text: String, to target: String) throws {
     let temporary = target + ".new"
     let file = Glibc.open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw fault("open \(temporary)") }
     let bytes = Array(text.utf8)
-    let written = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
-    let synced = fsync(file) == 0
-    close(file)
-    guard written == bytes.count, synced, rename(temporary, target) == 0 else {
-      throw fault("write \(target)")
+    var done = 0
+    while done < bytes.count {
+      let count = bytes.withUnsafeBytes {
+        Glibc.write(file, $0.baseAddress.map { $0 + done }, bytes.count - done)
+      }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { break }
+      done += count
     }
+    let isWritten = done == bytes.count && fsync(file) == 0
+    let failure = isWritten ? nil : fault("write \(temporary)")
+    close(file)
+    if let failure { throw failure }
+    guard rename(temporary, target) == 0 else { throw fault("rename \(temporary)") }
+    let parent = target.lastIndex(of: "/").map { String(target[..<$0]) } ?? "."
+    let folder = Glibc.open(parent.isEmpty ? "/" : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard folder >= 0 else { throw fault("open \(parent)") }
+    defer { close(folder) }
+    guard fsync(folder) == 0 else { throw fault("sync \(parent)") }
   }
 
-  func read(_ name: String) -> String? {
-    (try? String(contentsOfFile: path + "/" + name, encoding: .utf8))?.trimmedLine
+  func read(_ name: String) throws -> String? {
+    try Self.text(of: path + "/" + name)?.trimmedLine
+  }
+
+  /// Longer than any file that AIPM keeps a line in.
+  private static let textBytesMax = 64 << 10
+
+  /// - Returns: nil if there is no such file.
+  /// - Throws: `Fault` if there is one and it cannot be read, or holds no text.
+  static func text(of path: String) throws -> String? {
+    let file = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+    if file < 0, errno == ENOENT { return nil }
+    guard file >= 0 else { throw fault("open \(path)") }
+    defer { close(file) }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while true {
+      let count = buffer.withUnsafeMutableBytes { Glibc.read(file, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw fault("read \(path)") }
+      if count == 0 { break }
+      bytes += buffer[..<count]
+      guard bytes.count <= textBytesMax else {
+        throw Fault(description: "\(path) is too long: it is to hold one line")
+      }
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw Fault(description: "\(path) holds bytes that are no text")
+    }
+    return text
   }
 }
 
@@ -104,12 +146,12 @@ struct SecretFile {
   let folder: String
   let name: String
 
+  /// - Throws: `DataFolder.Fault` if the file is there and cannot be read: another secret in its
+  ///   place would lock out whoever has the one that it holds.
   func value() throws -> String {
     try DataFolder.makeFolder(folder)
     let file = folder + "/" + name
-    if let known = try? String(contentsOfFile: file, encoding: .utf8), !known.isEmpty {
-      return known.trimmedLine
-    }
+    if let known = try DataFolder.text(of: file)?.trimmedLine, !known.isEmpty { return known }
     let secret = Hex.encode((0..<32).map { _ in UInt8.random(in: 0...255) })
     try DataFolder.write(secret + "\n", to: file)
     return secret

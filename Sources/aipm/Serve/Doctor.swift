@@ -5,6 +5,7 @@ import Forge
 import FoundationEssentials
 import Glibc
 import Processes
+import SQLiteEventStore
 import Terminal
 import Worker
 import WorkerProtocol
@@ -65,6 +66,7 @@ struct Doctor: AsyncParsableCommand {
       findings.append(.good("configuration", "can be read"))
       let folder = settings.text(.data) ?? Setting.data.standard
       findings.append(Self.disk(folder))
+      findings += Self.log(folder)
       findings += await Self.agents(catalog, sandbox: try sandboxing.read(settings).mode)
       findings += await Self.sandbox(try sandboxing.read(settings).mode)
       findings.append(await Self.user(try asUser.read(settings)))
@@ -124,6 +126,25 @@ struct Doctor: AsyncParsableCommand {
     guard free < 1024 else { return .good("disk", detail) }
     return ForgeFinding(subject: "disk", verdict: .poor, detail: detail, hint: "Make room soon.")
   }
+
+  /// Streams with which a server would do nothing.
+  private static func log(_ folder: String) -> [ForgeFinding] {
+    do throws(StoreFault) {
+      guard let log = try LogFile.find(directory: folder) else { return [] }
+      let unfit = try log.unfitStreams()
+      if unfit.isEmpty { return [.good("log", "it can be read, and nothing is in quarantine")] }
+      return unfit.prefix(unfitShownMax).map {
+        .poor(
+          "log", "\($0.stream) is in quarantine, and nothing more is done with it: \($0.reason)",
+          "`aipm verify` says where the log is damaged. Put the latest backup back, or submit the "
+            + "delegation again.")
+      }
+    } catch {
+      return [.poor("log", error.message, "`aipm verify` says more.")]
+    }
+  }
+
+  private static let unfitShownMax = 20
 
   private static func sandbox(_ mode: Sandbox.Mode) async -> [ForgeFinding] {
     guard mode != .off else {

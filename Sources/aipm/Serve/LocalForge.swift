@@ -8,7 +8,7 @@ enum LocalForge {
   static func start(
     _ folder: DataFolder, token: String, logger: Logger
   ) async throws -> (url: String, serving: Task<Void, any Error>) {
-    let known = folder.read("forge/port").flatMap { Int($0) } ?? 0
+    let known = try folder.read("forge/port").flatMap { Int($0) } ?? 0
     do {
       return try await listen(folder, port: known, token: token, logger: logger)
     } catch let fault as ListenFault where known != 0 {

@@ -72,6 +72,10 @@ struct ServerProcess {
     let access = try await forgeAccess(folder)
     defer { access.server?.cancel() }
     let journal = try await SystemJournal(store)
+    for line in journal.refused {
+      logger.warning(
+        "\(line). Delegations that were requested under it fail: submit them again")
+    }
     let marks = try await store.marks()
     let epoch = try await begin(journal, after: marks.epoch, acceptedRestore: store.acceptedRestore)
     let workflows = try await journal.define(options.catalog)
@@ -203,6 +207,7 @@ struct ServerProcess {
     configuration.mask = mask
     if let connections = options.connections { configuration.connectionsMax = connections }
     configuration.defaultRepository = options.defaultRepository
+    configuration.author = options.author
     return configuration
   }
 
@@ -237,6 +242,7 @@ struct ServerProcess {
     var client = GitHubClient.Configuration(
       apiURL: access.settings.apiURL, credential: credential)
     client.pace = access.settings.pace
+    client.author = options.author
     if access.localURL != nil { client.creation = Self.creation(folder.path) }
     let forge = GitHubClient(http: http, configuration: client)
     var git = GitMirrors.Configuration(
@@ -263,7 +269,24 @@ struct ServerProcess {
         localWorkers: (0..<options.workers).map { WorkerID("worker-\($0 + 1)") }, epoch: epoch),
       workflows: workflows,
       overrides: .init(customAgent: options.customAgent, agentTimeout: options.agentTimeout),
-      stampMark: stamp)
+      stampMark: stamp, report: { [logger] in Self.note($0, logger) })
+  }
+
+  /// Says what became of a stream that could not be read at once.
+  private static func note(_ reading: StreamReading, _ logger: Logger) {
+    switch reading.outcome {
+    case .failed(let wait):
+      logger.warning(
+        "\(reading.stream) could not be read, next try in \(wait.count) ms: \(reading.reason)")
+    case .quarantined:
+      logger.error(
+        """
+        \(reading.stream) is in quarantine, nothing more is done with it until it can be read: \
+        \(reading.reason). `aipm verify` says where the log is damaged
+        """)
+    case .recovered:
+      logger.notice("\(reading.stream) can be read again, and is gone on with")
+    }
   }
 
   /// Lets mirrors go by age and size, now and every hour until the task is cancelled.

@@ -1,0 +1,103 @@
+// Reading streams from a store that may fail. A read that fails is tried again after a while, each
+// time after a longer one. What still cannot be read then is put in quarantine: whoever waits for
+// it is told so, everything else goes on, and it is read again every minute.
+
+import Domain
+import EventLog
+import Projections
+
+/// What came of reading a stream that could not be read at once.
+package struct StreamReading: Equatable, Sendable {
+  /// What came of a try, and what follows.
+  package enum Outcome: Equatable, Sendable {
+    /// It failed, and is tried again after this time.
+    case failed(again: Milliseconds)
+    /// It failed so often that nothing is done with the stream any more.
+    case quarantined
+    /// A stream in quarantine was read.
+    case recovered
+  }
+  package var stream: StreamName
+  package var outcome: Outcome
+  /// What the store said; empty for `recovered`.
+  package var reason: String
+}
+
+extension Engine {
+  /// How often a stream is read before it is given up.
+  struct ReadTries {
+    var most: Int
+    /// How long to wait after the first one; twice as long after each.
+    var firstWait: Milliseconds
+
+    /// Everything else waits meanwhile.
+    static let atStart = ReadTries(most: 3, firstWait: Milliseconds(100))
+    static let whileServing = ReadTries(most: 6, firstWait: .seconds(1))
+  }
+
+  /// How long after it was given up a stream is read again.
+  static let readAgainAfter = Milliseconds.seconds(60)
+
+  /// The streams of which nothing is done, and why: those that cannot be read, and those whose
+  /// events do not follow from each other.
+  package func quarantined() -> [StreamName: String] {
+    var all = core.unreadable
+    for (id, executor) in core.executors {
+      if let corrupt = executor.corrupt { all[.delegation(id)] = corrupt.description }
+    }
+    return all
+  }
+
+  func events(
+    of stream: StreamName, tries: ReadTries
+  ) async -> Result<[RecordedEvent], StoreFault> {
+    var wait = tries.firstWait
+    var number = 1
+    while true {
+      do throws(StoreFault) {
+        return .success(try await store.read(stream))
+      } catch {
+        guard number < tries.most else { return .failure(error) }
+        report(
+          StreamReading(stream: stream, outcome: .failed(again: wait), reason: error.message))
+      }
+      try? await clock.sleep(wait)
+      wait = Milliseconds(wait.count * 2)
+      number += 1
+    }
+  }
+
+  func quarantine(_ stream: StreamName, _ fault: StoreFault) {
+    report(StreamReading(stream: stream, outcome: .quarantined, reason: fault.message))
+    step(.unreadable(stream, reason: fault.message))
+    guard rereading[stream] == nil else { return }
+    rereading[stream] = Task { [clock, store, weak self] in
+      while (try? await clock.sleep(Self.readAgainAfter)) != nil {
+        guard let events = try? await store.read(stream) else { continue }
+        await self?.recover(stream, events)
+        return
+      }
+    }
+  }
+
+  private func recover(_ stream: StreamName, _ events: [RecordedEvent]) {
+    rereading[stream] = nil
+    report(StreamReading(stream: stream, outcome: .recovered, reason: ""))
+    switch stream {
+    case .delegation(let id): step(.loaded(id, events))
+    case .worker(let id): step(.worker(id, .reloaded(events)))
+    case .system: break
+    }
+  }
+}
+
+extension WorkerRow {
+  /// Whether a start takes note of it. One of another machine that has ended, or was given up, and
+  /// has nothing in hand is read if it registers.
+  var mayComeBack: Bool {
+    switch state {
+    case .stopped, .lost: local || delegation != nil
+    case .starting, .idle, .busy, .draining, .unhealthy, .parked: true
+    }
+  }
+}

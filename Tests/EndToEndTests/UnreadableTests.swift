@@ -1,0 +1,99 @@
+import EventLog
+import FoundationEssentials
+import Processes
+import TestKit
+import Testing
+
+extension EndToEndTests {
+  /// What a server finds in its folder and cannot read.
+  @Suite("Unreadable") struct UnreadableTests {}
+}
+
+extension EndToEndTests.UnreadableTests {
+  /// Breaks the first event of a delegation that is under way, and says which that is. It stands
+  /// before the last 1000 events, which each start checks.
+  private static let breakOne = #"""
+    import sqlite3, sys
+    log = sqlite3.connect(sys.argv[1])
+    row = log.execute("""
+      SELECT d.id, e.position FROM delegations d JOIN events e ON e.stream = d.stream
+      WHERE d.state NOT IN ('Pushed', 'Failed') AND e.version = 1
+        AND e.position < (SELECT max(position) FROM events) - 1500
+      ORDER BY e.position LIMIT 1""").fetchone()
+    log.execute("UPDATE events SET type = 9999 WHERE position = ?", (row[1],))
+    log.commit()
+    print(row[0], end="")
+    """#
+
+  private func run(_ program: String, _ arguments: [String]) async throws -> ProcessResult {
+    try await Command(
+      program, arguments, environment: Program.plainEnvironment, timeout: Installation.patience
+    ).run()
+  }
+
+  @Test("a stream of the log: the server starts, names it, and does everything else")
+  func stream() async throws {
+    try await Installation.with(starts: false) { server in
+      try FileManager.default.createDirectory(
+        atPath: server.data, withIntermediateDirectories: true)
+      let made = try await run(
+        Program.bench, ["generate-log", "--events", "6000", "--data", server.data])
+      #expect(made.exit == .exited(0), "\(made.errorText)")
+      let broken = try await run("python3", ["-c", Self.breakOne, "\(server.data)/aipm.db"])
+      let id = broken.outputText
+      try #require(broken.exit == .exited(0) && !id.isEmpty, "\(broken.errorText)")
+      let repository = try await server.createRepository()
+      try await server.start(["--workers", "1"])
+      let ready = try await server.get("/readyz")
+      #expect(ready.status == 200 && ready.text.hasPrefix("ready\n"))
+      #expect(ready.text.contains("in quarantine: delegation-\(id): "))
+      #expect(try await server.get("/metrics").text.contains("\naipm_streams_quarantined 1\n"))
+      let shown = try await server.get("/api/delegations/\(id)")
+      #expect(shown.status == 200 && shown.json["quarantine"].stringValue != nil)
+      let health = try await server.get("/api/health").json
+      #expect(health["queue"]["quarantined"].integerValue == 1)
+      #expect(server.errorText.contains("delegation-\(id) is in quarantine"))
+      let refused = try await server.post("/api/delegations/\(id)/cancel")
+      #expect(refused.status == 409 && refused.text.contains("quarantine"))
+      let doctor = try await server.aipm(["doctor"])
+      #expect(doctor.outputText.contains("log: delegation-\(id) is in quarantine"))
+      // Whatever else is asked of it is done.
+      let pushed = try await server.end(of: try await server.submit())
+      try await Outcome(server: server, repository: repository, delegation: pushed).check()
+    }
+  }
+
+  @Test("a secret that cannot be read is not replaced by another")
+  func secret() async throws {
+    try await Installation.with(starts: false) { server in
+      try await server.start(["--workers", "0"])
+      #expect(try await server.stop() == .exited(0))
+      let file = URL(fileURLWithPath: "\(server.data)/secrets/worker-token")
+      let bytes = Data([0xff, 0xfe, 0x00, 0x41])
+      try bytes.write(to: file)
+      let result = try await server.aipm(["serve", "--port", "0", "--workers", "0"])
+      #expect(result.exit == .exited(1), "\(result.errorText)")
+      #expect(result.errorText.contains("secrets/worker-token"))
+      #expect(try Data(contentsOf: file) == bytes)
+    }
+  }
+
+  @Test("commits have the author that the server was told")
+  func author() async throws {
+    try await Installation.with(
+      arguments: [
+        "--forge", "local", "--agent", "demo", "--commit-author", "Zoë Robot <bot@acme.example>",
+      ]
+    ) { server in
+      _ = try await server.createRepository()
+      let id = try await server.submit()
+      let pushed = try await server.end(of: id)
+      let branch = pushed["branchName"].stringValue ?? ""
+      let log = try await Git.run(
+        ["log", "-2", "--format=%an <%ae> %cn <%ce>", "refs/heads/\(branch)"],
+        gitDirectory: "\(server.data)/forge/acme/tools.git")
+      let robot = "Zoë Robot <bot@acme.example>"
+      #expect(log.trimmedOutput == "\(robot) \(robot)\n\(robot) \(robot)")
+    }
+  }
+}

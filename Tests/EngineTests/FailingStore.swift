@@ -1,0 +1,93 @@
+import Domain
+import Engine
+import EventLog
+import InMemoryEventStore
+import Projections
+import Randomness
+import Synchronization
+
+/// A store some of whose streams cannot be read. Everything else is that of the one in memory.
+final class FailingStore: EventStore, Views {
+  let whole: InMemoryEventStore<Seeded>
+  /// How often each stream fails from now on.
+  private let failures = Mutex<[StreamName: Int]>([:])
+
+  init(_ whole: InMemoryEventStore<Seeded>) { self.whole = whole }
+
+  /// Lets the next reads of a stream fail.
+  func fail(_ stream: StreamName, times: Int = .max) {
+    failures.withLock { $0[stream] = times == 0 ? nil : times }
+  }
+
+  func read(_ stream: StreamName) async throws(StoreFault) -> [RecordedEvent] {
+    let fails = failures.withLock { failures in
+      guard let left = failures[stream] else { return false }
+      failures[stream] = left > 1 ? left - 1 : nil
+      return true
+    }
+    if fails { throw StoreFault(operation: "read \(stream)", message: "the disk failed") }
+    return try await whole.read(stream)
+  }
+
+  // MARK: As it is
+
+  func append(_ append: Append) async throws(AppendFault) -> [RecordedEvent] {
+    try await whole.append(append)
+  }
+  func redact(
+    _ positions: [Int64], reason: String, by actor: Actor
+  ) async throws(RedactionFault) -> [RecordedEvent] {
+    try await whole.redact(positions, reason: reason, by: actor)
+  }
+  func read(
+    _ stream: StreamName, types: [EventType]
+  ) async throws(StoreFault) -> [RecordedEvent] { try await whole.read(stream, types: types) }
+  func last(of stream: StreamName) async throws(StoreFault) -> RecordedEvent? {
+    try await whole.last(of: stream)
+  }
+  func read(
+    after position: Int64, limit: Int
+  ) async throws(StoreFault) -> [RecordedEvent] {
+    try await whole.read(after: position, limit: limit)
+  }
+  func head() async throws(StoreFault) -> LogHead { try await whole.head() }
+  func delegation(
+    _ reference: DelegationReference
+  ) async throws(StoreFault) -> DelegationDetail? { try await whole.delegation(reference) }
+  func isKnown(key: String) async throws(StoreFault) -> Bool { try await whole.isKnown(key: key) }
+  func delegations(
+    _ filter: DelegationFilter, before: Stamp?, limit: Int
+  ) async throws(StoreFault) -> [DelegationDetail] {
+    try await whole.delegations(filter, before: before, limit: limit)
+  }
+  func liveDelegations() async throws(StoreFault) -> [DelegationRow] {
+    try await whole.liveDelegations()
+  }
+  func owingDelegations() async throws(StoreFault) -> [DelegationRow] {
+    try await whole.owingDelegations()
+  }
+  func ended(since: Timestamp, limit: Int) async throws(StoreFault) -> [EndedDelegation] {
+    try await whole.ended(since: since, limit: limit)
+  }
+  func words(endedBefore time: Timestamp, limit: Int) async throws(StoreFault) -> [Int64] {
+    try await whole.words(endedBefore: time, limit: limit)
+  }
+  func pullRequests(
+    limit: Int
+  ) async throws(StoreFault) -> [(row: PullRequestRow, title: String?)] {
+    try await whole.pullRequests(limit: limit)
+  }
+  func workers() async throws(StoreFault) -> [WorkerRow] { try await whole.workers() }
+  func audit(
+    _ query: AuditQuery, before: Int64?, limit: Int
+  ) async throws(StoreFault) -> [RecordedEvent] {
+    try await whole.audit(query, before: before, limit: limit)
+  }
+  func digests() async throws(StoreFault) -> (
+    position: Int64, digests: [ViewName: ViewDigest]
+  ) { try await whole.digests() }
+  func rebuild() async throws(StoreFault) -> Rebuild { try await whole.rebuild() }
+  func marks() async throws(StoreFault) -> (stamp: Int64, epoch: Int64) {
+    try await whole.marks()
+  }
+}

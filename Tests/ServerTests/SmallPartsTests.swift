@@ -1,0 +1,42 @@
+import Domain
+import HTTPTypes
+import Testing
+import WorkerProtocol
+import Workflows
+
+@testable import Server
+
+/// Small parts that other tests cannot see.
+struct SmallPartsTests {
+  @Test func fieldsAreNamedAsTheyAreAndNeverAsAnother() {
+    let names: [(HTTPField.Name?, String)] = [
+      (.secFetchSite, "Sec-Fetch-Site"), (.idempotencyKey, "Idempotency-Key"),
+      (.prefer, "Prefer"), (.lastEventID, "Last-Event-ID"),
+      (.hubSignature, "X-Hub-Signature-256"), (.hubDelivery, "X-GitHub-Delivery"),
+      (.hubEvent, "X-GitHub-Event"),
+    ]
+    for (name, text) in names { #expect(name?.rawName == text) }
+    let fields: HTTPFields = [.origin: "http://a", .authorization: "b"]
+    let unnamed = HTTPField.Name("no name")
+    #expect(unnamed == nil && fields[unnamed] == nil)
+  }
+
+  @Test func findingsOfWorkersWithEverNewNamesAreForgotten() async {
+    let directory = AgentDirectory()
+    let most = AgentDirectory.workersMax
+    for n in 0..<(most + 10) { await directory.take([], from: WorkerID("w\(n)")) }
+    await directory.take([], from: WorkerID("w10"))
+    await directory.take([], from: WorkerID("new"))
+    let known = await directory.all
+    #expect(known.count == most)
+    #expect(known[WorkerID("w10")] != nil && known[WorkerID("w11")] == nil)
+  }
+
+  /// A workflow may allow no change whose pack the server would not let in.
+  @Test func everyPackThatAWorkflowMayAllowIsLetIn() {
+    let largest = Workflow.Limits.changedBytesLargest
+    #expect(Workflow.Limits.packBytesMax(changed: largest) > largest)
+    #expect(
+      ServerConfiguration.packBytesMax >= Workflow.Limits.packBytesMax(changed: largest))
+  }
+}
