@@ -10,16 +10,17 @@ extension EndToEndTests {
 }
 
 extension EndToEndTests.UnreadableTests {
-  /// Breaks the first event of a delegation that is under way, and says which that is. It stands
-  /// before the last 1000 events, which each start checks.
+  /// Breaks the first event of a delegation that is under way by the views, and says which that is.
+  /// It stands before the last 1000 events, which each start checks.
   private static let breakOne = #"""
     import sqlite3, sys
     log = sqlite3.connect(sys.argv[1])
     row = log.execute("""
       SELECT d.id, e.position FROM delegations d JOIN events e ON e.stream = d.stream
-      WHERE d.state NOT IN ('Pushed', 'Failed') AND e.version = 1
+      WHERE d.state = 'Pushed' AND e.version = 1
         AND e.position < (SELECT max(position) FROM events) - 1500
       ORDER BY e.position LIMIT 1""").fetchone()
+    log.execute("UPDATE delegations SET state = 'PRCreated' WHERE id = ?", (row[0],))
     log.execute("UPDATE events SET type = 9999 WHERE position = ?", (row[1],))
     log.commit()
     print(row[0], end="")

@@ -18,18 +18,18 @@ import Workflows
 
   init() throws { workflow = try #require(try WorkflowCatalog()["personal-delegate"]) }
 
-  /// A clock by which everything takes a thousandth of its time.
+  /// A clock that goes so many times as fast as others.
   private struct FastClock: EngineClock {
-    private static let factor = 1000.0
+    let factor: Double
     private let start = ContinuousClock.now
 
     func now() -> Moment {
-      let since = Int64((ContinuousClock.now - start) / .milliseconds(1) * Self.factor)
+      let since = Int64((ContinuousClock.now - start) / .milliseconds(1) * factor)
       return Moment(wall: Story.start + Milliseconds(since), monotonic: Milliseconds(since))
     }
 
     func sleep(_ span: Milliseconds) async throws {
-      try await Task.sleep(for: .milliseconds(Double(span.count) / Self.factor))
+      try await Task.sleep(for: .milliseconds(Double(span.count) / factor))
     }
   }
 
@@ -77,9 +77,9 @@ import Workflows
 
   /// Three delegations stand in the log, and a worker.
   private func play(
-    _ body: (Scene) async throws -> Void
+    factor: Double = 1000, _ body: (Scene) async throws -> Void
   ) async throws {
-    let clock = FastClock()
+    let clock = FastClock(factor: factor)
     let whole = InMemoryEventStore(clock: { clock.now().wall }, random: Seeded(1))
     let standing = Standing(.agent("demo"), count: 3)
     for n in 0..<standing.count {
@@ -176,6 +176,38 @@ import Workflows
       await scene.engine.drain()
       await scene.engine.settle(limit: .seconds(3600))
       #expect(await scene.engine.isSettled)
+    }
+  }
+
+  @Test func whatWasCountedOfAHandInGoesWithItsLease() async throws {
+    try await play(factor: 1) { scene in
+      _ = try await scene.engine.start()
+      let worker = WorkerID("worker-b")
+      let life = try await scene.engine.register(
+        WorkerRegistration(
+          id: worker, host: "here", version: "0", agents: ["demo"], local: false, journal: []))
+      var revision: Int64 = -1
+      for _ in 0..<3 {
+        var next: WorkerAssignment?
+        while next == nil {
+          let order = try await scene.engine.order(
+            for: worker, incarnation: life.incarnation, after: revision, limit: .seconds(25))
+          (revision, next) = (order.revision, order.assignment)
+        }
+        let work = try #require(next)
+        let (id, attempt, token) = (work.delegation, work.lease.attempt, work.lease.token)
+        try await scene.engine.generating(
+          GenerationStarted(
+            attempt: attempt, token: token, agent: "demo", session: nil, head: work.head), of: id,
+          by: worker)
+        try await scene.engine.accept(
+          commit: Instant.commit(id), pack: "/dev/null", of: id, attempt: attempt, token: token,
+          by: worker)
+        let end = AttemptEnd(
+          attempt: attempt, token: token, outcome: .released(.drained), message: nil)
+        try await scene.engine.end(end, of: id, by: worker)
+      }
+      #expect(await scene.engine.figures.count == 1)
     }
   }
 
