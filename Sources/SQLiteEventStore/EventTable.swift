@@ -114,7 +114,7 @@ enum EventTable {
       select + " WHERE e.stream = (SELECT id FROM streams WHERE name = ?) "
         + "AND e.type IN (\(numbers)) ORDER BY e.version")
     s.bind(name.description, at: 1)
-    let names = StreamNames(database)
+    let names = StreamNames(database, for: .few)
     return try s.rows { row in try read(row, names) }
   }
 
@@ -124,7 +124,7 @@ enum EventTable {
       select + " WHERE e.stream = (SELECT id FROM streams WHERE name = ?) "
         + "ORDER BY e.version DESC LIMIT 1")
     s.bind(name.description, at: 1)
-    let names = StreamNames(database)
+    let names = StreamNames(database, for: .few)
     return try s.rows { row in try read(row, names) }.first
   }
 

@@ -63,6 +63,10 @@ final class FailingStore: EventStore, Views {
   func liveDelegations() async throws(StoreFault) -> [DelegationRow] {
     try await whole.liveDelegations()
   }
+  func liveFigures() async throws(StoreFault) -> LiveFigures { try await whole.liveFigures() }
+  func workerCounts() async throws(StoreFault) -> [WorkerStateName: Int] {
+    try await whole.workerCounts()
+  }
   func owingDelegations() async throws(StoreFault) -> [DelegationRow] {
     try await whole.owingDelegations()
   }
