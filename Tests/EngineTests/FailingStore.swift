@@ -63,6 +63,9 @@ final class FailingStore: EventStore, Views {
   func liveDelegations() async throws(StoreFault) -> [DelegationRow] {
     try await whole.liveDelegations()
   }
+  func liveDelegations(branch: String) async throws(StoreFault) -> [DelegationRow] {
+    try await whole.liveDelegations(branch: branch)
+  }
   func liveFigures() async throws(StoreFault) -> LiveFigures { try await whole.liveFigures() }
   func workerCounts() async throws(StoreFault) -> [WorkerStateName: Int] {
     try await whole.workerCounts()
