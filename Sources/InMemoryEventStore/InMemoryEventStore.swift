@@ -77,19 +77,6 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
     readNow(stream)
   }
 
-  /// See `EventStore`.
-  package func read(
-    _ stream: StreamName, types: [EventType]
-  ) async throws(StoreFault) -> [RecordedEvent] {
-    let names = Set(types.map(\.name))
-    return readNow(stream).filter { names.contains($0.event.name) }
-  }
-
-  /// See `EventStore`.
-  package func last(of stream: StreamName) async throws(StoreFault) -> RecordedEvent? {
-    readNow(stream).last
-  }
-
   /// The same for a simulation.
   package func readNow(_ stream: StreamName) -> [RecordedEvent] {
     state.withLock { state in (state.streams[stream] ?? []).map { state.events[$0] } }
