@@ -281,7 +281,8 @@ enum DelegationQuery {
     s.bind(stream, at: 1)
     let names = StreamNames(database, for: .few)
     let first = try s.rows { row in try EventTable.read(row, names) }.first
-    guard case .delegation(.requested(let request)) = try first?.event() else { return nil }
+    // A row is shown without the words of an event that cannot be read: one must not hide the others.
+    guard case .delegation(.requested(let request)) = try? first?.event() else { return nil }
     return request.text
   }
 
@@ -292,7 +293,7 @@ enum DelegationQuery {
     s.bind(Int64(EventType.failed.rawValue), at: 2)
     let names = StreamNames(database, for: .few)
     let last = try s.rows { row in try EventTable.read(row, names) }.first
-    guard case .delegation(.failed(let failed)) = try last?.event() else { return nil }
+    guard case .delegation(.failed(let failed)) = try? last?.event() else { return nil }
     return failed
   }
 }

@@ -113,6 +113,9 @@ struct ReaderTests {
     await #expect(throws: StoreFault.self) { try await again.read(broken) }
     #expect(try await again.read(.delegation(Story.id(1))).count == 2)
     #expect(try await again.liveDelegations().count == 3)
+    let shown = try await again.delegation(.id(Story.id(2)))
+    #expect(shown != nil && shown?.text == nil)
+    #expect(try await again.delegations(.init(), before: nil, limit: 500).count == 140)
     await again.close()
   }
 
