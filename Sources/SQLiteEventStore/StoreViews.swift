@@ -281,7 +281,7 @@ enum DelegationQuery {
     s.bind(stream, at: 1)
     let names = StreamNames(database, for: .few)
     let first = try s.rows { row in try EventTable.read(row, names) }.first
-    // A row is shown without the words of an event that cannot be read: one must not hide the others.
+    // A row is shown without the words of an event that cannot be read: it must hide no other.
     guard case .delegation(.requested(let request)) = try? first?.event() else { return nil }
     return request.text
   }
