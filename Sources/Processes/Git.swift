@@ -2,6 +2,12 @@
 // system or the user, no prompt, no hook, no fsmonitor, no collection behind our back. Settings,
 // and with them every credential, go by the environment, where the process list does not show them.
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// Why a git command gave no result.
 package struct GitFault: Error, Equatable, CustomStringConvertible {
   /// The subcommand: `fetch`, `commit-tree` …
@@ -14,12 +20,15 @@ package struct GitFault: Error, Equatable, CustomStringConvertible {
   package let cause: ProcessFault?
   /// True where git said more than its limit.
   package let isOverflow: Bool
+  /// True if the kernel ended git at its limit of CPU time.
+  package let isOutOfCPUTime: Bool
 
   package init(
     operation: String, exitCode: Int32?, standardError: String, cause: ProcessFault? = nil,
-    isOverflow: Bool = false
+    isOverflow: Bool = false, isOutOfCPUTime: Bool = false
   ) {
     self.isOverflow = isOverflow
+    self.isOutOfCPUTime = isOutOfCPUTime
     self.operation = operation
     self.exitCode = exitCode
     self.standardError = standardError
@@ -85,6 +94,7 @@ package enum Git {
   ///   - diesWithParent: see `Command`.
   ///   - memoryBytesMax: see `Command`.
   ///   - fileBytesMax: see `Command`.
+  ///   - cpuSecondsMax: see `Command`.
   /// - Throws: `GitFault` on any other exit code, at the limit, and where git cannot be run.
   @discardableResult
   package static func run(
@@ -92,7 +102,8 @@ package enum Git {
     workingDirectory: String? = nil, extraEnvironment: [String: String] = [:],
     config: [(key: String, value: String)] = [], input: Command.Input = .none,
     accepting: Set<Int32> = [0], timeout: Duration = .seconds(60), outputLimit: Int = 64 << 20,
-    diesWithParent: Bool = false, memoryBytesMax: Int? = nil, fileBytesMax: Int? = nil
+    diesWithParent: Bool = false, memoryBytesMax: Int? = nil, fileBytesMax: Int? = nil,
+    cpuSecondsMax: Int? = nil
   ) async throws(GitFault) -> ProcessResult {
     let operation = operation(arguments)
     let secrets = config.map(\.value)
@@ -104,6 +115,7 @@ package enum Git {
     command.diesWithParent = diesWithParent
     command.memoryBytesMax = memoryBytesMax
     command.fileBytesMax = fileBytesMax
+    command.cpuSecondsMax = cpuSecondsMax
     let result: ProcessResult
     do { result = try await command.run() } catch {
       throw GitFault(
@@ -123,7 +135,9 @@ package enum Git {
     case .exited(let code):
       throw GitFault(operation: operation, exitCode: code, standardError: said(), cause: nil)
     case .signalled:
-      throw GitFault(operation: operation, exitCode: nil, standardError: said(), cause: nil)
+      throw GitFault(
+        operation: operation, exitCode: nil, standardError: said(), cause: nil,
+        isOutOfCPUTime: result.isOutOfCPUTime)
     }
   }
 
@@ -138,6 +152,9 @@ package enum Git {
 }
 
 extension ProcessResult {
+  /// True if the kernel ended the program at its `cpuSecondsMax`.
+  package var isOutOfCPUTime: Bool { exit == .signalled(SIGXCPU) }
+
   /// Standard output as text without white space at its ends: what most git commands answer.
   package var trimmedOutput: String {
     var text = Substring(outputText)

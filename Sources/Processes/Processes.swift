@@ -50,6 +50,10 @@ package struct Command: Sendable {
   /// How large a file the program, and each that it starts, may write, in bytes (RLIMIT_FSIZE),
   /// where there is `prlimit`: the kernel ends one that would write more. nil: no limit.
   package var fileBytesMax: Int?
+  /// CPU time that the program, and each that it starts, may take, in seconds (RLIMIT_CPU), by
+  /// `prlimit`: the kernel ends one that takes more with SIGXCPU, however busy the machine is with
+  /// others. nil: no limit.
+  package var cpuSecondsMax: Int?
   /// Has a SIGTERM go to everything in the group but the program itself: a sandbox that is ended
   /// takes with it what it holds, before that could end in good order.
   package var isShell = false

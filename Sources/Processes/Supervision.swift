@@ -231,8 +231,12 @@ extension Command {
       words = ["--fsize=\(fileBytesMax)", "--core=0", "--", program] + words
       program = limiter
     }
-    if let memoryBytesMax {
-      words = ["--data=\(memoryBytesMax)", "--", program] + words
+    let limits =
+      (memoryBytesMax.map { ["--data=\($0)"] } ?? [])
+      // SIGKILL comes at the second one, for a program that does not listen to SIGXCPU.
+      + (cpuSecondsMax.map { ["--cpu=\($0):\($0 + 2)", "--core=0"] } ?? [])
+    if !limits.isEmpty {
+      words = limits + ["--", program] + words
       program = try path(of: "prlimit")
     }
     if diesWithParent {

@@ -6,6 +6,31 @@ import Processes
 import Synchronization
 import WorkerProtocol
 
+/// The CPU time that git is given for what an agent left. A few hundred patterns of a `.gitignore`
+/// can keep git busy for hours, so it follows from what there is to look at. Time on the clock
+/// would say nothing: the machine may be busy with others.
+struct GitEffort: Equatable, Sendable {
+  /// Files and folders of the tree.
+  var entries: Int
+  var ruleBytes: Int
+  /// Of the files that were changed.
+  var changedBytes = 0
+
+  /// For one command, in seconds. git looks at a hundred thousand files, and packs tens of
+  /// megabytes, in one.
+  var cpuSeconds: Int { 10 + entries / 25_000 + changedBytes >> 23 }
+
+  /// What git's end at that limit means.
+  var finding: TreeFinding {
+    .unfit(
+      """
+      git needed more than \(cpuSeconds) s of CPU time for what the agent left (\(entries) files \
+      and folders, .gitignore and .gitattributes of \(ruleBytes) bytes); simpler patterns, or \
+      fewer, take less
+      """)
+  }
+}
+
 extension Workspace {
   /// What one git command on a tree may take of memory.
   static let memoryBytesMax = 2 << 30
@@ -46,7 +71,7 @@ extension Workspace {
   func staged(
     _ arguments: [String], _ attempt: AttemptFiles, input: Command.Input = .none,
     environment: [String: String] = [:], accepting: Set<Int32> = [0],
-    outputLimit: Int = 256 << 20
+    outputLimit: Int = 256 << 20, cpuSecondsMax: Int? = nil
   ) async throws(GitFault) -> ProcessResult {
     try await Git.run(
       arguments, gitDirectory: attempt.repository, workTree: attempt.tree,
@@ -54,12 +79,31 @@ extension Workspace {
       extraEnvironment: ["GIT_INDEX_FILE": attempt.stagedIndex].merging(environment) { $1 },
       config: Workspace.config, input: input, accepting: accepting, timeout: Self.treeTimeout,
       outputLimit: outputLimit, diesWithParent: AgentProcess.canDieWithParent,
-      memoryBytesMax: Self.memoryBytesMax)
+      memoryBytesMax: Self.memoryBytesMax, cpuSecondsMax: cpuSecondsMax)
+  }
+
+  /// The same for a command that reads what the agent left: its files of rules, or its changes.
+  /// - Throws: `TreeFinding` if that takes git more than `effort` has.
+  @discardableResult
+  func staged(
+    _ arguments: [String], _ attempt: AttemptFiles, _ effort: GitEffort,
+    input: Command.Input = .none, environment: [String: String] = [:],
+    accepting: Set<Int32> = [0], outputLimit: Int = 256 << 20
+  ) async throws -> ProcessResult {
+    do {
+      return try await staged(
+        arguments, attempt, input: input, environment: environment, accepting: accepting,
+        outputLimit: outputLimit, cpuSecondsMax: effort.cpuSeconds)
+    } catch {
+      if error.isOutOfCPUTime { throw effort.finding }
+      throw error
+    }
   }
 
   /// The same, to be followed while it runs.
   func command(
-    _ arguments: [String], _ attempt: AttemptFiles, input: Command.Input = .none
+    _ arguments: [String], _ attempt: AttemptFiles, _ effort: GitEffort,
+    input: Command.Input = .none
   ) -> Command {
     var command = Command(
       "git", arguments,
@@ -69,6 +113,7 @@ extension Workspace {
       workingDirectory: attempt.tree, input: input, timeout: Self.treeTimeout)
     command.diesWithParent = AgentProcess.canDieWithParent
     command.memoryBytesMax = Self.memoryBytesMax
+    command.cpuSecondsMax = effort.cpuSeconds
     return command
   }
 }

@@ -56,16 +56,18 @@ extension Workspace {
 
   /// Has the staged index hold the changed files as git would have added them.
   /// - Throws: `TreeFinding` where a file belongs to Git LFS.
-  func applyAttributes(_ assignment: Assignment, _ attempt: AttemptFiles) async throws {
+  func applyAttributes(
+    _ assignment: Assignment, _ attempt: AttemptFiles, _ effort: GitEffort
+  ) async throws {
     let changes = try await stagedChanges(assignment, attempt).filter(\.isPlainFile)
     guard !changes.isEmpty else { return }
-    let attributes = try await attributes(of: changes, attempt)
+    let attributes = try await attributes(of: changes, attempt, effort)
     try await checkLargeFiles(
       changes.filter { attributes[$0.path]?["filter"] == "lfs" }, attempt)
     let texts = changes.filter { change in
       attributes[change.path].map(Self.turnsLineEnds) ?? false
     }
-    if !texts.isEmpty { try await turnLineEnds(of: texts, assignment, attempt) }
+    if !texts.isEmpty { try await turnLineEnds(of: texts, assignment, attempt, effort) }
   }
 
   /// Whether git would look at its line ends (convert.c of git, `convert_attrs`).
@@ -82,11 +84,11 @@ extension Workspace {
 
   /// As the tree's `.gitattributes` have it, or the head's where one was removed.
   private func attributes(
-    of changes: [StagedChange], _ attempt: AttemptFiles
+    of changes: [StagedChange], _ attempt: AttemptFiles, _ effort: GitEffort
   ) async throws -> [[UInt8]: [String: String]] {
     try setAttributes("", attempt)
     let told = try await staged(
-      ["check-attr", "-z", "--stdin"] + Self.askedAttributes, attempt,
+      ["check-attr", "-z", "--stdin"] + Self.askedAttributes, attempt, effort,
       input: .bytes(Array(changes.map(\.path).joined(separator: [0])) + [0]),
       environment: ["GIT_INDEX_FILE": attempt.index]
     ).standardOutput
@@ -111,13 +113,14 @@ extension Workspace {
   /// of them over. That index is not the staged one since git looks at what stands in it: a file
   /// that was committed with CRLF keeps them where `text` is `auto`.
   private func turnLineEnds(
-    of texts: [StagedChange], _ assignment: Assignment, _ attempt: AttemptFiles
+    of texts: [StagedChange], _ assignment: Assignment, _ attempt: AttemptFiles,
+    _ effort: GitEffort
   ) async throws {
     try setAttributes(Self.lineEndAttributes, attempt)
     let index = "\(attempt.repository)/index-turned"
     try await copyIndex(attempt.index, index)
     try await staged(
-      ["update-index", "--add", "--replace", "-z", "--stdin"], attempt,
+      ["update-index", "--add", "--replace", "-z", "--stdin"], attempt, effort,
       input: .bytes(Array(texts.map(\.path).joined(separator: [0])) + [0]),
       environment: ["GIT_INDEX_FILE": index])
     try setAttributes(Workspace.attributes, attempt)

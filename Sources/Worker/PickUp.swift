@@ -23,13 +23,14 @@ extension Workspace {
       let repository = files.repository(assignment.repository)
     else { return .fault("\(assignment.repository): not a repository's name") }
     do {
-      try await stage(assignment, attempt, repository, assignment.change ?? .anything)
-      try await applyAttributes(assignment, attempt)
+      let effort = try await stage(
+        assignment, attempt, repository, assignment.change ?? .anything)
+      try await applyAttributes(assignment, attempt, effort)
       if let file = assignment.taskFile { try await restoreTaskFile(file, attempt, repository) }
       let task = assignment.taskFile.map { Array($0.path.utf8) }
       // The task's file put back is no change of the agent's.
       let changes = try await stagedChanges(assignment, attempt).filter { $0.path != task }
-      guard !changes.isEmpty else { return try await withoutChanges(attempt) }
+      guard !changes.isEmpty else { return try await withoutChanges(attempt, effort) }
       if let link = changes.first(where: { $0.newMode.elementsEqual("160000".utf8) })?.name {
         return .unfit("the agent left a repository at \(link), which would be a mere link to it")
       }
@@ -39,7 +40,7 @@ extension Workspace {
       let tree = try await staged(["write-tree"], attempt).trimmedOutput
       guard tree != Workspace.emptyTree else { return .unfit("the agent removed every file") }
       let commit = try await commit(tree, assignment, attempt)
-      try await writePack(of: commit, on: assignment.head, attempt)
+      try await writePack(of: commit, on: assignment.head, attempt, effort)
       return .committed(commit)
     } catch let finding as TreeFinding {
       return finding.pickUp
@@ -53,13 +54,15 @@ extension Workspace {
   }
 
   /// No file was changed, or only files that git is told to pass over.
-  private func withoutChanges(_ attempt: AttemptFiles) async throws -> PickUp {
+  private func withoutChanges(
+    _ attempt: AttemptFiles, _ effort: GitEffort
+  ) async throws -> PickUp {
     // By the repository's rules alone: what an agent keeps for itself is nobody's work.
     let rules = ["--others", "--ignored", "--directory", "-z"]
-    let ignored = try await paths(rules + ["--exclude-per-directory=.gitignore"], attempt)
+    let ignored = try await paths(rules + ["--exclude-per-directory=.gitignore"], attempt, effort)
     guard !ignored.isEmpty else { return .noChanges }
     let own = try await paths(
-      rules + ["--exclude-from=\(attempt.repository)/info/exclude"], attempt)
+      rules + ["--exclude-from=\(attempt.repository)/info/exclude"], attempt, effort)
     let made = ignored.filter { !own.contains($0) }
     guard !made.isEmpty else { return .noChanges }
     let names = made.prefix(3).map { String(decoding: $0.prefix(200), as: UTF8.self) }
@@ -68,11 +71,15 @@ extension Workspace {
   }
 
   /// Paths that `git ls-files` tells of, as far as they fit.
-  private func paths(_ rules: [String], _ attempt: AttemptFiles) async throws -> [[UInt8]] {
+  private func paths(
+    _ rules: [String], _ attempt: AttemptFiles, _ effort: GitEffort
+  ) async throws -> [[UInt8]] {
     let collected = PathCollector()
-    let result = try await command(["ls-files"] + rules, attempt).run { channel, chunk in
+    let command = command(["ls-files"] + rules, attempt, effort)
+    let result = try await command.run { channel, chunk in
       if channel == .output { collected.append(chunk) }
     }
+    if result.isOutOfCPUTime { throw effort.finding }
     guard result.succeeded else {
       throw ToolFault(program: "git ls-files", said: result.errorText)
     }
@@ -89,11 +96,11 @@ extension Workspace {
     guard let attempt = files.attempt(AttemptKey(assignment.lease)),
       let repository = files.repository(assignment.repository), DurableFile.isFolder(attempt.tree)
     else { return false }
-    try await stage(
+    let effort = try await stage(
       assignment, attempt, repository, ChangeLimits(filesMax: 20_000, bytesMax: 64 << 20))
     let patch = try await staged(
       ["diff-index", "--cached", "-p", "--binary", "--no-renames", assignment.head], attempt,
-      outputLimit: Self.patchBytesMax + 1
+      effort, outputLimit: Self.patchBytesMax + 1
     ).standardOutput
     guard !patch.isEmpty, patch.count <= Self.patchBytesMax else { return false }
     try DurableFile.replace(attempt.patch, with: patch)
@@ -123,11 +130,12 @@ extension Workspace {
   // MARK: The tree
 
   /// Takes all that the agent changed into the attempt's own index.
+  /// - Returns: what git may take for it from here on.
   /// - Throws: `TreeFinding` where it is known why that cannot be.
   private func stage(
     _ assignment: Assignment, _ attempt: AttemptFiles, _ repository: RepositoryFiles,
     _ limits: ChangeLimits
-  ) async throws {
+  ) async throws -> GitEffort {
     guard DurableFile.isFolder(attempt.tree) else {
       throw TreeFinding.unfit("the agent removed its working tree")
     }
@@ -147,9 +155,11 @@ extension Workspace {
       }
       return survey
     }
-    try await checkNotIgnored(survey, attempt)
-    try await check(limits, root, attempt)
-    try await staged(["add", "-A", "--", "."], attempt)
+    var effort = GitEffort(entries: survey.entries, ruleBytes: survey.ruleBytes)
+    try await checkNotIgnored(survey, attempt, effort)
+    effort.changedBytes = try await changedBytes(limits, root, attempt, effort)
+    try await staged(["add", "-A", "--", "."], attempt, effort)
+    return effort
   }
 
   /// A submodule is as the commit has it, checked out or not.
@@ -170,13 +180,15 @@ extension Workspace {
   }
 
   /// What git cannot take does no harm in a folder that is ignored: git does not look there.
-  private func checkNotIgnored(_ survey: TreeSurvey, _ attempt: AttemptFiles) async throws {
+  private func checkNotIgnored(
+    _ survey: TreeSurvey, _ attempt: AttemptFiles, _ effort: GitEffort
+  ) async throws {
     let suspects = survey.repositories + survey.tooLong
     guard !suspects.isEmpty else { return }
     // By the `./` no name is taken for a pattern.
     let asked = suspects.map { Array("./".utf8) + $0 }
     let ignored = try await staged(
-      ["check-ignore", "-z", "--stdin", "--no-index"], attempt,
+      ["check-ignore", "-z", "--stdin", "--no-index"], attempt, effort,
       input: .bytes(Array(asked.joined(separator: [0]))), accepting: [0, 1])
     let harmless = Set(ignored.standardOutput.split(separator: 0).map { Array($0) })
     guard let first = asked.indices.first(where: { !harmless.contains(asked[$0]) }) else { return }
@@ -187,11 +199,12 @@ extension Workspace {
         : "the agent left a path of over \(TreeWalk.pathBytesMax) bytes, below \(name)")
   }
 
-  /// How much is changed is counted before git reads and packs it.
-  private func check(
-    _ limits: ChangeLimits, _ root: TreeRoot, _ attempt: AttemptFiles
-  ) async throws {
-    let changed = try await changedPaths(limits, attempt)
+  /// How much is changed: counted before git reads and packs it.
+  /// - Throws: `TreeFinding` if it is more than the limits have.
+  private func changedBytes(
+    _ limits: ChangeLimits, _ root: TreeRoot, _ attempt: AttemptFiles, _ effort: GitEffort
+  ) async throws -> Int {
+    let changed = try await changedPaths(limits, attempt, effort)
     let sizes = try await BlockingWork.run { stop in
       guard let folder = try root.open([]) else { throw FileFault.last("open", root.path) }
       defer { close(folder) }
@@ -203,7 +216,7 @@ extension Workspace {
       }
     }
     let total = sizes.reduce(0) { $0.addingReportingOverflow($1).partialValue }
-    guard total > limits.bytesMax || total < 0 else { return }
+    guard total > limits.bytesMax || total < 0 else { return total }
     let largest = zip(sizes, changed).sorted { $0.0 > $1.0 }.prefix(5)
       .map { "\(String(decoding: $0.1, as: UTF8.self)) (\($0.0) bytes)" }
     throw TreeFinding.refused(
@@ -216,14 +229,15 @@ extension Workspace {
 
   /// Paths of files that were changed, added or removed, and are not ignored.
   private func changedPaths(
-    _ limits: ChangeLimits, _ attempt: AttemptFiles
+    _ limits: ChangeLimits, _ attempt: AttemptFiles, _ effort: GitEffort
   ) async throws -> [[UInt8]] {
     let collected = PathCollector()
     let command = command(
-      ["ls-files", "-z", "--modified", "--others", "--exclude-standard"], attempt)
+      ["ls-files", "-z", "--modified", "--others", "--exclude-standard"], attempt, effort)
     let result = try await command.run { channel, chunk in
       if channel == .output { collected.append(chunk) }
     }
+    if result.isOutOfCPUTime { throw effort.finding }
     guard result.succeeded else {
       throw ToolFault(program: "git ls-files", said: result.errorText)
     }
@@ -254,14 +268,17 @@ extension Workspace {
   }
 
   /// Everything that the head does not have, with deltas against what it has.
-  private func writePack(of commit: String, on head: String, _ attempt: AttemptFiles) async throws {
+  private func writePack(
+    of commit: String, on head: String, _ attempt: AttemptFiles, _ effort: GitEffort
+  ) async throws {
     let pack = PackFile(try OpenFile(attempt.pack, O_WRONLY | O_CREAT | O_TRUNC))
     let command = command(
       ["pack-objects", "--thin", "--stdout", "--revs", "--delta-base-offset", "-q"], attempt,
-      input: .bytes(Array("\(commit)\n^\(head)\n".utf8)))
+      effort, input: .bytes(Array("\(commit)\n^\(head)\n".utf8)))
     let result = try await command.run { channel, chunk in
       if channel == .output { pack.append(chunk) }
     }
+    if result.isOutOfCPUTime { throw effort.finding }
     guard result.succeeded else {
       throw ToolFault(program: "git pack-objects", said: result.errorText)
     }

@@ -64,6 +64,10 @@ struct TreeSurvey: Sendable {
   var tooLong: [[UInt8]] = []
   /// Submodules that were checked out, or moved.
   var modules: [[UInt8]] = []
+  /// Files and folders.
+  var entries = 0
+  /// Of all files of rules.
+  var ruleBytes = 0
 
   /// So many of a kind are looked at; more are the agent's fault.
   private static let findingsMax = 10_000
@@ -80,9 +84,9 @@ struct TreeSurvey: Sendable {
   ) throws -> TreeSurvey {
     var survey = TreeSurvey()
     var specials: [[UInt8]] = []
-    var ruleBytes = 0
     do {
       try TreeWalk(root: root, stop: stop, trash: trash).run { entry in
+        survey.entries += 1
         if entry.name == dotGit {
           // The agent's own repository, which nobody looks at.
           if entry.folder.isEmpty { return .leave }
@@ -98,8 +102,8 @@ struct TreeSurvey: Sendable {
           return .leave
         case .file:
           if ruleFiles.contains(entry.name) {
-            ruleBytes += Int(entry.facts.st_size)
-            guard ruleBytes <= ruleBytesMax else {
+            survey.ruleBytes += Int(entry.facts.st_size)
+            guard survey.ruleBytes <= ruleBytesMax else {
               throw TreeFinding.unfit(
                 "the agent left .gitignore and .gitattributes of over \(ruleBytesMax >> 20) MiB")
             }

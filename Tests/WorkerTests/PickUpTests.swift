@@ -161,6 +161,30 @@ extension WorkspaceTests {
     #expect(message.contains(said) && hint.contains("limits."), "\(message)")
   }
 
+  @Test(
+    "rules that keep git busy for minutes are the agent's fault, and known in seconds",
+    arguments: [
+      "for i in $(seq 300); do echo $p; done > .gitignore",
+      "for i in $(seq 300); do echo \"$p text\"; done > .gitattributes",
+      "for i in $(seq 300); do echo \"$p filter=lfs\"; done > f/.gitattributes",
+      "seq 4000000 > .gitignore",
+    ])
+  func costlyRules(script: String) async throws {
+    let bench = try await Bench()
+    let head = try await bench.repository.commit(["a": "1\n"])
+    try await bench.with { workspace in
+      let made = try await bench.pickUp(
+        workspace, head: head,
+        script: """
+          p=$(printf '*a%.0s' $(seq 60))b; n=$(printf 'a%.0s' $(seq 200)); mkdir f
+          seq 1500 | sed "s/^/f/; s/\\(f\\)/\\1\\/$n/" | xargs touch
+          \(script)
+          """)
+      guard case .unfit(let message) = made else { throw TestFault("\(made)") }
+      #expect(message.contains("s of CPU time"), "\(message)")
+    }
+  }
+
   @Test("what fails with the disk is the machine's fault, whatever its files are called")
   func fullDisk() async throws {
     let bench = try await Bench()
