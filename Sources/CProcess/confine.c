@@ -85,7 +85,17 @@ static const uint32_t unknown_calls[] = {
   __NR_io_uring_setup, __NR_io_uring_enter, __NR_io_uring_register,
   // Its flags stand in memory, which a filter cannot read; C libraries go back to clone.
   __NR_clone3,
+  // The queues of System V hold up to 500 MiB in one namespace, and no limit of a process counts
+  // them. The queues of POSIX have RLIMIT_MSGQUEUE.
+  __NR_msgget,
 };
+
+/// Shared memory of System V (shmget(2)) is nobody's as soon as it is detached, so only small
+/// segments are let through: 4096 of them, as many as a namespace can have, hold 256 MiB. PostgreSQL
+/// takes 56 bytes.
+#define SEGMENT_BYTES_MAX (64 << 10)
+/// A set of semaphores takes kernel memory too (semget(2)): 32000 sets of 64 hold 130 MiB.
+#define SEMAPHORES_MAX 64
 
 /// Kinds of sockets that stay within a network namespace. AF_VSOCK and others do not.
 static const uint32_t allowed_families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
@@ -119,6 +129,22 @@ static void answer_if(struct program *program, uint32_t value, uint32_t verdict)
   answer(program, verdict);
 }
 
+/// If `call` was loaded and its second argument is over `limit`: `verdict`; if not, it is let
+/// through.
+static void limit_second(
+    struct program *program, uint32_t call, uint32_t limit, uint32_t verdict) {
+  size_t argument = offsetof(struct seccomp_data, args[1]);
+  put(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 7));
+  // Both architectures are little-endian: the upper half comes second.
+  load(program, argument + 4);
+  put(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0));
+  answer(program, verdict);
+  load(program, argument);
+  put(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, limit, 0, 1));
+  answer(program, verdict);
+  answer(program, SECCOMP_RET_ALLOW);
+}
+
 /// Loads the filter of system calls. 0, or -1 with errno.
 static int filter_calls(void) {
 #ifndef NATIVE_ARCHITECTURE
@@ -141,10 +167,14 @@ static int filter_calls(void) {
   for (size_t i = 0; i < COUNT(refused_calls); i++) answer_if(&program, refused_calls[i], forbidden);
   for (size_t i = 0; i < COUNT(unknown_calls); i++) answer_if(&program, unknown_calls[i], unknown);
   // clone(flags, …) with a new namespace. The jumps lead past what belongs to the call.
-  put(&program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_clone, 0, 4));
+  put(&program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_clone, 0, 7));
   load(&program, offsetof(struct seccomp_data, args[0]));
   put(&program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NAMESPACES, 0, 1));
   answer(&program, forbidden);
+  // A thread with open files of its own: the worker counts those of each process.
+  put(&program,
+      (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, CLONE_THREAD | CLONE_FILES));
+  answer_if(&program, CLONE_THREAD, forbidden);
   answer(&program, SECCOMP_RET_ALLOW);
   // socket(family, …)
   uint8_t rest = (uint8_t)(1 + 2 * COUNT(allowed_families) + 1);
@@ -154,9 +184,20 @@ static int filter_calls(void) {
     answer_if(&program, allowed_families[i], SECCOMP_RET_ALLOW);
   answer(&program, SECCOMP_RET_ERRNO | EAFNOSUPPORT);
   // ioctl(…, TIOCSTI): words put into somebody's terminal.
-  put(&program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_ioctl, 0, 3));
+  put(&program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_ioctl, 0, 4));
   load(&program, offsetof(struct seccomp_data, args[1]));
   answer_if(&program, 0x5412, forbidden);
+  answer(&program, SECCOMP_RET_ALLOW);
+  // prctl(PR_SET_DUMPABLE, …): a process could hide its open files from the worker. Programs that
+  // do it keep secrets from others of their user, who has none in here: they are told that it
+  // worked (an errno of 0).
+  put(&program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_prctl, 0, 4));
+  load(&program, offsetof(struct seccomp_data, args[0]));
+  answer_if(&program, PR_SET_DUMPABLE, SECCOMP_RET_ERRNO | 0);
+  answer(&program, SECCOMP_RET_ALLOW);
+  limit_second(&program, __NR_shmget, SEGMENT_BYTES_MAX, SECCOMP_RET_ERRNO | ENOMEM);
+  limit_second(&program, __NR_semget, SEMAPHORES_MAX, SECCOMP_RET_ERRNO | EINVAL);
+  // Everything else is let through.
   answer(&program, SECCOMP_RET_ALLOW);
   if (program.length > COUNT(program.code)) {
     errno = E2BIG;

@@ -9,7 +9,9 @@
 
 #ifdef __linux__
 #include <sched.h>
+#include <linux/magic.h>
 #include <sys/mount.h>
+#include <sys/vfs.h>
 
 int cprocess_hold(const char *path) { return open(path, O_PATH | O_CLOEXEC); }
 
@@ -43,6 +45,13 @@ int cprocess_become(unsigned int user, unsigned int group) {
   }
   return 0;
 }
+int cprocess_is_in_memory(const char *path) {
+  struct statfs facts;
+  if (statfs(path, &facts) != 0) return 0;
+  unsigned long kind = (unsigned long)facts.f_type & 0xffffffff;
+  return kind == TMPFS_MAGIC || kind == RAMFS_MAGIC || kind == HUGETLBFS_MAGIC;
+}
+
 #else
 static int not_here(void) {
   errno = ENOSYS;
@@ -57,5 +66,9 @@ int cprocess_bind(int opened, const char *target) {
 int cprocess_seal(const char *path) { return (void)path, not_here(); }
 int cprocess_become(unsigned int user, unsigned int group) {
   return (void)user, (void)group, not_here();
+}
+int cprocess_is_in_memory(const char *path) {
+  (void)path;
+  return 0;
 }
 #endif

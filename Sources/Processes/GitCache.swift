@@ -123,8 +123,19 @@ package enum GitCache {
 package enum DiskUse {
   /// In bytes, with everything below; nil where it could not be measured within `limit`.
   package static func bytes(of path: String, limit: Duration = .seconds(60)) async -> Int? {
+    await measured(["--block-size=1"], path, limit)
+  }
+
+  /// Files and folders, with everything below; nil where they could not be counted within `limit`.
+  package static func entries(of path: String, limit: Duration = .seconds(60)) async -> Int? {
+    await measured(["--inodes"], path, limit)
+  }
+
+  private static func measured(
+    _ options: [String], _ path: String, _ limit: Duration
+  ) async -> Int? {
     let command = Command(
-      "du", ["-s", "-x", "--block-size=1", "--", path], timeout: limit, outputLimit: 4096)
+      "du", ["-s", "-x"] + options + ["--", path], timeout: limit, outputLimit: 4096)
     // What vanishes while it is counted makes du complain and count on.
     guard let result = try? await command.run() else { return nil }
     return result.outputText.split(separator: "\t").first.flatMap { Int($0) }

@@ -74,9 +74,9 @@ struct AgentProcess: Sendable {
   ) async -> AgentEnd {
     let watch = ResourceWatch(
       folder: files.folder, diskBytesMax: call.diskBytesMax, processesMax: call.processesMax,
-      memoryBytesMax: call.memoryBytesMax)
+      memoryBytesMax: call.memoryBytesMax, isSandboxed: sandbox != nil)
     let process = ProcessCell()
-    return await withTaskGroup(of: (end: AgentEnd?, excess: String?).self) { group in
+    let end = await withTaskGroup(of: (end: AgentEnd?, excess: String?).self) { group -> AgentEnd in
       group.addTask {
         let end = await run { number in
           process.put(number)
@@ -97,6 +97,8 @@ struct AgentProcess: Sendable {
       }
       return .stopped
     }
+    guard case .finished = end, let excess = await watch.finalExcess() else { return end }
+    return .exceeded("\(call.name): \(excess)")
   }
 
   private func follow(

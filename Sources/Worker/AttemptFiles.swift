@@ -7,6 +7,7 @@
 //   DATA/attempts/DELEGATION-N/git     the repository in which the change is put together
 //   DATA/attempts/DELEGATION-N/…       index, output.log, records.jsonl, pack, patch, prompt.md,
 //                                      tmp, home, trash
+//   DATA/trash/                        what attempts left, to be removed beside other work
 //   DATA/agents/NAME@OWNER@REPO/…      an agent that stays: home, tmp, and its tree for so long as
 //                                      it works
 
@@ -22,6 +23,7 @@ struct WorkerFiles: Sendable {
   var attempts: String { "\(root)/attempts" }
   var repositories: String { "\(root)/repos" }
   var agents: String { "\(root)/agents" }
+  var trash: String { "\(root)/trash" }
 
   /// nil where the delegation's id cannot be the name of a folder.
   func attempt(_ key: AttemptKey) -> AttemptFiles? {

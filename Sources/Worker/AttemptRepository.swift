@@ -16,9 +16,12 @@ struct GitEffort: Equatable, Sendable {
   /// Of the files that were changed.
   var changedBytes = 0
 
+  /// What even the smallest tree is given, in seconds.
+  var secondsMin: Int
+
   /// For one command, in seconds. git looks at a hundred thousand files, and packs tens of
   /// megabytes, in one.
-  var cpuSeconds: Int { 10 + entries / 25_000 + changedBytes >> 23 }
+  var cpuSeconds: Int { secondsMin + entries / 25_000 + changedBytes >> 23 }
 
   /// What git's end at that limit means.
   var finding: TreeFinding {

@@ -155,7 +155,8 @@ extension Workspace {
       }
       return survey
     }
-    var effort = GitEffort(entries: survey.entries, ruleBytes: survey.ruleBytes)
+    var effort = GitEffort(
+      entries: survey.entries, ruleBytes: survey.ruleBytes, secondsMin: gitSecondsMin)
     try await checkNotIgnored(survey, attempt, effort)
     effort.changedBytes = try await changedBytes(limits, root, attempt, effort)
     try await staged(["add", "-A", "--", "."], attempt, effort)

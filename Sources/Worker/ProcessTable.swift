@@ -88,34 +88,58 @@ enum ProcessTable {
     return false
   }
 
-  /// What the processes beneath one take of the machine, itself not counted.
+  /// What the processes of an agent take of the machine.
   struct Use: Equatable, Sendable {
     /// Each process has at least one.
     var threads = 0
     /// Memory that is theirs alone: nothing that is shared with a file or another process.
     var memoryBytes = 0
+    var members: [Member] = []
   }
 
-  /// What a sandbox holds is all beneath its first process: there, orphans fall to that one.
-  static func use(beneath process: Int32, countsMemory: Bool) -> Use {
-    var children: [Int32: [(process: Int32, threads: Int)]] = [:]
+  /// A process that has memory and open files.
+  struct Member: Equatable, Sendable {
+    /// Where proc(5) tells of it.
+    var path: String
+    /// The sandbox's own: bubblewrap, which runs the agent and holds nothing of it.
+    var isSandbox: Bool
+  }
+
+  /// What a process and those beneath it take. What a sandbox holds is all beneath its first
+  /// process: there, orphans fall to that one.
+  /// - Parameter isSandbox: the process is bubblewrap, as is its child. They are not counted.
+  static func use(of process: Int32, isSandbox: Bool, countsMemory: Bool) -> Use {
+    var children: [Int32: [(process: Int32, facts: Facts)]] = [:]
     for process in all() {
       guard let facts = facts(of: process) else { continue }
-      children[facts.parent, default: []].append((process, facts.threads))
+      children[facts.parent, default: []].append((process, facts))
     }
     var use = Use()
-    var waiting = children[process] ?? []
+    var waiting = (children[process] ?? []).map { (process: $0.process, facts: $0.facts, depth: 1) }
+    if !isSandbox, let facts = facts(of: process) {
+      use.add(process, facts, isSandbox: false, countsMemory: countsMemory)
+    }
     while let next = waiting.popLast() {
-      use.threads += next.threads
-      if countsMemory { use.memoryBytes += memoryBytes(of: next.process) }
-      waiting += children[next.process] ?? []
+      use.add(
+        next.process, next.facts, isSandbox: isSandbox && next.depth == 1,
+        countsMemory: countsMemory)
+      waiting += (children[next.process] ?? []).map { ($0.process, $0.facts, next.depth + 1) }
     }
     return use
   }
 
-  /// Fields 4 and 20 of /proc/N/stat, proc(5).
-  private static func facts(of process: Int32) -> (parent: Int32, threads: Int)? {
-    guard let bytes = try? DurableFile.read("/proc/\(process)/stat", atMost: 1024),
+  fileprivate struct Facts {
+    var parent: Int32
+    var threads: Int
+    /// It has ended, or its first thread has.
+    var hasEnded: Bool
+  }
+
+  /// Fields 3, 4 and 20 of /proc/N/stat, proc(5).
+  private static func facts(of process: Int32) -> Facts? { facts(at: "/proc/\(process)") }
+
+  private static func facts(at path: String) -> Facts? {
+    guard let bytes = try? DurableFile.read("\(path)/stat", atMost: 1024),
       // The name before it may hold anything.
       let end = bytes.lastIndex(of: UInt8(ascii: ")"))
     else { return nil }
@@ -123,12 +147,28 @@ enum ProcessTable {
     guard fields.count > 17, let parent = Int32(String(decoding: fields[1], as: UTF8.self)),
       let threads = Int(String(decoding: fields[17], as: UTF8.self))
     else { return nil }
-    return (parent, threads)
+    let state = fields[0].first
+    return Facts(
+      parent: parent, threads: threads,
+      hasEnded: state == UInt8(ascii: "Z") || state == UInt8(ascii: "X"))
   }
 
-  /// Resident pages less the shared ones, /proc/N/statm.
-  private static func memoryBytes(of process: Int32) -> Int {
-    guard let bytes = try? DurableFile.read("/proc/\(process)/statm", atMost: 256) else { return 0 }
+  /// Where proc(5) tells of a process's memory and open files; nil if it has ended. A process whose
+  /// first thread has ended goes on with the others, and only they tell of it.
+  fileprivate static func living(_ process: Int32, _ facts: Facts) -> String? {
+    let path = "/proc/\(process)"
+    guard facts.hasEnded else { return path }
+    guard facts.threads > 1 else { return nil }
+    return numbers(in: "\(path)/task").lazy.map { "\(path)/task/\($0)" }
+      .first { Self.facts(at: $0).map { !$0.hasEnded } ?? false }
+  }
+
+  /// Whether what stands at a path of proc(5) has ended.
+  static func hasEnded(_ path: String) -> Bool { facts(at: path)?.hasEnded ?? true }
+
+  /// Resident pages less the shared ones, statm of proc(5).
+  fileprivate static func memoryBytes(at path: String) -> Int {
+    guard let bytes = try? DurableFile.read("\(path)/statm", atMost: 256) else { return 0 }
     let pages = String(decoding: bytes, as: UTF8.self).split(separator: " ").prefix(3)
       .compactMap { Int($0) }
     return pages.count == 3 ? max(0, pages[1] - pages[2]) * pageBytes : 0
@@ -136,8 +176,10 @@ enum ProcessTable {
 
   private static let pageBytes = sysconf(Int32(_SC_PAGESIZE))
 
-  private static func all() -> [Int32] {
-    guard let folder = opendir("/proc") else { return [] }
+  private static func all() -> [Int32] { numbers(in: "/proc") }
+
+  private static func numbers(in path: String) -> [Int32] {
+    guard let folder = opendir(path) else { return [] }
     defer { closedir(folder) }
     var processes: [Int32] = []
     while let entry = readdir(folder) {
@@ -147,5 +189,16 @@ enum ProcessTable {
       if let number = Int32(name) { processes.append(number) }
     }
     return processes
+  }
+}
+
+extension ProcessTable.Use {
+  fileprivate mutating func add(
+    _ process: Int32, _ facts: ProcessTable.Facts, isSandbox: Bool, countsMemory: Bool
+  ) {
+    threads += facts.threads
+    guard let path = ProcessTable.living(process, facts) else { return }
+    members.append(.init(path: path, isSandbox: isSandbox))
+    if countsMemory { memoryBytes += ProcessTable.memoryBytes(at: path) }
   }
 }

@@ -161,7 +161,7 @@ struct TreeWalk {
   /// What is removed goes there.
   let trash: Trash
   /// Entries that are looked at; more are a fault.
-  var entriesMax = 5_000_000
+  var entriesMax = ResourceWatch.entriesMax
   var limit = Duration.seconds(60)
 
   /// git cannot name a file by a longer path (PATH_MAX of Linux is 4096).
@@ -187,6 +187,8 @@ struct TreeWalk {
   /// A tree that cannot be walked to its end, for what stands in it.
   struct Excess: Error { let message: String }
 
+  private var excess: Excess { Excess(message: "more than \(entriesMax) files") }
+
   /// - Throws: `Excess`, `CancellationError`, or a `FileFault`.
   func run(_ visit: (Entry) throws -> Verdict) throws {
     let clock = ContinuousClock()
@@ -201,9 +203,9 @@ struct TreeWalk {
       if last.descriptor >= 0 { close(last.descriptor) }
       last = Opened(path: next.path, descriptor: opened ?? -1)
       guard let descriptor = opened else { continue }
-      for name in try list(descriptor) {
+      for name in try list(descriptor, atMost: entriesMax) {
         looked += 1
-        if looked > entriesMax { throw Excess(message: "more than \(entriesMax) files") }
+        if looked > entriesMax { throw excess }
         if looked % 64 == 0 {
           if stop.isRaised { throw CancellationError() }
           if clock.now > end { throw Excess(message: "more files than can be looked at") }
@@ -251,15 +253,18 @@ struct TreeWalk {
   }
 
   /// The names are read to their end before anything is changed.
-  private func list(_ descriptor: Int32) throws(FileFault) -> [CName] {
+  private func list(_ descriptor: Int32, atMost limit: Int) throws -> [CName] {
     let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
-    guard copy >= 0, let stream = fdopendir(copy) else { throw .last("opendir", root.path) }
+    guard copy >= 0, let stream = fdopendir(copy) else {
+      throw FileFault.last("opendir", root.path)
+    }
     defer { closedir(stream) }
     var names: [CName] = []
     let dots: [[CChar]] = [[46, 0], [46, 46, 0]]
     while let found = readdir(stream) {
       let name = CName(found)
       if !dots.contains(name.bytes) { names.append(name) }
+      if names.count > limit { throw excess }
     }
     return names
   }

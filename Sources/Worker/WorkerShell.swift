@@ -34,7 +34,7 @@ final class WorkerShell: Sendable {
     link = try ServerLink(
       worker: configuration.id, address: configuration.server, token: configuration.token,
       version: configuration.version)
-    workspace = Workspace(files: files, link: link)
+    workspace = Workspace(files: files, link: link, logger: logger)
     journal = Journal(path: files.journal)
     (inputs, told) = AsyncStream.makeStream(of: Told.self)
     began = clock.now
@@ -131,7 +131,7 @@ final class WorkerShell: Sendable {
         logger.error("processes of a former life could not be ended")
       }
     }
-    try? await workspace.remove([files.agents])
+    try? await workspace.trash.take([files.agents])
     var kept: JournalRecord?
     if let record, record.made != nil, let attempt = files.attempt(AttemptKey(record.lease)),
       DurableFile.exists(attempt.pack)
@@ -166,6 +166,7 @@ final class WorkerShell: Sendable {
     await underWay.agent?.value
     await underWay.checkout?.value
     await underWay.workspace?.value
+    await workspace.trash.close()
     await warm.endAll()
     told.finish()
     link.client.shutdown()

@@ -49,7 +49,7 @@ extension Workspace {
     if takeSlot(repository, for: attempt) {
       try await sweep(attempt, repository)
     } else {
-      try await remove([attempt.tree, attempt.index, repository.slot])
+      try await trash.take([attempt.tree, attempt.index, repository.slot])
       try DurableFile.makeFolder(attempt.tree)
     }
     let watch = ResourceWatch(
@@ -57,7 +57,7 @@ extension Workspace {
       processesMax: nil)
     try await withThrowingTaskGroup(of: String?.self) { group in
       group.addTask {
-        let before = watch.used
+        let before = watch.filled
         try await tree(["read-tree", "-u", "--reset", assignment.head], attempt, repository)
         return await watch.excess(since: before)
       }
@@ -79,26 +79,37 @@ extension Workspace {
       && rename(repository.slotTree, attempt.tree) == 0
   }
 
+  /// What is taken out of a tree that is used again; a tree with more of it is made anew.
+  static let leftOversMax = 20_000
+
   /// Takes out of a tree what its index does not speak of, and what git would pass over: what is
   /// left is written anew by git where it was changed.
+  /// - Throws: `TreeWalk.Excess` if there is too much of it: the next attempt would wait for it.
   private func sweep(_ attempt: AttemptFiles, _ repository: RepositoryFiles) async throws {
     let listed = try await tree(["ls-files", "--stage", "-z"], attempt, repository)
     let tracked = IndexListing(listed.standardOutput).paths
     let folders = IndexListing.folders(above: tracked)
     try await BlockingWork.run { stop in
       let trash = try Trash(attempt.trash)
+      var left = 0
       try TreeWalk(root: TreeRoot(path: attempt.tree), stop: stop, trash: trash).run { entry in
-        switch entry.kind {
-        // A submodule's folder is not among them: it goes with what was left in it.
-        case .folder: folders.contains(entry.path) ? .enter : .remove
-        case .link: tracked.contains(entry.path) && entry.facts.st_nlink == 1 ? .leave : .remove
-        case .file:
-          tracked.contains(entry.path) && Self.isPlain(entry.facts) ? .leave : .remove
-        case .special: .remove
+        let verdict: TreeWalk.Verdict =
+          switch entry.kind {
+          // A submodule's folder is not among them: it goes with what was left in it.
+          case .folder: folders.contains(entry.path) ? .enter : .remove
+          case .link: tracked.contains(entry.path) && entry.facts.st_nlink == 1 ? .leave : .remove
+          case .file:
+            tracked.contains(entry.path) && Self.isPlain(entry.facts) ? .leave : .remove
+          case .special: .remove
+          }
+        if verdict == .remove {
+          left += 1
+          guard left <= Self.leftOversMax else { throw TreeWalk.Excess(message: "too much") }
         }
+        return verdict
       }
     }
-    try await remove([attempt.trash])
+    try await trash.take([attempt.trash])
   }
 
   /// One name, and modes that git would give it.
@@ -108,7 +119,7 @@ extension Workspace {
 
   func keep(_ attempt: AttemptFiles, in repository: RepositoryFiles) async throws {
     guard DurableFile.isFolder(attempt.tree), DurableFile.exists(attempt.index) else { return }
-    try await remove([repository.slot])
+    try await trash.take([repository.slot])
     try DurableFile.makeFolder(repository.slot)
     // The tree first: a slot without an index is not used.
     guard rename(attempt.tree, repository.slotTree) == 0,

@@ -15,6 +15,7 @@
 // - A tree that is used again holds exactly the commit's files: whatever was changed is written
 //   anew, whatever is not of it is removed, ignored or not, and no two files are one (hard links).
 // - Nothing that an agent made gets into the clone: its objects live with the attempt.
+// - Nobody waits for the removal of what an attempt left, see TrashBin.swift.
 // - A repository that is larger than the limits allow is told as such, in bounded time and memory.
 // - The token goes to git by the environment.
 //
@@ -24,6 +25,7 @@
 
 import Glibc
 import HTTPClient
+import Logging
 import Processes
 import WorkerProtocol
 import Workflows
@@ -31,6 +33,17 @@ import Workflows
 struct Workspace: Sendable {
   let files: WorkerFiles
   let link: ServerLink
+  let trash: TrashBin
+  /// See `GitEffort`.
+  var gitSecondsMin = 10
+  private let logger: Logger?
+
+  init(files: WorkerFiles, link: ServerLink, logger: Logger? = nil) {
+    self.files = files
+    self.link = link
+    self.logger = logger
+    trash = TrashBin(files.trash)
+  }
 
   /// What git must do with files: nothing. `text` and the like in the tree have no say.
   static let attributes = "* -text -ident -filter !eol !crlf !working-tree-encoding\n"
@@ -56,7 +69,8 @@ struct Workspace: Sendable {
         isUnreachable: false)
     }
     do {
-      try await remove([attempt.folder])
+      try await trash.awaitRoom(bytes: assignment.agent.diskBytesMax ?? 0, logger: logger)
+      try await trash.take([attempt.folder])
       try DurableFile.makeFolder(attempt.temporary)
       try DurableFile.makeFolder(attempt.home)
       try await openClone(repository)
@@ -67,7 +81,7 @@ struct Workspace: Sendable {
       do { try await fill(attempt, from: repository, for: assignment) } catch {
         if error is CheckoutFault { throw error }
         // What the last agent left may be in the way in a manner that git cannot undo.
-        try await remove([attempt.tree, attempt.index])
+        try await trash.take([attempt.tree, attempt.index])
         try await fill(attempt, from: repository, for: assignment)
       }
       try await makeAgentRepository(attempt, assignment, repository)
@@ -75,7 +89,7 @@ struct Workspace: Sendable {
       throw fault
     } catch {
       if Task.isCancelled { throw CheckoutFault(message: "called off", isUnreachable: false) }
-      try? await remove([repository.clone, repository.slot])
+      try? await trash.take([repository.clone, repository.slot])
       throw CheckoutFault(message: "checkout: \(error)", isUnreachable: false)
     }
   }
@@ -104,7 +118,7 @@ struct Workspace: Sendable {
     if let repository = files.repository(name), DurableFile.exists(repository.clone) {
       try? await keep(attempt, in: repository)
     }
-    try? await remove([attempt.folder])
+    try? await trash.take([attempt.folder])
   }
 
   /// Removes clones by age and size, and keeps the others fast; called while nothing is checked out
@@ -115,7 +129,7 @@ struct Workspace: Sendable {
     }
     let evicted = GitCache.evicted(all, limits)
     for one in evicted {
-      try? await remove([one.path, "\(one.path.dropLast(".git".count)).slot"])
+      try? await trash.take([one.path, "\(one.path.dropLast(".git".count)).slot"])
     }
     for one in all where !evicted.contains(one) {
       // One that cannot be tidied is slow and no more.
@@ -123,7 +137,7 @@ struct Workspace: Sendable {
     }
   }
 
-  /// Removes what attempts of former lives left, but for `kept`.
+  /// Removes what attempts of former lives left, but for `kept`, and what they had begun to remove.
   func sweep(keeping kept: AttemptKey?) async {
     var command = Command(
       "find", [files.attempts, "-mindepth", "1", "-maxdepth", "1", "-print0"],
@@ -131,7 +145,9 @@ struct Workspace: Sendable {
     command.diesWithParent = AgentProcess.canDieWithParent
     guard let found = try? await command.run() else { return }
     let folders = found.outputText.split(separator: "\0").map(String.init)
-    try? await remove(folders.filter { folder in kept.map { !folder.hasSuffix("/\($0)") } ?? true })
+    try? await trash.take(
+      folders.filter { folder in kept.map { !folder.hasSuffix("/\($0)") } ?? true })
+    await trash.empty()
   }
 
   // MARK: The clone
@@ -142,9 +158,8 @@ struct Workspace: Sendable {
   private func openClone(_ repository: RepositoryFiles) async throws {
     if DurableFile.exists("\(repository.clone)/\(Self.cloneMark)") { return }
     // One without the mark was made by a version that put agents' objects into it.
-    try await remove([repository.clone, repository.slot])
     let fresh = "\(repository.clone).new"
-    try await remove([fresh])
+    try await trash.take([repository.clone, repository.slot, fresh])
     try DurableFile.makeFolder(fresh)
     try await Git.run(
       ["init", "-q", "--bare", "--template=", "-b", "main", fresh],
@@ -249,7 +264,7 @@ struct Workspace: Sendable {
       diesWithParent: AgentProcess.canDieWithParent, memoryBytesMax: Self.memoryBytesMax)
   }
 
-  /// Removes what stands at these paths, whatever it is; what is not there is removed already.
+  /// Removes what stands at these paths and was made by us; what is not there is removed already.
   func remove(_ paths: [String]) async throws {
     let standing = paths.filter(DurableFile.exists)
     guard !standing.isEmpty else { return }

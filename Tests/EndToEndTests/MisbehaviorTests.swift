@@ -11,7 +11,7 @@ extension EndToEndTests {
 }
 
 extension EndToEndTests.MisbehaviorTests {
-  private static let cases = Misbehavior.all + Misbehavior.handIns
+  private static let cases = Misbehavior.all + Misbehavior.handIns + Misbehavior.limits
 
   private static func workflow(_ name: String, limit: String) -> String {
     """
@@ -19,7 +19,7 @@ extension EndToEndTests.MisbehaviorTests {
     agent-preference: [demo]
     attempts: 1
     time-limits: {agent: \(limit)}
-    limits: {output: 1MiB, disk: 200MiB, processes: 100, changed-files: 2000}
+    limits: {output: 1MiB, disk: 200MiB, memory: 500MiB, processes: 100, changed-files: 2000}
     templates:
       task-file: "{{objective}}"
       prompt: "{{objective}}"
@@ -40,7 +40,8 @@ extension EndToEndTests.MisbehaviorTests {
     ]
     try await Installation.with(environment: environment, starts: false) { server in
       let repository = try await server.createRepository()
-      let text = Self.cases.map { "  \($0.name))\n\($0.script)\n;;\n" }.joined()
+      let cases = Self.cases.filter { sandbox == "on" || !$0.needsSandbox }
+      let text = cases.map { "  \($0.name))\n\($0.script)\n;;\n" }.joined()
       let agent = try server.script(
         "agent", "#!/bin/sh\nprompt=$(cat)\ncase $prompt in\n\(text)*) echo fine > fine;;\nesac\n")
       try FileManager.default.createDirectory(
@@ -59,7 +60,7 @@ extension EndToEndTests.MisbehaviorTests {
           try String(contentsOfFile: "\(server.data)/secrets/\($0)", encoding: .utf8)
             .filter { !$0.isNewline }
         }
-      try await run(server, repository, unseen: sandbox == "on" ? secrets : [secret])
+      try await run(cases, server, repository, unseen: sandbox == "on" ? secrets : [secret])
     }
   }
 
@@ -141,13 +142,13 @@ extension EndToEndTests.MisbehaviorTests {
   }
 
   private func run(
-    _ server: Installation, _ repository: BareRepository, unseen: [String]
+    _ cases: [Misbehavior], _ server: Installation, _ repository: BareRepository, unseen: [String]
   ) async throws {
     var ids: [String] = []
-    for one in Self.cases {
+    for one in cases {
       ids.append(try await server.submit(request(one.name, isShort: one.isShort)))
     }
-    for (id, one) in zip(ids, Self.cases) {
+    for (id, one) in zip(ids, cases) {
       let ended: JSONValue
       do { ended = try await server.end(of: id) } catch {
         throw KitFault("\(one.name): \(error); \(try await server.events(of: id).last ?? .null)")

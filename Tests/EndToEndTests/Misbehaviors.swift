@@ -11,6 +11,8 @@ struct Misbehavior: Sendable {
   var isShort = false
   /// The paths of the generated commit, as `git ls-tree` quotes them; empty: not looked at.
   var files: [String] = []
+  /// Nothing holds it without a sandbox.
+  var needsSandbox = false
 
   private static let token = "ghp_" + String(repeating: "x7", count: 18)
 

@@ -173,8 +173,10 @@ extension WorkspaceTests {
     let bench = try await Bench()
     let head = try await bench.repository.commit(["a": "1\n"])
     try await bench.with { workspace in
+      var hasty = workspace
+      hasty.gitSecondsMin = 1
       let made = try await bench.pickUp(
-        workspace, head: head,
+        hasty, head: head,
         script: """
           p=$(printf '*a%.0s' $(seq 60))b; n=$(printf 'a%.0s' $(seq 200)); mkdir f
           seq 1500 | sed "s/^/f/; s/\\(f\\)/\\1\\/$n/" | xargs touch

@@ -26,7 +26,10 @@ import WorkerProtocol
       try await server.serve { url in
         let files = WorkerFiles(root: "\(folder.path)/worker")
         try DurableFile.makeFolder(files.attempts)
-        return try await body(Workspace(files: files, link: try server.link(url)))
+        let workspace = Workspace(files: files, link: try server.link(url))
+        let value = try await body(workspace)
+        await workspace.trash.emptied()
+        return value
       }
     }
 

@@ -19,4 +19,7 @@ int cprocess_seal(const char *path);
 /// Becomes the user, for good and without further groups.
 int cprocess_become(unsigned int user, unsigned int group);
 
+/// 1 if a file is held in memory, by its file system; 0 if not, or if nothing stands at `path`.
+int cprocess_is_in_memory(const char *path);
+
 #endif

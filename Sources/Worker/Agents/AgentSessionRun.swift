@@ -174,7 +174,7 @@ struct AgentSessionRun: Sendable {
   ) async -> (answer: RPCPeer.Outcome, excess: String?) {
     let watch = ResourceWatch(
       folder: place.folder, diskBytesMax: call.diskBytesMax, processesMax: call.processesMax,
-      memoryBytesMax: call.memoryBytesMax)
+      memoryBytesMax: call.memoryBytesMax, isSandboxed: sandbox != nil)
     let watching = Task { () -> String? in
       let process = opened.agent.identity.processID
       let excess = await watch.run { process }
@@ -183,7 +183,9 @@ struct AgentSessionRun: Sendable {
     }
     let answer = await converse(opened)
     watching.cancel()
-    return (answer, await watching.value)
+    let excess = await watching.value
+    guard excess == nil, case .success = answer else { return (answer, excess) }
+    return (answer, await watch.finalExcess())
   }
 
   private func converse(_ opened: Opened) async -> RPCPeer.Outcome {
