@@ -108,13 +108,16 @@ package struct OperatorGrants: Equatable, Sendable {
   }
 
   /// Whether a file that a command names may be run or shown: besides the paths, what stands with
-  /// the system's programs and in the folders of the PATH.
+  /// the system's programs and in the folders of the PATH. A link in one of these was put there by
+  /// whoever installed the program, and is believed wherever it leads.
   func allows(file path: String) -> Bool {
     guard paths != nil else { return true }
     let search = Command.baseEnvironment["PATH"] ?? ""
     let programs = Self.system + search.split(separator: ":").map(String.init)
-    return allows(path: path)
-      || OperatorGrants(paths: programs.filter { $0.hasPrefix("/") }).allows(path: path)
+    let known = OperatorGrants(paths: programs.filter { $0.hasPrefix("/") })
+    let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
+    return allows(path: path) || known.allows(path: path)
+      || !path.hasSuffix("/..") && known.allows(path: folder)
   }
 
   private static let system = [

@@ -104,10 +104,11 @@ extension Workflow {
     facts: NoticeFacts
   ) -> (text: String, marker: String)? {
     guard let template = rules[notice.moment]?.comment else { return nil }
-    let values = Self.values(text, id: id, requested: requested)
+    let values = self.values(text, id: id, requested: requested)
       .merging(facts.values) { a, _ in a }
     let marker = "<!-- aipm: \(id.rawValue) \(notice.marker) -->"
-    let comment = Self.fitting(template.render(values))
+    let comment = Self.fitting(
+      template.render(values), taskFile: taskFileRule.path(for: requested))
     return (Self.ended(comment) + "\n" + marker + "\n", marker)
   }
 }

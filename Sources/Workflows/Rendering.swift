@@ -18,6 +18,7 @@ struct WorkflowTemplates: Sendable {
   /// What texts on a pull request may speak of besides.
   static let pullRequestVariables = taskVariables.merging([
     "confirmationCode": .text, "requester": .text, "agent": .text, "branch": .text,
+    "taskFile": .text,
   ]) { a, _ in a }
 
   /// What comments may speak of besides.
@@ -30,12 +31,12 @@ extension Workflow {
 
   /// TASK.md, with the marker that names the delegation as its last line.
   package func taskFile(_ text: TaskText, id: DelegationID) -> String {
-    Self.marked(templates.taskFile.render(Self.values(text, id: id)), id: id)
+    Self.marked(templates.taskFile.render(values(text, id: id)), id: id)
   }
 
   /// What the agent is told; no line's end after the last line.
   package func prompt(_ text: TaskText, id: DelegationID) -> String {
-    templates.prompt.renderWithoutFinalNewline(Self.values(text, id: id))
+    templates.prompt.renderWithoutFinalNewline(values(text, id: id))
   }
 
   /// The message of the commit of TASK.md; no line's end after the last line.
@@ -56,12 +57,13 @@ extension Workflow {
   }
 
   /// The body of the pull request, with the marker that names the delegation as its last line.
-  /// One that is too long for GitHub is cut before it and points at TASK.md.
+  /// One that is too long for GitHub is cut before it and points at the task's file.
   package func pullRequestBody(
     _ text: TaskText, id: DelegationID, requested: Requested
   ) -> String {
-    let body = templates.pullRequestBody.render(Self.values(text, id: id, requested: requested))
-    return Self.marked(Self.fitting(body), id: id)
+    let body = templates.pullRequestBody.render(values(text, id: id, requested: requested))
+    return Self.marked(
+      Self.fitting(body, taskFile: taskFileRule.path(for: requested)), id: id)
   }
 
   /// The marker by which a pull request and a TASK.md name their delegation.
@@ -69,31 +71,32 @@ extension Workflow {
 
   private func commitMessage(_ text: TaskText, _ trailers: CommitTrailers) -> String {
     let id = trailers.delegation
-    let message = templates.commitMessage.render(Self.values(text, id: id))
+    let message = templates.commitMessage.render(values(text, id: id))
     let trimmed = String(message.reversed().drop(while: \.isWhitespace).reversed())
     // git takes no commit without a subject.
     let subject = trimmed.isEmpty ? "Delegation \(id.rawValue)" : trimmed
     return subject + "\n\n" + trailers.paragraph
   }
 
-  static func values(
+  func values(
     _ text: TaskText, id: DelegationID, requested: Requested? = nil
   ) -> [String: Any] {
     var values: [String: Any] = ["id": id.rawValue]
-    func set(_ name: String, _ value: String) { if !isBlank(value) { values[name] = value } }
+    func set(_ name: String, _ value: String) { if !Self.isBlank(value) { values[name] = value } }
     set("title", text.title)
     set("objective", text.objective)
     set("prTitle", text.pullRequestTitle)
     switch text.constraints {
     case .text(let constraints): set("constraints", constraints)
-    case .list(let items): values["constraintList"] = listed(items)
+    case .list(let items): values["constraintList"] = Self.listed(items)
     }
-    values["acceptanceCriteria"] = listed(text.acceptanceCriteria)
+    values["acceptanceCriteria"] = Self.listed(text.acceptanceCriteria)
     if let requested {
       set("confirmationCode", requested.stamp.confirmationCode)
       set("requester", requested.requester)
       set("agent", requested.agent)
       set("branch", requested.branch)
+      set("taskFile", taskFileRule.path(for: requested))
     }
     return values
   }
@@ -114,14 +117,15 @@ extension Workflow {
     ended(text) + "\n" + marker(id) + "\n"
   }
 
-  static func fitting(_ text: String) -> String {
+  /// The text, cut if GitHub would not take it; the whole task is in its file.
+  static func fitting(_ text: String, taskFile: String) -> String {
     guard text.utf16.count > bodyUnitsMax else { return text }
     var units = 0
     let kept = text.unicodeScalars.prefix { scalar in
       units += UTF16.width(scalar)
       return units <= bodyUnitsMax
     }
-    return String(kept) + "…\n\n(Cut here for its length: TASK.md holds all of it.)\n"
+    return String(kept) + "…\n\n(Cut here for its length: \(taskFile) holds all of it.)\n"
   }
 }
 

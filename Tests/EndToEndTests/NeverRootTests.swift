@@ -34,6 +34,42 @@ extension EndToEndTests.NeverRootTests {
     #expect(try ids("Groups", of: process).isEmpty)
   }
 
+  /// As `uv tool install` lays a program out below a home: a link on the PATH, to a script in an
+  /// environment of its own, whose interpreter is a link to another place again.
+  @Test("a program on the PATH works though it is spread over a home that only root may enter")
+  func linkedProgram() async throws {
+    var template = Array("/tmp/aipm-home.XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw KitFault("mkdtemp") }
+    let home = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    defer { try? FileManager.default.removeItem(atPath: home) }
+    let made = try await Command(
+      "sh",
+      [
+        "-ec",
+        """
+        cd "$0"; mkdir -p local/bin tools/tiny/bin own/bin own/lib
+        cp "$(readlink -f /bin/sh)" own/bin/own-sh; echo "beside it" > own/lib/words
+        echo "home = $0/own/bin" > tools/tiny/pyvenv.cfg
+        ln -s "$0/own/bin/own-sh" tools/tiny/bin/run
+        printf '#!%s\ncat > /dev/null; cat %s > made\n' "$0/tools/tiny/bin/run" "$0/own/lib/words" \
+          > tools/tiny/bin/tiny
+        chmod 755 tools/tiny/bin/tiny; ln -s "$0/tools/tiny/bin/tiny" local/bin/tiny
+        """, home,
+      ], environment: Program.plainEnvironment, timeout: .seconds(60)
+    ).run()
+    try #require(made.succeeded, "\(made.errorText)")
+    let path = "\(home)/local/bin:\(Program.plainEnvironment["PATH"] ?? "/usr/bin:/bin")"
+    let environment = ["AIPM_SANDBOX": "on", "PATH": path]
+    try await Installation.with(environment: environment, starts: false) { server in
+      let repository = try await server.createRepository()
+      try await server.start(["--agent", "command", "--agent-command", "tiny", "--attempts", "1"])
+      let ended = try await server.end(of: try await server.submit())
+      #expect(ended["state"].stringValue == "Pushed", "\(ended["failure"].canonicalText)")
+      let branch = ended["branchName"].stringValue ?? ""
+      #expect(try await repository.file("made", at: branch) == "beside it\n")
+    }
+  }
+
   @Test(
     "worker and agent are another user, who reaches what is granted below folders that are closed",
     arguments: ["on", "off"])

@@ -63,7 +63,7 @@ struct Doctor: AsyncParsableCommand {
       asUser.put(into: &flags)
       let settings = try configured.settings(environment, flags: flags)
       let catalog = try configured.catalog(settings)
-      findings.append(.good("configuration", "can be read"))
+      findings.append(Self.configuration(settings))
       let folder = settings.text(.data) ?? Setting.data.standard
       findings.append(Self.disk(folder))
       findings += Self.log(folder)
@@ -78,6 +78,19 @@ struct Doctor: AsyncParsableCommand {
           subject: "configuration", verdict: .bad, detail: "\(error)", hint: nil))
     }
     return findings
+  }
+
+  /// Whether `aipm serve` would take every setting.
+  private static func configuration(_ settings: Settings) -> ForgeFinding {
+    do {
+      _ = try Serve.parse([]).options(settings)
+      return .good("configuration", "can be read, and aipm serve takes every setting")
+    } catch let wrong as ValidationError {
+      return ForgeFinding(
+        subject: "configuration", verdict: .bad, detail: wrong.message, hint: nil)
+    } catch {
+      return ForgeFinding(subject: "configuration", verdict: .bad, detail: "\(error)", hint: nil)
+    }
   }
 
   // MARK: This machine

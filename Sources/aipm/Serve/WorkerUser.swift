@@ -132,7 +132,7 @@ struct WorkerUser {
       paths.append(folder)
       guard let slash = folder.lastIndex(of: "/"), folder[slash...] == "/bin" else { continue }
       paths += ["lib", "lib64", "libexec", "share"].map { "\(folder[..<slash])/\($0)" }
-      // A program that is a link to where it was installed.
+      // A program may be a link to where it was installed, and its interpreter elsewhere again.
       if user.closed(above: folder) != nil { paths += Self.installations(in: folder) }
     }
     return paths
@@ -140,15 +140,8 @@ struct WorkerUser {
 
   private static func installations(in folder: String) -> [String] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    return names.prefix(1000).compactMap { name in
-      let path = "\(folder)/\(name)"
-      guard (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) != nil,
-        let resolved = realpath(path, nil)
-      else { return nil }
-      defer { free(resolved) }
-      let target = String(cString: resolved)
-      return target.lastIndex(of: "/").map { String(target[..<$0]) }
-    }
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+    return names.prefix(1000).flatMap { ProgramFinder.needs(of: "\(folder)/\($0)", path: path) }
   }
 
   /// The same arguments, with the folder as it is called from everywhere.
