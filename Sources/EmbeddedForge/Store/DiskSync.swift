@@ -15,30 +15,38 @@ enum DiskSync {
 
   /// A folder with all that is in it; links are not followed.
   static func tree(_ path: String) throws(Fault) {
-    guard let folder = opendir(path) else { throw Fault("open", path) }
-    var names: [String] = []
+    try tree(open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), path)
+  }
+
+  /// - Parameters:
+  ///   - descriptor: of the folder, or -1; it is closed.
+  ///   - path: for what is said of a fault. Names are bytes, and it may not hold them exactly.
+  private static func tree(_ descriptor: Int32, _ path: String) throws(Fault) {
+    guard descriptor >= 0, let folder = fdopendir(descriptor) else { throw Fault("open", path) }
+    defer { closedir(folder) }
     while let entry = readdir(folder) {
-      let name = withUnsafeBytes(of: entry.pointee.d_name) {
-        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      if name != ".", name != ".." { names.append(name) }
-    }
-    closedir(folder)
-    for name in names {
-      let inner = "\(path)/\(name)"
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+      guard name != [0x2e], name != [0x2e, 0x2e] else { continue }
+      let inner = "\(path)/\(String(decoding: name, as: UTF8.self))"
+      let bytes = (name + [0]).map { CChar(bitPattern: $0) }
       var facts = stat()
-      guard lstat(inner, &facts) == 0 else { throw Fault("stat", inner) }
+      guard fstatat(descriptor, bytes, &facts, AT_SYMLINK_NOFOLLOW) == 0 else {
+        throw Fault("stat", inner)
+      }
+      let flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC
       switch facts.st_mode & S_IFMT {
-      case S_IFDIR: try tree(inner)
-      case S_IFREG: try sync(inner, O_RDONLY)
+      case S_IFDIR: try tree(openat(descriptor, bytes, flags | O_DIRECTORY), inner)
+      case S_IFREG: try sync(openat(descriptor, bytes, flags), inner)
       case _: continue
       }
     }
-    try self.folder(path)
+    guard fsync(descriptor) == 0 else { throw Fault("sync", path) }
   }
 
   /// A folder's own entries.
-  static func folder(_ path: String) throws(Fault) { try sync(path, O_RDONLY | O_DIRECTORY) }
+  static func folder(_ path: String) throws(Fault) {
+    try sync(open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), path)
+  }
 
   static func rename(_ path: String, to other: String) throws(Fault) {
     guard unsafeRename(path, other) == 0 else { throw Fault("rename", path) }
@@ -52,8 +60,8 @@ enum DiskSync {
     #endif
   }
 
-  private static func sync(_ path: String, _ flags: Int32) throws(Fault) {
-    let descriptor = open(path, flags | O_NOFOLLOW | O_CLOEXEC)
+  /// - Parameter descriptor: or -1; it is closed.
+  private static func sync(_ descriptor: Int32, _ path: String) throws(Fault) {
     guard descriptor >= 0 else { throw Fault("open", path) }
     defer { close(descriptor) }
     guard fsync(descriptor) == 0 else { throw Fault("sync", path) }
