@@ -132,41 +132,52 @@ package struct Server: Sendable {
   /// - Throws: where an address cannot be bound.
   package func run(onListening: @escaping @Sendable (Int) async -> Void) async throws {
     let (opened, isOpen) = AsyncStream.makeStream(of: Void.self)
+    let socket = try context.configuration.socketDirectory.map { try WorkerSocket($0) }
     try await withThrowingTaskGroup(of: Void.self) { group in
-      if let folder = context.configuration.socketDirectory {
-        let socket = try WorkerSocket(folder)
-        group.addTask {
-          try await serveHTTP(
-            socketRouter.buildResponder(), on: .socket(path: try socket.fresh()), name: "aipm",
-            grace: .seconds(2), logger: logger
-          ) { _ in
-            let owner = context.configuration.workerUser
-            if let fault = socket.open(owner: owner) {
-              logger.error("no local worker is heard: \(fault)")
-            }
-            isOpen.yield()
-          }
-        }
+      if let socket {
+        group.addTask { try await serveWorkers(socket, isOpen) }
       } else {
         isOpen.yield()
       }
       group.addTask {
         for await _ in opened { break }
         guard !Task.isCancelled else { return }
-        let configuration = context.configuration
-        try await serveHTTP(
-          router.buildResponder(), host: configuration.host, port: configuration.port,
-          name: "aipm", limits: configuration.limits, grace: .seconds(2), logger: logger,
-          onListening: onListening)
+        try await serveNetwork(onListening)
       }
-      do { try await group.next() } catch {
+      // Whichever ends first, the other is of no use.
+      var ended: (any Error)?
+      while let result = await group.nextResult() {
+        if case .failure(let error) = result, ended == nil { ended = error }
         group.cancelAll()
-        try? await group.waitForAll()
-        throw error
       }
-      group.cancelAll()
-      try await group.waitForAll()
+      if let ended { throw ended }
     }
+  }
+
+  /// Serves local workers, and says when they are heard.
+  private func serveWorkers(
+    _ socket: WorkerSocket, _ isOpen: AsyncStream<Void>.Continuation
+  ) async throws {
+    try await serveHTTP(
+      socketRouter.buildResponder(), on: .socket(path: try socket.fresh()), name: "aipm",
+      grace: .seconds(2), logger: logger
+    ) { _ in
+      let owner = context.configuration.workerUser
+      if let fault = socket.open(owner: owner) {
+        logger.error("no local worker is heard: \(fault)")
+      }
+      isOpen.yield()
+    }
+  }
+
+  private func serveNetwork(
+    _ onListening: @escaping @Sendable (Int) async -> Void
+  ) async throws {
+    let configuration = context.configuration
+    try await serveHTTP(
+      router.buildResponder(), host: configuration.host, port: configuration.port,
+      name: "aipm", limits: configuration.limits, grace: .seconds(2), logger: logger,
+      onListening: onListening)
   }
 
   /// What local workers reach, and nothing else.
