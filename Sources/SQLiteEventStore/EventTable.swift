@@ -101,6 +101,12 @@ enum EventTable {
     let s = try database.statement(
       select + " WHERE e.stream = (SELECT id FROM streams WHERE name = ?) ORDER BY e.version")
     s.bind(name.description, at: 1)
+    return try few(s, in: database)
+  }
+
+  /// The events that a statement finds, which are a few or of one stream.
+  /// - Parameter s: begins with `select`, and has its values.
+  static func few(_ s: Statement, in database: Database) throws -> [StoredEvent] {
     let names = StreamNames(database, for: .few)
     return try s.rows { row in try read(row, names) }
   }
@@ -114,8 +120,7 @@ enum EventTable {
       select + " WHERE e.stream = (SELECT id FROM streams WHERE name = ?) "
         + "AND e.type IN (\(numbers)) ORDER BY e.version")
     s.bind(name.description, at: 1)
-    let names = StreamNames(database, for: .few)
-    return try s.rows { row in try read(row, names) }
+    return try few(s, in: database)
   }
 
   /// The last event of a stream; nil if there is no such stream.
@@ -124,8 +129,7 @@ enum EventTable {
       select + " WHERE e.stream = (SELECT id FROM streams WHERE name = ?) "
         + "ORDER BY e.version DESC LIMIT 1")
     s.bind(name.description, at: 1)
-    let names = StreamNames(database, for: .few)
-    return try s.rows { row in try read(row, names) }.first
+    return try few(s, in: database).first
   }
 
   static func head(in database: Database) throws(SQLiteError) -> LogHead {

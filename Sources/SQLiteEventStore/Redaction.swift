@@ -54,8 +54,7 @@ extension Writer {
   private func check(_ position: Int64, in database: Database) throws {
     let s = try database.statement(EventTable.select + " WHERE e.position = ?")
     s.bind(position, at: 1)
-    let names = StreamNames(database, for: .few)
-    guard let event = try s.rows({ row in try EventTable.read(row, names).recorded() }).first else {
+    guard let event = try EventTable.few(s, in: database).first?.recorded() else {
       throw RedactionFault.noSuchEvent(position)
     }
     if let fault = event.redactionFault { throw fault }

@@ -171,12 +171,11 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
     after position: Int64, limit: Int
   ) async throws(StoreFault) -> [RecordedEvent] {
     try await readers.read("read after \(position)") { database in
-      let names = StreamNames(database, for: .few)
       let s = try database.statement(
         EventTable.select + " WHERE e.position > ? ORDER BY e.position LIMIT ?")
       s.bind(position, at: 1)
       s.bind(Int64(limit), at: 2)
-      return try s.rows { row in try EventTable.read(row, names).recorded() }
+      return try EventTable.few(s, in: database).map { try $0.recorded() }
     }
   }
 

@@ -279,8 +279,7 @@ enum DelegationQuery {
   static func text(of stream: Int64, in database: Database) throws -> TaskText? {
     let s = try database.statement(EventTable.select + " WHERE e.stream = ? AND e.version = 1")
     s.bind(stream, at: 1)
-    let names = StreamNames(database, for: .few)
-    let first = try s.rows { row in try EventTable.read(row, names) }.first
+    let first = try EventTable.few(s, in: database).first
     // A row is shown without the words of an event that cannot be read: it must hide no other.
     guard case .delegation(.requested(let request)) = try? first?.event() else { return nil }
     return request.text
@@ -291,8 +290,7 @@ enum DelegationQuery {
       EventTable.select + " WHERE e.stream = ? AND e.type = ? ORDER BY e.version DESC LIMIT 1")
     s.bind(stream, at: 1)
     s.bind(Int64(EventType.failed.rawValue), at: 2)
-    let names = StreamNames(database, for: .few)
-    let last = try s.rows { row in try EventTable.read(row, names) }.first
+    let last = try EventTable.few(s, in: database).first
     guard case .delegation(.failed(let failed)) = try? last?.event() else { return nil }
     return failed
   }

@@ -32,12 +32,14 @@ actor TrashBin {
   /// Takes what stands at these paths, whatever it is; what is not there is gone already.
   /// - Throws: `FileFault` if something can be neither moved nor removed.
   nonisolated func take(_ paths: [String]) async throws {
-    let standing = paths.filter(Self.isThere)
+    let standing = paths.filter(DurableFile.exists)
     guard !standing.isEmpty else { return }
     try DurableFile.makeFolder(folder)
     for path in standing where !move(path) {
       // On another file system, or of another user.
-      guard await Self.remove(path), !Self.isThere(path) else { throw FileFault.last("rm", path) }
+      guard await Self.remove(path), !DurableFile.exists(path) else {
+        throw FileFault.last("rm", path)
+      }
     }
     await empty()
   }
@@ -47,12 +49,6 @@ actor TrashBin {
     try? TreeRoot(path: path).makeAccessible()
     let name = String(UInt64.random(in: 0...UInt64.max), radix: 36)
     return rename(path, "\(folder)/\(name)") == 0 || errno == ENOENT
-  }
-
-  /// Whether something stands there, a link that leads nowhere too.
-  private static func isThere(_ path: String) -> Bool {
-    var facts = stat()
-    return lstat(path, &facts) == 0
   }
 
   // MARK: Emptying

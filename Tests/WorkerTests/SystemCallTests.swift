@@ -52,15 +52,13 @@ import Testing
     let command = Command(
       builtProgram, ["confine", "--door", door.path, "--", python, "-c", script],
       timeout: .seconds(30))
-    async let start = door.attend { $0.isEmpty }
-    let result: ProcessResult
-    do { result = try await command.run() } catch {
-      door.close()
-      _ = await start
-      throw error
+    let (result, start) = try await door.attended {
+      () async throws(ProcessFault) in
+      try await command.run()
+    } serve: {
+      $0.isEmpty
     }
-    door.close()
-    #expect(await start == .started)
+    #expect(start == .started)
     return result.outputText + result.errorText
   }
 

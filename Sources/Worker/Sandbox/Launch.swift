@@ -45,18 +45,14 @@ struct Launch: Sendable {
     _ run: @Sendable () async throws(ProcessFault) -> Value
   ) async throws(ProcessFault) -> (value: Value, start: LaunchDoor.Start) {
     guard let (door, network) = sandboxed else { return (try await run(), .started) }
-    async let start = door.attend(in: group) { await network.serve($0) }
-    let value: Value
-    do throws(ProcessFault) { value = try await run() } catch {
-      door.close()
-      _ = await start
+    do throws(ProcessFault) {
+      let attended = try await door.attended(in: group, by: run) { await network.serve($0) }
+      await group?.end()
+      return attended
+    } catch {
       await group?.end()
       throw error
     }
-    door.close()
-    let started = await start
-    await group?.end()
-    return (value, started)
   }
 }
 

@@ -76,6 +76,23 @@ final class LaunchDoor: Sendable {
     return await onOwnThread { Self.start(visit.connection) }
   }
 
+  /// Runs what comes through this door by `run`, and attends to the door meanwhile.
+  /// - Returns: what `run` returned, and whether the program itself was started.
+  func attended<Value: Sendable>(
+    in group: ControlGroup? = nil, by run: @Sendable () async throws(ProcessFault) -> Value,
+    serve: @Sendable ([Int32]) async -> Bool
+  ) async throws(ProcessFault) -> (value: Value, start: Start) {
+    async let start = attend(in: group, serve)
+    let value: Value
+    do throws(ProcessFault) { value = try await run() } catch {
+      close()
+      _ = await start
+      throw error
+    }
+    close()
+    return (value, await start)
+  }
+
   private struct Visit: Sendable {
     let connection: Int32
     let listeners: [Int32]

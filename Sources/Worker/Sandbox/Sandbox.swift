@@ -138,24 +138,25 @@ package struct Sandbox: Sendable {
     let finder = ProgramFinder(hidden: hidden)
     let programs = grants.programs.flatMap { finder.folders(of: $0, path: path) }
     let own = Self.libraries + [program]
-    // bubblewrap passes over what is not there, and ends at what it may not reach.
-    for folder in readable + finder.folders(ofPath: path) + programs
-    where access(folder, F_OK) == 0 {
-      options += ["--ro-bind-try", folder, folder]
+    for folder in readable + finder.folders(ofPath: path) + programs {
+      options += Self.shown("--ro-bind-try", folder)
     }
     for folder in hidden { options += ["--size", "1048576", "--tmpfs", folder] }
     for path in own where !SystemFiles.hold(path) { options += ["--ro-bind", path, path] }
-    for path in grants.readable where access(path, F_OK) == 0 {
-      options += ["--ro-bind-try", path, path]
-    }
+    for path in grants.readable { options += Self.shown("--ro-bind-try", path) }
     for path in grants.writable { options += ["--bind", path, path] }
-    for one in grants.lent where access(one.source, F_OK) == 0 {
-      options += [one.isWritable ? "--bind-try" : "--ro-bind-try", one.source, one.target]
+    for one in grants.lent {
+      options += Self.shown(
+        one.isWritable ? "--bind-try" : "--ro-bind-try", one.source, at: one.target)
     }
     options += ["--ro-bind", door, Self.doorPath]
     for folder in hidden + ["/"] { options += ["--remount-ro", folder] }
     return options
   }
+
+  /// bubblewrap passes over what is not there, and ends at what it may not reach.
+  private static func shown(_ option: String, _ path: String, at target: String? = nil) -> [String]
+  { access(path, F_OK) == 0 ? [option, path, target ?? path] : [] }
 
   /// The folders of the libraries that this program itself is made of, beside the system's: the
   /// first process inside needs them, and so does the agent that is built in.

@@ -66,18 +66,14 @@ extension Sandbox {
     var probe = Command("sh", ["-c", script], timeout: .seconds(10))
     probe.diesWithParent = AgentProcess.canDieWithParent
     let command = try wrapped(probe, grants, door: door.path)
-    async let start = door.attend { listeners in
+    let (result, start) = try await door.attended {
+      () async throws(ProcessFault) in
+      try await command.run()
+    } serve: { listeners in
       for listener in listeners { close(listener) }
       return listeners.count == 1
     }
-    let result: ProcessResult
-    do { result = try await command.run() } catch {
-      door.close()
-      _ = await start
-      throw error
-    }
-    door.close()
-    switch await start {
+    switch start {
     case .started:
       let standing = Set(result.outputText.split(separator: "\n").map(String.init))
       return Self.all.map {

@@ -91,7 +91,7 @@ final class SandboxNetwork: Sendable {
       proxy: .environment, maxConnectionsPerHost: 64))
 
   /// Variables that name a PEM file of certificate authorities; the first that is set counts.
-  package static let authorityVariables = ["AIPM_CA_FILE", "SSL_CERT_FILE"]
+  private static let authorityVariables = ["AIPM_CA_FILE", "SSL_CERT_FILE"]
 
   /// Where a gateway goes, and what it adds; nil if there is neither a key to keep outside nor an
   /// address that the operator gave.
