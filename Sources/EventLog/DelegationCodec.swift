@@ -11,68 +11,68 @@ extension EventCodec {
       encode(e, &facts, &text)
     case .baseResolved(let e):
       type = .baseResolved
-      facts.baseBranch = e.branch
-      facts.sha = e.sha.rawValue
+      facts.put(.baseBranch, e.branch)
+      facts.put(.sha, e.sha.rawValue)
       facts.detail.put("taskBlob", e.taskBlob?.rawValue)
     case .branchCreated(let e):
       type = .branchCreated
-      facts.sha = e.sha.rawValue
-      facts.adopted = e.adopted
+      facts.put(.sha, e.sha.rawValue)
+      facts.put(.adopted, e.adopted)
     case .taskCommitted(let e):
       type = .taskCommitted
-      facts.sha = e.sha.rawValue
-      facts.adopted = e.adopted
+      facts.put(.sha, e.sha.rawValue)
+      facts.put(.adopted, e.adopted)
     case .pullRequestCreated(let e):
       type = .pullRequestCreated
-      facts.pr = Int64(e.number)
-      facts.url = e.url
-      facts.adopted = e.adopted
+      facts.put(.pr, e.number)
+      facts.put(.url, e.url)
+      facts.put(.adopted, e.adopted)
     case .dispatched(let e):
       type = .dispatched
-      facts.worker = e.worker.rawValue
-      facts.incarnation = Int64(e.incarnation)
-      facts.attempt = Int64(e.attempt)
-      facts.token = e.token.packed
+      facts.put(.worker, e.worker.rawValue)
+      facts.put(.incarnation, e.incarnation)
+      facts.put(.attempt, e.attempt)
+      facts.put(.token, e.token.packed)
     case .generating(let e):
       type = .generating
-      facts.attempt = Int64(e.attempt)
-      facts.token = e.token.packed
-      facts.agent = e.agent
-      facts.sha = e.head.rawValue
+      facts.put(.attempt, e.attempt)
+      facts.put(.token, e.token.packed)
+      facts.put(.agent, e.agent)
+      facts.put(.sha, e.head.rawValue)
       facts.detail.put("session", e.session)
     case .generated(let e):
       type = .generated
       encode(e, &facts, &text)
     case .pushed(let e):
       type = .pushed
-      facts.sha = e.sha.rawValue
-      facts.adopted = e.adopted
+      facts.put(.sha, e.sha.rawValue)
+      facts.put(.adopted, e.adopted)
     case .failed(let e):
       type = .failed
-      facts.step = e.step.rawValue
-      facts.code = e.code.rawValue
-      facts.retryable = e.retryable
+      facts.put(.step, e.step.rawValue)
+      facts.put(.code, e.code.rawValue)
+      facts.put(.retryable, e.retryable)
       text.put("message", e.message)
       text.put("hint", e.hint)
     case .stepFailed(let e):
       type = .stepFailed
-      facts.step = e.step.rawValue
-      facts.code = e.code.rawValue
-      facts.tries = Int64(e.attemptedTry)
-      facts.retryAt = e.retryAt.milliseconds
-      facts.ambiguous = e.ambiguous
+      facts.put(.step, e.step.rawValue)
+      facts.put(.code, e.code.rawValue)
+      facts.put(.tries, e.attemptedTry)
+      facts.put(.retryAt, e.retryAt.milliseconds)
+      facts.put(.ambiguous, e.ambiguous)
       text.put("message", e.message)
     case .released(let e):
       type = .released
-      facts.attempt = Int64(e.attempt)
-      facts.token = e.token?.packed
-      facts.code = e.cause.rawValue
+      facts.put(.attempt, e.attempt)
+      facts.put(.token, e.token?.packed)
+      facts.put(.code, e.cause.rawValue)
       text.put("message", e.message)
     case .cancelRequested: type = .cancelRequested
     case .retryRequested: type = .retryRequested
     case .pullRequestUpdated(let e):
       type = .pullRequestUpdated
-      facts.code = e.state.rawValue
+      facts.put(.code, e.state.rawValue)
       if let asOf = e.asOf { facts.detail["asOf"] = .integer(asOf.milliseconds) }
     case .actionDone(let e):
       type = .actionDone
@@ -80,8 +80,8 @@ extension EventCodec {
       text.put("message", e.failure)
     case .networkUsed(let e):
       type = .networkUsed
-      facts.attempt = Int64(e.attempt)
-      facts.token = e.token.packed
+      facts.put(.attempt, e.attempt)
+      facts.put(.token, e.token.packed)
       if let use = e.use { facts.detail = encode(use) }
     }
     return EncodedEvent(type: type, facts: facts, text: text)
@@ -90,16 +90,16 @@ extension EventCodec {
   private static func encode(
     _ e: Requested, _ facts: inout Facts, _ text: inout [String: JSONValue]
   ) {
-    if case .adopt(let number) = e.kind { facts.pr = Int64(number) }
-    facts.stamp = e.stamp.milliseconds
-    facts.repository = e.repository.description
-    facts.branch = e.branch
-    facts.baseBranch = e.baseBranch
-    facts.requester = e.requester
-    facts.priority = Int64(e.priority)
-    facts.agent = e.agent
-    facts.workflow = e.workflow.name
-    facts.digest = e.workflow.digest
+    if case .adopt(let number) = e.kind { facts.put(.pr, number) }
+    facts.put(.stamp, e.stamp.milliseconds)
+    facts.put(.repository, e.repository.description)
+    facts.put(.branch, e.branch)
+    facts.put(.baseBranch, e.baseBranch)
+    facts.put(.requester, e.requester)
+    facts.put(.priority, e.priority)
+    facts.put(.agent, e.agent)
+    facts.put(.workflow, e.workflow.name)
+    facts.put(.digest, e.workflow.digest)
     facts.detail["draft"] = .bool(e.draft)
     if !e.notices.isEmpty {
       facts.detail["notices"] = .array(e.notices.map(\.rawValue).sorted().map { .string($0) })
@@ -123,10 +123,10 @@ extension EventCodec {
   private static func encode(
     _ e: Generated, _ facts: inout Facts, _ text: inout [String: JSONValue]
   ) {
-    facts.attempt = Int64(e.attempt)
-    facts.token = e.token?.packed
-    facts.sha = e.sha.rawValue
-    facts.parent = e.parent.rawValue
+    facts.put(.attempt, e.attempt)
+    facts.put(.token, e.token?.packed)
+    facts.put(.sha, e.sha.rawValue)
+    facts.put(.parent, e.parent.rawValue)
     guard let figures = e.figures else { return }
     facts.detail["filesChanged"] = .integer(Int64(figures.filesChanged))
     facts.detail["insertions"] = .integer(Int64(figures.insertions))

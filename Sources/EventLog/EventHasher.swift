@@ -119,61 +119,47 @@ extension ByteWriter {
   }
 }
 
-/// A stored event as a row: its texts stand in memory that this owns.
+/// A stored event as a row, in memory that this owns.
 package final class StoredRow: EventRow {
-  private let event: StoredEvent
   private var memory = ByteWriter(capacity: 1024)
-  private var places: [EventColumn: Range<Int>] = [:]
+  private var ranges = [Range<Int>?](repeating: nil, count: EventColumn.allCases.count)
+  private var numbers = [Int64?](repeating: nil, count: EventColumn.allCases.count)
 
   package init(_ event: StoredEvent) {
-    self.event = event
-    for column in EventColumn.allCases {
-      let start = memory.count
-      switch column {
-      case .id: memory.append(event.id)
-      case .actorKind: memory.append(event.actorKind)
-      case .actor: memory.append(event.actor)
-      case .correlation: if !append(event.correlation) { continue }
-      case .causation:
-        guard let causation = event.causation else { continue }
-        memory.append(causation)
-      case .detail: if !append(event.detail) { continue }
-      case .payloadHash: memory.append(event.payloadHash)
-      case .hash: memory.append(event.hash)
-      case .position, .stream, .version, .type, .schema, .time, .repository, .branch, .baseBranch,
-        .requester, .stamp, .priority, .agent, .workflow, .digest, .sha, .parent, .pr, .url,
-        .adopted, .worker, .incarnation, .attempt, .token, .step, .code, .tries, .retryAt,
-        .ambiguous, .retryable:
-        if !append(event.facts.text(column)) { continue }
-      }
-      places[column] = start..<memory.count
+    put(.position, event.position)
+    put(.version, event.version)
+    put(.type, event.type)
+    put(.schema, event.schema)
+    put(.time, event.time.milliseconds)
+    put(.id, event.id)
+    put(.actorKind, Array(event.actorKind.utf8))
+    put(.actor, Array(event.actor.utf8))
+    put(.correlation, event.correlation.map { Array($0.utf8) })
+    put(.causation, event.causation)
+    put(.detail, event.detail.map { Array($0.utf8) })
+    put(.payloadHash, event.payloadHash)
+    put(.hash, event.hash)
+    for fact in event.facts.values {
+      put(fact.column, fact.value.stringValue.map { Array($0.utf8) })
+      put(fact.column, event.facts.integer(fact.column))
     }
   }
 
-  private func append(_ text: String?) -> Bool {
-    if let text { memory.append(text) }
-    return text != nil
+  private func put(_ column: EventColumn, _ number: Int64?) { numbers[column.index] = number }
+
+  private func put(_ column: EventColumn, _ bytes: [UInt8]?) {
+    guard let bytes else { return }
+    let start = memory.count
+    memory.append(bytes)
+    ranges[column.index] = start..<memory.count
   }
 
   /// See `FactSource`.
-  package func integer(_ column: EventColumn) -> Int64? {
-    switch column {
-    case .position: event.position
-    case .version: event.version
-    case .type: event.type
-    case .schema: event.schema
-    case .time: event.time.milliseconds
-    case .id, .stream, .actorKind, .actor, .correlation, .causation, .repository, .branch,
-      .baseBranch, .requester, .stamp, .priority, .agent, .workflow, .digest, .sha, .parent, .pr,
-      .url, .adopted, .worker, .incarnation, .attempt, .token, .step, .code, .tries, .retryAt,
-      .ambiguous, .retryable, .detail, .payloadHash, .hash:
-      event.facts.integer(column)
-    }
-  }
+  package func integer(_ column: EventColumn) -> Int64? { numbers[column.index] }
 
   /// See `EventRow`.
   package func bytes(_ column: EventColumn) -> UnsafeRawBufferPointer? {
-    places[column].map { UnsafeRawBufferPointer(rebasing: memory.bytes[$0]) }
+    ranges[column.index].map { UnsafeRawBufferPointer(rebasing: memory.bytes[$0]) }
   }
 
   /// See `FactSource`.

@@ -1,104 +1,100 @@
-// The facts of an event as the bytes that are hashed, written without making an object of them: a
-// check of millions of events would do little else than sort keys.
+// The facts of a row as the bytes that are hashed, written without building a JSON object first: a
+// check of millions of events would spend its time on sorting keys.
 
 extension ByteWriter {
-  /// Appends the canonical JSON of the facts of a row, with its details merged in.
-  /// - Returns: false where the details are not what `canonical` writes of an object with plain
-  ///   keys; then nothing of use was appended.
+  /// Appends the canonical JSON of a row's facts, with `detail` merged in.
+  /// - Returns: false if `detail` isn't a canonical JSON object with plain keys; then what was
+  ///   appended is useless.
   mutating func appendFacts(of row: any EventRow) -> Bool {
     let none: StaticString = "{}"
     let detail =
       row.bytes(.detail)
       ?? UnsafeRawBufferPointer(start: none.utf8Start, count: none.utf8CodeUnitCount)
-    var merge = FactsMerge(rest: DetailMembers(detail))
+    var merge = FactsMerge(detail: DetailMembers(detail))
     append(UInt8(ascii: "{"))
-    // In the order of their keys.
-    merge.put("adopted", flag: row.integer(.adopted), &self)
-    merge.put("agent", text: row.bytes(.agent), &self)
-    merge.put("ambiguous", flag: row.integer(.ambiguous), &self)
-    merge.put("attempt", number: row.integer(.attempt), &self)
-    merge.put("baseBranch", text: row.bytes(.baseBranch), &self)
-    merge.put("branch", text: row.bytes(.branch), &self)
-    merge.put("code", text: row.bytes(.code), &self)
-    merge.put("digest", text: row.bytes(.digest), &self)
-    merge.put("incarnation", number: row.integer(.incarnation), &self)
-    merge.put("parent", text: row.bytes(.parent), &self)
-    merge.put("pr", number: row.integer(.pr), &self)
-    merge.put("priority", number: row.integer(.priority), &self)
-    merge.put("repository", text: row.bytes(.repository), &self)
-    merge.put("requester", text: row.bytes(.requester), &self)
-    merge.put("retryAt", number: row.integer(.retryAt), &self)
-    merge.put("retryable", flag: row.integer(.retryable), &self)
-    merge.put("sha", text: row.bytes(.sha), &self)
-    merge.put("stamp", number: row.integer(.stamp), &self)
-    merge.put("step", text: row.bytes(.step), &self)
-    merge.put("token", number: row.integer(.token), &self)
-    merge.put("tries", number: row.integer(.tries), &self)
-    merge.put("url", text: row.bytes(.url), &self)
-    merge.put("worker", text: row.bytes(.worker), &self)
-    merge.put("workflow", text: row.bytes(.workflow), &self)
-    merge.putRest(&self)
+    FactKeys.all.bytes.withUnsafeBytes { keys in
+      for fact in FactKeys.all.facts {
+        let key = UnsafeRawBufferPointer(rebasing: keys[fact.key])
+        switch fact.kind {
+        case .envelope: break
+        case .name, .text:
+          guard let text = row.bytes(fact.column) else { continue }
+          merge.begin(key, &self)
+          append(json: text)
+        case .integer:
+          guard let number = row.integer(fact.column) else { continue }
+          merge.begin(key, &self)
+          append(decimal: number)
+        case .flag:
+          guard let flag = row.integer(fact.column) else { continue }
+          merge.begin(key, &self)
+          append(flag != 0 ? "true" as StaticString : "false")
+        }
+      }
+    }
+    merge.end(&self)
     append(UInt8(ascii: "}"))
-    return merge.rest.isSound
+    return merge.detail.isSound
   }
 }
 
-/// Merges columns and details.
+/// The keys of the facts in the order of JSON.
+private struct FactKeys: Sendable {
+  struct Fact: Sendable {
+    let column: EventColumn
+    let kind: ColumnDeclaration.Kind
+    /// Where `"key":` is in `bytes`.
+    let key: Range<Int>
+  }
+
+  static let all = FactKeys()
+
+  private(set) var bytes: [UInt8] = []
+  private(set) var facts: [Fact] = []
+
+  private init() {
+    for fact in EventColumn.facts.sorted(by: { $0.name < $1.name }) {
+      let start = bytes.count
+      bytes += Array("\"\(fact.name)\":".utf8)
+      facts.append(Fact(column: fact.column, kind: fact.kind, key: start..<bytes.count))
+    }
+  }
+}
+
+/// Merges the members of `detail` into the columns.
 private struct FactsMerge {
-  var rest: DetailMembers
+  private(set) var detail: DetailMembers
   private var isFirst = true
 
-  init(rest: DetailMembers) { self.rest = rest }
+  init(detail: DetailMembers) { self.detail = detail }
 
-  mutating func putRest(_ out: inout ByteWriter) {
-    while let member = rest.next {
-      comma(&out)
-      out.append(member.whole)
-      rest.advance()
-    }
-  }
-
-  mutating func put(
-    _ key: StaticString, text: UnsafeRawBufferPointer?, _ out: inout ByteWriter
-  ) {
-    guard let text else { return }
-    begin(key, &out)
-    out.append(json: text)
-  }
-
-  mutating func put(_ key: StaticString, number: Int64?, _ out: inout ByteWriter) {
-    guard let number else { return }
-    begin(key, &out)
-    out.append(decimal: number)
-  }
-
-  mutating func put(_ key: StaticString, flag: Int64?, _ out: inout ByteWriter) {
-    guard let flag else { return }
-    begin(key, &out)
-    out.append(flag != 0 ? "true" as StaticString : "false")
-  }
-
-  /// Writes the details that come before this key, and the key.
-  private mutating func begin(_ key: StaticString, _ out: inout ByteWriter) {
-    let name = UnsafeRawBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
-    while let member = rest.next {
-      // A column goes before a detail of its name, as in `object`.
+  /// Writes the members of `detail` that come before this key, then the key.
+  /// - Parameter key: with its quotes and colon.
+  mutating func begin(_ key: UnsafeRawBufferPointer, _ out: inout ByteWriter) {
+    let name = UnsafeRawBufferPointer(rebasing: key[1..<(key.count - 2)])
+    while let member = detail.next {
+      // A column replaces a member of its name, as in `Facts.object`.
       let order = member.key.order(to: name)
-      if order == 0 { rest.advance() }
+      if order == 0 { detail.advance() }
       guard order < 0 else { break }
-      comma(&out)
-      out.append(member.whole)
-      rest.advance()
+      put(member.whole, &out)
+      detail.advance()
     }
-    comma(&out)
-    out.append(UInt8(ascii: "\""))
-    out.append(name)
-    out.append("\":" as StaticString)
+    put(key, &out)
   }
 
-  private mutating func comma(_ out: inout ByteWriter) {
+  /// Writes the other members of `detail`.
+  mutating func end(_ out: inout ByteWriter) {
+    while let member = detail.next {
+      put(member.whole, &out)
+      detail.advance()
+    }
+  }
+
+  private mutating func put(_ bytes: UnsafeRawBufferPointer, _ out: inout ByteWriter) {
     if !isFirst { out.append(UInt8(ascii: ",")) }
     isFirst = false
+    out.append(bytes)
   }
 }
 

@@ -8,7 +8,7 @@ extension EventCodec {
     switch event {
     case .registered(let e):
       type = .workerRegistered
-      facts.incarnation = Int64(e.incarnation)
+      facts.put(.incarnation, e.incarnation)
       facts.detail["host"] = .string(e.host)
       facts.detail["version"] = .string(e.version)
       facts.detail["agents"] = .array(e.agents.map { .string($0) })
@@ -82,8 +82,8 @@ extension EventCodec {
       text.put("reason", reason)
     case .workflowDefined(let name, let digest, let source):
       type = .workflowDefined
-      facts.workflow = name
-      facts.digest = digest
+      facts.put(.workflow, name)
+      facts.put(.digest, digest)
       text.put("source", source)
     }
     return EncodedEvent(type: type, facts: facts, text: text)

@@ -2,24 +2,39 @@ import Domain
 import EventLog
 import SQLite
 
-/// Reading and writing of `events` and `payloads`.
+/// Reading and writing of `events` and `payloads`. Everything here that names columns is derived
+/// from `EventColumn`.
 enum EventTable {
   /// In the order of `EventColumn`.
-  static let columns = """
-    e.position, e.id, e.stream, e.version, e.type, e.schema, e.time, e.actor_kind, e.actor, \
-    e.correlation, e.causation, e.repository, e.branch, e.base_branch, e.requester, e.stamp, \
-    e.priority, e.agent, e.workflow, e.digest, e.sha, e.parent, e.pr, e.url, e.adopted, \
-    e.worker, e.incarnation, e.attempt, e.token, e.step, e.code, e.tries, e.retry_at, \
-    e.ambiguous, e.retryable, e.detail, e.payload_hash, e.hash
-    """
+  static let columns = EventColumn.table.map { "e.\($0.sqlName)" }.joined(separator: ", ")
 
-  /// The same, without what a fold never looks at.
-  static let leanColumns = """
-    e.position, NULL, e.stream, e.version, e.type, NULL, e.time, NULL, NULL, NULL, NULL, \
-    e.repository, e.branch, e.base_branch, e.requester, e.stamp, e.priority, e.agent, e.workflow, \
-    e.digest, e.sha, e.parent, e.pr, e.url, e.adopted, e.worker, e.incarnation, e.attempt, \
-    e.token, e.step, e.code, e.tries, e.retry_at, e.ambiguous, e.retryable, e.detail, NULL, NULL
-    """
+  /// The same with NULL for what a fold doesn't read.
+  static let leanColumns = EventColumn.table.map { column in
+    column.kind != .envelope || foldedEnvelope.contains(column.column)
+      ? "e.\(column.sqlName)" : "NULL"
+  }.joined(separator: ", ")
+
+  private static let foldedEnvelope: [EventColumn] = [
+    .position, .stream, .version, .type, .time, .detail,
+  ]
+
+  /// Brings the table to a schema version: creates it, or adds the columns that it lacks.
+  /// - Parameter columns: what `EventColumn` declares.
+  static func migrate(
+    _ database: Database, to version: Int64, _ columns: [ColumnDeclaration]
+  ) throws {
+    let declared = columns.filter { $0.since <= version }
+    if version == 1 {
+      let lines = declared.map { "  \($0.sqlName) \($0.sqlType)" }.joined(separator: ",\n")
+      try database.execute("CREATE TABLE events(\n\(lines)\n) STRICT")
+      try database.execute("CREATE UNIQUE INDEX events_by_stream ON events(stream, version)")
+    }
+    let known = try database.statement("SELECT name FROM pragma_table_info('events')")
+      .rows { $0.text(0) ?? "" }
+    for column in declared where !known.contains(column.sqlName) {
+      try database.execute("ALTER TABLE events ADD COLUMN \(column.sqlName) \(column.sqlType)")
+    }
+  }
 
   /// Events with their payloads; a condition and an order follow.
   static let select = """
@@ -36,8 +51,10 @@ enum EventTable {
       body: s.blob(words + 1))
   }
 
-  private static let insertSQL =
-    "INSERT INTO events VALUES (\(Array(repeating: "?", count: 38).joined(separator: ",")))"
+  private static let insertSQL = """
+    INSERT INTO events(\(EventColumn.table.map(\.sqlName).joined(separator: ", "))) \
+    VALUES (\(EventColumn.table.map { _ in "?" }.joined(separator: ", ")))
+    """
 
   static func insert(
     _ sealed: SealedEvent, stream: Int64, into database: Database
@@ -45,21 +62,29 @@ enum EventTable {
     let s = try database.statement(insertSQL)
     let event = sealed.recorded
     let facts = sealed.encoded.facts
-    s.bind(event.position, at: 1)
-    s.bind(sealed.id, at: 2)
-    s.bind(stream, at: 3)
-    s.bind(event.version, at: 4)
-    s.bind(Int64(sealed.encoded.type.rawValue), at: 5)
-    s.bind(Int64(event.schema), at: 6)
-    s.bind(event.time.milliseconds, at: 7)
-    s.bind(event.actor.kind.rawValue, at: 8)
-    s.bind(event.actor.name, at: 9)
-    s.bind(event.correlation, at: 10)
-    if let causation = sealed.causation { s.bind(causation, at: 11) }
-    bind(facts, to: s)
-    if !facts.detail.isEmpty { s.bind(JSONValue.object(facts.detail).canonicalText, at: 36) }
-    s.bind(event.payloadHash, at: 37)
-    s.bind(event.hash, at: 38)
+    s.bind(event.position, at: .position)
+    s.bind(sealed.id, at: .id)
+    s.bind(stream, at: .stream)
+    s.bind(event.version, at: .version)
+    s.bind(Int64(sealed.encoded.type.rawValue), at: .type)
+    s.bind(Int64(event.schema), at: .schema)
+    s.bind(event.time.milliseconds, at: .time)
+    s.bind(event.actor.kind.rawValue, at: .actorKind)
+    s.bind(event.actor.name, at: .actor)
+    s.bind(event.correlation, at: .correlation)
+    if let causation = sealed.causation { s.bind(causation, at: .causation) }
+    for fact in facts.values {
+      if let text = fact.value.stringValue {
+        s.bind(text, at: fact.column)
+      } else {
+        s.bind(facts.integer(fact.column), at: fact.column)
+      }
+    }
+    if !facts.detail.isEmpty {
+      s.bind(JSONValue.object(facts.detail).canonicalText, at: .detail)
+    }
+    s.bind(event.payloadHash, at: .payloadHash)
+    s.bind(event.hash, at: .hash)
     try s.finish()
     guard !sealed.body.isEmpty else { return }
     let payload = try database.statement("INSERT INTO payloads VALUES (?, ?, ?)")
@@ -67,33 +92,6 @@ enum EventTable {
     payload.bind(event.salt, at: 2)
     payload.bind(String(decoding: sealed.body, as: UTF8.self), at: 3)
     try payload.finish()
-  }
-
-  private static func bind(_ facts: Facts, to s: Statement) {
-    s.bind(facts.repository, at: 12)
-    s.bind(facts.branch, at: 13)
-    s.bind(facts.baseBranch, at: 14)
-    s.bind(facts.requester, at: 15)
-    s.bind(facts.stamp, at: 16)
-    s.bind(facts.priority, at: 17)
-    s.bind(facts.agent, at: 18)
-    s.bind(facts.workflow, at: 19)
-    s.bind(facts.digest, at: 20)
-    s.bind(facts.sha, at: 21)
-    s.bind(facts.parent, at: 22)
-    s.bind(facts.pr, at: 23)
-    s.bind(facts.url, at: 24)
-    s.bind(facts.adopted, at: 25)
-    s.bind(facts.worker, at: 26)
-    s.bind(facts.incarnation, at: 27)
-    s.bind(facts.attempt, at: 28)
-    s.bind(facts.token, at: 29)
-    s.bind(facts.step, at: 30)
-    s.bind(facts.code, at: 31)
-    s.bind(facts.tries, at: 32)
-    s.bind(facts.retryAt, at: 33)
-    s.bind(facts.ambiguous, at: 34)
-    s.bind(facts.retryable, at: 35)
   }
 
   /// All events of a stream in order; none where there is no such stream.
@@ -153,6 +151,16 @@ enum EventTable {
 }
 
 extension Statement {
+  fileprivate func bind(_ text: String?, at column: EventColumn) {
+    bind(text, at: Int32(column.index + 1))
+  }
+  fileprivate func bind(_ number: Int64?, at column: EventColumn) {
+    bind(number, at: Int32(column.index + 1))
+  }
+  fileprivate func bind(_ bytes: [UInt8], at column: EventColumn) {
+    bind(bytes, at: Int32(column.index + 1))
+  }
+
   func bind(_ flag: Bool?, at index: Int32) { bind(flag.map { $0 ? Int64(1) : 0 }, at: index) }
 
   /// Runs to the end and forgets what it gives.

@@ -9,15 +9,9 @@ protocol EventTableRow: EventRow {
 
 extension EventTableRow {
   func text(_ column: EventColumn) -> String? {
-    guard let bytes = bytes(column) else { return nil }
-    switch column {
-    case .repository, .baseBranch, .requester, .agent, .workflow, .digest, .worker, .step, .code,
-      .actorKind:
-      return names.shared(bytes, column)
-    case .position, .id, .stream, .version, .type, .schema, .time, .actor, .correlation,
-      .causation, .branch, .stamp, .priority, .sha, .parent, .pr, .url, .adopted, .incarnation,
-      .attempt, .token, .tries, .retryAt, .ambiguous, .retryable, .detail, .payloadHash, .hash:
-      return String(decoding: bytes, as: UTF8.self)
+    bytes(column).map { bytes in
+      names.isShared[column.index]
+        ? names.shared(bytes, column) : String(decoding: bytes, as: UTF8.self)
     }
   }
 
@@ -85,7 +79,9 @@ final class StreamNames {
   /// How many names are read at once if streams come one after another.
   private let aheadCount: Int64
   private let database: Database
-  /// What the columns that often say the same said last.
+  /// Whether adjacent rows share one copy of a column's text, by the column's index.
+  let isShared = EventColumn.table.map { $0.kind == .name }
+  /// The last value of each shared column.
   private var last = [String](repeating: "", count: EventColumn.allCases.count)
   // In a place of its own, as the values of a row are.
   private let places: UnsafeMutablePointer<Place>

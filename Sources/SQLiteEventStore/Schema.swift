@@ -1,12 +1,18 @@
+import EventLog
 import SQLite
 
-/// The tables, as a list of steps that is only ever added to. `user_version` counts the steps that
-/// a file has taken.
+/// The tables, as a list of steps that is only ever added to. `user_version` is the number of steps
+/// that a file has taken. The table `events` isn't in the list: `EventColumn` declares it, and says
+/// which step adds which column.
 enum Schema {
   /// Stands in the file's header, so that no other program's database is taken for a log: "AIPM".
   static let applicationID: Int64 = 0x4149_504d
 
-  static var version: Int64 { Int64(migrations.count) }
+  static let version = version(EventColumn.table)
+
+  static func version(_ columns: [ColumnDeclaration]) -> Int64 {
+    columns.reduce(Int64(migrations.count)) { max($0, $1.since) }
+  }
 
   static let migrations = [
     """
@@ -17,48 +23,6 @@ enum Schema {
       name TEXT NOT NULL UNIQUE,
       version INTEGER NOT NULL
     ) STRICT;
-
-    CREATE TABLE events(
-      position INTEGER PRIMARY KEY,
-      id BLOB NOT NULL,
-      stream INTEGER NOT NULL REFERENCES streams(id),
-      version INTEGER NOT NULL,
-      type INTEGER NOT NULL,
-      schema INTEGER NOT NULL,
-      time INTEGER NOT NULL,
-      actor_kind TEXT NOT NULL,
-      actor TEXT NOT NULL,
-      correlation TEXT,
-      causation BLOB,
-      repository TEXT,
-      branch TEXT,
-      base_branch TEXT,
-      requester TEXT,
-      stamp INTEGER,
-      priority INTEGER,
-      agent TEXT,
-      workflow TEXT,
-      digest TEXT,
-      sha TEXT,
-      parent TEXT,
-      pr INTEGER,
-      url TEXT,
-      adopted INTEGER,
-      worker TEXT,
-      incarnation INTEGER,
-      attempt INTEGER,
-      token INTEGER,
-      step TEXT,
-      code TEXT,
-      tries INTEGER,
-      retry_at INTEGER,
-      ambiguous INTEGER,
-      retryable INTEGER,
-      detail TEXT,
-      payload_hash BLOB NOT NULL,
-      hash BLOB NOT NULL
-    ) STRICT;
-    CREATE UNIQUE INDEX events_by_stream ON events(stream, version);
 
     CREATE TABLE payloads(
       position INTEGER PRIMARY KEY REFERENCES events(position),
@@ -201,11 +165,15 @@ enum Schema {
     return objects == 0 && version == 0 && application == 0 ? .empty : .foreign
   }
 
-  /// Takes the steps that are missing, each with its count in one transaction.
-  static func migrate(_ database: Database, from version: Int64) throws {
-    for step in Int(version)..<migrations.count {
+  /// Takes the missing steps, each with its number in one transaction.
+  /// - Parameter columns: of the table `events`.
+  static func migrate(
+    _ database: Database, from version: Int64, columns: [ColumnDeclaration] = EventColumn.table
+  ) throws {
+    for step in Int(version)..<Int(self.version(columns)) {
       try database.transaction {
-        try database.execute(migrations[step])
+        if step < migrations.count { try database.execute(migrations[step]) }
+        try EventTable.migrate(database, to: Int64(step + 1), columns)
         try database.execute("PRAGMA application_id = \(applicationID)")
         try database.execute("PRAGMA user_version = \(step + 1)")
       }

@@ -38,9 +38,9 @@ struct ChainCheckTests {
       ("actor", { $0.actor = "mallory" }),
       ("correlation", { $0.correlation = "c" }),
       ("causation", { $0.causation = $0.id }),
-      ("facts", { $0.facts.pr = ($0.facts.pr ?? 0) + 1 }),
-      ("facts", { $0.facts.sha = ($0.facts.sha ?? "") + "0" }),
-      ("facts", { $0.facts.adopted = !($0.facts.adopted ?? false) }),
+      ("facts", { $0.facts.put(.pr, ($0.facts.integer(.pr) ?? 0) + 1) }),
+      ("facts", { $0.facts.put(.sha, ($0.facts.text(.sha) ?? "") + "0") }),
+      ("facts", { $0.facts.put(.adopted, !($0.facts.flag(.adopted) ?? false)) }),
       ("detail", { $0.detail = "{\"n\":1}" }),
       ("payload hash", { $0.payloadHash[0] ^= 1 }),
       ("hash", { $0.hash[31] ^= 1 }),
@@ -115,8 +115,8 @@ struct ChainCheckTests {
       let changes: [(inout StoredEvent) -> Void] = [
         { $0.time = Timestamp(milliseconds: extreme) }, { $0.type = extreme },
         { $0.schema = extreme == 1 ? 0 : extreme }, { $0.version = extreme },
-        { $0.facts.token = extreme }, { $0.facts.retryAt = extreme }, { $0.facts.stamp = extreme },
-        { $0.facts.pr = extreme },
+        { $0.facts.put(.token, extreme) }, { $0.facts.put(.retryAt, extreme) },
+        { $0.facts.put(.stamp, extreme) }, { $0.facts.put(.pr, extreme) },
       ]
       for change in changes {
         for index in log.indices {

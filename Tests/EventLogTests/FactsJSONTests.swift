@@ -22,30 +22,14 @@ import Testing
     }
     func flag() -> Bool? { [nil, true, false].randomElement(using: &random) ?? nil }
     var facts = Facts()
-    facts.repository = text()
-    facts.branch = text()
-    facts.baseBranch = text()
-    facts.requester = text()
-    facts.stamp = number()
-    facts.priority = number()
-    facts.agent = text()
-    facts.workflow = text()
-    facts.digest = text()
-    facts.sha = text()
-    facts.parent = text()
-    facts.pr = number()
-    facts.url = text()
-    facts.adopted = flag()
-    facts.worker = text()
-    facts.incarnation = number()
-    facts.attempt = number()
-    facts.token = number()
-    facts.step = text()
-    facts.code = text()
-    facts.tries = number()
-    facts.retryAt = number()
-    facts.ambiguous = flag()
-    facts.retryable = flag()
+    for fact in EventColumn.facts {
+      switch fact.kind {
+      case .envelope: break
+      case .name, .text: facts.put(fact.column, text())
+      case .integer: facts.put(fact.column, number())
+      case .flag: facts.put(fact.column, flag())
+      }
+    }
     return facts
   }
 
@@ -96,7 +80,7 @@ import Testing
   ])
   func whatIsNotCanonicalIsRefused(text: String) {
     var facts = Facts()
-    facts.agent = "demo"
+    facts.put(.agent, "demo")
     let (isWritten, written) = Self.write(facts, detail: text)
     let isJSON = (try? JSONValue(json: written)) != nil
     // What slips through is at least no valid text, which no hash of the log is made of.

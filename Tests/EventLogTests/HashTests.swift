@@ -27,10 +27,10 @@ struct HashTests {
 
   @Test func leaves() throws {
     var facts = Facts()
-    facts.attempt = 1
-    facts.token = FencingToken(epoch: 1, counter: 1).packed
-    facts.agent = "demo"
-    facts.sha = String(repeating: "a", count: 40)
+    facts.put(.attempt, 1)
+    facts.put(.token, FencingToken(epoch: 1, counter: 1).packed)
+    facts.put(.agent, "demo")
+    facts.put(.sha, String(repeating: "a", count: 40))
     facts.detail = ["session": .string("s-1")]
     let leaf = LogHash.leaf(
       position: 7, id: "01890a5d-ac96-774b-8cce-b302099a8057",

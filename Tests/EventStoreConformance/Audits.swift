@@ -84,7 +84,7 @@ extension EventStoreConformance {
     ).map { (StreamName.delegation($0.row.id), $0.row) }
     let byStream = Dictionary(uniqueKeysWithValues: rows)
     let audited = log.reversed().map { AuditedEvent(event: $0, row: byStream[$0.stream]) }
-    let commits = log.compactMap { EventCodec.encode($0.event).facts.sha }
+    let commits = log.compactMap { EventCodec.encode($0.event).facts.text(.sha) }
     var queries = RandomQueries(seed: 5, commits: commits)
     var answered = 0
     for _ in 0..<300 {

@@ -83,7 +83,7 @@ struct QuarantineTests {
     var sealer = EventSealer(last: nil, random: Seeded(1))
     let sealed = try sealer.record(Story.append(Story.goodDay(1), to: 1), at: Story.start)
     var log = try sealed.map { try StoredEvent(exported: $0.json.canonical) }
-    log[3].facts.sha = nil
+    log[3].facts.put(.sha, nil as String?)
     var fold = LogFold(isChecking: false)
     for event in log { fold.take(event) }
     let row = try #require(fold.projector.delegations[Story.id(1)]?.row)

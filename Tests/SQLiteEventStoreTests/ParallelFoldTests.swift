@@ -175,21 +175,4 @@ struct ParallelFoldTests {
       try Outcome(fold) == inOrder(file, isChecking: true, through: try file.head().position))
     return fold.faults
   }
-
-  /// Columns are read by their places.
-  @Test func columnsStandAsTheyAreCounted() async throws {
-    let folder = try Folder()
-    try await fill(folder, appends: 1)
-    let database = try Database(path: folder.database, mode: .readOnly)
-    let names = try database.statement("SELECT name FROM pragma_table_info('events')").rows {
-      $0.text(0) ?? ""
-    }
-    #expect(EventColumn.allCases.map(\.index) == Array(names.indices))
-    let spoken = names.map { name in
-      let words = name.split(separator: "_")
-      return words[0]
-        + words.dropFirst().map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
-    }
-    #expect(EventColumn.allCases.map { "\($0)" } == spoken)
-  }
 }

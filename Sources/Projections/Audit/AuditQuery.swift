@@ -107,7 +107,7 @@ extension AuditQuery {
   ) -> Bool {
     let (event, row, facts) = (audited.event, audited.row, encoded.facts)
     switch condition {
-    case .repository(let name): return (row?.repository ?? facts.repository) == name
+    case .repository(let name): return (row?.repository ?? facts.text(.repository)) == name
     case .pullRequest(let repository, let number):
       return row?.pr == number && (repository.map { $0 == row?.repository } ?? true)
     case .id(let id):
@@ -117,10 +117,10 @@ extension AuditQuery {
     case .type(let types): return types.contains(encoded.type)
     case .actor(let name): return event.actor.name == name || event.actor.kind.rawValue == name
     case .worker(let name):
-      return facts.worker == name || event.stream == .worker(WorkerID(name))
+      return facts.text(.worker) == name || event.stream == .worker(WorkerID(name))
         || event.actor == Actor(kind: .worker, name: name)
-    case .agent(let name): return facts.agent == name
-    case .sha(let prefix): return facts.sha?.hasPrefix(prefix) ?? false
+    case .agent(let name): return facts.text(.agent) == name
+    case .sha(let prefix): return facts.text(.sha)?.hasPrefix(prefix) ?? false
     case .time(let span): return span.contains(event.time.milliseconds)
     case .position(let span): return span.contains(event.position)
     case .refused(let host):
@@ -136,7 +136,8 @@ extension AuditQuery {
 
   /// Whether `words` stand in the event's texts, its type, its code or its step.
   private static func holds(_ words: String, _ encoded: EncodedEvent) -> Bool {
-    let names = [encoded.type.name, encoded.facts.code ?? "", encoded.facts.step ?? ""]
+    let facts = encoded.facts
+    let names = [encoded.type.name, facts.text(.code) ?? "", facts.text(.step) ?? ""]
     return names.contains { DelegationFilter.folded($0).utf8.contains(words.utf8) }
       || encoded.text.values.contains { holds(words, $0) }
   }
