@@ -239,12 +239,17 @@ let package = Package(
         "WorkerProtocol", "RawSockets",
       ]),
     tests("DemoAgentTests", ["DemoAgent"]),
+    .target(
+      name: "CStoreReference", dependencies: ["CSQLite", "COpenSSL"], path: "Tests/StoreReference"),
     .executableTarget(
       name: "aipm-bench",
       dependencies: [
-        "CSQLite", "Domain", "EventLog", "Projections", "SQLiteEventStore", "Workflows", "Engine",
-        "LogStories", "Randomness", "InstantWorld", "Egress", "NetworkRules", log, arguments,
+        "CSQLite", "CStoreReference", "Domain", "EventLog", "Projections", "SQLiteEventStore",
+        "Workflows", "Engine",
+        "LogStories", "Randomness", "InstantWorld", "Egress", "NetworkRules", "TestKit",
+        "RawSockets",
+        log, arguments,
       ], path: "Tests/Bench", swiftSettings: strict),
-    tests("BenchTests", ["aipm-bench"]),
+    tests("BenchTests", ["aipm-bench", "aipm", "aipm-replay", "TestKit"]),
   ]
 )

@@ -12,8 +12,9 @@ struct Bench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "aipm-bench", abstract: "Benchmarks of the log, the engine and agents' way out.",
     subcommands: [
-      GenerateLog.self, Replay.self, Audits.self, Delegations.self, Growth.self, Masking.self,
-      EgressFigures.self,
+      GenerateLog.self, StoreCosts.self, Replay.self, Audits.self, Delegations.self, Growth.self,
+      Masking.self,
+      EgressFigures.self, SubmitCosts.self, MemoryCosts.self, StreamCosts.self,
     ])
 }
 

@@ -31,7 +31,7 @@ struct GenerateLog: AsyncParsableCommand {
         group.addTask {
           while counts.written.load(ordering: .relaxed) < wanted {
             let n = counts.tales.wrappingAdd(1, ordering: .relaxed).oldValue
-            let count = try await Self.tell(Tale(n), in: store)
+            let count = try await Tale(n).append(to: store)
             counts.written.wrappingAdd(count, ordering: .relaxed)
           }
         }
@@ -54,32 +54,21 @@ struct GenerateLog: AsyncParsableCommand {
         stream: .worker(id), expectedVersion: 0, events: [.worker(event)],
         actor: Actor(kind: .worker, name: id.rawValue), correlation: id.rawValue, causation: nil))
   }
-
-  /// - Returns: how many events it was.
-  private static func tell(_ tale: Tale, in store: SQLiteEventStore) async throws -> Int {
-    var version: Int64 = 0
-    var causation: String?
-    for (actor, event) in tale.events {
-      let recorded = try await store.append(
-        Append(
-          stream: .delegation(tale.id), expectedVersion: version, events: [.delegation(event)],
-          actor: actor, correlation: tale.id.rawValue, causation: causation))
-      version += 1
-      causation = recorded.last?.id
-    }
-    return Int(version)
-  }
 }
 
 /// How far the clients have come together.
-private final class Counts: Sendable {
+final class Counts: Sendable {
   let tales = Atomic<Int>(0)
   let written = Atomic<Int>(0)
 }
 
 /// An eighth of a second passes with each event.
 final class TaleClock: Sendable {
-  private let time = Atomic<Int64>(1_767_225_600_000)
+  private let time: Atomic<Int64>
+
+  /// - Parameter start: in milliseconds since 1970.
+  init(from start: Int64 = 1_767_225_600_000) { time = Atomic(start) }
+
   func now() -> Timestamp {
     Timestamp(milliseconds: time.wrappingAdd(120, ordering: .relaxed).newValue)
   }

@@ -1,8 +1,10 @@
 import ArgumentParser
 import Domain
 import EventLog
+import FoundationEssentials
 import InstantWorld
 import LogStories
+import SQLiteEventStore
 import Workflows
 
 struct Growth: AsyncParsableCommand {
@@ -11,6 +13,8 @@ struct Growth: AsyncParsableCommand {
 
   @Flag(help: "Small numbers, to see that it runs; what it measures says nothing.")
   var quick = false
+  @Option(help: "A data folder with a log; the same is measured on a copy of it.")
+  var data: [String] = []
 
   /// Of a worker that keeps what it was given.
   static let heldAgent = "held"
@@ -83,12 +87,27 @@ struct Growth: AsyncParsableCommand {
         ).tell()
       }
     }
+    for log in data {
+      let rate = try await delegations(workflow, beside: nil, onCopyOf: log)
+      let size = try SQLiteEventStore.open(
+        directory: log, clock: { Self.later }, onCommit: { _ in })
+      let events = try await size.head().position
+      await size.close()
+      Figure(
+        name: "delegations-log-\(events)", value: rate, unit: "/s", limit: none,
+        target: ">= 0.9 of that on an empty log", met: rate >= none * 0.9
+      ).tell()
+    }
   }
 
   private func delegations(
-    _ workflow: Workflow, beside standing: Standing?
+    _ workflow: Workflow, beside standing: Standing?, onCopyOf log: String? = nil
   ) async throws -> Double {
     try await withFolder { folder in
+      for name in log == nil ? [] : ["aipm.db", "head"] {
+        try FileManager.default.copyItem(
+          atPath: "\(log ?? "")/\(name)", toPath: "\(folder)/\(name)")
+      }
       let rig = try await EngineRig(directory: folder, workflow: workflow, standing: standing)
       try await rig.hire(1, "held", agent: Self.heldAgent, works: false)
       try await rig.hire(16, "demo", agent: "demo", works: true)

@@ -1,5 +1,6 @@
 import Domain
 import EventLog
+import SQLiteEventStore
 
 /// One delegation as it happens in a team: most go well, some have trouble with the forge, with a
 /// worker or with the agent, and most pull requests are merged in the end. The same number tells
@@ -154,5 +155,32 @@ struct Tale {
       duration: Milliseconds(Int64(20_000 + n % 90_000)), outputSize: 2000 + n % 5000,
       outputDigest: sha(5).rawValue + String(sha(6).rawValue.prefix(24)),
       usage: "0.\(n % 90) credits")
+  }
+}
+
+extension Tale {
+  /// Appends the events, one after the other.
+  /// - Parameter observe: given when each append began and ended.
+  /// - Returns: how many events it was.
+  @discardableResult
+  func append(
+    to store: SQLiteEventStore,
+    observe: (_ began: ContinuousClock.Instant, _ ended: ContinuousClock.Instant) -> Void = {
+      _, _ in
+    }
+  ) async throws -> Int {
+    var version: Int64 = 0
+    var causation: String?
+    for (actor, event) in events {
+      let began = ContinuousClock.now
+      let recorded = try await store.append(
+        Append(
+          stream: .delegation(id), expectedVersion: version, events: [.delegation(event)],
+          actor: actor, correlation: id.rawValue, causation: causation))
+      observe(began, .now)
+      version += 1
+      causation = recorded.last?.id
+    }
+    return Int(version)
   }
 }

@@ -9,7 +9,12 @@ package final class RawClient {
   /// - Parameter receiveBytes: of the kernel's buffer for what comes; nil: what it takes by itself.
   /// - Throws: `POSIXError` where nobody takes the connection within ten seconds.
   package init(port: Int, receiveBytes: Int32? = nil) throws {
-    socket = Glibc.socket(
+    socket = try Self.connected(port: port, receiveBytes: receiveBytes)
+  }
+
+  /// A socket that is connected to a port of this machine; the caller closes it. See `init`.
+  package static func connected(port: Int, receiveBytes: Int32? = nil) throws -> Int32 {
+    let socket = Glibc.socket(
       AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard socket >= 0 else { throw POSIXError(.EMFILE) }
     var patience = timeval(tv_sec: 10, tv_usec: 0)
@@ -33,6 +38,7 @@ package final class RawClient {
       close(socket)
       throw POSIXError(code)
     }
+    return socket
   }
 
   deinit { close(socket) }

@@ -1,0 +1,93 @@
+import ArgumentParser
+import CStoreReference
+import Domain
+import EventLog
+import SQLiteEventStore
+import Synchronization
+
+/// Appends alone, with everything that an append does: hashes, views, idempotency keys.
+struct StoreCosts: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "store",
+    abstract: "Appends a second, beside the same statements and hashes in C.")
+
+  @Flag(help: "Small numbers, to see that it runs; what it measures says nothing.")
+  var quick = false
+
+  /// The figures stand beside each other for so many writers, of whom each has one append under
+  /// way.
+  private static let cases = [(writers: 1, least: 0.8), (64, 0.6), (256, 0.6)]
+  private static let waitMaxMs = 10.0
+
+  func run() async throws {
+    for (writers, least) in Self.cases {
+      let (appends, limit) = try await withFolder { folder in
+        let appends = try await measure(writers, in: folder + "/log")
+        return (appends, try await reference(batch: writers, source: folder + "/log", in: folder))
+      }
+      Figure(
+        name: "store-\(writers)", value: appends.rate, unit: "/s", limit: limit,
+        target: ">= \(least) of the same in C", met: appends.rate >= limit * least
+      ).tell()
+      guard writers > 1 else { continue }
+      Figure(
+        name: "store-\(writers)-p99", value: appends.p99Ms, unit: "ms", limit: nil,
+        target: "<= 10 ms", met: appends.p99Ms <= Self.waitMaxMs
+      ).tell()
+    }
+  }
+
+  private func measure(
+    _ writers: Int, in folder: String
+  ) async throws -> (rate: Double, p99Ms: Double) {
+    let clock = TaleClock()
+    let store = try SQLiteEventStore.open(
+      directory: folder, clock: { clock.now() }, onCommit: { _ in })
+    let counts = Counts()
+    let begin = ContinuousClock.now + (quick ? .zero : .milliseconds(500))
+    let end = begin + (quick ? .seconds(1) : .seconds(3))
+    let waits = try await withThrowingTaskGroup(of: [Double].self) { group in
+      for _ in 0..<writers {
+        group.addTask {
+          var waits: [Double] = []
+          while ContinuousClock.now < end {
+            let tale = Tale(counts.tales.wrappingAdd(1, ordering: .relaxed).oldValue)
+            try await tale.append(to: store) { started, ended in
+              if started >= begin, ended <= end {
+                waits.append((ended - started) / .milliseconds(1))
+              }
+            }
+          }
+          return waits
+        }
+      }
+      return try await group.reduce(into: []) { $0 += $1 }
+    }
+    await store.close()
+    guard !waits.isEmpty else { throw BenchFault(description: "nothing was appended") }
+    return (Double(waits.count) / ((end - begin) / .seconds(1)), percentile(99, of: waits))
+  }
+
+  /// - Parameter source: the folder of a log, whose events are written again.
+  /// - Returns: appends a second.
+  private func reference(batch: Int, source: String, in folder: String) async throws -> Double {
+    let target = folder + "/reference"
+    let empty = try SQLiteEventStore.open(
+      directory: target, clock: { Timestamp(milliseconds: 0) }, onCommit: { _ in })
+    await empty.close()
+    var result = store_reference_result()
+    let code = store_reference_run(
+      source + "/aipm.db", target + "/aipm.db", Int32(batch), 3, &result)
+    guard code == 0, result.seconds > 0 else {
+      throw BenchFault(description: "the reference in C failed: \(result.reason)")
+    }
+    return Double(result.appends) / result.seconds
+  }
+}
+
+extension store_reference_result {
+  /// Why it failed.
+  var reason: String {
+    withUnsafeBytes(of: error) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+  }
+}
