@@ -222,6 +222,9 @@ package struct ByteWriter: ~Copyable {
     UnsafeMutableRawPointer(self.start + start - 4).storeBytes(of: length, as: UInt32.self)
   }
 
+  /// Appends a text's UTF-8, after its length.
+  mutating func field(_ text: String) { field { $0.append(text) } }
+
   /// Appends what `write` appends, after its length.
   @inline(__always)
   mutating func field(_ write: (inout ByteWriter) -> Void) {

@@ -1,29 +1,29 @@
 import Domain
 
-/// Checks a log event by event: positions without a gap, times that do not fall, texts that fit
-/// their hashes, and the chain. Values are hashed again; links alone prove nothing.
+/// Checks a log event by event: positions without a gap, times that don't decrease, texts that
+/// match their hashes, and the chain of hashes. Hashes are computed again from the values.
 ///
-/// What is found of an event depends on it and on the one before it alone, so that stretches of a
-/// log can be checked apart from each other.
+/// A finding depends only on the event and on the one before it, so parts of a log can be checked
+/// independently.
 package struct ChainCheck: Sendable {
-  /// What was found of one event.
+  /// The result for one event.
   package struct Finding: Equatable, Sendable {
-    /// What is wrong with it; nil where nothing is.
+    /// What is wrong; nil if nothing is.
     package var fault: String?
-    /// Whether it had words, and they were taken away.
+    /// Whether the event had a text that was redacted.
     package var isTextless: Bool
 
-    /// That of an event which is as it should be.
+    /// The finding of a valid event with its text.
     package static let sound = Finding(fault: nil, isTextless: false)
   }
 
-  /// The hash of the last event taken in.
+  /// The last event that was taken.
   package private(set) var head: LogHead
   private var time: Timestamp
 
   /// - Parameters:
   ///   - head: the event before the first one to check.
-  ///   - time: that event's; nil where it is not known.
+  ///   - time: the time of that event; nil if it is unknown.
   package init(
     after head: LogHead = .empty, time: Timestamp? = nil
   ) {
@@ -31,54 +31,60 @@ package struct ChainCheck: Sendable {
     self.time = time ?? Timestamp(milliseconds: Int64.min)
   }
 
-  /// Takes the next event in. After a fault the check goes on from what the log says.
-  /// - Returns: what is wrong with it; nil where nothing is.
+  /// Checks the next event. After a fault the check continues from the hash in the log.
+  /// - Returns: what is wrong with the event; nil if nothing is.
   package mutating func take(_ stored: StoredEvent) -> String? { examine(stored).fault }
 
-  /// The same.
+  /// Checks the next event. After a fault the check continues from the hash in the log.
   package mutating func examine(_ stored: StoredEvent) -> Finding {
-    var hasher = EventHasher()
-    return stored.salt.withUnsafeBytes { salt in
-      stored.body.withUnsafeBytes { text in
-        take(
-          StoredRow(stored), stream: stored.stream.text, salt: salt, text: text, using: &hasher)
-      }
+    let payloadHash = stored.recomputedPayloadHash
+    let fault = fault(
+      position: stored.position, time: stored.time,
+      isTextValid: payloadHash == nil || payloadHash == stored.payloadHash
+    ) { () throws(CodecFault) in
+      LogHash.chain(previous: head.hash, leaf: try LogHash.leaf(of: stored)) == stored.hash
     }
+    head = LogHead(position: stored.position, hash: stored.hash)
+    time = stored.time
+    return Finding(fault: fault, isTextless: payloadHash == nil)
   }
 
-  /// The same of an event where it stands.
+  /// Checks the next row. After a fault the check continues from the hash in the log.
   /// - Parameters:
-  ///   - stream: the name of its stream.
-  ///   - salt: none where the event has no words.
+  ///   - stream: the name of the row's stream.
+  ///   - salt: empty if the event has no text.
   package mutating func take(
     _ row: any EventRow, stream: String, salt: UnsafeRawBufferPointer,
     text: UnsafeRawBufferPointer, using hasher: inout EventHasher
   ) -> Finding {
     let payloadHash = row.bytes(.payloadHash) ?? .nothing
-    let hasWords = !salt.isEmpty || !text.isEmpty
+    let hasText = !salt.isEmpty || !text.isEmpty
     let isTextless =
-      !hasWords && !LogHash.emptyPayload.withUnsafeBytes { $0.isSame(as: payloadHash) }
-    let fitsWords = !hasWords || hasher.isPayloadHash(payloadHash, salt: salt, text: text)
-    let fault = fault(of: row, stream: stream, fitsWords: fitsWords, &hasher)
+      !hasText && !LogHash.emptyPayload.withUnsafeBytes { $0.isSame(as: payloadHash) }
+    let fault = fault(
+      position: row.integer(.position) ?? 0,
+      time: Timestamp(milliseconds: row.integer(.time) ?? 0),
+      isTextValid: !hasText || hasher.isPayloadHash(payloadHash, salt: salt, text: text)
+    ) { () throws(CodecFault) in
+      try hasher.isChained(row, stream: stream, after: head.hash)
+    }
     go(to: row)
     return Finding(fault: fault, isTextless: isTextless)
   }
 
   private func fault(
-    of row: any EventRow, stream: String, fitsWords: Bool, _ hasher: inout EventHasher
+    position: Int64, time: Timestamp, isTextValid: Bool,
+    isChained: () throws(CodecFault) -> Bool
   ) -> String? {
-    let position = row.integer(.position) ?? 0
     guard position == head.position + 1 else {
       return "the log has a gap: after position \(head.position) comes \(position)"
     }
-    if Timestamp(milliseconds: row.integer(.time) ?? 0) < time {
-      return "event \(position) is older than the one before it"
-    }
-    if !fitsWords {
+    if time < self.time { return "event \(position) is older than the one before it" }
+    if !isTextValid {
       return "the text of event \(position) was changed: it does not fit its hash"
     }
     do throws(CodecFault) {
-      guard try hasher.isChained(row, stream: stream, after: head.hash) else {
+      guard try isChained() else {
         return "event \(position) was changed: its values do not fit its hash"
       }
     } catch {
@@ -90,6 +96,7 @@ package struct ChainCheck: Sendable {
   private mutating func go(to row: any EventRow) {
     head.position = row.integer(.position) ?? 0
     let hash = row.bytes(.hash) ?? .nothing
+    // The array is reused: a check of millions of events would otherwise allocate one for each.
     if head.hash.count == hash.count {
       head.hash.withUnsafeMutableBytes { $0.copyMemory(from: hash) }
     } else {

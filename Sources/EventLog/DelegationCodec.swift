@@ -140,7 +140,7 @@ extension EventCodec {
     }
   }
 
-  /// Hosts are names of a closed form and no words: a redaction leaves them.
+  /// Hosts have a fixed syntax and aren't text of users, so a redaction leaves them.
   private static func encode(_ use: NetworkUse) -> [String: JSONValue] {
     [
       "reached": .integer(Int64(use.hostsReached)), "refused": .integer(Int64(use.hostsRefused)),

@@ -1,7 +1,7 @@
 import Cryptography
 import Domain
 
-/// A stream of the log: one delegation's, one worker's, or the system's own.
+/// A stream of the log: that of a delegation, of a worker, or of the system.
 package enum StreamName: Hashable, Sendable, CustomStringConvertible {
   case delegation(DelegationID)
   case worker(WorkerID)
@@ -15,7 +15,7 @@ package enum StreamName: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// Reads a stream's name; nil where it is none.
+  /// Parses a name; nil if it isn't the name of a stream.
   package init?(_ text: String) {
     if text == "system" {
       self = .system
@@ -42,29 +42,29 @@ package struct Actor: Hashable, Sendable {
   package static let system = Actor(kind: .system, name: "aipm")
 }
 
-/// One event with everything that the log says of it.
+/// One event of the log with its envelope.
 package struct RecordedEvent: Equatable, Sendable {
-  /// 1, 2, 3 … over the whole log, without a gap.
+  /// 1, 2, 3 … in the log, without a gap.
   package var position: Int64
   /// A UUIDv7 in its usual lowercase text.
   package var id: String
   package var stream: StreamName
-  /// 1, 2, 3 … within the stream.
+  /// 1, 2, 3 … in the stream.
   package var version: Int64
   package var schema: Int
-  /// Never before that of the event at the position before.
+  /// Never before the time of the previous event.
   package var time: Timestamp
   package var actor: Actor
-  /// What all events of one story share: the delegation's id, or the worker's name.
+  /// The delegation's id, or the worker's name.
   package var correlation: String?
-  /// The id of the event that this one followed from.
+  /// The id of the event that caused this one.
   package var causation: String?
   package var event: Event
-  /// 16 random bytes for an event with text; empty where it has none, or it was redacted.
+  /// 16 random bytes; empty if the event has no text, or its text was redacted.
   package var salt: [UInt8]
-  /// SHA-256 over salt and text.
+  /// The SHA-256 of salt and text.
   package var payloadHash: [UInt8]
-  /// The chain up to here.
+  /// The hash of the previous event's hash and of this event's leaf.
   package var hash: [UInt8]
 
   package init(
@@ -87,11 +87,11 @@ package struct RecordedEvent: Equatable, Sendable {
     self.hash = hash
   }
 
-  /// True where there was a text and it was taken away.
+  /// Whether the event had a text that was redacted.
   package var isRedacted: Bool { salt.isEmpty && payloadHash != LogHash.emptyPayload }
 
-  /// The event as it stands after its words were taken away.
-  /// - Throws: `CodecFault` where it cannot be read without them.
+  /// The event after a redaction of its text.
+  /// - Throws: `CodecFault` if it can't be decoded without the text.
   package func withoutWords() throws(CodecFault) -> RecordedEvent {
     let encoded = EventCodec.encode(event)
     var empty = self

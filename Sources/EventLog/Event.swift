@@ -15,7 +15,7 @@ package enum Event: Equatable, Sendable {
   }
 }
 
-/// The types of events as the log numbers them. A number is never used again for another type.
+/// The types of events, by their number in the log. A number is never reused for another type.
 package enum EventType: Int, CaseIterable, Sendable {
   case requested = 1
   case branchCreated = 2
@@ -89,7 +89,7 @@ package enum EventType: Int, CaseIterable, Sendable {
   private static let byName = Dictionary(
     uniqueKeysWithValues: allCases.map { ($0.name, $0) })
 
-  /// The type of this name; nil where there is none.
+  /// The type with this name; nil if there is none.
   package init?(name: String) {
     guard let known = Self.byName[name] else { return nil }
     self = known

@@ -1,14 +1,14 @@
 import Domain
 
-/// An event taken apart: what is typed, and what is text.
+/// An event as a store writes it: facts, and text apart from them.
 package struct EncodedEvent: Equatable, Sendable {
   package var type: EventType
   package var facts: Facts
-  /// The words of users, agents and the forge; what a redaction takes away.
+  /// The text of users, agents and the forge, which a redaction removes.
   package var text: [String: JSONValue]
 }
 
-/// An event of the log that cannot be read.
+/// Why an event can't be decoded.
 package struct CodecFault: Error, Equatable, Sendable, CustomStringConvertible {
   package var type: String
   package var reason: String
@@ -19,10 +19,10 @@ package struct CodecFault: Error, Equatable, Sendable, CustomStringConvertible {
   package var description: String { "\(type): \(reason)" }
 }
 
-/// Events to what the log keeps, and back. `decode(encode(e)) == e` for every event; without its
-/// text an event decodes to the same facts with the words absent.
+/// Encodes and decodes events. `decode(encode(e)) == e` for every event. Without its text, an event
+/// decodes to the same facts.
 package enum EventCodec {
-  /// The event as the log keeps it: its facts, and apart from them its words.
+  /// Encodes an event.
   package static func encode(_ event: Event) -> EncodedEvent {
     switch event {
     case .delegation(let event): encode(event)
@@ -31,8 +31,9 @@ package enum EventCodec {
     }
   }
 
-  /// - Parameter text: nil where the words were redacted, or are not wanted.
-  /// - Throws: `CodecFault` where a fact is absent or not of its type.
+  /// Decodes an event.
+  /// - Parameter text: nil if the text was redacted, or isn't needed.
+  /// - Throws: `CodecFault` if a fact is missing or invalid.
   package static func decode(
     _ type: EventType, facts: Facts, text: [String: JSONValue]?
   ) throws(CodecFault) -> Event {
@@ -54,7 +55,7 @@ package enum EventCodec {
   }
 }
 
-/// Facts, with a named fault for each that is absent.
+/// Reads facts. Each missing one is a fault with its name.
 struct FactReader {
   let type: EventType
   let facts: any FactSource
@@ -102,7 +103,7 @@ struct FactReader {
 }
 
 extension [String: JSONValue] {
-  /// Puts a text in where there is one.
+  /// Sets a text; nil leaves the key out.
   mutating func put(_ key: String, _ text: String?) {
     if let text { self[key] = .string(text) }
   }

@@ -1,16 +1,15 @@
-// The event log: its envelope, its codec, its hash chain, and the contract of a store.
+// The event log: its envelope, its codec, its chain of hashes, and the contract of a store.
 //
-// What it is for: everything that AIPM knows is an event in one order. An event is taken apart as
-// it is kept: typed facts, which folds and queries read; a `detail` object, which is shown; and the
-// words of users and agents, which stand apart under a salt so that a redaction can take them away.
-// `EventSealer` gives it position, version, time, id and hashes; `EventStore` is what a place that
-// keeps the log has to promise; `ChainCheck` finds what was changed.
+// What it is for: everything that AIPM knows is an event in one order. An event has three parts:
+// facts in typed columns, which folds and queries read; a `detail` object, which is only shown; and
+// the text of users and agents, which is stored apart with a salt so that it can be redacted.
+// `EventColumn` declares the columns. `EventSealer` gives an event its position, version, time, id
+// and hashes. `EventStore` is the contract of a store. `ChainCheck` finds changed events.
 //
-// What it promises: what is hashed is written in one way (`JSONValue.canonical`, `LogHash`), so
-// that a stranger can check an export with any language. A check puts the same bytes together by
-// other code (`EventHasher`, from columns where they stand), so that a slip in either shows. A
-// number or a name that stands in a log is never used again for something else; what an old log
-// holds is read for ever.
+// What it promises: what is hashed is written in one way (`JSONValue.canonical`, `LogHash`), so an
+// export can be checked in any language. A check of rows builds the same bytes with other code
+// (`EventHasher`), so a mistake in either is noticed. A number or a name in a log is never reused.
+// Old logs can always be read.
 //
-// How it fails: what cannot be read is a `CodecFault` with the event's place; what is not true of
-// the chain is said in words, event by event, and the check goes on.
+// How it fails: an event that can't be decoded is a `CodecFault` with its position. A check of the
+// chain describes each invalid event, and continues.

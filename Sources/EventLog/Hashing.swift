@@ -1,13 +1,13 @@
 import Cryptography
 import Domain
 
-/// The hashes that make the log evidence. HashFormat.md of the guide repeats these definitions in
-/// prose; a test checks an export against that prose alone.
+/// The hashes of the log. HashFormat.md of the guide specifies them. A test checks an export
+/// against that specification alone.
 package enum LogHash {
-  /// What the first event's chain starts from.
+  /// The previous hash of the first event.
   package static let genesis = [UInt8](repeating: 0, count: 32)
 
-  /// The payload hash of every event that has no text: that of an empty object without salt.
+  /// The payload hash of an event without text: that of an empty object without salt.
   package static let emptyPayload = payload(salt: [], text: Array("{}".utf8))
 
   /// SHA-256 over the salt and the canonical JSON of the text.
@@ -19,42 +19,29 @@ package enum LogHash {
   }
 
   /// SHA-256 over the envelope: each field as its length in four bytes, most significant first,
-  /// and its UTF-8. The order of the fields is that of the parameters, after a domain tag.
+  /// and its UTF-8. After a tag, the fields have the order of the parameters.
   /// - Parameter facts: their canonical JSON.
   package static func leaf(
     position: Int64, id: String, stream: String, version: Int64, type: String, schema: Int,
     time: Timestamp, actor: Actor, correlation: String?, causation: String?,
     facts: [UInt8], payloadHash: [UInt8]
   ) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(512 + facts.count)
-    func length(_ count: Int) {
-      let count = UInt32(count)
-      bytes.append(UInt8(truncatingIfNeeded: count >> 24))
-      bytes.append(UInt8(truncatingIfNeeded: count >> 16))
-      bytes.append(UInt8(truncatingIfNeeded: count >> 8))
-      bytes.append(UInt8(truncatingIfNeeded: count))
-    }
-    func field(_ text: String.UTF8View) {
-      length(text.count)
-      bytes.append(contentsOf: text)
-    }
-    field("aipm-event-1".utf8)
-    field(String(position).utf8)
-    field(id.utf8)
-    field(stream.utf8)
-    field(String(version).utf8)
-    field(type.utf8)
-    field(String(schema).utf8)
-    field(time.iso8601.utf8)
-    field(actor.kind.rawValue.utf8)
-    field(actor.name.utf8)
-    field((correlation ?? "").utf8)
-    field((causation ?? "").utf8)
-    length(facts.count)
-    bytes.append(contentsOf: facts)
-    field(Hex.encode(payloadHash).utf8)
-    return SHA256.hash(bytes)
+    var out = ByteWriter(capacity: 512 + facts.count)
+    out.field("aipm-event-1")
+    out.field(String(position))
+    out.field(id)
+    out.field(stream)
+    out.field(String(version))
+    out.field(type)
+    out.field(String(schema))
+    out.field(time.iso8601)
+    out.field(actor.kind.rawValue)
+    out.field(actor.name)
+    out.field(correlation ?? "")
+    out.field(causation ?? "")
+    out.field { $0.append(facts) }
+    out.field(Hex.encode(payloadHash))
+    return SHA256.hash(out.array)
   }
 
   /// SHA-256 over the hash of the event before and this event's leaf, 32 bytes each.
@@ -63,5 +50,29 @@ package enum LogHash {
     hasher.update(previous)
     hasher.update(leaf)
     return hasher.finish()
+  }
+  /// The leaf of an event whose own hash isn't known yet.
+  package static func leaf(of event: RecordedEvent, type: EventType, facts: Facts) -> [UInt8] {
+    leaf(
+      position: event.position, id: event.id, stream: event.stream.description,
+      version: event.version, type: type.name, schema: event.schema, time: event.time,
+      actor: event.actor, correlation: event.correlation, causation: event.causation,
+      facts: JSONValue.object(facts.object).canonical, payloadHash: event.payloadHash)
+  }
+
+  /// The leaf of a stored event.
+  /// - Throws: `CodecFault` if its type, its actor's kind or its details are invalid.
+  package static func leaf(of event: StoredEvent) throws(CodecFault) -> [UInt8] {
+    func uuid(_ bytes: [UInt8]) -> String {
+      // `UUIDText` takes sixteen bytes, and a corrupt id may have another number of them.
+      bytes.count == 16 ? UUIDText.encode(bytes) : Hex.encode(bytes)
+    }
+    return leaf(
+      position: event.position, id: uuid(event.id), stream: event.stream.text,
+      version: event.version, type: try event.knownType().name, schema: Int(event.schema),
+      time: event.time, actor: Actor(kind: try event.knownActorKind(), name: event.actor),
+      correlation: event.correlation, causation: event.causation.map { uuid($0) },
+      facts: JSONValue.object(try event.allFacts().object).canonical,
+      payloadHash: event.payloadHash)
   }
 }

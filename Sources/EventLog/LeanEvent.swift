@@ -1,19 +1,19 @@
 import Domain
 
-/// A stream as an event names it.
+/// The name of a stream in an event.
 package enum StreamKey: Hashable, Sendable {
   case known(StreamName)
-  /// A text that names no stream, which only a hurt log holds.
+  /// A text that isn't the name of a stream, which only a corrupt log has.
   case unknown(String)
 
-  /// Reads a stream's name.
+  /// Parses a name.
   package init(_ text: String) { self = StreamName(text).map { .known($0) } ?? .unknown(text) }
 
   package init(_ stream: StoredEvent.Stream) {
     self = stream.name.map { .known($0) } ?? .unknown(stream.text)
   }
 
-  /// As it stands in the log.
+  /// The name in the log.
   package var text: String {
     switch self {
     case .known(let name): name.description
@@ -22,15 +22,15 @@ package enum StreamKey: Hashable, Sendable {
   }
 }
 
-/// An event as a fold takes it: without words, and with details only where a row depends on them.
+/// An event as a fold takes it: without text, and with details only if a row depends on them.
 package struct LeanEvent: Sendable {
   package var position: Int64
   package var stream: StreamKey
-  /// What the store calls the stream: small numbers, each for one stream; 0 where it has none.
+  /// The store's number of the stream; 0 if it has none. Numbers are small.
   package var number: Int64
   package var version: Int64
   package var time: Timestamp
-  /// Why it cannot be read, where it cannot.
+  /// The event, or why it can't be decoded.
   package var event: Result<Event, CodecFault>
 
   /// Reads a row.
@@ -41,21 +41,16 @@ package struct LeanEvent: Sendable {
     version = row.integer(.version) ?? 0
     time = Timestamp(milliseconds: row.integer(.time) ?? 0)
     do throws(CodecFault) {
-      let number = row.integer(.type) ?? 0
-      guard let type = EventType(rawValue: Int(number)) else {
-        throw CodecFault(type: "event \(position)", reason: "type \(number) is not known")
-      }
-      let detail =
-        LeanDetail.isRead(for: type)
-        ? try LeanDetail.read(row.bytes(.detail).map { Array($0) }, of: type, at: position) : [:]
       event = .success(
-        try EventCodec.decode(FactReader(type: type, facts: row, detail: detail, text: [:])))
+        try EventCodec.decodeLean(row, type: row.integer(.type) ?? 0, at: position) {
+          row.bytes(.detail).map { Array($0) }
+        })
     } catch {
       event = .failure(error)
     }
   }
 
-  /// The same of an event that was read whole.
+  /// Reads a stored event.
   package init(_ stored: StoredEvent) {
     position = stored.position
     stream = StreamKey(stored.stream)
@@ -70,28 +65,26 @@ package struct LeanEvent: Sendable {
   }
 }
 
-/// What a fold reads of the details of an event. Of what most events keep there no row shows
-/// anything, so a fold of millions parses none of it.
-enum LeanDetail {
-  /// Whether a fold looks at the details of such events at all.
-  static func isRead(for type: EventType) -> Bool { type == .requested || type.foldsDetail }
-
-  /// - Throws: `CodecFault` where a row depends on the details, and they are no JSON object.
-  static func read(
-    _ detail: [UInt8]?, of type: EventType, at position: Int64
-  ) throws(CodecFault) -> [String: JSONValue] {
-    guard let detail, type.foldsDetail || (type == .requested && asksForNotices(detail)) else {
-      return [:]
+extension EventCodec {
+  /// Decodes an event for a fold: without text, and with details only if a row depends on them.
+  /// Most details show in no row, so a fold of millions of events parses few of them.
+  /// - Throws: `CodecFault` if a fact is missing or invalid.
+  static func decodeLean(
+    _ facts: some FactSource, type number: Int64, at position: Int64, detail: () -> [UInt8]?
+  ) throws(CodecFault) -> Event {
+    let type = try EventType(number: number, at: position)
+    var object: [String: JSONValue] = [:]
+    if type == .requested || type.foldsDetail, let detail = detail(),
+      type.foldsDetail || hasNotices(detail)
+    {
+      object = try .init(json: detail, "detail", at: position)
     }
-    guard let json = try? JSONValue(json: detail), let object = json.objectValue else {
-      throw CodecFault(type: "event \(position)", reason: "its detail is no JSON object")
-    }
-    return object
+    return try decode(FactReader(type: type, facts: facts, detail: object, text: [:]))
   }
 
-  /// Whether notices stand in the details of a request: they are steps of the delegation, and all
-  /// else that stands there shows in no row.
-  private static func asksForNotices(_ detail: [UInt8]) -> Bool {
+  /// Whether a request's details contain notices. They are steps of the delegation; its other
+  /// details show in no row.
+  private static func hasNotices(_ detail: [UInt8]) -> Bool {
     let key = UnsafeRawBufferPointer(
       start: noticesKey.utf8Start, count: noticesKey.utf8CodeUnitCount)
     guard detail.count >= key.count else { return false }
@@ -104,7 +97,7 @@ enum LeanDetail {
 }
 
 extension EventType {
-  /// Whether the fold of the views always reads what stands in `detail`.
+  /// Whether the fold of the views always reads `detail`.
   var foldsDetail: Bool {
     switch self {
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched, .generating,

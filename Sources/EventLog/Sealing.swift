@@ -1,18 +1,19 @@
 import Domain
 
-/// An event with its place in the log, and taken apart as it is kept.
+/// An event at its position in the log, with the encoding that a store writes.
 package struct SealedEvent: Sendable {
   package var recorded: RecordedEvent
-  /// The sixteen bytes of the event's id, and of the one that it followed from.
+  /// The sixteen bytes of the event's id.
   package var id: [UInt8]
+  /// The sixteen bytes of the id of the event that it followed from.
   package var causation: [UInt8]?
   package var encoded: EncodedEvent
-  /// The canonical JSON of the text; empty where the event has none.
+  /// The canonical JSON of the text; empty if the event has none.
   package var body: [UInt8]
 }
 
-/// Gives events their position, version, time, id, salt and hashes. It is a value: a store that
-/// does not carry an append out goes on with the copy from before.
+/// Gives events their position, version, time, id, salt and hashes. It is a value: a store whose
+/// append fails continues with the copy from before.
 package struct EventSealer<Random: RandomNumberGenerator & Sendable>: Sendable {
   package private(set) var head: LogHead
   /// The time of the last event.
@@ -28,12 +29,12 @@ package struct EventSealer<Random: RandomNumberGenerator & Sendable>: Sendable {
     self.random = random
   }
 
-  /// The time that events get which are appended `now`: it never falls.
+  /// The time of events that are appended `now`: never before that of the last event.
   package func time(at now: Timestamp) -> Timestamp { max(now, time) }
 
-  /// The events of `append` as they will stand in the log.
-  /// - Parameter now: what `time(at:)` gave.
-  /// - Returns: nil where the append's causation is no id.
+  /// Seals the events of `append`.
+  /// - Parameter now: a result of `time(at:)`.
+  /// - Returns: nil if the append's causation isn't a UUID.
   package mutating func seal(_ append: Append, at now: Timestamp) -> [SealedEvent]? {
     var causation: [UInt8]?
     if let text = append.causation {
@@ -80,16 +81,5 @@ package struct EventSealer<Random: RandomNumberGenerator & Sendable>: Sendable {
 
   private static func bytes(of word: UInt64) -> [UInt8] {
     (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(8 * $0)) }
-  }
-}
-
-extension LogHash {
-  /// The leaf of an event whose own hash is not known yet.
-  package static func leaf(of event: RecordedEvent, type: EventType, facts: Facts) -> [UInt8] {
-    leaf(
-      position: event.position, id: event.id, stream: event.stream.description,
-      version: event.version, type: type.name, schema: event.schema, time: event.time,
-      actor: event.actor, correlation: event.correlation, causation: event.causation,
-      facts: JSONValue.object(facts.object).canonical, payloadHash: event.payloadHash)
   }
 }

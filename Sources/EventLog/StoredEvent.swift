@@ -1,13 +1,13 @@
 import Domain
 
-/// One event as it stands in a store or an export: its columns, none of which is trusted yet.
+/// One event as a store or an export has it: its columns, none of which is trusted yet.
 package struct StoredEvent: Sendable {
-  /// The name of a stream, as it stands and as it is understood.
+  /// The name of a stream, as text and parsed.
   package struct Stream: Sendable {
     package var text: String
-    /// nil where the text names no stream.
+    /// nil if the text isn't the name of a stream.
     package var name: StreamName?
-    /// What the store calls it; nil where that is not known.
+    /// The store's number of the stream; nil if it is unknown.
     package var number: Int64?
     package init(_ text: String, number: Int64? = nil) {
       self.text = text
@@ -30,11 +30,11 @@ package struct StoredEvent: Sendable {
   package var causation: [UInt8]?
   /// Without `detail`.
   package var facts: Facts
-  /// The canonical JSON of `Facts.detail`; nil where that is empty.
+  /// The canonical JSON of `Facts.detail`; nil if that is empty.
   package var detail: String?
   package var payloadHash: [UInt8]
   package var hash: [UInt8]
-  /// Empty where the event has no text, or none was read.
+  /// Empty if the event has no text, or the text wasn't read.
   package var salt: [UInt8]
   /// The canonical JSON of the text.
   package var body: [UInt8]
@@ -66,9 +66,9 @@ package struct StoredEvent: Sendable {
 }
 
 extension StoredEvent {
-  /// A row of a store, copied.
+  /// Copies a row.
   /// - Parameters:
-  ///   - salt: none where the event has no text, or none was read.
+  ///   - salt: empty if the event has no text, or the text wasn't read.
   ///   - body: the canonical JSON of the text.
   package init(_ row: any EventRow, stream: Stream, salt: [UInt8], body: [UInt8]) {
     func bytes(_ column: EventColumn) -> [UInt8] { row.bytes(column).map { Array($0) } ?? [] }
@@ -83,41 +83,41 @@ extension StoredEvent {
   }
 
   /// The facts with their details.
-  /// - Throws: `CodecFault` where the details are no JSON object.
+  /// - Throws: `CodecFault` if the details aren't a JSON object.
   package func allFacts() throws(CodecFault) -> Facts {
     guard let detail else { return facts }
     var all = facts
-    all.detail = try object(Array(detail.utf8), "detail")
+    all.detail = try .init(json: Array(detail.utf8), "detail", at: position)
     return all
   }
 
-  /// The type by its number.
-  /// - Throws: `CodecFault` where this program knows none of that number.
+  /// - Throws: `CodecFault` if this program doesn't know the type.
   package func knownType() throws(CodecFault) -> EventType {
-    guard let known = EventType(rawValue: Int(type)) else {
-      throw fault("type \(type) is not known")
-    }
-    return known
+    try EventType(number: type, at: position)
   }
 
-  /// The event with its words.
+  func knownActorKind() throws(CodecFault) -> Actor.Kind {
+    try Actor.Kind(name: actorKind, at: position)
+  }
+
+  /// The event with its text.
   package func event() throws(CodecFault) -> Event {
-    let text = body.isEmpty ? nil : try object(body, "text")
+    let text: [String: JSONValue]? =
+      body.isEmpty ? nil : try .init(json: body, "text", at: position)
     return try EventCodec.decode(try knownType(), facts: try allFacts(), text: text)
   }
 
-  /// The event for a fold: without words, and with details only where a row depends on them.
+  /// The event for a fold: without text, and with details only if a row depends on them.
   package func leanEvent() throws(CodecFault) -> Event {
-    let type = try knownType()
-    let object = try LeanDetail.read(detail.map { Array($0.utf8) }, of: type, at: position)
-    return try EventCodec.decode(
-      FactReader(type: type, facts: facts, detail: object, text: [:]))
+    try EventCodec.decodeLean(facts, type: type, at: position) { detail.map { Array($0.utf8) } }
   }
 
-  /// The event with everything that the log says of it.
-  /// - Throws: `CodecFault` where it cannot be read.
+  /// The decoded event.
+  /// - Throws: `CodecFault` if it can't be decoded.
   package func recorded() throws(CodecFault) -> RecordedEvent {
-    guard let name = stream.name else { throw fault("\(stream.text) is no stream") }
+    guard let name = stream.name else {
+      throw CodecFault(at: position, reason: "\(stream.text) is no stream")
+    }
     return RecordedEvent(
       position: position, id: UUIDText.encode(id), stream: name, version: version,
       schema: Int(schema), time: time, actor: Actor(kind: try knownActorKind(), name: actor),
@@ -125,29 +125,46 @@ extension StoredEvent {
       event: try event(), salt: salt, payloadHash: payloadHash, hash: hash)
   }
 
-  /// The hash over salt and text as they stand; nil where they were taken away.
+  /// The hash over salt and text; nil if they were redacted.
   package var recomputedPayloadHash: [UInt8]? {
     if !salt.isEmpty || !body.isEmpty { return LogHash.payload(salt: salt, text: body) }
     return payloadHash == LogHash.emptyPayload ? payloadHash : nil
   }
+}
 
-  private func knownActorKind() throws(CodecFault) -> Actor.Kind {
-    guard let kind = Actor.Kind(rawValue: actorKind) else {
-      throw fault("actor kind \(actorKind) is not known")
-    }
-    return kind
+extension CodecFault {
+  init(at position: Int64, reason: String) {
+    self.init(type: "event \(position)", reason: reason)
   }
+}
 
-  private func object(
-    _ json: [UInt8], _ name: String
-  ) throws(CodecFault) -> [String: JSONValue] {
+extension EventType {
+  /// - Throws: `CodecFault` if this program doesn't know the number.
+  init(number: Int64, at position: Int64) throws(CodecFault) {
+    guard let known = EventType(rawValue: Int(number)) else {
+      throw CodecFault(at: position, reason: "type \(number) is not known")
+    }
+    self = known
+  }
+}
+
+extension Actor.Kind {
+  /// - Throws: `CodecFault` if this program doesn't know the kind.
+  init(name: String, at position: Int64) throws(CodecFault) {
+    guard let known = Actor.Kind(rawValue: name) else {
+      throw CodecFault(at: position, reason: "actor kind \(name) is not known")
+    }
+    self = known
+  }
+}
+
+extension [String: JSONValue] {
+  /// Parses a column of an event.
+  /// - Throws: `CodecFault` if it isn't a JSON object.
+  init(json: [UInt8], _ name: String, at position: Int64) throws(CodecFault) {
     guard let parsed = try? JSONValue(json: json), let object = parsed.objectValue else {
-      throw fault("its \(name) is no JSON object")
+      throw CodecFault(at: position, reason: "its \(name) is no JSON object")
     }
-    return object
-  }
-
-  private func fault(_ reason: String) -> CodecFault {
-    CodecFault(type: "event \(position)", reason: reason)
+    self = object
   }
 }

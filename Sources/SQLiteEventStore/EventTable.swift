@@ -36,19 +36,22 @@ enum EventTable {
     }
   }
 
-  /// Events with their payloads; a condition and an order follow.
+  /// The index of the payload's salt in `select`. Its text follows.
+  static let saltIndex = Int32(EventColumn.allCases.count)
+
+  /// Selects events with their payloads; append a condition and an order.
   static let select = """
     SELECT \(columns), p.salt, p.body FROM events e LEFT JOIN payloads p ON p.position = e.position
     """
 
+  /// Reads the current row of a statement that begins with `select`.
   /// - Parameter names: of the streams of this database.
   static func read(_ s: Statement, _ names: StreamNames) throws(SQLiteError) -> StoredEvent {
-    let words = Int32(EventColumn.allCases.count)
     let number = s.integer(Int32(EventColumn.stream.index))
     return StoredEvent(
-      StatementRow(s, names),
-      stream: StoredEvent.Stream(try names.text(number), number: number), salt: s.blob(words),
-      body: s.blob(words + 1))
+      EventTableRow(s, names),
+      stream: StoredEvent.Stream(try names.text(number), number: number),
+      salt: s.blob(saltIndex), body: s.blob(saltIndex + 1))
   }
 
   private static let insertSQL = """
@@ -56,6 +59,7 @@ enum EventTable {
     VALUES (\(EventColumn.table.map { _ in "?" }.joined(separator: ", ")))
     """
 
+  /// Inserts an event and its payload.
   static func insert(
     _ sealed: SealedEvent, stream: Int64, into database: Database
   ) throws(SQLiteError) {
@@ -94,7 +98,7 @@ enum EventTable {
     try payload.finish()
   }
 
-  /// All events of a stream in order; none where there is no such stream.
+  /// All events of a stream in order; empty if there is no such stream.
   static func stream(_ name: StreamName, in database: Database) throws -> [StoredEvent] {
     let s = try database.statement(
       select + " WHERE e.stream = (SELECT id FROM streams WHERE name = ?) ORDER BY e.version")
@@ -102,8 +106,8 @@ enum EventTable {
     return try few(s, in: database)
   }
 
-  /// The events that a statement finds, which are a few or of one stream.
-  /// - Parameter s: begins with `select`, and has its values.
+  /// The events that a statement selects: a few, or those of one stream.
+  /// - Parameter s: begins with `select`, and its parameters are bound.
   static func few(_ s: Statement, in database: Database) throws -> [StoredEvent] {
     let names = StreamNames(database, for: .few)
     return try s.rows { row in try read(row, names) }
@@ -130,12 +134,12 @@ enum EventTable {
     return try few(s, in: database).first
   }
 
+  /// The end of the log.
   static func head(in database: Database) throws(SQLiteError) -> LogHead {
     try last(through: Int64.max, in: database).head
   }
 
-  /// The last event that does not stand beyond `position`, and its time; nothing where there is
-  /// none.
+  /// The last event up to `position`, and its time; `.empty` and nil if there is none.
   static func last(
     through position: Int64, in database: Database
   ) throws(SQLiteError) -> (head: LogHead, time: Timestamp?) {
@@ -163,18 +167,19 @@ extension Statement {
 
   func bind(_ flag: Bool?, at index: Int32) { bind(flag.map { $0 ? Int64(1) : 0 }, at: index) }
 
-  /// Runs to the end and forgets what it gives.
+  /// Runs to the end and ignores the rows.
   func finish() throws(SQLiteError) {
     while try step() {}
     reset()
   }
 
-  /// Hands each row to `body`.
+  /// Calls `body` for each row.
   func forEach(_ body: (Statement) throws -> Void) throws {
     defer { reset() }
     while try step() { try body(self) }
   }
 
+  /// Reads all rows.
   func rows<T>(_ read: (Statement) throws -> T) throws -> [T] {
     defer { reset() }
     var all: [T] = []

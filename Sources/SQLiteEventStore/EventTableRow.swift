@@ -2,117 +2,106 @@ import Domain
 import EventLog
 import SQLite
 
-/// A row of the table of events, whose columns are those of `EventTable.columns`.
-protocol EventTableRow: EventRow {
-  var names: StreamNames { get }
+/// The values of a row, by the index of their column.
+protocol ColumnValues {
+  func integer(at index: Int) -> Int64?
+  func bytes(at index: Int) -> UnsafeRawBufferPointer?
 }
 
-extension EventTableRow {
-  func text(_ column: EventColumn) -> String? {
-    bytes(column).map { bytes in
-      names.isShared[column.index]
-        ? names.shared(bytes, column) : String(decoding: bytes, as: UTF8.self)
-    }
+extension RowValues: ColumnValues {
+  func integer(at index: Int) -> Int64? { integer(index) }
+  func bytes(at index: Int) -> UnsafeRawBufferPointer? { bytes(index) }
+}
+
+extension Statement: ColumnValues {
+  func integer(at index: Int) -> Int64? { optionalInteger(Int32(index)) }
+  func bytes(at index: Int) -> UnsafeRawBufferPointer? { bytes(Int32(index)) }
+}
+
+/// A row of the table `events` that was selected by `EventTable.columns`: the current row of a
+/// statement, or the arguments of an SQL function.
+final class EventTableRow<Values: ColumnValues>: EventRow {
+  // A pointer, because access to a class's property checks for exclusive access each time.
+  private let values: UnsafeMutablePointer<Values?>
+  private let names: StreamNames
+
+  /// - Parameter values: nil before the first row.
+  init(_ values: Values?, _ names: StreamNames) {
+    self.values = .allocate(capacity: 1)
+    self.values.initialize(to: values)
+    self.names = names
   }
+
+  deinit {
+    values.deinitialize(count: 1)
+    values.deallocate()
+  }
+
+  /// Goes to the next row.
+  func go(to next: Values) { values.pointee = next }
+
+  func integer(_ column: EventColumn) -> Int64? { values.pointee?.integer(at: column.index) }
+
+  func bytes(_ column: EventColumn) -> UnsafeRawBufferPointer? {
+    values.pointee?.bytes(at: column.index)
+  }
+
+  func text(_ column: EventColumn) -> String? { bytes(column).map { names.text($0, of: column) } }
 
   func object(_ column: EventColumn) -> ObjectID? {
     bytes(column).map { ObjectID(decoding: $0) }
   }
 }
 
-/// The row that a statement stands at.
-final class StatementRow: EventTableRow {
-  private let statement: Statement
-  let names: StreamNames
-
-  init(_ statement: Statement, _ names: StreamNames) {
-    self.statement = statement
-    self.names = names
-  }
-
-  func integer(_ column: EventColumn) -> Int64? {
-    statement.optionalInteger(Int32(column.index))
-  }
-
-  func bytes(_ column: EventColumn) -> UnsafeRawBufferPointer? {
-    statement.bytes(Int32(column.index))
-  }
-}
-
-/// One row after another, as a function is given them.
-final class ValuesRow: EventTableRow {
-  // In a place of its own, which is reached without asking whether somebody else does.
-  private let place: UnsafeMutablePointer<RowValues>
-  let names: StreamNames
-
-  /// Nothing may be asked of it before the first row.
-  init(_ names: StreamNames) {
-    place = .allocate(capacity: 1)
-    self.names = names
-  }
-
-  deinit { place.deallocate() }
-
-  /// Goes to the next row.
-  func go(to values: RowValues) { place.initialize(to: values) }
-
-  func integer(_ column: EventColumn) -> Int64? { place.pointee.integer(column.index) }
-
-  func bytes(_ column: EventColumn) -> UnsafeRawBufferPointer? {
-    place.pointee.bytes(column.index)
-  }
-}
-
-/// What rows of events have in common: the names of streams by their numbers, and the texts of the
-/// row before.
+/// What the rows of a read share: the names of streams by number, and the texts of the row before.
 final class StreamNames {
-  /// What is read with the names.
+  /// How much is read with the names.
   enum Reach {
-    /// A few events, or those of one stream. Making room for more would cost more than the read.
+    /// A few events, or those of one stream. More memory would cost more than the read.
     case few
-    /// The log, or a long part of it. Streams that begin one after another are read together.
+    /// The log, or a long part of it. The names of adjacent numbers are read together.
     case many
   }
 
-  /// How many names are remembered: events of one stream are near each other.
-  private let placeCount: Int
-  /// How many names are read at once if streams come one after another.
-  private let aheadCount: Int64
-  private let database: Database
-  /// Whether adjacent rows share one copy of a column's text, by the column's index.
-  let isShared = EventColumn.table.map { $0.kind == .name }
-  /// The last value of each shared column.
-  private var last = [String](repeating: "", count: EventColumn.allCases.count)
-  // In a place of its own, as the values of a row are.
-  private let places: UnsafeMutablePointer<Place>
-
-  private struct Place {
-    /// 0 where nothing is remembered: no stream has that number.
+  private struct Slot {
+    /// 0 if the slot is empty: no stream has that number.
     var number: Int64
     var text: String
     var key: StreamKey
   }
 
-  /// The largest number whose name was asked for.
+  /// How many names are cached: events of one stream are near each other.
+  private let slotCount: Int
+  /// How many names are read at once if streams come one after another.
+  private let aheadCount: Int64
+  private let database: Database
+  /// Whether adjacent rows share one copy of a column's text, by the column's index.
+  private let isShared = EventColumn.table.map { $0.kind == .name }
+  /// The last text of each shared column.
+  private var last = [String](repeating: "", count: EventColumn.allCases.count)
+  // A pointer for the same reason as the values of a row.
+  private let slots: UnsafeMutablePointer<Slot>
+  /// The largest number whose name was needed.
   private var largest: Int64 = 0
 
   init(_ database: Database, for reach: Reach) {
     self.database = database
     switch reach {
-    case .few: (placeCount, aheadCount) = (64, 1)
-    case .many: (placeCount, aheadCount) = (8192, 64)
+    case .few: (slotCount, aheadCount) = (64, 1)
+    case .many: (slotCount, aheadCount) = (8192, 64)
     }
-    places = .allocate(capacity: placeCount)
-    places.initialize(repeating: Place(number: 0, text: "", key: .unknown("")), count: placeCount)
+    slots = .allocate(capacity: slotCount)
+    slots.initialize(repeating: Slot(number: 0, text: "", key: .unknown("")), count: slotCount)
   }
 
   deinit {
-    places.deinitialize(count: placeCount)
-    places.deallocate()
+    slots.deinitialize(count: slotCount)
+    slots.deallocate()
   }
 
-  /// A column's text; one copy is shared by rows that follow each other and say the same.
-  func shared(_ bytes: UnsafeRawBufferPointer, _ column: EventColumn) -> String {
+  /// A column's text. Adjacent rows with the same text in a shared column get one copy.
+  func text(_ bytes: UnsafeRawBufferPointer, of column: EventColumn) -> String {
+    guard isShared[column.index] else { return String(decoding: bytes, as: UTF8.self) }
     let isSame = last[column.index].utf8.withContiguousStorageIfAvailable { known in
       UnsafeRawBufferPointer(known).isSame(as: bytes)
     }
@@ -120,38 +109,38 @@ final class StreamNames {
     return last[column.index]
   }
 
-  /// The name; empty where there is no such stream, which no chain of hashes accepts.
+  /// The name of a stream; empty if there is no such stream, which the check of the chain finds.
   func text(_ number: Int64) throws(SQLiteError) -> String {
-    places[try place(of: number)].text
+    slots[try slot(of: number)].text
   }
 
-  /// The same, as it is understood.
+  /// The parsed name of a stream.
   func key(_ number: Int64) throws(SQLiteError) -> StreamKey {
-    places[try place(of: number)].key
+    slots[try slot(of: number)].key
   }
 
-  /// Where the stream of this number is remembered, once it was looked up.
-  private func place(of number: Int64) throws(SQLiteError) -> Int {
-    let place = slot(of: number)
-    if places[place].number == number { return place }
-    // What is newer than all before comes with the ones that will be asked for next.
+  /// The slot of a stream, which is read if it isn't cached.
+  private func slot(of number: Int64) throws(SQLiteError) -> Int {
+    let slot = index(of: number)
+    if slots[slot].number == number { return slot }
+    // A number larger than all before: the ones after it are needed next.
     let count = number > largest ? aheadCount : 1
     largest = max(largest, number)
     let s = try database.statement("SELECT id, name FROM streams WHERE id >= ? ORDER BY id LIMIT ?")
     s.bind(number, at: 1)
     s.bind(count, at: 2)
     defer { s.reset() }
-    places[place] = Place(number: number, text: "", key: .unknown(""))
+    slots[slot] = Slot(number: number, text: "", key: .unknown(""))
     while try s.step() {
       let text = s.text(1) ?? ""
       let found = s.integer(0)
       guard found == number || count > 1 else { break }
-      places[slot(of: found)] = Place(number: found, text: text, key: StreamKey(text))
+      slots[index(of: found)] = Slot(number: found, text: text, key: StreamKey(text))
     }
-    return place
+    return slot
   }
 
-  private func slot(of number: Int64) -> Int {
-    Int(truncatingIfNeeded: number.magnitude % UInt64(placeCount))
+  private func index(of number: Int64) -> Int {
+    Int(truncatingIfNeeded: number.magnitude % UInt64(slotCount))
   }
 }

@@ -134,13 +134,13 @@ extension OpenedLog {
     let s = try database.statement(EventTable.select + " WHERE e.position > ? ORDER BY e.position")
     s.bind(first, at: 1)
     defer { s.reset() }
-    let row = StatementRow(s, names)
-    let words = Int32(EventColumn.allCases.count)
+    let row = EventTableRow(s, names)
     var hasher = EventHasher()
     while try s.step() {
       let finding = check.take(
-        row, stream: try names.text(row.integer(.stream) ?? 0), salt: s.bytes(words) ?? .nothing,
-        text: s.bytes(words + 1) ?? .nothing, using: &hasher)
+        row, stream: try names.text(row.integer(.stream) ?? 0),
+        salt: s.bytes(EventTable.saltIndex) ?? .nothing,
+        text: s.bytes(EventTable.saltIndex + 1) ?? .nothing, using: &hasher)
       if let fault = finding.fault {
         return "\(fault). Put the latest backup back, or look with `aipm verify`."
       }
