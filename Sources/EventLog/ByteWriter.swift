@@ -1,14 +1,13 @@
 import Domain
 
-/// Bytes that are put together piece by piece, in memory that is used for one message after
-/// another. What is hashed of an event is some seven hundred bytes in forty pieces, and a check
-/// of millions of events would do little else than grow arrays.
+/// A buffer that is reused for one message after another. An event is hashed as about seven hundred
+/// bytes in forty pieces: a check of millions of events would spend its time on growing arrays.
 package struct ByteWriter: ~Copyable {
   private var start: UnsafeMutablePointer<UInt8>
   private var capacity: Int
   private(set) var count = 0
 
-  /// - Parameter capacity: how many bytes there is room for at first.
+  /// - Parameter capacity: the initial capacity in bytes.
   package init(capacity: Int = 1024) {
     self.capacity = capacity
     start = .allocate(capacity: capacity)
@@ -16,17 +15,17 @@ package struct ByteWriter: ~Copyable {
 
   deinit { start.deallocate() }
 
-  /// What was written; valid until more is.
+  /// What was written; valid until the next append.
   package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
   var array: [UInt8] { Array(bytes) }
 
-  /// Takes everything away.
+  /// Removes all bytes, and keeps the memory.
   package mutating func removeAll() { count = 0 }
-  /// Takes away what was written after the first so many bytes.
+  /// Removes everything after the first `kept` bytes.
   mutating func removeAll(after kept: Int) { count = min(count, kept) }
 
-  /// Makes room for so many bytes more.
-  /// - Returns: where they go.
+  /// Reserves `more` bytes.
+  /// - Returns: where they start.
   @inline(__always)
   private mutating func reserve(_ more: Int) -> UnsafeMutablePointer<UInt8> {
     if count + more > capacity { grow(to: count + more) }
@@ -77,7 +76,7 @@ package struct ByteWriter: ~Copyable {
       digits += 1
       bound *= 10
     }
-    // Of twenty digits, which no signed number has, nothing is asked.
+    // No signed number has twenty digits.
     let sign = n < 0 ? 1 : 0
     if n < 0 { out[0] = UInt8(ascii: "-") }
     for at in stride(from: sign + digits - 1, through: sign, by: -1) {
@@ -208,7 +207,7 @@ package struct ByteWriter: ~Copyable {
 
   // MARK: Fields with their lengths before them
 
-  /// Makes room for the length of a field that follows, four bytes.
+  /// Reserves four bytes for the length of the field that follows.
   /// - Returns: where the field starts.
   mutating func beginField() -> Int {
     _ = reserve(4)
@@ -216,7 +215,7 @@ package struct ByteWriter: ~Copyable {
     return count
   }
 
-  /// Puts the length of a field before it, most significant byte first.
+  /// Writes the length of a field before it, most significant byte first.
   mutating func endField(_ start: Int) {
     let length = UInt32(count - start).bigEndian
     UnsafeMutableRawPointer(self.start + start - 4).storeBytes(of: length, as: UInt32.self)

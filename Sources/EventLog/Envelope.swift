@@ -67,26 +67,6 @@ package struct RecordedEvent: Equatable, Sendable {
   /// The hash of the previous event's hash and of this event's leaf.
   package var hash: [UInt8]
 
-  package init(
-    position: Int64, id: String, stream: StreamName, version: Int64, schema: Int, time: Timestamp,
-    actor: Actor, correlation: String?, causation: String?, event: Event, salt: [UInt8],
-    payloadHash: [UInt8], hash: [UInt8]
-  ) {
-    self.position = position
-    self.id = id
-    self.stream = stream
-    self.version = version
-    self.schema = schema
-    self.time = time
-    self.actor = actor
-    self.correlation = correlation
-    self.causation = causation
-    self.event = event
-    self.salt = salt
-    self.payloadHash = payloadHash
-    self.hash = hash
-  }
-
   /// Whether the event had a text that was redacted.
   package var isRedacted: Bool { salt.isEmpty && payloadHash != LogHash.emptyPayload }
 
@@ -100,7 +80,7 @@ package struct RecordedEvent: Equatable, Sendable {
     return empty
   }
 
-  /// Why its words cannot be taken away; nil where they can, as far as the event itself tells.
+  /// Why its text can't be redacted; nil if the event allows it.
   package var redactionFault: RedactionFault? {
     if case .system(.workflowDefined) = event { return .definition(position) }
     if isRedacted { return .redactedBefore(position) }

@@ -6,10 +6,10 @@ extension ByteWriter {
   /// - Returns: false if `detail` isn't a canonical JSON object with plain keys; then what was
   ///   appended is useless.
   mutating func appendFacts(of row: any EventRow) -> Bool {
-    let none: StaticString = "{}"
+    let empty: StaticString = "{}"
     let detail =
       row.bytes(.detail)
-      ?? UnsafeRawBufferPointer(start: none.utf8Start, count: none.utf8CodeUnitCount)
+      ?? UnsafeRawBufferPointer(start: empty.utf8Start, count: empty.utf8CodeUnitCount)
     var merge = FactsMerge(detail: DetailMembers(detail))
     append(UInt8(ascii: "{"))
     FactKeys.all.bytes.withUnsafeBytes { keys in
@@ -98,7 +98,7 @@ private struct FactsMerge {
   }
 }
 
-/// The members of a canonical JSON object, one after the other, as they stand in its text.
+/// The members of a canonical JSON object, one after the other, as slices of its text.
 private struct DetailMembers {
   struct Member {
     /// Without its quotes.
@@ -109,9 +109,9 @@ private struct DetailMembers {
 
   private let bytes: UnsafeRawBufferPointer
   private var at: Int
-  /// The member that is not taken yet; nil at the end.
+  /// The current member; nil at the end.
   private(set) var next: Member?
-  /// Whether everything so far was as `canonical` writes it, and the keys are plain and in order.
+  /// Whether the text up to here is canonical, and its keys are plain and in order.
   private(set) var isSound = true
 
   init(_ bytes: UnsafeRawBufferPointer) {
@@ -125,7 +125,7 @@ private struct DetailMembers {
     }
   }
 
-  /// Takes the present member, and reads the one after it.
+  /// Goes to the next member.
   mutating func advance() {
     guard isSound, let last = next else { return }
     next = nil
@@ -156,7 +156,7 @@ private struct DetailMembers {
     next = Member(key: key, whole: UnsafeRawBufferPointer(rebasing: bytes[start..<at]))
   }
 
-  /// A string without escapes and of ASCII alone, whose order by bytes is that by UTF-16.
+  /// An ASCII string without escapes. Its order by bytes is that by UTF-16.
   private mutating func plainString() -> UnsafeRawBufferPointer? {
     guard isSound, at < bytes.count, bytes[at] == UInt8(ascii: "\"") else { return nil }
     let start = at + 1
@@ -170,7 +170,7 @@ private struct DetailMembers {
     return UnsafeRawBufferPointer(rebasing: bytes[start..<end])
   }
 
-  /// Goes behind a value, up to the comma or brace that follows it.
+  /// Skips a value, up to the comma or brace that follows it.
   private mutating func skipValue() -> Bool {
     var depth = 0
     let start = at

@@ -38,31 +38,6 @@ package struct StoredEvent: Sendable {
   package var salt: [UInt8]
   /// The canonical JSON of the text.
   package var body: [UInt8]
-
-  package init(
-    position: Int64, id: [UInt8], stream: Stream, version: Int64, type: Int64, schema: Int64,
-    time: Timestamp, actorKind: String, actor: String, correlation: String?,
-    causation: [UInt8]?, facts: Facts, detail: String?, payloadHash: [UInt8], hash: [UInt8],
-    salt: [UInt8], body: [UInt8]
-  ) {
-    self.position = position
-    self.id = id
-    self.stream = stream
-    self.version = version
-    self.type = type
-    self.schema = schema
-    self.time = time
-    self.actorKind = actorKind
-    self.actor = actor
-    self.correlation = correlation
-    self.causation = causation
-    self.facts = facts
-    self.detail = detail
-    self.payloadHash = payloadHash
-    self.hash = hash
-    self.salt = salt
-    self.body = body
-  }
 }
 
 extension StoredEvent {

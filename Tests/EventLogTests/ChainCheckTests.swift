@@ -47,9 +47,9 @@ struct ChainCheckTests {
     ]
     for (name, change) in changes {
       for index in log.indices {
-        var hurt = log
-        change(&hurt[index])
-        let found = fault(of: hurt)
+        var corrupt = log
+        change(&corrupt[index])
+        let found = fault(of: corrupt)
         #expect(found?.contains("event \(index + 1) ") == true, "\(name) of \(index + 1)")
       }
     }
@@ -58,9 +58,9 @@ struct ChainCheckTests {
   @Test func changedText() {
     for index in log.indices where !log[index].body.isEmpty {
       for change in [0, 1] {
-        var hurt = log
-        if change == 0 { hurt[index].body[3] ^= 1 } else { hurt[index].salt[3] ^= 1 }
-        #expect(fault(of: hurt)?.contains("the text of event \(index + 1) was changed") == true)
+        var corrupt = log
+        if change == 0 { corrupt[index].body[3] ^= 1 } else { corrupt[index].salt[3] ^= 1 }
+        #expect(fault(of: corrupt)?.contains("the text of event \(index + 1) was changed") == true)
       }
     }
     #expect(log.filter { !$0.body.isEmpty }.count == 2)
@@ -85,9 +85,9 @@ struct ChainCheckTests {
   }
 
   @Test func timeThatFalls() {
-    var hurt = log
-    hurt[4].time = Timestamp(milliseconds: hurt[3].time.milliseconds - 1)
-    #expect(fault(of: hurt) == "event 5 is older than the one before it")
+    var corrupt = log
+    corrupt[4].time = Timestamp(milliseconds: corrupt[3].time.milliseconds - 1)
+    #expect(fault(of: corrupt) == "event 5 is older than the one before it")
   }
 
   /// A rewritten event with hashes that fit is told by the next one, and by the head.
@@ -109,7 +109,7 @@ struct ChainCheckTests {
     #expect(redacted[0].recomputedPayloadHash == nil)
   }
 
-  /// Whatever stands in a hurt file: a fault, never a crash.
+  /// Whatever stands in a corrupt file: a fault, never a crash.
   @Test func valuesBeyondMeasure() {
     for extreme in [Int64.min, -1, 0, 1 << 53, Int64.max] {
       let changes: [(inout StoredEvent) -> Void] = [
@@ -120,28 +120,31 @@ struct ChainCheckTests {
       ]
       for change in changes {
         for index in log.indices {
-          var hurt = log
-          change(&hurt[index])
-          #expect(fault(of: hurt) != nil)
+          var corrupt = log
+          change(&corrupt[index])
+          #expect(fault(of: corrupt) != nil)
         }
       }
     }
-    var hurt = log
-    hurt[2].id = []
-    #expect(fault(of: hurt) != nil)
-    hurt = log
-    hurt[2].detail = "[1"
-    #expect(fault(of: hurt)?.contains("cannot be read") == true)
-    hurt = log
-    hurt[2].actorKind = "ghost"
-    #expect(fault(of: hurt)?.contains("ghost") == true)
+    var corrupt = log
+    corrupt[2].id = []
+    #expect(fault(of: corrupt) != nil)
+    corrupt = log
+    corrupt[2].id.append(0)
+    #expect(fault(of: corrupt) != nil)
+    corrupt = log
+    corrupt[2].detail = "[1"
+    #expect(fault(of: corrupt)?.contains("cannot be read") == true)
+    corrupt = log
+    corrupt[2].actorKind = "ghost"
+    #expect(fault(of: corrupt)?.contains("ghost") == true)
   }
 
   /// After a fault the check goes on: one change is one fault, not one for each event that follows.
   @Test func oneChangeIsOneFault() {
-    var hurt = log
-    hurt[3].actor = "mallory"
+    var corrupt = log
+    corrupt[3].actor = "mallory"
     var check = ChainCheck()
-    #expect(hurt.compactMap { check.take($0) }.count == 1)
+    #expect(corrupt.compactMap { check.take($0) }.count == 1)
   }
 }

@@ -45,7 +45,7 @@ struct TimestampTests {
   ])
   func noTimes(text: String) { #expect(Timestamp(iso8601: text) == nil) }
 
-  /// A hurt log may hold any number; its time is then told somehow, and never crashes.
+  /// A corrupt log may have any number as a time. Writing it never crashes.
   @Test(
     arguments: [
       Int64.min, Int64.min + 1, -62_167_219_200_001, 253_402_300_800_000, (1 << 53) + 1, Int64.max,
