@@ -48,7 +48,7 @@ let package = Package(
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
     .target(name: "CProcess"),
-    .target(name: "CAssets", exclude: ["web"], cSettings: [.unsafeFlags(["-std=gnu23"])]),
+    .target(name: "CAssets", cSettings: [.unsafeFlags(["-std=gnu23"])]),
 
     // Hashes and signatures.
     module("Cryptography", ["COpenSSL"]),
@@ -87,7 +87,9 @@ let package = Package(
     module(
       "Forge",
       ["Domain", "Engine", "HTTPClient", "Processes", "Cryptography", "Screening", log]),
-    module("WebUI", ["CAssets", hummingbird, "Cryptography"]),
+    .target(
+      name: "WebUI", dependencies: ["CAssets", hummingbird, "Cryptography"], exclude: ["page"],
+      swiftSettings: strict),
     module("HTTPServing", [hummingbird, log]),
     module("GitBackend", ["Processes", hummingbird, log]),
     module(

@@ -1,174 +1,174 @@
 #include "CAssets.h"
 
-/* The web page's files, one entry each; a tidy test compares this list with the folder. The
-   compiler's depfile names what #embed reads, so an edit of such a file builds this anew. */
-
-static const unsigned char activity_js[] = {
-#embed "web/activity.js"
-};
-
-static const unsigned char api_js[] = {
-#embed "web/api.js"
-};
+/* The files of Sources/WebUI/page, one entry each; a tidy test compares this list with the folder.
+   The compiler's depfile names what #embed reads, so an edit of such a file builds this anew. */
 
 static const unsigned char app_js[] = {
-#embed "web/app.js"
+#embed "../WebUI/page/app.js"
 };
 
-static const unsigned char base_css[] = {
-#embed "web/base.css"
+static const unsigned char audit_export_js[] = {
+#embed "../WebUI/page/audit/export.js"
 };
 
-static const unsigned char chart_js[] = {
-#embed "web/chart.js"
+static const unsigned char audit_page_js[] = {
+#embed "../WebUI/page/audit/page.js"
 };
 
-static const unsigned char check_js[] = {
-#embed "web/check.js"
+static const unsigned char delegate_check_js[] = {
+#embed "../WebUI/page/delegate/check.js"
 };
 
-static const unsigned char delegation_js[] = {
-#embed "web/delegation.js"
+static const unsigned char delegate_draft_js[] = {
+#embed "../WebUI/page/delegate/draft.js"
 };
 
-static const unsigned char detail_css[] = {
-#embed "web/detail.css"
+static const unsigned char delegate_fields_js[] = {
+#embed "../WebUI/page/delegate/fields.js"
 };
 
-static const unsigned char diff_js[] = {
-#embed "web/diff.js"
+static const unsigned char delegate_form_css[] = {
+#embed "../WebUI/page/delegate/form.css"
 };
 
-static const unsigned char dom_js[] = {
-#embed "web/dom.js"
+static const unsigned char delegate_page_js[] = {
+#embed "../WebUI/page/delegate/page.js"
 };
 
-static const unsigned char draft_js[] = {
-#embed "web/draft.js"
+static const unsigned char delegate_receipt_js[] = {
+#embed "../WebUI/page/delegate/receipt.js"
 };
 
-static const unsigned char envelopes_js[] = {
-#embed "web/envelopes.js"
+static const unsigned char delegation_activity_js[] = {
+#embed "../WebUI/page/delegation/activity.js"
 };
 
-static const unsigned char export_js[] = {
-#embed "web/export.js"
+static const unsigned char delegation_delegation_js[] = {
+#embed "../WebUI/page/delegation/delegation.js"
 };
 
-static const unsigned char feed_js[] = {
-#embed "web/feed.js"
+static const unsigned char delegation_diff_js[] = {
+#embed "../WebUI/page/delegation/diff.js"
 };
 
-static const unsigned char fields_js[] = {
-#embed "web/fields.js"
+static const unsigned char delegation_network_js[] = {
+#embed "../WebUI/page/delegation/network.js"
+};
+
+static const unsigned char delegation_output_js[] = {
+#embed "../WebUI/page/delegation/output.js"
+};
+
+static const unsigned char delegation_page_js[] = {
+#embed "../WebUI/page/delegation/page.js"
+};
+
+static const unsigned char delegation_tabs_js[] = {
+#embed "../WebUI/page/delegation/tabs.js"
+};
+
+static const unsigned char delegation_timeline_js[] = {
+#embed "../WebUI/page/delegation/timeline.js"
+};
+
+static const unsigned char delegations_list_css[] = {
+#embed "../WebUI/page/delegations/list.css"
+};
+
+static const unsigned char delegations_list_js[] = {
+#embed "../WebUI/page/delegations/list.js"
+};
+
+static const unsigned char delegations_page_js[] = {
+#embed "../WebUI/page/delegations/page.js"
+};
+
+static const unsigned char delegations_virtual_js[] = {
+#embed "../WebUI/page/delegations/virtual.js"
 };
 
 static const unsigned char first_js[] = {
-#embed "web/first.js"
+#embed "../WebUI/page/first.js"
 };
 
-static const unsigned char fleet_css[] = {
-#embed "web/fleet.css"
+static const unsigned char health_chart_js[] = {
+#embed "../WebUI/page/health/chart.js"
 };
 
-static const unsigned char form_css[] = {
-#embed "web/form.css"
+static const unsigned char health_page_js[] = {
+#embed "../WebUI/page/health/page.js"
 };
 
 static const unsigned char icon_svg[] = {
-#embed "web/icon.svg"
+#embed "../WebUI/page/icon.svg"
 };
 
 static const unsigned char index_html[] = {
-#embed "web/index.html"
+#embed "../WebUI/page/index.html"
 };
 
-static const unsigned char keys_js[] = {
-#embed "web/keys.js"
+static const unsigned char shared_api_js[] = {
+#embed "../WebUI/page/shared/api.js"
 };
 
-static const unsigned char list_js[] = {
-#embed "web/list.js"
+static const unsigned char shared_base_css[] = {
+#embed "../WebUI/page/shared/base.css"
 };
 
-static const unsigned char marks_js[] = {
-#embed "web/marks.js"
+static const unsigned char shared_detail_css[] = {
+#embed "../WebUI/page/shared/detail.css"
 };
 
-static const unsigned char memory_js[] = {
-#embed "web/memory.js"
+static const unsigned char shared_dom_js[] = {
+#embed "../WebUI/page/shared/dom.js"
 };
 
-static const unsigned char network_js[] = {
-#embed "web/network.js"
+static const unsigned char shared_envelopes_js[] = {
+#embed "../WebUI/page/shared/envelopes.js"
 };
 
-static const unsigned char output_js[] = {
-#embed "web/output.js"
+static const unsigned char shared_feed_js[] = {
+#embed "../WebUI/page/shared/feed.js"
 };
 
-static const unsigned char page_audit_js[] = {
-#embed "web/page-audit.js"
+static const unsigned char shared_fleet_css[] = {
+#embed "../WebUI/page/shared/fleet.css"
 };
 
-static const unsigned char page_delegate_js[] = {
-#embed "web/page-delegate.js"
+static const unsigned char shared_keys_js[] = {
+#embed "../WebUI/page/shared/keys.js"
 };
 
-static const unsigned char page_delegation_js[] = {
-#embed "web/page-delegation.js"
+static const unsigned char shared_marks_js[] = {
+#embed "../WebUI/page/shared/marks.js"
 };
 
-static const unsigned char page_delegations_js[] = {
-#embed "web/page-delegations.js"
+static const unsigned char shared_memory_js[] = {
+#embed "../WebUI/page/shared/memory.js"
 };
 
-static const unsigned char page_health_js[] = {
-#embed "web/page-health.js"
+static const unsigned char shared_rows_js[] = {
+#embed "../WebUI/page/shared/rows.js"
 };
 
-static const unsigned char page_workers_js[] = {
-#embed "web/page-workers.js"
+static const unsigned char shared_stream_js[] = {
+#embed "../WebUI/page/shared/stream.js"
 };
 
-static const unsigned char pages_css[] = {
-#embed "web/pages.css"
+static const unsigned char shared_terminal_js[] = {
+#embed "../WebUI/page/shared/terminal.js"
 };
 
-static const unsigned char receipt_js[] = {
-#embed "web/receipt.js"
+static const unsigned char shared_time_js[] = {
+#embed "../WebUI/page/shared/time.js"
 };
 
-static const unsigned char rows_js[] = {
-#embed "web/rows.js"
+static const unsigned char shared_words_js[] = {
+#embed "../WebUI/page/shared/words.js"
 };
 
-static const unsigned char stream_js[] = {
-#embed "web/stream.js"
-};
-
-static const unsigned char tabs_js[] = {
-#embed "web/tabs.js"
-};
-
-static const unsigned char terminal_js[] = {
-#embed "web/terminal.js"
-};
-
-static const unsigned char time_js[] = {
-#embed "web/time.js"
-};
-
-static const unsigned char timeline_js[] = {
-#embed "web/timeline.js"
-};
-
-static const unsigned char virtual_js[] = {
-#embed "web/virtual.js"
-};
-
-static const unsigned char words_js[] = {
-#embed "web/words.js"
+static const unsigned char workers_page_js[] = {
+#embed "../WebUI/page/workers/page.js"
 };
 
 static const char html[] = "text/html; charset=utf-8";
@@ -177,48 +177,48 @@ static const char script[] = "text/javascript; charset=utf-8";
 static const char svg[] = "image/svg+xml";
 
 static const struct aipm_file files[] = {
-    {"activity.js", script, {activity_js, sizeof activity_js}},
-    {"api.js", script, {api_js, sizeof api_js}},
     {"app.js", script, {app_js, sizeof app_js}},
-    {"base.css", css, {base_css, sizeof base_css}},
-    {"chart.js", script, {chart_js, sizeof chart_js}},
-    {"check.js", script, {check_js, sizeof check_js}},
-    {"delegation.js", script, {delegation_js, sizeof delegation_js}},
-    {"detail.css", css, {detail_css, sizeof detail_css}},
-    {"diff.js", script, {diff_js, sizeof diff_js}},
-    {"dom.js", script, {dom_js, sizeof dom_js}},
-    {"draft.js", script, {draft_js, sizeof draft_js}},
-    {"envelopes.js", script, {envelopes_js, sizeof envelopes_js}},
-    {"export.js", script, {export_js, sizeof export_js}},
-    {"feed.js", script, {feed_js, sizeof feed_js}},
-    {"fields.js", script, {fields_js, sizeof fields_js}},
+    {"audit/export.js", script, {audit_export_js, sizeof audit_export_js}},
+    {"audit/page.js", script, {audit_page_js, sizeof audit_page_js}},
+    {"delegate/check.js", script, {delegate_check_js, sizeof delegate_check_js}},
+    {"delegate/draft.js", script, {delegate_draft_js, sizeof delegate_draft_js}},
+    {"delegate/fields.js", script, {delegate_fields_js, sizeof delegate_fields_js}},
+    {"delegate/form.css", css, {delegate_form_css, sizeof delegate_form_css}},
+    {"delegate/page.js", script, {delegate_page_js, sizeof delegate_page_js}},
+    {"delegate/receipt.js", script, {delegate_receipt_js, sizeof delegate_receipt_js}},
+    {"delegation/activity.js", script, {delegation_activity_js, sizeof delegation_activity_js}},
+    {"delegation/delegation.js", script, {delegation_delegation_js, sizeof delegation_delegation_js}},
+    {"delegation/diff.js", script, {delegation_diff_js, sizeof delegation_diff_js}},
+    {"delegation/network.js", script, {delegation_network_js, sizeof delegation_network_js}},
+    {"delegation/output.js", script, {delegation_output_js, sizeof delegation_output_js}},
+    {"delegation/page.js", script, {delegation_page_js, sizeof delegation_page_js}},
+    {"delegation/tabs.js", script, {delegation_tabs_js, sizeof delegation_tabs_js}},
+    {"delegation/timeline.js", script, {delegation_timeline_js, sizeof delegation_timeline_js}},
+    {"delegations/list.css", css, {delegations_list_css, sizeof delegations_list_css}},
+    {"delegations/list.js", script, {delegations_list_js, sizeof delegations_list_js}},
+    {"delegations/page.js", script, {delegations_page_js, sizeof delegations_page_js}},
+    {"delegations/virtual.js", script, {delegations_virtual_js, sizeof delegations_virtual_js}},
     {"first.js", script, {first_js, sizeof first_js}},
-    {"fleet.css", css, {fleet_css, sizeof fleet_css}},
-    {"form.css", css, {form_css, sizeof form_css}},
+    {"health/chart.js", script, {health_chart_js, sizeof health_chart_js}},
+    {"health/page.js", script, {health_page_js, sizeof health_page_js}},
     {"icon.svg", svg, {icon_svg, sizeof icon_svg}},
     {"index.html", html, {index_html, sizeof index_html}},
-    {"keys.js", script, {keys_js, sizeof keys_js}},
-    {"list.js", script, {list_js, sizeof list_js}},
-    {"marks.js", script, {marks_js, sizeof marks_js}},
-    {"memory.js", script, {memory_js, sizeof memory_js}},
-    {"network.js", script, {network_js, sizeof network_js}},
-    {"output.js", script, {output_js, sizeof output_js}},
-    {"page-audit.js", script, {page_audit_js, sizeof page_audit_js}},
-    {"page-delegate.js", script, {page_delegate_js, sizeof page_delegate_js}},
-    {"page-delegation.js", script, {page_delegation_js, sizeof page_delegation_js}},
-    {"page-delegations.js", script, {page_delegations_js, sizeof page_delegations_js}},
-    {"page-health.js", script, {page_health_js, sizeof page_health_js}},
-    {"page-workers.js", script, {page_workers_js, sizeof page_workers_js}},
-    {"pages.css", css, {pages_css, sizeof pages_css}},
-    {"receipt.js", script, {receipt_js, sizeof receipt_js}},
-    {"rows.js", script, {rows_js, sizeof rows_js}},
-    {"stream.js", script, {stream_js, sizeof stream_js}},
-    {"tabs.js", script, {tabs_js, sizeof tabs_js}},
-    {"terminal.js", script, {terminal_js, sizeof terminal_js}},
-    {"time.js", script, {time_js, sizeof time_js}},
-    {"timeline.js", script, {timeline_js, sizeof timeline_js}},
-    {"virtual.js", script, {virtual_js, sizeof virtual_js}},
-    {"words.js", script, {words_js, sizeof words_js}},
+    {"shared/api.js", script, {shared_api_js, sizeof shared_api_js}},
+    {"shared/base.css", css, {shared_base_css, sizeof shared_base_css}},
+    {"shared/detail.css", css, {shared_detail_css, sizeof shared_detail_css}},
+    {"shared/dom.js", script, {shared_dom_js, sizeof shared_dom_js}},
+    {"shared/envelopes.js", script, {shared_envelopes_js, sizeof shared_envelopes_js}},
+    {"shared/feed.js", script, {shared_feed_js, sizeof shared_feed_js}},
+    {"shared/fleet.css", css, {shared_fleet_css, sizeof shared_fleet_css}},
+    {"shared/keys.js", script, {shared_keys_js, sizeof shared_keys_js}},
+    {"shared/marks.js", script, {shared_marks_js, sizeof shared_marks_js}},
+    {"shared/memory.js", script, {shared_memory_js, sizeof shared_memory_js}},
+    {"shared/rows.js", script, {shared_rows_js, sizeof shared_rows_js}},
+    {"shared/stream.js", script, {shared_stream_js, sizeof shared_stream_js}},
+    {"shared/terminal.js", script, {shared_terminal_js, sizeof shared_terminal_js}},
+    {"shared/time.js", script, {shared_time_js, sizeof shared_time_js}},
+    {"shared/words.js", script, {shared_words_js, sizeof shared_words_js}},
+    {"workers/page.js", script, {workers_page_js, sizeof workers_page_js}},
 };
 
 size_t aipm_web_file_count(void) { return sizeof files / sizeof files[0]; }

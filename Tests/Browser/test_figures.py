@@ -72,7 +72,7 @@ class FigureTests(BrowserTest):
         self.assertLess(min(spent), 100)
 
     def test_all_files_are_under_100_kb_compressed(self):
-        files = [file for file in (ROOT / "Sources" / "CAssets" / "web").iterdir() if file.is_file()]
+        files = [file for file in (ROOT / "Sources" / "WebUI" / "page").rglob("*") if file.is_file()]
         self.assertGreater(len(files), 20)
         total = sum(len(gzip.compress(file.read_bytes(), 9)) for file in files)
         print(f"{len(files)} files, {total} bytes compressed")

@@ -110,11 +110,11 @@ class FormTests(BrowserTest):
             body = good | change
             status, answer = self.server.api("api/personal-delegate", "POST", body)
             self.assertEqual(status, 422, change)
-            here = page.evaluate(faults_of, [self.server.url + "check.js", body])
+            here = page.evaluate(faults_of, [self.server.url + "delegate/check.js", body])
             self.assertEqual(
                 [[fault["field"], f"{fault['field']} {fault['message']}"] for fault in here],
                 [[fault["field"], fault["message"]] for fault in answer["errors"]], change)
-        self.assertEqual(page.evaluate(faults_of, [self.server.url + "check.js", good]), [])
+        self.assertEqual(page.evaluate(faults_of, [self.server.url + "delegate/check.js", good]), [])
 
     def test_what_is_pasted_is_taken_as_the_server_takes_it(self):
         page = self.open("#/delegate")
@@ -137,7 +137,7 @@ class FormTests(BrowserTest):
                            "constraints": text, "acceptanceCriteria": [text]}
             status, answer = self.server.api("api/personal-delegate", "POST", body)
             self.assertEqual(status, 422, repr(text))
-            here = page.evaluate(faults_of, [self.server.url + "check.js", body])
+            here = page.evaluate(faults_of, [self.server.url + "delegate/check.js", body])
             self.assertEqual(
                 [[fault["field"], f"{fault['field']} {fault['message']}"] for fault in here],
                 [[fault["field"], fault["message"]] for fault in answer["errors"]], repr(text))

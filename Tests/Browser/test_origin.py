@@ -54,8 +54,8 @@ class OtherOriginTests(BrowserTest):
     @classmethod
     def place(cls, server):
         """Copies the page, and tells it where its API is."""
-        for file in (ROOT / "Sources" / "CAssets" / "web").iterdir():
-            shutil.copy(file, cls.folder)
+        page = ROOT / "Sources" / "WebUI" / "page"
+        shutil.copytree(page, cls.folder, dirs_exist_ok=True)
         index = cls.folder / "index.html"
         text = index.read_text(encoding="utf-8")
         told = f'<meta name="aipm-api" content="{server.url.rstrip("/")}">'

@@ -237,9 +237,9 @@ struct RuleTests {
     let list = SourceFile(
       path: "web.c",
       text: """
-        #embed "web/a.js"
-        #embed "web/b.js"
-        #embed "web/c.js"
+        #embed "../WebUI/page/a.js"
+        #embed "../WebUI/page/b.js"
+        #embed "../WebUI/page/c.js"
         static const struct aipm_file files[] = {
             {"a.js", script, {a_js, sizeof a_js}},
             {"c.js", script, {c_js, sizeof c_js}},
@@ -254,24 +254,27 @@ struct RuleTests {
     let index = SourceFile(
       path: "index.html",
       text: """
-        <link rel="modulepreload" href="a.js">
-        <link rel="modulepreload" href="late.js">
+        <link rel="modulepreload" href="shared/a.js">
+        <link rel="modulepreload" href="late/page.js">
         <script type="module" src="app.js"></script>
         """)
     let app = SourceFile(
       path: "app.js",
       text: """
-        import { a } from "./a.js";
-        const late = () => import("./late.js");
+        import { a } from "./shared/a.js";
+        const late = () => import("./late/page.js");
         """)
     let a = SourceFile(path: "a.js", text: "import { b,\n  c } from \"./b.js\";")
-    let late = SourceFile(path: "late.js", text: "import { gone } from \"./gone.js\";")
-    let modules = ["app.js": app, "a.js": a, "late.js": late]
+    let late = SourceFile(
+      path: "late/page.js", text: "import { gone } from \"../shared/gone.js\";")
+    let modules = ["app.js": app, "shared/a.js": a, "late/page.js": late]
     #expect(
       PageRules.preloaded(index, modules: modules).map(\.message) == [
-        "preload b.js", "late.js is not needed by the first page",
+        "preload shared/b.js", "late/page.js is not needed by the first page",
       ])
     #expect(
-      PageRules.imported(modules).map(\.message) == ["there is no b.js", "there is no gone.js"])
+      PageRules.imported(modules).map(\.message) == [
+        "there is no shared/gone.js", "there is no shared/b.js",
+      ])
   }
 }

@@ -57,9 +57,8 @@ enum ThisPackage {
   static func swiftFiles() throws -> [SourceFile] {
     var files = [try file("Package.swift")]
     for folder in ["Sources", "Tests"] {
-      let names = FileManager.default.enumerator(atPath: root.appending(path: folder).path)
-      while let name = names?.nextObject() as? String {
-        if name.hasSuffix(".swift") { files.append(try file("\(folder)/\(name)")) }
+      for name in Self.files(below: folder) where name.hasSuffix(".swift") {
+        files.append(try file("\(folder)/\(name)"))
       }
     }
     return files.sorted { $0.path < $1.path }
@@ -68,6 +67,13 @@ enum ThisPackage {
   static func file(_ path: String) throws -> SourceFile {
     let text = try String(contentsOf: root.appending(path: path), encoding: .utf8)
     return SourceFile(path: path, text: text)
+  }
+
+  /// The files in a folder and in those below it, by their path from there.
+  static func files(below folder: String) -> [String] {
+    let top = root.appending(path: folder)
+    let names = FileManager.default.enumerator(atPath: top.path)?.compactMap { $0 as? String } ?? []
+    return names.filter { !top.appending(path: $0).hasDirectoryPath }
   }
 
   /// What a folder holds; the top level where `folder` is empty.

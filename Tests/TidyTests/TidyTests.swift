@@ -55,13 +55,13 @@ struct TidyTests {
   @Test func modulesOpenWithAnEssay() { expectNone(PackageRules.essays(files, targets: targets)) }
 
   @Test func thePageIsCarriedWhole() throws {
-    let names = try ThisPackage.names(in: PageRules.folder)
+    let names = ThisPackage.files(below: PageRules.folder)
     #expect(names.count > 20)
     expectNone(PageRules.carried(try ThisPackage.file(PageRules.list), names: names))
   }
 
   @Test func thePageAsksForItsScriptsAtOnce() throws {
-    let names = try ThisPackage.names(in: PageRules.folder).filter { $0.hasSuffix(".js") }
+    let names = ThisPackage.files(below: PageRules.folder).filter { $0.hasSuffix(".js") }
     let modules = try Dictionary(
       uniqueKeysWithValues: names.map { ($0, try ThisPackage.file("\(PageRules.folder)/\($0)")) })
     let index = try ThisPackage.file("\(PageRules.folder)/\(PageRules.index)")

@@ -1,11 +1,11 @@
 // The page as a whole: which part of it is shown, the connection, the theme, the keys.
 
-import { announce, h, put, setText } from "./dom.js";
-import { Feed } from "./feed.js";
-import { bindKeys } from "./keys.js";
-import { ICON, icon } from "./marks.js";
-import { open as openDelegations } from "./page-delegations.js";
-import { at } from "./time.js";
+import { announce, h, put, setText } from "./shared/dom.js";
+import { Feed } from "./shared/feed.js";
+import { bindKeys } from "./shared/keys.js";
+import { ICON, icon } from "./shared/marks.js";
+import { open as openDelegations } from "./delegations/page.js";
+import { at } from "./shared/time.js";
 
 const feed = new Feed();
 const main = document.getElementById("main");
@@ -13,11 +13,11 @@ const main = document.getElementById("main");
 /** What each address shows. Only the first page's parts are loaded before they are asked for. */
 const ROUTES = [
   [/^\/delegations$/, async () => openDelegations],
-  [/^\/delegations\/(.+)$/, () => part(import("./page-delegation.js"), "detail.css")],
-  [/^\/delegate$/, () => part(import("./page-delegate.js"), "form.css")],
-  [/^\/workers$/, () => part(import("./page-workers.js"), "detail.css", "fleet.css")],
-  [/^\/health$/, () => part(import("./page-health.js"), "fleet.css")],
-  [/^\/audit$/, () => part(import("./page-audit.js"), "detail.css", "fleet.css")],
+  [/^\/delegations\/(.+)$/, () => part(import("./delegation/page.js"), "shared/detail.css")],
+  [/^\/delegate$/, () => part(import("./delegate/page.js"), "delegate/form.css")],
+  [/^\/workers$/, () => part(import("./workers/page.js"), "shared/detail.css", "shared/fleet.css")],
+  [/^\/health$/, () => part(import("./health/page.js"), "shared/fleet.css")],
+  [/^\/audit$/, () => part(import("./audit/page.js"), "shared/detail.css", "shared/fleet.css")],
 ];
 
 /** A part with its styles, which are there before it is shown. */

@@ -1,9 +1,9 @@
 // What the attempts of a delegation reached of the network, which hosts they were refused, and the
 // line of a workflow that would allow those. Names of hosts were chosen by an agent: text alone.
 
-import { copyButton, h, put } from "./dom.js";
-import { size } from "./time.js";
-import { networkWords, refusalWords } from "./words.js";
+import { copyButton, h, put } from "../shared/dom.js";
+import { size } from "../shared/time.js";
+import { networkWords, refusalWords } from "../shared/words.js";
 
 export class NetworkPart {
   #body = h("div.network");

@@ -1,8 +1,8 @@
 // The whole answer to a question as a file. The server gives a thousand events in one answer, so a
 // longer one is read page by page; what comes meanwhile is newer than the first page and not in it.
 
-import { Problem, request } from "./api.js";
-import { h } from "./dom.js";
+import { Problem, request } from "../shared/api.js";
+import { h } from "../shared/dom.js";
 
 /** What the server gives at most in one answer. */
 const PAGE = 1000;

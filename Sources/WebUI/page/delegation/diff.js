@@ -1,9 +1,9 @@
 // A patch as git writes it, by file and line. What an agent wrote is shown as text, and what could
 // hide in it (marks that turn text) is shown too.
 
-import { Problem, address, delegationRoute, request } from "./api.js";
-import { h, put, setText, words } from "./dom.js";
-import { visible } from "./terminal.js";
+import { Problem, address, delegationRoute, request } from "../shared/api.js";
+import { h, put, setText, words } from "../shared/dom.js";
+import { visible } from "../shared/terminal.js";
 
 /** Lines that are laid out at once; files beyond are opened one by one. */
 const OPEN_LINES_MAX = 2000;

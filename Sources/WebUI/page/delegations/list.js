@@ -1,8 +1,8 @@
 // The delegations of one filter, newest first: pages as they are scrolled to, and events as they
 // come. What was read and what was told meet by version, so neither can undo the other.
 
-import { delegationRoute, json } from "./api.js";
-import { advance, matches, rowBegun, rowOf } from "./rows.js";
+import { delegationRoute, json } from "../shared/api.js";
+import { advance, matches, rowBegun, rowOf } from "../shared/rows.js";
 
 const PAGE = 200;
 

@@ -1,12 +1,12 @@
 // How AIPM does, at a glance: what waits, what became of the day's delegations, how long they took,
 // and what the forge still allows.
 
-import { json } from "./api.js";
+import { json } from "../shared/api.js";
 import { bars, lines } from "./chart.js";
-import { h, put, setAttribute, setText } from "./dom.js";
-import { Badge } from "./marks.js";
-import { age, at, everySecond, moment, span } from "./time.js";
-import { failureWords } from "./words.js";
+import { h, put, setAttribute, setText } from "../shared/dom.js";
+import { Badge } from "../shared/marks.js";
+import { age, at, everySecond, moment, span } from "../shared/time.js";
+import { failureWords } from "../shared/words.js";
 
 const READ_EVERY_MS = 5000;
 const READ_AFTER_MS = 500;

@@ -2,11 +2,11 @@
 // far it has come. A delegation that had no pull request yet when the server answered gets it here
 // as soon as it has one.
 
-import { delegationRoute, json } from "./api.js";
-import { announce, copyButton, h, outLink, put, setText } from "./dom.js";
-import { Pipeline } from "./marks.js";
-import { advance, rowOf } from "./rows.js";
-import { STATE_MEANING, failureWords } from "./words.js";
+import { delegationRoute, json } from "../shared/api.js";
+import { announce, copyButton, h, outLink, put, setText } from "../shared/dom.js";
+import { Pipeline } from "../shared/marks.js";
+import { advance, rowOf } from "../shared/rows.js";
+import { STATE_MEANING, failureWords } from "../shared/words.js";
 
 export class Receipt {
   #row = null;

@@ -2,12 +2,12 @@
 // the server, the connection or the browser does; and one press makes one pull request, whatever
 // the hand does.
 
-import { Problem, json } from "./api.js";
+import { Problem, json } from "../shared/api.js";
 import { faultsOf, repositoryOf } from "./check.js";
-import { h, put, setText } from "./dom.js";
+import { h, put, setText } from "../shared/dom.js";
 import { Draft } from "./draft.js";
 import { Field, ListField } from "./fields.js";
-import { known, recall, remember, store } from "./memory.js";
+import { known, recall, remember, store } from "../shared/memory.js";
 import { Receipt } from "./receipt.js";
 
 export function open({ feed }) {

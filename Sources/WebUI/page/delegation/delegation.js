@@ -1,7 +1,7 @@
 // One delegation as a page follows it: what the server shows of it, and its events, each once and
 // in order. Events come at once; what the server derives from them is read again after each.
 
-import { delegationRoute, json } from "./api.js";
+import { delegationRoute, json } from "../shared/api.js";
 
 export class Delegation {
   /** What the API shows of it; null until it was read. */

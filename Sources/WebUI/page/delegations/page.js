@@ -1,11 +1,11 @@
 // All delegations, live.
 
-import { h, outLink, put, setAttribute, setText, words } from "./dom.js";
+import { h, outLink, put, setAttribute, setText, words } from "../shared/dom.js";
 import { DelegationList } from "./list.js";
-import { Pipeline } from "./marks.js";
-import { known, remember } from "./memory.js";
-import { age, everySecond, fully } from "./time.js";
-import { STATES } from "./words.js";
+import { Pipeline } from "../shared/marks.js";
+import { known, remember } from "../shared/memory.js";
+import { age, everySecond, fully } from "../shared/time.js";
+import { STATES } from "../shared/words.js";
 import { VirtualList } from "./virtual.js";
 
 const COLUMNS = ["State", "Delegation", "Pull request", "Requester", "Worker", "Age"];

@@ -1,10 +1,10 @@
 // The workers: what each does and since when, whether it lives, and what an operator can ask of it.
 
-import { Problem, delegationRoute, json, post } from "./api.js";
-import { announce, confirm, h, put, setAttribute, setText, words } from "./dom.js";
-import { Badge } from "./marks.js";
-import { age, everySecond, fully, moment, span } from "./time.js";
-import { WORKER_MEANING } from "./words.js";
+import { Problem, delegationRoute, json, post } from "../shared/api.js";
+import { announce, confirm, h, put, setAttribute, setText, words } from "../shared/dom.js";
+import { Badge } from "../shared/marks.js";
+import { age, everySecond, fully, moment, span } from "../shared/time.js";
+import { WORKER_MEANING } from "../shared/words.js";
 
 /** Signs of life are no events: they are asked for. */
 const READ_EVERY_MS = 5000;

@@ -2,10 +2,10 @@
 // up, and keeps what a page can hold; the whole can be downloaded.
 
 import { Activity } from "./activity.js";
-import { address, delegationRoute, Problem } from "./api.js";
-import { h, put, setAttribute, setText } from "./dom.js";
-import { readStream } from "./stream.js";
-import { Terminal, visible } from "./terminal.js";
+import { address, delegationRoute, Problem } from "../shared/api.js";
+import { h, put, setAttribute, setText } from "../shared/dom.js";
+import { readStream } from "../shared/stream.js";
+import { Terminal, visible } from "../shared/terminal.js";
 
 /** A part of the output that the browser lays out only where it is seen. */
 const BLOCK_CHARS = 16_000;

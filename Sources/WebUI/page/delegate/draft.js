@@ -2,7 +2,7 @@
 // or thrown away. The key that makes two clicks one pull request belongs to it: the same words go
 // out under the same key, however often and from however many lives of the page.
 
-import { recall, store } from "./memory.js";
+import { recall, store } from "../shared/memory.js";
 
 const NAME = "draft";
 const SAVE_AFTER_MS = 150;

@@ -1,8 +1,8 @@
 // Fields of a form. Each has one line below it that holds its hint or its fault: telling a fault
 // moves nothing.
 
-import { h, put, setAttribute, setText } from "./dom.js";
-import { ICON, icon } from "./marks.js";
+import { h, put, setAttribute, setText } from "../shared/dom.js";
+import { ICON, icon } from "../shared/marks.js";
 
 /** A labelled control with its line. */
 export class Field {

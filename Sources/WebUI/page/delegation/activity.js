@@ -1,9 +1,9 @@
 // What an agent tells of itself beside its words: its plan, the tools it calls, what it used. All of
 // it is somebody's words, and comes in as text.
 
-import { h, put, setText, words } from "./dom.js";
-import { size } from "./time.js";
-import { networkWords, refusalWords } from "./words.js";
+import { h, put, setText, words } from "../shared/dom.js";
+import { size } from "../shared/time.js";
+import { networkWords, refusalWords } from "../shared/words.js";
 
 /** So many tool calls are listed, the newest. */
 const TOOLS_MAX = 200;

@@ -1,6 +1,6 @@
 // Small charts, each with a table of its values for those who do not see it.
 
-import { h, svg } from "./dom.js";
+import { h, svg } from "../shared/dom.js";
 
 const WIDTH = 480;
 const HEIGHT = 120;

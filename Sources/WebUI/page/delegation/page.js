@@ -1,19 +1,19 @@
 // One delegation: where it stands, what comes next, what the agent says and did, and what somebody
 // can do about it.
 
-import { Problem, delegationRoute, post } from "./api.js";
+import { Problem, delegationRoute, post } from "../shared/api.js";
 import { Delegation } from "./delegation.js";
 import { DiffView } from "./diff.js";
-import { confirm, copyButton, h, outLink, put, setAttribute, setText, words } from "./dom.js";
-import { EventLog } from "./envelopes.js";
-import { Badge, Pipeline } from "./marks.js";
+import { confirm, copyButton, h, outLink, put, setAttribute, setText, words } from "../shared/dom.js";
+import { EventLog } from "../shared/envelopes.js";
+import { Badge, Pipeline } from "../shared/marks.js";
 import { NetworkPart } from "./network.js";
 import { OutputView } from "./output.js";
-import { rowOf } from "./rows.js";
+import { rowOf } from "../shared/rows.js";
 import { Tabs } from "./tabs.js";
-import { everySecond, at, fully, moment, size, span } from "./time.js";
+import { everySecond, at, fully, moment, size, span } from "../shared/time.js";
 import { Timeline } from "./timeline.js";
-import { STATE_MEANING, failureWords, isOver, nextWords, short, stepWords, waitWords } from "./words.js";
+import { STATE_MEANING, failureWords, isOver, nextWords, short, stepWords, waitWords } from "../shared/words.js";
 
 export function open({ feed, ref }) {
   return new DelegationPage(feed, ref);

@@ -1,12 +1,12 @@
 // A delegation's way through its states: when it came into each, how long it stood there, what
 // happened meanwhile, and what is still to come.
 
-import { h, put, setText } from "./dom.js";
-import { timelineMark } from "./marks.js";
-import { at, fully, moment, span } from "./time.js";
+import { h, put, setText } from "../shared/dom.js";
+import { timelineMark } from "../shared/marks.js";
+import { at, fully, moment, span } from "../shared/time.js";
 import {
   STATES, STATE_AFTER, eventWords, networkWords, outcomeWords, short, stepWords, waitWords,
-} from "./words.js";
+} from "../shared/words.js";
 
 /** More steps than this, and the early ones fold. */
 const STEPS_MAX = 14;

@@ -1,8 +1,8 @@
 // The log as evidence: a question, the events that answer it, and whether the log is whole.
 
-import { Problem, json } from "./api.js";
-import { announce, h, put, setAttribute, setText, words } from "./dom.js";
-import { envelopeNode } from "./envelopes.js";
+import { Problem, json } from "../shared/api.js";
+import { announce, h, put, setAttribute, setText, words } from "../shared/dom.js";
+import { envelopeNode } from "../shared/envelopes.js";
 import { FORMATS, readAll, save } from "./export.js";
 
 const PAGE = 100;

@@ -1,7 +1,7 @@
 // Tabs (https://www.w3.org/WAI/ARIA/apg/patterns/tabs/): one is in the order of focus, arrows go
 // to the others.
 
-import { h, setAttribute, setText } from "./dom.js";
+import { h, setAttribute, setText } from "../shared/dom.js";
 
 export class Tabs {
   #tabs = new Map();
