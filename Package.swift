@@ -50,20 +50,24 @@ let package = Package(
     .target(name: "CProcess"),
     .target(name: "CAssets", cSettings: [.unsafeFlags(["-std=gnu23"])]),
 
-    // Hashes and signatures.
-    module("Cryptography", ["COpenSSL"]),
+    // Formats of text, hashes and signatures.
+    module("Text"),
+    module("Cryptography", ["COpenSSL", "Text"]),
 
     // What must not be seen, and what must not be changed.
-    module("Screening"),
+    module("Screening", ["Text"]),
 
     // What a delegation is, what is written down of it, and what is seen of it.
-    module("Domain"),
+    module("Domain", ["Text"]),
+    module("SystemCalls", ["CProcess", "Domain"]),
     module("NetworkRules"),
-    module("EventLog", ["Domain", "Cryptography", "Screening"]),
-    module("Projections", ["Domain", "NetworkRules", "EventLog", "Cryptography"]),
+    module("EventLog", ["Text", "Domain", "Cryptography", "Screening"]),
+    module("Projections", ["Text", "Domain", "NetworkRules", "EventLog", "Cryptography"]),
     module("InMemoryEventStore", ["Domain", "EventLog", "Projections"]),
     module("SQLite", ["CSQLite"]),
-    module("SQLiteEventStore", ["SQLite", "Domain", "EventLog", "Projections", "Cryptography"]),
+    module(
+      "SQLiteEventStore",
+      ["SystemCalls", "Text", "SQLite", "Domain", "EventLog", "Projections", "Cryptography"]),
 
     // How programs speak to people.
     module("Terminal"),
@@ -72,33 +76,43 @@ let package = Package(
     module(
       "Workflows",
       [
+        "Text",
         "CAssets", "Domain", "NetworkRules", "Yams",
         .product(name: "Mustache", package: "swift-mustache"),
         "Cryptography", "Screening",
       ]),
     module(
-      "Engine", ["Domain", "EventLog", "Projections", "Workflows", "Cryptography", "Screening"]),
+      "Engine",
+      ["Text", "Domain", "EventLog", "Projections", "Workflows", "Cryptography", "Screening"]),
 
     // The world outside.
-    module("Processes", ["CProcess", "Screening", subprocess]),
-    module("HTTPClient", ["CCurl"]),
+    module("Processes", ["SystemCalls", "Text", "CProcess", "Screening", subprocess]),
+    module("HTTPClient", ["SystemCalls", "Text", "CCurl"]),
     module("Egress", ["NetworkRules", "HTTPClient", "Screening", nio, sockets, log]),
     module("DemoAgent"),
     module(
       "Forge",
-      ["Domain", "Engine", "HTTPClient", "Processes", "Cryptography", "Screening", log]),
+      [
+        "SystemCalls", "Text", "Domain", "Engine", "HTTPClient", "Processes", "Cryptography",
+        "Screening", log,
+      ]),
     .target(
-      name: "WebUI", dependencies: ["CAssets", hummingbird, "Cryptography"], exclude: ["page"],
+      name: "WebUI", dependencies: ["Text", "CAssets", hummingbird, "Cryptography"],
+      exclude: ["page"],
       swiftSettings: strict),
     module("HTTPServing", [hummingbird, log]),
     module("GitBackend", ["Processes", hummingbird, log]),
     module(
       "EmbeddedForge",
-      ["SQLite", "HTTPServing", "GitBackend", "Processes", hummingbird, "Cryptography", log]),
-    module("WorkerProtocol", ["NetworkRules", "Workflows", "Cryptography"]),
+      [
+        "SystemCalls", "Text", "SQLite", "HTTPServing", "GitBackend", "Processes", hummingbird,
+        "Cryptography", log,
+      ]),
+    module("WorkerProtocol", ["Text", "NetworkRules", "Workflows", "Cryptography"]),
     module(
       "Worker",
       [
+        "SystemCalls", "Text",
         "Domain", "NetworkRules", "Workflows", "WorkerProtocol", "HTTPClient", "CProcess",
         "Processes", "Egress", subprocess,
         "Cryptography", "Screening", log,
@@ -106,6 +120,7 @@ let package = Package(
     module(
       "Server",
       [
+        "SystemCalls", "Text",
         "Domain", "EventLog", "Projections", "Engine", "Workflows", "WebUI", "HTTPServing",
         "WorkerProtocol", "Processes", hummingbird, "Cryptography", "Screening", log,
       ]),
@@ -113,6 +128,7 @@ let package = Package(
     .executableTarget(
       name: "aipm",
       dependencies: [
+        "SystemCalls", "Text",
         "Cryptography", "Domain", "EventLog", "Projections", "SQLiteEventStore", "Workflows",
         "Engine",
         "Terminal", "HTTPClient", "DemoAgent", "Forge", "EmbeddedForge", "Worker", "WorkerProtocol",
@@ -123,6 +139,7 @@ let package = Package(
     .executableTarget(
       name: "aipm-replay",
       dependencies: [
+        "SystemCalls", "Text",
         "Cryptography", "Domain", "EventLog", "Projections", "SQLiteEventStore", "Terminal",
         arguments,
       ],
@@ -138,29 +155,34 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "EventStoreConformance",
-      dependencies: ["Domain", "EventLog", "Projections", "LogStories", "Randomness"],
+      dependencies: ["Text", "Domain", "EventLog", "Projections", "LogStories", "Randomness"],
       path: "Tests/EventStoreConformance", swiftSettings: strict),
-    tests("EventLogTests", ["Cryptography", "Domain", "EventLog", "LogStories", "Randomness"]),
+    tests(
+      "EventLogTests", ["Text", "Cryptography", "Domain", "EventLog", "LogStories", "Randomness"]),
     tests(
       "ProjectionsTests",
-      ["Domain", "NetworkRules", "EventLog", "Projections", "LogStories", "Randomness"]),
+      ["Text", "Domain", "NetworkRules", "EventLog", "Projections", "LogStories", "Randomness"]),
     tests(
       "InMemoryEventStoreTests",
       [
         "InMemoryEventStore", "EventStoreConformance", "LogStories", "Randomness", "EventLog",
         "Domain",
       ]),
+    tests("TextTests", ["Text", "Randomness"]),
+    tests("SystemCallsTests", ["SystemCalls"]),
     tests("SQLiteTests", ["SQLite"]),
-    tests("CryptographyTests", ["Cryptography", "COpenSSL"]),
+    tests("CryptographyTests", ["Text", "Cryptography", "COpenSSL"]),
     .executableTarget(
       name: "log-writer",
       dependencies: [
+        "Text",
         "Cryptography", "Domain", "EventLog", "LogStories", "Randomness", "SQLiteEventStore",
       ],
       path: "Tests/LogWriter", swiftSettings: strict),
     .testTarget(
       name: "SQLiteEventStoreTests",
       dependencies: [
+        "Text",
         "Cryptography", "SQLiteEventStore", "SQLite", "EventStoreConformance", "LogStories",
         "Randomness",
         "Domain", "EventLog",
@@ -169,6 +191,7 @@ let package = Package(
     tests(
       "ReplayTests",
       [
+        "Text",
         "aipm-replay", "Cryptography", "Domain", "EventLog", "LogStories", "Randomness",
         "Projections", "SQLite",
         "SQLiteEventStore",
@@ -190,11 +213,13 @@ let package = Package(
       ]),
     tests("ProcessesTests", ["Processes"]),
     tests("HTTPServingTests", ["HTTPServing", "RawSockets", hummingbird, log]),
-    tests("EmbeddedForgeTests", ["EmbeddedForge", "Processes", log]),
+    tests("EmbeddedForgeTests", ["SystemCalls", "EmbeddedForge", "Processes", log]),
     tests("WorkflowsTests", ["Domain", "NetworkRules", "Screening", "Workflows", "Yams"]),
     tests(
       "WorkerTests",
       [
+        "Text",
+        "SystemCalls",
         "Worker", "WorkerProtocol", "Workflows", "Domain", "NetworkRules", "Egress",
         "HTTPServing", "Cryptography", "Processes", hummingbird, log,
       ]),
@@ -230,6 +255,7 @@ let package = Package(
     .target(
       name: "TestKit",
       dependencies: [
+        "Text",
         "Cryptography", "EventLog", "HTTPClient", "HTTPServing", "NetworkRules", "Processes",
         "WorkerProtocol", hummingbird, log,
       ],
@@ -237,6 +263,7 @@ let package = Package(
     tests(
       "EndToEndTests",
       [
+        "Text",
         "TestKit", "EventLog", "HTTPClient", "Processes", "aipm", "aipm-replay", "Cryptography",
         "WorkerProtocol", "RawSockets",
       ]),
@@ -246,7 +273,8 @@ let package = Package(
     .executableTarget(
       name: "aipm-bench",
       dependencies: [
-        "CSQLite", "CStoreReference", "Domain", "EventLog", "Projections", "SQLiteEventStore",
+        "Text", "CSQLite", "CStoreReference", "Domain", "EventLog", "Projections",
+        "SQLiteEventStore",
         "Workflows", "Engine",
         "LogStories", "Randomness", "InstantWorld", "Egress", "NetworkRules", "TestKit",
         "RawSockets",

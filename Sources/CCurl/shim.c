@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "CCurl.h"
 
-#include <pthread.h>
 #include <sys/socket.h>
 
 CURLcode ccurl_set_long(CURL *easy, CURLoption option, long value) {
@@ -82,8 +81,4 @@ bool ccurl_multi_next_done(CURLM *multi, CURL **easy, CURLcode *result) {
     }
   }
   return false;
-}
-
-void ccurl_name_thread(const char *name) {
-  pthread_setname_np(pthread_self(), name);
 }

@@ -1,5 +1,7 @@
+#define _GNU_SOURCE
 #include "CProcess.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #ifdef __GLIBC__
@@ -20,3 +22,5 @@ int cprocess_close_to_others(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); 
 #else
 int cprocess_close_to_others(void) { return 0; }
 #endif
+
+void cprocess_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

@@ -11,6 +11,7 @@
 // program: a log without hashes is none.
 
 import COpenSSL
+import Text
 
 /// A hash function of libcrypto, looked up once: a look-up costs more than a short hash.
 struct HashFunction: Sendable {

@@ -78,7 +78,8 @@ extension DelegationState {
       guard let name, !name.isTerminal else { throw corrupt(event) }
       let commit = commitToPush
       enter(
-        { .failed($0, Failure(step: e.step, code: e.code, retryable: e.retryable)) }, at: time
+        { .failed($0, DelegationFailure(step: e.step, code: e.code, retryable: e.retryable)) },
+        at: time
       ) {
         $0.unpushed = commit
         $0.cancelRequested = false

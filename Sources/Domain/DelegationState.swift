@@ -11,7 +11,7 @@ package enum DelegationState: Equatable, Sendable {
   case dispatched(Delegation, Lease)
   case generating(Delegation, Generation)
   case pushed(Delegation, ObjectID)
-  case failed(Delegation, Failure)
+  case failed(Delegation, DelegationFailure)
 }
 
 /// What every state past `absent` knows.
@@ -219,7 +219,7 @@ package struct Generation: Equatable, Sendable {
 }
 
 /// Why the delegation failed.
-package struct Failure: Equatable, Sendable {
+package struct DelegationFailure: Equatable, Sendable {
   package var step: Step
   package var code: FailureCode
   package var retryable: Bool

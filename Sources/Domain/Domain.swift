@@ -5,9 +5,9 @@
 // done next; policies say how long to wait, when silence means death, when to give up. Read
 // `DelegationEvent`, then `DelegationDecide`, `DelegationEvolve` and `Intent`.
 //
-// What it promises: the same input gives the same output, for ever. It imports nothing; it has no
-// clock, no chance, no concurrency; `now` is handed in. A switch over commands, events, states or
-// intents lists them all, so the compiler names every place that a new one touches. Raw values of
+// What it promises: the same input gives the same output, for ever. It imports only `Text`. It has
+// no clock, no chance, no concurrency; `now` is passed in. A switch over commands, events, states
+// or intents lists them all, so the compiler names every place that a new one touches. Raw values of
 // its closed sets stand in the log and in the API, so none ever changes.
 //
 // How it fails: `decide` throws a `Rejection`, which leaves the state as it was and is an answer to

@@ -1,6 +1,8 @@
 // The names of things. Each is a type of its own, so that a worker's name cannot be handed in
 // where a delegation's id is wanted.
 
+import Text
+
 /// A delegation: one request for code, from the form to the pushed commit. A UUIDv7, lowercase.
 ///
 /// A UUID is kept as its sixteen bytes: a log of millions of events holds hundreds of thousands of
@@ -16,20 +18,20 @@ package struct DelegationID: Hashable, Comparable, Sendable, CustomStringConvert
   package init(_ rawValue: String) {
     var text = rawValue
     form =
-      text.withUTF8 { LowercaseHex.uuid(UnsafeRawBufferPointer($0)) }.map { .uuid($0.0, $0.1) }
+      text.withUTF8 { UUIDText.halves(UnsafeRawBufferPointer($0)) }.map { .uuid($0.0, $0.1) }
       ?? .other(rawValue)
   }
 
   /// Reads UTF-8; what is none is repaired.
   package init(decoding utf8: UnsafeRawBufferPointer) {
     form =
-      LowercaseHex.uuid(utf8).map { .uuid($0.0, $0.1) }
+      UUIDText.halves(utf8).map { .uuid($0.0, $0.1) }
       ?? .other(String(decoding: utf8, as: UTF8.self))
   }
 
   package var rawValue: String {
     switch form {
-    case .uuid(let high, let low): LowercaseHex.uuid(high, low)
+    case .uuid(let high, let low): UUIDText.encode(high, low)
     case .other(let text): text
     }
   }
@@ -132,13 +134,13 @@ package struct ObjectID: Hashable, Sendable, CustomStringConvertible {
   private static func sha1(_ digits: UnsafeRawBufferPointer) -> Form? {
     guard digits.count == 40 else { return nil }
     func pair(_ start: Int) -> UInt64? {
-      guard let high = LowercaseHex.number(digits, at: start),
-        let low = LowercaseHex.number(digits, at: start + 8)
+      guard let high = Hex.number(digits, at: start),
+        let low = Hex.number(digits, at: start + 8)
       else { return nil }
       return UInt64(high) << 32 | UInt64(low)
     }
     guard let first = pair(0), let second = pair(16),
-      let third = LowercaseHex.number(digits, at: 32)
+      let third = Hex.number(digits, at: 32)
     else { return nil }
     return .sha1(first, second, third)
   }
@@ -146,11 +148,8 @@ package struct ObjectID: Hashable, Sendable, CustomStringConvertible {
   package var rawValue: String {
     switch form {
     case .sha1(let first, let second, let third):
-      String(unsafeUninitializedCapacity: 40) { out in
-        LowercaseHex.write(first, 16, to: out, at: 0)
-        LowercaseHex.write(second, 16, to: out, at: 16)
-        LowercaseHex.write(UInt64(third), 8, to: out, at: 32)
-        return 40
+      withUnsafeBytes(of: (first.bigEndian, second.bigEndian, third.bigEndian)) { bytes in
+        Hex.encode(UnsafeRawBufferPointer(rebasing: bytes[..<20]))
       }
     case .other(let text): text
     }
@@ -175,9 +174,23 @@ package struct Timestamp: Hashable, Comparable, Sendable {
   }
 }
 
+extension Timestamp {
+  /// `2026-11-23T12:00:00.123Z`.
+  package var iso8601: String { ISO8601.text(milliseconds) }
+
+  /// Reads `2026-11-23T12:00:00.123Z`. The fraction, the seconds, or the `T` and the whole time of
+  /// day may be absent; nil if the text is not such a time, or names a day that does not exist.
+  package init?(iso8601 text: String) {
+    guard let milliseconds = ISO8601.milliseconds(text) else { return nil }
+    self.init(milliseconds: milliseconds)
+  }
+}
+
 /// A span of time in whole milliseconds.
 package struct Milliseconds: Hashable, Comparable, Sendable {
   package var count: Int64
+  /// `35 ms`, `2.3 s`, `3 min 4 s`, `2 h 5 min`, `4 d 3 h`.
+  package var text: String { TimeSpan.text(milliseconds: count) }
   package init(_ count: Int64) { self.count = count }
   /// So many seconds.
   package static func seconds(_ n: Int64) -> Self { Self(n * 1000) }

@@ -1,6 +1,8 @@
 // Decisions about time: when to try again, when a silent worker counts as lost, when one that
 // keeps crashing is parked. All are functions of (state, now); none reads a clock.
 
+import Text
+
 /// How long to wait before a step is tried again.
 package struct RetryPolicy: Equatable, Sendable {
   /// The wait after the first failure.
@@ -34,8 +36,7 @@ package struct RetryPolicy: Equatable, Sendable {
 package enum Jitter {
   /// The same number for the same text, evenly spread over 64 bits.
   package static func draw(_ text: String) -> UInt64 {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    var hash = FNV1a.hash(text)
     hash = (hash ^ (hash >> 33)) &* 0xff51_afd7_ed55_8ccd
     return hash ^ (hash >> 33)
   }

@@ -23,6 +23,7 @@ import HTTPServing
 import Hummingbird
 import Logging
 import Processes
+import SystemCalls
 
 package struct EmbeddedForgeConfiguration: Sendable {
   /// The folder of repositories and database; made where it is missing.
@@ -110,7 +111,13 @@ package final class EmbeddedForge: Sendable {
       throw EmbeddedForgeError.badFaults(error)
     }
     folder = try ForgeFolder(root: configuration.root)
-    lock = try FolderLock(path: "\(folder.root)/forge.lock", folder: folder.root)
+    do {
+      lock = try FolderLock("\(folder.root)/forge.lock")
+    } catch is FolderLock.Held {
+      throw EmbeddedForgeError.servedAlready(folder.root)
+    } catch let fault as FileFault {
+      throw EmbeddedForgeError.unusableFolder(folder.root, fault.reason)
+    }
     folder.clear()
     try folder.writeHooks()
     store = try ForgeStore(path: folder.database)

@@ -1,5 +1,5 @@
-import Cryptography
 import Domain
+import Text
 
 /// One delegation's evidence in one file, which can be checked without the database: its events,
 /// what redacted them, and for every other event up to a head the leaf of its hash alone, so that

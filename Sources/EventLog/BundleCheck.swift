@@ -1,5 +1,6 @@
 import Cryptography
 import Domain
+import Text
 
 /// Checks a bundle line by line, from nothing but the lines.
 package struct BundleCheck: Sendable {

@@ -1,4 +1,5 @@
 import Domain
+import Text
 
 /// A buffer that is reused for one message after another. An event is hashed as about seven hundred
 /// bytes in forty pieces: a check of millions of events would spend its time on growing arrays.
@@ -88,55 +89,15 @@ package struct ByteWriter: ~Copyable {
 
   /// Appends lowercase hexadecimal digits.
   mutating func append(hex bytes: UnsafeRawBufferPointer) {
-    let out = UnsafeMutableRawPointer(reserve(bytes.count * 2))
-    let whole = bytes.count & ~3
-    for index in stride(from: 0, to: whole, by: 4) {
-      let digits = Self.digits(bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self))
-      out.storeBytes(of: digits, toByteOffset: 2 * index, as: UInt64.self)
-    }
-    for index in whole..<bytes.count {
-      let digits = Self.digits(UInt32(bytes[index]))
-      out.storeBytes(
-        of: UInt16(truncatingIfNeeded: digits), toByteOffset: 2 * index, as: UInt16.self)
-    }
+    Hex.write(bytes, to: UnsafeMutableRawPointer(reserve(bytes.count * 2)))
     count += bytes.count * 2
-  }
-
-  /// The eight digits of four bytes; both as they stand in memory.
-  @inline(__always)
-  private static func digits(_ bytes: UInt32) -> UInt64 {
-    // The halves of each byte are spread over a byte each, all at once.
-    var spread = UInt64(UInt32(bigEndian: bytes))
-    spread = (spread << 16 | spread) & 0x0000_ffff_0000_ffff
-    spread = (spread << 8 | spread) & 0x00ff_00ff_00ff_00ff
-    spread = (spread << 4 | spread) & 0x0f0f_0f0f_0f0f_0f0f
-    // Letters stand 39 behind where the row of numbers would have them.
-    let letters = (spread + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
-    return (spread + 0x3030_3030_3030_3030 + letters * 39).bigEndian
   }
 
   /// Appends a UUID's text as `UUIDText` writes it.
   /// - Parameter bytes: sixteen of them; of a number that is no UUID's, the digits alone.
   mutating func append(uuid bytes: UnsafeRawBufferPointer) {
     guard bytes.count == 16 else { return append(hex: bytes) }
-    let out = UnsafeMutableRawPointer(reserve(36))
-    func digits(_ index: Int) -> UInt64 {
-      Self.digits(bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self))
-    }
-    func put(_ digits: UInt64, at place: Int) {
-      out.storeBytes(of: digits, toByteOffset: place, as: UInt64.self)
-    }
-    func put(half digits: UInt64, at place: Int) {
-      out.storeBytes(of: UInt8(ascii: "-"), toByteOffset: place, as: UInt8.self)
-      out.storeBytes(
-        of: UInt32(truncatingIfNeeded: digits), toByteOffset: place + 1, as: UInt32.self)
-    }
-    put(digits(0), at: 0)
-    put(half: digits(4), at: 8)
-    put(half: digits(4) >> 32, at: 13)
-    put(half: digits(8), at: 18)
-    put(half: digits(8) >> 32, at: 23)
-    put(digits(12), at: 28)
+    UUIDText.write(bytes, to: UnsafeMutableRawPointer(reserve(36)))
     count += 36
   }
 
@@ -160,49 +121,9 @@ package struct ByteWriter: ~Copyable {
     append(UInt8(ascii: "\""))
   }
 
-  /// Appends `2026-11-23T12:00:00.123Z`. Days are counted by Howard Hinnant's civil-from-days
-  /// (https://howardhinnant.github.io/date_algorithms.html), which needs no calendar library.
-  /// Years beyond 0000–9999, which only a hurt log holds, are written with the digits they have.
+  /// Appends `2026-11-23T12:00:00.123Z`.
   mutating func append(iso8601 time: Timestamp) {
-    let parts = time.milliseconds.quotientAndRemainder(dividingBy: 86_400_000)
-    let day = parts.remainder < 0 ? parts.quotient - 1 : parts.quotient
-    let rest = parts.remainder < 0 ? parts.remainder + 86_400_000 : parts.remainder
-    let z = day + 719_468
-    let era = (z >= 0 ? z : z - 146_096) / 146_097
-    let doe = z - era * 146_097
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100)
-    let mp = (5 * doy + 2) / 153
-    let m = mp < 10 ? mp + 3 : mp - 9
-    let y = yoe + era * 400 + (m <= 2 ? 1 : 0)
-    if !(0...9999).contains(y) { append(decimal: y) }
-    let out = reserve(24)
-    var at = 0
-    @inline(__always) func put(_ n: Int64, _ separator: Unicode.Scalar?) {
-      let n = UInt32(truncatingIfNeeded: n)
-      out[at] = UInt8(truncatingIfNeeded: 0x30 + n / 10)
-      out[at + 1] = UInt8(truncatingIfNeeded: 0x30 + n % 10)
-      at += 2
-      guard let separator else { return }
-      out[at] = UInt8(ascii: separator)
-      at += 1
-    }
-    if (0...9999).contains(y) {
-      put(y / 100, nil)
-      put(y % 100, nil)
-    }
-    out[at] = UInt8(ascii: "-")
-    at += 1
-    put(m, "-")
-    put(doy - (153 * mp + 2) / 5 + 1, "T")
-    put(rest / 3_600_000, ":")
-    put(rest / 60_000 % 60, ":")
-    put(rest / 1000 % 60, ".")
-    let thousandths = UInt32(truncatingIfNeeded: rest % 1000)
-    out[at] = UInt8(truncatingIfNeeded: 0x30 + thousandths / 100)
-    at += 1
-    put(Int64(thousandths % 100), "Z")
-    count += at
+    count += ISO8601.write(time.milliseconds, to: reserve(ISO8601.bytesMax))
   }
 
   // MARK: Fields with their lengths before them

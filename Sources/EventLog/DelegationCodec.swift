@@ -1,4 +1,5 @@
 import Domain
+import Text
 
 extension EventCodec {
   static func encode(_ event: DelegationEvent) -> EncodedEvent {

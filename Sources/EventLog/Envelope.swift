@@ -1,5 +1,5 @@
-import Cryptography
 import Domain
+import Text
 
 /// A stream of the log: that of a delegation, of a worker, or of the system.
 package enum StreamName: Hashable, Sendable, CustomStringConvertible {
@@ -104,14 +104,5 @@ package struct RecordedEvent: Equatable, Sendable {
     envelope["correlation"] = correlation.map { .string($0) } ?? .null
     envelope["causation"] = causation.map { .string($0) } ?? .null
     return .object(envelope)
-  }
-}
-
-extension Timestamp {
-  /// `2026-11-23T12:00:00.123Z`.
-  package var iso8601: String {
-    var out = ByteWriter(capacity: 24)
-    out.append(iso8601: self)
-    return String(decoding: out.bytes, as: UTF8.self)
   }
 }

@@ -1,4 +1,5 @@
 import Domain
+import Text
 
 /// An event as a store writes it: facts, and text apart from them.
 package struct EncodedEvent: Equatable, Sendable {

@@ -5,6 +5,7 @@
 // (HashFormat.md, "Adding a column") has the steps.
 
 import Domain
+import Text
 
 /// The columns of the table `events`, in its order. The raw value declares the column: its SQL
 /// name, then either an SQL type (a column of the envelope) or a `ColumnDeclaration.Kind` (a fact)

@@ -1,6 +1,7 @@
 import Cryptography
 import Domain
 import Glibc
+import Text
 
 /// Computes the hashes of rows without copying their columns. One hasher serves one event after
 /// another, on one thread.

@@ -1,47 +1,13 @@
 import Cryptography
 import Domain
+import Text
 
-/// UUIDs (RFC 9562) as the log writes them: sixteen bytes, or 36 lowercase characters.
-package enum UUIDText {
-  private static let digits = Array("0123456789abcdef".utf8)
-
-  /// - Parameter bytes: sixteen of them.
-  package static func encode(_ bytes: some Collection<UInt8>) -> String { encode(Array(bytes)) }
-
-  /// - Parameter bytes: sixteen of them.
-  package static func encode(_ bytes: [UInt8]) -> String {
-    digits.withUnsafeBufferPointer { digits in
-      String(unsafeUninitializedCapacity: 36) { out in
-        var at = 0
-        for index in 0..<min(bytes.count, 16) {
-          if index == 4 || index == 6 || index == 8 || index == 10 {
-            out[at] = UInt8(ascii: "-")
-            at += 1
-          }
-          out[at] = digits[Int(bytes[index] >> 4)]
-          out[at + 1] = digits[Int(bytes[index] & 15)]
-          at += 2
-        }
-        return at
-      }
-    }
-  }
-
+extension UUIDText {
   /// A UUIDv7 of this time that is like no other.
   package static func fresh(at time: Timestamp) -> String {
     var ids = EventIDs()
     var random = SystemRandomNumberGenerator()
     return encode(ids.next(at: time, using: &random))
-  }
-
-  /// The sixteen bytes; nil where the text is no UUID in the usual grouping.
-  package static func decode(_ text: String) -> [UInt8]? {
-    let utf8 = Array(text.utf8)
-    guard utf8.count == 36, [8, 13, 18, 23].allSatisfy({ utf8[$0] == UInt8(ascii: "-") }) else {
-      return nil
-    }
-    let hex = utf8.filter { $0 != UInt8(ascii: "-") }
-    return Hex.decode(String(decoding: hex, as: UTF8.self))
   }
 }
 

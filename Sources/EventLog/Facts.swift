@@ -1,4 +1,5 @@
 import Domain
+import Text
 
 /// The facts of one event: typed columns for what folds and queries read, and one JSON object for
 /// everything else. Text by users and agents isn't here. `EventColumn` says what each column means.

@@ -1,5 +1,6 @@
 import Cryptography
 import Domain
+import Text
 
 /// The hashes of the log. HashFormat.md of the guide specifies them. A test checks an export
 /// against that specification alone.

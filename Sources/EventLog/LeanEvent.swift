@@ -1,4 +1,5 @@
 import Domain
+import Text
 
 /// The name of a stream in an event.
 package enum StreamKey: Hashable, Sendable {

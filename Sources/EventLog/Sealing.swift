@@ -1,4 +1,5 @@
 import Domain
+import Text
 
 /// An event at its position in the log, with the encoding that a store writes.
 package struct SealedEvent: Sendable {

@@ -1,4 +1,5 @@
 import Screening
+import Text
 
 /// Takes credentials out of words before they are stored: tokens of known shapes, what the operator
 /// has configured, and every credential that AIPM itself holds. Any number of texts can be masked
@@ -124,7 +125,7 @@ extension JSONValue {
   /// The same with credentials taken out of its texts.
   fileprivate func masked(by mask: SecretMask) -> JSONValue {
     switch self {
-    case .null, .bool, .integer: self
+    case .null, .bool, .integer, .number: self
     case .string(let text): .string(mask.masked(text))
     case .array(let items): .array(items.map { $0.masked(by: mask) })
     case .object(let members): .object(members.mapValues { $0.masked(by: mask) })

@@ -1,4 +1,5 @@
 import Domain
+import Text
 
 /// One event as a store or an export has it: its columns, none of which is trusted yet.
 package struct StoredEvent: Sendable {

@@ -95,7 +95,7 @@ package final class HTTPClient: Sendable {
     let id = nextID()
     let result = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
-        inbox.submit(Submission(id: id, request: request, sink: .whole(continuation)))
+        inbox.submit(TransferRequest(id: id, request: request, sink: .whole(continuation)))
         // A cancellation before the submission found nothing to cancel.
         if Task.isCancelled { inbox.post(.cancel(id)) }
       }
@@ -112,7 +112,7 @@ package final class HTTPClient: Sendable {
   package func stream(_ request: HTTPRequest) async throws(HTTPFault) -> HTTPStream {
     let id = nextID()
     let channel = StreamChannel(id: id, inbox: inbox)
-    inbox.submit(Submission(id: id, request: request, sink: .stream(channel)))
+    inbox.submit(TransferRequest(id: id, request: request, sink: .stream(channel)))
     let result = await withTaskCancellationHandler {
       await channel.head()
     } onCancel: {

@@ -14,7 +14,7 @@ enum Sink: Sendable {
   }
 }
 
-struct Submission: Sendable {
+struct TransferRequest: Sendable {
   let id: UInt64
   let request: HTTPRequest
   let sink: Sink
@@ -23,8 +23,8 @@ struct Submission: Sendable {
 }
 
 /// What callers want of the thread.
-enum Command: Sendable {
-  case start(Submission)
+enum TransferCommand: Sendable {
+  case start(TransferRequest)
   case cancel(UInt64)
   /// The reader of a stream has room again, or the writer of a body has more.
   case resume(UInt64)
@@ -33,7 +33,7 @@ enum Command: Sendable {
 /// The only way from callers to the thread that owns the handles.
 final class Inbox: Sendable {
   private struct State {
-    var commands: [Command] = []
+    var commands: [TransferCommand] = []
     /// Transfers that were accepted and have not ended.
     var open = 0
     /// The multi handle's address while the thread runs: what `curl_multi_wakeup` needs, which
@@ -56,7 +56,7 @@ final class Inbox: Sendable {
   init(maxTransfers: Int) { self.maxTransfers = maxTransfers }
 
   /// Takes a transfer in, or ends it at once.
-  func submit(_ submission: Submission) {
+  func submit(_ submission: TransferRequest) {
     let fault: HTTPFault? = state.withLock { state in
       if state.isShutDown { return Self.shutDownFault }
       if state.open >= maxTransfers {
@@ -72,7 +72,7 @@ final class Inbox: Sendable {
     if let fault { submission.sink.fail(fault) }
   }
 
-  func post(_ command: Command) {
+  func post(_ command: TransferCommand) {
     state.withLock { state in
       guard !state.isShutDown else { return }
       state.commands.append(command)
@@ -95,7 +95,7 @@ final class Inbox: Sendable {
   }
 
   /// What came in since the last call, and whether the thread is to end.
-  func take() -> (commands: [Command], isShutDown: Bool) {
+  func take() -> (commands: [TransferCommand], isShutDown: Bool) {
     state.withLock { state in
       let commands = state.commands
       state.commands = []

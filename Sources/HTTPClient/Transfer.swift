@@ -1,5 +1,6 @@
 import CCurl
 import Glibc
+import Text
 
 /// One request on its way, confined to the client's thread.
 final class Transfer {
@@ -36,7 +37,7 @@ final class Transfer {
   private var wasStale = false
 
   /// Makes the handle ready; nothing is sent yet.
-  init(_ submission: Submission, configuration: HTTPClient.Configuration) throws(HTTPFault) {
+  init(_ submission: TransferRequest, configuration: HTTPClient.Configuration) throws(HTTPFault) {
     id = submission.id
     request = submission.request
     sink = submission.sink
@@ -250,7 +251,7 @@ final class Transfer {
       return stop(.tooLarge, "the answer's head is over \(Self.headBytesMax) bytes")
     }
     let raw = UnsafeRawBufferPointer(start: bytes, count: count)
-    let line = String(decoding: raw, as: UTF8.self).trimmed()
+    let line = String(decoding: raw, as: UTF8.self).trimmed
     if line.hasPrefix("HTTP/") {
       status = Int(line.split(separator: " ").dropFirst().first ?? "") ?? 0
       headers = HTTPHeaders()
@@ -258,7 +259,7 @@ final class Transfer {
     } else if line.isEmpty {
       if status >= 200, !isHeadComplete { return completeHead() ? count : 0 }
     } else if !isHeadComplete, let colon = line.firstIndex(of: ":") {
-      let value = String(line[line.index(after: colon)...]).trimmed()
+      let value = String(line[line.index(after: colon)...]).trimmed
       headers.append(name: String(line[..<colon]), value: value)
     }
     return count
@@ -383,15 +384,5 @@ final class Transfer {
     var value: UnsafePointer<CChar>?
     guard ccurl_info_string(easy, info, &value) == CURLE_OK, let value else { return nil }
     return String(cString: value)
-  }
-}
-
-extension String {
-  /// Without white space at either end, line ends included.
-  fileprivate func trimmed() -> String {
-    var rest = self[...]
-    while let first = rest.first, first.isWhitespace { rest.removeFirst() }
-    while let last = rest.last, last.isWhitespace { rest.removeLast() }
-    return String(rest)
   }
 }

@@ -1,5 +1,6 @@
 import CCurl
 import Glibc
+import SystemCalls
 
 /// The thread that owns every curl handle of a client. Nothing of it is reached from outside but
 /// through the inbox.
@@ -65,7 +66,7 @@ final class TransferLoop {
     curl_multi_cleanup(multi)
   }
 
-  private func carryOut(_ command: Command) {
+  private func carryOut(_ command: TransferCommand) {
     switch command {
     case .start(let submission): begin(submission)
     case .cancel(let id):
@@ -77,7 +78,7 @@ final class TransferLoop {
     }
   }
 
-  private func begin(_ submission: Submission) {
+  private func begin(_ submission: TransferRequest) {
     do throws(HTTPFault) {
       let transfer = try Transfer(submission, configuration: configuration)
       transfers[submission.id] = transfer
@@ -169,40 +170,4 @@ final class TransferLoop {
       admit(origin)
     }
   }
-}
-
-/// Runs `body` on a new detached thread that takes no signals: those are for the threads that
-/// expect them, and a connection that the peer closed must not raise SIGPIPE here.
-/// - Returns: false where the system has no thread to give.
-private func startThread(name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
-  final class Box {
-    let name: String
-    let body: @Sendable () -> Void
-    init(name: String, body: @escaping @Sendable () -> Void) {
-      self.name = name
-      self.body = body
-    }
-  }
-  let box = Unmanaged.passRetained(Box(name: name, body: body))
-  var all = sigset_t()
-  var before = sigset_t()
-  sigfillset(&all)
-  pthread_sigmask(SIG_SETMASK, &all, &before)
-  defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-  var thread = pthread_t()
-  let code = pthread_create(
-    &thread, nil,
-    { context in
-      guard let context else { return nil }
-      let box = Unmanaged<Box>.fromOpaque(context).takeRetainedValue()
-      ccurl_name_thread(box.name)
-      box.body()
-      return nil
-    }, box.toOpaque())
-  guard code == 0 else {
-    box.release()
-    return false
-  }
-  pthread_detach(thread)
-  return true
 }

@@ -2,6 +2,8 @@
 // system or the user, no prompt, no hook, no fsmonitor, no collection behind our back. Settings,
 // and with them every credential, go by the environment, where the process list does not show them.
 
+import Text
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Darwin)
@@ -156,9 +158,5 @@ extension ProcessResult {
   package var isOutOfCPUTime: Bool { exit == .signalled(SIGXCPU) }
 
   /// Standard output as text without white space at its ends: what most git commands answer.
-  package var trimmedOutput: String {
-    var text = Substring(outputText)
-    while let last = text.last, last.isWhitespace { text.removeLast() }
-    return String(text.drop { $0.isWhitespace })
-  }
+  package var trimmedOutput: String { outputText.trimmed }
 }

@@ -1,5 +1,7 @@
 // Who is still in a process group.
 
+import SystemCalls
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Darwin)
@@ -32,31 +34,9 @@ enum ProcessGroup {
   }
 
   private static func members(of group: Int32, atMost limit: Int) -> [Int32] {
-    guard let folder = opendir("/proc") else { return [] }
-    defer { closedir(folder) }
-    var members: [Int32] = []
-    while members.count < limit, let entry = readdir(folder) {
-      let name = withUnsafeBytes(of: entry.pointee.d_name) {
-        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      guard let number = Int32(name), let (state, its) = status(of: number) else { continue }
-      if its == group && state != "Z" && state != "X" { members.append(number) }
+    let members = ProcessFiles.all.lazy.filter { process in
+      ProcessFiles.status(of: process).map { $0.group == group && !$0.hasEnded } ?? false
     }
-    return members
-  }
-
-  /// State and group out of `/proc/N/stat` (proc(5)): both stand after the name in parentheses.
-  private static func status(of process: Int32) -> (state: Substring, group: Int32)? {
-    let file = open("/proc/\(process)/stat", O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { return nil }
-    defer { close(file) }
-    var buffer = [UInt8](repeating: 0, count: 1024)
-    let count = read(file, &buffer, buffer.count)
-    guard count > 0 else { return nil }
-    let text = String(decoding: buffer.prefix(count), as: UTF8.self)
-    guard let end = text.lastIndex(of: ")") else { return nil }
-    let fields = text[end...].dropFirst().split(separator: " ")
-    guard fields.count > 2, let group = Int32(fields[2]) else { return nil }
-    return (fields[0], group)
+    return Array(members.prefix(limit))
   }
 }

@@ -14,6 +14,7 @@
 // changed; `closed` names the folder that is in the way.
 
 import CProcess
+import Text
 
 #if canImport(Glibc)
   import Glibc

@@ -1,5 +1,5 @@
-import Cryptography
 import EventLog
+import Text
 
 /// A row of a live view that is not what the log makes of it.
 package struct RowDifference: Equatable, Sendable {

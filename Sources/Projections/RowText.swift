@@ -1,6 +1,7 @@
 import Cryptography
 import Domain
 import EventLog
+import Text
 
 /// A row of a view.
 package protocol ViewRow {

@@ -1,5 +1,6 @@
 import Domain
 import EventLog
+import Text
 
 /// One delegation as lists and queries see it. It holds facts alone: the words that users gave are
 /// read from the event that holds them, so that a redaction needs no second place.

@@ -1,5 +1,6 @@
 import Cryptography
 import EventLog
+import Text
 
 /// The views, by the names that users give them.
 package enum ViewName: String, CaseIterable, Sendable {

@@ -1,5 +1,6 @@
 import Domain
 import EventLog
+import Text
 
 /// What a row is known by.
 package enum ViewKey: Hashable, Comparable, Sendable, CustomStringConvertible {

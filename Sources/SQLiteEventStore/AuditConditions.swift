@@ -2,6 +2,7 @@ import Domain
 import EventLog
 import Projections
 import SQLite
+import Text
 
 /// A part of a statement, with the values that it wants in their order.
 struct SQLPart {

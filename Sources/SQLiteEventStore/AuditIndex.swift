@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import SQLite
+import Text
 
 /// What audit looks events up by: lists of positions by term, and by commit. An append does not
 /// wait for it; the writer takes events in when it has nothing else to do. Whoever asks reads the
@@ -141,9 +142,7 @@ private struct EntrySum: Equatable {
 
   /// FNV-1a over the text, spread with the position as SplitMix64 does.
   mutating func add(_ text: String, _ position: Int64) {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    var z = hash &+ UInt64(bitPattern: position) &* 0x9e37_79b9_7f4a_7c15
+    var z = FNV1a.hash(text) &+ UInt64(bitPattern: position) &* 0x9e37_79b9_7f4a_7c15
     z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
     z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
     sum &+= z ^ (z >> 31)

@@ -2,6 +2,7 @@ import Domain
 import EventLog
 import Projections
 import SQLite
+import Text
 
 /// Finds what a query asks for, within one snapshot. The candidates come from where there are the
 /// fewest: the streams of a few delegations, a list of the index, or the log itself; the newest

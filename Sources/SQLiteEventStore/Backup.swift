@@ -46,7 +46,7 @@ package enum LogBackup {
     }
   }
 
-  /// Puts a copy in the place of a folder's log. Whoever calls holds the folder's `LogLock`. What
+  /// Puts a copy in the place of a folder's log. The caller holds the folder's `FolderLock`. What
   /// was there stays beside it as `aipm.db.replaced`, and the head outside stays as it is, so that
   /// the next start sees that this log is an older one. A backup of an older schema is brought up
   /// to date.

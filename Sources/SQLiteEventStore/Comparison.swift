@@ -1,5 +1,6 @@
 import EventLog
 import Projections
+import Text
 
 extension LogFile {
   /// Folds what is new, and compares the views with the fold, all in one snapshot, so that a server

@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import SQLite
+import Text
 
 /// Reading and writing of `events` and `payloads`. Everything here that names columns is derived
 /// from `EventColumn`.

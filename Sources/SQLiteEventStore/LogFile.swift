@@ -3,6 +3,7 @@ import EventLog
 import Glibc
 import Projections
 import SQLite
+import Text
 
 /// The log's file opened for reading alone: safe beside a running server, which it never makes
 /// wait. Events are read in chunks, each a snapshot of its own, so that a long replay keeps no

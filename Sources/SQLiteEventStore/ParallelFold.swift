@@ -5,6 +5,7 @@ import Glibc
 import Projections
 import SQLite
 import Synchronization
+import SystemCalls
 
 extension LogFile {
   /// How many events one stretch spans.

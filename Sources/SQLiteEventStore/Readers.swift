@@ -1,5 +1,6 @@
 import EventLog
 import SQLite
+import SystemCalls
 
 /// A few threads that read, each with a connection of its own. Each read is one short snapshot;
 /// none of them ever writes or checkpoints.
@@ -30,15 +31,15 @@ final class Readers: Sendable {
   /// - Returns: whether the connection can be used again.
   private typealias Read = @Sendable (Result<Database, StoreFault>) -> Bool
 
-  private let lookUps: Lane<Read>
-  private let searches: Lane<Read>
+  private let lookUps: BoundedQueue<Read>
+  private let searches: BoundedQueue<Read>
   private let time: Duration
 
   /// - Throws: `StoreFault` where the system has no thread left.
   init(path: String, limits: Limits = Limits()) throws(StoreFault) {
     time = limits.time
-    lookUps = Lane(capacity: limits.waitingLookUpsMax, takers: limits.threads)
-    searches = Lane(capacity: limits.waitingSearchesMax, takers: limits.threads)
+    lookUps = BoundedQueue(capacity: limits.waitingLookUpsMax, takers: limits.threads)
+    searches = BoundedQueue(capacity: limits.waitingSearchesMax, takers: limits.threads)
     for lane in [lookUps, searches] {
       for _ in 0..<limits.threads {
         guard startThread({ Self.serve(lane, path) }) else {
@@ -51,7 +52,7 @@ final class Readers: Sendable {
 
   /// Carries out what comes through `lane` until that is closed. A connection that cannot be made
   /// fails one read; the next read tries again.
-  private static func serve(_ lane: Lane<Read>, _ path: String) {
+  private static func serve(_ lane: BoundedQueue<Read>, _ path: String) {
     var connection: Database?
     while case .items(let reads) = lane.take(max: 1, timeoutMs: nil) {
       for read in reads {

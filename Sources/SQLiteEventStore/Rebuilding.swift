@@ -4,6 +4,7 @@ import Glibc
 import Projections
 import SQLite
 import Synchronization
+import SystemCalls
 
 /// Makes the views again from the log, beside the live ones, and swaps them in.
 ///
@@ -121,7 +122,7 @@ extension SQLiteEventStore {
 /// What can be done to a log that no server has open.
 package enum LogAtRest {
   /// Makes everything again that is derived from the log: the views, and what is kept to look
-  /// things up by. Whoever calls holds the folder's `LogLock`.
+  /// things up by. Whoever calls holds the folder's `FolderLock`.
   /// - Parameter onProgress: told how many events were folded.
   /// - Throws: `StoreFault` where there is no log, or it is hurt: then nothing is changed.
   package static func rebuild(

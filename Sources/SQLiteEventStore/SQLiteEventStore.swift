@@ -28,12 +28,13 @@ import EventLog
 import Projections
 import SQLite
 import Synchronization
+import SystemCalls
 
 package final class SQLiteEventStore: EventStore, Views, Sendable {
   /// How many appends may wait.
   private static let waitingMax = 8192
 
-  private let lane: Lane<WriterRequest>
+  private let lane: BoundedQueue<WriterRequest>
   private let status: WriterStatus
   let readers: Readers
   private let ended: Ended
@@ -57,7 +58,7 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
     directory: String, clock: @escaping @Sendable () -> Timestamp, acceptsRestore: Bool = false,
     mask: SecretMask? = nil, onCommit: @escaping CommitObserver
   ) throws(StoreFault) -> SQLiteEventStore {
-    let lane = Lane<WriterRequest>(capacity: waitingMax, takers: 1)
+    let lane = BoundedQueue<WriterRequest>(capacity: waitingMax, takers: 1)
     let ended = Ended()
     let opened = Handover<Result<WriterStatus, StoreFault>>()
     let isStarted = startThread {
@@ -88,7 +89,8 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
   }
 
   private init(
-    lane: Lane<WriterRequest>, status: WriterStatus, readers: Readers, ended: Ended, path: String,
+    lane: BoundedQueue<WriterRequest>, status: WriterStatus, readers: Readers, ended: Ended,
+    path: String,
     mask: SecretMask?
   ) {
     self.path = path

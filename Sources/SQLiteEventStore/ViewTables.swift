@@ -2,6 +2,7 @@ import Domain
 import EventLog
 import Projections
 import SQLite
+import Text
 
 /// A row of a view that holds what no fold can have put there.
 struct UnreadableRow: Error, CustomStringConvertible {

@@ -70,7 +70,7 @@ final class Writer {
   }
 
   /// Takes appends until the lane is closed and empty.
-  func run(_ lane: Lane<WriterRequest>) {
+  func run(_ lane: BoundedQueue<WriterRequest>) {
     while true {
       switch lane.take(max: Self.batchMax, timeoutMs: waitMs) {
       case .items(let requests):

@@ -1,3 +1,5 @@
+import Text
+
 /// A credential whose value is known, in every form in which it gets into files by accident.
 struct KnownValue: Sendable {
   /// A text that gives it away.
@@ -35,8 +37,8 @@ struct KnownValue: Sendable {
   var forms: [Form] {
     var forms = [
       Form(bytes: bytes, isWrapped: false),
-      Form(bytes: Self.hex(bytes, "0123456789abcdef"), isWrapped: false),
-      Form(bytes: Self.hex(bytes, "0123456789ABCDEF"), isWrapped: false),
+      Form(bytes: Array(Hex.encode(bytes).utf8), isWrapped: false),
+      Form(bytes: Array(Hex.encode(bytes).uppercased().utf8), isWrapped: false),
     ]
     for shift in 0..<3 {
       let plain = Self.base64(bytes, shift: shift)
@@ -51,7 +53,7 @@ struct KnownValue: Sendable {
       if forURLs != plain { forms.append(Form(bytes: forURLs, isWrapped: true)) }
     }
     let others = [
-      Self.percentEncoded(bytes), Self.inString(bytes, escaping: "\"\\"),
+      Percent.encode(bytes), Self.inString(bytes, escaping: "\"\\"),
       // JSON may escape a slash too, and some writers of it do.
       Self.inString(bytes, escaping: "\"\\/"),
     ]
@@ -59,11 +61,6 @@ struct KnownValue: Sendable {
       forms.append(Form(bytes: written, isWrapped: false))
     }
     return forms
-  }
-
-  private static func hex(_ bytes: [UInt8], _ digits: String) -> [UInt8] {
-    let digits = Array(digits.utf8)
-    return bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
   }
 
   /// What the value alone decides of its base64 when `shift` bytes stand before it in its group.
@@ -82,14 +79,6 @@ struct KnownValue: Sendable {
       bits &= 63
     }
     return Array(out.dropFirst((shift * 8 + 5) / 6))
-  }
-
-  private static func percentEncoded(_ bytes: [UInt8]) -> [UInt8] {
-    let plain = ByteSet.alphanumeric(and: "-._~")
-    return bytes.flatMap { byte in
-      plain.contains(byte)
-        ? [byte] : [UInt8(ascii: "%")] + hex([byte], "0123456789ABCDEF")
-    }
   }
 
   /// As it stands between quotes in JSON and in most languages.

@@ -3,6 +3,8 @@ import EventLog
 import HTTPTypes
 import Hummingbird
 import Projections
+import SystemCalls
+import Text
 
 /// Questions to the log.
 struct AuditRoutes {

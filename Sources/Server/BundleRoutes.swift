@@ -4,6 +4,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import Projections
+import Text
 
 /// One delegation's evidence as a file.
 struct BundleRoutes {

@@ -3,6 +3,7 @@ import Engine
 import EventLog
 import Hummingbird
 import Projections
+import Text
 import Workflows
 
 /// `GET /api/choices`: what a form offers to whoever writes a request.

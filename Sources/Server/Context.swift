@@ -1,4 +1,3 @@
-import Cryptography
 import Domain
 import Engine
 import EventLog
@@ -8,6 +7,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import Projections
+import Text
 import Workflows
 
 /// A request's context: what the router keeps of it, and the connection that it came by.
@@ -46,13 +46,6 @@ actor Lifecycle {
   private(set) var isDraining = false
   func ready() { isReady = true }
   func drain() { isDraining = true }
-}
-
-extension Timestamp {
-  /// By the machine's clock.
-  static var now: Timestamp {
-    Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
-  }
 }
 
 extension Request {
@@ -155,7 +148,7 @@ extension Request {
 
   private static func formText(_ encoded: Substring.UTF8View) -> String {
     let plain = encoded.map { $0 == UInt8(ascii: "+") ? UInt8(ascii: " ") : $0 }
-    return String(decoding: percentDecoded(plain) ?? plain, as: UTF8.self)
+    return String(decoding: Percent.decode(encoded, plusIsSpace: true) ?? plain, as: UTF8.self)
   }
 }
 
@@ -201,24 +194,6 @@ extension APIContext {
   /// absent or not well encoded.
   func pathPart(_ name: String) -> String {
     guard let raw = parameters.get(name) else { return "" }
-    return String(decoding: percentDecoded(Array(raw.utf8)) ?? [], as: UTF8.self)
+    return String(decoding: Percent.decode(raw.utf8) ?? [], as: UTF8.self)
   }
-}
-
-/// Bytes without their percent encoding (RFC 3986, section 2.1); nil where they are not well
-/// encoded.
-private func percentDecoded(_ encoded: [UInt8]) -> [UInt8]? {
-  var bytes: [UInt8] = []
-  var rest = encoded[...]
-  while let byte = rest.popFirst() {
-    guard byte == UInt8(ascii: "%") else {
-      bytes.append(byte)
-      continue
-    }
-    let digits = String(decoding: rest.prefix(2), as: UTF8.self).lowercased()
-    guard let decoded = Hex.decode(digits), decoded.count == 1 else { return nil }
-    bytes += decoded
-    rest = rest.dropFirst(2)
-  }
-  return bytes
 }

@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import Projections
+import Text
 import WorkerProtocol
 
 /// Delegations, pull requests and workers as the API shows them.

@@ -5,6 +5,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import Projections
+import Text
 
 /// Delegations: lists, one, its events, its output, its diff; cancel and retry.
 struct DelegationRoutes {

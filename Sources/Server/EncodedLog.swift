@@ -2,6 +2,8 @@ import EventLog
 import NIOCore
 import Processes
 import Synchronization
+import SystemCalls
+import Text
 
 /// What follows a position of the log, read and encoded once for all event streams that ask for it.
 ///
@@ -39,7 +41,7 @@ final class EncodedLog: Sendable {
   private let lifetime: Duration
   private let read: Reading
   /// Others' reads of the store come in between, however many streams there are.
-  private let slots = Slots(2)
+  private let slots = AsyncSemaphore(2)
   private let state = Mutex(State())
 
   /// - Parameter lifetime: how long a piece is kept.
@@ -97,7 +99,7 @@ final class EncodedLog: Sendable {
   }
 
   private func encoded(after position: Int64) async throws -> Piece? {
-    let batch = try await slots.withSlot { try await read(position, Self.eventsMax) }
+    let batch = try await slots.withPermit { try await read(position, Self.eventsMax) }
     var (bytes, end) = (ByteBuffer(), position)
     for event in batch where bytes.readableBytes < Self.bytesMax {
       EventWriter.append(

@@ -4,6 +4,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import Synchronization
+import Text
 
 /// Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 struct EventWriter: ~Copyable {

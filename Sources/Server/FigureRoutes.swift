@@ -4,6 +4,8 @@ import EventLog
 import FoundationEssentials
 import Hummingbird
 import Projections
+import SystemCalls
+import Text
 
 /// `GET /api/health`: how AIPM does, at a glance: the queue, the day, the workers, the forge.
 struct FigureRoutes {

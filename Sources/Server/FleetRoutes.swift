@@ -3,6 +3,7 @@ import Engine
 import EventLog
 import Hummingbird
 import Projections
+import Text
 
 /// Workers and pull requests: the two views, and what operators ask of workers.
 struct FleetRoutes {

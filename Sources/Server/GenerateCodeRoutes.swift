@@ -2,6 +2,8 @@ import Domain
 import Engine
 import EventLog
 import Hummingbird
+import SystemCalls
+import Text
 import Workflows
 
 /// `POST /generate-code`: what the backend that this one replaces sent to its workers. Code is
@@ -17,7 +19,7 @@ struct GenerateCodeRoutes {
     guard await !server.lifecycle.isDraining else {
       throw Problem.unavailable("The server is stopping and takes no new work.")
     }
-    let body = try await request.json(LooseJSON.self)
+    let body = try await request.json(JSONValue.self)
     guard case .object(let fields) = body else {
       throw Problem(.badRequest, "Not an object", "The body must be a JSON object.")
     }
@@ -37,7 +39,7 @@ struct GenerateCodeRoutes {
   }
 
   private func read(
-    _ fields: [String: LooseJSON], requester: String
+    _ fields: [String: JSONValue], requester: String
   ) async throws -> (DelegationRequest, warnings: [String]) {
     var reader = FieldReader(fields)
     let (branch, description) = (reader.text("branch"), reader.text("taskDescription"))

@@ -2,6 +2,7 @@ import Domain
 import EventLog
 import Glibc
 import Screening
+import SystemCalls
 
 /// The agents' output, a file for each attempt. It is no fact: an event holds its size and digest.
 actor OutputFiles {
@@ -19,13 +20,6 @@ actor OutputFiles {
   init(directory: String, mask: SecretMask? = nil) {
     self.directory = directory
     self.mask = mask
-  }
-
-  /// What went wrong with a file.
-  struct Fault: Error, CustomStringConvertible {
-    let operation: String
-    let code: Int32
-    var description: String { "\(operation): \(String(cString: strerror(code)))" }
   }
 
   /// What is kept of an attempt's output.
@@ -52,25 +46,23 @@ actor OutputFiles {
   func append(
     _ bytes: [UInt8], at offset: Int, of id: DelegationID, attempt: Int, _ part: Part = .text,
     limit: Int
-  ) async throws(Fault) -> Int {
+  ) async throws(FileFault) -> Int {
     let path = path(id, attempt, part)
     makeFolder(of: id)
-    let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    guard file >= 0 else { throw Fault(operation: "open the output", code: errno) }
-    defer { close(file) }
+    let file = try OpenFile(path, O_RDWR | O_CREAT)
     while true {
-      let length = Int(lseek(file, 0, SEEK_END))
+      let length = file.length
       guard offset <= length else { return length }
       let fresh = bytes.dropFirst(length - offset).prefix(max(0, limit - length))
       if !fresh.isEmpty {
         // As much before it as a credential may have begun in.
         let first = mask == nil ? length : max(0, length - SecretMask.lengthMax)
-        let kept = try Self.read(file, first..<length) + fresh
+        let kept = try file.read(from: first, atMost: length - first) + fresh
         let cut = cuts[path].flatMap { $0.end == length ? $0.rest : nil }
         let (masked, rest) = await Self.masked(kept, from: length - first, after: cut, by: mask)
         // The same chunk may have come a second time meanwhile: then this is looked at anew.
-        guard Int(lseek(file, 0, SEEK_END)) == length else { continue }
-        try Self.write(masked, to: file, at: first)
+        guard file.length == length else { continue }
+        try file.write(masked, at: first)
         if cuts.count >= Self.cutsMax { cuts.removeAll() }
         cuts[path] = rest.map { (length + fresh.count, $0) }
         signal(self.path(id, attempt))
@@ -90,32 +82,9 @@ actor OutputFiles {
     return (masked, rest)
   }
 
-  private static func read(_ file: Int32, _ range: Range<Int>) throws(Fault) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: range.count)
-    guard pread(file, &bytes, bytes.count, off_t(range.lowerBound)) == bytes.count else {
-      throw Fault(operation: "read the output", code: errno)
-    }
-    return bytes
-  }
-
   private func makeFolder(of id: DelegationID) {
     mkdir(directory, 0o700)
     mkdir("\(directory)/\(id)", 0o700)
-  }
-
-  private static func write(
-    _ bytes: some Collection<UInt8>, to file: Int32, at offset: Int
-  ) throws(Fault) {
-    var rest = Array(bytes)[...]
-    while !rest.isEmpty {
-      let at = off_t(offset + rest.startIndex)
-      let count = rest.withUnsafeBytes { pwrite(file, $0.baseAddress, $0.count, at) }
-      if count < 0 {
-        if errno == EINTR { continue }
-        throw Fault(operation: "write the output", code: errno)
-      }
-      rest = rest.dropFirst(count)
-    }
   }
 
   /// The delegations that there is output of.
@@ -137,49 +106,32 @@ actor OutputFiles {
   /// Up to `count` bytes from `offset`; none at the end, or where there is no output yet.
   func read(
     _ id: DelegationID, attempt: Int, _ part: Part = .text, from offset: Int, count: Int
-  ) throws(Fault) -> [UInt8] {
-    let file = open(path(id, attempt, part), O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else {
-      if errno == ENOENT { return [] }
-      throw Fault(operation: "open the output", code: errno)
+  ) throws(FileFault) -> [UInt8] {
+    try Self.content(path(id, attempt, part), from: offset, count: count) ?? []
+  }
+
+  /// nil if there is no such file.
+  private static func content(
+    _ path: String, from offset: Int, count: Int
+  ) throws(FileFault) -> [UInt8]? {
+    do {
+      return try DurableFile.read(path, from: offset, atMost: count)
+    } catch {
+      if error.code == ENOENT { return nil }
+      throw error
     }
-    defer { close(file) }
-    var bytes = [UInt8](repeating: 0, count: count)
-    let got = bytes.withUnsafeMutableBytes { raw in
-      pread(file, raw.baseAddress, raw.count, off_t(offset))
-    }
-    guard got >= 0 else { throw Fault(operation: "read the output", code: errno) }
-    bytes.removeLast(count - got)
-    return bytes
   }
 
   /// Keeps the patch of an attempt, without credentials; a second one replaces the first.
-  func keep(patch given: [UInt8], of id: DelegationID, attempt: Int) async throws(Fault) {
+  func keep(patch given: [UInt8], of id: DelegationID, attempt: Int) async throws(FileFault) {
     let patch = await Self.masked(given, by: mask).bytes
     makeFolder(of: id)
-    let path = patchPath(id, attempt)
-    let file = open("\(path).new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-    guard file >= 0 else { throw Fault(operation: "open the patch", code: errno) }
-    defer { close(file) }
-    try Self.write(patch, to: file, at: 0)
-    guard fsync(file) == 0, rename("\(path).new", path) == 0 else {
-      throw Fault(operation: "keep the patch", code: errno)
-    }
+    try DurableFile.replace(patchPath(id, attempt), with: patch)
   }
 
-  /// The patch of an attempt; nil where none was kept.
-  func patch(of id: DelegationID, attempt: Int) throws(Fault) -> [UInt8]? {
-    let file = open(patchPath(id, attempt), O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else {
-      if errno == ENOENT { return nil }
-      throw Fault(operation: "open the patch", code: errno)
-    }
-    defer { close(file) }
-    let length = Int(lseek(file, 0, SEEK_END))
-    var bytes = [UInt8](repeating: 0, count: max(length, 0))
-    let got = bytes.withUnsafeMutableBytes { pread(file, $0.baseAddress, $0.count, 0) }
-    guard got == bytes.count else { throw Fault(operation: "read the patch", code: errno) }
-    return bytes
+  /// The patch of an attempt; nil if none was kept.
+  func patch(of id: DelegationID, attempt: Int) throws(FileFault) -> [UInt8]? {
+    try Self.content(patchPath(id, attempt), from: 0, count: .max)
   }
 
   private func patchPath(_ id: DelegationID, _ attempt: Int) -> String {

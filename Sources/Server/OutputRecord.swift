@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import FoundationEssentials
+import Text
 
 /// A line of an output's records: when something was said, or what was told in a structured form.
 struct OutputRecord: Sendable {
@@ -13,12 +14,12 @@ struct OutputRecord: Sendable {
 
   /// nil where it is none: a worker is not believed blindly.
   init?(_ bytes: some Sequence<UInt8>) {
-    guard let json = try? JSONDecoder().decode(LooseJSON.self, from: Data(bytes)),
+    guard let json = try? JSONValue(parsing: bytes),
       case .object(let members) = json, case .integer(let at)? = members["at"],
       case .integer(let offset)? = members["offset"], at >= 0, offset >= 0
     else { return nil }
-    self.at = Int64(at)
-    self.offset = offset
+    self.at = at
+    self.offset = Int(offset)
     guard members.count > 2, let bytes = try? json.sortedBytes else { return }
     line = String(decoding: bytes, as: UTF8.self)
   }

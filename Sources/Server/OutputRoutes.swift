@@ -5,6 +5,8 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import Projections
+import SystemCalls
+import Text
 
 /// What an agent said, and what it told of its plan, its tools and its use, as it comes and after.
 struct OutputRoutes {
@@ -65,7 +67,7 @@ struct OutputRoutes {
       headers: [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"],
       body: ResponseBody { writer in
         var lines: TimedLines?
-        var plain = form.isRaw ? nil : PlainText()
+        var plain = form.isRaw ? nil : TerminalFilter()
         if form.isTimed {
           var (reader, timed) = (RecordReader(output), TimedLines(isAtLine: true))
           for (record, _) in try await reader.rest(id, attempt: attempt) { timed.take(record) }
@@ -126,7 +128,7 @@ private struct OutputTelling {
   private var recordsTold: Int
   private var text = UTF8Pieces()
   private var lines: TimedLines?
-  private var plain: PlainText?
+  private var plain: TerminalFilter?
 
   init(
     _ files: OutputFiles, _ id: DelegationID, _ attempt: Int, from offset: Int, records: Int,
@@ -137,7 +139,7 @@ private struct OutputTelling {
     self.attempt = attempt
     self.offset = offset
     recordsTold = records
-    plain = form.isRaw ? nil : PlainText()
+    plain = form.isRaw ? nil : TerminalFilter()
     // Times are told by records that were seen before, too.
     self.records = RecordReader(files, from: form.isTimed ? 0 : records)
     guard form.isTimed else { return }

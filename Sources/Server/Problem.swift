@@ -2,6 +2,7 @@ import EventLog
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import Text
 
 /// An error as the API tells it: `application/problem+json` (RFC 9457).
 struct Problem: HTTPResponseError {

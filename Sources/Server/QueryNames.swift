@@ -6,6 +6,7 @@ import EventLog
 import HTTPTypes
 import Hummingbird
 import Synchronization
+import Text
 
 /// The query parameters of one request, and those that were asked for.
 final class QueryNames: Sendable {

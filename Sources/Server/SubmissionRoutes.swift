@@ -6,6 +6,8 @@ import FoundationEssentials
 import HTTPTypes
 import Hummingbird
 import Projections
+import SystemCalls
+import Text
 import Workflows
 
 /// `POST /api/personal-delegate`: from a body to a durable delegation, and to the answer that a
@@ -22,7 +24,7 @@ struct SubmissionRoutes {
     guard await !server.lifecycle.isDraining else {
       throw Problem.unavailable("The server is stopping and takes no new work.")
     }
-    let body = try await request.json(LooseJSON.self)
+    let body = try await request.json(JSONValue.self)
     guard case .object(let fields) = body else {
       throw Problem(.badRequest, "Not an object", "The body must be a JSON object.")
     }
@@ -64,7 +66,7 @@ struct SubmissionRoutes {
   // MARK: The request
 
   private func read(
-    _ fields: [String: LooseJSON], key: Requested.IdempotencyKey?, requester: String
+    _ fields: [String: JSONValue], key: Requested.IdempotencyKey?, requester: String
   ) async throws -> (DelegationRequest, warnings: [String]) {
     var reader = FieldReader(fields)
     let submission = Submission(
@@ -137,7 +139,7 @@ struct SubmissionRoutes {
   }
 
   func idempotencyKey(
-    _ request: Request, _ body: LooseJSON
+    _ request: Request, _ body: JSONValue
   ) throws -> Requested.IdempotencyKey? {
     guard let key = request.headers[.idempotencyKey] else { return nil }
     guard !key.isEmpty, key.count <= 255 else {

@@ -2,6 +2,7 @@ import Domain
 import EventLog
 import Hummingbird
 import Projections
+import Text
 
 /// What is done to the log and its views as a whole.
 struct UpkeepRoutes {

@@ -1,9 +1,10 @@
-import Cryptography
 import Domain
 import Engine
 import EventLog
 import FoundationEssentials
 import Hummingbird
+import SystemCalls
+import Text
 
 /// `GET /api/verification`: whether the log is whole, told to people who look at it. `aipm verify`
 /// proves more (the views, the head outside of the database) and needs no trust in this server.

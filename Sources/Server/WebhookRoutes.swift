@@ -8,6 +8,7 @@ import HTTPTypes
 import Hummingbird
 import Projections
 import Synchronization
+import Text
 
 /// `POST /webhooks/github`: what the forge tells by itself
 /// (https://docs.github.com/webhooks/webhook-events-and-payloads).
@@ -116,8 +117,7 @@ struct WebhookRoutes {
     let told = message.pullRequest
     let state: PullRequestState =
       told.merged == true ? .merged : told.state == "open" ? .open : .closed
-    let date = try? Date(told.updatedAt, strategy: .iso8601)
-    let asOf = date.map { Timestamp(milliseconds: Int64($0.timeIntervalSince1970 * 1000)) }
+    let asOf = ISO8601.seconds(told.updatedAt).map { Timestamp(milliseconds: $0.seconds * 1000) }
     let ids = try await delegations(of: message)
     guard !ids.isEmpty else { return "ignored: no delegation has this pull request" }
     let actor = Actor(kind: .forge, name: message.sender?.login ?? "github")

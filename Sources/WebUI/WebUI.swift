@@ -1,5 +1,5 @@
-// The web page: the files in the folder `page`, which the binary carries and serves unchanged. There
-// is no build step: a browser reads the files that people edit, under the same paths.
+// The web page: the files in the folder `page`, which the binary carries and serves unchanged.
+// There is no build step: a browser reads the files that people edit, under the same paths.
 //
 // What it promises: the page works under any base path, since every address in it is relative; a
 // browser asks for each file once and is then answered 304 until it changes; and whatever a user,
@@ -13,6 +13,7 @@ import Cryptography
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import Text
 
 package enum WebUI {
   /// Adds the page at the root of `router`, and each of its files beside it.

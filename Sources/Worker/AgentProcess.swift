@@ -5,6 +5,7 @@ import FoundationEssentials
 import Glibc
 import Processes
 import Synchronization
+import SystemCalls
 import WorkerProtocol
 import Workflows
 

@@ -19,7 +19,7 @@ extension WorkerShell {
       var (end, summary): (AgentEnd, OutputSummary)
       do {
         let file = try await workspace.repositoryFile(assignment)
-        (end, summary) = try await generate(Generation.narrowed(assignment, by: file))
+        (end, summary) = try await generate(GenerationRun.narrowed(assignment, by: file))
       } catch let faults as WorkflowFaults {
         (end, summary) = (.unprepared("\(faults)"), .nothing)
       } catch {
@@ -58,7 +58,7 @@ extension WorkerShell {
     await network.close()
     // What the agent said of its failure is told on, without the secrets that it was given.
     if case .failed(let text) = end {
-      end = .failed(StreamMask.masked(text, secrets: secrets))
+      end = .failed(OutputMask.masked(text, secrets: secrets))
     }
     let record = ledger.record
     if !record.hosts.isEmpty { log.record("network", .describing(record)) }
@@ -80,14 +80,14 @@ extension WorkerShell {
     _ log: OutputLog, _ announcer: OutputAnnouncer, _ network: SandboxNetwork,
     _ policy: NetworkPolicy, _ ledger: EgressLedger,
     onUsage: @escaping @Sendable (AgentUsage) -> Void
-  ) -> Generation {
+  ) -> GenerationRun {
     let objects = "\(repository.clone)/objects"
     let agent = AgentProcess(
       call: assignment.agent, prompt: assignment.prompt, files: attempt, home: attempt.home,
       demoProgram: configuration.demoProgram ?? ProcessTable.ownProgram,
       timeout: .milliseconds(assignment.timeoutMs) + .seconds(30), sandbox: sandbox,
       network: network, objects: objects)
-    let work: Generation.Work
+    let work: GenerationRun.Work
     if let session = assignment.agent.session {
       work = { [self, told, files, warm, sandbox, version = configuration.version] prompt, _, _ in
         let key = AttemptKey(assignment.lease)
@@ -109,7 +109,7 @@ extension WorkerShell {
         return outcome.end
       }
     }
-    return Generation(agent: agent, plan: assignment.commands, work: work)
+    return GenerationRun(agent: agent, plan: assignment.commands, work: work)
   }
 }
 

@@ -6,6 +6,7 @@
 // clone has.
 
 import Processes
+import SystemCalls
 import WorkerProtocol
 
 extension RepositoryFiles {

@@ -4,6 +4,7 @@
 import Glibc
 import Processes
 import Synchronization
+import SystemCalls
 import WorkerProtocol
 
 /// The CPU time that git is given for what an agent left. A few hundred patterns of a `.gitignore`

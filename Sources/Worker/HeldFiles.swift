@@ -12,6 +12,7 @@
 
 import CProcess
 import Glibc
+import SystemCalls
 
 struct HeldFiles: Equatable, Sendable {
   /// In unlinked files on the attempt's disk.

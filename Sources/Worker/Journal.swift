@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import Glibc
+import SystemCalls
 
 struct Journal: Sendable {
   let path: String

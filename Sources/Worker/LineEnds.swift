@@ -11,6 +11,7 @@
 
 import Glibc
 import Processes
+import SystemCalls
 import WorkerProtocol
 
 /// One entry that `diff-index --raw -z` tells of.

@@ -5,6 +5,7 @@
 
 import Glibc
 import Synchronization
+import SystemCalls
 
 /// The file of one attempt's prompt.
 final class LongPrompt: Sendable {

@@ -6,6 +6,8 @@
 import Glibc
 import NetworkRules
 import Processes
+import SystemCalls
+import Text
 import WorkerProtocol
 import Workflows
 

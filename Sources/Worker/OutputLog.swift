@@ -4,13 +4,15 @@ import Cryptography
 import Glibc
 import Processes
 import Synchronization
+import SystemCalls
+import Text
 
 /// Appends to `output.log`. Both streams of the agent go into it as they come. Values of secret
 /// variables that the agent was given are masked, also where they come in two pieces. When what
 /// came stands in the records beside it.
 final class OutputLog: Sendable {
   private struct State: ~Copyable {
-    var mask: StreamMask
+    var mask: OutputMask
     var written = 0
     var dropped = 0
     var fault: FileFault?
@@ -40,7 +42,7 @@ final class OutputLog: Sendable {
     self.bytesMax = bytesMax
     descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw .last("open", path) }
-    state = Mutex(State(mask: StreamMask(secrets: secrets)))
+    state = Mutex(State(mask: OutputMask(secrets: secrets)))
   }
 
   deinit { close(descriptor) }
@@ -63,7 +65,7 @@ final class OutputLog: Sendable {
   /// Writes down something that the agent told in a structured form.
   /// - Returns: how long the files are now.
   @discardableResult
-  func record(_ name: String, _ value: AnyJSON) -> Size {
+  func record(_ name: String, _ value: JSONValue) -> Size {
     state.withLock { state in
       records?.write(name, value, at: state.written)
       return Size(text: state.written, records: records?.size ?? 0)
@@ -112,10 +114,8 @@ final class OutputLog: Sendable {
 
   /// The last lines that say something, without what a terminal would make of them.
   private func lastLines(of bytes: [UInt8]) -> String {
-    let text = String(decoding: bytes, as: UTF8.self).replacing(
-      #/\u{1b}\[[0-9;?]*[A-Za-z]/#, with: "")
-    let lines = text.split(whereSeparator: \.isNewline).map { line in
-      String(String.UnicodeScalarView(line.unicodeScalars.filter { $0.value >= 32 }))
+    let lines = bytes.split { $0 == 0x0a || $0 == 0x0d }.map {
+      String(decoding: TerminalFilter.filtered($0), as: UTF8.self)
     }
     let full = lines.filter { !$0.allSatisfy(\.isWhitespace) }.suffix(5).joined(separator: "\n")
     return String(full.suffix(500))
@@ -123,7 +123,7 @@ final class OutputLog: Sendable {
 }
 
 /// Replaces secrets in a stream by `***`. It holds back only what may be the beginning of one.
-struct StreamMask: Sendable {
+struct OutputMask: Sendable {
   private let secrets: [[UInt8]]
   /// Bytes that one of them begins with.
   private let firsts: [UInt8]
@@ -196,7 +196,7 @@ struct StreamMask: Sendable {
 
   /// A text without them.
   static func masked(_ text: String, secrets: [String]) -> String {
-    var mask = StreamMask(secrets: secrets)
+    var mask = OutputMask(secrets: secrets)
     return String(decoding: mask.mask(Array(text.utf8)) + mask.finish(), as: UTF8.self)
   }
 

@@ -6,11 +6,12 @@
 //
 // Whose fault a failure is, is never taken from what git says, for that holds names that the agent
 // chose. What is wrong with a tree is found by looking at it; where git fails all the same the
-// machine is tried (`MachineProbe`), and if it is fit, the agent's work was not.
+// machine is tried (`DiskProbe`), and if it is fit, the agent's work was not.
 
 import Domain
 import Glibc
 import Processes
+import SystemCalls
 import WorkerProtocol
 import Workflows
 
@@ -115,7 +116,7 @@ extension Workspace {
   /// What is wrong with this machine, or its clone; nil where nothing is.
   private func machineFault(_ repository: RepositoryFiles, _ head: String) async -> String? {
     let folder = files.root
-    let probed = try? await BlockingWork.run { _ in MachineProbe.fault(in: folder) }
+    let probed = try? await BlockingWork.run { _ in DiskProbe.fault(in: folder, room: 1 << 20) }
     if let fault = probed ?? nil { return fault }
     let index = "\(folder)/probe-index"
     defer { unlink(index) }

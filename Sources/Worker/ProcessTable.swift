@@ -3,6 +3,7 @@
 
 import FoundationEssentials
 import Glibc
+import SystemCalls
 
 enum ProcessTable {
   /// The variable that every process of an attempt carries; its value is the attempt's folder.
@@ -20,15 +21,9 @@ enum ProcessTable {
 
   /// The process as it can be told apart from later ones; nil where there is none.
   static func identity(of process: Int32) -> AgentIdentity? {
-    guard let bytes = try? DurableFile.read("/proc/\(process)/stat", atMost: 4096) else {
-      return nil
+    ProcessFiles.status(of: process).map {
+      AgentIdentity(processID: process, startTicks: $0.startTicks)
     }
-    let text = String(decoding: bytes, as: UTF8.self)
-    guard let end = text.lastIndex(of: ")") else { return nil }
-    // Field 3 of proc(5), the state, is the first one after the name.
-    let fields = text[end...].dropFirst().split(separator: " ")
-    guard fields.count > 19, let ticks = UInt64(fields[19]) else { return nil }
-    return AgentIdentity(processID: process, startTicks: ticks)
   }
 
   /// Whose processes are meant.
@@ -48,7 +43,7 @@ enum ProcessTable {
 
   /// Processes that carry the mark; ours is never among them.
   static func processes(of owner: Owner) -> [Int32] {
-    all().filter { process in
+    ProcessFiles.all.filter { process in
       guard process != getpid(),
         let bytes = try? DurableFile.read("/proc/\(process)/environ", atMost: 1 << 20)
       else { return false }
@@ -82,7 +77,7 @@ enum ProcessTable {
     var next = process
     while next > 0 {
       if isSuch(next) { return true }
-      guard let parent = facts(of: next)?.parent else { return false }
+      guard let parent = ProcessFiles.status(of: next)?.parent else { return false }
       next = parent
     }
     return false
@@ -109,14 +104,14 @@ enum ProcessTable {
   /// process: there, orphans fall to that one.
   /// - Parameter isSandbox: the process is bubblewrap, as is its child. They are not counted.
   static func use(of process: Int32, isSandbox: Bool, countsMemory: Bool) -> Use {
-    var children: [Int32: [(process: Int32, facts: Facts)]] = [:]
-    for process in all() {
-      guard let facts = facts(of: process) else { continue }
+    var children: [Int32: [(process: Int32, facts: ProcessFiles.Status)]] = [:]
+    for process in ProcessFiles.all {
+      guard let facts = ProcessFiles.status(of: process) else { continue }
       children[facts.parent, default: []].append((process, facts))
     }
     var use = Use()
     var waiting = (children[process] ?? []).map { (process: $0.process, facts: $0.facts, depth: 1) }
-    if !isSandbox, let facts = facts(of: process) {
+    if !isSandbox, let facts = ProcessFiles.status(of: process) {
       use.add(process, facts, isSandbox: false, countsMemory: countsMemory)
     }
     while let next = waiting.popLast() {
@@ -128,77 +123,27 @@ enum ProcessTable {
     return use
   }
 
-  fileprivate struct Facts {
-    var parent: Int32
-    var threads: Int
-    /// It has ended, or its first thread has.
-    var hasEnded: Bool
-  }
-
-  /// Fields 3, 4 and 20 of /proc/N/stat, proc(5).
-  private static func facts(of process: Int32) -> Facts? { facts(at: "/proc/\(process)") }
-
-  private static func facts(at path: String) -> Facts? {
-    guard let bytes = try? DurableFile.read("\(path)/stat", atMost: 1024),
-      // The name before it may hold anything.
-      let end = bytes.lastIndex(of: UInt8(ascii: ")"))
-    else { return nil }
-    let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 18)
-    guard fields.count > 17, let parent = Int32(String(decoding: fields[1], as: UTF8.self)),
-      let threads = Int(String(decoding: fields[17], as: UTF8.self))
-    else { return nil }
-    let state = fields[0].first
-    return Facts(
-      parent: parent, threads: threads,
-      hasEnded: state == UInt8(ascii: "Z") || state == UInt8(ascii: "X"))
-  }
-
   /// Where proc(5) tells of a process's memory and open files; nil if it has ended. A process whose
   /// first thread has ended goes on with the others, and only they tell of it.
-  fileprivate static func living(_ process: Int32, _ facts: Facts) -> String? {
+  fileprivate static func living(_ process: Int32, _ facts: ProcessFiles.Status) -> String? {
     let path = "/proc/\(process)"
     guard facts.hasEnded else { return path }
     guard facts.threads > 1 else { return nil }
-    return numbers(in: "\(path)/task").lazy.map { "\(path)/task/\($0)" }
-      .first { Self.facts(at: $0).map { !$0.hasEnded } ?? false }
+    return ProcessFiles.numbers(in: "\(path)/task").lazy.map { "\(path)/task/\($0)" }
+      .first { ProcessFiles.status(at: $0).map { !$0.hasEnded } ?? false }
   }
 
   /// Whether what stands at a path of proc(5) has ended.
-  static func hasEnded(_ path: String) -> Bool { facts(at: path)?.hasEnded ?? true }
-
-  /// Resident pages less the shared ones, statm of proc(5).
-  fileprivate static func memoryBytes(at path: String) -> Int {
-    guard let bytes = try? DurableFile.read("\(path)/statm", atMost: 256) else { return 0 }
-    let pages = String(decoding: bytes, as: UTF8.self).split(separator: " ").prefix(3)
-      .compactMap { Int($0) }
-    return pages.count == 3 ? max(0, pages[1] - pages[2]) * pageBytes : 0
-  }
-
-  private static let pageBytes = sysconf(Int32(_SC_PAGESIZE))
-
-  private static func all() -> [Int32] { numbers(in: "/proc") }
-
-  private static func numbers(in path: String) -> [Int32] {
-    guard let folder = opendir(path) else { return [] }
-    defer { closedir(folder) }
-    var processes: [Int32] = []
-    while let entry = readdir(folder) {
-      let name = withUnsafeBytes(of: entry.pointee.d_name) {
-        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      if let number = Int32(name) { processes.append(number) }
-    }
-    return processes
-  }
+  static func hasEnded(_ path: String) -> Bool { ProcessFiles.status(at: path)?.hasEnded ?? true }
 }
 
 extension ProcessTable.Use {
   fileprivate mutating func add(
-    _ process: Int32, _ facts: ProcessTable.Facts, isSandbox: Bool, countsMemory: Bool
+    _ process: Int32, _ facts: ProcessFiles.Status, isSandbox: Bool, countsMemory: Bool
   ) {
     threads += facts.threads
     guard let path = ProcessTable.living(process, facts) else { return }
     members.append(.init(path: path, isSandbox: isSandbox))
-    if countsMemory { memoryBytes += ProcessTable.memoryBytes(at: path) }
+    if countsMemory { memoryBytes += ProcessFiles.memoryBytes(at: path) }
   }
 }

@@ -1,6 +1,7 @@
 // The program's own code in memory.
 
 import Glibc
+import SystemCalls
 
 enum ProgramPages {
   /// Gives back the pages of code that only the start needed: the worker lives for days, and a

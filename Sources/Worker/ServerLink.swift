@@ -5,10 +5,12 @@
 // as nobody.
 
 import Cryptography
+import Domain
 import FoundationEssentials
 import HTTPClient
 import Processes
 import Synchronization
+import SystemCalls
 import WorkerProtocol
 
 /// Where the server is.
@@ -267,7 +269,7 @@ struct ServerLink: Sendable {
     _ timeout: Duration, idle: Duration? = nil, responseLimit: Int = 16 << 20
   ) throws(FileFault) -> Proven {
     let target = "/worker/v1/\(route)"
-    let asked = ServerClock.now
+    let asked = Timestamp.now.milliseconds
     let digest: String
     switch body {
     case .none: digest = SHA256.hex([])
@@ -380,14 +382,12 @@ private final class ServerClock: Sendable {
   /// Milliseconds that the server's clock is ahead of this machine's.
   private let ahead = Mutex<Int64>(0)
 
-  static var now: Int64 { Int64(Date().timeIntervalSince1970 * 1000) }
-
   /// What the server's clock shows.
-  var time: Int64 { Self.now + ahead.withLock { $0 } }
+  var time: Int64 { Timestamp.now.milliseconds + ahead.withLock { $0 } }
 
   /// - Parameter asked: when the request was made, by this machine's clock.
   func take(_ time: Int64, asked: Int64) {
-    let now = Self.now
+    let now = Timestamp.now.milliseconds
     // A small difference may be the way alone.
     let difference = time < asked ? time - asked : max(0, time - now)
     ahead.withLock { $0 = abs(difference) > 1000 ? difference : 0 }

@@ -12,6 +12,7 @@ import FoundationEssentials
 import Glibc
 import Logging
 import Processes
+import SystemCalls
 
 actor TrashBin {
   /// On the file system of what it takes.

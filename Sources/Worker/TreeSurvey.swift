@@ -5,6 +5,8 @@
 // a repository within the tree is found before git is run.
 
 import Glibc
+import SystemCalls
+import Text
 
 /// The entries of an index, by their paths.
 struct IndexListing: Sendable {

@@ -5,6 +5,7 @@
 // however deep the tree is, and ends at its limits or when it is told to stop.
 
 import Glibc
+import SystemCalls
 
 /// A tree, reached by paths that are relative to its root and never leave it.
 struct TreeRoot: Sendable {

@@ -23,6 +23,7 @@ import FoundationEssentials
 import Glibc
 import Logging
 import Processes
+import SystemCalls
 import WorkerProtocol
 
 package struct WorkerConfiguration: Sendable {
@@ -85,15 +86,14 @@ package enum Worker {
   /// - Parameters:
   ///   - signals: the first SIGTERM as `.drain`, the next one as `.halt`; see `WorkerSignals`.
   /// - Returns: why it ended.
-  /// - Throws: `FolderInUse`, or what is wrong with the folder or the disk.
+  /// - Throws: `FolderLock.Held`, or what is wrong with the folder or the disk.
   package static func run(
     _ configuration: WorkerConfiguration, signals: AsyncStream<WorkerSignal>, logger: Logger
   ) async throws -> Departure {
     try DurableFile.makeFolder(configuration.dataDirectory)
     let files = WorkerFiles(root: try canonicalPath(configuration.dataDirectory))
     let lock = try FolderLock(
-      files.lock, folder: configuration.dataDirectory,
-      holder: "worker \(configuration.id), process \(getpid())")
+      files.lock, note: "worker \(configuration.id), process \(getpid())")
     defer { withExtendedLifetime(lock) {} }
     for folder in [files.attempts, files.repositories] {
       try DurableFile.makeFolder(folder)

@@ -8,6 +8,7 @@ import Glibc
 import HTTPClient
 import Logging
 import Synchronization
+import SystemCalls
 import WorkerProtocol
 
 final class WorkerShell: Sendable {

@@ -3,6 +3,7 @@
 import Domain
 import Glibc
 import Processes
+import SystemCalls
 import WorkerProtocol
 
 extension Workspace {

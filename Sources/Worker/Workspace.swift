@@ -27,6 +27,7 @@ import Glibc
 import HTTPClient
 import Logging
 import Processes
+import SystemCalls
 import WorkerProtocol
 import Workflows
 

@@ -21,6 +21,7 @@
 // TARGET is the path from `/worker/` on, with its query.
 
 import Cryptography
+import Text
 
 /// A worker's key, and the name that requests call it by.
 package struct WorkerKey: Equatable, Sendable {

@@ -1,4 +1,5 @@
 import Cryptography
+import Text
 
 /// The text of a token: `aipm_`, 48 hexadecimal digits at random, and 8 that check those, so that
 /// a token is known for one wherever it is found, and one that is cut off is noticed before use.

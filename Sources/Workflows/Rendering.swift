@@ -1,6 +1,7 @@
 // The texts that a delegation puts on the forge and before the agent.
 
 import Domain
+import Text
 
 /// The parsed templates of a workflow.
 struct WorkflowTemplates: Sendable {
@@ -72,7 +73,7 @@ extension Workflow {
   private func commitMessage(_ text: TaskText, _ trailers: CommitTrailers) -> String {
     let id = trailers.delegation
     let message = templates.commitMessage.render(values(text, id: id))
-    let trimmed = String(message.reversed().drop(while: \.isWhitespace).reversed())
+    let trimmed = message.trimmedEnd
     // git takes no commit without a subject.
     let subject = trimmed.isEmpty ? "Delegation \(id.rawValue)" : trimmed
     return subject + "\n\n" + trailers.paragraph

@@ -6,6 +6,7 @@
 
 import Domain
 import Mustache
+import Text
 
 /// What a template may speak of, by name.
 indirect enum TemplateShape: Equatable, Sendable {
@@ -151,19 +152,14 @@ private struct TagScan {
     let content = String(String.UnicodeScalarView(scalars[start..<end]))
     advance(end + closing.count - index)
     if isTriple {
-      check(variable: trimmed(content[...]), line, column)
+      check(variable: content.trimmed, line, column)
     } else {
-      check(tag: trimmed(content[...]), line, column)
+      check(tag: content.trimmed, line, column)
     }
   }
 
-  private func trimmed(_ text: Substring) -> String {
-    let front = text.drop(while: \.isWhitespace)
-    return String(front.reversed().drop(while: \.isWhitespace).reversed())
-  }
-
   private mutating func check(tag: String, _ line: Int, _ column: Int) {
-    let rest = trimmed(tag.dropFirst())
+    let rest = tag.dropFirst().trimmed
     switch tag.first {
     case "!": return
     case "&": check(variable: rest, line, column)

@@ -2,7 +2,9 @@ import EventLog
 import FoundationEssentials
 import Projections
 import SQLiteEventStore
+import SystemCalls
 import Terminal
+import Text
 
 /// Views that were made again and swapped in, by this program or by the server that runs.
 struct Rebuilt {
@@ -13,10 +15,10 @@ struct Rebuilt {
   /// - Parameter onProgress: told how many events were folded, where this program folds them.
   static func make(in folder: String, onProgress: (Int) -> Void) throws -> Rebuilt {
     let started = ContinuousClock.now
-    let lock: LogLock
+    let lock: FolderLock
     do {
-      lock = try LogLock(directory: folder)
-    } catch is LogLock.Held {
+      lock = try FolderLock("\(folder)/lock")
+    } catch is FolderLock.Held {
       let answer = try RunningServer(folder: folder).rebuild()
       return Rebuilt(rebuild: answer, byServer: true, duration: .now - started)
     }

@@ -1,10 +1,10 @@
-import Cryptography
 import Domain
 import EventLog
 import FoundationEssentials
 import Projections
 import SQLiteEventStore
 import Terminal
+import Text
 
 /// What a replay came to.
 struct Report {

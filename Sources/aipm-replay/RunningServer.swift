@@ -2,6 +2,7 @@ import EventLog
 import FoundationEssentials
 import Glibc
 import SQLiteEventStore
+import Text
 
 /// The server that has a data folder open. This program links no HTTP client, so that nothing in it
 /// could reach a forge; the one call that it makes goes over a socket of its own, and only to this

@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import SQLiteEventStore
+import Text
 
 /// One delegation as it happens in a team: most go well, some have trouble with the forge, with a
 /// worker or with the agent, and most pull requests are merged in the end. The same number tells

@@ -2,6 +2,7 @@
 
 import Cryptography
 import Testing
+import Text
 
 @Suite struct CryptographyTests {
   /// FIPS 180-4's examples

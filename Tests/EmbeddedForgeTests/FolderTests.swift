@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import Processes
 import Synchronization
+import SystemCalls
 import Testing
 
 @testable import EmbeddedForge
@@ -54,7 +55,7 @@ import Testing
         atPath: "\(folder)/o/r.git/refs", withIntermediateDirectories: true)
       try write("kept", to: "\(folder)/o/r.git/refs/x")
       try await EmbeddedForge.createRepository("o/r", root: folder)
-      await #expect(throws: EmbeddedForgeError.self) {
+      await #expect(throws: FolderLock.Held.self) {
         try await EmbeddedForge.createRepository("o/r", root: folder)
       }
       let entries = try FileManager.default.contentsOfDirectory(atPath: "\(folder)/o")
@@ -72,7 +73,7 @@ import Testing
   func heldLock() async throws {
     try await withTemporaryFolder { folder in
       let path = "\(folder)/forge.lock"
-      let held = try FolderLock(path: path, folder: folder)
+      let held = try FolderLock(path)
       let isOver = Mutex(false)
       // Files that are opened and closed all the while: one that somebody else closes is found.
       let watch = Thread {
@@ -84,8 +85,8 @@ import Testing
       }
       watch.start()
       for _ in 0..<20_000 {
-        #expect(throws: EmbeddedForgeError.self) {
-          _ = try FolderLock(path: path, folder: folder)
+        #expect(throws: FolderLock.Held.self) {
+          _ = try FolderLock(path)
         }
       }
       isOver.withLock { $0 = true }
@@ -114,13 +115,13 @@ import Testing
       try await git("branch", "other")
       try await git("tag", "-m", "t", "v1")
       try await EmbeddedForge.createRepository("o/r", from: source, root: "\(folder)/forge")
-      await #expect(throws: EmbeddedForgeError.self) {
+      await #expect(throws: FolderLock.Held.self) {
         try await EmbeddedForge.createRepository(
           "o/none", from: "\(folder)/none", root: "\(folder)/forge")
       }
       let empty = "\(folder)/empty"
       try await Git.run(["init", "-q", empty])
-      await #expect(throws: EmbeddedForgeError.self) {
+      await #expect(throws: FolderLock.Held.self) {
         try await EmbeddedForge.createRepository(
           "o/none", from: empty, root: "\(folder)/forge")
       }
@@ -144,7 +145,7 @@ import Testing
   @Test("one server to a folder")
   func lock() async throws {
     try await RunningForge.fresh { forge in
-      #expect(throws: EmbeddedForgeError.self) {
+      #expect(throws: FolderLock.Held.self) {
         try EmbeddedForge(
           configuration: EmbeddedForgeConfiguration(root: forge.root, token: "t"),
           logger: Logger(label: "second"))

@@ -4,6 +4,7 @@ import Glibc
 import Processes
 import TestKit
 import Testing
+import Text
 
 extension EndToEndTests {
   @Suite("Agents that go wrong") struct AgentTests {}

@@ -3,6 +3,7 @@ import FoundationEssentials
 import Synchronization
 import TestKit
 import Testing
+import Text
 
 extension EndToEndTests {
   @Suite("A forge on a bad day") struct BadDayTests {}

@@ -3,6 +3,7 @@ import FoundationEssentials
 import Processes
 import TestKit
 import Testing
+import Text
 
 extension EndToEndTests {
   /// Where settings come from, and what is said of those that cannot be used.

@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import TestKit
 import Testing
+import Text
 
 extension EndToEndTests {
   @Suite("kill -9 of the server after each transition") struct CrashTests {}

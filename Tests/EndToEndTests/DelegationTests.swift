@@ -2,6 +2,7 @@ import EventLog
 import Processes
 import TestKit
 import Testing
+import Text
 
 extension EndToEndTests {
   @Suite("A delegation") struct DelegationTests {}

@@ -5,6 +5,7 @@ import Processes
 import RawSockets
 import TestKit
 import Testing
+import Text
 
 extension EndToEndTests {
   @Suite("Agents that want out") struct EscapeTests {}

@@ -4,6 +4,7 @@ import Glibc
 import Processes
 import TestKit
 import Testing
+import Text
 
 extension EndToEndTests {
   @Suite("The log as evidence") struct EvidenceTests {}
@@ -103,7 +104,7 @@ extension EndToEndTests.EvidenceTests {
     #expect(try await server.aipm(["verify", file]).succeeded)
     #expect(try await server.aipm(["backup", file]).exit == .exited(1), "it is there already")
     let refused = try await server.aipm(["restore", file])
-    #expect(refused.exit == .exited(1) && refused.errorText.contains("belongs to a server"))
+    #expect(refused.exit == .exited(1) && refused.errorText.contains("is in use by process"))
   }
 
   /// What is under way when the backup is made, and over when it is restored.

@@ -4,6 +4,7 @@ import HTTPClient
 import Processes
 import TestKit
 import Testing
+import Text
 
 extension EndToEndTests {
   /// What a person is told who does something for the first time, or does it wrong.

@@ -4,6 +4,7 @@ import Glibc
 import Processes
 import TestKit
 import Testing
+import Text
 
 extension EndToEndTests {
   /// A disk of its own takes the right to mount one.

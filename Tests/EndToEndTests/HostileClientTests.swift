@@ -6,6 +6,7 @@ import Processes
 import RawSockets
 import TestKit
 import Testing
+import Text
 
 extension EndToEndTests {
   /// Clients that take what they can get, and what the others notice of it: nothing.

@@ -4,6 +4,7 @@ import HTTPClient
 import Processes
 import TestKit
 import Testing
+import Text
 
 extension EndToEndTests {
   /// What monitors, scripts and people with odd repositories ask of a server.

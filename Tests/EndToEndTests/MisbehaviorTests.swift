@@ -4,6 +4,7 @@ import Glibc
 import Processes
 import TestKit
 import Testing
+import Text
 
 extension EndToEndTests {
   /// One installation for all of them, so that each also shows that the worker is fit for the next.

@@ -3,6 +3,7 @@ import FoundationEssentials
 import Processes
 import TestKit
 import Testing
+import Text
 
 extension EndToEndTests {
   @Suite("What was reached is shown") struct NetworkShownTests {}

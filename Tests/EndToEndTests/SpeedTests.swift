@@ -2,6 +2,7 @@ import EventLog
 import FoundationEssentials
 import TestKit
 import Testing
+import Text
 
 extension EndToEndTests {
   @Suite("Speed") struct SpeedTests {}

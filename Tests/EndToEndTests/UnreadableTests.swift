@@ -3,6 +3,7 @@ import FoundationEssentials
 import Processes
 import TestKit
 import Testing
+import Text
 
 extension EndToEndTests {
   /// What a server finds in its folder and cannot read.

@@ -4,6 +4,7 @@ import FoundationEssentials
 import Processes
 import TestKit
 import Testing
+import Text
 
 extension EndToEndTests {
   @Suite("Webhooks") struct WebhookTests {}

@@ -5,6 +5,7 @@ import Glibc
 import Processes
 import TestKit
 import Testing
+import Text
 import WorkerProtocol
 
 extension EndToEndTests {

@@ -2,6 +2,7 @@ import EventLog
 import Glibc
 import TestKit
 import Testing
+import Text
 
 extension EndToEndTests {
   @Suite("Workers that come back") struct ZombieTests {}

@@ -5,6 +5,7 @@ import Foundation
 import LogStories
 import Randomness
 import Testing
+import Text
 
 /// One delegation's evidence can be checked without the rest of the log: by this package, and by a
 /// Python program that was written from the guide's page HashFormat.md alone.

@@ -1,7 +1,7 @@
-import Cryptography
 import Domain
 import LogStories
 import Testing
+import Text
 
 @testable import EventLog
 

@@ -2,6 +2,7 @@ import Domain
 import EventLog
 import LogStories
 import Testing
+import Text
 
 /// Whatever can happen is kept whole, in the log's own form and in an export.
 struct CodecTests {

@@ -2,6 +2,7 @@ import Domain
 import LogStories
 import Randomness
 import Testing
+import Text
 
 @testable import EventLog
 

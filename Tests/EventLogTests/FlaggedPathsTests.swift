@@ -1,6 +1,7 @@
 import Domain
 import LogStories
 import Testing
+import Text
 
 @testable import EventLog
 

@@ -1,8 +1,8 @@
-import Cryptography
 import Domain
 import EventLog
 import LogStories
 import Testing
+import Text
 
 /// The bytes that are hashed never change by accident: the values here were computed by another
 /// program (Python's hashlib) from the guide's prose (HashFormat.md).

@@ -2,6 +2,7 @@ import Domain
 import EventLog
 import LogStories
 import Randomness
+import Text
 
 /// Events as a store would write them.
 enum Sealed {

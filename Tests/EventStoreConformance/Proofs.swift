@@ -3,6 +3,7 @@ import EventLog
 import LogStories
 import Projections
 import Testing
+import Text
 
 extension EventStoreConformance {
   static let proofs: [ConformanceCheck] = [

@@ -11,11 +11,4 @@ import Testing
     counts.forget("a")
     #expect(counts.mayTryAgain("a"))
   }
-
-  @Test func aFolderThatCannotBeWrittenOrIsFullIsTheMachinesFault() {
-    #expect(MachineProbe(folder: "/tmp", bytes: 0).fault() == nil)
-    #expect(MachineProbe(folder: "/proc", bytes: 0).fault() != nil)
-    #expect(MachineProbe(folder: "/tmp/none/there", bytes: 0).fault() != nil)
-    #expect(MachineProbe(folder: "/tmp", bytes: 1 << 60).fault()?.contains("MiB left") ?? false)
-  }
 }

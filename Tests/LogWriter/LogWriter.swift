@@ -3,12 +3,12 @@
 //
 //   log-writer FOLDER FIRST: delegations are numbered from FIRST on.
 
-import Cryptography
 import Domain
 import EventLog
 import Glibc
 import LogStories
 import SQLiteEventStore
+import Text
 
 @main
 struct LogWriter {

@@ -4,6 +4,7 @@ import LogStories
 import Projections
 import Randomness
 import Testing
+import Text
 
 /// An event that cannot have happened stops its own stream, and nothing else.
 struct QuarantineTests {

@@ -4,6 +4,7 @@ import LogStories
 import Projections
 import Randomness
 import Testing
+import Text
 
 /// Whatever commands come in whatever order: live views, replayed views and a plain model agree.
 struct RandomLogTests {

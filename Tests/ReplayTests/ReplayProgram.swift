@@ -4,6 +4,7 @@ import Foundation
 import LogStories
 import SQLite
 import SQLiteEventStore
+import Text
 
 /// What a run of the built `aipm-replay` came to.
 struct Run {

@@ -1,4 +1,3 @@
-import Cryptography
 import Domain
 import EventLog
 import Foundation
@@ -6,6 +5,7 @@ import LogStories
 import Projections
 import SQLiteEventStore
 import Testing
+import Text
 
 /// The built program, run on real data folders.
 struct ReplayTests {

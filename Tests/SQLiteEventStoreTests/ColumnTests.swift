@@ -3,6 +3,7 @@ import Foundation
 import LogStories
 import SQLite
 import Testing
+import Text
 
 @testable import EventLog
 @testable import SQLiteEventStore

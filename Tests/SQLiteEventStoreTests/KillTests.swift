@@ -6,6 +6,7 @@ import LogStories
 import Randomness
 import SQLiteEventStore
 import Testing
+import Text
 
 /// A process that writes is killed at random moments. Whatever it was answered for is in the log.
 struct KillTests {

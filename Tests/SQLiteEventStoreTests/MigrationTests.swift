@@ -1,10 +1,10 @@
-import Cryptography
 import EventLog
 import Foundation
 import LogStories
 import Projections
 import SQLite
 import Testing
+import Text
 
 @testable import SQLiteEventStore
 

@@ -4,6 +4,7 @@ import LogStories
 import Projections
 import SQLite
 import Testing
+import Text
 
 @testable import SQLiteEventStore
 

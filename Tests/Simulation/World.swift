@@ -295,7 +295,7 @@ extension World {
   }
 
   /// A delegation may only fail for a reason that this world has given it.
-  private func check(_ failure: Failure, of d: Delegation) {
+  private func check(_ failure: DelegationFailure, of d: Delegation) {
     let isDisturbed = forge.disturbed.contains(d.request.branch)
     let isLate = d.stateSince.milliseconds - wallOffset > settings.troubleMs + 120_000
     switch failure.code {

@@ -2,6 +2,7 @@ import EventLog
 import FoundationEssentials
 import HTTPClient
 import Processes
+import Text
 
 /// An answer of the API.
 package struct APIAnswer: Sendable {

@@ -1,4 +1,5 @@
 import EventLog
+import Text
 
 /// What a delegation has left on the forge and in the log, without what differs from run to run:
 /// times, ids, hashes, positions, tokens, numbers of attempts, and the events that record a

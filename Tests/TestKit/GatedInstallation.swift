@@ -1,5 +1,6 @@
 import EventLog
 import Processes
+import Text
 
 /// A server whose forge is a process of its own, with a gate between the two.
 package struct GatedInstallation: Sendable {

@@ -1,5 +1,6 @@
 import EventLog
 import Processes
+import Text
 
 /// What a delegation that ended as `Pushed` has left on the forge and in the log.
 package struct Outcome {

@@ -3,6 +3,7 @@ import EventLog
 import FoundationEssentials
 import HTTPClient
 import Processes
+import Text
 import WorkerProtocol
 
 /// Speaks the worker protocol by hand, over the network, with whatever a test wants to be wrong.

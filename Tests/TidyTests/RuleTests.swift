@@ -55,15 +55,27 @@ struct RuleTests {
     "list.shuffled()", "h.hashValue",
   ])
   func impurityIsFound(code: String) {
-    #expect(SourceRules.domainIsPure(file(code)).map(\.line) == [1], "\(code)")
-    #expect(SourceRules.domainIsPure(file(code, "Sources/Engine/X.swift")) == [])
+    #expect(SourceRules.isPure(file(code)).map(\.line) == [1], "\(code)")
+    #expect(SourceRules.isPure(file(code, "Sources/Engine/X.swift")) == [])
   }
 
   @Test func pureCodeIsLeftAlone() {
     #expect(
-      SourceRules.domainIsPure(
+      SourceRules.isPure(
         file("package struct TaskText { let now: Timestamp } // Date, async\nlet a = \"UUID\""))
         == [])
+  }
+
+  @Test func aTypeNameThatIsDeclaredTwiceIsFound() {
+    let files = [
+      file("struct A {\n  struct C {}\n}\nenum B {}", "Sources/X/X.swift"),
+      file("package final class A {}\nstruct C {}", "Sources/Y/Y.swift"),
+      file("struct B {}", "Tests/X/X.swift"),
+    ]
+    let found = SourceRules.uniqueTypeNames(files, exceptions: [])
+    #expect(found.map(\.file) == ["Sources/X/X.swift", "Sources/Y/Y.swift"])
+    #expect(SourceRules.uniqueTypeNames(files, exceptions: ["A"]) == [])
+    #expect(SourceRules.uniqueTypeNames(files, exceptions: ["A", "B"]).map(\.file) == ["Sources"])
   }
 
   @Test func whatOutlivesItsWorkerIsFound() {
@@ -270,7 +282,7 @@ struct RuleTests {
     let modules = ["app.js": app, "shared/a.js": a, "late/page.js": late]
     #expect(
       PageRules.preloaded(index, modules: modules).map(\.message) == [
-        "preload shared/b.js", "late/page.js is not needed by the first page",
+        "late/page.js is not needed by the first page", "preload shared/b.js",
       ])
     #expect(
       PageRules.imported(modules).map(\.message) == [

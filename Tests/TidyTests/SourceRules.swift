@@ -55,9 +55,13 @@ enum SourceRules {
     }
   }
 
-  /// Domain is a function of what it is given: no import, no clock, no chance, no concurrency.
-  static func domainIsPure(_ file: SourceFile) -> [Finding] {
-    guard file.path.hasPrefix("Sources/Domain/") else { return [] }
+  /// What the modules may import whose code is a function of its input alone.
+  static let pureModules = ["Domain": ["Text"], "Text": ["FoundationEssentials"]]
+
+  /// Domain and Text are functions of their input: no clock, no chance, no concurrency, and no
+  /// import of what has any of it.
+  static func isPure(_ file: SourceFile) -> [Finding] {
+    guard file.isProduct, let imports = pureModules[file.module] else { return [] }
     let impure =
       #/
       \b(?:ContinuousClock|SuspendingClock|Date|UUID|SystemRandomNumberGenerator|random
@@ -66,16 +70,43 @@ enum SourceRules {
       /#
     return file.code.indices.flatMap { index -> [Finding] in
       var findings: [Finding] = []
-      if imported(file.code[index]) != nil {
-        findings.append(file.finding(index, "Domain imports nothing"))
+      if let name = imported(file.code[index]), !imports.contains(name) {
+        findings.append(
+          file.finding(index, "\(file.module) is pure and does not import \(name)"))
       }
       if let match = file.code[index].firstMatch(of: impure.wordBoundaryKind(.simple)) {
         findings.append(
           file.finding(
-            index, "Domain is pure; \"\(match.output)\" is not for it, hand the value in"))
+            index,
+            "\(file.module) is pure; pass in the value instead of \"\(match.output)\""))
       }
       return findings
     }
+  }
+
+  /// No two top-level types of the product have the same name, in whatever module.
+  /// - Parameter exceptions: names that are declared more than once; each must still be.
+  static func uniqueTypeNames(_ files: [SourceFile], exceptions: Set<String>) -> [Finding] {
+    let declaration =
+      #/
+      ^(?:@\w+\s+)*(?:(?:public|package|internal|private|fileprivate|final|indirect)\s+)*
+      (?:struct|class|enum|actor|protocol|typealias)\s+([A-Za-z_]\w*)
+      /#
+    var places: [String: [Finding]] = [:]
+    for file in files where file.isProduct {
+      for index in file.code.indices where file.code[index].first?.isLetter ?? false {
+        guard let match = file.code[index].firstMatch(of: declaration) else { continue }
+        let name = String(match.output.1)
+        places[name, default: []].append(
+          file.finding(index, "another top-level type is called \(name) too"))
+      }
+    }
+    let repeated = places.filter { $0.value.count > 1 }
+    let wrong = repeated.filter { !exceptions.contains($0.key) }.values.flatMap { $0 }
+    let needless = exceptions.subtracting(repeated.keys).sorted().map {
+      Finding(file: "Sources", line: 1, message: "\($0) is declared once; drop the exception")
+    }
+    return wrong.sorted { ($0.file, $0.line) < ($1.file, $1.line) } + needless
   }
 
   /// Nothing that a worker starts outlives it: each command says so, near to where it is made.

@@ -73,7 +73,12 @@ enum ThisPackage {
   static func files(below folder: String) -> [String] {
     let top = root.appending(path: folder)
     let names = FileManager.default.enumerator(atPath: top.path)?.compactMap { $0 as? String } ?? []
-    return names.filter { !top.appending(path: $0).hasDirectoryPath }
+    return names.filter { name in
+      var isFolder: ObjCBool = false
+      let path = top.appending(path: name).path
+      return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        && !isFolder.boolValue
+    }
   }
 
   /// What a folder holds; the top level where `folder` is empty.

@@ -22,14 +22,14 @@ struct TidyTests {
   @Test func thereIsSomethingToLookAt() {
     #expect(files.count > 50)
     #expect(targets.count > 15)
-    #expect(targets.contains { $0.name == "Domain" && $0.dependencies.isEmpty })
+    #expect(targets.contains { $0.name == "Domain" && $0.dependencies == ["Text"] })
     #expect(SwitchRule.watchedCases(in: files).isSuperset(of: ["branchCreated", "pushed"]))
   }
 
   @Test func filesAreShort() { expectNone(files.flatMap(SourceRules.length)) }
   @Test func linesAreShort() { expectNone(files.flatMap(SourceRules.width)) }
   @Test func nothingBannedIsWritten() { expectNone(files.flatMap(SourceRules.banned)) }
-  @Test func domainIsPure() { expectNone(files.flatMap(SourceRules.domainIsPure)) }
+  @Test func domainAndTextArePure() { expectNone(files.flatMap(SourceRules.isPure)) }
   @Test func programsDieWithTheirWorker() { expectNone(files.flatMap(SourceRules.diesWithWorker)) }
   @Test func whatOthersCallIsDocumented() { expectNone(files.flatMap(SourceRules.documented)) }
 
@@ -68,6 +68,13 @@ struct TidyTests {
     expectNone(PageRules.imported(modules))
     expectNone(PageRules.preloaded(index, modules: modules))
   }
+
+  @Test func eachTypeNameMeansOneThing() {
+    expectNone(SourceRules.uniqueTypeNames(files, exceptions: Self.sharedTypeNames))
+  }
+
+  /// Names that two modules still declare.
+  private static let sharedTypeNames: Set<String> = ["Answer", "GitFault"]
 
   @Test func theTopLevelIsBare() throws {
     expectNone(PackageRules.topLevel(try ThisPackage.names(in: "")))

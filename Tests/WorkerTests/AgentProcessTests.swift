@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import SystemCalls
 import Testing
 import WorkerProtocol
 import Workflows
@@ -223,7 +224,7 @@ import Workflows
 
   @Test("a secret is masked where it comes in pieces, and what looks like its beginning is kept")
   func mask() {
-    var mask = StreamMask(secrets: ["secret-value", "short"])
+    var mask = OutputMask(secrets: ["secret-value", "short"])
     var seen: [UInt8] = []
     for piece in ["a secret-", "value b sec", "ret-x short secret-valu", "e", " secret-"] {
       seen += mask.mask(Array(piece.utf8))
@@ -239,6 +240,6 @@ import Workflows
       ("see token-abc", "see ***"), ("see token-abc.and", "see ***.and"),
       ("see xx-token-abc-y", "see xx-***-y"), ("see token-abc.and-more", "see ***"),
       ("see token-ab", "see token-ab"),
-    ] { #expect(StreamMask.masked(text, secrets: secrets) == masked) }
+    ] { #expect(OutputMask.masked(text, secrets: secrets) == masked) }
   }
 }

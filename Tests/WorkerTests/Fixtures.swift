@@ -4,6 +4,7 @@ import Glibc
 import Logging
 import NetworkRules
 import Processes
+import SystemCalls
 import WorkerProtocol
 
 @testable import Worker

@@ -1,5 +1,6 @@
 import Glibc
 import NetworkRules
+import SystemCalls
 import Testing
 import WorkerProtocol
 import Workflows
@@ -86,7 +87,7 @@ import Workflows
       assignment.commands = CommandPlan(
         setup: [["true"]], verify: [], rounds: 0, environment: [], repositoryMaySet: [],
         base: nil)
-      let made = try Generation.narrowed(assignment, by: Array(file.utf8))
+      let made = try GenerationRun.narrowed(assignment, by: Array(file.utf8))
       #expect(made.commands?.setup == [["true"]])
       return made.agent.sandbox?.network
     }

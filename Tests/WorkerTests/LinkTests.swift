@@ -3,6 +3,7 @@ import Glibc
 import NetworkRules
 import Processes
 import Synchronization
+import SystemCalls
 import Testing
 import WorkerProtocol
 import Workflows

@@ -1,4 +1,5 @@
 import Testing
+import Text
 
 @testable import Worker
 
@@ -6,7 +7,7 @@ import Testing
 @Suite("Members of a long line") struct MemberScanTests {
   private static let paths = ["type", "a.b", "a.b.c", "usage.input_tokens", "é.\"x\\"]
 
-  private func scan(_ bytes: [UInt8], pieces: [Int]) -> AnyJSON? {
+  private func scan(_ bytes: [UInt8], pieces: [Int]) -> JSONValue? {
     var scan = MemberScan(paths: Self.paths)
     var rest = bytes[...]
     var sizes = pieces.makeIterator()
@@ -21,7 +22,7 @@ import Testing
   /// Both read the same of these members.
   private func agree(_ line: String, _ random: inout SystemRandomNumberGenerator) {
     let bytes = Array(line.utf8)
-    let whole = AnyJSON(parsing: bytes)
+    let whole = try? JSONValue(parsing: bytes)
     let pieces = (0..<bytes.count).map { _ in Int.random(in: 1...7, using: &random) }
     let scanned = scan(bytes, pieces: pieces)
     guard case .object? = whole else {
@@ -78,7 +79,7 @@ import Testing
   @Test("it keeps no more of a text than anybody reads, and ends at a depth")
   func bounds() {
     let long = "{\"type\":\"" + String(repeating: "é\\n", count: 100_000) + "\"}"
-    let text = scan(Array(long.utf8), pieces: [])?["type"]?.string
+    let text = scan(Array(long.utf8), pieces: [])?["type"].stringValue
     #expect((text?.utf8.count ?? 0) <= 4096 && (text?.hasPrefix("é\né") ?? false))
     func nested(_ depth: Int) -> [UInt8] {
       Array(

@@ -1,5 +1,6 @@
 import Glibc
 import Processes
+import SystemCalls
 import Testing
 import WorkerProtocol
 

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import Processes
+import SystemCalls
 import Testing
 import WorkerProtocol
 

@@ -3,7 +3,9 @@ import Glibc
 import NetworkRules
 import Processes
 import Synchronization
+import SystemCalls
 import Testing
+import Text
 import WorkerProtocol
 import Workflows
 
@@ -122,12 +124,12 @@ import Workflows
     var end: AgentEnd
     var usage: String?
     var text: String
-    var records: [AnyJSON]
+    var records: [JSONValue]
     var session: String?
 
     /// The agent's process, where it said which.
     var process: Int32? { text.split(separator: " ").first.flatMap { Int32($0) } }
-    func records(_ name: String) -> [AnyJSON] { records.compactMap { $0[name] } }
+    func records(_ name: String) -> [JSONValue] { records.compactMap { $0.objectValue?[name] } }
   }
 
   private func run(
@@ -160,7 +162,8 @@ import Workflows
     let lines = try text(records).split(separator: "\n")
     return Outcome(
       end: outcome.end, usage: outcome.usage.words, text: try text(output),
-      records: lines.compactMap { AnyJSON(parsing: $0.utf8) }, session: started.withLock { $0 })
+      records: lines.compactMap { try? JSONValue(parsing: $0.utf8) },
+      session: started.withLock { $0 })
   }
 
   @Test("one whose start is called off leaves no process")
@@ -220,17 +223,17 @@ import Workflows
     try await with { bench in
       let outcome = try await run(bench, "plan tool usage")
       #expect(outcome.end == .finished)
-      let plan = try #require(outcome.records("plan").first?.array)
-      #expect(plan.map { $0["content"]?.string } == ["first", "then"])
+      let plan = try #require(outcome.records("plan").first?.arrayValue)
+      #expect(plan.map { $0["content"].stringValue } == ["first", "then"])
       let tools = outcome.records("tool")
-      #expect(tools.map { $0["status"]?.string } == ["pending", "completed"])
-      #expect(tools.first?["paths"]?.array == ["x"])
+      #expect(tools.map { $0["status"].stringValue } == ["pending", "completed"])
+      #expect(tools.first?["paths"].arrayValue == ["x"])
       #expect(outcome.records("permission").first?["allowed"] == .bool(true))
       #expect(outcome.text.contains("\"optionId\": \"y\""))
       #expect(outcome.text.contains("● Edit x\n") && outcome.text.contains("✓ Edit x\n"))
       #expect(outcome.usage == "2 tokens in, 1 out, $0.5000")
-      #expect(outcome.records("usage").last?["cost"]?.double == 0.5)
-      let times = outcome.records.compactMap { $0["at"]?.integer }
+      #expect(outcome.records("usage").last?["cost"].doubleValue == 0.5)
+      let times = outcome.records.compactMap { $0["at"].integerValue }
       #expect(times.count == outcome.records.count && times == times.sorted())
     }
   }

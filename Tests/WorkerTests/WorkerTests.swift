@@ -1,6 +1,7 @@
 import Logging
 import Processes
 import Synchronization
+import SystemCalls
 import Testing
 import WorkerProtocol
 
@@ -264,7 +265,7 @@ import WorkerProtocol
           try await Worker.run(
             bench.configuration(.url(url)), signals: AsyncStream { $0.finish() }, logger: logger)
         } throws: { error in
-          (error as? FolderInUse)?.holder.hasPrefix("worker w1, process ") == true
+          (error as? FolderLock.Held)?.holder.hasPrefix("worker w1, process ") == true
         }
         #expect(Worker.holder(ofDataDirectory: "\(bench.folder.path)/worker") != nil)
       }

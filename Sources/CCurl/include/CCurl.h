@@ -41,7 +41,4 @@ CURLMcode ccurl_multi_set_long(CURLM *multi, CURLMoption option, long value);
 /// Takes the next transfer that ended off the queue; false where none is left.
 bool ccurl_multi_next_done(CURLM *multi, CURL **easy, CURLcode *result);
 
-/// Names the calling thread, for debuggers and `ps -L`; 15 characters.
-void ccurl_name_thread(const char *name);
-
 #endif

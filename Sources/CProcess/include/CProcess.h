@@ -14,6 +14,9 @@ int cprocess_close_to_others(void);
 /// heaps. Does nothing where the allocator is another one than glibc's.
 void cprocess_give_memory_back(void);
 
+/// Names the calling thread, for debuggers and `ps -L`; at most 15 characters.
+void cprocess_name_thread(const char *name);
+
 // MARK: The first process in a sandbox (confine.c)
 
 /// The first process in a sandbox: limits itself, opens the listeners that the worker asked for and

@@ -1,6 +1,7 @@
 // One call of the API, taken apart, and what is answered to it.
 
 import HTTPTypes
+import Text
 
 struct APICall: Sendable {
   /// What the pattern's names stand for, percent-decoded.
@@ -9,7 +10,7 @@ struct APICall: Sendable {
   /// Path and query as they came, for the addresses of other pages.
   var target: String
   /// The body; nil where there was none.
-  var body: JSON?
+  var body: JSONValue?
   /// The media types that the client takes.
   var accept: String
   var urls: ForgeURLs
@@ -31,8 +32,8 @@ struct APICall: Sendable {
 
   // MARK: The body
 
-  func member(_ name: String) -> JSON? {
-    guard let value = body?[name], !value.isNull else { return nil }
+  func member(_ name: String) -> JSONValue? {
+    guard let value = body?[name], value != .null else { return nil }
     return value
   }
 
@@ -59,7 +60,7 @@ struct APICall: Sendable {
     return try Self.strings(items, name)
   }
 
-  static func strings(_ items: [JSON], _ name: String) throws(APIError) -> [String] {
+  static func strings(_ items: [JSONValue], _ name: String) throws(APIError) -> [String] {
     var texts: [String] = []
     for item in items {
       guard let text = item.stringValue else { throw .wrongType("\(name)/items", "a string") }
@@ -68,9 +69,9 @@ struct APICall: Sendable {
     return texts
   }
 
-  func objectID(_ name: String) throws(APIError) -> ObjectID? {
+  func objectID(_ name: String) throws(APIError) -> ObjectName? {
     guard let text = try string(name) else { return nil }
-    guard let id = ObjectID(text) else {
+    guard let id = ObjectName(text) else {
       throw .unprocessable(
         "The \(name) parameter must be exactly 40 characters and contain only [0-9a-f].")
     }
@@ -80,16 +81,16 @@ struct APICall: Sendable {
   /// `author` or `committer` of a commit.
   func signature(_ name: String) throws(APIError) -> Signature? {
     guard let value = member(name) else { return nil }
-    guard value.isObject else { throw .wrongType(name, "an object") }
-    guard let person = value["name"]?.stringValue else { throw .notSupplied("\(name).name") }
-    guard let email = value["email"]?.stringValue else { throw .notSupplied("\(name).email") }
+    guard value.objectValue != nil else { throw .wrongType(name, "an object") }
+    guard let person = value["name"].stringValue else { throw .notSupplied("\(name).name") }
+    guard let email = value["email"].stringValue else { throw .notSupplied("\(name).email") }
     guard !person.trimmed.isEmpty, !email.trimmed.isEmpty else {
       throw .unprocessable("Invalid \(name): name and email must not be blank.")
     }
-    guard let date = value["date"]?.stringValue else {
+    guard let date = value["date"].stringValue else {
       return Signature(name: person, email: email, seconds: ForgeStore.now)
     }
-    guard let (seconds, offset) = Moment.parse(date) else {
+    guard let (seconds, offset) = ISO8601.seconds(date) else {
       throw .wrongType("\(name)/date", "a valid date-time")
     }
     return Signature(name: person, email: email, seconds: seconds, offset: offset)
@@ -99,7 +100,7 @@ struct APICall: Sendable {
 struct APIReply: Sendable {
   enum Content: Sendable {
     case none
-    case json(JSON)
+    case json(JSONValue)
     case text([UInt8], type: String)
   }
 
@@ -107,14 +108,14 @@ struct APIReply: Sendable {
   var content: Content
   var headers: HTTPFields = [:]
 
-  static func json(_ value: JSON, _ status: HTTPResponse.Status = .ok) -> APIReply {
+  static func json(_ value: JSONValue, _ status: HTTPResponse.Status = .ok) -> APIReply {
     APIReply(status: status, content: .json(value))
   }
 
   /// A thing that was made, with its address in `Location`.
-  static func created(_ value: JSON) -> APIReply {
+  static func created(_ value: JSONValue) -> APIReply {
     var reply = json(value, .created)
-    if let url = value["url"]?.stringValue { reply.headers[.location] = url }
+    if let url = value["url"].stringValue { reply.headers[.location] = url }
     return reply
   }
 
@@ -140,7 +141,7 @@ struct Paging: Sendable, Equatable {
   /// The page's part of a list that is held as a whole.
   func slice<Item>(_ items: [Item]) -> ArraySlice<Item> { items.dropFirst(offset).prefix(size) }
 
-  func reply(_ items: [JSON], total: Int, to call: APICall) -> APIReply {
+  func reply(_ items: [JSONValue], total: Int, to call: APICall) -> APIReply {
     var reply = APIReply.json(.array(items))
     let last = max((total + size - 1) / size, 1)
     var links: [(Int, String)] = []

@@ -2,6 +2,7 @@
 
 import HTTPTypes
 import Processes
+import Text
 
 extension Route {
   static let commits: [Route] = [
@@ -27,7 +28,7 @@ extension ForgeAPI {
     var selection: [String] = []
     for (name, option) in [("since", "--since"), ("until", "--until")] {
       guard let text = call.query[name] else { continue }
-      guard let time = Moment.parse(text) else { throw APIError.wrongType(name, "a date-time") }
+      guard let time = ISO8601.seconds(text) else { throw APIError.wrongType(name, "a date-time") }
       selection.append("\(option)=\(time.seconds)")
     }
     if let author = call.query["author"] {
@@ -66,7 +67,7 @@ extension ForgeAPI {
 
   /// The answer to those who ask for a diff rather than for JSON; nil for all others.
   func patchReply(
-    _ call: APICall, _ repository: RepositoryContext, from base: ObjectID, to head: ObjectID
+    _ call: APICall, _ repository: RepositoryContext, from base: ObjectName, to head: ObjectName
   ) async throws -> APIReply? {
     for kind in ["diff", "patch"] where call.accepts(kind) {
       return .text(
@@ -126,7 +127,7 @@ extension ForgeAPI {
       isPaged && paging.page > 1
       ? [] : try await git.changes(from: mergeBase.id, to: head.id)
     let show = repository.objects
-    let path = names.map { Percent.encode($0) }.joined(separator: "...")
+    let path = names.map { Percent.encode(path: $0) }.joined(separator: "...")
     let page = repository.urls.page(repository.record, "/compare/\(path)")
     let permalink = repository.urls.page(
       repository.record, "/compare/\(base.id)...\(head.id)")
@@ -135,8 +136,8 @@ extension ForgeAPI {
       "permalink_url": .string(permalink), "diff_url": "\(page).diff",
       "patch_url": "\(page).patch", "base_commit": show.commit(base),
       "merge_base_commit": show.commit(mergeBase), "status": .string(status),
-      "ahead_by": .integer(ahead), "behind_by": .integer(behind),
-      "total_commits": .integer(ahead), "commits": .array(commits.map { show.commit($0) }),
+      "ahead_by": JSONValue(ahead), "behind_by": JSONValue(behind),
+      "total_commits": JSONValue(ahead), "commits": .array(commits.map { show.commit($0) }),
       "files": .array(files.prefix(300).map { show.change($0, at: head.id) }),
     ])
   }

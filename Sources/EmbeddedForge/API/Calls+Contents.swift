@@ -3,6 +3,7 @@
 // stood.
 
 import HTTPTypes
+import Text
 
 extension Route {
   static let contents: [Route] = [
@@ -127,7 +128,7 @@ extension ForgeAPI {
       throw APIError.conflict("is at \(now) but expected \(head?.hex ?? "nothing")")
     }
     guard let commit = Commit(object) else { throw APIError.unprocessable("Invalid commit") }
-    let shown: JSON? = blob.map {
+    let shown: JSONValue? = blob.map {
       repository.objects.content(
         path.text, type: "file", id: $0.id, size: $0.content.count, content: nil, ref: branch)
     }
@@ -145,7 +146,7 @@ extension ForgeAPI {
     var obstacle: String?
   }
 
-  private func treeState(of path: TreePath, at head: ObjectID?, _ repository: RepositoryContext)
+  private func treeState(of path: TreePath, at head: ObjectName?, _ repository: RepositoryContext)
     async throws -> TreeState
   {
     var edit = TreeEdit()

@@ -3,6 +3,7 @@
 import FoundationEssentials
 import HTTPTypes
 import Processes
+import Text
 
 extension Route {
   static let gitDatabase: [Route] = [
@@ -47,7 +48,7 @@ extension ForgeAPI {
 
   @Sendable func getBlob(_ call: APICall) async throws -> APIReply {
     let repository = try await nonEmptyRepository(call)
-    guard let id = ObjectID(call.parameter("sha")) else {
+    guard let id = ObjectName(call.parameter("sha")) else {
       throw APIError.unprocessable("The sha parameter must be exactly 40 characters.")
     }
     guard let object = try await repository.git.object(id.hex), object.kind == .blob else {
@@ -65,16 +66,18 @@ extension ForgeAPI {
     let base = try call.objectID("base_tree")
     var edit = TreeEdit()
     var blobs: [GitObject] = []
-    var named: [(id: ObjectID, type: String)] = []
+    var named: [(id: ObjectName, type: String)] = []
     for item in items {
       let (path, mode, type) = try treeItem(item)
-      if let sha = item["sha"], sha.isNull {
+      if item.objectValue?["sha"] == .null {
         edit.remove(path)
-      } else if let sha = item["sha"]?.stringValue {
-        guard let id = ObjectID(sha) else { throw APIError.unprocessable("tree.sha is not valid") }
+      } else if let sha = item["sha"].stringValue {
+        guard let id = ObjectName(sha) else {
+          throw APIError.unprocessable("tree.sha is not valid")
+        }
         if type != "commit" { named.append((id, type)) }
         edit.set(path, mode: mode, id: id)
-      } else if let content = item["content"]?.stringValue {
+      } else if let content = item["content"].stringValue {
         let blob = GitObject(.blob, Array(content.utf8))
         blobs.append(blob)
         edit.set(path, mode: mode, id: blob.id)
@@ -92,20 +95,20 @@ extension ForgeAPI {
     return .created(try await shownTree(root, recursive: false, repository))
   }
 
-  private func treeItem(_ item: JSON) throws -> (path: TreePath, mode: String, type: String) {
-    guard let text = item["path"]?.stringValue, let path = TreePath(text) else {
+  private func treeItem(_ item: JSONValue) throws -> (path: TreePath, mode: String, type: String) {
+    guard let text = item["path"].stringValue, let path = TreePath(text) else {
       throw APIError.unprocessable("tree.path contains a malformed path component")
     }
     let modes = [
       "100644": "blob", "100755": "blob", "120000": "blob", "040000": "tree", "160000": "commit",
     ]
-    guard let mode = item["mode"]?.stringValue, let type = modes[mode] else {
-      throw APIError.unprocessable("tree.mode \(item["mode"]?.stringValue ?? "") is not valid")
+    guard let mode = item["mode"].stringValue, let type = modes[mode] else {
+      throw APIError.unprocessable("tree.mode \(item["mode"].stringValue ?? "") is not valid")
     }
     return (path, mode == "040000" ? "40000" : mode, type)
   }
 
-  private func check(_ named: [(id: ObjectID, type: String)], _ repository: RepositoryContext)
+  private func check(_ named: [(id: ObjectName, type: String)], _ repository: RepositoryContext)
     async throws
   {
     let found = try await repository.git.objects(named.map(\.id.hex))
@@ -115,7 +118,8 @@ extension ForgeAPI {
   }
 
   /// The entries of folders of a tree; those that are missing are left out.
-  func folders(_ paths: [String], of root: ObjectID?, _ repository: RepositoryContext) async throws
+  func folders(_ paths: [String], of root: ObjectName?, _ repository: RepositoryContext)
+    async throws
     -> [String: [TreeEntry]]
   {
     guard let root else { return [:] }
@@ -137,8 +141,8 @@ extension ForgeAPI {
     return .json(try await shownTree(tree.id, recursive: recursive, repository))
   }
 
-  private func shownTree(_ id: ObjectID, recursive: Bool, _ repository: RepositoryContext)
-    async throws -> JSON
+  private func shownTree(_ id: ObjectName, recursive: Bool, _ repository: RepositoryContext)
+    async throws -> JSONValue
   {
     let listed = try await repository.git.list(id.hex, recursive: recursive)
     var shown = repository.objects.tree(id, listed)
@@ -157,7 +161,7 @@ extension ForgeAPI {
     let message = try call.requiredString("message")
     guard let tree = try call.objectID("tree") else { throw APIError.notSupplied("tree") }
     let parents = try (try call.strings("parents") ?? []).map { text in
-      guard let id = ObjectID(text) else {
+      guard let id = ObjectName(text) else {
         throw APIError.unprocessable("The parents parameter must contain full object names.")
       }
       return id
@@ -187,7 +191,7 @@ extension ForgeAPI {
 
   @Sendable func getGitCommit(_ call: APICall) async throws -> APIReply {
     let repository = try await nonEmptyRepository(call)
-    guard let id = ObjectID(call.parameter("sha")),
+    guard let id = ObjectName(call.parameter("sha")),
       let object = try await repository.git.object(id.hex), let commit = Commit(object)
     else { throw APIError.notFound }
     return .json(repository.objects.gitCommit(commit))
@@ -213,7 +217,7 @@ extension BareRepository {
     return listed.standardOutput.split(separator: 0).compactMap { record in
       guard let tab = record.firstIndex(of: UInt8(ascii: "\t")) else { return nil }
       let words = String(decoding: record[..<tab], as: UTF8.self).split(separator: " ")
-      guard words.count == 4, let id = ObjectID(words[2]) else { return nil }
+      guard words.count == 4, let id = ObjectName(words[2]) else { return nil }
       let path = record[(tab + 1)...]
       let name = path.split(separator: UInt8(ascii: "/")).last ?? path
       let entry = TreeEntry(

@@ -2,6 +2,7 @@
 // not kept here.
 
 import HTTPTypes
+import Text
 
 extension Route {
   private static let issue = "repos/:owner/:repo/issues/:number"
@@ -69,7 +70,9 @@ extension ForgeAPI {
     let paging = Paging(call.query)
     var since: Int64 = 0
     if let text = call.query["since"] {
-      guard let time = Moment.parse(text) else { throw APIError.wrongType("since", "a date-time") }
+      guard let time = ISO8601.seconds(text) else {
+        throw APIError.wrongType("since", "a date-time")
+      }
       since = time.seconds
     }
     let comments = try await store.comments(
@@ -125,7 +128,7 @@ extension ForgeAPI {
   }
 
   private func shown(_ comment: CommentRecord, _ repository: RepositoryContext) async throws
-    -> JSON
+    -> JSONValue
   {
     try await objects(for: [], also: [comment.author], repository).comment(comment)
   }
@@ -195,7 +198,7 @@ extension ForgeAPI {
     let listed = call.body?.arrayValue ?? call.member("labels")?.arrayValue
     guard let listed else { throw APIError.notSupplied("labels") }
     let names = try listed.map { item in
-      guard let name = item.stringValue ?? item["name"]?.stringValue else {
+      guard let name = item.stringValue ?? item["name"].stringValue else {
         throw APIError.wrongType("labels/items", "a string")
       }
       return name

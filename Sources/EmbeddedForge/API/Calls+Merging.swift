@@ -1,6 +1,7 @@
 // Merging, and asking for reviews.
 
 import HTTPTypes
+import Text
 
 extension ForgeAPI {
   @Sendable func isMerged(_ call: APICall) async throws -> APIReply {
@@ -49,12 +50,12 @@ extension ForgeAPI {
     status: .methodNotAllowed, message: "Pull Request is not mergeable")
 
   private func mergeCommit(
-    _ call: APICall, _ pull: PullRequestRecord, _ repository: RepositoryContext, tree: ObjectID,
-    base: ObjectID
+    _ call: APICall, _ pull: PullRequestRecord, _ repository: RepositoryContext, tree: ObjectName,
+    base: ObjectName
   ) throws -> GitObject {
     let user = Signature(
       name: call.login, email: "\(call.login)@users.noreply.localhost", seconds: ForgeStore.now)
-    let parents: [ObjectID]
+    let parents: [ObjectName]
     let title: String
     let text: String
     switch try call.string("merge_method") ?? "merge" {
@@ -84,7 +85,7 @@ extension ForgeAPI {
     let repository = try await repository(call)
     let pull = try await pull(call, repository)
     let shown = try await objects(for: [pull], repository).simple(pull)
-    return .json(["users": shown["requested_reviewers"] ?? [], "teams": []])
+    return .json(["users": shown["requested_reviewers"], "teams": []])
   }
 
   @Sendable func addReviewers(_ call: APICall) async throws -> APIReply {

@@ -1,6 +1,7 @@
 // Pull requests.
 
 import HTTPTypes
+import Text
 
 extension Route {
   static let pulls: [Route] = [
@@ -68,7 +69,7 @@ extension ForgeAPI {
 
   private func shown(
     _ pull: PullRequestRecord, _ repository: RepositoryContext, mergeability: Bool
-  ) async throws -> JSON {
+  ) async throws -> JSONValue {
     let detail = try await pullRequests.detail(
       of: pull, repository.git, mergeability: mergeability)
     return try await objects(for: [pull], repository).full(pull, detail)
@@ -87,7 +88,7 @@ extension ForgeAPI {
   }
 
   private func mergeBase(of pull: PullRequestRecord, _ repository: RepositoryContext) async throws
-    -> ObjectID
+    -> ObjectName
   {
     try await repository.git.mergeBase(pull.baseSHA, pull.headSHA) ?? BareRepository.emptyTree
   }
@@ -211,7 +212,7 @@ extension ForgeAPI {
     }
     let body = try call.string("body")
     try Self.checkText(title: title, body: body)
-    let setsBody = call.body?["body"] != nil
+    let setsBody = call.body?.objectValue?["body"] != nil
     let state = try call.string("state")
     guard state == nil || state == "open" || state == "closed" else {
       throw APIError.validation(.invalid("PullRequest", "state"))

@@ -1,6 +1,7 @@
 // Git references.
 
 import HTTPTypes
+import Text
 
 extension Route {
   static let references: [Route] = [
@@ -41,7 +42,7 @@ extension ForgeAPI {
     let refs = try await repository.git.refs(below: "refs/").filter {
       $0.name.hasPrefix(prefix) && !$0.name.hasPrefix("refs/pull/")
     }
-    var items: [JSON] = []
+    var items: [JSONValue] = []
     for (name, object) in refs {
       if let ref = RefName(name) { items.append(try await shown(ref, object, repository)) }
     }
@@ -111,7 +112,7 @@ extension ForgeAPI {
   }
 
   private func existingRef(_ call: APICall, _ repository: RepositoryContext) throws -> (
-    ref: RefName, object: ObjectID
+    ref: RefName, object: ObjectName
   ) {
     guard let ref = writable("refs/\(call.parameter("ref"))"),
       let object = repository.git.resolve(ref)
@@ -127,8 +128,8 @@ extension ForgeAPI {
     return name.hasPrefix("refs/pull/") ? nil : RefName(name)
   }
 
-  private func shown(_ ref: RefName, _ object: ObjectID, _ repository: RepositoryContext)
-    async throws -> JSON
+  private func shown(_ ref: RefName, _ object: ObjectName, _ repository: RepositoryContext)
+    async throws -> JSONValue
   {
     guard ref.branch == nil else { return repository.objects.ref(ref, object) }
     let kind = try await repository.git.object(object.hex)?.kind ?? .commit

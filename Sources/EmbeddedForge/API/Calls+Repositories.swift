@@ -1,6 +1,7 @@
 // Repositories and their branches.
 
 import HTTPTypes
+import Text
 
 extension Route {
   static let repositories: [Route] = [
@@ -54,13 +55,13 @@ extension ForgeAPI {
     let branches = refs.compactMap { name, object in
       RefName(name)?.branch.map { (name: $0, object: object) }
     }.filter { wanted == nil || repository.isProtected($0.name) == wanted }
-    let shown = paging.slice(branches).map { name, object -> JSON in
+    let shown = paging.slice(branches).map { name, object -> JSONValue in
       [
         "name": .string(name),
         "commit": [
           "sha": .string(object.hex),
           "url": .string(call.urls.api(repository.record, "/commits/\(object)")),
-        ], "protected": JSON(repository.isProtected(name)),
+        ], "protected": JSONValue(repository.isProtected(name)),
       ]
     }
     return paging.reply(shown, total: branches.count, to: call)
@@ -72,16 +73,16 @@ extension ForgeAPI {
     guard let ref = RefName(branch: name), let object = repository.git.resolve(ref),
       let commit = try await repository.git.commit(object.hex)
     else { throw APIError(status: .notFound, message: "Branch not found") }
-    let path = Percent.encode(name)
+    let path = Percent.encode(path: name)
     let url = call.urls.api(repository.record, "/branches/\(path)")
     let isProtected = repository.isProtected(name)
     return .json([
       "name": .string(name), "commit": repository.objects.commit(commit),
       "_links": [
         "self": .string(url), "html": .string(call.urls.page(repository.record, "/tree/\(path)")),
-      ], "protected": JSON(isProtected),
+      ], "protected": JSONValue(isProtected),
       "protection": [
-        "enabled": JSON(isProtected),
+        "enabled": JSONValue(isProtected),
         "required_status_checks": ["enforcement_level": "off", "contexts": [], "checks": []],
       ], "protection_url": "\(url)/protection",
     ])

@@ -1,6 +1,7 @@
 // Who the token belongs to, its limits, and its repositories.
 
 import HTTPTypes
+import Text
 
 extension Route {
   static let users: [Route] = [
@@ -34,7 +35,7 @@ extension ForgeAPI {
   @Sendable func ownRepositories(_ call: APICall) async throws -> APIReply {
     let paging = Paging(call.query)
     let records = try await folder.repositories(store: store)
-    var shown: [JSON] = []
+    var shown: [JSONValue] = []
     for record in paging.slice(records) {
       let context = try await context(record, call.urls)
       shown.append(RepositoryObjects(urls: call.urls).simple(record, context.facts))
@@ -44,9 +45,9 @@ extension ForgeAPI {
 
   @Sendable func limits(_ call: APICall) async throws -> APIReply {
     let state = rateLimit.current()
-    let core: JSON = [
-      "limit": .integer(state.limit), "used": .integer(state.used),
-      "remaining": .integer(state.remaining), "reset": JSON(state.reset),
+    let core: JSONValue = [
+      "limit": JSONValue(state.limit), "used": JSONValue(state.used),
+      "remaining": JSONValue(state.remaining), "reset": JSONValue(state.reset),
     ]
     return .json(["resources": ["core": core, "search": core], "rate": core])
   }

@@ -15,8 +15,8 @@ final class PullRequestKeeper: Sendable {
   /// Base and head of a comparison.
   struct Range: Hashable, Sendable {
     var repository: String
-    var base: ObjectID
-    var head: ObjectID
+    var base: ObjectName
+    var head: ObjectName
   }
 
   /// The pull request as its branches are now: `head.sha` follows the branch; a head or base
@@ -72,8 +72,8 @@ final class PullRequestKeeper: Sendable {
 
   /// The commit by which the base branch came to hold the pull request; nil where it does not.
   private func mergeCommit(
-    of pull: PullRequestRecord, head: ObjectID, into base: ObjectID, _ git: BareRepository
-  ) async throws -> ObjectID? {
+    of pull: PullRequestRecord, head: ObjectName, into base: ObjectName, _ git: BareRepository
+  ) async throws -> ObjectName? {
     // A merge of ours that was under way when the process died.
     if let planned = pull.mergeCommit, try await git.isAncestor(planned, of: base) {
       return planned

@@ -1,5 +1,7 @@
 // Pull requests, comments and labels as the API shows them.
 
+import Text
+
 struct PullRequestObjects: Sendable {
   let urls: ForgeURLs
   let repository: RepositoryRecord
@@ -16,7 +18,7 @@ struct PullRequestObjects: Sendable {
   }
 
   /// GitHub's "Pull Request Simple", as it stands in lists.
-  func simple(_ pull: PullRequestRecord) -> JSON {
+  func simple(_ pull: PullRequestRecord) -> JSONValue {
     let number = pull.number
     let api = urls.api(repository, "/pulls/\(number)")
     let issue = urls.api(repository, "/issues/\(number)")
@@ -24,20 +26,20 @@ struct PullRequestObjects: Sendable {
     let links = Links(
       api: api, issue: issue, page: page,
       statuses: urls.api(repository, "/statuses/\(pull.headSHA)"))
-    let head: JSON = [
-      "url": .string(api), "id": JSON(pull.id), "node_id": .string(NodeID.of("PR", pull.id)),
+    let head: JSONValue = [
+      "url": .string(api), "id": JSONValue(pull.id), "node_id": .string(NodeID.of("PR", pull.id)),
       "html_url": .string(page), "diff_url": "\(page).diff", "patch_url": "\(page).patch",
-      "issue_url": .string(issue), "number": .integer(number),
+      "issue_url": .string(issue), "number": JSONValue(number),
       "state": pull.isOpen ? "open" : "closed", "locked": false, "title": .string(pull.title),
-      "user": user(pull.author), "body": JSON(pull.body),
-      "created_at": Moment.json(pull.createdAt), "updated_at": Moment.json(pull.updatedAt),
-      "closed_at": Moment.json(pull.closedAt), "merged_at": Moment.json(pull.mergedAt),
-      "merge_commit_sha": JSON(pull.mergeCommit?.hex), "assignee": nil, "assignees": [],
+      "user": user(pull.author), "body": JSONValue(pull.body),
+      "created_at": .time(pull.createdAt), "updated_at": .time(pull.updatedAt),
+      "closed_at": .time(pull.closedAt), "merged_at": .time(pull.mergedAt),
+      "merge_commit_sha": JSONValue(pull.mergeCommit?.hex), "assignee": nil, "assignees": [],
     ]
     return head.with([
       "requested_reviewers": .array(pull.reviewers.map(user)), "requested_teams": [],
       "labels": .array(pull.labels.map(label)), "milestone": nil,
-      "draft": JSON(pull.isDraft), "commits_url": "\(api)/commits",
+      "draft": JSONValue(pull.isDraft), "commits_url": "\(api)/commits",
       "review_comments_url": "\(api)/comments",
       "review_comment_url": .string(urls.api(repository, "/pulls/comments{/number}")),
       "comments_url": "\(issue)/comments", "statuses_url": .string(links.statuses),
@@ -48,7 +50,7 @@ struct PullRequestObjects: Sendable {
   }
 
   /// GitHub's "Pull Request".
-  func full(_ pull: PullRequestRecord, _ detail: Detail) -> JSON {
+  func full(_ pull: PullRequestRecord, _ detail: Detail) -> JSONValue {
     let state =
       if pull.mergedAt != nil || !pull.isOpen {
         "unknown"
@@ -58,71 +60,72 @@ struct PullRequestObjects: Sendable {
         detail.mergeable.map { $0 ? "clean" : "dirty" } ?? "unknown"
       }
     return simple(pull).with([
-      "merged": JSON(pull.mergedAt != nil), "mergeable": detail.mergeable.map { .bool($0) } ?? nil,
+      "merged": JSONValue(pull.mergedAt != nil),
+      "mergeable": detail.mergeable.map { .bool($0) } ?? nil,
       "rebaseable": nil, "mergeable_state": .string(state),
-      "merged_by": pull.mergedBy.map(user) ?? nil, "comments": .integer(pull.comments),
+      "merged_by": pull.mergedBy.map(user) ?? nil, "comments": JSONValue(pull.comments),
       "review_comments": 0, "maintainer_can_modify": false,
-      "commits": .integer(detail.commits), "additions": .integer(detail.stat.additions),
-      "deletions": .integer(detail.stat.deletions),
-      "changed_files": .integer(detail.stat.files),
+      "commits": JSONValue(detail.commits), "additions": JSONValue(detail.stat.additions),
+      "deletions": JSONValue(detail.stat.deletions),
+      "changed_files": JSONValue(detail.stat.files),
     ])
   }
 
   /// GitHub's "Issue": every pull request is one.
-  func issue(_ pull: PullRequestRecord) -> JSON {
+  func issue(_ pull: PullRequestRecord) -> JSONValue {
     let api = urls.api(repository, "/issues/\(pull.number)")
     let page = urls.page(repository, "/pull/\(pull.number)")
     return [
       "url": .string(api), "repository_url": .string(urls.api(repository)),
       "labels_url": "\(api)/labels{/name}", "comments_url": "\(api)/comments",
-      "events_url": "\(api)/events", "html_url": .string(page), "id": JSON(pull.id),
-      "node_id": .string(NodeID.of("PR", pull.id)), "number": .integer(pull.number),
+      "events_url": "\(api)/events", "html_url": .string(page), "id": JSONValue(pull.id),
+      "node_id": .string(NodeID.of("PR", pull.id)), "number": JSONValue(pull.number),
       "title": .string(pull.title), "user": user(pull.author),
       "labels": .array(pull.labels.map(label)), "state": pull.isOpen ? "open" : "closed",
       "locked": false, "assignee": nil, "assignees": [], "milestone": nil,
-      "comments": .integer(pull.comments), "created_at": Moment.json(pull.createdAt),
-      "updated_at": Moment.json(pull.updatedAt), "closed_at": Moment.json(pull.closedAt),
-      "author_association": "OWNER", "active_lock_reason": nil, "draft": JSON(pull.isDraft),
+      "comments": JSONValue(pull.comments), "created_at": .time(pull.createdAt),
+      "updated_at": .time(pull.updatedAt), "closed_at": .time(pull.closedAt),
+      "author_association": "OWNER", "active_lock_reason": nil, "draft": JSONValue(pull.isDraft),
       "pull_request": [
         "url": .string(urls.api(repository, "/pulls/\(pull.number)")), "html_url": .string(page),
         "diff_url": "\(page).diff", "patch_url": "\(page).patch",
-        "merged_at": Moment.json(pull.mergedAt),
+        "merged_at": .time(pull.mergedAt),
       ],
-      "body": JSON(pull.body), "closed_by": nil, "timeline_url": "\(api)/timeline",
+      "body": JSONValue(pull.body), "closed_by": nil, "timeline_url": "\(api)/timeline",
       "performed_via_github_app": nil, "state_reason": nil,
     ]
   }
 
   /// GitHub's "Issue Comment".
-  func comment(_ comment: CommentRecord) -> JSON {
+  func comment(_ comment: CommentRecord) -> JSONValue {
     [
       "url": .string(urls.api(repository, "/issues/comments/\(comment.id)")),
       "html_url":
         .string(urls.page(repository, "/pull/\(comment.number)#issuecomment-\(comment.id)")),
       "issue_url": .string(urls.api(repository, "/issues/\(comment.number)")),
-      "id": JSON(comment.id), "node_id": .string(NodeID.of("IC", comment.id)),
-      "user": user(comment.author), "created_at": Moment.json(comment.createdAt),
-      "updated_at": Moment.json(comment.updatedAt), "author_association": "OWNER",
+      "id": JSONValue(comment.id), "node_id": .string(NodeID.of("IC", comment.id)),
+      "user": user(comment.author), "created_at": .time(comment.createdAt),
+      "updated_at": .time(comment.updatedAt), "author_association": "OWNER",
       "body": .string(comment.body), "performed_via_github_app": nil,
     ]
   }
 
   /// GitHub's "Label".
-  func label(_ label: LabelRecord) -> JSON {
+  func label(_ label: LabelRecord) -> JSONValue {
     [
-      "id": JSON(label.id), "node_id": .string(NodeID.of("LA", label.id)),
-      "url": .string(urls.api(repository, "/labels/\(Percent.encode(label.name, keeping: ""))")),
+      "id": JSONValue(label.id), "node_id": .string(NodeID.of("LA", label.id)),
+      "url": .string(urls.api(repository, "/labels/\(Percent.encode(label.name))")),
       "name": .string(label.name), "color": .string(label.color), "default": false,
       "archived_at": nil, "archived_by": nil,
-      "description": JSON(label.description),
+      "description": JSONValue(label.description),
     ]
   }
 
-  private func user(_ login: String) -> JSON {
+  private func user(_ login: String) -> JSONValue {
     users[login.lowercased()].map { UserObjects(urls: urls).simple($0) } ?? nil
   }
 
-  private func branch(_ name: String, _ sha: ObjectID) -> JSON {
+  private func branch(_ name: String, _ sha: ObjectName) -> JSONValue {
     [
       "label": "\(repository.owner):\(name)", "ref": .string(name), "sha": .string(sha.hex),
       "user": UserObjects(urls: urls).simple(facts.owner),
@@ -136,7 +139,7 @@ struct PullRequestObjects: Sendable {
     let page: String
     let statuses: String
 
-    func json(reviewComment: String) -> JSON {
+    func json(reviewComment: String) -> JSONValue {
       [
         "self": href(api), "html": href(page), "issue": href(issue),
         "comments": href("\(issue)/comments"), "review_comments": href("\(api)/comments"),
@@ -145,6 +148,6 @@ struct PullRequestObjects: Sendable {
       ]
     }
 
-    private func href(_ address: String) -> JSON { ["href": .string(address)] }
+    private func href(_ address: String) -> JSONValue { ["href": .string(address)] }
   }
 }

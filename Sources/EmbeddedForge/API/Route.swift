@@ -1,6 +1,7 @@
 // The table of calls: which exist, where GitHub documents them, which right they take.
 
 import HTTPTypes
+import Text
 
 struct Route: Sendable {
   typealias Handler = @Sendable (ForgeAPI) -> @Sendable (APICall) async throws -> APIReply

@@ -1,13 +1,15 @@
 // Users as the API shows them.
 
+import Text
+
 struct UserObjects: Sendable {
   let urls: ForgeURLs
 
   /// GitHub's "Simple User".
-  func simple(_ user: UserRecord) -> JSON {
+  func simple(_ user: UserRecord) -> JSONValue {
     let api = "\(urls.api)/users/\(user.login)"
     return [
-      "login": .string(user.login), "id": JSON(user.id),
+      "login": .string(user.login), "id": JSONValue(user.id),
       "node_id": .string(NodeID.of("U", user.id)),
       "avatar_url": "\(urls.base)/avatars/\(user.login)", "gravatar_id": "",
       "url": .string(api), "html_url": "\(urls.base)/\(user.login)",
@@ -22,11 +24,11 @@ struct UserObjects: Sendable {
   }
 
   /// GitHub's "Private User".
-  func full(_ user: UserRecord, repositories: Int) -> JSON {
+  func full(_ user: UserRecord, repositories: Int) -> JSONValue {
     simple(user).with([
       "name": .string(user.login), "company": nil, "blog": "", "location": nil, "email": nil,
       "notification_email": nil, "hireable": nil, "bio": nil, "twitter_username": nil,
-      "public_repos": .integer(repositories), "public_gists": 0, "followers": 0, "following": 0,
+      "public_repos": JSONValue(repositories), "public_gists": 0, "followers": 0, "following": 0,
       "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
       "private_gists": 0, "total_private_repos": 0, "owned_private_repos": 0, "disk_usage": 0,
       "collaborators": 0, "two_factor_authentication": true,

@@ -11,6 +11,7 @@
 // The first rule that fits a call, and whose turn it is, decides what becomes of it.
 
 import FoundationEssentials
+import Text
 
 /// What goes wrong with a call.
 enum FaultAction: Sendable, Equatable {
@@ -88,8 +89,8 @@ package struct FaultRules: Sendable, Equatable {
 
   /// - Throws: `Fault` that names the rule and the member, and says what to write.
   package init(parsing bytes: [UInt8]) throws(Fault) {
-    let json: JSON
-    do { json = try JSON(parsing: bytes) } catch { throw Fault(description: "it is no JSON") }
+    let json: JSONValue
+    do { json = try JSONValue(parsing: bytes) } catch { throw Fault(description: "it is no JSON") }
     let object = try Members(json, place: "the file", known: ["seed", "rules"])
     seed = UInt64(try object.integer("seed", in: 0...Int.max) ?? 0)
     guard let items = object["rules"]?.arrayValue else {
@@ -105,7 +106,7 @@ package struct FaultRules: Sendable, Equatable {
     "retry-after", "reset",
   ]
 
-  private static func rule(_ json: JSON, place: String) throws(Fault) -> FaultRule {
+  private static func rule(_ json: JSONValue, place: String) throws(Fault) -> FaultRule {
     let members = try Members(json, place: place, known: Self.members)
     let words = (members["call"]?.stringValue ?? "").split(separator: " ")
     guard words.count == 2, words[1].hasPrefix("/") || words[1].hasPrefix("*") else {
@@ -149,7 +150,7 @@ package struct FaultRules: Sendable, Equatable {
       guard case .object(let fields) = given else {
         throw Fault(description: "\(members.place): write \"headers\": {\"NAME\": \"VALUE\"}")
       }
-      for field in fields { headers[field.name] = field.value.stringValue ?? "" }
+      for (name, value) in fields { headers[name] = value.stringValue ?? "" }
     }
     if members["html"]?.boolValue == true {
       headers["Content-Type"] = "text/html; charset=utf-8"
@@ -157,33 +158,33 @@ package struct FaultRules: Sendable, Equatable {
       return .answer(status: status, headers: headers, body: Array(page.utf8))
     }
     let body = members["body"] ?? ["message": "Server Error", "status": .string("\(status)")]
-    return .answer(status: status, headers: headers, body: body.bytes)
+    return .answer(status: status, headers: headers, body: body.canonical)
   }
 }
 
 /// The members of one object, and where it stands.
 private struct Members {
   let place: String
-  private let object: JSON
+  private let members: [String: JSONValue]
 
-  init(_ json: JSON, place: String, known: Set<String>) throws(FaultRules.Fault) {
+  init(_ json: JSONValue, place: String, known: Set<String>) throws(FaultRules.Fault) {
     guard case .object(let members) = json else {
       throw FaultRules.Fault(description: "\(place): must be an object")
     }
     self.place = place
-    object = json
-    for member in members where !known.contains(member.name) {
+    self.members = members
+    if let unknown = members.keys.sorted().first(where: { !known.contains($0) }) {
       throw FaultRules.Fault(
-        description: "\(place): there is no \"\(member.name)\"; known are: "
+        description: "\(place): there is no \"\(unknown)\"; known are: "
           + known.sorted().joined(separator: ", "))
     }
   }
 
-  subscript(name: String) -> JSON? { object[name] }
+  subscript(name: String) -> JSONValue? { members[name] }
 
   func integer(_ name: String, in range: ClosedRange<Int>) throws(FaultRules.Fault) -> Int? {
-    guard let value = object[name] else { return nil }
-    guard case .integer(let number) = value, range.contains(number) else {
+    guard let value = members[name] else { return nil }
+    guard let number = value.integerValue.map(Int.init), range.contains(number) else {
       throw FaultRules.Fault(
         description: "\(place): \"\(name)\": write a whole number from \(range.lowerBound) to "
           + "\(range.upperBound)")
@@ -193,7 +194,7 @@ private struct Members {
 
   /// A span such as `300ms`, `2s` or `1m`.
   func duration(_ name: String) throws(FaultRules.Fault) -> Duration {
-    let text = object[name]?.stringValue ?? ""
+    let text = members[name]?.stringValue ?? ""
     let digits = text.prefix { $0.isASCII && $0.isNumber }
     let units = ["ms": 1, "s": 1000, "m": 60_000]
     guard let number = Int(digits), let unit = units[String(text.dropFirst(digits.count))],

@@ -3,6 +3,8 @@
 
 import FoundationEssentials
 import Processes
+import SystemCalls
+import Text
 
 struct BareRepository: Sendable {
   /// Absolute.
@@ -16,14 +18,14 @@ struct BareRepository: Sendable {
 
   /// Of all repositories together: a few more than there are cores, since some wait for the disk.
   /// Callers may be many, and those that have gone away since are not known as such.
-  private static let slots = Slots(16)
+  private static let slots = AsyncSemaphore(16)
 
   @discardableResult
   func git(
     _ arguments: [String], input: Command.Input = .none, accepting: Set<Int32> = [0],
     outputLimit: Int = 64 << 20
   ) async throws(GitFault) -> ProcessResult {
-    try await Self.slots.withSlot { () async throws(GitFault) in
+    try await Self.slots.withPermit { () async throws(GitFault) in
       try await Git.run(
         arguments, gitDirectory: path, config: Self.settings, input: input, accepting: accepting,
         timeout: .seconds(60), outputLimit: outputLimit)
@@ -33,9 +35,9 @@ struct BareRepository: Sendable {
   // MARK: Refs
 
   /// What the ref points at; nil where there is no such ref.
-  func resolve(_ ref: RefName) -> ObjectID? {
+  func resolve(_ ref: RefName) -> ObjectName? {
     if let text = read("\(path)/\(ref.text)") {
-      return ObjectID(text.trimmed)
+      return ObjectName(text.trimmed)
     }
     return packedRefs()[ref.text]
   }
@@ -47,10 +49,10 @@ struct BareRepository: Sendable {
   }
 
   /// All refs below a prefix such as `refs/heads/`, by name.
-  func refs(below prefix: String) async throws -> [(name: String, object: ObjectID)] {
+  func refs(below prefix: String) async throws -> [(name: String, object: ObjectName)] {
     let listed = try await git(["for-each-ref", "--format=%(objectname) %(refname)", prefix])
     return listed.outputText.split(separator: "\n").compactMap { line in
-      guard let object = ObjectID(line.prefix(40)) else { return nil }
+      guard let object = ObjectName(line.prefix(40)) else { return nil }
       return (String(line.dropFirst(41)), object)
     }
   }
@@ -74,7 +76,7 @@ struct BareRepository: Sendable {
   ///   - new: nil deletes it.
   ///   - old: nil means that it must not exist.
   /// - Throws: `RefUpdate` where git refuses, else `GitFault`.
-  func update(_ ref: RefName, to new: ObjectID?, from old: ObjectID?) async throws {
+  func update(_ ref: RefName, to new: ObjectName?, from old: ObjectName?) async throws {
     let line = "update \(ref.text)\0\((new ?? .zero).hex)\0\((old ?? .zero).hex)\0"
     do {
       try await git(["update-ref", "--stdin", "-z"], input: .bytes(Array(line.utf8)))
@@ -93,10 +95,10 @@ struct BareRepository: Sendable {
     }
   }
 
-  private func packedRefs() -> [String: ObjectID] {
-    var refs: [String: ObjectID] = [:]
+  private func packedRefs() -> [String: ObjectName] {
+    var refs: [String: ObjectName] = [:]
     for line in (read("\(path)/packed-refs") ?? "").split(separator: "\n") {
-      guard !line.hasPrefix("#"), !line.hasPrefix("^"), let object = ObjectID(line.prefix(40))
+      guard !line.hasPrefix("#"), !line.hasPrefix("^"), let object = ObjectName(line.prefix(40))
       else { continue }
       refs[String(line.dropFirst(41))] = object
     }
@@ -128,7 +130,7 @@ struct BareRepository: Sendable {
   }
 
   /// Whether `ancestor` is `descendant` or one of its ancestors.
-  func isAncestor(_ ancestor: ObjectID, of descendant: ObjectID) async throws -> Bool {
+  func isAncestor(_ ancestor: ObjectName, of descendant: ObjectName) async throws -> Bool {
     if ancestor == descendant { return true }
     let answer = try await git(
       ["merge-base", "--is-ancestor", ancestor.hex, descendant.hex], accepting: [0, 1])
@@ -152,7 +154,7 @@ private struct BatchAnswer {
       }
       let words = String(decoding: bytes[position..<end], as: UTF8.self).split(separator: " ")
       position = end + 1
-      guard words.count == 3, let id = ObjectID(words[0]), let size = Int(words[2]),
+      guard words.count == 3, let id = ObjectName(words[0]), let size = Int(words[2]),
         let kind = GitObject.Kind(rawValue: String(words[1]))
       else {
         objects.append(nil)
@@ -172,15 +174,5 @@ extension GitFault {
   /// git ended well and said something that cannot be read.
   static func malformed(_ operation: String, _ what: String) -> GitFault {
     GitFault(operation: operation, exitCode: 0, standardError: what)
-  }
-}
-
-extension StringProtocol {
-  /// Without white space at its ends.
-  var trimmed: String {
-    var text = self[...]
-    while let first = text.first, first.isWhitespace { text.removeFirst() }
-    while let last = text.last, last.isWhitespace { text.removeLast() }
-    return String(text)
   }
 }

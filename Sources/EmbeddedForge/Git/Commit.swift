@@ -1,6 +1,7 @@
 // Commit objects, read and made.
 
 import Processes
+import Text
 
 /// Who wrote or committed, and when.
 struct Signature: Sendable, Equatable {
@@ -75,16 +76,17 @@ struct Signature: Sendable, Equatable {
 
 /// A commit as its object says it.
 struct Commit: Sendable, Equatable {
-  var id: ObjectID
-  var tree: ObjectID
-  var parents: [ObjectID]
+  var id: ObjectName
+  var tree: ObjectName
+  var parents: [ObjectName]
   var author: Signature
   var committer: Signature
   var message: String
 
   /// The object; its bytes depend on nothing but what is passed, so equal commits have equal names.
   static func object(
-    tree: ObjectID, parents: [ObjectID], author: Signature, committer: Signature, message: String
+    tree: ObjectName, parents: [ObjectName], author: Signature, committer: Signature,
+    message: String
   ) -> GitObject {
     var text = "tree \(tree)\n"
     for parent in parents { text += "parent \(parent)\n" }
@@ -97,10 +99,10 @@ struct Commit: Sendable, Equatable {
     guard object.kind == .commit else { return nil }
     // Bytes: to a String, CR and LF are one character, and neither an end of a line.
     var rest = object.content[...]
-    var tree: ObjectID?
+    var tree: ObjectName?
     var author: Signature?
     var committer: Signature?
-    var parents: [ObjectID] = []
+    var parents: [ObjectName] = []
     while !rest.isEmpty, rest.first != UInt8(ascii: "\n") {
       let end = rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.endIndex
       let line = rest[..<end]
@@ -109,9 +111,11 @@ struct Commit: Sendable, Equatable {
       guard let space = line.firstIndex(of: UInt8(ascii: " ")) else { continue }
       let value = line[(space + 1)...]
       switch String(decoding: line[..<space], as: UTF8.self) {
-      case "tree": tree = tree ?? ObjectID(String(decoding: value, as: UTF8.self))
+      case "tree": tree = tree ?? ObjectName(String(decoding: value, as: UTF8.self))
       case "parent":
-        if let parent = ObjectID(String(decoding: value, as: UTF8.self)) { parents.append(parent) }
+        if let parent = ObjectName(String(decoding: value, as: UTF8.self)) {
+          parents.append(parent)
+        }
       case "author": author = author ?? Signature(encoded: value)
       case "committer": committer = committer ?? Signature(encoded: value)
       case _: continue
@@ -161,16 +165,16 @@ extension BareRepository {
   }
 
   /// The best common ancestor; nil where the histories are unrelated.
-  func mergeBase(_ one: ObjectID, _ other: ObjectID) async throws -> ObjectID? {
+  func mergeBase(_ one: ObjectName, _ other: ObjectName) async throws -> ObjectName? {
     let answer = try await git(["merge-base", one.hex, other.hex], accepting: [0, 1])
-    return ObjectID(answer.trimmedOutput)
+    return ObjectName(answer.trimmedOutput)
   }
 
   /// The tree of a merge of two commits, whose blobs and trees are written; nil on a conflict.
-  func mergedTree(_ ours: ObjectID, _ theirs: ObjectID) async throws -> ObjectID? {
+  func mergedTree(_ ours: ObjectName, _ theirs: ObjectName) async throws -> ObjectName? {
     let answer = try await git(
       ["merge-tree", "--write-tree", "--no-messages", ours.hex, theirs.hex], accepting: [0, 1])
     guard answer.succeeded else { return nil }
-    return ObjectID(answer.trimmedOutput)
+    return ObjectName(answer.trimmedOutput)
   }
 }

@@ -9,7 +9,7 @@ struct FileChange: Sendable, Equatable {
   /// Where it was renamed or copied from.
   var previousPath: String?
   /// Of the content after the change; before it for a removed file.
-  var blob: ObjectID
+  var blob: ObjectName
   var additions: Int
   var deletions: Int
   /// The hunks from the first `@@` on; nil for binary content and for what is too large to show.
@@ -27,7 +27,7 @@ extension BareRepository {
   static let emptyTree = Tree.object([]).id
 
   /// The files that differ between two commits or trees.
-  func changes(from base: ObjectID, to head: ObjectID) async throws -> [FileChange] {
+  func changes(from base: ObjectName, to head: ObjectName) async throws -> [FileChange] {
     async let listed = git(
       ["diff-tree", "-r", "-M", "--raw", "--numstat", "-z", "--no-abbrev", base.hex, head.hex])
     let patches = await patches(from: base, to: head)
@@ -41,17 +41,17 @@ extension BareRepository {
   }
 
   /// The whole patch as `git diff` prints it.
-  func patch(from base: ObjectID, to head: ObjectID) async throws -> [UInt8] {
+  func patch(from base: ObjectName, to head: ObjectName) async throws -> [UInt8] {
     try await git(["diff-tree", "-r", "-M", "-p", base.hex, head.hex]).standardOutput
   }
 
-  func stat(from base: ObjectID, to head: ObjectID) async throws -> DiffStat {
+  func stat(from base: ObjectName, to head: ObjectName) async throws -> DiffStat {
     try await stat([base.hex, head.hex])
   }
 
   /// What `head` changed since its one common ancestor with `base`.
   /// - Throws: `GitFault` where they have none, or several.
-  func statSinceMergeBase(of base: ObjectID, and head: ObjectID) async throws -> DiffStat {
+  func statSinceMergeBase(of base: ObjectName, and head: ObjectName) async throws -> DiffStat {
     try await stat(["--merge-base", base.hex, head.hex])
   }
 
@@ -66,7 +66,7 @@ extension BareRepository {
   }
 
   /// The hunks of each file, in git's order of files; nil where the patch is too large to show.
-  private func patches(from base: ObjectID, to head: ObjectID) async -> [String?]? {
+  private func patches(from base: ObjectName, to head: ObjectName) async -> [String?]? {
     guard
       let whole = try? await git(
         ["diff-tree", "-r", "-M", "-p", base.hex, head.hex], outputLimit: 8 << 20)
@@ -108,8 +108,8 @@ private struct RawDiff {
     while let record = fields.first, record.hasPrefix(":") {
       fields.removeFirst()
       let words = record.split(separator: " ")
-      guard words.count == 5, let path = fields.popFirst(), let old = ObjectID(words[2]),
-        let new = ObjectID(words[3])
+      guard words.count == 5, let path = fields.popFirst(), let old = ObjectName(words[2]),
+        let new = ObjectName(words[3])
       else { throw GitFault.malformed("diff-tree", record) }
       var file = FileChange(
         status: Self.status(words[4]), path: path, blob: new == .zero ? old : new, additions: 0,

@@ -7,13 +7,13 @@ struct TreeEntry: Sendable, Equatable {
   var mode: String
   /// Its bytes, in whatever encoding: they are what a tree that is written anew must hold.
   var nameBytes: [UInt8]
-  var id: ObjectID
+  var id: ObjectName
 
-  init(mode: String, name: String, id: ObjectID) {
+  init(mode: String, name: String, id: ObjectName) {
     self.init(mode: mode, nameBytes: Array(name.utf8), id: id)
   }
 
-  init(mode: String, nameBytes: [UInt8], id: ObjectID) {
+  init(mode: String, nameBytes: [UInt8], id: ObjectName) {
     self.mode = mode
     self.nameBytes = nameBytes
     self.id = id
@@ -67,7 +67,7 @@ enum Tree {
         TreeEntry(
           mode: TreeEntry.canonicalMode(rest[..<space]),
           nameBytes: Array(rest[(space + 1)..<zero]),
-          id: ObjectID(raw: rest[(zero + 1)...(zero + 20)])))
+          id: ObjectName(raw: rest[(zero + 1)...(zero + 20)])))
       rest = rest[(zero + 21)...]
     }
     return entries
@@ -88,11 +88,11 @@ enum Tree {
 /// Changes to a tree by path.
 struct TreeEdit: Sendable {
   /// What a path is to be; nil removes it.
-  typealias Target = (mode: String, id: ObjectID)?
+  typealias Target = (mode: String, id: ObjectName)?
 
   private var edits: [(path: TreePath, target: Target)] = []
 
-  mutating func set(_ path: TreePath, mode: String, id: ObjectID) {
+  mutating func set(_ path: TreePath, mode: String, id: ObjectName) {
     edits.append((path, (mode, id)))
   }
 
@@ -110,7 +110,7 @@ struct TreeEdit: Sendable {
 
   /// - Parameter existing: the entries of each folder that exists, by its path.
   /// - Returns: the name of the new root, and the trees to write. A folder that becomes empty goes.
-  func applied(to existing: [String: [TreeEntry]]) -> (root: ObjectID, trees: [GitObject]) {
+  func applied(to existing: [String: [TreeEntry]]) -> (root: ObjectName, trees: [GitObject]) {
     var folders = existing
     for (path, target) in edits {
       let parent = path.components.dropLast().joined(separator: "/")

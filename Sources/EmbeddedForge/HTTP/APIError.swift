@@ -1,6 +1,7 @@
 // Refusals, worded and coded as GitHub does it, since clients read both.
 
 import HTTPTypes
+import Text
 
 /// An answer other than success.
 struct APIError: Error, Equatable {
@@ -23,17 +24,11 @@ struct APIError: Error, Equatable {
       Detail(resource: resource, field: field, code: "custom", message: message)
     }
 
-    var json: JSON {
-      var members: [JSON.Member] = []
-      func add(_ name: String, _ text: String?) {
-        if let text { members.append(.init(name: name, value: .string(text))) }
-      }
-      add("value", value)
-      add("resource", resource)
-      add("field", field)
-      add("code", code)
-      add("message", message)
-      return .object(members)
+    var json: JSONValue {
+      let members = [
+        "value": value, "resource": resource, "field": field, "code": code, "message": message,
+      ]
+      return .object(members.compactMapValues { $0.map { .string($0) } })
     }
   }
 
@@ -79,12 +74,12 @@ struct APIError: Error, Equatable {
   }
 
   /// - Parameter documentation: the page about the call, under docs.github.com/rest.
-  func json(documentation: String) -> JSON {
-    var members: [JSON.Member] = [.init(name: "message", value: .string(message))]
-    if !errors.isEmpty { members.append(.init(name: "errors", value: .array(errors.map(\.json)))) }
+  func json(documentation: String) -> JSONValue {
     let page = "https://docs.github.com/rest" + (documentation.isEmpty ? "" : "/\(documentation)")
-    members.append(.init(name: "documentation_url", value: .string(page)))
-    members.append(.init(name: "status", value: .string(String(status.code))))
-    return .object(members)
+    let json: JSONValue = [
+      "message": .string(message), "documentation_url": .string(page),
+      "status": .string(String(status.code)),
+    ]
+    return errors.isEmpty ? json : json.with(["errors": .array(errors.map(\.json))])
   }
 }

@@ -8,6 +8,7 @@ import Logging
 import NIOCore
 import Processes
 import SQLite
+import Text
 
 struct APIResponder: Sendable {
   let api: ForgeAPI
@@ -58,7 +59,7 @@ struct APIResponder: Sendable {
         throw Route.methods(of: path).isEmpty ? APIError.notFound : .methodNotAllowed
       }
       var call = APICall(
-        parameters: found.parameters, query: Percent.query(request.uri.query),
+        parameters: found.parameters, query: Self.members(of: request.uri.query),
         target: request.head.path ?? "/", accept: request.headers[.accept] ?? "",
         urls: ForgeURLs(host: request.head.authority, fallback: address, prefix: prefix),
         login: login)
@@ -88,7 +89,20 @@ struct APIResponder: Sendable {
     }
   }
 
-  private func body(of request: Request) async throws -> JSON? {
+  /// The members of a query; of those with the same name the last one counts.
+  private static func members(of query: String?) -> [String: String] {
+    var members: [String: String] = [:]
+    for pair in (query ?? "").split(separator: "&") {
+      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard let name = Percent.decode(parts[0], plusIsSpace: true),
+        let value = Percent.decode(parts.count > 1 ? parts[1] : "", plusIsSpace: true)
+      else { continue }
+      members[name] = value
+    }
+    return members
+  }
+
+  private func body(of request: Request) async throws -> JSONValue? {
     let tooLarge = APIError(status: .contentTooLarge, message: "Payload too large")
     if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > bodyLimit {
       throw tooLarge
@@ -98,8 +112,10 @@ struct APIResponder: Sendable {
       throw tooLarge
     }
     guard buffer.readableBytes > 0 else { return nil }
-    guard let json = try? JSON(parsing: buffer.readableBytesView) else { throw APIError.notJSON }
-    guard json.isObject || json.arrayValue != nil else { throw APIError.notAnObject }
+    guard let json = try? JSONValue(parsing: buffer.readableBytesView) else {
+      throw APIError.notJSON
+    }
+    guard json.objectValue != nil || json.arrayValue != nil else { throw APIError.notAnObject }
     return json
   }
 
@@ -114,7 +130,7 @@ struct APIResponder: Sendable {
     case .none: return Response(status: reply.status, headers: headers)
     case .json(let value):
       headers[.contentType] = "application/json; charset=utf-8"
-      bytes = value.bytes
+      bytes = value.canonical
     case .text(let text, let type):
       headers[.contentType] = type
       bytes = text
@@ -147,7 +163,7 @@ struct APIResponder: Sendable {
     return Response(
       status: refusal.status, headers: [.contentType: "application/json; charset=utf-8"],
       body: ResponseBody(
-        byteBuffer: ByteBuffer(bytes: refusal.json(documentation: documentation).bytes)))
+        byteBuffer: ByteBuffer(bytes: refusal.json(documentation: documentation).canonical)))
   }
 
   private static var withoutUserAgent: Response {

@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import HTTPTypes
+import Text
 
 struct Doorkeeper: Sendable {
   let token: String

@@ -5,6 +5,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import Text
 
 struct GitResponder: Sendable {
   let store: ForgeStore

@@ -5,6 +5,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import Synchronization
+import Text
 
 /// Knows the connection, so that it can be closed in the middle of anything.
 struct ForgeContext: RequestContext {
@@ -83,8 +84,8 @@ struct Interference: Sendable {
     let secondary =
       "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
     func body(_ message: String) -> [UInt8] {
-      let json: JSON = ["message": .string(message)]
-      return json.bytes
+      let json: JSONValue = ["message": .string(message)]
+      return json.canonical
     }
     switch limit {
     case .retryAfter(let seconds):

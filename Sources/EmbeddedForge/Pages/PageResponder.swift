@@ -3,6 +3,7 @@
 
 import HTTPTypes
 import Hummingbird
+import Text
 
 struct PageResponder: Sendable {
   let api: ForgeAPI
@@ -97,7 +98,7 @@ struct PageResponder: Sendable {
       <li>\(PullRequestPage.badge(pull)) \
       <a href="/\(name)/pull/\(pull.number)"><strong>\(pull.title)</strong></a> \
       <span class="dim">#\(pull.number) · <code class="ref">\(pull.headBranch)</code> · \
-      \(Moment.text(pull.createdAt))</span></li>
+      \(ISO8601.text(seconds: pull.createdAt))</span></li>
 
       """
     }

@@ -1,6 +1,7 @@
 // One pull request: what it says, its commits, what they change.
 
 import Hummingbird
+import Text
 
 struct PullRequestPage: Sendable {
   let api: ForgeAPI
@@ -63,7 +64,8 @@ struct PullRequestPage: Sendable {
     let anchor: HTML = id.map { " id=\"issuecomment-\(Int($0))\"" } ?? ""
     return """
       <section class="box"\(anchor)>
-      <header><strong>\(author)</strong> <span class="dim">\(Moment.text(time))</span></header>
+      <header><strong>\(author)</strong>
+      <span class="dim">\(ISO8601.text(seconds: time))</span></header>
       <p class="text">\(text.isEmpty ? "No description." : text)</p>
       </section>
 
@@ -75,7 +77,7 @@ struct PullRequestPage: Sendable {
     return """
       <li><code class="right">\(commit.id.hex.prefix(10))</code>\
       <strong>\(commit.subject)</strong> <span class="dim">\(commit.author.name), \
-      \(Moment.text(commit.author.seconds))</span>\(body)</li>
+      \(ISO8601.text(seconds: commit.author.seconds))</span>\(body)</li>
 
       """
   }

@@ -7,6 +7,7 @@
 
 import FoundationEssentials
 import Processes
+import SystemCalls
 
 #if canImport(Glibc)
   import Glibc
@@ -160,9 +161,9 @@ struct ForgeFolder: Sendable {
     try card.write(to: URL(filePath: "\(staging)/\(Self.card)"))
     let parent = "\(root)/\(owner)"
     try FileManager.default.createDirectory(atPath: parent, withIntermediateDirectories: true)
-    do throws(DiskSync.Fault) {
+    do throws(FileFault) {
       // What the new name stands for is on disk before the name is.
-      try DiskSync.tree(staging)
+      try DurableFile.syncTree(staging)
       try setRemainsAside(path(owner, name))
     } catch {
       throw EmbeddedForgeError.unusableFolder(root, error.description)
@@ -173,8 +174,8 @@ struct ForgeFolder: Sendable {
       // Somebody else was faster: a rename replaces no folder that has something in it.
       throw EmbeddedForgeError.existsAlready("\(owner)/\(name)")
     }
-    do throws(DiskSync.Fault) {
-      for folder in [parent, root] { try DiskSync.folder(folder) }
+    do throws(FileFault) {
+      for folder in [parent, root] { try DurableFile.syncFolder(folder) }
     } catch {
       throw EmbeddedForgeError.unusableFolder(root, error.description)
     }
@@ -182,12 +183,12 @@ struct ForgeFolder: Sendable {
 
   /// A folder without a card was never a repository of this forge, whoever made it: it is kept
   /// under another name, which no repository can have.
-  private func setRemainsAside(_ path: String) throws(DiskSync.Fault) {
+  private func setRemainsAside(_ path: String) throws(FileFault) {
     var facts = stat()
     guard lstat(path, &facts) == 0 else { return }
     let card = "\(path)/\(Self.card)"
     guard lstat(card, &facts) != 0, errno == ENOENT else { return }
-    try DiskSync.rename(path, to: "\(path).\(UUID().uuidString).incomplete")
+    try DurableFile.rename(path, to: "\(path).\(UUID().uuidString).incomplete")
   }
 
   private func addFirstCommit(

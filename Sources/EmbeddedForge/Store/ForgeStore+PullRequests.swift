@@ -174,7 +174,7 @@ extension ForgeStore {
   }
 
   private func record(_ row: Statement) -> PullRequestRecord? {
-    guard let head = ObjectID(row.text(8) ?? ""), let base = ObjectID(row.text(10) ?? "") else {
+    guard let head = ObjectName(row.text(8) ?? ""), let base = ObjectName(row.text(10) ?? "") else {
       return nil
     }
     return PullRequestRecord(
@@ -183,7 +183,7 @@ extension ForgeStore {
       isDraft: row.integer(6) != 0, headBranch: row.text(7) ?? "", headSHA: head,
       baseBranch: row.text(9) ?? "", baseSHA: base, author: row.text(11) ?? "",
       mergedAt: row.optionalInteger(12), mergedBy: row.text(13),
-      mergeCommit: row.text(14).flatMap { ObjectID($0) }, closedAt: row.optionalInteger(15),
+      mergeCommit: row.text(14).flatMap { ObjectName($0) }, closedAt: row.optionalInteger(15),
       createdAt: row.integer(16), updatedAt: row.integer(17), comments: Int(row.integer(18)))
   }
 }

@@ -42,15 +42,15 @@ struct PullRequestRecord: Sendable, Equatable {
   var isOpen: Bool
   var isDraft: Bool
   var headBranch: String
-  var headSHA: ObjectID
+  var headSHA: ObjectName
   var baseBranch: String
   /// The base branch's head as last seen.
-  var baseSHA: ObjectID
+  var baseSHA: ObjectName
   var author: String
   var mergedAt: Int64?
   var mergedBy: String?
   /// Recorded before the base branch is moved, so that a crash in between is seen.
-  var mergeCommit: ObjectID?
+  var mergeCommit: ObjectName?
   var closedAt: Int64?
   var createdAt: Int64
   var updatedAt: Int64

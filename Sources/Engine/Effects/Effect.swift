@@ -8,9 +8,9 @@
 // forge's own conflict is the look-up. Otherwise it looks first. An answer that was lost is looked
 // for before anything is repeated.
 
-import Cryptography
 import Domain
 import EventLog
+import Text
 import Workflows
 
 /// A call through one of the doors.

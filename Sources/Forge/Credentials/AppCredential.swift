@@ -3,6 +3,8 @@ import Engine
 import FoundationEssentials
 import HTTPClient
 import Synchronization
+import SystemCalls
+import Text
 
 /// A GitHub App that is installed for an account: its tokens, each an hour long.
 ///
@@ -139,14 +141,14 @@ package final class AppCredential: Sendable {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     guard let body = try? decoder.decode(Body.self, from: Data(response.body)),
-      let end = try? Date(body.expiresAt, strategy: .iso8601)
+      let end = ISO8601.seconds(body.expiresAt)
     else {
       throw ForgeFault(
         kind: .unreachable, status: response.status,
         message: "the answer to POST \(place) is not what the API describes",
         hint: "Check that AIPM_GITHUB_API_URL names the API: \(configuration.apiURL).")
     }
-    let endsAt = Timestamp(milliseconds: Int64(end.timeIntervalSince1970 * 1000))
+    let endsAt = Timestamp(milliseconds: end.seconds * 1000)
     return InstallationToken(token: body.token, endsAt: endsAt, permissions: body.permissions)
   }
 

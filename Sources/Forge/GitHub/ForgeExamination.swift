@@ -96,8 +96,7 @@ extension GitHubClient {
     else { return nil }
     let number = month < 9 ? "0\(month + 1)" : "\(month + 1)"
     let iso = "\(words[3])-\(number)-\(words[1])T\(words[4])Z"
-    guard let date = try? Date(iso, strategy: .iso8601) else { return nil }
-    return Timestamp(milliseconds: Int64(date.timeIntervalSince1970 * 1000))
+    return Timestamp(iso8601: iso)
   }
 
   // MARK: The credential
@@ -168,11 +167,10 @@ extension GitHubClient {
   private func expiry(_ response: HTTPResponse) -> ForgeFinding? {
     // "2026-12-24 10:00:00 UTC"
     guard let text = response.headers["github-authentication-token-expiration"],
-      let end = try? Date(
-        text.split(separator: " ").prefix(2).joined(separator: "T") + "Z", strategy: .iso8601)
+      let end = Timestamp(
+        iso8601: text.split(separator: " ").prefix(2).joined(separator: "T") + "Z")
     else { return nil }
-    let left =
-      Timestamp(milliseconds: Int64(end.timeIntervalSince1970 * 1000)) - configuration.now()
+    let left = end - configuration.now()
     let isSoon = left < Self.endsSoon
     return ForgeFinding(
       subject: "token's end", verdict: isSoon ? .poor : .good, detail: text,

@@ -2,6 +2,7 @@ import Domain
 import Engine
 import FoundationEssentials
 import HTTPClient
+import Text
 
 // What the API answers, as far as the engine wants it. Field names are GitHub's (OpenAPI
 // description, version 2026-03-10) in camel case.

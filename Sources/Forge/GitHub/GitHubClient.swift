@@ -2,6 +2,7 @@ import Domain
 import Engine
 import HTTPClient
 import Synchronization
+import SystemCalls
 
 /// GitHub's REST API (https://docs.github.com/en/rest), one request a call.
 package final class GitHubClient: ForgePort {

@@ -202,10 +202,3 @@ extension GitHubClient {
     return "AIPM's token lacks a scope: grant it \(wanted.sorted().joined(separator: " or "))."
   }
 }
-
-extension Timestamp {
-  /// The time of day, by the system's clock.
-  static var now: Timestamp {
-    Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down)))
-  }
-}

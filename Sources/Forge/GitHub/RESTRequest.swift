@@ -1,6 +1,7 @@
 import Domain
 import Engine
 import FoundationEssentials
+import Text
 
 /// A call as one request of the REST API.
 struct RESTRequest: CustomStringConvertible {
@@ -19,7 +20,7 @@ struct RESTRequest: CustomStringConvertible {
 
   /// Where the repository stands by its name.
   var root: String {
-    "/repos/\(Self.encoded(repository.owner))/\(Self.encoded(repository.name))"
+    "/repos/\(Percent.encode(repository.owner))/\(Percent.encode(repository.name))"
   }
 
   /// For messages.
@@ -33,8 +34,8 @@ struct RESTRequest: CustomStringConvertible {
     self.method = method
     self.accept = accept
     self.body = body.map(Self.encode)
-    let words = query.map { "\($0.0)=\(Self.encoded($0.1, keeping: ""))" }
-    target = Self.encoded(path) + (words.isEmpty ? "" : "?" + words.joined(separator: "&"))
+    let words = query.map { "\($0.0)=\(Percent.encode($0.1))" }
+    target = Percent.encode(path: path) + (words.isEmpty ? "" : "?" + words.joined(separator: "&"))
   }
 
   init(_ call: ForgeCall, author: CommitIdentity) {
@@ -112,20 +113,6 @@ struct RESTRequest: CustomStringConvertible {
     // Structs of strings and booleans have no value that JSON cannot hold.
     return (try? encoder.encode(body)).map(Array.init) ?? []
   }
-
-  /// Percent-encodes all but RFC 3986's unreserved characters and those to keep.
-  static func encoded(_ text: String, keeping kept: String = "/") -> String {
-    let plain = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".utf8)
-      .union(kept.utf8)
-    let digits = Array("0123456789ABCDEF")
-    return text.utf8.reduce(into: "") { result, byte in
-      if plain.contains(byte) {
-        result.unicodeScalars.append(Unicode.Scalar(byte))
-      } else {
-        result += ["%", digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-      }
-    }
-  }
 }
 
 // MARK: - Bodies
@@ -154,8 +141,8 @@ private struct PutFileBody: Encodable {
     content = Data(commit.content.utf8).base64EncodedString()
     branch = commit.branch
     sha = commit.replaces?.rawValue
-    let date = Date(timeIntervalSince1970: Double(commit.date.milliseconds / 1000))
-    self.author = Signature(name: author.name, email: author.email, date: date.ISO8601Format())
+    let date = ISO8601.text(seconds: commit.date.milliseconds / 1000)
+    self.author = Signature(name: author.name, email: author.email, date: date)
     committer = self.author
   }
 }

@@ -4,6 +4,7 @@ import FoundationEssentials
 import Processes
 import Screening
 import Synchronization
+import SystemCalls
 
 /// A bare mirror per repository, `ROOT/OWNER/REPO.git`, that workers fetch from and commits are
 /// pushed from.
@@ -55,7 +56,8 @@ package final class GitMirrors: Mirrors {
   private static let commitsMax = 1000
 
   let configuration: Configuration
-  let locks = RepositoryLocks()
+  /// One at a time for each repository.
+  let locks = AsyncSemaphore(1)
   let failures = FailureCounts()
   let tagTimes = TagTimes()
   private let forge: any ForgePort
@@ -91,11 +93,11 @@ package final class GitMirrors: Mirrors {
       case .fetch(let repository, let branch, let after):
         return .success(
           .branch(
-            try await locks.withLock(repository) { () async throws(MirrorFault) in
+            try await locks.withPermit(for: lockKey(repository)) { () async throws(MirrorFault) in
               try await fetch(repository, branch: branch, after: after)
             }))
       case .push(let repository, let branch, let sha, let expected):
-        try await locks.withLock(repository) { () async throws(MirrorFault) in
+        try await locks.withPermit(for: lockKey(repository)) { () async throws(MirrorFault) in
           try await push(repository, branch: branch, sha: sha, expected: expected)
         }
         return .success(.pushed)
@@ -322,8 +324,8 @@ package final class GitMirrors: Mirrors {
       try (made + Data(Self.mirrorSettings.utf8)).write(to: settings)
       try? FileManager.default.removeItem(atPath: mirror)
       try FileManager.default.moveItem(atPath: draft, toPath: mirror)
-      try syncFolder(MirrorFolder(mirror).parent)
-      try syncFolder(configuration.root)
+      try DurableFile.syncFolder(of: mirror)
+      try DurableFile.syncFolder(configuration.root)
     } catch {
       try? FileManager.default.removeItem(atPath: draft)
       throw MirrorFault(
@@ -377,4 +379,9 @@ package final class GitMirrors: Mirrors {
         hint: "Check the disk of the data folder, and that git is installed.")
     }
   }
+}
+
+extension GitMirrors {
+  /// The forge's names do not differ by case alone.
+  func lockKey(_ repository: RepositoryName) -> String { repository.description.lowercased() }
 }

@@ -1,13 +1,15 @@
 import Domain
 import Engine
 import Processes
+import SystemCalls
 
 /// git, as it is run on what is in quarantine: within one time limit for all that is asked of it,
 /// and with a verdict on whose fault a failure is.
 struct HandInGit {
   let quarantine: Quarantine
   private let commit: ObjectID
-  private let probe: MachineProbe
+  /// What there must be room for, in bytes: the objects, and git's own files.
+  private let room: Int
   private let failures: FailureCounts
   private let limit: Duration
   private let end: ContinuousClock.Instant
@@ -20,12 +22,14 @@ struct HandInGit {
     self.quarantine = quarantine
     self.commit = commit
     // Once for the pack, once for what completes it.
-    probe = MachineProbe(folder: quarantine.objects, bytes: 2 * packBytes)
+    room = 2 * packBytes + 16 << 20
     self.failures = failures
     self.limit = limit
     end = .now + limit
   }
 
+  /// What is wrong with the disk; nil if nothing is.
+  private var diskFault: String? { DiskProbe.fault(in: quarantine.objects, room: room) }
   private var timeLeft: Duration { max(.milliseconds(1), end - .now) }
 
   /// Larger files are not compared line by line.
@@ -64,7 +68,7 @@ struct HandInGit {
       return nil
     } catch {
       guard error.exitCode != nil, !error.isOverflow else { throw verdict(error) }
-      if let wrong = probe.fault() { throw .unavailable(wrong) }
+      if let wrong = diskFault { throw .unavailable(wrong) }
       return error
     }
   }
@@ -110,7 +114,7 @@ struct HandInGit {
         message: "git has more to say of the change than is looked at: \(fault)",
         hint: "Have the agent leave generated and downloaded files out.")
     }
-    if let wrong = probe.fault() { return .unavailable(wrong) }
+    if let wrong = diskFault { return .unavailable(wrong) }
     guard failures.mayTryAgain(commit.rawValue) else {
       failures.forget(commit.rawValue)
       return .refused(

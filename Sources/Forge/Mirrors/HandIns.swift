@@ -1,6 +1,7 @@
 import Domain
 import Engine
 import Processes
+import SystemCalls
 
 // Taking a worker's commit in. It comes as a thin pack from a process that runs an agent, so
 // nothing of it is believed: it is unpacked in quarantine, with git's own strict checks, and only
@@ -17,7 +18,7 @@ extension GitMirrors {
   package func accept(
     _ handIn: HandIn, pack: String
   ) async throws(HandInRefusal) -> HandInFigures {
-    try await locks.withLock(handIn.repository) { () async throws(HandInRefusal) in
+    try await locks.withPermit(for: lockKey(handIn.repository)) { () async throws(HandInRefusal) in
       let mirror = try await unavailable { () async throws(MirrorFault) in
         try await open(handIn.repository)
       }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import SystemCalls
 
 /// The files of a mirror, as far as they are handled without git.
 struct MirrorFolder {
@@ -8,9 +9,7 @@ struct MirrorFolder {
 
   init(_ path: String) { self.path = path }
 
-  var parent: String {
-    path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-  }
+  var parent: String { DurableFile.folder(of: path) }
 
   /// Removes what a process that was killed has left: locks that nobody will release, half packs,
   /// and packs that were not accepted. Called before this process works on the mirror; no other
@@ -61,35 +60,17 @@ struct Quarantine {
 
   /// Moves the packs into the mirror, durably: each index after its pack, for git takes a pack for
   /// there once it sees the index.
-  func release() throws(Errno) {
+  func release() throws(FileFault) {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(objects)/pack")) ?? []
     let order = [".pack", ".rev", ".idx"]
     for ending in order {
       for name in names where name.hasSuffix(ending) {
-        try check(rename("\(objects)/pack/\(name)", "\(mirror)/objects/pack/\(name)"))
+        try DurableFile.rename(
+          "\(objects)/pack/\(name)", to: "\(mirror)/objects/pack/\(name)")
       }
-      try syncFolder("\(mirror)/objects/pack")
+      try DurableFile.syncFolder("\(mirror)/objects/pack")
     }
   }
 
   func remove() { try? FileManager.default.removeItem(atPath: objects) }
-
-}
-
-/// Has the disk know what stands in a folder.
-func syncFolder(_ path: String) throws(Errno) {
-  let folder = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-  try check(folder)
-  defer { close(folder) }
-  try check(fsync(folder))
-}
-
-private func check(_ result: Int32) throws(Errno) {
-  if result < 0 { throw Errno(number: errno) }
-}
-
-/// An error of the system.
-struct Errno: Error, CustomStringConvertible {
-  let number: Int32
-  var description: String { String(cString: strerror(number)) }
 }

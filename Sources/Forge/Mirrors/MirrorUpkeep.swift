@@ -1,6 +1,7 @@
 import Domain
 import FoundationEssentials
 import Processes
+import SystemCalls
 
 extension GitMirrors {
   /// Removes mirrors by age and size, and keeps the others fast. The next fetch brings back what it
@@ -16,7 +17,7 @@ extension GitMirrors {
       guard let name = Self.name(of: one.path, in: root) else { continue }
       if await !inUse(name) { known.append(one) }
       guard let repository = RepositoryName(name) else { continue }
-      await locks.withLock(repository) {
+      await locks.withPermit(for: lockKey(repository)) {
         // One that cannot be tidied is slow and no more.
         try? await GitCache.tidy(one.path)
       }
@@ -24,7 +25,7 @@ extension GitMirrors {
     for one in GitCache.evicted(known, limits) {
       guard let name = Self.name(of: one.path, in: root), let repository = RepositoryName(name)
       else { continue }
-      await locks.withLock(repository) { remove(one.path) }
+      await locks.withPermit(for: lockKey(repository)) { remove(one.path) }
     }
   }
 

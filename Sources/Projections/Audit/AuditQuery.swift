@@ -1,5 +1,6 @@
 import Domain
 import EventLog
+import Text
 
 /// A question to the log: terms that must all hold of an event.
 ///
@@ -147,7 +148,7 @@ extension AuditQuery {
     case .string(let text): DelegationFilter.folded(text).utf8.contains(words.utf8)
     case .array(let items): items.contains { holds(words, $0) }
     case .object(let members): members.values.contains { holds(words, $0) }
-    case .null, .bool, .integer: false
+    case .null, .bool, .integer, .number: false
     }
   }
 }

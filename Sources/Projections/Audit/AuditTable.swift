@@ -1,5 +1,6 @@
 import Domain
 import EventLog
+import Text
 
 /// Events as rows: of a CSV file (RFC 4180), and of a table for people.
 package enum AuditTable {

@@ -51,7 +51,7 @@ package struct CausalStory: Sendable {
   private static func words(
     of event: DelegationEvent, by actor: Actor, since: Milliseconds?, before: DelegationState
   ) -> String {
-    let after = since.map { " after \(span($0))" } ?? ""
+    let after = since.map { " after \($0.text)" } ?? ""
     switch event {
     case .requested(let e): return asked(e)
     case .baseResolved(let e):
@@ -186,10 +186,10 @@ package struct CausalStory: Sendable {
       .generating:
       break
     }
-    say("It stands in \(name.rawValue) for \(Self.span(now - d.stateSince)).")
+    say("It stands in \(name.rawValue) for \((now - d.stateSince).text).")
     if let next = state.nextIntent { say(Self.plan(next)) }
     if let due = state.nextIntentDue, due > now {
-      say("It waits until \(due.iso8601), \(Self.span(due - now)) from now.")
+      say("It waits until \(due.iso8601), \((due - now).text) from now.")
     }
     let policy = StuckPolicy()
     if policy.isStuck(name, since: d.stateSince, due: d.trouble?.retryAt, at: now) {
@@ -232,17 +232,5 @@ package struct CausalStory: Sendable {
   private static func told(_ words: String?) -> String {
     guard let words, !words.isEmpty else { return "" }
     return " " + words + (words.last.map { ".!?".contains($0) } ?? true ? "" : ".")
-  }
-
-  /// `0.2 s`, `12 s`, `3 min 4 s`, `2 h 5 min`, `4 d 3 h`.
-  package static func span(_ span: Milliseconds) -> String {
-    let seconds = max(0, span.count) / 1000
-    switch seconds {
-    case ..<10: return "\(max(0, span.count) / 1000).\(max(0, span.count) % 1000 / 100) s"
-    case ..<60: return "\(seconds) s"
-    case ..<3600: return "\(seconds / 60) min \(seconds % 60) s"
-    case ..<86_400: return "\(seconds / 3600) h \(seconds % 3600 / 60) min"
-    default: return "\(seconds / 86_400) d \(seconds % 86_400 / 3600) h"
-    }
   }
 }

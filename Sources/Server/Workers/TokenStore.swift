@@ -4,10 +4,11 @@
 // read. A file is looked up for each request by the name of its key, so what `aipm token` changes
 // holds from the next request on, whether or not a server runs. Writers take a lock.
 
-import Cryptography
 import Domain
 import FoundationEssentials
 import Glibc
+import SystemCalls
+import Text
 import WorkerProtocol
 
 /// The tokens of a data folder.
@@ -166,18 +167,13 @@ package struct TokenStore: Sendable {
   private func write(_ record: Record) throws(Fault) {
     guard let bytes = try? JSONEncoder().encode(record) else { throw .file("a token's record") }
     let path = "\(folder)/\(record.id).json"
-    let next = "\(path).new"
-    let file = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-    guard file >= 0 else { throw Self.fault(next) }
-    let written = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
-    // Where root makes a token for a server of another user, it is that user's.
-    var owner = stat()
-    if stat(folder, &owner) == 0 { fchown(file, owner.st_uid, owner.st_gid) }
-    let isSynced = fsync(file) == 0
-    close(file)
-    guard written == bytes.count, isSynced, rename(next, path) == 0 else {
-      throw Self.fault(path)
-    }
+    do throws(FileFault) {
+      try DurableFile.replace(path, with: bytes) { file in
+        // If root makes a token for the server of another user, it belongs to that user.
+        var owner = stat()
+        if stat(folder, &owner) == 0 { fchown(file, owner.st_uid, owner.st_gid) }
+      }
+    } catch { throw .file(error.description) }
   }
 
   private func locked<Value>(_ body: () throws(Fault) -> Value) throws(Fault) -> Value {

@@ -8,6 +8,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import Synchronization
+import SystemCalls
 import WorkerProtocol
 
 /// Checks the proofs of requests, and proves the responses.

@@ -8,6 +8,8 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import Projections
+import SystemCalls
+import Text
 import WorkerProtocol
 import Workflows
 

@@ -7,6 +7,7 @@ import Glibc
 import Logging
 import NetworkRules
 import Processes
+import SystemCalls
 import WorkerProtocol
 import Workflows
 
@@ -121,7 +122,7 @@ package struct AgentSearch: Sendable {
       let (result, start) = try await run(check, agent)
       if start == .started, result.succeeded { return nil }
       let secrets = AgentEnvironment.secrets(agent.environment)
-      let said = StreamMask.masked(result.errorText + result.outputText, secrets: secrets)
+      let said = OutputMask.masked(result.errorText + result.outputText, secrets: secrets)
       let line = said.split(whereSeparator: \.isNewline).first.map { ": \($0.prefix(200))" }
       let here = start == .started ? "fails" : "cannot be run in the sandbox"
       return "\(words) \(here)\(line ?? "")"

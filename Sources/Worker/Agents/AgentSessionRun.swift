@@ -6,6 +6,8 @@ import Logging
 import NetworkRules
 import Processes
 import Synchronization
+import SystemCalls
+import Text
 import WorkerProtocol
 import Workflows
 
@@ -157,7 +159,7 @@ struct AgentSessionRun: Sendable {
     case .failure(let fault):
       throw .init(end: .failed(agent.words(of: fault, in: "session/new")))
     case .success(let result):
-      guard let id = result["sessionId"]?.string else {
+      guard let id = result["sessionId"].stringValue else {
         throw .init(end: .failed("\(call.name) opened a session without an id"))
       }
       desk.open(id)
@@ -190,8 +192,8 @@ struct AgentSessionRun: Sendable {
 
   private func converse(_ opened: Opened) async -> RPCPeer.Outcome {
     let (agent, desk) = (opened.agent, opened.desk)
-    let id = AnyJSON.string(opened.id)
-    let prompt = AnyJSON.array([.object(["type": "text", "text": .string(prompt)])])
+    let id = JSONValue.string(opened.id)
+    let prompt = JSONValue.array([.object(["type": "text", "text": .string(prompt)])])
     let timer = Mutex<Task<Void, Never>?>(nil)
     let answer = await withTaskCancellationHandler {
       await agent.peer.request("session/prompt", .object(["sessionId": id, "prompt": prompt]))
@@ -214,7 +216,7 @@ struct AgentSessionRun: Sendable {
       if let excess = agent.excess { return excess }
       return Task.isCancelled ? .stopped : .failed(agent.words(of: fault, in: "session/prompt"))
     case .success(let result):
-      switch result["stopReason"]?.string {
+      switch result["stopReason"].stringValue {
       case "end_turn": return .finished
       case "cancelled" where Task.isCancelled: return .stopped
       case "cancelled": return .failed("\(call.name) says that it was cancelled")

@@ -1,3 +1,4 @@
+import Text
 import Workflows
 
 /// What an agent told of what it used.
@@ -44,10 +45,10 @@ struct AgentUsage: Equatable, Sendable {
   }
 
   /// By the names that profiles use.
-  var json: AnyJSON {
-    var members: [String: AnyJSON] = [:]
+  var json: JSONValue {
+    var members: [String: JSONValue] = [:]
     for (figure, value) in figures {
-      members[figure.rawValue] = Int(exactly: value).map { .integer($0) } ?? .number(value)
+      members[figure.rawValue] = Int64(exactly: value).map { .integer($0) } ?? .number(value)
     }
     members["words"] = words.map { .string($0) }
     return .object(members)

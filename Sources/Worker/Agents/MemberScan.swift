@@ -2,6 +2,8 @@
 // what is wanted bounds and not what there is. An agent's last line holds all that it said, and the
 // figures of what it used stand behind that.
 
+import Text
+
 /// Reads the bytes of one line.
 struct MemberScan: Sendable {
   /// Deeper is no agent's; the decoder of shorter lines has the same limit.
@@ -31,7 +33,7 @@ struct MemberScan: Sendable {
   }
 
   private let wanted: Set<[[UInt8]]>
-  private var found: [[[UInt8]]: AnyJSON] = [:]
+  private var found: [[[UInt8]]: JSONValue] = [:]
   private var levels: [Level] = []
   private var expected = Expected.value
   private var token = Token.none
@@ -49,18 +51,18 @@ struct MemberScan: Sendable {
 
   /// The object with nothing in it but the wanted members that are one value; nil where the line is
   /// no object, or is not whole.
-  var object: AnyJSON? {
+  var object: JSONValue? {
     guard !isInvalid, levels.isEmpty, case .nothing = expected, case .none = token else {
       return nil
     }
-    return found.reduce(AnyJSON.object([:])) { object, member in
+    return found.reduce(JSONValue.object([:])) { object, member in
       Self.insert(member.value, at: member.key[...], in: object)
     }
   }
 
   private static func insert(
-    _ value: AnyJSON, at path: ArraySlice<[UInt8]>, in object: AnyJSON
-  ) -> AnyJSON {
+    _ value: JSONValue, at path: ArraySlice<[UInt8]>, in object: JSONValue
+  ) -> JSONValue {
     guard let first = path.first else { return value }
     guard case .object(var members) = object else { return object }
     let name = String(decoding: first, as: UTF8.self)
@@ -116,7 +118,7 @@ struct MemberScan: Sendable {
 
   private mutating func endLiteral() {
     token = .none
-    let value = kept.count > Self.literalBytesMax ? nil : AnyJSON(parsing: kept)
+    let value = kept.count > Self.literalBytesMax ? nil : try? JSONValue(parsing: kept)
     guard let value else { return isInvalid = true }
     if isWanted, let path { found[path] = value }
     kept.removeAll(keepingCapacity: true)
@@ -133,7 +135,8 @@ struct MemberScan: Sendable {
     let quote = [UInt8(ascii: "\"")]
     // An escape with its second half has twelve bytes.
     for cut in 0...min(12, bytes.count) {
-      if let text = AnyJSON(parsing: quote + bytes.dropLast(cut) + quote)?.string { return text }
+      let text = try? JSONValue(parsing: quote + bytes.dropLast(cut) + quote)
+      if let text = text?.stringValue { return text }
     }
     return nil
   }

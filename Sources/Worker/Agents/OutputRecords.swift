@@ -9,9 +9,11 @@
 //
 // `at` is in milliseconds since 1970, by this machine's clock.
 
-import FoundationEssentials
+import Domain
 import Glibc
 import Synchronization
+import SystemCalls
+import Text
 
 /// Appends to `records.jsonl`, up to a limit.
 final class OutputRecords: Sendable {
@@ -37,9 +39,7 @@ final class OutputRecords: Sendable {
   ///   - clock: milliseconds since 1970.
   init(
     path: String, secrets: [String],
-    clock: @escaping @Sendable () -> Int64 = {
-      Int64(Date().timeIntervalSince1970 * 1000)
-    }
+    clock: @escaping @Sendable () -> Int64 = { Timestamp.now.milliseconds }
   ) throws(FileFault) {
     descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw .last("open", path) }
@@ -63,16 +63,16 @@ final class OutputRecords: Sendable {
   }
 
   /// Notes something that was told when the output was `offset` bytes long.
-  func write(_ name: String, _ value: AnyJSON, at offset: Int) {
-    let line = AnyJSON.object([
-      "at": .integer(Int(clock())), "offset": .integer(offset), name: masked(value),
-    ]).line
+  func write(_ name: String, _ value: JSONValue, at offset: Int) {
+    let line = JSONValue.object([
+      "at": .integer(clock()), "offset": JSONValue(offset), name: masked(value),
+    ]).canonical
     state.withLock { put(line + [0x0a], &$0) }
   }
 
-  private func masked(_ value: AnyJSON) -> AnyJSON {
+  private func masked(_ value: JSONValue) -> JSONValue {
     switch value {
-    case .string(let text): .string(StreamMask.masked(text, secrets: secrets))
+    case .string(let text): .string(OutputMask.masked(text, secrets: secrets))
     case .array(let items): .array(items.map(masked))
     case .object(let members): .object(members.mapValues(masked))
     case .null, .bool, .integer, .number: value

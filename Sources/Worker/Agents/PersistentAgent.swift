@@ -9,6 +9,8 @@ import Glibc
 import NetworkRules
 import Processes
 import Synchronization
+import SystemCalls
+import Text
 import WorkerProtocol
 import Workflows
 
@@ -145,7 +147,7 @@ final class PersistentAgent: Sendable {
           guard method == "session/update", let current = desk.current,
             current.isMeant(parameters)
           else { return }
-          current.take(update: parameters["update"] ?? .null)
+          current.take(update: parameters["update"])
         }, strange: { desk.current?.say($0 + [0x0a]) }))
     let (starts, start) = AsyncStream.makeStream(of: Result<AgentIdentity, Fault>.self)
     let process = Task {
@@ -218,7 +220,7 @@ final class PersistentAgent: Sendable {
     switch greeting {
     case .failure(let fault): throw Fault(end: .failed(words(of: fault, in: "initialize")))
     case .success(let answer):
-      let spoken = answer["protocolVersion"]?.integer ?? 0
+      let spoken = answer["protocolVersion"].integerValue ?? 0
       guard spoken == 1 else {
         throw Fault(
           end: .failed("\(call.name) speaks version \(spoken) of its protocol; version 1 is known"))

@@ -6,6 +6,7 @@
 
 import Processes
 import Synchronization
+import Text
 
 /// Why a request has no result.
 enum RPCFault: Error, Equatable, Sendable {
@@ -35,12 +36,12 @@ final class RPCPeer: Sendable {
     static let notFound = -32002
   }
 
-  typealias Outcome = Result<AnyJSON, RPCFault>
+  typealias Outcome = Result<JSONValue, RPCFault>
 
   /// What the other end asks and tells.
   struct Handlers: Sendable {
-    var request: @Sendable (_ method: String, _ parameters: AnyJSON) async -> Outcome
-    var notification: @Sendable (_ method: String, _ parameters: AnyJSON) async -> Void
+    var request: @Sendable (_ method: String, _ parameters: JSONValue) async -> Outcome
+    var notification: @Sendable (_ method: String, _ parameters: JSONValue) async -> Void
     /// A line that is no message.
     var strange: @Sendable (_ line: [UInt8]) async -> Void
   }
@@ -69,7 +70,7 @@ final class RPCPeer: Sendable {
   // MARK: Asking
 
   /// Asks the other end, and waits for its answer or for the connection's end.
-  func request(_ method: String, _ parameters: AnyJSON) async -> Outcome {
+  func request(_ method: String, _ parameters: JSONValue) async -> Outcome {
     await withCheckedContinuation { continuation in
       let id = state.withLock { state -> Int? in
         guard state.closed == nil else { return nil }
@@ -82,14 +83,14 @@ final class RPCPeer: Sendable {
         return
       }
       send([
-        "id": .integer(id), "method": .string(method), "params": parameters,
+        "id": JSONValue(id), "method": .string(method), "params": parameters,
       ])
     }
   }
 
   /// Asks the other end, and closes the connection where no answer comes in time: what comes later
   /// would not be known from what is asked next.
-  func request(_ method: String, _ parameters: AnyJSON, within limit: Duration) async -> Outcome {
+  func request(_ method: String, _ parameters: JSONValue, within limit: Duration) async -> Outcome {
     let timer = Task {
       try await Task.sleep(for: limit)
       close("it did not answer \(method) within \(limit.components.seconds) s")
@@ -98,12 +99,13 @@ final class RPCPeer: Sendable {
     return await request(method, parameters)
   }
 
-  func notify(_ method: String, _ parameters: AnyJSON) {
+  func notify(_ method: String, _ parameters: JSONValue) {
     send(["method": .string(method), "params": parameters])
   }
 
-  private func send(_ message: [String: AnyJSON]) {
-    let line = AnyJSON.object(message.merging(["jsonrpc": "2.0"]) { a, _ in a }).line + [0x0a]
+  private func send(_ message: [String: JSONValue]) {
+    let line =
+      JSONValue.object(message.merging(["jsonrpc": "2.0"]) { a, _ in a }).canonical + [0x0a]
     let isTooMuch = state.withLock { state in
       state.queuedBytes += line.count
       return state.queuedBytes > Self.queuedBytesMax
@@ -152,17 +154,17 @@ final class RPCPeer: Sendable {
   /// does not read its answers is not heard further.
   func take(_ line: [UInt8]) async {
     guard !line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0d }) else { return }
-    guard let message = AnyJSON(parsing: line), case .object = message else {
+    guard let message = try? JSONValue(parsing: line), let members = message.objectValue else {
       await takeStrange(line)
       return
     }
-    let id = message["id"] ?? .null
-    guard let method = message["method"]?.string else {
+    let id = message["id"]
+    guard let method = message["method"].stringValue else {
       takeAnswer(id, message)
       return
     }
-    let parameters = message["params"] ?? .object([:])
-    guard message["id"] != nil else {
+    let parameters = members["params"] ?? .object([:])
+    guard members["id"] != nil else {
       await handlers.notification(method, parameters)
       return
     }
@@ -173,21 +175,22 @@ final class RPCPeer: Sendable {
     }
   }
 
-  private func answer(_ id: AnyJSON, _ code: Int, _ text: String) {
-    send(["id": id, "error": .object(["code": .integer(code), "message": .string(text)])])
+  private func answer(_ id: JSONValue, _ code: Int, _ text: String) {
+    send(["id": id, "error": .object(["code": JSONValue(code), "message": .string(text)])])
   }
 
-  private func takeAnswer(_ id: AnyJSON, _ message: AnyJSON) {
+  private func takeAnswer(_ id: JSONValue, _ message: JSONValue) {
     // Whoever answers what was not asked, or twice, is not listened to.
-    guard let number = id.integer,
-      let waiting = state.withLock({ $0.pending.removeValue(forKey: number) })
+    guard let number = id.integerValue,
+      let waiting = state.withLock({ $0.pending.removeValue(forKey: Int(number)) })
     else { return }
-    if let error = message["error"], error != .null {
-      let text = error["message"]?.string ?? "no message"
+    let error = message["error"]
+    if error != .null {
+      let text = error["message"].stringValue ?? "no message"
       waiting.resume(
-        returning: .failure(.refused(code: error["code"]?.integer ?? 0, message: text)))
+        returning: .failure(.refused(code: Int(error["code"].integerValue ?? 0), message: text)))
     } else {
-      waiting.resume(returning: .success(message["result"] ?? .null))
+      waiting.resume(returning: .success(message["result"]))
     }
   }
 
@@ -200,8 +203,4 @@ final class RPCPeer: Sendable {
     }
     if count > Self.strangeLinesMax { close("it sends what is no JSON-RPC") }
   }
-}
-
-extension AnyJSON: ExpressibleByStringLiteral {
-  init(stringLiteral value: String) { self = .string(value) }
 }

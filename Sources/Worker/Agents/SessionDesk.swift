@@ -2,6 +2,7 @@
 // does go into the output, its questions are answered by its profile.
 
 import Synchronization
+import Text
 import Workflows
 
 /// The client's side of one session.
@@ -19,7 +20,7 @@ final class SessionDesk: Sendable {
 
   private struct State {
     var tools: [String: Tool] = [:]
-    var plan: AnyJSON?
+    var plan: JSONValue?
     var usage = AgentUsage()
     var isCancelled = false
     /// Whether the output stands at the beginning of a line.
@@ -49,8 +50,8 @@ final class SessionDesk: Sendable {
   func open(_ name: String) { id.withLock { $0 = name } }
 
   /// Whether a message is meant: an agent may still speak of the session before.
-  func isMeant(_ parameters: AnyJSON) -> Bool {
-    guard let own = id.withLock({ $0 }), let named = parameters["sessionId"]?.string else {
+  func isMeant(_ parameters: JSONValue) -> Bool {
+    guard let own = id.withLock({ $0 }), let named = parameters["sessionId"].stringValue else {
       return true
     }
     return own == named
@@ -91,9 +92,9 @@ final class SessionDesk: Sendable {
   }
 
   /// `session/update`.
-  func take(update: AnyJSON) {
+  func take(update: JSONValue) {
     state.withLock { state in
-      switch update["sessionUpdate"]?.string {
+      switch update["sessionUpdate"].stringValue {
       case "agent_message_chunk":
         endThought(&state)
         put(Self.text(of: update["content"]), &state)
@@ -110,11 +111,10 @@ final class SessionDesk: Sendable {
     heard(log.size)
   }
 
-  private static func text(of content: AnyJSON?) -> String {
-    guard let content else { return "" }
-    switch content["type"]?.string {
-    case "text": return content["text"]?.string ?? ""
-    case "resource_link": return content["uri"]?.string ?? ""
+  private static func text(of content: JSONValue) -> String {
+    switch content["type"].stringValue {
+    case "text": return content["text"].stringValue ?? ""
+    case "resource_link": return content["uri"].stringValue ?? ""
     case let type?: return "[\(brief(type))]"
     case nil: return ""
     }
@@ -124,14 +124,14 @@ final class SessionDesk: Sendable {
 
   // MARK: What it does
 
-  private func take(tool update: AnyJSON, _ state: inout State) {
-    guard let id = update["toolCallId"]?.string else { return }
+  private func take(tool update: JSONValue, _ state: inout State) {
+    guard let id = update["toolCallId"].stringValue else { return }
     let known = state.tools[id]
     guard known != nil || state.tools.count < Self.toolsMax else { return }
     let tool = Tool(
-      title: (update["title"]?.string).map(Self.oneLine) ?? known?.title ?? "a tool",
-      kind: (update["kind"]?.string).map(Self.brief) ?? known?.kind ?? "other",
-      status: (update["status"]?.string).map(Self.brief) ?? known?.status ?? "pending")
+      title: (update["title"].stringValue).map(Self.oneLine) ?? known?.title ?? "a tool",
+      kind: (update["kind"].stringValue).map(Self.brief) ?? known?.kind ?? "other",
+      status: (update["status"].stringValue).map(Self.brief) ?? known?.status ?? "pending")
     state.tools[id] = tool
     if known == nil { putLine("● \(tool.title)", &state) }
     let hasEnded = tool.status != known?.status
@@ -140,11 +140,13 @@ final class SessionDesk: Sendable {
       let why = Self.brief(Self.words(of: update["content"]))
       putLine("✗ \(tool.title)\(why.isEmpty ? "" : ": \(why)")", &state)
     }
-    var record: [String: AnyJSON] = [
+    var record: [String: JSONValue] = [
       "id": .string(Self.brief(id)), "title": .string(tool.title), "kind": .string(tool.kind),
       "status": .string(tool.status),
     ]
-    let paths = (update["locations"]?.array ?? []).prefix(20).compactMap { $0["path"]?.string }
+    let paths = (update["locations"].arrayValue ?? []).prefix(20).compactMap {
+      $0["path"].stringValue
+    }
     if !paths.isEmpty {
       record["paths"] = .array(paths.map { .string(Self.brief(files.relative($0) ?? $0)) })
     }
@@ -155,53 +157,49 @@ final class SessionDesk: Sendable {
     brief(text.split(whereSeparator: \.isNewline).joined(separator: " "))
   }
 
-  private static func words(of content: AnyJSON?) -> String {
-    (content?.array ?? []).map { text(of: $0["content"]) }.joined(separator: " ")
+  private static func words(of content: JSONValue) -> String {
+    (content.arrayValue ?? []).map { text(of: $0["content"]) }.joined(separator: " ")
   }
 
-  private func take(plan update: AnyJSON, _ state: inout State) {
-    let entries = (update["entries"]?.array ?? []).prefix(Self.entriesMax).map { entry in
-      AnyJSON.object([
-        "content": .string(Self.oneLine(entry["content"]?.string ?? "")),
-        "status": .string(Self.brief(entry["status"]?.string ?? "pending")),
-        "priority": .string(Self.brief(entry["priority"]?.string ?? "medium")),
+  private func take(plan update: JSONValue, _ state: inout State) {
+    let entries = (update["entries"].arrayValue ?? []).prefix(Self.entriesMax).map { entry in
+      JSONValue.object([
+        "content": .string(Self.oneLine(entry["content"].stringValue ?? "")),
+        "status": .string(Self.brief(entry["status"].stringValue ?? "pending")),
+        "priority": .string(Self.brief(entry["priority"].stringValue ?? "medium")),
       ])
     }
-    let plan = AnyJSON.array(Array(entries))
+    let plan = JSONValue.array(Array(entries))
     guard plan != state.plan else { return }
     if state.plan == nil {
       putLine("Plan:", &state)
-      for entry in entries { putLine("  - \(entry["content"]?.string ?? "")", &state) }
+      for entry in entries { putLine("  - \(entry["content"].stringValue ?? "")", &state) }
     }
     state.plan = plan
     log.record("plan", plan)
   }
 
-  private func take(usage update: AnyJSON, _ state: inout State) {
-    if let cost = update["cost"], cost["currency"]?.string == "USD",
-      let amount = cost["amount"]?.double
-    {
+  private func take(usage update: JSONValue, _ state: inout State) {
+    let cost = update["cost"]
+    if cost["currency"].stringValue == "USD", let amount = cost["amount"].doubleValue {
       state.usage.set(.cost, amount)
     }
-    var record = state.usage.json
-    if case .object(var members) = record {
-      members["context"] = update["used"]?.integer.map { .integer($0) }
-      members["contextMax"] = update["size"]?.integer.map { .integer($0) }
-      record = .object(members)
-    }
-    log.record("usage", record)
+    var context: [String: JSONValue] = [:]
+    context["context"] = update["used"].integerValue.map { .integer($0) }
+    context["contextMax"] = update["size"].integerValue.map { .integer($0) }
+    log.record("usage", state.usage.json.with(.object(context)))
   }
 
   /// What the answer to the prompt tells of tokens.
-  func take(final usage: AnyJSON?) {
-    guard let usage else { return }
+  func take(final usage: JSONValue) {
+    guard usage != .null else { return }
     state.withLock { state in
       let figures: [(UsageFigure, String)] = [
         (.inputTokens, "inputTokens"), (.outputTokens, "outputTokens"),
         (.cachedTokens, "cachedReadTokens"),
       ]
       for (figure, name) in figures {
-        if let value = usage[name]?.double { state.usage.set(figure, value) }
+        if let value = usage[name].doubleValue { state.usage.set(figure, value) }
       }
       log.record("usage", state.usage.json)
     }
@@ -220,19 +218,20 @@ final class SessionDesk: Sendable {
   // MARK: What it asks
 
   /// Answers a request of the agent.
-  func answer(_ method: String, _ parameters: AnyJSON) -> RPCPeer.Outcome {
+  func answer(_ method: String, _ parameters: JSONValue) -> RPCPeer.Outcome {
     heard(log.size)
     switch method {
     case "session/request_permission": return .success(permission(parameters))
     case "fs/read_text_file" where session.accessesFiles:
       return file(parameters) { path throws(TreeFiles.Fault) in
         let text = try files.read(
-          path, line: parameters["line"]?.integer, limit: parameters["limit"]?.integer)
+          path, line: parameters["line"].integerValue.map { Int($0) },
+          limit: parameters["limit"].integerValue.map { Int($0) })
         return .object(["content": .string(text)])
       }
     case "fs/write_text_file" where session.accessesFiles:
       return file(parameters) { path throws(TreeFiles.Fault) in
-        try files.write(path, parameters["content"]?.string ?? "")
+        try files.write(path, parameters["content"].stringValue ?? "")
         return .object([:])
       }
     case _:
@@ -241,9 +240,9 @@ final class SessionDesk: Sendable {
   }
 
   private func file(
-    _ parameters: AnyJSON, _ body: (String) throws(TreeFiles.Fault) -> AnyJSON
+    _ parameters: JSONValue, _ body: (String) throws(TreeFiles.Fault) -> JSONValue
   ) -> RPCPeer.Outcome {
-    guard let path = parameters["path"]?.string else {
+    guard let path = parameters["path"].stringValue else {
       return .failure(.refused(code: RPCPeer.Code.invalidParameters, message: "path is missing"))
     }
     do throws(TreeFiles.Fault) {
@@ -263,21 +262,21 @@ final class SessionDesk: Sendable {
     }
   }
 
-  private func permission(_ parameters: AnyJSON) -> AnyJSON {
-    let cancelled = AnyJSON.object(["outcome": .object(["outcome": "cancelled"])])
+  private func permission(_ parameters: JSONValue) -> JSONValue {
+    let cancelled = JSONValue.object(["outcome": .object(["outcome": "cancelled"])])
     return state.withLock { state in
       if state.isCancelled { return cancelled }
-      let call = parameters["toolCall"] ?? .object([:])
-      let known = call["toolCallId"]?.string.flatMap { state.tools[$0] }
-      let kind = call["kind"]?.string ?? known?.kind
+      let call = parameters["toolCall"]
+      let known = call["toolCallId"].stringValue.flatMap { state.tools[$0] }
+      let kind = call["kind"].stringValue ?? known?.kind
       let isAllowed = session.permissions.allows(kind)
-      let title = (call["title"]?.string).map(Self.oneLine) ?? known?.title ?? "a tool"
+      let title = (call["title"].stringValue).map(Self.oneLine) ?? known?.title ?? "a tool"
       // What is allowed is allowed once: what an agent keeps for later is not seen here.
       let wanted =
         isAllowed ? ["allow_once", "allow_always"] : ["reject_once", "reject_always"]
-      let options = parameters["options"]?.array ?? []
+      let options = parameters["options"].arrayValue ?? []
       let chosen = wanted.lazy.compactMap { kind in
-        options.first { $0["kind"]?.string == kind }?["optionId"]
+        options.first { $0["kind"].stringValue == kind }?.objectValue?["optionId"]
       }.first
       putLine("? \(title): \(isAllowed ? "allowed" : "refused")", &state)
       log.record(

@@ -1,5 +1,6 @@
 // A line of an agent's output, as its signs look at it.
 
+import Text
 import Workflows
 
 /// A line that is too long to be held, as far as signs look at it.
@@ -28,7 +29,7 @@ struct Subject {
   /// The end of a line of which `raw` is the beginning alone.
   private var tail: [UInt8]?
   private var plain: [UInt8]?
-  private var parsed: AnyJSON??
+  private var parsed: JSONValue??
 
   init(_ line: ArraySlice<UInt8>) {
     raw = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
@@ -46,31 +47,14 @@ struct Subject {
 
   /// Looks for a text.
   mutating func match(_ pattern: LinePattern) -> [String: Double]? {
-    if plain == nil { plain = Self.withoutColours(raw) }
+    if plain == nil { plain = TerminalFilter.filtered(raw) }
     if let found = plain.flatMap(pattern.match) { return found }
-    return tail.flatMap { pattern.match(Self.withoutColours($0[...])) }
+    return tail.flatMap { pattern.match(TerminalFilter.filtered($0)) }
   }
 
-  /// Without what a terminal would take for colours and the like (ECMA-48, 5.4).
-  private static func withoutColours(_ raw: ArraySlice<UInt8>) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(raw.count)
-    var rest = raw
-    while let byte = rest.popFirst() {
-      guard byte == 0x1b else {
-        bytes.append(byte)
-        continue
-      }
-      guard rest.first == UInt8(ascii: "[") else { continue }
-      rest.removeFirst()
-      while let part = rest.popFirst(), !(0x40...0x7e).contains(part) {}
-    }
-    return bytes
-  }
-
-  mutating func json() -> AnyJSON? {
+  mutating func json() -> JSONValue? {
     if let parsed { return parsed }
-    let value = AnyJSON(parsing: raw)
+    let value = try? JSONValue(parsing: raw)
     parsed = .some(value)
     return value
   }

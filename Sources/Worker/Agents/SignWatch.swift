@@ -3,6 +3,7 @@
 
 import Processes
 import Synchronization
+import Text
 import Workflows
 
 /// Reads both streams of an agent as they come, line by line. Nothing but what was found is kept,
@@ -181,7 +182,7 @@ private struct Sought {
     var hit = Hit()
     for (name, path) in sign.values {
       guard let value = json.at(path: path) else { continue }
-      if let figure = value.double { hit.figures[name] = figure }
+      if let figure = value.doubleValue { hit.figures[name] = figure }
       if name == "reason" { hit.reason = value.scalarText }
     }
     return hit

@@ -13,6 +13,7 @@ import FoundationEssentials
 import Glibc
 import Processes
 import Synchronization
+import SystemCalls
 
 /// The place where this worker makes its groups.
 struct ControlGroups: Equatable, Sendable {

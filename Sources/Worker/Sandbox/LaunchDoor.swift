@@ -9,6 +9,7 @@ import CProcess
 import Glibc
 import Processes
 import Synchronization
+import SystemCalls
 
 final class LaunchDoor: Sendable {
   /// How a launch went.

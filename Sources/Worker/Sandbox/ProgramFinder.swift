@@ -8,6 +8,8 @@
 import FoundationEssentials
 import Glibc
 import Processes
+import SystemCalls
+import Text
 
 package struct ProgramFinder {
   /// Folders that no agent sees: one that holds them is too broad.

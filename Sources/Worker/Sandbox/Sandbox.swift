@@ -25,6 +25,7 @@
 import FoundationEssentials
 import Glibc
 import Processes
+import SystemCalls
 import WorkerProtocol
 
 /// How agents are kept apart from the machine.

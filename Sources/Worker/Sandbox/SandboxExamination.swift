@@ -3,6 +3,7 @@
 import FoundationEssentials
 import Glibc
 import Processes
+import SystemCalls
 
 extension Sandbox {
   /// What was found out about it on this machine.

@@ -6,6 +6,7 @@
 
 import FoundationEssentials
 import Glibc
+import Text
 
 enum SystemFiles {
   private static let folders = [

@@ -1,8 +1,10 @@
 import ArgumentParser
+import Domain
 import EventLog
 import FoundationEssentials
 import Projections
 import Terminal
+import Text
 
 struct Audit: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

@@ -2,6 +2,7 @@ import ArgumentParser
 import EventLog
 import FoundationEssentials
 import Terminal
+import Text
 
 /// How a subcommand finds its server.
 struct ClientOptions: ParsableArguments {

@@ -1,5 +1,6 @@
 import Glibc
 import Terminal
+import Text
 
 /// A question before something is lost.
 enum Confirmation {
@@ -12,7 +13,7 @@ enum Confirmation {
         "\(question.safe()) There is no terminal to answer on: add \(flag) to do it.", code: .usage)
     }
     Terminal.complain("aipm: \(question.safe()) Write yes to go on:")
-    let answer = (readLine(strippingNewline: true) ?? "").trimmedLine.lowercased()
+    let answer = (readLine(strippingNewline: true) ?? "").trimmedEnd.lowercased()
     guard ["y", "yes"].contains(answer) else { throw Failure("nothing was changed") }
   }
 }

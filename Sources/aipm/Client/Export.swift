@@ -1,7 +1,9 @@
 import ArgumentParser
 import EventLog
 import Glibc
+import SystemCalls
 import Terminal
+import Text
 
 struct Export: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -84,7 +86,7 @@ final class FileSink {
   private let path: String
   /// Gets the file's name at the end; nil if it is written in place.
   private let temporary: String?
-  private let descriptor: Int32
+  private let file: OpenFile
   private var isFinished = false
 
   /// Whether something is there that would be lost.
@@ -103,19 +105,19 @@ final class FileSink {
     }
     self.path = Self.target(of: path)
     temporary = isThere && !isFile ? nil : self.path + ".part"
-    descriptor =
-      if let temporary {
-        open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-      } else {
-        open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY)
-      }
-    guard descriptor >= 0 else {
-      throw Failure("\(path) cannot be written: \(SystemWords.of(errno))")
+    do throws(FileFault) {
+      file =
+        if let temporary {
+          try OpenFile(temporary, O_WRONLY | O_CREAT | O_TRUNC)
+        } else {
+          try OpenFile(path, O_WRONLY | O_NOCTTY)
+        }
+    } catch {
+      throw Failure("\(path) cannot be written: \(SystemWords.of(error.code))")
     }
   }
 
   deinit {
-    close(descriptor)
     if !isFinished, let temporary { unlink(temporary) }
   }
 
@@ -137,25 +139,21 @@ final class FileSink {
 
   /// Writes all of `bytes`.
   func put(_ bytes: [UInt8]) throws {
-    var rest = bytes[...]
-    while !rest.isEmpty {
-      let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw fault("write") }
-      rest = rest.dropFirst(count)
-    }
+    do throws(FileFault) { try file.write(bytes) } catch { throw failure(error) }
   }
 
   /// Gives the file its name, once it is on disk.
   func finish() throws {
     if let temporary {
-      guard fsync(descriptor) == 0 else { throw fault("sync") }
-      guard rename(temporary, path) == 0 else { throw fault("rename") }
+      do throws(FileFault) {
+        try file.sync()
+        try DurableFile.rename(temporary, to: path)
+      } catch { throw failure(error) }
     }
     isFinished = true
   }
 
-  private func fault(_ operation: String) -> Failure {
-    Failure("\(path): \(operation) failed: \(SystemWords.of(errno))")
+  private func failure(_ fault: FileFault) -> Failure {
+    Failure("\(path): \(fault.operation) failed: \(SystemWords.of(fault.code))")
   }
 }

@@ -3,6 +3,8 @@ import Domain
 import EventLog
 import FoundationEssentials
 import Terminal
+import Text
+import SystemCalls
 
 struct List: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -90,7 +92,7 @@ struct List: AsyncParsableCommand {
   /// How long ago a time of the API was.
   static func age(_ time: JSONValue) -> String {
     guard let then = time.stringValue.flatMap({ Timestamp(iso8601: $0) }) else { return "-" }
-    let now = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
+    let now = Timestamp.now
     let seconds = max(0, (now - then).count / 1000)
     switch seconds {
     case ..<60: return "\(seconds)s"

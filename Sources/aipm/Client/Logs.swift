@@ -1,6 +1,7 @@
 import ArgumentParser
 import EventLog
 import Terminal
+import Text
 
 struct Logs: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

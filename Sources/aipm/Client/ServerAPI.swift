@@ -1,9 +1,9 @@
 // The client's side of the HTTP API. Every fault becomes a `Failure` with words that say what to do
 // and the exit code that scripts rely on.
 
-import Cryptography
 import EventLog
 import HTTPClient
+import Text
 
 /// One server, as the subcommands call it.
 struct ServerAPI: Sendable {
@@ -28,7 +28,7 @@ struct ServerAPI: Sendable {
         "the name is empty; name a delegation by id, by confirmation code or as OWNER/REPO#NUMBER, "
           + "and a worker or event by what `aipm list` and `aipm workers` show", code: .usage)
     }
-    return "\(route)/\(encode(part))\(rest)"
+    return "\(route)/\(Percent.encode(part))\(rest)"
   }
 
   /// - Returns: the answer's body.
@@ -104,7 +104,7 @@ struct ServerAPI: Sendable {
 
   private func url(_ path: String, _ query: [(String, String?)]) -> String {
     let words = query.compactMap { name, value in
-      value.map { "\(name)=\(Self.encode($0))" }
+      value.map { "\(name)=\(Percent.encode($0))" }
     }
     return address + path + (words.isEmpty ? "" : "?" + words.joined(separator: "&"))
   }
@@ -164,19 +164,5 @@ struct ServerAPI: Sendable {
     case 404: .notFound
     default: .failed
     }
-  }
-
-  /// Percent encoding of all but the unreserved (RFC 3986, section 2.3).
-  static func encode(_ text: String) -> String {
-    let plain = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~".utf8)
-    var out: [UInt8] = []
-    for byte in text.utf8 {
-      if plain.contains(byte) {
-        out.append(byte)
-      } else {
-        out += Array("%\(Hex.encode([byte]))".utf8)
-      }
-    }
-    return String(decoding: out, as: UTF8.self)
   }
 }

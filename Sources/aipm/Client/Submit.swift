@@ -1,7 +1,7 @@
 import ArgumentParser
-import Cryptography
 import EventLog
 import Terminal
+import Text
 
 struct Submit: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

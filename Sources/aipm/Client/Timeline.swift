@@ -3,6 +3,7 @@ import EventLog
 import Glibc
 import Projections
 import Terminal
+import Text
 
 /// One delegation's life as a person sees it, folded on this side from the very events that the
 /// server folds: the eight states with their times, and what it waits for.
@@ -41,11 +42,11 @@ struct Timeline {
     guard name != before.name || Self.begins(event) else {
       return news.map { "\(Self.clock(recorded.time))  \($0)" }
     }
-    let since = visits.last.map { Self.span(recorded.time - $0.from) }
+    let since = visits.last.map { (recorded.time - $0.from).text }
     visits.append(Visit(state: name, from: recorded.time, note: news ?? ""))
     let took = since.map { "after \($0)" } ?? ""
     return "\(Self.clock(recorded.time))  \(name.rawValue)  \(took)  \(news ?? "")"
-      .trimmedLine
+      .trimmedEnd
   }
 
   /// Whether an event begins a state anew, though it may be the one that it stood in.
@@ -107,7 +108,7 @@ struct Timeline {
       let end = index + 1 < visits.count ? visits[index + 1].from : max(now, visits[index].from)
       return Milliseconds(sum.count + (end - visits[index].from).count)
     }
-    let time = name.isTerminal ? "" : Self.span(spent)
+    let time = name.isTerminal ? "" : spent.text
     let padded = String(repeating: " ", count: max(0, 9 - time.count)) + time
     let again = mine.count > 1 ? "  ×\(mine.count)" : ""
     let text = "\(title) \(Self.clock(visits[last].from)) \(padded)\(again)  \(visits[last].note)"
@@ -129,7 +130,7 @@ struct Timeline {
     guard let trouble = d.trouble, trouble.retryAt > now else { return nil }
     return
       "\(trouble.step.rawValue) failed (\(trouble.code.rawValue), try \(trouble.tries)); again "
-      + "in \(Self.span(trouble.retryAt - now))"
+      + "in \((trouble.retryAt - now).text)"
   }
 
   // MARK: Words
@@ -173,15 +174,5 @@ struct Timeline {
     func two(_ n: Int32) -> String { n < 10 ? "0\(n)" : "\(n)" }
     let fraction = String(1000 + time.milliseconds % 1000).dropFirst()
     return "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)).\(fraction)"
-  }
-
-  /// `35 ms`, `2.3 s`, `4 min 5 s`, `3 h 2 min`.
-  static func span(_ span: Milliseconds) -> String {
-    let ms = max(0, span.count)
-    if ms < 1000 { return "\(ms) ms" }
-    if ms < 60_000 { return "\(ms / 1000).\(ms % 1000 / 100) s" }
-    if ms < 3_600_000 { return "\(ms / 60_000) min \(ms % 60_000 / 1000) s" }
-    if ms < 86_400_000 { return "\(ms / 3_600_000) h \(ms % 3_600_000 / 60_000) min" }
-    return "\(ms / 86_400_000) d \(ms % 86_400_000 / 3_600_000) h"
   }
 }

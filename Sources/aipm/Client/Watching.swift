@@ -2,6 +2,8 @@ import Domain
 import EventLog
 import FoundationEssentials
 import Terminal
+import Text
+import SystemCalls
 
 /// Follows one delegation to its end, and shows it: a picture that is drawn again where a terminal
 /// is, plain lines where none is.
@@ -92,7 +94,7 @@ actor Watching {
 
   private func draw(isLast: Bool) {
     guard display == .picture else { return }
-    let now = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
+    let now = Timestamp.now
     var lines = timeline.lines(now: now, width: Terminal.width, hasColour: Terminal.hasColour)
     if !isConnected, !isLast { lines.append(Style.yellow.on("  connection lost, trying again")) }
     let up = drawnLines > 0 ? "\u{1b}[\(drawnLines)A\u{1b}[J" : ""

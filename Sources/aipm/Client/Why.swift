@@ -4,6 +4,8 @@ import EventLog
 import FoundationEssentials
 import Projections
 import Terminal
+import Text
+import SystemCalls
 
 struct Why: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -18,7 +20,7 @@ struct Why: AsyncParsableCommand {
     let answer = try await client.api.get(
       try ServerAPI.path("/api/delegations", delegation.reference, "/events"))
     let events = try (answer["items"].arrayValue ?? []).map { try $0.recordedEvent() }
-    let now = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
+    let now = Timestamp.now
     let story = CausalStory(of: events, now: now)
     if output.json { return json(story).printLine() }
     for sentence in story.sentences {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import EventLog
 import Terminal
+import Text
 
 struct Workers: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

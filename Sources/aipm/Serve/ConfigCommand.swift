@@ -2,6 +2,7 @@ import ArgumentParser
 import EventLog
 import Forge
 import Terminal
+import Text
 
 struct ConfigCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

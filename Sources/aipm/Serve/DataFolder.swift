@@ -1,14 +1,15 @@
-import Cryptography
 import Domain
 import EventLog
 import FoundationEssentials
 import Glibc
 import SQLiteEventStore
+import SystemCalls
+import Text
 
 /// The folder in which AIPM keeps everything, held by one server at a time.
 struct DataFolder: Sendable {
   let path: String
-  private let lock: LogLock
+  private let lock: FolderLock
 
   struct Fault: Error, CustomStringConvertible {
     let description: String
@@ -34,10 +35,10 @@ struct DataFolder: Sendable {
     for folder in serverFolders { try makeFolder(absolute + "/" + folder) }
     let folder: DataFolder
     do {
-      folder = DataFolder(path: absolute, lock: try LogLock(directory: absolute))
-    } catch let held as LogLock.Held {
-      throw Fault(description: held.description)
-    } catch let fault as StoreFault {
+      folder = DataFolder(path: absolute, lock: try FolderLock("\(absolute)/lock"))
+    } catch let held as FolderLock.Held {
+      throw Fault(description: "\(held); stop that one, or name another folder")
+    } catch let fault as FileFault {
       throw Fault(description: fault.description)
     }
     folder.clear("incoming")
@@ -54,10 +55,6 @@ struct DataFolder: Sendable {
       if stat(made, &facts) == 0, facts.st_mode & S_IFMT == S_IFDIR { continue }
       throw Fault(description: "the folder \(path) cannot be made: \(SystemWords.of(code))")
     }
-  }
-
-  private static func fault(_ operation: String) -> Fault {
-    Fault(description: "\(operation): \(SystemWords.of(errno))")
   }
 
   /// Writes into the lock who holds it, for whoever is refused.
@@ -81,35 +78,15 @@ struct DataFolder: Sendable {
     try Self.write(text, to: path + "/" + name)
   }
 
-  /// Writes the file beside its place, and moves it there when it is on disk.
+  /// Replaces a file, whole and durably, readable by the owner alone.
   static func write(_ text: String, to target: String) throws {
-    let temporary = target + ".new"
-    let file = Glibc.open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-    guard file >= 0 else { throw fault("open \(temporary)") }
-    let bytes = Array(text.utf8)
-    var done = 0
-    while done < bytes.count {
-      let count = bytes.withUnsafeBytes {
-        Glibc.write(file, $0.baseAddress.map { $0 + done }, bytes.count - done)
-      }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { break }
-      done += count
-    }
-    let isWritten = done == bytes.count && fsync(file) == 0
-    let failure = isWritten ? nil : fault("write \(temporary)")
-    close(file)
-    if let failure { throw failure }
-    guard rename(temporary, target) == 0 else { throw fault("rename \(temporary)") }
-    let parent = target.lastIndex(of: "/").map { String(target[..<$0]) } ?? "."
-    let folder = Glibc.open(parent.isEmpty ? "/" : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard folder >= 0 else { throw fault("open \(parent)") }
-    defer { close(folder) }
-    guard fsync(folder) == 0 else { throw fault("sync \(parent)") }
+    do throws(FileFault) {
+      try DurableFile.replace(target, with: text.utf8)
+    } catch { throw Fault(description: error.description) }
   }
 
   func read(_ name: String) throws -> String? {
-    try Self.text(of: path + "/" + name)?.trimmedLine
+    try Self.text(of: path + "/" + name)?.trimmedEnd
   }
 
   /// Longer than any file that AIPM keeps a line in.
@@ -118,21 +95,15 @@ struct DataFolder: Sendable {
   /// - Returns: nil if there is no such file.
   /// - Throws: `Fault` if there is one and it cannot be read, or holds no text.
   static func text(of path: String) throws -> String? {
-    let file = Glibc.open(path, O_RDONLY | O_CLOEXEC)
-    if file < 0, errno == ENOENT { return nil }
-    guard file >= 0 else { throw fault("open \(path)") }
-    defer { close(file) }
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 4096)
-    while true {
-      let count = buffer.withUnsafeMutableBytes { Glibc.read(file, $0.baseAddress, $0.count) }
-      if count < 0, errno == EINTR { continue }
-      guard count >= 0 else { throw fault("read \(path)") }
-      if count == 0 { break }
-      bytes += buffer[..<count]
-      guard bytes.count <= textBytesMax else {
-        throw Fault(description: "\(path) is too long: it is to hold one line")
-      }
+    let bytes: [UInt8]
+    do throws(FileFault) {
+      bytes = try DurableFile.read(path, atMost: textBytesMax + 1)
+    } catch {
+      if error.code == ENOENT { return nil }
+      throw Fault(description: error.description)
+    }
+    guard bytes.count <= textBytesMax else {
+      throw Fault(description: "\(path) is too long: it is to hold one line")
     }
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw Fault(description: "\(path) holds bytes that are no text")
@@ -151,18 +122,9 @@ struct SecretFile {
   func value() throws -> String {
     try DataFolder.makeFolder(folder)
     let file = folder + "/" + name
-    if let known = try DataFolder.text(of: file)?.trimmedLine, !known.isEmpty { return known }
+    if let known = try DataFolder.text(of: file)?.trimmedEnd, !known.isEmpty { return known }
     let secret = Hex.encode((0..<32).map { _ in UInt8.random(in: 0...255) })
     try DataFolder.write(secret + "\n", to: file)
     return secret
-  }
-}
-
-extension String {
-  /// Without line ends and blanks at its end.
-  var trimmedLine: String {
-    var text = self
-    while let last = text.last, last.isWhitespace { text.removeLast() }
-    return text
   }
 }

@@ -7,6 +7,7 @@ import Glibc
 import Processes
 import SQLiteEventStore
 import Terminal
+import Text
 import Worker
 import WorkerProtocol
 import Workflows

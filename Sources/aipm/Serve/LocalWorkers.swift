@@ -5,6 +5,7 @@ import Glibc
 import Processes
 import Server
 import Subprocess
+import SystemCalls
 import SystemPackage
 import Worker
 
@@ -66,12 +67,12 @@ struct LocalWorkers: WorkerLauncher {
     onStart()
     return await withCheckedContinuation { continuation in
       // The wait for a lock blocks: it has a thread of its own, for as long as that worker lives.
-      let thread = Thread {
+      let isStarted = startThread {
         while flock(file, LOCK_EX) != 0, errno == EINTR {}
         close(file)
         continuation.resume(returning: true)
       }
-      if !thread.start() { continuation.resume(returning: true) }
+      if !isStarted { continuation.resume(returning: true) }
     }
   }
 
@@ -151,33 +152,5 @@ struct LocalWorkers: WorkerLauncher {
     // It may have come from a flag or a file.
     if let authoritiesFile { variables["AIPM_CA_FILE"] = authoritiesFile }
     return variables
-  }
-}
-
-/// A thread for one blocking call.
-private struct Thread {
-  private final class Body {
-    let run: @Sendable () -> Void
-    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-  }
-  let run: @Sendable () -> Void
-  init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-
-  func start() -> Bool {
-    var thread = pthread_t()
-    let body = Unmanaged.passRetained(Body(run))
-    let code = pthread_create(
-      &thread, nil,
-      { pointer in
-        guard let pointer else { return nil }
-        Unmanaged<Body>.fromOpaque(pointer).takeRetainedValue().run()
-        return nil
-      }, body.toOpaque())
-    guard code == 0 else {
-      body.release()
-      return false
-    }
-    pthread_detach(thread)
-    return true
   }
 }

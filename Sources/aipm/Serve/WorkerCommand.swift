@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 import Logging
 import Processes
+import SystemCalls
 import Worker
 import WorkerProtocol
 
@@ -126,8 +127,8 @@ struct WorkerRun: AsyncParsableCommand {
         throw Failure(
           "\(detail): aipm token list names the tokens of the server", code: .refused)
       }
-    } catch let fault as FolderInUse {
-      throw Failure(fault.description)
+    } catch let held as FolderLock.Held {
+      throw Failure("\(held); give this worker a folder of its own (--data)")
     } catch let fault as SandboxUnavailable {
       throw Failure("\(fault)")
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import EventLog
 import Terminal
+import Text
 import Workflows
 
 struct WorkflowsCommand: AsyncParsableCommand {

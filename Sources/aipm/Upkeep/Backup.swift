@@ -1,9 +1,10 @@
 import ArgumentParser
-import Cryptography
 import EventLog
 import Projections
 import SQLiteEventStore
+import SystemCalls
 import Terminal
+import Text
 
 struct Backup: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -62,7 +63,7 @@ struct Restore: AsyncParsableCommand {
     let folder = try data.folder
     do {
       try DataFolder.makeFolder(folder)
-      let lock = try LogLock(directory: folder)
+      let lock = try FolderLock("\(folder)/lock")
       var progress = ProgressBar("events", total: nil)
       let copy = try LogBackup.restore(file, to: folder) { progress.follow($0) }
       progress.end()
@@ -73,8 +74,10 @@ struct Restore: AsyncParsableCommand {
           + "\(copy.head.position)")
       Terminal.complain(
         "aipm: if events came after this backup, start with `aipm serve --accept-restore`")
-    } catch let held as LogLock.Held {
-      throw Failure("\(held)")
+    } catch let held as FolderLock.Held {
+      throw Failure("\(held); stop that one, or name another folder")
+    } catch let fault as FileFault {
+      throw Failure("\(fault)")
     } catch let fault as DataFolder.Fault {
       throw Failure(fault.description)
     } catch let fault as StoreFault {

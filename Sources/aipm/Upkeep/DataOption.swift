@@ -1,10 +1,10 @@
 import ArgumentParser
-import Cryptography
 import EventLog
 import FoundationEssentials
 import Projections
 import SQLiteEventStore
 import Terminal
+import Text
 
 /// The data folder of a subcommand that works on its files.
 struct DataOption: ParsableArguments {

@@ -3,6 +3,7 @@ import Domain
 import EventLog
 import Server
 import Terminal
+import Text
 
 struct TokenCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,11 +1,11 @@
 import ArgumentParser
-import Cryptography
 import Domain
 import EventLog
 import Glibc
 import Projections
 import SQLiteEventStore
 import Terminal
+import Text
 
 struct Verify: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

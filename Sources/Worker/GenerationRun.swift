@@ -10,7 +10,7 @@ import Processes
 import WorkerProtocol
 import Workflows
 
-struct Generation: Sendable {
+struct GenerationRun: Sendable {
   /// One go of the agent at what it is told.
   typealias Work =
     @Sendable (

@@ -2,8 +2,8 @@ import Dispatch
 import Glibc
 import Synchronization
 
-/// A bounded queue into a thread. Whoever puts something in never waits; whoever takes does.
-final class Lane<Item: Sendable>: Sendable {
+/// A bounded queue into a thread. `put` never waits; `take` does.
+final class BoundedQueue<Item: Sendable>: Sendable {
   enum Refusal { case full, closed }
 
   enum Taken {
@@ -21,7 +21,7 @@ final class Lane<Item: Sendable>: Sendable {
   private let state = Mutex(State())
   private let wake = DispatchSemaphore(value: 0)
   private let capacity: Int
-  /// How many threads take from it: each must be woken when the lane closes.
+  /// How many threads take from it: each must be woken when the queue closes.
   private let takers: Int
 
   init(capacity: Int, takers: Int) {
@@ -29,7 +29,7 @@ final class Lane<Item: Sendable>: Sendable {
     self.takers = takers
   }
 
-  /// - Returns: nil where the item was taken in.
+  /// - Returns: nil if the item was accepted.
   func put(_ item: Item) -> Refusal? {
     let (refusal, wakes) = state.withLock { state -> (Refusal?, Bool) in
       if state.isClosed { return (.closed, false) }
@@ -64,33 +64,4 @@ final class Lane<Item: Sendable>: Sendable {
       if wake.wait(timeout: deadline) == .timedOut { return .nothingYet }
     }
   }
-}
-
-/// Runs `body` on a thread of its own, with every signal blocked: signals are the program's.
-/// - Returns: false where the system has no thread left.
-func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
-  final class Box {
-    let body: @Sendable () -> Void
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-  }
-  let box = Unmanaged.passRetained(Box(body))
-  var all = sigset_t()
-  var before = sigset_t()
-  sigfillset(&all)
-  pthread_sigmask(SIG_SETMASK, &all, &before)
-  defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-  var thread = pthread_t()
-  let code = pthread_create(
-    &thread, nil,
-    { context in
-      guard let context else { return nil }
-      Unmanaged<Box>.fromOpaque(context).takeRetainedValue().body()
-      return nil
-    }, box.toOpaque())
-  guard code == 0 else {
-    box.release()
-    return false
-  }
-  pthread_detach(thread)
-  return true
 }

@@ -1,8 +1,6 @@
-import Cryptography
-import EventLog
-import LogStories
 import Randomness
 import Testing
+import Text
 
 /// RFC 8785, as far as it concerns values whose numbers are whole.
 struct JSONValueTests {
@@ -76,5 +74,32 @@ struct JSONValueTests {
       Unicode.Scalar(UInt32.random(in: 0...0x1_ffff, using: &random))
     }
     return scalars.reduce(into: "") { $0.unicodeScalars.append($1) }
+  }
+}
+
+/// Any JSON, as other programs write it.
+struct ForeignJSONTests {
+  @Test func numbersMayHaveFractions() throws {
+    let value = try JSONValue(parsing: Array(#"{"a":1.5,"b":2.0,"c":[1e3,-0.25]}"#.utf8))
+    #expect(value["a"].doubleValue == 1.5 && value["a"].integerValue == nil)
+    #expect(value["b"].integerValue == 2 && value["c"].arrayValue?.first?.integerValue == 1000)
+    #expect(try JSONValue(parsing: value.canonical) == value)
+    #expect(JSONValue.number(.nan).canonicalText == "null")
+  }
+
+  @Test func literalsAndMembers() {
+    let value: JSONValue = ["a": nil, "b": ["x", 1, true], "c": "\(1)"]
+    #expect(value.canonicalText == #"{"a":null,"b":["x",1,true],"c":"1"}"#)
+    #expect(value.with(["a": 2]).canonicalText == #"{"a":2,"b":["x",1,true],"c":"1"}"#)
+    #expect(value["z"] == .null && JSONValue(String?.none) == .null && value["c"]["d"] == .null)
+  }
+
+  @Test(arguments: ["", "{", "nul", "[1,,2]", "\u{1}", "{\"a\":1e400}"])
+  func invalidIsRefused(text: String) {
+    #expect(throws: (any Error).self) { try JSONValue(parsing: Array(text.utf8)) }
+  }
+
+  @Test func bytesThatAreNotUTF8AreRefused() {
+    #expect(throws: (any Error).self) { try JSONValue(parsing: [0x22, 0xff, 0x22]) }
   }
 }

@@ -1,9 +1,10 @@
 // Names of git objects, and the objects themselves before git has them.
 
 import Cryptography
+import Text
 
 /// The SHA-1 name of an object, as 40 lower-case hexadecimal digits.
-struct ObjectID: Hashable, Sendable, CustomStringConvertible {
+struct ObjectName: Hashable, Sendable, CustomStringConvertible {
   let hex: String
 
   /// Nil where the text is no full object name.
@@ -23,22 +24,9 @@ struct ObjectID: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// What stands for "no such ref" in an update.
-  static var zero: ObjectID { ObjectID(raw: repeatElement(0, count: 20)) }
+  static var zero: ObjectName { ObjectName(raw: repeatElement(0, count: 20)) }
 
-  var raw: [UInt8] {
-    var bytes: [UInt8] = []
-    var high: UInt8?
-    for digit in hex.utf8 {
-      let value = digit < UInt8(ascii: "a") ? digit - UInt8(ascii: "0") : digit - 87
-      if let first = high {
-        bytes.append(first << 4 | value)
-        high = nil
-      } else {
-        high = value
-      }
-    }
-    return bytes
-  }
+  var raw: [UInt8] { Hex.decode(hex) ?? [] }
 
   var description: String { hex }
 
@@ -56,16 +44,16 @@ struct GitObject: Sendable, Equatable {
 
   let kind: Kind
   let content: [UInt8]
-  let id: ObjectID
+  let id: ObjectName
 
   init(_ kind: Kind, _ content: [UInt8]) {
     self.kind = kind
     self.content = content
-    id = ObjectID(of: kind, content)
+    id = ObjectName(of: kind, content)
   }
 
   /// An object that was read by its name.
-  init(_ kind: Kind, _ content: [UInt8], id: ObjectID) {
+  init(_ kind: Kind, _ content: [UInt8], id: ObjectName) {
     self.kind = kind
     self.content = content
     self.id = id

@@ -1,8 +1,7 @@
-// An agent's output as anybody may print it: what a terminal would act on is left out, so that
-// `curl` or a pager shows it and obeys nothing of it (ECMA-48; xterm's control sequences).
-
-/// Takes terminal sequences and control characters out of a stream; line ends and tabs stay.
-struct PlainText: Sendable {
+/// Removes terminal sequences and control characters from a stream (ECMA-48; xterm's control
+/// sequences), so that a terminal shows what it gets and acts on nothing of it. Line ends and tabs
+/// stay.
+package struct TerminalFilter: Sendable {
   private enum State {
     case text
     /// After an escape.
@@ -19,7 +18,10 @@ struct PlainText: Sendable {
   /// The first byte of a character that may be one of the control characters U+0080–U+009F.
   private var holdsLead = false
 
-  mutating func take(_ bytes: [UInt8]) -> [UInt8] {
+  package init() {}
+
+  /// The bytes that are shown, of the next piece of the stream.
+  package mutating func take(_ bytes: some Collection<UInt8>) -> [UInt8] {
     var out: [UInt8] = []
     out.reserveCapacity(bytes.count)
     for byte in bytes { take(byte, &out) }
@@ -48,7 +50,7 @@ struct PlainText: Sendable {
       case 0x40...0x7e: state = .text
       case 0x1b: state = .escaped
       case 0x20...0x3f: break
-      // None of a sequence: it was none.
+      // Not a byte of a sequence, so it was not one.
       case _:
         state = .text
         takeText(byte, &out)
@@ -91,5 +93,11 @@ struct PlainText: Sendable {
     case 0xc2: holdsLead = true
     case _: out.append(byte)
     }
+  }
+
+  /// The bytes of a whole text that are shown.
+  package static func filtered(_ text: some Collection<UInt8>) -> [UInt8] {
+    var filter = TerminalFilter()
+    return filter.take(text)
   }
 }

@@ -1,8 +1,8 @@
-import Processes
 import Synchronization
+import SystemCalls
 import Testing
 
-@Suite struct SlotsTests {
+@Suite struct AsyncSemaphoreTests {
   /// Who was in a slot, and how many at once.
   private final class Register: Sendable {
     private let state = Mutex((now: 0, most: 0, order: [Int]()))
@@ -21,11 +21,11 @@ import Testing
   }
 
   @Test func noMoreThanThatManyAtOnceAndAllComeToTheirTurn() async {
-    let (slots, register) = (Slots(3), Register())
+    let (slots, register) = (AsyncSemaphore(3), Register())
     await withTaskGroup(of: Void.self) { group in
       for number in 0..<500 {
         group.addTask {
-          await slots.withSlot {
+          await slots.withPermit {
             register.enter(number)
             await Task.yield()
             register.leave()
@@ -38,16 +38,16 @@ import Testing
   }
 
   @Test func theOrderIsThatOfComing() async {
-    let (slots, register) = (Slots(1), Register())
+    let (slots, register) = (AsyncSemaphore(1), Register())
     let (held, hold) = AsyncStream<Void>.makeStream()
     let first = Task.immediate {
-      await slots.withSlot {
+      await slots.withPermit {
         for await _ in held { break }
       }
     }
     // Immediate: each stands in line before the next one begins.
     let others = (0..<20).map { number in
-      Task.immediate { await slots.withSlot { register.enter(number) } }
+      Task.immediate { await slots.withPermit { register.enter(number) } }
     }
     #expect(register.order.isEmpty)
     hold.yield()
@@ -58,10 +58,10 @@ import Testing
 
   @Test func aBodyThatThrowsGivesItsSlotBack() async {
     struct Fault: Error {}
-    let slots = Slots(1)
+    let slots = AsyncSemaphore(1)
     for _ in 0..<3 {
-      await #expect(throws: Fault.self) { try await slots.withSlot { throw Fault() } }
+      await #expect(throws: Fault.self) { try await slots.withPermit { throw Fault() } }
     }
-    #expect(await slots.withSlot { 7 } == 7)
+    #expect(await slots.withPermit { 7 } == 7)
   }
 }

@@ -1,50 +1,10 @@
 import Domain
 import FoundationEssentials
+import Text
 
-/// Any JSON at all, so that a field of the wrong type is a fault of that field and not of the
-/// whole.
-enum LooseJSON: Codable, Equatable {
-  case null
-  case bool(Bool)
-  case integer(Int)
-  case number(Double)
-  case string(String)
-  case array([LooseJSON])
-  case object([String: LooseJSON])
-
-  init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    if container.decodeNil() {
-      self = .null
-    } else if let flag = try? container.decode(Bool.self) {
-      self = .bool(flag)
-    } else if let n = try? container.decode(Int.self) {
-      self = .integer(n)
-    } else if let n = try? container.decode(Double.self) {
-      self = .number(n)
-    } else if let text = try? container.decode(String.self) {
-      self = .string(text)
-    } else if let items = try? container.decode([LooseJSON].self) {
-      self = .array(items)
-    } else {
-      self = .object(try container.decode([String: LooseJSON].self))
-    }
-  }
-
-  func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    switch self {
-    case .null: try container.encodeNil()
-    case .bool(let flag): try container.encode(flag)
-    case .integer(let n): try container.encode(n)
-    case .number(let n): try container.encode(n)
-    case .string(let text): try container.encode(text)
-    case .array(let items): try container.encode(items)
-    case .object(let members): try container.encode(members)
-    }
-  }
-
-  /// The same bytes for the same value, however it was written.
+extension JSONValue {
+  /// The same bytes for the same value, however it was written. The digest of an idempotency key's
+  /// request is made of them and kept in the log, so they stay as Foundation writes them.
   var sortedBytes: [UInt8] {
     get throws {
       let encoder = JSONEncoder()
@@ -53,6 +13,7 @@ enum LooseJSON: Codable, Equatable {
     }
   }
 
+  /// The type, for people.
   var kind: String {
     switch self {
     case .null: "null"
@@ -68,13 +29,13 @@ enum LooseJSON: Codable, Equatable {
 /// Reads the fields of an object, and gathers those that are not of their type.
 struct FieldReader {
   private(set) var faults: [FieldFault] = []
-  private var fields: [String: LooseJSON]
+  private var fields: [String: JSONValue]
   private var known: [String] = []
 
   /// Nobody reads more warnings than these.
   private static let warningsMax = 20
 
-  init(_ fields: [String: LooseJSON]) { self.fields = fields }
+  init(_ fields: [String: JSONValue]) { self.fields = fields }
 
   mutating func text(_ name: String) -> String? {
     switch take(name) {
@@ -87,7 +48,7 @@ struct FieldReader {
   mutating func integer(_ name: String) -> Int? {
     switch take(name) {
     case nil: return nil
-    case .integer(let n): return n
+    case .integer(let n): return Int(n)
     case .some(let other): return mistyped(name, other, "a whole number")
     }
   }
@@ -127,13 +88,13 @@ struct FieldReader {
     }
   }
 
-  private mutating func take(_ name: String) -> LooseJSON? {
+  private mutating func take(_ name: String) -> JSONValue? {
     known.append(name)
     guard let value = fields.removeValue(forKey: name), value != .null else { return nil }
     return value
   }
 
-  private mutating func mistyped<T>(_ name: String, _ value: LooseJSON, _ wanted: String) -> T? {
+  private mutating func mistyped<T>(_ name: String, _ value: JSONValue, _ wanted: String) -> T? {
     faults.append(FieldFault(field: name, message: "\(name) is \(value.kind); write \(wanted)"))
     return nil
   }
