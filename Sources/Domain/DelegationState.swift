@@ -1,8 +1,8 @@
-// Where a delegation stands. Each state holds what it was made from, and nothing that a later one
+// The state of a delegation. Each state holds what it was made from, and nothing that a later one
 // would have to leave empty: only a dispatched delegation has a lease, only a failed one a failure.
 
 package enum DelegationState: Equatable, Sendable {
-  /// Nothing has been asked yet.
+  /// Nothing has been requested yet.
   case absent
   case requested(Delegation)
   case branchCreated(Delegation)
@@ -16,12 +16,12 @@ package enum DelegationState: Equatable, Sendable {
 
 /// What every state past `absent` knows.
 ///
-/// It is a value whose copies share one place until one of them changes: states are handed on far
-/// more often than they change, and a fold of millions of events would do little else than copy.
+/// Copies share their storage until one of them changes: states are copied far more often than they
+/// change, and a fold of millions of events would otherwise mostly copy.
 package struct Delegation: Equatable, Sendable {
   private struct Content: Equatable {
     let id: DelegationID
-    let request: Asked
+    let request: SharedRequest
     let requestedAt: Timestamp
     var stateSince: Timestamp
     var base: BaseResolved?
@@ -41,119 +41,119 @@ package struct Delegation: Equatable, Sendable {
     var networkToken: FencingToken?
   }
 
-  private final class Place {
+  private final class Storage {
     var content: Content
     init(_ content: Content) { self.content = content }
   }
 
-  // Written only where nobody else refers to it, as `own` sees to.
-  nonisolated(unsafe) private var place: Place
+  // Written only while it is uniquely referenced: see `ownStorage`.
+  nonisolated(unsafe) private var storage: Storage
 
-  /// The place, after it was made this value's own.
-  private mutating func own() -> Place {
-    if !isKnownUniquelyReferenced(&place) { place = Place(place.content) }
-    return place
+  /// The storage, copied if another value shares it.
+  private mutating func ownStorage() -> Storage {
+    if !isKnownUniquelyReferenced(&storage) { storage = Storage(storage.content) }
+    return storage
   }
 
   package init(id: DelegationID, request: Requested, requestedAt: Timestamp) {
     var facts = request
     facts.text = nil
-    place = Place(
+    storage = Storage(
       Content(
-        id: id, request: Asked(facts), requestedAt: requestedAt, stateSince: requestedAt))
+        id: id, request: SharedRequest(facts), requestedAt: requestedAt, stateSince: requestedAt))
   }
 
   package static func == (a: Self, b: Self) -> Bool {
-    a.place === b.place || a.place.content == b.place.content
+    a.storage === b.storage || a.storage.content == b.storage.content
   }
 
-  package var id: DelegationID { place.content.id }
+  package var id: DelegationID { storage.content.id }
   /// What was asked for, without the user's words.
-  package var request: Requested { _read { yield place.content.request.request } }
-  package var requestedAt: Timestamp { place.content.requestedAt }
-  /// When the state that it stands in began.
+  package var request: Requested { _read { yield storage.content.request.request } }
+  package var requestedAt: Timestamp { storage.content.requestedAt }
+  /// When its state began.
   package var stateSince: Timestamp {
-    get { place.content.stateSince }
-    set { own().content.stateSince = newValue }
+    get { storage.content.stateSince }
+    set { ownStorage().content.stateSince = newValue }
   }
 
   package var base: BaseResolved? {
-    get { place.content.base }
-    set { own().content.base = newValue }
+    get { storage.content.base }
+    set { ownStorage().content.base = newValue }
   }
   package var branchSHA: ObjectID? {
-    get { place.content.branchSHA }
-    set { own().content.branchSHA = newValue }
+    get { storage.content.branchSHA }
+    set { ownStorage().content.branchSHA = newValue }
   }
   package var taskCommit: ObjectID? {
-    get { place.content.taskCommit }
-    set { own().content.taskCommit = newValue }
+    get { storage.content.taskCommit }
+    set { ownStorage().content.taskCommit = newValue }
   }
   package var pullRequest: PullRequest? {
-    get { place.content.pullRequest }
-    set { own().content.pullRequest = newValue }
+    get { storage.content.pullRequest }
+    set { ownStorage().content.pullRequest = newValue }
   }
 
   /// The number of the last attempt, and the token of its last lease; both only rise.
   package var attempt: Int {
-    get { place.content.attempt }
-    set { own().content.attempt = newValue }
+    get { storage.content.attempt }
+    set { ownStorage().content.attempt = newValue }
   }
   package var token: FencingToken? {
-    get { place.content.token }
-    set { own().content.token = newValue }
+    get { storage.content.token }
+    set { ownStorage().content.token = newValue }
   }
   /// How many of the allowed attempts agents have used up since the last retry.
   package var attemptsUsed: Int {
-    get { place.content.attemptsUsed }
-    set { own().content.attemptsUsed = newValue }
+    get { storage.content.attemptsUsed }
+    set { ownStorage().content.attemptsUsed = newValue }
   }
   /// How often a worker or a server has died on it since the last retry.
   package var infrastructureFailures: Int {
-    get { place.content.infrastructureFailures }
-    set { own().content.infrastructureFailures = newValue }
+    get { storage.content.infrastructureFailures }
+    set { ownStorage().content.infrastructureFailures = newValue }
   }
   /// How often a machine that is alive has failed it since the last retry.
   package var machineFaults: Int {
-    get { place.content.machineFaults }
-    set { own().content.machineFaults = newValue }
+    get { storage.content.machineFaults }
+    set { ownStorage().content.machineFaults = newValue }
   }
 
-  /// The go at the present step that failed last: what it was, how often, and when the next is due.
+  /// The last failed try of the present step: what it was, how often, and when the next is due.
   package var trouble: Trouble? {
-    get { place.content.trouble }
-    set { own().content.trouble = newValue }
+    get { storage.content.trouble }
+    set { ownStorage().content.trouble = newValue }
   }
   /// A commit that was accepted and is not pushed, outside of any lease.
   package var unpushed: Generated? {
-    get { place.content.unpushed }
-    set { own().content.unpushed = newValue }
+    get { storage.content.unpushed }
+    set { ownStorage().content.unpushed = newValue }
   }
   /// Every commit that was ever accepted, oldest first: what a push may adopt.
   package var accepted: [ObjectID] {
-    get { place.content.accepted }
-    _modify { yield &own().content.accepted }
+    get { storage.content.accepted }
+    _modify { yield &ownStorage().content.accepted }
   }
   package var cancelRequested: Bool {
-    get { place.content.cancelRequested }
-    set { own().content.cancelRequested = newValue }
+    get { storage.content.cancelRequested }
+    set { ownStorage().content.cancelRequested = newValue }
   }
   package var actionsDone: Set<String> {
-    get { place.content.actionsDone }
-    _modify { yield &own().content.actionsDone }
+    get { storage.content.actionsDone }
+    _modify { yield &ownStorage().content.actionsDone }
   }
   /// The last token under which it was recorded what an attempt used of the network.
   package var networkToken: FencingToken? {
-    get { place.content.networkToken }
-    set { own().content.networkToken = newValue }
+    get { storage.content.networkToken }
+    set { ownStorage().content.networkToken = newValue }
   }
 }
 
-/// A request where all states of a delegation share it: it never changes.
-private final class Asked: Equatable, Sendable {
+/// The request that all states of a delegation share. It never changes.
+private final class SharedRequest: Equatable, Sendable {
   let request: Requested
   init(_ request: Requested) { self.request = request }
-  static func == (a: Asked, b: Asked) -> Bool { a === b || a.request == b.request }
+  static func == (a: SharedRequest, b: SharedRequest) -> Bool { a === b || a.request == b.request }
 }
 
 /// The delegation's pull request, as far as it is known.
@@ -161,11 +161,11 @@ package struct PullRequest: Equatable, Sendable {
   package var number: Int
   package var url: String
   package var state: PullRequestState
-  /// When the forge last told of it, by the forge's clock.
+  /// When the forge last reported it, by the forge's clock.
   package var asOf: Timestamp?
 }
 
-/// The last failed go at a step.
+/// The last failed try of a step.
 package struct Trouble: Equatable, Sendable {
   package var step: Step
   package var tries: Int
@@ -183,7 +183,7 @@ package struct Lease: Equatable, Sendable {
 }
 
 /// A lease whose agent runs, or whose commit was accepted and waits for its push. All copies share
-/// one place, so that a state is not as large as this.
+/// their storage, so that a state is not as large as this.
 package struct Generation: Equatable, Sendable {
   private struct Content: Equatable {
     var lease: Lease
@@ -192,20 +192,20 @@ package struct Generation: Equatable, Sendable {
     var accepted: Generated?
   }
 
-  private final class Place: Sendable {
+  private final class Storage: Sendable {
     let content: Content
     init(_ content: Content) { self.content = content }
   }
 
-  private let place: Place
+  private let storage: Storage
 
-  package var lease: Lease { place.content.lease }
-  package var agent: String { place.content.agent }
-  package var head: ObjectID { place.content.head }
-  package var accepted: Generated? { place.content.accepted }
+  package var lease: Lease { storage.content.lease }
+  package var agent: String { storage.content.agent }
+  package var head: ObjectID { storage.content.head }
+  package var accepted: Generated? { storage.content.accepted }
 
   init(lease: Lease, agent: String, head: ObjectID, accepted: Generated?) {
-    place = Place(Content(lease: lease, agent: agent, head: head, accepted: accepted))
+    storage = Storage(Content(lease: lease, agent: agent, head: head, accepted: accepted))
   }
 
   /// The same with a commit that was accepted.
@@ -214,7 +214,7 @@ package struct Generation: Equatable, Sendable {
   }
 
   package static func == (a: Self, b: Self) -> Bool {
-    a.place === b.place || a.place.content == b.place.content
+    a.storage === b.storage || a.storage.content == b.storage.content
   }
 }
 
@@ -226,7 +226,7 @@ package struct DelegationFailure: Equatable, Sendable {
 }
 
 extension DelegationState {
-  /// nil while nothing has been asked.
+  /// nil while nothing has been requested.
   package var delegation: Delegation? {
     switch self {
     case .absent: nil

@@ -102,11 +102,11 @@ extension EventType {
   var foldsDetail: Bool {
     switch self {
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched, .generating,
-      .pushed, .failed, .baseResolved, .generated, .stepFailed, .released, .cancelRequested,
+      .pushed, .failed, .baseResolved, .stepFailed, .released, .cancelRequested,
       .retryRequested, .pullRequestUpdated, .networkUsed:
       false
-    case .actionDone, .workerRegistered, .workerUnhealthy, .workerRecovered, .workerRestarted,
-      .workerParked, .workerDraining, .workerStopped, .workerLost, .systemStarted,
+    case .generated, .actionDone, .workerRegistered, .workerUnhealthy, .workerRecovered,
+      .workerRestarted, .workerParked, .workerDraining, .workerStopped, .workerLost, .systemStarted,
       .systemRecovered, .systemRestored, .systemRedacted, .workflowDefined:
       true
     }

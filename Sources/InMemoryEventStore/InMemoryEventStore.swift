@@ -119,7 +119,8 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
         let row = state.rows.first { $0.stamp == stamp.milliseconds }
         return row.flatMap { state.detail(of: $0.id) }
       case .pullRequest(let repository, let number):
-        let row = state.projector.pullRequest(repository.description, number)
+        let key = PullRequestRow.ID(repository: repository.description, number: number)
+        let row = PullRequestRow.row(like: PullRequestRow(id: key), in: state.projector)
         return row.flatMap { state.detail(of: $0.delegation) }
       }
     }
@@ -210,14 +211,14 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
     limit: Int
   ) async throws(StoreFault) -> [(row: PullRequestRow, title: String?)] {
     state.withLock { state in
-      state.projector.pullRequests.sorted { $0.delegationStamp > $1.delegationStamp }
+      state.projector.rows(PullRequestRow.self).sorted { $0.delegationStamp > $1.delegationStamp }
         .prefix(max(0, limit)).map { ($0, state.detail(of: $0.delegation)?.text?.title) }
     }
   }
 
   /// See `Views`.
   package func workers() async throws(StoreFault) -> [WorkerRow] {
-    state.withLock { $0.projector.workers.values.compactMap(\.row).sorted { $0.id < $1.id } }
+    state.withLock { $0.projector.rows(WorkerRow.self).sorted { $0.id < $1.id } }
   }
 
   /// See `Views`.
@@ -260,9 +261,7 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
 }
 
 extension InMemoryEventStore.State {
-  fileprivate var rows: some Collection<DelegationRow> {
-    projector.delegations.values.compactMap(\.row)
-  }
+  fileprivate var rows: [DelegationRow] { projector.rows(DelegationRow.self) }
 
   fileprivate mutating func rebuild() -> Rebuild {
     var fresh = Projector()

@@ -2,7 +2,7 @@ import Domain
 
 /// How one delegation ended.
 package struct EndedDelegation: Equatable, Sendable {
-  /// nil where it was pushed.
+  /// nil if it was pushed.
   package var failure: FailureCode?
   /// In milliseconds since 1970.
   package var requestedAt: Int64
@@ -85,7 +85,7 @@ package struct DayFigures: Equatable, Sendable {
       .sorted { ($1.count, $0.code.rawValue) < ($0.count, $1.code.rawValue) }
   }
 
-  /// The values that half, and 95 of 100, do not exceed; nil where there is none.
+  /// The values that half, and 95 of 100, do not exceed; nil if there are no values.
   private static func percentiles(_ values: [Int64]) -> (Int64?, Int64?) {
     let sorted = values.sorted()
     func rank(_ percent: Int) -> Int64? {

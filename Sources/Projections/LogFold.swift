@@ -4,17 +4,17 @@ import EventLog
 extension Projector {
   /// Folds an event in; one that cannot be read puts its stream into quarantine.
   /// - Parameters:
-  ///   - lean: the event, which is not changed: it is read where it stands.
-  ///   - place: that of the delegation; nil where it is not known.
-  fileprivate mutating func absorb(_ lean: inout LeanEvent, _ place: inout Int?) {
-    // An event whose stream cannot be told belongs to no row; the chain's check names it.
+  ///   - lean: the event. It is not changed; as `inout` it is not copied.
+  ///   - slot: that of the delegation; nil if it is not known.
+  fileprivate mutating func absorb(_ lean: inout LeanEvent, _ slot: inout Int?) {
+    // An event of an invalid stream belongs to no row; the chain's check names it.
     guard case .known(let stream) = lean.stream else { return }
     switch lean.event {
     case .success(let event):
       let known = absorb(
         event, stream: stream, version: lean.version, position: lean.position, time: lean.time,
-        known: place)
-      if place == nil { place = known }
+        known: slot)
+      if slot == nil { slot = known }
     case .failure(let fault): _ = quarantine(stream, CorruptStream(fault))
     }
   }
@@ -44,7 +44,7 @@ extension CorruptStream {
 
 /// Everything about a log that can be checked event by event.
 package struct LogCheck: Sendable {
-  /// So many faults are told; of a log that is hurt all through, more say nothing.
+  /// The most faults that are kept: of a log that is corrupt all through, more say nothing.
   package static let faultsMax = 100
 
   /// What is wrong with the log, in its order.
@@ -62,12 +62,12 @@ package struct LogCheck: Sendable {
   }
 
   /// Takes the next event in, whose hashes were looked at elsewhere.
-  /// - Parameter event: it is not changed: it is read where it stands.
+  /// - Parameter event: it is not changed; as `inout` it is not copied.
   fileprivate mutating func take(_ event: inout LeanEvent, _ finding: ChainCheck.Finding) {
-    if let fault = finding.fault { tell(fault) }
+    if let fault = finding.fault { note(fault) }
     let last = versions.exchange(event.version, at: event.stream, event.number)
     if event.version != last + 1 {
-      tell(
+      note(
         "event \(event.position) has version \(event.version) of \(event.stream.text), whose "
           + "next is \(last + 1)")
     }
@@ -80,7 +80,7 @@ package struct LogCheck: Sendable {
   /// The events whose text is gone and of which no event up to here says why, in order.
   package var unexplainedRedactions: [Int64] { textless.sorted() }
 
-  private mutating func tell(_ fault: String) {
+  private mutating func note(_ fault: String) {
     if faults.count < Self.faultsMax { faults.append(fault) }
   }
 }
@@ -95,8 +95,8 @@ package struct LogStretch: Sendable {
   package init() {}
 }
 
-/// A replay: the views made again from events alone, and everything about the log that can be
-/// checked on the way.
+/// A replay: the views built from events alone, and everything about the log that can be checked on
+/// the way.
 package struct LogFold: Sendable {
   package private(set) var projector = Projector()
   package private(set) var events = 0
@@ -105,8 +105,8 @@ package struct LogFold: Sendable {
   /// The time of the last event.
   package private(set) var time = Timestamp(milliseconds: 0)
   private var check: LogCheck?
-  /// The places of delegations by their streams: numbers and names of one log belong together.
-  private var places = StreamTable<Int?>(missing: nil)
+  /// The slots of delegations by their streams: numbers and names of one log belong together.
+  private var slots = StreamTable<Int?>(missing: nil)
 
   /// - Parameter isChecking: whether hashes and versions are checked.
   package init(isChecking: Bool) { check = isChecking ? LogCheck() : nil }
@@ -121,12 +121,12 @@ package struct LogFold: Sendable {
   package mutating func take(_ stored: StoredEvent) {
     var lean = LeanEvent(stored)
     note(stored, as: lean)
-    projector.absorb(&lean, &places[lean.stream, lean.number])
+    projector.absorb(&lean, &slots[lean.stream, lean.number])
   }
 
-  /// Folds the next event in, which costs more where the changes are told.
+  /// Folds the next event in. It costs more than `take`.
   /// - Returns: the rows that changed.
-  package mutating func takeTellingChanges(_ stored: StoredEvent) -> [RowChange] {
+  package mutating func takeReturningChanges(_ stored: StoredEvent) -> [RowChange] {
     let lean = LeanEvent(stored)
     note(stored, as: lean)
     return projector.fold(lean)
@@ -139,10 +139,10 @@ package struct LogFold: Sendable {
     time = stored.time
   }
 
-  /// Folds the next events in, whose hashes were looked at elsewhere. Afterwards the fold stands at
-  /// no head until `stand` tells it which.
+  /// Folds the next events in, whose hashes were checked elsewhere. The fold has no valid head
+  /// afterwards until `stand` sets it.
   /// - Parameter isWanted: whether an event is to be taken; after one that is not, none is.
-  /// - Returns: false where not all were taken.
+  /// - Returns: false if not all were taken.
   package mutating func take(
     _ stretch: consuming LogStretch, while isWanted: (_ position: Int64, _ time: Timestamp) -> Bool
   ) -> Bool {
@@ -156,7 +156,7 @@ package struct LogFold: Sendable {
           check?.take(&all[index], isFound ? findings.removeFirst().finding : .sound)
         }
         let (stream, number) = (all[index].stream, all[index].number)
-        projector.absorb(&all[index], &places[stream, number])
+        projector.absorb(&all[index], &slots[stream, number])
         events += 1
         head.position = all[index].position
         time = all[index].time
@@ -165,10 +165,7 @@ package struct LogFold: Sendable {
     }
   }
 
-  /// Makes it quick to look single rows up.
-  package mutating func settle() { projector.settle() }
-
-  /// Where the log stands after the last event that was taken; what comes is checked from here.
+  /// Sets the head after the last event that was taken. Later events are checked from here.
   package mutating func stand(at head: LogHead) {
     self.head = head
     check?.chain = ChainCheck(after: head, time: events > 0 ? time : nil)

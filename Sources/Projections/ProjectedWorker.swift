@@ -5,7 +5,7 @@ import EventLog
 package struct ProjectedWorker: Equatable, Sendable {
   package let id: WorkerID
   package private(set) var state = WorkerState.absent
-  /// What it works on, and since when: the streams of delegations tell it.
+  /// What it works on, and when that changed, from the streams of delegations.
   package var delegation: DelegationID?
   package var busySince: Timestamp?
   /// Why its later events change nothing.
@@ -26,7 +26,7 @@ package struct ProjectedWorker: Equatable, Sendable {
 
   mutating func quarantine(_ corrupt: CorruptStream) { self.corrupt = self.corrupt ?? corrupt }
 
-  /// It has let go of a delegation, if that was the one that it had.
+  /// It has no longer this delegation, if that was the one that it had.
   mutating func leave(_ id: DelegationID, at time: Timestamp) {
     guard delegation == id else { return }
     delegation = nil
@@ -40,15 +40,6 @@ package struct ProjectedWorker: Equatable, Sendable {
     busySince = time
   }
 
-  /// What lists show of it; nil where it never registered.
-  package var row: WorkerRow? {
-    guard let life = state.life, let name = state.name else { return nil }
-    let isBusy = name == .idle && delegation != nil
-    return WorkerRow(
-      id: id, state: isBusy ? .busy : name, host: life.registration.host,
-      agents: life.registration.agents, version: life.registration.version,
-      incarnation: Int64(life.registration.incarnation), local: life.registration.local,
-      delegation: delegation, since: max(life.since, busySince ?? life.since).milliseconds,
-      restarts: Int64(life.restarts))
-  }
+  /// What lists show of it; nil if it never registered.
+  package var row: WorkerRow? { WorkerRow(self) }
 }

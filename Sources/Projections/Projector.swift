@@ -1,6 +1,6 @@
-// The views: what is seen of the log. A projector folds events into rows, and does nothing else; it
-// is the same one in the writer's transaction, in a replay, and in a test, so that what is shown
-// can be proven from the log.
+// A projector folds events into the rows of the views, and does nothing else. The same one runs in
+// the writer's transaction, in a replay, and in a test, so that what is shown can be proven from
+// the log.
 //
 // What it promises: the rows are a function of the events alone. An event that its stream's state
 // does not allow does not stop the fold: the stream is marked as in quarantine, its row says why,
@@ -9,37 +9,37 @@
 import Domain
 import EventLog
 
-/// A row before and after an event; nil where there was or is none.
-package enum RowChange: Equatable, Sendable {
-  case delegation(old: DelegationRow?, new: DelegationRow)
-  case pullRequest(old: PullRequestRow?, new: PullRequestRow)
-  case worker(old: WorkerRow?, new: WorkerRow)
-}
-
-/// The views, and what the fold needs to go on.
+/// The views, and what the fold needs to continue.
 package struct Projector: Sendable {
   package private(set) var delegations = DelegationTable()
   package private(set) var workers: [WorkerID: ProjectedWorker] = [:]
-  private var projectedPullRequests = ProjectedPullRequests()
+  /// The rows of the views that are summed up from events, in the order of `allViews`.
+  private var folded = allViews.compactMap { ($0 as? any FoldedRow.Type)?.noRows }
 
   package init() {}
 
-  /// Folds one event in, and tells of no change.
-  /// - Parameter known: the place of the delegation, where that is known.
-  /// - Returns: it; nil where the event is no delegation's.
+  /// Folds one event in.
+  /// - Parameter known: the slot of the delegation, if it is known.
+  /// - Returns: the slot; nil if the event is not one of a delegation.
   mutating func absorb(
     _ event: Event, stream: StreamName, version: Int64, position: Int64, time: Timestamp,
     known: Int?
   ) -> Int? {
     switch (event, stream) {
     case (.delegation(let event), .delegation(let id)):
-      let place = known ?? delegations.place(of: id)
-      let move = delegations.change(at: place) {
-        $0.take(event, id: id, version: version, position: position, time: time)
+      let slot = known ?? delegations.slot(of: id)
+      var step: DelegationStep?
+      let move = delegations.change(at: slot) { known -> LeaseMove? in
+        let before = known.state.name
+        let taken = known.take(event, id: id, version: version, position: position, time: time)
+        guard let taken else { return nil }
+        step = DelegationStep(event: event, time: time, before: before, known: known)
+        return taken.move
       }
-      if case .pullRequestCreated = event { projectedPullRequests.note(id) }
+      guard let step else { return slot }
+      for index in folded.indices { folded[index].absorb(step) }
       if let move { follow(move, of: id, at: time) }
-      return place
+      return slot
     case (.worker(let event), .worker(let id)):
       workers[id, default: ProjectedWorker(id)].take(event, at: time)
     case (.delegation, _), (.worker, _), (.system, _): break
@@ -48,25 +48,32 @@ package struct Projector: Sendable {
   }
 
   /// Folds one event in.
+  /// - Parameter look: looks up a row that is summed up from events and not in memory.
   /// - Returns: the rows that changed, in an order that depends on the event alone.
   package mutating func apply(
-    _ event: Event, stream: StreamName, version: Int64, position: Int64, time: Timestamp
-  ) -> [RowChange] {
+    _ event: Event, stream: StreamName, version: Int64, position: Int64, time: Timestamp,
+    look: RowLookup
+  ) rethrows -> [RowChange] {
     switch (event, stream) {
     case (.delegation(let event), .delegation(let id)):
-      return apply(event, to: id, version: version, position: position, time: time)
+      return try apply(event, to: id, version: version, position: position, time: time, look)
     case (.worker(let event), .worker(let id)):
       return apply(event, to: id, time: time)
-    case (.system, .system):
-      return []
     case (.delegation, _), (.worker, _), (.system, _):
-      // The codec and the store keep types to their streams; such an event has no row to hurt.
+      // The codec and the store keep types to their streams; such an event changes no row.
       return []
     }
   }
 
+  /// The same for a projector that has every row in memory.
+  package mutating func apply(
+    _ event: Event, stream: StreamName, version: Int64, position: Int64, time: Timestamp
+  ) -> [RowChange] {
+    apply(event, stream: stream, version: version, position: position, time: time) { _ in nil }
+  }
+
   /// What a stream of a delegation would make of these events, without taking them in.
-  /// - Throws: `CorruptStream` where its state does not allow one of them.
+  /// - Throws: `CorruptStream` if its state does not allow one of them.
   package func check(
     _ events: [DelegationEvent], on id: DelegationID, at time: Timestamp
   ) throws(CorruptStream) {
@@ -77,7 +84,7 @@ package struct Projector: Sendable {
   }
 
   /// What a stream would make of these events, without taking them in.
-  /// - Throws: `CorruptStream` where they are not events of such a stream, its state does not allow
+  /// - Throws: `CorruptStream` if they are not events of such a stream, its state does not allow
   ///   one of them, or it is in quarantine.
   package func check(
     _ events: [Event], on stream: StreamName, at time: Timestamp
@@ -114,7 +121,7 @@ package struct Projector: Sendable {
       let old = known.row
       known.quarantine(corrupt)
       delegations[id] = known
-      return known.row.map { [.delegation(old: old, new: $0)] } ?? []
+      return known.row.map { [RowChange(old: old, new: $0)] } ?? []
     case .worker(let id):
       workers[id, default: ProjectedWorker(id)].quarantine(corrupt)
       return []
@@ -122,82 +129,66 @@ package struct Projector: Sendable {
     }
   }
 
-  // MARK: What a store loads and lets go
+  // MARK: What a store loads and forgets
 
   package var knownDelegations: Int { delegations.count }
 
-  /// Puts a delegation in that was folded elsewhere.
+  /// Adds a delegation that was folded elsewhere.
   package mutating func load(_ id: DelegationID, _ projected: ProjectedDelegation) {
     delegations[id] = projected
   }
-  /// Puts a pull request in that was folded elsewhere.
-  package mutating func load(_ row: PullRequestRow) { projectedPullRequests.load(row) }
-  /// Puts a worker in that was folded elsewhere.
+  /// Adds a worker that was folded elsewhere.
   package mutating func load(_ worker: ProjectedWorker) { workers[worker.id] = worker }
 
-  /// Lets a delegation go, to be loaded again when its next event comes.
+  /// Forgets a delegation, which is loaded again when its next event comes.
   package mutating func forget(_ id: DelegationID) { delegations[id] = nil }
-  /// Lets a worker go, to be loaded again.
+  /// Forgets a worker, which is loaded again.
   package mutating func forget(_ id: WorkerID) { workers[id] = nil }
-  /// Lets all pull requests go, to be loaded again.
-  package mutating func forgetPullRequests() { projectedPullRequests = ProjectedPullRequests() }
-
-  // MARK: Pull requests
-
-  /// Hands over every pull request's row, in no order.
-  package func forEachPullRequest(_ body: (PullRequestRow) throws -> Void) rethrows {
-    try projectedPullRequests.forEach({ delegations[$0] }, body)
+  /// Forgets the rows of each view that is summed up from events and has more than `max` of them.
+  /// They are looked up again.
+  package mutating func forgetFoldedRows(beyond max: Int) {
+    for index in folded.indices where folded[index].count > max { folded[index].removeAll() }
   }
 
-  /// Every pull request's row, in no order.
-  package var pullRequests: [PullRequestRow] {
-    var all: [PullRequestRow] = []
-    forEachPullRequest { all.append($0) }
-    return all
+  /// The rows of a view that is summed up from events.
+  func foldedRows<Row: FoldedRow>(of _: Row.Type) -> [Row.ID: Row] {
+    for rows in folded {
+      if let rows = rows as? FoldedRows<Row> { return rows.rows }
+    }
+    return [:]
   }
-
-  /// What names each pull request, in no order.
-  package var pullRequestKeys: [(repository: String, number: Int64)] {
-    projectedPullRequests.keys { delegations[$0] }
-  }
-
-  /// One pull request's row; nil where there is none.
-  package func pullRequest(_ repository: String, _ number: Int64) -> PullRequestRow? {
-    projectedPullRequests.row(repository, number) { delegations[$0] }
-  }
-
-  /// Makes it quick to look single rows up, after a fold that told no changes.
-  package mutating func settle() { projectedPullRequests.settle { delegations[$0] } }
-
-  /// About how many pull requests there are.
-  package var pullRequestCount: Int { projectedPullRequests.count }
 
   // MARK: One event
 
   private mutating func apply(
-    _ event: DelegationEvent, to id: DelegationID, version: Int64, position: Int64, time: Timestamp
-  ) -> [RowChange] {
-    projectedPullRequests.keepRows { delegations[$0] }
+    _ event: DelegationEvent, to id: DelegationID, version: Int64, position: Int64, time: Timestamp,
+    _ look: RowLookup
+  ) rethrows -> [RowChange] {
     var known = delegations[id] ?? .absent
     guard known.corrupt == nil else { return [] }
     let before = known.row
-    let move = known.take(event, id: id, version: version, position: position, time: time)
+    let state = known.state.name
+    let taken = known.take(event, id: id, version: version, position: position, time: time)
     delegations[id] = known
     guard let row = known.row else { return [] }
-    var changes: [RowChange] = [.delegation(old: before, new: row)]
-    if let change = projectedPullRequests.follow(row) { changes.append(change) }
-    guard let move else { return changes }
+    var changes = [RowChange(old: before, new: row)]
+    guard let taken else { return changes }
+    let step = DelegationStep(event: event, time: time, before: state, known: known)
+    for index in folded.indices {
+      if let change = try folded[index].apply(step, look) { changes.append(change) }
+    }
+    guard let move = taken.move else { return changes }
     let concerned = [move.old == move.new ? nil : move.old, move.new].compactMap { $0 }
     let rows = concerned.map { workers[$0]?.row }
     follow(move, of: id, at: time)
     for (worker, old) in zip(concerned, rows) {
       guard let new = workers[worker]?.row, new != old else { continue }
-      changes.append(.worker(old: old, new: new))
+      changes.append(RowChange(old: old, new: new))
     }
     return changes
   }
 
-  /// What a worker is working on is told by the delegations' streams alone.
+  /// Only the delegations' streams say what a worker works on.
   private mutating func follow(_ move: LeaseMove, of id: DelegationID, at time: Timestamp) {
     if let old = move.old, old != move.new { workers[old]?.leave(id, at: time) }
     if let new = move.new { workers[new]?.enter(id, at: time) }
@@ -209,7 +200,7 @@ package struct Projector: Sendable {
     let old = workers[id]?.row
     workers[id, default: ProjectedWorker(id)].take(event, at: time)
     guard let new = workers[id]?.row, new != old else { return [] }
-    return [.worker(old: old, new: new)]
+    return [RowChange(old: old, new: new)]
   }
 }
 

@@ -4,11 +4,11 @@ import Text
 /// A row of a live view that is not what the log makes of it.
 package struct RowDifference: Equatable, Sendable {
   package var key: ViewKey
-  /// What the fold has; nil where it has no such row.
+  /// What the fold has; nil if it has no such row.
   package var folded: JSONValue?
-  /// What the live view has; nil where it has no such row, or one that cannot be read.
+  /// What the live view has; nil if it has no such row, or one that cannot be read.
   package var live: JSONValue?
-  /// The last event that changed the row as folded; nil where none did.
+  /// The last event that changed the row as folded; nil if none did.
   package var lastEvent: Int64?
 
   package init(key: ViewKey, folded: JSONValue?, live: JSONValue?, lastEvent: Int64?) {
@@ -18,7 +18,7 @@ package struct RowDifference: Equatable, Sendable {
     self.lastEvent = lastEvent
   }
 
-  /// As the API and `--json` tell it.
+  /// As in the API and in `--json`.
   package var json: JSONValue {
     .object([
       "view": .string(key.view.rawValue), "row": .string(key.description),
@@ -30,19 +30,19 @@ package struct RowDifference: Equatable, Sendable {
 
 /// The live views against a replay.
 package struct Comparison: Equatable, Sendable {
-  /// So many differing rows are told.
+  /// The most differing rows that are kept.
   package static let differencesMax = 100
 
   package var differences: [RowDifference] = []
-  /// How many rows differ, told or not.
+  /// How many rows differ, kept or not.
   package var differing = 0
-  /// What else does not fit.
+  /// What else is wrong.
   package var faults: [String] = []
   package var isIdentical: Bool { differing == 0 && faults.isEmpty }
 
   package init() {}
 
-  /// Takes a row in that differs.
+  /// Adds a row that differs.
   package mutating func note(_ key: ViewKey, folded: JSONValue?, live: JSONValue?) {
     differing += 1
     guard differences.count < Self.differencesMax else { return }
@@ -50,7 +50,7 @@ package struct Comparison: Equatable, Sendable {
   }
 }
 
-/// Views that were made again from the log and put in the place of the live ones.
+/// Views that were built again from the log and replaced the live ones.
 package struct Rebuild: Equatable, Sendable {
   /// How many events were folded: all that there were at the swap.
   package var events: Int
@@ -58,7 +58,7 @@ package struct Rebuild: Equatable, Sendable {
   package var head: LogHead
   /// The digests of the views as rebuilt.
   package var rebuilt: [ViewName: ViewDigest]
-  /// The digests that the views in their place had at that moment.
+  /// The digests of the replaced views at that moment.
   package var replaced: [ViewName: ViewDigest]
   /// The rows that were replaced, compared one by one with the fold while it was under way.
   package var comparison: Comparison
@@ -77,7 +77,7 @@ package struct Rebuild: Equatable, Sendable {
   /// Whether the rebuilt views are what the live ones were.
   package var isIdentical: Bool { comparison.isIdentical && rebuilt == replaced }
 
-  /// As the API tells it.
+  /// As in the API.
   package var json: JSONValue {
     func hex(_ digests: [ViewName: ViewDigest]) -> JSONValue {
       .object(

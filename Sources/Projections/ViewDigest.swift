@@ -2,13 +2,6 @@ import Cryptography
 import EventLog
 import Text
 
-/// The views, by the names that users give them.
-package enum ViewName: String, CaseIterable, Sendable {
-  case delegations
-  case pullRequests = "pull-requests"
-  case workers
-}
-
 /// A digest of a set of rows that can be kept up row by row: the sum of the rows' SHA-256, as four
 /// 64-bit lanes that wrap. The order of the rows does not matter; each row counts.
 package struct ViewDigest: Equatable, Sendable {
@@ -16,28 +9,28 @@ package struct ViewDigest: Equatable, Sendable {
 
   package init() {}
 
-  /// - Returns: nil where the bytes are not 32.
+  /// - Returns: nil if there are not 32 bytes.
   package init?(bytes: [UInt8]) {
     guard bytes.count == 32 else { return nil }
     lanes = Self.lanes(of: bytes)
   }
 
-  /// Takes a row in that was read from a store.
+  /// Adds a row that was read from a store.
   package mutating func add(_ row: JSONValue) {
     lanes &+= Self.lanes(of: SHA256.hash(row.canonical))
   }
 
-  /// Takes a row in.
+  /// Adds a row.
   mutating func add(_ row: some ViewRow, _ hasher: inout RowHasher) {
     lanes &+= hasher.lanes(of: row)
   }
 
-  /// Takes a row out that was taken in before.
+  /// Removes a row that was added before.
   mutating func remove(_ row: some ViewRow, _ hasher: inout RowHasher) {
     lanes &-= hasher.lanes(of: row)
   }
 
-  /// A row took another's place; the old one may be absent.
+  /// Replaces a row; the old one may be absent.
   mutating func replace(_ old: (some ViewRow)?, with new: some ViewRow) {
     var hasher = RowHasher()
     if let old { remove(old, &hasher) }
@@ -67,33 +60,24 @@ extension [ViewName: ViewDigest] {
     Dictionary(uniqueKeysWithValues: ViewName.allCases.map { ($0, ViewDigest()) })
   }
 
-  /// Takes the change of a row in.
+  /// Follows the change of a row.
   package mutating func follow(_ change: RowChange) {
-    switch change {
-    case .delegation(let old, let new):
-      self[.delegations, default: ViewDigest()].replace(old, with: new)
-    case .pullRequest(let old, let new):
-      self[.pullRequests, default: ViewDigest()].replace(old, with: new)
-    case .worker(let old, let new):
-      self[.workers, default: ViewDigest()].replace(old, with: new)
+    func follow<Row: ViewRow>(_ new: Row, _ digests: inout Self) {
+      digests[Row.name, default: ViewDigest()].replace(change.old as? Row, with: new)
     }
+    follow(change.new, &self)
   }
 }
 
 extension Projector {
-  /// The digests of the rows as they stand, from nothing but them.
+  /// The digests of the rows, computed from nothing but them.
   package var digests: [ViewName: ViewDigest] {
-    var hasher = RowHasher()
-    var delegations = ViewDigest()
-    var pullRequests = ViewDigest()
-    var workers = ViewDigest()
-    for known in self.delegations.values {
-      if let row = known.row { delegations.add(row, &hasher) }
+    func digest<Row: ViewRow>(_: Row.Type) -> ViewDigest {
+      var hasher = RowHasher()
+      var digest = ViewDigest()
+      Row.forEach(in: self) { digest.add($0, &hasher) }
+      return digest
     }
-    forEachPullRequest { pullRequests.add($0, &hasher) }
-    for known in self.workers.values {
-      if let row = known.row { workers.add(row, &hasher) }
-    }
-    return [.delegations: delegations, .pullRequests: pullRequests, .workers: workers]
+    return Dictionary(uniqueKeysWithValues: allViews.map { ($0.name, digest($0)) })
   }
 }

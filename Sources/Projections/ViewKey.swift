@@ -2,74 +2,91 @@ import Domain
 import EventLog
 import Text
 
-/// What a row is known by.
-package enum ViewKey: Hashable, Comparable, Sendable, CustomStringConvertible {
-  case delegation(DelegationID)
-  case pullRequest(repository: String, number: Int64)
-  case worker(WorkerID)
+/// What a row is known by: the values of its view's key columns.
+package struct ViewKey: Hashable, Comparable, Sendable, CustomStringConvertible {
+  package var view: ViewName
+  package var values: [ColumnValue]
 
-  package var view: ViewName {
-    switch self {
-    case .delegation: .delegations
-    case .pullRequest: .pullRequests
-    case .worker: .workers
-    }
+  package init(view: ViewName, values: [ColumnValue]) {
+    self.view = view
+    self.values = values
   }
 
-  package var description: String {
-    switch self {
-    case .delegation(let id): id.rawValue
-    case .pullRequest(let repository, let number): "\(repository)#\(number)"
-    case .worker(let id): id.rawValue
-    }
+  package var description: String { values.map(\.description).joined(separator: "#") }
+
+  package static func < (a: Self, b: Self) -> Bool {
+    a.values.lexicographicallyPrecedes(b.values)
   }
 }
 
-extension RowChange {
-  package var key: ViewKey {
-    switch self {
-    case .delegation(_, let row): .delegation(row.id)
-    case .pullRequest(_, let row): .pullRequest(repository: row.repository, number: row.number)
-    case .worker(_, let row): .worker(row.id)
+/// A row before and after an event.
+package struct RowChange: Sendable {
+  /// nil if the row is new.
+  package let old: (any ViewRow)?
+  package let new: any ViewRow
+
+  package init<Row: ViewRow>(old: Row?, new: Row) {
+    self.old = old
+    self.new = new
+  }
+
+  package var key: ViewKey { new.key }
+
+  /// This change and a later one of the same row as one.
+  package func followed(by later: RowChange) -> RowChange { RowChange(old, later.new) }
+
+  private init(_ old: (any ViewRow)?, _ new: any ViewRow) {
+    self.old = old
+    self.new = new
+  }
+}
+
+extension [RowChange] {
+  /// One change for each row: from what it was before the first to what it is after the last.
+  package var coalesced: [RowChange] {
+    guard count > 1 else { return self }
+    var merged: [RowChange] = []
+    var indexes: [ViewKey: Int] = [:]
+    for change in self {
+      let key = change.key
+      if let same = indexes[key] {
+        merged[same] = merged[same].followed(by: change)
+      } else {
+        indexes[key] = merged.count
+        merged.append(change)
+      }
     }
+    return merged
   }
 }
 
 extension Projector {
-  /// The rows of a view, in the order of their keys.
+  /// The rows of a view, in no order.
+  package func rows<Row: ViewRow>(_: Row.Type) -> [Row] {
+    var rows: [Row] = []
+    Row.forEach(in: self) { rows.append($0) }
+    return rows
+  }
+
+  /// The rows of a view as JSON, in the order of their keys; none if there is no such view.
   package func rows(of view: ViewName) -> [(key: ViewKey, row: JSONValue)] {
-    let rows: [(ViewKey, JSONValue)] =
-      switch view {
-      case .delegations:
-        delegations.values.compactMap(\.row).map { (.delegation($0.id), $0.json) }
-      case .pullRequests:
-        pullRequests.map {
-          (.pullRequest(repository: $0.repository, number: $0.number), $0.json)
-        }
-      case .workers:
-        workers.values.compactMap(\.row).map { (.worker($0.id), $0.json) }
-      }
-    return rows.sorted { $0.0 < $1.0 }
+    func rows<Row: ViewRow>(_ type: Row.Type) -> [(ViewKey, JSONValue)] {
+      self.rows(type).map { ($0.key, $0.json) }
+    }
+    return allViews.filter { $0.name == view }.flatMap { rows($0) }.sorted { $0.0 < $1.0 }
   }
 
   /// The keys of a view's rows, in no order.
   package func keys(of view: ViewName) -> [ViewKey] {
-    switch view {
-    case .delegations:
-      delegations.compactMap { $1.row == nil ? nil : .delegation($0) }
-    case .pullRequests:
-      pullRequestKeys.map { .pullRequest(repository: $0.repository, number: $0.number) }
-    case .workers: workers.compactMap { $1.row == nil ? nil : .worker($0) }
-    }
+    func keys<Row: ViewRow>(_ type: Row.Type) -> [ViewKey] { rows(type).map(\.key) }
+    return allViews.filter { $0.name == view }.flatMap { keys($0) }
   }
 
-  /// One row; nil where there is none.
+  /// One row as JSON; nil if there is none.
   package func row(_ key: ViewKey) -> JSONValue? {
-    switch key {
-    case .delegation(let id): delegations[id]?.row?.json
-    case .pullRequest(let repository, let number):
-      pullRequest(repository, number)?.json
-    case .worker(let id): workers[id]?.row?.json
+    func row<Row: ViewRow>(_: Row.Type) -> JSONValue? {
+      Row(key: key).flatMap { Row.row(like: $0, in: self) }?.json
     }
+    return allViews.first { $0.name == key.view }.flatMap { row($0) }
   }
 }

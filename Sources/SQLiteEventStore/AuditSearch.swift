@@ -316,7 +316,7 @@ struct AuditSearch {
     if let known = rows[stream] { return known }
     let s = try database.statement(DelegationQuery.select + " WHERE d.stream = ?")
     s.bind(stream, at: 1)
-    let row = try s.rows(ViewTables.readDelegation).first
+    let row = try s.rows { try ViewTables.read($0) as DelegationRow }.first
     rows[stream] = row
     return row
   }

@@ -115,6 +115,7 @@ package enum LogBackup {
       throw StoreFault(operation: "restore", message: "it holds no log")
     }
     try Schema.migrate(database, from: version)
+    try OutdatedViews(path: path, database: database).build { _ in }
   }
 
   /// What a write-ahead log holds belongs to the file that is put aside. A file that is no database

@@ -4,31 +4,35 @@ import Text
 
 extension LogFile {
   /// Folds what is new, and compares the views with the fold, all in one snapshot, so that a server
-  /// that goes on writing does no harm.
-  /// - Parameter fold: a replay that stands near the head; it stands at the head afterwards.
+  /// may write meanwhile.
+  /// - Parameter fold: a replay up to near the head; up to the head afterwards.
   package func compare(with fold: inout LogFold) throws(StoreFault) -> Comparison {
     var comparison = try snapshot { () throws -> Comparison in
       try scan(after: fold.head.position) {
         fold.take($0)
         return true
       }
-      fold.settle()
       var comparison = Comparison()
       try compareRows(with: fold, &comparison)
       comparison.faults += try lookupFaults()
       return comparison
     }
-    try tellLastEvents(of: &comparison, through: fold.head.position)
+    try findLastEvents(of: &comparison, through: fold.head.position)
     return comparison
   }
 
   private func compareRows(with fold: LogFold, _ comparison: inout Comparison) throws {
-    let stored = try storedDigests()
-    if stored.position ?? 0 != fold.head.position {
-      let stand = stored.position.map(String.init) ?? "no one position"
-      comparison.faults.append("the views stand at \(stand), the log at \(fold.head.position)")
+    let stored = try checking("digests") { try ViewTables.digests(in: $0) }
+    let outdated = try checking("views") { try ViewTables.outdated(in: $0) }.map { $0.name }
+    comparison.faults += outdated.map {
+      "the view \($0.rawValue) is missing or of another version: "
+        + "start `aipm serve` once to build it"
     }
-    for view in ViewName.allCases {
+    if outdated.isEmpty, stored.position != fold.head.position {
+      let position = stored.position.map(String.init) ?? "different positions"
+      comparison.faults.append("the views are at \(position), the log at \(fold.head.position)")
+    }
+    for view in ViewName.allCases where !outdated.contains(view) {
       var seen: Set<ViewKey> = []
       var actual = ViewDigest()
       try forEachRow(of: view) { key, live in
@@ -48,8 +52,8 @@ extension LogFile {
     }
   }
 
-  /// A second reading of the log, only where something differs.
-  private func tellLastEvents(
+  /// Reads the log a second time, only if something differs.
+  private func findLastEvents(
     of comparison: inout Comparison, through last: Int64
   ) throws(StoreFault) {
     guard !comparison.differences.isEmpty else { return }
@@ -57,7 +61,7 @@ extension LogFile {
     var lastEvents: [ViewKey: Int64] = [:]
     var fold = LogFold(isChecking: false)
     try scan(after: 0, through: last) { stored in
-      for change in fold.takeTellingChanges(stored) where wanted.contains(change.key) {
+      for change in fold.takeReturningChanges(stored) where wanted.contains(change.key) {
         lastEvents[change.key] = stored.position
       }
       return true

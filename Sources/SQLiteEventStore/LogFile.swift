@@ -169,31 +169,16 @@ package final class LogFile {
   package func forEachRow(
     of view: ViewName, _ body: (ViewKey, JSONValue?) throws -> Void
   ) throws(StoreFault) {
-    try guarding("read \(view.rawValue)") {
-      switch view {
-      case .delegations:
-        let s = try database.statement(DelegationQuery.select)
-        defer { s.reset() }
-        while try s.step() {
-          let key = ViewKey.delegation(DelegationID(s.text(0) ?? ""))
-          try body(key, try? ViewTables.readDelegation(s).json)
-        }
-      case .pullRequests:
-        let s = try database.statement(
-          "SELECT \(ViewTables.pullRequestColumns) FROM pull_requests r")
-        defer { s.reset() }
-        while try s.step() {
-          let key = ViewKey.pullRequest(repository: s.text(0) ?? "", number: s.integer(1))
-          try body(key, try? ViewTables.readPullRequest(s).json)
-        }
-      case .workers:
-        let s = try database.statement("SELECT \(ViewTables.workerColumns) FROM workers")
-        defer { s.reset() }
-        while try s.step() {
-          let key = ViewKey.worker(WorkerID(s.text(0) ?? ""))
-          try body(key, try? ViewTables.readWorker(s).json)
-        }
+    func read<Row: ViewRow>(_ row: Row.Type) throws {
+      let s = try database.statement(ViewSQL.of(row).select)
+      defer { s.reset() }
+      while try s.step() {
+        let live: Row? = try? ViewTables.read(s)
+        try body(ViewTables.key(s, row), live?.json)
       }
+    }
+    try guarding("read \(view.rawValue)") {
+      for type in allViews where type.name == view { try read(type) }
     }
   }
 

@@ -24,11 +24,12 @@ extension OpenedLog {
   static let tailLength: Int64 = 1000
   static let busyTimeoutMs: Int32 = 5000
 
-  /// Opens the folder for writing, makes what is missing, and checks the end of the log.
+  /// Opens the folder for writing, makes what is missing, checks the end of the log, and builds the
+  /// views that the database does not have in this program's version.
   /// - Parameter acceptsRestore: whether an older or another log than the head outside tells of is
   ///   gone on with.
   static func open(
-    directory: String, acceptsRestore: Bool = false
+    directory: String, acceptsRestore: Bool = false, onViewBuild: (ViewBuild) -> Void = { _ in }
   ) throws(StoreFault) -> OpenedLog {
     do {
       if mkdir(directory, 0o700) != 0, errno != EEXIST {
@@ -41,7 +42,11 @@ extension OpenedLog {
       try DurableFolder.sync(directory)
       var log = OpenedLog(
         database: database, headFile: headFile, last: nil, digests: .empty, damage: nil)
-      try log.readEnd(acceptsRestore)
+      let head = try log.checkEnd(acceptsRestore)
+      if log.damage == nil {
+        try OutdatedViews(path: path, database: database).build(onViewBuild)
+      }
+      try log.readViews(at: head)
       if log.damage == nil, log.viewDamage == nil, log.acceptedRestore == nil {
         try headFile.write(log.last?.head ?? .empty)
       }
@@ -96,25 +101,28 @@ extension OpenedLog {
     }
   }
 
-  private mutating func readEnd(_ acceptsRestore: Bool) throws {
+  private mutating func checkEnd(_ acceptsRestore: Bool) throws -> LogHead {
     let head = try EventTable.head(in: database)
     let contradiction = try headFile.found.fault(of: database, endingAt: head)
     if contradiction != nil, acceptsRestore { acceptedRestore = head.position }
     damage = try (acceptsRestore ? nil : contradiction) ?? damageOfTail(head)
-    let views = try ViewTables.digests(in: database)
-    digests = .empty.merging(views.digests) { $1 }
-    let stand = head.position == 0 ? views.position ?? 0 : views.position
-    if stand != head.position {
-      viewDamage = """
-        the views stand at \(stand.map(String.init) ?? "no one position"), the log at \
-        \(head.position): rebuild them with `aipm-replay --rebuild`
-        """
-    }
-    guard head.position > 0 else { return }
+    guard head.position > 0 else { return head }
     let s = try database.statement("SELECT time, id FROM events WHERE position = ?")
     s.bind(head.position, at: 1)
     let rows = try s.rows { (Timestamp(milliseconds: $0.integer(0)), $0.blob(1)) }
     last = rows.first.map { (head, $0.0, $0.1) }
+    return head
+  }
+
+  private mutating func readViews(at head: LogHead) throws {
+    let views = try ViewTables.digests(in: database)
+    digests = .empty.merging(views.digests) { $1 }
+    if views.position != head.position {
+      viewDamage = """
+        the views are at \(views.position.map(String.init) ?? "different positions"), the log at \
+        \(head.position): rebuild them with `aipm-replay --rebuild`
+        """
+    }
   }
 
   /// The chain over the last events, from the values of their columns.

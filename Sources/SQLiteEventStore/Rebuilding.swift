@@ -6,26 +6,27 @@ import SQLite
 import Synchronization
 import SystemCalls
 
-/// Makes the views again from the log, beside the live ones, and swaps them in.
+/// Builds the views again from the log, beside the live ones, and swaps them in.
 ///
 /// It folds and compares on the thread that it is called on, and writes through `write`, in steps
 /// so short that appends which wait for the same connection do not wait long.
 struct Rebuilding {
   /// How many rows one step writes.
   private static let stepLength = 1000
-  /// The last step folds what came since; it begins when that is about this many events or fewer.
+  /// The last step folds the events that came since. It begins when about this many are left.
   private static let tailLength: Int64 = 1000
   private static let catchUpsMax = 20
 
   /// Runs a step in a transaction of its own on the connection that writes.
   typealias Write = (_ step: @escaping @Sendable (Database) throws -> Void) throws -> Void
-  /// Runs the last step: it folds the rest, swaps, and tells what the log and the views are now.
+  /// Runs the last step: it folds the rest and swaps. It returns the fold, and the digests of the
+  /// views that were replaced.
   typealias Swap = (_ fold: LogFold) throws -> (fold: LogFold, replaced: [ViewName: ViewDigest])
 
   let file: LogFile
   let write: Write
   let swap: Swap
-  /// How many threads may read beside this one; 1 leaves the machine to whoever else is at work.
+  /// How many threads may read beside this one.
   let readersMax: Int
   let onProgress: (_ events: Int) -> Void
 
@@ -33,10 +34,10 @@ struct Rebuilding {
     var fold = try file.fold(isChecking: true, readersMax: readersMax, onProgress: onProgress)
     try catchUp(&fold)
     let comparison = compare(&fold)
-    if let fault = fold.faults.first { throw StoreFault.hurt(fault) }
+    if let fault = fold.faults.first { throw StoreFault.corruptLog(fault) }
     try write { try ShadowViews($0).create() }
     do {
-      let rows = fold.projector.rowsAsNew
+      let rows = fold.projector.rows(of: allViews)
       for start in stride(from: 0, to: rows.count, by: Self.stepLength) {
         let part = Array(rows[start..<min(start + Self.stepLength, rows.count)])
         try write { try ShadowViews($0).fill(part) }
@@ -52,7 +53,7 @@ struct Rebuilding {
     }
   }
 
-  /// Views that cannot even be read are no reason not to make them again.
+  /// Views that cannot even be read are no reason not to build them again.
   private func compare(_ fold: inout LogFold) -> Comparison {
     do throws(StoreFault) {
       return try file.compare(with: &fold)
@@ -124,7 +125,7 @@ package enum LogAtRest {
   /// Makes everything again that is derived from the log: the views, and what is kept to look
   /// things up by. Whoever calls holds the folder's `FolderLock`.
   /// - Parameter onProgress: told how many events were folded.
-  /// - Throws: `StoreFault` where there is no log, or it is hurt: then nothing is changed.
+  /// - Throws: `StoreFault` where there is no log, or it is corrupt: then nothing is changed.
   package static func rebuild(
     directory: String, onProgress: @escaping (_ events: Int) -> Void
   ) throws(StoreFault) -> Rebuild {

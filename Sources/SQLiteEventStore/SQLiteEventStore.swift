@@ -51,12 +51,15 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
   ///     another; the head stays as it is until the first append, which should say so.
   ///   - clock: the time of events; it may step back, the log's time does not.
   ///   - mask: takes credentials out of words before they are stored.
+  ///   - onViewBuild: called while views are built that the database does not have in this
+  ///     program's version, before anything else is read.
   ///   - onCommit: told of each append on the writer's thread, before its caller is answered.
   /// - Throws: `StoreFault` where there is no log that could even be read: no permission, another
   ///   program's file, a newer schema. A log that is hurt is opened, and `damage` says why.
   package static func open(
     directory: String, clock: @escaping @Sendable () -> Timestamp, acceptsRestore: Bool = false,
-    mask: SecretMask? = nil, onCommit: @escaping CommitObserver
+    mask: SecretMask? = nil, onViewBuild: @escaping @Sendable (ViewBuild) -> Void = { _ in },
+    onCommit: @escaping CommitObserver
   ) throws(StoreFault) -> SQLiteEventStore {
     let lane = BoundedQueue<WriterRequest>(capacity: waitingMax, takers: 1)
     let ended = Ended()
@@ -64,7 +67,8 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
     let isStarted = startThread {
       do throws(StoreFault) {
         let writer = try Writer.opening(
-          directory: directory, acceptsRestore: acceptsRestore, clock: clock, onCommit: onCommit)
+          directory: directory, acceptsRestore: acceptsRestore, clock: clock,
+          onViewBuild: onViewBuild, onCommit: onCommit)
         opened.give(.success(writer.sharedStatus))
         writer.run(lane)
       } catch {

@@ -2,8 +2,9 @@ import EventLog
 import SQLite
 
 /// The tables, as a list of steps that is only ever added to. `user_version` is the number of steps
-/// that a file has taken. The table `events` isn't in the list: `EventColumn` declares it, and says
-/// which step adds which column.
+/// that a file has taken. Two kinds of tables are not in the list. `EventColumn` declares the table
+/// `events`, and says which step adds which column. The tables of views follow from the views'
+/// declarations, and have versions of their own: see `ViewSQL` and `OutdatedViews`.
 enum Schema {
   /// Stands in the file's header, so that no other program's database is taken for a log: "AIPM".
   static let applicationID: Int64 = 0x4149_504d
@@ -36,72 +37,6 @@ enum Schema {
       body TEXT NOT NULL
     ) STRICT;
 
-    CREATE TABLE delegations(
-      stream INTEGER PRIMARY KEY REFERENCES streams(id),
-      id TEXT NOT NULL,
-      stamp INTEGER NOT NULL,
-      state TEXT NOT NULL,
-      repository TEXT NOT NULL,
-      branch TEXT NOT NULL,
-      base_branch TEXT,
-      base_sha TEXT,
-      requester TEXT NOT NULL,
-      priority INTEGER NOT NULL,
-      agent TEXT NOT NULL,
-      workflow TEXT NOT NULL,
-      digest TEXT NOT NULL,
-      pr INTEGER,
-      pr_url TEXT,
-      pr_state TEXT,
-      task_commit_sha TEXT,
-      commit_sha TEXT,
-      worker TEXT,
-      attempt INTEGER NOT NULL,
-      failure_step TEXT,
-      failure_code TEXT,
-      failure_retryable INTEGER,
-      next_intent TEXT,
-      cancel_requested INTEGER NOT NULL,
-      retry_at INTEGER,
-      trouble_code TEXT,
-      requested_at INTEGER NOT NULL,
-      state_since INTEGER NOT NULL,
-      updated_at INTEGER NOT NULL,
-      version INTEGER NOT NULL,
-      position INTEGER NOT NULL,
-      quarantine TEXT
-    ) STRICT;
-    CREATE UNIQUE INDEX delegations_by_stamp ON delegations(stamp);
-    CREATE INDEX delegations_by_state ON delegations(state, stamp);
-    CREATE INDEX delegations_by_repository ON delegations(repository, stamp);
-    CREATE INDEX delegations_by_requester ON delegations(requester, stamp);
-
-    CREATE TABLE pull_requests(
-      repository TEXT NOT NULL,
-      number INTEGER NOT NULL,
-      url TEXT NOT NULL,
-      branch TEXT NOT NULL,
-      state TEXT NOT NULL,
-      delegation TEXT NOT NULL,
-      delegation_stamp INTEGER NOT NULL,
-      delegation_state TEXT NOT NULL,
-      PRIMARY KEY (repository, number)
-    ) STRICT;
-    CREATE INDEX pull_requests_by_stamp ON pull_requests(delegation_stamp);
-
-    CREATE TABLE workers(
-      id TEXT PRIMARY KEY,
-      state TEXT NOT NULL,
-      host TEXT NOT NULL,
-      agents TEXT NOT NULL,
-      version TEXT NOT NULL,
-      incarnation INTEGER NOT NULL,
-      local INTEGER NOT NULL,
-      delegation TEXT,
-      since INTEGER NOT NULL,
-      restarts INTEGER NOT NULL
-    ) STRICT;
-
     CREATE TABLE view_digests(
       view TEXT PRIMARY KEY,
       position INTEGER NOT NULL,
@@ -121,31 +56,10 @@ enum Schema {
       position INTEGER NOT NULL,
       PRIMARY KEY (sha, position)
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX delegations_by_branch ON delegations(branch);
-    CREATE INDEX delegations_by_pr ON delegations(pr) WHERE pr IS NOT NULL;
     """,
+    // The version of the view that a digest belongs to.
+    "ALTER TABLE view_digests ADD COLUMN version INTEGER NOT NULL DEFAULT 1",
   ]
-
-  /// The tables that are folds of the log and nothing else.
-  static let viewTables = ["delegations", "pull_requests", "workers"]
-
-  /// What makes one table as it is after these steps, and its indexes. SQLite says so itself, in a
-  /// database in memory that has taken every step: a later step may have changed the table.
-  /// - Returns: `columns`, what stands behind `CREATE TABLE` and a name; nil if no step makes it.
-  static func statements(
-    of table: String, after migrations: [String] = migrations
-  ) throws -> (columns: String?, indexes: [String]) {
-    let database = try Database(path: ":memory:", mode: .readWriteCreate)
-    for step in migrations { try database.execute(step) }
-    let columns = try database.text(
-      "SELECT substr(sql, instr(sql, '(')) FROM sqlite_schema WHERE type = 'table' AND name = ?",
-      .text(table))
-    let s = try database.statement(
-      "SELECT sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL "
-        + "ORDER BY rowid")
-    s.bind(table, at: 1)
-    return (columns, try s.rows { $0.text(0) ?? "" })
-  }
 
   /// What a file is, before anything in it is read.
   enum Found: Equatable {

@@ -34,7 +34,7 @@ extension SQLiteEventStore {
     try await readers.read("live delegations") { database in
       return try database.statement(
         "\(DelegationQuery.select) WHERE d.state IN (\(Self.liveStates)) ORDER BY d.stamp"
-      ).rows(ViewTables.readDelegation)
+      ).rows { try ViewTables.read($0) }
     }
   }
 
@@ -45,7 +45,7 @@ extension SQLiteEventStore {
         "\(DelegationQuery.select) WHERE d.branch = ? AND d.state IN (\(Self.liveStates)) "
           + "ORDER BY d.stamp")
       s.bind(branch, at: 1)
-      return try s.rows(ViewTables.readDelegation)
+      return try s.rows { try ViewTables.read($0) }
     }
   }
 
@@ -85,7 +85,7 @@ extension SQLiteEventStore {
       return try database.statement(
         "\(DelegationQuery.select) WHERE d.state IN (\(words)) AND d.next_intent IS NOT NULL "
           + "ORDER BY d.stamp"
-      ).rows(ViewTables.readDelegation)
+      ).rows { try ViewTables.read($0) }
     }
   }
 
@@ -139,12 +139,15 @@ extension SQLiteEventStore {
     try await readers.read("pull requests") { database in
       let s = try database.statement(
         """
-        SELECT \(ViewTables.pullRequestColumns), s.id FROM pull_requests r
+        SELECT \(ViewSQL.of(PullRequestRow.self).columns(alias: "r")), s.id FROM pull_requests r
         LEFT JOIN streams s ON s.name = 'delegation-' || r.delegation
         ORDER BY r.delegation_stamp DESC LIMIT ?
         """)
       s.bind(Int64(limit), at: 1)
-      let rows = try s.rows { (try ViewTables.readPullRequest($0), $0.optionalInteger(8)) }
+      let streamColumn = Int32(PullRequestRow.view.columns.count)
+      let rows = try s.rows { row -> (PullRequestRow, Int64?) in
+        (try ViewTables.read(row), row.optionalInteger(streamColumn))
+      }
       return try rows.map { row, stream in
         (row, try stream.flatMap { try DelegationQuery.text(of: $0, in: database)?.title })
       }
@@ -153,7 +156,7 @@ extension SQLiteEventStore {
 
   /// See `Views`.
   package func workers() async throws(StoreFault) -> [WorkerRow] {
-    try await readers.read("workers") { try ViewTables.workers(in: $0) }
+    try await readers.read("workers") { try ViewTables.rows(WorkerRow.self, in: $0) }
   }
 
   /// See `Views`.
@@ -205,8 +208,9 @@ extension SQLiteEventStore {
 
 /// Reading delegations with the words that stand in their events.
 enum DelegationQuery {
-  static let select = "SELECT \(ViewTables.delegationColumns), d.stream FROM delegations d"
-  private static let streamColumn: Int32 = 32
+  static let select =
+    "SELECT \(ViewSQL.of(DelegationRow.self).columns(alias: "d")), d.stream FROM delegations d"
+  private static let streamColumn = Int32(DelegationRow.view.columns.count)
 
   static func find(
     _ reference: DelegationReference, in database: Database
@@ -222,7 +226,8 @@ enum DelegationQuery {
       s.bind(stamp.milliseconds, at: 1)
       return try details(s, in: database).first
     case .pullRequest(let repository, let number):
-      let row = try ViewTables.pullRequest(repository.description, number, in: database)
+      let key = PullRequestRow.ID(repository: repository.description, number: number)
+      let row = try ViewTables.row(like: PullRequestRow(id: key), in: database)
       return try row.flatMap { try find(.id($0.delegation), in: database) }
     }
   }
@@ -266,7 +271,9 @@ enum DelegationQuery {
     """
 
   private static func details(_ s: Statement, in database: Database) throws -> [DelegationDetail] {
-    let rows = try s.rows { (try ViewTables.readDelegation($0), $0.integer(streamColumn)) }
+    let rows = try s.rows { row -> (DelegationRow, Int64) in
+      (try ViewTables.read(row), row.integer(streamColumn))
+    }
     return try rows.map { row, stream in
       let failure = row.state == .failed ? try self.failure(of: stream, in: database) : nil
       return DelegationDetail(

@@ -6,255 +6,172 @@ import Text
 
 /// A row of a view that holds what no fold can have put there.
 struct UnreadableRow: Error, CustomStringConvertible {
-  var view: ViewName
-  var key: String
-  var description: String { "a row of the view \(view.rawValue) cannot be read: \(key)" }
+  var key: ViewKey
+  var description: String { "a row of the view \(key.view.rawValue) cannot be read: \(key)" }
 }
 
 /// Reading and writing of the views.
 enum ViewTables {
-  /// - Parameter stream: the number of the stream whose event made the change.
-  /// - Parameter tables: what stands before the names of the tables; nothing for the live views.
-  static func put(
-    _ change: RowChange, stream: Int64, in database: Database, tables: String = ""
-  ) throws(SQLiteError) {
-    switch change {
-    case .delegation(nil, let new):
-      try insert(new, stream: stream, into: database, tables: tables)
-    case .delegation(.some, let new):
-      try update(new, stream: stream, in: database, tables: tables)
-    case .pullRequest(_, let new): try put(new, in: database, tables: tables)
-    case .worker(_, let new): try put(new, in: database, tables: tables)
-    }
-  }
-
-  // MARK: Delegations
-
-  static let delegationColumns = """
-    d.id, d.stamp, d.state, d.repository, d.branch, d.base_branch, d.base_sha, d.requester, \
-    d.priority, d.agent, d.workflow, d.digest, d.pr, d.pr_url, d.pr_state, d.task_commit_sha, \
-    d.commit_sha, d.worker, d.attempt, d.failure_step, d.failure_code, d.failure_retryable, \
-    d.next_intent, d.cancel_requested, d.retry_at, d.trouble_code, d.requested_at, d.state_since, \
-    d.updated_at, d.version, d.position, d.quarantine
-    """
-
-  private static let insertValues =
-    "delegations VALUES (\(Array(repeating: "?", count: 33).joined(separator: ",")))"
-
-  /// Columns that never change are left alone, and with them their indexes.
-  private static let updateValues = """
-    delegations SET state = ?4, base_branch = ?7, base_sha = ?8, pr = ?14, pr_url = ?15, \
-    pr_state = ?16, task_commit_sha = ?17, commit_sha = ?18, worker = ?19, attempt = ?20, \
-    failure_step = ?21, failure_code = ?22, failure_retryable = ?23, next_intent = ?24, \
-    cancel_requested = ?25, retry_at = ?26, trouble_code = ?27, state_since = ?29, \
-    updated_at = ?30, version = ?31, position = ?32, quarantine = ?33 WHERE stream = ?1
-    """
-
-  private static func insert(
-    _ row: DelegationRow, stream: Int64, into database: Database, tables: String
-  ) throws(SQLiteError) {
-    let s = try database.statement("INSERT INTO " + tables + insertValues)
-    s.bind(row.id.rawValue, at: 2)
-    s.bind(row.stamp, at: 3)
-    s.bind(row.repository, at: 5)
-    s.bind(row.branch, at: 6)
-    s.bind(row.requester, at: 9)
-    s.bind(row.priority, at: 10)
-    s.bind(row.agent, at: 11)
-    s.bind(row.workflow, at: 12)
-    s.bind(row.digest, at: 13)
-    s.bind(row.requestedAt, at: 28)
-    bindChangeable(row, stream: stream, to: s)
-    try s.finish()
-  }
-
-  private static func update(
-    _ row: DelegationRow, stream: Int64, in database: Database, tables: String
-  ) throws(SQLiteError) {
-    let s = try database.statement("UPDATE " + tables + updateValues)
-    bindChangeable(row, stream: stream, to: s)
-    try s.finish()
-  }
-
-  private static func bindChangeable(_ row: DelegationRow, stream: Int64, to s: Statement) {
-    s.bind(stream, at: 1)
-    s.bind(row.state.rawValue, at: 4)
-    s.bind(row.baseBranch, at: 7)
-    s.bind(row.baseSHA, at: 8)
-    s.bind(row.pr, at: 14)
-    s.bind(row.prURL, at: 15)
-    s.bind(row.prState?.rawValue, at: 16)
-    s.bind(row.taskCommitSHA, at: 17)
-    s.bind(row.commitSHA, at: 18)
-    s.bind(row.worker, at: 19)
-    s.bind(row.attempt, at: 20)
-    s.bind(row.failureStep?.rawValue, at: 21)
-    s.bind(row.failureCode?.rawValue, at: 22)
-    s.bind(row.failureRetryable, at: 23)
-    s.bind(row.nextIntent, at: 24)
-    s.bind(row.cancelRequested, at: 25)
-    s.bind(row.retryAt, at: 26)
-    s.bind(row.troubleCode?.rawValue, at: 27)
-    s.bind(row.stateSince, at: 29)
-    s.bind(row.updatedAt, at: 30)
-    s.bind(row.version, at: 31)
-    s.bind(row.position, at: 32)
-    s.bind(row.quarantine, at: 33)
-  }
-
-  static func readDelegation(_ s: Statement) throws -> DelegationRow {
-    let id = s.text(0) ?? ""
-    func word<T: RawRepresentable>(_ column: Int32) throws -> T where T.RawValue == String {
-      guard let raw = s.text(column), let value = T(rawValue: raw) else {
-        throw UnreadableRow(view: .delegations, key: id)
+  /// Puts a row in, or replaces the one with its key.
+  /// - Parameter prefix: what precedes the names of the tables; nothing for the live views.
+  /// - Throws: `StoreFault` if the row belongs to a stream that the database does not have.
+  static func put<Row: ViewRow>(_ row: Row, in database: Database, prefix: String = "") throws {
+    let s = try database.statement(ViewSQL.of(Row.self).put(prefix: prefix))
+    let columns = Row.view.columns
+    withUnsafePointer(to: row) { row in
+      for (index, column) in columns.enumerated() {
+        s.bind(column.value(at: row), at: Int32(index + 1))
       }
-      return value
     }
-    func optionalWord<T: RawRepresentable>(_ column: Int32) throws -> T?
-    where T.RawValue == String {
-      s.isNull(column) ? nil : try word(column)
-    }
-    return DelegationRow(
-      id: DelegationID(id), stamp: s.integer(1), state: try word(2), repository: s.text(3) ?? "",
-      branch: s.text(4) ?? "", baseBranch: s.text(5), baseSHA: s.text(6),
-      requester: s.text(7) ?? "", priority: s.integer(8), agent: s.text(9) ?? "",
-      workflow: s.text(10) ?? "", digest: s.text(11) ?? "", pr: s.optionalInteger(12),
-      prURL: s.text(13), prState: try optionalWord(14), taskCommitSHA: s.text(15),
-      commitSHA: s.text(16), worker: s.text(17), attempt: s.integer(18),
-      failureStep: try optionalWord(19), failureCode: try optionalWord(20),
-      failureRetryable: s.optionalInteger(21).map { $0 != 0 }, nextIntent: s.text(22),
-      cancelRequested: s.integer(23) != 0, retryAt: s.optionalInteger(24),
-      troubleCode: try optionalWord(25), requestedAt: s.integer(26), stateSince: s.integer(27),
-      updatedAt: s.integer(28), version: s.integer(29), position: s.integer(30),
-      quarantine: s.text(31))
-  }
-
-  // MARK: Pull requests
-
-  static let pullRequestColumns = """
-    r.repository, r.number, r.url, r.branch, r.state, r.delegation, r.delegation_stamp, \
-    r.delegation_state
-    """
-
-  private static func put(
-    _ row: PullRequestRow, in database: Database, tables: String
-  ) throws(SQLiteError) {
-    let s = try database.statement(
-      """
-      INSERT INTO \(tables)pull_requests VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-      ON CONFLICT DO UPDATE SET url = excluded.url, branch = excluded.branch,
-        state = excluded.state, delegation = excluded.delegation,
-        delegation_stamp = excluded.delegation_stamp, delegation_state = excluded.delegation_state
-      """)
-    s.bind(row.repository, at: 1)
-    s.bind(row.number, at: 2)
-    s.bind(row.url, at: 3)
-    s.bind(row.branch, at: 4)
-    s.bind(row.state.rawValue, at: 5)
-    s.bind(row.delegation.rawValue, at: 6)
-    s.bind(row.delegationStamp, at: 7)
-    s.bind(row.delegationState.rawValue, at: 8)
+    guard let stream = Row.view.stream?(row).description else { return try s.finish() }
+    s.bind(stream, at: Int32(columns.count + 1))
     try s.finish()
-  }
-
-  static func readPullRequest(_ s: Statement) throws -> PullRequestRow {
-    guard let state = PullRequestState(rawValue: s.text(4) ?? ""),
-      let delegationState = DelegationStateName(rawValue: s.text(7) ?? "")
-    else {
-      throw UnreadableRow(view: .pullRequests, key: "\(s.text(0) ?? "")#\(s.integer(1))")
+    guard database.changes == 1 else {
+      throw StoreFault(operation: "put a row", message: "there is no stream \(stream)")
     }
-    return PullRequestRow(
-      repository: s.text(0) ?? "", number: s.integer(1), url: s.text(2) ?? "",
-      branch: s.text(3) ?? "", state: state, delegation: DelegationID(s.text(5) ?? ""),
-      delegationStamp: s.integer(6), delegationState: delegationState)
   }
 
-  static func pullRequest(
-    _ repository: String, _ number: Int64, in database: Database
-  ) throws -> PullRequestRow? {
-    let s = try database.statement(
-      "SELECT \(pullRequestColumns) FROM pull_requests r WHERE repository = ? AND number = ?")
-    s.bind(repository, at: 1)
-    s.bind(number, at: 2)
-    return try s.rows(readPullRequest).first
+  /// Reads a row from a statement whose first columns are those of the view.
+  static func read<Row: ViewRow>(_ s: Statement) throws -> Row {
+    var row = Row()
+    for (index, column) in Row.view.columns.enumerated() {
+      guard column.set(s.value(Int32(index), column.kind), in: &row) else {
+        throw UnreadableRow(key: key(s, Row.self))
+      }
+    }
+    return row
   }
 
-  // MARK: Workers
+  /// The key of the row that a statement is at, also if the row cannot be read.
+  static func key<Row: ViewRow>(_ s: Statement, _: Row.Type) -> ViewKey {
+    let values = Row.view.keyColumns.enumerated().map { index, column in
+      s.value(Int32(index), column.kind) ?? .text("")
+    }
+    return ViewKey(view: Row.name, values: values)
+  }
 
-  static let workerColumns =
-    "id, state, host, agents, version, incarnation, local, delegation, since, restarts"
+  /// Every row, in the order of the keys.
+  static func rows<Row: ViewRow>(_ row: Row.Type, in database: Database) throws -> [Row] {
+    let rows: [Row] = try database.statement(ViewSQL.of(row).select).rows { try read($0) }
+    return rows.sorted { $0.key < $1.key }
+  }
 
-  private static func put(
-    _ row: WorkerRow, in database: Database, tables: String
+  /// The row with the key of `other`; nil if there is none.
+  static func row<Row: ViewRow>(like other: Row, in database: Database) throws -> Row? {
+    let sql = ViewSQL.of(Row.self)
+    let s = try database.statement("\(sql.select) WHERE \(sql.keyCondition)")
+    for (index, value) in other.key.values.enumerated() { s.bind(value, at: Int32(index + 1)) }
+    let rows: [Row] = try s.rows { try read($0) }
+    return rows.first
+  }
+
+  // MARK: Tables
+
+  /// Makes a view's table, with nothing in it.
+  static func create<Row: ViewRow>(
+    _ row: Row.Type, in database: Database, prefix: String = ""
   ) throws(SQLiteError) {
-    let s = try database.statement(
-      """
-      INSERT INTO \(tables)workers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-      ON CONFLICT DO UPDATE SET state = excluded.state, host = excluded.host,
-        agents = excluded.agents, version = excluded.version, incarnation = excluded.incarnation,
-        local = excluded.local, delegation = excluded.delegation, since = excluded.since,
-        restarts = excluded.restarts
-      """)
-    s.bind(row.id.rawValue, at: 1)
-    s.bind(row.state.rawValue, at: 2)
-    s.bind(row.host, at: 3)
-    s.bind(JSONValue.array(row.agents.map { .string($0) }).canonicalText, at: 4)
-    s.bind(row.version, at: 5)
-    s.bind(row.incarnation, at: 6)
-    s.bind(row.local, at: 7)
-    s.bind(row.delegation?.rawValue, at: 8)
-    s.bind(row.since, at: 9)
-    s.bind(row.restarts, at: 10)
-    try s.finish()
+    let sql = ViewSQL.of(row)
+    try database.execute("CREATE TABLE \(prefix)\(sql.table)\(sql.definition)")
   }
 
-  static func readWorker(_ s: Statement) throws -> WorkerRow {
-    let id = s.text(0) ?? ""
-    guard let state = WorkerStateName(rawValue: s.text(1) ?? ""),
-      let agents = try? JSONValue(json: s.blob(3)).arrayValue?.compactMap(\.stringValue)
-    else { throw UnreadableRow(view: .workers, key: id) }
-    return WorkerRow(
-      id: WorkerID(id), state: state, host: s.text(2) ?? "", agents: agents,
-      version: s.text(4) ?? "", incarnation: s.integer(5), local: s.integer(6) != 0,
-      delegation: s.text(7).map { DelegationID($0) }, since: s.integer(8), restarts: s.integer(9))
+  static func drop<Row: ViewRow>(
+    _ row: Row.Type, in database: Database, prefix: String = ""
+  ) throws(SQLiteError) {
+    try database.execute("DROP TABLE IF EXISTS \(prefix)\(ViewSQL.of(row).table)")
   }
 
-  static func workers(in database: Database) throws -> [WorkerRow] {
-    try database.statement("SELECT \(workerColumns) FROM workers ORDER BY id").rows(readWorker)
+  /// Makes the indexes that are missing of a view.
+  static func createIndexes<Row: ViewRow>(
+    of row: Row.Type, in database: Database
+  ) throws(SQLiteError) {
+    for statement in ViewSQL.of(row).indexStatements { try database.execute(statement) }
   }
 
-  // MARK: Digests
+  // MARK: Digests and versions
 
+  /// The views of which the database has no table, or one of another version.
+  static func outdated(in database: Database) throws -> [any ViewRow.Type] {
+    let tables = Set(
+      try database.statement("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        .rows { $0.text(0) ?? "" })
+    let current = try Set(digests(in: database).digests.keys)
+    func isOutdated<Row: ViewRow>(_ row: Row.Type) -> Bool {
+      !current.contains(Row.name) || !tables.contains(Row.view.table)
+    }
+    return allViews.filter { isOutdated($0) }
+  }
+
+  /// The digests of the views that have this program's version, and the position of all of them.
+  /// The position is nil if they differ in it, or a view is missing.
   static func digests(
     in database: Database
   ) throws -> (position: Int64?, digests: [ViewName: ViewDigest]) {
-    let s = try database.statement("SELECT view, position, digest FROM view_digests")
+    func version<Row: ViewRow>(of _: Row.Type) -> Int64 { Row.view.version }
+    let versions = Dictionary(uniqueKeysWithValues: allViews.map { ($0.name, version(of: $0)) })
+    let s = try database.statement("SELECT view, version, position, digest FROM view_digests")
+    defer { s.reset() }
     var digests: [ViewName: ViewDigest] = [:]
     var positions: Set<Int64> = []
-    for (view, position, bytes) in try s.rows({ ($0.text(0) ?? "", $0.integer(1), $0.blob(2)) }) {
-      guard let name = ViewName(rawValue: view), let digest = ViewDigest(bytes: bytes) else {
-        continue
-      }
+    while try s.step() {
+      guard let name = ViewName(rawValue: s.text(0) ?? ""), versions[name] == s.integer(1),
+        let digest = ViewDigest(bytes: s.blob(3))
+      else { continue }
       digests[name] = digest
-      positions.insert(position)
+      positions.insert(s.integer(2))
     }
-    let complete = digests.count == ViewName.allCases.count && positions.count == 1
-    return (complete ? positions.first : nil, digests)
+    let isComplete = digests.count == versions.count && positions.count == 1
+    return (isComplete ? positions.first : nil, digests)
   }
 
+  /// Keeps the digests, which are of rows of this program's versions.
   static func put(
     _ digests: [ViewName: ViewDigest], position: Int64, in database: Database
   ) throws(SQLiteError) {
-    for name in ViewName.allCases {
-      let s = try database.statement(
-        """
-        INSERT INTO view_digests VALUES (?, ?, ?)
-        ON CONFLICT DO UPDATE SET position = excluded.position, digest = excluded.digest
-        """)
-      s.bind(name.rawValue, at: 1)
-      s.bind(position, at: 2)
-      s.bind((digests[name] ?? ViewDigest()).bytes, at: 3)
-      try s.finish()
+    for view in allViews {
+      guard let digest = digests[view.name] else { continue }
+      try put(digest, of: view, position: position, in: database)
+    }
+  }
+
+  private static func put<Row: ViewRow>(
+    _ digest: ViewDigest, of _: Row.Type, position: Int64, in database: Database
+  ) throws(SQLiteError) {
+    let s = try database.statement(
+      """
+      INSERT INTO view_digests(view, position, digest, version) VALUES (?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET position = excluded.position, digest = excluded.digest,
+        version = excluded.version
+      """)
+    s.bind(Row.name.rawValue, at: 1)
+    s.bind(position, at: 2)
+    s.bind(digest.bytes, at: 3)
+    s.bind(Row.view.version, at: 4)
+    try s.finish()
+  }
+}
+
+extension Statement {
+  fileprivate func bind(_ value: ColumnValue?, at index: Int32) {
+    switch value {
+    case nil: bind(nil as Int64?, at: index)
+    case .integer(let n)?: bind(n, at: index)
+    case .text(let text)?: bind(text, at: index)
+    case .flag(let flag)?: bind(flag, at: index)
+    case .texts?: bind(value?.json.canonicalText, at: index)
+    }
+  }
+
+  /// - Returns: nil for NULL, and for what is no value of this kind.
+  fileprivate func value(_ index: Int32, _ kind: ColumnKind) -> ColumnValue? {
+    guard !isNull(index) else { return nil }
+    switch kind {
+    case .integer: return .integer(integer(index))
+    case .text: return text(index).map { .text($0) }
+    case .flag: return .flag(integer(index) != 0)
+    case .texts:
+      let json = try? JSONValue(json: blob(index))
+      return json?.arrayValue.map { .texts($0.compactMap(\.stringValue)) }
     }
   }
 }

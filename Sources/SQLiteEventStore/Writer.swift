@@ -59,9 +59,10 @@ final class Writer {
 
   static func opening(
     directory: String, acceptsRestore: Bool, clock: @escaping @Sendable () -> Timestamp,
-    onCommit: @escaping CommitObserver
+    onViewBuild: (ViewBuild) -> Void, onCommit: @escaping CommitObserver
   ) throws(StoreFault) -> Writer {
-    let log = try OpenedLog.open(directory: directory, acceptsRestore: acceptsRestore)
+    let log = try OpenedLog.open(
+      directory: directory, acceptsRestore: acceptsRestore, onViewBuild: onViewBuild)
     do {
       return try Writer(log, clock: clock, onCommit: onCommit)
     } catch {
@@ -217,14 +218,13 @@ final class Writer {
     var changes: [RowChange] = []
     for one in sealed {
       try EventTable.insert(one, stream: stream, into: database)
-      try loadPullRequest(of: one)
-      changes += projector.apply(
+      changes += try projector.apply(
         one.recorded.event, stream: append.stream, version: one.recorded.version,
-        position: one.recorded.position, time: one.recorded.time)
+        position: one.recorded.position, time: one.recorded.time, look: look)
       try rememberKey(of: one)
     }
     for change in changes.coalesced {
-      try ViewTables.put(change, stream: stream, in: database)
+      try ViewTables.put(change.new, in: database)
       digests.follow(change)
     }
     return sealed.map(\.recorded)
@@ -264,8 +264,8 @@ final class Writer {
     }
   }
 
-  /// Puts views in place that were made again.
-  /// - Parameter fold: stands near the head; the result's stands there.
+  /// Replaces the live views with those that were built again.
+  /// - Parameter fold: a fold up to near the head; the returned one is up to the head.
   func swapViews(
     _ fold: LogFold
   ) throws -> (fold: LogFold, replaced: [ViewName: ViewDigest]) {

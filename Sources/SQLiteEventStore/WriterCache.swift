@@ -3,10 +3,10 @@ import EventLog
 import Projections
 import SQLite
 
-/// What the writer's fold has at hand: workers always, delegations and pull requests as they are
-/// wanted.
+/// What the writer's fold has in memory: all workers, and delegations and the rows that are summed
+/// up from events as they are needed.
 extension Writer {
-  /// How many delegations the fold keeps at hand.
+  /// How many delegations, and how many rows of a view, the fold keeps in memory.
   private static let cachedMax = 20_000
 
   func load(_ stream: StreamName) throws {
@@ -15,30 +15,24 @@ extension Writer {
     if let known = folded.delegations[id] { projector.load(id, known) }
   }
 
-  func loadPullRequest(of sealed: SealedEvent) throws {
-    guard case .delegation(let id) = sealed.recorded.stream,
-      let row = projector.delegations[id]?.row
-    else { return }
-    var number = row.pr
-    if case .delegation(.pullRequestCreated(let made)) = sealed.recorded.event {
-      number = Int64(made.number)
+  /// Looks a row up for the projector.
+  func look(_ row: any ViewRow) throws -> (any ViewRow)? {
+    func look<Row: ViewRow>(_ row: Row) throws -> (any ViewRow)? {
+      try ViewTables.row(like: row, in: database)
     }
-    guard let number else { return }
-    guard projector.pullRequest(row.repository, number) == nil else { return }
-    let known = try ViewTables.pullRequest(row.repository, number, in: database)
-    if let known { projector.load(known) }
+    return try look(row)
   }
 
   func loadWorkers() throws {
     let rows = Dictionary(
-      uniqueKeysWithValues: try ViewTables.workers(in: database).map { ($0.id, $0) })
+      uniqueKeysWithValues: try ViewTables.rows(WorkerRow.self, in: database).map { ($0.id, $0) })
     let names = try database.statement(
       "SELECT name FROM streams WHERE name >= 'worker-' AND name < 'worker.'"
     ).rows { $0.text(0) ?? "" }
     for name in names {
       guard let stream = StreamName(name), case .worker(let id) = stream else { continue }
       var known = try Projector.folding(stream, in: database).workers[id]
-      // What it is working on stands in the streams of delegations; the row has it from there.
+      // Only the streams of delegations say what it works on; the row has it from there.
       known?.delegation = rows[id]?.delegation
       known?.busySince = rows[id].map { Timestamp(milliseconds: $0.since) }
       if let known { projector.load(known) } else { projector.forget(id) }
@@ -46,7 +40,7 @@ extension Writer {
   }
 
   func trimCache() {
-    if projector.pullRequestCount > Self.cachedMax { projector.forgetPullRequests() }
+    projector.forgetFoldedRows(beyond: Self.cachedMax)
     guard projector.knownDelegations > Self.cachedMax else { return }
     let terminal = projector.delegations.filter { $0.value.state.name?.isTerminal ?? true }
     let isEnough = terminal.count > Self.cachedMax / 2

@@ -101,7 +101,9 @@ extension Projector {
     case .stamp(let stamp):
       delegations.first { $0.value.row?.stamp == stamp.milliseconds }?.key
     case .pullRequest(let repository, let number):
-      pullRequest(repository.description, number)?.delegation
+      PullRequestRow.row(
+        like: PullRequestRow(id: .init(repository: repository.description, number: number)),
+        in: self)?.delegation
     }
   }
 }

@@ -43,8 +43,7 @@ struct Rebuilt {
       "head           \(rebuild["head"]["position"].integerValue ?? 0) "
         + (rebuild["head"]["hash"].stringValue ?? ""))
     for view in ViewName.allCases {
-      let name = view.rawValue + String(repeating: " ", count: 15 - view.rawValue.count)
-      Terminal.say(name + (rebuild["views"][view.rawValue].stringValue ?? ""))
+      Terminal.say(view.label + (rebuild["views"][view.rawValue].stringValue ?? ""))
     }
     for difference in rebuild["differences"].arrayValue ?? [] {
       let view = difference["view"].stringValue ?? ""

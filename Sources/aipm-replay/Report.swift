@@ -55,9 +55,8 @@ struct Report {
     Terminal.say("head           \(fold.head.position) \(Hex.encode(fold.head.hash))")
     let digests = fold.projector.digests
     for view in ViewName.allCases {
-      let name = view.rawValue + String(repeating: " ", count: 15 - view.rawValue.count)
       let count = Terminal.grouped(fold.projector.keys(of: view).count)
-      Terminal.say("\(name)\(digests[view]?.hex ?? "") (\(count) rows)")
+      Terminal.say("\(view.label)\(digests[view]?.hex ?? "") (\(count) rows)")
     }
     printFaults()
     guard let comparison else { return }
@@ -80,41 +79,13 @@ struct Report {
   }
 
   private func printTable(_ view: ViewName) {
-    let projector = fold.projector
-    switch view {
-    case .delegations:
-      let rows = projector.delegations.values.compactMap(\.row).sorted { $0.stamp < $1.stamp }
+    func print<Row: ViewRow>(_ row: Row.Type) {
+      let rows = fold.projector.rows(row).sorted(by: Row.view.isListedBefore)
       Terminal.table(
-        ["CODE", "STATE", "REPOSITORY", "BRANCH", "PR", "ATTEMPT", "UPDATED"],
-        rows.map { row in
-          [
-            Stamp(milliseconds: row.stamp).confirmationCode,
-            row.quarantine == nil ? row.state.rawValue : "\(row.state.rawValue) (quarantine)",
-            row.repository, row.branch, row.pr.map(String.init) ?? "-", String(row.attempt),
-            Timestamp(milliseconds: row.updatedAt).iso8601,
-          ]
-        })
-    case .pullRequests:
-      let rows = projector.pullRequests.sorted { $0.delegationStamp < $1.delegationStamp }
-      Terminal.table(
-        ["PULL REQUEST", "STATE", "BRANCH", "DELEGATION", "ITS STATE"],
-        rows.map { row in
-          [
-            "\(row.repository)#\(row.number)", row.state.rawValue, row.branch,
-            row.delegation.rawValue, row.delegationState.rawValue,
-          ]
-        })
-    case .workers:
-      let rows = projector.workers.values.compactMap(\.row).sorted { $0.id < $1.id }
-      Terminal.table(
-        ["WORKER", "STATE", "HOST", "DELEGATION", "SINCE", "RESTARTS"],
-        rows.map { row in
-          [
-            row.id.rawValue, row.state.rawValue, row.host, row.delegation?.rawValue ?? "-",
-            Timestamp(milliseconds: row.since).iso8601, String(row.restarts),
-          ]
-        })
+        Row.view.listing.map(\.heading),
+        rows.map { row in Row.view.listing.map { $0.text(row) } })
     }
+    for type in allViews where type.name == view { print(type) }
   }
 
   // MARK: For programs

@@ -61,7 +61,9 @@ struct Replay: ParsableCommand {
     })
   var delegation: DelegationReference?
 
-  @Option(help: "Print this view as folded: delegations, pull-requests or workers.")
+  @Option(
+    help: ArgumentHelp(
+      "Print this view as folded: \(ViewName.allCases.map(\.rawValue).joined(separator: ", "))."))
   var view: ViewName?
 
   @Flag(help: "The result as one JSON object.")

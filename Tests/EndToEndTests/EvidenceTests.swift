@@ -26,7 +26,38 @@ extension EndToEndTests.EvidenceTests {
       #expect(try await server.stop() == .exited(0))
       try await rebuild(server)
       try await verify(server)
+      try await olderDatabase(server)
     }
+  }
+
+  /// A database from before a view was declared: the server builds it when it starts.
+  private func olderDatabase(_ server: Installation) async throws {
+    let before = try await server.replay(["--view", "repository-usage", "--json"]).outputText
+    let program = """
+      import sqlite3, sys
+      log = sqlite3.connect(sys.argv[1])
+      log.execute("DROP TABLE repository_usage")
+      log.execute("DELETE FROM view_digests WHERE view = 'repository-usage'")
+      log.commit()
+      """
+    let edit = try await Command(
+      "/usr/bin/env", ["python3", "-c", program, "\(server.data)/aipm.db"],
+      environment: Program.plainEnvironment, timeout: Installation.patience
+    ).run()
+    #expect(edit.succeeded, "\(edit.errorText)")
+    let old = try await server.replay(["--verify"])
+    #expect(old.exit == .exited(1) && old.errorText.contains("repository-usage is missing"))
+    try await server.start()
+    #expect(server.errorText.contains("aipm: building views from "))
+    #expect(server.errorText.contains(" events: repository-usage\n"))
+    try await verify(server)
+    let after = try await server.replay(["--view", "repository-usage", "--json"]).outputText
+    let usage = try JSONValue(json: Array(after.utf8))["items"].arrayValue ?? []
+    #expect(usage.first?["repository"] == .string("acme/tools"))
+    #expect(usage.first?["pushed"] == .integer(2) && usage.first?["attempts"] == .integer(2))
+    #expect((usage.first?["duration"].integerValue ?? 0) > 0)
+    #expect((usage.first?["linesAdded"].integerValue ?? 0) > 0)
+    #expect(try usage == JSONValue(json: Array(before.utf8))["items"].arrayValue)
   }
 
   private func rebuild(_ server: Installation) async throws {

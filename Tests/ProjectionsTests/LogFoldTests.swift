@@ -66,9 +66,10 @@ struct LogFoldTests {
 
 struct ViewDigestTests {
   private struct Row: ViewRow {
-    let n: Int64
-    var json: JSONValue { .object(["n": .integer(n)]) }
-    func write(to members: inout MemberWriter) { members.put("n", n) }
+    var n: Int64 = 0
+    static let view = View<Row>("rows", version: 1, columns: [Column("n", \.n, .key)])
+    static func forEach(in _: Projector, _ body: (Row) throws -> Void) rethrows {}
+    static func row(like _: Row, in _: Projector) -> Row? { nil }
   }
 
   private let rows = (0..<20).map { Row(n: $0) }

@@ -1,5 +1,6 @@
 import Domain
 import EventLog
+import Foundation
 
 /// The views told a second time, as plainly as can be: from a whole list of events, without the
 /// domain's states, in the time that it takes. It knows the rules from the guide.
@@ -113,6 +114,52 @@ struct PlainModel {
       if shown[number].map({ $0.stamp < stamp }) ?? true { shown[number] = (stamp, id) }
     }
     return shown.mapValues(\.id)
+  }
+
+  struct UsageFacts: Hashable {
+    var repository: String
+    var month: String
+    var attempts: Int64 = 0
+    var generations: Int64 = 0
+    var duration: Int64 = 0
+    var linesAdded: Int64 = 0
+    var linesRemoved: Int64 = 0
+    var pushed: Int64 = 0
+    var failed: Int64 = 0
+  }
+
+  /// What was generated for each repository in each month, counted with the system's calendar.
+  func usage() -> Set<UsageFacts> {
+    var calendar = Calendar(identifier: .gregorian)
+    calendar.timeZone = .gmt
+    var found: [String: UsageFacts] = [:]
+    for id in delegations {
+      guard case .requested(let request)? = events(of: id).first?.1 else { continue }
+      for (recorded, event) in events(of: id) {
+        let date = Date(timeIntervalSince1970: Double(recorded.time.milliseconds) / 1000)
+        let parts = calendar.dateComponents([.year, .month], from: date)
+        let month = String(format: "%04d-%02d", parts.year ?? 0, parts.month ?? 0)
+        let repository = request.repository.description
+        var facts =
+          found[repository + month] ?? UsageFacts(repository: repository, month: month)
+        switch event {
+        case .dispatched: facts.attempts += 1
+        case .generated(let made):
+          facts.generations += 1
+          facts.duration += made.figures?.duration.count ?? 0
+          facts.linesAdded += Int64(made.figures?.insertions ?? 0)
+          facts.linesRemoved += Int64(made.figures?.deletions ?? 0)
+        case .pushed: facts.pushed += 1
+        case .failed: facts.failed += 1
+        case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating,
+          .baseResolved, .stepFailed, .released, .cancelRequested, .retryRequested,
+          .pullRequestUpdated, .actionDone, .networkUsed:
+          continue
+        }
+        found[repository + month] = facts
+      }
+    }
+    return Set(found.values)
   }
 
   func workers() -> [WorkerID: WorkerFacts] {

@@ -29,11 +29,8 @@ struct RandomLogTests {
             time: one.time)
           for change in changes {
             digests.follow(change)
-            switch change {
-            case .delegation(_, let row): states.insert(row.state)
-            case .worker(_, let row): workerStates.insert(row.state)
-            case .pullRequest: break
-            }
+            if let row = change.new as? DelegationRow { states.insert(row.state) }
+            if let row = change.new as? WorkerRow { workerStates.insert(row.state) }
           }
         }
       }
@@ -74,12 +71,19 @@ struct RandomLogTests {
       #expect(facts == model.delegation(id), "\(id)")
     }
     var shown: [Int64: DelegationID] = [:]
-    for row in projector.pullRequests {
+    for row in projector.rows(PullRequestRow.self) {
       shown[row.number] = row.delegation
       #expect(row.state == model.delegation(row.delegation).pullRequestState)
       #expect(row.delegationState == model.delegation(row.delegation).state)
     }
     #expect(shown == model.pullRequests())
+    let usage = projector.rows(RepositoryUsage.self).map {
+      PlainModel.UsageFacts(
+        repository: $0.repository, month: $0.month, attempts: $0.attempts,
+        generations: $0.generations, duration: $0.duration, linesAdded: $0.linesAdded,
+        linesRemoved: $0.linesRemoved, pushed: $0.pushed, failed: $0.failed)
+    }
+    #expect(Set(usage) == model.usage() && usage.count == model.usage().count)
     let workers = model.workers()
     #expect(Set(projector.workers.keys) == Set(workers.keys))
     for (id, known) in projector.workers {

@@ -17,8 +17,11 @@ struct ReplayTests {
     #expect(run.output.contains("hash chain checked"))
     #expect(run.lines[0].hasPrefix("events         16 in "))
     #expect(run.lines[1] == "head           16 \(hash)")
-    #expect(run.lines.dropFirst(2).map { $0.suffix(8) } == ["(2 rows)", "(2 rows)", "(1 rows)"])
-    #expect(run.lines.count == 5)
+    #expect(
+      run.lines.dropFirst(2).map { $0.suffix(8) } == [
+        "(2 rows)", "(2 rows)", "(1 rows)", "(1 rows)",
+      ])
+    #expect(run.lines.count == 6)
   }
 
   @Test func theFolderMayStandInTheEnvironment() async throws {
@@ -38,7 +41,8 @@ struct ReplayTests {
       object["head"]?.objectValue?["hash"]
         == .string(Hex.encode(data.events.last?.hash ?? [])))
     #expect(
-      object["views"]?.objectValue?.keys.sorted() == ["delegations", "pull-requests", "workers"])
+      object["views"]?.objectValue?.keys.sorted()
+        == ["delegations", "pull-requests", "repository-usage", "workers"])
     #expect(object["differences"] == .array([]) && object["faults"] == .array([]))
     #expect(object["identical"] == nil)
     let live = try LogFile(path: data.path + "/aipm.db").storedDigests()
@@ -158,6 +162,16 @@ struct ReplayTests {
     let workers = try await ReplayProgram.run("--data", data.path, "--view", "workers")
     #expect(workers.lines.count == 2)
     #expect(workers.lines[1].contains("busy") && workers.lines[1].contains(Story.id(2).rawValue))
+    let usage = try await ReplayProgram.run("--data", data.path, "--view", "repository-usage")
+    let words = usage.lines.map { $0.split(separator: " ").map(String.init) }
+    #expect(
+      words == [
+        [
+          "REPOSITORY", "MONTH", "ATTEMPTS", "GENERATIONS", "DURATION", "LINES_ADDED",
+          "LINES_REMOVED", "PUSHED", "FAILED",
+        ],
+        ["ebaejun/tools", "2024-12", "2", "1", "12000", "30", "4", "1", "0"],
+      ])
     let json = try await ReplayProgram.run("--data", data.path, "--view", "workers", "--json")
     let object = try json.json().objectValue
     #expect(object?["position"] == .integer(16) && object?["view"] == .string("workers"))

@@ -105,7 +105,6 @@ struct DamageTests {
           + "UPDATE \(table) SET position = 21 WHERE position = -20; "
       }.joined(),
     "UPDATE view_digests SET position = position - 1",
-    "DELETE FROM view_digests WHERE view = 'workers'",
   ])
   func whatWasEditedIsNoticedAtTheOpening(sql: String) async throws {
     let folder = try await folder()
@@ -132,6 +131,7 @@ struct DamageTests {
     ("UPDATE workers SET restarts = restarts + 1", "workers"),
     ("UPDATE workers SET agents = 'no json'", "workers"),
     ("UPDATE pull_requests SET url = url || '/'", "pull-requests"),
+    ("UPDATE repository_usage SET duration = duration + 1", "repository-usage"),
     ("INSERT INTO workers VALUES ('ghost','idle','h','[]','1',1,0,NULL,0,0)", "workers"),
   ])
   func anEditedViewRowIsFoundByComparison(sql: String, view: String) async throws {

@@ -48,8 +48,10 @@ struct MigrationTests {
       return true
     }
     #expect(fold.faults.isEmpty)
-    let views = fold.projector.digests.map { ($0.rawValue, $1.hex) }
-    #expect(Dictionary(uniqueKeysWithValues: views) == frozen.views)
+    // A view that came later is built when the log is opened: `differences` has compared it.
+    for (view, digest) in frozen.views {
+      #expect(fold.projector.digests[ViewName(stringLiteral: view)]?.hex == digest, "\(view)")
+    }
   }
 
   /// Who only reads does not migrate, and says what to do.

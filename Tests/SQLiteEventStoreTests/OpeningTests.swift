@@ -182,7 +182,7 @@ struct StoredQuarantineTests {
         event.event, stream: event.stream, version: event.version, position: event.position,
         time: event.time)
       for change in changes {
-        try ViewTables.put(change, stream: stream, in: log.database)
+        try ViewTables.put(change.new, in: log.database)
         digests.follow(change)
       }
     }

@@ -31,28 +31,12 @@ struct RebuildTests {
     #expect(try LogFile(path: folder.database).differences().isEmpty)
   }
 
-  /// A step that changes a table which is there counts as much as the one that made it.
-  @Test func aTableIsMadeAsTheLastStepOfTheSchemaLeavesIt() throws {
-    let made = try Schema.statements(
-      of: "workers",
-      after: Schema.migrations + [
-        "ALTER TABLE workers ADD COLUMN note TEXT; CREATE INDEX workers_by_note ON workers(note)"
-      ])
-    #expect(made.columns?.contains("note TEXT") == true)
-    #expect(made.columns?.hasPrefix("(") == true && made.columns?.hasSuffix("STRICT") == true)
-    #expect(made.indexes.contains("CREATE INDEX workers_by_note ON workers(note)"))
-    for table in Schema.viewTables {
-      #expect(try Schema.statements(of: table).columns?.contains("NOT NULL") == true)
-    }
-    #expect(try Schema.statements(of: "delegations").indexes.count == 6)
-    #expect(try Schema.statements(of: "nothing").columns == nil)
-  }
-
   @Test(arguments: [
     "UPDATE delegations SET state = 'Pushed', attempt = 99",
     "DELETE FROM pull_requests",
     "INSERT INTO workers VALUES ('ghost','idle','h','[]','1',1,0,NULL,0,0)",
     "DROP TABLE workers",
+    "UPDATE repository_usage SET pushed = 99",
     "DROP INDEX delegations_by_state",
     "DELETE FROM view_digests",
     "UPDATE view_digests SET position = position - 1",

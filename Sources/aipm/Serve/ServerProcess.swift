@@ -35,12 +35,14 @@ struct ServerProcess {
     let folder = try DataFolder.open(options.data)
     let feed = CommitFeed()
     let news = ServeNews()
+    let viewBuilds = ViewBuildNews()
     let mask = try options.mask(secrets: try credentials(folder))
     let store: SQLiteEventStore
     do {
       store = try SQLiteEventStore.open(
         directory: folder.path, clock: { SystemClock.wall() },
         acceptsRestore: options.acceptsRestore, mask: mask,
+        onViewBuild: { viewBuilds.take($0) },
         onCommit: {
           feed.observe($0)
           news.observe($0)

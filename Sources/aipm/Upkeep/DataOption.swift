@@ -45,8 +45,7 @@ extension Verification {
     Terminal.say("events         \(Terminal.grouped(events)), each hash made again")
     Terminal.say("head           \(head.position) \(Hex.encode(head.hash))")
     for view in ViewName.allCases {
-      let name = view.rawValue + String(repeating: " ", count: 15 - view.rawValue.count)
-      Terminal.say(name + (digests[view]?.hex ?? ""))
+      Terminal.say(view.label + (digests[view]?.hex ?? ""))
     }
     for difference in comparison.differences {
       let last =

@@ -1,0 +1,182 @@
+import Domain
+import EventLog
+
+/// One column of a view, declared once: a store's table, JSON, digests and listings follow from it.
+package struct Column<Row>: Sendable {
+  /// How a row's value changes.
+  package enum Role: Sendable {
+    /// Part of what a row is known by.
+    case key
+    /// It keeps its first value, so that an update leaves it and its indexes alone.
+    case fixed
+    case changing
+  }
+
+  /// The name in JSON.
+  package let name: StaticString
+  /// The name in SQL: `baseSHA` is `base_sha`.
+  package let sqlName: String
+  package let kind: ColumnKind
+  package let isOptional: Bool
+  package let role: Role
+  private let get: @Sendable (UnsafePointer<Row>) -> ColumnValue?
+  private let put: @Sendable (ColumnValue?, inout Row) -> Bool
+
+  package init<Value: ColumnType>(
+    _ name: StaticString, _ path: any WritableKeyPath<Row, Value> & Sendable,
+    _ role: Role = .changing
+  ) {
+    self.name = name
+    sqlName = snakeCase(name.description)
+    kind = Value.kind
+    isOptional = Value.isOptional
+    self.role = role
+    get = { $0.pointee[keyPath: path].columnValue }
+    put = { value, row in
+      guard let value = Value.from(value) else { return false }
+      row[keyPath: path] = value
+      return true
+    }
+  }
+
+  /// nil if the row has no value there.
+  package func value(of row: Row) -> ColumnValue? { withUnsafePointer(to: row, get) }
+
+  /// The same. A pointer is passed four times as fast as a row, which a closure takes as a copy.
+  package func value(at row: UnsafePointer<Row>) -> ColumnValue? { get(row) }
+
+  /// - Returns: false if the column cannot have this value; the row then stays as it was.
+  package func set(_ value: ColumnValue?, in row: inout Row) -> Bool { put(value, &row) }
+}
+
+/// `delegationStamp` is `delegation_stamp`, `prURL` is `pr_url`.
+private func snakeCase(_ name: String) -> String {
+  var result = ""
+  var isAfterCapital = true
+  for character in name {
+    if character.isUppercase, !isAfterCapital { result += "_" }
+    isAfterCapital = character.isUppercase
+    result += character.lowercased()
+  }
+  return result
+}
+
+/// What the values of a column are.
+package enum ColumnKind: Sendable { case integer, text, flag, texts }
+
+/// The value of a column.
+package enum ColumnValue: Hashable, Comparable, Sendable, CustomStringConvertible {
+  case integer(Int64)
+  case text(String)
+  case flag(Bool)
+  case texts([String])
+
+  package var json: JSONValue {
+    switch self {
+    case .integer(let n): .integer(n)
+    case .text(let text): .string(text)
+    case .flag(let flag): .bool(flag)
+    case .texts(let texts): .array(texts.map { .string($0) })
+    }
+  }
+
+  package var description: String {
+    switch self {
+    case .integer(let n): String(n)
+    case .text(let text): text
+    case .flag(let flag): String(flag)
+    case .texts(let texts): texts.joined(separator: ", ")
+    }
+  }
+
+  package static func < (a: Self, b: Self) -> Bool {
+    if case .integer(let a) = a, case .integer(let b) = b { return a < b }
+    return a.description < b.description
+  }
+}
+
+/// A type that columns have.
+package protocol ColumnType: Sendable {
+  static var kind: ColumnKind { get }
+  static var isOptional: Bool { get }
+  var columnValue: ColumnValue? { get }
+  /// - Returns: nil if it is no value of this type.
+  static func from(_ value: ColumnValue?) -> Self?
+}
+
+extension ColumnType {
+  package static var isOptional: Bool { false }
+}
+
+extension Optional: ColumnType where Wrapped: ColumnType {
+  package static var kind: ColumnKind { Wrapped.kind }
+  package static var isOptional: Bool { true }
+  package var columnValue: ColumnValue? { flatMap(\.columnValue) }
+  /// See `ColumnType`.
+  package static func from(_ value: ColumnValue?) -> Self? {
+    guard let value else { return .some(nil) }
+    return Wrapped.from(value).map { .some($0) }
+  }
+}
+
+extension Int64: ColumnType {
+  package static var kind: ColumnKind { .integer }
+  package var columnValue: ColumnValue? { .integer(self) }
+  /// See `ColumnType`.
+  package static func from(_ value: ColumnValue?) -> Self? {
+    if case .integer(let n)? = value { n } else { nil }
+  }
+}
+
+extension Bool: ColumnType {
+  package static var kind: ColumnKind { .flag }
+  package var columnValue: ColumnValue? { .flag(self) }
+  /// See `ColumnType`.
+  package static func from(_ value: ColumnValue?) -> Self? {
+    if case .flag(let flag)? = value { flag } else { nil }
+  }
+}
+
+extension [String]: ColumnType {
+  package static var kind: ColumnKind { .texts }
+  package var columnValue: ColumnValue? { .texts(self) }
+  /// See `ColumnType`.
+  package static func from(_ value: ColumnValue?) -> Self? {
+    if case .texts(let texts)? = value { texts } else { nil }
+  }
+}
+
+/// A type whose values are texts.
+package protocol TextColumnType: ColumnType {
+  var rawValue: String { get }
+  init?(rawValue: String)
+}
+
+extension TextColumnType {
+  package static var kind: ColumnKind { .text }
+  package var columnValue: ColumnValue? { .text(rawValue) }
+  /// See `ColumnType`.
+  package static func from(_ value: ColumnValue?) -> Self? {
+    if case .text(let text)? = value { Self(rawValue: text) } else { nil }
+  }
+}
+
+extension String: TextColumnType {
+  package var rawValue: String { self }
+  package init?(rawValue: String) { self = rawValue }
+}
+
+extension DelegationID: TextColumnType {
+  package init?(rawValue: String) { self.init(rawValue) }
+}
+
+extension WorkerID: TextColumnType {
+  package init?(rawValue: String) { self.init(rawValue) }
+}
+
+extension DelegationStateName: TextColumnType {}
+extension FailureCode: TextColumnType {}
+extension FaultCode: TextColumnType {}
+extension PullRequestState: TextColumnType {}
+extension Step: TextColumnType {}
+extension WorkerStateName: TextColumnType {}

@@ -1,0 +1,176 @@
+import Domain
+import EventLog
+
+/// Every view. To add one, declare its row in a file of `Views` and name it here: its table, its
+/// digest, its comparison with the log, its rebuild and its listing follow.
+package let allViews: [any ViewRow.Type] = [
+  DelegationRow.self, PullRequestRow.self, WorkerRow.self, RepositoryUsage.self,
+]
+
+/// The name of a view, as users write it.
+package struct ViewName: RawRepresentable, Hashable, CaseIterable, Sendable,
+  ExpressibleByStringLiteral
+{
+  package let rawValue: String
+
+  package init(stringLiteral name: String) { rawValue = name }
+
+  /// - Returns: nil if there is no such view.
+  package init?(rawValue: String) {
+    guard allViews.contains(where: { $0.name.rawValue == rawValue }) else { return nil }
+    self.rawValue = rawValue
+  }
+
+  /// The name with a column's width of spaces, before a digest.
+  package var label: String {
+    rawValue + String(repeating: " ", count: max(1, 15 - rawValue.count))
+  }
+
+  /// In the order in which they are listed.
+  package static var allCases: [ViewName] { allViews.map { $0.name } }
+}
+
+/// The declaration of a view.
+package final class View<Row: ViewRow>: Sendable {
+  /// An index of the view's table, by the names of its columns in SQL.
+  package struct Index: Sendable {
+    package let name: String
+    package let columns: [String]
+    package let isUnique: Bool
+    /// Only rows for which this holds are in the index; nil: all.
+    package let condition: String?
+
+    package init(
+      _ name: String, on columns: String..., isUnique: Bool = false, where condition: String? = nil
+    ) {
+      self.name = name
+      self.columns = columns
+      self.isUnique = isUnique
+      self.condition = condition
+    }
+  }
+
+  /// A column of the listing for people.
+  package struct Cell: Sendable {
+    package let heading: String
+    package let text: @Sendable (Row) -> String
+
+    package init(_ heading: String, _ text: @escaping @Sendable (Row) -> String) {
+      self.heading = heading
+      self.text = text
+    }
+  }
+
+  package let name: ViewName
+  /// Raise it when the same events make other rows than before, or when a column changes: stores
+  /// then build the view again when they are opened.
+  package let version: Int64
+  /// The key first, otherwise as declared.
+  package let columns: [Column<Row>]
+  package let keyColumns: [Column<Row>]
+  /// In the order in which JSON has them.
+  package let sortedColumns: [Column<Row>]
+  /// If each row belongs to a stream: which. A store then keeps rows by their streams.
+  package let stream: (@Sendable (Row) -> StreamName)?
+  package let indexes: [Index]
+  /// What people see of a row.
+  package let listing: [Cell]
+  /// The order of a listing.
+  package let isListedBefore: @Sendable (Row, Row) -> Bool
+
+  /// - Parameters:
+  ///   - listing: nil: every column.
+  ///   - order: the order of a listing; nil: by the key.
+  package init(
+    _ name: ViewName, version: Int64, columns declared: [Column<Row>],
+    stream: (@Sendable (Row) -> StreamName)? = nil, indexes: [Index] = [],
+    listing: [Cell]? = nil, order: (@Sendable (Row, Row) -> Bool)? = nil
+  ) {
+    self.name = name
+    self.version = version
+    keyColumns = declared.filter { $0.role == .key }
+    columns = keyColumns + declared.filter { $0.role != .key }
+    sortedColumns = declared.sorted { $0.name.description < $1.name.description }
+    self.stream = stream
+    self.indexes = indexes
+    self.listing =
+      listing
+      ?? columns.map { column in
+        Cell(column.sqlName.uppercased()) { column.value(of: $0)?.description ?? "-" }
+      }
+    isListedBefore = order ?? { $0.key < $1.key }
+  }
+
+  /// The name of its table in SQL.
+  package var table: String { name.rawValue.replacing("-", with: "_") }
+}
+
+/// A row of a view. Its type declares the view.
+package protocol ViewRow: Equatable, Sendable {
+  static var view: View<Self> { get }
+
+  /// A row to be filled in.
+  init()
+
+  /// Calls `body` with each row of the view, in no order.
+  static func forEach(in projector: Projector, _ body: (Self) throws -> Void) rethrows
+
+  /// The row that has the key of `other`; nil if there is none.
+  static func row(like other: Self, in projector: Projector) -> Self?
+}
+
+extension ViewRow {
+  package static var name: ViewName { view.name }
+
+  /// A row of which only the key is filled in; nil if it is no key of this view.
+  package init?(key: ViewKey) {
+    self.init()
+    guard key.view == Self.name, key.values.count == Self.view.keyColumns.count else { return nil }
+    for (column, value) in zip(Self.view.keyColumns, key.values) {
+      guard column.set(value, in: &self) else { return nil }
+    }
+  }
+
+  package var key: ViewKey {
+    ViewKey(view: Self.name, values: Self.view.keyColumns.compactMap { $0.value(of: self) })
+  }
+
+  /// The row as one object, without the columns that are nil: what digests are made of.
+  package var json: JSONValue {
+    var members: [String: JSONValue] = [:]
+    for column in Self.view.columns {
+      if let value = column.value(of: self) { members[column.name.description] = value.json }
+    }
+    return .object(members)
+  }
+}
+
+/// A row that is summed up from the events of delegations. At most one row of such a view changes
+/// with an event.
+package protocol FoldedRow: ViewRow {
+  associatedtype ID: Hashable & Sendable
+  var id: ID { get }
+
+  /// The row before any event.
+  init(id: ID)
+
+  /// The row that an event changes; nil if it changes none.
+  static func id(of step: DelegationStep) -> ID?
+
+  /// Folds an event into the row that it changes.
+  mutating func fold(_ step: DelegationStep)
+}
+
+extension FoldedRow {
+  /// See `ViewRow`.
+  package static func forEach(
+    in projector: Projector, _ body: (Self) throws -> Void
+  ) rethrows {
+    for row in projector.foldedRows(of: Self.self).values { try body(row) }
+  }
+
+  /// See `ViewRow`.
+  package static func row(like other: Self, in projector: Projector) -> Self? {
+    projector.foldedRows(of: Self.self)[other.id]
+  }
+}

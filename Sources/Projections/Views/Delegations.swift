@@ -1,0 +1,166 @@
+import Domain
+import EventLog
+
+/// One delegation as lists and queries see it. It holds facts alone: the texts that users gave are
+/// read from the event that holds them, so that a redaction needs no second place.
+package struct DelegationRow: ViewRow {
+  package var id = DelegationID("")
+  package var stamp: Int64 = 0
+  package var state = DelegationStateName.requested
+  package var repository = ""
+  package var branch = ""
+  package var baseBranch: String?
+  package var baseSHA: String?
+  package var requester = ""
+  package var priority: Int64 = 0
+  package var agent = ""
+  package var workflow = ""
+  package var digest = ""
+  package var pr: Int64?
+  package var prURL: String?
+  package var prState: PullRequestState?
+  package var taskCommitSHA: String?
+  package var commitSHA: String?
+  package var worker: String?
+  package var attempt: Int64 = 0
+  package var failureStep: Step?
+  package var failureCode: FailureCode?
+  package var failureRetryable: Bool?
+  package var nextIntent: String?
+  package var cancelRequested = false
+  /// When the next try of a step is due, in milliseconds since 1970.
+  package var retryAt: Int64?
+  package var troubleCode: FaultCode?
+  package var requestedAt: Int64 = 0
+  package var stateSince: Int64 = 0
+  package var updatedAt: Int64 = 0
+  /// The version of the stream, and the position of its last event.
+  package var version: Int64 = 0
+  package var position: Int64 = 0
+  /// Why the stream is in quarantine; nil if it is not.
+  package var quarantine: String?
+
+  package init() {}
+
+  package static let view = View<DelegationRow>(
+    "delegations", version: 1,
+    columns: [
+      Column("id", \.id, .key),
+      Column("stamp", \.stamp, .fixed),
+      Column("state", \.state),
+      Column("repository", \.repository, .fixed),
+      Column("branch", \.branch, .fixed),
+      Column("baseBranch", \.baseBranch),
+      Column("baseSHA", \.baseSHA),
+      Column("requester", \.requester, .fixed),
+      Column("priority", \.priority, .fixed),
+      Column("agent", \.agent, .fixed),
+      Column("workflow", \.workflow, .fixed),
+      Column("digest", \.digest, .fixed),
+      Column("pr", \.pr),
+      Column("prURL", \.prURL),
+      Column("prState", \.prState),
+      Column("taskCommitSHA", \.taskCommitSHA),
+      Column("commitSHA", \.commitSHA),
+      Column("worker", \.worker),
+      Column("attempt", \.attempt),
+      Column("failureStep", \.failureStep),
+      Column("failureCode", \.failureCode),
+      Column("failureRetryable", \.failureRetryable),
+      Column("nextIntent", \.nextIntent),
+      Column("cancelRequested", \.cancelRequested),
+      Column("retryAt", \.retryAt),
+      Column("troubleCode", \.troubleCode),
+      Column("requestedAt", \.requestedAt, .fixed),
+      Column("stateSince", \.stateSince),
+      Column("updatedAt", \.updatedAt),
+      Column("version", \.version),
+      Column("position", \.position),
+      Column("quarantine", \.quarantine),
+    ],
+    stream: { .delegation($0.id) },
+    indexes: [
+      .init("by_stamp", on: "stamp", isUnique: true),
+      .init("by_state", on: "state", "stamp"),
+      .init("by_repository", on: "repository", "stamp"),
+      .init("by_requester", on: "requester", "stamp"),
+      .init("by_branch", on: "branch"),
+      .init("by_pr", on: "pr", where: "pr IS NOT NULL"),
+    ],
+    listing: [
+      .init("CODE") { Stamp(milliseconds: $0.stamp).confirmationCode },
+      .init("STATE") { $0.state.rawValue + ($0.quarantine == nil ? "" : " (quarantine)") },
+      .init("REPOSITORY", \.repository),
+      .init("BRANCH", \.branch),
+      .init("PR") { $0.pr.map(String.init) ?? "-" },
+      .init("ATTEMPT") { String($0.attempt) },
+      .init("UPDATED") { Timestamp(milliseconds: $0.updatedAt).iso8601 },
+    ],
+    order: { $0.stamp < $1.stamp })
+
+  /// See `ViewRow`.
+  package static func forEach(
+    in projector: Projector, _ body: (DelegationRow) throws -> Void
+  ) rethrows {
+    for known in projector.delegations.values {
+      if let row = known.row { try body(row) }
+    }
+  }
+
+  /// See `ViewRow`.
+  package static func row(like other: DelegationRow, in projector: Projector) -> DelegationRow? {
+    projector.delegations[other.id]?.row
+  }
+}
+
+extension DelegationRow {
+  /// The row of a delegation in `state`; nil if it was never requested.
+  /// - Parameters:
+  ///   - worker: the worker that has it or had it last.
+  ///   - version: like position and time, of the last event that its state allowed.
+  package init?(
+    state: DelegationState, worker: WorkerID?, version: Int64, position: Int64, time: Timestamp,
+    quarantine: String?
+  ) {
+    guard let d = state.delegation, let name = state.name else { return nil }
+    id = d.id
+    stamp = d.request.stamp.milliseconds
+    self.state = name
+    repository = d.request.repository.description
+    branch = d.request.branch
+    baseBranch = d.base?.branch ?? d.request.baseBranch
+    baseSHA = d.base?.sha.rawValue
+    requester = d.request.requester
+    priority = Int64(d.request.priority)
+    agent = d.request.agent
+    workflow = d.request.workflow.name
+    digest = d.request.workflow.digest
+    pr = d.pullRequest.map { Int64($0.number) }
+    prURL = d.pullRequest?.url
+    prState = d.pullRequest?.state
+    taskCommitSHA = d.taskCommit?.rawValue
+    self.worker = worker?.rawValue
+    attempt = Int64(d.attempt)
+    nextIntent = state.nextIntent?.name
+    cancelRequested = d.cancelRequested
+    retryAt = d.trouble?.retryAt.milliseconds
+    troubleCode = d.trouble?.code
+    requestedAt = d.requestedAt.milliseconds
+    stateSince = d.stateSince.milliseconds
+    updatedAt = time.milliseconds
+    self.version = version
+    self.position = position
+    self.quarantine = quarantine
+    switch state {
+    case .pushed(_, let sha): commitSHA = sha.rawValue
+    case .failed(_, let failure):
+      failureStep = failure.step
+      failureCode = failure.code
+      failureRetryable = failure.retryable
+      commitSHA = d.unpushed?.sha.rawValue
+    case .absent, .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched,
+      .generating:
+      commitSHA = state.commitToPush?.sha.rawValue
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import EventLog
+import Projections
+import SQLite
+
+/// Views that a store builds while it is opened, since its database does not have them, or has them
+/// in another version.
+package struct ViewBuild: Sendable {
+  package let views: [ViewName]
+  /// How many events there are to fold, and how many of them were folded.
+  package let events: Int64
+  package var folded = 0
+}
+
+/// Views of which a database has no table, or one of another version than this program's.
+struct OutdatedViews {
+  private let views: [any ViewRow.Type]
+  private let path: String
+  private let database: Database
+
+  /// - Parameter path: that of the file of `database`.
+  init(path: String, database: Database) throws {
+    self.path = path
+    self.database = database
+    views = try ViewTables.outdated(in: database)
+  }
+
+  /// Builds them from the whole log, in one transaction, and makes the indexes that are missing of
+  /// any view. Hashes are not checked: a corrupt log is no reason to show less of it.
+  /// - Parameter onProgress: called before the first event and from time to time; not at all if
+  ///   there is nothing to fold.
+  func build(_ onProgress: (ViewBuild) -> Void) throws {
+    if !views.isEmpty {
+      let file = try LogFile(path: path)
+      var build = ViewBuild(views: views.map { $0.name }, events: try file.head().position)
+      if build.events > 0 { onProgress(build) }
+      let fold = try file.fold(isChecking: false) {
+        build.folded = $0
+        onProgress(build)
+      }
+      try database.transaction { try replace(by: fold) }
+    }
+    for view in allViews { try ViewTables.createIndexes(of: view, in: database) }
+  }
+
+  private func replace(by fold: LogFold) throws {
+    for view in views {
+      try ViewTables.drop(view, in: database)
+      try ViewTables.create(view, in: database)
+    }
+    for row in fold.projector.rows(of: views) { try ViewTables.put(row, in: database) }
+    let names = Set(views.map { $0.name })
+    try ViewTables.put(
+      fold.projector.digests.filter { names.contains($0.key) }, position: fold.head.position,
+      in: database)
+  }
+}

@@ -1,0 +1,85 @@
+import Projections
+
+/// The table of a view in SQL, made from its declaration.
+struct ViewSQL: Sendable {
+  let table: String
+  /// The columns that hold a row.
+  let columns: [String]
+  /// What follows `CREATE TABLE` and a name.
+  let definition: String
+  /// What finds the row of a key.
+  let keyCondition: String
+  private let indexes: [(name: String, isUnique: Bool, expression: String)]
+  private let values: String
+
+  static func of<Row: ViewRow>(_ row: Row.Type) -> ViewSQL { all[Row.name] ?? ViewSQL(row) }
+
+  private static let all: [ViewName: ViewSQL] = Dictionary(
+    uniqueKeysWithValues: allViews.map { ($0.name, sql(of: $0)) })
+
+  private static func sql<Row: ViewRow>(of row: Row.Type) -> ViewSQL { ViewSQL(row) }
+
+  private init<Row: ViewRow>(_: Row.Type) {
+    let view = Row.view
+    table = view.table
+    columns = view.columns.map(\.sqlName)
+    let keys = view.keyColumns.map(\.sqlName)
+    keyCondition = keys.map { "\($0) = ?" }.joined(separator: " AND ")
+    indexes = view.indexes.map { index in
+      let condition = index.condition.map { " WHERE \($0)" } ?? ""
+      return (
+        "\(view.table)_\(index.name)", index.isUnique,
+        "\(view.table)(\(index.columns.joined(separator: ", ")))\(condition)"
+      )
+    }
+    var lines = view.columns.map { column in
+      let type = column.kind.isInteger ? "INTEGER" : "TEXT"
+      return "\(column.sqlName) \(type)\(column.isOptional ? "" : " NOT NULL")"
+    }
+    let keyList = keys.joined(separator: ", ")
+    let list = columns.joined(separator: ", ")
+    let marks = columns.indices.map { "?\($0 + 1)" }.joined(separator: ", ")
+    let changes = view.columns.filter { $0.role == .changing }
+      .map { "\($0.sqlName) = excluded.\($0.sqlName)" }.joined(separator: ", ")
+    if view.stream == nil {
+      lines.append("PRIMARY KEY (\(keyList))")
+      values = "(\(list)) VALUES (\(marks)) ON CONFLICT(\(keyList)) DO UPDATE SET \(changes)"
+    } else {
+      lines.insert("stream INTEGER PRIMARY KEY REFERENCES streams(id)", at: 0)
+      values = """
+        (stream, \(list)) SELECT id, \(marks) FROM streams WHERE name = ?\(columns.count + 1) \
+        ON CONFLICT(stream) DO UPDATE SET \(changes)
+        """
+    }
+    definition = "(\n  \(lines.joined(separator: ",\n  "))\n) STRICT"
+  }
+
+  /// Puts a row in, or changes the columns that change of the row that is there. After the values
+  /// of the columns it takes the name of the row's stream, if the view has rows by streams.
+  /// - Parameter prefix: what precedes the name of the table.
+  func put(prefix: String) -> String { "INSERT INTO " + prefix + table + values }
+
+  /// The columns of a row, in the order in which `ViewTables.read` reads them.
+  /// - Parameter alias: that of the table in the statement.
+  func columns(alias: String) -> String {
+    columns.map { "\(alias).\($0)" }.joined(separator: ", ")
+  }
+
+  var select: String { "SELECT \(columns.joined(separator: ", ")) FROM \(table)" }
+
+  /// What makes the indexes that are missing.
+  var indexStatements: [String] {
+    indexes.map {
+      "CREATE \($0.isUnique ? "UNIQUE " : "")INDEX IF NOT EXISTS \($0.name) ON \($0.expression)"
+    }
+  }
+}
+
+extension ColumnKind {
+  fileprivate var isInteger: Bool {
+    switch self {
+    case .integer, .flag: true
+    case .text, .texts: false
+    }
+  }
+}
