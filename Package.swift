@@ -186,7 +186,7 @@ let package = Package(
         "Cryptography", "SQLiteEventStore", "SQLite", "EventStoreConformance", "LogStories",
         "Randomness",
         "Domain", "EventLog",
-        "Projections", "log-writer",
+        "Projections", "InMemoryEventStore", "log-writer",
       ], exclude: ["Fixtures"], swiftSettings: strict),
     tests(
       "ReplayTests",
@@ -226,7 +226,8 @@ let package = Package(
     tests(
       "ServerTests",
       [
-        "Server", "Engine", "Domain", "EventLog", "InMemoryEventStore", "LogStories", "Randomness",
+        "Server", "Engine", "Domain", "EventLog", "Projections", "InMemoryEventStore", "LogStories",
+        "Randomness",
         "Workflows", "WorkerProtocol", hummingbird, nio,
       ]),
     .target(

@@ -26,7 +26,7 @@ package protocol WorkerLauncher: Sendable {
 
 /// The engine; one for each server process.
 package actor Engine {
-  package typealias Store = any EventStore & Views
+  package typealias Store = any EventStore & ReadModels & LogReader
 
   /// What `aipm serve` was told in place of the workflow's.
   package struct Overrides: Sendable {
@@ -41,7 +41,7 @@ package actor Engine {
 
   nonisolated package let overrides: Overrides
   nonisolated package let store: Store
-  nonisolated package let feed: CommitFeed
+  nonisolated package let feed: any CommitFeed
   nonisolated let mirrors: any Mirrors
   nonisolated package let forge: any Forge
   nonisolated let clock: any EngineClock
@@ -89,7 +89,7 @@ package actor Engine {
   ///   - workflows: every definition that the log holds, and the present ones.
   ///   - report: told of each read of a stream that fails, for the server's log.
   package init(
-    store: Store, feed: CommitFeed, forge: any Forge, mirrors: any Mirrors,
+    store: Store, feed: any CommitFeed, forge: any Forge, mirrors: any Mirrors,
     clock: any EngineClock, launcher: any WorkerLauncher, configuration: EngineCore.Configuration,
     workflows: [Workflow], overrides: Overrides, stampMark: Int64,
     report: @escaping @Sendable (StreamReading) -> Void = { _ in }

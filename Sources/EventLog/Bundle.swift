@@ -94,11 +94,15 @@ package struct BundleWriter: Sendable {
 
   /// Takes the next event in.
   /// - Returns: the lines that are complete, each with its end.
-  package mutating func take(_ event: RecordedEvent) -> String {
-    if isTold(event) { return flush() + event.json.canonicalText + "\n" }
+  package mutating func take(_ event: StoredEvent) -> String {
+    if isShown(event) { return flush() + event.json.canonicalText + "\n" }
+    guard let leaf = try? LogHash.leaf(of: event) else {
+      // The chain cannot be followed over such an event. The check of the bundle says so.
+      let gap = JSONValue.object(["position": .integer(event.position), "leaf": .null])
+      return flush() + gap.canonicalText + "\n"
+    }
     if leaves.isEmpty { firstLeaf = event.position }
-    let encoded = EventCodec.encode(event.event)
-    leaves.append(LogHash.leaf(of: event, type: encoded.type, facts: encoded.facts))
+    leaves.append(leaf)
     return leaves.count == Self.leavesMax ? flush() : ""
   }
 
@@ -112,11 +116,11 @@ package struct BundleWriter: Sendable {
     return line.canonicalText + "\n"
   }
 
-  private func isTold(_ event: RecordedEvent) -> Bool {
-    if event.stream == .delegation(delegation) { return true }
-    if case .system(.redacted(let position, _)) = event.event {
-      return positions.contains(position)
-    }
-    return false
+  private func isShown(_ event: StoredEvent) -> Bool {
+    if event.stream.name == .delegation(delegation) { return true }
+    guard event.type == Int64(EventType.systemRedacted.rawValue),
+      case .system(.redacted(let position, _))? = try? event.leanEvent()
+    else { return false }
+    return positions.contains(position)
   }
 }

@@ -80,13 +80,6 @@ package struct RecordedEvent: Equatable, Sendable {
     return empty
   }
 
-  /// Why its text can't be redacted; nil if the event allows it.
-  package var redactionFault: RedactionFault? {
-    if case .system(.workflowDefined) = event { return .definition(position) }
-    if isRedacted { return .redactedBefore(position) }
-    return salt.isEmpty ? .noWords(position) : nil
-  }
-
   /// The envelope of the API, `aipm export` and JSONL.
   package var json: JSONValue {
     let encoded = EventCodec.encode(event)

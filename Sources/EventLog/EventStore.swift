@@ -112,7 +112,8 @@ package struct StoreFault: Error, Equatable, Sendable, CustomStringConvertible {
   package var description: String { "\(operation): \(message)" }
 }
 
-/// A place that keeps the log. Nothing outside a store's own module may assume that it is a file.
+/// The writing side of a store, and its streams. `ReadModels` and `LogReader` are the other sides.
+/// Nothing outside a store's own module may assume that it is a file.
 package protocol EventStore: Sendable {
   /// Writes `append` whole, and returns when that is on disk.
   func append(_ append: Append) async throws(AppendFault) -> [RecordedEvent]
@@ -133,15 +134,6 @@ package protocol EventStore: Sendable {
   func read(
     _ stream: StreamName, types: [EventType]
   ) async throws(StoreFault) -> [RecordedEvent]
-
-  /// The last event of a stream, with its text; nil if there is no such stream.
-  func last(of stream: StreamName) async throws(StoreFault) -> RecordedEvent?
-
-  /// Up to `limit` events after `position`, in order, with their texts.
-  func read(after position: Int64, limit: Int) async throws(StoreFault) -> [RecordedEvent]
-
-  /// Where the log ends at this moment.
-  func head() async throws(StoreFault) -> LogHead
 }
 
 /// Told of each committed append, in the order of positions, before the append's caller is

@@ -10,28 +10,49 @@ extension StoredEvent {
     }
     let reader = EnvelopeReader(envelope: envelope)
     let typeName = try reader.text("type")
-    guard let type = EventType(name: typeName) else {
-      throw CodecFault(type: typeName, reason: "is not known")
-    }
     guard let time = Timestamp(iso8601: try reader.text("time")) else {
-      throw CodecFault(type: typeName, reason: "its time is none")
+      throw CodecFault(type: typeName, reason: "its time is invalid")
     }
-    var object = try reader.object("data")
-    let text = object.removeValue(forKey: "text")
-    var facts = Facts(object: object)
-    let detail = facts.detail
-    facts.detail = [:]
+    let content = try Content(reader, typeName)
     let actor = EnvelopeReader(envelope: try reader.object("actor"))
     self.init(
       position: try reader.integer("position"), id: try reader.need(try reader.uuid("id"), "id"),
       stream: Stream(try reader.text("stream")), version: try reader.integer("version"),
-      type: Int64(type.rawValue), schema: try reader.integer("schema"), time: time,
+      type: content.type, schema: try reader.integer("schema"), time: time,
       actorKind: try actor.text("kind"), actor: try actor.text("name"),
       correlation: envelope["correlation"]?.stringValue,
-      causation: try reader.uuid("causation"), facts: facts,
-      detail: detail.isEmpty ? nil : JSONValue.object(detail).canonicalText,
+      causation: try reader.uuid("causation"), facts: content.facts, detail: content.detail,
       payloadHash: try reader.hex("payloadHash"), hash: try reader.hex("hash"),
-      salt: try reader.hex("salt"), body: text?.canonical ?? [])
+      salt: try reader.hex("salt"), body: content.body)
+  }
+}
+
+/// The columns of an event that depend on its type.
+private struct Content {
+  let type: Int64
+  let facts: Facts
+  let detail: String?
+  let body: [UInt8]
+
+  init(_ reader: EnvelopeReader, _ typeName: String) throws(CodecFault) {
+    if typeName == StoredEvent.unreadableType {
+      let raw = EnvelopeReader(envelope: try reader.object("unreadable"))
+      type = try raw.integer("type")
+      facts = Facts(object: try raw.object("columns"))
+      detail = raw.envelope["detail"]?.stringValue
+      body = raw.envelope["text"]?.stringValue.map { Array($0.utf8) } ?? []
+      return
+    }
+    guard let known = EventType(name: typeName) else {
+      throw CodecFault(type: typeName, reason: "is not known")
+    }
+    type = Int64(known.rawValue)
+    var object = try reader.object("data")
+    body = object.removeValue(forKey: "text")?.canonical ?? []
+    var facts = Facts(object: object)
+    detail = facts.detail.isEmpty ? nil : JSONValue.object(facts.detail).canonicalText
+    facts.detail = [:]
+    self.facts = facts
   }
 }
 
@@ -60,7 +81,7 @@ private struct EnvelopeReader {
 
   func need<T>(_ value: T?, _ name: String) throws(CodecFault) -> T {
     guard let value else {
-      throw CodecFault(type: "export", reason: "\(name) is absent or not of its kind")
+      throw CodecFault(type: "export", reason: "\(name) is missing or of another kind")
     }
     return value
   }

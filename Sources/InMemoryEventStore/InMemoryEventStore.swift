@@ -11,9 +11,9 @@ import Projections
 import Synchronization
 
 package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>: EventStore,
-  Views, Sendable
+  ReadModels, LogReader
 {
-  fileprivate struct State {
+  struct State {
     var events: [RecordedEvent] = []
     var streams: [StreamName: [Int]] = [:]
     var keys: [String: (delegation: DelegationID, body: String)] = [:]
@@ -24,7 +24,7 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
     var sealer: EventSealer<Random>
   }
 
-  private let state: Mutex<State>
+  let state: Mutex<State>
   private let clock: @Sendable () -> Timestamp
   private let onCommit: CommitObserver
 
@@ -96,19 +96,9 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
     state.withLock { ($0.events, $0.digests) }
   }
 
-  /// See `EventStore`.
-  package func read(
-    after position: Int64, limit: Int
-  ) async throws(StoreFault) -> [RecordedEvent] {
-    state.withLock { Array($0.events.dropFirst(Int(max(0, position))).prefix(max(0, limit))) }
-  }
+  // MARK: ReadModels
 
-  /// See `EventStore`.
-  package func head() async throws(StoreFault) -> LogHead { state.withLock { $0.sealer.head } }
-
-  // MARK: Views
-
-  /// See `Views`.
+  /// See `ReadModels`.
   package func delegation(
     _ reference: DelegationReference
   ) async throws(StoreFault) -> DelegationDetail? {
@@ -126,12 +116,12 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
     }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func isKnown(key: String) async throws(StoreFault) -> Bool {
     state.withLock { $0.keys[key] != nil }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func delegations(
     _ filter: DelegationFilter, before: Stamp?, limit: Int
   ) async throws(StoreFault) -> [DelegationDetail] {
@@ -152,22 +142,22 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
     }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func liveDelegations() async throws(StoreFault) -> [DelegationRow] {
     state.withLock { $0.rows.filter { !$0.state.isTerminal }.sorted { $0.stamp < $1.stamp } }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func liveDelegations(branch: String) async throws(StoreFault) -> [DelegationRow] {
     try await liveDelegations().filter { $0.branch == branch }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func liveFigures() async throws(StoreFault) -> LiveFigures {
     LiveFigures(try await liveDelegations())
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func owingDelegations() async throws(StoreFault) -> [DelegationRow] {
     state.withLock {
       $0.rows.filter { $0.state.isTerminal && $0.nextIntent != nil }
@@ -175,7 +165,7 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
     }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func ended(
     since: Timestamp, limit: Int
   ) async throws(StoreFault) -> [EndedDelegation] {
@@ -191,7 +181,7 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
     }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func words(
     endedBefore time: Timestamp, limit: Int
   ) async throws(StoreFault) -> [Int64] {
@@ -206,7 +196,7 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
     }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func pullRequests(
     limit: Int
   ) async throws(StoreFault) -> [(row: PullRequestRow, title: String?)] {
@@ -216,45 +206,47 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
     }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func workers() async throws(StoreFault) -> [WorkerRow] {
     state.withLock { $0.projector.rows(WorkerRow.self).sorted { $0.id < $1.id } }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func workerCounts() async throws(StoreFault) -> [WorkerStateName: Int] {
     Dictionary(grouping: try await workers(), by: \.state).mapValues(\.count)
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func audit(
     _ query: AuditQuery, before: Int64?, limit: Int
-  ) async throws(StoreFault) -> [RecordedEvent] {
+  ) async throws(StoreFault) -> [StoredEvent] {
     state.withLock { state in
-      var found: [RecordedEvent] = []
-      for event in state.events.reversed() where found.count < limit {
+      var found: [StoredEvent] = []
+      for event in state.stored.reversed() where found.count < limit {
         guard before.map({ event.position < $0 }) ?? true else { continue }
         var row: DelegationRow?
-        if case .delegation(let id) = event.stream { row = state.projector.delegations[id]?.row }
+        if case .delegation(let id)? = event.stream.name {
+          row = state.projector.delegations[id]?.row
+        }
         if query.matches(AuditedEvent(event: event, row: row)) { found.append(event) }
       }
       return found
     }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func digests() async throws(StoreFault) -> (
     position: Int64, digests: [ViewName: ViewDigest]
   ) {
     state.withLock { ($0.sealer.head.position, $0.digests) }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func rebuild() async throws(StoreFault) -> Rebuild {
     state.withLock { $0.rebuild() }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func marks() async throws(StoreFault) -> (stamp: Int64, epoch: Int64) {
     state.withLock { ($0.stamps.max() ?? 0, $0.epoch) }
   }
@@ -263,13 +255,11 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
 extension InMemoryEventStore.State {
   fileprivate var rows: [DelegationRow] { projector.rows(DelegationRow.self) }
 
-  fileprivate mutating func rebuild() -> Rebuild {
-    var fresh = Projector()
-    for event in events {
-      _ = fresh.apply(
-        event.event, stream: event.stream, version: event.version, position: event.position,
-        time: event.time)
-    }
+  /// The events as a store keeps them.
+  var stored: some BidirectionalCollection<StoredEvent> { events.lazy.map { StoredEvent($0) } }
+
+  /// The views against a projector that folded the whole log.
+  func compare(with fresh: Projector) -> Comparison {
     var comparison = Comparison()
     for view in ViewName.allCases {
       for key in Set(fresh.keys(of: view)).union(projector.keys(of: view)).sorted() {
@@ -277,6 +267,17 @@ extension InMemoryEventStore.State {
         if folded != live { comparison.note(key, folded: folded, live: live) }
       }
     }
+    return comparison
+  }
+
+  fileprivate mutating func rebuild() -> Rebuild {
+    var fresh = Projector()
+    for event in events {
+      _ = fresh.apply(
+        event.event, stream: event.stream, version: event.version, position: event.position,
+        time: event.time)
+    }
+    let comparison = compare(with: fresh)
     let replaced = digests
     projector = fresh
     digests = fresh.digests
@@ -310,7 +311,7 @@ extension InMemoryEventStore.State {
     for position in positions {
       guard position > 0, position <= events.count else { throw .noSuchEvent(position) }
       let event = events[Int(position) - 1]
-      if let fault = event.redactionFault { throw fault }
+      if let fault = StoredEvent(event).redactionFault { throw fault }
       if case .delegation(let id) = event.stream,
         !(projector.delegations[id]?.row?.state.isTerminal ?? true)
       {

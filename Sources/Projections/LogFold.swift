@@ -37,7 +37,7 @@ extension Projector {
 }
 
 extension CorruptStream {
-  fileprivate init(_ fault: CodecFault) {
+  init(_ fault: CodecFault) {
     self.init(event: fault.type, state: "unknown", reason: fault.reason)
   }
 }

@@ -2,8 +2,9 @@
 //
 // What it is for: rows that lists, pages and queries read. A view is declared once, by the type of
 // its row: see `ViewRow`, and the files in `Views`. `Projector` folds events into rows.
-// `ViewDigest` sums rows up. `LogFold` is a whole replay, with everything about the log that can be checked on
-// the way. The protocol `Views` has the queries.
+// `ViewDigest` sums rows up. `LogFold` is a whole replay, with everything about the log that can be
+// checked on the way. `ReadModels` is how rows are asked for, `LogReader` how the log is read and
+// checked, `StoreDriver` how a store is opened.
 //
 // What it promises: rows are a function of the events alone. The same projector runs in the
 // writer's transaction, in a replay and in the tests, so what is shown can be proven from the log,

@@ -4,21 +4,21 @@ import Projections
 import SQLite
 import Text
 
-/// A part of a statement, with the values that it wants in their order.
+/// A part of a statement, with its values in order.
 struct SQLPart {
   var sql: String
   var values: [SQLiteValue] = []
 }
 
-/// The terms of a query as SQL over `events e LEFT JOIN delegations d`. It lets through all that
-/// may match and keeps out most of what does not; `AuditQuery.matches` has the last word.
+/// The terms of a query as SQL over `events e LEFT JOIN delegations d`. It selects every event that
+/// matches, and few that do not; `AuditQuery.matches` decides.
 enum AuditConditions {
-  /// nil where SQL keeps nothing out.
+  /// Nil if SQL excludes nothing.
   static func sql(for query: AuditQuery) -> SQLPart? {
     let parts = query.terms.compactMap { term -> SQLPart? in
       guard let part = sql(for: term.condition, now: query.now) else { return nil }
       if !term.isNegated { return part.sql }
-      // What lets too much through would, turned about, keep too much out.
+      // The negation of a condition that selects too much would select too little.
       guard part.isExact else { return nil }
       return SQLPart(sql: "NOT coalesce(\(part.sql.sql), 0)", values: part.sql.values)
     }
@@ -63,8 +63,7 @@ enum AuditConditions {
         .integer(span.upper.map { now.milliseconds - $0 } ?? .min),
         .integer(span.lower.map { now.milliseconds - $0 } ?? .max))
     case .stuck(true):
-      let ended = DelegationStateName.allCases.filter(\.isTerminal).map { "'\($0.rawValue)'" }
-      let sql = "d.quarantine IS NOT NULL OR d.state NOT IN (\(ended.joined(separator: ",")))"
+      let sql = "d.quarantine IS NOT NULL OR NOT \(StateSQL.ended("d.state"))"
       return (SQLPart(sql: sql), false)
     case .refused(let host):
       // A name holds nothing that JSON escapes.
@@ -75,7 +74,7 @@ enum AuditConditions {
     }
   }
 
-  /// Where a text may stand: in the words of the event, its type, its code or its step.
+  /// Events with a text in their texts, their type, their code or their step.
   private static func sql(for words: String) -> SQLPart {
     var alternatives = [
       """
@@ -115,7 +114,7 @@ struct AuditNames {
     steps = Step.allCases.map(\.rawValue).filter(holds)
   }
 
-  /// The text as it stands inside of a JSON string.
+  /// The text as it is escaped in a JSON string.
   static func escaped(_ words: String) -> String {
     String(JSONValue.string(words).canonicalText.dropFirst().dropLast())
   }

@@ -3,15 +3,15 @@ import EventLog
 import SQLite
 import Text
 
-/// What audit looks events up by: lists of positions by term, and by commit. An append does not
-/// wait for it; the writer takes events in when it has nothing else to do. Whoever asks reads the
-/// end of the log, which it does not hold yet, event by event.
+/// The index for audits: lists of positions by term, and by commit. Appends do not wait for it. The
+/// writer adds events when it has nothing else to do. An audit reads the end of the log, which is
+/// not in the index yet, event by event.
 enum AuditIndex {
-  /// How many events one transaction takes in: few enough that an append does not wait long.
+  /// How many events one transaction adds: few enough that an append does not wait long.
   private static let batch: Int64 = 2000
   private static let progressKey = "audit-position"
 
-  /// A term as it stands in `audit_terms`.
+  /// A term of `audit_terms`.
   enum Term {
     static func repository(_ name: String) -> String { "repo:" + name }
     static func type(_ type: EventType) -> String { "type:\(type.rawValue)" }
@@ -22,7 +22,7 @@ enum AuditIndex {
     static func step(_ word: String) -> String { "step:" + word }
   }
 
-  /// The last event that it holds.
+  /// The last event in the index.
   static func position(in database: Database) throws(SQLiteError) -> Int64 {
     let text = try database.text("SELECT value FROM meta WHERE key = ?", .text(progressKey))
     return text.flatMap { Int64($0) } ?? 0
@@ -36,9 +36,9 @@ enum AuditIndex {
     WHERE e.position > ? AND e.position <= ? ORDER BY e.position LIMIT ?
     """
 
-  /// Takes the next events in. The caller has begun a transaction.
+  /// Adds the next events. The caller has begun a transaction.
   /// - Parameter end: no event beyond this position.
-  /// - Returns: the last event that it holds now.
+  /// - Returns: the last event in the index.
   static func catchUp(
     from position: Int64, through end: Int64 = .max, in database: Database
   ) throws -> Int64 {
@@ -93,12 +93,12 @@ enum AuditIndex {
     return database.lastInsertedRowID
   }
 
-  /// The number of a term; nil where no event has it.
+  /// The number of a term; nil if no event has it.
   static func id(of term: String, in database: Database) throws(SQLiteError) -> Int64? {
     try database.integer("SELECT id FROM audit_terms WHERE term = ?", .text(term))
   }
 
-  /// Empties it; it is made again from the start of the log.
+  /// Empties it; it is rebuilt from the start of the log.
   static func clear(in database: Database) throws(SQLiteError) {
     try database.execute(
       """
@@ -107,9 +107,8 @@ enum AuditIndex {
       """)
   }
 
-  /// What it holds against the log: not entry by entry, but by sums over all of them, in which each
-  /// counts and none is likely to make up for another.
-  /// - Returns: what does not fit.
+  /// Compares the index with the log, by a sum over the hashes of all entries.
+  /// - Returns: what differs.
   static func faults(in database: Database) throws -> [String] {
     let end = try position(in: database)
     let head = try EventTable.head(in: database).position

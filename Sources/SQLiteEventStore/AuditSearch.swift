@@ -4,17 +4,17 @@ import Projections
 import SQLite
 import Text
 
-/// Finds what a query asks for, within one snapshot. The candidates come from where there are the
-/// fewest: the streams of a few delegations, a list of the index, or the log itself; the newest
-/// part of the log, which the index does not hold yet, is always read as it is.
+/// Finds the events of a query within one snapshot. It reads the smallest source of candidates: the
+/// streams of a few delegations, a list of the index, or the log itself. The newest part of the log
+/// is not in the index yet, and is always read.
 struct AuditSearch {
   /// Up to so many delegations are read stream by stream.
   private static let streamsMax: Int64 = 1000
   /// Up to so many commits of one prefix are looked up one by one.
   private static let commitsMax = 16
-  /// Lists longer than this are all the same length.
+  /// Lists longer than this count as equally long.
   private static let countMax: Int64 = 5000
-  /// So many positions are looked through at first; what finds too little looks further each time.
+  /// The positions of the first window; each further window is larger.
   private static let windowMin: Int64 = 20_000
   /// The id of an event is made at its time, or a little after.
   private static let idDriftMs: Int64 = 10_000
@@ -32,7 +32,7 @@ struct AuditSearch {
   private let names: StreamNames
   private let conditions: SQLPart?
   private var rows: [Int64: DelegationRow?] = [:]
-  private var found: [RecordedEvent] = []
+  private var found: [StoredEvent] = []
   private var limit = 0
 
   init(_ query: AuditQuery, in database: Database) {
@@ -43,7 +43,7 @@ struct AuditSearch {
   }
 
   /// The newest first.
-  mutating func run(before: Int64?, limit: Int) throws -> [RecordedEvent] {
+  mutating func run(before: Int64?, limit: Int) throws -> [StoredEvent] {
     self.limit = limit
     let head = try EventTable.head(in: database).position
     let end = before.map { min(head, $0 - 1) } ?? head
@@ -69,7 +69,7 @@ struct AuditSearch {
     query.terms.filter { !$0.isNegated }.map(\.condition)
   }
 
-  /// The positions that the terms leave; nil where there are none.
+  /// The positions within the terms; nil if there are none.
   private func bounds(in all: ClosedRange<Int64>) throws -> ClosedRange<Int64>? {
     var (lower, upper) = (all.lowerBound, all.upperBound)
     func narrow(_ time: AuditQuery.Span) throws {
@@ -134,7 +134,7 @@ struct AuditSearch {
     return words.map { .words($0) } ?? .log
   }
 
-  /// The streams of the delegations that the query names; nil where it names none.
+  /// The streams of the delegations that the query names; nil if it names none.
   private func namedStreams() throws -> [Int64]? {
     var streams: Set<Int64>?
     func keep(_ found: [Int64]) { streams = streams?.intersection(found) ?? Set(found) }
@@ -163,7 +163,7 @@ struct AuditSearch {
     return streams?.sorted()
   }
 
-  /// The commits that a term's digits begin; nil where no term asks for one, or there are too many.
+  /// The commits that a term's digits begin; nil if no term asks for one, or there are too many.
   private func commits() throws -> [String]? {
     for case .sha(let prefix) in positive {
       var commits: [String] = []
@@ -179,7 +179,7 @@ struct AuditSearch {
     return nil
   }
 
-  /// The streams of the delegations in the state that is asked for; nil where no term asks, or
+  /// The streams of the delegations in the state that is asked for; nil if no term asks, or
   /// there are too many.
   private func streamsByState() throws -> [Int64]? {
     let states = positive.compactMap { if case .state(let state) = $0 { state } else { nil } }
@@ -302,11 +302,11 @@ struct AuditSearch {
     }
   }
 
-  private func event(at position: Int64) throws -> RecordedEvent {
+  private func event(at position: Int64) throws -> StoredEvent {
     let s = try database.statement(EventTable.select + " WHERE e.position = ?")
     s.bind(position, at: 1)
     let names = names
-    guard let event = try s.rows({ row in try EventTable.read(row, names).recorded() }).first else {
+    guard let event = try s.rows({ row in try EventTable.read(row, names) }).first else {
       throw StoreFault(operation: "audit", message: "there is no event \(position)")
     }
     return event

@@ -1,15 +1,15 @@
 import EventLog
 import Glibc
+import Projections
 import SQLite
 
 /// Copies of the log.
 package enum LogBackup {
-  /// Copies the log of a folder into one file, whether or not a server writes to it: the copy is
-  /// one state of the log, is checked as a whole, and has its name only once it is on disk.
-  /// - Parameter onProgress: told how many events of the copy were checked.
-  /// - Returns: what the check of the copy found.
-  /// - Throws: `StoreFault`, also where `path` is taken or the copy is not sound; then there is
-  ///   none.
+  /// Copies the log of a folder into one file, whether or not a server writes to it. The copy is
+  /// one state of the log, is checked as a whole, and gets its name once it is on disk.
+  /// - Parameter onProgress: called with the number of checked events.
+  /// - Returns: the result of the check.
+  /// - Throws: `StoreFault`, also if `path` exists or the copy is not sound; then there is no copy.
   package static func make(
     of directory: String, to path: String, onProgress: (_ events: Int) -> Void = { _ in }
   ) throws(StoreFault) -> Verification {
@@ -46,12 +46,11 @@ package enum LogBackup {
     }
   }
 
-  /// Puts a copy in the place of a folder's log. The caller holds the folder's `FolderLock`. What
-  /// was there stays beside it as `aipm.db.replaced`, and the head outside stays as it is, so that
-  /// the next start sees that this log is an older one. A backup of an older schema is brought up
-  /// to date.
-  /// - Returns: what the check of the copy found.
-  /// - Throws: `StoreFault`, also where the copy is not sound; then nothing was changed.
+  /// Replaces a folder's log by a copy. The caller holds the folder's `FolderLock`. The old log stays
+  /// beside it as `aipm.db.replaced`. The head outside stays as it is, so the next start notices
+  /// that this log is older. A backup of an older schema is migrated.
+  /// - Returns: the result of the check.
+  /// - Throws: `StoreFault`, also if the copy is not sound; then nothing was changed.
   package static func restore(
     _ path: String, to directory: String, onProgress: (_ events: Int) -> Void = { _ in }
   ) throws(StoreFault) -> Verification {
@@ -69,7 +68,7 @@ package enum LogBackup {
           operation: "restore", message: "\(path) is damaged, so nothing was changed: \(first)")
       }
       if access(target, F_OK) == 0 {
-        try fold(target)
+        try checkpoint(target)
         removeCopy(target + ".replaced")
         guard rename(target, target + ".replaced") == 0 else {
           throw StoreFault.system("rename \(target)")
@@ -91,7 +90,7 @@ package enum LogBackup {
   /// One state of a database into a file of its own, on disk when this returns.
   private static func copy(_ source: String, to target: String) throws {
     do {
-      // Reading alone, but without `query_only`, under which SQLite makes no copy.
+      // Read-only, but without `query_only`, with which SQLite makes no copy.
       let database = try Database(path: source, mode: .readOnly)
       database.setBusyTimeout(milliseconds: OpenedLog.busyTimeoutMs)
       try database.run("VACUUM INTO ?", .text(target))
@@ -118,9 +117,9 @@ package enum LogBackup {
     try OutdatedViews(path: path, database: database).build { _ in }
   }
 
-  /// What a write-ahead log holds belongs to the file that is put aside. A file that is no database
-  /// any more is put aside as it is.
-  private static func fold(_ path: String) throws {
+  /// Moves the content of the write-ahead log into the file that is put aside. A file that is no
+  /// database any more is put aside as it is.
+  private static func checkpoint(_ path: String) throws {
     guard let database = try? Database(path: path, mode: .readWriteCreate) else { return }
     _ = try? database.checkpoint(.truncate)
   }
@@ -135,7 +134,7 @@ package enum LogBackup {
   }
 }
 
-/// A folder whose entries have to outlive a power cut.
+/// A folder whose entries must survive a power cut.
 enum DurableFolder {
   static func sync(_ directory: String) throws(StoreFault) {
     let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -145,7 +144,7 @@ enum DurableFolder {
 }
 
 extension StoreFault {
-  /// What the system call that failed just now said.
+  /// The error of the system call that failed last.
   static func system(_ operation: String) -> StoreFault {
     StoreFault(operation: operation, message: String(cString: strerror(errno)))
   }

@@ -41,7 +41,7 @@ final class BoundedQueue<Item: Sendable>: Sendable {
     return refusal
   }
 
-  /// Takes nothing more in; what is there already is still taken out.
+  /// Refuses further items; what is in the queue can still be taken.
   func close() {
     state.withLock { $0.isClosed = true }
     for _ in 0..<takers { wake.signal() }

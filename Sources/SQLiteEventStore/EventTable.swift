@@ -114,6 +114,17 @@ enum EventTable {
     return try s.rows { row in try read(row, names) }
   }
 
+  /// Up to `limit` events after `position`, in order.
+  static func after(
+    _ position: Int64, limit: Int, in database: Database
+  ) throws -> [StoredEvent] {
+    let s = try database.statement(
+      select + " WHERE e.position > ? ORDER BY e.position LIMIT ?")
+    s.bind(position, at: 1)
+    s.bind(Int64(max(0, limit)), at: 2)
+    return try few(s, in: database)
+  }
+
   /// The events of a stream whose type is one of these, in order.
   static func stream(
     _ name: StreamName, types: [EventType], in database: Database

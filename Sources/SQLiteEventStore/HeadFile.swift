@@ -2,9 +2,9 @@ import Cryptography
 import EventLog
 import Glibc
 
-/// The log's head outside of the database, in a file of its own: two slots that are written in
-/// turn, each with a checksum, so that one of them is whole whatever happens. It tells a database
-/// that lost its end, or was put back from a backup, from one that is merely short.
+/// The log's head in a file outside the database: two slots that are written in turn, each with a
+/// checksum, so that one of them is always whole. It distinguishes a database that lost its end, or
+/// was replaced by a backup, from one that is merely short.
 ///
 /// It is used from one thread at a time.
 final class HeadFile {
@@ -18,7 +18,7 @@ final class HeadFile {
   enum Found: Equatable {
     case none
     case head(LogHead)
-    /// There is a file, and neither slot is whole.
+    /// The file exists, and neither slot is whole.
     case unreadable
   }
 
@@ -30,14 +30,14 @@ final class HeadFile {
   private var sequence: UInt64
   let found: Found
 
-  /// Opens the file, or makes it.
+  /// Opens the file, or creates it.
   init(path: String) throws(Fault) {
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw Fault(operation: "open \(path)", code: errno) }
     (found, sequence) = Self.look(descriptor)
   }
 
-  /// What the file says, without a touch to it; `.none` where there is no such file.
+  /// Reads the file and does not change it; `.none` if it does not exist.
   static func read(path: String) throws(Fault) -> Found {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {

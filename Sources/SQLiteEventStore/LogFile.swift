@@ -5,9 +5,9 @@ import Projections
 import SQLite
 import Text
 
-/// The log's file opened for reading alone: safe beside a running server, which it never makes
-/// wait. Events are read in chunks, each a snapshot of its own, so that a long replay keeps no
-/// checkpoint from its work; what compares events with views does so in one snapshot.
+/// The log's file, opened for reading alone. It never makes a running server wait. Events are read
+/// in chunks, each in a snapshot of its own, so that a long replay blocks no checkpoint. Events and
+/// views are compared in one snapshot.
 ///
 /// It is used from one thread.
 package final class LogFile {
@@ -21,15 +21,15 @@ package final class LogFile {
   package let path: String
 
   /// - Parameter directory: a data folder.
-  /// - Returns: nil where there is no `aipm.db`.
-  /// - Throws: `StoreFault` where it is no log, or of a newer program.
+  /// - Returns: nil if there is no `aipm.db`.
+  /// - Throws: `StoreFault` if it is no log, or of a newer program.
   package static func find(directory: String) throws(StoreFault) -> LogFile? {
     let path = directory + "/aipm.db"
     guard access(path, F_OK) == 0 else { return nil }
     return try LogFile(path: path)
   }
 
-  /// - Throws: `StoreFault` where the file is absent, no log, or of a newer program.
+  /// - Throws: `StoreFault` if the file is missing, no log, or of a newer program.
   package init(path: String) throws(StoreFault) {
     let database = try Readers.connect(path)
     do {
@@ -60,12 +60,12 @@ package final class LogFile {
     names = StreamNames(database, for: .many)
   }
 
-  /// Where the log ends at this moment.
+  /// Where the log ends now.
   package func head() throws(StoreFault) -> LogHead {
     try guarding("head") { try EventTable.head(in: database) }
   }
 
-  /// More events than the file has room for, were each as small as none is.
+  /// More events than the file can hold, even if each were smaller than any is.
   func mostEvents() throws(StoreFault) -> Int64 {
     try guarding("measure") {
       let pages = try database.integer("PRAGMA page_count") ?? 0
@@ -80,7 +80,7 @@ package final class LogFile {
   }
 
   /// The events after `first`, up to `last`, as a fold takes them, in a snapshot of their own.
-  /// - Parameter isChecking: whether their hashes are made again.
+  /// - Parameter isChecking: whether their hashes are checked.
   func stretch(
     after first: Int64, through last: Int64, _ isChecking: Bool
   ) throws(StoreFault) -> LogStretch {
@@ -143,18 +143,12 @@ package final class LogFile {
     }
   }
 
-  /// The events of one stream, in order; none where there is no such stream.
+  /// The events of one stream, in order; empty if there is no such stream.
   package func events(of stream: StreamName) throws(StoreFault) -> [StoredEvent] {
     try guarding("read \(stream)") { try EventTable.stream(stream, in: database) }
   }
 
-  /// The delegation that `reference` names, by the live views.
-  package func delegation(_ reference: DelegationReference) throws(StoreFault) -> DelegationID? {
-    try guarding("find") { try DelegationQuery.find(reference, in: database)?.row.id }
-  }
-
-  /// The digests as the writer keeps them, and the position that all of them stand at; nil where
-  /// they do not stand at one.
+  /// The digests as the writer keeps them, and their position; nil if they differ in it.
   package func storedDigests() throws(StoreFault) -> (
     position: Int64?, digests: [ViewName: ViewDigest]
   ) {
@@ -164,8 +158,8 @@ package final class LogFile {
     }
   }
 
-  /// Hands each row of a live view to `body`, by its key.
-  /// - Parameter body: gets nil in place of a row that cannot be read.
+  /// Calls `body` with each row of a live view and its key.
+  /// - Parameter body: gets nil for a row that cannot be read.
   package func forEachRow(
     of view: ViewName, _ body: (ViewKey, JSONValue?) throws -> Void
   ) throws(StoreFault) {
@@ -182,20 +176,20 @@ package final class LogFile {
     }
   }
 
-  /// What the writer keeps beside the log to look things up by, against the log.
-  /// - Returns: what does not fit.
+  /// Compares the look-ups with the log.
+  /// - Returns: what differs.
   package func lookupFaults() throws(StoreFault) -> [String] {
     try guarding("check") { try LookUps.faults(in: database) }
   }
 
-  /// The head outside against the log.
+  /// Compares the head outside with the log.
   func fault(
     of found: HeadFile.Found, endingAt head: LogHead
   ) throws(StoreFault) -> String? {
     try guarding("check the head") { try found.fault(of: database, endingAt: head) }
   }
 
-  /// What SQLite itself finds wrong with the file.
+  /// The result of SQLite's own checks of the file.
   func structureFaults() throws(StoreFault) -> [String] {
     try guarding("check the file") {
       let found = try database.statement("PRAGMA integrity_check(20)").rows { $0.text(0) ?? "" }

@@ -13,7 +13,7 @@ enum LookUps {
       AND json_extract(e.detail, '$.idempotencyKey') IS NOT NULL
     """
 
-  /// - Returns: what is not as the log has it.
+  /// - Returns: what differs from the log.
   static func faults(in database: Database) throws -> [String] {
     var faults = try database.statement(
       """
@@ -32,7 +32,7 @@ enum LookUps {
     return faults + (try AuditIndex.faults(in: database))
   }
 
-  /// Makes it again. The caller has begun a transaction.
+  /// Rebuilds them. The caller has begun a transaction.
   static func rebuild(in database: Database) throws {
     try database.execute(
       """

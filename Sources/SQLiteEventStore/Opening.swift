@@ -4,18 +4,17 @@ import Glibc
 import Projections
 import SQLite
 
-/// What a writer finds in the data folder when it opens it.
+/// The log in a data folder, opened for writing.
 struct OpenedLog {
   var database: Database
   var headFile: HeadFile
   var last: (head: LogHead, time: Timestamp, id: [UInt8])?
   var digests: [ViewName: ViewDigest]
-  /// What is wrong with the log itself; nil where all is well.
+  /// What is wrong with the log itself; nil if nothing is.
   var damage: String?
-  /// Why the views cannot be gone on with; nil where they can. They can be made again.
+  /// Why the views have to be rebuilt before anything is written; nil if they are in step.
   var viewDamage: String?
-  /// Where the log ends, where it is gone on with although the head outside says that it is not
-  /// the one that it was; nil where nothing was overruled.
+  /// Where the log ends, if it was accepted although the head outside is another one; else nil.
   var acceptedRestore: Int64?
 }
 
@@ -24,10 +23,10 @@ extension OpenedLog {
   static let tailLength: Int64 = 1000
   static let busyTimeoutMs: Int32 = 5000
 
-  /// Opens the folder for writing, makes what is missing, checks the end of the log, and builds the
+  /// Opens the folder for writing, creates what is missing, checks the end of the log, and builds the
   /// views that the database does not have in this program's version.
-  /// - Parameter acceptsRestore: whether an older or another log than the head outside tells of is
-  ///   gone on with.
+  /// - Parameter acceptsRestore: whether a log is accepted that is older than the head outside, or
+  ///   another one.
   static func open(
     directory: String, acceptsRestore: Bool = false, onViewBuild: (ViewBuild) -> Void = { _ in }
   ) throws(StoreFault) -> OpenedLog {
@@ -38,7 +37,7 @@ extension OpenedLog {
       let path = directory + "/aipm.db"
       let database = try openDatabase(path)
       let headFile = try HeadFile(path: directory + "/head")
-      // A file that was just made is lost with its directory entry.
+      // Without this, a power cut loses the directory entries of new files.
       try DurableFolder.sync(directory)
       var log = OpenedLog(
         database: database, headFile: headFile, last: nil, digests: .empty, damage: nil)
@@ -90,7 +89,7 @@ extension OpenedLog {
     return database
   }
 
-  /// What an answer is worth hangs on these, so they are read back.
+  /// Durability depends on these settings, so they are read back.
   private static func require(
     _ wanted: String, _ actual: String?, _ pragma: String
   ) throws(StoreFault) {

@@ -2,15 +2,6 @@ import EventLog
 import Projections
 import SQLite
 
-/// Views that a store builds while it is opened, since its database does not have them, or has them
-/// in another version.
-package struct ViewBuild: Sendable {
-  package let views: [ViewName]
-  /// How many events there are to fold, and how many of them were folded.
-  package let events: Int64
-  package var folded = 0
-}
-
 /// Views of which a database has no table, or one of another version than this program's.
 struct OutdatedViews {
   private let views: [any ViewRow.Type]

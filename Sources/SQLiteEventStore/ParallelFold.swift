@@ -15,25 +15,24 @@ extension LogFile {
 
   /// Folds the log up to where it ends now.
   ///
-  /// Each event's hash can be made again apart from all others, and rows are read on one core as
-  /// well as on another; folding alone goes by the log's order. So several threads read stretches
-  /// of the log, decode and check them, each on a connection of its own, and this one folds them
-  /// as they come.
+  /// Hashes can be checked and rows decoded in any order; only folding needs the log's order. So
+  /// several threads read, decode and check stretches of the log, each on a connection of its own,
+  /// and this thread folds them in order.
   /// - Parameters:
   ///   - isChecking: whether hashes and versions are checked.
   ///   - readersMax: how many threads may read beside this one; with one alone, this one reads.
   ///   - stretchLength: how many events are read at once.
   ///   - isWanted: whether an event is to be taken; after one that is not, none is.
-  ///   - onProgress: told now and then how many events are done.
-  /// - Throws: `StoreFault` where the log cannot be read, or the system has no thread left.
+  ///   - onProgress: called now and then with the number of folded events.
+  /// - Throws: `StoreFault` if the log cannot be read, or no thread can be started.
   package func fold(
     isChecking: Bool, readersMax: Int = readersMax, stretchLength: Int64 = stretchLength,
     while isWanted: (_ position: Int64, _ time: Timestamp) -> Bool = { _, _ in true },
     onProgress: (_ events: Int) -> Void
   ) throws(StoreFault) -> LogFold {
     let end = try head().position
-    // Positions that the file cannot hold tell of a log that is hurt: to go through them all by
-    // number would take for ever.
+    // Positions that the file cannot hold mean that the log is corrupt. Reading by number would
+    // take for ever.
     guard try end <= mostEvents() else {
       return try foldInOrder(isChecking: isChecking, through: end, while: isWanted, onProgress)
     }
@@ -99,10 +98,10 @@ private struct StretchPlan: Sendable {
   var end: Int64
 }
 
-/// Stretches of a log that several threads make, handed over in the log's order. So many wait to be
-/// taken at most as there are places.
+/// Stretches that several threads read, handed over in the log's order. It is bounded: at most as
+/// many stretches wait as there are slots.
 private final class StretchLine: Sendable {
-  /// Makes the stretch of this number; used on one thread.
+  /// Reads the stretch of this number; used on one thread.
   typealias Reader = (_ index: Int) throws(StoreFault) -> LogStretch
 
   private struct State {
@@ -112,42 +111,42 @@ private final class StretchLine: Sendable {
     var readers = 0
   }
 
-  private final class Place: Sendable {
+  private final class Slot: Sendable {
     let content = Mutex<Result<LogStretch, StoreFault>?>(nil)
     let isFilled = DispatchSemaphore(value: 0)
   }
 
   private let count: Int
   private let state = Mutex(State())
-  private let places: [Place]
+  private let slots: [Slot]
   private let isFree = DispatchSemaphore(value: 0)
   private let hasEnded = DispatchSemaphore(value: 0)
 
   init(count: Int, readers: Int) {
     self.count = count
-    places = (0..<(2 * readers)).map { _ in Place() }
-    for _ in places { isFree.signal() }
+    slots = (0..<(2 * readers)).map { _ in Slot() }
+    for _ in slots { isFree.signal() }
   }
 
-  /// Lets a thread make stretches until all are made; its faults are handed over as they come.
+  /// Starts a thread that reads stretches until all are read. Its faults are handed over in order.
   func startReader(_ make: @escaping @Sendable () throws(StoreFault) -> Reader) {
     let isStarted = startThread { [self] in
       let reader = Result { () throws(StoreFault) in try make() }
       while let index = begin() {
-        let place = places[index % places.count]
+        let slot = slots[index % slots.count]
         let made = Result { () throws(StoreFault) in try reader.get()(index) }
-        place.content.withLock { $0 = made }
-        place.isFilled.signal()
+        slot.content.withLock { $0 = made }
+        slot.isFilled.signal()
       }
       hasEnded.signal()
     }
     if isStarted { state.withLock { $0.readers += 1 } }
   }
 
-  /// Whether anybody makes stretches.
+  /// Whether any thread reads stretches.
   var hasReaders: Bool { state.withLock { $0.readers > 0 } }
 
-  /// - Returns: the stretch to make now, once there is room for it; nil where there is none.
+  /// - Returns: the stretch to read next, once a slot is free; nil if there is none.
   private func begin() -> Int? {
     isFree.wait()
     return state.withLock { state in
@@ -163,9 +162,9 @@ private final class StretchLine: Sendable {
       defer { state.taken += 1 }
       return state.taken
     }
-    let place = places[index % places.count]
-    place.isFilled.wait()
-    let made = place.content.withLock { content in
+    let slot = slots[index % slots.count]
+    slot.isFilled.wait()
+    let made = slot.content.withLock { content in
       defer { content = nil }
       return content
     }
@@ -173,7 +172,7 @@ private final class StretchLine: Sendable {
     return made ?? .failure(StoreFault(operation: "fold", message: "a stretch was lost"))
   }
 
-  /// Begins no more, and waits for the threads to end.
+  /// Starts no further stretch, and waits for the threads to end.
   func end() {
     let readers = state.withLock { state in
       state.begun = count

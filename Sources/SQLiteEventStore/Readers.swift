@@ -2,11 +2,11 @@ import EventLog
 import SQLite
 import SystemCalls
 
-/// A few threads that read, each with a connection of its own. Each read is one short snapshot;
-/// none of them ever writes or checkpoints.
+/// A few threads that read, each with a connection of its own. Each read is one short snapshot, and
+/// none writes or checkpoints.
 ///
-/// Searches wait in a queue of their own and have threads of their own: however slow they are, what
-/// a submission or a worker waits for is read at once. Each read has a time limit.
+/// Searches have a queue and threads of their own. So a slow search does not delay the reads that a
+/// submission or a worker waits for. Each read has a time limit.
 final class Readers: Sendable {
   /// Which queue a read waits in.
   enum Kind {
@@ -35,14 +35,14 @@ final class Readers: Sendable {
   private let searches: BoundedQueue<Read>
   private let time: Duration
 
-  /// - Throws: `StoreFault` where the system has no thread left.
+  /// - Throws: `StoreFault` if no thread can be started.
   init(path: String, limits: Limits = Limits()) throws(StoreFault) {
     time = limits.time
     lookUps = BoundedQueue(capacity: limits.waitingLookUpsMax, takers: limits.threads)
     searches = BoundedQueue(capacity: limits.waitingSearchesMax, takers: limits.threads)
-    for lane in [lookUps, searches] {
+    for queue in [lookUps, searches] {
       for _ in 0..<limits.threads {
-        guard startThread({ Self.serve(lane, path) }) else {
+        guard startThread({ Self.serve(queue, path) }) else {
           close()
           throw StoreFault(operation: "open", message: "no thread for reading could be started")
         }
@@ -50,11 +50,11 @@ final class Readers: Sendable {
     }
   }
 
-  /// Carries out what comes through `lane` until that is closed. A connection that cannot be made
-  /// fails one read; the next read tries again.
-  private static func serve(_ lane: BoundedQueue<Read>, _ path: String) {
+  /// Runs the reads of `queue` until it is closed. If there is no connection, one read fails, and
+  /// the next one tries to connect again.
+  private static func serve(_ queue: BoundedQueue<Read>, _ path: String) {
     var connection: Database?
-    while case .items(let reads) = lane.take(max: 1, timeoutMs: nil) {
+    while case .items(let reads) = queue.take(max: 1, timeoutMs: nil) {
       for read in reads {
         let database = Result { () throws(StoreFault) in
           if let connection { return connection }
@@ -87,12 +87,12 @@ final class Readers: Sendable {
   func stopLookUps() { lookUps.close() }
 
   /// Runs `body` in one snapshot on a reading thread.
-  /// - Throws: `StoreFault`, also where too many reads wait, or this one takes too long.
+  /// - Throws: `StoreFault`, also if too many reads wait or this one takes too long.
   func read<T: Sendable>(
     _ operation: String, as kind: Kind = .lookUp,
     _ body: @escaping @Sendable (Database) throws -> T
   ) async throws(StoreFault) -> T {
-    let lane =
+    let queue =
       switch kind {
       case .lookUp: lookUps
       case .search: searches
@@ -100,7 +100,7 @@ final class Readers: Sendable {
     let time = time
     let result = await withCheckedContinuation {
       (caller: CheckedContinuation<Result<T, StoreFault>, Never>) in
-      let refusal = lane.put { database in
+      let refusal = queue.put { database in
         let result = database.flatMap { database in
           database.interrupt(at: .now + time)
           defer { database.interrupt(at: nil) }

@@ -78,7 +78,7 @@ struct Rebuilding {
 }
 
 extension SQLiteEventStore {
-  /// See `Views`.
+  /// See `ReadModels`.
   package func rebuild() async throws(StoreFault) -> Rebuild {
     guard
       rebuilding.withLock({ isUnderWay in

@@ -20,7 +20,7 @@ extension SQLiteEventStore {
 }
 
 extension Writer {
-  /// Takes words away and says so, in one transaction.
+  /// Deletes texts and appends the events that say so, in one transaction.
   func redact(
     _ positions: [Int64], reason: String, by actor: Actor
   ) throws -> [RecordedEvent] {
@@ -45,8 +45,8 @@ extension Writer {
       throw error
     }
     committed([.success(told)])
-    // `secure_delete` has overwritten the words in the database's pages; older copies of these
-    // pages stand in the write-ahead log until it is cut.
+    // `secure_delete` has overwritten the texts in the database's pages. The write-ahead log has
+    // older copies of these pages until it is truncated.
     checkpoint(.truncate)
     return told
   }
@@ -54,16 +54,16 @@ extension Writer {
   private func check(_ position: Int64, in database: Database) throws {
     let s = try database.statement(EventTable.select + " WHERE e.position = ?")
     s.bind(position, at: 1)
-    guard let event = try EventTable.few(s, in: database).first?.recorded() else {
+    guard let event = try EventTable.few(s, in: database).first else {
       throw RedactionFault.noSuchEvent(position)
     }
     if let fault = event.redactionFault { throw fault }
-    guard case .delegation(let id) = event.stream else { return }
+    guard case .delegation(let id)? = event.stream.name else { return }
     let state = try database.text(
       """
       SELECT state FROM delegations
       WHERE id = ? AND stream = (SELECT id FROM streams WHERE name = ?)
-      """, .text(id.rawValue), .text(event.stream.description))
+      """, .text(id.rawValue), .text(event.stream.text))
     if let state, !(DelegationStateName(rawValue: state)?.isTerminal ?? false) {
       throw RedactionFault.underWay(position)
     }

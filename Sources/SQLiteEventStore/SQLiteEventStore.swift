@@ -1,26 +1,26 @@
 // The event log on SQLite: one file, `aipm.db`, and beside it `head`.
 //
-// One connection writes. It has a thread of its own; appends wait in a bounded queue, and each
-// commit takes all that wait, so that the cost of a sync is shared. Of each append idempotency key,
-// version, stamp and the stream's own state are looked at first, so that a refused one writes
-// nothing and stops nobody. Events, their texts, the views and the views' digests are written
-// together; if the disk is full the commit is rolled back and each append is tried alone. Reads are
-// short snapshots on other connections; searches wait for each other and for nothing else, and each
-// read has a time limit.
+// One connection writes, on a thread of its own. Appends wait in a bounded queue, and each commit
+// takes all that wait, so that they share the cost of a sync. The idempotency key, the version, the
+// stamp and the stream's state of each append are checked first: a refused append writes nothing
+// and delays nobody. Events, their texts, the views and the views' digests are written together. If
+// the disk is full, the commit is rolled back and each append is tried alone. Reads are short
+// snapshots on other connections. Searches have a queue of their own. Each read has a time limit.
 //
 // What it promises beyond `EventStore`:
 //
-// - An append's caller is answered after COMMIT with `synchronous=FULL`, which was read back when
-//   the file was opened. The observer hears of it before the caller does.
-// - Where the log ends is kept outside of the database too, at most 100 ms behind, so that a
-//   database that lost its end or was put back from a backup is noticed at the next opening.
-// - Each opening checks the hashes of the last 1000 events; `LogFile.verify` checks all.
-// - `LogFile.fold` replays a log of a million events in seconds: several threads read stretches of
-//   it, make hashes again and decode from the bytes where SQLite has them, and one folds.
+// - An append is answered after COMMIT with `synchronous=FULL`, which is read back when the file is
+//   opened. The observer is called before the caller is answered.
+// - The head of the log is also written to a file outside the database, at most 100 ms later. So
+//   the next opening notices a database that lost its end or was replaced by a backup.
+// - Each opening checks the hashes of the last 1000 events; `verify` checks all.
+// - A replay of a million events takes seconds: several threads read stretches of the log, compute
+//   hashes and decode from the bytes in SQLite's memory, and one thread folds.
 //
-// How it fails: a full disk refuses the appends that need room and goes on when there is some. An
-// I/O error in a commit leaves its outcome unknown, so nothing more is written until the log was
-// opened again. A log that is hurt is opened for reading, and each append is told why.
+// How it fails: on a full disk, appends that need space are refused, and later ones succeed once
+// there is space. An I/O error in a commit leaves its outcome unknown, so nothing more is written
+// until the log is opened again. A corrupt log is opened for reading, and each append is refused
+// with the reason.
 
 import Dispatch
 import Domain
@@ -30,47 +30,55 @@ import SQLite
 import Synchronization
 import SystemCalls
 
-package final class SQLiteEventStore: EventStore, Views, Sendable {
-  /// How many appends may wait.
+package final class SQLiteEventStore: RunningStore, SQLiteLogReader {
+  /// How many appends may wait for the writer.
   private static let waitingMax = 8192
 
-  private let lane: BoundedQueue<WriterRequest>
+  private let queue: BoundedQueue<WriterRequest>
   private let status: WriterStatus
   let readers: Readers
   private let ended: Ended
   let mask: SecretMask?
   /// The database's file.
   let path: String
-  /// Whether the views are being made again.
+  /// The file with the head.
+  let headPath: String?
+  package let feed: any CommitFeed
+  /// Whether the views are being rebuilt.
   let rebuilding = Mutex(false)
 
-  /// Opens the log in `directory` for writing, and makes both where they are missing. Whoever
-  /// calls sees to it that no other process does so at the same time.
+  /// Opens the log in `directory` for writing, and creates both if they are missing. The caller
+  /// ensures that no other process does so at the same time.
   /// - Parameters:
-  ///   - acceptsRestore: whether a log is gone on with that is older than the head outside, or
-  ///     another; the head stays as it is until the first append, which should say so.
-  ///   - clock: the time of events; it may step back, the log's time does not.
-  ///   - mask: takes credentials out of words before they are stored.
+  ///   - acceptsRestore: whether a log is accepted that is older than the head outside, or another
+  ///     one. That head stays as it is until the first append, which should say so.
+  ///   - clock: the time of events; if it steps back, the log's time does not.
+  ///   - mask: removes credentials from texts before they are stored.
   ///   - onViewBuild: called while views are built that the database does not have in this
   ///     program's version, before anything else is read.
-  ///   - onCommit: told of each append on the writer's thread, before its caller is answered.
-  /// - Throws: `StoreFault` where there is no log that could even be read: no permission, another
-  ///   program's file, a newer schema. A log that is hurt is opened, and `damage` says why.
+  ///   - onCommit: called with each append on the writer's thread, before its caller is answered.
+  /// - Throws: `StoreFault` if there is no log that can even be read: no permission, another
+  ///   program's file, a newer schema. A corrupt log is opened, and `damage` says why.
   package static func open(
     directory: String, clock: @escaping @Sendable () -> Timestamp, acceptsRestore: Bool = false,
     mask: SecretMask? = nil, onViewBuild: @escaping @Sendable (ViewBuild) -> Void = { _ in },
-    onCommit: @escaping CommitObserver
+    onCommit: @escaping CommitObserver = { _ in }
   ) throws(StoreFault) -> SQLiteEventStore {
-    let lane = BoundedQueue<WriterRequest>(capacity: waitingMax, takers: 1)
+    let feed = LocalCommitFeed()
+    let queue = BoundedQueue<WriterRequest>(capacity: waitingMax, takers: 1)
     let ended = Ended()
     let opened = Handover<Result<WriterStatus, StoreFault>>()
     let isStarted = startThread {
       do throws(StoreFault) {
         let writer = try Writer.opening(
           directory: directory, acceptsRestore: acceptsRestore, clock: clock,
-          onViewBuild: onViewBuild, onCommit: onCommit)
+          onViewBuild: onViewBuild,
+          onCommit: {
+            feed.observe($0)
+            onCommit($0)
+          })
         opened.give(.success(writer.sharedStatus))
-        writer.run(lane)
+        writer.run(queue)
       } catch {
         opened.give(.failure(error))
       }
@@ -84,40 +92,42 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
       let path = directory + "/aipm.db"
       let readers = try Readers(path: path)
       return SQLiteEventStore(
-        lane: lane, status: status, readers: readers, ended: ended, path: path,
-        mask: mask)
+        queue: queue, status: status, readers: readers, ended: ended, path: path,
+        headPath: directory + "/head", feed: feed, mask: mask)
     } catch {
-      lane.close()
+      queue.close()
       throw error
     }
   }
 
   private init(
-    lane: BoundedQueue<WriterRequest>, status: WriterStatus, readers: Readers, ended: Ended,
+    queue: BoundedQueue<WriterRequest>, status: WriterStatus, readers: Readers, ended: Ended,
     path: String,
-    mask: SecretMask?
+    headPath: String, feed: any CommitFeed, mask: SecretMask?
   ) {
     self.path = path
+    self.headPath = headPath
+    self.feed = feed
     self.mask = mask
-    self.lane = lane
+    self.queue = queue
     self.status = status
     self.readers = readers
     self.ended = ended
   }
 
   deinit {
-    lane.close()
+    queue.close()
     readers.close()
   }
 
   /// Writes what waits, takes nothing more, and returns when the file is closed.
   package func close() async {
-    lane.close()
+    queue.close()
     readers.close()
     await ended.wait()
   }
 
-  /// Why nothing is written any more, in words for the operator; nil where all is well.
+  /// Why nothing is written any more, for the operator; nil if nothing is wrong.
   package var damage: String? {
     switch status.values.withLock({ $0.stopped }) {
     case nil: nil
@@ -126,7 +136,7 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
     }
   }
 
-  /// Where the log ended that was taken in place of a newer one; nil where none was.
+  /// See `RunningStore`.
   package var acceptedRestore: Int64? { status.acceptedRestore }
 
   /// How many commits there were since the opening, and how many appends they carried.
@@ -140,7 +150,7 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
   package func append(_ append: Append) async throws(AppendFault) -> [RecordedEvent] {
     let append = mask.map { append.masked(by: $0) } ?? append
     let result = await withCheckedContinuation { caller in
-      switch lane.put(.append(AppendRequest(append: append, caller: caller))) {
+      switch queue.put(.append(AppendRequest(append: append, caller: caller))) {
       case nil: break
       case .full: caller.resume(returning: .failure(.overloaded))
       case .closed: caller.resume(returning: .failure(.closed))
@@ -165,34 +175,14 @@ package final class SQLiteEventStore: EventStore, Views, Sendable {
     }
   }
 
-  /// See `EventStore`.
-  package func last(of stream: StreamName) async throws(StoreFault) -> RecordedEvent? {
-    try await readers.read("read \(stream)") { database in
-      try EventTable.last(of: stream, in: database)?.recorded()
-    }
-  }
-
-  /// See `EventStore`.
-  package func read(
-    after position: Int64, limit: Int
-  ) async throws(StoreFault) -> [RecordedEvent] {
-    try await readers.read("read after \(position)") { database in
-      let s = try database.statement(
-        EventTable.select + " WHERE e.position > ? ORDER BY e.position LIMIT ?")
-      s.bind(position, at: 1)
-      s.bind(Int64(limit), at: 2)
-      return try EventTable.few(s, in: database).map { try $0.recorded() }
-    }
-  }
-
-  /// See `EventStore`.
+  /// See `LogReader`.
   package func head() async throws(StoreFault) -> LogHead { status.values.withLock { $0.head } }
 }
 
 extension SQLiteEventStore {
-  /// Runs `body` on the writer's thread, and waits for it on this one, which must be none of the
-  /// cooperative pool's.
-  /// - Throws: what `body` throws, or an `AppendFault` where the writer takes nothing.
+  /// Runs `body` on the writer's thread, and blocks this thread, which must not belong to the
+  /// cooperative pool.
+  /// - Throws: what `body` throws, or an `AppendFault` if the queue is full or closed.
   func onWriterBlocking<T: Sendable>(
     _ body: @escaping @Sendable (Writer) throws -> T
   ) throws -> T {
@@ -202,7 +192,7 @@ extension SQLiteEventStore {
   }
 
   /// Runs `body` on the writer's thread.
-  /// - Throws: what `body` throws, or an `AppendFault` where the writer takes nothing.
+  /// - Throws: what `body` throws, or an `AppendFault` if the queue is full or closed.
   func onWriter<T: Sendable>(
     _ body: @escaping @Sendable (Writer) throws -> T
   ) async throws -> T {
@@ -215,8 +205,8 @@ extension SQLiteEventStore {
     }
   }
 
-  private func send(_ errand: @escaping @Sendable (Writer) -> Void) throws(AppendFault) {
-    switch lane.put(.errand(errand)) {
+  private func send(_ job: @escaping @Sendable (Writer) -> Void) throws(AppendFault) {
+    switch queue.put(.job(job)) {
     case nil: break
     case .full: throw .overloaded
     case .closed: throw .closed

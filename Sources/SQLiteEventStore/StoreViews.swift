@@ -4,14 +4,14 @@ import Projections
 import SQLite
 
 extension SQLiteEventStore {
-  /// See `Views`.
+  /// See `ReadModels`.
   package func delegation(
     _ reference: DelegationReference
   ) async throws(StoreFault) -> DelegationDetail? {
     try await readers.read("delegation") { try DelegationQuery.find(reference, in: $0) }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func isKnown(key: String) async throws(StoreFault) -> Bool {
     try await readers.read("idempotency key") { database in
       let s = try database.statement("SELECT 1 FROM idempotency WHERE key = ?")
@@ -20,7 +20,7 @@ extension SQLiteEventStore {
     }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func delegations(
     _ filter: DelegationFilter, before: Stamp?, limit: Int
   ) async throws(StoreFault) -> [DelegationDetail] {
@@ -29,34 +29,34 @@ extension SQLiteEventStore {
     }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func liveDelegations() async throws(StoreFault) -> [DelegationRow] {
     try await readers.read("live delegations") { database in
       return try database.statement(
-        "\(DelegationQuery.select) WHERE d.state IN (\(Self.liveStates)) ORDER BY d.stamp"
+        "\(DelegationQuery.select) WHERE \(StateSQL.live("d.state")) ORDER BY d.stamp"
       ).rows { try ViewTables.read($0) }
     }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func liveDelegations(branch: String) async throws(StoreFault) -> [DelegationRow] {
     try await readers.read("live delegations of a branch") { database in
       let s = try database.statement(
-        "\(DelegationQuery.select) WHERE d.branch = ? AND d.state IN (\(Self.liveStates)) "
+        "\(DelegationQuery.select) WHERE d.branch = ? AND \(StateSQL.live("d.state")) "
           + "ORDER BY d.stamp")
       s.bind(branch, at: 1)
       return try s.rows { try ViewTables.read($0) }
     }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func liveFigures() async throws(StoreFault) -> LiveFigures {
     try await readers.read("live figures") { database in
       var figures = LiveFigures()
       // The id is that of the row with the smallest time (sqlite.org/lang_select.html#bareagg).
       let counts = try database.statement(
         "SELECT state, count(*), count(trouble_code), count(quarantine), id, min(requested_at) "
-          + "FROM delegations WHERE state IN (\(Self.liveStates)) GROUP BY state")
+          + "FROM delegations WHERE \(StateSQL.live("state")) GROUP BY state")
       defer { counts.reset() }
       while try counts.step() {
         guard let state = counts.text(0).flatMap(DelegationStateName.init) else { continue }
@@ -74,32 +74,25 @@ extension SQLiteEventStore {
     }
   }
 
-  private static let liveStates = DelegationStateName.allCases.filter { !$0.isTerminal }
-    .map { "'\($0.rawValue)'" }.joined(separator: ", ")
-
-  /// See `Views`.
+  /// See `ReadModels`.
   package func owingDelegations() async throws(StoreFault) -> [DelegationRow] {
     try await readers.read("owing delegations") { database in
-      let ended = DelegationStateName.allCases.filter(\.isTerminal)
-      let words = ended.map { "'\($0.rawValue)'" }.joined(separator: ", ")
-      return try database.statement(
-        "\(DelegationQuery.select) WHERE d.state IN (\(words)) AND d.next_intent IS NOT NULL "
-          + "ORDER BY d.stamp"
+      try database.statement(
+        "\(DelegationQuery.select) WHERE \(StateSQL.ended("d.state")) "
+          + "AND d.next_intent IS NOT NULL ORDER BY d.stamp"
       ).rows { try ViewTables.read($0) }
     }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func ended(
     since: Timestamp, limit: Int
   ) async throws(StoreFault) -> [EndedDelegation] {
     try await readers.read("ended delegations") { database in
-      let ends = DelegationStateName.allCases.filter(\.isTerminal)
-      let words = ends.map { "'\($0.rawValue)'" }.joined(separator: ", ")
       let s = try database.statement(
         """
         SELECT failure_code, requested_at, state_since FROM delegations
-        WHERE state IN (\(words)) AND stamp >= ? AND state_since >= ?
+        WHERE \(StateSQL.ended("state")) AND stamp >= ? AND state_since >= ?
         ORDER BY stamp DESC LIMIT ?
         """)
       s.bind(EndedDelegation.oldestStamp(since: since), at: 1)
@@ -113,18 +106,16 @@ extension SQLiteEventStore {
     }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func words(
     endedBefore time: Timestamp, limit: Int
   ) async throws(StoreFault) -> [Int64] {
     try await readers.read("words", as: .search) { database in
-      let ends = DelegationStateName.allCases.filter(\.isTerminal)
-      let words = ends.map { "'\($0.rawValue)'" }.joined(separator: ", ")
       let s = try database.statement(
         """
         SELECT p.position FROM payloads p CROSS JOIN events e ON e.position = p.position
         CROSS JOIN delegations d ON d.stream = e.stream
-        WHERE d.state IN (\(words)) AND d.state_since < ? ORDER BY p.position LIMIT ?
+        WHERE \(StateSQL.ended("d.state")) AND d.state_since < ? ORDER BY p.position LIMIT ?
         """)
       s.bind(time.milliseconds, at: 1)
       s.bind(Int64(limit), at: 2)
@@ -132,7 +123,7 @@ extension SQLiteEventStore {
     }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func pullRequests(
     limit: Int
   ) async throws(StoreFault) -> [(row: PullRequestRow, title: String?)] {
@@ -154,12 +145,12 @@ extension SQLiteEventStore {
     }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func workers() async throws(StoreFault) -> [WorkerRow] {
     try await readers.read("workers") { try ViewTables.rows(WorkerRow.self, in: $0) }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func workerCounts() async throws(StoreFault) -> [WorkerStateName: Int] {
     try await readers.read("worker counts") { database in
       var counts: [WorkerStateName: Int] = [:]
@@ -172,17 +163,17 @@ extension SQLiteEventStore {
     }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func audit(
     _ query: AuditQuery, before: Int64?, limit: Int
-  ) async throws(StoreFault) -> [RecordedEvent] {
+  ) async throws(StoreFault) -> [StoredEvent] {
     try await readers.read("audit", as: .search) { database in
       var search = AuditSearch(query, in: database)
       return try search.run(before: before, limit: limit)
     }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func digests() async throws(StoreFault) -> (
     position: Int64, digests: [ViewName: ViewDigest]
   ) {
@@ -192,7 +183,7 @@ extension SQLiteEventStore {
     }
   }
 
-  /// See `Views`.
+  /// See `ReadModels`.
   package func marks() async throws(StoreFault) -> (stamp: Int64, epoch: Int64) {
     try await readers.read("marks") { database in
       let stamp = try database.integer("SELECT max(stamp) FROM delegations")
@@ -206,7 +197,18 @@ extension SQLiteEventStore {
   }
 }
 
-/// Reading delegations with the words that stand in their events.
+/// Conditions on a column with a delegation's state, as lists that an index can be used for.
+enum StateSQL {
+  static func live(_ column: String) -> String { list(column) { !$0.isTerminal } }
+  static func ended(_ column: String) -> String { list(column, \.isTerminal) }
+
+  private static func list(_ column: String, _ isIn: (DelegationStateName) -> Bool) -> String {
+    let names = DelegationStateName.allCases.filter(isIn).map { "'\($0.rawValue)'" }
+    return "\(column) IN (\(names.joined(separator: ", ")))"
+  }
+}
+
+/// Reading delegations with the texts in their events.
 enum DelegationQuery {
   static let select =
     "SELECT \(ViewSQL.of(DelegationRow.self).columns(alias: "d")), d.stream FROM delegations d"
@@ -282,12 +284,12 @@ enum DelegationQuery {
     }
   }
 
-  /// The words of a delegation's request; nil where they were redacted.
+  /// The text of a delegation's request; nil if it was redacted or cannot be read.
   static func text(of stream: Int64, in database: Database) throws -> TaskText? {
     let s = try database.statement(EventTable.select + " WHERE e.stream = ? AND e.version = 1")
     s.bind(stream, at: 1)
     let first = try EventTable.few(s, in: database).first
-    // A row is shown without the words of an event that cannot be read: it must hide no other.
+    // An unreadable event must not hide its delegation, nor others.
     guard case .delegation(.requested(let request)) = try? first?.event() else { return nil }
     return request.text
   }

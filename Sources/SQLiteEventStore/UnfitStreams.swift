@@ -4,22 +4,15 @@ import Projections
 import SQLite
 
 extension LogFile {
-  /// A stream with which nothing more is done.
-  package struct UnfitStream: Equatable, Sendable {
-    package var stream: StreamName
-    package var reason: String
-  }
-
   /// The streams of workers, and of delegations with something left to do, that cannot be read or
   /// whose events do not follow from each other.
   /// - Throws: `StoreFault` if the views cannot be read.
   package func unfitStreams() throws(StoreFault) -> [UnfitStream] {
     try checking("check the streams") { database in
-      let ended = DelegationStateName.allCases.filter(\.isTerminal).map { "'\($0.rawValue)'" }
       let delegations = try database.statement(
         """
-        SELECT id FROM delegations WHERE state NOT IN (\(ended.joined(separator: ", ")))
-        OR next_intent IS NOT NULL ORDER BY stamp
+        SELECT id FROM delegations WHERE NOT \(StateSQL.ended("state")) OR next_intent IS NOT NULL
+        ORDER BY stamp
         """
       ).rows { StreamName.delegation(DelegationID($0.text(0) ?? "")) }
       let workers = try database.statement("SELECT id FROM workers ORDER BY id").rows {

@@ -2,40 +2,25 @@ import EventLog
 import Projections
 import SQLite
 
-/// Everything about a log and its views that can be checked.
-package struct Verification: Sendable {
-  package var events: Int
-  package var head: LogHead
-  package var digests: [ViewName: ViewDigest]
-  package var comparison: Comparison
-  /// What is wrong, in words; the rows that differ stand in `comparison`.
-  package var faults: [String]
-  package var isSound: Bool { faults.isEmpty && comparison.differing == 0 }
-}
-
 extension LogFile {
-  /// Checks the file's structure, every hash, the views, what is kept to look things up by, and
-  /// the head outside: whether or not a server writes meanwhile.
+  /// Checks the file's structure, every hash, the views, the look-ups and the head outside, whether
+  /// or not a server writes meanwhile.
   /// - Parameters:
   ///   - headPath: the file with the head; nil for a copy that has none.
-  ///   - onProgress: told how many events were folded.
-  /// - Throws: `StoreFault` where the file cannot even be read to its end.
+  ///   - onProgress: called with the number of events that were folded.
+  /// - Throws: `StoreFault` if the file cannot be read to its end.
   package func verify(
     headPath: String?, onProgress: (_ events: Int) -> Void = { _ in }
   ) throws(StoreFault) -> Verification {
-    // The head is read first: it is written after the commit that it tells of.
+    // The head is read first, because it is written after its commit.
     let head = try headPath.map { path throws(StoreFault) in try Self.readHead(path) }
-    var faults = try structureFaults()
+    let storage = try structureFaults()
     var fold = try fold(isChecking: true, onProgress: onProgress)
     let comparison = try compare(with: &fold)
-    faults += fold.faults
-    faults += fold.unexplainedRedactions.map {
-      "the text of event \($0) is gone, and no event of the log says why"
+    let headFault = try head.flatMap { head throws(StoreFault) in
+      try fault(of: head, endingAt: fold.head)
     }
-    if let head, let fault = try fault(of: head, endingAt: fold.head) { faults.append(fault) }
-    return Verification(
-      events: fold.events, head: fold.head, digests: fold.projector.digests,
-      comparison: comparison, faults: faults + comparison.faults)
+    return Verification(fold: fold, comparison: comparison, storage: storage, head: headFault)
   }
 
   private static func readHead(_ path: String) throws(StoreFault) -> HeadFile.Found {

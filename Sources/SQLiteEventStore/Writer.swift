@@ -4,7 +4,7 @@ import Projections
 import SQLite
 import Synchronization
 
-/// The one connection that writes. It lives on one thread; the lane is its only door.
+/// The one connection that writes. It is used on one thread, and reached only through its queue.
 final class Writer {
   /// How many appends one commit takes at most.
   static let batchMax = 256
@@ -12,7 +12,7 @@ final class Writer {
   private static let headIntervalMs = 100
   private static let idleMs = 1000
   private static let walPagesMax = 1000
-  /// The index for audit catches up where nothing waits for so long, or it is so far behind.
+  /// The index for audit catches up if nothing waits for so long, or if it is so far behind.
   private static let indexPauseMs = 5
   private static let indexLagMax: Int64 = 20_000
 
@@ -28,12 +28,12 @@ final class Writer {
   var stopped: AppendFault?
 
   private var headWritten: LogHead
-  /// The head outside tells of the log in whose place this one was put, until an event says so.
+  /// True until the first append, if the head outside is that of a log which this one replaced.
   private var isHeadHeld: Bool
   private var headWrittenAt = ContinuousClock.now
   /// The last event that the index for audit holds.
   private var indexed: Int64
-  /// There was no room for it; it goes on after the next commit.
+  /// True after the disk was full, until the next commit.
   private var indexRests = false
 
   init(
@@ -70,10 +70,10 @@ final class Writer {
     }
   }
 
-  /// Takes appends until the lane is closed and empty.
-  func run(_ lane: BoundedQueue<WriterRequest>) {
+  /// Takes appends until the queue is closed and empty.
+  func run(_ queue: BoundedQueue<WriterRequest>) {
     while true {
-      switch lane.take(max: Self.batchMax, timeoutMs: waitMs) {
+      switch queue.take(max: Self.batchMax, timeoutMs: waitMs) {
       case .items(let requests):
         carryOut(requests)
         if isHeadDue { writeHead() }
@@ -94,16 +94,16 @@ final class Writer {
     }
   }
 
-  /// In their order: appends that stand together share a commit.
+  /// Runs the requests in order. Appends that follow each other share a commit.
   private func carryOut(_ requests: [WriterRequest]) {
     var appends: [AppendRequest] = []
     for request in requests {
       switch request {
       case .append(let append): appends.append(append)
-      case .errand(let errand):
+      case .job(let job):
         if !appends.isEmpty { commit(appends) }
         appends = []
-        errand(self)
+        job(self)
       }
     }
     if !appends.isEmpty { commit(appends) }
@@ -158,7 +158,7 @@ final class Writer {
     for (request, result) in zip(requests, results) { request.caller.resume(returning: result) }
   }
 
-  /// One append within the transaction. What refuses it does so before anything is written.
+  /// Runs one append within the transaction. It is refused before anything is written.
   /// - Throws: if the whole transaction has to be rolled back.
   private func carryOut(_ append: Append) throws -> Result<[RecordedEvent], AppendFault> {
     do {
@@ -171,7 +171,7 @@ final class Writer {
     }
   }
 
-  /// Whether `append` may be written. It looks and writes nothing.
+  /// Checks whether `append` may be written, and writes nothing.
   /// - Returns: the number of its stream; nil for a new one.
   private func admit(_ append: Append, at now: Timestamp) throws -> Int64? {
     var stamp: Int64?
@@ -251,10 +251,10 @@ final class Writer {
       .text(key.body))
   }
 
-  // MARK: Errands
+  // MARK: Jobs
 
   /// Runs `body` in a transaction of its own.
-  /// - Throws: what `body` throws, after the transaction was taken back; or `AppendFault`.
+  /// - Throws: what `body` throws, after the transaction was rolled back; or `AppendFault`.
   func transaction<T>(_ body: (Database) throws -> T) throws -> T {
     if let stopped { throw stopped }
     do {
@@ -277,10 +277,10 @@ final class Writer {
     return (fold, replaced)
   }
 
-  // MARK: When the disk does not do as it should
+  // MARK: Disk failures
 
-  /// Takes the transaction back.
-  /// - Returns: what its appends are answered.
+  /// Rolls the transaction back.
+  /// - Returns: the fault of its appends.
   private func abandon(_ error: any Error) -> AppendFault {
     let fault = AppendFault(error)
     if !database.isAutocommit { try? database.run("ROLLBACK") }

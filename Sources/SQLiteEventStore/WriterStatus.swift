@@ -2,24 +2,24 @@ import EventLog
 import SQLite
 import Synchronization
 
-/// An append that waits for its turn, and the caller who waits for it.
+/// A waiting append, and its caller.
 struct AppendRequest: Sendable {
   var append: Append
   var caller: CheckedContinuation<Result<[RecordedEvent], AppendFault>, Never>
 }
 
-/// What waits for the writer's thread.
+/// A request in the writer's queue.
 enum WriterRequest: Sendable {
   case append(AppendRequest)
-  /// Something else that only the writer may do; it is given the writer, whatever its state.
-  case errand(@Sendable (Writer) -> Void)
+  /// Something else that only the writer may do. It gets the writer, whatever its state.
+  case job(@Sendable (Writer) -> Void)
 }
 
-/// What the writer lets others see.
+/// The writer's state, as other threads see it.
 final class WriterStatus: Sendable {
   struct Values: Sendable {
     var head: LogHead
-    /// Why nothing is written any more; nil where all is well.
+    /// Why nothing is written any more; nil if nothing is wrong.
     var stopped: AppendFault?
     var commits = 0
     var appends = 0

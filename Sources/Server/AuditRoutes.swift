@@ -26,15 +26,15 @@ struct AuditRoutes {
     let before = try request.integer("cursor", in: 1...Int64.max)
     let format = try format(request)
     let found = try await server.store.audit(query, before: before, limit: limit + 1)
-    let page = Array(found.prefix(limit))
-    let next = found.count > limit ? page.last.map { String($0.position) } : nil
+    let page = found.prefix(limit).map(\.json)
+    let next = found.count > limit ? String(found[limit - 1].position) : nil
     var response: Response
     switch format {
     case .json:
       return .json(
-        .object(["items": .array(page.map(\.json)), "next": Render.text(next)]))
+        .object(["items": .array(page), "next": Render.text(next)]))
     case .jsonl:
-      let lines = page.map { $0.json.canonicalText + "\n" }
+      let lines = page.map { $0.canonicalText + "\n" }
       response = .text(lines.joined(), type: "application/jsonl")
     case .csv:
       let lines = [AuditTable.titles] + page.map(AuditTable.row)

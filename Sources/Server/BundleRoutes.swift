@@ -19,7 +19,7 @@ struct BundleRoutes {
   private func bundle(_ context: APIContext) async throws -> Response {
     let detail = try await server.delegation(context)
     let header = try await header(detail.row)
-    let positions = try await server.store.read(.delegation(detail.row.id)).map(\.position)
+    let positions = try await server.store.events(of: .delegation(detail.row.id)).map(\.position)
     let server = server
     return Response(
       status: .ok, headers: [.contentType: "application/jsonl", .cacheControl: "no-store"],
@@ -44,7 +44,7 @@ struct BundleRoutes {
 
   private func header(_ row: DelegationRow) async throws -> BundleHeader {
     let head = try await server.store.head()
-    let events = try await server.store.read(.delegation(row.id)).filter {
+    let events = try await server.store.events(of: .delegation(row.id)).filter {
       $0.position <= head.position
     }
     guard let first = events.first else { throw Problem.notFound("event of \(row.id)") }

@@ -88,8 +88,7 @@ struct DelegationRoutes {
     let id = detail.row.id
     let quarantine = await server.engine.quarantined()[.delegation(id)]
     if detail.row.quarantine == nil { detail.row.quarantine = quarantine }
-    // Of a stream that cannot be read the view tells all that there is to tell.
-    let events = try await quarantine == nil ? server.store.read(.delegation(id)) : []
+    let events = try await readable(id)
     var endsBy: Int64?
     if detail.row.state == .generating,
       let limit = await server.engine.generationLimit(digest: detail.row.digest)
@@ -105,14 +104,19 @@ struct DelegationRoutes {
   private func events(_ context: APIContext) async throws -> Response {
     let position = try await server.store.head().position
     let detail = try await server.delegation(context)
-    let events = try await server.store.read(.delegation(detail.row.id))
+    let events = try await server.store.events(of: .delegation(detail.row.id))
     return .json(
       .object(["items": .array(events.map(\.json)), "position": .integer(position)]))
   }
 
+  /// The events of a delegation that can be decoded.
+  private func readable(_ id: DelegationID) async throws -> [RecordedEvent] {
+    try await server.store.events(of: .delegation(id)).compactMap { try? $0.recorded() }
+  }
+
   private func diff(_ context: APIContext) async throws -> Response {
     let detail = try await server.delegation(context)
-    let events = try await server.store.read(.delegation(detail.row.id))
+    let events = try await readable(detail.row.id)
     let made = events.reversed().lazy.compactMap { event -> Generated? in
       if case .delegation(.generated(let generated)) = event.event { generated } else { nil }
     }.first

@@ -19,7 +19,7 @@ final class EncodedLog: Sendable {
   }
 
   /// Reads events after a position, at most so many.
-  typealias Reading = @Sendable (_ after: Int64, _ limit: Int) async throws -> [RecordedEvent]
+  typealias Reading = @Sendable (_ after: Int64, _ limit: Int) async throws -> [StoredEvent]
   private typealias Work = Task<Piece?, any Error>
 
   private struct Entry {
@@ -102,9 +102,10 @@ final class EncodedLog: Sendable {
     let batch = try await slots.withPermit { try await read(position, Self.eventsMax) }
     var (bytes, end) = (ByteBuffer(), position)
     for event in batch where bytes.readableBytes < Self.bytesMax {
+      let envelope = event.json
       EventWriter.append(
-        id: String(event.position), type: event.event.name, line: event.json.canonicalText,
-        to: &bytes)
+        id: String(event.position), type: envelope["type"].stringValue ?? "",
+        line: envelope.canonicalText, to: &bytes)
       end = event.position
     }
     return batch.isEmpty ? nil : Piece(bytes: bytes, end: end)

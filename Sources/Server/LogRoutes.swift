@@ -3,6 +3,7 @@ import Engine
 import EventLog
 import HTTPTypes
 import Hummingbird
+import Projections
 import Text
 
 /// The log itself: in pages, and as a stream that resumes without a gap.

@@ -3,6 +3,7 @@ import Engine
 import EventLog
 import FoundationEssentials
 import Hummingbird
+import Projections
 import SystemCalls
 import Text
 
@@ -79,15 +80,9 @@ private actor LogVerifier {
     }
   }
 
-  private func take(_ event: RecordedEvent) {
-    guard faults.count < Self.faultsMax else { return }
-    do {
-      if let fault = check.take(try StoredEvent(exported: event.json.canonical)) {
-        faults.append(fault)
-      }
-    } catch {
-      faults.append("event \(event.position) cannot be read: \(error)")
-    }
+  private func take(_ event: StoredEvent) {
+    guard faults.count < Self.faultsMax, let fault = check.take(event) else { return }
+    faults.append(fault)
   }
 
   private func answer() async throws -> JSONValue {

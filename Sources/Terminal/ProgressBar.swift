@@ -1,7 +1,9 @@
 import Glibc
+import Synchronization
 
-/// How far something long has come, on one line of the terminal, above which nothing stays.
-package struct ProgressBar {
+/// How far something long has come, on one line of the terminal, above which nothing stays. Any
+/// thread may draw it.
+package final class ProgressBar: Sendable {
   private static let silentFor = Duration.milliseconds(500)
   private static let interval = Duration.milliseconds(100)
   private static let cells = 24
@@ -11,8 +13,13 @@ package struct ProgressBar {
   private let total: Int64?
   private let started: ContinuousClock.Instant
   private let isShown: Bool
-  private var next: ContinuousClock.Instant
-  private var isDrawn = false
+  private let drawing: Mutex<Drawing>
+
+  private struct Drawing {
+    /// Not drawn anew before.
+    var next: ContinuousClock.Instant
+    var isDrawn = false
+  }
 
   /// - Parameters:
   ///   - total: nil where the end is not known.
@@ -25,25 +32,29 @@ package struct ProgressBar {
     self.total = total
     self.started = started
     self.isShown = isShown
-    next = started + Self.silentFor
+    drawing = Mutex(Drawing(next: started + Self.silentFor))
   }
 
   /// Draws the bar anew, at most ten times a second.
-  package mutating func show(_ done: Int) {
+  package func show(_ done: Int) {
     guard isShown else { return }
     let now = ContinuousClock.now
-    guard now >= next else { return }
-    next = now + Self.interval
-    isDrawn = true
-    let line = Self.line(unit, done: done, of: total, after: now - started)
-    Terminal.write(
-      "\r\u{1b}[K" + line.prefix(Terminal.width(of: STDERR_FILENO) - 1), to: STDERR_FILENO)
+    drawing.withLock { drawing in
+      guard now >= drawing.next else { return }
+      drawing.next = now + Self.interval
+      drawing.isDrawn = true
+      let line = Self.line(unit, done: done, of: total, after: now - started)
+      Terminal.write(
+        "\r\u{1b}[K" + line.prefix(Terminal.width(of: STDERR_FILENO) - 1), to: STDERR_FILENO)
+    }
   }
 
   /// Takes the line away again.
-  package mutating func end() {
-    if isDrawn { Terminal.write("\r\u{1b}[K", to: STDERR_FILENO) }
-    isDrawn = false
+  package func end() {
+    drawing.withLock { drawing in
+      if drawing.isDrawn { Terminal.write("\r\u{1b}[K", to: STDERR_FILENO) }
+      drawing.isDrawn = false
+    }
   }
 
   /// `[████████░░░░]  33 %  1,234 of 3,702 events, 617/s, 4 s left`

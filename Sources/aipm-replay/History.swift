@@ -1,7 +1,6 @@
 import Domain
 import EventLog
 import Projections
-import SQLiteEventStore
 import Terminal
 
 /// One delegation's fold, event by event.
@@ -29,34 +28,21 @@ struct History {
   private var steps: [Step] = []
 
   /// - Throws: `NotFound` where there is no such delegation.
-  init(reference: DelegationReference, source: Source, until: Until?) throws {
-    var events: [StoredEvent] = []
-    switch source {
-    case .folder(let file):
-      let found: DelegationID? =
-        if case .id(let id) = reference { id } else { try file.delegation(reference) }
-      guard let found else { throw NotFound(what: "there is no such delegation") }
+  init(reference: DelegationReference, source: Source, until: LogBound?) async throws {
+    if case .id(let known) = reference {
+      id = known
+    } else {
+      // Only a fold knows the delegation of a code or of a pull request.
+      let folded = try await source.replay(ReplayPlan(isChecking: false)) { _ in }.fold
+      guard let found = folded.projector.find(reference) else { throw Self.missing }
       id = found
-      events = try file.events(of: .delegation(found))
-    case .export(let export):
-      // An export has no view to look the name up in: it is folded first.
-      var fold = LogFold(isChecking: false)
-      try export.scan {
-        fold.take($0)
-        return true
-      }
-      guard let found = fold.projector.find(reference) else {
-        throw NotFound(what: "there is no such delegation")
-      }
-      id = found
-      try export.scan {
-        if $0.stream.name == .delegation(found) { events.append($0) }
-        return true
-      }
     }
-    if events.isEmpty { throw NotFound(what: "there is no such delegation") }
+    let events = try await source.events(of: id)
+    if events.isEmpty { throw Self.missing }
     fold(events.filter { until?.includes($0.position, $0.time) ?? true })
   }
+
+  private static let missing = NotFound(what: "there is no such delegation")
 
   private mutating func fold(_ events: [StoredEvent]) {
     var projector = Projector()

@@ -1,8 +1,6 @@
 import EventLog
 import FoundationEssentials
 import Projections
-import SQLiteEventStore
-import SystemCalls
 import Terminal
 import Text
 
@@ -12,19 +10,19 @@ struct Rebuilt {
   let byServer: Bool
   let duration: Duration
 
-  /// - Parameter onProgress: told how many events were folded, where this program folds them.
-  static func make(in folder: String, onProgress: (Int) -> Void) throws -> Rebuilt {
+  /// - Parameter onProgress: called with the number of events that this program has folded.
+  static func make(
+    in folder: String, of store: any StoreDriver, onProgress: @escaping ReplayProgress
+  ) async throws -> Rebuilt {
     let started = ContinuousClock.now
-    let lock: FolderLock
+    let lock: any StoreLock
     do {
-      lock = try FolderLock("\(folder)/lock")
-    } catch is FolderLock.Held {
+      lock = try store.lock()
+    } catch is StoreInUse {
       let answer = try RunningServer(folder: folder).rebuild()
       return Rebuilt(rebuild: answer, byServer: true, duration: .now - started)
     }
-    let rebuild = try withoutActuallyEscaping(onProgress) {
-      try LogAtRest.rebuild(directory: folder, onProgress: $0)
-    }
+    let rebuild = try await store.rebuildViews(onProgress: onProgress)
     return withExtendedLifetime(lock) {
       Rebuilt(rebuild: rebuild.json, byServer: false, duration: .now - started)
     }

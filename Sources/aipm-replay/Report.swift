@@ -2,7 +2,6 @@ import Domain
 import EventLog
 import FoundationEssentials
 import Projections
-import SQLiteEventStore
 import Terminal
 import Text
 

@@ -1,7 +1,6 @@
 import EventLog
 import FoundationEssentials
 import Glibc
-import SQLiteEventStore
 import Text
 
 /// The server that has a data folder open. This program links no HTTP client, so that nothing in it

@@ -1,42 +1,48 @@
 import Domain
 import EventLog
 import Projections
-import SQLiteEventStore
 
 /// Where the events come from.
 enum Source {
-  case folder(LogFile)
+  case store(any LogReader)
   case export(ExportFile)
 
-  /// How many events there are; nil where that is not known before they were read.
-  func length() throws -> Int64? {
+  /// How many events there are; nil if that is not known before they were read.
+  func length() async throws -> Int64? {
     switch self {
-    case .folder(let file): try file.head().position
+    case .store(let log): try await log.head().position
     case .export: nil
     }
   }
 
-  /// Folds the events in order, up to `until`.
-  /// - Parameter onProgress: told now and then how many there were.
-  func fold(
-    isChecking: Bool, until: Until?, onProgress: (_ events: Int) -> Void
-  ) throws -> LogFold {
-    func isWanted(_ position: Int64, _ time: Timestamp) -> Bool {
-      until?.includes(position, time) ?? true
-    }
+  /// Folds the events in order.
+  func replay(_ plan: ReplayPlan, onProgress: @escaping ReplayProgress) async throws -> ReplayedLog
+  {
     switch self {
-    case .folder(let file):
-      return try file.fold(
-        isChecking: isChecking, while: isWanted, onProgress: onProgress)
+    case .store(let log): return try await log.replay(plan, onProgress: onProgress)
     case .export(let export):
-      var fold = LogFold(isChecking: isChecking)
+      var fold = LogFold(isChecking: plan.isChecking)
       try export.scan { event in
-        guard isWanted(event.position, event.time) else { return false }
+        guard plan.end?.includes(event.position, event.time) ?? true else { return false }
         fold.take(event)
-        if fold.events.isMultiple(of: Replay.eventsBetweenLooks) { onProgress(fold.events) }
+        onProgress(fold.events)
         return true
       }
-      return fold
+      return ReplayedLog(fold: fold, comparison: nil)
+    }
+  }
+
+  /// The events of a delegation, in order.
+  func events(of delegation: DelegationID) async throws -> [StoredEvent] {
+    switch self {
+    case .store(let log): return try await log.events(of: .delegation(delegation))
+    case .export(let export):
+      var events: [StoredEvent] = []
+      try export.scan {
+        if $0.stream.name == .delegation(delegation) { events.append($0) }
+        return true
+      }
+      return events
     }
   }
 }

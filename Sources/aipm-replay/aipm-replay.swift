@@ -14,11 +14,10 @@ import EventLog
 import FoundationEssentials
 import Glibc
 import Projections
-import SQLiteEventStore
 import Terminal
 
 @main
-struct Replay: ParsableCommand {
+struct Replay: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "aipm-replay",
     abstract: "Folds the event log of AIPM again, and says what comes of it.",
@@ -27,8 +26,6 @@ struct Replay: ParsableCommand {
       the log is hurt or the views differ, 2 wrong usage, 3 no such log \
       or delegation.
       """)
-
-  static let eventsBetweenLooks = 4096
 
   @Option(help: "The data folder (AIPM_DATA; default ./.aipm).")
   var data: String?
@@ -49,7 +46,7 @@ struct Replay: ParsableCommand {
   var check = true
 
   @Option(help: ArgumentHelp("The state as of then.", valueName: "position|time"))
-  var until: Until?
+  var until: LogBound?
 
   @Option(
     help: ArgumentHelp("One delegation, event by event.", valueName: "ref"),
@@ -85,31 +82,28 @@ struct Replay: ParsableCommand {
     }
   }
 
-  func run() throws {
-    if rebuild { return try runRebuild() }
+  func run() async throws {
+    if rebuild { return try await runRebuild() }
     let source = try openSource()
     if let delegation {
-      return try History(reference: delegation, source: source, until: until).print(json: json)
+      let history = try await History(reference: delegation, source: source, until: until)
+      return try history.print(json: json)
     }
     let started = ContinuousClock.now
-    var progress = ProgressBar("events", total: try source.length(), started: started)
-    var fold = try source.fold(isChecking: check, until: until) { progress.show($0) }
-    var comparison: Comparison?
-    if verify, case .folder(let file) = source { comparison = try file.compare(with: &fold) }
+    let progress = ProgressBar("events", total: try await source.length(), started: started)
+    let plan = ReplayPlan(isChecking: check, end: until, comparesViews: verify)
+    let replayed = try await source.replay(plan) { progress.show($0) }
     progress.end()
     let report = Report(
-      fold: fold, isChecked: check, isWhole: until == nil, comparison: comparison,
-      duration: ContinuousClock.now - started)
+      fold: replayed.fold, isChecked: check, isWhole: until == nil,
+      comparison: replayed.comparison, duration: ContinuousClock.now - started)
     try report.print(view: view, json: json)
     if !report.isSound { throw ExitCode(1) }
   }
 
-  private func runRebuild() throws {
-    let file = try openFolder()
-    var progress = ProgressBar("events", total: try file.head().position)
-    let rebuilt = try Rebuilt.make(in: folder) { events in
-      if events.isMultiple(of: Self.eventsBetweenLooks) { progress.show(events) }
-    }
+  private func runRebuild() async throws {
+    let progress = ProgressBar("events", total: try await store.reader().head().position)
+    let rebuilt = try await Rebuilt.make(in: folder, of: store) { progress.show($0) }
     progress.end()
     try rebuilt.print(json: json)
   }
@@ -124,23 +118,24 @@ struct Replay: ParsableCommand {
       guard access(log, R_OK) == 0 else { throw NotFound(what: "cannot read \(log)") }
       return .export(try ExportFile(path: log))
     }
-    return .folder(try openFolder())
+    return .store(try store.reader())
   }
 
-  private func openFolder() throws -> LogFile {
-    guard let file = try LogFile.find(directory: folder) else {
-      throw NotFound(what: "there is no log in \(folder): no file aipm.db")
-    }
-    return file
-  }
+  private var store: any StoreDriver { StoreAccess.driver(.folder(folder)) }
 
-  static func main() {
+  static func main() async {
     do {
       var command = try parseAsRoot()
-      try command.run()
+      if var replay = command as? any AsyncParsableCommand {
+        try await replay.run()
+      } else {
+        try command.run()
+      }
       if Terminal.outputFailure != nil { end("aipm-replay: the output could not be written", 1) }
     } catch let missing as NotFound {
       end("aipm-replay: \(missing.what)", 3)
+    } catch let missing as NoLog {
+      end("aipm-replay: \(missing)", 3)
     } catch let fault as StoreFault {
       end("aipm-replay: \(fault)", 1)
     } catch let fault as CodecFault {
@@ -170,26 +165,15 @@ struct NotFound: Error {
   var what: String
 }
 
-/// Where a replay ends.
-enum Until: ExpressibleByArgument, Sendable {
-  case position(Int64)
-  case time(Timestamp)
-
-  init?(argument: String) {
+extension LogBound: ExpressibleByArgument {
+  /// Reads a position or a time.
+  package init?(argument: String) {
     if let position = Int64(argument), position >= 0 {
       self = .position(position)
     } else if let time = Timestamp(iso8601: argument) {
       self = .time(time)
     } else {
       return nil
-    }
-  }
-
-  /// - Parameters: those of an event.
-  func includes(_ position: Int64, _ time: Timestamp) -> Bool {
-    switch self {
-    case .position(let last): position <= last
-    case .time(let last): time <= last
     }
   }
 }

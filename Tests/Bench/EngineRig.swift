@@ -37,15 +37,15 @@ final class EngineRig: Sendable {
 
   /// Opens a log in `directory`, which must be empty, and lets `standing` stand in it.
   init(directory: String, workflow: Workflow, standing: Standing?) async throws {
-    let (feed, pushes, clock) = (CommitFeed(), Pushes(), RunningClock())
+    let (pushes, clock) = (Pushes(), RunningClock())
     self.pushes = pushes
     self.workflow = workflow
-    store = try SQLiteEventStore.open(directory: directory, clock: { clock.now().wall }) { events in
-      pushes.observe(events)
-      feed.observe(events)
+    store = try SQLiteEventStore.open(directory: directory, clock: { clock.now().wall }) {
+      pushes.observe($0)
     }
     engine = Engine(
-      store: store, feed: feed, forge: InstantForge(), mirrors: InstantMirrors(), clock: clock,
+      store: store, feed: store.feed, forge: InstantForge(), mirrors: InstantMirrors(),
+      clock: clock,
       launcher: NoLocalWorkers(), configuration: .init(localWorkers: [], epoch: 1),
       workflows: [workflow], overrides: .init(), stampMark: clock.now().wall.milliseconds)
     if let standing { try await append(standing) }

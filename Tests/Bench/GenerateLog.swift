@@ -2,6 +2,7 @@ import ArgumentParser
 import Domain
 import EventLog
 import Glibc
+import Projections
 import SQLiteEventStore
 import Synchronization
 

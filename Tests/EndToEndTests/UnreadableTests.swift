@@ -59,6 +59,7 @@ extension EndToEndTests.UnreadableTests {
       #expect(refused.status == 409 && refused.text.contains("quarantine"))
       let doctor = try await server.aipm(["doctor"])
       #expect(doctor.outputText.contains("log: delegation-\(id) is in quarantine"))
+      try await readers(server, id)
       // Whatever else is asked of it is done.
       let list = try await server.get("/api/delegations?limit=500&q=PR")
       #expect(list.status == 200)
@@ -69,6 +70,34 @@ extension EndToEndTests.UnreadableTests {
         ])
       #expect(other.exit == .exited(0), "\(other.errorText)")
     }
+  }
+
+  /// Each reader of the log shows the event as unreadable, and the others as they are.
+  private func readers(_ server: Installation, _ id: String) async throws {
+    let own = try await server.get("/api/delegations/\(id)/events")
+    let first = own.json["items"].arrayValue?.first ?? .null
+    #expect(own.status == 200 && first["type"].stringValue == "unreadable")
+    #expect(first["data"] == .null && first["stream"].stringValue == "delegation-\(id)")
+    #expect(first["unreadable"]["reason"].stringValue?.contains("9999") == true)
+    let position = first["position"].integerValue ?? 0
+    let page = try await server.get("/api/events?after=\(position - 2)&limit=3")
+    let types = (page.json["items"].arrayValue ?? []).map { $0["type"].stringValue ?? "" }
+    #expect(page.status == 200 && types.count == 3 && types[1] == "unreadable")
+    #expect(types.count { $0 == "unreadable" } == 1)
+    let audit = try await server.get("/api/audit?q=position:\(position)")
+    #expect(audit.json["items"].arrayValue == [first])
+    let table = try await server.get("/api/audit?q=position:\(position)&format=csv")
+    #expect(table.status == 200 && table.text.contains("type 9999 is not known"))
+    let found = try await server.aipm(["audit", "position:\(position)"])
+    #expect(found.exit == .exited(0) && found.outputText.contains("type 9999 is not known"))
+    let why = try await server.aipm(["why", id])
+    #expect(why.exit == .exited(0) && why.outputText.contains("This event is unreadable"))
+    #expect(try await server.get("/api/delegations/\(id)/bundle").status == 200)
+    let file = server.data + "/log.jsonl"
+    let export = try await server.aipm(["export", "--output", file])
+    #expect(export.exit == .exited(0), "\(export.errorText)")
+    let verified = try await server.aipm(["verify", file])
+    #expect(verified.exit == .exited(1) && verified.errorText.contains("type 9999 is not known"))
   }
 
   @Test("a secret that cannot be read is not replaced by another")

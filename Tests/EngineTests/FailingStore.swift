@@ -7,7 +7,7 @@ import Randomness
 import Synchronization
 
 /// A store some of whose streams cannot be read. Everything else is that of the one in memory.
-final class FailingStore: EventStore, Views {
+final class FailingStore: EventStore, ReadModels, LogReader {
   let whole: InMemoryEventStore<Seeded>
   /// How often each stream fails from now on.
   private let failures = Mutex<[StreamName: Int]>([:])
@@ -42,14 +42,26 @@ final class FailingStore: EventStore, Views {
   func read(
     _ stream: StreamName, types: [EventType]
   ) async throws(StoreFault) -> [RecordedEvent] { try await whole.read(stream, types: types) }
-  func last(of stream: StreamName) async throws(StoreFault) -> RecordedEvent? {
+  func last(of stream: StreamName) async throws(StoreFault) -> StoredEvent? {
     try await whole.last(of: stream)
   }
   func read(
     after position: Int64, limit: Int
-  ) async throws(StoreFault) -> [RecordedEvent] {
+  ) async throws(StoreFault) -> [StoredEvent] {
     try await whole.read(after: position, limit: limit)
   }
+  func events(of stream: StreamName) async throws(StoreFault) -> [StoredEvent] {
+    try await whole.events(of: stream)
+  }
+  func replay(
+    _ plan: ReplayPlan, onProgress: @escaping ReplayProgress
+  ) async throws(StoreFault) -> ReplayedLog {
+    try await whole.replay(plan, onProgress: onProgress)
+  }
+  func verify(
+    onProgress: @escaping ReplayProgress
+  ) async throws(StoreFault) -> Verification { try await whole.verify(onProgress: onProgress) }
+  func unfitStreams() async throws(StoreFault) -> [UnfitStream] { try await whole.unfitStreams() }
   func head() async throws(StoreFault) -> LogHead { try await whole.head() }
   func delegation(
     _ reference: DelegationReference
@@ -87,7 +99,7 @@ final class FailingStore: EventStore, Views {
   func workers() async throws(StoreFault) -> [WorkerRow] { try await whole.workers() }
   func audit(
     _ query: AuditQuery, before: Int64?, limit: Int
-  ) async throws(StoreFault) -> [RecordedEvent] {
+  ) async throws(StoreFault) -> [StoredEvent] {
     try await whole.audit(query, before: before, limit: limit)
   }
   func digests() async throws(StoreFault) -> (

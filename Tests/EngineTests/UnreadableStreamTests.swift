@@ -92,7 +92,7 @@ import Workflows
     let store = FailingStore(whole)
     let readings = Readings()
     let engine = Engine(
-      store: store, feed: CommitFeed(), forge: InstantForge(), mirrors: InstantMirrors(),
+      store: store, feed: LocalCommitFeed(), forge: InstantForge(), mirrors: InstantMirrors(),
       clock: clock, launcher: NoLocalWorkers(), configuration: .init(localWorkers: [], epoch: 2),
       workflows: [workflow], overrides: .init(), stampMark: 0, report: readings.take)
     try await body(

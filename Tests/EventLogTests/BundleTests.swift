@@ -46,7 +46,7 @@ struct BundleTests {
         workflow: ("w", "2689367b205c16ce32ed4200942b8b8b1e262dfc70d9bc9fbc77c49699a4f1df", "ok"))
       var writer = BundleWriter(delegation: id, positions: own.map(\.position))
       var text = header.json.canonicalText + "\n"
-      for event in events[(Int(first) - 1)...] { text += writer.take(event) }
+      for event in events[(Int(first) - 1)...] { text += writer.take(StoredEvent(event)) }
       return (text + writer.flush()).split(separator: "\n").map(String.init)
     }
   }

@@ -1,8 +1,9 @@
 // What every event store must do, told once. A store's own tests run each check on a store
 // of theirs that is empty; a store that passes them all can take another's place.
 //
-// The checks know the contracts `EventStore` and `Views` and nothing else: what is particular to a
-// store, as files or crashes, is for the tests of that store.
+// The checks know the contracts `EventStore`, `ReadModels` and `LogReader` and nothing else. What
+// only one store has, such as files, is for the tests of that store. `compare` compares a store with
+// another one that is its model, over random logs and random queries.
 
 import Domain
 import EventLog
@@ -13,14 +14,16 @@ import Testing
 
 /// A store that is being looked at, and what it was made with.
 package struct StoreUnderTest: Sendable {
-  package let store: any EventStore & Views
+  package let store: any EventStore & ReadModels & LogReader
   package let clock: HandClock
   package let heard: Heard
 
   /// - Parameters:
   ///   - store: an empty one, made with this clock and this observer.
   ///   - heard: has taken in what the store told its observer.
-  package init(store: any EventStore & Views, clock: HandClock, heard: Heard) {
+  package init(
+    store: any EventStore & ReadModels & LogReader, clock: HandClock, heard: Heard
+  ) {
     self.store = store
     self.clock = clock
     self.heard = heard
@@ -56,7 +59,12 @@ package struct StoreUnderTest: Sendable {
   }
 
   /// The whole log.
-  func log() async throws -> [RecordedEvent] { try await store.read(after: 0, limit: 1_000_000) }
+  func log() async throws -> [RecordedEvent] { try await stored().map { try $0.recorded() } }
+
+  /// The whole log as it is stored.
+  func stored() async throws -> [StoredEvent] {
+    try await store.read(after: 0, limit: 1_000_000)
+  }
 
   /// Why this append is refused; nil where it is not.
   func refusal(of append: Append) async -> AppendFault? {
@@ -94,5 +102,7 @@ package struct ConformanceCheck: Sendable, CustomTestStringConvertible {
 
 package enum EventStoreConformance {
   /// All of them, in the order in which a new store is best made to pass them.
-  package static let checks = appends + refusals + reads + queries + audits + proofs + redactions
+  package static let checks =
+    appends + refusals + reads + queries + audits + proofs + redactions
+    + logReads
 }

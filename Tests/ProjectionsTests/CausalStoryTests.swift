@@ -16,7 +16,7 @@ struct CausalStoryTests {
       if index > 0 { time = time + .seconds(2) }
       recorded += try sealer.record(Story.append([event], to: 1, after: Int64(index)), at: time)
     }
-    let story = CausalStory(of: recorded, now: time + .seconds(now))
+    let story = CausalStory(of: recorded.map { StoredEvent($0) }, now: time + .seconds(now))
     let told = story.sentences.compactMap(\.position)
     #expect(told == Array(1...Int64(events.count)))
     return story.sentences.map(\.text)
@@ -158,7 +158,7 @@ struct AuditTableTests {
     var sealer = EventSealer(last: nil, random: Seeded(1))
     let event = try sealer.record(
       Story.append(Story.goodDay(1, to: .requested), to: 1), at: Story.start)[0]
-    let row = AuditTable.row(event)
+    let row = AuditTable.row(event.json)
     #expect(row.count == AuditTable.titles.count)
     #expect(row[0] == "1" && row[2] == "delegation.requested" && row[6] == "local")
     #expect(row[7].contains("\"Add export button\""))

@@ -3,6 +3,7 @@ import Domain
 import EventLog
 import Foundation
 import LogStories
+import Projections
 import SQLite
 import Testing
 

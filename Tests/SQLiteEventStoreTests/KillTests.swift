@@ -3,6 +3,7 @@ import EventLog
 import Foundation
 import Glibc
 import LogStories
+import Projections
 import Randomness
 import SQLiteEventStore
 import Testing

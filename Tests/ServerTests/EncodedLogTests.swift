@@ -4,6 +4,7 @@ import EventLog
 import InMemoryEventStore
 import LogStories
 import NIOCore
+import Projections
 import Randomness
 import Synchronization
 import Testing
@@ -14,7 +15,7 @@ import Testing
 struct EncodedLogTests {
   /// A log that grows, and how often it was read.
   private final class Source: Sendable {
-    let feed = CommitFeed()
+    let feed = LocalCommitFeed()
     let store: InMemoryEventStore<Seeded>
     let log: EncodedLog
     private let reads: Counter
@@ -79,6 +80,28 @@ struct EncodedLogTests {
     // Two hundred clients that each read for themselves would have read more often than once for
     // each event.
     #expect(source.readCount < events * 3, "\(source.readCount) reads of \(events) events")
+  }
+
+  /// An event that cannot be decoded is sent as one that says so, and those after it are sent.
+  @Test func anUnreadableEventEndsNoStream() async throws {
+    let store = InMemoryEventStore(clock: { HandClock().now }, random: Seeded(1))
+    _ = try await store.append(Story.append(Story.goodDay(1), to: 1))
+    let log = EncodedLog { after, limit in
+      try await store.read(after: after, limit: limit).map { event in
+        var event = event
+        if event.position == 2 { event.type = 9999 }
+        return event
+      }
+    }
+    let piece = try #require(try await log.piece(after: 0))
+    let lines = String(decoding: piece.bytes.readableBytesView, as: UTF8.self).split(
+      separator: "\n")
+    let types = lines.filter { $0.hasPrefix("event: ") }.map { $0.dropFirst(7) }
+    #expect(types.prefix(3) == ["delegation.requested", "unreadable", "delegation.branch-created"])
+    #expect(types.count == Story.goodDay(1).count)
+    let data = try #require(lines.filter { $0.hasPrefix("data: ") }.dropFirst().first)
+    let envelope = try JSONValue(json: Array(data.dropFirst(6).utf8))
+    #expect(envelope["data"] == .null && envelope["unreadable"]["type"] == .integer(9999))
   }
 
   @Test func clientsAtOnePositionShareOneRead() async throws {

@@ -104,6 +104,25 @@ enum PackageRules {
     }
   }
 
+  /// The files that know which kinds of stores there are: one of each program.
+  static let storeChoices: Set = [
+    "Sources/aipm/StoreAccess.swift", "Sources/aipm-replay/StoreAccess.swift",
+  ]
+
+  /// Everything but those files, and the stores themselves, reaches a store by its contracts alone.
+  static func storesAreBehindContracts(_ file: SourceFile) -> [Finding] {
+    guard file.path.hasPrefix("Sources/"), !storeChoices.contains(file.path) else { return [] }
+    return file.code.indices.compactMap { index in
+      guard let name = SourceRules.imported(file.code[index]) else { return nil }
+      let isStore = name == "SQLiteEventStore" && file.module != name
+      let isDatabase =
+        name == "SQLite" && !["SQLiteEventStore", "EmbeddedForge"].contains(file.module)
+      guard isStore || isDatabase else { return nil }
+      return file.finding(
+        index, "imports \(name); a store is reached by EventStore, ReadModels and LogReader")
+    }
+  }
+
   static let essayWords = 60
 
   /// The main file of each module opens with an essay.

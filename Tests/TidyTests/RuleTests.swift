@@ -155,6 +155,24 @@ struct RuleTests {
       SwitchRule.noDefault(file(code), watched: ["requested", "pushed", "failed"]) == [], "\(code)")
   }
 
+  @Test func storesThatAreReachedDirectlyAreFound() {
+    for (path, code) in [
+      ("Sources/Server/X.swift", "import SQLiteEventStore"),
+      ("Sources/aipm/X.swift", "import SQLite"),
+      ("Sources/aipm/Serve/StoreAccess.swift", "@testable import SQLiteEventStore"),
+    ] {
+      #expect(PackageRules.storesAreBehindContracts(file(code, path)).map(\.line) == [1], "\(path)")
+    }
+    for (path, code) in [
+      ("Sources/aipm/StoreAccess.swift", "import SQLiteEventStore"),
+      ("Sources/SQLiteEventStore/X.swift", "import SQLite"),
+      ("Sources/EmbeddedForge/X.swift", "import SQLite"), ("Tests/X/X.swift", "import SQLite"),
+      ("Sources/Server/X.swift", "import EventLog"),
+    ] {
+      #expect(PackageRules.storesAreBehindContracts(file(code, path)) == [], "\(path)")
+    }
+  }
+
   static let manifest = SourceFile(
     path: "Package.swift",
     text: """

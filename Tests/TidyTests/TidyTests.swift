@@ -52,6 +52,11 @@ struct TidyTests {
         targets, of: "aipm-replay", from: "Workflows", manifest: Self.manifest))
   }
 
+  @Test func storesAreBehindTheirContracts() {
+    expectNone(files.flatMap(PackageRules.storesAreBehindContracts))
+    for path in PackageRules.storeChoices { #expect(files.contains { $0.path == path }) }
+  }
+
   @Test func modulesOpenWithAnEssay() { expectNone(PackageRules.essays(files, targets: targets)) }
 
   @Test func thePageIsCarriedWhole() throws {

@@ -87,60 +87,69 @@ package struct AuditFault: Error, Equatable, Sendable, CustomStringConvertible {
 
 /// An event, and the present row of the delegation that it belongs to.
 package struct AuditedEvent: Sendable {
-  package var event: RecordedEvent
-  /// nil where it belongs to none.
+  package var event: StoredEvent
+  /// Nil if it belongs to no delegation.
   package var row: DelegationRow?
-  package init(event: RecordedEvent, row: DelegationRow?) {
+  package init(event: StoredEvent, row: DelegationRow?) {
     self.event = event
     self.row = row
   }
 }
 
 extension AuditQuery {
-  /// Whether all terms hold. A store may look things up in a cleverer way; this says what is right.
+  /// Whether all terms hold. This defines what a query means; a store may find the same events in a
+  /// faster way. An event that cannot be decoded is judged by its columns.
   package func matches(_ audited: AuditedEvent) -> Bool {
-    let facts = EventCodec.encode(audited.event.event)
-    return terms.allSatisfy { holds($0.condition, audited, facts) != $0.isNegated }
+    terms.allSatisfy { holds($0.condition, audited) != $0.isNegated }
   }
 
-  private func holds(
-    _ condition: Condition, _ audited: AuditedEvent, _ encoded: EncodedEvent
-  ) -> Bool {
-    let (event, row, facts) = (audited.event, audited.row, encoded.facts)
+  private func holds(_ condition: Condition, _ audited: AuditedEvent) -> Bool {
+    let (event, row, facts) = (audited.event, audited.row, audited.event.facts)
     switch condition {
     case .repository(let name): return (row?.repository ?? facts.text(.repository)) == name
     case .pullRequest(let repository, let number):
       return row?.pr == number && (repository.map { $0 == row?.repository } ?? true)
     case .id(let id):
-      return event.id == id || event.stream == .delegation(DelegationID(id))
+      return UUIDText.encode(event.id) == id || event.stream.name == .delegation(DelegationID(id))
     case .stamp(let stamp): return row?.stamp == stamp
     case .branch(let name): return row?.branch == name
-    case .type(let types): return types.contains(encoded.type)
-    case .actor(let name): return event.actor.name == name || event.actor.kind.rawValue == name
+    case .type(let types): return types.contains { Int64($0.rawValue) == event.type }
+    case .actor(let name): return event.actor == name || event.actorKind == name
     case .worker(let name):
-      return facts.text(.worker) == name || event.stream == .worker(WorkerID(name))
-        || event.actor == Actor(kind: .worker, name: name)
+      return facts.text(.worker) == name || event.stream.name == .worker(WorkerID(name))
+        || (event.actorKind == Actor.Kind.worker.rawValue && event.actor == name)
     case .agent(let name): return facts.text(.agent) == name
     case .sha(let prefix): return facts.text(.sha)?.hasPrefix(prefix) ?? false
     case .time(let span): return span.contains(event.time.milliseconds)
     case .position(let span): return span.contains(event.position)
-    case .refused(let host):
-      guard case .delegation(.networkUsed(let used)) = event.event else { return false }
-      return used.use?.refusedHosts.contains { $0.host == host } ?? false
+    case .refused(let host): return Self.refused(host, event)
     case .state(let state): return row?.state == state
     case .age(let span):
       return row.map { span.contains(now.milliseconds - $0.stateSince) } ?? false
     case .stuck(let isWanted): return row.map { $0.isStuck(at: now) == isWanted } ?? false
-    case .words(let words): return Self.holds(words, encoded)
+    case .words(let words): return Self.holds(words, event)
     }
   }
 
-  /// Whether `words` stand in the event's texts, its type, its code or its step.
-  private static func holds(_ words: String, _ encoded: EncodedEvent) -> Bool {
-    let facts = encoded.facts
-    let names = [encoded.type.name, facts.text(.code) ?? "", facts.text(.step) ?? ""]
-    return names.contains { DelegationFilter.folded($0).utf8.contains(words.utf8) }
-      || encoded.text.values.contains { holds(words, $0) }
+  /// Whether the event says that an attempt was refused the host. One that cannot be decoded does
+  /// not.
+  private static func refused(_ host: String, _ event: StoredEvent) -> Bool {
+    guard event.type == Int64(EventType.networkUsed.rawValue),
+      case .delegation(.networkUsed(let used))? = try? event.event()
+    else { return false }
+    return used.use?.refusedHosts.contains { $0.host == host } ?? false
+  }
+
+  /// Whether the text is in the event's texts, its type, its code or its step.
+  private static func holds(_ words: String, _ event: StoredEvent) -> Bool {
+    let type = EventType(rawValue: Int(event.type))?.name ?? ""
+    let names = [type, event.facts.text(.code) ?? "", event.facts.text(.step) ?? ""]
+    if names.contains(where: { DelegationFilter.folded($0).utf8.contains(words.utf8) }) {
+      return true
+    }
+    // Texts that are not JSON cannot be searched.
+    guard !event.body.isEmpty, let texts = try? JSONValue(json: event.body) else { return false }
+    return holds(words, texts)
   }
 
   private static func holds(_ words: String, _ value: JSONValue) -> Bool {

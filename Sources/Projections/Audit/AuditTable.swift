@@ -8,12 +8,15 @@ package enum AuditTable {
     "position", "time", "type", "stream", "version", "actorKind", "actor", "data",
   ]
 
-  /// One row in the order of `titles`.
-  package static func row(_ event: RecordedEvent) -> [String] {
-    let data = event.json.objectValue?["data"] ?? .object([:])
+  /// One row in the order of `titles`, from an envelope. The data of an unreadable event says why.
+  package static func row(_ envelope: JSONValue) -> [String] {
+    func cell(_ value: JSONValue) -> String { value.stringValue ?? value.canonicalText }
+    let unreadable = envelope["unreadable"]
     return [
-      String(event.position), event.time.iso8601, event.event.name, event.stream.description,
-      String(event.version), event.actor.kind.rawValue, event.actor.name, data.canonicalText,
+      cell(envelope["position"]), cell(envelope["time"]), cell(envelope["type"]),
+      cell(envelope["stream"]), cell(envelope["version"]), cell(envelope["actor"]["kind"]),
+      cell(envelope["actor"]["name"]),
+      (unreadable == .null ? envelope["data"] : unreadable).canonicalText,
     ]
   }
 

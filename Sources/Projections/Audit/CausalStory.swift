@@ -21,8 +21,18 @@ package struct CausalStory: Sendable {
   /// - Parameters:
   ///   - events: of the delegation's stream, all and in order.
   ///   - now: what waits are counted to.
-  package init(of events: [RecordedEvent], now: Timestamp) {
-    for event in events { take(event) }
+  package init(of events: [StoredEvent], now: Timestamp) {
+    for event in events {
+      do throws(CodecFault) {
+        take(try event.recorded())
+      } catch {
+        sentences.append(
+          Sentence(
+            position: event.position, time: event.time, text: "This event is unreadable: \(error).")
+        )
+        corrupt = corrupt ?? CorruptStream(error)
+      }
+    }
     tellPresent(now)
   }
 
@@ -163,16 +173,16 @@ package struct CausalStory: Sendable {
   // MARK: What holds now
 
   private mutating func tellPresent(_ now: Timestamp) {
-    guard let d = state.delegation, let name = state.name else { return }
     func say(_ text: String) {
       sentences.append(Sentence(position: nil, time: now, text: text))
     }
     if let corrupt {
       say(
         "It is in quarantine: \(corrupt). Nothing more will be done; `aipm-replay --verify` says "
-          + "whether the log is hurt.")
+          + "whether the log is corrupt.")
       return
     }
+    guard let d = state.delegation, let name = state.name else { return }
     switch state {
     case .pushed:
       say("It is Pushed: nothing more will be done.")

@@ -47,10 +47,10 @@ struct Audit: AsyncParsableCommand {
     let (events, next) = try await events()
     switch format ?? (output.json ? .json : Terminal.isInteractive ? .table : .text) {
     case .json:
-      let items = JSONValue.array(events.map(\.json))
-      JSONValue.object(["items": items, "next": next.map { .string($0) } ?? .null]).printLine()
+      JSONValue.object(["items": .array(events), "next": next.map { .string($0) } ?? .null])
+        .printLine()
       return
-    case .jsonl: events.forEach { $0.json.printLine() }
+    case .jsonl: events.forEach { $0.printLine() }
     case .csv:
       Terminal.put(AuditTable.line(AuditTable.titles))
       events.forEach { Terminal.put(AuditTable.line(AuditTable.row($0))) }
@@ -63,9 +63,9 @@ struct Audit: AsyncParsableCommand {
   }
 
   /// The events, from as many pages as it takes, and the cursor of what was left.
-  private func events() async throws -> ([RecordedEvent], String?) {
+  private func events() async throws -> ([JSONValue], String?) {
     let api = try client.api
-    var events: [RecordedEvent] = []
+    var events: [JSONValue] = []
     var cursor: String?
     repeat {
       let answer = try await api.get(
@@ -74,7 +74,7 @@ struct Audit: AsyncParsableCommand {
           ("q", query.joined(separator: " ")), ("cursor", cursor),
           ("limit", String(min(limit - events.count, Self.pageMax))),
         ])
-      events += try (answer["items"].arrayValue ?? []).map { try $0.recordedEvent() }
+      events += answer["items"].arrayValue ?? []
       cursor = answer["next"].stringValue
     } while cursor != nil && events.count < limit
     return (events, cursor)
@@ -87,27 +87,30 @@ struct Audit: AsyncParsableCommand {
   /// Of a longer value the beginning is shown.
   private static let valueMax = 160
 
-  private static func cells(_ event: RecordedEvent) -> [String] {
-    var data = event.json["data"].objectValue ?? [:]
+  private static func cells(_ event: JSONValue) -> [String] {
+    let unreadable = event["unreadable"].objectValue
+    var data = event["data"].objectValue ?? unreadable ?? [:]
     let text = data.removeValue(forKey: "text")?.objectValue ?? [:]
     let words = data.merging(text) { first, _ in first }.filter { !left.contains($0.key) }
       .sorted { $0.key < $1.key }.map { key, value in
         let shown = (value.stringValue ?? value.canonicalText).safe()
         return "\(key)=\(shown.count > valueMax ? shown.prefix(valueMax) + "…" : shown)"
       }
+    // All but the data.
+    let columns = AuditTable.row(event).dropLast()
     return [
-      String(event.position), event.time.iso8601, event.event.name, event.stream.description.safe(),
-      "\(event.actor.kind.rawValue)/\(event.actor.name)".safe(), words.joined(separator: " "),
+      columns[0], columns[1], columns[2], columns[3].safe(),
+      "\(columns[5])/\(columns[6])".safe(), words.joined(separator: " "),
     ]
   }
 }
 
 extension JSONValue {
   /// The event of an envelope.
-  /// - Throws: `Failure` where it is none that this program knows.
-  func recordedEvent() throws -> RecordedEvent {
+  /// - Throws: `Failure` if this is not the envelope of an event that this program knows.
+  func storedEvent() throws -> StoredEvent {
     do throws(CodecFault) {
-      return try StoredEvent(exported: canonical).recorded()
+      return try StoredEvent(exported: canonical)
     } catch {
       throw Failure("the server's event cannot be read: \(error); is it of the same version?")
     }

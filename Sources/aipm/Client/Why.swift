@@ -19,7 +19,7 @@ struct Why: AsyncParsableCommand {
   func run() async throws {
     let answer = try await client.api.get(
       try ServerAPI.path("/api/delegations", delegation.reference, "/events"))
-    let events = try (answer["items"].arrayValue ?? []).map { try $0.recordedEvent() }
+    let events = try (answer["items"].arrayValue ?? []).map { try $0.storedEvent() }
     let now = Timestamp.now
     let story = CausalStory(of: events, now: now)
     if output.json { return json(story).printLine() }

@@ -2,14 +2,14 @@ import Domain
 import EventLog
 import FoundationEssentials
 import Glibc
-import SQLiteEventStore
+import Projections
 import SystemCalls
 import Text
 
 /// The folder in which AIPM keeps everything, held by one server at a time.
 struct DataFolder: Sendable {
   let path: String
-  private let lock: FolderLock
+  private let lock: any StoreLock
 
   struct Fault: Error, CustomStringConvertible {
     let description: String
@@ -35,10 +35,11 @@ struct DataFolder: Sendable {
     for folder in serverFolders { try makeFolder(absolute + "/" + folder) }
     let folder: DataFolder
     do {
-      folder = DataFolder(path: absolute, lock: try FolderLock("\(absolute)/lock"))
-    } catch let held as FolderLock.Held {
-      throw Fault(description: "\(held); stop that one, or name another folder")
-    } catch let fault as FileFault {
+      let lock = try StoreAccess.driver(.folder(absolute)).lock()
+      folder = DataFolder(path: absolute, lock: lock)
+    } catch let fault as StoreInUse {
+      throw Fault(description: fault.description)
+    } catch let fault as StoreFault {
       throw Fault(description: fault.description)
     }
     folder.clear("incoming")

@@ -5,7 +5,7 @@ import Forge
 import FoundationEssentials
 import Glibc
 import Processes
-import SQLiteEventStore
+import Projections
 import Terminal
 import Text
 import Worker
@@ -67,7 +67,7 @@ struct Doctor: AsyncParsableCommand {
       findings.append(Self.configuration(settings))
       let folder = settings.text(.data) ?? Setting.data.standard
       findings.append(Self.disk(folder))
-      findings += Self.log(folder)
+      findings += await Self.log(folder)
       findings += await Self.agents(catalog, sandbox: try sandboxing.read(settings).mode)
       findings += await Self.sandbox(try sandboxing.read(settings).mode)
       findings.append(await Self.user(try asUser.read(settings)))
@@ -142,10 +142,9 @@ struct Doctor: AsyncParsableCommand {
   }
 
   /// Streams with which a server would do nothing.
-  private static func log(_ folder: String) -> [ForgeFinding] {
-    do throws(StoreFault) {
-      guard let log = try LogFile.find(directory: folder) else { return [] }
-      let unfit = try log.unfitStreams()
+  private static func log(_ folder: String) async -> [ForgeFinding] {
+    do {
+      let unfit = try await StoreAccess.driver(.folder(folder)).reader().unfitStreams()
       if unfit.isEmpty { return [.good("log", "it can be read, and nothing is in quarantine")] }
       return unfit.prefix(unfitShownMax).map {
         .poor(
@@ -153,8 +152,11 @@ struct Doctor: AsyncParsableCommand {
           "`aipm verify` says where the log is damaged. Put the latest backup back, or submit the "
             + "delegation again.")
       }
+    } catch is NoLog {
+      return []
     } catch {
-      return [.poor("log", error.message, "`aipm verify` says more.")]
+      let message = (error as? StoreFault)?.message ?? "\(error)"
+      return [.poor("log", message, "`aipm verify` says more.")]
     }
   }
 

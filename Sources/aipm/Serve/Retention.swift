@@ -17,7 +17,7 @@ struct Retention: Sendable {
   private static let actor = Actor(kind: .system, name: "retention")
 
   /// Looks now, and every hour until the task is cancelled.
-  func run(_ store: any EventStore & Views, _ server: Server, _ logger: Logger) async {
+  func run(_ store: any EventStore & ReadModels, _ server: Server, _ logger: Logger) async {
     guard output != nil || words != nil else { return }
     while !Task.isCancelled {
       let now = SystemClock.wall()
@@ -36,7 +36,7 @@ struct Retention: Sendable {
   }
 
   private func expireWords(
-    before end: Timestamp, _ span: Milliseconds, in store: any EventStore & Views
+    before end: Timestamp, _ span: Milliseconds, in store: any EventStore & ReadModels
   ) async throws {
     while !Task.isCancelled {
       let positions = try await store.words(endedBefore: end, limit: Self.batch)

@@ -2,7 +2,6 @@ import Domain
 import Engine
 import EventLog
 import Projections
-import SQLiteEventStore
 import Terminal
 import Workflows
 
@@ -46,13 +45,13 @@ struct ServeNews: Sendable {
 
   /// Says once which agents are ready, when the local workers have looked for them.
   func tellAgents(
-    _ feed: CommitFeed, _ store: SQLiteEventStore, localWorkers: Int
+    _ store: any RunningStore, localWorkers: Int
   ) async {
     guard localWorkers > 0 else {
       Terminal.say("aipm: there are no local workers; `aipm worker` adds one")
       return
     }
-    let commits = feed.signals()
+    let commits = store.feed.signals()
     await withTaskGroup(of: Void.self) { group in
       group.addTask {
         if await Self.haveLooked(store).count >= localWorkers { return }
@@ -77,13 +76,13 @@ struct ServeNews: Sendable {
   }
 
   /// The workers that have registered, which they do when they have looked for agents.
-  private static func haveLooked(_ store: SQLiteEventStore) async -> [WorkerRow] {
+  private static func haveLooked(_ store: any ReadModels) async -> [WorkerRow] {
     let rows = (try? await store.workers()) ?? []
     return rows.filter { [.idle, .busy, .unhealthy].contains($0.state) }
   }
 
   /// A line for each delegation that fails, until the task is cancelled.
-  func tellFailures(_ store: SQLiteEventStore) async {
+  func tellFailures(_ store: any ReadModels) async {
     for await failure in failures {
       let row = (try? await store.delegation(.id(failure.delegation)))??.row
       let code = row.map { Stamp(milliseconds: $0.stamp).confirmationCode }

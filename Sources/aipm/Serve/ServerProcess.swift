@@ -11,7 +11,6 @@ import Glibc
 import HTTPClient
 import Logging
 import Projections
-import SQLiteEventStore
 import Server
 import Terminal
 import Worker
@@ -33,25 +32,22 @@ struct ServerProcess {
   func run() async throws {
     let signals = StopSignals.stream()
     let folder = try DataFolder.open(options.data)
-    let feed = CommitFeed()
     let news = ServeNews()
     let viewBuilds = ViewBuildNews()
     let mask = try options.mask(secrets: try credentials(folder))
-    let store: SQLiteEventStore
+    var opening = StoreOptions(clock: { SystemClock.wall() })
+    opening.acceptsRestore = options.acceptsRestore
+    opening.mask = mask
+    opening.onCommit = { news.observe($0) }
+    opening.onViewBuild = { viewBuilds.take($0) }
+    let store: any RunningStore
     do {
-      store = try SQLiteEventStore.open(
-        directory: folder.path, clock: { SystemClock.wall() },
-        acceptsRestore: options.acceptsRestore, mask: mask,
-        onViewBuild: { viewBuilds.take($0) },
-        onCommit: {
-          feed.observe($0)
-          news.observe($0)
-        })
+      store = try StoreAccess.driver(.folder(folder.path)).open(opening)
     } catch {
       throw Failure("the log cannot be opened: \(error)")
     }
     do {
-      try await serve(store, feed, folder, mask, news, signals)
+      try await serve(store, folder, mask, news, signals)
     } catch {
       await store.close()
       throw error
@@ -67,8 +63,8 @@ struct ServerProcess {
   }
 
   private func serve(
-    _ store: SQLiteEventStore, _ feed: CommitFeed, _ folder: DataFolder,
-    _ mask: SecretMask, _ news: ServeNews, _ signals: AsyncStream<Void>
+    _ store: any RunningStore, _ folder: DataFolder, _ mask: SecretMask, _ news: ServeNews,
+    _ signals: AsyncStream<Void>
   ) async throws {
     let began = SystemClock().now()
     let access = try await forgeAccess(folder)
@@ -96,7 +92,7 @@ struct ServerProcess {
       authoritiesFile: access.settings.authoritiesFile, user: options.workerUser)
     let (forge, mirrors) = try makeForge(folder, access)
     let engine = makeEngine(
-      store, feed, forge, mirrors, launcher, workflows: workflows, epoch: epoch,
+      store, forge, mirrors, launcher, workflows: workflows, epoch: epoch,
       stamp: marks.stamp)
     let server = Server(
       engine: engine, catalog: options.catalog,
@@ -131,7 +127,7 @@ struct ServerProcess {
       forge: access.localURL.map { "the embedded forge, \($0)" } ?? access.settings.apiURL)
     let telling = [
       Task {
-        await news.tellAgents(feed, store, localWorkers: options.workers)
+        await news.tellAgents(store, localWorkers: options.workers)
       },
       Task { await news.tellFailures(store) },
     ]
@@ -261,11 +257,11 @@ struct ServerProcess {
   }
 
   private func makeEngine(
-    _ store: SQLiteEventStore, _ feed: CommitFeed, _ forge: GitHubClient, _ mirrors: GitMirrors,
+    _ store: any RunningStore, _ forge: GitHubClient, _ mirrors: GitMirrors,
     _ launcher: LocalWorkers, workflows: [Workflow], epoch: Int64, stamp: Int64
   ) -> Engine {
     return Engine(
-      store: store, feed: feed, forge: forge, mirrors: mirrors, clock: SystemClock(),
+      store: store, feed: store.feed, forge: forge, mirrors: mirrors, clock: SystemClock(),
       launcher: launcher,
       configuration: EngineCore.Configuration(
         localWorkers: (0..<options.workers).map { WorkerID("worker-\($0 + 1)") }, epoch: epoch),
@@ -293,7 +289,7 @@ struct ServerProcess {
 
   /// Lets mirrors go by age and size, now and every hour until the task is cancelled.
   private func collect(
-    _ mirrors: GitMirrors, _ store: SQLiteEventStore, _ logger: Logger
+    _ mirrors: GitMirrors, _ store: any ReadModels, _ logger: Logger
   ) async {
     while !Task.isCancelled {
       do {

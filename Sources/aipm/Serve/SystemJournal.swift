@@ -1,12 +1,12 @@
 import Domain
 import EventLog
-import SQLiteEventStore
+import Projections
 import Workflows
 
 /// Writes the system's own stream: starts, recoveries, and the workflows that delegations stay
 /// with.
 actor SystemJournal {
-  private let store: SQLiteEventStore
+  private let store: any EventStore & LogReader
   private var version: Int64
   private var lastID: String?
   /// The definitions that the log holds, by digest.
@@ -17,11 +17,11 @@ actor SystemJournal {
 
   /// Reads the end of the stream and the definitions in it. The stream grows with each redaction,
   /// so the rest of it is not read.
-  init(_ store: SQLiteEventStore) async throws {
+  init(_ store: any EventStore & LogReader) async throws {
     self.store = store
     let last = try await store.last(of: .system)
     version = last?.version ?? 0
-    lastID = last?.id
+    lastID = last.map { UUIDText.encode($0.id) }
     var refused: [String] = []
     for event in try await store.read(.system, types: [.workflowDefined]) {
       guard case .system(.workflowDefined(let name, let digest, let source?)) = event.event else {

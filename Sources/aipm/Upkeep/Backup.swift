@@ -1,8 +1,6 @@
 import ArgumentParser
 import EventLog
 import Projections
-import SQLiteEventStore
-import SystemCalls
 import Terminal
 import Text
 
@@ -26,18 +24,17 @@ struct Backup: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let folder = try data.folder
+    let store = try data.store
     do {
-      guard let log = try LogFile.find(directory: folder) else {
-        throw Failure("there is no log in \(folder): no file aipm.db", code: .notFound)
-      }
-      var progress = ProgressBar("events", total: try log.head().position)
-      let copy = try LogBackup.make(of: folder, to: file) { progress.follow($0) }
+      let progress = ProgressBar("events", total: try await store.reader().head().position)
+      let copy = try await store.backUp(to: file) { progress.show($0) }
       progress.end()
       if output.json { return copy.json.printLine() }
       Terminal.say(
         "\(file): \(Terminal.grouped(copy.events)) events, checked, up to position "
           + "\(copy.head.position) \(Hex.encode(copy.head.hash))")
+    } catch let missing as NoLog {
+      throw Failure("\(missing)", code: .notFound)
     } catch let fault as StoreFault {
       throw Failure("\(fault)")
     }
@@ -63,20 +60,19 @@ struct Restore: AsyncParsableCommand {
     let folder = try data.folder
     do {
       try DataFolder.makeFolder(folder)
-      let lock = try FolderLock("\(folder)/lock")
-      var progress = ProgressBar("events", total: nil)
-      let copy = try LogBackup.restore(file, to: folder) { progress.follow($0) }
+      let store = try data.store
+      let lock = try store.lock()
+      let progress = ProgressBar("events", total: nil)
+      let copy = try await store.restore(from: file) { progress.show($0) }
       progress.end()
       withExtendedLifetime(lock) {}
       if output.json { return copy.json.printLine() }
       Terminal.say(
-        "\(folder)/aipm.db: \(Terminal.grouped(copy.events)) events, checked, up to position "
+        "\(store): \(Terminal.grouped(copy.events)) events, checked, up to position "
           + "\(copy.head.position)")
       Terminal.complain(
         "aipm: if events came after this backup, start with `aipm serve --accept-restore`")
-    } catch let held as FolderLock.Held {
-      throw Failure("\(held); stop that one, or name another folder")
-    } catch let fault as FileFault {
+    } catch let fault as StoreInUse {
       throw Failure("\(fault)")
     } catch let fault as DataFolder.Fault {
       throw Failure(fault.description)

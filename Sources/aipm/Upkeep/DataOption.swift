@@ -2,7 +2,6 @@ import ArgumentParser
 import EventLog
 import FoundationEssentials
 import Projections
-import SQLiteEventStore
 import Terminal
 import Text
 
@@ -20,6 +19,11 @@ struct DataOption: ParsableArguments {
     get throws { try Self.folder(data) }
   }
 
+  /// The store of that folder.
+  var store: any StoreDriver {
+    get throws { StoreAccess.driver(.folder(try folder)) }
+  }
+
   /// - Parameter flag: what was given as a flag; then no file is read.
   static func folder(_ flag: String?) throws -> String {
     if let flag { return flag }
@@ -27,15 +31,6 @@ struct DataOption: ParsableArguments {
     if let known = environment[Setting.data.variable], !known.isEmpty { return known }
     let settings = try ConfigurationOptions.parse([]).settingsOrFailure()
     return settings.text(.data) ?? Setting.data.standard
-  }
-}
-
-extension ProgressBar {
-  private static let eventsBetweenLooks = 1024
-
-  /// Draws now and then, as events come in one by one.
-  mutating func follow(_ events: Int) {
-    if events.isMultiple(of: Self.eventsBetweenLooks) { show(events) }
   }
 }
 

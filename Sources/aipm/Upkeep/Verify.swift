@@ -3,7 +3,6 @@ import Domain
 import EventLog
 import Glibc
 import Projections
-import SQLiteEventStore
 import Terminal
 import Text
 
@@ -36,31 +35,29 @@ struct Verify: AsyncParsableCommand {
 
   func run() async throws {
     do {
-      if let file { return try verify(file) }
-      let folder = try data.folder
-      guard let log = try LogFile.find(directory: folder) else {
-        throw Failure("there is no log in \(folder): no file aipm.db", code: .notFound)
-      }
-      try verify(log, headPath: folder + "/head")
+      if let file { return try await verify(file) }
+      try await verify(try data.store.reader())
+    } catch let missing as NoLog {
+      throw Failure("\(missing)", code: .notFound)
     } catch let fault as StoreFault {
       throw Failure("\(fault)")
     }
   }
 
-  private func verify(_ file: String) throws {
+  private func verify(_ file: String) async throws {
     guard access(file, R_OK) == 0 else {
       throw Failure("\(file.safe()) cannot be read: \(SystemWords.of(errno))", code: .notFound)
     }
     switch try EvidenceKind(of: file) {
-    case .database: try verify(try LogFile(path: file), headPath: nil)
+    case .database: try await verify(try StoreAccess.backup(file))
     case .export: try verifyExport(file)
     case .bundle: try verifyBundle(file)
     }
   }
 
-  private func verify(_ log: LogFile, headPath: String?) throws {
-    var progress = ProgressBar("events", total: try log.head().position)
-    let found = try log.verify(headPath: headPath) { progress.follow($0) }
+  private func verify(_ log: any LogReader) async throws {
+    let progress = ProgressBar("events", total: try await log.head().position)
+    let found = try await log.verify { progress.show($0) }
     progress.end()
     if output.json {
       found.json.printLine()

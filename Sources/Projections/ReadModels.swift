@@ -79,8 +79,8 @@ package enum DelegationReference: Equatable, Sendable {
   private static let idBytes = Set("0123456789abcdefABCDEF-".utf8)
 }
 
-/// The views of a store, as of one committed position.
-package protocol Views: Sendable {
+/// The views of a store, as of one committed position: rows, look-ups, figures and audits.
+package protocol ReadModels: Sendable {
   /// The delegation that `reference` names; nil where there is none.
   func delegation(_ reference: DelegationReference) async throws(StoreFault) -> DelegationDetail?
 
@@ -129,7 +129,7 @@ package protocol Views: Sendable {
   /// - Parameter before: only those at a smaller position: the last one's of the page before.
   func audit(
     _ query: AuditQuery, before: Int64?, limit: Int
-  ) async throws(StoreFault) -> [RecordedEvent]
+  ) async throws(StoreFault) -> [StoredEvent]
 
   /// The views' digests and the position that they stand at.
   func digests() async throws(StoreFault) -> (position: Int64, digests: [ViewName: ViewDigest])

@@ -1,11 +1,28 @@
 import Domain
-import EventLog
 import Synchronization
 
-/// Tells whoever waits that something was committed. It carries no events: a follower reads them
-/// from the store, from the position that it has, so that a slow one costs nobody anything and
-/// nothing is ever missed.
-package final class CommitFeed: Sendable {
+/// Signals that something was committed to a log. A signal carries no events: a follower reads
+/// them from the store, after the position that it has. So a slow follower costs nobody anything,
+/// and nothing is missed.
+///
+/// A store that several processes write to signals the commits of all of them.
+package protocol CommitFeed: Sendable {
+  /// The position of the last commit that was signalled; 0 before the first.
+  var head: Int64 { get }
+
+  /// Signals the log's position after each commit, or after each that touches `delegation`. Signals
+  /// that come while the follower is busy are merged into one. Subscribe first and read then, so
+  /// that no commit falls between.
+  func signals(of delegation: DelegationID?) -> AsyncStream<Int64>
+}
+
+extension CommitFeed {
+  /// Signals the log's position after each commit.
+  package func signals() -> AsyncStream<Int64> { signals(of: nil) }
+}
+
+/// The feed of a store that only this process writes to.
+package final class LocalCommitFeed: CommitFeed {
   private struct State {
     var head: Int64 = 0
     var next = 0
@@ -16,10 +33,10 @@ package final class CommitFeed: Sendable {
 
   package init() {}
 
-  /// The position of the last commit that was told of; 0 before the first.
+  /// See `CommitFeed`.
   package var head: Int64 { state.withLock { $0.head } }
 
-  /// To be given to the store as its observer.
+  /// Signals a commit. It does not block, so it can be a store's `CommitObserver`.
   package func observe(_ events: [RecordedEvent]) {
     guard let last = events.last else { return }
     var touched: Set<DelegationID> = []
@@ -35,9 +52,8 @@ package final class CommitFeed: Sendable {
     for signal in signals { signal.yield(last.position) }
   }
 
-  /// Signals after each commit, or after each that touches `delegation`; those that come while the
-  /// follower is busy are one. Subscribe first, then read: then nothing falls between.
-  package func signals(of delegation: DelegationID? = nil) -> AsyncStream<Int64> {
+  /// See `CommitFeed`.
+  package func signals(of delegation: DelegationID?) -> AsyncStream<Int64> {
     let (stream, signal) = AsyncStream.makeStream(
       of: Int64.self, bufferingPolicy: .bufferingNewest(1))
     let key = state.withLock { state in

@@ -1,0 +1,117 @@
+import Domain
+import EventLog
+
+/// The log as it is stored, read in order and checked. An event that this program cannot decode is
+/// read like any other. Reading stops no writer.
+package protocol LogReader: Sendable {
+  /// Where the log ends at this moment.
+  func head() async throws(StoreFault) -> LogHead
+
+  /// Up to `limit` events after `position`, in order, with their texts.
+  func read(after position: Int64, limit: Int) async throws(StoreFault) -> [StoredEvent]
+
+  /// All events of a stream in order, with their texts; empty if there is no such stream.
+  func events(of stream: StreamName) async throws(StoreFault) -> [StoredEvent]
+
+  /// The last event of a stream, with its text; nil if there is no such stream.
+  func last(of stream: StreamName) async throws(StoreFault) -> StoredEvent?
+
+  /// Folds the log from its first event on.
+  /// - Parameter onProgress: called now and then with the number of events that were folded.
+  func replay(
+    _ plan: ReplayPlan, onProgress: @escaping ReplayProgress
+  ) async throws(StoreFault) -> ReplayedLog
+
+  /// Checks everything: the storage, each hash, the views, the look-ups, and the head that is kept
+  /// apart from the log.
+  /// - Throws: `StoreFault` if the log cannot be read to its end.
+  func verify(onProgress: @escaping ReplayProgress) async throws(StoreFault) -> Verification
+
+  /// The streams of workers and of delegations with something left to do that cannot be decoded,
+  /// or whose events do not follow from each other.
+  func unfitStreams() async throws(StoreFault) -> [UnfitStream]
+}
+
+/// Called with a number of events, on any thread.
+package typealias ReplayProgress = @Sendable (_ events: Int) -> Void
+
+/// The last event that is of interest.
+package enum LogBound: Equatable, Sendable {
+  case position(Int64)
+  case time(Timestamp)
+
+  /// Whether the event with this position and this time is within the bound.
+  package func includes(_ position: Int64, _ time: Timestamp) -> Bool {
+    switch self {
+    case .position(let last): position <= last
+    case .time(let last): time <= last
+    }
+  }
+}
+
+/// What a replay does.
+package struct ReplayPlan: Equatable, Sendable {
+  /// Whether hashes and versions are checked.
+  package var isChecking: Bool
+  /// Nil: up to the head.
+  package var end: LogBound?
+  /// Whether the views are compared with the fold. Then there is no `end`.
+  package var comparesViews: Bool
+
+  package init(isChecking: Bool = true, end: LogBound? = nil, comparesViews: Bool = false) {
+    self.isChecking = isChecking
+    self.end = end
+    self.comparesViews = comparesViews
+  }
+}
+
+/// What a replay found.
+package struct ReplayedLog: Sendable {
+  package var fold: LogFold
+  /// Nil if nothing was compared.
+  package var comparison: Comparison?
+
+  package init(fold: LogFold, comparison: Comparison?) {
+    self.fold = fold
+    self.comparison = comparison
+  }
+}
+
+/// The result of checking a log and its views.
+package struct Verification: Sendable {
+  package var events: Int
+  package var head: LogHead
+  package var digests: [ViewName: ViewDigest]
+  package var comparison: Comparison
+  /// What is wrong; the rows that differ are in `comparison`.
+  package var faults: [String]
+  package var isSound: Bool { faults.isEmpty && comparison.differing == 0 }
+
+  /// - Parameters:
+  ///   - fold: a checking fold of the whole log.
+  ///   - comparison: of the views with it.
+  ///   - faults: what else is wrong: of the storage, and of the head that is kept apart.
+  package init(
+    fold: LogFold, comparison: Comparison, storage: [String] = [], head: String? = nil
+  ) {
+    events = fold.events
+    self.head = fold.head
+    digests = fold.projector.digests
+    self.comparison = comparison
+    let redactions = fold.unexplainedRedactions.map {
+      "the text of event \($0) is gone, and no event of the log says why"
+    }
+    faults = storage + fold.faults + redactions + (head.map { [$0] } ?? []) + comparison.faults
+  }
+}
+
+/// A stream in which nothing more is done.
+package struct UnfitStream: Equatable, Sendable {
+  package var stream: StreamName
+  package var reason: String
+
+  package init(stream: StreamName, reason: String) {
+    self.stream = stream
+    self.reason = reason
+  }
+}
