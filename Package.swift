@@ -81,9 +81,13 @@ let package = Package(
         .product(name: "Mustache", package: "swift-mustache"),
         "Cryptography", "Screening",
       ]),
+    module("ForgePort", ["Domain"]),
     module(
       "Engine",
-      ["Text", "Domain", "EventLog", "Projections", "Workflows", "Cryptography", "Screening"]),
+      [
+        "Text", "Domain", "EventLog", "Projections", "Workflows", "ForgePort", "Cryptography",
+        "Screening",
+      ]),
 
     // The world outside.
     module("Processes", ["SystemCalls", "Text", "CProcess", "Screening", subprocess]),
@@ -91,11 +95,11 @@ let package = Package(
     module("Egress", ["NetworkRules", "HTTPClient", "Screening", nio, sockets, log]),
     module("DemoAgent"),
     module(
-      "Forge",
-      [
-        "SystemCalls", "Text", "Domain", "Engine", "HTTPClient", "Processes", "Cryptography",
-        "Screening", log,
-      ]),
+      "ForgeGitHub",
+      ["SystemCalls", "Text", "Domain", "ForgePort", "HTTPClient", "Cryptography"]),
+    module(
+      "Mirrors",
+      ["SystemCalls", "Text", "Domain", "ForgePort", "Engine", "Processes", "Screening"]),
     .target(
       name: "WebUI", dependencies: ["Text", "CAssets", hummingbird, "Cryptography"],
       exclude: ["page"],
@@ -121,8 +125,8 @@ let package = Package(
       "Server",
       [
         "SystemCalls", "Text",
-        "Domain", "EventLog", "Projections", "Engine", "Workflows", "WebUI", "HTTPServing",
-        "WorkerProtocol", "Processes", hummingbird, "Cryptography", "Screening", log,
+        "Domain", "EventLog", "Projections", "ForgePort", "Engine", "Workflows", "WebUI",
+        "HTTPServing", "WorkerProtocol", "Processes", hummingbird, "Cryptography", "Screening", log,
       ]),
 
     .executableTarget(
@@ -130,8 +134,8 @@ let package = Package(
       dependencies: [
         "SystemCalls", "Text",
         "Cryptography", "Domain", "EventLog", "Projections", "SQLiteEventStore", "Workflows",
-        "Engine",
-        "Terminal", "HTTPClient", "DemoAgent", "Forge", "EmbeddedForge", "Worker", "WorkerProtocol",
+        "ForgePort", "Engine", "Terminal", "HTTPClient", "DemoAgent", "ForgeGitHub", "Mirrors",
+        "EmbeddedForge", "Worker", "WorkerProtocol",
         "HTTPServing", "Server",
         "NetworkRules", "Processes", "Yams", subprocess, arguments,
         log,
@@ -201,9 +205,19 @@ let package = Package(
     tests(
       "ForgeTests",
       [
-        "Forge", "Engine", "Domain", "EventLog", "InMemoryEventStore", "Workflows", "HTTPClient",
+        "ForgePort", "ForgeGitHub", "Mirrors", "Engine", "Domain", "EventLog",
+        "InMemoryEventStore", "Workflows", "HTTPClient",
         "Processes", "HTTPServing", "GitBackend", "EmbeddedForge", "RawSockets", hummingbird,
         "Cryptography", "COpenSSL", "Screening", log,
+      ]),
+    .target(
+      name: "ForgeConformance", dependencies: ["Domain", "ForgePort"],
+      path: "Tests/ForgeConformance", swiftSettings: strict),
+    tests(
+      "ForgeConformanceTests",
+      [
+        "ForgeConformance", "Domain", "ForgePort", "ForgeGitHub", "EmbeddedForge", "Processes",
+        "RawSockets", "Cryptography", log,
       ]),
     tests(
       "EgressTests",
@@ -233,8 +247,8 @@ let package = Package(
     .target(
       name: "Simulation",
       dependencies: [
-        "Domain", "EventLog", "Projections", "InMemoryEventStore", "Workflows", "Engine", "Worker",
-        "WorkerProtocol", "LogStories", "Randomness",
+        "Domain", "EventLog", "Projections", "InMemoryEventStore", "Workflows", "ForgePort",
+        "Engine", "Worker", "WorkerProtocol", "LogStories", "Randomness",
       ], path: "Tests/Simulation", swiftSettings: strict),
     .executableTarget(
       name: "simulate", dependencies: ["Simulation", "Workflows", "CAssets", arguments],
@@ -243,8 +257,8 @@ let package = Package(
     .target(
       name: "InstantWorld",
       dependencies: [
-        "Domain", "EventLog", "InMemoryEventStore", "Workflows", "Engine", "LogStories",
-        "Randomness",
+        "Domain", "EventLog", "InMemoryEventStore", "Workflows", "ForgePort", "Engine",
+        "LogStories", "Randomness",
       ], path: "Tests/InstantWorld", swiftSettings: strict),
     tests(
       "EngineTests",

@@ -4,12 +4,6 @@
 /// names that git would take and people would regret. Nothing is ever cleaned up: a name is taken
 /// as it stands or refused.
 package enum BranchName {
-  /// What is wrong with a name, to follow the field's name in a sentence; and what to write.
-  package struct Fault: Equatable, Sendable {
-    package var message: String
-    package var instead: String
-  }
-
   /// A file's name holds 255 bytes, and git writes `refs/heads/NAME` into one where it packs refs
   /// into errors and locks; so much is left for the name itself.
   package static let bytesMax = 244
@@ -21,71 +15,71 @@ package enum BranchName {
   ///   - name: without `refs/heads/`.
   ///   - isStamped: whether `-` and a timestamp will be appended to it.
   /// - Returns: the first rule that it breaks; nil for a good name.
-  package static func fault(_ name: String, isStamped: Bool = false) -> Fault? {
+  package static func fault(_ name: String, isStamped: Bool = false) -> NameFault? {
     textFault(name) ?? placeFault(name) ?? lengthFault(name, isStamped: isStamped)
   }
 
-  private static func textFault(_ name: String) -> Fault? {
+  private static func textFault(_ name: String) -> NameFault? {
     for scalar in name.unicodeScalars {
       if scalar.properties.generalCategory == .control {
-        return Fault(
+        return NameFault(
           message: "holds the control character \(Characters.code(scalar))",
           instead: "write visible characters only")
       }
       if " ~^:?*[\\".unicodeScalars.contains(scalar) {
         let shown = scalar == " " ? "a space" : "\"\(scalar)\""
-        return Fault(
+        return NameFault(
           message: "holds \(shown), which no branch may", instead: "write - in its place")
       }
     }
     for sequence in ["..", "@{", "//"] where holds(name, sequence) {
-      return Fault(
+      return NameFault(
         message: "holds \"\(sequence)\", which no branch may",
         instead: "write a name such as feature/add-export")
     }
     return nil
   }
 
-  private static func placeFault(_ name: String) -> Fault? {
+  private static func placeFault(_ name: String) -> NameFault? {
     let parts = name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
       .map { Substring($0) }
-    if name.isEmpty { return Fault(message: "is empty", instead: "write the branch's name") }
+    if name.isEmpty { return NameFault(message: "is empty", instead: "write the branch's name") }
     if name == "HEAD" || name == "@" {
-      return Fault(
+      return NameFault(
         message: "is \"\(name)\", which git keeps for itself",
         instead: "write a name such as feature/add-export")
     }
     if starts(name, with: "refs/") {
-      return Fault(
+      return NameFault(
         message: "begins with \"refs/\"", instead: "write the name after refs/heads/ alone")
     }
     if starts(name, with: "-") {
-      return Fault(message: "begins with \"-\"", instead: "begin with a letter or a digit")
+      return NameFault(message: "begins with \"-\"", instead: "begin with a letter or a digit")
     }
     if parts.contains(where: \.isEmpty) {
-      return Fault(
+      return NameFault(
         message: "begins or ends with \"/\"", instead: "write / between its parts only")
     }
     if parts.contains(where: { starts($0, with: ".") }) {
-      return Fault(
+      return NameFault(
         message: "has a part that begins with \".\"", instead: "begin each part with a letter")
     }
     if parts.contains(where: { ends($0, with: ".lock") }) {
-      return Fault(
+      return NameFault(
         message: "has a part that ends with \".lock\", which git keeps for its locks",
         instead: "choose another ending")
     }
     if ends(name, with: ".") {
-      return Fault(message: "ends with \".\"", instead: "leave the last . out")
+      return NameFault(message: "ends with \".\"", instead: "leave the last . out")
     }
     return nil
   }
 
-  private static func lengthFault(_ name: String, isStamped: Bool) -> Fault? {
+  private static func lengthFault(_ name: String, isStamped: Bool) -> NameFault? {
     let allowed = isStamped ? bytesMax - stampBytes : bytesMax
     let bytes = name.utf8.count
     if bytes <= allowed { return nil }
-    return Fault(
+    return NameFault(
       message: "is \(bytes) bytes long", instead: "write at most \(allowed) bytes")
   }
 

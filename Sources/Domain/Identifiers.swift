@@ -52,64 +52,6 @@ package struct WorkerID: Hashable, Comparable, Sendable, CustomStringConvertible
   package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 }
 
-/// A repository as `OWNER/REPO`.
-package struct RepositoryName: Hashable, Comparable, Sendable, CustomStringConvertible {
-  package let owner: String
-  package let name: String
-
-  package init(owner: String, name: String) {
-    self.owner = owner
-    self.name = name
-  }
-
-  /// Reads `OWNER/REPO`; nil where there is not exactly one slash with something on both sides.
-  package init?(_ text: String) {
-    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-    guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else { return nil }
-    self.init(owner: String(parts[0]), name: String(parts[1]))
-  }
-
-  package var description: String { "\(owner)/\(name)" }
-  package static func < (a: Self, b: Self) -> Bool { a.description < b.description }
-
-  /// Bytes of a repository's name at most.
-  package static let nameBytesMax = 100
-  /// Bytes of an owner's name at most.
-  package static let ownerBytesMax = 39
-
-  /// Whether an owner may be called so: letters, digits, hyphens and underscores. New accounts have
-  /// single hyphens between other characters; old ones end with one or have two in a row, and those
-  /// of managed users end with an underscore and the company's short name.
-  package static func isOwner(_ text: String) -> Bool {
-    (1...ownerBytesMax).contains(text.utf8.count)
-      && text.utf8.allSatisfy { isAlphanumeric($0) || "-_".utf8.contains($0) }
-      && text.utf8.contains(where: isAlphanumeric)
-  }
-
-  /// Whether a repository may be called so: letters, digits, `.`, `-` and `_`, also as the first
-  /// (`.github`). What GitHub refuses would be no name for a folder either: `.`, `..`, and an end
-  /// of `.git` or `.wiki`, by which it has the repository and its wiki told apart.
-  package static func isName(_ text: String) -> Bool {
-    let lowercase = text.lowercased()
-    return (1...nameBytesMax).contains(text.utf8.count)
-      && text.utf8.allSatisfy { isAlphanumeric($0) || "._-".utf8.contains($0) }
-      && text != "." && text != ".." && !lowercase.hasSuffix(".git")
-      && !lowercase.hasSuffix(".wiki")
-  }
-
-  /// Whether both parts are names that GitHub gives: each is then safe as a part of a path too.
-  package var isValid: Bool { Self.isOwner(owner) && Self.isName(name) }
-
-  private static func isAlphanumeric(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"):
-      true
-    case _: false
-    }
-  }
-}
-
 /// The name of a git object in hex: a commit, or the blob of a file.
 ///
 /// A SHA-1 is kept as its twenty bytes, as the ids of delegations are.

@@ -90,8 +90,6 @@ extension Submission {
     package static let constraints = 20_000
     package static let criterion = 2_000
     package static let criteria = 100
-    package static let owner = RepositoryName.ownerBytesMax
-    package static let repo = RepositoryName.nameBytesMax
     package static let name = 64
     package static let priority = 0...9
     package static let priorityDefault = 5
@@ -99,14 +97,16 @@ extension Submission {
   }
 
   /// Checks every field.
-  /// - Parameter mistyped: faults of fields that could not even be read (a number where a text
-  ///   belongs); they are told with the others, and nothing more is said of those fields.
+  /// - Parameters:
+  ///   - names: the forge's rules for names.
+  ///   - mistyped: faults of fields that could not be read, such as a number instead of a text. They
+  ///     are thrown with the others, and those fields are not checked.
   package func validate(
-    mistyped: [FieldFault] = []
+    names: any RepositoryRules, mistyped: [FieldFault] = []
   ) throws(FieldFaults) -> ValidSubmission {
     var check = FieldCheck(mistyped: mistyped)
-    let owner = check.owner(owner)
-    let repo = check.repo(repo)
+    let owner = check.name(owner, "owner", names.ownerForm, names.faults(inOwner:))
+    let repo = check.name(repo, "repo", names.repositoryForm, names.faults(inRepository:))
     let branch = check.branch(branchName, "branchName", isStamped: true)
     let title = check.line(
       taskTitle, "taskTitle", max: Limit.title, say: "the headline of TASK.md")
@@ -169,37 +169,13 @@ private struct FieldCheck {
     return value
   }
 
-  mutating func owner(_ value: String?) -> String {
-    let form = "write the user or organisation that owns the repository, as in github.com/OWNER"
-    guard let owner = required(value, "owner", form) else { return "" }
-    if owner.utf8.count > Submission.Limit.owner {
-      note("owner", "is longer than \(Submission.Limit.owner) characters", form)
-    }
-    if owner.utf8.count <= Submission.Limit.owner, !RepositoryName.isOwner(owner) {
-      note(
-        "owner", "is not a name that GitHub gives",
-        "write letters, digits and hyphens")
-    }
-    return owner
-  }
-
-  mutating func repo(_ value: String?) -> String {
-    let form = "write the repository's name, as in github.com/OWNER/REPO"
-    guard let repo = required(value, "repo", form) else { return "" }
-    if repo.utf8.count > Submission.Limit.repo {
-      note("repo", "is longer than \(Submission.Limit.repo) characters", form)
-    }
-    let fits = repo.utf8.allSatisfy { isAlphanumeric($0) || "._-".utf8.contains($0) }
-    if !fits {
-      note(
-        "repo", "holds a character that no repository's name may",
-        "write letters, digits, hyphens, dots and underscores")
-    } else if repo == "." || repo == ".." {
-      note("repo", "is \"\(repo)\"", form)
-    } else if let end = [".git", ".wiki"].first(where: repo.lowercased().hasSuffix) {
-      note("repo", "ends with \"\(end)\"", "write the name without it")
-    }
-    return repo
+  /// A name that the forge must allow.
+  mutating func name(
+    _ value: String?, _ field: String, _ form: String, _ faults: (String) -> [NameFault]
+  ) -> String {
+    guard let name = required(value, field, form) else { return "" }
+    for fault in faults(name) { note(field, fault.message, fault.instead) }
+    return name
   }
 
   mutating func branch(_ value: String?, _ field: String, isStamped: Bool) -> String {
@@ -306,10 +282,6 @@ private struct FieldCheck {
       return
     }
   }
-}
-
-private func isAlphanumeric(_ byte: UInt8) -> Bool {
-  (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
 }
 
 private func isControl(_ scalar: Unicode.Scalar) -> Bool {

@@ -7,6 +7,7 @@
 
 import Domain
 import EventLog
+import ForgePort
 import Projections
 import Workflows
 
@@ -42,8 +43,8 @@ package actor Engine {
   nonisolated package let overrides: Overrides
   nonisolated package let store: Store
   nonisolated package let feed: any CommitFeed
-  nonisolated let mirrors: any Mirrors
-  nonisolated package let forge: any Forge
+  nonisolated let mirrors: any RepositoryMirrors
+  nonisolated package let forge: any ForgeClient
   nonisolated let clock: any EngineClock
   private let launcher: any WorkerLauncher
 
@@ -71,7 +72,7 @@ package actor Engine {
     var name: String
 
     init(repository: RepositoryName, name: String) {
-      // The forge's names do not differ by case alone.
+      // Names that differ by case alone may be one repository.
       self.repository = repository.description.lowercased()
       self.name = name
     }
@@ -89,7 +90,7 @@ package actor Engine {
   ///   - workflows: every definition that the log holds, and the present ones.
   ///   - report: told of each read of a stream that fails, for the server's log.
   package init(
-    store: Store, feed: any CommitFeed, forge: any Forge, mirrors: any Mirrors,
+    store: Store, feed: any CommitFeed, forge: any ForgeClient, mirrors: any RepositoryMirrors,
     clock: any EngineClock, launcher: any WorkerLauncher, configuration: EngineCore.Configuration,
     workflows: [Workflow], overrides: Overrides, stampMark: Int64,
     report: @escaping @Sendable (StreamReading) -> Void = { _ in }

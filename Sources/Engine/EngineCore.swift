@@ -10,6 +10,7 @@
 
 import Domain
 import EventLog
+import ForgePort
 import Workflows
 
 /// A moment on both clocks.
@@ -34,6 +35,9 @@ package struct EngineCore: Sendable {
     package var restarts: RestartPolicy
     /// The epoch of this start's tokens: one more than any before.
     package var epoch: Int64
+    /// The optional features of the forge.
+    package var capabilities = ForgeCapabilities()
+
     package init(
       localWorkers: [WorkerID], leases: LeasePolicy = .init(), restarts: RestartPolicy = .init(),
       epoch: Int64
@@ -158,7 +162,9 @@ package struct EngineCore: Sendable {
     case .loaded(let id, let events): loaded(id, events, now, &actions)
     case .unreadable(let stream, let reason): quarantine(stream, reason, now, &actions)
     case .submit(let id, let request, let actor, let reply):
-      executors[id] = Executor(id: id, workflow: workflows[request.workflow.digest])
+      executors[id] = Executor(
+        id: id, workflow: workflows[request.workflow.digest],
+        capabilities: configuration.capabilities)
       feed(id, .command(.request(request), actor, reply), now, &actions)
     case .registered(let id, let journal, let local):
       reconcile(id, journal: journal, local: local, now, &actions)
@@ -206,7 +212,8 @@ package struct EngineCore: Sendable {
   }
 
   private mutating func takeUp(_ id: DelegationID, _ events: [RecordedEvent]) {
-    let executor = Executor(id: id, events: events, workflows: workflows)
+    let executor = Executor(
+      id: id, events: events, workflows: workflows, capabilities: configuration.capabilities)
     executors[id] = executor
     if let lease = executor.state.workingLease { occupy(lease.worker, by: executor) }
   }

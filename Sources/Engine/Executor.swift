@@ -9,6 +9,7 @@
 
 import Domain
 import EventLog
+import ForgePort
 import Projections
 import Workflows
 
@@ -52,6 +53,7 @@ package struct Executor: Sendable {
   /// The user's words; nil where they were redacted.
   package private(set) var text: TaskText?
   package private(set) var workflow: Workflow?
+  private let capabilities: ForgeCapabilities
   package private(set) var corrupt: CorruptStream?
   package private(set) var assignee: Assignee?
   /// The branch's head as it was read last, and when.
@@ -79,16 +81,19 @@ package struct Executor: Sendable {
   /// A head that was read longer ago is read again before it is handed out.
   static let preparedFor = Milliseconds.seconds(10)
 
-  package init(id: DelegationID, workflow: Workflow?) {
+  /// - Parameter capabilities: the optional features of the forge.
+  package init(id: DelegationID, workflow: Workflow?, capabilities: ForgeCapabilities = .init()) {
     self.id = id
     self.workflow = workflow
+    self.capabilities = capabilities
   }
 
   /// The executor of a delegation as the log has it.
   package init(
-    id: DelegationID, events: [RecordedEvent], workflows: [String: Workflow]
+    id: DelegationID, events: [RecordedEvent], workflows: [String: Workflow],
+    capabilities: ForgeCapabilities = .init()
   ) {
-    self.init(id: id, workflow: nil)
+    self.init(id: id, workflow: nil, capabilities: capabilities)
     fold(events)
     workflow = state.delegation.flatMap { workflows[$0.request.workflow.digest] }
   }
@@ -336,7 +341,7 @@ package struct Executor: Sendable {
         facts: NoticeFacts(
           attempt: delegation.attempt, commit: generated?.sha, figures: generated?.figures,
           failure: failed,
-          refusals: refusals)))
+          refusals: refusals)), capabilities: capabilities)
   }
 
   private var refusals: NoticeFacts.Refusals? {

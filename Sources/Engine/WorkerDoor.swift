@@ -218,8 +218,8 @@ extension Engine {
   /// The patch between two commits of the mirror, at most 8 MiB of it.
   package func patch(
     _ repository: RepositoryName, from: ObjectID, to: ObjectID
-  ) async -> Result<[UInt8], GitFault> {
-    do throws(GitFault) {
+  ) async -> Result<[UInt8], MirrorFault> {
+    do throws(MirrorFault) {
       return .success(try await mirrors.patch(repository, from: from, to: to, limit: 8 << 20))
     } catch {
       return .failure(error)

@@ -68,18 +68,22 @@ package enum GitCache {
     close(file)
   }
 
-  /// What is known of the repositories `ROOT/OWNER/NAME.git`.
-  /// - Parameter beside: what of each else takes room: a path for a repository's.
+  /// What is known of the repositories `ROOT/OWNER/NAME.git`, whose owners may be paths of folders.
+  /// - Parameter beside: paths that belong to the repository at a path, and count to its size.
   package static func repositories(
     in root: String, beside: @Sendable (String) -> [String] = { _ in [] }
   ) async -> [CachedRepository] {
-    let files = FileManager.default
     var found: [CachedRepository] = []
-    for owner in (try? files.contentsOfDirectory(atPath: root)) ?? [] where owner.first != "." {
-      let folder = "\(root)/\(owner)"
-      for name in (try? files.contentsOfDirectory(atPath: folder)) ?? [] {
+    var folders = [root]
+    while let folder = folders.popLast() {
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+      for name in names where folder != root || name.first != "." {
         let path = "\(folder)/\(name)"
-        guard name.hasSuffix(".git"), let idle = idle(path) else { continue }
+        guard name.hasSuffix(".git") else {
+          if !name.hasSuffix(".slot"), !name.hasPrefix(".") { folders.append(path) }
+          continue
+        }
+        guard let idle = idle(path) else { continue }
         var bytes = 0
         for part in [path] + beside(path) { bytes += await DiskUse.bytes(of: part) ?? 0 }
         found.append(CachedRepository(path: path, idle: idle, bytes: bytes))

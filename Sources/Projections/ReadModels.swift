@@ -58,7 +58,8 @@ package enum DelegationReference: Equatable, Sendable {
   case stamp(Stamp)
   case pullRequest(RepositoryName, number: Int64)
 
-  /// Reads an id, a confirmation code, or `OWNER/REPO#NUMBER`; nil where the text is none.
+  /// Reads an id, a confirmation code, or `OWNER/REPO#NUMBER`, whose owner may be a
+  /// path of groups; nil if the text is none of them.
   package init?(_ text: String) {
     if let stamp = Stamp(confirmationCode: text) {
       self = .stamp(stamp)

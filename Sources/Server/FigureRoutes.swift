@@ -1,6 +1,7 @@
 import Domain
 import Engine
 import EventLog
+import ForgePort
 import FoundationEssentials
 import Hummingbird
 import Projections

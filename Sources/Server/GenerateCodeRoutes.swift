@@ -71,10 +71,15 @@ struct GenerateCodeRoutes {
     let repository = (name ?? server.configuration.defaultRepository).flatMap {
       RepositoryName($0)
     }
-    if repository?.isValid == false {
-      note("repo", "is not a name that GitHub gives; write owner and repo as in its address")
-    }
-    if repository == nil {
+    let names = server.configuration.names
+    if let repository {
+      for fault in names.faults(inOwner: repository.owner) {
+        note("owner", "\(fault.message); \(fault.instead)")
+      }
+      for fault in names.faults(inRepository: repository.name) {
+        note("repo", "\(fault.message); \(fault.instead)")
+      }
+    } else {
       note(
         "repo", "is required; write owner and repo, or start the server with AIPM_DEFAULT_REPO")
     }

@@ -13,6 +13,7 @@
 import Domain
 import Engine
 import EventLog
+import ForgePort
 import HTTPServing
 import Hummingbird
 import Logging
@@ -44,8 +45,10 @@ package struct ServerConfiguration: Sendable {
   package var mirrorsDirectory: String
   /// Strikes credentials out of the agents' output.
   package var mask: SecretMask?
-  /// What the forge signs its webhooks with; nil: they are refused.
-  package var webhookSecret: String?
+  /// The forge's rules for names.
+  package var names: any RepositoryRules
+  /// Reads the forge's webhooks; nil: they are refused.
+  package var webhooks: (any WebhookReader)?
   /// `OWNER/REPO` for calls of `/generate-code` that name none.
   package var defaultRepository: String?
   /// Author and committer of the commits that workers make.
@@ -67,7 +70,7 @@ package struct ServerConfiguration: Sendable {
   package init(
     host: String, port: Int, basePath: String, allowedOrigins: [String], agent: String?,
     attempts: Int?, tokens: TokenStore, outputDirectory: String, incomingDirectory: String,
-    mirrorsDirectory: String, webhookSecret: String?
+    mirrorsDirectory: String, names: any RepositoryRules, webhooks: (any WebhookReader)?
   ) {
     self.host = host
     self.port = port
@@ -79,7 +82,8 @@ package struct ServerConfiguration: Sendable {
     self.outputDirectory = outputDirectory
     self.incomingDirectory = incomingDirectory
     self.mirrorsDirectory = mirrorsDirectory
-    self.webhookSecret = webhookSecret
+    self.names = names
+    self.webhooks = webhooks
   }
 
   /// The base path without a slash at its end: empty for `/`.

@@ -79,7 +79,8 @@ struct SubmissionRoutes {
       workflow: reader.text("workflow"), priority: reader.integer("priority"),
       draft: reader.flag("draft"))
     do throws(FieldFaults) {
-      let valid = try submission.validate(mistyped: reader.faults)
+      let valid = try submission.validate(
+        names: server.configuration.names, mistyped: reader.faults)
       return (try await request(valid, key: key, requester: requester), reader.warnings)
     } catch {
       var problem = Problem(fields: error.faults)

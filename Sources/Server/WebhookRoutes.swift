@@ -1,25 +1,21 @@
-import Cryptography
 import Domain
 import Engine
 import EventLog
-import FoundationEssentials
+import ForgePort
 import HTTPServing
-import HTTPTypes
 import Hummingbird
 import Projections
 import Synchronization
 import Text
 
-/// `POST /webhooks/github`: what the forge tells by itself
-/// (https://docs.github.com/webhooks/webhook-events-and-payloads).
+/// `POST /webhooks/github`: messages that the forge sends by itself. The forge's adapter verifies
+/// and reads them.
 ///
-/// A message counts if it is signed. It may come twice, late, or after a newer one: what it says of
-/// a pull request holds as of the moment that it names, and an older moment changes nothing. It is
-/// answered when what it says is on disk, so a forge that hears nothing may send it again.
+/// A message may arrive twice, late, or after a newer one. It states the time of what it says, and
+/// an older state changes nothing. It is answered when its effect is on disk: a forge that gets no
+/// answer may send it again.
 struct WebhookRoutes {
   static let path = "/webhooks/github"
-  /// GitHub sends no more (25 MB).
-  private static let bodyLimit = 25 << 20
 
   let server: ServerContext
   private let deliveries = Deliveries()
@@ -31,155 +27,100 @@ struct WebhookRoutes {
   }
 
   private func receive(_ request: Request) async throws -> Response {
-    guard let secret = server.configuration.webhookSecret else {
+    guard let reader = server.configuration.webhooks else {
       throw Problem(
         .forbidden, "No webhooks", "This server takes no webhooks.",
         hint: "Set AIPM_WEBHOOK_SECRET to the secret that the forge's webhook has, and restart.")
     }
-    guard let signature = request.headers[.hubSignature] else { throw Self.notSigned }
-    let held = try await request.uncheckedBytes(limit: Self.bodyLimit)
-    let bytes = held.bytes
-    guard Self.isSigned(bytes, signature, secret: secret) else { throw Self.notSigned }
-    let media = request.headers[.contentType]?.split(separator: ";").first ?? ""
-    guard media.filter({ $0 != " " }).lowercased() == "application/json" else {
-      throw Problem(
-        .unsupportedMediaType, "Not JSON", "The message must be JSON.",
-        hint: "Choose the content type application/json in the forge's webhook.")
+    let headers = Dictionary(
+      request.headers.map { ($0.name.canonicalName, $0.value) }, uniquingKeysWith: { a, _ in a })
+    guard reader.mayBeAuthentic(headers: headers) else { throw Problem(reader.notAuthentic) }
+    let held = try await request.uncheckedBytes(limit: reader.bodyBytesMax)
+    let delivery: WebhookDelivery
+    do throws(WebhookFault) {
+      delivery = try reader.read(headers: headers, body: held.bytes)
+    } catch {
+      throw Problem(error)
     }
-    let delivery = request.headers[.hubDelivery] ?? ""
-    if deliveries.isKnown(delivery) { return Self.answer("received before") }
-    let outcome = try await take(request.headers[.hubEvent] ?? "", bytes)
-    deliveries.note(delivery)
+    let id = delivery.id ?? ""
+    if deliveries.isKnown(id) { return Self.answer("received before") }
+    let outcome = try await take(delivery.event)
+    deliveries.note(id)
     return Self.answer(outcome)
-  }
-
-  private static var notSigned: Problem {
-    Problem(
-      .unauthorized, "Not signed",
-      "X-Hub-Signature-256 is missing, or is not this body's with the secret that is set here.",
-      hint: "Give the forge's webhook the secret of AIPM_WEBHOOK_SECRET.")
-  }
-
-  /// HMAC-SHA256 of the very bytes, compared in a time that tells nothing.
-  static func isSigned(_ bytes: [UInt8], _ signature: String?, secret: String) -> Bool {
-    let prefix = "sha256="
-    guard let signature, signature.hasPrefix(prefix),
-      let code = Hex.decode(signature.dropFirst(prefix.count).lowercased())
-    else { return false }
-    return HMACSHA256.isValid(code, for: bytes, key: Array(secret.utf8))
   }
 
   private static func answer(_ outcome: String) -> Response {
     .json(.object(["outcome": .string(outcome)]))
   }
 
-  private func take(_ event: String, _ bytes: [UInt8]) async throws -> String {
+  private func take(_ event: WebhookEvent) async throws -> String {
     switch event {
-    case "ping": return "pong"
-    case "pull_request": return try await pullRequest(try Self.decode(bytes))
-    case "push": return try await push(try Self.decode(bytes))
-    case _: return "ignored: only pull_request and push are of interest"
+    case .ping: "pong"
+    case .pullRequest(let change): try await update(change)
+    case .push(let repository, let branch): try await branchMoved(branch, of: repository)
+    case .ignored(let reason): "ignored: \(reason)"
     }
   }
 
-  private static func decode<Body: Decodable>(_ bytes: [UInt8]) throws -> Body {
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    do { return try decoder.decode(Body.self, from: Data(bytes)) } catch {
-      throw Problem(
-        .badRequest, "Not the event's form", "The body is not what the event's name promises.")
-    }
-  }
-
-  // MARK: Pull requests
-
-  private struct PullRequestMessage: Decodable {
-    struct PullRequest: Decodable {
-      let number: Int64
-      let state: String
-      let merged: Bool?
-      let updatedAt: String
-      let body: String?
-    }
-    let action: String
-    let pullRequest: PullRequest
-    let repository: RepositoryPart
-    let sender: SenderPart?
-  }
-
-  private struct RepositoryPart: Decodable { let fullName: String }
-  private struct SenderPart: Decodable { let login: String }
-
-  private func pullRequest(_ message: PullRequestMessage) async throws -> String {
-    guard ["closed", "reopened"].contains(message.action) else {
-      return "ignored: \(message.action) changes no state"
-    }
-    let told = message.pullRequest
-    let state: PullRequestState =
-      told.merged == true ? .merged : told.state == "open" ? .open : .closed
-    let asOf = ISO8601.seconds(told.updatedAt).map { Timestamp(milliseconds: $0.seconds * 1000) }
-    let ids = try await delegations(of: message)
+  private func update(_ change: PullRequestChange) async throws -> String {
+    let ids = try await delegations(of: change)
     guard !ids.isEmpty else { return "ignored: no delegation has this pull request" }
-    let actor = Actor(kind: .forge, name: message.sender?.login ?? "github")
+    let actor = Actor(kind: .forge, name: change.sender)
     for id in ids {
-      switch await server.engine.command(id, .updatePullRequest(state, asOf: asOf), by: actor) {
+      let command = DelegationCommand.updatePullRequest(change.state, asOf: change.asOf)
+      switch await server.engine.command(id, command, by: actor) {
       case .done, .rejected: break
       case .failed(let fault): throw Problem(fault)
       }
     }
-    return state.rawValue
+    return change.state.rawValue
   }
 
-  /// The newest delegation of the pull request, by its number; and the one that opened it, by the
-  /// mark in its body, which stays right where the repository has another name by now.
-  private func delegations(of message: PullRequestMessage) async throws -> [DelegationID] {
+  /// The newest delegation of the pull request, by its number; and the delegation that opened it,
+  /// by the marker in its body, which stays valid if the repository is renamed.
+  private func delegations(of change: PullRequestChange) async throws -> [DelegationID] {
     var ids: [DelegationID] = []
-    let number = message.pullRequest.number
-    if let repository = RepositoryName(message.repository.fullName),
-      let detail = try await server.store.delegation(.pullRequest(repository, number: number))
+    if let repository = change.repository,
+      let detail = try await server.store.delegation(
+        .pullRequest(repository, number: change.number))
     {
       ids.append(detail.row.id)
     }
-    if let opener = Self.marked(message.pullRequest.body ?? ""), !ids.contains(opener),
-      let detail = try await server.store.delegation(.id(opener)), detail.row.pr == number
+    if let opener = DelegationMarker.delegation(in: change.body), !ids.contains(opener),
+      let detail = try await server.store.delegation(.id(opener)), detail.row.pr == change.number
     {
       ids.append(opener)
     }
     return ids
   }
 
-  /// The delegation that a pull request's body names.
-  private static func marked(_ body: String) -> DelegationID? {
-    let opening = "<!-- aipm: "
-    guard let start = body.firstRange(of: opening)?.upperBound,
-      case .id(let id) = DelegationReference(String(body[start...].prefix(36))),
-      body[start...].dropFirst(36).hasPrefix(" -->")
-    else { return nil }
-    return id
-  }
-
-  // MARK: Pushes
-
-  private struct PushMessage: Decodable {
-    let ref: String
-    let repository: RepositoryPart
-  }
-
-  /// Somebody moved a branch: what was read of it is old.
-  private func push(_ message: PushMessage) async throws -> String {
-    let prefix = "refs/heads/"
-    guard message.ref.hasPrefix(prefix) else { return "ignored: \(message.ref) is no branch" }
-    let branch = String(message.ref.dropFirst(prefix.count))
-    let repository = message.repository.fullName.lowercased()
+  /// The head that was read of the branch may be old.
+  private func branchMoved(
+    _ branch: String, of repository: RepositoryName?
+  ) async throws -> String {
+    let name = repository?.description.lowercased()
     let rows = try await server.store.liveDelegations(branch: branch).filter {
-      $0.repository.lowercased() == repository
+      $0.repository.lowercased() == name
     }
     for row in rows { await server.engine.branchMoved(row.id) }
     return rows.isEmpty ? "ignored: no delegation is at work on this branch" : "taken note of"
   }
 }
 
-/// The last deliveries that were taken in: the forge sends one again under the same id.
+extension Problem {
+  fileprivate init(_ fault: WebhookFault) {
+    switch fault.kind {
+    case .notAuthentic:
+      self.init(.unauthorized, "Not signed", fault.message, hint: fault.hint)
+    case .wrongMediaType:
+      self.init(.unsupportedMediaType, "Not JSON", fault.message, hint: fault.hint)
+    case .malformed:
+      self.init(.badRequest, "Not the event's form", fault.message, hint: fault.hint)
+    }
+  }
+}
+
+/// The last deliveries that were processed. The forge repeats one under the same ID.
 private final class Deliveries: Sendable {
   private static let keptMax = 1000
   private let known = Mutex<(order: [String], set: Set<String>)>(([], []))
@@ -194,10 +135,4 @@ private final class Deliveries: Sendable {
       if known.order.count > Self.keptMax { known.set.remove(known.order.removeFirst()) }
     }
   }
-}
-
-extension HTTPField.Name {
-  static let hubSignature = Self("X-Hub-Signature-256")
-  static let hubDelivery = Self("X-GitHub-Delivery")
-  static let hubEvent = Self("X-GitHub-Event")
 }

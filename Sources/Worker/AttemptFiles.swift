@@ -111,6 +111,7 @@ extension WorkerFiles {
     guard WorkerFiles.isSafe(agent), let name = RepositoryName(repository), name.isValid else {
       return nil
     }
-    return PersistentFiles(folder: "\(agents)/\(agent)@\(name.owner)@\(name.name)")
+    let path = name.description.replacing("/", with: "@")
+    return PersistentFiles(folder: "\(agents)/\(agent)@\(path)")
   }
 }

@@ -106,7 +106,7 @@ extension Workflow {
     guard let template = rules[notice.moment]?.comment else { return nil }
     let values = self.values(text, id: id, requested: requested)
       .merging(facts.values) { a, _ in a }
-    let marker = "<!-- aipm: \(id.rawValue) \(notice.marker) -->"
+    let marker = DelegationMarker.of(id, notice: notice)
     let comment = Self.fitting(
       template.render(values), taskFile: taskFileRule.path(for: requested))
     return (Self.ended(comment) + "\n" + marker + "\n", marker)

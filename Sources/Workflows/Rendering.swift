@@ -67,9 +67,6 @@ extension Workflow {
       Self.fitting(body, taskFile: taskFileRule.path(for: requested)), id: id)
   }
 
-  /// The marker by which a pull request and a TASK.md name their delegation.
-  package static func marker(_ id: DelegationID) -> String { "<!-- aipm: \(id.rawValue) -->" }
-
   private func commitMessage(_ text: TaskText, _ trailers: CommitTrailers) -> String {
     let id = trailers.delegation
     let message = templates.commitMessage.render(values(text, id: id))
@@ -115,7 +112,7 @@ extension Workflow {
   }
 
   private static func marked(_ text: String, id: DelegationID) -> String {
-    ended(text) + "\n" + marker(id) + "\n"
+    ended(text) + "\n" + DelegationMarker.of(id) + "\n"
   }
 
   /// The text, cut if GitHub would not take it; the whole task is in its file.

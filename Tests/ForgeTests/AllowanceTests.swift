@@ -1,6 +1,8 @@
 import Domain
 import Engine
-import Forge
+import ForgeGitHub
+import ForgePort
+import Mirrors
 import Testing
 
 /// What the forge still allows, as its answers tell it.

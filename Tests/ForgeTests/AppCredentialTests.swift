@@ -1,13 +1,14 @@
 import COpenSSL
 import Domain
 import Engine
+import ForgePort
 import Foundation
 import HTTPClient
 import RawSockets
 import Synchronization
 import Testing
 
-@testable import Forge
+@testable import ForgeGitHub
 
 /// A forge that knows one app by its key, and gives out tokens that it counts.
 private final class AppForge: Sendable {

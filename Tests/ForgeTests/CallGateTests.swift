@@ -1,13 +1,15 @@
 import Dispatch
 import Domain
 import Engine
+import ForgePort
 import Foundation
 import HTTPClient
+import Mirrors
 import RawSockets
 import Synchronization
 import Testing
 
-@testable import Forge
+@testable import ForgeGitHub
 
 /// The client as a whole: how many calls are out at once, what is shared, what waits.
 @Suite struct CallGateTests {
@@ -32,7 +34,7 @@ import Testing
   }
 
   private func client(
-    _ server: RawServer, callsAtOnce: Int, credential: ForgeCredential = .token("t")
+    _ server: RawServer, callsAtOnce: Int, credential: GitHubCredential = .token("t")
   ) -> GitHubClient {
     var configuration = GitHubClient.Configuration(apiURL: server.url, credential: credential)
     configuration.pace = ForgePace(callsAtOnce: callsAtOnce)

@@ -1,7 +1,9 @@
 import Domain
 import Engine
-import Forge
+import ForgeGitHub
+import ForgePort
 import HTTPClient
+import Mirrors
 import RawSockets
 import Synchronization
 import Testing

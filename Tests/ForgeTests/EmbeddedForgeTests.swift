@@ -1,10 +1,12 @@
 import Domain
 import EmbeddedForge
 import Engine
-import Forge
+import ForgeGitHub
+import ForgePort
 import Foundation
 import HTTPClient
 import Logging
+import Mirrors
 import Processes
 import Testing
 
@@ -113,7 +115,7 @@ struct Hosted: Sendable {
       #expect(await client.perform(create) == .success(.created))
       #expect(fault(await client.perform(create))?.kind == .exists)
       let below = ForgeCall.createBranch(repository, branch: "\(branch)/x", sha: base)
-      #expect(fault(await client.perform(below))?.kind == .conflict)
+      #expect(fault(await client.perform(below))?.kind == .possibleNameClash)
 
       let open = ForgeCall.openPullRequest(repository, hosted.pull(branch))
       #expect(fault(await client.perform(open))?.kind == .notYetVisible)
@@ -217,8 +219,7 @@ struct Hosted: Sendable {
       #expect(await hosted.client.perform(create) == .success(.created))
       let draft = ForgeCall.openPullRequest(repository, hosted.pull("c", draft: true))
       let refused = try #require(fault(await hosted.client.perform(draft)))
-      #expect(refused.kind == .refused)
-      #expect(refused.message.lowercased().contains("draft"))
+      #expect(refused.kind == .draftsUnsupported)
 
       settings.allowsWriting = false
       try await hosted.forge.setSettings(settings, of: "octo/hello")

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Forge
+@testable import Mirrors
 
 /// What cannot be explained is tried again, and not for ever.
 @Suite struct FailureCountTests {

@@ -2,10 +2,12 @@ import Domain
 import EmbeddedForge
 import Engine
 import EventLog
-import Forge
+import ForgeGitHub
+import ForgePort
 import Foundation
 import HTTPClient
 import Logging
+import Mirrors
 import Processes
 import RawSockets
 import Testing
@@ -85,7 +87,7 @@ import Testing
   }
 
   private static func mirrors(
-    _ table: Table, _ repository: RepositoryName, _ client: any ForgePort,
+    _ table: Table, _ repository: RepositoryName, _ client: any ForgeClient,
     limit: Duration = .seconds(20)
   ) -> GitMirrors {
     var git = GitMirrors.Configuration(

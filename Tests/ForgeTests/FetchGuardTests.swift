@@ -1,6 +1,8 @@
 import Engine
-import Forge
+import ForgeGitHub
+import ForgePort
 import Foundation
+import Mirrors
 import Processes
 import Testing
 

@@ -1,8 +1,10 @@
 import Domain
 import Engine
-import Forge
+import ForgeGitHub
+import ForgePort
 import Foundation
 import HTTPClient
+import Mirrors
 import Processes
 import RawSockets
 import Testing
@@ -239,6 +241,9 @@ func fault(_ answer: GitAnswer) -> MirrorFault? {
       let nowhere = RepositoryName(owner: "octo", name: "nowhere")
       let missing = GitCall.fetch(nowhere, branch: "b", after: scene.base)
       #expect(fault(await scene.mirrors.perform(missing))?.kind == .notFound)
+      let nested = try #require(RepositoryName("group/subgroup/tools"))
+      let directory = try #require(scene.mirrors.directory(of: nested))
+      #expect(directory.hasSuffix("/mirrors/group/subgroup/tools.git"))
       let escaping = RepositoryName(owner: "..", name: "x")
       let outside = GitCall.fetch(escaping, branch: "b", after: scene.base)
       #expect(fault(await scene.mirrors.perform(outside))?.kind == .notFound)

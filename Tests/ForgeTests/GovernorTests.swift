@@ -1,7 +1,7 @@
 import Domain
 import Testing
 
-@testable import Forge
+@testable import ForgeGitHub
 
 @Suite struct PaceTests {
   static let start = Timestamp(milliseconds: 1_000_000)

@@ -2,7 +2,7 @@ import Domain
 import Foundation
 import Testing
 
-@testable import Forge
+@testable import ForgeGitHub
 
 /// The guide's page about GitHub says how fast calls go out.
 struct GuideTests {

@@ -1,7 +1,9 @@
 import Domain
 import Engine
-import Forge
+import ForgeGitHub
+import ForgePort
 import Foundation
+import Mirrors
 import Processes
 import Screening
 import Testing

@@ -1,10 +1,11 @@
 import Domain
 import Engine
+import ForgePort
 import Foundation
 import RawSockets
 import Testing
 
-@testable import Forge
+@testable import ForgeGitHub
 
 @Suite struct RenameTests {
   @Test func aRenamedRepositoryIsFollowedOnceAndRemembered() async throws {

@@ -1,11 +1,13 @@
 import Domain
 import EmbeddedForge
 import EventLog
-import Forge
+import ForgeGitHub
+import ForgePort
 import Foundation
 import HTTPClient
 import InMemoryEventStore
 import Logging
+import Mirrors
 import Processes
 import Synchronization
 import Testing
@@ -26,7 +28,7 @@ final class Walk {
 
   let repository: RepositoryName
   let clock: Clock
-  private let forge: any ForgePort
+  private let forge: any ForgeClient
   private let mirrors: GitMirrors
   private let store: InMemoryEventStore<SystemRandomNumberGenerator>
   private let workflow: Workflow
@@ -37,7 +39,7 @@ final class Walk {
   let request: Requested
 
   init(
-    _ repository: RepositoryName, clock: Clock, forge: any ForgePort, mirrors: GitMirrors,
+    _ repository: RepositoryName, clock: Clock, forge: any ForgeClient, mirrors: GitMirrors,
     branch: String = "feature/x-1", draft: Bool = false
   ) throws {
     self.repository = repository
@@ -163,14 +165,14 @@ extension Timestamp {
 }
 
 /// Sends the first call of a kind to a port where nobody listens.
-final class Detour: ForgePort {
-  private let real: any ForgePort
-  private let nowhere: any ForgePort
+final class Detour: ForgeClient {
+  private let real: any ForgeClient
+  private let nowhere: any ForgeClient
   private let isMeant: @Sendable (ForgeCall) -> Bool
   private let taken = Mutex(false)
 
   init(
-    _ real: any ForgePort, nowhere: any ForgePort,
+    _ real: any ForgeClient, nowhere: any ForgeClient,
     where isMeant: @escaping @Sendable (ForgeCall) -> Bool
   ) {
     self.real = real

@@ -3,6 +3,7 @@
 
 import Domain
 import Engine
+import ForgePort
 import LogStories
 
 /// What such a world answers.
@@ -76,7 +77,7 @@ package enum Instant {
 }
 
 /// The forge of such a world.
-package struct InstantForge: Forge {
+package struct InstantForge: ForgeClient {
   package init() {}
   package func perform(_ call: ForgeCall) async -> ForgeAnswer {
     .success(Instant.reply(to: call))
@@ -84,7 +85,7 @@ package struct InstantForge: Forge {
 }
 
 /// The mirrors of such a world.
-package struct InstantMirrors: Mirrors {
+package struct InstantMirrors: RepositoryMirrors {
   package init() {}
   package func perform(_ call: GitCall) async -> GitAnswer { .success(Instant.reply(to: call)) }
 
@@ -96,5 +97,5 @@ package struct InstantMirrors: Mirrors {
 
   package func patch(
     _ repository: RepositoryName, from: ObjectID, to: ObjectID, limit: Int
-  ) async throws(GitFault) -> [UInt8] { [] }
+  ) async throws(MirrorFault) -> [UInt8] { [] }
 }

@@ -48,5 +48,13 @@ import Testing
     let found = await GitCache.repositories(in: root)
     #expect(found.map(\.path) == [repository] && (found.first?.bytes ?? 0) > 0)
     #expect((found.first?.idle ?? .seconds(99)) < .seconds(60))
+
+    // Owners may be paths of groups. Working trees and what is being made are no repositories.
+    for name in ["a/b/c.git", ".new-1/x.git", "a/b/c.slot/d.git"] {
+      try FileManager.default.createDirectory(
+        atPath: "\(root)/\(name)", withIntermediateDirectories: true)
+    }
+    let all = await GitCache.repositories(in: root).map(\.path).sorted()
+    #expect(all == ["\(root)/a/b/c.git", repository])
   }
 }

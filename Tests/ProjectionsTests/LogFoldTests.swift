@@ -120,11 +120,13 @@ struct DelegationReferenceTests {
       DelegationReference("PR1733356800123") == .stamp(Stamp(milliseconds: 1_733_356_800_123)))
     #expect(
       DelegationReference("ebaejun/tools#12") == .pullRequest(Story.repository, number: 12))
+    let nested = RepositoryName(owner: "a/b", name: "c")
+    #expect(DelegationReference("a/b/c#12") == .pullRequest(nested, number: 12))
   }
 
   @Test(arguments: [
     "", "12", "PR", "PRx", "PR-1", "PR0", "ebaejun/tools", "ebaejun/tools#", "ebaejun/tools#0",
-    "ebaejun/tools#x", "a/b/c#1", "ebaejun/tools#1#2", "01890a5d-ac96-774b-bcce-b302099a805",
+    "ebaejun/tools#x", "a//c#1", "ebaejun/tools#1#2", "01890a5d-ac96-774b-bcce-b302099a805",
     "01890a5d-ac96-774b-bcce-b302099a805g",
   ])
   func noReferences(text: String) { #expect(DelegationReference(text) == nil) }

@@ -1,5 +1,6 @@
 import Domain
 import Engine
+import ForgePort
 import Workflows
 
 /// A forge and its repositories, made up: what GitHub and git would answer, and what stands there.
@@ -216,7 +217,7 @@ struct MadeUpForge {
     }
     guard open == false else { return .failure(.exists) }
     if repositories[name]?.branches[wanted.base]?.commits.contains(head) ?? false {
-      return .failure(ForgeFault(kind: .notYetVisible, status: 422, message: "No commits between"))
+      return .failure(ForgeFault(kind: .notYetVisible, message: "No commits between"))
     }
     let made = PullRequest(
       number: (repositories[name]?.pullRequests.count ?? 0) + 1, head: wanted.head,
@@ -249,11 +250,11 @@ struct MadeUpForge {
     _ name: RepositoryName, _ branch: String, _ commit: Commit, expected: ObjectID
   ) -> GitAnswer {
     guard let head = repositories[name]?.branches[branch]?.commits.last else {
-      return .failure(GitFault(kind: .rejected(stale: true), message: "stale info"))
+      return .failure(MirrorFault(kind: .rejected(stale: true), message: "stale info"))
     }
     if head == commit.sha { return .success(.pushed) }
     guard head == expected, commit.parents == [head] else {
-      return .failure(GitFault(kind: .rejected(stale: true), message: "stale info"))
+      return .failure(MirrorFault(kind: .rejected(stale: true), message: "stale info"))
     }
     var pushed = commit
     pushed.taskBlob = taskBlob(at: head, in: name)
@@ -286,7 +287,7 @@ struct MadeUpForge {
 }
 
 extension ForgeFault {
-  static let absent = ForgeFault(kind: .notFound, status: 404, message: "Not Found")
-  static let exists = ForgeFault(kind: .exists, status: 422, message: "already exists")
-  static let conflicting = ForgeFault(kind: .conflict, status: 409, message: "does not match")
+  static let absent = ForgeFault(kind: .notFound, message: "Not Found")
+  static let exists = ForgeFault(kind: .exists, message: "already exists")
+  static let conflicting = ForgeFault(kind: .conflict, message: "does not match")
 }

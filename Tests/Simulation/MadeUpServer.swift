@@ -1,6 +1,7 @@
 import Domain
 import Engine
 import EventLog
+import ForgePort
 import InMemoryEventStore
 import LogStories
 import WorkerProtocol
@@ -286,7 +287,7 @@ extension World {
       return .git(forge.fetch(name, branch, after: base))
     case .git(.push(let name, let branch, let sha, let expected)):
       guard let commit = server.mirror[sha] else {
-        return .git(.failure(GitFault(kind: .objectMissing, message: "no object \(sha)")))
+        return .git(.failure(MirrorFault(kind: .objectMissing, message: "no object \(sha)")))
       }
       let answer = forge.push(name, branch, commit, expected: expected)
       checkForge(name, branch)
@@ -298,11 +299,11 @@ extension World {
 extension Answer {
   fileprivate static func failing(_ call: Call, _ kind: ForgeFault.Kind) -> Answer {
     switch call {
-    case .forge: .forge(.failure(ForgeFault(kind: kind, status: 0, message: "made up")))
+    case .forge: .forge(.failure(ForgeFault(kind: kind, message: "made up")))
     case .git:
       .git(
         .failure(
-          GitFault(kind: kind == .unreachable ? .unreachable : .noAnswer, message: "made up")))
+          MirrorFault(kind: kind == .unreachable ? .unreachable : .noAnswer, message: "made up")))
     }
   }
 }

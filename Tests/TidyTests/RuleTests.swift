@@ -85,7 +85,7 @@ struct RuleTests {
       "try await Git.blobs(\n  blobs)", "run(Command(\"sh\"))",
     ] {
       #expect(SourceRules.diesWithWorker(file(code, worker)).map(\.line) == [1], "\(code)")
-      #expect(SourceRules.diesWithWorker(file(code, "Sources/Forge/X.swift")) == [])
+      #expect(SourceRules.diesWithWorker(file(code, "Sources/Mirrors/X.swift")) == [])
     }
     for code in [
       "var c = Command(\"git\")\nc.diesWithParent = true", "Command(\"bwrap\").resolved()",

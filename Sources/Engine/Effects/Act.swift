@@ -1,4 +1,5 @@
 import Domain
+import ForgePort
 import Workflows
 
 /// Says and does on the pull request what the workflow wants at a moment: a comment, labels,
@@ -14,6 +15,7 @@ struct Act: Effect {
   let number: Int
   private let comment: (text: String, marker: String)?
   private let rule: NoticeRule
+  private let teams: [String]
   private var part = Part.lookUp
 
   init(context: EffectContext, notice: Notice, number: Int) {
@@ -22,6 +24,7 @@ struct Act: Effect {
     self.number = number
     comment = context.texts.comment(notice)
     rule = context.texts.workflow.notice(notice.moment)
+    teams = context.capabilities.teamReviewers ? rule.teamReviewers : []
   }
 
   mutating func start() -> EffectStep {
@@ -62,10 +65,10 @@ struct Act: Effect {
   }
 
   private mutating func requestReviewers() -> EffectStep {
-    if rule.reviewers.isEmpty, rule.teamReviewers.isEmpty { return done }
+    if rule.reviewers.isEmpty, teams.isEmpty { return done }
     return ask(
       .reviewers,
       .requestReviewers(
-        context.repository, number: number, users: rule.reviewers, teams: rule.teamReviewers))
+        context.repository, number: number, users: rule.reviewers, teams: teams))
   }
 }

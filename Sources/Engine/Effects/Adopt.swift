@@ -1,4 +1,5 @@
 import Domain
+import ForgePort
 
 /// Reads a branch and a pull request that were there before the delegation, and writes nothing.
 struct Adopt: Effect {

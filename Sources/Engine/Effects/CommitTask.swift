@@ -1,4 +1,5 @@
 import Domain
+import ForgePort
 
 /// Commits the file of the task, TASK.md, on the branch.
 ///

@@ -1,4 +1,5 @@
 import Domain
+import ForgePort
 
 /// Makes the branch at the recorded base.
 ///
@@ -15,7 +16,7 @@ struct CreateBranch: Effect {
 
   private enum Phase {
     case writing, lookingUp, comparing
-    /// The forge could not make the ref and does not say why.
+    /// The forge did not make the branch, perhaps because of another one's name.
     case seekingClash(ForgeFault)
   }
 
@@ -60,14 +61,13 @@ struct CreateBranch: Effect {
     case .failure(let fault) where fault.kind.mayHaveHappened:
       ambiguous = true
       return lookUp()
-    case .failure(let fault) where fault.kind == .conflict && fault.status == 422:
-      return seekClash(fault)
+    case .failure(let fault) where fault.kind == .possibleNameClash: return seekClash(fault)
     case .failure(let fault): return .done(.fault(StepFault(.createBranch, fault)))
     }
   }
 
-  /// GitHub says "Reference update failed" where a branch `a` stands in the way of `a/b`, and where
-  /// its own storage failed for a moment. Only the first is final, and can be seen.
+  /// Looks for a branch `a` that prevents `a/b`. If there is one, the fault is final. If there is
+  /// none, the forge failed for a moment.
   private mutating func seekClash(_ fault: ForgeFault) -> EffectStep {
     let parts = context.branch.split(separator: "/", omittingEmptySubsequences: false)
     let above = (1..<max(parts.count, 1)).map { parts.prefix($0).joined(separator: "/") }

@@ -10,6 +10,7 @@
 
 import Domain
 import EventLog
+import ForgePort
 import Text
 import Workflows
 
@@ -65,6 +66,7 @@ package protocol Effect: Sendable {
 package struct EffectContext: Sendable {
   package var delegation: Delegation
   package var texts: Texts
+  var capabilities = ForgeCapabilities()
 
   /// What is written to the forge, rendered from the workflow and the user's words when it is
   /// needed: most effects write none of it.
@@ -112,14 +114,14 @@ extension StepFault {
       case .limited(let until): .transient(.rateLimited, ambiguous: false, notBefore: until)
       case .down(let until): .transient(.forgeDown, ambiguous: false, notBefore: until)
       case .notYetVisible: .transient(.notYetVisible, ambiguous: false, notBefore: nil)
-      case .conflict: .transient(.conflict, ambiguous: false, notBefore: nil)
-      case .unauthorized, .forbidden, .notFound, .exists, .empty, .refused:
+      case .conflict, .possibleNameClash: .transient(.conflict, ambiguous: false, notBefore: nil)
+      case .unauthorized, .forbidden, .notFound, .exists, .empty, .draftsUnsupported, .refused:
         .final(.forgeRefused, retryable: false)
       }
     self.init(step: step, kind: kind, message: said, hint: fault.hint)
   }
 
-  init(_ step: Step, _ fault: GitFault) {
+  init(_ step: Step, _ fault: MirrorFault) {
     let kind: Kind =
       switch fault.kind {
       case .unreachable: .transient(.unreachable, ambiguous: false, notBefore: nil)
@@ -153,7 +155,7 @@ extension ForgeFault.Kind {
     switch self {
     case .noAnswer, .unavailable: true
     case .unreachable, .limited, .down, .unauthorized, .forbidden, .notFound, .conflict, .exists,
-      .notYetVisible, .empty, .refused:
+      .possibleNameClash, .notYetVisible, .empty, .draftsUnsupported, .refused:
       false
     }
   }
@@ -165,13 +167,13 @@ extension Answer {
     switch self {
     case .forge(let answer): answer
     case .git:
-      .failure(ForgeFault(kind: .unavailable, status: 0, message: "an answer of the wrong door"))
+      .failure(ForgeFault(kind: .unavailable, message: "an answer of the wrong door"))
     }
   }
   var git: GitAnswer {
     switch self {
     case .git(let answer): answer
-    case .forge: .failure(GitFault(kind: .local, message: "an answer of the wrong door"))
+    case .forge: .failure(MirrorFault(kind: .local, message: "an answer of the wrong door"))
     }
   }
 }
@@ -181,6 +183,6 @@ extension [Answer] {
   var only: Answer {
     first
       ?? .forge(
-        .failure(ForgeFault(kind: .unavailable, status: 0, message: "no answer was given")))
+        .failure(ForgeFault(kind: .unavailable, message: "no answer was given")))
   }
 }

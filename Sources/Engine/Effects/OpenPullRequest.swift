@@ -1,4 +1,5 @@
 import Domain
+import ForgePort
 
 /// Opens the pull request.
 ///
@@ -18,7 +19,7 @@ struct OpenPullRequest: Effect {
     self.context = context
     self.baseBranch = baseBranch
     self.approach = approach
-    draft = context.delegation.request.draft
+    draft = context.delegation.request.draft && context.capabilities.draftPullRequests
   }
 
   mutating func start() -> EffectStep {
@@ -60,9 +61,7 @@ struct OpenPullRequest: Effect {
     case .failure(let fault) where fault.kind.mayHaveHappened:
       ambiguous = true
       return lookUp()
-    case .failure(let fault)
-    where draft && fault.kind == .refused && fault.message.lowercased().contains("draft"):
-      // Drafts on a private repository need a paid plan; an ordinary one does as well.
+    case .failure(let fault) where draft && fault.kind == .draftsUnsupported:
       draft = false
       return write()
     case .failure(let fault): return .done(.fault(StepFault(.openPullRequest, fault)))
@@ -72,7 +71,7 @@ struct OpenPullRequest: Effect {
   private mutating func afterLookUp(_ answer: ForgeAnswer) -> EffectStep {
     switch answer {
     case .success(.pullRequests(let found)):
-      let marker = Self.marker(of: context.id)
+      let marker = DelegationMarker.of(context.id)
       if let ours = found.first(where: {
         $0.headBranch == context.branch && $0.body.contains(marker)
       }) {
@@ -113,7 +112,4 @@ struct OpenPullRequest: Effect {
       .recordPullRequest(
         PullRequestCreated(number: found.number, url: found.url, adopted: adopted)))
   }
-
-  /// What the body of the delegation's pull request holds.
-  package static func marker(of id: DelegationID) -> String { "<!-- aipm: \(id) -->" }
 }

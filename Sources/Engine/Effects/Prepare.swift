@@ -1,4 +1,5 @@
 import Domain
+import ForgePort
 
 /// Brings the branch into the server's mirror and reads its head, before that is handed to a
 /// worker.

@@ -1,4 +1,5 @@
 import Domain
+import ForgePort
 
 /// Pushes the accepted commit.
 ///
@@ -13,7 +14,7 @@ struct Push: Effect {
   let mayDrop: Bool
   let approach: Approach
   private var phase = Phase.pushing
-  private var failure: GitFault?
+  private var failure: MirrorFault?
 
   private enum Phase { case pushing, lookingUp, readingPullRequest }
 
@@ -118,7 +119,7 @@ struct Push: Effect {
     case .rejected(stale: false), .notFound, .unauthorized, .refused, .unreachable, .limited, .down,
       .local,
       .objectMissing, .noAnswer:
-      let fault = failure ?? GitFault(kind: .noAnswer, message: "no answer")
+      let fault = failure ?? MirrorFault(kind: .noAnswer, message: "no answer")
       return .done(.fault(StepFault(.push, fault)))
     }
   }

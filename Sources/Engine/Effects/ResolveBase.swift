@@ -1,16 +1,17 @@
 import Domain
+import ForgePort
 
-/// Reads where the delegation starts from: three reads at the same time, and no write. Where a file
-/// stands in the task's place, what it is is read too, folder by folder: the forge follows a link
-/// when it is asked for a file, and the task is not written through one.
+/// Reads the base of the delegation: three reads at the same time, and no write. If the task's path
+/// exists, its kind is read too, folder by folder: a forge follows symbolic links when it reads a
+/// file, and the task must not be written through one.
 ///
-/// Identity: none is needed. What is read is recorded before the first write, and from then on the
-/// base is what the log says, whatever happens to the branch.
+/// Identity: none. The base is recorded before the first write, and stays as recorded if the branch
+/// moves.
 struct ResolveBase: Effect {
   let context: EffectContext
-  /// What was found, while it is looked at what stands in the task's place.
+  /// The base that was found, while the task's path is read.
   private var found: BaseResolved?
-  /// What of the task's path is still to be walked.
+  /// The rest of the task's path that is still to be read.
   private var rest: [Substring] = []
 
   init(context: EffectContext) { self.context = context }
@@ -61,7 +62,7 @@ struct ResolveBase: Effect {
     }
   }
 
-  /// Where nothing stands at the root there is nothing to be looked at.
+  /// If there is nothing at the root, there is nothing to read.
   private mutating func look(_ base: BaseResolved) -> EffectStep {
     guard base.taskBlob != nil || path.contains("/") else {
       return .done(.record(.recordBase(base)))
@@ -71,7 +72,7 @@ struct ResolveBase: Effect {
     return .calls([.forge(.tree(context.repository, base.sha))])
   }
 
-  /// The next folder on the way to the task's file, or the file itself.
+  /// Reads the next folder on the task's path, or the file itself.
   private mutating func walk(_ answer: ForgeAnswer) -> EffectStep {
     guard var base = found, !rest.isEmpty else { return .done(.fault(.unexpected(.resolveBase))) }
     switch answer {
@@ -82,7 +83,7 @@ struct ResolveBase: Effect {
       case (.folder, false):
         return .calls([.forge(.tree(context.repository, entry?.sha ?? base.sha))])
       case (.file, true): base.taskBlob = entry?.sha
-      // It is not to be seen: the branch moved between the reads, and the commit will tell.
+      // The branch moved between the reads. The commit will meet a conflict.
       case (nil, _): base.taskBlob = nil
       case (.some(let kind), _): return .done(.fault(inTheWay(kind, of: base.branch)))
       }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Domain
 import EventLog
 import Terminal
 import Text
@@ -72,12 +73,11 @@ struct Submit: AsyncParsableCommand {
 
   private var body: JSONValue {
     get throws {
-      let parts = repo.split(separator: "/", omittingEmptySubsequences: false)
-      guard parts.count == 2 else {
+      guard let repository = RepositoryName(repo) else {
         throw Failure("--repo is \(repo.safe()): write OWNER/REPO", code: .usage)
       }
       var fields: [String: JSONValue] = [
-        "owner": .string(String(parts[0])), "repo": .string(String(parts[1])),
+        "owner": .string(repository.owner), "repo": .string(repository.name),
         "branchName": .string(branch), "taskTitle": .string(title),
         "objective": .string(objective), "prTitle": .string(prTitle),
         "acceptanceCriteria": .array(accept.map { .string($0) }),

@@ -1,6 +1,5 @@
 import ArgumentParser
 import EventLog
-import Forge
 import Terminal
 import Text
 
@@ -51,7 +50,7 @@ struct EffectiveSettings {
   }
 
   /// Credentials, which come from the environment alone.
-  static let secretVariables = ["AIPM_GITHUB_TOKEN", "AIPM_WEBHOOK_SECRET"]
+  static let secretVariables = ForgeSettings.secretVariables + ["AIPM_WEBHOOK_SECRET"]
 
   private var rows: [Row]
   private let file: ConfigurationFile?
@@ -95,7 +94,7 @@ struct EffectiveSettings {
   private static func derived(_ setting: Setting, _ forge: ForgeSettings) -> String? {
     switch setting {
     case .forge: return forge.kind.rawValue
-    case .forgePace: return forge.kind == .github && forge.pace == .github ? "github" : "none"
+    case .forgePace: return forge.pace.rawValue
     case _: return nil
     }
   }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Domain
 import EventLog
-import Forge
+import ForgePort
 import FoundationEssentials
 import Glibc
 import Processes
@@ -54,7 +54,7 @@ struct Doctor: AsyncParsableCommand {
     if !isWell { throw ExitCode(Failure.Code.failed.rawValue) }
   }
 
-  private func examine(_ repository: RepositoryName?) async -> [ForgeFinding] {
+  private func examine(_ repository: RepositoryName?) async -> [Finding] {
     let environment = ProcessInfo.processInfo.environment
     var findings = await Self.git()
     do {
@@ -75,22 +75,20 @@ struct Doctor: AsyncParsableCommand {
         try ForgeSettings(settings), repository, data: folder)
     } catch {
       findings.append(
-        ForgeFinding(
-          subject: "configuration", verdict: .bad, detail: "\(error)", hint: nil))
+        .bad("configuration", "\(error)", nil))
     }
     return findings
   }
 
   /// Whether `aipm serve` would take every setting.
-  private static func configuration(_ settings: Settings) -> ForgeFinding {
+  private static func configuration(_ settings: Settings) -> Finding {
     do {
       _ = try Serve.parse([]).options(settings)
       return .good("configuration", "can be read, and aipm serve takes every setting")
     } catch let wrong as ValidationError {
-      return ForgeFinding(
-        subject: "configuration", verdict: .bad, detail: wrong.message, hint: nil)
+      return .bad("configuration", wrong.message, nil)
     } catch {
-      return ForgeFinding(subject: "configuration", verdict: .bad, detail: "\(error)", hint: nil)
+      return .bad("configuration", "\(error)", nil)
     }
   }
 
@@ -99,7 +97,7 @@ struct Doctor: AsyncParsableCommand {
   /// The first version that takes settings from the environment.
   private static let gitVersionMin = [2, 31]
 
-  private static func git() async -> [ForgeFinding] {
+  private static func git() async -> [Finding] {
     guard let told = try? await Git.run(["--version"], timeout: .seconds(10)),
       let path = try? await Git.run(["--exec-path"], timeout: .seconds(10))
     else {
@@ -120,7 +118,7 @@ struct Doctor: AsyncParsableCommand {
     return [.good("git", "version \(version)")]
   }
 
-  private static func disk(_ path: String) -> ForgeFinding {
+  private static func disk(_ path: String) -> Finding {
     // What is not there yet will be made in the nearest folder that is.
     var folder = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
     while access(folder, F_OK) != 0, let slash = folder.lastIndex(of: "/"), folder != "/" {
@@ -138,11 +136,11 @@ struct Doctor: AsyncParsableCommand {
     let detail = "\(free) MiB are free for \(path)"
     if free < 100 { return .bad("disk", detail, "Make room: the log needs it.") }
     guard free < 1024 else { return .good("disk", detail) }
-    return ForgeFinding(subject: "disk", verdict: .poor, detail: detail, hint: "Make room soon.")
+    return .poor("disk", detail, "Make room soon.")
   }
 
   /// Streams with which a server would do nothing.
-  private static func log(_ folder: String) async -> [ForgeFinding] {
+  private static func log(_ folder: String) async -> [Finding] {
     do {
       let unfit = try await StoreAccess.driver(.folder(folder)).reader().unfitStreams()
       if unfit.isEmpty { return [.good("log", "it can be read, and nothing is in quarantine")] }
@@ -162,7 +160,7 @@ struct Doctor: AsyncParsableCommand {
 
   private static let unfitShownMax = 20
 
-  private static func sandbox(_ mode: Sandbox.Mode) async -> [ForgeFinding] {
+  private static func sandbox(_ mode: Sandbox.Mode) async -> [Finding] {
     guard mode != .off else {
       return [
         .poor(
@@ -171,7 +169,7 @@ struct Doctor: AsyncParsableCommand {
       ]
     }
     let found = await Sandbox.examine()
-    let walls = found.walls.map { wall -> ForgeFinding in
+    let walls = found.walls.map { wall -> Finding in
       let subject = "sandbox, \(wall.name)"
       return wall.stands
         ? .good(subject, wall.detail)
@@ -182,7 +180,7 @@ struct Doctor: AsyncParsableCommand {
       return [.good("sandbox", detail)] + walls
     }
     let detail = "does not work here: \(fault.reason)"
-    let finding: ForgeFinding =
+    let finding: Finding =
       mode == .on
       ? .bad("sandbox", detail, fault.hint)
       : .poor("sandbox", "\(detail); agents see what this user sees", fault.hint)
@@ -190,7 +188,7 @@ struct Doctor: AsyncParsableCommand {
   }
 
   /// As whom workers and agents run.
-  private static func user(_ user: UnprivilegedUser?) async -> ForgeFinding {
+  private static func user(_ user: UnprivilegedUser?) async -> Finding {
     guard let user else {
       let name = getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) }
       return .good("user", "workers and agents run as this user, \(name ?? "\(geteuid())")")
@@ -211,7 +209,7 @@ struct Doctor: AsyncParsableCommand {
   /// What a local worker would find, in the HOME that its agents have.
   private static func agents(
     _ catalog: WorkflowCatalog, sandbox: Sandbox.Mode
-  ) async -> [ForgeFinding] {
+  ) async -> [Finding] {
     var profiles: [String: AgentProfile] = [:]
     for workflow in catalog.all { profiles.merge(workflow.agents) { first, _ in first } }
     var preferred = Set(catalog.all.flatMap(\.agentPreference))
@@ -231,26 +229,24 @@ struct Doctor: AsyncParsableCommand {
     return found.map { finding($0, isWanted: first.contains($0.name)) }
   }
 
-  private static func finding(_ found: AgentFinding, isWanted: Bool) -> ForgeFinding {
+  private static func finding(_ found: AgentFinding, isWanted: Bool) -> Finding {
     let subject = "agent \(found.name)"
     switch found.state {
     case .ready:
       return .good(subject, found.detail + (found.keys?.text.map { "; \($0)" } ?? ""))
     case .notInstalled:
-      return ForgeFinding(
+      return Finding(
         subject: subject, verdict: isWanted ? .poor : .absent, detail: found.detail,
         hint: isWanted ? "Install it, or choose another agent with --agent." : nil)
     case .notSignedIn, .failing, .unknown:
-      return ForgeFinding(
-        subject: subject, verdict: .poor, detail: found.detail,
-        hint: "Until then no delegation goes to it.")
+      return .poor(subject, found.detail, "Until then no delegation goes to it.")
     }
   }
 
   // MARK: The forge
 
   /// A log whose events bear later times than the clock tells would give every new one its last.
-  private static func clock(data: String) -> ForgeFinding {
+  private static func clock(data: String) -> Finding {
     let now = SystemClock.wall()
     var facts = stat()
     if stat("\(data)/aipm.db", &facts) == 0 {
@@ -266,7 +262,7 @@ struct Doctor: AsyncParsableCommand {
 
   private static let clockSkewMaxSeconds: Int64 = 60
 
-  private static func embedded(_ repository: RepositoryName, data: String) -> ForgeFinding {
+  private static func embedded(_ repository: RepositoryName, data: String) -> Finding {
     let root = "\(data)/forge"
     guard access("\(root)/\(repository).git/HEAD", F_OK) != 0 else {
       return .good("\(repository)", "it is on the embedded forge")
@@ -279,52 +275,17 @@ struct Doctor: AsyncParsableCommand {
 
   private static func forge(
     _ settings: ForgeSettings, _ repository: RepositoryName?, data: String
-  ) async -> [ForgeFinding] {
-    let http = settings.httpClient(version: ServerProcess.version)
-    guard settings.kind == .github, let credential = settings.forgeCredential(http) else {
+  ) async -> [Finding] {
+    guard let adapter = settings.adapter(author: .standard) else {
       return [
         clock(data: data), .good("forge", "the embedded one, which needs no credential"),
       ] + [repository.map { embedded($0, data: data) }].compactMap { $0 }
     }
-    var findings: [ForgeFinding] = []
-    let isLocal = ["http://127.", "http://localhost", "http://[::1]"].contains {
-      settings.apiURL.hasPrefix($0)
-    }
-    if !settings.apiURL.hasPrefix("https://"), !isLocal {
-      findings.append(
-        ForgeFinding(
-          subject: "forge", verdict: .poor,
-          detail: "\(settings.apiURL) is not https: the credential can be read on its way",
-          hint: "Use https."))
-    }
-    if let file = settings.openKeyFile {
-      findings.append(
-        ForgeFinding(
-          subject: "app key", verdict: .poor, detail: "\(file) can be read by others",
-          hint: "chmod 600 \(file)"))
-    }
-    let client = GitHubClient(
-      http: http, configuration: .init(apiURL: settings.apiURL, credential: credential))
-    return findings + (await client.examine(repository))
+    return await adapter.examine(repository)
   }
 }
 
-extension ForgeFinding {
-  fileprivate static func good(_ subject: String, _ detail: String) -> ForgeFinding {
-    ForgeFinding(subject: subject, verdict: .good, detail: detail, hint: nil)
-  }
-
-  fileprivate static func poor(_ subject: String, _ detail: String, _ hint: String?)
-    -> ForgeFinding
-  {
-    ForgeFinding(subject: subject, verdict: .poor, detail: detail, hint: hint)
-  }
-
-  fileprivate static func bad(_ subject: String, _ detail: String, _ hint: String?) -> ForgeFinding
-  {
-    ForgeFinding(subject: subject, verdict: .bad, detail: detail, hint: hint)
-  }
-
+extension Finding {
   /// In the words of programs: ok, warning, fault.
   private var state: String {
     switch verdict {

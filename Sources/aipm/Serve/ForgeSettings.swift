@@ -1,55 +1,51 @@
 import Domain
-import Forge
-import FoundationEssentials
+import ForgeGitHub
+import ForgePort
 import Glibc
-import HTTPClient
 
-/// What was said about the forge: where it is, what opens it, how fast it may be called.
+/// Which forge was chosen, and its settings. This is the one place that knows every kind of forge.
 struct ForgeSettings: Sendable {
   enum Kind: String, CaseIterable { case local, github }
-  /// `github`: what github.com asks for; `none`: as fast as it goes.
+  /// `github`: what github.com asks for; `none`: as fast as possible.
   enum Pace: String, CaseIterable { case github, none }
 
-  /// What was given to open the forge with.
-  enum Credential: Sendable {
-    case none
-    case token(String)
-    case app(id: String, installation: String, keyFile: String, key: AppKey)
+  enum Choice: Sendable {
+    /// The embedded forge, which has a credential of its own.
+    case local
+    case github(GitHubSettings)
   }
 
-  /// The token that was given; an app's are made as they are needed.
-  var token: String? {
-    guard case .token(let token) = credential else { return nil }
-    return token
-  }
+  let choice: Choice
+  /// The credentials that were given, for masking, whichever forge was chosen.
+  let secrets: [String]
+  /// PEM file of the authorities to trust instead of the system's.
+  let authoritiesFile: String?
 
-  var kind: Kind
-  var apiURL: String
-  var credential: Credential
-  var pace: ForgePace
-  /// PEM file of the authorities to trust in place of the system's.
-  var authoritiesFile: String?
+  /// The environment variables that hold a forge's credential.
+  static let secretVariables = [GitHubSettings.tokenVariable]
+  /// What the environment variables of forges begin with. Agents get none of them.
+  static let variablePrefixes = [GitHubSettings.variablePrefix]
 
   init(_ settings: Settings) throws {
-    credential = try Self.credential(settings)
-    let isGiven = if case .none = credential { false } else { true }
-    kind = try settings.word(.forge, as: Kind.self) ?? (isGiven ? .github : .local)
-    if kind == .github, !isGiven {
-      throw Settings.Fault(
-        description: "--forge github needs a credential: set AIPM_GITHUB_TOKEN to a token that may "
-          + "write contents and pull requests, or AIPM_GITHUB_APP_ID, AIPM_GITHUB_APP_KEY_FILE and "
-          + "AIPM_GITHUB_APP_INSTALLATION_ID of an app that may")
+    var given = GitHubSettings.Given()
+    given.apiURL = settings.text(.githubAPIURL)
+    given.token = settings.secret(GitHubSettings.tokenVariable)
+    secrets = [given.token].compactMap(\.self)
+    given.appID = settings.text(.githubAppID)
+    given.appKeyFile = settings.text(.githubAppKeyFile)
+    given.appInstallationID = settings.text(.githubAppInstallationID)
+    given.pace = try settings.word(.forgePace, as: Pace.self).map {
+      switch $0 {
+      case .github: .github
+      case .none: .unpaced
+      }
     }
-    apiURL = settings.text(.githubAPIURL) ?? "https://api.github.com"
-    guard apiURL.hasPrefix("https://") || apiURL.hasPrefix("http://") else {
-      throw Settings.Fault(
-        description: "AIPM_GITHUB_API_URL is \(apiURL): write https://HOST, of GitHub Enterprise "
-          + "https://HOST/api/v3")
-    }
-    let known = try settings.word(.forgePace, as: Pace.self)
-    switch known ?? (Self.isGitHub(apiURL) ? .github : Pace.none) {
-    case .github: self.pace = .github
-    case .none: self.pace = .unpaced
+    switch try settings.word(.forge, as: Kind.self) ?? (given.hasCredential ? .github : .local) {
+    case .local: choice = .local
+    case .github:
+      do throws(GitHubSettings.Fault) { choice = .github(try GitHubSettings(given)) } catch {
+        throw Settings.Fault(description: error.description)
+      }
     }
     authoritiesFile = settings.text(.caFile) ?? settings.secret("SSL_CERT_FILE")
     if let file = authoritiesFile, access(file, R_OK) != 0 {
@@ -59,84 +55,45 @@ struct ForgeSettings: Sendable {
     }
   }
 
-  /// GitHub's own, which sets limits; GitHub Enterprise sets none unless it is told to.
-  private static func isGitHub(_ apiURL: String) -> Bool {
-    let host = apiURL.split(separator: "/").dropFirst().first ?? ""
-    return host == "api.github.com" || host.hasSuffix(".ghe.com")
-  }
-
-  private static func credential(_ settings: Settings) throws -> Credential {
-    let parts = [
-      "AIPM_GITHUB_APP_ID": settings.text(.githubAppID),
-      "AIPM_GITHUB_APP_KEY_FILE": settings.text(.githubAppKeyFile),
-      "AIPM_GITHUB_APP_INSTALLATION_ID": settings.text(.githubAppInstallationID),
-    ]
-    let missing = parts.filter { $0.value == nil }.keys.sorted()
-    let token = settings.secret("AIPM_GITHUB_TOKEN")
-    guard missing.count < parts.count else { return token.map { .token($0) } ?? .none }
-    if token != nil {
-      throw Settings.Fault(
-        description: "AIPM_GITHUB_TOKEN and a GitHub App are set both: take one of the two away")
-    }
-    guard let id = parts["AIPM_GITHUB_APP_ID"] ?? nil,
-      let file = parts["AIPM_GITHUB_APP_KEY_FILE"] ?? nil,
-      let installation = parts["AIPM_GITHUB_APP_INSTALLATION_ID"] ?? nil
-    else {
-      throw Settings.Fault(
-        description: "a GitHub App needs all three; set also \(missing.joined(separator: ", "))")
-    }
-    for (name, value) in [
-      ("AIPM_GITHUB_APP_ID", id), ("AIPM_GITHUB_APP_INSTALLATION_ID", installation),
-    ] {
-      // An app is also known by its client id, such as Iv1.8a61f9b3a7aba766.
-      guard !value.isEmpty,
-        value.utf8.allSatisfy({ (48...57).contains($0) })
-          || name == "AIPM_GITHUB_APP_ID"
-            && value.allSatisfy({ $0.isLetter || $0.isNumber || $0 == "." })
-      else { throw Settings.Fault(description: "\(name) is \(value): write a whole number") }
-    }
-    guard let pem = try? String(contentsOfFile: file, encoding: .utf8) else {
-      throw Settings.Fault(
-        description:
-          "AIPM_GITHUB_APP_KEY_FILE is \(file), which cannot be read: name the .pem file "
-          + "that GitHub handed out for the app")
-    }
-    do throws(AppKey.Fault) {
-      return .app(
-        id: id, installation: installation, keyFile: file, key: try AppKey(pem: pem))
-    } catch {
-      throw Settings.Fault(description: "AIPM_GITHUB_APP_KEY_FILE is \(file): \(error)")
+  var kind: Kind {
+    switch choice {
+    case .local: .local
+    case .github: .github
     }
   }
 
-  // MARK: Parts made of it
-
-  /// A client of HTTP that lets out as many calls at once as the pace does, and an app's renewal.
-  func httpClient(version: String) -> HTTPClient {
-    HTTPClient(
-      configuration: .init(
-        userAgent: "aipm/\(version)", authoritiesFile: authoritiesFile,
-        maxConnectionsPerHost: pace.callsAtOnce + 2))
-  }
-
-  /// The file of an app's key, where others than its owner may read it.
-  var openKeyFile: String? {
-    guard case .app(_, _, let file, _) = credential else { return nil }
-    var facts = stat()
-    guard stat(file, &facts) == 0, facts.st_mode & 0o077 != 0 else { return nil }
-    return file
-  }
-
-  func forgeCredential(_ http: HTTPClient) -> ForgeCredential? {
-    switch credential {
-    case .none: nil
-    case .token(let token): .token(token)
-    case .app(let id, let installation, _, let key):
-      .app(
-        AppCredential(
-          http: http,
-          configuration: .init(
-            appID: id, installationID: installation, key: key, apiURL: apiURL)))
+  /// The pace at which calls are sent.
+  var pace: Pace {
+    switch choice {
+    case .local: .none
+    case .github(let settings): settings.pace == .github ? .github : .none
     }
+  }
+
+  /// The adapter of the chosen forge; nil for the embedded forge, which must be started first.
+  func adapter(author: CommitIdentity) -> (any ForgeAdapter)? {
+    switch choice {
+    case .local: nil
+    case .github(let settings): GitHubAdapter(settings, surroundings(author))
+    }
+  }
+
+  /// The adapter of the embedded forge.
+  /// - Parameters:
+  ///   - url: where it listens.
+  ///   - creation: the command that adds a repository to it.
+  func embedded(
+    at url: String, token: String, author: CommitIdentity, creation: String
+  ) -> any ForgeAdapter {
+    var surroundings = surroundings(author)
+    surroundings.creation = creation
+    return GitHubAdapter(GitHubSettings(embeddedAt: url, token: token), surroundings)
+  }
+
+  private func surroundings(_ author: CommitIdentity) -> GitHubAdapter.Surroundings {
+    var surroundings = GitHubAdapter.Surroundings(userAgent: "aipm/\(ServerProcess.version)")
+    surroundings.authoritiesFile = authoritiesFile
+    surroundings.author = author
+    return surroundings
   }
 }

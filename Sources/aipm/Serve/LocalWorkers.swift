@@ -145,7 +145,8 @@ struct LocalWorkers: WorkerLauncher {
     var variables: [Environment.Key: String] = [:]
     for (name, value) in ProcessInfo.processInfo.environment {
       let isOurs =
-        name.hasPrefix("AIPM_GITHUB_") || name == "AIPM_WEBHOOK_SECRET" || name == "AIPM_TOKEN"
+        ForgeSettings.variablePrefixes.contains(where: name.hasPrefix)
+        || name == "AIPM_WEBHOOK_SECRET" || name == "AIPM_TOKEN"
         || name == "AIPM_FORGE_TOKEN"
       if !isOurs { variables[Environment.Key(stringLiteral: name)] = value }
     }

@@ -5,11 +5,11 @@ import Domain
 import EmbeddedForge
 import Engine
 import EventLog
-import Forge
+import ForgePort
 import FoundationEssentials
 import Glibc
-import HTTPClient
 import Logging
+import Mirrors
 import Projections
 import Server
 import Terminal
@@ -57,7 +57,7 @@ struct ServerProcess {
 
   /// All that this process holds: they are masked in words, and no change may hold one.
   private func credentials(_ folder: DataFolder) throws -> [String] {
-    [options.forge.token, options.webhookSecret].compactMap { $0 } + [
+    options.forge.secrets + [options.webhookSecret].compactMap(\.self) + [
       try folder.secret("worker-token"), try folder.secret("forge-token"),
     ]
   }
@@ -89,14 +89,14 @@ struct ServerProcess {
       grants: OperatorGrants(workflows, custom: options.customAgent),
       executable: Self.executable, sandbox: options.sandbox, cache: options.cache,
       ownPorts: [access.localURL.flatMap(LocalWorkers.port)].compactMap { $0 },
-      authoritiesFile: access.settings.authoritiesFile, user: options.workerUser)
-    let (forge, mirrors) = try makeForge(folder, access)
+      authoritiesFile: options.forge.authoritiesFile, user: options.workerUser)
+    let mirrors = try makeMirrors(folder, access.forge)
     let engine = makeEngine(
-      store, forge, mirrors, launcher, workflows: workflows, epoch: epoch,
+      store, access.forge, mirrors, launcher, workflows: workflows, epoch: epoch,
       stamp: marks.stamp)
     let server = Server(
       engine: engine, catalog: options.catalog,
-      configuration: serverConfiguration(folder, tokens, mask), logger: logger)
+      configuration: serverConfiguration(folder, tokens, mask, access.forge), logger: logger)
     let (listening, heard) = AsyncStream.makeStream(of: Int.self)
     let serving = Task { try await server.run { heard.yield($0) } }
     let bound = Task { [listening] in
@@ -124,7 +124,7 @@ struct ServerProcess {
     Terminal.say("aipm: listening on \(address)\(prefix)")
     news.tellPlaces(
       page: "\(address)\(prefix)/", data: folder.path,
-      forge: access.localURL.map { "the embedded forge, \($0)" } ?? access.settings.apiURL)
+      forge: access.localURL.map { "the embedded forge, \($0)" } ?? access.forge.address)
     let telling = [
       Task {
         await news.tellAgents(store, localWorkers: options.workers)
@@ -192,14 +192,14 @@ struct ServerProcess {
   // MARK: Parts
 
   private func serverConfiguration(
-    _ folder: DataFolder, _ tokens: TokenStore, _ mask: SecretMask
+    _ folder: DataFolder, _ tokens: TokenStore, _ mask: SecretMask, _ forge: any ForgeAdapter
   ) -> ServerConfiguration {
     var configuration = ServerConfiguration(
       host: options.host, port: options.port, basePath: options.basePath,
       allowedOrigins: options.allowedOrigins, agent: options.agent, attempts: options.attempts,
       tokens: tokens, outputDirectory: folder.path + "/output",
       incomingDirectory: folder.path + "/incoming", mirrorsDirectory: folder.path + "/mirrors",
-      webhookSecret: options.webhookSecret)
+      names: forge.names, webhooks: options.webhookSecret.map(forge.webhooks(secret:)))
     configuration.socketDirectory = folder.path + "/run"
     configuration.workerUser = options.workerUser
     configuration.mask = mask
@@ -209,45 +209,32 @@ struct ServerProcess {
     return configuration
   }
 
-  /// How to reach the forge.
+  /// The forge, started if it is the embedded one.
   private struct ForgeAccess {
-    var settings: ForgeSettings
+    var forge: any ForgeAdapter
     var localURL: String?
     var server: Task<Void, any Error>?
   }
 
   private func forgeAccess(_ folder: DataFolder) async throws -> ForgeAccess {
-    var access = ForgeAccess(settings: options.forge)
-    switch options.forge.kind {
-    case .github: break
-    case .local:
-      let token = try folder.secret("forge-token")
-      let local = try await LocalForge.start(folder, token: token, logger: logger)
-      access.settings.apiURL = local.url
-      access.settings.credential = .token(token)
-      access.settings.pace = .unpaced
-      (access.localURL, access.server) = (local.url, local.serving)
+    if let forge = options.forge.adapter(author: options.author) {
+      return ForgeAccess(forge: forge)
     }
-    return access
+    let token = try folder.secret("forge-token")
+    let local = try await LocalForge.start(folder, token: token, logger: logger)
+    let forge = options.forge.embedded(
+      at: local.url, token: token, author: options.author, creation: Self.creation(folder.path))
+    return ForgeAccess(forge: forge, localURL: local.url, server: local.serving)
   }
 
-  private func makeForge(
-    _ folder: DataFolder, _ access: ForgeAccess
-  ) throws -> (forge: GitHubClient, mirrors: GitMirrors) {
-    let http = access.settings.httpClient(version: Self.version)
-    // Without a credential `ForgeSettings` has named the embedded forge, which has its own.
-    let credential = access.settings.forgeCredential(http) ?? .token("")
-    var client = GitHubClient.Configuration(
-      apiURL: access.settings.apiURL, credential: credential)
-    client.pace = access.settings.pace
-    client.author = options.author
-    if access.localURL != nil { client.creation = Self.creation(folder.path) }
-    let forge = GitHubClient(http: http, configuration: client)
+  private func makeMirrors(
+    _ folder: DataFolder, _ forge: any ForgeAdapter
+  ) throws -> GitMirrors {
     var git = GitMirrors.Configuration(
-      root: folder.path + "/mirrors", credential: credential, apiURL: access.settings.apiURL)
-    git.authoritiesFile = access.settings.authoritiesFile
+      root: folder.path + "/mirrors", credential: forge.gitCredential)
+    git.authoritiesFile = options.forge.authoritiesFile
     git.secrets = try credentials(folder)
-    return (forge, GitMirrors(forge: forge, configuration: git))
+    return GitMirrors(forge: forge.client, configuration: git)
   }
 
   /// How a repository is added to the forge of a data folder.
@@ -257,15 +244,15 @@ struct ServerProcess {
   }
 
   private func makeEngine(
-    _ store: any RunningStore, _ forge: GitHubClient, _ mirrors: GitMirrors,
+    _ store: any RunningStore, _ forge: any ForgeAdapter, _ mirrors: GitMirrors,
     _ launcher: LocalWorkers, workflows: [Workflow], epoch: Int64, stamp: Int64
   ) -> Engine {
+    var configuration = EngineCore.Configuration(
+      localWorkers: (0..<options.workers).map { WorkerID("worker-\($0 + 1)") }, epoch: epoch)
+    configuration.capabilities = forge.capabilities
     return Engine(
-      store: store, feed: store.feed, forge: forge, mirrors: mirrors, clock: SystemClock(),
-      launcher: launcher,
-      configuration: EngineCore.Configuration(
-        localWorkers: (0..<options.workers).map { WorkerID("worker-\($0 + 1)") }, epoch: epoch),
-      workflows: workflows,
+      store: store, feed: store.feed, forge: forge.client, mirrors: mirrors, clock: SystemClock(),
+      launcher: launcher, configuration: configuration, workflows: workflows,
       overrides: .init(customAgent: options.customAgent, agentTimeout: options.agentTimeout),
       stampMark: stamp, report: { [logger] in Self.note($0, logger) })
   }

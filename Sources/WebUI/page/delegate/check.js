@@ -58,15 +58,18 @@ export function plain(text) {
 /** The same for a text of one line: a line's end at its end is none of it. */
 export function plainLine(text) { return plain(text)?.replace(/\n+$/, ""); }
 
-/** `owner/repo` of what people write or paste: that, or the address of the repository. */
+/**
+ * The repository that people write or paste: `owner/repo`, whose owner may be a path of groups, or an
+ * address of the repository or of something in it.
+ */
 export function repositoryOf(text) {
-  const parts = text.trim().replace(/^(https?:\/\/|git@)[^/:]+[/:]/, "").replace(/\/+$/, "")
-    .replace(/\.git$/, "").split("/");
-  const [owner, name] = parts;
-  if (parts.length < 2 || owner === "" || name === "") return null;
-  // An address of something in the repository names it too.
-  if (parts.length > 2 && !/^https?:/.test(text.trim())) return null;
-  return { owner, repo: name };
+  const path = text.trim().replace(/^(https?:\/\/[^/]+\/|git@[^/:]+[/:])/, "");
+  const [whole, inside] = path.split("/-/");
+  let parts = whole.replace(/\/+$/, "").replace(/\.git$/, "").split("/");
+  // Only forges with groups write /-/ between a repository and what is in it.
+  if (/^https?:/.test(text.trim()) && inside === undefined) parts = parts.slice(0, 2);
+  if (parts.length < 2 || parts.includes("")) return null;
+  return { owner: parts.slice(0, -1).join("/"), repo: parts.at(-1) };
 }
 
 const encoder = new TextEncoder();

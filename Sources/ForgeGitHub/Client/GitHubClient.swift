@@ -1,0 +1,299 @@
+import Domain
+import ForgePort
+import HTTPClient
+import Synchronization
+import SystemCalls
+
+/// GitHub's REST API (https://docs.github.com/en/rest), one request a call.
+package final class GitHubClient: ForgeClient {
+  /// The API's address, the credential, and limits.
+  package struct Configuration: Sendable {
+    /// `https://api.github.com`, or the address of GitHub Enterprise or of the embedded forge. A
+    /// `/` at its end is ignored.
+    package var apiURL: String
+    package var credential: GitHubCredential
+    package var pace = ForgePace.unpaced
+    /// The command that adds a repository, to be followed by its name; nil: people add it on
+    /// GitHub.
+    package var creation: String?
+    /// For one call, including its redirect.
+    package var timeout: Duration = .seconds(15)
+    /// Author and committer of the commits that are made through the API.
+    package var author = CommitIdentity.standard
+    /// The wall clock, because limits end at a time of day.
+    package var now: @Sendable () -> Timestamp = { Timestamp.now }
+
+    package init(apiURL: String, credential: GitHubCredential) {
+      self.apiURL = apiURL.withoutSlash
+      self.credential = credential
+    }
+
+    package init(apiURL: String, token: String) {
+      self.init(apiURL: apiURL, credential: .token(token))
+    }
+  }
+
+  /// The version of the API whose answers are decoded here.
+  static let apiVersion = "2026-03-10"
+  private static let renamedMax = 1000
+
+  private struct State {
+    /// The new paths of renamed repositories, such as `/repositories/42`.
+    var renamed: [RepositoryName: String] = [:]
+    /// The limit, from the last answer.
+    var allowance: ForgeAllowance?
+    var calls: Int64 = 0
+    var connections: Int64 = 0
+  }
+
+  let configuration: Configuration
+  let http: HTTPClient
+  private let gate: CallGate
+  private let reads = SharedReads()
+  private let state = Mutex(State())
+
+  /// - Parameter http: its user agent names AIPM and its version, as GitHub requires. It has as
+  ///   many connections as the pace allows calls.
+  package init(http: HTTPClient, configuration: Configuration) {
+    self.http = http
+    self.configuration = configuration
+    gate = CallGate(pace: configuration.pace, now: configuration.now)
+  }
+
+  package func perform(_ call: ForgeCall) async -> ForgeAnswer {
+    do throws(ForgeFault) {
+      switch call {
+      case .compare(let repository, let base, let head):
+        return .success(.commits(try await commits(of: repository, from: base, to: head)))
+      case .pullRequests(let repository, let branch):
+        return .success(.pullRequests(try await pullRequests(of: repository, from: branch)))
+      case .comments(let repository, let number):
+        return .success(.comments(try await comments(of: repository, number: number)))
+      case .repository, .branchHead, .fileBlob, .tree, .createBranch, .branch, .putFile,
+        .openPullRequest, .pullRequest, .comment, .addLabels, .requestReviewers:
+        let request = RESTRequest(call, author: configuration.author)
+        let response = try await exchange(request)
+        return .success(try reply(to: call, response, request))
+      }
+    } catch {
+      return absence(of: call, error).map { .success($0) } ?? .failure(error)
+    }
+  }
+
+  package func pass() async throws(ForgeFault) { try await gate.pass() }
+
+  package func noteLimit(_ span: Milliseconds) -> Timestamp? { gate.noteLimit(span) }
+
+  package var condition: ForgeCondition {
+    var condition = ForgeCondition()
+    (condition.limitedUntil, condition.downUntil) = gate.closedUntil
+    state.withLock { state in
+      condition.allowance = state.allowance
+      condition.calls = state.calls
+      condition.connections = state.connections
+    }
+    return condition
+  }
+
+  /// Reads all pages of a comparison.
+  private func commits(
+    of repository: RepositoryName, from base: ObjectID, to head: String
+  ) async throws(ForgeFault) -> [ForgeCommit] {
+    var commits: [ForgeCommit] = []
+    for page in 1...RESTRequest.pagesMax {
+      let request = RESTRequest.comparison(repository, base: base, head: head, page: page)
+      let body = try decode(ComparisonBody.self, try await exchange(request), request)
+      commits += body.commits.map(\.value)
+      if body.commits.isEmpty || commits.count >= body.totalCommits { return commits }
+    }
+    throw ForgeFault(
+      kind: .refused,
+      message: "\(head) is more than \(commits.count) commits ahead of \(base)",
+      hint: "A branch with so much work of others on it is not taken on: submit again.")
+  }
+
+  /// Reads the comments of a pull request, up to `pagesMax` pages.
+  private func comments(
+    of repository: RepositoryName, number: Int
+  ) async throws(ForgeFault) -> [String] {
+    var bodies: [String] = []
+    for page in 1...RESTRequest.pagesMax {
+      let request = RESTRequest.comments(repository, number: number, page: page)
+      let found = try commentBodies(try await exchange(request), request)
+      bodies += found
+      if found.count < RESTRequest.perPage { break }
+    }
+    return bodies
+  }
+
+  /// Reads the pull requests of a branch. The query contains the owner's name. A transferred
+  /// repository has another owner, and the old name finds nothing.
+  private func pullRequests(
+    of repository: RepositoryName, from branch: String
+  ) async throws(ForgeFault) -> [ForgePullRequest] {
+    func ask(_ owner: String) async throws(ForgeFault) -> [ForgePullRequest] {
+      let request = RESTRequest.pullRequests(repository, owner: owner, branch: branch)
+      return try pullRequestList(try await exchange(request), request)
+    }
+    let found = try await ask(repository.owner)
+    guard found.isEmpty, state.withLock({ $0.renamed[repository] }) != nil else { return found }
+    let request = RESTRequest(.repository(repository), author: configuration.author)
+    let owner = try ownerLogin(try await exchange(request), request)
+    return owner == repository.owner ? found : try await ask(owner)
+  }
+
+  // MARK: One request
+
+  /// Sends a request, and follows one redirect. Equal reads at the same time share one answer.
+  private func exchange(_ request: RESTRequest) async throws(ForgeFault) -> HTTPResponse {
+    guard request.method == "GET" else { return try await follow(request) }
+    return try await reads.answer("\(request.accept) \(request)") {
+      do throws(ForgeFault) { return .success(try await self.follow(request)) } catch {
+        return .failure(error)
+      }
+    }.get()
+  }
+
+  private func follow(_ request: RESTRequest) async throws(ForgeFault) -> HTTPResponse {
+    let root = state.withLock { $0.renamed[request.repository] } ?? request.root
+    let first = try await transmit(request, to: configuration.apiURL + root + request.target)
+    guard [301, 302, 307, 308].contains(first.status) else {
+      return try check(first, request)
+    }
+    guard let place = first.redirectURL, place.hasPrefix(configuration.apiURL + "/") else {
+      throw ForgeFault(
+        kind: .refused,
+        message: "\(request) is redirected to another host; the credential is not sent there",
+        hint: "Check AIPM_GITHUB_API_URL: it names \(configuration.apiURL).",
+        requestID: first.headers[Self.requestIDHeader])
+    }
+    let second = try await transmit(request, to: place)
+    if (200..<300).contains(second.status), first.status == 301 || first.status == 308 {
+      remember(place, for: request)
+    }
+    return try check(second, request)
+  }
+
+  private func remember(_ place: String, for request: RESTRequest) {
+    var root = String(place.dropFirst(configuration.apiURL.count))
+    guard root.hasSuffix(request.target) else { return }
+    root.removeLast(request.target.count)
+    state.withLock { state in
+      if state.renamed.count >= Self.renamedMax { state.renamed = [:] }
+      state.renamed[request.repository] = root
+    }
+  }
+
+  /// What every request of the API carries.
+  static func headers(token: String, accept: String = RESTRequest.json) -> [(String, String)] {
+    [
+      ("Accept", accept), ("X-GitHub-Api-Version", apiVersion),
+      ("Authorization", "Bearer \(token)"),
+    ]
+  }
+
+  /// Sends a request when the limits allow it. After a 401 nothing was done, so an app's call is
+  /// repeated once with a new token.
+  private func transmit(
+    _ request: RESTRequest, to url: String
+  ) async throws(ForgeFault) -> HTTPResponse {
+    try await gate.pass()
+    let token = try await configuration.credential.token()
+    let response = try await send(request, to: url, token: token)
+    guard response.status == 401, configuration.credential.refused(token) else { return response }
+    return try await send(request, to: url, token: try await configuration.credential.token())
+  }
+
+  /// Repeats a read that found its kept connection dead. Each repetition passes the gate, because a
+  /// limit may have begun meanwhile.
+  private func send(
+    _ request: RESTRequest, to url: String, token: String
+  ) async throws(ForgeFault) -> HTTPResponse {
+    for _ in 0..<Self.staleMax {
+      if let response = try await sendOnce(request, to: url, token: token) { return response }
+    }
+    throw ForgeFault(
+      kind: .noAnswer,
+      message: "\(request): every kept connection was closed before an answer came")
+  }
+
+  private static let staleMax = 16
+
+  /// - Returns: nil if a read found its kept connection dead.
+  private func sendOnce(
+    _ request: RESTRequest, to url: String, token: String
+  ) async throws(ForgeFault) -> HTTPResponse? {
+    var headers = Self.headers(token: token, accept: request.accept)
+    if request.body != nil { headers.append(("Content-Type", "application/json")) }
+    try await gate.enter(request.method == "GET" ? .read : .write)
+    var message = HTTPRequest(
+      method: request.method, url: url, headers: headers,
+      body: request.body.map { .bytes($0) } ?? .none, timeout: configuration.timeout,
+      connectTimeout: min(.seconds(5), configuration.timeout), responseLimit: 32 << 20)
+    message.repeatsWhenStale = false
+    do throws(HTTPFault) {
+      let response = try await http.send(message)
+      note(response)
+      gate.leave(outcome(response))
+      return response
+    } catch {
+      // A server that closes what is idle has not failed.
+      if error.wasStale, request.method == "GET" {
+        gate.leave(.unsent)
+        return nil
+      }
+      gate.leave(.failed)
+      throw fault(of: error, request)
+    }
+  }
+
+  /// The outcome of a call for the governor.
+  private func outcome(_ response: HTTPResponse) -> Governor.Outcome {
+    let body = ErrorBody(response)
+    if let limit = GitHubLimit(response, body, now: configuration.now()) {
+      return .limited(until: limit.until, isOpenEnded: limit.isOpenEnded)
+    }
+    return response.status >= 500 ? .failed : .answered
+  }
+
+  func note(_ response: HTTPResponse) {
+    func number(_ name: String) -> Int64? { response.headers[name].flatMap { Int64($0) } }
+    var told: ForgeAllowance?
+    if let limit = number("x-ratelimit-limit"), let remaining = number("x-ratelimit-remaining"),
+      let reset = number("x-ratelimit-reset"),
+      // Later times overflow a timestamp.
+      (0...32_503_680_000).contains(reset)
+    {
+      told = ForgeAllowance(
+        limit: Int(limit), remaining: Int(remaining),
+        resetAt: Timestamp(milliseconds: reset * 1000))
+    }
+    state.withLock { state in
+      state.calls += 1
+      state.connections += Int64(response.newConnections)
+      if let told { state.allowance = told }
+    }
+  }
+
+  /// - Throws: the fault of a status other than 2xx.
+  private func check(
+    _ response: HTTPResponse, _ request: RESTRequest
+  ) throws(ForgeFault) -> HTTPResponse {
+    if (200..<300).contains(response.status) { return response }
+    let fault = fault(of: response, request, now: configuration.now())
+    // The name may belong to another repository by now.
+    if fault.kind == .notFound {
+      state.withLock { $0.renamed[request.repository] = nil }
+    }
+    throw fault
+  }
+}
+
+extension String {
+  /// Without slashes at its end.
+  var withoutSlash: String {
+    var text = self
+    while text.hasSuffix("/") { text.removeLast() }
+    return text
+  }
+}

@@ -1,0 +1,180 @@
+import Domain
+import ForgePort
+import FoundationEssentials
+import Text
+
+/// One request of the REST API.
+struct RESTRequest: CustomStringConvertible {
+  static let pagesMax = 10
+  static let perPage = 100
+  static let json = "application/vnd.github+json"
+  /// Answers with the SHA of a commit, without its diff.
+  private static let shaOnly = "application/vnd.github.sha"
+
+  let repository: RepositoryName
+  let method: String
+  /// The path after the repository, percent-encoded, with the query.
+  let target: String
+  let accept: String
+  let body: [UInt8]?
+  private(set) var made = Made.other
+
+  /// What the request makes, as far as the meaning of its faults depends on it.
+  enum Made { case branch, draft, other }
+
+  /// The repository's path.
+  var root: String {
+    "/repos/\(Percent.encode(repository.owner))/\(Percent.encode(repository.name))"
+  }
+
+  /// For messages.
+  var description: String { "\(method) /repos/\(repository)\(target)" }
+
+  private init(
+    _ repository: RepositoryName, _ method: String = "GET", _ path: String,
+    query: [(String, String)] = [], accept: String = json, body: (any Encodable)? = nil
+  ) {
+    self.repository = repository
+    self.method = method
+    self.accept = accept
+    self.body = body.map(Self.encode)
+    let words = query.map { "\($0.0)=\(Percent.encode($0.1))" }
+    target = Percent.encode(path: path) + (words.isEmpty ? "" : "?" + words.joined(separator: "&"))
+  }
+
+  init(_ call: ForgeCall, author: CommitIdentity) {
+    switch call {
+    case .repository(let repository): self.init(repository, "")
+    case .branchHead(let repository, branch: nil):
+      self.init(repository, "/commits/HEAD", accept: Self.shaOnly)
+    case .branchHead(let repository, .some(let branch)), .branch(let repository, let branch):
+      self.init(repository, "/git/ref/heads/\(branch)")
+    case .fileBlob(let repository, let path, let ref):
+      self.init(repository, "/contents/\(path)", query: ref.map { [("ref", $0)] } ?? [])
+    case .tree(let repository, let sha): self.init(repository, "/git/trees/\(sha)")
+    case .createBranch(let repository, let branch, let sha):
+      let body = NewRefBody(ref: "refs/heads/\(branch)", sha: sha.rawValue)
+      self.init(repository, "POST", "/git/refs", body: body)
+      made = .branch
+    case .putFile(let repository, let commit):
+      let body = PutFileBody(commit, author: author)
+      self.init(repository, "PUT", "/contents/\(commit.path)", body: body)
+    case .compare(let repository, let base, let head):
+      self = Self.comparison(repository, base: base, head: head, page: 1)
+    case .openPullRequest(let repository, let new):
+      self.init(repository, "POST", "/pulls", body: NewPullRequestBody(new))
+      if new.draft { made = .draft }
+    case .pullRequests(let repository, let branch):
+      self = Self.pullRequests(repository, owner: repository.owner, branch: branch)
+    case .pullRequest(let repository, let number): self.init(repository, "/pulls/\(number)")
+    case .comments(let repository, let number):
+      self = Self.comments(repository, number: number, page: 1)
+    case .comment(let repository, let number, let body):
+      self.init(
+        repository, "POST", "/issues/\(number)/comments", body: NewCommentBody(body: body))
+    case .addLabels(let repository, let number, let labels):
+      self.init(repository, "POST", "/issues/\(number)/labels", body: LabelsBody(labels: labels))
+    case .requestReviewers(let repository, let number, let users, let teams):
+      self.init(
+        repository, "POST", "/pulls/\(number)/requested_reviewers",
+        body: ReviewersBody(reviewers: users, teamReviewers: teams))
+    }
+  }
+
+  static func comments(_ repository: RepositoryName, number: Int, page: Int) -> RESTRequest {
+    RESTRequest(
+      repository, "/issues/\(number)/comments",
+      query: [("per_page", "\(perPage)"), ("page", "\(page)")])
+  }
+
+  static func comparison(
+    _ repository: RepositoryName, base: ObjectID, head: String, page: Int
+  ) -> RESTRequest {
+    RESTRequest(
+      repository, "/compare/\(base)...\(head)",
+      query: [("per_page", "\(perPage)"), ("page", "\(page)")])
+  }
+
+  /// - Parameter owner: the branch's owner, who differs from the request's if the repository was
+  ///   transferred.
+  static func pullRequests(
+    _ repository: RepositoryName, owner: String, branch: String
+  ) -> RESTRequest {
+    RESTRequest(
+      repository, "/pulls",
+      query: [("head", "\(owner):\(branch)"), ("state", "all"), ("per_page", "100")])
+  }
+
+  private init(_ repository: RepositoryName, _ path: String, query: [(String, String)] = []) {
+    self.init(repository, "GET", path, query: query)
+  }
+
+  private init(_ repository: RepositoryName, _ path: String, accept: String) {
+    self.init(repository, "GET", path, accept: accept)
+  }
+
+  private static func encode(_ body: any Encodable) -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    // Structs of strings and booleans have no value that JSON cannot hold.
+    return (try? encoder.encode(body)).map(Array.init) ?? []
+  }
+}
+
+// MARK: - Bodies
+
+private struct NewRefBody: Encodable {
+  let ref: String
+  let sha: String
+}
+
+private struct PutFileBody: Encodable {
+  struct Signature: Encodable {
+    let name: String
+    let email: String
+    let date: String
+  }
+
+  let message: String
+  let content: String
+  let branch: String
+  let sha: String?
+  let author: Signature
+  let committer: Signature
+
+  init(_ commit: FileCommit, author: CommitIdentity) {
+    message = commit.message
+    content = Data(commit.content.utf8).base64EncodedString()
+    branch = commit.branch
+    sha = commit.replaces?.rawValue
+    let date = ISO8601.text(seconds: commit.date.milliseconds / 1000)
+    self.author = Signature(name: author.name, email: author.email, date: date)
+    committer = self.author
+  }
+}
+
+private struct NewCommentBody: Encodable { let body: String }
+
+private struct LabelsBody: Encodable { let labels: [String] }
+
+private struct ReviewersBody: Encodable {
+  let reviewers: [String]
+  let teamReviewers: [String]
+}
+
+private struct NewPullRequestBody: Encodable {
+  let title: String
+  let head: String
+  let base: String
+  let body: String
+  let draft: Bool
+
+  init(_ new: NewPullRequest) {
+    title = new.title
+    head = new.head
+    base = new.base
+    body = new.body
+    draft = new.draft
+  }
+}

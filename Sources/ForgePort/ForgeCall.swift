@@ -1,0 +1,80 @@
+import Domain
+
+/// A call to the forge. One call has one answer, whatever the number of requests behind it.
+package enum ForgeCall: Equatable, Sendable {
+  /// Replies `.repository`.
+  case repository(RepositoryName)
+  /// Reads the head of a branch, or of the default branch if `branch` is nil. Replies `.head`, nil
+  /// if the named branch does not exist.
+  case branchHead(RepositoryName, branch: String?)
+  /// Reads the blob of a file at a branch, at a commit, or on the default branch. Replies `.blob`,
+  /// nil if there is no such file.
+  case fileBlob(RepositoryName, path: String, ref: String?)
+  /// Lists a folder, by its tree or by the commit whose root it is. Replies `.tree`.
+  case tree(RepositoryName, ObjectID)
+  /// Replies `.created`. Faults: `exists`, `possibleNameClash`.
+  case createBranch(RepositoryName, branch: String, sha: ObjectID)
+  /// Reads the head of a branch. Replies `.head`, nil if the branch does not exist.
+  case branch(RepositoryName, branch: String)
+  /// Commits one file. Replies `.committed`. Faults: `conflict` or `exists` if the file is not the
+  /// one to be replaced.
+  case putFile(RepositoryName, FileCommit)
+  /// Lists the commits of `head` that are not in `base`, oldest first. Replies `.commits`.
+  case compare(RepositoryName, base: ObjectID, head: String)
+  /// Replies `.pullRequest`. Faults: `exists`, `notYetVisible`, `draftsUnsupported`.
+  case openPullRequest(RepositoryName, NewPullRequest)
+  /// Lists the open and closed pull requests of a branch. Replies `.pullRequests`.
+  case pullRequests(RepositoryName, headBranch: String)
+  /// Replies `.pullRequest`.
+  case pullRequest(RepositoryName, number: Int)
+  /// Lists the bodies of a pull request's comments. Replies `.comments`.
+  case comments(RepositoryName, number: Int)
+  /// Replies `.created`.
+  case comment(RepositoryName, number: Int, body: String)
+  /// Adds labels. Labels that are there already change nothing. Replies `.created`.
+  case addLabels(RepositoryName, number: Int, labels: [String])
+  /// Requests reviews. Repeating a request changes nothing. Replies `.created`.
+  case requestReviewers(RepositoryName, number: Int, users: [String], teams: [String])
+}
+
+/// A commit of one file on the head of a branch.
+package struct FileCommit: Equatable, Sendable {
+  package var path: String
+  package var branch: String
+  package var content: String
+  package var message: String
+  /// The blob that the commit replaces; nil for a new file.
+  package var replaces: ObjectID?
+  /// The date of author and committer. It is fixed, so that repeating the commit gives the same
+  /// SHA.
+  package var date: Timestamp
+
+  package init(
+    path: String, branch: String, content: String, message: String, replaces: ObjectID?,
+    date: Timestamp
+  ) {
+    self.path = path
+    self.branch = branch
+    self.content = content
+    self.message = message
+    self.replaces = replaces
+    self.date = date
+  }
+}
+
+/// A pull request to be opened.
+package struct NewPullRequest: Equatable, Sendable {
+  package var title: String
+  package var head: String
+  package var base: String
+  package var body: String
+  package var draft: Bool
+
+  package init(title: String, head: String, base: String, body: String, draft: Bool) {
+    self.title = title
+    self.head = head
+    self.base = base
+    self.body = body
+    self.draft = draft
+  }
+}

@@ -1,0 +1,89 @@
+import Domain
+
+/// The forge's answer to a call that it carried out.
+package enum ForgeReply: Equatable, Sendable {
+  case repository(ForgeRepository)
+  /// The head of a branch; nil if the branch does not exist.
+  case head(ObjectID?)
+  case blob(ObjectID?)
+  case tree([ForgeTreeEntry])
+  case created
+  case committed(ObjectID)
+  case commits([ForgeCommit])
+  case pullRequest(ForgePullRequest)
+  case pullRequests([ForgePullRequest])
+  case comments([String])
+}
+
+/// A repository on the forge.
+package struct ForgeRepository: Equatable, Sendable {
+  package var defaultBranch: String
+  package var cloneURL: String
+  package var archived: Bool
+  package var disabled: Bool
+  /// Whether the credential may push; nil if the forge does not say.
+  package var mayPush: Bool?
+
+  package init(
+    defaultBranch: String, cloneURL: String, archived: Bool, disabled: Bool, mayPush: Bool?
+  ) {
+    self.defaultBranch = defaultBranch
+    self.cloneURL = cloneURL
+    self.archived = archived
+    self.disabled = disabled
+    self.mayPush = mayPush
+  }
+}
+
+/// A commit on the forge.
+package struct ForgeCommit: Equatable, Sendable {
+  package var sha: ObjectID
+  package var parents: [ObjectID]
+  package var message: String
+
+  package init(sha: ObjectID, parents: [ObjectID], message: String) {
+    self.sha = sha
+    self.parents = parents
+    self.message = message
+  }
+}
+
+/// A pull request on the forge.
+package struct ForgePullRequest: Equatable, Sendable {
+  package var number: Int
+  package var url: String
+  package var state: PullRequestState
+  package var body: String
+  package var headBranch: String
+  package var headSHA: ObjectID
+  package var baseBranch: String
+
+  package init(
+    number: Int, url: String, state: PullRequestState, body: String, headBranch: String,
+    headSHA: ObjectID, baseBranch: String
+  ) {
+    self.number = number
+    self.url = url
+    self.state = state
+    self.body = body
+    self.headBranch = headBranch
+    self.headSHA = headSHA
+    self.baseBranch = baseBranch
+  }
+}
+
+/// An entry of a folder.
+package struct ForgeTreeEntry: Equatable, Sendable {
+  /// The kind of entry, from git's file modes.
+  package enum Kind: Equatable, Sendable { case file, link, folder, submodule }
+
+  package var name: String
+  package var kind: Kind
+  package var sha: ObjectID
+
+  package init(name: String, kind: Kind, sha: ObjectID) {
+    self.name = name
+    self.kind = kind
+    self.sha = sha
+  }
+}

@@ -1,0 +1,129 @@
+import Domain
+import Engine
+import Processes
+import SystemCalls
+
+// Accepts a worker's commit. It arrives as a thin pack from a process that runs an agent, so
+// nothing of it is trusted. It is unpacked in quarantine with git's strict checks. Only the commit
+// that the lease expects, within the rules, is moved into the mirror.
+//
+// Whether the change or the machine is at fault is decided by git's exit code, its time, the length
+// of its output, and a probe of the disk. Git's messages are shown and never parsed.
+
+extension GitMirrors {
+  /// Accepts a commit, or refuses it and keeps nothing of it. Repeating an accepted hand-in
+  /// succeeds.
+  /// - Parameter pack: the path of a thin pack of the commit, based on its parent.
+  /// - Returns: the figures of the change, after commit and ref are on disk.
+  package func accept(
+    _ handIn: HandIn, pack: String
+  ) async throws(HandInRefusal) -> HandInFigures {
+    try await locks.withPermit(for: lockKey(handIn.repository)) { () async throws(HandInRefusal) in
+      let mirror = try await unavailable { () async throws(MirrorFault) in
+        try await open(handIn.repository)
+      }
+      let ref = "refs/aipm/hand-ins/\(handIn.delegation)/\(handIn.attempt)"
+      guard handIn.delegation.rawValue.utf8.allSatisfy({ $0 != UInt8(ascii: "/") }) else {
+        throw .malformed("\(handIn.delegation) is no delegation's name")
+      }
+      for name in [handIn.commit, handIn.parent] where !name.isWhole {
+        throw .malformed("\(name) is no commit's name")
+      }
+      let quarantine: Quarantine
+      do { quarantine = try MirrorFolder(mirror).makeQuarantine() } catch {
+        throw .unavailable("the mirror cannot be written: \(error)")
+      }
+      defer { quarantine.remove() }
+      let figures = try await figures(of: handIn, pack: pack, quarantine)
+      do { try quarantine.release() } catch {
+        throw .unavailable("the mirror cannot be written: \(error)")
+      }
+      try await unavailable { () async throws(MirrorFault) in
+        try await local(["update-ref", ref, handIn.commit.rawValue], in: mirror)
+      }
+      failures.forget(handIn.commit.rawValue)
+      return figures
+    }
+  }
+
+  private func figures(
+    of handIn: HandIn, pack: String, _ quarantine: Quarantine
+  ) async throws(HandInRefusal) -> HandInFigures {
+    guard let bytes = MirrorFolder.size(ofFile: pack) else {
+      throw .unavailable("the pack cannot be read")
+    }
+    guard bytes <= handIn.packBytesMax else {
+      throw .refused(
+        message: "the change is larger than \(handIn.packBytesMax) bytes, packed, and may hold "
+          + "\(handIn.bytesMax) bytes",
+        hint: "Have the agent leave large files out, or raise limits.change in the workflow.")
+    }
+    let git = HandInGit(
+      quarantine, commit: handIn.commit, packBytes: bytes, failures: failures,
+      limit: configuration.handInTimeout)
+    try await unpack(pack, handIn, with: git)
+    return try await HandInCheck(handIn, git: git, secrets: secrets).run()
+  }
+
+  private func unpack(
+    _ pack: String, _ handIn: HandIn, with git: HandInGit
+  ) async throws(HandInRefusal) {
+    // A bound on memory: a small pack can contain a very large object.
+    let memory = max(640 << 20, 2 * handIn.bytesMax)
+    let arguments = [
+      "index-pack", "--stdin", "--fix-thin", "--max-input-size=\(handIn.packBytesMax)",
+    ]
+    let environment = ["GIT_ALLOC_LIMIT": String(memory)]
+    guard let strict = try await git.failure(arguments + ["--strict"], pack: pack, environment)
+    else { return }
+    // Either the pack is damaged, or git's checks forbid its content. Without the checks an
+    // undamaged pack can be unpacked, and its commit is complete.
+    if let broken = try await git.failure(arguments, pack: pack, environment) {
+      throw .malformed("\(broken)")
+    }
+    let walk = ["rev-list", "--objects", "--quiet", handIn.commit.rawValue, "^\(handIn.parent)"]
+    if let broken = try await git.failure(walk, pack: nil) { throw .malformed("\(broken)") }
+    // Another attempt of the same agent would make the same change.
+    throw .refused(
+      message: "git's own checks refuse the change: \(strict)",
+      hint: "It holds names or settings that could harm whoever checks it out.")
+  }
+
+  /// The patch between two commits of the mirror, for people: its first `limit` bytes.
+  package func patch(
+    _ repository: RepositoryName, from: ObjectID, to: ObjectID, limit: Int
+  ) async throws(MirrorFault) -> [UInt8] {
+    let mirror = try await open(repository)
+    for commit in [from, to] where !(try await has(commit, in: mirror)) {
+      throw MirrorFault(
+        kind: .objectMissing, message: "the commit \(commit) is not in the mirror of \(repository)")
+    }
+    let command = Command(
+      "git",
+      [
+        "diff-tree", "-p", "-M", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv",
+        from.rawValue, to.rawValue,
+      ], environment: Git.environment(gitDirectory: mirror), timeout: configuration.localTimeout,
+      outputLimit: max(1, limit))
+    do {
+      let result = try await command.run()
+      // The program runs to its end even if its output is cut.
+      guard result.succeeded else {
+        throw MirrorFault(kind: .local, message: Credentials.masked(result.errorText))
+      }
+      return result.standardOutput
+    } catch let fault as MirrorFault {
+      throw fault
+    } catch {
+      throw MirrorFault(kind: .local, message: "\(error)")
+    }
+  }
+}
+
+/// Turns a failure of the server's own git into a refusal after which the worker tries again.
+@discardableResult
+func unavailable<Value>(
+  _ body: () async throws(MirrorFault) -> Value
+) async throws(HandInRefusal) -> Value {
+  do { return try await body() } catch { throw .unavailable(error.message) }
+}

@@ -1,0 +1,75 @@
+import Domain
+import ForgePort
+import Testing
+
+extension ForgeConformance {
+  static let pullRequests: [ForgeCheck] = [
+    ForgeCheck("a pull request needs a commit, is opened once, and is found again", opened),
+    ForgeCheck("a draft is opened as the capabilities say", drafts),
+    ForgeCheck("comments are listed in their order", comments),
+    ForgeCheck("more comments than a page holds are listed", commentPages),
+    ForgeCheck("labels and reviewers that are there already change nothing", labelsAndReviewers),
+  ]
+
+  private static func opened(_ subject: any ForgeUnderTest) async throws {
+    let name = subject.branch("opened")
+    _ = try await subject.makeBranch(name)
+    let call = ForgeCall.openPullRequest(subject.repository, try await subject.new(name))
+    #expect(try await subject.client.fault(call).kind == .notYetVisible)
+    let list = ForgeCall.pullRequests(subject.repository, headBranch: name)
+    #expect(try await subject.reply(list) == .pullRequests([]))
+    let head = try await subject.commit("x\n", on: name)
+    guard case .pullRequest(let made) = try await subject.reply(call) else {
+      Issue.record("no pull request")
+      return
+    }
+    #expect(made.state == .open && made.body == "a body" && made.number > 0)
+    #expect(made.headBranch == name && made.headSHA == head)
+    #expect(made.url.hasPrefix("http"))
+    #expect(try await subject.client.fault(call).kind == .exists)
+    #expect(try await subject.reply(list) == .pullRequests([made]))
+    let read = ForgeCall.pullRequest(subject.repository, number: made.number)
+    #expect(try await subject.reply(read) == .pullRequest(made))
+    let missing = ForgeCall.pullRequest(subject.repository, number: 999_999)
+    #expect(try await subject.client.fault(missing).kind == .notFound)
+  }
+
+  private static func drafts(_ subject: any ForgeUnderTest) async throws {
+    guard subject.adapter.capabilities.draftPullRequests else { return }
+    #expect(try await subject.open("draft", draft: true).state == .open)
+  }
+
+  private static func comments(_ subject: any ForgeUnderTest) async throws {
+    let made = try await subject.open("comments")
+    #expect(try await subject.comments(made.number) == [])
+    for body in ["first", "sécond <!-- x -->"] {
+      let call = ForgeCall.comment(subject.repository, number: made.number, body: body)
+      #expect(try await subject.reply(call) == .created)
+    }
+    #expect(try await subject.comments(made.number) == ["first", "sécond <!-- x -->"])
+  }
+
+  private static func commentPages(_ subject: any ForgeUnderTest) async throws {
+    guard subject.testsPages else { return }
+    let made = try await subject.open("comment-pages")
+    let bodies = (1...101).map { "comment \($0)" }
+    for body in bodies {
+      let call = ForgeCall.comment(subject.repository, number: made.number, body: body)
+      #expect(try await subject.reply(call) == .created)
+    }
+    #expect(try await subject.comments(made.number) == bodies)
+  }
+
+  private static func labelsAndReviewers(_ subject: any ForgeUnderTest) async throws {
+    let made = try await subject.open("labels")
+    let (name, number) = (subject.repository, made.number)
+    for _ in 1...2 {
+      let labels = ForgeCall.addLabels(name, number: number, labels: ["aipm", "test"])
+      #expect(try await subject.reply(labels) == .created)
+      if subject.reviewers.isEmpty { continue }
+      let review = ForgeCall.requestReviewers(
+        name, number: number, users: subject.reviewers, teams: [])
+      #expect(try await subject.reply(review) == .created)
+    }
+  }
+}

@@ -1,0 +1,137 @@
+import Cryptography
+import Domain
+import EmbeddedForge
+import ForgeConformance
+import ForgeGitHub
+import ForgePort
+import Foundation
+import Logging
+import Processes
+import RawSockets
+import Testing
+
+/// The suite on GitHub's adapter, with the embedded forge in GitHub's place.
+@Suite("The conformance of GitHub's adapter") struct GitHubAdapterTests {
+  private static let token = "a-token-of-the-embedded-forge"
+
+  private struct Subject: ForgeUnderTest {
+    let adapter: any ForgeAdapter
+    let forge: EmbeddedForge
+    let root: String
+    let url: String
+    let repository = RepositoryName(owner: "octo", name: "hello")
+    let prefix = "conformance"
+    let reviewers = ["ann"]
+    let testsPages = true
+    let situations = Set(Situation.allCases)
+
+    init(_ forge: EmbeddedForge, root: String, url: String) {
+      self.forge = forge
+      self.root = root
+      self.url = url
+      adapter = GitHub.adapter(url, token: GitHubAdapterTests.token)
+    }
+
+    func enter(_ situation: Situation) async throws -> (any ForgeClient, RepositoryName) {
+      var settings = RepositorySettings()
+      switch situation {
+      case .wrongCredential: return (GitHub.adapter(url, token: "wrong").client, repository)
+      case .unreachable:
+        let port = try ClosedPort()
+        let nowhere = "http://127.0.0.1:\(port.number)"
+        return (GitHub.adapter(nowhere, token: GitHubAdapterTests.token).client, repository)
+      case .answersLost: try fail("POST **", #""drop-answer","first":1"#)
+      case .failing: try fail("* /repos/**", #""fail","status":503"#)
+      case .limited: try fail("* /repos/**", #""limit","retry-after":30,"first":1"#)
+      case .readOnly: settings.allowsWriting = false
+      case .withoutDrafts: settings.allowsDrafts = false
+      case .archived: settings.isArchived = true
+      case .empty:
+        try await Git.run(
+          ["update-ref", "-d", "refs/heads/main"], gitDirectory: "\(root)/\(repository).git")
+      }
+      try await forge.setSettings(settings, of: repository.description)
+      return (adapter.client, repository)
+    }
+
+    private func fail(_ call: String, _ then: String) throws {
+      let text = #"{"rules":[{"call":"\#(call)","then":\#(then)}]}"#
+      forge.setFaults(try FaultRules(parsing: Array(text.utf8)))
+    }
+
+    func webhook(
+      _ event: WebhookEvent, id: String, secret: String
+    ) throws -> (headers: [String: String], body: [UInt8]) {
+      try GitHub.webhook(event, id: id, secret: secret)
+    }
+  }
+
+  @Test(arguments: ForgeConformance.checks)
+  func conforms(check: ForgeCheck) async throws {
+    let root = FileManager.default.temporaryDirectory.path + "/aipm-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: root) }
+    try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+    try await EmbeddedForge.createRepository("octo/hello", root: root)
+    var logger = Logger(label: "forge")
+    logger.logLevel = .critical
+    let forge = try EmbeddedForge(
+      configuration: EmbeddedForgeConfiguration(root: root, token: Self.token), logger: logger)
+    let (ports, port) = AsyncStream<Int>.makeStream()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await forge.run { port.yield($0) } }
+      group.addTask {
+        for await number in ports {
+          try await check.run(Subject(forge, root: root, url: "http://127.0.0.1:\(number)"))
+          return
+        }
+      }
+      try await group.next()
+      group.cancelAll()
+    }
+  }
+}
+
+/// What tests of GitHub's adapter share.
+enum GitHub {
+  static func adapter(_ url: String, token: String) -> GitHubAdapter {
+    GitHubAdapter(GitHubSettings(embeddedAt: url, token: token), .init(userAgent: "aipm/test"))
+  }
+
+  /// A webhook as GitHub sends it.
+  static func webhook(
+    _ event: WebhookEvent, id: String, secret: String
+  ) throws -> (headers: [String: String], body: [UInt8]) {
+    let name: String
+    var message: [String: Any] = [:]
+    switch event {
+    case .ping: name = "ping"
+    case .push(let repository, let branch):
+      name = "push"
+      message = [
+        "ref": "refs/heads/\(branch)", "repository": ["full_name": repository?.description ?? ""],
+      ]
+    case .pullRequest(let change):
+      name = "pull_request"
+      let asOf = Double(change.asOf?.milliseconds ?? 0) / 1000
+      let date = Date(timeIntervalSince1970: asOf)
+      message = [
+        "action": change.state == .open ? "reopened" : "closed",
+        "pull_request": [
+          "number": change.number, "state": change.state == .open ? "open" : "closed",
+          "merged": change.state == .merged, "updated_at": date.ISO8601Format(),
+          "body": change.body,
+        ],
+        "repository": ["full_name": change.repository?.description ?? ""],
+        "sender": ["login": change.sender],
+      ]
+    case .ignored(let action): name = action
+    }
+    let body = Array(try JSONSerialization.data(withJSONObject: message))
+    let code = HMACSHA256.code(for: body, key: Array(secret.utf8))
+    let headers = [
+      "content-type": "application/json", "x-github-event": name, "x-github-delivery": id,
+      "x-hub-signature-256": "sha256=\(Hex.encode(code))",
+    ]
+    return (headers, body)
+  }
+}
