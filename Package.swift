@@ -237,13 +237,6 @@ let package = Package(
         "Worker", "WorkerProtocol", "Workflows", "Domain", "NetworkRules", "Egress",
         "HTTPServing", "Cryptography", "Processes", hummingbird, log,
       ]),
-    tests(
-      "ServerTests",
-      [
-        "Server", "Engine", "Domain", "EventLog", "Projections", "InMemoryEventStore", "LogStories",
-        "Randomness",
-        "Workflows", "WorkerProtocol", hummingbird, nio,
-      ]),
     .target(
       name: "Simulation",
       dependencies: [
@@ -260,6 +253,13 @@ let package = Package(
         "Domain", "EventLog", "InMemoryEventStore", "Workflows", "ForgePort", "Engine",
         "LogStories", "Randomness",
       ], path: "Tests/InstantWorld", swiftSettings: strict),
+    tests(
+      "ServerTests",
+      [
+        "Server", "Engine", "Domain", "EventLog", "InMemoryEventStore", "LogStories", "Randomness",
+        "Workflows", "WorkerProtocol", "InstantWorld", "Projections", "WebUI", log,
+        hummingbird, nio,
+      ]),
     tests(
       "EngineTests",
       [

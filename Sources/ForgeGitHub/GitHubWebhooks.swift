@@ -2,6 +2,7 @@ import Cryptography
 import Domain
 import ForgePort
 import FoundationEssentials
+import Text
 
 /// Reads GitHub's webhooks (https://docs.github.com/webhooks/webhook-events-and-payloads).
 package struct GitHubWebhooks: WebhookReader {
@@ -49,7 +50,9 @@ package struct GitHubWebhooks: WebhookReader {
 
   private func event(_ name: String, _ body: [UInt8]) throws(WebhookFault) -> WebhookEvent {
     switch name {
-    case "ping": return .ping
+    case "ping":
+      let _: AnyObjectMessage = try decode(body)
+      return .ping
     case "pull_request":
       let message: PullRequestMessage = try decode(body)
       guard ["closed", "reopened"].contains(message.action) else {
@@ -63,7 +66,9 @@ package struct GitHubWebhooks: WebhookReader {
       return .push(
         repository: RepositoryName(message.repository.fullName),
         branch: String(message.ref.dropFirst(prefix.count)))
-    case _: return .ignored("only pull_request and push are of interest")
+    case _:
+      let _: AnyObjectMessage = try decode(body)
+      return .ignored("only pull_request and push are of interest")
     }
   }
 
@@ -75,6 +80,9 @@ package struct GitHubWebhooks: WebhookReader {
     }
   }
 }
+
+/// An object with any members.
+private struct AnyObjectMessage: Decodable {}
 
 private struct RepositoryPart: Decodable { let fullName: String }
 
@@ -99,11 +107,12 @@ private struct PullRequestMessage: Decodable {
   let sender: Sender?
 
   var change: PullRequestChange {
-    let date = try? Date(pullRequest.updatedAt, strategy: .iso8601)
     return PullRequestChange(
       repository: RepositoryName(repository.fullName), number: pullRequest.number,
       state: pullRequest.merged == true ? .merged : pullRequest.state == "open" ? .open : .closed,
-      asOf: date.map { Timestamp(milliseconds: Int64($0.timeIntervalSince1970 * 1000)) },
+      asOf: ISO8601.seconds(pullRequest.updatedAt).map {
+        Timestamp(milliseconds: $0.seconds * 1000)
+      },
       body: pullRequest.body ?? "", sender: sender?.login ?? "github")
   }
 }

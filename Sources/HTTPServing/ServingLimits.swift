@@ -11,6 +11,12 @@ package struct ServingLimits: Sendable {
   package var streamsMax = 128
   /// Event streams of one client that is not on this machine.
   package var streamsPerClientMax = 32
+  /// Requests of one address in a second, on average over ten.
+  package var requestsPerSecondMax = 2000
+  /// Submissions of one address in a second, on average over ten.
+  package var submissionsPerSecondMax = 100
+  /// Submissions in all that wait for their pull request.
+  package var submissionsWaitingMax = 320
   /// From the connection's start to the end of its first request's head.
   package var headTimeout: Duration = .seconds(10)
   /// From the end of an answer to the end of the next request's head.

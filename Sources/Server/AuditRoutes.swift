@@ -8,23 +8,22 @@ import Text
 
 /// Questions to the log.
 struct AuditRoutes {
-  private static let limitMax: Int64 = 1000
   /// The cursor of the next page, where the body has no place for it.
   private static let nextCursor = HTTPField.Name("Next-Cursor")
 
-  private enum Format: String, CaseIterable { case json, jsonl, csv }
+  enum Format: String, CaseIterable { case json, jsonl, csv }
 
   let server: ServerContext
 
-  func add(to router: some RouterMethods<APIContext>) {
-    router.get("api/audit") { request, _ in try await audit(request) }
+  func add(to router: APIRouter) {
+    router.on(.searchEvents) { request, _ in try await audit(request) }
   }
 
   private func audit(_ request: Request) async throws -> Response {
     let query = try query(request.text("q") ?? "")
-    let limit = Int(try request.integer("limit", in: 1...Self.limitMax) ?? 100)
-    let before = try request.integer("cursor", in: 1...Int64.max)
-    let format = try format(request)
+    let limit = Int(request.integer("limit") ?? 100)
+    let before = request.integer("cursor")
+    let format = format(request)
     let found = try await server.store.audit(query, before: before, limit: limit + 1)
     let page = found.prefix(limit).map(\.json)
     let next = found.count > limit ? String(found[limit - 1].position) : nil
@@ -56,12 +55,7 @@ struct AuditRoutes {
     }
   }
 
-  private func format(_ request: Request) throws -> Format {
-    guard let text = request.text("format") else { return .json }
-    guard let known = Format(rawValue: text) else {
-      let names = Format.allCases.map(\.rawValue).joined(separator: ", ")
-      throw Problem.field("format", "write one of: \(names)")
-    }
-    return known
+  private func format(_ request: Request) -> Format {
+    Format(rawValue: request.text("format")?.lowercased() ?? "") ?? .json
   }
 }

@@ -12,8 +12,8 @@ struct BundleRoutes {
 
   let server: ServerContext
 
-  func add(to router: some RouterMethods<APIContext>) {
-    router.get("api/delegations/{ref}/bundle") { _, context in try await bundle(context) }
+  func add(to router: APIRouter) {
+    router.on(.getBundle) { _, context in try await bundle(context) }
   }
 
   private func bundle(_ context: APIContext) async throws -> Response {

@@ -13,8 +13,8 @@ struct ChoiceRoutes {
   /// Repositories are those of so many delegations, the newest.
   private static let recentMax = 200
 
-  func add(to router: some RouterMethods<APIContext>) {
-    router.get("api/choices") { _, _ in try await choices() }
+  func add(to router: APIRouter) {
+    router.on(.choices) { _, _ in try await choices() }
   }
 
   private func choices() async throws -> Response {

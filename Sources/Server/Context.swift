@@ -31,6 +31,10 @@ struct ServerContext: Sendable {
   let lifecycle: Lifecycle
   /// The event streams that are open.
   let streams: StreamSlots
+  /// How many submissions an address may send.
+  let submissionRate: RateLimit
+  /// The submissions that wait.
+  let submissions: SubmissionSlots
   /// The log as the event streams send it.
   let encodedLog: EncodedLog
 
@@ -114,8 +118,8 @@ extension Request {
     }
   }
 
-  /// A query parameter as an integer within a range.
-  /// - Throws: `Problem` 422 where it is none.
+  /// A query parameter of a route without an operation, as an integer within a range.
+  /// - Throws: `Problem` 422 if it is invalid.
   func integer(_ name: String, in range: ClosedRange<Int64>) throws -> Int64? {
     guard let text = text(name) else { return nil }
     guard let n = Int64(text), range.contains(n) else {
@@ -125,14 +129,16 @@ extension Request {
     return n
   }
 
+  /// A query parameter that its operation declares as a number; nil if it is absent.
+  func integer(_ name: String) -> Int64? { text(name).flatMap { Int64($0) } }
+
   /// A query parameter as forms encode it (https://url.spec.whatwg.org/#urlencoded-parsing): a `+`
   /// is a space.
   func text(_ name: String) -> String? { texts(name).first }
 
   /// All values of a query parameter, in their order.
   func texts(_ name: String) -> [String] {
-    QueryNames.current?.note(name)
-    return queryPairs.filter { $0.name == name }.map(\.value)
+    queryPairs.filter { $0.name == name }.map(\.value)
   }
 
   /// The names of all query parameters, in their order.

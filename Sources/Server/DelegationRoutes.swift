@@ -10,22 +10,27 @@ import Text
 /// Delegations: lists, one, its events, its output, its diff; cancel and retry.
 struct DelegationRoutes {
   private static let wordsMax = 32
-  private static let textBytesMax = 2048
+  /// In characters: percent-encoded they fit into the head of a request.
+  private static let textMax = 1000
+
+  /// The words of `q`.
+  static let textSchema = JSONSchema.text(
+    "^\\s*(\\S+\\s+){0,\(wordsMax - 1)}\\S*\\s*$", max: textMax)
 
   let server: ServerContext
 
-  func add(to router: some RouterMethods<APIContext>) {
-    router.get("api/delegations") { request, _ in try await list(request) }
-    router.get("api/delegations/:ref") { _, context in try await one(context) }
-    router.get("api/delegations/:ref/events") { _, context in try await events(context) }
-    router.get("api/delegations/:ref/diff") { _, context in try await diff(context) }
-    router.get("api/delegations/:ref/patch") { request, context in
+  func add(to router: APIRouter) {
+    router.on(.listDelegations) { request, _ in try await list(request) }
+    router.on(.getDelegation) { _, context in try await one(context) }
+    router.on(.listDelegationEvents) { _, context in try await events(context) }
+    router.on(.getDiff) { _, context in try await diff(context) }
+    router.on(.getPatch) { request, context in
       try await patch(request, context)
     }
-    router.post("api/delegations/:ref/cancel") { request, context in
+    router.on(.cancel) { request, context in
       try await ask(.cancel, request, context)
     }
-    router.post("api/delegations/:ref/retry") { request, context in
+    router.on(.retry) { request, context in
       try await ask(.retry, request, context)
     }
   }
@@ -33,23 +38,17 @@ struct DelegationRoutes {
   /// A page of rows, and a position of the log that they stand at least at: whoever follows the log
   /// from there on misses nothing.
   private func list(_ request: Request) async throws -> Response {
-    let limit = Int(try request.integer("limit", in: 1...500) ?? 50)
-    var before: Stamp?
-    if let cursor = request.text("cursor") {
-      guard let n = Int64(cursor) else {
-        throw Problem.field("cursor", "write the cursor of the page before, as it was given")
-      }
-      before = Stamp(milliseconds: n)
-    }
+    let limit = Int(request.integer("limit") ?? 50)
+    let before = request.integer("cursor").map { Stamp(milliseconds: $0) }
     let text = request.text("q")
     // Each word is one more thing that is looked for in every delegation.
     let words = (text ?? "").split(whereSeparator: \.isWhitespace).count
-    guard words <= Self.wordsMax, (text ?? "").utf8.count <= Self.textBytesMax else {
+    guard words <= Self.wordsMax, (text ?? "").unicodeScalars.count <= Self.textMax else {
       throw Problem.field(
-        "q", "write at most \(Self.wordsMax) words and \(Self.textBytesMax) bytes")
+        "q", "write at most \(Self.wordsMax) words and \(Self.textMax) characters")
     }
     let filter = DelegationFilter(
-      states: try Self.states(request), repository: request.text("repo"),
+      states: Self.states(request), repository: request.text("repo"),
       requester: request.text("requester"),
       worker: request.text("worker"), text: text)
     let position = try await server.store.head().position
@@ -67,20 +66,9 @@ struct DelegationRoutes {
   }
 
   /// The states that a request names: in any case, several with commas or one after the other.
-  private static func states(_ request: Request) throws -> Set<DelegationStateName> {
-    var states: Set<DelegationStateName> = []
-    for word in request.texts("state").flatMap({ $0.split(separator: ",") }) where !word.isEmpty {
-      let known = DelegationStateName.allCases.first {
-        $0.rawValue.lowercased() == word.lowercased()
-      }
-      guard let known else {
-        let names = DelegationStateName.allCases.map(\.rawValue)
-        throw Problem.field(
-          "state", "\(word.prefix(40)) is none; \(Spelling.hint(for: String(word), in: names))")
-      }
-      states.insert(known)
-    }
-    return states
+  private static func states(_ request: Request) -> Set<DelegationStateName> {
+    let words = request.texts("state").flatMap { $0.split(separator: ",") }.map { $0.lowercased() }
+    return Set(DelegationStateName.allCases.filter { words.contains($0.rawValue.lowercased()) })
   }
 
   private func one(_ context: APIContext) async throws -> Response {
@@ -155,7 +143,7 @@ struct DelegationRoutes {
   /// - Throws: `Problem` 404 for one that there has not been.
   static func attempt(of detail: DelegationDetail, asked request: Request) throws -> Int {
     let last = max(detail.row.attempt, 1)
-    guard let wanted = try request.integer("attempt", in: 1...1_000_000) else { return Int(last) }
+    guard let wanted = request.integer("attempt") else { return Int(last) }
     guard wanted <= last else {
       let hint =
         switch detail.row.attempt {

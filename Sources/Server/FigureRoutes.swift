@@ -18,8 +18,8 @@ struct FigureRoutes {
 
   init(server: ServerContext) { self.server = server }
 
-  func add(to router: some RouterMethods<APIContext>) {
-    router.get("api/health") { _, _ in
+  func add(to router: APIRouter) {
+    router.on(.health) { _, _ in
       let value = try await kept.value { try await figures() }
       return Response.json(value)
     }

@@ -9,13 +9,13 @@ import Text
 struct FleetRoutes {
   let server: ServerContext
 
-  func add(to router: some RouterMethods<APIContext>) {
-    router.get("api/workers") { _, _ in try await workers() }
-    router.get("api/pull-requests") { request, _ in try await pullRequests(request) }
-    router.post("api/workers/:id/drain") { request, context in
+  func add(to router: APIRouter) {
+    router.on(.listWorkers) { _, _ in try await workers() }
+    router.on(.listPullRequests) { request, _ in try await pullRequests(request) }
+    router.on(.drainWorker) { request, context in
       try await ask(request, context, restart: false)
     }
-    router.post("api/workers/:id/restart") { request, context in
+    router.on(.restartWorker) { request, context in
       try await ask(request, context, restart: true)
     }
   }
@@ -42,7 +42,7 @@ struct FleetRoutes {
   }
 
   private func pullRequests(_ request: Request) async throws -> Response {
-    let limit = Int(try request.integer("limit", in: 1...500) ?? 100)
+    let limit = Int(request.integer("limit") ?? 100)
     let items = try await server.store.pullRequests(limit: limit).map {
       Render.pullRequest($0.row, title: $0.title)
     }

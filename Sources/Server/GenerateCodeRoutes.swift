@@ -11,14 +11,15 @@ import Workflows
 struct GenerateCodeRoutes {
   let server: ServerContext
 
-  func add(to router: some RouterMethods<APIContext>) {
-    router.post("generate-code") { request, _ in try await generate(request) }
+  func add(to router: APIRouter) {
+    router.on(.generateCode) { request, context in try await generate(request, context) }
   }
 
-  private func generate(_ request: Request) async throws -> Response {
+  private func generate(_ request: Request, _ context: APIContext) async throws -> Response {
     guard await !server.lifecycle.isDraining else {
       throw Problem.unavailable("The server is stopping and takes no new work.")
     }
+    try server.submissionRate.check(context, "submissions")
     let body = try await request.json(JSONValue.self)
     guard case .object(let fields) = body else {
       throw Problem(.badRequest, "Not an object", "The body must be a JSON object.")

@@ -9,10 +9,10 @@ import Projections
 struct HealthRoutes {
   let server: ServerContext
 
-  func add(to router: some RouterMethods<APIContext>) {
-    router.get("healthz") { _, _ in Response.text("alive\n") }
-    router.get("readyz") { _, _ in try await ready() }
-    router.get("metrics") { _, _ in try await metrics() }
+  func add(to router: APIRouter) {
+    router.on(.healthz) { _, _ in Response.text("alive\n") }
+    router.on(.readyz) { _, _ in try await ready() }
+    router.on(.metrics) { _, _ in try await metrics() }
   }
 
   /// Ready: the log is open, and the views stand at its head. Streams in quarantine are named in

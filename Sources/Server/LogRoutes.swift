@@ -10,16 +10,16 @@ import Text
 struct LogRoutes {
   let server: ServerContext
 
-  func add(to router: some RouterMethods<APIContext>) {
-    router.get("api/events") { request, _ in try await page(request) }
-    router.get("api/events/stream") { request, context in
+  func add(to router: APIRouter) {
+    router.on(.listEvents) { request, _ in try await page(request) }
+    router.on(.streamEvents) { request, context in
       try await stream(request, context)
     }
   }
 
   private func page(_ request: Request) async throws -> Response {
-    let after = try request.integer("after", in: 0...Int64.max) ?? 0
-    let limit = Int(try request.integer("limit", in: 1...1000) ?? 100)
+    let after = request.integer("after") ?? 0
+    let limit = Int(request.integer("limit") ?? 100)
     let events = try await server.store.read(after: after, limit: limit)
     let next = events.count == limit ? events.last?.position : nil
     return .json(
@@ -30,14 +30,8 @@ struct LogRoutes {
 
   private func stream(_ request: Request, _ context: APIContext) async throws -> Response {
     let head = try await server.store.head().position
-    var after = try request.integer("after", in: 0...Int64.max)
-    if let text = request.headers[.lastEventID] {
-      guard let n = Int64(text), n >= 0 else {
-        throw Problem.field("Last-Event-ID", "write the position of an event")
-      }
-      after = n
-    }
-    let start = after ?? head
+    let last = request.headers[.lastEventID].flatMap { Int64($0) }
+    let start = last ?? request.integer("after") ?? head
     guard start <= head else {
       throw Problem(
         .conflict, "Beyond the log", "The log ends at position \(head), before \(start).",

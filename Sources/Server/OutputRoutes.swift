@@ -12,11 +12,11 @@ import Text
 struct OutputRoutes {
   let server: ServerContext
 
-  func add(to router: some RouterMethods<APIContext>) {
-    router.get("api/delegations/:ref/output") { request, context in
+  func add(to router: APIRouter) {
+    router.on(.getOutput) { request, context in
       try await output(request, context)
     }
-    router.get("api/delegations/:ref/records") { request, context in
+    router.on(.listRecords) { request, context in
       try await records(request, context)
     }
   }

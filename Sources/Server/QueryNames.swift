@@ -1,5 +1,5 @@
-// Which query parameters a route knows: those that it asks for. What else a request has is told in
-// its answer and passed over, as unknown fields of a body are; it is most likely mistyped.
+// Which query parameters a route knows: those of its operation. What else a request has is named in
+// its response and ignored, as unknown fields of a body are; it is most likely mistyped.
 
 import Domain
 import EventLog
@@ -8,7 +8,7 @@ import Hummingbird
 import Synchronization
 import Text
 
-/// The query parameters of one request, and those that were asked for.
+/// The query parameters of one request, and those that its operation declares.
 final class QueryNames: Sendable {
   /// Those of the request that is being answered.
   @TaskLocal static var current: QueryNames?
@@ -23,9 +23,9 @@ final class QueryNames: Sendable {
   /// - Parameter given: in their order.
   init(given: [String]) { self.given = given }
 
-  func note(_ name: String) { known.withLock { $0.append(name) } }
+  func declare(_ names: [String]) { known.withLock { $0 = names } }
 
-  /// One sentence for each that was not asked for, once all were.
+  /// One sentence for each that is not declared.
   var warnings: [String] {
     let known = known.withLock { $0 }
     var seen = Set(known)
@@ -50,8 +50,8 @@ extension JSONValue {
   }
 }
 
-/// Notes what is asked for, and tells what was not: in the JSON object of an answer (see
-/// `Response.json`), and of every answer in the field `Warning` (RFC 7234, 5.5).
+/// Names the query parameters that are not declared: in the JSON object of a response (see
+/// `Response.json`), and of every response in the field `Warning` (RFC 7234, 5.5).
 struct QueryMiddleware: RouterMiddleware {
   /// Paths that are nobody's to call by hand.
   let excepted: String

@@ -49,6 +49,8 @@ package struct ServerConfiguration: Sendable {
   package var names: any RepositoryRules
   /// Reads the forge's webhooks; nil: they are refused.
   package var webhooks: (any WebhookReader)?
+  /// The version of the program.
+  package var version = ""
   /// `OWNER/REPO` for calls of `/generate-code` that name none.
   package var defaultRepository: String?
   /// Author and committer of the commits that workers make.
@@ -60,12 +62,7 @@ package struct ServerConfiguration: Sendable {
   static let packBytesMax = Workflow.Limits.packBytesMax(
     changed: Workflow.Limits.changedBytesLargest)
   /// What one client, and all of them, may take.
-  var limits = ServingLimits()
-  /// Connections that may be open at once.
-  package var connectionsMax: Int {
-    get { limits.connectionsMax }
-    set { limits.connectionsMax = newValue }
-  }
+  package var limits = ServingLimits()
 
   package init(
     host: String, port: Int, basePath: String, allowedOrigins: [String], agent: String?,
@@ -108,6 +105,8 @@ package struct Server: Sendable {
         directory: configuration.outputDirectory, mask: configuration.mask),
       agents: AgentDirectory(), configuration: configuration, lifecycle: Lifecycle(),
       streams: StreamSlots(configuration.limits),
+      submissionRate: RateLimit(perSecond: configuration.limits.submissionsPerSecondMax),
+      submissions: SubmissionSlots(max: configuration.limits.submissionsWaitingMax),
       encodedLog: EncodedLog { [store = engine.store] after, limit in
         try await store.read(after: after, limit: limit)
       })
@@ -179,7 +178,7 @@ package struct Server: Sendable {
   ) async throws {
     let configuration = context.configuration
     try await serveHTTP(
-      router.buildResponder(), host: configuration.host, port: configuration.port,
+      routing.router.buildResponder(), host: configuration.host, port: configuration.port,
       name: "aipm", limits: configuration.limits, grace: .seconds(2), logger: logger,
       onListening: onListening)
   }
@@ -203,7 +202,11 @@ package struct Server: Sendable {
       fetching: FetchRoute(mirrors: configuration.mirrorsDirectory, logger: logger))
   }
 
-  private var router: Router<APIContext> {
+  /// What requests may name.
+  var offer: RequestOffer { RequestOffer(context) }
+
+  /// What the network reaches, and the operations that describe it.
+  var routing: (router: Router<APIContext>, operations: [APIOperation]) {
     let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
     let methods = RouteMethods()
     router.add(middleware: QueryMiddleware(excepted: context.path("/worker/")))
@@ -213,10 +216,15 @@ package struct Server: Sendable {
         allowedOrigins: Set(context.configuration.allowedOrigins),
         proven: [context.path(WebhookRoutes.path), context.path("/worker/")]))
     router.add(
+      middleware: RateGuard(
+        limit: RateLimit(perSecond: context.configuration.limits.requestsPerSecondMax),
+        excepted: context.path("/worker/")))
+    router.add(
       middleware: StartGuard(
         lifecycle: context.lifecycle, workers: context.path("/worker/")))
     let prefix = context.configuration.basePathPrefix
-    let group = router.group(RouterPath(prefix))
+    let base = router.group(RouterPath(prefix))
+    let group = APIRouter(base)
     HealthRoutes(server: context).add(to: group)
     SubmissionRoutes(server: context).add(to: group)
     GenerateCodeRoutes(server: context).add(to: group)
@@ -231,9 +239,10 @@ package struct Server: Sendable {
     FigureRoutes(server: context).add(to: group)
     VerificationRoutes(server: context).add(to: group)
     WebhookRoutes(server: context).add(to: group)
-    workerRoutes(.network, prefix: prefix).add(to: group)
-    WebUI.add(to: group)
+    DescriptionRoutes(server: context).add(to: group)
+    workerRoutes(.network, prefix: prefix).add(to: base)
+    WebUI.add(to: base)
     methods.take(router.routes.map { ($0.path.description, $0.method) })
-    return router
+    return (router, group.operations)
   }
 }

@@ -15,15 +15,16 @@ import Workflows
 struct SubmissionRoutes {
   let server: ServerContext
 
-  func add(to router: some RouterMethods<APIContext>) {
-    router.post("api/personal-delegate") { request, _ in try await submit(request) }
+  func add(to router: APIRouter) {
+    router.on(.submit) { request, context in try await submit(request, context) }
   }
 
-  private func submit(_ request: Request) async throws -> Response {
+  private func submit(_ request: Request, _ context: APIContext) async throws -> Response {
     let began = ContinuousClock.now
     guard await !server.lifecycle.isDraining else {
       throw Problem.unavailable("The server is stopping and takes no new work.")
     }
+    try server.submissionRate.check(context, "submissions")
     let body = try await request.json(JSONValue.self)
     guard case .object(let fields) = body else {
       throw Problem(.badRequest, "Not an object", "The body must be a JSON object.")
@@ -31,11 +32,12 @@ struct SubmissionRoutes {
     let (wanted, warnings) = try await read(
       fields, key: try idempotencyKey(request, body), requester: server.requester(request))
     try await checkAgent(of: wanted)
+    let isAsync = request.headers[.prefer]?.contains("respond-async") ?? false
+    let ticket = isAsync ? nil : try server.submissions.take()
+    defer { withExtendedLifetime(ticket) {} }
     switch await server.engine.submit(wanted, id: DelegationID(UUIDText.fresh(at: .now))) {
     case .accepted(let id), .repeated(let id):
-      if request.headers[.prefer]?.contains("respond-async") ?? false {
-        return try await answer(id, waited: nil, warnings)
-      }
+      if isAsync { return try await answer(id, waited: nil, warnings) }
       let left = Duration.milliseconds(1800) - (ContinuousClock.now - began)
       let limit = max(Int64(0), left.components.seconds * 1000 + left.milliseconds)
       return try await answer(id, waited: Milliseconds(limit), warnings)

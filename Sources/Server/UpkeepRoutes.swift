@@ -6,15 +6,15 @@ import Text
 
 /// What is done to the log and its views as a whole.
 struct UpkeepRoutes {
-  private static let reasonMax = 500
+  static let reasonMax = 500
 
   let server: ServerContext
 
-  func add(to router: some RouterMethods<APIContext>) {
-    router.post("api/views/rebuild") { _, _ in
+  func add(to router: APIRouter) {
+    router.on(.rebuildViews) { _, _ in
       Response.json(try await server.store.rebuild().json)
     }
-    router.post("api/events/{position}/redact") { request, context in
+    router.on(.redactEvent) { request, context in
       try await redact(request, context)
     }
   }

@@ -14,10 +14,13 @@ struct VerificationRoutes {
 
   init(server: ServerContext) { verifier = LogVerifier(store: server.store) }
 
-  func add(to router: some RouterMethods<APIContext>) {
-    router.get("api/verification") { _, _ in Response.json(try await verifier.look()) }
+  func add(to router: APIRouter) {
+    router.on(.verifyLog) { _, _ in Response.json(try await verifier.look()) }
   }
 }
+
+/// What is known of the log's hashes.
+enum VerificationState: String, CaseIterable { case checking, whole, broken }
 
 /// Hashes the whole log again, beside the work of the server: a part at a time, only when somebody
 /// asks, and all of it anew where the last whole pass is older than ten minutes. Between two passes
@@ -87,9 +90,10 @@ private actor LogVerifier {
 
   private func answer() async throws -> JSONValue {
     let head = try await store.head()
-    let state = !faults.isEmpty ? "broken" : wholeAt == nil ? "checking" : "whole"
+    let state: VerificationState =
+      !faults.isEmpty ? .broken : wholeAt == nil ? .checking : .whole
     return .object([
-      "state": .string(state), "checkedTo": .integer(check.head.position),
+      "state": .string(state.rawValue), "checkedTo": .integer(check.head.position),
       "at": wholeAt.map { Render.time($0.milliseconds) } ?? .null,
       "faults": Render.list(faults),
       "head": .object([

@@ -22,8 +22,8 @@ struct WebhookRoutes {
 
   init(server: ServerContext) { self.server = server }
 
-  func add(to router: some RouterMethods<APIContext>) {
-    router.post("webhooks/github") { request, _ in try await receive(request) }
+  func add(to router: APIRouter) {
+    router.on(.webhook) { request, _ in try await receive(request) }
   }
 
   private func receive(_ request: Request) async throws -> Response {

@@ -60,7 +60,7 @@ package struct AgentInquiry: Codable, Equatable, Sendable {
 /// What came of looking for an agent.
 package struct AgentFinding: Codable, Equatable, Sendable {
   /// Whether it could work.
-  package enum State: String, Codable, Sendable {
+  package enum State: String, CaseIterable, Codable, Sendable {
     case ready
     case notInstalled
     case notSignedIn

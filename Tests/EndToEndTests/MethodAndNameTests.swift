@@ -19,7 +19,7 @@ extension EndToEndTests.MethodAndNameTests {
       let id = try await server.submit()
       _ = try await server.end(of: id)
       let paths = [
-        "/", "/healthz", "/readyz", "/metrics", "/api/delegations",
+        "/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/api/delegations",
         "/api/delegations/\(id)", "/api/delegations/\(id)/output", "/api/workers", "/api/nothing",
         "/api/delegations/none",
       ]

@@ -80,8 +80,8 @@ enum GuideRules {
   static func routes(_ page: SourceFile, server: [SourceFile]) -> [Finding] {
     let registered = server.flatMap { file in
       file.lines.flatMap { line in
-        line.matches(of: #/router\.(get|post|put)\("([^"\\]+)"/#).map { match in
-          "\(match.output.1.uppercased()) /\(placeholders(match.output.2))"
+        line.matches(of: #/(?:method: \.(post), )?path: "([^"\\]+)", id:/#).map { match in
+          "\((match.output.1 ?? "get").uppercased()) /\(placeholders(match.output.2))"
         }
       }
     }
@@ -93,10 +93,10 @@ enum GuideRules {
       .map { page.finding($0.0, "the server has no \($0.1)") }
   }
 
-  /// `:ref` and `{ref}` are `REF` to people.
+  /// `{ref}` is `REF` to people.
   private static func placeholders(_ path: Substring) -> String {
     path.split(separator: "/").map { part in
-      part.hasPrefix(":") || part.hasPrefix("{")
+      part.hasPrefix("{")
         ? part.filter(\.isLetter).uppercased() : String(part)
     }.joined(separator: "/")
   }

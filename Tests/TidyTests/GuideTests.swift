@@ -97,15 +97,15 @@ struct GuideTests {
   }
 
   @Test func theApiPageNamesEveryRoute() throws {
-    let names = try ThisPackage.names(in: "Sources/Server").filter { $0.hasSuffix(".swift") }
-    let server = try names.map { try ThisPackage.file("Sources/Server/\($0)") }
+    let names = try ThisPackage.names(in: "Sources/Server/API").filter { $0.hasSuffix(".swift") }
+    let server = try names.map { try ThisPackage.file("Sources/Server/API/\($0)") }
     expectNone(GuideRules.routes(try page("API.md"), server: server))
     let sample = SourceFile(
       path: "S",
       text: """
-        router.get("a/:ref/b") { _ in }
-        router.post("c/{position}") { _ in }
-        router.post("d/\\(name)") { _ in }
+        path: "a/{ref}/b", id: "a",
+        method: .post, path: "c/{position}", id: "c",
+        method: .post, path: "d/\\(name)", id: "d",
         """)
     let right = page(of: "| `GET /a/REF/b` | x |", "| `POST /c/POSITION` | x |")
     #expect(GuideRules.routes(right, server: [sample]) == [])

@@ -39,8 +39,7 @@ struct Serve: AsyncParsableCommand {
   var host: String?
   @Option(help: "The port to listen on (8080); 0 takes a free one.")
   var port: Int?
-  @Option(help: "How many connections may be open at once (384).")
-  var connections: Int?
+  @OptionGroup var limiting: LimitOptions
   @Option(help: "How many local worker processes (2).")
   var workers: Int?
   @Option(help: "The agent of delegations that name none (the workflow's first that is installed).")
@@ -106,7 +105,6 @@ struct Serve: AsyncParsableCommand {
     flags.put(.data, data)
     flags.put(.host, host)
     flags.put(.port, port)
-    flags.put(.connections, connections)
     flags.put(.workers, workers)
     flags.put(.agent, agent)
     flags.put(.agentCommand, agentCommand)
@@ -122,6 +120,7 @@ struct Serve: AsyncParsableCommand {
     flags.put(.commitAuthor, commitAuthor)
     flags.put(.forge, forge)
     flags.put(.forgePace, forgePace)
+    limiting.put(into: &flags)
     sandboxing.put(into: &flags)
     caching.put(into: &flags)
     asUser.put(into: &flags)
@@ -179,7 +178,7 @@ struct ServeOptions {
   var data: String
   var host: String
   var port: Int
-  var connections: Int?
+  var limits: ServingLimits
   var workers: Int
   var agent: String?
   var customAgent: AgentProfile?
@@ -213,7 +212,7 @@ struct ServeOptions {
           + "authenticates in front")
     }
     port = try settings.integer(.port, in: 0...65_535) ?? 8080
-    connections = try settings.integer(.connections, in: 16...1_000_000)
+    limits = try flags.limiting.read(settings)
     workers = try settings.integer(.workers, in: 0...256) ?? 2
     agent = settings.text(.agent)
     agentTimeout = try settings.value(.agentTimeout, form: Quantity.durationForm) {

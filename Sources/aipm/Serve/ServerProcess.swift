@@ -203,7 +203,8 @@ struct ServerProcess {
     configuration.socketDirectory = folder.path + "/run"
     configuration.workerUser = options.workerUser
     configuration.mask = mask
-    if let connections = options.connections { configuration.connectionsMax = connections }
+    configuration.version = Self.version
+    configuration.limits = options.limits
     configuration.defaultRepository = options.defaultRepository
     configuration.author = options.author
     return configuration

@@ -4,6 +4,9 @@ import Domain
 /// and with `--` before it the flag of `aipm serve`.
 enum Setting: String, CaseIterable {
   case data, host, port, connections, workers, agent
+  case requestRate = "request-rate"
+  case submissionRate = "submission-rate"
+  case waitingSubmissions = "waiting-submissions"
   case agentCommand = "agent-command"
   case agentEnv = "agent-env"
   case agentAllow = "agent-allow"
@@ -68,6 +71,9 @@ enum Setting: String, CaseIterable {
     case .host: "127.0.0.1"
     case .port: "8080"
     case .connections: "384"
+    case .requestRate: "2000"
+    case .submissionRate: "100"
+    case .waitingSubmissions: "320"
     case .workers: "2"
     case .agent: "the workflow's first that is installed"
     case .agentTimeout, .attempts: "the workflow's"

@@ -1,0 +1,88 @@
+// What the API offers, one value for each route. A route is registered with its operation, and
+// `/openapi.json` is made of the operations that were registered: neither can be without the other.
+// The query parameters and header fields of a request are checked by the same declaration.
+
+import EventLog
+import HTTPTypes
+import Hummingbird
+
+/// One method of one path.
+struct APIOperation: Sendable {
+  /// How the operations are grouped.
+  enum Tag: String, CaseIterable {
+    case delegations, workers, log, service
+  }
+
+  var method: HTTPRequest.Method = .get
+  /// Below the base path, without a slash at its beginning; `{NAME}` is a parameter.
+  var path: String
+  /// Unique, and never changed: generated clients name their functions by it.
+  var id: String
+  var tag: Tag
+  var summary: String
+  var parameters: [Parameter] = []
+  /// The schema of its body, which is JSON; nil: it has none.
+  var body: JSONSchema?
+  var responses: [APIResponse]
+  /// What else it answers, always as a problem. What every operation answers is not named here.
+  var problems: [HTTPResponse.Status] = []
+
+  /// The names of its query parameters.
+  var queryNames: [String] { parameters.filter { $0.place == .query }.map(\.name) }
+
+  /// The statuses of all problems that it answers with.
+  var allProblems: [HTTPResponse.Status] {
+    var all: Set<HTTPResponse.Status> = [.forbidden, .tooManyRequests, .serviceUnavailable]
+    all.formUnion(problems)
+    if parameters.contains(where: \.canBeWrong) { all.insert(.unprocessableContent) }
+    if body != nil {
+      all.formUnion([
+        .badRequest, .requestTimeout, .contentTooLarge, .unsupportedMediaType,
+      ])
+    }
+    return all.sorted { $0.code < $1.code }
+  }
+
+  /// Checks the query parameters and header fields of a request.
+  /// - Throws: `Problem` 422 that names every one that is wrong.
+  func check(_ request: Request) throws {
+    var faults: [(field: String, message: String)] = []
+    for parameter in parameters {
+      for value in parameter.values(of: request) {
+        if let fault = parameter.fault(in: value) { faults.append((parameter.name, fault)) }
+      }
+    }
+    guard !faults.isEmpty else { return }
+    var problem = Problem(
+      .unprocessableContent, faults.count == 1 ? "A field is wrong" : "Fields are wrong",
+      faults.map { "\($0.field): \($0.message)" }.joined(separator: "; "))
+    problem.errors = faults
+    throw problem
+  }
+}
+
+/// An answer that is no problem.
+struct APIResponse: Sendable {
+  var status: HTTPResponse.Status = .ok
+  var description: String
+  /// The schema of each media type; none: there is no body.
+  var content: [String: JSONSchema] = [:]
+  /// Its own header fields, each with what it says.
+  var headers: [String: String] = [:]
+  /// Whether it names a delegation by `id`, which other operations take.
+  var isDelegation = false
+
+  static func json(
+    _ component: Component, _ description: String, status: HTTPResponse.Status = .ok,
+    headers: [String: String] = [:], isDelegation: Bool = false
+  ) -> APIResponse {
+    APIResponse(
+      status: status, description: description,
+      content: ["application/json": .component(component)], headers: headers,
+      isDelegation: isDelegation)
+  }
+
+  static func text(_ type: String, _ description: String) -> APIResponse {
+    APIResponse(description: description, content: [type: .text()])
+  }
+}

@@ -1,0 +1,25 @@
+import HTTPTypes
+import Hummingbird
+
+/// Where routes are registered, each with its operation.
+final class APIRouter {
+  private let group: RouterGroup<APIContext>
+  private(set) var operations: [APIOperation] = []
+
+  /// - Parameter group: that of the base path.
+  init(_ group: RouterGroup<APIContext>) { self.group = group }
+
+  /// Registers a route. Its query parameters and header fields have been checked when `handler` is
+  /// called.
+  func on(
+    _ operation: APIOperation,
+    _ handler: @escaping @Sendable (Request, APIContext) async throws -> Response
+  ) {
+    operations.append(operation)
+    group.on(RouterPath(operation.path), method: operation.method) { request, context in
+      QueryNames.current?.declare(operation.queryNames)
+      try operation.check(request)
+      return try await handler(request, context)
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import Domain
+import EventLog
+import Projections
+
+extension AuditRoutes {
+  /// The language of `AuditQuery`: terms with blanks between them, each a key with its value, text,
+  /// or text between quotes. Spans are described with one bound.
+  static let querySchema = JSONSchema.text(
+    "^[\(blanks)]*(\(term)([\(blanks)]+|$)){0,\(AuditQuery.termsMax)}$")
+
+  /// Characters with the property White_Space: regular expressions differ in what `\\s` is.
+  private static let blanks =
+    "\\t-\\r \u{85}\u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}"
+
+  private static let term = "(-?(\(keyed)|\"[^\"\\\\]*\"|\(bare))|--[^\(blanks)]*|-)"
+  /// Text that no key begins.
+  private static let bare = "(?![A-Za-z]+:)[^\(blanks)\"-][^\(blanks)]*"
+
+  private static var keyed: String {
+    "(" + AuditQuery.keys.map { "\($0):\(value(of: $0))" }.joined(separator: "|") + ")"
+  }
+
+  private static func value(of key: String) -> String {
+    let repository = "[A-Za-z0-9_-]{1,39}/[A-Za-z0-9_-]{1,100}"
+    let duration = "[0-9]{1,9}[smhd]"
+    let day = "[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
+    let time = "\(day)(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?"
+    func span(_ bound: String) -> String {
+      "((>=|<=|>|<|\\.\\.)?(\(bound))|(\(bound))\\.\\.)"
+    }
+    func words(_ words: [String]) -> String {
+      "(" + words.map { $0.replacing(".", with: "\\.") }.joined(separator: "|") + ")"
+    }
+    return switch key {
+    case "repo": repository
+    case "pr": "(\(repository)#)?[1-9][0-9]{0,17}"
+    case "code": "PR[1-9][0-9]{12}"
+    case "type": words(EventType.allCases.map(\.name))
+    case "sha": "[0-9A-Fa-f]{4,64}"
+    case "since", "until": span("\(time)|\(duration)")
+    case "position": span("[0-9]{1,18}")
+    case "refused": "[a-z][a-z0-9]{0,20}(\\.[a-z][a-z0-9]{0,20}){1,3}"
+    case "state": words(DelegationStateName.allCases.map(\.rawValue))
+    case "age": span(duration)
+    case "stuck": "(yes|no)"
+    case _: "[^\(blanks)\"][^\(blanks)]*"
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import Domain
+import EventLog
+import HTTPTypes
+import Hummingbird
+
+/// A parameter of an operation, and what values it may have.
+struct Parameter: Sendable {
+  /// Where it is found in a request.
+  enum Place: String { case query, path, header }
+
+  /// Its values, as a request is checked for them.
+  enum Kind: Sendable {
+    case integer(ClosedRange<Int64>)
+    /// One of these words, in any case.
+    case word([String])
+    /// Several of these, in any case, parted by commas or in several parameters.
+    case words([String])
+    /// `1`, `true`, `0` or `false`.
+    case flag
+    /// Digits that the server gave out; dots between groups of them.
+    case digits(groups: Int)
+    /// Checked by whoever reads it, if at all.
+    case text(JSONSchema)
+  }
+
+  var name: String
+  var place = Place.query
+  var kind: Kind
+  var description: String
+  var isRequired = false
+  var example: JSONValue?
+  /// What holds without it.
+  var standard: JSONValue?
+
+  /// Whether a request with a wrong value is refused with 422. In a path it names nothing.
+  var canBeWrong: Bool { place != .path }
+
+  private static let flagWords = ["1", "true", "0", "false"]
+  private static let digitsMax = 18
+
+  var schema: JSONSchema {
+    let schema: JSONSchema =
+      switch kind {
+      case .integer(let range): .integer(range)
+      case .word(let words): .word(words)
+      case .words(let words): .list(.word(words))
+      case .flag: .word(Self.flagWords)
+      case .digits(let groups): .text(pattern(groups))
+      case .text(let schema): schema
+      }
+    return standard.map { schema.byDefault($0) } ?? schema
+  }
+
+  private func pattern(_ groups: Int) -> String {
+    let group = "[0-9]{1,\(Self.digitsMax)}"
+    let digits = Array(repeating: group, count: groups).joined(separator: "\\.")
+    return place == .header ? "^(\(digits))?$" : "^\(digits)$"
+  }
+
+  /// Its values in a request; none if it is absent. What a path holds is looked up, not checked.
+  func values(of request: Request) -> [String] {
+    switch place {
+    case .path: []
+    case .query: request.texts(name)
+    case .header: HTTPField.Name(name).map { request.headers[values: $0] } ?? []
+    }
+  }
+
+  /// What is wrong with a value; nil if nothing is.
+  func fault(in value: String) -> String? {
+    switch kind {
+    case .integer(let range):
+      let isWithin = Int64(value).map { range.contains($0) } ?? false
+      return isWithin
+        ? nil : "write a whole number from \(range.lowerBound) to \(range.upperBound)"
+    case .word(let words): return Self.fault(value, words)
+    case .words(let words):
+      return value.split(separator: ",").lazy.compactMap { Self.fault(String($0), words) }.first
+    case .flag:
+      return Self.flagWords.contains(value) ? nil : "write 1 or 0"
+    case .digits(let groups):
+      // An empty field of a header is no field.
+      if value.isEmpty, place == .header { return nil }
+      let parts = value.split(separator: ".", omittingEmptySubsequences: false)
+      let fits = parts.allSatisfy {
+        (1...Self.digitsMax).contains($0.utf8.count)
+          && $0.utf8.allSatisfy { (48...57).contains($0) }
+      }
+      return parts.count == groups && fits ? nil : "write it as the server gave it"
+    case .text: return nil
+    }
+  }
+
+  private static func fault(_ value: String, _ words: [String]) -> String? {
+    guard !words.contains(where: { $0.lowercased() == value.lowercased() }) else { return nil }
+    return "there is no \"\(value.prefix(40))\"; \(Spelling.hint(for: value, in: words))"
+  }
+}
+
+extension Parameter {
+  /// The size of a page.
+  static func limit(_ max: Int64, standard: Int64) -> Parameter {
+    Parameter(
+      name: "limit", kind: .integer(1...max), description: "How many items a page has at most.",
+      standard: .integer(standard))
+  }
+
+  static let cursor = Parameter(
+    name: "cursor", kind: .digits(groups: 1),
+    description: "Where the page begins: `next` of the page before.")
+
+  /// Names a delegation.
+  static let ref = Parameter(
+    name: "ref", place: .path, kind: .text(.text(length: 1...512)),
+    description: "An id, a confirmation code such as `PR1733356800123`, or `OWNER/REPO#NUMBER`, "
+      + "percent-encoded.", isRequired: true)
+
+  static let attempt = Parameter(
+    name: "attempt", kind: .integer(1...1_000_000),
+    description: "The number of an attempt; without it, the last one.")
+
+  static let idempotencyKey = Parameter(
+    name: "Idempotency-Key", place: .header, kind: .text(.text(length: 1...255)),
+    description: "The same key with the same body never makes a second delegation. With another "
+      + "body the answer is 422.")
+}

@@ -1,0 +1,106 @@
+import Domain
+import Engine
+import EventLog
+import Workflows
+
+/// What a request may name on this server, and the schemas of the bodies of requests. Their
+/// patterns say the rules of `Submission` and `BranchName`, whose messages people read.
+struct RequestOffer {
+  /// The agents of all workflows.
+  var agents: [String]
+  var workflows: [String]
+  /// Whether `/generate-code` needs no repository.
+  var hasDefaultRepository: Bool
+
+  init(_ server: ServerContext) {
+    var names = Set(server.catalog.all.flatMap(\.agents.keys))
+    if let custom = server.engine.overrides.customAgent { names.insert(custom.name) }
+    agents = names.sorted()
+    workflows = server.catalog.all.map(\.name).sorted()
+    hasDefaultRepository = server.configuration.defaultRepository != nil
+  }
+
+  private typealias Limit = Submission.Limit
+
+  // MARK: Texts
+
+  /// Control characters that no text may have; lines and tabs may stay, and a carriage return
+  /// becomes a line feed.
+  private static let controls = "\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f"
+  /// What a line may not have.
+  private static let lineEnds = "\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029"
+
+  private static let block = "^[^\(controls)]*$"
+
+  /// A text that is not blank.
+  private static func written(_ excluded: String) -> String {
+    "^[^\(excluded)]*[^\\s\(excluded)][^\(excluded)]*$"
+  }
+
+  private static let title = JSONSchema.text(written(lineEnds), length: 1...Limit.title)
+  private static let objective = JSONSchema.text(written(controls), length: 1...Limit.objective)
+  /// Why words are taken out of the log.
+  static let reason = JSONSchema.text(length: 1...UpkeepRoutes.reasonMax)
+
+  private static let owner = JSONSchema.text(
+    "^[A-Za-z0-9_-]*[A-Za-z0-9][A-Za-z0-9_-]*$", length: 1...Limit.owner)
+  private static let repo = JSONSchema.text(
+    "^(?!\\.{1,2}$)(?!.*\\.([gG][iI][tT]|[wW][iI][kK][iI])$)[A-Za-z0-9._-]+$",
+    length: 1...Limit.repo)
+
+  /// The rules of git. A name has at most so many bytes, and a character up to four.
+  private static func branch(isStamped: Bool) -> JSONSchema {
+    let bytes = BranchName.bytesMax - (isStamped ? BranchName.stampBytes : 0)
+    let never = "\\x00-\\x20\\x7f-\\x9f~^:?*\\[\\\\"
+    let starts = "(?!-)(?!refs/)(?!HEAD$)(?!@$)(?![./])"
+    let parts = "(?!.*(\\.\\.|@\\{|//|/\\.|\\.lock/))"
+    let ends = "(?!.*(\\.lock|\\.|/)$)"
+    // Names of more than ASCII: as many characters as fit at their longest.
+    let texts = "([!\"#$%&'()+,./0-9;<=>@A-Z\\]_`a-z{|}-]{1,\(bytes)}|[^\(never)]{1,\(bytes / 4)})"
+    return .text("^\(starts)\(parts)\(ends)\(texts)$")
+  }
+
+  // MARK: Bodies
+
+  var submission: JSONSchema {
+    .object(
+      [
+        "owner": Self.owner.example("acme"), "repo": Self.repo.example("tools"),
+        "branchName": Self.branch(isStamped: true).described(
+          "The server appends `-` and a timestamp."
+        ).example("feature/add-import"),
+        "taskTitle": Self.title.example("Add import button"),
+        "objective": Self.objective.example("User can import data"),
+        "prTitle": Self.title.example("feat: Add import button"),
+      ],
+      optional: [
+        "constraints": JSONSchema.either([
+          .text(Self.block, max: Limit.constraints),
+          .list(.text(Self.block, max: Limit.constraints)),
+        ]).orNull,
+        "acceptanceCriteria": JSONSchema.either([
+          .text(Self.block), .list(.text(Self.block, max: Limit.criterion), max: Limit.criteria),
+        ]).orNull,
+        "baseBranch": Self.branch(isStamped: false).described(
+          "Without it: the workflow's, else the repository's default branch."
+        ).orNull,
+        "agent": JSONSchema.word(agents).orNull, "workflow": JSONSchema.word(workflows).orNull,
+        "priority": JSONSchema.integer(
+          Int64(Limit.priority.lowerBound)...Int64(Limit.priority.upperBound)
+        ).described("Higher first.").byDefault(.integer(Int64(Limit.priorityDefault))).orNull,
+        "draft": JSONSchema.flag.orNull,
+      ], isOpen: true)
+  }
+
+  var codeRequest: JSONSchema {
+    let repository = ["owner": Self.owner, "repo": Self.repo]
+    let required = [
+      "branch": Self.branch(isStamped: false), "taskDescription": Self.objective,
+      "prNumber": JSONSchema.integer(1...Int64.max),
+    ]
+    guard hasDefaultRepository else {
+      return .object(required.merging(repository) { $1 }, isOpen: true)
+    }
+    return .object(required, optional: repository.mapValues(\.orNull), isOpen: true)
+  }
+}

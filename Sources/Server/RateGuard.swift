@@ -1,0 +1,31 @@
+import HTTPServing
+import HTTPTypes
+import Hummingbird
+
+/// Refuses the requests of an address that sends too many.
+struct RateGuard: RouterMiddleware {
+  let limit: RateLimit
+  /// A path below which nothing is counted: workers prove who they are.
+  let excepted: String
+
+  func handle(
+    _ request: Request, context: APIContext,
+    next: (Request, APIContext) async throws -> Response
+  ) async throws -> Response {
+    if !request.uri.path.hasPrefix(excepted) { try limit.check(context, "requests") }
+    return try await next(request, context)
+  }
+}
+
+extension RateLimit {
+  /// Takes a token for a request.
+  /// - Throws: `Problem` 429 if there is none.
+  func check(_ context: APIContext, _ what: String) throws {
+    guard let seconds = take(context.channel) else { return }
+    var problem = Problem(
+      .tooManyRequests, "Too many \(what)", "There were too many \(what) from this address.",
+      hint: "Wait as long as Retry-After says.")
+    problem.retryAfter = seconds
+    throw problem
+  }
+}
