@@ -68,6 +68,7 @@ let package = Package(
     module(
       "SQLiteEventStore",
       ["SystemCalls", "Text", "SQLite", "Domain", "EventLog", "Projections", "Cryptography"]),
+    module("Stores", ["Projections", "SQLiteEventStore"]),
 
     // How programs speak to people.
     module("Terminal"),
@@ -133,7 +134,7 @@ let package = Package(
       name: "aipm",
       dependencies: [
         "SystemCalls", "Text",
-        "Cryptography", "Domain", "EventLog", "Projections", "SQLiteEventStore", "Workflows",
+        "Cryptography", "Domain", "EventLog", "Projections", "Stores", "Workflows",
         "ForgePort", "Engine", "Terminal", "HTTPClient", "DemoAgent", "ForgeGitHub", "Mirrors",
         "EmbeddedForge", "Worker", "WorkerProtocol",
         "HTTPServing", "Server",
@@ -144,7 +145,7 @@ let package = Package(
       name: "aipm-replay",
       dependencies: [
         "SystemCalls", "Text",
-        "Cryptography", "Domain", "EventLog", "Projections", "SQLiteEventStore", "Terminal",
+        "Cryptography", "Domain", "EventLog", "Projections", "Stores", "Terminal",
         arguments,
       ],
       swiftSettings: strict),
@@ -217,7 +218,7 @@ let package = Package(
       "ForgeConformanceTests",
       [
         "ForgeConformance", "Domain", "ForgePort", "ForgeGitHub", "EmbeddedForge", "Processes",
-        "RawSockets", "Cryptography", log,
+        "RawSockets", "Cryptography", "Text", log,
       ]),
     tests(
       "EgressTests",
@@ -257,7 +258,7 @@ let package = Package(
       "ServerTests",
       [
         "Server", "Engine", "Domain", "EventLog", "InMemoryEventStore", "LogStories", "Randomness",
-        "Workflows", "WorkerProtocol", "InstantWorld", "Projections", "WebUI", log,
+        "Workflows", "WorkerProtocol", "InstantWorld", "Projections", "Text", "WebUI", log,
         hummingbird, nio,
       ]),
     tests(

@@ -7,8 +7,8 @@
 //
 // What it promises: the same input gives the same output, for ever. It imports only `Text`. It has
 // no clock, no chance, no concurrency; `now` is passed in. A switch over commands, events, states
-// or intents lists them all, so the compiler names every place that a new one touches. Raw values of
-// its closed sets stand in the log and in the API, so none ever changes.
+// or intents lists them all, so the compiler names every place that a new one touches. Raw values
+// of its closed sets stand in the log and in the API, so none ever changes.
 //
 // How it fails: `decide` throws a `Rejection`, which leaves the state as it was and is an answer to
 // whoever asked; `evolve` throws `CorruptStream` for an event that its state does not allow, which

@@ -78,9 +78,28 @@ package protocol RepositoryRules: Sendable {
   /// - Returns: every rule that it breaks; empty if the forge allows it.
   func faults(inOwner owner: String) -> [NameFault]
   func faults(inRepository name: String) -> [NameFault]
+
+  /// The same rules as patterns, for descriptions of the API; nil: any text.
+  var ownerPattern: NamePattern? { get }
+  var repositoryPattern: NamePattern? { get }
+}
+
+/// The texts that a name may be.
+package struct NamePattern: Equatable, Sendable {
+  /// A regular expression of ECMA-262.
+  package var expression: String
+  package var charactersMax: Int
+
+  package init(_ expression: String, charactersMax: Int) {
+    self.expression = expression
+    self.charactersMax = charactersMax
+  }
 }
 
 extension RepositoryRules {
+  package var ownerPattern: NamePattern? { nil }
+  package var repositoryPattern: NamePattern? { nil }
+
   /// - Returns: every rule that the repository's path breaks; empty if the forge allows it.
   package func faults(in repository: RepositoryName) -> [NameFault] {
     faults(inOwner: repository.owner) + faults(inRepository: repository.name)

@@ -99,8 +99,8 @@ extension Submission {
   /// Checks every field.
   /// - Parameters:
   ///   - names: the forge's rules for names.
-  ///   - mistyped: faults of fields that could not be read, such as a number instead of a text. They
-  ///     are thrown with the others, and those fields are not checked.
+  ///   - mistyped: faults of fields that could not be read, such as a number instead of a text.
+  ///     They are thrown with the others, and those fields are not checked.
   package func validate(
     names: any RepositoryRules, mistyped: [FieldFault] = []
   ) throws(FieldFaults) -> ValidSubmission {

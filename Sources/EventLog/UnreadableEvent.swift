@@ -1,5 +1,6 @@
 import Cryptography
 import Domain
+import Text
 
 /// Events as they are stored, whether or not this program can decode them. An event is unreadable
 /// if its type is not known or one of its columns is corrupt. Whatever reads the log shows such an

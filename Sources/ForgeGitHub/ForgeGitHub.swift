@@ -63,8 +63,10 @@ package struct GitHubAdapter: ForgeAdapter {
   package let names: any RepositoryRules = GitHubNames()
   package var address: String { settings.apiURL }
 
+  /// See `ForgeAdapter`.
   package func webhooks(secret: String) -> any WebhookReader { GitHubWebhooks(secret: secret) }
 
+  /// See `ForgeAdapter`.
   package func examine(_ repository: RepositoryName?) async -> [Finding] {
     var findings: [Finding] = []
     let isLocal = ["http://127.", "http://localhost", "http://[::1]"].contains {

@@ -10,6 +10,11 @@ package struct GitHubNames: RepositoryRules {
   package let ownerForm =
     "write the user or organisation that owns the repository, as in github.com/OWNER"
   package let repositoryForm = "write the repository's name, as in github.com/OWNER/REPO"
+  package let ownerPattern: NamePattern? = NamePattern(
+    "^[A-Za-z0-9_-]*[A-Za-z0-9][A-Za-z0-9_-]*$", charactersMax: ownerBytesMax)
+  package let repositoryPattern: NamePattern? = NamePattern(
+    "^(?!\\.{1,2}$)(?!.*\\.([gG][iI][tT]|[wW][iI][kK][iI])$)[A-Za-z0-9._-]+$",
+    charactersMax: repositoryBytesMax)
 
   /// Letters, digits, hyphens and underscores. New accounts have single hyphens between other
   /// characters. Old ones may end with a hyphen or have two in a row. Those of managed users end

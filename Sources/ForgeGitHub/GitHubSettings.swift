@@ -27,6 +27,7 @@ package struct GitHubSettings: Sendable {
     package let description: String
   }
 
+  /// What AIPM has to show to GitHub.
   package enum Credential: Sendable {
     case token(String)
     case app(id: String, installation: String, keyFile: String, key: AppKey)

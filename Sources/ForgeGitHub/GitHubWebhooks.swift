@@ -21,10 +21,12 @@ package struct GitHubWebhooks: WebhookReader {
     "X-Hub-Signature-256 is missing, or is not this body's with the secret that is set here.",
     hint: "Give the forge's webhook the secret of AIPM_WEBHOOK_SECRET.")
 
+  /// See `WebhookReader`.
   package func mayBeAuthentic(headers: [String: String]) -> Bool {
     headers[Self.signature] != nil
   }
 
+  /// See `WebhookReader`.
   package func read(
     headers: [String: String], body: [UInt8]
   ) throws(WebhookFault) -> WebhookDelivery {

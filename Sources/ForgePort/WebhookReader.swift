@@ -69,6 +69,7 @@ package struct PullRequestChange: Equatable, Sendable {
 
 /// Why a webhook request was not read.
 package struct WebhookFault: Error, Equatable, Sendable {
+  /// What is wrong with the request.
   package enum Kind: Equatable, Sendable {
     case notAuthentic
     /// The body has another media type than the reader takes.

@@ -43,7 +43,6 @@ extension InMemoryEventStore {
         guard plan.end?.includes(event.position, event.time) ?? true else { break }
         fold.take(event)
       }
-      fold.settle()
       onProgress(fold.events)
       let comparison = plan.comparesViews ? state.compare(with: fold.projector) : nil
       return ReplayedLog(fold: fold, comparison: comparison)

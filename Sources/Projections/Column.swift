@@ -1,5 +1,6 @@
 import Domain
 import EventLog
+import Text
 
 /// One column of a view, declared once: a store's table, JSON, digests and listings follow from it.
 package struct Column<Row>: Sendable {

@@ -59,8 +59,8 @@ package struct StoreOptions: Sendable {
   package init(clock: @escaping @Sendable () -> Timestamp) { self.clock = clock }
 }
 
-/// Views that a store builds while it is opened, since it does not have them, or has them in another
-/// version.
+/// Views that a store builds while it is opened, since it does not have them, or has them in
+/// another version.
 package struct ViewBuild: Sendable {
   package let views: [ViewName]
   /// How many events there are to fold.

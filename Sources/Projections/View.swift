@@ -1,5 +1,6 @@
 import Domain
 import EventLog
+import Text
 
 /// Every view. To add one, declare its row in a file of `Views` and name it here: its table, its
 /// digest, its comparison with the log, its rebuild and its listing follow.

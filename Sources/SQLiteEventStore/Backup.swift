@@ -46,8 +46,8 @@ package enum LogBackup {
     }
   }
 
-  /// Replaces a folder's log by a copy. The caller holds the folder's `FolderLock`. The old log stays
-  /// beside it as `aipm.db.replaced`. The head outside stays as it is, so the next start notices
+  /// Replaces a folder's log by a copy. The caller holds the folder's `FolderLock`. The old log
+  /// stays beside it as `aipm.db.replaced`. The head outside stays as it is, so the next start notices
   /// that this log is older. A backup of an older schema is migrated.
   /// - Returns: the result of the check.
   /// - Throws: `StoreFault`, also if the copy is not sound; then nothing was changed.

@@ -23,8 +23,8 @@ extension OpenedLog {
   static let tailLength: Int64 = 1000
   static let busyTimeoutMs: Int32 = 5000
 
-  /// Opens the folder for writing, creates what is missing, checks the end of the log, and builds the
-  /// views that the database does not have in this program's version.
+  /// Opens the folder for writing, creates what is missing, checks the end of the log, and builds
+  /// the views that the database does not have in this program's version.
   /// - Parameter acceptsRestore: whether a log is accepted that is older than the head outside, or
   ///   another one.
   static func open(

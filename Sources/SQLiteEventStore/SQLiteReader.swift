@@ -2,6 +2,7 @@ import Domain
 import EventLog
 import Projections
 import SQLite
+import SystemCalls
 
 /// The log in one file, opened for reading alone, whether or not a server writes to it.
 package final class SQLiteReader: SQLiteLogReader {

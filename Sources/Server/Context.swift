@@ -32,7 +32,7 @@ struct ServerContext: Sendable {
   /// The event streams that are open.
   let streams: StreamSlots
   /// How many submissions an address may send.
-  let submissionRate: RateLimit
+  let submissionRate: AddressRateLimit
   /// The submissions that wait.
   let submissions: SubmissionSlots
   /// The log as the event streams send it.

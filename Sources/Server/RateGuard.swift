@@ -4,7 +4,7 @@ import Hummingbird
 
 /// Refuses the requests of an address that sends too many.
 struct RateGuard: RouterMiddleware {
-  let limit: RateLimit
+  let limit: AddressRateLimit
   /// A path below which nothing is counted: workers prove who they are.
   let excepted: String
 
@@ -17,7 +17,7 @@ struct RateGuard: RouterMiddleware {
   }
 }
 
-extension RateLimit {
+extension AddressRateLimit {
   /// Takes a token for a request.
   /// - Throws: `Problem` 429 if there is none.
   func check(_ context: APIContext, _ what: String) throws {

@@ -105,7 +105,7 @@ package struct Server: Sendable {
         directory: configuration.outputDirectory, mask: configuration.mask),
       agents: AgentDirectory(), configuration: configuration, lifecycle: Lifecycle(),
       streams: StreamSlots(configuration.limits),
-      submissionRate: RateLimit(perSecond: configuration.limits.submissionsPerSecondMax),
+      submissionRate: AddressRateLimit(perSecond: configuration.limits.submissionsPerSecondMax),
       submissions: SubmissionSlots(max: configuration.limits.submissionsWaitingMax),
       encodedLog: EncodedLog { [store = engine.store] after, limit in
         try await store.read(after: after, limit: limit)
@@ -217,7 +217,7 @@ package struct Server: Sendable {
         proven: [context.path(WebhookRoutes.path), context.path("/worker/")]))
     router.add(
       middleware: RateGuard(
-        limit: RateLimit(perSecond: context.configuration.limits.requestsPerSecondMax),
+        limit: AddressRateLimit(perSecond: context.configuration.limits.requestsPerSecondMax),
         excepted: context.path("/worker/")))
     router.add(
       middleware: StartGuard(

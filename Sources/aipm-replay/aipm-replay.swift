@@ -14,6 +14,7 @@ import EventLog
 import FoundationEssentials
 import Glibc
 import Projections
+import Stores
 import Terminal
 
 @main

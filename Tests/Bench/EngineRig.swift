@@ -40,9 +40,8 @@ final class EngineRig: Sendable {
     let (pushes, clock) = (Pushes(), RunningClock())
     self.pushes = pushes
     self.workflow = workflow
-    store = try SQLiteEventStore.open(directory: directory, clock: { clock.now().wall }) {
-      pushes.observe($0)
-    }
+    store = try SQLiteEventStore.open(
+      directory: directory, clock: { clock.now().wall }, onCommit: { pushes.observe($0) })
     engine = Engine(
       store: store, feed: store.feed, forge: InstantForge(), mirrors: InstantMirrors(),
       clock: clock,

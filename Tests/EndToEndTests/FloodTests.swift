@@ -4,6 +4,7 @@ import HTTPClient
 import RawSockets
 import TestKit
 import Testing
+import Text
 
 extension EndToEndTests {
   /// More requests than the server takes.

@@ -2,8 +2,8 @@
 // of theirs that is empty; a store that passes them all can take another's place.
 //
 // The checks know the contracts `EventStore`, `ReadModels` and `LogReader` and nothing else. What
-// only one store has, such as files, is for the tests of that store. `compare` compares a store with
-// another one that is its model, over random logs and random queries.
+// only one store has, such as files, is for the tests of that store. `compare` compares a store
+// with another one that is its model, over random logs and random queries.
 
 import Domain
 import EventLog

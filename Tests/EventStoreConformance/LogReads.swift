@@ -4,6 +4,7 @@ import LogStories
 import Projections
 import Synchronization
 import Testing
+import Text
 
 extension EventStoreConformance {
   static let logReads: [ConformanceCheck] = [

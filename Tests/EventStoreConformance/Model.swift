@@ -3,6 +3,7 @@ import EventLog
 import LogStories
 import Projections
 import Testing
+import Text
 
 extension EventStoreConformance {
   /// Appends a random log to both stores, and compares every answer of theirs: a store that passes

@@ -9,6 +9,7 @@ import Logging
 import Processes
 import RawSockets
 import Testing
+import Text
 
 /// The suite on GitHub's adapter, with the embedded forge in GitHub's place.
 @Suite("The conformance of GitHub's adapter") struct GitHubAdapterTests {

@@ -6,6 +6,7 @@ import Domain
 import ForgeConformance
 import ForgePort
 import Synchronization
+import Text
 
 struct TableForge: ForgeAdapter {
   let table: Table

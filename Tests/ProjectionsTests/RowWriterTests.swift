@@ -3,6 +3,7 @@ import EventLog
 import LogStories
 import Randomness
 import Testing
+import Text
 
 @testable import Projections
 

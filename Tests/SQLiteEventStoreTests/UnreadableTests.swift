@@ -4,6 +4,7 @@ import EventStoreConformance
 import LogStories
 import Projections
 import Testing
+import Text
 
 @testable import SQLiteEventStore
 

@@ -5,6 +5,7 @@ import Projections
 import SQLite
 import Synchronization
 import Testing
+import Text
 
 @testable import SQLiteEventStore
 

@@ -7,6 +7,7 @@ import InstantWorld
 import Logging
 import Randomness
 import Testing
+import Text
 import WebUI
 import Workflows
 
@@ -16,6 +17,13 @@ import Workflows
 struct DescriptionTests {
   private struct NoWorkers: WorkerLauncher {
     func run(_ worker: WorkerID, onStart: @escaping @Sendable () -> Void) async -> String { "" }
+  }
+
+  private struct AnyNames: RepositoryRules {
+    let ownerForm = "an owner"
+    let repositoryForm = "a repository"
+    func faults(inOwner owner: String) -> [NameFault] { [] }
+    func faults(inRepository name: String) -> [NameFault] { [] }
   }
 
   private struct StoppedClock: EngineClock {
@@ -28,7 +36,7 @@ struct DescriptionTests {
       clock: { Timestamp(milliseconds: 0) }, random: Seeded(1))
     let catalog = try WorkflowCatalog()
     let engine = Engine(
-      store: store, feed: CommitFeed(), forge: InstantForge(), mirrors: InstantMirrors(),
+      store: store, feed: LocalCommitFeed(), forge: InstantForge(), mirrors: InstantMirrors(),
       clock: StoppedClock(), launcher: NoWorkers(),
       configuration: .init(localWorkers: [], epoch: 1), workflows: catalog.all, overrides: .init(),
       stampMark: 0)
@@ -37,7 +45,8 @@ struct DescriptionTests {
       configuration: ServerConfiguration(
         host: "127.0.0.1", port: 0, basePath: basePath, allowedOrigins: [], agent: nil,
         attempts: nil, tokens: TokenStore(data: "/nowhere"), outputDirectory: "/nowhere",
-        incomingDirectory: "/nowhere", mirrorsDirectory: "/nowhere", webhookSecret: nil),
+        incomingDirectory: "/nowhere", mirrorsDirectory: "/nowhere", names: AnyNames(),
+        webhooks: nil),
       logger: Logger(label: "test"))
   }
 

@@ -8,6 +8,7 @@ import Projections
 import Randomness
 import Synchronization
 import Testing
+import Text
 
 @testable import Server
 

@@ -105,11 +105,9 @@ enum PackageRules {
   }
 
   /// The files that know which kinds of stores there are: one of each program.
-  static let storeChoices: Set = [
-    "Sources/aipm/StoreAccess.swift", "Sources/aipm-replay/StoreAccess.swift",
-  ]
+  static let storeChoices: Set = ["Sources/Stores/Stores.swift"]
 
-  /// Everything but those files, and the stores themselves, reaches a store by its contracts alone.
+  /// Everything but that file, and the stores themselves, reaches a store by its contracts alone.
   static func storesAreBehindContracts(_ file: SourceFile) -> [Finding] {
     guard file.path.hasPrefix("Sources/"), !storeChoices.contains(file.path) else { return [] }
     return file.code.indices.compactMap { index in

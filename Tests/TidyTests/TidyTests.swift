@@ -79,7 +79,7 @@ struct TidyTests {
   }
 
   /// Names that two modules still declare.
-  private static let sharedTypeNames: Set<String> = ["Answer", "GitFault"]
+  private static let sharedTypeNames: Set<String> = ["Answer"]
 
   @Test func theTopLevelIsBare() throws {
     expectNone(PackageRules.topLevel(try ThisPackage.names(in: "")))

@@ -60,6 +60,7 @@ package final class GitHubClient: ForgeClient {
     gate = CallGate(pace: configuration.pace, now: configuration.now)
   }
 
+  /// See `ForgeClient`.
   package func perform(_ call: ForgeCall) async -> ForgeAnswer {
     do throws(ForgeFault) {
       switch call {
@@ -80,8 +81,10 @@ package final class GitHubClient: ForgeClient {
     }
   }
 
+  /// Waits until the limit of the credential allows a call.
   package func pass() async throws(ForgeFault) { try await gate.pass() }
 
+  /// Notes a limit that git met with the same credential.
   package func noteLimit(_ span: Milliseconds) -> Timestamp? { gate.noteLimit(span) }
 
   package var condition: ForgeCondition {

@@ -58,16 +58,19 @@ package struct GitHubGitCredential: GitCredential {
     requiresHTTPS = apiURL.hasPrefix("https://")
   }
 
+  /// See `GitCredential`.
   package func login() async throws(ForgeFault) -> GitLogin {
     GitLogin(user: "x-access-token", password: try await credential.token())
   }
 
   package var secrets: [String] { credential.secrets }
 
+  /// See `GitCredential`.
   package func accessHint(_ repository: RepositoryName) -> String {
     "AIPM's credential may not read or write \(repository) by git: grant it contents:write."
   }
 
+  /// See `GitCredential`.
   package func rejectionHint(_ message: String) -> String {
     if message.contains("workflow") {
       return "Allow AIPM's credential to change workflows (workflows:write), or keep the change "

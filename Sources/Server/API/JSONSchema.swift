@@ -1,4 +1,5 @@
 import EventLog
+import Text
 
 /// A JSON Schema (https://json-schema.org/draft/2020-12), as far as the API's description needs it.
 struct JSONSchema: Sendable {
@@ -122,8 +123,4 @@ struct JSONSchema: Sendable {
     same.members[name] = value
     return same
   }
-}
-
-extension JSONValue: ExpressibleByStringLiteral {
-  package init(stringLiteral value: String) { self = .string(value) }
 }

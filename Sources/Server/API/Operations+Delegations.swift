@@ -1,5 +1,6 @@
 import Domain
 import HTTPTypes
+import Text
 
 extension APIOperation {
   private static let located = ["Location": "The path of the delegation."]

@@ -1,5 +1,6 @@
 import EventLog
 import HTTPTypes
+import Text
 
 extension APIOperation {
   // MARK: Workers and pull requests

@@ -2,6 +2,7 @@ import Domain
 import EventLog
 import HTTPTypes
 import Hummingbird
+import Text
 
 /// A parameter of an operation, and what values it may have.
 struct Parameter: Sendable {

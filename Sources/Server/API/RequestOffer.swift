@@ -1,6 +1,7 @@
 import Domain
 import Engine
 import EventLog
+import Text
 import Workflows
 
 /// What a request may name on this server, and the schemas of the bodies of requests. Their
@@ -11,6 +12,8 @@ struct RequestOffer {
   var workflows: [String]
   /// Whether `/generate-code` needs no repository.
   var hasDefaultRepository: Bool
+  private let owner: JSONSchema
+  private let repo: JSONSchema
 
   init(_ server: ServerContext) {
     var names = Set(server.catalog.all.flatMap(\.agents.keys))
@@ -18,6 +21,8 @@ struct RequestOffer {
     agents = names.sorted()
     workflows = server.catalog.all.map(\.name).sorted()
     hasDefaultRepository = server.configuration.defaultRepository != nil
+    owner = Self.name(server.configuration.names.ownerPattern)
+    repo = Self.name(server.configuration.names.repositoryPattern)
   }
 
   private typealias Limit = Submission.Limit
@@ -42,11 +47,10 @@ struct RequestOffer {
   /// Why words are taken out of the log.
   static let reason = JSONSchema.text(length: 1...UpkeepRoutes.reasonMax)
 
-  private static let owner = JSONSchema.text(
-    "^[A-Za-z0-9_-]*[A-Za-z0-9][A-Za-z0-9_-]*$", length: 1...Limit.owner)
-  private static let repo = JSONSchema.text(
-    "^(?!\\.{1,2}$)(?!.*\\.([gG][iI][tT]|[wW][iI][kK][iI])$)[A-Za-z0-9._-]+$",
-    length: 1...Limit.repo)
+  private static func name(_ pattern: NamePattern?) -> JSONSchema {
+    guard let pattern else { return .text("^[^\(controls)]+$") }
+    return .text(pattern.expression, length: 1...pattern.charactersMax)
+  }
 
   /// The rules of git. A name has at most so many bytes, and a character up to four.
   private static func branch(isStamped: Bool) -> JSONSchema {
@@ -65,7 +69,7 @@ struct RequestOffer {
   var submission: JSONSchema {
     .object(
       [
-        "owner": Self.owner.example("acme"), "repo": Self.repo.example("tools"),
+        "owner": owner.example("acme"), "repo": repo.example("tools"),
         "branchName": Self.branch(isStamped: true).described(
           "The server appends `-` and a timestamp."
         ).example("feature/add-import"),
@@ -93,7 +97,7 @@ struct RequestOffer {
   }
 
   var codeRequest: JSONSchema {
-    let repository = ["owner": Self.owner, "repo": Self.repo]
+    let repository = ["owner": owner, "repo": repo]
     let required = [
       "branch": Self.branch(isStamped: false), "taskDescription": Self.objective,
       "prNumber": JSONSchema.integer(1...Int64.max),

@@ -2,9 +2,9 @@ import ArgumentParser
 import Domain
 import EventLog
 import FoundationEssentials
+import SystemCalls
 import Terminal
 import Text
-import SystemCalls
 
 struct List: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,9 +1,9 @@
 import Domain
 import EventLog
 import FoundationEssentials
+import SystemCalls
 import Terminal
 import Text
-import SystemCalls
 
 /// Follows one delegation to its end, and shows it: a picture that is drawn again where a terminal
 /// is, plain lines where none is.

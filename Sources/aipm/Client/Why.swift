@@ -3,9 +3,9 @@ import Domain
 import EventLog
 import FoundationEssentials
 import Projections
+import SystemCalls
 import Terminal
 import Text
-import SystemCalls
 
 struct Why: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

@@ -3,6 +3,7 @@ import EventLog
 import FoundationEssentials
 import Glibc
 import Projections
+import Stores
 import SystemCalls
 import Text
 

@@ -6,6 +6,7 @@ import FoundationEssentials
 import Glibc
 import Processes
 import Projections
+import Stores
 import Terminal
 import Text
 import Worker

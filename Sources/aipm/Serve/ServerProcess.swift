@@ -12,6 +12,7 @@ import Logging
 import Mirrors
 import Projections
 import Server
+import Stores
 import Terminal
 import Worker
 import Workflows

@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import Projections
+import Text
 import Workflows
 
 /// Writes the system's own stream: starts, recoveries, and the workflows that delegations stay

@@ -1,5 +1,4 @@
 import Projections
-import SQLiteEventStore
 import Synchronization
 import Terminal
 

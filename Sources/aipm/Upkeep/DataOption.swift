@@ -2,6 +2,7 @@ import ArgumentParser
 import EventLog
 import FoundationEssentials
 import Projections
+import Stores
 import Terminal
 import Text
 

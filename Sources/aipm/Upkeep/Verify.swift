@@ -3,6 +3,7 @@ import Domain
 import EventLog
 import Glibc
 import Projections
+import Stores
 import Terminal
 import Text
 

@@ -5,7 +5,7 @@ import Synchronization
 /// and holds ten seconds of it. The generic cell rate algorithm keeps one moment for each client:
 /// that at which its bucket is full again. A full bucket can be forgotten, and the number of
 /// clients has a limit, so memory is bounded.
-package final class RateLimit: Sendable {
+package final class AddressRateLimit: Sendable {
   /// What a bucket holds, in seconds of its rate.
   package static let burstSeconds = 10
   /// So many clients are told apart; those beyond them share one bucket.

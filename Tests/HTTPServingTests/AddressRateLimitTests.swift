@@ -6,7 +6,7 @@ struct RateLimitTests {
   private static let start = ContinuousClock.now
 
   @Test func tenSecondsOfTheRateAtOnceAndThenTheRate() {
-    let limit = RateLimit(perSecond: 5)
+    let limit = AddressRateLimit(perSecond: 5)
     let client = Client.other([10, 0, 0, 1])
     for _ in 0..<50 { #expect(limit.take(client, at: Self.start) == nil) }
     #expect(limit.take(client, at: Self.start) == 1)
@@ -22,15 +22,15 @@ struct RateLimitTests {
   }
 
   @Test func anyNumberOfClientsTakesBoundedMemory() {
-    let limit = RateLimit(perSecond: 1)
+    let limit = AddressRateLimit(perSecond: 1)
     func address(_ n: Int) -> Client {
       .other([10, UInt8(n >> 16 & 255), UInt8(n >> 8 & 255), UInt8(n & 255)])
     }
     var refused = 0
     for n in 0..<100_000 where limit.take(address(n), at: Self.start) != nil { refused += 1 }
-    #expect(limit.count == RateLimit.clientsMax + 1)
+    #expect(limit.count == AddressRateLimit.clientsMax + 1)
     // Those that are not told apart share one bucket.
-    #expect(refused == 100_000 - RateLimit.clientsMax - RateLimit.burstSeconds)
+    #expect(refused == 100_000 - AddressRateLimit.clientsMax - AddressRateLimit.burstSeconds)
     // Full buckets are forgotten, and there is room again.
     #expect(limit.take(address(200_000), at: Self.start + .seconds(11)) == nil)
     #expect(limit.count == 1)
