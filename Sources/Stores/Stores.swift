@@ -1,5 +1,12 @@
-// Which kinds of stores there are. The programs get a store from here by its location, and know
-// nothing else of it; a new kind of store is a module and a case.
+// Which kinds of stores there are.
+//
+// What it is for: the programs get a store from here by its location, and know nothing else of it.
+// A new kind of store is a module that passes the conformance suite, and a case below.
+//
+// What it promises: no other file outside the stores' own modules imports one of them, which a test
+// checks.
+//
+// How it fails: choosing a kind of store opens nothing, so it can't fail; the driver's calls throw.
 
 import Projections
 import SQLiteEventStore

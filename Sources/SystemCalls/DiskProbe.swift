@@ -1,7 +1,8 @@
 import Glibc
 
-/// Whether a disk can take files, found out by trying. What git says when it fails may hold
-/// any name that an agent gave a file, so it does not tell whether the machine or the agent is at fault.
+/// Whether a disk can take files, found out by trying. What git says when it fails may hold any
+/// name that an agent gave a file, so it does not tell whether the machine or the agent is at
+/// fault.
 package enum DiskProbe {
   private static let writtenBytes = 64 << 10
 

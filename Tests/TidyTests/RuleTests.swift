@@ -164,7 +164,7 @@ struct RuleTests {
       #expect(PackageRules.storesAreBehindContracts(file(code, path)).map(\.line) == [1], "\(path)")
     }
     for (path, code) in [
-      ("Sources/aipm/StoreAccess.swift", "import SQLiteEventStore"),
+      ("Sources/Stores/Stores.swift", "import SQLiteEventStore"),
       ("Sources/SQLiteEventStore/X.swift", "import SQLite"),
       ("Sources/EmbeddedForge/X.swift", "import SQLite"), ("Tests/X/X.swift", "import SQLite"),
       ("Sources/Server/X.swift", "import EventLog"),

@@ -18,9 +18,9 @@ struct APIDescription {
   private static let about =
     "AIPM delegates code to AI agents. Every error is `application/problem+json` (RFC 9457). A "
     + "path answers `HEAD` as it answers `GET`, without a body. Unknown members of a body and "
-    + "unknown query parameters are ignored, and named in `warnings`. The routes of the page and of "
-    + "the worker protocol, below `/worker/v1`, are not described here: the page is not for programs, "
-    + "and workers are part of AIPM and have the version of their server."
+    + "unknown query parameters are ignored, and named in `warnings`. The routes of the page and "
+    + "of the worker protocol, below `/worker/v1`, are not described here: the page is not for "
+    + "programs, and workers are part of AIPM and have the version of their server."
 
   var json: JSONValue {
     .object([
