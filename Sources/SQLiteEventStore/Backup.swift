@@ -50,47 +50,6 @@ package enum LogBackup {
   /// stays beside it as `aipm.db.replaced`. The head outside stays as it is, so the next start
   /// notices that this log is older. A backup of an older schema is migrated.
   /// - Returns: the result of the check.
-  /// - Throws: `StoreFault`, also if `path` exists or the copy is not sound; then there is no copy.
-  package static func make(
-    of directory: String, to path: String, onProgress: (_ events: Int) -> Void = { _ in }
-  ) throws(StoreFault) -> Verification {
-    guard access(path, F_OK) != 0 else {
-      throw StoreFault(operation: "back up", message: "\(path) is there already: name another file")
-    }
-    let parent = parent(of: path)
-    guard access(parent, W_OK | X_OK) == 0 else {
-      throw StoreFault(
-        operation: "back up",
-        message: access(parent, F_OK) == 0
-          ? "\(parent) cannot be written: name a file elsewhere"
-          : "there is no folder \(parent): make it, or name a file elsewhere")
-    }
-    let temporary = path + ".part"
-    removeCopy(temporary)
-    do {
-      try copy(directory + "/aipm.db", to: temporary)
-      let verification = try LogFile(path: temporary).verify(
-        headPath: nil, onProgress: onProgress)
-      guard verification.isSound else {
-        let first = verification.faults.first ?? "a row of a view is not the log's"
-        throw StoreFault(
-          operation: "back up",
-          message: "the copy is not sound, so it was not kept: \(first). `aipm verify` tells more.")
-      }
-      guard rename(temporary, path) == 0 else { throw StoreFault.system("rename \(temporary)") }
-      removeCopy(temporary)
-      try DurableFolder.sync(parent)
-      return verification
-    } catch {
-      removeCopy(temporary)
-      throw StoreFault(operation: "back up", error)
-    }
-  }
-
-  /// Replaces a folder's log by a copy. The caller holds the folder's `FolderLock`. The old log
-  /// stays beside it as `aipm.db.replaced`. The head outside stays as it is, so the next start notices
-  /// that this log is older. A backup of an older schema is migrated.
-  /// - Returns: the result of the check.
   /// - Throws: `StoreFault`, also if the copy is not sound; then nothing was changed.
   package static func restore(
     _ path: String, to directory: String, onProgress: (_ events: Int) -> Void = { _ in }
