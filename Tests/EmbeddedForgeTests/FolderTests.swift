@@ -55,7 +55,7 @@ import Testing
         atPath: "\(folder)/o/r.git/refs", withIntermediateDirectories: true)
       try write("kept", to: "\(folder)/o/r.git/refs/x")
       try await EmbeddedForge.createRepository("o/r", root: folder)
-      await #expect(throws: FolderLock.Held.self) {
+      await #expect(throws: EmbeddedForgeError.self) {
         try await EmbeddedForge.createRepository("o/r", root: folder)
       }
       let entries = try FileManager.default.contentsOfDirectory(atPath: "\(folder)/o")
@@ -115,13 +115,13 @@ import Testing
       try await git("branch", "other")
       try await git("tag", "-m", "t", "v1")
       try await EmbeddedForge.createRepository("o/r", from: source, root: "\(folder)/forge")
-      await #expect(throws: FolderLock.Held.self) {
+      await #expect(throws: EmbeddedForgeError.self) {
         try await EmbeddedForge.createRepository(
           "o/none", from: "\(folder)/none", root: "\(folder)/forge")
       }
       let empty = "\(folder)/empty"
       try await Git.run(["init", "-q", empty])
-      await #expect(throws: FolderLock.Held.self) {
+      await #expect(throws: EmbeddedForgeError.self) {
         try await EmbeddedForge.createRepository(
           "o/none", from: empty, root: "\(folder)/forge")
       }
@@ -145,7 +145,7 @@ import Testing
   @Test("one server to a folder")
   func lock() async throws {
     try await RunningForge.fresh { forge in
-      #expect(throws: FolderLock.Held.self) {
+      #expect(throws: EmbeddedForgeError.self) {
         try EmbeddedForge(
           configuration: EmbeddedForgeConfiguration(root: forge.root, token: "t"),
           logger: Logger(label: "second"))
