@@ -68,9 +68,9 @@ package struct RepositoryUsage: FoldedRow {
       generations += 1
       // A commit that was found on the branch has no figures.
       guard let figures = generated.figures else { return }
-      duration += figures.duration.count
-      linesAdded += Int64(figures.insertions)
-      linesRemoved += Int64(figures.deletions)
+      duration.add(figures.duration.count)
+      linesAdded.add(Int64(figures.insertions))
+      linesRemoved.add(Int64(figures.deletions))
     case .pushed: pushed += 1
     case .failed: failed += 1
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating,
@@ -78,5 +78,13 @@ package struct RepositoryUsage: FoldedRow {
       .pullRequestUpdated, .actionDone, .networkUsed:
       break
     }
+  }
+}
+
+extension Int64 {
+  /// Adds a number that a worker reported. No report can overflow the sum or make it smaller.
+  fileprivate mutating func add(_ reported: Int64) {
+    let (sum, isTooLarge) = addingReportingOverflow(Swift.max(0, reported))
+    self = isTooLarge ? .max : sum
   }
 }
