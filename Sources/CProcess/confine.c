@@ -1,15 +1,14 @@
-// The first process in a sandbox, and the worker's end of the door between them.
+// The first process in a sandbox, and the worker's side of the socket between them.
 //
-// bubblewrap gives a process an empty network, its own /proc and a root of its own. Three things it
-// does not: it filters no system calls, it leaves the session keyring of the worker in place, and
-// an empty network has nobody to talk to. This program does those three, in a place where no
-// agent's code has run yet, and then becomes the agent, so nothing of it is left that an agent
-// could reach.
+// bubblewrap gives a process an empty network, its own /proc and its own root. It does not filter
+// system calls, it keeps the worker's session keyring, and it gives the network no connection. This
+// program does those three before any agent code runs, and then executes the agent, so an agent
+// cannot reach any part of it.
 //
-// The listeners: a socket belongs to the network it was made in, whoever holds it. So the proxy of
-// an attempt is a listener made here, on 127.0.0.1 of the empty network, and passed to the worker
-// (SCM_RIGHTS, unix(7)), which accepts from it. No process inside stands in the path of the data,
-// and the door's path leads nowhere once it was used.
+// The listeners: a socket belongs to the network namespace in which it was created. So the listener
+// for an attempt's proxy is created here, on 127.0.0.1 of the empty network, and passed to the
+// worker (SCM_RIGHTS, unix(7)), which accepts from it. No process inside is part of the data path,
+// and the socket to the worker is useless after the launch.
 
 #define _GNU_SOURCE
 #include "CProcess.h"
@@ -20,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef __linux__
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -48,7 +46,7 @@ extern char **environ;
 #define NATIVE_ARCHITECTURE AUDIT_ARCH_AARCH64
 #endif
 
-// Numbers that are the same on every architecture and younger than some C libraries' headers.
+// Numbers that are equal on every architecture and missing from older C libraries' headers.
 #ifndef __NR_open_tree
 #define __NR_open_tree 428
 #define __NR_move_mount 429
@@ -61,9 +59,8 @@ extern char **environ;
 #define __NR_mount_setattr 442
 #endif
 
-/// Calls that no agent needs and that reach past a sandbox: other processes' keys, the kernel's own
-/// programs, a second way to make system calls (io_uring runs them outside of this filter), memory
-/// faults as a tool of attack, mounts, and what belongs to the machine. EPERM.
+/// Calls that no agent needs and that reach beyond a sandbox: other processes' keys, kernel
+/// programs, memory faults used in attacks, mounts, and settings of the machine. EPERM.
 static const uint32_t refused_calls[] = {
   __NR_keyctl, __NR_add_key, __NR_request_key, __NR_bpf, __NR_perf_event_open, __NR_userfaultfd,
   __NR_mount, __NR_umount2, __NR_pivot_root, __NR_chroot, __NR_setns, __NR_unshare, __NR_open_tree,
@@ -80,19 +77,20 @@ static const uint32_t refused_calls[] = {
 #endif
 };
 
-/// Calls that programs try and have a plain way around: ENOSYS has them take it.
+/// Calls for which programs have a fallback: ENOSYS makes them use it. io_uring would bypass the
+/// filter.
 static const uint32_t unknown_calls[] = {
   __NR_io_uring_setup, __NR_io_uring_enter, __NR_io_uring_register,
-  // Its flags stand in memory, which a filter cannot read; C libraries go back to clone.
+  // Its flags are in memory, which a filter cannot read; C libraries fall back to clone.
   __NR_clone3,
-  // The queues of System V hold up to 500 MiB in one namespace, and no limit of a process counts
-  // them. The queues of POSIX have RLIMIT_MSGQUEUE.
+  // The queues of System V hold up to 500 MiB in one namespace, and no process limit counts them.
+  // The queues of POSIX have RLIMIT_MSGQUEUE.
   __NR_msgget,
 };
 
-/// Shared memory of System V (shmget(2)) is nobody's as soon as it is detached, so only small
-/// segments are let through: 4096 of them, as many as a namespace can have, hold 256 MiB. PostgreSQL
-/// takes 56 bytes.
+/// Shared memory of System V (shmget(2)) belongs to no process once it is detached, so only small
+/// segments are allowed: 4096 of them, the maximum of a namespace, hold 256 MiB. PostgreSQL takes
+/// 56 bytes.
 #define SEGMENT_BYTES_MAX (64 << 10)
 /// A set of semaphores takes kernel memory too (semget(2)): 32000 sets of 64 hold 130 MiB.
 #define SEMAPHORES_MAX 64
@@ -123,14 +121,13 @@ static void answer(struct program *program, uint32_t verdict) {
   put(program, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, verdict));
 }
 
-/// If what was loaded equals `value`: `verdict`.
+/// Returns `verdict` if the loaded value equals `value`.
 static void answer_if(struct program *program, uint32_t value, uint32_t verdict) {
   put(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1));
   answer(program, verdict);
 }
 
-/// If `call` was loaded and its second argument is over `limit`: `verdict`; if not, it is let
-/// through.
+/// If `call` was loaded: returns `verdict` if its second argument exceeds `limit`, else allows it.
 static void limit_second(
     struct program *program, uint32_t call, uint32_t limit, uint32_t verdict) {
   size_t argument = offsetof(struct seccomp_data, args[1]);
@@ -153,25 +150,25 @@ static int filter_calls(void) {
 #else
   const uint32_t forbidden = SECCOMP_RET_ERRNO | EPERM, unknown = SECCOMP_RET_ERRNO | ENOSYS;
   struct program program = {.length = 0};
-  // Another architecture's calls (32-bit programs) have numbers of their own: none is let through.
+  // Calls of another architecture (32-bit programs) have other numbers, so all are refused.
   load(&program, offsetof(struct seccomp_data, arch));
   put(&program,
       (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCHITECTURE, 1, 0));
   answer(&program, unknown);
   load(&program, offsetof(struct seccomp_data, nr));
 #if defined(__x86_64__)
-  // x32 is the same architecture with a bit in the number.
+  // x32 is the same architecture with one bit set in the number.
   put(&program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1));
   answer(&program, unknown);
 #endif
   for (size_t i = 0; i < COUNT(refused_calls); i++) answer_if(&program, refused_calls[i], forbidden);
   for (size_t i = 0; i < COUNT(unknown_calls); i++) answer_if(&program, unknown_calls[i], unknown);
-  // clone(flags, …) with a new namespace. The jumps lead past what belongs to the call.
+  // clone(flags, …) with a new namespace. The jumps skip the instructions of the call.
   put(&program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_clone, 0, 7));
   load(&program, offsetof(struct seccomp_data, args[0]));
   put(&program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NAMESPACES, 0, 1));
   answer(&program, forbidden);
-  // A thread with open files of its own: the worker counts those of each process.
+  // A thread with its own table of files: the worker counts open files by process.
   put(&program,
       (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, CLONE_THREAD | CLONE_FILES));
   answer_if(&program, CLONE_THREAD, forbidden);
@@ -183,21 +180,21 @@ static int filter_calls(void) {
   for (size_t i = 0; i < COUNT(allowed_families); i++)
     answer_if(&program, allowed_families[i], SECCOMP_RET_ALLOW);
   answer(&program, SECCOMP_RET_ERRNO | EAFNOSUPPORT);
-  // ioctl(…, TIOCSTI): words put into somebody's terminal.
+  // ioctl(…, TIOCSTI) injects input into a terminal.
   put(&program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_ioctl, 0, 4));
   load(&program, offsetof(struct seccomp_data, args[1]));
   answer_if(&program, 0x5412, forbidden);
   answer(&program, SECCOMP_RET_ALLOW);
-  // prctl(PR_SET_DUMPABLE, …): a process could hide its open files from the worker. Programs that
-  // do it keep secrets from others of their user, who has none in here: they are told that it
-  // worked (an errno of 0).
+  // prctl(PR_SET_DUMPABLE, …) could hide open files from the worker. Programs use it to protect
+  // secrets from other processes of their user, of which there are none here, so it reports success
+  // (an errno of 0).
   put(&program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_prctl, 0, 4));
   load(&program, offsetof(struct seccomp_data, args[0]));
   answer_if(&program, PR_SET_DUMPABLE, SECCOMP_RET_ERRNO | 0);
   answer(&program, SECCOMP_RET_ALLOW);
   limit_second(&program, __NR_shmget, SEGMENT_BYTES_MAX, SECCOMP_RET_ERRNO | ENOMEM);
   limit_second(&program, __NR_semget, SEMAPHORES_MAX, SECCOMP_RET_ERRNO | EINVAL);
-  // Everything else is let through.
+  // Everything else is allowed.
   answer(&program, SECCOMP_RET_ALLOW);
   if (program.length > COUNT(program.code)) {
     errno = E2BIG;
@@ -209,7 +206,7 @@ static int filter_calls(void) {
 #endif
 }
 
-// MARK: The door, from inside
+// MARK: The launch, from inside
 
 struct listeners {
   int sockets[CPROCESS_LISTENERS_MAX];
@@ -239,19 +236,19 @@ static int connect_to(const char *path) {
     return -1;
   }
   strcpy(address.sun_path, path);
-  int door = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (door < 0) return -1;
-  struct timeval patience = {.tv_sec = 10};
-  setsockopt(door, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  if (connect(door, (struct sockaddr *)&address, sizeof address) == 0) return door;
+  int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (connection < 0) return -1;
+  struct timeval timeout = {.tv_sec = 10};
+  setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+  if (connect(connection, (struct sockaddr *)&address, sizeof address) == 0) return connection;
   int saved = errno;
-  close(door);
+  close(connection);
   errno = saved;
   return -1;
 }
 
-static int pass(int door, const struct listeners *listeners) {
-  char letter = CPROCESS_DOOR_READY;
+static int pass(int connection, const struct listeners *listeners) {
+  char letter = CPROCESS_LAUNCH_READY;
   struct iovec part = {.iov_base = &letter, .iov_len = 1};
   union {
     char bytes[CMSG_SPACE(sizeof(int) * CPROCESS_LISTENERS_MAX)];
@@ -269,22 +266,22 @@ static int pass(int door, const struct listeners *listeners) {
     head->cmsg_len = CMSG_LEN(size);
     memcpy(CMSG_DATA(head), listeners->sockets, size);
   }
-  if (sendmsg(door, &message, MSG_NOSIGNAL) != 1) return -1;
-  char word = 0;
-  ssize_t got = recv(door, &word, 1, 0);
+  if (sendmsg(connection, &message, MSG_NOSIGNAL) != 1) return -1;
+  char reply = 0;
+  ssize_t got = recv(connection, &reply, 1, 0);
   if (got == 1) return 0;
   if (got == 0) errno = ECONNRESET;
   return -1;
 }
 
-static int failed(int door, const char *what) {
+static int failed(int connection, const char *what) {
   int reason = errno;
-  fprintf(stderr, "aipm: the sandbox could not be finished: %s: %s\n", what, strerror(reason));
-  if (door >= 0) {
-    unsigned char word[5] = {CPROCESS_DOOR_FAILED};
+  fprintf(stderr, "aipm: the sandbox could not be set up: %s: %s\n", what, strerror(reason));
+  if (connection >= 0) {
+    unsigned char report[5] = {CPROCESS_LAUNCH_FAILED};
     uint32_t number = (uint32_t)reason;
-    memcpy(word + 1, &number, sizeof number);
-    (void)!send(door, word, sizeof word, MSG_NOSIGNAL);
+    memcpy(report + 1, &number, sizeof number);
+    (void)!send(connection, report, sizeof report, MSG_NOSIGNAL);
   }
   return 125;
 }
@@ -312,16 +309,16 @@ int cprocess_confine(int argc, char *const argv[]) {
   struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
   if (setrlimit(RLIMIT_CORE, &none) != 0) return failed(-1, "limits");
   for (index = 0; index < argc; index++) {
-    const char *word = argv[index];
-    if (strcmp(word, "--") == 0) {
+    const char *option = argv[index];
+    if (strcmp(option, "--") == 0) {
       program = index + 1;
       break;
     }
     if (index + 1 >= argc) break;
     const char *value = argv[++index];
-    if (strcmp(word, "--door") == 0) {
+    if (strcmp(option, "--launch-socket") == 0) {
       path = value;
-    } else if (strcmp(word, "--listen") == 0) {
+    } else if (strcmp(option, "--listen") == 0) {
       long port = strtol(value, NULL, 10);
       if (port < 1 || port > 65535 || listeners.count >= CPROCESS_LISTENERS_MAX) {
         errno = EINVAL;
@@ -330,11 +327,11 @@ int cprocess_confine(int argc, char *const argv[]) {
       int opened = listen_on((uint16_t)port);
       if (opened < 0) return failed(-1, "a listener on 127.0.0.1");
       listeners.sockets[listeners.count++] = opened;
-    } else if (strcmp(word, "--fsize") == 0) {
-      if (limit(RLIMIT_FSIZE, value) != 0) return failed(-1, "the limit of a file");
-    } else if (strcmp(word, "--data") == 0) {
-      if (limit(RLIMIT_DATA, value) != 0) return failed(-1, "the limit of memory");
-    } else if (strcmp(word, "--nofile") == 0) {
+    } else if (strcmp(option, "--fsize") == 0) {
+      if (limit(RLIMIT_FSIZE, value) != 0) return failed(-1, "the file size limit");
+    } else if (strcmp(option, "--data") == 0) {
+      if (limit(RLIMIT_DATA, value) != 0) return failed(-1, "the memory limit");
+    } else if (strcmp(option, "--nofile") == 0) {
       if (limit(RLIMIT_NOFILE, value) != 0) return failed(-1, "the limit of open files");
     } else {
       program = -1;
@@ -345,21 +342,21 @@ int cprocess_confine(int argc, char *const argv[]) {
     errno = EINVAL;
     return failed(-1, "its arguments");
   }
-  int door = connect_to(path);
-  if (door < 0) return failed(-1, "the worker's door");
-  if (pass(door, &listeners) != 0) return failed(door, "the worker's answer");
+  int connection = connect_to(path);
+  if (connection < 0) return failed(-1, "connecting to the worker");
+  if (pass(connection, &listeners) != 0) return failed(connection, "the worker's reply");
   for (int i = 0; i < listeners.count; i++) close(listeners.sockets[i]);
-  // Keys of the worker's session are not the agent's. Where keys cannot be had at all, none can be
-  // read either, and the filter refuses to ask.
+  // The keys of the worker's session must not be readable by the agent. If the kernel has no keys,
+  // none can be read, and the filter refuses the calls.
   (void)syscall(__NR_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0);
-  if (filter_calls() != 0) return failed(door, "the filter of system calls");
+  if (filter_calls() != 0) return failed(connection, "the filter of system calls");
   execve(argv[program], argv + program, environ);
-  return failed(door, argv[program]);
+  return failed(connection, argv[program]);
 }
 
-// MARK: The door, from the worker
+// MARK: The launch, from the worker
 
-int cprocess_door_open(int folder, const char *name) {
+int cprocess_launch_open(int folder, const char *name) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   int length = snprintf(
       address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", folder, name);
@@ -367,15 +364,15 @@ int cprocess_door_open(int folder, const char *name) {
     errno = ENAMETOOLONG;
     return -1;
   }
-  int door = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (door < 0) return -1;
+  int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (listener < 0) return -1;
   (void)unlinkat(folder, name, 0);
-  // Connecting needs the right to write (unix(7)); nobody can before there is a listen.
-  if (bind(door, (struct sockaddr *)&address, sizeof address) == 0 &&
-      fchmodat(folder, name, 0600, 0) == 0 && listen(door, 1) == 0)
-    return door;
+  // Connecting needs write permission (unix(7)); nobody can connect before listen.
+  if (bind(listener, (struct sockaddr *)&address, sizeof address) == 0 &&
+      fchmodat(folder, name, 0600, 0) == 0 && listen(listener, 1) == 0)
+    return listener;
   int saved = errno;
-  close(door);
+  close(listener);
   errno = saved;
   return -1;
 }
@@ -389,19 +386,19 @@ static int wait_for(int descriptor, int timeout_ms) {
   return ready > 0 ? 0 : -1;
 }
 
-int cprocess_door_accept(int door, int timeout_ms) {
-  if (wait_for(door, timeout_ms) != 0) return -1;
-  return accept4(door, NULL, NULL, SOCK_CLOEXEC);
+int cprocess_launch_accept(int listener, int timeout_ms) {
+  if (wait_for(listener, timeout_ms) != 0) return -1;
+  return accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 }
 
-int cprocess_door_peer(int connection) {
+int cprocess_launch_peer(int connection) {
   struct ucred peer;
   socklen_t size = sizeof peer;
   if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return -1;
   return peer.pid;
 }
 
-/// Whether it is a TCP socket that listens on 127.0.0.1: nothing else is served.
+/// Whether it is a TCP socket that listens on 127.0.0.1, the only kind that is accepted.
 static int is_listener(int descriptor) {
   int kind = 0, listens = 0;
   socklen_t size = sizeof kind;
@@ -417,7 +414,7 @@ static int is_listener(int descriptor) {
   return address.sin_family == AF_INET && address.sin_addr.s_addr == htonl(INADDR_LOOPBACK);
 }
 
-int cprocess_door_receive(int connection, int timeout_ms, int listeners[CPROCESS_LISTENERS_MAX]) {
+int cprocess_launch_receive(int connection, int timeout_ms, int listeners[CPROCESS_LISTENERS_MAX]) {
   if (wait_for(connection, timeout_ms) != 0) return -1;
   char letter = 0;
   struct iovec part = {.iov_base = &letter, .iov_len = 1};
@@ -446,68 +443,29 @@ int cprocess_door_receive(int connection, int timeout_ms, int listeners[CPROCESS
       }
     }
   }
-  int fits = got == 1 && letter == CPROCESS_DOOR_READY && !(message.msg_flags & MSG_CTRUNC);
-  for (int i = 0; i < count && fits; i++) fits = is_listener(listeners[i]);
-  if (fits) return count;
+  int is_valid = got == 1 && letter == CPROCESS_LAUNCH_READY && !(message.msg_flags & MSG_CTRUNC);
+  for (int i = 0; i < count && is_valid; i++) is_valid = is_listener(listeners[i]);
+  if (is_valid) return count;
   for (int i = 0; i < count; i++) close(listeners[i]);
   errno = got == 0 ? ECONNRESET : EPROTO;
   return -1;
 }
 
-int cprocess_door_admit(int connection) {
+int cprocess_launch_admit(int connection) {
   return send(connection, "K", 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
 }
 
-int cprocess_door_await_start(int connection, int timeout_ms) {
+int cprocess_launch_await_start(int connection, int timeout_ms) {
   if (wait_for(connection, timeout_ms) != 0) return -1;
-  unsigned char word[5];
-  ssize_t got = recv(connection, word, sizeof word, 0);
-  // Its end is closed by the start of the program.
+  unsigned char report[5];
+  ssize_t got = recv(connection, report, sizeof report, 0);
+  // The other end is closed by the start of the program.
   if (got == 0) return 0;
-  if (got != sizeof word || word[0] != CPROCESS_DOOR_FAILED) {
+  if (got != sizeof report || report[0] != CPROCESS_LAUNCH_FAILED) {
     if (got >= 0) errno = EPROTO;
     return -1;
   }
   uint32_t number;
-  memcpy(&number, word + 1, sizeof number);
+  memcpy(&number, report + 1, sizeof number);
   return number > 0 && number < 4096 ? (int)number : EINVAL;
 }
-
-#else
-
-int cprocess_confine(int argc, char *const argv[]) {
-  (void)argc, (void)argv;
-  return 125;
-}
-int cprocess_door_open(int folder, const char *name) {
-  (void)folder, (void)name;
-  errno = ENOTSUP;
-  return -1;
-}
-int cprocess_door_accept(int door, int timeout_ms) {
-  (void)door, (void)timeout_ms;
-  errno = ENOTSUP;
-  return -1;
-}
-int cprocess_door_peer(int connection) {
-  (void)connection;
-  errno = ENOTSUP;
-  return -1;
-}
-int cprocess_door_receive(int connection, int timeout_ms, int listeners[CPROCESS_LISTENERS_MAX]) {
-  (void)connection, (void)timeout_ms, (void)listeners;
-  errno = ENOTSUP;
-  return -1;
-}
-int cprocess_door_admit(int connection) {
-  (void)connection;
-  errno = ENOTSUP;
-  return -1;
-}
-int cprocess_door_await_start(int connection, int timeout_ms) {
-  (void)connection, (void)timeout_ms;
-  errno = ENOTSUP;
-  return -1;
-}
-
-#endif

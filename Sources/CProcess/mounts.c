@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#ifdef __linux__
 #include <sched.h>
 #include <linux/magic.h>
 #include <sys/mount.h>
@@ -38,7 +37,7 @@ int cprocess_become(unsigned int user, unsigned int group) {
   if (setgroups(0, NULL) != 0) return -1;
   if (setresgid(group, group, group) != 0) return -1;
   if (setresuid(user, user, user) != 0) return -1;
-  // Back is refused, or it was all for nothing.
+  // Verifies that becoming root again is refused.
   if (user != 0 && setuid(0) == 0) {
     errno = EPERM;
     return -1;
@@ -52,23 +51,3 @@ int cprocess_is_in_memory(const char *path) {
   return kind == TMPFS_MAGIC || kind == RAMFS_MAGIC || kind == HUGETLBFS_MAGIC;
 }
 
-#else
-static int not_here(void) {
-  errno = ENOSYS;
-  return -1;
-}
-int cprocess_hold(const char *path) { return open(path, O_RDONLY | O_CLOEXEC); }
-int cprocess_own_mounts(void) { return not_here(); }
-int cprocess_cover(const char *path) { return (void)path, not_here(); }
-int cprocess_bind(int opened, const char *target) {
-  return (void)opened, (void)target, not_here();
-}
-int cprocess_seal(const char *path) { return (void)path, not_here(); }
-int cprocess_become(unsigned int user, unsigned int group) {
-  return (void)user, (void)group, not_here();
-}
-int cprocess_is_in_memory(const char *path) {
-  (void)path;
-  return 0;
-}
-#endif

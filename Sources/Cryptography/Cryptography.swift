@@ -1,25 +1,25 @@
 // Hashes, message authentication and signatures: the system's libcrypto behind typed calls.
 //
-// AIPM does no cryptography of its own, and needs little: SHA-256 (the log's chain, digests of
+// Purpose: AIPM implements no cryptography and needs little: SHA-256 (the log's chain, digests of
 // definitions and output), SHA-1 (names of git objects), HMAC-SHA256 (webhooks) and RS256 (a
-// GitHub App's tokens). libcurl brings OpenSSL's libcrypto into the process anyway, and the system
-// keeps it patched; a Swift package with a copy of such a library would take a third of the whole
-// build. Only functions that OpenSSL 3 does not call deprecated are used
+// GitHub App's tokens). libcurl loads OpenSSL's libcrypto into the process anyway, and the system
+// keeps it patched; a Swift package with a copy of such a library would take a third of the build
+// time. It uses only functions that OpenSSL 3 does not deprecate
 // (https://docs.openssl.org/3.0/man7/crypto/).
 //
-// What can only fail for want of memory or because the library lacks SHA-256 altogether ends the
-// program: a log without hashes is none.
+// Failures: if memory runs out, or the library lacks SHA-256, the program ends, because no event
+// can be recorded without a hash.
 
 import COpenSSL
 import Text
 
 /// A hash function of libcrypto, looked up once: a look-up costs more than a short hash.
 struct HashFunction: Sendable {
-  // An EVP_MD never changes after it was fetched, and is never given back.
+  // An EVP_MD never changes after it was fetched, and is never freed.
   nonisolated(unsafe) let pointer: OpaquePointer?
   let size: Int
 
-  /// - Parameter builtIn: the same function where it cannot be looked up.
+  /// - Parameter builtIn: the fallback if the fetch fails.
   private init(_ name: String, builtIn: OpaquePointer?) {
     pointer = EVP_MD_fetch(nil, name, nil) ?? builtIn
     size = Int(EVP_MD_get_size(pointer))
@@ -29,8 +29,7 @@ struct HashFunction: Sendable {
   static let sha1 = HashFunction("SHA1", builtIn: EVP_sha1())
 }
 
-/// A hash that is being computed. It can be used for one message after another, which saves what
-/// setting it up costs.
+/// A hash in progress. It is reused for further messages, which saves the set-up.
 struct RunningHash: ~Copyable {
   private let context: OpaquePointer?
   private let function: HashFunction
@@ -44,18 +43,18 @@ struct RunningHash: ~Copyable {
 
   deinit { EVP_MD_CTX_free(context) }
 
-  /// - Parameter pointer: nil to go on with the function that the context has, which spares
-  ///   libcrypto the setting up.
+  /// - Parameter pointer: nil to reuse the function of the context, which saves libcrypto the
+  ///   set-up.
   private func begin(_ pointer: OpaquePointer?) {
-    precondition(EVP_DigestInit_ex2(context, pointer, nil) == 1, "a hash did not begin")
+    precondition(EVP_DigestInit_ex2(context, pointer, nil) == 1, "EVP_DigestInit_ex2 failed")
   }
 
   mutating func update(_ bytes: UnsafeRawBufferPointer) {
     precondition(
-      EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1, "a hash took no bytes")
+      EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1, "EVP_DigestUpdate failed")
   }
 
-  /// The hash of what was given; then another message may begin.
+  /// The hash of the message; the next message may follow.
   mutating func finish() -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: function.size) { buffer, count in
       finish(into: UnsafeMutableRawBufferPointer(buffer))
@@ -63,12 +62,12 @@ struct RunningHash: ~Copyable {
     }
   }
 
-  /// The same, where there is room for it.
+  /// The same, written into a buffer.
   mutating func finish(into out: UnsafeMutableRawBufferPointer) {
-    precondition(out.count >= function.size, "no room for a hash")
+    precondition(out.count >= function.size, "the buffer is too small for a hash")
     precondition(
       EVP_DigestFinal_ex(context, out.bindMemory(to: UInt8.self).baseAddress, nil) == 1,
-      "a hash did not end")
+      "EVP_DigestFinal_ex failed")
     begin(nil)
   }
 }
@@ -87,11 +86,11 @@ package struct SHA256: ~Copyable {
   /// Takes the next bytes of the message.
   package mutating func update(_ bytes: UnsafeRawBufferPointer) { running.update(bytes) }
 
-  /// The 32 bytes of the hash of what was given since the start or the last call; the next message
-  /// may follow.
+  /// The 32 bytes of the hash of all bytes since the start or the last call; the next message may
+  /// follow.
   package mutating func finish() -> [UInt8] { running.finish() }
 
-  /// The same, written where there is room for 32 bytes.
+  /// The same, written into a buffer of 32 bytes or more.
   package mutating func finish(into out: UnsafeMutableRawBufferPointer) {
     running.finish(into: out)
   }
@@ -107,9 +106,9 @@ package struct SHA256: ~Copyable {
   package static func hex(_ bytes: some Sequence<UInt8>) -> String { Hex.encode(hash(bytes)) }
 }
 
-/// SHA-1, which names git's objects. It protects nothing.
+/// SHA-1, for the names of git objects only. It is not secure.
 package enum SHA1 {
-  /// The 20 bytes of the hash of the parts, one after the other.
+  /// The 20 bytes of the hash of the concatenated parts.
   package static func hash(_ parts: [UInt8]...) -> [UInt8] {
     var running = RunningHash(.sha1)
     for part in parts { part.withUnsafeBytes { running.update($0) } }
@@ -125,19 +124,19 @@ package enum HMACSHA256 {
       let made = HMAC(
         HashFunction.sha256.pointer, key, Int32(key.count), message, message.count,
         buffer.baseAddress, nil)
-      precondition(made != nil, "no HMAC was made")
+      precondition(made != nil, "HMAC failed")
       count = HashFunction.sha256.size
     }
   }
 
-  /// Whether the code is the message's; the time it takes tells nothing of where they differ.
+  /// Whether the code belongs to the message. Compares in constant time.
   package static func isValid(_ code: [UInt8], for message: [UInt8], key: [UInt8]) -> Bool {
     let right = self.code(for: message, key: key)
     return code.count == right.count && CRYPTO_memcmp(code, right, right.count) == 0
   }
 }
 
-/// Calls the body with the bytes where they lie, or with a copy where they lie in pieces.
+/// Calls the body with the bytes in place if they are contiguous, else with a copy.
 private func withRawBytes(
   of bytes: some Sequence<UInt8>, _ body: (UnsafeRawBufferPointer) -> Void
 ) {

@@ -1,30 +1,30 @@
 import COpenSSL
 
-/// An RSA key that signs.
+/// An RSA key for signatures.
 package final class RSAPrivateKey: Sendable {
-  /// Why a text holds no key that signs.
+  /// Why a text is not a key that can sign.
   package enum Fault: Error {
     /// A pass phrase is needed.
     case encrypted
-    /// It is no RSA private key in PEM.
+    /// It is not an RSA private key in PEM.
     case unreadable
     /// It has fewer bits than are safe.
     case short(bits: Int)
   }
 
-  /// What RS256 asks for at least (RFC 7518, section 3.3).
+  /// The minimum of RS256 (RFC 7518, section 3.3).
   private static let bitsMin = 2048
 
-  // An EVP_PKEY is only read after this, which OpenSSL allows from several threads at once
+  // The EVP_PKEY is read-only from here on, which OpenSSL allows from several threads
   // (https://docs.openssl.org/3.0/man7/openssl-threads/).
   nonisolated(unsafe) private let key: OpaquePointer
 
   /// - Parameter pem: `RSA PRIVATE KEY` (PKCS #1) or `PRIVATE KEY` (PKCS #8).
-  /// - Throws: `Fault`, which holds nothing of the text.
+  /// - Throws: `Fault`, which contains nothing of the text.
   package init(pem: String) throws(Fault) {
     guard !pem.contains("ENCRYPTED") else { throw .encrypted }
     let bytes = Array(pem.utf8)
-    // Without a callback of its own libcrypto would ask for a pass phrase on the terminal.
+    // Without this callback libcrypto would ask for a pass phrase on the terminal.
     let read = bytes.withUnsafeBytes { buffer -> OpaquePointer? in
       guard let input = BIO_new_mem_buf(buffer.baseAddress, Int32(buffer.count)) else { return nil }
       defer { BIO_free(input) }
@@ -44,7 +44,7 @@ package final class RSAPrivateKey: Sendable {
   deinit { EVP_PKEY_free(key) }
 
   /// RSASSA-PKCS1-v1_5 over the SHA-256 of the message (RFC 8017, section 8.2), which a JWT calls
-  /// RS256; nil where libcrypto refuses the key.
+  /// RS256; nil if libcrypto refuses the key.
   package func signature(of message: [UInt8]) -> [UInt8]? {
     guard let context = EVP_MD_CTX_new() else { return nil }
     defer { EVP_MD_CTX_free(context) }

@@ -1,24 +1,23 @@
-/// What a prompt asks for.
+/// The parsed prompt.
 struct Brief: Equatable {
-  /// One acceptance criterion, and the function that is going to stand for it.
+  /// An acceptance criterion, and the name of its function.
   struct Criterion: Equatable {
     var text: String
     var name: Name
   }
 
   var objective: String
-  /// One line, empty where there are none.
+  /// One line; empty if absent.
   var constraints: String
-  /// What the comment on the whole module says.
+  /// The paragraphs of the module's comment.
   var paragraphs: [String] {
     constraints.isEmpty ? [objective] : [objective, "Constraints: \(constraints)"]
   }
-  /// At least one; without criteria, the objective is the only one.
+  /// At least one; the objective, if the prompt has no criteria.
   var criteria: [Criterion]
-  /// What the module is called.
+  /// The name of the module.
   var name: Name
 
-  /// More make no better module.
   static let criteriaMax = 100
 
   init(prompt: String) {
@@ -36,8 +35,8 @@ struct Brief: Equatable {
     }
   }
 
-  /// Parts a prompt at its headings. A heading is a whole line or begins one; of several of the
-  /// last kind the last counts, for the objective before it is the user's own text.
+  /// Splits a prompt at its headings, which are at the beginning of a line. If a heading occurs
+  /// more than once, the last one counts, because the user's own text comes first.
   private static func parts(
     _ prompt: String
   ) -> (objective: String, constraints: String, criteria: [String]) {
@@ -61,12 +60,12 @@ struct Brief: Equatable {
   }
 }
 
-/// Texts of users as they may stand in a comment of any language.
+/// Makes texts of users safe for a comment in any language.
 enum PlainText {
   static let lengthMax = 400
 
-  /// One line without control characters and without those that turn the direction of writing;
-  /// blanks are single; what is too long is cut.
+  /// One line without control characters and marks of text direction, with single spaces. A long
+  /// text is cut.
   static func clean(_ text: String) -> String {
     var scalars = String.UnicodeScalarView()
     var pendingBlank = false
@@ -88,7 +87,7 @@ enum PlainText {
     return String(scalars)
   }
 
-  /// Paragraphs in wrapped lines, an empty one between two.
+  /// Wrapped paragraphs, separated by an empty line.
   static func wrapped(
     paragraphs: [String], prefix: String, width: Int = 96
   ) -> [String] {
@@ -97,8 +96,7 @@ enum PlainText {
       paragraphs.map { wrapped($0, prefix: prefix, width: width) }.joined(separator: [blank]))
   }
 
-  /// A text in lines of at most `width` scalars, each behind `prefix`; words are kept whole where
-  /// they are not longer than a line.
+  /// A text in lines of at most `width` scalars with a prefix. Longer words are not broken.
   static func wrapped(_ text: String, prefix: String, width: Int = 96) -> [String] {
     var lines: [String] = []
     var line = ""

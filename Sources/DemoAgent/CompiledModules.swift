@@ -1,5 +1,4 @@
-/// A module in Swift, in the target that most files are in, with a test where that target has
-/// tests.
+/// A module in Swift, in the target with most files, and a test if the target has tests.
 enum SwiftModule {
   static func files(for brief: Brief, in survey: Survey) -> [DemoAgent.File] {
     let parts = survey.folder.split(separator: "/")
@@ -59,7 +58,7 @@ enum SwiftModule {
   }
 }
 
-/// A file of the package in Go that most files belong to, with its test.
+/// A file in the Go package with most files, and its test.
 enum GoModule {
   static func files(
     for brief: Brief, in survey: Survey, read: (String) -> String?
@@ -80,7 +79,7 @@ enum GoModule {
     ]
   }
 
-  /// All files of a folder belong to one package; a neighbour says which.
+  /// The package of a folder, from one of its files.
   private static func packageName(in survey: Survey, _ read: (String) -> String?) -> String {
     let neighbours = survey.files(in: survey.folder).filter {
       $0.hasSuffix(".go") && !$0.hasSuffix("_test.go")
@@ -135,8 +134,7 @@ enum GoModule {
   }
 }
 
-/// A module in Rust; its test includes it by path, for no file that exists is changed to declare
-/// it.
+/// A module in Rust. Its test includes it by path, because declaring it would change a file.
 enum RustModule {
   static func files(for brief: Brief, in survey: Survey) -> [DemoAgent.File] {
     let folder = survey.folder

@@ -1,21 +1,21 @@
-/// An identifier as two words or more of lowercase ASCII letters and digits, the first of which
-/// begins with a letter; each language writes it its own way. Two words, for no language keeps such
-/// a name for itself, and no library of Python has it.
+/// An identifier of two or more words in lowercase ASCII letters and digits, beginning with a
+/// letter. Each language formats it in its own way. It has two words, because no keyword and no
+/// module of Python's library has two.
 struct Name: Equatable {
   var words: [String]
 
-  /// Takes the words of a text that say most.
+  /// Takes the significant words of a text.
   /// - Parameters:
-  ///   - wordsMax: how many words it has at most.
-  ///   - fallback: stands in for words that the text does not have.
+  ///   - wordsMax: the maximum number of words.
+  ///   - fallback: used if the text has too few words.
   init(of text: String, wordsMax: Int, or fallback: String) {
     let isLetterOrDigit = { (byte: UInt8) in
       (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
     }
     let found = text.utf8.prefix(2000).split { !isLetterOrDigit($0) }
       .compactMap { String($0)?.lowercased() }
-    let telling = found.filter { !Self.filler.contains($0) }
-    words = Array((telling.isEmpty ? found : telling).prefix(wordsMax)).map {
+    let significant = found.filter { !Self.filler.contains($0) }
+    words = Array((significant.isEmpty ? found : significant).prefix(wordsMax)).map {
       String($0.prefix(20))
     }
     if words.isEmpty { words = [fallback] }
@@ -23,10 +23,10 @@ struct Name: Equatable {
     if words.count == 1 { words.append(words[0] == fallback ? "one" : fallback) }
   }
 
-  /// What must differ between names that are used side by side, however they are written.
+  /// Two names may be used together only if their keys differ, in every format.
   var key: String { words.joined() }
 
-  /// The name itself, or with the lowest number that makes its key free.
+  /// The name, with a number if its key is taken.
   func free(among taken: Set<String>) -> Name {
     var candidate = self
     var number = 2
@@ -47,7 +47,7 @@ struct Name: Equatable {
     word.prefix(1).uppercased() + word.dropFirst()
   }
 
-  /// Words that say little of what is to be made.
+  /// Words without significance.
   private static let filler: Set<String> = [
     "a", "an", "and", "are", "as", "at", "be", "by", "can", "for", "from", "has", "have", "in",
     "is", "it", "its", "of", "on", "or", "our", "should", "so", "that", "the", "their", "then",

@@ -1,4 +1,4 @@
-/// A module in Python with its unittest, and the page that goes with it where no language is known.
+/// A module in Python with its unittest.
 enum PythonModule {
   static func files(for brief: Brief, in survey: Survey) -> [DemoAgent.File] {
     let folder = survey.folder
@@ -35,8 +35,8 @@ enum PythonModule {
     let isNeighbour = Survey.parent(of: targets[0]) == Survey.parent(of: targets[1])
     let up = Survey.parent(of: targets[1]).split(separator: "/").map { _ in "\"..\", " }.joined()
     let folder = Survey.parent(of: targets[0]).split(separator: "/").map { "\"\($0)\"" }
-    let place = isNeighbour ? "" : up + folder.joined(separator: ", ")
-    let directory = place.hasSuffix(", ") ? String(place.dropLast(2)) : place
+    let path = isNeighbour ? "" : up + folder.joined(separator: ", ")
+    let directory = path.hasSuffix(", ") ? String(path.dropLast(2)) : path
     var lines = ["import os", "import sys", "import unittest", ""]
     lines.append(
       "sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__))"
@@ -71,13 +71,13 @@ enum PythonModule {
     return lines
   }
 
-  /// What may stand between `"""`.
+  /// Escapes a text between `"""`.
   private static func escaped(_ text: String) -> String {
     text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
   }
 }
 
-/// A page that says what was asked for, with a module in Python beside it.
+/// A page about the request, with a module in Python.
 enum MarkdownPage {
   static func files(for brief: Brief, in survey: Survey) -> [DemoAgent.File] {
     let folder = survey.existing(["docs"]) ?? ""
@@ -94,6 +94,6 @@ enum MarkdownPage {
     return [page] + PythonModule.files(for: brief, in: survey)
   }
 
-  /// A text that is read as it stands, not as HTML.
+  /// A text that Markdown does not read as HTML.
   private static func inline(_ text: String) -> String { text.replacing("<", with: "&lt;") }
 }

@@ -2,10 +2,10 @@ import FoundationEssentials
 import Glibc
 
 extension DemoAgent {
-  /// The whole agent as a program: reads the prompt, looks at the working tree, writes the files,
-  /// and says on standard output what it does.
+  /// The agent as a program: reads the prompt and the working tree, writes the files, and reports
+  /// to standard output.
   /// - Parameters:
-  ///   - arguments: the prompt in words; where there are none it is read from standard input.
+  ///   - arguments: the prompt; if absent, it is read from standard input.
   ///   - directory: the working tree.
   /// - Returns: the exit code: 0 done, 1 something could not be read or written, 2 no prompt.
   package static func run(arguments: [String], directory: String) -> Int32 {
@@ -30,11 +30,11 @@ extension DemoAgent {
     return 0
   }
 
-  /// More is no prompt but a mistake.
+  /// A larger input is a mistake.
   private static let promptBytesMax = 16 << 20
   private static let entriesMax = 500_000
 
-  /// All of standard input; nil where that is a terminal, is empty, or has no end.
+  /// Standard input; nil if it is a terminal, empty, or too large.
   private static func standardInput() -> String? {
     guard isatty(STDIN_FILENO) == 0 else { return nil }
     var bytes: [UInt8] = []
@@ -52,13 +52,13 @@ extension DemoAgent {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// The paths of all files and links, those of git itself aside; links are not followed.
+  /// The paths of all files and links, except git's own. Links are not followed.
   private static func tree(of directory: String) -> [String]? {
     var paths: [String] = []
     var folders = [""]
     while let folder = folders.popLast() {
-      let place = folder.isEmpty ? directory : "\(directory)/\(folder)"
-      guard let names = try? FileManager.default.contentsOfDirectory(atPath: place) else {
+      let absolute = folder.isEmpty ? directory : "\(directory)/\(folder)"
+      guard let names = try? FileManager.default.contentsOfDirectory(atPath: absolute) else {
         if folder.isEmpty { return nil }
         continue
       }
@@ -97,7 +97,7 @@ extension DemoAgent {
     return code
   }
 
-  /// Written at once, so that whoever follows sees it as it happens.
+  /// Written at once, so that a reader sees the progress.
   private static func put(_ line: String, on descriptor: Int32) {
     var rest = Array(line.utf8)[...]
     while !rest.isEmpty {

@@ -3,9 +3,9 @@ struct ScriptModule {
   private let isTyped: Bool
   private let survey: Survey
   private let folder: String
-  /// Without its dot.
+  /// Without the dot.
   private let ending: String
-  /// `import` and `export`, not `require`.
+  /// Uses `import` and `export` instead of `require`.
   private let isECMA: Bool
 
   init(isTyped: Bool, _ survey: Survey, _ read: (String) -> String?) {
@@ -21,8 +21,8 @@ struct ScriptModule {
     }
     ending = isTyped ? most(["ts", "mts", "cts"]) : most(["js", "mjs", "cjs"])
     let manifest = read("package.json") ?? ""
-    let says = manifest.filter { !$0.isWhitespace }.contains("\"type\":\"module\"")
-    isECMA = isTyped || ending == "mjs" || (ending == "js" && says)
+    let isModule = manifest.filter { !$0.isWhitespace }.contains("\"type\":\"module\"")
+    isECMA = isTyped || ending == "mjs" || (ending == "js" && isModule)
   }
 
   func files(for brief: Brief) -> [DemoAgent.File] {
@@ -71,10 +71,10 @@ struct ScriptModule {
 
   private func test(_ brief: Brief, _ name: Name, tests: String) -> String {
     let up = tests.split(separator: "/").map { _ in "../" }.joined()
-    let place = tests == folder ? "./" : up + (folder.isEmpty ? "" : folder + "/")
+    let relative = tests == folder ? "./" : up + (folder.isEmpty ? "" : folder + "/")
     // Node resolves what the compiler emits.
     let emitted = isTyped ? ending.replacing("ts", with: "js") : ending
-    let path = "\(place.isEmpty ? "./" : place)\(name.kebab).\(emitted)"
+    let path = "\(relative.isEmpty ? "./" : relative)\(name.kebab).\(emitted)"
     var lines: [String]
     if isECMA {
       lines = [
@@ -107,6 +107,6 @@ struct ScriptModule {
     return ["/**"] + lines + [" */"]
   }
 
-  /// What cannot end a comment.
+  /// Removes the end of a comment.
   private func safe(_ text: String) -> String { text.replacing("*/", with: "* /") }
 }

@@ -1,12 +1,12 @@
-/// What the working tree is like: which language most of it is in, and where new files belong.
+/// The language of a working tree, and the folder for new files.
 struct Survey {
   let language: Language
-  /// Where most files of that language are, tests aside; empty: at the root.
+  /// The folder with most files of that language, except tests; empty for the root.
   let folder: String
   private let taken: Set<String>
   private let tree: [String]
 
-  /// Folders of code that others wrote or a build made.
+  /// Folders with code of others, or with build products.
   private static let foreign: Set<String> = [
     "node_modules", "vendor", "third_party", "dist", "build", "target", "out", "venv",
     "site-packages", "__pycache__", "Pods", "Carthage",
@@ -15,7 +15,7 @@ struct Survey {
 
   init(tree: [String]) {
     self.tree = tree.sorted()
-    // A name that differs in case alone is taken on some file systems.
+    // On some file systems, names that differ only in case are equal.
     taken = Set(tree.map { $0.lowercased() })
     var byLanguage: [Language: Int] = [:]
     var byFolder: [Language: [String: Int]] = [:]
@@ -31,19 +31,19 @@ struct Survey {
     let dominant = Language.allCases.max { (byLanguage[$0] ?? 0) < (byLanguage[$1] ?? 0) }
     let chosen = dominant.flatMap { byLanguage[$0] == nil ? nil : $0 } ?? .unknown
     language = chosen
-    // The fullest folder; of equals the first by name.
+    // The folder with most files; of equals, the first by name.
     let folders = (byFolder[chosen] ?? [:]).sorted { $0.key < $1.key }
     folder = folders.max { $0.value < $1.value }?.key ?? ""
   }
 
-  /// The files of a folder, not of those within it.
+  /// The files directly in a folder.
   func files(in folder: String) -> [String] {
     tree.filter { Self.parent(of: $0) == folder }
   }
 
   func has(_ path: String) -> Bool { taken.contains(path.lowercased()) }
 
-  /// Whether files can be put there: no part of its path is a file or a link.
+  /// Whether files can be written there: no part of its path is a file or a link.
   func isFolder(_ folder: String) -> Bool {
     var path = ""
     for part in folder.split(separator: "/") {
@@ -53,12 +53,12 @@ struct Survey {
     return true
   }
 
-  /// The first of these folders in which there are files.
+  /// The first of these folders that contains files.
   func existing(_ folders: [String]) -> String? {
     folders.first { folder in tree.contains { $0.hasPrefix(folder + "/") } && isFolder(folder) }
   }
 
-  /// The name, with a number where one of its files is taken.
+  /// The name, with a number if one of its files exists.
   func free(_ name: Name, paths: (Name) -> [String]) -> Name {
     var candidate = name
     var number = 2
@@ -79,11 +79,11 @@ struct Survey {
   }
 }
 
-/// The languages that modules are written in. The first of equals wins.
+/// The languages of modules. Of equally frequent ones, the first wins.
 enum Language: CaseIterable, Hashable {
   case swift, python, typescript, javascript, go, rust, unknown
 
-  /// The language of a file by its name; nil for what is no source file of these.
+  /// The language of a file by its name; nil if it is not a source file of one of these.
   init?(file name: Substring) {
     switch name.split(separator: ".").last {
     case "swift": self = .swift

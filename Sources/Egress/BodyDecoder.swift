@@ -1,13 +1,13 @@
 import NIOCore
 
-/// Where the body of a message ends.
+/// How the end of a message's body is determined.
 enum BodyFraming: Equatable, Sendable {
   case length(Int)
   case chunked
   case untilClose
 }
 
-/// Takes the body of a message out of the bytes of a connection, and leaves what follows it.
+/// Reads the body of a message from a connection's bytes, and leaves the bytes after it.
 struct BodyDecoder {
   enum Part: Equatable {
     case data(ByteBuffer)
@@ -24,7 +24,7 @@ struct BodyDecoder {
     case done
   }
 
-  /// A chunk's line with its extension, which nobody uses and which is dropped; trailers likewise.
+  /// A chunk's line with its extension. Extensions and trailers are dropped.
   private static let lineBytesMax = 256
   private static let trailerBytesMax = 4 << 10
   private var state: State
@@ -43,13 +43,13 @@ struct BodyDecoder {
     return false
   }
 
-  /// Whether the end of the connection is the end of the body.
+  /// Whether the body ends with the connection.
   var endsWithConnection: Bool {
     if case .untilClose = state { return true }
     return false
   }
 
-  /// The next part; nil if more bytes are needed. After `.end` nothing is taken any more.
+  /// The next part; nil if more bytes are needed. Nothing is read after `.end`.
   mutating func next(_ bytes: inout ByteBuffer) throws(HeadFault) -> Part? {
     while true {
       switch state {
@@ -74,7 +74,7 @@ struct BodyDecoder {
       case .chunkEnd:
         guard bytes.readableBytes >= 2 else { return nil }
         guard bytes.readInteger(as: UInt16.self) == 0x0d0a else {
-          throw HeadFault("a chunk is longer than it says")
+          throw HeadFault("a chunk is longer than its size")
         }
         state = .chunkHead
       case .trailer(let count):
@@ -94,22 +94,22 @@ struct BodyDecoder {
     bytes.readSlice(length: min(countMax, bytes.readableBytes)) ?? ByteBuffer()
   }
 
-  /// A line without its end; nil if it has not come yet.
+  /// A line without its end; nil if it is not complete yet.
   private static func line(_ bytes: inout ByteBuffer) throws(HeadFault) -> [UInt8]? {
     let view = bytes.readableBytesView.prefix(lineBytesMax + 1)
     for index in view.indices {
       let byte = view[index]
-      if byte == 0x0a { throw HeadFault("a line feed stands without its carriage return") }
+      if byte == 0x0a { throw HeadFault("a line feed has no carriage return before it") }
       if byte == 0x0d {
         let count = index - view.startIndex
         guard index + 1 < view.endIndex else { return try tooLong(view.count) }
-        guard view[index + 1] == 0x0a else { throw HeadFault("a carriage return stands alone") }
+        guard view[index + 1] == 0x0a else { throw HeadFault("a carriage return has no line feed") }
         let line = bytes.readBytes(length: count)
         bytes.moveReaderIndex(forwardBy: 2)
         return line
       }
       if byte < 0x20 && byte != 0x09 || byte == 0x7f {
-        throw HeadFault("a chunk's line holds a control character")
+        throw HeadFault("a chunk's line contains a control character")
       }
     }
     return try tooLong(view.count)
@@ -120,7 +120,7 @@ struct BodyDecoder {
     return nil
   }
 
-  /// Hexadecimal digits, and then nothing or an extension.
+  /// Reads hexadecimal digits, followed by nothing or by an extension.
   private static func size(_ line: [UInt8]) throws(HeadFault) -> Int {
     let digits = line.prefix { Character(Unicode.Scalar($0)).isHexDigit && $0 < 0x80 }
     let rest = line.dropFirst(digits.count)

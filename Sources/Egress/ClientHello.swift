@@ -1,32 +1,32 @@
 import NIOCore
 
-/// The first message of a TLS client, read as far as its server name (RFC 8446, 4.1.2; RFC 6066,
-/// 3). Strict where two readers could differ: a length that does not fit, an extension that comes
-/// twice, a list of several names.
+/// The first message of a TLS client, parsed up to its server name (RFC 8446, 4.1.2; RFC 6066, 3).
+/// It refuses everything that two parsers could read differently: a wrong length, a duplicate
+/// extension, a list of several names.
 enum ClientHello {
   enum Finding: Equatable {
-    /// It is not complete, and will not be before so many bytes are there in all.
+    /// It is incomplete until this many bytes have come in all.
     case more(bytes: Int)
     /// The bytes are not TLS.
     case other
-    /// They begin as TLS, and then break its rules.
+    /// The bytes begin as TLS, and are invalid.
     case broken(String)
     /// No server name, several, or a hidden one.
     case nameless(String)
-    /// The one server name, as it was written.
+    /// The server name as it was sent.
     case name([UInt8])
   }
 
   private static let handshake: UInt8 = 22
   private static let recordBytesMax = 16 << 10
   private static let serverName: UInt16 = 0
-  /// encrypted_client_hello (RFC 9849), its drafts, encrypted_server_name, and what belongs into
-  /// the hidden hello only.
+  /// encrypted_client_hello (RFC 9849), its drafts, encrypted_server_name, and the extension that
+  /// is valid only in an encrypted hello.
   private static func hidesName(_ type: UInt16) -> Bool {
     (0xfe08...0xfe0f).contains(type) || type == 0xffce || type == 0xfd00
   }
 
-  /// - Parameter bytes: all that came so far.
+  /// - Parameter bytes: everything that came so far.
   static func inspect(_ bytes: ByteBufferView) -> Finding {
     var message: [UInt8] = []
     var rest = bytes[...]
@@ -34,7 +34,7 @@ enum ClientHello {
       // Type, version, length.
       let header = Array(rest.prefix(5))
       if let type = header.first, type != handshake {
-        return message.isEmpty ? .other : .broken("another record stands within the hello")
+        return message.isEmpty ? .other : .broken("another record is within the hello")
       }
       if header.count > 1, header[1] != 3 {
         return message.isEmpty ? .other : .broken("a record has an unknown version")
@@ -44,7 +44,7 @@ enum ClientHello {
       let length = Int(header[3]) << 8 | Int(header[4])
       guard (1...recordBytesMax).contains(length) else { return .broken("a record has no length") }
       if message.isEmpty, rest.count > 5, rest[rest.startIndex + 5] != 1 {
-        return .broken("the first message is no hello")
+        return .broken("the first message is not a hello")
       }
       guard rest.count >= 5 + length else { return .more(bytes: seen + 5 + length) }
       message += rest.dropFirst(5).prefix(length)
@@ -61,19 +61,19 @@ enum ClientHello {
     guard reader.take(2 + 32) != nil, let session = reader.vector8(), session.count <= 32,
       let suites = reader.vector16(), suites.count >= 2, suites.count % 2 == 0,
       let compressions = reader.vector8(), !compressions.isEmpty
-    else { return .broken("the hello's fields do not fit") }
+    else { return .broken("the hello's fields have wrong lengths") }
     if reader.rest.isEmpty { return .nameless("the hello has no extensions") }
     guard let extensions = reader.vector16(), reader.rest.isEmpty else {
-      return .broken("the hello's extensions do not fit")
+      return .broken("the hello's extensions have a wrong length")
     }
     var seen: Set<UInt16> = []
     var name: [UInt8]?
     reader = Reader(rest: extensions)
     while !reader.rest.isEmpty {
       guard let type = reader.number16(), let content = reader.vector16() else {
-        return .broken("an extension does not fit")
+        return .broken("an extension has a wrong length")
       }
-      guard seen.insert(type).inserted else { return .broken("an extension comes twice") }
+      guard seen.insert(type).inserted else { return .broken("an extension is duplicate") }
       if hidesName(type) { return .nameless("the hello hides its server name") }
       guard type == serverName else { continue }
       guard let only = onlyName(content) else {

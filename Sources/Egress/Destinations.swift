@@ -2,22 +2,22 @@ import NIOCore
 import NIOPosix
 import NetworkRules
 
-/// Which of a name's addresses may be connected to.
+/// Selects the addresses of a name that may be connected to.
 struct DestinationRules: Sendable {
   var permitted: [AddressRange]
   var own: [OwnEndpoint]
 
   enum Choice: Equatable {
-    /// In the order in which they should be tried; at least one.
+    /// In the order in which to try them; at least one.
     case addresses([IPAddress])
     case refused(RefusalCode)
   }
 
-  /// Addresses tried for one connection.
+  /// The maximum number of addresses to try for one connection.
   private static let triedMax = 8
 
-  /// Leaves out what must not be reached. A name with public and private addresses is reached by
-  /// its public ones: who answers for the name could have left the others out.
+  /// Removes forbidden addresses. A name with public and private addresses is reached by its public
+  /// ones: its owner could as well publish only those.
   func choose(_ addresses: [IPAddress], port: UInt16) -> Choice {
     if addresses.isEmpty { return .refused(.nameUnresolved) }
     let machine = IPAddress.ofThisMachine()
@@ -33,7 +33,7 @@ struct DestinationRules: Sendable {
     return .addresses(Array(reachable.prefix(Self.triedMax)))
   }
 
-  /// Whether AIPM listens there.
+  /// Whether AIPM listens on this address and port.
   func isAIPM(_ address: IPAddress, _ port: UInt16) -> Bool {
     isAIPM(address, port, isHere: isHere(address, IPAddress.ofThisMachine()))
   }
@@ -51,22 +51,22 @@ struct DestinationRules: Sendable {
   private func isOwn(_ address: IPAddress, _ port: UInt16, _ machine: Set<IPAddress>) -> Bool {
     let isHere = isHere(address, machine)
     if isAIPM(address, port, isHere: isHere) { return true }
-    // A public address may be this machine's, and what listens on all of its addresses trusts its
-    // loopback: it is reached only by an operator's word, like any private one.
+    // A public address may belong to this machine, whose services may trust local connections. So
+    // it is reached only if an operator permits it, like a private address.
     return isHere && !permitted.contains { $0.contains(address) }
   }
 }
 
-/// Connects to one of several addresses, one after the other.
+/// Connects to the first of several addresses that accepts.
 struct Dialer {
   let loop: any EventLoop
   let port: UInt16
   let deadline: NIODeadline
 
-  /// What is tried last must have a fair share of the time left.
+  /// The least share of the remaining time for one address.
   private static let shareMin = TimeAmount.seconds(1)
 
-  /// - Returns: a channel with an `End` at its tail that does not read by itself.
+  /// - Returns: a channel whose last handler is an `EgressSocket`, which does not read by itself.
   func connect(_ addresses: ArraySlice<IPAddress>) -> EventLoopFuture<any Channel> {
     guard let address = addresses.first else {
       return loop.makeFailedFuture(EgressFault(description: "no address is left"))
@@ -74,7 +74,7 @@ struct Dialer {
     let rest = addresses.dropFirst()
     let left = deadline - .now()
     guard left > .zero else {
-      return loop.makeFailedFuture(EgressFault(description: "the time for connecting is over"))
+      return loop.makeFailedFuture(EgressFault(description: "the connect time-out is over"))
     }
     let share = max(Self.shareMin, .nanoseconds(left.nanoseconds / Int64(addresses.count)))
     return connect(to: address, within: min(left, share)).flatMapError { error in
@@ -92,11 +92,11 @@ struct Dialer {
         .connectTimeout(time)
         .channelOption(.autoRead, value: false)
         .channelOption(.allowRemoteHalfClosure, value: true)
-        .channelOption(.writeBufferWaterMark, value: End.waterMark)
-        .channelOption(.recvAllocator, value: End.receiveAllocator)
+        .channelOption(.writeBufferWaterMark, value: EgressSocket.waterMark)
+        .channelOption(.recvAllocator, value: EgressSocket.receiveAllocator)
         .channelInitializer { channel in
           channel.eventLoop.makeCompletedFuture {
-            try channel.pipeline.syncOperations.addHandler(End(.outside, channel))
+            try channel.pipeline.syncOperations.addHandler(EgressSocket(.outside, channel))
           }
         }
         .connect(to: destination)

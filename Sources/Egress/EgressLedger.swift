@@ -3,10 +3,10 @@ import NIOCore
 import NetworkRules
 import Synchronization
 
-/// What one attempt reached and sent, and how much more it may send. All proxies and gateways of
-/// the attempt share it; any thread may use it.
+/// The record of one attempt's connections, and the rest of its upload limit. All proxies and
+/// gateways of the attempt share it, on any thread.
 package final class EgressLedger: Sendable {
-  /// The line of the record that a connection counts into; nil for one beyond the list.
+  /// The index of the record's entry for a connection; nil for a connection beyond the list.
   typealias Line = Int?
 
   private struct Key: Hashable {
@@ -44,7 +44,7 @@ package final class EgressLedger: Sendable {
   private let now: @Sendable () -> Int64
 
   /// - Parameters:
-  ///   - uploadBytesMax: how much the attempt may send in all, in bytes.
+  ///   - uploadBytesMax: how much the attempt may send together, in bytes.
   ///   - now: milliseconds since 1970.
   package init(
     uploadBytesMax: Int = NetworkPolicy.uploadBytesMaxDefault,
@@ -61,10 +61,10 @@ package final class EgressLedger: Sendable {
     return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
   }
 
-  /// What was reached and refused so far.
+  /// The connections and refusals so far.
   package var record: NetworkRecord { state.withLock { $0.record } }
 
-  /// Whether the upload limit was passed; nothing goes out any more.
+  /// Whether the upload limit was exceeded; nothing can be sent any more.
   package var isOverUpload: Bool { state.withLock { $0.isOver } }
 
   /// Ends every open connection of the attempt.
@@ -75,24 +75,24 @@ package final class EgressLedger: Sendable {
 
   // MARK: For connections
 
-  /// Notes a refusal.
-  /// - Parameter host: what was asked for, whatever it is.
+  /// Records a refusal.
+  /// - Parameter host: the requested host, in any form.
   func refused(_ host: some Sequence<UInt8>, port: Int, _ code: RefusalCode) {
     let key = Key(host: PrintableHost.text(host), port: port, refusal: code)
     let time = now()
     state.withLock { _ = $0.count(key, at: time) }
   }
 
-  /// Notes a connection, or a request of plain HTTP, that was let through.
+  /// Records an allowed connection or plain HTTP request.
   func allowed(_ host: String, port: UInt16) -> Line {
     let key = Key(host: PrintableHost.text(host.utf8), port: Int(port), refusal: nil)
     let time = now()
     return state.withLock { $0.count(key, at: time) }
   }
 
-  /// Takes bytes that are about to be sent.
-  /// - Parameter host: and its port: where to; what a refusal is noted for.
-  /// - Returns: false if they would pass the limit: they must not be sent, and from now on none.
+  /// Counts bytes that are about to be sent.
+  /// - Parameter host: with its port, the destination, for recording a refusal.
+  /// - Returns: false if the limit is exceeded: these bytes and all later ones must not be sent.
   func send(_ count: Int, _ line: Line, to host: some Sequence<UInt8>, port: Int) -> Bool {
     guard spend(count, for: host, port: port) else { return false }
     state.withLock { state in
@@ -102,8 +102,8 @@ package final class EgressLedger: Sendable {
     return true
   }
 
-  /// Takes what goes out without a connection: a name that is looked up is sent to its owner.
-  /// - Returns: as `send`.
+  /// Counts bytes that leave without a connection: the name in a DNS query reaches its owner.
+  /// - Returns: as for `send`.
   func spend(_ count: Int, for host: some Sequence<UInt8>, port: Int) -> Bool {
     let (isWithin, wasWithin) = state.withLock { state in
       let wasWithin = !state.isOver
@@ -116,13 +116,13 @@ package final class EgressLedger: Sendable {
       }
       return (!state.isOver, wasWithin)
     }
-    // All connections of the attempt end with the one that passes the limit. That is noted by now:
-    // an agent that ends with its connection has its record read at once.
+    // All connections end with the one that exceeds the limit. The record is complete by now,
+    // because an agent that ends with its connection has its record read at once.
     if wasWithin, !isWithin { closeConnections() }
     return isWithin
   }
 
-  /// Notes bytes that came back.
+  /// Counts received bytes.
   func received(_ count: Int, _ line: Line) {
     state.withLock { state in
       state.record.bytesDown += count
@@ -130,8 +130,8 @@ package final class EgressLedger: Sendable {
     }
   }
 
-  /// Takes a connection in.
-  /// - Returns: a number to give back to `leave`; nil if there are too many.
+  /// Adds a connection.
+  /// - Returns: its number for `leave`; nil if there are too many.
   func enter(_ channel: any Channel, connectionsMax: Int) -> Int? {
     state.withLock { state in
       guard state.connections.count < connectionsMax else { return nil }

@@ -6,13 +6,13 @@ import NetworkRules
 import Synchronization
 
 /// Serves the listeners of one sandbox: tunnels and plain HTTP requests, by the policy of the
-/// attempt that the sandbox is serving. Refuses everything until `use` is called.
+/// sandbox's current attempt. Refuses everything until `use` is called.
 package final class EgressProxy: Sendable {
   private let front: EgressFront
 
   /// - Parameters:
-  ///   - resolver: shared by proxies if it is given; else one of the proxy's own.
-  ///   - group: where connections are served.
+  ///   - resolver: may be shared by several proxies.
+  ///   - group: runs the connections.
   package init(
     configuration: EgressConfiguration = EgressConfiguration(),
     resolver: any NameResolver = SystemResolver(), logger: Logger,
@@ -26,22 +26,22 @@ package final class EgressProxy: Sendable {
     front = EgressFront(core, group)
   }
 
-  /// From now on serves another attempt. Connections of the one before are ended.
+  /// Switches to another attempt. Connections of the previous one are ended.
   package func use(_ policy: NetworkPolicy, for ledger: EgressLedger) {
     front.use(AttemptScope(policy: policy, ledger: ledger))
   }
 
-  /// Takes over a TCP socket that listens, of whatever network namespace, and accepts on it until
-  /// `close`. The descriptor belongs to the proxy from the call on, also if it throws.
+  /// Takes ownership of a listening TCP socket of any network namespace, and accepts from it until
+  /// `close`. The proxy owns the descriptor even if this throws.
   package func serve(listener: CInt) async throws(EgressFault) {
     try await front.serve(listener)
   }
 
-  /// Ends every connection and stops listening. Nothing is served after it.
+  /// Ends every connection and stops listening, for good.
   package func close() async { await front.close() }
 }
 
-/// Where a proxy or gateway takes connections, and the attempt that it serves them for.
+/// The listeners of a proxy or gateway, and the attempt that they serve.
 final class EgressFront: Sendable {
   private let scopes = CurrentScope()
   private let listeners: Listeners
@@ -67,41 +67,41 @@ final class EgressFront: Sendable {
   }
 }
 
-/// What all connections of a proxy share.
+/// The state that all connections of a proxy share.
 struct ProxyCore: Sendable {
   let configuration: EgressConfiguration
   let resolver: any NameResolver
   let destinations: DestinationRules
   let logger: Logger
-  /// Set if requests go to one upstream, in place of where they say.
+  /// Set if all requests go to one upstream.
   var gateway: GatewayCore?
 
-  /// Makes an accepted connection ready; on its loop.
+  /// Sets up an accepted connection, on its loop.
   func serve(_ channel: any Channel, in scope: AttemptScope) throws(EgressFault) {
     let limit = configuration.connectionsMax
     guard let id = scope.ledger.enter(channel, connectionsMax: limit) else {
-      // Nothing is said to those beyond the limit: an answer would hold their sockets open.
+      // Those beyond the limit get no response: it would hold their sockets open.
       scope.ledger.refused("-".utf8, port: 0, .connectionLimit)
       throw EgressFault(description: "over \(limit) connections")
     }
     channel.closeFuture.whenComplete { _ in scope.ledger.leave(id) }
-    let end = End(.inside, channel)
-    end.owner = FrontConnection(end, core: self, scope: scope)
+    let socket = EgressSocket(.inside, channel)
+    socket.owner = FrontConnection(socket, core: self, scope: scope)
     do {
-      try channel.pipeline.syncOperations.addHandler(end)
+      try channel.pipeline.syncOperations.addHandler(socket)
     } catch {
       throw EgressFault(description: "the connection ended: \(error)")
     }
   }
 }
 
-/// What one attempt may do, and where it is noted.
+/// The permissions and the record of one attempt.
 struct AttemptScope: Sendable {
   let policy: NetworkPolicy
   let ledger: EgressLedger
 }
 
-/// The attempt that is served now.
+/// The current attempt.
 final class CurrentScope: Sendable {
   private let state = Mutex(AttemptScope(policy: NetworkPolicy(), ledger: EgressLedger()))
 
@@ -116,7 +116,7 @@ final class CurrentScope: Sendable {
   }
 }
 
-/// The sockets that a proxy or gateway accepts on.
+/// The listening sockets of a proxy or gateway.
 final class Listeners: Sendable {
   private struct State {
     var channels: [any Channel] = []
@@ -128,8 +128,8 @@ final class Listeners: Sendable {
 
   init(group: any EventLoopGroup) { self.group = group }
 
-  /// - Parameter accept: makes an accepted connection ready, on its loop; where it throws, the
-  ///   connection is closed.
+  /// - Parameter accept: sets up an accepted connection, on its loop; if it throws, the connection
+  ///   is closed.
   func adopt(
     _ listener: CInt, accept: @escaping @Sendable (any Channel) throws -> Void
   ) async throws(EgressFault) {
@@ -139,8 +139,8 @@ final class Listeners: Sendable {
       channel = try await ServerBootstrap(group: group)
         .childChannelOption(.autoRead, value: false)
         .childChannelOption(.allowRemoteHalfClosure, value: true)
-        .childChannelOption(.writeBufferWaterMark, value: End.waterMark)
-        .childChannelOption(.recvAllocator, value: End.receiveAllocator)
+        .childChannelOption(.writeBufferWaterMark, value: EgressSocket.waterMark)
+        .childChannelOption(.recvAllocator, value: EgressSocket.receiveAllocator)
         .childChannelInitializer { channel in
           channel.eventLoop.makeCompletedFuture { try accept(channel) }
         }
@@ -163,11 +163,11 @@ final class Listeners: Sendable {
       defer { state.channels = [] }
       return state.channels
     }
-    // What is closed already has nothing to say.
+    // A channel that is closed already is no failure.
     for channel in channels { try? await channel.close().get() }
   }
 
-  /// Closes what is no listening TCP socket: who sent it is not to be believed.
+  /// Closes a descriptor that is not a listening TCP socket: its sender is not trusted.
   private static func check(_ listener: CInt) throws(EgressFault) {
     func option(_ name: CInt) -> CInt? {
       var value: CInt = 0
@@ -179,7 +179,7 @@ final class Listeners: Sendable {
       family == AF_INET || family == AF_INET6
     else {
       if listener >= 0 { Glibc.close(listener) }
-      throw EgressFault(description: "descriptor \(listener) is no TCP socket that listens")
+      throw EgressFault(description: "descriptor \(listener) is not a listening TCP socket")
     }
     _ = fcntl(listener, F_SETFD, FD_CLOEXEC)
   }

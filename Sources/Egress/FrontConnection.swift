@@ -1,34 +1,34 @@
 import NIOCore
 import NetworkRules
 
-/// A connection of an agent: reads the head of a request, judges it, connects, and hands over to a
-/// `Tunnel` or a `PlainExchange`. After an exchange it reads the next head, and judges anew.
-final class FrontConnection: EndOwner {
+/// A connection of an agent: reads the head of a request, checks it, connects, and passes the
+/// sockets to a `Tunnel` or a `PlainExchange`. After an exchange it continues with the next head.
+final class FrontConnection: SocketOwner {
   private enum Phase {
     case head
-    /// Looking up or connecting; nothing is read.
+    /// Resolving or connecting; nothing is read.
     case connecting
-    /// An answer was sent, and what still comes is thrown away, so that the answer arrives.
+    /// A response was sent, and further input is discarded, so that the response arrives.
     case draining(bytes: Int)
-    /// An exchange has the ends.
+    /// An exchange owns the sockets.
     case handedOver
     case ended
   }
 
-  /// What a client may still send while it has not read its refusal.
+  /// How much a client may send before it has read its refusal.
   private static let drainBytesMax = 1 << 20
   private static let drainTime = Duration.seconds(2)
 
   let core: ProxyCore
   let scope: AttemptScope
-  let inside: End
+  let inside: EgressSocket
   private let alarm: Alarm
   private let lifetime: Alarm
   private var phase = Phase.head
   private var scanner = HeadScanner()
   private var buffer = ByteBuffer()
 
-  init(_ inside: End, core: ProxyCore, scope: AttemptScope) {
+  init(_ inside: EgressSocket, core: ProxyCore, scope: AttemptScope) {
     self.inside = inside
     self.core = core
     self.scope = scope
@@ -41,7 +41,7 @@ final class FrontConnection: EndOwner {
   var loop: any EventLoop { inside.channel.eventLoop }
   var configuration: EgressConfiguration { core.configuration }
 
-  /// Every way out of a connection leads here, or to `closed`, which an exchange passes on.
+  /// Ends the connection. Every path ends here, or in `closed`, which an exchange calls.
   func end() {
     if case .ended = phase { return }
     phase = .ended
@@ -57,13 +57,13 @@ final class FrontConnection: EndOwner {
     scanner = HeadScanner()
     alarm.set(configuration.headTimeout) { [weak self] in
       guard let self else { return }
-      // Who has said nothing has tried nothing.
+      // A client that sent nothing is not recorded.
       if buffer.readableBytes == 0 { return end() }
       refuseHead(HeadFault("the head did not come in time", status: 408), .headLimit)
     }
   }
 
-  func received(_ bytes: ByteBuffer, at end: End) {
+  func received(_ bytes: ByteBuffer, at socket: EgressSocket) {
     switch phase {
     case .head, .connecting:
       buffer.writeImmutableBuffer(bytes)
@@ -76,20 +76,20 @@ final class FrontConnection: EndOwner {
     }
   }
 
-  func readCompleted(at end: End) {
+  func readCompleted(at socket: EgressSocket) {
     switch phase {
     case .head, .draining: inside.read()
     case .connecting, .handedOver, .ended: break
     }
   }
 
-  func inputClosed(at end: End) {
-    // With an answer on its way the end comes when that is sent.
+  func inputClosed(at socket: EgressSocket) {
+    // During a response, the connection ends when the response is sent.
     if case .head = phase { self.end() }
   }
 
-  func becameWritable(_ end: End) {}
-  func closed(_ end: End) { self.end() }
+  func becameWritable(_ socket: EgressSocket) {}
+  func closed(_ socket: EgressSocket) { self.end() }
 
   private func readHead() {
     let found = scanner.scan(buffer.readableBytesView)
@@ -120,13 +120,13 @@ final class FrontConnection: EndOwner {
     answer(fault.status, "AIPM refused a request (\(code.rawValue)): \(fault.message).\n")
   }
 
-  // MARK: Judging
+  // MARK: Decisions
 
   private func route(_ head: RequestHead) throws(HeadFault) {
     if let gateway = core.gateway { return try forward(head, by: gateway) }
     switch head.target {
     case .origin:
-      throw HeadFault("this is a proxy: a request names its host, as in http://HOST/PATH")
+      throw HeadFault("this is a proxy: a request must name its host, as in http://HOST/PATH")
     case .tunnel(let host, let port):
       connect(host, port: port, isConnect: true) { [self] name, outside in
         let tunnel = Tunnel(self, outside: outside, host: name, port: port, early: takeBuffer())
@@ -146,12 +146,12 @@ final class FrontConnection: EndOwner {
 
   private func forward(_ head: RequestHead, by gateway: GatewayCore) throws(HeadFault) {
     guard case .origin(let path) = head.target else {
-      throw HeadFault("this stands for one server: a request names a path alone, as in /v1/models")
+      throw HeadFault("this is a gateway to one server: write only a path, as in /v1/models")
     }
     if case .none = scope.policy.mode {
       return refuse(
         Array(gateway.upstream.host.utf8), gateway.upstream.port, .networkOff,
-        "no attempt is being served.")
+        "no attempt is running.")
     }
     let exchange = GatewayExchange(
       self, gateway: gateway, path: path, head: head, early: takeBuffer())
@@ -165,13 +165,13 @@ final class FrontConnection: EndOwner {
     return buffer
   }
 
-  private func hand(to owner: any EndOwner, outside: End) {
+  private func hand(to owner: any SocketOwner, outside: EgressSocket) {
     phase = .handedOver
     inside.owner = owner
     outside.owner = owner
   }
 
-  /// Takes the ends back after an exchange that leaves the connection open.
+  /// Takes the sockets back after an exchange that keeps the connection open.
   /// - Parameter rest: what the agent sent after its request.
   func resume(with rest: ByteBuffer) {
     inside.owner = self
@@ -184,7 +184,7 @@ final class FrontConnection: EndOwner {
 
   private func connect(
     _ host: [UInt8], port: UInt16, isConnect: Bool,
-    _ then: @escaping (HostName, End) -> Void
+    _ then: @escaping (HostName, EgressSocket) -> Void
   ) {
     phase = .connecting
     let name: HostName
@@ -204,7 +204,7 @@ final class FrontConnection: EndOwner {
     guard scope.ledger.spend(host.count, for: host, port: Int(port)) else {
       return answerRefused(
         host, port, .uploadLimit,
-        "the attempt has sent the \(scope.policy.uploadBytesMax) bytes that it may. "
+        "the attempt has sent the \(scope.policy.uploadBytesMax) bytes of its limit. "
           + "To allow more, write in the workflow: network: {upload: 100MiB}")
     }
     loop.makeFutureWithTask { [resolver = core.resolver] in
@@ -216,7 +216,7 @@ final class FrontConnection: EndOwner {
 
   private func dial(
     _ name: HostName, _ addresses: [IPAddress], _ port: UInt16,
-    _ then: @escaping (HostName, End) -> Void
+    _ then: @escaping (HostName, EgressSocket) -> Void
   ) {
     guard case .connecting = phase, !inside.isClosed else { return }
     let host = Array(name.text.utf8)
@@ -235,47 +235,49 @@ final class FrontConnection: EndOwner {
   private static func reason(_ code: RefusalCode) -> String {
     switch code {
     case .nameUnresolved: "the name has no address"
-    case .addressOwn: "the name leads to this machine"
-    default: "the name leads to no public address; an operator can permit its range"
+    case .addressOwn: "the name resolves to this machine"
+    default: "the name resolves to no public address; an operator can permit its range"
     }
   }
 
   private func connected(
     _ result: Result<any Channel, any Error>, _ name: HostName, _ port: UInt16,
-    _ then: (HostName, End) -> Void
+    _ then: (HostName, EgressSocket) -> Void
   ) {
     let channel = try? result.get()
     guard case .connecting = phase, !inside.isClosed else {
       channel?.close(promise: nil)
       return
     }
-    guard let channel, let outside = try? channel.pipeline.syncOperations.handler(type: End.self),
+    guard let channel,
+      let outside = try? channel.pipeline.syncOperations.handler(type: EgressSocket.self),
       channel.isActive
     else {
       return refuse(
-        Array(name.text.utf8), port, .connectFailed, "no address takes a connection.", status: 502)
+        Array(name.text.utf8), port, .connectFailed, "no address accepts a connection.", status: 502
+      )
     }
     then(name, outside)
   }
 
-  // MARK: Refusing
+  // MARK: Refusals
 
-  /// Notes a refusal and answers with it.
+  /// Records a refusal and responds with it.
   func refuse(
-    _ host: [UInt8], _ port: UInt16, _ code: RefusalCode, _ words: String, status: Int = 403
+    _ host: [UInt8], _ port: UInt16, _ code: RefusalCode, _ reason: String, status: Int = 403
   ) {
     scope.ledger.refused(host, port: Int(port), code)
-    answerRefused(host, port, code, words, status: status)
+    answerRefused(host, port, code, reason, status: status)
   }
 
   private func answerRefused(
-    _ host: [UInt8], _ port: UInt16, _ code: RefusalCode, _ words: String, status: Int = 403
+    _ host: [UInt8], _ port: UInt16, _ code: RefusalCode, _ reason: String, status: Int = 403
   ) {
     answer(
-      status, "AIPM refused \(PrintableHost.text(host)):\(port) (\(code.rawValue)): \(words)\n")
+      status, "AIPM refused \(PrintableHost.text(host)):\(port) (\(code.rawValue)): \(reason)\n")
   }
 
-  /// Answers with a text, and ends the connection once that can have arrived.
+  /// Responds with a text, and ends the connection once it can have arrived.
   func answer(_ status: Int, _ text: String) {
     let reasons = [
       400: "Bad Request", 403: "Forbidden", 408: "Request Timeout",
@@ -289,8 +291,8 @@ final class FrontConnection: EndOwner {
     drain()
   }
 
-  /// Ends the connection after what was written. A socket that is closed with bytes unread resets
-  /// the connection, and the peer loses what it has not read: so they are read for a while.
+  /// Ends the connection after sending. Closing a socket with unread bytes resets the connection,
+  /// and the peer loses what it has not read, so input is read and discarded for a while.
   func drain() {
     inside.owner = self
     phase = .draining(bytes: 0)

@@ -3,16 +3,16 @@ import NIOCore
 import NetworkRules
 import Screening
 
-/// One request to a gateway: its body goes out while it comes in, and so does its response.
-final class GatewayExchange: EndOwner {
+/// One request to a gateway. Bodies stream in both directions.
+final class GatewayExchange: SocketOwner {
   private let front: FrontConnection
-  private let inside: End
+  private let inside: EgressSocket
   private let gateway: GatewayCore
   private let path: [UInt8]
   private let head: RequestHead
   private let ledger: EgressLedger
   private var line: EgressLedger.Line = nil
-  /// What the agent sent; after the body the beginning of its next request.
+  /// The bytes from the agent; after the body, the beginning of its next request.
   private var request: ByteBuffer
   private var body: BodyDecoder
   private var source: HTTPBodySource?
@@ -41,7 +41,7 @@ final class GatewayExchange: EndOwner {
     guard !path[...].hasDotSegment, !path.contains(where: { "\"<>\\^`{|}".utf8.contains($0) })
     else {
       ledger.refused(host.utf8, port: Int(port), .requestInvalid)
-      return front.answer(400, "AIPM refused a request: its path leads out of \(host).\n")
+      return front.answer(400, "AIPM refused a request: its path leads outside \(host).\n")
     }
     line = ledger.allowed(host, port: port)
     let fields = passedFields()
@@ -72,9 +72,8 @@ final class GatewayExchange: EndOwner {
     if !body.isDone, !isFull { inside.read() }
   }
 
-  /// What of the agent's head goes on. Its own credentials are placeholders. The answer must come
-  /// in clear and whole: in a compressed one, or in parts of a few bytes, the key could not be
-  /// found.
+  /// The agent's header fields without its credentials, which are placeholders. The response must
+  /// be uncompressed and complete: in compressed or tiny parts, the key could not be found.
   private func passedFields() -> [(String, String)] {
     var dropped: Set = [
       "accept-encoding", "range", "if-range", "authorization", "x-api-key", "api-key",
@@ -114,68 +113,68 @@ final class GatewayExchange: EndOwner {
     if !isEnded, !body.isDone { inside.read() }
   }
 
-  /// - Returns: false if the upload limit is passed.
+  /// - Returns: false if the upload limit is exceeded.
   private func send(_ count: Int) -> Bool {
     ledger.send(count, line, to: host.utf8, port: Int(port))
   }
 
-  // MARK: The end
+  // MARK: Completion
 
   private func finished(_ outcome: GatewayResponse.Outcome) {
     guard !isEnded else { return }
-    letGo()
+    release()
     switch outcome {
     case .complete where body.isDone: front.resume(with: request)
     case .complete, .last: front.drain()
     case .broken: front.end()
-    case .unanswered(let code, let words):
+    case .unanswered(let code, let reason):
       if let code { ledger.refused(host.utf8, port: Int(port), code) }
       front.answer(
-        code == .addressOwn ? 403 : 502, "AIPM could not reach \(host):\(port): \(words)\n")
+        code == .addressOwn ? 403 : 502, "AIPM could not reach \(host):\(port): \(reason)\n")
     }
   }
 
   private func end() {
-    letGo()
+    release()
     work?.cancel()
     front.end()
   }
 
-  private func letGo() {
+  private func release() {
     isEnded = true
     source?.abort()
-    // It calls back, so it holds this exchange.
+    // Its callback retains this exchange.
     source = nil
   }
 
   // MARK: The agent's side
 
-  func received(_ bytes: ByteBuffer, at end: End) {
+  func received(_ bytes: ByteBuffer, at socket: EgressSocket) {
     request.writeImmutableBuffer(bytes)
     passRequest()
   }
 
-  func readCompleted(at end: End) {
+  func readCompleted(at socket: EgressSocket) {
     if !isEnded, !body.isDone, !isFull { inside.read() }
   }
 
-  func inputClosed(at end: End) {
-    // It may wait for its response; without the whole request there will be none.
+  func inputClosed(at socket: EgressSocket) {
+    // The agent may wait for its response; an incomplete request gets none.
     if !body.isDone { self.end() }
   }
 
-  func becameWritable(_ end: End) {}
-  func closed(_ end: End) { self.end() }
+  func becameWritable(_ socket: EgressSocket) {}
+  func closed(_ socket: EgressSocket) { self.end() }
 }
 
-/// The response's side of an exchange, as a task.
+/// The response of an exchange, as a task.
 struct GatewayResponse: Sendable {
   enum Outcome: Sendable {
-    /// Passed on, and the agent's connection can take another request.
+    /// Passed on; the connection stays open for another request.
     case complete
-    /// Passed on, and the connection ends with it.
+    /// Passed on; the connection ends.
     case last
-    /// It broke off after its beginning was passed on.
+    /// It ended after its beginning was passed on.
     case broken
     /// Nothing was passed on.
     case unanswered(RefusalCode?, String)
@@ -198,16 +197,16 @@ struct GatewayResponse: Sendable {
     }
     let codings = stream.head.headers.values(of: "content-encoding").map { $0.lowercased() }
     if gateway.upstream.credential != nil, codings.contains(where: { $0 != "identity" }) {
-      return .unanswered(nil, "it compresses its answer though it was asked not to")
+      return .unanswered(nil, "the response is compressed although the request forbids it")
     }
     return await pass(stream)
   }
 
   private func cleaned(_ text: String) -> String {
-    gateway.key.isFound(in: text) ? "the fault's text holds the key" : text
+    gateway.key.isFound(in: text) ? "the error message contains the key" : text
   }
 
-  /// Whether the upstream is a port of AIPM's. Its name is looked up only if the port could be one.
+  /// Whether the upstream is AIPM itself. Its name is resolved only if the port matches.
   private func isOwn(_ core: ProxyCore) async -> Bool {
     let port = gateway.upstream.port
     guard core.configuration.own.contains(where: { ($0.port ?? port) == port }) else {
@@ -230,7 +229,7 @@ struct GatewayResponse: Sendable {
     let isKept = keeps && (isChunked || isBodiless)
     var mask = StreamMask(gateway.key)
     var isNoted = false
-    /// Before what comes after it is passed on: the response may break off, and the attempt end.
+    /// Called before anything else is passed on: the response may break off, or the attempt end.
     func note(_ isEchoed: Bool) {
       guard isEchoed, !isNoted else { return }
       isNoted = true
@@ -261,7 +260,7 @@ struct GatewayResponse: Sendable {
   private func send(_ bytes: [UInt8], _ isChunked: Bool) async throws {
     guard !bytes.isEmpty else { return }
     let buffer = ByteBuffer(bytes: bytes)
-    // Waits until the socket has it: a reader that is slow slows the server.
+    // Waits until the socket has it, so a slow reader slows the server down.
     try await channel.writeAndFlush(isChunked ? buffer.chunk() : buffer)
   }
 
@@ -289,7 +288,7 @@ struct GatewayResponse: Sendable {
 }
 
 extension BodyFraming {
-  /// In bytes; nil if the head does not say.
+  /// In bytes; nil if it is not known.
   var count: Int? {
     switch self {
     case .length(let count): count

@@ -1,7 +1,7 @@
 import NIOCore
 import NetworkRules
 
-/// Why a head is not taken: the status to answer with, and words for the answer's text.
+/// Why a head is invalid: the status and the text of the response.
 struct HeadFault: Error, Equatable, Sendable {
   var status: Int
   var message: String
@@ -12,12 +12,12 @@ struct HeadFault: Error, Equatable, Sendable {
   }
 }
 
-/// Finds the end of a head and refuses at the first byte that no head may hold, so that nobody
-/// waits for the end of what can't become one (HTTP/0.9, TLS, text with bare line feeds).
+/// Finds the end of a head. Fails at the first invalid byte, so that nobody waits for the end of
+/// something else (HTTP/0.9, TLS, text with bare line feeds).
 struct HeadScanner {
   enum Result: Equatable {
     case more
-    /// The whole head with its empty line, in bytes.
+    /// The size of the head with its empty line, in bytes.
     case end(Int)
     case fault(HeadFault)
   }
@@ -26,7 +26,7 @@ struct HeadScanner {
   private var lineBytes = 0
   private var isAfterReturn = false
 
-  /// - Parameter bytes: all of the head so far; what was seen before is not looked at again.
+  /// - Parameter bytes: everything so far; earlier bytes are not scanned again.
   mutating func scan(_ bytes: ByteBufferView) -> Result {
     var index = bytes.startIndex + scanned
     defer { scanned = index - bytes.startIndex }
@@ -34,7 +34,7 @@ struct HeadScanner {
       let byte = bytes[index]
       index += 1
       if isAfterReturn {
-        guard byte == 0x0a else { return .fault(HeadFault("a carriage return stands alone")) }
+        guard byte == 0x0a else { return .fault(HeadFault("a carriage return has no line feed")) }
         isAfterReturn = false
         if lineBytes == 0 {
           if index - bytes.startIndex == 2 { return .fault(HeadFault("the head is empty")) }
@@ -44,9 +44,9 @@ struct HeadScanner {
       } else if byte == 0x0d {
         isAfterReturn = true
       } else if byte == 0x0a {
-        return .fault(HeadFault("a line feed stands without its carriage return"))
+        return .fault(HeadFault("a line feed has no carriage return before it"))
       } else if byte < 0x20 && byte != 0x09 || byte == 0x7f {
-        return .fault(HeadFault("the head holds a control character"))
+        return .fault(HeadFault("the head contains a control character"))
       } else {
         lineBytes += 1
       }
@@ -55,7 +55,7 @@ struct HeadScanner {
   }
 }
 
-/// The fields of a head, in their order.
+/// The fields of a head, in order.
 struct HTTPFields: Sendable {
   struct Field: Sendable {
     /// As it was written.
@@ -94,18 +94,18 @@ struct HTTPFields: Sendable {
     return Field(name: Array(name), key: key, value: Array(value))
   }
 
-  /// The values of all fields of this name.
+  /// The values of all fields with this name.
   func values(_ key: String) -> [[UInt8]] { all.filter { $0.key == key }.map(\.value) }
 
-  /// The elements of all fields of this name that are lists, in lower case.
+  /// The elements of all list fields with this name, in lower case.
   func elements(_ key: String) -> [String] {
     values(key).flatMap { $0.split(separator: UInt8(ascii: ",")) }.map { element in
       String(decoding: element.filter { $0 != 0x20 && $0 != 0x09 }, as: UTF8.self).lowercased()
     }
   }
 
-  /// What is for one connection and not for the next (RFC 9110, 7.6.1), what the head is written
-  /// anew with, and what would change the protocol.
+  /// Without hop-by-hop fields (RFC 9110, 7.6.1), fields that the new head sets itself, and fields
+  /// that change the protocol.
   func withoutHopByHop() -> [Field] {
     let named = Set(elements("connection"))
     let always: Set = [
@@ -117,17 +117,17 @@ struct HTTPFields: Sendable {
     }
   }
 
-  /// - Parameter isRequest: a request without a length has no body, a response ends with its
+  /// - Parameter isRequest: without a length, a request has no body, and a response ends with its
   ///   connection.
   func framing(isRequest: Bool, isHTTP11: Bool) throws(HeadFault) -> BodyFraming {
     let lengths = values("content-length")
     let codings = values("transfer-encoding")
     if !lengths.isEmpty, !codings.isEmpty {
-      throw HeadFault("Content-Length and Transfer-Encoding stand together")
+      throw HeadFault("the head has both Content-Length and Transfer-Encoding")
     }
     if let coding = codings.first {
       guard codings.count == 1, String(decoding: coding, as: UTF8.self).lowercased() == "chunked"
-      else { throw HeadFault("only the transfer encoding chunked is spoken", status: 501) }
+      else { throw HeadFault("only the transfer encoding chunked is supported", status: 501) }
       guard isHTTP11 else { throw HeadFault("HTTP/1.0 has no chunked bodies") }
       return .chunked
     }
@@ -138,7 +138,7 @@ struct HTTPFields: Sendable {
     return .length(count)
   }
 
-  /// Whether the peer wants its connection kept after this message.
+  /// Whether the peer wants to keep its connection after this message.
   func keepsConnection(isHTTP11: Bool) -> Bool {
     let wishes = elements("connection") + elements("proxy-connection")
     return isHTTP11 ? !wishes.contains("close") : wishes.contains("keep-alive")
@@ -168,7 +168,7 @@ func lines(ofHead head: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
 
 /// The head of a request, in HTTP/1.0 or 1.1.
 struct RequestHead: Sendable {
-  /// What a request is for. Hosts are as they were written, and not believed yet.
+  /// The target of a request. Hosts are as sent, not yet validated.
   enum Target: Sendable, Equatable {
     /// CONNECT.
     case tunnel(host: [UInt8], port: UInt16)
@@ -198,14 +198,16 @@ struct RequestHead: Sendable {
     } else if parts[2].elementsEqual("HTTP/1.0".utf8) {
       isHTTP11 = false
     } else {
-      throw HeadFault("only HTTP/1.1 and HTTP/1.0 are spoken", status: 505)
+      throw HeadFault("only HTTP/1.1 and HTTP/1.0 are supported", status: 505)
     }
     guard (1...32).contains(parts[0].count), parts[0].allSatisfy(isTokenByte) else {
       throw HeadFault("the method is not a token")
     }
     method = String(decoding: parts[0], as: UTF8.self)
     fields = try HTTPFields(all)
-    guard fields.values("host").count <= 1 else { throw HeadFault("there are several Host fields") }
+    guard fields.values("host").count <= 1 else {
+      throw HeadFault("the head has several Host fields")
+    }
     framing = try fields.framing(isRequest: true, isHTTP11: isHTTP11)
     target = try Self.target(parts[1], isConnect: method == "CONNECT")
     if case .tunnel = target, framing != .length(0) {
@@ -238,7 +240,7 @@ struct RequestHead: Sendable {
     return .absolute(host: Array(host), port: port ?? 80, path: path)
   }
 
-  /// Parts `HOST[:PORT]`, also with an address in brackets, which is refused later on.
+  /// Splits `HOST[:PORT]`. An address in brackets is accepted here and refused later.
   static func authority(
     _ text: ArraySlice<UInt8>
   ) throws(HeadFault) -> (host: ArraySlice<UInt8>, port: UInt16?) {
@@ -252,7 +254,7 @@ struct RequestHead: Sendable {
     }
     guard !host.isEmpty else { throw HeadFault("the target has no host") }
     guard let digits else { return (host, nil) }
-    guard let port = HostRule.port(digits) else { throw HeadFault("the target's port is none") }
+    guard let port = HostRule.port(digits) else { throw HeadFault("the target's port is invalid") }
     return (host, port)
   }
 }
@@ -265,7 +267,7 @@ struct ResponseHead: Sendable {
   var fields: HTTPFields
   var framing: BodyFraming
 
-  /// - Parameter method: that of the request: a response to HEAD has no body.
+  /// - Parameter method: of the request: a response to HEAD has no body.
   init(parsing head: [UInt8], method: String) throws(HeadFault) {
     var all = lines(ofHead: head[...])
     guard !all.isEmpty else { throw HeadFault("the head is empty") }

@@ -5,25 +5,25 @@ import NIOPosix
 import NetworkRules
 import Screening
 
-/// The one server that a gateway stands for, and the credential that it adds.
+/// The server of a gateway, and the credential that the gateway adds.
 package struct GatewayUpstream: Sendable {
-  /// A field of a request that holds a key: `x-api-key: KEY`, `Authorization: Bearer KEY`.
+  /// A header field with a key: `x-api-key: KEY`, `Authorization: Bearer KEY`.
   package struct Credential: Sendable {
     let name: String
     let prefix: String
     let secret: String
 
     /// - Parameters:
-    ///   - name: of the field.
-    ///   - prefix: what stands before the key, with its space (`Bearer `); may be empty.
-    ///   - secret: the key, at least 8 bytes: a shorter one can't be told from other text in an
-    ///     answer.
+    ///   - name: the field's name.
+    ///   - prefix: the text before the key, including its space (`Bearer `); may be empty.
+    ///   - secret: the key, at least 8 bytes: a shorter one could not be distinguished from other
+    ///     text in a response.
     package init(name: String, prefix: String = "", secret: String) throws(EgressFault) {
       guard !name.isEmpty, name.utf8.allSatisfy(isTokenByte) else {
         throw EgressFault(
-          description: "the name of the key's header is no token; write one such as x-api-key")
+          description: "the name of the key's header is not a token; write one such as x-api-key")
       }
-      // What begins as a PEM file does is not looked for in answers.
+      // The search ignores lines that begin as in a PEM file.
       guard secret.utf8.count >= 8, !secret.utf8.starts(with: "-----".utf8),
         (prefix + secret).utf8.allSatisfy({ (0x20...0x7e).contains($0) })
       else {
@@ -45,22 +45,22 @@ package struct GatewayUpstream: Sendable {
   let credential: Credential?
 
   /// - Parameters:
-  ///   - baseURL: `https://HOST[:PORT][/PATH]`, or http for a server of the operator's own.
-  ///   - credential: nil for a server that wants none.
+  ///   - baseURL: `https://HOST[:PORT][/PATH]`, or http for the operator's own server.
+  ///   - credential: nil if the server needs none.
   package init(baseURL: String, credential: Credential?) throws(EgressFault) {
     let bytes = Array(baseURL.utf8)
     let isSecure = bytes.starts(with: "https://".utf8)
     let form = "write a base URL such as https://api.example.com/v1 or http://127.0.0.1:11434"
     guard isSecure || bytes.starts(with: "http://".utf8),
       bytes.allSatisfy({ (0x21...0x7e).contains($0) && !"?#@\\%\"<>".utf8.contains($0) })
-    else { throw EgressFault(description: "the base URL cannot be used; \(form)") }
+    else { throw EgressFault(description: "the base URL is invalid; \(form)") }
     let rest = bytes[(isSecure ? 8 : 7)...]
     let authority = rest.prefix { $0 != UInt8(ascii: "/") }
     var path = rest.dropFirst(authority.count)
     while path.last == UInt8(ascii: "/") { path.removeLast() }
     guard let (host, port) = try? RequestHead.authority(authority), Self.isHost(host),
       !path.hasDotSegment
-    else { throw EgressFault(description: "the base URL names no host; \(form)") }
+    else { throw EgressFault(description: "the base URL has no valid host; \(form)") }
     self.host = String(
       decoding: host.filter { $0 != UInt8(ascii: "[") && $0 != UInt8(ascii: "]") }, as: UTF8.self)
     self.port = port ?? (isSecure ? 443 : 80)
@@ -70,7 +70,7 @@ package struct GatewayUpstream: Sendable {
     self.credential = credential
   }
 
-  /// A name of one label or more, or an address: the operator is believed.
+  /// Whether it is a name of one or more labels, or an address. The operator is trusted.
   private static func isHost(_ host: ArraySlice<UInt8>) -> Bool {
     if host.first == UInt8(ascii: "[") {
       let inner = String(decoding: host.dropFirst().dropLast(), as: UTF8.self)
@@ -80,22 +80,22 @@ package struct GatewayUpstream: Sendable {
   }
 }
 
-/// What the exchanges of a gateway share.
+/// The state that all exchanges of a gateway share.
 struct GatewayCore: Sendable {
   let upstream: GatewayUpstream
   let client: HTTPClient
-  /// Finds the key in what the upstream answers.
+  /// Finds the key in responses.
   let key: SecretSearch
 }
 
-/// Serves plain HTTP on a loopback of a sandbox and passes every request on to one server outside,
+/// Serves plain HTTP on a loopback of a sandbox and forwards every request to one server outside,
 /// with a key that the sandbox never sees. Refuses everything until `use` is called.
 package final class KeyGateway: Sendable {
   private let front: EgressFront
 
   /// - Parameters:
-  ///   - client: has the operator's proxy and authorities.
-  ///   - resolver: for finding out whether the upstream is AIPM itself.
+  ///   - client: with the operator's proxy and authorities.
+  ///   - resolver: for checking whether the upstream is AIPM itself.
   package init(
     upstream: GatewayUpstream, client: HTTPClient,
     configuration: EgressConfiguration = EgressConfiguration(),
@@ -114,23 +114,23 @@ package final class KeyGateway: Sendable {
     front = EgressFront(core, group)
   }
 
-  /// From now on serves another attempt. Connections of the one before are ended.
+  /// Switches to another attempt. Connections of the previous one are ended.
   package func use(for ledger: EgressLedger) {
     front.use(AttemptScope(policy: NetworkPolicy(.host), ledger: ledger))
   }
 
-  /// As `EgressProxy.serve`.
+  /// See `EgressProxy.serve`.
   package func serve(listener: CInt) async throws(EgressFault) {
     try await front.serve(listener)
   }
 
-  /// Ends every connection and stops listening. Nothing is served after it.
+  /// Ends every connection and stops listening, for good.
   package func close() async { await front.close() }
 }
 
 extension ArraySlice<UInt8> {
-  /// Whether a path has a part that leads upwards or nowhere, also in percent-encoding: joined to a
-  /// base it would leave it.
+  /// Whether a path has a `.` or `..` segment, also percent-encoded: appended to a base path, it
+  /// would lead outside.
   var hasDotSegment: Bool {
     let path = prefix { $0 != UInt8(ascii: "?") }
     if path.contains(UInt8(ascii: "\\")) { return true }

@@ -1,12 +1,12 @@
 import NIOCore
 import NetworkRules
 
-/// One plain HTTP request, passed on over a connection of its own, and its response. Both are
-/// written anew: what only this side could misread does not reach the other.
-final class PlainExchange: EndOwner {
+/// One plain HTTP request, forwarded over its own connection, and its response. Both are
+/// serialized again, so that both sides parse the same message.
+final class PlainExchange: SocketOwner {
   private let front: FrontConnection
-  private let inside: End
-  private let outside: End
+  private let inside: EgressSocket
+  private let outside: EgressSocket
   private let host: HostName
   private let port: UInt16
   private let path: [UInt8]
@@ -15,19 +15,19 @@ final class PlainExchange: EndOwner {
   private var idle: IdleWatch?
   private var line: EgressLedger.Line = nil
 
-  /// What the agent sent and what is not passed on yet; at the end the beginning of its next
+  /// The bytes from the agent that are not forwarded yet; at the end, the beginning of its next
   /// request.
   private var request: ByteBuffer
   private var requestBody: BodyDecoder
   private var response = ByteBuffer()
   private var scanner = HeadScanner()
-  /// nil until the head of the response was passed on.
+  /// nil until the head of the response was forwarded.
   private var responseBody: BodyDecoder?
   private var isChunkedInside = false
   private var keepsInside = false
 
   init(
-    _ front: FrontConnection, outside: End, host: HostName, port: UInt16, path: [UInt8],
+    _ front: FrontConnection, outside: EgressSocket, host: HostName, port: UInt16, path: [UInt8],
     head: RequestHead, early: ByteBuffer
   ) {
     self.front = front
@@ -71,7 +71,7 @@ final class PlainExchange: EndOwner {
     return text
   }
 
-  /// - Returns: false if the upload limit is passed; then all has ended.
+  /// - Returns: false if the upload limit is exceeded; the exchange has then ended.
   private func sendOut(_ bytes: ByteBuffer) -> Bool {
     if ledger.send(bytes.readableBytes, line, to: host.text.utf8, port: Int(port)) {
       outside.write(bytes)
@@ -91,7 +91,7 @@ final class PlainExchange: EndOwner {
       }
       if requestBody.isDone, head.framing == .chunked { _ = sendOut(.lastChunk) }
     } catch {
-      // The server has the beginning of the request, so nothing can be answered any more.
+      // The server has the beginning of the request, so a response is not possible any more.
       ledger.refused(host.text.utf8, port: Int(port), .requestInvalid)
       end()
     }
@@ -113,7 +113,7 @@ final class PlainExchange: EndOwner {
     }
   }
 
-  /// - Returns: whether a head was there.
+  /// - Returns: whether a complete head was there.
   private func passResponseHead() throws(HeadFault) -> Bool {
     switch scanner.scan(response.readableBytesView) {
     case .fault(let fault): throw fault
@@ -127,7 +127,7 @@ final class PlainExchange: EndOwner {
         parsing: response.readBytes(length: count) ?? [], method: head.method)
       scanner = HeadScanner()
       if found.status < 200 {
-        // Nothing but HTTP is spoken here, so nothing is switched to.
+        // Only HTTP is supported, so the protocol cannot change.
         guard found.status != 101 else { throw HeadFault("the server switches protocols") }
         inside.write(ByteBuffer(string: "HTTP/1.1 \(found.status) Interim\r\n\r\n"))
         return true
@@ -139,7 +139,7 @@ final class PlainExchange: EndOwner {
   }
 
   private func responseHead(_ found: ResponseHead) -> ByteBuffer {
-    // Without a length HTTP/1.1 has chunks, and older clients the end of the connection.
+    // Without a length, HTTP/1.1 uses chunks, and HTTP/1.0 the end of the connection.
     isChunkedInside = head.isHTTP11 && found.framing.hasNoLength
     keepsInside =
       head.fields.keepsConnection(isHTTP11: head.isHTTP11)
@@ -151,7 +151,7 @@ final class PlainExchange: EndOwner {
     if isChunkedInside {
       text.writeString("Transfer-Encoding: chunked\r\n")
     } else if let length = found.fields.values("content-length").first, found.status != 204 {
-      // A response to HEAD says how long the body would be.
+      // The response to HEAD has the length that the body would have.
       text.writeString("Content-Length: ")
       text.writeBytes(length)
       text.writeString("\r\n")
@@ -169,7 +169,7 @@ final class PlainExchange: EndOwner {
     outside.close()
     idle?.cancel()
     inside.flush()
-    // A request that was answered before it was whole has no end that could be trusted.
+    // If the response came before the request was complete, the rest of the request is not trusted.
     if keepsInside, requestBody.isDone {
       front.resume(with: request)
     } else {
@@ -177,11 +177,11 @@ final class PlainExchange: EndOwner {
     }
   }
 
-  // MARK: Passing on
+  // MARK: Forwarding
 
-  func received(_ bytes: ByteBuffer, at end: End) {
+  func received(_ bytes: ByteBuffer, at socket: EgressSocket) {
     idle?.touch()
-    switch end.side {
+    switch socket.side {
     case .inside:
       request.writeImmutableBuffer(bytes)
       passRequest()
@@ -192,11 +192,11 @@ final class PlainExchange: EndOwner {
     }
   }
 
-  func readCompleted(at end: End) {
-    switch end.side {
+  func readCompleted(at socket: EgressSocket) {
+    switch socket.side {
     case .inside:
       outside.flush()
-      // What follows the request waits until it is answered.
+      // The next request is read after the response.
       if outside.channel.isWritable, !requestBody.isDone { inside.read() }
     case .outside:
       inside.flush()
@@ -204,16 +204,16 @@ final class PlainExchange: EndOwner {
     }
   }
 
-  func becameWritable(_ end: End) {
-    switch end.side {
+  func becameWritable(_ socket: EgressSocket) {
+    switch socket.side {
     case .inside: outside.read()
     case .outside: if !requestBody.isDone { inside.read() }
     }
   }
 
-  func inputClosed(at end: End) {
-    switch end.side {
-    // It may wait for its response; without the whole request there will be none.
+  func inputClosed(at socket: EgressSocket) {
+    switch socket.side {
+    // The agent may wait for its response; an incomplete request gets none.
     case .inside: if !requestBody.isDone { self.end() }
     case .outside: outsideEnded()
     }
@@ -221,20 +221,20 @@ final class PlainExchange: EndOwner {
 
   private func outsideEnded() {
     if responseBody?.endsWithConnection == true { return finish() }
-    breakOff("the connection ended before the answer did")
+    breakOff("the connection ended before the response did")
   }
 
-  /// The server's side fails: with words if nothing of the answer was passed on yet.
+  /// Handles a failure of the server's side: a 502 if nothing of the response was forwarded yet.
   private func breakOff(_ reason: String) {
     guard responseBody == nil else { return end() }
     outside.owner = nil
     outside.close()
     idle?.cancel()
-    front.answer(502, "AIPM got no answer from \(host):\(port): \(reason).\n")
+    front.answer(502, "AIPM got no response from \(host):\(port): \(reason).\n")
   }
 
-  func closed(_ end: End) {
-    guard end.side == .outside, !inside.isClosed else { return self.end() }
+  func closed(_ socket: EgressSocket) {
+    guard socket.side == .outside, !inside.isClosed else { return self.end() }
     outsideEnded()
   }
 

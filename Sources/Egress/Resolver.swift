@@ -4,19 +4,19 @@ import NIOPosix
 import NetworkRules
 import Synchronization
 
-/// Looks names up.
+/// Resolves names.
 package protocol NameResolver: Sendable {
-  /// The addresses of a name in the order in which they should be tried; none if there is no answer
-  /// in time.
+  /// The addresses of a name in the order in which to try them; empty if there is no answer in
+  /// time.
   func addresses(of name: HostName) async -> [IPAddress]
 }
 
-/// The system's own look-ups (getaddrinfo, so `/etc/hosts` and what else the machine uses), on a
-/// few threads of their own, which it may block as long as it likes.
+/// The system's resolver (getaddrinfo, which includes `/etc/hosts` and the machine's other
+/// sources), on its own threads, which may block.
 package final class SystemResolver: NameResolver {
-  /// Names that wait for an answer at once; more are answered with nothing.
+  /// The maximum number of pending names; further ones resolve to nothing.
   static let waitingMax = 256
-  /// An answer with more addresses is cut.
+  /// The maximum number of addresses in a result.
   static let addressesMax = 16
 
   private let pool: NIOThreadPool
@@ -24,7 +24,7 @@ package final class SystemResolver: NameResolver {
   private let lookUp: @Sendable (String) -> [IPAddress]
   private let waiting = Mutex(0)
 
-  /// - Parameter timeout: after which a look-up counts as failed, though its thread may go on.
+  /// - Parameter timeout: after it a look-up has failed, though its thread may continue.
   package convenience init(threads: Int = 4, timeout: Duration = .seconds(5)) {
     self.init(threads: threads, timeout: timeout, lookUp: Self.system)
   }
@@ -39,10 +39,10 @@ package final class SystemResolver: NameResolver {
 
   deinit { pool.shutdownGracefully { _ in } }
 
-  /// Names that wait for an answer now.
+  /// The number of pending names.
   var waitingCount: Int { waiting.withLock { $0 } }
 
-  /// In the system's order; none after the time-out, and if too many names wait already.
+  /// In the system's order; empty after the time-out, or if too many names are pending.
   package func addresses(of name: HostName) async -> [IPAddress] {
     let isAdmitted = waiting.withLock { count in
       guard count < Self.waitingMax else { return false }
@@ -88,11 +88,11 @@ package final class SystemResolver: NameResolver {
 }
 
 extension IPAddress {
-  /// The address of a socket; nil for other families. The number of an interface is left out.
+  /// The address of a socket, without its interface; nil for other families.
   init?(_ address: UnsafePointer<sockaddr>?) {
     guard let address else { return nil }
-    // Where the bytes stand is Linux's ABI (ip(7), ipv6(7)); which module declares the fields is
-    // not the same in every build.
+    // The offsets are Linux's ABI (ip(7), ipv6(7)); the module that declares the fields differs
+    // between builds.
     let start = UnsafeRawPointer(address)
     switch Int32(address.pointee.sa_family) {
     case AF_INET: self.init(bytes: UnsafeRawBufferPointer(start: start + 4, count: 4))

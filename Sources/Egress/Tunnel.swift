@@ -1,25 +1,25 @@
 import NIOCore
 import NetworkRules
 
-/// A CONNECT that was let through. Before anything of the agent is passed on, its first bytes are
-/// looked at: on port 443 they must be a TLS hello for the host that was asked for; on a port that
-/// a rule names they may be anything, but if they are TLS the name must fit.
-final class Tunnel: EndOwner {
+/// An allowed CONNECT. Before any bytes of the agent are forwarded, the first ones are inspected:
+/// on port 443 they must be a TLS hello for the requested host. On another port, which a rule
+/// names, they may be anything, but a TLS hello must have the right name.
+final class Tunnel: SocketOwner {
   private let front: FrontConnection
-  private let inside: End
-  private let outside: End
+  private let inside: EgressSocket
+  private let outside: EgressSocket
   private let host: HostName
   private let port: UInt16
   private let ledger: EgressLedger
   private let alarm: Alarm
   private var idle: IdleWatch?
   private var line: EgressLedger.Line = nil
-  /// What came before the hello is complete; nil once the agent's bytes flow.
+  /// The bytes before the hello is complete; nil once bytes are forwarded.
   private var early: ByteBuffer?
   private var earlyBytesMin = 1
 
   init(
-    _ front: FrontConnection, outside: End, host: HostName, port: UInt16, early: ByteBuffer
+    _ front: FrontConnection, outside: EgressSocket, host: HostName, port: UInt16, early: ByteBuffer
   ) {
     self.front = front
     self.inside = front.inside
@@ -40,7 +40,7 @@ final class Tunnel: EndOwner {
     if needsTLS {
       alarm.set(front.configuration.headTimeout) { [weak self] in self?.helloIsLate() }
     } else {
-      // Many protocols begin with a word of the server's.
+      // In many protocols the server speaks first.
       line = ledger.allowed(host.text, port: port)
       outside.read()
     }
@@ -67,7 +67,7 @@ final class Tunnel: EndOwner {
   }
 
   private func helloIsLate() {
-    // Who opens a tunnel and says nothing has not tried anything.
+    // A client that sent nothing is not recorded.
     early.map { $0.readableBytes > 0 } == true ? refuse(.tlsMissing) : end()
   }
 
@@ -86,11 +86,11 @@ final class Tunnel: EndOwner {
     end()
   }
 
-  // MARK: Passing on
+  // MARK: Forwarding
 
-  func received(_ bytes: ByteBuffer, at end: End) {
+  func received(_ bytes: ByteBuffer, at socket: EgressSocket) {
     idle?.touch()
-    switch end.side {
+    switch socket.side {
     case .outside:
       ledger.received(bytes.readableBytes, line)
       inside.write(bytes)
@@ -109,33 +109,35 @@ final class Tunnel: EndOwner {
     outside.write(bytes)
   }
 
-  private func other(_ end: End) -> End { end === inside ? outside : inside }
+  private func other(_ socket: EgressSocket) -> EgressSocket {
+    socket === inside ? outside : inside
+  }
 
-  func readCompleted(at end: End) {
-    let other = other(end)
+  func readCompleted(at socket: EgressSocket) {
+    let other = other(socket)
     other.flush()
-    if other.channel.isWritable { end.read() }
+    if other.channel.isWritable { socket.read() }
   }
 
-  func becameWritable(_ end: End) {
-    // Nothing of the server's is read before the hello is known.
-    if end === inside, early != nil, needsTLS { return }
-    other(end).read()
+  func becameWritable(_ socket: EgressSocket) {
+    // Nothing from the server is read before the hello is verified.
+    if socket === inside, early != nil, needsTLS { return }
+    other(socket).read()
   }
 
-  func inputClosed(at end: End) {
-    if end === inside, early != nil {
-      // The hello can't be completed any more.
+  func inputClosed(at socket: EgressSocket) {
+    if socket === inside, early != nil {
+      // The hello cannot be completed any more.
       if needsTLS { return helloIsLate() }
       open()
     }
-    // With both halves closed a channel closes by itself.
-    other(end).closeOutput()
+    // A channel with both halves closed closes by itself.
+    other(socket).closeOutput()
   }
 
-  func closed(_ end: End) {
-    // What waits for the other one is still sent; it has nobody to talk to any more.
-    let other = other(end)
+  func closed(_ socket: EgressSocket) {
+    // The other side still gets its pending bytes, and is then closed.
+    let other = other(socket)
     if other.isClosed { return self.end() }
     other.finish()
   }

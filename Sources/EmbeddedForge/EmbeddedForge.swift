@@ -1,22 +1,23 @@
-// The embedded forge: GitHub, as far as AIPM needs it, in one process and one folder.
+// The embedded forge: the part of GitHub that AIPM needs, in one process and one folder.
 //
-// What it is for: trying AIPM without an account, its tests, and work that must not leave the
-// machine. The engine talks to it by the very client that it talks to GitHub with, so everything
-// here is GitHub's: addresses, statuses, error bodies, headers, limits.
+// Purpose: trying AIPM without an account, its tests, and work that must not leave the machine. The
+// engine uses the same client as for GitHub, so URLs, statuses, error bodies, headers and limits
+// are GitHub's.
 //
-// What it promises:
+// Guarantees:
 // - Repositories are real bare repositories under ROOT/OWNER/REPO.git, made and changed by git's
-//   own plumbing; what GitHub keeps beside git stands in ROOT/forge.db. Both are on disk before a
-//   call is answered. Branches move by compare and swap; given author, committer and dates the same
+//   plumbing; ROOT/forge.db has what GitHub stores outside git. Both are on disk before a call
+//   returns. Branches move by compare and swap. With given author, committer and dates, the same
 //   call makes the same commit.
-// - `kill -9` at any moment leaves nothing half-done that a start does not settle: refs are the
-//   truth, and pull requests are put in step with them.
-// - Nothing is done without the token; names are checked before they become paths.
+// - After `kill -9` at any moment, the next start completes or undoes what was in progress: refs
+//   are authoritative, and pull requests are refreshed from them.
+// - Every call needs the token. Names are validated before they become paths.
 //
-// How it fails: as GitHub does, with its codes. A git process that hangs is ended after a minute
-// and answered with 500; a disk that is full with 503.
+// Failures: as on GitHub, with its codes. A git process that hangs is ended after a minute, and the
+// call returns 500; with a full disk it returns 503.
 //
-// Left out: forks, issues that are no pull request, reviews, checks, organisations, webhooks.
+// Not supported: forks, issues that are not pull requests, reviews, checks, organisations,
+// webhooks.
 
 import FoundationEssentials
 import HTTPServing
@@ -26,24 +27,24 @@ import Processes
 import SystemCalls
 
 package struct EmbeddedForgeConfiguration: Sendable {
-  /// The folder of repositories and database; made where it is missing.
+  /// The folder of repositories and database; created if it is missing.
   package var root: String
   package var host = "127.0.0.1"
-  /// 0: a free one.
+  /// 0 for a free one.
   package var port = 0
-  /// What a client has to show, as bearer, `token`, or the password of Basic. Not empty.
+  /// The client's credential, as bearer, `token`, or the password of Basic. Not empty.
   package var token: String
-  /// Who the token belongs to: author of pull requests and comments.
+  /// The user of the token: author of pull requests and comments.
   package var login = "aipm"
-  /// How long each call of the API is held back, to be as slow as the real one.
+  /// A delay for each call of the API, to be as slow as GitHub.
   package var latency: Duration?
-  /// A file that says which calls go wrong, and how (`FaultRules`); read again when it changes.
+  /// A file with faults to inject (`FaultRules`); read again when it changes.
   package var faults: String?
-  /// Calls in an hour.
+  /// Calls per hour.
   package var rateLimit = 5_000_000
-  /// Bytes of a body of the API.
+  /// The maximum size of an API request's body, in bytes.
   package var bodyLimit = 100 << 20
-  /// How long calls under way may go on when the server is to stop.
+  /// How long calls in progress may continue when the server stops.
   package var shutdownGrace: Duration = .seconds(10)
 
   package init(root: String, token: String) {
@@ -52,13 +53,13 @@ package struct EmbeddedForgeConfiguration: Sendable {
   }
 }
 
-/// Why the forge, or a repository in it, cannot be made or served.
+/// Why the forge, or a repository in it, cannot be created or served.
 package enum EmbeddedForgeError: Error, CustomStringConvertible {
-  /// GitHub allows no owner or repository of this name.
+  /// GitHub allows no owner or repository with this name.
   case badName(String)
   case existsAlready(String)
   case noRepository(String)
-  /// There is nothing at the path that a repository is to be made from.
+  /// The path of the source repository does not exist.
   case noSource(String)
   /// It has no commit.
   case emptySource(String)
@@ -74,8 +75,8 @@ package enum EmbeddedForgeError: Error, CustomStringConvertible {
     switch self {
     case .badName(let name): "\(name): not OWNER/REPO by GitHub's rules for names"
     case .existsAlready(let name): "\(name) exists already"
-    case .noRepository(let name): "\(name): there is no such repository"
-    case .noSource(let path): "\(path): there is no such folder"
+    case .noRepository(let name): "\(name): no such repository"
+    case .noSource(let path): "\(path): no such folder"
     case .emptySource(let path): "\(path): has no commit"
     case .shallowSource(let path):
       "\(path): is a shallow clone, which lacks its older commits. Get them with "
@@ -89,7 +90,7 @@ package enum EmbeddedForgeError: Error, CustomStringConvertible {
   }
 }
 
-/// The forge on one folder: made once, run once.
+/// The forge of one folder. `run` can be called once.
 package final class EmbeddedForge: Sendable {
   private let configuration: EmbeddedForgeConfiguration
   private let folder: ForgeFolder
@@ -99,8 +100,8 @@ package final class EmbeddedForge: Sendable {
   private let faults: FaultPlan
   private let logger: Logger
 
-  /// Takes the folder for this process and clears what a killed one left in it.
-  /// - Throws: `EmbeddedForgeError` where another process serves the folder; `SQLiteError`.
+  /// Locks the folder for this process and removes what a killed process left in it.
+  /// - Throws: `EmbeddedForgeError` if another process serves the folder; `SQLiteError`.
   package init(configuration: EmbeddedForgeConfiguration, logger: Logger) throws {
     guard !configuration.token.isEmpty else { throw EmbeddedForgeError.noToken }
     self.configuration = configuration
@@ -124,9 +125,9 @@ package final class EmbeddedForge: Sendable {
     pullRequests = PullRequestKeeper(store: store)
   }
 
-  /// Serves until the task is cancelled; calls under way are then answered, for `shutdownGrace`.
-  /// Then the folder is given up, so this can be done once.
-  /// - Parameter onListening: called with the port, once connections are taken.
+  /// Serves until the task is cancelled; calls in progress may then continue for `shutdownGrace`.
+  /// Then the folder is unlocked, so this can be done once.
+  /// - Parameter onListening: called with the port, once connections are accepted.
   package func run(onListening: @escaping @Sendable (Int) -> Void) async throws {
     defer { lock.release() }
     try await reconcile()
@@ -137,8 +138,8 @@ package final class EmbeddedForge: Sendable {
     try await store.close()
   }
 
-  /// Puts the database in step with the folder: rows of folders that are gone are forgotten,
-  /// folders that are new get one, and each pull request follows its branches.
+  /// Synchronizes the database with the folder: rows of missing folders are removed, new folders
+  /// get rows, and each pull request is refreshed.
   private func reconcile() async throws {
     let present = try await folder.repositories(store: store)
     let ids = Set(present.map(\.id))
@@ -154,34 +155,36 @@ package final class EmbeddedForge: Sendable {
     let limit = RateLimit(limit: configuration.rateLimit)
     let api = ForgeAPI(
       store: store, folder: folder, pullRequests: pullRequests, rateLimit: limit, logger: logger)
-    let keeper = Doorkeeper(token: configuration.token, login: configuration.login)
+    let authenticator = Authenticator(token: configuration.token, login: configuration.login)
     let address = "http://\(configuration.host):\(configuration.port)"
     let interference = Interference(latency: configuration.latency, faults: faults)
     return ForgeResponder(
       api: APIResponder(
-        api: api, doorkeeper: keeper, bodyLimit: configuration.bodyLimit, address: address,
+        api: api, authenticator: authenticator, bodyLimit: configuration.bodyLimit,
+        address: address,
         interference: interference, logger: logger),
       git: GitResponder(
-        store: store, folder: folder, pullRequests: pullRequests, doorkeeper: keeper,
+        store: store, folder: folder, pullRequests: pullRequests, authenticator: authenticator,
         logger: logger),
-      pages: PageResponder(api: api, doorkeeper: keeper, address: address),
+      pages: PageResponder(api: api, authenticator: authenticator, address: address),
       interference: interference)
   }
 
-  /// Has calls go wrong by these rules from now on, in place of those before.
+  /// Replaces the rules for injected faults.
   package func setFaults(_ rules: FaultRules) { faults.set(rules) }
 
-  /// How many calls came although the forge had asked for silence until later.
+  /// The number of calls during a wait that the forge had requested.
   package var callsInsideWaits: Int { faults.callsInsideWaits }
 
   // MARK: Repositories
 
-  /// Makes a repository with one commit on `main`, or from a local git repository with all its
-  /// branches and tags and its default branch. Works on the folder, whether it is served or not.
+  /// Creates a repository with one commit on `main`, or a copy of a local git repository with all
+  /// its branches and tags and its default branch. Works on the folder, whether it is served or
+  /// not.
   /// - Parameters:
   ///   - fullName: `OWNER/REPO`.
   ///   - source: the path of a repository or of a working tree.
-  ///   - author: of the one commit that a repository without a source gets.
+  ///   - author: of the first commit, if there is no source.
   /// - Throws: `EmbeddedForgeError`.
   package static func createRepository(
     _ fullName: String, from source: String? = nil, root: String,
@@ -195,7 +198,7 @@ package final class EmbeddedForge: Sendable {
       author: Signature(name: author.name, email: author.email, seconds: ForgeStore.now))
   }
 
-  /// Changes what a repository lets its users do.
+  /// Changes the settings of a repository.
   package func setSettings(_ settings: RepositorySettings, of fullName: String) async throws {
     let parts = fullName.split(separator: "/").map(String.init)
     guard parts.count == 2,

@@ -1,8 +1,8 @@
-// One CGI call: the request's body goes in, head and body of the answer come out.
+// One CGI call: writes the request's body to the program and reads the response's head and body.
 //
-// The program runs in a task of its own, since Hummingbird wants the head of the answer before it
-// writes the body. Whoever holds the exchange holds the program: when the answer is dropped
-// unwritten, the exchange goes with it and the program is ended.
+// The program runs in its own task, because Hummingbird needs the head of the response before it
+// writes the body. The exchange owns the program: if the response is dropped before it is written,
+// the exchange is deinitialized and the program is ended.
 
 import HTTPTypes
 import Hummingbird
@@ -21,7 +21,7 @@ final class CGIExchange: Sendable {
     onEnd: @escaping @Sendable (Bool) async -> Void
   ) {
     let (heads, head) = AsyncThrowingStream<CGIHead, any Error>.makeStream()
-    // A stream that lets its source wait while the client is slow.
+    // This stream applies back-pressure while the client is slow.
     let (body, source) = RequestBody.makeStream()
     self.heads = heads
     self.body = body
@@ -44,7 +44,7 @@ final class CGIExchange: Sendable {
 
   deinit { running.cancel() }
 
-  /// The head of the answer, as soon as the program has written it.
+  /// The head of the response, as soon as the program has written it.
   func head() async throws -> CGIHead {
     try await withTaskCancellationHandler {
       for try await head in heads { return head }
@@ -54,7 +54,7 @@ final class CGIExchange: Sendable {
     }
   }
 
-  /// Writes the rest of the answer; the program has ended when this returns or throws.
+  /// Writes the body of the response; the program has ended when this returns or throws.
   func writeBody(to writer: inout any ResponseBodyWriter) async throws {
     do {
       for try await buffer in body { try await writer.write(buffer) }
@@ -81,7 +81,7 @@ final class CGIExchange: Sendable {
     }
     try value.get()
     if !result.succeeded {
-      // git has told its client why, in the answer itself.
+      // git has sent the reason to its client, in the response itself.
       logger.debug(
         "git http-backend ended with an error",
         metadata: ["exit": "\(result.exit)", "stderr": "\(Credentials.masked(result.errorText))"])
@@ -96,7 +96,7 @@ final class CGIExchange: Sendable {
     for try await buffer in request {
       count += buffer.readableBytes
       guard count <= limit else { throw CGIFault.requestTooLarge }
-      // A program that reads no more has its reasons, and says them in its answer.
+      // A program that stops reading says why in its response.
       guard await input.write(Array(buffer.readableBytesView)) else { return }
     }
     await input.finish()

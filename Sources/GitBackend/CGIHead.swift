@@ -1,5 +1,5 @@
-// The head of a CGI answer (RFC 3875, section 6): header fields up to an empty line, of which
-// `Status` is the status of the answer.
+// The head of a CGI response (RFC 3875, section 6): header fields up to an empty line. `Status` is
+// the status of the response.
 
 import HTTPTypes
 
@@ -14,7 +14,7 @@ struct CGIHead: Sendable, Equatable {
     private var lineStart = 0
     private var head = CGIHead()
 
-    /// - Returns: the head and what follows it in these bytes; nil as long as it is not whole.
+    /// - Returns: the head and the bytes after it; nil until the head is complete.
     mutating func parse(_ chunk: [UInt8]) throws(CGIFault) -> (CGIHead, ArraySlice<UInt8>)? {
       var index = collected.count
       collected += chunk

@@ -1,17 +1,17 @@
 // git over HTTP: `git http-backend`, git's own CGI program, behind Hummingbird.
 //
-// What it is for: the embedded forge serves its repositories with it, and the server its mirrors to
-// the workers. Who may do what is the caller's business and is settled before it calls; here a
-// repository is a path and an operation is allowed or not.
+// Purpose: the embedded forge serves its repositories with it, and the server its mirrors to the
+// workers. The caller authorizes each request before it calls; here a repository is a path, and an
+// operation is allowed or not.
 //
-// What it promises: only the smart protocol is spoken, so no file of a repository is handed out by
-// name; the request's body goes to git and git's answer to the client chunk by chunk, each waiting
-// for the other, so memory is bounded whatever the size; no hook and no configuration of the host
-// has a say; the process ends with the answer, with the client, or at its limit.
+// Guarantees: only the smart protocol is served, so no file of a repository can be read by its
+// name. The bodies of request and response pass chunk by chunk with back-pressure, so memory is
+// bounded. The host's hooks and configuration have no effect. The process ends with the response,
+// with the client's connection, or at its time limit.
 //
-// How it fails: an answer of 4xx or 5xx as long as none has begun; after that the connection breaks
-// off, which git reports to its user. A client that goes away is noticed at the next write; git
-// writes at least every five seconds.
+// Failures: a response of 4xx or 5xx if none has begun; after that the connection is closed, which
+// git reports to its user. A client that disconnects is noticed at the next write; git writes at
+// least every five seconds.
 
 import HTTPTypes
 import Hummingbird
@@ -22,41 +22,41 @@ import Processes
 /// Serves one request of git's smart HTTP protocol
 /// (https://git-scm.com/docs/gitprotocol-http) with `git http-backend`.
 package struct GitBackend: Sendable {
-  /// What the caller lets this request do.
+  /// What the caller allows this request.
   package struct Options: Sendable {
     /// Clone and fetch.
     package var allowUploadPack = true
     /// Push.
     package var allowReceivePack = false
-    /// Who asks, as authenticated by the caller; git puts it into the reflog.
+    /// The user, as authenticated by the caller; git records it in the reflog.
     package var remoteUser: String?
-    /// git settings on top of the safe ones, such as `uploadpack.allowAnySHA1InWant`.
+    /// git settings in addition to the safe defaults, such as `uploadpack.allowAnySHA1InWant`.
     package var config: [(key: String, value: String)] = []
-    /// A folder of hooks that the caller owns; nil: none runs.
+    /// A folder of hooks that the caller owns; nil for no hooks.
     package var hooksPath: String?
     /// Variables for the hooks.
     package var environment: [String: String] = [:]
-    /// From the request's head to the end of the answer.
+    /// From the request's head to the end of the response.
     package var timeout: Duration = .seconds(600)
-    /// Bytes of a request's body as they come, compressed or not.
+    /// The maximum size of a request's body as received, compressed or not, in bytes.
     package var requestLimit: Int = 1 << 30
 
     package init() {}
   }
 
-  /// What git is asked for.
+  /// The requested operation.
   package enum Operation: Sendable, Equatable {
     case advertise(Service)
     case call(Service)
 
-    /// What a client wants of a repository.
+    /// A service of git's smart protocol.
     package enum Service: String, Sendable {
       case uploadPack = "git-upload-pack"
       case receivePack = "git-receive-pack"
     }
 
-    /// Nil where the request is none of the smart protocol.
-    /// - Parameter suffix: what follows the repository in the path, such as `info/refs`.
+    /// nil if the request is not one of the smart protocol.
+    /// - Parameter suffix: the path after the repository, such as `info/refs`.
     package init?(method: HTTPRequest.Method, suffix: String, query: String?) {
       switch (method, suffix) {
       case (.get, "info/refs"):
@@ -89,11 +89,11 @@ package struct GitBackend: Sendable {
 
   package init(logger: Logger) { self.logger = logger }
 
-  /// Answers the request.
+  /// Responds to the request.
   /// - Parameters:
-  ///   - repository: the absolute path of a bare repository that the caller has checked.
-  ///   - onEnd: called after git ended and before the client sees the end of the answer, with
-  ///     whether git ended well: whatever a push changes is then in place when the push returns.
+  ///   - repository: the absolute path of a bare repository that the caller has validated.
+  ///   - onEnd: called after git ended and before the client receives the end of the response, with
+  ///     whether git succeeded. The effects of a push are then in place when the push returns.
   package func respond(
     to request: Request, operation: Operation, repository: String, options: Options,
     onEnd: @escaping @Sendable (_ succeeded: Bool) async -> Void = { _ in }
@@ -121,7 +121,7 @@ package struct GitBackend: Sendable {
         })
     } catch {
       logger.error("git http-backend", metadata: ["error": "\(error)"])
-      return plain(.internalServerError, "git could not answer.\n")
+      return plain(.internalServerError, "git http-backend failed.\n")
     }
   }
 
@@ -131,7 +131,7 @@ package struct GitBackend: Sendable {
       body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
   }
 
-  /// The CGI call: RFC 3875, and `git help http-backend` for what git reads of it.
+  /// The CGI call: RFC 3875, and `git help http-backend` for the variables that git reads.
   private func command(
     for request: Request, _ operation: Operation, _ repository: String, _ options: Options
   ) -> Command {
@@ -147,15 +147,15 @@ package struct GitBackend: Sendable {
     variables["HTTP_CONTENT_ENCODING"] = request.headers[.contentEncoding]
     variables["GIT_PROTOCOL"] = HTTPField.Name("Git-Protocol").flatMap { request.headers[$0] }
     variables["REMOTE_USER"] = options.remoteUser
-    // git makes an e-mail address of user and address for the reflog.
+    // git makes the e-mail address in the reflog from user and address.
     variables["REMOTE_ADDR"] = "localhost"
     var config: [(key: String, value: String)] = [
       ("http.getanyfile", "false"),
       ("http.uploadpack", options.allowUploadPack ? "true" : "false"),
       ("http.receivepack", options.allowReceivePack ? "true" : "false"),
-      // A fetch's list of what it has is held in memory by git, up to this.
+      // git buffers a fetch's list of its commits in memory, up to this size.
       ("http.maxRequestBuffer", "64m"),
-      // Repositories may belong to another user of this system than the one that serves them.
+      // Repositories may belong to another user of this system than the server's.
       ("safe.directory", "*"),
     ]
     if let hooks = options.hooksPath { config.append(("core.hooksPath", hooks)) }

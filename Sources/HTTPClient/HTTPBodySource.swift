@@ -1,50 +1,50 @@
 import Synchronization
 
-/// A body that is written while it is sent. One writer; bytes that are written beyond a mark wait
-/// in memory, and the writer is told to stop.
+/// A request body that is written while it is sent, by one writer. Above a limit of buffered bytes
+/// the writer is asked to pause.
 package final class HTTPBodySource: Sendable {
-  private static let mark = 256 << 10
+  private static let bufferedMax = 256 << 10
 
   private struct State {
     var chunks: [ArraySlice<UInt8>] = []
     var bufferedBytes = 0
     var isEnded = false
     var isAborted = false
-    /// The client wants bytes and there are none.
+    /// The client waits for bytes.
     var isStarved = false
-    /// The writer was told to stop.
+    /// The writer was asked to pause.
     var isFull = false
     var wake: (@Sendable () -> Void)?
   }
 
-  /// In bytes; nil if it is not known before the end.
+  /// In bytes; nil if it is not known in advance.
   package let length: Int?
   private let onRoom: @Sendable () -> Void
   private let state = Mutex(State())
 
   /// - Parameters:
-  ///   - length: in bytes; the request fails if another count is written.
-  ///   - onRoom: called when a writer that was told to stop can go on; on the client's thread.
+  ///   - length: in bytes; the request fails if the body has another length.
+  ///   - onRoom: called on the client's thread when a paused writer can continue.
   package init(length: Int?, onRoom: @escaping @Sendable () -> Void) {
     self.length = length
     self.onRoom = onRoom
   }
 
-  /// Adds bytes. Those of a request that has ended are dropped.
+  /// Appends bytes. They are dropped if the request has ended.
   /// - Returns: false if the writer should wait for `onRoom`.
   package func write(_ bytes: [UInt8]) -> Bool {
     let (hasRoom, wake) = state.withLock { state -> (Bool, (@Sendable () -> Void)?) in
       guard !state.isAborted, !bytes.isEmpty else { return (true, nil) }
       state.chunks.append(bytes[...])
       state.bufferedBytes += bytes.count
-      state.isFull = state.bufferedBytes >= Self.mark
+      state.isFull = state.bufferedBytes >= Self.bufferedMax
       return (!state.isFull, Self.takeWake(&state))
     }
     wake?()
     return hasRoom
   }
 
-  /// The body is complete.
+  /// Completes the body.
   package func end() {
     let wake = state.withLock { state in
       state.isEnded = true
@@ -53,7 +53,7 @@ package final class HTTPBodySource: Sendable {
     wake?()
   }
 
-  /// The body will never be complete; the request fails.
+  /// Aborts the body; the request fails.
   package func abort() {
     let wake = state.withLock { state in
       state.isAborted = true
@@ -68,12 +68,12 @@ package final class HTTPBodySource: Sendable {
     return state.isStarved ? state.wake : nil
   }
 
-  // For the thread.
+  // MARK: For the client's thread
 
   enum Supply: Equatable {
     case bytes(Int)
     case end
-    /// There will be more; `wake` is called then.
+    /// Nothing yet; `wake` is called when there are bytes.
     case later
     case aborted
   }
@@ -96,7 +96,7 @@ package final class HTTPBodySource: Sendable {
       chunk = chunk.dropFirst(part.count)
       if chunk.isEmpty { state.chunks.removeFirst() } else { state.chunks[0] = chunk }
       state.bufferedBytes -= part.count
-      let isRoomNew = state.isFull && state.bufferedBytes < Self.mark / 2
+      let isRoomNew = state.isFull && state.bufferedBytes < Self.bufferedMax / 2
       if isRoomNew { state.isFull = false }
       return (.bytes(part.count), isRoomNew)
     }

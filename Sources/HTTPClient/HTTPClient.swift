@@ -3,51 +3,51 @@ import Synchronization
 
 // An HTTP client on libcurl's multi interface.
 //
-// One thread of the client's own holds every curl handle and serves every transfer, so that
-// Swift's cooperative threads never block and no handle is touched by two threads. Callers reach
-// it through an inbox behind a lock and `curl_multi_wakeup`; answers come back through
-// continuations. Connections are kept and reused, HTTP/2 is spoken where a TLS server has it.
+// One thread of the client owns every curl handle and runs every transfer, so Swift's cooperative
+// threads never block and no handle is used by two threads. Callers reach it through an inbox with
+// a lock and `curl_multi_wakeup`; responses are returned through continuations. Connections are
+// kept and reused. HTTP/2 is used if a TLS server supports it.
 //
-// What it promises:
-// - A call ends: with an answer, or with an `HTTPFault`, at the latest when its time-out is over.
-//   Cancelling the calling task ends it at once and closes the connection.
+// Guarantees:
+// - A call ends with a response or with an `HTTPFault`, at the latest at its time-out. Cancelling
+//   the calling task ends it at once and closes the connection.
 // - A fault says whether the request may have arrived (`wasSent`). libcurl calls back between
-//   "the connection stands" and "the first byte goes out"; that call is the line between the two.
-// - A request other than GET and HEAD goes out once. libcurl repeats a request by itself when a
-//   kept connection turns out to be dead; for the others that is refused and told as `noAnswer`,
-//   since the server may have acted before it closed. Who counts requests has it refused for
-//   GET and HEAD as well (`repeatsWhenStale`).
-// - A reader that does not keep up stops the server (`stream`): about 320 KiB are held at most.
-// - Headers go to the host that they were given for. A redirect to another one takes only
-//   fields that carry no secret.
-// - No cookies, no netrc, no signals, no protocol but http and https, and no request to this
+//   connecting and sending the first byte; that call decides.
+// - A request other than GET and HEAD is sent once. libcurl repeats a request if a kept connection
+//   turns out to be closed; for other methods that is refused and reported as `noAnswer`, because
+//   the server may have acted before it closed. `repeatsWhenStale` refuses it for GET and HEAD too,
+//   for callers that count requests.
+// - A slow reader slows the server down (`stream`): at most about 320 KiB are buffered.
+// - Headers go only to the host for which they were given. A redirect to another host keeps only
+//   fields without secrets.
+// - No cookies, no netrc, no signals, no protocol except http and https, and no request to this
 //   machine through a proxy.
 //
-// How it fails: every fault is returned, none is logged; nothing is retried here but what HTTP
-// calls safe. Over `maxTransfers` calls at once are refused (`overloaded`), not queued for ever.
+// Failures: every fault is returned, and none is logged. Only safe methods are retried. Above
+// `maxTransfers` a call is refused (`overloaded`), so the queue is bounded.
 
-/// Serves HTTP requests. Make one and share it: connections are kept per client.
+/// Sends HTTP requests. Create one and share it: connections are kept per client.
 package final class HTTPClient: Sendable {
-  /// What all requests of a client have in common.
+  /// The settings of all requests of a client.
   package struct Configuration: Sendable {
-    /// How other machines are reached; this one always directly.
+    /// The proxy for other machines; this machine is always reached directly.
     package enum Proxy: Sendable {
-      /// `https_proxy`, `HTTPS_PROXY`, `http_proxy`, `all_proxy`, `no_proxy` as curl reads them.
+      /// `https_proxy`, `HTTPS_PROXY`, `http_proxy`, `all_proxy`, `no_proxy`, as in curl.
       case environment
       case none
       case url(String)
     }
 
     package var userAgent: String
-    /// PEM file of the authorities to trust in place of the system's.
+    /// A PEM file of trusted authorities, instead of the system's.
     package var authoritiesFile: String?
     package var proxy: Proxy
-    /// Transfers at once with one origin, streams included; the others wait for their turn.
+    /// Concurrent transfers with one origin, streams included; further ones are queued.
     package var maxConnectionsPerHost: Int
-    /// Transfers at once, those that wait for their turn included.
+    /// Concurrent transfers, including queued ones.
     package var maxTransfers: Int
-    /// The path of a unix socket that every connection goes to, whatever host the URL names; at
-    /// most 107 bytes.
+    /// The path of a unix socket for all connections, whatever host the URL names; at most 107
+    /// bytes.
     package var unixSocket: String?
 
     package init(
@@ -74,7 +74,7 @@ package final class HTTPClient: Sendable {
 
   deinit { inbox.shutDown() }
 
-  /// Sends a request and waits for the whole answer.
+  /// Sends a request and waits for the complete response.
   package func send(_ request: HTTPRequest) async throws(HTTPFault) -> HTTPResponse {
     var request = request
     let deadline = request.timeout.map { ContinuousClock.now + $0 }
@@ -96,7 +96,7 @@ package final class HTTPClient: Sendable {
     let result = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         inbox.submit(TransferRequest(id: id, request: request, sink: .whole(continuation)))
-        // A cancellation before the submission found nothing to cancel.
+        // A cancellation before the submission had nothing to cancel.
         if Task.isCancelled { inbox.post(.cancel(id)) }
       }
     } onCancel: {
@@ -105,10 +105,10 @@ package final class HTTPClient: Sendable {
     return try result.get()
   }
 
-  /// Sends a request and returns as soon as the head of the answer is there; the body follows in
-  /// chunks, at the reader's pace. `responseLimit` and `followRedirects` do not apply. Give
-  /// `idleTimeout` in place of `timeout` for an answer without end. Letting go of the stream
-  /// ends the transfer.
+  /// Sends a request and returns as soon as the head of the response has arrived. The body follows
+  /// in chunks, at the reader's pace. `responseLimit` and `followRedirects` do not apply. For a
+  /// response without end, use `idleTimeout` instead of `timeout`. Releasing the stream ends the
+  /// transfer.
   package func stream(_ request: HTTPRequest) async throws(HTTPFault) -> HTTPStream {
     let id = nextID()
     let channel = StreamChannel(id: id, inbox: inbox)
@@ -121,17 +121,17 @@ package final class HTTPClient: Sendable {
     return HTTPStream(head: try result.get(), channel: channel, client: self)
   }
 
-  /// Ends every transfer (`cancelled`) and the thread. Calls after it are refused likewise.
+  /// Ends every transfer (`cancelled`) and the thread. Later calls fail in the same way.
   package func shutdown() { inbox.shutDown() }
 
   private func nextID() -> UInt64 { lastID.add(1, ordering: .relaxed).newValue }
 }
 
 extension HTTPRequest {
-  /// Whether sending it twice asks for nothing more than sending it once (RFC 9110, 9.2.1).
+  /// Whether the method is safe to repeat (RFC 9110, 9.2.1).
   var isSafe: Bool { method == "GET" || method == "HEAD" }
 
-  /// The same request elsewhere. On another origin only fields that carry no secret go along.
+  /// The same request for another URL. On another origin only fields without secrets are kept.
   func redirected(to url: String) throws(HTTPFault) -> HTTPRequest {
     var next = self
     next.url = url

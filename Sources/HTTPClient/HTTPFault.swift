@@ -1,32 +1,32 @@
-/// Why there is no whole answer.
+/// Why there is no complete response.
 package struct HTTPFault: Error, Sendable, Equatable, CustomStringConvertible {
-  /// What went wrong; whether the request was sent is told apart from it.
+  /// The kind of failure, independent of whether the request was sent.
   package enum Kind: String, Sendable, CaseIterable {
-    /// No connection: name, route, refusal, TLS, or the time for connecting is over.
+    /// No connection: name resolution, route, refusal, TLS, or the connect time-out.
     case unreachable
-    /// The request went out, and the connection ended before the answer did.
+    /// The request was sent, and the connection ended before the response did.
     case noAnswer
-    /// The time-out, whole or idle, is over.
+    /// The time-out, total or idle, is over.
     case timedOut
-    /// The answer's body or head is over the limit.
+    /// The response's body or head exceeds the limit.
     case tooLarge
     /// By the caller, or by the client's shutdown.
     case cancelled
     case invalidURL
-    /// A method, a header or a body file that cannot be sent.
+    /// A method, a header or a body file that is invalid.
     case invalidRequest
-    /// More transfers at once than the client was configured for.
+    /// More concurrent transfers than the client allows.
     case overloaded
   }
 
   package let kind: Kind
-  /// Whether any part of the request may have reached the server. False is certain; true means
-  /// that what the request asks for may have happened.
+  /// Whether a part of the request may have reached the server. False is certain; true means that
+  /// the server may have acted on the request.
   package let wasSent: Bool
-  /// A kept connection was closed before any byte of an answer came: the usual end of one that was
-  /// not used for a while. Another try has a new connection.
+  /// A kept connection was closed before any byte of a response, usually because it was idle too
+  /// long. A retry uses a new connection.
   package var wasStale = false
-  /// For people; holds neither headers nor body.
+  /// For people; contains neither headers nor body.
   package let detail: String
 
   package init(kind: Kind, wasSent: Bool, detail: String) {

@@ -1,12 +1,12 @@
-/// What is asked of a server.
+/// A request to a server.
 package struct HTTPRequest: Sendable {
-  /// Where the body comes from.
+  /// The source of the body.
   package enum Body: Sendable {
     case none
     case bytes([UInt8])
     /// A regular file, read while it is sent.
     case file(path: String)
-    /// What a writer adds while it is sent. It goes out once; it can't be repeated.
+    /// Written while it is sent. It cannot be repeated.
     case stream(HTTPBodySource)
   }
 
@@ -15,20 +15,19 @@ package struct HTTPRequest: Sendable {
   package var url: String
   package var headers: [(String, String)]
   package var body: Body
-  /// From the call to the last byte of the answer, waiting for a connection included.
+  /// From the call to the last byte of the response, including the wait for a connection.
   package var timeout: Duration?
-  /// For name, TCP and TLS together.
+  /// For name resolution, TCP and TLS together.
   package var connectTimeout: Duration
-  /// How long no byte may move in either direction, back-pressure by the reader not counted.
+  /// The longest time without a byte in either direction, except while the reader is slow.
   package var idleTimeout: Duration?
-  /// The largest body in bytes that `send` accepts; `stream` has no limit of its own.
+  /// The largest body in bytes that `send` accepts; `stream` has no limit.
   package var responseLimit: Int
-  /// Whether `send` goes on to where a GET or HEAD is redirected, five times at most. Other
-  /// methods are never repeated elsewhere: `HTTPResponse.redirectURL` says where to.
+  /// Whether `send` follows redirects of GET and HEAD, at most five. Other methods are never
+  /// repeated; see `HTTPResponse.redirectURL`.
   package var followRedirects: Bool
-  /// Whether a GET or HEAD goes out again by itself where a kept connection turns out to be dead.
-  /// Other methods never do. False: that is told as a fault with `wasStale`, for callers who count
-  /// what they send.
+  /// Whether a GET or HEAD is repeated if a kept connection turns out to be closed. If false, that
+  /// is a fault with `wasStale`, for callers that count requests. Other methods are never repeated.
   package var repeatsWhenStale = true
 
   package init(
@@ -48,19 +47,19 @@ package struct HTTPRequest: Sendable {
   }
 }
 
-/// The header fields of an answer, in the order in which they came.
+/// The header fields of a response, in order.
 package struct HTTPHeaders: Sendable {
   package private(set) var fields: [(name: String, value: String)] = []
 
   package init(_ fields: [(name: String, value: String)] = []) { self.fields = fields }
 
-  /// The first value of a field; the name's case does not matter.
+  /// The first value of a field; names are case-insensitive.
   package subscript(name: String) -> String? {
     let wanted = name.lowercased()
     return fields.first { $0.name.lowercased() == wanted }?.value
   }
 
-  /// All values of a field; the name's case does not matter.
+  /// All values of a field; names are case-insensitive.
   package func values(of name: String) -> [String] {
     let wanted = name.lowercased()
     return fields.filter { $0.name.lowercased() == wanted }.map(\.value)
@@ -69,7 +68,7 @@ package struct HTTPHeaders: Sendable {
   mutating func append(name: String, value: String) { fields.append((name, value)) }
 }
 
-/// The part of an answer that comes before its body.
+/// The part of a response before its body.
 package struct HTTPHead: Sendable {
   package let status: Int
   package let headers: HTTPHeaders
@@ -80,14 +79,14 @@ package struct HTTPHead: Sendable {
   }
 }
 
-/// A whole answer. Any status is an answer: what 404 means is the caller's to say.
+/// A complete response, with any status.
 package struct HTTPResponse: Sendable {
   package let head: HTTPHead
   package let body: [UInt8]
-  /// How many connections were opened for it: 0 where a kept one served.
+  /// How many connections were opened for it: 0 if a kept one was used.
   package let newConnections: Int
   package let totalTime: Duration
-  /// Where a 3xx points, made absolute.
+  /// The absolute target of a redirect.
   package let redirectURL: String?
 
   package init(
@@ -107,7 +106,7 @@ package struct HTTPResponse: Sendable {
 }
 
 extension HTTPRequest {
-  /// Refuses what would break out of its line in the request.
+  /// Refuses values that would change the structure of the request.
   func check() throws(HTTPFault) {
     guard !method.isEmpty, method.utf8.allSatisfy(Self.isTokenByte) else {
       throw HTTPFault(kind: .invalidRequest, wasSent: false, detail: "not a method: \(method)")

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// An answer whose body comes in chunks. One reader.
+/// A response whose body arrives in chunks. One reader.
 package struct HTTPStream: AsyncSequence, Sendable {
   package typealias Element = [UInt8]
   package typealias Failure = HTTPFault
@@ -13,22 +13,22 @@ package struct HTTPStream: AsyncSequence, Sendable {
     self.lifetime = StreamLifetime(channel: channel, client: client)
   }
 
-  /// Ends the transfer; a reader gets what is buffered, then `cancelled`.
+  /// Ends the transfer; the reader gets the buffered chunks, then `cancelled`.
   package func cancel() { lifetime.channel.cancel() }
 
-  /// An iterator that waits for chunks as they come.
+  /// An iterator over the chunks as they arrive.
   package func makeAsyncIterator() -> Iterator { Iterator(lifetime: lifetime) }
 
   /// Reads the body; all iterators of a stream share it.
   package struct Iterator: AsyncIteratorProtocol {
     fileprivate let lifetime: StreamLifetime
 
-    /// The next chunk, nil at the end of the body; throws where the body ended too early.
+    /// The next chunk; nil at the end of the body; throws if the body is incomplete.
     package mutating func next() async throws(HTTPFault) -> [UInt8]? {
       try await lifetime.channel.next().get()
     }
 
-    /// The same, on the actor that asks.
+    /// The same, on the caller's actor.
     package mutating func next(
       isolation actor: isolated (any Actor)?
     ) async throws(HTTPFault) -> [UInt8]? {
@@ -37,7 +37,7 @@ package struct HTTPStream: AsyncSequence, Sendable {
   }
 }
 
-/// Ends the transfer when nobody can read it any more, and keeps the client until then.
+/// Ends the transfer when no reader is left, and keeps the client until then.
 private final class StreamLifetime: Sendable {
   let channel: StreamChannel
   private let client: HTTPClient
@@ -50,10 +50,10 @@ private final class StreamLifetime: Sendable {
   deinit { channel.cancel() }
 }
 
-/// Between the thread that receives and the task that reads. It holds a bounded number of bytes:
-/// over the mark the thread is told to stop receiving, and to go on when the reader has taken all.
+/// Connects the receiving thread to the reading task with a bounded buffer. Above the limit the
+/// thread pauses, and continues when the reader has taken everything.
 final class StreamChannel: Sendable {
-  private static let mark = 256 << 10
+  private static let bufferedMax = 256 << 10
 
   private struct State {
     var head: Result<HTTPHead, HTTPFault>?
@@ -65,7 +65,7 @@ final class StreamChannel: Sendable {
     var waiter: CheckedContinuation<Result<[UInt8]?, HTTPFault>, Never>?
 
     mutating func takeChunks() -> [UInt8] {
-      // One chunk for all that waits: the reader catches up in one go.
+      // One chunk for everything buffered, so that the reader catches up at once.
       let all = chunks.dropFirst().reduce(into: chunks[0]) { $0 += $1 }
       chunks = []
       bufferedBytes = 0
@@ -82,7 +82,7 @@ final class StreamChannel: Sendable {
     self.inbox = inbox
   }
 
-  // For the reader.
+  // MARK: For the reader
 
   func head() async -> Result<HTTPHead, HTTPFault> {
     await withCheckedContinuation { continuation in
@@ -124,7 +124,7 @@ final class StreamChannel: Sendable {
 
   func cancel() { inbox.post(.cancel(id)) }
 
-  // For the thread.
+  // MARK: For the client's thread
 
   func deliver(_ head: HTTPHead) {
     let waiter = state.withLock { state in
@@ -135,7 +135,7 @@ final class StreamChannel: Sendable {
     waiter?.resume(returning: .success(head))
   }
 
-  /// Takes bytes in; false where there is no room, and then `resume` will be posted.
+  /// Buffers bytes; false if the buffer is full. `resume` is then posted later.
   func offer(_ bytes: UnsafeRawBufferPointer) -> Bool {
     let chunk = [UInt8](bytes)
     let (taken, waiter) = state.withLock {
@@ -144,7 +144,7 @@ final class StreamChannel: Sendable {
         state.waiter = nil
         return (true, waiter)
       }
-      if state.bufferedBytes >= Self.mark {
+      if state.bufferedBytes >= Self.bufferedMax {
         state.isPaused = true
         return (false, nil)
       }
@@ -156,10 +156,10 @@ final class StreamChannel: Sendable {
     return taken
   }
 
-  /// The body is complete (nil), or will never be.
+  /// Ends the body, with a fault if it is incomplete.
   func end(_ fault: HTTPFault?) {
     let result: Result<[UInt8]?, HTTPFault> = fault.map { .failure($0) } ?? .success(nil)
-    let missingHead = HTTPFault(kind: .noAnswer, wasSent: true, detail: "no answer")
+    let missingHead = HTTPFault(kind: .noAnswer, wasSent: true, detail: "no response")
     let (headWaiter, waiter) = state.withLock { state in
       defer {
         state.headWaiter = nil

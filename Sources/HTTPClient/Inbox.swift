@@ -1,7 +1,7 @@
 import CCurl
 import Synchronization
 
-/// Where the outcome of a transfer goes.
+/// The receiver of a transfer's outcome.
 enum Sink: Sendable {
   case whole(CheckedContinuation<Result<HTTPResponse, HTTPFault>, Never>)
   case stream(StreamChannel)
@@ -18,33 +18,33 @@ struct TransferRequest: Sendable {
   let id: UInt64
   let request: HTTPRequest
   let sink: Sink
-  /// When the caller asked: the whole time-out counts from here.
+  /// When the caller submitted it: the total time-out counts from here.
   let time = ContinuousClock.now
 }
 
-/// What callers want of the thread.
+/// Commands from callers to the thread.
 enum TransferCommand: Sendable {
   case start(TransferRequest)
   case cancel(UInt64)
-  /// The reader of a stream has room again, or the writer of a body has more.
+  /// The reader of a stream has room again, or the writer of a body has more bytes.
   case resume(UInt64)
 }
 
-/// The only way from callers to the thread that owns the handles.
+/// The only way for callers to reach the thread that owns the handles.
 final class Inbox: Sendable {
   private struct State {
     var commands: [TransferCommand] = []
     /// Transfers that were accepted and have not ended.
     var open = 0
-    /// The multi handle's address while the thread runs: what `curl_multi_wakeup` needs, which
-    /// is the one call that libcurl allows from any thread. An integer, because a pointer that
-    /// the thread uses cannot also be handed in here.
+    /// The multi handle's address while the thread runs, for `curl_multi_wakeup`, the only call
+    /// that libcurl allows from any thread. An integer, because a pointer that the thread uses
+    /// cannot be passed in here.
     var multi: UInt = 0
     var isShutDown = false
 
     func wake() {
       if let handle = UnsafeMutableRawPointer(bitPattern: multi) {
-        // It fails only where the handle is none; there the thread has ended and hears nothing.
+        // It fails only for an invalid handle, and then the thread has ended.
         _ = curl_multi_wakeup(handle)
       }
     }
@@ -55,14 +55,14 @@ final class Inbox: Sendable {
 
   init(maxTransfers: Int) { self.maxTransfers = maxTransfers }
 
-  /// Takes a transfer in, or ends it at once.
+  /// Accepts a transfer, or fails it at once.
   func submit(_ submission: TransferRequest) {
     let fault: HTTPFault? = state.withLock { state in
       if state.isShutDown { return Self.shutDownFault }
       if state.open >= maxTransfers {
         return HTTPFault(
           kind: .overloaded, wasSent: false,
-          detail: "\(maxTransfers) HTTP requests are under way already")
+          detail: "\(maxTransfers) HTTP requests are in progress already")
       }
       state.open += 1
       state.commands.append(.start(submission))
@@ -87,14 +87,14 @@ final class Inbox: Sendable {
     }
   }
 
-  // What follows is for the thread.
+  // MARK: For the client's thread
 
   /// Lets `wake` reach the thread from now on; 0 when it ends.
   func attach(multi: UInt) {
     state.withLock { $0.multi = multi }
   }
 
-  /// What came in since the last call, and whether the thread is to end.
+  /// The commands since the last call, and whether the thread must end.
   func take() -> (commands: [TransferCommand], isShutDown: Bool) {
     state.withLock { state in
       let commands = state.commands

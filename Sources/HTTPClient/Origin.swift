@@ -1,7 +1,6 @@
 import CCurl
 
-/// The origin of a URL as libcurl reads it: the client must not disagree with the library about
-/// which host a URL names.
+/// The origin of a URL as libcurl parses it, so that client and library agree on the host.
 struct Origin: Hashable {
   let scheme: String
   let host: String

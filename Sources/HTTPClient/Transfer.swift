@@ -2,12 +2,12 @@ import CCurl
 import Glibc
 import Text
 
-/// One request on its way, confined to the client's thread.
+/// One request in progress, confined to the client's thread.
 final class Transfer {
   private static let headBytesMax = 256 << 10
   private static let receiveBufferBytes = 64 << 10
-  /// A little under the minute after which many servers close: a kept connection that is about
-  /// to be closed is the usual cause of a request without an answer.
+  /// A little less than the minute after which many servers close idle connections: reusing one
+  /// that is about to be closed is the usual cause of `noAnswer`.
   private static let idleConnectionSeconds = 50
 
   let id: UInt64
@@ -28,15 +28,15 @@ final class Transfer {
   private var body: [UInt8] = []
   private var lastActivity: ContinuousClock.Instant
   private var isPaused = false
-  /// The writer of a streamed body is behind.
+  /// The writer of a streamed body has no bytes ready.
   private var isStarved = false
-  /// The line between "not sent" and "may have been sent".
+  /// Above zero, the request may have been sent.
   private var requestsBegun = 0
-  /// What a callback stopped the transfer for; libcurl then reports only that one did.
+  /// Why a callback stopped the transfer; libcurl reports only that one did.
   private var stopped: (kind: HTTPFault.Kind, detail: String)?
   private var wasStale = false
 
-  /// Makes the handle ready; nothing is sent yet.
+  /// Prepares the handle; nothing is sent yet.
   init(_ submission: TransferRequest, configuration: HTTPClient.Configuration) throws(HTTPFault) {
     id = submission.id
     request = submission.request
@@ -71,19 +71,19 @@ final class Transfer {
     try set(CURLOPT_PROTOCOLS_STR, "http,https")
     try set(CURLOPT_USERAGENT, configuration.userAgent)
     try set(CURLOPT_NOSIGNAL, 1)
-    // Otherwise ending a transfer waits for its name look-up.
+    // Otherwise ending a transfer waits for its name resolution.
     try set(CURLOPT_QUICK_EXIT, 1)
     try set(CURLOPT_FOLLOWLOCATION, 0)
     try set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1)
     try set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
-    // Rather a stream of the connection that is being opened than a connection more.
+    // Prefer a stream of a connection that is being opened to another connection.
     if origin.scheme == "https" { try set(CURLOPT_PIPEWAIT, 1) }
     try set(CURLOPT_TCP_KEEPALIVE, 1)
     try set(CURLOPT_TCP_KEEPIDLE, 30)
     try set(CURLOPT_TCP_KEEPINTVL, 15)
     try set(CURLOPT_MAXAGE_CONN, Self.idleConnectionSeconds)
     try set(CURLOPT_BUFFERSIZE, Self.receiveBufferBytes)
-    // An answer of the proxy to CONNECT is not the server's.
+    // A proxy's response to CONNECT is not the server's.
     try set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
     try set(CURLOPT_CONNECTTIMEOUT_MS, Self.milliseconds(request.connectTimeout))
     if let file = configuration.authoritiesFile { try set(CURLOPT_CAINFO, file) }
@@ -100,7 +100,7 @@ final class Transfer {
     try check(ccurl_set_private_sockets(easy))
   }
 
-  /// For libcurl, to which zero means its own default; a day is as good as for ever.
+  /// For libcurl, in which zero selects the default. A day means no limit.
   private static func milliseconds(_ time: Duration) -> Int {
     Int(max(.milliseconds(1), min(time, .seconds(86_400))) / .milliseconds(1))
   }
@@ -133,7 +133,7 @@ final class Transfer {
   private func setPosted(_ bytes: [UInt8]) throws(HTTPFault) {
     try set(CURLOPT_POST, 1)
     try check(ccurl_set_size(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(bytes.count)))
-    // libcurl copies; a null pointer would mean "ask the read callback".
+    // libcurl copies the bytes; a null pointer would select the read callback.
     let code =
       bytes.isEmpty
       ? ccurl_set_string(easy, CURLOPT_COPYPOSTFIELDS, "")
@@ -156,12 +156,12 @@ final class Transfer {
   }
 
   private func setHeaders() throws(HTTPFault) {
-    // A body goes out at once: waiting for "100 Continue" costs a second where none comes.
+    // The body is sent at once: waiting for "100 Continue" costs a second if the server sends none.
     var lines = ["Expect:"]
     if !request.headers.contains(where: { $0.0.lowercased() == "content-type" }) {
       lines.append("Content-Type:")
     }
-    // To libcurl "Name:" means "leave it out", and "Name;" is the empty value.
+    // In libcurl "Name:" removes the header, and "Name;" is the empty value.
     lines += request.headers.map { $0.1.isEmpty ? "\($0.0);" : "\($0.0): \($0.1)" }
     for line in lines {
       guard let longer = curl_slist_append(fieldList, line) else {
@@ -173,7 +173,7 @@ final class Transfer {
   }
 
   private func setCallbacks() {
-    // Unretained: the loop lets go of a transfer only after its handle has left the multi.
+    // Unretained: the loop releases a transfer only after its handle has left the multi handle.
     let context = Unmanaged.passUnretained(self).toOpaque()
     _ = ccurl_set_string(easy, CURLOPT_ERRORBUFFER, errorText)
     _ = ccurl_set_write(
@@ -212,7 +212,7 @@ final class Transfer {
     lastActivity = .now
     if requestsBegun > 1, !request.isSafe || !request.repeatsWhenStale {
       wasStale = true
-      stopped = (.noAnswer, "the kept connection was closed before an answer came")
+      stopped = (.noAnswer, "the kept connection was closed before a response came")
       return CURL_PREREQFUNC_ABORT
     }
     return CURL_PREREQFUNC_OK
@@ -239,7 +239,7 @@ final class Transfer {
       isStarved = true
       return Int(CURL_READFUNC_PAUSE)
     case .aborted:
-      stopped = (.cancelled, "the body's writer gave up")
+      stopped = (.cancelled, "the body's writer aborted")
       return Int(CURL_READFUNC_ABORT)
     }
   }
@@ -248,7 +248,7 @@ final class Transfer {
     lastActivity = .now
     headBytes += count
     guard headBytes <= Self.headBytesMax else {
-      return stop(.tooLarge, "the answer's head is over \(Self.headBytesMax) bytes")
+      return stop(.tooLarge, "the response's head is over \(Self.headBytesMax) bytes")
     }
     let raw = UnsafeRawBufferPointer(start: bytes, count: count)
     let line = String(decoding: raw, as: UTF8.self).trimmed
@@ -295,10 +295,10 @@ final class Transfer {
   }
 
   private func stopForSize() -> Int {
-    stop(.tooLarge, "the answer is over \(request.responseLimit) bytes")
+    stop(.tooLarge, "the response is over \(request.responseLimit) bytes")
   }
 
-  /// Returns a count that libcurl takes for a refusal.
+  /// Returns a count that libcurl treats as an error.
   private func stop(_ kind: HTTPFault.Kind, _ detail: String) -> Int {
     stopped = (kind, detail)
     return Int(CURL_WRITEFUNC_ERROR)
@@ -312,9 +312,9 @@ final class Transfer {
     _ = curl_easy_pause(easy, CURLPAUSE_CONT)
   }
 
-  // MARK: Time
+  // MARK: Deadlines
 
-  /// When it times out, as far as is known now.
+  /// When the transfer times out, if it makes no progress.
   var deadline: ContinuousClock.Instant? {
     let idle = isPaused || isStarved ? nil : request.idleTimeout.map { lastActivity + $0 }
     guard let whole = wholeDeadline else { return idle }
@@ -323,21 +323,21 @@ final class Transfer {
 
   func timeoutDetail(_ now: ContinuousClock.Instant) -> String {
     if let timeout = request.timeout, let whole = wholeDeadline, whole <= now {
-      return "not done within \(timeout)"
+      return "not complete within \(timeout)"
     }
-    return "no byte moved for \(request.idleTimeout ?? .zero)"
+    return "no data for \(request.idleTimeout ?? .zero)"
   }
 
-  // MARK: The end
+  // MARK: Completion
 
-  /// Ends it for a reason outside the transfer; whether it was sent is known here.
+  /// Ends the transfer with a fault from outside; `wasSent` is set here.
   func abort(_ fault: HTTPFault) {
     sink.fail(HTTPFault(kind: fault.kind, wasSent: requestsBegun > 0, detail: fault.detail))
   }
 
   func complete(_ code: CURLcode) {
     guard code == CURLE_OK else { return sink.fail(fault(of: code)) }
-    // libcurl takes a connection that closes within the head for the end of an answer.
+    // libcurl accepts a connection that closes within the head as the end of a response.
     guard isHeadComplete else {
       return sink.fail(
         HTTPFault(

@@ -2,10 +2,9 @@ import CCurl
 import Glibc
 import SystemCalls
 
-/// The thread that owns every curl handle of a client. Nothing of it is reached from outside but
-/// through the inbox.
+/// The thread that owns every curl handle of a client. It is reached only through the inbox.
 final class TransferLoop {
-  /// The longest sleep: libcurl, a deadline or the inbox usually ends it sooner.
+  /// The longest sleep; usually libcurl, a deadline or the inbox ends it sooner.
   private static let pollMillisecondsMax: Int32 = 60_000
 
   private let inbox: Inbox
@@ -13,16 +12,15 @@ final class TransferLoop {
   private let multi: UnsafeMutableRawPointer
   private var transfers: [UInt64: Transfer] = [:]
   private var idOfHandle: [UnsafeMutableRawPointer: UInt64] = [:]
-  /// How many transfers libcurl has by origin, and those that wait for their turn, oldest first.
-  /// Its own limit of connections leaves a waiting transfer lying now and then (7.88), and does
-  /// not time it out.
+  /// libcurl's transfers by origin, and the queued ones, oldest first. libcurl's own limit of
+  /// connections sometimes does not start a queued transfer (7.88), and does not time it out.
   private var running: [Origin: Int] = [:]
   private var waiting: [Origin: [Transfer]] = [:]
 
-  /// libcurl wants this once per process, before anything else.
+  /// libcurl requires this once per process, before all other calls.
   private static let isLibraryReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
-  /// Starts the thread. Where that fails every transfer is answered with `unreachable`.
+  /// Starts the thread. If that fails, every transfer fails with `unreachable`.
   static func start(inbox: Inbox, configuration: HTTPClient.Configuration) {
     let isStarted = startThread(name: "aipm-http") {
       guard isLibraryReady, let multi = curl_multi_init() else { return refuseAll(inbox) }
@@ -46,7 +44,7 @@ final class TransferLoop {
     self.inbox = inbox
     self.configuration = configuration
     self.multi = multi
-    // Kept connections; one of an idle host is closed for one that is wanted.
+    // Kept connections; an idle one is closed if another host needs a connection.
     _ = ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, configuration.maxConnectionsPerHost * 4)
   }
 
@@ -71,9 +69,8 @@ final class TransferLoop {
     case .start(let submission): begin(submission)
     case .cancel(let id):
       guard let transfer = transfers[id] else { return }
-      let fault = HTTPFault(kind: .cancelled, wasSent: false, detail: "the caller gave up")
+      let fault = HTTPFault(kind: .cancelled, wasSent: false, detail: "the caller cancelled")
       finish(transfer, aborted: fault)
-    // A reader has room again, or a writer has more.
     case .resume(let id): transfers[id]?.resume()
     }
   }
@@ -93,7 +90,7 @@ final class TransferLoop {
     }
   }
 
-  /// Hands those to libcurl whose turn it is.
+  /// Starts queued transfers of an origin up to its limit.
   private func admit(_ origin: Origin) {
     while running[origin, default: 0] < configuration.maxConnectionsPerHost,
       var line = waiting[origin], !line.isEmpty
@@ -109,7 +106,7 @@ final class TransferLoop {
     }
   }
 
-  /// Moves bytes, ends what has ended, and sleeps until there is more to do.
+  /// Transfers bytes, completes finished transfers, and sleeps until the next event.
   private func step() {
     var running: Int32 = 0
     let code = curl_multi_perform(multi, &running)
@@ -131,13 +128,13 @@ final class TransferLoop {
         wake = min(wake, deadline)
       }
     }
-    // Up, so that it does not wake before the deadline and poll again with zero.
+    // Rounded up, so that it does not wake before the deadline and poll again with zero.
     let milliseconds = Int32((wake - now) / .milliseconds(1)) + 1
     let polled = curl_multi_poll(multi, nil, 0, milliseconds, nil)
     if polled != CURLM_OK { abandon(polled) }
   }
 
-  /// The multi handle itself failed, which is memory or a bug: every transfer is told.
+  /// Fails every transfer, because the multi handle failed (out of memory, or a bug).
   private func abandon(_ code: CURLMcode) {
     waiting = [:]
     let reason = "libcurl: " + String(cString: curl_multi_strerror(code))

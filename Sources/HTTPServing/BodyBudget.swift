@@ -2,24 +2,24 @@ import Hummingbird
 import NIOCore
 import Synchronization
 
-/// What a process holds in memory of bodies whose senders nobody has checked yet. The limit is for
-/// all of them together, as the memory is one. Where there is no room for more of a body, the
-/// largest of the others gives way if it is larger than this one, else this one does: what is
-/// small, as nearly all that is meant well, gets in beside any number of large ones.
+/// A memory budget for bodies of unauthenticated senders, shared by the whole process. If a body
+/// does not fit, the largest other body is dropped if it is larger than this one; otherwise this
+/// one is. So small bodies, which nearly all legitimate ones are, fit in beside any number of large
+/// ones.
 package final class BodyBudget: Sendable {
-  /// Why a body was not taken in.
+  /// Why a body was refused.
   package enum Fault: Error, Equatable {
-    /// It has more bytes than its route takes.
+    /// It has more bytes than its route accepts.
     case tooLarge
-    /// There is no room for it now; it may be sent again.
+    /// The budget is used up; the client may retry.
     case overBudget
-    /// It was not there in time.
+    /// It was not complete in time.
     case tooSlow
-    /// Its connection broke off.
+    /// Its connection was closed.
     case incomplete
   }
 
-  /// Bytes that count as long as this is there.
+  /// A complete body, which counts against the budget until it is released.
   package final class Held: Sendable {
     package let bytes: [UInt8]
     private let account: Account
@@ -30,7 +30,7 @@ package final class BodyBudget: Sendable {
     }
   }
 
-  /// One body's part of the budget; given back when nobody holds it.
+  /// One body's share of the budget, returned on release.
   fileprivate final class Account: Sendable {
     let budget: BodyBudget
     let number: Int
@@ -53,7 +53,7 @@ package final class BodyBudget: Sendable {
     var bodies: [Int: (bytes: Int, evict: AsyncStream<Void>.Continuation)] = [:]
   }
 
-  /// That of this process. A payload of a GitHub webhook has up to 25 MiB, and GitHub waits ten
+  /// The process's budget. A payload of a GitHub webhook has up to 25 MiB, and GitHub waits ten
   /// seconds (https://docs.github.com/webhooks/webhook-events-and-payloads#payload-cap,
   /// https://docs.github.com/webhooks/using-webhooks/best-practices-for-using-webhooks).
   package static let process = BodyBudget(bytesMax: 27 << 20, timeout: .seconds(10))
@@ -65,20 +65,20 @@ package final class BodyBudget: Sendable {
   private let state = Mutex(State())
 
   /// - Parameters:
-  ///   - bytesMax: of all bodies together.
+  ///   - bytesMax: for all bodies together.
   ///   - timeout: for one body, from its first byte to its last.
   package init(bytesMax: Int, timeout: Duration) {
     self.bytesMax = bytesMax
     self.timeout = timeout
   }
 
-  /// What is held at the moment, in bytes.
+  /// The current total, in bytes.
   package var total: Int { state.withLock { $0.total } }
 
   /// Reads a body to its end.
   /// - Parameters:
-  ///   - limit: the most that its route takes, in bytes.
-  ///   - length: what its head says of its length.
+  ///   - limit: the most bytes that its route accepts.
+  ///   - length: its `Content-Length`.
   package func collect(
     _ body: RequestBody, limit: Int, length: Int? = nil
   ) async throws(Fault) -> Held {
@@ -110,12 +110,13 @@ package final class BodyBudget: Sendable {
         guard bytes.count + chunk.readableBytes <= limit else { return .failure(.tooLarge) }
         guard account.grow(by: chunk.readableBytes) else { return .failure(.overBudget) }
         let isLarge = bytes.count < largeBytes && bytes.count + chunk.readableBytes >= largeBytes
-        // Room for what is only announced is given to nobody; and growing by and by costs twice.
+        // Memory is not reserved for an announced length until much of it came; growing costs
+        // double.
         if isLarge, let length { bytes.reserveCapacity(min(length, limit)) }
         bytes.append(contentsOf: chunk.readableBytesView)
       }
     } catch { return .failure(.incomplete) }
-    // Cut short by one of the others, which say why.
+    // Another task of the group cancelled this one, and returns the reason.
     return Task.isCancelled ? nil : .success(bytes)
   }
 
@@ -130,7 +131,7 @@ package final class BodyBudget: Sendable {
     return Account(self, number, evictions)
   }
 
-  /// - Returns: false where there is no room, or this body had to give way.
+  /// - Returns: false if the budget is used up, or this body was dropped.
   private func grow(_ number: Int, by count: Int) -> Bool {
     let (isTaken, evicted) = state.withLock { state in
       var evicted: [AsyncStream<Void>.Continuation] = []

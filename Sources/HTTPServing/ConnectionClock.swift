@@ -1,34 +1,34 @@
 import NIOCore
 
-/// What a connection is doing, and until when it may go on so: a pure function of what was seen of
-/// it and of the time. The handler tells it what happens, and asks it when to look again.
+/// The deadlines of a connection: a pure function of its events and the time. The handler reports
+/// events and asks for the next deadline.
 struct ConnectionClock {
-  /// What has to be done with a connection.
+  /// What to do with a connection.
   enum Verdict: Equatable {
     case goOn
-    /// Nobody waits for an answer, or the one under way is lost.
+    /// No response is expected, or the current one cannot be completed.
     case close
-    /// The request came too slowly, and its client can still be told.
+    /// The request came too slowly, and the client can still get a response.
     case answerTimeout
   }
 
   private let limits: ServingLimits
-  /// When the phase began that waits for a request's head.
+  /// When the wait for a request's head began.
   private var waitsSince: NIODeadline
   private var requests = 0
   private var answers = 0
   /// A request's head has come and its end has not.
   private var isReceiving = false
-  /// An answer's head has been written and its end has not.
+  /// A response's head has been written and its end has not.
   private var isAnswering = false
-  /// Since when the server wants bytes and has got none.
+  /// When the server began to wait for bytes; nil if it does not wait.
   private var wantsSince: NIODeadline?
-  /// How long bytes of this body were waited for until `wantsSince`.
+  /// How long the server has waited for this body until `wantsSince`.
   private var waited = TimeAmount.zero
   private var bodyBytes = 0
-  /// Since when an answer is complete whose request is not.
+  /// When a response was completed before its request.
   private var lingersSince: NIODeadline?
-  /// Since when the client takes nothing.
+  /// When the client stopped reading.
   private var blockedSince: NIODeadline?
 
   init(_ limits: ServingLimits, at now: NIODeadline) {
@@ -36,7 +36,7 @@ struct ConnectionClock {
     waitsSince = now
   }
 
-  // MARK: What happens
+  // MARK: Events
 
   mutating func head(at now: NIODeadline) {
     requests += 1
@@ -45,13 +45,13 @@ struct ConnectionClock {
     if wantsSince != nil { wantsSince = now }
   }
 
-  /// Part of a body has come.
+  /// A part of a body has come.
   mutating func body(_ bytes: Int, at now: NIODeadline) {
     bodyBytes += bytes
     received(at: now)
   }
 
-  /// A request has come to its end.
+  /// A request is complete.
   mutating func end(at now: NIODeadline) {
     isReceiving = false
     lingersSince = nil
@@ -59,12 +59,12 @@ struct ConnectionClock {
     if requests == answers { waitsSince = now }
   }
 
-  /// The server wants more of what the client sends.
+  /// The server waits for more bytes.
   mutating func wants(at now: NIODeadline) {
     if wantsSince == nil { wantsSince = now }
   }
 
-  /// All that had come was handed on.
+  /// Everything received was passed on.
   mutating func received(at now: NIODeadline) {
     guard let since = wantsSince else { return }
     waited = waited + (now - since)
@@ -80,16 +80,16 @@ struct ConnectionClock {
     if isReceiving { lingersSince = now } else { waitsSince = now }
   }
 
-  /// What came is no HTTP. It is told so, and what follows is passed over.
+  /// The bytes are not valid HTTP. The client gets an error, and further bytes are ignored.
   mutating func failed(at now: NIODeadline) { lingersSince = lingersSince ?? now }
 
   mutating func blocked(_ isBlocked: Bool, at now: NIODeadline) {
     blockedSince = isBlocked ? blockedSince ?? now : nil
   }
 
-  // MARK: What follows
+  // MARK: Deadlines
 
-  /// When the connection's time is up, as things stand; nil: it may take as long as it likes.
+  /// When the connection times out; nil for never.
   var deadline: NIODeadline? {
     var first: NIODeadline?
     func consider(_ moment: NIODeadline) { first = min(first ?? moment, moment) }
@@ -110,12 +110,12 @@ struct ConnectionClock {
 
   func verdict(at now: NIODeadline) -> Verdict {
     guard let deadline, deadline <= now else { return .goOn }
-    // Only a client that waits for the answer to this very request can be told.
+    // Only a client that waits for the response to this request can get the error.
     let isUnanswered = isReceiving && !isAnswering && requests == answers + 1
     return isUnanswered && blockedSince == nil ? .answerTimeout : .close
   }
 
-  /// What the connection is worth when another one needs its room.
+  /// The connection's rank when another one needs its slot.
   var standing: Standing {
     if lingersSince != nil { return Standing(.spent, since: waitsSince, bodyBytes: 0) }
     if requests == answers, !isReceiving {
@@ -128,18 +128,18 @@ struct ConnectionClock {
   }
 }
 
-/// How a connection compares with others when there is no room for all.
+/// Which connections are closed first when all slots are in use.
 struct Standing: Equatable {
   enum Phase {
     case fresh, receiving, kept, answering
-    /// It was told all that it will be told, and goes on sending.
+    /// It has its final response and still sends.
     case spent
   }
 
   var phase: Phase
   /// When it began to wait for the head of its latest request.
   var since: NIODeadline
-  /// What has come of the body that is under way.
+  /// The received bytes of the current body.
   var bodyBytes: Int
 
   init(_ phase: Phase, since: NIODeadline, bodyBytes: Int) {
@@ -148,11 +148,11 @@ struct Standing: Equatable {
     self.bodyBytes = bodyBytes
   }
 
-  /// Which one gives way first: the lowest. First those that have their answer and go on sending,
-  /// and those that said nothing for a second, the oldest before the others; then bodies that come
-  /// slower than any network sends them, the slowest first; then kept connections; last those that
-  /// came within this second, whatever they do, the oldest first. A connection whose request is
-  /// complete never gives way, nor one whose body comes fast: it gets its answer.
+  /// The order in which connections are closed, lowest first; nil for never. First the ones that
+  /// have their response and still send, and the ones without a request for a second, oldest first.
+  /// Then bodies that are slower than any network, slowest first. Then idle kept connections. Last
+  /// the ones that are younger than a second, oldest first. A connection with a complete request,
+  /// or with a fast body, is never closed: it gets its response.
   func rank(at now: NIODeadline) -> (group: Int, value: Int64)? {
     let age = now - since
     let oldestFirst = Int64(clamping: since.uptimeNanoseconds)

@@ -4,7 +4,7 @@ import Logging
 import NIOCore
 import NIOHTTPTypes
 
-/// A connection of HTTP/1 with its guard.
+/// An HTTP/1 connection with its guard.
 struct GuardedConnection: ServerChildChannel {
   let connection: HTTP1Channel
 
@@ -33,8 +33,8 @@ struct GuardedConnection: ServerChildChannel {
   }
 }
 
-/// Watches one connection between its decoder and whatever answers it: takes a seat for it, closes
-/// it when its time is up, and gives the seat back.
+/// Observes one connection between its decoder and its responder: takes a slot, closes the
+/// connection at its deadline, and frees the slot.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   typealias InboundIn = HTTPRequestPart
   typealias InboundOut = HTTPRequestPart
@@ -46,7 +46,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   private var seat: Connections.Seat?
   private var hasBegun = false
   private var timer: (task: Scheduled<Void>, due: NIODeadline)?
-  /// What others read and write it by.
+  /// The channel through which others read and write.
   private var ends: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>?
 
   init(_ connections: Connections) {
@@ -54,7 +54,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     clock = ConnectionClock(connections.limits, at: .now())
   }
 
-  // MARK: Coming and going
+  // MARK: Opening and closing
 
   func handlerAdded(context: ChannelHandlerContext) {
     if context.channel.isActive { begin(context) }
@@ -82,10 +82,10 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
   /// TCP_NOTSENT_LOWAT of tcp(7), which has no name in Swift.
   private static let unsentBytes = NIOBSDSocket.Option(rawValue: 25)
 
-  /// Some pieces of a body are held when nobody reads it yet, so their size counts too.
+  /// Limits the buffers, because a few chunks of a body are held even if nobody reads it yet.
   private func limitBuffers(_ context: ChannelHandlerContext) {
     let limits = connections.limits
-    // An option that is not taken leaves the buffer larger, and no more than that.
+    // If an option fails, the buffer is only larger.
     let options = context.channel.syncOptions
     try? options?.setOption(
       .recvAllocator,
@@ -105,14 +105,14 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
   func handlerRemoved(context: ChannelHandlerContext) {
     leave()
-    // The handlers that end it are removed after this one, in the same turn of the loop.
+    // The handlers that use it are removed after this one, in the same turn of the loop.
     let ends = ends
     self.ends = nil
     context.eventLoop.execute { withExtendedLifetime(ends) {} }
   }
 
-  /// Keeps a connection's ends as long as it is open: a listener that stops may drop it before
-  /// anybody took it up, and SwiftNIO ends the whole process where they are gone and not finished.
+  /// Keeps a connection's channel as long as it is open. A listener that stops may drop it before
+  /// it is handled, and SwiftNIO ends the whole process if it is then deinitialized unfinished.
   func keep(_ ends: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>) {
     self.ends = ends
   }
@@ -124,7 +124,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     seat = nil
   }
 
-  // MARK: What passes
+  // MARK: Traffic
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let now = NIODeadline.now()
@@ -166,10 +166,10 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     context.fireChannelWritabilityChanged()
   }
 
-  // MARK: Time
+  // MARK: Deadlines
 
-  /// Tells the others how this connection stands, and looks again when its time could be up. A
-  /// timer that goes off too early only looks: moving it with every part would cost more.
+  /// Publishes this connection's standing, and schedules a check at its deadline. A timer that
+  /// fires too early only checks again: rescheduling at every part would cost more.
   private func settle(_ context: ChannelHandlerContext) {
     guard let seat else { return }
     seat.standing = clock.standing
@@ -178,12 +178,12 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     timer?.task.cancel()
     let task = context.eventLoop.assumeIsolated().scheduleTask(deadline: due) {
       self.timer = nil
-      self.look(context)
+      self.check(context)
     }
     timer = (task, due)
   }
 
-  private func look(_ context: ChannelHandlerContext) {
+  private func check(_ context: ChannelHandlerContext) {
     switch clock.verdict(at: .now()) {
     case .goOn: settle(context)
     case .close: context.close(promise: nil)

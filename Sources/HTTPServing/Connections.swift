@@ -2,9 +2,9 @@ import Glibc
 import NIOCore
 import Synchronization
 
-/// The connections of one server: who holds how many, and which gives way to a new one.
+/// The connections of one server: counted by client, with eviction.
 final class Connections: Sendable {
-  /// One connection's place among them.
+  /// One connection's slot.
   final class Seat: Sendable {
     let channel: any Channel
     fileprivate let client: Client
@@ -32,7 +32,7 @@ final class Connections: Sendable {
       counts[seat.client] = left == 0 ? nil : left
     }
 
-    /// The connection that gives way, of this client or of all.
+    /// The connection to close first, of one client or of all.
     func weakest(of client: Client?, at now: NIODeadline) -> Seat? {
       var found: (seat: Seat, rank: (group: Int, value: Int64))?
       for seat in seats.values where client == nil || seat.client == client {
@@ -55,8 +55,8 @@ final class Connections: Sendable {
 
   var count: Int { state.withLock { $0.seats.count } }
 
-  /// Takes a connection in. Where there is no room, the one that is worth least is closed for it.
-  /// - Returns: nil where none of those that are there gives way.
+  /// Adds a connection. If there is no slot, another connection is closed for it.
+  /// - Returns: nil if none can be closed.
   func admit(_ channel: any Channel, at now: NIODeadline) -> Seat? {
     let client = Client(channel.remoteAddress)
     let (seat, evicted) = state.withLock { state -> (Seat?, Seat?) in
@@ -81,11 +81,11 @@ final class Connections: Sendable {
   func leave(_ seat: Seat) { state.withLock { $0.remove(seat) } }
 }
 
-/// Whose connection it is, as far as an address tells.
+/// The client of a connection, by its address.
 enum Client: Hashable, Sendable {
-  /// By loopback or a Unix socket.
+  /// Loopback or a unix socket.
   case thisMachine
-  /// The address, or of IPv6 the network: a host has as many addresses there as it likes.
+  /// The address; for IPv6 the network, because a host can have any address in it.
   case other([UInt8])
 
   init(_ address: SocketAddress?) {
@@ -112,7 +112,7 @@ enum Client: Hashable, Sendable {
 
   private static func bytes(_ text: String, _ family: Int32, count: Int) -> [UInt8]? {
     var bytes = [UInt8](repeating: 0, count: count)
-    // A link-local address may come with the name of its interface.
+    // A link-local address may include the name of its interface.
     let address = String(text.prefix { $0 != "%" })
     return inet_pton(family, address, &bytes) == 1 ? bytes : nil
   }

@@ -1,33 +1,30 @@
-// A Hummingbird server that ends in good order.
+// A Hummingbird server with a graceful shutdown and limits for its clients.
 //
-// What it is for: whatever here listens for HTTP — the product's server, the embedded forge, and
-// servers that tests put up — runs by this one function.
+// Purpose: everything that listens for HTTP — the server, the embedded forge, and servers in tests
+// — uses this function.
 //
-// What it promises: when its task is cancelled it takes no new connection, answers the calls that
-// are under way for as long as the grace lasts, and breaks off what is left then. It never does so
-// by cancelling the server's own task while connections still come in: SwiftNIO ends the whole
-// process when a connection that was accepted is dropped before anybody took it up
-// (`NIOAsyncWriter` deinitialised without `finish()`), which a cancelled accept loop does.
+// Shutdown: when its task is cancelled, it accepts no more connections, completes calls in progress
+// within the grace, and closes the rest. It never cancels the server's own task while connections
+// still come in: SwiftNIO ends the whole process when an accepted connection is dropped before it
+// is handled (`NIOAsyncWriter` deinitialised without `finish()`), as a cancelled accept loop would
+// do.
 //
-// What it promises of its clients: none of them costs the others anything, whatever it does.
-// - Connections are counted (`Connections`), in all and for each client. One that is over the limit
-//   takes the place of one that is worth less: that has said nothing, or sends a body slower than
-//   any network does, or is only kept for later. So whoever holds thousands of them holds nobody
-//   up. Only where every one of them waits for its answer is a new one refused, with 503.
-// - Each has so much time for its head, for each stretch of its body, for the pause between two
-//   requests, and for taking what it asked for (`ConnectionClock`); then it is closed, with 408 if
-//   it can still be told. An answer that the server takes long for has no limit here.
-// - Answers are written as fast as they are read: an answer that nobody reads costs its buffers.
-// - Bodies that are read into memory before it is known who sent them share one budget
-//   (`BodyBudget`); event streams have a limit of their own (`StreamSlots`). Both are asked for by
-//   whoever answers, since only that knows what a request is.
-// What streams through, such as a worker's pack and a fetch of git, is limited by nothing but its
-// pace.
+// Guarantees: no client can block the others.
+// - Connections are counted (`Connections`), in all and for each client. A connection above the
+//   limit replaces one of less value: one without a request, one with an extremely slow body, or an
+//   idle kept one. If every connection waits for its response, a new one is refused with 503.
+// - Each phase has a time limit: the head, each part of the body, the pause between requests, and
+//   reading the response (`ConnectionClock`). Then the connection is closed, with 408 if possible.
+//   The time in which the server produces a response is not limited here.
+// - Responses are written at the client's pace: one that nobody reads costs its buffers.
+// - Bodies that are read into memory before authentication share one budget (`BodyBudget`); event
+//   streams have their own limit (`StreamSlots`). The responder applies both, because only it knows
+//   the kind of request. Bodies that stream through, such as a worker's pack and a fetch of git,
+//   are limited by their pace only.
 //
-// How it fails: an address that can't be bound is thrown as a `ListenFault`, in words for people;
-// nothing else ends it. Where the process has no descriptor left, SwiftNIO waits a second and
-// accepts again; the limit of connections is a third of the descriptors, so that this is the work
-// of others.
+// Failures: `ListenFault` if the address cannot be bound. If the process has no descriptor left,
+// SwiftNIO waits a second and accepts again. The limit of connections is a third of the
+// descriptors, so this happens only if other code uses them up.
 
 import Hummingbird
 import HummingbirdCore
@@ -35,15 +32,15 @@ import Logging
 import NIOCore
 import ServiceLifecycle
 
-/// Where a server listens.
+/// The address of a server.
 package enum ListenAddress: Sendable {
-  /// Port 0 takes a free one.
+  /// Port 0 selects a free one.
   case host(String, port: Int)
-  /// A unix socket, at a path where nothing is; 107 bytes at most. It stays behind.
+  /// A unix socket at an unused path of at most 107 bytes. The file is not removed at the end.
   case socket(path: String)
 }
 
-/// Serves HTTP on an address of the network; see the other one.
+/// Serves HTTP on a host and port; see the other function.
 package func serveHTTP<Responder: HTTPResponder>(
   _ responder: Responder, host: String, port: Int, name: String? = nil,
   limits: ServingLimits = ServingLimits(), grace: Duration, logger: Logger,
@@ -57,11 +54,11 @@ package func serveHTTP<Responder: HTTPResponder>(
 /// Serves HTTP until the task is cancelled.
 /// - Parameters:
 ///   - address: where to listen.
-///   - name: what answers say in `Server`; nil says nothing.
-///   - limits: what one client, and all of them, may take.
-///   - grace: how long calls under way may go on after the task was cancelled.
-///   - onListening: told the port (0 for a socket) once connections are taken.
-/// - Throws: `ListenFault` where the address cannot be bound.
+///   - name: the `Server` header of responses; nil for none.
+///   - limits: the limits for each client, and for all.
+///   - grace: how long calls may continue after the task was cancelled.
+///   - onListening: called with the port (0 for a socket) once connections are accepted.
+/// - Throws: `ListenFault` if the address cannot be bound.
 package func serveHTTP<Responder: HTTPResponder>(
   _ responder: Responder, on address: ListenAddress, name: String? = nil,
   limits: ServingLimits = ServingLimits(), grace: Duration, logger: Logger,

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Why a server cannot listen on an address, in words for people.
+/// Why a server cannot listen on an address.
 package struct ListenFault: Error, Equatable, CustomStringConvertible {
   package let host: String
   package let port: Int
@@ -13,10 +13,10 @@ package struct ListenFault: Error, Equatable, CustomStringConvertible {
     self.code = code
   }
 
-  /// Whether another program listens there.
+  /// Whether another program listens on the address.
   package var isInUse: Bool { code == EADDRINUSE }
 
-  /// What is wrong, and what to do, for flags that are called `--host` and `--port`.
+  /// The problem and the solution, for flags `--host` and `--port`.
   package var description: String {
     switch code {
     case EADDRINUSE:
@@ -25,7 +25,7 @@ package struct ListenFault: Error, Equatable, CustomStringConvertible {
     case EACCES, EPERM:
       "this user may not listen on port \(port); choose one above 1023 with --port"
     case EADDRNOTAVAIL:
-      "\(host) is no address of this machine; choose another with --host"
+      "\(host) is not an address of this machine; choose another with --host"
     case EAFNOSUPPORT: "this machine cannot listen on \(host); choose another with --host"
     case _:
       "cannot listen on \(host), port \(port): \(String(cString: strerror(code)))"

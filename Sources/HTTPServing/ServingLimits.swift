@@ -1,11 +1,11 @@
 import Glibc
 
-/// How much of a server one client, and all clients together, may take.
+/// The limits of a server, for each client and for all.
 package struct ServingLimits: Sendable {
-  /// Connections in all; lowered to a third of the descriptors that the process may have.
+  /// Connections in all; lowered to a third of the process's descriptors.
   package var connectionsMax = 384
-  /// Connections of one client: of an IPv4 address, or of an IPv6 network of 64 bits. Clients of
-  /// this machine, among them a proxy in front, share the limit for all.
+  /// Connections of one client: of an IPv4 address, or of an IPv6 network of 64 bits. Clients on
+  /// this machine, such as a reverse proxy, have only the limit for all.
   package var connectionsPerClientMax = 96
   /// Event streams in all.
   package var streamsMax = 128
@@ -19,30 +19,30 @@ package struct ServingLimits: Sendable {
   package var submissionsWaitingMax = 320
   /// From the connection's start to the end of its first request's head.
   package var headTimeout: Duration = .seconds(10)
-  /// From the end of an answer to the end of the next request's head.
+  /// From the end of a response to the end of the next request's head.
   package var idleTimeout: Duration = .seconds(75)
-  /// How long the server waits for the next bytes of a body.
+  /// The longest wait for the next bytes of a body.
   package var bodyStallTimeout: Duration = .seconds(30)
-  /// What a body must bring on average, in bytes a second, once it has been waited for as long as
-  /// `bodyStallTimeout`. Time in which the server does not read counts for nobody.
+  /// The minimum average rate of a body, in bytes a second, after a wait of `bodyStallTimeout`.
+  /// Time in which the server does not read does not count.
   package var bodyBytesPerSecondMin = 1024
-  /// How long a client may go on with a body whose request has been answered.
+  /// How long a client may continue a body after the response.
   package var lingerTimeout: Duration = .seconds(5)
-  /// How long a client may take nothing of an answer before it is given up.
+  /// How long a client may read nothing of a response.
   package var writeStallTimeout: Duration = .seconds(30)
-  /// Bytes of a request's headers.
+  /// The maximum size of a request's headers, in bytes.
   package var headBytesMax = 16 << 10
-  /// Bytes of an answer that wait in the kernel without being sent (TCP_NOTSENT_LOWAT, tcp(7)): an
-  /// answer that nobody reads costs this, its own pages, and no more.
+  /// Unsent bytes of a response in the kernel (TCP_NOTSENT_LOWAT, tcp(7)), which bounds the cost of
+  /// a response that nobody reads.
   package var unsentBytesMax = 128 << 10
 
-  /// Bytes that are read of a connection at once.
+  /// The maximum size of one read from a connection, in bytes.
   package var receivedBytesMax = 16 << 10
 
   package init() {}
 
-  /// What holds on this machine: one connection takes one descriptor, and files, pipes and
-  /// other servers of the process need theirs.
+  /// The limit on this machine: a connection takes one descriptor, and files, pipes and other
+  /// servers of the process need descriptors too.
   var connectionsHeld: Int {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {

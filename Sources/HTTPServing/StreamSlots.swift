@@ -1,11 +1,10 @@
 import NIOCore
 import Synchronization
 
-/// The event streams of one server. They are held open by readers for as long as those like, so
-/// there is a limit for all and for each client. Where there is no room, a stream that nobody
-/// reads gives way.
+/// The event streams of one server. Readers can hold them open for any time, so there is a limit
+/// for all and for each client. If it is reached, a stream that nobody reads is closed.
 package final class StreamSlots: Sendable {
-  /// The right to one stream; it is given back when nobody holds it any more.
+  /// One open stream; its slot is freed on release.
   package final class Ticket: Sendable {
     private let slots: StreamSlots
     private let number: Int
@@ -32,10 +31,10 @@ package final class StreamSlots: Sendable {
     perClientMax = limits.streamsPerClientMax
   }
 
-  /// How many there are.
+  /// The number of open streams.
   package var count: Int { state.withLock { $0.open.count } }
 
-  /// - Returns: nil where there are too many, and each of them is read.
+  /// - Returns: nil if there are too many, and each of them is read.
   package func open(on channel: any Channel) -> Ticket? {
     let client = Client(channel.remoteAddress)
     let (number, unread) = state.withLock { state -> (Int?, (any Channel)?) in

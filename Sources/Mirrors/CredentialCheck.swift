@@ -72,9 +72,9 @@ struct CredentialCheck {
     }
     return Dictionary(
       uniqueKeysWithValues: held.map { index, credentials in
-        let isExempt = paths.cover(changes[index].path)
+        let isExempt = paths.contain(changes[index].path)
         return (
-          index, credentials.filter { $0.isKnown || !isExempt && !exemptions.hold($0) }
+          index, credentials.filter { $0.isKnown || !isExempt && !exemptions.exempt($0) }
         )
       }
     ).filter { !$0.value.isEmpty }

@@ -31,7 +31,7 @@ struct HandInCheck {
     try await credentials.run(secrets)
     var figures = try await figures(
       besides: handIn.restored.flatMap { restored == nil ? nil : $0.path })
-    figures.flagged = changes.lazy.filter { !$0.blob.isNone && FlaggedPaths.hold($0.path) }
+    figures.flagged = changes.lazy.filter { !$0.blob.isNone && FlaggedPaths.contain($0.path) }
       .prefix(FlaggedPaths.shownMax).map { FlaggedPaths.shown($0.path) }
     return figures
   }
@@ -113,8 +113,8 @@ struct HandInCheck {
     }
     let rules = PathRules(handIn.refusedPaths)
     let refused = changes.filter { change in
-      rules.cover(change.path)
-        || change.mode == Change.symbolicLink && rules.lieBelow(change.path)
+      rules.contain(change.path)
+        || change.mode == Change.symbolicLink && rules.areBelow(change.path)
     }
     if !refused.isEmpty {
       throw .refused(

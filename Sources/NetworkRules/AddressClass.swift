@@ -1,6 +1,6 @@
 /// What an address is for, by the special-purpose registries of IANA (RFC 6890 and its updates).
 package enum AddressClass: String, Sendable, CaseIterable {
-  /// In space that is given out for global use.
+  /// Globally reachable.
   case `public` = "public"
   /// `0.0.0.0/8` and `::`. Linux connects `0.0.0.0` and `::` to this machine.
   case unspecified
@@ -12,21 +12,22 @@ package enum AddressClass: String, Sendable, CaseIterable {
   case linkLocal = "link-local"
   /// `fc00::/7` (RFC 4193).
   case uniqueLocal = "unique-local"
-  /// `fec0::/10`, given up by RFC 3879, still routed here and there.
+  /// `fec0::/10`, deprecated by RFC 3879, but some networks still route it.
   case siteLocal = "site-local"
   case multicast
   case broadcast
   case documentation
   case benchmarking
-  /// What a cloud tells its machines, credentials among it.
+  /// The addresses at which a cloud serves metadata, credentials included.
   case metadata
-  /// Not given out, or for protocols.
+  /// Not assigned, or assigned to protocols.
   case reserved
 }
 
 extension IPAddress {
-  /// What the address is for. One that carries an IPv4 address inside (mapped, NAT64, 6to4, Teredo,
-  /// ISATAP, compatible) is what that one is, unless it is public by itself alone.
+  /// The class of the address. An address that embeds an IPv4 address (mapped, NAT64, 6to4, Teredo,
+  /// ISATAP, compatible) has the class of the embedded one. Compatible and Teredo addresses are
+  /// never public.
   package var addressClass: AddressClass {
     switch self {
     case .v4(let number): Self.classOfV4(number)
@@ -34,13 +35,13 @@ extension IPAddress {
     }
   }
 
-  /// Whether it is in space that is given out for global use.
+  /// Whether the address is globally reachable.
   package var isPublic: Bool { addressClass == .public }
 
   /// Whether a proxy may connect to it.
-  /// - Parameter ranges: private ranges that an operator permits. What is no host at all
-  ///   (multicast, broadcast, unspecified) is never reached. A metadata service is reached only if
-  ///   a range is that very address: nobody means it who permits a whole network.
+  /// - Parameter ranges: private ranges that an operator permits. They never permit multicast,
+  ///   broadcast or unspecified addresses. They permit a metadata service only if a range is that
+  ///   single address: an operator who permits a whole network does not mean it.
   package func isReachable(permitting ranges: [AddressRange]) -> Bool {
     let address = unmapped
     return switch address.addressClass {
@@ -74,7 +75,7 @@ extension IPAddress {
     case 192:
       if isIn(0xc0a8_0000, 16) { return .private }
       if isIn(0xc000_0200, 24) { return .documentation }
-      // Protocol assignments, and the relays of 6to4, given up by RFC 7526.
+      // Protocol assignments, and the 6to4 relays, deprecated by RFC 7526.
       return isIn(0xc000_0000, 24) || isIn(0xc058_6300, 24) ? .reserved : .public
     case 198 where isIn(0xc612_0000, 15): return .benchmarking
     case 198 where isIn(0xc633_6400, 24), 203 where isIn(0xcb00_7100, 24): return .documentation
@@ -104,7 +105,7 @@ extension IPAddress {
     if isIn(0xff00 << 48, 8) { return .multicast }
     if isMetadata(high, low) { return .metadata }
     if isIn(0xfc00 << 48, 7) { return .uniqueLocal }
-    // Only 2000::/3 is given out.
+    // Only 2000::/3 is assigned.
     guard isIn(0x2000 << 48, 3) else { return .reserved }
     return classOfGlobal(high, low)
   }
@@ -113,31 +114,31 @@ extension IPAddress {
     func isIn(_ network: UInt64, _ length: UInt64) -> Bool {
       (high ^ network) >> (64 - length) == 0
     }
-    // 6to4 (RFC 3056): the address of the relay stands after the prefix.
+    // 6to4 (RFC 3056): the address of the relay follows the prefix.
     if isIn(0x2002 << 48, 16) { return classOfV4(UInt32(truncatingIfNeeded: high >> 16)) }
     if isIn(0x2001_0000 << 32, 32) {
-      // Teredo (RFC 4380): the server's address, and the client's with its bits turned.
+      // Teredo (RFC 4380): the server's address, and the client's with its bits inverted.
       let server = classOfV4(UInt32(truncatingIfNeeded: high))
       return server == .public ? classOfV4(~UInt32(truncatingIfNeeded: low)).orReserved : server
     }
     if isIn(0x2001_0db8 << 32, 32) || isIn(0x3fff << 48, 20) { return .documentation }
     if isIn(0x2001_0002 << 32, 48) { return .benchmarking }
-    // Protocol assignments, ORCHID among them.
+    // Protocol assignments, including ORCHID.
     if isIn(0x2001 << 48, 23) { return .reserved }
-    // ISATAP (RFC 5214): whatever the prefix, a host of this kind forwards to the address inside.
+    // ISATAP (RFC 5214): with any prefix, such a host forwards to the embedded address.
     if low >> 32 & 0xfdff_ffff == 0x0000_5efe {
       return classOfV4(UInt32(truncatingIfNeeded: low))
     }
     return .public
   }
 
-  /// AWS's `fd00:ec2::254` (names and time stand beside it at 253 and 123), GCP's `fd20:ce::254`.
+  /// AWS's `fd00:ec2::254` (253 and 123 serve DNS and NTP), GCP's `fd20:ce::254`.
   private static func isMetadata(_ high: UInt64, _ low: UInt64) -> Bool {
     (high == 0xfd00_0ec2 << 32 || high == 0xfd20_00ce << 32) && low == 0x254
   }
 }
 
 extension AddressClass {
-  /// For notations that are not used any more: public ones are reserved.
+  /// For obsolete notations: a public address becomes a reserved one.
   fileprivate var orReserved: AddressClass { self == .public ? .reserved : self }
 }

@@ -12,9 +12,9 @@ package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
     let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
     guard parts.count <= 2, let first = parts.first, let address = IPAddress(Substring(first))
     else {
-      throw NetworkFault("\(shown) is no range of addresses", form)
+      throw NetworkFault("\(shown) is not a range of addresses", form)
     }
-    // Connections are compared as what they go to.
+    // An IPv4 connection is compared as IPv4, so a mapped range would never match.
     guard address.unmapped == address else {
       throw NetworkFault("\(shown) is an IPv4 address within IPv6", "write \(address.unmapped)")
     }
@@ -29,22 +29,22 @@ package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
     let base = address.masked(to: length)
     guard base == address else {
       throw NetworkFault(
-        "\(shown) does not begin where its range does", "write \(base)/\(length)")
+        "\(shown) has bits set after its prefix", "write \(base)/\(length)")
     }
     self.base = base
     prefixLength = length
   }
 
-  /// Whether it is one address alone.
+  /// Whether the range is a single address.
   package var isSingle: Bool { prefixLength == base.bitCount }
 
-  /// Whether an address is in the range. One of IPv4 that is written as IPv6 counts as IPv4.
+  /// Whether an address is in the range. An IPv4-mapped IPv6 address counts as IPv4.
   package func contains(_ address: IPAddress) -> Bool {
     let plain = address.unmapped
     return plain.bitCount == base.bitCount && plain.masked(to: prefixLength) == base
   }
 
-  /// As it was read.
+  /// The notation that `init(parsing:)` reads.
   package var description: String { isSingle ? "\(base)" : "\(base)/\(prefixLength)" }
 
   private static func number(_ digits: Substring.UTF8View) -> Int? {

@@ -1,10 +1,10 @@
-/// The name of a host as DNS and certificates know it: lower-case ASCII, two labels or more. Never
-/// an address in any notation.
+/// The name of a host as in DNS and certificates: lower-case ASCII, two labels or more. Never an
+/// address in any notation.
 package struct HostName: Hashable, Sendable, Comparable, CustomStringConvertible {
   /// The name in lower case, without a dot at its end.
   package let text: String
 
-  /// Takes a name as it stands or refuses it. Only the case of ASCII letters is evened out.
+  /// Validates a name. Only the case of ASCII letters is normalized.
   /// - Parameter bytes: the name alone: no scheme, port or path.
   package init(_ bytes: some Sequence<UInt8>) throws(NetworkFault) {
     var name: [UInt8] = []
@@ -20,7 +20,7 @@ package struct HostName: Hashable, Sendable, Comparable, CustomStringConvertible
     text = String(decoding: name, as: UTF8.self)
   }
 
-  /// Takes a name as it stands or refuses it.
+  /// Validates a name.
   package init(_ text: String) throws(NetworkFault) { try self.init(text.utf8) }
 
   package var description: String { text }
@@ -29,7 +29,7 @@ package struct HostName: Hashable, Sendable, Comparable, CustomStringConvertible
     a.text.utf8.lexicographicallyPrecedes(b.text.utf8)
   }
 
-  /// Whether this name stands below another one, at any depth: `a.b.org` below `b.org`.
+  /// Whether this name is below another one, at any depth: `a.b.org` below `b.org`.
   package func isBelow(_ other: HostName) -> Bool {
     let own = text.utf8
     let tail = other.text.utf8
@@ -38,14 +38,14 @@ package struct HostName: Hashable, Sendable, Comparable, CustomStringConvertible
       && own.dropLast(tail.count).last == UInt8(ascii: ".")
   }
 
-  /// Whether the name stands in a part of the tree that is not the public DNS: RFC 6761, RFC 6762,
-  /// RFC 8375, RFC 9476, `.internal` (reserved by ICANN in 2024), and what routers and companies
-  /// use by custom. Such a name is reached only if a rule names it.
+  /// Whether the name is not in the public DNS: RFC 6761, RFC 6762, RFC 8375, RFC 9476, `.internal`
+  /// (reserved by ICANN in 2024), and names that routers and companies use by custom. Such a name
+  /// is reached only if a rule names it.
   package var isSpecial: Bool {
     let labels = text.utf8.split(separator: UInt8(ascii: "."))
     guard let top = labels.last else { return true }
     if Self.specialTops.contains(where: { $0.utf8.elementsEqual(top) }) { return true }
-    // home.arpa, in-addr.arpa, ip6.arpa: nothing below .arpa is a host to talk to.
+    // home.arpa, in-addr.arpa, ip6.arpa: no name below .arpa is a server.
     return "arpa".utf8.elementsEqual(top)
   }
 
@@ -56,7 +56,7 @@ package struct HostName: Hashable, Sendable, Comparable, CustomStringConvertible
 
   // MARK: The rules
 
-  /// - Parameter name: lower-cased.
+  /// - Parameter name: in lower case.
   private static func fault(_ name: [UInt8]) -> NetworkFault? {
     let shown = "\"\(PrintableHost.text(name))\""
     if name.isEmpty {
@@ -64,24 +64,24 @@ package struct HostName: Hashable, Sendable, Comparable, CustomStringConvertible
     }
     if name.contains(where: { $0 >= 0x80 }) {
       return NetworkFault(
-        "\(shown) holds bytes that are not ASCII",
+        "\(shown) contains bytes that are not ASCII",
         "write an international name in its xn-- form")
     }
     if let bad = name.first(where: { !isNameByte($0) }) {
-      return NetworkFault("\(shown) holds \(show(bad)), which no host's name may", example)
+      return NetworkFault("\(shown) contains \(show(bad)), which is not valid in a name", example)
     }
     let labels = name.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     if labels.last?.isEmpty == true {
-      return NetworkFault("\(shown) ends with a dot", "leave the last dot out")
+      return NetworkFault("\(shown) ends with a dot", "remove the last dot")
     }
     for label in labels {
       if let fault = labelFault(label, shown) { return fault }
     }
     guard let last = labels.last, !isNumber(last) else {
-      return NetworkFault("\(shown) is an address", "write the host's name in place of its number")
+      return NetworkFault("\(shown) is an address", "write the host's name instead")
     }
     if labels.count < 2 {
-      return NetworkFault("\(shown) is a single word", "write the whole name, as in pypi.org")
+      return NetworkFault("\(shown) is a single label", "write the full name, as in pypi.org")
     }
     return nil
   }
@@ -107,9 +107,9 @@ package struct HostName: Hashable, Sendable, Comparable, CustomStringConvertible
     }
   }
 
-  /// Whether inet_aton(3) or a browser could read the last part as a number, and so the whole as an
+  /// Whether inet_aton(3) or a browser could read the last label as a number, and so the name as an
   /// address (https://url.spec.whatwg.org/#ends-in-a-number-checker): `127.1`, `0x7f.1`,
-  /// `2130706433`, `0177.0.0.0x1`. A part that begins with `0x` is refused whatever follows.
+  /// `2130706433`, `0177.0.0.0x1`. A label that begins with `0x` is always refused.
   private static func isNumber(_ label: ArraySlice<UInt8>) -> Bool {
     label.starts(with: "0x".utf8)
       || label.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }

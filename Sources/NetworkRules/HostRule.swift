@@ -3,33 +3,32 @@
 /// | text | allows |
 /// | --- | --- |
 /// | `pypi.org` | TLS (CONNECT) to port 443; plain HTTP requests to ports 80 and 443 |
-/// | `*.pypi.org` | the same of every name below pypi.org, at any depth; not pypi.org itself |
-/// | `pypi.org:8443` | both ways on that port, and on no other |
-/// | `http://pypi.org` | plain HTTP requests alone, to port 80 or to a port that is named |
+/// | `*.pypi.org` | the same for every name below pypi.org, at any depth; not pypi.org itself |
+/// | `pypi.org:8443` | both on that port, and on no other |
+/// | `http://pypi.org` | only plain HTTP requests, to port 80 or to the given port |
 package struct HostRule: Hashable, Sendable, Comparable, CustomStringConvertible {
-  /// Which ports, in which way.
+  /// The allowed ports, for each kind of connection.
   package enum Ports: Hashable, Sendable {
     /// CONNECT to 443, plain requests to 80 and 443.
     case standard
-    /// Both ways on one port.
+    /// Both kinds on one port.
     case only(UInt16)
-    /// Plain requests alone, on one port.
+    /// Only plain requests, on one port.
     case plain(UInt16)
   }
 
   package let name: HostName
-  /// Whether it is for the names below `name`, and not for `name` itself.
+  /// Whether the rule matches the names below `name`, and not `name` itself.
   package let isWildcard: Bool
   package let ports: Ports
 
-  /// - Throws: for the names below a top-level domain, or below one that a registry gives names out
-  ///   under (`co.uk`).
+  /// - Throws: for a wildcard below a top-level domain, or below a registry's domain (`co.uk`).
   package init(
     _ name: HostName, isWildcard: Bool = false, ports: Ports = .standard
   ) throws(NetworkFault) {
     if isWildcard, Self.isRegistry(name) {
       throw NetworkFault(
-        "\"*.\(name)\" is for everybody's names", "write *. before a name that somebody owns")
+        "\"*.\(name)\" matches names of many owners", "write *. before a name that has one owner")
     }
     self.init(checked: name, isWildcard: isWildcard, ports: ports)
   }
@@ -40,7 +39,7 @@ package struct HostRule: Hashable, Sendable, Comparable, CustomStringConvertible
     self.ports = ports
   }
 
-  /// The simplest rule that allows a connection to one host: without a port if that is enough.
+  /// The simplest rule that allows a connection to one host: with a port only if it needs one.
   package init(allowing host: HostName, port: UInt16, isConnect: Bool) {
     let isStandard = Ports.standard.contain(port, isConnect: isConnect)
     self.init(checked: host, isWildcard: false, ports: isStandard ? .standard : .only(port))
@@ -58,18 +57,18 @@ package struct HostRule: Hashable, Sendable, Comparable, CustomStringConvertible
     }
     if rest.elementsEqual("*".utf8) {
       throw NetworkFault(
-        "\"*\" is for every host", "write network: public to allow every public host")
+        "\"*\" matches every host", "write network: public to allow every public host")
     }
     let isWildcard = rest.starts(with: "*.".utf8)
     if isWildcard { rest = rest.dropFirst(2) }
     if isWildcard, !rest.contains(UInt8(ascii: ".")), !rest.contains(UInt8(ascii: ":")) {
       throw NetworkFault(
-        "\(shown) is for a whole top-level domain",
-        "write *. before a name of two parts or more, as in *.example.org")
+        "\(shown) matches a whole top-level domain",
+        "write *. before a name of two labels or more, as in *.example.org")
     }
     if rest.contains(UInt8(ascii: "*")) {
       throw NetworkFault(
-        "\(shown) has * in a place where it means nothing", "write *. at the beginning only")
+        "\(shown) has * in the wrong position", "write *. only at the beginning")
     }
     var port: UInt16?
     if let colon = rest.firstIndex(of: UInt8(ascii: ":")) {
@@ -84,7 +83,7 @@ package struct HostRule: Hashable, Sendable, Comparable, CustomStringConvertible
     try self.init(HostName(rest), isWildcard: isWildcard, ports: ports)
   }
 
-  /// A port in decimal digits without a zero before them; nil for 0 and what is over 65535.
+  /// A port in decimal digits without a leading zero; nil for 0 and above 65535.
   package static func port(_ digits: some Collection<UInt8>) -> UInt16? {
     guard (1...5).contains(digits.count), digits.first != UInt8(ascii: "0") else { return nil }
     var number: UInt32 = 0
@@ -95,7 +94,7 @@ package struct HostRule: Hashable, Sendable, Comparable, CustomStringConvertible
     return UInt16(exactly: number)
   }
 
-  /// As it is written in a workflow; reading it again gives the same rule.
+  /// As written in a workflow; `init(parsing:)` reads it back.
   package var description: String {
     let host = (isWildcard ? "*." : "") + name.text
     switch ports {
@@ -111,18 +110,18 @@ package struct HostRule: Hashable, Sendable, Comparable, CustomStringConvertible
     return a.description.utf8.lexicographicallyPrecedes(b.description.utf8)
   }
 
-  // MARK: What it allows
+  // MARK: Matching
 
-  /// Whether the rule is for this host, on whatever port.
+  /// Whether the rule matches this host, on any port.
   package func matches(_ host: HostName) -> Bool { isWildcard ? host.isBelow(name) : host == name }
 
   /// Whether the rule allows a connection.
-  /// - Parameter isConnect: whether it is a tunnel; false for a plain HTTP request.
+  /// - Parameter isConnect: true for a tunnel, false for a plain HTTP request.
   package func allows(_ host: HostName, port: UInt16, isConnect: Bool) -> Bool {
     matches(host) && ports.contain(port, isConnect: isConnect)
   }
 
-  /// What both rules allow, exactly; nil if that is nothing.
+  /// The connections that both rules allow; nil if they have none in common.
   package func intersection(_ other: HostRule) -> HostRule? {
     guard let ports = ports.intersection(other.ports) else { return nil }
     let narrower: HostRule
@@ -139,10 +138,10 @@ package struct HostRule: Hashable, Sendable, Comparable, CustomStringConvertible
     return HostRule(checked: narrower.name, isWildcard: narrower.isWildcard, ports: ports)
   }
 
-  /// Whether this rule allows everything that the other one does.
+  /// Whether this rule allows everything that the other rule allows.
   package func covers(_ other: HostRule) -> Bool { intersection(other) == other }
 
-  /// Second-level names under which registries of countries give names out.
+  /// Whether a name is a second-level domain under which a country's registry assigns names.
   private static func isRegistry(_ name: HostName) -> Bool {
     let labels = name.text.utf8.split(separator: UInt8(ascii: ".")).map { Substring($0) }
     guard labels.count == 2, labels[1].utf8.count == 2 else { return false }
@@ -181,7 +180,7 @@ extension HostRule: Codable {
     try self.init(parsing: decoder.singleValueContainer().decode(String.self))
   }
 
-  /// Writes the rule as it stands in a workflow.
+  /// Writes the rule as in a workflow.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     try container.encode(description)

@@ -1,15 +1,15 @@
-/// The hosts of a package registry or a forge, under a name that a list of hosts may hold.
+/// The hosts of a package registry or a forge, under a name for lists of hosts.
 ///
-/// Some of these hosts take uploads from whoever brings a credential: npm, crates.io and GitHub
-/// publish on the host that they serve from, and `storage.googleapis.com`, to which the Go proxy
-/// redirects for larger modules, holds everybody's buckets. Inside TLS a proxy can't tell a
-/// download from an upload, and hostile code can bring a credential of its own; what bounds an
-/// upload is the policy's `uploadBytesMax`. Hosts whose only use is publishing (`upload.pypi.org`)
-/// are in no set.
+/// Some of these hosts accept uploads from anybody with a credential. npm, crates.io and GitHub
+/// publish on the hosts that serve downloads. `storage.googleapis.com`, to which the Go proxy
+/// redirects for larger modules, holds the buckets of all Google customers. A proxy cannot
+/// distinguish downloads from uploads inside TLS, and hostile code can bring its own credential.
+/// The policy's `uploadBytesMax` limits uploads. Hosts that only publish (`upload.pypi.org`) are in
+/// no set.
 package enum HostSet: String, CaseIterable, Sendable {
   case npm, pypi, crates, go, maven, debian, github
 
-  /// The names of its hosts, wildcards with `*.`.
+  /// The host names, wildcards with `*.`.
   private var hosts: [String] {
     switch self {
     // The second is Yarn 1's default, an alias of the first.
@@ -17,7 +17,7 @@ package enum HostSet: String, CaseIterable, Sendable {
     case .pypi: ["pypi.org", "files.pythonhosted.org"]
     case .crates: ["crates.io", "index.crates.io", "static.crates.io"]
     case .go: ["proxy.golang.org", "sum.golang.org", "storage.googleapis.com"]
-    // Gradle's plugins are served by way of a redirect to the artifacts' host.
+    // Gradle's plugins redirect to the artifacts' host.
     case .maven:
       [
         "repo1.maven.org", "repo.maven.apache.org", "plugins.gradle.org",
@@ -31,11 +31,11 @@ package enum HostSet: String, CaseIterable, Sendable {
 
   /// Its rules, for standard ports.
   package var rules: [HostRule] {
-    // Each text is a rule: a test reads them all.
+    // Each text is a valid rule: a test parses them all.
     hosts.compactMap { try? HostRule(parsing: $0) }
   }
 
-  /// What an entry of a list of hosts stands for: a set's name, or a rule.
+  /// The rules of one entry of a list of hosts, which is a set's name or a rule.
   package static func rules(of entry: String) throws(NetworkFault) -> [HostRule] {
     if let set = HostSet(rawValue: entry) { return set.rules }
     let isWord = entry.utf8.allSatisfy { (0x61...0x7a).contains($0) }
@@ -48,7 +48,7 @@ package enum HostSet: String, CaseIterable, Sendable {
     return [try HostRule(parsing: entry)]
   }
 
-  /// What all entries of a list stand for, in their order.
+  /// The rules of all entries of a list, in order.
   package static func rules(of entries: [String]) throws(NetworkFault) -> [HostRule] {
     var rules: [HostRule] = []
     for entry in entries { rules += try self.rules(of: entry) }

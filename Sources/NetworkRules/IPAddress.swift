@@ -1,12 +1,12 @@
-/// An address of the internet protocol, in either version.
+/// An IP address of either version.
 package enum IPAddress: Hashable, Sendable, CustomStringConvertible {
   /// The four bytes, the first one highest.
   case v4(UInt32)
   /// The sixteen bytes, the first one highest.
   case v6(high: UInt64, low: UInt64)
 
-  /// - Parameter bytes: 4 or 16 of them in network order, as in a socket's address.
-  /// - Returns: nil for any other count.
+  /// - Parameter bytes: 4 or 16 bytes in network order, as in a socket address.
+  /// - Returns: nil unless there are 4 or 16 bytes.
   package init?(bytes: some Collection<UInt8>) {
     switch bytes.count {
     case 4: self = .v4(bytes.reduce(0) { $0 << 8 | UInt32($1) })
@@ -30,8 +30,8 @@ package enum IPAddress: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// The IPv4 address behind one that is written as IPv6 (`::ffff:0:0/96`); else the address.
-  /// The kernel connects to both alike.
+  /// The IPv4 address of an IPv4-mapped IPv6 address (`::ffff:0:0/96`); else the address itself.
+  /// The kernel connects to both in the same way.
   package var unmapped: IPAddress {
     guard case .v6(0, let low) = self, low >> 32 == 0xffff else { return self }
     return .v4(UInt32(truncatingIfNeeded: low))
@@ -55,23 +55,23 @@ package enum IPAddress: Hashable, Sendable, CustomStringConvertible {
   }
 
   private static func text(_ groups: [UInt16]) -> String {
-    // The longest run of two zero groups or more is left out, the first one of equals.
+    // The longest run of two or more zero groups is left out; of equal runs, the first.
     var best = 0..<0
     var start = 0
     for index in 0...groups.count where index == groups.count || groups[index] != 0 {
       if index - start > max(best.count, 1) { best = start..<index }
       start = index + 1
     }
-    let words = groups.map { String($0, radix: 16) }
-    if best.isEmpty { return words.joined(separator: ":") }
-    return words[..<best.lowerBound].joined(separator: ":") + "::"
-      + words[best.upperBound...].joined(separator: ":")
+    let texts = groups.map { String($0, radix: 16) }
+    if best.isEmpty { return texts.joined(separator: ":") }
+    return texts[..<best.lowerBound].joined(separator: ":") + "::"
+      + texts[best.upperBound...].joined(separator: ":")
   }
 
   // MARK: Reading
 
-  /// Reads four decimals without zeros before them, or RFC 4291 without a zone; nil for all else,
-  /// also for the short forms that inet_aton(3) takes.
+  /// Reads four decimals without leading zeros, or RFC 4291 without a zone; nil for anything else,
+  /// including the short forms that inet_aton(3) accepts.
   package init?(_ text: some StringProtocol) {
     let bytes = Array(text.utf8)
     if bytes.contains(UInt8(ascii: ":")) {
@@ -104,7 +104,7 @@ package enum IPAddress: Hashable, Sendable, CustomStringConvertible {
   private static func v6(_ text: [UInt8]) -> IPAddress? {
     guard text.count <= 45 else { return nil }
     let colon = UInt8(ascii: ":")
-    // "::" may stand once; each side of it is a list of groups.
+    // "::" may occur once; each side of it is a list of groups.
     if let gap = text.indices.dropLast().first(where: { text[$0] == colon && text[$0 + 1] == colon }
     ) {
       let tail = text[(gap + 2)...]

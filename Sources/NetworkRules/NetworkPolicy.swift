@@ -1,29 +1,29 @@
-/// What the processes of one attempt may reach.
+/// The network access of the processes of one attempt.
 package struct NetworkPolicy: Equatable, Sendable {
-  /// How far they may reach.
+  /// The kind of access.
   package enum Mode: Equatable, Sendable {
     /// Nothing.
     case none
     /// The hosts that a rule names.
     case hosts([HostRule])
-    /// Every public host on standard ports; `also` what these rules name beyond them.
+    /// Every public host on standard ports, and the connections that the rules in `also` allow.
     case publicHosts(also: [HostRule] = [])
     /// The machine's own network, without namespace and proxy.
     case host
   }
 
-  /// The upload limit of a policy that states none: 20 MiB.
+  /// The upload limit of a policy without one: 20 MiB.
   package static let uploadBytesMaxDefault = 20 << 20
 
-  /// Rules are in order, and none is covered by another one.
+  /// The rules are sorted, and no rule covers another one.
   package let mode: Mode
-  /// The upload limit as it was stated, in bytes; nil if none was.
+  /// The upload limit of the policy, in bytes; nil for the default.
   package let uploadBytesStated: Int?
 
   /// - Parameters:
-  ///   - mode: its rules are sorted, and those that another one covers are left out.
-  ///   - uploadBytes: how much all connections of an attempt may send in all, in bytes; nil for the
-  ///     default.
+  ///   - mode: its rules are sorted, and covered rules are left out.
+  ///   - uploadBytes: how much all connections of an attempt may send together, in bytes; nil for
+  ///     the default.
   package init(_ mode: Mode = .none, uploadBytes: Int? = nil) {
     switch mode {
     case .none, .host: self.mode = mode
@@ -33,10 +33,10 @@ package struct NetworkPolicy: Equatable, Sendable {
     uploadBytesStated = uploadBytes.map { max(0, $0) }
   }
 
-  /// How much all connections of an attempt may send in all, in bytes.
+  /// How much all connections of an attempt may send together, in bytes.
   package var uploadBytesMax: Int { uploadBytesStated ?? Self.uploadBytesMaxDefault }
 
-  /// What the policy's rules are; none for `none` and `host`.
+  /// The rules; empty for `none` and `host`.
   package var rules: [HostRule] {
     switch mode {
     case .none, .host: []
@@ -51,8 +51,8 @@ package struct NetworkPolicy: Equatable, Sendable {
 
   // MARK: Combining
 
-  /// What either allows: a workflow's policy with that of an agent's profile. The upload limit is
-  /// this one's if it states one, else the other's.
+  /// Allows what either policy allows: a workflow's policy with an agent profile's. The upload
+  /// limit is this policy's if it has one, else the other's.
   package func union(_ other: NetworkPolicy) -> NetworkPolicy {
     let stated = uploadBytesStated ?? other.uploadBytesStated
     let mode: Mode =
@@ -65,8 +65,9 @@ package struct NetworkPolicy: Equatable, Sendable {
     return NetworkPolicy(mode, uploadBytes: stated)
   }
 
-  /// What both allow: what a repository's own file makes of a policy. Never more than this one
-  /// alone; the upload limit is the smaller one, and the other's counts only if it is stated.
+  /// Allows what both policies allow: a policy and a repository's own file. The result never allows
+  /// more than this policy. The upload limit is the smaller one; the other's default does not
+  /// count.
   package func narrowed(by other: NetworkPolicy) -> NetworkPolicy {
     let stated = other.uploadBytesStated.map { min($0, uploadBytesMax) } ?? uploadBytesStated
     let mode: Mode =
@@ -86,24 +87,24 @@ package struct NetworkPolicy: Equatable, Sendable {
     a.flatMap { one in b.compactMap { one.intersection($0) } }
   }
 
-  /// What a rule has in common with "every public host on standard ports".
+  /// The part of a rule that `publicHosts` allows too.
   private static func publicPart(_ rule: HostRule) -> HostRule? {
-    // Below a special name all are special; below another one none is.
+    // All names below a special name are special; no name below a public name is special.
     if rule.name.isSpecial { return nil }
     guard let ports = rule.ports.intersection(.standard) else { return nil }
     return try? HostRule(rule.name, isWildcard: rule.isWildcard, ports: ports)
   }
 
-  // MARK: Asking
+  // MARK: Verdicts
 
-  /// Whether a connection may be made, before any address is looked up.
+  /// Whether a connection is allowed, before the host's address is resolved.
   package enum Verdict: Equatable, Sendable {
     case allowed
     case refused(RefusalCode)
   }
 
-  /// Judges one connection or request. Addresses are judged besides (`IPAddress.isReachable`).
-  /// - Parameter isConnect: whether it is a tunnel; false for a plain HTTP request.
+  /// The verdict on one connection or request. `IPAddress.isReachable` checks addresses.
+  /// - Parameter isConnect: true for a tunnel, false for a plain HTTP request.
   package func verdict(host: HostName, port: UInt16, isConnect: Bool) -> Verdict {
     if rules.contains(where: { $0.allows(host, port: port, isConnect: isConnect) }) {
       return .allowed
@@ -120,27 +121,27 @@ package struct NetworkPolicy: Equatable, Sendable {
     }
   }
 
-  /// The line of a workflow that would allow a connection: `network: {allow: [pypi.org]}`.
+  /// The line of a workflow that allows a connection: `network: {allow: [pypi.org]}`.
   package static func line(allowing host: HostName, port: UInt16, isConnect: Bool) -> String {
     line(allowing: [HostRule(allowing: host, port: port, isConnect: isConnect)])
   }
 
   /// The line of a workflow that has these rules.
   package static func line(allowing rules: [HostRule]) -> String {
-    // YAML reads a * at the beginning as an alias.
-    let words = rules.map {
+    // YAML reads a leading * as an alias.
+    let texts = rules.map {
       $0.description.utf8.contains(UInt8(ascii: "*")) ? "\"\($0)\"" : "\($0)"
     }
-    return "network: {allow: [\(words.joined(separator: ", "))]}"
+    return "network: {allow: [\(texts.joined(separator: ", "))]}"
   }
 }
 
-/// `{"mode": "hosts", "allow": ["pypi.org"], "upload": 1048576}`; `allow` and `upload` are left out
-/// if there is nothing to say. Modes: `none`, `hosts`, `public`, `host`.
+/// `{"mode": "hosts", "allow": ["pypi.org"], "upload": 1048576}`; an empty `allow` and a default
+/// `upload` are left out. Modes: `none`, `hosts`, `public`, `host`.
 extension NetworkPolicy: Codable {
   private enum Key: String, CodingKey { case mode, allow, upload }
 
-  /// More rules than any list needs; a longer one is refused.
+  /// A longer list of rules is refused.
   package static let rulesMax = 2_000
 
   package init(from decoder: any Decoder) throws {
@@ -159,13 +160,13 @@ extension NetworkPolicy: Codable {
     case "host": mode = .host
     default:
       throw NetworkFault(
-        "\"\(PrintableHost.text(name.utf8))\" is no mode of a network",
+        "\"\(PrintableHost.text(name.utf8))\" is not a mode of a network",
         "write none, hosts, public or host")
     }
     self.init(mode, uploadBytes: try container.decodeIfPresent(Int.self, forKey: .upload))
   }
 
-  /// Leaves out a list and a limit that say nothing.
+  /// Leaves out an empty list and a default limit.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: Key.self)
     let name =

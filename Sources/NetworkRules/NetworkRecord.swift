@@ -1,21 +1,21 @@
-/// What an attempt reached and what it was refused: kept with its records, shown on pages.
+/// The connections of an attempt, allowed and refused: kept with its records, shown on pages.
 package struct NetworkRecord: Equatable, Sendable {
   /// More hosts than this are counted, not listed.
   package static let hostsMax = 500
 
   /// One host on one port, with one verdict.
   package struct Host: Equatable, Sendable {
-    /// Printable ASCII, at most 253 bytes, whatever was asked for.
+    /// The requested host: printable ASCII, at most 253 bytes.
     package var host: String
     package var port: Int
     /// nil: allowed.
     package var refusal: RefusalCode?
-    /// Connections, or requests of plain HTTP.
+    /// Connections, or plain HTTP requests.
     package var connections: Int
     /// What the agent sent, in bytes.
     package var bytesUp: Int
     package var bytesDown: Int
-    /// The first time, in milliseconds since 1970.
+    /// The time of the first connection, in milliseconds since 1970.
     package var firstAt: Int64
 
     package init(
@@ -32,11 +32,11 @@ package struct NetworkRecord: Equatable, Sendable {
     }
   }
 
-  /// In the order in which they were first seen.
+  /// In the order of their first connections.
   package var hosts: [Host]
   /// Connections to hosts beyond `hostsMax`.
   package var connectionsBeyond: Int
-  /// Of all connections, those beyond the list included.
+  /// For all connections, including those beyond the list.
   package var bytesUp: Int
   package var bytesDown: Int
 
@@ -49,20 +49,19 @@ package struct NetworkRecord: Equatable, Sendable {
     self.bytesDown = bytesDown
   }
 
-  /// Hosts that were refused, each once, in the order of their first refusal.
+  /// Each refused host once, in the order of first refusals.
   package var refusedHosts: [String] {
     var seen: Set<String> = []
     return hosts.filter { $0.refusal != nil && seen.insert($0.host).inserted }.map(\.host)
   }
 
-  /// The line of a workflow that would allow what was refused for want of a rule; nil if nothing
-  /// was.
+  /// The line of a workflow that allows the connections that no rule allowed; nil if absent.
   package var lineAllowingRefused: String? {
-    let wanting: Set<RefusalCode> = [.networkOff, .hostUnlisted, .hostSpecial, .portUnlisted]
-    let rules = hosts.filter { $0.refusal.map(wanting.contains) == true }.compactMap { host in
+    let missing: Set<RefusalCode> = [.networkOff, .hostUnlisted, .hostSpecial, .portUnlisted]
+    let rules = hosts.filter { $0.refusal.map(missing.contains) == true }.compactMap { host in
       let port = UInt16(exactly: host.port) ?? 0
       return (try? HostName(host.host)).map {
-        // Port 80 is for plain HTTP, which needs no port in a rule, unless that was refused.
+        // A rule needs no port for plain HTTP on port 80, unless that port was refused.
         HostRule(
           allowing: $0, port: port, isConnect: port != 80 || host.refusal == .portUnlisted)
       }
@@ -73,13 +72,10 @@ package struct NetworkRecord: Equatable, Sendable {
   }
 }
 
-/// Decoding believes nobody: what is longer, larger or less printable than a ledger makes it is
-/// refused.
+/// Decoding does not trust the sender: it refuses a record that no ledger could have made.
 extension NetworkRecord: Codable {
-  private enum Key: String, CodingKey { case hosts, connectionsBeyond, bytesUp, bytesDown }
-
   package init(from decoder: any Decoder) throws {
-    let container = try decoder.container(keyedBy: Key.self)
+    let container = try decoder.container(keyedBy: CodingKeys.self)
     self.init(
       hosts: try container.decode([Host].self, forKey: .hosts),
       connectionsBeyond: try container.decode(Int.self, forKey: .connectionsBeyond),
@@ -90,24 +86,11 @@ extension NetworkRecord: Codable {
         "a record of \(hosts.count) hosts is too long", "send at most \(Self.hostsMax)")
     }
   }
-
-  /// Writes all four.
-  package func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: Key.self)
-    try container.encode(hosts, forKey: .hosts)
-    try container.encode(connectionsBeyond, forKey: .connectionsBeyond)
-    try container.encode(bytesUp, forKey: .bytesUp)
-    try container.encode(bytesDown, forKey: .bytesDown)
-  }
 }
 
 extension NetworkRecord.Host: Codable {
-  private enum Key: String, CodingKey {
-    case host, port, refusal, connections, bytesUp, bytesDown, firstAt
-  }
-
   package init(from decoder: any Decoder) throws {
-    let container = try decoder.container(keyedBy: Key.self)
+    let container = try decoder.container(keyedBy: CodingKeys.self)
     self.init(
       host: try container.decode(String.self, forKey: .host),
       port: Int(try container.decode(UInt16.self, forKey: .port)),
@@ -120,17 +103,5 @@ extension NetworkRecord.Host: Codable {
       throw NetworkFault(
         "the host of a record is not printable", "send at most 253 bytes of printable ASCII")
     }
-  }
-
-  /// Leaves nothing out but a refusal where there is none.
-  package func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: Key.self)
-    try container.encode(host, forKey: .host)
-    try container.encode(port, forKey: .port)
-    try container.encodeIfPresent(refusal, forKey: .refusal)
-    try container.encode(connections, forKey: .connections)
-    try container.encode(bytesUp, forKey: .bytesUp)
-    try container.encode(bytesDown, forKey: .bytesDown)
-    try container.encode(firstAt, forKey: .firstAt)
   }
 }

@@ -1,21 +1,16 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Glibc
 
-/// How many files and sockets this process may have open.
+/// The limit of open files and sockets of this process.
 ///
-/// The limit that systems give by default (1024) is that of select(2), which can't take numbers
-/// above it. What AIPM runs in its own processes uses no select(2), so it takes all that it may
-/// have; programs that it knows nothing of get back what they would have had.
+/// The usual default (1024) is the limit of select(2), which fails for higher descriptors. AIPM's
+/// own processes do not use select(2), so they raise the limit to the maximum. Programs that AIPM
+/// does not control get the original limit.
 package enum Descriptors {
-  /// Where the limit stands that was there before the first process of ours raised it: what this
-  /// process starts of ours has to know it too.
+  /// The limit before AIPM's first process raised it. AIPM's child processes inherit it.
   private static let variable = "AIPM_DESCRIPTORS"
 
-  /// Raises the soft limit to the hard one. No other thread may look at the environment meanwhile,
-  /// so this is called before there is any.
+  /// Raises the soft limit to the hard limit. It changes the environment, so it is called before
+  /// there are other threads.
   package static func raise() {
     var limit = rlimit()
     guard getrlimit(resource, &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
@@ -24,7 +19,7 @@ package enum Descriptors {
     setrlimit(resource, &limit)
   }
 
-  /// The soft limit for programs that are not ours; nil: the one they inherit is right.
+  /// The soft limit for programs that are not part of AIPM; nil if the inherited one is right.
   package static var ofOthers: Int? {
     guard let text = getenv(variable), let former = Int(String(cString: text)), former > 0 else {
       return nil
@@ -34,9 +29,5 @@ package enum Descriptors {
     return former
   }
 
-  #if canImport(Glibc)
-    private static let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-  #elseif canImport(Darwin)
-    private static let resource = RLIMIT_NOFILE
-  #endif
+  private static let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
 }

@@ -1,14 +1,10 @@
-// What a program needs to run at all, taken from our own environment.
+// The variables that every program needs, from this process's environment.
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Glibc
 
 extension Command {
-  /// `PATH`, `HOME` and `TMPDIR` of this process where it has them, and a UTF-8 locale whose
-  /// messages are not translated.
+  /// `PATH`, `HOME` and `TMPDIR` of this process if they are set, and a UTF-8 locale with
+  /// untranslated messages.
   package static var baseEnvironment: [String: String] {
     var environment = ["LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"]
     for name in ["PATH", "HOME", "TMPDIR"] {

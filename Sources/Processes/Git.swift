@@ -1,26 +1,21 @@
-// git, run so that nothing but what is passed here decides what it does: no configuration of the
-// system or the user, no prompt, no hook, no fsmonitor, no collection behind our back. Settings,
-// and with them every credential, go by the environment, where the process list does not show them.
+// git, isolated from everything except what the caller passes: no configuration of the system or
+// the user, no prompt, no hook, no fsmonitor, no automatic collection. Settings, and with them
+// every credential, are passed in the environment, which the process list does not show.
 
+import Glibc
 import Text
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// Why a git command gave no result.
 package struct GitFault: Error, Equatable, CustomStringConvertible {
   /// The subcommand: `fetch`, `commit-tree` …
   package let operation: String
-  /// git's exit code; nil where it did not end by itself.
+  /// git's exit code; nil if a signal ended git.
   package let exitCode: Int32?
   /// What git wrote to standard error, without credentials.
   package let standardError: String
-  /// Set where git could not be run to its end.
+  /// Set if git could not be run to its end.
   package let cause: ProcessFault?
-  /// True where git said more than its limit.
+  /// True if git's output exceeded its limit.
   package let isOverflow: Bool
   /// True if the kernel ended git at its limit of CPU time.
   package let isOutOfCPUTime: Bool
@@ -40,20 +35,21 @@ package struct GitFault: Error, Equatable, CustomStringConvertible {
   package var description: String {
     if let cause { return "git \(operation): \(cause)" }
     let ended = exitCode.map { "exit \($0)" } ?? "ended by a signal"
-    let said = standardError.split(separator: "\n").suffix(4).joined(separator: "; ")
-    return said.isEmpty ? "git \(operation): \(ended)" : "git \(operation): \(said) (\(ended))"
+    let message = standardError.split(separator: "\n").suffix(4).joined(separator: "; ")
+    return message.isEmpty
+      ? "git \(operation): \(ended)" : "git \(operation): \(message) (\(ended))"
   }
 
-  /// True where git did not end within its limit.
+  /// True if git reached its time limit.
   package var isTimeout: Bool {
     if case .timedOut = cause { return true }
     return false
   }
 }
 
-/// Calls of git, with nothing of the user's configuration in them.
+/// Calls of git, independent of the user's configuration.
 package enum Git {
-  /// What stands in every call; what the caller passes in `config` comes on top of it.
+  /// The settings of every call; the caller's `config` follows them.
   private static let settings: [(String, String)] = [
     ("core.hooksPath", "/dev/null"), ("core.fsmonitor", "false"), ("core.quotePath", "false"),
     ("core.askPass", ""), ("credential.helper", ""), ("gc.auto", "0"),
@@ -63,10 +59,10 @@ package enum Git {
 
   /// The whole environment of a git command.
   /// - Parameters:
-  ///   - gitDirectory: `GIT_DIR`; git looks for no repository where it is set.
+  ///   - gitDirectory: `GIT_DIR`; if it is set, git does not search for a repository.
   ///   - workTree: `GIT_WORK_TREE`.
   ///   - extra: further variables, such as `GIT_INDEX_FILE` and `GIT_AUTHOR_DATE`.
-  ///   - config: settings in order; a later one of the same key wins or is added, as git has it.
+  ///   - config: settings in order; a later one of the same key wins or is added, as in git.
   package static func environment(
     gitDirectory: String? = nil, workTree: String? = nil, extra: [String: String] = [:],
     config: [(key: String, value: String)] = []
@@ -90,14 +86,14 @@ package enum Git {
 
   /// Runs git to its end.
   /// - Parameters:
-  ///   - arguments: the subcommand first, then what follows it.
-  ///   - accepting: exit codes that are answers too, such as 1 of `merge-base --is-ancestor`.
-  ///   - outputLimit: bytes of standard output; more of it is a fault.
+  ///   - arguments: the subcommand and its arguments.
+  ///   - accepting: exit codes that are results, such as 1 of `merge-base --is-ancestor`.
+  ///   - outputLimit: the limit of standard output in bytes; more is an error.
   ///   - diesWithParent: see `Command`.
   ///   - memoryBytesMax: see `Command`.
   ///   - fileBytesMax: see `Command`.
   ///   - cpuSecondsMax: see `Command`.
-  /// - Throws: `GitFault` on any other exit code, at the limit, and where git cannot be run.
+  /// - Throws: `GitFault` on any other exit code, at a limit, and if git cannot be run.
   @discardableResult
   package static func run(
     _ arguments: [String], gitDirectory: String? = nil, workTree: String? = nil,
@@ -123,8 +119,8 @@ package enum Git {
       throw GitFault(
         operation: operation, exitCode: nil, standardError: masked(error, secrets), cause: error)
     }
-    // Only what is told is masked: it takes longer than many a git command.
-    func said() -> String { Credentials.masked(result.errorText, secrets: secrets) }
+    // Masked only if it is used: masking takes longer than many a git command.
+    func message() -> String { Credentials.masked(result.errorText, secrets: secrets) }
     switch result.exit {
     case .exited(let code) where accepting.contains(code):
       guard result.standardOutput.count < outputLimit || !result.truncated else {
@@ -135,10 +131,10 @@ package enum Git {
       }
       return result
     case .exited(let code):
-      throw GitFault(operation: operation, exitCode: code, standardError: said(), cause: nil)
+      throw GitFault(operation: operation, exitCode: code, standardError: message(), cause: nil)
     case .signalled:
       throw GitFault(
-        operation: operation, exitCode: nil, standardError: said(), cause: nil,
+        operation: operation, exitCode: nil, standardError: message(), cause: nil,
         isOutOfCPUTime: result.isOutOfCPUTime)
     }
   }
@@ -148,8 +144,8 @@ package enum Git {
   }
 
   static func masked(_ fault: ProcessFault, _ secrets: [String]) -> String {
-    guard case .timedOut(_, _, let said) = fault else { return "" }
-    return Credentials.masked(String(decoding: said, as: UTF8.self), secrets: secrets)
+    guard case .timedOut(_, _, let bytes) = fault else { return "" }
+    return Credentials.masked(String(decoding: bytes, as: UTF8.self), secrets: secrets)
   }
 }
 
@@ -157,6 +153,6 @@ extension ProcessResult {
   /// True if the kernel ended the program at its `cpuSecondsMax`.
   package var isOutOfCPUTime: Bool { exit == .signalled(SIGXCPU) }
 
-  /// Standard output as text without white space at its ends: what most git commands answer.
+  /// Standard output as text without white space at its ends: the result of most git commands.
   package var trimmedOutput: String { outputText.trimmed }
 }

@@ -1,18 +1,13 @@
-// Repositories that are kept so that the next use is fast: when they go, and how they stay fast.
+// Caches of repositories: eviction, and maintenance that keeps them fast.
 
 import FoundationEssentials
+import Glibc
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
-/// How long copies of repositories are kept.
+/// When cached repositories are evicted.
 package struct CacheLimits: Equatable, Sendable {
-  /// One that was not used for so long goes.
+  /// A repository that was unused for this long is evicted.
   package var age: Duration
-  /// Beyond so many bytes those go that were not used for longest.
+  /// Above this total size, the repositories that were unused longest are evicted.
   package var bytesMax: Int
 
   package init(age: Duration = .seconds(30 * 86_400), bytesMax: Int = 50 << 30) {
@@ -21,10 +16,10 @@ package struct CacheLimits: Equatable, Sendable {
   }
 }
 
-/// A copy of a repository that may go.
+/// A cached repository.
 package struct CachedRepository: Equatable, Sendable {
   package var path: String
-  /// Since it was used.
+  /// The time since it was last used.
   package var idle: Duration
   package var bytes: Int
 
@@ -35,17 +30,17 @@ package struct CachedRepository: Equatable, Sendable {
   }
 }
 
-/// Upkeep of bare repositories that somebody else is the origin of.
+/// Maintenance of bare repositories that can be fetched again.
 package enum GitCache {
-  /// One that was used within this span stays, whatever its size: somebody may be reading it.
+  /// A repository that was used within this span is never evicted: it may be in use.
   package static let rest = Duration.seconds(3600)
-  /// Where a repository tells by its time when it was used.
+  /// A file whose modification time is the time of the last use.
   private static let mark = "aipm-used"
-  /// Beyond so many packs, or loose objects, git looks for each object in too many places.
+  /// With more packs, or loose objects, git's object lookup becomes slow.
   private static let packsMax = 20
   private static let looseMax = 2000
 
-  /// Which of them go, the ones that were not used for longest first.
+  /// The repositories to evict, the longest unused first.
   package static func evicted(
     _ all: [CachedRepository], _ limits: CacheLimits
   ) -> [CachedRepository] {
@@ -59,7 +54,7 @@ package enum GitCache {
     }
   }
 
-  /// Takes note that it is used now.
+  /// Records a use now.
   package static func touch(_ repository: String) {
     let path = "\(repository)/\(mark)"
     let file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
@@ -68,7 +63,7 @@ package enum GitCache {
     close(file)
   }
 
-  /// What is known of the repositories `ROOT/OWNER/NAME.git`, whose owners may be paths of folders.
+  /// The repositories `ROOT/OWNER/NAME.git`, whose owners may be paths of folders.
   /// - Parameter beside: paths that belong to the repository at a path, and count to its size.
   package static func repositories(
     in root: String, beside: @Sendable (String) -> [String] = { _ in [] }
@@ -92,7 +87,7 @@ package enum GitCache {
     return found
   }
 
-  /// One without a mark was made before there were marks: its own age counts.
+  /// A repository without a mark has the age of its folder.
   private static func idle(_ repository: String) -> Duration? {
     var facts = stat()
     guard stat("\(repository)/\(mark)", &facts) == 0 || stat(repository, &facts) == 0 else {
@@ -101,8 +96,8 @@ package enum GitCache {
     return .seconds(max(0, time(nil) - facts.st_mtim.tv_sec))
   }
 
-  /// Puts packs and loose objects together where they have become many. Nothing is lost by it,
-  /// reachable or not: commits that wait for their push are held by nothing but their ref.
+  /// Repacks a repository that has many packs or loose objects. It keeps unreachable objects: only
+  /// a ref protects commits that wait for their push.
   package static func tidy(_ repository: String) async throws(GitFault) {
     guard isUntidy(repository) else { return }
     try await Git.run(
@@ -117,20 +112,21 @@ package enum GitCache {
     let files = FileManager.default
     let packs = (try? files.contentsOfDirectory(atPath: "\(repository)/objects/pack")) ?? []
     if packs.count(where: { $0.hasSuffix(".pack") }) > packsMax { return true }
-    // As git gc estimates: one of 256 folders stands for all.
+    // As in git gc: one of 256 folders is representative.
     let loose = (try? files.contentsOfDirectory(atPath: "\(repository)/objects/17")) ?? []
     return loose.count * 256 > looseMax
   }
 }
 
-/// What files take on disk.
+/// Disk usage.
 package enum DiskUse {
-  /// In bytes, with everything below; nil where it could not be measured within `limit`.
+  /// In bytes, including everything below; nil if it could not be measured within `limit`.
   package static func bytes(of path: String, limit: Duration = .seconds(60)) async -> Int? {
     await measured(["--block-size=1"], path, limit)
   }
 
-  /// Files and folders, with everything below; nil where they could not be counted within `limit`.
+  /// Files and folders, including everything below; nil if they could not be counted within
+  /// `limit`.
   package static func entries(of path: String, limit: Duration = .seconds(60)) async -> Int? {
     await measured(["--inodes"], path, limit)
   }
@@ -140,7 +136,7 @@ package enum DiskUse {
   ) async -> Int? {
     let command = Command(
       "du", ["-s", "-x"] + options + ["--", path], timeout: limit, outputLimit: 4096)
-    // What vanishes while it is counted makes du complain and count on.
+    // If files vanish meanwhile, du reports an error and continues.
     guard let result = try? await command.run() else { return nil }
     return result.outputText.split(separator: "\t").first.flatMap { Int($0) }
   }

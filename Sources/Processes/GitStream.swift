@@ -1,21 +1,22 @@
-// git whose output is looked at as it comes, however much of it there is: what an enemy wrote
-// decides how much git has to say.
+// git with its output processed as it arrives. The size of the output is not bounded, because a
+// hostile repository determines it.
 
-/// What ends a reading that has enough.
+/// Thrown to stop reading early, with the final state.
 private struct Enough<State: Sendable>: Error {
   let state: State
 }
 
 extension Git {
-  /// Runs git and folds its output piece by piece.
+  /// Runs git and folds its output chunk by chunk.
   /// - Parameters:
   ///   - input: bytes of standard input.
-  ///   - timeout: of the whole.
+  ///   - timeout: for the whole call.
   ///   - diesWithParent: see `Command`.
-  ///   - state: what is folded into.
-  ///   - take: takes the next piece; false: that is enough. A git that is not being written to is
-  ///     ended then, another one is read to its end and no more is taken.
-  /// - Throws: `GitFault` on an exit code other than 0, at the limit, and where git cannot be run.
+  ///   - state: the initial state.
+  ///   - take: folds the next chunk; false to stop. A git without input is then ended; otherwise
+  ///     its remaining output is discarded.
+  /// - Throws: `GitFault` on an exit code other than 0, at the time limit, and if git cannot be
+  ///   run.
   package static func fold<State: Sendable>(
     _ arguments: [String], gitDirectory: String, extraEnvironment: [String: String] = [:],
     config: [(key: String, value: String)] = [], input: [UInt8] = [], timeout: Duration,
@@ -77,7 +78,7 @@ extension Git {
     var isEnough = false
     for try await piece in output where !isEnough {
       if take(&state, piece) { continue }
-      // One that is written to would not end before it has read all.
+      // git must read all of its input before it ends.
       if !isFed { throw Enough(state: state) }
       isEnough = true
     }
@@ -86,9 +87,9 @@ extension Git {
 
   /// Reads blobs one after the other.
   /// - Parameters:
-  ///   - names: of objects that are there.
-  ///   - take: takes the next part of the blob of this index.
-  /// - Throws: `GitFault`, also where one of them is not there.
+  ///   - names: the names of existing objects.
+  ///   - take: folds the next part of the blob with this index.
+  /// - Throws: `GitFault`; also if an object is missing.
   package static func blobs<State: Sendable>(
     _ names: [String], gitDirectory: String, extraEnvironment: [String: String] = [:],
     timeout: Duration, diesWithParent: Bool = false, into state: State,
@@ -112,24 +113,24 @@ extension Git {
   }
 }
 
-/// What is read of a blob.
+/// A part of a blob.
 package enum BlobPart: Sendable {
-  /// The next bytes of it.
+  /// The next bytes.
   case piece(ArraySlice<UInt8>)
-  /// There is no more of it.
+  /// The end of the blob.
   case end
 }
 
 /// The output of `git cat-file --batch`: `NAME TYPE SIZE`, LF, the bytes, LF.
 private struct BlobReader: Sendable {
   private var header: [UInt8] = []
-  /// Bytes of the blob that are still to come; nil between two.
+  /// The remaining bytes of the blob; nil between two blobs.
   private var rest: Int?
-  /// How many were read.
+  /// The number of blobs that were read.
   private(set) var count = 0
   private(set) var isCorrupt = false
 
-  /// - Returns: false where this is not what git writes.
+  /// - Returns: false if this is not the output of git.
   mutating func read(_ piece: [UInt8], _ take: (Int, BlobPart) -> Void) -> Bool {
     var piece = piece[...]
     while !piece.isEmpty, !isCorrupt {
@@ -160,9 +161,9 @@ private struct BlobReader: Sendable {
       isCorrupt = header.count > 1000
       return
     }
-    let words = header.split(separator: UInt8(ascii: " "))
+    let fields = header.split(separator: UInt8(ascii: " "))
     header.removeAll()
-    let size = words.count == 3 ? Int(String(decoding: words[2], as: UTF8.self)) : nil
+    let size = fields.count == 3 ? Int(String(decoding: fields[2], as: UTF8.self)) : nil
     rest = size
     // `NAME missing`
     isCorrupt = size == nil

@@ -1,17 +1,12 @@
-// Who is still in a process group.
+// The members of a process group.
 
+import Glibc
 import SystemCalls
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
 enum ProcessGroup {
-  /// Waits until nobody in the group runs any more, so that what a program started has as long to
-  /// end itself as the program has. The kernel tells nobody that a group became empty, hence the
-  /// looking; it is only done after a SIGTERM.
+  /// Waits until no process in the group runs, so that child processes get as much time to end as
+  /// the program itself. The kernel sends no event when a group becomes empty, hence the polling;
+  /// it is only done after a SIGTERM.
   static func awaitEmpty(_ group: Int32, atMost limit: Duration) async {
     // The caller is cancelled, and a cancelled task does not sleep.
     await Task {
@@ -23,10 +18,10 @@ enum ProcessGroup {
     }.value
   }
 
-  /// Whether a process of this group runs; one that ended and was not reaped counts for nothing.
+  /// Whether a process of this group runs. Zombies do not count.
   static func hasMembers(_ group: Int32) -> Bool { !members(of: group, atMost: 1).isEmpty }
 
-  /// SIGTERM to everything in the group but its leader.
+  /// Sends SIGTERM to everything in the group except its leader.
   static func terminateMembers(of group: Int32) {
     for process in members(of: group, atMost: .max) where process != group {
       kill(process, SIGTERM)

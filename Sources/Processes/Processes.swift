@@ -1,61 +1,61 @@
-// Other programs, run so that none can hurt us by hanging, flooding or outliving its caller.
+// Child processes that cannot harm this process by hanging, flooding or outliving it.
 //
-// What it is for: git, agents and CGI programs. Everything that AIPM starts goes through `Command`.
+// Purpose: git, agents and CGI programs. Everything that AIPM starts goes through `Command`.
 //
-// What it promises:
-// - Nothing is inherited: the environment is exactly the one that is given, signals are at their
-//   defaults, and the program leads a session of its own, so that a Ctrl-C in our terminal is not
-//   sent to it and its whole group can be signalled at once.
+// Guarantees:
+// - Nothing is inherited: the environment is exactly the given one and signals have their defaults.
+//   The program leads its own session, so a Ctrl-C in the terminal is not sent to it, and its whole
+//   group can be signalled at once.
 // - A call ends. At the time limit, or when the Swift task is cancelled, the group gets SIGTERM and
-//   after `grace` SIGKILL. When the program itself ended, whatever it left behind in its group is
-//   killed, so a grandchild that keeps the pipe open cannot hold the call.
-// - Memory is bounded: of standard output the first `outputLimit` bytes are kept, of standard error
-//   the last ones; the streaming calls read no faster than their consumer takes.
+//   after `grace` SIGKILL. When the program ends, all remaining processes of its group are killed,
+//   so a grandchild that keeps the pipe open cannot block the call.
+// - Memory is bounded: the first `outputLimit` bytes of standard output are kept, and the last ones
+//   of standard error; the streaming calls read no faster than their consumer.
 //
-// How it fails: with a `ProcessFault`. A program that ran and exited with an error is no fault but
-// a `ProcessResult`. What leaves the group on purpose (`setsid`) is not caught here: only a
-// container or a cgroup holds that.
+// Failures: `ProcessFault`. A program that ran and exited with an error is a `ProcessResult`.
+// Processes that leave the group on purpose (`setsid`) are not ended here; that needs a container
+// or a cgroup.
 
-/// A program to run, with everything that it gets to see.
+/// A program to run, with its arguments, environment and limits.
 package struct Command: Sendable {
-  /// What stands on the program's standard input.
+  /// The program's standard input.
   package enum Input: Sendable {
-    /// An end of file at once.
+    /// Empty.
     case none
     case bytes([UInt8])
     /// The content of the file at this path.
     case file(String)
   }
 
-  /// A name that is looked up in the `PATH` of `environment`, or a path.
+  /// A name to look up in the `PATH` of `environment`, or a path.
   package var executable: String
   package var arguments: [String]
   /// The whole environment; nothing is inherited.
   package var environment: [String: String]
-  /// nil: that of this process.
+  /// nil for this process's working directory.
   package var workingDirectory: String?
   package var input: Input
-  /// From the start to the end of the program.
+  /// The time limit of the program.
   package var timeout: Duration
-  /// Between SIGTERM and SIGKILL.
+  /// The time between SIGTERM and SIGKILL.
   package var grace: Duration = .seconds(2)
-  /// In bytes, for standard output and standard error each.
+  /// For standard output and standard error each, in bytes.
   package var outputLimit: Int
-  /// Has the kernel kill the program when this process dies, by `setpriv` of util-linux. Only the
-  /// program itself, not what it started.
+  /// Has the kernel kill the program when this process dies, by `setpriv` of util-linux. This does
+  /// not include the program's child processes.
   package var diesWithParent = false
-  /// What the program, and each that it starts, may take of memory as data, in bytes
-  /// (RLIMIT_DATA, setrlimit(2)), by `prlimit` of util-linux; nil: no limit.
+  /// The memory limit of each process in bytes (RLIMIT_DATA, setrlimit(2)), set by `prlimit` of
+  /// util-linux; nil for no limit.
   package var memoryBytesMax: Int?
-  /// How large a file the program, and each that it starts, may write, in bytes (RLIMIT_FSIZE),
-  /// where there is `prlimit`: the kernel ends one that would write more. nil: no limit.
+  /// The largest file that each process may write, in bytes (RLIMIT_FSIZE). The kernel ends a
+  /// process that writes more. Ignored if `prlimit` is missing; nil for no limit.
   package var fileBytesMax: Int?
-  /// CPU time that the program, and each that it starts, may take, in seconds (RLIMIT_CPU), by
-  /// `prlimit`: the kernel ends one that takes more with SIGXCPU, however busy the machine is with
-  /// others. nil: no limit.
+  /// The CPU time of each process in seconds (RLIMIT_CPU), set by `prlimit`. The kernel ends a
+  /// process that takes more with SIGXCPU. Unlike `timeout`, it does not depend on other load. nil
+  /// for no limit.
   package var cpuSecondsMax: Int?
-  /// Has a SIGTERM go to everything in the group but the program itself: a sandbox that is ended
-  /// takes with it what it holds, before that could end in good order.
+  /// Sends SIGTERM to everything in the group except the program itself. For a sandbox, whose end
+  /// would otherwise kill its contents before they could end in good order.
   package var isShell = false
 
   package init(
@@ -73,7 +73,7 @@ package struct Command: Sendable {
   }
 }
 
-/// How a program ended and what it said.
+/// How a program ended, and its output.
 package struct ProcessResult: Sendable, Equatable {
   /// By its own code, or by a signal.
   package enum Exit: Sendable, Equatable {
@@ -82,30 +82,30 @@ package struct ProcessResult: Sendable, Equatable {
   }
 
   package var exit: Exit
-  /// The first `outputLimit` bytes; empty where the output was streamed.
+  /// The first `outputLimit` bytes; empty if the output was streamed.
   package var standardOutput: [UInt8]
   /// The last `outputLimit` bytes.
   package var standardError: [UInt8]
-  /// True where either was longer than its limit.
+  /// True if either was longer than its limit.
   package var truncated: Bool
 
   package var succeeded: Bool { exit == .exited(0) }
-  /// Standard output as text; bytes that are no UTF-8 are replaced.
+  /// Standard output as text; invalid UTF-8 is replaced.
   package var outputText: String { String(decoding: standardOutput, as: UTF8.self) }
-  /// Standard error as text; bytes that are no UTF-8 are replaced.
+  /// Standard error as text; invalid UTF-8 is replaced.
   package var errorText: String { String(decoding: standardError, as: UTF8.self) }
 }
 
-/// Why there is no `ProcessResult`.
+/// Why a program gave no `ProcessResult`.
 package enum ProcessFault: Error, Equatable, CustomStringConvertible {
   case executableNotFound(String)
-  /// It could not be started: its folder is missing, memory is short …
+  /// It could not be started, for example because its folder is missing or memory is short.
   case notStarted(executable: String, reason: String)
-  /// It ran into its limit and was killed with its group. Holds the end of its standard error.
+  /// It reached its time limit and was killed with its group. Contains the end of standard error.
   case timedOut(executable: String, after: Duration, standardError: [UInt8])
   /// The Swift task was cancelled; the program was killed with its group.
   case cancelled(executable: String)
-  /// Its pipes or its end could not be watched, or the file for its input could not be read.
+  /// Its pipes or its end could not be observed, or the file for its input could not be read.
   case broken(executable: String, reason: String)
 
   package var description: String {
@@ -114,12 +114,12 @@ package enum ProcessFault: Error, Equatable, CustomStringConvertible {
     case .notStarted(let name, let reason): "\(name) could not be started: \(reason)"
     case .timedOut(let name, let limit, _): "\(name) did not end within \(limit)"
     case .cancelled(let name): "\(name) was cancelled"
-    case .broken(let name, let reason): "\(name) could not be followed: \(reason)"
+    case .broken(let name, let reason): "\(name) could not be observed: \(reason)"
     }
   }
 }
 
-/// Which of its two streams a program wrote to.
+/// The two output streams of a program.
 package enum OutputChannel: Sendable, Equatable {
   case output
   case error

@@ -1,10 +1,10 @@
-// The three ways to run a command: for its output, with its output as it comes, and in dialogue.
+// The three ways to run a command: with collected output, with streamed output, and interactively.
 
 import SystemPackage
 
 extension Command {
-  /// Runs the program to its end and gives what it said.
-  /// - Parameter onStart: called with the process's number, which is also its group's.
+  /// Runs the program to its end and returns its output.
+  /// - Parameter onStart: called with the process id, which is also the group's.
   /// - Throws: `ProcessFault`; an exit code other than 0 is a result.
   package func run(onStart: (@Sendable (Int32) -> Void)? = nil) async throws(ProcessFault)
     -> ProcessResult
@@ -25,8 +25,8 @@ extension Command {
       truncated: head.truncated || tail.truncated)
   }
 
-  /// Runs the program and hands on both its streams as they come; the program waits while the
-  /// consumer is busy. The chunks of one channel come in order, those of the two side by side.
+  /// Runs the program and streams its output; the program is blocked while the consumer is busy.
+  /// The chunks of one channel are in order; the channels are concurrent.
   /// - Returns: the result without standard output.
   package func run(
     onStart: (@Sendable (Int32) -> Void)? = nil,
@@ -46,9 +46,9 @@ extension Command {
       exit: outcome.exit, standardOutput: [], standardError: tail.bytes, truncated: tail.truncated)
   }
 
-  /// Runs the program and lets `body` write to it and read from it, as CGI and persistent agents
-  /// need it; `input` is not looked at. Once `body` has returned, standard input is closed, and a
-  /// program that does not end within `grace` is told to; where `body` throws, it is told at once.
+  /// Runs the program and lets `body` write to it and read from it, as for CGI and persistent
+  /// agents; `input` is ignored. When `body` returns, standard input is closed, and a program that
+  /// does not end within `grace` is terminated. If `body` throws, it is terminated at once.
   /// - Returns: what `body` returned or threw, and the result without standard output.
   package func converse<Value: Sendable>(
     onStart: (@Sendable (Int32) -> Void)? = nil,
@@ -71,8 +71,8 @@ extension Command {
     }
   }
 
-  /// Writes the command's input while `reading` goes on. Input that cannot be read to its end is an
-  /// error at once, so that no program takes its beginning for the whole.
+  /// Writes the command's input while `reading` runs. Input that cannot be read completely is an
+  /// error, so that a program never processes an incomplete input as a complete one.
   private func feeding<Value: Sendable>(
     _ input: ProcessInput, while reading: @escaping @Sendable () async throws -> Value
   ) async throws -> Value {
@@ -89,7 +89,7 @@ extension Command {
     }
   }
 
-  /// Writes the command's input; a program that reads no more ends it without a fault.
+  /// Writes the command's input; it is no error if the program stops reading.
   private func feed(_ input: ProcessInput) async throws {
     switch self.input {
     case .none: break

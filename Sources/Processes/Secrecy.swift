@@ -1,22 +1,17 @@
-// What a process that holds credentials does so that others of its user do not read them off it.
+// Protects the credentials of this process from other processes of its user.
 
 import CProcess
+import Glibc
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
-/// Keeps this process's memory and environment to itself.
+/// Protects this process's memory and environment.
 package enum Secrecy {
-  /// Closes `/proc/self` and ptrace(2) to other processes of the same user, and keeps memory out of
-  /// core files. Root may look all the same.
+  /// Closes `/proc/self` and ptrace(2) to other processes of the same user, and excludes memory
+  /// from core files. Root is not affected.
   package static func closeToOthers() { _ = cprocess_close_to_others() }
 
-  /// Takes variables away, also out of what `/proc/self/environ` shows: unsetting one alone leaves
-  /// its text where the kernel put it. No other thread may look at the environment meanwhile, so
-  /// this is called before there is any.
+  /// Removes variables, also from `/proc/self/environ`: unsetenv alone leaves the text in the
+  /// memory that the kernel shows. It changes the environment, so it is called before there are
+  /// other threads.
   package static func forget(_ variables: [String]) {
     for name in variables {
       if let value = getenv(name) { memset(value, 0, strlen(value)) }

@@ -1,19 +1,14 @@
-// Unix sockets in folders of any depth.
+// Unix sockets in folders at any depth.
 //
-// The address of a unix socket holds 108 bytes at most (unix(7)), and data folders can be deep. So
-// the folder is opened, and a socket in it is called by the number of the open folder, which is
-// short whatever the folder's own path is. A process that opened the folder reaches its sockets
-// also when it may no longer enter the folders above.
+// The address of a unix socket has at most 108 bytes (unix(7)), and data folders can be deep. So
+// the folder is opened, and its sockets are addressed by the number of the open folder, which is
+// short. A process that opened the folder reaches its sockets even if it may no longer enter the
+// folders above.
 
 import CProcess
+import Glibc
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
-/// A folder of sockets, held open.
+/// An open folder of sockets.
 package final class SocketFolder: Sendable {
   private let descriptor: Int32
 
@@ -23,7 +18,7 @@ package final class SocketFolder: Sendable {
   }
 
   package init(_ path: String) throws(Fault) {
-    // Passing through is enough: the folder need not be readable.
+    // Search permission is enough: the folder need not be readable.
     descriptor = cprocess_hold(path)
     guard descriptor >= 0 else {
       throw Fault(description: "the folder \(path): \(String(cString: strerror(errno)))")
@@ -32,6 +27,6 @@ package final class SocketFolder: Sendable {
 
   deinit { close(descriptor) }
 
-  /// The path of a socket in it, short enough for an address, valid in this process.
+  /// The path of a socket in it, short enough for an address, and valid only in this process.
   package func path(of name: String) -> String { "/proc/self/fd/\(descriptor)/\(name)" }
 }

@@ -1,34 +1,29 @@
-// One program's life: started, fed, read, and ended by itself or by us.
+// The lifetime of one program: start, input, output and end.
 //
-// Subprocess reaps the program only after the body of its `run` returned. So long its number is
-// taken, and signals to its group can hit nobody else: all of them are sent from inside the body.
+// Subprocess reaps the program only after the body of its `run` has returned. Until then the
+// process id is not reused, so signals are sent only from inside the body.
 
+import Glibc
 import Subprocess
 import SystemPackage
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
-/// The writing end of a running program's standard input.
+/// The write end of a running program's standard input.
 package struct ProcessInput: Sendable {
   let writer: StandardInputWriter
 
   /// Writes all bytes, waiting while the pipe is full.
-  /// - Returns: false where the program reads no more.
+  /// - Returns: false if the program has closed its end.
   package func write(_ bytes: [UInt8]) async -> Bool {
     do { return try await writer.write(bytes) == bytes.count } catch { return false }
   }
 
-  /// Closes it: the program sees an end of file.
+  /// Closes it: the program reads an end of file.
   package func finish() async { try? await writer.finish() }
 }
 
-/// A running program's standard output, chunk by chunk; nothing is read ahead of the consumer. It
-/// ends with the program, even where something that the program started still holds the pipe. Can
-/// be iterated once.
+/// A running program's standard output, chunk by chunk, without reading ahead of the consumer. It
+/// ends with the program, even if a child process of the program keeps the pipe open. Can be
+/// iterated once.
 package struct ProcessOutput: AsyncSequence, Sendable {
   let base: SubprocessOutputSequence
 
@@ -49,11 +44,10 @@ package struct ProcessOutput: AsyncSequence, Sendable {
   }
 }
 
-/// A program and what is done with it while it runs.
+/// A program and its handlers.
 struct Supervision<Value: Sendable>: Sendable {
   let command: Command
-  /// How long the program may go on after `body` returned before it is told to end; nil: as long
-  /// as it likes.
+  /// How long the program may run after `body` returned before it is terminated; nil for no limit.
   let lingering: Duration?
   let onStart: (@Sendable (Int32) -> Void)?
   let onError: (@Sendable ([UInt8]) async -> Void)?
@@ -64,7 +58,7 @@ struct Supervision<Value: Sendable>: Sendable {
     var exit: ProcessResult.Exit
   }
 
-  private let said: SharedTail
+  private let errors: SharedTail
 
   init(
     _ command: Command, lingering: Duration?, onStart: (@Sendable (Int32) -> Void)?,
@@ -76,13 +70,13 @@ struct Supervision<Value: Sendable>: Sendable {
     self.onStart = onStart
     self.onError = onError
     self.body = body
-    said = SharedTail(limit: command.outputLimit)
+    errors = SharedTail(limit: command.outputLimit)
   }
 
-  /// The end of what the program wrote to its standard error.
-  var standardError: Tail { said.tail }
+  /// The end of the program's standard error.
+  var standardError: Tail { errors.tail }
 
-  /// Runs the program to its end, at the latest to the command's limit.
+  /// Runs the program to its end or to the command's time limit.
   func run() async throws(ProcessFault) -> Outcome {
     _ = brokenPipesAreErrors
     let (outcome, limitReached) = await withTaskGroup(of: Event.self) { group in
@@ -107,7 +101,7 @@ struct Supervision<Value: Sendable>: Sendable {
     }
     if limitReached {
       throw .timedOut(
-        executable: command.executable, after: command.timeout, standardError: said.tail.bytes)
+        executable: command.executable, after: command.timeout, standardError: errors.tail.bytes)
     }
     if Task.isCancelled { throw .cancelled(executable: command.executable) }
     return try outcome.get()
@@ -141,7 +135,7 @@ struct Supervision<Value: Sendable>: Sendable {
 
   private typealias Running = Execution<CustomWriteInput, SequenceOutput, SequenceOutput>
 
-  /// Feeds and reads the program; returns once it has ended and its group is gone.
+  /// Runs the handlers; returns once the program has ended and its group is killed.
   private func attended(_ execution: Running) async -> Result<Value, any Error> {
     await withTaskGroup(of: Result<Value, any Error>?.self) { group in
       group.addTask {
@@ -160,7 +154,7 @@ struct Supervision<Value: Sendable>: Sendable {
   }
 
   private func awaitEnd(of execution: Running) async {
-    // SIGCONT means nothing to a program that runs: this only waits for the end.
+    // SIGCONT has no effect on a running program: this only waits for its end.
     let beyondTheLimit = command.timeout + command.grace + .seconds(60)
     let group = execution.processIdentifier.value
     await withTaskCancellationHandler {
@@ -168,7 +162,7 @@ struct Supervision<Value: Sendable>: Sendable {
         .send(signal: .resume, allowedDurationToNextStep: beyondTheLimit)
       ])
     } onCancel: {
-      // Its number is taken until this body has returned.
+      // The process id is not reused until this body has returned.
       if command.isShell { ProcessGroup.terminateMembers(of: group) }
     }
     if Task.isCancelled { await ProcessGroup.awaitEmpty(group, atMost: command.grace) }
@@ -179,11 +173,11 @@ struct Supervision<Value: Sendable>: Sendable {
     do {
       for try await buffer in execution.standardError {
         let chunk = buffer.withUnsafeBytes { Array($0) }
-        said.append(chunk)
+        errors.append(chunk)
         await onError?(chunk)
       }
     } catch {
-      // A pipe that cannot be read has nothing more to say; the program's end is seen elsewhere.
+      // An unreadable pipe means no more output; the program's end is observed elsewhere.
     }
   }
 
@@ -197,22 +191,22 @@ struct Supervision<Value: Sendable>: Sendable {
     } catch {
       result = .failure(error)
     }
-    let courtesy: Duration?
+    let grace: Duration?
     switch result {
-    case .success: courtesy = lingering
-    case .failure: courtesy = .zero
+    case .success: grace = lingering
+    case .failure: grace = .zero
     }
-    guard let courtesy else { return result }
+    guard let grace else { return result }
     try? await execution.standardInputWriter.finish()
     await execution.teardown(using: [
-      .send(signal: .resume, allowedDurationToNextStep: courtesy),
+      .send(signal: .resume, allowedDurationToNextStep: grace),
       .send(signal: .terminate, toProcessGroup: true, allowedDurationToNextStep: command.grace),
     ])
     return result
   }
 }
 
-/// A write to a program that reads no more is an answer, not the end of this process.
+/// A write to a closed pipe must be an error, and not end this process.
 private let brokenPipesAreErrors: Void = { _ = signal(SIGPIPE, SIG_IGN) }()
 
 extension Command {
@@ -225,45 +219,44 @@ extension Command {
       : [.send(signal: .terminate, toProcessGroup: true, allowedDurationToNextStep: grace)]
     var variables: [Subprocess.Environment.Key: String] = [:]
     for (name, value) in environment { variables[.init(stringLiteral: name)] = value }
-    var words = arguments
+    var arguments = arguments
     var program = try path(of: executable)
     if let fileBytesMax, let limiter = try? path(of: "prlimit") {
-      words = ["--fsize=\(fileBytesMax)", "--core=0", "--", program] + words
+      arguments = ["--fsize=\(fileBytesMax)", "--core=0", "--", program] + arguments
       program = limiter
     }
     let limits =
       (memoryBytesMax.map { ["--data=\($0)"] } ?? [])
-      // SIGKILL comes at the second one, for a program that does not listen to SIGXCPU.
+      // SIGKILL follows at the second limit, if the program ignores SIGXCPU.
       + (cpuSecondsMax.map { ["--cpu=\($0):\($0 + 2)", "--core=0"] } ?? [])
     if !limits.isEmpty {
-      words = limits + ["--", program] + words
+      arguments = limits + ["--", program] + arguments
       program = try path(of: "prlimit")
     }
     if diesWithParent {
-      words = ["--pdeathsig", "KILL", "--", program] + words
+      arguments = ["--pdeathsig", "KILL", "--", program] + arguments
       program = try path(of: "setpriv")
-      // Programs that are not ours are those that must not outlive us.
+      // The programs that must die with this process are those that are not part of AIPM.
       if let limit = Descriptors.ofOthers, let prlimit = try? path(of: "prlimit") {
-        words = ["--nofile=\(limit):", "--", program] + words
+        arguments = ["--nofile=\(limit):", "--", program] + arguments
         program = prlimit
       }
     }
     return Configuration(
-      executable: .path(FilePath(program)), arguments: Arguments(words),
+      executable: .path(FilePath(program)), arguments: Arguments(arguments),
       environment: .custom(variables), workingDirectory: workingDirectory.map { FilePath($0) },
       platformOptions: options)
   }
-
 }
 
 extension Command {
-  /// The path of the executable: for programs that start this one and would report one that is
-  /// missing as their own failure.
+  /// The path of the executable, for callers that start it through another program, which would
+  /// report a missing executable as its own failure.
   package func resolved() throws(ProcessFault) -> String { try path(of: executable) }
 
-  /// Where a program stands. It is looked for here, since a process that is made for each folder
-  /// of PATH in turn costs more than most of what git is asked, and since `setpriv` would report a
-  /// program that is missing as its own failure.
+  /// The path of a program in `PATH`. It is resolved here, because spawning a process for each
+  /// folder of PATH is expensive, and because `setpriv` would report a missing program as its own
+  /// failure.
   fileprivate func path(of program: String) throws(ProcessFault) -> String {
     if program.contains("/") {
       guard Self.canRun(program) else { throw .executableNotFound(program) }

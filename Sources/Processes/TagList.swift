@@ -1,23 +1,18 @@
-// The tags of a repository, as `git ls-remote --tags` lists them: read as bytes, and with nothing
-// in them that a repository must not hold. Whoever owns a repository chose the names.
+// The tags of a repository, as listed by `git ls-remote --tags`. Names are bytes and are validated,
+// because the repository's owner chose them.
 
 import FoundationEssentials
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Glibc
 
 /// Tags by name.
 package struct TagList: Equatable, Sendable {
   /// One tag.
   package struct Tag: Equatable, Sendable {
-    /// What the ref names, in hex: a tag object, or whatever was tagged without one.
+    /// The ref's target in hex: a tag object, or the tagged object itself.
     package var object: String
-    /// What the tag object stands for in the end, in hex; nil: there is no tag object.
+    /// The object to which the tag object peels, in hex; nil if there is no tag object.
     package var target: String?
-    /// Behind `refs/tags/`. Not UTF-8, unless whoever made it wrote it so.
+    /// The name after `refs/tags/`. Not necessarily UTF-8.
     package var name: [UInt8]
 
     package init(object: String, target: String?, name: [UInt8]) {
@@ -27,12 +22,12 @@ package struct TagList: Equatable, Sendable {
     }
   }
 
-  /// In the order of their names' bytes; each name once.
+  /// Sorted by the bytes of their names; names are unique.
   package private(set) var tags: [Tag]
 
-  /// A longer list is taken from nobody, in bytes.
+  /// The maximum size of a list, in bytes.
   package static let bytesMax = 32 << 20
-  /// More than a file's name may have, as a name may have folders.
+  /// Longer than a file's name may be, because names can contain folders.
   private static let nameBytesMax = 1000
 
   private static let prefix = Array("refs/tags/".utf8)
@@ -42,8 +37,8 @@ package struct TagList: Equatable, Sendable {
     self.tags = tags.sorted { $0.name.lexicographicallyPrecedes($1.name) }
   }
 
-  /// Reads `OBJECT TAB refs/tags/NAME LF …`, with a line for `NAME^{}` behind each tag object. A
-  /// line that is anything else is passed over.
+  /// Reads `OBJECT TAB refs/tags/NAME LF …`, with a line for `NAME^{}` after each tag object.
+  /// Invalid lines are ignored.
   package init(listing bytes: [UInt8]) {
     var tags: [Tag] = []
     Self.eachLine(of: bytes) { line in
@@ -63,7 +58,7 @@ package struct TagList: Equatable, Sendable {
       }
     }
     self.init(tags)
-    // A list from git has each name once.
+    // A list from git has each name once; others may not.
     var last: [UInt8]?
     self.tags.removeAll { tag in
       defer { last = tag.name }
@@ -71,7 +66,7 @@ package struct TagList: Equatable, Sendable {
     }
   }
 
-  /// What `init(listing:)` reads.
+  /// The text that `init(listing:)` reads.
   package var listing: [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(tags.count * 150)
@@ -110,15 +105,15 @@ package struct TagList: Equatable, Sendable {
     return bytes
   }
 
-  /// Those for which it holds.
+  /// The tags that satisfy a condition.
   package func filter(_ isWanted: (Tag) -> Bool) -> TagList {
     var list = TagList()
     list.tags = tags.filter(isWanted)
     return list
   }
 
-  /// What git-check-ref-format(1) says of names, and no dash at the front: a program that is handed
-  /// the name would take it for an option.
+  /// Whether a name satisfies git-check-ref-format(1) and does not begin with a dash, because a
+  /// program that gets the name as an argument would read it as an option.
   static func isValid(_ name: ArraySlice<UInt8>) -> Bool {
     guard !name.isEmpty, name.count <= nameBytesMax, name.first != UInt8(ascii: "-"),
       name.last != UInt8(ascii: ".")
@@ -158,18 +153,18 @@ package struct TagList: Equatable, Sendable {
 }
 
 extension TagList {
-  /// Where a mirror has its repository's list; absent before tags were asked for.
+  /// The file with a mirror's list; absent if its tags were never fetched.
   package static let fileName = "aipm-tags"
 
-  /// The list of a mirror, as `init(listing:)` reads it; empty where it has none.
+  /// The list of a mirror, as `init(listing:)` reads it; empty if absent.
   package static func listing(ofMirror mirror: String) -> [UInt8] {
     let data = try? Data(contentsOf: URL(filePath: "\(mirror)/\(fileName)"))
     return data.map { [UInt8]($0) } ?? []
   }
 
-  /// What objects are called in a repository that has them.
+  /// The names of objects in a repository.
   /// - Parameter revisions: such as `OBJECT` or `OBJECT^{}`.
-  /// - Returns: a name in hex for each; nil of one that is not there.
+  /// - Returns: a name in hex for each; nil if the object is missing.
   package static func resolve(
     _ revisions: [String], in gitDirectory: String
   ) async throws(GitFault) -> [String?] {
@@ -180,19 +175,19 @@ extension TagList {
       input += revision.utf8
       input.append(10)
     }
-    let said = try await Git.run(
+    let result = try await Git.run(
       ["cat-file", "--batch-check=%(objectname)"], gitDirectory: gitDirectory,
       config: [("safe.directory", "*")], input: .bytes(input), timeout: .seconds(120))
     var names: [String?] = []
     names.reserveCapacity(revisions.count)
-    // A revision that is not there is answered with itself and " missing".
-    eachLine(of: said.standardOutput) { line in
+    // For a missing revision, git prints the revision and " missing".
+    eachLine(of: result.standardOutput) { line in
       names.append(line.count == 40 ? String(decoding: line, as: UTF8.self) : nil)
     }
     guard names.count == revisions.count else {
       throw GitFault(
         operation: "cat-file", exitCode: 0,
-        standardError: "\(names.count) answers to \(revisions.count) questions")
+        standardError: "\(names.count) lines for \(revisions.count) objects")
     }
     return names
   }

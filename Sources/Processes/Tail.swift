@@ -1,4 +1,4 @@
-// Output that is kept in bounded memory.
+// Output in bounded memory.
 
 import Synchronization
 
@@ -6,16 +6,16 @@ import Synchronization
 package struct Tail: Sendable {
   private let limit: Int
   private var kept: [UInt8] = []
-  /// True where bytes were dropped.
+  /// True if bytes were dropped.
   package private(set) var truncated = false
 
   package init(limit: Int) { self.limit = limit }
 
-  /// Takes bytes in; what is beyond the limit pushes the oldest out.
+  /// Appends bytes; the oldest beyond the limit are dropped.
   package mutating func append(_ chunk: [UInt8]) {
     kept += chunk
     if kept.count > limit { truncated = true }
-    // Dropped in large pieces, so that a long stream costs no more than its length.
+    // Dropped in large pieces, so that appending is amortized linear.
     if kept.count > 2 * limit { kept.removeFirst(kept.count - limit) }
   }
 
@@ -37,13 +37,13 @@ struct Head: Sendable {
   }
 }
 
-/// A tail that one reads while another appends.
+/// A tail that can be read and appended to concurrently.
 package final class SharedTail: Sendable {
   private let state: Mutex<Tail>
 
   package init(limit: Int) { state = Mutex(Tail(limit: limit)) }
 
   package var tail: Tail { state.withLock { $0 } }
-  /// Takes bytes in, as `Tail` does.
+  /// Appends bytes; the oldest beyond the limit are dropped.
   package func append(_ chunk: [UInt8]) { state.withLock { $0.append(chunk) } }
 }

@@ -1,46 +1,41 @@
-// Becoming a user who may do little, in a view of the disk that has what that user needs.
+// Switches to a user with few permissions, in a mount namespace with the files that it needs.
 //
-// What it is for: AIPM that was started as root runs its workers, and with them all agents, as
-// another user. Data folders, programs and toolchains often stand below folders that only root may
-// enter (/root, what `mktemp -d` makes). Opening those to everybody would be wrong, so the process
-// gets mounts of its own: over the first folder that the user cannot enter stands an empty one, and
-// in it, at their own paths, what was asked for and nothing beside it. All that is done by root,
-// before the process becomes the user.
+// Purpose: if AIPM was started as root, its workers, and with them all agents, run as another user.
+// Data folders, programs and toolchains are often below folders that only root may enter (/root, or
+// what `mktemp -d` makes). Opening those to everybody would be wrong, so the process gets a mount
+// namespace: an empty folder covers the first folder that the user cannot enter, and only the
+// requested paths are mounted in it, at their own paths. Root does all this before the process
+// becomes the user.
 //
-// What it promises: no file's mode or owner is changed here; what is shown keeps its own, so what
-// the user may not read stays unread. Other processes see none of it.
+// Guarantees: no file's mode or owner is changed here, so files that the user may not read stay
+// unreadable. Other processes see no change.
 //
-// How it fails: where the kernel gives no mounts of one's own, `show` says so and nothing has
-// changed; `closed` names the folder that is in the way.
+// Failures: if the kernel refuses a mount namespace, `show` throws and nothing has changed;
+// `closed` names the folder that blocks the path.
 
 import CProcess
+import Glibc
 import Text
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
-/// A user of this machine who is not root.
+/// A user of this machine other than root.
 package struct UnprivilegedUser: Equatable, Sendable {
   package let name: String
   package let id: UInt32
   package let group: UInt32
   package let home: String
 
-  /// Why the user cannot be found, or become.
+  /// The user cannot be found, or the process cannot become it.
   package struct Fault: Error, CustomStringConvertible {
     package let description: String
   }
 
-  /// The variable that tells the program which is executed whom it became.
+  /// The variable that names the user to the executed program.
   package static let mark = "AIPM_WORKER_BECAME"
 
-  /// The variable that tells it the home of whoever started it.
+  /// The variable with the home of the user who started AIPM.
   package static let homeMark = "AIPM_WORKER_HOME"
 
-  /// The home that `~/…` in flags and workflows means: of whoever started this program.
+  /// The home for `~/…` in flags and workflows: that of the user who started this program.
   package static var startersHome: String {
     for name in [homeMark, "HOME"] {
       if let home = getenv(name).map({ String(cString: $0) }), !home.isEmpty { return home }
@@ -48,16 +43,16 @@ package struct UnprivilegedUser: Equatable, Sendable {
     return "/root"
   }
 
-  /// Who workers are where nobody was named: the first of these that the machine has.
+  /// The users for workers if none is configured: the first that exists is taken.
   package static let defaults = ["aipm-worker", "aipm", "nobody"]
 
-  /// Looks the user up.
-  /// - Parameter wanted: a name; nil: the first of `defaults`.
+  /// Looks up the user.
+  /// - Parameter wanted: a name; nil for the first of `defaults`.
   package static func find(_ wanted: String?) throws(Fault) -> UnprivilegedUser {
     for name in wanted.map({ [$0] }) ?? defaults {
       guard let entry = getpwnam(name)?.pointee else { continue }
       guard entry.pw_uid != 0 else {
-        throw Fault(description: "the user \(name) is root: name another one")
+        throw Fault(description: "the user \(name) is root: choose another one")
       }
       return UnprivilegedUser(
         name: name, id: entry.pw_uid, group: entry.pw_gid,
@@ -65,13 +60,13 @@ package struct UnprivilegedUser: Equatable, Sendable {
     }
     let names = wanted ?? defaults.joined(separator: ", ")
     throw Fault(
-      description: "this machine has no user \(names): make one, such as with "
+      description: "this machine has no user \(names): create one, for example with "
         + "useradd --system aipm-worker")
   }
 
-  // MARK: What the user may enter
+  // MARK: Permissions
 
-  /// The first folder above a path that the user cannot enter, by its mode; nil: none.
+  /// The first folder above a path that the user cannot enter, by its mode; nil if absent.
   package func closed(above path: String) -> String? {
     var folder = ""
     for part in path.split(separator: "/").dropLast() {
@@ -88,19 +83,19 @@ package struct UnprivilegedUser: Equatable, Sendable {
     return facts.st_mode & bit != 0
   }
 
-  // MARK: The view
+  // MARK: Mounts
 
-  /// Gives the calling thread a view of the disk in which the user can reach these paths. The
-  /// program that this thread executes next has it.
-  /// - Parameter paths: absolute; what is not there is passed over.
-  /// - Throws: where the kernel refuses.
+  /// Gives the calling thread a mount namespace in which the user can reach these paths. The
+  /// program that this thread executes next inherits it.
+  /// - Parameter paths: absolute; missing ones are ignored.
+  /// - Throws: if the kernel refuses.
   package func show(_ paths: [String]) throws(Fault) {
-    guard cprocess_own_mounts() == 0 else { throw Self.last("mounts of its own") }
+    guard cprocess_own_mounts() == 0 else { throw Self.last("a mount namespace") }
     let before = umask(0o022)
     defer { umask(before) }
     var wanted = Set(paths.filter { $0.hasPrefix("/") && access($0, F_OK) == 0 })
     wanted.formUnion(wanted.compactMap(Self.canonical))
-    // A folder that is shown can hold one that cannot be entered: that is the next round's.
+    // A folder that is shown can contain another closed one, which the next round covers.
     for _ in 0..<16 {
       let closed = Set(wanted.compactMap { self.closed(above: $0) })
       guard !closed.isEmpty else { return }
@@ -115,7 +110,7 @@ package struct UnprivilegedUser: Equatable, Sendable {
   }
 
   private static func cover(_ folder: String, showing paths: Set<String>) throws(Fault) {
-    // What lies in another of them comes with it.
+    // A path below another one is mounted with it.
     let tops = paths.filter { path in
       !paths.contains { path != $0 && path.hasPrefix("\($0)/") }
     }.sorted()
@@ -129,14 +124,14 @@ package struct UnprivilegedUser: Equatable, Sendable {
     }
     guard cprocess_cover(folder) == 0 else { throw last("a folder over \(folder)") }
     for (path, descriptor, isFolder) in opened {
-      try makePlace(path, in: folder, isFolder: isFolder)
-      guard cprocess_bind(descriptor, path) == 0 else { throw last("\(path) at its place") }
+      try makeMountPoint(path, in: folder, isFolder: isFolder)
+      guard cprocess_bind(descriptor, path) == 0 else { throw last("mounting \(path)") }
     }
     guard cprocess_seal(folder) == 0 else { throw last("\(folder) read-only") }
   }
 
-  /// Makes what something can be mounted on.
-  private static func makePlace(
+  /// Makes an empty file or folder to mount on.
+  private static func makeMountPoint(
     _ path: String, in folder: String, isFolder: Bool
   ) throws(Fault) {
     var made = folder
@@ -151,7 +146,7 @@ package struct UnprivilegedUser: Equatable, Sendable {
     close(file)
   }
 
-  /// The path without links; nil where nothing is there.
+  /// The path without links; nil if it does not exist.
   private static func canonical(_ path: String) -> String? {
     guard let resolved = realpath(path, nil) else { return nil }
     defer { free(resolved) }
@@ -162,10 +157,10 @@ package struct UnprivilegedUser: Equatable, Sendable {
     Fault(description: "\(what): \(String(cString: strerror(errno)))")
   }
 
-  // MARK: Becoming
+  // MARK: Becoming the user
 
-  /// Gives the user a folder with what is in it. The first time all of it, later what root has put
-  /// directly into it; links are not followed.
+  /// Makes the user the owner of a folder and its contents: the first time recursively, later only
+  /// the direct entries that belong to root. Links are not followed.
   package func own(_ folder: String) throws(Fault) {
     let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
     guard descriptor >= 0, let entries = fdopendir(descriptor) else { throw Self.last(folder) }
@@ -192,7 +187,7 @@ package struct UnprivilegedUser: Equatable, Sendable {
           try own(in: inner, innerEntries, deeply: true, depth: depth + 1)
         }
       }
-      // A name more of a file that is elsewhere is not taken for one of ours.
+      // A hard link to a file elsewhere keeps its owner.
       let isShared = facts.st_mode & S_IFMT == S_IFREG && facts.st_nlink > 1 && !deeply
       guard facts.st_uid != id, !isShared else { continue }
       guard fchownat(folder, path, id, group, AT_SYMLINK_NOFOLLOW) == 0 || errno == ENOENT else {
@@ -201,15 +196,15 @@ package struct UnprivilegedUser: Equatable, Sendable {
     }
   }
 
-  /// Becomes the user, and executes a program with the same arguments and environment.
-  /// - Returns: never, unless it failed.
+  /// Becomes the user and executes a program with the same arguments and environment.
+  /// - Returns: never; it throws if it fails.
   package func execute(
     _ program: String, _ arguments: [String], environment: [String: String]
   ) throws(Fault) {
     guard cprocess_become(id, group) == 0 else { throw Self.last("becoming \(name)") }
-    let words = arguments.map { strdup($0) } + [nil]
+    let pointers = arguments.map { strdup($0) } + [nil]
     let variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
-    execve(program, words, variables)
+    execve(program, pointers, variables)
     throw Self.last("\(name) cannot run \(program)")
   }
 }

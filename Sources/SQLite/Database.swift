@@ -1,11 +1,10 @@
-// A thin door to libsqlite3: a connection, its prepared statements, typed columns, and errors that
-// say what was attempted. Whoever opens a `Database` owns it: it is used from one thread at a
-// time, and nothing here takes locks.
+// A connection, its prepared statements and typed columns. A `Database` belongs to its owner, who
+// uses it from one thread at a time; it takes no locks.
 
 import CSQLite
 import Glibc
 
-/// What libsqlite3 answered in place of a result.
+/// An error of libsqlite3.
 package struct SQLiteError: Error, Equatable, CustomStringConvertible {
   /// The extended result code (https://sqlite.org/rescode.html).
   package let code: Int32
@@ -20,11 +19,11 @@ package struct SQLiteError: Error, Equatable, CustomStringConvertible {
   package enum Kind: Equatable, Sendable {
     /// Another connection has the lock.
     case busy
-    /// The disk, or the file's page limit.
+    /// The disk is full, or the file has reached its page limit.
     case full
-    /// Reading, writing or syncing failed: after a commit that answered so nothing is known.
+    /// Reading, writing or syncing failed. If a commit fails so, its outcome is unknown.
     case inputOutput
-    /// The file is hurt, or is no database.
+    /// The file is corrupt, or is not a database.
     case corrupt
     /// It was still running at its deadline.
     case interrupted
@@ -41,48 +40,47 @@ package struct SQLiteError: Error, Equatable, CustomStringConvertible {
     default: .other
     }
   }
-  /// In words for people, who can do nothing with SQLite's own.
+  /// For people, who cannot use SQLite's own message.
   package var description: String {
     switch primaryCode {
     case SQLITE_CANTOPEN: "the file cannot be opened"
-    case SQLITE_PERM, SQLITE_AUTH: "this user has no right to the file"
+    case SQLITE_PERM, SQLITE_AUTH: "this user has no permission for the file"
     case SQLITE_READONLY: "the file cannot be written"
-    case SQLITE_BUSY, SQLITE_LOCKED: "another program is at work on the database"
+    case SQLITE_BUSY, SQLITE_LOCKED: "another program uses the database"
     case SQLITE_FULL: "the disk is full"
     case SQLITE_IOERR: "the disk failed (code \(code))"
-    case SQLITE_CORRUPT, SQLITE_NOTADB: "the file is damaged, or is no database"
-    case SQLITE_NOMEM: "there is no memory left"
-    case SQLITE_INTERRUPT: "it took too long and was stopped"
-    default: "the database refused it: \(message) (code \(code), \(operation))"
+    case SQLITE_CORRUPT, SQLITE_NOTADB: "the file is corrupt, or is not a database"
+    case SQLITE_NOMEM: "memory ran out"
+    case SQLITE_INTERRUPT: "the statement took too long and was stopped"
+    default: "SQLite failed: \(message) (code \(code), \(operation))"
     }
   }
 }
 
 /// One connection.
 package final class Database {
-  /// What a connection may do.
+  /// How the connection uses the file.
   package enum Mode: Sendable {
     case readOnly
     case readWriteCreate
   }
 
-  /// How many prepared statements are kept: far more than there are texts in the program. Texts
-  /// that are made from requests must not fill the memory.
+  /// The bound of the statement cache: far more than there are statements in the program.
+  /// Statements that are made from requests must not fill the memory.
   static let cachedMax = 256
-  /// How many steps of SQLite's virtual machine lie between two looks at the clock.
-  private static let stepsBetweenLooks: Int32 = 1000
+  /// How many steps of SQLite's virtual machine are between two checks of the clock.
+  private static let stepsBetweenChecks: Int32 = 1000
 
   let handle: OpaquePointer
   private var cache: [String: Statement] = [:]
-  /// How many prepared statements are kept.
+  /// The number of cached statements.
   var cachedCount: Int { cache.count }
   private var deadline: ContinuousClock.Instant?
-  /// How many pages the write-ahead log held after this connection's last commit; 0 until it is
-  /// counted.
+  /// The pages of the write-ahead log after this connection's last commit; 0 before the first one.
   package private(set) var walPages = 0
 
   /// Opens the file at `path`, with extended result codes, without a shared cache.
-  /// - Throws: `SQLiteError`, `SQLITE_CANTOPEN` where there is no such file.
+  /// - Throws: `SQLiteError`; `SQLITE_CANTOPEN` if there is no such file.
   package init(path: String, mode: Mode) throws(SQLiteError) {
     let flags =
       switch mode {
@@ -107,9 +105,8 @@ package final class Database {
     sqlite3_close_v2(handle)
   }
 
-  /// Ends a statement that is still running at `deadline` with `SQLITE_INTERRUPT`
-  /// (https://www.sqlite.org/c3ref/progress_handler.html); nil: statements run as long as they
-  /// take.
+  /// Interrupts statements that are still running at `deadline` with `SQLITE_INTERRUPT`
+  /// (https://www.sqlite.org/c3ref/progress_handler.html); nil removes the deadline.
   package func interrupt(at deadline: ContinuousClock.Instant?) {
     self.deadline = deadline
     guard deadline != nil else {
@@ -117,7 +114,7 @@ package final class Database {
       return
     }
     sqlite3_progress_handler(
-      handle, Self.stepsBetweenLooks,
+      handle, Self.stepsBetweenChecks,
       { context in
         guard let context else { return 0 }
         let database = Unmanaged<Database>.fromOpaque(context).takeUnretainedValue()
@@ -129,32 +126,32 @@ package final class Database {
   /// How long a statement waits for another connection's lock.
   package func setBusyTimeout(milliseconds: Int32) { sqlite3_busy_timeout(handle, milliseconds) }
 
-  /// Runs statements that take and give nothing; several may stand in one text.
+  /// Runs one or more statements without parameters and results.
   package func execute(_ sql: String) throws(SQLiteError) {
     let code = sqlite3_exec(handle, sql, nil, nil, nil)
     guard code == SQLITE_OK else { throw error(sql) }
   }
 
-  /// The prepared statement of this text, from the cache where it was used before, reset and with
-  /// nothing bound. Two uses of one text must not overlap.
+  /// The prepared statement for this text, reset and without bindings. It is cached, so two uses of
+  /// one text must not overlap.
   package func statement(_ sql: String) throws(SQLiteError) -> Statement {
     if let known = cache[sql] {
       known.reset()
       return known
     }
     let made = try Statement(database: self, sql: sql)
-    // Whoever still uses one holds it.
+    // A statement in use is kept alive by its user.
     if cache.count >= Self.cachedMax { cache.removeAll(keepingCapacity: true) }
     cache[sql] = made
     return made
   }
 
-  /// A statement that is used once: its text is made anew each time, so no cache should keep it.
+  /// A statement that is not cached, for texts that differ each time.
   package func prepare(_ sql: String) throws(SQLiteError) -> Statement {
     try Statement(database: self, sql: sql)
   }
 
-  /// Runs one statement with these values and forgets what it gives.
+  /// Runs one statement with these values and ignores its rows.
   package func run(_ sql: String, _ values: SQLiteValue...) throws(SQLiteError) {
     let statement = try statement(sql)
     for (index, value) in values.enumerated() { statement.bind(value, at: Int32(index + 1)) }
@@ -162,7 +159,7 @@ package final class Database {
     statement.reset()
   }
 
-  /// The first column of the first row as an integer; nil where there is no row.
+  /// The first column of the first row as an integer; nil if there is no row.
   package func integer(_ sql: String, _ values: SQLiteValue...) throws(SQLiteError) -> Int64? {
     let statement = try statement(sql)
     for (index, value) in values.enumerated() { statement.bind(value, at: Int32(index + 1)) }
@@ -170,7 +167,7 @@ package final class Database {
     return try statement.step() ? statement.integer(0) : nil
   }
 
-  /// The first column of the first row as text; nil where there is no row, or NULL.
+  /// The first column of the first row as text; nil if there is no row, or for NULL.
   package func text(_ sql: String, _ values: SQLiteValue...) throws(SQLiteError) -> String? {
     let statement = try statement(sql)
     for (index, value) in values.enumerated() { statement.bind(value, at: Int32(index + 1)) }
@@ -181,10 +178,10 @@ package final class Database {
   /// Rows changed by the last INSERT, UPDATE or DELETE.
   package var changes: Int { Int(sqlite3_changes(handle)) }
 
-  /// The rowid that the last INSERT gave.
+  /// The rowid of the last INSERT.
   package var lastInsertedRowID: Int64 { sqlite3_last_insert_rowid(handle) }
 
-  /// Runs `body` in BEGIN IMMEDIATE … COMMIT; rolls back where it throws.
+  /// Runs `body` in BEGIN IMMEDIATE … COMMIT; rolls back if it throws.
   package func transaction<T>(_ body: () throws -> T) throws -> T {
     try execute("BEGIN IMMEDIATE")
     do {
@@ -200,8 +197,8 @@ package final class Database {
   /// True outside of a transaction.
   package var isAutocommit: Bool { sqlite3_get_autocommit(handle) != 0 }
 
-  /// Counts the pages of the write-ahead log in `walPages` from now on. It takes the place of
-  /// SQLite's own checkpoints: whoever counts also checkpoints.
+  /// Counts the pages of the write-ahead log in `walPages` from now on. This replaces SQLite's
+  /// automatic checkpoints: the caller must make them.
   package func countWALPages() {
     sqlite3_wal_hook(
       handle,
@@ -214,15 +211,15 @@ package final class Database {
 
   /// How far a checkpoint goes (https://www.sqlite.org/c3ref/wal_checkpoint_v2.html).
   package enum Checkpoint: Sendable {
-    /// As far as readers let it, waiting for nobody.
+    /// As far as readers allow, without waiting.
     case passive
-    /// All of it, and the log's file is cut to nothing.
+    /// All of it; the log's file is then truncated.
     case truncate
   }
 
   /// Copies the write-ahead log into the database.
-  /// - Returns: true where the whole log was copied.
-  /// - Throws: `SQLiteError`, `SQLITE_BUSY` where readers were in the way of a `truncate`.
+  /// - Returns: whether the whole log was copied.
+  /// - Throws: `SQLiteError`; `SQLITE_BUSY` if readers prevented a `truncate`.
   package func checkpoint(_ mode: Checkpoint) throws(SQLiteError) -> Bool {
     var logged: Int32 = 0
     var copied: Int32 = 0
@@ -243,7 +240,7 @@ package final class Database {
   }
 }
 
-/// A value that can be bound.
+/// A value of a parameter.
 package enum SQLiteValue: Sendable {
   case null
   case integer(Int64)
@@ -274,13 +271,13 @@ package final class Statement {
 
   deinit { sqlite3_finalize(handle) }
 
-  /// Ready for the next use: no row, nothing bound.
+  /// Prepares for the next use: no row, no bindings.
   package func reset() {
     sqlite3_reset(handle)
     sqlite3_clear_bindings(handle)
   }
 
-  /// The next row; false after the last.
+  /// Steps to the next row; false after the last.
   package func step() throws(SQLiteError) -> Bool {
     switch sqlite3_step(handle) {
     case SQLITE_ROW: return true
@@ -335,22 +332,22 @@ package final class Statement {
     if let n { sqlite3_bind_int64(handle, index, n) } else { sqlite3_bind_null(handle, index) }
   }
 
-  /// Whether a column of the present row is NULL; columns count from 0.
+  /// Whether a column of the current row is NULL; columns count from 0.
   package func isNull(_ column: Int32) -> Bool {
     sqlite3_column_type(handle, column) == SQLITE_NULL
   }
-  /// A column of the present row as a number; 0 for NULL.
+  /// A column of the current row as a number; 0 for NULL.
   package func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
-  /// A column of the present row as a number; nil for NULL.
+  /// A column of the current row as a number; nil for NULL.
   package func optionalInteger(_ column: Int32) -> Int64? { isNull(column) ? nil : integer(column) }
 
-  /// The column as text; nil where it is NULL. Bytes that are no UTF-8 are repaired.
+  /// The column as text; nil for NULL. Invalid UTF-8 is repaired.
   package func text(_ column: Int32) -> String? {
-    // Asked for as bytes, since SQLite would else see to a zero at the end of each text.
+    // Read as bytes, because SQLite would otherwise append a zero to each text.
     bytes(column).map { String(decoding: $0, as: UTF8.self) }
   }
 
-  /// A column of the present row as bytes; none for NULL.
+  /// A column of the current row as bytes; empty for NULL.
   package func blob(_ column: Int32) -> [UInt8] {
     withBlob(column) { Array($0) }
   }
@@ -358,7 +355,7 @@ package final class Statement {
   /// The column's bytes in place, valid until the next step; nil for NULL.
   package func bytes(_ column: Int32) -> UnsafeRawBufferPointer? {
     guard let start = sqlite3_column_blob(handle, column) else {
-      // Nothing has no address, and neither has an empty text.
+      // Neither NULL nor an empty text has an address.
       return isNull(column) ? nil : UnsafeRawBufferPointer(start: nil, count: 0)
     }
     return UnsafeRawBufferPointer(

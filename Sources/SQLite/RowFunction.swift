@@ -1,6 +1,7 @@
 import CSQLite
 
-/// The values of one row as an SQL function is given them. They stand in SQLite's memory, and are
+/// The arguments of an SQL function: the values of one row. They are in SQLite's memory, valid for
+/// the current row only. (Public, because other modules inline only public code.)
 /// gone with the row. (Public, since other modules only inline what is.)
 @frozen public struct RowValues {
   @usableFromInline
@@ -20,7 +21,7 @@ import CSQLite
   public func bytes(_ index: Int) -> UnsafeRawBufferPointer? {
     let value = values[index]
     guard let start = sqlite3_value_blob(value) else {
-      // Nothing has no address, and neither has an empty text.
+      // Neither NULL nor an empty text has an address.
       let isNull = sqlite3_value_type(value) == SQLITE_NULL
       return isNull ? nil : UnsafeRawBufferPointer(start: nil, count: 0)
     }
@@ -28,9 +29,9 @@ import CSQLite
   }
 }
 
-/// An SQL function that hands its arguments to Swift, and gives NULL. `SELECT f(a, b, …) FROM t`
-/// reads a table so: a function is given all values of a row at once, which takes a third of the
-/// time of asking for them column by column.
+/// An SQL function that passes its arguments to Swift and returns NULL. `SELECT f(a, b, …) FROM t`
+/// then reads all values of a row in one call, which takes a third of the time of reading column by
+/// column.
 package final class RowFunction {
   private typealias Take = (RowValues) throws -> Void
 
@@ -39,49 +40,48 @@ package final class RowFunction {
     var fault: (any Error)?
   }
 
-  /// The run that is under way. In a place of its own, which SQLite knows.
-  private let place: UnsafeMutablePointer<Run?>
+  /// The current run. Allocated separately, because SQLite keeps a pointer to it.
+  private let current: UnsafeMutablePointer<Run?>
 
-  /// Makes the function known to this connection under a name, for any number of arguments that
-  /// SQLite allows (https://sqlite.org/limits.html: 127).
-  /// - Throws: `SQLiteError` where there is no memory for it.
+  /// Registers the function with this connection, for any number of arguments that SQLite allows
+  /// (https://sqlite.org/limits.html: 127).
+  /// - Throws: `SQLiteError` if memory runs out.
   package init(_ name: String, on database: Database) throws(SQLiteError) {
-    place = .allocate(capacity: 1)
-    place.initialize(to: nil)
-    // The connection may live longer than this: it has the place, and gives it back at its end, or
-    // at once where it could not make the function.
+    current = .allocate(capacity: 1)
+    current.initialize(to: nil)
+    // SQLite frees `current` when the connection closes, or at once if the call fails.
     let code = sqlite3_create_function_v2(
-      database.handle, name, -1, SQLITE_UTF8 | SQLITE_DIRECTONLY, place,
+      database.handle, name, -1, SQLITE_UTF8 | SQLITE_DIRECTONLY, current,
       { context, _, values in
-        guard let known = sqlite3_user_data(context), let values else { return }
-        let place = known.assumingMemoryBound(to: Run?.self)
+        guard let data = sqlite3_user_data(context), let values else { return }
+        let current = data.assumingMemoryBound(to: Run?.self)
         do {
-          try place.pointee?.take(RowValues(values))
+          try current.pointee?.take(RowValues(values))
         } catch {
-          place.pointee?.fault = error
+          current.pointee?.fault = error
           sqlite3_result_error(context, "stopped", -1)
         }
       }, nil, nil,
-      { known in
-        guard let place = known?.assumingMemoryBound(to: Run?.self) else { return }
-        place.deinitialize(count: 1)
-        place.deallocate()
+      { data in
+        guard let current = data?.assumingMemoryBound(to: Run?.self) else { return }
+        current.deinitialize(count: 1)
+        current.deallocate()
       })
     guard code == SQLITE_OK else { throw database.error("create function \(name)") }
   }
 
   /// Runs a statement that calls this function to its end.
-  /// - Parameter body: gets the values of each row. It may use other statements of the connection;
-  ///   what it throws ends the run.
+  /// - Parameter body: receives the values of each row. It may use other statements of the
+  ///   connection. An error that it throws ends the run.
   package func run(_ statement: Statement, _ body: (RowValues) throws -> Void) throws {
     defer { statement.reset() }
     try withoutActuallyEscaping(body) { body in
-      place.pointee = Run(take: body)
-      defer { place.pointee = nil }
+      current.pointee = Run(take: body)
+      defer { current.pointee = nil }
       do {
         while try statement.step() {}
       } catch {
-        throw place.pointee?.fault ?? error
+        throw current.pointee?.fault ?? error
       }
     }
   }

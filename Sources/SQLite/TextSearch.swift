@@ -2,20 +2,20 @@ import CSQLite
 import Glibc
 
 extension Database {
-  /// Makes the function `holds(TEXT, WORDS)` known to this connection: whether the words stand in
-  /// the text, where A–Z in the text count as a–z. It is `instr(lower(TEXT), WORDS) > 0` without a
-  /// copy of each text.
-  /// - Throws: `SQLiteError` where there is no memory for it.
+  /// Registers the function `holds(TEXT, PATTERN)`: whether the text contains the pattern, if A–Z
+  /// in the text count as a–z. It equals `instr(lower(TEXT), PATTERN) > 0` without a copy of the
+  /// text.
+  /// - Throws: `SQLiteError` if memory runs out.
   package func addTextSearch() throws(SQLiteError) {
     let flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS
     let code = sqlite3_create_function_v2(
       handle, "holds", 2, flags, nil,
       { context, _, values in
-        guard let text = Database.bytes(values?[0]), let words = Database.bytes(values?[1]) else {
+        guard let text = Database.bytes(values?[0]), let pattern = Database.bytes(values?[1]) else {
           sqlite3_result_null(context)
           return
         }
-        sqlite3_result_int(context, Database.holds(text, words) ? 1 : 0)
+        sqlite3_result_int(context, Database.contains(text, pattern) ? 1 : 0)
       }, nil, nil, nil)
     guard code == SQLITE_OK else {
       throw SQLiteError(
@@ -30,40 +30,39 @@ extension Database {
       start: start, count: start == nil ? 0 : Int(sqlite3_value_bytes(value)))
   }
 
-  /// - Parameter words: without capitals of ASCII.
-  static func holds(_ text: UnsafeRawBufferPointer, _ words: UnsafeRawBufferPointer) -> Bool {
-    guard let first = words.first else { return true }
-    guard let start = text.baseAddress, text.count >= words.count else { return false }
-    // Where the first byte may stand is found by the C library, a cache line at a time: as it is,
-    // and as its capital.
-    let places = text.count - words.count + 1
+  /// - Parameter pattern: without ASCII capitals.
+  static func contains(_ text: UnsafeRawBufferPointer, _ pattern: UnsafeRawBufferPointer) -> Bool {
+    guard let first = pattern.first else { return true }
+    guard let start = text.baseAddress, text.count >= pattern.count else { return false }
+    // memchr finds the first byte fastest: as it is, and as a capital.
+    let count = text.count - pattern.count + 1
     let capital = 97...122 ~= first ? first - 32 : first
-    func next(_ byte: UInt8, from place: Int) -> Int {
-      guard place < places, let found = memchr(start + place, Int32(byte), places - place) else {
-        return places
+    func next(_ byte: UInt8, from index: Int) -> Int {
+      guard index < count, let found = memchr(start + index, Int32(byte), count - index) else {
+        return count
       }
       return UnsafeRawPointer(found) - start
     }
-    var plain = next(first, from: 0)
-    var large = capital == first ? places : next(capital, from: 0)
-    while min(plain, large) < places {
-      let place = min(plain, large)
-      if matches(text, at: place, words) { return true }
-      if place == plain {
-        plain = next(first, from: place + 1)
+    var lower = next(first, from: 0)
+    var upper = capital == first ? count : next(capital, from: 0)
+    while min(lower, upper) < count {
+      let index = min(lower, upper)
+      if matches(text, at: index, pattern) { return true }
+      if index == lower {
+        lower = next(first, from: index + 1)
       } else {
-        large = next(capital, from: place + 1)
+        upper = next(capital, from: index + 1)
       }
     }
     return false
   }
 
   private static func matches(
-    _ text: UnsafeRawBufferPointer, at place: Int, _ words: UnsafeRawBufferPointer
+    _ text: UnsafeRawBufferPointer, at start: Int, _ pattern: UnsafeRawBufferPointer
   ) -> Bool {
-    for index in 1..<max(words.count, 1) {
-      let byte = text[place + index]
-      guard (65...90 ~= byte ? byte | 32 : byte) == words[index] else { return false }
+    for index in 1..<max(pattern.count, 1) {
+      let byte = text[start + index]
+      guard (65...90 ~= byte ? byte | 32 : byte) == pattern[index] else { return false }
     }
     return true
   }

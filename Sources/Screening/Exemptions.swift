@@ -1,9 +1,9 @@
-/// What a workflow says is no credential, though it looks like one. A value that AIPM holds or that
-/// a worker handed out is never exempt.
+/// The texts that a workflow exempts, although they look like credentials. Known values are never
+/// exempt.
 package struct SecretExemptions: Equatable, Sendable {
-  /// Files and folders that are not looked into, as `tests/keys/`.
+  /// Files and folders that are not searched, as `tests/keys/`.
   package var paths: [String]
-  /// What a whole credential may be, with `*` for anything: `sk_live_test*`.
+  /// Patterns for whole credentials, with `*` for any text: `sk_live_test*`.
   package var patterns: [String]
 
   package init(paths: [String] = [], patterns: [String] = []) {
@@ -11,24 +11,24 @@ package struct SecretExemptions: Equatable, Sendable {
     self.patterns = patterns
   }
 
-  /// Fewer bytes besides `*` would exempt too much.
+  /// The least number of bytes besides `*`: a shorter pattern would exempt too much.
   package static let patternMin = 8
 
-  /// Why a pattern cannot be one; nil where it can.
+  /// Why a pattern is invalid; nil if it is valid.
   package static func fault(inPattern pattern: String) -> String? {
     let literal = pattern.utf8.count { $0 != UInt8(ascii: "*") }
     return literal < patternMin
-      ? "it says less than \(patternMin) characters of what it exempts" : nil
+      ? "it has fewer than \(patternMin) characters besides *" : nil
   }
 
   /// Whether a credential is exempt.
-  package func hold(_ credential: Credential) -> Bool {
+  package func exempt(_ credential: Credential) -> Bool {
     !credential.isKnown
-      && patterns.contains { Self.fits(Array($0.utf8), credential.identity) }
+      && patterns.contains { Self.matches(Array($0.utf8), credential.identity) }
   }
 
-  /// Linear but for the number of stars: a part that was placed stays where it is.
-  static func fits(_ pattern: [UInt8], _ text: [UInt8]) -> Bool {
+  /// Whether a text matches a pattern with `*`. Earlier parts are never matched again.
+  static func matches(_ pattern: [UInt8], _ text: [UInt8]) -> Bool {
     let star = UInt8(ascii: "*")
     var (p, t) = (0, 0)
     var back: (p: Int, t: Int)?

@@ -1,28 +1,28 @@
 import Text
 
-/// A credential whose value is known, in every form in which it gets into files by accident.
+/// A credential with a known value, in every encoding in which it may get into files by accident.
 struct KnownValue: Sendable {
-  /// A text that gives it away.
+  /// One encoding of the value.
   struct Form: Sendable {
     let bytes: [UInt8]
-    /// Whether lines may be broken anywhere in it, as in base64.
+    /// Whether line breaks may occur anywhere in it, as in base64.
     let isWrapped: Bool
   }
 
-  /// A shorter one would be found in what is none.
+  /// A shorter value would match too much other text.
   static let bytesMin = 8
 
   let bytes: [UInt8]
 
-  /// The lines of a value that may be looked for. A PEM file's first and last line are no secret.
+  /// The lines of a value that are searched. The first and last lines of a PEM file are not secret.
   static func lines(of value: String) -> [KnownValue] {
     value.utf8.split { $0 == 10 || $0 == 13 }.filter {
       $0.count >= bytesMin && !$0.starts(with: "-----".utf8)
     }.map { KnownValue(bytes: Array($0)) }
   }
 
-  /// Whether a change that holds it can be refused without refusing what only says the same word:
-  /// a setting, an address or a path may stand in a variable of any name.
+  /// Whether a change that contains the value can be refused. Settings, addresses and paths may be
+  /// in a variable of any name, and a text that equals one of those is no leak.
   var isDistinct: Bool {
     let isAddress =
       bytes.starts(with: "http://".utf8) || bytes.starts(with: "https://".utf8)
@@ -33,7 +33,7 @@ struct KnownValue: Sendable {
     return hasDigit && hasLetter || bytes.count >= 20
   }
 
-  /// All its forms.
+  /// All encodings of the value.
   var forms: [Form] {
     var forms = [
       Form(bytes: bytes, isWrapped: false),
@@ -57,13 +57,13 @@ struct KnownValue: Sendable {
       // JSON may escape a slash too, and some writers of it do.
       Self.inString(bytes, escaping: "\"\\/"),
     ]
-    for written in Set(others).subtracting([bytes]) {
-      forms.append(Form(bytes: written, isWrapped: false))
+    for encoded in Set(others).subtracting([bytes]) {
+      forms.append(Form(bytes: encoded, isWrapped: false))
     }
     return forms
   }
 
-  /// What the value alone decides of its base64 when `shift` bytes stand before it in its group.
+  /// The base64 digits that depend on the value alone, if `shift` bytes precede it in its group.
   private static func base64(_ bytes: [UInt8], shift: Int) -> [UInt8] {
     let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     var out: [UInt8] = []
@@ -81,7 +81,7 @@ struct KnownValue: Sendable {
     return Array(out.dropFirst((shift * 8 + 5) / 6))
   }
 
-  /// As it stands between quotes in JSON and in most languages.
+  /// The value within quotes in JSON and in most languages.
   private static func inString(_ bytes: [UInt8], escaping escaped: String) -> [UInt8] {
     bytes.flatMap { byte in
       escaped.utf8.contains(byte) ? [UInt8(ascii: "\\"), byte] : [byte]

@@ -1,10 +1,10 @@
-/// Paths by name: a file, or a folder with all below it. A path is taken for another one wherever a
-/// file system would take it for that: the repository is checked out on all of them.
+/// A set of files and folders. Two paths are equal if any file system treats them as equal, because
+/// the repository is checked out on all of them.
 package struct PathRules: Sendable {
-  /// How one rule is written, and its parts as they are compared.
+  /// One rule, split into the parts that are compared.
   fileprivate struct Rule: Sendable {
     let parts: [String]
-    /// What NTFS calls each part in its short form, without the number.
+    /// The NTFS short name of each part, without the number.
     let shorts: [String]
   }
 
@@ -18,29 +18,29 @@ package struct PathRules: Sendable {
     }
   }
 
-  /// Whether a path is one of those that are named, or below one.
-  package func cover(_ path: some Collection<UInt8>) -> Bool {
+  /// Whether a path is in the set, or below a path in the set.
+  package func contain(_ path: some Collection<UInt8>) -> Bool {
     let parts = Self.parts(of: path)
     return rules.contains { rule in
       parts.count >= rule.parts.count && rule.parts.indices.allSatisfy { rule.is(parts[$0], $0) }
     }
   }
 
-  /// Whether one of those that are named is below a path: what stands there instead of a folder
-  /// takes them away, or puts another folder in their place.
-  package func lieBelow(_ path: some Collection<UInt8>) -> Bool {
+  /// Whether a path in the set is below a path. A change that replaces such a folder removes or
+  /// replaces the paths in the set.
+  package func areBelow(_ path: some Collection<UInt8>) -> Bool {
     let parts = Self.parts(of: path)
     return rules.contains { rule in
       parts.count < rule.parts.count && parts.indices.allSatisfy { rule.is(parts[$0], $0) }
     }
   }
 
-  // MARK: How names are compared
+  // MARK: Comparison
 
-  /// The parts of a path, each as it is to be compared; with `==`, so that it does not matter
-  /// either whether an accent is a character of its own.
+  /// The parts of a path, folded for comparison with `==`, which also ignores how accents are
+  /// composed.
   private static func parts(of path: some Collection<UInt8>) -> [String] {
-    // To Windows the one is as good as the other.
+    // Windows accepts both separators.
     path.split { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }.map { folded(Array($0)) }
       .filter { !$0.isEmpty }
   }
@@ -55,7 +55,7 @@ package struct PathRules: Sendable {
       default: scalars.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars)
       }
     }
-    // NTFS: `name:stream:type` is the file `name`; points and blanks at the end are not there.
+    // NTFS: `name:stream:type` is the file `name`; trailing dots and spaces are ignored.
     if let colon = scalars.firstIndex(of: ":"), colon > scalars.startIndex {
       scalars.removeSubrange(colon...)
     }
@@ -63,7 +63,7 @@ package struct PathRules: Sendable {
     return String(scalars)
   }
 
-  /// What HFS+ does not see in a name, as git's `next_hfs_char` has it, and what nobody sees.
+  /// The characters that HFS+ ignores in a name, as in git's `next_hfs_char`, and invisible ones.
   private static func isIgnored(_ scalar: UInt32) -> Bool {
     switch scalar {
     case 0x200B...0x200F, 0x202A...0x202E, 0x2060...0x2064, 0x206A...0x206F, 0xFEFF, 0x00AD, 0x034F,
@@ -73,7 +73,7 @@ package struct PathRules: Sendable {
     }
   }
 
-  /// `.github` is also `GITHUB~1` to Windows.
+  /// On Windows, `.github` is also `GITHUB~1`.
   private static func short(_ part: String) -> String {
     String(part.filter { $0 != "." && $0 != " " }.prefix(6)) + "~"
   }
@@ -88,31 +88,31 @@ extension PathRules.Rule {
   }
 }
 
-/// Paths that nothing forbids and that people should look at: what stands there runs code or steers
-/// a program as soon as somebody opens, checks out or builds the repository.
+/// Paths that are allowed and that a reviewer should look at: their contents run code or control a
+/// program when somebody opens, checks out or builds the repository.
 package enum FlaggedPaths {
   private static let rules = PathRules([
-    // What CI, and GitHub itself, act on.
+    // Read by CI and by the forge.
     ".github/", ".gitlab-ci.yml", ".circleci/", ".buildkite/", "azure-pipelines.yml",
     "bitbucket-pipelines.yml", "Jenkinsfile", ".travis.yml",
-    // What agents obey.
+    // Read by agents.
     "AGENTS.md", "CLAUDE.md", "GEMINI.md", ".cursor/", ".cursorrules", ".claude/", ".codex/",
     ".gemini/", ".aider.conf.yml", ".windsurfrules", ".mcp.json", ".aipm.yaml",
-    // What editors and shells run.
+    // Run by editors and shells.
     ".vscode/", ".idea/", ".devcontainer/", ".envrc", ".npmrc",
-    // What git acts on, and hooks.
+    // Read by git, and hooks.
     ".gitmodules", ".gitattributes", ".lfsconfig", ".husky/", ".pre-commit-config.yaml",
     "lefthook.yml",
   ])
 
-  /// More are not told.
+  /// The maximum number of paths in a report.
   package static let shownMax = 20
   private static let bytesMax = 200
 
-  /// Whether a path is one of them.
-  package static func hold(_ path: some Collection<UInt8>) -> Bool { rules.cover(path) }
+  /// Whether a path is flagged.
+  package static func contain(_ path: some Collection<UInt8>) -> Bool { rules.contain(path) }
 
-  /// A path as it is shown and kept; of a long one its beginning.
+  /// A path for display, cut if it is long.
   package static func shown(_ path: some Collection<UInt8>) -> String {
     let text = String(decoding: path.prefix(bytesMax), as: UTF8.self)
     return path.count > bytesMax ? "\(text)…" : text

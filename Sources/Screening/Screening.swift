@@ -1,23 +1,22 @@
-// What must not be seen and what must not be changed, found in bytes.
+// Finds credentials and forbidden paths in bytes.
 //
-// Two questions are asked of everything that an agent leaves: does it hold a credential, and does
-// it touch a path that the workflow refuses? Both are asked of text that an enemy may have written,
-// so this module takes bytes and not characters: in a String a combining mark joins the slash
-// before it, and "\r\n" is one character that is neither "\r" nor "\n". It depends on nothing, so
-// that the log's masking, the server's check of a hand-in and the worker's own check share one list
-// of shapes and one search.
+// Purpose: everything that an agent leaves is checked twice: does it contain a credential, and does
+// it change a path that the workflow refuses? The text may be hostile, so this module takes bytes
+// and not characters: in a String a combining mark joins the slash before it, and "\r\n" is one
+// character that is neither "\r" nor "\n". It depends on nothing, so that the log's masking, the
+// server's check of a hand-in and the worker's own check share one list of shapes and one search.
 //
-// What it promises:
-// - `CredentialShape.all` is the only list of what credentials look like.
+// Guarantees:
+// - `CredentialShape.all` is the only list of credentials' forms.
 // - `SecretSearch` finds shapes and known values (plain, in base64 at each of the three alignments,
-//   in hex, in URLs) in time that is linear in the input, whatever the input is: where a run of
-//   bytes ends is looked up once, and a run that failed is not read again.
-// - `SecretScan` gives the same answers for a stream in pieces of any size, in bounded memory.
-// - `PathRules` says whether a path is, or is below, one that is named, on any file system that git
-//   checks out to: letters' case, marks that HFS+ ignores, and what NTFS strips do not matter.
+//   in hex, in URLs) in time that is linear in the input, whatever the input is: the end of a run
+//   of bytes is looked up once, and a failed run is not read again.
+// - `SecretScan` gives the same results for a stream in pieces of any size, in bounded memory.
+// - `PathRules` finds paths in or below a set, on any file system to which git checks out. Case,
+//   characters that HFS+ ignores, and characters that NTFS strips do not matter.
 //
-// How it fails: it does not. What cannot be decoded is compared as it is. Whoever hides a
-// credential on purpose (by a cipher, in pieces) is not found out; what is found is the accident.
+// Failures: no call fails. Bytes that cannot be decoded are compared as they are. Credentials that
+// are hidden on purpose (encrypted, in pieces) are not found; the search is for accidents.
 
 /// A set of bytes.
 struct ByteSet: Sendable {

@@ -1,11 +1,11 @@
-/// What is looked for, all at once and in one pass: the shapes of credentials, and values that are
-/// known. The time is linear in the input.
+/// A search for credentials in one pass: by their shapes, and by known values. The time is linear
+/// in the input.
 package struct SecretSearch: Sendable {
-  /// What is done with what is found.
+  /// What the caller does with matches.
   package enum Purpose: Sendable {
-    /// It is taken out of words: better one too many.
+    /// They are masked. Too many matches are better than too few.
     case masking
-    /// A change that holds it is refused: one that is documented or plainly made up is let pass.
+    /// A change that contains one is refused. Examples from documentation are allowed.
     case refusing
   }
 
@@ -17,19 +17,19 @@ package struct SecretSearch: Sendable {
   private let purpose: Purpose
   private let values: [KnownValue]
   private let targets: [Target]
-  /// By the first two bytes: 0, or which of `buckets`.
+  /// The index in `buckets` for the first two bytes; 0 if absent.
   private let table: [UInt16]
   private let buckets: [[Int]]
   private let slots: Int
 
-  /// No more than so many bytes decide on what is found at a place.
+  /// The largest number of bytes that decide on a match.
   package static let reach = 8192
 
   /// - Parameters:
-  ///   - values: known credentials; for a value of several lines, each of them. Those that are too
-  ///     short to be told from other words are passed over.
-  ///   - shapes: whether what has the shape of a credential is looked for too.
-  ///   - purpose: what is done with what is found.
+  ///   - values: known credentials. Each line of a value is searched. Lines that are too short to
+  ///     be distinguished from other text are ignored.
+  ///   - shapes: whether to search for shapes too.
+  ///   - purpose: what the caller does with matches.
   package init(values: [String] = [], shapes: Bool = true, purpose: Purpose) {
     self.purpose = purpose
     var seen: Set<[UInt8]> = []
@@ -63,48 +63,48 @@ package struct SecretSearch: Sendable {
     self.buckets = buckets
   }
 
-  /// Whether it looks for known values at all.
+  /// Whether it searches for known values.
   package var hasValues: Bool { !values.isEmpty }
 
-  /// Something that was found.
+  /// A credential that was found.
   struct Match {
     var range: Range<Int>
     var credential: Credential
     var rest: ByteSet?
   }
 
-  /// Looks at these places; what is found there may go on after them.
+  /// Finds matches that begin in `starts`. They may end after it.
   func scan(
-    _ bytes: UnsafeBufferPointer<UInt8>, at places: Range<Int>, _ body: (Match) -> Void
+    _ bytes: UnsafeBufferPointer<UInt8>, at starts: Range<Int>, _ body: (Match) -> Void
   ) {
     var runs = RunEnds(slots: slots)
     table.withUnsafeBufferPointer { table in
-      var place = places.lowerBound
-      let last = min(places.upperBound, bytes.count - 1)
-      while place < last {
-        let bucket = table[Int(bytes[place]) << 8 | Int(bytes[place + 1])]
+      var index = starts.lowerBound
+      let last = min(starts.upperBound, bytes.count - 1)
+      while index < last {
+        let bucket = table[Int(bytes[index]) << 8 | Int(bytes[index + 1])]
         if bucket != 0 {
-          for index in buckets[Int(bucket)] {
-            if let match = match(targets[index], at: place, in: bytes, &runs) { body(match) }
+          for target in buckets[Int(bucket)] {
+            if let match = match(targets[target], at: index, in: bytes, &runs) { body(match) }
           }
         }
-        place += 1
+        index += 1
       }
     }
   }
 
   private func match(
-    _ target: Target, at place: Int, in bytes: UnsafeBufferPointer<UInt8>, _ runs: inout RunEnds
+    _ target: Target, at start: Int, in bytes: UnsafeBufferPointer<UInt8>, _ runs: inout RunEnds
   ) -> Match? {
     switch target {
     case .value(let form, let index):
-      guard let end = form.end(at: place, in: bytes) else { return nil }
+      guard let end = form.end(at: start, in: bytes) else { return nil }
       return Match(
-        range: place..<end, credential: Credential(identity: values[index].bytes, isKnown: true))
+        range: start..<end, credential: Credential(identity: values[index].bytes, isKnown: true))
     case .shape(let shape, let slot):
-      guard bytes[place...].starts(with: shape.mark),
+      guard bytes[start...].starts(with: shape.mark),
         let found = shape.found(
-          at: place, in: bytes, refusing: purpose == .refusing, &runs, slot: slot)
+          at: start, in: bytes, refusing: purpose == .refusing, &runs, slot: slot)
       else { return nil }
       return Match(
         range: found.range, credential: Credential(identity: found.identity, isKnown: false),
@@ -112,39 +112,39 @@ package struct SecretSearch: Sendable {
     }
   }
 
-  /// A credential that goes on behind the end of a text, as far as these bytes do.
+  /// The bytes with which a credential may continue after the end of a text.
   package struct Rest: Sendable {
     fileprivate let set: ByteSet
   }
 
-  /// Where credentials stand: in order, and none over or beside another.
+  /// The ranges of credentials, in order, merged where they overlap or touch.
   package func ranges(in bytes: [UInt8]) -> [Range<Int>] {
     var rest: Rest?
     return ranges(in: bytes, from: 0, &rest)
   }
 
-  /// Whether any stands in a text.
+  /// Whether a text contains a credential.
   package func isFound(in text: some StringProtocol) -> Bool {
     !ranges(in: Array(text.utf8)).isEmpty
   }
 
-  /// Where the first known value begins that more bytes could complete; the end if none does.
-  /// What reaches back further than `reach` is not looked at, so what is kept back is bounded.
+  /// The start of the first known value that more bytes could complete; the end if absent.
+  /// It is at most `reach` bytes before the end, so a caller keeps back a bounded number of bytes.
   func beginning(atEndOf bytes: [UInt8]) -> Int {
     let forms = targets.compactMap { target in
       if case .value(let form, _) = target { form } else { nil }
     }
     return bytes.withUnsafeBufferPointer { bytes in
-      (max(0, bytes.count - Self.reach)..<bytes.count).first { place in
-        forms.contains { $0.isBegun(at: place, in: bytes) }
+      (max(0, bytes.count - Self.reach)..<bytes.count).first { start in
+        forms.contains { $0.isBegun(at: start, in: bytes) }
       } ?? bytes.count
     }
   }
 
-  /// Where credentials stand in a text that comes in pieces.
+  /// The ranges of credentials in a text that comes in pieces.
   /// - Parameters:
-  ///   - start: where the new piece begins; what stands before was looked at.
-  ///   - rest: of a credential that reached to `start`; then of one that reaches to the end.
+  ///   - start: where the new piece begins; earlier bytes were searched before.
+  ///   - rest: in: of a credential that reached `start`; out: of one that reaches the end.
   package func ranges(in bytes: [UInt8], from start: Int, _ rest: inout Rest?) -> [Range<Int>] {
     var merged: [Range<Int>] = []
     if let set = rest?.set {
@@ -158,7 +158,7 @@ package struct SecretSearch: Sendable {
       scan(bytes, at: 0..<bytes.count) { match in
         let range = match.range
         if range.upperBound == bytes.count, let set = match.rest { open = Rest(set: set) }
-        // Joined at once where that is easy: there may be one for each byte.
+        // Merged at once if that is cheap: there may be a match at each byte.
         if let last = merged.last, last.contains(range.lowerBound) {
           merged[merged.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
         } else {
@@ -170,7 +170,7 @@ package struct SecretSearch: Sendable {
     return Self.disjoint(merged)
   }
 
-  /// The same places, in order, and none empty, over or beside another.
+  /// The ranges in order, without empty ones, merged where they overlap or touch.
   package static func disjoint(_ ranges: [Range<Int>]) -> [Range<Int>] {
     var merged: [Range<Int>] = []
     for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) where !range.isEmpty {
@@ -186,8 +186,8 @@ package struct SecretSearch: Sendable {
 }
 
 extension SecretSearch.Target {
-  /// The two bytes that it can begin with, as indexes. Each has as many; a line may end between
-  /// them.
+  /// The first two bytes as indexes of the table. A line break may be between them if the form is
+  /// wrapped.
   fileprivate var heads: [Int] {
     switch self {
     case .value(let form, _):
@@ -198,47 +198,47 @@ extension SecretSearch.Target {
 }
 
 extension KnownValue.Form {
-  /// Where it ends if it stands at `place`.
-  fileprivate func end(at place: Int, in text: UnsafeBufferPointer<UInt8>) -> Int? {
-    let found = common(at: place, in: text)
+  /// The end of the form if the text contains it at `start`.
+  fileprivate func end(at start: Int, in text: UnsafeBufferPointer<UInt8>) -> Int? {
+    let found = common(at: start, in: text)
     return found.count == bytes.count ? found.end : nil
   }
 
-  /// Whether the text ends within it.
-  fileprivate func isBegun(at place: Int, in text: UnsafeBufferPointer<UInt8>) -> Bool {
-    let found = common(at: place, in: text)
+  /// Whether the text ends within the form.
+  fileprivate func isBegun(at start: Int, in text: UnsafeBufferPointer<UInt8>) -> Bool {
+    let found = common(at: start, in: text)
     return found.count > 0 && found.count < bytes.count && found.end == text.count
   }
 
-  /// How many of its bytes stand at `place`, and where they end.
+  /// How many bytes of the form the text contains at `start`, and where they end.
   private func common(
-    at place: Int, in text: UnsafeBufferPointer<UInt8>
+    at start: Int, in text: UnsafeBufferPointer<UInt8>
   ) -> (count: Int, end: Int) {
-    var place = place
+    var end = start
     for (count, byte) in bytes.enumerated() {
-      while isWrapped, count > 0, place < text.count, text[place] == 10 || text[place] == 13 {
-        place += 1
+      while isWrapped, count > 0, end < text.count, text[end] == 10 || text[end] == 13 {
+        end += 1
       }
-      guard place < text.count, text[place] == byte else { return (count, place) }
-      place += 1
+      guard end < text.count, text[end] == byte else { return (count, end) }
+      end += 1
     }
-    return (bytes.count, place)
+    return (bytes.count, end)
   }
 }
 
-/// What tells a credential from others, wherever and in whatever form it stands.
+/// The identity of a credential, independent of its position and encoding.
 package struct Credential: Hashable, Sendable {
-  /// Its own bytes, or as many of them as tell it apart. Never to be shown.
+  /// Its bytes, or enough of them to identify it. Never to be shown.
   package let identity: [UInt8]
-  /// Whether it is one of the values that were given, rather than of a shape.
+  /// Whether it is a known value; false if it was found by its shape.
   package let isKnown: Bool
 }
 
-/// What was found in texts that come one after the other, by their number.
+/// The credentials in a sequence of texts, by the number of the text.
 package struct SecretFindings: Sendable {
   private let search: SecretSearch
   private var scan: SecretScan
-  /// Texts that hold nothing are not in it.
+  /// Texts without credentials are left out.
   package private(set) var byIndex: [Int: Set<Credential>] = [:]
 
   package init(_ search: SecretSearch) {
@@ -246,10 +246,10 @@ package struct SecretFindings: Sendable {
     scan = SecretScan(search)
   }
 
-  /// Takes the next piece of the present text.
+  /// Appends a piece of the current text.
   package mutating func append(_ piece: some Sequence<UInt8>) { scan.append(piece) }
 
-  /// The present text, which has this number, ends here.
+  /// Ends the current text, which has this number.
   package mutating func finish(_ index: Int) {
     scan.finish()
     if scan.found.isEmpty { return }
@@ -258,39 +258,39 @@ package struct SecretFindings: Sendable {
   }
 }
 
-/// A search through bytes that come in pieces, in bounded memory.
+/// A search through a stream of bytes, in bounded memory.
 package struct SecretScan: Sendable {
   private let search: SecretSearch
   private var pending: [UInt8] = []
-  /// How many bytes at its beginning were looked at: one is kept, for whether a word begins after
-  /// it.
+  /// How many bytes at the beginning were searched. One is kept, because a mark may have to follow
+  /// a byte that is not a letter.
   private var seen = 0
 
-  /// What was found, each once.
+  /// The credentials that were found.
   package private(set) var found: Set<Credential> = []
-  /// More are not told apart; a change with so many is nothing that happens by accident.
+  /// Further credentials are not recorded: a change with so many is not an accident.
   package static let foundMax = 1000
 
   private static let pieceMin = 1 << 16
 
   package init(_ search: SecretSearch) { self.search = search }
 
-  /// Takes the next piece.
+  /// Appends a piece of the current text.
   package mutating func append(_ piece: some Sequence<UInt8>) {
     pending.append(contentsOf: piece)
     if pending.count >= Self.pieceMin + SecretSearch.reach {
-      look(below: pending.count - SecretSearch.reach)
+      search(below: pending.count - SecretSearch.reach)
     }
   }
 
-  /// There is no more of this text; what is appended next is another one.
+  /// Ends the current text; the next piece begins another one.
   package mutating func finish() {
-    look(below: pending.count)
+    search(below: pending.count)
     pending.removeAll(keepingCapacity: true)
     seen = 0
   }
 
-  private mutating func look(below end: Int) {
+  private mutating func search(below end: Int) {
     var found = found
     pending.withUnsafeBufferPointer { bytes in
       search.scan(bytes, at: seen..<max(seen, end)) { match in
@@ -302,7 +302,7 @@ package struct SecretScan: Sendable {
     seen = min(end, 1)
   }
 
-  /// What a text holds.
+  /// The credentials in a text.
   package static func found(in bytes: [UInt8], by search: SecretSearch) -> Set<Credential> {
     var scan = SecretScan(search)
     scan.append(bytes)

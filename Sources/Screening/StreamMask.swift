@@ -1,6 +1,5 @@
-/// Writes stars over known values in a body that comes in pieces. It keeps back only what could be
-/// the beginning of one, which in ordinary text is nothing: what is sent event by event passes
-/// event by event.
+/// Masks known values in a stream of bytes. It keeps back only bytes that could begin a known
+/// value, which are rare, so a response that is sent event by event passes event by event.
 package struct StreamMask: Sendable {
   private let search: SecretSearch
   private var pending: [UInt8] = []
@@ -8,17 +7,17 @@ package struct StreamMask: Sendable {
   /// Whether a value was found so far.
   package private(set) var isFound = false
 
-  /// - Parameter search: of known values; shapes of credentials are not kept back for.
+  /// - Parameter search: of known values; shapes are not supported across pieces.
   package init(_ search: SecretSearch) { self.search = search }
 
-  /// - Returns: what can be passed on now. Its bytes and those of the calls before are as many as
-  ///   were given, less what is kept back.
+  /// - Returns: the bytes that can be passed on now: all bytes so far, less those that were
+  ///   returned before and those that are kept back.
   package mutating func pass(_ piece: some Sequence<UInt8>) -> [UInt8] {
     var bytes = pending
     bytes.append(contentsOf: piece)
     for range in search.ranges(in: bytes) {
       isFound = true
-      for place in range { bytes[place] = UInt8(ascii: "*") }
+      for index in range { bytes[index] = UInt8(ascii: "*") }
     }
     let start = search.beginning(atEndOf: bytes)
     pending = Array(bytes[start...])
@@ -26,7 +25,7 @@ package struct StreamMask: Sendable {
     return bytes
   }
 
-  /// The rest, at the end of the body.
+  /// The bytes that were kept back, at the end of the body.
   package mutating func finish() -> [UInt8] {
     defer { pending = [] }
     return pending

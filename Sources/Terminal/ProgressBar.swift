@@ -1,14 +1,13 @@
 import Glibc
 import Synchronization
 
-/// How far something long has come, on one line of the terminal, above which nothing stays. Any
-/// thread may draw it.
+/// A progress bar on one line of the terminal, erased at the end. Any thread may draw it.
 package final class ProgressBar: Sendable {
   private static let silentFor = Duration.milliseconds(500)
   private static let interval = Duration.milliseconds(100)
   private static let cells = 24
 
-  /// What is counted, such as "events".
+  /// The unit of the count, such as "events".
   private let unit: String
   private let total: Int64?
   private let started: ContinuousClock.Instant
@@ -22,8 +21,8 @@ package final class ProgressBar: Sendable {
   }
 
   /// - Parameters:
-  ///   - total: nil where the end is not known.
-  ///   - isShown: only where a person looks at standard error.
+  ///   - total: nil if it is not known.
+  ///   - isShown: by default, if standard error is a terminal.
   package init(
     _ unit: String, total: Int64?, started: ContinuousClock.Instant = .now,
     isShown: Bool = isatty(STDERR_FILENO) == 1
@@ -35,7 +34,7 @@ package final class ProgressBar: Sendable {
     drawing = Mutex(Drawing(next: started + Self.silentFor))
   }
 
-  /// Draws the bar anew, at most ten times a second.
+  /// Redraws the bar, at most ten times a second.
   package func show(_ done: Int) {
     guard isShown else { return }
     let now = ContinuousClock.now
@@ -49,7 +48,7 @@ package final class ProgressBar: Sendable {
     }
   }
 
-  /// Takes the line away again.
+  /// Erases the bar.
   package func end() {
     drawing.withLock { drawing in
       if drawing.isDrawn { Terminal.write("\r\u{1b}[K", to: STDERR_FILENO) }

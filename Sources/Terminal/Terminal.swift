@@ -1,14 +1,14 @@
-// What programs say to people and to other programs: lines, tables, colours, and how far something
-// long has come.
+// The output of the command line: lines, tables, colours and progress.
 //
-// What it is for: `aipm` and `aipm-replay` print in the same way. Standard output carries what was
-// asked for, standard error the words about it, each line written whole and at once, because
-// whoever waits for it may read a pipe.
+// Purpose: `aipm` and `aipm-replay` print in the same way. Results go to standard output, messages
+// to standard error. Each line is written whole and at once, because the reader may wait for it at
+// a pipe.
 //
-// What it promises: colours and progress appear only where a person looks; `safe` takes from a text
-// whatever a terminal would act on, so that what users, agents and forges wrote is shown and never
-// obeyed. How it fails: if nobody reads any more there is nobody to tell; any other failure to
-// write what was asked for is kept in `outputFailure`, so that a program can end with it.
+// Guarantees: colours and progress appear only on a terminal. `safe` removes everything from a text
+// that a terminal would interpret, so texts of users, agents and forges cannot control it.
+//
+// Failures: a closed pipe is ignored. Any other failure to write results is kept in
+// `outputFailure`, so that a program can exit with an error.
 
 import FoundationEssentials
 import Glibc
@@ -17,21 +17,21 @@ import Synchronization
 /// Standard output and standard error.
 package enum Terminal {
   package static let isInteractive = isatty(STDOUT_FILENO) == 1
-  /// Colour where a person looks, unless they asked for none (https://no-color.org).
+  /// Whether to use colours: on a terminal, unless NO_COLOR is set (https://no-color.org).
   package static let hasColour: Bool = {
     let environment = ProcessInfo.processInfo.environment
     return isInteractive && (environment["NO_COLOR"] ?? "").isEmpty
       && environment["TERM"] != "dumb"
   }()
 
-  /// A line of what was asked for.
+  /// Prints a line of the result.
   package static func say(_ line: String) { write(line + "\n", to: STDOUT_FILENO) }
-  /// A line to people about it.
+  /// Prints a message to standard error.
   package static func complain(_ line: String) { write(line + "\n", to: STDERR_FILENO) }
-  /// Text of what was asked for, as it is.
+  /// Prints a part of the result.
   package static func put(_ text: String) { write(text, to: STDOUT_FILENO) }
 
-  /// Bytes of what was asked for, as they are.
+  /// Prints bytes of the result.
   package static func put(bytes: [UInt8]) { write(bytes, to: STDOUT_FILENO) }
 
   static func write(_ text: String, to descriptor: Int32) {
@@ -44,7 +44,7 @@ package enum Terminal {
       let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
       guard count > 0 else {
-        // Nobody reads any more, so there is nobody to tell.
+        // A closed pipe means that the reader needs no more.
         if descriptor == STDOUT_FILENO, count < 0, errno != EPIPE {
           failure.store(errno, ordering: .relaxed)
         }
@@ -56,13 +56,13 @@ package enum Terminal {
 
   private static let failure = Atomic<Int32>(0)
 
-  /// Why what was asked for could not be written, as an errno; nil if it was, or nobody reads it.
+  /// The errno of the first failed write of results, except a closed pipe; nil if absent.
   package static var outputFailure: Int32? {
     let code = failure.load(ordering: .relaxed)
     return code == 0 ? nil : code
   }
 
-  /// How many columns a line may have; 80 where that is not known.
+  /// The number of columns of the terminal; 80 if it is not known.
   package static var width: Int { width(of: STDOUT_FILENO) }
 
   static func width(of descriptor: Int32) -> Int {
@@ -71,8 +71,7 @@ package enum Terminal {
     return Int(size.ws_col)
   }
 
-  /// Columns under their titles, each as wide as its widest cell; the last one is cut at the
-  /// terminal's edge.
+  /// Prints aligned columns with titles. Lines are cut at the terminal's edge.
   package static func table(_ titles: [String], _ rows: [[String]]) {
     let all = [titles] + rows
     let widths = titles.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
@@ -103,7 +102,7 @@ package enum Terminal {
   }
 }
 
-/// How a piece of text looks, where colours are wanted.
+/// A text style, applied if colours are in use.
 package enum Style: String {
   case bold = "1"
   case dim = "2"
@@ -119,16 +118,15 @@ package enum Style: String {
 }
 
 extension String {
-  /// The text without anything that a terminal would act on: what users, agents and forges wrote
-  /// is shown, never obeyed. Line ends and tabs stay where `keepsLines` is true, else they become
-  /// blanks.
+  /// The text without anything that a terminal would interpret. If `keepsLines` is true, line ends
+  /// and tabs are kept; else they become spaces.
   package func safe(keepsLines: Bool = false) -> String {
     var out = String.UnicodeScalarView()
     for scalar in unicodeScalars {
       switch scalar.value {
       case 0x09, 0x0a: out.append(keepsLines ? scalar : " ")
       case 0..<0x20, 0x7f..<0xa0: out.append("\u{fffd}")
-      // Marks that turn the direction of what follows.
+      // Marks that change the direction of the text.
       case 0x200e, 0x200f, 0x202a...0x202e, 0x2066...0x2069: out.append("\u{fffd}")
       default: out.append(scalar)
       }
@@ -138,8 +136,8 @@ extension String {
 }
 
 extension String {
-  /// The same with its lines kept, each but the first behind so many blanks; blank lines at its end
-  /// are left out.
+  /// The safe text with its lines kept, each except the first indented. Blank lines at the end are
+  /// left out.
   package func safeLines(indent: Int) -> String {
     let margin = String(repeating: " ", count: indent)
     var lines = safe(keepsLines: true).split(separator: "\n", omittingEmptySubsequences: false)
@@ -147,7 +145,7 @@ extension String {
     return lines.joined(separator: "\n" + margin)
   }
 
-  /// The last line that holds something; for where there is room for one.
+  /// The last line that is not blank.
   package var lastLine: String {
     let lines = split(whereSeparator: \.isNewline)
     return String(lines.last { !$0.allSatisfy(\.isWhitespace) } ?? "")

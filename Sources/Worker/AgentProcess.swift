@@ -114,7 +114,7 @@ struct AgentProcess: Sendable {
         }
       }
       if let excess = launch.excess { return .exceeded("\(call.name): \(excess)") }
-      return launches.end(start, call, said: result.standardError) ?? watch.end(result.exit)
+      return launches.end(start, call, output: result.standardError) ?? watch.end(result.exit)
     } catch {
       return Self.end(of: error, call)
     }
@@ -192,7 +192,7 @@ struct AgentProcess: Sendable {
     if arguments.contains(where: { $0.kind == .promptFile }) {
       grants.readable.append(files.prompt)
     }
-    grants.take(call.sandbox, home: home)
+    grants.add(call.sandbox, home: home)
     return grants
   }
 

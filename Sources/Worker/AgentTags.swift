@@ -1,22 +1,21 @@
-// The tags of a repository, as the agents' repositories have them: lines of a packed-refs file,
-// kept with the clone and made anew only if the server's list is another one. So an attempt costs
+// The tags of a repository for the agents' repositories, as lines of a packed-refs file. The file
+// is kept with the clone and replaced only if the server's list has changed, so an attempt costs
 // one small request and the copy of one file, however many tags there are.
 //
-// Tags are a convenience: whatever goes wrong with them, the attempt goes on with those that the
-// clone has.
+// Tags are optional: if anything fails, the attempt continues with the clone's tags.
 
 import Processes
 import SystemCalls
 import WorkerProtocol
 
 extension RepositoryFiles {
-  /// A line of what it stands for, then lines of a packed-refs file.
+  /// A `Mark`, then lines of a packed-refs file.
   var tags: String { "\(clone)/aipm-tags" }
 }
 
 extension Workspace {
-  /// The first line of the file: which list it was made of, and whether all of that is in it. What
-  /// is not may be there with the next head.
+  /// The first line of the file: the digest of the list, and whether all its tags are included.
+  /// Missing ones may be available with the next head.
   private struct Mark: Equatable {
     var digest: String
     var isComplete: Bool
@@ -36,25 +35,25 @@ extension Workspace {
     }
   }
 
-  /// Brings the tags that stand for something in the clone, and the tag objects that it lacks.
+  /// Fetches the tags whose targets are in the clone, and the missing tag objects.
   func fetchTags(_ assignment: Assignment, _ repository: RepositoryFiles) async {
     let known = (try? DurableFile.read(repository.tags, atMost: 100)).flatMap { Mark($0) }
     let have = known?.isComplete == true ? known?.digest : nil
-    guard let told = await link.tags(for: assignment.lease, have: have),
-      let listing = told.listing
+    guard let answer = await link.tags(for: assignment.lease, have: have),
+      let listing = answer.listing
     else { return }
     do {
       let list = TagList(listing: listing)
       let found = try await present(list, assignment, repository)
-      let mark = Mark(digest: told.digest, isComplete: found.tags.count == list.tags.count)
+      let mark = Mark(digest: answer.digest, isComplete: found.tags.count == list.tags.count)
       try DurableFile.replace(
         repository.tags, with: Array("\(mark.line)\n".utf8) + found.packedReferences)
     } catch {
-      // The file is as it was; the next attempt tries again.
+      // The file is unchanged; the next attempt tries again.
     }
   }
 
-  /// The tags that are whole in the clone, with what they stand for there.
+  /// The tags that are complete in the clone, with their targets.
   private func present(
     _ list: TagList, _ assignment: Assignment, _ repository: RepositoryFiles
   ) async throws -> TagList {
@@ -81,7 +80,7 @@ extension Workspace {
       })
   }
 
-  /// The lines of a packed-refs file for all tags that are known.
+  /// The lines of a packed-refs file for all known tags.
   func packedTags(_ repository: RepositoryFiles) -> [UInt8] {
     guard let kept = try? DurableFile.read(repository.tags, atMost: 2 * TagList.bytesMax),
       Mark(kept) != nil, let end = kept.firstIndex(of: 10)

@@ -1,15 +1,13 @@
-// Where a worker keeps what.
+// The files of a worker.
 //
-//   DATA/lock, journal.json
-//   DATA/repos/OWNER/REPO.git          our clone; nothing in it was written by an agent
-//   DATA/repos/OWNER/REPO.slot/        the tree of the last attempt, to be reset for the next one
-//   DATA/attempts/DELEGATION-N/tree    the agent's working tree, with a repository of its own
-//   DATA/attempts/DELEGATION-N/git     the repository in which the change is put together
+//   DATA/lock, journal.json DATA/repos/OWNER/REPO.git          the clone, in which no agent writes
+//   DATA/repos/OWNER/REPO.slot/        the tree of the last attempt, reset for the next one
+//   DATA/attempts/DELEGATION-N/tree    the agent's working tree, with its own repository
+//   DATA/attempts/DELEGATION-N/git     the repository for the commit of the change
 //   DATA/attempts/DELEGATION-N/…       index, output.log, records.jsonl, pack, patch, prompt.md,
-//                                      tmp, home, trash
-//   DATA/trash/                        what attempts left, to be removed beside other work
-//   DATA/agents/NAME@OWNER@REPO/…      an agent that stays: home, tmp, and its tree for so long as
-//                                      it works
+//   tmp, home, trash DATA/trash/                        files of ended attempts, removed in the
+//   background DATA/agents/NAME@OWNER@REPO/…      an agent that keeps running: home, tmp, and its
+//   tree during an attempt
 
 import Domain
 
@@ -25,19 +23,19 @@ struct WorkerFiles: Sendable {
   var agents: String { "\(root)/agents" }
   var trash: String { "\(root)/trash" }
 
-  /// nil where the delegation's id cannot be the name of a folder.
+  /// nil if the delegation's id cannot be a folder's name.
   func attempt(_ key: AttemptKey) -> AttemptFiles? {
     guard WorkerFiles.isSafe(key.delegation), key.number >= 0 else { return nil }
     return AttemptFiles(folder: "\(attempts)/\(key)")
   }
 
-  /// nil where the name is none of a repository.
+  /// nil if it is not a repository's name.
   func repository(_ name: String) -> RepositoryFiles? {
     guard RepositoryName(name)?.isValid == true else { return nil }
     return RepositoryFiles(folder: "\(repositories)/\(name)")
   }
 
-  /// Whether the text is one plain name in a path and in a URL.
+  /// Whether the text is a single plain name for paths and URLs.
   static func isSafe(_ text: String) -> Bool {
     guard let first = text.utf8.first, first != UInt8(ascii: "-"), text != ".", text != "..",
       text.utf8.count <= 200
@@ -59,9 +57,9 @@ struct AttemptFiles: Sendable {
   let folder: String
 
   var tree: String { "\(folder)/tree" }
-  /// As the checkout left it: what the files were like when the agent got them.
+  /// Of the checkout: the state of the files before the agent started.
   var index: String { "\(folder)/index" }
-  /// Where the change becomes a commit; made after the agent has ended.
+  /// For the commit; created after the agent has ended.
   var repository: String { "\(folder)/git" }
   var stagedIndex: String { "\(repository)/index" }
   var trash: String { "\(folder)/trash" }
@@ -71,13 +69,13 @@ struct AttemptFiles: Sendable {
   var patch: String { "\(folder)/patch" }
   var prompt: String { "\(folder)/prompt.md" }
   var temporary: String { "\(folder)/tmp" }
-  /// The agent's HOME: its own, so that nothing that one agent leaves is read by another.
+  /// The agent's own HOME, so that no agent reads files that another one left.
   var home: String { "\(folder)/home" }
 }
 
-/// What is kept of one repository.
+/// The kept files of one repository.
 struct RepositoryFiles: Sendable {
-  /// Without the `.git` at its end.
+  /// Without `.git` at the end.
   let folder: String
 
   var clone: String { "\(folder).git" }
@@ -95,7 +93,7 @@ extension AttemptFiles {
   }
 }
 
-/// The folder of an agent that stays.
+/// The folder of an agent that keeps running.
 struct PersistentFiles: Equatable, Sendable {
   let folder: String
 
@@ -106,7 +104,7 @@ struct PersistentFiles: Equatable, Sendable {
 }
 
 extension WorkerFiles {
-  /// nil where one of the names cannot be a part of a folder's.
+  /// nil if one of the names cannot be part of a folder's name.
   func persistent(_ agent: String, _ repository: String) -> PersistentFiles? {
     guard WorkerFiles.isSafe(agent), let name = RepositoryName(repository), name.isValid else {
       return nil

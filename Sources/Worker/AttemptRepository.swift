@@ -1,5 +1,5 @@
-// The repository in which an attempt's change is put together: made after the agent has ended,
-// beside its tree, with the clone's objects on loan and everything new in a folder of its own.
+// The repository for the change of an attempt: created after the agent has ended, next to its tree,
+// with the clone's objects as alternates and new objects in its own folder.
 
 import Glibc
 import Processes
@@ -7,9 +7,9 @@ import Synchronization
 import SystemCalls
 import WorkerProtocol
 
-/// The CPU time that git is given for what an agent left. A few hundred patterns of a `.gitignore`
-/// can keep git busy for hours, so it follows from what there is to look at. Time on the clock
-/// would say nothing: the machine may be busy with others.
+/// The CPU time for git on an agent's files. A few hundred patterns of a `.gitignore` can keep git
+/// busy for hours, so the limit depends on the size of the work. Wall-clock time would be
+/// meaningless, because the machine may be busy.
 struct GitEffort: Equatable, Sendable {
   /// Files and folders of the tree.
   var entries: Int
@@ -17,14 +17,14 @@ struct GitEffort: Equatable, Sendable {
   /// Of the files that were changed.
   var changedBytes = 0
 
-  /// What even the smallest tree is given, in seconds.
+  /// In seconds, even for the smallest tree.
   var secondsMin: Int
 
-  /// For one command, in seconds. git looks at a hundred thousand files, and packs tens of
-  /// megabytes, in one.
+  /// For one command, in seconds. git reads a hundred thousand files, or packs tens of megabytes,
+  /// in one second.
   var cpuSeconds: Int { secondsMin + entries / 25_000 + changedBytes >> 23 }
 
-  /// What git's end at that limit means.
+  /// If git ended at that limit.
   var finding: TreeFinding {
     .unfit(
       """
@@ -36,13 +36,13 @@ struct GitEffort: Equatable, Sendable {
 }
 
 extension Workspace {
-  /// What one git command on a tree may take of memory.
+  /// The memory of one git command on a tree.
   static let memoryBytesMax = 2 << 30
-  /// For one git command on a tree; what it reads was measured before.
+  /// For one git command on a tree, whose size is known.
   private static let treeTimeout = Duration.seconds(120)
 
-  /// Makes the repository anew, with an index that speaks of the head.
-  /// - Parameter ownFiles: patterns of files that git passes over, unless they are of the head.
+  /// Creates the repository, replacing an earlier one, with an index of the head.
+  /// - Parameter ownFiles: patterns of ignored files, except those of the head.
   func makeRepository(
     _ attempt: AttemptFiles, _ repository: RepositoryFiles, ownFiles: [String]
   ) async throws {
@@ -60,12 +60,12 @@ extension Workspace {
     for (name, content) in contents {
       try OpenFile("\(folder)/\(name)", O_WRONLY | O_CREAT | O_TRUNC).write(Array(content.utf8))
     }
-    // The checkout's own index stays as it is: it tells the next checkout what was changed.
+    // The checkout's own index is kept: the next checkout finds changes by it.
     try await copyIndex(attempt.index, attempt.stagedIndex)
   }
 
-  /// An index is copied with its time: by that git knows which files may have changed since,
-  /// though their times and sizes are as they were.
+  /// Copies an index with its modification time, by which git detects files that may have changed
+  /// since although their times and sizes are the same.
   func copyIndex(_ source: String, _ target: String) async throws {
     try await run("cp", ["--preserve=timestamps", "--", source, target])
   }
@@ -86,8 +86,8 @@ extension Workspace {
       memoryBytesMax: Self.memoryBytesMax, cpuSecondsMax: cpuSecondsMax)
   }
 
-  /// The same for a command that reads what the agent left: its files of rules, or its changes.
-  /// - Throws: `TreeFinding` if that takes git more than `effort` has.
+  /// Like the other `staged`, for a command that reads the agent's files.
+  /// - Throws: `TreeFinding` if it needs more CPU time than `effort`.
   @discardableResult
   func staged(
     _ arguments: [String], _ attempt: AttemptFiles, _ effort: GitEffort,
@@ -104,7 +104,7 @@ extension Workspace {
     }
   }
 
-  /// The same, to be followed while it runs.
+  /// Such a command, for a caller that processes its output while it runs.
   func command(
     _ arguments: [String], _ attempt: AttemptFiles, _ effort: GitEffort,
     input: Command.Input = .none
@@ -122,8 +122,8 @@ extension Workspace {
   }
 }
 
-/// Paths that a program writes, each with a zero at its end: counted to the end, kept up to a
-/// limit.
+/// Collects paths that a program writes, each with a zero at its end: all are counted, those up to
+/// a limit are kept.
 final class PathCollector: Sendable {
   static let bytesMax = 64 << 20
   private let state = Mutex((count: 0, bytes: [UInt8]()))
@@ -141,7 +141,7 @@ final class PathCollector: Sendable {
     }
     state.withLock { state in
       state.count += count
-      // One byte more than the limit tells that there was more.
+      // One byte beyond the limit shows that there was more.
       state.bytes += chunk.prefix(max(0, Self.bytesMax + 1 - state.bytes.count))
     }
   }

@@ -1,9 +1,9 @@
-// Work that blocks: system calls on trees that may hold a million files.
+// Blocking work: system calls on trees with up to a million files.
 
 import Dispatch
 import Synchronization
 
-/// Raised where nobody waits for the result any more.
+/// Raised if the result is not needed any more.
 final class StopFlag: Sendable {
   private let flag = Atomic(false)
   var isRaised: Bool { flag.load(ordering: .relaxed) }
@@ -11,8 +11,8 @@ final class StopFlag: Sendable {
 }
 
 enum BlockingWork {
-  /// Runs `body` on a thread that nothing else waits for.
-  /// - Parameter body: looks at the flag now and then, which is raised when the task is cancelled.
+  /// Runs `body` on another thread.
+  /// - Parameter body: checks the flag regularly, which is raised if the task is cancelled.
   static func run<Value: Sendable>(
     _ body: @escaping @Sendable (StopFlag) throws -> Value
   ) async throws -> Value {

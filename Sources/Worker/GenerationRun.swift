@@ -1,9 +1,9 @@
-// One generation: what prepares the tree, the agent, and what verifies its work; where that fails,
-// the agent again with what was said, for as many rounds as the workflow gives it.
+// One generation: the setup commands, the agent, and the verification; if that fails, the agent
+// again with its output, for the number of rounds of the workflow.
 //
-// Everything runs as the agent does, in its sandbox and within its limits, and says what it says in
-// the same output. What a repository's own file wants done is read from the commit that the branch
-// was made from, never from the tree.
+// All commands run as the agent does, in its sandbox and within its limits, and write to the same
+// output. The repository's own file is read from the commit that the branch starts at, never from
+// the tree.
 
 import NetworkRules
 import Processes
@@ -11,22 +11,22 @@ import WorkerProtocol
 import Workflows
 
 struct GenerationRun: Sendable {
-  /// One go of the agent at what it is told.
+  /// One run of the agent with a prompt.
   typealias Work =
     @Sendable (
       _ prompt: String, _ onStart: @escaping @Sendable (Int32) -> Void,
       _ onOutput: @escaping @Sendable ([UInt8]) async -> Void
     ) async -> AgentEnd
 
-  /// As which the commands run.
+  /// The commands run like this agent.
   let agent: AgentProcess
-  /// With what the repository set of it.
+  /// Including the repository's settings.
   let plan: CommandPlan?
   let work: Work
 
-  /// What goes back to the agent of what a verification said, in bytes.
+  /// The part of a verification's output that the agent gets, in bytes.
   private static let feedbackBytesMax = 16_000
-  /// What of it is told in a message.
+  /// The part in a message.
   private static let messageBytesMax = 2000
 
   func run(
@@ -63,9 +63,9 @@ struct GenerationRun: Sendable {
     """
   }
 
-  /// An assignment with what the repository may set of it: commands that the workflow leaves to it,
-  /// and less of a network than the workflow allows.
-  /// - Parameter file: the content of the repository's file; nil where it has none.
+  /// An assignment with the settings of the repository's file: commands that the workflow permits
+  /// it to set, and a narrower network policy.
+  /// - Parameter file: the content of the repository's file; nil if absent.
   static func narrowed(
     _ assignment: Assignment, by file: [UInt8]?
   ) throws(WorkflowFaults) -> Assignment {
@@ -89,7 +89,7 @@ struct GenerationRun: Sendable {
   }
 }
 
-/// The commands of a plan, run one after the other.
+/// Runs the commands of a plan one after another.
 private struct Commands: Sendable {
   let agent: AgentProcess
   let plan: CommandPlan
@@ -100,7 +100,7 @@ private struct Commands: Sendable {
     let command: String
     let how: String
     let output: [UInt8]
-    /// Set where it is no failure of the command: it was ended, or could not be followed.
+    /// Set if the command itself did not fail: it was stopped, or could not be observed.
     let end: AgentEnd?
 
     func said(_ bytes: Int) -> String { String(decoding: output.suffix(bytes), as: UTF8.self) }
@@ -111,7 +111,7 @@ private struct Commands: Sendable {
     }
   }
 
-  /// - Returns: nil where all of them ended well.
+  /// - Returns: nil if all succeeded.
   func firstFailure(_ commands: [[String]], _ kind: String) async -> Failure? {
     for words in commands {
       let command = words.joined(separator: " ")

@@ -1,14 +1,13 @@
-// Memory and disk of an agent that no tree and no process's own count shows: files that were
-// unlinked and are held open, files in memory (memfd_create(2), /dev/shm), shared memory.
+// Memory and disk space of an agent that are neither in a tree nor in the memory figures of a
+// process: open unlinked files, files in memory (memfd_create(2), /dev/shm), shared memory.
 //
-// A file goes when its last name and its last descriptor have gone, so what is held open fills a
-// disk that du sees nothing of. The worker looks at the open files of each process through
-// /proc/N/fd (proc(5)), which shows any file, unlinked or not, without opening it.
+// A file is freed when its last name and its last descriptor are gone, so open files can fill a
+// disk without being visible to du. The worker reads the open files of each process from /proc/N/fd
+// (proc(5)), which shows any file, unlinked or not, without opening it.
 //
-// What it does not see: what pipes and sockets have taken in and nobody has read, descriptors that
-// are under way in a socket (SCM_RIGHTS, unix(7)), and the part of an unlinked file that is neither
-// open nor mapped while a mapping holds the rest. A control group counts all of that as memory, but
-// no file on disk.
+// It does not see unread bytes in pipes and sockets, descriptors in transit in a socket
+// (SCM_RIGHTS, unix(7)), and unlinked files that are mapped only in part and not open. A control
+// group counts all of that as memory, but not files on disk.
 
 import CProcess
 import Glibc
@@ -17,29 +16,29 @@ import SystemCalls
 struct HeldFiles: Equatable, Sendable {
   /// In unlinked files on the attempt's disk.
   var diskBytes = 0
-  /// In shared memory and files that are held in memory.
+  /// In shared memory and in files in memory.
   var memoryBytes = 0
-  /// Some process that has not ended does not let its open files be looked at.
+  /// The open files of a running process cannot be read.
   var isHidden = false
   /// There are more than `descriptorsMax`.
   var isTooMany = false
 
-  /// Open files of all processes together.
+  /// For all processes together.
   static let descriptorsMax = 100_000
 
-  /// What these processes hold.
+  /// What these processes use.
   /// - Parameters:
-  ///   - folder: on the disk that is meant.
-  ///   - privateBytes: memory of theirs that was counted already.
-  ///   - memoryBytesMax: what they may have; how much of shared memory is mapped by several is
-  ///     looked into only if they could have more. nil: memory is not counted.
+  ///   - folder: on the disk to look for.
+  ///   - privateBytes: their memory that was already counted.
+  ///   - memoryBytesMax: their limit; how much shared memory is mapped by several of them is
+  ///     determined only if they could exceed it. nil: memory is not counted.
   static func look(
     at members: [ProcessTable.Member], folder: String, privateBytes: Int, memoryBytesMax: Int?
   ) -> HeldFiles {
     var look = Look(disk: device(of: folder))
-    for member in members { look.take(member, countsMemory: memoryBytesMax != nil) }
+    for member in members { look.add(member, countsMemory: memoryBytesMax != nil) }
     guard let memoryBytesMax else { return look.held }
-    // What is mapped and what is open is mostly the same, so the larger one counts.
+    // Mapped and open files are mostly the same, so the larger sum counts.
     var mapped = members.reduce(0) { $0 + mappedBytes(at: $1.path) }
     if privateBytes + max(mapped, look.held.memoryBytes) > memoryBytesMax {
       mapped = members.reduce(0) { $0 + proportionalBytes(at: $1.path) }
@@ -62,19 +61,19 @@ struct HeldFiles: Equatable, Sendable {
     private var seen = Set<FileName>()
     /// Whether files of a device are in memory.
     private var isInMemory: [dev_t: Bool] = [:]
-    /// Memory file systems of a sandbox, which tell by themselves how full they are.
+    /// Memory file systems of a sandbox, which report their usage themselves.
     private var counted = Set<dev_t>()
 
     init(disk: dev_t?) {
       self.disk = disk
-      // The machine's own is not the agent's.
+      // The machine's own is not counted for the agent.
       if let shared = HeldFiles.device(of: "/dev/shm") { counted.insert(shared) }
     }
 
-    mutating func take(_ member: ProcessTable.Member, countsMemory: Bool) {
-      if countsMemory, !member.isSandbox { takeSharedMemory(of: "\(member.path)/root/dev/shm") }
+    mutating func add(_ member: ProcessTable.Member, countsMemory: Bool) {
+      if countsMemory, !member.isSandbox { addSharedMemory(of: "\(member.path)/root/dev/shm") }
       guard let folder = opendir("\(member.path)/fd") else {
-        // It may have ended meanwhile. bubblewrap has closed itself, and runs nothing of an agent.
+        // It may have ended meanwhile. bubblewrap protects itself, and runs no code of an agent.
         let isClosed = errno == EACCES || errno == EPERM
         if isClosed, !member.isSandbox, !ProcessTable.hasEnded(member.path) { held.isHidden = true }
         return
@@ -105,7 +104,7 @@ struct HeldFiles: Equatable, Sendable {
       }
     }
 
-    private mutating func takeSharedMemory(of path: String) {
+    private mutating func addSharedMemory(of path: String) {
       var facts = statvfs()
       guard let device = HeldFiles.device(of: path), counted.insert(device).inserted,
         statvfs(path, &facts) == 0
@@ -133,12 +132,13 @@ struct HeldFiles: Equatable, Sendable {
 
   // MARK: Mapped memory
 
-  /// Shared memory that a process has mapped: what several have is in the count of each.
+  /// Mapped shared memory; pages of several processes are counted for each.
   private static func mappedBytes(at path: String) -> Int {
     kibibytes("RssShmem:", "\(path)/status", atMost: 16 << 10) << 10
   }
 
-  /// Of that, each has its share. The kernel looks at every page for it.
+  /// Pages of several processes are counted in part for each. The kernel inspects every page for
+  /// it.
   private static func proportionalBytes(at path: String) -> Int {
     guard mappedBytes(at: path) > 0 else { return 0 }
     return kibibytes("Pss_Shmem:", "\(path)/smaps_rollup", atMost: 4 << 10) << 10

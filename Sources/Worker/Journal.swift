@@ -1,4 +1,4 @@
-// What survives the worker's process: the attempt in hand.
+// The record of the current attempt, which survives the worker's process.
 
 import FoundationEssentials
 import Glibc
@@ -12,8 +12,8 @@ struct Journal: Sendable {
     var attempt: JournalRecord?
   }
 
-  /// nil where nothing was in hand, and where the file is damaged: then nothing is known of it, and
-  /// the server releases the lease when the worker registers without it.
+  /// nil if there was no attempt, or if the file is damaged: then the server releases the lease
+  /// when the worker registers without it.
   func read() -> JournalRecord? {
     guard let bytes = try? DurableFile.read(path, atMost: 1 << 20),
       let content = try? JSONDecoder().decode(Content.self, from: Data(bytes)),
@@ -22,7 +22,7 @@ struct Journal: Sendable {
     return content.attempt
   }
 
-  /// Returns when it is on disk.
+  /// Returns after it is on disk.
   func write(_ record: JournalRecord?) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]

@@ -1,20 +1,19 @@
-// What `.gitattributes` say of a changed file's line ends, and of Git LFS.
+// Line ends and Git LFS according to `.gitattributes` of changed files.
 //
-// A commit holds what `git diff` showed in the agent's tree: where the attributes `text`, `eol` and
-// `crlf` (gitattributes(5)) have git turn line ends when a file is added, they are turned. Nothing
-// else that attributes can ask for is done: no filter runs, `ident` and `working-tree-encoding` are
-// passed over. Only files that the agent changed are looked at, so no other file ever changes,
-// though it may have line ends that git would turn.
+// A commit contains what `git diff` showed in the agent's tree: line ends are converted if the
+// attributes `text`, `eol` and `crlf` (gitattributes(5)) say so. Other attributes are not applied:
+// no filter runs, `ident` and `working-tree-encoding` are ignored. Only files that the agent
+// changed are processed, so no other file changes, even if git would convert its line ends.
 //
-// A filter that is left out is not passed over in silence: a new file that belongs to Git LFS is
-// refused unless it is a pointer, for every clone with LFS would find it broken.
+// An omitted filter does not go unnoticed: a new file of Git LFS is refused unless it is a pointer,
+// because it would be broken in every clone with LFS.
 
 import Glibc
 import Processes
 import SystemCalls
 import WorkerProtocol
 
-/// One entry that `diff-index --raw -z` tells of.
+/// An entry of the output of `diff-index --raw -z`.
 struct StagedChange: Sendable {
   let oldMode: [UInt8]
   let newMode: [UInt8]
@@ -39,12 +38,12 @@ struct StagedChange: Sendable {
 }
 
 extension Workspace {
-  /// The attributes that are looked at.
+  /// The attributes that are read.
   private static let askedAttributes = ["text", "eol", "crlf", "filter"]
-  /// For the pass that turns line ends.
+  /// For the conversion of line ends.
   private static let lineEndAttributes = "* -ident -filter !working-tree-encoding\n"
 
-  /// What the staged index has beyond the head.
+  /// The changes of the staged index against the head.
   func stagedChanges(_ assignment: Assignment, _ attempt: AttemptFiles) async throws
     -> [StagedChange]
   {
@@ -55,8 +54,8 @@ extension Workspace {
       ).standardOutput)
   }
 
-  /// Has the staged index hold the changed files as git would have added them.
-  /// - Throws: `TreeFinding` where a file belongs to Git LFS.
+  /// Replaces the changed files in the staged index by what git would have added.
+  /// - Throws: `TreeFinding` if a file belongs to Git LFS.
   func applyAttributes(
     _ assignment: Assignment, _ attempt: AttemptFiles, _ effort: GitEffort
   ) async throws {
@@ -71,7 +70,7 @@ extension Workspace {
     if !texts.isEmpty { try await turnLineEnds(of: texts, assignment, attempt, effort) }
   }
 
-  /// Whether git would look at its line ends (convert.c of git, `convert_attrs`).
+  /// Whether git would convert its line ends (convert.c of git, `convert_attrs`).
   private static func turnsLineEnds(_ attributes: [String: String]) -> Bool {
     let asks = ["set", "auto", "input"]
     switch attributes["text"] {
@@ -83,18 +82,18 @@ extension Workspace {
     return attributes["crlf"].map(asks.contains) ?? false
   }
 
-  /// As the tree's `.gitattributes` have it, or the head's where one was removed.
+  /// From the tree's `.gitattributes`, or the head's if one was removed.
   private func attributes(
     of changes: [StagedChange], _ attempt: AttemptFiles, _ effort: GitEffort
   ) async throws -> [[UInt8]: [String: String]] {
     try setAttributes("", attempt)
-    let told = try await staged(
+    let output = try await staged(
       ["check-attr", "-z", "--stdin"] + Self.askedAttributes, attempt, effort,
       input: .bytes(Array(changes.map(\.path).joined(separator: [0])) + [0]),
       environment: ["GIT_INDEX_FILE": attempt.index]
     ).standardOutput
     // PATH NUL ATTRIBUTE NUL VALUE NUL
-    let words = told.split(separator: 0, omittingEmptySubsequences: false)
+    let words = output.split(separator: 0, omittingEmptySubsequences: false)
     var attributes: [[UInt8]: [String: String]] = [:]
     for index in stride(from: 0, to: words.count - 2, by: 3) {
       let value = String(decoding: words[index + 2], as: UTF8.self)
@@ -110,9 +109,9 @@ extension Workspace {
       .write(Array(text.utf8))
   }
 
-  /// Adds these files once more to an index at the head, with their attributes, and takes what came
-  /// of them over. That index is not the staged one since git looks at what stands in it: a file
-  /// that was committed with CRLF keeps them where `text` is `auto`.
+  /// Adds these files again to an index of the head, with their attributes, and copies the results.
+  /// It cannot be the staged index, because git considers its content: a file that was committed
+  /// with CRLF keeps it if `text` is `auto`.
   private func turnLineEnds(
     of texts: [StagedChange], _ assignment: Assignment, _ attempt: AttemptFiles,
     _ effort: GitEffort
@@ -137,7 +136,7 @@ extension Workspace {
           return turned.newObject == text.newObject
             ? nil : IndexEntry(mode: turned.newMode, object: turned.newObject, path: text.path)
         }
-        // Turned, it is what stands at the head.
+        // After the conversion it is the same as at the head.
         return IndexEntry(mode: text.oldMode, object: text.oldObject, path: text.path)
       }, attempt)
   }
@@ -150,7 +149,7 @@ extension Workspace {
     var raw: [String] = []
     for change in changes {
       if try await isPointer(change.newObject, attempt) { continue }
-      // One that stands there as it is, is nobody's change.
+      // An existing raw file is not the agent's change.
       let isNew = change.oldMode.allSatisfy { $0 == UInt8(ascii: "0") }
       if !isNew {
         guard try await isPointer(change.oldObject, attempt) else { continue }
@@ -168,7 +167,7 @@ extension Workspace {
         + "git lfs, or take their pattern out of .gitattributes.")
   }
 
-  /// Whether a blob is what Git LFS has in a file's place
+  /// Whether a blob is a pointer of Git LFS
   /// (https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md).
   private func isPointer(_ object: [UInt8], _ attempt: AttemptFiles) async throws -> Bool {
     let name = String(decoding: object, as: UTF8.self)
@@ -180,10 +179,10 @@ extension Workspace {
 }
 
 enum LargeFilePointer {
-  /// A pointer is smaller, by its specification.
+  /// The specification's limit.
   static let bytesMax = 1024
 
-  /// Whether the bytes are a pointer; an empty file is its own.
+  /// Whether the bytes are a pointer; an empty file counts as one.
   static func isWhole(_ bytes: [UInt8]) -> Bool {
     if bytes.isEmpty { return true }
     guard bytes.count < bytesMax, bytes.last == UInt8(ascii: "\n") else { return false }

@@ -1,7 +1,7 @@
-// A prompt that no argument can hold: the agent is sent to a file that holds it.
+// A prompt that is too long for an argument: the agent gets a short one that refers to a file.
 //
-// The file stands in the working tree, for some agents read nothing else, and it goes before the
-// tree is looked at. It has a name that the repository does not have.
+// The file is in the working tree, because some agents read no others, and it is removed before the
+// tree is read. Its name does not exist in the repository.
 
 import Glibc
 import Synchronization
@@ -12,14 +12,14 @@ final class LongPrompt: Sendable {
   private let path = Mutex<String?>(nil)
 
   /// Writes the prompt in the tree.
-  /// - Returns: what the agent is told in its place.
+  /// - Returns: the prompt for the agent.
   func write(_ prompt: String, in tree: String) throws(FileFault) -> String {
     remove()
     for number in 1...1000 {
       let name = number == 1 ? "AIPM-PROMPT.md" : "AIPM-PROMPT-\(number).md"
       let file = "\(tree)/\(name)"
       if DurableFile.exists(file) { continue }
-      // Never through a link, and never over what came there since.
+      // A link is not followed, and no existing file is overwritten.
       let opened = try OpenFile(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW)
       path.withLock { $0 = file }
       try opened.write(Array(prompt.utf8))

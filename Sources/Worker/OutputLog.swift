@@ -1,4 +1,4 @@
-// What an agent says, kept in a file up to a limit, with its digest, in bounded memory.
+// The output of an agent, kept in a file up to a limit, with its digest, in bounded memory.
 
 import Cryptography
 import Glibc
@@ -7,9 +7,8 @@ import Synchronization
 import SystemCalls
 import Text
 
-/// Appends to `output.log`. Both streams of the agent go into it as they come. Values of secret
-/// variables that the agent was given are masked, also where they come in two pieces. When what
-/// came stands in the records beside it.
+/// Appends to `output.log` from both streams in the order of arrival. Values of the agent's secret
+/// variables are masked, even if split between two chunks. The times are in the records next to it.
 final class OutputLog: Sendable {
   private struct State: ~Copyable {
     var mask: OutputMask
@@ -26,14 +25,14 @@ final class OutputLog: Sendable {
   private let state: Mutex<State>
   private let records: OutputRecords?
 
-  /// How much is in the two files.
+  /// The size of the two files.
   struct Size: Equatable, Sendable {
     var text: Int
     var records: Int
   }
 
-  /// Starts the file anew.
-  /// - Parameter records: where to write down when what came; nil: nowhere.
+  /// Starts with an empty file.
+  /// - Parameter records: for the times of the output; nil for none.
   init(
     path: String, bytesMax: Int, secrets: [String], records: OutputRecords? = nil
   ) throws(FileFault) {
@@ -47,12 +46,12 @@ final class OutputLog: Sendable {
 
   deinit { close(descriptor) }
 
-  /// How long the files are now.
+  /// The current size of the files.
   var size: Size {
     state.withLock { Size(text: $0.written, records: records?.size ?? 0) }
   }
 
-  /// - Returns: how long the files are now.
+  /// - Returns: the current size of the files.
   @discardableResult
   func append(_ chunk: [UInt8]) -> Size {
     state.withLock { state in
@@ -62,8 +61,8 @@ final class OutputLog: Sendable {
     }
   }
 
-  /// Writes down something that the agent told in a structured form.
-  /// - Returns: how long the files are now.
+  /// Records structured information of the agent.
+  /// - Returns: the current size of the files.
   @discardableResult
   func record(_ name: String, _ value: JSONValue) -> Size {
     state.withLock { state in
@@ -72,7 +71,7 @@ final class OutputLog: Sendable {
     }
   }
 
-  /// Writes what was held back, and a note where something was dropped.
+  /// Writes the pending bytes, and a note if some were dropped.
   func finish() -> OutputSummary {
     state.withLock { state in
       keep(state.mask.finish(), &state)
@@ -112,7 +111,7 @@ final class OutputLog: Sendable {
     state.written += done
   }
 
-  /// The last lines that say something, without what a terminal would make of them.
+  /// The last nonempty lines, without terminal sequences.
   private func lastLines(of bytes: [UInt8]) -> String {
     let lines = bytes.split { $0 == 0x0a || $0 == 0x0d }.map {
       String(decoding: TerminalFilter.filtered($0), as: UTF8.self)
@@ -122,14 +121,14 @@ final class OutputLog: Sendable {
   }
 }
 
-/// Replaces secrets in a stream by `***`. It holds back only what may be the beginning of one.
+/// Replaces secrets in a stream by `***`. It delays only a possible beginning of one.
 struct OutputMask: Sendable {
   private let secrets: [[UInt8]]
-  /// Bytes that one of them begins with.
+  /// The first bytes of the secrets.
   private let firsts: [UInt8]
   private var held: [UInt8] = []
 
-  /// - Parameter secrets: those shorter than 8 bytes are left alone: they would be found by chance.
+  /// - Parameter secrets: those shorter than 8 bytes are ignored, because they occur by chance.
   init(secrets: [String]) {
     self.secrets = secrets.map { Array($0.utf8) }.filter { $0.count >= 8 }
       .sorted { $0.count > $1.count }
@@ -143,13 +142,13 @@ struct OutputMask: Sendable {
     var result: [UInt8] = []
     result.reserveCapacity(bytes.count)
     var index = 0
-    // Where each of `firsts` stands next: what lies before all of them is taken as it is.
-    var places = firsts.map { _ in -1 }
+    // The next position of each of `firsts`; the bytes before all of them are copied.
+    var positions = firsts.map { _ in -1 }
     while true {
-      for (number, first) in firsts.enumerated() where places[number] < index {
-        places[number] = Self.place(of: first, in: bytes, from: index)
+      for (number, first) in firsts.enumerated() where positions[number] < index {
+        positions[number] = Self.position(of: first, in: bytes, from: index)
       }
-      let next = places.min() ?? bytes.count
+      let next = positions.min() ?? bytes.count
       result += bytes[index..<next]
       index = next
       guard index < bytes.count else { return result }
@@ -167,8 +166,8 @@ struct OutputMask: Sendable {
     }
   }
 
-  /// - Returns: the end where it stands nowhere.
-  private static func place(of byte: UInt8, in bytes: [UInt8], from start: Int) -> Int {
+  /// - Returns: the end if it is absent.
+  private static func position(of byte: UInt8, in bytes: [UInt8], from start: Int) -> Int {
     bytes.withUnsafeBytes { all in
       guard let base = all.baseAddress, start < all.count,
         let found = memchr(base + start, Int32(byte), all.count - start)
@@ -177,7 +176,7 @@ struct OutputMask: Sendable {
     }
   }
 
-  /// What was held back. It began a secret that did not come, but may hold shorter ones.
+  /// The pending bytes. They began a secret that is incomplete, but may contain shorter ones.
   mutating func finish() -> [UInt8] {
     defer { held = [] }
     var result: [UInt8] = []
@@ -194,7 +193,7 @@ struct OutputMask: Sendable {
     return result
   }
 
-  /// A text without them.
+  /// A text with the secrets replaced.
   static func masked(_ text: String, secrets: [String]) -> String {
     var mask = OutputMask(secrets: secrets)
     return String(decoding: mask.mask(Array(text.utf8)) + mask.finish(), as: UTF8.self)

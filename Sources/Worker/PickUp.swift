@@ -1,12 +1,11 @@
-// From the files that an agent left to one commit on top of the head, and its pack.
+// Makes one commit on top of the head from the files that an agent left, and its pack.
 //
-// What git makes of it, blobs, trees and the commit, stands in a repository of the attempt's own,
-// which borrows the clone's objects and goes with the attempt: a change that is refused is never to
-// be read by another agent.
+// The blobs, trees and the commit are created in the attempt's own repository, which uses the
+// clone's objects and is deleted with the attempt: no other agent may read a refused change.
 //
-// Whose fault a failure is, is never taken from what git says, for that holds names that the agent
-// chose. What is wrong with a tree is found by looking at it; where git fails all the same the
-// machine is tried (`DiskProbe`), and if it is fit, the agent's work was not.
+// git's output never determines who is responsible for a failure, because it contains names that
+// the agent chose. Known problems of a tree are found by inspecting it. If git fails nevertheless,
+// the machine is tested (`DiskProbe`); if it works, the agent's files are the cause.
 
 import Domain
 import Glibc
@@ -16,9 +15,9 @@ import WorkerProtocol
 import Workflows
 
 extension Workspace {
-  /// Takes the tree as it stands into a commit with the head as its parent. Commits that the agent
-  /// made are in it by what they left in the tree. Ends soon when the task is cancelled.
-  /// - Returns: `.committed` when the pack is on disk.
+  /// Makes a commit of the current tree with the head as its parent. Commits by the agent are
+  /// included as far as their changes are in the tree. Ends soon if the task is cancelled.
+  /// - Returns: `.committed` if the pack is on disk.
   func pickUp(_ assignment: Assignment) async -> PickUp {
     guard let attempt = files.attempt(AttemptKey(assignment.lease)),
       let repository = files.repository(assignment.repository)
@@ -29,7 +28,7 @@ extension Workspace {
       try await applyAttributes(assignment, attempt, effort)
       if let file = assignment.taskFile { try await restoreTaskFile(file, attempt, repository) }
       let task = assignment.taskFile.map { Array($0.path.utf8) }
-      // The task's file put back is no change of the agent's.
+      // The restored task file is not the agent's change.
       let changes = try await stagedChanges(assignment, attempt).filter { $0.path != task }
       guard !changes.isEmpty else { return try await withoutChanges(attempt, effort) }
       if let link = changes.first(where: { $0.newMode.elementsEqual("160000".utf8) })?.name {
@@ -46,7 +45,7 @@ extension Workspace {
     } catch let finding as TreeFinding {
       return finding.pickUp
     } catch {
-      if Task.isCancelled { return .fault("it was called off") }
+      if Task.isCancelled { return .fault("it was cancelled") }
       if let fault = await machineFault(repository, assignment.head) {
         return .fault("commit: \(fault) (\(error))")
       }
@@ -54,11 +53,11 @@ extension Workspace {
     }
   }
 
-  /// No file was changed, or only files that git is told to pass over.
+  /// No file was changed, or only ignored ones.
   private func withoutChanges(
     _ attempt: AttemptFiles, _ effort: GitEffort
   ) async throws -> PickUp {
-    // By the repository's rules alone: what an agent keeps for itself is nobody's work.
+    // Only by the repository's rules: files that an agent writes for itself are not work.
     let rules = ["--others", "--ignored", "--directory", "-z"]
     let ignored = try await paths(rules + ["--exclude-per-directory=.gitignore"], attempt, effort)
     guard !ignored.isEmpty else { return .noChanges }
@@ -71,7 +70,7 @@ extension Workspace {
     return .ignoredAlone(names.joined(separator: ", ") + more)
   }
 
-  /// Paths that `git ls-files` tells of, as far as they fit.
+  /// Paths from `git ls-files`, up to the limit.
   private func paths(
     _ rules: [String], _ attempt: AttemptFiles, _ effort: GitEffort
   ) async throws -> [[UInt8]] {
@@ -82,17 +81,17 @@ extension Workspace {
     }
     if result.isOutOfCPUTime { throw effort.finding }
     guard result.succeeded else {
-      throw ToolFault(program: "git ls-files", said: result.errorText)
+      throw ToolFault(program: "git ls-files", message: result.errorText)
     }
     return collected.content.bytes.split(separator: 0).map { Array($0) }
   }
 
-  /// A patch over this many bytes is not kept.
+  /// A larger patch is not kept.
   static let patchBytesMax = 8 << 20
 
-  /// Writes what the tree has beyond the head as a patch, for `git apply`: an agent's time was
-  /// over, and what it had made by then may be worth a look.
-  /// - Returns: false where there is nothing, or more than `patchBytesMax`.
+  /// Writes the changes of the tree as a patch for `git apply`: the unfinished work of an agent
+  /// that ran out of time may be useful.
+  /// - Returns: false without changes, or if they exceed `patchBytesMax`.
   func salvage(_ assignment: Assignment) async throws -> Bool {
     guard let attempt = files.attempt(AttemptKey(assignment.lease)),
       let repository = files.repository(assignment.repository), DurableFile.isFolder(attempt.tree)
@@ -108,12 +107,12 @@ extension Workspace {
     return true
   }
 
-  /// The name of the tree without an entry.
+  /// The object name of the empty tree.
   private static let emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
-  // MARK: Whose fault it is
+  // MARK: The cause of a failure
 
-  /// What is wrong with this machine, or its clone; nil where nothing is.
+  /// What is wrong with this machine or its clone; nil if nothing.
   private func machineFault(_ repository: RepositoryFiles, _ head: String) async -> String? {
     let folder = files.root
     let probed = try? await BlockingWork.run { _ in DiskProbe.fault(in: folder, room: 1 << 20) }
@@ -130,9 +129,9 @@ extension Workspace {
 
   // MARK: The tree
 
-  /// Takes all that the agent changed into the attempt's own index.
-  /// - Returns: what git may take for it from here on.
-  /// - Throws: `TreeFinding` where it is known why that cannot be.
+  /// Adds all changes of the agent to the attempt's index.
+  /// - Returns: the CPU time for the following git commands.
+  /// - Throws: `TreeFinding` if that is impossible for a known reason.
   private func stage(
     _ assignment: Assignment, _ attempt: AttemptFiles, _ repository: RepositoryFiles,
     _ limits: ChangeLimits
@@ -140,7 +139,7 @@ extension Workspace {
     guard DurableFile.isFolder(attempt.tree) else {
       throw TreeFinding.unfit("the agent removed its working tree")
     }
-    // git cannot stand in a folder that the agent closed. What is below is opened as it is walked.
+    // git cannot work in an inaccessible folder. Folders below are made accessible by the walk.
     chmod(attempt.tree, 0o755)
     try await makeRepository(attempt, repository, ownFiles: assignment.agent.ownFiles ?? [])
     let listed = try await staged(["ls-files", "--stage", "-z"], attempt)
@@ -151,7 +150,7 @@ extension Workspace {
       let survey = try TreeSurvey.make(root, index, trash: trash, stop: stop)
       for module in survey.modules {
         try Self.check(module, at: index.modules[module] ?? [], root)
-        // git would read what the agent put there.
+        // git would read the agent's files there.
         try root.remove(module + "/.git".utf8, trash: trash)
       }
       return survey
@@ -164,7 +163,7 @@ extension Workspace {
     return effort
   }
 
-  /// A submodule is as the commit has it, checked out or not.
+  /// The commit of a submodule must not change, whether it is checked out or not.
   private static func check(_ module: [UInt8], at commit: [UInt8], _ root: TreeRoot) throws {
     let name = String(decoding: module, as: UTF8.self)
     switch try ModuleFolder(module, in: root) {
@@ -181,13 +180,13 @@ extension Workspace {
     }
   }
 
-  /// What git cannot take does no harm in a folder that is ignored: git does not look there.
+  /// Entries that git cannot add do not matter in ignored folders, which git does not visit.
   private func checkNotIgnored(
     _ survey: TreeSurvey, _ attempt: AttemptFiles, _ effort: GitEffort
   ) async throws {
     let suspects = survey.repositories + survey.tooLong
     guard !suspects.isEmpty else { return }
-    // By the `./` no name is taken for a pattern.
+    // With `./`, no name is read as a pattern.
     let asked = suspects.map { Array("./".utf8) + $0 }
     let ignored = try await staged(
       ["check-ignore", "-z", "--stdin", "--no-index"], attempt, effort,
@@ -201,8 +200,8 @@ extension Workspace {
         : "the agent left a path of over \(TreeWalk.pathBytesMax) bytes, below \(name)")
   }
 
-  /// How much is changed: counted before git reads and packs it.
-  /// - Throws: `TreeFinding` if it is more than the limits have.
+  /// The size of the changed files, determined before git reads and packs them.
+  /// - Throws: `TreeFinding` if it exceeds the limits.
   private func changedBytes(
     _ limits: ChangeLimits, _ root: TreeRoot, _ attempt: AttemptFiles, _ effort: GitEffort
   ) async throws -> Int {
@@ -241,7 +240,7 @@ extension Workspace {
     }
     if result.isOutOfCPUTime { throw effort.finding }
     guard result.succeeded else {
-      throw ToolFault(program: "git ls-files", said: result.errorText)
+      throw ToolFault(program: "git ls-files", message: result.errorText)
     }
     let (count, bytes) = collected.content
     guard count <= limits.filesMax, bytes.count <= PathCollector.bytesMax else {
@@ -269,7 +268,7 @@ extension Workspace {
     ).trimmedOutput
   }
 
-  /// Everything that the head does not have, with deltas against what it has.
+  /// Writes all objects that the head does not have, with deltas against its objects.
   private func writePack(
     of commit: String, on head: String, _ attempt: AttemptFiles, _ effort: GitEffort
   ) async throws {
@@ -282,7 +281,7 @@ extension Workspace {
     }
     if result.isOutOfCPUTime { throw effort.finding }
     guard result.succeeded else {
-      throw ToolFault(program: "git pack-objects", said: result.errorText)
+      throw ToolFault(program: "git pack-objects", message: result.errorText)
     }
     try pack.finish()
     try DurableFile.syncFolder(of: attempt.pack)
@@ -290,12 +289,12 @@ extension Workspace {
 }
 
 extension Assignment {
-  /// Author and committer of the commit. A server that names nobody leaves it to AIPM's own name.
+  /// Author and committer of the commit; AIPM itself if the server sends no author.
   var identity: CommitIdentity { author.flatMap { CommitIdentity($0) } ?? .standard }
 }
 
 extension ChangeLimits {
-  /// Where the server names none.
+  /// If the server sends no limits.
   fileprivate static let anything = ChangeLimits(
     filesMax: 1_000_000, bytesMax: Workflow.Limits.changedBytesLargest)
 }

@@ -1,36 +1,36 @@
-// The processes that an agent started, found by a mark in their environment: what left the agent's
-// group on purpose still carries it.
+// Finds the processes of an agent by a mark in their environment, which those that left its process
+// group still have.
 
 import FoundationEssentials
 import Glibc
 import SystemCalls
 
 enum ProcessTable {
-  /// The variable that every process of an attempt carries; its value is the attempt's folder.
+  /// The environment variable of all processes of an attempt; its value is the attempt's folder.
   static let mark = "AIPM_ATTEMPT"
 
   static var ownNumber: Int32 { getpid() }
 
-  /// The path of this program. Others may not follow `/proc/N/exe` of a process that keeps to
-  /// itself, so the link is read here.
+  /// The path of this program. Other processes may not be permitted to read its `/proc/N/exe`, so
+  /// the link is read here.
   static let ownProgram: String = {
     let path = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
     let gone = " (deleted)"
     return path.hasSuffix(gone) ? String(path.dropLast(gone.count)) : path
   }()
 
-  /// The process as it can be told apart from later ones; nil where there is none.
+  /// Identifies the process, also after its number is reused; nil if it does not exist.
   static func identity(of process: Int32) -> AgentIdentity? {
     ProcessFiles.status(of: process).map {
       AgentIdentity(processID: process, startTicks: $0.startTicks)
     }
   }
 
-  /// Whose processes are meant.
+  /// Selects processes.
   enum Owner: Sendable {
-    /// The attempt with this folder.
+    /// Of the attempt with this folder.
     case attempt(String)
-    /// Every attempt whose folder is beneath this one.
+    /// Of every attempt whose folder is below this one.
     case beneath(String)
 
     func owns(_ variable: ArraySlice<UInt8>) -> Bool {
@@ -41,7 +41,7 @@ enum ProcessTable {
     }
   }
 
-  /// Processes that carry the mark; ours is never among them.
+  /// The processes with the mark, except this one.
   static func processes(of owner: Owner) -> [Int32] {
     ProcessFiles.all.filter { process in
       guard process != getpid(),
@@ -51,8 +51,8 @@ enum ProcessTable {
     }
   }
 
-  /// Kills whatever carries the mark until nothing does.
-  /// - Returns: false where something was still there at the limit.
+  /// Kills processes with the mark until there are no more.
+  /// - Returns: false if some remain after the time limit.
   static func end(_ owner: Owner, within limit: Duration = .seconds(5)) async -> Bool {
     let clock = ContinuousClock()
     let end = clock.now + limit
@@ -61,18 +61,18 @@ enum ProcessTable {
       if processes.isEmpty { return true }
       guard clock.now < end else { return false }
       for process in processes { kill(process, SIGKILL) }
-      // The kernel tells only parents of an end; these are none of our children. A cancelled task
-      // would not sleep.
+      // The kernel notifies only parents of an end, and these are not child processes. A cancelled
+      // task would not sleep.
       await Task { try? await clock.sleep(for: .milliseconds(5)) }.value
     }
   }
 
-  /// The name of the program that a process runs, at most 15 bytes; nil if it has ended.
+  /// The name of a process's program, at most 15 bytes; nil if it has ended.
   static func name(of process: Int32) -> [UInt8]? {
     try? DurableFile.read("/proc/\(process)/comm", atMost: 64)
   }
 
-  /// Whether a process, or one above it, is such a one.
+  /// Whether the condition applies to a process or one of its ancestors.
   static func descends(_ process: Int32, from isSuch: (Int32) -> Bool) -> Bool {
     var next = process
     while next > 0 {
@@ -83,26 +83,26 @@ enum ProcessTable {
     return false
   }
 
-  /// What the processes of an agent take of the machine.
+  /// The resources that an agent's processes use.
   struct Use: Equatable, Sendable {
-    /// Each process has at least one.
+    /// At least one for each process.
     var threads = 0
-    /// Memory that is theirs alone: nothing that is shared with a file or another process.
+    /// Private memory: not shared with a file or another process.
     var memoryBytes = 0
     var members: [Member] = []
   }
 
-  /// A process that has memory and open files.
+  /// A process with memory and open files.
   struct Member: Equatable, Sendable {
-    /// Where proc(5) tells of it.
+    /// Its folder in proc(5).
     var path: String
-    /// The sandbox's own: bubblewrap, which runs the agent and holds nothing of it.
+    /// Belongs to the sandbox: bubblewrap, which runs the agent.
     var isSandbox: Bool
   }
 
-  /// What a process and those beneath it take. What a sandbox holds is all beneath its first
-  /// process: there, orphans fall to that one.
-  /// - Parameter isSandbox: the process is bubblewrap, as is its child. They are not counted.
+  /// The usage of a process and its descendants. All processes of a sandbox are descendants of its
+  /// first one, which adopts orphans.
+  /// - Parameter isSandbox: the process and its child are bubblewrap's, and not counted.
   static func use(of process: Int32, isSandbox: Bool, countsMemory: Bool) -> Use {
     var children: [Int32: [(process: Int32, facts: ProcessFiles.Status)]] = [:]
     for process in ProcessFiles.all {
@@ -123,8 +123,8 @@ enum ProcessTable {
     return use
   }
 
-  /// Where proc(5) tells of a process's memory and open files; nil if it has ended. A process whose
-  /// first thread has ended goes on with the others, and only they tell of it.
+  /// The folder of a process's memory and open files in proc(5); nil if it has ended. If its first
+  /// thread has ended, only the other threads have this information.
   fileprivate static func living(_ process: Int32, _ facts: ProcessFiles.Status) -> String? {
     let path = "/proc/\(process)"
     guard facts.hasEnded else { return path }
@@ -133,7 +133,7 @@ enum ProcessTable {
       .first { ProcessFiles.status(at: $0).map { !$0.hasEnded } ?? false }
   }
 
-  /// Whether what stands at a path of proc(5) has ended.
+  /// Whether the process of a path in proc(5) has ended.
   static func hasEnded(_ path: String) -> Bool { ProcessFiles.status(at: path)?.hasEnded ?? true }
 }
 

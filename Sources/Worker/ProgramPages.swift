@@ -1,12 +1,12 @@
-// The program's own code in memory.
+// The memory of the program's own code.
 
 import Glibc
 import SystemCalls
 
 enum ProgramPages {
-  /// Gives back the pages of code that only the start needed: the worker lives for days, and a
-  /// page that is wanted again comes from the system's cache. Only mappings of files that may be
-  /// run and not written are given back; nothing of them is this process's own (madvise(2)).
+  /// Releases pages of code that only the start needed: the worker lives for days, and the system
+  /// caches a page that is used again. Only mappings of executable, read-only files are released;
+  /// they contain no data of this process (madvise(2)).
   static func release() {
     guard let bytes = try? DurableFile.read("/proc/self/maps", atMost: 1 << 20) else { return }
     for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {

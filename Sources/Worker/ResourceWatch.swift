@@ -1,17 +1,16 @@
-// Disk, memory and processes of an agent, watched while it runs.
+// Watches disk space, memory and processes of an agent while it runs.
 //
-// Neither bubblewrap nor a limit of the kernel holds them: RLIMIT_FSIZE is for one file,
-// RLIMIT_DATA for one process, RLIMIT_NPROC counts all processes of a user, quotas and control
-// groups need rights that a worker has not. So they are looked at. One file alone the kernel stops
-// at once; what an agent can do beyond its limits between two looks is bounded by how fast the disk
-// is.
+// Neither bubblewrap nor a kernel limit restricts them: RLIMIT_FSIZE is for one file, RLIMIT_DATA
+// for one process, RLIMIT_NPROC counts all processes of a user; quotas and control groups need
+// privileges that a worker does not have. So they are polled. The kernel does stop a single large
+// file immediately; what else an agent can use beyond its limits between two polls is bounded by
+// the speed of the disk.
 //
-// Looking is kept cheap: the file system's own count of what is used costs microseconds, and only
-// where that has grown by half of what is left is the tree measured, with du, which is made for
-// trees that somebody else is changing. What is held open (`HeldFiles`) is looked at once a second,
-// and takes at most a twentieth of the time.
+// Polling is cheap: the file system's own usage count takes microseconds. Only when it has grown by
+// half of the remaining space, the tree is measured with du, which copes with concurrent changes.
+// Open files (`HeldFiles`) are checked once per second, with at most a twentieth of the time.
 //
-// An agent that has ended is looked at once more: what it made since the last look is its own.
+// After an agent's end, there is one more check for what it created since the last one.
 
 import Glibc
 import Processes
@@ -26,26 +25,27 @@ struct ResourceWatch: Sendable {
   /// Whether the processes are in a sandbox.
   var isSandboxed = false
 
-  /// Files and folders of an attempt with its checkout, which has at most `Workspace.entriesMax`.
+  /// The maximum of files and folders of an attempt; its checkout has at most
+  /// `Workspace.entriesMax`.
   var entriesMax = Self.entriesMax
   static let entriesMax = 2_000_000
-  /// Between two looks.
+  /// Between two polls.
   static let interval = Duration.milliseconds(250)
-  /// A tree is measured at least so often, whatever the file system says of itself.
+  /// A tree is measured after that many polls, whatever the file system's usage count is.
   private static let looksBetweenMeasures = 40
-  /// And its entries are counted so often.
+  /// Its entries are counted after that many polls.
   private static let looksBetweenCounts = 160
 
-  /// Looks until something is over its limit, or the task is cancelled.
+  /// Polls until a limit is exceeded or the task is cancelled.
   /// - Parameter process: the agent's, once it runs.
-  /// - Returns: what is over its limit; nil where it was cancelled.
+  /// - Returns: the exceeded limit; nil if the task was cancelled.
   func run(process: @Sendable () -> Int32?) async -> String? {
     guard diskBytesMax != nil || processesMax != nil || memoryBytesMax != nil else {
       return nil
     }
     var held = HeldLook(self)
     var disk = DiskLook(self)
-    // The kernel tells nobody that a tree or a set of processes grew.
+    // There are no notifications for the growth of a tree or of a set of processes.
     while true {
       do { try await Task.sleep(for: Self.interval) } catch { return nil }
       if let process = process() {
@@ -79,10 +79,10 @@ struct ResourceWatch: Sendable {
 
   // MARK: The disk
 
-  /// What a file system says is used.
+  /// The usage of a file system.
   struct Filled: Equatable, Sendable {
     var bytes = 0
-    /// 0 where the file system does not count them.
+    /// 0 if the file system does not count them.
     var entries = 0
   }
 
@@ -94,29 +94,29 @@ struct ResourceWatch: Sendable {
       entries: Int(facts.f_files - facts.f_ffree))
   }
 
-  /// What is over the limit of disk now; nil where nothing is. Measured only where the file system
-  /// has grown by so much since `before` that it may be.
+  /// The exceeded limit of disk space; nil if it is not exceeded. Measured only if the file system
+  /// has grown so much since `before` that it could be.
   func excess(since before: Filled) async -> String? {
     guard let diskBytesMax, filled.bytes - before.bytes >= diskBytesMax / 2,
       let size = await DiskUse.bytes(of: folder), size > diskBytesMax
     else { return nil }
-    return Self.words(size, diskBytesMax)
+    return Self.message(size, diskBytesMax)
   }
 
-  /// What is over the limit of disk at the end; nil where nothing is. The file system is not
-  /// asked: what others remove hides what an agent made.
+  /// The exceeded limit of disk space at the end; nil if it is not exceeded. Always measured,
+  /// because files that others removed hide the growth of the file system.
   func finalExcess() async -> String? {
     guard let diskBytesMax, !Task.isCancelled else { return nil }
     guard let size = await DiskUse.bytes(of: folder) else {
       return Task.isCancelled ? nil : Self.unmeasured
     }
-    return size > diskBytesMax ? Self.words(size, diskBytesMax) : nil
+    return size > diskBytesMax ? Self.message(size, diskBytesMax) : nil
   }
 
   fileprivate static let unmeasured = "the files that the agent made are too many to be measured"
 
-  fileprivate static func words(_ size: Int, _ room: Int) -> String {
-    "the attempt's files take \(size >> 20) MiB of disk, more than \(room >> 20) MiB"
+  fileprivate static func message(_ size: Int, _ limit: Int) -> String {
+    "the attempt's files take \(size >> 20) MiB of disk, more than \(limit >> 20) MiB"
   }
 
   fileprivate var availableBytes: Int? {
@@ -125,11 +125,11 @@ struct ResourceWatch: Sendable {
     return Int(facts.f_bavail) * Int(facts.f_frsize)
   }
 
-  /// Looks at the disk, one after the other.
+  /// The state of repeated checks of disk space.
   private struct DiskLook {
     let watch: ResourceWatch
-    /// What may be taken; nil: no limit.
-    let room: Int?
+    /// The limit; nil for none.
+    let limit: Int?
     var measured = Filled()
     var then: Filled
     var looks = 0
@@ -137,17 +137,17 @@ struct ResourceWatch: Sendable {
 
     init(_ watch: ResourceWatch) {
       self.watch = watch
-      room = watch.diskBytesMax.map { min($0, watch.availableBytes.map { $0 / 10 * 9 } ?? $0) }
+      limit = watch.diskBytesMax.map { min($0, watch.availableBytes.map { $0 / 10 * 9 } ?? $0) }
       then = watch.filled
     }
 
-    /// - Parameter heldBytes: of files that no name leads to.
+    /// - Parameter heldBytes: the size of open files without a name.
     mutating func look(heldBytes: Int) async -> String? {
-      guard let room else { return nil }
+      guard let limit else { return nil }
       looks += 1
       looksSinceCount += 1
       let now = watch.filled
-      // What others remove hides what the agent makes.
+      // Files that others removed hide the growth.
       then.bytes = min(then.bytes, now.bytes)
       then.entries = min(then.entries, now.entries)
       let entriesMax = watch.entriesMax
@@ -161,20 +161,20 @@ struct ResourceWatch: Sendable {
         }
       }
       let mayBeOver =
-        now.bytes - then.bytes >= (room - measured.bytes) / 2
-        || looks >= ResourceWatch.looksBetweenMeasures || measured.bytes + heldBytes > room
+        now.bytes - then.bytes >= (limit - measured.bytes) / 2
+        || looks >= ResourceWatch.looksBetweenMeasures || measured.bytes + heldBytes > limit
       guard mayBeOver else { return nil }
       guard let size = await DiskUse.bytes(of: watch.folder) else { return unmeasured }
       (measured.bytes, then.bytes, looks) = (size, now.bytes, 0)
-      return size + heldBytes > room ? ResourceWatch.words(size + heldBytes, room) : nil
+      return size + heldBytes > limit ? ResourceWatch.message(size + heldBytes, limit) : nil
     }
 
     private var unmeasured: String? { Task.isCancelled ? nil : ResourceWatch.unmeasured }
   }
 
-  // MARK: What is held open
+  // MARK: Open files
 
-  /// Looks at open files and shared memory, one after the other.
+  /// The state of repeated checks of open files and shared memory.
   private struct HeldLook {
     let watch: ResourceWatch
     var found = HeldFiles()
@@ -182,9 +182,9 @@ struct ResourceWatch: Sendable {
     private var hidden = 0
 
     private static let interval = Duration.seconds(1)
-    /// Of the time that a look takes, for the next one to come.
+    /// The pause after a check, as a multiple of its duration.
     private static let rest = 20
-    /// A process that has just begun, or is about to end, is closed for a moment.
+    /// The files of a process are inaccessible for a moment when it starts or ends.
     private static let hiddenMax = 5
 
     init(_ watch: ResourceWatch) { self.watch = watch }
@@ -203,7 +203,7 @@ struct ResourceWatch: Sendable {
       if found.isTooMany {
         return "the agent had more than \(HeldFiles.descriptorsMax) files open at once"
       }
-      // Outside of a sandbox there are programs that are closed to their own user, such as sudo.
+      // Without a sandbox, some programs are inaccessible even to their user, such as sudo.
       hidden = found.isHidden && watch.isSandboxed ? hidden + 1 : 0
       guard hidden >= Self.hiddenMax else { return nil }
       return """

@@ -1,5 +1,5 @@
-// Whether a commit holds a credential that this worker gave to its agent. The server cannot see
-// that: it does not know the values.
+// Finds credentials in a commit that this worker gave to the agent. The server cannot do that,
+// because it does not know the values.
 
 import Processes
 import Screening
@@ -8,7 +8,7 @@ import WorkerProtocol
 struct SecretCheck: Sendable {
   private let search: SecretSearch
 
-  /// - Parameter names: of the variables that the agent, or a command of its workflow, was given.
+  /// - Parameter names: the variables that the agent and the commands of its workflow may see.
   init(variables names: [String]) {
     search = SecretSearch(
       values: AgentEnvironment.secrets(names), shapes: false, purpose: .refusing)
@@ -18,15 +18,15 @@ struct SecretCheck: Sendable {
     self.init(variables: assignment.agent.environment + (assignment.commands?.environment ?? []))
   }
 
-  /// What is asked of a blob or of its name.
+  /// A blob to search, and its path.
   struct Change: Sendable, Equatable {
     let path: [UInt8]
-    /// nil: the change takes it away, or it was not there before.
+    /// nil if the change removes it; `before` is nil if it did not exist.
     let blob: String?
     let before: String?
   }
 
-  /// What is asked of each change; submodules left out.
+  /// The changes without submodules.
   static func changes(_ staged: [StagedChange]) -> [Change] {
     func object(_ mode: [UInt8], _ name: [UInt8]) -> String? {
       mode.elementsEqual("160000".utf8) || name.allSatisfy { $0 == UInt8(ascii: "0") }
@@ -39,13 +39,13 @@ struct SecretCheck: Sendable {
     }
   }
 
-  /// The paths, at most ten, of the changes that hold a value which this worker gave to its agent,
-  /// plain, in base64, in hex or as in an address, in a file or in its name; and that the changed
-  /// files did not hold before.
+  /// The paths, at most ten, of changes that contain a value which this worker gave to its agent
+  /// and which the changed files did not contain before: plain, in base64, in hex or
+  /// percent-encoded, in the content or in the name.
   /// - Parameters:
-  ///   - clone: the repository in which the blobs are.
-  ///   - environment: what git needs to see them.
-  /// - Throws: `GitFault` where they cannot be read within `timeout`.
+  ///   - clone: the repository of the blobs.
+  ///   - environment: for git, to find them.
+  /// - Throws: `GitFault` if they cannot be read within `timeout`.
   func holding(
     _ changes: [Change], in clone: String, environment: [String: String] = [:],
     timeout: Duration = .seconds(120)
@@ -65,7 +65,7 @@ struct SecretCheck: Sendable {
     }
   }
 
-  /// What stands in blobs, by their number.
+  /// The credentials in blobs, by their index.
   private func found(
     _ blobs: [String], _ clone: String, _ environment: [String: String], _ timeout: Duration
   ) async throws(GitFault) -> [Int: Set<Credential>] {
@@ -82,9 +82,9 @@ struct SecretCheck: Sendable {
 }
 
 extension Workspace {
-  /// Why a change cannot be handed in: it holds a credential that its agent was given.
-  /// - Parameter changes: what stands in the index beyond the head.
-  /// - Returns: nil where it holds none.
+  /// Why a change cannot be handed in: it contains a credential of its agent.
+  /// - Parameter changes: of the index against the head.
+  /// - Returns: nil if it contains none.
   func secretsHeld(
     by changes: [StagedChange], _ assignment: Assignment, _ attempt: AttemptFiles
   ) async throws(GitFault) -> PickUp? {

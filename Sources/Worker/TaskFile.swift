@@ -1,12 +1,12 @@
-// The file that carries the task, put back before the commit is made: pull requests of one
-// repository would otherwise all clash over it, and the last one would leave it on the base branch.
+// The file with the task is restored before the commit: otherwise all pull requests of a repository
+// would conflict in it, and the last one would leave it on the base branch.
 
 import Processes
 import WorkerProtocol
 
 /// One entry of an index.
 struct IndexEntry: Sendable {
-  /// Zeros: there is none.
+  /// Zeros if absent.
   let mode: [UInt8]
   let object: [UInt8]
   let path: [UInt8]
@@ -16,12 +16,12 @@ struct IndexEntry: Sendable {
     return IndexEntry(mode: [zero], object: Array(repeating: zero, count: 40), path: path)
   }
 
-  /// As `update-index -z --index-info` takes it.
+  /// For `update-index -z --index-info`.
   var line: [UInt8] { mode + [UInt8(ascii: " ")] + object + [UInt8(ascii: "\t")] + path + [0] }
 }
 
 extension Workspace {
-  /// Has the staged index hold these entries, in place of whatever is in their way.
+  /// Sets these entries in the staged index, and removes conflicting ones.
   func replace(_ entries: [IndexEntry], _ attempt: AttemptFiles) async throws {
     guard !entries.isEmpty else { return }
     try await staged(
@@ -29,8 +29,8 @@ extension Workspace {
       input: .bytes(entries.flatMap(\.line)))
   }
 
-  /// Puts the task's file back as the base has it, whatever the agent made of it. Where the base is
-  /// not known here, because the branch was rewritten, it stays.
+  /// Restores the task's file from the base, whatever the agent did with it. It is left unchanged
+  /// if the base is unknown here because the branch was rewritten.
   func restoreTaskFile(
     _ file: RestoredFile, _ attempt: AttemptFiles, _ repository: RepositoryFiles
   ) async throws {
@@ -48,7 +48,7 @@ extension Workspace {
       let entry = IndexEntry(mode: Array(facts[0]), object: Array(facts[2]), path: path)
       try await replace([entry], attempt)
     } else {
-      // The agent may have made a folder of it.
+      // The agent may have replaced it by a folder.
       try await staged(
         [
           "rm", "-r", "-f", "-q", "--cached", "--ignore-unmatch", "--",

@@ -1,12 +1,12 @@
-// What attempts left behind, out of the way of the next ones until it is removed.
+// Folders of ended attempts, until they are removed.
 //
 // An agent can leave a million folders, and removing them takes minutes. So nothing is removed
-// while somebody waits: it is renamed into the bin, which takes one system call, and the bin is
-// emptied beside the worker's other work, one thing at a time, with a lower priority. What a worker
-// leaves in the bin at its end is removed after its next start.
+// while a caller waits: it is renamed into the bin, which is one system call, and the bin is
+// emptied in the background, one entry at a time, with a lower priority. What is left in the bin
+// when a worker ends is removed after its next start.
 //
-// What it promises: a path that was taken is free at once. The bin is bounded: an attempt is not
-// prepared while it is crowded (`awaitRoom`).
+// Guarantees: a path is free as soon as `take` returns. The bin is bounded: no attempt is prepared
+// while it is too full (`awaitRoom`).
 
 import FoundationEssentials
 import Glibc
@@ -15,29 +15,29 @@ import Processes
 import SystemCalls
 
 actor TrashBin {
-  /// On the file system of what it takes.
+  /// On the same file system as the attempts.
   nonisolated let folder: String
   private var emptying: Task<Void, Never>?
   private var isClosed = false
   private var waiting: [UInt64: AsyncStream<Void>.Continuation] = [:]
 
-  /// So many things may lie in it while an attempt is prepared.
+  /// The maximum number of entries while an attempt is prepared.
   static let countMax = 16
-  /// How long an attempt waits for it.
-  static let patience = Duration.seconds(300)
+  /// How long an attempt waits for that.
+  static let waitMax = Duration.seconds(300)
 
   init(_ folder: String) { self.folder = folder }
 
-  // MARK: Taking
+  // MARK: Moving into the bin
 
-  /// Takes what stands at these paths, whatever it is; what is not there is gone already.
+  /// Takes files and folders; missing paths are ignored.
   /// - Throws: `FileFault` if something can be neither moved nor removed.
   nonisolated func take(_ paths: [String]) async throws {
-    let standing = paths.filter(DurableFile.exists)
-    guard !standing.isEmpty else { return }
+    let existing = paths.filter(DurableFile.exists)
+    guard !existing.isEmpty else { return }
     try DurableFile.makeFolder(folder)
-    for path in standing where !move(path) {
-      // On another file system, or of another user.
+    for path in existing where !move(path) {
+      // On another file system, or owned by another user.
       guard await Self.remove(path), !DurableFile.exists(path) else {
         throw FileFault.last("rm", path)
       }
@@ -46,7 +46,7 @@ actor TrashBin {
   }
 
   private nonisolated func move(_ path: String) -> Bool {
-    // An agent can take the right to write from its own folders, and such a folder cannot be moved.
+    // An agent can make its folders unwritable, and such a folder cannot be moved.
     try? TreeRoot(path: path).makeAccessible()
     let name = String(UInt64.random(in: 0...UInt64.max), radix: 36)
     return rename(path, "\(folder)/\(name)") == 0 || errno == ENOENT
@@ -54,7 +54,7 @@ actor TrashBin {
 
   // MARK: Emptying
 
-  /// Begins to remove what lies in it, if it does not already.
+  /// Starts removing the content, if it is not being removed.
   func empty() {
     guard emptying == nil, !isClosed else { return }
     emptying = Task { await self.removeAll() }
@@ -67,7 +67,7 @@ actor TrashBin {
       for one in waiting.values { one.yield() }
     }
     emptying = nil
-    // Who still waits waits for what cannot be removed.
+    // Those that still wait do so for folders that cannot be removed.
     for one in waiting.values { one.finish() }
   }
 
@@ -89,27 +89,27 @@ actor TrashBin {
     var command = Command(
       "nice", ["-n", "10", program] + arguments, timeout: .seconds(3600), outputLimit: 4096)
     command.diesWithParent = AgentProcess.canDieWithParent
-    // Nothing is lost where it is broken off.
+    // It can be interrupted without loss.
     command.grace = .zero
     return (try? await command.run())?.succeeded ?? false
   }
 
-  /// Breaks off what is under way, and begins nothing more.
+  /// Stops the current removal, and starts no more.
   func close() async {
     isClosed = true
     emptying?.cancel()
     await emptying?.value
   }
 
-  /// Waits until everything is removed that can be.
+  /// Waits until all removable entries are removed.
   func emptied() async { await emptying?.value }
 
   // MARK: Waiting
 
-  /// Waits while so much lies in it that the next attempt would not have what it was promised.
-  /// - Parameter bytes: what the attempt may take of the disk.
+  /// Waits while the bin takes so much space that the next attempt could not use its own.
+  /// - Parameter bytes: the disk space that the attempt may use.
   /// - Throws: `CheckoutFault` if that takes too long.
-  func awaitRoom(bytes: Int, logger: Logger?, within limit: Duration = patience) async throws {
+  func awaitRoom(bytes: Int, logger: Logger?, within limit: Duration = waitMax) async throws {
     guard let first = crowd(bytes) else { return }
     logger?.warning("the attempt waits: \(first)")
     empty()
@@ -128,21 +128,21 @@ actor TrashBin {
     throw CheckoutFault(message: "checkout: \(crowd)", isUnreachable: false)
   }
 
-  /// Why nothing can be prepared now; nil if it can.
+  /// Why no attempt can be prepared now; nil if one can.
   private func crowd(_ bytes: Int) -> String? {
     let count = names.count
     guard count > 0 else { return nil }
-    let told = "what earlier attempts left is still being removed from \(folder)"
-    if count > Self.countMax { return "\(told), where \(count) folders lie" }
+    let cause = "what earlier attempts left is still being removed from \(folder)"
+    if count > Self.countMax { return "\(cause), where \(count) folders lie" }
     var facts = statvfs()
     guard statvfs(folder, &facts) == 0 else { return nil }
     let available = Int(facts.f_bavail) * Int(facts.f_frsize)
-    // An attempt may take nine tenths of what there is, see `ResourceWatch`.
+    // An attempt may use nine tenths of the available space, see `ResourceWatch`.
     if available / 10 * 9 < bytes {
-      return "\(told), and the disk has only \(available >> 20) MiB left"
+      return "\(cause), and the disk has only \(available >> 20) MiB left"
     }
     if facts.f_files > 0, facts.f_favail < facts.f_files / 20 {
-      return "\(told), and the disk has room for only \(facts.f_favail) files"
+      return "\(cause), and the disk has room for only \(facts.f_favail) files"
     }
     return nil
   }

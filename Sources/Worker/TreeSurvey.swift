@@ -1,8 +1,8 @@
-// What an agent left in its tree, looked at and made fit for git before git looks.
+// Checks the files that an agent left, and prepares them for git.
 //
-// git waits for ever at a pipe that it takes for a file, gives up at a folder that it may not read,
-// and reads whatever stands in a `.git`. So pipes, sockets and devices go, modes are set right, and
-// a repository within the tree is found before git is run.
+// git blocks for ever on a pipe that it opens as a file, fails at an unreadable folder, and reads
+// everything in a `.git`. So pipes, sockets and devices are removed, modes are corrected, and
+// repositories within the tree are found before git runs.
 
 import Glibc
 import SystemCalls
@@ -10,11 +10,11 @@ import Text
 
 /// The entries of an index, by their paths.
 struct IndexListing: Sendable {
-  /// Paths of submodules, with the commits that they are at.
+  /// The paths of submodules, with their commits.
   let modules: [[UInt8]: [UInt8]]
   private let listed: [UInt8]
 
-  /// - Parameter listed: what `git ls-files --stage -z` writes.
+  /// - Parameter listed: the output of `git ls-files --stage -z`.
   init(_ listed: [UInt8]) {
     self.listed = listed
     var modules: [[UInt8]: [UInt8]] = [:]
@@ -24,7 +24,7 @@ struct IndexListing: Sendable {
     self.modules = modules
   }
 
-  /// Everything that is no submodule.
+  /// All paths except submodules.
   var paths: Set<[UInt8]> {
     var paths = Set<[UInt8]>()
     Self.each(listed) { mode, _, path in
@@ -58,29 +58,29 @@ struct IndexListing: Sendable {
   }
 }
 
-/// What a look at a tree found.
+/// The findings in a tree.
 struct TreeSurvey: Sendable {
-  /// Folders with a repository of their own that are no submodules.
+  /// Folders with their own repository that are not submodules.
   var repositories: [[UInt8]] = []
-  /// Where paths become too long for git.
+  /// Paths that are too long for git.
   var tooLong: [[UInt8]] = []
-  /// Submodules that were checked out, or moved.
+  /// Submodules that were checked out or changed.
   var modules: [[UInt8]] = []
-  /// Files and folders.
+  /// The number of files and folders.
   var entries = 0
-  /// Of all files of rules.
+  /// The size of all ignore and attribute files.
   var ruleBytes = 0
 
-  /// So many of a kind are looked at; more are the agent's fault.
+  /// The maximum number of findings of a kind; more are the agent's failure.
   private static let findingsMax = 10_000
-  /// What all files of rules may hold together: git reads them whole.
+  /// The limit of all ignore and attribute files together, because git reads them into memory.
   private static let ruleBytesMax = 32 << 20
   private static let ruleFiles: [[UInt8]] = [
     Array(".gitignore".utf8), Array(".gitattributes".utf8),
   ]
   private static let dotGit = Array(".git".utf8)
 
-  /// - Throws: `TreeFinding` for what cannot be committed; else as `TreeWalk`.
+  /// - Throws: `TreeFinding` if the tree cannot be committed; otherwise as `TreeWalk`.
   static func make(
     _ root: TreeRoot, _ index: IndexListing, trash: Trash, stop: StopFlag
   ) throws -> TreeSurvey {
@@ -90,7 +90,7 @@ struct TreeSurvey: Sendable {
       try TreeWalk(root: root, stop: stop, trash: trash).run { entry in
         survey.entries += 1
         if entry.name == dotGit {
-          // The agent's own repository, which nobody looks at.
+          // The agent's own repository is ignored.
           if entry.folder.isEmpty { return .leave }
           survey.repositories.append(entry.folder)
           try limit(survey.repositories.count, "git repositories")
@@ -131,8 +131,8 @@ struct TreeSurvey: Sendable {
     return survey
   }
 
-  /// A pipe or the like that came in place of a file of the repository is no change that can be
-  /// committed; any other is a program's left-over.
+  /// A pipe or the like that replaced a tracked file cannot be committed; others are remains of
+  /// programs and are removed.
   private static func remove(
     _ specials: [[UInt8]], _ root: TreeRoot, _ index: IndexListing, trash: Trash
   ) throws {
@@ -154,7 +154,7 @@ struct TreeSurvey: Sendable {
   }
 }
 
-/// What a tree comes to where it is no commit, and that is known for sure.
+/// Why a tree cannot be committed, with certainty.
 enum TreeFinding: Error, Sendable {
   case unfit(String)
   case refused(String, hint: String)
@@ -167,18 +167,18 @@ enum TreeFinding: Error, Sendable {
   }
 }
 
-/// A submodule's folder, as an agent left it.
+/// The state of a submodule's folder.
 enum ModuleFolder {
   case notCheckedOut
   /// At this commit, in hex.
   case at([UInt8])
-  /// What its `.git` says leads nowhere, or out of the tree.
+  /// Its `.git` is invalid, or leads out of the tree.
   case unclear
 
   private static let fileBytesMax = 4096
   private static let packedBytesMax = 4 << 20
 
-  /// Reads, without git, at which commit a submodule is.
+  /// Determines the commit of a submodule without git.
   init(_ path: [UInt8], in root: TreeRoot) throws(FileFault) {
     let link = path + "/.git".utf8
     guard let facts = try root.facts(link) else {
@@ -187,8 +187,8 @@ enum ModuleFolder {
     }
     var folder: [UInt8]? = link
     if TreeRoot.kind(facts) != .folder {
-      let said = try root.read(link, atMost: Self.fileBytesMax) ?? []
-      folder = Self.target(said, from: path, in: root)
+      let content = try root.read(link, atMost: Self.fileBytesMax) ?? []
+      folder = Self.target(content, from: path, in: root)
     }
     guard let folder, let head = try root.read(folder + "/HEAD".utf8, atMost: Self.fileBytesMax)
     else {
@@ -219,13 +219,13 @@ enum ModuleFolder {
     return nil
   }
 
-  /// Where `gitdir: PATH` leads, from the root; nil where that is out of the tree.
+  /// The target of `gitdir: PATH`, relative to the root; nil if it is outside the tree.
   private static func target(
-    _ said: [UInt8], from path: [UInt8], in root: TreeRoot
+    _ content: [UInt8], from path: [UInt8], in root: TreeRoot
   ) -> [UInt8]? {
     let mark = Array("gitdir: ".utf8)
-    guard said.starts(with: mark) else { return nil }
-    var target = trimmed(Array(said.dropFirst(mark.count)))
+    guard content.starts(with: mark) else { return nil }
+    var target = trimmed(Array(content.dropFirst(mark.count)))
     var parts = path.split(separator: slash)
     if target.first == slash {
       let prefix = Array(root.path.utf8) + [slash]

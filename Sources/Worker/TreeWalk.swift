@@ -1,15 +1,15 @@
-// A way through a tree that an agent had to itself.
+// Walks through a tree that an agent had full control of.
 //
-// Every folder is opened by the one above it and no link is followed, so nothing outside of the
-// tree is read or changed, whatever stands in it. Names are bytes. A walk takes two descriptors,
-// however deep the tree is, and ends at its limits or when it is told to stop.
+// Every folder is opened relative to its parent and no link is followed, so nothing outside the
+// tree is read or changed. Names are bytes. A walk uses two descriptors at any depth, and ends at
+// its limits or when it is stopped.
 
 import Glibc
 import SystemCalls
 
-/// A tree, reached by paths that are relative to its root and never leave it.
+/// A tree; its entries have paths relative to the root that never leave it.
 struct TreeRoot: Sendable {
-  /// Absolute; a folder and no link.
+  /// Absolute; a folder, not a link.
   let path: String
 
   enum Kind: Sendable { case folder, file, link, special }
@@ -23,7 +23,7 @@ struct TreeRoot: Sendable {
     }
   }
 
-  /// A descriptor of a folder; nil where none stands there, or a link.
+  /// A descriptor of a folder; nil if it is absent or not a folder.
   func open(_ folder: ArraySlice<UInt8>) throws(FileFault) -> Int32? {
     let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
     var descriptor = Glibc.open(path, flags)
@@ -39,8 +39,8 @@ struct TreeRoot: Sendable {
     throw .last("open", "\(path)/\(String(decoding: folder, as: UTF8.self))")
   }
 
-  /// Calls `body` with the folder that holds the entry and the entry's name.
-  /// - Returns: nil where there is no such folder.
+  /// Calls `body` with the folder of the entry and the entry's name.
+  /// - Returns: nil if there is no such folder.
   private func within<Value>(
     _ entry: [UInt8], _ body: (Int32, CName) throws(FileFault) -> Value
   ) throws(FileFault) -> Value? {
@@ -50,7 +50,7 @@ struct TreeRoot: Sendable {
     return try body(folder, CName(slash.map { entry[($0 + 1)...] } ?? entry[...]))
   }
 
-  /// What stands there; nil where nothing does.
+  /// nil if absent.
   func facts(_ entry: [UInt8]) throws(FileFault) -> stat? {
     try within(entry) { folder, name -> stat? in
       var facts = stat()
@@ -58,7 +58,7 @@ struct TreeRoot: Sendable {
     } ?? nil
   }
 
-  /// The content of a plain file of at most `limit` bytes; nil where no such stands there.
+  /// The content of a regular file of at most `limit` bytes; nil otherwise.
   func read(_ entry: [UInt8], atMost limit: Int) throws(FileFault) -> [UInt8]? {
     try within(entry) { folder, name -> [UInt8]? in
       let file = openat(folder, name.bytes, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
@@ -74,15 +74,15 @@ struct TreeRoot: Sendable {
     } ?? nil
   }
 
-  /// Has the owner read and write the root: an agent can take that right from itself, and a folder
-  /// that may not be written cannot be moved elsewhere.
+  /// Makes the root readable and writable for its owner: an agent can remove these permissions, and
+  /// a folder that is not writable cannot be moved.
   func makeAccessible() throws(FileFault) {
     var facts = stat()
     guard lstat(path, &facts) == 0 else { throw .last("stat", path) }
     try Self.makeAccessible(CName(Array(path.utf8)), facts, of: AT_FDCWD)
   }
 
-  /// Takes an entry away; a folder goes to `trash` as it stands.
+  /// Removes an entry; a folder is moved to `trash`.
   func remove(_ entry: [UInt8], trash: Trash) throws(FileFault) {
     _ = try within(entry) { folder, name throws(FileFault) -> Void in
       var facts = stat()
@@ -100,12 +100,12 @@ struct TreeRoot: Sendable {
       }
       return
     }
-    // A folder that may not be written cannot be moved: its `..` would change.
+    // A folder that is not writable cannot be moved, because its `..` would change.
     try makeAccessible(name, facts, of: folder)
     try trash.take(name, of: folder)
   }
 
-  /// Has the owner read and write it, and look into a folder.
+  /// Makes it readable and writable for its owner, and a folder searchable.
   fileprivate static func makeAccessible(
     _ name: CName, _ facts: stat, of folder: Int32
   ) throws(FileFault) {
@@ -118,7 +118,7 @@ struct TreeRoot: Sendable {
   }
 }
 
-/// A name as system calls take it: with a zero at its end.
+/// A name for system calls, with a zero at the end.
 struct CName {
   let bytes: [CChar]
   init(_ name: [UInt8]) { self.init(name[...]) }
@@ -136,12 +136,12 @@ struct CName {
   var text: String { String(decoding: name, as: UTF8.self) }
 }
 
-/// A folder beside a tree that takes what has to go, so that a walk stays flat.
+/// A folder next to a tree for removed folders, so that a walk does not have to descend into them.
 final class Trash {
   let path: String
   private var count = 0
 
-  /// - Parameter path: on the tree's file system; made where it is missing.
+  /// - Parameter path: on the tree's file system; created if missing.
   init(_ path: String) throws(FileFault) {
     self.path = path
     try DurableFile.makeFolder(path)
@@ -155,37 +155,37 @@ final class Trash {
   }
 }
 
-/// Everything in a tree, one folder after the other.
+/// Visits all entries of a tree, one folder after another.
 struct TreeWalk {
   let root: TreeRoot
   let stop: StopFlag
-  /// What is removed goes there.
+  /// For removed entries.
   let trash: Trash
-  /// Entries that are looked at; more are a fault.
+  /// The maximum number of visited entries.
   var entriesMax = ResourceWatch.entriesMax
   var limit = Duration.seconds(60)
 
-  /// git cannot name a file by a longer path (PATH_MAX of Linux is 4096).
+  /// git cannot use longer paths (PATH_MAX of Linux is 4096).
   static let pathBytesMax = 4000
 
   struct Entry {
-    /// From the root, without a `/` first.
+    /// From the root, without a leading `/`.
     let path: [UInt8]
     let name: [UInt8]
-    /// Of the folder that it stands in.
+    /// The path of its folder.
     let folder: [UInt8]
     let kind: TreeRoot.Kind
     let facts: stat
   }
 
   enum Verdict {
-    /// It is made accessible, and a folder is looked into.
+    /// Makes it accessible, and descends into a folder.
     case enter
     case leave
     case remove
   }
 
-  /// A tree that cannot be walked to its end, for what stands in it.
+  /// The walk exceeded a limit because of the tree's content.
   struct Excess: Error { let message: String }
 
   private var excess: Excess { Excess(message: "more than \(entriesMax) files") }
@@ -230,7 +230,7 @@ struct TreeWalk {
     }
   }
 
-  /// A folder that is still to be looked into.
+  /// A folder that is still to be visited.
   private struct Waiting {
     let path: [UInt8]
     let parent: [UInt8]?
@@ -242,8 +242,8 @@ struct TreeWalk {
     let descriptor: Int32
   }
 
-  /// A folder that stands in the one before it is opened from there: folders within each other
-  /// would else take as many steps as the square of their depth.
+  /// A subfolder of the last folder is opened relative to it: opening nested folders from the root
+  /// would take quadratic time.
   private func open(_ next: Waiting, from last: Opened) throws(FileFault) -> Int32? {
     guard let name = next.name, last.descriptor >= 0, next.parent == last.path else {
       return try root.open(next.path[...])
@@ -253,7 +253,7 @@ struct TreeWalk {
     return descriptor >= 0 ? descriptor : try root.open(next.path[...])
   }
 
-  /// The names are read to their end before anything is changed.
+  /// All names are read before anything is changed.
   private func list(_ descriptor: Int32, atMost limit: Int) throws -> [CName] {
     let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
     guard copy >= 0, let stream = fdopendir(copy) else {

@@ -101,7 +101,7 @@ package struct WorkerCore: Sendable {
   var hasBegun = false
   var hasEnded = false
   var lanes: [Lane: LaneState] = [:]
-  var search = AgentsSought()
+  var search = AgentSearchState()
   private(set) var lastCall = 0
 
   package init(settings: Settings) { self.settings = settings }
@@ -353,7 +353,7 @@ package struct WorkerCore: Sendable {
         agents: settings.agents ?? search.ready, findings: search.findings,
         local: settings.local,
         journal: attempt.map { [$0.journalEntry] } ?? [])
-      if send(.register(registration), now: now, &actions) { search.told = search.states }
+      if send(.register(registration), now: now, &actions) { search.registered = search.states }
     case .registered(let incarnation):
       let poll = DesiredPoll(
         worker: settings.worker, incarnation: incarnation,

@@ -6,7 +6,7 @@ import Synchronization
 
 package enum WorkerSignals {
   /// From now on SIGTERM and SIGINT do not end this process: the first one, of either, is `.drain`,
-  /// each further one `.halt`.
+  /// later ones are `.halt`.
   package static func terminations() -> AsyncStream<WorkerSignal> {
     let (stream, continuation) = AsyncStream.makeStream(
       of: WorkerSignal.self, bufferingPolicy: .bufferingOldest(2))
@@ -18,7 +18,7 @@ package enum WorkerSignals {
     let first = FirstTime()
     for source in sources {
       source.setEventHandler {
-        // The handler holds its source, which so lives as long as the process.
+        // The handler retains its source, which thus lives as long as the process.
         withExtendedLifetime(source) {}
         continuation.yield(first.claim() ? .drain : .halt)
       }
@@ -31,6 +31,6 @@ package enum WorkerSignals {
 private final class FirstTime: Sendable {
   private let isClaimed = Atomic(false)
 
-  /// True the first time that it is called.
+  /// True for the first call.
   func claim() -> Bool { !isClaimed.exchange(true, ordering: .relaxed) }
 }

@@ -1,4 +1,4 @@
-// An agent's tree: filled from the clone within limits, swept when it is used again.
+// An agent's tree: filled from the clone within limits, and cleaned when it is reused.
 
 import Domain
 import Glibc
@@ -7,14 +7,14 @@ import SystemCalls
 import WorkerProtocol
 
 extension Workspace {
-  /// A repository with more files or folders is not checked out.
+  /// A repository with more files and folders is not checked out.
   static let entriesMax = 1_000_000
-  /// What the names of all of them may take, in bytes.
+  /// The limit of all their names together, in bytes.
   private static let nameBytesMax = 512 << 20
 
-  /// Whether the commit's tree is of a size that can be checked out, read as it comes and so in
-  /// little memory: some small objects can stand for more files than any disk holds.
-  /// - Throws: `CheckoutFault` where it is too large.
+  /// Checks that the commit's tree can be checked out. It reads the tree as a stream, in little
+  /// memory: a few small objects can represent more files than fit on any disk.
+  /// - Throws: `CheckoutFault` if it is too large.
   func measure(_ head: String, _ repository: RepositoryFiles) async throws {
     var command = Command(
       "git", ["ls-tree", "-r", "-t", "-z", "--name-only", head],
@@ -39,11 +39,11 @@ extension Workspace {
     }
     try counted.get()
     guard result.succeeded else {
-      throw ToolFault(program: "git ls-tree", said: result.errorText)
+      throw ToolFault(program: "git ls-tree", message: result.errorText)
     }
   }
 
-  /// Has the tree hold the commit's files and nothing else.
+  /// Fills the tree with the commit's files and nothing else.
   func fill(
     _ attempt: AttemptFiles, from repository: RepositoryFiles, for assignment: Assignment
   ) async throws {
@@ -64,7 +64,7 @@ extension Workspace {
       }
       group.addTask { await watch.run { nil } }
       defer { group.cancelAll() }
-      // Whichever ends first: the checkout, or the look at the disk with what is too much.
+      // The first to end: the checkout, or the watch of the disk with an excess.
       if let excess = try await group.next() ?? nil {
         throw CheckoutFault(
           message: "checkout: \(excess), as limits.disk of the workflow has it",
@@ -73,19 +73,21 @@ extension Workspace {
     }
   }
 
-  /// The last attempt's tree becomes this one's, where there is one that its index speaks of.
+  /// Reuses the last attempt's tree, if there is one with its index.
   private func takeSlot(_ repository: RepositoryFiles, for attempt: AttemptFiles) -> Bool {
     DurableFile.isFolder(repository.slotTree)
       && rename(repository.slotIndex, attempt.index) == 0
       && rename(repository.slotTree, attempt.tree) == 0
   }
 
-  /// What is taken out of a tree that is used again; a tree with more of it is made anew.
+  /// The maximum number of entries to remove from a reused tree; otherwise a new one is
+  /// created.
   static let leftOversMax = 20_000
 
-  /// Takes out of a tree what its index does not speak of, and what git would pass over: what is
-  /// left is written anew by git where it was changed.
-  /// - Throws: `TreeWalk.Excess` if there is too much of it: the next attempt would wait for it.
+  /// Removes everything from a tree that is not in its index, and entries that git would not
+  /// rewrite; git rewrites the changed files that remain.
+  /// - Throws: `TreeWalk.Excess` if there is too much to remove: the next attempt would wait for
+  ///   it.
   private func sweep(_ attempt: AttemptFiles, _ repository: RepositoryFiles) async throws {
     let listed = try await tree(["ls-files", "--stage", "-z"], attempt, repository)
     let tracked = IndexListing(listed.standardOutput).paths
@@ -96,7 +98,7 @@ extension Workspace {
       try TreeWalk(root: TreeRoot(path: attempt.tree), stop: stop, trash: trash).run { entry in
         let verdict: TreeWalk.Verdict =
           switch entry.kind {
-          // A submodule's folder is not among them: it goes with what was left in it.
+          // A submodule's folder is not in the set: it is removed with its contents.
           case .folder: folders.contains(entry.path) ? .enter : .remove
           case .link: tracked.contains(entry.path) && entry.facts.st_nlink == 1 ? .leave : .remove
           case .file:
@@ -113,7 +115,7 @@ extension Workspace {
     try await trash.take([attempt.trash])
   }
 
-  /// One name, and modes that git would give it.
+  /// Whether a file has one name and a mode that git would give it.
   private static func isPlain(_ facts: stat) -> Bool {
     facts.st_nlink == 1 && facts.st_mode & 0o7600 == 0o600
   }
@@ -122,13 +124,13 @@ extension Workspace {
     guard DurableFile.isFolder(attempt.tree), DurableFile.exists(attempt.index) else { return }
     try await trash.take([repository.slot])
     try DurableFile.makeFolder(repository.slot)
-    // The tree first: a slot without an index is not used.
+    // The tree is moved first: a slot without an index is not used.
     guard rename(attempt.tree, repository.slotTree) == 0,
       rename(attempt.index, repository.slotIndex) == 0
     else { throw FileFault.last("rename", repository.slot) }
   }
 
-  /// A text as a value of git's configuration, whatever it holds. A line's end is in no identity.
+  /// Quotes any text as a value of git's configuration. Identities contain no line ends.
   private static func quoted(_ text: String) -> String {
     let bytes = text.utf8.flatMap { byte -> [UInt8] in
       [UInt8(ascii: "\\"), UInt8(ascii: "\"")].contains(byte)
@@ -137,7 +139,7 @@ extension Workspace {
     return "\"\(String(decoding: bytes, as: UTF8.self))\""
   }
 
-  /// A repository for the agent alone, on a branch of the delegation's name at its head.
+  /// Creates the agent's repository, on the delegation's branch at its head.
   func makeAgentRepository(
     _ attempt: AttemptFiles, _ assignment: Assignment, _ repository: RepositoryFiles
   ) async throws {
@@ -171,9 +173,9 @@ extension Workspace {
     try await copyIndex(attempt.index, "\(folder)/index")
   }
 
-  /// What the agent's repository knows by name: its branch, the base branch at the commit that the
-  /// delegation started from, and the repository's tags. All of it is a copy: nothing that the
-  /// agent does to it is seen by anybody else.
+  /// The refs of the agent's repository: its branch, the base branch at the delegation's base
+  /// commit, and the repository's tags. They are copies, so the agent's changes to them have no
+  /// other effect.
   private func references(
     _ assignment: Assignment, _ repository: RepositoryFiles
   ) async throws -> [UInt8] {
@@ -186,10 +188,10 @@ extension Workspace {
         names["refs/remotes/origin/\(base.name)"] = base.commit
       }
     }
-    // By their bytes, as git has it; tags come after all of these.
+    // Sorted by bytes, as in git; tags follow all of these.
     let sorted = names.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
     let lines = sorted.map { "\($0.value) \($0.key)\n" }
-    // git reads a file with these traits without looking at each line.
+    // git does not check each line of a file with these traits.
     let head = "# pack-refs with: peeled fully-peeled sorted \n"
     return Array((head + lines.joined()).utf8) + packedTags(repository)
   }

@@ -1,27 +1,27 @@
-// Working trees for agents, and commits from what they leave there.
+// Working trees for agents, and commits from their changes.
 //
-// Per repository there is one bare clone of our own, kept from delegation to delegation, so that a
-// branch of a repository that is known costs one small fetch and the files that differ. The agent's
-// tree has a repository of its own, made anew each time, which borrows the clone's objects; the
-// agent may do with it what it likes, for git is never run in it by us: we look at the tree's files
-// alone, with the clone as GIT_DIR and an index of our own.
+// There is one bare clone per repository, kept between delegations, so that a branch of a known
+// repository costs one small fetch and the files that differ. The agent's tree has its own
+// repository, created each time, which borrows the clone's objects. The agent may do anything with
+// it, because the worker never runs git in it: it reads only the tree's files, with the clone as
+// GIT_DIR and a separate index.
 //
-// What it promises:
-// - Files reach the tree as they are: no filter, no line ending, no encoding is changed, whatever
-//   `.gitattributes` say (`info/attributes` of the clone has the last word, gitattributes(5)). What
-//   attributes say of line ends is done where a changed file is committed, see LineEnds.swift.
-// - Nothing that an agent wrote is run or followed: no hook, no fsmonitor, no config, no link out
-//   of the tree, no repository inside of it.
-// - A tree that is used again holds exactly the commit's files: whatever was changed is written
-//   anew, whatever is not of it is removed, ignored or not, and no two files are one (hard links).
-// - Nothing that an agent made gets into the clone: its objects live with the attempt.
-// - Nobody waits for the removal of what an attempt left, see TrashBin.swift.
-// - A repository that is larger than the limits allow is told as such, in bounded time and memory.
-// - The token goes to git by the environment.
+// Guarantees:
+// - Files reach the tree unchanged: no filter, line ending or encoding is applied, whatever
+//   `.gitattributes` contain (`info/attributes` of the clone has precedence, gitattributes(5)).
+//   Attributes for line ends are applied when a changed file is committed, see LineEnds.swift.
+// - Nothing from an agent is executed or followed: no hook, no fsmonitor, no config, no link out of
+//   the tree, no repository inside it.
+// - A reused tree contains exactly the commit's files: changed files are rewritten, others are
+//   removed, ignored or not, and no file is a hard link to another.
+// - An agent's objects never get into the clone: they are stored with the attempt.
+// - Removing an attempt's files blocks nothing, see TrashBin.swift.
+// - A repository that exceeds the limits is reported as such, in bounded time and memory.
+// - The token is passed to git in the environment.
 //
-// How it fails: a checkout with a `CheckoutFault` and, unless the server was merely away, without
-// the clone, so that the next try begins from nothing; picking up with a `PickUp` that says whose
-// fault it was.
+// Failures: a checkout throws a `CheckoutFault` and, unless the server was unreachable, removes the
+// clone, so that the next attempt starts afresh. Picking up returns a `PickUp`, which says whether
+// the agent or the machine caused the failure.
 
 import Glibc
 import HTTPClient
@@ -46,10 +46,10 @@ struct Workspace: Sendable {
     trash = TrashBin(files.trash)
   }
 
-  /// What git must do with files: nothing. `text` and the like in the tree have no say.
+  /// Attributes that override those of the tree: git must not change files.
   static let attributes = "* -text -ident -filter !eol !crlf !working-tree-encoding\n"
 
-  /// On top of what `Git` sets for each call.
+  /// Added to the settings of `Git`.
   static let config: [(key: String, value: String)] = [
     ("core.bare", "false"), ("core.autocrlf", "false"), ("core.safecrlf", "false"),
     ("core.symlinks", "true"), ("core.fileMode", "true"), ("core.ignoreCase", "false"),
@@ -59,7 +59,7 @@ struct Workspace: Sendable {
     ("core.commitGraph", "false"), ("safe.directory", "*"),
   ]
 
-  /// Makes the attempt's folder with the tree at the assignment's head.
+  /// Creates the attempt's folder with the tree at the assignment's head.
   func checkOut(_ assignment: Assignment) async throws(CheckoutFault) {
     guard let attempt = files.attempt(AttemptKey(assignment.lease)),
       let repository = files.repository(assignment.repository),
@@ -81,7 +81,7 @@ struct Workspace: Sendable {
       try await measure(assignment.head, repository)
       do { try await fill(attempt, from: repository, for: assignment) } catch {
         if error is CheckoutFault { throw error }
-        // What the last agent left may be in the way in a manner that git cannot undo.
+        // Files of the last agent may block git in a way that it cannot undo.
         try await trash.take([attempt.tree, attempt.index])
         try await fill(attempt, from: repository, for: assignment)
       }
@@ -89,14 +89,14 @@ struct Workspace: Sendable {
     } catch let fault as CheckoutFault {
       throw fault
     } catch {
-      if Task.isCancelled { throw CheckoutFault(message: "called off", isUnreachable: false) }
+      if Task.isCancelled { throw CheckoutFault(message: "cancelled", isUnreachable: false) }
       try? await trash.take([repository.clone, repository.slot])
       throw CheckoutFault(message: "checkout: \(error)", isUnreachable: false)
     }
   }
 
-  /// The repository's own file of commands and of the network, as it stands in the commit that the
-  /// branch was made from; nil where it has none.
+  /// The repository's own file of commands and network, from the commit on which the branch is
+  /// based; nil if there is no such file.
   func repositoryFile(_ assignment: Assignment) async throws(GitFault) -> [UInt8]? {
     guard let base = assignment.commands?.base, isObjectName(base),
       let repository = files.repository(assignment.repository)
@@ -107,13 +107,13 @@ struct Workspace: Sendable {
     guard found.trimmedOutput == "blob" else { return nil }
     let size = try await git(["cat-file", "-s", name], repository).trimmedOutput
     guard let bytes = Int(size), bytes <= CommandRules.fileBytesMax else {
-      // Its reader says that it is too large.
+      // The parser reports that it is too large.
       return [UInt8](repeating: UInt8(ascii: "#"), count: CommandRules.fileBytesMax + 1)
     }
     return try await git(["cat-file", "blob", name], repository).standardOutput
   }
 
-  /// Takes leave of an attempt: its tree is kept for the next one of the same repository.
+  /// Ends an attempt: its tree is kept for the next attempt of the same repository.
   func drop(_ key: AttemptKey, repository name: String) async {
     guard let attempt = files.attempt(key) else { return }
     if let repository = files.repository(name), DurableFile.exists(repository.clone) {
@@ -122,8 +122,8 @@ struct Workspace: Sendable {
     try? await trash.take([attempt.folder])
   }
 
-  /// Removes clones by age and size, and keeps the others fast; called while nothing is checked out
-  /// that borrows from one.
+  /// Removes clones by age and size, and repacks the others. Called while no checkout borrows from
+  /// a clone.
   func collect(_ limits: CacheLimits) async {
     let all = await GitCache.repositories(in: files.repositories) { clone in
       ["\(clone.dropLast(".git".count)).slot"].filter(DurableFile.exists)
@@ -133,12 +133,12 @@ struct Workspace: Sendable {
       try? await trash.take([one.path, "\(one.path.dropLast(".git".count)).slot"])
     }
     for one in all where !evicted.contains(one) {
-      // One that cannot be tidied is slow and no more.
+      // If it cannot be repacked, it is only slow.
       try? await GitCache.tidy(one.path)
     }
   }
 
-  /// Removes what attempts of former lives left, but for `kept`, and what they had begun to remove.
+  /// Removes remains of attempts of earlier processes, except `kept`, and completes their removals.
   func sweep(keeping kept: AttemptKey?) async {
     var command = Command(
       "find", [files.attempts, "-mindepth", "1", "-maxdepth", "1", "-print0"],
@@ -153,12 +153,12 @@ struct Workspace: Sendable {
 
   // MARK: The clone
 
-  /// A file in a clone that holds nothing but what was fetched.
+  /// Marks a clone that contains only fetched objects.
   private static let cloneMark = "aipm-fetched-only"
 
   private func openClone(_ repository: RepositoryFiles) async throws {
     if DurableFile.exists("\(repository.clone)/\(Self.cloneMark)") { return }
-    // One without the mark was made by a version that put agents' objects into it.
+    // A clone without the mark is from a version that added agents' objects.
     let fresh = "\(repository.clone).new"
     try await trash.take([repository.clone, repository.slot, fresh])
     try DurableFile.makeFolder(fresh)
@@ -173,10 +173,10 @@ struct Workspace: Sendable {
     }
   }
 
-  /// Where the last head that was fetched is kept; it is what the next fetch starts from.
+  /// The last fetched head, from which the next fetch starts.
   private var headRef: String { "refs/aipm/head" }
 
-  /// Brings the commit and all that belongs to it, unless it is the last one that was brought.
+  /// Fetches the commit with everything that it needs, unless it was the last one.
   private func fetch(_ assignment: Assignment, _ repository: RepositoryFiles) async throws {
     let known = try await git(
       ["rev-list", "--max-count=\(FetchRequest.haveMax)", headRef, "--"], repository,
@@ -188,20 +188,20 @@ struct Workspace: Sendable {
     do { try await index(stream, repository) } catch let fault as HTTPFault {
       throw CheckoutFault(message: "fetch: \(fault)", isUnreachable: true)
     }
-    // What came is believed if the commit that was ordered is in it, whole: its name stands for all
-    // that belongs to it. What is missing is missing in the clone.
+    // The pack is accepted if it contains the assigned commit and everything that the commit needs:
+    // object names are hashes. Missing objects are missing in the clone.
     try await git(
       ["rev-list", "--objects", "--quiet", assignment.head] + have.prefix(1).map { "^\($0)" },
       repository, timeout: .seconds(600))
     try await git(["update-ref", headRef, assignment.head], repository)
   }
 
-  /// Below so many objects they are kept one by one, as `git fetch` has it: a pack for each of many
-  /// small checkouts would make each look-up slower.
+  /// Fewer objects are stored loose, as in `git fetch`: a pack for each of many small fetches would
+  /// slow every look-up down.
   private static let looseMax = 100
 
-  /// Takes a pack into the clone as it comes.
-  /// - Throws: `HTTPFault` where the pack breaks off, `CheckoutFault` where git does not take it.
+  /// Writes a pack into the clone as it arrives.
+  /// - Throws: `HTTPFault` if the pack breaks off, `CheckoutFault` if it is not a pack.
   func index(_ pack: HTTPStream, _ repository: RepositoryFiles) async throws {
     var chunks = pack.makeAsyncIterator()
     var head: [UInt8] = []
@@ -218,12 +218,12 @@ struct Workspace: Sendable {
       environment: Git.environment(gitDirectory: repository.clone, config: Workspace.config),
       timeout: .seconds(1800), outputLimit: 64 << 10)
     command.diesWithParent = AgentProcess.canDieWithParent
-    // When the pack has come whole, git has the longer part of its work before it.
+    // After the last byte of the pack, git has most of its work ahead.
     command.grace = command.timeout
     let (value, result) = try await command.converse { [head, chunks] input, _ in
       var chunks = chunks
       var next: [UInt8]? = head
-      // A git that reads no more says why by its end.
+      // If git stops reading, its exit says why.
       while let chunk = next, await input.write(chunk) { next = try await chunks.next() }
       await input.finish()
     }
@@ -236,9 +236,9 @@ struct Workspace: Sendable {
     }
   }
 
-  // MARK: Calls
+  // MARK: git
 
-  /// git on the clone alone.
+  /// Runs git on the clone alone.
   @discardableResult
   func git(
     _ arguments: [String], _ repository: RepositoryFiles, input: Command.Input = .none,
@@ -251,7 +251,7 @@ struct Workspace: Sendable {
       diesWithParent: AgentProcess.canDieWithParent)
   }
 
-  /// git on the tree's files, with the clone for a repository and the attempt's index.
+  /// Runs git on the tree's files, with the clone as repository and the attempt's index.
   @discardableResult
   func tree(
     _ arguments: [String], _ attempt: AttemptFiles, _ repository: RepositoryFiles,
@@ -265,14 +265,14 @@ struct Workspace: Sendable {
       diesWithParent: AgentProcess.canDieWithParent, memoryBytesMax: Self.memoryBytesMax)
   }
 
-  /// Removes what stands at these paths and was made by us; what is not there is removed already.
+  /// Removes paths that the worker created; missing paths are ignored.
   func remove(_ paths: [String]) async throws {
-    let standing = paths.filter(DurableFile.exists)
-    guard !standing.isEmpty else { return }
-    do { try await run("rm", ["-rf", "--"] + standing) } catch {
-      // An agent can take the right to write from its own folders.
-      try await run("chmod", ["-R", "u+rwX", "--"] + standing)
-      try await run("rm", ["-rf", "--"] + standing)
+    let existing = paths.filter(DurableFile.exists)
+    guard !existing.isEmpty else { return }
+    do { try await run("rm", ["-rf", "--"] + existing) } catch {
+      // An agent can make its own folders read-only.
+      try await run("chmod", ["-R", "u+rwX", "--"] + existing)
+      try await run("rm", ["-rf", "--"] + existing)
     }
   }
 
@@ -280,7 +280,7 @@ struct Workspace: Sendable {
     var command = Command(program, arguments, timeout: .seconds(300))
     command.diesWithParent = AgentProcess.canDieWithParent
     let result = try await command.run()
-    guard result.succeeded else { throw ToolFault(program: program, said: result.errorText) }
+    guard result.succeeded else { throw ToolFault(program: program, message: result.errorText) }
   }
 
   func isObjectName(_ text: String) -> Bool {
@@ -288,9 +288,9 @@ struct Workspace: Sendable {
   }
 }
 
-/// `rm`, `find` or `cp` ended with an error.
+/// `rm`, `find` or `cp` failed.
 struct ToolFault: Error, CustomStringConvertible {
   let program: String
-  let said: String
-  var description: String { "\(program): \(said.prefix(500))" }
+  let message: String
+  var description: String { "\(program): \(message.prefix(500))" }
 }

@@ -1,5 +1,5 @@
-// Agents as a definition describes them: how each is called, what it may see and do, and how it is
-// read.
+// Agent profiles in a definition: how an agent is called, what it may see and do, and how its
+// result is read.
 
 import Domain
 import Yams
@@ -10,10 +10,10 @@ extension DefinitionReader {
     for (name, keyNode, value) in entries(node, at: "agents") ?? [] {
       if [AgentProfile.demo.name, AgentProfile.customName].contains(name) {
         note(
-          keyNode.place, "the agent's name \"\(name)\" is taken by one that is built in",
+          keyNode.position, "the agent's name \"\(name)\" is reserved for a built-in one",
           "choose another name")
       }
-      let isNamed = identifier(name, keyNode.place, "the agent")
+      let isNamed = identifier(name, keyNode.position, "the agent")
       if let profile = agent(value, name), isNamed { agents[name] = profile }
     }
     return agents
@@ -55,14 +55,14 @@ extension DefinitionReader {
       endpoints: endpoints ?? [], ownFiles: ownFiles ?? [])
   }
 
-  /// Patterns of a file of ignored names, one a line.
+  /// Patterns as in a file of ignored names.
   private mutating func ownFiles(_ node: Node, _ name: String) -> [String] {
     let items = texts(node, name) ?? []
     for item in items {
       let isLine = !item.text.unicodeScalars.contains { $0.value < 0x20 }
       guard let first = item.text.first, isLine, first != "!", first != "#" else {
         note(
-          item.node.place, "\"\(item.text)\" is no pattern of files",
+          item.node.position, "\"\(item.text)\" is not a pattern of files",
           "write a pattern as in .gitignore, such as .mytool/ or .mytool*")
         continue
       }
@@ -70,12 +70,12 @@ extension DefinitionReader {
     return items.map(\.text)
   }
 
-  /// Names of variables that an agent may see.
+  /// The names of variables that an agent may see.
   mutating func environment(_ node: Node?, _ name: String) -> [String] {
     let names = node.flatMap { texts($0, name) } ?? []
     for item in names {
       if let fault = AgentProfile.environmentFault(item.text) {
-        note(item.node.place, fault.message, fault.instead)
+        note(item.node.position, fault.message, fault.instead)
       }
     }
     return names.map(\.text)
@@ -88,7 +88,7 @@ extension DefinitionReader {
       isSession = text == protocols[1]
       if !protocols.contains(text) {
         note(
-          node.place, "\(fields.name("protocol")) is \"\(text)\"",
+          node.position, "\(fields.name("protocol")) is \"\(text)\"",
           Spelling.hint(for: text, in: protocols))
       }
     }
@@ -99,27 +99,28 @@ extension DefinitionReader {
     for key in other {
       guard let node = fields.values[key] else { continue }
       let only = isSession ? "agents that are called by a command" : "agents in a session"
-      note(node.place, "\(fields.name(key)) is for \(only)", "leave it out")
+      note(node.position, "\(fields.name(key)) is for \(only)", "leave it out")
     }
     if isSession { return agentSession(fields).map { .session($0) } }
     return agentCommand(fields).map { .command($0) }
   }
 
-  /// An argument list with a program; a shell's line is a fault that shows the list to write.
+  /// An argument list with a program. A shell's command line is a fault whose hint is the list.
   mutating func argumentList(
     _ node: Node, _ name: String
   ) -> [(text: String, node: Node)]? {
     if case .scalar(let scalar) = node {
-      let words = (try? ShellWords.split(scalar.string)) ?? ["PROGRAM", "ARGUMENT"]
-      let list = words.map { "\"\($0)\"" }.joined(separator: ", ")
+      let arguments = (try? ShellWords.split(scalar.string)) ?? ["PROGRAM", "ARGUMENT"]
+      let list = arguments.map { "\"\($0)\"" }.joined(separator: ", ")
       note(
-        node.place, "\(name) is one text, not a list of arguments; no shell would split it",
+        node.position, "\(name) is one text, not a list of arguments; no shell would split it",
         "write \(name.split(separator: ".").last ?? ""): [\(list)]")
       return nil
     }
     guard let items = texts(node, name) else { return nil }
     if items.first?.text.isEmpty ?? true {
-      note(node.place, "\(name) names no program", "write the program first: [PROGRAM, ARGUMENT]")
+      note(
+        node.position, "\(name) names no program", "write the program first: [PROGRAM, ARGUMENT]")
       return nil
     }
     return items
@@ -132,7 +133,7 @@ extension DefinitionReader {
       way = text
       if !ways.contains(text) {
         note(
-          node.place, "\(fields.name("prompt")) is \"\(text)\"",
+          node.position, "\(fields.name("prompt")) is \"\(text)\"",
           "write argument, standard-input or file: how the agent gets the prompt")
       }
     }
@@ -141,9 +142,9 @@ extension DefinitionReader {
     else { return nil }
     var arguments: [AgentCommand.Argument] = []
     for (index, item) in items.enumerated() {
-      arguments.append(argument(item.text, item.node.place, isProgram: index == 0))
+      arguments.append(argument(item.text, item.node.position, isProgram: index == 0))
     }
-    if let way, ways.contains(way) { placeholderFault(arguments, way: way, fields, node.place) }
+    if let way, ways.contains(way) { placeholderFault(arguments, way: way, fields, node.position) }
     let long = fields.values["long-prompt-command"].flatMap {
       longPromptArguments($0, fields.name("long-prompt-command"), way: way)
     }
@@ -152,29 +153,29 @@ extension DefinitionReader {
       longPromptArguments: long)
   }
 
-  /// The command for a prompt that no argument can hold.
+  /// The command for a prompt that is too long for an argument.
   private mutating func longPromptArguments(
     _ node: Node, _ name: String, way: String?
   ) -> [AgentCommand.Argument]? {
     guard let items = argumentList(node, name) else { return nil }
     var arguments: [AgentCommand.Argument] = []
     for (index, item) in items.enumerated() {
-      arguments.append(argument(item.text, item.node.place, isProgram: index == 0))
+      arguments.append(argument(item.text, item.node.position, isProgram: index == 0))
     }
     if way != "argument" {
-      note(node.place, "\(name) is for agents whose prompt is an argument", "leave it out")
+      note(node.position, "\(name) is for agents whose prompt is an argument", "leave it out")
     }
     if !arguments.contains(.promptFile) || arguments.contains(.prompt) {
       note(
-        node.place, "\(name) must have {{promptFile}}, and not {{prompt}}",
+        node.position, "\(name) must have {{promptFile}}, and not {{prompt}}",
         "write \"{{promptFile}}\" where the agent expects the path of a file")
     }
     return arguments
   }
 
-  /// Notes a placeholder that the way of giving the prompt needs, or that contradicts it.
+  /// Notes a missing placeholder, or one that contradicts how the prompt is passed.
   private mutating func placeholderFault(
-    _ arguments: [AgentCommand.Argument], way: String, _ fields: Fields, _ place: Place?
+    _ arguments: [AgentCommand.Argument], way: String, _ fields: Fields, _ position: SourcePosition?
   ) {
     let command = fields.name("command")
     let known: [(way: String, argument: AgentCommand.Argument, written: String)] = [
@@ -182,32 +183,32 @@ extension DefinitionReader {
     ]
     for one in known where one.way == way && !arguments.contains(one.argument) {
       return note(
-        place, "prompt is \(way), but \(command) has no \(one.written)",
+        position, "prompt is \(way), but \(command) has no \(one.written)",
         "write \"\(one.written)\" where the agent expects it")
     }
     for one in known where one.way != way && arguments.contains(one.argument) {
       note(
-        place, "\(command) has \(one.written), but prompt is \(way)",
+        position, "\(command) has \(one.written), but prompt is \(way)",
         "write prompt: \(one.way), or leave \(one.written) out")
     }
   }
 
   private mutating func argument(
-    _ text: String, _ place: Place?, isProgram: Bool
+    _ text: String, _ position: SourcePosition?, isProgram: Bool
   ) -> AgentCommand.Argument {
     let known = AgentCommand.Argument.placeholders
     if text.contains("\0") {
-      note(place, "an argument holds a NUL character", "leave it out")
+      note(position, "an argument holds a NUL character", "leave it out")
     }
     if let placeholder = known[text] {
-      if isProgram { note(place, "the program is \(text)", "write the program's name or path") }
+      if isProgram { note(position, "the program is \(text)", "write the program's name or path") }
       return placeholder
     }
     if text.contains("{{") {
       let names = known.keys.sorted().joined(separator: ", ")
       let near = Spelling.nearest(to: text, in: Array(known.keys))
       note(
-        place, "the argument \"\(text)\" holds {{ but is no placeholder",
+        position, "the argument \"\(text)\" holds {{ but is no placeholder",
         near.map { "did you mean \"\($0)\"?" }
           ?? "write one of \(names) as an argument of its own")
     }

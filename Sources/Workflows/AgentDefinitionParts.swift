@@ -1,4 +1,4 @@
-// The parts of an agent's description that need more than a line: sessions, preflights, signs.
+// The larger parts of an agent profile: sessions, preflights, output signs.
 
 import Domain
 import Yams
@@ -16,7 +16,7 @@ extension DefinitionReader {
     else { return nil }
     for item in items where item.text.contains("{{") {
       note(
-        item.node.place, "the argument \"\(item.text)\" holds {{, which has no meaning here",
+        item.node.position, "the argument \"\(item.text)\" holds {{, which has no meaning here",
         "leave it out; the prompt and the working tree go over the protocol")
     }
     return AgentSession(
@@ -24,7 +24,7 @@ extension DefinitionReader {
       accessesFiles: accesses ?? true)
   }
 
-  /// `allow`, `reject`, or one of them for each kind and for `default`.
+  /// `allow` or `reject`, or one of them for each kind and for `default`.
   private mutating func permissions(_ node: Node, _ name: String) -> AgentPermissions {
     if case .scalar = node {
       return AgentPermissions(allowsByDefault: permission(node, name) ?? false)
@@ -38,7 +38,7 @@ extension DefinitionReader {
         permissions.byKind[kind] = isAllowed
       } else {
         note(
-          keyNode.place, "\(name) names the unknown kind \"\(kind)\"",
+          keyNode.position, "\(name) names the unknown kind \"\(kind)\"",
           Spelling.hint(for: kind, in: AgentPermissions.kinds + ["default"]))
       }
     }
@@ -46,15 +46,15 @@ extension DefinitionReader {
   }
 
   private mutating func permission(_ node: Node, _ name: String) -> Bool? {
-    guard let word = text(node, name) else { return nil }
-    if ["allow", "reject"].contains(word) { return word == "allow" }
-    note(node.place, "\(name) is \"\(word)\"", "write allow or reject")
+    guard let value = text(node, name) else { return nil }
+    if ["allow", "reject"].contains(value) { return value == "allow" }
+    note(node.position, "\(name) is \"\(value)\"", "write allow or reject")
     return nil
   }
 
   // MARK: Preflight
 
-  /// A list is the command alone.
+  /// A mapping, or a list with only the command.
   mutating func preflight(_ node: Node, _ name: String) -> AgentPreflight? {
     if case .mapping = node {
       guard let fields = fields(node, at: name, keys: ["command", "signed-in"]) else { return nil }
@@ -74,7 +74,7 @@ extension DefinitionReader {
     let files = fields.values["files"].flatMap { texts($0, fields.name("files")) } ?? []
     for item in files where item.text.hasPrefix("/") || item.text.isEmpty {
       note(
-        item.node.place, "\"\(item.text)\" is no path within the agent's HOME",
+        item.node.position, "\"\(item.text)\" is not a path within the agent's HOME",
         "write it without ~/ and without a / first")
     }
     let command = fields.values["command"].flatMap { argumentList($0, fields.name("command")) }
@@ -82,7 +82,7 @@ extension DefinitionReader {
     let variables = environment(fields.values["environment"], fields.name("environment"))
     if variables.isEmpty, files.isEmpty, command == nil {
       note(
-        fields.place, "\(name) names nothing that a sign-in shows by",
+        fields.position, "\(name) has no way to check a sign-in",
         "write environment, files or command")
     }
     return .init(
@@ -139,8 +139,8 @@ extension DefinitionReader {
   }
 
   /// - Parameters:
-  ///   - reads: the names of what may be read out of the line.
-  ///   - isUsage: whether something must be.
+  ///   - reads: the names of values that may be read from the line.
+  ///   - isUsage: whether the sign must read a value.
   private mutating func sign(
     _ node: Node, _ name: String, reads: [String], isUsage: Bool
   ) -> OutputSign? {
@@ -155,10 +155,10 @@ extension DefinitionReader {
         .map { [$0] }
     }
     if let node = fields.values["stream"] {
-      sign.stream = word(node, fields.name("stream"), OutputSign.Stream.self) ?? .either
+      sign.stream = choice(node, fields.name("stream"), OutputSign.Stream.self) ?? .either
     }
     if let node = fields.values["total"] {
-      sign.adds = word(node, fields.name("total"), Total.self) == .sum
+      sign.adds = choice(node, fields.name("total"), Total.self) == .sum
     }
     var found: [String] = []
     switch (fields.values["text"], fields.values["json"]) {
@@ -169,11 +169,11 @@ extension DefinitionReader {
       sign.values = values(fields, reads: reads)
       found = Array(sign.values.keys)
     case (nil, nil), (.some, .some):
-      note(fields.place, "\(name) must have either text or json", "write text: \"…\"")
+      note(fields.position, "\(name) must have either text or json", "write text: \"…\"")
     }
     if isUsage, found.isEmpty {
       note(
-        fields.place, "\(name) reads no figure",
+        fields.position, "\(name) reads no figure",
         "write {\(reads.first ?? "")} in the text, or read: {\(reads.first ?? ""): PATH}")
     }
     return sign
@@ -187,14 +187,14 @@ extension DefinitionReader {
     guard let text = line(node, name) else { return nil }
     guard let pattern = LinePattern(text) else {
       note(
-        node.place, "\(name) begins with no text, or a { in it is not closed",
-        "write words of the line first; * is anything, {NAME} a number")
+        node.position, "\(name) begins with no text, or a { in it is not closed",
+        "write text of the line first; * is anything, {NAME} a number")
       return nil
     }
     found = pattern.names
     for number in pattern.names where !reads.contains(number) {
       note(
-        node.place, "\(name) reads \"\(number)\", which has no meaning here",
+        node.position, "\(name) reads \"\(number)\", which has no meaning here",
         Spelling.hint(for: number, in: reads))
     }
     return text
@@ -204,12 +204,12 @@ extension DefinitionReader {
     var members: [String: String] = [:]
     for (path, keyNode, value) in entries(node, at: name) ?? [] {
       guard case .scalar(let scalar) = value else {
-        note(value.place ?? keyNode.place, "\(name).\(path) is not one value", "write a text")
+        note(value.position ?? keyNode.position, "\(name).\(path) is not one value", "write a text")
         continue
       }
       members[path] = scalar.string
     }
-    if members.isEmpty { note(node.place, "\(name) is empty", "write {type: …}") }
+    if members.isEmpty { note(node.position, "\(name) is empty", "write {type: …}") }
     return members
   }
 
@@ -222,20 +222,20 @@ extension DefinitionReader {
         values[value] = line(path, "\(name).\(value)")
       } else {
         note(
-          keyNode.place, "\(name) has \"\(value)\", which has no meaning here",
+          keyNode.position, "\(name) has \"\(value)\", which has no meaning here",
           Spelling.hint(for: value, in: reads))
       }
     }
     return values
   }
 
-  private mutating func word<T: RawRepresentable & CaseIterable>(
+  private mutating func choice<T: RawRepresentable & CaseIterable>(
     _ node: Node, _ name: String, _ type: T.Type
   ) -> T? where T.RawValue == String {
     guard let text = text(node, name) else { return nil }
-    if let word = T(rawValue: text) { return word }
+    if let value = T(rawValue: text) { return value }
     note(
-      node.place, "\(name) is \"\(text)\"",
+      node.position, "\(name) is \"\(text)\"",
       Spelling.hint(for: text, in: T.allCases.map(\.rawValue)))
     return nil
   }
@@ -245,7 +245,7 @@ extension DefinitionReader {
     _ read: (inout DefinitionReader, Node, String) -> Item?
   ) -> [Item] {
     guard case .sequence(let sequence) = node else {
-      note(node.place, "\(name) is not a list", "write lines that begin with \"- \"")
+      note(node.position, "\(name) is not a list", "write lines that begin with \"- \"")
       return []
     }
     var items: [Item] = []

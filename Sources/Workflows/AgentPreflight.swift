@@ -1,22 +1,22 @@
-// How it is found out whether an agent could work here, within seconds and without a model.
+// How to check within seconds, and without a model, whether an agent can work on this machine.
 
-/// What is asked of an agent before work is given to it.
+/// The check of an agent before it gets work.
 package struct AgentPreflight: Codable, Equatable, Sendable {
-  /// An argument list that ends with 0 where the agent is installed and runs; empty: a program on
-  /// the PATH is enough.
+  /// An argument list that exits with 0 if the agent is installed and runs; empty if it is enough
+  /// that the program is on the PATH.
   package var command: [String]
-  /// What says that it is signed in; any one of it is enough. nil: nobody asks.
+  /// Evidence that the agent is signed in; any one is enough. nil: not checked.
   package var signIn: SignIn?
 
-  /// Where a sign-in shows.
+  /// Where to look for a sign-in.
   package struct SignIn: Codable, Equatable, Sendable {
     /// Environment variables, one of which is set.
     package var variables: [String]
-    /// Files in the agent's HOME, one of which is there: of those that it is lent.
+    /// Files in the agent's HOME that are mounted in its sandbox, one of which exists.
     package var files: [String]
-    /// An argument list that ends with 0.
+    /// An argument list that exits with 0.
     package var command: [String]
-    /// What to do where none of it is so, for people.
+    /// For people, what to do if there is no sign-in.
     package var hint: String
 
     package init(

@@ -1,16 +1,16 @@
-// How an agent is called: data, so that a new agent needs no new code.
+// How an agent is called, as data, so that a new agent needs no new code.
 
 import NetworkRules
 
-/// An agent as a workflow names it.
+/// An agent of a workflow.
 package struct AgentProfile: Equatable, Sendable {
-  /// What is run.
+  /// What is executed.
   package enum Kind: Equatable, Sendable {
-    /// The agent that AIPM carries itself (`aipm demo-agent`), which needs no model.
+    /// The built-in agent (`aipm demo-agent`), which needs no model.
     case demo
     /// A program that is started for each attempt.
     case command(AgentCommand)
-    /// A program that stays and is spoken to in the Agent Client Protocol.
+    /// A program that keeps running and is called by the Agent Client Protocol.
     case session(AgentSession)
   }
 
@@ -18,21 +18,21 @@ package struct AgentProfile: Equatable, Sendable {
   /// One line for people.
   package var description: String
   package var kind: Kind
-  /// The environment variables passed on to it, by name; nothing else of the server's environment
-  /// but what every process needs.
+  /// The names of environment variables that are passed on. From the server's environment, the
+  /// agent gets only these and what every process needs.
   package var environment: [String]
-  /// How it is found out whether it could work; nil: it is tried.
+  /// How to check whether the agent can work; nil if only an attempt shows it.
   package var preflight: AgentPreflight?
-  /// How its end is read.
+  /// How its result is read.
   package var reading: AgentReading
-  /// The version of the agent that this call was written for; empty where it is not known.
+  /// The version of the agent for which this profile was written; empty if unknown.
   package var writtenFor: String
-  /// What it gets in a sandbox.
+  /// The permissions in its sandbox.
   package var sandbox: SandboxGrants
-  /// The services that it calls with a credential that can stay outside.
+  /// The services for which the credential can stay outside the sandbox.
   package var endpoints: [ModelEndpoint]
-  /// Patterns, as gitignore(5) has them, of files that it keeps for itself in the working tree: a
-  /// new one is no part of its change.
+  /// Patterns, as in gitignore(5), of the agent's own files in the working tree: new ones are not
+  /// part of its change.
   package var ownFiles: [String]
 
   package init(
@@ -52,7 +52,7 @@ package struct AgentProfile: Equatable, Sendable {
     self.endpoints = endpoints
   }
 
-  /// The program that is run; nil for the agent that is built in.
+  /// The program; nil for the built-in agent.
   package var program: String? {
     switch kind {
     case .demo: nil
@@ -64,39 +64,38 @@ package struct AgentProfile: Equatable, Sendable {
   /// The built-in agent. It is part of every workflow, under this reserved name.
   package static let demo = AgentProfile(
     name: "demo",
-    description: "built in: writes source files after the acceptance criteria, without a model",
+    description: "built in: writes source files from the acceptance criteria, without a model",
     kind: .demo)
 
-  /// The reserved name of the agent that `--agent command` makes.
+  /// The reserved name of the agent of `--agent command`.
   package static let customName = "command"
 
-  /// The agent of `--agent command --agent-command …`: the prompt is appended as the last argument
-  /// and also given on standard input.
+  /// The agent of `--agent command --agent-command …`: it gets the prompt as the last argument and
+  /// on standard input.
   /// - Parameters:
-  ///   - words: the program and its arguments, as `ShellWords.split` gives them; taken as they
-  ///     stand, with no placeholders.
+  ///   - command: the program and its arguments, without placeholders.
   ///   - environment: names of variables to pass on; check each with `environmentFault` before.
-  ///   - network: what it may reach.
+  ///   - network: its network access.
   package static func custom(
-    words: [String], environment: [String], network: NetworkPolicy = NetworkPolicy()
+    command: [String], environment: [String], network: NetworkPolicy = NetworkPolicy()
   ) -> AgentProfile {
     AgentProfile(
-      name: customName, description: words.joined(separator: " "),
+      name: customName, description: command.joined(separator: " "),
       kind: .command(
         AgentCommand(
-          arguments: words.map { AgentCommand.Argument.literal($0) } + [.prompt],
+          arguments: command.map { AgentCommand.Argument.literal($0) } + [.prompt],
           promptOnStandardInput: true)),
       environment: environment, sandbox: SandboxGrants(network: network))
   }
 
-  /// Why a variable of this name must not reach an agent.
-  /// - Returns: what is wrong and what to do, nil where it may be passed on.
+  /// Why a variable must not be passed to an agent.
+  /// - Returns: the problem and the solution; nil if it may be passed.
   package static func environmentFault(_ name: String) -> (message: String, instead: String)? {
     let scalars = name.unicodeScalars
-    let fits = scalars.allSatisfy {
+    let isValid = scalars.allSatisfy {
       $0 == "_" || ($0.isASCII && ($0.properties.isAlphabetic || $0.properties.numericType != nil))
     }
-    guard let first = scalars.first, fits, first.properties.numericType == nil else {
+    guard let first = scalars.first, isValid, first.properties.numericType == nil else {
       return (
         "\"\(name)\" is not the name of an environment variable",
         "write letters, digits and _, no digit first; the value comes from the environment"
@@ -104,7 +103,7 @@ package struct AgentProfile: Equatable, Sendable {
     }
     if name.hasPrefix("AIPM_") || ["GITHUB_TOKEN", "GH_TOKEN"].contains(name) {
       return (
-        "\(name) is or may be a credential of the forge, which no agent gets",
+        "\(name) is or may be a credential of the forge, which agents never get",
         "leave it out; AIPM itself pushes and comments"
       )
     }
@@ -112,14 +111,14 @@ package struct AgentProfile: Equatable, Sendable {
   }
 }
 
-/// A program with its arguments, and the ways in which it gets the prompt.
+/// A program with its arguments, and how it gets the prompt.
 package struct AgentCommand: Equatable, Sendable {
-  /// One argument; a placeholder is one whole argument, so that nothing is ever parsed out of it.
+  /// One argument. A placeholder is a whole argument, so nothing is parsed out of its value.
   package enum Argument: Equatable, Sendable {
     case literal(String)
     /// `{{prompt}}`
     case prompt
-    /// `{{promptFile}}`: the path of a file that holds the prompt, outside the working tree.
+    /// `{{promptFile}}`: the path of a file with the prompt, outside the working tree.
     case promptFile
     /// `{{directory}}`: the working tree, which is also the current directory.
     case directory
@@ -133,8 +132,8 @@ package struct AgentCommand: Equatable, Sendable {
   /// The program (always a literal) and its arguments.
   package var arguments: [Argument]
   package var promptOnStandardInput: Bool
-  /// In place of `arguments` where the prompt is longer than an argument may be; nil: those, with
-  /// words for the prompt that name a file which holds it.
+  /// Replaces `arguments` if the prompt is too long for an argument. nil: `arguments` are used,
+  /// with a text that names a file with the prompt.
   package var longPromptArguments: [Argument]?
 
   package init(
@@ -145,20 +144,20 @@ package struct AgentCommand: Equatable, Sendable {
     self.promptOnStandardInput = promptOnStandardInput
   }
 
-  /// The program, as a name to look up on the PATH or as a path.
+  /// The program, a name to look up on the PATH or a path.
   package var program: String {
     if case .literal(let text)? = arguments.first { return text }
     return ""
   }
 }
 
-/// A program that speaks the Agent Client Protocol on its standard streams, and what is allowed to
-/// it. One process serves one attempt after the other, each in a session of its own.
+/// A program that speaks the Agent Client Protocol on its standard streams, and its permissions.
+/// One process serves several attempts in turn, each in a new session.
 package struct AgentSession: Codable, Equatable, Sendable {
-  /// The program and its arguments; none is a placeholder.
+  /// The program and its arguments, without placeholders.
   package var arguments: [String]
   package var permissions: AgentPermissions
-  /// Whether it may have files of the working tree read and written for it.
+  /// Whether the worker reads and writes files of the working tree for it.
   package var accessesFiles: Bool
 
   package init(
@@ -170,10 +169,10 @@ package struct AgentSession: Codable, Equatable, Sendable {
   }
 }
 
-/// What is answered where an agent asks whether it may do something. It is no sandbox: an agent
-/// that does not ask is not held by it.
+/// The replies to an agent's requests for permission. This is not a sandbox: an agent that does not
+/// ask is not restricted.
 package struct AgentPermissions: Codable, Equatable, Sendable {
-  /// Whether kinds that are not named are allowed.
+  /// Whether other kinds are allowed.
   package var allowsByDefault: Bool
   /// By the protocol's kind of tool call.
   package var byKind: [String: Bool]
@@ -188,6 +187,6 @@ package struct AgentPermissions: Codable, Equatable, Sendable {
     self.byKind = byKind
   }
 
-  /// - Parameter kind: as the agent named it; nil where it named none.
+  /// - Parameter kind: from the agent's request; nil if it has none.
   package func allows(_ kind: String?) -> Bool { byKind[kind ?? "other"] ?? allowsByDefault }
 }

@@ -1,20 +1,20 @@
-// What an agent's output says of how it went and of what it cost: data of its profile, so that
-// the next agent with words of its own needs no new code.
+// How success, failure and usage are read from an agent's output, as data of its profile, so that a
+// new agent needs no new code.
 
 import Glibc
 
-/// How the end of an agent is read. An exit code alone is not enough where an agent ends with 0
-/// although it did nothing.
+/// How the result of an agent is read. Some agents exit with 0 although they did nothing, so an
+/// exit code is not always enough.
 package struct AgentReading: Codable, Equatable, Sendable {
-  /// Exit codes of an agent that went well.
+  /// Exit codes of success.
   package var successCodes: [Int]
   /// What other exit codes mean, for people.
   package var codeMeanings: [Int: String]
-  /// Each of these must be found for the agent to have gone well.
+  /// Signs that must all occur for a success.
   package var success: [OutputSign]
-  /// None of these may be found, unless the agent got over it (`OutputSign.recovery`).
+  /// Signs that must not occur, unless the agent recovered (`OutputSign.recovery`).
   package var failure: [OutputSign]
-  /// Where the agent tells what it used.
+  /// Signs with usage figures.
   package var usage: [OutputSign]
 
   package init(
@@ -28,16 +28,16 @@ package struct AgentReading: Codable, Equatable, Sendable {
     self.usage = usage
   }
 
-  /// An exit code of 0 is all that is asked for.
+  /// Only the exit code counts.
   package static let plain = AgentReading()
 
-  /// Whether any line has to be looked at.
+  /// Whether any line of the output is needed.
   package var looksAtLines: Bool { !success.isEmpty || !failure.isEmpty || !usage.isEmpty }
 }
 
-/// A line of output that says something.
+/// A line of output with a meaning.
 package struct OutputSign: Codable, Equatable, Sendable {
-  /// Which stream it is looked for in.
+  /// The stream with the line.
   package enum Stream: String, Codable, CaseIterable, Sendable {
     case output
     case error
@@ -45,16 +45,16 @@ package struct OutputSign: Codable, Equatable, Sendable {
   }
 
   package var stream: Stream
-  /// A `LinePattern` that stands somewhere in the line, colours left out; nil: see `members`.
+  /// A `LinePattern` that matches a part of the line, without colours; nil: see `members`.
   package var text: String?
-  /// The line is a JSON object with these members: a path with dots, and the value as JSON writes
-  /// it, without the quotes of a string.
+  /// The line is a JSON object with these members: a path with dots, and the value in JSON, without
+  /// quotes for a string.
   package var members: [String: String]
-  /// What is read out of that object: by the name of the value, the path of the member.
+  /// The values to read from that object: by name, the path of the member.
   package var values: [String: String]
-  /// Whether the values of all such lines are added up; else the last one counts.
+  /// Whether the values of all such lines are summed; else the last one counts.
   package var adds: Bool
-  /// Of a failure: signs that the agent got over it, if one of them comes after it.
+  /// For a failure: signs of recovery, if one follows it.
   package var recovery: [OutputSign]?
 
   package init(
@@ -69,15 +69,15 @@ package struct OutputSign: Codable, Equatable, Sendable {
     self.adds = adds
   }
 
-  /// As people write and read it.
-  package var words: String {
+  /// For people.
+  package var displayText: String {
     if let text { return "“\(text)”" }
     let pairs = members.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
     return "{\(pairs.joined(separator: ", "))}"
   }
 }
 
-/// The figures that an agent may tell, by the names that profiles use.
+/// The usage figures of an agent, by their names in profiles.
 package enum UsageFigure: String, CaseIterable, Sendable {
   case inputTokens = "input-tokens"
   case outputTokens = "output-tokens"
@@ -87,9 +87,8 @@ package enum UsageFigure: String, CaseIterable, Sendable {
   case credits
 }
 
-/// A text with `*`, which stands for anything, and with `{NAME}`, which stands for a number. It is
-/// looked for from left to right and never tried a second way, so the time that it takes is bounded
-/// by the line, whatever an agent writes.
+/// A text with `*` for anything and `{NAME}` for a number. It is matched from left to right without
+/// backtracking, so the time is bounded by the length of the line.
 package struct LinePattern: Equatable, Sendable {
   private enum Piece: Equatable, Sendable {
     case literal([UInt8])
@@ -98,14 +97,14 @@ package struct LinePattern: Equatable, Sendable {
   }
 
   private let pieces: [Piece]
-  /// The names of its numbers.
+  /// The names of the numbers.
   package var names: [String] {
     pieces.compactMap { piece in
       if case .number(let name) = piece { name } else { nil }
     }
   }
 
-  /// nil where there is nothing in it to look for, or where a brace is not closed.
+  /// nil if the pattern does not begin with text, or a brace is not closed.
   package init?(_ text: String) {
     var pieces: [Piece] = []
     var literal: [UInt8] = []
@@ -134,29 +133,29 @@ package struct LinePattern: Equatable, Sendable {
     self.pieces = pieces
   }
 
-  /// Looks for it in a line.
-  /// - Returns: its numbers by name; nil where it does not stand there.
+  /// Matches the pattern anywhere in a line.
+  /// - Returns: the numbers by name; nil if it does not match.
   package func match(_ line: some BidirectionalCollection<UInt8>) -> [String: Double]? {
     let bytes = Array(line)
-    var place = 0
+    var index = 0
     var floats = true
     var numbers: [String: Double] = [:]
     for piece in pieces {
       switch piece {
       case .anything: floats = true
       case .literal(let wanted):
-        guard let start = Self.find(wanted, in: bytes, from: place, floats: floats) else {
+        guard let start = Self.find(wanted, in: bytes, from: index, floats: floats) else {
           return nil
         }
-        place = start + wanted.count
+        index = start + wanted.count
         floats = false
       case .number(let name):
         if floats {
-          while place < bytes.count, !Self.isDigit(bytes[place]) { place += 1 }
+          while index < bytes.count, !Self.isDigit(bytes[index]) { index += 1 }
         }
-        guard let (value, end) = Self.number(bytes, from: place) else { return nil }
+        guard let (value, end) = Self.number(bytes, from: index) else { return nil }
         numbers[name] = value
-        place = end
+        index = end
         floats = false
       }
     }
@@ -170,15 +169,15 @@ package struct LinePattern: Equatable, Sendable {
     guard floats else {
       return bytes[start..<(start + wanted.count)].elementsEqual(wanted) ? start : nil
     }
-    return bytes.withUnsafeBytes { ByteSearch.place(of: wanted, in: $0, from: start) }
+    return bytes.withUnsafeBytes { ByteSearch.index(of: wanted, in: $0, from: start) }
   }
 
   private static func isDigit(_ byte: UInt8) -> Bool {
     (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
   }
 
-  /// Digits with commas between them and a fraction behind them, and with `k` or `M` for thousands
-  /// and millions: how agents write how many tokens.
+  /// A number with commas, a fraction, and `k` or `M` for thousands and millions, as agents print
+  /// counts of tokens.
   private static func number(_ bytes: [UInt8], from start: Int) -> (Double, Int)? {
     guard start < bytes.count, isDigit(bytes[start]) else { return nil }
     var end = start
@@ -203,21 +202,21 @@ package struct LinePattern: Equatable, Sendable {
   }
 }
 
-/// Looks for bytes in bytes.
+/// Finds bytes in bytes.
 package enum ByteSearch {
   /// - Parameter wanted: at least one byte.
-  /// - Returns: the first place at or after `start`; nil where there is none.
-  package static func place(
+  /// - Returns: the first index at or after `start`; nil if absent.
+  package static func index(
     of wanted: [UInt8], in all: UnsafeRawBufferPointer, from start: Int = 0
   ) -> Int? {
     guard let base = all.baseAddress, let first = wanted.first else { return nil }
-    var place = start
-    while place + wanted.count <= all.count {
-      let room = all.count - wanted.count - place + 1
-      guard let found = memchr(base + place, Int32(first), room) else { return nil }
+    var index = start
+    while index + wanted.count <= all.count {
+      let room = all.count - wanted.count - index + 1
+      guard let found = memchr(base + index, Int32(first), room) else { return nil }
       let at = UnsafeRawPointer(found) - base
       if memcmp(base + at, wanted, wanted.count) == 0 { return at }
-      place = at + 1
+      index = at + 1
     }
     return nil
   }

@@ -1,6 +1,6 @@
-/// The shape of an agent's description.
+/// The schema of an agent profile.
 enum AgentSchema {
-  /// What an output may hold that says how the agent ended; indented as it stands in the whole.
+  /// An output sign; indented as in the whole schema.
   private static let sign = #"""
     "stream": {"enum": ["output", "error", "either"]},
                   "text": {"type": "string"},
@@ -24,7 +24,7 @@ enum AgentSchema {
         "environment": {
           "type": "array",
           "items": {"type": "string"},
-          "description": "Names of variables that are passed on"
+          "description": "Names of environment variables to pass on"
         },
         "preflight": {
           "type": ["array", "object"],
@@ -170,7 +170,7 @@ enum AgentSchema {
         "own-files": {
           "type": "array",
           "items": {"type": "string"},
-          "description": "Patterns, as in .gitignore, of files that the agent keeps for itself"
+          "description": "Patterns, as in .gitignore, of the agent's own files"
         }
       }
     }

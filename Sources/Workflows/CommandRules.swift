@@ -1,48 +1,48 @@
-// Programs that run before the agent and after it: what a workflow says of them, and what a
-// repository may say instead, in a file of its own that nobody vouches for.
+// Commands that run before and after the agent: those of a workflow, and those of a repository's
+// own file, which is not trusted.
 
 import Domain
 import NetworkRules
 import Yams
 
-/// The commands around an agent: argument lists, run as it is, in the same sandbox.
+/// The commands before and after an agent: argument lists, run in the same sandbox.
 package struct CommandRules: Equatable, Sendable {
-  /// What of this a repository may set in its `.aipm.yaml`.
+  /// A setting that a repository may change in its `.aipm.yaml`.
   package enum Setting: String, CaseIterable, Sendable {
     case setup, verify
   }
 
-  /// Before the agent; one that fails ends the attempt.
+  /// Before the agent; a failure ends the attempt.
   package var setup: [[String]] = []
-  /// After the agent; what one that fails has said goes back to the agent.
+  /// After the agent; the output of a failed command is sent back to the agent.
   package var verify: [[String]] = []
   /// How often that happens before the attempt ends as `verify-failed`.
   package var rounds = 2
-  /// Names of variables that these commands may see.
+  /// The names of variables that these commands may see.
   package var environment: [String] = []
   package var repositoryMaySet: Set<Setting> = []
-  /// What a repository's file narrows the network to; nil: it says nothing of it. A workflow's own
-  /// rules have none.
+  /// The network policy in a repository's file, which can only narrow the workflow's; nil if
+  /// absent.
   package var repositoryNetwork: NetworkPolicy?
 
   package init() {}
 
-  /// The file in a repository.
+  /// The name of a repository's file.
   package static let fileName = ".aipm.yaml"
-  /// It is read by a machine that does not trust it.
+  /// The limit of that file, which is not trusted.
   package static let fileBytesMax = 64 << 10
 
   private static let commandsMax = 20
   private static let argumentsMax = 100
   private static let argumentBytesMax = 8192
 
-  /// What a repository's file makes of these rules.
+  /// Merges a repository's file into these rules.
   /// - Parameter source: the file's content.
-  /// - Throws: everything that is wrong with it; also a setting that the workflow keeps to itself.
+  /// - Throws: all of its faults; also a setting that the workflow does not allow.
   package func merged(withRepositoryFile source: String) throws(WorkflowFaults) -> CommandRules {
     var reader = DefinitionReader(source: source, file: Self.fileName)
     var rules = self
-    // How deep it may be nested, libyaml itself limits.
+    // libyaml itself limits the depth.
     guard source.utf8.count <= Self.fileBytesMax else {
       reader.note(
         nil, "the file is larger than \(Self.fileBytesMax >> 10) KiB",
@@ -54,10 +54,10 @@ package struct CommandRules: Equatable, Sendable {
       for setting in Setting.allCases {
         guard let node = fields.values[setting.rawValue] else { continue }
         guard repositoryMaySet.contains(setting) else {
-          // Where a repository may set nothing, its file is for other workflows.
+          // If a repository may set nothing, its file is for other workflows.
           if repositoryMaySet.isEmpty { continue }
           reader.note(
-            node.place, "the workflow does not let a repository set \(setting.rawValue)",
+            node.position, "the workflow does not let a repository set \(setting.rawValue)",
             "leave it out, or have the workflow name it in repository-may-set")
           continue
         }
@@ -67,7 +67,7 @@ package struct CommandRules: Equatable, Sendable {
         case .verify: rules.verify = commands
         }
       }
-      // It can only take away (`NetworkPolicy.narrowed`), so nobody needs to allow it.
+      // It can only narrow (`NetworkPolicy.narrowed`), so it needs no permission.
       rules.repositoryNetwork = fields.values["network"].map { reader.network($0, "network") }
     }
     guard reader.faults.isEmpty else { throw WorkflowFaults(reader.faults) }
@@ -77,7 +77,7 @@ package struct CommandRules: Equatable, Sendable {
   fileprivate static func fault(of command: [String]) -> String? {
     if command.count > argumentsMax { return "has more than \(argumentsMax) arguments" }
     if command.contains(where: { $0.utf8.count > argumentBytesMax || $0.contains("\0") }) {
-      return "has an argument that is too long or holds a NUL"
+      return "has an argument that is too long or contains a NUL"
     }
     return nil
   }
@@ -105,7 +105,7 @@ extension DefinitionReader {
       let names = fields.values["environment"].flatMap { texts($0, "commands.environment") } ?? []
       for item in names {
         if let fault = AgentProfile.environmentFault(item.text) {
-          note(item.node.place, fault.message, fault.instead)
+          note(item.node.position, fault.message, fault.instead)
         }
       }
       rules.environment = names.map(\.text)
@@ -117,7 +117,8 @@ extension DefinitionReader {
         rules.repositoryMaySet.insert(setting)
       } else {
         note(
-          item.node.place, "repository-may-set names \"\(item.text)\", which no repository can set",
+          item.node.position,
+          "repository-may-set names \"\(item.text)\", which no repository can set",
           Spelling.hint(for: item.text, in: known))
       }
     }
@@ -128,26 +129,26 @@ extension DefinitionReader {
   fileprivate mutating func commandLists(_ node: Node, _ name: String) -> [[String]] {
     guard case .sequence(let sequence) = node else {
       note(
-        node.place, "\(name) is not a list of commands",
+        node.position, "\(name) is not a list of commands",
         "write a line for each, as in - [PROGRAM, ARGUMENT]")
       return []
     }
     if let fault = CommandRules.countFault(sequence.count) {
-      note(node.place, "\(name) \(fault)", "put them into a script of the repository")
+      note(node.position, "\(name) \(fault)", "put them into a script of the repository")
       return []
     }
     return sequence.enumerated().compactMap { index, item in
       let name = "\(name)[\(index)]"
-      if case .sequence(let words) = item, words.count > 1000 {
-        note(item.place, "\(name) has \(words.count) arguments", "write a script")
+      if case .sequence(let items) = item, items.count > 1000 {
+        note(item.position, "\(name) has \(items.count) arguments", "write a script")
         return nil
       }
-      guard let words = argumentList(item, name)?.map(\.text) else { return nil }
-      if let fault = CommandRules.fault(of: words) {
-        note(item.place, "\(name) \(fault)", "put it into a script of the repository")
+      guard let command = argumentList(item, name)?.map(\.text) else { return nil }
+      if let fault = CommandRules.fault(of: command) {
+        note(item.position, "\(name) \(fault)", "put it into a script of the repository")
         return nil
       }
-      return words
+      return command
     }
   }
 }

@@ -1,12 +1,12 @@
-// The lines by which a commit of ours is found again, whatever else the branch holds.
+// Trailers, by which AIPM finds its own commits again.
 
 import Domain
 
-/// The trailers of a commit that AIPM made. Code appends them, not a template, so that none can
-/// lose them; and they are a paragraph of their own at the end, which is all that is read back, so
-/// that a title or a body with such a line in it is not taken for one of ours.
+/// The trailers of a commit that AIPM made. Code appends them, so no template can lose them. They
+/// are a separate last paragraph, and only that is parsed, so a title or body with such a line is
+/// not mistaken for them.
 package struct CommitTrailers: Equatable, Sendable {
-  /// What a commit was made for.
+  /// The purpose of a commit.
   package enum Kind: Equatable, Sendable {
     /// The commit of TASK.md: the position and the chain hash (hex) of its `branch-created` event.
     case task(logPosition: Int64, logHash: String)
@@ -26,7 +26,7 @@ package struct CommitTrailers: Equatable, Sendable {
   private static let logKey = "Aipm-Log"
   private static let attemptKey = "Aipm-Attempt"
 
-  /// The trailers as a paragraph, without a line's end after the last.
+  /// The trailers as a paragraph, without a final newline.
   package var paragraph: String {
     let first = "\(Self.delegationKey): \(delegation.rawValue)\n"
     switch kind {
@@ -35,7 +35,7 @@ package struct CommitTrailers: Equatable, Sendable {
     }
   }
 
-  /// Reads a commit's message; nil where its last paragraph is not exactly what `paragraph` writes.
+  /// Parses a commit's message; nil unless its last paragraph is exactly what `paragraph` writes.
   package init?(message: String) {
     var lines = message.split(separator: "\n", omittingEmptySubsequences: false)
     while let last = lines.last, last.allSatisfy(\.isWhitespace) { lines.removeLast() }

@@ -1,4 +1,4 @@
-// What a definition says of limits, of what a change may not touch, and of texts.
+// Limits, refused paths and templates in a definition.
 
 import Screening
 import Yams
@@ -58,7 +58,7 @@ extension DefinitionReader {
     return paths(node, "refused-paths")
   }
 
-  /// What looks like a credential and is none.
+  /// Texts that look like credentials and are allowed.
   mutating func secretExemptions(_ all: Fields) -> SecretExemptions {
     guard let node = all.values["secrets"],
       let fields = fields(node, at: "secrets", keys: ["allow-paths", "allow-patterns"])
@@ -72,7 +72,7 @@ extension DefinitionReader {
       for item in items {
         guard let fault = SecretExemptions.fault(inPattern: item.text) else { continue }
         note(
-          item.node.place, "secrets.allow-patterns: \"\(item.text)\" cannot be used: \(fault)",
+          item.node.position, "secrets.allow-patterns: \"\(item.text)\" cannot be used: \(fault)",
           "write the whole credential with * for what changes, as in sk_live_test*")
       }
       exemptions.patterns = items.map(\.text)
@@ -87,12 +87,12 @@ extension DefinitionReader {
       let inner = item.text.hasSuffix("/") ? parts.dropLast() : parts[...]
       if item.text.isEmpty || inner.contains(where: { ["", ".", ".."].contains($0) }) {
         note(
-          item.node.place, "\"\(item.text)\" is not a path within a repository",
+          item.node.position, "\"\(item.text)\" is not a path within a repository",
           "write it from the repository's root with no / first, as in docs/secret.md; "
             + "a / last means all below it")
       } else if item.text.contains(where: { $0 == "*" || $0 == "?" }) {
         note(
-          item.node.place, "\"\(item.text)\" holds a wildcard, which has no meaning here",
+          item.node.position, "\"\(item.text)\" holds a wildcard, which has no meaning here",
           "write a file's path, or a folder's with / last")
       }
     }

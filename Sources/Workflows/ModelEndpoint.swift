@@ -1,26 +1,26 @@
-// Where an agent's model is asked, and with what: data of a profile, so that the credential can
-// stay outside of the sandbox.
+// A model's service and its credential, as data of a profile, so that the credential can stay
+// outside the sandbox.
 
 import NetworkRules
 import Yams
 
-/// A service that an agent calls with a credential, and that it can be told another address of.
+/// A service that an agent calls with a credential, at a configurable address.
 ///
-/// The worker then gives the agent an address inside its sandbox, in `baseURLVariable`, and a word
-/// without worth in place of the credential; what the agent sends there goes on to the real service
-/// with the credential, which the agent never has.
+/// The worker gives the agent an address inside its sandbox, in `baseURLVariable`, and a
+/// placeholder instead of the credential. Requests to that address are forwarded to the service
+/// with the credential, which the agent never sees.
 package struct ModelEndpoint: Codable, Equatable, Sendable {
-  /// The variable that holds the credential; nil if the service takes none.
+  /// The variable with the credential; nil if the service needs none.
   package var variable: String?
-  /// The header that carries it, in lowercase.
+  /// The header for the credential, in lowercase.
   package var header: String?
-  /// What stands before it in the header, as in `Bearer`; empty for nothing.
+  /// The text before the credential in the header, such as `Bearer`; may be empty.
   package var scheme: String
-  /// The variable by which the agent is told the address. If the operator set it, that is where the
-  /// worker goes, also on this machine.
+  /// The variable with the agent's address. If the operator set it, its value is the upstream,
+  /// which may be on this machine.
   package var baseURLVariable: String
-  /// Where it is if nobody says otherwise, as in `https://api.anthropic.com`; nil: only where the
-  /// operator set `baseURLVariable`.
+  /// The default upstream, such as `https://api.anthropic.com`; nil if the operator must set
+  /// `baseURLVariable`.
   package var upstream: String?
 
   package init(
@@ -36,20 +36,20 @@ package struct ModelEndpoint: Codable, Equatable, Sendable {
 }
 
 extension DefinitionReader {
-  /// More endpoints than an agent has providers.
+  /// More than any agent has providers.
   private static let endpointsMax = 12
 
-  /// The `model-keys` of an agent.
+  /// Reads an agent's `model-keys`.
   mutating func modelEndpoints(_ node: Node, _ name: String) -> [ModelEndpoint] {
     guard case .sequence(let items) = node else {
       note(
-        node.place, "\(name) is not a list",
+        node.position, "\(name) is not a list",
         "write a line for each, as in - {variable: NAME_API_KEY, header: x-api-key, "
           + "base-url-variable: NAME_BASE_URL, host: https://api.example.com}")
       return []
     }
     if items.count > Self.endpointsMax {
-      note(node.place, "\(name) has more than \(Self.endpointsMax) items", "write fewer")
+      note(node.position, "\(name) has more than \(Self.endpointsMax) items", "write fewer")
       return []
     }
     return items.enumerated().compactMap { modelEndpoint($1, "\(name)[\($0)]") }
@@ -64,14 +64,14 @@ extension DefinitionReader {
     let variable = fields.values["variable"].flatMap { text($0, fields.name("variable")) }
     for variable in [base] + (variable.map { [$0] } ?? []) {
       if let fault = AgentProfile.environmentFault(variable) {
-        note(node.place, fault.message, fault.instead)
+        note(node.position, fault.message, fault.instead)
       }
     }
     var header: (name: String, scheme: String)?
     if let node = fields.values["header"] { header = self.header(node, fields.name("header")) }
     if (variable == nil) != (header == nil) {
       note(
-        node.place, "\(name) has one of variable and header",
+        node.position, "\(name) has one of variable and header",
         "write both: the variable that holds the key, and the header that carries it")
     }
     let host = fields.values["host"].flatMap { upstream($0, fields.name("host")) }
@@ -86,15 +86,15 @@ extension DefinitionReader {
     let parts = text.split(separator: ":", maxSplits: 1).map { $0.filter { $0 != " " } }
     guard let first = parts.first, parts.allSatisfy(Self.isToken) else {
       note(
-        node.place, "\(name) is \"\(text)\"",
-        "write a header's name, as in x-api-key, or with what stands before the key, "
+        node.position, "\(name) is \"\(text)\"",
+        "write a header's name, as in x-api-key, or with a prefix of the key, "
           + "as in \"authorization: Bearer\"")
       return nil
     }
     return (first.lowercased(), parts.count > 1 ? parts[1] : "")
   }
 
-  /// Letters, digits, - and _ alone.
+  /// Whether it consists of letters, digits, - and _.
   private static func isToken(_ text: String) -> Bool {
     let marks: Set = [UInt8(ascii: "-"), UInt8(ascii: "_")]
     return !text.isEmpty
@@ -110,7 +110,7 @@ extension DefinitionReader {
     let host = rest.prefix { $0 != "/" }
     guard !host.isEmpty, (try? HostRule(parsing: String(host))) != nil else {
       note(
-        node.place, "\(name) is \"\(text)\"",
+        node.position, "\(name) is \"\(text)\"",
         "write https:// and a host, as in https://api.anthropic.com")
       return nil
     }

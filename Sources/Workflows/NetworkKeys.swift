@@ -1,31 +1,30 @@
-// What a definition says of the network: `network` of a workflow, of an agent, and of a
-// repository's own file, all of the same shape.
+// The key `network` of a workflow, of an agent, and of a repository's own file.
 //
 //   network: {allow: [registry.npmjs.org, pypi], upload: 20MiB}
 //   network: public      every public host
 //   network: none        nothing
-//   network: host        the machine's own network, without walls
+//   network: host        the machine's own network, without restrictions
 
 import NetworkRules
 import Yams
 
 extension DefinitionReader {
-  /// A `network`.
-  /// - Parameter name: of the key, as messages name it.
+  /// Reads a `network`.
+  /// - Parameter name: the key's name in messages.
   mutating func network(_ node: Node, _ name: String) -> NetworkPolicy {
-    if case .scalar = node { return networkWord(node, name) }
+    if case .scalar = node { return networkMode(node, name) }
     guard let fields = fields(node, at: name, keys: ["allow", "upload"]) else {
       return NetworkPolicy()
     }
     var rules: [HostRule] = []
     for item in fields.values["allow"].flatMap({ texts($0, fields.name("allow")) }) ?? [] {
       do throws(NetworkFault) { rules += try HostSet.rules(of: item.text) } catch {
-        note(item.node.place, "\(fields.name("allow")): \(error.message)", error.instead)
+        note(item.node.position, "\(fields.name("allow")): \(error.message)", error.instead)
       }
     }
     if rules.count > NetworkPolicy.rulesMax {
       note(
-        node.place, "\(fields.name("allow")) has more than \(NetworkPolicy.rulesMax) hosts",
+        node.position, "\(fields.name("allow")) has more than \(NetworkPolicy.rulesMax) hosts",
         "write fewer, or network: public")
     }
     let upload = fields.values["upload"].flatMap {
@@ -34,25 +33,24 @@ extension DefinitionReader {
     return NetworkPolicy(.hosts(rules), uploadBytes: upload)
   }
 
-  private mutating func networkWord(_ node: Node, _ name: String) -> NetworkPolicy {
-    let words = ["none", "public", "host"]
-    guard let word = text(node, name) else { return NetworkPolicy() }
-    switch word {
+  private mutating func networkMode(_ node: Node, _ name: String) -> NetworkPolicy {
+    let modes = ["none", "public", "host"]
+    guard let mode = text(node, name) else { return NetworkPolicy() }
+    switch mode {
     case "none": return NetworkPolicy(.none)
     case "public": return NetworkPolicy(.publicHosts())
     case "host": return NetworkPolicy(.host)
     default:
       note(
-        node.place, "\(name) is \"\(word)\"",
-        "write {allow: [HOST, …]}, or one of \(words.joined(separator: ", "))")
+        node.position, "\(name) is \"\(mode)\"",
+        "write {allow: [HOST, …]}, or one of \(modes.joined(separator: ", "))")
       return NetworkPolicy()
     }
   }
 }
 
 extension NetworkPolicy {
-  /// What `--agent-allow` names: hosts, sets of hosts, or one of the words that stand for a whole
-  /// policy.
+  /// Parses `--agent-allow`: hosts, sets of hosts, or the name of a mode.
   package static func named(_ entries: [String]) throws(NetworkFault) -> NetworkPolicy {
     switch entries {
     case []: NetworkPolicy(.none)

@@ -1,14 +1,14 @@
-// What a workflow has said and done on the pull request: labels and reviewers when it is opened, a
-// comment and labels when the delegation has ended.
+// Actions on the pull request: labels and reviewers when it is opened, a comment and labels when
+// the delegation ends.
 
 import Domain
 import Yams
 
-/// What is done on the pull request at one moment.
+/// The actions at one moment.
 package struct NoticeRule: Sendable {
   var comment: TextTemplate?
   package var labels: [String] = []
-  /// Users and teams that are asked for a review.
+  /// Users and teams that are requested as reviewers.
   package var reviewers: [String] = []
   package var teamReviewers: [String] = []
 
@@ -17,7 +17,7 @@ package struct NoticeRule: Sendable {
   }
 }
 
-/// What a comment may tell of how a delegation went.
+/// The result of a delegation, for a comment.
 package struct NoticeFacts: Sendable {
   package var attempt: Int
   package var commit: ObjectID?
@@ -27,9 +27,9 @@ package struct NoticeFacts: Sendable {
 
   /// The hosts that the last attempt was refused.
   package struct Refusals: Sendable {
-    /// Names, with a port if it isn't that of HTTPS.
+    /// Names, with the port unless it is that of HTTPS.
     package var hosts: [String]
-    /// The line of a workflow that would allow them; nil if none would.
+    /// The workflow's line that would allow them; nil if none would.
     package var line: String?
     package init(hosts: [String], line: String?) {
       self.hosts = hosts
@@ -48,7 +48,7 @@ package struct NoticeFacts: Sendable {
     self.failure = failure
   }
 
-  /// The variables of a comment, besides those of every text on a pull request.
+  /// The variables of a comment, in addition to those of every text on a pull request.
   static let variables: [String: TemplateShape] = [
     "attempt": .text, "commit": .text, "filesChanged": .text, "insertions": .text,
     "deletions": .text, "duration": .text, "usage": .text, "failureCode": .text,
@@ -83,22 +83,22 @@ package struct NoticeFacts: Sendable {
     return values
   }
 
-  /// What an agent said, so that between back-quotes it stays one line of code: it mentions nobody
-  /// and links nowhere.
+  /// A text of an agent for a code span: one line without back-quotes, so it contains no mentions
+  /// or links.
   private static func quoted(_ text: String) -> String {
     String(text.prefix(1000).map { $0 == "`" ? "'" : $0.isNewline ? " " : $0 })
   }
 }
 
 extension Workflow {
-  /// The moments at which something is to be said or done.
+  /// The moments with actions.
   package var notices: Set<NoticeMoment> { Set(rules.filter { !$0.value.isEmpty }.keys) }
 
-  /// What is to be done at a moment.
+  /// The actions at a moment.
   package func notice(_ moment: NoticeMoment) -> NoticeRule { rules[moment] ?? NoticeRule() }
 
-  /// The comment on the pull request at a moment; nil where there is none.
-  /// - Returns: the text with its marker, by which it is found again, as the last line.
+  /// The comment on the pull request at a moment; nil if absent.
+  /// - Returns: the text, with its marker for finding it again as the last line.
   package func comment(
     _ notice: Notice, _ text: TaskText, id: DelegationID, requested: Requested,
     facts: NoticeFacts
@@ -116,7 +116,7 @@ extension Workflow {
 extension DefinitionReader {
   static let noticeKeys = ["on-pushed", "on-failed"]
 
-  /// What is done at each moment.
+  /// The actions at each moment.
   /// - Parameter cancelComment: the template of a cancelled delegation's comment.
   mutating func notices(
     _ all: Fields, cancelComment: TextTemplate?
@@ -153,23 +153,23 @@ extension DefinitionReader {
     let items = texts(node, name) ?? []
     for item in items where item.text.isEmpty || item.text.count > 50 || item.text.contains(",") {
       note(
-        item.node.place, "\(name): \"\(item.text)\" cannot be a label",
+        item.node.position, "\(name): \"\(item.text)\" cannot be a label",
         "write 1 to 50 characters without a comma")
     }
     return items.map(\.text)
   }
 
-  /// Names of users or teams, as they stand in the forge's addresses.
+  /// Names of users or teams, as in the forge's URLs.
   private mutating func logins(_ node: Node, _ name: String) -> [String] {
     let items = texts(node, name) ?? []
     for item in items {
-      let fits = item.text.utf8.allSatisfy { byte in
+      let isValid = item.text.utf8.allSatisfy { byte in
         (97...122).contains(byte) || (65...90).contains(byte) || (48...57).contains(byte)
           || [UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: ".")].contains(byte)
       }
-      if item.text.isEmpty || !fits {
+      if item.text.isEmpty || !isValid {
         note(
-          item.node.place, "\(name): \"\(item.text)\" is no name of a user or team",
+          item.node.position, "\(name): \"\(item.text)\" is not a name of a user or team",
           "write the name alone, without @ and without the organisation")
       }
     }

@@ -1,8 +1,8 @@
-// Spans of time and sizes as people write them: `10m`, `16MiB`.
+// Durations and sizes in text: `10m`, `16MiB`.
 
 import Domain
 
-/// Reads whole numbers with a unit; the command line and the definitions share it.
+/// Parses whole numbers with a unit, for the command line and definitions.
 package enum Quantity {
   private static let timeUnits: [(suffix: String, milliseconds: Int64)] = [
     ("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
@@ -16,7 +16,7 @@ package enum Quantity {
   /// What to write, for messages.
   package static let sizeForm = "write a whole number and a unit: 512KiB, 16MiB"
 
-  /// `500ms`, `90s`, `10m`, `2h`, `1d`; nil where the text is anything else or too large.
+  /// `500ms`, `90s`, `10m`, `2h`, `1d`; nil if the text is invalid or too large.
   package static func duration(_ text: String) -> Milliseconds? {
     for unit in timeUnits where text.hasSuffix(unit.suffix) {
       let number = text.dropLast(unit.suffix.count)
@@ -25,7 +25,7 @@ package enum Quantity {
     return nil
   }
 
-  /// `512KiB`, `16MiB`, `100B`; bytes, nil where the text is anything else or too large.
+  /// `512KiB`, `16MiB`, `100B` in bytes; nil if the text is invalid or too large.
   package static func size(_ text: String) -> Int? {
     for unit in sizeUnits where text.hasSuffix(unit.suffix) {
       let number = text.dropLast(unit.suffix.count)
@@ -34,7 +34,7 @@ package enum Quantity {
     return nil
   }
 
-  /// A span in the largest unit that holds it whole: `10m`.
+  /// A duration in its largest whole unit: `10m`.
   package static func text(_ span: Milliseconds) -> String {
     let fitting = timeUnits.last { span.count > 0 && span.count % $0.milliseconds == 0 }
     guard let unit = fitting else { return "\(span.count)ms" }

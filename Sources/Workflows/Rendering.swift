@@ -1,4 +1,4 @@
-// The texts that a delegation puts on the forge and before the agent.
+// The texts of a delegation for the forge and for the agent.
 
 import Domain
 import Text
@@ -10,37 +10,37 @@ struct WorkflowTemplates: Sendable {
   var commitMessage: TextTemplate
   var pullRequestBody: TextTemplate
 
-  /// What every template may speak of.
+  /// The variables of every template.
   static let taskVariables: [String: TemplateShape] = [
     "id": .text, "title": .text, "objective": .text, "prTitle": .text, "constraints": .text,
     "constraintList": .object(["items": .list]), "acceptanceCriteria": .object(["items": .list]),
   ]
 
-  /// What texts on a pull request may speak of besides.
+  /// The additional variables of texts on a pull request.
   static let pullRequestVariables = taskVariables.merging([
     "confirmationCode": .text, "requester": .text, "agent": .text, "branch": .text,
     "taskFile": .text,
   ]) { a, _ in a }
 
-  /// What comments may speak of besides.
+  /// The additional variables of comments.
   static let noticeVariables = pullRequestVariables.merging(NoticeFacts.variables) { a, _ in a }
 }
 
 extension Workflow {
-  /// GitHub takes 65,536 characters of a body; code units are counted here, and some are kept free.
+  /// GitHub's limit of a body is 65,536 characters; this counts UTF-16 units, with some reserve.
   static let bodyUnitsMax = 65_000
 
-  /// TASK.md, with the marker that names the delegation as its last line.
+  /// TASK.md, with the delegation's marker as its last line.
   package func taskFile(_ text: TaskText, id: DelegationID) -> String {
     Self.marked(templates.taskFile.render(values(text, id: id)), id: id)
   }
 
-  /// What the agent is told; no line's end after the last line.
+  /// The agent's prompt, without a final newline.
   package func prompt(_ text: TaskText, id: DelegationID) -> String {
     templates.prompt.renderWithoutFinalNewline(values(text, id: id))
   }
 
-  /// The message of the commit of TASK.md; no line's end after the last line.
+  /// The message of the commit of TASK.md, without a final newline.
   /// - Parameters:
   ///   - logPosition: the position of the delegation's `branch-created` event.
   ///   - logHash: the chain hash of that event, in hex.
@@ -50,15 +50,15 @@ extension Workflow {
     commitMessage(text, .init(id, .task(logPosition: logPosition, logHash: logHash)))
   }
 
-  /// The message of the generated commit; no line's end after the last line.
+  /// The message of the generated commit, without a final newline.
   package func generatedCommitMessage(
     _ text: TaskText, id: DelegationID, attempt: Int
   ) -> String {
     commitMessage(text, .init(id, .generated(attempt: attempt)))
   }
 
-  /// The body of the pull request, with the marker that names the delegation as its last line.
-  /// One that is too long for GitHub is cut before it and points at the task's file.
+  /// The body of the pull request, with the delegation's marker as its last line. A body that is
+  /// too long for GitHub is cut, and refers to the task's file.
   package func pullRequestBody(
     _ text: TaskText, id: DelegationID, requested: Requested
   ) -> String {
@@ -71,7 +71,7 @@ extension Workflow {
     let id = trailers.delegation
     let message = templates.commitMessage.render(values(text, id: id))
     let trimmed = message.trimmedEnd
-    // git takes no commit without a subject.
+    // git refuses a commit without a subject.
     let subject = trimmed.isEmpty ? "Delegation \(id.rawValue)" : trimmed
     return subject + "\n\n" + trailers.paragraph
   }
@@ -99,7 +99,7 @@ extension Workflow {
     return values
   }
 
-  /// nil where there is nothing to list, so that the heading's section is left out too.
+  /// nil if the list is empty, so that its section with the heading is left out.
   private static func listed(_ items: [String]) -> [String: Any]? {
     let present = items.filter { !isBlank($0) }
     return present.isEmpty ? nil : ["items": present]
@@ -115,7 +115,7 @@ extension Workflow {
     ended(text) + "\n" + DelegationMarker.of(id) + "\n"
   }
 
-  /// The text, cut if GitHub would not take it; the whole task is in its file.
+  /// The text, cut if it is too long for GitHub.
   static func fitting(_ text: String, taskFile: String) -> String {
     guard text.utf16.count > bodyUnitsMax else { return text }
     var units = 0
@@ -123,7 +123,7 @@ extension Workflow {
       units += UTF16.width(scalar)
       return units <= bodyUnitsMax
     }
-    return String(kept) + "…\n\n(Cut here for its length: \(taskFile) holds all of it.)\n"
+    return String(kept) + "…\n\n(This text is cut; \(taskFile) contains all of it.)\n"
   }
 }
 

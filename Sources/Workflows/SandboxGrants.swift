@@ -1,14 +1,14 @@
-// What an agent gets in its sandbox, as a profile says it.
+// The permissions of an agent in its sandbox, as in a profile.
 
 import Domain
 import NetworkRules
 import Yams
 
-/// What an agent may use in its sandbox besides its working tree and the system's programs.
+/// What an agent may use in its sandbox, in addition to its working tree and system programs.
 package struct SandboxGrants: Equatable, Sendable {
-  /// What it may reach; a workflow adds to it.
+  /// Its network access; a workflow adds to it.
   package var network: NetworkPolicy
-  /// Absolute paths, or `~/…`, which the agent finds in its own HOME.
+  /// Absolute paths, or `~/…`, which appear in the agent's own HOME.
   package var readable: [String]
   package var writable: [String]
   /// Toolchains of the worker's home that the agent may run.
@@ -25,18 +25,18 @@ package struct SandboxGrants: Equatable, Sendable {
   }
 }
 
-/// Programs that people install into their home, beside much that no agent should read.
+/// Programs in a user's home, beside private files that no agent should read.
 package enum Toolchain: String, CaseIterable, Codable, Sendable {
   case rustup, uv, nvm, pyenv
 }
 
 extension DefinitionReader {
-  /// The `sandbox` of an agent.
+  /// Reads an agent's `sandbox`.
   mutating func sandboxGrants(_ node: Node, at path: String) -> SandboxGrants {
     var grants = SandboxGrants()
     let keys = ["network", "readable", "writable", "toolchains"]
     guard let fields = fields(node, at: path, keys: keys) else { return grants }
-    // The key of earlier versions, which knew the whole network or none.
+    // The key of earlier versions: the whole network, or none.
     if let node = fields.values["network"], let isOpen = bool(node, fields.name("network")) {
       grants.network = NetworkPolicy(isOpen ? .publicHosts() : .none)
     }
@@ -52,7 +52,7 @@ extension DefinitionReader {
     (texts(node, name) ?? []).compactMap { item in
       if let toolchain = Toolchain(rawValue: item.text) { return toolchain }
       note(
-        item.node.place, "\(name) names the unknown toolchain \"\(item.text)\"",
+        item.node.position, "\(name) names the unknown toolchain \"\(item.text)\"",
         Spelling.hint(for: item.text, in: Toolchain.allCases.map(\.rawValue)))
       return nil
     }
@@ -66,7 +66,7 @@ extension DefinitionReader {
       let isRooted = item.text.hasPrefix("/") || item.text.hasPrefix("~/")
       if !isRooted || parts.contains("..") || item.text == "/" || item.text == "~/" {
         note(
-          item.node.place, "\(fields.name(key)): \"\(item.text)\" is not a path of this machine",
+          item.node.position, "\(fields.name(key)): \"\(item.text)\" is not an absolute path",
           "write an absolute path, or ~/ and one below the home, without ..")
       }
     }

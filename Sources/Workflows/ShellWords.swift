@@ -1,17 +1,17 @@
-// A command line given as one string, split into an argument list.
+// Splitting a command line into an argument list.
 
-/// Splits as a POSIX shell splits words, and does nothing else that a shell does: no variables,
-/// no globs, no pipes; `$`, `*` and `|` stand for themselves.
+/// Splits words as a POSIX shell does, without its other functions: no variables, globs or pipes;
+/// `$`, `*` and `|` are literal.
 package enum ShellWords {
   /// Why a command line cannot be split.
   package enum Fault: Error, Equatable, Sendable, CustomStringConvertible {
-    /// There is no word in it.
+    /// It has no word.
     case empty
-    /// A quote, at this character counted from 1, has no partner.
+    /// A quote, at this character counted from 1, is not closed.
     case unbalanced(quote: Character, at: Int)
-    /// It ends in a backslash that has nothing to escape.
+    /// It ends with a backslash.
     case danglingBackslash
-    /// Arguments of a process cannot hold NUL.
+    /// Arguments of a process cannot contain NUL.
     case containsNUL
 
     package var description: String {
@@ -19,16 +19,17 @@ package enum ShellWords {
       case .empty: "the command is empty; write a program and its arguments"
       case .unbalanced(let quote, let position):
         "the quote \(quote) at character \(position) is never closed; "
-          + "close it, or write \\\(quote) where it stands for itself"
+          + "close it, or write \\\(quote) for the character"
       case .danglingBackslash:
-        "the command ends in a backslash; write \\\\ where it stands for itself"
-      case .containsNUL: "the command holds a NUL character; leave it out"
+        "the command ends with a backslash; write \\\\ for the character"
+      case .containsNUL: "the command contains a NUL character; remove it"
       }
     }
   }
 
-  /// - Parameter line: words parted by blanks; `'…'` keeps all, `"…"` all but backslash before
-  ///   `"`, `\`, `$`, a backquote and a line's end; a backslash outside quotes escapes anything.
+  /// - Parameter line: words separated by blanks; `'…'` keeps everything, `"…"` everything except a
+  ///   backslash before `"`, `\`, `$`, a backquote and a newline; a backslash outside quotes
+  ///   escapes any character.
   /// - Returns: at least one word; a quoted empty word counts.
   package static func split(_ line: String) throws(Fault) -> [String] {
     var words: [String] = []
@@ -49,7 +50,7 @@ package enum ShellWords {
         index = next
       case "\\":
         guard index + 1 < scalars.count else { throw .danglingBackslash }
-        // A shell joins lines here.
+        // An escaped newline joins lines.
         if scalars[index + 1] != "\n" { word = append(scalars[index + 1], to: word) }
         index += 2
       default:
@@ -68,7 +69,7 @@ package enum ShellWords {
     return text
   }
 
-  /// The text within the quote that opens at `start`, and the index after the one that closes it.
+  /// The text in the quotes that open at `start`, and the index after the closing quote.
   private static func quoted(
     _ scalars: [Unicode.Scalar], from start: Int
   ) throws(Fault) -> (String, Int) {

@@ -1,23 +1,23 @@
-// Where the task's file stands on a branch, and what becomes of it.
+// The path of the task's file on a branch, and its restoration.
 
 import Domain
 
-/// The file that carries the task.
+/// The rule for the task's file.
 package struct TaskFileRule: Equatable, Sendable {
   /// What the generated commit does with it.
   package enum After: String, CaseIterable, Sendable {
-    /// Puts it back as the base branch has it.
+    /// Restores the base branch's version.
     case restore
-    /// Leaves it as the agent has it.
+    /// Leaves it unchanged.
     case keep
   }
 
-  /// From the repository's root; may hold `{{confirmationCode}}`.
+  /// From the repository's root; may contain `{{confirmationCode}}`.
   var path = "TASK.md"
   package var after = After.restore
 
   static let codeMark = "{{confirmationCode}}"
-  /// A path that GitHub and every file system take.
+  /// A length that GitHub and every file system accept.
   private static let pathBytesMax = 200
 
   /// The path for one delegation.
@@ -26,7 +26,7 @@ package struct TaskFileRule: Equatable, Sendable {
       .joined(separator: requested.stamp.confirmationCode)
   }
 
-  /// Why a text is none of these paths, and what to write instead.
+  /// Why a path is invalid, and what to write instead.
   static func fault(_ path: String) -> (message: String, instead: String)? {
     let plain = path.split(separator: codeMark, omittingEmptySubsequences: false).joined()
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)
@@ -50,8 +50,8 @@ package struct TaskFileRule: Equatable, Sendable {
 }
 
 extension Workflow {
-  /// The file that the generated commit of a delegation puts back as the base branch has it; nil
-  /// where it stays, or where AIPM made none.
+  /// The file that a delegation's generated commit restores; nil if it is kept, or if AIPM made
+  /// none.
   package func restoredTaskFile(_ requested: Requested) -> String? {
     guard taskFileRule.after == .restore, requested.kind == .delegate else { return nil }
     return taskFileRule.path(for: requested)
@@ -66,18 +66,18 @@ extension DefinitionReader {
     else { return rule }
     if let node = fields.values["path"], let path = line(node, "task-file.path") {
       if let fault = TaskFileRule.fault(path) {
-        note(node.place, "task-file.path: \(fault.message)", fault.instead)
+        note(node.position, "task-file.path: \(fault.message)", fault.instead)
       } else {
         rule.path = path
       }
     }
-    if let node = fields.values["after"], let word = line(node, "task-file.after") {
+    if let node = fields.values["after"], let value = line(node, "task-file.after") {
       let known = TaskFileRule.After.allCases.map(\.rawValue)
-      if let after = TaskFileRule.After(rawValue: word) {
+      if let after = TaskFileRule.After(rawValue: value) {
         rule.after = after
       } else {
         note(
-          node.place, "task-file.after is \"\(word)\"",
+          node.position, "task-file.after is \"\(value)\"",
           "write \(known.joined(separator: " or "))")
       }
     }

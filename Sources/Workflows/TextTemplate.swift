@@ -1,22 +1,22 @@
-// Mustache templates that make text, not HTML, and know which variables exist.
+// Mustache templates for plain text, with known variables.
 //
-// Values are inserted as they stand: nothing is escaped, and what looks like a tag in a value is
-// text. A template uses the plain part of Mustache (variables, sections, inverted sections,
-// comments); partials, lambdas, pragmas and changed delimiters have no meaning here and are faults.
+// Values are inserted without escaping, and a tag in a value is plain text. Templates use the basic
+// part of Mustache (variables, sections, inverted sections, comments); partials, lambdas, pragmas
+// and other delimiters are faults.
 
 import Domain
 import Mustache
 import Text
 
-/// What a template may speak of, by name.
+/// The type of a template's variable.
 indirect enum TemplateShape: Equatable, Sendable {
   case text
-  /// A section over it repeats; `{{.}}` is the item.
+  /// Its section repeats; `{{.}}` is the item.
   case list
   case object([String: TemplateShape])
 }
 
-/// A fault inside a template; line and column count from 1 within its text.
+/// A fault in a template; line and column count from 1 in its text.
 struct TemplateFault: Equatable {
   var line: Int
   var column: Int
@@ -24,7 +24,7 @@ struct TemplateFault: Equatable {
   var instead: String
 }
 
-/// A parsed and checked template.
+/// A parsed and validated template.
 struct TextTemplate: Sendable {
   private let template: MustacheTemplate
   private let endsWithNewline: Bool
@@ -34,11 +34,11 @@ struct TextTemplate: Sendable {
     self.endsWithNewline = endsWithNewline
   }
 
-  /// Chooses plain text as what the template makes; a line of its own, so that it leaves no trace.
+  /// Selects plain text output; on its own line, so that it leaves no trace.
   private static let pragma = "{{% CONTENT_TYPE: TEXT}}\n"
 
-  /// Parses and checks.
-  /// - Parameter variables: every name that the template may use.
+  /// Parses and validates.
+  /// - Parameter variables: the variables of the template.
   static func parse(
     _ text: String, variables: [String: TemplateShape]
   ) -> Result<TextTemplate, TemplateFaults> {
@@ -62,11 +62,11 @@ struct TextTemplate: Sendable {
     }
   }
 
-  /// - Parameter values: texts, lists of texts, and dictionaries of these; what is absent or empty
-  ///   is left out by its section.
+  /// - Parameter values: texts, lists of texts, and dictionaries of these; the section of an absent
+  ///   or empty value is left out.
   func render(_ values: [String: Any]) -> String { template.render(values) }
 
-  /// As `render`, less the line's end with which a block in YAML always closes.
+  /// Like `render`, without the newline at the end of a YAML block.
   func renderWithoutFinalNewline(_ values: [String: Any]) -> String {
     let text = render(values)
     guard endsWithNewline, text.utf8.last == UInt8(ascii: "\n") else { return text }
@@ -80,13 +80,13 @@ struct TemplateFaults: Error, Equatable {
   var faults: [TemplateFault]
 }
 
-/// Goes through the tags of a template with the variables that are in scope at each.
+/// Checks the tags of a template against the variables in scope.
 private struct TagScan {
   private struct Section {
     var name: String
     var line: Int
     var column: Int
-    /// What its opening adds to the scope.
+    /// The variables that it adds to the scope.
     var names: [String: TemplateShape]
     var isItem: Bool
   }
@@ -135,7 +135,7 @@ private struct TagScan {
     faults.append(TemplateFault(line: line, column: column, message: message, instead: instead))
   }
 
-  /// Reads the tag that opens at `index` and steps past it.
+  /// Checks the tag that opens at `index` and moves past it.
   private mutating func tag() {
     let (line, column) = (line, column)
     let isTriple = index + 2 < scalars.count && scalars[index + 2] == "{"
@@ -168,13 +168,13 @@ private struct TagScan {
     case "/": close(rest, line, column)
     case ">", "<", "$", "=", "%", "*":
       fault(
-        line, column, "the tag {{\(tag)}} is of a kind that has no meaning here",
+        line, column, "the tag {{\(tag)}} is of an unsupported kind",
         "use variables {{name}}, sections {{#name}}…{{/name}} and {{^name}}…{{/name}} only")
     default: check(variable: tag, line, column)
     }
   }
 
-  /// The shape that a name has where the scan stands; nil with a fault where it has none.
+  /// The type of a name in the current scope; notes a fault if absent.
   private mutating func shape(of name: String, _ line: Int, _ column: Int) -> TemplateShape? {
     if name == ".", sections.contains(where: \.isItem) { return .text }
     for section in sections.reversed() {
@@ -195,7 +195,7 @@ private struct TagScan {
     case .list:
       fault(
         line, column, "\"\(name)\" is a list, not a text",
-        "write {{#\(name)}}{{.}}{{/\(name)}} around what each item makes")
+        "write {{#\(name)}}{{.}}{{/\(name)}} around the text for each item")
     case .object(let fields):
       fault(
         line, column, "\"\(name)\" is not a text but has the parts \(fields.keys.sorted())",
@@ -224,7 +224,7 @@ private struct TagScan {
     if last.name != name {
       fault(
         line, column,
-        "{{/\(name)}} stands where {{#\(last.name)}} of line \(last.line) is still open",
+        "{{/\(name)}} is within {{#\(last.name)}} of line \(last.line), which is still open",
         "write {{/\(last.name)}}")
     }
     sections.removeLast()

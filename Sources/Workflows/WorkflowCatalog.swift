@@ -1,16 +1,16 @@
-// The workflows that there are: those in the binary, and those of a folder on top.
+// The available workflows: the built-in ones, and those of a folder.
 
 import CAssets
 import Domain
 import FoundationEssentials
 
-/// Checked workflows by name.
+/// Valid workflows by name.
 package struct WorkflowCatalog: Sendable {
   private var workflows: [String: Workflow] = [:]
 
-  /// Reads and checks the built-in workflows and all `*.yaml` and `*.yml` of a folder.
-  /// - Parameter directory: its workflows are added to the built-in ones and replace those of the
-  ///   same name; nil: there is none.
+  /// Reads and validates the built-in workflows and all `*.yaml` and `*.yml` of a folder.
+  /// - Parameter directory: a folder whose workflows are added and replace built-in ones of the
+  ///   same name; nil for none.
   /// - Throws: the faults of all files.
   package init(directory: String? = nil) throws(WorkflowFaults) {
     var faults: [WorkflowFault] = []
@@ -26,7 +26,7 @@ package struct WorkflowCatalog: Sendable {
           faults.append(
             WorkflowFault(
               file: member.file, line: 1, column: 1,
-              message: "the name \"\(workflow.name)\" is that of \(other) too",
+              message: "the name \"\(workflow.name)\" is also that of \(other)",
               instead: "give each workflow a name of its own"))
         }
         workflows[workflow.name] = workflow
@@ -36,12 +36,11 @@ package struct WorkflowCatalog: Sendable {
     guard faults.isEmpty else { throw WorkflowFaults(faults) }
   }
 
-  /// Checks definitions by themselves: what they extend may be one of them, one of the folder, or
-  /// built in.
+  /// Validates definitions. They can extend each other, workflows of the folder, and built-in ones.
   /// - Parameters:
-  ///   - files: how faults name each, and what it holds.
+  ///   - files: their names in faults, and their contents.
   ///   - directory: as for a catalog.
-  /// - Returns: the workflows of `files` in their order, and the faults of `files`.
+  /// - Returns: the workflows of `files` in order, and the faults of `files`.
   package static func check(
     _ files: [(file: String, source: String)], directory: String? = nil
   ) -> (workflows: [Workflow], faults: [WorkflowFault]) {
@@ -76,13 +75,13 @@ package struct WorkflowCatalog: Sendable {
     return family
   }
 
-  /// The workflow of this name; nil where there is none.
+  /// The workflow of this name; nil if absent.
   package subscript(name: String) -> Workflow? { workflows[name] }
 
-  /// Every workflow, by name.
+  /// Every workflow, sorted by name.
   package var all: [Workflow] { workflows.values.sorted { $0.name < $1.name } }
 
-  /// What to say of a name that is not in the catalog.
+  /// A hint for an unknown name.
   package func hint(for name: String) -> String {
     Spelling.hint(for: name, in: Array(workflows.keys))
   }
@@ -109,7 +108,7 @@ package struct WorkflowCatalog: Sendable {
         WorkflowFault(
           file: directory, line: 1, column: 1,
           message: "the folder of workflows does not exist or cannot be read",
-          instead: "name a folder that exists with --workflows, or leave that out"))
+          instead: "name an existing folder with --workflows, or omit the flag"))
       return []
     }
   }
@@ -120,7 +119,7 @@ package struct WorkflowCatalog: Sendable {
         WorkflowFault(file: file, line: 1, column: 1, message: message, instead: instead))
     }
     guard let data = FileManager.default.contents(atPath: file) else {
-      fault("the file cannot be read", "check its permissions, or take it away")
+      fault("the file cannot be read", "check its permissions, or remove it")
       return nil
     }
     guard let source = String(validating: data, as: UTF8.self) else {

@@ -1,33 +1,14 @@
-// The shape of a definition: which keys there are, what each may hold, what stands for an absent
-// one. A default that is given here never changes, for the definitions in logs rely on it.
+// Parsing a definition: its keys, their values and their defaults. A default must never change,
+// because definitions in logs depend on it.
 
+import Cryptography
 import Domain
 import NetworkRules
 import Screening
 import Yams
 
-/// What a definition says, read and checked.
-struct WorkflowDefinition {
-  var name: String
-  var description: String
-  var agentPreference: [String]
-  var agents: [String: AgentProfile]
-  var attempts: Int
-  var agentTimeout: Milliseconds
-  var stallTimeout: Milliseconds?
-  var retry: RetryPolicy
-  var draft: Bool
-  var baseBranch: String?
-  var limits: Workflow.Limits
-  var refusedPaths: [String]
-  var network: NetworkPolicy
-  var secretExemptions: SecretExemptions
-  var templates: WorkflowTemplates
-  var notices: [NoticeMoment: NoticeRule]
-  var commands: CommandRules
-  var taskFileRule: TaskFileRule
-
-  /// A definition is kept whole in the log, so it is kept small.
+extension Workflow {
+  /// The maximum size of a definition, which is stored in the log.
   static let sourceBytesMax = 256 << 10
 
   static let keys =
@@ -36,46 +17,49 @@ struct WorkflowDefinition {
       "pull-request", "limits", "refused-paths", "network", "secrets", "task-file", "templates",
     ] + DefinitionReader.noticeKeys + DefinitionReader.commandKeys
 
-  static func read(source: String, file: String) throws(WorkflowFaults) -> WorkflowDefinition {
+  /// Parses and validates a definition.
+  /// - Parameters:
+  ///   - source: YAML, without `extends`.
+  ///   - file: its name in faults.
+  package init(source: String, file: String) throws(WorkflowFaults) {
     var reader = DefinitionReader(source: source, file: file)
-    let node = reader.isFitting(source) ? reader.compose(source) : nil
-    return try read(node, reader)
+    let node = reader.isWithinLimit(source) ? reader.compose(source) : nil
+    try self.init(node, reader, source: source)
   }
 
   /// - Parameters:
-  ///   - node: the document; nil where there is none.
-  ///   - reader: with the faults that were found on the way to it.
-  static func read(
-    _ node: Node?, _ reader: DefinitionReader
-  ) throws(WorkflowFaults) -> WorkflowDefinition {
+  ///   - node: the document; nil if absent.
+  ///   - reader: with the faults that were found before.
+  ///   - source: the text of the document.
+  init(_ node: Node?, _ reader: DefinitionReader, source: String) throws(WorkflowFaults) {
     var reader = reader
-    var definition: WorkflowDefinition?
-    if let node, let fields = reader.fields(node, at: "", keys: keys + ["extends"]) {
+    var workflow: Workflow?
+    if let node, let fields = reader.fields(node, at: "", keys: Self.keys + ["extends"]) {
       if let extends = fields.values["extends"] {
         reader.note(
-          extends.place, "extends is of a file; a definition that stands alone is whole",
-          "write down what it extends, as aipm workflows show prints it")
+          extends.position, "extends is allowed only in a file; this definition must be complete",
+          "write out what it extends, as aipm workflows show prints it")
       }
-      definition = reader.definition(fields)
+      workflow = reader.workflow(fields, source: source)
     }
     let faults = reader.faults.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
-    guard let definition, faults.isEmpty else { throw WorkflowFaults(faults) }
-    return definition
+    guard let workflow, faults.isEmpty else { throw WorkflowFaults(faults) }
+    self = workflow
   }
 }
 
 extension DefinitionReader {
-  /// Notes a fault where a file is too large to be read.
-  mutating func isFitting(_ source: String) -> Bool {
-    let limit = WorkflowDefinition.sourceBytesMax
+  /// Notes a fault if a file is too large.
+  mutating func isWithinLimit(_ source: String) -> Bool {
+    let limit = Workflow.sourceBytesMax
     guard source.utf8.count > limit else { return true }
     note(nil, "the file is larger than \(limit >> 10) KiB", "shorten its templates")
     return false
   }
 
-  /// The whole definition; nil where something without a default is missing or wrong. Everything is
-  /// read in any case, so that every fault is found.
-  fileprivate mutating func definition(_ fields: Fields) -> WorkflowDefinition? {
+  /// The workflow; nil if a required key is missing or invalid. It reads everything in any case, so
+  /// that all faults are found.
+  fileprivate mutating func workflow(_ fields: Fields, source: String) -> Workflow? {
     let name = workflowName(fields)
     let description = fields.values["description"].flatMap { line($0, "description") }
     let agents = fields.values["agents"].map { self.agents($0) } ?? [:]
@@ -93,28 +77,29 @@ extension DefinitionReader {
     let commands = commandRules(fields)
     let taskFileRule = taskFileRule(fields)
     guard let name, let preference, let templates else { return nil }
-    return WorkflowDefinition(
-      name: name, description: description ?? "", agentPreference: preference,
+    return Workflow(
+      name: name, description: description ?? "", source: source,
+      digest: SHA256.hex(source.utf8), agentPreference: preference,
       agents: agents.merging(["demo": .demo]) { a, _ in a }, attempts: attempts ?? 2,
       agentTimeout: times.agent, stallTimeout: times.stall, retry: retry,
       draft: pullRequest.draft, baseBranch: pullRequest.baseBranch, limits: limits,
       refusedPaths: refused, network: network ?? NetworkPolicy(), secretExemptions: exemptions,
-      templates: templates, notices: notices, commands: commands, taskFileRule: taskFileRule)
+      commands: commands, taskFileRule: taskFileRule, templates: templates, rules: notices)
   }
 
   private mutating func workflowName(_ fields: Fields) -> String? {
     guard let node = required(fields, "name"), let name = line(node, "name") else { return nil }
-    return identifier(name, node.place, "name") ? name : nil
+    return identifier(name, node.position, "name") ? name : nil
   }
 
-  /// Lowercase letters, digits and hyphens: what a name in the API and on the command line is.
-  mutating func identifier(_ text: String, _ place: Place?, _ what: String) -> Bool {
-    let fits = text.utf8.allSatisfy {
+  /// Whether a text is a valid name in the API and on the command line.
+  mutating func identifier(_ text: String, _ position: SourcePosition?, _ what: String) -> Bool {
+    let isValid = text.utf8.allSatisfy {
       (97...122).contains($0) || (48...57).contains($0) || $0 == UInt8(ascii: "-")
     }
-    if fits, !text.isEmpty, text.utf8.count <= 64, !text.hasPrefix("-") { return true }
+    if isValid, !text.isEmpty, text.utf8.count <= 64, !text.hasPrefix("-") { return true }
     note(
-      place, "\(what) \"\(text)\" cannot be a name",
+      position, "\(what) \"\(text)\" cannot be a name",
       "write at most 64 lowercase letters, digits and hyphens, no hyphen first")
     return false
   }
@@ -136,7 +121,7 @@ extension DefinitionReader {
       limits.stall = duration(node, "time-limits.stall", in: range)
       if let stall = limits.stall, stall > limits.agent {
         note(
-          node.place, "time-limits.stall is longer than time-limits.agent, so it never applies",
+          node.position, "time-limits.stall is longer than time-limits.agent, so it never applies",
           "write at most \(Quantity.text(limits.agent))")
       }
     }
@@ -162,7 +147,7 @@ extension DefinitionReader {
     }
     if policy.maximumDelay < policy.firstDelay {
       note(
-        fields.values["maximum-delay"]?.place ?? fields.place,
+        fields.values["maximum-delay"]?.position ?? fields.position,
         "retry.maximum-delay is shorter than retry.first-delay",
         "write at least \(Quantity.text(policy.firstDelay))")
     }
@@ -185,7 +170,7 @@ extension DefinitionReader {
     {
       base = name
       if let fault = BranchName.fault(name) {
-        note(node.place, "pull-request.base-branch \(fault.message)", fault.instead)
+        note(node.position, "pull-request.base-branch \(fault.message)", fault.instead)
       }
     }
     return (draft ?? false, base)
@@ -200,14 +185,14 @@ extension DefinitionReader {
       let items = texts(node, "agent-preference")
     else { return nil }
     if items.isEmpty {
-      note(node.place, "agent-preference is empty", "write at least one agent, as in [demo]")
+      note(node.position, "agent-preference is empty", "write at least one agent, as in [demo]")
     }
-    // An agent with a fault of its own is known by name all the same.
+    // An agent with faults is known by name too.
     let defined = all.values["agents"]?.mapping?.keys.compactMap { $0.scalar?.string } ?? []
     let known = defined + ["demo"]
     for item in items where !known.contains(item.text) {
       note(
-        item.node.place, "agent-preference names the unknown agent \"\(item.text)\"",
+        item.node.position, "agent-preference names the unknown agent \"\(item.text)\"",
         Spelling.hint(for: item.text, in: known))
     }
     return items.map(\.text)

@@ -1,44 +1,43 @@
-// Workflows that build on others.
+// Workflows that extend others.
 //
-// `extends: NAME` in a definition says that it holds only what differs from another one: mappings
-// are merged key by key, at any depth; lists, texts and numbers replace what they stand for. The
-// result is a whole definition, and only the result is kept: it is written down as YAML, the same
-// bytes for the same definitions, and read again from there. So the digest names all that holds, a
-// log replays without the files that a workflow was made of, and a change of the parent makes a new
-// definition of each child.
+// `extends: NAME` in a definition means that it contains only the differences from another one:
+// mappings are merged key by key, at any depth; lists, texts and numbers are replaced. The result
+// is a complete definition, and only the result is stored: it is written as canonical YAML and
+// parsed again. So the digest covers the whole definition, a log replays without the original
+// files, and a change of the parent makes a new definition of each child.
 //
-// A name means the workflow that the catalog would answer with; within the workflow of that very
-// name it means the one that is built in, so that a folder can change that in place.
+// A name refers to the catalog's workflow of that name. Within the workflow of the same name, it
+// refers to the built-in one, so that a folder can change the built-in one under its name.
 //
-// How it fails: a parent that is missing, a circle, and a chain that is too long are faults at the
-// `extends` line. A fault of what a child says stands where the child says it; one that only the
-// combination has stands at the `extends` line too.
+// Failures: a missing parent, a cycle, and a chain that is too long are faults at the `extends`
+// line. A fault in a child's own text is reported there; a fault that only the combination has is
+// reported at the `extends` line.
 
 import Domain
 import Yams
 
-/// Definitions that may extend each other.
+/// Definitions that can extend each other.
 struct WorkflowFamily {
-  /// A chain of parents that is longer is a mistake.
+  /// The maximum length of a chain of parents.
   static let depthMax = 8
-  /// Anchors make a small file large: beyond so many nodes nothing is merged.
+  /// The maximum number of nodes to merge: anchors make a small file large.
   static let nodesMax = 100_000
 
-  /// Where a definition comes from; a later one goes before an earlier one of the same name.
+  /// The source of a definition; a later one overrides an earlier one of the same name.
   enum Origin: Int { case builtIn, folder, named }
 
-  /// A definition as its file has it.
+  /// A definition in its file.
   struct Member {
     let file: String
     let source: String
     let origin: Origin
     fileprivate var reader: DefinitionReader
-    /// The document without `extends`; nil where it is no YAML, or no mapping.
+    /// The document without `extends`; nil if it is not YAML, or not a mapping.
     fileprivate var root: Node?
     fileprivate var parent: (name: String, node: Node)?
-    /// Whether what `extends` says is no name.
+    /// Whether the value of `extends` is invalid.
     fileprivate var hasBadParent = false
-    /// What it calls itself, else what it extends.
+    /// Its own name, else the parent's.
     fileprivate var name: String?
 
     init(file: String, source: String, origin: Origin) {
@@ -46,7 +45,7 @@ struct WorkflowFamily {
       self.source = source
       self.origin = origin
       reader = DefinitionReader(source: source, file: file)
-      guard reader.isFitting(source) else { return }
+      guard reader.isWithinLimit(source) else { return }
       root = reader.compose(source)
       guard let mapping = root?.mapping else { return }
       var own: [(Node, Node)] = []
@@ -71,7 +70,7 @@ struct WorkflowFamily {
 
   mutating func add(_ member: Member) { members.append(member) }
 
-  /// The workflow that a member stands for, whole.
+  /// The complete workflow of a member.
   mutating func workflow(of index: Int) -> Result<Workflow, WorkflowFaults> {
     if let known = outcomes[index] { return known }
     let outcome = make(index)
@@ -84,8 +83,7 @@ struct WorkflowFamily {
     guard !member.hasBadParent else { return .failure(WorkflowFaults(member.reader.faults)) }
     guard let parent = member.parent else {
       return result { () throws(WorkflowFaults) in
-        let definition = try WorkflowDefinition.read(member.root, member.reader)
-        return Workflow(definition, source: member.source)
+        try Workflow(member.root, member.reader, source: member.source)
       }
     }
     var reader = member.reader
@@ -99,45 +97,46 @@ struct WorkflowFamily {
     let isTooMuch = ([own] + ancestors).contains { $0.weight(atMost: Self.nodesMax) == nil }
     guard !isTooMuch else {
       reader.note(
-        parent.node.place, "extends \"\(parent.name)\": together they hold too much",
-        "leave anchors out that repeat large parts")
+        parent.node.position, "extends \"\(parent.name)\": together they are too large",
+        "remove anchors that repeat large parts")
       return .failure(WorkflowFaults(reader.faults))
     }
     let inherited = ancestors.dropFirst().reduce(ancestors.first) { $0?.merged(with: $1) }
     let whole = inherited?.marked(mark).merged(with: own) ?? own
-    var isParentSound = false
-    if case .success = workflow(of: chain[1]) { isParentSound = true }
-    return read(whole, reader, extends: parent, isParentSound: isParentSound)
+    var isParentValid = false
+    if case .success = workflow(of: chain[1]) { isParentValid = true }
+    return read(whole, reader, extends: parent, isParentValid: isParentValid)
   }
 
-  /// Reads what came out, writes it down, and reads that: what the log holds is what holds.
+  /// Validates the merged definition, writes it as text, and parses that, which is what the log
+  /// has.
   private func read(
     _ whole: Node, _ reader: DefinitionReader, extends parent: (name: String, node: Node),
-    isParentSound: Bool
+    isParentValid: Bool
   ) -> Result<Workflow, WorkflowFaults> {
-    let place = parent.node.place ?? DefinitionReader.documentStart
+    let position = parent.node.position ?? DefinitionReader.documentStart
     func fault(_ message: String, _ instead: String) -> WorkflowFault {
       WorkflowFault(
-        file: reader.file, line: place.line, column: place.column, message: message,
+        file: reader.file, line: position.line, column: position.column, message: message,
         instead: instead)
     }
     return result { () throws(WorkflowFaults) in
       var faults: [WorkflowFault] = []
       do throws(WorkflowFaults) {
-        _ = try WorkflowDefinition.read(whole, reader)
+        _ = try Workflow(whole, reader, source: "")
       } catch { faults = error.faults }
-      if !isParentSound {
-        // What is wrong with a parent is told of the parent.
-        faults.removeAll { ($0.line, $0.column) == (place.line, place.column) }
+      if !isParentValid {
+        // Faults of the parent are reported for the parent.
+        faults.removeAll { ($0.line, $0.column) == (position.line, position.column) }
         faults.append(
-          fault("extends \"\(parent.name)\", which has faults of its own", "correct those first"))
+          fault("extends \"\(parent.name)\", which has faults", "correct those first"))
       }
       guard faults.isEmpty else { throw WorkflowFaults(faults) }
-      let limit = WorkflowDefinition.sourceBytesMax
+      let limit = Workflow.sourceBytesMax
       guard let text = WorkflowText.of(whole, bytesMax: limit) else {
         throw WorkflowFaults([
           fault(
-            "with what it extends the workflow is larger than \(limit >> 10) KiB",
+            "the merged workflow is larger than \(limit >> 10) KiB",
             "shorten its templates")
         ])
       }
@@ -147,9 +146,8 @@ struct WorkflowFamily {
 
   // MARK: Parents
 
-  /// A member and what it extends, one after the other.
-  /// - Returns: nil where that is no chain with an end; a fault is noted where this member is the
-  ///   one to change.
+  /// A member and its ancestors.
+  /// - Returns: nil if the chain is invalid; a fault is noted if this member must be changed.
   private func chain(from index: Int, _ reader: inout DefinitionReader) -> [Int]? {
     var chain = [index]
     while let parent = members[chain[chain.count - 1]].parent {
@@ -157,26 +155,26 @@ struct WorkflowFamily {
       guard let next = self.parent(of: child) else {
         if child == index {
           reader.note(
-            parent.node.place, "extends names the unknown workflow \"\(parent.name)\"",
+            parent.node.position, "extends names the unknown workflow \"\(parent.name)\"",
             Spelling.hint(for: parent.name, in: names(besides: index)))
         }
         return nil
       }
-      let place = members[index].parent?.node.place
+      let position = members[index].parent?.node.position
       if chain.contains(next) {
         if next == index {
           let names = (chain + [index]).map { members[$0].name ?? "" }
           reader.note(
-            place, "extends goes round in a circle: \(names.joined(separator: " → "))",
-            "let one of them extend nothing, or a workflow outside of the circle")
+            position, "extends is circular: \(names.joined(separator: " → "))",
+            "let one of them extend nothing, or a workflow outside the circle")
         }
         return nil
       }
       chain.append(next)
       guard chain.count <= Self.depthMax + 1 else {
         reader.note(
-          place, "extends goes through more than \(Self.depthMax) workflows",
-          "extend one that stands nearer to the beginning of the chain")
+          position, "extends goes through more than \(Self.depthMax) workflows",
+          "extend one nearer to the beginning of the chain")
         return nil
       }
     }
@@ -185,7 +183,7 @@ struct WorkflowFamily {
 
   private func parent(of index: Int) -> Int? {
     guard let name = members[index].parent?.name else { return nil }
-    // The workflow of its own name is the one that it takes the place of.
+    // A workflow that extends its own name extends the one that it replaces.
     let isOwnName = members[index].name == name
     let rank = members[index].origin.rawValue
     return members.indices.filter { other in
@@ -207,14 +205,14 @@ struct WorkflowFamily {
 }
 
 extension Node.Mapping {
-  /// The same place and style with other pairs.
+  /// The same mapping with other pairs.
   fileprivate func with(_ pairs: [(Node, Node)]) -> Node.Mapping {
     Node.Mapping(pairs, tag, style, mark)
   }
 }
 
 extension Node {
-  /// How many nodes there are in it, aliases written out; nil where there are more than `limit`.
+  /// The number of nodes, with aliases expanded; nil if there are more than `limit`.
   fileprivate func weight(atMost limit: Int) -> Int? {
     var count = 1
     func add(_ nodes: [Node]) -> Bool {
@@ -231,17 +229,17 @@ extension Node {
     }
   }
 
-  /// What holds where `other` is said on top.
+  /// The node with the values of `other` merged over it.
   fileprivate func merged(with other: Node) -> Node {
     guard case .mapping(let mine) = self, case .mapping(let theirs) = other else { return other }
     var pairs: [(Node, Node)] = mine.map { ($0.key, $0.value) }
-    var places: [String: Int] = [:]
-    for (place, pair) in pairs.enumerated() {
-      if let key = pair.0.scalar?.string { places[key] = place }
+    var positions: [String: Int] = [:]
+    for (position, pair) in pairs.enumerated() {
+      if let key = pair.0.scalar?.string { positions[key] = position }
     }
     for (key, value) in theirs {
-      if let name = key.scalar?.string, let place = places[name] {
-        pairs[place] = (key, pairs[place].1.merged(with: value))
+      if let name = key.scalar?.string, let position = positions[name] {
+        pairs[position] = (key, pairs[position].1.merged(with: value))
       } else {
         pairs.append((key, value))
       }
@@ -249,7 +247,7 @@ extension Node {
     return .mapping(theirs.with(pairs))
   }
 
-  /// The same, as if all of it stood at one place.
+  /// The same node, with one position for all of it.
   fileprivate func marked(_ mark: Mark) -> Node {
     switch self {
     case .scalar(let s): .scalar(Scalar(s.string, s.tag, s.style, mark))

@@ -1,14 +1,14 @@
-// Faults of a definition, told so that a person can mend them all in one go.
+// Faults of a definition, reported all at once, each with its position and its correction.
 
-/// One thing that is wrong with a workflow definition.
+/// One fault of a workflow definition.
 package struct WorkflowFault: Equatable, Sendable, CustomStringConvertible {
-  /// The file as it was named by whoever read it.
+  /// The file's name, as given to the reader.
   package var file: String
   /// Counted from 1.
   package var line: Int
   /// Counted from 1, in Unicode scalars.
   package var column: Int
-  /// What is wrong.
+  /// The problem.
   package var message: String
   /// What to write instead.
   package var instead: String
@@ -21,16 +21,16 @@ package struct WorkflowFault: Equatable, Sendable, CustomStringConvertible {
     self.instead = instead
   }
 
-  /// `FILE:LINE:COLUMN: WHAT IS WRONG; WHAT TO WRITE INSTEAD`, as compilers tell it.
+  /// `FILE:LINE:COLUMN: PROBLEM; WHAT TO WRITE INSTEAD`, as compilers print it.
   package var description: String { "\(file):\(line):\(column): \(message); \(instead)" }
 }
 
-/// Every fault that was found, in the order of files and lines.
+/// All faults, in the order of files and lines.
 package struct WorkflowFaults: Error, Equatable, Sendable, CustomStringConvertible {
   package var faults: [WorkflowFault]
 
   package init(_ faults: [WorkflowFault]) { self.faults = faults }
 
-  /// One fault a line.
+  /// One fault per line.
   package var description: String { faults.map(\.description).joined(separator: "\n") }
 }

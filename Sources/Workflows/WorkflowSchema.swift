@@ -1,7 +1,7 @@
-/// The shape of a definition for editors. What a definition must hold beyond its shape, such as the
-/// names of agents, only `aipm workflows check` knows.
+/// The JSON schema of a definition, for editors. Only `aipm workflows check` validates everything,
+/// such as the names of agents.
 package enum WorkflowSchema {
-  /// What is done on the pull request at one moment; indented as it stands in the whole.
+  /// The actions at one moment; indented as in the whole schema.
   private static let notice = #"""
     {
           "type": "object",
@@ -21,11 +21,11 @@ package enum WorkflowSchema {
         }
     """#
 
-  /// What may be reached; the same in a workflow and in an agent's description.
+  /// Network access, in a workflow and in an agent profile.
   static let network = #"""
     {
           "type": ["string", "object"],
-          "description": "none, public, host, or what is allowed",
+          "description": "none, public, host, or the allowed hosts",
           "additionalProperties": false,
           "properties": {
             "allow": {
@@ -52,7 +52,7 @@ package enum WorkflowSchema {
         },
         "extends": {
           "type": "string",
-          "description": "The workflow that holds where this one says nothing"
+          "description": "The workflow whose values apply to absent keys"
         },
         "description": {
           "type": "string"
@@ -63,13 +63,13 @@ package enum WorkflowSchema {
           "items": {
             "type": "string"
           },
-          "description": "The first of these that is installed is used"
+          "description": "Agents by preference; the first installed one is used"
         },
         "attempts": {
           "type": "integer",
           "minimum": 1,
           "maximum": 20,
-          "description": "How many generations an agent that fails gets"
+          "description": "The number of generations before an agent's failure is final"
         },
         "time-limits": {
           "type": "object",
@@ -180,7 +180,7 @@ package enum WorkflowSchema {
           "items": {
             "type": "string"
           },
-          "description": "Paths that a change may not touch; a / last means all below it"
+          "description": "Paths that a change may not touch; a trailing / includes everything below"
         },
         "secrets": {
           "type": "object",
@@ -191,7 +191,7 @@ package enum WorkflowSchema {
               "items": {
                 "type": "string"
               },
-              "description": "Paths in which what looks like a credential is none"
+              "description": "Paths that are not searched for credentials"
             },
             "allow-patterns": {
               "type": "array",
@@ -199,7 +199,7 @@ package enum WorkflowSchema {
                 "type": "string",
                 "minLength": 8
               },
-              "description": "Whole credentials that are none, with * for anything"
+              "description": "Texts that are not credentials, with * for anything"
             }
           }
         },
@@ -209,7 +209,7 @@ package enum WorkflowSchema {
           "properties": {
             "path": {
               "type": "string",
-              "description": "From the root; may hold {{confirmationCode}}"
+              "description": "From the root; may contain {{confirmationCode}}"
             },
             "after": {
               "enum": [
@@ -217,7 +217,7 @@ package enum WorkflowSchema {
                 "keep"
               ],
               "default": "restore",
-              "description": "What the generated commit does with it"
+              "description": "What the generated commit does with the file"
             }
           }
         },
@@ -253,14 +253,14 @@ package enum WorkflowSchema {
               "type": "integer",
               "minimum": 0,
               "maximum": 10,
-              "description": "How often a failed verification goes back to the agent"
+              "description": "How often a failed verification is returned to the agent"
             },
             "environment": {
               "type": "array",
               "items": {
                 "type": "string"
               },
-              "description": "Names of variables that the commands may see"
+              "description": "Names of environment variables for the commands"
             }
           }
         },

@@ -1,14 +1,14 @@
-// A definition that was put together, written down as YAML.
+// Writes a merged definition as YAML.
 
 import Yams
 
-/// Writes a definition so that the same definition is the same text, and reading it gives the same
-/// definition again.
+/// Writes a definition canonically: equal definitions give equal texts, and parsing the text gives
+/// an equal definition.
 enum WorkflowText {
   /// - Parameters:
   ///   - node: mappings with texts as keys, lists and scalars.
-  ///   - bytesMax: what the text may be long.
-  /// - Returns: nil where it would be longer.
+  ///   - bytesMax: the maximum size of the text.
+  /// - Returns: nil if it would be larger.
   static func of(_ node: Node, bytesMax: Int) -> String? {
     var writer = Writer(bytesMax: bytesMax)
     writer.block(node, indent: 0)
@@ -20,7 +20,7 @@ enum WorkflowText {
     var text = ""
     var isFull: Bool { text.utf8.count > bytesMax }
 
-    /// A mapping or list whose lines begin at `indent`.
+    /// A mapping or list with lines that begin at `indent`.
     mutating func block(_ node: Node, indent: Int) {
       guard !isFull else { return }
       let margin = String(repeating: " ", count: indent)
@@ -39,7 +39,7 @@ enum WorkflowText {
       }
     }
 
-    /// What stands behind a key or a dash.
+    /// The value after a key or a dash.
     private mutating func value(_ node: Node, indent: Int) {
       switch node {
       case .mapping(let mapping) where mapping.isEmpty: text += " {}\n"
@@ -58,8 +58,7 @@ enum WorkflowText {
     }
   }
 
-  /// A text of several lines as a block that keeps them (YAML 1.2, section 8.1.2); nil where it
-  /// cannot be one.
+  /// A text of several lines as a literal block (YAML 1.2, section 8.1.2); nil if it cannot be one.
   private static func literal(_ scalar: Node.Scalar, indent: Int) -> String? {
     let lines = scalar.string.split(separator: "\n", omittingEmptySubsequences: false)
     guard scalar.isText, lines.count > 1, lines.last?.isEmpty == true,
@@ -72,7 +71,7 @@ enum WorkflowText {
     return "|\n" + text.joined(separator: "\n") + "\n"
   }
 
-  /// A character that needs no escape in a block or a plain text.
+  /// Whether a character needs no escape in a block or a plain text.
   private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     case 0x20..<0x7f, 0xa0..<0x2028, 0x202a..<0xd800, 0xe000..<0xfeff, 0xff00..<0xfffe,
@@ -85,15 +84,15 @@ enum WorkflowText {
   /// A scalar on one line.
   private static func inline(_ node: Node) -> String {
     guard case .scalar(let scalar) = node else { return "\"\"" }
-    // What is no text (a number, true, nothing) was written without quotes, and stays so.
+    // A value that is not a text (a number, true, null) was written without quotes.
     guard scalar.isText else { return scalar.string }
     if scalar.style == .plain, isSimple(scalar.string) { return scalar.string }
     return quoted(scalar.string)
   }
 
-  /// Words that were a text without quotes, and are one wherever they stand.
+  /// Whether a text is a plain scalar in any position.
   private static func isSimple(_ text: String) -> Bool {
-    let fits = text.utf8.allSatisfy { byte in
+    let isPlain = text.utf8.allSatisfy { byte in
       switch byte {
       case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
         UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."),
@@ -102,7 +101,7 @@ enum WorkflowText {
       case _: false
       }
     }
-    guard fits, let first = text.utf8.first, let last = text.utf8.last else { return false }
+    guard isPlain, let first = text.utf8.first, let last = text.utf8.last else { return false }
     return !" -".utf8.contains(first) && last != UInt8(ascii: " ")
   }
 
@@ -127,6 +126,6 @@ enum WorkflowText {
 }
 
 extension Node.Scalar {
-  /// Whether it is a text, and not a number or the like.
+  /// Whether it is a text, and not a number or another type.
   fileprivate var isText: Bool { Node.scalar(self).tag == Tag(.str) }
 }

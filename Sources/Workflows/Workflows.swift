@@ -1,147 +1,110 @@
 // Workflows as data.
 //
-// A workflow says on what terms a delegation is worked on: what TASK.md, the prompt, the commit
-// messages and the pull request say, which agents there are and how each is called, how long and
-// how often things are tried, what a change may not touch. All of that is a YAML file, so that it
-// changes without a build; the binary carries one, `personal-delegate`, and a folder may add more
-// or replace it.
+// Purpose: a workflow defines how delegations are done: the texts of TASK.md, the prompt, the
+// commit messages and the pull request, the agents and how they are called, time limits, attempts
+// and retries, and limits of a change. It is a YAML file, so it can change without a build. The
+// binary contains one, `personal-delegate`, and a folder may add or replace workflows.
 //
-// What this module promises:
-// - A definition is checked whole when it is read. All faults of all files are told at once, each
-//   with file, line, what is wrong and what to write instead. Nothing unknown is passed over: a
-//   mistyped key would otherwise be a limit that silently does not hold.
-// - `source` is the whole definition and `digest` names it. A delegation stays with the definition
-//   that it was requested under: the log keeps the source, and `Workflow(source:file:)` makes the
-//   same workflow of it again, so keys may be added here but none may change its meaning or go.
-// - The users' words stand verbatim in what templates make. Values are never read as templates, and
-//   nothing is escaped, for the results are text.
-// - What AIPM itself must find again, the trailers of its commits and the marker
-//   `<!-- aipm: ID -->`, is appended by code. No template can lose it, and no title can forge it.
+// Guarantees:
+// - A definition is validated completely when it is read. All faults of all files are reported at
+//   once, each with file, line, problem and correction. Unknown keys are faults: a mistyped key
+//   would otherwise be a limit that silently does not apply.
+// - `source` is the complete definition and `digest` identifies it. A delegation keeps the
+//   definition of its request: the log stores the source, and `Workflow(source:file:)` makes the
+//   same workflow from it. So keys may be added here, but none may change its meaning or be
+//   removed.
+// - Templates insert the users' text verbatim. Values are never parsed as templates, and nothing is
+//   escaped, because the results are plain text.
+// - Code appends the trailers of commits and the marker `<!-- aipm: ID -->`, by which AIPM finds
+//   its own objects. No template can lose them, and no title can forge them.
 //
-// How it fails: reading throws `WorkflowFaults`; rendering cannot fail, since a template that names
-// an unknown variable was refused when it was read.
+// Failures: parsing throws `WorkflowFaults`. Rendering cannot fail, because a template with an
+// unknown variable is refused when it is parsed.
 
-import Cryptography
 import Domain
 import NetworkRules
 import Screening
 
-/// A checked workflow definition.
+/// A valid workflow.
 package struct Workflow: Sendable {
-  /// What limits one delegation, and how many run side by side.
+  /// The limits of one delegation, and of concurrent ones.
   package struct Limits: Equatable, Sendable {
-    /// Generations at once in one repository; nil: no limit.
+    /// Concurrent generations in one repository; nil for no limit.
     package var perRepository: Int?
-    /// Generations at once for one requester; nil: no limit. Without API tokens there is one
-    /// requester, `local`, and this is a limit of the whole server.
+    /// Concurrent generations for one requester; nil for no limit. Without API tokens there is one
+    /// requester, `local`, so this is a limit of the whole server.
     package var perRequester: Int?
-    /// How much of an agent's output is kept, in bytes.
+    /// The maximum size of an agent's stored output, in bytes.
     package var outputBytesMax: Int
-    /// How large a generated change may be: the bytes of all blobs that it adds.
+    /// The maximum size of a generated change: the bytes of all blobs that it adds.
     package var changedBytesMax: Int
-    /// How many files a generated change may touch.
+    /// The maximum number of files in a generated change.
     package var changedFilesMax: Int
-    /// What an attempt's files may take on disk, its checkout included, in bytes.
+    /// The maximum disk usage of an attempt, including its checkout, in bytes.
     package var diskBytesMax: Int
-    /// How many processes an agent may have at once.
+    /// The maximum number of processes of an agent.
     package var processesMax: Int
-    /// The most memory that an agent with all its processes may have, in bytes; nil: no limit.
+    /// The maximum memory of an agent with all its processes, in bytes; nil for no limit.
     package var memoryBytesMax: Int?
 
-    /// The most that a workflow may allow as `changedBytesMax`.
+    /// The largest valid `changedBytesMax`.
     package static let changedBytesLargest = 1 << 30
 
-    /// How large the pack of a change of `changedBytesMax` can be at most: blobs that do not
-    /// compress grow a little, and the trees above them come with them.
+    /// The maximum size of the pack of a change of `changedBytesMax`: incompressible blobs grow a
+    /// little, and the pack contains their trees too.
     package static func packBytesMax(changed: Int) -> Int { changed + changed / 8 + (16 << 20) }
   }
 
   package let name: String
   /// One line for people.
   package let description: String
-  /// The whole definition, as it goes into the log: the file, or what came out of one with
-  /// `extends`.
+  /// The complete definition, as in the log: the file, or the merged text of one with `extends`.
   package let source: String
   /// SHA-256 over the bytes of `source`, in hex.
   package let digest: String
 
-  /// Names of agents, the first choice first; the first one that is installed is taken.
+  /// Names of agents by preference; the first installed one is used.
   package let agentPreference: [String]
-  /// Every agent by its name, the built-in `demo` included.
+  /// All agents by name, including the built-in `demo`.
   package let agents: [String: AgentProfile]
-  /// How many generations an agent that fails gets.
+  /// The number of generations before an agent's failure is final.
   package let attempts: Int
-  /// The limit of one generation.
+  /// The time limit of one generation.
   package let agentTimeout: Milliseconds
-  /// An agent that is silent for longer is ended; nil: a stall is shown, and no more.
+  /// An agent that prints nothing for longer is ended; nil: a stall is only shown.
   package let stallTimeout: Milliseconds?
   /// For the steps on the forge.
   package let retry: RetryPolicy
-  /// Whether pull requests are opened as drafts where the request does not say.
+  /// Whether pull requests are drafts if the request does not say.
   package let draft: Bool
-  /// What branches start from where the request does not say; nil: the repository's default branch.
+  /// The base branch if the request does not say; nil for the repository's default branch.
   package let baseBranch: String?
   package let limits: Limits
-  /// Paths that a generated change may not touch; one that ends in `/` means all below it.
+  /// Paths that a generated change may not touch; a trailing `/` includes everything below.
   package let refusedPaths: [String]
-  /// What every agent of this workflow may reach, besides what its profile names.
+  /// The network access of every agent, in addition to its profile's.
   package let network: NetworkPolicy
 
-  /// What looks like a credential in a generated change and is none.
+  /// Texts in a generated change that look like credentials and are allowed.
   package let secretExemptions: SecretExemptions
 
-  /// What runs before an agent and after it.
+  /// The commands before and after an agent.
   package let commands: CommandRules
 
-  /// Where the task's file stands, and what becomes of it.
+  /// The path of the task's file, and whether it is restored.
   package let taskFileRule: TaskFileRule
 
   let templates: WorkflowTemplates
   let rules: [NoticeMoment: NoticeRule]
 
-  /// Reads and checks a definition.
-  /// - Parameters:
-  ///   - source: YAML; whole, without `extends`.
-  ///   - file: how faults name it.
-  package init(source: String, file: String) throws(WorkflowFaults) {
-    self.init(try WorkflowDefinition.read(source: source, file: file), source: source)
-  }
-
-  /// - Parameter source: what `definition` was read from.
-  init(_ definition: WorkflowDefinition, source: String) {
-    self.source = source
-    digest = Self.digest(of: source)
-    name = definition.name
-    description = definition.description
-    agentPreference = definition.agentPreference
-    agents = definition.agents
-    attempts = definition.attempts
-    agentTimeout = definition.agentTimeout
-    stallTimeout = definition.stallTimeout
-    retry = definition.retry
-    draft = definition.draft
-    baseBranch = definition.baseBranch
-    limits = definition.limits
-    refusedPaths = definition.refusedPaths
-    network = definition.network
-    secretExemptions = definition.secretExemptions
-    templates = definition.templates
-    rules = definition.notices
-    commands = definition.commands
-    taskFileRule = definition.taskFileRule
-  }
-
-  /// What an agent of this workflow may reach.
+  /// The network access of an agent of this workflow.
   package func network(of agent: AgentProfile) -> NetworkPolicy {
     network.union(agent.sandbox.network)
   }
 
-  private static func digest(of source: String) -> String {
-    SHA256.hex(source.utf8)
-  }
-
-  /// The first of `agentPreference` that can be used here.
-  /// - Parameter isInstalled: whether a profile's program is there; asked in the order of choice.
+  /// The first agent of `agentPreference` that is available.
+  /// - Parameter isInstalled: whether a profile's program is available; called in order of
+  ///   preference.
   package func preferredAgent(where isInstalled: (AgentProfile) -> Bool) -> AgentProfile? {
     for name in agentPreference {
       if let profile = agents[name], isInstalled(profile) { return profile }
@@ -152,6 +115,6 @@ package struct Workflow: Sendable {
   /// Whether a generated change may not touch a path.
   /// - Parameter path: relative to the repository, with `/` between its parts.
   package func refuses(path: String) -> Bool {
-    PathRules(refusedPaths).cover(path.utf8)
+    PathRules(refusedPaths).contain(path.utf8)
   }
 }

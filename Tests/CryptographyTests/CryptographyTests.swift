@@ -60,7 +60,7 @@ import Text
     #expect(!HMACSHA256.isValid(given, for: bytes, key: key))
   }
 
-  @Test func textsThatHoldNoKeyAreRefusedWithoutATerminal() {
+  @Test func invalidKeysAreRefusedWithoutATerminal() {
     #expect(fault(of: "") == "unreadable")
     #expect(
       fault(of: "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n") == "unreadable")

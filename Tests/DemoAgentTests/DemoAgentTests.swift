@@ -2,7 +2,7 @@ import DemoAgent
 import Foundation
 import Testing
 
-/// What the built-in agent writes, judged by the languages' own tools where this machine has them.
+/// The files of the built-in agent, checked by the languages' own tools if they are installed.
 struct DemoAgentTests {
   static let prompt = """
     Implement: User can export data
@@ -72,7 +72,7 @@ struct DemoAgentTests {
     }
   }
 
-  @Test func looksAtWhatMostOfTheTreeIs() {
+  @Test func usesTheLanguageOfMostFiles() {
     func first(_ tree: [String]) -> String? {
       DemoAgent.files(prompt: Self.prompt, tree: tree).first?.path
     }
@@ -124,14 +124,14 @@ struct DemoAgentTests {
     #expect(seen.contains("src/export-data-5.js"))
     let paths = DemoAgent.files(prompt: Self.prompt, tree: ["x.py", "EXPORT_data.PY"]).map(\.path)
     #expect(paths == ["export_data_2.py", "test_export_data_2.py"])
-    // A link in place of the folder of tests is nothing to write through.
+    // A link instead of the test folder is not followed.
     let linked = DemoAgent.files(prompt: Self.prompt, tree: ["src/lib.rs", "tests"]).map(\.path)
     #expect(linked == ["src/export_data.rs"])
   }
 
   // MARK: The languages' own verdicts
 
-  /// Writes a tree and what the agent makes of a prompt into a fresh folder, which it takes away.
+  /// Writes a tree and the agent's files into a temporary folder.
   private func withTree(
     _ tree: [String: String], _ prompt: String,
     _ body: (_ folder: String, _ written: [String]) throws -> Void
@@ -149,29 +149,30 @@ struct DemoAgentTests {
     try body(folder.path, made.map(\.path))
   }
 
-  /// Runs a program in a folder; nil where this machine does not have it.
-  private func run(_ words: [String], in folder: String) throws -> (code: Int32, said: String)? {
+  /// Runs a program in a folder; nil if it is not installed.
+  private func run(_ command: [String], in folder: String) throws -> (code: Int32, output: String)?
+  {
     let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
-    let program = path.split(separator: ":").map { "\($0)/\(words[0])" }
+    let program = path.split(separator: ":").map { "\($0)/\(command[0])" }
       .first { FileManager.default.isExecutableFile(atPath: $0) }
     guard let program else { return nil }
     let process = Process()
     process.executableURL = URL(filePath: program)
-    process.arguments = Array(words.dropFirst())
+    process.arguments = Array(command.dropFirst())
     process.currentDirectoryURL = URL(filePath: folder)
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = output
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = pipe
     process.standardInput = FileHandle.nullDevice
     try process.run()
-    let said = try output.fileHandleForReading.readToEnd() ?? Data()
+    let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
     process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: said, as: UTF8.self))
+    return (process.terminationStatus, String(decoding: output, as: UTF8.self))
   }
 
-  private func expectGood(_ words: [String], in folder: String, _ prompt: String) throws {
-    guard let result = try run(words, in: folder) else { return }
-    #expect(result.code == 0, "\(words) on \(prompt.prefix(80)): \(result.said.suffix(2000))")
+  private func expectGood(_ command: [String], in folder: String, _ prompt: String) throws {
+    guard let result = try run(command, in: folder) else { return }
+    #expect(result.code == 0, "\(command) on \(prompt.prefix(80)): \(result.output.suffix(2000))")
   }
 
   @Test(arguments: [0, 1, 9, 10], prompts.indices)
@@ -201,8 +202,8 @@ struct DemoAgentTests {
     let prompt = Self.prompts[index]
     try withTree(Self.trees[7].files, prompt) { folder, written in
       for path in written where path.hasPrefix("tests/") {
-        let words = ["rustc", "--edition", "2021", "-D", "warnings", "--test", path, "-o", "t"]
-        try expectGood(words, in: folder, prompt)
+        let command = ["rustc", "--edition", "2021", "-D", "warnings", "--test", path, "-o", "t"]
+        try expectGood(command, in: folder, prompt)
         try expectGood(["./t"], in: folder, prompt)
       }
     }

@@ -38,8 +38,8 @@ import Testing
     #expect(accepted > 10_000)
   }
 
-  /// Written anew from what was read, the first line is the one that came; and the fields that
-  /// decide about the body stand there once.
+  /// Rewritten from the parsed head, the first line is unchanged, and the fields that
+  /// determine the body occur once.
   private static func isSane(_ bytes: [UInt8], _ head: RequestHead) -> Bool {
     let text = String(decoding: bytes, as: UTF8.self)
     let lines = text.components("\r\n")

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Egress
 
-/// A gateway adds a key outside, and nothing of the key comes inside.
+/// A gateway adds a key outside, and the key never passes inside.
 @Suite(.timeLimit(.minutes(2))) struct GatewayTests {
   private static let key = "sk-test-0123456789abcdef"
 
@@ -88,7 +88,7 @@ import Testing
     await test.gateway.close()
   }
 
-  /// Each side goes on only after the other one has what came before.
+  /// Each side continues only after the other one has received the previous part.
   @Test func bothWaysStream() async throws {
     let (first, second) = (Gate(), Gate())
     let server = try RawServer { connection in
@@ -122,7 +122,7 @@ import Testing
     await test.gateway.close()
   }
 
-  @Test func keysInAnswersAreCovered() async throws {
+  @Test func keysInResponsesAreMasked() async throws {
     let key = Self.key
     let base64 = "QmVhcmVyIHNrLXRlc3QtMDEyMzQ1Njc4OWFiY2RlZg=="
     let server = try RawServer { connection in
@@ -147,8 +147,8 @@ import Testing
     await test.gateway.close()
   }
 
-  /// A response that breaks off must not look whole, and the record says what was in it.
-  @Test func brokenAnswersAreNotWhole() async throws {
+  /// A broken response must not look complete, and the record has its key echo.
+  @Test func brokenResponsesAreNotComplete() async throws {
     let (key, isPast) = (Self.key, Gate())
     let server = try RawServer { connection in
       _ = connection.readRequest()

@@ -1,6 +1,6 @@
 /// A TLS hello of which a test can turn every knob.
 struct Hello {
-  /// The entries of the server name's list; nil: no such extension.
+  /// The entries of the server name's list; nil for no such extension.
   var names: [[UInt8]]? = [Array("a.test.org".utf8)]
   var nameType: UInt8 = 0
   /// Types of further extensions, with one byte of content each.

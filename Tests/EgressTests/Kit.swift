@@ -66,7 +66,7 @@ struct ProxyOfTest {
 
   func connect() throws -> Client { try Client(port: port) }
 
-  /// What the record says of a host: "allowed" or codes, by host and port.
+  /// The record's verdicts, "allowed" or codes, by host and port.
   var verdicts: [String] {
     ledger.record.hosts.map { "\($0.host):\($0.port) \($0.refusal?.rawValue ?? "allowed")" }
   }
@@ -120,7 +120,7 @@ final class Client: Sendable {
 
   deinit { Glibc.close(descriptor) }
 
-  /// - Returns: whether all was taken.
+  /// - Returns: whether everything was sent.
   @discardableResult func send(_ bytes: [UInt8]) -> Bool {
     var rest = bytes[...]
     while !rest.isEmpty {
@@ -169,7 +169,7 @@ final class Client: Sendable {
   func closeOutput() { shutdown(descriptor, CInt(SHUT_WR)) }
 }
 
-/// Runs what blocks on a thread of its own.
+/// Runs a blocking call on a separate thread.
 func onThread<Value: Sendable>(
   _ body: @escaping @Sendable () throws -> Value
 ) async throws -> Value {
@@ -188,7 +188,7 @@ func eventually(_ condition: @Sendable () -> Bool) async throws -> Bool {
   return condition()
 }
 
-/// Sends back what it gets, after a word of its own if there is one.
+/// Echoes its input, after a greeting if there is one.
 func echoServer(greeting: String = "") throws -> RawServer {
   try RawServer { connection in
     if !greeting.isEmpty { connection.send(greeting) }

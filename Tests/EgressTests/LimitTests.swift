@@ -106,7 +106,7 @@ import Testing
     await test.proxy.close()
   }
 
-  @Test func whoIsRefusedDoesNotGoOnSending() async throws {
+  @Test func aRefusedClientCannotSendOn() async throws {
     let test = try await ProxyOfTest(allow: [])
     let sent = try await onThread {
       let client = try test.connect()
@@ -115,13 +115,13 @@ import Testing
       while sent < 64, client.send(Array(repeating: 1, count: 1 << 20)) { sent += 1 }
       return sent
     }
-    // What is drained, and what the kernel's buffers hold.
+    // The drained bytes, and the kernel's buffers.
     #expect(sent < 32, "\(sent) MiB")
     await test.proxy.close()
   }
 
-  /// Whoever owns a domain is told every name below it that is looked up.
-  @Test func namesThatAreLookedUpCountAsSent() async throws {
+  /// The owner of a domain sees every look-up of a name below it.
+  @Test func lookUpsCountAsUploads() async throws {
     let test = try await ProxyOfTest(allow: ["*.test.org"], upload: 1_000)
     let answers = try await onThread {
       try (0..<30).map { number in
@@ -132,7 +132,7 @@ import Testing
       }
     }
     #expect(answers.prefix(16).allSatisfy { $0.contains("(name-unresolved)") })
-    // The one that passes the limit ends with all others, without a word.
+    // The connection that exceeds the limit ends with all others, without a response.
     #expect(answers[16] == "", "\(answers[16])")
     #expect(answers.dropFirst(17).allSatisfy { $0.contains("(upload-limit)") })
     #expect(test.ledger.isOverUpload)
@@ -145,7 +145,7 @@ import Testing
     let test = try await test(server) { $0.connectionsMax = 4 }
     let isFifthEnded = try await onThread {
       let clients = try (0..<4).map { _ in try test.connect() }
-      // An answer says that its connection has been taken in.
+      // A response shows that its connection was accepted.
       for client in clients {
         client.send("CONNECT a.test.org:\(server.port) HTTP/1.1\r\n\r\n")
         _ = client.readHead()
@@ -185,7 +185,7 @@ import Testing
     await test.proxy.close()
   }
 
-  @Test func aServerThatDoesNotReadStopsTheClient() async throws {
+  @Test func aSlowServerPausesTheClient() async throws {
     let gate = Gate()
     let server = try RawServer { _ in gate.waitOnThread() }
     defer { server.stop() }
@@ -207,7 +207,7 @@ import Testing
       gate.open()
       return sent
     }
-    // What the kernel's buffers hold, and little more.
+    // The kernel's buffers, and little more.
     #expect(sent < 40 << 20, "\(sent)")
     await test.proxy.close()
   }
@@ -224,7 +224,7 @@ import Testing
     await test.proxy.close()
   }
 
-  @Test func addressesThatWereLeftOutAreNotDialled() async throws {
+  @Test func refusedAddressesAreNotDialled() async throws {
     let server = try echoServer()
     defer { server.stop() }
     // Another address of this machine, on the same port, which would take the connection.
@@ -305,7 +305,7 @@ import Testing
     #expect(throws: (any Error).self) { try test.connect() }
   }
 
-  @Test func onlyListenersAreTaken() async throws {
+  @Test func onlyListenersAreAccepted() async throws {
     let test = try await ProxyOfTest(allow: [])
     var pair: [CInt] = [0, 0]
     socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &pair)
@@ -335,8 +335,8 @@ import Testing
       ledger.send(10, beyond, to: "late.org".utf8, port: 443) && ledger.record.bytesUp == 10)
   }
 
-  /// Whoever sees that a connection ended finds in the record why.
-  @Test func limitsAreNotedBeforeConnectionsEnd() async throws {
+  /// The record contains the reason before the connection ends.
+  @Test func limitsAreRecordedBeforeConnectionsEnd() async throws {
     let ledger = EgressLedger(uploadBytesMax: 10, now: { 5 })
     let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .bind(host: "127.0.0.1", port: 0).get()

@@ -16,7 +16,7 @@ import Testing
     "needs root, ip (iproute2), openssl, curl and python3; runs in continuous integration as root"),
   .timeLimit(.minutes(3)), .serialized)
 struct NamespaceTests {
-  @Test func whatAnAgentReaches() async throws {
+  @Test func anAgentReachesOnlyAllowedHosts() async throws {
     let spaces = try Namespaces()
     defer { spaces.remove() }
     try await spaces.serve()
@@ -54,7 +54,7 @@ struct NamespaceTests {
     let fronted = try await curl(
       "--connect-to", "other.test.org:443:allowed.test.org:443", "https://other.test.org/")
     #expect(fronted.code == 35, "\(fronted)")
-    // Without the proxy there is no way at all.
+    // Nothing is reachable without the proxy.
     let direct = try await spaces.curl(proxy: nil, ["http://10.213.77.2/"])
     #expect(direct.code == 7, "\(direct)")
     let host = try await spaces.curl(proxy: nil, ["http://127.0.0.1:\(listener.port)/"])

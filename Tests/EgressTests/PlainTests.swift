@@ -5,7 +5,7 @@ import Testing
 
 @testable import Egress
 
-/// Plain HTTP: each request is judged, written anew, and answered.
+/// Plain HTTP: each request is checked, rewritten and forwarded.
 @Suite(.timeLimit(.minutes(2))) struct PlainTests {
   /// What a server was asked, as it came.
   final class Seen: Sendable {
@@ -29,7 +29,7 @@ import Testing
       allow: ["a.test.org:\(server.port)"], names: ["a.test.org": ["127.0.0.1"]], upload: upload)
   }
 
-  @Test func requestsAreWrittenAnew() async throws {
+  @Test func requestsAreRewritten() async throws {
     let seen = Seen()
     let server = try server(seen, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: y\r\n\r\nok")
     defer { server.stop() }
@@ -41,7 +41,7 @@ import Testing
           + "Connection: x-hop, keep-alive\r\nX-Hop: 1\r\nProxy-Authorization: Basic eA==\r\n"
           + "TE: trailers\r\nUpgrade: h2c\r\n\r\n")
       let first = client.readHead() + client.readText(2)
-      // The same connection, another host: judged anew.
+      // The same connection, another host: checked again.
       client.send("GET http://evil.org/ HTTP/1.1\r\n\r\n")
       return (first, client.readAll())
     }
@@ -56,7 +56,7 @@ import Testing
     await test.proxy.close()
   }
 
-  @Test func bodiesAreFramedAnew() async throws {
+  @Test func bodiesAreReframed() async throws {
     let server = try RawServer { connection in
       var all: [UInt8] = []
       while !all.suffix(5).elementsEqual("0\r\n\r\n".utf8), let more = connection.read() {
@@ -75,7 +75,7 @@ import Testing
       client.closeOutput()
       return client.readAll()
     }
-    // Extensions and trailers are left out; how the bytes are cut is not said.
+    // Extensions and trailers are dropped; the sizes of chunks may differ.
     let sent = answer.components("\r\n\r\n").dropFirst(2).joined(separator: "|")
     #expect(["3\r\nabc\r\n0|", "2\r\nab\r\n1\r\nc\r\n0|"].contains(sent), "\(answer)")
     await test.proxy.close()
@@ -138,7 +138,7 @@ import Testing
     "X: 1\rYZ: 2",
     "no colon", "X(: 1",
   ])
-  func whatCanBeReadInTwoWaysIsRefused(fields: String) async throws {
+  func ambiguousRequestsAreRefused(fields: String) async throws {
     let server = try server(Seen(), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     defer { server.stop() }
     let test = try await test(server)
@@ -201,11 +201,11 @@ import Testing
   }
 
   @Test(arguments: [
-    // A switch to what nobody here reads, and a head without an end.
+    // A switch to another protocol, and a head without an end.
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nX: Length\r\n\r\nwords",
     "HTTP/1.1 200 OK\r\nX: Length" + String(repeating: "x", count: 70_000),
   ])
-  func answersThatAreNoneAreToldAsSuch(answer: String) async throws {
+  func invalidResponsesAreReported(answer: String) async throws {
     let server = try server(Seen(), answer)
     defer { server.stop() }
     let test = try await test(server)
@@ -236,7 +236,7 @@ import Testing
 }
 
 extension String {
-  /// The parts between the places at which a text stands.
+  /// The parts between the occurrences of a text.
   func components(_ separator: String) -> [String] {
     split(separator: separator, omittingEmptySubsequences: false).map(String.init)
   }

@@ -6,7 +6,7 @@ import Testing
 
 /// Look-ups that hang: each one ends in its time, and not more wait than there is room for.
 @Suite(.timeLimit(.minutes(1))) struct ResolverTests {
-  /// The system's look-up, as long as a test holds it up.
+  /// A resolver that blocks until the test releases it.
   private final class Stuck: Sendable {
     let release = Gate()
     let begun = Counter()
@@ -19,7 +19,7 @@ import Testing
     }
   }
 
-  @Test func whatHangsIsGivenUp() async throws {
+  @Test func aHangingLookUpTimesOut() async throws {
     let stuck = Stuck()
     let resolver = SystemResolver(
       threads: 1, timeout: .milliseconds(50), lookUp: { stuck.lookUp($0) })
@@ -32,7 +32,7 @@ import Testing
     stuck.release.open()
   }
 
-  @Test func whatIsTooManyIsNotTakenIn() async throws {
+  @Test func tooManyLookUpsAreRefused() async throws {
     let stuck = Stuck()
     let resolver = SystemResolver(
       threads: 2, timeout: .seconds(50), lookUp: { stuck.lookUp($0) })

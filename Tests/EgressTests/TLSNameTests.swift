@@ -5,7 +5,7 @@ import Testing
 
 @testable import Egress
 
-/// Where TLS is required, nothing passes before a hello that names the host of the tunnel.
+/// If TLS is required, nothing passes before a hello with the name of the tunnel's host.
 @Suite(.timeLimit(.minutes(2))) struct TLSNameTests {
   private func test(_ server: RawServer, headTimeout: Duration = .seconds(10)) async throws
     -> ProxyOfTest

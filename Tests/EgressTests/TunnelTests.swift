@@ -7,7 +7,7 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct TunnelTests {
   private let named = ["a.test.org": ["127.0.0.1"], "b.test.org": ["127.0.0.1"]]
 
-  /// A tunnel to an echo server on its own port, which a rule names.
+  /// A tunnel to an echo server on a port that a rule names.
   private func openTunnel(
     _ test: ProxyOfTest, _ host: String, _ port: Int, early: [UInt8] = []
   ) async throws -> (Client, String) {
@@ -41,7 +41,7 @@ import Testing
     let server = try RawServer { connection in
       var bytes: [UInt8] = []
       while let more = connection.read() { bytes += more }
-      // It answers when its peer has said all.
+      // It responds when its peer has closed its output.
       _ = connection.send(bytes: bytes + Array(repeating: 5, count: 300_000))
     }
     defer { server.stop() }
@@ -73,12 +73,12 @@ import Testing
     ("a.test.org", 80, "port-unlisted", "network: {allow: [a.test.org:80]}"),
     ("127.0.0.1", 443, "host-invalid", "write the host's name"),
     ("[::1]", 443, "host-invalid", "host's name"), ("2130706433", 443, "host-invalid", "name"),
-    ("localhost", 443, "host-invalid", "whole name"), ("a.test.org.", 443, "host-invalid", "dot"),
+    ("localhost", 443, "host-invalid", "full name"), ("a.test.org.", 443, "host-invalid", "dot"),
     ("gone.test.org", 443, "name-unresolved", "no address"),
     ("private.test.org", 443, "address-refused", "permit its range"),
     ("own.test.org", 443, "address-own", "this machine"),
   ])
-  func othersGetWords(host: String, port: Int, code: String, words: String) async throws {
+  func othersGetAReason(host: String, port: Int, code: String, reason: String) async throws {
     let test = try await ProxyOfTest(
       allow: ["a.test.org", "gone.test.org", "private.test.org", "own.test.org"],
       names: [
@@ -92,7 +92,7 @@ import Testing
     }
     #expect(answer.hasPrefix(code == "name-unresolved" ? "HTTP/1.1 502 " : "HTTP/1.1 403 "))
     #expect(answer.contains("Content-Type: text/plain\r\n"))
-    #expect(answer.contains("\(host):\(port) (\(code))") && answer.contains(words), "\(answer)")
+    #expect(answer.contains("\(host):\(port) (\(code))") && answer.contains(reason), "\(answer)")
     #expect(test.verdicts == ["\(host):\(port) \(code)"])
     #expect(test.ledger.record.bytesUp == 0)
     await test.proxy.close()

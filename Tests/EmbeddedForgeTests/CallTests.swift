@@ -115,7 +115,7 @@ import Testing
     }
   }
 
-  @Test("files are replaced and removed only by who names what stands there")
+  @Test("files are replaced and removed only with their current blob")
   func contents() async throws {
     try await RunningForge.fresh { forge in
       let first = try await forge.put("d/a.txt", "1", branch: "main")

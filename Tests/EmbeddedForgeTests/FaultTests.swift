@@ -9,7 +9,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("{", "no JSON"), ("[]", "must be an object"), ("{}", #"{"rules": [ … ]}"#),
+    ("{", "not JSON"), ("[]", "must be an object"), ("{}", #"{"rules": [ … ]}"#),
     (#"{"rules":[{"then":"drop"}]}"#, "METHOD /PATH"),
     (#"{"rules":[{"call":"GET","then":"drop"}]}"#, "rule 1"),
     (#"{"rules":[{"call":"* **","then":"explode"}]}"#, "drop-answer"),
@@ -19,15 +19,15 @@ import Testing
     (#"{"rules":[{"call":"* **","then":"drop"},{"call":"* **","every":2}]}"#, "rule 2"),
     (#"{"rules":[{"call":"* **","then":"fail","status":99}]}"#, "200 to 599"),
   ])
-  func whatIsNoRuleIsToldWithWhatToWrite(text: String, says: String) {
+  func invalidRulesHaveACorrection(text: String, correction: String) {
     let fault = #expect(throws: FaultRules.Fault.self) {
       try FaultRules(parsing: Array(text.utf8))
     }
-    #expect(fault?.description.contains(says) == true, "\(fault?.description ?? "")")
+    #expect(fault?.description.contains(correction) == true, "\(fault?.description ?? "")")
   }
 
-  /// Does to the calls that it names what it says, and nothing to the others.
-  @Test func eachFaultIsWhatItIsCalled() async throws {
+  /// Each fault affects the calls that it names, and no others.
+  @Test func eachFaultHasItsEffect() async throws {
     try await RunningForge.fresh { forge in
       let path = "/repos/o/r"
       func answer(_ then: String) async throws -> Answer {
@@ -54,7 +54,7 @@ import Testing
     }
   }
 
-  @Test func aDroppedCallLeavesNothingAndADroppedAnswerLeavesEverything() async throws {
+  @Test func aDroppedCallHasNoEffectAndADroppedResponseHas() async throws {
     try await RunningForge.fresh { forge in
       let main = try await forge.get("/repos/o/r/git/ref/heads/main")["object"]["sha"].text
       func create(_ name: String, _ then: String) async throws {
@@ -72,7 +72,7 @@ import Testing
     }
   }
 
-  @Test func whoCallsInsideAWaitIsRefusedAndCounted() async throws {
+  @Test func callsDuringAWaitAreRefusedAndCounted() async throws {
     try await RunningForge.fresh { forge in
       forge.forge.setFaults(
         try rules(#"{"call":"* **","first":1,"then":"limit","retry-after":60}"#))
@@ -89,12 +89,12 @@ import Testing
   }
 
   @Test(arguments: [(#","reset":5"#, "API rate limit exceeded"), ("", "secondary rate limit")])
-  func aLimitIsToldAsGitHubDoes(members: String, words: String) async throws {
+  func aLimitIsReportedAsOnGitHub(members: String, message: String) async throws {
     try await RunningForge.fresh { forge in
       forge.forge.setFaults(try rules(#"{"call":"* **","first":1,"then":"limit"\#(members)}"#))
       let answer = try await forge.get("/repos/o/r")
       #expect(answer.status == 403)
-      #expect(answer["message"].text.contains(words))
+      #expect(answer["message"].text.contains(message))
       let isPrimary = !members.isEmpty
       #expect((answer.headers["x-ratelimit-remaining"] == "0") == isPrimary)
     }
@@ -141,7 +141,7 @@ import Testing
         #expect(try await forge.get("/repos/o/r").status == 503)
         try write(#"{"rules":[]}"#)
         #expect(try await forge.get("/repos/o/r").status == 200)
-        // What is no rule is told in the log, and changes nothing.
+        // An invalid file is logged, and changes nothing.
         try write("oops")
         #expect(try await forge.get("/repos/o/r").status == 200)
       }

@@ -8,7 +8,7 @@ import Testing
 
 @testable import EmbeddedForge
 
-/// What stands on disk, over restarts and crashes.
+/// The state on disk, over restarts and crashes.
 @Suite("Folder") struct FolderTests {
   @Test("everything is there again after a restart")
   func restart() async throws {
@@ -39,7 +39,7 @@ import Testing
       #expect(try await forge.get("/repos/p/new")["default_branch"].text == "main")
       let commits = try await forge.get("/repos/p/new/commits")
       #expect(commits.items.count == 1)
-      // Removed and made anew, it is another one.
+      // Removed and created again, it is another repository.
       let id = try await forge.get("/repos/p/new")["id"]
       try FileManager.default.removeItem(atPath: "\(forge.root)/p/new.git")
       #expect(try await forge.get("/repos/p/new").status == 404)
@@ -48,7 +48,7 @@ import Testing
     }
   }
 
-  @Test("a folder without a card is no repository, and is in nobody's way")
+  @Test("a folder without its settings file is not a repository, and blocks no name")
   func withoutCard() async throws {
     try await withTemporaryFolder { folder in
       try FileManager.default.createDirectory(
@@ -69,7 +69,7 @@ import Testing
     }
   }
 
-  @Test("a lock that another server holds is refused, and closes no file of anybody else")
+  @Test("a lock of another server is refused, and closes no other file")
   func heldLock() async throws {
     try await withTemporaryFolder { folder in
       let path = "\(folder)/forge.lock"
@@ -170,7 +170,7 @@ import Testing
         atPath: "\(folder)/.incoming/999999999-half", withIntermediateDirectories: true)
       try FileManager.default.createDirectory(
         atPath: "\(folder)/o/half.git/objects", withIntermediateDirectories: true)
-      // A push that was taken while nobody was there to see it.
+      // A push that was accepted before a crash.
       try await Git.run(["update-ref", "refs/heads/main", head], gitDirectory: git)
       try await RunningForge.serving(folder) { forge in
         #expect(try await forge.get("/repos/o/r/pulls/1")["merged"].isTrue)
@@ -182,7 +182,7 @@ import Testing
     }
   }
 
-  @Test("of many that race for a branch, one moves it and the others are told")
+  @Test("of many concurrent updates of a branch, one succeeds and the others get a conflict")
   func race() async throws {
     try await RunningForge.fresh { forge in
       let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
@@ -199,7 +199,7 @@ import Testing
     }
   }
 
-  @Test("each call is held back as long as it is told to")
+  @Test("each call has the configured latency")
   func latency() async throws {
     try await RunningForge.fresh(
       RepositorySettings(), { $0.latency = .milliseconds(300) }

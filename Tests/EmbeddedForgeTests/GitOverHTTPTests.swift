@@ -22,7 +22,7 @@ import Testing
         let new = try await forge.git(["rev-parse", "HEAD"], in: folder).trimmedOutput
         let pull = try await forge.get("/repos/o/r/pulls/1")
         #expect(pull["head"]["sha"].text == new && pull["commits"].number == 2)
-        // The lease names a head that is no more.
+        // The lease has an outdated head.
         try await forge.git(["commit", "-q", "--amend", "-m", "other"], in: folder)
         let stale = try await forge.git(
           ["push", "--force-with-lease=b:\(head)", "origin", "b"], in: folder, accepting: [1])
@@ -34,7 +34,7 @@ import Testing
         let fetched = try await forge.git(
           ["ls-remote", "origin", "refs/pull/1/head"], in: folder)
         #expect(fetched.outputText.hasPrefix(new))
-        // The branch goes, the pull request keeps what it had.
+        // The branch is deleted, the pull request keeps its commits.
         try await forge.git(["push", "-q", "origin", ":b"], in: folder)
         let closed = try await forge.get("/repos/o/r/pulls/1")
         #expect(closed["state"].text == "closed" && closed["head"]["sha"].text == new)

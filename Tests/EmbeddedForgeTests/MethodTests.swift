@@ -20,7 +20,7 @@ import Testing
     }
   }
 
-  @Test("a method that a path does not take is 405, and told which it takes")
+  @Test("a method that a path does not support is 405, with the supported ones")
   func wrongMethod() async throws {
     try await RunningForge.fresh { forge in
       let cases = [
@@ -34,8 +34,8 @@ import Testing
       for (method, path, allowed) in cases {
         let answer = try await forge.call(method, path)
         #expect(answer.status == 405, "\(method) \(path)")
-        let told = Set((answer.headers["allow"] ?? "").split(separator: ", "))
-        #expect(told == Set(allowed.split(separator: ", ")), "\(method) \(path)")
+        let listed = Set((answer.headers["allow"] ?? "").split(separator: ", "))
+        #expect(listed == Set(allowed.split(separator: ", ")), "\(method) \(path)")
         if path.contains("/repos/") {
           #expect(answer["message"].text == "Method Not Allowed")
           #expect(answer["documentation_url"].text.hasPrefix("https://docs.github.com/rest"))

@@ -3,7 +3,7 @@ import FoundationEssentials
 import Processes
 import Testing
 
-/// Repositories as old and foreign tools made them: objects are bytes, whatever they hold.
+/// Repositories of old and foreign tools: objects are bytes, with any content.
 @Suite("Odd repositories") struct OddRepositoryTests {
   /// A repository that is made object by object.
   private struct Source {
@@ -21,7 +21,7 @@ import Testing
       ).trimmedOutput
     }
 
-    /// - Parameter entries: mode, name and object, in the order in which they are to stand.
+    /// - Parameter entries: mode, name and object, in order.
     func tree(_ entries: [(mode: String, name: [UInt8], id: String)]) async throws -> String {
       var content: [UInt8] = []
       for entry in entries {
@@ -98,7 +98,7 @@ import Testing
     }
   }
 
-  @Test("modes that old tools wrote are read as git reads them, and written anew")
+  @Test("modes of old tools are read as in git, and rewritten")
   func modes() async throws {
     try await serving { source in
       let blob = try await source.write("blob", Array("x".utf8))
@@ -191,7 +191,7 @@ import Testing
     }
   }
 
-  @Test("a shallow clone is refused, and nothing is made")
+  @Test("a shallow clone is refused, and nothing is created")
   func shallow() async throws {
     try await RunningForge.fresh { forge in
       _ = try await forge.put("a", "x", branch: "main")

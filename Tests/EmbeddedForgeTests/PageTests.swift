@@ -7,7 +7,7 @@ import Testing
     try await forge.call("GET", path, token: nil)
   }
 
-  @Test("a pull request's page shows it whole, and nothing in it is markup")
+  @Test("a pull request's page is complete, and its texts are escaped")
   func pullRequest() async throws {
     try await RunningForge.fresh { forge in
       _ = try await forge.branch("b<i>", file: "a.html", text: "<script>alert('a')</script>\n")

@@ -2,7 +2,7 @@ import EmbeddedForge
 import Processes
 import Testing
 
-/// What GitHub refuses, with its statuses and its words.
+/// Refusals, with GitHub's statuses and messages.
 @Suite("Refusals") struct RefusalTests {
   @Test("who is let in")
   func authentication() async throws {
@@ -53,7 +53,7 @@ import Testing
     }
   }
 
-  @Test("a limit on calls is told and kept")
+  @Test("a limit on calls is reported and enforced")
   func rateLimit() async throws {
     try await RunningForge.fresh(RepositorySettings(), { $0.rateLimit = 2 }) { forge in
       #expect(try await forge.get("/user").headers["x-ratelimit-remaining"] == "1")
@@ -138,7 +138,7 @@ import Testing
     }
   }
 
-  @Test("no path leaves the folder, and no name is taken for another")
+  @Test("no path leaves the folder, and no name is confused with another")
   func names() async throws {
     try await withTemporaryFolder { folder in
       for name in ["../x", "o/..", "o/.", "o/a b", "o", "o/r/x", "-/r", "o/r.git", "repos/r", ""] {

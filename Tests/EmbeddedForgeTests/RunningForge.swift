@@ -151,7 +151,7 @@ struct Answer: Sendable {
     var rest = text[...]
     var status = 0
     var headers: [String: String] = [:]
-    // An interim answer (100) stands before the real one.
+    // An interim response (100) precedes the real one.
     repeat {
       headers = [:]
       let end = rest.firstRange(of: "\r\n\r\n") ?? (rest.endIndex..<rest.endIndex)

@@ -67,7 +67,7 @@ extension EndToEndTests.EscapeTests {
                          ("perf_event_open", 298), ("userfaultfd", 323)]:
       attempt(name, lambda: libc.syscall(number, 0, 0, 0, 0, 0) >= 0)
     attempt("user namespace", lambda: libc.unshare(0x10000000) == 0)
-    attempt("the door", lambda: socket.socket(socket.AF_UNIX).connect("/run/aipm/door") is None)
+    attempt("the socket", lambda: socket.socket(socket.AF_UNIX).connect("/run/aipm/launch") is None)
     try: open(folder + "/x", "w").write("x")
     except OSError: pass
     open("a", "a").write("a\n")

@@ -170,6 +170,6 @@ extension EndToEndTests.NetworkShownTests {
     #expect(events.count == 1 && events[0].contains("delegation.network-used"))
     #expect(try await server.aipm(["audit", "refused:api.example.com"]).outputText.isEmpty)
     let wrong = try await server.aipm(["audit", "refused:pypi"])
-    #expect(wrong.errorText.contains("write the whole name"), "\(wrong.errorText)")
+    #expect(wrong.errorText.contains("write the full name"), "\(wrong.errorText)")
   }
 }

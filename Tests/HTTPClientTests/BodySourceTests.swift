@@ -6,7 +6,7 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct BodySourceTests {
   private let client = HTTPClient(configuration: .init(userAgent: "test", proxy: .none))
 
-  @Test func lengthsAreSaid() async throws {
+  @Test func lengthsAreSent() async throws {
     let server = try RawServer { connection in
       guard let request = connection.readRequest() else { return }
       connection.answer("\(request.header("content-length") ?? "") \(request.body.count)")
@@ -20,7 +20,7 @@ import Testing
     #expect(String(decoding: response.body, as: UTF8.self) == "5 5")
   }
 
-  @Test func aWriterThatGivesUpEndsTheRequest() async throws {
+  @Test func anAbortedBodyEndsTheRequest() async throws {
     let server = try RawServer { connection in while connection.read() != nil {} }
     defer { server.stop() }
     let source = HTTPBodySource(length: nil) {}
@@ -31,7 +31,7 @@ import Testing
     }
   }
 
-  @Test func aWriterThatGivesUpLaterEndsTheRequest() async throws {
+  @Test func aBodyAbortedLaterEndsTheRequest() async throws {
     let gate = Gate()
     let server = try RawServer { connection in
       _ = connection.read()

@@ -59,7 +59,7 @@ import Testing
   }
 
   @Test(arguments: Ending.allCases)
-  func anAnswerThatDoesNotComeWholeIsNoAnswerAndSent(ending: Ending) async throws {
+  func anIncompleteResponseIsNoAnswerAndSent(ending: Ending) async throws {
     let server = try RawServer { ending.play($0) }
     let request = HTTPRequest(method: "POST", url: server.url, body: .bytes(Array("{}".utf8)))
     let found = try #require(await fault(of: request))
@@ -121,7 +121,7 @@ import Testing
     release.open()
     #expect(found.kind == .timedOut)
     #expect(found.wasSent)
-    #expect(found.detail.contains("no byte"))
+    #expect(found.detail.contains("no data"))
   }
 
   @Test(arguments: [true, false])

@@ -51,7 +51,7 @@ import Testing
     _ origin: RawServer, _ files: CertificateFiles,
     _ body: @escaping @Sendable (_ url: String) async throws -> Void
   ) async throws {
-    // It takes no port 0. Nobody else gets this one until it is bound again.
+    // It does not support port 0. No other process gets this port until it is bound again.
     let port = try ClosedPort().number
     let proxy = Command(
       "nghttpx",

@@ -12,7 +12,7 @@ func makeClient(perHost: Int = 16, maxTransfers: Int = 512) -> HTTPClient {
       maxTransfers: maxTransfers))
 }
 
-/// The fault that a call ends with; nil where it ends with an answer.
+/// The fault of a call; nil if it gets a response.
 func fault(of request: HTTPRequest, client: HTTPClient = makeClient()) async -> HTTPFault? {
   do throws(HTTPFault) {
     _ = try await client.send(request)
@@ -91,7 +91,7 @@ func fault(of request: HTTPRequest, client: HTTPClient = makeClient()) async -> 
     #expect(await fault(of: missing)?.kind == .invalidRequest)
   }
 
-  @Test func headHasNoBodyAndInterimAnswersAreSkipped() async throws {
+  @Test func headHasNoBodyAndInterimResponsesAreSkipped() async throws {
     let server = try RawServer { connection in
       while let request = connection.readRequest() {
         connection.send("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n")
@@ -176,7 +176,7 @@ func fault(of request: HTTPRequest, client: HTTPClient = makeClient()) async -> 
     #expect(refused?.wasSent == false)
     release.open()
     #expect(try await first.status == 200)
-    // The place is free again.
+    // The slot is free again.
     #expect(try await client.send(HTTPRequest(url: server.url)).status == 200)
   }
 

@@ -27,7 +27,7 @@ import Testing
     #expect(try await iterator.next() == nil)
   }
 
-  @Test func aReaderThatWaitsStopsTheServerAndThenGetsEveryByte() async throws {
+  @Test func aSlowReaderPausesTheServerAndGetsEveryByte() async throws {
     let size = 64 << 20
     let chunk = (0..<65521).map { UInt8(truncatingIfNeeded: $0) }
     let blockedAt = Mutex(0)
@@ -52,7 +52,7 @@ import Testing
     await blocked.wait()
     // What was sent lies in the kernel's two buffers, and little in the client.
     #expect(blockedAt.withLock { $0 } < 24 << 20)
-    // A paused stream does not hold up other transfers.
+    // A paused stream does not block other transfers.
     let other = try RawServer { connection in
       while connection.readRequest() != nil { connection.answer("ok") }
     }

@@ -2,7 +2,7 @@ import HTTPClient
 import Processes
 import Testing
 
-/// `openssl s_server` with a certificate of its own.
+/// `openssl s_server` with its own certificate.
 struct TLSServer: Sendable {
   let port: Int
   /// The certificate that a client has to trust.
@@ -38,7 +38,7 @@ struct TLSServer: Sendable {
 }
 
 @Suite struct TLSTests {
-  @Test func onlyATrustedServerIsTalkedTo() async throws {
+  @Test func onlyATrustedServerIsUsed() async throws {
     try await TLSServer.run { server in
       let request = HTTPRequest(url: "https://127.0.0.1:\(server.port)/")
       let found = try #require(await fault(of: request))

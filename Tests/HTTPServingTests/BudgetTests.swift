@@ -7,7 +7,7 @@ import Testing
 
 /// Bodies that anybody sends, and streams that anybody opens: both have one budget for all.
 struct BudgetTests {
-  /// A body that comes as the test says.
+  /// A body that the test controls.
   private struct Sender {
     let body: RequestBody
     private let source: AsyncStream<ByteBuffer>.Continuation
@@ -26,7 +26,7 @@ struct BudgetTests {
     while budget.total != total { await Task.yield() }
   }
 
-  @Test func aBodyCountsAsLongAsItIsHeld() async throws {
+  @Test func aBodyCountsUntilItIsReleased() async throws {
     let budget = BodyBudget(bytesMax: 100, timeout: .seconds(60))
     let sender = Sender()
     sender.send(30)
@@ -39,7 +39,7 @@ struct BudgetTests {
     #expect(budget.total == 0)
   }
 
-  @Test func aRoutesLimitHolds() async throws {
+  @Test func aRoutesLimitIsEnforced() async throws {
     let budget = BodyBudget(bytesMax: 1000, timeout: .seconds(60))
     let sender = Sender()
     sender.send(11)
@@ -49,7 +49,7 @@ struct BudgetTests {
     #expect(budget.total == 0)
   }
 
-  @Test func aBodyThatDoesNotComeIsGivenUp() async throws {
+  @Test func aBodyThatDoesNotComeTimesOut() async throws {
     let budget = BodyBudget(bytesMax: 1000, timeout: .milliseconds(50))
     let sender = Sender()
     sender.send(10)
@@ -132,7 +132,7 @@ struct BudgetTests {
     withExtendedLifetime((second, third)) {}
   }
 
-  /// A stream that nobody reads makes room for one that somebody will.
+  /// A stream that nobody reads is closed for a new one.
   @Test func anUnreadStreamGivesWay() throws {
     var limits = ServingLimits()
     limits.streamsMax = 2
@@ -148,7 +148,7 @@ struct BudgetTests {
     withExtendedLifetime((tickets, third)) {}
   }
 
-  /// Beyond its share a client's new connection takes the place of its own, never of another's.
+  /// A client over its limit replaces its own connections, never another client's.
   @Test func oneClientGetsAShareOfConnections() throws {
     var limits = ServingLimits()
     limits.connectionsMax = 100
@@ -173,7 +173,7 @@ struct BudgetTests {
     for (_, seat) in greedy { seat?.standing = Standing(.answering, since: .now(), bodyBytes: 0) }
     let refused = try admit("10.0.0.1")
     #expect(refused.1 == nil)
-    // What stands in front of the server speaks for many.
+    // A reverse proxy connects for many clients.
     let near = try (0..<5).map { _ in try admit("127.0.0.1") }
     #expect(near.allSatisfy { $0.1 != nil && $0.0.isActive })
     withExtendedLifetime((other, greedy, network, near)) {}

@@ -19,14 +19,14 @@ struct ConnectionClockTests {
   private func at(_ second: Int64) -> NIODeadline { .uptimeNanoseconds(0) + .seconds(second) }
   private func clock() -> ConnectionClock { ConnectionClock(Self.limits, at: at(0)) }
 
-  @Test func aConnectionThatSaysNothingHasTenSeconds() {
+  @Test func aSilentConnectionHasTenSeconds() {
     let clock = clock()
     #expect(clock.deadline == at(10))
     #expect(clock.verdict(at: at(9)) == .goOn)
     #expect(clock.verdict(at: at(10)) == .close)
   }
 
-  @Test func anAnswerTakesAsLongAsItTakes() {
+  @Test func aResponseHasNoTimeLimit() {
     var clock = clock()
     clock.head(at: at(1))
     clock.end(at: at(1))
@@ -39,7 +39,7 @@ struct ConnectionClockTests {
     #expect(clock.verdict(at: at(160)) == .close)
   }
 
-  @Test func aBodyThatStallsIsToldSo() {
+  @Test func aStalledBodyTimesOut() {
     var clock = clock()
     clock.head(at: at(1))
     clock.wants(at: at(1))
@@ -51,8 +51,8 @@ struct ConnectionClockTests {
     #expect(clock.verdict(at: at(520)) == .answerTimeout)
   }
 
-  /// A byte now and then is no body.
-  @Test func aBodyThatDripsHasAnEnd() {
+  /// A few bytes from time to time are not enough.
+  @Test func aSlowBodyTimesOut() {
     var clock = clock()
     clock.head(at: at(0))
     for second in 0..<20 {
@@ -74,7 +74,7 @@ struct ConnectionClockTests {
     }
   }
 
-  @Test func whoSendsOnAfterTheAnswerIsCutOff() {
+  @Test func sendingAfterTheResponseIsCutOff() {
     var clock = clock()
     clock.head(at: at(0))
     clock.answerBegins()
@@ -86,7 +86,7 @@ struct ConnectionClockTests {
     #expect(clock.verdict(at: at(6)) == .close)
   }
 
-  @Test func whoDoesNotReadIsCutOff() {
+  @Test func aClientThatDoesNotReadIsCutOff() {
     var clock = clock()
     clock.head(at: at(0))
     clock.end(at: at(0))
@@ -101,7 +101,7 @@ struct ConnectionClockTests {
     #expect(clock.verdict(at: at(80)) == .close)
   }
 
-  @Test func whatIsNoRequestIsCutOff() {
+  @Test func anInvalidRequestIsCutOff() {
     var clock = clock()
     clock.failed(at: at(3))
     clock.failed(at: at(4))
@@ -147,7 +147,7 @@ struct ConnectionClockTests {
     #expect(try #require(old.rank(at: at(100))) < #require(young.rank(at: at(100))))
   }
 
-  @Test func addressesAreToldApartByNetwork() throws {
+  @Test func clientsAreDistinguishedByNetwork() throws {
     func client(_ text: String) throws -> Client {
       Client(try SocketAddress(ipAddress: text, port: 1))
     }

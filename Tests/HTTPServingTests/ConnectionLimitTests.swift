@@ -89,7 +89,7 @@ import Testing
     return client.receiveAll()
   }
 
-  @Test func whoSaysNothingIsClosed() async throws {
+  @Test func aSilentConnectionIsClosed() async throws {
     try await serving {
       $0.headTimeout = .milliseconds(300)
     } _: { port, _ in
@@ -100,7 +100,7 @@ import Testing
     }
   }
 
-  @Test func aHeadThatDripsIsClosed() async throws {
+  @Test func aSlowHeadIsClosed() async throws {
     try await serving {
       $0.headTimeout = .milliseconds(500)
     } _: { port, _ in
@@ -117,7 +117,7 @@ import Testing
     }
   }
 
-  @Test func aKeptConnectionIsClosedAfterItsPause() async throws {
+  @Test func anIdleConnectionIsClosed() async throws {
     try await serving {
       $0.headTimeout = .seconds(60)
       $0.idleTimeout = .milliseconds(300)
@@ -131,7 +131,7 @@ import Testing
     }
   }
 
-  @Test func aBodyThatStallsIsAnswered408() async throws {
+  @Test func aStalledBodyGets408() async throws {
     try await serving {
       $0.bodyStallTimeout = .milliseconds(300)
     } _: { port, _ in
@@ -143,7 +143,7 @@ import Testing
     }
   }
 
-  @Test func aBodyThatDripsIsAnswered408() async throws {
+  @Test func aSlowBodyGets408() async throws {
     try await serving {
       $0.bodyStallTimeout = .milliseconds(400)
       $0.bodyBytesPerSecondMin = 1000
@@ -180,7 +180,7 @@ import Testing
     }
   }
 
-  @Test func whoSendsOnAfterTheAnswerIsCutOff() async throws {
+  @Test func sendingAfterTheResponseIsCutOff() async throws {
     try await serving {
       $0.lingerTimeout = .milliseconds(300)
     } _: { port, _ in
@@ -194,13 +194,13 @@ import Testing
     }
   }
 
-  @Test func anAnswerThatNobodyReadsIsGivenUp() async throws {
+  @Test func aResponseThatNobodyReadsIsAborted() async throws {
     try await serving {
       $0.writeStallTimeout = .milliseconds(300)
     } _: { port, server in
       let client = try RawClient(port: port, receiveBytes: 4096)
       client.send("GET /endless HTTP/1.1\r\nHost: here\r\n\r\n")
-      // Its writer is told, so what it holds is let go.
+      // Its writer gets an error and releases its buffers.
       await server.writers.wait(for: 1)
     }
   }
@@ -216,7 +216,7 @@ import Testing
           client.send(start + String(repeating: "a", count: 64 << 10))
           let answer = String(decoding: client.receive(), as: UTF8.self)
           #expect(answer.hasPrefix("HTTP/1.1 400 "), "\(start)")
-          // Who goes on is cut off.
+          // Further bytes are cut off.
           #expect(client.isClosed(within: 5000))
         }
       }
@@ -257,7 +257,7 @@ import Testing
     }
   }
 
-  @Test func whoWaitsForAnAnswerGetsIt() async throws {
+  @Test func aWaitingClientGetsItsResponse() async throws {
     try await serving {
       $0.connectionsMax = 8
     } _: { port, server in
@@ -286,7 +286,7 @@ import Testing
   }
 }
 
-/// Runs `body` on a thread of its own, so that what blocks there blocks no task.
+/// Runs `body` on a separate thread, because it blocks.
 private func onThread(_ body: @escaping @Sendable () throws -> Void) async throws {
   try await withCheckedThrowingContinuation {
     (continuation: CheckedContinuation<Void, any Error>) in

@@ -3,9 +3,9 @@ import Testing
 
 @testable import HTTPServing
 
-/// The guide's table of limits for clients is what the server holds them to.
+/// The guide's table of limits for clients has the server's limits.
 struct GuideTests {
-  @Test func theLimitsForClientsAreSaid() throws {
+  @Test func theLimitsForClientsAreDocumented() throws {
     let file = "Tests/HTTPServingTests/GuideTests.swift"
     let root = String(#filePath.dropLast(file.count))
     let page = try String(contentsOfFile: root + "Sources/AIPM.docc/API.md", encoding: .utf8)

@@ -6,9 +6,9 @@ import Logging
 import Synchronization
 import Testing
 
-/// The end of a server while the world goes on calling it.
+/// The shutdown of a server while clients still connect.
 struct HTTPServingTests {
-  /// Callers that connect and go away again, as fast as they can, until they are told to stop.
+  /// Clients that connect and disconnect as fast as they can, until they are cancelled.
   private final class Crowd: Sendable {
     private let isOver = Atomic(false)
     private let calls = Atomic(0)
@@ -31,7 +31,7 @@ struct HTTPServingTests {
   private let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
   /// A connection that is accepted and dropped would end the whole process: this one.
-  @Test func connectionsThatComeWhileItEndsAreNoMatter() async throws {
+  @Test func connectionsDuringShutdownAreHarmless() async throws {
     for _ in 0..<100 {
       let (ports, port) = AsyncStream<Int>.makeStream()
       let serving = Task {
@@ -57,7 +57,7 @@ struct HTTPServingTests {
     }
   }
 
-  @Test func aCallUnderWayIsAnswered() async throws {
+  @Test func aCallInProgressGetsItsResponse() async throws {
     let (arrivals, arrival) = AsyncStream<Void>.makeStream()
     let (releases, release) = AsyncStream<Void>.makeStream()
     let (ports, port) = AsyncStream<Int>.makeStream()
@@ -82,7 +82,7 @@ struct HTTPServingTests {
     try await serving.value
   }
 
-  @Test func anAddressThatIsTakenIsThrown() async throws {
+  @Test func anAddressInUseIsThrown() async throws {
     let (ports, port) = AsyncStream<Int>.makeStream()
     let responder = CallbackResponder { (_: Request, _: BasicRequestContext) in
       Response(status: .noContent)
@@ -104,14 +104,14 @@ struct HTTPServingTests {
   }
 }
 
-/// Runs `body` on a thread of its own, so that what blocks there blocks no task.
+/// Runs `body` on a separate thread, because it blocks.
 private func onThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
   await withCheckedContinuation { continuation in
     Thread.detachNewThread { continuation.resume(returning: body()) }
   }
 }
 
-/// A connection to a port of this machine; nil where nobody takes it.
+/// A connection to a port of this machine; nil if it is refused.
 private func connect(port: Int) -> Int32? {
   let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
   // A call that is lost while the listener closes is not to be waited for till it is repeated.

@@ -48,7 +48,7 @@ struct AddressTests {
     "1:2:3:4:5:6:7::8", "::1.2.3", "1.2.3.4::", "[::1]", "::g", "::-1", "::ffff:1.2.3.4.5",
     "::1.2.3.4:5",
   ])
-  func othersAreNone(text: String) { #expect(IPAddress(text) == nil) }
+  func invalidAddressesAreNil(text: String) { #expect(IPAddress(text) == nil) }
 
   /// Every address is read and written as the C library does it.
   @Test func theLibraryAgrees() throws {
@@ -93,7 +93,7 @@ struct AddressTests {
     #expect(fault?.instead.contains(instead) == true)
   }
 
-  @Test func whatRangesCannotPermit() throws {
+  @Test func someAddressesCannotBePermitted() throws {
     let all = [try AddressRange(parsing: "0.0.0.0/0"), try AddressRange(parsing: "::/0")]
     func reach(_ text: String, _ ranges: [AddressRange]) throws -> Bool {
       try #require(IPAddress(text)).isReachable(permitting: ranges)

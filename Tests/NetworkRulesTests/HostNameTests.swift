@@ -4,7 +4,7 @@ import NetworkRules
 import Randomness
 import Testing
 
-/// What is a host's name, what is not, and that nobody can read an accepted one as an address.
+/// Valid and invalid host names. No accepted name can be read as an address.
 struct HostNameTests {
   @Test(arguments: [
     ("pypi.org", "pypi.org"), ("PyPI.ORG", "pypi.org"), ("a.b", "a.b"),
@@ -12,7 +12,7 @@ struct HostNameTests {
     ("127.0.0.1.nip.io", "127.0.0.1.nip.io"), ("0x7f.com", "0x7f.com"), ("1e100.net", "1e100.net"),
     ("a--b.c-d.org", "a--b.c-d.org"), ("local.org", "local.org"),
   ])
-  func namesAreTaken(text: String, name: String) throws {
+  func validNamesAreAccepted(text: String, name: String) throws {
     #expect(try HostName(text).text == name)
   }
 
@@ -26,7 +26,7 @@ struct HostNameTests {
     "pypi．org", "ｐypi.org", "pyp\u{0131}.org", "pypi\u{200d}.org", "\u{212a}.org", "*.a.org", "*",
     "a.org,b.org", "a\\b.org", "a\u{7f}.org", "'a.org'",
   ])
-  func othersAreRefused(text: String) {
+  func invalidNamesAreRefused(text: String) {
     #expect(throws: NetworkFault.self) { try HostName(text) }
   }
 
@@ -45,16 +45,17 @@ struct HostNameTests {
   @Test func faultsSayWhatToWrite() {
     #expect(
       throws: NetworkFault(
-        "\"1.2.3.4\" is an address", "write the host's name in place of its number")
+        "\"1.2.3.4\" is an address", "write the host's name instead")
     ) {
       try HostName("1.2.3.4")
     }
-    #expect(throws: NetworkFault("\"a.org.\" ends with a dot", "leave the last dot out")) {
+    #expect(throws: NetworkFault("\"a.org.\" ends with a dot", "remove the last dot")) {
       try HostName("a.org.")
     }
     #expect(
       throws: NetworkFault(
-        "\"a??.org\" holds bytes that are not ASCII", "write an international name in its xn-- form"
+        "\"a??.org\" contains bytes that are not ASCII",
+        "write an international name in its xn-- form"
       )
     ) { try HostName("aü.org") }
   }
@@ -84,7 +85,7 @@ struct HostNameTests {
   /// A million texts made of what confuses parsers. Whatever is accepted satisfies a second
   /// description of the rules, written in another way, and inet_aton does not take it.
   @Test func aMillionNames() async {
-    // On a thread of its own: other tests need the pool of tasks.
+    // On a separate thread, because other tests need the task pool.
     await withCheckedContinuation { continuation in
       Thread.detachNewThread {
         Self.manyNames()

@@ -62,7 +62,7 @@ struct NetworkPolicyTests {
     #expect(NetworkPolicy(.none, uploadBytes: -1).uploadBytesMax == 0)
   }
 
-  @Test func aRepositoryNarrows() throws {
+  @Test func aRepositoryOnlyNarrows() throws {
     let workflow = try policy(["npm", "*.corp.example.org", "deb.debian.org"])
     #expect(
       try workflow.narrowed(by: policy(["registry.npmjs.org", "evil.com"])).rules.map(\.description)
@@ -163,7 +163,7 @@ struct NetworkPolicyTests {
     #expect(record.refusedHosts == ["b.org", "c.org", "d.org"])
   }
 
-  @Test func recordsOfStrangersAreChecked() throws {
+  @Test func receivedRecordsAreValidated() throws {
     let good = NetworkRecord(
       hosts: [.init(host: "a.org", port: 443, refusal: .tlsName, connections: 2, firstAt: 5)],
       connectionsBeyond: 1, bytesUp: 2, bytesDown: 3)

@@ -43,14 +43,14 @@ import Testing
     await #expect(throws: ProcessFault.self) { try await command.run() }
   }
 
-  @Test("a program that reads nothing is no fault")
+  @Test("it is no error if a program does not read its input")
   func unreadInput() async throws {
     var command = Command("true", timeout: .seconds(20))
     command.input = .bytes([UInt8](repeating: 0, count: 10_000_000))
     #expect(try await command.run().succeeded)
   }
 
-  @Test("the environment is what was given and nothing else")
+  @Test("the environment is exactly the given one")
   func environment() async throws {
     setenv("AIPM_TEST_SECRET", "s", 1)
     let result = try await Command(
@@ -131,7 +131,7 @@ import Testing
     #expect(!lives(number))
   }
 
-  @Test("a grandchild that keeps or floods the pipe does not hold the call, and is ended")
+  @Test("a grandchild that keeps or floods the pipe is ended and does not block the call")
   func grandchild() async throws {
     let clock = ContinuousClock()
     for script in ["sleep 60 & echo $!", "yes & echo $!"] {
@@ -164,7 +164,7 @@ import Testing
     return true
   }
 
-  @Test("a program that closed its output goes on to its end")
+  @Test("a program that closed its output runs to its end")
   func closedOutput() async throws {
     let result = try await shell("exec >&- 2>&-; sleep 0.3; exit 5").run()
     #expect(result.exit == .exited(5))
@@ -197,7 +197,7 @@ import Testing
     #expect(result.exit == .exited(0))
   }
 
-  @Test("a dialogue that fails takes the program with it")
+  @Test("a failed dialogue ends the program")
   func failedDialogue() async throws {
     struct Gone: Error {}
     let clock = ContinuousClock()

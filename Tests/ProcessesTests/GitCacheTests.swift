@@ -19,7 +19,7 @@ import Testing
     #expect(GitCache.evicted(all, CacheLimits()).map(\.path) == ["c"])
   }
 
-  @Test("many packs become few, and nothing is lost by it, held by a ref or not")
+  @Test("many packs become few, and unreachable objects are kept")
   func tidy() async throws {
     let root = FileManager.default.temporaryDirectory.path + "/aipm-cache-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: root) }

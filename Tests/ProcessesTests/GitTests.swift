@@ -29,7 +29,7 @@ import Testing
     #expect(files.trimmedOutput == "ünïcode")
   }
 
-  @Test("a setting is seen by git and stands in no argument")
+  @Test("a setting reaches git without an argument")
   func config() async throws {
     let result = try await Git.run(
       ["config", "--get", "http.extraHeader"], config: [("http.extraHeader", "X: y")])

@@ -41,7 +41,7 @@ import Testing
     #expect(names(line(Array(name.utf8)) + line(Array("good".utf8))) == [Array("good".utf8)])
   }
 
-  @Test("what is no line of a tag is passed over, and a name counts once")
+  @Test("invalid lines are ignored, and names are unique")
   func odd() {
     let listing =
       Array("\(Self.object)\trefs/heads/main\nx\n\n\(Self.object) refs/tags/a\n".utf8)
@@ -49,12 +49,12 @@ import Testing
       + Array("\(Self.object.dropLast())G\trefs/tags/b\n".utf8)
       + line([UInt8](repeating: 0x61, count: 1001))
     #expect(names(listing) == [Array("a".utf8)])
-    // A line for a target that stands behind another name is nobody's.
+    // A target after another name is ignored.
     let apart = line(Array("a".utf8)) + line(Array("b^{}".utf8), Self.target)
     #expect(TagList(listing: apart).tags.map(\.target) == [nil])
   }
 
-  @Test("git reads the names as they are, and takes the file for sorted")
+  @Test("git reads the names unchanged, and accepts the file as sorted")
   func packed() async throws {
     let root = FileManager.default.temporaryDirectory.path + "/aipm-tags-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: root) }

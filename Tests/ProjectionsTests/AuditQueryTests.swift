@@ -101,7 +101,7 @@ struct AuditQueryTests {
     ("age:10", "age:10", 1, "such as 30s"), ("position:-1", "position:-1", 1, "such as 42"),
     ("position:9..3", "position:9..3", 1, "ends before it begins"),
     ("position:..", "position:..", 1, "a bound"), ("stuck:maybe", "stuck:maybe", 1, "yes or no"),
-    ("refused:pypi", "refused:pypi", 1, "write the whole name, as in pypi.org"),
+    ("refused:pypi", "refused:pypi", 1, "write the full name, as in pypi.org"),
     ("refused:1.2.3.4", "refused:1.2.3.4", 1, "is an address"),
     ("refused:*.pypi.org", "refused:*.pypi.org", 1, "write the host's name alone"),
     ("repo:", "repo:", 1, "write a value"), ("a  http://x", "http://x", 4, "quote the text"),

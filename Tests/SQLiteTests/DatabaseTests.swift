@@ -3,7 +3,7 @@ import Testing
 
 @testable import SQLite
 
-/// The door to libsqlite3, on real files.
+/// The wrapper of libsqlite3, on real files.
 final class DatabaseTests {
   private static let full: Int32 = 13
   private static let cannotOpen: Int32 = 14
@@ -36,14 +36,14 @@ final class DatabaseTests {
     #expect(try !s.step())
   }
 
-  @Test func aStatementThatIsUsedAgainHasNothingBound() throws {
+  @Test func aReusedStatementHasNoBindings() throws {
     let database = try database()
     let first = try database.text("SELECT ?", .text("a"))
     let second = try database.text("SELECT ?")
     #expect(first == "a" && second == nil)
   }
 
-  @Test func textsThatAreMadeFromRequestsDoNotFillTheMemory() throws {
+  @Test func theStatementCacheIsBounded() throws {
     let database = try database()
     for n in 0..<1000 {
       let found = try database.integer("SELECT \(n)")
@@ -52,7 +52,7 @@ final class DatabaseTests {
     #expect(database.cachedCount <= Database.cachedMax)
   }
 
-  @Test func whatStillRunsAtItsDeadlineIsStopped() throws {
+  @Test func aStatementIsStoppedAtItsDeadline() throws {
     let database = try database()
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
     database.interrupt(at: .now + .milliseconds(50))
@@ -76,7 +76,7 @@ final class DatabaseTests {
     #expect(absent?.primaryCode == Self.cannotOpen)
   }
 
-  @Test func aTransactionIsWholeOrNotAtAll() throws {
+  @Test func aTransactionIsAtomic() throws {
     struct Stop: Error {}
     let database = try database()
     try database.execute("CREATE TABLE t(n INTEGER) STRICT")
@@ -93,7 +93,7 @@ final class DatabaseTests {
     #expect(try database.integer("SELECT count(*) FROM t") == 1)
   }
 
-  @Test func aFullDiskIsToldApart() throws {
+  @Test func aFullDiskHasItsKind() throws {
     let database = try database()
     try database.execute("CREATE TABLE t(b BLOB); PRAGMA max_page_count = 10")
     let error = #expect(throws: SQLiteError.self) {
@@ -102,7 +102,7 @@ final class DatabaseTests {
     #expect(error?.kind == .full && error?.primaryCode == Self.full)
   }
 
-  @Test func aLockOfAnotherIsBusy() throws {
+  @Test func aLockOfAnotherConnectionIsBusy() throws {
     let database = try database()
     let other = try Database(path: path, mode: .readWriteCreate)
     try other.execute("BEGIN IMMEDIATE")
@@ -110,7 +110,7 @@ final class DatabaseTests {
     #expect(error?.kind == .busy)
   }
 
-  @Test func aFileThatIsNoDatabase() throws {
+  @Test func aFileThatIsNotADatabase() throws {
     let noise = String(repeating: "no database ", count: 1000)
     try noise.write(toFile: path, atomically: false, encoding: .utf8)
     let database = try Database(path: path, mode: .readOnly)
@@ -120,7 +120,7 @@ final class DatabaseTests {
     #expect(error?.kind == .corrupt)
   }
 
-  @Test func checkpointsAreCountedAndCutTheLog() throws {
+  @Test func checkpointsAreCountedAndTruncateTheLog() throws {
     let database = try database()
     #expect(try database.text("PRAGMA journal_mode = WAL") == "wal")
     database.countWALPages()

@@ -32,7 +32,7 @@ struct RowFunctionTests {
     #expect(bytes == [[0, 255], [], nil])
   }
 
-  @Test func whatIsThrownEndsTheRun() throws {
+  @Test func anErrorEndsTheRun() throws {
     let database = try database()
     let hand = try RowFunction("hand", on: database)
     let statement = try database.statement("SELECT hand(n) FROM t")
@@ -46,7 +46,7 @@ struct RowFunctionTests {
       }
       #expect(count == 2)
     }
-    // It goes on afterwards as if nothing had been.
+    // The function can be used again.
     var count = 0
     try hand.run(statement) { _ in count += 1 }
     #expect(count == 3)
@@ -64,7 +64,7 @@ struct RowFunctionTests {
     #expect(sums == [1, 2, 3])
   }
 
-  @Test func whatSQLiteFindsWrongIsTold() throws {
+  @Test func errorsOfSQLiteAreThrown() throws {
     let database = try database()
     let hand = try RowFunction("hand", on: database)
     let statement = try database.statement("SELECT hand(n), abs(n) FROM t ORDER BY rowid")

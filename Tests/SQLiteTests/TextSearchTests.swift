@@ -2,8 +2,8 @@ import SQLite
 import Testing
 
 @Suite struct TextSearchTests {
-  /// Against what SQLite itself says, over every text and word of few letters.
-  @Test func itIsInstrOfLower() throws {
+  /// Compared with SQLite itself, for all short texts and patterns of few letters.
+  @Test func itEqualsInstrOfLower() throws {
     let database = try Database(path: ":memory:", mode: .readWriteCreate)
     try database.addTextSearch()
     let letters = ["a", "A", "b", "é", "[", "@", ""]
@@ -15,13 +15,13 @@ import Testing
         let known = try database.integer(
           "SELECT instr(lower(?), ?) > 0", .text(text), .text(word))
         let found = try database.integer("SELECT holds(?, ?)", .text(text), .text(word))
-        // An empty word is found everywhere.
+        // An empty pattern is found everywhere.
         #expect(found == (word.isEmpty ? 1 : known), "\(text) \(word)")
       }
     }
   }
 
-  @Test func nothingHoldsNothing() throws {
+  @Test func nullIsNull() throws {
     let database = try Database(path: ":memory:", mode: .readWriteCreate)
     try database.addTextSearch()
     #expect(try database.integer("SELECT coalesce(holds(NULL, 'a'), 7)") == 7)

@@ -16,8 +16,8 @@ struct PathRulesTests {
     "GITHUB~1/WORKFL~1/x.yml", ".github/wor\u{212A}flows/x", ".github/workflow\u{17F}/x",
     "codeowners", "CODEOWNERS.", ".VSCODE/tasks.json::$DATA", "straße/a\u{308}.txt",
   ])
-  func whatIsCovered(path: String) {
-    #expect(Self.rules.cover(path.utf8))
+  func pathsInTheSet(path: String) {
+    #expect(Self.rules.contain(path.utf8))
   }
 
   @Test(arguments: [
@@ -25,27 +25,27 @@ struct PathRulesTests {
     "docs/CODEOWNERS", ".vscode/settings.json", "CODEOWNERS.md", "github/workflows/x",
     ".github\u{301}/workflows/x", "strasse/ä.txt", "github~/workflows/x",
   ])
-  func whatIsNot(path: String) {
-    #expect(!Self.rules.cover(path.utf8))
+  func othersAreNot(path: String) {
+    #expect(!Self.rules.contain(path.utf8))
   }
 
-  @Test func bytesThatAreNoTextAreCompared() {
-    #expect(Self.rules.cover(Array(".github/workflows/".utf8) + [0xff, 0xcc]))
-    #expect(!Self.rules.cover([0xff] + Array(".github/workflows/x".utf8)))
-    #expect(!Self.rules.cover([UInt8]()))
+  @Test func invalidUTF8IsCompared() {
+    #expect(Self.rules.contain(Array(".github/workflows/".utf8) + [0xff, 0xcc]))
+    #expect(!Self.rules.contain([0xff] + Array(".github/workflows/x".utf8)))
+    #expect(!Self.rules.contain([UInt8]()))
   }
 
-  @Test func whatStandsInPlaceOfAFolderIsKnown() {
-    #expect(Self.rules.lieBelow(".GITHUB".utf8) && Self.rules.lieBelow(".vscode".utf8))
-    #expect(!Self.rules.lieBelow(".github/workflows".utf8) && !Self.rules.lieBelow("src".utf8))
+  @Test func foldersOfPathsAreKnown() {
+    #expect(Self.rules.areBelow(".GITHUB".utf8) && Self.rules.areBelow(".vscode".utf8))
+    #expect(!Self.rules.areBelow(".github/workflows".utf8) && !Self.rules.areBelow("src".utf8))
   }
 
-  @Test func whatPeopleShouldLookAt() {
+  @Test func flaggedPaths() {
     for path in ["AGENTS.md", ".cursor/rules/x.mdc", ".vscode/settings.json", ".GitAttributes"] {
-      #expect(FlaggedPaths.hold(path.utf8), "\(path)")
+      #expect(FlaggedPaths.contain(path.utf8), "\(path)")
     }
     for path in ["README.md", "Makefile", "package.json", "src/AGENTS.swift"] {
-      #expect(!FlaggedPaths.hold(path.utf8), "\(path)")
+      #expect(!FlaggedPaths.contain(path.utf8), "\(path)")
     }
     #expect(FlaggedPaths.shown(Array(repeating: 97, count: 300)).utf8.count < 210)
   }

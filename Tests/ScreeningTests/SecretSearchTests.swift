@@ -27,12 +27,12 @@ struct SecretSearchTests {
     pem("\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0A\n\n\(line)\n"),
     pem("\n\n\(line)\n", "PGP PRIVATE KEY BLOCK"), pem("\n\(line)\n", "PRIVATE KEY"),
   ])
-  func whatIsRefused(text: String) {
+  func credentialsAreRefused(text: String) {
     #expect(isFound(text.utf8))
     #expect(isFound(Array(repeating: 0x20, count: 300_000) + Array(text.utf8)))
   }
 
-  @Test func bytesThatAreNoTextHideNothing() {
+  @Test func invalidUTF8HidesNothing() {
     #expect(isFound([0xff, 0xfe] + Array(Self.token.utf8) + [0xcc]))
   }
 
@@ -47,7 +47,7 @@ struct SecretSearchTests {
     "postgres://user:password@localhost/x", "aAKIAQ3EGTOVPVHDBWXJ5",
     "sk-learn-is-a-name-0000000000",
   ])
-  func whatIsNot(text: String) {
+  func othersAreNot(text: String) {
     #expect(!isFound(text.utf8))
   }
 
@@ -63,7 +63,7 @@ struct SecretSearchTests {
     }
   }
 
-  @Test func aKnownValueIsFoundInEveryForm() {
+  @Test func aKnownValueIsFoundInEveryEncoding() {
     let hex = Self.own.utf8.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
     var forms = [Array(Self.own.utf8), Array(hex.utf8), Array(hex.uppercased().utf8)]
     forms += (0..<3).map { Self.base64($0) }
@@ -82,7 +82,7 @@ struct SecretSearchTests {
     #expect(!isFound(Array(Self.own.utf8.dropLast()), values: [Self.own]))
   }
 
-  @Test func aWordIsNoSecret() {
+  @Test func ordinaryValuesAreNotSecrets() {
     for word in ["disabled", "https://auth2.example.com/login", "/etc/keys/one2", "short1"] {
       #expect(!isFound(word.utf8, values: [word]), "\(word)")
     }
@@ -93,7 +93,7 @@ struct SecretSearchTests {
 
   // MARK: Streams
 
-  @Test func aStreamGivesTheSameWhereverItIsCut() {
+  @Test func theCutsOfAStreamDoNotMatter() {
     let search = SecretSearch(values: [Self.own], purpose: .refusing)
     let filler = Array(repeating: UInt8(ascii: "x"), count: 70_000)
     let text =
@@ -113,9 +113,9 @@ struct SecretSearchTests {
     }
   }
 
-  /// Around the places up to which the first piece is held and looked at.
+  /// Around the positions up to which the first piece is kept and searched.
   @Test(arguments: Array(65_530...65_540) + Array(73_690...73_730))
-  func noPlaceIsLostBetweenTwoPieces(place: Int) {
+  func matchesAcrossPiecesAreFound(place: Int) {
     let search = SecretSearch(values: [Self.own], purpose: .refusing)
     func found(_ text: String) -> Int {
       let bytes =
@@ -142,7 +142,7 @@ struct SecretSearchTests {
 
   // MARK: Time
 
-  /// What makes a search that goes back take the square of its input. A megabyte of the first took
+  /// Inputs for which a backtracking search would take quadratic time. A megabyte of the first took
   /// half a minute when each mark was looked at by itself; `tools/bench mask` has the figure.
   @Test(
     .timeLimit(.minutes(1)),
@@ -164,12 +164,12 @@ struct SecretSearchTests {
     let search = SecretSearch(values: [Self.own], purpose: .refusing)
     let some = SecretExemptions(patterns: ["sk_live_test*", "*a1b2c3d4*"])
     func exempts(_ text: String) -> Bool {
-      SecretScan.found(in: Array(text.utf8), by: search).allSatisfy { some.hold($0) }
+      SecretScan.found(in: Array(text.utf8), by: search).allSatisfy { some.exempt($0) }
     }
     #expect(exempts("sk_live_test\(Self.letters)") && exempts("ghp_a1b2c3d4\(Self.letters)"))
     #expect(!exempts("sk_live_tes\(Self.letters)") && !exempts(Self.own))
     let all = SecretExemptions(patterns: [Self.own])
-    #expect(!SecretScan.found(in: Array(Self.own.utf8), by: search).contains { all.hold($0) })
+    #expect(!SecretScan.found(in: Array(Self.own.utf8), by: search).contains { all.exempt($0) })
     #expect(SecretExemptions.fault(inPattern: "*") != nil)
     #expect(SecretExemptions.fault(inPattern: "*1234567*") != nil)
     #expect(SecretExemptions.fault(inPattern: "sk_live_*") == nil)

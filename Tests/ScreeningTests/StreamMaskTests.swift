@@ -25,8 +25,8 @@ struct StreamMaskTests {
     return (out, mask.isFound)
   }
 
-  /// Three letters and a value that overlaps itself: most texts hold a part of it.
-  @Test func aValueIsCoveredWhereverThePiecesEnd() {
+  /// Three letters and a value that overlaps itself: most texts contain a part of it.
+  @Test func aValueIsMaskedWhereverThePiecesEnd() {
     var chance = Seeded(5)
     let key = "aabaabaac"
     let search = Self.search(key)
@@ -45,7 +45,7 @@ struct StreamMaskTests {
   }
 
   /// Also those whose lines are broken.
-  @Test func everyFormIsCoveredWhereverThePiecesEnd() throws {
+  @Test func everyEncodingIsMaskedWhereverThePiecesEnd() throws {
     var chance = Seeded(6)
     let value = "0f1e2d3c-4b\"5a69/78+796~5?>"
     let search = Self.search(value)
@@ -66,7 +66,7 @@ struct StreamMaskTests {
     }
   }
 
-  @Test func whatCanBeNoBeginningPassesAtOnce() {
+  @Test func otherBytesPassAtOnce() {
     var mask = StreamMask(Self.search("0f1e2d3c-4b5a"))
     #expect(mask.pass("data: {\"text\": \"hello\"}\n\n".utf8).count == 25)
     #expect(mask.pass("data: 0f1e2d".utf8) == Array("data: ".utf8))
@@ -74,7 +74,7 @@ struct StreamMaskTests {
   }
 
   /// Line ends within base64 are passed over, so that a value's beginning could be kept for ever.
-  @Test func whatIsKeptBackIsBounded() {
+  @Test func keptBytesAreBounded() {
     let value = "0f1e2d3c-4b5a"
     var mask = StreamMask(Self.search(value))
     var kept = Array("MGYx".utf8).count + mask.pass([]).count
@@ -86,7 +86,7 @@ struct StreamMaskTests {
     #expect(mask.finish().count == kept)
   }
 
-  @Test func withoutAValueNothingIsTouched() {
+  @Test func withoutAValueNothingIsMasked() {
     var mask = StreamMask(SecretSearch(shapes: false, purpose: .masking))
     #expect(mask.pass("0f1e2d3c".utf8) == Array("0f1e2d3c".utf8))
     #expect(!mask.isFound)

@@ -37,7 +37,7 @@ import Testing
     #expect(register.order.sorted() == Array(0..<500))
   }
 
-  @Test func theOrderIsThatOfComing() async {
+  @Test func tasksRunInTheOrderOfArrival() async {
     let (slots, register) = (AsyncSemaphore(1), Register())
     let (held, hold) = AsyncStream<Void>.makeStream()
     let first = Task.immediate {
@@ -45,7 +45,7 @@ import Testing
         for await _ in held { break }
       }
     }
-    // Immediate: each stands in line before the next one begins.
+    // Immediate: each is queued before the next one begins.
     let others = (0..<20).map { number in
       Task.immediate { await slots.withPermit { register.enter(number) } }
     }
@@ -56,7 +56,7 @@ import Testing
     #expect(register.order == Array(0..<20))
   }
 
-  @Test func aBodyThatThrowsGivesItsSlotBack() async {
+  @Test func anErrorFreesTheSlot() async {
     struct Fault: Error {}
     let slots = AsyncSemaphore(1)
     for _ in 0..<3 {

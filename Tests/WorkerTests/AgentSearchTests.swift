@@ -75,7 +75,7 @@ import Workflows
     ]
     let looking = Task {
       await AgentSearch(home: "/nowhere", sandbox: nil).look(
-        for: agents, patience: .milliseconds(200)
+        for: agents, earlyAfter: .milliseconds(200)
       ) {
         telling.yield($0)
       }

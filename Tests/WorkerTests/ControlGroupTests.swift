@@ -21,7 +21,7 @@ struct ControlGroupTests {
   @Test(.enabled(if: groups != nil))
   func whatIsWithinTheLimitIsLeftAlone() async throws {
     let group = try #require(Self.groups).makeGroup(memoryBytesMax: 256 << 20)
-    let result = try await Self.eats(8).run(onStart: { try? group.take($0) })
+    let result = try await Self.eats(8).run(onStart: { try? group.add($0) })
     #expect(result.outputText == "done\n")
     #expect(await group.end())
     #expect(group.excess == nil && access(group.folder, F_OK) != 0)
@@ -30,7 +30,7 @@ struct ControlGroupTests {
   @Test(.enabled(if: groups != nil))
   func whatTakesMoreIsEndedWhole() async throws {
     let group = try #require(Self.groups).makeGroup(memoryBytesMax: 64 << 20)
-    let result = try await Self.eats(256).run(onStart: { try? group.take($0) })
+    let result = try await Self.eats(256).run(onStart: { try? group.add($0) })
     #expect(result.exit == .signalled(SIGKILL) && result.outputText.isEmpty)
     #expect(await group.end())
     #expect(group.excess == "the agent had more than 64 MiB of memory")
@@ -42,7 +42,7 @@ struct ControlGroupTests {
     let ended = try await Command(
       "sh", ["-c", "read go; setsid sleep 1000 > /dev/null 2>&1 & echo $!"],
       input: .bytes(Array("go\n".utf8)), timeout: .seconds(60)
-    ).run(onStart: { try? group.take($0) })
+    ).run(onStart: { try? group.add($0) })
     let left = try #require(Int32(ended.outputText.prefix { $0 != "\n" }))
     #expect(kill(left, 0) == 0)
     #expect(await group.end())

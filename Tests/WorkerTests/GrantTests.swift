@@ -75,7 +75,7 @@ import Workflows
     for path in [name, "./\(name)", ".", "", "~", "~root/x"] {
       #expect(!grants.allows(path: path), "\(path)")
     }
-    // Nor does a flag that is none grant anything.
+    // Unknown flags grant nothing either.
     #expect(!OperatorGrants(paths: [name, ".", ""]).allows(path: "\(here)/\(name)"))
   }
 

@@ -247,9 +247,9 @@ import Workflows
     let some = OperatorGrants(paths: [program])
     #expect(some.refusal(of: call(program), worker: "w1") == nil)
     #expect(some.refusal(of: call(program, file), worker: "w1") != nil)
-    // What a server gives its own workers follows from what it was told.
+    // The settings of a server's own workers follow from its own.
     let own = OperatorGrants(
-      [], custom: .custom(words: [program, file], environment: ["KEY"]))
+      [], custom: .custom(command: [program, file], environment: ["KEY"]))
     #expect(own.refusal(of: call(program, file), worker: "w1") == nil)
     #expect(own.allows(variable: "KEY") && !own.allows(variable: "OTHER"))
   }

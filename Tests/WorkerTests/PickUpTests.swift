@@ -28,7 +28,7 @@ extension WorkspaceTests {
       #expect(Self.clock.now - began < Self.seconds, "\(script)")
       var names: [String] = []
       if case .committed(let commit) = made { names = try await bench.names(workspace, commit) }
-      // The next one is none the worse for it.
+      // The next one is not affected.
       await workspace.drop(AttemptKey(assignment.lease), repository: "o/r")
       let next = try await bench.pickUp(
         workspace, head: head, delegation: "d2", script: "echo 2 > a")

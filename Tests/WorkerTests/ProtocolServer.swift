@@ -33,7 +33,7 @@ final class ProtocolServer: Sendable {
     /// Calls that are answered with a status in place of their answer, by route, first come first.
     var refusals: [String: [Int]] = [:]
     var fetches: [FetchRequest] = []
-    /// What was told of tags: true where the list was in it.
+    /// The responses about tags: true if they contained the list.
     var tagLists: [Bool] = []
     var polls = 0
     var proving = Proving.right

@@ -100,8 +100,8 @@ struct SandboxTests {
     #expect(outcome.text.hasSuffix("\n1\n"), "a network other than its own: \(outcome.text)")
     #expect(try text("\(given.path)/write/f") == "y\n")
     #expect(
-      Sandbox.lent("~/.tool", to: "/h").target == "/h/.tool"
-        && Sandbox.lent("/opt/x", to: "/h") == ("/opt/x", "/opt/x"))
+      Sandbox.mount("~/.tool", home: "/h").target == "/h/.tool"
+        && Sandbox.mount("/opt/x", home: "/h") == ("/opt/x", "/opt/x"))
   }
 
   @Test("one that is told to end may end in good order")
@@ -272,7 +272,7 @@ struct SandboxTests {
     #expect(words.contains("cannot be run in the sandbox"), "\(words)")
     let gone = try await end("/bin/true", temporary: "gone")
     guard case .lost(let reason) = gone else { throw TestFault("not lost: \(gone)") }
-    #expect(reason.contains("the sandbox could not be built"), "\(reason)")
+    #expect(reason.contains("the sandbox could not be set up"), "\(reason)")
     #expect(try await end("/bin/true") == .finished)
   }
 }

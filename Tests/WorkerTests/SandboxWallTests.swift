@@ -14,7 +14,7 @@ extension SandboxTests {
   func examination() async {
     let found = await Sandbox.examine(program: builtProgram)
     #expect(found.fault == nil)
-    #expect(found.walls.count == 4 && found.walls.allSatisfy(\.stands), "\(found.walls)")
+    #expect(found.walls.count == 4 && found.walls.allSatisfy(\.works), "\(found.walls)")
   }
 
   @Test("none of the machine's namespaces is its own")
@@ -39,7 +39,7 @@ extension SandboxTests {
     }
     let named = "\(shared.path)/named/file"
     try DurableFile.replace(named, with: Array("named\n".utf8))
-    let libraries = Sandbox.libraries.filter { !SystemFiles.hold($0) }
+    let libraries = Sandbox.libraries.filter { !SystemFiles.contain($0) }
     let folders = ["\(shared.path)/readable", "\(shared.path)/objects"] + libraries
     let script = """
       for path in \(folders.joined(separator: " ")); do
@@ -122,15 +122,15 @@ extension SandboxTests {
       // A kernel without keys, or a container that refuses them, has none to lose.
       guard seen.succeeded else { return }
       #expect(seen.outputText.contains("aipm-canary"))
-      let door = try LaunchDoor(in: folder.path)
+      let socket = try LaunchSocket(in: folder.path)
       var command = try Sandbox.tested.wrapped(
         Command("sh", ["-c", "cat /proc/keys; echo end"], timeout: .seconds(30)),
-        .init(temporary: folder.path), door: door.path)
+        .init(temporary: folder.path), socket: socket.path)
       command.arguments = ["-c", Self.withKey, command.executable] + command.arguments
       command.executable = "python3"
-      async let start = door.attend { $0.isEmpty }
+      async let start = socket.attend { $0.isEmpty }
       let result = try await command.run()
-      door.close()
+      socket.close()
       #expect(await start == .started)
       #expect(result.outputText.hasSuffix("end\n"), "\(result.errorText)")
       #expect(!result.outputText.contains("aipm-canary"), "\(result.outputText)")
@@ -142,14 +142,14 @@ extension SandboxTests {
     let folder = try TemporaryFolder()
     let files = AttemptFiles(folder: "\(folder.path)/a")
     for path in [files.tree, files.temporary] { try DurableFile.makeFolder(path) }
-    let door = try LaunchDoor(in: folder.path)
+    let socket = try LaunchSocket(in: folder.path)
     var environment = Command.baseEnvironment
     environment[ProcessTable.mark] = folder.path
     let wrapped = try Sandbox.tested.wrapped(
       Command(
         "sh", ["-c", "touch up; sleep 300"], environment: environment,
         workingDirectory: files.tree, timeout: .seconds(60)),
-      .init(writable: [files.tree], temporary: files.temporary), door: door.path)
+      .init(writable: [files.tree], temporary: files.temporary), socket: socket.path)
     // What stands for the worker; the sandbox is in a session of its own, as a worker's is.
     let starter = """
       import subprocess, sys
@@ -158,7 +158,7 @@ extension SandboxTests {
     let command = Command(
       "python3", ["-c", starter, wrapped.executable] + wrapped.arguments,
       environment: environment, timeout: .seconds(60))
-    async let start = door.attend { $0.isEmpty }
+    async let start = socket.attend { $0.isEmpty }
     let running = Task {
       try await command.run(onStart: { process in
         Task {
@@ -168,7 +168,7 @@ extension SandboxTests {
       })
     }
     #expect(try await running.value.exit == .signalled(SIGKILL))
-    door.close()
+    socket.close()
     #expect(await start == .started)
     let isGone = try await eventually(within: .seconds(10)) {
       ProcessTable.processes(of: .attempt(folder.path)).isEmpty

@@ -269,7 +269,7 @@ import Workflows
       #expect(!DurableFile.exists("\(bench.files.root)/new"))
       mkfifo("\(bench.tree)/pipe", 0o600)
       let pipe = try await run(bench, "read:/pipe terminal")
-      #expect(pipe.text.contains("no plain file") && pipe.text.contains("-32601"))
+      #expect(pipe.text.contains("not a regular file") && pipe.text.contains("-32601"))
       let session = AgentSession(arguments: ["python3", bench.script], accessesFiles: false)
       let none = try await run(bench, "read:/x", session: session)
       #expect(none.text.contains("-32601"))
@@ -295,8 +295,9 @@ import Workflows
   func broken() async throws {
     try await with { bench in
       for (prompt, told) in [
-        ("die", "it ended with exit code 3"), ("flood", "no JSON-RPC"), ("long", "more than 4 MiB"),
-        ("refuse", "refused the task"), ("greedy", "does not read what it is told"),
+        ("die", "it ended with exit code 3"), ("flood", "not JSON-RPC"),
+        ("long", "more than 4 MiB"),
+        ("refuse", "refused the task"), ("greedy", "does not read its input"),
       ] {
         let outcome = try await run(bench, prompt)
         #expect(failure(outcome.end).contains(told), "\(prompt): \(outcome.end)")

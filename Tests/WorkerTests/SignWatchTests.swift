@@ -76,7 +76,7 @@ import Workflows
     #expect(failure(try watch("opencode", [(.output, step + error)]).end).hasSuffix(": reset"))
     #expect(
       failure(try watch("opencode", [(.output, error + step + error)]).end).hasSuffix(": reset"))
-    // The same on the other stream, or with another exit code, is none.
+    // The same on the other stream, or with another exit code, is not a sign.
     #expect(failure(try watch("opencode", [(.output, error), (.error, step)]).end) != "")
     #expect(try watch("opencode", [(.output, error + step)], 1).end == .exited(1))
     let failed = #"{"type":"result","subtype":"error_during_execution","is_error":true}"# + "\n"

@@ -47,12 +47,12 @@ import Testing
   /// What a script says that runs with the filter and nothing else of a sandbox.
   private func run(_ script: String) async throws -> String {
     let folder = try TemporaryFolder()
-    let door = try LaunchDoor(in: folder.path)
+    let socket = try LaunchSocket(in: folder.path)
     let python = try Command("python3", timeout: .zero).resolved()
     let command = Command(
-      builtProgram, ["confine", "--door", door.path, "--", python, "-c", script],
+      builtProgram, ["confine", "--launch-socket", socket.path, "--", python, "-c", script],
       timeout: .seconds(30))
-    let (result, start) = try await door.attended {
+    let (result, start) = try await socket.attended {
       () async throws(ProcessFault) in
       try await command.run()
     } serve: {

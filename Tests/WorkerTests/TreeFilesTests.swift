@@ -144,7 +144,7 @@ import Testing
     #expect(try text("\(place.folder.path)/beside") == "secret")
   }
 
-  @Test("what is no plain file is refused")
+  @Test("only regular files are read and written")
   func special() throws {
     let place = try Place("tree")
     try place.put("d/x", [])

@@ -3,7 +3,7 @@ import WorkerProtocol
 
 @testable import Worker
 
-/// Given a life, when this is told, then that is asked for.
+/// The requests of the core for given events.
 @Suite("Worker core") struct WorkerCoreTests {
   typealias Life = CoreLife
   let key = CoreLife.key
@@ -261,7 +261,7 @@ import WorkerProtocol
       return
     }
     #expect(record.lease == renewed.lease && record.made?.commit == "c")
-    // The log begins the attempt anew under the new token, so it is announced anew.
+    // The log starts the attempt again under the new token, so it is announced again.
     life.wake()
     #expect(life.request(.handIn) == nil)
     life.answer(.generating, .done)

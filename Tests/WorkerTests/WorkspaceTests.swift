@@ -223,7 +223,7 @@ import WorkerProtocol
       let made = try await bench.pickUp(workspace, head: head, script: script)
       guard case .unfit(let message) = made else { throw TestFault("\(made)") }
       #expect(message.contains(said), "\(message)")
-      // And the next attempt is none the worse for it.
+      // The next attempt is not affected.
       await workspace.drop(AttemptKey(delegation: "d1", number: 1), repository: "o/r")
       let next = try await bench.pickUp(
         workspace, head: head, delegation: "d2", script: "echo 2 > a")

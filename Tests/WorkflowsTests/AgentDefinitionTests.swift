@@ -66,7 +66,7 @@ import Testing
       command.longPromptArguments == [.literal("prog"), .literal("--file"), .promptFile])
   }
 
-  @Test("a session's permissions are one word or one for each kind")
+  @Test("a session's permissions are one value or one for each kind")
   func session() throws {
     let agents = try read(
       """
@@ -89,7 +89,7 @@ import Testing
   private struct SessionMissing: Error {}
 
   @Test(
-    "what is wrong is told with what to write",
+    "faults say what to write instead",
     arguments: [
       (
         "  a: {protocol: acp, command: [x], prompt: argument}",
@@ -125,7 +125,7 @@ import Testing
       ),
       (
         "  a: {command: [x], prompt: standard-input, preflight: {signed-in: {files: [/etc/x]}}}",
-        "is no path within the agent's HOME"
+        "is not a path within the agent's HOME"
       ),
       (
         "  a: {command: [x], prompt: standard-input, success: {signs: [{recovered-by: {}}]}}",
@@ -133,7 +133,7 @@ import Testing
       ),
       (
         "  a: {command: [x], prompt: standard-input, own-files: [\"!x\"]}",
-        "is no pattern of files"
+        "is not a pattern of files"
       ),
       (
         "  a: {command: [x], prompt: standard-input, long-prompt-command: [x, \"{{promptFile}}\"]}",
@@ -156,9 +156,9 @@ import Testing
         """, "may be a credential of the forge"
       ),
     ])
-  func wrong(agents: String, told: String) {
+  func wrong(agents: String, message: String) {
     let faults = faults(agents)
-    #expect(faults.contains { $0.contains(told) }, "\(faults)")
+    #expect(faults.contains { $0.contains(message) }, "\(faults)")
   }
 
   @Test("every agent that is shipped has a preflight and a call that was written for a version")

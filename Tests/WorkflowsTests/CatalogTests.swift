@@ -45,7 +45,7 @@ struct CatalogTests {
     }
   }
 
-  @Test func faultsOfAllFilesAreToldAtOnce() throws {
+  @Test func faultsOfAllFilesAreReportedAtOnce() throws {
     try withFolder(["a.yaml": "nmae: x", "b.yaml": "[", "c.yaml": DefinitionTests.minimal]) {
       folder in
       let error = #expect(throws: WorkflowFaults.self) { try WorkflowCatalog(directory: folder) }
@@ -60,7 +60,7 @@ struct CatalogTests {
     try withFolder(["a.yaml": text, "b.yaml": text]) { folder in
       let error = #expect(throws: WorkflowFaults.self) { try WorkflowCatalog(directory: folder) }
       #expect(error?.faults.first?.file == "\(folder)/b.yaml")
-      #expect(error?.faults.first?.message.contains("a.yaml too") == true)
+      #expect(error?.faults.first?.message.contains("also that of") == true)
     }
   }
 
@@ -80,7 +80,7 @@ struct CatalogTests {
   }
 
   @Test func theCustomAgentGetsThePromptTwice() throws {
-    let agent = AgentProfile.custom(words: ["prog", "{{prompt}}", "a b"], environment: ["KEY"])
+    let agent = AgentProfile.custom(command: ["prog", "{{prompt}}", "a b"], environment: ["KEY"])
     guard case .command(let command) = agent.kind else {
       Issue.record("not a command")
       return

@@ -16,7 +16,7 @@ import Yams
     try Workflow(source: Self.minimal + more, file: "w.yaml").commands
   }
 
-  @Test func commandsAreArgumentListsAndNothingElse() throws {
+  @Test func commandsAreArgumentLists() throws {
     let rules = try rules(
       """
       commands: {setup: [[npm, ci]], verify: [[npm, run, "x y"], [make]], rounds: 1}
@@ -54,7 +54,7 @@ import Yams
     "verify: [[" + String(repeating: "a", count: 9000) + "]]",
     String(repeating: "#", count: 70_000),
   ])
-  func aHostileFileIsAFaultAndNoMore(source: String) {
+  func aHostileFileIsAFault(source: String) {
     var mine = CommandRules()
     mine.repositoryMaySet = [.verify]
     let rules = mine
@@ -63,8 +63,8 @@ import Yams
     }
   }
 
-  /// Every key of the built-in definition, and of one with all that there is, stands in the schema.
-  @Test func theSchemaKnowsEveryKey() throws {
+  /// The schema has every key of the built-in definition, and of one with all keys.
+  @Test func theSchemaHasEveryKey() throws {
     let schema = try #require(
       try JSONSerialization.jsonObject(with: Data(WorkflowSchema.text.utf8)) as? [String: Any])
     let builtIn = try #require(try WorkflowCatalog()["personal-delegate"]).source

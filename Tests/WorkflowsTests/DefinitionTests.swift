@@ -4,7 +4,7 @@ import Screening
 import Testing
 import Workflows
 
-/// A definition that is checked whole: each fault has its place and says what to write.
+/// Validation of definitions: each fault has its position and a correction.
 struct DefinitionTests {
   static let minimal = """
     name: tiny
@@ -30,7 +30,7 @@ struct DefinitionTests {
   /// Faults of the small definition with something appended.
   static func faults(appending text: String) -> [WorkflowFault] { faults(minimal + text) }
 
-  @Test func whatIsAbsentHasItsDefault() throws {
+  @Test func absentKeysHaveDefaults() throws {
     let workflow = try Workflow(source: Self.minimal, file: "w.yaml")
     #expect(workflow.name == "tiny")
     #expect(workflow.attempts == 2)
@@ -48,7 +48,7 @@ struct DefinitionTests {
     #expect(workflow.limits.diskBytesMax == 8 << 30 && workflow.limits.processesMax == 1024)
   }
 
-  @Test func theTaskFileIsPutBackWhereADefinitionDoesNotSayOtherwise() throws {
+  @Test func theTaskFileIsRestoredByDefault() throws {
     let old = try Workflow(source: Self.minimal, file: "w.yaml")
     #expect(old.taskFileRule.path(for: requested) == "TASK.md")
     #expect(old.restoredTaskFile(requested) == "TASK.md")
@@ -74,7 +74,7 @@ struct DefinitionTests {
     #expect(Self.faults(appending: "task-file: TASK.md\n").count == 1)
   }
 
-  @Test func whatIsSaidOnThePullRequestIsReadWithItsFaults() throws {
+  @Test func noticesAreReadWithTheirFaults() throws {
     let text = """
       pull-request: {labels: [aipm, "needs review"], reviewers: [alice], team-reviewers: [core]}
       on-pushed: {comment: "{{filesChanged}} files in {{duration}}", labels: [done]}
@@ -105,7 +105,7 @@ struct DefinitionTests {
     #expect(faults.count == 4, "\(faults)")
   }
 
-  @Test func aCommentTellsOfRefusedHosts() throws {
+  @Test func aCommentListsRefusedHosts() throws {
     let text = """
       on-failed:
         comment: "{{failureCode}}{{#refusedHosts}}; refused:{{#items}} `{{.}}`{{/items}}\\
@@ -142,7 +142,7 @@ struct DefinitionTests {
       draft: false, attemptsMax: 2, idempotencyKey: nil, text: nil)
   }
 
-  @Test func aDefinitionFromTheLogIsTheSameAgain() throws {
+  @Test func aDefinitionFromTheLogIsEqual() throws {
     let builtIn = try #require(try WorkflowCatalog()["personal-delegate"])
     let again = try Workflow(source: builtIn.source, file: "log")
     #expect(again.digest == builtIn.digest)
@@ -217,8 +217,8 @@ struct DefinitionTests {
       command.arguments == [.literal("prog"), .literal("-C"), .directory, .promptFile])
   }
 
-  /// Text to append, where the fault stands (9 is the first appended line), and what is said.
-  static let cases: [(text: String, line: Int, column: Int, says: [String])] = [
+  /// Text to append, the position of the fault (9 is the first appended line), and its messages.
+  static let cases: [(text: String, line: Int, column: Int, messages: [String])] = [
     ("atempts: 3", 9, 1, ["unknown key \"atempts\"", "did you mean \"attempts\"?"]),
     ("colour: red", 9, 1, ["unknown key \"colour\"", "known are: ", "time-limits"]),
     ("attempts: 0", 9, 11, ["attempts is 0", "from 1 to 20"]),
@@ -281,26 +281,26 @@ struct DefinitionTests {
         "not the name of an environment variable"
       ]
     ),
-    ("agents:\n  demo: {command: [p], prompt: standard-input}", 10, 3, ["built in"]),
+    ("agents:\n  demo: {command: [p], prompt: standard-input}", 10, 3, ["built-in"]),
     ("agents:\n  Big Name: {command: [p], prompt: standard-input}", 10, 3, ["cannot be a name"]),
-    ("name: twice", 1, 1, ["\"name\" stands here twice"]),
+    ("name: twice", 1, 1, ["\"name\" is duplicate"]),
     ("bad: [unclosed", 10, 1, ["not YAML"]),
     ("x: *nothing", 9, 4, ["not YAML", "alias"]),
   ]
 
   @Test(arguments: cases.indices)
-  func eachFaultHasItsPlaceAndItsCure(index: Int) throws {
+  func eachFaultHasItsPositionAndCorrection(index: Int) throws {
     let example = Self.cases[index]
     let faults = Self.faults(appending: example.text)
-    let said = faults.map(\.description).joined(separator: "\n")
+    let text = faults.map(\.description).joined(separator: "\n")
     let fault = try #require(faults.first, "\(example.text)")
-    #expect(faults.count == 1, "\(said)")
+    #expect(faults.count == 1, "\(text)")
     #expect(fault.file == "w.yaml")
-    #expect("\(fault.line):\(fault.column)" == "\(example.line):\(example.column)", "\(said)")
-    for words in example.says { #expect(fault.description.contains(words), "\(said)") }
+    #expect("\(fault.line):\(fault.column)" == "\(example.line):\(example.column)", "\(text)")
+    for message in example.messages { #expect(fault.description.contains(message), "\(text)") }
   }
 
-  @Test func allFaultsAreToldAtOnceInOrder() {
+  @Test func allFaultsAreReportedAtOnceInOrder() {
     let faults = Self.faults(
       """
       name: Not A Name

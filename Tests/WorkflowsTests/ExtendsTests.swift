@@ -3,7 +3,7 @@ import Foundation
 import Testing
 import Workflows
 
-/// Workflows that hold only what differs from another one.
+/// Workflows with only the differences from another one.
 struct ExtendsTests {
   private typealias File = (file: String, source: String)
 
@@ -44,8 +44,8 @@ struct ExtendsTests {
     title: "T", objective: "O\nand more", pullRequestTitle: "P", constraints: .list(["a", "b"]),
     acceptanceCriteria: ["c", "d"])
 
-  /// The name may be left out: then it takes the place of what it extends.
-  @Test func withoutANameItTakesTheParentsPlace() throws {
+  /// Without a name, it replaces the workflow that it extends.
+  @Test func withoutANameItReplacesTheParent() throws {
     let workflow = try only("extends: personal-delegate\nattempts: 7\n")
     #expect(workflow.name == "personal-delegate" && workflow.attempts == 7)
     let named = try only("name: personal-delegate\nextends: personal-delegate\nattempts: 7\n")
@@ -76,8 +76,8 @@ struct ExtendsTests {
     #expect(workflow.agents["claude"]?.reading == parent.agents["claude"]?.reading)
   }
 
-  /// The log holds the result alone, so that it replays without the files.
-  @Test func theSourceIsWholeAndTheSameEachTime() throws {
+  /// The log has only the result, so that it replays without the files.
+  @Test func theSourceIsCompleteAndCanonical() throws {
     let source = "name: team\nextends: personal-delegate\n" + Self.agent
     let workflow = try only(source)
     #expect(!workflow.source.contains("extends"))
@@ -86,13 +86,13 @@ struct ExtendsTests {
     #expect(again.agents == workflow.agents && again.limits == workflow.limits)
     #expect(again.name == workflow.name && again.notices == workflow.notices)
     #expect(try only(source).source == workflow.source)
-    // What a comment says changes nothing.
+    // Comments do not matter.
     #expect(try only("# other words\n" + source + "# and more\n").digest == workflow.digest)
-    // A definition that extends nothing is kept to the byte.
+    // A definition without `extends` is kept byte by byte.
     #expect(try only(DefinitionTests.minimal).source == DefinitionTests.minimal)
   }
 
-  /// Texts that YAML would read as something else, or that no block could hold.
+  /// Texts that YAML would misread, or that a block cannot contain.
   @Test(arguments: [
     "true", "no", "12", "0x1f", "1.5", "~", "null", "2026-01-01", "a: b", "- a", "# a", " a", "a ",
     "\"quoted\"", "it's", "back\\slash", "{{title}}", "[a]", "*x", "&x", "!x", "%x", "@x", "`x",
@@ -103,7 +103,7 @@ struct ExtendsTests {
   func everyTextComesBack(text: String) throws {
     let json = String(decoding: try JSONEncoder().encode([text]), as: UTF8.self).dropFirst()
       .dropLast()
-    // JSON is YAML, so this says exactly the text.
+    // JSON is YAML, so this is exactly the text.
     let own = """
       on-failed: {comment: \(json)}
       agents: {x: {command: [p, \(json)], prompt: standard-input}}
@@ -135,7 +135,7 @@ struct ExtendsTests {
     #expect(found.workflows[0].description == "of a")
   }
 
-  @Test func aFolderMayChangeTheBuiltInOneInPlaceAndBuildOnThat() throws {
+  @Test func aFolderCanReplaceTheBuiltInOneAndExtendIt() throws {
     try CatalogTests().withFolder([
       "a.yaml": "extends: personal-delegate\nattempts: 5\n",
       "b.yaml": "name: team\nextends: personal-delegate\n",
@@ -146,7 +146,7 @@ struct ExtendsTests {
     }
   }
 
-  static let faults: [(source: String, line: Int, column: Int, says: [String])] = [
+  static let faults: [(source: String, line: Int, column: Int, messages: [String])] = [
     ("name: a\nextends: personal-delegat", 2, 10, ["unknown workflow", "\"personal-delegate\"?"]),
     ("name: a\nextends: nowhere", 2, 10, ["unknown workflow \"nowhere\"", "known are"]),
     ("name: a\nextends: a", 2, 10, ["unknown workflow \"a\""]),
@@ -154,7 +154,7 @@ struct ExtendsTests {
     ("name: a\nextends: [b]", 2, 10, ["extends is not a text"]),
     ("name: a\nextends: personal-delegate\natempts: 3", 3, 1, ["\"attempts\"?"]),
     ("name: a\nextend: personal-delegate", 2, 1, ["did you mean \"extends\"?"]),
-    // What only the combination has wrong is told where the child says it, or at `extends`.
+    // Faults of the merged definition are at the child's text, or at `extends`.
     (
       "name: a\nextends: personal-delegate\ntime-limits: {stall: 20m}", 3, 22, ["never applies"]
     ),
@@ -168,24 +168,24 @@ struct ExtendsTests {
   ]
 
   @Test(arguments: faults.indices)
-  func eachFaultHasItsPlace(index: Int) throws {
+  func eachFaultHasItsPosition(index: Int) throws {
     let example = Self.faults[index]
-    let told = check([("w.yaml", example.source)]).faults
-    let said = told.map(\.description).joined(separator: "\n")
-    #expect(told.contains { ($0.line, $0.column) == (example.line, example.column) }, "\(said)")
-    for words in example.says { #expect(said.contains(words), "\(said)") }
+    let faults = check([("w.yaml", example.source)]).faults
+    let text = faults.map(\.description).joined(separator: "\n")
+    #expect(faults.contains { ($0.line, $0.column) == (example.line, example.column) }, "\(text)")
+    for message in example.messages { #expect(text.contains(message), "\(text)") }
   }
 
-  @Test func circlesAreToldInEachFile() {
+  @Test func cyclesAreReportedInEachFile() {
     let found = check([
       ("a.yaml", "name: a\nextends: b\n"), ("b.yaml", "name: b\nextends: c\n"),
       ("c.yaml", "name: c\nextends: a\n"), ("d.yaml", "name: d\nextends: a\nattempts: 0\n"),
     ])
     #expect(found.workflows.isEmpty)
-    let circles = found.faults.filter { $0.message.contains("circle") }
-    #expect(circles.map(\.file) == ["a.yaml", "b.yaml", "c.yaml"])
-    #expect(circles.first?.message.contains("a → b → c → a") == true)
-    #expect(circles.allSatisfy { $0.line == 2 })
+    let cycles = found.faults.filter { $0.message.contains("circular") }
+    #expect(cycles.map(\.file) == ["a.yaml", "b.yaml", "c.yaml"])
+    #expect(cycles.first?.message.contains("a → b → c → a") == true)
+    #expect(cycles.allSatisfy { $0.line == 2 })
   }
 
   @Test func aChainHasALimit() {
@@ -201,14 +201,14 @@ struct ExtendsTests {
     #expect(found.faults.allSatisfy { $0.message.contains("more than 8") && $0.line == 2 })
   }
 
-  @Test func aFaultOfTheParentIsToldThereAndTheChildsOwnToo() {
+  @Test func faultsOfParentAndChildAreReportedInTheirFiles() {
     let found = check([
       ("a.yaml", "name: a\nextends: personal-delegate\nattempts: 0\n"),
       ("b.yaml", "name: b\nextends: a\ntime-limits: {agent: soon}\n"),
     ])
     #expect(found.workflows.isEmpty)
     #expect(found.faults.map { "\($0.file):\($0.line)" } == ["a.yaml:3", "b.yaml:3", "b.yaml:2"])
-    #expect(found.faults.last?.message.contains("faults of its own") == true)
+    #expect(found.faults.last?.message.contains("which has faults") == true)
   }
 
   /// Anchors make a small file large; neither merging nor writing it down may take for ever.
@@ -231,7 +231,7 @@ struct ExtendsTests {
       Set(found.faults.map(\.file)) == ["a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml", "f.yaml"])
   }
 
-  @Test func whatIsTooLargeTogetherIsAFault() {
+  @Test func aMergedDefinitionThatIsTooLargeIsAFault() {
     let text = String(repeating: "word ", count: 30_000)
     let large = "templates: {prompt: \"\(text)\"}\n"
     let other = "templates: {pull-request-body: \"\(text)\"}\n"
@@ -244,8 +244,8 @@ struct ExtendsTests {
     #expect(found.faults.first?.line == 2)
   }
 
-  /// In the log nothing extends anything.
-  @Test func aDefinitionAloneExtendsNothing() {
+  /// Definitions in the log do not extend others.
+  @Test func aCompleteDefinitionExtendsNothing() {
     let faults = DefinitionTests.faults(appending: "extends: personal-delegate\n")
     #expect(faults.count == 1 && faults[0].line == 9)
   }

@@ -28,7 +28,7 @@ import Workflows
     }
   }
 
-  @Test("an agent reaches what its workflow and its profile name, and nothing by default")
+  @Test("an agent reaches the hosts of its workflow and its profile, and none by default")
   func union() throws {
     let agents = """
       agents:
@@ -52,7 +52,7 @@ import Workflows
     #expect(try workflow("network: none").network.mode == .none)
   }
 
-  @Test("definitions of earlier versions mean no more than they said")
+  @Test("definitions of earlier versions keep their meaning")
   func earlier() throws {
     func mode(_ sandbox: String) throws -> NetworkPolicy.Mode? {
       try workflow("agents: {x: {command: [x], prompt: standard-input, sandbox: \(sandbox)}}")
@@ -64,7 +64,7 @@ import Workflows
   }
 
   @Test(
-    "what is wrong is told with what to write",
+    "faults say what to write instead",
     arguments: [
       ("network: {allow: [https://pypi.org/simple]}", "write the host alone"),
       ("network: {allow: [\"*\"]}", "network: public"),
@@ -103,12 +103,12 @@ import Workflows
         "header's name"
       ),
     ])
-  func wrong(text: String, told: String) {
+  func wrong(text: String, message: String) {
     let faults = faults(text)
-    #expect(faults.contains { $0.contains(told) }, "\(text): \(faults)")
+    #expect(faults.contains { $0.contains(message) }, "\(text): \(faults)")
   }
 
-  @Test("a repository's file takes away and never gives")
+  @Test("a repository's file only narrows")
   func narrowing() throws {
     let file = "network: {allow: [a.example.org, evil.org]}\n"
     let merged = try CommandRules().merged(withRepositoryFile: file)
@@ -117,14 +117,14 @@ import Workflows
     #expect(allowed.narrowed(by: asked).mode == (try rules("a.example.org")))
     let host = try CommandRules().merged(withRepositoryFile: "network: host\n")
     #expect(allowed.narrowed(by: try #require(host.repositoryNetwork)) == allowed)
-    // Where a workflow leaves it nothing to set, the rest of its file is for others.
+    // If the workflow lets it set nothing, the rest of the file is ignored.
     #expect(try CommandRules().merged(withRepositoryFile: "verify: [[make]]\n").verify.isEmpty)
     #expect(throws: WorkflowFaults.self) {
       try CommandRules().merged(withRepositoryFile: "network: {allow: [\"*\"]}\n")
     }
   }
 
-  @Test("every shipped agent names the hosts of its model, and where its keys can be")
+  @Test("every shipped agent has the hosts of its model, and the variables of its keys")
   func shipped() throws {
     let workflow = try #require(try WorkflowCatalog()["personal-delegate"])
     for agent in workflow.agents.values where agent.kind != .demo {

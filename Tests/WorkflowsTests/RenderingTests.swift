@@ -104,21 +104,21 @@ struct RenderingTests {
     "line one\nline two\n\n\tindented", "🧑‍👩‍👧 ümläut \u{202E}rtl", "{{", "}}", "\\n $HOME `x`",
     "- [ ] box", "e\u{301} and \u{e9}",
   ])
-  func usersWordsStandVerbatim(words: String) {
+  func usersTextIsVerbatim(value: String) {
     let text = TaskText(
-      title: words, objective: words, pullRequestTitle: words, constraints: .text(words),
-      acceptanceCriteria: [words, words])
+      title: value, objective: value, pullRequestTitle: value, constraints: .text(value),
+      acceptanceCriteria: [value, value])
     #expect(
       Array(workflow.taskFile(text, id: id).utf8)
         == Array(
           """
-          # \(words)
+          # \(value)
 
-          Objective: \(words)
-          Constraints: \(words)
+          Objective: \(value)
+          Constraints: \(value)
           Acceptance Criteria:
-          - \(words)
-          - \(words)
+          - \(value)
+          - \(value)
 
           <!-- aipm: \(id) -->
 
@@ -127,13 +127,13 @@ struct RenderingTests {
       Array(workflow.prompt(text, id: id).utf8)
         == Array(
           """
-          Implement: \(words)
+          Implement: \(value)
 
-          Constraints: \(words)
+          Constraints: \(value)
 
           Acceptance Criteria:
-          - \(words)
-          - \(words)
+          - \(value)
+          - \(value)
           """.utf8))
   }
 
@@ -194,11 +194,11 @@ struct RenderingTests {
     text.objective = String(repeating: "🧑‍👩‍👧", count: 20_000)
     let body = workflow.pullRequestBody(text, id: id, requested: requested(text))
     #expect(body.utf16.count < 65_536)
-    #expect(body.contains("TASK.md holds all of it"))
+    #expect(body.contains("TASK.md contains all of it"))
     #expect(body.hasSuffix("\n\n<!-- aipm: \(id) -->\n"))
   }
 
-  @Test func aCommentMayTellWhatToLookAt() throws {
+  @Test func aCommentCanListFlaggedPaths() throws {
     let figures = GenerationFigures(
       filesChanged: 2, insertions: 1, deletions: 0, duration: .seconds(1), outputSize: 0,
       outputDigest: "", usage: nil, flagged: ["AGENTS.md", ".vscode/`@all`"])

@@ -30,7 +30,7 @@ struct ShellWordsTests {
     #expect(fault.description.contains(";"))
   }
 
-  /// The shell itself is asked, with what it would expand taken out of the alphabet.
+  /// Compared with the shell, without the characters that it would expand.
   @Test func agreesWithTheShell() throws {
     var state: UInt64 = 42
     func draw(_ count: Int) -> Int {
@@ -60,13 +60,13 @@ struct ShellWordsTests {
     try stdin.fileHandleForWriting.close()
     let output = try stdout.fileHandleForReading.readToEnd() ?? Data()
     process.waitUntilExit()
-    let told = output.split(separator: 7, omittingEmptySubsequences: false).dropLast().map {
+    let results = output.split(separator: 7, omittingEmptySubsequences: false).dropLast().map {
       record in
       record.split(separator: 0, omittingEmptySubsequences: false).dropLast()
         .map { String(decoding: $0, as: UTF8.self) }
     }
-    #expect(told.count == lines.count)
-    for (line, (ours, theirs)) in zip(lines, zip(expected, told)) {
+    #expect(results.count == lines.count)
+    for (line, (ours, theirs)) in zip(lines, zip(expected, results)) {
       #expect(ours == theirs, "\(line)")
     }
   }

@@ -2,7 +2,7 @@ import Domain
 import Testing
 import Workflows
 
-/// Templates are Mustache without what has no meaning here.
+/// Templates are Mustache without its unsupported parts.
 struct TemplateTests {
   static func faults(_ template: String) -> [WorkflowFault] {
     let block = template.split(separator: "\n", omittingEmptySubsequences: false)
@@ -26,12 +26,12 @@ struct TemplateTests {
     ("a {{ objectiv }}", 8, 7, "did you mean \"objective\""),
     ("\n\n  {{#objective}}", 10, 7, "never closed"),
     ("{{/objective}}", 8, 5, "not open"),
-    ("{{#objective}}{{/title}}", 8, 19, "is still open"),
+    ("{{#objective}}{{/title}}", 8, 19, "still open"),
     ("{{objective", 8, 5, "never closed"),
     ("{{{objective}}", 8, 5, "never closed"),
-    ("{{> other}}", 8, 5, "no meaning here"),
-    ("{{=<% %>=}}", 8, 5, "no meaning here"),
-    ("{{% CONTENT_TYPE: HTML}}", 8, 5, "no meaning here"),
+    ("{{> other}}", 8, 5, "unsupported kind"),
+    ("{{=<% %>=}}", 8, 5, "unsupported kind"),
+    ("{{% CONTENT_TYPE: HTML}}", 8, 5, "unsupported kind"),
     ("{{acceptanceCriteria}}", 8, 5, "has the parts"),
     ("{{#acceptanceCriteria}}{{items}}{{/acceptanceCriteria}}", 8, 28, "is a list"),
     ("{{items}}", 8, 5, "no variable \"items\""),
@@ -45,11 +45,11 @@ struct TemplateTests {
   func faultsAreFoundAtTheirPlace(index: Int) throws {
     let example = Self.cases[index]
     let faults = Self.faults(example.template)
-    let said = faults.map(\.description).joined(separator: "\n")
+    let text = faults.map(\.description).joined(separator: "\n")
     let fault = try #require(faults.first)
-    #expect(faults.count == 1, "\(said)")
-    #expect("\(fault.line):\(fault.column)" == "\(example.line):\(example.column)", "\(said)")
-    #expect(fault.description.contains(example.says), "\(said)")
+    #expect(faults.count == 1, "\(text)")
+    #expect("\(fault.line):\(fault.column)" == "\(example.line):\(example.column)", "\(text)")
+    #expect(fault.description.contains(example.says), "\(text)")
   }
 
   @Test(arguments: [

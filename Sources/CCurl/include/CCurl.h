@@ -2,7 +2,7 @@
 //
 // Swift cannot call curl_easy_setopt, curl_easy_getinfo and curl_multi_setopt, and in C the
 // compiler does not check what is passed to them. Each function here takes one type of value,
-// so that a wrong one does not compile.
+// compiler does not check their arguments. Each function here takes one type of value,
 
 #ifndef AIPM_CCURL_H
 #define AIPM_CCURL_H
@@ -21,15 +21,15 @@ CURLcode ccurl_set_string(CURL *easy, CURLoption option, const char *value);
 CURLcode ccurl_set_bytes(CURL *easy, CURLoption option, const void *value);
 CURLcode ccurl_set_list(CURL *easy, CURLoption option, struct curl_slist *value);
 
-/// Body bytes that came in.
+/// For received bytes of the body.
 CURLcode ccurl_set_write(CURL *easy, ccurl_bytes_callback callback, void *context);
-/// Header lines that came in, one a call.
+/// For received header lines, one per call.
 CURLcode ccurl_set_header(CURL *easy, ccurl_bytes_callback callback, void *context);
-/// Body bytes that are wanted for sending.
+/// For bytes of the body to send.
 CURLcode ccurl_set_read(CURL *easy, ccurl_bytes_callback callback, void *context);
-/// Called on a connection that stands, before the first byte of the request goes out.
+/// Called on an open connection, before the first byte of the request is sent.
 CURLcode ccurl_set_prereq(CURL *easy, ccurl_prereq_callback callback, void *context);
-/// Sockets that a child process does not inherit.
+/// Uses sockets that child processes do not inherit.
 CURLcode ccurl_set_private_sockets(CURL *easy);
 
 CURLcode ccurl_info_long(CURL *easy, CURLINFO info, long *value);
@@ -38,7 +38,7 @@ CURLcode ccurl_info_size(CURL *easy, CURLINFO info, curl_off_t *value);
 CURLcode ccurl_info_string(CURL *easy, CURLINFO info, const char **value);
 
 CURLMcode ccurl_multi_set_long(CURLM *multi, CURLMoption option, long value);
-/// Takes the next transfer that ended off the queue; false where none is left.
+/// Removes the next completed transfer from the queue; false if absent.
 bool ccurl_multi_next_done(CURLM *multi, CURL **easy, CURLcode *result);
 
 #endif

@@ -1,20 +1,20 @@
-// One call of the API, taken apart, and what is answered to it.
+// One parsed call of the API, and its reply.
 
 import HTTPTypes
 import Text
 
 struct APICall: Sendable {
-  /// What the pattern's names stand for, percent-decoded.
+  /// The values of the pattern's names, percent-decoded.
   var parameters: [String: String]
   var query: [String: String]
-  /// Path and query as they came, for the addresses of other pages.
+  /// Path and query as received, for links to other pages.
   var target: String
-  /// The body; nil where there was none.
+  /// The body; nil if absent.
   var body: JSONValue?
-  /// The media types that the client takes.
+  /// The media types that the client accepts.
   var accept: String
   var urls: ForgeURLs
-  /// Whose token it is.
+  /// The owner of the token.
   var login: String
 
   func parameter(_ name: String) -> String { parameters[name] ?? "" }
@@ -24,7 +24,7 @@ struct APICall: Sendable {
     return number
   }
 
-  /// Whether a media type such as `diff` or `raw` is asked for, with or without GitHub's version.
+  /// Whether the client accepts a media type such as `diff` or `raw`, with or without a version.
   func accepts(_ kind: String) -> Bool {
     accept.contains("application/vnd.github.\(kind)")
       || accept.contains("application/vnd.github.v3.\(kind)")
@@ -112,7 +112,7 @@ struct APIReply: Sendable {
     APIReply(status: status, content: .json(value))
   }
 
-  /// A thing that was made, with its address in `Location`.
+  /// A created object, with its URL in `Location`.
   static func created(_ value: JSONValue) -> APIReply {
     var reply = json(value, .created)
     if let url = value["url"].stringValue { reply.headers[.location] = url }
@@ -126,7 +126,7 @@ struct APIReply: Sendable {
   }
 }
 
-/// `page` and `per_page`, and the `Link` header that goes with them.
+/// `page` and `per_page`, and their `Link` header.
 struct Paging: Sendable, Equatable {
   let page: Int
   let size: Int
@@ -138,7 +138,7 @@ struct Paging: Sendable, Equatable {
 
   var offset: Int { (page - 1) * size }
 
-  /// The page's part of a list that is held as a whole.
+  /// The page's part of a complete list.
   func slice<Item>(_ items: [Item]) -> ArraySlice<Item> { items.dropFirst(offset).prefix(size) }
 
   func reply(_ items: [JSONValue], total: Int, to call: APICall) -> APIReply {
@@ -164,7 +164,7 @@ struct Paging: Sendable, Equatable {
 }
 
 extension HTTPFields {
-  /// Fields that have no name of their own in HTTPTypes; text that is no token is no field.
+  /// Fields without a constant in HTTPTypes. Text that is not a token is ignored.
   subscript(name: String) -> String? {
     get { HTTPField.Name(name).flatMap { self[$0] } }
     set { if let name = HTTPField.Name(name) { self[name] = newValue } }

@@ -65,7 +65,7 @@ extension ForgeAPI {
       repository.objects.commit(commit).with(repository.objects.changes(files, of: commit.id)))
   }
 
-  /// The answer to those who ask for a diff rather than for JSON; nil for all others.
+  /// The reply to a request for a diff; nil for requests of JSON.
   func patchReply(
     _ call: APICall, _ repository: RepositoryContext, from base: ObjectName, to head: ObjectName
   ) async throws -> APIReply? {
@@ -117,7 +117,8 @@ extension ForgeAPI {
       case (0, _): "behind"
       case (_, _): "diverged"
       }
-    // Without paging GitHub gives the last 250 commits, with it one page; both oldest first.
+    // Without paging, GitHub returns the last 250 commits; with paging, one page. Both oldest
+    // first.
     let paging = Paging(call.query)
     let isPaged = call.query["page"] != nil || call.query["per_page"] != nil
     let shown = try await git.commits(

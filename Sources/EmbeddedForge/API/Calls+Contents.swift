@@ -1,6 +1,5 @@
-// Files, read and written by path. A write is three short git processes: one reads the tree on the
-// way to the path, one writes blob, trees and commit, one moves the branch if it stands where it
-// stood.
+// Files, read and written by path. A write is three short git processes: one reads the trees on the
+// path, one writes blob, trees and commit, one moves the branch if it has not moved meanwhile.
 
 import HTTPTypes
 import Text
@@ -37,7 +36,7 @@ extension ForgeAPI {
     let show = repository.objects
     let found = try await repository.git.object("\(commit.id):\(path)")
     guard let object = found, object.kind == .tree || object.kind == .blob else {
-      // The commit that a submodule stands at is hardly ever in the repository that names it.
+      // The commit of a submodule is usually not in the repository that names it.
       let link = try await submodule(path, of: commit, repository.git)
       guard let link else { throw APIError.notFound }
       return .json(
@@ -138,11 +137,11 @@ extension ForgeAPI {
       isNew ? .created : .ok)
   }
 
-  /// What stands at a path now, with the folders on the way.
+  /// The current state of a path: its folders and its file.
   private struct TreeState {
     var folders: [String: [TreeEntry]]
     var file: TreeEntry?
-    /// A component of the path that is a file where a folder is needed, or the other way round.
+    /// A component of the path that is a file instead of a folder, or a folder instead of a file.
     var obstacle: String?
   }
 
@@ -182,7 +181,7 @@ extension ForgeAPI {
 }
 
 extension APICall {
-  /// A blob's name, which is compared and never looked up. An empty one counts as none.
+  /// The name of a blob, which is only compared. An empty one counts as absent.
   func objectIDOrPart(_ name: String) throws(APIError) -> String? {
     let text = try string(name) ?? query[name]
     return text.flatMap { $0.isEmpty ? nil : $0.lowercased() }

@@ -117,7 +117,7 @@ extension ForgeAPI {
     }
   }
 
-  /// The entries of folders of a tree; those that are missing are left out.
+  /// The entries of folders of a tree; missing folders are left out.
   func folders(_ paths: [String], of root: ObjectName?, _ repository: RepositoryContext)
     async throws
     -> [String: [TreeEntry]]
@@ -179,8 +179,8 @@ extension ForgeAPI {
     return .created(repository.objects.gitCommit(commit))
   }
 
-  /// Author and committer by GitHub's rules: each falls back on the other's role, and both on the
-  /// user of the token.
+  /// Author and committer by GitHub's rules: each defaults to the other, and both to the user of
+  /// the token.
   func signatures(_ call: APICall) throws -> (author: Signature, committer: Signature) {
     let user = Signature(
       name: call.login, email: "\(call.login)@users.noreply.localhost", seconds: ForgeStore.now)
@@ -197,7 +197,7 @@ extension ForgeAPI {
     return .json(repository.objects.gitCommit(commit))
   }
 
-  /// Base 64, in which line ends and spaces mean nothing.
+  /// Decodes base 64, ignoring line ends and spaces.
   static func decoded(_ text: String) throws(APIError) -> [UInt8] {
     let compact = text.filter { !$0.isWhitespace }
     guard let data = Data(base64Encoded: compact) else {
@@ -208,7 +208,7 @@ extension ForgeAPI {
 }
 
 extension BareRepository {
-  /// What a tree holds, by `git ls-tree`: paths from the tree on, sizes of blobs.
+  /// The entries of a tree, by `git ls-tree`: relative paths, and sizes of blobs.
   func list(_ tree: String, recursive: Bool) async throws -> [(
     path: String, entry: TreeEntry, size: Int?
   )] {
@@ -216,13 +216,13 @@ extension BareRepository {
       ["ls-tree", "-l", "-z"] + (recursive ? ["-r", "-t"] : []) + [tree])
     return listed.standardOutput.split(separator: 0).compactMap { record in
       guard let tab = record.firstIndex(of: UInt8(ascii: "\t")) else { return nil }
-      let words = String(decoding: record[..<tab], as: UTF8.self).split(separator: " ")
-      guard words.count == 4, let id = ObjectName(words[2]) else { return nil }
+      let fields = String(decoding: record[..<tab], as: UTF8.self).split(separator: " ")
+      guard fields.count == 4, let id = ObjectName(fields[2]) else { return nil }
       let path = record[(tab + 1)...]
       let name = path.split(separator: UInt8(ascii: "/")).last ?? path
       let entry = TreeEntry(
-        mode: TreeEntry.canonicalMode(words[0].utf8), nameBytes: Array(name), id: id)
-      return (String(decoding: path, as: UTF8.self), entry, Int(words[3]))
+        mode: TreeEntry.canonicalMode(fields[0].utf8), nameBytes: Array(name), id: id)
+      return (String(decoding: path, as: UTF8.self), entry, Int(fields[3]))
     }
   }
 }

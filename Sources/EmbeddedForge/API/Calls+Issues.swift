@@ -1,5 +1,4 @@
-// What pull requests share with issues: comments and labels. Issues that are no pull request are
-// not kept here.
+// Comments and labels, which pull requests share with issues. Issues themselves are not supported.
 
 import HTTPTypes
 import Text
@@ -159,7 +158,7 @@ extension ForgeAPI {
     let repository = try await repository(call, .writing)
     let pull = try await pull(call, repository)
     let name = call.parameter("name")
-    // Without a name all of them go.
+    // Without a name, all labels are removed.
     if name.isEmpty {
       _ = try await store.setLabels([], of: pull)
       return .noContent
@@ -193,7 +192,7 @@ extension ForgeAPI {
     return .created(try await objects(for: [], repository).label(made))
   }
 
-  /// The names in `{"labels": […]}`, or in a bare list.
+  /// The names in `{"labels": […]}`, or in a list.
   private func labelNames(_ call: APICall) throws -> [String] {
     let listed = call.body?.arrayValue ?? call.member("labels")?.arrayValue
     guard let listed else { throw APIError.notSupplied("labels") }

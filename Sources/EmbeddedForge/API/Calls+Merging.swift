@@ -1,4 +1,4 @@
-// Merging, and asking for reviews.
+// Merging, and requesting reviews.
 
 import HTTPTypes
 import Text
@@ -10,8 +10,8 @@ extension ForgeAPI {
     return .noContent
   }
 
-  /// Moves the base branch to a merge of the head. The merge commit is recorded before the branch
-  /// is moved: whoever dies in between finds it by that (`PullRequestKeeper`).
+  /// Moves the base branch to a merge with the head. The merge commit is recorded before the branch
+  /// is moved, so that it is found after a crash in between (`PullRequestKeeper`).
   @Sendable func mergePull(_ call: APICall) async throws -> APIReply {
     let repository = try await repository(call, .writing)
     let pull = try await pull(call, repository)

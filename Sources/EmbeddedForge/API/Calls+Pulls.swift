@@ -47,7 +47,7 @@ extension Route {
 extension ForgeAPI {
   // MARK: Finding and showing
 
-  /// The pull request of the call, in step with its branches.
+  /// The pull request of the call, refreshed from its branches.
   func pull(_ call: APICall, _ repository: RepositoryContext) async throws -> PullRequestRecord {
     let number = try call.number("number")
     guard let known = try await store.pullRequest(of: repository.record.id, number: number) else {
@@ -105,7 +105,7 @@ extension ForgeAPI {
     }
     if let head = call.query["head"] {
       let parts = head.split(separator: ":", maxSplits: 1).map(String.init)
-      // GitHub takes no notice of a head without its owner.
+      // GitHub ignores a head without its owner.
       if parts.count == 2 {
         let isOwn = parts[0].lowercased() == repository.record.owner.lowercased()
         guard isOwn else { return paging.reply([], total: 0, to: call) }
@@ -115,14 +115,14 @@ extension ForgeAPI {
     query.baseBranch = call.query["base"]
     if call.query["sort"] == "updated" { query.order = .updated }
     query.ascending = call.query["direction"] == "asc"
-    // Those whose branches have moved are put in step first, so that states and pages are right.
+    // Refreshed first, so that states and pages are right.
     try await pullRequests.refreshAll(of: repository.record, repository.git)
     let (page, total) = try await store.pullRequests(of: repository.record.id, query)
     let show = try await objects(for: page, repository)
     return paging.reply(page.map { show.simple($0) }, total: total, to: call)
   }
 
-  // MARK: Making and changing
+  // MARK: Creating and changing
 
   @Sendable func createPull(_ call: APICall) async throws -> APIReply {
     let repository = try await nonEmptyRepository(call, .writing)

@@ -11,7 +11,7 @@ extension Route {
     Route(
       .get, "repos/:owner/:repo/git/matching-refs/*ref", "git/refs#list-matching-references",
       "contents=read", { $0.matchingRefs }),
-    // Not documented any more, still in use by clients.
+    // No longer documented, but clients use it.
     Route(
       .get, "repos/:owner/:repo/git/refs/*ref", "git/refs#get-a-reference", "contents=read",
       { $0.getRef }),
@@ -120,7 +120,7 @@ extension ForgeAPI {
     return (ref, object)
   }
 
-  /// Nil where nobody may write a ref of this name.
+  /// nil if nobody may write a ref of this name.
   private func writable(_ name: String) -> RefName? {
     if name.hasPrefix("refs/heads/") {
       return RefName(branch: String(name.dropFirst("refs/heads/".count)))

@@ -31,7 +31,7 @@ extension ForgeAPI {
     guard repository.record.settings.allowsWriting else { throw APIError.notAccessible }
     var settings = repository.record.settings
     let archived = try call.bool("archived")
-    // Of an archived repository nothing can be changed but that it is archived.
+    // An archived repository can only be unarchived.
     if settings.isArchived, archived != false { throw APIError.archived }
     settings.isArchived = archived ?? settings.isArchived
     settings.isPrivate = try call.bool("private") ?? settings.isPrivate

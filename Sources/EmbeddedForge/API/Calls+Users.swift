@@ -1,4 +1,4 @@
-// Who the token belongs to, its limits, and its repositories.
+// The user of the token, the rate limits, and the user's repositories.
 
 import HTTPTypes
 import Text

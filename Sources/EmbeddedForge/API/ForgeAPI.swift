@@ -1,4 +1,4 @@
-// What the calls have in common: finding the repository, and who may do what with it.
+// What all calls share: looking up the repository and checking permissions.
 
 import Logging
 
@@ -10,7 +10,7 @@ struct ForgeAPI: Sendable {
   let logger: Logger
 }
 
-/// A repository that a call is about.
+/// The repository of a call.
 struct RepositoryContext: Sendable {
   let record: RepositoryRecord
   let git: BareRepository
@@ -19,8 +19,8 @@ struct RepositoryContext: Sendable {
 
   var objects: GitObjects { GitObjects(urls: urls, repository: record) }
 
-  /// The commit that a branch, a tag or an object name stands for, as an expression that git reads
-  /// as nothing else; nil where there is none.
+  /// The commit of a branch, a tag or an object name, as an unambiguous git revision; nil if
+  /// absent.
   func revision(_ text: String) -> String? {
     let name = text.isEmpty || text == "HEAD" ? facts.defaultBranch : text
     if name.hasPrefix("refs/") || name.hasPrefix("heads/") || name.hasPrefix("tags/") {
@@ -29,7 +29,7 @@ struct RepositoryContext: Sendable {
     }
     for prefix in ["refs/heads/", "refs/tags/"] {
       if let ref = RefName(prefix + name), let object = git.resolve(ref) {
-        // The object rather than the ref, so that all of an answer speaks of one state.
+        // The object rather than the ref, so that all of a reply describes one state.
         return object.hex
       }
     }
@@ -54,7 +54,7 @@ extension ForgeAPI {
   }
 
   /// The repository of the call.
-  /// - Throws: `APIError`: 404 where there is none, 403 where it may not be done.
+  /// - Throws: `APIError`: 404 if absent, 403 without permission.
   func repository(_ call: APICall, _ access: Access = .reading) async throws -> RepositoryContext {
     let record = try await folder.repository(
       owner: call.parameter("owner"), name: call.parameter("repo"), store: store)
@@ -75,7 +75,7 @@ extension ForgeAPI {
     return RepositoryContext(record: record, git: git, facts: facts, urls: urls)
   }
 
-  /// The repository of the call, which must have a commit.
+  /// The repository of the call, which must not be empty.
   func nonEmptyRepository(_ call: APICall, _ access: Access = .reading) async throws
     -> RepositoryContext
   {
@@ -89,7 +89,7 @@ extension ForgeAPI {
     return repository
   }
 
-  /// Refuses what a protected branch does not take.
+  /// Refuses changes to protected branches.
   func checkProtection(_ repository: RepositoryContext, _ ref: RefName) throws(APIError) {
     if let branch = ref.branch, repository.isProtected(branch) {
       throw .unprocessable(

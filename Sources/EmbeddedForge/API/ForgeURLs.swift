@@ -1,14 +1,14 @@
-// Addresses in answers, built from the host that the client used, so that they work for it.
+// URLs in replies, based on the host of the request, so that they work for the client.
 
 struct ForgeURLs: Sendable {
-  /// Scheme and host, without a slash at the end.
+  /// Scheme and host, without a trailing slash.
   let base: String
-  /// Where the API begins: `base`, or below it `/api/v3`, as the client called it.
+  /// The root of the API: `base`, or `/api/v3` below it, as in the request.
   let api: String
 
   /// - Parameters:
-  ///   - host: the `Host` of the request; one that is none is passed over for `fallback`.
-  ///   - prefix: `/api/v3`, or nothing.
+  ///   - host: the `Host` of the request; if it is invalid, `fallback` is used.
+  ///   - prefix: `/api/v3`, or empty.
   init(host: String?, fallback: String, prefix: String) {
     let allowed = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]".utf8)
     if let host, !host.isEmpty, host.utf8.count <= 255, host.utf8.allSatisfy(allowed.contains) {

@@ -1,4 +1,4 @@
-// Refs, commits, trees, blobs and files as the API shows them.
+// Refs, commits, trees, blobs and files as JSON.
 
 import FoundationEssentials
 import Text
@@ -30,7 +30,7 @@ struct GitObjects: Sendable {
     ]
   }
 
-  /// GitHub's "Commit", as it stands in lists.
+  /// GitHub's "Commit", as in lists.
   func commit(_ commit: Commit) -> JSONValue {
     let url = api("/commits/\(commit.id)")
     return [
@@ -47,7 +47,7 @@ struct GitObjects: Sendable {
     ]
   }
 
-  /// What a commit changed, as it stands in a single commit.
+  /// The changes of a single commit.
   func changes(_ files: [FileChange], of commit: ObjectName) -> JSONValue {
     let additions = files.reduce(0) { $0 + $1.additions }
     let deletions = files.reduce(0) { $0 + $1.deletions }
@@ -106,7 +106,7 @@ struct GitObjects: Sendable {
   }
 
   /// GitHub's "Content File" or an item of its "Content Directory".
-  /// - Parameter content: nil in a folder's list and after a write, which do not show it.
+  /// - Parameter content: nil in a folder's list and after a write, which do not include it.
   func content(
     _ path: String, type: String, id: ObjectName, size: Int, content: [UInt8]?, ref: String
   )
@@ -168,7 +168,7 @@ struct GitObjects: Sendable {
     ]
   }
 
-  /// In lines of 60 characters with a line end after each, as GitHub encodes content.
+  /// In lines of 60 characters, each with a line end, as GitHub encodes content.
   static func base64(_ bytes: [UInt8]) -> String {
     var rest = Data(bytes).base64EncodedString()[...]
     var lines = ""

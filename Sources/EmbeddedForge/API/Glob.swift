@@ -1,8 +1,8 @@
 // Patterns of protected branches.
 
 enum Glob {
-  /// Whether the name fits the pattern: `*` stands for any characters but `/`, `**` for any, `?`
-  /// for one, as in GitHub's branch protection (Ruby's `File.fnmatch` with FNM_PATHNAME).
+  /// Whether a name matches a pattern: `*` matches any characters except `/`, `**` any, `?` one, as
+  /// in GitHub's branch protection (Ruby's `File.fnmatch` with FNM_PATHNAME).
   static func matches(_ name: String, _ pattern: String) -> Bool {
     matches(Array(name.utf8)[...], Array(pattern.utf8)[...])
   }

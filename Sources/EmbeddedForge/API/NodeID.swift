@@ -1,9 +1,9 @@
-// GitHub's global node ids: opaque to clients, here the kind's prefix and the number in base 64.
+// GitHub's global node ids: opaque to clients; here a prefix and the number in base 64.
 
 import FoundationEssentials
 
 enum NodeID {
-  /// - Parameter kind: `R`, `PR`, `U`, `LA`, `IC` as GitHub has them.
+  /// - Parameter kind: `R`, `PR`, `U`, `LA`, `IC`, as on GitHub.
   static func of(_ kind: String, _ id: Int64) -> String {
     "\(kind)_kwDO" + encode(withUnsafeBytes(of: id.bigEndian) { Array($0.suffix(4)) })
   }

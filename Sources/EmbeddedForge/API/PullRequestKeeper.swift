@@ -1,7 +1,7 @@
-// Keeps pull requests in step with their branches.
+// Refreshes pull requests from their branches.
 //
-// Git's refs are the truth and the rows follow: whenever a pull request is looked at, after every
-// push, and at start. So nothing is lost when the process dies between the two.
+// Git's refs are authoritative and the rows follow: at each access to a pull request, after every
+// push, and at start. So a crash between the two loses nothing.
 
 import Logging
 import Synchronization
@@ -12,15 +12,16 @@ final class PullRequestKeeper: Sendable {
 
   init(store: ForgeStore) { self.store = store }
 
-  /// Base and head of a comparison.
+  /// The base and the head of a comparison.
   struct Range: Hashable, Sendable {
     var repository: String
     var base: ObjectName
     var head: ObjectName
   }
 
-  /// The pull request as its branches are now: `head.sha` follows the branch; a head or base
-  /// that is gone closes it, with the last head kept; a head that the base branch holds is merged.
+  /// The pull request with the current state of its branches: `head.sha` follows the branch; a
+  /// deleted head or base closes it, keeping the last head; if the base contains the head, it is
+  /// merged.
   func refreshed(_ pull: PullRequestRecord, _ git: BareRepository) async throws
     -> PullRequestRecord
   {
@@ -57,7 +58,7 @@ final class PullRequestKeeper: Sendable {
     return current
   }
 
-  /// `refs/pull/N/head`, as GitHub has it: keeps the commits when the branch is gone.
+  /// Updates `refs/pull/N/head`, as on GitHub: it keeps the commits after the branch is deleted.
   func keepHead(of pull: PullRequestRecord, _ git: BareRepository) async throws {
     guard let ref = RefName("refs/pull/\(pull.number)/head"), git.resolve(ref) != pull.headSHA
     else { return }
@@ -70,19 +71,19 @@ final class PullRequestKeeper: Sendable {
     }
   }
 
-  /// The commit by which the base branch came to hold the pull request; nil where it does not.
+  /// The commit that merged the pull request into the base branch; nil if it is not merged.
   private func mergeCommit(
     of pull: PullRequestRecord, head: ObjectName, into base: ObjectName, _ git: BareRepository
   ) async throws -> ObjectName? {
-    // A merge of ours that was under way when the process died.
+    // A merge through the API, interrupted by a crash.
     if let planned = pull.mergeCommit, try await git.isAncestor(planned, of: base) {
       return planned
     }
     return try await git.isAncestor(head, of: base) ? base : nil
   }
 
-  /// What only git knows of a pull request.
-  /// - Parameter mergeability: whether to find out if it can be merged.
+  /// The details that need git.
+  /// - Parameter mergeability: whether to check if it can be merged.
   func detail(of pull: PullRequestRecord, _ git: BareRepository, mergeability: Bool) async throws
     -> PullRequestObjects.Detail
   {
@@ -90,7 +91,7 @@ final class PullRequestKeeper: Sendable {
     return try await detail(of: range, git, mergeability: mergeability && pull.isOpen)
   }
 
-  /// The same of a comparison.
+  /// The same for a comparison.
   func detail(of range: Range, _ git: BareRepository, mergeability: Bool) async throws
     -> PullRequestObjects.Detail
   {
@@ -113,7 +114,7 @@ final class PullRequestKeeper: Sendable {
   }
 
   private func stat(_ range: Range, _ git: BareRepository) async throws -> DiffStat {
-    // Nearly always there is one common ancestor, and git finds it on the way.
+    // There is nearly always one common ancestor, which git finds in the same process.
     if let stat = try? await git.statSinceMergeBase(of: range.base, and: range.head) {
       return stat
     }

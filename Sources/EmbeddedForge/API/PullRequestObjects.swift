@@ -1,4 +1,4 @@
-// Pull requests, comments and labels as the API shows them.
+// Pull requests, comments and labels as JSON.
 
 import Text
 
@@ -6,18 +6,18 @@ struct PullRequestObjects: Sendable {
   let urls: ForgeURLs
   let repository: RepositoryRecord
   let facts: RepositoryObjects.Facts
-  /// Everyone who is named, by login in lower case.
+  /// The mentioned users, by login in lower case.
   let users: [String: UserRecord]
 
-  /// What only a single pull request shows, since it takes git to know it.
+  /// The details that only single pull requests include, because they need git.
   struct Detail: Sendable, Equatable {
-    /// nil: not known (yet).
+    /// nil if not known (yet).
     var mergeable: Bool?
     var commits = 0
     var stat = DiffStat()
   }
 
-  /// GitHub's "Pull Request Simple", as it stands in lists.
+  /// GitHub's "Pull Request Simple", as in lists.
   func simple(_ pull: PullRequestRecord) -> JSONValue {
     let number = pull.number
     let api = urls.api(repository, "/pulls/\(number)")
@@ -71,7 +71,7 @@ struct PullRequestObjects: Sendable {
     ])
   }
 
-  /// GitHub's "Issue": every pull request is one.
+  /// GitHub's "Issue": every pull request is an issue.
   func issue(_ pull: PullRequestRecord) -> JSONValue {
     let api = urls.api(repository, "/issues/\(pull.number)")
     let page = urls.page(repository, "/pull/\(pull.number)")

@@ -1,11 +1,11 @@
-// Repositories as the API shows them.
+// Repositories as JSON.
 
 import Text
 
 struct RepositoryObjects: Sendable {
   let urls: ForgeURLs
 
-  /// The attributes that the API answers for a repository, besides its row.
+  /// The attributes of a repository that are not in its row.
   struct Facts: Sendable {
     var owner: UserRecord
     var defaultBranch: String
@@ -24,7 +24,7 @@ struct RepositoryObjects: Sendable {
     ])
   }
 
-  /// GitHub's "Repository", as it stands in lists and in pull requests.
+  /// GitHub's "Repository", as in lists and in pull requests.
   func simple(_ repository: RepositoryRecord, _ facts: Facts) -> JSONValue {
     let settings = repository.settings
     let page = urls.page(repository)
@@ -62,7 +62,7 @@ struct RepositoryObjects: Sendable {
     return head.with(links(repository)).with(tail)
   }
 
-  /// The address templates of what belongs to a repository.
+  /// The URL templates of a repository's resources.
   private func links(_ repository: RepositoryRecord) -> JSONValue {
     let templates = [
       "forks_url": "/forks", "keys_url": "/keys{/key_id}",

@@ -1,4 +1,4 @@
-// The table of calls: which exist, where GitHub documents them, which right they take.
+// The table of calls, with GitHub's documentation and the required permission.
 
 import HTTPTypes
 import Text
@@ -9,7 +9,7 @@ struct Route: Sendable {
   private enum Segment: Sendable, Equatable {
     case literal(String)
     case name(String)
-    /// Takes the rest of the path, with its slashes.
+    /// Matches the rest of the path, with its slashes.
     case rest(String)
   }
 
@@ -31,25 +31,25 @@ struct Route: Sendable {
     self.documentation = documentation
     self.permission = permission
     self.handler = handler
-    segments = pattern.split(separator: "/").map { word in
-      switch word.first {
-      case ":": .name(String(word.dropFirst()))
-      case "*": .rest(String(word.dropFirst()))
-      case _: .literal(String(word))
+    segments = pattern.split(separator: "/").map { part in
+      switch part.first {
+      case ":": .name(String(part.dropFirst()))
+      case "*": .rest(String(part.dropFirst()))
+      case _: .literal(String(part))
       }
     }
   }
 
-  /// What the names stand for, percent-decoded; nil where the path is another one.
-  /// - Parameter path: segments as they came, still encoded.
+  /// The values of the names, percent-decoded; nil if the path does not match.
+  /// - Parameter path: the segments as received, still encoded.
   func match(_ path: [Substring]) -> [String: String]? {
     var parameters: [String: String] = [:]
     var rest = path[...]
     for segment in segments {
       switch segment {
-      case .literal(let word): guard rest.popFirst() == word[...] else { return nil }
+      case .literal(let literal): guard rest.popFirst() == literal[...] else { return nil }
       case .name(let name):
-        guard let word = rest.popFirst(), let value = Percent.decode(word) else { return nil }
+        guard let part = rest.popFirst(), let value = Percent.decode(part) else { return nil }
         parameters[name] = value
       case .rest(let name):
         guard let value = Percent.decode(rest.joined(separator: "/")) else { return nil }
@@ -60,12 +60,11 @@ struct Route: Sendable {
     return rest.isEmpty ? parameters : nil
   }
 
-  /// A folder's content may be asked for without a path, so `*` may stand for nothing; a path that
-  /// names a thing may not.
+  /// All routes. `*` may match an empty path, because the root folder's contents have none.
   static let all: [Route] =
     users + repositories + references + gitDatabase + contents + commits + pulls + issues
 
-  /// The methods that a path takes, as `Allow` lists them; empty where it is no route's.
+  /// The methods of a path, as in `Allow`; empty if no route matches.
   static func methods(of path: [Substring]) -> String {
     var methods: [String] = []
     for route in all where route.match(path) != nil {
@@ -75,7 +74,7 @@ struct Route: Sendable {
     return methods.joined(separator: ", ")
   }
 
-  /// The route of this path and method; HEAD is answered as GET.
+  /// The route for a path and method; GET for HEAD.
   static func find(_ method: HTTPRequest.Method, _ path: [Substring]) -> (
     route: Route, parameters: [String: String]
   )? {

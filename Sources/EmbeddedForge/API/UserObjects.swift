@@ -1,4 +1,4 @@
-// Users as the API shows them.
+// Users as JSON.
 
 import Text
 

@@ -3,16 +3,16 @@ import Glibc
 import Logging
 import Synchronization
 
-/// The rules in force, how often each has fitted, and the wait that the forge asked for.
+/// The current rules, how often each has matched, and the wait that the forge requested.
 final class FaultPlan: Sendable {
   private struct State {
     var rules = FaultRules()
     var counts: [Int] = []
-    /// No call may come before that moment, seconds since 1970.
+    /// The end of the requested wait, in seconds since 1970.
     var limitedUntil: Double = 0
     var limit = FaultAction.Limit.secondary
     var callsInsideWaits = 0
-    /// The file's size and time of change when it was read last.
+    /// The file's size and modification time when it was last read.
     var stamp: FileStamp?
 
     mutating func take(_ rules: FaultRules, _ stamp: FileStamp?) {
@@ -22,7 +22,7 @@ final class FaultPlan: Sendable {
     }
 
     mutating func next(_ method: String, _ path: String) -> FaultAction? {
-      for (index, rule) in rules.rules.enumerated() where rule.fits(method: method, path: path) {
+      for (index, rule) in rules.rules.enumerated() where rule.matches(method: method, path: path) {
         let number = counts[index]
         counts[index] += 1
         let draw = Self.draw(rules.seed, UInt64(index), UInt64(number))
@@ -51,8 +51,8 @@ final class FaultPlan: Sendable {
   private let file: String?
   private let logger: Logger
 
-  /// - Parameter file: is read again whenever it has changed; nil: the rules that `set` was given.
-  /// - Throws: `FaultRules.Fault` where the file holds no rules now.
+  /// - Parameter file: read again whenever it changes; nil for only the rules of `set`.
+  /// - Throws: `FaultRules.Fault` if the file is invalid.
   init(file: String?, logger: Logger) throws(FaultRules.Fault) {
     self.file = file
     self.logger = logger
@@ -62,15 +62,15 @@ final class FaultPlan: Sendable {
     state.withLock { $0.take(rules, stamp) }
   }
 
-  /// Calls that came although the forge had asked for silence until later.
+  /// The number of calls during a wait that the forge had requested.
   var callsInsideWaits: Int { state.withLock { $0.callsInsideWaits } }
 
   func set(_ rules: FaultRules) { state.withLock { $0.take(rules, nil) } }
 
-  /// What goes wrong with this call; nil: nothing.
+  /// The fault to inject into this call; nil for none.
   /// - Parameter path: without its query.
   func action(_ method: String, _ path: String, now: Date = Date()) -> FaultAction? {
-    renew()
+    reload()
     let seconds = now.timeIntervalSince1970
     let (action, isInside) = state.withLock { state -> (FaultAction?, Bool) in
       if seconds < state.limitedUntil {
@@ -86,7 +86,7 @@ final class FaultPlan: Sendable {
     }
     if isInside {
       logger.error(
-        "a call came inside the wait that the forge asked for",
+        "a call came during a wait that the forge had requested",
         metadata: ["call": "\(method) \(path)"])
     }
     return action
@@ -110,8 +110,8 @@ final class FaultPlan: Sendable {
       size: Int(facts.st_size), seconds: facts.st_mtim.tv_sec, nanoseconds: facts.st_mtim.tv_nsec)
   }
 
-  /// Takes in what the file says now. A fault in it is told, and the old rules stay.
-  private func renew() {
+  /// Reads the file if it has changed. If it is invalid, that is logged and the old rules stay.
+  private func reload() {
     guard let file else { return }
     let stamp = Self.stamp(file)
     guard state.withLock({ $0.stamp }) != stamp else { return }
@@ -119,14 +119,14 @@ final class FaultPlan: Sendable {
       let rules = try Self.read(file)
       state.withLock { $0.take(rules, stamp) }
     } catch {
-      logger.error("the faults were not taken in", metadata: ["fault": "\(error)"])
+      logger.error("the changed rules for faults are invalid", metadata: ["fault": "\(error)"])
       state.withLock { $0.stamp = stamp }
     }
   }
 }
 
 extension FaultAction.Limit {
-  /// The same, with so many seconds left.
+  /// The same limit, with this many seconds left.
   func rest(_ seconds: Int64) -> Self {
     switch self {
     case .retryAfter: .retryAfter(seconds)

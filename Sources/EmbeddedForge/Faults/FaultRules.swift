@@ -1,4 +1,4 @@
-// Faults on demand: which calls go wrong, how often, and how. EmbeddedForge.md of the guide has the
+// Injected faults: for which calls, how often, and which. EmbeddedForge.md of the guide has the
 // format.
 //
 // A file of rules is one JSON object:
@@ -8,34 +8,34 @@
 //       {"call": "* /repos/**", "one-in": 10, "then": "fail", "status": 502},
 //       {"call": "PUT **", "skip": 3, "first": 1, "then": "limit", "retry-after": 30}]}
 //
-// The first rule that fits a call, and whose turn it is, decides what becomes of it.
+// The first rule that matches a call, and is due, determines its fault.
 
 import FoundationEssentials
 import Text
 
-/// What goes wrong with a call.
+/// A fault of a call.
 enum FaultAction: Sendable, Equatable {
-  /// It is answered as it should be, so much later.
+  /// The response is delayed.
   case slow(Duration)
-  /// The first half of its answer comes at once, the rest so much later.
+  /// The second half of the response is delayed.
   case slowBody(Duration)
   case limit(Limit)
-  /// It is not carried out, and answered like this.
+  /// The call has no effect, and gets this response.
   case answer(status: Int, headers: [String: String], body: [UInt8])
-  /// It is not carried out; the connection is closed.
+  /// The call has no effect; the connection is closed.
   case drop
-  /// It is carried out; the connection is closed without an answer.
+  /// The call takes effect; the connection is closed without a response.
   case dropAnswer
-  /// It is carried out; the answer ends in its middle.
+  /// The call takes effect; the response is truncated.
   case truncate
 
-  /// How the forge tells that there were too many calls. Until its end every call is refused.
+  /// How the forge reports too many calls. Until its end every call is refused.
   enum Limit: Sendable, Equatable {
     /// 429 with `Retry-After`.
     case retryAfter(Int64)
-    /// 403 with `X-RateLimit-Remaining: 0` and the moment of the reset.
+    /// 403 with `X-RateLimit-Remaining: 0` and the time of the reset.
     case reset(Int64)
-    /// 403 that says so in words alone; it ends after a minute.
+    /// 403 with only a message; it ends after a minute.
     case secondary
 
     var seconds: Int64 {
@@ -47,27 +47,27 @@ enum FaultAction: Sendable, Equatable {
   }
 }
 
-/// Which calls an action is for.
+/// An action, and the calls for which it is due.
 struct FaultRule: Sendable, Equatable {
-  /// Nil: any.
+  /// nil for any.
   var method: String?
-  /// As in branch protection: `*` is anything but a slash, `**` anything.
+  /// As in branch protection: `*` matches anything except a slash, `**` anything.
   var path: String
-  /// Not the first so many calls that fit.
+  /// The number of matching calls to skip.
   var skip = 0
-  /// Then only so many; nil: all.
+  /// The number of calls after those; nil for all.
   var first: Int?
-  /// Of those only one in so many, drawn from the seed.
+  /// Of those, one in this many, chosen pseudo-randomly by the seed.
   var oneIn = 1
   var action: FaultAction
 
-  func fits(method: String, path: String) -> Bool {
+  func matches(method: String, path: String) -> Bool {
     (self.method ?? method) == method && Glob.matches(path, self.path)
   }
 
   /// - Parameters:
-  ///   - number: of the call among those that fit, from 0.
-  ///   - draw: evenly spread over 64 bits.
+  ///   - number: the number of the matching call, from 0.
+  ///   - draw: uniformly distributed over 64 bits.
   func isDue(number: Int, draw: UInt64) -> Bool {
     guard number >= skip, number - skip < first ?? .max else { return false }
     return draw % UInt64(oneIn) == 0
@@ -79,25 +79,25 @@ package struct FaultRules: Sendable, Equatable {
   var seed: UInt64 = 0
   var rules: [FaultRule] = []
 
-  /// No fault at all.
+  /// No faults.
   package init() {}
 
-  /// Why a text holds no rules.
+  /// Why a text is not a set of rules.
   package struct Fault: Error, CustomStringConvertible {
     package let description: String
   }
 
-  /// - Throws: `Fault` that names the rule and the member, and says what to write.
+  /// - Throws: `Fault` with the rule, the member, and a correction.
   package init(parsing bytes: [UInt8]) throws(Fault) {
     let json: JSONValue
-    do { json = try JSONValue(parsing: bytes) } catch { throw Fault(description: "it is no JSON") }
-    let object = try Members(json, place: "the file", known: ["seed", "rules"])
+    do { json = try JSONValue(parsing: bytes) } catch { throw Fault(description: "it is not JSON") }
+    let object = try Members(json, name: "the file", known: ["seed", "rules"])
     seed = UInt64(try object.integer("seed", in: 0...Int.max) ?? 0)
     guard let items = object["rules"]?.arrayValue else {
       throw Fault(description: "write {\"rules\": [ … ]}")
     }
     for (index, item) in items.enumerated() {
-      rules.append(try Self.rule(item, place: "rule \(index + 1)"))
+      rules.append(try Self.rule(item, name: "rule \(index + 1)"))
     }
   }
 
@@ -106,14 +106,14 @@ package struct FaultRules: Sendable, Equatable {
     "retry-after", "reset",
   ]
 
-  private static func rule(_ json: JSONValue, place: String) throws(Fault) -> FaultRule {
-    let members = try Members(json, place: place, known: Self.members)
-    let words = (members["call"]?.stringValue ?? "").split(separator: " ")
-    guard words.count == 2, words[1].hasPrefix("/") || words[1].hasPrefix("*") else {
-      throw Fault(description: "\(place): write \"call\": \"METHOD /PATH\", such as \"PUT **\"")
+  private static func rule(_ json: JSONValue, name: String) throws(Fault) -> FaultRule {
+    let members = try Members(json, name: name, known: Self.members)
+    let call = (members["call"]?.stringValue ?? "").split(separator: " ")
+    guard call.count == 2, call[1].hasPrefix("/") || call[1].hasPrefix("*") else {
+      throw Fault(description: "\(name): write \"call\": \"METHOD /PATH\", such as \"PUT **\"")
     }
     return FaultRule(
-      method: words[0] == "*" ? nil : String(words[0]), path: String(words[1]),
+      method: call[0] == "*" ? nil : String(call[0]), path: String(call[1]),
       skip: try members.integer("skip", in: 0...1_000_000) ?? 0,
       first: try members.integer("first", in: 1...1_000_000),
       oneIn: try members.integer("one-in", in: 1...1_000_000) ?? 1,
@@ -138,7 +138,7 @@ package struct FaultRules: Sendable, Equatable {
     case "fail", "answer": return try answer(members)
     case _:
       throw Fault(
-        description: "\(members.place): write \"then\": one of slow, slow-body, limit, fail, "
+        description: "\(members.name): write \"then\": one of slow, slow-body, limit, fail, "
           + "answer, drop, drop-answer, truncate")
     }
   }
@@ -148,7 +148,7 @@ package struct FaultRules: Sendable, Equatable {
     var headers: [String: String] = [:]
     if let given = members["headers"] {
       guard case .object(let fields) = given else {
-        throw Fault(description: "\(members.place): write \"headers\": {\"NAME\": \"VALUE\"}")
+        throw Fault(description: "\(members.name): write \"headers\": {\"NAME\": \"VALUE\"}")
       }
       for (name, value) in fields { headers[name] = value.stringValue ?? "" }
     }
@@ -162,46 +162,46 @@ package struct FaultRules: Sendable, Equatable {
   }
 }
 
-/// The members of one object, and where it stands.
+/// The members of one object, and its name in messages.
 private struct Members {
-  let place: String
+  let name: String
   private let members: [String: JSONValue]
 
-  init(_ json: JSONValue, place: String, known: Set<String>) throws(FaultRules.Fault) {
+  init(_ json: JSONValue, name: String, known: Set<String>) throws(FaultRules.Fault) {
     guard case .object(let members) = json else {
-      throw FaultRules.Fault(description: "\(place): must be an object")
+      throw FaultRules.Fault(description: "\(name): must be an object")
     }
-    self.place = place
+    self.name = name
     self.members = members
     if let unknown = members.keys.sorted().first(where: { !known.contains($0) }) {
       throw FaultRules.Fault(
-        description: "\(place): there is no \"\(unknown)\"; known are: "
+        description: "\(name): there is no \"\(unknown)\"; known are: "
           + known.sorted().joined(separator: ", "))
     }
   }
 
   subscript(name: String) -> JSONValue? { members[name] }
 
-  func integer(_ name: String, in range: ClosedRange<Int>) throws(FaultRules.Fault) -> Int? {
-    guard let value = members[name] else { return nil }
+  func integer(_ key: String, in range: ClosedRange<Int>) throws(FaultRules.Fault) -> Int? {
+    guard let value = members[key] else { return nil }
     guard let number = value.integerValue.map(Int.init), range.contains(number) else {
       throw FaultRules.Fault(
-        description: "\(place): \"\(name)\": write a whole number from \(range.lowerBound) to "
+        description: "\(name): \"\(key)\": write a whole number from \(range.lowerBound) to "
           + "\(range.upperBound)")
     }
     return number
   }
 
-  /// A span such as `300ms`, `2s` or `1m`.
-  func duration(_ name: String) throws(FaultRules.Fault) -> Duration {
-    let text = members[name]?.stringValue ?? ""
+  /// A duration such as `300ms`, `2s` or `1m`.
+  func duration(_ key: String) throws(FaultRules.Fault) -> Duration {
+    let text = members[key]?.stringValue ?? ""
     let digits = text.prefix { $0.isASCII && $0.isNumber }
     let units = ["ms": 1, "s": 1000, "m": 60_000]
     guard let number = Int(digits), let unit = units[String(text.dropFirst(digits.count))],
       number <= 86_400_000
     else {
       throw FaultRules.Fault(
-        description: "\(place): \"\(name)\": write a span such as \"300ms\", \"2s\" or \"1m\"")
+        description: "\(name): \"\(key)\": write a span such as \"300ms\", \"2s\" or \"1m\"")
     }
     return .milliseconds(number * unit)
   }

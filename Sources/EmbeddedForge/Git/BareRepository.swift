@@ -1,5 +1,5 @@
-// A bare repository on disk. Refs are read from their files, which takes no process; everything
-// else is done by git's plumbing, with as few processes to a call as can be.
+// A bare repository on disk. Refs are read from their files without a process; git's plumbing does
+// everything else, with as few processes per call as possible.
 
 import FoundationEssentials
 import Processes
@@ -10,14 +10,14 @@ struct BareRepository: Sendable {
   /// Absolute.
   let path: String
 
-  /// What each git process gets: objects and refs are on disk before a call is answered.
+  /// The settings of each git process: objects and refs are on disk before a call returns.
   private static let settings: [(key: String, value: String)] = [
     ("core.fsync", "all"), ("core.fsyncMethod", "fsync"), ("core.filesRefLockTimeout", "5000"),
     ("receive.fsckObjects", "true"), ("diff.renames", "true"), ("merge.conflictStyle", "merge"),
   ]
 
-  /// Of all repositories together: a few more than there are cores, since some wait for the disk.
-  /// Callers may be many, and those that have gone away since are not known as such.
+  /// Shared by all repositories: a few more than there are cores, because some wait for the disk.
+  /// The number of calls is not bounded, and calls of disconnected clients continue.
   private static let slots = AsyncSemaphore(16)
 
   @discardableResult
@@ -34,7 +34,7 @@ struct BareRepository: Sendable {
 
   // MARK: Refs
 
-  /// What the ref points at; nil where there is no such ref.
+  /// The target of a ref; nil if there is no such ref.
   func resolve(_ ref: RefName) -> ObjectName? {
     if let text = read("\(path)/\(ref.text)") {
       return ObjectName(text.trimmed)
@@ -57,38 +57,39 @@ struct BareRepository: Sendable {
     }
   }
 
-  /// True where it has not one branch.
+  /// Whether it has no branch.
   func isEmpty() async throws -> Bool {
     try await git(["for-each-ref", "--count=1", "refs/heads/"]).standardOutput.isEmpty
   }
 
   enum RefUpdate: Error, Equatable {
-    /// The ref does not stand where it was expected.
+    /// The ref has another value than expected.
     case moved
-    /// `a` exists and `a/b` is wanted, or the other way round.
+    /// `a` exists and `a/b` is requested, or the other way round.
     case nameTaken
-    /// There is no such object, or a branch would point at something that is no commit.
+    /// The object does not exist, or is not a commit and the ref is a branch.
     case noObject
   }
 
-  /// Sets a ref if it stands at `old`.
+  /// Sets a ref if its value is `old`.
   /// - Parameters:
   ///   - new: nil deletes it.
-  ///   - old: nil means that it must not exist.
-  /// - Throws: `RefUpdate` where git refuses, else `GitFault`.
+  ///   - old: nil if it must not exist.
+  /// - Throws: `RefUpdate` if git refuses, else `GitFault`.
   func update(_ ref: RefName, to new: ObjectName?, from old: ObjectName?) async throws {
     let line = "update \(ref.text)\0\((new ?? .zero).hex)\0\((old ?? .zero).hex)\0"
     do {
       try await git(["update-ref", "--stdin", "-z"], input: .bytes(Array(line.utf8)))
     } catch {
-      let said = error.standardError
-      if said.contains("but expected") || said.contains("reference already exists")
-        || said.contains("unable to resolve reference") || said.contains("reference is missing")
+      let message = error.standardError
+      if message.contains("but expected") || message.contains("reference already exists")
+        || message.contains("unable to resolve reference")
+        || message.contains("reference is missing")
       {
         throw RefUpdate.moved
       }
-      if said.contains("cannot create") { throw RefUpdate.nameTaken }
-      if said.contains("nonexistent object") || said.contains("non-commit object") {
+      if message.contains("cannot create") { throw RefUpdate.nameTaken }
+      if message.contains("nonexistent object") || message.contains("non-commit object") {
         throw RefUpdate.noObject
       }
       throw error
@@ -111,19 +112,19 @@ struct BareRepository: Sendable {
 
   // MARK: Objects
 
-  /// Reads objects by git's names for them (gitrevisions(7)), in one process.
-  /// - Returns: in order; nil where there is no such object.
+  /// Reads objects by git's names (gitrevisions(7)), in one process.
+  /// - Returns: in order; nil for a missing object.
   func objects(_ names: [String]) async throws -> [GitObject?] {
     guard !names.isEmpty else { return [] }
     let input = names.map { $0 + "\0" }.joined()
-    let answer = try await git(
+    let result = try await git(
       ["cat-file", "--batch", "-z"], input: .bytes(Array(input.utf8)), outputLimit: 256 << 20)
-    return try BatchAnswer(answer.standardOutput).objects(count: names.count)
+    return try BatchOutput(result.standardOutput).objects(count: names.count)
   }
 
   func object(_ name: String) async throws -> GitObject? { try await objects([name])[0] }
 
-  /// Writes objects, checked by git, and waits until they are on disk.
+  /// Writes objects, which git validates, and waits until they are on disk.
   func write(_ objects: [GitObject]) async throws(GitFault) {
     guard !objects.isEmpty else { return }
     try await git(["unpack-objects", "-q", "--strict"], input: .bytes(Pack.encode(objects)))
@@ -132,15 +133,15 @@ struct BareRepository: Sendable {
   /// Whether `ancestor` is `descendant` or one of its ancestors.
   func isAncestor(_ ancestor: ObjectName, of descendant: ObjectName) async throws -> Bool {
     if ancestor == descendant { return true }
-    let answer = try await git(
+    let result = try await git(
       ["merge-base", "--is-ancestor", ancestor.hex, descendant.hex], accepting: [0, 1])
-    return answer.succeeded
+    return result.succeeded
   }
 }
 
-/// What `git cat-file --batch` writes: `NAME SP TYPE SP SIZE LF CONTENT LF`, or `NAME SP missing
+/// The output of `git cat-file --batch`: `NAME SP TYPE SP SIZE LF CONTENT LF`, or `NAME SP missing
 /// LF`.
-private struct BatchAnswer {
+private struct BatchOutput {
   private let bytes: [UInt8]
 
   init(_ bytes: [UInt8]) { self.bytes = bytes }
@@ -150,18 +151,18 @@ private struct BatchAnswer {
     var position = 0
     while objects.count < count {
       guard let end = bytes[position...].firstIndex(of: UInt8(ascii: "\n")) else {
-        throw GitFault.malformed("cat-file", "the answer ends early")
+        throw GitFault.malformed("cat-file", "the output is truncated")
       }
-      let words = String(decoding: bytes[position..<end], as: UTF8.self).split(separator: " ")
+      let fields = String(decoding: bytes[position..<end], as: UTF8.self).split(separator: " ")
       position = end + 1
-      guard words.count == 3, let id = ObjectName(words[0]), let size = Int(words[2]),
-        let kind = GitObject.Kind(rawValue: String(words[1]))
+      guard fields.count == 3, let id = ObjectName(fields[0]), let size = Int(fields[2]),
+        let kind = GitObject.Kind(rawValue: String(fields[1]))
       else {
         objects.append(nil)
         continue
       }
       guard position + size < bytes.count else {
-        throw GitFault.malformed("cat-file", "an object is cut off")
+        throw GitFault.malformed("cat-file", "an object is truncated")
       }
       objects.append(GitObject(kind, Array(bytes[position..<(position + size)]), id: id))
       position += size + 1
@@ -171,7 +172,7 @@ private struct BatchAnswer {
 }
 
 extension GitFault {
-  /// git ended well and said something that cannot be read.
+  /// git succeeded, and its output is invalid.
   static func malformed(_ operation: String, _ what: String) -> GitFault {
     GitFault(operation: operation, exitCode: 0, standardError: what)
   }

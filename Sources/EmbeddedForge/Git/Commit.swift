@@ -1,9 +1,9 @@
-// Commit objects, read and made.
+// Commit objects: parsing and encoding.
 
 import Processes
 import Text
 
-/// Who wrote or committed, and when.
+/// The author or committer of a commit, with the time.
 struct Signature: Sendable, Equatable {
   var name: String
   var email: String
@@ -28,31 +28,31 @@ struct Signature: Sendable, Equatable {
     self.offset = offset
   }
 
-  /// Reads what a commit says, and takes what it can of what is not well formed: old and foreign
-  /// tools left out brackets, addresses and dates. A moment that no calendar has counts as none.
+  /// Parses a line of a commit. Old and foreign tools left out brackets, addresses and dates, so it
+  /// accepts malformed lines as far as possible. An impossible time becomes 0.
   init(encoded line: some BidirectionalCollection<UInt8>) {
     let bytes = Array(line)
     let open = bytes.firstIndex(of: UInt8(ascii: "<"))
     let close = bytes.lastIndex(of: UInt8(ascii: ">"))
-    var words: [ArraySlice<UInt8>]
+    var date: [ArraySlice<UInt8>]
     if let close, open.map({ $0 < close }) ?? true {
-      words = bytes[(close + 1)...].split(separator: UInt8(ascii: " "))
+      date = bytes[(close + 1)...].split(separator: UInt8(ascii: " "))
     } else {
-      // Without a bracket that closes, the date is what stands at the end in figures.
-      words = bytes.split(separator: UInt8(ascii: " ")).suffix(2)
-      if words.count == 2, Self.number(words[0]) == nil { words.removeFirst() }
-      if words.first.flatMap(Self.number) == nil { words = [] }
+      // Without a closing bracket, the date consists of the numbers at the end.
+      date = bytes.split(separator: UInt8(ascii: " ")).suffix(2)
+      if date.count == 2, Self.number(date[0]) == nil { date.removeFirst() }
+      if date.first.flatMap(Self.number) == nil { date = [] }
     }
-    let nameEnd = open ?? words.first?.startIndex ?? bytes.endIndex
+    let nameEnd = open ?? date.first?.startIndex ?? bytes.endIndex
     name = String(decoding: bytes[..<nameEnd], as: UTF8.self).trimmed
     if let open {
-      let end = close.flatMap { $0 > open ? $0 : nil } ?? words.first?.startIndex ?? bytes.endIndex
+      let end = close.flatMap { $0 > open ? $0 : nil } ?? date.first?.startIndex ?? bytes.endIndex
       email = String(decoding: bytes[(open + 1)..<end], as: UTF8.self).trimmed
     } else {
       email = ""
     }
-    seconds = words.first.flatMap(Self.number).flatMap { $0 < 253_402_300_800 ? $0 : nil } ?? 0
-    if words.count > 1, let zone = Int(String(decoding: words[1], as: UTF8.self)),
+    seconds = date.first.flatMap(Self.number).flatMap { $0 < 253_402_300_800 ? $0 : nil } ?? 0
+    if date.count > 1, let zone = Int(String(decoding: date[1], as: UTF8.self)),
       (-1400...1400).contains(zone)
     {
       offset = zone / 100 * 60 + zone % 100
@@ -66,7 +66,7 @@ struct Signature: Sendable, Equatable {
     return Int64(String(decoding: digits, as: UTF8.self))
   }
 
-  /// git drops these where it makes a commit from the environment; here they would end the field.
+  /// Removes what git removes when it makes a commit; it would end the field here.
   private static func cleaned(_ text: String) -> String {
     text.filter { $0 != "<" && $0 != ">" && !$0.isNewline && $0 != "\0" }.trimmed
   }
@@ -74,7 +74,7 @@ struct Signature: Sendable, Equatable {
   private static func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
 }
 
-/// A commit as its object says it.
+/// A parsed commit object.
 struct Commit: Sendable, Equatable {
   var id: ObjectName
   var tree: ObjectName
@@ -83,7 +83,7 @@ struct Commit: Sendable, Equatable {
   var committer: Signature
   var message: String
 
-  /// The object; its bytes depend on nothing but what is passed, so equal commits have equal names.
+  /// The object. It depends only on the parameters, so equal commits have equal names.
   static func object(
     tree: ObjectName, parents: [ObjectName], author: Signature, committer: Signature,
     message: String
@@ -94,10 +94,10 @@ struct Commit: Sendable, Equatable {
     return GitObject(.commit, Array((text + message).utf8))
   }
 
-  /// Nil where the object is no commit.
+  /// nil if the object is not a commit.
   init?(_ object: GitObject) {
     guard object.kind == .commit else { return nil }
-    // Bytes: to a String, CR and LF are one character, and neither an end of a line.
+    // Bytes, because in a String, CR LF is one character and not a line end.
     var rest = object.content[...]
     var tree: ObjectName?
     var author: Signature?
@@ -136,7 +136,7 @@ struct Commit: Sendable, Equatable {
       message.split(maxSplits: 1, omittingEmptySubsequences: false, whereSeparator: \.isNewline)[0])
   }
 
-  /// What follows the first line.
+  /// The message after the first line.
   var body: String {
     let parts = message.split(
       maxSplits: 1, omittingEmptySubsequences: false, whereSeparator: \.isNewline)
@@ -145,36 +145,36 @@ struct Commit: Sendable, Equatable {
 }
 
 extension BareRepository {
-  /// The commit that a name of gitrevisions(7) stands for; nil where there is none.
+  /// The commit of a name of gitrevisions(7); nil if absent.
   func commit(_ name: String) async throws -> Commit? {
     try await object("\(name)^{commit}").flatMap(Commit.init)
   }
 
   /// The commits of a range, newest first.
-  /// - Parameter arguments: as `git rev-list` takes them; user input only after `--end-of-options`.
+  /// - Parameter arguments: of `git rev-list`; user input only after `--end-of-options`.
   func commits(_ arguments: [String]) async throws -> [Commit] {
     let listed = try await git(["rev-list"] + arguments)
     let names = listed.outputText.split(separator: "\n").map(String.init)
     return try await objects(names).compactMap { $0.flatMap(Commit.init) }
   }
 
-  /// How many commits the range holds.
+  /// The number of commits in a range.
   func count(_ range: String) async throws -> Int {
     let counted = try await git(["rev-list", "--count", "--end-of-options", range])
     return Int(counted.trimmedOutput) ?? 0
   }
 
-  /// The best common ancestor; nil where the histories are unrelated.
+  /// The best common ancestor; nil if the histories are unrelated.
   func mergeBase(_ one: ObjectName, _ other: ObjectName) async throws -> ObjectName? {
-    let answer = try await git(["merge-base", one.hex, other.hex], accepting: [0, 1])
-    return ObjectName(answer.trimmedOutput)
+    let result = try await git(["merge-base", one.hex, other.hex], accepting: [0, 1])
+    return ObjectName(result.trimmedOutput)
   }
 
-  /// The tree of a merge of two commits, whose blobs and trees are written; nil on a conflict.
+  /// The tree of a merge of two commits, written with its objects; nil on a conflict.
   func mergedTree(_ ours: ObjectName, _ theirs: ObjectName) async throws -> ObjectName? {
-    let answer = try await git(
+    let result = try await git(
       ["merge-tree", "--write-tree", "--no-messages", ours.hex, theirs.hex], accepting: [0, 1])
-    guard answer.succeeded else { return nil }
-    return ObjectName(answer.trimmedOutput)
+    guard result.succeeded else { return nil }
+    return ObjectName(result.trimmedOutput)
   }
 }

@@ -1,18 +1,18 @@
-// What changed between two trees, per file, with hunks.
+// The changes between two trees, by file, with hunks.
 
 import Processes
 
 struct FileChange: Sendable, Equatable {
-  /// GitHub's words: `added`, `removed`, `modified`, `renamed`, `copied`, `changed`.
+  /// GitHub's values: `added`, `removed`, `modified`, `renamed`, `copied`, `changed`.
   var status: String
   var path: String
-  /// Where it was renamed or copied from.
+  /// The path before a rename or copy.
   var previousPath: String?
-  /// Of the content after the change; before it for a removed file.
+  /// The content after the change; before it for a removed file.
   var blob: ObjectName
   var additions: Int
   var deletions: Int
-  /// The hunks from the first `@@` on; nil for binary content and for what is too large to show.
+  /// The hunks, from the first `@@` on; nil for binary content and for a large patch.
   var patch: String?
 }
 
@@ -23,7 +23,7 @@ struct DiffStat: Sendable, Equatable {
 }
 
 extension BareRepository {
-  /// The empty tree, which git knows without its being there.
+  /// The empty tree, which git knows even if it does not exist.
   static let emptyTree = Tree.object([]).id
 
   /// The files that differ between two commits or trees.
@@ -40,7 +40,7 @@ extension BareRepository {
     }
   }
 
-  /// The whole patch as `git diff` prints it.
+  /// The complete patch, as in `git diff`.
   func patch(from base: ObjectName, to head: ObjectName) async throws -> [UInt8] {
     try await git(["diff-tree", "-r", "-M", "-p", base.hex, head.hex]).standardOutput
   }
@@ -49,8 +49,8 @@ extension BareRepository {
     try await stat([base.hex, head.hex])
   }
 
-  /// What `head` changed since its one common ancestor with `base`.
-  /// - Throws: `GitFault` where they have none, or several.
+  /// The changes of `head` since its common ancestor with `base`.
+  /// - Throws: `GitFault` if absent, or several.
   func statSinceMergeBase(of base: ObjectName, and head: ObjectName) async throws -> DiffStat {
     try await stat(["--merge-base", base.hex, head.hex])
   }
@@ -65,7 +65,7 @@ extension BareRepository {
     }
   }
 
-  /// The hunks of each file, in git's order of files; nil where the patch is too large to show.
+  /// The hunks of each file, in git's order; nil if the patch is too large.
   private func patches(from base: ObjectName, to head: ObjectName) async -> [String?]? {
     guard
       let whole = try? await git(
@@ -80,8 +80,8 @@ extension BareRepository {
       }
     }
     let newline = UInt8(ascii: "\n")
-    // Within hunks each line begins with one of ` +-\@`, so this cannot be content. Lines are
-    // split as bytes: to a String, CR and LF are one character.
+    // Within hunks each line begins with one of ` +-\@`, so this is not content. Lines are split as
+    // bytes, because in a String, CR LF is one character.
     for line in whole.standardOutput.split(separator: newline, omittingEmptySubsequences: false) {
       if line.starts(with: "diff --git ".utf8) {
         close()
@@ -107,14 +107,14 @@ private struct RawDiff {
     var files: [FileChange] = []
     while let record = fields.first, record.hasPrefix(":") {
       fields.removeFirst()
-      let words = record.split(separator: " ")
-      guard words.count == 5, let path = fields.popFirst(), let old = ObjectName(words[2]),
-        let new = ObjectName(words[3])
+      let values = record.split(separator: " ")
+      guard values.count == 5, let path = fields.popFirst(), let old = ObjectName(values[2]),
+        let new = ObjectName(values[3])
       else { throw GitFault.malformed("diff-tree", record) }
       var file = FileChange(
-        status: Self.status(words[4]), path: path, blob: new == .zero ? old : new, additions: 0,
+        status: Self.status(values[4]), path: path, blob: new == .zero ? old : new, additions: 0,
         deletions: 0)
-      if words[4].hasPrefix("R") || words[4].hasPrefix("C") {
+      if values[4].hasPrefix("R") || values[4].hasPrefix("C") {
         file.previousPath = path
         file.path = fields.popFirst() ?? path
       }
@@ -122,13 +122,13 @@ private struct RawDiff {
     }
     for index in files.indices {
       guard let record = fields.popFirst() else { break }
-      let words = record.split(separator: "\t", omittingEmptySubsequences: false)
-      guard words.count == 3 else { throw GitFault.malformed("diff-tree", record) }
+      let values = record.split(separator: "\t", omittingEmptySubsequences: false)
+      guard values.count == 3 else { throw GitFault.malformed("diff-tree", record) }
       // Binary files have `-` for both.
-      files[index].additions = Int(words[0]) ?? 0
-      files[index].deletions = Int(words[1]) ?? 0
-      // A renamed file has its two names in fields of their own.
-      if words[2].isEmpty { fields = fields.dropFirst(2) }
+      files[index].additions = Int(values[0]) ?? 0
+      files[index].deletions = Int(values[1]) ?? 0
+      // The two names of a renamed file are separate fields.
+      if values[2].isEmpty { fields = fields.dropFirst(2) }
     }
     self.files = files
   }

@@ -1,4 +1,4 @@
-// Names of git objects, and the objects themselves before git has them.
+// Names of git objects, and new objects with their content.
 
 import Cryptography
 import Text
@@ -7,13 +7,13 @@ import Text
 struct ObjectName: Hashable, Sendable, CustomStringConvertible {
   let hex: String
 
-  /// Nil where the text is no full object name.
+  /// nil unless the text is a full object name.
   init?(_ text: some StringProtocol) {
     guard text.utf8.count == 40, text.utf8.allSatisfy(Self.isHex) else { return nil }
     hex = String(text)
   }
 
-  /// The name that git gives an object of this type and content.
+  /// The name of an object with this type and content.
   init(of type: GitObject.Kind, _ content: [UInt8]) {
     self.init(raw: SHA1.hash(Array("\(type.rawValue) \(content.count)\0".utf8), content))
   }
@@ -23,7 +23,7 @@ struct ObjectName: Hashable, Sendable, CustomStringConvertible {
     hex = Hex.encode(raw)
   }
 
-  /// What stands for "no such ref" in an update.
+  /// The name that means "no ref" in an update.
   static var zero: ObjectName { ObjectName(raw: repeatElement(0, count: 20)) }
 
   var raw: [UInt8] { Hex.decode(hex) ?? [] }
@@ -52,7 +52,7 @@ struct GitObject: Sendable, Equatable {
     id = ObjectName(of: kind, content)
   }
 
-  /// An object that was read by its name.
+  /// An object that git returned under this name.
   init(_ kind: Kind, _ content: [UInt8], id: ObjectName) {
     self.kind = kind
     self.content = content

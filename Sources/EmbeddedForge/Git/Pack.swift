@@ -1,5 +1,5 @@
-// A pack (gitformat-pack(5)) of a few new objects: `git unpack-objects` takes it on standard input,
-// so one process writes blob, trees and commit at once, checked and compressed by git.
+// A pack (gitformat-pack(5)) of a few new objects for the standard input of `git unpack-objects`,
+// so that one process validates, compresses and writes blob, trees and commit.
 
 import Cryptography
 
@@ -34,8 +34,7 @@ enum Pack {
     return bytes + [byte]
   }
 
-  /// A zlib stream (RFC 1950) that stores instead of compressing: git compresses again when it
-  /// writes the object.
+  /// An uncompressed zlib stream (RFC 1950): git compresses the object when it writes it.
   private static func stored(_ content: [UInt8]) -> [UInt8] {
     var stream: [UInt8] = [0x78, 0x01]
     var start = 0
@@ -53,7 +52,7 @@ enum Pack {
   private static func adler32(_ content: [UInt8]) -> UInt32 {
     var low: UInt32 = 1
     var high: UInt32 = 0
-    // 5552 bytes are as many as cannot overflow 32 bits between two reductions (RFC 1950).
+    // The largest block that cannot overflow 32 bits between two reductions (RFC 1950).
     var start = 0
     while start < content.count {
       let end = min(start + 5552, content.count)

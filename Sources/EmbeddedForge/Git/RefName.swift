@@ -1,6 +1,6 @@
-// Names, checked before they get near a path or a command line.
+// Names, validated before they are part of a path or a command line.
 
-/// The name of a ref in full, such as `refs/heads/main`, by the rules of git-check-ref-format(1).
+/// The full name of a ref, such as `refs/heads/main`, by the rules of git-check-ref-format(1).
 struct RefName: Hashable, Sendable, CustomStringConvertible {
   let text: String
 
@@ -9,13 +9,13 @@ struct RefName: Hashable, Sendable, CustomStringConvertible {
     self.text = text
   }
 
-  /// The ref of a branch; nil where no branch may be called so.
+  /// The ref of a branch; nil if the name is invalid for a branch.
   init?(branch: String) {
     guard !branch.hasPrefix("-"), branch != "HEAD", branch != "@" else { return nil }
     self.init("refs/heads/\(branch)")
   }
 
-  /// The branch's name; nil where it is another kind of ref.
+  /// The branch's name; nil for another kind of ref.
   var branch: String? {
     text.hasPrefix("refs/heads/") ? String(text.dropFirst("refs/heads/".count)) : nil
   }
@@ -37,14 +37,14 @@ struct RefName: Hashable, Sendable, CustomStringConvertible {
 
 /// Names of owners and repositories by GitHub's rules.
 enum ForgeName {
-  /// First segments of paths that mean something else here, and files of the forge's folder.
+  /// First path segments with another meaning, and files in the forge's folder.
   private static let reserved: Set<String> = [
     "api", "app", "apps", "meta", "orgs", "port", "rate_limit", "repos", "search", "token", "user",
     "users",
   ]
 
-  /// Letters, digits, hyphens and underscores: also what old accounts and those of managed users
-  /// have, such as a hyphen at the end or two in a row.
+  /// Letters, digits, hyphens and underscores. Includes names of old accounts and of managed users,
+  /// such as those with a hyphen at the end or two in a row.
   static func isOwner(_ name: String) -> Bool {
     guard (1...39).contains(name.utf8.count), !reserved.contains(name.lowercased()) else {
       return false
@@ -80,8 +80,8 @@ enum ForgeName {
 struct TreePath: Hashable, Sendable {
   let components: [String]
 
-  /// Nil where a component is empty, `.`, `..` or `.git`, or the path holds what git or its
-  /// line-wise commands could take for something else.
+  /// nil if a component is empty, `.`, `..` or `.git`, or the path has a character that git or its
+  /// line-based commands could misread.
   init?(_ text: String) {
     guard !text.isEmpty, text.utf8.count <= 4096,
       !text.utf8.contains(where: { $0 == 0 || $0 == UInt8(ascii: "\n") })
@@ -95,7 +95,7 @@ struct TreePath: Hashable, Sendable {
   var text: String { components.joined(separator: "/") }
   var name: String { components.last ?? "" }
 
-  /// The folders above it, the outermost first, the root (empty) left out.
+  /// The folders above it, the outermost first, without the root.
   var folders: [String] {
     (1..<max(components.count, 1)).map { components.prefix($0).joined(separator: "/") }
   }

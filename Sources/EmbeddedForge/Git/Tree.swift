@@ -1,11 +1,11 @@
-// Tree objects: read, and edited by path. Only the folders on the way to an edit are read, all of
-// them in one process.
+// Tree objects: parsing, and editing by path. Only the folders on the path of an edit are read, in
+// one process.
 
 /// One entry of a tree.
 struct TreeEntry: Sendable, Equatable {
   /// As git writes it: `100644`, `100755`, `120000`, `40000`, `160000`.
   var mode: String
-  /// Its bytes, in whatever encoding: they are what a tree that is written anew must hold.
+  /// The name's bytes in any encoding, which a rewritten tree must preserve.
   var nameBytes: [UInt8]
   var id: ObjectName
 
@@ -19,7 +19,7 @@ struct TreeEntry: Sendable, Equatable {
     self.id = id
   }
 
-  /// For people and JSON: what is no UTF-8 is replaced.
+  /// For people and JSON; invalid UTF-8 is replaced.
   var name: String { String(decoding: nameBytes, as: UTF8.self) }
 
   var isFolder: Bool { mode == "40000" }
@@ -36,11 +36,11 @@ struct TreeEntry: Sendable, Equatable {
   /// Git orders entries by their bytes, folders as if their name ended in `/`.
   fileprivate var sortKey: [UInt8] { isFolder ? nameBytes + "/".utf8 : nameBytes }
 
-  /// By its bytes: two spellings of one character are two names.
+  /// Compares bytes: two spellings of one character are different names.
   func isNamed(_ name: String) -> Bool { nameBytes.elementsEqual(name.utf8) }
 
-  /// The mode as git reads it (canon_mode of its sources): old tools wrote `100664` for a file and
-  /// `040000` for a folder, and a tree that is written anew holds none of that.
+  /// The mode as git reads it (canon_mode in its sources): old tools wrote `100664` for a file and
+  /// `040000` for a folder, which must not be written again.
   static func canonicalMode(_ digits: some Sequence<UInt8>) -> String {
     var bits = 0
     for digit in digits where (UInt8(ascii: "0")...UInt8(ascii: "7")).contains(digit) {
@@ -87,7 +87,7 @@ enum Tree {
 
 /// Changes to a tree by path.
 struct TreeEdit: Sendable {
-  /// What a path is to be; nil removes it.
+  /// The new entry at a path; nil removes it.
   typealias Target = (mode: String, id: ObjectName)?
 
   private var edits: [(path: TreePath, target: Target)] = []
@@ -98,7 +98,7 @@ struct TreeEdit: Sendable {
 
   mutating func remove(_ path: TreePath) { edits.append((path, nil)) }
 
-  /// The folders that have to be read, the root as an empty text.
+  /// The folders to read; the root is an empty text.
   var folders: [String] {
     var seen: Set<String> = [""]
     var folders = [""]
@@ -109,12 +109,12 @@ struct TreeEdit: Sendable {
   }
 
   /// - Parameter existing: the entries of each folder that exists, by its path.
-  /// - Returns: the name of the new root, and the trees to write. A folder that becomes empty goes.
+  /// - Returns: the name of the new root, and the trees to write. Empty folders are removed.
   func applied(to existing: [String: [TreeEntry]]) -> (root: ObjectName, trees: [GitObject]) {
     var folders = existing
     for (path, target) in edits {
       let parent = path.components.dropLast().joined(separator: "/")
-      // What was a file on the way becomes a folder.
+      // A file on the path becomes a folder.
       for folder in path.folders where folders[folder] == nil { folders[folder] = [] }
       folders[parent, default: []].removeAll { $0.isNamed(path.name) }
       if let target {

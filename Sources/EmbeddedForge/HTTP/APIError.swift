@@ -1,9 +1,9 @@
-// Refusals, worded and coded as GitHub does it, since clients read both.
+// Errors with GitHub's messages and codes, because clients read both.
 
 import HTTPTypes
 import Text
 
-/// An answer other than success.
+/// A response other than success.
 struct APIError: Error, Equatable {
   /// One entry of `errors`
   /// (https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api).
@@ -63,7 +63,7 @@ struct APIError: Error, Equatable {
     APIError(status: .unprocessableContent, message: "Validation Failed", errors: errors)
   }
 
-  /// A member of the body that must be there and is not.
+  /// A missing member of the body.
   static func notSupplied(_ name: String) -> APIError {
     unprocessable("Invalid request.\n\n\"\(name)\" wasn't supplied.")
   }
@@ -73,7 +73,7 @@ struct APIError: Error, Equatable {
     unprocessable("Invalid request.\n\nFor '\(name)', the value is not \(expected).")
   }
 
-  /// - Parameter documentation: the page about the call, under docs.github.com/rest.
+  /// - Parameter documentation: the page of the call, under docs.github.com/rest.
   func json(documentation: String) -> JSONValue {
     let page = "https://docs.github.com/rest" + (documentation.isEmpty ? "" : "/\(documentation)")
     let json: JSONValue = [

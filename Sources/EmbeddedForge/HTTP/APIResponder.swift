@@ -1,4 +1,4 @@
-// The API's front: what GitHub checks of every request, and what it says with every answer.
+// The entry to the API: GitHub's checks of every request, and the headers of every response.
 
 import Cryptography
 import FoundationEssentials
@@ -12,9 +12,9 @@ import Text
 
 struct APIResponder: Sendable {
   let api: ForgeAPI
-  let doorkeeper: Doorkeeper
+  let authenticator: Authenticator
   let bodyLimit: Int
-  /// Where the forge is, if the request does not say.
+  /// The forge's URL, if the request has no host.
   let address: String
   let interference: Interference
   let logger: Logger
@@ -24,12 +24,12 @@ struct APIResponder: Sendable {
 
   /// - Parameters:
   ///   - path: segments below the prefix, still percent-encoded.
-  ///   - prefix: `/api/v3` as on GitHub Enterprise, or nothing.
+  ///   - prefix: `/api/v3` as on GitHub Enterprise, or empty.
   func respond(to request: Request, path: ArraySlice<Substring>, prefix: String) async throws
     -> Response
   {
-    var response = try await interference.around {
-      await answer(request, Array(path), prefix)
+    var response = try await interference.delayed {
+      await respond(request, Array(path), prefix)
     }
     response.headers["X-GitHub-Request-Id"] = UUID().uuidString
     response.headers["X-GitHub-Media-Type"] = "github.v3; format=json"
@@ -37,14 +37,15 @@ struct APIResponder: Sendable {
     let version = request.headers["X-GitHub-Api-Version"] ?? "2022-11-28"
     response.headers["X-GitHub-Api-Version-Selected"] = version
     guard request.method == .head else { return response }
-    // An empty body takes the length for its own.
+    // An empty body would set the length to 0.
     let length = response.body.contentLength ?? 0
     response.body = ResponseBody()
     response.headers[.contentLength] = String(length)
     return response
   }
 
-  private func answer(_ request: Request, _ path: [Substring], _ prefix: String) async -> Response {
+  private func respond(_ request: Request, _ path: [Substring], _ prefix: String) async -> Response
+  {
     guard let agent = request.headers[.userAgent], !agent.isEmpty else {
       return Self.withoutUserAgent
     }
@@ -53,7 +54,7 @@ struct APIResponder: Sendable {
     let state = api.rateLimit.count()
     var response: Response
     do {
-      if state.isExceeded { throw Self.limitExceeded(doorkeeper.login) }
+      if state.isExceeded { throw Self.limitExceeded(authenticator.login) }
       let login = try admit(request)
       guard let found else {
         throw Route.methods(of: path).isEmpty ? APIError.notFound : .methodNotAllowed
@@ -72,17 +73,17 @@ struct APIResponder: Sendable {
     if let permission = found?.route.permission, !permission.isEmpty {
       response.headers["X-Accepted-GitHub-Permissions"] = permission
     }
-    Self.tellLimit(state, &response)
+    Self.addLimit(state, to: &response)
     return response
   }
 
-  /// Whose token it is.
+  /// The owner of the token.
   private func admit(_ request: Request) throws(APIError) -> String {
     if let version = request.headers["X-GitHub-Api-Version"], !Self.versions.contains(version) {
       throw APIError(
         status: .badRequest, message: "\"\(version)\" is not a supported version.")
     }
-    switch doorkeeper.caller(request.headers) {
+    switch authenticator.caller(request.headers) {
     case .known(let login): return login
     case .anonymous: throw .requiresAuthentication
     case .refused: throw .badCredentials
@@ -119,7 +120,7 @@ struct APIResponder: Sendable {
     return json
   }
 
-  // MARK: Answers
+  // MARK: Responses
 
   private func shown(_ reply: APIReply, to request: Request) -> Response {
     var headers = reply.headers
@@ -139,8 +140,8 @@ struct APIResponder: Sendable {
     if isRead, reply.status == .ok {
       let tag = Self.tag(bytes)
       headers[.eTag] = tag
-      if Self.knows(tag, request) {
-        api.rateLimit.giveBack()
+      if Self.matches(tag, request) {
+        api.rateLimit.refund()
         headers[.contentType] = nil
         return Response(status: .notModified, headers: headers)
       }
@@ -182,20 +183,20 @@ struct APIResponder: Sendable {
     APIError(status: .forbidden, message: "API rate limit exceeded for user \(login).")
   }
 
-  private static func tellLimit(_ state: RateLimit.State, _ response: inout Response) {
-    let told = [
+  private static func addLimit(_ state: RateLimit.State, to response: inout Response) {
+    let values = [
       ("Limit", String(state.limit)), ("Remaining", String(state.remaining)),
       ("Used", String(state.used)), ("Reset", String(state.reset)), ("Resource", "core"),
     ]
-    for (name, value) in told { response.headers["X-RateLimit-\(name)"] = value }
+    for (name, value) in values { response.headers["X-RateLimit-\(name)"] = value }
   }
 
   private static func tag(_ bytes: [UInt8]) -> String {
     "W/\"\(SHA256.hex(bytes))\""
   }
 
-  /// Whether the client has this answer already; clients send tags with and without `W/`.
-  private static func knows(_ tag: String, _ request: Request) -> Bool {
+  /// Whether the client has this response already; clients send tags with and without `W/`.
+  private static func matches(_ tag: String, _ request: Request) -> Bool {
     (request.headers[.ifNoneMatch] ?? "").split(separator: ",").contains {
       $0.trimmed == tag || $0.trimmed == tag.dropFirst(2)
     }

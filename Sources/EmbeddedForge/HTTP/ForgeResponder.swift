@@ -1,4 +1,4 @@
-// Which of the three faces a request is meant for: the API, git, or the pages.
+// Routes a request to the API, to git, or to the pages.
 
 import HTTPTypes
 import Hummingbird
@@ -20,18 +20,18 @@ struct ForgeResponder: HTTPResponder {
       separator: "/", omittingEmptySubsequences: false
     ).dropFirst()
     if path.starts(with: ["api", "v3"]) {
-      return try await interference.disturb(request, context) {
+      return try await interference.applied(to: request, context) {
         try await api.respond(to: request, path: path.dropFirst(2), prefix: "/api/v3")
       }
     }
     if let first = path.first, Self.apiRoots.contains(first) {
-      return try await interference.disturb(request, context) {
+      return try await interference.applied(to: request, context) {
         try await api.respond(to: request, path: path, prefix: "")
       }
     }
     let segments = Array(path)
-    if GitResponder.isMeant(by: segments) {
-      return try await interference.disturb(request, context) {
+    if GitResponder.matches(segments) {
+      return try await interference.applied(to: request, context) {
         try await git.respond(to: request, path: segments)
       }
     }

@@ -11,34 +11,33 @@ struct GitResponder: Sendable {
   let store: ForgeStore
   let folder: ForgeFolder
   let pullRequests: PullRequestKeeper
-  let doorkeeper: Doorkeeper
+  let authenticator: Authenticator
   let logger: Logger
 
   private static let services: Set<String> = [
     "info/refs", "git-upload-pack", "git-receive-pack",
   ]
 
-  /// Whether a path is one of git's. No repository's name ends in `.git`, so nothing else has it.
-  static func isMeant(by path: [Substring]) -> Bool {
+  /// Whether a path is one of git's. No name of a repository ends in `.git`.
+  static func matches(_ path: [Substring]) -> Bool {
     guard path.count >= 3 else { return false }
     return path[1].hasSuffix(".git") || services.contains(path[2...].joined(separator: "/"))
   }
 
-  /// - Parameter path: segments, still percent-encoded: owner, `REPO.git` or `REPO`, and what
-  ///   follows.
+  /// - Parameter path: segments, still percent-encoded: owner, `REPO.git` or `REPO`, and the rest.
   func respond(to request: Request, path: [Substring]) async throws -> Response {
-    guard request.method == .head else { return try await answer(request, path) }
-    // What GET is answered, to its end, without the body.
+    guard request.method == .head else { return try await respond(request, path) }
+    // The response to GET, without the body.
     var head = request.head
     head.method = .get
-    let response = try await answer(Request(head: head, body: request.body), path)
+    let response = try await respond(Request(head: head, body: request.body), path)
     var headers = response.headers
-    headers[.contentLength] = String(try await Whole.read(response).readableBytes)
+    headers[.contentLength] = String(try await BufferedBody.read(response).readableBytes)
     return Response(status: response.status, headers: headers)
   }
 
-  private func answer(_ request: Request, _ path: [Substring]) async throws -> Response {
-    guard case .known(let login) = doorkeeper.caller(request.headers) else {
+  private func respond(_ request: Request, _ path: [Substring]) async throws -> Response {
+    guard case .known(let login) = authenticator.caller(request.headers) else {
       return Self.text(
         .unauthorized, "Authentication needed: any user name, and the token as password.\n",
         [.wwwAuthenticate: "Basic realm=\"GitHub\""])
@@ -50,7 +49,7 @@ struct GitResponder: Sendable {
     else { return Self.text(.notFound, "Repository not found.\n") }
     let allowed = suffix == "info/refs" ? "GET, HEAD" : "POST"
     if Self.services.contains(suffix), !allowed.contains(request.method.rawValue) {
-      return Self.text(.methodNotAllowed, "This takes \(allowed).\n", [.allow: allowed])
+      return Self.text(.methodNotAllowed, "Only \(allowed) is allowed here.\n", [.allow: allowed])
     }
     guard
       let operation = GitBackend.Operation(
@@ -71,7 +70,7 @@ struct GitResponder: Sendable {
       to: request, operation: operation, repository: folder.git(record).path,
       options: options(record, login: login)
     ) { _ in
-      // Also after a push that git calls failed: some of its refs may have been taken.
+      // Also after a failed push, which may have updated some refs.
       if isPush { await afterPush(to: record) }
     }
   }
@@ -98,7 +97,7 @@ struct GitResponder: Sendable {
       try await store.notePush(to: record.id)
       try await pullRequests.refreshAll(of: record, folder.git(record))
     } catch {
-      // The refs are the truth: whoever looks at a pull request next puts it in step.
+      // Refs are authoritative: the next access to a pull request refreshes it.
       logger.error("pull requests were not updated after a push", metadata: ["error": "\(error)"])
     }
   }
@@ -115,8 +114,8 @@ struct GitResponder: Sendable {
 }
 
 extension ForgeFolder {
-  /// The hook that refuses pushes to protected branches. Patterns come by the environment; `*`
-  /// stands for no slash, which `case` does not know, so slashes are counted.
+  /// The hook that refuses pushes to protected branches. The environment has the patterns. `*` must
+  /// not match a slash, but does in `case`, so slashes are counted.
   func writeHooks() throws {
     let script = """
       #!/bin/sh

@@ -1,4 +1,4 @@
-// What lies between a client and a real forge: distance, limits, and connections that break.
+// Simulates a real network and forge: latency, limits, and broken connections.
 
 import FoundationEssentials
 import HTTPTypes
@@ -7,7 +7,7 @@ import NIOCore
 import Synchronization
 import Text
 
-/// Knows the connection, so that it can be closed in the middle of anything.
+/// Includes the connection, so that it can be closed at any time.
 struct ForgeContext: RequestContext {
   var coreContext: CoreRequestContextStorage
   let channel: any Channel
@@ -19,39 +19,38 @@ struct ForgeContext: RequestContext {
 }
 
 struct Interference: Sendable {
-  /// How long each call of the API takes in all, the forge's own work included; one that takes
-  /// longer by itself takes no longer for it.
+  /// The minimum time of each API call, including the forge's own work.
   var latency: Duration?
   let faults: FaultPlan
 
-  /// Answers a call of the API as the network would let the client see it.
-  func around(_ answer: () async throws -> Response) async throws -> Response {
-    guard let latency else { return try await answer() }
+  /// Runs an API call with the minimum latency.
+  func delayed(_ respond: () async throws -> Response) async throws -> Response {
+    guard let latency else { return try await respond() }
     let due = ContinuousClock.now + latency
-    let response = try await answer()
+    let response = try await respond()
     try await Task.sleep(until: due)
     return response
   }
 
-  /// Answers a call, of the API or of git, with what goes wrong with it.
-  func disturb(
-    _ request: Request, _ context: ForgeContext, _ answer: () async throws -> Response
+  /// Runs a call, of the API or of git, with its injected fault.
+  func applied(
+    to request: Request, _ context: ForgeContext, _ respond: () async throws -> Response
   ) async throws -> Response {
     let path = (request.head.path ?? "/").prefix { $0 != "?" }
     switch faults.action(request.method.rawValue, String(path)) {
-    case nil: return try await answer()
+    case nil: return try await respond()
     case .slow(let time):
       try await Task.sleep(for: time)
-      return try await answer()
-    case .slowBody(let time): return try await slowly(try await answer(), time, context)
-    case .truncate: return try await slowly(try await answer(), nil, context)
+      return try await respond()
+    case .slowBody(let time): return try await slowly(try await respond(), time, context)
+    case .truncate: return try await slowly(try await respond(), nil, context)
     case .limit(let limit): return Self.refusal(limit)
     case .answer(let status, let headers, let body):
       return Self.response(status, headers, body)
     case .drop: return try await close(context)
     case .dropAnswer:
-      // What git does is done when its answer has been read to the end.
-      _ = try await Whole.read(try await answer())
+      // git's work is complete when its response was read to the end.
+      _ = try await BufferedBody.read(try await respond())
       return try await close(context)
     }
   }
@@ -61,11 +60,11 @@ struct Interference: Sendable {
     return Response(status: .noContent)
   }
 
-  /// Sends the first half of an answer, and the rest after `time`; nil: never.
+  /// Sends the first half of a response, and the rest after `time`; nil for never.
   private func slowly(
     _ response: Response, _ time: Duration?, _ context: ForgeContext
   ) async throws -> Response {
-    let bytes = try await Whole.read(response)
+    let bytes = try await BufferedBody.read(response)
     let half = bytes.readableBytes / 2
     var response = response
     response.headers[.contentLength] = String(bytes.readableBytes)
@@ -112,14 +111,14 @@ struct Interference: Sendable {
   }
 }
 
-/// The body of an answer, kept from the client.
-final class Whole: ResponseBodyWriter {
+/// Reads the body of a response instead of sending it.
+final class BufferedBody: ResponseBodyWriter {
   private let buffer = Mutex(ByteBuffer())
 
   static func read(_ response: Response) async throws -> ByteBuffer {
-    let whole = Whole()
-    try await response.body.write(whole)
-    return whole.buffer.withLock { $0 }
+    let body = BufferedBody()
+    try await response.body.write(body)
+    return body.buffer.withLock { $0 }
   }
 
   func write(_ bytes: ByteBuffer) async throws {

@@ -1,4 +1,4 @@
-// GitHub's primary rate limit: so many calls in an hour, told in headers, refused beyond.
+// GitHub's primary rate limit: a number of calls per hour, reported in headers.
 
 import Synchronization
 
@@ -15,7 +15,7 @@ final class RateLimit: Sendable {
 
   private let state: Mutex<State>
 
-  /// - Parameter limit: calls in an hour.
+  /// - Parameter limit: calls per hour.
   init(limit: Int) { state = Mutex(State(limit: limit, used: 0, reset: 0)) }
 
   /// Counts one call.
@@ -27,8 +27,8 @@ final class RateLimit: Sendable {
     }
   }
 
-  /// An answer that told nothing new costs nothing.
-  func giveBack() { state.withLock { $0.used = max($0.used - 1, 0) } }
+  /// Undoes `count` for a response of 304, which is free.
+  func refund() { state.withLock { $0.used = max($0.used - 1, 0) } }
 
   func current(at now: Int64 = ForgeStore.now) -> State {
     state.withLock { state in

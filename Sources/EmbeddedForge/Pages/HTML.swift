@@ -1,6 +1,6 @@
-// HTML, put together so that text can only get in escaped.
+// HTML in which interpolated text is always escaped.
 
-/// A piece of markup. Interpolated strings are escaped; only other markup goes in as it is.
+/// A piece of markup. Interpolated strings are escaped; interpolated markup is not.
 struct HTML: Sendable, ExpressibleByStringInterpolation {
   private(set) var text: String
 
@@ -23,8 +23,8 @@ struct HTML: Sendable, ExpressibleByStringInterpolation {
     }
   }
 
-  /// Fit for content and for attributes in double quotes. Control characters and those that turn
-  /// the direction of text are shown as what they are not to be: a replacement character.
+  /// Escapes for content and for attributes in double quotes. Control characters and marks of text
+  /// direction become replacement characters.
   private static func escaped(_ plain: some StringProtocol) -> String {
     var text = ""
     for scalar in plain.unicodeScalars {

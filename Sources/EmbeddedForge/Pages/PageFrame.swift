@@ -1,4 +1,4 @@
-// What the pages have in common: frame, style, headers.
+// The frame, style and headers of all pages.
 
 import Cryptography
 import FoundationEssentials
@@ -32,7 +32,7 @@ enum PageFrame {
       body: ResponseBody(byteBuffer: ByteBuffer(string: page.text)))
   }
 
-  /// No script, no frame, no form, nothing from elsewhere; the one style is named by its hash.
+  /// No script, frame, form or other source; the style is allowed by its hash.
   private static let headers: HTTPFields = {
     let hash = Data(SHA256.hash(style.utf8)).base64EncodedString()
     var headers: HTTPFields = [:]

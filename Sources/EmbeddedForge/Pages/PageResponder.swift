@@ -1,5 +1,5 @@
 // The pages for people: repositories, their pull requests, and each pull request with its commits
-// and its diff. They only show; who may not see a private repository is asked for the token.
+// and its diff. They are read-only; a private repository needs the token.
 
 import HTTPTypes
 import Hummingbird
@@ -7,8 +7,8 @@ import Text
 
 struct PageResponder: Sendable {
   let api: ForgeAPI
-  let doorkeeper: Doorkeeper
-  /// Where the forge is, if the request does not say.
+  let authenticator: Authenticator
+  /// The forge's URL, if the request has no host.
   let address: String
 
   /// - Parameter path: segments, still percent-encoded.
@@ -25,14 +25,14 @@ struct PageResponder: Sendable {
   private func page(_ request: Request, _ path: [Substring], _ urls: ForgeURLs) async throws
     -> Response
   {
-    let isKnown = doorkeeper.caller(request.headers) != .anonymous
+    let hasCredential = authenticator.caller(request.headers) != .anonymous
     if path.isEmpty { return try await home(request, urls) }
     guard path.count == 2 || path.count == 4, let owner = Percent.decode(path[0]),
       let name = Percent.decode(path[1]),
       let record = try await api.folder.repository(owner: owner, name: name, store: api.store)
     else { return Self.notFound }
-    guard !record.settings.isPrivate || isAdmitted(request) else {
-      return isKnown ? Self.notFound : Self.needsToken
+    guard !record.settings.isPrivate || isAuthorized(request) else {
+      return hasCredential ? Self.notFound : Self.needsToken
     }
     let repository = try await api.context(record, urls)
     if path.count == 2 { return try await list(repository) }
@@ -46,8 +46,8 @@ struct PageResponder: Sendable {
     return try await PullRequestPage(api: api, repository: repository, pull: pull).response()
   }
 
-  private func isAdmitted(_ request: Request) -> Bool {
-    doorkeeper.caller(request.headers) == .known(login: doorkeeper.login)
+  private func isAuthorized(_ request: Request) -> Bool {
+    authenticator.caller(request.headers) == .known(login: authenticator.login)
   }
 
   /// `7`, `7.diff` or `7.patch`.
@@ -70,7 +70,7 @@ struct PageResponder: Sendable {
   private func home(_ request: Request, _ urls: ForgeURLs) async throws -> Response {
     var items: [HTML] = []
     for record in try await api.folder.repositories(store: api.store) {
-      guard !record.settings.isPrivate || isAdmitted(request) else { continue }
+      guard !record.settings.isPrivate || isAuthorized(request) else { continue }
       let open = try await api.store.openPullRequestCount(of: record.id)
       items.append(
         """

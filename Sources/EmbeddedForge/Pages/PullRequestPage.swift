@@ -1,4 +1,4 @@
-// One pull request: what it says, its commits, what they change.
+// The page of one pull request, with its commits and changes.
 
 import Hummingbird
 import Text
@@ -28,8 +28,8 @@ struct PullRequestPage: Sendable {
       <p><a href="/">Repositories</a> / <a href="/\(name)">\(name)</a></p>
       <h1>\(pull.title) <span class="dim">#\(pull.number)</span></h1>
       \(summary(commits.count))
-      \(said(by: pull.author, pull.createdAt, pull.body ?? ""))
-      \(comments.map { said(by: $0.author, $0.createdAt, $0.body, id: $0.id) })
+      \(remark(by: pull.author, pull.createdAt, pull.body ?? ""))
+      \(comments.map { remark(by: $0.author, $0.createdAt, $0.body, id: $0.id) })
       <h2>Commits</h2>
       <ul class="list">
       \(commits.map(commit))</ul>
@@ -60,7 +60,7 @@ struct PullRequestPage: Sendable {
       """
   }
 
-  private func said(by author: String, _ time: Int64, _ text: String, id: Int64? = nil) -> HTML {
+  private func remark(by author: String, _ time: Int64, _ text: String, id: Int64? = nil) -> HTML {
     let anchor: HTML = id.map { " id=\"issuecomment-\(Int($0))\"" } ?? ""
     return """
       <section class="box"\(anchor)>
@@ -104,7 +104,7 @@ struct PullRequestPage: Sendable {
 
   private func diff(_ file: FileChange) -> HTML {
     guard let patch = file.patch else {
-      return "<p class=\"text dim\">Nothing to show: binary, renamed as it was, or too large.</p>"
+      return "<p class=\"text dim\">Not shown: binary, renamed without changes, or too large.</p>"
     }
     let lines = patch.split(separator: "\n", omittingEmptySubsequences: false)
     let shown = lines.prefix(Self.linesShown).map { line -> HTML in

@@ -1,26 +1,20 @@
 // The forge's folder on disk: ROOT/OWNER/REPO.git, ROOT/forge.db, ROOT/forge.lock.
 //
-// A repository exists when its folder does. The folder is made complete beside the others, under
-// ROOT/.incoming, synced, and renamed into its place, so there is never half of one, and a running
-// server needs no word of it: the row in forge.db, which has but one writer, is added when the
-// repository is first asked for.
+// A repository exists if its folder does. The folder is prepared under ROOT/.incoming, synced, and
+// renamed, so it is never incomplete, and a running server needs no notice: it is the only writer
+// of forge.db, and adds the row when the repository is first requested.
 
 import FoundationEssentials
+import Glibc
 import Processes
 import SystemCalls
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 struct ForgeFolder: Sendable {
   /// Absolute.
   let root: String
 
-  /// What is written into a repository's folder when it is made.
-  private struct Card: Codable {
+  /// The settings that are written into a repository's folder when it is created.
+  private struct InitialSettings: Codable {
     var id: String
     var description: String?
     var isPrivate = false
@@ -54,7 +48,7 @@ struct ForgeFolder: Sendable {
     }
   }
 
-  private static let card = "aipm-forge.json"
+  private static let settingsFile = "aipm-forge.json"
 
   init(root: String) throws {
     let absolute =
@@ -74,22 +68,22 @@ struct ForgeFolder: Sendable {
 
   private func path(_ owner: String, _ name: String) -> String { "\(root)/\(owner)/\(name).git" }
 
-  // MARK: Finding
+  // MARK: Look-up
 
-  /// The repository of this name, in whatever case it is written; nil where there is none.
+  /// The repository of this name in any case; nil if absent.
   func repository(owner: String, name: String, store: ForgeStore) async throws
     -> RepositoryRecord?
   {
     guard ForgeName.isOwner(owner), ForgeName.isRepository(name) else { return nil }
     let known = try await store.repository(owner: owner, name: name)
     let (owner, name) = known.map { ($0.owner, $0.name) } ?? located(owner, name) ?? (owner, name)
-    guard let card = card(owner, name) else { return nil }
-    if let known, known.folderID == card.id { return known }
+    guard let initial = initialSettings(owner, name) else { return nil }
+    if let known, known.folderID == initial.id { return known }
     return try await store.adopt(
-      owner: owner, name: name, folder: card.id, settings: card.settings)
+      owner: owner, name: name, folder: initial.id, settings: initial.settings)
   }
 
-  /// All repositories, by name.
+  /// All repositories, sorted by name.
   func repositories(store: ForgeStore) async throws -> [RepositoryRecord] {
     var records: [RepositoryRecord] = []
     for (owner, name) in names() {
@@ -111,10 +105,10 @@ struct ForgeFolder: Sendable {
   }
 
   private func located(_ owner: String, _ name: String) -> (String, String)? {
-    if card(owner, name) != nil { return (owner, name) }
+    if initialSettings(owner, name) != nil { return (owner, name) }
     return names().first {
       $0.owner.lowercased() == owner.lowercased() && $0.name.lowercased() == name.lowercased()
-        && card($0.owner, $0.name) != nil
+        && initialSettings($0.owner, $0.name) != nil
     }
   }
 
@@ -122,16 +116,16 @@ struct ForgeFolder: Sendable {
     (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
   }
 
-  private func card(_ owner: String, _ name: String) -> Card? {
-    let file = URL(filePath: "\(path(owner, name))/\(Self.card)")
+  private func initialSettings(_ owner: String, _ name: String) -> InitialSettings? {
+    let file = URL(filePath: "\(path(owner, name))/\(Self.settingsFile)")
     guard let data = try? Data(contentsOf: file) else { return nil }
-    return try? JSONDecoder().decode(Card.self, from: data)
+    return try? JSONDecoder().decode(InitialSettings.self, from: data)
   }
 
-  // MARK: Making
+  // MARK: Creation
 
-  /// Makes a repository: with one commit, or from another repository of this machine, of which it
-  /// gets branches, tags and the default branch.
+  /// Creates a repository: with one commit, or with the branches, the tags and the default branch
+  /// of another repository of this machine.
   /// - Throws: `EmbeddedForgeError`.
   func create(
     _ owner: String, _ name: String, from source: String?, settings: RepositorySettings,
@@ -157,21 +151,21 @@ struct ForgeFolder: Sendable {
     } catch let fault as GitFault {
       throw EmbeddedForgeError.git("\(owner)/\(name)", fault)
     }
-    let card = try JSONEncoder().encode(Card(settings))
-    try card.write(to: URL(filePath: "\(staging)/\(Self.card)"))
+    let initial = try JSONEncoder().encode(InitialSettings(settings))
+    try initial.write(to: URL(filePath: "\(staging)/\(Self.settingsFile)"))
     let parent = "\(root)/\(owner)"
     try FileManager.default.createDirectory(atPath: parent, withIntermediateDirectories: true)
     do throws(FileFault) {
-      // What the new name stands for is on disk before the name is.
+      // The contents are on disk before the name is.
       try DurableFile.syncTree(staging)
-      try setRemainsAside(path(owner, name))
+      try moveIncompleteAside(path(owner, name))
     } catch {
       throw EmbeddedForgeError.unusableFolder(root, error.description)
     }
     do {
       try FileManager.default.moveItem(atPath: staging, toPath: path(owner, name))
     } catch {
-      // Somebody else was faster: a rename replaces no folder that has something in it.
+      // Another process was faster: a rename does not replace a folder that is not empty.
       throw EmbeddedForgeError.existsAlready("\(owner)/\(name)")
     }
     do throws(FileFault) {
@@ -181,13 +175,13 @@ struct ForgeFolder: Sendable {
     }
   }
 
-  /// A folder without a card was never a repository of this forge, whoever made it: it is kept
-  /// under another name, which no repository can have.
-  private func setRemainsAside(_ path: String) throws(FileFault) {
+  /// Renames a folder without the settings file, which was never a repository of this forge, to a
+  /// name that no repository can have.
+  private func moveIncompleteAside(_ path: String) throws(FileFault) {
     var facts = stat()
     guard lstat(path, &facts) == 0 else { return }
-    let card = "\(path)/\(Self.card)"
-    guard lstat(card, &facts) != 0, errno == ENOENT else { return }
+    let file = "\(path)/\(Self.settingsFile)"
+    guard lstat(file, &facts) != 0, errno == ENOENT else { return }
     try DurableFile.rename(path, to: "\(path).\(UUID().uuidString).incomplete")
   }
 
@@ -210,8 +204,8 @@ struct ForgeFolder: Sendable {
     let shallow = try await Git.run(
       ["-C", path, "rev-parse", "--is-shallow-repository"], config: [("safe.directory", "*")])
     guard shallow.trimmedOutput != "true" else { throw EmbeddedForgeError.shallowSource(source) }
-    // The transport drops settings that came by the environment; a repository that belongs to
-    // another user of this machine is trusted by a file.
+    // The transport drops settings from the environment, so a file declares a repository of another
+    // user of this machine as safe.
     let trust = "\(git.path)/trust.config"
     try Data("[safe]\n\tdirectory = *\n".utf8).write(to: URL(filePath: trust))
     defer { try? FileManager.default.removeItem(atPath: trust) }
@@ -228,7 +222,7 @@ struct ForgeFolder: Sendable {
     try await fetch("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
     var found = try await branches()
     if found.isEmpty {
-      // A checkout of a commit, as continuous integration makes it, may have no branch at all.
+      // The checkout of a commit, as in continuous integration, may have no branch.
       guard (try? await fetch("+HEAD:refs/heads/main")) != nil else {
         throw EmbeddedForgeError.emptySource(source)
       }
@@ -237,10 +231,10 @@ struct ForgeFolder: Sendable {
     let head = try await Git.run(
       ["-C", path, "symbolic-ref", "--quiet", "--short", "HEAD"],
       config: [("safe.directory", "*")], accepting: [0, 1])
-    let named = head.trimmedOutput
-    // HEAD may name no branch, or one that has no commit yet.
+    let current = head.trimmedOutput
+    // HEAD may be detached, or name a branch without a commit.
     let main = found.contains("main") ? "main" : found[0]
-    let chosen = found.contains(named) ? named : main
+    let chosen = found.contains(current) ? current : main
     try await git.git(["symbolic-ref", "HEAD", "refs/heads/\(chosen)"])
   }
 
@@ -254,10 +248,10 @@ struct ForgeFolder: Sendable {
 
   // MARK: After a crash
 
-  /// Removes what a killed process left half-done. Called by the one who holds the lock.
+  /// Removes what a killed process left incomplete. The caller must have the lock.
   func clear() {
     for entry in entries(incoming) {
-      // What a process that lives is still making is left to it.
+      // A folder of a live process is still in use.
       let maker = entry.split(separator: "-").first.flatMap { Int32($0) } ?? 0
       if maker <= 0 || maker == getpid() || kill(maker, 0) != 0 {
         try? FileManager.default.removeItem(atPath: "\(incoming)/\(entry)")
@@ -265,7 +259,7 @@ struct ForgeFolder: Sendable {
     }
     for (owner, name) in names() {
       let git = path(owner, name)
-      // Locks of a git process that was killed; none of ours can be alive.
+      // Locks of killed git processes; no git process of this forge can be alive.
       for file in ["HEAD.lock", "config.lock", "packed-refs.lock"] {
         try? FileManager.default.removeItem(atPath: "\(git)/\(file)")
       }

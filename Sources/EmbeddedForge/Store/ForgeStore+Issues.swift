@@ -7,7 +7,7 @@ extension ForgeStore {
 
   private static let commentColumns = "id, number, body, author, created_at, updated_at"
 
-  /// The comments of a pull request, oldest first, from `since` on.
+  /// The comments of a pull request since a time, oldest first.
   func comments(of repository: Int64, number: Int, since: Int64, limit: Int, offset: Int) throws
     -> [CommentRecord]
   {
@@ -90,12 +90,12 @@ extension ForgeStore {
       """, id)
   }
 
-  /// Puts labels on a pull request; those that the repository lacks are made, as GitHub does it.
+  /// Adds labels to a pull request, creating missing ones, as on GitHub.
   func addLabels(_ names: [String], to pullRequest: PullRequestRecord) throws -> [LabelRecord] {
     try database.transaction { try attach(names, to: pullRequest) }
   }
 
-  /// Puts these labels on a pull request in place of those that it has.
+  /// Replaces the labels of a pull request.
   func setLabels(_ names: [String], of pullRequest: PullRequestRecord) throws -> [LabelRecord] {
     try database.transaction {
       try database.run(
@@ -116,7 +116,7 @@ extension ForgeStore {
     return try labels(ofPullRequest: pullRequest.id)
   }
 
-  /// - Returns: false where it did not have this label.
+  /// - Returns: false if it did not have this label.
   func removeLabel(_ name: String, from pullRequest: PullRequestRecord) throws -> Bool {
     try database.run(
       """
@@ -126,7 +126,7 @@ extension ForgeStore {
     return database.changes > 0
   }
 
-  /// - Returns: nil where there is a label of this name.
+  /// - Returns: nil if the label exists.
   func addLabel(_ name: String, color: String, description: String?, to repository: Int64) throws
     -> LabelRecord?
   {

@@ -2,14 +2,14 @@
 
 import SQLite
 
-/// Which pull requests a list asks for.
+/// Selects the pull requests of a list.
 struct PullRequestQuery: Sendable, Equatable {
   enum Order: String, Sendable {
     case created = "created_at"
     case updated = "updated_at"
   }
 
-  /// nil: open and closed.
+  /// nil for open and closed.
   var isOpen: Bool? = true
   var headBranch: String?
   var baseBranch: String?
@@ -19,7 +19,7 @@ struct PullRequestQuery: Sendable, Equatable {
   var offset = 0
 }
 
-/// Why a pull request could not be added or opened again.
+/// Why a pull request could not be added or reopened.
 enum PullRequestConflict: Error {
   case existsAlready
 }
@@ -32,7 +32,7 @@ extension ForgeStore {
       WHERE c.repository=pull_requests.repository AND c.number=pull_requests.number)
     """
 
-  /// One page of what the query asks for, and how many there are in all.
+  /// One page of the selected pull requests, and their total count.
   func pullRequests(of repository: Int64, _ query: PullRequestQuery) throws
     -> (page: [PullRequestRecord], total: Int)
   {
@@ -72,7 +72,7 @@ extension ForgeStore {
     ).first
   }
 
-  /// The open ones that a branch has to do with, as head or as base.
+  /// The open pull requests of a repository.
   func openPullRequests(of repository: Int64) throws -> [PullRequestRecord] {
     try rows(
       "SELECT \(Self.columns) FROM pull_requests WHERE repository=? AND open ORDER BY number",
@@ -85,8 +85,8 @@ extension ForgeStore {
     return Int(count ?? 0)
   }
 
-  /// Adds a pull request; number and times are given here.
-  /// - Throws: `PullRequestConflict` where one of this head and base is open.
+  /// Adds a pull request with a new number and the current time.
+  /// - Throws: `PullRequestConflict` if one with this head and base is open.
   func add(_ draft: PullRequestRecord) throws -> PullRequestRecord {
     try database.transaction {
       try refuseSecond(draft)
@@ -108,9 +108,9 @@ extension ForgeStore {
     }
   }
 
-  /// Changes a pull request as it stands now, and gives it its new time; what `edit` leaves as it
-  /// is costs no write.
-  /// - Throws: `PullRequestConflict` where it would be open beside another of its head and base.
+  /// Edits the current row of a pull request and sets its time. Nothing is written if `edit`
+  /// changes nothing.
+  /// - Throws: `PullRequestConflict` if another one with this head and base is open.
   func change(
     _ pull: PullRequestRecord, _ edit: @Sendable (inout PullRequestRecord) -> Void
   ) throws -> PullRequestRecord {

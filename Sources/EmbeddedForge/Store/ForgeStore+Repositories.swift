@@ -1,5 +1,5 @@
-// Repositories in the database. The folder on disk is what makes a repository exist; its row is
-// added when the folder is first seen.
+// Repositories in the database. A repository exists if its folder does; its row is added when the
+// folder is first seen.
 
 import SQLite
 
@@ -26,7 +26,7 @@ extension ForgeStore {
     return try statement.step() ? record(statement) : nil
   }
 
-  /// The row of a folder; what stood there for an earlier folder of this name is forgotten.
+  /// The row of a folder; it replaces the row of an earlier folder with this name.
   func adopt(owner: String, name: String, folder: String, settings: RepositorySettings) throws
     -> RepositoryRecord
   {

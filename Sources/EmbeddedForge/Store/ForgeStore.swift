@@ -1,11 +1,11 @@
-// `forge.db`: everything that GitHub keeps and git does not. One connection writes, on a thread of
-// its own; a call is one transaction, on disk before it returns.
+// `forge.db`: the data that GitHub stores outside git. One connection writes, on its own thread. A
+// call is one transaction, on disk before it returns.
 
 import FoundationEssentials
 import SQLite
 
 actor ForgeStore {
-  /// Rises with each change of the schema.
+  /// Incremented with each change of the schema.
   private static let schemaVersion: Int64 = 1
 
   private let executor: QueueExecutor
@@ -13,9 +13,9 @@ actor ForgeStore {
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  /// Opens or makes the database.
-  /// - Throws: `SQLiteError`; `ForgeStoreError` where a newer version of this program made it, or
-  ///   where the disk's promises cannot be had.
+  /// Opens or creates the database.
+  /// - Throws: `SQLiteError`; `ForgeStoreError` if a newer version of this program created it, or
+  ///   if the file system cannot sync.
   init(path: String) throws {
     executor = QueueExecutor(label: "forge.db")
     let database = try Database(path: path, mode: .readWriteCreate)
@@ -79,10 +79,10 @@ actor ForgeStore {
       login TEXT NOT NULL COLLATE NOCASE, PRIMARY KEY(pull_request, login)) STRICT;
     """
 
-  /// Empties the WAL into the database; called when no more calls come.
+  /// Checkpoints and truncates the write-ahead log; called after the last call.
   func close() throws { try database.execute("PRAGMA wal_checkpoint(TRUNCATE)") }
 
-  /// The account of this name, which is made where it is new.
+  /// The account of this name, created if it is new.
   func user(_ login: String) throws -> UserRecord {
     if let known = try database.integer("SELECT id FROM users WHERE login=?", .text(login)) {
       return UserRecord(id: known, login: login)
@@ -106,15 +106,15 @@ actor ForgeStore {
 enum ForgeStoreError: Error, CustomStringConvertible {
   case notDurable
   case newerSchema(Int64)
-  /// What was written in this transaction cannot be read in it.
+  /// A row that was written in this transaction is missing.
   case rowGone(String)
 
   var description: String {
     switch self {
-    case .notDurable: "forge.db: this file system gives no write-ahead log with full syncing"
+    case .notDurable: "forge.db: this file system supports no write-ahead log with full syncing"
     case .newerSchema(let version):
       "forge.db has schema \(version): it was written by a newer version of aipm"
-    case .rowGone(let table): "forge.db: a row of \(table) is gone"
+    case .rowGone(let table): "forge.db: a row of \(table) is missing"
     }
   }
 }

@@ -1,4 +1,4 @@
-// A thread for blocking calls, so that SQLite's waits for the disk hold up nobody else.
+// A thread for blocking calls, so that SQLite's disk access blocks no shared thread.
 
 import Dispatch
 

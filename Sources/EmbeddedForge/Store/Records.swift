@@ -1,9 +1,8 @@
-// What the forge keeps beside git: rows of `forge.db`. Times are whole seconds since 1970, as
-// GitHub's are.
+// The rows of `forge.db`. Times are whole seconds since 1970, as on GitHub.
 
 struct RepositoryRecord: Sendable, Equatable {
   var id: Int64
-  /// Of the folder; a folder that was removed and made anew is another repository.
+  /// Of the folder: a folder that was removed and created again is another repository.
   var folderID: String
   var owner: String
   var name: String
@@ -15,19 +14,19 @@ struct RepositoryRecord: Sendable, Equatable {
   var fullName: String { "\(owner)/\(name)" }
 }
 
-/// What a repository lets its users do.
+/// The permissions of a repository's users.
 package struct RepositorySettings: Sendable, Equatable {
   package var description: String?
   package var isPrivate = false
-  /// Read-only, as GitHub's archived repositories are.
+  /// Read-only, as GitHub's archived repositories.
   package var isArchived = false
-  /// Blocked altogether, as GitHub does it for unpaid bills.
+  /// Blocked, as on GitHub for unpaid bills.
   package var isDisabled = false
-  /// False as on a private repository of GitHub's free plan: drafts are refused.
+  /// If false, drafts are refused, as on a private repository of GitHub's free plan.
   package var allowsDrafts = true
-  /// False: the token may read but not write.
+  /// If false, the token may read but not write.
   package var allowsWriting = true
-  /// Branches that take no push, in the form of `fnmatch` patterns such as `main` or `release/*`.
+  /// Branches that refuse pushes, as patterns such as `main` or `release/*`.
   package var protectedBranches: [String] = []
 
   package init() {}
@@ -49,7 +48,7 @@ struct PullRequestRecord: Sendable, Equatable {
   var author: String
   var mergedAt: Int64?
   var mergedBy: String?
-  /// Recorded before the base branch is moved, so that a crash in between is seen.
+  /// Recorded before the base branch is moved, so that a crash in between is detected.
   var mergeCommit: ObjectName?
   var closedAt: Int64?
   var createdAt: Int64

@@ -1,17 +1,18 @@
-// What an agent gets to see of this machine's environment.
+// The environment of an agent.
 
 import Glibc
 import Processes
 import WorkerProtocol
 
 enum AgentEnvironment {
-  /// What an agent is never given, whatever its profile says: these open the server and the forge.
+  /// Variables that no agent may see, whatever its profile says: credentials for the server and
+  /// forge.
   static let withheld: Set = [
     "AIPM_TOKEN", "AIPM_WORKER_TOKEN", "AIPM_GITHUB_TOKEN", "AIPM_WEBHOOK_SECRET",
     "AIPM_GITHUB_APP_ID", "AIPM_GITHUB_APP_KEY_FILE", "AIPM_GITHUB_APP_INSTALLATION_ID",
   ]
 
-  /// What every one of them needs to run at all.
+  /// The variables that every agent needs.
   static func base(home: String) -> [String: String] {
     var environment = Command.baseEnvironment
     environment["LC_ALL"] = nil
@@ -33,15 +34,15 @@ enum AgentEnvironment {
     }
   }
 
-  /// What an agent is told besides what every process needs.
-  /// - Parameter network: of its sandbox; nil: it runs without one.
+  /// The variables of an agent besides `base`.
+  /// - Parameter network: of its sandbox; nil if it runs without one.
   static func of(_ call: AgentCall, network: SandboxNetwork?) -> [String: String] {
     var environment: [String: String] = [:]
     for (name, value) in allowed(call.environment) { environment[name] = value }
     for toolchain in call.sandbox?.toolchains ?? [] {
       environment.merge(toolchain.environment) { own, _ in own }
     }
-    // The addresses and placeholders of the sandbox stand above what the operator set.
+    // The addresses and placeholders of the sandbox override the operator's settings.
     if let network { environment.merge(network.environment) { $1 } }
     return environment
   }
@@ -51,7 +52,7 @@ enum AgentEnvironment {
     names.contains(name) ? allowed([name]).first?.value : nil
   }
 
-  /// The values of those that may be secrets, to be masked in what an agent says.
+  /// The values of those that may be secrets, to be masked in output.
   static func secrets(_ names: [String]) -> [String] {
     allowed(secretNames(names)).map(\.value)
   }

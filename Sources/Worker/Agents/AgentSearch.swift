@@ -1,5 +1,5 @@
-// Looks which agents could work on this machine: by their programs, and by what their profiles say
-// that a check is. A check sees what the agent would see: the same HOME, the same variables.
+// Finds the agents that could work on this machine: by their programs and by the checks of their
+// profiles. A check has the same environment as the agent: the same HOME and variables.
 
 import Egress
 import FoundationEssentials
@@ -11,21 +11,21 @@ import SystemCalls
 import WorkerProtocol
 import Workflows
 
-/// Looks for agents.
+/// Searches for agents.
 package struct AgentSearch: Sendable {
-  /// How long one check may take. An agent that asks for a sign-in would wait for ever.
+  /// The time limit of a check. An agent that asks for a sign-in would wait forever.
   package static let checkTimeout = Duration.seconds(15)
 
-  /// The HOME of an agent that is lent nothing of this machine's; it need not be there.
+  /// The HOME of an agent without access to this machine's; it may be absent.
   package let home: String
   /// This machine's.
   let machineHome: String
-  /// Where the checks run, as the agents would; nil: without.
+  /// The sandbox of the checks, as of the agents; nil for none.
   let sandbox: Sandbox?
   let egress: EgressOptions
   let logger: Logger
 
-  /// - Parameter sandbox: nil where agents run without one.
+  /// - Parameter sandbox: nil if agents run without one.
   package init(
     home: String, machineHome: String = UnprivilegedUser.startersHome,
     sandbox: Sandbox?, egress: EgressOptions = EgressOptions(),
@@ -38,11 +38,11 @@ package struct AgentSearch: Sendable {
     self.logger = logger
   }
 
-  /// Looks for all of them, side by side.
-  /// - Parameter early: told after `patience` what is known by then, where that is not all.
+  /// Searches for all of them concurrently.
+  /// - Parameter early: called after `wait` with the findings so far, if some are missing.
   /// - Returns: a finding for each, in the same order.
   package func look(
-    for agents: [AgentInquiry], patience: Duration = .seconds(2),
+    for agents: [AgentInquiry], earlyAfter wait: Duration = .seconds(2),
     early: @escaping @Sendable ([AgentFinding]) -> Void = { _ in }
   ) async -> [AgentFinding] {
     await withTaskGroup(of: (Int, AgentFinding)?.self) { group in
@@ -53,7 +53,7 @@ package struct AgentSearch: Sendable {
         group.addTask { (index, await look(for: agent)) }
       }
       group.addTask {
-        try? await Task.sleep(for: patience)
+        try? await Task.sleep(for: wait)
         return nil
       }
       var missing = agents.count
@@ -70,7 +70,7 @@ package struct AgentSearch: Sendable {
     }
   }
 
-  /// Looks for one.
+  /// Searches for one.
   package func look(for agent: AgentInquiry) async -> AgentFinding {
     let keys = sandbox.map { _ in network(of: agent).keys }
     func found(_ state: AgentFinding.State, _ detail: String) -> AgentFinding {
@@ -94,7 +94,7 @@ package struct AgentSearch: Sendable {
     return found(.notSignedIn, "\(program) is not signed in: \(hint)\(more)\(Self.asWhom)")
   }
 
-  /// Whose sign-in it is that counts, where that is not whoever started AIPM.
+  /// Names the user whose sign-in counts, if AIPM was started by another user.
   private static var asWhom: String {
     guard let user = getenv(UnprivilegedUser.mark).map({ String(cString: $0) }) else { return "" }
     return "; AIPM was started as root, so agents run as the user \(user), who must be able to "
@@ -115,15 +115,15 @@ package struct AgentSearch: Sendable {
   }
 
   /// Runs a check.
-  /// - Returns: nil where it ended with 0.
+  /// - Returns: nil if it exits with 0.
   private func fault(of check: [String], _ agent: AgentInquiry) async -> String? {
     let words = check.joined(separator: " ")
     do {
       let (result, start) = try await run(check, agent)
       if start == .started, result.succeeded { return nil }
       let secrets = AgentEnvironment.secrets(agent.environment)
-      let said = OutputMask.masked(result.errorText + result.outputText, secrets: secrets)
-      let line = said.split(whereSeparator: \.isNewline).first.map { ": \($0.prefix(200))" }
+      let output = OutputMask.masked(result.errorText + result.outputText, secrets: secrets)
+      let line = output.split(whereSeparator: \.isNewline).first.map { ": \($0.prefix(200))" }
       let here = start == .started ? "fails" : "cannot be run in the sandbox"
       return "\(words) \(here)\(line ?? "")"
     } catch {
@@ -133,7 +133,7 @@ package struct AgentSearch: Sendable {
 
   private func run(
     _ check: [String], _ agent: AgentInquiry
-  ) async throws -> (value: ProcessResult, start: LaunchDoor.Start) {
+  ) async throws -> (value: ProcessResult, start: LaunchSocket.Start) {
     let call = AgentCall(agent)
     let network = network(of: agent)
     guard let sandbox else {
@@ -150,10 +150,10 @@ package struct AgentSearch: Sendable {
     let allowed = sandbox.operatorGrants.allows(file:)
     grants.programs = [try command.resolved()].filter(allowed)
     grants.readable = AgentCall.namedFiles(check).filter(allowed)
-    grants.take(call.sandbox, home: folder.home)
+    grants.add(call.sandbox, home: folder.home)
     let launch = try Launch(
       command, in: folder.path, sandbox: sandbox, network: network, grants: grants)
-    let result: (ProcessResult, LaunchDoor.Start)
+    let result: (ProcessResult, LaunchSocket.Start)
     do {
       result = try await launch.attended { () async throws(ProcessFault) in
         try await launch.command.run()
@@ -193,7 +193,7 @@ package struct AgentSearch: Sendable {
   }
 }
 
-/// A folder for one check, which goes when the check is over.
+/// A temporary folder for one check.
 private final class CheckFolder: Sendable {
   let path: String
   var home: String { "\(path)/home" }
@@ -210,7 +210,7 @@ private final class CheckFolder: Sendable {
 }
 
 extension AgentCall {
-  /// What a check of an agent gets: as much as the agent itself.
+  /// The call of a check, with the same permissions as the agent itself.
   init(_ agent: AgentInquiry) {
     self.init(
       name: agent.name, isDemo: false, arguments: [], promptOnStandardInput: false,

@@ -1,21 +1,21 @@
-// Bytes that come in pieces, as lines, in bounded memory.
+// Splits bytes that arrive in chunks into lines, in bounded memory.
 
 import Glibc
 
-/// Cuts a stream into lines. One that is longer than the limit is told in pieces, as it comes.
+/// Splits a stream into lines. A line that exceeds the limit is passed on in pieces.
 struct LineBuffer: Sendable {
   private let limit: Int
   private var held: [UInt8] = []
-  /// Whether a line that is too long goes on.
+  /// Whether a too long line continues.
   private var isLong = false
-  /// Whether some line was too long so far.
+  /// Whether any line was too long so far.
   private(set) var hasOverflowed = false
 
   /// - Parameter limit: in bytes, for one line.
   init(limit: Int) { self.limit = limit }
 
-  /// Takes bytes in, and hands on each line that they complete, without its end.
-  /// - Parameter long: takes the next piece of a line that is too long, and whether it is the last.
+  /// Adds bytes, and passes on each completed line without its end.
+  /// - Parameter long: called with the next piece of a too long line, and whether it is the last.
   mutating func take(
     _ chunk: [UInt8], long: (ArraySlice<UInt8>, _ isEnd: Bool) -> Void = { _, _ in },
     _ line: (ArraySlice<UInt8>) throws -> Void
@@ -47,7 +47,7 @@ struct LineBuffer: Sendable {
     }
   }
 
-  /// The line that no end came for; nil where there is none.
+  /// The last line, if it was not ended; nil otherwise.
   mutating func rest() -> [UInt8]? {
     defer { held = [] }
     return held.isEmpty ? nil : held

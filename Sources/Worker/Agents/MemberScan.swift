@@ -1,31 +1,31 @@
-// One JSON object of any length, of which some members are wanted: read as it comes, in memory that
-// what is wanted bounds and not what there is. An agent's last line holds all that it said, and the
-// figures of what it used stand behind that.
+// Extracts some members of one JSON object of any length while it arrives, in memory that is
+// bounded by the wanted members. An agent's last line can contain its whole output, followed by its
+// usage figures.
 
 import Text
 
 /// Reads the bytes of one line.
 struct MemberScan: Sendable {
-  /// Deeper is no agent's; the decoder of shorter lines has the same limit.
+  /// The nesting limit; the decoder of shorter lines has the same.
   private static let depthMax = 512
-  /// A longer name is none that is wanted.
+  /// Longer names are not wanted.
   private static let nameBytesMax = 256
-  /// Of a wanted text so much is kept.
+  /// The kept part of a wanted text.
   private static let textBytesMax = 4096
   private static let literalBytesMax = 64
 
-  /// An object or a list that is open.
+  /// An object or array that is open.
   private struct Level {
     var isObject: Bool
-    /// Where it stands; nil: nothing below it is wanted.
+    /// Its path; nil if nothing in it is wanted.
     var path: [[UInt8]]?
-    /// The name of the member that is being read.
+    /// The name of the current member.
     var name: [UInt8] = []
   }
 
   private enum Expected { case value, valueOrEnd, nameOrEnd, name, colon, commaOrEnd, nothing }
 
-  /// What is being read between two structural bytes.
+  /// The current token between two structural bytes.
   private enum Token {
     case none
     case text(isName: Bool)
@@ -38,19 +38,18 @@ struct MemberScan: Sendable {
   private var expected = Expected.value
   private var token = Token.none
   private var isEscaped = false
-  /// Whether the value that is being read is one of those that are wanted.
+  /// Whether the current value is wanted.
   private var isWanted = false
-  /// The bytes of the token, as far as they are kept.
+  /// The kept bytes of the token.
   private var kept: [UInt8] = []
   private(set) var isInvalid = false
 
-  /// - Parameter paths: of the members that are wanted, with dots.
+  /// - Parameter paths: of the wanted members, with dots.
   init(paths: some Sequence<String>) {
     wanted = Set(paths.map { $0.utf8.split(separator: UInt8(ascii: ".")).map { Array($0) } })
   }
 
-  /// The object with nothing in it but the wanted members that are one value; nil where the line is
-  /// no object, or is not whole.
+  /// An object of the wanted members with scalar values; nil if the line is not a complete object.
   var object: JSONValue? {
     guard !isInvalid, levels.isEmpty, case .nothing = expected, case .none = token else {
       return nil
@@ -70,7 +69,7 @@ struct MemberScan: Sendable {
     return .object(members)
   }
 
-  /// Takes the next bytes of the line.
+  /// Adds the next bytes of the line.
   mutating func take(_ bytes: ArraySlice<UInt8>) {
     for byte in bytes {
       if isInvalid { return }
@@ -129,11 +128,11 @@ struct MemberScan: Sendable {
     if kept.count < limit { kept.append(byte) }
   }
 
-  /// What stands between the quotes; where it was cut, without what was cut in two.
+  /// The text between the quotes; if it was cut, without an incomplete escape at the end.
   private static func text(_ bytes: [UInt8]) -> String? {
     if !bytes.contains(UInt8(ascii: "\\")) { return String(decoding: bytes, as: UTF8.self) }
     let quote = [UInt8(ascii: "\"")]
-    // An escape with its second half has twelve bytes.
+    // An escaped surrogate pair has twelve bytes.
     for cut in 0...min(12, bytes.count) {
       let text = try? JSONValue(parsing: quote + bytes.dropLast(cut) + quote)
       if let text = text?.stringValue { return text }
@@ -152,8 +151,7 @@ struct MemberScan: Sendable {
 
   // MARK: Structure
 
-  /// The path of the member whose value is being read; nil within a list, and where nothing of it
-  /// is wanted.
+  /// The path of the current member; nil in an array, and where nothing is wanted.
   private var path: [[UInt8]]? {
     guard let level = levels.last, level.isObject, let path = level.path, !level.name.isEmpty
     else { return nil }
@@ -179,7 +177,7 @@ struct MemberScan: Sendable {
   }
 
   private mutating func beginValue(_ byte: UInt8) {
-    // The line is an object or nothing that is looked at.
+    // Only objects are of interest.
     if levels.isEmpty, byte != UInt8(ascii: "{") { return isInvalid = true }
     isWanted = path.map { wanted.contains($0) } ?? false
     switch byte {

@@ -1,11 +1,11 @@
-// Beside an agent's output: when it said what, and what it told in a structured form. A line of
-// JSON each:
+// Records next to an agent's output: the times of the output, and structured information. One line
+// of JSON each:
 //
-//   {"at":1764176151123,"offset":420}             what stands from byte 420 on came then
-//   {"at":…,"offset":420,"plan":[{…}]}            the plan, whole
-//   {"at":…,"offset":420,"tool":{"id":…,…}}       a tool call, or what became of it
-//   {"at":…,"offset":420,"usage":{"words":…,…}}   what it used so far
-//   {"at":…,"offset":420,"network":{"hosts":[…],…}}   at its end: what it reached, NetworkRecord
+//   {"at":1764176151123,"offset":420}             the output from byte 420 on arrived then
+//   {"at":…,"offset":420,"plan":[{…}]}            the complete plan
+//   {"at":…,"offset":420,"tool":{"id":…,…}}       a tool call, or an update of one
+//   {"at":…,"offset":420,"usage":{"words":…,…}}   the usage so far
+//   {"at":…,"offset":420,"network":{"hosts":[…],…}}   at its end: its connections, NetworkRecord
 //
 // `at` is in milliseconds since 1970, by this machine's clock.
 
@@ -17,9 +17,9 @@ import Text
 
 /// Appends to `records.jsonl`, up to a limit.
 final class OutputRecords: Sendable {
-  /// In bytes; what comes after is not kept.
+  /// In bytes; later records are not kept.
   static let bytesMax = 4 << 20
-  /// Times are told at most so often.
+  /// The minimum time between two records of the time.
   private static let stampInterval: Int64 = 100
 
   private struct State {
@@ -33,9 +33,9 @@ final class OutputRecords: Sendable {
   private let clock: @Sendable () -> Int64
   private let state = Mutex(State())
 
-  /// Starts the file anew.
+  /// Starts with an empty file.
   /// - Parameters:
-  ///   - secrets: what is masked in what the agent told.
+  ///   - secrets: masked in information of the agent.
   ///   - clock: milliseconds since 1970.
   init(
     path: String, secrets: [String],
@@ -52,7 +52,7 @@ final class OutputRecords: Sendable {
   /// In bytes.
   var size: Int { state.withLock { $0.size } }
 
-  /// Notes the time of what is written from `offset` on.
+  /// Records the time of the output from `offset` on.
   func stamp(at offset: Int) {
     let now = clock()
     state.withLock { state in
@@ -62,7 +62,7 @@ final class OutputRecords: Sendable {
     }
   }
 
-  /// Notes something that was told when the output was `offset` bytes long.
+  /// Records structured information, with the size of the output at that time.
   func write(_ name: String, _ value: JSONValue, at offset: Int) {
     let line = JSONValue.object([
       "at": .integer(clock()), "offset": JSONValue(offset), name: masked(value),
@@ -79,14 +79,14 @@ final class OutputRecords: Sendable {
     }
   }
 
-  /// A line goes in whole or not at all.
+  /// A line is written completely or not at all.
   private func put(_ line: [UInt8], _ state: inout State) {
     guard !state.isFull, state.size + line.count <= Self.bytesMax else {
       state.isFull = true
       return
     }
     guard Glibc.write(descriptor, line, line.count) == line.count else {
-      // A disk that takes no more is told by the output, which needs it as well.
+      // A full disk is reported by the output log, which needs it as well.
       _ = ftruncate(descriptor, off_t(state.size))
       state.isFull = true
       return

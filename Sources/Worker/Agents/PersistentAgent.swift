@@ -1,8 +1,9 @@
-// An agent's process that stays: started, greeted, and handed from one attempt to the next.
+// The process of an agent that keeps running: started, initialized, and passed from one attempt to
+// the next.
 //
-// It belongs to the worker, not to an attempt: it has a folder and a mark of its own, dies with the
-// worker, and is ended by the worker's next life before that registers. What it starts during an
-// attempt is ended with the attempt.
+// It belongs to the worker, not to an attempt: it has its own folder and mark, ends with the
+// worker, and if it did not, the worker's next process ends it before registering. Processes that
+// it starts during an attempt are ended with the attempt.
 
 import Egress
 import Glibc
@@ -15,25 +16,25 @@ import WorkerProtocol
 import Workflows
 
 final class PersistentAgent: Sendable {
-  /// One that runs for longer is replaced by a new one, whatever it is doing.
+  /// One that has run for longer is replaced, even if it is working.
   private static let lifeMax = Duration.seconds(7 * 24 * 3600)
 
   let call: AgentCall
   let place: PersistentFiles
   let identity: AgentIdentity
   let peer: RPCPeer
-  private let desk: Desk
+  private let sessions: Sessions
   private let network: SandboxNetwork
   private let process: Task<Void, Never>
-  /// Its own processes: those that it had when its first session was open.
+  /// Its own processes: those that existed when its first session was opened.
   private let own = Mutex<Set<Int32>?>(nil)
 
-  /// Whose session it is at the moment.
-  private final class Desk: Sendable {
+  /// The current session.
+  private final class Sessions: Sendable {
     private let desk = Mutex<SessionDesk?>(nil)
     private let failure = Mutex<AgentEnd?>(nil)
-    /// Why the program never ran, or what the kernel ended it for; nil while it may run, or if it
-    /// ended otherwise.
+    /// Why the program never ran, or the limit for which the kernel ended it; nil while it may run,
+    /// or if it ended otherwise.
     var launchFailure: AgentEnd? {
       get { failure.withLock { $0 } }
       set { failure.withLock { $0 = newValue } }
@@ -46,24 +47,24 @@ final class PersistentAgent: Sendable {
 
   private init(
     _ call: AgentCall, _ place: PersistentFiles, _ identity: AgentIdentity, _ peer: RPCPeer,
-    _ desk: Desk, _ network: SandboxNetwork, _ process: Task<Void, Never>
+    _ sessions: Sessions, _ network: SandboxNetwork, _ process: Task<Void, Never>
   ) {
     self.call = call
     self.identity = identity
     self.peer = peer
     self.place = place
-    self.desk = desk
+    self.sessions = sessions
     self.network = network
     self.process = process
   }
 
-  /// Why there is none.
+  /// Why it could not be started.
   struct Fault: Error { let end: AgentEnd }
 
   // MARK: Life
 
-  /// Starts one and says hello to it.
-  /// - Parameter network: it belongs to the agent from now on, and serves the present attempt.
+  /// Starts one and initializes it.
+  /// - Parameter network: owned by the agent from now on; it serves the current attempt.
   static func start(
     _ call: AgentCall, _ place: PersistentFiles, sandbox: Sandbox?, network: SandboxNetwork,
     objects: String, version: String, within limit: Duration
@@ -91,19 +92,19 @@ final class PersistentAgent: Sendable {
       try await agent.greet(session, version: version, within: limit)
     } catch {
       await agent.end()
-      throw agent.desk.launchFailure.map { Fault(end: $0) } ?? error
+      throw agent.sessions.launchFailure.map { Fault(end: $0) } ?? error
     }
     return agent
   }
 
-  /// The call, in its sandbox.
+  /// The command in its sandbox.
   private static func launch(
     _ call: AgentCall, _ session: AgentSession, _ place: PersistentFiles, _ sandbox: Sandbox?,
     _ network: SandboxNetwork, _ objects: String
   ) throws -> Launch {
     var environment = AgentEnvironment.base(home: place.home)
     environment["TMPDIR"] = place.temporary
-    // Nobody is there to answer git's questions.
+    // Nobody can answer git's prompts.
     environment["GIT_TERMINAL_PROMPT"] = "0"
     environment.merge(
       AgentEnvironment.of(call, network: sandbox == nil ? nil : network)
@@ -125,7 +126,7 @@ final class PersistentAgent: Sendable {
     grants.readable = [objects] + AgentCall.namedFiles(session.arguments).filter(allowed)
     grants.limits = .init(
       fileBytesMax: call.diskBytesMax, memoryBytesMax: call.memoryBytesMax)
-    grants.take(call.sandbox, home: place.home)
+    grants.add(call.sandbox, home: place.home)
     return try Launch(
       command, in: place.folder, sandbox: sandbox, network: network, grants: grants)
   }
@@ -133,22 +134,22 @@ final class PersistentAgent: Sendable {
   private static func started(
     _ call: AgentCall, _ launch: Launch, _ place: PersistentFiles, _ network: SandboxNetwork
   ) async throws(Fault) -> PersistentAgent {
-    let desk = Desk()
+    let sessions = Sessions()
     let peer = RPCPeer(
       .init(
         request: { method, parameters in
-          guard let current = desk.current, current.isMeant(parameters) else {
+          guard let current = sessions.current, current.isMeant(parameters) else {
             return .failure(
               .refused(code: RPCPeer.Code.internalError, message: "there is no session"))
           }
           return current.answer(method, parameters)
         },
         notification: { method, parameters in
-          guard method == "session/update", let current = desk.current,
+          guard method == "session/update", let current = sessions.current,
             current.isMeant(parameters)
           else { return }
           current.take(update: parameters["update"])
-        }, strange: { desk.current?.say($0 + [0x0a]) }))
+        }, strange: { sessions.current?.say($0 + [0x0a]) }))
     let (starts, start) = AsyncStream.makeStream(of: Result<AgentIdentity, Fault>.self)
     let process = Task {
       do throws(ProcessFault) {
@@ -159,13 +160,13 @@ final class PersistentAgent: Sendable {
                 start.yield(.success(identity))
               }
             },
-            onError: { desk.current?.say($0) },
+            onError: { sessions.current?.say($0) },
             { input, output in try await peer.carry(input, output) })
         }
         if let excess = launch.excess {
-          desk.launchFailure = .exceeded("\(call.name): \(excess)")
-        } else if let end = LaunchCount().end(reached, call, said: result.standardError) {
-          desk.launchFailure = end
+          sessions.launchFailure = .exceeded("\(call.name): \(excess)")
+        } else if let end = LaunchCount().end(reached, call, output: result.standardError) {
+          sessions.launchFailure = end
         }
         peer.close(ended(result))
       } catch {
@@ -180,10 +181,10 @@ final class PersistentAgent: Sendable {
       break
     }
     if case .success(let identity) = first {
-      return PersistentAgent(call, place, identity, peer, desk, network, process)
+      return PersistentAgent(call, place, identity, peer, sessions, network, process)
     }
-    // Whoever waits may have been cancelled, and the program may have been started all the same:
-    // nobody else would ever end it.
+    // The waiting task may have been cancelled although the program was started, and nothing else
+    // would end it.
     peer.close("it was ended")
     process.cancel()
     await process.value
@@ -192,7 +193,7 @@ final class PersistentAgent: Sendable {
     throw Fault(
       end: .failed(
         Task.isCancelled
-          ? "\(call.name) was called off" : "\(call.name) ended as soon as it was started"))
+          ? "\(call.name) was cancelled" : "\(call.name) ended as soon as it was started"))
   }
 
   private static func ended(_ result: ProcessResult) -> String {
@@ -228,7 +229,7 @@ final class PersistentAgent: Sendable {
     }
   }
 
-  /// What went wrong with a call, for people.
+  /// The message of a failed call.
   func words(of fault: RPCFault, in method: String) -> String {
     switch fault {
     case .refused(RPCPeer.Code.authenticationRequired, let message):
@@ -240,15 +241,15 @@ final class PersistentAgent: Sendable {
     }
   }
 
-  /// What the kernel ended it for; nil if it did not.
+  /// The limit for which the kernel ended it; nil if it did not.
   var excess: AgentEnd? {
-    if case .exceeded = desk.launchFailure { desk.launchFailure } else { nil }
+    if case .exceeded = sessions.launchFailure { sessions.launchFailure } else { nil }
   }
 
-  /// Whether it could take another session.
+  /// Whether it can have another session.
   var isFit: Bool { peer.closed == nil }
 
-  /// Ends it, with all that it started. Returns when it is gone.
+  /// Ends it with all its child processes, and returns afterwards.
   func end() async {
     peer.close("it was ended")
     process.cancel()
@@ -259,20 +260,20 @@ final class PersistentAgent: Sendable {
 
   // MARK: Sessions
 
-  /// What it may reach from now on, and where that is written down.
+  /// Sets the network policy and the ledger from now on.
   func reach(_ policy: NetworkPolicy, _ ledger: EgressLedger) { network.begin(policy, ledger) }
 
-  /// Whose session it is from now on; nil: nobody's.
-  func serve(_ desk: SessionDesk?) { self.desk.current = desk }
+  /// Sets the current session; nil for none.
+  func serve(_ desk: SessionDesk?) { sessions.current = desk }
 
-  /// A session is open and nothing was asked of it: what runs now is the agent's own.
+  /// Called when a session is open and idle: the processes that run now are the agent's own.
   func settle() {
     guard own.withLock({ $0 == nil }) else { return }
     let processes = Set(ProcessTable.processes(of: .attempt(place.folder)))
     own.withLock { $0 = processes }
   }
 
-  /// Ends what it has started beside its own processes.
+  /// Ends processes that are not its own.
   func endStrays() {
     guard let own = own.withLock({ $0 }) else { return }
     for process in ProcessTable.processes(of: .attempt(place.folder)) where !own.contains(process) {

@@ -1,8 +1,8 @@
 // JSON-RPC 2.0 over lines (https://www.jsonrpc.org/specification): requests and notifications in
-// both directions, each end with ids of its own.
+// both directions, with separate ids for each side.
 //
-// What it promises: every request is answered, at the latest when the connection is closed; nothing
-// grows without a bound, whatever the other end sends or does not read.
+// Guarantees: every request gets a response, at the latest when the connection is closed; memory is
+// bounded, whatever the other side sends or does not read.
 
 import Processes
 import Synchronization
@@ -10,20 +10,20 @@ import Text
 
 /// Why a request has no result.
 enum RPCFault: Error, Equatable, Sendable {
-  /// The other end said so.
+  /// The other side refused it.
   case refused(code: Int, message: String)
-  /// The connection is closed, and why.
+  /// The connection is closed, with the reason.
   case closed(String)
   case timedOut(Duration)
 }
 
-/// One end of a connection.
+/// One side of a connection.
 final class RPCPeer: Sendable {
-  /// A line that is longer ends the connection.
+  /// A longer line ends the connection.
   static let lineBytesMax = 4 << 20
-  /// So much may wait to be read by the other end.
+  /// The limit of bytes that the other side has not read.
   static let queuedBytesMax = 16 << 20
-  /// So many lines may be no message.
+  /// The limit of lines that are not messages.
   static let strangeLinesMax = 100
 
   /// Codes of the specification and of the Agent Client Protocol.
@@ -38,11 +38,11 @@ final class RPCPeer: Sendable {
 
   typealias Outcome = Result<JSONValue, RPCFault>
 
-  /// What the other end asks and tells.
+  /// For messages of the other side.
   struct Handlers: Sendable {
     var request: @Sendable (_ method: String, _ parameters: JSONValue) async -> Outcome
     var notification: @Sendable (_ method: String, _ parameters: JSONValue) async -> Void
-    /// A line that is no message.
+    /// A line that is not a message.
     var strange: @Sendable (_ line: [UInt8]) async -> Void
   }
 
@@ -67,9 +67,9 @@ final class RPCPeer: Sendable {
   /// Why it is closed; nil while it is open.
   var closed: String? { state.withLock { $0.closed } }
 
-  // MARK: Asking
+  // MARK: Sending
 
-  /// Asks the other end, and waits for its answer or for the connection's end.
+  /// Sends a request, and waits for its response or for the end of the connection.
   func request(_ method: String, _ parameters: JSONValue) async -> Outcome {
     await withCheckedContinuation { continuation in
       let id = state.withLock { state -> Int? in
@@ -88,8 +88,8 @@ final class RPCPeer: Sendable {
     }
   }
 
-  /// Asks the other end, and closes the connection where no answer comes in time: what comes later
-  /// would not be known from what is asked next.
+  /// Sends a request, and closes the connection if there is no response in time, because a late
+  /// response could be mistaken for that of the next request.
   func request(_ method: String, _ parameters: JSONValue, within limit: Duration) async -> Outcome {
     let timer = Task {
       try await Task.sleep(for: limit)
@@ -110,14 +110,14 @@ final class RPCPeer: Sendable {
       state.queuedBytes += line.count
       return state.queuedBytes > Self.queuedBytesMax
     }
-    if isTooMuch { return close("it does not read what it is told") }
+    if isTooMuch { return close("it does not read its input") }
     queued.yield(line)
   }
 
-  // MARK: Following
+  // MARK: Receiving
 
-  /// Carries messages until the other end has nothing more to say, or `close` is called. Whoever
-  /// knows how it ended then closes the connection.
+  /// Transfers messages until the other side closes its output, or `close` is called. The caller,
+  /// who knows the reason of the end, then closes the connection.
   func carry(_ input: ProcessInput, _ output: ProcessOutput) async throws {
     let writing = Task {
       for await line in queue {
@@ -138,7 +138,7 @@ final class RPCPeer: Sendable {
     }
   }
 
-  /// Ends the connection; whoever waits for an answer hears of it.
+  /// Ends the connection; pending requests fail.
   func close(_ reason: String) {
     let pending = state.withLock { state -> [CheckedContinuation<Outcome, Never>] in
       guard state.closed == nil else { return [] }
@@ -150,8 +150,8 @@ final class RPCPeer: Sendable {
     queued.finish()
   }
 
-  /// Takes a line of the other end. Its requests are answered one after the other, so one that
-  /// does not read its answers is not heard further.
+  /// Processes a line of the other side. Its requests are answered one after another, so a side
+  /// that does not read the responses is not read any further.
   func take(_ line: [UInt8]) async {
     guard !line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0d }) else { return }
     guard let message = try? JSONValue(parsing: line), let members = message.objectValue else {
@@ -180,7 +180,7 @@ final class RPCPeer: Sendable {
   }
 
   private func takeAnswer(_ id: JSONValue, _ message: JSONValue) {
-    // Whoever answers what was not asked, or twice, is not listened to.
+    // Unexpected and repeated responses are ignored.
     guard let number = id.integerValue,
       let waiting = state.withLock({ $0.pending.removeValue(forKey: Int(number)) })
     else { return }
@@ -196,11 +196,11 @@ final class RPCPeer: Sendable {
 
   private func takeStrange(_ line: [UInt8]) async {
     await handlers.strange(line)
-    answer(.null, Code.parseError, "this is no JSON object")
+    answer(.null, Code.parseError, "this is not a JSON object")
     let count = state.withLock { state in
       state.strangeLines += 1
       return state.strangeLines
     }
-    if count > Self.strangeLinesMax { close("it sends what is no JSON-RPC") }
+    if count > Self.strangeLinesMax { close("it sends lines that are not JSON-RPC") }
   }
 }

@@ -1,18 +1,18 @@
-// A line of an agent's output, as its signs look at it.
+// A line of an agent's output for the comparison with signs.
 
 import Text
 import Workflows
 
-/// A line that is too long to be held, as far as signs look at it.
+/// The parts of a too long line that signs can refer to.
 struct LongLine: Sendable {
   private static let tailBytesMax = 16 << 10
 
   private(set) var head: [UInt8] = []
-  /// The last bytes of it.
+  /// Its last bytes.
   private(set) var tail: [UInt8] = []
   private(set) var scan: MemberScan
 
-  /// - Parameter paths: of the members that signs look at.
+  /// - Parameter paths: of the members that signs refer to.
   init(paths: Set<String>) { scan = MemberScan(paths: paths) }
 
   mutating func take(_ piece: ArraySlice<UInt8>) {
@@ -23,10 +23,10 @@ struct LongLine: Sendable {
   }
 }
 
-/// A line, in the forms that signs look at, each made once and only where it is needed.
+/// A line in the forms that signs need, each computed once and only if needed.
 struct Subject {
   let raw: ArraySlice<UInt8>
-  /// The end of a line of which `raw` is the beginning alone.
+  /// The end of the line if `raw` is only its beginning.
   private var tail: [UInt8]?
   private var plain: [UInt8]?
   private var parsed: JSONValue??
@@ -35,17 +35,17 @@ struct Subject {
     raw = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
   }
 
-  /// A line that was too long to be held.
+  /// A line that exceeded the limit.
   init(_ long: LongLine) {
     raw = long.head[...]
     tail = long.tail
     parsed = .some(long.scan.object)
   }
 
-  /// Whether all that is asked for is known.
+  /// Whether only parts of the line are known.
   var isLong: Bool { tail != nil }
 
-  /// Looks for a text.
+  /// Searches for a text.
   mutating func match(_ pattern: LinePattern) -> [String: Double]? {
     if plain == nil { plain = TerminalFilter.filtered(raw) }
     if let found = plain.flatMap(pattern.match) { return found }
@@ -66,6 +66,6 @@ struct Subject {
   }
 
   func contains(_ bytes: [UInt8]) -> Bool {
-    raw.withUnsafeBytes { ByteSearch.place(of: bytes, in: $0) != nil }
+    raw.withUnsafeBytes { ByteSearch.index(of: bytes, in: $0) != nil }
   }
 }

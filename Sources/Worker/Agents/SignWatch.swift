@@ -113,8 +113,8 @@ final class SignWatch: Sendable {
     guard let first = missing.first else { return .finished }
     return .failed(
       """
-      the agent ended with exit code \(code), but did not say \(reading.success[first].words), \
-      by which it tells that it has done its work
+      the agent ended with exit code \(code), but did not say \
+      \(reading.success[first].displayText), by which it tells that it has done its work
       """)
   }
 

@@ -1,10 +1,9 @@
-// Files of a working tree, read and written for an agent that asks for it over its protocol. The
-// agent may be locked up, and this process is not, so nothing here leaves the tree: the path is
-// walked part by part from the tree's own folder, and a link is followed by walking what it says in
-// the same way.
+// Reads and writes files of a working tree for an agent that requests it by its protocol. The agent
+// may be in a sandbox, and this process is not, so no access leaves the tree: the path is followed
+// part by part from the tree's folder, and so are the targets of links.
 //
-// Names are bytes. What is read is the file's text or nothing: a file that is not UTF-8 would come
-// back with other bytes than it had, and the agent's next edit would write those.
+// Names are bytes. A file is read as text or not at all: a file that is not UTF-8 would be returned
+// with other bytes, and the agent's next edit would write those.
 
 import Glibc
 
@@ -14,7 +13,7 @@ struct TreeFiles: Sendable {
 
   /// A larger file is not read.
   static let bytesMax = 2 << 20
-  /// As many links as Linux follows in one path (path_resolution(7)).
+  /// The number of links that Linux follows in a path (path_resolution(7)).
   private static let linksMax = 40
   private static let depthMax = 200
 
@@ -27,14 +26,14 @@ struct TreeFiles: Sendable {
   /// The text of a file.
   /// - Parameters:
   ///   - line: the first line, counted from 1.
-  ///   - limit: how many lines.
-  /// - Returns: the lines as they are, but for the end of the last one where lines were asked for.
+  ///   - limit: the number of lines.
+  /// - Returns: the unchanged lines; if lines were selected, without the last line's end.
   func read(_ path: String, line: Int?, limit: Int?) throws(Fault) -> String {
     let file = try open(path, O_RDONLY | O_NONBLOCK, makesFolders: false)
     defer { close(file) }
     var facts = stat()
     guard fstat(file, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
-      throw .unfit("\(path) is no plain file")
+      throw .unfit("\(path) is not a regular file")
     }
     guard facts.st_size <= Self.bytesMax else {
       throw .unfit("\(path) is larger than \(Self.bytesMax >> 20) MiB")
@@ -61,7 +60,7 @@ struct TreeFiles: Sendable {
     return String(decoding: wanted, as: UTF8.self)
   }
 
-  /// Lines end with a line feed, and one with a carriage return before it is a line's end too.
+  /// Lines end with a line feed, optionally after a carriage return.
   private static func lines(
     _ content: ArraySlice<UInt8>, from line: Int, _ limit: Int?
   ) -> ArraySlice<UInt8> {
@@ -85,13 +84,13 @@ struct TreeFiles: Sendable {
     return []
   }
 
-  /// Replaces a file, or makes it with the folders above it.
+  /// Replaces a file, or creates it and its parent folders.
   func write(_ path: String, _ text: String) throws(Fault) {
     let file = try open(path, O_WRONLY | O_CREAT | O_NONBLOCK, makesFolders: true)
     defer { close(file) }
     var facts = stat()
     guard fstat(file, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG, ftruncate(file, 0) == 0
-    else { throw .unfit("\(path) is no plain file") }
+    else { throw .unfit("\(path) is not a regular file") }
     var rest = Array(text.utf8)[...]
     while !rest.isEmpty {
       let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
@@ -101,7 +100,7 @@ struct TreeFiles: Sendable {
     }
   }
 
-  /// The path within the tree; nil where it is not in it.
+  /// The path within the tree; nil if it is outside.
   func relative(_ path: String) -> String? {
     inner(Array(path.utf8)).map { String(decoding: $0, as: UTF8.self) }
   }
@@ -114,7 +113,7 @@ struct TreeFiles: Sendable {
   private static let slash = UInt8(ascii: "/")
   private static let dot = UInt8(ascii: ".")
 
-  // MARK: The walk
+  // MARK: Following a path
 
   private func open(
     _ path: String, _ flags: Int32, makesFolders: Bool
@@ -126,7 +125,7 @@ struct TreeFiles: Sendable {
     }
     var walk = try Walk(root, path)
     defer { walk.close() }
-    // What is still to be walked, the next part last.
+    // The remaining parts, the next one last.
     var rest = Array(parts.reversed())
     var links = 0
     while let part = rest.popLast() {
@@ -148,7 +147,7 @@ struct TreeFiles: Sendable {
         }
         continue
       }
-      // A part that became a link just now is none of what was looked at: it is not followed.
+      // If the part has just been replaced by a link, it is not followed.
       if rest.isEmpty {
         let file = openat(walk.folder, name.bytes, flags | O_NOFOLLOW | O_CLOEXEC, 0o644)
         guard file >= 0 else { throw Self.fault(path, errno) }
@@ -165,11 +164,11 @@ struct TreeFiles: Sendable {
     part.elementsEqual([dot]) || part.elementsEqual([dot, dot])
   }
 
-  /// What a link says; nil where there is none.
+  /// The target of a link; nil if it is not a link.
   private static func link(_ name: CName, in folder: Int32) -> [UInt8]? {
-    var said = [CChar](repeating: 0, count: Int(PATH_MAX))
-    let count = readlinkat(folder, name.bytes, &said, said.count)
-    return count > 0 ? said.prefix(count).map { UInt8(bitPattern: $0) } : nil
+    var target = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = readlinkat(folder, name.bytes, &target, target.count)
+    return count > 0 ? target.prefix(count).map { UInt8(bitPattern: $0) } : nil
   }
 
   private static func fault(_ path: String, _ cause: Int32) -> Fault {
@@ -182,8 +181,8 @@ struct TreeFiles: Sendable {
   }
 }
 
-/// The folders from the tree's root to where a walk stands, all of them open, so that `..` leads
-/// where it came from, whatever the agent moves meanwhile.
+/// The open folders from the tree's root to the current one, so that `..` leads back to where the
+/// walk came from even if the agent moves folders meanwhile.
 private struct Walk: ~Copyable {
   private var folders: [Int32]
 
@@ -196,7 +195,7 @@ private struct Walk: ~Copyable {
   var folder: Int32 { folders.last ?? -1 }
   var count: Int { folders.count }
 
-  /// - Returns: 0, or why it cannot be entered.
+  /// - Returns: 0, or the error number.
   mutating func enter(_ name: CName, makes: Bool) -> Int32 {
     let step = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
     var next = openat(folder, name.bytes, step)

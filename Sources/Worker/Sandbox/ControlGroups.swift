@@ -1,13 +1,13 @@
-// Control groups around the programs of sandboxes, which hold their memory (cgroups(7), version 2).
+// Control groups that limit the memory of sandboxes (cgroups(7), version 2).
 //
-// RLIMIT_DATA counts one process, and a look at all of them comes up to a quarter of a second late.
-// A control group counts them together, with what they keep in memory as files, and the kernel ends
-// them all when they ask for more than the limit.
+// RLIMIT_DATA counts one process, and polling the sum of all reacts up to a quarter of a second
+// late. A control group counts all processes together, including their files in memory, and the
+// kernel ends them all when they exceed the limit.
 //
-// An ordinary user may make groups only below one that was delegated: systemd does that for a unit
-// with `Delegate=memory`. A group whose controllers are handed on may hold no processes itself, so
-// the processes that are in the delegated one, all of them AIPM's, are moved into a group below it.
-// Where nothing is delegated, the other two limits are all there is.
+// An ordinary user may create groups only below one that was delegated: systemd does that for a
+// unit with `Delegate=memory`. A group with enabled controllers may contain no processes itself, so
+// the processes in the delegated group, all of them AIPM's, are moved into a group below it. If no
+// group was delegated, only the other two limits apply.
 
 import FoundationEssentials
 import Glibc
@@ -15,22 +15,22 @@ import Processes
 import Synchronization
 import SystemCalls
 
-/// The place where this worker makes its groups.
+/// The parent of this worker's groups.
 struct ControlGroups: Equatable, Sendable {
   /// The delegated group, as a folder.
   let folder: String
 
-  /// Where the processes go that were in the delegated group.
+  /// The group for the processes that were in the delegated group.
   private static let ownName = "aipm"
   private static let namePrefix = "agent-"
   private static let fileBytesMax = 1 << 20
   private static let number = Atomic<Int>(0)
 
-  /// Hands the memory controller on, if this process's group was delegated to its user.
-  /// - Returns: nil if it was not, or holds processes that are not AIPM's.
+  /// Enables the memory controller, if this process's group was delegated to its user.
+  /// - Returns: nil if it was not, or contains processes that are not AIPM's.
   static func prepared() -> ControlGroups? {
     guard let own = ownFolder() else { return nil }
-    // A worker that was started by one that did so already, or a unit with `DelegateSubgroup=`.
+    // For a worker whose parent process did this before, or a unit with `DelegateSubgroup=`.
     if let end = own.lastIndex(of: "/") {
       let above = ControlGroups(folder: String(own[..<end]))
       if above.isUsable, above.list("cgroup.subtree_control").contains("memory") {
@@ -46,14 +46,14 @@ struct ControlGroups: Equatable, Sendable {
   }
 
   /// The folder of this process's group in the hierarchy of version 2.
-  /// - Returns: nil where there is none, or none with the files of a group.
+  /// - Returns: nil if there is no such group.
   static func ownFolder() -> String? {
     guard let groups = text("/proc/self/cgroup"), let mounts = text("/proc/self/mountinfo"),
       let line = groups.split(separator: "\n").first(where: { $0.hasPrefix("0::/") })
     else { return nil }
     let path = line.dropFirst(3)
     for mount in mounts.split(separator: "\n") {
-      // proc_pid_mountinfo(5): the type stands after a dash, root and place in fields 4 and 5.
+      // proc_pid_mountinfo(5): the type follows a dash; root and mount point are fields 4 and 5.
       let halves = mount.split(separator: " - ", maxSplits: 1)
       let fields = halves[0].split(separator: " ")
       guard halves.count == 2, halves[1].hasPrefix("cgroup2 "), fields.count > 4 else { continue }
@@ -66,8 +66,8 @@ struct ControlGroups: Equatable, Sendable {
     return nil
   }
 
-  /// A new group, which ends what is in it together.
-  /// - Parameter bytesMax: of memory, swap included.
+  /// Creates a group whose processes are ended together.
+  /// - Parameter bytesMax: the limit of memory, including swap.
   func makeGroup(memoryBytesMax bytesMax: Int) throws(FileFault) -> ControlGroup {
     let number = Self.number.add(1, ordering: .relaxed).newValue
     let name = "\(Self.namePrefix)\(getpid())-\(number)"
@@ -81,7 +81,7 @@ struct ControlGroups: Equatable, Sendable {
       rmdir(path)
       throw error
     }
-    // Absent from a kernel without swap.
+    // A kernel without swap has no such file.
     try? group.write("0", "memory.swap.max")
     return group
   }
@@ -94,13 +94,13 @@ struct ControlGroups: Equatable, Sendable {
     }
   }
 
-  /// Moves the processes of this group into one below it, if all are AIPM's or were started by it.
+  /// Moves the processes of this group into one below it, if AIPM started all of them.
   private func moveOwnProcesses() -> Bool {
     let own = "\(folder)/\(Self.ownName)"
     guard mkdir(own, 0o755) == 0 || errno == EEXIST else { return false }
-    // What program a process runs is not shown of one that keeps its memory to itself; its name is.
+    // The program of a process that protects its memory is not visible, but its name is.
     let name = ProcessTable.name(of: getpid())
-    // One that starts others meanwhile leaves them behind.
+    // Processes that start meanwhile need another round.
     for _ in 0..<20 {
       let processes = list("cgroup.procs").compactMap { Int32($0) }
       if processes.isEmpty { return true }
@@ -114,7 +114,7 @@ struct ControlGroups: Equatable, Sendable {
     return false
   }
 
-  /// Groups of workers that are no more.
+  /// Removes the groups of workers that have ended.
   private func removeOld() {
     for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     where name.hasPrefix(Self.namePrefix) {
@@ -139,31 +139,31 @@ struct ControlGroups: Equatable, Sendable {
   }
 }
 
-/// One group, for one program and all that it starts.
+/// The group of one program and its child processes.
 final class ControlGroup: Sendable {
   let folder: String
   private let memoryBytesMax: Int
   private let limit = Mutex(false)
 
-  /// How long what was killed may take to be gone.
-  private static let patienceMs: Int32 = 5_000
+  /// How long killed processes may take to end.
+  private static let timeoutMs: Int32 = 5_000
 
   init(folder: String, memoryBytesMax: Int) {
     self.folder = folder
     self.memoryBytesMax = memoryBytesMax
   }
 
-  /// Takes a process in; what it starts from then on is in the group too.
-  func take(_ process: Int32) throws(FileFault) { try write(String(process), "cgroup.procs") }
+  /// Adds a process; its later child processes are in the group too.
+  func add(_ process: Int32) throws(FileFault) { try write(String(process), "cgroup.procs") }
 
-  /// What the kernel ended the program for; nil if it did not. Known once the group has ended.
+  /// The limit for which the kernel ended the program; nil if it did not. Known after the end.
   var excess: String? {
     guard limit.withLock({ $0 }) else { return nil }
     return "the agent had more than \(memoryBytesMax >> 20) MiB of memory"
   }
 
-  /// Kills what is in it, and removes it.
-  /// - Returns: false if something was still there after some seconds.
+  /// Kills its processes and removes it.
+  /// - Returns: false if a process was still there after some seconds.
   @discardableResult
   func end() async -> Bool {
     await onOwnThread { [self] in
@@ -174,22 +174,22 @@ final class ControlGroup: Sendable {
     }
   }
 
-  /// The kernel tells of a change of this file by POLLPRI.
+  /// The kernel reports changes of this file by POLLPRI.
   private func awaitEmpty() -> Bool {
     guard let events = try? OpenFile("\(folder)/cgroup.events", O_RDONLY) else { return false }
     while count("populated", in: "cgroup.events") != 0 {
       var one = pollfd(fd: events.descriptor, events: Int16(POLLPRI), revents: 0)
-      // What is read arms the next notice; one that came between is told at once.
+      // Reading arms the next notification; an earlier change is then seen at once.
       var bytes = [UInt8](repeating: 0, count: 256)
       _ = pread(events.descriptor, &bytes, bytes.count, 0)
       if count("populated", in: "cgroup.events") == 0 { break }
-      let ready = poll(&one, 1, Self.patienceMs)
+      let ready = poll(&one, 1, Self.timeoutMs)
       if ready == 0 || ready < 0 && errno != EINTR { return false }
     }
     return true
   }
 
-  /// A number of a file that has one a line, by its name.
+  /// A named number in a file with one number per line.
   private func count(_ name: String, in file: String) -> Int {
     let lines = ControlGroups.text("\(folder)/\(file)")?.split(separator: "\n") ?? []
     let line = lines.first { $0.hasPrefix("\(name) ") }

@@ -1,4 +1,4 @@
-// A program that is about to be started: as it is, or in a sandbox with a door and a network.
+// A program to start, with or without a sandbox.
 
 import FoundationEssentials
 import Glibc
@@ -8,13 +8,13 @@ import WorkerProtocol
 
 struct Launch: Sendable {
   var command: Command
-  /// nil: it runs without a sandbox.
-  private let sandboxed: (door: LaunchDoor, network: SandboxNetwork)?
-  /// Counts the memory of all its processes; nil if they are only looked at.
+  /// nil for no sandbox.
+  private let sandboxed: (socket: LaunchSocket, network: SandboxNetwork)?
+  /// Limits the memory of all its processes; nil if that is only polled.
   private let group: ControlGroup?
 
   /// - Parameters:
-  ///   - folder: where the door is made; no sandbox shows it.
+  ///   - folder: for the launch socket; it is not visible in any sandbox.
   ///   - sandbox: nil for none.
   init(
     _ command: Command, in folder: String, sandbox: Sandbox?, network: SandboxNetwork,
@@ -28,25 +28,25 @@ struct Launch: Sendable {
     }
     var grants = grants()
     grants.network = network.plan
-    let door = try LaunchDoor(in: folder)
-    self.command = try sandbox.wrapped(command, grants, door: door.path)
-    sandboxed = (door, network)
+    let socket = try LaunchSocket(in: folder)
+    self.command = try sandbox.wrapped(command, grants, socket: socket.path)
+    sandboxed = (socket, network)
     group = try grants.limits.memoryBytesMax.flatMap { bytes in
       try sandbox.controlGroups?.makeGroup(memoryBytesMax: bytes)
     }
   }
 
-  /// Which limit the kernel ended the program for; nil if it did not. Known once it has ended.
+  /// The limit for which the kernel ended the program; nil if it did not. Known after the end.
   var excess: String? { group?.excess }
 
-  /// Runs the command by `run` and looks after the door meanwhile.
-  /// - Returns: what `run` returned, and whether the program itself was started.
+  /// Runs the command by `run` and handles its launch socket.
+  /// - Returns: the result of `run`, and whether the program itself was started.
   func attended<Value: Sendable>(
     _ run: @Sendable () async throws(ProcessFault) -> Value
-  ) async throws(ProcessFault) -> (value: Value, start: LaunchDoor.Start) {
-    guard let (door, network) = sandboxed else { return (try await run(), .started) }
+  ) async throws(ProcessFault) -> (value: Value, start: LaunchSocket.Start) {
+    guard let (socket, network) = sandboxed else { return (try await run(), .started) }
     do throws(ProcessFault) {
-      let attended = try await door.attended(in: group, by: run) { await network.serve($0) }
+      let attended = try await socket.attended(in: group, by: run) { await network.serve($0) }
       await group?.end()
       return attended
     } catch {
@@ -56,15 +56,14 @@ struct Launch: Sendable {
   }
 }
 
-/// How often a program was started in one attempt: before the first one, nothing of an agent has
-/// run, so a sandbox that can't be built is this machine's fault.
+/// The number of programs started in one attempt. Before the first one, no agent has run, so a
+/// sandbox that cannot be set up is this machine's fault.
 final class LaunchCount: Sendable {
   private let count = Atomic<Int>(0)
 
-  /// What a program that did not start means for the attempt; nil if it did.
-  /// - Parameters:
-  ///   - said: what was printed instead.
-  func end(_ start: LaunchDoor.Start, _ call: AgentCall, said: [UInt8]) -> AgentEnd? {
+  /// The result of an attempt whose program did not start; nil if it did.
+  /// - Parameter output: of the failed launch.
+  func end(_ start: LaunchSocket.Start, _ call: AgentCall, output: [UInt8]) -> AgentEnd? {
     switch start {
     case .started:
       count.add(1, ordering: .relaxed)
@@ -74,15 +73,16 @@ final class LaunchCount: Sendable {
       return .notFound(
         """
         \(call.name): its program cannot be run in the sandbox: \(reason). If it, its interpreter \
-        or its libraries stand in a home, name them in the agent's sandbox: toolchains (rustup, \
+        or its libraries are in a home, name them in the agent's sandbox: toolchains (rustup, \
         uv, nvm, pyenv) or readable.
         """)
     case .unknown:
-      let text = String(decoding: said.suffix(500), as: UTF8.self)
+      let text = String(decoding: output.suffix(500), as: UTF8.self)
       let line = text.split(separator: "\n").first.map { ": \($0)" } ?? ""
       return count.load(ordering: .relaxed) == 0
-        ? .lost("\(call.name): the sandbox could not be built\(line)")
-        : .failed("\(call.name): the sandbox could not be built again on what was left\(line)")
+        ? .lost("\(call.name): the sandbox could not be set up\(line)")
+        : .failed(
+          "\(call.name): the sandbox could not be set up again with the agent's files\(line)")
     }
   }
 }

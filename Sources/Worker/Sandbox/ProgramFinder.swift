@@ -1,9 +1,8 @@
-// Which folders a program needs to run, and which of a PATH: never a whole home, nor a folder that
-// holds more than a program.
+// The folders that a program needs to run, and those of a PATH: never a whole home, nor a folder
+// with more than programs.
 //
-// A folder of programs is often a part of something that holds credentials beside it: ~/.fly/bin is
-// beside ~/.fly/config.yml. So of what stands beside a `bin` only the names are taken that programs
-// are installed under.
+// A folder of programs is often beside credentials: ~/.fly/bin is beside ~/.fly/config.yml. So
+// beside a `bin`, only folders with the usual names of installations are included.
 
 import FoundationEssentials
 import Glibc
@@ -12,22 +11,22 @@ import SystemCalls
 import Text
 
 package struct ProgramFinder {
-  /// Folders that no agent sees: one that holds them is too broad.
+  /// Folders that no agent sees: a folder that contains one is too broad.
   let hidden: [String]
-  /// Whose home is not to be shown.
+  /// The home that must not be shown.
   var home = ProgramFinder.home
 
   init(hidden: [String]) { self.hidden = hidden }
 
-  /// What stands beside a folder of programs for them to run.
+  /// Folders beside a folder of programs that its programs need.
   private static let besides = ["lib", "lib32", "lib64", "libexec", "share", "include"]
-  /// How often an interpreter is looked up for a script that another script interprets.
+  /// The maximum number of scripts in a chain of interpreters.
   private static let depthMax = 4
 
-  // MARK: Asking
+  // MARK: Requirements
 
-  /// What has to be readable for a program to run: where it stands, what it was installed with, and
-  /// the same of the interpreter that its first line names.
+  /// The paths that must be readable for a program to run: its folder, its installation, and the
+  /// same for the interpreter in its first line.
   /// - Parameters:
   ///   - program: an absolute path.
   ///   - path: the PATH of the program.
@@ -40,19 +39,19 @@ package struct ProgramFinder {
       next = interpreter(of: program, path: path)
     }
     var seen: Set<String> = []
-    return found.filter { !SystemFiles.hold($0) && seen.insert($0).inserted }
+    return found.filter { !SystemFiles.contain($0) && seen.insert($0).inserted }
   }
 
-  /// The folders of a PATH, each with what stands beside it for its programs to run.
+  /// The folders of a PATH, with the folders beside them that their programs need.
   func folders(ofPath path: String) -> [String] {
     path.split(separator: ":").map(String.init).filter { $0.hasPrefix("/") }.flatMap {
       programFolder($0)
-    }.filter { !SystemFiles.hold($0) }
+    }.filter { !SystemFiles.contain($0) }
   }
 
-  /// What a program needs to be run by a user who may not enter the folders above it.
+  /// The requirements of a program for a user who may not enter the folders above it.
   /// - Parameters:
-  ///   - program: an absolute path; what is no program needs nothing.
+  ///   - program: an absolute path; a file that is not a program has no requirements.
   ///   - path: the PATH of the program.
   package static func needs(of program: String, path: String) -> [String] {
     var facts = stat()
@@ -65,13 +64,13 @@ package struct ProgramFinder {
 
   private func installation(of program: String, path: String) -> [String] {
     let real = Self.canonical(program) ?? program
-    // A name on the PATH is a link as often as not; what it leads to is what was installed.
+    // A program on the PATH is often a link to the installed one.
     var folders: [String] = []
-    for place in Set([program, real]).sorted() {
-      let folder = Self.folder(place)
+    for file in Set([program, real]).sorted() {
+      let folder = Self.folder(file)
       let isOnPath = path.split(separator: ":").contains { $0 == folder }
-      if let modules = place.firstRange(of: "/node_modules/") {
-        folders.append(String(place[..<modules.lowerBound]) + "/node_modules")
+      if let modules = file.firstRange(of: "/node_modules/") {
+        folders.append(String(file[..<modules.lowerBound]) + "/node_modules")
       } else if let environment = Self.environment(of: folder) {
         folders.append(environment)
       } else if isOnPath || Self.isProgramFolder(folder) {
@@ -80,12 +79,12 @@ package struct ProgramFinder {
         folders.append(folder)
       }
     }
-    // Where its folder is too broad to be shown, the program alone is.
+    // If its folder is too broad, only the program itself is shown.
     let shown = folders.filter { !isBroad($0) }
     return shown + [program, real].filter { path in !shown.contains { path.hasPrefix("\($0)/") } }
   }
 
-  /// A folder of programs: itself, and beside it what they run with.
+  /// A folder of programs, and the folders beside it that they need.
   private func programFolder(_ folder: String) -> [String] {
     let own = isBroad(folder) ? [] : [folder]
     let whole = Self.folder(folder)
@@ -97,30 +96,30 @@ package struct ProgramFinder {
     ["bin", "sbin", "shims"].contains(name(folder))
   }
 
-  /// The virtual environment of Python that a folder of programs belongs to; nil if it belongs to
-  /// none. It holds nothing but what was installed into it (PEP 405).
+  /// The Python virtual environment of a folder of programs; nil if it is not one. It contains only
+  /// what was installed into it (PEP 405).
   private static func environment(of folder: String) -> String? {
     let whole = Self.folder(folder)
     return access("\(whole)/pyvenv.cfg", F_OK) == 0 ? whole : nil
   }
 
-  /// The program that the first line of a script names; nil if it is no script.
+  /// The program in the first line of a script; nil if it is not a script.
   private func interpreter(of program: String, path: String) -> String? {
-    // execve(2) reads no more than 255 bytes of it.
+    // execve(2) reads at most 255 bytes of it.
     guard let head = try? DurableFile.read(program, atMost: 256), head.starts(with: "#!".utf8)
     else { return nil }
     let line = head.dropFirst(2).prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
-    let words = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+    let parts = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
       .map { String(decoding: $0, as: UTF8.self) }
-    guard let first = words.first else { return nil }
+    guard let first = parts.first else { return nil }
     guard Self.name(first) == "env" else { return first }
-    // `env -S NAME`, `env VARIABLE=x NAME`: the first word that can be a program.
-    let named = words.dropFirst().first { !$0.hasPrefix("-") && !$0.contains("=") }
+    // `env -S NAME`, `env VARIABLE=x NAME`: the first argument that can be a program.
+    let named = parts.dropFirst().first { !$0.hasPrefix("-") && !$0.contains("=") }
     guard let named, !named.contains("/") else { return named }
     return path.split(separator: ":").map { "\($0)/\(named)" }.first { access($0, X_OK) == 0 }
   }
 
-  /// Whether more than programs is to be found there.
+  /// Whether a folder contains more than programs.
   private func isBroad(_ folder: String) -> Bool {
     let below = "\(folder)/"
     let known = ["", "/", "/tmp", "/var/tmp", "/etc", "/opt", "/var", "/srv", "/run", "/root"]
@@ -131,7 +130,7 @@ package struct ProgramFinder {
 
   // MARK: Paths
 
-  /// The home that `~/…` means.
+  /// The home for `~/…`.
   static var home: String { UnprivilegedUser.startersHome }
 
   static func folder(_ path: String) -> String {

@@ -1,26 +1,24 @@
-// What an agent gets to see of the machine: its tree, the system's programs, and little else.
+// What an agent sees of the machine: its tree, the system's programs, and little else.
 //
-// It is bubblewrap, called so that inside there is
-// - the tree, a HOME and a /tmp of this attempt, writable, at the paths that they have outside;
-// - the system's programs, those of the PATH and the agent's own, readable; of /etc a list of files
-//   that open nothing; nothing else of the disk, so neither the data folders nor anybody's home;
-// - a /proc with its own processes alone, which cannot be written: what the worker and git hold is
-//   not to be read there, and when the agent ends, the kernel ends all that it started, wherever
-//   that hid;
-// - a network of its own that holds nothing but the listeners of the worker's proxy (Egress), if
-//   the workflow allows any host; neither the machine's loopback nor its abstract sockets;
-// - no capability, no way to gain any, a filter of system calls and a session keyring of its own.
+// The sandbox is bubblewrap. Inside there is
+// - the tree, a HOME and a /tmp of this attempt, writable, at the same paths as outside;
+// - the system's programs, those of the PATH and the agent's own, readable; of /etc, harmless files
+//   only; nothing else of the disk, so neither data folders nor homes;
+// - a read-only /proc with only its own processes, so an agent cannot read the worker's or git's
+//   secrets there; when the agent ends, the kernel ends all of its processes;
+// - a separate network with only the listeners of the worker's proxy (Egress), if the workflow
+//   allows any host; neither the machine's loopback nor its abstract sockets;
+// - no capabilities and no way to gain any, a filter of system calls, and a separate session
+//   keyring.
 //
-// The first process inside is `aipm confine` (CProcess/confine.c): it makes the listeners, passes
-// them through the `LaunchDoor` of this launch, sets limits, loads the filter and becomes the
-// agent.
+// The first process inside is `aipm confine` (CProcess/confine.c). It creates the listeners, passes
+// them through the `LaunchSocket`, sets limits, loads the filter and executes the agent.
 //
-// What it does not do: bubblewrap limits neither the disk nor the number of processes;
-// `ResourceWatch` does. The agent runs as the worker's user, and so is never root only if the
-// worker is not.
+// Limits: bubblewrap limits neither the disk nor the number of processes; `ResourceWatch` does. The
+// agent runs as the worker's user, so it is root if the worker is.
 //
-// How it fails: `examine` says in words why it cannot be had here. A launch that did not come to
-// the agent's first instruction is told apart from an agent that failed by the door.
+// Failures: `examine` says why the sandbox does not work on this machine. The launch socket
+// distinguishes a launch that failed from an agent that failed.
 
 import FoundationEssentials
 import Glibc
@@ -28,42 +26,42 @@ import Processes
 import SystemCalls
 import WorkerProtocol
 
-/// How agents are kept apart from the machine.
+/// How agents are isolated from the machine.
 package struct Sandbox: Sendable {
-  /// Whether agents run in it.
+  /// Whether agents run in the sandbox.
   package enum Mode: String, CaseIterable, Sendable {
-    /// Or not at all.
+    /// Required: without it, no agent runs.
     case on
-    /// Where it works; where it does not, without.
+    /// Used if it works on this machine.
     case auto
     case off
   }
 
-  /// Which network a process gets.
+  /// The network of a process.
   enum Network: Equatable, Sendable {
-    /// One of its own, with these ports of 127.0.0.1 answered by the worker.
+    /// A separate one, in which the worker serves these ports of 127.0.0.1.
     case own(listeners: [Int])
     /// The machine's.
     case machine
   }
 
-  /// What the kernel itself holds a process to; nil: no limit.
+  /// Limits that the kernel enforces for each process; nil for no limit.
   struct Limits: Equatable, Sendable {
     var fileBytesMax: Int?
-    /// Of one process; a control group or `ResourceWatch` has the sum of them.
+    /// For one process; a control group or `ResourceWatch` limits the sum.
     var memoryBytesMax: Int?
   }
 
-  /// What one agent gets beyond the system's folders.
+  /// An agent's permissions in addition to the system's folders.
   struct Grants: Sendable {
     var writable: [String] = []
-    /// Also where it lies in a folder that is hidden.
+    /// Also if it is in a hidden folder.
     var readable: [String] = []
-    /// Paths of ours, each with the path that it has inside.
-    var lent: [(source: String, target: String, isWritable: Bool)] = []
-    /// The programs that are to be run, by their absolute paths.
+    /// Paths outside, and their paths inside.
+    var mounts: [(source: String, target: String, isWritable: Bool)] = []
+    /// The absolute paths of the programs to run.
     var programs: [String] = []
-    /// What stands at /tmp.
+    /// The folder for /tmp.
     var temporary: String
     var network = Network.own(listeners: [])
     var limits = Limits()
@@ -71,59 +69,59 @@ package struct Sandbox: Sendable {
 
   /// Folders of this machine that every agent may read.
   package var readable: [String] = []
-  /// Folders that no agent sees, even where they lie in one that it may read.
+  /// Folders that no agent sees, even in a readable folder.
   package var hidden: [String] = []
-  /// What the worker's operator lets agents have; of what a command names, nothing else is shown.
+  /// The operator's permissions; of the files that a command names, only permitted ones are shown.
   var operatorGrants = OperatorGrants.everything
-  /// Where the memory of what runs inside is counted; nil if no group was delegated.
+  /// Limits the memory of sandboxes; nil if no group was delegated.
   var controlGroups: ControlGroups?
-  /// The program that has the subcommand `confine`.
+  /// The program with the subcommand `confine`.
   var program = ProcessTable.ownProgram
 
   package init() {}
 
-  /// Memory that the agent may take as files.
+  /// The limit of files in memory.
   private static let sharedMemoryBytesMax = 256 << 20
-  /// Where the door of a launch stands inside.
-  private static let doorPath = "/run/aipm/door"
+  /// The launch socket's path inside.
+  private static let socketPath = "/run/aipm/launch"
 
-  // MARK: The call
+  // MARK: Command line
 
-  /// The command as it runs in the sandbox.
-  /// - Parameter door: the path of the launch's door, outside.
+  /// The command in the sandbox.
+  /// - Parameter socket: the path of the launch socket, outside.
   /// - Throws: `.executableNotFound`.
   func wrapped(
-    _ command: Command, _ grants: Grants, door: String
+    _ command: Command, _ grants: Grants, socket: String
   ) throws(ProcessFault) -> Command {
     let program = try command.resolved()
     let path = command.environment["PATH"] ?? ""
     let bubblewrap = try Command("bwrap", environment: ["PATH": path], timeout: .zero).resolved()
     var command = command
     let call =
-      [bubblewrap] + options(grants, path: path, door: door)
+      [bubblewrap] + options(grants, path: path, socket: socket)
       + (command.workingDirectory.map { ["--chdir", $0] } ?? [])
       + ["--", self.program, "confine"] + confinement(grants) + ["--", program]
       + command.arguments
-    // The kernel ends an agent before it ends what runs the agent, and gives it what time is left.
+    // The kernel ends an agent before the worker, and gives it the remaining CPU time.
     command.executable = "choom"
     command.arguments = ["-n", "1000", "--", "nice", "-n", "5"] + call
-    // It looks after that itself.
+    // bubblewrap does that itself.
     command.diesWithParent = false
     command.isShell = true
     return command
   }
 
   private func confinement(_ grants: Grants) -> [String] {
-    var words = ["--door", Self.doorPath]
+    var options = ["--launch-socket", Self.socketPath]
     if case .own(let listeners) = grants.network {
-      for port in listeners { words += ["--listen", String(port)] }
+      for port in listeners { options += ["--listen", String(port)] }
     }
-    if let bytes = grants.limits.fileBytesMax { words += ["--fsize", String(bytes)] }
-    if let bytes = grants.limits.memoryBytesMax { words += ["--data", String(bytes)] }
-    return words
+    if let bytes = grants.limits.fileBytesMax { options += ["--fsize", String(bytes)] }
+    if let bytes = grants.limits.memoryBytesMax { options += ["--data", String(bytes)] }
+    return options
   }
 
-  private func options(_ grants: Grants, path: String, door: String) -> [String] {
+  private func options(_ grants: Grants, path: String, socket: String) -> [String] {
     var options = [
       "--unshare-user-try", "--unshare-ipc", "--unshare-pid", "--unshare-uts",
       "--unshare-cgroup-try", "--die-with-parent", "--cap-drop", "ALL",
@@ -133,7 +131,7 @@ package struct Sandbox: Sendable {
     options += SystemFiles.options(hasMachineNetwork: grants.network == .machine)
     options += ["--dev", "/dev", "--size", String(Self.sharedMemoryBytesMax)]
     options += ["--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
-    // bubblewrap covers parts of /proc only for a user who could write to them.
+    // bubblewrap makes parts of /proc read-only only for some users.
     options += ["--proc", "/proc", "--remount-ro", "/proc"]
     options += ["--bind", grants.temporary, "/tmp", "--bind", grants.temporary, "/var/tmp"]
     let finder = ProgramFinder(hidden: hidden)
@@ -143,24 +141,24 @@ package struct Sandbox: Sendable {
       options += Self.shown("--ro-bind-try", folder)
     }
     for folder in hidden { options += ["--size", "1048576", "--tmpfs", folder] }
-    for path in own where !SystemFiles.hold(path) { options += ["--ro-bind", path, path] }
+    for path in own where !SystemFiles.contain(path) { options += ["--ro-bind", path, path] }
     for path in grants.readable { options += Self.shown("--ro-bind-try", path) }
     for path in grants.writable { options += ["--bind", path, path] }
-    for one in grants.lent {
+    for one in grants.mounts {
       options += Self.shown(
         one.isWritable ? "--bind-try" : "--ro-bind-try", one.source, at: one.target)
     }
-    options += ["--ro-bind", door, Self.doorPath]
+    options += ["--ro-bind", socket, Self.socketPath]
     for folder in hidden + ["/"] { options += ["--remount-ro", folder] }
     return options
   }
 
-  /// bubblewrap passes over what is not there, and ends at what it may not reach.
+  /// bubblewrap ignores missing paths, but fails on paths that it cannot reach.
   private static func shown(_ option: String, _ path: String, at target: String? = nil) -> [String]
   { access(path, F_OK) == 0 ? [option, path, target ?? path] : [] }
 
-  /// The folders of the libraries that this program itself is made of, beside the system's: the
-  /// first process inside needs them, and so does the agent that is built in.
+  /// The folders of this program's own libraries, outside the system's: the first process inside
+  /// and the built-in agent need them.
   package static let libraries: [String] = {
     // A line of proc(5) maps: ADDRESSES RIGHTS OFFSET DEVICE INODE PATH
     let bytes = (try? DurableFile.read("/proc/self/maps", atMost: 4 << 20)) ?? []
@@ -170,8 +168,8 @@ package struct Sandbox: Sendable {
     return Set(paths.filter { $0.contains(".so") }.map(ProgramFinder.folder)).sorted()
   }()
 
-  /// A path of a profile: `~/x` is ours outside and, under the agent's HOME, its inside.
-  static func lent(_ path: String, to home: String) -> (source: String, target: String) {
+  /// A path of a profile: `~/x` is in the operator's home outside, and in the agent's HOME inside.
+  static func mount(_ path: String, home: String) -> (source: String, target: String) {
     guard path.hasPrefix("~/") else { return (path, path) }
     let rest = path.dropFirst(2)
     return ("\(ProgramFinder.home)/\(rest)", "\(home)/\(rest)")
@@ -179,12 +177,12 @@ package struct Sandbox: Sendable {
 }
 
 extension Sandbox.Grants {
-  /// What the profile grants.
-  mutating func take(_ rules: SandboxRules?, home: String) {
+  /// Adds the profile's permissions.
+  mutating func add(_ rules: SandboxRules?, home: String) {
     guard let rules else { return }
     for (paths, isWritable) in [(rules.readable, false), (rules.writable, true)] {
-      lent += paths.map { path in
-        let (source, target) = Sandbox.lent(path, to: home)
+      mounts += paths.map { path in
+        let (source, target) = Sandbox.mount(path, home: home)
         return (source, target, isWritable)
       }
     }
@@ -192,7 +190,7 @@ extension Sandbox.Grants {
   }
 }
 
-/// The sandbox was asked for and cannot be had.
+/// The sandbox is required and does not work.
 package struct SandboxUnavailable: Error, CustomStringConvertible {
   package let reason: String
   package let hint: String
@@ -205,16 +203,17 @@ package struct SandboxUnavailable: Error, CustomStringConvertible {
 }
 
 extension AgentCall {
-  /// The files that the call itself names, such as the script after an interpreter: whoever wrote
-  /// the profile means the agent to read them. A prompt names none, whatever it says.
+  /// The files in the command, such as the script after an interpreter, which the agent must be
+  /// able to read. Files in the prompt are not included.
   var namedFiles: [String] {
     Self.namedFiles(arguments.map { $0.kind == .literal ? $0.text : "" })
   }
 
-  static func namedFiles(_ words: [String]) -> [String] {
-    words.dropFirst().filter { word in
+  static func namedFiles(_ arguments: [String]) -> [String] {
+    arguments.dropFirst().filter { argument in
       var facts = stat()
-      return word.hasPrefix("/") && stat(word, &facts) == 0 && facts.st_mode & S_IFMT == S_IFREG
+      return argument.hasPrefix("/") && stat(argument, &facts) == 0
+        && facts.st_mode & S_IFMT == S_IFREG
     }
   }
 }

@@ -1,4 +1,4 @@
-// Whether the sandbox works on this machine, part by part, found out by trying it.
+// Tests each part of the sandbox on this machine.
 
 import FoundationEssentials
 import Glibc
@@ -6,26 +6,26 @@ import Processes
 import SystemCalls
 
 extension Sandbox {
-  /// What was found out about it on this machine.
+  /// The result of a test.
   package struct Examination: Sendable {
-    /// nil where all of it works.
+    /// nil if everything works.
     package var fault: (reason: String, hint: String)?
-    /// Each wall by itself; empty if the sandbox cannot be built at all.
+    /// The barriers; empty if the sandbox cannot be set up.
     package var walls: [Wall] = []
   }
 
-  /// One of the walls around an agent.
+  /// One barrier between an agent and the machine.
   package struct Wall: Sendable {
-    /// What it keeps from the agent.
+    /// What it protects.
     package let name: String
-    /// What stands there, in words.
+    /// How it works, for people.
     package let detail: String
-    package let stands: Bool
+    package let works: Bool
   }
 
-  /// Tries it out: its own processes alone, an empty network, a listener passed to this process, a
+  /// Tests the sandbox: separate processes, an empty network, a listener passed to this process, a
   /// refused system call. Takes some hundredths of a second.
-  /// - Parameter program: the program that has the subcommand `confine`; nil: this one.
+  /// - Parameter program: the program with the subcommand `confine`; nil for this one.
   package static func examine(program: String? = nil) async -> Examination {
     var sandbox = Sandbox()
     if let program { sandbox.program = program }
@@ -34,20 +34,20 @@ extension Sandbox {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     do throws(Unbuilt) {
       let walls = try await sandbox.walls(in: folder)
-      let missing = walls.filter { !$0.stands }.map(\.name).joined(separator: ", ")
-      let fault = missing.isEmpty ? nil : explained("it does not keep apart: \(missing)")
+      let missing = walls.filter { !$0.works }.map(\.name).joined(separator: ", ")
+      let fault = missing.isEmpty ? nil : explained("it does not isolate: \(missing)")
       return Examination(fault: fault, walls: walls)
     } catch {
-      return Examination(fault: explained(error.said))
+      return Examination(fault: explained(error.message))
     }
   }
 
-  /// There is no sandbox at all.
-  private struct Unbuilt: Error { let said: String }
+  /// The sandbox could not be set up.
+  private struct Unbuilt: Error { let message: String }
 
   private func walls(in folder: String) async throws(Unbuilt) -> [Wall] {
     do { return try await tried(in: folder) } catch let fault as Unbuilt { throw fault } catch {
-      throw Unbuilt(said: "\(error)")
+      throw Unbuilt(message: "\(error)")
     }
   }
 
@@ -55,7 +55,7 @@ extension Sandbox {
     try DurableFile.makeFolder(folder)
     var grants = Grants(temporary: folder)
     grants.network = .own(listeners: [SandboxNetwork.proxyPort])
-    // Each word that is printed is a wall that stands (proc(5)).
+    // Each printed name is a barrier that works (proc(5)).
     let script = """
       test -e /proc/\(getpid())/exe || echo processes
       ( : > /proc/sys/kernel/domainname ) 2>/dev/null || echo proc
@@ -63,11 +63,11 @@ extension Sandbox {
       grep -q '^Seccomp:.2' /proc/self/status && echo calls
       true
       """
-    let door = try LaunchDoor(in: folder)
+    let socket = try LaunchSocket(in: folder)
     var probe = Command("sh", ["-c", script], timeout: .seconds(10))
     probe.diesWithParent = AgentProcess.canDieWithParent
-    let command = try wrapped(probe, grants, door: door.path)
-    let (result, start) = try await door.attended {
+    let command = try wrapped(probe, grants, socket: socket.path)
+    let (result, start) = try await socket.attended {
       () async throws(ProcessFault) in
       try await command.run()
     } serve: { listeners in
@@ -76,44 +76,42 @@ extension Sandbox {
     }
     switch start {
     case .started:
-      let standing = Set(result.outputText.split(separator: "\n").map(String.init))
+      let working = Set(result.outputText.split(separator: "\n").map(String.init))
       return Self.all.map {
-        Wall(name: $0.name, detail: $0.detail, stands: standing.contains($0.word))
+        Wall(name: $0.name, detail: $0.detail, works: working.contains($0.key))
       }
     case .failed(let number):
       throw Unbuilt(
-        said: "the first process inside failed: \(String(cString: strerror(number)))")
-    case .unknown: throw Unbuilt(said: result.errorText)
+        message: "the first process inside failed: \(String(cString: strerror(number)))")
+    case .unknown: throw Unbuilt(message: result.errorText)
     }
   }
 
   private static let all = [
-    ("processes", "other processes", "an agent sees and signals its own alone"),
+    ("processes", "other processes", "an agent sees and signals only its own"),
     ("proc", "the kernel's settings", "/proc is read-only"),
-    ("network", "this machine's network", "an agent has its own, which holds the worker's proxy"),
-    (
-      "calls", "the kernel's inner doors", "a filter refuses keyctl, io_uring, bpf, mounts and more"
-    ),
-  ].map { (word: $0.0, name: $0.1, detail: $0.2) }
+    ("network", "this machine's network", "an agent has a separate one with the worker's proxy"),
+    ("calls", "the kernel's interfaces", "a filter refuses keyctl, io_uring, bpf, mounts and more"),
+  ].map { (key: $0.0, name: $0.1, detail: $0.2) }
 
-  private static func explained(_ said: String) -> (reason: String, hint: String) {
-    let first = said.split(separator: "\n").first.map(String.init) ?? "it ended without a word"
+  private static func explained(_ message: String) -> (reason: String, hint: String) {
+    let first = message.split(separator: "\n").first.map(String.init) ?? "it printed no reason"
     let hint: String
-    if said.contains("bwrap: no such program") {
+    if message.contains("bwrap: no such program") {
       return ("bwrap is not installed", "Install bubblewrap, on Debian: apt-get install bubblewrap")
-    } else if said.contains("no such program") {
+    } else if message.contains("no such program") {
       return (first, "Install util-linux and coreutils, which have choom and nice.")
-    } else if said.contains("proc") && said.contains("mount") {
+    } else if message.contains("proc") && message.contains("mount") {
       hint =
         "This container hides parts of /proc: start it with --security-opt systempaths=unconfined."
-    } else if said.contains("namespace") || said.contains("uid map") {
+    } else if message.contains("namespace") || message.contains("uid map") {
       hint = """
         The kernel or the container forbids user namespaces: set \
         kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0, or \
         start the container with --security-opt seccomp=unconfined.
         """
     } else {
-      hint = "bubblewrap says no more than that."
+      hint = "bubblewrap gives no further reason."
     }
     return (first, hint)
   }

@@ -1,10 +1,8 @@
-// The network of one sandbox: what answers on 127.0.0.1 of it, and what its processes are told of
-// that.
+// The network of a sandbox: the listeners on its 127.0.0.1, and the variables that name them.
 //
-// There is one listener for the proxy, which goes by the policy of the attempt, and one for each
-// service whose credential stays outside. Everything that an attempt reached or was refused stands
-// in the ledger of that attempt. An agent that stays serves one attempt after the other: its
-// network is told of each by `begin`.
+// There is one listener for the proxy, which applies the policy of the attempt, and one for each
+// service whose credential stays outside. The attempt's ledger records all connections and
+// refusals. A persistent agent runs several attempts in turn; `begin` switches its network to each.
 
 import Egress
 import Glibc
@@ -14,9 +12,9 @@ import NetworkRules
 import WorkerProtocol
 import Workflows
 
-/// What the operator of a worker says of the network of agents.
+/// The operator's settings for the network of agents.
 package struct EgressOptions: Sendable {
-  /// Private ranges that agents may reach where a rule names the host.
+  /// Private ranges that agents may reach if a rule names the host.
   package var permitted: [AddressRange] = []
   /// Ports on which AIPM listens on this machine.
   package var ownPorts: Set<UInt16> = []
@@ -25,21 +23,21 @@ package struct EgressOptions: Sendable {
 }
 
 final class SandboxNetwork: Sendable {
-  /// Where the proxy answers inside.
+  /// The proxy's port inside.
   static let proxyPort = 3128
   private static let firstGatewayPort = 3129
 
-  /// What the sandbox is to be made with.
+  /// The network for the sandbox's options.
   let plan: Sandbox.Network
-  /// What the processes inside are told, on top of their environment.
+  /// Additional variables for the processes inside.
   let environment: [String: String]
   let keys: AgentKeys
   private let proxy: EgressProxy
   private let gateways: [KeyGateway]
 
   /// - Parameters:
-  ///   - call: whose network it is.
-  ///   - value: of a variable of this machine that the agent may have.
+  ///   - call: the agent.
+  ///   - value: the value of a variable that the agent may have.
   init(
     _ call: AgentCall, _ options: EgressOptions, logger: Logger,
     resolver: any NameResolver = SandboxNetwork.resolver, value: (String) -> String?
@@ -53,14 +51,14 @@ final class SandboxNetwork: Sendable {
     var gateways: [KeyGateway] = []
     var outside: [String] = []
     for endpoint in isMachines ? [] : call.endpoints ?? [] {
-      // A key or an address that the gateway cannot use goes to the agent as it is.
+      // A key or an address that the gateway cannot use is passed to the agent.
       guard let upstream = Self.upstream(endpoint, value) else { continue }
       let port = Self.firstGatewayPort + gateways.count
       gateways.append(
         KeyGateway(
           upstream: upstream.target, client: Self.client, configuration: configuration,
           resolver: resolver, logger: logger))
-      // It adds the path of the address itself.
+      // The gateway appends the path itself.
       environment[endpoint.baseURLVariable] = "http://127.0.0.1:\(port)"
       if upstream.hasKey, let variable = endpoint.variable {
         environment[variable] = Self.placeholder
@@ -80,10 +78,10 @@ final class SandboxNetwork: Sendable {
     keys = AgentKeys(outside: outside, inside: secret.filter { !outside.contains($0) })
   }
 
-  /// What stands in the variable of a key that stays outside; some programs ask for one.
+  /// The value of a key's variable if the key stays outside; some programs require one.
   static let placeholder = "aipm-adds-the-key-outside"
 
-  /// By the operator's own proxy, and with the operator's own authorities, if there are any.
+  /// Uses the operator's own proxy and authorities, if there are any.
   private static let client = HTTPClient(
     configuration: .init(
       userAgent: "aipm",
@@ -93,8 +91,8 @@ final class SandboxNetwork: Sendable {
   /// Variables that name a PEM file of certificate authorities; the first that is set counts.
   private static let authorityVariables = ["AIPM_CA_FILE", "SSL_CERT_FILE"]
 
-  /// Where a gateway goes, and what it adds; nil if there is neither a key to keep outside nor an
-  /// address that the operator gave.
+  /// A gateway's upstream with its credential; nil if there is neither a key to keep outside nor an
+  /// address from the operator.
   private static func upstream(
     _ endpoint: ModelEndpoint, _ value: (String) -> String?
   ) -> (target: GatewayUpstream, hasKey: Bool)? {
@@ -113,7 +111,7 @@ final class SandboxNetwork: Sendable {
     }
   }
 
-  /// By these most programs find a proxy. Loopback of the sandbox itself needs none.
+  /// The variables by which most programs find a proxy. The sandbox's loopback needs none.
   private static let proxyVariables: [String: String] = {
     let proxy = "http://127.0.0.1:\(proxyPort)"
     let direct = "localhost,127.0.0.1,::1"
@@ -124,21 +122,21 @@ final class SandboxNetwork: Sendable {
     return [
       "HTTP_PROXY": proxy, "http_proxy": proxy, "HTTPS_PROXY": proxy, "https_proxy": proxy,
       "NO_PROXY": direct, "no_proxy": direct,
-      // Node's own fetch takes the variables above from version 24 on, if it is told to.
+      // Node's fetch uses the variables above since version 24, with this setting.
       "NODE_USE_ENV_PROXY": "1", "MAVEN_OPTS": java, "GRADLE_OPTS": java,
     ]
   }()
 
   static let resolver: any NameResolver = SystemResolver()
 
-  /// From now on it serves this attempt.
+  /// Switches to this attempt.
   func begin(_ policy: NetworkPolicy, _ ledger: EgressLedger) {
     proxy.use(policy, for: ledger)
     for gateway in gateways { gateway.use(for: ledger) }
   }
 
-  /// Takes over the listeners of a sandbox, in the order of `plan`.
-  /// - Returns: false where they cannot be served; they are closed then.
+  /// Takes ownership of the listeners of a sandbox, in the order of `plan`.
+  /// - Returns: false if they cannot be served; they are then closed.
   func serve(_ listeners: [Int32]) async -> Bool {
     guard case .own(let ports) = plan else { return listeners.isEmpty }
     guard listeners.count == ports.count else {

@@ -1,9 +1,9 @@
-// What of a home makes up a toolchain, and what its programs have to be told to find it there.
+// The files of toolchains in a home, and the variables by which their programs find them.
 
 import Workflows
 
 extension Toolchain {
-  /// Folders of this user's home that its programs read, as far as they hold no credential.
+  /// Folders of this user's home that its programs read, without credentials.
   var folders: [String] {
     let home = ProgramFinder.home
     let names =
@@ -19,7 +19,7 @@ extension Toolchain {
     return names.map { "\(home)/\($0)" }
   }
 
-  /// They look for themselves below HOME, which is another one inside.
+  /// Their programs search HOME, which is another folder inside.
   var environment: [String: String] {
     let home = ProgramFinder.home
     return switch self {

@@ -172,7 +172,7 @@ struct Doctor: AsyncParsableCommand {
     let found = await Sandbox.examine()
     let walls = found.walls.map { wall -> Finding in
       let subject = "sandbox, \(wall.name)"
-      return wall.stands
+      return wall.works
         ? .good(subject, wall.detail)
         : .bad(subject, "not kept from agents", "See above for what bubblewrap needs here.")
     }

@@ -267,7 +267,7 @@ struct ServeOptions {
       return words.isEmpty
         ? nil
         : AgentProfile.custom(
-          words: words, environment: names, network: network)
+          command: words, environment: names, network: network)
     }
   }
 

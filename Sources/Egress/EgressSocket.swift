@@ -1,30 +1,30 @@
 import NIOCore
 
-/// Whoever takes what happens at the ends of a connection. All calls come on the connection's loop.
-protocol EndOwner: AnyObject {
-  func received(_ bytes: ByteBuffer, at end: End)
-  /// What was received for now is all that there was; nothing more is read before `End.read`.
-  func readCompleted(at end: End)
-  /// The peer sends nothing more.
-  func inputClosed(at end: End)
-  func becameWritable(_ end: End)
-  func closed(_ end: End)
+/// The receiver of a socket's events, on the socket's loop.
+protocol SocketOwner: AnyObject {
+  func received(_ bytes: ByteBuffer, at socket: EgressSocket)
+  /// The received bytes are all for now; nothing more is read before `EgressSocket.read`.
+  func readCompleted(at socket: EgressSocket)
+  /// The peer sends no more bytes.
+  func inputClosed(at socket: EgressSocket)
+  func becameWritable(_ socket: EgressSocket)
+  func closed(_ socket: EgressSocket)
 }
 
 /// One of the two sockets of a connection: the agent's (inside) or the server's (outside). It reads
-/// only when it is asked to, which is what holds back a side that is faster than the other.
-final class End: ChannelInboundHandler {
+/// only on request, which is the back-pressure.
+final class EgressSocket: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
   enum Side { case inside, outside }
 
-  /// Bytes that may wait for a socket before the other side is stopped.
+  /// The limit of unsent bytes before the other side is paused.
   static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 128 << 10, high: 512 << 10)
   static let receiveAllocator = AdaptiveRecvByteBufferAllocator(
     minimum: 4 << 10, initial: 16 << 10, maximum: 256 << 10)
 
   let side: Side
   let channel: any Channel
-  var owner: (any EndOwner)?
+  var owner: (any SocketOwner)?
   private(set) var isInputClosed = false
   private(set) var isOutputClosed = false
   private(set) var isClosed = false
@@ -34,10 +34,10 @@ final class End: ChannelInboundHandler {
     self.channel = channel
   }
 
-  // MARK: What happens
+  // MARK: Events
 
   func channelActive(context: ChannelHandlerContext) {
-    // The other side is read once somebody takes what it says.
+    // The outside is read once somebody handles its bytes.
     if side == .inside { read() }
   }
 
@@ -67,7 +67,7 @@ final class End: ChannelInboundHandler {
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) { close() }
 
-  // MARK: What is done
+  // MARK: Actions
 
   func read() { channel.read() }
 
@@ -75,28 +75,28 @@ final class End: ChannelInboundHandler {
 
   func flush() { channel.flush() }
 
-  /// Sends what was written, and then tells the peer that nothing more comes.
-  /// - Parameter then: called when all is sent.
+  /// Sends everything written, and then closes the output.
+  /// - Parameter then: called when everything is sent.
   func closeOutput(then: @escaping () -> Void = {}) {
     guard !isOutputClosed, !isClosed else { return }
     isOutputClosed = true
-    // Closing the second half closes all, and would drop what still waits.
+    // Closing the second half closes everything, and would drop unsent bytes.
     channel.writeAndFlush(ByteBuffer()).assumeIsolated().whenComplete { [self] _ in
       channel.close(mode: isInputClosed ? .all : .output, promise: nil)
       then()
     }
   }
 
-  /// Sends what was written, and then closes.
+  /// Sends everything written, and then closes.
   func finish() {
     channel.writeAndFlush(ByteBuffer()).assumeIsolated().whenComplete { [self] _ in close() }
   }
 
-  /// At once; what was not sent is dropped.
+  /// Closes at once; unsent bytes are dropped.
   func close() { channel.close(promise: nil) }
 }
 
-/// A moment at which something is to happen, unless it is moved or called off. Of a loop.
+/// A one-shot timer on an event loop.
 final class Alarm {
   private let loop: any EventLoop
   private var scheduled: Scheduled<Void>?
@@ -114,7 +114,7 @@ final class Alarm {
   }
 }
 
-/// Ends a connection on which nothing moved for a time. A byte costs no timer.
+/// Ends an idle connection. Activity costs no timer.
 final class IdleWatch {
   private let alarm: Alarm
   private let time: TimeAmount

@@ -1,32 +1,32 @@
-// Which agents this worker has. The server names those that there might be; each is looked for
-// before the worker registers and from time to time after, so that one that was installed, or
-// signed in, is noticed. The server hears of a change by a new registration, which an idle worker
-// makes at once and a busy one when it is done.
+// Which agents this worker has. The server sends the agents of its workflows; each is checked
+// before the worker registers and regularly after that, so an agent that was installed or signed in
+// is noticed. The server learns of a change by a new registration, which an idle worker makes at
+// once, a busy one after its attempt.
 
 import WorkerProtocol
 
-struct AgentsSought: Sendable {
-  /// By name; nil before the first were found.
+struct AgentSearchState: Sendable {
+  /// By name; nil before the first search.
   private(set) var found: [String: AgentFinding]?
-  /// Names and states as the server was told last.
-  var told: [String: AgentFinding.State]?
-  /// To be looked for at the next occasion.
+  /// The names and states of the last registration.
+  var registered: [String: AgentFinding.State]?
+  /// Whether a search is due.
   var isDue = true
-  /// Being looked for.
+  /// Whether a search is running.
   var isUnderWay = false
   var next: Duration = .zero
-  /// When those that are ready are checked again.
+  /// When agents that are ready are checked again.
   var nextOfReady: Duration = .zero
 
   var findings: [AgentFinding]? { found?.values.sorted { $0.name < $1.name } }
   var states: [String: AgentFinding.State]? { found?.mapValues(\.state) }
   var ready: [String] { (findings ?? []).filter { $0.state == .ready }.map(\.name) }
 
-  /// Takes in what came of a search, of all agents or of some.
+  /// Adds the results of a search, of all agents or of some.
   mutating func take(_ findings: [AgentFinding]) {
     var all = found ?? [:]
     for finding in findings {
-      // What was known is not forgotten while it is being checked again.
+      // Earlier findings are kept while an agent is being checked again.
       if finding.state == .unknown, all[finding.name] != nil { continue }
       all[finding.name] = finding
     }
@@ -34,18 +34,18 @@ struct AgentsSought: Sendable {
     if !findings.contains(where: { $0.state == .unknown }) { isUnderWay = false }
   }
 
-  /// Forgets agents that no workflow knows any more.
+  /// Removes agents that no workflow contains any more.
   mutating func keep(_ names: Set<String>) { found = found?.filter { names.contains($0.key) } }
 }
 
 extension WorkerCore {
-  /// Whether it is known what to register with.
+  /// Whether the agents to register are known.
   var mayRegister: Bool {
     if case .registered = membership { return true }
     return settings.agents != nil || search.found != nil
   }
 
-  /// When the search wants to be looked at again; nil: by something that happens.
+  /// When the next search starts; nil if only another event can start one.
   var searchMoment: Duration? {
     guard settings.agents == nil, !search.isUnderWay, let moment = freeMoment(of: .agents) else {
       return nil
@@ -53,7 +53,7 @@ extension WorkerCore {
     return search.isDue ? moment : max(moment, search.next)
   }
 
-  /// Why an agent cannot work here, for people; nil where it can, or where that is not known.
+  /// Why an agent cannot work here; nil if it can, or if that is unknown.
   func missingAgent(_ name: String) -> String? {
     guard settings.agents == nil, let finding = search.found?[name] else { return nil }
     switch finding.state {
@@ -64,9 +64,9 @@ extension WorkerCore {
 
   mutating func driveSearch(now: Duration, _ actions: inout [Action]) {
     if let moment = searchMoment, now >= moment { send(.agents, now: now, &actions) }
-    // A change is told by a new registration, between two attempts.
+    // A change is reported by a new registration, between two attempts.
     if case .registered = membership, attempt == nil, desired?.assignment == nil, !isDraining,
-      settings.agents == nil, search.states != search.told
+      settings.agents == nil, search.states != search.registered
     {
       leaveMembership(&actions)
       search.isDue = false

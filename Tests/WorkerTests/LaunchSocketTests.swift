@@ -6,56 +6,56 @@ import WorkerProtocol
 
 @testable import Worker
 
-/// What the worker takes through the door of a sandbox, and from whom.
-@Suite("The door of a sandbox") struct LaunchDoorTests {
+/// The connection of the first process of a sandbox with the worker.
+@Suite("The launch socket of a sandbox") struct LaunchSocketTests {
   private struct Outcome {
-    var start: LaunchDoor.Start
-    /// How many listeners were served; nil if none were asked for.
+    var start: LaunchSocket.Start
+    /// The number of served listeners; nil if there was no request.
     var served: Int?
-    var said: String
+    var output: String
   }
 
-  /// A program that stands for the first process: `door` is its connection, `send(sockets)` passes.
+  /// A program in the role of the first process: `send(sockets)` passes sockets to the worker.
   private static let head = """
     import os, socket, sys
     path = sys.argv[1]
-    door = socket.socket(socket.AF_UNIX)
-    door.connect(path)
+    launch = socket.socket(socket.AF_UNIX)
+    launch.connect(path)
     def listener(address="127.0.0.1"):
       one = socket.socket(); one.bind((address, 0)); one.listen(); return one
     def send(sockets, letter=b"L"):
-      socket.send_fds(door, [letter], [one.fileno() for one in sockets])
-      print("admitted" if door.recv(1) else "refused", flush=True)
+      socket.send_fds(launch, [letter], [one.fileno() for one in sockets])
+      print("admitted" if launch.recv(1) else "refused", flush=True)
 
     """
 
-  private func visit(_ script: String, serves: Bool = true) async throws -> Outcome {
+  private func connect(_ script: String, serves: Bool = true) async throws -> Outcome {
     let folder = try TemporaryFolder()
-    let door = try LaunchDoor(in: folder.path)
+    let socket = try LaunchSocket(in: folder.path)
     let served = Mutex<Int?>(nil)
     let command = Command(
-      "python3", ["-c", Self.head + script, door.path], timeout: .seconds(30))
-    async let start = door.attend { listeners in
+      "python3", ["-c", Self.head + script, socket.path], timeout: .seconds(30))
+    async let start = socket.attend { listeners in
       served.withLock { $0 = listeners.count }
       for listener in listeners { close(listener) }
       return serves
     }
     let result = try await command.run()
-    door.close()
+    socket.close()
     return Outcome(
       start: await start, served: served.withLock { $0 },
-      said: result.outputText + result.errorText)
+      output: result.outputText + result.errorText)
   }
 
-  @Test("listeners on 127.0.0.1 are taken")
+  @Test("listeners on 127.0.0.1 are accepted")
   func good() async throws {
-    let outcome = try await visit("send([listener(), listener()])")
-    #expect(outcome.said == "admitted\n" && outcome.served == 2, "\(outcome)")
+    let outcome = try await connect("send([listener(), listener()])")
+    #expect(outcome.output == "admitted\n" && outcome.served == 2, "\(outcome)")
     #expect(outcome.start == .started)
   }
 
   @Test(
-    "nothing else is served, and who sends it does not go on",
+    "other sockets are refused, and the sender is not admitted",
     arguments: [
       "send([listener('0.0.0.0')])", "send([listener(), listener('0.0.0.0')])",
       "send([socket.socket()])", "send([socket.socket(type=socket.SOCK_DGRAM)])",
@@ -69,15 +69,15 @@ import WorkerProtocol
       "send([listener() for _ in range(17)])",
     ])
   func bad(script: String) async throws {
-    let outcome = try await visit(script)
-    #expect(outcome.said == "refused\n" && outcome.served == nil, "\(outcome)")
+    let outcome = try await connect(script)
+    #expect(outcome.output == "refused\n" && outcome.served == nil, "\(outcome)")
     #expect(outcome.start == .unknown)
   }
 
-  @Test("where the listeners cannot be served, the program is not started")
+  @Test("if the listeners cannot be served, the program is not started")
   func unserved() async throws {
-    let outcome = try await visit("send([listener()])", serves: false)
-    #expect(outcome.said == "refused\n" && outcome.served == 1, "\(outcome)")
+    let outcome = try await connect("send([listener()])", serves: false)
+    #expect(outcome.output == "refused\n" && outcome.served == 1, "\(outcome)")
     #expect(outcome.start == .unknown)
   }
 
@@ -89,9 +89,9 @@ import WorkerProtocol
     #expect(await !SandboxNetwork.sample(call).serve([pipe]))
   }
 
-  @Test("it is its user's alone, and opens once")
+  @Test("only its user may connect, and only once")
   func once() async throws {
-    let outcome = try await visit(
+    let outcome = try await connect(
       """
       print(oct(os.stat(path).st_mode & 0o777))
       send([])
@@ -99,6 +99,6 @@ import WorkerProtocol
         socket.socket(socket.AF_UNIX).connect(path); print("again")
       except ConnectionRefusedError: print("once")
       """)
-    #expect(outcome.said == "0o600\nadmitted\nonce\n", "\(outcome)")
+    #expect(outcome.output == "0o600\nadmitted\nonce\n", "\(outcome)")
   }
 }
