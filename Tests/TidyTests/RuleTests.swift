@@ -117,6 +117,34 @@ struct RuleTests {
     #expect(SourceRules.documented(file("\n" + headed)).map(\.line) == [4, 5])
   }
 
+  @Test(arguments: [
+    "/// Nil where absent.", "f() // Written anew.", "/// If there is\n/// none.",
+    "let a = \"//\" // Whoever asks.", "  // As it was told.",
+  ])
+  func obscureCommentsAreFound(code: String) {
+    #expect(LanguageRules.comments(file(code)).count == 1, "\(code)")
+  }
+
+  @Test(arguments: [
+    "/// Nil if absent.", "// What is\nf()\n// none of it.", "let a = \"// hurt\"", "let told = 1",
+    "// The lentils, untold.", "let a = 1 / 2",
+  ])
+  func plainCommentsAreLeftAlone(code: String) {
+    #expect(LanguageRules.comments(file(code)) == [], "\(code)")
+  }
+
+  @Test func obscureNamesAreFound() {
+    for code in ["struct FrontDoor {}", "let told: Int", "func isHurt() {}", "f(owes: 1)"] {
+      #expect(LanguageRules.names(file(code)).count == 1, "\(code)")
+    }
+    for code in ["let doors = planes", "f(\"door\") // door", "let desktop = talent"] {
+      #expect(LanguageRules.names(file(code)) == [], "\(code)")
+    }
+    #expect(LanguageRules.applies(to: file("", "Tests/EgressTests/X.swift")))
+    #expect(LanguageRules.applies(to: file("", "Sources/Egress/X.swift")))
+    #expect(!LanguageRules.applies(to: file("", "Tests/X/X.swift")))
+  }
+
   let events = SourceFile(
     path: "Sources/Domain/E.swift",
     text: """

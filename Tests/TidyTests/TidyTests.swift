@@ -33,6 +33,13 @@ struct TidyTests {
   @Test func programsDieWithTheirWorker() { expectNone(files.flatMap(SourceRules.diesWithWorker)) }
   @Test func whatOthersCallIsDocumented() { expectNone(files.flatMap(SourceRules.documented)) }
 
+  @Test func commentsAndNamesArePlain() {
+    let checked = files.filter(LanguageRules.applies)
+    #expect(checked.count > 100)
+    expectNone(checked.flatMap(LanguageRules.comments))
+    expectNone(checked.flatMap(LanguageRules.names))
+  }
+
   @Test func switchesOverOurOwnCasesListThemAll() {
     let watched = SwitchRule.watchedCases(in: files)
     expectNone(files.flatMap { SwitchRule.noDefault($0, watched: watched) })
