@@ -1,17 +1,17 @@
-// Which kinds of stores there are.
+// The kinds of stores.
 //
-// What it is for: the programs get a store from here by its location, and know nothing else of it.
-// A new kind of store is a module that passes the conformance suite, and a case below.
+// Purpose: the programs get a store from here by its location, and depend on no store module. A new
+// kind of store is a module that passes the conformance suite, and a case below.
 //
-// What it promises: no other file outside the stores' own modules imports one of them, which a test
-// checks.
+// Guarantees: no other file outside the stores' own modules imports one of them. A test checks
+// this.
 //
-// How it fails: choosing a kind of store opens nothing, so it can't fail; the driver's calls throw.
+// Failures: choosing a kind of store opens nothing, so it cannot fail. The driver's calls throw.
 
 import Projections
 import SQLiteEventStore
 
-/// The one place that knows which kinds of stores there are.
+/// Lists the kinds of stores.
 package enum StoreAccess {
   /// The store at a location.
   package static func driver(_ location: StoreLocation) -> any StoreDriver {
@@ -20,8 +20,8 @@ package enum StoreAccess {
     }
   }
 
-  /// A backup, which is a file that SQLite opens, whatever store it was taken of.
-  /// - Throws: `StoreFault` if it is missing, no log, or of a newer program.
+  /// A backup, which is a SQLite file for every kind of store.
+  /// - Throws: `StoreFault` if the file is missing, is not a log, or was made by a newer program.
   package static func backup(_ path: String) throws -> any LogReader {
     try SQLiteReader(path: path)
   }

@@ -1,16 +1,16 @@
 import Synchronization
 
-/// At most so many at once; the others wait in the order in which they came. Each key, such as a
-/// repository, has a count of its own.
+/// Limits how many tasks run at once. The others wait in the order of their arrival. Each key, such
+/// as a repository, has its own count.
 ///
-/// A process takes a dozen descriptors and a share of the processor: thousands that are started at
-/// once end the program that starts them, and none of them ends any sooner. What runs with a permit
-/// has a time limit of its own, so a wait ends too.
+/// A process uses a dozen descriptors and a share of the processor. Thousands of processes at once
+/// would end the program that starts them, and would not finish sooner. What runs with a permit has
+/// a time limit, so each wait ends.
 package final class AsyncSemaphore: Sendable {
   private struct Queue {
     var free: Int
     var waiting: [CheckedContinuation<Void, Never>] = []
-    /// How many at the front of `waiting` have been resumed; they are removed now and then.
+    /// How many at the front of `waiting` have been resumed. They are removed in batches.
     var resumed = 0
 
     mutating func next() -> CheckedContinuation<Void, Never>? {
@@ -27,13 +27,13 @@ package final class AsyncSemaphore: Sendable {
   }
 
   private let count: Int
-  /// Of the keys of which a permit is taken.
+  /// The keys of which a permit is in use.
   private let queues = Mutex<[String: Queue]>([:])
 
-  /// - Parameter count: permits of each key, at least one.
+  /// - Parameter count: the permits of each key, at least one.
   package init(_ count: Int) { self.count = max(1, count) }
 
-  /// Runs `body` as soon as there is a permit for it.
+  /// Runs `body` as soon as a permit for the key is free.
   package func withPermit<Value: Sendable, Failure: Error>(
     for key: String = "", _ body: () async throws(Failure) -> Value
   ) async throws(Failure) -> Value {
@@ -59,7 +59,7 @@ package final class AsyncSemaphore: Sendable {
   }
 
   private func release(_ key: String) {
-    // A permit goes from hand to hand: whoever comes now is behind those that wait.
+    // A released permit goes to the task that waits longest, not to one that arrives now.
     let next = queues.withLock { queues -> CheckedContinuation<Void, Never>? in
       guard var queue = queues.removeValue(forKey: key) else { return nil }
       let next = queue.next()

@@ -1,14 +1,13 @@
 import Glibc
 
-/// Whether a disk can take files, found out by trying. What git says when it fails may hold any
-/// name that an agent gave a file, so it does not tell whether the machine or the agent is at
-/// fault.
+/// Tests whether a disk accepts files. git's error messages may contain file names that an agent
+/// chose, so they do not show whether the machine or the agent is at fault.
 package enum DiskProbe {
   private static let writtenBytes = 64 << 10
 
-  /// Examines the file system that holds `folder`, and writes a file in it.
-  /// - Parameter room: how many bytes there must be room for.
-  /// - Returns: what is wrong with it; nil if nothing is.
+  /// Examines the file system of `folder`, and writes a file in it.
+  /// - Parameter room: the bytes that must be free.
+  /// - Returns: the problem; nil if the disk accepts files.
   package static func fault(in folder: String, room: Int) -> String? {
     var facts = statvfs()
     guard statvfs(folder, &facts) == 0 else {
@@ -17,7 +16,7 @@ package enum DiskProbe {
     if facts.f_flag & UInt(ST_RDONLY) != 0 { return "the disk of \(folder) is read-only" }
     let free = UInt64(facts.f_bavail) * UInt64(facts.f_frsize)
     if free < UInt64(room) { return "the disk of \(folder) has \(free >> 20) MiB left" }
-    // Some file systems do not count them.
+    // Some file systems do not count their files.
     if facts.f_files > 0, facts.f_favail == 0 { return "the disk of \(folder) takes no more files" }
     let path = "\(folder)/.probe-\(getpid())"
     defer { unlink(path) }

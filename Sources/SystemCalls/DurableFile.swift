@@ -1,10 +1,10 @@
 import Glibc
 
-/// Files that hold after a power cut, and a little reading of files by system calls.
+/// Files that survive a power cut, and reading of small files by system calls.
 package enum DurableFile {
-  /// Puts the file in place whole: it holds the old content or the new one, whatever happens. Only
-  /// this user can read it.
-  /// - Parameter prepare: is called with the new file before it gets its name.
+  /// Replaces the file as a whole: it has the old or the new content, even after a crash. Only this
+  /// user can read it.
+  /// - Parameter prepare: called with the new file before it is renamed.
   package static func replace(
     _ path: String, with bytes: some Collection<UInt8>, prepare: (Int32) -> Void = { _ in }
   ) throws(FileFault) {
@@ -24,31 +24,31 @@ package enum DurableFile {
     guard Glibc.rename(path, other) == 0 else { throw .last("rename", path) }
   }
 
-  /// The folder that a path is in.
+  /// The folder of a path.
   package static func folder(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
-  /// Returns when the folder's entry for `path` is on disk.
+  /// Syncs the folder's entry for `path`.
   package static func syncFolder(of path: String) throws(FileFault) {
     try syncFolder(folder(of: path))
   }
 
-  /// Returns when a folder's own entries are on disk.
+  /// Syncs a folder's own entries.
   package static func syncFolder(_ path: String) throws(FileFault) {
     let file = try OpenFile(path, O_RDONLY | O_DIRECTORY)
     try file.sync()
   }
 
-  /// Returns when a folder is on disk with all that is in it. Links are not followed.
+  /// Syncs a folder with all its content. Links are not followed.
   package static func syncTree(_ path: String) throws(FileFault) {
     try syncTree(open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), path)
   }
 
   /// - Parameters:
-  ///   - descriptor: of the folder, or -1; it is closed.
-  ///   - path: for faults. Names are bytes, which it may not hold exactly.
+  /// - descriptor: the folder's, or -1; it is closed.
+  /// - path: for errors. It may differ from the name's bytes.
   private static func syncTree(_ descriptor: Int32, _ path: String) throws(FileFault) {
     guard descriptor >= 0, let folder = fdopendir(descriptor) else { throw .last("open", path) }
     defer { closedir(folder) }
@@ -77,7 +77,7 @@ package enum DurableFile {
 
   // MARK: Reading
 
-  /// At most `limit` bytes from `offset` on; none at or past the end.
+  /// Reads at most `limit` bytes from `offset`; none at or past the end.
   package static func read(
     _ path: String, from offset: Int = 0, atMost limit: Int
   ) throws(FileFault) -> [UInt8] {
@@ -85,13 +85,13 @@ package enum DurableFile {
     return try file.read(from: offset, atMost: limit)
   }
 
-  /// How many bytes the file holds; 0 if there is none.
+  /// The file's length in bytes; 0 if it is absent.
   package static func size(_ path: String) -> Int {
     var status = stat()
     return stat(path, &status) == 0 ? Int(status.st_size) : 0
   }
 
-  /// Makes the folder and those above it, for this user alone.
+  /// Makes the folder and its missing parents, for this user alone.
   package static func makeFolder(_ path: String) throws(FileFault) {
     if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
     guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
@@ -101,13 +101,13 @@ package enum DurableFile {
     guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .last("mkdir", path) }
   }
 
-  /// Whether there is a folder at the path, and not a link to one.
+  /// Whether the path is a folder, not a link to one.
   package static func isFolder(_ path: String) -> Bool {
     var status = stat()
     return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
-  /// Whether there is anything at the path, also a link that leads nowhere.
+  /// Whether the path exists, also as a link without a target.
   package static func exists(_ path: String) -> Bool {
     var status = stat()
     return lstat(path, &status) == 0

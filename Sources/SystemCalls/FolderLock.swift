@@ -1,12 +1,12 @@
 import Glibc
 
-/// One process to a folder, by a lock on a file in it. The kernel releases the lock when the
-/// process ends, however it ends.
+/// Limits a folder to one process, by a lock on a file in it. The kernel releases the lock when the
+/// process ends.
 package final class FolderLock: Sendable {
   /// Another process has the folder.
   package struct Held: Error, Equatable, CustomStringConvertible {
     package let folder: String
-    /// What the holder wrote of itself, such as `process 123, http://127.0.0.1:8080`; may be empty.
+    /// The holder's note, such as `process 123, http://127.0.0.1:8080`; may be empty.
     package let holder: String
 
     package var description: String {
@@ -16,16 +16,16 @@ package final class FolderLock: Sendable {
 
   private let descriptor: Int32
 
-  /// Takes the lock, or throws at once.
+  /// Takes the lock without waiting.
   /// - Parameters:
-  ///   - path: of the file; it is made if it is absent.
-  ///   - note: what is written into it, for whoever is refused.
+  /// - path: the lock's file, made if absent.
+  /// - note: written into the file, for processes that are refused.
   /// - Throws: `Held`, or a `FileFault`.
   package init(_ path: String, note: String = "process \(getpid())") throws {
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw FileFault.last("open", path) }
-    // `deinit` runs after these throws too, since all properties are set: it closes the file. A
-    // second close would be of a file that another thread has opened meanwhile.
+    // `deinit` also runs after these throws, since all properties are set, and closes the file. A
+    // second close could hit a file that another thread has opened since.
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       if errno == EINTR { continue }
       guard errno == EWOULDBLOCK else { throw FileFault.last("lock", path) }
@@ -35,23 +35,23 @@ package final class FolderLock: Sendable {
   }
 
   deinit {
-    // Closing alone would not do while a program that is just being started has a copy.
+    // Closing alone is not enough while a program that is being started has a copy.
     release()
     close(descriptor)
   }
 
-  /// Releases the lock before this object goes.
+  /// Releases the lock before this object is freed.
   package func release() { flock(descriptor, LOCK_UN) }
 
-  /// Writes into the file who holds the lock. A note is a help for people: if the disk takes none,
-  /// the lock holds all the same.
+  /// Writes the holder into the file. A note only helps people, so a failed write does not release
+  /// the lock.
   package func note(_ text: String) {
     ftruncate(descriptor, 0)
     let line = Array((text + "\n").utf8)
     _ = pwrite(descriptor, line, line.count, 0)
   }
 
-  /// What the holder of the lock wrote of itself; nil if nobody holds it.
+  /// The note of the lock's holder; nil if the lock is free.
   package static func holder(_ path: String) -> String? {
     guard let file = try? OpenFile(path, O_RDWR) else { return nil }
     if flock(file.descriptor, LOCK_SH | LOCK_NB) == 0 { return nil }

@@ -18,18 +18,18 @@ package struct FileFault: Error, Equatable, CustomStringConvertible {
   package var reason: String { String(cString: strerror(code)) }
   package var description: String { "\(operation) \(path): \(reason)" }
 
-  /// The fault of the call that this thread made last.
+  /// The fault of this thread's last failed call.
   package static func last(_ operation: String, _ path: String) -> FileFault {
     FileFault(operation: operation, path: path, code: errno)
   }
 }
 
-/// An open file; closed with its owner.
+/// An open file, closed with its owner.
 package struct OpenFile: ~Copyable {
   package let descriptor: Int32
   package let path: String
 
-  /// - Parameter flags: of open(2); `O_CLOEXEC` is added.
+  /// - Parameter flags: those of open(2); `O_CLOEXEC` is added.
   package init(_ path: String, _ flags: Int32, mode: mode_t = 0o600) throws(FileFault) {
     self.path = path
     descriptor = open(path, flags | O_CLOEXEC, mode)
@@ -38,7 +38,7 @@ package struct OpenFile: ~Copyable {
 
   deinit { close(descriptor) }
 
-  /// In bytes; -1 if this is not a file that has a length.
+  /// In bytes; -1 if the file has no length.
   package var length: Int { Int(lseek(descriptor, 0, SEEK_END)) }
 
   /// Writes all of `bytes` at the file's position.
@@ -46,7 +46,7 @@ package struct OpenFile: ~Copyable {
     try write(bytes) { Glibc.write(descriptor, $0, $1) }
   }
 
-  /// Writes all of `bytes` from `offset` on.
+  /// Writes all of `bytes` at `offset`.
   package func write(_ bytes: some Collection<UInt8>, at offset: Int) throws(FileFault) {
     var place = off_t(offset)
     try write(bytes) { start, count in
@@ -68,11 +68,11 @@ package struct OpenFile: ~Copyable {
     }
   }
 
-  /// At most `count` bytes from `offset` on; fewer only if the file ends there.
+  /// Reads at most `count` bytes from `offset`; fewer only at the end of the file.
   package func read(from offset: Int, atMost count: Int) throws(FileFault) -> [UInt8] {
     var bytes: [UInt8] = []
     var hasFailed = false
-    // Most files are far shorter than what they may be, so there is no buffer of that length.
+    // Most files are far shorter than their limit, so the buffer does not have that length.
     while bytes.count < count {
       let room = min(count - bytes.count, max(4096, bytes.count))
       let piece = [UInt8](unsafeUninitializedCapacity: room) { buffer, read in
@@ -89,7 +89,7 @@ package struct OpenFile: ~Copyable {
     return bytes
   }
 
-  /// Returns when what was written is on disk.
+  /// Syncs the file's content to the disk.
   package func sync() throws(FileFault) {
     guard fsync(descriptor) == 0 else { throw .last("fsync", path) }
   }

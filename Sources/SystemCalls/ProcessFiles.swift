@@ -1,6 +1,6 @@
 import Glibc
 
-/// What proc(5) tells of processes and their threads.
+/// Facts about processes and their threads, from proc(5).
 package enum ProcessFiles {
   /// Fields of `/proc/N/stat`.
   package struct Status: Equatable, Sendable {
@@ -9,15 +9,15 @@ package enum ProcessFiles {
     package var parent: Int32
     package var group: Int32
     package var threads: Int
-    /// When the process started, in clock ticks since the machine did: with its number, that tells
-    /// it from all others.
+    /// The start time in clock ticks since the machine's start. Together with its number it
+    /// identifies a process.
     package var startTicks: UInt64
 
-    /// It has ended, or its first thread has.
+    /// The process or its first thread has ended.
     package var hasEnded: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
   }
 
-  /// Numbers of all processes.
+  /// The numbers of all processes.
   package static var all: [Int32] { numbers(in: "/proc") }
 
   /// The names in a folder that are numbers.
@@ -34,16 +34,16 @@ package enum ProcessFiles {
     return numbers
   }
 
-  /// nil if there is no such process.
+  /// nil if the process does not exist.
   package static func status(of process: Int32) -> Status? { status(at: "/proc/\(process)") }
 
-  /// - Parameter path: of a process or a thread, such as `/proc/1/task/1`.
+  /// - Parameter path: a process's or a thread's, such as `/proc/1/task/1`.
   package static func status(at path: String) -> Status? {
     guard let bytes = try? DurableFile.read("\(path)/stat", atMost: 1024),
-      // The name before it, in parentheses, may hold anything.
+      // The name before it, in parentheses, may contain any byte.
       let end = bytes.lastIndex(of: UInt8(ascii: ")"))
     else { return nil }
-    // The first one is field 3 of proc(5).
+    // The first field here is field 3 of proc(5).
     let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 20)
     func number<Number: FixedWidthInteger>(_ field: Int) -> Number? {
       fields.count > field - 3
@@ -57,8 +57,8 @@ package enum ProcessFiles {
       state: state, parent: parent, group: group, threads: threads, startTicks: startTicks)
   }
 
-  /// Resident pages less the shared ones, in bytes; 0 if the process has ended.
-  /// - Parameter path: of a process or a thread.
+  /// Resident pages without the shared ones, in bytes; 0 if the process has ended.
+  /// - Parameter path: a process's or a thread's.
   package static func memoryBytes(at path: String) -> Int {
     guard let bytes = try? DurableFile.read("\(path)/statm", atMost: 256) else { return 0 }
     let pages = String(decoding: bytes, as: UTF8.self).split(separator: " ").prefix(3)

@@ -1,19 +1,20 @@
-// What the operating system gives, by its calls: durable files, locks of folders, threads, the
-// table of processes, the clock; and the semaphore that bounds how much of it is used at once.
+// Services of the operating system: durable files, locks of folders, threads, the table of
+// processes and the clock. A semaphore bounds their use.
 //
-// What it is for: each is written once, with the care that the manual pages ask for: calls that a
-// signal interrupted are repeated, short writes go on, descriptors are closed on exec, and a file
-// or a name that is said to be on disk was synced together with its folder.
+// Purpose: each call is written once, as its manual page requires. Interrupted calls are repeated,
+// short writes go on, and descriptors are closed on exec. A file or a name counts as on disk after
+// a sync of it and of its folder.
 //
-// What it promises: nothing here knows what it is used for. A function that can block says so or is
-// a plain call on a local file. How it fails: with `FileFault`, which names the call, the path and
-// the system's reason.
+// Guarantees: nothing here depends on its use. A function that can block says so, or is a plain
+// call on a local file.
+//
+// Failures: `FileFault` names the call, the path and the system's reason.
 
 import Domain
 import Glibc
 
 extension Timestamp {
-  /// The time by the machine's clock, which may be set at any moment.
+  /// The time by the machine's clock, which may be changed at any moment.
   package static var now: Timestamp {
     var time = timespec()
     clock_gettime(CLOCK_REALTIME, &time)

@@ -1,9 +1,10 @@
 import CProcess
 import Glibc
 
-/// Runs `body` on a detached thread of its own, with every signal blocked: signals are for the
-/// threads that expect them, and a connection that the peer closed must not raise SIGPIPE there.
-/// - Parameter name: for debuggers and `ps -L`; 15 bytes of it count. nil: that of this thread.
+/// Runs `body` on a new detached thread with all signals blocked. Signals are for the threads that
+/// expect them, and a connection closed by its peer must not raise SIGPIPE.
+/// - Parameter name: for debuggers and `ps -L`, cut off after 15 bytes. nil: the name of this
+///   thread.
 /// - Returns: false if the system has no more threads.
 package func startThread(
   name: String? = nil, _ body: @escaping @Sendable () -> Void
@@ -40,9 +41,10 @@ package func startThread(
   return true
 }
 
-/// Runs a call that blocks for as long as it likes on a thread that is made for it: the few threads
-/// that Swift's tasks share must not wait.
-/// - Returns: what it returned. The call runs on the caller's thread only if no thread can be made.
+/// Runs a blocking call on a new thread, because the few threads that Swift's tasks share must not
+/// wait.
+/// - Returns: the call's result. The call runs on the caller's thread only if no thread can be
+///   made.
 package func onOwnThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
   await withCheckedContinuation { continuation in
     let work: @Sendable () -> Void = { continuation.resume(returning: body()) }

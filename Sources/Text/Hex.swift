@@ -1,5 +1,5 @@
-/// Hexadecimal digits. They are written in lowercase, four bytes at a time: a log of millions of
-/// events holds some twenty million hashes and ids.
+/// Hexadecimal digits. They are written in lowercase, four bytes at a time, because a log of
+/// millions of events contains some twenty million hashes and ids.
 @frozen public enum Hex {
   /// Two digits for each byte.
   package static func encode(_ bytes: some Sequence<UInt8>) -> String { encode(Array(bytes)) }
@@ -18,10 +18,10 @@
     }
   }
 
-  /// Reads digits of either case; nil if the text is not an even number of them.
+  /// Reads digits of either case; nil if the text has an odd length or other characters.
   package static func decode(_ text: some StringProtocol) -> [UInt8]? { decode(Array(text.utf8)) }
 
-  /// Reads UTF-8 digits of either case; nil if they are not an even number of them.
+  /// Reads UTF-8 digits of either case; nil if they have an odd length or other bytes.
   package static func decode(_ utf8: [UInt8]) -> [UInt8]? {
     guard utf8.count.isMultiple(of: 2) else { return nil }
     var out: [UInt8] = []
@@ -46,7 +46,7 @@
   // MARK: Many digits at once
 
   /// Writes two digits for each byte.
-  /// - Parameter out: has room for them.
+  /// - Parameter out: must have room for all digits.
   @inlinable
   public static func write(_ bytes: UnsafeRawBufferPointer, to out: UnsafeMutableRawPointer) {
     let whole = bytes.count & ~3
@@ -61,10 +61,10 @@
     }
   }
 
-  /// The eight digits of four bytes, both in the order in which they are in memory.
+  /// The eight digits of four bytes, both in memory order.
   @inlinable @inline(__always)
   public static func digits(_ bytes: UInt32) -> UInt64 {
-    // Each half of a byte is moved into a byte of its own, all at once.
+    // Moves each half of a byte into its own byte, all at once.
     var spread = UInt64(UInt32(bigEndian: bytes))
     spread = (spread << 16 | spread) & 0x0000_ffff_0000_ffff
     spread = (spread << 8 | spread) & 0x00ff_00ff_00ff_00ff
@@ -72,20 +72,20 @@
     return letters(spread).bigEndian
   }
 
-  /// The digits of eight numbers below 16, one in each byte.
+  /// The digits of eight numbers below 16, one per byte.
   @inlinable @inline(__always)
   public static func letters(_ spread: UInt64) -> UInt64 {
-    // In ASCII, "a" comes 39 places after where the digits would go on.
+    // In ASCII, "a" is 39 places after the successor of "9".
     let letters = (spread &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
     return spread &+ 0x3030_3030_3030_3030 &+ letters &* 39
   }
 
-  /// The number that eight lowercase digits stand for; nil if one is not such a digit.
-  /// - Parameter text: the digits in the order in which they are in memory.
+  /// The number that eight lowercase digits represent; nil if one is invalid.
+  /// - Parameter text: the digits in memory order.
   @inlinable @inline(__always)
   public static func number(_ text: UInt64) -> UInt32? {
-    // All at once: the low halves of digits count from 0, those of letters, which alone have the
-    // bit 64, from 1. An invalid digit differs from what its value would be written as.
+    // The low halves of digits count from 0. Those of letters, which alone have bit 64, count from
+    // 1. An invalid digit differs from the digit of its value.
     let isLetter = text >> 6 & 0x0101_0101_0101_0101
     var spread = text & 0x0f0f_0f0f_0f0f_0f0f &+ isLetter &* 9
     guard spread & 0xf0f0_f0f0_f0f0_f0f0 == 0, letters(spread) == text else { return nil }
@@ -95,8 +95,7 @@
     return UInt32(truncatingIfNeeded: spread >> 16 | spread)
   }
 
-  /// The number that eight lowercase digits from `start` on stand for; nil if one is not such a
-  /// digit.
+  /// The number that eight lowercase digits from `start` represent; nil if one is invalid.
   @inlinable @inline(__always)
   public static func number(_ text: UnsafeRawBufferPointer, at start: Int) -> UInt32? {
     number(text.loadUnaligned(fromByteOffset: start, as: UInt64.self))

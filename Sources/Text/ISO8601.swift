@@ -1,9 +1,8 @@
-/// Times in UTC as text (RFC 3339). Days are counted by Howard
-/// Hinnant's algorithms (https://howardhinnant.github.io/date_algorithms.html), which need no
-/// calendar library.
+/// Times in UTC as text (RFC 3339). Days are counted by Howard Hinnant's algorithms
+/// (https://howardhinnant.github.io/date_algorithms.html), which need no calendar library.
 package enum ISO8601 {
   private static let millisecondsOfDay: Int64 = 86_400_000
-  /// Bytes that `write` writes at most: a year of twelve digits and a sign.
+  /// The most bytes that `write` writes: a year of twelve digits and a sign.
   package static let bytesMax = 36
 
   /// `2026-11-23T12:00:00.123Z`.
@@ -19,10 +18,10 @@ package enum ISO8601 {
   /// - Parameter seconds: since 1970-01-01T00:00:00Z.
   package static func text(seconds: Int64) -> String { text(seconds * 1000).dropLast(5) + "Z" }
 
-  /// Writes what `text` returns. Years beyond 0000–9999, which only a corrupt log holds, are
-  /// written with the digits that they have.
-  /// - Parameter out: has room for `bytesMax` bytes.
-  /// - Returns: how many bytes were written.
+  /// Writes what `text` returns. Only a corrupt log contains years beyond 0000–9999; they are
+  /// written with all their digits.
+  /// - Parameter out: must have room for `bytesMax` bytes.
+  /// - Returns: the number of written bytes.
   package static func write(_ milliseconds: Int64, to out: UnsafeMutablePointer<UInt8>) -> Int {
     let parts = milliseconds.quotientAndRemainder(dividingBy: millisecondsOfDay)
     let day = parts.remainder < 0 ? parts.quotient - 1 : parts.quotient
@@ -63,8 +62,8 @@ package enum ISO8601 {
 
   /// Reads `2026-11-23T12:00:00.123Z`. The fraction, the seconds, or the `T` and the whole time of
   /// day may be absent.
-  /// - Returns: milliseconds since 1970-01-01T00:00:00Z; nil if the text is not such a time, or
-  ///   names a day that does not exist.
+  /// - Returns: milliseconds since 1970-01-01T00:00:00Z; nil if the text is invalid or its day does
+  ///   not exist.
   package static func milliseconds(_ text: some StringProtocol) -> Int64? {
     let halves = text.split(separator: "T", omittingEmptySubsequences: false)
     guard halves.count <= 2, let date = numbers(halves[0], "-", [4, 2, 2]) else { return nil }
@@ -82,7 +81,7 @@ package enum ISO8601 {
 
   /// Reads a time with `Z` or an offset such as `+02:00`. Fractions of a second are dropped.
   /// - Returns: seconds since 1970-01-01T00:00:00Z, and minutes east of Greenwich; nil if the text
-  ///   is not such a time.
+  ///   is invalid.
   package static func seconds(_ text: String) -> (seconds: Int64, offset: Int)? {
     var time = text
     if let point = text.firstIndex(of: ".") {
@@ -152,9 +151,9 @@ package enum ISO8601 {
   }
 }
 
-/// Spans of time as people read them; the page writes them in the same way.
+/// Durations for people; the page writes them in the same way.
 package enum TimeSpan {
-  /// `35 ms`, `2.3 s`, `12 s`, `3 min 4 s`, `2 h 5 min`, `4 d 3 h`; `0 ms` if it is negative.
+  /// `35 ms`, `2.3 s`, `12 s`, `3 min 4 s`, `2 h 5 min`, `4 d 3 h`; `0 ms` if negative.
   package static func text(milliseconds: Int64) -> String {
     let ms = max(0, milliseconds)
     let seconds = ms / 1000

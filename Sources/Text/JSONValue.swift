@@ -2,15 +2,15 @@ import FoundationEssentials
 
 /// Any JSON value (RFC 8259).
 ///
-/// It is written in one way, that of RFC 8785 (JSON Canonicalization Scheme): keys sorted by UTF-16
-/// code units, no white space, and only what must be escaped is. Numbers that are not whole are
-/// written as Swift writes them, not as that RFC does, so what is hashed holds none: `init(json:)`
-/// refuses them.
+/// It is written as RFC 8785 (JSON Canonicalization Scheme) requires: keys are sorted by UTF-16
+/// code units, there is no white space, and only what must be escaped is escaped. Fractional
+/// numbers are written in Swift's format, not that RFC's. So hashed values contain none:
+/// `init(json:)` refuses them.
 package enum JSONValue: Equatable, Sendable {
   case null
   case bool(Bool)
   case integer(Int64)
-  /// A number that is not whole, or too large for `integer`.
+  /// A fractional number, or one too large for `integer`.
   case number(Double)
   case string(String)
   case array([JSONValue])
@@ -37,10 +37,10 @@ package enum JSONValue: Equatable, Sendable {
     }
   }
 
-  /// A member of an object; null if it is absent or this is not an object.
+  /// A member of an object; null if the member is absent or this is not an object.
   package subscript(_ name: String) -> JSONValue { objectValue?[name] ?? .null }
 
-  /// The object with these members added, or in place of those with the same name.
+  /// The object with these members added or replaced.
   package func with(_ added: JSONValue) -> JSONValue {
     guard case .object(let members) = self, case .object(let more) = added else { return added }
     return .object(members.merging(more) { _, new in new })
@@ -58,17 +58,17 @@ extension JSONValue: ExpressibleByStringInterpolation, ExpressibleByIntegerLiter
   package init(booleanLiteral value: Bool) { self = .bool(value) }
   package init(nilLiteral: ()) { self = .null }
   package init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
-  /// The last one of members with the same name counts.
+  /// Of members with the same name, the last one counts.
   package init(dictionaryLiteral members: (String, JSONValue)...) {
     self = .object(Dictionary(members) { _, last in last })
   }
 
-  /// A string, or null.
+  /// A string; null for nil.
   package init(_ text: String?) { self = text.map { .string($0) } ?? .null }
   package init(_ flag: Bool) { self = .bool(flag) }
-  /// A whole number, or null.
+  /// A whole number; null for nil.
   package init(_ number: Int64?) { self = number.map { .integer($0) } ?? .null }
-  /// A whole number, or null.
+  /// A whole number; null for nil.
   package init(_ number: Int?) { self.init(number.map { Int64($0) }) }
 }
 
@@ -112,8 +112,8 @@ extension JSONValue {
     }
   }
 
-  /// Whether one key comes before another by UTF-16 code units. For ASCII, as nearly all keys are,
-  /// that is the order of strings themselves, which compares bytes.
+  /// Whether one key precedes another by UTF-16 code units. For ASCII keys, the usual case, this is
+  /// the order of their bytes.
   private static func isOrdered(_ a: String, _ b: String) -> Bool {
     func isASCII(_ key: String) -> Bool { key.utf8.count == key.utf16.count }
     if isASCII(a), isASCII(b) { return a < b }
@@ -125,7 +125,7 @@ extension JSONValue {
     var text = text
     out.append(UInt8(ascii: "\""))
     text.withUTF8 { bytes in
-      // Bytes that need no escape, most often all, are copied in one go.
+      // Bytes that need no escape, usually all, are copied at once.
       var start = 0
       for (index, byte) in bytes.enumerated() where needsEscape(byte) {
         out.append(contentsOf: bytes[start..<index])
@@ -142,7 +142,7 @@ extension JSONValue {
     byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
   }
 
-  /// Passes on the bytes that stand for a byte that needs an escape.
+  /// Passes the escape of a byte to `body`.
   package static func escape(_ byte: UInt8, _ put: (UInt8) -> Void) {
     put(UInt8(ascii: "\\"))
     switch byte {
@@ -163,8 +163,8 @@ extension JSONValue {
 
 extension JSONValue: Codable {
   /// Reads JSON whose numbers are all whole.
-  /// - Throws: `DecodingError` if it is invalid, nested more than 512 deep, or holds a number that
-  ///   is not whole.
+  /// - Throws: `DecodingError` if it is invalid, nested more than 512 deep, or contains a
+  ///   fractional number.
   package init(json: [UInt8]) throws {
     self = try JSONValue(parsing: json)
     guard hasWholeNumbers else {
@@ -207,7 +207,7 @@ extension JSONValue: Codable {
     }
   }
 
-  /// Writes the value as `Codable` does; what is hashed is written by `canonical`.
+  /// Encodes the value for `Codable`. `canonical` writes the bytes that are hashed.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     switch self {

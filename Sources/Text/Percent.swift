@@ -1,6 +1,6 @@
 /// Percent-encoding (RFC 3986, section 2.1).
 package enum Percent {
-  /// The bytes without their encoding; nil if a `%` is not followed by two digits.
+  /// Decodes bytes; nil if a `%` is not followed by two digits.
   /// - Parameter plusIsSpace: as in the queries of HTML forms.
   package static func decode(
     _ encoded: some Sequence<UInt8>, plusIsSpace: Bool = false
@@ -20,23 +20,23 @@ package enum Percent {
     return bytes
   }
 
-  /// The text without its encoding; nil if that is invalid, or what it stands for is not UTF-8.
+  /// Decodes text; nil if the encoding is invalid, or the result is not UTF-8.
   package static func decode(_ text: some StringProtocol, plusIsSpace: Bool = false) -> String? {
     decode(text.utf8, plusIsSpace: plusIsSpace).flatMap { String(validating: $0, as: UTF8.self) }
   }
 
-  /// Encodes all but the unreserved characters (section 2.3).
+  /// Encodes all characters except the unreserved ones (section 2.3).
   package static func encode(_ text: String) -> String {
     String(decoding: encode(text.utf8), as: UTF8.self)
   }
 
-  /// The same for a path, whose slashes stay.
+  /// Encodes a path: its slashes stay.
   package static func encode(path: String) -> String {
     path.split(separator: "/", omittingEmptySubsequences: false).map { encode(String($0)) }
       .joined(separator: "/")
   }
 
-  /// Encodes all bytes but the unreserved characters (section 2.3).
+  /// Encodes all bytes except the unreserved characters (section 2.3).
   package static func encode(_ bytes: some Sequence<UInt8>) -> [UInt8] {
     bytes.flatMap { byte in
       isUnreserved(byte)

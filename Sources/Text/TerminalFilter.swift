@@ -1,6 +1,5 @@
 /// Removes terminal sequences and control characters from a stream (ECMA-48; xterm's control
-/// sequences), so that a terminal shows what it gets and acts on nothing of it. Line ends and tabs
-/// stay.
+/// sequences), so that a terminal only shows text. Line ends and tabs stay.
 package struct TerminalFilter: Sendable {
   private enum State {
     case text
@@ -8,19 +7,19 @@ package struct TerminalFilter: Sendable {
     case escaped
     /// In a control sequence, until its last byte.
     case sequence
-    /// In a string for the terminal, such as its title, until it is closed, or to the line's end.
+    /// In a string for the terminal, such as its title, until its end or the line's end.
     case string
-    /// An escape within such a string: the first half of what closes it.
+    /// An escape within such a string: the first half of its end.
     case stringEscaped
   }
 
   private var state = State.text
-  /// The first byte of a character that may be one of the control characters U+0080–U+009F.
+  /// The first byte of what may be a control character from U+0080 to U+009F.
   private var holdsLead = false
 
   package init() {}
 
-  /// The bytes that are shown, of the next piece of the stream.
+  /// The visible bytes of the next piece of the stream.
   package mutating func take(_ bytes: some Collection<UInt8>) -> [UInt8] {
     var out: [UInt8] = []
     out.reserveCapacity(bytes.count)
@@ -35,12 +34,12 @@ package struct TerminalFilter: Sendable {
       state = .text
       switch byte {
       case UInt8(ascii: "["): state = .sequence
-      // Operating system command, device control, and the other strings.
+      // An operating system command, a device control string, and the like.
       case UInt8(ascii: "]"), UInt8(ascii: "P"), UInt8(ascii: "X"), UInt8(ascii: "^"),
         UInt8(ascii: "_"):
         state = .string
       case 0x1b: state = .escaped
-      // Intermediate bytes: the next one ends it.
+      // An intermediate byte: the next one ends the sequence.
       case 0x20...0x2f: state = .escaped
       case 0x0a: out.append(byte)
       case _: break
@@ -50,7 +49,7 @@ package struct TerminalFilter: Sendable {
       case 0x40...0x7e: state = .text
       case 0x1b: state = .escaped
       case 0x20...0x3f: break
-      // Not a byte of a sequence, so it was not one.
+      // An invalid byte: this was not a sequence.
       case _:
         state = .text
         takeText(byte, &out)
@@ -95,7 +94,7 @@ package struct TerminalFilter: Sendable {
     }
   }
 
-  /// The bytes of a whole text that are shown.
+  /// The visible bytes of a whole text.
   package static func filtered(_ text: some Collection<UInt8>) -> [UInt8] {
     var filter = TerminalFilter()
     return filter.take(text)

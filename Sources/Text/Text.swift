@@ -1,16 +1,17 @@
-// Formats of text that more than one module reads or writes: JSON, hexadecimal, UUIDs, times,
-// spans, percent-encoding, and what a terminal would act on.
+// Text formats that several modules read or write: JSON, hexadecimal, UUIDs, times, durations,
+// percent-encoding, and text for terminals.
 //
-// What it is for: each format has one reader and one writer here, so that a hash, an address or a
-// log line is the same bytes wherever it is made.
+// Purpose: each format has one reader and one writer, so that a hash, an address or a log line has
+// the same bytes everywhere.
 //
-// What it promises: everything here is a pure function of its input, so `Domain` may use it. It
-// reads no clock, no file and no environment. Invalid input gives nil or an error, never a repaired
-// value, unless a function says otherwise. Only the JSON reader needs a library, Foundation's
-// decoder; all else is the standard library.
+// Guarantees: everything here is a pure function of its input, so `Domain` may use it. It reads no
+// clock, no file and no environment. Only the JSON reader uses a library, Foundation's decoder.
+//
+// Failures: invalid input gives nil or an error, never a repaired value, unless a function says
+// otherwise.
 
 extension StringProtocol {
-  /// The text without white space and line ends at its ends.
+  /// The text without white space and line ends on both sides.
   package var trimmed: String {
     var text = self[...]
     while let first = text.first, first.isWhitespace { text.removeFirst() }
@@ -18,7 +19,7 @@ extension StringProtocol {
     return String(text)
   }
 
-  /// The text without white space and line ends at its end.
+  /// The text without white space and line ends after it.
   package var trimmedEnd: String {
     var text = self[...]
     while let last = text.last, last.isWhitespace { text.removeLast() }
@@ -26,8 +27,8 @@ extension StringProtocol {
   }
 }
 
-/// The hash FNV-1a with 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/). It is fast and the
-/// same on every machine, but it protects against nobody.
+/// The 64-bit hash FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/). It is fast and the same on
+/// every machine, but it is not secure.
 package enum FNV1a {
   /// The hash of the text's UTF-8.
   package static func hash(_ text: String) -> UInt64 {

@@ -4,14 +4,14 @@
   /// - Parameter bytes: sixteen of them.
   package static func encode(_ bytes: some Collection<UInt8>) -> String { encode(Array(bytes)) }
 
-  /// - Parameter bytes: sixteen of them; of any other number, the digits without hyphens.
+  /// - Parameter bytes: sixteen of them. Any other number gives their digits without hyphens.
   package static func encode(_ bytes: [UInt8]) -> String {
     guard bytes.count == 16 else { return Hex.encode(bytes) }
     return text { out in bytes.withUnsafeBytes { write($0, to: out) } }
   }
 
-  /// The sixteen bytes; nil if the text is not a UUID in the usual grouping. Digits may be of
-  /// either case.
+  /// The sixteen bytes; nil if the text is not a UUID in the usual grouping. Digits may have either
+  /// case.
   package static func decode(_ text: String) -> [UInt8]? {
     let utf8 = Array(text.utf8)
     guard utf8.count == 36, [8, 13, 18, 23].allSatisfy({ utf8[$0] == UInt8(ascii: "-") }) else {
@@ -27,8 +27,8 @@
     }
   }
 
-  /// Both halves; nil if the bytes are not a UUID's text with lowercase digits, so that the text
-  /// that is made of them is the one that was read.
+  /// Both halves; nil if the bytes are not a UUID's text with lowercase digits. So writing the
+  /// halves gives the same text.
   package static func halves(_ text: UnsafeRawBufferPointer) -> (UInt64, UInt64)? {
     let dash = UInt8(ascii: "-")
     guard text.count == 36, text[8] == dash, text[13] == dash, text[18] == dash, text[23] == dash,
@@ -38,7 +38,7 @@
     return (UInt64(a) << 32 | UInt64(b), UInt64(c) << 32 | UInt64(d))
   }
 
-  /// The number that twice four digits stand for.
+  /// The number of two groups of four digits.
   private static func number(
     _ text: UnsafeRawBufferPointer, at start: Int, and other: Int
   ) -> UInt32? {
@@ -51,7 +51,7 @@
   }
 
   /// Writes the 36 characters of sixteen bytes.
-  /// - Parameter out: has room for them.
+  /// - Parameter out: must have room for 36 bytes.
   @inlinable
   public static func write(_ bytes: UnsafeRawBufferPointer, to out: UnsafeMutableRawPointer) {
     func digits(_ index: Int) -> UInt64 {

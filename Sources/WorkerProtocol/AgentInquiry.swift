@@ -1,35 +1,35 @@
-// Which agents a worker has: what it is asked to look for, and what it found.
+// Which agents a worker has: the server's inquiry and the worker's findings.
 
 import Workflows
 
-/// Asks which agents there might be.
+/// Requests the agents to look for.
 package struct AgentsAsked: Codable, Equatable, Sendable {
   package var worker: String
   package init(worker: String) { self.worker = worker }
 }
 
-/// Every agent that some workflow of the server knows.
+/// Every agent of the server's workflows.
 package struct AgentInquiries: Codable, Equatable, Sendable {
   package var agents: [AgentInquiry]
   package init(agents: [AgentInquiry]) { self.agents = agents }
 }
 
-/// How one agent is looked for.
+/// How to look for one agent.
 package struct AgentInquiry: Codable, Equatable, Sendable {
   /// The profile's name.
   package var name: String
-  /// Looked up on the worker's PATH; nil: it needs no program of its own.
+  /// Looked up on the worker's PATH; nil: no program of its own is needed.
   package var program: String?
   package var preflight: AgentPreflight?
-  /// Names of variables of the worker's environment that the agent, and so the preflight, may see.
+  /// Variables of the worker's environment that the agent and its preflight may see.
   package var environment: [String]
-  /// What it gets in its sandbox; the preflight runs with it. nil: as `SandboxRules()`.
+  /// The sandbox's grants, also for the preflight. nil: as `SandboxRules()`.
   package var sandbox: SandboxRules?
-  /// The services that it calls with a credential that stays outside; absent: none.
+  /// The services that the agent calls with a credential that stays outside; nil: none.
   package var endpoints: [ModelEndpoint]?
 
-  /// Paths `~/…` of the worker's home that the agent finds in its own.
-  package var lent: [String] {
+  /// Paths `~/…` of the worker's home that are visible in the agent's home.
+  package var homePaths: [String] {
     ((sandbox?.readable ?? []) + (sandbox?.writable ?? [])).filter { $0.hasPrefix("~/") }
   }
 
@@ -45,8 +45,8 @@ package struct AgentInquiry: Codable, Equatable, Sendable {
     self.endpoints = endpoints
   }
 
-  /// How this profile's agent is looked for. The one that `--agent command` makes is not: whoever
-  /// starts a server with it hears of a missing program by the first delegation.
+  /// The inquiry for this profile's agent. It has no program for `--agent command`: a missing
+  /// program is reported by the first delegation.
   package init(_ profile: AgentProfile) {
     self.init(
       name: profile.name,
@@ -57,14 +57,14 @@ package struct AgentInquiry: Codable, Equatable, Sendable {
   }
 }
 
-/// What came of looking for an agent.
+/// The result of looking for an agent.
 package struct AgentFinding: Codable, Equatable, Sendable {
-  /// Whether it could work.
+  /// Whether the agent is ready for work.
   package enum State: String, CaseIterable, Codable, Sendable {
     case ready
     case notInstalled
     case notSignedIn
-    /// Its check failed, or did not end in time.
+    /// The check failed or timed out.
     case failing
     /// The check has not ended yet.
     case unknown
@@ -73,9 +73,9 @@ package struct AgentFinding: Codable, Equatable, Sendable {
   /// The profile's name.
   package var name: String
   package var state: State
-  /// What is so, and what can be done about it, for people.
+  /// The reason and a remedy, for people.
   package var detail: String
-  /// Where its credentials are; absent where nobody looked.
+  /// Where the agent's credentials are; nil if that was not checked.
   package var keys: AgentKeys?
 
   package init(name: String, state: State, detail: String, keys: AgentKeys? = nil) {
@@ -86,9 +86,9 @@ package struct AgentFinding: Codable, Equatable, Sendable {
   }
 }
 
-/// Where an agent's credentials are, by the names of the variables that hold them.
+/// Where an agent's credentials are, by the names of their variables.
 package struct AgentKeys: Codable, Equatable, Sendable {
-  /// In the worker alone: the agent never has them.
+  /// In the worker alone: the agent never sees them.
   package var outside: [String]
   /// In the agent's environment.
   package var inside: [String]
@@ -98,13 +98,13 @@ package struct AgentKeys: Codable, Equatable, Sendable {
     self.inside = inside
   }
 
-  /// In words, for people; nil where there is none.
+  /// A description for people; nil if there are no credentials.
   package var text: String? {
     let parts = [
       outside.isEmpty ? nil : "outside of the sandbox: \(outside.joined(separator: ", "))",
       inside.isEmpty ? nil : "inside: \(inside.joined(separator: ", "))",
     ]
-    let told = parts.compactMap { $0 }
-    return told.isEmpty ? nil : "keys " + told.joined(separator: "; ")
+    let known = parts.compactMap { $0 }
+    return known.isEmpty ? nil : "keys " + known.joined(separator: "; ")
   }
 }

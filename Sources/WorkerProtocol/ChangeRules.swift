@@ -1,10 +1,10 @@
-// What a worker looks after when it takes a change in.
+// Rules that a worker checks when it collects a change.
 
-/// A file that a commit puts back as another commit has it.
+/// A file that a commit restores from another commit.
 package struct RestoredFile: Codable, Equatable, Sendable {
-  /// From the repository's root.
+  /// The path from the repository's root.
   package var path: String
-  /// The commit.
+  /// The commit to restore from.
   package var base: String
   package init(path: String, base: String) {
     self.path = path
@@ -22,11 +22,11 @@ package struct BaseBranch: Codable, Equatable, Sendable {
   }
 }
 
-/// How large a generated change may be. A worker refuses a larger one before it is packed.
+/// The largest generated change. A worker refuses a larger one before it is packed.
 package struct ChangeLimits: Codable, Equatable, Sendable {
-  /// How many files it may touch.
+  /// The most files that it may change.
   package var filesMax: Int
-  /// The bytes of all files that it adds or changes.
+  /// The bytes of all added or changed files.
   package var bytesMax: Int
   package init(filesMax: Int, bytesMax: Int) {
     self.filesMax = filesMax

@@ -1,11 +1,10 @@
-// How a worker and its server prove to each other who they are, without sending what proves it.
+// How a worker and its server prove their identity to each other without sending a secret.
 //
 // Both know a key that is derived from the worker's token. A request carries an HMAC over its
-// method, target, worker, time, nonce and the digest of its body; the response carries one over
-// the request's nonce, its status and the digest of its body. Whoever takes over the server's
-// address therefore learns no token, and nothing that it answers is obeyed; a request that was
-// recorded is refused the second time, by its nonce and its time. The proof hides nothing: across
-// machines TLS does that.
+// method, target, worker, time, nonce and the digest of its body. The response carries one over the
+// request's nonce, its status and the digest of its body. So a process that takes over the server's
+// address learns no token, and workers ignore its responses. A recorded request is refused the
+// second time, by its nonce and its time. The proof encrypts nothing: between machines, TLS does.
 //
 // A request:   Authorization: AIPM-HMAC-SHA256 worker=W,key=K,time=T,nonce=N,body=D,proof=P
 // A response:  Aipm-Proof: time=T,body=D,proof=P
@@ -23,7 +22,7 @@
 import Cryptography
 import Text
 
-/// A worker's key, and the name that requests call it by.
+/// A worker's key, and the key's name in requests.
 package struct WorkerKey: Equatable, Sendable {
   package let id: String
   package let secret: [UInt8]
@@ -39,11 +38,11 @@ package struct WorkerKey: Equatable, Sendable {
     self.secret = secret
   }
 
-  /// Whether a text could be the name of a key; then it is safe as the name of a file.
+  /// Whether the text is a valid name of a key. Then it is also a safe file name.
   package static func isID(_ text: String) -> Bool { text.utf8.count == 32 && isHex(text) }
 }
 
-/// What a request proves itself with.
+/// The proof of a request.
 package struct RequestProof: Equatable, Sendable {
   package static let scheme = "AIPM-HMAC-SHA256"
 
@@ -53,7 +52,7 @@ package struct RequestProof: Equatable, Sendable {
   /// Milliseconds since 1970, by the worker's clock.
   package var time: Int64
   package var nonce: String
-  /// SHA-256 of the body, in hex.
+  /// The SHA-256 of the body, in hex.
   package var body: String
   private var proof: String
 
@@ -73,7 +72,7 @@ package struct RequestProof: Equatable, Sendable {
       HMACSHA256.code(for: message(method: method, target: target), key: key.secret))
   }
 
-  /// Reads the value of `Authorization`; nil where it is none of this scheme.
+  /// Reads the value of `Authorization`; nil if it is invalid or of another scheme.
   package init?(header: String) {
     let prefix = "\(Self.scheme) "
     guard header.hasPrefix(prefix), header.utf8.count < 1000 else { return nil }
@@ -96,7 +95,7 @@ package struct RequestProof: Equatable, Sendable {
       + "proof=\(proof)"
   }
 
-  /// Whether whoever made it has the key, and made it for this very call.
+  /// Whether the sender has the key and made the proof for this call.
   package func isValid(_ key: WorkerKey, method: String, target: String) -> Bool {
     guard key.id == self.key, let code = Hex.decode(proof) else { return false }
     return HMACSHA256.isValid(
@@ -107,22 +106,22 @@ package struct RequestProof: Equatable, Sendable {
     lines("aipm-worker-request-2", worker, key, "\(time)", nonce, method, target, body)
   }
 
-  /// 16 bytes of the system's randomness, in hex.
+  /// 16 random bytes of the system, in hex.
   package static func freshNonce() -> String {
     Hex.encode((0..<16).map { _ in UInt8.random(in: .min ... .max) })
   }
 }
 
-/// What a response proves itself with.
+/// The proof of a response.
 package struct ResponseProof: Equatable, Sendable {
   /// The name of its header field.
   package static let field = "Aipm-Proof"
-  /// In place of a digest where the body is made while it is sent.
+  /// Replaces the digest if the body is generated while it is sent.
   package static let streamed = "stream"
 
   /// Milliseconds since 1970, by the server's clock.
   package var time: Int64
-  /// SHA-256 of the body, in hex, or `streamed`.
+  /// The SHA-256 of the body, in hex, or `streamed`.
   package var body: String
   private var proof: String
 
@@ -135,7 +134,7 @@ package struct ResponseProof: Equatable, Sendable {
       HMACSHA256.code(for: message(nonce: nonce, status: status), key: key.secret))
   }
 
-  /// Reads the value of `Aipm-Proof`; nil where it is malformed.
+  /// Reads the value of `Aipm-Proof`; nil if it is malformed.
   package init?(header: String) {
     guard header.utf8.count < 1000 else { return nil }
     let fields = proofFields(header[...])
@@ -149,7 +148,7 @@ package struct ResponseProof: Equatable, Sendable {
 
   package var header: String { "time=\(time),body=\(body),proof=\(proof)" }
 
-  /// Whether whoever made it has the key, and answers the request with this nonce.
+  /// Whether the sender has the key and answers the request with this nonce.
   package func isValid(_ key: WorkerKey, nonce: String, status: Int) -> Bool {
     guard let code = Hex.decode(proof) else { return false }
     return HMACSHA256.isValid(
@@ -161,7 +160,7 @@ package struct ResponseProof: Equatable, Sendable {
   }
 }
 
-/// A name that may stand in a header, a path and a file's name: 1 to 100 of a-z A-Z 0-9 . _ -
+/// A name that is valid in a header, a path and a file's name: 1 to 100 of a-z A-Z 0-9 . _ -
 package func isWorkerName(_ text: String) -> Bool {
   (1...100).contains(text.utf8.count) && text != "." && text != ".."
     && text.utf8.allSatisfy { byte in

@@ -2,23 +2,23 @@ import NetworkRules
 
 /// How an attempt ended on the worker.
 package struct ResultReport: Codable, Equatable, Sendable {
-  /// What came of the attempt.
+  /// The attempt's outcome.
   package enum Outcome: String, Codable, Sendable {
     case committed
     /// The agent was ended because the delegation was cancelled.
     case stopped
-    /// The worker ends in good order and gives the attempt back.
+    /// The worker shuts down and returns the attempt.
     case drained
     case agentFailed
     case agentTimeout
     case agentNotFound
     case noChanges
-    /// A command that was to verify the change failed, after all rounds.
+    /// A command that verifies the change failed in every round.
     case verifyFailed
-    /// The change breaks a rule that the worker looks after: the attempt is over, as where the
-    /// server refuses a pack.
+    /// The change breaks a rule that the worker checks. The attempt is over, as if the server had
+    /// refused the pack.
     case refused
-    /// Something failed on the worker that is not the agent's doing: disk, git, the network.
+    /// Something on the worker failed that the agent did not cause: disk, git, the network.
     case workerFault
   }
   package var worker: String
@@ -28,15 +28,15 @@ package struct ResultReport: Codable, Equatable, Sendable {
   package var commit: String?
   package var durationMs: Int64
   package var outputBytes: Int
-  /// SHA-256 of the output as it was sent, in hex.
+  /// The SHA-256 of the output as it was sent, in hex.
   package var outputDigest: String
-  /// What went wrong, for people.
+  /// The failure, for people.
   package var message: String?
-  /// What to do about it, for people.
+  /// A remedy, for people.
   package var hint: String?
-  /// What the agent told of its cost, for people.
+  /// The cost that the agent reported, for people.
   package var usage: String?
-  /// What the agent reached and what it was refused; absent if it tried nothing.
+  /// The hosts that the agent reached and those that it was refused; nil if it tried none.
   package var network: NetworkRecord?
   package init(
     worker: String, lease: LeaseReference, outcome: Outcome, commit: String?,

@@ -1,18 +1,18 @@
 import Cryptography
 import Text
 
-/// The text of a token: `aipm_`, 48 hexadecimal digits at random, and 8 that check those, so that
-/// a token is known for one wherever it is found, and one that is cut off is noticed before use.
+/// The text of a token: `aipm_`, 48 random hexadecimal digits, and 8 digits of a checksum. So a
+/// token is recognized wherever it is found, and a truncated one is noticed before use.
 package enum TokenText {
   package static let prefix = "aipm_"
 
-  /// A new one.
+  /// Makes a new token.
   package static func fresh() -> String {
     let random = prefix + Hex.encode((0..<24).map { _ in UInt8.random(in: .min ... .max) })
     return random + checksum(random)
   }
 
-  /// Whether a text begins as a token does and is none: it was cut off or mistyped.
+  /// Whether the text begins like a token and is invalid: truncated or mistyped.
   package static func isDamaged(_ text: String) -> Bool {
     guard text.hasPrefix(prefix) else { return false }
     return text.utf8.count != prefix.utf8.count + 56

@@ -1,10 +1,10 @@
-// The worker protocol, version 2: how a worker process and the server talk, over HTTP with JSON.
+// The worker protocol, version 2, between a worker process and the server: HTTP with JSON.
 //
-// It is a control loop, not a queue of messages. The server says what a worker *should* be doing
-// (`Desired`, with a revision); the worker makes it so and reports what came of it. A lost or
-// doubled message therefore does no harm: the next poll says the same again. What a worker reports
-// carries the fencing token of its lease; the server compares it in the append, so a report under
-// an old token is refused with 409 and changes nothing.
+// It is a control loop, not a queue of messages. The server sends what a worker *should* be doing
+// (`Desired`, with a revision). The worker does it and reports the result. A lost or duplicate
+// message is harmless: the next poll says the same again. A worker's report carries the fencing
+// token of its lease. The server compares the token in the append, so a report under an old token
+// is refused with 409 and changes nothing.
 //
 // | route, under /worker/v1 | body → answer |
 // | --- | --- |
@@ -22,33 +22,38 @@
 // | POST /result | `ResultReport` → 204 |
 // | POST /leaving | `Leaving` → 204: this life ends in good order |
 //
-// Local workers reach it over a unix socket in the data folder, remote ones over TCP. On both, each
-// request and each response is proven (Proof.swift): no token is sent, and a worker obeys no
-// response that is not proven. A token speaks for one worker, and only of leases that this worker
-// holds. Faults are `application/problem+json`: 401 the token is not known, or with `code`
-// `revoked` is no longer valid, or with `stale` the request's time is too far from the server's,
-// which the proof of the response tells; 403 the token is another worker's; 409 with `code`
-// `superseded` or `cancelled`: give the attempt up; 410 this life of the worker is not known:
-// register; 422 with `code` `refused`: the change breaks a rule, the attempt is over; 424: this
-// server has not seen the pack, send it before the result; 503: keep what you have and come again.
+// Local workers connect over a unix socket in the data folder, remote ones over TCP. On both, each
+// request and each response is proven (Proof.swift): no token is sent, and a worker ignores an
+// unproven response. A token is valid for one worker, and only for the leases of this worker.
 //
-// A checkout is one thin pack of what the lease's head has beyond the commits that the worker
-// names. It is no `git fetch`: git could prove nothing, and would believe whoever answers. The
-// worker keeps what it got only if the commit that the proven order named is whole in it.
+// Errors are `application/problem+json`:
+// - 401: the token is unknown; with `code` `revoked`, the token is no longer valid; with `code`
+//   `stale`, the request's time is too far from the server's, which the proof of the response
+//   contains;
+// - 403: the token is another worker's;
+// - 409 with `code` `superseded` or `cancelled`: drop the attempt;
+// - 410: this incarnation of the worker is unknown: register;
+// - 422 with `code` `refused`: the change breaks a rule, the attempt is over;
+// - 424: the server has not received the pack: send it before the result;
+// - 503: keep the data and try again.
 //
-// A hand-in is one thin pack and one result. It is not a `git push`: the server, which knows the
-// lease, names the ref, so that nothing a worker sends can name another.
+// A checkout is one thin pack: the commits of the lease's head that the worker does not list. It is
+// not a `git fetch`, because git would trust any server. The worker keeps the pack only if it
+// completes the commit that the proven order named.
+//
+// A hand-in is one thin pack and one result. It is not a `git push`: the server names the ref by
+// the lease, so a worker cannot name another one.
 
 import NetworkRules
 import Workflows
 
 /// The unix socket of local workers.
 package enum WorkerSocketName {
-  /// Its name in its folder.
+  /// The socket's name in its folder.
   package static let server = "server.sock"
 }
 
-/// Which attempt a report speaks for, and by what right.
+/// The attempt of a report, and the token that permits the report.
 package struct LeaseReference: Codable, Hashable, Sendable {
   package var delegation: String
   package var attempt: Int
@@ -61,10 +66,10 @@ package struct LeaseReference: Codable, Hashable, Sendable {
   }
 }
 
-/// What a worker still has of its last life.
+/// An attempt that a worker still has from its last incarnation.
 package struct JournalEntry: Codable, Equatable, Sendable {
   package var lease: LeaseReference
-  /// The commit that was made and not yet taken; nil where the agent had not ended.
+  /// The commit that was made and not yet accepted; nil if the agent had not ended.
   package var commit: String?
   package init(lease: LeaseReference, commit: String?) {
     self.lease = lease
@@ -72,16 +77,16 @@ package struct JournalEntry: Codable, Equatable, Sendable {
   }
 }
 
-/// How a worker begins a life.
+/// A worker's first call.
 package struct Registration: Codable, Equatable, Sendable {
   package var worker: String
   package var host: String
   package var version: String
-  /// The agents that could work on this machine, by the names of their profiles.
+  /// The agents that are ready on this machine, by the names of their profiles.
   package var agents: [String]
-  /// What came of looking for each agent; absent where nobody looked.
+  /// The result of looking for each agent; nil if the worker did not look.
   package var findings: [AgentFinding]?
-  /// True where the server started this process. The server knows by the token and does not look.
+  /// True if the server started this process. The server ignores it: it goes by the token.
   package var local: Bool
   package var journal: [JournalEntry]
   package init(
@@ -98,13 +103,12 @@ package struct Registration: Codable, Equatable, Sendable {
   }
 }
 
-/// What a worker is told when it has registered.
+/// The response to a registration.
 package struct Registered: Codable, Equatable, Sendable {
-  /// Which life of this worker it is; each call names it.
+  /// The number of this registration of the worker; each call carries it.
   package var incarnation: Int
   package var heartbeatMs: Int64
-  /// Entries of the journal that are wanted no more: drop them. The others come back as the
-  /// assignment, with a new token.
+  /// Entries of the journal to drop. The others return as the assignment, with a new token.
   package var discard: [LeaseReference]
   package init(incarnation: Int, heartbeatMs: Int64, discard: [LeaseReference]) {
     self.incarnation = incarnation
@@ -113,11 +117,11 @@ package struct Registered: Codable, Equatable, Sendable {
   }
 }
 
-/// Asks what the worker should be doing.
+/// Requests what the worker should be doing.
 package struct DesiredPoll: Codable, Equatable, Sendable {
   package var worker: String
   package var incarnation: Int
-  /// The last revision that was seen; 0 at first.
+  /// The last received revision; 0 at first.
   package var revision: Int64
   /// How long the server may wait for a newer one; at most 25 s.
   package var waitMs: Int64
@@ -132,11 +136,11 @@ package struct DesiredPoll: Codable, Equatable, Sendable {
 /// What a worker should be doing.
 package struct Desired: Codable, Equatable, Sendable {
   package var revision: Int64
-  /// nil: nothing; whatever runs is to be ended and dropped.
+  /// nil: nothing; a running attempt must be ended and dropped.
   package var assignment: Assignment?
-  /// End the agent of the assignment, then report it as stopped.
+  /// End the assignment's agent, then report it as stopped.
   package var cancel: Bool
-  /// Finish what you have, then end.
+  /// Finish the assignment, then exit.
   package var drain: Bool
   package init(revision: Int64, assignment: Assignment?, cancel: Bool, drain: Bool) {
     self.revision = revision
@@ -152,26 +156,26 @@ package struct Assignment: Codable, Equatable, Sendable {
   /// `OWNER/REPO`
   package var repository: String
   package var branch: String
-  /// The commit to start from, and to stand on.
+  /// The commit to start from, and to check out.
   package var head: String
   package var prompt: String
-  /// The message of the commit, whole, with its trailers.
+  /// The whole message of the commit, with its trailers.
   package var commitMessage: String
   package var agent: AgentCall
   package var timeoutMs: Int64
-  /// The agent is ended when it has said nothing for so long; nil: never.
+  /// The agent is ended if it writes nothing for this long; nil: never.
   package var stallMs: Int64?
   /// Output beyond this many bytes is counted and dropped.
   package var outputBytesMax: Int
-  /// What runs before the agent and after it; nil: nothing.
+  /// The commands before and after the agent; nil: none.
   package var commands: CommandPlan?
-  /// How large the change may be; nil: the server alone looks after that.
+  /// The largest change; nil: only the server checks it.
   package var change: ChangeLimits?
-  /// The file of the task, where the commit is to put it back; nil: it stays as the agent has it.
+  /// The file of the task that the commit restores; nil: the agent's version stays.
   package var taskFile: RestoredFile?
-  /// The branch that this one was made from, and the commit that it stood at; nil: not told.
+  /// The branch that this one was made from, and its commit then; nil: unknown.
   package var base: BaseBranch?
-  /// Author and committer of the commit, as `NAME <ADDRESS>`; nil: AIPM's own name.
+  /// Author and committer of the commit, as `NAME <ADDRESS>`; nil: AIPM's name.
   package var author: String?
   package init(
     lease: LeaseReference, repository: String, branch: String, head: String, prompt: String,
@@ -197,15 +201,15 @@ package struct Assignment: Codable, Equatable, Sendable {
   }
 }
 
-/// What runs before an agent and after it, in its sandbox: argument lists.
+/// The commands before and after an agent, in its sandbox: argument lists.
 package struct CommandPlan: Codable, Equatable, Sendable {
   package var setup: [[String]]
   package var verify: [[String]]
-  /// How often what a verification said goes back to the agent.
+  /// How often a failed verification's output is returned to the agent.
   package var rounds: Int
-  /// Names of variables of the worker's environment that these commands may see.
+  /// Variables of the worker's environment that these commands may see.
   package var environment: [String]
-  /// What `.aipm.yaml` may set, as it stands in the commit `base`.
+  /// The settings that `.aipm.yaml` may change, as in the commit `base`.
   package var repositoryMaySet: [String]
   package var base: String?
   package init(
@@ -221,11 +225,11 @@ package struct CommandPlan: Codable, Equatable, Sendable {
   }
 }
 
-/// How an agent is called.
+/// How to start an agent.
 package struct AgentCall: Codable, Equatable, Sendable {
-  /// One argument; a placeholder is one whole argument, so that nothing is parsed out of a text.
+  /// One argument. A placeholder is a whole argument, so no text is parsed.
   package struct Argument: Codable, Equatable, Sendable {
-    /// What the argument stands for.
+    /// The kind of the argument.
     package enum Kind: String, Codable, Sendable {
       case literal, prompt, promptFile, directory
     }
@@ -239,32 +243,32 @@ package struct AgentCall: Codable, Equatable, Sendable {
   }
   /// The profile's name.
   package var name: String
-  /// True for the agent that is built in: the worker's own program, as `demo-agent`.
+  /// True for the built-in agent: the worker's own program, as `demo-agent`.
   package var isDemo: Bool
-  /// Program and arguments; empty for demo and for a session.
+  /// Program and arguments; empty for the demo agent and for a session.
   package var arguments: [Argument]
   package var promptOnStandardInput: Bool
-  /// In place of `arguments` where the prompt is longer than an argument may be; nil: those, with
-  /// words for the prompt that name a file which holds it.
+  /// Replaces `arguments` if the prompt is too long for an argument. nil: `arguments` with a prompt
+  /// that names a file with the prompt's text.
   package var longPromptArguments: [Argument]?
-  /// Names of variables of the worker's environment that the agent may see.
+  /// Variables of the worker's environment that the agent may see.
   package var environment: [String]
-  /// What it gets in a sandbox; nil: nothing of the network, and of the disk nothing besides.
+  /// The sandbox's grants; nil: no network, and no folders besides the default ones.
   package var sandbox: SandboxRules?
-  /// What the attempt's files may take on disk; nil: no limit.
+  /// The most disk space of the attempt's files; nil: no limit.
   package var diskBytesMax: Int?
-  /// How many processes and threads it may have at once; nil: no limit.
+  /// The most concurrent processes and threads; nil: no limit.
   package var processesMax: Int?
-  /// The most memory that all of them may have, in bytes; nil: no limit.
+  /// The most memory of all processes, in bytes; nil: no limit.
   package var memoryBytesMax: Int?
-  /// The services that it calls with a credential that stays outside of its sandbox; absent: none.
+  /// The services that it calls with a credential that stays outside of its sandbox; nil: none.
   package var endpoints: [ModelEndpoint]?
-  /// Patterns, as gitignore(5) has them, of files that it keeps for itself in the tree: a new one
-  /// is no part of its change. Absent: none.
+  /// Patterns, as in gitignore(5), of the agent's own files in the tree. New files that match are
+  /// not part of its change. nil: none.
   package var ownFiles: [String]?
-  /// How its end is read; absent: by an exit code of 0 alone.
+  /// How the agent's end is judged; nil: by an exit code of 0 alone.
   package var reading: AgentReading?
-  /// For an agent that stays and is spoken to in the Agent Client Protocol.
+  /// For an agent that speaks the Agent Client Protocol.
   package var session: AgentSession?
   package init(
     name: String, isDemo: Bool, arguments: [Argument], promptOnStandardInput: Bool,
@@ -284,13 +288,13 @@ package struct AgentCall: Codable, Equatable, Sendable {
   }
 }
 
-/// What an agent gets in its sandbox besides the system's folders.
+/// What an agent's sandbox grants besides the system's folders.
 package struct SandboxRules: Codable, Equatable, Sendable {
   package var network: NetworkPolicy
-  /// Absolute paths, or `~/…` of the worker's home, which stand under the agent's HOME.
+  /// Absolute paths, or `~/…` of the worker's home, which are visible under the agent's HOME.
   package var readable: [String]
   package var writable: [String]
-  /// Toolchains of the worker's home that it may run.
+  /// Toolchains of the worker's home that the agent may run.
   package var toolchains: [Toolchain]
   package init(
     network: NetworkPolicy = NetworkPolicy(), readable: [String] = [], writable: [String] = [],
@@ -302,7 +306,7 @@ package struct SandboxRules: Codable, Equatable, Sendable {
     self.toolchains = toolchains
   }
 
-  /// What a profile grants.
+  /// The grants of a profile.
   /// - Parameter network: what the profile and its workflow allow together.
   package init(_ grants: SandboxGrants, network: NetworkPolicy) {
     self.init(
@@ -311,15 +315,15 @@ package struct SandboxRules: Codable, Equatable, Sendable {
   }
 }
 
-/// Asks for the objects of a lease's head.
+/// Requests the objects of a lease's head.
 package struct FetchRequest: Codable, Equatable, Sendable {
   package var worker: String
   package var lease: LeaseReference
   /// The commit that the order named.
   package var head: String
-  /// Commits that the worker has with all that belongs to them; at most `haveMax` are looked at.
+  /// Commits that the worker has completely; the server reads at most `haveMax`.
   package var have: [String]
-  /// Objects of tags, in place of the head's; at most `tagsMax` are looked at. nil: the head's.
+  /// Objects of tags, instead of the head's; the server reads at most `tagsMax`. nil: the head's.
   package var tags: [String]?
   package static let haveMax = 64
   package static let tagsMax = 10_000
@@ -334,11 +338,11 @@ package struct FetchRequest: Codable, Equatable, Sendable {
   }
 }
 
-/// Asks for the tags of a lease's repository.
+/// Requests the tags of a lease's repository.
 package struct TagsRequest: Codable, Equatable, Sendable {
   package var worker: String
   package var lease: LeaseReference
-  /// The digest of the list that the worker has; nil: it has none.
+  /// The digest of the worker's list; nil: it has no list.
   package var have: String?
   package init(worker: String, lease: LeaseReference, have: String?) {
     self.worker = worker
@@ -347,7 +351,7 @@ package struct TagsRequest: Codable, Equatable, Sendable {
   }
 }
 
-/// The last word of a life.
+/// The last report of an incarnation.
 package struct Leaving: Codable, Equatable, Sendable {
   package var worker: String
   package var incarnation: Int
@@ -357,11 +361,11 @@ package struct Leaving: Codable, Equatable, Sendable {
   }
 }
 
-/// A sign of life. It is no fact and goes into no log.
+/// A heartbeat. It is not recorded in the log.
 package struct Heartbeat: Codable, Equatable, Sendable {
   package var worker: String
   package var incarnation: Int
-  /// For how long the agent has said nothing; nil where none runs.
+  /// How long the agent has written nothing; nil if no agent runs.
   package var agentSilentMs: Int64?
   package init(worker: String, incarnation: Int, agentSilentMs: Int64?) {
     self.worker = worker
@@ -370,7 +374,7 @@ package struct Heartbeat: Codable, Equatable, Sendable {
   }
 }
 
-/// The agent runs, on this head.
+/// Reports that the agent runs on this head.
 package struct GeneratingReport: Codable, Equatable, Sendable {
   package var worker: String
   package var lease: LeaseReference
@@ -388,7 +392,7 @@ package struct GeneratingReport: Codable, Equatable, Sendable {
   }
 }
 
-/// The output's length as the server has it: where the next bytes go.
+/// The length of the output on the server: the offset of the next bytes.
 package struct OutputAnswer: Codable, Equatable, Sendable {
   package var offset: Int
   package init(offset: Int) { self.offset = offset }

@@ -4,8 +4,8 @@ enum LanguageRules {
   /// The modules that the rules apply to, with their tests. The list is to grow to all modules.
   static let modules: Set = [
     "CCurl", "CProcess", "Cryptography", "DemoAgent", "Egress", "EmbeddedForge", "GitBackend",
-    "HTTPClient", "HTTPServing", "NetworkRules", "Processes", "SQLite", "Screening", "Terminal",
-    "Workflows",
+    "HTTPClient", "HTTPServing", "NetworkRules", "Processes", "SQLite", "Screening", "Stores",
+    "SystemCalls", "Terminal", "Text", "WorkerProtocol", "Workflows",
   ]
 
   /// In comments. "If there is none" is "if absent", "nil where" is "nil if".

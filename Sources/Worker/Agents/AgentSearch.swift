@@ -89,7 +89,7 @@ package struct AgentSearch: Sendable {
       return found(.ready, "\(program) is installed and ready")
     }
     let hint = signIn.hint.isEmpty ? "sign in" : signIn.hint
-    let isBare = agent.lent.isEmpty && !signIn.files.isEmpty
+    let isBare = agent.homePaths.isEmpty && !signIn.files.isEmpty
     let more = isBare ? "; or lend it the sign-in of this machine, with its sandbox's writable" : ""
     return found(.notSignedIn, "\(program) is not signed in: \(hint)\(more)\(Self.asWhom)")
   }
@@ -107,7 +107,7 @@ package struct AgentSearch: Sendable {
     let environment = AgentEnvironment.allowed(signIn.variables)
     if environment.contains(where: { !$0.value.isEmpty }) { return true }
     let shown = signIn.files.filter { file in
-      agent.lent.contains { "~/\(file)" == $0 || "~/\(file)".hasPrefix("\($0)/") }
+      agent.homePaths.contains { "~/\(file)" == $0 || "~/\(file)".hasPrefix("\($0)/") }
     }
     if shown.contains(where: { access("\(machineHome)/\($0)", R_OK) == 0 }) { return true }
     guard !signIn.command.isEmpty else { return false }
@@ -138,7 +138,7 @@ package struct AgentSearch: Sendable {
     let network = network(of: agent)
     guard let sandbox else {
       let command = command(
-        check, call, home: agent.lent.isEmpty ? home : machineHome, directory: "/", nil)
+        check, call, home: agent.homePaths.isEmpty ? home : machineHome, directory: "/", nil)
       return (try await command.run(), .started)
     }
     network.begin(call.sandbox?.network ?? NetworkPolicy(), EgressLedger())
