@@ -1,14 +1,15 @@
 import Domain
 import WorkerProtocol
 
-/// What workers found of each agent when they looked for it. It is no fact: a worker tells it again
-/// whenever it registers.
+/// The agents that workers found. It is not recorded in the log: a worker reports it whenever it
+/// registers.
 actor AgentDirectory {
-  /// How many workers' findings are kept: the newest, for workers may come under ever new names.
+  /// How many workers' findings are kept. The oldest go first, since workers may use ever new
+  /// names.
   static let workersMax = 1000
 
   private var findings: [WorkerID: [AgentFinding]] = [:]
-  /// Who has told something, the newest last.
+  /// The workers with findings, the newest last.
   private var order: [WorkerID] = []
 
   var all: [WorkerID: [AgentFinding]] { findings }
@@ -19,7 +20,8 @@ actor AgentDirectory {
     if order.count > Self.workersMax { findings[order.removeFirst()] = nil }
   }
 
-  /// Why each of these workers lacks an agent, for people: those with the same reason together.
+  /// Why each of these workers lacks an agent, for people. Workers with the same reason are
+  /// grouped.
   func reasons(_ agent: String, of workers: [WorkerID]) -> String {
     var byReason: [String: [WorkerID]] = [:]
     for worker in workers {

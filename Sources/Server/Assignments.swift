@@ -4,24 +4,24 @@ import WorkerProtocol
 import Workflows
 
 extension Assignment {
-  init(_ told: WorkerAssignment, author: CommitIdentity) {
+  init(_ work: WorkerAssignment, author: CommitIdentity) {
     self.init(
       lease: LeaseReference(
-        delegation: told.delegation.rawValue, attempt: told.lease.attempt,
-        token: told.lease.token.packed),
-      repository: told.repository.description, branch: told.branch, head: told.head.rawValue,
-      prompt: told.prompt, commitMessage: told.commitMessage,
-      agent: AgentCall(told.agent, told.workflow),
-      timeoutMs: told.timeout.count, stallMs: told.workflow.stallTimeout?.count,
-      outputBytesMax: told.workflow.limits.outputBytesMax,
-      commands: CommandPlan(told.workflow.commands, base: told.base?.sha.rawValue),
+        delegation: work.delegation.rawValue, attempt: work.lease.attempt,
+        token: work.lease.token.packed),
+      repository: work.repository.description, branch: work.branch, head: work.head.rawValue,
+      prompt: work.prompt, commitMessage: work.commitMessage,
+      agent: AgentCall(work.agent, work.workflow),
+      timeoutMs: work.timeout.count, stallMs: work.workflow.stallTimeout?.count,
+      outputBytesMax: work.workflow.limits.outputBytesMax,
+      commands: CommandPlan(work.workflow.commands, base: work.base?.sha.rawValue),
       change: ChangeLimits(
-        filesMax: told.workflow.limits.changedFilesMax,
-        bytesMax: told.workflow.limits.changedBytesMax),
+        filesMax: work.workflow.limits.changedFilesMax,
+        bytesMax: work.workflow.limits.changedBytesMax),
       author: author.description)
-    guard let base = told.base else { return }
+    guard let base = work.base else { return }
     self.base = BaseBranch(name: base.branch, commit: base.sha.rawValue)
-    taskFile = told.taskFile.map { RestoredFile(path: $0, base: base.sha.rawValue) }
+    taskFile = work.taskFile.map { RestoredFile(path: $0, base: base.sha.rawValue) }
   }
 }
 

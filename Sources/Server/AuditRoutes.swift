@@ -6,9 +6,9 @@ import Projections
 import SystemCalls
 import Text
 
-/// Questions to the log.
+/// Queries of the log.
 struct AuditRoutes {
-  /// The cursor of the next page, where the body has no place for it.
+  /// The cursor of the next page, for formats whose body has no member for it.
   private static let nextCursor = HTTPField.Name("Next-Cursor")
 
   enum Format: String, CaseIterable { case json, jsonl, csv }

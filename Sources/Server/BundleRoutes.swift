@@ -6,7 +6,7 @@ import NIOCore
 import Projections
 import Text
 
-/// One delegation's evidence as a file.
+/// The evidence of one delegation as a file.
 struct BundleRoutes {
   private static let pageLength = 500
 

@@ -6,11 +6,11 @@ import Projections
 import Text
 import Workflows
 
-/// `GET /api/choices`: what a form offers to whoever writes a request.
+/// `GET /api/choices`: the choices that a form offers for a request.
 struct ChoiceRoutes {
   let server: ServerContext
 
-  /// Repositories are those of so many delegations, the newest.
+  /// Repositories are taken from this many of the newest delegations.
   private static let recentMax = 200
 
   func add(to router: APIRouter) {

@@ -10,7 +10,7 @@ import Projections
 import Text
 import Workflows
 
-/// A request's context: what the router keeps of it, and the connection that it came by.
+/// A request's context: the router's data and the request's connection.
 struct APIContext: RequestContext {
   var coreContext: CoreRequestContextStorage
   let channel: any Channel
@@ -29,13 +29,13 @@ struct ServerContext: Sendable {
   let agents: AgentDirectory
   let configuration: ServerConfiguration
   let lifecycle: Lifecycle
-  /// The event streams that are open.
+  /// The open event streams.
   let streams: StreamSlots
   /// How many submissions an address may send.
   let submissionRate: AddressRateLimit
-  /// The submissions that wait.
+  /// The waiting submissions.
   let submissions: SubmissionSlots
-  /// The log as the event streams send it.
+  /// The log as event streams send it.
   let encodedLog: EncodedLog
 
   var store: Engine.Store { engine.store }
@@ -44,7 +44,7 @@ struct ServerContext: Sendable {
   func path(_ route: String) -> String { configuration.basePathPrefix + route }
 }
 
-/// Whether the server is ready, and whether it is going.
+/// Whether the server is ready, and whether it is stopping.
 actor Lifecycle {
   private(set) var isReady = false
   private(set) var isDraining = false
@@ -53,8 +53,8 @@ actor Lifecycle {
 }
 
 extension Request {
-  /// The whole body of a request whose sender has been checked.
-  /// - Throws: `Problem` 413 where it is over `limit` bytes.
+  /// The whole body of a request whose sender was authenticated.
+  /// - Throws: `Problem` 413 if it is over `limit` bytes.
   func bytes(limit: Int) async throws -> [UInt8] {
     if let length = headers[.contentLength].flatMap({ Int($0) }), length > limit {
       throw Self.tooLarge(limit)
@@ -67,10 +67,10 @@ extension Request {
     return bytes
   }
 
-  /// The whole body of a request that anybody may have sent: it counts against the budget of the
-  /// process for as long as what is returned is kept.
-  /// - Throws: `Problem` 413 where it is over `limit` bytes, 408 where it comes too slowly, 503
-  ///   where other bodies take all the room.
+  /// The whole body of a request from any sender. It counts against the memory budget of the
+  /// process until the returned value is released.
+  /// - Throws: `Problem` 413 if it is over `limit` bytes, 408 if it arrives too slowly, 503 if
+  ///   other bodies use the whole budget.
   func uncheckedBytes(limit: Int) async throws -> BodyBudget.Held {
     let length = headers[.contentLength].flatMap { Int($0) }
     guard (length ?? 0) <= limit else { throw Self.tooLarge(limit) }
@@ -99,7 +99,7 @@ extension Request {
 
   /// The body as JSON.
   /// - Throws: `Problem` 415, 413, 408, 503 or 400.
-  /// - Parameter check: called with the bytes before they are read as JSON.
+  /// - Parameter check: called with the bytes before they are parsed as JSON.
   func json<T: Decodable>(
     _ type: T.Type, limit: Int = 256 * 1024, checking check: ([UInt8]) throws -> Void = { _ in }
   ) async throws -> T {
@@ -118,7 +118,7 @@ extension Request {
     }
   }
 
-  /// A query parameter of a route without an operation, as an integer within a range.
+  /// An integer parameter of the query, within a range, for a route without an operation.
   /// - Throws: `Problem` 422 if it is invalid.
   func integer(_ name: String, in range: ClosedRange<Int64>) throws -> Int64? {
     guard let text = text(name) else { return nil }
@@ -129,19 +129,19 @@ extension Request {
     return n
   }
 
-  /// A query parameter that its operation declares as a number; nil if it is absent.
+  /// A query parameter that its operation declares as a number; nil if absent.
   func integer(_ name: String) -> Int64? { text(name).flatMap { Int64($0) } }
 
-  /// A query parameter as forms encode it (https://url.spec.whatwg.org/#urlencoded-parsing): a `+`
-  /// is a space.
+  /// A query parameter, encoded as forms do (https://url.spec.whatwg.org/#urlencoded-parsing): a
+  /// `+` is a space.
   func text(_ name: String) -> String? { texts(name).first }
 
-  /// All values of a query parameter, in their order.
+  /// All values of a query parameter, in order.
   func texts(_ name: String) -> [String] {
     queryPairs.filter { $0.name == name }.map(\.value)
   }
 
-  /// The names of all query parameters, in their order.
+  /// The names of all query parameters, in order.
   var queryNames: [String] { queryPairs.map(\.name) }
 
   private var queryPairs: [(name: String, value: String)] {
@@ -168,7 +168,7 @@ extension Problem {
 
 extension ServerContext {
   /// The delegation that a route names.
-  /// - Throws: `Problem` 404 where there is none.
+  /// - Throws: `Problem` 404 if it does not exist.
   func delegation(_ context: APIContext) async throws -> DelegationDetail {
     let text = context.pathPart("ref")
     guard let reference = DelegationReference(text) else {
@@ -182,8 +182,7 @@ extension ServerContext {
     return detail
   }
 
-  /// The agent of a request that names none: the server's, else the workflow's first that some
-  /// worker has.
+  /// The default agent of a request: the server's, else the workflow's first that some worker has.
   func agentChosen(for workflow: Workflow) async -> String {
     if let configured = configuration.agent { return configured }
     let found = await engine.agentsFound()
@@ -191,13 +190,13 @@ extension ServerContext {
       ?? workflow.agentPreference.last ?? AgentProfile.demo.name
   }
 
-  /// Who asks. As long as there are no API tokens that is whoever may connect on this machine.
+  /// The requester. There are no API tokens yet, so it is any process on this machine.
   func requester(_ request: Request) -> String { "local" }
 }
 
 extension APIContext {
-  /// A part of the path, without its percent encoding (RFC 3986, section 2.1); empty where it is
-  /// absent or not well encoded.
+  /// A part of the path, percent-decoded (RFC 3986, section 2.1); empty if it is absent or its
+  /// encoding is invalid.
   func pathPart(_ name: String) -> String {
     guard let raw = parameters.get(name) else { return "" }
     return String(decoding: Percent.decode(raw.utf8) ?? [], as: UTF8.self)

@@ -7,13 +7,13 @@ import NIOCore
 import Projections
 import Text
 
-/// Delegations: lists, one, its events, its output, its diff; cancel and retry.
+/// Delegations: the list, one delegation, its events, output and diff; cancel and retry.
 struct DelegationRoutes {
   private static let wordsMax = 32
-  /// In characters: percent-encoded they fit into the head of a request.
+  /// In characters: percent-encoded, they fit into the head of a request.
   private static let textMax = 1000
 
-  /// The words of `q`.
+  /// The search words of `q`.
   static let textSchema = JSONSchema.text(
     "^\\s*(\\S+\\s+){0,\(wordsMax - 1)}\\S*\\s*$", max: textMax)
 
@@ -35,13 +35,13 @@ struct DelegationRoutes {
     }
   }
 
-  /// A page of rows, and a position of the log that they stand at least at: whoever follows the log
-  /// from there on misses nothing.
+  /// A page of rows, and a log position. The rows are at least as new as the position, so a reader
+  /// that follows the log from there misses nothing.
   private func list(_ request: Request) async throws -> Response {
     let limit = Int(request.integer("limit") ?? 50)
     let before = request.integer("cursor").map { Stamp(milliseconds: $0) }
     let text = request.text("q")
-    // Each word is one more thing that is looked for in every delegation.
+    // Each word is searched in every delegation.
     let words = (text ?? "").split(whereSeparator: \.isWhitespace).count
     guard words <= Self.wordsMax, (text ?? "").unicodeScalars.count <= Self.textMax else {
       throw Problem.field(
@@ -65,7 +65,7 @@ struct DelegationRoutes {
       ]))
   }
 
-  /// The states that a request names: in any case, several with commas or one after the other.
+  /// The states that a request names, in any case: separated by commas or in several parameters.
   private static func states(_ request: Request) -> Set<DelegationStateName> {
     let words = request.texts("state").flatMap { $0.split(separator: ",") }.map { $0.lowercased() }
     return Set(DelegationStateName.allCases.filter { words.contains($0.rawValue.lowercased()) })
@@ -120,7 +120,7 @@ struct DelegationRoutes {
     }
   }
 
-  /// What an agent had made when its time was over.
+  /// The patch of an attempt that was ended at its time limit.
   private func patch(_ request: Request, _ context: APIContext) async throws -> Response {
     let detail = try await server.delegation(context)
     let attempt = try Self.attempt(of: detail, asked: request)
@@ -139,8 +139,8 @@ struct DelegationRoutes {
       body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
   }
 
-  /// The attempt that a request names; the last one where it names none.
-  /// - Throws: `Problem` 404 for one that there has not been.
+  /// The attempt that a request names; by default the last one.
+  /// - Throws: `Problem` 404 if the attempt does not exist.
   static func attempt(of detail: DelegationDetail, asked request: Request) throws -> Int {
     let last = max(detail.row.attempt, 1)
     guard let wanted = request.integer("attempt") else { return Int(last) }

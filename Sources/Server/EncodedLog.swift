@@ -5,27 +5,28 @@ import Synchronization
 import SystemCalls
 import Text
 
-/// What follows a position of the log, read and encoded once for all event streams that ask for it.
+/// The events after a position of the log, read and encoded once for all event streams that need
+/// them.
 ///
-/// Streams that have caught up all stand at the same position: a commit is read once, however many
-/// there are, and they send the same bytes. What waits for a slow client is those bytes, and they
-/// are shared too. Pieces are kept for a second; one that lags behind reads its own.
+/// Streams that have caught up all wait at the same position. So a commit is read once for all of
+/// them, and they send the same bytes. Bytes that wait for slow clients are shared, too. Chunks are
+/// kept for a second; a slower stream reads its own.
 final class EncodedLog: Sendable {
-  /// Whole events, ready to be sent.
+  /// Encoded events.
   struct Piece: Sendable {
     let bytes: ByteBuffer
-    /// The position of the last event in it.
+    /// The position of the last event.
     let end: Int64
   }
 
-  /// Reads events after a position, at most so many.
+  /// Reads events after a position, up to a count.
   typealias Reading = @Sendable (_ after: Int64, _ limit: Int) async throws -> [StoredEvent]
   private typealias Work = Task<Piece?, any Error>
 
   private struct Entry {
     let work: Work
     let since: ContinuousClock.Instant
-    /// Tells one entry from a later one for the same position.
+    /// Distinguishes this entry from a later one for the same position.
     let number: Int
   }
 
@@ -40,28 +41,28 @@ final class EncodedLog: Sendable {
 
   private let lifetime: Duration
   private let read: Reading
-  /// Others' reads of the store come in between, however many streams there are.
+  /// Other reads of the store get their turn, even with many streams.
   private let slots = AsyncSemaphore(2)
   private let state = Mutex(State())
 
-  /// - Parameter lifetime: how long a piece is kept.
+  /// - Parameter lifetime: how long a chunk is kept.
   init(lifetime: Duration = .seconds(1), _ read: @escaping Reading) {
     self.lifetime = lifetime
     self.read = read
   }
 
   /// Some of the events after a position.
-  /// - Returns: nil if the log ended there when this was called.
+  /// - Returns: nil if the log ended at `position` when this was called.
   func piece(after position: Int64) async throws -> Piece? {
     let (first, isOwn) = work(after: position)
     let piece = try await first.value
     if isOwn || piece != nil { return piece }
-    // What another one began to read before may have missed what was committed since. It is
-    // forgotten by now, so this one begins later.
+    // A read that began earlier may lack later commits. It is forgotten by now, so this starts a
+    // new one.
     return try await work(after: position).work.value
   }
 
-  /// Forgets what was encoded: words were taken out of the log.
+  /// Drops all encoded events, after a redaction.
   func clear() { state.withLock { $0.entries = [:] } }
 
   private func work(after position: Int64) -> (work: Work, isOwn: Bool) {
@@ -76,7 +77,7 @@ final class EncodedLog: Sendable {
       }
       state.number += 1
       let number = state.number
-      // Not a child of the caller's: others wait for it when that client has gone.
+      // Not a child task of the caller: others wait for it even if that client disconnects.
       let work = Work { [self] in
         do {
           let piece = try await encoded(after: position)

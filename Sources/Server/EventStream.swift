@@ -17,17 +17,17 @@ struct EventWriter: ~Copyable {
     try await send(id: id, type: type, line: data.canonicalText)
   }
 
-  /// The same with JSON that is written already, in one line.
+  /// Sends one event; `line` is JSON in one line.
   mutating func send(id: String?, type: String, line: String) async throws {
     var event = ByteBuffer()
     Self.append(id: id, type: type, line: line, to: &event)
     try await writer.write(event)
   }
 
-  /// Sends events that were written by `append`.
+  /// Sends events that `append` wrote.
   mutating func send(_ events: ByteBuffer) async throws { try await writer.write(events) }
 
-  /// Writes one event, with JSON in one line.
+  /// Writes one event with JSON in one line.
   static func append(id: String?, type: String, line: String, to buffer: inout ByteBuffer) {
     if let id { buffer.writeString("id: \(id)\n") }
     buffer.writeString("event: \(type)\ndata: ")
@@ -35,29 +35,30 @@ struct EventWriter: ~Copyable {
     buffer.writeString("\n\n")
   }
 
-  /// Tells an id without an event: a client that is cut off before the first one resumes there.
+  /// Sends an id without an event: a client that is disconnected before the first event resumes
+  /// there.
   mutating func begin(after id: String) async throws {
     try await writer.write(ByteBuffer(string: "id: \(id)\n\n"))
   }
 
-  /// A line that clients pass over: it shows both ends that the connection lives.
+  /// Sends a comment, which clients ignore. It shows both sides that the connection is alive.
   mutating func beat() async throws { try await writer.write(ByteBuffer(string: ": alive\n\n")) }
 
   mutating func finish() async throws { try await writer.finish(nil) }
 }
 
-/// Tells one reader that something it waits for may have happened: several signals as one, and a
-/// call every so often where none comes.
+/// Wakes one reader when an event it waits for may have happened, and at intervals. Several signals
+/// become one.
 ///
-/// A stream of signals is over when the task that waits for its next one is cancelled, so each has
-/// one task that waits for it for as long as the reader lives.
+/// A signal stream ends if the task that awaits its next element is cancelled. So each stream has
+/// its own task, which lives as long as the reader.
 final class Wakes: Sendable {
   private let calls: AsyncStream<Void>
   private let call: AsyncStream<Void>.Continuation
   private let pumps = Mutex<[Task<Void, Never>]>([])
 
-  /// - Parameter interval: between two calls of the clock; a stream of events sends a sign of life
-  ///   then, which is also how it notices that its reader is gone.
+  /// - Parameter interval: between two wake-ups by the clock. An event stream then sends a sign of
+  ///   life, which also detects a closed connection.
   init(interval: Duration = .seconds(15)) {
     (calls, call) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     let call = call
@@ -79,7 +80,7 @@ final class Wakes: Sendable {
       })
   }
 
-  /// Has the reader end when its connection does, rather than at its next write.
+  /// Ends the reader when its connection closes, instead of at its next write.
   func end(with channel: any Channel) {
     let call = call
     channel.closeFuture.whenComplete { _ in call.finish() }
@@ -87,8 +88,8 @@ final class Wakes: Sendable {
 
   private func keep(_ pump: Task<Void, Never>) { pumps.withLock { $0.append(pump) } }
 
-  /// Waits for the next call; calls that came since the last one are one.
-  /// - Throws: `CancellationError` where the reader's task was cancelled, or its connection ended.
+  /// Waits for the next wake-up. Several since the last call count as one.
+  /// - Throws: `CancellationError` if the reader's task was cancelled, or its connection closed.
   func next() async throws {
     for await _ in calls { return }
     throw CancellationError()
@@ -96,9 +97,9 @@ final class Wakes: Sendable {
 }
 
 extension ServerContext {
-  /// A response that sends events for as long as `body` runs. A reader that takes nothing for half
-  /// a minute is cut off by its connection, and goes on from the last id that it has seen.
-  /// - Throws: `Problem` 429 where there are too many streams.
+  /// A response that sends events until `body` returns. The connection of a reader that accepts
+  /// nothing for half a minute is closed; the reader resumes after its last id.
+  /// - Throws: `Problem` 429 if too many streams are open.
   func eventStream(
     _ context: APIContext,
     _ body: @escaping @Sendable (inout EventWriter, Wakes) async throws -> Void

@@ -3,8 +3,8 @@ import FoundationEssentials
 import Text
 
 extension JSONValue {
-  /// The same bytes for the same value, however it was written. The digest of an idempotency key's
-  /// request is made of them and kept in the log, so they stay as Foundation writes them.
+  /// The same bytes for equal values, however they were written. The request digest of an
+  /// idempotency key is computed from them and stored in the log, so the format stays Foundation's.
   var sortedBytes: [UInt8] {
     get throws {
       let encoder = JSONEncoder()
@@ -26,13 +26,13 @@ extension JSONValue {
   }
 }
 
-/// Reads the fields of an object, and gathers those that are not of their type.
+/// Reads the fields of an object, and collects those of a wrong type.
 struct FieldReader {
   private(set) var faults: [FieldFault] = []
   private var fields: [String: JSONValue]
   private var known: [String] = []
 
-  /// Nobody reads more warnings than these.
+  /// The most warnings in a response.
   private static let warningsMax = 20
 
   init(_ fields: [String: JSONValue]) { self.fields = fields }
@@ -78,8 +78,8 @@ struct FieldReader {
     }
   }
 
-  /// One sentence for each field that nobody has asked for, once all were read: what is ignored is
-  /// most likely mistyped.
+  /// One sentence for each unknown field. To be called after all fields were read. An unknown field
+  /// is probably mistyped.
   var warnings: [String] {
     fields.keys.sorted().prefix(Self.warningsMax).map { name in
       let shown = name.count > 64 ? "\(name.prefix(64))…" : name

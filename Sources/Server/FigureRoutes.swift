@@ -8,12 +8,12 @@ import Projections
 import SystemCalls
 import Text
 
-/// `GET /api/health`: how AIPM does, at a glance: the queue, the day, the workers, the forge.
+/// `GET /api/health`: an overview of the queue, the day, the workers and the forge.
 struct FigureRoutes {
   let server: ServerContext
   private let kept = KeptFigures()
 
-  /// More rows than anybody's day has; what is beyond is not counted.
+  /// More rows than any day has; rows beyond are not counted.
   private static let endedMax = 200_000
 
   init(server: ServerContext) { self.server = server }
@@ -43,7 +43,7 @@ struct FigureRoutes {
     ])
   }
 
-  /// How many live delegations nothing is done with. The engine knows those that the view does not:
+  /// The number of quarantined live delegations. The engine knows those that the view lacks because
   /// they cannot be read.
   private func quarantined(_ live: LiveFigures) async -> Int {
     let unfit = await server.engine.quarantined().keys.count { stream in
@@ -52,7 +52,7 @@ struct FigureRoutes {
     return max(live.quarantined, unfit)
   }
 
-  /// What has not come to a worker yet, and what has.
+  /// Delegations that wait for a worker, and live ones by state.
   private func queue(_ live: LiveFigures, _ quarantined: Int) -> JSONValue {
     var states: [String: JSONValue] = [:]
     for (state, count) in live.states { states[state.rawValue] = .integer(Int64(count)) }
@@ -92,7 +92,7 @@ struct FigureRoutes {
     ]
   }
 
-  /// What was asked of the forge since the start, and until when nothing is asked.
+  /// The calls to the forge since the start, and the times until which none is made.
   private func calls() -> JSONValue {
     let condition = server.engine.forge.condition
     return .object([
@@ -112,7 +112,7 @@ struct FigureRoutes {
   }
 }
 
-/// Figures are counted at most once a second, however many pages look at them.
+/// Figures are computed at most once a second for all pages.
 private actor KeptFigures {
   private var last: (value: JSONValue, at: ContinuousClock.Instant)?
   private var counting: Task<JSONValue, any Error>?

@@ -5,7 +5,7 @@ import Hummingbird
 import Projections
 import Text
 
-/// Workers and pull requests: the two views, and what operators ask of workers.
+/// Workers and pull requests: the two views, and operators' commands to workers.
 struct FleetRoutes {
   let server: ServerContext
 

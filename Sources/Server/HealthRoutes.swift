@@ -5,7 +5,7 @@ import HTTPServing
 import Hummingbird
 import Projections
 
-/// Whether the server lives, and whether it can be used.
+/// Liveness, readiness and metrics.
 struct HealthRoutes {
   let server: ServerContext
 
@@ -15,8 +15,8 @@ struct HealthRoutes {
     router.on(.metrics) { _, _ in try await metrics() }
   }
 
-  /// Ready: the log is open, and the views stand at its head. Streams in quarantine are named in
-  /// lines of their own; everything else goes on.
+  /// Ready: the log is open, and the views are at its head. Each quarantined stream has a line; it
+  /// does not affect others.
   private func ready() async throws -> Response {
     guard await server.lifecycle.isReady else {
       throw Problem.unavailable("The server is starting.")
@@ -34,7 +34,7 @@ struct HealthRoutes {
     return .text("ready\n" + lines.prefix(Self.linesMax).joined())
   }
 
-  /// How many streams in quarantine are named.
+  /// The most quarantined streams to list.
   private static let linesMax = 100
 
   /// Prometheus' text format (https://prometheus.io/docs/instrumenting/exposition_formats/).

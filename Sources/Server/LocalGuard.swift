@@ -1,16 +1,16 @@
 import HTTPTypes
 import Hummingbird
 
-/// Keeps web pages out. As long as there are no API tokens the server listens on loopback only, and
-/// whoever can connect there is trusted; but a browser on the same machine can connect too, on
-/// behalf of any page. So a request must name this server as its host (no DNS name that was bent to
-/// 127.0.0.1), and if a page sent it, that page must be ours or one that was allowed. No page can
-/// prove a token or sign, so what is proven or signed may name any host.
+/// Refuses requests of foreign web pages. There are no API tokens yet: the server listens on
+/// loopback only and trusts local processes. But a local browser can also connect on behalf of any
+/// page. So a request must name this server as its host, which excludes DNS names that resolve to
+/// 127.0.0.1. The page that sent it must be the server's own or an allowed one. Pages can neither
+/// prove a token nor sign, so proven and signed requests may name any host.
 struct LocalGuard<Context: RequestContext>: RouterMiddleware {
   /// Origins of other pages that may use the API.
   let allowedOrigins: Set<String>
-  /// Paths of requests that are signed or proven: who sent them is known, by whatever host they
-  /// came. One that ends in a slash stands for all below it.
+  /// Paths of requests that are signed or proven. Their sender is authenticated, so any host is
+  /// accepted. A path that ends in a slash includes all paths below it.
   var proven: [String] = []
 
   func handle(
@@ -60,7 +60,7 @@ struct LocalGuard<Context: RequestContext>: RouterMiddleware {
     return response
   }
 
-  /// Whether a `Host` names this machine by a name that no DNS answers for.
+  /// Whether a `Host` names this machine by a name that is not resolved by DNS.
   static func isLoopback(_ host: String) -> Bool {
     var name = Substring(host)
     if name.hasPrefix("[") {
@@ -77,7 +77,7 @@ extension Request {
 }
 
 extension HTTPField.Name {
-  // nil if the text were no field's name: such a field is in no request.
+  // nil if the text is not a valid field name: no request has such a field.
   static let secFetchSite = Self("Sec-Fetch-Site")
   static let idempotencyKey = Self("Idempotency-Key")
   static let prefer = Self("Prefer")
@@ -85,7 +85,7 @@ extension HTTPField.Name {
 }
 
 extension HTTPFields {
-  /// The field's value; nil if there is no such field, or no such name.
+  /// The field's value; nil if the field is absent or the name invalid.
   subscript(name: HTTPField.Name?) -> String? {
     guard let name else { return nil }
     return self[name]

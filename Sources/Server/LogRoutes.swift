@@ -6,7 +6,7 @@ import Hummingbird
 import Projections
 import Text
 
-/// The log itself: in pages, and as a stream that resumes without a gap.
+/// The log: in pages, and as a stream that resumes without a gap.
 struct LogRoutes {
   let server: ServerContext
 

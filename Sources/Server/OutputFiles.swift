@@ -4,45 +4,45 @@ import Glibc
 import Screening
 import SystemCalls
 
-/// The agents' output, a file for each attempt. It is no fact: an event holds its size and digest.
+/// The agents' output, a file for each attempt. The log records only its size and digest.
 actor OutputFiles {
   private let directory: String
-  /// Strikes credentials out of what is kept.
+  /// Masks credentials in the kept output.
   private let mask: SecretMask?
   private var followers: [String: [Int: AsyncStream<Void>.Continuation]] = [:]
   private var lastFollower = 0
-  /// Where an output was cut in the middle of a credential, by its path: until where it was kept,
-  /// and what the rest may be.
+  /// Outputs that were cut within a possible credential, by path: how far they were kept, and what
+  /// the remaining bytes may be.
   private var cuts: [String: (end: Int, rest: SecretSearch.Rest)] = [:]
   private static let cutsMax = 1000
 
-  /// - Parameter directory: made where it is absent.
+  /// - Parameter directory: made if absent.
   init(directory: String, mask: SecretMask? = nil) {
     self.directory = directory
     self.mask = mask
   }
 
-  /// What is kept of an attempt's output.
+  /// The files of an attempt's output.
   enum Part: String {
-    /// What the agent wrote.
+    /// The agent's text.
     case text = "log"
-    /// When it wrote what, and what it told in a structured form: a line of JSON each.
+    /// Times of its output, and its structured messages: a line of JSON each.
     case records
   }
 
-  /// Of the records of one attempt, in bytes.
+  /// The size limit of one attempt's records, in bytes.
   static let recordBytesMax = 4 << 20
 
   private func path(_ id: DelegationID, _ attempt: Int, _ part: Part = .text) -> String {
     "\(directory)/\(id)/\(attempt).\(part.rawValue)"
   }
 
-  /// Writes bytes at their offset. Bytes that are there already are passed over, so a chunk that is
-  /// sent twice does no harm; a chunk past the end is not taken.
+  /// Writes bytes at their offset. Bytes that are already there are skipped, so a chunk that is
+  /// sent twice is harmless. A chunk past the end is not written.
   ///
-  /// What is kept is masked before it is written, and not by this actor: however long that takes,
-  /// other outputs do not wait.
-  /// - Returns: the file's length: where the next bytes go.
+  /// Bytes are masked before they are written, outside of this actor, so that a long masking does
+  /// not delay other outputs.
+  /// - Returns: the file's length, which is the offset of the next bytes.
   func append(
     _ bytes: [UInt8], at offset: Int, of id: DelegationID, attempt: Int, _ part: Part = .text,
     limit: Int
@@ -55,19 +55,19 @@ actor OutputFiles {
       guard offset <= length else { return length }
       let fresh = bytes.dropFirst(length - offset).prefix(max(0, limit - length))
       if !fresh.isEmpty {
-        // As much before it as a credential may have begun in.
+        // With enough bytes before it to contain the start of a credential.
         let first = mask == nil ? length : max(0, length - SecretMask.lengthMax)
         let kept = try file.read(from: first, atMost: length - first) + fresh
         let cut = cuts[path].flatMap { $0.end == length ? $0.rest : nil }
         let (masked, rest) = await Self.masked(kept, from: length - first, after: cut, by: mask)
-        // The same chunk may have come a second time meanwhile: then this is looked at anew.
+        // If the same chunk was written a second time meanwhile, start again.
         guard file.length == length else { continue }
         try file.write(masked, at: first)
         if cuts.count >= Self.cutsMax { cuts.removeAll() }
         cuts[path] = rest.map { (length + fresh.count, $0) }
         signal(self.path(id, attempt))
       }
-      // What is over the limit counts as taken, so that the worker goes on.
+      // Bytes over the limit count as received, so that the worker goes on.
       return length >= limit ? offset + bytes.count : length + fresh.count
     }
   }
@@ -87,7 +87,7 @@ actor OutputFiles {
     mkdir("\(directory)/\(id)", 0o700)
   }
 
-  /// The delegations that there is output of.
+  /// The delegations with output.
   func delegations() -> [DelegationID] { Self.names(in: directory).map { DelegationID($0) } }
 
   private static func names(in directory: String) -> [String] {
@@ -103,14 +103,14 @@ actor OutputFiles {
     return found
   }
 
-  /// Up to `count` bytes from `offset`; none at the end, or where there is no output yet.
+  /// Up to `count` bytes from `offset`; none at the end, or if the output is absent.
   func read(
     _ id: DelegationID, attempt: Int, _ part: Part = .text, from offset: Int, count: Int
   ) throws(FileFault) -> [UInt8] {
     try Self.content(path(id, attempt, part), from: offset, count: count) ?? []
   }
 
-  /// nil if there is no such file.
+  /// nil if the file is absent.
   private static func content(
     _ path: String, from offset: Int, count: Int
   ) throws(FileFault) -> [UInt8]? {
@@ -122,14 +122,14 @@ actor OutputFiles {
     }
   }
 
-  /// Keeps the patch of an attempt, without credentials; a second one replaces the first.
+  /// Keeps the patch of an attempt, with masked credentials. It replaces an earlier one.
   func keep(patch given: [UInt8], of id: DelegationID, attempt: Int) async throws(FileFault) {
     let patch = await Self.masked(given, by: mask).bytes
     makeFolder(of: id)
     try DurableFile.replace(patchPath(id, attempt), with: patch)
   }
 
-  /// The patch of an attempt; nil if none was kept.
+  /// The patch of an attempt; nil if absent.
   func patch(of id: DelegationID, attempt: Int) throws(FileFault) -> [UInt8]? {
     try Self.content(patchPath(id, attempt), from: 0, count: .max)
   }
@@ -138,9 +138,9 @@ actor OutputFiles {
     "\(directory)/\(id)/\(attempt).patch"
   }
 
-  /// Takes a delegation's output away, of all its attempts, and the patches that were kept. Which
-  /// files there are is what the folder says: an attempt that said nothing has none.
-  /// - Returns: how many outputs there were.
+  /// Removes the output and patches of all attempts of a delegation. The folder is listed, since an
+  /// attempt without output has no file.
+  /// - Returns: the number of removed outputs.
   func remove(_ id: DelegationID) -> Int {
     let folder = "\(directory)/\(id)"
     let removed = Self.names(in: folder).filter { unlink("\(folder)/\($0)") == 0 }
@@ -148,7 +148,7 @@ actor OutputFiles {
     return removed.count { $0.hasSuffix(".log") }
   }
 
-  /// Signals after each write; several may be one. Follow first, then read.
+  /// Signals after each write; several may be merged. To miss nothing, follow first, then read.
   func follow(_ id: DelegationID, attempt: Int) -> AsyncStream<Void> {
     let (stream, signal) = AsyncStream.makeStream(
       of: Void.self, bufferingPolicy: .bufferingNewest(1))

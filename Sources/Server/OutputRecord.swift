@@ -3,16 +3,16 @@ import EventLog
 import FoundationEssentials
 import Text
 
-/// A line of an output's records: when something was said, or what was told in a structured form.
+/// A line of an output's records: the time of a part of the output, or a structured message.
 struct OutputRecord: Sendable {
   /// Milliseconds since 1970, by the worker's clock.
   var at: Int64
-  /// How long the output was then.
+  /// The output's length at that time.
   var offset: Int
-  /// The record in one line of JSON, where it holds more than a time.
+  /// The record in one line of JSON; nil if it has only a time.
   var line: String?
 
-  /// nil where it is none: a worker is not believed blindly.
+  /// nil if the line is invalid: the server does not trust workers' input.
   init?(_ bytes: some Sequence<UInt8>) {
     guard let json = try? JSONValue(parsing: bytes),
       case .object(let members) = json, case .integer(let at)? = members["at"],
@@ -25,56 +25,56 @@ struct OutputRecord: Sendable {
   }
 }
 
-/// The records of an attempt, read as they come.
+/// Reads the records of an attempt as they arrive.
 struct RecordReader: Sendable {
   let files: OutputFiles
-  /// Where the next record begins, in its file.
-  private(set) var place: Int
+  /// The offset of the next record in its file.
+  private(set) var position: Int
 
-  init(_ files: OutputFiles, from place: Int = 0) {
+  init(_ files: OutputFiles, from position: Int = 0) {
     self.files = files
-    self.place = place
+    self.position = position
   }
 
-  /// More of the records, each with the place behind it; none where there is nothing new.
+  /// The next records, each with the offset of its end; none if nothing is new.
   private mutating func next(
     _ id: DelegationID, attempt: Int
   ) async throws -> [(record: OutputRecord, end: Int)] {
     var count = 1 << 16
-    var bytes = try await files.read(id, attempt: attempt, .records, from: place, count: count)
-    // A record is taken whole.
+    var bytes = try await files.read(id, attempt: attempt, .records, from: position, count: count)
+    // A record is read whole.
     while bytes.count == count, !bytes.contains(0x0a), count < OutputFiles.recordBytesMax {
       count *= 2
-      bytes = try await files.read(id, attempt: attempt, .records, from: place, count: count)
+      bytes = try await files.read(id, attempt: attempt, .records, from: position, count: count)
     }
     guard let last = bytes.lastIndex(of: 0x0a) else { return [] }
     var found: [(record: OutputRecord, end: Int)] = []
     for line in bytes[...last].split(separator: 0x0a, omittingEmptySubsequences: false).dropLast() {
-      place += line.count + 1
-      if let record = OutputRecord(line) { found.append((record, place)) }
+      position += line.count + 1
+      if let record = OutputRecord(line) { found.append((record, position)) }
     }
     return found
   }
 }
 
 extension RecordReader {
-  /// All that came since, each with the place behind it.
+  /// All new records, each with the offset of its end.
   mutating func rest(
     _ id: DelegationID, attempt: Int
   ) async throws -> [(record: OutputRecord, end: Int)] {
     var all: [(record: OutputRecord, end: Int)] = []
     while true {
-      let before = place
+      let before = position
       all += try await next(id, attempt: attempt)
-      if place == before { return all }
+      if position == before { return all }
     }
   }
 }
 
-/// Puts before each line of an output when it was said.
+/// Adds the time of its output to the beginning of each line.
 struct TimedLines: Sendable {
   private var times: [(offset: Int, at: Int64)] = []
-  /// The last one that was used.
+  /// The index of the last used time.
   private var index = 0
   private var isAtLine: Bool
 
@@ -83,8 +83,8 @@ struct TimedLines: Sendable {
   mutating func take(_ record: OutputRecord) { times.append((record.offset, record.at)) }
 
   /// - Parameters:
-  ///   - offset: where the bytes stand in the output.
-  ///   - now: for what no record speaks of yet, in milliseconds since 1970.
+  /// - offset: of the bytes in the output.
+  /// - now: for bytes without a record yet, in milliseconds since 1970.
   mutating func timed(_ bytes: [UInt8], at offset: Int, now: Int64) -> [UInt8] {
     var out: [UInt8] = []
     out.reserveCapacity(bytes.count + 64)
@@ -102,7 +102,7 @@ struct TimedLines: Sendable {
     return out
   }
 
-  /// What was told last at or before `offset`; lines come in order.
+  /// The time of the last record at or before `offset`. Offsets must not decrease.
   private mutating func time(of offset: Int) -> Int64? {
     while index + 1 < times.count, times[index + 1].offset <= offset { index += 1 }
     guard index < times.count, times[index].offset <= offset else { return nil }

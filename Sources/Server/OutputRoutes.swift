@@ -8,7 +8,7 @@ import Projections
 import SystemCalls
 import Text
 
-/// What an agent said, and what it told of its plan, its tools and its use, as it comes and after.
+/// An agent's text, and its structured messages on plan, tools and usage, live and afterwards.
 struct OutputRoutes {
   let server: ServerContext
 
@@ -27,18 +27,18 @@ struct OutputRoutes {
     let form = Form(
       isTimed: Self.flag("timestamps", request), isRaw: Self.flag("raw", request))
     guard Self.flag("follow", request) else { return whole(detail.row.id, attempt, form) }
-    // `OUTPUT.RECORDS`: how much of each was seen.
+    // `OUTPUT.RECORDS`: the offsets up to which the client has received each.
     let seen = (request.headers[.lastEventID] ?? "").split(separator: ".").map { Int($0) ?? 0 }
     return try stream(
       context, detail.row.id, attempt, from: max(seen.first ?? 0, 0),
       records: max(seen.dropFirst().first ?? 0, 0), form)
   }
 
-  /// How the output is told.
+  /// The format of the output.
   struct Form {
-    /// With the time before each line.
+    /// With the time at the beginning of each line.
     var isTimed: Bool
-    /// With all that a terminal would act on, as the agent wrote it.
+    /// Unfiltered, with the agent's terminal sequences.
     var isRaw: Bool
   }
 
@@ -46,7 +46,7 @@ struct OutputRoutes {
     request.text(name).map { $0 != "0" && $0 != "false" } ?? false
   }
 
-  /// What was told in a structured form, in order.
+  /// The structured messages in order.
   private func records(_ request: Request, _ context: APIContext) async throws -> Response {
     let detail = try await server.delegation(context)
     let attempt = try DelegationRoutes.attempt(of: detail, asked: request)
@@ -54,10 +54,10 @@ struct OutputRoutes {
     let found = try await reader.rest(detail.row.id, attempt: attempt)
     let lines = found.compactMap(\.record.line).joined(separator: ",")
     let warnings = QueryNames.current?.warnings ?? []
-    let told = warnings.isEmpty ? "" : ",\"warnings\":\(Render.list(warnings).canonicalText)"
+    let member = warnings.isEmpty ? "" : ",\"warnings\":\(Render.list(warnings).canonicalText)"
     return Response(
       status: .ok, headers: [.contentType: "application/json", .cacheControl: "no-store"],
-      body: ResponseBody(byteBuffer: ByteBuffer(string: "{\"items\":[\(lines)]\(told)}")))
+      body: ResponseBody(byteBuffer: ByteBuffer(string: "{\"items\":[\(lines)]\(member)}")))
   }
 
   private func whole(_ id: DelegationID, _ attempt: Int, _ form: Form) -> Response {
@@ -86,9 +86,9 @@ struct OutputRoutes {
       })
   }
 
-  /// Server-sent events: `output`, a piece of the output as JSON text; `record`, what was told in a
-  /// structured form; then one `end` with the state. An event's id says how much of both was told
-  /// until then, so `Last-Event-ID` resumes.
+  /// Server-sent events: `output`, a piece of the output as JSON text; `record`, a structured
+  /// message; then one `end` with the state. An event's id contains the offsets after it in both
+  /// files, so `Last-Event-ID` resumes.
   private func stream(
     _ context: APIContext, _ id: DelegationID, _ attempt: Int, from start: Int,
     records seen: Int, _ form: Form
@@ -97,14 +97,14 @@ struct OutputRoutes {
     return try server.eventStream(context) { events, wakes in
       wakes.add(await server.output.follow(id, attempt: attempt))
       wakes.add(server.engine.feed.signals(of: id))
-      var told = try await OutputTelling(
+      var sender = try await OutputSender(
         server.output, id, attempt, from: start, records: seen, form)
       while true {
-        // The state is read first: what was written before it ended is there to be read after.
+        // The state is read first, so everything written before the end is still sent.
         let detail = try await server.store.delegation(.id(id))
         let over =
           detail.map { $0.row.state.isTerminal || $0.row.attempt > Int64(attempt) } ?? true
-        let isIdle = try await !told.tell(&events)
+        let isIdle = try await !sender.sendNew(&events)
         if over {
           let state = detail?.row.state.rawValue ?? ""
           try await events.send(
@@ -118,14 +118,14 @@ struct OutputRoutes {
   }
 }
 
-/// How much of an attempt's output and records a reader was told.
-private struct OutputTelling {
+/// Sends an attempt's output and records to one reader.
+private struct OutputSender {
   private let files: OutputFiles
   private let id: DelegationID
   private let attempt: Int
   private var offset: Int
   private var records: RecordReader
-  private var recordsTold: Int
+  private var recordsSent: Int
   private var text = UTF8Pieces()
   private var lines: TimedLines?
   private var plain: TerminalFilter?
@@ -138,9 +138,9 @@ private struct OutputTelling {
     self.id = id
     self.attempt = attempt
     self.offset = offset
-    recordsTold = records
+    recordsSent = records
     plain = form.isRaw ? nil : TerminalFilter()
-    // Times are told by records that were seen before, too.
+    // Times come from all records, including those that the reader has received.
     self.records = RecordReader(files, from: form.isTimed ? 0 : records)
     guard form.isTimed else { return }
     let before =
@@ -148,44 +148,44 @@ private struct OutputTelling {
     lines = TimedLines(isAtLine: before.first == 0x0a)
   }
 
-  private var place: String { "\(offset - text.pending).\(recordsTold)" }
+  private var eventID: String { "\(offset - text.pending).\(recordsSent)" }
 
-  /// Tells what has come.
-  /// - Returns: false where nothing had.
-  mutating func tell(_ events: inout EventWriter) async throws -> Bool {
-    var hasTold = false
+  /// Sends everything new.
+  /// - Returns: false if nothing was new.
+  mutating func sendNew(_ events: inout EventWriter) async throws -> Bool {
+    var hasSent = false
     while true {
       let fresh = try await records.rest(id, attempt: attempt)
       for (record, _) in fresh { lines?.take(record) }
       let bytes = try await files.read(id, attempt: attempt, from: offset, count: 65_536)
-      if bytes.isEmpty, fresh.isEmpty { return hasTold }
-      hasTold = true
+      if bytes.isEmpty, fresh.isEmpty { return hasSent }
+      hasSent = true
       let shown = lines?.timed(bytes, at: offset, now: Timestamp.now.milliseconds) ?? bytes
       offset += bytes.count
       let piece = text.add(plain?.take(shown) ?? shown)
       if !piece.isEmpty {
-        try await events.send(id: place, type: "output", data: .string(piece))
+        try await events.send(id: eventID, type: "output", data: .string(piece))
       }
-      for (record, end) in fresh where end > recordsTold {
-        recordsTold = end
+      for (record, end) in fresh where end > recordsSent {
+        recordsSent = end
         guard let line = record.line else { continue }
-        try await events.send(id: place, type: "record", line: line)
+        try await events.send(id: eventID, type: "record", line: line)
       }
     }
   }
 }
 
-/// Bytes that come in pieces, as text whose characters are whole.
+/// Decodes bytes that arrive in pieces as text with whole characters.
 struct UTF8Pieces {
   private var rest: [UInt8] = []
 
-  /// How many bytes wait for the end of their character.
+  /// The number of bytes that wait for the rest of their character.
   var pending: Int { rest.count }
 
   mutating func add(_ bytes: [UInt8]) -> String {
     var all = rest + bytes
     rest = []
-    // A character is at most four bytes; only one that has begun and not ended is kept back.
+    // A character has at most four bytes. Only an incomplete one is held back.
     for back in 1...3 where back <= all.count {
       let byte = all[all.count - back]
       if byte & 0xc0 == 0x80 { continue }

@@ -4,16 +4,16 @@ import Hummingbird
 import NIOCore
 import Text
 
-/// An error as the API tells it: `application/problem+json` (RFC 9457).
+/// An error of the API: `application/problem+json` (RFC 9457).
 struct Problem: HTTPResponseError {
   var status: HTTPResponse.Status
   var title: String
-  /// What is wrong with this very request, and what to do.
+  /// The error in this request.
   var detail: String
-  /// One word that programs may look at.
+  /// A code for programs.
   var code: String?
   var hint: String?
-  /// Faults by field.
+  /// Errors by field.
   var errors: [(field: String, message: String)] = []
   /// Further members.
   var members: [String: JSONValue] = [:]
@@ -64,7 +64,7 @@ extension Problem {
     return problem
   }
 
-  /// What an append that did not happen means to whoever asked for it.
+  /// The problem for an append that failed.
   init(_ fault: AppendFault) {
     switch fault {
     case .full:
@@ -89,7 +89,7 @@ extension Problem {
 }
 
 extension Response {
-  /// A value as the answer. Query parameters that nobody asked for until now are told in it.
+  /// A response with a JSON value. Unknown query parameters are listed in its warnings.
   static func json(_ value: JSONValue, status: HTTPResponse.Status = .ok) -> Response {
     let warnings = status.code < 400 ? QueryNames.current?.warnings ?? [] : []
     var bytes = value.adding(warnings: warnings).canonical
@@ -108,7 +108,7 @@ extension Response {
   static var noContent: Response { Response(status: .noContent) }
 }
 
-/// Every fault on the way out becomes a problem, those of the framework too.
+/// Turns every error into a problem, including those of the framework.
 struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
   let methods: RouteMethods
 

@@ -1,5 +1,5 @@
-// Which query parameters a route knows: those of its operation. What else a request has is named in
-// its response and ignored, as unknown fields of a body are; it is most likely mistyped.
+// Query parameters that a route's operation does not declare. They are named in the response and
+// ignored, like unknown fields of a body. They are probably mistyped.
 
 import Domain
 import EventLog
@@ -10,22 +10,22 @@ import Text
 
 /// The query parameters of one request, and those that its operation declares.
 final class QueryNames: Sendable {
-  /// Those of the request that is being answered.
+  /// The parameters of the current request.
   @TaskLocal static var current: QueryNames?
 
-  /// Nobody reads more warnings than these.
+  /// The most warnings in a response.
   private static let warningsMax = 20
   private static let shownMax = 64
 
   private let given: [String]
   private let known = Mutex<[String]>([])
 
-  /// - Parameter given: in their order.
+  /// - Parameter given: the names in order.
   init(given: [String]) { self.given = given }
 
   func declare(_ names: [String]) { known.withLock { $0 = names } }
 
-  /// One sentence for each that is not declared.
+  /// One sentence for each undeclared parameter.
   var warnings: [String] {
     let known = known.withLock { $0 }
     var seen = Set(known)
@@ -40,7 +40,7 @@ final class QueryNames: Sendable {
 }
 
 extension JSONValue {
-  /// With warnings beside those that are there; as it is where it is no object.
+  /// Adds warnings to those of an object; other values stay unchanged.
   func adding(warnings: [String]) -> JSONValue {
     guard !warnings.isEmpty, case .object(var members) = self else { return self }
     var all = warnings.map { JSONValue.string($0) }
@@ -50,10 +50,10 @@ extension JSONValue {
   }
 }
 
-/// Names the query parameters that are not declared: in the JSON object of a response (see
-/// `Response.json`), and of every response in the field `Warning` (RFC 7234, 5.5).
+/// Names the undeclared query parameters: in the JSON object of a response (see `Response.json`),
+/// and in the field `Warning` of every response (RFC 7234, 5.5).
 struct QueryMiddleware: RouterMiddleware {
-  /// Paths that are nobody's to call by hand.
+  /// Paths that only programs call.
   let excepted: String
 
   func handle(
@@ -68,7 +68,7 @@ struct QueryMiddleware: RouterMiddleware {
     var response = try await QueryNames.$current.withValue(query) {
       try await next(request, context)
     }
-    // A request that failed may have failed before the rest was asked for.
+    // A failed request may have failed before all parameters were read.
     let warnings = response.status.code < 400 ? query.warnings : []
     if !warnings.isEmpty, let field = HTTPField.Name("Warning") {
       response.headers[field] = warnings.map { "299 aipm \"\(Self.quoted($0))\"" }
@@ -77,7 +77,7 @@ struct QueryMiddleware: RouterMiddleware {
     return response
   }
 
-  /// As it may stand between quotes in a field: a name is whatever somebody wrote.
+  /// The text as a quoted string in a header field. Names may contain any character.
   private static func quoted(_ text: String) -> String {
     var out = ""
     for scalar in text.unicodeScalars {

@@ -2,10 +2,10 @@ import HTTPServing
 import HTTPTypes
 import Hummingbird
 
-/// Refuses the requests of an address that sends too many.
+/// Refuses requests of an address that sends too many.
 struct RateGuard: RouterMiddleware {
   let limit: AddressRateLimit
-  /// A path below which nothing is counted: workers prove who they are.
+  /// Paths below this prefix are not counted: workers are authenticated.
   let excepted: String
 
   func handle(
@@ -19,7 +19,7 @@ struct RateGuard: RouterMiddleware {
 
 extension AddressRateLimit {
   /// Takes a token for a request.
-  /// - Throws: `Problem` 429 if there is none.
+  /// - Throws: `Problem` 429 if none is left.
   func check(_ context: APIContext, _ what: String) throws {
     guard let seconds = take(context.channel) else { return }
     var problem = Problem(

@@ -2,19 +2,19 @@ import HTTPTypes
 import Hummingbird
 import Synchronization
 
-/// Which methods each path takes, for those who ask by another one.
+/// The methods of each path, for requests with another method.
 final class RouteMethods: Sendable {
   private let routes = Mutex<[(path: [Substring], method: HTTPRequest.Method)]>([])
 
-  /// - Parameter routes: paths as the router writes them: `:ref`, `{ref}` or `*` is any one part,
-  ///   and `**` is all that follows.
+  /// - Parameter routes: paths in the router's syntax: `:ref`, `{ref}` or `*` is any one part, and
+  ///   `**` is the whole rest.
   func take(_ routes: [(path: String, method: HTTPRequest.Method)]) {
     self.routes.withLock {
       $0 = routes.map { (Self.parts(of: $0.path), $0.method) }
     }
   }
 
-  /// The methods of a path, as `Allow` lists them; nil where no route has it.
+  /// The methods of a path, as in `Allow`; nil if no route has the path.
   func allowed(_ path: String) -> String? {
     let wanted = Self.parts(of: path)
     let methods = routes.withLock { routes in

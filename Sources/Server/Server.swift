@@ -1,14 +1,14 @@
-// The server: the HTTP door to the engine. The API that people and programs use, the worker
-// protocol, streams of events, and health. It decides nothing: a route reads a request, asks the
-// engine or a view, and writes an answer.
+// The HTTP server of the engine: the API for people and programs, the worker protocol, event
+// streams and health. It decides nothing: a route reads a request, calls the engine or a view, and
+// writes a response.
 //
-// What it promises: an answer is given after the commit that it speaks of is on disk; every fault
-// is a problem+json that says what to do; a request leaves nothing half done. As long as there are
-// no API tokens it listens on loopback only, and keeps other sites' pages out (`LocalGuard`); in
-// the worker protocol both sides prove themselves (`WorkerAccess`), local workers over a socket of
-// their own.
+// Guarantees: a response is sent after the commit that it reports is on disk. Every error is a
+// problem+json with a remedy. A request is done completely or not at all. There are no API tokens
+// yet, so the server listens on loopback only and refuses foreign pages (`LocalGuard`). In the
+// worker protocol both sides prove their identity (`WorkerAccess`). Local workers have a separate
+// unix socket.
 //
-// How it fails: while the log takes no events, writes answer 503 and reads go on.
+// Failures: while the log accepts no events, writes get 503 and reads go on.
 
 import Domain
 import Engine
@@ -24,26 +24,26 @@ import Workflows
 
 package struct ServerConfiguration: Sendable {
   package var host: String
-  /// 0: a free one.
+  /// 0 for a free one.
   package var port: Int
-  /// Where the routes stand, such as `/prod`; `/` is the default.
+  /// The prefix of all routes, such as `/prod`; `/` is the default.
   package var basePath: String
   package var allowedOrigins: [String]
-  /// The agent of delegations that name none; nil: the workflow's.
+  /// The default agent of delegations; nil: the workflow's.
   package var agent: String?
-  /// The attempts of an agent that fails; nil: the workflow's.
+  /// The most attempts if an agent fails; nil: the workflow's.
   package var attempts: Int?
-  /// The tokens that workers prove.
+  /// The tokens of workers.
   package var tokens: TokenStore
-  /// The folder of the unix socket of local workers; nil: there are none.
+  /// The folder of the unix socket of local workers; nil: no socket.
   package var socketDirectory: String?
-  /// The user that local workers run as; nil: this one.
+  /// The user of local workers; nil: this one.
   package var workerUser: UnprivilegedUser?
   package var outputDirectory: String
-  /// For packs on their way in.
+  /// The folder for packs that are being received.
   package var incomingDirectory: String
   package var mirrorsDirectory: String
-  /// Strikes credentials out of the agents' output.
+  /// Masks credentials in the agents' output.
   package var mask: SecretMask?
   /// The forge's rules for names.
   package var names: any RepositoryRules
@@ -51,17 +51,18 @@ package struct ServerConfiguration: Sendable {
   package var webhooks: (any WebhookReader)?
   /// The version of the program.
   package var version = ""
-  /// `OWNER/REPO` for calls of `/generate-code` that name none.
+  /// `OWNER/REPO`, the default for calls of `/generate-code`.
   package var defaultRepository: String?
-  /// Author and committer of the commits that workers make.
+  /// Author and committer of workers' commits.
   package var author = CommitIdentity.standard
   /// The largest pack of a hand-in, in bytes.
   package var packLimit = Self.packBytesMax
 
-  /// The largest pack that some workflow may allow; the mirror holds it against its own workflow's.
+  /// The largest pack that any workflow allows. The mirror checks it against the delegation's own
+  /// workflow.
   static let packBytesMax = Workflow.Limits.packBytesMax(
     changed: Workflow.Limits.changedBytesLargest)
-  /// What one client, and all of them, may take.
+  /// The limits of one client and of all clients.
   package var limits = ServingLimits()
 
   package init(
@@ -83,7 +84,7 @@ package struct ServerConfiguration: Sendable {
     self.webhooks = webhooks
   }
 
-  /// The base path without a slash at its end: empty for `/`.
+  /// The base path without a trailing slash: empty for `/`.
   var basePathPrefix: String {
     var path = basePath
     while path.hasSuffix("/") { path.removeLast() }
@@ -113,14 +114,14 @@ package struct Server: Sendable {
     self.logger = logger
   }
 
-  /// `GET /readyz` says so from now on.
+  /// From now on, `GET /readyz` answers that the server is ready.
   package func ready() async { await context.lifecycle.ready() }
 
-  /// New work is refused from now on.
+  /// From now on, new work is refused.
   package func drain() async { await context.lifecycle.drain() }
 
-  /// Takes the outputs of delegations away that ended before `time`.
-  /// - Throws: `StoreFault` where the log cannot be read.
+  /// Removes the outputs of delegations that ended before `time`.
+  /// - Throws: `StoreFault` if the log cannot be read.
   package func expireOutputs(endedBefore time: Timestamp) async throws(StoreFault) {
     for id in await context.output.delegations() {
       guard let row = try await context.store.delegation(.id(id))?.row, row.state.isTerminal,
@@ -130,9 +131,9 @@ package struct Server: Sendable {
     }
   }
 
-  /// Serves until the task is cancelled; calls under way are then let finish, for two seconds.
-  /// - Parameter onListening: told the port, once local workers are heard too.
-  /// - Throws: where an address cannot be bound.
+  /// Serves until the task is cancelled. Then running calls have two seconds to finish.
+  /// - Parameter onListening: called with the port, after the socket of local workers is open.
+  /// - Throws: if an address cannot be bound.
   package func run(onListening: @escaping @Sendable (Int) async -> Void) async throws {
     let (opened, isOpen) = AsyncStream.makeStream(of: Void.self)
     let socket = try context.configuration.socketDirectory.map { try WorkerSocket($0) }
@@ -147,7 +148,7 @@ package struct Server: Sendable {
         guard !Task.isCancelled else { return }
         try await serveNetwork(onListening)
       }
-      // Whichever ends first, the other is of no use.
+      // If one ends, the other one must end, too.
       var ended: (any Error)?
       while let result = await group.nextResult() {
         if case .failure(let error) = result, ended == nil { ended = error }
@@ -157,7 +158,7 @@ package struct Server: Sendable {
     }
   }
 
-  /// Serves local workers, and says when they are heard.
+  /// Serves local workers, and reports when their socket is open.
   private func serveWorkers(
     _ socket: WorkerSocket, _ isOpen: AsyncStream<Void>.Continuation
   ) async throws {
@@ -183,7 +184,7 @@ package struct Server: Sendable {
       onListening: onListening)
   }
 
-  /// What local workers reach, and nothing else.
+  /// The routes of local workers.
   private var socketRouter: Router<APIContext> {
     let router = Router(context: APIContext.self)
     let methods = RouteMethods()
@@ -202,10 +203,10 @@ package struct Server: Sendable {
       fetching: FetchRoute(mirrors: configuration.mirrorsDirectory, logger: logger))
   }
 
-  /// What requests may name.
+  /// The values that requests may name.
   var offer: RequestOffer { RequestOffer(context) }
 
-  /// What the network reaches, and the operations that describe it.
+  /// The routes of the network, and the operations that describe them.
   var routing: (router: Router<APIContext>, operations: [APIOperation]) {
     let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
     let methods = RouteMethods()

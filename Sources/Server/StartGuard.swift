@@ -1,13 +1,12 @@
 import HTTPTypes
 import Hummingbird
 
-/// Lets nobody change anything before the log has been read. The server listens before that, so
-/// that whoever comes early is told to come again; but the engine does not know its delegations and
-/// workers yet: to a worker with a commit in hand it would say that nobody knows of it, and what is
-/// submitted could be lost on what is read after it.
+/// Refuses changes until the log has been read. The server listens earlier, so that early clients
+/// get a 503 instead of no response. The engine does not know its delegations and workers yet: it
+/// would refuse a worker's commit, and a submission could conflict with events that are read later.
 struct StartGuard<Context: RequestContext>: RouterMiddleware {
   let lifecycle: Lifecycle
-  /// Where all routes stand that workers use, those that only read among them.
+  /// The prefix of all routes for workers, including those that only read.
   let workers: String
 
   func handle(

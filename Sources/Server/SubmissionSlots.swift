@@ -1,9 +1,10 @@
 import HTTPTypes
 import Synchronization
 
-/// The submissions that wait for their pull request. Each holds its request, so there is a limit.
+/// The submissions that wait for their pull request. Each holds its request in memory, so their
+/// number is limited.
 final class SubmissionSlots: Sendable {
-  /// The right to wait; it is given back when nobody holds it any more.
+  /// The permit to wait, returned when this object is freed.
   final class Ticket: Sendable {
     private let slots: SubmissionSlots
     fileprivate init(_ slots: SubmissionSlots) { self.slots = slots }

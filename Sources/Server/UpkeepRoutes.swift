@@ -4,7 +4,7 @@ import Hummingbird
 import Projections
 import Text
 
-/// What is done to the log and its views as a whole.
+/// Operations on the log and its views as a whole.
 struct UpkeepRoutes {
   static let reasonMax = 500
 
@@ -32,9 +32,9 @@ struct UpkeepRoutes {
       throw Problem.field("reason", "write why, in 1 to \(Self.reasonMax) characters")
     }
     let event = try await server.store.read(after: position - 1, limit: 1).first
-    let told: [RecordedEvent]
+    let redactions: [RecordedEvent]
     do throws(RedactionFault) {
-      told = try await server.store.redact(
+      redactions = try await server.store.redact(
         [position], reason: reason,
         by: Actor(kind: .user, name: server.requester(request)))
     } catch {
@@ -45,12 +45,12 @@ struct UpkeepRoutes {
     if case .delegation(let id)? = event?.stream.name { outputs = await server.output.remove(id) }
     return .json(
       .object([
-        "event": told.first?.json ?? .null, "outputsRemoved": .integer(Int64(outputs)),
+        "event": redactions.first?.json ?? .null, "outputsRemoved": .integer(Int64(outputs)),
         "outOfReach": .array(Self.outOfReach.map { .string($0) }),
       ]))
   }
 
-  /// What no server can take back.
+  /// Copies that a redaction cannot reach.
   private static let outOfReach = [
     "the branch, TASK.md, the pull request and its comments on the forge, and clones of them",
     "backups and exports that were made before",
@@ -59,7 +59,7 @@ struct UpkeepRoutes {
 }
 
 extension Problem {
-  /// Why words were not taken away.
+  /// Why a text was not redacted.
   init(_ fault: RedactionFault) {
     switch fault {
     case .noSuchEvent(let position): self = .notFound("event at position \(position)")

@@ -7,8 +7,8 @@ import Projections
 import SystemCalls
 import Text
 
-/// `GET /api/verification`: whether the log is whole, told to people who look at it. `aipm verify`
-/// proves more (the views, the head outside of the database) and needs no trust in this server.
+/// `GET /api/verification`: whether the log is intact, for the page. `aipm verify` checks more (the
+/// views, the head outside of the database) and does not need a trusted server.
 struct VerificationRoutes {
   private let verifier: LogVerifier
 
@@ -19,12 +19,12 @@ struct VerificationRoutes {
   }
 }
 
-/// What is known of the log's hashes.
+/// The result of checking the log's hashes.
 enum VerificationState: String, CaseIterable { case checking, whole, broken }
 
-/// Hashes the whole log again, beside the work of the server: a part at a time, only when somebody
-/// asks, and all of it anew where the last whole pass is older than ten minutes. Between two passes
-/// it goes on from where it was, so that asking often costs what was appended meanwhile.
+/// Hashes the whole log again while the server works: in parts, and only on request. A complete
+/// pass older than ten minutes is repeated from the start. A younger one is continued, so frequent
+/// requests only cost the new events.
 private actor LogVerifier {
   private static let chunk = 500
   private static let faultsMax = 10
@@ -35,18 +35,18 @@ private actor LogVerifier {
   private var faults: [String] = []
   private var begun = ContinuousClock.now
   private var running: Task<Void, Never>?
-  /// When the check stood at the log's head last; nil before that.
+  /// The time at which the check last reached the log's head; nil before that.
   private var wholeAt: Timestamp?
 
   init(store: Engine.Store) { self.store = store }
 
-  /// What is known now. It starts what is to be known next.
+  /// The current result. This also starts the next check.
   func look() async throws -> JSONValue {
     if running == nil {
       if ContinuousClock.now - begun > Self.passMax { restart() }
       running = Task { await self.pass() }
     }
-    // A short tail is checked before the answer.
+    // A short rest is checked before the response.
     let patience = Task { try? await Task.sleep(for: .milliseconds(200)) }
     await withTaskGroup(of: Void.self) { [running] group in
       group.addTask { await running?.value }

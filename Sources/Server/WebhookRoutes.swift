@@ -8,12 +8,11 @@ import Projections
 import Synchronization
 import Text
 
-/// `POST /webhooks/github`: messages that the forge sends by itself. The forge's adapter verifies
-/// and reads them.
+/// `POST /webhooks/github`: messages of the forge. The forge's adapter verifies and reads them.
 ///
-/// A message may arrive twice, late, or after a newer one. It states the time of what it says, and
-/// an older state changes nothing. It is answered when its effect is on disk: a forge that gets no
-/// answer may send it again.
+/// A message may arrive twice, late, or after a newer one. It contains the time of its state, and
+/// an older state changes nothing. The response is sent when the effect is on disk: without a
+/// response, a forge may send the message again.
 struct WebhookRoutes {
   static let path = "/webhooks/github"
 
@@ -76,7 +75,7 @@ struct WebhookRoutes {
     return change.state.rawValue
   }
 
-  /// The newest delegation of the pull request, by its number; and the delegation that opened it,
+  /// The newest delegation of the pull request, by its number. Also the delegation that opened it,
   /// by the marker in its body, which stays valid if the repository is renamed.
   private func delegations(of change: PullRequestChange) async throws -> [DelegationID] {
     var ids: [DelegationID] = []
@@ -94,7 +93,7 @@ struct WebhookRoutes {
     return ids
   }
 
-  /// The head that was read of the branch may be old.
+  /// The head that was read from the branch may be outdated.
   private func branchMoved(
     _ branch: String, of repository: RepositoryName?
   ) async throws -> String {
@@ -120,7 +119,7 @@ extension Problem {
   }
 }
 
-/// The last deliveries that were processed. The forge repeats one under the same ID.
+/// The last processed deliveries. The forge repeats a delivery under the same ID.
 private final class Deliveries: Sendable {
   private static let keptMax = 1000
   private let known = Mutex<(order: [String], set: Set<String>)>(([], []))

@@ -1,12 +1,12 @@
-// The web page: the files in the folder `page`, which the binary carries and serves unchanged.
-// There is no build step: a browser reads the files that people edit, under the same paths.
+// The web page: the files in the folder `page`, which are part of the binary and served unchanged.
+// There is no build step: a browser reads the edited files under the same paths.
 //
-// What it promises: the page works under any base path, since every address in it is relative; a
-// browser asks for each file once and is then answered 304 until it changes; and whatever a user,
-// an agent or a forge wrote can't become a program, since the policy allows scripts and styles of
-// this server alone, none within the page, and no markup made of text (Trusted Types).
+// Guarantees: the page works under any base path, since all its addresses are relative. A browser
+// requests each file once, and then gets 304 until the file changes. Text of users, agents and
+// forges cannot become a program: the policy allows only this server's scripts and styles, no
+// inline ones, and no markup made of text (Trusted Types).
 //
-// How it fails: it has nothing that could; a file that is not there is not routed.
+// Failures: none. A missing file has no route.
 
 import CAssets
 import Cryptography
@@ -18,8 +18,8 @@ import Text
 package enum WebUI {
   /// Adds the page at the root of `router`, and each of its files beside it.
   ///
-  /// Under a base path hand in the group of that path: asked for without a slash at its end, it
-  /// answers with the address that has one, for relative addresses need it.
+  /// Under a base path, pass the group of that path. A request without a trailing slash is
+  /// redirected to the address with one, since relative addresses need it.
   package static func add<Context: RequestContext>(to router: some RouterMethods<Context>) {
     for file in files {
       if file.name == "index.html" {
@@ -39,7 +39,7 @@ package enum WebUI {
   }
 }
 
-/// One file, with its bytes in one buffer that all answers share.
+/// One file, with its bytes in one buffer that all responses share.
 private struct WebFile: Sendable {
   let name: String
   private let type: String

@@ -3,7 +3,7 @@ import EventLog
 import Projections
 import Terminal
 
-/// One delegation's fold, event by event.
+/// The fold of one delegation, event by event.
 struct History {
   private struct Step: Encodable {
     var position: Int64
@@ -12,7 +12,7 @@ struct History {
     var type: String
     /// The state after the event.
     var state: String?
-    /// What the executor would do next, and not before when.
+    /// The executor's next action, and its earliest time.
     var nextIntent: String?
     var nextIntentDue: String?
     var quarantine: String?
@@ -27,12 +27,12 @@ struct History {
   private var code: String?
   private var steps: [Step] = []
 
-  /// - Throws: `NotFound` where there is no such delegation.
+  /// - Throws: `NotFound` if the delegation does not exist.
   init(reference: DelegationReference, source: Source, until: LogBound?) async throws {
     if case .id(let known) = reference {
       id = known
     } else {
-      // Only a fold knows the delegation of a code or of a pull request.
+      // Only a fold maps codes and pull requests to delegations.
       let folded = try await source.replay(ReplayPlan(isChecking: false)) { _ in }.fold
       guard let found = folded.projector.find(reference) else { throw Self.missing }
       id = found
@@ -80,7 +80,7 @@ struct History {
 }
 
 extension Projector {
-  /// The delegation that `reference` names; nil where there is none.
+  /// The delegation of `reference`; nil if it does not exist.
   fileprivate func find(_ reference: DelegationReference) -> DelegationID? {
     switch reference {
     case .id(let id): delegations[id] == nil ? nil : id

@@ -4,7 +4,7 @@ import Projections
 import Terminal
 import Text
 
-/// Views that were made again and swapped in, by this program or by the server that runs.
+/// Views that were rebuilt and swapped in, by this program or by the running server.
 struct Rebuilt {
   let rebuild: JSONValue
   let byServer: Bool
@@ -28,7 +28,7 @@ struct Rebuilt {
     }
   }
 
-  /// Whether the views that were replaced were what the log makes of them.
+  /// Whether the replaced views were equal to the log's.
   var isIdentical: Bool { rebuild["identical"].boolValue ?? false }
 
   func print(json: Bool) throws {

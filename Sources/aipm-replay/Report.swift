@@ -5,7 +5,7 @@ import Projections
 import Terminal
 import Text
 
-/// What a replay came to.
+/// The result of a replay.
 struct Report {
   let fold: LogFold
   let isChecked: Bool

@@ -3,17 +3,16 @@ import FoundationEssentials
 import Glibc
 import Text
 
-/// The server that has a data folder open. This program links no HTTP client, so that nothing in it
-/// could reach a forge; the one call that it makes goes over a socket of its own, and only to this
-/// machine.
+/// The server that has a data folder open. This program links no HTTP client, so that it cannot
+/// reach a forge. Its only call uses its own socket, and connects only to this machine.
 struct RunningServer {
   private static let timeoutSeconds = 900
   private static let answerMax = 16 << 20
 
   let folder: String
 
-  /// Asks it to make the views again, and waits until it has.
-  /// - Returns: what came of it.
+  /// Requests a rebuild of the views, and waits for its end.
+  /// - Returns: the result.
   func rebuild() throws -> JSONValue {
     let text = try? String(contentsOfFile: folder + "/address", encoding: .utf8)
     guard let line = text?.split(separator: "\n").first, let target = Target(String(line)) else {
@@ -36,7 +35,7 @@ struct RunningServer {
     StoreFault(operation: "rebuild through the running server", message: message)
   }
 
-  /// `http://HOST:PORT/PREFIX`, where the host is this machine.
+  /// `http://HOST:PORT/PREFIX`, with this machine as the host.
   private struct Target {
     var host: String
     var port: UInt16

@@ -2,12 +2,12 @@ import Domain
 import EventLog
 import Projections
 
-/// Where the events come from.
+/// The source of the events.
 enum Source {
   case store(any LogReader)
   case export(ExportFile)
 
-  /// How many events there are; nil if that is not known before they were read.
+  /// The number of events; nil if it is unknown before they are read.
   func length() async throws -> Int64? {
     switch self {
     case .store(let log): try await log.head().position

@@ -1,11 +1,12 @@
-// aipm-replay makes the views again from the log alone. It links nothing that could reach a forge,
-// an agent or a worker, so a replay has no effects: the build proves it.
+// aipm-replay rebuilds the views from the log alone. It links nothing that could reach a forge, an
+// agent or a worker, so a replay has no effects: the build proves it.
 //
-// What it promises: it opens the log for reading and makes no server wait; what it says is the
-// log's own, folded by the same projector as the server's, with every hash made again on the way.
-// Only `--rebuild` writes, and only views: under the folder's lock where no server runs, else by
-// asking the server that holds it.
-// How it fails: exit 1 where the log or the views are not what they should be, 2 where it was
+// Guarantees: it opens the log for reading and blocks no server. Its output comes from the log,
+// folded by the server's own projector, and every hash is computed again. Only `--rebuild` writes,
+// and only views: under the folder's lock if no server runs, else by a request to the server.
+//
+// Failures: exit 1 if the log or the views are incorrect, 2 for wrong usage, 3 if the log or
+// delegation does not exist.
 // called wrongly, 3 where there is no such log or delegation.
 
 import ArgumentParser
@@ -24,7 +25,7 @@ struct Replay: AsyncParsableCommand {
     abstract: "Folds the event log of AIPM again, and says what comes of it.",
     discussion: """
       Reads only, but for --rebuild; safe beside a running server. Exit codes: 0 all is well, 1 \
-      the log is hurt or the views differ, 2 wrong usage, 3 no such log \
+      the log is corrupt or the views differ, 2 wrong usage, 3 no such log \
       or delegation.
       """)
 
@@ -144,7 +145,7 @@ struct Replay: AsyncParsableCommand {
     } catch let code as ExitCode {
       Glibc.exit(code.rawValue)
     } catch {
-      // Help and version are no faults; everything else that parsing throws is wrong usage.
+      // Help and version are not errors. All other parse errors are wrong usage.
       if exitCode(for: error) == .success { exit(withError: error) }
       let message = fullMessage(for: error)
       let prefix = "Error: "
@@ -161,7 +162,7 @@ struct Replay: AsyncParsableCommand {
   }
 }
 
-/// There is no such thing.
+/// A log or delegation that does not exist.
 struct NotFound: Error {
   var what: String
 }

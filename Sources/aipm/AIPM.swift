@@ -1,14 +1,13 @@
-// The program: one file to a subcommand. Serve/ holds what runs (server, worker, forge, the agent
-// that is built in) and the one place where everything is put together; Client/ holds what asks a
-// server, through the HTTP API and nothing else; Upkeep/ holds what works on the data folder's
-// files.
+// The program, with one file for each subcommand. Serve/ contains what runs (server, worker, forge,
+// the built-in agent) and assembles the parts. Client/ contains the clients of a server, which use
+// only the HTTP API. Upkeep/ contains operations on the files of the data folder.
 //
-// What it promises: standard output carries what was asked for and nothing else, so that it can be
-// piped; words to people about it go to standard error; what users, agents and forges wrote is
-// shown on a terminal and never obeyed by it.
+// Guarantees: standard output contains only the requested data, so that it can be piped. Messages
+// about it go to standard error. Text of users, agents and forges is shown on a terminal and never
+// interpreted by it.
 //
-// How it fails: with words that say what to do, and an exit code that scripts rely on: 0 done, 1
-// the thing asked for failed, 2 usage, 3 not found, 4 server not reached, 5 refused.
+// Failures: a message with a remedy, and an exit code for scripts: 0 done, 1 failed, 2 wrong usage,
+// 3 not found, 4 server not reached, 5 refused.
 
 import ArgumentParser
 import Domain
@@ -54,7 +53,7 @@ struct AIPM: AsyncParsableCommand {
     ])
 
   static func main() async {
-    // The first process in a sandbox: it has no time for anything else, and no need of it.
+    // The first process in a sandbox: it must start fast and needs nothing else.
     if CommandLine.argc > 1, let word = CommandLine.unsafeArgv[1], strcmp(word, "confine") == 0 {
       leave(Confinement.become(Array(CommandLine.arguments.dropFirst(2))))
     }
@@ -85,7 +84,7 @@ struct AIPM: AsyncParsableCommand {
     }
   }
 
-  /// Says what is wrong, and ends the process with the code for it.
+  /// Prints the error, and exits with its code.
   private static func end(with error: any Error, of command: any ParsableCommand.Type) -> Never {
     if let failure = error as? Failure {
       Terminal.complain("aipm: \(failure.description)")
@@ -96,7 +95,7 @@ struct AIPM: AsyncParsableCommand {
       leave(Failure.Code.usage.rawValue)
     }
     if let code = error as? ExitCode { leave(code.rawValue) }
-    // Help and version are no faults.
+    // Help and version are not errors.
     if exitCode(for: error) == .success { exit(withError: error) }
     guard exitCode(for: error) == .validationFailure else {
       Terminal.complain("aipm: \(SystemWords.of(error))")
@@ -106,8 +105,8 @@ struct AIPM: AsyncParsableCommand {
     leave(Failure.Code.usage.rawValue)
   }
 
-  /// Ends the process without what libraries do at an exit: the thread of an HTTP client may be at
-  /// work in one of them, and would find it torn down.
+  /// Ends the process without the exit handlers of libraries: the thread of an HTTP client may
+  /// still use them.
   private static func leave(_ code: Int32) -> Never {
     fflush(nil)
     _exit(code)
@@ -115,7 +114,7 @@ struct AIPM: AsyncParsableCommand {
 }
 
 extension AIPM {
-  /// How a subcommand is called.
+  /// The usage of a subcommand.
   private static func usage(of command: any ParsableCommand.Type) -> String {
     let usage = usageString(for: command)
     let name = words(before: command).joined(separator: " ")
@@ -123,7 +122,7 @@ extension AIPM {
     return "\(line)\n  See 'aipm \(name.isEmpty ? "" : name + " ")--help' for more information."
   }
 
-  /// The names that lead to a subcommand, `workers drain`.
+  /// The names of a subcommand, as in `workers drain`.
   private static func words(
     before command: any ParsableCommand.Type, from root: any ParsableCommand.Type = AIPM.self
   ) -> [String] {
@@ -143,7 +142,7 @@ extension AIPM {
       + configuration.groupedSubcommands.flatMap { $0.subcommands }
   }
 
-  /// What is wrong with a command line that cannot be read.
+  /// The error in an invalid command line.
   private static func misuse(_ error: any Error) -> String {
     if let unknown = unknownSubcommand(CommandLine.arguments.dropFirst()) { return unknown }
     let message = fullMessage(for: error)
@@ -151,7 +150,7 @@ extension AIPM {
     return "aipm: " + (message.hasPrefix(prefix) ? message.dropFirst(prefix.count) : message[...])
   }
 
-  /// - Returns: nil where each word that should be a subcommand is one.
+  /// - Returns: nil if each word in a subcommand's position is valid.
   private static func unknownSubcommand(_ arguments: ArraySlice<String>) -> String? {
     var command: any ParsableCommand.Type = AIPM.self
     var path = "aipm"
@@ -165,7 +164,7 @@ extension AIPM {
       }
       let names = known.filter { $0.configuration.shouldDisplay }.map { $0._commandName }
       let near = Spelling.nearest(to: word, in: names)
-      // What a default subcommand makes of a word is its own affair.
+      // A default subcommand parses its own arguments.
       if near == nil, command.configuration.defaultSubcommand != nil { return nil }
       let hint =
         near.map { "did you mean '\(path) \($0)'?" }
@@ -177,7 +176,7 @@ extension AIPM {
   }
 }
 
-/// Something that was asked for could not be done; the words are for people.
+/// A request that failed, with a message for people.
 struct Failure: Error, CustomStringConvertible {
   enum Code: Int32 {
     case failed = 1

@@ -187,11 +187,11 @@ struct ReplayTests {
     #expect(run.code == 0)
     let code = Story.stamp(1).confirmationCode
     #expect(run.lines[0] == "delegation \(Story.id(1)) \(code)")
-    let told = run.lines.dropFirst(2).map {
+    let steps = run.lines.dropFirst(2).map {
       $0.split(separator: " ").suffix(3).map(String.init)
     }
     #expect(
-      told == [
+      steps == [
         ["delegation.requested", "Requested", "resolve-base"],
         ["delegation.base-resolved", "Requested", "create-branch"],
         ["delegation.branch-created", "BranchCreated", "commit-task"],

@@ -86,7 +86,7 @@ struct DescriptionTests {
       let named = operation.path.split(separator: "/").filter { $0.hasPrefix("{") }.map {
         String($0.dropFirst().dropLast())
       }
-      let declared = operation.parameters.filter { $0.place == .path }
+      let declared = operation.parameters.filter { $0.location == .path }
       #expect(named == declared.map(\.name), "\(operation.id)")
       #expect(declared.allSatisfy { $0.isRequired })
       #expect(operation.summary.hasSuffix("."), "\(operation.id)")
@@ -105,7 +105,7 @@ struct DescriptionTests {
   }
 
   @Test func valuesAreCheckedByTheirDeclaration() {
-    let limit = Parameter.limit(500, standard: 50)
+    let limit = Parameter.limit(500, defaultValue: 50)
     for value in ["0", "501", "", "1.0", "x", "9223372036854775808"] {
       #expect(limit.fault(in: value) != nil, "\(value)")
     }
@@ -114,7 +114,7 @@ struct DescriptionTests {
     #expect(state.fault(in: "pushed,Failed") == nil)
     #expect(state.fault(in: "Pushed,Faled")?.contains("Failed") == true)
     let last = Parameter(
-      name: "Last-Event-ID", place: .header, kind: .digits(groups: 2), description: "")
+      name: "Last-Event-ID", location: .header, kind: .digits(groups: 2), description: "")
     for value in ["1.2", "0.0", ""] { #expect(last.fault(in: value) == nil, "\(value)") }
     for value in ["1", "1.", "1.2.3", "-1.2", "1.x"] { #expect(last.fault(in: value) != nil) }
   }

@@ -10,7 +10,7 @@ import Text
 struct APIDescription {
   let operations: [APIOperation]
   let offer: RequestOffer
-  /// Of the program.
+  /// The version of the program.
   let version: String
   /// Empty for `/`.
   let basePathPrefix: String
@@ -53,10 +53,10 @@ struct APIDescription {
     return .object(paths.mapValues { .object($0) })
   }
 
-  /// From a delegation that was just named to the operations that take its id.
+  /// From a delegation in a response to the operations that take its id.
   private var links: JSONValue {
     let followers = operations.filter { operation in
-      operation.parameters.contains { $0.place == .path && $0.name == Parameter.ref.name }
+      operation.parameters.contains { $0.location == .path && $0.name == Parameter.ref.name }
     }
     return .object(
       Dictionary(
@@ -137,7 +137,7 @@ extension APIOperation {
 extension Parameter {
   fileprivate var json: JSONValue {
     var object: [String: JSONValue] = [
-      "name": .string(name), "in": .string(place.rawValue), "description": .string(description),
+      "name": .string(name), "in": .string(location.rawValue), "description": .string(description),
       "required": .bool(isRequired), "schema": schema.json,
     ]
     object["example"] = example
@@ -146,7 +146,7 @@ extension Parameter {
 }
 
 extension HTTPResponse.Status {
-  /// When the API answers with it.
+  /// When the API sends this response.
   fileprivate var meaning: String {
     switch self {
     case .badRequest: "The body is not a JSON object."
@@ -170,7 +170,7 @@ extension HTTPResponse.Status {
 struct DescriptionRoutes {
   let server: ServerContext
 
-  /// Describes all that was registered, this route too. It is written once.
+  /// Describes all registered routes, including this one. It is written once.
   func add(to router: APIRouter) {
     let document = APIDescription(
       operations: router.operations + [.document], offer: RequestOffer(server),

@@ -1,6 +1,6 @@
-// What the API offers, one value for each route. A route is registered with its operation, and
-// `/openapi.json` is made of the operations that were registered: neither can be without the other.
-// The query parameters and header fields of a request are checked by the same declaration.
+// The operations of the API, one value for each route. A route is registered with its operation,
+// and `/openapi.json` is generated from the registered operations, so neither exists without the
+// other. The same declaration checks a request's query parameters and header fields.
 
 import EventLog
 import HTTPTypes
@@ -8,29 +8,29 @@ import Hummingbird
 
 /// One method of one path.
 struct APIOperation: Sendable {
-  /// How the operations are grouped.
+  /// The group of the operation.
   enum Tag: String, CaseIterable {
     case delegations, workers, log, service
   }
 
   var method: HTTPRequest.Method = .get
-  /// Below the base path, without a slash at its beginning; `{NAME}` is a parameter.
+  /// Below the base path, without a leading slash; `{NAME}` is a parameter.
   var path: String
-  /// Unique, and never changed: generated clients name their functions by it.
+  /// Unique and permanent: generated clients name their functions by it.
   var id: String
   var tag: Tag
   var summary: String
   var parameters: [Parameter] = []
-  /// The schema of its body, which is JSON; nil: it has none.
+  /// The schema of the JSON body; nil: no body.
   var body: JSONSchema?
   var responses: [APIResponse]
-  /// What else it answers, always as a problem. What every operation answers is not named here.
+  /// The other responses, always problems. Those of every operation are not listed here.
   var problems: [HTTPResponse.Status] = []
 
-  /// The names of its query parameters.
-  var queryNames: [String] { parameters.filter { $0.place == .query }.map(\.name) }
+  /// The names of the query parameters.
+  var queryNames: [String] { parameters.filter { $0.location == .query }.map(\.name) }
 
-  /// The statuses of all problems that it answers with.
+  /// The statuses of all its problems.
   var allProblems: [HTTPResponse.Status] {
     var all: Set<HTTPResponse.Status> = [.forbidden, .tooManyRequests, .serviceUnavailable]
     all.formUnion(problems)
@@ -44,7 +44,7 @@ struct APIOperation: Sendable {
   }
 
   /// Checks the query parameters and header fields of a request.
-  /// - Throws: `Problem` 422 that names every one that is wrong.
+  /// - Throws: `Problem` 422 that names every invalid one.
   func check(_ request: Request) throws {
     var faults: [(field: String, message: String)] = []
     for parameter in parameters {
@@ -61,15 +61,15 @@ struct APIOperation: Sendable {
   }
 }
 
-/// An answer that is no problem.
+/// A successful response.
 struct APIResponse: Sendable {
   var status: HTTPResponse.Status = .ok
   var description: String
-  /// The schema of each media type; none: there is no body.
+  /// The schema of each media type; empty: no body.
   var content: [String: JSONSchema] = [:]
-  /// Its own header fields, each with what it says.
+  /// Its own header fields, each with its description.
   var headers: [String: String] = [:]
-  /// Whether it names a delegation by `id`, which other operations take.
+  /// Whether it contains a delegation's `id`, which other operations take.
   var isDelegation = false
 
   static func json(

@@ -1,15 +1,15 @@
 import HTTPTypes
 import Hummingbird
 
-/// Where routes are registered, each with its operation.
+/// Registers routes, each with its operation.
 final class APIRouter {
   private let group: RouterGroup<APIContext>
   private(set) var operations: [APIOperation] = []
 
-  /// - Parameter group: that of the base path.
+  /// - Parameter group: the group of the base path.
   init(_ group: RouterGroup<APIContext>) { self.group = group }
 
-  /// Registers a route. Its query parameters and header fields have been checked when `handler` is
+  /// Registers a route. Its query parameters and header fields are checked before `handler` is
   /// called.
   func on(
     _ operation: APIOperation,

@@ -3,17 +3,17 @@ import EventLog
 import Projections
 
 extension AuditRoutes {
-  /// The language of `AuditQuery`: terms with blanks between them, each a key with its value, text,
-  /// or text between quotes. Spans are described with one bound.
+  /// The language of `AuditQuery`: terms separated by blanks. Each is a key with its value, a text,
+  /// or a quoted text. Ranges are described with one bound.
   static let querySchema = JSONSchema.text(
     "^[\(blanks)]*(\(term)([\(blanks)]+|$)){0,\(AuditQuery.termsMax)}$")
 
-  /// Characters with the property White_Space: regular expressions differ in what `\\s` is.
+  /// Characters with the property White_Space: `\\s` differs between regular expressions.
   private static let blanks =
     "\\t-\\r \u{85}\u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}"
 
   private static let term = "(-?(\(keyed)|\"[^\"\\\\]*\"|\(bare))|--[^\(blanks)]*|-)"
-  /// Text that no key begins.
+  /// Text that does not begin with a key.
   private static let bare = "(?![A-Za-z]+:)[^\(blanks)\"-][^\(blanks)]*"
 
   private static var keyed: String {

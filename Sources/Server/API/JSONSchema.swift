@@ -1,7 +1,8 @@
 import EventLog
 import Text
 
-/// A JSON Schema (https://json-schema.org/draft/2020-12), as far as the API's description needs it.
+/// A JSON Schema (https://json-schema.org/draft/2020-12): the part that the API's description
+/// needs.
 struct JSONSchema: Sendable {
   private(set) var members: [String: JSONValue]
 
@@ -39,7 +40,7 @@ struct JSONSchema: Sendable {
   static let commit = text("^[0-9a-f]{40}([0-9a-f]{24})?$")
   static let digest = text("^[0-9a-f]{64}$")
 
-  /// One of the words of a closed set.
+  /// One of a closed set of strings.
   static func word(_ words: [String]) -> JSONSchema {
     JSONSchema(members: ["type": "string", "enum": .array(words.map { .string($0) })])
   }
@@ -58,9 +59,9 @@ struct JSONSchema: Sendable {
 
   /// An object.
   /// - Parameters:
-  ///   - required: members that it always has.
-  ///   - optional: members that it may have.
-  ///   - isOpen: whether it may have others.
+  /// - required: members that are always present.
+  /// - optional: members that may be absent.
+  /// - isOpen: whether further members are allowed.
   static func object(
     _ required: [String: JSONSchema], optional: [String: JSONSchema] = [:], isOpen: Bool = false
   ) -> JSONSchema {
@@ -74,7 +75,7 @@ struct JSONSchema: Sendable {
     return JSONSchema(members: members)
   }
 
-  /// Each of a stream of server-sent events, whose data is JSON.
+  /// One server-sent event, whose data is JSON.
   static func events(_ types: [String]? = nil) -> JSONSchema {
     .object(
       [:],
@@ -97,7 +98,7 @@ struct JSONSchema: Sendable {
     JSONSchema(members: ["$ref": .string("#/components/schemas/\(component.rawValue)")])
   }
 
-  /// The same, or null.
+  /// This schema, or null.
   var orNull: JSONSchema {
     var same = self
     if case .string(let type)? = members["type"] {

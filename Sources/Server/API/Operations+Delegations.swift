@@ -17,7 +17,7 @@ extension APIOperation {
     parameters: [
       .idempotencyKey,
       Parameter(
-        name: "Prefer", place: .header, kind: .text(.text()),
+        name: "Prefer", location: .header, kind: .text(.text()),
         description: "`respond-async`: the answer comes as soon as the request is durable.",
         example: "respond-async"),
     ],
@@ -55,7 +55,7 @@ extension APIOperation {
       Parameter(
         name: "q", kind: .text(DelegationRoutes.textSchema),
         description: "Only those whose texts have all of these words."),
-      .limit(500, standard: 50), .cursor,
+      .limit(500, defaultValue: 50), .cursor,
     ],
     responses: [.json(.delegationPage, "The page.")])
 
@@ -83,7 +83,7 @@ extension APIOperation {
       Parameter(
         name: "raw", kind: .flag, description: "Leave in what a terminal would act on."),
       Parameter(
-        name: "Last-Event-ID", place: .header, kind: .digits(groups: 2),
+        name: "Last-Event-ID", location: .header, kind: .digits(groups: 2),
         description: "The id of the last event that was received. The stream resumes after it."),
     ],
     responses: [

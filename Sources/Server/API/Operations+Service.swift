@@ -6,7 +6,7 @@ extension APIOperation {
   // MARK: Workers and pull requests
 
   private static let worker = Parameter(
-    name: "id", place: .path, kind: .text(.text(length: 1...128)),
+    name: "id", location: .path, kind: .text(.text(length: 1...128)),
     description: "The name of a worker.", isRequired: true)
 
   static let listWorkers = APIOperation(
@@ -28,7 +28,7 @@ extension APIOperation {
 
   static let listPullRequests = APIOperation(
     path: "api/pull-requests", id: "listPullRequests", tag: .delegations,
-    summary: "The pull requests, newest first.", parameters: [.limit(500, standard: 100)],
+    summary: "The pull requests, newest first.", parameters: [.limit(500, defaultValue: 100)],
     responses: [.json(.pullRequestList, "The pull requests.")])
 
   // MARK: The log
@@ -39,7 +39,7 @@ extension APIOperation {
 
   static let listEvents = APIOperation(
     path: "api/events", id: "listEvents", tag: .log, summary: "A page of the log, in order.",
-    parameters: [after, .limit(1000, standard: 100)],
+    parameters: [after, .limit(1000, defaultValue: 100)],
     responses: [.json(.eventPage, "The page.")])
 
   static let streamEvents = APIOperation(
@@ -49,7 +49,7 @@ extension APIOperation {
     parameters: [
       after,
       Parameter(
-        name: "Last-Event-ID", place: .header, kind: .digits(groups: 1),
+        name: "Last-Event-ID", location: .header, kind: .digits(groups: 1),
         description: "The position of the last event that was received. It goes before `after`."),
     ],
     responses: [
@@ -63,7 +63,7 @@ extension APIOperation {
     summary: "Remove the text of an event of a delegation that has ended. Its hashes stay.",
     parameters: [
       Parameter(
-        name: "position", place: .path, kind: .integer(1...Int64.max),
+        name: "position", location: .path, kind: .integer(1...Int64.max),
         description: "The position of the event.", isRequired: true)
     ],
     body: .component(.redaction), responses: [.json(.redacted, "The event as it is now.")],
@@ -77,10 +77,10 @@ extension APIOperation {
         name: "q", kind: .text(AuditRoutes.querySchema),
         description: "`key:value` terms and text. `-` negates a term, quotes hold words together.",
         example: "state:Pushed since:24h"),
-      .limit(1000, standard: 100), .cursor,
+      .limit(1000, defaultValue: 100), .cursor,
       Parameter(
         name: "format", kind: .word(AuditRoutes.Format.allCases.map(\.rawValue)),
-        description: "The form of the answer.", standard: "json"),
+        description: "The form of the answer.", defaultValue: "json"),
     ],
     responses: [
       APIResponse(
@@ -130,7 +130,7 @@ extension APIOperation {
     path: "openapi.json", id: "getDescription", tag: .service, summary: "This description.",
     parameters: [
       Parameter(
-        name: "If-None-Match", place: .header, kind: .text(.text()),
+        name: "If-None-Match", location: .header, kind: .text(.text()),
         description: "The `ETag` of a description that was received before.")
     ],
     responses: [
@@ -143,13 +143,13 @@ extension APIOperation {
     summary: "What the forge reports: `pull_request` and `push`, signed.",
     parameters: [
       Parameter(
-        name: "X-Hub-Signature-256", place: .header, kind: .text(.text()),
+        name: "X-Hub-Signature-256", location: .header, kind: .text(.text()),
         description: "HMAC-SHA256 of the body with the secret of the webhook.", isRequired: true),
       Parameter(
-        name: "X-GitHub-Event", place: .header, kind: .text(.text()),
+        name: "X-GitHub-Event", location: .header, kind: .text(.text()),
         description: "What happened."),
       Parameter(
-        name: "X-GitHub-Delivery", place: .header, kind: .text(.text()),
+        name: "X-GitHub-Delivery", location: .header, kind: .text(.text()),
         description: "The id of the message. A message that comes again changes nothing."),
     ],
     body: .component(.webhookEvent),

@@ -4,37 +4,38 @@ import HTTPTypes
 import Hummingbird
 import Text
 
-/// A parameter of an operation, and what values it may have.
+/// A parameter of an operation, with its valid values.
 struct Parameter: Sendable {
-  /// Where it is found in a request.
-  enum Place: String { case query, path, header }
+  /// The part of a request that contains it.
+  enum Location: String { case query, path, header }
 
-  /// Its values, as a request is checked for them.
+  /// The values that are accepted.
   enum Kind: Sendable {
     case integer(ClosedRange<Int64>)
-    /// One of these words, in any case.
+    /// One of these strings, in any case.
     case word([String])
-    /// Several of these, in any case, parted by commas or in several parameters.
+    /// Several of these, in any case, separated by commas or in several parameters.
     case words([String])
     /// `1`, `true`, `0` or `false`.
     case flag
-    /// Digits that the server gave out; dots between groups of them.
+    /// A number that the server issued; groups of digits may be separated by dots.
     case digits(groups: Int)
-    /// Checked by whoever reads it, if at all.
+    /// Checked by the route, if at all.
     case text(JSONSchema)
   }
 
   var name: String
-  var place = Place.query
+  var location = Location.query
   var kind: Kind
   var description: String
   var isRequired = false
   var example: JSONValue?
-  /// What holds without it.
-  var standard: JSONValue?
+  /// The default.
+  var defaultValue: JSONValue?
 
-  /// Whether a request with a wrong value is refused with 422. In a path it names nothing.
-  var canBeWrong: Bool { place != .path }
+  /// Whether a request with an invalid value is refused with 422. An invalid value in a path gives
+  /// 404.
+  var canBeWrong: Bool { location != .path }
 
   private static let flagWords = ["1", "true", "0", "false"]
   private static let digitsMax = 18
@@ -49,25 +50,25 @@ struct Parameter: Sendable {
       case .digits(let groups): .text(pattern(groups))
       case .text(let schema): schema
       }
-    return standard.map { schema.byDefault($0) } ?? schema
+    return defaultValue.map { schema.byDefault($0) } ?? schema
   }
 
   private func pattern(_ groups: Int) -> String {
     let group = "[0-9]{1,\(Self.digitsMax)}"
     let digits = Array(repeating: group, count: groups).joined(separator: "\\.")
-    return place == .header ? "^(\(digits))?$" : "^\(digits)$"
+    return location == .header ? "^(\(digits))?$" : "^\(digits)$"
   }
 
-  /// Its values in a request; none if it is absent. What a path holds is looked up, not checked.
+  /// Its values in a request; empty if it is absent. Values in a path are looked up, not checked.
   func values(of request: Request) -> [String] {
-    switch place {
+    switch location {
     case .path: []
     case .query: request.texts(name)
     case .header: HTTPField.Name(name).map { request.headers[values: $0] } ?? []
     }
   }
 
-  /// What is wrong with a value; nil if nothing is.
+  /// The error in a value; nil if it is valid.
   func fault(in value: String) -> String? {
     switch kind {
     case .integer(let range):
@@ -80,8 +81,8 @@ struct Parameter: Sendable {
     case .flag:
       return Self.flagWords.contains(value) ? nil : "write 1 or 0"
     case .digits(let groups):
-      // An empty field of a header is no field.
-      if value.isEmpty, place == .header { return nil }
+      // An empty header field counts as absent.
+      if value.isEmpty, location == .header { return nil }
       let parts = value.split(separator: ".", omittingEmptySubsequences: false)
       let fits = parts.allSatisfy {
         (1...Self.digitsMax).contains($0.utf8.count)
@@ -100,19 +101,19 @@ struct Parameter: Sendable {
 
 extension Parameter {
   /// The size of a page.
-  static func limit(_ max: Int64, standard: Int64) -> Parameter {
+  static func limit(_ max: Int64, defaultValue: Int64) -> Parameter {
     Parameter(
       name: "limit", kind: .integer(1...max), description: "How many items a page has at most.",
-      standard: .integer(standard))
+      defaultValue: .integer(defaultValue))
   }
 
   static let cursor = Parameter(
     name: "cursor", kind: .digits(groups: 1),
     description: "Where the page begins: `next` of the page before.")
 
-  /// Names a delegation.
+  /// Identifies a delegation.
   static let ref = Parameter(
-    name: "ref", place: .path, kind: .text(.text(length: 1...512)),
+    name: "ref", location: .path, kind: .text(.text(length: 1...512)),
     description: "An id, a confirmation code such as `PR1733356800123`, or `OWNER/REPO#NUMBER`, "
       + "percent-encoded.", isRequired: true)
 
@@ -121,7 +122,7 @@ extension Parameter {
     description: "The number of an attempt; without it, the last one.")
 
   static let idempotencyKey = Parameter(
-    name: "Idempotency-Key", place: .header, kind: .text(.text(length: 1...255)),
+    name: "Idempotency-Key", location: .header, kind: .text(.text(length: 1...255)),
     description: "The same key with the same body never makes a second delegation. With another "
       + "body the answer is 422.")
 }

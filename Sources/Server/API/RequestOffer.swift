@@ -4,13 +4,13 @@ import EventLog
 import Text
 import Workflows
 
-/// What a request may name on this server, and the schemas of the bodies of requests. Their
-/// patterns say the rules of `Submission` and `BranchName`, whose messages people read.
+/// The values that a request may name on this server, and the schemas of request bodies. Their
+/// patterns match the rules of `Submission` and `BranchName`, whose messages are for people.
 struct RequestOffer {
   /// The agents of all workflows.
   var agents: [String]
   var workflows: [String]
-  /// Whether `/generate-code` needs no repository.
+  /// Whether `/generate-code` has a default repository.
   var hasDefaultRepository: Bool
   private let owner: JSONSchema
   private let repo: JSONSchema
@@ -29,10 +29,10 @@ struct RequestOffer {
 
   // MARK: Texts
 
-  /// Control characters that no text may have; lines and tabs may stay, and a carriage return
-  /// becomes a line feed.
+  /// Control characters that are invalid in any text. Line feeds and tabs are valid, and a carriage
+  /// return becomes a line feed.
   private static let controls = "\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f"
-  /// What a line may not have.
+  /// Characters that are invalid in a line.
   private static let lineEnds = "\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029"
 
   private static let block = "^[^\(controls)]*$"
@@ -44,7 +44,7 @@ struct RequestOffer {
 
   private static let title = JSONSchema.text(written(lineEnds), length: 1...Limit.title)
   private static let objective = JSONSchema.text(written(controls), length: 1...Limit.objective)
-  /// Why words are taken out of the log.
+  /// The reason for a redaction.
   static let reason = JSONSchema.text(length: 1...UpkeepRoutes.reasonMax)
 
   private static func name(_ pattern: NamePattern?) -> JSONSchema {
@@ -52,14 +52,14 @@ struct RequestOffer {
     return .text(pattern.expression, length: 1...pattern.charactersMax)
   }
 
-  /// The rules of git. A name has at most so many bytes, and a character up to four.
+  /// The rules of git. A name has a maximum of bytes, and a character up to four.
   private static func branch(isStamped: Bool) -> JSONSchema {
     let bytes = BranchName.bytesMax - (isStamped ? BranchName.stampBytes : 0)
     let never = "\\x00-\\x20\\x7f-\\x9f~^:?*\\[\\\\"
     let starts = "(?!-)(?!refs/)(?!HEAD$)(?!@$)(?![./])"
     let parts = "(?!.*(\\.\\.|@\\{|//|/\\.|\\.lock/))"
     let ends = "(?!.*(\\.lock|\\.|/)$)"
-    // Names of more than ASCII: as many characters as fit at their longest.
+    // Names with other characters than ASCII: as many as fit if each has the maximum length.
     let texts = "([!\"#$%&'()+,./0-9;<=>@A-Z\\]_`a-z{|}-]{1,\(bytes)}|[^\(never)]{1,\(bytes / 4)})"
     return .text("^\(starts)\(parts)\(ends)\(texts)$")
   }

@@ -1,5 +1,5 @@
-// What a worker checks out: the objects of its lease's head, as a thin pack made by git while it is
-// sent. The worker names no repository and no commit of its own choice; both are the lease's.
+// A worker's checkout: the objects of its lease's head, as a thin pack that git makes while it is
+// sent. The worker cannot choose a repository or a commit; both are the lease's.
 
 import Cryptography
 import Domain
@@ -16,10 +16,10 @@ struct FetchRoute: Sendable {
   let mirrors: String
   let logger: Logger
 
-  /// From the first byte to the last.
+  /// The time-out from the first to the last byte.
   private static let limit = Duration.seconds(1800)
 
-  /// - Parameter have: commits that need not be sent, nor anything that belongs to them.
+  /// - Parameter have: commits that the client has completely.
   func pack(
     of head: ObjectID, in repository: RepositoryName, have: [String]
   ) async throws -> Response {
@@ -34,7 +34,7 @@ struct FetchRoute: Sendable {
       [head.rawValue] + wanted.filter(known.contains).map { "^\($0)" }, in: folder)
   }
 
-  /// What git writes, with these lines to read.
+  /// The output of git, with these lines as its input.
   private func stream(_ arguments: [String], _ lines: [String], in folder: String) -> Response {
     let command = Command(
       "git", arguments,
@@ -55,8 +55,8 @@ struct FetchRoute: Sendable {
       })
   }
 
-  /// The tags of a repository: the digest of the list and a line feed, then the list, unless that
-  /// is the digest that the worker has.
+  /// The tags of a repository: the digest of the list, a line feed, and the list. The list is
+  /// omitted if the worker has it, which its digest shows.
   func tags(of repository: RepositoryName, have: String?) -> Response {
     let listing = TagList.listing(ofMirror: "\(mirrors)/\(repository).git")
     let digest = SHA256.hex(listing)
@@ -66,7 +66,7 @@ struct FetchRoute: Sendable {
       body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
   }
 
-  /// Those of the objects that the repository's tags name, and nothing else.
+  /// The objects that the repository's tags name, and no others.
   func pack(ofTags objects: [String], in repository: RepositoryName) -> Response {
     let folder = "\(mirrors)/\(repository).git"
     let known = Set(
@@ -76,7 +76,7 @@ struct FetchRoute: Sendable {
       objects.prefix(FetchRequest.tagsMax).filter(known.contains), in: folder)
   }
 
-  /// Those of the names that are commits of the repository.
+  /// The names that are commits of the repository.
   private func commits(_ names: [String], in folder: String) async throws -> Set<String> {
     do {
       let said = try await Git.run(
@@ -93,7 +93,7 @@ struct FetchRoute: Sendable {
   }
 }
 
-/// One call of git, whose output goes out as it comes. Whoever holds it holds the program.
+/// One call of git, whose output is streamed. The program ends when this object is freed.
 private final class PackExchange: Sendable {
   private let body: RequestBody
   private let running: Task<Void, any Error>
@@ -103,7 +103,7 @@ private final class PackExchange: Sendable {
   }
 
   init(_ command: Command, input: [UInt8], _ logger: Logger) {
-    // A stream that lets its source wait while the client is slow.
+    // A stream with back-pressure: git waits while the client is slow.
     let (body, source) = RequestBody.makeStream()
     self.body = body
     running = Task {
@@ -114,7 +114,7 @@ private final class PackExchange: Sendable {
           for try await chunk in output { await source.yield(ByteBuffer(bytes: chunk)) }
         }
         try value.get()
-        // The pack breaks off, and the worker asks again.
+        // The pack is incomplete, so the worker asks again.
         guard result.succeeded else { throw PackFault(reason: result.errorText) }
         source.finish()
       } catch {

@@ -1,8 +1,8 @@
 import Domain
 import Synchronization
 
-/// The nonces of late, so that none is taken twice. Two sets take turns: each is forgotten when it
-/// is older than any request that would be taken.
+/// The recent nonces, so that none is accepted twice. Two sets alternate: each is cleared when it
+/// is older than any acceptable request.
 final class SeenNonces: Sendable {
   private struct State {
     var recent: Set<String> = []
@@ -15,10 +15,10 @@ final class SeenNonces: Sendable {
   private let state = Mutex(State())
   private let countMax: Int
 
-  /// - Parameter countMax: of one set; only holders of a key can add to it.
+  /// - Parameter countMax: of one set. Only holders of a key can add to it.
   init(countMax: Int = 1_000_000) { self.countMax = countMax }
 
-  /// - Parameter span: how long a request can be taken at most, from the first moment to the last.
+  /// - Parameter span: the longest time in which a request is acceptable.
   func take(_ nonce: String, now: Timestamp, keptFor span: Milliseconds) -> Verdict {
     state.withLock { state in
       if now - state.turned > span || now < state.turned {

@@ -1,8 +1,8 @@
-// The tokens that this data folder's server takes: one file for each, in `secrets/tokens`.
+// The tokens that this data folder's server accepts: one file each, in `secrets/tokens`.
 //
-// Kept is the key that is derived from a token, never its text, in a file that its owner alone may
-// read. A file is looked up for each request by the name of its key, so what `aipm token` changes
-// holds from the next request on, whether or not a server runs. Writers take a lock.
+// A file contains the key that is derived from a token, never the token's text. Only its owner can
+// read it. Each request looks its file up by the key's name. So changes by `aipm token` apply from
+// the next request, whether or not a server runs. Writers take a lock.
 
 import Domain
 import FoundationEssentials
@@ -13,15 +13,15 @@ import WorkerProtocol
 
 /// The tokens of a data folder.
 package struct TokenStore: Sendable {
-  /// What a token is good for.
+  /// The purpose of a token.
   package enum Role: String, Codable, CaseIterable, Sendable {
     /// A worker that an operator started, over the network.
     case worker
-    /// A worker that the server started, over its unix socket. Operators make none.
+    /// A worker that the server started, over its unix socket. Operators cannot make such tokens.
     case localWorker = "local-worker"
   }
 
-  /// What is kept of a token.
+  /// The stored data of a token.
   package struct Record: Codable, Equatable, Sendable {
     /// Chosen by the operator.
     package var name: String
@@ -30,10 +30,10 @@ package struct TokenStore: Sendable {
     package var id: String
     /// In hex.
     var key: String
-    /// The worker that it speaks for; nil: the one that registers with it first, or any where it
-    /// `isShared`.
+    /// The worker that the token is valid for; nil: the first worker that registers with it, or any
+    /// if it `isShared`.
     package var worker: String?
-    /// It speaks for any worker that no other token speaks for.
+    /// The token is valid for any worker that has no token of its own.
     package var isShared: Bool
     /// Milliseconds since 1970.
     package var created: Int64
@@ -63,18 +63,18 @@ package struct TokenStore: Sendable {
 
   private let folder: String
 
-  /// - Parameter data: the data folder; what is missing of it is made when a token is.
+  /// - Parameter data: the data folder. Missing folders are made with the first token.
   package init(data: String) { folder = "\(data)/secrets/tokens" }
 
   // MARK: Reading
 
-  /// The token whose key has this name; nil where there is none.
+  /// The token whose key has this name; nil if absent.
   package func find(_ id: String) -> Record? {
     guard WorkerKey.isID(id) else { return nil }
     return Self.read("\(folder)/\(id).json")
   }
 
-  /// All of them, revoked ones too, the oldest first.
+  /// All tokens, the oldest first, including revoked ones.
   package func all() -> [Record] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     return names.filter { $0.hasSuffix(".json") }.compactMap { Self.read("\(folder)/\($0)") }
@@ -89,7 +89,7 @@ package struct TokenStore: Sendable {
   // MARK: Writing
 
   /// Makes a token for an operator.
-  /// - Returns: its text, which is kept nowhere.
+  /// - Returns: its text, which is not stored.
   package func create(_ name: String, role: Role) throws(Fault) -> (text: String, record: Record) {
     guard isWorkerName(name), name.utf8.count <= 64 else { throw .notAName(name) }
     return try locked { () throws(Fault) in
@@ -100,7 +100,7 @@ package struct TokenStore: Sendable {
     }
   }
 
-  /// Makes the token of a local worker's next process; the one before it is valid no longer.
+  /// Makes the token of a local worker's next process. The previous one becomes invalid.
   package func createLocal(_ worker: WorkerID) throws(Fault) -> String {
     try locked { () throws(Fault) in
       for record in all() where record.role == .localWorker && record.worker == worker.rawValue {
@@ -112,7 +112,7 @@ package struct TokenStore: Sendable {
     }
   }
 
-  /// Takes a token whose text is kept elsewhere, unless it is known already.
+  /// Adds a token whose text is stored elsewhere, unless it exists.
   package func adopt(_ text: String, name: String) throws(Fault) {
     guard find(WorkerKey(token: text).id) == nil else { return }
     _ = try locked { () throws(Fault) in
@@ -120,7 +120,7 @@ package struct TokenStore: Sendable {
     }
   }
 
-  /// The token of this name is valid no longer.
+  /// Revokes the token of this name.
   package func revoke(_ name: String) throws(Fault) {
     try locked { () throws(Fault) in
       let found = all().filter {
@@ -134,8 +134,8 @@ package struct TokenStore: Sendable {
     }
   }
 
-  /// A token speaks for this worker from now on, and for no other.
-  /// - Returns: false where the worker is another token's.
+  /// Binds a token to this worker.
+  /// - Returns: false if the worker has another token.
   func bind(_ record: Record, to worker: String) throws(Fault) -> Bool {
     try locked { () throws(Fault) in
       guard !isTaken(worker, from: record) else { return false }
@@ -148,7 +148,7 @@ package struct TokenStore: Sendable {
     }
   }
 
-  /// Whether another token speaks for the worker.
+  /// Whether another token is valid for the worker.
   func isTaken(_ worker: String, from record: Record) -> Bool {
     all().contains { $0.id != record.id && $0.worker == worker && $0.revoked == nil }
   }
@@ -169,7 +169,7 @@ package struct TokenStore: Sendable {
     let path = "\(folder)/\(record.id).json"
     do throws(FileFault) {
       try DurableFile.replace(path, with: bytes) { file in
-        // If root makes a token for the server of another user, it belongs to that user.
+        // If root makes a token for another user's server, it belongs to that user.
         var owner = stat()
         if stat(folder, &owner) == 0 { fchown(file, owner.st_uid, owner.st_gid) }
       }

@@ -1,5 +1,5 @@
-// Who speaks: each request of a worker is proven before anything of it is looked at, and each
-// response to one is proven too (WorkerProtocol/Proof.swift).
+// Authentication of workers. Each request is verified before anything else of it is read, and each
+// response is proven, too (WorkerProtocol/Proof.swift).
 
 import Cryptography
 import Domain
@@ -11,9 +11,9 @@ import Synchronization
 import SystemCalls
 import WorkerProtocol
 
-/// Checks the proofs of requests, and proves the responses.
+/// Verifies the proofs of requests, and proves the responses.
 struct WorkerAccess: Sendable {
-  /// By which way a request came.
+  /// The transport of a request.
   enum Channel: Sendable {
     /// The unix socket of local workers.
     case socket
@@ -29,14 +29,14 @@ struct WorkerAccess: Sendable {
 
   let tokens: TokenStore
   let channel: Channel
-  /// What the router has before `/worker/`.
+  /// The router's prefix before `/worker/`.
   let prefix: String
   private let seen = SeenNonces()
-  /// Nonces of requests before this are not remembered.
+  /// Nonces of requests before this time are not remembered.
   private let began = Timestamp.now
 
-  /// How far a request's time may be behind the server's, and ahead of it. What comes later could
-  /// have been recorded before this server began to remember nonces.
+  /// How far a request's time may be behind the server's, and ahead of it. A request that is
+  /// further ahead could have been recorded before this server began to remember nonces.
   private static let past = Milliseconds.seconds(120)
   private static let future = Milliseconds.seconds(10)
   private static let span = Milliseconds(past.count + future.count)
@@ -57,7 +57,7 @@ struct WorkerAccess: Sendable {
       try admit(proof, record)
       let call = WorkerCall(request: request, worker: WorkerID(proof.worker), proof: proof)
       response = try await body(call)
-      // What was waited for is given to nobody who may no longer have it.
+      // The token may have been revoked while the response waited.
       try checkValidity(tokens.find(proof.key))
     } catch let problem as Problem {
       response = problem.response
@@ -68,7 +68,7 @@ struct WorkerAccess: Sendable {
     return response
   }
 
-  /// The token of whoever made the request, when its proof is right.
+  /// The token of the request, if its proof is valid.
   private func known(
     _ request: Request
   ) throws -> (RequestProof, TokenStore.Record, WorkerKey) {
@@ -111,7 +111,7 @@ struct WorkerAccess: Sendable {
     }
   }
 
-  /// Has a token that is nobody's yet speak for the worker that registers with it.
+  /// Binds an unbound token to the worker that registers with it.
   func bind(_ call: WorkerCall) throws {
     guard let record = tokens.find(call.proof.key) else { return }
     let isBound: Bool
@@ -167,14 +167,14 @@ struct WorkerAccess: Sendable {
   }
 }
 
-/// A request whose head is proven. Its body is proven when it is read here.
+/// A request whose head is verified. Its body is verified when it is read here.
 struct WorkerCall: Sendable {
   let request: Request
   let worker: WorkerID
   let proof: RequestProof
 
   /// The body as JSON.
-  /// - Parameter worker: who the body says that speaks.
+  /// - Parameter worker: the worker that the body names.
   func json<Message: Decodable>(
     _ type: Message.Type, by worker: (Message) -> String, limit: Int = 256 << 10
   ) async throws -> Message {
@@ -194,7 +194,7 @@ struct WorkerCall: Sendable {
 
   private func check(_ bytes: [UInt8]) throws { try check(digest: SHA256.hex(bytes)) }
 
-  /// - Throws: `Problem` 401 where the body is not the one that was proven.
+  /// - Throws: `Problem` 401 if the body differs from the proven one.
   func check(digest: String) throws {
     guard digest == proof.body else {
       throw Problem(.unauthorized, "Another body", "The body is not the one that was proven.")
@@ -208,7 +208,7 @@ private final class Collected: Sendable {
   func append(_ buffer: ByteBuffer) { state.withLock { $0 += buffer.readableBytesView } }
 }
 
-/// Keeps what a response would write.
+/// Collects the bytes of a response.
 private struct CollectingWriter: ResponseBodyWriter {
   private let collected: Collected
   init(_ collected: Collected) { self.collected = collected }

@@ -2,26 +2,25 @@ import Glibc
 import Processes
 import WorkerProtocol
 
-/// The unix socket of local workers: in a folder of the data folder, which no sandbox shows. It is
-/// bound under another name and takes its place when it is its owner's alone, so nobody ever meets
-/// one that is open to others.
+/// The unix socket of local workers, in a folder of the data folder that no sandbox can see. It is
+/// bound under another name and renamed after its mode is set, so it is never open to others.
 struct WorkerSocket: Sendable {
   private let folder: SocketFolder
   private static let unfinished = "server.new"
 
-  /// - Throws: where the folder cannot be opened.
+  /// - Throws: if the folder cannot be opened.
   init(_ path: String) throws { folder = try SocketFolder(path) }
 
-  /// The path to bind it to.
+  /// The path to bind.
   func fresh() throws -> String {
     let path = folder.path(of: Self.unfinished)
     unlink(path)
     return path
   }
 
-  /// Puts the socket that was bound in its place.
-  /// - Parameter owner: who may connect; nil: this user.
-  /// - Returns: what is wrong, for people; nil: nothing.
+  /// Renames the bound socket.
+  /// - Parameter owner: the user who may connect; nil: this user.
+  /// - Returns: the error, for people; nil if it succeeded.
   func open(owner: UnprivilegedUser?) -> String? {
     let bound = folder.path(of: Self.unfinished)
     guard chmod(bound, 0o600) == 0,

@@ -1,4 +1,4 @@
-// The page as a whole: which part of it is shown, the connection, the theme, the keys.
+// The page's frame: the selection of the shown part, the connection, the theme, the keys.
 
 import { announce, h, put, setText } from "./shared/dom.js";
 import { Feed } from "./shared/feed.js";
@@ -10,7 +10,7 @@ import { at } from "./shared/time.js";
 const feed = new Feed();
 const main = document.getElementById("main");
 
-/** What each address shows. Only the first page's parts are loaded before they are asked for. */
+/** The part of each address. Only the first page's parts are loaded in advance. */
 const ROUTES = [
   [/^\/delegations$/, async () => openDelegations],
   [/^\/delegations\/(.+)$/, () => part(import("./delegation/page.js"), "shared/detail.css")],
@@ -20,13 +20,13 @@ const ROUTES = [
   [/^\/audit$/, () => part(import("./audit/page.js"), "shared/detail.css", "shared/fleet.css")],
 ];
 
-/** A part with its styles, which are there before it is shown. */
+/** Loads a part with its styles, which apply before it is shown. */
 async function part(loading, ...sheets) {
   const [{ open }] = await Promise.all([loading, ...sheets.map(style)]);
   return open;
 }
 
-/** A style sheet that the page names and does not load by itself: the order stays that of the page. */
+/** A style sheet that the page names without loading it: the order is the page's. */
 function style(name) {
   const link = document.querySelector(`link[href="${name}"]`);
   return new Promise((resolve, reject) => {
@@ -104,7 +104,7 @@ const link = document.getElementById("link");
 const notice = document.getElementById("notice");
 const NOTICE_AFTER_MS = 1000;
 let noticing = null;
-let told = false;
+let isShown = false;
 
 const LINK_WORDS = { connecting: "Connecting", live: "Live", lost: "Offline", paused: "Paused" };
 
@@ -112,12 +112,12 @@ feed.addEventListener("state", () => {
   link.dataset.state = feed.state;
   setText(link.querySelector(".link-word"), LINK_WORDS[feed.state]);
   clearTimeout(noticing);
-  if (feed.state === "lost") noticing = setTimeout(tellLost, told ? 0 : NOTICE_AFTER_MS);
-  else if (feed.state === "live" && told) noticing = setTimeout(tellBack, 300);
+  if (feed.state === "lost") noticing = setTimeout(showLost, isShown ? 0 : NOTICE_AFTER_MS);
+  else if (feed.state === "live" && isShown) noticing = setTimeout(showBack, 300);
 });
 
-function tellLost() {
-  told = true;
+function showLost() {
+  isShown = true;
   notice.dataset.kind = "lost";
   const since = at(feed.goodAt);
   if (notice.dataset.since === since) return;
@@ -126,8 +126,8 @@ function tellLost() {
     h("button.small", { type: "button", text: "Try now", onclick: () => feed.retry() }));
 }
 
-function tellBack() {
-  told = false;
+function showBack() {
+  isShown = false;
   delete notice.dataset.since;
   notice.dataset.kind = "back";
   const count = feed.caughtUp;
@@ -164,7 +164,7 @@ themeButton.addEventListener("click", () => {
     if (next === "auto") localStorage.removeItem("aipm.theme");
     else localStorage.setItem("aipm.theme", next);
   } catch {
-    // Without storage it holds for as long as the page is open.
+    // Without storage, the choice lasts until the page is closed.
   }
 });
 

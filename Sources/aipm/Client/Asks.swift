@@ -34,12 +34,12 @@ struct Retry: AsyncParsableCommand {
   }
 }
 
-/// Asks one thing of one delegation and tells what came of it.
+/// Sends one request about one delegation and prints the result.
 private func ask(
   _ what: String, _ reference: String, _ api: ServerAPI, _ output: OutputOptions,
-  _ words: (String) -> String
+  _ message: (String) -> String
 ) async throws {
   let answer = try await api.post(ServerAPI.path("/api/delegations", reference, "/\(what)"))
   if output.json { return answer.printLine() }
-  Terminal.say(words(answer["confirmationCode"].safeText ?? reference))
+  Terminal.say(message(answer["confirmationCode"].safeText ?? reference))
 }

@@ -62,7 +62,7 @@ struct Audit: AsyncParsableCommand {
     if next != nil { Terminal.complain("there are more: raise --limit, or narrow the query") }
   }
 
-  /// The events, from as many pages as it takes, and the cursor of what was left.
+  /// The events, from as many pages as needed, and the cursor of the rest.
   private func events() async throws -> ([JSONValue], String?) {
     let api = try client.api
     var events: [JSONValue] = []
@@ -80,11 +80,11 @@ struct Audit: AsyncParsableCommand {
     return (events, cursor)
   }
 
-  /// What no person reads: digests, and definitions of workflows. `--json` has them.
+  /// Fields that no person reads: digests, and definitions of workflows. `--json` prints them.
   private static let left: Set = [
     "digest", "requestBody", "idempotencyKey", "source", "outputDigest",
   ]
-  /// Of a longer value the beginning is shown.
+  /// The longest value; longer ones are cut off.
   private static let valueMax = 160
 
   private static func cells(_ event: JSONValue) -> [String] {
@@ -96,7 +96,7 @@ struct Audit: AsyncParsableCommand {
         let shown = (value.stringValue ?? value.canonicalText).safe()
         return "\(key)=\(shown.count > valueMax ? shown.prefix(valueMax) + "…" : shown)"
       }
-    // All but the data.
+    // Everything except the data.
     let columns = AuditTable.row(event).dropLast()
     return [
       columns[0], columns[1], columns[2], columns[3].safe(),
@@ -107,7 +107,7 @@ struct Audit: AsyncParsableCommand {
 
 extension JSONValue {
   /// The event of an envelope.
-  /// - Throws: `Failure` if this is not the envelope of an event that this program knows.
+  /// - Throws: `Failure` if the envelope is invalid or its event type unknown.
   func storedEvent() throws -> StoredEvent {
     do throws(CodecFault) {
       return try StoredEvent(exported: canonical)

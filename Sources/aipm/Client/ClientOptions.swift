@@ -4,14 +4,14 @@ import FoundationEssentials
 import Terminal
 import Text
 
-/// How a subcommand finds its server.
+/// The server of a subcommand.
 struct ClientOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "The server's address (AIPM_SERVER, else http://127.0.0.1:8080).", valueName: "url"))
   var server: String?
 
-  /// - Throws: `Failure` where the address is none.
+  /// - Throws: `Failure` if the address is invalid.
   var api: ServerAPI {
     get throws {
       let environment = ProcessInfo.processInfo.environment
@@ -34,7 +34,7 @@ struct OutputOptions: ParsableArguments {
   var json = false
 }
 
-/// The delegation that a subcommand is about.
+/// The delegation of a subcommand.
 struct ReferenceArgument: ParsableArguments {
   @Argument(
     help: ArgumentHelp(
@@ -45,9 +45,9 @@ struct ReferenceArgument: ParsableArguments {
 }
 
 extension JSONValue {
-  /// The text, harmless on a terminal; nil where it is none.
+  /// The text without terminal sequences; nil if this is not a string.
   var safeText: String? { stringValue?.safe() }
 
-  /// Printed for programs: one line, keys sorted.
+  /// Prints for programs: one line, keys sorted.
   func printLine() { Terminal.say(canonicalText) }
 }

@@ -2,11 +2,11 @@ import Glibc
 import Terminal
 import Text
 
-/// A question before something is lost.
+/// A question before data is lost.
 enum Confirmation {
-  /// Asks on the terminal, and returns where the answer is yes.
-  /// - Parameter flag: what takes the place of the question.
-  /// - Throws: `Failure` where the answer is another, and where nobody can be asked.
+  /// Asks on the terminal, and returns if the answer is yes.
+  /// - Parameter flag: replaces the question.
+  /// - Throws: `Failure` if the answer is another one, or there is no terminal.
   static func ask(_ question: String, flag: String) throws {
     guard isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else {
       throw Failure(

@@ -61,7 +61,7 @@ struct Export: AsyncParsableCommand {
     try sink?.finish()
   }
 
-  /// Up to the event that is the last one now.
+  /// Ends at the event that is the last one now.
   private func wholeLog(_ api: ServerAPI, _ put: ([UInt8]) throws -> Void) async throws {
     var after: Int64 = 0
     while true {
@@ -80,22 +80,22 @@ struct Export: AsyncParsableCommand {
   }
 }
 
-/// A file that is there whole or not at all. A link stays, and the file that it leads to is made or
-/// replaced. What is no file, such as a pipe or a device, is written to as it is.
+/// A file that is written completely or not at all. A link stays, and its target is made or
+/// replaced. A pipe or device is written directly.
 final class FileSink {
   private let path: String
-  /// Gets the file's name at the end; nil if it is written in place.
+  /// The temporary file's path until it is renamed; nil if the file is written directly.
   private let temporary: String?
   private let file: OpenFile
   private var isFinished = false
 
-  /// Whether something is there that would be lost.
+  /// Whether a file would be overwritten.
   static func replaces(_ path: String) -> Bool {
     var facts = stat()
     return stat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFREG
   }
 
-  /// - Throws: `Failure` if it cannot be made.
+  /// - Throws: `Failure` if the file cannot be made.
   init(path: String) throws {
     var facts = stat()
     let isThere = stat(path, &facts) == 0
@@ -121,10 +121,10 @@ final class FileSink {
     if !isFinished, let temporary { unlink(temporary) }
   }
 
-  /// Where a link leads, also if nothing is there yet.
+  /// The target of a link, even if it does not exist yet.
   private static func target(of path: String) -> String {
     var path = path
-    // As many as the kernel follows (path_resolution(7)).
+    // The kernel's own limit (path_resolution(7)).
     for _ in 0..<40 {
       var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
       let count = readlink(path, &bytes, bytes.count)
@@ -142,7 +142,7 @@ final class FileSink {
     do throws(FileFault) { try file.write(bytes) } catch { throw failure(error) }
   }
 
-  /// Gives the file its name, once it is on disk.
+  /// Renames the file after it is on disk.
   func finish() throws {
     if let temporary {
       do throws(FileFault) {

@@ -89,7 +89,7 @@ struct List: AsyncParsableCommand {
     return item["failure"]["code"].safeText.map { "\(state) (\($0))" } ?? state
   }
 
-  /// How long ago a time of the API was.
+  /// The age of a time in the API.
   static func age(_ time: JSONValue) -> String {
     guard let then = time.stringValue.flatMap({ Timestamp(iso8601: $0) }) else { return "-" }
     let now = Timestamp.now

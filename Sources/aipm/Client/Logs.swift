@@ -35,7 +35,7 @@ struct Logs: AsyncParsableCommand {
       let kept = try await api.text(
         try ServerAPI.path("/api/delegations", delegation.reference, "/patch"),
         query: [("attempt", attempt.map { String($0) })])
-      // Into a pipe byte for byte: `git apply` wants files that are not UTF-8 as they are.
+      // Byte for byte into a pipe: `git apply` needs the bytes of files that are not UTF-8.
       if Terminal.isInteractive { return Self.put(String(decoding: kept, as: UTF8.self)) }
       return Terminal.put(bytes: kept)
     }
@@ -67,7 +67,7 @@ struct Logs: AsyncParsableCommand {
   }
 
   private func query(_ attempt: Int?) -> [(String, String?)] {
-    // A terminal gets the colours, and here is seen to that it gets no more.
+    // A terminal gets the colours, and a filter removes all other sequences.
     let isRaw = raw || Terminal.isInteractive
     return [
       ("attempt", attempt.map { String($0) }), ("timestamps", timestamps ? "1" : nil),
@@ -75,7 +75,7 @@ struct Logs: AsyncParsableCommand {
     ]
   }
 
-  /// The attempt that began since; nil where the delegation has ended.
+  /// The attempt that began since; nil if the delegation has ended.
   private func nextAttempt(_ api: ServerAPI, after known: Int?) async throws -> Int? {
     let now = try await api.get(ServerAPI.path("/api/delegations", delegation.reference))
     let last = Int(now["attempt"].integerValue ?? 0)
@@ -87,14 +87,14 @@ struct Logs: AsyncParsableCommand {
     Terminal.put(Terminal.isInteractive ? AgentText.harmless(text) : text)
   }
 
-  /// The same with --raw, which leaves it to the terminal.
+  /// The output with --raw, unfiltered.
   private func show(_ text: String) {
     if raw { Terminal.put(text) } else { Self.put(text) }
   }
 }
 
-/// An agent's output as a terminal may have it: line ends, tabs and colours, and nothing else that
-/// a terminal acts on.
+/// Filters an agent's output for a terminal: line ends, tabs and colours stay, all other control
+/// sequences are removed.
 enum AgentText {
   static func harmless(_ text: String) -> String {
     var out = ""

@@ -17,7 +17,7 @@ struct Redact: AsyncParsableCommand {
 
   @Argument(help: ArgumentHelp("The event's position in the log.", valueName: "position"))
   var position: Int64
-  @Option(help: "Why; it stands in the log, so do not name the secret.")
+  @Option(help: "The reason; it is recorded in the log, so do not name the secret.")
   var reason: String
   @Flag(name: .shortAndLong, help: "Do it without a question.")
   var yes = false
@@ -38,12 +38,12 @@ struct Redact: AsyncParsableCommand {
       "/api/events/\(position)/redact", body: .object(["reason": .string(reason)]))
     if output.json { return answer.printLine() }
     Terminal.say(
-      "The words of event \(position) are gone; event "
-        + "\(answer["event"]["position"].integerValue ?? 0) says so. "
+      "The text of event \(position) is removed; event "
+        + "\(answer["event"]["position"].integerValue ?? 0) records it. "
         + "Files of output removed: \(answer["outputsRemoved"].integerValue ?? 0).")
-    Terminal.say("Out of reach; they may also stand in:")
-    for place in answer["outOfReach"].arrayValue ?? [] {
-      Terminal.say("  - \(place.safeText ?? "")")
+    Terminal.say("Not removed; the text may also be in:")
+    for copy in answer["outOfReach"].arrayValue ?? [] {
+      Terminal.say("  - \(copy.safeText ?? "")")
     }
   }
 }

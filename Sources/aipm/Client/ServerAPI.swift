@@ -1,17 +1,17 @@
-// The client's side of the HTTP API. Every fault becomes a `Failure` with words that say what to do
-// and the exit code that scripts rely on.
+// The client side of the HTTP API. Every error becomes a `Failure` with a remedy and an exit code
+// for scripts.
 
 import EventLog
 import HTTPClient
 import Text
 
-/// One server, as the subcommands call it.
+/// One server, for the subcommands.
 struct ServerAPI: Sendable {
   let address: String
   private let token: String?
   private let http: HTTPClient
 
-  /// - Parameter token: of an API user; nil where the server asks for none.
+  /// - Parameter token: of an API user; nil if the server requires none.
   init(address: String, token: String?) {
     var address = address
     while address.hasSuffix("/") { address.removeLast() }
@@ -20,8 +20,8 @@ struct ServerAPI: Sendable {
     http = HTTPClient(configuration: .init(userAgent: "aipm/\(ServerProcess.version)"))
   }
 
-  /// A path of the API with parts that may hold anything.
-  /// - Throws: `Failure` if the part is empty, which would name another route.
+  /// A path of the API. Its parts may contain any characters.
+  /// - Throws: `Failure` if the part is empty, which would be another route.
   static func path(_ route: String, _ part: String, _ rest: String = "") throws -> String {
     guard !part.isEmpty else {
       throw Failure(
@@ -31,14 +31,14 @@ struct ServerAPI: Sendable {
     return "\(route)/\(Percent.encode(part))\(rest)"
   }
 
-  /// - Returns: the answer's body.
-  /// - Throws: `Failure` for any answer that is not a success, and where there is none.
+  /// - Returns: the body of the response.
+  /// - Throws: `Failure` for an error response, and if there is no response.
   func get(_ path: String, query: [(String, String?)] = []) async throws -> JSONValue {
     try json(try await send(HTTPRequest(url: url(path, query), headers: headers)))
   }
 
-  /// - Parameter retries: how often a request whose answer was lost is sent again: only with an
-  ///   `Idempotency-Key` is that harmless.
+  /// - Parameter retries: how often the request is repeated if its response was lost. This is only
+  ///   safe with an `Idempotency-Key`.
   func post(
     _ path: String, body: JSONValue? = nil, headers more: [(String, String)] = [], retries: Int = 0
   ) async throws -> JSONValue {
@@ -55,14 +55,14 @@ struct ServerAPI: Sendable {
     return try json(try await send(request))
   }
 
-  /// A text as it is, such as an agent's output.
+  /// A text without parsing, such as an agent's output.
   func text(_ path: String, query: [(String, String?)] = []) async throws -> [UInt8] {
     var request = HTTPRequest(url: url(path, query), headers: headers)
     request.responseLimit = 256 << 20
     return try await send(request).body
   }
 
-  /// An answer without end; the server shows that it lives at least every 15 s.
+  /// A stream of events; the server sends a sign of life at least every 15 s.
   func stream(
     _ path: String, query: [(String, String?)], headers more: [(String, String)] = []
   ) async throws -> HTTPStream {
@@ -82,7 +82,7 @@ struct ServerAPI: Sendable {
     return stream
   }
 
-  /// A long answer, piece by piece.
+  /// A long response, in chunks.
   func download(_ path: String, _ take: ([UInt8]) throws -> Void) async throws {
     let stream = try await stream(path, query: [])
     var chunks = stream.makeAsyncIterator()
@@ -133,7 +133,7 @@ struct ServerAPI: Sendable {
         + "it with --server or AIPM_SERVER.", code: .notReached)
   }
 
-  /// What an answer that is no success means.
+  /// The failure for an error response.
   private static func failure(_ response: HTTPResponse) -> Failure {
     guard let problem = try? JSONValue(json: response.body), problem.objectValue != nil else {
       return Failure("the server answered \(response.status)", code: code(response.status))
@@ -143,7 +143,8 @@ struct ServerAPI: Sendable {
     var lines = ["\(title): \(detail)"]
     for error in problem["errors"].arrayValue ?? [] {
       let (field, message) = (error["field"].safeText ?? "", error["message"].safeText ?? "")
-      // Once is enough: of one field the whole says it already, and many messages name theirs.
+      // Says it once: for a single field the detail contains it already, and many messages name
+      // their field.
       if detail.contains(message) { continue }
       lines.append(message.hasPrefix(field) ? "  \(message)" : "  \(field): \(message)")
     }
@@ -152,7 +153,7 @@ struct ServerAPI: Sendable {
     }
     if let hint = problem["hint"].safeText { lines.append(hint) }
     if let known = problem["confirmationCode"].safeText {
-      lines.append("Its confirmation code is \(known): `aipm show \(known)` tells more.")
+      lines.append("Its confirmation code is \(known): `aipm show \(known)` shows more.")
     }
     return Failure(lines.joined(separator: "\n"), code: code(response.status))
   }

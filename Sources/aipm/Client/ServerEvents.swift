@@ -9,15 +9,15 @@ struct ServerEvent: Equatable {
   var data: String
 }
 
-/// Cuts a stream of bytes into server-sent events.
+/// Splits a stream of bytes into server-sent events.
 struct ServerEventParser {
   private var line: [UInt8] = []
   private var id: String?
   private var type = ""
   private var data: [String] = []
 
-  /// Takes the next bytes in.
-  /// - Returns: the events that they complete.
+  /// Appends the next bytes.
+  /// - Returns: the completed events.
   mutating func take(_ bytes: [UInt8]) -> [ServerEvent] {
     var events: [ServerEvent] = []
     for byte in bytes {
@@ -55,21 +55,21 @@ struct ServerEventParser {
   }
 }
 
-/// Reads a stream of server-sent events for as long as it takes: where the connection ends, it is
-/// made again and resumes behind the last event that was seen.
+/// Reads a stream of server-sent events without end: if the connection closes, it connects again
+/// and resumes after the last received event.
 struct ServerEventFollower {
-  /// So long a server may be away before the follower gives up.
+  /// How long the server may be unreachable.
   private static let patience = Duration.seconds(60)
   private static let pause = Duration.milliseconds(500)
 
   let api: ServerAPI
   let path: String
   let query: [(String, String?)]
-  /// Told when the connection is lost (false) and when it stands again (true).
+  /// Called when the connection is lost (false) and when it is open again (true).
   let onLink: nonisolated(nonsending) (Bool) async -> Void
 
-  /// - Parameter body: returns false when it has seen enough.
-  /// - Throws: `Failure` where the server refuses, or was away for a minute.
+  /// - Parameter body: returns false to stop.
+  /// - Throws: `Failure` if the server refuses, or was unreachable for a minute.
   nonisolated(nonsending) func run(
     _ body: nonisolated(nonsending) (ServerEvent) async throws -> Bool
   ) async throws {
@@ -91,7 +91,7 @@ struct ServerEventFollower {
     }
   }
 
-  /// - Returns: true where `body` has seen enough; false where the connection ended.
+  /// - Returns: true if `body` stopped; false if the connection closed.
   nonisolated(nonsending) private func read(
     _ stream: HTTPStream, _ last: inout String?, _ goodAt: inout ContinuousClock.Instant,
     _ body: nonisolated(nonsending) (ServerEvent) async throws -> Bool

@@ -14,7 +14,7 @@ struct Submit: AsyncParsableCommand {
           --accept 'Button appears' --accept 'Export works' --wait
       """)
 
-  // A value may begin with a dash: a name does, and so does a list that is pasted.
+  // A value may begin with a dash, as in some names and pasted lists.
   @Option(
     parsing: .unconditional, help: ArgumentHelp("The repository.", valueName: "owner/repo"))
   var repo: String
@@ -102,7 +102,7 @@ struct Submit: AsyncParsableCommand {
     }
   }
 
-  /// So that a request whose answer was lost can be sent again.
+  /// Allows repeating a request whose response was lost.
   private static func newKey() -> String {
     Hex.encode((0..<16).map { _ in UInt8.random(in: 0...255) })
   }

@@ -5,7 +5,7 @@ struct Watch: AsyncParsableCommand {
     abstract: "Shows a delegation live until it has ended.",
     discussion: """
       Its states with their times; plain lines where there is no terminal. A server that is \
-      started anew meanwhile is found again. Exit code 0 only if it ends as Pushed.
+      restarted meanwhile is found again. Exit code 0 only if it ends as Pushed.
 
       Examples:
         aipm watch PR1733356800123

@@ -5,12 +5,11 @@ import SystemCalls
 import Terminal
 import Text
 
-/// Follows one delegation to its end, and shows it: a picture that is drawn again where a terminal
-/// is, plain lines where none is.
+/// Follows one delegation to its end: a picture that is redrawn on a terminal, else plain lines.
 actor Watching {
   private static let redrawInterval = Duration.milliseconds(200)
 
-  /// How the delegation is shown.
+  /// The output format.
   enum Display { case picture, lines, nothing }
 
   private let api: ServerAPI
@@ -27,8 +26,8 @@ actor Watching {
     self.display = display ?? (Terminal.isInteractive ? .picture : .lines)
   }
 
-  /// - Returns: true where it ended as `Pushed`.
-  /// - Throws: `Failure` where there is no such delegation, or the server was away for long.
+  /// - Returns: true if it ended as `Pushed`.
+  /// - Throws: `Failure` if the delegation does not exist, or the server was unreachable for long.
   func run() async throws -> Bool {
     let path = try ServerAPI.path("/api/delegations", reference, "/events")
     let items = try await api.get(path)["items"].arrayValue ?? []
@@ -62,7 +61,7 @@ actor Watching {
     try await follower.run { event in try self.take(event, of: stream) }
   }
 
-  /// - Returns: whether more is to come.
+  /// - Returns: whether more events follow.
   private func take(_ event: ServerEvent, of stream: String) throws -> Bool {
     guard let item = try? JSONValue(json: Array(event.data.utf8)),
       item["stream"].stringValue == stream
@@ -76,7 +75,7 @@ actor Watching {
     do {
       recorded = try StoredEvent(exported: item.canonical).recorded()
     } catch {
-      throw Failure("the server tells of an event that this program does not know: \(error)")
+      throw Failure("the server sent an event that this program does not know: \(error)")
     }
     guard recorded.position > position else { return }
     position = recorded.position

@@ -3,7 +3,7 @@ import Domain
 import Processes
 import Workflows
 
-/// How long copies of repositories are kept: the server's mirrors, and the clones of a worker.
+/// How long copies of repositories are kept: the server's mirrors, and a worker's clones.
 struct CacheOptions: ParsableArguments {
   @Option(help: "Copies of repositories that were not used for so long go (30d).")
   var cacheAge: String?
@@ -35,7 +35,7 @@ struct CacheOptions: ParsableArguments {
 }
 
 extension CacheLimits {
-  /// As flags of a worker.
+  /// The flags for a worker.
   var flags: [String] {
     ["--cache-age", "\(age.components.seconds)s", "--cache-size", "\(bytesMax)B"]
   }

@@ -14,7 +14,7 @@ struct ConfigCommand: AsyncParsableCommand {
       abstract: "Prints every setting that `aipm serve` would run with, and its source.",
       discussion: """
         It takes the flags of `aipm serve` and reads the same environment and configuration file. \
-        The source is a flag, a variable, a place in the file, or the default. Secrets are \
+        The source is a flag, a variable, a location in the file, or the default. Secrets are \
         masked. Exit code 2 where a value cannot be used.
 
         Examples:
@@ -38,18 +38,18 @@ struct ConfigCommand: AsyncParsableCommand {
   }
 }
 
-/// What counts of each setting, as it may be shown.
+/// The effective value of each setting, for display.
 struct EffectiveSettings {
   private struct Row {
     var name: String
     var value: String
     /// `flag`, `variable`, `file` or `default`.
     var source: String
-    /// The flag, the variable or the place; nil of a default.
-    var place: String?
+    /// The flag, the variable or the location; nil for a default.
+    var location: String?
   }
 
-  /// Credentials, which come from the environment alone.
+  /// Credentials, which are read from the environment alone.
   static let secretVariables = ForgeSettings.secretVariables + ["AIPM_WEBHOOK_SECRET"]
 
   private var rows: [Row]
@@ -57,7 +57,7 @@ struct EffectiveSettings {
 
   init(_ settings: Settings) throws {
     file = settings.file
-    // A token may stand in a command too.
+    // A command may contain a token, too.
     let secrets = Self.secretVariables.compactMap { settings.secret($0) }
     let mask = try SecretMask(secrets: secrets, patterns: [])
     let forge = try? ForgeSettings(settings)
@@ -65,18 +65,18 @@ struct EffectiveSettings {
       guard let found = settings.find(setting) else {
         let system = "SSL_CERT_FILE"
         if setting == .caFile, let value = settings.secret(system) {
-          return Row(name: setting.rawValue, value: value, source: "variable", place: system)
+          return Row(name: setting.rawValue, value: value, source: "variable", location: system)
         }
         let value = forge.flatMap { Self.derived(setting, $0) } ?? setting.standard
-        return Row(name: setting.rawValue, value: value, source: "default", place: nil)
+        return Row(name: setting.rawValue, value: value, source: "default", location: nil)
       }
       var row = Row(
         name: setting.rawValue, value: mask.masked(found.value), source: "flag",
-        place: found.name)
+        location: found.name)
       switch found.origin {
       case .flag: break
       case .variable: row.source = "variable"
-      case .file(let place): (row.source, row.place) = ("file", place)
+      case .file(let location): (row.source, row.location) = ("file", location)
       }
       return row
     }
@@ -86,11 +86,11 @@ struct EffectiveSettings {
       rows.append(
         Row(
           name: name, value: isSet ? "***" : "none", source: isSet ? "variable" : "default",
-          place: isSet ? variable : nil))
+          location: isSet ? variable : nil))
     }
   }
 
-  /// A default that depends on what else is set.
+  /// A default that depends on other settings.
   private static func derived(_ setting: Setting, _ forge: ForgeSettings) -> String? {
     switch setting {
     case .forge: return forge.kind.rawValue
@@ -105,8 +105,8 @@ struct EffectiveSettings {
     Terminal.table(
       ["SETTING", "VALUE", "FROM"],
       rows.map { row in
-        let place = row.place.map { row.source == "file" ? "\($0)\(section)" : $0 }
-        return [row.name, row.value.safe(), (place ?? row.source).safe()]
+        let location = row.location.map { row.source == "file" ? "\($0)\(section)" : $0 }
+        return [row.name, row.value.safe(), (location ?? row.source).safe()]
       })
   }
 
@@ -118,7 +118,7 @@ struct EffectiveSettings {
         rows.map { row in
           .object([
             "name": .string(row.name), "value": .string(row.value),
-            "source": .string(row.source), "from": row.place.map { .string($0) } ?? .null,
+            "source": .string(row.source), "from": row.location.map { .string($0) } ?? .null,
           ])
         }),
     ])

@@ -4,18 +4,18 @@ import Glibc
 import Workflows
 import Yams
 
-/// The section of the configuration file that counts. The whole file is checked: a key that nobody
-/// knows, or a section that is not there, would otherwise start a server with defaults.
+/// The selected section of the configuration file. The whole file is checked. Otherwise an unknown
+/// key or a missing section would start a server with defaults.
 struct ConfigurationFile {
-  /// What the file says of one setting.
+  /// The file's value of one setting.
   struct Entry {
     var values: [String]
     var isList: Bool
     /// File, line and column.
-    var place: String
+    var location: String
   }
 
-  /// As it was named.
+  /// The path as given.
   let path: String
   /// The name of the section.
   let section: String
@@ -25,10 +25,10 @@ struct ConfigurationFile {
   static let standardSection = "development"
 
   /// - Parameters:
-  ///   - path: the file that was named; nil: `./aipm.yaml` where it exists.
-  ///   - section: the section that was named; nil: `development`.
-  /// - Returns: nil where there is no file and none was named.
-  /// - Throws: `Settings.Fault` that says what to write instead.
+  /// - path: the given path; nil: `./aipm.yaml` if it exists.
+  /// - section: the given section; nil: `development`.
+  /// - Returns: nil if no file was given and `./aipm.yaml` is absent.
+  /// - Throws: `Settings.Fault` with a remedy.
   static func find(path: String?, section: String?) throws -> ConfigurationFile? {
     guard path != nil || access(standardPath, F_OK) == 0 else {
       guard let section, section != standardSection else { return nil }
@@ -60,7 +60,7 @@ struct ConfigurationFile {
     }
     guard let sections = root.mapping else {
       throw Settings.Fault(
-        description: "\(Self.place(root, path)): write a section for each environment, such as "
+        description: "\(Self.location(root, path)): write a section for each environment, such as "
           + "\(section): {port: 8080}")
     }
     var found: [String: [Setting: Entry]] = [:]
@@ -68,7 +68,7 @@ struct ConfigurationFile {
       let name = key.string ?? ""
       guard value.mapping != nil || value.null != nil else {
         throw Settings.Fault(
-          description: "\(Self.place(key, path)): \(name) stands in no section; "
+          description: "\(Self.location(key, path)): \(name) stands in no section; "
             + "write it in one, indented:\n  \(section):\n    \(name): …")
       }
       found[name] = try Self.entries(value, of: name, path)
@@ -89,25 +89,26 @@ struct ConfigurationFile {
   ) throws -> [Setting: Entry] {
     var entries: [Setting: Entry] = [:]
     for (key, value) in section.mapping ?? [:] {
-      let place = place(key, path)
+      let location = location(key, path)
       guard let setting = Setting(key: key.string ?? "") else {
         let keys = Setting.allCases.map(\.rawValue)
         throw Settings.Fault(
-          description: "\(place): \(key.string ?? "this") is no setting; "
+          description: "\(location): \(key.string ?? "this") is no setting; "
             + Spelling.hint(for: key.string ?? "", in: keys))
       }
       guard entries[setting] == nil else {
         throw Settings.Fault(
-          description: "\(place): \(setting.rawValue) stands twice in \(name); write it once")
+          description: "\(location): \(setting.rawValue) stands twice in \(name); write it once")
       }
       entries[setting] = Entry(
-        values: try values(value, of: setting, place), isList: value.sequence != nil, place: place)
+        values: try values(value, of: setting, location), isList: value.sequence != nil,
+        location: location)
     }
     return entries
   }
 
   private static func values(
-    _ node: Node, of setting: Setting, _ place: String
+    _ node: Node, of setting: Setting, _ location: String
   ) throws -> [String] {
     if let items = node.sequence, setting.isList {
       let texts = items.compactMap { $0.scalar?.string }
@@ -116,13 +117,13 @@ struct ConfigurationFile {
     guard let text = node.scalar?.string, node.null == nil else {
       let form = setting.isList ? "write a list of texts" : "write one value"
       throw Settings.Fault(
-        description: "\(place): \(setting.rawValue) has no value that can be used; \(form), or "
+        description: "\(location): \(setting.rawValue) has no value that can be used; \(form), or "
           + "leave the key out")
     }
     return [text]
   }
 
-  private static func place(_ node: Node, _ path: String) -> String {
+  private static func location(_ node: Node, _ path: String) -> String {
     node.mark.map { "\(path):\($0.line):\($0.column)" } ?? path
   }
 

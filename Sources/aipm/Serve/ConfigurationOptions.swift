@@ -3,7 +3,7 @@ import FoundationEssentials
 import Terminal
 import Workflows
 
-/// Where a subcommand reads what is configured.
+/// The configuration of a subcommand.
 struct ConfigurationOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp("A folder of workflows on top of the built-in ones.", valueName: "dir"),
@@ -30,8 +30,8 @@ struct ConfigurationOptions: ParsableArguments {
     return Settings(flags: flags, environment: environment, file: file)
   }
 
-  /// The same of this process's environment.
-  /// - Throws: `ValidationError` where the configuration file cannot be used.
+  /// The settings with this process's environment.
+  /// - Throws: `ValidationError` if the configuration file is invalid.
   func settingsOrFailure(flags: GivenFlags = GivenFlags()) throws -> Settings {
     do {
       return try settings(ProcessInfo.processInfo.environment, flags: flags)
@@ -41,7 +41,7 @@ struct ConfigurationOptions: ParsableArguments {
   }
 
   /// The workflows of this process's settings.
-  /// - Throws: `Failure` with every fault of the definitions.
+  /// - Throws: `Failure` with all errors in the definitions.
   func workflowCatalog() throws -> WorkflowCatalog {
     let settings = try settingsOrFailure()
     do {
@@ -51,7 +51,7 @@ struct ConfigurationOptions: ParsableArguments {
     }
   }
 
-  /// The workflows that are built in, and those of the folder that is configured.
+  /// The built-in workflows, and those of the configured folder.
   func catalog(_ settings: Settings) throws -> WorkflowCatalog {
     try WorkflowCatalog(directory: settings.text(.workflows))
   }

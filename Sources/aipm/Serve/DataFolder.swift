@@ -7,7 +7,7 @@ import Stores
 import SystemCalls
 import Text
 
-/// The folder in which AIPM keeps everything, held by one server at a time.
+/// The folder of AIPM's data, locked by one server at a time.
 struct DataFolder: Sendable {
   let path: String
   private let lock: any StoreLock
@@ -16,19 +16,19 @@ struct DataFolder: Sendable {
     let description: String
   }
 
-  /// What stands in a server's folder.
+  /// The file names in a server's folder.
   static let serverFolders = [
     "secrets", "mirrors", "output", "incoming", "workers", "forge", "run",
   ]
 
-  /// Makes the folder where it is absent and takes its lock for the life of this process.
-  /// - Throws: `Fault` where another server has it, or it cannot be written.
+  /// Makes the folder if absent and locks it for the life of this process.
+  /// - Throws: `Fault` if another server has it, or it cannot be written.
   static func open(_ path: String) throws -> DataFolder {
     let plain = path.hasPrefix("./") ? String(path.dropFirst(2)) : path
     let absolute =
       path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + plain
     try makeFolder(absolute)
-    // Another program may have made it, for all to read.
+    // Another program may have made it, readable for all.
     var facts = stat()
     if stat(absolute, &facts) == 0, facts.st_uid == geteuid(), facts.st_mode & 0o066 != 0 {
       chmod(absolute, 0o700)
@@ -59,10 +59,10 @@ struct DataFolder: Sendable {
     }
   }
 
-  /// Writes into the lock who holds it, for whoever is refused.
+  /// Writes the holder into the lock, for processes that are refused.
   func note(_ text: String) { lock.note(text) }
 
-  /// What a former server left half done.
+  /// Removes incomplete files of an earlier server.
   private func clear(_ folder: String) {
     let directory = path + "/" + folder
     for name in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [] {
@@ -70,17 +70,17 @@ struct DataFolder: Sendable {
     }
   }
 
-  /// A secret that is made once and kept, readable by the owner alone.
+  /// A secret that is made once and kept, readable by its owner alone.
   func secret(_ name: String) throws -> String {
     try SecretFile(folder: path, name: "secrets/" + name).value()
   }
 
-  /// Replaces a file of the folder, whole and durably, readable by the owner alone.
+  /// Replaces a file of the folder, as a whole and durably, readable by its owner alone.
   func write(_ text: String, to name: String) throws {
     try Self.write(text, to: path + "/" + name)
   }
 
-  /// Replaces a file, whole and durably, readable by the owner alone.
+  /// Replaces a file, as a whole and durably, readable by its owner alone.
   static func write(_ text: String, to target: String) throws {
     do throws(FileFault) {
       try DurableFile.replace(target, with: text.utf8)
@@ -91,11 +91,11 @@ struct DataFolder: Sendable {
     try Self.text(of: path + "/" + name)?.trimmedEnd
   }
 
-  /// Longer than any file that AIPM keeps a line in.
+  /// Longer than any one-line file of AIPM.
   private static let textBytesMax = 64 << 10
 
-  /// - Returns: nil if there is no such file.
-  /// - Throws: `Fault` if there is one and it cannot be read, or holds no text.
+  /// - Returns: nil if the file is absent.
+  /// - Throws: `Fault` if the file cannot be read, or is not text.
   static func text(of path: String) throws -> String? {
     let bytes: [UInt8]
     do throws(FileFault) {
@@ -114,13 +114,13 @@ struct DataFolder: Sendable {
   }
 }
 
-/// A secret in a file of its own, made at random the first time it is wanted.
+/// A secret in its own file, randomly made on first use.
 struct SecretFile {
   let folder: String
   let name: String
 
-  /// - Throws: `DataFolder.Fault` if the file is there and cannot be read: another secret in its
-  ///   place would lock out whoever has the one that it holds.
+  /// - Throws: `DataFolder.Fault` if the file exists and cannot be read. A new secret would lock
+  ///   out the users of the old one.
   func value() throws -> String {
     try DataFolder.makeFolder(folder)
     let file = folder + "/" + name

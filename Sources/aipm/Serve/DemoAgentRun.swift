@@ -2,7 +2,7 @@ import ArgumentParser
 import DemoAgent
 import FoundationEssentials
 
-/// The agent that is built in, as workers call it.
+/// The built-in agent, as workers start it.
 struct DemoAgentRun: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "demo-agent",

@@ -81,7 +81,7 @@ struct Doctor: AsyncParsableCommand {
     return findings
   }
 
-  /// Whether `aipm serve` would take every setting.
+  /// Whether `aipm serve` would accept every setting.
   private static func configuration(_ settings: Settings) -> Finding {
     do {
       _ = try Serve.parse([]).options(settings)
@@ -95,16 +95,16 @@ struct Doctor: AsyncParsableCommand {
 
   // MARK: This machine
 
-  /// The first version that takes settings from the environment.
+  /// The first version that reads settings from the environment.
   private static let gitVersionMin = [2, 31]
 
   private static func git() async -> [Finding] {
-    guard let told = try? await Git.run(["--version"], timeout: .seconds(10)),
+    guard let result = try? await Git.run(["--version"], timeout: .seconds(10)),
       let path = try? await Git.run(["--exec-path"], timeout: .seconds(10))
     else {
       return [.bad("git", "git cannot be run", "Install git, 2.31 or newer.")]
     }
-    let version = told.trimmedOutput.split(separator: " ").dropFirst(2).first ?? ""
+    let version = result.trimmedOutput.split(separator: " ").dropFirst(2).first ?? ""
     let numbers = version.split(separator: ".").prefix(2).compactMap { Int($0) }
     guard !numbers.lexicographicallyPrecedes(gitVersionMin) else {
       return [.bad("git", "version \(version) is too old", "Install git, 2.31 or newer.")]
@@ -120,7 +120,7 @@ struct Doctor: AsyncParsableCommand {
   }
 
   private static func disk(_ path: String) -> Finding {
-    // What is not there yet will be made in the nearest folder that is.
+    // Missing folders will be made in the nearest existing one.
     var folder = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
     while access(folder, F_OK) != 0, let slash = folder.lastIndex(of: "/"), folder != "/" {
       folder = slash == folder.startIndex ? "/" : String(folder[..<slash])
@@ -140,7 +140,7 @@ struct Doctor: AsyncParsableCommand {
     return .poor("disk", detail, "Make room soon.")
   }
 
-  /// Streams with which a server would do nothing.
+  /// Streams that a server would ignore.
   private static func log(_ folder: String) async -> [Finding] {
     do {
       let unfit = try await StoreAccess.driver(.folder(folder)).reader().unfitStreams()
@@ -188,7 +188,7 @@ struct Doctor: AsyncParsableCommand {
     return [finding] + walls
   }
 
-  /// As whom workers and agents run.
+  /// The user of workers and agents.
   private static func user(_ user: UnprivilegedUser?) async -> Finding {
     guard let user else {
       let name = getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) }
@@ -207,7 +207,7 @@ struct Doctor: AsyncParsableCommand {
 
   // MARK: Agents
 
-  /// What a local worker would find, in the HOME that its agents have.
+  /// The agents that a local worker would find, with the agents' HOME.
   private static func agents(
     _ catalog: WorkflowCatalog, sandbox: Sandbox.Mode
   ) async -> [Finding] {
@@ -217,14 +217,14 @@ struct Doctor: AsyncParsableCommand {
     preferred.remove(AgentProfile.demo.name)
     let fault = await Sandbox.examine().fault
     let isWalled = sandbox != .off && fault == nil
-    // The checks are to change nothing, so they have a place of their own.
+    // The checks must change nothing, so they have a temporary folder.
     let search = AgentSearch(
       home: FileManager.default.temporaryDirectory.path + "/aipm-doctor-\(getpid())",
       sandbox: isWalled ? Sandbox() : nil)
     defer { try? FileManager.default.removeItem(atPath: search.home) }
     let found = await search.look(
       for: profiles.values.sorted { $0.name < $1.name }.map { AgentInquiry($0) })
-    // With one of them ready, nobody misses the others.
+    // If one is ready, the others are not needed.
     let isServed = found.contains { preferred.contains($0.name) && $0.state == .ready }
     let first = isServed ? [] : Set(catalog.all.compactMap(\.agentPreference.first))
     return found.map { finding($0, isWanted: first.contains($0.name)) }
@@ -246,7 +246,7 @@ struct Doctor: AsyncParsableCommand {
 
   // MARK: The forge
 
-  /// A log whose events bear later times than the clock tells would give every new one its last.
+  /// If the log's events are later than the clock, every new event would get the last one's time.
   private static func clock(data: String) -> Finding {
     let now = SystemClock.wall()
     var facts = stat()
@@ -287,7 +287,7 @@ struct Doctor: AsyncParsableCommand {
 }
 
 extension Finding {
-  /// In the words of programs: ok, warning, fault.
+  /// For programs: ok, warning, fault.
   private var state: String {
     switch verdict {
     case .good: "ok"

@@ -3,27 +3,27 @@ import ForgeGitHub
 import ForgePort
 import Glibc
 
-/// Which forge was chosen, and its settings. This is the one place that knows every kind of forge.
+/// The selected forge and its settings. No other type knows every kind of forge.
 struct ForgeSettings: Sendable {
   enum Kind: String, CaseIterable { case local, github }
-  /// `github`: what github.com asks for; `none`: as fast as possible.
+  /// `github`: the pace that github.com requires; `none`: as fast as possible.
   enum Pace: String, CaseIterable { case github, none }
 
   enum Choice: Sendable {
-    /// The embedded forge, which has a credential of its own.
+    /// The embedded forge, which has its own credential.
     case local
     case github(GitHubSettings)
   }
 
   let choice: Choice
-  /// The credentials that were given, for masking, whichever forge was chosen.
+  /// The credentials of all forges, for masking.
   let secrets: [String]
   /// PEM file of the authorities to trust instead of the system's.
   let authoritiesFile: String?
 
-  /// The environment variables that hold a forge's credential.
+  /// The environment variables of forges' credentials.
   static let secretVariables = [GitHubSettings.tokenVariable]
-  /// What the environment variables of forges begin with. Agents get none of them.
+  /// The prefixes of the forges' environment variables. Agents get none of them.
   static let variablePrefixes = [GitHubSettings.variablePrefix]
 
   init(_ settings: Settings) throws {
@@ -62,7 +62,7 @@ struct ForgeSettings: Sendable {
     }
   }
 
-  /// The pace at which calls are sent.
+  /// The pace of calls.
   var pace: Pace {
     switch choice {
     case .local: .none
@@ -70,7 +70,7 @@ struct ForgeSettings: Sendable {
     }
   }
 
-  /// The adapter of the chosen forge; nil for the embedded forge, which must be started first.
+  /// The adapter of the selected forge; nil for the embedded forge, which must be started first.
   func adapter(author: CommitIdentity) -> (any ForgeAdapter)? {
     switch choice {
     case .local: nil
@@ -80,8 +80,8 @@ struct ForgeSettings: Sendable {
 
   /// The adapter of the embedded forge.
   /// - Parameters:
-  ///   - url: where it listens.
-  ///   - creation: the command that adds a repository to it.
+  /// - url: the address on which it listens.
+  /// - creation: the command that adds a repository to it.
   func embedded(
     at url: String, token: String, author: CommitIdentity, creation: String
   ) -> any ForgeAdapter {

@@ -2,7 +2,7 @@ import ArgumentParser
 import Domain
 import HTTPServing
 
-/// What clients may take of the server.
+/// Limits for clients of the server.
 struct LimitOptions: ParsableArguments {
   @Option(help: "How many connections may be open at once (384).")
   var connections: Int?

@@ -4,7 +4,7 @@ import Logging
 
 /// The embedded forge inside `aipm serve`.
 enum LocalForge {
-  /// Starts it on the port that it had before, so that the addresses of pull requests stay right.
+  /// Starts it on its previous port, so that the addresses of pull requests stay valid.
   static func start(
     _ folder: DataFolder, token: String, logger: Logger
   ) async throws -> (url: String, serving: Task<Void, any Error>) {

@@ -9,38 +9,38 @@ import SystemCalls
 import SystemPackage
 import Worker
 
-/// Starts the local workers as processes of their own. They are in a session of their own, so that
-/// neither the terminal nor the end of the server touches one that works; the next server finds it
-/// by the lock on its folder and waits for its end as this one did.
+/// Starts the local workers as separate processes. Each has its own session, so that neither the
+/// terminal nor the server's end stops a running one. The next server finds it by the lock on its
+/// folder and waits for its end.
 struct LocalWorkers: WorkerLauncher {
   let data: String
-  /// The folder of the socket that the server listens on.
+  /// The folder of the server's socket.
   let socketFolder: String
   let tokens: TokenStore
-  /// What agents may have of this machine.
+  /// The agents' access to this machine.
   let grants: OperatorGrants
   let executable: String
   let sandbox: SandboxOptions.Chosen
   let cache: CacheLimits
-  /// Where else AIPM listens on this machine: the embedded forge.
+  /// The other address of AIPM on this machine: the embedded forge's.
   var ownPorts: [Int] = []
 
-  /// Every port of AIPM's on this machine. The server's own is known once it listens, which it does
-  /// before any worker is started.
+  /// Every port of AIPM on this machine. The server's own is known when it listens, which is before
+  /// any worker starts.
   private var ports: [Int] {
     let address = try? String(contentsOfFile: "\(data)/address", encoding: .utf8)
     return ownPorts + [address.flatMap(Self.port)].compactMap { $0 }
   }
 
-  /// The port of `http://HOST:PORT/PATH`, with or without a line's end.
+  /// The port of `http://HOST:PORT/PATH`, with or without a line end.
   static func port(ofAddress address: String) -> Int? {
     let authority = address.split { $0 == "/" || $0.isWhitespace }.dropFirst().first
     return authority?.split(separator: ":").last.flatMap { Int($0) }
   }
   /// Certificate authorities for the addresses of models, as a PEM file; nil: the system's.
   var authoritiesFile: String?
-  /// As whom they run; nil: as this user. Their folders are theirs, so nothing in one is followed
-  /// as a link here.
+  /// The user of the workers; nil: this user. The workers own their folders, so no link in them is
+  /// followed here.
   var user: UnprivilegedUser?
 
   func run(_ worker: WorkerID, onStart: @escaping @Sendable () -> Void) async -> String {
@@ -54,8 +54,8 @@ struct LocalWorkers: WorkerLauncher {
     }
   }
 
-  /// Where a worker of a former server lives: returns when it has ended.
-  /// - Returns: false where none lives.
+  /// Waits for the end of a worker of an earlier server.
+  /// - Returns: false if there is no such worker.
   private func holderEnded(_ lock: String, _ onStart: @escaping @Sendable () -> Void) async -> Bool
   {
     let file = Glibc.open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
@@ -66,7 +66,7 @@ struct LocalWorkers: WorkerLauncher {
     }
     onStart()
     return await withCheckedContinuation { continuation in
-      // The wait for a lock blocks: it has a thread of its own, for as long as that worker lives.
+      // The wait for a lock blocks as long as that worker lives, so it has its own thread.
       let isStarted = startThread {
         while flock(file, LOCK_EX) != 0, errno == EINTR {}
         close(file)
@@ -79,7 +79,7 @@ struct LocalWorkers: WorkerLauncher {
   private func start(
     _ worker: WorkerID, _ folder: String, _ onStart: @escaping @Sendable () -> Void
   ) async throws -> String {
-    // A fresh one for each process. It is kept, so that the next server knows the process again.
+    // A new token for each process. It is kept, so that the next server accepts the process.
     let token = try tokens.createLocal(worker)
     let log = try FileDescriptor.open(
       FilePath(folder + "/worker.log"), .writeOnly,
@@ -94,7 +94,7 @@ struct LocalWorkers: WorkerLauncher {
       input: .inputWriter, output: .fileDescriptor(log, closeAfterSpawningProcess: false),
       error: .fileDescriptor(log, closeAfterSpawningProcess: false)
     ) { execution in
-      // The token goes over the pipe: neither the process list nor its environment shows it.
+      // The token is sent over the pipe: neither the process list nor the environment shows it.
       _ = try await execution.standardInputWriter.write(token + "\n")
       try await execution.standardInputWriter.finish()
       onStart()
@@ -113,8 +113,8 @@ struct LocalWorkers: WorkerLauncher {
       + WorkerRun.flags(grants) + (user.map { ["--worker-user", $0.name] } ?? [])
   }
 
-  /// Ends the local workers, busy ones too: each gives back what it has in hand, and is killed
-  /// where it takes longer than `limit`. Returns when all are gone.
+  /// Ends the local workers, including busy ones. Each returns its work, and is killed after
+  /// `limit`. Returns when all have ended.
   func halt(limit: Duration) async {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(data)/workers")) ?? []
     await withTaskGroup(of: Void.self) { group in
@@ -128,8 +128,8 @@ struct LocalWorkers: WorkerLauncher {
     guard let holder = Worker.holder(ofDataDirectory: folder),
       let process = holder.split(separator: " ").last.flatMap({ Int32($0) }), process > 1
     else { return }
-    // The first one asks it to finish, the second, whichever it is, to end at once. Two of a kind
-    // could arrive as one.
+    // The first signal requests an orderly end, the second one an immediate end. Two equal signals
+    // could be merged, so they differ.
     kill(process, SIGTERM)
     kill(process, SIGINT)
     let killing = Task {
@@ -140,7 +140,7 @@ struct LocalWorkers: WorkerLauncher {
     killing.cancel()
   }
 
-  /// What agents may need of the server's environment, without a credential of AIPM's.
+  /// The server's environment for agents, without AIPM's credentials.
   private var environment: [Environment.Key: String] {
     var variables: [Environment.Key: String] = [:]
     for (name, value) in ProcessInfo.processInfo.environment {
@@ -150,7 +150,7 @@ struct LocalWorkers: WorkerLauncher {
         || name == "AIPM_FORGE_TOKEN"
       if !isOurs { variables[Environment.Key(stringLiteral: name)] = value }
     }
-    // It may have come from a flag or a file.
+    // The value may come from a flag or a file.
     if let authoritiesFile { variables["AIPM_CA_FILE"] = authoritiesFile }
     return variables
   }

@@ -5,10 +5,10 @@ import Projections
 import Server
 import Workflows
 
-/// Lets outputs and words of delegations age out that ended long ago, by the operator's policy.
-/// Hashes and facts stay; for words that are gone the log holds an event each.
+/// Removes outputs and texts of delegations that ended long ago, by the operator's policy. Hashes
+/// and facts stay; the log records each removal of text.
 struct Retention: Sendable {
-  /// How long outputs and words are kept after a delegation has ended; nil: for ever.
+  /// How long outputs and texts are kept after the end of a delegation; nil: for ever.
   var output: Milliseconds?
   var words: Milliseconds?
 
@@ -16,7 +16,7 @@ struct Retention: Sendable {
   private static let batch = 200
   private static let actor = Actor(kind: .system, name: "retention")
 
-  /// Looks now, and every hour until the task is cancelled.
+  /// Runs now, and every hour until the task is cancelled.
   func run(_ store: any EventStore & ReadModels, _ server: Server, _ logger: Logger) async {
     guard output != nil || words != nil else { return }
     while !Task.isCancelled {

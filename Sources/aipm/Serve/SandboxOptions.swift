@@ -2,7 +2,7 @@ import ArgumentParser
 import NetworkRules
 import Worker
 
-/// How agents are kept apart from the machine: of the server for its own workers, and of a worker.
+/// The isolation of agents from the machine: of a worker, and of the server's local workers.
 struct SandboxOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -22,13 +22,13 @@ struct SandboxOptions: ParsableArguments {
         + "10.1.0.0/16 (none).", valueName: "range"))
   var agentPrivateNetwork: [String] = []
 
-  /// What was told, from all the places it may be told.
+  /// The effective settings.
   struct Chosen {
     var mode: Sandbox.Mode
     var readable: [String]
     var privateRanges: [AddressRange]
 
-    /// The flags by which a worker is told the same.
+    /// The flags for a worker.
     var flags: [String] {
       ["--sandbox", mode.rawValue]
         + (readable.isEmpty ? [] : ["--sandbox-readable"] + readable)

@@ -127,14 +127,14 @@ struct Serve: AsyncParsableCommand {
     return flags
   }
 
-  /// What counts of each setting.
-  /// - Throws: `ValidationError` where the configuration file cannot be used.
+  /// The effective value of each setting.
+  /// - Throws: `ValidationError` if the configuration file is invalid.
   func settings() throws -> Settings {
     try configured.settingsOrFailure(flags: given)
   }
 
-  /// The settings, checked.
-  /// - Throws: `ValidationError` that says what to write instead.
+  /// The checked settings.
+  /// - Throws: `ValidationError` with a remedy.
   func options(_ settings: Settings) throws -> ServeOptions {
     do {
       return try ServeOptions(self, settings: settings)
@@ -173,7 +173,7 @@ struct Serve: AsyncParsableCommand {
   }
 }
 
-/// What `aipm serve` was told, from all the places it may be told.
+/// The effective settings of `aipm serve`.
 struct ServeOptions {
   var data: String
   var host: String
@@ -188,7 +188,7 @@ struct ServeOptions {
   var basePath: String
   var allowedOrigins: [String]
   var forge: ForgeSettings
-  /// Signs what the forge tells by webhook; nil: webhooks are refused.
+  /// The secret that signs the forge's webhooks; nil: webhooks are refused.
   var webhookSecret: String?
   var stopWorkers: Bool
   var acceptsRestore: Bool
@@ -196,7 +196,7 @@ struct ServeOptions {
   var maskPatterns: [String]
   var sandbox: SandboxOptions.Chosen
   var cache: CacheLimits
-  /// As whom workers run; nil: as this user.
+  /// The user of workers; nil: this user.
   var workerUser: UnprivilegedUser?
   /// `OWNER/REPO`
   var defaultRepository: String?
@@ -271,7 +271,7 @@ struct ServeOptions {
     }
   }
 
-  /// What takes credentials out of words, once all that AIPM itself holds are known.
+  /// Masks these credentials, and matches of the configured patterns.
   func mask(secrets: [String]) throws -> SecretMask {
     do throws(SecretMask.Fault) {
       return try SecretMask(secrets: secrets, patterns: maskPatterns)
@@ -296,7 +296,7 @@ struct ServeOptions {
 }
 
 extension CommitIdentity {
-  /// Whose commits AIPM's are.
+  /// The author of AIPM's commits.
   static func read(_ settings: Settings) throws -> CommitIdentity {
     try settings.value(.commitAuthor, form: "write NAME <ADDRESS>") { CommitIdentity($0) }
       ?? .standard

@@ -5,12 +5,12 @@ import Projections
 import Terminal
 import Workflows
 
-/// What `aipm serve` says to the person who started it: where everything is, which agents are
-/// ready, and each delegation that fails. The log and the page know more.
+/// The messages of `aipm serve` on the terminal: the addresses, the ready agents, and each
+/// delegation that fails. The log and the page show more.
 struct ServeNews: Sendable {
-  /// How long workers may take to look for agents before that is told without them.
+  /// How long to wait for the workers' search for agents.
   private static let patience = Duration.seconds(30)
-  /// More failures at once are not worth a line each.
+  /// More failures at once are not printed.
   private static let failuresMax = 256
 
   private struct Ending: Sendable {
@@ -19,32 +19,32 @@ struct ServeNews: Sendable {
   }
 
   private let failures: AsyncStream<Ending>
-  private let told: AsyncStream<Ending>.Continuation
+  private let reports: AsyncStream<Ending>.Continuation
 
   init() {
-    (failures, told) = AsyncStream.makeStream(
+    (failures, reports) = AsyncStream.makeStream(
       of: Ending.self, bufferingPolicy: .bufferingNewest(Self.failuresMax))
   }
 
-  /// To be given to the store as its observer; it does not block.
+  /// For the store, as its observer; it does not block.
   func observe(_ events: [RecordedEvent]) {
     for event in events {
       guard case .delegation(let id) = event.stream,
         case .delegation(.failed(let failed)) = event.event
       else { continue }
-      told.yield(Ending(delegation: id, failed: failed))
+      reports.yield(Ending(delegation: id, failed: failed))
     }
   }
 
-  /// Says where everything is, once the server listens.
-  func tellPlaces(page: String, data: String, forge: String) {
+  /// Prints the addresses when the server listens.
+  func printAddresses(page: String, data: String, forge: String) {
     Terminal.say("aipm: the page is at \(page)")
     Terminal.say("aipm: everything is kept in \(data)")
     Terminal.say("aipm: delegations go to \(forge)")
   }
 
-  /// Says once which agents are ready, when the local workers have looked for them.
-  func tellAgents(
+  /// Prints the ready agents once, after the local workers have looked for them.
+  func printAgents(
     _ store: any RunningStore, localWorkers: Int
   ) async {
     guard localWorkers > 0 else {
@@ -62,7 +62,7 @@ struct ServeNews: Sendable {
       group.cancelAll()
     }
     guard !Task.isCancelled else { return }
-    // From the log, as the wait was: the engine hears of a registration a moment later.
+    // From the log, like the wait: the engine learns of a registration a moment later.
     let found = await Set(Self.haveLooked(store).flatMap(\.agents)).sorted()
     if found.isEmpty {
       Terminal.say("aipm: no agent is ready; `aipm doctor` says why")
@@ -75,14 +75,14 @@ struct ServeNews: Sendable {
     }
   }
 
-  /// The workers that have registered, which they do when they have looked for agents.
+  /// The registered workers. They register after they have looked for agents.
   private static func haveLooked(_ store: any ReadModels) async -> [WorkerRow] {
     let rows = (try? await store.workers()) ?? []
     return rows.filter { [.idle, .busy, .unhealthy].contains($0.state) }
   }
 
-  /// A line for each delegation that fails, until the task is cancelled.
-  func tellFailures(_ store: any ReadModels) async {
+  /// Prints a line for each delegation that fails, until the task is cancelled.
+  func printFailures(_ store: any ReadModels) async {
     for await failure in failures {
       let row = (try? await store.delegation(.id(failure.delegation)))??.row
       let code = row.map { Stamp(milliseconds: $0.stamp).confirmationCode }
@@ -90,7 +90,7 @@ struct ServeNews: Sendable {
       let message = failure.failed.message.map { ": \($0.lastLine)" } ?? ""
       Terminal.complain(
         ("aipm: \(name) \(row?.repository ?? "") failed at \(failure.failed.step.rawValue) "
-          + "(\(failure.failed.code.rawValue))\(message); `aipm show \(name)` tells more").safe())
+          + "(\(failure.failed.code.rawValue))\(message); `aipm show \(name)` shows more").safe())
     }
   }
 }

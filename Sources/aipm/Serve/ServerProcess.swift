@@ -1,5 +1,5 @@
-// The one place where everything is put together: log, forge, engine, server and workers, in the
-// order in which each needs the one before; and taken apart again in the reverse order.
+// Assembles log, forge, engine, server and workers, in the order of their dependencies. They are
+// stopped in the reverse order.
 
 import Domain
 import EmbeddedForge
@@ -56,7 +56,7 @@ struct ServerProcess {
     await store.close()
   }
 
-  /// All that this process holds: they are masked in words, and no change may hold one.
+  /// All secrets of this process: they are masked in texts, and no change may contain one.
   private func credentials(_ folder: DataFolder) throws -> [String] {
     options.forge.secrets + [options.webhookSecret].compactMap(\.self) + [
       try folder.secret("worker-token"), try folder.secret("forge-token"),
@@ -104,7 +104,7 @@ struct ServerProcess {
       for await port in listening { return port }; return 0
     }
     let watch = Task {
-      // Where the address cannot be bound, nobody would ever hear of a port.
+      // If the address cannot be bound, no port will ever arrive.
       _ = await serving.result
       heard.finish()
     }
@@ -123,14 +123,14 @@ struct ServerProcess {
     await server.ready()
     if let forgeURL = access.localURL { Terminal.say("aipm: embedded forge on \(forgeURL)") }
     Terminal.say("aipm: listening on \(address)\(prefix)")
-    news.tellPlaces(
+    news.printAddresses(
       page: "\(address)\(prefix)/", data: folder.path,
       forge: access.localURL.map { "the embedded forge, \($0)" } ?? access.forge.address)
     let telling = [
       Task {
-        await news.tellAgents(store, localWorkers: options.workers)
+        await news.printAgents(store, localWorkers: options.workers)
       },
-      Task { await news.tellFailures(store) },
+      Task { await news.printFailures(store) },
     ]
     let aging = Task { await options.retention.run(store, server, logger) }
     let collecting = Task { await collect(mirrors, store, logger) }
@@ -142,8 +142,8 @@ struct ServerProcess {
     await stop(engine, server, serving, launcher, signals)
   }
 
-  /// How many epochs a log may have lost that was put back from a backup: tokens that were given
-  /// out after it was made must not be given out again.
+  /// The gap for a log that was restored from a backup: it may lack recent epochs, and tokens
+  /// issued after the backup must not be issued again.
   private static let epochsLostMax: Int64 = 100_000
 
   /// Records the start.
@@ -155,7 +155,7 @@ struct ServerProcess {
       try await journal.record(.started(epoch: epoch + 1, version: Self.version))
       return epoch + 1
     }
-    // In one append: a start that was not recorded as this one must not count as another.
+    // In one append: if another start was recorded meanwhile, this one fails.
     let next = epoch + 1 + Self.epochsLostMax
     try await journal.record(
       .restored(lostAfter: position), .started(epoch: next, version: Self.version))
@@ -169,7 +169,7 @@ struct ServerProcess {
       ? "" : "/" + options.basePath.split(separator: "/").joined(separator: "/")
   }
 
-  /// Waits for the first signal, then ends in good order; a second one ends the process at once.
+  /// Waits for the first signal, then stops in order. A second signal ends the process at once.
   private func stop(
     _ engine: Engine, _ server: Server, _ serving: Task<Void, any Error>,
     _ launcher: LocalWorkers, _ signals: AsyncStream<Void>
@@ -182,7 +182,7 @@ struct ServerProcess {
     await server.drain()
     await engine.drain()
     if options.stopWorkers { await launcher.halt(limit: .seconds(8)) }
-    // Workers that are idle hear of it by their poll; effects under way are let finish.
+    // Idle workers learn of it by their poll. Running effects may finish.
     await engine.settle(limit: .seconds(10))
     await engine.stop()
     serving.cancel()
@@ -211,7 +211,7 @@ struct ServerProcess {
     return configuration
   }
 
-  /// The forge, started if it is the embedded one.
+  /// The forge; the embedded one is started.
   private struct ForgeAccess {
     var forge: any ForgeAdapter
     var localURL: String?
@@ -239,7 +239,7 @@ struct ServerProcess {
     return GitMirrors(forge: forge.client, configuration: git)
   }
 
-  /// How a repository is added to the forge of a data folder.
+  /// The command that adds a repository to the forge of a data folder.
   private static func creation(_ folder: String) -> String {
     let isStandard = folder == FileManager.default.currentDirectoryPath + "/.aipm"
     return "aipm forge create" + (isStandard ? "" : " --root \(folder)/forge")
@@ -259,7 +259,7 @@ struct ServerProcess {
       stampMark: stamp, report: { [logger] in Self.note($0, logger) })
   }
 
-  /// Says what became of a stream that could not be read at once.
+  /// Prints the state of a stream that could not be read at first.
   private static func note(_ reading: StreamReading, _ logger: Logger) {
     switch reading.outcome {
     case .failed(let wait):
@@ -276,7 +276,7 @@ struct ServerProcess {
     }
   }
 
-  /// Lets mirrors go by age and size, now and every hour until the task is cancelled.
+  /// Removes mirrors by age and size, now and every hour until the task is cancelled.
   private func collect(
     _ mirrors: GitMirrors, _ store: any ReadModels, _ logger: Logger
   ) async {
@@ -291,7 +291,7 @@ struct ServerProcess {
     }
   }
 
-  /// This program, for the processes that are made of it.
+  /// The path of this program, for child processes.
   static var executable: String {
     (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
       ?? CommandLine.arguments[0]

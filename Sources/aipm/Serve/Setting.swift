@@ -1,7 +1,7 @@
 import Domain
 
-/// What can be configured. The raw value is the setting's name: the key in the configuration file,
-/// and with `--` before it the flag of `aipm serve`.
+/// The settings. The raw value is the setting's name: the key in the configuration file, and with
+/// `--` before it the flag of `aipm serve`.
 enum Setting: String, CaseIterable {
   case data, host, port, connections, workers, agent
   case requestRate = "request-rate"
@@ -34,14 +34,15 @@ enum Setting: String, CaseIterable {
   case caFile = "ca-file"
   case defaultRepo = "default-repo"
 
-  /// The environment variable that stands for it.
+  /// The environment variable of the setting.
   var variable: String {
     if self == .allowOrigin { return "AIPM_ALLOW_ORIGINS" }
     let name = rawValue.map { $0 == "-" ? "_" : String($0).uppercased() }
     return "AIPM_" + name.joined()
   }
 
-  /// The key that the configuration file had before its keys were the names of the flags. It goes
+  /// The former key in the configuration file, from before keys were named like flags. It stays
+  /// valid.
   /// on working.
   var formerKey: String {
     switch self {
@@ -57,14 +58,14 @@ enum Setting: String, CaseIterable {
     }
   }
 
-  /// Whether it may have several values: a list in the file, commas in the variable.
+  /// Whether it may have several values: a list in the file, separated by commas in the variable.
   var isList: Bool {
     [
       .agentEnv, .agentAllow, .agentPrivateNetwork, .sandboxReadable, .allowOrigin, .maskPatterns,
     ].contains(self)
   }
 
-  /// What holds where nothing says anything, in words.
+  /// The default, as text.
   var standard: String {
     switch self {
     case .data: "./.aipm"
@@ -96,7 +97,7 @@ enum Setting: String, CaseIterable {
     }
   }
 
-  /// The setting that a key of the configuration file means.
+  /// The setting of a key in the configuration file.
   init?(key: String) {
     guard let known = Self.allCases.first(where: { [$0.rawValue, $0.formerKey].contains(key) })
     else { return nil }

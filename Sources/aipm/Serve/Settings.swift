@@ -1,46 +1,46 @@
 import Workflows
 
-/// Where a setting may come from: a flag, the environment, the configuration file, and last the
-/// default. The first that says something counts.
+/// The sources of settings: a flag, the environment, the configuration file, and the default. The
+/// first one with a value wins.
 struct Settings {
   private let flags: GivenFlags
   private let environment: [String: String]
-  /// nil where there is none.
+  /// nil if no file is used.
   let file: ConfigurationFile?
 
-  /// A setting that cannot be used.
+  /// An invalid setting.
   struct Fault: Error, CustomStringConvertible {
     let description: String
   }
 
-  /// Where a value was found.
+  /// The source of a value.
   enum Origin {
     case flag
     case variable
     /// With file, line and column.
-    case file(place: String)
+    case file(location: String)
   }
 
-  /// What was found of a setting.
+  /// The value of a setting and its source.
   struct Found {
     var setting: Setting
     var values: [String]
     var origin: Origin
 
-    /// As one text.
+    /// The values as one text.
     var value: String { values.joined(separator: ",") }
 
-    /// As faults name it.
+    /// The name in error messages.
     var name: String {
       switch origin {
       case .flag: "--\(setting.rawValue)"
       case .variable: setting.variable
-      case .file(let place): "\(place): \(setting.rawValue)"
+      case .file(let location): "\(location): \(setting.rawValue)"
       }
     }
   }
 
-  /// - Parameter file: the section of the configuration file that counts; nil: there is none.
+  /// - Parameter file: the selected section of the configuration file; nil: no file.
   init(
     flags: GivenFlags = GivenFlags(), environment: [String: String], file: ConfigurationFile? = nil
   ) {
@@ -49,7 +49,7 @@ struct Settings {
     self.file = file
   }
 
-  /// What is said of a setting; nil where nothing says anything.
+  /// The value of a setting; nil if it is not set.
   func find(_ setting: Setting) -> Found? {
     if let given = flags.values[setting] {
       return Found(setting: setting, values: given, origin: .flag)
@@ -59,11 +59,11 @@ struct Settings {
       return Found(setting: setting, values: values, origin: .variable)
     }
     guard let entry = file?.entries[setting] else { return nil }
-    // Lists could always be written as one text with commas in the file too.
+    // A list in the file may also be one text with commas.
     let values = setting.isList ? entry.values.flatMap(Self.parted) : entry.values
     return Found(
       setting: setting, values: entry.isList ? entry.values : values,
-      origin: .file(place: entry.place))
+      origin: .file(location: entry.location))
   }
 
   private static func parted(_ text: String) -> [String] {
@@ -94,7 +94,7 @@ struct Settings {
     return known
   }
 
-  /// A value that `read` understands.
+  /// A value that `read` accepts.
   func value<T>(
     _ setting: Setting, form: String, _ read: (String) throws -> T?
   ) throws -> T? {
@@ -113,8 +113,8 @@ struct Settings {
 
   func list(_ setting: Setting) -> [String] { find(setting)?.values ?? [] }
 
-  /// A credential: it comes from the environment alone, so that it stands in no file by accident
-  /// and in no process list.
+  /// A credential. It is read from the environment alone, so that it is neither in a file by
+  /// accident nor in a process list.
   func secret(_ variable: String) -> String? {
     environment[variable].flatMap { $0.isEmpty ? nil : $0 }
   }

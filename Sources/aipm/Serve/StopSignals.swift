@@ -1,8 +1,8 @@
 import Dispatch
 import Glibc
 
-/// SIGTERM and SIGINT as they come. The first asks for a stop in good order, the second for one at
-/// once.
+/// SIGTERM and SIGINT as a stream. The first one requests an orderly stop, the second one an
+/// immediate stop.
 enum StopSignals {
   /// From now on SIGTERM and SIGINT do not end this process; each is an element.
   static func stream() -> AsyncStream<Void> {
@@ -13,13 +13,13 @@ enum StopSignals {
     }
     for source in sources {
       source.setEventHandler {
-        // The handler holds its source, which so lives as long as the process.
+        // The handler retains its source for the life of the process.
         withExtendedLifetime(source) {}
         signal.yield()
       }
       source.resume()
     }
-    // A reader that goes away is an error of that write, not the end of the process.
+    // A closed pipe or connection is an error of the write, not the end of the process.
     Glibc.signal(SIGPIPE, SIG_IGN)
     return stream
   }

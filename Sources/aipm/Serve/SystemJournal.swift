@@ -4,20 +4,19 @@ import Projections
 import Text
 import Workflows
 
-/// Writes the system's own stream: starts, recoveries, and the workflows that delegations stay
-/// with.
+/// Writes the system's stream: starts, recoveries, and the workflows of delegations.
 actor SystemJournal {
   private let store: any EventStore & LogReader
   private var version: Int64
   private var lastID: String?
-  /// The definitions that the log holds, by digest.
+  /// The definitions in the log, by digest.
   private var defined: [String: Workflow] = [:]
-  /// Definitions of the log that this program does not take any more, each in a line: what was
-  /// requested under one cannot go on.
+  /// The log's definitions that this program refuses, each in a line. Delegations under such a
+  /// definition cannot go on.
   let refused: [String]
 
-  /// Reads the end of the stream and the definitions in it. The stream grows with each redaction,
-  /// so the rest of it is not read.
+  /// Reads the stream's end and its definitions. The rest is not read, since the stream grows with
+  /// each redaction.
   init(_ store: any EventStore & LogReader) async throws {
     self.store = store
     let last = try await store.last(of: .system)
@@ -37,7 +36,7 @@ actor SystemJournal {
     self.refused = refused
   }
 
-  /// Writes these events, as one.
+  /// Appends these events together.
   func record(_ events: SystemEvent...) async throws {
     do {
       let recorded = try await store.append(
@@ -56,8 +55,8 @@ actor SystemJournal {
     }
   }
 
-  /// Puts each definition into the log that is not there yet.
-  /// - Returns: all that the log holds.
+  /// Appends the definitions that the log lacks.
+  /// - Returns: all definitions in the log.
   func define(_ catalog: WorkflowCatalog) async throws -> [Workflow] {
     for workflow in catalog.all where defined[workflow.digest] == nil {
       try await record(

@@ -1,12 +1,12 @@
 import FoundationEssentials
 import Glibc
 
-/// A file that somebody named, read as text.
+/// A text file that a user named.
 enum TextFile {
-  /// Why it could not be read, in a sentence that begins with its name.
+  /// The error, in a sentence that begins with the file's name.
   struct Fault: Error, CustomStringConvertible {
     let description: String
-    /// Whether there is no such file.
+    /// Whether the file is absent.
     let isAbsent: Bool
   }
 
@@ -34,10 +34,9 @@ enum TextFile {
   }
 }
 
-/// What the system says of a call that failed, in words for people.
+/// The system's reason for a failed call, for people.
 enum SystemWords {
-  /// Foundation's errors in words, with the path that they are about; any other as it describes
-  /// itself.
+  /// The message of a Foundation error, with its path. Other errors describe themselves.
   static func of(_ error: any Error) -> String {
     guard let fault = error as? CocoaError else { return "\(error)" }
     let words =

@@ -2,14 +2,14 @@ import Projections
 import Synchronization
 import Terminal
 
-/// Says on standard error that the server builds views before it starts, and how far it is.
+/// Reports on standard error that the server builds views before it starts, and the progress.
 final class ViewBuildNews: Sendable {
-  /// How often it says how far it is.
+  /// The interval of progress messages.
   private static let interval = Duration.seconds(2)
 
   private let last = Mutex<ContinuousClock.Instant?>(nil)
 
-  /// To be given to the store as its observer.
+  /// For the store, as its observer.
   func take(_ build: ViewBuild) {
     let now = ContinuousClock.now
     last.withLock { last in

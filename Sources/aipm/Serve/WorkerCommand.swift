@@ -71,7 +71,7 @@ struct WorkerRun: AsyncParsableCommand {
     }
   }
 
-  /// The flags that say so.
+  /// The flags for a worker.
   static func flags(_ grants: OperatorGrants) -> [String] {
     let (names, paths) = ((grants.variables ?? []).sorted(), (grants.paths ?? []).sorted())
     return (names.isEmpty ? [] : ["--allow-env"] + names)
@@ -95,7 +95,7 @@ struct WorkerRun: AsyncParsableCommand {
       token = readLine(strippingNewline: true) ?? ""
     } else if let given = getenv("AIPM_TOKEN").map({ String(cString: $0) }), !given.isEmpty {
       token = given
-      // The agents must not find it.
+      // Agents must not see it.
       Secrecy.forget(["AIPM_TOKEN"])
     } else {
       throw ValidationError(
@@ -134,7 +134,7 @@ struct WorkerRun: AsyncParsableCommand {
     }
   }
 
-  /// Where this is root: becomes another user, in a new execution of this program.
+  /// If this process is root's: becomes another user, in a new execution of this program.
   private func leaveRoot(_ settings: Settings) throws {
     let user: UnprivilegedUser?
     do { user = try asUser.read(settings) } catch let fault as Settings.Fault {

@@ -1,5 +1,5 @@
-// Workers and agents are never root. Where AIPM is started as root, a worker process shows its user
-// what that user needs, becomes the user, and executes itself again, before it does anything else.
+// Workers and agents never run as root. If AIPM is started as root, a worker process first grants
+// another user access to the needed files. Then it becomes that user and executes itself again.
 
 import ArgumentParser
 import FoundationEssentials
@@ -8,7 +8,7 @@ import Processes
 import Terminal
 import Worker
 
-/// As whom workers and agents run where AIPM is started as root.
+/// The user of workers and agents if AIPM is started as root.
 struct WorkerUserOption: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -18,7 +18,7 @@ struct WorkerUserOption: ParsableArguments {
 
   func put(into flags: inout GivenFlags) { flags.put(.workerUser, workerUser) }
 
-  /// - Returns: nil where this process is not root's: then it stays the user that it is.
+  /// - Returns: nil if this process is not root's: then it keeps its user.
   func read(_ settings: Settings) throws -> UnprivilegedUser? {
     let name = settings.text(.workerUser)
     guard geteuid() == 0 else {
@@ -37,7 +37,7 @@ struct WorkerUserOption: ParsableArguments {
   }
 }
 
-/// What a worker's process does to be no longer root.
+/// How a worker's process gives up root.
 struct WorkerUser {
   let user: UnprivilegedUser
   /// The worker's own folder, absolute.
@@ -49,8 +49,8 @@ struct WorkerUser {
   /// What agents are granted.
   var granted: [String]
 
-  /// Becomes the user, in a new execution of this program.
-  /// - Throws: where that cannot be done. It never returns.
+  /// Becomes the user, in a new execution of this program. It does not return.
+  /// - Throws: if that fails.
   func become() throws {
     let executable = ServerProcess.executable
     do {
@@ -62,12 +62,12 @@ struct WorkerUser {
     }
     do {
       let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
-      // A granted program is shown with its interpreter and what it was installed with.
+      // With a granted program, its interpreter and its installation are visible.
       let needed = granted.flatMap { ProgramFinder.needs(of: $0, path: path) }
       try user.show(
         [folder, socketFolder, executable].compactMap { $0 } + programs + granted + needed)
     } catch {
-      // A container without the right to mount: what is AIPM's own can be opened all the same.
+      // In a container without the right to mount, AIPM's own files can still be opened.
       Self.openOwn(data)
       tell(of: error, executable)
     }
@@ -89,7 +89,7 @@ struct WorkerUser {
     }
   }
 
-  /// A folder of something else is given to nobody.
+  /// Folders that are not AIPM's keep their owner.
   private func checkFolder() throws {
     let names = try FileManager.default.contentsOfDirectory(atPath: folder)
     let isWorkers = names.isEmpty || names.contains("lock") || names.contains("attempts")
@@ -111,7 +111,7 @@ struct WorkerUser {
       """)
   }
 
-  /// Lets others pass through the data folder, and read nothing in it.
+  /// Lets others pass through the data folder, without reading it.
   static func openOwn(_ data: String?) {
     guard let data else { return }
     for name in ["aipm.db", "aipm.db-wal", "aipm.db-shm"] { chmod("\(data)/\(name)", 0o600) }
@@ -120,7 +120,7 @@ struct WorkerUser {
 
   // MARK: What the user needs
 
-  /// The folders of programs: of the PATH, with the libraries beside them, and of this program's
+  /// The folders of programs: those of the PATH, with the libraries beside them, and this program's
   /// own libraries.
   private var programs: [String] {
     let environment = ProcessInfo.processInfo.environment
@@ -132,7 +132,7 @@ struct WorkerUser {
       paths.append(folder)
       guard let slash = folder.lastIndex(of: "/"), folder[slash...] == "/bin" else { continue }
       paths += ["lib", "lib64", "libexec", "share"].map { "\(folder[..<slash])/\($0)" }
-      // A program may be a link to where it was installed, and its interpreter elsewhere again.
+      // A program may be a link to its installation, and its interpreter may be elsewhere.
       if user.closed(above: folder) != nil { paths += Self.installations(in: folder) }
     }
     return paths
@@ -144,7 +144,7 @@ struct WorkerUser {
     return names.prefix(1000).flatMap { ProgramFinder.needs(of: "\(folder)/\($0)", path: path) }
   }
 
-  /// The same arguments, with the folder as it is called from everywhere.
+  /// The arguments with the folder's absolute path.
   private var arguments: [String] {
     var words: [String] = []
     var skips = false
@@ -178,8 +178,8 @@ struct WorkerUser {
 
   // MARK: The server
 
-  /// What a server does that starts its workers as another user: the way to its socket is open to
-  /// that user, and where a process can have no mounts of its own, the way to the workers' folders.
+  /// Prepares a server that starts its workers as another user: that user gets access to the
+  /// server's socket and, if a process cannot mount, to the workers' folders.
   static func prepare(_ data: String, for user: UnprivilegedUser) async throws {
     chmod("\(data)/run", 0o711)
     guard await !canMount else { return }
@@ -191,8 +191,8 @@ struct WorkerUser {
     }
   }
 
-  /// Tries bubblewrap as the user: a kernel can give it to root and refuse it to others.
-  /// - Returns: what it said; nil where it works, or is not there at all.
+  /// Tries bubblewrap as the user: a kernel can permit it to root and refuse it to others.
+  /// - Returns: its error message; nil if it works or is not installed.
   static func sandboxFault(_ user: UnprivilegedUser) async -> String? {
     let identity = ["--reuid=\(user.id)", "--regid=\(user.group)", "--clear-groups", "--"]
     let bubblewrap = [
@@ -208,12 +208,12 @@ struct WorkerUser {
     return "bubblewrap does not work for the user \(user.name): \(line ?? "it said nothing")"
   }
 
-  /// What can be done about it.
+  /// A remedy.
   static let sandboxHint =
     "Let users have namespaces (kernel.apparmor_restrict_unprivileged_userns=0, or "
     + "kernel.unprivileged_userns_clone=1), or name a user with --worker-user who has them."
 
-  /// Whether this machine lets root have mounts of its own.
+  /// Whether this machine permits mounts to root.
   static var canMount: Bool {
     get async {
       let result = try? await Command("unshare", ["-m", "true"], timeout: .seconds(10)).run()

@@ -64,7 +64,7 @@ struct WorkflowsCommand: AsyncParsableCommand {
 
   struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Reads definitions and tells every fault, with file, line and what to write.",
+      abstract: "Reads definitions and reports every error with file, line and remedy.",
       discussion: """
         Without files it checks what `aipm serve` would read: the built-in workflows and those of \
         --workflows. Exit code 1 where something is wrong.

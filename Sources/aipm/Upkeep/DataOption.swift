@@ -14,8 +14,8 @@ struct DataOption: ParsableArguments {
     completion: .directory)
   var data: String?
 
-  /// The folder that `aipm serve` would take.
-  /// - Throws: `Failure` where the configuration file cannot be used.
+  /// The folder that `aipm serve` would use.
+  /// - Throws: `Failure` if the configuration file is invalid.
   var folder: String {
     get throws { try Self.folder(data) }
   }
@@ -25,7 +25,7 @@ struct DataOption: ParsableArguments {
     get throws { StoreAccess.driver(.folder(try folder)) }
   }
 
-  /// - Parameter flag: what was given as a flag; then no file is read.
+  /// - Parameter flag: the flag's value; if given, no file is read.
   static func folder(_ flag: String?) throws -> String {
     if let flag { return flag }
     let environment = ProcessInfo.processInfo.environment
@@ -36,7 +36,7 @@ struct DataOption: ParsableArguments {
 }
 
 extension Verification {
-  /// For people: what was checked, and what is wrong.
+  /// For people: what was checked, and the errors.
   func say() {
     Terminal.say("events         \(Terminal.grouped(events)), each hash made again")
     Terminal.say("head           \(head.position) \(Hex.encode(head.hash))")

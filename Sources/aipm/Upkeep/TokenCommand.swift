@@ -73,7 +73,7 @@ struct TokenCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-      // Those of local workers are the server's own affair.
+      // The server manages the tokens of local workers.
       let records = TokenStore(data: try folder.folder).all().filter { $0.role != .localWorker }
       if json {
         JSONValue.object(["items": .array(records.map { .object($0.json) })]).printLine()

@@ -16,7 +16,7 @@ struct Verify: AsyncParsableCommand {
       by, and the head that is kept outside of the database.
 
       With FILE: a backup, an export of the log (`aipm export`) or a bundle (`aipm export \
-      --bundle REF`); its content tells which of them it is.
+      --bundle REF`); its content shows which.
 
       Exit codes: 0 all is well, 1 something is not, 3 there is no such file.
       """)
@@ -84,7 +84,7 @@ struct Verify: AsyncParsableCommand {
     faults += fold.unexplainedRedactions.map {
       "the text of event \($0) is gone, and no event of the file says why"
     }
-    try tell(
+    try report(
       [
         "kind": .string("export"), "events": .integer(Int64(fold.events)),
         "views": .object(
@@ -104,7 +104,7 @@ struct Verify: AsyncParsableCommand {
     check.finish()
     let header = check.header
     let redacted = header?.redacted ?? []
-    try tell(
+    try report(
       [
         "kind": .string("bundle"),
         "delegation": header.map { .string($0.delegation.rawValue) } ?? .null,
@@ -118,7 +118,7 @@ struct Verify: AsyncParsableCommand {
           ? "" : "; redacted: \(redacted.map(String.init).joined(separator: ", "))"))
   }
 
-  private func tell(
+  private func report(
     _ facts: [String: JSONValue], head: LogHead, _ faults: [String], _ words: String
   ) throws {
     if output.json {
@@ -139,11 +139,11 @@ struct Verify: AsyncParsableCommand {
   }
 }
 
-/// What a file holds that is to be checked.
+/// The kind of a file to check.
 enum EvidenceKind {
   case database, export, bundle
 
-  /// - Throws: `StoreFault` where it cannot be read.
+  /// - Throws: `StoreFault` if it cannot be read.
   init(of path: String) throws {
     var first: [UInt8] = []
     try LineFile(path: path).forEachLine { line in

@@ -1,15 +1,16 @@
-// The whole answer to a question as a file. The server gives a thousand events in one answer, so a
-// longer one is read page by page; what comes meanwhile is newer than the first page and not in it.
+// All results of a query as a file. The server returns a thousand events in one response, so a longer
+// result is read page by page. Events that are appended meanwhile are newer than the first page and
+// not included.
 
 import { Problem, request } from "../shared/api.js";
 import { h } from "../shared/dom.js";
 
-/** What the server gives at most in one answer. */
+/** The server's page limit. */
 const PAGE = 1000;
 
-/** Each format: the server's own, how a page of it is joined to those before, and what is around. */
+/** Each format: the server's name, how pages are joined, and what is around them. */
 export const FORMATS = {
-  // Lines of JSON are kept as they came, to the byte, since hashes are made of them.
+  // Lines of JSON are kept byte for byte, since they are hashed.
   json: { asked: "jsonl", type: "application/json", head: "{\"items\":[", foot: "],\"next\":null}\n",
     page: (text, isFirst) => `${isFirst || text === "" ? "" : ","}${text.trimEnd().split("\n").join(",\n")}` },
   jsonl: { asked: "jsonl", type: "application/jsonl", head: "", foot: "", page: (text) => text },
@@ -18,16 +19,16 @@ export const FORMATS = {
 };
 
 /**
- * Reads all that answers a question.
+ * Reads all results of a query.
  * @param {string} question
  * @param {string} format a name of `FORMATS`
  * @param {AbortSignal} signal
- * @param {(count: number) => void} told called after each page that is not the last, with how many events
- *   were read
+ * @param {(count: number) => void} onPage called after each page except the last one, with the number
+ *   of events so far
  * @returns {Promise<Blob>}
- * @throws {Problem} where a page is refused: a file is whole, or there is none
+ * @throws {Problem} if a page is refused: there are no partial files
  */
-export async function readAll(question, format, signal, told) {
+export async function readAll(question, format, signal, onPage) {
   const { asked, type, head, foot, page } = FORMATS[format];
   const parts = [head];
   let cursor = null;
@@ -37,11 +38,11 @@ export async function readAll(question, format, signal, told) {
       query: { q: question, format: asked, limit: PAGE, cursor }, signal, limit: 120_000,
     });
     const text = await textOf(response, signal);
-    // A part that is a blob of its own need not stay in memory.
+    // A part that is its own blob need not stay in memory.
     parts.push(new Blob([page(text, count === 0)]));
     cursor = response.headers.get("Next-Cursor");
     count += 1;
-    if (cursor !== null) told(count * PAGE);
+    if (cursor !== null) onPage(count * PAGE);
   } while (cursor !== null);
   return new Blob([...parts, foot], { type });
 }
@@ -55,10 +56,10 @@ async function textOf(response, signal) {
   }
 }
 
-/** Hands a file to whoever looks at the page. */
+/** Offers a file for download. */
 export function save(blob, name) {
   const href = URL.createObjectURL(blob);
   h("a", { href, download: name }).click();
-  // A browser that asks where to put it has read it by then.
+  // By then the browser has read it, even if it asked for a location.
   setTimeout(() => URL.revokeObjectURL(href), 60_000);
 }

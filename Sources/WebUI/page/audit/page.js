@@ -1,4 +1,4 @@
-// The log as evidence: a question, the events that answer it, and whether the log is whole.
+// The audit: a query, its events, and whether the log is intact.
 
 import { Problem, json } from "../shared/api.js";
 import { announce, h, put, setAttribute, setText, words } from "../shared/dom.js";
@@ -7,7 +7,7 @@ import { FORMATS, readAll, save } from "./export.js";
 
 const PAGE = 100;
 
-/** What a question is made of; the words are the query language's own. */
+/** The parts of a query, in the query language. */
 const TERMS = [
   ["repo:owner/name", "events of one repository"],
   ["pr:123  code:PR1733356800123  id:ID", "of one pull request or delegation"],
@@ -152,7 +152,7 @@ class AuditPage {
       : `The newest ${this.#count} events`);
   }
 
-  /** The server hashes the whole log again; a long one takes its time, which is shown. */
+  /** The server hashes the whole log again. The progress of a long check is shown. */
   async #verify() {
     const { signal } = this.#stop;
     try {
@@ -169,12 +169,12 @@ class AuditPage {
         : null);
       if (state === "checking") this.#again = setTimeout(() => this.#verify(), 1000);
     } catch {
-      // The events can be read all the same; no mark stands then.
+      // The events can still be read; the mark is removed.
       if (!signal.aborted) put(this.#verified);
     }
   }
 
-  /** A file of all that answers, however much of it is shown. One at a time: the latest. */
+  /** Downloads all results, however many are shown. A new download replaces a running one. */
   async #export(format) {
     this.#exporting?.abort();
     const stop = new AbortController();

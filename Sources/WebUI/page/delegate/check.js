@@ -1,5 +1,5 @@
-// What is wrong with a request before it is sent: the server's own rules and its own words, so that
-// a fault is told beside its field at once. The server checks again, and what it says counts.
+// Checks a request before it is sent, by the server's rules and with its messages, so that an error
+// appears beside its field at once. The server checks again, and its result counts.
 
 export const LIMITS = {
   title: 256, objective: 20_000, constraints: 20_000, criterion: 2_000, criteria: 100, owner: 39,
@@ -7,9 +7,9 @@ export const LIMITS = {
 };
 
 /**
- * Checks a request as the API takes it.
- * @returns {{field: string, message: string}[]} one for each fault, a part of a list as
- *   `acceptanceCriteria[3]`; the message follows the field's name in a sentence
+ * Checks a request as the API does.
+ * @returns {{field: string, message: string}[]} the errors; a list's item is `acceptanceCriteria[3]`.
+ *   The message follows the field's name in a sentence
  */
 export function faultsOf(given) {
   const body = {
@@ -48,25 +48,25 @@ const ESCAPE = "\\x1b(?![[\\]PX^_])[ -/]*[0-~]";
 const PASTED = new RegExp([END, CONTROL, STRING, ESCAPE].join("|"), "g");
 
 /**
- * Words as people paste them from web pages and terminals, made plain as the server makes them
- * (Domain/PastedText.swift): ends of line are line feeds, and colours and links of a terminal go.
+ * Normalizes text pasted from web pages and terminals, as the server does (Domain/PastedText.swift):
+ * line ends become line feeds, and terminal sequences are removed.
  */
 export function plain(text) {
   return text?.replace(PASTED, (found) => (found.startsWith("\r") ? "\n" : ""));
 }
 
-/** The same for a text of one line: a line's end at its end is none of it. */
+/** The same for a text of one line: a trailing line end is removed. */
 export function plainLine(text) { return plain(text)?.replace(/\n+$/, ""); }
 
 /**
  * The repository that people write or paste: `owner/repo`, whose owner may be a path of groups, or an
- * address of the repository or of something in it.
+ * address of the repository or of a page in it.
  */
 export function repositoryOf(text) {
   const path = text.trim().replace(/^(https?:\/\/[^/]+\/|git@[^/:]+[/:])/, "");
   const [whole, inside] = path.split("/-/");
   let parts = whole.replace(/\/+$/, "").replace(/\.git$/, "").split("/");
-  // Only forges with groups write /-/ between a repository and what is in it.
+  // Only forges with groups write /-/ between a repository and a path in it.
   if (/^https?:/.test(text.trim()) && inside === undefined) parts = parts.slice(0, 2);
   if (parts.length < 2 || parts.includes("")) return null;
   return { owner: parts.slice(0, -1).join("/"), repo: parts.at(-1) };
@@ -141,7 +141,7 @@ function repo(text) {
   return end ? `ends with "${end}"; write the name without it` : null;
 }
 
-/** git-check-ref-format(1), and what people would regret. */
+/** git-check-ref-format(1), and further rules against bad names. */
 function branch(name, isStamped) {
   const form = "write a branch's name, such as feature/add-export";
   const fault = missing(name, form);

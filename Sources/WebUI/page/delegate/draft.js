@@ -1,6 +1,6 @@
-// What was typed and not sent. It outlives the page, the browser and the server, until it is sent
-// or thrown away. The key that makes two clicks one pull request belongs to it: the same words go
-// out under the same key, however often and from however many lives of the page.
+// Typed fields that were not sent. They outlive the page, the browser and the server, until they are
+// sent or discarded. The draft includes the idempotency key, so that two clicks make one pull request:
+// the same fields are sent under the same key, even after the page was reopened.
 
 import { recall, store } from "../shared/memory.js";
 
@@ -13,11 +13,11 @@ export class Draft {
   #key = null;
   #keyed = null;
 
-  /** @param read answers the fields as they stand */
+  /** @param read returns the current fields */
   constructor(read) {
     this.#read = read;
     const kept = recall(NAME);
-    /** The fields as they were kept; null where there are none. */
+    /** The stored fields; null if there is no draft. */
     this.fields = kept && typeof kept.fields === "object" ? kept.fields : null;
     this.#key = typeof kept?.key === "string" ? kept.key : null;
     this.#keyed = typeof kept?.keyed === "string" ? kept.keyed : null;
@@ -35,12 +35,12 @@ export class Draft {
     store(NAME, { fields: this.#read(), key: this.#key, keyed: this.#keyed });
   }
 
-  /** Saves what is not saved yet. */
+  /** Saves unsaved changes. */
   close() {
     if (this.#timer !== null) this.save();
   }
 
-  /** The key for a body: the one that went out with it, or a new one. */
+  /** The key for a body: the key that was sent with it, or a new one. */
   key(body) {
     if (this.#key === null || this.#keyed !== body) {
       this.#key = crypto.randomUUID?.() ?? randomKey();
@@ -50,7 +50,7 @@ export class Draft {
     return this.#key;
   }
 
-  /** The next try is a request of its own: the last one was answered for good. */
+  /** Uses a new key for the next request: the last response was final. */
   forgetKey() {
     this.#key = null;
     this.#keyed = null;
@@ -66,7 +66,7 @@ export class Draft {
   }
 }
 
-/** Pages that came over plain HTTP from another machine have no `randomUUID`. */
+/** Pages over plain HTTP from another machine have no `randomUUID`. */
 function randomKey() {
   return [...crypto.getRandomValues(new Uint8Array(16))]
     .map((byte) => byte.toString(16).padStart(2, "0")).join("");

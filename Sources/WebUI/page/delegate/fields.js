@@ -1,5 +1,4 @@
-// Fields of a form. Each has one line below it that holds its hint or its fault: telling a fault
-// moves nothing.
+// Fields of a form. Each has one line below it for its hint or its error, so an error moves nothing.
 
 import { h, put, setAttribute, setText } from "../shared/dom.js";
 import { ICON, icon } from "../shared/marks.js";
@@ -7,11 +6,11 @@ import { ICON, icon } from "../shared/marks.js";
 /** A labelled control with its line. */
 export class Field {
   /**
-   * @param name as the API spells it
-   * @param label what people read
+   * @param name the field's name in the API
+   * @param label the visible label
    * @param control an input, a select or a textarea
-   * @param hint what stands below while nothing is wrong: a text, or nodes
-   * @param optional whether it may be left empty, which the label then says
+   * @param hint the line without an error: a text, or nodes
+   * @param optional whether it may be empty, which the label shows
    */
   constructor(name, label, control, { hint = "", optional = false } = {}) {
     this.name = name;
@@ -37,7 +36,7 @@ export class Field {
     if (!this.fault) put(this.line, hint);
   }
 
-  /** Shows a fault, or the hint again where there is none. */
+  /** Shows an error; without one, the hint. */
   show(fault) {
     this.fault = fault;
     setAttribute(this.control, "aria-invalid", fault ? "true" : null);
@@ -49,7 +48,7 @@ export class Field {
   focus() { this.control.focus(); }
 }
 
-/** A list of lines that one adds to. */
+/** An editable list of lines. */
 export class ListField {
   #items = [];
   #body = h("ul.list-field");
@@ -77,7 +76,7 @@ export class ListField {
     this.#number();
   }
 
-  /** Shows the faults of its parts: from their index to a text; under -1 that of the whole. */
+  /** Shows errors: from an item's index to a text; -1 is the whole list. */
   show(faults) {
     this.#items.forEach((item, index) => {
       const fault = faults.get(index) ?? null;
@@ -151,7 +150,7 @@ export class ListField {
     }
   }
 
-  /** Several pasted lines are several entries. */
+  /** Several pasted lines become several items. */
   #paste(event, item) {
     const lines = (event.clipboardData?.getData("text") ?? "").split(/\r?\n/)
       .map((line) => line.replace(/^\s*[-*]\s+/, "")).filter((line) => line.trim() !== "");

@@ -1,6 +1,5 @@
-// The form: from what somebody wants to a pull request. Nothing that was typed is lost, whatever
-// the server, the connection or the browser does; and one press makes one pull request, whatever
-// the hand does.
+// The form that creates a delegation. No typed text is lost if the server, the connection or the
+// browser fails. One press makes one pull request, even if it is a double click.
 
 import { Problem, json } from "../shared/api.js";
 import { faultsOf, repositoryOf } from "./check.js";
@@ -23,7 +22,7 @@ class DelegatePage {
   #receipt = null;
   #stop = new AbortController();
   #touched = { branchName: false, prTitle: false };
-  /** Fields that were left or sent once: their faults are told as they come and go. */
+  /** Fields that were left or sent once: their errors are shown live. */
   #judged = new Set();
 
   constructor(feed) {
@@ -44,7 +43,7 @@ class DelegatePage {
     removeEventListener("pagehide", this.#leave);
   }
 
-  // MARK: What it is made of
+  // MARK: Elements
 
   #fields = {};
   #criteria;
@@ -120,7 +119,7 @@ class DelegatePage {
     return field;
   }
 
-  /** What the server knows to choose from. Without it the form works as well. */
+  /** The server's choices. The form also works without them. */
   async #choices() {
     const offer = (names) => put(this.#repositories,
       [...new Set(names)].map((name) => h("option", { value: name })));
@@ -133,13 +132,13 @@ class DelegatePage {
       })));
       if (found.agent) this.#fields.agent.setHint("Left empty: ", h("code", { text: found.agent }));
     } catch {
-      // Suggestions are a help, not a need.
+      // Suggestions are optional.
     }
   }
 
-  // MARK: What was typed
+  // MARK: Fields
 
-  /** The fields as a draft keeps them. */
+  /** The fields as a draft stores them. */
   #kept() {
     const { repository, taskTitle, objective, branchName, prTitle, constraints, agent, baseBranch,
       priority, draft } = this.#fields;
@@ -163,7 +162,7 @@ class DelegatePage {
     this.#more.open = Boolean(isUsed);
   }
 
-  /** Puts what a draft keeps into the fields; what it does not keep is emptied. */
+  /** Fills the fields from a draft; missing ones are emptied. */
   #fill(kept) {
     const text = (value) => (typeof value === "string" ? value : "");
     for (const [name, field] of Object.entries(this.#fields)) field.value = text(kept[name]);
@@ -175,7 +174,7 @@ class DelegatePage {
     this.#showBranch();
   }
 
-  /** Empties the form, but for the repository; what stood in it can be had back. */
+  /** Empties the form except for the repository. The content can be restored. */
   #clear(canUndo = true) {
     const before = this.#kept();
     this.#draft.clear();
@@ -210,7 +209,7 @@ class DelegatePage {
     if (this.#judged.has(field.name)) this.#judge();
   }
 
-  /** A field that was left with something in it is judged from then on. */
+  /** A field that was left with content is checked from then on. */
   #left({ target }) {
     const field = this.#fields[target.name] ?? (this.#criteria.node.contains(target)
       && target.tagName === "INPUT" ? this.#criteria : null);
@@ -232,7 +231,7 @@ class DelegatePage {
     }
   }
 
-  /** Shows what will be added: the stamp begins as it would now, and no two are alike. */
+  /** Shows a preview of the addition. Its stamp starts with the current time and is unique. */
   #showBranch() {
     const name = this.#fields.branchName.value || "name";
     this.#fields.branchName.setHint("Will be ",
@@ -256,7 +255,7 @@ class DelegatePage {
     return body;
   }
 
-  /** Shows the faults of the judged fields; @returns how many fields have one */
+  /** Shows the errors of checked fields; @returns the number of fields with errors */
   #judge(faults = faultsOf(this.#body())) {
     const byField = new Map();
     const ofCriteria = new Map();
@@ -358,7 +357,7 @@ class DelegatePage {
       }));
       const ours = faults.filter(({ field }) => field !== "Idempotency-Key");
       const count = this.#judge(ours);
-      // A key that another body used: the next try gets one of its own.
+      // Another body used this key: the next try gets a new one.
       if (ours.length < faults.length) this.#draft.forgetKey();
       this.#tell(count > 0 ? countWords(count) : "It was not taken. Try once more.");
       if (ours.some(({ field }) => ["agent", "baseBranch", "priority"].includes(field))) {
@@ -404,7 +403,7 @@ function countWords(count) {
     : `${count} fields are to be mended; nothing was sent.`;
 }
 
-/** The kind of change that a title speaks of, as commit messages name it. */
+/** The kind of change in a title, as commit messages name it. */
 function kindOf(title) {
   const word = title.split(/\s/)[0].toLowerCase();
   if (["fix", "repair", "correct", "mend"].includes(word)) return "fix";

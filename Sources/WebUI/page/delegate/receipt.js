@@ -1,6 +1,5 @@
-// What stands in place of the form after it was sent: the code to quote, the pull request, and how
-// far it has come. A delegation that had no pull request yet when the server answered gets it here
-// as soon as it has one.
+// The receipt that replaces a sent form: the confirmation code, the pull request, and the progress. If
+// the response had no pull request yet, it is shown as soon as it exists.
 
 import { delegationRoute, json } from "../shared/api.js";
 import { announce, copyButton, h, outLink, put, setText } from "../shared/dom.js";
@@ -21,7 +20,7 @@ export class Receipt {
 
   /**
    * @param answer the server's, of status 201 or 202
-   * @param again called when another one is to be delegated
+   * @param again called to start another delegation
    */
   constructor(feed, answer, again) {
     this.id = answer.id;
@@ -56,7 +55,7 @@ export class Receipt {
       if (!this.#row || item.version >= this.#row.version) this.#row = rowOf(item);
       this.#take(this.#waiting);
     } catch {
-      // The next event, or the connection when it is back, reads it again.
+      // The next event or reconnection reads it again.
     }
   }
 

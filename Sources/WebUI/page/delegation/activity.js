@@ -1,11 +1,11 @@
-// What an agent tells of itself beside its words: its plan, the tools it calls, what it used. All of
-// it is somebody's words, and comes in as text.
+// An agent's structured messages: its plan, tool calls and usage. They are untrusted and shown as
+// text.
 
 import { h, put, setText, words } from "../shared/dom.js";
 import { size } from "../shared/time.js";
 import { networkWords, refusalWords } from "../shared/words.js";
 
-/** So many tool calls are listed, the newest. */
+/** The most listed tool calls; the newest are shown. */
 const TOOLS_MAX = 200;
 
 const MARKS = {
@@ -43,7 +43,7 @@ export class Activity {
     for (const part of [this.#planPart, this.#toolPart, this.#hostPart, this.#used]) part.hidden = true;
   }
 
-  /** Takes a record of the output in. */
+  /** Adds a record of the output. */
   add({ plan, tool, usage, network }) {
     if (Array.isArray(plan)) this.#showPlan(plan);
     if (tool) this.#showTool(tool);
@@ -54,7 +54,7 @@ export class Activity {
     }
   }
 
-  /** No more will come: what has not ended never will. */
+  /** Ends the list: unfinished entries stay unfinished. */
   end() {
     this.#isOver = true;
     for (const item of this.#tools.children) {
@@ -71,7 +71,7 @@ export class Activity {
     put(this.#plan, plan.map(({ content, status }) => h("li", { "data-status": status }, mark(status), words(content))));
   }
 
-  /** Refused hosts first; each with its verdict and what went to it and came from it. */
+  /** Refused hosts first; each with its verdict and its bytes in both directions. */
   #showHosts({ hosts, connectionsBeyond }) {
     this.#hostPart.hidden = hosts.length === 0;
     const names = (some) => new Set(some.map(({ host }) => host)).size;

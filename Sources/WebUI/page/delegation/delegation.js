@@ -1,14 +1,14 @@
-// One delegation as a page follows it: what the server shows of it, and its events, each once and
-// in order. Events come at once; what the server derives from them is read again after each.
+// The data of one delegation's page: the server's view of it, and its events, each once and in order.
+// Events arrive at once; the derived view is read again after each.
 
 import { delegationRoute, json } from "../shared/api.js";
 
 export class Delegation {
-  /** What the API shows of it; null until it was read. */
+  /** The API's view; null until it was read. */
   detail = null;
-  /** Its envelopes, by version. */
+  /** The envelopes, by version. */
   events = [];
-  /** Why it can't be shown; null where it can. */
+  /** Why it cannot be shown; null if it can. */
   problem = null;
 
   #ref;
@@ -25,7 +25,7 @@ export class Delegation {
     this.#ref = ref;
     this.#feed = feed;
     this.#changed = changed;
-    this.#ends = [feed.follow((events) => this.#receive(events)), feed.onReset(() => this.#anew())];
+    this.#ends = [feed.follow((events) => this.#receive(events)), feed.onReset(() => this.#reload())];
   }
 
   close() {
@@ -35,7 +35,7 @@ export class Delegation {
 
   get id() { return this.detail?.id ?? null; }
 
-  /** Reads all of it. */
+  /** Reads everything. */
   async load() {
     const { signal } = this.#stop;
     try {
@@ -43,13 +43,13 @@ export class Delegation {
         json(delegationRoute(this.#ref), { signal }),
         json(delegationRoute(this.#ref, "events"), { signal }),
       ]);
-      // What was heard while they were on their way may be newer than they are.
+      // Events that arrived meanwhile may be newer than the response.
       const heard = [...this.events, ...this.#waiting];
       this.#waiting = [];
       this.detail = detail;
       this.events = log.items;
       this.problem = null;
-      // A code or a pull request's number may come to mean another delegation; an id does not.
+      // A code or a pull request's number may later refer to another delegation; an id cannot.
       this.#ref = detail.id;
       this.#take(heard);
       if (this.#version > detail.version) this.#reread();
@@ -61,8 +61,8 @@ export class Delegation {
     this.#changed();
   }
 
-  /** The log is another than the one that was heard, or too much of it was missed. */
-  #anew() {
+  /** The log was replaced, or too many events were missed. */
+  #reload() {
     this.events = [];
     this.#waiting = [];
     this.load();
@@ -100,7 +100,7 @@ export class Delegation {
     return any;
   }
 
-  /** One reading at a time; what changes meanwhile is read after it. */
+  /** One read at a time; later changes cause another one. */
   async #reread() {
     if (this.#reading) {
       this.#again = true;
@@ -115,7 +115,7 @@ export class Delegation {
       } while (this.#again);
       this.#changed();
     } catch {
-      // The connection is lost, which the page says; what was missed comes with the next event.
+      // The connection is lost, which the page shows; the next event reads again.
     } finally {
       this.#reading = false;
     }

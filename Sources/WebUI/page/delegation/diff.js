@@ -1,11 +1,11 @@
-// A patch as git writes it, by file and line. What an agent wrote is shown as text, and what could
-// hide in it (marks that turn text) is shown too.
+// A patch in git's format, by file and line. An agent's text is shown as text; characters that change
+// its direction are made visible.
 
 import { Problem, address, delegationRoute, request } from "../shared/api.js";
 import { h, put, setText, words } from "../shared/dom.js";
 import { visible } from "../shared/terminal.js";
 
-/** Lines that are laid out at once; files beyond are opened one by one. */
+/** The most lines that are rendered at once; further files are opened individually. */
 const OPEN_LINES_MAX = 2000;
 const FILE_LINES_MAX = 10_000;
 const LINE_CHARS_MAX = 4000;
@@ -40,7 +40,7 @@ export class DiffView {
     this.#load();
   }
 
-  /** @param commit the newest commit that was handed in; null while there is none */
+  /** @param commit the newest commit that was handed in; null if there is none yet */
   update(commit) {
     this.#wanted = commit;
     this.#load();
@@ -133,7 +133,7 @@ function header(file, line) {
   }
 }
 
-/** `diff --git a/PATH b/PATH`: both halves are alike unless the file was renamed. */
+/** `diff --git a/PATH b/PATH`: both paths are equal unless the file was renamed. */
 function gitPath(line) {
   const rest = line.slice("diff --git ".length);
   return rest.slice((rest.length + 1) / 2).replace(/^("?)b\//, "$1");

@@ -1,5 +1,5 @@
-// What the attempts of a delegation reached of the network, which hosts they were refused, and the
-// line of a workflow that would allow those. Names of hosts were chosen by an agent: text alone.
+// The network use of a delegation's attempts: the reached hosts, the refused ones, and the workflow's
+// line that would allow those. Host names come from an agent, so they are shown as text.
 
 import { copyButton, h, put } from "../shared/dom.js";
 import { size } from "../shared/time.js";
@@ -14,7 +14,7 @@ export class NetworkPart {
       h("h2", { id: "network-title", text: "Network" }), this.#body);
   }
 
-  /** @param attempts as the API shows them */
+  /** @param attempts as in the API */
   update(attempts) {
     const used = (attempts ?? []).filter((attempt) => attempt.network);
     const key = JSON.stringify(used.map(({ number, network }) => [number, network]));

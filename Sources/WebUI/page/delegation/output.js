@@ -1,5 +1,5 @@
-// The output of an agent, live. It follows what comes, stops following as soon as somebody scrolls
-// up, and keeps what a page can hold; the whole can be downloaded.
+// The live output of an agent. It scrolls with new output until the user scrolls up. It keeps as much
+// as a page can show; the whole output can be downloaded.
 
 import { Activity } from "./activity.js";
 import { address, delegationRoute, Problem } from "../shared/api.js";
@@ -7,15 +7,15 @@ import { h, put, setAttribute, setText } from "../shared/dom.js";
 import { readStream } from "../shared/stream.js";
 import { Terminal, visible } from "../shared/terminal.js";
 
-/** A part of the output that the browser lays out only where it is seen. */
+/** A part of the output that is rendered only while it is visible. */
 const BLOCK_CHARS = 16_000;
 
-/** What is kept in the page, in characters. */
+/** The kept output, in characters. */
 const KEPT_MAX = 3_000_000;
 
 const DELAYS_MS = [250, 1000, 2000, 4000];
 
-/** A page that nobody sees gives its connection back after so long. */
+/** The time after which a hidden page closes its connection. */
 const HIDDEN_MAX_MS = 20_000;
 
 export class OutputView {
@@ -75,14 +75,14 @@ export class OutputView {
     document.removeEventListener("visibilitychange", this.#visibility);
   }
 
-  /** Follows again, at the end. */
+  /** Scrolls to the end and follows again. */
   follow() {
     this.#following = true;
     this.#follow.hidden = true;
     this.#keepEnd();
   }
 
-  /** Reads only while somebody looks. */
+  /** Reads only while the page is visible. */
   setActive(active) {
     this.#active = active;
     if (active) this.#resume();
@@ -90,7 +90,7 @@ export class OutputView {
   }
 
   /**
-   * Tells how far the delegation is.
+   * Sets the delegation's progress.
    * @param attempt the newest; 0 before the first
    * @param isLive whether more output may come
    */
@@ -204,7 +204,7 @@ export class OutputView {
     let from = 0;
     while (from < text.length) {
       if (!this.#block || this.#block.count >= BLOCK_CHARS) this.#newBlock();
-      // A block ends with a line, or where a line is as long as one.
+      // A block ends after a line, or within one as long as a block.
       const room = BLOCK_CHARS - this.#block.count;
       let to = Math.min(text.length, from + room);
       if (to < text.length) {

@@ -1,5 +1,4 @@
-// One delegation: where it stands, what comes next, what the agent says and did, and what somebody
-// can do about it.
+// One delegation: its state, the next step, the agent's output and changes, and the available actions.
 
 import { Problem, delegationRoute, post } from "../shared/api.js";
 import { Delegation } from "./delegation.js";
@@ -51,7 +50,7 @@ class DelegationPage {
     this.#diff.close();
   }
 
-  // MARK: What it is made of
+  // MARK: Elements
 
   #heading = h("h1", { tabindex: -1 });
   #pipeline = new Pipeline();
@@ -104,7 +103,7 @@ class DelegationPage {
     this.#message.hidden = true;
   }
 
-  // MARK: What it shows
+  // MARK: Rendering
 
   #show() {
     const { detail, problem, events } = this.#delegation;
@@ -176,7 +175,7 @@ class DelegationPage {
     } else if (this.#tabs.chosen === "output") this.#output.setActive(true);
   }
 
-  // MARK: What happens now, and next
+  // MARK: Current state and next step
 
   #showNext(detail, events) {
     this.#when = null;
@@ -185,7 +184,7 @@ class DelegationPage {
       setAttribute(this.#next, "data-kind", "bad");
       put(this.#next, h("p", {}, h("strong", { text: "In quarantine. " }), words(detail.quarantine)),
         h("p.muted", { text: "Its events do not follow from each other; nothing more is done with it. "
-          + "aipm verify says where the log is hurt." }));
+          + "aipm verify says where the log is corrupt." }));
     } else if (detail.state === "Failed") this.#showFailure(detail);
     else if (detail.state === "Pushed") this.#showEnd(detail, events);
     else this.#showGoing(detail);
@@ -286,7 +285,7 @@ class DelegationPage {
       detail.prTitle ? part("Pull request title", text(detail.prTitle)) : null);
   }
 
-  // MARK: What can be done
+  // MARK: Actions
 
   #acting = false;
 
@@ -306,7 +305,7 @@ class DelegationPage {
     put(this.#said);
     try {
       await post(delegationRoute(this.#delegation.id, what));
-      // The events bring the rest; what has the focus is not to vanish under it.
+      // The events update the rest. A focused element must not disappear.
       if (document.activeElement === document.body || button === document.activeElement) {
         this.#heading.focus({ preventScroll: true });
       }

@@ -1,5 +1,5 @@
-// Tabs (https://www.w3.org/WAI/ARIA/apg/patterns/tabs/): one is in the order of focus, arrows go
-// to the others.
+// Tabs (https://www.w3.org/WAI/ARIA/apg/patterns/tabs/): one is in the focus order, arrow keys select
+// the others.
 
 import { h, setAttribute, setText } from "../shared/dom.js";
 
@@ -9,9 +9,9 @@ export class Tabs {
   chosen = null;
 
   /**
-   * @param label what they are about
+   * @param label the name of the group
    * @param parts `[{name, title, node}]`
-   * @param changed called with the name of the one that was chosen
+   * @param changed called with the name of the selected tab
    */
   constructor(label, parts, changed) {
     this.#changed = changed;
@@ -43,7 +43,7 @@ export class Tabs {
     this.#changed(name);
   }
 
-  /** A few characters beside a tab's title. */
+  /** A short note beside a tab's title. */
   note(name, text) {
     setText(this.#tabs.get(name).count, text);
   }

@@ -1,5 +1,5 @@
-// A delegation's way through its states: when it came into each, how long it stood there, what
-// happened meanwhile, and what is still to come.
+// A delegation's states: when each began, how long it lasted, the events meanwhile, and the states
+// that follow.
 
 import { h, put, setText } from "../shared/dom.js";
 import { timelineMark } from "../shared/marks.js";
@@ -8,7 +8,7 @@ import {
   STATES, STATE_AFTER, eventWords, networkWords, outcomeWords, short, stepWords, waitWords,
 } from "../shared/words.js";
 
-/** More steps than this, and the early ones fold. */
+/** With more steps than this, the early ones are folded. */
 const STEPS_MAX = 14;
 
 export class Timeline {
@@ -79,7 +79,7 @@ export function stepsOf(events) {
       if (last) last.until = time;
       steps.push({ state, since: time, until: null, said: saidOf(event), notes: [] });
     } else if (event.type === "delegation.retry-requested" && last) {
-      // It goes on from the last milestone on the forge.
+      // It continues from the last milestone on the forge.
       last.until = time;
       steps.push({ state: STATES[reached], since: time, until: null, said: "again",
         notes: [noteOf(event, time)] });

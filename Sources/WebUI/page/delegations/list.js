@@ -1,18 +1,18 @@
-// The delegations of one filter, newest first: pages as they are scrolled to, and events as they
-// come. What was read and what was told meet by version, so neither can undo the other.
+// The delegations of one filter, newest first: pages on scrolling, and live events. Responses and
+// events are merged by version, so neither reverts the other.
 
 import { delegationRoute, json } from "../shared/api.js";
 import { advance, matches, rowBegun, rowOf } from "../shared/rows.js";
 
 const PAGE = 200;
 
-/** The first rows are there sooner where they are few. */
+/** The first response is small, so that it arrives sooner. */
 const FIRST_PAGE = 60;
 
-/** Rows that are kept; older ones are read again when somebody scrolls to them. */
+/** The kept rows; older ones are read again on scrolling. */
 const ROWS_MAX = 20_000;
 
-/** Events that may have overtaken a page that is on its way. */
+/** Events that may be newer than a pending page. */
 const RECENT_MAX = 4000;
 
 export class DelegationList {
@@ -33,7 +33,8 @@ export class DelegationList {
   /**
    * @param feed the log
    * @param filter `{state, repository, search}`
-   * @param changed called with `{above}`: how many rows came on top since the last call
+   * @param changed called with `{above}`: the number of rows that were inserted on top since the last
+   *   call
    */
   constructor(feed, filter, changed) {
     this.filter = filter;
@@ -50,7 +51,7 @@ export class DelegationList {
     for (const end of this.#ends) end();
   }
 
-  /** Reads everything anew; what is shown stays until it is there. */
+  /** Reads everything again; the shown rows stay until then. */
   async reload() {
     this.#stop.abort();
     this.#stop = new AbortController();
@@ -59,7 +60,7 @@ export class DelegationList {
     await this.#load(true);
   }
 
-  /** Reads the next page, if there is one and none is on its way. */
+  /** Reads the next page, if there is one and no read is pending. */
   more() {
     if (this.#loading || this.state === "end") return;
     this.#load(this.#cursor === null);
@@ -111,7 +112,7 @@ export class DelegationList {
     if (above !== null) this.#changed({ above });
   }
 
-  /** @returns how many rows came on top; null where nothing changed */
+  /** @returns the number of rows inserted on top; null if nothing changed */
   #apply(events) {
     let above = 0;
     let touched = false;
@@ -130,7 +131,7 @@ export class DelegationList {
         above += this.#insert(row) === 0 ? 1 : 0;
         touched = true;
       } else if (this.filter.state) {
-        // It may have come into a state that is looked for.
+        // It may have entered a state of the filter.
         this.#reread(id);
       }
     }
@@ -150,7 +151,7 @@ export class DelegationList {
     return index;
   }
 
-  /** Where a stamp stands or would stand among the rows. */
+  /** The index of a stamp among the rows, or where it would be inserted. */
   #index(stamp) {
     let low = 0;
     let high = this.rows.length;
@@ -188,13 +189,13 @@ export class DelegationList {
       }
       this.#changed({ above: 0 });
     } catch {
-      // The next event of this delegation asks again; a lost connection reads everything anew.
+      // The next event of this delegation reads it again; after a lost connection everything is read.
     } finally {
       this.#rereading.delete(id);
     }
   }
 
-  /** Whether a row lies among those that were read so far. */
+  /** Whether a row is in the range that was read so far. */
   #reaches(row) {
     return this.state === "end" || this.#cursor === null || row.stamp > Number(this.#cursor);
   }

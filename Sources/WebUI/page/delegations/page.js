@@ -1,4 +1,4 @@
-// All delegations, live.
+// The live list of all delegations.
 
 import { h, outLink, put, setAttribute, setText, words } from "../shared/dom.js";
 import { DelegationList } from "./list.js";
@@ -10,7 +10,7 @@ import { VirtualList } from "./virtual.js";
 
 const COLUMNS = ["State", "Delegation", "Pull request", "Requester", "Worker", "Age"];
 
-/** Where the list was left, so that going back shows what was there. */
+/** The state of the list, restored on going back. */
 const left = { query: "", top: 0, current: null };
 
 export function open({ feed, query }) {
@@ -28,7 +28,7 @@ class DelegationsPage {
 
   #feed;
   #list = null;
-  /** What is shown: the last list's rows until the first of another filter are there. */
+  /** The shown rows: the last list's until the first page of another filter is there. */
   #rows = [];
   #virtual;
   #current = null;
@@ -64,7 +64,7 @@ class DelegationsPage {
     this.#virtual.close();
   }
 
-  // MARK: What it is made of
+  // MARK: Elements
 
   #search;
   #state;
@@ -120,7 +120,7 @@ class DelegationsPage {
       h("div.list-frame", {}, this.#scroller, this.#fresh));
   }
 
-  // MARK: What it shows
+  // MARK: Rendering
 
   get #wanted() {
     return {
@@ -226,7 +226,7 @@ class DelegationsPage {
 
   // MARK: Keys
 
-  /** Steps that were asked for before there was a row to go to. */
+  /** Pending steps, if the next row is not loaded yet. */
   #asked = 0;
 
   #step(by) {
@@ -241,7 +241,7 @@ class DelegationsPage {
     this.#virtual.node(next)?.row.focus();
   }
 
-  /** The row that has the focus, or had it last. */
+  /** The row with the focus, or the last one that had it. */
   get #active() {
     return document.activeElement?.closest?.(".row")?.row?.id ?? this.#current;
   }
@@ -258,7 +258,7 @@ function count(n, state) {
   return state === "end" ? `${n}` : `${n}+`;
 }
 
-/** One row; made once, and filled with one delegation after the other. */
+/** One row's node, reused for different delegations. */
 class Row {
   id = null;
   #pipeline = new Pipeline();
@@ -323,7 +323,7 @@ class Row {
   }
 }
 
-/** What is to be said beside the state. */
+/** The note beside the state. */
 function note(row) {
   if (row.quarantine) return "in quarantine";
   if (row.failure) return row.failure;

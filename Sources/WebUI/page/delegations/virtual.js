@@ -1,6 +1,6 @@
-// A list of which only the seen part is in the page, so that ten thousand rows cost as much as
-// thirty. Rows are of one height and know their item by key: a row that has the focus keeps its
-// node while others come and go around it.
+// A list whose visible part alone is in the page, so that ten thousand rows cost as much as thirty.
+// Rows have one height and identify their item by key. The row with the focus keeps its node while
+// others change.
 
 const SPARE = 8;
 
@@ -14,10 +14,10 @@ export class VirtualList {
 
   /**
    * @param scroller the element that scrolls
-   * @param body the element within it that holds the rows
+   * @param body the element within it that contains the rows
    * @param options `create()` makes a row's node; `fill(node, index)` shows an item in it;
-   *   `key(index)` names the item; `seen(end, top)` is told how many items are drawn or passed, and how
-   *   far it is scrolled
+   *   `key(index)` identifies the item; `seen(end, top)` gets the number of items drawn or passed, and
+   *   the scroll position
    */
   constructor(scroller, body, { create, fill, key, seen = () => {} }) {
     this.scroller = scroller;
@@ -42,27 +42,27 @@ export class VirtualList {
   /** A row's height in pixels, from the style sheet's `--row`. */
   get rowHeight() {
     if (this.#height === 0) {
-      const told = parseFloat(getComputedStyle(this.body).getPropertyValue("--row"));
-      this.#height = told > 0 ? told : 40;
+      const height = parseFloat(getComputedStyle(this.body).getPropertyValue("--row"));
+      this.#height = height > 0 ? height : 40;
     }
     return this.#height;
   }
 
   /**
-   * Shows so many items.
-   * @param above how many of them are new on top: what is in view then stays where it is
+   * Shows this many items.
+   * @param above the number of new ones on top: the visible rows keep their position
    */
   update(count, above = 0) {
     const { scroller } = this;
     this.#count = count;
     this.body.style.height = `${count * this.rowHeight}px`;
     if (above > 0 && scroller.scrollTop > 0) scroller.scrollTop += above * this.rowHeight;
-    // The first rows are in the next frame, and not in the one after it.
+    // The first rows are drawn in the next frame, without a further delay.
     if (this.#nodes.size === 0) this.#draw();
     else this.refresh();
   }
 
-  /** Draws again at the next frame. */
+  /** Draws again in the next frame. */
   refresh() {
     if (this.#frame) return;
     this.#frame = requestAnimationFrame(() => {
@@ -83,7 +83,7 @@ export class VirtualList {
     this.#draw();
   }
 
-  /** The node that shows an item now; undefined where it is out of view. */
+  /** The node of an item; undefined if it is not visible. */
   node(index) {
     return this.#nodes.get(this.key(index));
   }
@@ -111,7 +111,7 @@ export class VirtualList {
       this.fill(node, index);
       const y = `translateY(${index * height}px)`;
       if (node.style.transform !== y) node.style.transform = y;
-      // Readers go through rows in the order of the document.
+      // Screen readers follow the order of the document.
       const place = previous ? previous.nextSibling : this.body.firstChild;
       if (node !== place) this.body.insertBefore(node, place);
       previous = node;

@@ -1,4 +1,4 @@
-// Small charts, each with a table of its values for those who do not see it.
+// Small charts, each with a table of its values for screen readers.
 
 import { h, svg } from "../shared/dom.js";
 
@@ -7,7 +7,7 @@ const HEIGHT = 120;
 const BASE = 104;
 const TOP = 10;
 
-/** @returns the next round number that is not below `value` */
+/** @returns the next round number at or above `value` */
 function roundUp(value) {
   if (value <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
@@ -15,9 +15,9 @@ function roundUp(value) {
 }
 
 /**
- * Bars, one upon the other.
+ * Stacked bars.
  * @param columns `[{name, parts: [{kind, value}]}]`, the oldest first
- * @param label what it is about
+ * @param label the chart's name
  * @param heads the table's head: of the columns, and of each part
  */
 export function bars(columns, label, heads) {
@@ -40,9 +40,9 @@ export function bars(columns, label, heads) {
 }
 
 /**
- * Lines over the same columns; where a value is null a line has a gap.
+ * Lines over the same columns, with a gap at null.
  * @param columns `[{name, values: [number|null]}]`
- * @param say a value as people read it
+ * @param say formats a value
  */
 export function lines(columns, label, heads, kinds, say) {
   const values = columns.flatMap((column) => column.values).filter((value) => value !== null);

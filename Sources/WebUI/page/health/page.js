@@ -1,5 +1,4 @@
-// How AIPM does, at a glance: what waits, what became of the day's delegations, how long they took,
-// and what the forge still allows.
+// The overview: the queue, the results of the day, durations, and the forge's remaining calls.
 
 import { json } from "../shared/api.js";
 import { bars, lines } from "./chart.js";
@@ -112,7 +111,7 @@ class HealthPage {
     this.#forge.update(forge ? forge.remaining.toLocaleString() : "–",
       forge && forge.remaining * 10 < forge.limit ? "warn" : "",
       forge ? `of ${forge.limit.toLocaleString()}, full again at ${at(moment(forge.resetAt))}`
-        : "the forge told no limit yet");
+        : "the forge has reported no limit yet");
     if (isNew) this.#draw(found);
     this.#tick();
   }

@@ -1,12 +1,12 @@
-// The API. Its address is this page's own folder, so that the page works under any base path, or
-// what the page's `aipm-api` says, so that it works from another origin.
+// The API client. The API's address is this page's folder, so that the page works under any base path.
+// The page's `aipm-api` can set another origin.
 
-const told = document.querySelector("meta[name=aipm-api]")?.content.trim() ?? "";
+const configured = document.querySelector("meta[name=aipm-api]")?.content.trim() ?? "";
 
-/** Where the API stands, with a slash at its end. */
-export const base = new URL(told === "" ? "." : told.replace(/\/*$/, "/"), document.baseURI);
+/** The address of the API, with a trailing slash. */
+export const base = new URL(configured === "" ? "." : configured.replace(/\/*$/, "/"), document.baseURI);
 
-/** The address of a route. `query`'s empty members are left out. */
+/** The address of a route. Empty members of `query` are left out. */
 export function address(route, query = {}) {
   const url = new URL(route, base);
   url.hash = "";
@@ -21,7 +21,7 @@ export function delegationRoute(ref, part = "") {
   return `api/delegations/${encodeURIComponent(ref)}${part && "/"}${part}`;
 }
 
-/** What a server answered in place of what was asked for; `status` 0: it did not answer. */
+/** An error response; `status` 0: no response. */
 export class Problem extends Error {
   constructor(status, body = {}) {
     super(body.detail || body.title || (status ? `The server answered ${status}.` : NO_ANSWER));
@@ -31,7 +31,7 @@ export class Problem extends Error {
     this.code = body.code || "";
     this.errors = Array.isArray(body.errors) ? body.errors : [];
     this.body = body;
-    /** In milliseconds; null where the server named none. */
+    /** In milliseconds; null if the server gave none. */
     this.retryAfter = null;
   }
 }
@@ -39,7 +39,7 @@ export class Problem extends Error {
 const NO_ANSWER = "The server does not answer.";
 
 /**
- * One request.
+ * Sends one request.
  * @returns the response, whose status is 200 to 299
  * @throws {Problem} or an AbortError
  */
@@ -65,7 +65,7 @@ export async function request(route, { query, method = "GET", body, headers = {}
   throw await problem(response);
 }
 
-/** What first.js asked for already, where it is that; it serves once. */
+/** The request that first.js sent already, if the address is equal; used once. */
 function early(url) {
   const first = window.aipmFirst;
   if (first?.url !== url) return null;
@@ -73,13 +73,13 @@ function early(url) {
   return first.response;
 }
 
-/** A response that is none of what was asked for, as a problem. */
+/** The problem of an error response. */
 export async function problem(response) {
   let body = {};
   try {
     body = await response.json();
   } catch {
-    // Something between here and the server answered, in words of its own.
+    // A proxy before the server sent its own response.
   }
   const found = new Problem(response.status, body && typeof body === "object" ? body : {});
   const seconds = Number(response.headers.get("Retry-After"));
@@ -87,7 +87,7 @@ export async function problem(response) {
   return found;
 }
 
-/** A body as JSON. */
+/** Reads a JSON body. */
 export async function json(route, options) {
   const response = await request(route, options);
   try {
@@ -98,7 +98,7 @@ export async function json(route, options) {
   }
 }
 
-/** A request that changes something; its answer's body is not of interest. */
+/** Sends a request that changes something; the response's body is ignored. */
 export function post(route) {
   return request(route, { method: "POST", body: "{}" });
 }

@@ -1,5 +1,5 @@
-// Elements. Whatever users, agents and forges wrote enters the page here, and only as text: there
-// is no way from a string to markup.
+// Elements. Text of users, agents and forges enters the page here, and only as text: no function turns
+// a string into markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -41,7 +41,7 @@ function add(node, children) {
   }
 }
 
-/** Puts children in place of what a node held. */
+/** Replaces the children of a node. */
 export function put(node, ...children) {
   const fragment = document.createDocumentFragment();
   add(fragment, children);
@@ -49,12 +49,12 @@ export function put(node, ...children) {
   return node;
 }
 
-/** Sets a text where it changed, so that an update that changes nothing costs nothing. */
+/** Sets a text if it changed, so that an update without changes costs nothing. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Sets an attribute where it changed; null takes it away. */
+/** Sets an attribute if it changed; null removes it. */
 export function setAttribute(node, name, value) {
   if (value === null || value === undefined || value === false) {
     if (node.hasAttribute(name)) node.removeAttribute(name);
@@ -63,12 +63,12 @@ export function setAttribute(node, name, value) {
   }
 }
 
-/** Somebody's words: marks that turn the direction of text end with them. */
+/** An untrusted text: its direction marks have no effect after it. */
 export function words(text, tag = "bdi") {
   return h(tag, { text: text ?? "", dir: "auto" });
 }
 
-/** An address to follow; null where it is none of the web's. */
+/** The address of a link; null if it is not a web address. */
 export function webAddress(text) {
   try {
     const url = new URL(text);
@@ -78,14 +78,14 @@ export function webAddress(text) {
   }
 }
 
-/** A link out of this page, or its text alone where the address is none. */
+/** An external link; only its text if the address is invalid. */
 export function outLink(address, ...children) {
   const href = webAddress(address);
   if (!href) return h("span", {}, ...children);
   return h("a", { href, target: "_blank", rel: "noopener noreferrer" }, ...children);
 }
 
-/** A button that copies, and says that it did. */
+/** A button that copies a text and confirms it. */
 export function copyButton(name, text) {
   const label = h("span", { text: "Copy" });
   const button = h("button.quiet.small", { type: "button", "aria-label": `Copy ${name}` }, label);
@@ -108,14 +108,14 @@ async function copy(text) {
   }
 }
 
-/** Tells screen readers. */
+/** Announces a text to screen readers. */
 export function announce(text) {
   const node = document.getElementById("announcer");
   if (node) node.textContent = text;
 }
 
 /**
- * Asks before something that can't be taken back.
+ * Asks before an action that cannot be undone.
  * @returns {Promise<boolean>}
  */
 export function confirm(title, text, action) {

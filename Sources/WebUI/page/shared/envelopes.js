@@ -1,4 +1,4 @@
-// Events of the log as a list; each opens to the whole envelope, as the API gives it.
+// Events of the log as a list; each opens to its envelope in the API's format.
 
 import { copyButton, h, put } from "./dom.js";
 import { visible } from "./terminal.js";
@@ -30,7 +30,7 @@ export function envelopeNode(event, { linked = false } = {}) {
   return node;
 }
 
-/** The events of one delegation; new ones come at the end. */
+/** The events of one delegation; new ones are appended. */
 export class EventLog {
   #list = h("div.envelopes");
   #last = 0;

@@ -1,26 +1,26 @@
-// The log, followed live by the whole page over one connection. It promises each event once and in
-// order: positions are dense, so a gap is seen at once and read again from where it began.
+// The live log, for the whole page over one connection. Each event is delivered once and in order:
+// positions have no gaps, so a missing event is noticed at once and read again.
 
 import { Problem } from "./api.js";
 import { readStream } from "./stream.js";
 
-/** Waits before the next try. The first is short, since a server that restarts is soon back. */
+/** Delays before the next try. The first is short, since a restarted server is soon back. */
 const DELAYS_MS = [250, 500, 1000, 2000, 4000];
 
-/** A page that nobody sees gives its connection back after so long: browsers allow six in all. */
+/** The time after which a hidden page closes its connection: browsers allow six in all. */
 const HIDDEN_MAX_MS = 60_000;
 
-/** After so long unseen, reading everything anew costs less than catching up. */
+/** The hidden time after which reading everything again is cheaper than catching up. */
 const ABSENT_MAX_MS = 30 * 60_000;
 
 export class Feed extends EventTarget {
   /** `connecting`, `live`, `lost` or `paused`. */
   state = "connecting";
-  /** The position that everything up to was seen; null until it is known. */
+  /** Everything up to this position was delivered; null until it is known. */
   position = null;
-  /** When the connection was last known good. */
+  /** When the connection last worked. */
   goodAt = Date.now();
-  /** How many events the last reconnection caught up with. */
+  /** The number of events that the last reconnection caught up with. */
   caughtUp = 0;
 
   #listeners = new Set();
@@ -30,7 +30,7 @@ export class Feed extends EventTarget {
   #wait = null;
   #hiddenAt = null;
   #hiding = null;
-  /** Resolves to the position that the stream began at: what came after it is heard. */
+  /** Resolves to the position at which the stream began: later events are delivered. */
   #begun = Promise.withResolvers();
 
   start() {
@@ -40,20 +40,20 @@ export class Feed extends EventTarget {
   }
 
   /**
-   * Tells that something was read as of `position`. What was committed after that is heard; where
-   * the stream began later than that, `again` is called, and the reading begins anew.
+   * Reports that data was read as of `position`. Later events are delivered. If the stream began
+   * later, `again` is called, and the data must be read again.
    */
   async joined(position, again) {
     if ((await this.#begun.promise) > position) again();
   }
 
-  /** Calls `listen` with each batch of envelopes; the answer ends it. */
+  /** Calls `listen` with each batch of envelopes; the returned function stops it. */
   follow(listen) {
     this.#listeners.add(listen);
     return () => this.#listeners.delete(listen);
   }
 
-  /** Calls `reset` where what was read before can't be brought up to date by events. */
+  /** Calls `reset` if events cannot update the data that was read before. */
   onReset(reset) {
     this.#resets.add(reset);
     return () => this.#resets.delete(reset);
@@ -84,7 +84,7 @@ export class Feed extends EventTarget {
         (events) => this.#receive(events), () => this.#opened(wasLost, last !== null));
     } catch (error) {
       if (stop.signal.aborted && !this.#gap) return;
-      // The log ends before what we have seen: it is another one, or an older backup.
+      // The log ends before the last delivered event: it is another log, or an older backup.
       if (error instanceof Problem && error.status === 409) this.#reset();
     }
     this.#lost();
@@ -93,7 +93,7 @@ export class Feed extends EventTarget {
   #opened(wasLost, resumes) {
     this.#tries = 0;
     this.goodAt = Date.now();
-    // Where it is not known how much was missed, everything is read again.
+    // If the number of missed events is unknown, everything is read again.
     if (!resumes && wasLost) this.#reset();
     this.#set("live");
   }

@@ -1,4 +1,4 @@
-// Keys of the whole page. A page of it adds its own for as long as it is shown.
+// Keys of the whole page. Each shown page adds its own.
 
 import { h } from "./dom.js";
 

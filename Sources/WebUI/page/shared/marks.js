@@ -1,5 +1,5 @@
-// States as shapes. Each is told apart without colour: a full dot was passed, a ring with a dot is
-// now, a small ring is to come, a tick is the good end, a cross in a diamond the other.
+// Marks for states. They differ without colour: a full dot is passed, a ring with a dot is current, a
+// small ring is to come, a tick is success, a cross in a diamond is failure.
 
 import { h, setAttribute, setText, svg } from "./dom.js";
 import { STATES, isOver } from "./words.js";
@@ -7,7 +7,7 @@ import { STATES, isOver } from "./words.js";
 const STEP = 14;
 const Y = 8;
 
-/** A delegation's eight states in one line. `update(row)` shows where it stands. */
+/** A delegation's eight states in one line. `update(row)` shows the current one. */
 export class Pipeline {
   #marks = [];
   #lines = [];
@@ -80,7 +80,7 @@ const GLYPHS = {
   stopped: ["calm", "M4.5 4.5h7v7h-7z"],
 };
 
-/** A state as a shape and its word. */
+/** A state as a mark and its word. */
 export class Badge {
   #path = svg("path");
   #word = h("span");
@@ -106,7 +106,7 @@ export function timelineMark(kind) {
     svg("path", { class: `mark ${kind}`, d: SHAPES[kind](8) }));
 }
 
-/** Small drawings for buttons. */
+/** Small icons for buttons. */
 export function icon(d) {
   return svg("svg.icon", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" },
     svg("path", { d }));

@@ -1,4 +1,4 @@
-// What this browser remembers between visits. Where it may not, nothing is lost but that.
+// This browser's memory between visits. The page also works without it.
 
 const PREFIX = "aipm.";
 const KNOWN_MAX = 30;
@@ -20,13 +20,13 @@ export function store(name, value) {
   }
 }
 
-/** Names that were seen before, the latest first. */
+/** Names that were used before, the latest first. */
 export function known(kind) {
   const names = recall(kind);
   return Array.isArray(names) ? names.filter((name) => typeof name === "string") : [];
 }
 
-/** Keeps a name for suggestions; `first` also makes it the first of them. */
+/** Stores a name for suggestions; `first` moves it to the top. */
 export function remember(kind, name, first = false) {
   const names = known(kind);
   if (!first && names.includes(name)) return;

@@ -1,10 +1,10 @@
-// One delegation as lists show it, and what each event makes of it: the part of the server's own
-// fold that a list needs, so that a row moves at once and a page of rows asks for nothing.
+// One delegation in a list, and the effect of each event on it. This is the part of the server's fold
+// that a list needs, so that a row changes at once without a request.
 
 import { moment } from "./time.js";
 import { STATES, STATE_AFTER } from "./words.js";
 
-/** A row from the API's shape; the long texts stay behind. */
+/** A row from the API's format, without the long texts. */
 export function rowOf(item) {
   return {
     id: item.id,
@@ -31,7 +31,7 @@ export function rowOf(item) {
   };
 }
 
-/** The last good state that a delegation reached, as an index of `STATES`. */
+/** The last state before a failure, as an index of `STATES`. */
 function reachedOf(item) {
   if (item.state !== "Failed") return STATES.indexOf(item.state);
   if (item.pullRequest) {
@@ -41,7 +41,7 @@ function reachedOf(item) {
   return ["commit-task", "open-pull-request"].includes(item.failure?.step) ? 1 : 0;
 }
 
-/** A row from the event that a delegation begins with. */
+/** A row from a delegation's first event. */
 export function rowBegun(event) {
   const d = event.data;
   const time = moment(event.time);
@@ -56,13 +56,13 @@ export function rowBegun(event) {
 }
 
 /**
- * Takes an event into a row.
- * @returns {boolean} false where the row can't follow: it must be read again
+ * Applies an event to a row.
+ * @returns {boolean} false if the row lacks data for it and must be read again
  */
 export function advance(row, event) {
   if (event.version <= row.version) return true;
   if (event.version > row.version + 1) return false;
-  // Where a retry goes on depends on what the row does not hold.
+  // The state after a retry depends on data that the row does not contain.
   if (event.type === "delegation.retry-requested") return false;
   row.version = event.version;
   const d = event.data;
@@ -105,7 +105,7 @@ export function advance(row, event) {
   return true;
 }
 
-/** Whether a row belongs to a list of this filter; the same rules as the server's. */
+/** Whether a row matches a filter, by the server's rules. */
 export function matches(row, { state, repository, search }) {
   if (state && row.state !== state) return false;
   if (repository && row.repository !== repository) return false;
@@ -114,7 +114,7 @@ export function matches(row, { state, repository, search }) {
   return fold(search).split(/\s+/).every((word) => text.includes(word));
 }
 
-/** A–Z as a–z, and nothing else. */
+/** Lower case for A–Z alone. */
 function fold(text) {
   return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }

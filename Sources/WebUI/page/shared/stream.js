@@ -1,10 +1,13 @@
-// Server-sent events over fetch (https://html.spec.whatwg.org/multipage/server-sent-events.html).
-// The browser's own EventSource can't tell a refusal from a cut, hides how it tries again, and
-// needs each type's name in advance; none of that will do for a log without a gap.
+// Server-sent events over fetch (https://html.spec.whatwg.org/multipage/server-sent-events.html). The
+// browser's EventSource cannot distinguish a refusal from a lost connection, hides its retries, and
+// needs all event types in advance. A log without gaps needs more control.
 
 import { Problem, address, problem } from "./api.js";
 
-/** A server says something at least every 15 s; one that is silent for so long is gone. */
+/**
+ * The server sends something at least every 15 s; after this time without data, the connection is
+ * lost.
+ */
 const SILENCE_MAX_MS = 40_000;
 
 /**
@@ -13,10 +16,10 @@ const SILENCE_MAX_MS = 40_000;
  * @param {object} query
  * @param {string|null} lastID resumes after this id
  * @param {AbortSignal} signal
- * @param {(events: {id: string|null, type: string, data: string|null}[]) => void} receive gets what
- *   came at once; an event without data tells an id alone
- * @param {() => void} opened called when the server took the request
- * @throws {Problem} where it is refused, cut or silent
+ * @param {(events: {id: string|null, type: string, data: string|null}[]) => void} receive gets the
+ *   events of one chunk; an event without data only sets the id
+ * @param {() => void} opened called when the server accepts the request
+ * @throws {Problem} if it is refused, interrupted or silent
  */
 export async function readStream(route, query, lastID, signal, receive, opened = () => {}) {
   const headers = { Accept: "text/event-stream" };
@@ -46,14 +49,14 @@ export async function readStream(route, query, lastID, signal, receive, opened =
   }
 }
 
-/** Text that comes in pieces, as events. */
+/** Parses text chunks as events. */
 export class EventParser {
   #rest = "";
   #id = null;
   #type = "";
   #data = null;
 
-  /** @returns the events that this piece completes */
+  /** @returns the events that this chunk completes */
   add(text) {
     const events = [];
     const lines = (this.#rest + text).split("\n");

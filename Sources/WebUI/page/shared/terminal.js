@@ -1,19 +1,19 @@
-// What programs write to a terminal, as text with colours. Colours and rewritten lines are followed;
-// every other escape is left out, and what could hide or turn text is shown as what it is.
+// Terminal output as text with colours. Colours and overwritten lines are applied, and all other
+// escapes are removed. Characters that hide or reverse text are shown by their names.
 
-/** A line that is not over yet is kept so long: a return to its beginning reaches no further. */
+/** The longest incomplete line: a carriage return goes back at most this far. */
 const LINE_MAX = 8192;
 
-/** An escape that has no end by then is none. */
+/** The longest escape; a longer one is not an escape. */
 const ESCAPE_MAX = 4096;
 
 const PLAIN = { colour: 0, bright: false, bold: false, dim: false, italic: false, underline: false,
   inverse: false };
 
-/** Marks that turn the direction of text, or join and split what is seen (UAX #9, section 2). */
+/** Characters that change the direction of text, or join and split it (UAX #9, section 2). */
 const HIDDEN = /[\u061C\u200B\u200E\u200F\u202A-\u202E\u2060\u2066-\u2069\uFEFF]/;
 
-/** A text without its unseen marks: each in the place of which its name stands. */
+/** A text with its invisible characters replaced by their names. */
 export function visible(text) {
   if (!HIDDEN.test(text)) return [text];
   return text.split(/([\u061C\u200B\u200E\u200F\u202A-\u202E\u2060\u2066-\u2069\uFEFF])/)
@@ -22,7 +22,7 @@ export function visible(text) {
       ? { mark: `U+${part.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}` } : part));
 }
 
-/** Text that comes in pieces, as runs of one look each. */
+/** Parses text chunks as runs of one style each. */
 export class Terminal {
   #style = { ...PLAIN };
   #look = "";
@@ -32,10 +32,10 @@ export class Terminal {
   #rest = "";
   #done = [];
 
-  /** The line that is not over yet, as runs. */
+  /** The incomplete line, as runs. */
   get open() { return this.#line; }
 
-  /** @returns {{text: string, look: string}[]} what is over now and will not change any more */
+  /** @returns {{text: string, look: string}[]} the completed runs, which do not change any more */
   add(text) {
     const all = this.#rest + text;
     this.#rest = "";
@@ -56,7 +56,7 @@ export class Terminal {
     return done;
   }
 
-  /** Nothing more comes: what is left is over. */
+  /** Ends the text: the rest is complete. */
   end() {
     this.#rest = "";
     this.#finish("");
@@ -97,7 +97,7 @@ export class Terminal {
     else this.#done.push({ text, look });
   }
 
-  /** @returns where the text goes on; negative where the end of an escape is not there yet */
+  /** @returns where the text continues; negative if the escape is incomplete */
   #control(all, at) {
     const letter = all[at];
     switch (letter) {
@@ -106,7 +106,7 @@ export class Terminal {
         return at + 1;
       case "\r":
         this.#returned = true;
-        // A line's end as Windows writes it returns to no beginning.
+        // In a Windows line end, the carriage return has no effect.
         if (all[at + 1] === "\n") this.#returned = false;
         return at + 1;
       case "\b": {
@@ -117,7 +117,7 @@ export class Terminal {
       }
       case "\u001b": return this.#escape(all, at);
       default:
-        // The other controls have pictures of their own.
+        // Other control characters have symbols in Unicode.
         if (letter !== "\u0007" && letter !== "\u0000") {
           this.#put(letter < " " ? String.fromCharCode(0x2400 + letter.charCodeAt(0)) : "\u2421");
         }
@@ -136,7 +136,7 @@ export class Terminal {
           this.#sequence(all.slice(at + 2, i), all[i]);
           return i + 1;
         }
-        // No part of a sequence: what follows is text.
+        // Not a part of a sequence: text follows.
         if (code < 0x20 || code > 0x7e || i - at > ESCAPE_MAX) return i;
       }
       return -1;
@@ -203,7 +203,7 @@ function nextControl(text, from) {
   return text.length;
 }
 
-/** One of 256 colours, or a mixed one, as the nearest of eight; 1 is black, 0 none. */
+/** One of 256 colours, or an RGB colour, as the nearest of eight; 1 is black, 0 is the default. */
 function wide(codes, at) {
   if (codes[at] === 5) {
     const n = codes[at + 1] ?? 0;
@@ -224,7 +224,7 @@ function nearest(r, g, b) {
   return 1 + (r > half ? 1 : 0) + (g > half ? 2 : 0) + (b > half ? 4 : 0);
 }
 
-/** The classes of a look. Colours are the style sheet's own, which can be read in both themes. */
+/** The classes of a style. The style sheet's colours are readable in both themes. */
 function lookOf(style) {
   const names = [];
   if (style.colour > 0) names.push(`c${style.colour}`);

@@ -1,6 +1,6 @@
-// Times and spans as people read them.
+// Times and durations for people.
 
-/** Formats cost milliseconds to make, so each is made when it is first needed. */
+/** Formats take milliseconds to make, so each is made on first use. */
 const formats = {};
 
 const OPTIONS = {
@@ -14,7 +14,7 @@ function format(name, ms) {
   return formats[name].format(ms);
 }
 
-/** Milliseconds since 1970 of an ISO text; null where there is none. */
+/** Milliseconds since 1970 of an ISO text; null without one. */
 export function moment(text) {
   const ms = text ? Date.parse(text) : NaN;
   return Number.isNaN(ms) ? null : ms;
@@ -34,7 +34,7 @@ export function span(ms) {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** How long ago, in one word and a unit: `12 s`, `5 min`, `3 h`, `2 d`. */
+/** The age in one number and unit: `12 s`, `5 min`, `3 h`, `2 d`. */
 export function age(ms, now = Date.now()) {
   const s = Math.max(0, now - ms) / 1000;
   if (s < 60) return `${Math.floor(s)} s`;
@@ -43,7 +43,7 @@ export function age(ms, now = Date.now()) {
   return `${Math.floor(s / 86_400)} d`;
 }
 
-/** `14:03:22`, with the day before it where it is not today. */
+/** `14:03:22`, with the day before it if it is not today. */
 export function at(ms, now = Date.now()) {
   if (ms === null || ms === undefined) return "–";
   const time = format("clock", ms);
@@ -55,13 +55,13 @@ export function fully(ms) {
   return ms === null || ms === undefined ? "" : format("full", ms);
 }
 
-/** Calls `tick` each second while the page is seen, until the function it returns is called. */
+/** Calls `tick` each second while the page is visible, until the returned function is called. */
 export function everySecond(tick) {
   const timer = setInterval(() => { if (!document.hidden) tick(Date.now()); }, 1000);
   return () => clearInterval(timer);
 }
 
-/** `1,234 kB`-like sizes. */
+/** Sizes such as `1,234 kB`. */
 export function size(bytes) {
   if (bytes < 1000) return `${bytes} B`;
   if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1)} kB`;

@@ -1,6 +1,6 @@
-// What the log's words mean to people. A word that is not here is shown as it stands.
+// The meaning of the log's words for people. Unknown words are shown unchanged.
 
-/** The states of a delegation in the order of a good day; `Failed` is the other end. */
+/** The states of a delegation without failures, in order; `Failed` is the other end. */
 export const STATES = ["Requested", "BranchCreated", "TaskCommitted", "PRCreated", "Dispatched",
   "Generating", "Pushed", "Failed"];
 
@@ -8,7 +8,7 @@ export function isOver(state) {
   return state === "Pushed" || state === "Failed";
 }
 
-/** The state that an event leads to; undefined for one that is no transition. */
+/** The state after an event; undefined if the event changes no state. */
 export const STATE_AFTER = {
   "delegation.requested": "Requested",
   "delegation.branch-created": "BranchCreated",
@@ -21,7 +21,7 @@ export const STATE_AFTER = {
   "delegation.released": "PRCreated",
 };
 
-/** What a state says. */
+/** The description of a state. */
 export const STATE_MEANING = {
   Requested: "Written down; the repository and its base branch come next",
   BranchCreated: "The branch stands on the forge",
@@ -77,7 +77,7 @@ export function waitWords(code) {
   return WAITS[code] ?? code;
 }
 
-/** Why a delegation failed: what that means, and what can be done. */
+/** The causes of a failure: the meaning and a remedy. */
 const FAILURES = {
   "no-changes": ["The agent ended without changing a file.",
     "Say more in the objective about what should change, and delegate again; or retry."],
@@ -135,7 +135,7 @@ export function refusalWords(code) {
   return REFUSALS[code] ?? code;
 }
 
-/** What an attempt used of the network, in numbers. */
+/** An attempt's network use in numbers. */
 export function networkWords({ reached, refused }) {
   return `${hosts(reached)} reached, ${refused} refused`;
 }
@@ -144,7 +144,7 @@ function hosts(count) {
   return count === 1 ? "1 host" : `${count} hosts`;
 }
 
-/** The states of a worker: what each says. */
+/** The descriptions of a worker's states. */
 export const WORKER_MEANING = {
   starting: "Starts, and has not registered yet",
   idle: "Free for work",
@@ -189,7 +189,7 @@ function adopted(d) {
   return d.adopted ? ", found" : "";
 }
 
-/** A commit's name as people quote it. */
+/** The short name of a commit. */
 export function short(sha) {
   return (sha ?? "").slice(0, 7);
 }

@@ -1,4 +1,4 @@
-// The workers: what each does and since when, whether it lives, and what an operator can ask of it.
+// The workers: their work and since when, whether they are alive, and the operator's commands.
 
 import { Problem, delegationRoute, json, post } from "../shared/api.js";
 import { announce, confirm, h, put, setAttribute, setText, words } from "../shared/dom.js";
@@ -6,10 +6,10 @@ import { Badge } from "../shared/marks.js";
 import { age, everySecond, fully, moment, span } from "../shared/time.js";
 import { WORKER_MEANING } from "../shared/words.js";
 
-/** Signs of life are no events: they are asked for. */
+/** Heartbeats are not events: they are read at intervals. */
 const READ_EVERY_MS = 5000;
 
-/** Events that come together are one reading. */
+/** Events within this time cause one read. */
 const READ_AFTER_MS = 100;
 
 export function open({ feed }) {
@@ -116,7 +116,7 @@ class WorkersPage {
     }
   }
 
-  /** What a delegation is about: read once. */
+  /** The title of a delegation, read once. */
   async #name(id) {
     this.#titles.set(id, "");
     try {
@@ -157,7 +157,7 @@ const QUESTIONS = {
   restart: {
     title: "Restart", yes: "Restart it", done: "It is asked to restart.",
     body: (item) => (item.delegation ? "It ends its work first; nothing is lost."
-      : "It stops and starts anew."),
+      : "It restarts."),
   },
 };
 
@@ -238,7 +238,7 @@ class Card {
       ["Last heartbeat", this.#heard],
       ["Restarts", `${item.restarts}`],
       ["Agents", words((item.agents ?? [item.agent]).join(", ") || "–")],
-      // Where an agent's keys are: outside of its sandbox, or in its environment.
+      // The location of an agent's keys: outside of its sandbox, or in its environment.
       ...(found.length === 0 ? [] : [["Keys", found.map(({ name, keys }) =>
         h("div", {}, words(`${name}: ${keys}`)))]]),
       ["Version", words(item.version)],
