@@ -114,7 +114,7 @@ extension Request {
     do {
       return try JSONDecoder().decode(type, from: Data(held.bytes))
     } catch {
-      throw Problem(.badRequest, "Not JSON", "The body is not JSON of the shape that is wanted.")
+      throw Problem(.badRequest, "Not JSON", "The body is not JSON of the required form.")
     }
   }
 

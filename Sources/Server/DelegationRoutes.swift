@@ -127,7 +127,7 @@ struct DelegationRoutes {
     guard let bytes = try await server.output.patch(of: detail.row.id, attempt: attempt) else {
       throw Problem.notFound(
         "patch of attempt \(attempt)",
-        hint: "One is kept where an agent was ended at its limit with changes made.")
+        hint: "A patch is kept if an agent was ended at its time limit and had made changes.")
     }
     return Self.patch(bytes)
   }

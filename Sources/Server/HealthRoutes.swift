@@ -27,7 +27,7 @@ struct HealthRoutes {
     let views = try await server.store.digests().position
     let head = try await server.store.head().position
     guard views <= head else {
-      throw Problem.unavailable("The views stand at \(views), beyond the log's end at \(head).")
+      throw Problem.unavailable("The views are at \(views), beyond the log's end at \(head).")
     }
     let quarantined = await server.engine.quarantined()
     let lines = quarantined.map { "in quarantine: \($0.description): \($1)\n" }.sorted()

@@ -79,7 +79,7 @@ extension Problem {
       self = Problem(
         .conflict, "In quarantine",
         "The delegation's events do not follow from each other: \(found)",
-        hint: "`aipm verify` says where the log is damaged.")
+        hint: "`aipm verify` shows where the log is damaged.")
     case .conflict, .duplicate, .stampTaken:
       self = Problem(.conflict, "Conflict", "Somebody else changed it at the same time: try again.")
     }

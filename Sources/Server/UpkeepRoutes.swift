@@ -65,15 +65,15 @@ extension Problem {
     case .noSuchEvent(let position): self = .notFound("event at position \(position)")
     case .noWords(let position):
       self = Problem(
-        .conflict, "Nothing to redact", "Event \(position) holds no words of anybody.",
-        hint: "`aipm audit position:\(position)` shows what it holds.")
+        .conflict, "Nothing to redact", "Event \(position) contains no payload text.",
+        hint: "`aipm audit position:\(position)` shows its content.")
     case .redactedBefore(let position):
       self = Problem(
-        .conflict, "Redacted already", "The words of event \(position) were taken away before.")
+        .conflict, "Redacted already", "The text of event \(position) was removed before.")
     case .underWay(let position):
       self = Problem(
         .conflict, "Still needed",
-        "The delegation of event \(position) has not ended, and still needs its words.",
+        "The delegation of event \(position) has not ended, and still needs its text.",
         hint: "Cancel it, or wait until it has ended.")
     case .definition(let position):
       self = Problem(

@@ -20,7 +20,7 @@ struct Report {
     var all = fold.faults
     if isWhole {
       all += fold.unexplainedRedactions.map {
-        "the text of event \($0) is gone, and no event of the log says why"
+        "the text of event \($0) is gone, and no event of the log records its removal"
       }
     }
     return all + (comparison?.faults ?? [])

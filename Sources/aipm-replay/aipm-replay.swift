@@ -22,7 +22,7 @@ import Terminal
 struct Replay: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "aipm-replay",
-    abstract: "Folds the event log of AIPM again, and says what comes of it.",
+    abstract: "Folds the event log of AIPM again, and reports the result.",
     discussion: """
       Reads only, but for --rebuild; safe beside a running server. Exit codes: 0 all is well, 1 \
       the log is corrupt or the views differ, 2 wrong usage, 3 no such log \
@@ -32,7 +32,7 @@ struct Replay: AsyncParsableCommand {
   @Option(help: "The data folder (AIPM_DATA; default ./.aipm).")
   var data: String?
 
-  @Option(help: ArgumentHelp("An export in place of a data folder.", valueName: "file.jsonl"))
+  @Option(help: ArgumentHelp("An export instead of a data folder.", valueName: "file.jsonl"))
   var log: String?
 
   @Flag(help: "Compare with the live views, also while a server runs.")
@@ -40,7 +40,7 @@ struct Replay: AsyncParsableCommand {
 
   @Flag(
     help: """
-      Make the views again and swap them in: by itself where no server runs, else by the server.
+      Rebuild the views and swap them in: by itself if no server runs, else by the server.
       """)
   var rebuild = false
 
@@ -54,7 +54,7 @@ struct Replay: AsyncParsableCommand {
     help: ArgumentHelp("One delegation, event by event.", valueName: "ref"),
     transform: { text in
       guard let reference = DelegationReference(text) else {
-        throw ValidationError("\(text) is no id, confirmation code or OWNER/REPO#NUMBER")
+        throw ValidationError("\(text) is not an id, confirmation code or OWNER/REPO#NUMBER")
       }
       return reference
     })
@@ -74,7 +74,7 @@ struct Replay: AsyncParsableCommand {
       throw ValidationError("an export has no live views: --verify needs a data folder")
     }
     if verify, until != nil {
-      throw ValidationError("the live views stand at the head: --verify goes without --until")
+      throw ValidationError("the live views are at the head: --verify goes without --until")
     }
     if rebuild, log != nil || until != nil || delegation != nil || view != nil || verify || !check {
       throw ValidationError("--rebuild goes with nothing but --data and --json")

@@ -169,7 +169,7 @@ extension AIPM {
       let hint =
         near.map { "did you mean '\(path) \($0)'?" }
         ?? "there are: \(names.joined(separator: ", "))"
-      return "aipm: \(word.safe()) is no subcommand of \(path); \(hint)\n"
+      return "aipm: \(word.safe()) is not a subcommand of \(path); \(hint)\n"
         + "Usage: \(path) <subcommand>\n  See '\(path) --help' for more information."
     }
     return nil

@@ -73,8 +73,8 @@ extension EndToEndTests.FirstUseTests {
           (["verify", "there"], 1, []),
           (["backup", "no/such/folder/x.db"], 1, ["there is no folder no/such/folder"]),
           (["backup", "there"], 1, ["there already"]),
-          (["lst"], 2, ["lst is no subcommand", "'aipm list'?"]),
-          (["statsu"], 2, ["statsu is no subcommand", "there are: ", "list"]),
+          (["lst"], 2, ["lst is not a subcommand", "'aipm list'?"]),
+          (["statsu"], 2, ["statsu is not a subcommand", "there are: ", "list"]),
           (["workers", "drian", "worker-1"], 2, ["'aipm workers drain'?"]),
           (["forge", "crate", "a/b"], 2, ["'aipm forge create'?"]),
           (["list", "--stat", "Failed"], 2, ["--stat", "Usage: aipm list"]),
@@ -89,7 +89,7 @@ extension EndToEndTests.FirstUseTests {
           (["retry", id], 1, ["Only a delegation that is Failed"]),
           (["export", "-o", "there"], 2, ["there exists already", "--force"]),
           (["export", "-o", "no/such/folder/x"], 1, ["no/such/folder/x cannot be written"]),
-          (["redact", "1", "--reason", "r"], 2, ["cannot be brought back", "--yes"]),
+          (["redact", "1", "--reason", "r"], 2, ["cannot be restored", "--yes"]),
           (["doctor", "--repo", "bogus"], 2, ["OWNER/REPO", "Usage: aipm doctor"]),
         ], server)
       #expect(

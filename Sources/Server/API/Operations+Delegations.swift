@@ -54,7 +54,7 @@ extension APIOperation {
       Parameter(name: "worker", kind: .text(.text()), description: "Only those of this worker."),
       Parameter(
         name: "q", kind: .text(DelegationRoutes.textSchema),
-        description: "Only those whose texts have all of these words."),
+        description: "Only those whose texts contain all of these words."),
       .limit(500, defaultValue: 50), .cursor,
     ],
     responses: [.json(.delegationPage, "The page.")])

@@ -71,11 +71,11 @@ extension APIOperation {
 
   static let searchEvents = APIOperation(
     path: "api/audit", id: "searchEvents", tag: .log,
-    summary: "Events for which all terms of a query hold, newest first.",
+    summary: "Events that match all terms of a query, newest first.",
     parameters: [
       Parameter(
         name: "q", kind: .text(AuditRoutes.querySchema),
-        description: "`key:value` terms and text. `-` negates a term, quotes hold words together.",
+        description: "`key:value` terms and text. `-` negates a term, quotes keep words together.",
         example: "state:Pushed since:24h"),
       .limit(1000, defaultValue: 100), .cursor,
       Parameter(
@@ -85,7 +85,7 @@ extension APIOperation {
     responses: [
       APIResponse(
         description:
-          "The page. Where the body has no place for it, `Next-Cursor` has the cursor of "
+          "The page. If the body has no member for it, `Next-Cursor` has the cursor of "
           + "the next page.",
         content: [
           "application/json": .component(.auditPage), "application/jsonl": .text(),

@@ -109,7 +109,7 @@ extension Parameter {
 
   static let cursor = Parameter(
     name: "cursor", kind: .digits(groups: 1),
-    description: "Where the page begins: `next` of the page before.")
+    description: "The start of the page: `next` of the page before.")
 
   /// Identifies a delegation.
   static let ref = Parameter(

@@ -18,7 +18,7 @@ struct Audit: AsyncParsableCommand {
         sha:                            the first digits of a commit
         since: until: position:         a time, a span such as 24h, a position; a..b, >a, <a
         refused:                        a host that an attempt was refused
-        state: age: stuck:              of the delegation as it stands now
+        state: age: stuck:              of the delegation as it is now
 
       Examples:
         aipm audit 'repo:acme/tools state:Failed since:24h "timeout"'
@@ -30,7 +30,7 @@ struct Audit: AsyncParsableCommand {
 
   private static let pageMax = 1000
 
-  @Argument(help: ArgumentHelp("What must hold.", valueName: "query"))
+  @Argument(help: ArgumentHelp("The terms to match.", valueName: "query"))
   var query: [String] = []
   @Option(help: "How many events at most.")
   var limit = 50

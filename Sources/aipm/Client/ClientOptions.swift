@@ -21,7 +21,7 @@ struct ClientOptions: ParsableArguments {
       let address = server ?? set("AIPM_SERVER") ?? "http://127.0.0.1:8080"
       guard address.hasPrefix("http://") || address.hasPrefix("https://") else {
         throw Failure(
-          "\(address) is no address of a server; write http://HOST:PORT", code: .usage)
+          "\(address) is not an address of a server; write http://HOST:PORT", code: .usage)
       }
       return ServerAPI(address: address, token: set("AIPM_TOKEN"))
     }

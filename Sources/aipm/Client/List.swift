@@ -15,7 +15,7 @@ struct List: AsyncParsableCommand {
         aipm list --repo acme/tools export
       """)
 
-  @Argument(help: "Words that stand in the title, the branch, the repository or the code.")
+  @Argument(help: "Words in the title, the branch, the repository or the code.")
   var words: [String] = []
   @Option(
     help: ArgumentHelp(

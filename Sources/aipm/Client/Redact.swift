@@ -5,7 +5,7 @@ import Text
 
 struct Redact: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Takes the words of one event away for ever: a secret that got into them.",
+    abstract: "Removes the text of one event for ever, such as a leaked secret.",
     discussion: """
       The event's words and their salt are deleted, and the output of its delegation's agent with \
       them; its hashes stay, so the log can still be checked, and the redaction is an event. The \
@@ -32,7 +32,7 @@ struct Redact: AsyncParsableCommand {
   func run() async throws {
     if !yes {
       try Confirmation.ask(
-        "Take the words of event \(position) away? They cannot be brought back.", flag: "--yes")
+        "Remove the text of event \(position)? It cannot be restored.", flag: "--yes")
     }
     let answer = try await client.api.post(
       "/api/events/\(position)/redact", body: .object(["reason": .string(reason)]))

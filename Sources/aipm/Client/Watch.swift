@@ -4,7 +4,7 @@ struct Watch: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Shows a delegation live until it has ended.",
     discussion: """
-      Its states with their times; plain lines where there is no terminal. A server that is \
+      Its states with their times; plain lines without a terminal. A server that is \
       restarted meanwhile is found again. Exit code 0 only if it ends as Pushed.
 
       Examples:

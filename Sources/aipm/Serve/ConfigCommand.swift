@@ -6,7 +6,7 @@ import Text
 struct ConfigCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "config",
-    abstract: "Shows what is configured, and where each value comes from.",
+    abstract: "Shows the settings and the source of each value.",
     subcommands: [Show.self])
 
   struct Show: AsyncParsableCommand {
@@ -15,7 +15,7 @@ struct ConfigCommand: AsyncParsableCommand {
       discussion: """
         It takes the flags of `aipm serve` and reads the same environment and configuration file. \
         The source is a flag, a variable, a location in the file, or the default. Secrets are \
-        masked. Exit code 2 where a value cannot be used.
+        masked. Exit code 2 if a value is invalid.
 
         Examples:
           aipm config show

@@ -68,7 +68,7 @@ struct ConfigurationFile {
       let name = key.string ?? ""
       guard value.mapping != nil || value.null != nil else {
         throw Settings.Fault(
-          description: "\(Self.location(key, path)): \(name) stands in no section; "
+          description: "\(Self.location(key, path)): \(name) is outside of a section; "
             + "write it in one, indented:\n  \(section):\n    \(name): …")
       }
       found[name] = try Self.entries(value, of: name, path)
@@ -93,12 +93,12 @@ struct ConfigurationFile {
       guard let setting = Setting(key: key.string ?? "") else {
         let keys = Setting.allCases.map(\.rawValue)
         throw Settings.Fault(
-          description: "\(location): \(key.string ?? "this") is no setting; "
+          description: "\(location): \(key.string ?? "this") is not a setting; "
             + Spelling.hint(for: key.string ?? "", in: keys))
       }
       guard entries[setting] == nil else {
         throw Settings.Fault(
-          description: "\(location): \(setting.rawValue) stands twice in \(name); write it once")
+          description: "\(location): \(setting.rawValue) is set twice in \(name); write it once")
       }
       entries[setting] = Entry(
         values: try values(value, of: setting, location), isList: value.sequence != nil,
@@ -138,7 +138,7 @@ struct ConfigurationFile {
           description: "\(path):\(mark.line):\(mark.column): this is not YAML: \(problem)")
       case .duplicatedKeysInMapping(let keys, let context):
         throw Settings.Fault(
-          description: "\(path):\(context.mark.line): \(keys.joined(separator: ", ")) stands twice "
+          description: "\(path):\(context.mark.line): \(keys.joined(separator: ", ")) is set twice "
             + "here; write it once")
       case .no, .memory, .reader, .writer, .emitter, .representer, .dataCouldNotBeDecoded:
         throw Settings.Fault(

@@ -105,10 +105,10 @@ struct DataFolder: Sendable {
       throw Fault(description: error.description)
     }
     guard bytes.count <= textBytesMax else {
-      throw Fault(description: "\(path) is too long: it is to hold one line")
+      throw Fault(description: "\(path) is too long: it must contain one line")
     }
     guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw Fault(description: "\(path) holds bytes that are no text")
+      throw Fault(description: "\(path) is not UTF-8 text")
     }
     return text
   }

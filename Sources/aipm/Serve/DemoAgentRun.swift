@@ -10,7 +10,7 @@ struct DemoAgentRun: AsyncParsableCommand {
     discussion: "It works on the current directory, and reads the prompt from standard input.",
     shouldDisplay: false)
 
-  @Argument(help: "The prompt in words; without any it is read from standard input.")
+  @Argument(help: "The prompt; without it, standard input is read.")
   var prompt: [String] = []
 
   func run() async throws {

@@ -19,7 +19,7 @@ struct Doctor: AsyncParsableCommand {
     abstract: "Checks git, agents, the forge and its credential, disk, clock and configuration.",
     discussion: """
       It reads the same environment and configuration file as `aipm serve`, changes nothing, and \
-      says what to do about each fault. Exit code 1 where something would keep AIPM from working.
+      shows a remedy for each fault. Exit code 1 if something would keep AIPM from working.
 
       Examples:
         aipm doctor
@@ -148,7 +148,7 @@ struct Doctor: AsyncParsableCommand {
       return unfit.prefix(unfitShownMax).map {
         .poor(
           "log", "\($0.stream) is in quarantine, and nothing more is done with it: \($0.reason)",
-          "`aipm verify` says where the log is damaged. Put the latest backup back, or submit the "
+          "`aipm verify` shows where the log is damaged. Put the latest backup back, or submit the "
             + "delegation again.")
       }
     } catch is NoLog {

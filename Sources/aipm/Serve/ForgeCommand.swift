@@ -21,7 +21,7 @@ struct ForgeServe: AsyncParsableCommand {
     commandName: "serve",
     abstract: "The embedded forge alone.",
     discussion: """
-      GitHub's REST API stands under /, git over HTTP under /OWNER/REPO.git, and a page for each \
+      GitHub's REST API is under /, git over HTTP under /OWNER/REPO.git, and a page for each \
       pull request at its html_url. Clients need the token: AIPM_FORGE_TOKEN, else one that is \
       made and kept in ROOT/token.
 

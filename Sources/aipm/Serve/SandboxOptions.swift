@@ -6,7 +6,7 @@ import Worker
 struct SandboxOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Whether agents run in a sandbox of bubblewrap: on or not at all, auto where it works, off "
+      "Whether agents run in a sandbox of bubblewrap: on or not at all, auto if it works, off "
         + "(on).", valueName: "on|auto|off"))
   var sandbox: String?
   @Option(
@@ -18,7 +18,7 @@ struct SandboxOptions: ParsableArguments {
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
-      "Private addresses that agents may reach where a workflow names the host, such as "
+      "Private addresses that agents may reach if a workflow names the host, such as "
         + "10.1.0.0/16 (none).", valueName: "range"))
   var agentPrivateNetwork: [String] = []
 

@@ -20,7 +20,7 @@ struct Serve: AsyncParsableCommand {
 
       Options with a value, but --config and --env, are also keys of the configuration file \
       (port: 8080) and environment variables (AIPM_PORT); a flag goes before the variable, that \
-      before the file. `aipm config show` prints what counts and where it comes from.
+      before the file. `aipm config show` prints the effective values and their sources.
 
       The forge's credential comes from AIPM_GITHUB_TOKEN, or from AIPM_GITHUB_APP_ID, \
       AIPM_GITHUB_APP_KEY_FILE and AIPM_GITHUB_APP_INSTALLATION_ID. Without one the embedded \
@@ -67,17 +67,17 @@ struct Serve: AsyncParsableCommand {
   @OptionGroup var caching: CacheOptions
   @OptionGroup var asUser: WorkerUserOption
   @OptionGroup var configured: ConfigurationOptions
-  @Option(help: "Where the routes stand, such as /prod (/).")
+  @Option(help: "The prefix of all routes, such as /prod (/).")
   var basePath: String?
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp("Origins of other pages that may use the API.", valueName: "origin"))
   var allowOrigin: [String] = []
-  @Option(help: "local or github (github where a credential is set).")
+  @Option(help: "local or github (github if a credential is set).")
   var forge: String?
   @Option(help: "How long the output of delegations that ended is kept, such as 90d (for ever).")
   var keepOutput: String?
-  @Option(help: "How long their words are kept in the log, such as 365d (for ever).")
+  @Option(help: "How long their text is kept in the log, such as 365d (for ever).")
   var keepWords: String?
   @Option(
     parsing: .upToNextOption,

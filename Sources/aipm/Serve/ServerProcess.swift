@@ -269,10 +269,10 @@ struct ServerProcess {
       logger.error(
         """
         \(reading.stream) is in quarantine, nothing more is done with it until it can be read: \
-        \(reading.reason). `aipm verify` says where the log is damaged
+        \(reading.reason). `aipm verify` shows where the log is damaged
         """)
     case .recovered:
-      logger.notice("\(reading.stream) can be read again, and is gone on with")
+      logger.notice("\(reading.stream) can be read again, and continues")
     }
   }
 

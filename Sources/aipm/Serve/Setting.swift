@@ -89,7 +89,7 @@ enum Setting: String, CaseIterable {
     case .forgePace: "none"
     case .githubAPIURL: "https://api.github.com"
     case .caFile: "the system's"
-    case .workerUser: "aipm-worker, aipm or nobody, the first that there is"
+    case .workerUser: "aipm-worker, aipm or nobody, the first that exists"
     case .agentCommand, .agentEnv, .agentAllow, .agentPrivateNetwork, .sandboxReadable,
       .allowOrigin, .maskPatterns, .githubAppID, .githubAppKeyFile, .githubAppInstallationID,
       .defaultRepo:

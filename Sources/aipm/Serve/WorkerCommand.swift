@@ -20,7 +20,7 @@ struct WorkerRun: AsyncParsableCommand {
       path besides the system's programs and those of the PATH, and no network without them.
 
       SIGTERM lets the worker finish what it has; a second one gives that back. It ends with exit \
-      code 5 where the server does not know the token, or it was revoked.
+      code 5 if the server does not know the token, or it was revoked.
 
       Examples:
         AIPM_TOKEN=… aipm worker --server https://aipm.example --id builder-1 --allow-network
@@ -42,18 +42,18 @@ struct WorkerRun: AsyncParsableCommand {
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
-      "Variables of this worker's environment that agents may see where their workflow names "
+      "Variables of this worker's environment that agents may see if their workflow names "
         + "them (none).", valueName: "name"))
   var allowEnv: [String] = []
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
-      "Files and folders that agents may have where their workflow names them, ~/… for this "
+      "Files and folders that agents may have if their workflow names them, ~/… for this "
         + "user's (none).", valueName: "path"))
   var allowPath: [String] = []
   @Flag(help: "Let agents reach the hosts that their workflow names.")
   var allowNetwork = false
-  @Flag(help: "Let agents have this machine's own network where their workflow says so.")
+  @Flag(help: "Let agents have this machine's own network if their workflow allows it.")
   var allowHostNetwork = false
   @Flag(help: .hidden)
   var local = false

@@ -12,8 +12,8 @@ import Worker
 struct WorkerUserOption: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The user that workers and agents run as where AIPM is started as root (aipm-worker, aipm or "
-        + "nobody, the first that there is).", valueName: "name"))
+      "The user that workers and agents run as if AIPM is started as root (aipm-worker, aipm or "
+        + "nobody, the first that exists).", valueName: "name"))
   var workerUser: String?
 
   func put(into flags: inout GivenFlags) { flags.put(.workerUser, workerUser) }

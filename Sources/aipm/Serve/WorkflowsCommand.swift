@@ -67,7 +67,7 @@ struct WorkflowsCommand: AsyncParsableCommand {
       abstract: "Reads definitions and reports every error with file, line and remedy.",
       discussion: """
         Without files it checks what `aipm serve` would read: the built-in workflows and those of \
-        --workflows. Exit code 1 where something is wrong.
+        --workflows. Exit code 1 if something is wrong.
 
         Examples:
           aipm workflows check --workflows ./workflows

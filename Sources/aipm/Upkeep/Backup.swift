@@ -9,7 +9,7 @@ struct Backup: AsyncParsableCommand {
     abstract: "Copies the log into one file, also while a server runs, and checks the copy.",
     discussion: """
       The copy is one state of the log and its views, whole on disk when the command ends. \
-      `aipm restore FILE` puts it back; so does copying it in place of aipm.db and removing \
+      `aipm restore FILE` restores it; so does copying it over aipm.db and removing \
       aipm.db-wal and aipm.db-shm.
 
       Example:
@@ -17,7 +17,7 @@ struct Backup: AsyncParsableCommand {
       """)
 
   @Argument(
-    help: ArgumentHelp("Where to; a file that is not there yet.", valueName: "file"),
+    help: ArgumentHelp("The target; the file must not exist.", valueName: "file"),
     completion: .file())
   var file: String
   @OptionGroup var data: DataOption
@@ -43,7 +43,7 @@ struct Backup: AsyncParsableCommand {
 
 struct Restore: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Puts a backup in the place of the log; no server may run.",
+    abstract: "Replaces the log with a backup; no server may run.",
     discussion: """
       The backup is checked first. What it replaces stays beside it as aipm.db.replaced. The next \
       start of the server sees that the log is older than it once was; \

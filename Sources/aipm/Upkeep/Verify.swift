@@ -82,7 +82,7 @@ struct Verify: AsyncParsableCommand {
     }
     faults += fold.faults
     faults += fold.unexplainedRedactions.map {
-      "the text of event \($0) is gone, and no event of the file says why"
+      "the text of event \($0) is gone, and no event of the file records its removal"
     }
     try report(
       [
