@@ -1,14 +1,13 @@
 // Which texts are names of branches.
 
-/// The rules of `git check-ref-format --branch` (git-check-ref-format(1)), and a few of our own for
-/// names that git would take and people would regret. Nothing is ever cleaned up: a name is taken
-/// as it stands or refused.
+/// The rules of `git check-ref-format --branch` (git-check-ref-format(1)), and some of AIPM's own
+/// for names that git allows but people would regret. A name is accepted unchanged or refused.
 package enum BranchName {
-  /// A file's name holds 255 bytes, and git writes `refs/heads/NAME` into one where it packs refs
-  /// into errors and locks; so much is left for the name itself.
+  /// A file name has at most 255 bytes. git writes files named `refs/heads/NAME` when it packs
+  /// refs, so this much remains for the name.
   package static let bytesMax = 244
 
-  /// What `-` and a millisecond timestamp take until the year 2286.
+  /// The bytes of `-` and a timestamp in milliseconds, until the year 2286.
   package static let stampBytes = 14
 
   /// - Parameters:
@@ -103,7 +102,7 @@ package enum BranchName {
   }
 }
 
-/// What messages say of characters.
+/// Descriptions of characters for messages.
 enum Characters {
   /// `U+0007`
   static func code(_ scalar: Unicode.Scalar) -> String {

@@ -15,7 +15,8 @@ package struct CommitIdentity: Equatable, Sendable, CustomStringConvertible {
   }
 
   /// - Parameter text: `NAME <ADDRESS>`, as git writes it.
-  /// - Returns: nil if it is not in that form, or holds what a commit's header cannot.
+  /// - Returns: nil if the form is invalid, or a part contains a character that a commit's header
+  ///   cannot contain.
   package init?(_ text: String) {
     let bytes = text.utf8
     guard let open = bytes.firstIndex(of: UInt8(ascii: "<")), bytes.last == UInt8(ascii: ">"),

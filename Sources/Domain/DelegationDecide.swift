@@ -141,7 +141,7 @@ extension DelegationState {
             hint: fault.hint))
       ]
     case .transient(let code, let ambiguous, let notBefore):
-      let before = d.trouble.flatMap { $0.step == fault.step ? $0 : nil }
+      let before = d.failedTry.flatMap { $0.step == fault.step ? $0 : nil }
       // A limit is a queue, not a failure: standing in it uses up no try.
       let tries = max((before?.tries ?? 0) + (code.isQueue ? 0 : 1), 1)
       if !code.isQueue, tries >= policy.triesMax {
@@ -171,7 +171,7 @@ extension DelegationState {
     _ fault: StepFault, _ policy: RetryPolicy, at now: Timestamp
   ) -> [DelegationEvent] {
     // Where something else happened meanwhile, it is looked at again when its turn comes.
-    guard let d = delegation, let notice = owedNotice else { return [] }
+    guard let d = delegation, let notice = pendingNotice else { return [] }
     func givenUp(_ tries: Int) -> [DelegationEvent] {
       let after = tries > 1 ? "after \(tries) tries: " : ""
       return [
@@ -181,7 +181,7 @@ extension DelegationState {
     switch fault.kind {
     case .final: return givenUp(1)
     case .transient(let code, let ambiguous, let notBefore):
-      let before = d.trouble.flatMap { $0.step == .act ? $0 : nil }
+      let before = d.failedTry.flatMap { $0.step == .act ? $0 : nil }
       let tries = max((before?.tries ?? 0) + (code.isQueue ? 0 : 1), 1)
       if !code.isQueue, tries >= policy.triesMax { return givenUp(tries) }
       let due = now + policy.delay(after: tries, of: d.id, step: .act)
@@ -250,8 +250,8 @@ extension DelegationState {
   }
 
   /// - Parameter trouble: what went wrong with the step that was under way, where something did.
-  private func cancelled(_ trouble: String? = nil) -> DelegationEvent {
-    let message = trouble.map { "cancelled on request, while a step failed: \($0)" }
+  private func cancelled(_ reason: String? = nil) -> DelegationEvent {
+    let message = reason.map { "cancelled on request, while a step failed: \($0)" }
     return .failed(
       Failed(
         step: step, code: .cancelled, retryable: true, message: message ?? "cancelled on request",

@@ -1,5 +1,5 @@
-// What each event makes of a delegation. An event that its state does not allow is a sign that the
-// log was hurt or written by something else: it is thrown, and quarantines the stream.
+// How each event changes a delegation. An event that its state does not allow means that the log is
+// corrupt or was written by another program: `evolve` throws, and the stream is quarantined.
 
 /// The log holds an event that cannot have happened.
 package struct CorruptStream: Error, Equatable, Sendable, CustomStringConvertible {
@@ -24,9 +24,9 @@ package struct CorruptStream: Error, Equatable, Sendable, CustomStringConvertibl
 extension DelegationState {
   /// The state after `event`.
   /// - Parameters:
-  ///   - id: the delegation's, from the name of its stream.
-  ///   - time: the event's own time.
-  /// - Throws: `CorruptStream` where the state does not allow the event.
+  ///   - id: the delegation's id, from the name of its stream.
+  ///   - time: the time of the event.
+  /// - Throws: `CorruptStream` if the state does not allow the event.
   package func evolve(
     _ event: DelegationEvent, id: DelegationID, at time: Timestamp
   ) throws(CorruptStream) -> DelegationState {
@@ -35,9 +35,9 @@ extension DelegationState {
     return next
   }
 
-  /// Takes an event in, where the state stands: nothing is copied that nobody else holds.
+  /// Applies an event in place. Storage that is not shared is not copied.
   /// - Parameters: as for `evolve`.
-  /// - Throws: `CorruptStream` where the state does not allow the event; then it stays as it was.
+  /// - Throws: `CorruptStream` if the state does not allow the event; then the state is unchanged.
   package mutating func take(
     _ event: DelegationEvent, id: DelegationID, at time: Timestamp
   ) throws(CorruptStream) {
@@ -51,7 +51,7 @@ extension DelegationState {
       guard case .requested = self, holds({ $0.base == nil }) else { throw corrupt(event) }
       change {
         $0.base = e
-        $0.trouble = nil
+        $0.failedTry = nil
       }
 
     case .branchCreated(let e):
@@ -86,11 +86,11 @@ extension DelegationState {
       }
 
     case .stepFailed(let e):
-      guard let name, !name.isTerminal || (e.step == .act && owedNotice != nil) else {
+      guard let name, !name.isTerminal || (e.step == .act && pendingNotice != nil) else {
         throw corrupt(event)
       }
       change {
-        $0.trouble = Trouble(
+        $0.failedTry = FailedTry(
           step: e.step, tries: e.attemptedTry, code: e.code, retryAt: e.retryAt,
           ambiguous: e.ambiguous)
       }
@@ -114,7 +114,7 @@ extension DelegationState {
       guard holds({ _ in true }) else { throw corrupt(event) }
       change {
         $0.actionsDone.insert(e.marker)
-        if $0.trouble?.step == .act { $0.trouble = nil }
+        if $0.failedTry?.step == .act { $0.failedTry = nil }
       }
 
     case .networkUsed(let e):
@@ -154,7 +154,7 @@ extension DelegationState {
     }
   }
 
-  /// A worker that came back goes on with the attempt it had, under a new token.
+  /// A worker that reconnects continues its attempt under a new token.
   private func checkTakeOver(
     of held: Lease, by next: Lease, _ event: DelegationEvent
   ) throws(CorruptStream) {
@@ -196,11 +196,11 @@ extension DelegationState {
     move({ d in generation.map { .generating(d, $0.accepting(e)) } ?? .pullRequestCreated(d) }) {
       if generation == nil { $0.unpushed = e }
       $0.accepted.append(e.sha)
-      $0.trouble = nil
+      $0.failedTry = nil
     }
   }
 
-  /// nil where no agent runs or has run under the lease.
+  /// nil if no agent runs or has run under the lease.
   private var generation: Generation? {
     if case .generating(_, let generation) = self { generation } else { nil }
   }
@@ -239,17 +239,17 @@ extension DelegationState {
     }
     enter({ .pushed($0, e.sha) }, at: time) {
       $0.unpushed = nil
-      // What was found on the branch was pushed, whatever was asked for since.
+      // The commits found on the branch were pushed, even if a cancellation was requested since.
       $0.cancelRequested = false
     }
   }
 
-  /// Whether there is a delegation, and the test holds of it. Nobody has it in hand afterwards, so
-  /// that it can be changed where it stands.
+  /// Whether there is a delegation that passes the test. It keeps no reference to the delegation,
+  /// so a later change needs no copy.
   private func holds(_ test: (Delegation) -> Bool) -> Bool { delegation.map(test) ?? false }
 
-  /// What the state is; it is `absent` afterwards, and nobody else has the delegation in hand, so
-  /// that it is changed where it stands.
+  /// Takes the state out and leaves `absent`. The caller then has the only reference, so a change
+  /// needs no copy.
   private mutating func takeOut() -> DelegationState {
     var held = DelegationState.absent
     swap(&held, &self)
@@ -269,7 +269,7 @@ extension DelegationState {
     }
   }
 
-  /// Changes the delegation and goes to another state; nothing where there is no delegation yet.
+  /// Changes the delegation and enters another state; does nothing if there is no delegation yet.
   private mutating func move(
     _ next: (Delegation) -> DelegationState, _ change: (inout Delegation) -> Void
   ) {
@@ -278,7 +278,7 @@ extension DelegationState {
     self = next(d)
   }
 
-  /// The same at the start of a new state: trouble of the state before is over.
+  /// Like `move`, at the start of a new step: the failed tries of the step before are forgotten.
   private mutating func enter(
     _ next: (Delegation) -> DelegationState, at time: Timestamp,
     _ change: (inout Delegation) -> Void
@@ -286,11 +286,11 @@ extension DelegationState {
     move(next) {
       change(&$0)
       $0.stateSince = time
-      $0.trouble = nil
+      $0.failedTry = nil
     }
   }
 
-  /// Changes the delegation and leaves the state what it is.
+  /// Changes the delegation and keeps the state.
   private mutating func change(_ change: (inout Delegation) -> Void) {
     switch takeOut() {
     case .absent: break
@@ -328,12 +328,12 @@ extension DelegationState {
 }
 
 extension Delegation {
-  /// Where a retry goes on: at the last milestone that stands on the forge, with everything that
-  /// counts against a limit back at nothing. The branch and the pull request stay.
+  /// The state in which a retry continues: after the last milestone that exists on the forge, with
+  /// all counters that have a limit reset. The branch and the pull request stay.
   func resumed(at time: Timestamp) -> DelegationState {
     var d = self
     d.stateSince = time
-    d.trouble = nil
+    d.failedTry = nil
     d.attemptsUsed = 0
     d.infrastructureFailures = 0
     d.machineFaults = 0

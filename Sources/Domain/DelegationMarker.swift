@@ -13,7 +13,7 @@ package enum DelegationMarker {
     opening + id.rawValue + " " + notice.marker + closing
   }
 
-  /// The delegation that a pull request's body names; nil if it names none.
+  /// The delegation that a pull request's body names; nil if it names no delegation.
   package static func delegation(in body: String) -> DelegationID? {
     guard let start = body.firstRange(of: opening)?.upperBound,
       let end = body[start...].firstRange(of: closing)?.lowerBound

@@ -1,8 +1,8 @@
-// The state of a delegation. Each state holds what it was made from, and nothing that a later one
-// would have to leave empty: only a dispatched delegation has a lease, only a failed one a failure.
+// The state of a delegation. Each state has only the values that exist in it: only a dispatched
+// delegation has a lease, only a failed one has a failure.
 
 package enum DelegationState: Equatable, Sendable {
-  /// Nothing has been requested yet.
+  /// Nothing was requested yet.
   case absent
   case requested(Delegation)
   case branchCreated(Delegation)
@@ -14,10 +14,10 @@ package enum DelegationState: Equatable, Sendable {
   case failed(Delegation, DelegationFailure)
 }
 
-/// What every state past `absent` knows.
+/// The values that every state except `absent` has.
 ///
-/// Copies share their storage until one of them changes: states are copied far more often than they
-/// change, and a fold of millions of events would otherwise mostly copy.
+/// Copies share their storage until one of them changes, because states are copied far more often
+/// than they change: a fold of millions of events would otherwise spend most of its time copying.
 package struct Delegation: Equatable, Sendable {
   private struct Content: Equatable {
     let id: DelegationID
@@ -33,7 +33,7 @@ package struct Delegation: Equatable, Sendable {
     var attemptsUsed = 0
     var infrastructureFailures = 0
     var machineFaults = 0
-    var trouble: Trouble?
+    var failedTry: FailedTry?
     var unpushed: Generated?
     var accepted: [ObjectID] = []
     var cancelRequested = false
@@ -68,7 +68,7 @@ package struct Delegation: Equatable, Sendable {
   }
 
   package var id: DelegationID { storage.content.id }
-  /// What was asked for, without the user's words.
+  /// The request without the user's texts.
   package var request: Requested { _read { yield storage.content.request.request } }
   package var requestedAt: Timestamp { storage.content.requestedAt }
   /// When its state began.
@@ -119,17 +119,17 @@ package struct Delegation: Equatable, Sendable {
     set { ownStorage().content.machineFaults = newValue }
   }
 
-  /// The last failed try of the present step: what it was, how often, and when the next is due.
-  package var trouble: Trouble? {
-    get { storage.content.trouble }
-    set { ownStorage().content.trouble = newValue }
+  /// The last failed try of the current step; nil if the step has not failed.
+  package var failedTry: FailedTry? {
+    get { storage.content.failedTry }
+    set { ownStorage().content.failedTry = newValue }
   }
   /// A commit that was accepted and is not pushed, outside of any lease.
   package var unpushed: Generated? {
     get { storage.content.unpushed }
     set { ownStorage().content.unpushed = newValue }
   }
-  /// Every commit that was ever accepted, oldest first: what a push may adopt.
+  /// All accepted commits, oldest first: a push may adopt any of them.
   package var accepted: [ObjectID] {
     get { storage.content.accepted }
     _modify { yield &ownStorage().content.accepted }
@@ -142,14 +142,14 @@ package struct Delegation: Equatable, Sendable {
     get { storage.content.actionsDone }
     _modify { yield &ownStorage().content.actionsDone }
   }
-  /// The last token under which it was recorded what an attempt used of the network.
+  /// The token of the last record of an attempt's network use.
   package var networkToken: FencingToken? {
     get { storage.content.networkToken }
     set { ownStorage().content.networkToken = newValue }
   }
 }
 
-/// The request that all states of a delegation share. It never changes.
+/// The request, shared by all states of a delegation. It never changes.
 private final class SharedRequest: Equatable, Sendable {
   let request: Requested
   init(_ request: Requested) { self.request = request }
@@ -166,7 +166,7 @@ package struct PullRequest: Equatable, Sendable {
 }
 
 /// The last failed try of a step.
-package struct Trouble: Equatable, Sendable {
+package struct FailedTry: Equatable, Sendable {
   package var step: Step
   package var tries: Int
   package var code: FaultCode
@@ -226,7 +226,7 @@ package struct DelegationFailure: Equatable, Sendable {
 }
 
 extension DelegationState {
-  /// nil while nothing has been requested.
+  /// nil if nothing was requested.
   package var delegation: Delegation? {
     switch self {
     case .absent: nil
@@ -264,7 +264,7 @@ extension DelegationState {
     }
   }
 
-  /// The lease of a worker that has work to do: after its hand-in was accepted it has none.
+  /// The lease of a worker that still has work to do; nil once its hand-in was accepted.
   package var workingLease: Lease? {
     switch self {
     case .dispatched(_, let lease): lease
@@ -275,7 +275,7 @@ extension DelegationState {
     }
   }
 
-  /// The commit that was accepted and waits for its push, and the head it stands on.
+  /// The accepted commit that waits for its push, with the head that it is based on.
   package var commitToPush: Generated? {
     switch self {
     case .generating(_, let generation): generation.accepted

@@ -1,15 +1,15 @@
-// What a delegation and a worker are, as functions of what has happened to them.
+// Delegations and workers, as functions of their events.
 //
-// What it is for: every rule of AIPM stands here and nowhere else. `decide` says which events a
-// command leads to in a state, `evolve` which state an event leads to, `nextIntent` what is to be
-// done next; policies say how long to wait, when silence means death, when to give up. Read
-// `DelegationEvent`, then `DelegationDecide`, `DelegationEvolve` and `Intent`.
+// Purpose: this module contains every rule of AIPM. `decide` returns the events that a command
+// leads to in a state, `evolve` the state that an event leads to, and `nextIntent` the next action.
+// Policies define waiting times, when a silent worker counts as lost, and when to give up. Read
+// `DelegationEvent` first, then `DelegationDecide`, `DelegationEvolve` and `Intent`.
 //
-// What it promises: the same input gives the same output, for ever. It imports only `Text`. It has
-// no clock, no chance, no concurrency; `now` is passed in. A switch over commands, events, states
-// or intents lists them all, so the compiler names every place that a new one touches. Raw values
-// of its closed sets stand in the log and in the API, so none ever changes.
+// Guarantees: the same input always gives the same output. The module imports only `Text`. It has
+// no clock, no randomness and no concurrency; `now` is a parameter. Switches over commands, events,
+// states and intents list all cases, so the compiler finds every place that a new case concerns.
+// Raw values of closed sets are stored in the log and shown in the API, so they never change.
 //
-// How it fails: `decide` throws a `Rejection`, which leaves the state as it was and is an answer to
-// whoever asked; `evolve` throws `CorruptStream` for an event that its state does not allow, which
-// is a sign that the log was hurt, and puts that stream into quarantine. Nothing here crashes.
+// Failures: `decide` throws a `Rejection`, which leaves the state unchanged and is returned to the
+// caller. `evolve` throws `CorruptStream` if the state does not allow the event: the log is
+// corrupt, and the stream is quarantined. Nothing here crashes.

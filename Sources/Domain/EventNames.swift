@@ -1,4 +1,4 @@
-// The names of events as they stand in the log and in the API. They never change.
+// The names of events in the log and in the API. They never change.
 
 extension DelegationEvent {
   package var name: String {

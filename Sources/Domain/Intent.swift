@@ -1,5 +1,5 @@
-// What is to be done next, derived from where a delegation stands. There is no list of pending work
-// anywhere: after a start, a crash or a take-over, this function says it again.
+// The next action, derived from the state of a delegation. No list of pending work is stored: after
+// a start, a crash or a take-over this function computes it again.
 
 package enum Intent: Equatable, Sendable {
   case resolveBase
@@ -10,19 +10,19 @@ package enum Intent: Equatable, Sendable {
   case adopt(pullRequest: Int)
   /// Give it to a worker.
   case dispatch
-  /// A worker has it; its result, or the end of its lease, is the next thing.
+  /// A worker has the delegation; its result or the end of its lease comes next.
   case awaitWorker(Lease)
   case push(Generated)
-  /// Say or do on the pull request what the workflow wants.
+  /// Write the workflow's comment, labels or reviewers to the pull request.
   case act(Notice)
   /// The worker is to end the agent.
   case stopAgent(Lease)
-  /// Cancelled while an effect may have happened: look, record what is there, and end.
+  /// Cancelled while an effect may have happened: look it up, record the result, and end.
   case settle(Step)
-  /// Cancelled with nothing under way.
+  /// Cancelled, with no effect in progress.
   case cancel
 
-  /// The word that the API shows.
+  /// The name in the API.
   package var name: String {
     switch self {
     case .resolveBase: "resolve-base"
@@ -42,11 +42,11 @@ package enum Intent: Equatable, Sendable {
 }
 
 extension DelegationState {
-  /// nil before anything was asked, and in a terminal state once all that is owed is done.
+  /// nil before the request, and in a terminal state without a pending notice.
   package var nextIntent: Intent? {
     switch self {
     case .absent: return nil
-    case .pushed, .failed: return owedNotice.map { .act($0) }
+    case .pushed, .failed: return pendingNotice.map { .act($0) }
     case .requested(let d):
       if let ending = d.ending { return ending }
       switch d.request.kind {
@@ -57,7 +57,7 @@ extension DelegationState {
     case .taskCommitted(let d): return d.ending ?? .openPullRequest
     case .pullRequestCreated(let d):
       if let unpushed = d.unpushed { return .push(unpushed) }
-      return d.ending ?? owedNotice.map { .act($0) } ?? .dispatch
+      return d.ending ?? pendingNotice.map { .act($0) } ?? .dispatch
     case .dispatched(let d, let lease):
       return d.cancelRequested ? .stopAgent(lease) : .awaitWorker(lease)
     case .generating(let d, let generation):
@@ -66,32 +66,33 @@ extension DelegationState {
     }
   }
 
-  /// Not before this moment; nil: now. An end waits for nothing.
+  /// The earliest time of the next intent; nil for now. A cancellation does not wait.
   package var nextIntentDue: Timestamp? {
     switch nextIntent {
     case nil, .cancel, .stopAgent: nil
-    case .act: delegation?.trouble?.retryAt
+    case .act: delegation?.failedTry?.retryAt
     case .resolveBase, .createBranch, .commitTask, .openPullRequest, .adopt, .dispatch,
       .awaitWorker, .push, .settle:
-      // A notice that has to be tried again holds up nothing.
-      delegation?.trouble.flatMap { $0.step == .act ? nil : $0.retryAt }
+      // A notice that has to be retried delays nothing else.
+      delegation?.failedTry.flatMap { $0.step == .act ? nil : $0.retryAt }
     }
   }
 
-  /// What the workflow wants said or done on the pull request now, and is not. One that could not
-  /// be done before the work began is tried again after it.
-  package var owedNotice: Notice? {
+  /// The notice that the workflow asks for in this state and that is not done yet. A notice that
+  /// failed before the work began is retried after it.
+  package var pendingNotice: Notice? {
     switch self {
     case .absent, .requested, .branchCreated, .taskCommitted, .dispatched, .generating: nil
     case .pullRequestCreated(let d):
-      d.unpushed == nil && !d.cancelRequested && d.trouble?.step != .act ? d.owes(.opened) : nil
-    case .pushed(let d, _): d.owes(.opened) ?? d.owes(.pushed)
+      d.unpushed == nil && !d.cancelRequested && d.failedTry?.step != .act
+        ? d.pendingNotice(.opened) : nil
+    case .pushed(let d, _): d.pendingNotice(.opened) ?? d.pendingNotice(.pushed)
     case .failed(let d, let failure):
-      d.owes(.opened) ?? d.owes(failure.code == .cancelled ? .cancelled : .failed)
+      d.pendingNotice(.opened) ?? d.pendingNotice(failure.code == .cancelled ? .cancelled : .failed)
     }
   }
 
-  /// The step that the delegation stands at, for telling where it failed.
+  /// The current step, to report where the delegation failed.
   package var step: Step {
     switch self {
     case .absent: return .resolveBase
@@ -109,10 +110,10 @@ extension DelegationState {
   }
 }
 
-/// Something to be said or done on the pull request.
+/// A comment, labels or reviewers for the pull request.
 package struct Notice: Equatable, Sendable {
   package var moment: NoticeMoment
-  /// By what it is found again; an attempt that fails is told of once.
+  /// Identifies the notice. Each failed attempt has its own marker, so it is reported once.
   package var marker: String
 
   package init(moment: NoticeMoment, marker: String) {
@@ -122,7 +123,7 @@ package struct Notice: Equatable, Sendable {
 }
 
 extension Delegation {
-  fileprivate func owes(_ moment: NoticeMoment) -> Notice? {
+  fileprivate func pendingNotice(_ moment: NoticeMoment) -> Notice? {
     guard pullRequest != nil, request.notices.contains(moment) else { return nil }
     let marker: String =
       switch moment {
@@ -132,10 +133,10 @@ extension Delegation {
     return actionsDone.contains(marker) ? nil : Notice(moment: moment, marker: marker)
   }
 
-  /// How a cancellation goes on while no worker has the delegation.
+  /// The next intent of a cancelled delegation that no worker has; nil if it is not cancelled.
   var ending: Intent? {
     guard cancelRequested else { return nil }
-    if let trouble, trouble.ambiguous { return .settle(trouble.step) }
+    if let failedTry, failedTry.ambiguous { return .settle(failedTry.step) }
     return .cancel
   }
 }

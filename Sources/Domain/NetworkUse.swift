@@ -1,6 +1,6 @@
-// What is remembered of an attempt's network: counts, and the hosts that it was refused.
+// The network use of an attempt: counts, and the hosts that were refused.
 
-/// What an attempt used of the network. It changes nothing but what is remembered of the attempt.
+/// The network use of an attempt. It changes nothing else of the delegation.
 package struct NetworkUsed: Equatable, Sendable {
   package var attempt: Int
   package var token: FencingToken
@@ -13,10 +13,10 @@ package struct NetworkUsed: Equatable, Sendable {
   }
 }
 
-/// Counts of what was reached and refused, and the first of the refused hosts. A worker told them:
-/// they are as true as the worker is.
+/// Counts of allowed and refused connections, and the first refused hosts. The worker reports them,
+/// and they are not verified.
 package struct NetworkUse: Equatable, Sendable {
-  /// An event lists no more refused hosts than this; all of them are counted.
+  /// The most refused hosts that an event lists. All of them are counted.
   package static let refusedHostsMax = 20
 
   /// A host that was refused on a port, for a reason.

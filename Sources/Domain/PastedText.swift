@@ -1,8 +1,8 @@
-/// Words as people paste them from web pages and terminals, made plain.
+/// Plain text from a paste out of web pages and terminals.
 package enum PastedText {
-  /// The text with each end of line as a line feed, and without what colours it on a terminal or
-  /// makes it a link there (ECMA-48: control sequences and control strings). A control character
-  /// that is part of nothing such stays, for whoever checks the text.
+  /// The text with line feeds as ends of lines, and without terminal colours and links (ECMA-48:
+  /// control sequences and control strings). Other control characters stay; the validation of the
+  /// text reports them.
   package static func plain(_ text: String) -> String {
     let needs = text.unicodeScalars.contains { $0 == "\r" || $0 == "\u{1b}" || $0 == "\u{9b}" }
     guard needs else { return text }
@@ -23,7 +23,7 @@ package enum PastedText {
     return String(out)
   }
 
-  /// The same for a text of one line: a line's end at its end is none of it.
+  /// The same for a text of one line: ends of lines at its end are removed.
   package static func plainLine(_ text: String) -> String {
     var scalars = plain(text).unicodeScalars
     while scalars.last == "\n" { scalars.removeLast() }
@@ -32,8 +32,8 @@ package enum PastedText {
 
   private typealias Rest = Substring.UnicodeScalarView
 
-  /// - Parameter rest: what stands behind an escape.
-  /// - Returns: where the sequence ends that it begins; nil where it begins none.
+  /// - Parameter rest: the text behind an escape.
+  /// - Returns: the end of the sequence; nil if no sequence begins here.
   private static func sequence(after rest: Rest) -> Rest.Index? {
     switch rest.first {
     case nil: return nil

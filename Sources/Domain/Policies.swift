@@ -1,5 +1,5 @@
-// Decisions about time: when to try again, when a silent worker counts as lost, when one that
-// keeps crashing is parked. All are functions of (state, now); none reads a clock.
+// Policies about time: when to retry, when a silent worker counts as lost, when a crashing worker
+// is parked. All are functions of (state, now); none reads a clock.
 
 import Text
 
@@ -7,7 +7,7 @@ import Text
 package struct RetryPolicy: Equatable, Sendable {
   /// The wait after the first failure.
   package var firstDelay: Milliseconds
-  /// No wait is longer, but for one that the forge itself asked for.
+  /// The longest wait, except for a wait that the forge asked for.
   package var maximumDelay: Milliseconds
   /// How many tries a step gets in all; the last one's fault ends the delegation.
   package var triesMax: Int
@@ -46,13 +46,13 @@ package enum Jitter {
 /// given up.
 package let infrastructureFailuresMax = 20
 
-/// How often a machine that is alive may fail one delegation, with its disk or its git, before it
-/// is given up: what fails three times is not mended by another run of the agent.
+/// How often a delegation may fail because of the worker's disk or git before it is given up.
+/// Running the agent again would not repair the machine.
 package let machineFaultsMax = 3
 
 /// What a worker's silence means.
 package struct LeasePolicy: Equatable, Sendable {
-  /// How often a worker says that it is alive.
+  /// The time between a worker's heartbeats.
   package var heartbeatInterval: Milliseconds
   /// Silent for longer: shown as unhealthy, given no work.
   package var unhealthyAfter: Milliseconds
@@ -68,7 +68,7 @@ package struct LeasePolicy: Equatable, Sendable {
     self.lostAfter = lostAfter
   }
 
-  /// What a silence means.
+  /// The state that a silence suggests.
   package enum Verdict: Equatable, Sendable { case alive, unhealthy, lost }
 
   /// - Parameter silence: how long ago the worker was heard from, on a clock that never steps.
@@ -79,13 +79,13 @@ package struct LeasePolicy: Equatable, Sendable {
   }
 }
 
-/// Whether an agent that still runs makes progress. A stall is shown, and ends a generation only
-/// where the workflow sets a limit for it.
+/// Whether a running agent makes progress. A stall is shown. It ends the generation only if the
+/// workflow sets a limit.
 package struct ProgressPolicy: Equatable, Sendable {
   package var stalledAfter: Milliseconds
   package init(stalledAfter: Milliseconds = .seconds(120)) { self.stalledAfter = stalledAfter }
 
-  /// - Parameter silence: for how long the agent has said nothing.
+  /// - Parameter silence: the time since the agent's last output.
   package func isStalled(silence: Milliseconds) -> Bool { silence > stalledAfter }
 }
 
@@ -108,7 +108,7 @@ package struct RestartPolicy: Equatable, Sendable {
     self.window = window
   }
 
-  /// What becomes of a worker that ended.
+  /// What happens after a worker ended.
   package enum Verdict: Equatable, Sendable {
     case restart(after: Milliseconds)
     case park
@@ -124,9 +124,9 @@ package struct RestartPolicy: Equatable, Sendable {
   }
 }
 
-/// How long a delegation may stand in a state before somebody should look.
+/// How long a delegation may be in a state before a person should look at it.
 package struct StuckPolicy: Equatable, Sendable {
-  /// A step on the forge, beyond any wait that it was told to keep.
+  /// For a step on the forge, after any wait that the forge asked for.
   package var forgeStep = Milliseconds.seconds(60)
   /// In the queue for a worker.
   package var queue = Milliseconds.seconds(600)
@@ -137,7 +137,7 @@ package struct StuckPolicy: Equatable, Sendable {
 
   package init() {}
 
-  /// nil where a delegation may stay for ever.
+  /// nil if a delegation may stay in the state without limit.
   package func limit(of state: DelegationStateName) -> Milliseconds? {
     switch state {
     case .requested, .branchCreated, .taskCommitted: forgeStep
@@ -148,7 +148,7 @@ package struct StuckPolicy: Equatable, Sendable {
     }
   }
 
-  /// - Parameter due: when the next try is due, where a step failed; the limit counts from there.
+  /// - Parameter due: when a failed step is retried; the limit counts from that time.
   package func isStuck(
     _ state: DelegationStateName, since: Timestamp, due: Timestamp?, at now: Timestamp
   ) -> Bool {

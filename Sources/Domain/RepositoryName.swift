@@ -11,8 +11,8 @@ package struct RepositoryName: Hashable, Comparable, Sendable, CustomStringConve
     self.name = name
   }
 
-  /// - Parameter text: at least two parts with slashes between them.
-  /// - Returns: nil if a part is empty or there is only one.
+  /// - Parameter text: at least two parts, separated by slashes.
+  /// - Returns: nil if a part is empty or there are less than two.
   package init?(_ text: String) {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count >= 2, let name = parts.last, !parts.contains(where: \.isEmpty) else {
@@ -56,7 +56,7 @@ package struct RepositoryName: Hashable, Comparable, Sendable, CustomStringConve
   }
 }
 
-/// What is wrong with a name, and what to write instead.
+/// An invalid name: the problem and a correction.
 package struct NameFault: Equatable, Sendable {
   /// Follows the field's name in a sentence.
   package var message: String
@@ -70,7 +70,7 @@ package struct NameFault: Equatable, Sendable {
 
 /// The names that a forge gives to owners and repositories.
 package protocol RepositoryRules: Sendable {
-  /// What to write as an owner or as a repository's name.
+  /// The valid form of an owner or a repository's name, for messages.
   var ownerForm: String { get }
   var repositoryForm: String { get }
 

@@ -1,13 +1,13 @@
-/// The known word that a mistyped one most likely meant.
+/// Finds the known word that a mistyped word most likely means.
 package enum Spelling {
-  /// - Returns: the nearest of `known` by edits, nil where none is near enough to be meant.
+  /// - Returns: the nearest word of `known` by edits; nil if no word is near enough.
   package static func nearest(to word: String, in known: [String]) -> String? {
     let limit = max(1, word.count / 3)
     let scored = known.map { (word: $0, distance: distance(word.lowercased(), $0.lowercased())) }
     return scored.filter { $0.distance <= limit }.min { $0.distance < $1.distance }?.word
   }
 
-  /// A hint: `did you mean "x"?`, else the list of what is known.
+  /// A hint: `did you mean "x"?`, or the list of known words.
   package static func hint(for word: String, in known: [String]) -> String {
     if let near = nearest(to: word, in: known) { return "did you mean \"\(near)\"?" }
     if known.isEmpty { return "leave it out" }

@@ -1,11 +1,10 @@
-// What a person asks for, before it is believed. Validation tells every fault at once. Of the words
-// it changes nothing but what a paste brings with it: ends of lines as Windows and web pages have
-// them, and the colours of a terminal.
+// A request before validation. Validation reports all faults at once. It changes texts only by
+// removing what a paste adds: line ends of Windows and web pages, and terminal colours.
 
 /// The fields of a request as they came, absent ones nil.
 package struct Submission: Equatable, Sendable {
   /// A field that may be given as one text or as a list.
-  package enum Words: Equatable, Sendable {
+  package enum TextOrList: Equatable, Sendable {
     case text(String)
     case list([String])
   }
@@ -16,8 +15,8 @@ package struct Submission: Equatable, Sendable {
   package var taskTitle: String?
   package var objective: String?
   package var prTitle: String?
-  package var constraints: Words?
-  package var acceptanceCriteria: Words?
+  package var constraints: TextOrList?
+  package var acceptanceCriteria: TextOrList?
   package var baseBranch: String?
   package var agent: String?
   package var workflow: String?
@@ -27,7 +26,8 @@ package struct Submission: Equatable, Sendable {
   package init(
     owner: String? = nil, repo: String? = nil, branchName: String? = nil,
     taskTitle: String? = nil, objective: String? = nil, prTitle: String? = nil,
-    constraints: Words? = nil, acceptanceCriteria: Words? = nil, baseBranch: String? = nil,
+    constraints: TextOrList? = nil, acceptanceCriteria: TextOrList? = nil,
+    baseBranch: String? = nil,
     agent: String? = nil, workflow: String? = nil, priority: Int? = nil, draft: Bool? = nil
   ) {
     self.owner = owner
@@ -46,7 +46,7 @@ package struct Submission: Equatable, Sendable {
   }
 }
 
-/// What is wrong with one field of a request, and what to write instead.
+/// An invalid field of a request: the problem and a correction.
 package struct FieldFault: Error, Equatable, Sendable {
   /// As the API spells it; a part of a list as `acceptanceCriteria[3]`.
   package var field: String
@@ -134,8 +134,8 @@ extension Submission {
   }
 }
 
-/// Checks fields one by one and gathers what is wrong. Each check answers the value as it came, or
-/// an empty one where there is a fault; nobody sees the latter, for then the request is refused.
+/// Checks fields one by one and collects the faults. A check returns the value, or an empty one
+/// after a fault. The empty one is not used, because the request is then refused.
 private struct FieldCheck {
   private(set) var faults: [FieldFault]
   private let silent: Set<String>
@@ -146,15 +146,15 @@ private struct FieldCheck {
   }
 
   /// - Parameters:
-  ///   - problem: what is wrong, to follow the field's name.
-  ///   - instead: what to write.
+  ///   - problem: the problem, as text that follows the field's name.
+  ///   - instead: the correction.
   mutating func note(_ field: String, _ problem: String, _ instead: String) {
     let whole = field.prefix { $0 != "[" }
     if silent.contains(String(whole)) { return }
     faults.append(FieldFault(field: field, message: "\(field) \(problem); \(instead)"))
   }
 
-  /// A text that must be there and not blank.
+  /// A text that must be present and not blank.
   private mutating func required(
     _ value: String?, _ field: String, _ instead: String
   ) -> String? {
@@ -212,7 +212,7 @@ private struct FieldCheck {
     return text
   }
 
-  mutating func constraints(_ value: Submission.Words?) -> TaskText.Constraints {
+  mutating func constraints(_ value: Submission.TextOrList?) -> TaskText.Constraints {
     let field = "constraints"
     let max = Submission.Limit.constraints
     switch value {
@@ -233,7 +233,7 @@ private struct FieldCheck {
     }
   }
 
-  mutating func criteria(_ value: Submission.Words?) -> [String] {
+  mutating func criteria(_ value: Submission.TextOrList?) -> [String] {
     let field = "acceptanceCriteria"
     let items: [String]
     switch value {

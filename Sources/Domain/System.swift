@@ -1,9 +1,9 @@
-// What happens to AIPM itself.
+// Events of AIPM itself.
 
 package enum SystemEvent: Equatable, Sendable {
   /// A server opened the log for writing. Each start takes the next epoch of tokens.
   case started(epoch: Int64, version: String)
-  /// Everything that was in flight has been taken up again.
+  /// All work in progress was resumed.
   case recovered(inFlight: Int, duration: Milliseconds)
   /// An older backup was accepted in place of the log.
   case restored(lostAfter: Int64)

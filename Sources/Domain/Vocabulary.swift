@@ -1,4 +1,5 @@
-// Closed sets of words. Their raw values stand in the log and in the API, so they never change.
+// Closed sets of values. Their raw values are stored in the log and shown in the API, so they never
+// change.
 
 /// The steps of a delegation, each a thing that can fail.
 package enum Step: String, CaseIterable, Sendable {
@@ -33,14 +34,14 @@ package enum FailureCode: String, CaseIterable, Sendable {
 package enum FaultCode: String, CaseIterable, Sendable {
   /// The request never left: refused, no route, no name.
   case unreachable = "unreachable"
-  /// It was sent, and no whole answer came.
+  /// The request was sent, and no complete answer arrived.
   case noAnswer = "no-answer"
-  /// 500–504, or an answer that is not the API's.
+  /// Status 500–504, or an answer that is not from the API.
   case unavailable = "unavailable"
   case rateLimited = "rate-limited"
-  /// The forge had failed again and again, and was left alone: nothing was sent.
+  /// The request was not sent because the forge kept failing.
   case forgeDown = "forge-down"
-  /// What was just written cannot be read yet.
+  /// A recent write cannot be read yet.
   case notYetVisible = "not-yet-visible"
   /// Somebody else wrote at the same time.
   case conflict = "conflict"
@@ -57,7 +58,7 @@ package enum FaultCode: String, CaseIterable, Sendable {
   }
 }
 
-/// When a workflow may have something said or done on the pull request.
+/// The moments at which a workflow may write to the pull request.
 package enum NoticeMoment: String, CaseIterable, Sendable {
   case opened, pushed, failed, cancelled
 }
@@ -103,7 +104,7 @@ package enum DelegationStateName: String, CaseIterable, Sendable {
   case pushed = "Pushed"
   case failed = "Failed"
 
-  /// Nothing more will happen unless somebody asks for a retry.
+  /// Nothing more happens unless a person requests a retry.
   package var isTerminal: Bool {
     switch self {
     case .pushed, .failed: true

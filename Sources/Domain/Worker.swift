@@ -1,5 +1,5 @@
-// The life of a worker as the log has it: events, states, and its decider. What it is working on is
-// written in the delegation's stream alone, so that no fact stands in two places.
+// The life of a worker: events, states, and decider. The delegation that it works on is recorded in
+// the delegation's stream alone, so each fact is stored once.
 
 package enum WorkerEvent: Equatable, Sendable {
   case registered(WorkerRegistered)
@@ -7,19 +7,19 @@ package enum WorkerEvent: Equatable, Sendable {
   case recovered
   /// It ended and is started again after `delay`.
   case restarted(delay: Milliseconds, reason: String?)
-  /// It keeps ending, and is not started again until somebody asks for it.
+  /// It keeps ending, and is not started again until a person requests it.
   case parked(reason: String?)
   case draining
   case stopped
   case lost(reason: String?)
 }
 
-/// What a worker said of itself when it began a life.
+/// The data that a worker registers with.
 package struct WorkerRegistered: Equatable, Sendable {
   package var incarnation: Int
   package var host: String
   package var version: String
-  /// The agents it can run, in the words of the workflows, sorted.
+  /// The agents that it can run, by their names in workflows, sorted.
   package var agents: [String]
   /// Whether the server started it and restarts it.
   package var local: Bool
@@ -32,7 +32,7 @@ package struct WorkerRegistered: Equatable, Sendable {
   }
 }
 
-/// Where a worker stands, whatever it works on.
+/// The state of a worker, independent of its work.
 package enum WorkerState: Equatable, Sendable {
   case absent
   case registered(WorkerLife)
@@ -50,11 +50,11 @@ package struct WorkerLife: Equatable, Sendable {
   package var registration: WorkerRegistered
   package var since: Timestamp
   package var restarts: Int
-  /// It was told to finish what it has and end; this outlives a silence.
+  /// It was asked to finish its work and end. A silence does not change this.
   package var drains = false
 }
 
-/// What may be asked of a worker's stream.
+/// The commands of a worker's stream.
 package enum WorkerCommand: Equatable, Sendable {
   case register(host: String, version: String, agents: [String], local: Bool)
   case markUnhealthy(reason: String)
@@ -81,7 +81,7 @@ extension WorkerState {
     }
   }
 
-  /// It lives, and takes nothing new.
+  /// It is alive and accepts no new work.
   package var drains: Bool {
     switch self {
     case .registered(let life), .draining(let life), .unhealthy(let life): life.drains
@@ -103,8 +103,8 @@ extension WorkerState {
     }
   }
 
-  /// The events that `command` leads to, none where it asks for what is so already.
-  /// - Throws: `WorkerRejection` where the state forbids it.
+  /// The events that `command` leads to; empty if nothing would change.
+  /// - Throws: `WorkerRejection` if the state forbids the command.
   package func decide(_ command: WorkerCommand) throws(WorkerRejection) -> [WorkerEvent] {
     switch command {
     case .register(let host, let version, let agents, let local):
@@ -151,7 +151,7 @@ extension WorkerState {
   }
 
   /// The state after `event`.
-  /// - Throws: `CorruptStream` where the state does not allow the event.
+  /// - Throws: `CorruptStream` if the state does not allow the event.
   package func evolve(
     _ event: WorkerEvent, at time: Timestamp
   ) throws(CorruptStream) -> WorkerState {

@@ -1,16 +1,16 @@
 import Domain
 
-/// Chooses who works on what. It is told of what is ready and who is there as that changes; what it
-/// remembers besides is only whose turn it was last.
+/// Assigns delegations to workers. The engine updates it with the ready delegations and the
+/// workers. Apart from that it remembers only which requester was served last.
 ///
 /// Higher priority goes first. Within a priority requesters take turns: first the one with the
-/// least under way, then the one that was served longest ago; within a requester the oldest goes
-/// first. A delegation that no free worker can take, or whose repository or requester is at its
-/// limit, is passed over and holds nobody up. An agent that no present worker has goes to any of
-/// them: it says so, and the delegation has its code.
+/// fewest running delegations, then the one that was served longest ago; within a requester the
+/// oldest delegation goes first. A delegation is skipped if no free worker can take it, or its
+/// repository or requester is at its limit; it delays no other. If no present worker has the agent,
+/// any worker gets the delegation, and reports that the agent is missing.
 ///
-/// What is chosen does not depend on how it is found: the tests hold it against a search through
-/// all that is ready. What it costs does: see `ReadyOrder`.
+/// The choice does not depend on the search: the tests compare it with a search through all ready
+/// delegations. For the costs see `ReadyOrder`.
 package struct Dispatcher: Sendable {
   /// A delegation that is ready to be worked on.
   package struct Candidate: Equatable, Sendable {
@@ -43,11 +43,11 @@ package struct Dispatcher: Sendable {
   package struct Worker: Equatable, Sendable {
     package var id: WorkerID
     package var incarnation: Int
-    /// What it can run.
+    /// The agents that it can run.
     package var agents: [String]
     /// Whether it may be given work, if it has none.
     package var takesWork: Bool
-    /// Whether it is there, or will soon be. What waits for its agents waits for it.
+    /// Whether it is present or will be soon. Delegations wait for the agents of such a worker.
     package var isPresent: Bool
 
     package init(
@@ -72,7 +72,7 @@ package struct Dispatcher: Sendable {
     }
   }
 
-  /// Who is to work on what.
+  /// An assignment of a delegation to a worker.
   package struct Pairing: Equatable, Sendable {
     package var delegation: DelegationID
     package var worker: WorkerID
@@ -88,7 +88,7 @@ package struct Dispatcher: Sendable {
   private var ready = ReadyOrder()
   private var workers: [WorkerID: Worker] = [:]
   private var running: [WorkerID: Running] = [:]
-  /// The workers that take work and have none, by name: all of them, and those of each agent.
+  /// The workers that accept work and have none, by name: all of them, and those of each agent.
   private var free = KeyedHeap<WorkerID, WorkerID>()
   private var freeOfAgent: [String: KeyedHeap<WorkerID, WorkerID>] = [:]
   /// How many workers have an agent: of those that are present, and of those that take work.
@@ -97,15 +97,15 @@ package struct Dispatcher: Sendable {
 
   package init() {}
 
-  // MARK: What it is told
+  // MARK: Updates
 
   /// The delegation waits for a worker.
   package mutating func insert(_ candidate: Candidate) { ready.insert(candidate) }
 
-  /// The delegation does not wait for a worker any more; nothing happens where it did not.
+  /// The delegation no longer waits for a worker; does nothing if it did not wait.
   package mutating func remove(_ delegation: DelegationID) { ready.remove(delegation) }
 
-  /// What is to be known of a worker, each time that it changes.
+  /// Updates what is known of a worker.
   package mutating func update(_ worker: Worker) {
     let known = workers[worker.id]
     guard known != worker else { return }
@@ -118,7 +118,7 @@ package struct Dispatcher: Sendable {
     setFree(worker)
   }
 
-  /// The worker is gone, and nothing was in its hands.
+  /// The worker has ended and had no work.
   package mutating func forget(_ id: WorkerID) {
     guard let known = workers.removeValue(forKey: id) else { return }
     setFree(known.id, of: known.agents, to: false)
@@ -138,7 +138,7 @@ package struct Dispatcher: Sendable {
   /// Whether a worker that takes work has the agent.
   package func isOpen(_ agent: String) -> Bool { openCounts[agent] != nil }
 
-  /// What the worker has, or is kept free for; nil: nothing.
+  /// The work that the worker has or is reserved for; nil for none.
   package mutating func occupy(_ id: WorkerID, by new: Running?) {
     let old = running[id]
     guard old != new else { return }
@@ -162,9 +162,9 @@ package struct Dispatcher: Sendable {
     for agent in agents { freeOfAgent[agent, default: .init()].set(id, to: id) }
   }
 
-  // MARK: What it chooses
+  // MARK: Choice
 
-  /// Pairs what is ready with who is free; what it chose is taken to be under way.
+  /// Assigns ready delegations to free workers. They count as running from now on.
   package mutating func choose() -> [Pairing] {
     guard !free.isEmpty, !ready.isEmpty else { return [] }
     var pairings: [Pairing] = []
@@ -200,7 +200,7 @@ package struct Dispatcher: Sendable {
 }
 
 extension [String: Int] {
-  /// Counts up or down; what comes to 0 is forgotten.
+  /// Changes a count. A count of 0 is removed.
   fileprivate mutating func add(_ change: Int, to key: String) {
     let count = self[key, default: 0] + change
     self[key] = count == 0 ? nil : count

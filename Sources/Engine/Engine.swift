@@ -115,7 +115,7 @@ package actor Engine {
   /// - Throws: `StoreFault` if the views cannot be read.
   package func start() async throws(StoreFault) -> Int {
     var delegations: [DelegationID: [RecordedEvent]] = [:]
-    let rows = try await store.liveDelegations() + store.owingDelegations()
+    let rows = try await store.liveDelegations() + store.delegationsWithPendingNotices()
     for row in rows {
       switch await events(of: .delegation(row.id), tries: .atStart) {
       case .success(let events): delegations[row.id] = events

@@ -1,8 +1,8 @@
-/// A priority queue whose entries have names: each key stands in it once, with a rank that may be
-/// set anew or taken away at any time.
+/// A priority queue with one entry for each key. The rank of an entry can be changed, and the entry
+/// removed, at any time.
 ///
-/// `first` costs nothing, `set` and `remove` the logarithm of the count. Which of two keys with the
-/// same rank comes first is not defined; a rank that must not leave that open holds the key.
+/// `first` takes constant time, `set` and `remove` logarithmic time. The order of two keys with the
+/// same rank is undefined, unless the rank contains the key.
 package struct KeyedHeap<Key: Hashable & Sendable, Rank: Comparable & Sendable>: Sendable {
   private struct Node {
     var key: Key
@@ -10,7 +10,7 @@ package struct KeyedHeap<Key: Hashable & Sendable, Rank: Comparable & Sendable>:
   }
 
   private var nodes: [Node] = []
-  /// Where in `nodes` each key is.
+  /// The index of each key in `nodes`.
   private var indices: [Key: Int] = [:]
 
   package init() {}
@@ -21,10 +21,10 @@ package struct KeyedHeap<Key: Hashable & Sendable, Rank: Comparable & Sendable>:
   /// The key of the least rank.
   package var first: (key: Key, rank: Rank)? { nodes.first.map { ($0.key, $0.rank) } }
 
-  /// nil where the key is not in the queue.
+  /// nil if the key is not in the queue.
   package func rank(of key: Key) -> Rank? { indices[key].map { nodes[$0].rank } }
 
-  /// Puts the key in, or moves it to where its new rank belongs.
+  /// Inserts the key, or moves it to its new rank.
   package mutating func set(_ key: Key, to rank: Rank) {
     let node = Node(key: key, rank: rank)
     if let index = indices[key] {
@@ -35,7 +35,7 @@ package struct KeyedHeap<Key: Hashable & Sendable, Rank: Comparable & Sendable>:
     }
   }
 
-  /// Takes the key out; nothing happens where it is not in the queue.
+  /// Removes the key; does nothing if it is not in the queue.
   package mutating func remove(_ key: Key) {
     guard let index = indices.removeValue(forKey: key) else { return }
     let last = nodes.removeLast()
@@ -53,8 +53,8 @@ package struct KeyedHeap<Key: Hashable & Sendable, Rank: Comparable & Sendable>:
     return taken
   }
 
-  /// Writes `node` at `start`, whose present content may be overwritten, or at the index above or
-  /// below it where the order is right.
+  /// Writes `node` at `start`, whose content is overwritten, or at the index above or below it that
+  /// its rank requires.
   private mutating func settle(_ node: Node, at start: Int) {
     var index = start
     while index > 0 {

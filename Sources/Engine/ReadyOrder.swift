@@ -1,17 +1,17 @@
 // The delegations that wait for a worker, in the order in which they get one.
 //
-// The rules are the dispatcher's: priority, then the requester with the least under way, then the
-// one served longest ago, then age; and limits for each repository and requester. To find the next
-// one without a look at the rest, those of one repository and share stand in one lane by age, the
-// lanes of one requester, priority and agent in one share by the age of their oldest, and the
-// shares of an agent in one order. A change of a requester's count moves its shares, and nothing of
-// anybody else's.
+// The rules are the dispatcher's: priority, then the requester with the fewest running delegations,
+// then the one served longest ago, then age; with limits for each repository and requester.
 //
-// What stands at a limit is parked when it is met, and put back when that limit's counter falls: a
-// share by its requester's limit, a lane by its repository's. So it costs nothing while others
-// work, and a counter that falls costs as much as shares or lanes wait for it, however long each
-// is: for a repository that is one for each requester who waits for it, not one for each
-// delegation.
+// The next delegation is found without reading the others. Delegations of one repository and share
+// form a queue by age. Queues of one requester, priority and agent form a share by the age of their
+// oldest delegation. The shares of an agent form one order. A change of a requester's count moves
+// only that requester's shares.
+//
+// A share or queue at its limit is parked when the search meets it, and returns when the limit's
+// count falls: a share for its requester's limit, a queue for its repository's. So it costs nothing
+// while it is parked. A falling count costs as much as shares or queues wait for it, whatever their
+// length.
 
 import Domain
 
@@ -28,7 +28,7 @@ struct ReadyOrder: Sendable {
     }
   }
 
-  /// What decides between shares: less comes first.
+  /// The order of shares: less comes first.
   struct Rank: Comparable, Sendable {
     var priority: Int
     var underWay: Int
@@ -51,7 +51,7 @@ struct ReadyOrder: Sendable {
     var requesterLimit: Int?
   }
 
-  private struct LaneKey: Hashable, Sendable {
+  private struct QueueKey: Hashable, Sendable {
     var share: ShareKey
     var repository: RepositoryName
     /// nil: no limit.
@@ -66,15 +66,15 @@ struct ReadyOrder: Sendable {
     }
   }
 
-  private struct Lane: Sendable {
+  private struct Queue: Sendable {
     var waiting = KeyedHeap<DelegationID, Age>()
     /// Its repository is at its limit; it is in no share.
     var isParked = false
   }
 
   private struct Share: Sendable {
-    /// Those lanes that are not parked.
-    var lanes = KeyedHeap<LaneKey, Age>()
+    /// Those queues that are not parked.
+    var queues = KeyedHeap<QueueKey, Age>()
     /// Its requester is at the limit; it is in no order.
     var isParked = false
   }
@@ -84,7 +84,7 @@ struct ReadyOrder: Sendable {
     var waiting = 0
     /// The turn at which it was served last; 0 where that is not remembered.
     var servedAt: Int64 = 0
-    /// Its shares that stand in an order.
+    /// Its shares that are in an order.
     var shares: Set<ShareKey> = []
     /// Shares that wait for its count to fall.
     var parked: Set<ShareKey> = []
@@ -92,19 +92,19 @@ struct ReadyOrder: Sendable {
 
   private struct Repository: Sendable {
     var underWay = 0
-    /// Lanes that wait for its count to fall.
-    var parked: Set<LaneKey> = []
+    /// Queues that wait for its count to fall.
+    var parked: Set<QueueKey> = []
   }
 
   private var candidates: [DelegationID: Candidate] = [:]
-  private var lanes: [LaneKey: Lane] = [:]
+  private var queues: [QueueKey: Queue] = [:]
   private var shares: [ShareKey: Share] = [:]
   private var orders: [String?: KeyedHeap<ShareKey, Rank>] = [:]
   private var requesters: [String: Requester] = [:]
   private var repositories: [RepositoryName: Repository] = [:]
   private var turn: Int64 = 0
-  /// How many requesters have a turn that is remembered, and which of them have nothing waiting or
-  /// under way.
+  /// The number of requesters with a remembered turn, and those of them without waiting or running
+  /// delegations.
   private var remembered = 0
   private var idle: Set<String> = []
 
@@ -116,7 +116,7 @@ struct ReadyOrder: Sendable {
   /// The agents that somebody waits for whose limits have not been found reached.
   var agents: [String?] { Array(orders.keys) }
 
-  // MARK: What waits
+  // MARK: Waiting delegations
 
   mutating func insert(_ candidate: Candidate) {
     if let known = candidates[candidate.delegation] {
@@ -124,22 +124,22 @@ struct ReadyOrder: Sendable {
       remove(candidate.delegation)
     }
     candidates[candidate.delegation] = candidate
-    let key = LaneKey(candidate)
-    lanes[key, default: Lane()].waiting.set(
+    let key = QueueKey(candidate)
+    queues[key, default: Queue()].waiting.set(
       candidate.delegation, to: Age(stamp: candidate.stamp, delegation: candidate.delegation))
     requesters[candidate.requester, default: Requester()].waiting += 1
     idle.remove(candidate.requester)
     arrange(key)
   }
 
-  /// - Returns: what waited; nil where that delegation did not.
+  /// - Returns: the removed delegation; nil if it did not wait.
   @discardableResult
   mutating func remove(_ delegation: DelegationID) -> Candidate? {
     guard let candidate = candidates.removeValue(forKey: delegation) else { return nil }
-    let key = LaneKey(candidate)
-    lanes[key]?.waiting.remove(delegation)
-    if lanes[key]?.waiting.isEmpty ?? true {
-      lanes[key] = nil
+    let key = QueueKey(candidate)
+    queues[key]?.waiting.remove(delegation)
+    if queues[key]?.waiting.isEmpty ?? true {
+      queues[key] = nil
       repositories[candidate.repository]?.parked.remove(key)
     }
     arrange(key)
@@ -148,19 +148,19 @@ struct ReadyOrder: Sendable {
     return candidate
   }
 
-  /// Puts the lane where the age of its oldest delegation belongs.
-  private mutating func arrange(_ key: LaneKey) {
-    if let lane = lanes[key], !lane.isParked, let oldest = lane.waiting.first {
-      shares[key.share, default: Share()].lanes.set(key, to: oldest.rank)
+  /// Moves the queue to the age of its oldest delegation.
+  private mutating func arrange(_ key: QueueKey) {
+    if let queue = queues[key], !queue.isParked, let oldest = queue.waiting.first {
+      shares[key.share, default: Share()].queues.set(key, to: oldest.rank)
     } else {
-      shares[key.share]?.lanes.remove(key)
+      shares[key.share]?.queues.remove(key)
     }
     arrange(key.share)
   }
 
-  /// Puts the share where its requester's turn belongs.
+  /// Moves the share to its requester's rank.
   private mutating func arrange(_ key: ShareKey) {
-    if let share = shares[key], !share.isParked, let oldest = share.lanes.first?.rank,
+    if let share = shares[key], !share.isParked, let oldest = share.queues.first?.rank,
       let requester = requesters[key.requester]
     {
       let rank = Rank(
@@ -173,7 +173,7 @@ struct ReadyOrder: Sendable {
     orders[key.agent]?.remove(key)
     if orders[key.agent]?.isEmpty ?? false { orders[key.agent] = nil }
     requesters[key.requester]?.shares.remove(key)
-    if shares[key]?.lanes.isEmpty ?? false {
+    if shares[key]?.queues.isEmpty ?? false {
       shares[key] = nil
       requesters[key.requester]?.parked.remove(key)
     }
@@ -181,13 +181,13 @@ struct ReadyOrder: Sendable {
 
   // MARK: Whose turn it is
 
-  /// The rank of the next delegation that asks for `agent` and is below its limits.
+  /// The rank of the next delegation for `agent` that is below its limits.
   mutating func first(for agent: String?) -> Rank? {
-    while let (share, rank) = orders[agent]?.first, let lane = shares[share]?.lanes.first?.key {
+    while let (share, rank) = orders[agent]?.first, let queue = shares[share]?.queues.first?.key {
       if isAtLimit(share) {
         park(share)
-      } else if isAtLimit(lane) {
-        park(lane)
+      } else if isAtLimit(queue) {
+        park(queue)
       } else {
         return rank
       }
@@ -208,8 +208,7 @@ struct ReadyOrder: Sendable {
     return candidate
   }
 
-  /// Turns are remembered only of those who have something waiting or under way, where they are
-  /// many.
+  /// Forgets the turns of requesters without waiting or running delegations, if there are many.
   mutating func forgetIdleRequesters() {
     guard remembered > Self.rememberedMax else { return }
     remembered -= idle.count
@@ -230,7 +229,7 @@ struct ReadyOrder: Sendable {
 
   // MARK: Limits
 
-  /// Counts what a worker has, or is kept free for.
+  /// Counts a delegation that a worker has or is reserved for.
   mutating func began(_ running: Dispatcher.Running) {
     repositories[running.repository, default: Repository()].underWay += 1
     requesters[running.requester, default: Requester()].underWay += 1
@@ -239,10 +238,10 @@ struct ReadyOrder: Sendable {
 
   mutating func ended(_ running: Dispatcher.Running) {
     repositories[running.repository]?.underWay -= 1
-    for lane in repositories[running.repository]?.parked ?? [] where !isAtLimit(lane) {
-      repositories[running.repository]?.parked.remove(lane)
-      lanes[lane]?.isParked = false
-      arrange(lane)
+    for queue in repositories[running.repository]?.parked ?? [] where !isAtLimit(queue) {
+      repositories[running.repository]?.parked.remove(queue)
+      queues[queue]?.isParked = false
+      arrange(queue)
     }
     if let repository = repositories[running.repository], repository.underWay == 0,
       repository.parked.isEmpty
@@ -269,9 +268,9 @@ struct ReadyOrder: Sendable {
     arrange(key)
   }
 
-  private mutating func park(_ key: LaneKey) {
+  private mutating func park(_ key: QueueKey) {
     repositories[key.repository]?.parked.insert(key)
-    lanes[key]?.isParked = true
+    queues[key]?.isParked = true
     arrange(key)
   }
 
@@ -280,7 +279,7 @@ struct ReadyOrder: Sendable {
     return requesters[key.requester]?.underWay ?? 0 >= limit
   }
 
-  private func isAtLimit(_ key: LaneKey) -> Bool {
+  private func isAtLimit(_ key: QueueKey) -> Bool {
     guard let limit = key.repositoryLimit else { return false }
     return repositories[key.repository]?.underWay ?? 0 >= limit
   }

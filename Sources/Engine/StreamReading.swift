@@ -1,25 +1,25 @@
-// Reading streams from a store that may fail. A read that fails is tried again after a while, each
-// time after a longer one. What still cannot be read then is put in quarantine: whoever waits for
-// it is told so, everything else goes on, and it is read again every minute.
+// Reads streams from a store that may fail. A failed read is repeated with increasing waits. A
+// stream that still cannot be read is quarantined: callers that wait for it get an error, other
+// streams continue, and it is read again every minute.
 
 import Domain
 import EventLog
 import Projections
 
-/// What came of reading a stream that could not be read at once.
+/// The result of reading a stream whose first read failed.
 package struct StreamReading: Equatable, Sendable {
-  /// What came of a try, and what follows.
+  /// The result of a try.
   package enum Outcome: Equatable, Sendable {
     /// It failed, and is tried again after this time.
     case failed(again: Milliseconds)
-    /// It failed so often that nothing is done with the stream any more.
+    /// It failed so often that the stream is quarantined.
     case quarantined
     /// A stream in quarantine was read.
     case recovered
   }
   package var stream: StreamName
   package var outcome: Outcome
-  /// What the store said; empty for `recovered`.
+  /// The store's message; empty for `recovered`.
   package var reason: String
 }
 
@@ -30,7 +30,7 @@ extension Engine {
     /// How long to wait after the first one; twice as long after each.
     var firstWait: Milliseconds
 
-    /// Everything else waits meanwhile.
+    /// Everything else waits for these tries.
     static let atStart = ReadTries(most: 3, firstWait: Milliseconds(100))
     static let whileServing = ReadTries(most: 6, firstWait: .seconds(1))
   }
@@ -38,8 +38,8 @@ extension Engine {
   /// How long after it was given up a stream is read again.
   static let readAgainAfter = Milliseconds.seconds(60)
 
-  /// The streams of which nothing is done, and why: those that cannot be read, and those whose
-  /// events do not follow from each other.
+  /// The quarantined streams and the reasons: they cannot be read, or their events do not follow
+  /// from each other.
   package func quarantined() -> [StreamName: String] {
     var all = core.unreadable
     for (id, executor) in core.executors {
@@ -92,8 +92,8 @@ extension Engine {
 }
 
 extension WorkerRow {
-  /// Whether a start takes note of it. One of another machine that has ended, or was given up, and
-  /// has nothing in hand is read if it registers.
+  /// Whether a start reads the worker's stream. A worker of another host that has ended or is
+  /// parked, and has no work, is read when it registers.
   var mayComeBack: Bool {
     switch state {
     case .stopped, .lost: local || delegation != nil

@@ -1,15 +1,15 @@
 import Domain
 import EventLog
 
-/// Names a caller that waits for what becomes of its command.
+/// Identifies a caller that waits for the result of its command.
 package struct ReplyID: Hashable, Sendable {
   package let number: Int64
   package init(_ number: Int64) { self.number = number }
 }
 
-/// What became of a command.
+/// The result of a command.
 package enum CommandReply: Equatable, Sendable {
-  /// It holds, and is on disk. `changed` is false where it held already.
+  /// The command is done and on disk. `changed` is false if it was done before.
   case done(changed: Bool)
   case rejected(Rejection)
   case failed(AppendFault)
@@ -29,11 +29,11 @@ struct StreamWriter<Command: Sendable>: Sendable {
   private(set) var queue: [Entry] = []
   private(set) var appending: Entry?
 
-  /// Nothing waits and nothing is being written.
+  /// Nothing is queued and nothing is being written.
   var isIdle: Bool { queue.isEmpty && appending == nil }
 
   mutating func enqueue(_ entry: Entry) { queue.append(entry) }
-  /// What has happened in the world goes before what people ask for next.
+  /// Results of effects are recorded before further requests.
   mutating func enqueueFirst(_ entry: Entry) { queue.insert(entry, at: 0) }
 
   /// The next command to decide on; nil while an append is under way.
@@ -67,7 +67,7 @@ struct StreamWriter<Command: Sendable>: Sendable {
     return entry
   }
 
-  /// Events that stand in the log.
+  /// Applies committed events.
   mutating func follow(_ events: [RecordedEvent]) {
     guard let last = events.last else { return }
     version = last.version

@@ -11,7 +11,7 @@ package enum Trailers {
     return true
   }
 
-  /// The attempt whose generated commit this is; nil where it is none of that delegation.
+  /// The attempt that generated this commit; nil if it is not a generated commit of the delegation.
   package static func generatedAttempt(_ message: String, of id: DelegationID) -> Int? {
     guard let trailers = CommitTrailers(message: message), trailers.delegation == id,
       case .generated(let attempt) = trailers.kind

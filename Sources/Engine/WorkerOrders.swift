@@ -1,7 +1,7 @@
 import Domain
 import Workflows
 
-// The words between the engine and whoever carries the worker protocol.
+// The types between the engine and the worker protocol.
 
 /// Why a worker's call was refused.
 package enum WorkerFault: Error, Equatable, Sendable {
@@ -12,15 +12,15 @@ package enum WorkerFault: Error, Equatable, Sendable {
   case cancelled
   /// The change breaks a rule; the attempt is over.
   case refused(String)
-  /// The pack or the report is not what it says it is.
+  /// The pack or the report does not match its description.
   case malformed(String)
-  /// This server has not seen the pack of the commit: it goes before the result.
+  /// This server does not have the pack of the commit: it must be sent before the result.
   case packMissing
   /// Come again.
   case unavailable(String)
 }
 
-/// What a worker registers with.
+/// The data that a worker registers with.
 package struct WorkerRegistration: Sendable {
   package var id: WorkerID
   package var host: String
@@ -41,7 +41,7 @@ package struct WorkerRegistration: Sendable {
   }
 }
 
-/// What a worker should be doing.
+/// The work of a worker.
 package struct WorkerOrder: Sendable {
   package var revision: Int64
   package var assignment: WorkerAssignment?
@@ -63,6 +63,6 @@ package struct WorkerAssignment: Sendable {
   package var workflow: Workflow
   /// The commit that the branch was made from.
   package var base: BaseResolved?
-  /// The file of the task, where the commit is to put it back as the base has it.
+  /// The path of the task file, if the commit must restore its content from the base.
   package var taskFile: String?
 }

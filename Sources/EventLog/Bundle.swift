@@ -1,19 +1,19 @@
 import Domain
 import Text
 
-/// One delegation's evidence in one file, which can be checked without the database: its events,
-/// what redacted them, and for every other event up to a head the leaf of its hash alone, so that
-/// the chain can be followed and nothing of others is told. HashFormat.md of the guide has the
-/// format, line by line.
+/// The evidence of one delegation in a file that can be checked without the database. It contains
+/// the delegation's events, the events that redacted them, and the hash leaf of every other event
+/// up to a head. So the chain can be verified, and nothing of other delegations is disclosed.
+/// HashFormat.md of the guide describes the format.
 package struct BundleHeader: Equatable, Sendable {
   package static let format = "aipm-bundle-1"
 
   package var delegation: DelegationID
   /// The event before the first one in the file.
   package var before: LogHead
-  /// The last event in the file: where the log stood when it was made.
+  /// The last event in the file: the end of the log when the file was made.
   package var head: LogHead
-  /// The positions of this delegation's events whose words were redacted.
+  /// The positions of this delegation's events whose text was redacted.
   package var redacted: [Int64]
   /// The definition that the delegation was requested under; its digest is the SHA-256 of it.
   package var workflow: (name: String, digest: String, source: String?)?
@@ -50,7 +50,7 @@ package struct BundleHeader: Equatable, Sendable {
     ])
   }
 
-  /// - Throws: `CodecFault` where the line is none.
+  /// - Throws: `CodecFault` if the line is invalid.
   init(_ json: JSONValue) throws(CodecFault) {
     func place(_ json: JSONValue) -> LogHead? {
       guard let position = json["position"].integerValue, position >= 0,
@@ -64,7 +64,7 @@ package struct BundleHeader: Equatable, Sendable {
     guard let id = json["delegation"].stringValue, let before = place(json["before"]),
       let head = place(json["head"]), let redacted = json["redacted"].arrayValue
     else {
-      throw CodecFault(type: "bundle", reason: "its first line lacks what stands there")
+      throw CodecFault(type: "bundle", reason: "its first line is incomplete")
     }
     let workflow = json["workflow"]
     self.init(
@@ -78,7 +78,7 @@ package struct BundleHeader: Equatable, Sendable {
 
 /// Writes the lines of a bundle after its first, from the events of the log in their order.
 package struct BundleWriter: Sendable {
-  /// How many leaves stand in one line at most.
+  /// The most leaves in one line.
   private static let leavesMax = 500
 
   private let delegation: DelegationID
@@ -97,7 +97,7 @@ package struct BundleWriter: Sendable {
   package mutating func take(_ event: StoredEvent) -> String {
     if isShown(event) { return flush() + event.json.canonicalText + "\n" }
     guard let leaf = try? LogHash.leaf(of: event) else {
-      // The chain cannot be followed over such an event. The check of the bundle says so.
+      // The chain cannot be verified across such an event; the check of the bundle reports it.
       let gap = JSONValue.object(["position": .integer(event.position), "leaf": .null])
       return flush() + gap.canonicalText + "\n"
     }
@@ -106,7 +106,7 @@ package struct BundleWriter: Sendable {
     return leaves.count == Self.leavesMax ? flush() : ""
   }
 
-  /// The line that is not complete yet; nothing where there is none.
+  /// The incomplete last line; empty if there is no such line.
   package mutating func flush() -> String {
     guard !leaves.isEmpty else { return "" }
     let line = JSONValue.object([

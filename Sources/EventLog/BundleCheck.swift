@@ -2,12 +2,12 @@ import Cryptography
 import Domain
 import Text
 
-/// Checks a bundle line by line, from nothing but the lines.
+/// Checks a bundle line by line.
 package struct BundleCheck: Sendable {
   package private(set) var header: BundleHeader?
   /// The delegation's events.
   package private(set) var events: [StoredEvent] = []
-  /// What is wrong with it, in its order.
+  /// The faults, in the order of the bundle.
   package private(set) var faults: [String] = []
   /// The chain as it was followed up to here.
   private var chain = LogHead.empty
@@ -35,7 +35,7 @@ package struct BundleCheck: Sendable {
     }
   }
 
-  /// What remains to be said when all lines were taken.
+  /// Checks what needs all lines.
   package mutating func finish() {
     guard let header else { return note("it is empty") }
     if chain.position != header.head.position {
@@ -64,7 +64,7 @@ package struct BundleCheck: Sendable {
     else { return note("the leaves after position \(chain.position) are not the next") }
     for leaf in leaves {
       guard let bytes = leaf.stringValue.flatMap({ Hex.decode($0) }), bytes.count == 32 else {
-        return note("the leaf after position \(chain.position) is none")
+        return note("the leaf after position \(chain.position) is invalid")
       }
       chain = LogHead(
         position: chain.position + 1, hash: LogHash.chain(previous: chain.hash, leaf: bytes))

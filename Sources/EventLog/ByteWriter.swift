@@ -16,7 +16,7 @@ package struct ByteWriter: ~Copyable {
 
   deinit { start.deallocate() }
 
-  /// What was written; valid until the next append.
+  /// The written bytes; valid until the next append.
   package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
   var array: [UInt8] { Array(bytes) }
 
@@ -110,7 +110,7 @@ package struct ByteWriter: ~Copyable {
   /// The same of UTF-8.
   mutating func append(json utf8: UnsafeRawBufferPointer) {
     append(UInt8(ascii: "\""))
-    // What needs no escape, most often all, is copied in one go.
+    // The bytes that need no escape, usually all, are copied at once.
     var plain = 0
     for (index, byte) in utf8.enumerated() where JSONValue.needsEscape(byte) {
       append(UnsafeRawBufferPointer(rebasing: utf8[plain..<index]))

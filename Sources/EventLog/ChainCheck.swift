@@ -8,7 +8,7 @@ import Domain
 package struct ChainCheck: Sendable {
   /// The result for one event.
   package struct Finding: Equatable, Sendable {
-    /// What is wrong; nil if nothing is.
+    /// The fault; nil if the event is valid.
     package var fault: String?
     /// Whether the event had a text that was redacted.
     package var isTextless: Bool
@@ -32,7 +32,7 @@ package struct ChainCheck: Sendable {
   }
 
   /// Checks the next event. After a fault the check continues from the hash in the log.
-  /// - Returns: what is wrong with the event; nil if nothing is.
+  /// - Returns: the fault; nil if the event is valid.
   package mutating func take(_ stored: StoredEvent) -> String? { examine(stored).fault }
 
   /// Checks the next event. After a fault the check continues from the hash in the log.

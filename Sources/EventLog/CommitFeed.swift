@@ -1,11 +1,10 @@
 import Domain
 import Synchronization
 
-/// Signals that something was committed to a log. A signal carries no events: a follower reads
-/// them from the store, after the position that it has. So a slow follower costs nobody anything,
-/// and nothing is missed.
+/// Signals commits to a log. A signal carries no events: a follower reads them from the store,
+/// after the position that it has. So a slow follower delays nobody and misses nothing.
 ///
-/// A store that several processes write to signals the commits of all of them.
+/// A store with several writing processes signals the commits of all of them.
 package protocol CommitFeed: Sendable {
   /// The position of the last commit that was signalled; 0 before the first.
   var head: Int64 { get }

@@ -72,7 +72,7 @@ package struct RecordedEvent: Equatable, Sendable {
 
   /// The event after a redaction of its text.
   /// - Throws: `CodecFault` if it can't be decoded without the text.
-  package func withoutWords() throws(CodecFault) -> RecordedEvent {
+  package func withoutText() throws(CodecFault) -> RecordedEvent {
     let encoded = EventCodec.encode(event)
     var empty = self
     empty.event = try EventCodec.decode(encoded.type, facts: encoded.facts, text: nil)

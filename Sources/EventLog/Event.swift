@@ -89,7 +89,7 @@ package enum EventType: Int, CaseIterable, Sendable {
   private static let byName = Dictionary(
     uniqueKeysWithValues: allCases.map { ($0.name, $0) })
 
-  /// The type with this name; nil if there is none.
+  /// The type with this name; nil if no type has it.
   package init?(name: String) {
     guard let known = Self.byName[name] else { return nil }
     self = known

@@ -11,15 +11,15 @@ extension UUIDText {
   }
 }
 
-/// Makes UUIDv7 that rise: by the time of their events, and within one millisecond by a counter of
-/// twelve bits; where that is used up the next millisecond is taken before its time.
+/// Makes ascending UUIDv7: ordered by the time of their events, and within one millisecond by a
+/// counter of twelve bits. If the counter overflows, the next millisecond is used early.
 package struct EventIDs: Sendable {
   private var milliseconds: Int64 = 0
   private var counter: UInt16 = 0
 
   package init() {}
 
-  /// Goes on after an id that was made before; starts anew where that is no UUIDv7.
+  /// Continues after an earlier id; starts from zero if `id` is not a UUIDv7.
   package init(after id: [UInt8]) {
     guard id.count == 16, id[6] >> 4 == 7 else { return }
     milliseconds = id[..<6].reduce(0) { $0 << 8 | Int64($1) }

@@ -1,23 +1,23 @@
-// The event log: what AIPM knows, and the only thing that it knows.
+// The event log: the only source of AIPM's state.
 //
-// An `EventStore` keeps events in one order, by position, and in streams, by version. What it
-// promises, and the conformance suite holds every store to:
+// An `EventStore` keeps events in one order, by position, and in streams, by version. It guarantees
+// the following, and the conformance suite tests every store for it:
 //
 // - Positions are dense: 1, 2, 3 …; so are the versions of each stream.
-// - An append is whole or not at all, and has happened, durably, when the call returns. It happens
-//   only if the stream stands at the version that the caller expects.
-// - A request with an idempotency key that is known makes no event.
+// - An append is atomic, and durable when the call returns. It requires that the stream is at the
+//   version that the caller expects.
+// - A request with a known idempotency key appends no event.
 // - The views are updated in the append's transaction, never later.
-// - `time` never falls; each event is chained to the one before by hash.
-// - An event that its stream's state does not allow is refused before it is written; one that is
-//   found in the log quarantines its stream: reads go on, appends to it are refused.
+// - `time` never decreases; each event is chained to the previous one by hash.
+// - An event that its stream's state does not allow is refused before it is written. If the log
+//   contains such an event, its stream is quarantined: reads continue, appends to it are refused.
 //
-// How it fails: every fault is an `AppendFault` or a `StoreFault`. After `.damaged` or `.io` the
-// outcome of an append is unknown, and the store takes no more until it was opened again.
+// Failures: every fault is an `AppendFault` or a `StoreFault`. After `.damaged` or `.io` the
+// outcome of an append is unknown, and the store refuses further appends until it is opened again.
 
 import Domain
 
-/// Where the log ends.
+/// The end of the log.
 package struct LogHead: Equatable, Sendable {
   package var position: Int64
   package var hash: [UInt8]
@@ -31,7 +31,7 @@ package struct LogHead: Equatable, Sendable {
 /// Events to be written to one stream, as one.
 package struct Append: Sendable {
   package var stream: StreamName
-  /// The version that the stream stands at, 0 for one that does not exist.
+  /// The current version of the stream; 0 if it does not exist.
   package var expectedVersion: Int64
   package var events: [Event]
   package var actor: Actor
@@ -53,8 +53,8 @@ package struct Append: Sendable {
 }
 
 extension Append {
-  /// What the log says of words that were taken away.
-  /// - Parameter version: of the system's stream.
+  /// The event that records a redaction.
+  /// - Parameter version: the version in the system's stream.
   package static func redaction(
     of positions: [Int64], reason: String, by actor: Actor, after version: Int64
   ) -> Append {
@@ -67,7 +67,7 @@ extension Append {
 
 /// Why an append did not happen.
 package enum AppendFault: Error, Equatable, Sendable {
-  /// The stream stands at another version.
+  /// The stream is at another version.
   case conflict(actual: Int64)
   /// A delegation was requested under this key before.
   case duplicate(of: DelegationID, body: String)
@@ -75,24 +75,25 @@ package enum AppendFault: Error, Equatable, Sendable {
   case stampTaken
   /// The stream's state does not allow these events, or the stream is in quarantine.
   case corrupt(CorruptStream)
-  /// The disk is full; nothing was written, and the store goes on when there is room.
+  /// The disk is full. Nothing was written; appends work again when there is space.
   case full
   /// Too many appends wait.
   case overloaded
-  /// The log is hurt or older than its own head outside: nothing is written, and this says why.
+  /// The log is corrupt or older than the separate head file. Nothing is written; the text is the
+  /// reason.
   case damaged(String)
   /// The disk failed in a commit, and whether it happened is not known.
   case io(String)
   case closed
 }
 
-/// Why words were not taken away.
+/// Why text was not redacted.
 package enum RedactionFault: Error, Equatable, Sendable {
   /// There is no event at this position.
   case noSuchEvent(Int64)
-  /// The event never had words.
-  case noWords(Int64)
-  /// Its words were taken away before.
+  /// The event never had text.
+  case noText(Int64)
+  /// Its text was redacted before.
   case redactedBefore(Int64)
   /// Its delegation has not ended, and still needs them.
   case underWay(Int64)
@@ -113,20 +114,20 @@ package struct StoreFault: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 /// The writing side of a store, and its streams. `ReadModels` and `LogReader` are the other sides.
-/// Nothing outside a store's own module may assume that it is a file.
+/// Code outside a store's own module must not assume that it is a file.
 package protocol EventStore: Sendable {
   /// Writes `append` whole, and returns when that is on disk.
   func append(_ append: Append) async throws(AppendFault) -> [RecordedEvent]
 
-  /// Takes the words of events and their salts away, for ever, and appends one `system.redacted`
-  /// for each, all as one. Hashes stay, so everything else can still be checked.
-  /// - Parameter positions: of events with words, of delegations that have ended.
-  /// - Returns: the events that say so, in the order of `positions`.
+  /// Removes the texts of events and their salts permanently, and appends one `system.redacted` for
+  /// each, in one transaction. Hashes stay, so all other content can still be checked.
+  /// - Parameter positions: of events with text, of delegations that have ended.
+  /// - Returns: the appended events, in the order of `positions`.
   func redact(
     _ positions: [Int64], reason: String, by actor: Actor
   ) async throws(RedactionFault) -> [RecordedEvent]
 
-  /// All events of a stream in order, with their texts; none where there is no such stream.
+  /// All events of a stream in order, with their texts; empty if the stream does not exist.
   func read(_ stream: StreamName) async throws(StoreFault) -> [RecordedEvent]
 
   /// The events of a stream whose type is one of `types`, in order, with their texts. The others
@@ -136,6 +137,6 @@ package protocol EventStore: Sendable {
   ) async throws(StoreFault) -> [RecordedEvent]
 }
 
-/// Told of each committed append, in the order of positions, before the append's caller is
-/// answered. It must not block.
+/// Called for each committed append, in the order of positions, before the append returns. It must
+/// not block.
 package typealias CommitObserver = @Sendable ([RecordedEvent]) -> Void

@@ -3,7 +3,7 @@ import Text
 
 extension StoredEvent {
   /// Reads one line of an export: the envelope as JSON.
-  /// - Throws: `CodecFault` where it is none.
+  /// - Throws: `CodecFault` if the line is invalid.
   package init(exported line: [UInt8]) throws(CodecFault) {
     guard let parsed = try? JSONValue(json: line), let envelope = parsed.objectValue else {
       throw CodecFault(type: "export", reason: "a line that is no JSON object")
@@ -73,7 +73,7 @@ private struct EnvelopeReader {
     try need(Hex.decode(try text(name)), name)
   }
 
-  /// nil where the field is null or absent.
+  /// nil if the field is null or absent.
   func uuid(_ name: String) throws(CodecFault) -> [UInt8]? {
     guard let text = envelope[name]?.stringValue else { return nil }
     return try need(UUIDText.decode(text), name)

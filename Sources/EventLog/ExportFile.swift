@@ -1,14 +1,14 @@
 import Glibc
 
-/// A file that is read line by line, whatever its size.
+/// A file of any size that is read line by line.
 package struct LineFile: Sendable {
   private static let readSize = 1 << 18
-  /// A line that is longer is none of an export's.
+  /// A longer line is not part of an export.
   private static let lineMax = 64 << 20
 
   package let path: String
 
-  /// - Throws: `StoreFault` where it cannot be read.
+  /// - Throws: `StoreFault` if the file cannot be read.
   package init(path: String) throws(StoreFault) {
     guard access(path, R_OK) == 0 else {
       throw StoreFault(operation: "read \(path)", message: String(cString: strerror(errno)))
@@ -58,11 +58,11 @@ package struct LineFile: Sendable {
 package struct ExportFile: Sendable {
   private let file: LineFile
 
-  /// - Throws: `StoreFault` where it cannot be read.
+  /// - Throws: `StoreFault` if the file cannot be read.
   package init(path: String) throws(StoreFault) { file = try LineFile(path: path) }
 
-  /// Hands the events to `body` in order, until it returns false.
-  /// - Throws: `StoreFault`, `CodecFault` for a line that is no envelope, and what `body` throws.
+  /// Passes the events to `body` in order, until it returns false.
+  /// - Throws: `StoreFault`, `CodecFault` for a line that is not an envelope, and errors of `body`.
   package func scan(_ body: (StoredEvent) throws -> Bool) throws {
     try file.forEachLine { try body(StoredEvent(exported: $0)) }
   }

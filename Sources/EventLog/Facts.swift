@@ -1,8 +1,8 @@
 import Domain
 import Text
 
-/// The facts of one event: typed columns for what folds and queries read, and one JSON object for
-/// everything else. Text by users and agents isn't here. `EventColumn` says what each column means.
+/// The facts of one event: typed columns for folds and queries, and one JSON object for the rest.
+/// It contains no text by users and agents. `EventColumn` describes each column.
 package struct Facts: Equatable, Sendable {
   /// A column that isn't NULL.
   package struct Value: Equatable, Sendable {

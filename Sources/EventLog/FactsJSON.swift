@@ -1,10 +1,10 @@
-// The facts of a row as the bytes that are hashed, written without building a JSON object first: a
-// check of millions of events would spend its time on sorting keys.
+// The facts of a row as the bytes that are hashed, without building a JSON object first: a check of
+// millions of events would spend its time on sorting keys.
 
 extension ByteWriter {
   /// Appends the canonical JSON of a row's facts, with `detail` merged in.
-  /// - Returns: false if `detail` isn't a canonical JSON object with plain keys; then what was
-  ///   appended is useless.
+  /// - Returns: false if `detail` isn't a canonical JSON object with plain keys; then the appended
+  ///   bytes are invalid.
   mutating func appendFacts(of row: any EventRow) -> Bool {
     let empty: StaticString = "{}"
     let detail =
@@ -43,7 +43,7 @@ private struct FactKeys: Sendable {
   struct Fact: Sendable {
     let column: EventColumn
     let kind: ColumnDeclaration.Kind
-    /// Where `"key":` is in `bytes`.
+    /// The range of `"key":` in `bytes`.
     let key: Range<Int>
   }
 

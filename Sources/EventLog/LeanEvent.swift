@@ -31,7 +31,7 @@ package struct LeanEvent: Sendable {
   package var number: Int64
   package var version: Int64
   package var time: Timestamp
-  /// The event, or why it can't be decoded.
+  /// The event, or the reason why it can't be decoded.
   package var event: Result<Event, CodecFault>
 
   /// Reads a row.

@@ -1,7 +1,7 @@
 import Domain
 import Text
 
-/// One event as a store or an export has it: its columns, none of which is trusted yet.
+/// An event as a store or an export contains it: its columns, not validated yet.
 package struct StoredEvent: Sendable {
   /// The name of a stream, as text and parsed.
   package struct Stream: Sendable {

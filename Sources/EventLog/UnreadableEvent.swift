@@ -3,8 +3,8 @@ import Domain
 import Text
 
 /// Events as they are stored, whether or not this program can decode them. An event is unreadable
-/// if its type is not known or one of its columns is corrupt. Whatever reads the log shows such an
-/// event with its columns and the reason, and goes on with the next one.
+/// if its type is unknown or one of its columns is corrupt. Readers of the log show such an event
+/// with its columns and the reason, and continue with the next one.
 extension StoredEvent {
   /// The type in the envelope of an event that cannot be decoded. It is no type of an event, so
   /// that a client which selects by type ignores such an envelope.
@@ -37,7 +37,7 @@ extension StoredEvent {
   package var redactionFault: RedactionFault? {
     if type == Int64(EventType.workflowDefined.rawValue) { return .definition(position) }
     if isRedacted { return .redactedBefore(position) }
-    return salt.isEmpty ? .noWords(position) : nil
+    return salt.isEmpty ? .noText(position) : nil
   }
 
   /// The envelope of the API, `aipm export` and JSONL. If the event cannot be decoded, the type is

@@ -1,20 +1,20 @@
-// The adapter for GitHub, GitHub Enterprise and the embedded forge, which answers as GitHub does.
-// They differ in address and credential only.
+// The adapter for GitHub, GitHub Enterprise and the embedded forge, which has the same API. They
+// differ in address and credential only.
 //
-// What it is for: it implements the port (`ForgeAdapter`) with GitHub's REST API. Everything that
-// is GitHub's is in this module: requests, answers, statuses and error texts, rate limits,
+// Purpose: this module implements the port (`ForgeAdapter`) with GitHub's REST API. Everything
+// specific to GitHub is in this module: requests, answers, statuses and error texts, rate limits,
 // credentials, webhooks, settings, and rules for names.
 //
-// What it promises:
+// Guarantees:
 // - A call ends within its own time limit. A lost answer is never reported as a refusal.
 // - It repeats nothing except a call that was certainly not carried out: one that a renamed
 //   repository redirected, one whose app token had expired, and a read on a dead connection.
 // - It obeys GitHub's limits for the whole credential: until a limit ends it sends nothing.
 // - The credential is in the `Authorization` header and nowhere else: not in URLs or messages. It
-//   goes to the API's own address only.
+//   is sent only to the API's own address.
 //
-// How it fails: with `ForgeFault`, which carries GitHub's own words and, if a person can do
-// something about it, a hint.
+// Failures: `ForgeFault`, with GitHub's own message and, if a person can do something about it, a
+// hint.
 
 import Domain
 import ForgePort
@@ -26,7 +26,7 @@ package struct GitHubAdapter: ForgeAdapter {
   private let github: GitHubClient
   package let gitCredential: any GitCredential
 
-  /// What does not depend on GitHub.
+  /// The dependencies that are independent of GitHub.
   package struct Surroundings: Sendable {
     /// Names AIPM and its version, as GitHub requires it.
     package var userAgent: String
@@ -58,7 +58,7 @@ package struct GitHubAdapter: ForgeAdapter {
   }
 
   package var client: any ForgeClient { github }
-  /// Repositories without drafts answer with a fault of their own.
+  /// Repositories without drafts respond with their own fault.
   package let capabilities = ForgeCapabilities()
   package let names: any RepositoryRules = GitHubNames()
   package var address: String { settings.apiURL }

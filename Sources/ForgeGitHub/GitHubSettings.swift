@@ -3,7 +3,7 @@ import FoundationEssentials
 import Glibc
 import HTTPClient
 
-/// Where GitHub is, what opens it, and how fast it may be called.
+/// GitHub's address, the credential, and the allowed pace of calls.
 package struct GitHubSettings: Sendable {
   /// The settings as they were given. Nil: not given.
   package struct Given: Sendable {
@@ -27,7 +27,7 @@ package struct GitHubSettings: Sendable {
     package let description: String
   }
 
-  /// What AIPM has to show to GitHub.
+  /// The credential for GitHub.
   package enum Credential: Sendable {
     case token(String)
     case app(id: String, installation: String, keyFile: String, key: AppKey)
@@ -37,7 +37,7 @@ package struct GitHubSettings: Sendable {
   /// The environment variable of the token. Like every credential it has no flag and no key in the
   /// configuration file.
   package static let tokenVariable = "AIPM_GITHUB_TOKEN"
-  /// What every variable of this adapter begins with.
+  /// The prefix of all variables of this adapter.
   package static let variablePrefix = "AIPM_GITHUB_"
 
   package let apiURL: String
@@ -62,7 +62,7 @@ package struct GitHubSettings: Sendable {
     pace = given.pace ?? (Self.hasLimits(apiURL) ? .github : .unpaced)
   }
 
-  /// The embedded forge, which answers as GitHub does.
+  /// The embedded forge, which has GitHub's API.
   package init(embeddedAt url: String, token: String) {
     apiURL = url
     credential = .token(token)
@@ -76,7 +76,7 @@ package struct GitHubSettings: Sendable {
     return host == "api.github.com" || host.hasSuffix(".ghe.com")
   }
 
-  /// - Returns: nil if none was given.
+  /// - Returns: nil if no credential was given.
   private static func credential(_ given: Given) throws(Fault) -> Credential? {
     let parts = [
       "AIPM_GITHUB_APP_ID": given.appID, "AIPM_GITHUB_APP_KEY_FILE": given.appKeyFile,

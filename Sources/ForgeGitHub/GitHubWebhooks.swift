@@ -13,7 +13,7 @@ package struct GitHubWebhooks: WebhookReader {
   /// GitHub sends 25 MB at most.
   package let bodyBytesMax = 25 << 20
 
-  /// - Parameter secret: the one that the webhook has on GitHub.
+  /// - Parameter secret: the webhook's secret on GitHub.
   package init(secret: String) { self.secret = secret }
 
   package let notAuthentic = WebhookFault(

@@ -1,21 +1,21 @@
 // The port to a forge: what AIPM needs of the service that hosts repositories and pull requests.
 //
-// What it is for: the engine, the server, the mirrors and `aipm doctor` work with a forge through
+// Purpose: the engine, the server, the mirrors and `aipm doctor` work with a forge through
 // these types. An adapter, such as the module ForgeGitHub, implements them for one kind of forge.
 // A new kind of forge is a new adapter: one folder that conforms to `ForgeAdapter`.
 //
-// What it promises: nothing here is specific to one forge. A call names what it wants, not a
+// Guarantees: nothing here is specific to one forge. A call names what it wants, not a
 // request. A fault says what it means, not which status or text the forge answered with. Rules for
 // names, optional features, webhooks, and the user name that git needs are asked of the adapter.
 //
-// What an adapter promises:
+// Guarantees of an adapter:
 // - A call ends within its own time limit, with a reply or a fault. A lost answer is never reported
 //   as a refusal: the engine must know whether a write may have happened.
 // - It does not repeat writes. The engine does, because it knows how to find what it wrote.
 // - It obeys the forge's limits for the whole credential: until a limit ends it sends nothing.
 // - Credentials appear in no message, URL or argument list.
 //
-// How it fails: with `ForgeFault` and `WebhookFault`. Both carry a message and, if a person can do
+// Failures: `ForgeFault` and `WebhookFault`. Both carry a message and, if a person can do
 // something about it, a hint.
 
 import Domain

@@ -1,9 +1,9 @@
-// The event log in memory, for tests and the simulation: the same refusals, hashes and views as the
-// store on SQLite, held to by the same conformance suite, with its clock and its randomness given,
-// so that the same appends make the same log to the byte.
+// The event log in memory, for tests and the simulation. It has the same refusals, hashes and views
+// as the store on SQLite, and the same conformance suite tests it. Its clock and its randomness are
+// parameters, so that the same appends give the same log to the byte.
 //
-// What it promises: what `EventStore` does, but that nothing outlives the process. How it fails: it
-// does not; a fault of the disk is the simulation's to make.
+// Guarantees: those of `EventStore`, except that nothing is durable. Failures: none; the simulation
+// adds faults of the disk.
 
 import Domain
 import EventLog
@@ -29,8 +29,8 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
   private let onCommit: CommitObserver
 
   /// - Parameters:
-  ///   - random: what ids and salts are drawn from.
-  ///   - onCommit: told of each append before its caller is answered.
+  ///   - random: the source of ids and salts.
+  ///   - onCommit: called for each append before the append returns.
   package init(
     clock: @escaping @Sendable () -> Timestamp, random: Random,
     onCommit: @escaping CommitObserver = { _ in }
@@ -47,9 +47,9 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
     try appendNow(append)
   }
 
-  /// The same for a simulation that knows no concurrency.
+  /// The same for a simulation without concurrency.
   package func appendNow(_ append: Append) throws(AppendFault) -> [RecordedEvent] {
-    // The observer is told under the lock, so that it hears of appends in their order.
+    // The observer is called under the lock, so that it receives appends in their order.
     let result = state.withLock { state -> Result<[RecordedEvent], AppendFault> in
       let result = Result { () throws(AppendFault) in try state.take(append, at: clock()) }
       if case .success(let events) = result, !events.isEmpty { onCommit(events) }
@@ -82,7 +82,7 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
     state.withLock { state in (state.streams[stream] ?? []).map { state.events[$0] } }
   }
 
-  /// What a server reads when it starts: what is live, the workers, the last epoch.
+  /// The starting state of a server: live delegations, workers, last epoch.
   package func startingPointNow() -> (live: [DelegationID], workers: [WorkerID], epoch: Int64) {
     state.withLock { state in
       let live = state.rows.filter { !$0.state.isTerminal || $0.nextIntent != nil }.map(\.id)
@@ -158,7 +158,7 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
   }
 
   /// See `ReadModels`.
-  package func owingDelegations() async throws(StoreFault) -> [DelegationRow] {
+  package func delegationsWithPendingNotices() async throws(StoreFault) -> [DelegationRow] {
     state.withLock {
       $0.rows.filter { $0.state.isTerminal && $0.nextIntent != nil }
         .sorted { $0.stamp < $1.stamp }
@@ -317,20 +317,20 @@ extension InMemoryEventStore.State {
       {
         throw .underWay(position)
       }
-      guard let without = try? event.withoutWords() else { throw .noSuchEvent(position) }
+      guard let without = try? event.withoutText() else { throw .noSuchEvent(position) }
       empty.append(without)
     }
     let append = Append.redaction(
       of: positions, reason: reason, by: actor,
       after: Int64(streams[.system]?.count ?? 0))
-    let told: [RecordedEvent]
+    let redactions: [RecordedEvent]
     do throws(AppendFault) {
-      told = try take(append, at: clock)
+      redactions = try take(append, at: clock)
     } catch {
       throw .append(error)
     }
     for event in empty { events[Int(event.position) - 1] = event }
-    return told
+    return redactions
   }
 
   private func admit(_ append: Append, at now: Timestamp) throws(AppendFault) {
@@ -385,7 +385,7 @@ extension InMemoryEventStore.State {
 }
 
 extension DelegationDetail {
-  /// Whether each of `words` stands in the title, the branch, the repository or the code.
+  /// Whether the title, the branch, the repository or the code contains each of `words`.
   fileprivate func holds(_ words: [String]) -> Bool {
     let parts = [
       row.branch, row.repository, Stamp(milliseconds: row.stamp).confirmationCode,

@@ -57,6 +57,6 @@ extension InMemoryEventStore {
     return Verification(fold: found.fold, comparison: found.comparison ?? Comparison())
   }
 
-  /// See `LogReader`. What does not follow from its stream is never appended here.
+  /// See `LogReader`. Events that do not follow from their stream are never appended here.
   package func unfitStreams() async throws(StoreFault) -> [UnfitStream] { [] }
 }

@@ -58,7 +58,7 @@ struct CredentialCheck {
     held.keys.sorted().map { changes[$0] }.listed
   }
 
-  // MARK: What the change contains
+  // MARK: The change
 
   /// By the number of the change.
   private func found(_ search: SecretSearch) async throws(HandInRefusal) -> [Int: Set<Credential>] {
@@ -92,7 +92,7 @@ struct CredentialCheck {
     }.byIndex
   }
 
-  // MARK: What the base contains
+  // MARK: The base
 
   private func credentials(
     in blobs: [String], _ search: SecretSearch

@@ -23,7 +23,7 @@ final class CurlTrace: Sendable {
     ["GIT_TRACE_CURL": path, "GIT_TRACE_CURL_NO_DATA": "1", "GIT_TRACE_REDACT": "1"]
   }
 
-  /// The last `Retry-After`; nil if no answer has one.
+  /// The last `Retry-After`; nil if no response has one.
   var retryAfter: Milliseconds? {
     guard let text = try? Data(contentsOf: URL(filePath: path)) else { return nil }
     let lines = String(decoding: text.suffix(Self.bytesMax), as: UTF8.self).split(separator: "\n")

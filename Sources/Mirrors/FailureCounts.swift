@@ -1,6 +1,6 @@
 import Synchronization
 
-/// How often git failed on a commit though nothing was wrong with the machine.
+/// How often git failed on a commit without a fault of the machine.
 final class FailureCounts: Sendable {
   /// So often the same commit is tried.
   static let triesMax = 3

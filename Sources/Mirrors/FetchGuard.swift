@@ -3,8 +3,8 @@ import Engine
 import FoundationEssentials
 import Processes
 
-// What a fetch may bring into a mirror. A repository is not trusted: it may contain names that some
-// file system takes for `.git`, or more data than the disk holds.
+// Limits what a fetch brings into a mirror. A repository is not trusted: it may contain names that
+// some file system treats as `.git`, or more data than the disk has room for.
 
 enum FetchGuard {
   /// Git's checks of all fetched objects, except for harmless faults of old tools: unusual dates,
@@ -47,7 +47,8 @@ enum FetchGuard {
     return MirrorFault(
       kind: .refused,
       message: "git's checks refuse what \(repository) holds: \(fault)",
-      hint: "An object of the branch's history could harm whoever checks it out: look at it with "
+      hint:
+        "An object of the branch's history could harm the machine that checks it out: look at it with "
         + "git fsck.")
   }
 }

@@ -44,8 +44,8 @@ package final class GitMirrors: RepositoryMirrors {
     }
   }
 
-  /// How often a fetch is tried in all before the delegation waits. A fetch changes nothing on the
-  /// forge, so it is repeated at once if its answer was lost.
+  /// The most tries of a fetch before the delegation waits. A fetch changes nothing on the forge,
+  /// so it is repeated at once if its answer was lost.
   private static let readTriesMax = 4
   /// How many commits of a branch are read.
   private static let commitsMax = 1000
@@ -73,7 +73,8 @@ package final class GitMirrors: RepositoryMirrors {
       ? "\(configuration.root)/\(repository.owner)/\(repository.name).git" : nil
   }
 
-  /// What no change may contain. It changes while the server runs, because an app's tokens do.
+  /// The secrets that no change may contain. They change while the server runs, because an app's
+  /// tokens do.
   var secrets: SecretSearch {
     SecretSearch(
       values: configuration.secrets + configuration.credential.secrets, purpose: .refusing)

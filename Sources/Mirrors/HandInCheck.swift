@@ -13,7 +13,7 @@ struct HandInCheck {
   private let git: HandInGit
   private let secrets: SecretSearch
 
-  /// - Parameter secrets: what a change may not contain.
+  /// - Parameter secrets: the secrets that a change may not contain.
   init(_ handIn: HandIn, git: HandInGit, secrets: SecretSearch) {
     self.handIn = handIn
     self.git = git
@@ -75,7 +75,7 @@ struct HandInCheck {
     return Array(restored.path.utf8)
   }
 
-  /// The output of `ls-tree` for a path; empty if there is nothing.
+  /// The output of `ls-tree` for a path; empty if the path does not exist.
   private func entry(
     _ path: String, in commit: ObjectID
   ) async throws(HandInRefusal) -> [UInt8] {

@@ -8,7 +8,7 @@ import SystemCalls
 struct HandInGit {
   let quarantine: Quarantine
   private let commit: ObjectID
-  /// What there must be room for, in bytes: the objects, and git's own files.
+  /// The required space in bytes: for the objects, and for git's own files.
   private let room: Int
   private let failures: FailureCounts
   private let limit: Duration
@@ -28,7 +28,7 @@ struct HandInGit {
     end = .now + limit
   }
 
-  /// What is wrong with the disk; nil if nothing is.
+  /// The fault of the disk; nil if there is no fault.
   private var diskFault: String? { DiskProbe.fault(in: quarantine.objects, room: room) }
   private var timeLeft: Duration { max(.milliseconds(1), end - .now) }
 

@@ -3,9 +3,9 @@ import Engine
 import Processes
 import SystemCalls
 
-// Accepts a worker's commit. It arrives as a thin pack from a process that runs an agent, so
-// nothing of it is trusted. It is unpacked in quarantine with git's strict checks. Only the commit
-// that the lease expects, within the rules, is moved into the mirror.
+// Accepts a worker's commit. It arrives as a thin pack from a process that runs an agent, so it is
+// not trusted. It is unpacked in quarantine with git's strict checks. Only the commit that the
+// lease expects, within the rules, is moved into the mirror.
 //
 // Whether the change or the machine is at fault is decided by git's exit code, its time, the length
 // of its output, and a probe of the disk. Git's messages are shown and never parsed.
@@ -86,7 +86,7 @@ extension GitMirrors {
     // Another attempt of the same agent would make the same change.
     throw .refused(
       message: "git's own checks refuse the change: \(strict)",
-      hint: "It holds names or settings that could harm whoever checks it out.")
+      hint: "It holds names or settings that could harm the machine that checks it out.")
   }
 
   /// The patch between two commits of the mirror, for people: its first `limit` bytes.

@@ -1,4 +1,4 @@
-// A repository's tags, for agents that ask git which version they stand on.
+// A repository's tags, for agents that ask git for the version of their checkout.
 //
 // A mirror keeps them as a list in one file and not as refs. 50,000 refs would be as many files,
 // each synced separately, and a tag `a` that was replaced by `a/b` would prevent it for ever. The
@@ -42,14 +42,14 @@ extension GitMirrors {
     guard tagTimes.take(repository, every: configuration.tagsInterval) else { return }
     let trace = CurlTrace(in: configuration.root)
     do {
-      let told = try await Git.run(
+      let remote = try await Git.run(
         ["ls-remote", "--tags", url], gitDirectory: mirror,
         extraEnvironment: Self.network(url, trace),
         config: remoteSettings(url, login), timeout: configuration.tagsTimeout,
         outputLimit: TagList.bytesMax)
       let known = TagList.listing(ofMirror: mirror)
       let list = try await present(
-        TagList(listing: told.standardOutput), known: TagList(listing: known), in: mirror
+        TagList(listing: remote.standardOutput), known: TagList(listing: known), in: mirror
       ) { missing in
         try await fetch(tags: missing, from: url, login, into: mirror, trace)
       }

@@ -55,7 +55,7 @@ extension MirrorFault {
   init(_ fault: ForgeFault) {
     let kind: Kind =
       switch fault.kind {
-      // A read: nothing was changed, whatever happened.
+      // A read changed nothing in any case.
       case .unreachable, .noAnswer, .unavailable: .unreachable
       case .limited(let until): .limited(until: until)
       case .down(let until): .down(until: until)

@@ -6,7 +6,7 @@ import Text
 package struct Column<Row>: Sendable {
   /// How a row's value changes.
   package enum Role: Sendable {
-    /// Part of what a row is known by.
+    /// Part of the row's key.
     case key
     /// It keeps its first value, so that an update leaves it and its indexes alone.
     case fixed
@@ -62,7 +62,7 @@ private func snakeCase(_ name: String) -> String {
   return result
 }
 
-/// What the values of a column are.
+/// The type of a column's values.
 package enum ColumnKind: Sendable { case integer, text, flag, texts }
 
 /// The value of a column.
@@ -101,7 +101,7 @@ package protocol ColumnType: Sendable {
   static var kind: ColumnKind { get }
   static var isOptional: Bool { get }
   var columnValue: ColumnValue? { get }
-  /// - Returns: nil if it is no value of this type.
+  /// - Returns: nil if the value has another type.
   static func from(_ value: ColumnValue?) -> Self?
 }
 

@@ -14,15 +14,15 @@ package struct EndedDelegation: Equatable, Sendable {
     self.endedAt = endedAt
   }
 
-  /// The smallest stamp that a reader of what ended since then looks at: a week before it. So the
-  /// index by state and stamp bounds the work, however long the log is.
+  /// The smallest stamp to read for delegations that ended since then: a week earlier. So the index
+  /// by state and stamp bounds the work, whatever the length of the log.
   package static func oldestStamp(since: Timestamp) -> Int64 {
     since.milliseconds - 7 * 24 * 3_600_000
   }
 }
 
-/// What became of the delegations of a day, hour by hour. It is counted anew from the rows each
-/// time and kept nowhere.
+/// The outcomes of a day's delegations, by hour. They are counted from the rows at each request and
+/// not stored.
 package struct DayFigures: Equatable, Sendable {
   /// A number of delegations, and how long the pushed ones took from the request to the push, in
   /// milliseconds.

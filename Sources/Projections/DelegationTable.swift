@@ -1,8 +1,8 @@
 import Domain
 import EventLog
 
-/// Delegations by their ids. Each has a slot, so that a fold which knows the slot from an event
-/// before need not look the id up.
+/// Delegations by their ids. Each has a slot, so that a fold that knows the slot from an earlier
+/// event does not look up the id.
 package struct DelegationTable: Sendable, Sequence {
   private var slots: [DelegationID: Int] = [:]
   private var content: [ProjectedDelegation] = []
@@ -11,7 +11,7 @@ package struct DelegationTable: Sendable, Sequence {
 
   init() {}
 
-  /// How many there are.
+  /// The number of delegations.
   package var count: Int { slots.count }
 
   /// nil if the delegation is not known; setting nil removes it.
@@ -27,7 +27,7 @@ package struct DelegationTable: Sendable, Sequence {
     }
   }
 
-  /// The slot of a delegation; one that is not known yet gets one.
+  /// The slot of a delegation; a new one if the delegation is not known yet.
   mutating func slot(of id: DelegationID) -> Int {
     if let slot = slots[id] { return slot }
     let slot = free.popLast() ?? content.count

@@ -1,7 +1,7 @@
 import Domain
 import EventLog
 
-/// One event that its delegation's state allowed, and what it made of the delegation.
+/// An event that its delegation's state allowed, and its effect on the delegation.
 package struct DelegationStep {
   package let event: DelegationEvent
   package let time: Timestamp
@@ -16,8 +16,8 @@ package struct DelegationStep {
   package var delegation: Delegation? { known.state.delegation }
 }
 
-/// Looks up a row that a projector does not have in memory. It takes a row of which only the key is
-/// filled in, and returns nil if there is no row with this key.
+/// Looks up a row that a projector does not have in memory. The argument is a row with only its key
+/// set; nil if there is no row with this key.
 package typealias RowLookup = (any ViewRow) throws -> (any ViewRow)?
 
 /// The rows of a view that is summed up from events.

@@ -1,25 +1,24 @@
 import Domain
 
-/// Counts over the delegations that have not ended. A store counts where its rows are: what this
-/// costs does not grow with what a row holds.
+/// Counts of the delegations that have not ended. A store counts without reading whole rows.
 package struct LiveFigures: Equatable, Sendable {
-  /// How many there are in each state; none is absent.
+  /// The number in each state; a state without delegations is absent.
   package var states: [DelegationStateName: Int] = [:]
   /// How many of them wait after a failure of a step.
-  package var troubled = 0
+  package var failing = 0
   /// How many of them hold events that this version cannot apply.
   package var quarantined = 0
-  /// The one that has waited longest for a worker, and when it was requested, in milliseconds since
-  /// 1970.
+  /// The delegation that has waited longest for a worker, and when it was requested, in
+  /// milliseconds since 1970.
   package var oldestWaiting: (id: DelegationID, requestedAt: Int64)?
 
   package init() {}
 
-  /// What the rows of those delegations come to.
+  /// Counts the rows of delegations that have not ended.
   package init(_ rows: [DelegationRow]) {
     for row in rows {
       states[row.state, default: 0] += 1
-      if row.troubleCode != nil { troubled += 1 }
+      if row.troubleCode != nil { failing += 1 }
       if row.quarantine != nil { quarantined += 1 }
       if Self.isWaiting(row.state), row.requestedAt < oldestWaiting?.requestedAt ?? .max {
         oldestWaiting = (row.id, row.requestedAt)
@@ -38,7 +37,7 @@ package struct LiveFigures: Equatable, Sendable {
   }
 
   package static func == (a: LiveFigures, b: LiveFigures) -> Bool {
-    a.states == b.states && a.troubled == b.troubled && a.quarantined == b.quarantined
+    a.states == b.states && a.failing == b.failing && a.quarantined == b.quarantined
       && a.oldestWaiting?.id == b.oldestWaiting?.id
       && a.oldestWaiting?.requestedAt == b.oldestWaiting?.requestedAt
   }

@@ -2,10 +2,10 @@ import Domain
 import EventLog
 
 extension Projector {
-  /// Folds an event in; one that cannot be read puts its stream into quarantine.
+  /// Folds an event in; an unreadable event quarantines its stream.
   /// - Parameters:
-  ///   - lean: the event. It is not changed; as `inout` it is not copied.
-  ///   - slot: that of the delegation; nil if it is not known.
+  ///   - lean: the event. It is not changed; `inout` avoids a copy.
+  ///   - slot: the delegation's slot; nil if it is not known.
   fileprivate mutating func absorb(_ lean: inout LeanEvent, _ slot: inout Int?) {
     // An event of an invalid stream belongs to no row; the chain's check names it.
     guard case .known(let stream) = lean.stream else { return }
@@ -44,10 +44,10 @@ extension CorruptStream {
 
 /// Everything about a log that can be checked event by event.
 package struct LogCheck: Sendable {
-  /// The most faults that are kept: of a log that is corrupt all through, more say nothing.
+  /// The most faults that are kept: if the whole log is corrupt, more are no help.
   package static let faultsMax = 100
 
-  /// What is wrong with the log, in its order.
+  /// The faults, in the order of the log.
   package private(set) var faults: [String] = []
   fileprivate var chain = ChainCheck()
   private var versions = StreamTable<Int64>(missing: 0)
@@ -77,7 +77,8 @@ package struct LogCheck: Sendable {
     }
   }
 
-  /// The events whose text is gone and of which no event up to here says why, in order.
+  /// The events whose text is missing without an earlier event that records the redaction, in
+  /// order.
   package var unexplainedRedactions: [Int64] { textless.sorted() }
 
   private mutating func note(_ fault: String) {
@@ -88,8 +89,7 @@ package struct LogCheck: Sendable {
 /// Events that follow each other in a log, as a fold takes them.
 package struct LogStretch: Sendable {
   package var events: [LeanEvent] = []
-  /// What was found of the events that are not as they should be, in their order, by their places
-  /// in `events`.
+  /// The invalid events in order, by their indices in `events`.
   package var findings: [(index: Int, finding: ChainCheck.Finding)] = []
 
   package init() {}
@@ -100,7 +100,7 @@ package struct LogStretch: Sendable {
 package struct LogFold: Sendable {
   package private(set) var projector = Projector()
   package private(set) var events = 0
-  /// Where the events end that were folded.
+  /// The last folded event.
   package private(set) var head = LogHead.empty
   /// The time of the last event.
   package private(set) var time = Timestamp(milliseconds: 0)
@@ -111,10 +111,11 @@ package struct LogFold: Sendable {
   /// - Parameter isChecking: whether hashes and versions are checked.
   package init(isChecking: Bool) { check = isChecking ? LogCheck() : nil }
 
-  /// What is wrong with the log, in its order.
+  /// The faults, in the order of the log.
   package var faults: [String] { check?.faults ?? [] }
 
-  /// The events whose text is gone and of which no event up to here says why, in order.
+  /// The events whose text is missing without an earlier event that records the redaction, in
+  /// order.
   package var unexplainedRedactions: [Int64] { check?.unexplainedRedactions ?? [] }
 
   /// Folds the next event in.
@@ -141,8 +142,9 @@ package struct LogFold: Sendable {
 
   /// Folds the next events in, whose hashes were checked elsewhere. The fold has no valid head
   /// afterwards until `stand` sets it.
-  /// - Parameter isWanted: whether an event is to be taken; after one that is not, none is.
-  /// - Returns: false if not all were taken.
+  /// - Parameter isWanted: whether to fold an event; the fold stops at the first one that is not
+  ///   wanted.
+  /// - Returns: false if the fold stopped.
   package mutating func take(
     _ stretch: consuming LogStretch, while isWanted: (_ position: Int64, _ time: Timestamp) -> Bool
   ) -> Bool {

@@ -4,7 +4,7 @@ import EventLog
 /// The log as it is stored, read in order and checked. An event that this program cannot decode is
 /// read like any other. Reading stops no writer.
 package protocol LogReader: Sendable {
-  /// Where the log ends at this moment.
+  /// The current end of the log.
   func head() async throws(StoreFault) -> LogHead
 
   /// Up to `limit` events after `position`, in order, with their texts.
@@ -49,7 +49,7 @@ package enum LogBound: Equatable, Sendable {
   }
 }
 
-/// What a replay does.
+/// The options of a replay.
 package struct ReplayPlan: Equatable, Sendable {
   /// Whether hashes and versions are checked.
   package var isChecking: Bool
@@ -65,7 +65,7 @@ package struct ReplayPlan: Equatable, Sendable {
   }
 }
 
-/// What a replay found.
+/// The result of a replay.
 package struct ReplayedLog: Sendable {
   package var fold: LogFold
   /// Nil if nothing was compared.
@@ -83,14 +83,14 @@ package struct Verification: Sendable {
   package var head: LogHead
   package var digests: [ViewName: ViewDigest]
   package var comparison: Comparison
-  /// What is wrong; the rows that differ are in `comparison`.
+  /// The faults, without the rows that differ: those are in `comparison`.
   package var faults: [String]
   package var isSound: Bool { faults.isEmpty && comparison.differing == 0 }
 
   /// - Parameters:
   ///   - fold: a checking fold of the whole log.
-  ///   - comparison: of the views with it.
-  ///   - faults: what else is wrong: of the storage, and of the head that is kept apart.
+  ///   - comparison: the comparison of the views with the fold.
+  ///   - faults: other faults, of the storage and of the separate head.
   package init(
     fold: LogFold, comparison: Comparison, storage: [String] = [], head: String? = nil
   ) {
@@ -105,7 +105,7 @@ package struct Verification: Sendable {
   }
 }
 
-/// A stream in which nothing more is done.
+/// A stream whose processing has stopped.
 package struct UnfitStream: Equatable, Sendable {
   package var stream: StreamName
   package var reason: String

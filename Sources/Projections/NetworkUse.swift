@@ -2,14 +2,13 @@ import Domain
 import NetworkRules
 
 extension NetworkUse {
-  /// What a worker's record comes to in an event.
+  /// The network use of an event, from a worker's record.
   ///
-  /// A worker is not believed blindly: a number below zero counts as zero, and one that is too
-  /// large as the largest. Only what is a host's name is listed, since an agent chooses what stands
-  /// there.
-  /// - Parameter isShown: given a name as it was asked for; false if it must not be kept, such as
-  ///   one that holds a secret. The host is counted all the same.
-  /// - Returns: nil if nothing was asked of the network.
+  /// A worker's record is not trusted: a negative number counts as zero, and one that is too large
+  /// as the maximum. Only valid host names are listed, because the agent chooses them.
+  /// - Parameter isShown: whether a requested name may be kept; false if it contains a secret, for
+  ///   example. The host is counted in any case.
+  /// - Returns: nil if the network was not used.
   package init?(_ record: NetworkRecord, isShown: (String) -> Bool = { _ in true }) {
     guard !record.hosts.isEmpty || record.connectionsBeyond > 0 else { return nil }
     let listed = record.hosts.compactMap { host -> RefusedHost? in
@@ -35,8 +34,8 @@ extension NetworkUse {
     }
   }
 
-  /// The line of a workflow that would allow the refused hosts that are listed; nil if none of them
-  /// was refused for want of a rule.
+  /// The workflow's line that would allow the listed refused hosts; nil if no host was refused for
+  /// lack of a rule.
   package var lineAllowingRefused: String? {
     let hosts = refusedHosts.map {
       NetworkRecord.Host(
@@ -51,8 +50,8 @@ extension NetworkUse {
     return refusedHosts.map(\.name).filter { seen.insert($0).inserted }
   }
 
-  /// The refused hosts in words: `pypi.org, a.org:8443 and 3 more`; nil if there were none.
-  package var refusedWords: String? {
+  /// The refused hosts as text: `pypi.org, a.org:8443 and 3 more`; nil if no host was refused.
+  package var refusedText: String? {
     guard hostsRefused > 0 else { return nil }
     let names = refusedNames
     let beyond = hostsRefused - Set(refusedHosts.map(\.host)).count

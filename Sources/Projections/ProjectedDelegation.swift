@@ -11,7 +11,7 @@ package struct ProjectedDelegation: Equatable, Sendable {
     var version: Int64 = 0
     var position: Int64 = 0
     var time = Timestamp(milliseconds: 0)
-    /// The worker that has it or had it last.
+    /// The current or last worker.
     var worker: WorkerID?
 
     mutating func take(
@@ -50,10 +50,10 @@ package struct ProjectedDelegation: Equatable, Sendable {
   }
 
   package var state: DelegationState { _read { yield storage.content.state } }
-  /// Why its later events change nothing.
+  /// The reason why later events change nothing.
   package var corrupt: CorruptStream? { storage.content.corrupt }
 
-  /// What lists show of it; nil if it was never requested.
+  /// The row for lists; nil if the delegation was never requested.
   package var row: DelegationRow? {
     let content = storage.content
     return DelegationRow(
@@ -69,8 +69,8 @@ package struct ProjectedDelegation: Equatable, Sendable {
 
   mutating func quarantine(_ corrupt: CorruptStream) { ownStorage().content.corrupt = corrupt }
 
-  /// Takes an event in; after one that its state does not allow, none changes it any more.
-  /// - Returns: nil if the event changed nothing but that the delegation may be in quarantine now.
+  /// Applies an event. After an event that its state does not allow, no event changes it any more.
+  /// - Returns: nil if nothing changed, except that the delegation may be quarantined now.
   mutating func take(
     _ event: DelegationEvent, id: DelegationID, version: Int64, position: Int64, time: Timestamp
   ) -> Taken? {
@@ -78,9 +78,9 @@ package struct ProjectedDelegation: Equatable, Sendable {
   }
 }
 
-/// What an event changed beside the delegation's own state.
+/// The changes of an event beside the delegation's own state.
 struct Taken {
-  /// nil if the same worker, or none, works on the delegation before and after.
+  /// nil if the worker did not change.
   var move: LeaseMove?
 }
 

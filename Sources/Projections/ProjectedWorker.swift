@@ -5,15 +5,15 @@ import EventLog
 package struct ProjectedWorker: Equatable, Sendable {
   package let id: WorkerID
   package private(set) var state = WorkerState.absent
-  /// What it works on, and when that changed, from the streams of delegations.
+  /// Its delegation, and when that changed, from the streams of delegations.
   package var delegation: DelegationID?
   package var busySince: Timestamp?
-  /// Why its later events change nothing.
+  /// The reason why later events change nothing.
   package private(set) var corrupt: CorruptStream?
 
   init(_ id: WorkerID) { self.id = id }
 
-  /// Takes an event in; after one that its state does not allow, none changes it any more.
+  /// Applies an event. After an event that its state does not allow, no event changes it any more.
   mutating func take(_ event: WorkerEvent, at time: Timestamp) {
     guard corrupt == nil else { return }
     do throws(CorruptStream) {
@@ -26,7 +26,7 @@ package struct ProjectedWorker: Equatable, Sendable {
 
   mutating func quarantine(_ corrupt: CorruptStream) { self.corrupt = self.corrupt ?? corrupt }
 
-  /// It has no longer this delegation, if that was the one that it had.
+  /// Clears the worker's delegation if it is this one.
   mutating func leave(_ id: DelegationID, at time: Timestamp) {
     guard delegation == id else { return }
     delegation = nil
@@ -40,6 +40,6 @@ package struct ProjectedWorker: Equatable, Sendable {
     busySince = time
   }
 
-  /// What lists show of it; nil if it never registered.
+  /// The row for lists; nil if the worker never registered.
   package var row: WorkerRow? { WorkerRow(self) }
 }

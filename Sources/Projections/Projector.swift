@@ -1,15 +1,14 @@
-// A projector folds events into the rows of the views, and does nothing else. The same one runs in
-// the writer's transaction, in a replay, and in a test, so that what is shown can be proven from
-// the log.
+// A projector folds events into the rows of the views. The same one runs in the writer's
+// transaction, in a replay and in tests, so every row can be verified from the log.
 //
-// What it promises: the rows are a function of the events alone. An event that its stream's state
-// does not allow does not stop the fold: the stream is marked as in quarantine, its row says why,
-// and its later events change nothing. How it fails: it does not.
+// The rows are a function of the events alone. An event that its stream's state does not allow does
+// not stop the fold: the stream is quarantined, its row has the reason, and its later events change
+// nothing.
 
 import Domain
 import EventLog
 
-/// The views, and what the fold needs to continue.
+/// The views, and the state that the fold needs to continue.
 package struct Projector: Sendable {
   package private(set) var delegations = DelegationTable()
   package private(set) var workers: [WorkerID: ProjectedWorker] = [:]
@@ -72,7 +71,7 @@ package struct Projector: Sendable {
     apply(event, stream: stream, version: version, position: position, time: time) { _ in nil }
   }
 
-  /// What a stream of a delegation would make of these events, without taking them in.
+  /// Checks these events of a delegation without applying them.
   /// - Throws: `CorruptStream` if its state does not allow one of them.
   package func check(
     _ events: [DelegationEvent], on id: DelegationID, at time: Timestamp
@@ -83,9 +82,9 @@ package struct Projector: Sendable {
     for event in events { state = try state.evolve(event, id: id, at: time) }
   }
 
-  /// What a stream would make of these events, without taking them in.
+  /// Checks these events of a stream without applying them.
   /// - Throws: `CorruptStream` if they are not events of such a stream, its state does not allow
-  ///   one of them, or it is in quarantine.
+  ///   one of them, or it is quarantined.
   package func check(
     _ events: [Event], on stream: StreamName, at time: Timestamp
   ) throws(CorruptStream) {
@@ -129,7 +128,7 @@ package struct Projector: Sendable {
     }
   }
 
-  // MARK: What a store loads and forgets
+  // MARK: Loading and evicting
 
   package var knownDelegations: Int { delegations.count }
 
@@ -188,7 +187,7 @@ package struct Projector: Sendable {
     return changes
   }
 
-  /// Only the delegations' streams say what a worker works on.
+  /// Only the streams of delegations record what a worker works on.
   private mutating func follow(_ move: LeaseMove, of id: DelegationID, at time: Timestamp) {
     if let old = move.old, old != move.new { workers[old]?.leave(id, at: time) }
     if let new = move.new { workers[new]?.enter(id, at: time) }

@@ -1,14 +1,14 @@
 import Domain
 import EventLog
 
-/// Which delegations a list shows. What is nil does not matter.
+/// Selects the delegations of a list. A property that is nil selects all.
 package struct DelegationFilter: Equatable, Sendable {
   /// One of these; empty: any.
   package var states: Set<DelegationStateName>
   package var repository: String?
   package var requester: String?
   package var worker: String?
-  /// Words that must stand in the title, the branch, the repository or the confirmation code.
+  /// Words that the title, the branch, the repository or the confirmation code must contain.
   package var text: String?
 
   package init(
@@ -24,7 +24,7 @@ package struct DelegationFilter: Equatable, Sendable {
 }
 
 extension DelegationFilter {
-  /// The words of `text`, each of which must be found; A–Z are folded to a–z and nothing else is.
+  /// The words of `text`, which must all be found. Only A–Z are folded to a–z.
   package var words: [String] {
     (text ?? "").split(whereSeparator: \.isWhitespace).map { Self.folded(String($0)) }
   }
@@ -35,7 +35,7 @@ extension DelegationFilter {
   }
 }
 
-/// A delegation with the words of its request and of its failure, where they were not redacted.
+/// A delegation with the texts of its request and of its failure, unless they were redacted.
 package struct DelegationDetail: Equatable, Sendable {
   package var row: DelegationRow
   package var text: TaskText?
@@ -58,8 +58,8 @@ package enum DelegationReference: Equatable, Sendable {
   case stamp(Stamp)
   case pullRequest(RepositoryName, number: Int64)
 
-  /// Reads an id, a confirmation code, or `OWNER/REPO#NUMBER`, whose owner may be a
-  /// path of groups; nil if the text is none of them.
+  /// Reads an id, a confirmation code, or `OWNER/REPO#NUMBER`, whose owner may be a path of groups;
+  /// nil if the text is invalid.
   package init?(_ text: String) {
     if let stamp = Stamp(confirmationCode: text) {
       self = .stamp(stamp)
@@ -82,7 +82,7 @@ package enum DelegationReference: Equatable, Sendable {
 
 /// The views of a store, as of one committed position: rows, look-ups, figures and audits.
 package protocol ReadModels: Sendable {
-  /// The delegation that `reference` names; nil where there is none.
+  /// The delegation that `reference` names; nil if it does not exist.
   func delegation(_ reference: DelegationReference) async throws(StoreFault) -> DelegationDetail?
 
   /// Whether a delegation was requested under this idempotency key.
@@ -97,23 +97,21 @@ package protocol ReadModels: Sendable {
   /// Every delegation that is not terminal, oldest first.
   func liveDelegations() async throws(StoreFault) -> [DelegationRow]
 
-  /// Every delegation of a branch that is not terminal, of whatever repository, oldest first.
+  /// Every delegation of a branch that is not terminal, of any repository, oldest first.
   func liveDelegations(branch: String) async throws(StoreFault) -> [DelegationRow]
 
   /// Counts over every delegation that is not terminal.
   func liveFigures() async throws(StoreFault) -> LiveFigures
 
-  /// Every delegation that has ended and whose workflow wants something done on its pull request
-  /// still, oldest first.
-  func owingDelegations() async throws(StoreFault) -> [DelegationRow]
+  /// Every delegation that has ended and has a pending notice for its pull request, oldest first.
+  func delegationsWithPendingNotices() async throws(StoreFault) -> [DelegationRow]
 
   /// Delegations that ended at or after `since` and had been requested within the week before it,
   /// newest request first.
   func ended(since: Timestamp, limit: Int) async throws(StoreFault) -> [EndedDelegation]
 
-  /// The positions of events that hold words of delegations which ended before `time`, oldest
-  /// first.
-  func words(endedBefore time: Timestamp, limit: Int) async throws(StoreFault) -> [Int64]
+  /// The positions of events with text of delegations that ended before `time`, oldest first.
+  func texts(endedBefore time: Timestamp, limit: Int) async throws(StoreFault) -> [Int64]
 
   /// Newest first by the stamp of their delegation, with the delegation's title.
   func pullRequests(
@@ -123,24 +121,25 @@ package protocol ReadModels: Sendable {
   /// By name.
   func workers() async throws(StoreFault) -> [WorkerRow]
 
-  /// How many workers are in each state; none is absent.
+  /// The number of workers in each state; a state without workers is absent.
   func workerCounts() async throws(StoreFault) -> [WorkerStateName: Int]
 
-  /// The events that `query` asks for, newest first.
-  /// - Parameter before: only those at a smaller position: the last one's of the page before.
+  /// The events that `query` selects, newest first.
+  /// - Parameter before: only events at a smaller position, usually the last one of the page
+  ///   before.
   func audit(
     _ query: AuditQuery, before: Int64?, limit: Int
   ) async throws(StoreFault) -> [StoredEvent]
 
-  /// The views' digests and the position that they stand at.
+  /// The views' digests and their position.
   func digests() async throws(StoreFault) -> (position: Int64, digests: [ViewName: ViewDigest])
 
-  /// Makes the views again from the log and puts them in the place of the live ones, all at once,
-  /// while appends go on.
-  /// - Throws: `StoreFault` where the log is hurt, or another rebuild is under way; the live views
+  /// Rebuilds the views from the log and replaces the live ones in one step, while appends
+  /// continue.
+  /// - Throws: `StoreFault` if the log is corrupt or another rebuild is in progress; the live views
   ///   then stay.
   func rebuild() async throws(StoreFault) -> Rebuild
 
-  /// The largest stamp that was ever given out, and the largest epoch of tokens; 0 where none was.
+  /// The largest stamp and the largest epoch of tokens that were ever used; 0 if there were none.
   func marks() async throws(StoreFault) -> (stamp: Int64, epoch: Int64)
 }

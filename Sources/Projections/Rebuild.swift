@@ -1,14 +1,14 @@
 import EventLog
 import Text
 
-/// A row of a live view that is not what the log makes of it.
+/// A row of a live view that differs from the fold of the log.
 package struct RowDifference: Equatable, Sendable {
   package var key: ViewKey
-  /// What the fold has; nil if it has no such row.
+  /// The folded row; nil if the fold has no such row.
   package var folded: JSONValue?
-  /// What the live view has; nil if it has no such row, or one that cannot be read.
+  /// The live row; nil if the view has no such row or it cannot be read.
   package var live: JSONValue?
-  /// The last event that changed the row as folded; nil if none did.
+  /// The last event that changed the folded row; nil if there is no such event.
   package var lastEvent: Int64?
 
   package init(key: ViewKey, folded: JSONValue?, live: JSONValue?, lastEvent: Int64?) {
@@ -36,7 +36,7 @@ package struct Comparison: Equatable, Sendable {
   package var differences: [RowDifference] = []
   /// How many rows differ, kept or not.
   package var differing = 0
-  /// What else is wrong.
+  /// Other faults.
   package var faults: [String] = []
   package var isIdentical: Bool { differing == 0 && faults.isEmpty }
 
@@ -52,9 +52,9 @@ package struct Comparison: Equatable, Sendable {
 
 /// Views that were built again from the log and replaced the live ones.
 package struct Rebuild: Equatable, Sendable {
-  /// How many events were folded: all that there were at the swap.
+  /// The number of folded events: all events at the time of the swap.
   package var events: Int
-  /// Where the log stood at the swap.
+  /// The end of the log at the swap.
   package var head: LogHead
   /// The digests of the views as rebuilt.
   package var rebuilt: [ViewName: ViewDigest]
@@ -74,7 +74,7 @@ package struct Rebuild: Equatable, Sendable {
     self.comparison = comparison
   }
 
-  /// Whether the rebuilt views are what the live ones were.
+  /// Whether the rebuilt views equal the live ones before.
   package var isIdentical: Bool { comparison.isIdentical && rebuilt == replaced }
 
   /// As in the API.

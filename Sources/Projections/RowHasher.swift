@@ -63,17 +63,17 @@ struct RowHasher: ~Copyable {
   private var hash = SHA256()
 
   /// The SHA-256 of a row, as four numbers.
-  mutating func lanes(of row: some ViewRow) -> SIMD4<UInt64> {
+  mutating func parts(of row: some ViewRow) -> SIMD4<UInt64> {
     writer.write(row)
     hash.update(writer.bytes)
     return withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { digest in
       hash.finish(into: digest)
-      var lanes = SIMD4<UInt64>.zero
+      var parts = SIMD4<UInt64>.zero
       for index in 0..<4 {
-        lanes[index] = UInt64(
+        parts[index] = UInt64(
           bigEndian: digest.load(fromByteOffset: 8 * index, as: UInt64.self))
       }
-      return lanes
+      return parts
     }
   }
 }

@@ -1,44 +1,45 @@
 import Domain
 import EventLog
 
-/// Where a store is.
+/// The location of a store.
 package enum StoreLocation: Equatable, Sendable {
   /// The database in a data folder.
   case folder(String)
 }
 
-/// A kind of store at one location: opens it, and maintains it while no server uses it. Programs
-/// get one from the one function that picks it by the location, and know nothing else of a store.
-/// Its description names the store for people.
+/// A kind of store at one location: opens it, and maintains it while no server uses it. One
+/// function picks the driver by the location; programs know nothing else of a store. The
+/// description names the store for people.
 package protocol StoreDriver: Sendable, CustomStringConvertible {
-  /// Takes the store for this process alone, until the lock is released.
-  /// - Throws: `StoreInUse` if another process has it; `StoreFault` if it cannot be locked.
+  /// Locks the store for this process, until the lock is released.
+  /// - Throws: `StoreInUse` if another process has the lock; `StoreFault` if the store cannot be
+  ///   locked.
   func lock() throws -> any StoreLock
 
   /// Opens the store for writing, and creates it if it is missing. The caller has the lock.
-  /// - Throws: `StoreFault` if there is no log that can even be read. A log that is corrupt is
-  ///   opened, and refuses each append with the reason.
+  /// - Throws: `StoreFault` if no log can be read. A corrupt log is opened, and refuses each append
+  ///   with the reason.
   func open(_ options: StoreOptions) throws(StoreFault) -> any RunningStore
 
   /// Opens the log for reading, whether or not a server writes to it.
-  /// - Throws: `NoLog` if there is none; `StoreFault` if it cannot be read.
+  /// - Throws: `NoLog` if there is no log; `StoreFault` if it cannot be read.
   func reader() throws -> any LogReader
 
   /// Writes one state of the store into a file that SQLite opens, and checks the copy.
-  /// - Throws: `StoreFault` if `path` exists or the copy is not sound; then there is no copy.
+  /// - Throws: `StoreFault` if `path` exists or the copy is corrupt; then the copy is removed.
   func backUp(
     to path: String, onProgress: @escaping ReplayProgress
   ) async throws(StoreFault) -> Verification
 
-  /// Puts the content of a backup in place of the store's, once it is checked. The caller has the
-  /// lock.
-  /// - Throws: `StoreFault` if the backup is not sound; then nothing was changed.
+  /// Replaces the store's content by that of a backup, after checking the backup. The caller has
+  /// the lock.
+  /// - Throws: `StoreFault` if the backup is corrupt; then the store is unchanged.
   func restore(
     from path: String, onProgress: @escaping ReplayProgress
   ) async throws(StoreFault) -> Verification
 
-  /// Makes everything again that is derived from the log. The caller has the lock.
-  /// - Throws: `StoreFault` if there is no log, or it is corrupt; then nothing was changed.
+  /// Rebuilds everything that is derived from the log. The caller has the lock.
+  /// - Throws: `StoreFault` if there is no log or it is corrupt; then the store is unchanged.
   func rebuildViews(onProgress: @escaping ReplayProgress) async throws(StoreFault) -> Rebuild
 }
 
@@ -50,7 +51,7 @@ package struct StoreOptions: Sendable {
   package var acceptsRestore = false
   /// Removes credentials from texts before they are stored.
   package var mask: SecretMask?
-  /// Called with each append of this process before its caller is answered.
+  /// Called for each append of this process before the append returns.
   package var onCommit: CommitObserver = { _ in }
   /// Called while views are built that the store does not have in this program's version, before
   /// anything else is read.
@@ -59,11 +60,11 @@ package struct StoreOptions: Sendable {
   package init(clock: @escaping @Sendable () -> Timestamp) { self.clock = clock }
 }
 
-/// Views that a store builds while it is opened, since it does not have them, or has them in
-/// another version.
+/// The views that a store builds when it is opened, because they are missing or have another
+/// version.
 package struct ViewBuild: Sendable {
   package let views: [ViewName]
-  /// How many events there are to fold.
+  /// The number of events to fold.
   package let events: Int64
   /// How many of them were folded.
   package var folded = 0
@@ -78,16 +79,16 @@ package struct ViewBuild: Sendable {
 package protocol RunningStore: EventStore, ReadModels, LogReader {
   var feed: any CommitFeed { get }
 
-  /// Where the log ended that was accepted in place of a newer one; nil if none was.
+  /// The end of an older log that was accepted; nil if no older log was accepted.
   var acceptedRestore: Int64? { get }
 
-  /// Writes what waits, takes nothing more, and returns when the store is closed.
+  /// Finishes the queued appends, refuses new ones, and returns when the store is closed.
   func close() async
 }
 
 /// Held while a process has a store for itself.
 package protocol StoreLock: Sendable {
-  /// Stores who holds it, for whoever is refused.
+  /// Stores who has the lock, for messages to others.
   func note(_ text: String)
 }
 

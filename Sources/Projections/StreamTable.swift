@@ -8,7 +8,7 @@ struct StreamTable<Value: Sendable>: Sendable {
   private var row: [Value] = []
   private var rest: [StreamKey: Value] = [:]
 
-  /// - Parameter missing: the value of a stream for which nothing was set.
+  /// - Parameter missing: the value of streams without a value of their own.
   init(missing: Value) { self.missing = missing }
 
   /// How often a value was accessed for a change.
@@ -18,7 +18,7 @@ struct StreamTable<Value: Sendable>: Sendable {
   /// larger than the number of events comes from a corrupt log, and no memory is allocated for it.
   private static var slack: Int64 { 1024 }
 
-  /// - Parameter number: the store's; 0 if it has none.
+  /// - Parameter number: the store's number of the stream; 0 if it has none.
   subscript(_ stream: StreamKey, _ number: Int64) -> Value {
     get {
       rest[stream] ?? (number > 0 && number < row.count ? row[Int(number)] : missing)

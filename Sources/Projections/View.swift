@@ -69,12 +69,12 @@ package final class View<Row: ViewRow>: Sendable {
   /// The key first, otherwise as declared.
   package let columns: [Column<Row>]
   package let keyColumns: [Column<Row>]
-  /// In the order in which JSON has them.
+  /// In the order of JSON members.
   package let sortedColumns: [Column<Row>]
   /// If each row belongs to a stream: which. A store then keeps rows by their streams.
   package let stream: (@Sendable (Row) -> StreamName)?
   package let indexes: [Index]
-  /// What people see of a row.
+  /// The cells of a row in lists.
   package let listing: [Cell]
   /// The order of a listing.
   package let isListedBefore: @Sendable (Row, Row) -> Bool
@@ -116,14 +116,14 @@ package protocol ViewRow: Equatable, Sendable {
   /// Calls `body` with each row of the view, in no order.
   static func forEach(in projector: Projector, _ body: (Self) throws -> Void) rethrows
 
-  /// The row that has the key of `other`; nil if there is none.
+  /// The row with the key of `other`; nil if it does not exist.
   static func row(like other: Self, in projector: Projector) -> Self?
 }
 
 extension ViewRow {
   package static var name: ViewName { view.name }
 
-  /// A row of which only the key is filled in; nil if it is no key of this view.
+  /// A row with only its key set; nil if the key is not of this view.
   package init?(key: ViewKey) {
     self.init()
     guard key.view == Self.name, key.values.count == Self.view.keyColumns.count else { return nil }
@@ -136,7 +136,7 @@ extension ViewRow {
     ViewKey(view: Self.name, values: Self.view.keyColumns.compactMap { $0.value(of: self) })
   }
 
-  /// The row as one object, without the columns that are nil: what digests are made of.
+  /// The row as one object, without the columns that are nil. Digests hash this object.
   package var json: JSONValue {
     var members: [String: JSONValue] = [:]
     for column in Self.view.columns {
@@ -155,7 +155,7 @@ package protocol FoldedRow: ViewRow {
   /// The row before any event.
   init(id: ID)
 
-  /// The row that an event changes; nil if it changes none.
+  /// The row that an event changes; nil if it changes no row.
   static func id(of step: DelegationStep) -> ID?
 
   /// Folds an event into the row that it changes.

@@ -3,31 +3,31 @@ import EventLog
 import Text
 
 /// A digest of a set of rows that can be kept up row by row: the sum of the rows' SHA-256, as four
-/// 64-bit lanes that wrap. The order of the rows does not matter; each row counts.
+/// 64-bit numbers that wrap. The order of the rows does not matter; each row counts.
 package struct ViewDigest: Equatable, Sendable {
-  private var lanes: SIMD4<UInt64> = .zero
+  private var parts: SIMD4<UInt64> = .zero
 
   package init() {}
 
-  /// - Returns: nil if there are not 32 bytes.
+  /// - Returns: nil if the count of bytes is not 32.
   package init?(bytes: [UInt8]) {
     guard bytes.count == 32 else { return nil }
-    lanes = Self.lanes(of: bytes)
+    parts = Self.parts(of: bytes)
   }
 
   /// Adds a row that was read from a store.
   package mutating func add(_ row: JSONValue) {
-    lanes &+= Self.lanes(of: SHA256.hash(row.canonical))
+    parts &+= Self.parts(of: SHA256.hash(row.canonical))
   }
 
   /// Adds a row.
   mutating func add(_ row: some ViewRow, _ hasher: inout RowHasher) {
-    lanes &+= hasher.lanes(of: row)
+    parts &+= hasher.parts(of: row)
   }
 
   /// Removes a row that was added before.
   mutating func remove(_ row: some ViewRow, _ hasher: inout RowHasher) {
-    lanes &-= hasher.lanes(of: row)
+    parts &-= hasher.parts(of: row)
   }
 
   /// Replaces a row; the old one may be absent.
@@ -38,19 +38,19 @@ package struct ViewDigest: Equatable, Sendable {
   }
 
   package var bytes: [UInt8] {
-    (0..<4).flatMap { lane in
-      (0..<8).map { UInt8(truncatingIfNeeded: lanes[lane] >> UInt64(56 - 8 * $0)) }
+    (0..<4).flatMap { part in
+      (0..<8).map { UInt8(truncatingIfNeeded: parts[part] >> UInt64(56 - 8 * $0)) }
     }
   }
 
   package var hex: String { Hex.encode(bytes) }
 
-  private static func lanes(of bytes: [UInt8]) -> SIMD4<UInt64> {
-    var lanes = SIMD4<UInt64>.zero
+  private static func parts(of bytes: [UInt8]) -> SIMD4<UInt64> {
+    var parts = SIMD4<UInt64>.zero
     for (index, byte) in bytes.enumerated() {
-      lanes[index / 8] = lanes[index / 8] << 8 | UInt64(byte)
+      parts[index / 8] = parts[index / 8] << 8 | UInt64(byte)
     }
-    return lanes
+    return parts
   }
 }
 
@@ -70,7 +70,7 @@ extension [ViewName: ViewDigest] {
 }
 
 extension Projector {
-  /// The digests of the rows, computed from nothing but them.
+  /// The digests of the rows, computed from the rows alone.
   package var digests: [ViewName: ViewDigest] {
     func digest<Row: ViewRow>(_: Row.Type) -> ViewDigest {
       var hasher = RowHasher()

@@ -2,7 +2,7 @@ import Domain
 import EventLog
 import Text
 
-/// What a row is known by: the values of its view's key columns.
+/// The key of a row: the values of its view's key columns.
 package struct ViewKey: Hashable, Comparable, Sendable, CustomStringConvertible {
   package var view: ViewName
   package var values: [ColumnValue]
@@ -42,7 +42,7 @@ package struct RowChange: Sendable {
 }
 
 extension [RowChange] {
-  /// One change for each row: from what it was before the first to what it is after the last.
+  /// One change for each row: from its value before the first change to its value after the last.
   package var coalesced: [RowChange] {
     guard count > 1 else { return self }
     var merged: [RowChange] = []
@@ -68,7 +68,7 @@ extension Projector {
     return rows
   }
 
-  /// The rows of a view as JSON, in the order of their keys; none if there is no such view.
+  /// The rows of a view as JSON, in the order of their keys; empty if there is no such view.
   package func rows(of view: ViewName) -> [(key: ViewKey, row: JSONValue)] {
     func rows<Row: ViewRow>(_ type: Row.Type) -> [(ViewKey, JSONValue)] {
       self.rows(type).map { ($0.key, $0.json) }
@@ -82,7 +82,7 @@ extension Projector {
     return allViews.filter { $0.name == view }.flatMap { keys($0) }
   }
 
-  /// One row as JSON; nil if there is none.
+  /// One row as JSON; nil if it does not exist.
   package func row(_ key: ViewKey) -> JSONValue? {
     func row<Row: ViewRow>(_: Row.Type) -> JSONValue? {
       Row(key: key).flatMap { Row.row(like: $0, in: self) }?.json

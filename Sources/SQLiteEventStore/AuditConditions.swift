@@ -13,7 +13,7 @@ struct SQLPart {
 /// The terms of a query as SQL over `events e LEFT JOIN delegations d`. It selects every event that
 /// matches, and few that do not; `AuditQuery.matches` decides.
 enum AuditConditions {
-  /// Nil if SQL excludes nothing.
+  /// nil if SQL excludes nothing.
   static func sql(for query: AuditQuery) -> SQLPart? {
     let parts = query.terms.compactMap { term -> SQLPart? in
       guard let part = sql(for: term.condition, now: query.now) else { return nil }
@@ -66,7 +66,7 @@ enum AuditConditions {
       let sql = "d.quarantine IS NOT NULL OR NOT \(StateSQL.ended("d.state"))"
       return (SQLPart(sql: sql), false)
     case .refused(let host):
-      // A name holds nothing that JSON escapes.
+      // A host name contains no character that JSON escapes.
       let sql = "e.type = \(EventType.networkUsed.rawValue) AND instr(e.detail, ?) > 0"
       return (SQLPart(sql: sql, values: [.text("\"\(host)\"")]), false)
     case .words(let words): return (sql(for: words), false)
@@ -87,7 +87,7 @@ enum AuditConditions {
       let types = named.types.map { String($0.rawValue) }.joined(separator: ",")
       alternatives.append("e.type IN (\(types))")
     }
-    // Every such word is of a closed set and holds letters and hyphens alone.
+    // All these words are from a closed set and contain only letters and hyphens.
     func quoted(_ words: [String]) -> String { words.map { "'\($0)'" }.joined(separator: ",") }
     if !named.codes.isEmpty { alternatives.append("e.code IN (\(quoted(named.codes)))") }
     if !named.steps.isEmpty { alternatives.append("e.step IN (\(quoted(named.steps)))") }

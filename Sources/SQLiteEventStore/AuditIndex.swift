@@ -3,9 +3,9 @@ import EventLog
 import SQLite
 import Text
 
-/// The index for audits: lists of positions by term, and by commit. Appends do not wait for it. The
-/// writer adds events when it has nothing else to do. An audit reads the end of the log, which is
-/// not in the index yet, event by event.
+/// The index for audits: lists of positions by term and by commit. Appends do not wait for it. The
+/// writer adds events when it is idle. An audit reads the events that are not in the index yet one
+/// by one.
 enum AuditIndex {
   /// How many events one transaction adds: few enough that an append does not wait long.
   private static let batch: Int64 = 2000
@@ -108,11 +108,11 @@ enum AuditIndex {
   }
 
   /// Compares the index with the log, by a sum over the hashes of all entries.
-  /// - Returns: what differs.
+  /// - Returns: the differences.
   static func faults(in database: Database) throws -> [String] {
     let end = try position(in: database)
     let head = try EventTable.head(in: database).position
-    guard end <= head else { return ["the index for audit stands at \(end), beyond the log"] }
+    guard end <= head else { return ["the index for audits ends at \(end), beyond the log"] }
     var (terms, commits) = (EntrySum(), EntrySum())
     let s = try database.statement(reading)
     s.bind(0, at: 1)
@@ -134,7 +134,7 @@ enum AuditIndex {
   }
 }
 
-/// The sum of the entries of a list, whatever their order.
+/// The sum of the entries of a list, independent of their order.
 private struct EntrySum: Equatable {
   private var count = 0
   private var sum: UInt64 = 0

@@ -63,13 +63,13 @@ struct AuditSearch {
     return found
   }
 
-  // MARK: Where to look
+  // MARK: Sources
 
   private var positive: [AuditQuery.Condition] {
     query.terms.filter { !$0.isNegated }.map(\.condition)
   }
 
-  /// The positions within the terms; nil if there are none.
+  /// The positions within the terms; nil if no position is.
   private func bounds(in all: ClosedRange<Int64>) throws -> ClosedRange<Int64>? {
     var (lower, upper) = (all.lowerBound, all.upperBound)
     func narrow(_ time: AuditQuery.Span) throws {
@@ -163,7 +163,8 @@ struct AuditSearch {
     return streams?.sorted()
   }
 
-  /// The commits that a term's digits begin; nil if no term asks for one, or there are too many.
+  /// The commits that begin with a term's digits; nil if no term selects a commit, or there are too
+  /// many.
   private func commits() throws -> [String]? {
     for case .sha(let prefix) in positive {
       var commits: [String] = []
@@ -179,8 +180,8 @@ struct AuditSearch {
     return nil
   }
 
-  /// The streams of the delegations in the state that is asked for; nil if no term asks, or
-  /// there are too many.
+  /// The streams of the delegations in the selected state; nil if no term selects a state, or there
+  /// are too many.
   private func streamsByState() throws -> [Int64]? {
     let states = positive.compactMap { if case .state(let state) = $0 { state } else { nil } }
     let isStuck = positive.contains(.stuck(true))
@@ -188,7 +189,7 @@ struct AuditSearch {
     let live = DelegationStateName.allCases.filter { !$0.isTerminal }
     let wanted = states.first.map { [$0] } ?? live
     let words = wanted.map { "'\($0.rawValue)'" }.joined(separator: ",")
-    // Streams in quarantine are few, and stand in any state.
+    // Streams in quarantine are few, and can be in any state.
     let quarantined = isStuck && states.isEmpty ? " OR quarantine IS NOT NULL" : ""
     let s = try database.statement(
       "SELECT stream FROM delegations WHERE state IN (\(words))\(quarantined) LIMIT ?")
@@ -221,7 +222,7 @@ struct AuditSearch {
 
   // MARK: Looking
 
-  /// Looks from the newest position of a range to the oldest, in windows, until there is enough.
+  /// Searches from the newest position of a range to the oldest, in windows, until enough is found.
   private mutating func look(in range: ClosedRange<Int64>, _ source: Source) throws {
     var upper = range.upperBound
     var size = Self.windowMin
@@ -234,8 +235,8 @@ struct AuditSearch {
     }
   }
 
-  /// Whether a source is read in an order of its own, so that all of it is read before the newest
-  /// is known.
+  /// Whether a source has another order than the log, so that all of it is read before the newest
+  /// event is known.
   private func isWindowed(_ source: Source) -> Bool {
     switch source {
     case .words: true
@@ -244,7 +245,7 @@ struct AuditSearch {
     }
   }
 
-  /// The range's ends are the first two parameters, and stand before all others in the text.
+  /// The ends of the range are the first two parameters of the statement.
   private func statement(_ source: Source) -> SQLPart {
     func list(_ ids: [Int64]) -> String { ids.map(String.init).joined(separator: ",") }
     let events = "CROSS JOIN events e ON e.position = c.position"

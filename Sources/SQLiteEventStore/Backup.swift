@@ -6,10 +6,11 @@ import SQLite
 /// Copies of the log.
 package enum LogBackup {
   /// Copies the log of a folder into one file, whether or not a server writes to it. The copy is
-  /// one state of the log, is checked as a whole, and gets its name once it is on disk.
+  /// one state of the log, is checked completely, and gets its name once it is on disk.
   /// - Parameter onProgress: called with the number of checked events.
   /// - Returns: the result of the check.
-  /// - Throws: `StoreFault`, also if `path` exists or the copy is not sound; then there is no copy.
+  /// - Throws: `StoreFault`, also if `path` exists or the copy is corrupt; then the copy is
+  ///   removed.
   package static func make(
     of directory: String, to path: String, onProgress: (_ events: Int) -> Void = { _ in }
   ) throws(StoreFault) -> Verification {
@@ -34,7 +35,8 @@ package enum LogBackup {
         let first = verification.faults.first ?? "a row of a view is not the log's"
         throw StoreFault(
           operation: "back up",
-          message: "the copy is not sound, so it was not kept: \(first). `aipm verify` tells more.")
+          message:
+            "the copy is corrupt and was removed: \(first). `aipm verify` reports all faults.")
       }
       guard rename(temporary, path) == 0 else { throw StoreFault.system("rename \(temporary)") }
       removeCopy(temporary)
@@ -47,10 +49,10 @@ package enum LogBackup {
   }
 
   /// Replaces a folder's log by a copy. The caller holds the folder's `FolderLock`. The old log
-  /// stays beside it as `aipm.db.replaced`. The head outside stays as it is, so the next start
-  /// notices that this log is older. A backup of an older schema is migrated.
+  /// stays beside it as `aipm.db.replaced`. The separate head file stays unchanged, so the next
+  /// start notices that this log is older. A backup of an older schema is migrated.
   /// - Returns: the result of the check.
-  /// - Throws: `StoreFault`, also if the copy is not sound; then nothing was changed.
+  /// - Throws: `StoreFault`, also if the copy is corrupt; then the folder is unchanged.
   package static func restore(
     _ path: String, to directory: String, onProgress: (_ events: Int) -> Void = { _ in }
   ) throws(StoreFault) -> Verification {
@@ -74,7 +76,7 @@ package enum LogBackup {
           throw StoreFault.system("rename \(target)")
         }
       }
-      // The write-ahead log belongs to the database that was there.
+      // The write-ahead log belongs to the replaced database.
       unlink(target + "-wal")
       unlink(target + "-shm")
       guard rename(temporary, target) == 0 else { throw StoreFault.system("rename \(temporary)") }
@@ -87,7 +89,7 @@ package enum LogBackup {
     }
   }
 
-  /// One state of a database into a file of its own, on disk when this returns.
+  /// Copies one state of a database into a new file, which is on disk when this returns.
   private static func copy(_ source: String, to target: String) throws {
     do {
       // Read-only, but without `query_only`, with which SQLite makes no copy.

@@ -9,7 +9,7 @@ final class BoundedQueue<Item: Sendable>: Sendable {
   enum Taken {
     case items([Item])
     case nothingYet
-    /// Closed, and nothing is left in it.
+    /// The queue is closed and empty.
     case closed
   }
 
@@ -41,7 +41,7 @@ final class BoundedQueue<Item: Sendable>: Sendable {
     return refusal
   }
 
-  /// Refuses further items; what is in the queue can still be taken.
+  /// Refuses further items; queued items can still be taken.
   func close() {
     state.withLock { $0.isClosed = true }
     for _ in 0..<takers { wake.signal() }

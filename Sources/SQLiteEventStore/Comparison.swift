@@ -3,8 +3,8 @@ import Projections
 import Text
 
 extension LogFile {
-  /// Folds what is new, and compares the views with the fold, all in one snapshot, so that a server
-  /// may write meanwhile.
+  /// Folds the new events, and compares the views with the fold, in one snapshot. A server may
+  /// write at the same time.
   /// - Parameter fold: a replay up to near the head; up to the head afterwards.
   package func compare(with fold: inout LogFold) throws(StoreFault) -> Comparison {
     var comparison = try snapshot { () throws -> Comparison in

@@ -9,7 +9,7 @@ enum EventTable {
   /// In the order of `EventColumn`.
   static let columns = EventColumn.table.map { "e.\($0.sqlName)" }.joined(separator: ", ")
 
-  /// The same with NULL for what a fold doesn't read.
+  /// The same columns, with NULL for those that a fold doesn't read.
   static let leanColumns = EventColumn.table.map { column in
     column.kind != .envelope || foldedEnvelope.contains(column.column)
       ? "e.\(column.sqlName)" : "NULL"
@@ -19,8 +19,8 @@ enum EventTable {
     .position, .stream, .version, .type, .time, .detail,
   ]
 
-  /// Brings the table to a schema version: creates it, or adds the columns that it lacks.
-  /// - Parameter columns: what `EventColumn` declares.
+  /// Migrates the table to a schema version: creates it, or adds the missing columns.
+  /// - Parameter columns: the columns that `EventColumn` declares.
   static func migrate(
     _ database: Database, to version: Int64, _ columns: [ColumnDeclaration]
   ) throws {
@@ -151,7 +151,7 @@ enum EventTable {
     try last(through: Int64.max, in: database).head
   }
 
-  /// The last event up to `position`, and its time; `.empty` and nil if there is none.
+  /// The last event up to `position`, and its time; `.empty` and nil if no such event exists.
   static func last(
     through position: Int64, in database: Database
   ) throws(SQLiteError) -> (head: LogHead, time: Timestamp?) {

@@ -37,7 +37,7 @@ final class EventTableRow<Values: ColumnValues>: EventRow {
     values.deallocate()
   }
 
-  /// Goes to the next row.
+  /// Moves to the next row.
   func go(to next: Values) { values.pointee = next }
 
   func integer(_ column: EventColumn) -> Int64? { values.pointee?.integer(at: column.index) }
@@ -53,7 +53,8 @@ final class EventTableRow<Values: ColumnValues>: EventRow {
   }
 }
 
-/// What the rows of a read share: the names of streams by number, and the texts of the row before.
+/// The state that the rows of a read share: the names of streams by number, and the texts of the
+/// row before.
 final class StreamNames {
   /// How much is read with the names.
   enum Reach {

@@ -4,7 +4,7 @@ import Projections
 import SQLite
 
 extension Projector {
-  /// A projector that knows the events of one stream alone.
+  /// A projector with the events of one stream only.
   static func folding(_ stream: StreamName, in database: Database) throws -> Projector {
     var scratch = Projector()
     for stored in try EventTable.stream(stream, in: database) { _ = scratch.fold(stored) }

@@ -3,8 +3,8 @@ import EventLog
 import Glibc
 
 /// The log's head in a file outside the database: two slots that are written in turn, each with a
-/// checksum, so that one of them is always whole. It distinguishes a database that lost its end, or
-/// was replaced by a backup, from one that is merely short.
+/// checksum, so that one of them is always complete. With it a database that lost its end, or was
+/// replaced by a backup, is detected.
 ///
 /// It is used from one thread at a time.
 final class HeadFile {
@@ -22,7 +22,7 @@ final class HeadFile {
     case unreadable
   }
 
-  /// A slot has a page of its own, so that a torn write can't reach the other.
+  /// A slot has its own page, so that a torn write can't damage the other slot.
   private static let slotSize = 4096
   private static let magic = Array("aipm-head-1\n".utf8)
 

@@ -5,9 +5,9 @@ import Projections
 import SQLite
 import Text
 
-/// The log's file, opened for reading alone. It never makes a running server wait. Events are read
-/// in chunks, each in a snapshot of its own, so that a long replay blocks no checkpoint. Events and
-/// views are compared in one snapshot.
+/// The log's file, opened read-only. It never makes a running server wait. Events are read in
+/// chunks, each in its own snapshot, so that a long replay blocks no checkpoint. Events and views
+/// are compared in one snapshot.
 ///
 /// It is used from one thread.
 package final class LogFile {
@@ -22,7 +22,7 @@ package final class LogFile {
 
   /// - Parameter directory: a data folder.
   /// - Returns: nil if there is no `aipm.db`.
-  /// - Throws: `StoreFault` if it is no log, or of a newer program.
+  /// - Throws: `StoreFault` if the file is not a log, or was written by a newer program.
   package static func find(directory: String) throws(StoreFault) -> LogFile? {
     let path = directory + "/aipm.db"
     guard access(path, F_OK) == 0 else { return nil }
@@ -60,7 +60,7 @@ package final class LogFile {
     names = StreamNames(database, for: .many)
   }
 
-  /// Where the log ends now.
+  /// The current end of the log.
   package func head() throws(StoreFault) -> LogHead {
     try guarding("head") { try EventTable.head(in: database) }
   }
@@ -79,7 +79,7 @@ package final class LogFile {
     return try guarding("head") { try EventTable.last(through: position, in: database).head }
   }
 
-  /// The events after `first`, up to `last`, as a fold takes them, in a snapshot of their own.
+  /// The events after `first`, up to `last`, with the columns of a fold, in their own snapshot.
   /// - Parameter isChecking: whether their hashes are checked.
   func stretch(
     after first: Int64, through last: Int64, _ isChecking: Bool
@@ -177,7 +177,7 @@ package final class LogFile {
   }
 
   /// Compares the look-ups with the log.
-  /// - Returns: what differs.
+  /// - Returns: the differences.
   package func lookupFaults() throws(StoreFault) -> [String] {
     try guarding("check") { try LookUps.faults(in: database) }
   }
@@ -196,7 +196,7 @@ package final class LogFile {
       let orphans = try database.statement("PRAGMA foreign_key_check").rows {
         "a row of \($0.text(0) ?? "") belongs to nothing in \($0.text(2) ?? "")"
       }
-      return found.filter { $0 != "ok" }.map { "the file is hurt: \($0)" } + orphans.prefix(20)
+      return found.filter { $0 != "ok" }.map { "the file is corrupt: \($0)" } + orphans.prefix(20)
     }
   }
 

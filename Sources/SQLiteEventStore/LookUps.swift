@@ -1,8 +1,8 @@
 import EventLog
 import SQLite
 
-/// What the writer keeps beside the log to look things up by: the streams' versions, the
-/// idempotency keys and the index for audit. All of it is derived from the log.
+/// The writer's look-up tables: the streams' versions, the idempotency keys and the index for
+/// audits. All are derived from the log.
 enum LookUps {
   private static let keys = """
     SELECT json_extract(e.detail, '$.idempotencyKey') AS key,
@@ -13,7 +13,7 @@ enum LookUps {
       AND json_extract(e.detail, '$.idempotencyKey') IS NOT NULL
     """
 
-  /// - Returns: what differs from the log.
+  /// - Returns: the differences from the log.
   static func faults(in database: Database) throws -> [String] {
     var faults = try database.statement(
       """

@@ -10,11 +10,11 @@ struct OpenedLog {
   var headFile: HeadFile
   var last: (head: LogHead, time: Timestamp, id: [UInt8])?
   var digests: [ViewName: ViewDigest]
-  /// What is wrong with the log itself; nil if nothing is.
+  /// The fault of the log; nil if it is valid.
   var damage: String?
   /// Why the views have to be rebuilt before anything is written; nil if they are in step.
   var viewDamage: String?
-  /// Where the log ends, if it was accepted although the head outside is another one; else nil.
+  /// The end of the log, if it was accepted although the head file differs; else nil.
   var acceptedRestore: Int64?
 }
 
@@ -23,10 +23,10 @@ extension OpenedLog {
   static let tailLength: Int64 = 1000
   static let busyTimeoutMs: Int32 = 5000
 
-  /// Opens the folder for writing, creates what is missing, checks the end of the log, and builds
-  /// the views that the database does not have in this program's version.
-  /// - Parameter acceptsRestore: whether a log is accepted that is older than the head outside, or
-  ///   another one.
+  /// Opens the folder for writing, creates missing files, checks the end of the log, and builds the
+  /// views that are missing or have another version.
+  /// - Parameter acceptsRestore: whether a log is accepted that differs from the head file or is
+  ///   older.
   static func open(
     directory: String, acceptsRestore: Bool = false, onViewBuild: (ViewBuild) -> Void = { _ in }
   ) throws(StoreFault) -> OpenedLog {

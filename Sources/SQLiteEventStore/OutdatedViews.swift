@@ -15,10 +15,10 @@ struct OutdatedViews {
     views = try ViewTables.outdated(in: database)
   }
 
-  /// Builds them from the whole log, in one transaction, and makes the indexes that are missing of
-  /// any view. Hashes are not checked: a corrupt log is no reason to show less of it.
-  /// - Parameter onProgress: called before the first event and from time to time; not at all if
-  ///   there is nothing to fold.
+  /// Builds the views from the whole log, in one transaction, and creates the missing indexes of
+  /// all views. Hashes are not checked: a corrupt log is shown too.
+  /// - Parameter onProgress: called before the first event and from time to time; not called if
+  ///   there is no event to fold.
   func build(_ onProgress: (ViewBuild) -> Void) throws {
     if !views.isEmpty {
       let file = try LogFile(path: path)

@@ -10,20 +10,20 @@ import SystemCalls
 extension LogFile {
   /// How many events one stretch spans.
   package static let stretchLength: Int64 = 2048
-  /// More than so many threads would wait for the one that folds.
+  /// More threads would only wait for the one that folds.
   package static let readersMax = 8
 
-  /// Folds the log up to where it ends now.
+  /// Folds the log up to its current end.
   ///
   /// Hashes can be checked and rows decoded in any order; only folding needs the log's order. So
-  /// several threads read, decode and check stretches of the log, each on a connection of its own,
-  /// and this thread folds them in order.
+  /// several threads read, decode and check stretches of the log, each with its own connection, and
+  /// this thread folds them in order.
   /// - Parameters:
   ///   - isChecking: whether hashes and versions are checked.
-  ///   - readersMax: how many threads may read beside this one; with one alone, this one reads.
-  ///   - stretchLength: how many events are read at once.
-  ///   - isWanted: whether an event is to be taken; after one that is not, none is.
-  ///   - onProgress: called now and then with the number of folded events.
+  ///   - readersMax: the number of threads that may read beside this one; if 1, this one reads.
+  ///   - stretchLength: the number of events that are read at once.
+  ///   - isWanted: whether to fold an event; the fold stops at the first one that is not wanted.
+  ///   - onProgress: called from time to time with the number of folded events.
   /// - Throws: `StoreFault` if the log cannot be read, or no thread can be started.
   package func fold(
     isChecking: Bool, readersMax: Int = readersMax, stretchLength: Int64 = stretchLength,
@@ -82,7 +82,7 @@ extension LogFile {
     return fold
   }
 
-  /// Reads one stretch, in a snapshot of its own.
+  /// Reads one stretch, in its own snapshot.
   private func stretch(_ index: Int, of plan: StretchPlan) throws(StoreFault) -> LogStretch {
     let first = Int64(index) * plan.length
     return try stretch(
@@ -98,8 +98,8 @@ private struct StretchPlan: Sendable {
   var end: Int64
 }
 
-/// Stretches that several threads read, handed over in the log's order. It is bounded: at most as
-/// many stretches wait as there are slots.
+/// Passes stretches that several threads read to the fold, in the log's order. It is bounded: at
+/// most as many stretches wait as there are slots.
 private final class StretchLine: Sendable {
   /// Reads the stretch of this number; used on one thread.
   typealias Reader = (_ index: Int) throws(StoreFault) -> LogStretch
@@ -146,7 +146,7 @@ private final class StretchLine: Sendable {
   /// Whether any thread reads stretches.
   var hasReaders: Bool { state.withLock { $0.readers > 0 } }
 
-  /// - Returns: the stretch to read next, once a slot is free; nil if there is none.
+  /// - Returns: the stretch to read next, once a slot is free; nil after the last stretch.
   private func begin() -> Int? {
     isFree.wait()
     return state.withLock { state in

@@ -2,17 +2,17 @@ import EventLog
 import SQLite
 import SystemCalls
 
-/// A few threads that read, each with a connection of its own. Each read is one short snapshot, and
-/// none writes or checkpoints.
+/// A few threads that read, each with its own connection. Each read is one short snapshot; no
+/// thread writes or checkpoints.
 ///
-/// Searches have a queue and threads of their own. So a slow search does not delay the reads that a
+/// Searches have their own queue and threads. So a slow search does not delay the reads that a
 /// submission or a worker waits for. Each read has a time limit.
 final class Readers: Sendable {
   /// Which queue a read waits in.
   enum Kind {
     /// Finds its rows by an index.
     case lookUp
-    /// May have to look through all that there is.
+    /// May read all rows.
     case search
   }
 
@@ -50,8 +50,8 @@ final class Readers: Sendable {
     }
   }
 
-  /// Runs the reads of `queue` until it is closed. If there is no connection, one read fails, and
-  /// the next one tries to connect again.
+  /// Runs the reads of `queue` until it is closed. Without a connection one read fails, and the
+  /// next one tries to connect again.
   private static func serve(_ queue: BoundedQueue<Read>, _ path: String) {
     var connection: Database?
     while case .items(let reads) = queue.take(max: 1, timeoutMs: nil) {

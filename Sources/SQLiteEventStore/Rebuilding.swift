@@ -17,7 +17,7 @@ struct Rebuilding {
   private static let tailLength: Int64 = 1000
   private static let catchUpsMax = 20
 
-  /// Runs a step in a transaction of its own on the connection that writes.
+  /// Runs a step in its own transaction on the writing connection.
   typealias Write = (_ step: @escaping @Sendable (Database) throws -> Void) throws -> Void
   /// Runs the last step: it folds the rest and swaps. It returns the fold, and the digests of the
   /// views that were replaced.
@@ -64,7 +64,7 @@ struct Rebuilding {
     }
   }
 
-  /// Folds until little is left, while others go on writing.
+  /// Folds until little is left, while others continue to write.
   private func catchUp(_ fold: inout LogFold) throws {
     for _ in 0..<Self.catchUpsMax {
       try file.scan(after: fold.head.position) { stored in
@@ -120,12 +120,12 @@ extension SQLiteEventStore {
   }
 }
 
-/// What can be done to a log that no server has open.
+/// Maintenance of a log that no server has open.
 package enum LogAtRest {
-  /// Makes everything again that is derived from the log: the views, and what is kept to look
-  /// things up by. Whoever calls holds the folder's `FolderLock`.
-  /// - Parameter onProgress: told how many events were folded.
-  /// - Throws: `StoreFault` where there is no log, or it is corrupt: then nothing is changed.
+  /// Rebuilds everything that is derived from the log: the views and the look-up tables. The caller
+  /// holds the folder's `FolderLock`.
+  /// - Parameter onProgress: called with the number of folded events.
+  /// - Throws: `StoreFault` if there is no log or it is corrupt; then nothing is changed.
   package static func rebuild(
     directory: String, onProgress: @escaping (_ events: Int) -> Void
   ) throws(StoreFault) -> Rebuild {

@@ -10,8 +10,9 @@ package final class SQLiteReader: SQLiteLogReader {
   let headPath: String?
   let readers: Readers
 
-  /// - Parameter headPath: the file with the head; nil for a copy, which has none.
-  /// - Throws: `StoreFault` if the file is missing, no log, or of a newer program.
+  /// - Parameter headPath: the file with the head; nil for a copy without such a file.
+  /// - Throws: `StoreFault` if the file is missing, is not a log, or was written by a newer
+  ///   program.
   package init(path: String, headPath: String? = nil) throws(StoreFault) {
     _ = try LogFile(path: path)
     self.path = path
@@ -27,7 +28,7 @@ package final class SQLiteReader: SQLiteLogReader {
   }
 }
 
-/// What reads a log in one file.
+/// A reader of a log in one file.
 protocol SQLiteLogReader: LogReader {
   var path: String { get }
   var headPath: String? { get }
@@ -82,7 +83,7 @@ extension SQLiteLogReader {
     try await reading("check the streams") { try $0.unfitStreams() }
   }
 
-  /// Runs `body`, which reads much of the log, on a thread and a connection of its own.
+  /// Runs `body`, which reads much of the log, on its own thread and connection.
   private func reading<T: Sendable>(
     _ operation: String, _ body: @escaping @Sendable (LogFile) throws -> T
   ) async throws(StoreFault) -> T {
@@ -91,7 +92,7 @@ extension SQLiteLogReader {
   }
 }
 
-/// Runs `body`, which may block, on a thread of its own.
+/// Runs `body`, which may block, on its own thread.
 func onThread<T: Sendable>(
   _ operation: String, _ body: @escaping @Sendable () throws -> T
 ) async throws(StoreFault) -> T {

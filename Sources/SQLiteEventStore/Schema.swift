@@ -1,12 +1,13 @@
 import EventLog
 import SQLite
 
-/// The tables, as a list of steps that is only ever added to. `user_version` is the number of steps
-/// that a file has taken. Two kinds of tables are not in the list. `EventColumn` declares the table
-/// `events`, and says which step adds which column. The tables of views follow from the views'
-/// declarations, and have versions of their own: see `ViewSQL` and `OutdatedViews`.
+/// The tables, as a list of steps that only grows. `user_version` is the number of steps that a
+/// file has taken. Two kinds of tables are not in the list. `EventColumn` declares the table
+/// `events`, with the step that adds each column. The tables of views follow from the views'
+/// declarations, and have their own versions: see `ViewSQL` and `OutdatedViews`.
 enum Schema {
-  /// Stands in the file's header, so that no other program's database is taken for a log: "AIPM".
+  /// The file header's application id, "AIPM". It distinguishes a log from another program's
+  /// database.
   static let applicationID: Int64 = 0x4149_504d
 
   static let version = version(EventColumn.table)
@@ -43,7 +44,7 @@ enum Schema {
       digest BLOB NOT NULL
     ) STRICT;
     """,
-    // What audit looks events up by. It may lag behind the log, and can be thrown away.
+    // The index for audits. It may lag behind the log and can be dropped.
     """
     CREATE TABLE audit_terms(id INTEGER PRIMARY KEY, term TEXT NOT NULL UNIQUE) STRICT;
     CREATE TABLE audit_index(
@@ -61,7 +62,7 @@ enum Schema {
     "ALTER TABLE view_digests ADD COLUMN version INTEGER NOT NULL DEFAULT 1",
   ]
 
-  /// What a file is, before anything in it is read.
+  /// The kind of a file, before its content is read.
   enum Found: Equatable {
     case empty
     case log(version: Int64)
@@ -94,7 +95,7 @@ enum Schema {
     }
   }
 
-  /// Why a file is not opened; nil where it is.
+  /// The reason why a file is not opened; nil if it is.
   static func refusal(of found: Found, path: String) -> String? {
     switch found {
     case .empty, .log: nil

@@ -5,14 +5,14 @@ import SQLite
 /// Views that are built again beside the live ones, in tables of their own, until they replace the
 /// live ones in one transaction. The caller has begun a transaction for each call.
 struct ShadowViews {
-  /// What precedes the names of the tables until the swap.
+  /// The prefix of the tables' names until the swap.
   static let prefix = "rebuilt_"
 
   private let database: Database
 
   init(_ database: Database) { self.database = database }
 
-  /// Whether there are tables that a rebuild left when its process ended.
+  /// Whether there are tables of a rebuild that did not finish.
   static func areLeft(in database: Database) throws(SQLiteError) -> Bool {
     let count = try database.integer(
       "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name >= ? AND name < ?",
@@ -20,12 +20,12 @@ struct ShadowViews {
     return count ?? 0 > 0
   }
 
-  /// Removes what was begun.
+  /// Removes the tables.
   func drop() throws {
     for view in allViews { try ViewTables.drop(view, in: database, prefix: Self.prefix) }
   }
 
-  /// Makes the tables, with nothing in them.
+  /// Creates the tables, empty.
   func create() throws {
     try drop()
     for view in allViews { try ViewTables.create(view, in: database, prefix: Self.prefix) }
@@ -36,8 +36,8 @@ struct ShadowViews {
     for row in rows { try ViewTables.put(row, in: database, prefix: Self.prefix) }
   }
 
-  /// Folds what the log has beyond `fold`, and replaces the live views with these.
-  /// - Returns: the digests of the views as they are now.
+  /// Folds the events after `fold`, and replaces the live views with these.
+  /// - Returns: the digests of the new views.
   func swap(_ fold: inout LogFold) throws -> [ViewName: ViewDigest] {
     var digests = fold.projector.digests
     for change in try catchUp(&fold).coalesced {
@@ -71,7 +71,7 @@ struct ShadowViews {
 }
 
 extension StoreFault {
-  /// A rebuild of views from a corrupt log would prove nothing.
+  /// Views that are rebuilt from a corrupt log would prove nothing.
   static func corruptLog(_ fault: String) -> StoreFault {
     StoreFault(
       operation: "rebuild",

@@ -61,7 +61,7 @@ extension SQLiteEventStore {
       while try counts.step() {
         guard let state = counts.text(0).flatMap(DelegationStateName.init) else { continue }
         figures.states[state] = Int(counts.integer(1))
-        figures.troubled += Int(counts.integer(2))
+        figures.failing += Int(counts.integer(2))
         figures.quarantined += Int(counts.integer(3))
         let requestedAt = counts.integer(5)
         if LiveFigures.isWaiting(state), let id = counts.text(4).flatMap(DelegationID.init),
@@ -75,8 +75,8 @@ extension SQLiteEventStore {
   }
 
   /// See `ReadModels`.
-  package func owingDelegations() async throws(StoreFault) -> [DelegationRow] {
-    try await readers.read("owing delegations") { database in
+  package func delegationsWithPendingNotices() async throws(StoreFault) -> [DelegationRow] {
+    try await readers.read("delegations with pending notices") { database in
       try database.statement(
         "\(DelegationQuery.select) WHERE \(StateSQL.ended("d.state")) "
           + "AND d.next_intent IS NOT NULL ORDER BY d.stamp"
@@ -253,7 +253,7 @@ enum DelegationQuery {
     if let requester = filter.requester { require("d.requester = ?", .text(requester)) }
     if let worker = filter.worker { require("d.worker = ?", .text(worker)) }
     for word in filter.words {
-      // A word of the user's is compared as it is: no character of it is a wildcard.
+      // The user's text is compared literally, without wildcards.
       require("holds(\(searched), ?)", .text(word))
     }
     let condition = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
@@ -263,8 +263,8 @@ enum DelegationQuery {
     return try details(s, in: database)
   }
 
-  /// What `DelegationFilter.text` looks at, with a line's end between the parts, so that no word
-  /// is found across two of them.
+  /// The text that `DelegationFilter.text` searches, with line breaks between the parts, so that no
+  /// match spans two parts.
   private static let searched = """
     d.branch || char(10) || d.repository || char(10) || 'PR' || d.stamp || char(10) || coalesce(
       (SELECT json_extract(p.body, '$.title') FROM events e JOIN payloads p

@@ -3,11 +3,11 @@ import Projections
 import SQLite
 
 extension LogFile {
-  /// Checks the file's structure, every hash, the views, the look-ups and the head outside, whether
-  /// or not a server writes meanwhile.
+  /// Checks the file's structure, every hash, the views, the look-ups and the head file. A server
+  /// may write at the same time.
   /// - Parameters:
-  ///   - headPath: the file with the head; nil for a copy that has none.
-  ///   - onProgress: called with the number of events that were folded.
+  ///   - headPath: the file with the head; nil for a copy without such a file.
+  ///   - onProgress: called with the number of folded events.
   /// - Throws: `StoreFault` if the file cannot be read to its end.
   package func verify(
     headPath: String?, onProgress: (_ events: Int) -> Void = { _ in }
@@ -41,7 +41,7 @@ extension HeadFile.Found {
     switch self {
     case .none: return nil
     case .unreadable:
-      return "the file `head` is hurt, so nothing tells whether the log is whole. \(advice)"
+      return "the file `head` is corrupt, so the end of the log cannot be checked. \(advice)"
     case .head(let known):
       if known.position > head.position {
         return """

@@ -5,9 +5,9 @@ struct ViewSQL: Sendable {
   let table: String
   /// The columns that hold a row.
   let columns: [String]
-  /// What follows `CREATE TABLE` and a name.
+  /// The definition after `CREATE TABLE` and the name.
   let definition: String
-  /// What finds the row of a key.
+  /// The condition that selects a row by its key.
   let keyCondition: String
   private let indexes: [(name: String, isUnique: Bool, expression: String)]
   private let values: String
@@ -54,9 +54,9 @@ struct ViewSQL: Sendable {
     definition = "(\n  \(lines.joined(separator: ",\n  "))\n) STRICT"
   }
 
-  /// Puts a row in, or changes the columns that change of the row that is there. After the values
-  /// of the columns it takes the name of the row's stream, if the view has rows by streams.
-  /// - Parameter prefix: what precedes the name of the table.
+  /// Inserts a row, or updates the changed columns of the row with its key. The name of the row's
+  /// stream is the last parameter, if the view has rows by streams.
+  /// - Parameter prefix: the prefix of the table's name.
   func put(prefix: String) -> String { "INSERT INTO " + prefix + table + values }
 
   /// The columns of a row, in the order in which `ViewTables.read` reads them.
@@ -67,7 +67,7 @@ struct ViewSQL: Sendable {
 
   var select: String { "SELECT \(columns.joined(separator: ", ")) FROM \(table)" }
 
-  /// What makes the indexes that are missing.
+  /// Creates the missing indexes.
   var indexStatements: [String] {
     indexes.map {
       "CREATE \($0.isUnique ? "UNIQUE " : "")INDEX IF NOT EXISTS \($0.name) ON \($0.expression)"

@@ -4,7 +4,7 @@ import Projections
 import SQLite
 import Text
 
-/// A row of a view that holds what no fold can have put there.
+/// A row of a view with a value that no fold writes.
 struct UnreadableRow: Error, CustomStringConvertible {
   var key: ViewKey
   var description: String { "a row of the view \(key.view.rawValue) cannot be read: \(key)" }
@@ -12,8 +12,8 @@ struct UnreadableRow: Error, CustomStringConvertible {
 
 /// Reading and writing of the views.
 enum ViewTables {
-  /// Puts a row in, or replaces the one with its key.
-  /// - Parameter prefix: what precedes the names of the tables; nothing for the live views.
+  /// Inserts a row, or replaces the one with its key.
+  /// - Parameter prefix: the prefix of the tables' names; empty for the live views.
   /// - Throws: `StoreFault` if the row belongs to a stream that the database does not have.
   static func put<Row: ViewRow>(_ row: Row, in database: Database, prefix: String = "") throws {
     let s = try database.statement(ViewSQL.of(Row.self).put(prefix: prefix))
@@ -56,7 +56,7 @@ enum ViewTables {
     return rows.sorted { $0.key < $1.key }
   }
 
-  /// The row with the key of `other`; nil if there is none.
+  /// The row with the key of `other`; nil if it does not exist.
   static func row<Row: ViewRow>(like other: Row, in database: Database) throws -> Row? {
     let sql = ViewSQL.of(Row.self)
     let s = try database.statement("\(sql.select) WHERE \(sql.keyCondition)")
@@ -67,7 +67,7 @@ enum ViewTables {
 
   // MARK: Tables
 
-  /// Makes a view's table, with nothing in it.
+  /// Creates a view's table, empty.
   static func create<Row: ViewRow>(
     _ row: Row.Type, in database: Database, prefix: String = ""
   ) throws(SQLiteError) {
@@ -162,7 +162,7 @@ extension Statement {
     }
   }
 
-  /// - Returns: nil for NULL, and for what is no value of this kind.
+  /// - Returns: nil for NULL, and for a value of another kind.
   fileprivate func value(_ index: Int32, _ kind: ColumnKind) -> ColumnValue? {
     guard !isNull(index) else { return nil }
     switch kind {

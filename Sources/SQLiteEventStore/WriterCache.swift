@@ -3,8 +3,7 @@ import EventLog
 import Projections
 import SQLite
 
-/// What the writer's fold has in memory: all workers, and delegations and the rows that are summed
-/// up from events as they are needed.
+/// The writer's rows in memory: all workers, and delegations and sums of events as needed.
 extension Writer {
   /// How many delegations, and how many rows of a view, the fold keeps in memory.
   private static let cachedMax = 20_000
@@ -32,7 +31,7 @@ extension Writer {
     for name in names {
       guard let stream = StreamName(name), case .worker(let id) = stream else { continue }
       var known = try Projector.folding(stream, in: database).workers[id]
-      // Only the streams of delegations say what it works on; the row has it from there.
+      // Only the streams of delegations record what it works on; the row has that value.
       known?.delegation = rows[id]?.delegation
       known?.busySince = rows[id].map { Timestamp(milliseconds: $0.since) }
       if let known { projector.load(known) } else { projector.forget(id) }

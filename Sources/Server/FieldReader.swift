@@ -61,7 +61,7 @@ struct FieldReader {
     }
   }
 
-  mutating func words(_ name: String) -> Submission.Words? {
+  mutating func words(_ name: String) -> Submission.TextOrList? {
     switch take(name) {
     case nil: return nil
     case .string(let text): return .text(text)

@@ -61,7 +61,7 @@ struct FigureRoutes {
       "oldest": live.oldestWaiting.map {
         .object(["id": .string($0.id.rawValue), "requestedAt": Render.time($0.requestedAt)])
       } ?? .null,
-      "trouble": .integer(Int64(live.troubled)),
+      "trouble": .integer(Int64(live.failing)),
       "quarantined": .integer(Int64(quarantined)),
       "states": .object(states),
     ])

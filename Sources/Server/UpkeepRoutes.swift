@@ -63,7 +63,7 @@ extension Problem {
   init(_ fault: RedactionFault) {
     switch fault {
     case .noSuchEvent(let position): self = .notFound("event at position \(position)")
-    case .noWords(let position):
+    case .noText(let position):
       self = Problem(
         .conflict, "Nothing to redact", "Event \(position) contains no payload text.",
         hint: "`aipm audit position:\(position)` shows its content.")

@@ -1,7 +1,7 @@
 import Domain
 import Testing
 
-/// Which event each state takes, and where it leads. What this table does not list is corruption.
+/// The events that each state allows, and the next state. Any other event means a corrupt stream.
 struct AllPairsTests {
   static let expected = """
     absent

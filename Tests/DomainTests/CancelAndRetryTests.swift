@@ -53,7 +53,7 @@ struct CancelAndRetryTests {
     #expect(state.nextIntent == .cancel)
   }
 
-  @Test func aWorkerIsToldAndItsWordOrItsEndSettlesIt() throws {
+  @Test func theWorkersAnswerOrTheEndOfItsLeaseEndsIt() throws {
     for events in [Sample.dispatched, Sample.generating] {
       let asked = try given(events + [.cancelRequested])
       let lease = try #require(asked.state.lease)
@@ -125,7 +125,7 @@ struct CancelAndRetryTests {
     }
   }
 
-  @Test func retryForgetsTheCancellationAndTheTrouble() throws {
+  @Test func retryClearsTheCancellationAndTheFailedTry() throws {
     let events =
       Sample.branched + [
         Sample.stepFailed(.commitTask), .cancelRequested, Sample.cancelled(.commitTask),

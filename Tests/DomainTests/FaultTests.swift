@@ -30,7 +30,7 @@ struct FaultTests {
     for attempted in 1..<Sample.policy.triesMax {
       events += try fail(Sample.fault(.createBranch, .noAnswer, ambiguous: true), after: events)
         .made
-      #expect(try given(events).state.delegation?.trouble?.tries == attempted)
+      #expect(try given(events).state.delegation?.failedTry?.tries == attempted)
     }
     let last = try fail(Sample.fault(.createBranch, .noAnswer), after: events)
     guard case .events(let made) = last, case .failed(let failed)? = made.first else {
@@ -44,7 +44,7 @@ struct FaultTests {
     var events = Sample.based
     events += try fail(Sample.fault(.createBranch, .noAnswer, ambiguous: true), after: events).made
     events += try fail(Sample.fault(.createBranch, .unreachable), after: events).made
-    #expect(try given(events).state.delegation?.trouble?.ambiguous == true)
+    #expect(try given(events).state.delegation?.failedTry?.ambiguous == true)
   }
 
   @Test func aPushThatNeverGetsThroughIsRejected() throws {
@@ -98,13 +98,13 @@ struct FaultTests {
     #expect(failed.attemptedTry == 1)
   }
 
-  @Test func aMilestoneEndsTheTroubleOfTheStepBefore() throws {
+  @Test func aMilestoneClearsTheFailedTryOfTheStepBefore() throws {
     let events =
       Sample.based + [
         Sample.stepFailed(.createBranch),
         .branchCreated(BranchCreated(sha: Sample.base, adopted: true)),
       ]
-    #expect(try given(events).state.delegation?.trouble == nil)
+    #expect(try given(events).state.delegation?.failedTry == nil)
     #expect(try given(events).state.nextIntentDue == nil)
   }
 
@@ -123,7 +123,7 @@ struct FaultTests {
     }
   }
 
-  @Test func whoCancelledIsToldThatItIsCancelled() throws {
+  @Test func aFailureAfterACancellationIsReportedAsCancelled() throws {
     let events = Sample.branched + [.cancelRequested]
     let final = StepFault(
       step: .commitTask, kind: .final(.forgeRefused, retryable: false), message: "403", hint: nil)

@@ -94,7 +94,7 @@ struct GenerationTests {
     #expect(try given(Sample.generating).when(handIn) == .events([.generated(Sample.handIn(1))]))
     // Its answer was lost, and it comes again.
     #expect(try given(Sample.generated).when(handIn) == .nothing)
-    // Another commit of the same attempt is none.
+    // Another commit of the same attempt is refused.
     let other = DelegationCommand.acceptCommit(Sample.handIn(1, sha: ObjectID("e9")))
     #expect(try given(Sample.generated).when(other) == .rejected(.superseded))
     #expect(try given(Sample.dispatched).when(handIn).isRejected)

@@ -7,8 +7,8 @@ struct IdentifierTests {
   private static let uuid = "019b76da-a800-7fcd-b465-b9a16a9e786e"
   private static let sha = "0123456789abcdef00ff7f8090a0b0c0d0e0f123"
 
-  /// Texts that are nearly a UUID or a SHA-1: each place in turn holds what stands beside the
-  /// digits and letters in ASCII, or is no ASCII at all.
+  /// Texts that are nearly a UUID or a SHA-1: each position in turn has a character next to the
+  /// digits and letters in ASCII, or one outside ASCII.
   private static func variants(of text: String) -> [String] {
     let bytes = Array(text.utf8)
     let strange: [UInt8] = [0x00, 0x20, 0x2d, 0x2f, 0x3a, 0x40, 0x41, 0x46, 0x47, 0x60, 0x67, 0x7f]

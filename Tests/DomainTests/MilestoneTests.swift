@@ -136,7 +136,7 @@ extension Then {
     return false
   }
 
-  /// The events that were decided; none where the command was refused.
+  /// The decided events; empty if the command was refused.
   var made: [DelegationEvent] {
     if case .events(let events) = self { return events }
     return []

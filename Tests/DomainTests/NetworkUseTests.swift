@@ -29,14 +29,14 @@ struct NetworkUseTests {
   /// A report whose response was lost comes again.
   @Test func aRepeatedReportRecordsNothing() throws {
     let handIn = DelegationCommand.acceptCommit(Sample.handIn(1))
-    let told = Sample.generating + [Sample.networkUsed(1)]
+    let recorded = Sample.generating + [Sample.networkUsed(1)]
     #expect(
-      try given(told + [.generated(Sample.handIn(1))]).when(recording(Sample.used(1), handIn))
+      try given(recorded + [.generated(Sample.handIn(1))]).when(recording(Sample.used(1), handIn))
         == .nothing)
     #expect(
-      try given(told).when(recording(Sample.used(1), handIn))
+      try given(recorded).when(recording(Sample.used(1), handIn))
         == .events([.generated(Sample.handIn(1))]))
-    let ended = told + [Sample.released(1, .agentFailed)]
+    let ended = recorded + [Sample.released(1, .agentFailed)]
     #expect(
       try given(ended).when(recording(Sample.used(1), .endAttempt(Sample.end(1, .agentFailed))))
         == .rejected(.superseded))

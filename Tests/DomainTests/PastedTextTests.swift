@@ -19,7 +19,7 @@ struct PastedTextTests {
     #expect(Array(PastedText.plain(given).unicodeScalars) == Array(plain.unicodeScalars))
   }
 
-  /// What is part of nothing that a terminal knows stays, and is refused with words.
+  /// A control character outside a terminal sequence stays, and is refused with a message.
   @Test(arguments: [
     "a\u{1B}", "\u{1B}[31", "\u{1B}]0;no end", "\u{1B}]0;a\nb\u{7}", "\u{9B}", "\u{7}", "\0",
   ])

@@ -30,7 +30,7 @@ func given(_ events: [DelegationEvent]) throws(CorruptStream) -> Given {
   Given(state: try Sample.state(events))
 }
 
-/// The parts that the specifications are told with.
+/// The parts of the specifications.
 enum Sample {
   static let id = DelegationID("01890a5d-ac96-774b-bcce-b302099a8057")
   static let start = Timestamp(milliseconds: 1_733_356_800_000)

@@ -50,7 +50,7 @@ enum StateTable {
   private static let unleasedEnd = Released(
     attempt: 1, token: nil, cause: .commitStale, message: nil)
 
-  /// The state after an event of that type; nil where no form of it is allowed.
+  /// The state after an event of that type; nil if the event is not allowed.
   static func state(
     after events: [DelegationEvent], then forms: [DelegationEvent]
   ) throws(CorruptStream) -> DelegationState? {
@@ -61,8 +61,8 @@ enum StateTable {
     return nil
   }
 
-  /// The table as text: for each state the events that lead away from it and where they lead, then
-  /// those that leave it as it is. What is not listed is not allowed.
+  /// The table as text: for each state the events that lead to another state, then those that keep
+  /// the state. Events that are not listed are not allowed.
   static func text() throws(CorruptStream) -> String {
     var lines: [String] = []
     for (name, before) in situations {
@@ -82,7 +82,7 @@ enum StateTable {
     return lines.joined(separator: "\n")
   }
 
-  /// The state diagram, in Mermaid's words.
+  /// The state diagram in Mermaid's syntax.
   static func diagram() throws(CorruptStream) -> String {
     let failed = DelegationEvent.failed(Sample.failure(.push, .forgeRefused))
     let retried = [

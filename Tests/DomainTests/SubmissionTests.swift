@@ -28,7 +28,7 @@ extension Submission {
   }
 }
 
-/// A request is taken as it was written, or every fault of it is told.
+/// A request is accepted unchanged, or all its faults are reported.
 struct SubmissionTests {
   static let good = Submission(
     owner: "ebaejun", repo: "tools", branchName: "feature/add-export",
@@ -63,7 +63,7 @@ struct SubmissionTests {
     #expect(valid.agent == nil && valid.baseBranch == nil && valid.draft == nil)
   }
 
-  @Test func allFaultsAreToldAtOnce() {
+  @Test func allFaultsAreReportedAtOnce() {
     let empty = Submission(priority: 10)
     let error = #expect(throws: FieldFaults.self) { try empty.validate() }
     #expect(
@@ -121,8 +121,8 @@ struct SubmissionTests {
 
   @Test func blocksMayHaveLinesAndTabs() {
     #expect(Self.faults { $0.objective = "one\n\ttwo\n" } == [])
-    let told = Self.faults { $0.objective = "one\u{8}two" }
-    #expect(told.first?.message.contains("U+0008 as character 4") == true)
+    let faults = Self.faults { $0.objective = "one\u{8}two" }
+    #expect(faults.first?.message.contains("U+0008 as character 4") == true)
     #expect(Self.faults { $0.objective = "a\0" }.map(\.field) == ["objective"])
     #expect(Self.faults { $0.objective = String(repeating: "o", count: 20_000) } == [])
     #expect(

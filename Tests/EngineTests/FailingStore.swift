@@ -29,7 +29,7 @@ final class FailingStore: EventStore, ReadModels, LogReader {
     return try await whole.read(stream)
   }
 
-  // MARK: As it is
+  // MARK: Unchanged
 
   func append(_ append: Append) async throws(AppendFault) -> [RecordedEvent] {
     try await whole.append(append)
@@ -82,14 +82,14 @@ final class FailingStore: EventStore, ReadModels, LogReader {
   func workerCounts() async throws(StoreFault) -> [WorkerStateName: Int] {
     try await whole.workerCounts()
   }
-  func owingDelegations() async throws(StoreFault) -> [DelegationRow] {
-    try await whole.owingDelegations()
+  func delegationsWithPendingNotices() async throws(StoreFault) -> [DelegationRow] {
+    try await whole.delegationsWithPendingNotices()
   }
   func ended(since: Timestamp, limit: Int) async throws(StoreFault) -> [EndedDelegation] {
     try await whole.ended(since: since, limit: limit)
   }
-  func words(endedBefore time: Timestamp, limit: Int) async throws(StoreFault) -> [Int64] {
-    try await whole.words(endedBefore: time, limit: limit)
+  func texts(endedBefore time: Timestamp, limit: Int) async throws(StoreFault) -> [Int64] {
+    try await whole.texts(endedBefore: time, limit: limit)
   }
   func pullRequests(
     limit: Int

@@ -5,7 +5,7 @@ import LogStories
 import Testing
 import Workflows
 
-/// What waits for a worker: that whoever may have it gets it, and nobody else.
+/// The queue for workers: each delegation gets a worker that may have it, and no other.
 @Suite struct QueueTests {
   let workflow: Workflow
 
@@ -139,7 +139,7 @@ import Workflows
     #expect(held(Self.demo.id(0), in: rig) == second)
   }
 
-  /// After a start, a local worker stands in the log as stopped until it has registered.
+  /// After a start, a local worker is stopped in the log until it has registered.
   @Test func aLocalWorkerThatIsBeingStartedIsWaitedFor() throws {
     let rig = try CoreRig(
       workflow: workflow, fleets: [Self.demo, Self.busy], local: [Self.busy.id(0)])

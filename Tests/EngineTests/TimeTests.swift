@@ -148,7 +148,7 @@ import Workflows
     #expect((0..<3).map { state($0, rig) } == [.unhealthy, .unhealthy, .unhealthy])
   }
 
-  /// Its process has ended, so nobody expects a word of it, but what it holds is missed.
+  /// Its process has ended, so no heartbeat is expected, but its lease expires.
   @Test func aLeaseOfAWorkerThatDoesNotComeBackEnds() throws {
     let rig = try CoreRig(workflow: workflow, fleets: [Self.demo])
     let id = rig.submit(1)

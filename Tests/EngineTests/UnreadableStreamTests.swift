@@ -11,8 +11,8 @@ import Workflows
 
 @testable import Engine
 
-/// Streams that cannot be read: nothing else waits for them, whoever asks for one is answered, and
-/// one that can be read again is gone on with.
+/// Streams that cannot be read: nothing else waits for them, callers get an answer, and one that
+/// can be read again continues.
 @Suite(.timeLimit(.minutes(1))) struct UnreadableStreamTests {
   let workflow: Workflow
 
@@ -75,7 +75,7 @@ import Workflows
     }
   }
 
-  /// Three delegations stand in the log, and a worker.
+  /// Three delegations and a worker are in the log.
   private func play(
     factor: Double = 1000, _ body: (Scene) async throws -> Void
   ) async throws {
@@ -149,7 +149,7 @@ import Workflows
     }
   }
 
-  /// A delegation at rest is read when somebody asks for it.
+  /// A delegation at rest is read on request.
   @Test func whoWaitsForOneIsAnsweredWhileTheEngineRuns() async throws {
     try await play { scene in
       _ = try await scene.engine.start()
@@ -166,7 +166,7 @@ import Workflows
       let waits = scene.readings.outcomes(of: scene.stream(2)).dropLast()
       let wanted = [1, 2, 4, 8, 16].map { StreamReading.Outcome.failed(again: .seconds($0)) }
       #expect(Array(waits) == wanted)
-      // The next one is told at once.
+      // The next caller gets the error at once.
       let again = await scene.engine.command(scene.standing.id(2), .retry, by: user)
       guard case .failed(.corrupt) = again else {
         Issue.record("\(again)")

@@ -27,7 +27,7 @@ struct BundleTests {
       for (index, event) in own.prefix(redacting ? 2 : 0).enumerated() {
         let words = SystemEvent.redacted(position: event.position, reason: "a password")
         try put(Story.append([words], after: Int64(index)), at: random.now)
-        events[Int(event.position) - 1] = try event.withoutWords()
+        events[Int(event.position) - 1] = try event.withoutText()
       }
       self.events = events
     }
@@ -73,7 +73,7 @@ struct BundleTests {
     }
   }
 
-  @Test func nothingOfOthersIsTold() throws {
+  @Test func nothingOfOthersIsDisclosed() throws {
     let log = try Log()
     let text = log.bundle().joined()
     for event in log.events {

@@ -8,7 +8,7 @@ import Text
 /// What is put together without strings against what strings would be.
 struct ByteWriterTests {
   private func text(_ write: (inout ByteWriter) -> Void) -> String {
-    // So little room that it has to grow on the way.
+    // So little room that it has to grow.
     var out = ByteWriter(capacity: 1)
     write(&out)
     return String(decoding: out.bytes, as: UTF8.self)

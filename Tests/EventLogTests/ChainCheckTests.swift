@@ -9,7 +9,7 @@ struct ChainCheckTests {
 
   init() throws { log = try Sealed.stored(Sealed.goodDay) }
 
-  /// The first fault of a log; nil where it is whole.
+  /// The first fault of a log; nil if the log is valid.
   private func fault(of log: [StoredEvent], after head: LogHead = .empty) -> String? {
     var check = ChainCheck(after: head)
     for event in log {
@@ -90,7 +90,7 @@ struct ChainCheckTests {
     #expect(fault(of: corrupt) == "event 5 is older than the one before it")
   }
 
-  /// A rewritten event with hashes that fit is told by the next one, and by the head.
+  /// A rewritten event with matching hashes is detected by the next event, and by the head.
   @Test func aForgedEvent() throws {
     var events = Story.goodDay(1).map { Event.delegation($0) }
     events[4] = .delegation(
@@ -109,7 +109,7 @@ struct ChainCheckTests {
     #expect(redacted[0].recomputedPayloadHash == nil)
   }
 
-  /// Whatever stands in a corrupt file: a fault, never a crash.
+  /// Any content of a corrupt file gives a fault, never a crash.
   @Test func valuesBeyondMeasure() {
     for extreme in [Int64.min, -1, 0, 1 << 53, Int64.max] {
       let changes: [(inout StoredEvent) -> Void] = [

@@ -32,7 +32,7 @@ struct CodecTests {
     #expect(check.head == LogHead(position: 1, hash: recorded.hash))
   }
 
-  /// Of an event whose text is gone everything but the words is left.
+  /// An event whose text was redacted keeps everything else.
   @Test(arguments: EveryEvent.all)
   func withoutItsText(event: Event) throws {
     var recorded = try #require(Sealed.log([event]).first)
@@ -84,7 +84,7 @@ struct CodecTests {
     }
   }
 
-  /// Numbers and names stand in logs that are kept for ever.
+  /// Numbers and names are stored in logs that are kept for ever.
   @Test func typesAreFrozen() {
     let frozen: [Int: String] = [
       1: "delegation.requested", 2: "delegation.branch-created", 3: "delegation.task-committed",

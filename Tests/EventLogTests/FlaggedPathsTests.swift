@@ -5,7 +5,7 @@ import Text
 
 @testable import EventLog
 
-/// Paths that people should look at stand among the words of an event, and only if there are any.
+/// Paths that people should look at are part of an event's text, and only if there are any.
 struct FlaggedPathsTests {
   private func coded(_ flagged: [String]) throws -> (encoded: EncodedEvent, decoded: Event) {
     var figures = Story.figures

@@ -3,7 +3,7 @@ import EventLog
 import LogStories
 import Testing
 
-/// Credentials are taken out of words before they are stored, and nothing else is.
+/// Credentials are masked in texts before they are stored, and nothing else is.
 struct SecretMaskTests {
   private static let own = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 

@@ -50,17 +50,18 @@ extension EventStoreConformance {
           == model.delegations(filter, before: before, limit: 5))
     }
     #expect(try await store.liveDelegations() == model.liveDelegations())
-    #expect(try await store.owingDelegations() == model.owingDelegations())
+    #expect(
+      try await store.delegationsWithPendingNotices() == model.delegationsWithPendingNotices())
     let (figures, expected) = (try await store.liveFigures(), try await model.liveFigures())
-    #expect(figures.states == expected.states && figures.troubled == expected.troubled)
+    #expect(figures.states == expected.states && figures.failing == expected.failing)
     #expect(figures.oldestWaiting?.id == expected.oldestWaiting?.id)
     for minutes: Int64 in [0, 5, 20] {
       let time = now + Milliseconds(-60_000 * minutes)
       #expect(
         try await store.ended(since: time, limit: 50) == model.ended(since: time, limit: 50))
       #expect(
-        try await store.words(endedBefore: time, limit: 50)
-          == model.words(endedBefore: time, limit: 50))
+        try await store.texts(endedBefore: time, limit: 50)
+          == model.texts(endedBefore: time, limit: 50))
     }
     let pullRequests = try await model.pullRequests(limit: 50)
     let found = try await store.pullRequests(limit: 50)

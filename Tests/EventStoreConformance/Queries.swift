@@ -113,7 +113,7 @@ extension EventStoreConformance {
     let figures = try await subject.store.liveFigures()
     #expect(figures.states == Dictionary(grouping: rows, by: \.state).mapValues(\.count))
     #expect(figures.waiting == rows.count { LiveFigures.isWaiting($0.state) })
-    #expect(figures.troubled == rows.count { $0.troubleCode != nil })
+    #expect(figures.failing == rows.count { $0.troubleCode != nil })
     #expect(figures.quarantined == rows.count { $0.quarantine != nil })
     let waiting = rows.filter { LiveFigures.isWaiting($0.state) }
     let oldest = try #require(waiting.min { $0.requestedAt < $1.requestedAt })

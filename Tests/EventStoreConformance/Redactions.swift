@@ -29,7 +29,7 @@ extension EventStoreConformance {
         let event = after[Int(position) - 1]
         #expect(event.isRedacted && event.salt.isEmpty)
         #expect(event.json["data"]["text"] == .null)
-        #expect(event == (try before[Int(position) - 1].withoutWords()))
+        #expect(event == (try before[Int(position) - 1].withoutText()))
       }
       let own = try await store.store.read(.delegation(Story.id(1)))
       #expect(own == Array(after.prefix(before.count)))
@@ -64,11 +64,11 @@ extension EventStoreConformance {
       let isUnchanged = try await store.isUnchanged {
         #expect(await store.redactionRefusal([99]) == .noSuchEvent(99))
         #expect(await store.redactionRefusal([0]) == .noSuchEvent(0))
-        #expect(await store.redactionRefusal([2]) == .noWords(2))
+        #expect(await store.redactionRefusal([2]) == .noText(2))
         #expect(await store.redactionRefusal([1]) == .redactedBefore(1))
         #expect(await store.redactionRefusal([10]) == .underWay(10))
         #expect(await store.redactionRefusal([13]) == .definition(13))
-        #expect(await store.redactionRefusal([generated, 2]) == .noWords(2))
+        #expect(await store.redactionRefusal([generated, 2]) == .noText(2))
       }
       #expect(isUnchanged)
     },

@@ -4,7 +4,7 @@ import LogStories
 import Projections
 import Testing
 
-/// The language of audit, as it is read.
+/// The parser of the audit language.
 struct AuditQueryTests {
   private static let now = Timestamp(milliseconds: 1_733_400_000_000)
 
@@ -88,7 +88,7 @@ struct AuditQueryTests {
     #expect(try AuditQuery("", now: Self.now).terms.isEmpty)
   }
 
-  /// A fault names the term as it was written, where it stands, and what to write.
+  /// A fault names the term, its position, and a correction.
   @Test(arguments: [
     ("x repo:tools", "repo:tools", 3, "write OWNER/REPO"),
     ("pr:x", "pr:x", 1, "write a number"), ("pr:a#1", "pr:a#1", 1, "write a number"),

@@ -17,8 +17,8 @@ struct CausalStoryTests {
       recorded += try sealer.record(Story.append([event], to: 1, after: Int64(index)), at: time)
     }
     let story = CausalStory(of: recorded.map { StoredEvent($0) }, now: time + .seconds(now))
-    let told = story.sentences.compactMap(\.position)
-    #expect(told == Array(1...Int64(events.count)))
+    let positions = story.sentences.compactMap(\.position)
+    #expect(positions == Array(1...Int64(events.count)))
     return story.sentences.map(\.text)
   }
 
@@ -47,9 +47,9 @@ struct CausalStoryTests {
         step: .commitTask, attemptedTry: 1, code: .rateLimited,
         retryAt: Story.start + .seconds(600), ambiguous: true, message: "request 1A:2B was refused")
     )
-    let told = try story(Story.goodDay(1, to: .branched) + [failed])
+    let sentences = try story(Story.goodDay(1, to: .branched) + [failed])
     #expect(
-      told.suffix(4) == [
+      sentences.suffix(4) == [
         "Try 1 of commit-task failed after 2.0 s: rate-limited. request 1A:2B was refused. "
           + "Whether it happened is not known, so it is looked up first. The next was due at "
           + "2024-12-05T00:10:00.000Z.",
@@ -59,9 +59,9 @@ struct CausalStoryTests {
   }
 
   @Test func aWorkerThatHasItAndOneThatTakesTooLong() throws {
-    let told = try story(Story.goodDay(1, to: .generating))
+    let sentences = try story(Story.goodDay(1, to: .generating))
     #expect(
-      told.suffix(2) == [
+      sentences.suffix(2) == [
         "It stands in Generating for 30 s.",
         "Worker worker-1 has it (attempt 1); its result is the next thing.",
       ])
@@ -131,25 +131,26 @@ struct CausalStoryTests {
   }
 
   @Test func quarantine() throws {
-    let told = try story(Story.goodDay(1, to: .based) + [.retryRequested])
+    let sentences = try story(Story.goodDay(1, to: .based) + [.retryRequested])
     #expect(
-      told.last?.hasPrefix("It is in quarantine: delegation.retry-requested in state Requested")
+      sentences.last?.hasPrefix(
+        "It is in quarantine: delegation.retry-requested in state Requested")
         == true)
   }
 
   /// There is a sentence for each event, in whatever order they come.
   @Test func everyEventHasItsSentence() throws {
     for event in EveryEvent.delegation {
-      let told = try story([event])
-      #expect(told.first?.isEmpty == false)
+      let sentences = try story([event])
+      #expect(sentences.first?.isEmpty == false)
     }
   }
 
   @Test func spans() {
-    let told = [0, 999, 9_900, 12_000, 184_000, 7_500_000, 356_400_000].map {
+    let texts = [0, 999, 9_900, 12_000, 184_000, 7_500_000, 356_400_000].map {
       Milliseconds($0).text
     }
-    #expect(told == ["0 ms", "999 ms", "9.9 s", "12 s", "3 min 4 s", "2 h 5 min", "4 d 3 h"])
+    #expect(texts == ["0 ms", "999 ms", "9.9 s", "12 s", "3 min 4 s", "2 h 5 min", "4 d 3 h"])
   }
 }
 

@@ -55,9 +55,9 @@ struct LogFoldTests {
     let log = try log((0..<300).map { Story.append([Story.registered], after: Int64($0)) })
     var fold = LogFold(isChecking: true)
     for event in log {
-      var hurt = try StoredEvent(exported: event.json.canonical)
-      hurt.actor = "mallory"
-      fold.take(hurt)
+      var changed = try StoredEvent(exported: event.json.canonical)
+      changed.actor = "mallory"
+      fold.take(changed)
     }
     #expect(fold.faults.count == LogCheck.faultsMax)
     #expect(fold.events == 300)
@@ -104,7 +104,7 @@ struct ViewDigestTests {
     #expect(digest == ViewDigest())
   }
 
-  /// The sum of the rows' SHA-256 in four lanes that wrap; computed by another program.
+  /// The sum of the rows' SHA-256 in four parts that wrap; computed by another program.
   @Test func vector() {
     var digest = ViewDigest()
     digest.add(rows[0].json)

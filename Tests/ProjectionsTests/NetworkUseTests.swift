@@ -29,7 +29,7 @@ struct NetworkUseTests {
         .init(host: "gone.org", port: 443, code: "name-unresolved"),
       ])
     #expect(use.lineAllowingRefused == "network: {allow: [pypi.org]}")
-    #expect(use.refusedWords == "pypi.org, pypi.org:80, gone.org and 1 more")
+    #expect(use.refusedText == "pypi.org, pypi.org:80, gone.org and 1 more")
   }
 
   @Test func nothingAskedIsNothingRecorded() {
@@ -50,7 +50,7 @@ struct NetworkUseTests {
     #expect(use.refusedHosts == [.init(host: "pypi.org", port: 443, code: "host-unlisted")])
     #expect(use.hostsRefused == 9 && use.connections == .max)
     #expect(use.bytesUp == 0 && use.bytesDown == .max)
-    #expect(use.refusedWords == "pypi.org and 8 more")
+    #expect(use.refusedText == "pypi.org and 8 more")
     let many = NetworkRecord(hosts: (0..<40).map { host("h\($0).org", 443, .hostUnlisted) })
     #expect(NetworkUse(many)?.refusedHosts.count == 20 && NetworkUse(many)?.hostsRefused == 40)
   }
@@ -58,11 +58,11 @@ struct NetworkUseTests {
   @Test func whatNoRuleWouldAllowHasNoLine() throws {
     let use = try #require(
       NetworkUse(NetworkRecord(hosts: [host("gone.org", 443, .nameUnresolved)])))
-    #expect(use.lineAllowingRefused == nil && use.refusedWords == "gone.org")
+    #expect(use.lineAllowingRefused == nil && use.refusedText == "gone.org")
     let reached = try #require(NetworkUse(NetworkRecord(hosts: [host("a.org")])))
-    #expect(reached.lineAllowingRefused == nil && reached.refusedWords == nil)
+    #expect(reached.lineAllowingRefused == nil && reached.refusedText == nil)
     let address = try #require(
       NetworkUse(NetworkRecord(hosts: [host("1.2.3.4", 443, .hostInvalid)])))
-    #expect(address.refusedWords == "1 host" && address.refusedHosts.isEmpty)
+    #expect(address.refusedText == "1 host" && address.refusedHosts.isEmpty)
   }
 }

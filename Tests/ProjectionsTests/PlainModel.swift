@@ -2,8 +2,8 @@ import Domain
 import EventLog
 import Foundation
 
-/// The views told a second time, as plainly as can be: from a whole list of events, without the
-/// domain's states, in the time that it takes. It knows the rules from the guide.
+/// A second, simple implementation of the views: from a list of all events, without the domain's
+/// states and without regard to speed. It follows the rules of the guide.
 struct PlainModel {
   struct DelegationFacts: Equatable {
     var state = DelegationStateName.requested
@@ -199,8 +199,8 @@ struct PlainModel {
 
   /// Who works on a delegation: until it handed in or was given up.
   private func holder(of id: DelegationID) -> WorkerID? {
-    events(of: id).reduce(nil) { holder, told in
-      switch told.1 {
+    events(of: id).reduce(nil) { holder, event in
+      switch event.1 {
       case .dispatched(let given): given.worker
       case .generated, .released, .failed, .pushed, .retryRequested: nil
       case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating,

@@ -106,8 +106,8 @@ struct RandomLogTests {
       states.formUnion(lived.states)
       workers.formUnion(lived.workerStates)
     }
-    let told = Set(EveryEvent.delegation.map(\.name) + EveryEvent.worker.map(\.name))
-    #expect(events == told)
+    let known = Set(EveryEvent.delegation.map(\.name) + EveryEvent.worker.map(\.name))
+    #expect(events == known)
     #expect(states == Set(DelegationStateName.allCases))
     #expect(workers == Set(WorkerStateName.allCases))
   }

@@ -35,7 +35,7 @@ struct AuditIndexTests {
     #expect(expected.count { !$0.isEmpty } > 30)
   }
 
-  /// Makes the index anew, up to a position.
+  /// Rebuilds the index up to a position.
   private func index(_ database: Database, through position: Int64) throws {
     try database.execute(
       """
@@ -48,7 +48,7 @@ struct AuditIndexTests {
     }
   }
 
-  /// The writer takes everything in when it has nothing else to do.
+  /// The writer indexes all events when it is idle.
   @Test func itCatchesUp() async throws {
     let folder = try Folder()
     let store = try open(folder)

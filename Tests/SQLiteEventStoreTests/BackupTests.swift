@@ -58,7 +58,7 @@ struct BackupTests {
     #expect(try String(contentsOfFile: path, encoding: .utf8) == "mine")
   }
 
-  @Test func aLogThatIsHurtMakesNoBackup() async throws {
+  @Test func aCorruptLogMakesNoBackup() async throws {
     let folder = try Folder()
     try await fill(folder, appends: 40)
     try edit(folder, "UPDATE events SET actor = 'mallory' WHERE position = 20")
@@ -112,7 +112,7 @@ struct BackupTests {
     #expect(try file.verify(headPath: folder.path + "/head").isSound)
   }
 
-  /// Only the head outside is overruled; a log that is hurt in itself stays refused.
+  /// Only the separate head file is overruled; a corrupt log stays refused.
   @Test func damageIsNoRestore() async throws {
     let folder = try Folder()
     try await fill(folder, appends: 60)
@@ -123,7 +123,7 @@ struct BackupTests {
     await store.close()
   }
 
-  @Test func aBackupThatIsHurtIsNotRestored() async throws {
+  @Test func aCorruptBackupIsNotRestored() async throws {
     let folder = try Folder()
     try await fill(folder, appends: 40)
     let path = folder.path + "/copy.db"

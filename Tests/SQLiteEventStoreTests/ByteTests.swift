@@ -9,15 +9,15 @@ import Testing
 
 @testable import SQLiteEventStore
 
-/// Bits of the files are turned over, one at a time: a check finds it and says where, or nothing
-/// that stands in the log or a view has changed.
+/// Bits of the files are flipped, one at a time: a check finds and locates the change, or the
+/// content of the log and the views is the same.
 ///
-/// Every day a sample is tried; with `AIPM_EVERY_BYTE=1` each byte of both files.
+/// Each day tests a sample; with `AIPM_EVERY_BYTE=1` each byte of both files is tested.
 struct ByteTests {
   private static let isWhole = ProcessInfo.processInfo.environment["AIPM_EVERY_BYTE"] == "1"
   private static let sampleSize = 250
 
-  /// The files of a log, as they stood at one moment with nobody writing.
+  /// The files of a log at one moment, without a writer.
   private struct Files {
     var database: Data
     var wal: Data
@@ -33,7 +33,7 @@ struct ByteTests {
     _ = try await store.append(Story.append(Story.goodDay(1), to: 1))
     await store.close()
     let again = try open(folder)
-    // As long as somebody reads, nothing that is new goes from the write-ahead log into the other.
+    // While a reader is active, nothing new is moved from the write-ahead log into the database.
     let reader = try Database(path: folder.database, mode: .readOnly)
     try reader.execute("BEGIN; SELECT count(*) FROM events")
     _ = try await again.append(Story.append(Story.goodDay(2), to: 2))
@@ -62,7 +62,7 @@ struct ByteTests {
     return folder
   }
 
-  /// What stands in the log, its views, and beside it.
+  /// The content of the log, its views, and the files beside it.
   private static func rows(of folder: Folder) throws -> [String] {
     let database = try Database(path: folder.database, mode: .readOnly)
     return try [
@@ -75,7 +75,7 @@ struct ByteTests {
     }
   }
 
-  /// What a check says of files that were changed; empty where it finds nothing.
+  /// The faults that a check finds in changed files; empty if it finds none.
   private func findings(_ files: Files) throws -> [String] {
     let folder = try place(files)
     let found: Verification
@@ -84,12 +84,12 @@ struct ByteTests {
     } catch {
       return ["\(error)"]
     }
-    let told = found.faults + found.comparison.differences.map { "\($0.key)" }
-    if told.isEmpty {
+    let findings = found.faults + found.comparison.differences.map { "\($0.key)" }
+    if findings.isEmpty {
       // Nothing was found, so nothing may have changed.
       #expect(try Self.rows(of: folder) == files.rows)
     }
-    return told
+    return findings
   }
 
   private func offsets(in data: Data, seed: Int) -> [Int] {
@@ -133,8 +133,8 @@ struct ByteTests {
     for length in stride(from: 0, to: whole.wal.count - 1, by: frame / 2) {
       var changed = whole
       changed.wal = whole.wal.prefix(length)
-      let told = try findings(changed)
-      let isShorter = told.contains { $0.contains("it once reached") }
+      let faults = try findings(changed)
+      let isShorter = faults.contains { $0.contains("it once reached") }
       if isShorter { found += 1 }
       // The server sees it too, and writes nothing.
       let store = try open(try place(changed))

@@ -15,7 +15,7 @@ struct DamageTests {
     return folder
   }
 
-  /// Opens a log that is hurt: appends are refused with the reason, reads go on.
+  /// Opens a corrupt log: appends are refused with the reason, reads continue.
   private func damage(of folder: Folder) async throws -> String? {
     let store = try open(folder)
     defer { Task { await store.close() } }
@@ -71,7 +71,7 @@ struct DamageTests {
     var bytes = try Data(contentsOf: path)
     for index in bytes.indices where index % 4096 == 20 { bytes[index] ^= 1 }
     try bytes.write(to: path)
-    #expect(try await damage(of: folder)?.contains("`head` is hurt") == true)
+    #expect(try await damage(of: folder)?.contains("`head` is corrupt") == true)
   }
 
   /// One of two slots torn by a crash is no damage: the other is whole.

@@ -16,12 +16,12 @@ struct KillTests {
   @Test func whatWasAnsweredOutlivesTheProcess() async throws {
     let folder = try Folder()
     var random = Seeded(20)
-    var told: [Int64: String] = [:]
+    var known: [Int64: String] = [:]
     for round in 0..<Self.rounds {
       let acknowledged = try await writeAndKill(
         folder, first: round * 100_000, after: Int.random(in: 1...400, using: &random))
       #expect(!acknowledged.isEmpty)
-      told.merge(acknowledged) { first, second in
+      known.merge(acknowledged) { first, second in
         Issue.record("a position was given out twice")
         return first + second
       }
@@ -33,11 +33,11 @@ struct KillTests {
       await store.close()
       #expect(log.count == Int(head.position))
       let hashes = Dictionary(uniqueKeysWithValues: log.map { ($0.position, Hex.encode($0.hash)) })
-      let lost = told.filter { hashes[$0.key] != $0.value }
+      let lost = known.filter { hashes[$0.key] != $0.value }
       #expect(lost.isEmpty, "round \(round)")
       #expect(try LogFile(path: folder.database).differences().isEmpty)
     }
-    #expect(told.count > Self.rounds)
+    #expect(known.count > Self.rounds)
   }
 
   /// - Returns: the events that the writer was answered for, by position.

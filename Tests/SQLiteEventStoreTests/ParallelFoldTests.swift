@@ -48,13 +48,13 @@ struct ParallelFoldTests {
   private func compare(_ folder: Folder, readers: Int) throws -> [String] {
     let file = try LogFile(path: folder.database)
     let end = try file.head().position
-    var told: [Int] = []
+    var counts: [Int] = []
     let parallel = Outcome(
       try file.fold(isChecking: true, readersMax: readers, stretchLength: Self.stretchLength) {
-        told.append($0)
+        counts.append($0)
       })
     #expect(try parallel == inOrder(file, isChecking: true, through: end))
-    #expect(told.last == parallel.events && told == told.sorted())
+    #expect(counts.last == parallel.events && counts == counts.sorted())
     let unchecked = try file.fold(
       isChecking: false, readersMax: readers, stretchLength: Self.stretchLength
     ) { _ in }
@@ -80,7 +80,7 @@ struct ParallelFoldTests {
     ("UPDATE events SET stream = 999999 WHERE position = ?", 2),
     ("UPDATE events SET payload_hash = zeroblob(32) WHERE position = ?", 1),
   ])
-  func anEventThatIsHurt(sql: String, faults: Int) async throws {
+  func anInvalidEvent(sql: String, faults: Int) async throws {
     // First, last and in the middle of a stretch; in the first, the last, and one between.
     let length = Self.stretchLength
     for position in [1, 2, length, length + 1, 2 * length, 3 * length + 3] {
@@ -93,10 +93,10 @@ struct ParallelFoldTests {
           .joined(separator: String(position)))
       let found = try compare(folder, readers: 3)
       #expect(found.count >= faults, "\(sql) at \(position): \(found)")
-      // Of one that is gone the next tells.
+      // A missing event is detected by the next one.
       let names = ["\(position)", "\(position + 1)"]
       #expect(
-        found.contains { told in names.contains { told.contains($0) } },
+        found.contains { fault in names.contains { fault.contains($0) } },
         "\(sql) at \(position): \(found)")
     }
   }
@@ -123,7 +123,7 @@ struct ParallelFoldTests {
       ])
   }
 
-  /// Up to each event, and to a time; what is wrong beyond is not told.
+  /// Up to each event, and up to a time; later faults are not reported.
   @Test func upToThere() async throws {
     let folder = try Folder()
     try await fill(folder, seed: 7, appends: 25)
@@ -157,7 +157,7 @@ struct ParallelFoldTests {
     }
   }
 
-  /// A position that no file could hold ends no fold in a search for what stands before it.
+  /// A position beyond all files does not stop a search before it.
   @Test(.timeLimit(.minutes(1))) func aPositionOutOfAllBounds() async throws {
     let folder = try Folder()
     try await fill(folder, seed: 9, appends: 20)

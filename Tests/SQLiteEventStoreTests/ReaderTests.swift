@@ -9,10 +9,9 @@ import Testing
 
 @testable import SQLiteEventStore
 
-/// Reads: none takes for ever, and none that looks through everything stands in the way of the
-/// others.
+/// Every read ends in time, and a search through all rows does not delay other reads.
 struct ReaderTests {
-  /// Runs until somebody stops it.
+  /// Runs until it is stopped.
   private static let endless = """
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n
     """

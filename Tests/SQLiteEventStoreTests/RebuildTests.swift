@@ -72,7 +72,7 @@ struct RebuildTests {
     }
   }
 
-  @Test func aLogThatIsHurtIsLeftAlone() async throws {
+  @Test func aCorruptLogIsLeftUnchanged() async throws {
     let folder = try Folder()
     try await fill(folder, appends: 1200)
     try edit(folder, "UPDATE events SET actor = 'mallory' WHERE position = 20")

@@ -83,7 +83,7 @@ struct ViewVersionTests {
     #expect(try tables(folder) == before && builds.events.isEmpty)
   }
 
-  /// A log that is corrupt is left as it is.
+  /// A corrupt log is left unchanged.
   @Test func aCorruptLogIsNotFolded() async throws {
     let folder = try Folder()
     try await fill(folder, appends: 20)

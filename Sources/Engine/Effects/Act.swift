@@ -2,11 +2,11 @@ import Domain
 import ForgePort
 import Workflows
 
-/// Says and does on the pull request what the workflow wants at a moment: a comment, labels,
-/// reviewers.
+/// Writes a notice of the workflow to the pull request: a comment, labels, reviewers.
 ///
-/// Identity of the comment: the marker in its text, which is looked for before it is written.
-/// Labels and reviewers are sets: adding what is there changes nothing, so they are not looked for.
+/// Identity of the comment: the marker in its text, which is looked up before the comment is
+/// written. Labels and reviewers are sets: adding existing ones changes nothing, so they are not
+/// looked up.
 struct Act: Effect {
   private enum Part { case lookUp, comment, labels, reviewers }
 

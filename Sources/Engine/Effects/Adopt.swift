@@ -1,7 +1,7 @@
 import Domain
 import ForgePort
 
-/// Reads a branch and a pull request that were there before the delegation, and writes nothing.
+/// Reads a branch and a pull request that existed before the delegation, and writes nothing.
 struct Adopt: Effect {
   let context: EffectContext
   let number: Int

@@ -14,7 +14,7 @@ struct CommitTask: Effect {
   let triesBefore: Int
   private var phase = Phase.writing
   private var ambiguous = false
-  /// The blob was read again after a conflict; a second conflict is no mistake of ours.
+  /// The blob was read again after a conflict. A second conflict has another cause.
   private var readAgain = false
   private var replaces: ObjectID?
 
@@ -133,7 +133,7 @@ struct CommitTask: Effect {
     }
   }
 
-  /// A branch that was just made may not be seen at once; one that stays away was deleted.
+  /// A new branch may not be visible at once. A branch that stays invisible was deleted.
   private func branchGone(_ fault: ForgeFault) -> StepFault {
     if triesBefore < 4 {
       return StepFault(

@@ -1,17 +1,17 @@
 import Domain
 import ForgePort
 
-/// Makes the branch at the recorded base.
+/// Creates the branch at the recorded base.
 ///
 /// Identity: the name, which no other delegation of the log has, and the base's SHA. Adopted: a
-/// branch that stands at the base, or one on which our task commit follows the base. Anything else
-/// under that name is somebody else's.
+/// branch at the base, or one with this delegation's task commit on the base. Any other branch of
+/// that name belongs to somebody else.
 struct CreateBranch: Effect {
   let context: EffectContext
   let base: ObjectID
   let approach: Approach
   private var phase = Phase.writing
-  /// A write was sent whose answer was lost.
+  /// A write was sent and its answer was lost.
   private var ambiguous = false
 
   private enum Phase {
@@ -66,8 +66,8 @@ struct CreateBranch: Effect {
     }
   }
 
-  /// Looks for a branch `a` that prevents `a/b`. If there is one, the fault is final. If there is
-  /// none, the forge failed for a moment.
+  /// Looks for a branch `a` that prevents `a/b`. If such a branch exists, the fault is final;
+  /// otherwise the forge failed temporarily.
   private mutating func seekClash(_ fault: ForgeFault) -> EffectStep {
     let parts = context.branch.split(separator: "/", omittingEmptySubsequences: false)
     let above = (1..<max(parts.count, 1)).map { parts.prefix($0).joined(separator: "/") }
@@ -84,10 +84,10 @@ struct CreateBranch: Effect {
           StepFault(
             step: .createBranch, kind: .final(.forgeRefused, retryable: false),
             message: fault.message,
-            hint: "The name clashes with a branch that stands there, such as a where a/b is "
+            hint: "The name clashes with an existing branch, such as a if a/b is "
               + "wanted: submit again with another branch name.")))
     }
-    // A look-up that failed tells nothing, so the write is tried again after its wait.
+    // A failed look-up proves nothing, so the write is retried after its wait.
     for answer in answers {
       guard case .failure(let other) = answer.forge else { continue }
       let wait = StepFault(.createBranch, other)
@@ -130,7 +130,7 @@ struct CreateBranch: Effect {
     }
   }
 
-  /// A look-up that failed leaves open what it was to settle.
+  /// After a failed look-up the result of the write is still unknown.
   private func lookUpFault(_ fault: ForgeFault) -> StepFault {
     StepFault(.createBranch, fault).carrying(ambiguous: ambiguous)
   }
@@ -144,13 +144,13 @@ struct CreateBranch: Effect {
 
   private var diverged: StepFault {
     .diverged(
-      .createBranch, "a branch \(context.branch) stands there that is not this delegation's",
+      .createBranch, "a branch \(context.branch) exists that is not this delegation's",
       hint: "Submit again: the next delegation gets a name of its own.")
   }
 }
 
 extension StepFault {
-  /// The same, still open where a write before it was.
+  /// The same fault, ambiguous if an earlier write was.
   func carrying(ambiguous: Bool) -> StepFault {
     guard ambiguous, case .transient(let code, _, let notBefore) = kind else { return self }
     var fault = self

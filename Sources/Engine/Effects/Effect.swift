@@ -1,12 +1,12 @@
-// An effect: something done in the world, in a way that doing it twice is harmless.
+// An effect: a change outside AIPM that is safe to repeat.
 //
-// Each effect is a small machine of its own. It makes calls, is given their answers, and ends with
-// an outcome. It knows three things of its effect that never change between tries: its identity,
-// how to find it, and what of the things found may be adopted. Nothing else in AIPM knows them.
+// Each effect is a small state machine. It makes calls, receives their answers, and ends with an
+// outcome. It defines three things that never change between tries: its identity, how to find the
+// result, and which results may be adopted.
 //
-// An effect writes first only where this process has just appended the event before it: there the
-// forge's own conflict is the look-up. Otherwise it looks first. An answer that was lost is looked
-// for before anything is repeated.
+// An effect writes first only if this process has just appended the event before it: then the
+// forge's own conflict is the look-up. Otherwise it looks first. After a lost answer it looks
+// before it repeats a write.
 
 import Domain
 import EventLog
@@ -14,21 +14,21 @@ import ForgePort
 import Text
 import Workflows
 
-/// A call through one of the doors.
+/// A call through one of the ports.
 package enum Call: Equatable, Sendable {
   case forge(ForgeCall)
   case git(GitCall)
 }
 
-/// What came of a call.
+/// The result of a call.
 package enum Answer: Equatable, Sendable {
   case forge(ForgeAnswer)
   case git(GitAnswer)
 }
 
-/// What an effect wants next.
+/// The next step of an effect.
 package enum EffectStep: Equatable, Sendable {
-  /// These calls, at the same time; `resume` is given their answers in the same order.
+  /// Make these calls at the same time; `resume` receives their answers in the same order.
   case calls([Call])
   case done(Outcome)
 }
@@ -37,20 +37,20 @@ package enum EffectStep: Equatable, Sendable {
 package enum Outcome: Equatable, Sendable {
   /// To be recorded in the log.
   case record(DelegationCommand)
-  /// The branch's head was read, and nothing of this delegation is on it that the log has not.
+  /// The branch's head was read, and it has no commit of this delegation that is not in the log.
   case prepared(head: ObjectID)
   case fault(StepFault)
-  /// A look-up found nothing (only where `Approach.lookUpOnly` was asked for).
+  /// A look-up found nothing (only with `Approach.lookUpOnly`).
   case absent
 }
 
-/// How an effect goes about it.
+/// The order of writing and looking.
 package enum Approach: Equatable, Sendable {
-  /// Write, and look only where the answer is a conflict or lost.
+  /// Write, and look only if the answer is a conflict or lost.
   case writeFirst
-  /// Look, and write where nothing is found.
+  /// Look, and write if nothing is found.
   case lookUpFirst
-  /// Look, and write nothing: a cancellation wants to know what is there.
+  /// Look, and write nothing: a cancellation looks up whether the write happened.
   case lookUpOnly
 }
 
@@ -58,24 +58,24 @@ package enum Approach: Equatable, Sendable {
 package protocol Effect: Sendable {
   /// The first calls.
   mutating func start() -> EffectStep
-  /// Goes on with the answers to the last calls.
+  /// Continues with the answers to the last calls.
   mutating func resume(_ answers: [Answer]) -> EffectStep
 }
 
-/// What the effects of one delegation need to know of it.
+/// The data of a delegation that its effects need.
 package struct EffectContext: Sendable {
   package var delegation: Delegation
   package var texts: Texts
   var capabilities = ForgeCapabilities()
 
-  /// What is written to the forge, rendered from the workflow and the user's words when it is
-  /// needed: most effects write none of it.
+  /// The texts for the forge, rendered from the workflow and the user's text when needed: most
+  /// effects write none of them.
   package struct Texts: Sendable {
     let id: DelegationID
     let workflow: Workflow
     let words: TaskText
     let request: Requested
-    /// Where the branch's event stands in the log, and its hash.
+    /// The position and the hash of the branch's event in the log.
     let branchRecord: (position: Int64, hash: [UInt8])
     /// How it went.
     let facts: NoticeFacts
@@ -100,7 +100,7 @@ package struct EffectContext: Sendable {
   var branch: String { delegation.request.branch }
 }
 
-// MARK: - What the effects share
+// MARK: - Shared by the effects
 
 extension StepFault {
   /// The fault of a forge call that cannot be settled by looking.
@@ -136,7 +136,7 @@ extension StepFault {
     self.init(step: step, kind: kind, message: fault.message, hint: fault.hint)
   }
 
-  /// An answer of a kind that the call cannot have.
+  /// An answer of the wrong kind for the call.
   static func unexpected(_ step: Step) -> StepFault {
     StepFault(
       step: step, kind: .transient(.unavailable, ambiguous: true, notBefore: nil),
@@ -162,24 +162,24 @@ extension ForgeFault.Kind {
 }
 
 extension Answer {
-  /// The forge's answer; an answer of git's in its place is a fault of the adapter.
+  /// The forge's answer; an answer of git instead is a fault of the adapter.
   var forge: ForgeAnswer {
     switch self {
     case .forge(let answer): answer
     case .git:
-      .failure(ForgeFault(kind: .unavailable, message: "an answer of the wrong door"))
+      .failure(ForgeFault(kind: .unavailable, message: "an answer of the wrong port"))
     }
   }
   var git: GitAnswer {
     switch self {
     case .git(let answer): answer
-    case .forge: .failure(MirrorFault(kind: .local, message: "an answer of the wrong door"))
+    case .forge: .failure(MirrorFault(kind: .local, message: "an answer of the wrong port"))
     }
   }
 }
 
 extension [Answer] {
-  /// The only answer; an effect that made one call gets one.
+  /// The only answer, for an effect that made one call.
   var only: Answer {
     first
       ?? .forge(

@@ -3,7 +3,7 @@
 import Domain
 
 extension EffectContext {
-  /// The effect that carries out `intent`; nil where none is needed.
+  /// The effect that carries out `intent`; nil if it needs no effect.
   func effect(for intent: Intent, state: DelegationState, fresh: Bool) -> (any Effect)? {
     let approach: Approach = fresh ? .writeFirst : .lookUpFirst
     switch intent {
@@ -30,7 +30,7 @@ extension EffectContext {
     }
   }
 
-  /// What a cancellation looks for after a write whose answer was lost.
+  /// The look-up of a cancellation after a write whose answer was lost.
   private func settling(_ step: Step) -> (any Effect)? {
     switch step {
     case .createBranch: createBranch(.lookUpOnly)
@@ -46,7 +46,7 @@ extension EffectContext {
   private func commitTask(_ approach: Approach) -> (any Effect)? {
     delegation.base.map {
       CommitTask(
-        context: self, base: $0, approach: approach, triesBefore: delegation.trouble?.tries ?? 0)
+        context: self, base: $0, approach: approach, triesBefore: delegation.failedTry?.tries ?? 0)
     }
   }
   private func openPullRequest(_ approach: Approach) -> (any Effect)? {
@@ -56,7 +56,7 @@ extension EffectContext {
   }
 }
 
-/// For a step that leaves nothing behind to be looked for.
+/// For a step without a result to look up.
 private struct Nothing: Effect {
   mutating func start() -> EffectStep { .done(.absent) }
   mutating func resume(_ answers: [Answer]) -> EffectStep { .done(.absent) }

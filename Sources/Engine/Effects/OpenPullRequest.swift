@@ -95,7 +95,7 @@ struct OpenPullRequest: Effect {
         .fault(
           .diverged(
             .openPullRequest,
-            "a pull request of the branch \(context.branch) stands there that does not name this "
+            "a pull request of the branch \(context.branch) exists that does not name this "
               + "delegation",
             hint: "Close it and retry, or submit again.")))
     }

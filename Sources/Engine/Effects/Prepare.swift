@@ -1,11 +1,10 @@
 import Domain
 import ForgePort
 
-/// Brings the branch into the server's mirror and reads its head, before that is handed to a
-/// worker.
+/// Fetches the branch into the server's mirror and reads its head, before a worker gets it.
 ///
-/// A commit of this delegation that is on the branch already, because an earlier push arrived and
-/// the log does not know, is recorded as generated and pushed: no agent runs for it.
+/// If the branch already has a commit of this delegation, because an earlier push succeeded but was
+/// not recorded, it is recorded as generated and pushed: no agent runs for it.
 struct Prepare: Effect {
   let context: EffectContext
   let taskCommit: ObjectID

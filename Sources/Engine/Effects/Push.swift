@@ -3,9 +3,9 @@ import ForgePort
 
 /// Pushes the accepted commit.
 ///
-/// Identity: the commit's SHA, which the log has had since `generated`, and the head it stands on.
+/// Identity: the commit's SHA, recorded with `generated`, and the head that it is based on.
 /// Adopted: that SHA anywhere in the branch's history after the task commit, or an earlier accepted
-/// one of this delegation; and where the branch is gone, the head of the pull request.
+/// one of this delegation; if the branch does not exist, the head of the pull request.
 struct Push: Effect {
   let context: EffectContext
   let commit: Generated

@@ -3,7 +3,7 @@ import ForgePort
 
 /// Reads the base of the delegation: three reads at the same time, and no write. If the task's path
 /// exists, its kind is read too, folder by folder: a forge follows symbolic links when it reads a
-/// file, and the task must not be written through one.
+/// file, and the task must not be written through a link.
 ///
 /// Identity: none. The base is recorded before the first write, and stays as recorded if the branch
 /// moves.
@@ -62,7 +62,7 @@ struct ResolveBase: Effect {
     }
   }
 
-  /// If there is nothing at the root, there is nothing to read.
+  /// If nothing exists at the root, nothing is read.
   private mutating func look(_ base: BaseResolved) -> EffectStep {
     guard base.taskBlob != nil || path.contains("/") else {
       return .done(.record(.recordBase(base)))
@@ -102,7 +102,7 @@ struct ResolveBase: Effect {
       case .submodule: "a submodule"
       }
     return refused(
-      "the task cannot be written to \(path): \(what) stands in its way on \(branch)",
+      "the task cannot be written to \(path): \(what) is in its place on \(branch)",
       hint: "Have the workflow write it elsewhere, as with task-file: "
         + "{path: \"TASK-{{confirmationCode}}.md\"}.")
   }
@@ -113,7 +113,7 @@ struct ResolveBase: Effect {
       "the repository \(context.repository) was not found",
       hint: fault.hint
         ?? "Check the owner's and the repository's name. If it is private, the forge also says "
-        + "this where AIPM's credential has no access: grant it access to the repository.")
+        + "this if AIPM's credential has no access: grant it access to the repository.")
   }
 
   private func refusal(of repository: ForgeRepository) -> StepFault? {

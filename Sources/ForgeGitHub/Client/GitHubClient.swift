@@ -187,7 +187,7 @@ package final class GitHubClient: ForgeClient {
     }
   }
 
-  /// What every request of the API carries.
+  /// The headers of every request of the API.
   static func headers(token: String, accept: String = RESTRequest.json) -> [(String, String)] {
     [
       ("Accept", accept), ("X-GitHub-Api-Version", apiVersion),
@@ -240,7 +240,7 @@ package final class GitHubClient: ForgeClient {
       gate.leave(outcome(response))
       return response
     } catch {
-      // A server that closes what is idle has not failed.
+      // A server that closes idle connections has not failed.
       if error.wasStale, request.method == "GET" {
         gate.leave(.unsent)
         return nil
@@ -261,20 +261,20 @@ package final class GitHubClient: ForgeClient {
 
   func note(_ response: HTTPResponse) {
     func number(_ name: String) -> Int64? { response.headers[name].flatMap { Int64($0) } }
-    var told: ForgeAllowance?
+    var allowance: ForgeAllowance?
     if let limit = number("x-ratelimit-limit"), let remaining = number("x-ratelimit-remaining"),
       let reset = number("x-ratelimit-reset"),
       // Later times overflow a timestamp.
       (0...32_503_680_000).contains(reset)
     {
-      told = ForgeAllowance(
+      allowance = ForgeAllowance(
         limit: Int(limit), remaining: Int(remaining),
         resetAt: Timestamp(milliseconds: reset * 1000))
     }
     state.withLock { state in
       state.calls += 1
       state.connections += Int64(response.newConnections)
-      if let told { state.allowance = told }
+      if let allowance { state.allowance = allowance }
     }
   }
 

@@ -164,7 +164,7 @@ extension GitHubClient {
         return "The embedded forge has no \(request.repository) yet: make it with `\(creation) "
           + "\(request.repository)`, or with --from PATH from a repository of this machine."
       }
-      return "Check the name. The forge also says this where AIPM's credential has no access to "
+      return "Check the name. The forge also says this if AIPM's credential has no access to "
         + "\(request.repository): grant it access."
     case .empty: return "Push a first commit to \(request.repository)."
     case .refused where body?.isRule == true:

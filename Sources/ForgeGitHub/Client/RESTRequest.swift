@@ -19,7 +19,7 @@ struct RESTRequest: CustomStringConvertible {
   let body: [UInt8]?
   private(set) var made = Made.other
 
-  /// What the request makes, as far as the meaning of its faults depends on it.
+  /// The object that the request creates, if the meaning of its faults depends on it.
   enum Made { case branch, draft, other }
 
   /// The repository's path.

@@ -11,7 +11,7 @@ import Text
 /// The first call within the last ten minutes renews the token, and other calls wait for that
 /// renewal. If it fails, the old token is used until a minute before its end.
 package final class AppCredential: Sendable {
-  /// The app's identity, and where it is installed.
+  /// The app's identity and its installation.
   package struct Configuration: Sendable {
     package var appID: String
     package var installationID: String
@@ -122,7 +122,7 @@ package final class AppCredential: Sendable {
     else {
       throw ForgeFault(
         kind: .unauthorized, message: "the app's key cannot sign",
-        hint: "Give the key anew in AIPM_GITHUB_APP_KEY_FILE.")
+        hint: "Set the key again in AIPM_GITHUB_APP_KEY_FILE.")
     }
     let response: HTTPResponse
     do throws(HTTPFault) {

@@ -12,8 +12,8 @@ package struct AppKey: Sendable {
 
   private let key: RSAPrivateKey
 
-  /// - Parameter pem: `RSA PRIVATE KEY` as GitHub hands it out, or `PRIVATE KEY` (PKCS#8).
-  /// - Throws: `Fault`, which contains nothing of the key.
+  /// - Parameter pem: `RSA PRIVATE KEY` as GitHub issues it, or `PRIVATE KEY` (PKCS#8).
+  /// - Throws: `Fault`, which contains no part of the key.
   package init(pem: String) throws(Fault) {
     do {
       key = try RSAPrivateKey(pem: pem)

@@ -40,7 +40,7 @@ package enum GitHubCredential: Sendable {
   var renewalHint: String {
     switch self {
     case .token:
-      "The credential is wrong or has expired: set AIPM_GITHUB_TOKEN anew and restart."
+      "The credential is wrong or has expired: set AIPM_GITHUB_TOKEN again and restart."
     case .app:
       "The app's token was refused: check that the app is still installed and not suspended."
     }

@@ -32,7 +32,7 @@ final class CallGate: Sendable {
     self.now = now
   }
 
-  /// Until when nothing is sent, because of a limit or because the forge is down.
+  /// The time until which nothing is sent, because of a limit or because the forge is down.
   var closedUntil: (limited: Timestamp?, down: Timestamp?) {
     let now = now()
     return state.withLock { state in
@@ -57,7 +57,7 @@ final class CallGate: Sendable {
   func enter(_ cost: CallCost) async throws(ForgeFault) {
     var hasTurn = false
     while true {
-      // Nil: a place may be free, ask again.
+      // nil: a place may be free, ask again.
       guard let verdict = await ask(cost, hasTurn: hasTurn) else { continue }
       switch verdict {
       case .go: return
@@ -122,7 +122,7 @@ final class CallGate: Sendable {
   }
 
   /// Records a limit that git met with the same credential.
-  /// - Returns: until when nothing is sent.
+  /// - Returns: the time until which nothing is sent.
   func noteLimit(_ span: Milliseconds) -> Timestamp {
     let now = now()
     let (until, next) = state.withLock { state in

@@ -1,13 +1,13 @@
 import Domain
 import HTTPClient
 
-/// A rate limit that an answer reports: until when the credential may send nothing.
+/// A rate limit that a response reports: the time until which the credential may send nothing.
 struct GitHubLimit {
   var until: Timestamp
   /// GitHub named no end. Consecutive limits of this kind are waited out longer and longer.
   var isOpenEnded = false
 
-  /// Nil if the answer reports no limit. Most answers of status 403 and 422 do not.
+  /// nil if the response reports no limit. Most responses of status 403 and 422 do not.
   init?(_ response: HTTPResponse, _ body: ErrorBody?, now: Timestamp) {
     let isUnprocessable = response.status == 422 && body?.isTooQuick == true
     guard response.status == 403 || response.status == 429 || isUnprocessable else { return nil }

@@ -25,7 +25,7 @@ package struct ForgePace: Equatable, Sendable {
     self.points = points
   }
 
-  /// What github.com asks for
+  /// The pace that github.com requires
   /// (https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api).
   package static let github = ForgePace(
     callsAtOnce: 90,

@@ -11,9 +11,9 @@ extension AuditQuery {
   /// So many terms a query has at most.
   package static let termsMax = 32
 
-  /// Reads a query; an empty one asks for every event.
-  /// - Parameter now: what spans of time are counted from.
-  /// - Throws: `AuditFault`, which points at the term.
+  /// Reads a query; an empty query matches every event.
+  /// - Parameter now: the reference of time spans such as `24h`.
+  /// - Throws: `AuditFault` with the position of the invalid term.
   package init(_ text: String, now: Timestamp) throws(AuditFault) {
     var terms: [Term] = []
     var scanner = AuditScanner(text)
@@ -29,7 +29,7 @@ extension AuditQuery {
   }
 }
 
-/// A term as it stands in the text.
+/// A term as written in the text.
 private struct AuditWord {
   var text: String
   /// In characters from 1.
@@ -93,7 +93,7 @@ private struct AuditScanner {
   }
 }
 
-/// What one term means.
+/// Reads the condition of one term.
 private struct AuditTermReader {
   let word: AuditWord
   let now: Timestamp
@@ -256,7 +256,7 @@ private struct AuditTermReader {
     return span
   }
 
-  /// `30s`, `10m`, `24h`, `7d`; nil where the text is no span.
+  /// `30s`, `10m`, `24h`, `7d`; nil if the text is invalid.
   private static func milliseconds(_ text: String) -> Int64? {
     let units: [Character: Int64] = ["s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
     guard let unit = text.last.flatMap({ units[$0] }), let n = Int64(text.dropLast()), n >= 0,

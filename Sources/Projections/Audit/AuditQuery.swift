@@ -2,13 +2,12 @@ import Domain
 import EventLog
 import Text
 
-/// A question to the log: terms that must all hold of an event.
+/// A query of the log: terms that must all match an event.
 ///
 /// `repo: pr: id: code: branch: type: actor: worker: agent: sha: since: until: position: refused:`
-/// speak of the event, the first five of them by the delegation that it belongs to; `state: age:
-/// stuck:` speak of that delegation's present row. Anything else is looked for in the event's
-/// words. It is the same language for the API and for `aipm audit`, and the same code that reads
-/// it.
+/// select events, the first five of them by the delegation of the event. `state: age: stuck:`
+/// select by the current row of that delegation. Other text is searched in the event's text. The
+/// API and `aipm audit` share this language and its parser.
 package struct AuditQuery: Equatable, Sendable {
   /// One thing that must hold, or must not.
   package struct Term: Equatable, Sendable {
@@ -37,7 +36,7 @@ package struct AuditQuery: Equatable, Sendable {
     }
   }
 
-  /// What a term asks for.
+  /// The condition of a term.
   package enum Condition: Equatable, Sendable {
     case repository(String)
     /// nil: of any repository.
@@ -66,7 +65,7 @@ package struct AuditQuery: Equatable, Sendable {
   }
 
   package var terms: [Term]
-  /// What `age:`, `stuck:` and spans such as `since:24h` are counted from.
+  /// The reference time of `age:`, `stuck:` and spans such as `since:24h`.
   package var now: Timestamp
 
   package init(terms: [Term], now: Timestamp) {
@@ -75,11 +74,11 @@ package struct AuditQuery: Equatable, Sendable {
   }
 }
 
-/// What is wrong with a query, and where.
+/// An invalid query, and the position of its fault.
 package struct AuditFault: Error, Equatable, Sendable, CustomStringConvertible {
   /// As it was written.
   package var term: String
-  /// Where the term begins, in characters from 1.
+  /// The term's start, in characters from 1.
   package var column: Int
   package var message: String
   package var description: String { "\(term) (column \(column)): \(message)" }
@@ -97,8 +96,8 @@ package struct AuditedEvent: Sendable {
 }
 
 extension AuditQuery {
-  /// Whether all terms hold. This defines what a query means; a store may find the same events in a
-  /// faster way. An event that cannot be decoded is judged by its columns.
+  /// Whether all terms match. This defines the meaning of a query; a store may find the same events
+  /// in a faster way. An event that cannot be decoded is matched by its columns.
   package func matches(_ audited: AuditedEvent) -> Bool {
     terms.allSatisfy { holds($0.condition, audited) != $0.isNegated }
   }
@@ -131,8 +130,7 @@ extension AuditQuery {
     }
   }
 
-  /// Whether the event says that an attempt was refused the host. One that cannot be decoded does
-  /// not.
+  /// Whether the event records that an attempt was refused the host; false if it cannot be decoded.
   private static func refused(_ host: String, _ event: StoredEvent) -> Bool {
     guard event.type == Int64(EventType.networkUsed.rawValue),
       case .delegation(.networkUsed(let used))? = try? event.event()
@@ -163,7 +161,7 @@ extension AuditQuery {
 }
 
 extension DelegationRow {
-  /// Whether it stands longer than its state should last.
+  /// Whether it has been in its state longer than it should be.
   package func isStuck(at now: Timestamp) -> Bool {
     quarantine != nil
       || StuckPolicy().isStuck(

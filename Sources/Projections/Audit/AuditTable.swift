@@ -8,7 +8,8 @@ package enum AuditTable {
     "position", "time", "type", "stream", "version", "actorKind", "actor", "data",
   ]
 
-  /// One row in the order of `titles`, from an envelope. The data of an unreadable event says why.
+  /// One row in the order of `titles`, from an envelope. The data of an unreadable event is the
+  /// reason.
   package static func row(_ envelope: JSONValue) -> [String] {
     func cell(_ value: JSONValue) -> String { value.stringValue ?? value.canonicalText }
     let unreadable = envelope["unreadable"]

@@ -116,7 +116,7 @@ package struct CausalStory: Sendable {
     let reached =
       "Attempt \(e.attempt) reached \(hosts) (\(use.bytesUp) bytes sent, \(use.bytesDown) "
       + "received)"
-    guard let refused = use.refusedWords else { return "\(reached)." }
+    guard let refused = use.refusedText else { return "\(reached)." }
     let line = use.lineAllowingRefused.map { " To allow that, write in the workflow: \($0)" }
     return "\(reached) and was refused \(refused)." + (line ?? "")
   }
@@ -137,7 +137,7 @@ package struct CausalStory: Sendable {
       return ""
     }
     defer { network = nil }
-    guard mayBeWhy, let refused = network?.refusedWords else { return "" }
+    guard mayBeWhy, let refused = network?.refusedText else { return "" }
     return " It was refused \(refused), which may be why."
   }
 
@@ -202,7 +202,7 @@ package struct CausalStory: Sendable {
       say("It waits until \(due.iso8601), \((due - now).text) from now.")
     }
     let policy = StuckPolicy()
-    if policy.isStuck(name, since: d.stateSince, due: d.trouble?.retryAt, at: now) {
+    if policy.isStuck(name, since: d.stateSince, due: d.failedTry?.retryAt, at: now) {
       say("That is longer than it should take: somebody should look at it.")
     }
   }

@@ -116,7 +116,7 @@ package struct DelegationRow: ViewRow {
 extension DelegationRow {
   /// The row of a delegation in `state`; nil if it was never requested.
   /// - Parameters:
-  ///   - worker: the worker that has it or had it last.
+  ///   - worker: the current or last worker.
   ///   - version: like position and time, of the last event that its state allowed.
   package init?(
     state: DelegationState, worker: WorkerID?, version: Int64, position: Int64, time: Timestamp,
@@ -143,8 +143,8 @@ extension DelegationRow {
     attempt = Int64(d.attempt)
     nextIntent = state.nextIntent?.name
     cancelRequested = d.cancelRequested
-    retryAt = d.trouble?.retryAt.milliseconds
-    troubleCode = d.trouble?.code
+    retryAt = d.failedTry?.retryAt.milliseconds
+    troubleCode = d.failedTry?.code
     requestedAt = d.requestedAt.milliseconds
     stateSince = d.stateSince.milliseconds
     updatedAt = time.milliseconds

@@ -1,7 +1,7 @@
 import Domain
 import EventLog
 
-/// What was generated for a repository in a calendar month, in UTC.
+/// The generated commits of a repository in a calendar month, in UTC.
 package struct RepositoryUsage: FoldedRow {
   package var repository = ""
   /// `2026-11`.

@@ -127,10 +127,10 @@ struct Timeline {
   private func waits(_ now: Timestamp) -> String? {
     guard !isOver, let d = state.delegation else { return nil }
     if d.cancelRequested { return "cancelling" }
-    guard let trouble = d.trouble, trouble.retryAt > now else { return nil }
+    guard let failedTry = d.failedTry, failedTry.retryAt > now else { return nil }
     return
-      "\(trouble.step.rawValue) failed (\(trouble.code.rawValue), try \(trouble.tries)); again "
-      + "in \((trouble.retryAt - now).text)"
+      "\(failedTry.step.rawValue) failed (\(failedTry.code.rawValue), try \(failedTry.tries)); again "
+      + "in \((failedTry.retryAt - now).text)"
   }
 
   // MARK: Words
@@ -158,7 +158,7 @@ struct Timeline {
     case .retryRequested: "retry requested"
     case .pullRequestUpdated(let e): "pull request \(e.state.rawValue)"
     case .networkUsed(let e):
-      e.use?.refusedWords.map { words in
+      e.use?.refusedText.map { words in
         "attempt \(e.attempt) was refused \(words.safe())"
           + (e.use?.lineAllowingRefused.map { "; to allow it: \($0.safe())" } ?? "")
       }

@@ -39,7 +39,7 @@ struct Retention: Sendable {
     before end: Timestamp, _ span: Milliseconds, in store: any EventStore & ReadModels
   ) async throws {
     while !Task.isCancelled {
-      let positions = try await store.words(endedBefore: end, limit: Self.batch)
+      let positions = try await store.texts(endedBefore: end, limit: Self.batch)
       if positions.isEmpty { return }
       _ = try await store.redact(
         positions, reason: "kept for \(Quantity.text(span)), as configured",
