@@ -113,7 +113,7 @@ let package = Package(
         "SystemCalls", "Text", "SQLite", "HTTPServing", "GitBackend", "Processes", hummingbird,
         "Cryptography", log,
       ]),
-    module("WorkerProtocol", ["Text", "NetworkRules", "Workflows", "Cryptography"]),
+    module("WorkerProtocol", ["Domain", "Text", "NetworkRules", "Workflows", "Cryptography"]),
     module(
       "Worker",
       [

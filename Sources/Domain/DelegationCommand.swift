@@ -25,7 +25,7 @@ package enum DelegationCommand: Equatable, Sendable {
   case startGenerating(GenerationStarted)
   case acceptCommit(Generated)
   case endAttempt(AttemptEnd)
-  case confirmStopped(attempt: Int, token: FencingToken)
+  case confirmStopped(attempt: Int, token: FencingToken, usage: AgentUsage = AgentUsage())
   /// What the attempt used of the network, with the report that ends it: one append holds both.
   indirect case recordNetwork(NetworkUsed, then: DelegationCommand)
 
@@ -84,9 +84,13 @@ package struct AttemptEnd: Equatable, Sendable {
   package var outcome: Outcome
   package var message: String?
   package var hint: String?
+  /// What the agent reported that it used until then.
+  package var usage: AgentUsage
   package init(
-    attempt: Int, token: FencingToken, outcome: Outcome, message: String?, hint: String? = nil
+    attempt: Int, token: FencingToken, outcome: Outcome, message: String?, hint: String? = nil,
+    usage: AgentUsage = AgentUsage()
   ) {
+    self.usage = usage
     self.attempt = attempt
     self.token = token
     self.outcome = outcome

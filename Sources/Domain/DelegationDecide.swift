@@ -92,10 +92,10 @@ extension DelegationState {
       return [.generating(start)]
     case .acceptCommit(let generated): return try afterHandIn(generated)
     case .endAttempt(let end): return try afterAttempt(end)
-    case .confirmStopped(let attempt, let token):
+    case .confirmStopped(let attempt, let token, let usage):
       let d = try holder(of: token, attempt: attempt)
       guard d.cancelRequested, commitToPush == nil else { throw refusal("confirm-stopped") }
-      return [cancelled()]
+      return [cancelled(usage: usage)]
     case .recordNetwork(let used, let report):
       // A report that is refused takes its record with it.
       let events = try decide(report, at: now)
@@ -212,11 +212,13 @@ extension DelegationState {
   private func afterAttempt(_ end: AttemptEnd) throws(Rejection) -> [DelegationEvent] {
     let d = try holder(of: end.token, attempt: end.attempt)
     guard commitToPush == nil else { throw .pushUnderWay }
-    if d.cancelRequested { return [cancelled()] }
+    if d.cancelRequested { return [cancelled(usage: end.usage)] }
     func failed(_ code: FailureCode, _ message: String?) -> [DelegationEvent] {
       [
         .failed(
-          Failed(step: .generate, code: code, retryable: true, message: message, hint: end.hint))
+          Failed(
+            step: .generate, code: code, retryable: true, message: message, hint: end.hint,
+            usage: end.usage))
       ]
     }
     switch end.outcome {
@@ -225,10 +227,14 @@ extension DelegationState {
       if cause.usesAttempt, d.attemptsUsed + 1 >= d.request.attemptsMax {
         return failed(cause.failureCode, end.message)
       }
-      if let times = d.exhaustion(by: cause) { return [exhausted(.generate, times, end.message)] }
+      if let times = d.exhaustion(by: cause) {
+        return [exhausted(.generate, times, end.message, end.usage)]
+      }
       return [
         .released(
-          Released(attempt: end.attempt, token: end.token, cause: cause, message: end.message))
+          Released(
+            attempt: end.attempt, token: end.token, cause: cause, message: end.message,
+            usage: end.usage))
       ]
     }
   }
@@ -250,20 +256,24 @@ extension DelegationState {
   }
 
   /// - Parameter trouble: what went wrong with the step that was under way, where something did.
-  private func cancelled(_ reason: String? = nil) -> DelegationEvent {
+  private func cancelled(
+    _ reason: String? = nil, usage: AgentUsage = AgentUsage()
+  ) -> DelegationEvent {
     let message = reason.map { "cancelled on request, while a step failed: \($0)" }
     return .failed(
       Failed(
         step: step, code: .cancelled, retryable: true, message: message ?? "cancelled on request",
-        hint: "Retry goes on with the same branch and pull request."))
+        hint: "Retry goes on with the same branch and pull request.", usage: usage))
   }
 
-  private func exhausted(_ step: Step, _ times: Int, _ last: String?) -> DelegationEvent {
+  private func exhausted(
+    _ step: Step, _ times: Int, _ last: String?, _ usage: AgentUsage = AgentUsage()
+  ) -> DelegationEvent {
     .failed(
       Failed(
         step: step, code: .attemptsExhausted, retryable: true,
         message: "machines failed it \(times) times, last: \(last ?? "-")",
-        hint: "When the workers and the server run well again, retry."))
+        hint: "When the workers and the server run well again, retry.", usage: usage))
   }
 
   private func refusal(_ command: String) -> Rejection {

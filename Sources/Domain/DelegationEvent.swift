@@ -143,6 +143,16 @@ package struct Requested: Equatable, Sendable {
   }
 }
 
+extension Requested {
+  /// The request as it is recorded. The name of a new branch ends in the stamp.
+  package func stamped(_ stamp: Stamp) -> Requested {
+    var stamped = self
+    stamped.stamp = stamp
+    if case .delegate = kind { stamped.branch = "\(branch)-\(stamp.milliseconds)" }
+    return stamped
+  }
+}
+
 /// The commit that everything starts from, recorded before the first write.
 package struct BaseResolved: Equatable, Sendable {
   package var branch: String
@@ -233,15 +243,16 @@ package struct GenerationFigures: Equatable, Sendable {
   /// The agent's output: bytes kept, and their SHA-256 in hex.
   package var outputSize: Int
   package var outputDigest: String
-  /// What the agent told of its cost, in its own words.
-  package var usage: String?
+  /// Usage as a sentence, as workers of an earlier version report it; nil if `Generated.usage` has
+  /// the numbers, or if nothing is known.
+  package var usageText: String?
   /// Paths that nothing forbids and that people should look at: what stands there runs code or
   /// steers programs. The agent's words, as it chose the names.
   package var flagged: [String]
 
   package init(
     filesChanged: Int, insertions: Int, deletions: Int, duration: Milliseconds, outputSize: Int,
-    outputDigest: String, usage: String?, flagged: [String] = []
+    outputDigest: String, usageText: String? = nil, flagged: [String] = []
   ) {
     self.flagged = flagged
     self.filesChanged = filesChanged
@@ -250,7 +261,7 @@ package struct GenerationFigures: Equatable, Sendable {
     self.duration = duration
     self.outputSize = outputSize
     self.outputDigest = outputDigest
-    self.usage = usage
+    self.usageText = usageText
   }
 }
 
@@ -263,10 +274,13 @@ package struct Generated: Equatable, Sendable {
   /// The head that the commit stands on.
   package var parent: ObjectID
   package var figures: GenerationFigures?
+  /// What the agent reported that it used.
+  package var usage: AgentUsage
   package init(
     attempt: Int, token: FencingToken?, sha: ObjectID, parent: ObjectID,
-    figures: GenerationFigures?
+    figures: GenerationFigures?, usage: AgentUsage = AgentUsage()
   ) {
+    self.usage = usage
     self.attempt = attempt
     self.token = token
     self.sha = sha
@@ -293,9 +307,13 @@ package struct Failed: Equatable, Sendable {
   package var retryable: Bool
   package var message: String?
   package var hint: String?
+  /// What the agent of the attempt that ended with it reported; empty if an event before has it.
+  package var usage: AgentUsage
   package init(
-    step: Step, code: FailureCode, retryable: Bool, message: String?, hint: String?
+    step: Step, code: FailureCode, retryable: Bool, message: String?, hint: String?,
+    usage: AgentUsage = AgentUsage()
   ) {
+    self.usage = usage
     self.step = step
     self.code = code
     self.retryable = retryable
@@ -333,7 +351,13 @@ package struct Released: Equatable, Sendable {
   package var token: FencingToken?
   package var cause: ReleaseCause
   package var message: String?
-  package init(attempt: Int, token: FencingToken?, cause: ReleaseCause, message: String?) {
+  /// What the agent reported until then.
+  package var usage: AgentUsage
+  package init(
+    attempt: Int, token: FencingToken?, cause: ReleaseCause, message: String?,
+    usage: AgentUsage = AgentUsage()
+  ) {
+    self.usage = usage
     self.attempt = attempt
     self.token = token
     self.cause = cause

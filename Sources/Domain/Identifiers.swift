@@ -147,6 +147,9 @@ package struct Stamp: Hashable, Comparable, Sendable {
   package let milliseconds: Int64
   package init(milliseconds: Int64) { self.milliseconds = milliseconds }
 
+  /// Of a request that is not recorded yet.
+  package static let unassigned = Stamp(milliseconds: 0)
+
   /// What users quote: `PR1733356800123`.
   package var confirmationCode: String { "PR\(milliseconds)" }
 

@@ -52,6 +52,7 @@ package actor Engine {
   private var lastStamp: Int64
   private var lastReply: Int64 = 0
   private var replies: [ReplyID: CheckedContinuation<CommandReply, Never>] = [:]
+  var followers: [ReplyID: CheckedContinuation<SubmissionProgress?, Never>] = [:]
   private var planSignals: [WorkerID: [Int: AsyncStream<Void>.Continuation]] = [:]
   private var lastSignal = 0
   private var timer: (due: Timestamp, task: Task<Void, Never>)?
@@ -61,9 +62,6 @@ package actor Engine {
   nonisolated let report: @Sendable (StreamReading) -> Void
   /// Streams in quarantine, each of which is read again from time to time.
   var rereading: [StreamName: Task<Void, Never>] = [:]
-  /// What the mirror counted of a pack, until its result comes.
-  var figures: [AcceptedPack: HandInFigures] = [:]
-
   /// Branches that a submission under way is about to adopt.
   var adopted: [AdoptedBranch: DelegationID] = [:]
 
@@ -76,13 +74,6 @@ package actor Engine {
       self.repository = repository.description.lowercased()
       self.name = name
     }
-  }
-
-  struct AcceptedPack: Hashable {
-    var delegation: DelegationID
-    var attempt: Int
-    var token: FencingToken
-    var commit: ObjectID
   }
 
   /// - Parameters:
@@ -176,10 +167,12 @@ package actor Engine {
 
   private func perform(_ action: EngineCore.Action) {
     switch action {
-    case .append(let stream, let append): write(stream, append)
+    case .append(let append): write(append)
     case .call(let id, let ticket, let calls): call(id, ticket, calls)
     case .read(let stream, let loads): read(stream, loads: loads)
     case .reply(let id, let reply): replies.removeValue(forKey: id)?.resume(returning: reply)
+    case .progress(let id, let progress):
+      followers.removeValue(forKey: id)?.resume(returning: progress)
     case .startProcess(let id): launch(id)
     case .planChanged(let id):
       for signal in (planSignals[id] ?? [:]).values { signal.yield() }
@@ -199,7 +192,8 @@ package actor Engine {
     if isSettled { releaseIdleWaiters() }
   }
 
-  private func write(_ stream: StreamName, _ append: Append) {
+  private func write(_ append: Append) {
+    let stream = append.stream
     begin { [store] in
       do throws(AppendFault) {
         let recorded = try await store.append(append)

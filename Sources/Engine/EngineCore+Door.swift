@@ -101,29 +101,13 @@ extension EngineCore {
       })
   }
 
-  /// What accepts the commit of an attempt.
-  /// - Parameters:
-  ///   - counted: what the mirror counted of its pack; nil where this process has not taken one.
-  ///   - told: what the worker says of the generation.
-  /// - Returns: the command; nil where the commit is accepted already.
-  /// - Throws: `superseded`; or `packMissing` where the pack is to come first.
-  package func acceptance(
-    of commit: ObjectID, counted: HandInFigures?, told: GenerationFigures, of id: DelegationID,
-    attempt: Int, token: FencingToken
-  ) throws(WorkerFault) -> DelegationCommand? {
-    guard case .generating(_, let generation)? = executors[id]?.state,
-      generation.lease.token == token, generation.lease.attempt == attempt
-    else { throw .superseded }
-    if generation.accepted?.sha == commit { return nil }
-    guard let counted else { throw .packMissing }
-    var figures = told
-    figures.filesChanged = counted.filesChanged
-    figures.insertions = counted.insertions
-    figures.deletions = counted.deletions
-    figures.flagged = counted.flagged
-    return .acceptCommit(
-      Generated(
-        attempt: attempt, token: token, sha: commit, parent: generation.head, figures: figures))
+  /// Whether this commit of the present lease was accepted already: its response was lost.
+  package func isAccepted(
+    _ commit: ObjectID, of id: DelegationID, attempt: Int, token: FencingToken
+  ) -> Bool {
+    guard case .generating(_, let generation)? = executors[id]?.state else { return false }
+    return generation.lease.token == token && generation.lease.attempt == attempt
+      && generation.accepted?.sha == commit
   }
 }
 

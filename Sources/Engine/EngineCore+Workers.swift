@@ -7,13 +7,7 @@ extension EngineCore {
     _ id: WorkerID, _ input: WorkerKeeper.Input, _ now: Moment, _ actions: inout [Action]
   ) {
     if workers[id] == nil { table.insert(makeKeeper(id, now)) }
-    for action in table.update(id, { $0.step(input) }) ?? [] {
-      switch action {
-      case .append(let append): actions.append(.append(.worker(id), append))
-      case .reload: actions.append(.read(.worker(id), loads: false))
-      case .reply(let reply, let result): actions.append(.reply(reply, result))
-      }
-    }
+    actions += table.update(id) { $0.step(input) } ?? []
   }
 
   mutating func command(
@@ -46,23 +40,28 @@ extension EngineCore {
             worker: id, incarnation: incarnation, attempt: lease.attempt, token: token),
           .system, nil), now, &actions)
     } else {
-      release(lease, of: delegation, .workerCrashed, "its worker started anew", now, &actions)
+      release(
+        lease, of: delegation, .workerCrashed, "its worker started anew", usage: held?.usage, now,
+        &actions)
     }
   }
 
+  /// - Parameter usage: from the worker's journal; nil: what its last heartbeat said.
   mutating func release(
     _ lease: Lease, of delegation: DelegationID, _ cause: ReleaseCause, _ message: String,
-    _ now: Moment, _ actions: inout [Action]
+    usage: AgentUsage? = nil, _ now: Moment, _ actions: inout [Action]
   ) {
     let end = AttemptEnd(
-      attempt: lease.attempt, token: lease.token, outcome: .released(cause), message: message)
+      attempt: lease.attempt, token: lease.token, outcome: .released(cause), message: message,
+      usage: usage ?? workers[lease.worker]?.usage(under: lease.token) ?? AgentUsage())
     feed(delegation, .command(.endAttempt(end), .system, nil), now, &actions)
   }
 
   mutating func heard(
-    _ id: WorkerID, _ silence: Milliseconds?, _ now: Moment, _ actions: inout [Action]
+    _ id: WorkerID, _ silence: Milliseconds?, _ used: LeaseUse?, _ now: Moment,
+    _ actions: inout [Action]
   ) {
-    if table.hear(id, at: now, agentSilence: silence) {
+    if table.hear(id, at: now, agentSilence: silence, used: used) {
       command(id, .markRecovered, now, &actions)
     }
   }

@@ -62,8 +62,13 @@ package struct EngineCore: Sendable {
     /// is read.
     case unreadable(StreamName, reason: String)
     case submit(DelegationID, Requested, Actor, ReplyID)
+    /// Somebody waits for the delegation's pull request, its failure, or a retry after `until`.
+    case follow(DelegationID, until: Timestamp, ReplyID)
+    /// The wait is over: it is answered with what is known.
+    case unfollow(DelegationID, ReplyID)
     case registered(WorkerID, journal: [HeldAttempt], local: Bool)
-    case heard(WorkerID, agentSilence: Milliseconds?)
+    /// - Parameter used: what its agent has used so far.
+    case heard(WorkerID, agentSilence: Milliseconds?, used: LeaseUse? = nil)
     case process(WorkerID, ProcessNews)
     case workerRestartAsked(WorkerID)
     case tick
@@ -79,25 +84,43 @@ package struct EngineCore: Sendable {
     case ended(reason: String)
   }
 
-  /// What a worker that registers still has.
+  /// An attempt that a worker has in its journal when it registers.
   package struct HeldAttempt: Equatable, Sendable {
     package var delegation: DelegationID
     package var attempt: Int
     package var hasCommit: Bool
-    package init(delegation: DelegationID, attempt: Int, hasCommit: Bool) {
+    /// What its agent reported.
+    package var usage: AgentUsage
+    package init(
+      delegation: DelegationID, attempt: Int, hasCommit: Bool, usage: AgentUsage = AgentUsage()
+    ) {
       self.delegation = delegation
       self.attempt = attempt
       self.hasCommit = hasCommit
+      self.usage = usage
     }
   }
 
-  /// What is to be done.
+  /// What the agent under a lease has used so far. It is kept in memory only, for the case that its
+  /// worker is lost.
+  package struct LeaseUse: Equatable, Sendable {
+    package var token: FencingToken
+    package var usage: AgentUsage
+    package init(token: FencingToken, usage: AgentUsage) {
+      self.token = token
+      self.usage = usage
+    }
+  }
+
+  /// What is to be done, by an executor, by a worker's keeper or by the core itself.
   package enum Action: Sendable {
-    case append(StreamName, Append)
+    case append(Append)
     case call(DelegationID, ticket: Int, [Call])
     /// Read a stream: `.reloaded` or `.loaded` follows.
     case read(StreamName, loads: Bool)
     case reply(ReplyID, CommandReply)
+    /// Answers a `follow`; nil if the delegation is not in memory.
+    case progress(ReplyID, SubmissionProgress?)
     case startProcess(WorkerID)
     /// What the worker should be doing has changed.
     case planChanged(WorkerID)
@@ -119,6 +142,7 @@ package struct EngineCore: Sendable {
   /// Executors that wait for a moment.
   private var wakes = KeyedHeap<DelegationID, Timestamp>()
   private var waitingForLoad: [DelegationID: [Executor.Input]] = [:]
+  var followers = Followers()
   var lastTick: Milliseconds?
 
   package init(configuration: Configuration, workflows: [String: Workflow]) {
@@ -166,9 +190,14 @@ package struct EngineCore: Sendable {
         id: id, workflow: workflows[request.workflow.digest],
         capabilities: configuration.capabilities)
       feed(id, .command(.request(request), actor, reply), now, &actions)
+    case .follow(let id, let end, let reply): follow(id, until: end, reply, &actions)
+    case .unfollow(let id, let reply):
+      if followers.remove(reply, of: id) {
+        actions.append(.progress(reply, executors[id]?.progress))
+      }
     case .registered(let id, let journal, let local):
       reconcile(id, journal: journal, local: local, now, &actions)
-    case .heard(let id, let silence): heard(id, silence, now, &actions)
+    case .heard(let id, let silence, let used): heard(id, silence, used, now, &actions)
     case .process(let id, let news): follow(id, news, now, &actions)
     case .workerRestartAsked(let id):
       let hasEnded = table.update(id) { keeper in
@@ -246,6 +275,7 @@ package struct EngineCore: Sendable {
       dispatcher.remove(id)
       wakes.remove(id)
       executors[id] = nil
+      answerFollowers(of: id, &actions)
       for input in waitingForLoad.removeValue(forKey: id) ?? [] {
         guard case .command(_, _, let reply?) = input else { continue }
         actions.append(.reply(reply, .failed(.corrupt(fault))))
@@ -265,15 +295,9 @@ package struct EngineCore: Sendable {
       return
     }
     let advance = Advance(of: &executors.values[index], input, at: now.wall)
-    for action in advance.actions {
-      switch action {
-      case .append(let append): actions.append(.append(.delegation(id), append))
-      case .call(let ticket, let calls): actions.append(.call(id, ticket: ticket, calls))
-      case .reload: actions.append(.read(.delegation(id), loads: false))
-      case .reply(let reply, let result): actions.append(.reply(reply, result))
-      case .wake(let moment): wakes.set(id, to: moment)
-      }
-    }
+    actions += advance.actions
+    if let moment = advance.wakeAt { wakes.set(id, to: moment) }
+    answerFollowers(of: id, &actions)
     // Whoever has it may have to do something else now.
     if let worker = advance.before { table.touch(worker) }
     if let worker = advance.after { table.touch(worker) }
@@ -365,25 +389,5 @@ package struct EngineCore: Sendable {
       }
     }
     table.forgetTouched()
-  }
-}
-
-/// What came of one step of an executor, as far as it concerns anybody else. It is made where the
-/// executor stands, for a copy of it costs more than most steps.
-private struct Advance {
-  var actions: [Executor.Action]
-  /// The worker that had it before, and that has it now.
-  var before: WorkerID?
-  var after: WorkerID?
-  /// nil where it does not wait for a worker.
-  var candidate: Dispatcher.Candidate?
-  var isAtRest: Bool
-
-  init(of executor: inout Executor, _ input: Executor.Input, at now: Timestamp) {
-    before = executor.worker
-    actions = executor.step(input, now: now)
-    isAtRest = executor.isAtRest
-    after = isAtRest ? nil : executor.worker
-    candidate = executor.isReady(at: now) ? executor.candidate : nil
   }
 }

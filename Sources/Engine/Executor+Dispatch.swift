@@ -38,3 +38,25 @@ extension Executor {
     return WorkerPlan(delegation: id, lease: lease, head: head, cancel: d.cancelRequested)
   }
 }
+
+/// What one step of an executor changes for others. The executor is changed in place: a copy of it
+/// would cost more than most steps.
+struct Advance {
+  var actions: [EngineCore.Action]
+  var wakeAt: Timestamp?
+  /// The worker that had it before, and that has it now.
+  var before: WorkerID?
+  var after: WorkerID?
+  /// nil where it does not wait for a worker.
+  var candidate: Dispatcher.Candidate?
+  var isAtRest: Bool
+
+  init(of executor: inout Executor, _ input: Executor.Input, at now: Timestamp) {
+    before = executor.worker
+    actions = executor.step(input, now: now)
+    wakeAt = executor.wakeAt
+    isAtRest = executor.isAtRest
+    after = isAtRest ? nil : executor.worker
+    candidate = executor.isReady(at: now) ? executor.candidate : nil
+  }
+}

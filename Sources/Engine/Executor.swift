@@ -32,14 +32,7 @@ package struct Executor: Sendable {
     case wake
   }
 
-  /// What is to be done.
-  package enum Action: Sendable {
-    case append(Append)
-    case call(ticket: Int, [Call])
-    case reload
-    case reply(ReplyID, CommandReply)
-    case wake(at: Timestamp)
-  }
+  package typealias Action = EngineCore.Action
 
   /// A worker that is kept free for this delegation until it was dispatched.
   package struct Assignee: Equatable, Sendable {
@@ -72,9 +65,11 @@ package struct Executor: Sendable {
   private var branchRecord: (position: Int64, hash: [UInt8])?
   /// The last commit that was accepted, and the last failure with its words: comments tell of them.
   private var generated: Generated?
-  private var failed: Failed?
+  private(set) var failed: Failed?
   /// What the last attempt used of the network.
   private var network: NetworkUse?
+  /// When the last step asked to be woken; nil if it waits for something else.
+  package private(set) var wakeAt: Timestamp?
   /// No append before this moment: the disk was full.
   private var blockedUntil: Timestamp?
 
@@ -118,6 +113,7 @@ package struct Executor: Sendable {
   /// - Parameter now: of the wall clock; waits are counted by it.
   package mutating func step(_ input: Input, now: Timestamp) -> [Action] {
     var actions: [Action] = []
+    wakeAt = nil
     switch input {
     case .recorded(let events): recorded(events, &actions)
     case .notRecorded(let fault): notRecorded(fault, now, &actions)
@@ -138,7 +134,7 @@ package struct Executor: Sendable {
 
   private mutating func proceed(_ now: Timestamp, _ actions: inout [Action]) {
     if let blockedUntil, now < blockedUntil {
-      actions.append(.wake(at: blockedUntil))
+      wakeAt = blockedUntil
       return
     }
     blockedUntil = nil
@@ -150,7 +146,7 @@ package struct Executor: Sendable {
     }
     if let due = state.nextIntentDue, now < due {
       assignee = nil
-      actions.append(.wake(at: due))
+      wakeAt = due
       return
     }
     // The worker is kept until the log names it, or what is next is something else.
@@ -210,7 +206,7 @@ package struct Executor: Sendable {
       actions.append(.reply(reply, .failed(fault)))
     case .conflict:
       writer.enqueueFirst(entry)
-      actions.append(.reload)
+      actions.append(.read(.delegation(id), loads: false))
     case .corrupt(let found):
       corrupt = found
       assignee = nil
@@ -301,7 +297,7 @@ package struct Executor: Sendable {
     _ step: EffectStep, _ now: Timestamp, _ actions: inout [Action]
   ) {
     switch step {
-    case .calls(let calls): actions.append(.call(ticket: ticket, calls))
+    case .calls(let calls): actions.append(.call(id, ticket: ticket, calls))
     case .done(let outcome):
       effect = nil
       settle(outcome, now)
@@ -340,8 +336,13 @@ package struct Executor: Sendable {
         branchRecord: branchRecord ?? (0, []),
         facts: NoticeFacts(
           attempt: delegation.attempt, commit: generated?.sha, figures: generated?.figures,
-          failure: failed,
-          refusals: refusals)), capabilities: capabilities)
+          failure: failed, usage: usage, refusals: refusals)), capabilities: capabilities)
+  }
+
+  /// What the agent of the last attempt used, for people.
+  private var usage: String? {
+    if case .failed = state { return failed?.usage.summary }
+    return generated?.usage.summary ?? generated?.figures?.usageText
   }
 
   private var refusals: NoticeFacts.Refusals? {

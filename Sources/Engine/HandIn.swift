@@ -57,6 +57,46 @@ package struct HandIn: Equatable, Sendable {
   }
 }
 
+/// What a worker reports about the run of an agent that made a commit.
+package struct RunReport: Sendable {
+  package var duration: Milliseconds
+  package var outputSize: Int
+  /// SHA-256, in hex.
+  package var outputDigest: String
+  package var usage: AgentUsage
+  /// Usage as a sentence, from a worker that does not send numbers.
+  package var usageText: String?
+  /// nil if nothing is known.
+  package var network: NetworkUse?
+  package init(
+    duration: Milliseconds, outputSize: Int, outputDigest: String,
+    usage: AgentUsage = AgentUsage(), usageText: String? = nil, network: NetworkUse? = nil
+  ) {
+    self.duration = duration
+    self.outputSize = outputSize
+    self.outputDigest = outputDigest
+    self.usage = usage
+    self.usageText = usageText
+    self.network = network
+  }
+}
+
+extension HandIn {
+  /// The accepted commit.
+  /// - Parameter change: what the mirror counted.
+  package func generated(
+    _ change: HandInFigures, _ report: RunReport, token: FencingToken
+  ) -> Generated {
+    Generated(
+      attempt: attempt, token: token, sha: commit, parent: parent,
+      figures: GenerationFigures(
+        filesChanged: change.filesChanged, insertions: change.insertions,
+        deletions: change.deletions, duration: report.duration, outputSize: report.outputSize,
+        outputDigest: report.outputDigest, usageText: report.usageText, flagged: change.flagged),
+      usage: report.usage)
+  }
+}
+
 /// What a commit that was taken in changes.
 package struct HandInFigures: Equatable, Sendable {
   package var filesChanged: Int

@@ -73,7 +73,11 @@ package protocol RepositoryMirrors: Sendable {
 
   /// Unpacks a thin pack into the mirror and keeps its commit under a ref of this attempt, durably.
   /// - Parameter pack: the path of the pack.
-  func accept(_ handIn: HandIn, pack: String) async throws(HandInRefusal) -> HandInFigures
+  func accept(_ handIn: HandIn, pack: String) async throws(HandInRefusal)
+
+  /// Counts the change of a commit that `accept` has taken.
+  /// - Returns: nil if the mirror does not have it.
+  func figures(of handIn: HandIn) async throws(HandInRefusal) -> HandInFigures?
 
   /// The patch between two commits of the mirror, for people; at most `limit` bytes.
   func patch(

@@ -1,44 +1,5 @@
 import Domain
 import EventLog
-import Projections
-
-/// A request for a delegation, checked, as the API hands it in.
-package struct DelegationRequest: Sendable {
-  package var kind: Requested.Kind
-  package var repository: RepositoryName
-  /// Without the stamp; of `POST /generate-code` the whole name of a branch that exists.
-  package var branchName: String
-  package var baseBranch: String?
-  package var requester: String
-  package var priority: Int
-  package var agent: String
-  package var workflow: Requested.Workflow
-  package var draft: Bool
-  package var attemptsMax: Int
-  package var idempotencyKey: Requested.IdempotencyKey?
-  package var text: TaskText
-  /// What the workflow has to say; see `Requested`.
-  package var notices: Set<NoticeMoment> = []
-
-  package init(
-    kind: Requested.Kind, repository: RepositoryName, branchName: String, baseBranch: String?,
-    requester: String, priority: Int, agent: String, workflow: Requested.Workflow, draft: Bool,
-    attemptsMax: Int, idempotencyKey: Requested.IdempotencyKey?, text: TaskText
-  ) {
-    self.kind = kind
-    self.repository = repository
-    self.branchName = branchName
-    self.baseBranch = baseBranch
-    self.requester = requester
-    self.priority = priority
-    self.agent = agent
-    self.workflow = workflow
-    self.draft = draft
-    self.attemptsMax = attemptsMax
-    self.idempotencyKey = idempotencyKey
-    self.text = text
-  }
-}
 
 /// What became of a submission.
 package enum SubmissionReply: Equatable, Sendable {
@@ -55,11 +16,14 @@ package enum SubmissionReply: Equatable, Sendable {
 
 extension Engine {
   /// Makes a delegation durable and begins with it.
-  /// - Parameter id: a UUIDv7 that no other delegation has.
-  package func submit(_ request: DelegationRequest, id: DelegationID) async -> SubmissionReply {
+  /// - Parameters:
+  ///   - request: its stamp is replaced; unless it adopts a branch, the stamp is appended to the name
+  ///     of its branch.
+  ///   - id: a UUIDv7 that no other delegation has.
+  package func submit(_ request: Requested, id: DelegationID) async -> SubmissionReply {
     guard case .adopt = request.kind else { return await record(request, id: id) }
-    let branch = AdoptedBranch(repository: request.repository, name: request.branchName)
-    // Between this look and the record nobody else gets to look.
+    let branch = AdoptedBranch(repository: request.repository, name: request.branch)
+    // There is no suspension between this check and the next line.
     if let other = adopted[branch] ?? owner(of: branch, besides: request.idempotencyKey) {
       return .branchTaken(by: other)
     }
@@ -82,21 +46,10 @@ extension Engine {
     }?.id
   }
 
-  private func record(_ request: DelegationRequest, id: DelegationID) async -> SubmissionReply {
+  private func record(_ request: Requested, id: DelegationID) async -> SubmissionReply {
     let actor = Actor(kind: .user, name: request.requester)
     while true {
-      let stamp = nextStamp()
-      let branch =
-        switch request.kind {
-        case .delegate: "\(request.branchName)-\(stamp.milliseconds)"
-        case .adopt: request.branchName
-        }
-      let requested = Requested(
-        kind: request.kind, stamp: stamp, repository: request.repository, branch: branch,
-        baseBranch: request.baseBranch, requester: request.requester, priority: request.priority,
-        agent: request.agent, workflow: request.workflow, draft: request.draft,
-        attemptsMax: request.attemptsMax, idempotencyKey: request.idempotencyKey,
-        text: request.text, notices: request.notices)
+      let requested = request.stamped(nextStamp())
       switch await reply(to: { .submit(id, requested, actor, $0) }) {
       case .done: return .accepted(id)
       case .failed(.stampTaken): continue
@@ -109,46 +62,135 @@ extension Engine {
     }
   }
 
-  /// Follows a delegation until it has a pull request or has ended, or until `limit` is over.
-  /// - Returns: as it stands then; nil where there is none.
-  package func follow(
-    _ id: DelegationID, limit: Milliseconds
-  ) async throws(StoreFault) -> DelegationDetail? {
-    let signals = feed.signals(of: id)
-    let timeout = Task { [clock] in try? await clock.sleep(limit) }
-    defer { timeout.cancel() }
-    let (merged, signal) = AsyncStream.makeStream(
-      of: Bool.self, bufferingPolicy: .bufferingNewest(2))
-    let forward = Task {
-      for await _ in signals { signal.yield(true) }
-    }
-    let expire = Task {
-      _ = await timeout.value
-      signal.yield(false)
-      signal.finish()
-    }
-    defer {
-      forward.cancel()
-      expire.cancel()
-      signal.finish()
-    }
+  /// Waits until a delegation has a pull request, has ended, or will not be tried again in time.
+  /// The core answers from its own state, so no view is read.
+  /// - Parameter limit: how long to wait; if the caller is cancelled, the wait ends at once.
+  /// - Returns: how far it is then; nil if it is not in memory, because it ended before or cannot be
+  ///   read.
+  package func follow(_ id: DelegationID, limit: Milliseconds) async -> SubmissionProgress? {
+    let reply = nextReply()
     let end = clock.now().wall + limit
-    var detail = try await store.delegation(.id(id))
-    if let row = detail?.row, row.hasAnswer(before: end) { return detail }
-    for await isCommit in merged {
-      if !isCommit { break }
-      detail = try await store.delegation(.id(id))
-      if let row = detail?.row, row.hasAnswer(before: end) { return detail }
+    // Ends the wait when the time is over, and at once when it is cancelled.
+    let expiry = Task { [clock] in
+      try? await clock.sleep(limit)
+      self.step(.unfollow(id, reply))
     }
-    return detail
+    defer { expiry.cancel() }
+    return await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        followers[reply] = continuation
+        step(.follow(id, until: end, reply))
+      }
+    } onCancel: {
+      expiry.cancel()
+    }
   }
 }
 
-extension DelegationRow {
+/// How far a delegation is, for whoever submitted it.
+package struct SubmissionProgress: Equatable, Sendable {
+  package var id: DelegationID
+  package var stamp: Stamp
+  package var branch: String
+  package var state: DelegationStateName
+  package var pullRequest: (number: Int, url: String)?
+  /// In state `Failed`.
+  package var failure: Failed?
+
+  package init(
+    id: DelegationID, stamp: Stamp, branch: String, state: DelegationStateName,
+    pullRequest: (number: Int, url: String)?, failure: Failed?
+  ) {
+    self.id = id
+    self.stamp = stamp
+    self.branch = branch
+    self.state = state
+    self.pullRequest = pullRequest
+    self.failure = failure
+  }
+
+  package static func == (a: Self, b: Self) -> Bool {
+    a.id == b.id && a.stamp == b.stamp && a.branch == b.branch && a.state == b.state
+      && a.pullRequest?.number == b.pullRequest?.number && a.failure == b.failure
+  }
+}
+
+/// Who waits for the progress of which delegation, up to `countMax`.
+struct Followers: Sendable {
+  static let countMax = 10_000
+
+  private var waiting: [DelegationID: [(reply: ReplyID, until: Timestamp)]] = [:]
+  private(set) var count = 0
+
+  /// Whether somebody waits for this delegation.
+  func wait(for id: DelegationID) -> Bool { waiting[id] != nil }
+
+  /// - Returns: false if too many wait already.
+  mutating func insert(_ reply: ReplyID, of id: DelegationID, until end: Timestamp) -> Bool {
+    guard count < Self.countMax else { return false }
+    waiting[id, default: []].append((reply, end))
+    count += 1
+    return true
+  }
+
+  /// - Returns: whether it waited.
+  mutating func remove(_ reply: ReplyID, of id: DelegationID) -> Bool {
+    !removeAll(id) { $0.reply == reply }.isEmpty
+  }
+
+  /// Removes those that `isDue` names by the end of their wait.
+  mutating func take(_ id: DelegationID, where isDue: (Timestamp) -> Bool) -> [ReplyID] {
+    removeAll(id) { isDue($0.until) }
+  }
+
+  private mutating func removeAll(
+    _ id: DelegationID, where isDue: ((reply: ReplyID, until: Timestamp)) -> Bool
+  ) -> [ReplyID] {
+    guard let all = waiting[id] else { return [] }
+    let due = all.filter(isDue)
+    guard !due.isEmpty else { return [] }
+    count -= due.count
+    waiting[id] = due.count == all.count ? nil : all.filter { !isDue($0) }
+    return due.map { $0.reply }
+  }
+}
+
+extension EngineCore {
+  mutating func follow(
+    _ id: DelegationID, until end: Timestamp, _ reply: ReplyID, _ actions: inout [Action]
+  ) {
+    let executor = executors[id]
+    if let executor, !executor.hasAnswer(before: end), followers.insert(reply, of: id, until: end) {
+      return
+    }
+    actions.append(.progress(reply, executor?.progress))
+  }
+
+  /// Answers those who wait for what the delegation has come to.
+  mutating func answerFollowers(of id: DelegationID, _ actions: inout [Action]) {
+    guard followers.wait(for: id) else { return }
+    let executor = executors[id]
+    let due = followers.take(id) { end in executor?.hasAnswer(before: end) ?? true }
+    for reply in due { actions.append(.progress(reply, executor?.progress)) }
+  }
+}
+
+extension Executor {
   /// Whether there is nothing to wait for until `end`: it has its pull request, it has ended, or
   /// its next try comes later.
   fileprivate func hasAnswer(before end: Timestamp) -> Bool {
-    if pr != nil || state.isTerminal { return true }
-    return retryAt.map { $0 > end.milliseconds } ?? false
+    guard let d = state.delegation else { return false }
+    if d.pullRequest != nil || state.name?.isTerminal == true { return true }
+    return d.trouble.map { $0.retryAt > end } ?? false
+  }
+
+  /// nil until the request is on disk.
+  var progress: SubmissionProgress? {
+    guard let d = state.delegation, let name = state.name else { return nil }
+    var failure: Failed?
+    if case .failed = state { failure = failed }
+    return SubmissionProgress(
+      id: id, stamp: d.request.stamp, branch: d.request.branch, state: name,
+      pullRequest: d.pullRequest.map { (number: $0.number, url: $0.url) }, failure: failure)
   }
 }

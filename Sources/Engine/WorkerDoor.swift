@@ -26,12 +26,14 @@ extension Engine {
     return (incarnation, goesOn)
   }
 
-  /// Takes note that a worker lives.
+  /// Takes a sign of life of a worker.
+  /// - Parameter used: what its agent has used so far.
   package func heard(
-    _ id: WorkerID, incarnation: Int, agentSilence: Milliseconds?
+    _ id: WorkerID, incarnation: Int, agentSilence: Milliseconds?,
+    used: EngineCore.LeaseUse? = nil
   ) throws(WorkerFault) {
     try core.check(id, incarnation)
-    step(.heard(id, agentSilence: agentSilence))
+    step(.heard(id, agentSilence: agentSilence, used: used))
   }
 
   /// A worker that an operator runs ends in good order. What becomes of one that the server runs is
@@ -74,68 +76,90 @@ extension Engine {
     try outcome(of: await command(id, .startGenerating(start), by: actor(worker)))
   }
 
-  /// Takes the pack of a hand-in into the mirror. The commit is checked and kept there; it is
-  /// accepted only with `finish`.
-  /// - Parameter pack: the path of a file that holds the pack.
+  /// Takes the pack of a hand-in into the mirror. The commit is checked and kept there; `finish`
+  /// accepts it.
+  /// - Parameters:
+  ///   - pack: the path of a file that holds the pack.
+  ///   - usage: what the agent reported. If the change breaks a rule, the attempt ends here.
   package func accept(
     commit: ObjectID, pack: String, of id: DelegationID, attempt: Int, token: FencingToken,
-    by worker: WorkerID
+    by worker: WorkerID, usage: AgentUsage = AgentUsage()
   ) async throws(WorkerFault) {
     let handIn = try core.handIn(commit, of: id, attempt: attempt, token: token)
     do throws(HandInRefusal) {
-      let counted = try await mirrors.accept(handIn, pack: pack)
-      // A hand-in whose lease has ended is asked for no more.
-      figures = figures.filter {
-        core.holds($0.key.delegation, attempt: $0.key.attempt, token: $0.key.token)
-      }
-      figures[
-        AcceptedPack(delegation: id, attempt: attempt, token: token, commit: commit)] = counted
+      try await mirrors.accept(handIn, pack: pack)
     } catch {
-      switch error {
-      case .malformed(let message): throw .malformed(message)
-      case .unavailable(let message): throw .unavailable(message)
-      case .refused(let message, let hint):
-        let end = AttemptEnd(
-          attempt: attempt, token: token, outcome: .refused, message: message, hint: hint)
-        try outcome(of: await command(id, .endAttempt(end), by: actor(worker)))
-        throw .refused(message)
-      }
+      throw await fault(error, of: handIn, token: token, by: worker, usage)
     }
   }
 
-  /// The result of an attempt that made a commit: its pack must have been accepted by this server.
+  /// The result of an attempt that made a commit. What it changes is counted in the mirror, so
+  /// nothing is kept in memory between `accept` and this call.
+  /// - Throws: `packMissing` if the mirror does not have the commit: it was lost since, or the pack
+  ///   never came.
   package func finish(
-    commit: ObjectID, figures told: GenerationFigures, of id: DelegationID, attempt: Int,
-    token: FencingToken, by worker: WorkerID, network: NetworkUse? = nil
+    commit: ObjectID, report: RunReport, of id: DelegationID, attempt: Int, token: FencingToken,
+    by worker: WorkerID
   ) async throws(WorkerFault) {
-    let key = AcceptedPack(delegation: id, attempt: attempt, token: token, commit: commit)
-    guard
-      let acceptance = try core.acceptance(
-        of: commit, counted: figures[key], told: told, of: id, attempt: attempt, token: token)
-    else { return }
-    let reply = await command(
-      id, acceptance.recording(network, attempt: attempt, token: token), by: actor(worker))
-    figures[key] = nil
-    try outcome(of: reply)
+    if core.isAccepted(commit, of: id, attempt: attempt, token: token) { return }
+    let handIn = try core.handIn(commit, of: id, attempt: attempt, token: token)
+    let change: HandInFigures?
+    do throws(HandInRefusal) {
+      change = try await mirrors.figures(of: handIn)
+    } catch {
+      throw await fault(error, of: handIn, token: token, by: worker, report.usage)
+    }
+    guard let change else { throw .packMissing }
+    let accept = DelegationCommand.acceptCommit(handIn.generated(change, report, token: token))
+    try await record(accept, report.network, of: id, attempt: attempt, token: token, by: worker)
+  }
+
+  /// The response to a refused hand-in. If the change breaks a rule, this ends the attempt.
+  private func fault(
+    _ refusal: HandInRefusal, of handIn: HandIn, token: FencingToken, by worker: WorkerID,
+    _ usage: AgentUsage
+  ) async -> WorkerFault {
+    switch refusal {
+    case .malformed(let message): return .malformed(message)
+    case .unavailable(let message): return .unavailable(message)
+    case .refused(let message, let hint):
+      let end = AttemptEnd(
+        attempt: handIn.attempt, token: token, outcome: .refused, message: message, hint: hint,
+        usage: usage)
+      let reply = await command(handIn.delegation, .endAttempt(end), by: actor(worker))
+      return WorkerFault(reply) ?? .refused(message)
+    }
   }
 
   /// An attempt that ended without a commit.
   package func end(
     _ end: AttemptEnd, of id: DelegationID, by worker: WorkerID, network: NetworkUse? = nil
   ) async throws(WorkerFault) {
-    let report = DelegationCommand.endAttempt(end)
-      .recording(network, attempt: end.attempt, token: end.token)
-    try outcome(of: await command(id, report, by: actor(worker)))
+    try await record(
+      .endAttempt(end), network, of: id, attempt: end.attempt, token: end.token, by: worker)
   }
 
   /// The agent was ended because of a cancellation.
   package func stopped(
-    attempt: Int, token: FencingToken, of id: DelegationID, by worker: WorkerID,
-    network: NetworkUse? = nil
+    attempt: Int, token: FencingToken, usage: AgentUsage = AgentUsage(), of id: DelegationID,
+    by worker: WorkerID, network: NetworkUse? = nil
   ) async throws(WorkerFault) {
-    let report = DelegationCommand.confirmStopped(attempt: attempt, token: token)
-      .recording(network, attempt: attempt, token: token)
-    try outcome(of: await command(id, report, by: actor(worker)))
+    try await record(
+      .confirmStopped(attempt: attempt, token: token, usage: usage), network, of: id,
+      attempt: attempt, token: token, by: worker)
+  }
+
+  /// Records how an attempt ended, in one append with what it used of the network.
+  private func record(
+    _ report: DelegationCommand, _ network: NetworkUse?, of id: DelegationID, attempt: Int,
+    token: FencingToken, by worker: WorkerID
+  ) async throws(WorkerFault) {
+    let whole =
+      network.map {
+        DelegationCommand.recordNetwork(
+          NetworkUsed(attempt: attempt, token: token, use: $0), then: report)
+      } ?? report
+    try outcome(of: await command(id, whole, by: actor(worker)))
   }
 
   /// Whether this is the present lease of that delegation.
@@ -224,17 +248,5 @@ extension Engine {
     } catch {
       return .failure(error)
     }
-  }
-}
-
-extension DelegationCommand {
-  /// The same report of an attempt's end, with what the attempt used of the network.
-  /// - Parameter network: nil if nothing is known of it.
-  fileprivate func recording(
-    _ network: NetworkUse?, attempt: Int, token: FencingToken
-  ) -> DelegationCommand {
-    guard let network else { return self }
-    return .recordNetwork(
-      NetworkUsed(attempt: attempt, token: token, use: network), then: self)
   }
 }

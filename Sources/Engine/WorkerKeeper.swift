@@ -16,13 +16,6 @@ package struct WorkerKeeper: Sendable {
     case command(WorkerCommand, Actor, ReplyID?)
   }
 
-  /// What is to be done.
-  package enum Action: Sendable {
-    case append(Append)
-    case reload
-    case reply(ReplyID, CommandReply)
-  }
-
   /// The process of a local worker.
   package enum Process: Equatable, Sendable {
     /// Started elsewhere.
@@ -40,6 +33,7 @@ package struct WorkerKeeper: Sendable {
   package var lastHeard: Milliseconds
   package var lastHeardAt: Timestamp?
   package var agentSilence: Milliseconds?
+  private var used: EngineCore.LeaseUse?
   /// When the process ended, oldest first, as far as the policy looks back.
   package var ends: [Timestamp] = []
   /// The revision of what it should be doing.
@@ -108,12 +102,20 @@ package struct WorkerKeeper: Sendable {
 
   /// Takes note of a sign of life.
   /// - Returns: whether the worker counts as unhealthy.
-  mutating func hear(at now: Moment, agentSilence: Milliseconds?) -> Bool {
+  mutating func hear(
+    at now: Moment, agentSilence: Milliseconds?, used: EngineCore.LeaseUse?
+  ) -> Bool {
+    if let used { self.used = used }
     lastHeard = now.monotonic
     lastHeardAt = now.wall
     self.agentSilence = agentSilence
     if case .unhealthy = state { return true }
     return false
+  }
+
+  /// What the agent of a lease had used when the worker was last heard from; nil if unknown.
+  func usage(under token: FencingToken) -> AgentUsage? {
+    used?.token == token ? used?.usage : nil
   }
 
   /// What follows the end of a local worker's process.
@@ -155,8 +157,8 @@ package struct WorkerKeeper: Sendable {
   }
 
   /// Takes an input in, and says what is to be done.
-  package mutating func step(_ input: Input) -> [Action] {
-    var actions: [Action] = []
+  package mutating func step(_ input: Input) -> [EngineCore.Action] {
+    var actions: [EngineCore.Action] = []
     switch input {
     case .recorded(let events):
       let entry = writer.finish(events)
@@ -166,7 +168,7 @@ package struct WorkerKeeper: Sendable {
       guard let entry = writer.abandon() else { break }
       if case .conflict = fault {
         writer.enqueueFirst(entry)
-        return [.reload]
+        return [.read(.worker(id), loads: false)]
       }
       // What the log could not take is seen again by the next tick; who waits is told.
       if let reply = entry.reply { actions.append(.reply(reply, .failed(fault))) }
@@ -182,7 +184,7 @@ package struct WorkerKeeper: Sendable {
     return actions
   }
 
-  private mutating func decideNext(_ actions: inout [Action]) {
+  private mutating func decideNext(_ actions: inout [EngineCore.Action]) {
     while let entry = writer.next() {
       if let corrupt {
         if let reply = entry.reply { actions.append(.reply(reply, .failed(.corrupt(corrupt)))) }

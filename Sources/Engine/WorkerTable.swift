@@ -57,10 +57,10 @@ struct WorkerTable: Sendable {
   /// Takes note of a sign of life, which changes nothing else.
   /// - Returns: whether the worker was unhealthy.
   mutating func hear(
-    _ id: WorkerID, at now: Moment, agentSilence: Milliseconds?
+    _ id: WorkerID, at now: Moment, agentSilence: Milliseconds?, used: EngineCore.LeaseUse?
   ) -> Bool {
     guard let index = keepers.index(forKey: id) else { return false }
-    return keepers.values[index].hear(at: now, agentSilence: agentSilence)
+    return keepers.values[index].hear(at: now, agentSilence: agentSilence, used: used)
   }
 
   /// What the worker has to do may have changed.

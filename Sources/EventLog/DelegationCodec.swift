@@ -53,6 +53,7 @@ extension EventCodec {
       facts.put(.step, e.step.rawValue)
       facts.put(.code, e.code.rawValue)
       facts.put(.retryable, e.retryable)
+      encode(e.usage, &facts)
       text.put("message", e.message)
       text.put("hint", e.hint)
     case .stepFailed(let e):
@@ -68,6 +69,7 @@ extension EventCodec {
       facts.put(.attempt, e.attempt)
       facts.put(.token, e.token?.packed)
       facts.put(.code, e.cause.rawValue)
+      encode(e.usage, &facts)
       text.put("message", e.message)
     case .cancelRequested: type = .cancelRequested
     case .retryRequested: type = .retryRequested
@@ -128,6 +130,7 @@ extension EventCodec {
     facts.put(.token, e.token?.packed)
     facts.put(.sha, e.sha.rawValue)
     facts.put(.parent, e.parent.rawValue)
+    encode(e.usage, &facts)
     guard let figures = e.figures else { return }
     facts.detail["filesChanged"] = .integer(Int64(figures.filesChanged))
     facts.detail["insertions"] = .integer(Int64(figures.insertions))
@@ -135,10 +138,14 @@ extension EventCodec {
     facts.detail["durationMs"] = .integer(figures.duration.count)
     facts.detail["outputSize"] = .integer(Int64(figures.outputSize))
     facts.detail["outputDigest"] = .string(figures.outputDigest)
-    text.put("usage", figures.usage)
+    text.put("usage", figures.usageText)
     if !figures.flagged.isEmpty {
       text["flagged"] = .array(figures.flagged.map { .string($0) })
     }
+  }
+
+  private static func encode(_ usage: AgentUsage, _ facts: inout Facts) {
+    for figure in UsageFigure.allCases { facts.put(figure.column, usage[figure]) }
   }
 
   /// Hosts have a fixed syntax and aren't text of users, so a redaction leaves them.
@@ -193,8 +200,7 @@ extension EventCodec {
         Failed(
           step: try r.word(.step), code: try r.word(.code),
           retryable: r.facts.flag(.retryable) ?? false, message: r.words("message"),
-          hint: r.words("hint"))
-      )
+          hint: r.words("hint"), usage: usage(r)))
     case .stepFailed:
       return .stepFailed(
         StepFailed(
@@ -207,7 +213,7 @@ extension EventCodec {
       return .released(
         Released(
           attempt: try attempt(r), token: r.facts.integer(.token).map { FencingToken(packed: $0) },
-          cause: try r.word(.code), message: r.words("message")))
+          cause: try r.word(.code), message: r.words("message"), usage: usage(r)))
     case .cancelRequested: return .cancelRequested
     case .retryRequested: return .retryRequested
     case .pullRequestUpdated:
@@ -278,12 +284,20 @@ extension EventCodec {
         deletions: try r.count("deletions"),
         duration: Milliseconds(Int64(try r.count("durationMs"))),
         outputSize: try r.count("outputSize"),
-        outputDigest: r.detail["outputDigest"]?.stringValue ?? "", usage: r.words("usage"),
+        outputDigest: r.detail["outputDigest"]?.stringValue ?? "", usageText: r.words("usage"),
         flagged: r.text["flagged"]?.arrayValue?.compactMap(\.stringValue) ?? [])
     }
     return Generated(
       attempt: try attempt(r), token: r.facts.integer(.token).map { FencingToken(packed: $0) },
-      sha: try sha(r), parent: try r.object(.parent), figures: figures)
+      sha: try sha(r), parent: try r.object(.parent), figures: figures, usage: usage(r))
+  }
+
+  private static func usage(_ r: FactReader) -> AgentUsage {
+    var usage = AgentUsage()
+    for figure in UsageFigure.allCases {
+      if let value = r.facts.integer(figure.column) { usage.set(figure, value) }
+    }
+    return usage
   }
 
   /// nil if the details weren't read.
@@ -314,5 +328,17 @@ extension EventCodec {
   }
   private static func token(_ r: FactReader) throws(CodecFault) -> FencingToken {
     FencingToken(packed: try r.integer(.token))
+  }
+}
+
+extension UsageFigure {
+  fileprivate var column: EventColumn {
+    switch self {
+    case .inputTokens: .inputTokens
+    case .outputTokens: .outputTokens
+    case .cachedTokens: .cachedTokens
+    case .cost: .costMicrodollars
+    case .credits: .millicredits
+    }
   }
 }

@@ -87,7 +87,17 @@ import Text
   case payloadHash = "payload_hash BLOB NOT NULL"
   case hash = "hash BLOB NOT NULL"
 
-  // Facts that later schemas added go here.
+  // Facts that later schemas added. What an agent reported that it used: `generated`, `released` or
+  // `failed`, whichever ends the attempt. A number that was not reported is absent.
+  /// As the agent counts them.
+  case inputTokens = "input_tokens integer 4"
+  case outputTokens = "output_tokens integer 4"
+  /// Input tokens that came from a cache.
+  case cachedTokens = "cached_tokens integer 4"
+  /// Millionths of a US dollar.
+  case costMicrodollars = "cost_microdollars integer 4"
+  /// Thousandths of a credit.
+  case millicredits = "millicredits integer 4"
 
   /// The position in `allCases`. Replay reads thirty columns of each of millions of events, so this
   /// reads the one byte that an enum of up to 256 cases is. A test checks that.

@@ -33,10 +33,16 @@ package struct EventSealer<Random: RandomNumberGenerator & Sendable>: Sendable {
   /// The time of events that are appended `now`: never before that of the last event.
   package func time(at now: Timestamp) -> Timestamp { max(now, time) }
 
-  /// Seals the events of `append`.
+  /// Seals the events of an append without a mask.
+  package mutating func seal(_ append: Append, at now: Timestamp) -> [SealedEvent]? {
+    seal(EncodedAppend(append), at: now)
+  }
+
+  /// Seals the events of an append.
   /// - Parameter now: a result of `time(at:)`.
   /// - Returns: nil if the append's causation isn't a UUID.
-  package mutating func seal(_ append: Append, at now: Timestamp) -> [SealedEvent]? {
+  package mutating func seal(_ encoded: EncodedAppend, at now: Timestamp) -> [SealedEvent]? {
+    let append = encoded.append
     var causation: [UInt8]?
     if let text = append.causation {
       guard let bytes = UUIDText.decode(text) else { return nil }
@@ -46,7 +52,8 @@ package struct EventSealer<Random: RandomNumberGenerator & Sendable>: Sendable {
     sealed.reserveCapacity(append.events.count)
     for (index, event) in append.events.enumerated() {
       let one = seal(
-        event, of: append, version: append.expectedVersion + Int64(index) + 1,
+        event, encoded.encoded[index], of: append,
+        version: append.expectedVersion + Int64(index) + 1,
         causation: causation, at: now)
       causation = one.id
       sealed.append(one)
@@ -55,9 +62,9 @@ package struct EventSealer<Random: RandomNumberGenerator & Sendable>: Sendable {
   }
 
   private mutating func seal(
-    _ event: Event, of append: Append, version: Int64, causation: [UInt8]?, at now: Timestamp
+    _ event: Event, _ encoded: EncodedEvent, of append: Append, version: Int64,
+    causation: [UInt8]?, at now: Timestamp
   ) -> SealedEvent {
-    let encoded = EventCodec.encode(event)
     let id = ids.next(at: now, using: &random)
     var salt: [UInt8] = []
     var body: [UInt8] = []

@@ -104,20 +104,27 @@ package struct SecretMask: Sendable {
   }
 }
 
-extension Append {
-  /// The same without credentials in the words of its events. A workflow's definition stays as it
-  /// is: its digest names it.
-  package func masked(by mask: SecretMask) -> Append {
-    var append = self
-    append.events = events.map { event in
-      let encoded = EventCodec.encode(event)
-      guard encoded.type != .workflowDefined, !encoded.text.isEmpty else { return event }
-      let text = encoded.text.mapValues { $0.masked(by: mask) }
-      guard text != encoded.text else { return event }
-      // The facts are the event's own, so it can be read with other words as well.
-      return (try? EventCodec.decode(encoded.type, facts: encoded.facts, text: text)) ?? event
+/// An append whose events are encoded, without the credentials that a mask finds in their texts.
+package struct EncodedAppend: Sendable {
+  /// Its events are those that were encoded: masked.
+  package private(set) var append: Append
+  package private(set) var encoded: [EncodedEvent]
+
+  /// Each event is encoded once. An event is read back from its encoding only if something was
+  /// masked in it. A workflow's definition is never masked: its digest names it.
+  package init(_ append: Append, mask: SecretMask? = nil) {
+    self.append = append
+    encoded = append.events.map { EventCodec.encode($0) }
+    guard let mask else { return }
+    for (index, event) in encoded.enumerated() where event.type != .workflowDefined {
+      let text = event.text.mapValues { $0.masked(by: mask) }
+      // The facts are the event's own, so it can be read with another text.
+      guard text != event.text,
+        let masked = try? EventCodec.decode(event.type, facts: event.facts, text: text)
+      else { continue }
+      encoded[index].text = text
+      self.append.events[index] = masked
     }
-    return append
   }
 }
 

@@ -6,7 +6,10 @@ import SystemCalls
 /// Runs git on what is in quarantine, with one time limit for all commands, and decides whether the
 /// change or the machine is at fault.
 struct HandInGit {
-  let quarantine: Quarantine
+  private let mirror: String
+  private let environment: [String: String]
+  /// What git writes to.
+  private let folder: String
   private let commit: ObjectID
   /// The required space in bytes: for the objects, and for git's own files.
   private let room: Int
@@ -19,7 +22,9 @@ struct HandInGit {
     _ quarantine: Quarantine, commit: ObjectID, packBytes: Int, failures: FailureCounts,
     limit: Duration
   ) {
-    self.quarantine = quarantine
+    mirror = quarantine.mirror
+    environment = quarantine.environment
+    folder = quarantine.objects
     self.commit = commit
     // Once for the pack, once for the objects that complete it.
     room = 2 * packBytes + 16 << 20
@@ -28,8 +33,21 @@ struct HandInGit {
     end = .now + limit
   }
 
+  /// Runs git on a commit that the mirror has.
+  /// - Parameter limit: for all calls together.
+  init(mirror: String, commit: ObjectID, failures: FailureCounts, limit: Duration) {
+    self.mirror = mirror
+    environment = [:]
+    folder = "\(mirror)/objects"
+    self.commit = commit
+    room = 16 << 20
+    self.failures = failures
+    self.limit = limit
+    end = .now + limit
+  }
+
   /// The fault of the disk; nil if there is no fault.
-  private var diskFault: String? { DiskProbe.fault(in: quarantine.objects, room: room) }
+  private var diskFault: String? { DiskProbe.fault(in: folder, room: room) }
   private var timeLeft: Duration { max(.milliseconds(1), end - .now) }
 
   /// Larger files are not compared line by line.
@@ -43,7 +61,7 @@ struct HandInGit {
   ) async throws(HandInRefusal) -> [UInt8] {
     do {
       return try await Git.run(
-        arguments, gitDirectory: quarantine.mirror, extraEnvironment: quarantine.environment,
+        arguments, gitDirectory: mirror, extraEnvironment: environment,
         config: Self.settings, input: input.isEmpty ? .none : .bytes(input), timeout: timeLeft,
         outputLimit: outputLimit
       ).standardOutput
@@ -60,8 +78,8 @@ struct HandInGit {
   ) async throws(HandInRefusal) -> GitFault? {
     do {
       try await Git.run(
-        arguments, gitDirectory: quarantine.mirror,
-        extraEnvironment: quarantine.environment.merging(environment) { $1 },
+        arguments, gitDirectory: mirror,
+        extraEnvironment: self.environment.merging(environment) { $1 },
         config: Self.settings, input: pack.map { .file($0) } ?? .none, timeout: timeLeft,
         outputLimit: 1 << 20)
       return nil
@@ -79,7 +97,7 @@ struct HandInGit {
   ) async throws(HandInRefusal) -> State {
     do {
       return try await Git.fold(
-        arguments, gitDirectory: quarantine.mirror, extraEnvironment: quarantine.environment,
+        arguments, gitDirectory: mirror, extraEnvironment: environment,
         config: Self.settings, timeout: timeLeft, into: state, take)
     } catch {
       throw verdict(error)
@@ -93,7 +111,7 @@ struct HandInGit {
   ) async throws(HandInRefusal) -> State {
     do {
       return try await Git.blobs(
-        names, gitDirectory: quarantine.mirror, extraEnvironment: quarantine.environment,
+        names, gitDirectory: mirror, extraEnvironment: environment,
         timeout: timeLeft, into: state, take)
     } catch {
       throw verdict(error)

@@ -12,17 +12,13 @@ import SystemCalls
 
 extension GitMirrors {
   /// Accepts a commit, or refuses it and keeps nothing of it. Repeating an accepted hand-in
-  /// succeeds.
+  /// succeeds. Returns after commit and ref are on disk.
   /// - Parameter pack: the path of a thin pack of the commit, based on its parent.
-  /// - Returns: the figures of the change, after commit and ref are on disk.
-  package func accept(
-    _ handIn: HandIn, pack: String
-  ) async throws(HandInRefusal) -> HandInFigures {
+  package func accept(_ handIn: HandIn, pack: String) async throws(HandInRefusal) {
     try await locks.withPermit(for: lockKey(handIn.repository)) { () async throws(HandInRefusal) in
       let mirror = try await unavailable { () async throws(MirrorFault) in
         try await open(handIn.repository)
       }
-      let ref = "refs/aipm/hand-ins/\(handIn.delegation)/\(handIn.attempt)"
       guard handIn.delegation.rawValue.utf8.allSatisfy({ $0 != UInt8(ascii: "/") }) else {
         throw .malformed("\(handIn.delegation) is no delegation's name")
       }
@@ -34,21 +30,40 @@ extension GitMirrors {
         throw .unavailable("the mirror cannot be written: \(error)")
       }
       defer { quarantine.remove() }
-      let figures = try await figures(of: handIn, pack: pack, quarantine)
+      try await check(handIn, pack: pack, quarantine)
       do { try quarantine.release() } catch {
         throw .unavailable("the mirror cannot be written: \(error)")
       }
       try await unavailable { () async throws(MirrorFault) in
-        try await local(["update-ref", ref, handIn.commit.rawValue], in: mirror)
+        try await local(["update-ref", Self.ref(of: handIn), handIn.commit.rawValue], in: mirror)
       }
       failures.forget(handIn.commit.rawValue)
-      return figures
     }
   }
 
-  private func figures(
-    of handIn: HandIn, pack: String, _ quarantine: Quarantine
-  ) async throws(HandInRefusal) -> HandInFigures {
+  /// Counts what a commit changes that `accept` has taken.
+  /// - Returns: nil if the mirror does not have it under the ref of its attempt.
+  package func figures(of handIn: HandIn) async throws(HandInRefusal) -> HandInFigures? {
+    let (mirror, kept) = try await unavailable { () async throws(MirrorFault) in
+      let mirror = try await open(handIn.repository)
+      let format = ["for-each-ref", "--format=%(objectname)", Self.ref(of: handIn)]
+      return (mirror, try await local(format, in: mirror).trimmedOutput)
+    }
+    guard kept == handIn.commit.rawValue else { return nil }
+    let git = HandInGit(
+      mirror: mirror, commit: handIn.commit, failures: failures,
+      limit: configuration.handInTimeout)
+    return try await HandInCheck(handIn, git: git, secrets: secrets).figures()
+  }
+
+  /// Where the commit of an attempt is kept.
+  private static func ref(of handIn: HandIn) -> String {
+    "refs/aipm/hand-ins/\(handIn.delegation)/\(handIn.attempt)"
+  }
+
+  private func check(
+    _ handIn: HandIn, pack: String, _ quarantine: Quarantine
+  ) async throws(HandInRefusal) {
     guard let bytes = MirrorFolder.size(ofFile: pack) else {
       throw .unavailable("the pack cannot be read")
     }
@@ -62,7 +77,7 @@ extension GitMirrors {
       quarantine, commit: handIn.commit, packBytes: bytes, failures: failures,
       limit: configuration.handInTimeout)
     try await unpack(pack, handIn, with: git)
-    return try await HandInCheck(handIn, git: git, secrets: secrets).run()
+    try await HandInCheck(handIn, git: git, secrets: secrets).run()
   }
 
   private func unpack(

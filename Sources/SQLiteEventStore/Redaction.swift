@@ -33,7 +33,7 @@ extension Writer {
         let version = try database.integer("SELECT version FROM streams WHERE name = 'system'")
         let append = Append.redaction(
           of: positions, reason: reason, by: actor, after: version ?? 0)
-        let told = try write(append, to: stream, at: sealer.time(at: clock()))
+        let told = try write(EncodedAppend(append), to: stream, at: sealer.time(at: clock()))
         for position in positions {
           try database.run("DELETE FROM payloads WHERE position = ?", .integer(position))
         }

@@ -148,7 +148,8 @@ package final class SQLiteEventStore: RunningStore, SQLiteLogReader {
 
   /// See `EventStore`.
   package func append(_ append: Append) async throws(AppendFault) -> [RecordedEvent] {
-    let append = mask.map { append.masked(by: $0) } ?? append
+    // Encoded and masked here, by the caller's task: the writer's thread is the bottleneck.
+    let append = EncodedAppend(append, mask: mask)
     let result = await withCheckedContinuation { caller in
       switch queue.put(.append(AppendRequest(append: append, caller: caller))) {
       case nil: break

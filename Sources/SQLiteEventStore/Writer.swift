@@ -160,12 +160,13 @@ final class Writer {
 
   /// Runs one append within the transaction. It is refused before anything is written.
   /// - Throws: if the whole transaction has to be rolled back.
-  private func carryOut(_ append: Append) throws -> Result<[RecordedEvent], AppendFault> {
+  private func carryOut(_ encoded: EncodedAppend) throws -> Result<[RecordedEvent], AppendFault> {
+    let append = encoded.append
     do {
       let now = sealer.time(at: clock())
       let stream = try admit(append, at: now)
       guard !append.events.isEmpty else { return .success([]) }
-      return .success(try write(append, to: stream, at: now))
+      return .success(try write(encoded, to: stream, at: now))
     } catch let fault as AppendFault {
       return .failure(fault)
     }
@@ -205,9 +206,10 @@ final class Writer {
 
   /// - Throws: `AppendFault` only before anything is written.
   func write(
-    _ append: Append, to known: Int64?, at now: Timestamp
+    _ encoded: EncodedAppend, to known: Int64?, at now: Timestamp
   ) throws -> [RecordedEvent] {
-    guard let sealed = sealer.seal(append, at: now) else {
+    let append = encoded.append
+    guard let sealed = sealer.seal(encoded, at: now) else {
       throw AppendFault.corrupt(
         CorruptStream(
           event: append.events.first?.name ?? "", state: append.stream.description,

@@ -4,7 +4,7 @@ import Synchronization
 
 /// A waiting append, and its caller.
 struct AppendRequest: Sendable {
-  var append: Append
+  var append: EncodedAppend
   var caller: CheckedContinuation<Result<[RecordedEvent], AppendFault>, Never>
 }
 

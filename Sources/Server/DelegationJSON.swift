@@ -94,7 +94,7 @@ enum Render {
           "number": .integer(Int64(e.attempt)), "worker": .string(e.worker.rawValue),
           "dispatchedAt": .string(event.time.iso8601), "startedAt": .null, "endedAt": .null,
           "agent": .null, "outcome": .null, "message": .null, "commitSHA": .null,
-          "network": .null,
+          "network": .null, "usage": .null,
         ]
       case .generating(let e):
         attempts[e.attempt]?["startedAt"] = .string(event.time.iso8601)
@@ -103,12 +103,18 @@ enum Render {
       case .generated(let e):
         close(e.attempt, "generated", event.time, nil)
         attempts[e.attempt]?["commitSHA"] = .string(e.sha.rawValue)
-        if let figures = e.figures { attempts[e.attempt]?["figures"] = Self.figures(figures) }
+        attempts[e.attempt]?["usage"] = usage(e.usage)
+        if let figures = e.figures {
+          attempts[e.attempt]?["figures"] = Self.figures(figures, e.usage)
+        }
       case .networkUsed(let e): attempts[e.attempt]?["network"] = network(e.use)
-      case .released(let e): close(e.attempt, e.cause.rawValue, event.time, e.message)
+      case .released(let e):
+        close(e.attempt, e.cause.rawValue, event.time, e.message)
+        if !e.usage.isEmpty { attempts[e.attempt]?["usage"] = usage(e.usage) }
       case .failed(let e):
         if let last, attempts[last]?["endedAt"] == .null {
           close(last, e.code.rawValue, event.time, e.message)
+          attempts[last]?["usage"] = usage(e.usage)
         }
       case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .pushed,
         .baseResolved, .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated,
@@ -137,14 +143,23 @@ enum Render {
     ])
   }
 
-  private static func figures(_ figures: GenerationFigures) -> JSONValue {
+  /// What an agent reported that it used: the numbers that are known; null if none is.
+  private static func usage(_ usage: AgentUsage) -> JSONValue {
+    let known = UsageFigure.allCases.compactMap { figure in
+      usage[figure].map { (figure.field, JSONValue.integer($0)) }
+    }
+    return known.isEmpty ? .null : .object(Dictionary(uniqueKeysWithValues: known))
+  }
+
+  private static func figures(_ figures: GenerationFigures, _ usage: AgentUsage) -> JSONValue {
     .object([
       "filesChanged": .integer(Int64(figures.filesChanged)),
       "insertions": .integer(Int64(figures.insertions)),
       "deletions": .integer(Int64(figures.deletions)),
       "durationMs": .integer(figures.duration.count),
       "outputSize": .integer(Int64(figures.outputSize)),
-      "outputDigest": .string(figures.outputDigest), "usage": text(figures.usage),
+      "outputDigest": .string(figures.outputDigest),
+      "usage": text(usage.summary ?? figures.usageText),
       "flagged": list(figures.flagged),
     ])
   }

@@ -41,7 +41,7 @@ struct GenerateCodeRoutes {
 
   private func read(
     _ fields: [String: JSONValue], requester: String
-  ) async throws -> (DelegationRequest, warnings: [String]) {
+  ) async throws -> (Requested, warnings: [String]) {
     var reader = FieldReader(fields)
     let (branch, description) = (reader.text("branch"), reader.text("taskDescription"))
     let number = reader.integer("prNumber")
@@ -98,20 +98,19 @@ struct GenerateCodeRoutes {
   private func request(
     _ repository: RepositoryName, _ branch: String, _ number: Int, _ words: String,
     requester: String, _ workflow: Workflow
-  ) async -> DelegationRequest {
+  ) async -> Requested {
     let first = words.split(whereSeparator: \.isNewline).first { !$0.allSatisfy(\.isWhitespace) }
     let title = String((first ?? "Generated code").prefix(72))
-    var request = DelegationRequest(
-      kind: .adopt(pullRequest: number), repository: repository, branchName: branch,
+    return Requested(
+      kind: .adopt(pullRequest: number), stamp: .unassigned, repository: repository, branch: branch,
       baseBranch: nil, requester: requester, priority: Submission.Limit.priorityDefault,
       agent: await server.agentChosen(for: workflow),
       workflow: .init(name: workflow.name, digest: workflow.digest), draft: false,
       attemptsMax: server.configuration.attempts ?? workflow.attempts, idempotencyKey: nil,
       text: TaskText(
         title: title, objective: words, pullRequestTitle: title, constraints: .text(""),
-        acceptanceCriteria: []))
-    // The pull request is somebody else's: whom it is shown to and how it is labelled is theirs.
-    request.notices = workflow.notices.subtracting([.opened])
-    return request
+        acceptanceCriteria: []),
+      // The pull request is somebody else's: its reviewers and labels are theirs to choose.
+      notices: workflow.notices.subtracting([.opened]))
   }
 }

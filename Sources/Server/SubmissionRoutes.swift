@@ -51,7 +51,7 @@ struct SubmissionRoutes {
 
   /// An agent that none of the workers has is told now, and not when it is the delegation's turn.
   /// A request that is known by its key is answered as the first time.
-  func checkAgent(of wanted: DelegationRequest) async throws {
+  func checkAgent(of wanted: Requested) async throws {
     guard let workers = await server.engine.workersWithout(wanted.agent) else { return }
     if let key = wanted.idempotencyKey, try await server.store.isKnown(key: key.key) { return }
     let reasons = await server.agents.reasons(wanted.agent, of: workers)
@@ -69,7 +69,7 @@ struct SubmissionRoutes {
 
   private func read(
     _ fields: [String: JSONValue], key: Requested.IdempotencyKey?, requester: String
-  ) async throws -> (DelegationRequest, warnings: [String]) {
+  ) async throws -> (Requested, warnings: [String]) {
     var reader = FieldReader(fields)
     let submission = Submission(
       owner: reader.text("owner"), repo: reader.text("repo"),
@@ -93,7 +93,7 @@ struct SubmissionRoutes {
 
   private func request(
     _ valid: ValidSubmission, key: Requested.IdempotencyKey?, requester: String
-  ) async throws(FieldFaults) -> DelegationRequest {
+  ) async throws(FieldFaults) -> Requested {
     guard let workflow = server.catalog[valid.workflow] else {
       let hint = server.catalog.hint(for: valid.workflow)
       throw FieldFaults([
@@ -101,16 +101,14 @@ struct SubmissionRoutes {
       ])
     }
     let agent = try await agent(valid.agent, workflow)
-    var request = DelegationRequest(
-      kind: .delegate, repository: valid.repository, branchName: valid.branchName,
+    return Requested(
+      kind: .delegate, stamp: .unassigned, repository: valid.repository, branch: valid.branchName,
       baseBranch: valid.baseBranch ?? workflow.baseBranch, requester: requester,
       priority: valid.priority, agent: agent,
       workflow: .init(name: workflow.name, digest: workflow.digest),
       draft: valid.draft ?? workflow.draft,
       attemptsMax: server.configuration.attempts ?? workflow.attempts, idempotencyKey: key,
-      text: valid.text)
-    request.notices = workflow.notices
-    return request
+      text: valid.text, notices: workflow.notices)
   }
 
   /// The agent that was asked for, else the server's, else the workflow's first that some worker
@@ -162,48 +160,60 @@ struct SubmissionRoutes {
   func answer(
     _ id: DelegationID, waited limit: Milliseconds?, _ warnings: [String] = []
   ) async throws -> Response {
-    let detail =
-      if let limit {
-        try await server.engine.follow(id, limit: limit)
-      } else {
-        try await server.store.delegation(.id(id))
-      }
-    guard let detail else { throw Problem.unavailable("The delegation cannot be read yet.") }
-    let row = detail.row
-    let code = Stamp(milliseconds: row.stamp).confirmationCode
-    if row.state == .failed, limit != nil {
-      var problem = refused(detail, code)
+    if let limit, let progress = await server.engine.follow(id, limit: limit) {
+      return try answer(progress, isWaiting: true, warnings)
+    }
+    guard let detail = try await server.store.delegation(.id(id)) else {
+      throw Problem.unavailable("The delegation cannot be read yet.")
+    }
+    return try answer(SubmissionProgress(detail), isWaiting: limit != nil, warnings)
+  }
+
+  private func answer(
+    _ progress: SubmissionProgress, isWaiting: Bool, _ warnings: [String]
+  ) throws -> Response {
+    let members: [String: JSONValue] = [
+      "confirmationCode": .string(progress.stamp.confirmationCode),
+      "id": .string(progress.id.rawValue), "state": .string(progress.state.rawValue),
+    ]
+    if progress.state == .failed, isWaiting {
+      let code = progress.failure?.code.rawValue
+      var problem = Problem(
+        .badGateway, "The delegation failed",
+        progress.failure?.message ?? "It failed: \(code ?? "unknown").",
+        hint: progress.failure?.hint)
+      problem.code = code
+      problem.members = members
       problem.add(warnings: warnings)
       throw problem
     }
-    var object: [String: JSONValue] = [
-      "type": .string("pull_request"), "branchName": .string(row.branch),
-      "confirmationCode": .string(code), "id": .string(row.id.rawValue),
-      "state": .string(row.state.rawValue),
-    ]
+    var object = members
+    object["type"] = .string("pull_request")
+    object["branchName"] = .string(progress.branch)
     if !warnings.isEmpty { object["warnings"] = Render.list(warnings) }
-    var status = HTTPResponse.Status.accepted
-    if let number = row.pr, let url = row.prURL {
+    if let (number, url) = progress.pullRequest {
       object["html_url"] = .string(url)
-      object["number"] = .integer(number)
-      if limit != nil { status = .created }
+      object["number"] = .integer(Int64(number))
     }
-    var response = Response.json(.object(object), status: status)
-    response.headers[.location] = server.path("/api/delegations/\(row.id)")
+    let isMade = isWaiting && progress.pullRequest != nil
+    var response = Response.json(.object(object), status: isMade ? .created : .accepted)
+    response.headers[.location] = server.path("/api/delegations/\(progress.id)")
     return response
   }
+}
 
-  private func refused(_ detail: DelegationDetail, _ code: String) -> Problem {
-    var problem = Problem(
-      .badGateway, "The delegation failed",
-      detail.failureMessage ?? "It failed: \(detail.row.failureCode?.rawValue ?? "unknown").",
-      hint: detail.failureHint)
-    problem.code = detail.row.failureCode?.rawValue
-    problem.members = [
-      "id": .string(detail.row.id.rawValue), "confirmationCode": .string(code),
-      "state": .string(detail.row.state.rawValue),
-    ]
-    return problem
+extension SubmissionProgress {
+  /// As the view has it.
+  fileprivate init(_ detail: DelegationDetail) {
+    let row = detail.row
+    self.init(
+      id: row.id, stamp: Stamp(milliseconds: row.stamp), branch: row.branch, state: row.state,
+      pullRequest: row.pr.flatMap { number in row.prURL.map { (number: Int(number), url: $0) } },
+      failure: row.failureCode.map {
+        Failed(
+          step: row.failureStep ?? .resolveBase, code: $0, retryable: row.failureRetryable ?? false,
+          message: detail.failureMessage, hint: detail.failureHint)
+      })
   }
 }
 

@@ -1,6 +1,7 @@
 // An agent as a process: an argument list and never a shell, an environment from an allow-list, a
 // session of its own, and nothing of it left when it has ended.
 
+import Domain
 import FoundationEssentials
 import Glibc
 import Processes
@@ -38,7 +39,7 @@ struct AgentProcess: Sendable {
     return other
   }
 
-  /// How an agent ended, and what it told of what it used.
+  /// How an agent ended, and what it reported that it used.
   struct Outcome: Sendable {
     var end: AgentEnd
     var usage = AgentUsage()
@@ -46,9 +47,11 @@ struct AgentProcess: Sendable {
 
   /// Runs the agent to its end. Cancelling the Swift task ends it: SIGTERM to its group, SIGKILL
   /// two seconds later. On return no process of it is left.
+  /// - Parameter onUsage: called with what the agent has used so far, when that changes.
   func run(
     onStart: @escaping @Sendable (Int32) -> Void,
-    onOutput: @escaping @Sendable ([UInt8]) async -> Void
+    onOutput: @escaping @Sendable ([UInt8]) async -> Void,
+    onUsage: @escaping @Sendable (AgentUsage) -> Void = { _ in }
   ) async -> Outcome {
     let launch: Launch
     switch prepared() {
@@ -58,7 +61,7 @@ struct AgentProcess: Sendable {
     defer { longPrompt.remove() }
     let watch = SignWatch(call.reading ?? .plain)
     let end = await watched(onStart: onStart) { onStart in
-      await follow(launch, watch, onStart: onStart, onOutput: onOutput)
+      await follow(launch, watch, onStart: onStart, onOutput: onOutput, onUsage: onUsage)
     }
     let usage = watch.used
     guard await ProcessTable.end(.attempt(files.folder)) else {
@@ -104,12 +107,13 @@ struct AgentProcess: Sendable {
 
   private func follow(
     _ launch: Launch, _ watch: SignWatch, onStart: @escaping @Sendable (Int32) -> Void,
-    onOutput: @escaping @Sendable ([UInt8]) async -> Void
+    onOutput: @escaping @Sendable ([UInt8]) async -> Void,
+    onUsage: @escaping @Sendable (AgentUsage) -> Void
   ) async -> AgentEnd {
     do {
       let (result, start) = try await launch.attended { () async throws(ProcessFault) in
         try await launch.command.run(onStart: onStart) { channel, chunk in
-          watch.take(channel, chunk)
+          if let used = watch.take(channel, chunk) { onUsage(used) }
           await onOutput(chunk)
         }
       }

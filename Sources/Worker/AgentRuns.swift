@@ -1,5 +1,6 @@
 // How the shell runs an agent: its process or its session, its output, and its end.
 
+import Domain
 import Egress
 import Logging
 import NetworkRules
@@ -41,14 +42,13 @@ extension WorkerShell {
       path: attempt.output, bytesMax: assignment.outputBytesMax, secrets: secrets,
       records: records)
     let announcer = OutputAnnouncer(key: key, told)
-    let used = Mutex(AgentUsage())
+    let tally = UsageTally(announcer)
     let policy = assignment.agent.sandbox?.network ?? NetworkPolicy()
     let ledger = EgressLedger(uploadBytesMax: policy.uploadBytesMax)
     let network = network(of: assignment.agent)
     network.begin(policy, ledger)
     let generation = generation(
-      assignment, attempt, repository, log, announcer, network, policy, ledger,
-      onUsage: { more in used.withLock { $0.add(more) } })
+      assignment, attempt, repository, log, announcer, network, policy, ledger, tally)
     var end = await generation.run(
       onStart: { [told] process in
         guard let identity = ProcessTable.identity(of: process) else { return }
@@ -56,14 +56,14 @@ extension WorkerShell {
       },
       onOutput: { chunk in announcer.announce(log.append(chunk)) })
     await network.close()
-    // What the agent said of its failure is told on, without the secrets that it was given.
+    // The agent's own message must not carry the secrets that it was given.
     if case .failed(let text) = end {
       end = .failed(OutputMask.masked(text, secrets: secrets))
     }
     let record = ledger.record
     if !record.hosts.isEmpty { log.record("network", .describing(record)) }
     var summary = log.finish()
-    summary.usage = used.withLock { $0.words }
+    summary.usage = tally.total
     summary.network = record.hosts.isEmpty ? nil : record
     return (end, summary)
   }
@@ -78,8 +78,7 @@ extension WorkerShell {
   private func generation(
     _ assignment: Assignment, _ attempt: AttemptFiles, _ repository: RepositoryFiles,
     _ log: OutputLog, _ announcer: OutputAnnouncer, _ network: SandboxNetwork,
-    _ policy: NetworkPolicy, _ ledger: EgressLedger,
-    onUsage: @escaping @Sendable (AgentUsage) -> Void
+    _ policy: NetworkPolicy, _ ledger: EgressLedger, _ tally: UsageTally
   ) -> GenerationRun {
     let objects = "\(repository.clone)/objects"
     let agent = AgentProcess(
@@ -95,21 +94,49 @@ extension WorkerShell {
           call: assignment.agent, session: session, prompt: prompt, attempt: attempt, key: key,
           repository: assignment.repository, objects: objects, files: files, sandbox: sandbox,
           makeNetwork: { self.network(of: assignment.agent) }, policy: policy, ledger: ledger,
-          warm: warm, version: version, log: log, heard: { announcer.announce($0) })
+          warm: warm, version: version, log: log, heard: { announcer.announce($0) },
+          onUsage: { tally.update($0) })
         let outcome = await run.run { identity, id in
           told.yield(.input(.agentStarted(key, identity, session: id)))
         }
-        onUsage(outcome.usage)
+        tally.finish(outcome.usage)
         return outcome.end
       }
     } else {
       work = { prompt, onStart, onOutput in
-        let outcome = await agent.told(prompt).run(onStart: onStart, onOutput: onOutput)
-        onUsage(outcome.usage)
+        let outcome = await agent.told(prompt).run(
+          onStart: onStart, onOutput: onOutput, onUsage: { tally.update($0) })
+        tally.finish(outcome.usage)
         return outcome.end
       }
     }
     return GenerationRun(agent: agent, plan: assignment.commands, work: work)
+  }
+}
+
+/// What the runs of one attempt's agent have used together.
+final class UsageTally: Sendable {
+  private let announcer: OutputAnnouncer
+  private let state = Mutex((finished: AgentUsage(), total: AgentUsage()))
+
+  init(_ announcer: OutputAnnouncer) { self.announcer = announcer }
+
+  var total: AgentUsage { state.withLock { $0.total } }
+
+  /// - Parameter current: of the run that goes on.
+  func update(_ current: AgentUsage) {
+    let total = state.withLock { state in
+      state.total = state.finished
+      state.total.add(current)
+      return state.total
+    }
+    announcer.announce(total)
+  }
+
+  /// - Parameter last: of a run that has ended.
+  func finish(_ last: AgentUsage) {
+    update(last)
+    state.withLock { $0.finished = $0.total }
   }
 }
 
@@ -126,21 +153,31 @@ enum Told: Sendable {
   }
 }
 
-/// Tells the core how long the output is, with at most one such input waiting.
+/// Tells the core how long the output is and what the agent has used, with at most one such input
+/// waiting.
 final class OutputAnnouncer: Sendable {
   let key: AttemptKey
   private let told: AsyncStream<Told>.Continuation
-  private let state = Mutex((size: OutputLog.Size(text: 0, records: 0), isWaiting: false))
+  private let state = Mutex(
+    (size: OutputLog.Size(text: 0, records: 0), usage: AgentUsage(), isWaiting: false))
 
   init(key: AttemptKey, _ told: AsyncStream<Told>.Continuation) {
     self.key = key
     self.told = told
   }
 
-  func announce(_ size: OutputLog.Size) {
+  func announce(_ new: OutputLog.Size) {
+    announce { size, _ in
+      size.text = max(size.text, new.text)
+      size.records = max(size.records, new.records)
+    }
+  }
+
+  func announce(_ usage: AgentUsage) { announce { $1 = usage } }
+
+  private func announce(_ change: (inout OutputLog.Size, inout AgentUsage) -> Void) {
     let isNew = state.withLock { state in
-      state.size.text = max(state.size.text, size.text)
-      state.size.records = max(state.size.records, size.records)
+      change(&state.size, &state.usage)
       defer { state.isWaiting = true }
       return !state.isWaiting
     }
@@ -150,7 +187,8 @@ final class OutputAnnouncer: Sendable {
   func take() -> Input {
     state.withLock { state in
       state.isWaiting = false
-      return .agentSaid(key, bytes: state.size.text, records: state.size.records)
+      return .agentSaid(
+        key, bytes: state.size.text, records: state.size.records, usage: state.usage)
     }
   }
 }

@@ -3,8 +3,12 @@
 //   checkingOut → launching → generating → pickingUp → handingIn → (over)
 //                                        ↘ salvaging ↗
 //
-// An attempt that is to end early (`Ending`) goes through the same states: what is under way is
-// told to stop, and when it has stopped the attempt is handed in with another outcome, or dropped.
+// An attempt that ends early (`StopReason`) goes through the same states: what is under way is
+// stopped, and then the attempt is handed in with another outcome, or dropped.
+//
+// What the agent used is kept in the attempt from the first report on, so that every way to end
+// reports it. It is in the journal before the attempt is handed in, and about once a second before:
+// if the worker dies, its next life reports it.
 
 import Domain
 import NetworkRules
@@ -17,9 +21,9 @@ struct Attempt: Sendable {
     case awaitingCheckout(at: Duration)
     case launching
     case generating(Run)
-    case pickingUp(Ended)
-    /// What the agent had made at its limit is written down before it is told of.
-    case salvaging(Ended)
+    case pickingUp(FinishedRun)
+    /// What the agent had made at its time limit is saved before the attempt is reported.
+    case salvaging(FinishedRun)
     case handingIn(HandIn)
   }
 
@@ -29,8 +33,8 @@ struct Attempt: Sendable {
     var heard: Duration
   }
 
-  /// An agent that ended.
-  struct Ended: Equatable, Sendable {
+  /// A run of the agent that has ended.
+  struct FinishedRun: Equatable, Sendable {
     var duration: Duration
     var output: OutputSummary
   }
@@ -39,19 +43,18 @@ struct Attempt: Sendable {
     var outcome: ResultReport.Outcome
     var commit: String?
     var packIsTaken = false
-    /// A patch lies on the disk and the server has not had it.
+    /// A patch is on disk that the server does not have.
     var patchIsDue = false
     var durationMs: Int64 = 0
     var outputBytes = 0
     var outputDigest = OutputSummary.nothing.digest
     var message: String?
     var hint: String?
-    var usage: String?
     var network: NetworkRecord?
   }
 
-  /// Why it ends before its time.
-  enum Ending: Equatable, Sendable {
+  /// Why it is stopped.
+  enum StopReason: Equatable, Sendable {
     case superseded
     case cancelled
     case halted
@@ -71,7 +74,7 @@ struct Attempt: Sendable {
   /// Whether the server named this attempt, with this token, in the present membership.
   var isConfirmed: Bool
   var stage: Stage
-  var ending: Ending?
+  var stopReason: StopReason?
   var agent: AgentIdentity?
   /// What the agent calls its session, where it has such.
   var session: String?
@@ -79,6 +82,10 @@ struct Attempt: Sendable {
   var output = OutputProgress()
   var records = OutputProgress()
   var checkoutFailures = 0
+  /// What the agent has reported that it used.
+  var usage = AgentUsage()
+  /// What the journal says of it, and when that was written.
+  var journaledUsage: (usage: AgentUsage, at: Duration)?
 
   init(assignment: Assignment) {
     lease = assignment.lease
@@ -102,8 +109,8 @@ struct Attempt: Sendable {
     stage = .handingIn(
       HandIn(
         outcome: .committed, commit: made.commit, durationMs: made.durationMs,
-        outputBytes: made.outputBytes, outputDigest: made.outputDigest, usage: made.usage,
-        network: made.network))
+        outputBytes: made.outputBytes, outputDigest: made.outputDigest, network: made.network))
+    usage = recovered.used ?? AgentUsage()
   }
 
   var key: AttemptKey { AttemptKey(lease) }
@@ -114,14 +121,14 @@ struct Attempt: Sendable {
     return handIn.commit
   }
 
-  var journalEntry: JournalEntry { JournalEntry(lease: lease, commit: commit) }
+  var journalEntry: JournalEntry { JournalEntry(lease: lease, commit: commit, used: usage) }
 
   var journalRecord: JournalRecord {
-    var record = JournalRecord(lease: lease, repository: repository, agent: agent)
+    var record = JournalRecord(lease: lease, repository: repository, agent: agent, used: usage)
     if case .handingIn(let handIn) = stage, let commit = handIn.commit {
       record.made = .init(
         commit: commit, head: head, durationMs: handIn.durationMs, outputBytes: handIn.outputBytes,
-        outputDigest: handIn.outputDigest, recordBytes: records.written, usage: handIn.usage,
+        outputDigest: handIn.outputDigest, recordBytes: records.written,
         network: handIn.network)
     }
     return record
@@ -157,8 +164,8 @@ struct Attempt: Sendable {
   }
 
   /// When the agent's time is over, and why.
-  var limit: (moment: Duration, ending: Ending)? {
-    guard ending == nil, case .generating(let run) = stage, let assignment else { return nil }
+  var limit: (moment: Duration, reason: StopReason)? {
+    guard stopReason == nil, case .generating(let run) = stage, let assignment else { return nil }
     let total = run.since + .milliseconds(assignment.timeoutMs)
     guard let stallMs = assignment.stallMs else { return (total, .timedOut) }
     let stall = run.heard + .milliseconds(stallMs)
@@ -235,6 +242,7 @@ extension WorkerCore {
       return
     }
     self.attempt = attempt
+    lost = nil
     actions.append(.writeJournal(attempt.journalRecord))
     actions.append(.checkOut(assignment))
   }
@@ -242,7 +250,7 @@ extension WorkerCore {
   /// Asks for what the attempt lacks.
   mutating func driveAttempt(now: Duration, _ actions: inout [Action]) {
     guard let attempt else { return }
-    if let limit = attempt.limit, now >= limit.moment { end(limit.ending, &actions) }
+    if let limit = attempt.limit, now >= limit.moment { end(limit.reason, &actions) }
     if case .awaitingCheckout(let moment) = attempt.stage, now >= moment,
       let assignment = attempt.assignment
     {
@@ -273,30 +281,32 @@ extension WorkerCore {
     }
   }
 
-  /// Ends the attempt before its time: stops what is under way. What comes of that is `conclude`d.
-  mutating func end(_ ending: Attempt.Ending, _ actions: inout [Action]) {
-    guard let attempt, attempt.ending != ending, attempt.ending != .superseded else { return }
-    let wasEnding = attempt.ending != nil
-    self.attempt?.ending = ending
+  /// Ends the attempt early: stops what is under way. `conclude` follows when it has stopped.
+  mutating func end(_ reason: Attempt.StopReason, _ actions: inout [Action]) {
+    guard let attempt, attempt.stopReason != reason, attempt.stopReason != .superseded else {
+      return
+    }
+    let wasStopping = attempt.stopReason != nil
+    self.attempt?.stopReason = reason
     switch attempt.stage {
     case .checkingOut:
-      if !wasEnding { actions.append(.stopCheckout(attempt.key)) }
+      if !wasStopping { actions.append(.stopCheckout(attempt.key)) }
     case .launching, .generating:
-      if !wasEnding { actions.append(.stopAgent(attempt.key)) }
+      if !wasStopping { actions.append(.stopAgent(attempt.key)) }
     case .pickingUp, .salvaging:
-      // One that is to be given back is let finish: it takes less than another run of the agent.
-      if ending != .halted { actions.append(.stopPickUp(attempt.key)) }
+      // One that is given back may finish: that takes less time than another run of the agent.
+      if reason != .halted { actions.append(.stopPickUp(attempt.key)) }
     case .awaitingCheckout: conclude(nil, &actions)
-    case .handingIn(let handIn): endHandIn(handIn, ending, &actions)
+    case .handingIn(let handIn): endHandIn(handIn, reason, &actions)
     }
   }
 
   /// A commit that is on its way is taken back where its result was not sent yet; a halt leaves it
   /// in the journal.
   private mutating func endHandIn(
-    _ handIn: Attempt.HandIn, _ ending: Attempt.Ending, _ actions: inout [Action]
+    _ handIn: Attempt.HandIn, _ reason: Attempt.StopReason, _ actions: inout [Action]
   ) {
-    switch ending {
+    switch reason {
     case .superseded: forget(&actions)
     case .cancelled:
       if case .result? = lanes[.handIn]?.inFlight?.request { return }
@@ -308,19 +318,19 @@ extension WorkerCore {
     }
   }
 
-  /// What was under way has stopped: hand in how it ended, or drop it where nobody wants to know.
-  mutating func conclude(_ ended: Attempt.Ended?, _ actions: inout [Action]) {
-    guard let ending = attempt?.ending else { return }
-    switch ending {
+  /// What was under way has stopped: hands in how it ended, or drops it if it was superseded.
+  mutating func conclude(_ run: Attempt.FinishedRun?, _ actions: inout [Action]) {
+    guard let reason = attempt?.stopReason else { return }
+    switch reason {
     case .superseded: forget(&actions)
-    case .cancelled: handIn(.stopped, ended, nil, &actions)
-    case .halted: handIn(.drained, ended, nil, &actions)
+    case .cancelled: handIn(.stopped, run, nil, &actions)
+    case .halted: handIn(.drained, run, nil, &actions)
     case .timedOut:
       let limit = attempt?.assignment?.timeoutMs ?? 0
-      handIn(.agentTimeout, ended, "the agent did not end within \(seconds(limit))", &actions)
+      handIn(.agentTimeout, run, "the agent did not end within \(seconds(limit))", &actions)
     case .stalled:
       let limit = attempt?.assignment?.stallMs ?? 0
-      handIn(.agentTimeout, ended, "the agent said nothing for \(seconds(limit))", &actions)
+      handIn(.agentTimeout, run, "the agent said nothing for \(seconds(limit))", &actions)
     }
   }
 
@@ -329,19 +339,33 @@ extension WorkerCore {
   }
 
   mutating func handIn(
-    _ outcome: ResultReport.Outcome, commit: String? = nil, _ ended: Attempt.Ended?,
+    _ outcome: ResultReport.Outcome, commit: String? = nil, _ run: Attempt.FinishedRun?,
     _ message: String?, hint: String? = nil, _ actions: inout [Action]
   ) {
     var handIn = Attempt.HandIn(outcome: outcome, commit: commit, message: message, hint: hint)
-    if let ended {
-      handIn.durationMs = ended.duration.wholeMilliseconds
-      handIn.outputBytes = ended.output.bytes
-      handIn.outputDigest = ended.output.digest
-      handIn.usage = ended.output.usage
-      handIn.network = ended.output.network
+    if let run {
+      handIn.durationMs = run.duration.wholeMilliseconds
+      handIn.outputBytes = run.output.bytes
+      handIn.outputDigest = run.output.digest
+      handIn.network = run.output.network
     }
     attempt?.stage = .handingIn(handIn)
     if commit != nil, let record = attempt?.journalRecord { actions.append(.writeJournal(record)) }
+  }
+
+  /// Takes what the agent has used so far, and writes it into the journal if that is due.
+  /// - Parameter isFinal: the agent has ended; otherwise the journal is written once a second.
+  mutating func take(
+    usage: AgentUsage, isFinal: Bool = false, now: Duration, _ actions: inout [Action]
+  ) {
+    attempt?.usage.replace(by: usage)
+    guard let attempt, attempt.usage != attempt.journaledUsage?.usage ?? AgentUsage() else {
+      return
+    }
+    let last = attempt.journaledUsage?.at
+    guard isFinal || last.map({ now - $0 >= settings.usageInterval }) ?? true else { return }
+    self.attempt?.journaledUsage = (attempt.usage, now)
+    actions.append(.writeJournal(attempt.journalRecord))
   }
 
   /// The attempt is over, as far as this worker goes.

@@ -44,14 +44,13 @@ package struct OperatorGrants: Equatable, Sendable {
   // MARK: Orders
 
   /// The answer with what is granted of it.
-  func granted(_ answer: Answer) -> Answer {
+  func granted(_ answer: CallAnswer) -> CallAnswer {
     switch answer {
     case .desired(var desired):
       if let assignment = desired.assignment { desired.assignment = granted(assignment) }
       return .desired(desired)
     case .agents(let inquiries): return .agents(inquiries.map { granted($0) })
-    case .registered, .outputEnd, .done, .superseded, .unknownLife, .packMissing, .refused,
-      .unauthorized, .revoked, .unreachable:
+    case .failed, .registered, .heartbeat, .generating, .output, .pack, .patch, .result:
       return answer
     }
   }

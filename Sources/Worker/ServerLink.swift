@@ -37,10 +37,10 @@ struct ServerLink: Sendable {
   let worker: String
   let client: HTTPClient
   private let base: String
-  private let key: WorkerKey
+  let key: WorkerKey
   /// Held open as long as its socket is used.
   private let folder: SocketFolder?
-  private let clock = ServerClock()
+  let clock = ServerClock()
 
   /// The most output that goes into one call.
   static let outputBytesMax = 256 << 10
@@ -65,71 +65,124 @@ struct ServerLink: Sendable {
 
   /// Makes a call.
   /// - Parameter files: where the attempt's output, pack and patch are.
-  func answer(to request: Request, files: AttemptFiles?) async -> Answer {
-    switch request {
-    case .agents:
-      await session("agents", AgentsAsked(worker: worker)) { (told: AgentInquiries) in
-        .agents(told.agents)
-      }
-    case .register(let registration): await session("register", registration, Answer.registered)
-    case .poll(let poll):
-      await session("desired", poll, timeout: .milliseconds(poll.waitMs + 15_000), Answer.desired)
-    case .heartbeat(let beat):
-      await retriable(call("heartbeat", .bytes(encoded(beat)), timeout: .seconds(10)))
-    case .generating(let report): await call("generating", .bytes(encoded(report)))
-    case .output(let lease, let part, let offset):
-      await output(lease, part, from: offset, files)
-    case .pack(let lease, let commit):
-      await upload(
-        "pack?\(query(lease))&commit=\(commit)", files?.pack ?? "",
-        contentType: "application/x-git-pack")
-    case .patch(let lease):
-      await upload("patch?\(query(lease))", files?.patch ?? "", contentType: "text/x-diff")
-    case .result(let report): await call("result", .bytes(encoded(report)))
+  func answer(to request: Request, files: AttemptFiles?) async -> CallAnswer {
+    do throws(CallFailure) {
+      return try await answered(request, files)
+    } catch {
+      return .failed(error)
     }
   }
 
-  /// The last word of a life; nobody waits for its answer for long.
+  private func answered(
+    _ request: Request, _ files: AttemptFiles?
+  ) async throws(CallFailure) -> CallAnswer {
+    switch request {
+    case .agents:
+      let asked = AgentsAsked(worker: worker)
+      return .agents(try await session("agents", asked, AgentInquiries.self).agents)
+    case .register(let registration):
+      return .registered(try await session("register", registration, Registered.self))
+    case .poll(let poll):
+      return .desired(
+        try await session(
+          "desired", poll, Desired.self, timeout: .milliseconds(poll.waitMs + 15_000)))
+    case .heartbeat(let beat):
+      do {
+        _ = try await response("heartbeat", .bytes(encoded(beat)), timeout: .seconds(10))
+        return .heartbeat
+      } catch {
+        throw error.retried
+      }
+    case .generating(let report):
+      let outcome = try await upload("generating", .bytes(encoded(report)), method: "POST")
+      return .generating(outcome == .taken ? .recorded : .over)
+    case .output(let lease, let part, let offset):
+      return .output(try await output(lease, part, from: offset, files))
+    case .pack(let lease, let commit, let used):
+      let route = "pack?\(query(lease))&commit=\(commit)\(query(used))"
+      return .pack(try await upload(route, file: files?.pack ?? "", "application/x-git-pack"))
+    case .patch(let lease):
+      return .patch(
+        try await upload("patch?\(query(lease))", file: files?.patch ?? "", "text/x-diff"))
+    case .result(let report):
+      do {
+        _ = try await response("result", .bytes(encoded(report)))
+        return .result(.over)
+      } catch {
+        switch error {
+        case .packMissing: return .result(.packMissing)
+        // Another try would be refused as well.
+        case .over, .refused: return .result(.over)
+        case .failed(let failure): throw failure
+        }
+      }
+    }
+  }
+
+  /// Tells the server that this life of the worker ends. It waits only briefly for the answer.
   func leave(incarnation: Int) async {
-    _ = await call(
-      "leaving", .bytes(encoded(Leaving(worker: worker, incarnation: incarnation))),
-      timeout: .seconds(3))
+    let body = encoded(Leaving(worker: worker, incarnation: incarnation))
+    _ = try? await response("leaving", .bytes(body), timeout: .seconds(3))
   }
 
   // MARK: Calls
 
-  private func session<Body: Encodable, Word: Decodable>(
-    _ route: String, _ body: Body, timeout: Duration = .seconds(30), _ make: (Word) -> Answer
-  ) async -> Answer {
-    switch await response(route, .bytes(encoded(body)), timeout: timeout) {
-    case .failure(let answer): return retriable(answer)
-    case .success(let body):
-      do { return make(try JSONDecoder().decode(Word.self, from: Data(body))) } catch {
-        return .unreachable("\(route): the answer is not the protocol's: \(error)")
+  /// Why a call has no body to read.
+  enum Refusal: Error {
+    case failed(CallFailure)
+    /// 409: the attempt is over, or another worker's.
+    case over(String)
+    /// 424
+    case packMissing
+    /// 422, and whatever else would be the same next time.
+    case refused(String)
+
+    /// For calls that no attempt depends on: a refusal is repeated like an outage.
+    var retried: CallFailure {
+      switch self {
+      case .failed(let failure): failure
+      case .over(let detail), .refused(let detail): .unreachable(detail)
+      case .packMissing: .unreachable("424")
       }
     }
   }
 
-  /// A refusal of what no attempt hangs on is tried again like an outage.
-  private func retriable(_ answer: Answer) -> Answer {
-    switch answer {
-    case .refused(let detail), .superseded(let detail): .unreachable(detail)
-    case .agents, .registered, .desired, .outputEnd, .done, .unknownLife, .packMissing,
-      .unauthorized, .revoked, .unreachable:
-      answer
+  private func session<Word: Decodable>(
+    _ route: String, _ body: some Encodable, _ type: Word.Type, timeout: Duration = .seconds(30)
+  ) async throws(CallFailure) -> Word {
+    do {
+      return try decoded(
+        type, try await response(route, .bytes(encoded(body)), timeout: timeout), route)
+    } catch {
+      throw error.retried
     }
   }
 
-  private func call(
-    _ route: String, _ body: HTTPRequest.Body, method: String = "POST",
+  private func decoded<Word: Decodable>(
+    _ type: Word.Type, _ body: [UInt8], _ route: String
+  ) throws(Refusal) -> Word {
+    do { return try JSONDecoder().decode(type, from: Data(body)) } catch {
+      throw .failed(.unreachable("\(route): the answer is not the protocol's: \(error)"))
+    }
+  }
+
+  /// A call whose answer has no body.
+  private func upload(
+    _ route: String, _ body: HTTPRequest.Body, method: String,
     contentType: String = "application/json", timeout: Duration = .seconds(30),
     idle: Duration? = nil
-  ) async -> Answer {
-    switch await response(
-      route, body, method: method, contentType: contentType, timeout: timeout, idle: idle)
-    {
-    case .success: .done
-    case .failure(let answer): answer
+  ) async throws(CallFailure) -> UploadOutcome {
+    do {
+      _ = try await response(
+        route, body, method: method, contentType: contentType, timeout: timeout, idle: idle)
+      return .taken
+    } catch {
+      switch error {
+      case .failed(let failure): throw failure
+      case .over: return .over
+      case .packMissing: return .refused("424")
+      case .refused(let detail): return .refused(detail)
+      }
     }
   }
 
@@ -141,15 +194,17 @@ struct ServerLink: Sendable {
   /// does, by the idle limit.
   static func uploadTimeout(bytes: Int) -> Duration { examination + .seconds(bytes / 1024) }
 
-  private func upload(_ route: String, _ path: String, contentType: String) async -> Answer {
-    await call(
+  private func upload(
+    _ route: String, file path: String, _ contentType: String
+  ) async throws(CallFailure) -> UploadOutcome {
+    try await upload(
       route, .file(path: path), method: "PUT", contentType: contentType,
       timeout: Self.uploadTimeout(bytes: DurableFile.size(path)), idle: Self.examination)
   }
 
   private func output(
     _ lease: LeaseReference, _ part: OutputPart, from offset: Int, _ files: AttemptFiles?
-  ) async -> Answer {
+  ) async throws(CallFailure) -> OutputOutcome {
     let chunk: [UInt8]
     do {
       guard let files else { return .refused("no output is kept") }
@@ -163,84 +218,86 @@ struct ServerLink: Sendable {
       case .text: "output"
       case .records: "records"
       }
-    let result = await response(
-      "\(route)?\(query(lease))&offset=\(offset)", .bytes(chunk),
-      contentType: "application/octet-stream")
-    switch result {
-    case .failure(let answer): return answer
-    case .success(let body):
-      guard let end = try? JSONDecoder().decode(OutputAnswer.self, from: Data(body))
-      else { return .unreachable("output: the answer is not the protocol's") }
-      return .outputEnd(end.offset)
+    do {
+      let body = try await response(
+        "\(route)?\(query(lease))&offset=\(offset)", .bytes(chunk),
+        contentType: "application/octet-stream")
+      return .end(try decoded(OutputAnswer.self, body, route).offset)
+    } catch {
+      switch error {
+      case .failed(let failure): throw failure
+      case .over: return .over
+      case .packMissing: return .refused("424")
+      case .refused(let detail): return .refused(detail)
+      }
     }
   }
 
-  /// The body of a proven answer of 2xx; a failure is what any other comes to.
-  private func response(
+  /// The body of a proven answer of 2xx.
+  /// - Throws: what any other answer means.
+  func response(
     _ route: String, _ body: HTTPRequest.Body, method: String = "POST",
     contentType: String = "application/json", timeout: Duration = .seconds(30),
     idle: Duration? = nil, responseLimit: Int = 16 << 20
-  ) async -> Result<[UInt8], AnswerInstead> {
-    // A second time where the clocks were apart: the answer has told by how much.
+  ) async throws(Refusal) -> [UInt8] {
+    // A second time if the clocks differ: the first answer says by how much.
     for isLast in [false, true] {
       let made: Proven
       do {
         made = try proven(
           route, body, method, contentType, timeout, idle: idle, responseLimit: responseLimit)
       } catch {
-        return .failure(.refused("\(route): \(error)"))
+        throw .refused("\(route): \(error)")
       }
-      do {
-        let response = try await client.send(made.request)
-        guard let proof = made.proof(response.head, key), proof.body == SHA256.hex(response.body)
-        else { return .failure(unproven(response.status, route)) }
-        clock.take(proof.time, asked: made.asked)
-        if (200..<300).contains(response.status) { return .success(response.body) }
-        let problem = try? JSONDecoder().decode(Problem.self, from: Data(response.body))
-        if problem?.code == "stale", !isLast { continue }
-        return .failure(refusal(response.status, problem, route))
-      } catch {
-        return .failure(answer(to: error, route))
-      }
+      let response: HTTPResponse
+      do { response = try await client.send(made.request) } catch { throw refusal(error, route) }
+      guard let proof = made.proof(response.head, key), proof.body == SHA256.hex(response.body)
+      else { throw unproven(response.status, route) }
+      clock.take(proof.time, asked: made.asked)
+      if (200..<300).contains(response.status) { return response.body }
+      let problem = try? JSONDecoder().decode(Problem.self, from: Data(response.body))
+      if problem?.code == "stale", !isLast { continue }
+      throw refusal(response.status, problem, route)
     }
-    return .failure(.unreachable(route))
+    throw .failed(.unreachable(route))
   }
 
-  private func answer(to fault: HTTPFault, _ route: String) -> Answer {
+  func refusal(_ fault: HTTPFault, _ route: String) -> Refusal {
     switch fault.kind {
     case .unreachable, .noAnswer, .timedOut, .cancelled, .overloaded, .tooLarge, .invalidURL:
-      .unreachable("\(route): \(fault)")
+      .failed(.unreachable("\(route): \(fault)"))
     case .invalidRequest: .refused("\(route): \(fault)")
     }
   }
 
-  /// Whoever answered may be anybody. Only one word of that kind counts for something, and for
-  /// nothing but a worker that has never been proven an answer: a server that does not know the
-  /// token cannot prove that it is one.
-  private func unproven(_ status: Int, _ route: String) -> Answer {
-    status == 401
-      ? .unauthorized("the server does not know the token")
-      : .unreachable("\(name(of: route)): the answer (\(status)) is not proven to be the server's")
+  /// An answer that anybody can have sent. Only 401 means something, and only to a worker that has
+  /// never had a proven answer: a server that does not know the token cannot prove who it is.
+  func unproven(_ status: Int, _ route: String) -> Refusal {
+    .failed(
+      status == 401
+        ? .unauthorized("the server does not know the token")
+        : .unreachable(
+          "\(name(of: route)): the answer (\(status)) is not proven to be the server's"))
   }
 
-  private func refusal(_ status: Int, _ problem: Problem?, _ route: String) -> Answer {
+  func refusal(_ status: Int, _ problem: Problem?, _ route: String) -> Refusal {
     let detail = "\(name(of: route)): \(status) \(problem?.detail ?? problem?.title ?? "")"
-    if problem?.code == "revoked" { return .revoked("the token was revoked") }
+    if problem?.code == "revoked" { return .failed(.revoked("the token was revoked")) }
     switch status {
-    case 401: return .unreachable(detail)
-    case 403: return .unauthorized(detail)
-    case 409: return .superseded(detail)
-    case 410: return .unknownLife
+    case 401: return .failed(.unreachable(detail))
+    case 403: return .failed(.unauthorized(detail))
+    case 409: return .over(detail)
+    case 410: return .failed(.unknownLife)
     case 424: return .packMissing
-    // Too early, too slow, too many: the same call may be taken later.
-    case 408, 425, 429, 500...: return .unreachable(detail)
+    // Too early, too slow, too many: the same call may succeed later.
+    case 408, 425, 429, 500...: return .failed(.unreachable(detail))
     case _: return .refused(detail)
     }
   }
 
   private func name(of route: String) -> Substring { route.prefix { $0 != "?" } }
 
-  private struct Problem: Decodable {
+  struct Problem: Decodable {
     var title: String?
     var detail: String?
     var code: String?
@@ -249,7 +306,7 @@ struct ServerLink: Sendable {
   // MARK: Proofs
 
   /// A request with its proof.
-  private struct Proven {
+  struct Proven {
     let request: HTTPRequest
     let nonce: String
     /// By this machine's clock.
@@ -264,7 +321,7 @@ struct ServerLink: Sendable {
     }
   }
 
-  private func proven(
+  func proven(
     _ route: String, _ body: HTTPRequest.Body, _ method: String, _ contentType: String,
     _ timeout: Duration, idle: Duration? = nil, responseLimit: Int = 16 << 20
   ) throws(FileFault) -> Proven {
@@ -290,95 +347,25 @@ struct ServerLink: Sendable {
     return Proven(request: request, nonce: proof.nonce, asked: asked)
   }
 
-  // MARK: Checkouts
-
-  /// Asks for the objects of a lease's head.
-  /// - Returns: a thin pack in chunks, from the server; what is in it is git's to check.
-  func pack(
-    of head: String, for lease: LeaseReference, have: [String]
-  ) async throws(CheckoutFault) -> HTTPStream {
-    try await pack(FetchRequest(worker: worker, lease: lease, head: head, have: have))
-  }
-
-  /// Asks for objects of tags.
-  func pack(
-    ofTags tags: [String], head: String, for lease: LeaseReference
-  ) async throws(CheckoutFault) -> HTTPStream {
-    try await pack(FetchRequest(worker: worker, lease: lease, head: head, have: [], tags: tags))
-  }
-
-  /// The tags of a lease's repository.
-  /// - Parameter have: the digest of the list that is here.
-  /// - Returns: the list's digest and the list, which is nil if it is the one that is here; nil
-  ///   where the server does not tell.
-  func tags(
-    for lease: LeaseReference, have: String?
-  ) async -> (digest: String, listing: [UInt8]?)? {
-    let request = TagsRequest(worker: worker, lease: lease, have: have)
-    guard
-      case .success(let body) = await response(
-        "tags", .bytes(encoded(request)), timeout: .seconds(60),
-        responseLimit: TagList.bytesMax + 1024),
-      let end = body.firstIndex(of: 10)
-    else { return nil }
-    let digest = String(decoding: body[..<end], as: UTF8.self)
-    return (digest, digest == have ? nil : Array(body[(end + 1)...]))
-  }
-
-  private func pack(_ request: FetchRequest) async throws(CheckoutFault) -> HTTPStream {
-    let body = encoded(request)
-    for isLast in [false, true] {
-      do {
-        let made = try proven(
-          "fetch", .bytes(body), "POST", "application/json", .seconds(1800), idle: .seconds(60))
-        let stream = try await client.stream(made.request)
-        let status = stream.head.status
-        guard let proof = made.proof(stream.head, key) else {
-          throw fault(unproven(status, "fetch"))
-        }
-        clock.take(proof.time, asked: made.asked)
-        if status == 200, proof.body == ResponseProof.streamed { return stream }
-        var said: [UInt8] = []
-        for try await chunk in stream where said.count < 64 << 10 { said += chunk }
-        guard proof.body == SHA256.hex(said) else { throw fault(unproven(status, "fetch")) }
-        let problem = try? JSONDecoder().decode(Problem.self, from: Data(said))
-        if problem?.code == "stale", !isLast { continue }
-        throw fault(refusal(status, problem, "fetch"))
-      } catch let fault as CheckoutFault {
-        throw fault
-      } catch let error as HTTPFault {
-        throw fault(answer(to: error, "fetch"))
-      } catch {
-        throw CheckoutFault(message: "fetch: \(error)", isUnreachable: false)
-      }
-    }
-    throw CheckoutFault(message: "fetch", isUnreachable: true)
-  }
-
-  private func fault(_ answer: Answer) -> CheckoutFault {
-    switch answer {
-    case .unreachable(let detail), .unauthorized(let detail), .revoked(let detail):
-      CheckoutFault(message: detail, isUnreachable: true)
-    case .superseded(let detail), .refused(let detail):
-      CheckoutFault(message: detail, isUnreachable: false)
-    case .agents, .registered, .desired, .outputEnd, .done, .unknownLife, .packMissing:
-      CheckoutFault(message: "fetch: \(answer)", isUnreachable: true)
-    }
-  }
-
   private func query(_ lease: LeaseReference) -> String {
     // A delegation's id is checked before anything is done with it (`AttemptFiles.isSafe`).
     "delegation=\(lease.delegation)&attempt=\(lease.attempt)&token=\(lease.token)"
   }
 
-  private func encoded(_ body: some Encodable) -> [UInt8] {
+  private func query(_ used: AgentUsage) -> String {
+    UsageFigure.allCases.map { figure in
+      used[figure].map { "&\(figure.field)=\($0)" } ?? ""
+    }.joined()
+  }
+
+  func encoded(_ body: some Encodable) -> [UInt8] {
     // The messages hold strings, whole numbers and flags: nothing that cannot be encoded.
     (try? JSONEncoder().encode(body)).map { [UInt8]($0) } ?? []
   }
 }
 
 /// The server's clock, as its proven answers tell it.
-private final class ServerClock: Sendable {
+final class ServerClock: Sendable {
   /// Milliseconds that the server's clock is ahead of this machine's.
   private let ahead = Mutex<Int64>(0)
 
@@ -393,7 +380,3 @@ private final class ServerClock: Sendable {
     ahead.withLock { $0 = abs(difference) > 1000 ? difference : 0 }
   }
 }
-
-private typealias AnswerInstead = Answer
-
-extension Answer: Error {}

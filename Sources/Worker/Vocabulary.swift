@@ -1,5 +1,5 @@
-// The words that the worker's core and its adapters share: what is asked of the server, what it
-// answers, and what the adapters report and are told.
+// The types that the worker's core and its adapters share: requests to the server and its answers,
+// inputs that the adapters report, and actions that they carry out.
 
 import Cryptography
 import Domain
@@ -32,12 +32,23 @@ package enum Request: Equatable, Sendable {
   case poll(DesiredPoll)
   case heartbeat(Heartbeat)
   case generating(GeneratingReport)
-  /// What the output's file holds from `offset` on, as much of it as fits one call.
+  /// The output file from `offset` on, as much as fits one call.
   case output(LeaseReference, OutputPart, offset: Int)
-  case pack(LeaseReference, commit: String)
+  /// - Parameter used: what the agent reported. A server that refuses the pack ends the attempt.
+  case pack(LeaseReference, commit: String, used: AgentUsage = AgentUsage())
   /// What an agent had made when its time was over.
   case patch(LeaseReference)
   case result(ResultReport)
+
+  /// The lease that it reports on; nil if it is about the worker itself.
+  var lease: LeaseReference? {
+    switch self {
+    case .agents, .register, .poll, .heartbeat: nil
+    case .generating(let report): report.lease
+    case .output(let lease, _, _), .pack(let lease, _, _), .patch(let lease): lease
+    case .result(let report): report.lease
+    }
+  }
 
   package var lane: Lane {
     switch self {
@@ -71,28 +82,63 @@ package struct CallID: Hashable, Sendable {
   package init(_ number: Int) { self.number = number }
 }
 
-/// What came of a call.
-package enum Answer: Equatable, Sendable {
+/// What came of a call: a failure that every call can have, or the call's own answer.
+package enum CallAnswer: Equatable, Sendable {
+  case failed(CallFailure)
   case agents([AgentInquiry])
   case registered(Registered)
   case desired(Desired)
-  /// Where the server's copy of the output ends.
-  case outputEnd(Int)
-  case done
-  /// 409: the attempt is another's, or nobody's.
-  case superseded(String)
-  /// 410: this life is not known.
-  case unknownLife
-  /// 424: this server has not seen the pack.
-  case packMissing
-  /// 422, and whatever else will not be otherwise next time.
-  case refused(String)
-  /// 401 or 403: the token is not known, or not for this worker.
-  case unauthorized(String)
-  /// The server knows the token, and it is valid no longer.
-  case revoked(String)
-  /// No connection, no answer, 5xx: come again.
+  case heartbeat
+  case generating(GeneratingOutcome)
+  case output(OutputOutcome)
+  case pack(UploadOutcome)
+  case patch(UploadOutcome)
+  case result(ResultOutcome)
+}
+
+/// Why a call has no answer of its own.
+package enum CallFailure: Error, Equatable, Sendable {
+  /// No connection, no valid answer, or 5xx: the call is repeated.
   case unreachable(String)
+  /// 401 or 403: the token is unknown, or another worker's.
+  case unauthorized(String)
+  /// The token was revoked.
+  case revoked(String)
+  /// 410: the server does not know this life of the worker.
+  case unknownLife
+}
+
+/// The answer to `generating`.
+package enum GeneratingOutcome: Equatable, Sendable {
+  case recorded
+  /// The attempt is over, or another worker's.
+  case over
+}
+
+/// The answer to a part of the output.
+package enum OutputOutcome: Equatable, Sendable {
+  /// How much the server has.
+  case end(Int)
+  /// The attempt is over, or another worker's.
+  case over
+  /// The server accepts no more of it.
+  case refused(String)
+}
+
+/// The answer to a pack or a patch.
+package enum UploadOutcome: Equatable, Sendable {
+  case taken
+  /// The attempt is over, or another worker's.
+  case over
+  case refused(String)
+}
+
+/// The answer to a result.
+package enum ResultOutcome: Equatable, Sendable {
+  /// The attempt is over: the result was recorded, or nobody wants it.
+  case over
+  /// 424: the server does not have the pack. It may have lost its mirror since.
+  case packMissing
 }
 
 /// How the agent's process ended.
@@ -120,7 +166,7 @@ package enum AgentEnd: Equatable, Sendable {
 }
 
 /// What the agent said, when it has ended.
-package struct OutputSummary: Equatable, Sendable, Codable {
+package struct OutputSummary: Equatable, Sendable {
   /// As kept and sent.
   package var bytes: Int
   /// SHA-256 of those, in hex.
@@ -134,8 +180,8 @@ package struct OutputSummary: Equatable, Sendable, Codable {
     if lastLines.isEmpty { return "" }
     return "; it said:" + (lastLines.contains("\n") ? "\n" : " ") + lastLines
   }
-  /// What it told of its cost, for people.
-  package var usage: String?
+  /// What it reported that it used.
+  package var usage: AgentUsage
   /// What it reached and what it was refused; nil if it tried nothing.
   package var network: NetworkRecord?
 
@@ -143,7 +189,8 @@ package struct OutputSummary: Equatable, Sendable, Codable {
   package static let nothing = OutputSummary(bytes: 0, digest: SHA256.hex([]), lastLines: "")
 
   package init(
-    bytes: Int, digest: String, lastLines: String, records: Int = 0, usage: String? = nil
+    bytes: Int, digest: String, lastLines: String, records: Int = 0,
+    usage: AgentUsage = AgentUsage()
   ) {
     self.bytes = bytes
     self.digest = digest
@@ -186,13 +233,13 @@ package struct CheckoutFault: Error, Equatable, Sendable {
 package enum Input: Sendable {
   /// First of all: what the journal of the last life holds that can still be handed in.
   case began(recovered: JournalRecord?)
-  case answered(CallID, Answer)
+  case answered(CallID, CallAnswer)
   case checkedOut(AttemptKey)
   case checkoutFailed(AttemptKey, CheckoutFault)
   /// - Parameter session: what the agent calls it, where it has such.
   case agentStarted(AttemptKey, AgentIdentity, session: String? = nil)
-  /// So many bytes of output, and of its records, are in the files now.
-  case agentSaid(AttemptKey, bytes: Int, records: Int = 0)
+  /// How many bytes of output and of its records are in the files, and what the agent has used.
+  case agentSaid(AttemptKey, bytes: Int, records: Int = 0, usage: AgentUsage = AgentUsage())
   case agentEnded(AttemptKey, AgentEnd, OutputSummary)
   case pickedUp(AttemptKey, PickUp)
   /// Whether there is anything, and it is on disk as a patch.
@@ -231,11 +278,11 @@ package enum Action: Equatable, Sendable {
   case drop(AttemptKey, repository: String)
   /// nil: nothing is in hand.
   case writeJournal(JournalRecord?)
-  case exit(Departure)
+  case exit(WorkerExit)
 }
 
-/// Why a worker ended in good order.
-package enum Departure: Equatable, Sendable {
+/// Why a worker process ended in good order.
+package enum WorkerExit: Equatable, Sendable {
   case drained
   case halted
   /// A local worker whose server is gone, with nothing in hand.
@@ -268,7 +315,6 @@ package struct JournalRecord: Equatable, Sendable, Codable {
     package var outputDigest: String
     /// nil in the journal of a version that kept none.
     package var recordBytes: Int?
-    package var usage: String?
     package var network: NetworkRecord?
   }
 
@@ -277,10 +323,14 @@ package struct JournalRecord: Equatable, Sendable, Codable {
   package var agent: AgentIdentity?
   /// The commit, once its pack is on disk.
   package var made: Made?
+  /// What the agent has reported that it used; nil if nothing is known.
+  package var used: AgentUsage?
 
   package init(
-    lease: LeaseReference, repository: String, agent: AgentIdentity? = nil, made: Made? = nil
+    lease: LeaseReference, repository: String, agent: AgentIdentity? = nil, made: Made? = nil,
+    used: AgentUsage = AgentUsage()
   ) {
+    self.used = used.isEmpty ? nil : used
     self.lease = lease
     self.repository = repository
     self.agent = agent

@@ -89,7 +89,7 @@ package enum Worker {
   /// - Throws: `FolderLock.Held`, or what is wrong with the folder or the disk.
   package static func run(
     _ configuration: WorkerConfiguration, signals: AsyncStream<WorkerSignal>, logger: Logger
-  ) async throws -> Departure {
+  ) async throws -> WorkerExit {
     try DurableFile.makeFolder(configuration.dataDirectory)
     let files = WorkerFiles(root: try canonicalPath(configuration.dataDirectory))
     let lock = try FolderLock(

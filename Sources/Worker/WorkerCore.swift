@@ -34,6 +34,8 @@ package struct WorkerCore: Sendable {
     package var pollPause: Duration = .milliseconds(250)
     /// Between two calls that carry output.
     package var outputInterval: Duration = .milliseconds(150)
+    /// Between two writes of the journal that change nothing but what the agent has used.
+    package var usageInterval: Duration = .seconds(1)
     package var backoffFirst: Duration = .milliseconds(100)
     package var backoffMaximum: Duration = .seconds(3)
     /// The same for how a local worker looks for a server that is away: a connection that this
@@ -91,6 +93,8 @@ package struct WorkerCore: Sendable {
   /// The next poll asks for an answer at once: the server may be another one by now.
   var pollsAfresh = true
   var attempt: Attempt?
+  /// An attempt of a former life that made no commit. It is over; the server is told what it used.
+  var lost: JournalEntry?
   /// Leases that are over, and the last call that was made before; bounded.
   var over: [(lease: LeaseReference, call: Int)] = []
   var isDraining = false
@@ -145,7 +149,10 @@ package struct WorkerCore: Sendable {
     switch input {
     case .began(let recovered):
       hasBegun = true
-      if let recovered { attempt = Attempt(recovered: recovered) }
+      attempt = recovered.flatMap { Attempt(recovered: $0) }
+      if let recovered, attempt == nil, let used = recovered.used {
+        lost = JournalEntry(lease: recovered.lease, commit: nil, used: used)
+      }
     case .answered(let id, let answer):
       takeAnswer(id, answer, now: now, &actions)
     case .checkedOut(let key):
@@ -154,8 +161,8 @@ package struct WorkerCore: Sendable {
       takeCheckoutFailed(key, fault, now: now, &actions)
     case .agentStarted(let key, let identity, let session):
       takeAgentStarted(key, identity, session: session, now: now, &actions)
-    case .agentSaid(let key, let bytes, let records):
-      takeAgentSaid(key, bytes: bytes, records: records, now: now)
+    case .agentSaid(let key, let bytes, let records, let usage):
+      takeAgentSaid(key, bytes: bytes, records: records, usage: usage, now: now, &actions)
     case .agentEnded(let key, let end, let output):
       takeAgentEnded(key, end, output, now: now, &actions)
     case .pickedUp(let key, let pickUp):
@@ -172,68 +179,59 @@ package struct WorkerCore: Sendable {
   }
 
   private mutating func takeAnswer(
-    _ id: CallID, _ answer: Answer, now: Duration, _ actions: inout [Action]
+    _ id: CallID, _ answer: CallAnswer, now: Duration, _ actions: inout [Action]
   ) {
     guard let lane = lanes.first(where: { $0.value.inFlight?.id == id })?.key,
       let request = lanes[lane]?.inFlight?.request
     else { return }
     lanes[lane]?.inFlight = nil
-    switch answer {
+    if case .failed(let failure) = answer {
+      take(failure, of: lane, now: now, &actions)
+      return
+    }
+    if unreachableSince != nil { serverIsBack(now: now) }
+    lanes[lane] = LaneState()
+    take(answer, to: request, id, now: now, &actions)
+  }
+
+  private mutating func take(
+    _ failure: CallFailure, of lane: Lane, now: Duration, _ actions: inout [Action]
+  ) {
+    switch failure {
     case .unreachable: failed(lane, now: now, reached: false)
     case .unauthorized(let detail):
       failed(lane, now: now, reached: true)
       if !wasRegistered && attempt == nil { rejection = detail }
     case .revoked(let detail):
       failed(lane, now: now, reached: true)
-      // Nothing that this worker says is taken any more: it ends what it has and goes.
+      // The server accepts nothing more from this worker: it ends what it has, and exits.
       rejection = detail
       if haltsAt == nil { haltsAt = now + settings.revokedLimit }
     case .unknownLife:
       failed(lane, now: now, reached: true)
       leaveMembership(&actions)
-    case .agents, .registered, .desired, .outputEnd, .done, .superseded, .packMissing, .refused:
-      if unreachableSince != nil { serverIsBack(now: now) }
-      lanes[lane] = LaneState()
-      takeWord(of: request, id, answer, now: now, &actions)
     }
   }
 
-  /// An answer that says something about what was asked.
-  private mutating func takeWord(
-    of request: Request, _ id: CallID, _ answer: Answer, now: Duration, _ actions: inout [Action]
+  private mutating func take(
+    _ answer: CallAnswer, to request: Request, _ id: CallID, now: Duration,
+    _ actions: inout [Action]
   ) {
-    switch request {
-    case .agents:
-      guard case .agents(let inquiries) = answer else {
-        return failed(.agents, now: now, reached: true)
-      }
-      lookForAgents(inquiries, now: now, &actions)
-    case .register:
-      guard case .registered(let registered) = answer else {
-        return failed(.session, now: now, reached: true)
-      }
-      takeRegistered(registered, now: now, &actions)
-    case .poll(let poll):
-      guard case .desired(let desired) = answer else {
-        return failed(.session, now: now, reached: true)
-      }
-      // A server that answers at once with nothing new is not to be asked in a circle.
-      if desired.revision <= poll.revision {
+    switch answer {
+    case .failed, .heartbeat: break
+    case .agents(let inquiries): lookForAgents(inquiries, now: now, &actions)
+    case .registered(let registered): takeRegistered(registered, now: now, &actions)
+    case .desired(let desired):
+      // If the server answers at once with nothing new, the next poll waits a little.
+      if case .poll(let poll) = request, desired.revision <= poll.revision {
         lanes[.session]?.notBefore = now + settings.pollPause
       }
       desiredCall = id.number
       takeDesired(desired, &actions)
-    case .heartbeat: break
-    case .generating(let report):
-      takeGeneratingAnswer(report.lease, answer, &actions)
-    case .output(let lease, let part, let offset):
-      takeOutputAnswer(lease, part, offset: offset, answer, &actions)
-    case .pack(let lease, _):
-      takePackAnswer(lease, answer, &actions)
-    case .patch(let lease):
-      takePatchAnswer(lease, answer, &actions)
-    case .result(let report):
-      takeResultAnswer(report.lease, answer, &actions)
+    case .generating, .output, .pack, .patch, .result:
+      // An answer about another lease than the present one changes nothing.
+      guard let attempt, request.lease == attempt.lease else { return }
+      takeReportAnswer(answer, to: request, &actions)
     }
   }
 
@@ -312,9 +310,9 @@ package struct WorkerCore: Sendable {
 
   /// Asks for whatever should be under way and is not.
   private mutating func drive(now: Duration, _ actions: inout [Action]) {
-    if let departure = departure(now: now) {
+    if let exit = exit(now: now) {
       hasEnded = true
-      actions.append(.exit(departure))
+      actions.append(.exit(exit))
       return
     }
     if haltsAt != nil { end(.halted, &actions) }
@@ -324,7 +322,7 @@ package struct WorkerCore: Sendable {
     driveSession(now: now, &actions)
   }
 
-  private func departure(now: Duration) -> Departure? {
+  private func exit(now: Duration) -> WorkerExit? {
     if let haltsAt, attempt == nil || now >= haltsAt {
       return rejection.map { .unauthorized($0) } ?? .halted
     }
@@ -352,7 +350,7 @@ package struct WorkerCore: Sendable {
         worker: settings.worker, host: settings.host, version: settings.version,
         agents: settings.agents ?? search.ready, findings: search.findings,
         local: settings.local,
-        journal: attempt.map { [$0.journalEntry] } ?? [])
+        journal: [attempt?.journalEntry ?? lost].compactMap { $0 })
       if send(.register(registration), now: now, &actions) { search.registered = search.states }
     case .registered(let incarnation):
       let poll = DesiredPoll(
@@ -363,7 +361,10 @@ package struct WorkerCore: Sendable {
       guard now >= nextHeartbeat else { return }
       let beat = Heartbeat(
         worker: settings.worker, incarnation: incarnation,
-        agentSilentMs: attempt?.agentSilence(now: now)?.wholeMilliseconds)
+        agentSilentMs: attempt?.agentSilence(now: now)?.wholeMilliseconds,
+        used: attempt.flatMap {
+          $0.usage.isEmpty ? nil : LeaseUsage(lease: $0.lease, usage: $0.usage)
+        })
       if send(.heartbeat(beat), now: now, &actions) { nextHeartbeat = now + heartbeatInterval }
     }
   }

@@ -76,7 +76,7 @@ final class WorkerShell: Sendable {
 
   private static let collectionInterval = Duration.seconds(3600)
 
-  func run(signals: AsyncStream<WorkerSignal>) async throws -> Departure {
+  func run(signals: AsyncStream<WorkerSignal>) async throws -> WorkerExit {
     var core = WorkerCore(settings: settings)
     var underWay = UnderWay()
     let listening = Task { [told] in
@@ -97,10 +97,10 @@ final class WorkerShell: Sendable {
       if isFirst, core.wasRegistered { ProgramPages.release() }
       for action in actions {
         logger.debug("\(action)")
-        if case .exit(let departure) = action {
-          await takeLeave(core, departure)
+        if case .exit(let exit) = action {
+          await leave(core, exit)
           await wind(up: underWay)
-          return departure
+          return exit
         }
         try carryOut(action, &underWay)
       }
@@ -123,7 +123,7 @@ final class WorkerShell: Sendable {
 
   /// Ends what a former life left running, and finds what of it can still be handed in.
   private func recover() async -> JournalRecord? {
-    let record = journal.read()
+    var record = journal.read()
     if let agent = record?.agent, ProcessTable.identity(of: agent.processID) == agent {
       kill(-agent.processID, SIGKILL)
     }
@@ -133,22 +133,20 @@ final class WorkerShell: Sendable {
       }
     }
     try? await workspace.trash.take([files.agents])
-    var kept: JournalRecord?
-    if let record, record.made != nil, let attempt = files.attempt(AttemptKey(record.lease)),
-      DurableFile.exists(attempt.pack)
-    {
-      kept = record
-    }
-    await workspace.sweep(keeping: kept.map { AttemptKey($0.lease) })
-    return kept
+    let key = record.map { AttemptKey($0.lease) }
+    let pack = key.flatMap { files.attempt($0)?.pack }
+    let hasPack = record?.made != nil && pack.map { DurableFile.exists($0) } ?? false
+    await workspace.sweep(keeping: hasPack ? key : nil)
+    if !hasPack { record?.made = nil }
+    return record
   }
 
   /// Tells the server that this life ends in good order. It sees by itself how a local worker ends.
-  private func takeLeave(_ core: WorkerCore, _ departure: Departure) async {
+  private func leave(_ core: WorkerCore, _ exit: WorkerExit) async {
     guard !configuration.isLocal, case .registered(let incarnation) = core.membership else {
       return
     }
-    switch departure {
+    switch exit {
     case .drained, .halted: await link.leave(incarnation: incarnation)
     case .deserted, .unauthorized: break
     }
@@ -244,10 +242,17 @@ final class WorkerShell: Sendable {
     let task = Task { [told, link, logger, grants = configuration.grants] in
       let answer = grants.granted(
         await link.answer(to: request, files: filesOfAttempt(in: request)))
-      if case .unreachable(let detail) = answer { logger.debug("unreachable: \(detail)") }
-      if case .unauthorized(let detail) = answer { logger.warning("unauthorized: \(detail)") }
-      if case .revoked(let detail) = answer { logger.warning("\(detail)") }
-      if case .refused(let detail) = answer { logger.warning("refused: \(detail)") }
+      switch answer {
+      case .failed(.unreachable(let detail)): logger.debug("unreachable: \(detail)")
+      case .failed(.unauthorized(let detail)): logger.warning("unauthorized: \(detail)")
+      case .failed(.revoked(let detail)): logger.warning("\(detail)")
+      case .output(.refused(let detail)), .pack(.refused(let detail)),
+        .patch(.refused(let detail)):
+        logger.warning("refused: \(detail)")
+      case .failed(.unknownLife), .agents, .registered, .desired, .heartbeat, .generating,
+        .output, .pack, .patch, .result:
+        break
+      }
       told.yield(.input(.answered(id, answer)))
     }
     underWay.calls.begin(id, task)
@@ -255,7 +260,7 @@ final class WorkerShell: Sendable {
 
   private func filesOfAttempt(in request: Request) -> AttemptFiles? {
     switch request {
-    case .output(let lease, _, _), .pack(let lease, _), .patch(let lease):
+    case .output(let lease, _, _), .pack(let lease, _, _), .patch(let lease):
       files.attempt(AttemptKey(lease))
     case .agents, .register, .poll, .heartbeat, .generating, .result: nil
     }

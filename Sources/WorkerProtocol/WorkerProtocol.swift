@@ -17,7 +17,7 @@
 // | POST /generating | `GeneratingReport` → 204 |
 // | POST /output?delegation=&attempt=&token=&offset= | raw bytes → `OutputAnswer` |
 // | POST /records?delegation=&attempt=&token=&offset= | the same, of the output's records |
-// | PUT /pack?delegation=&attempt=&token=&commit= | a thin pack → 204 |
+// | PUT /pack?delegation=&attempt=&token=&commit= | a thin pack → 204; the agent's usage may follow |
 // | PUT /patch?delegation=&attempt=&token= | what an agent had made at its limit → 204 |
 // | POST /result | `ResultReport` → 204 |
 // | POST /leaving | `Leaving` → 204: this life ends in good order |
@@ -44,6 +44,7 @@
 // A hand-in is one thin pack and one result. It is not a `git push`: the server names the ref by
 // the lease, so a worker cannot name another one.
 
+import Domain
 import NetworkRules
 import Workflows
 
@@ -71,9 +72,12 @@ package struct JournalEntry: Codable, Equatable, Sendable {
   package var lease: LeaseReference
   /// The commit that was made and not yet accepted; nil if the agent had not ended.
   package var commit: String?
-  package init(lease: LeaseReference, commit: String?) {
+  /// What the agent had reported that it used; absent if nothing is known.
+  package var used: AgentUsage?
+  package init(lease: LeaseReference, commit: String?, used: AgentUsage = AgentUsage()) {
     self.lease = lease
     self.commit = commit
+    self.used = used.isEmpty ? nil : used
   }
 }
 
@@ -349,51 +353,4 @@ package struct TagsRequest: Codable, Equatable, Sendable {
     self.lease = lease
     self.have = have
   }
-}
-
-/// The last report of an incarnation.
-package struct Leaving: Codable, Equatable, Sendable {
-  package var worker: String
-  package var incarnation: Int
-  package init(worker: String, incarnation: Int) {
-    self.worker = worker
-    self.incarnation = incarnation
-  }
-}
-
-/// A heartbeat. It is not recorded in the log.
-package struct Heartbeat: Codable, Equatable, Sendable {
-  package var worker: String
-  package var incarnation: Int
-  /// How long the agent has written nothing; nil if no agent runs.
-  package var agentSilentMs: Int64?
-  package init(worker: String, incarnation: Int, agentSilentMs: Int64?) {
-    self.worker = worker
-    self.incarnation = incarnation
-    self.agentSilentMs = agentSilentMs
-  }
-}
-
-/// Reports that the agent runs on this head.
-package struct GeneratingReport: Codable, Equatable, Sendable {
-  package var worker: String
-  package var lease: LeaseReference
-  package var agent: String
-  package var session: String?
-  package var head: String
-  package init(
-    worker: String, lease: LeaseReference, agent: String, session: String?, head: String
-  ) {
-    self.worker = worker
-    self.lease = lease
-    self.agent = agent
-    self.session = session
-    self.head = head
-  }
-}
-
-/// The length of the output on the server: the offset of the next bytes.
-package struct OutputAnswer: Codable, Equatable, Sendable {
-  package var offset: Int
-  package init(offset: Int) { self.offset = offset }
 }

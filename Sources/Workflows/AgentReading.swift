@@ -77,16 +77,6 @@ package struct OutputSign: Codable, Equatable, Sendable {
   }
 }
 
-/// The usage figures of an agent, by their names in profiles.
-package enum UsageFigure: String, CaseIterable, Sendable {
-  case inputTokens = "input-tokens"
-  case outputTokens = "output-tokens"
-  case cachedTokens = "cached-tokens"
-  /// In US dollars.
-  case cost
-  case credits
-}
-
 /// A text with `*` for anything and `{NAME}` for a number. It is matched from left to right without
 /// backtracking, so the time is bounded by the length of the line.
 package struct LinePattern: Equatable, Sendable {

@@ -23,6 +23,8 @@ package struct NoticeFacts: Sendable {
   package var commit: ObjectID?
   package var figures: GenerationFigures?
   package var failure: Failed?
+  /// What the agent used, as a sentence.
+  package var usage: String?
   package var refusals: Refusals?
 
   /// The hosts that the last attempt was refused.
@@ -39,8 +41,9 @@ package struct NoticeFacts: Sendable {
 
   package init(
     attempt: Int, commit: ObjectID?, figures: GenerationFigures?, failure: Failed?,
-    refusals: Refusals? = nil
+    usage: String? = nil, refusals: Refusals? = nil
   ) {
+    self.usage = usage
     self.attempt = attempt
     self.refusals = refusals
     self.commit = commit
@@ -65,11 +68,11 @@ package struct NoticeFacts: Sendable {
       values["insertions"] = String(figures.insertions)
       values["deletions"] = String(figures.deletions)
       values["duration"] = "\((figures.duration.count + 500) / 1000) s"
-      if let usage = figures.usage { values["usage"] = Self.quoted(usage) }
       if !figures.flagged.isEmpty {
         values["flaggedPaths"] = Self.quoted(figures.flagged.joined(separator: ", "))
       }
     }
+    if let usage { values["usage"] = Self.quoted(usage) }
     if let failure {
       values["failureCode"] = failure.code.rawValue
       if let message = failure.message { values["failureMessage"] = Self.quoted(message) }

@@ -62,7 +62,8 @@ extension Workflow {
   package func pullRequestBody(
     _ text: TaskText, id: DelegationID, requested: Requested
   ) -> String {
-    let body = templates.pullRequestBody.render(values(text, id: id, requested: requested))
+    let body = templates.pullRequestBody.render(
+      values(text, id: id, requested: requested))
     return Self.marked(
       Self.fitting(body, taskFile: taskFileRule.path(for: requested)), id: id)
   }

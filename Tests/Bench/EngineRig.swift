@@ -127,8 +127,11 @@ final class EngineRig: Sendable {
       commit: commit, pack: "/dev/null", of: work.delegation, attempt: attempt, token: token,
       by: id)
     try await engine.finish(
-      commit: commit, figures: Story.figures, of: work.delegation, attempt: attempt, token: token,
-      by: id)
+      commit: commit,
+      report: RunReport(
+        duration: Story.figures.duration, outputSize: Story.figures.outputSize,
+        outputDigest: Story.figures.outputDigest),
+      of: work.delegation, attempt: attempt, token: token, by: id)
   }
 
   // MARK: Load
@@ -160,9 +163,10 @@ final class EngineRig: Sendable {
   private func delegate(_ requesters: Int, until end: ContinuousClock.Instant) async throws {
     let n = made.wrappingAdd(1, ordering: .relaxed).oldValue
     let id = DelegationID(UUID().uuidString.lowercased())
-    let request = DelegationRequest(
-      kind: .delegate, repository: RepositoryName(owner: "acme", name: "r\(n % 20)"),
-      branchName: "feature/change-\(n)", baseBranch: nil, requester: "user-\(n % requesters)",
+    let request = Requested(
+      kind: .delegate, stamp: .unassigned,
+      repository: RepositoryName(owner: "acme", name: "r\(n % 20)"),
+      branch: "feature/change-\(n)", baseBranch: nil, requester: "user-\(n % requesters)",
       priority: 5, agent: "demo", workflow: .init(name: workflow.name, digest: workflow.digest),
       draft: false, attemptsMax: 2, idempotencyKey: nil, text: Story.words)
     let reply = await engine.submit(request, id: id)

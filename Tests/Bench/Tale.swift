@@ -155,7 +155,7 @@ struct Tale {
       filesChanged: 1 + n % 7, insertions: 10 + n % 200, deletions: n % 40,
       duration: Milliseconds(Int64(20_000 + n % 90_000)), outputSize: 2000 + n % 5000,
       outputDigest: sha(5).rawValue + String(sha(6).rawValue.prefix(24)),
-      usage: "0.\(n % 90) credits")
+      usageText: "0.\(n % 90) credits")
   }
 }
 

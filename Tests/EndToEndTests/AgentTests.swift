@@ -75,6 +75,75 @@ extension EndToEndTests.AgentTests {
     }
   }
 
+  /// An agent that reports what it used, then fails, hangs or works.
+  private static let reporting = #"""
+    #!/bin/sh
+    prompt=$(cat)
+    echo '{"type":"step","cost":0.0125,"in":1200,"out":34}'
+    echo '{"type":"step","cost":-5,"in":1e300,"out":6}'
+    case $prompt in
+      *"then fail"*) exit 3 ;;
+      *"then hang"*) while :; do sleep 1; done ;;
+      *) echo fine > fine.txt ;;
+    esac
+    """#
+
+  @Test("what an agent reported that it used is in the log as numbers, however its attempt ends")
+  func usage() async throws {
+    try await Installation.with(starts: false) { server in
+      _ = try await server.createRepository()
+      let agent = try server.script("agent", Self.reporting)
+      let folder = "\(server.folder)/workflows"
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+      try """
+      name: counting
+      extends: personal-delegate
+      attempts: 1
+      agents:
+        counted:
+          command: [\(agent)]
+          prompt: standard-input
+          usage:
+            - stream: output
+              json: {type: step}
+              total: sum
+              read: {cost: cost, input-tokens: in, output-tokens: out}
+      """.write(toFile: "\(folder)/counted.yaml", atomically: true, encoding: .utf8)
+      try await server.start(
+        ["--workers", "1", "--agent-timeout", "3s", "--workflows", folder])
+      let numbers: [String: JSONValue] = [
+        "inputTokens": .integer(1200), "outputTokens": .integer(40),
+        "costMicrodollars": .integer(12_500),
+      ]
+      for (objective, code, type) in [
+        ("then fail", "agent-failed", "failed"), ("then hang", "agent-timeout", "failed"),
+        ("then work", nil, "generated"),
+      ] as [(String, String?, String)] {
+        let ended = try await server.end(
+          of: try await server.submit(
+            Installation.request(
+              "acme/tools",
+              [
+                "objective": .string(objective), "agent": .string("counted"),
+                "workflow": .string("counting"),
+              ])))
+        #expect(ended["failure"]["code"].stringValue == code, "\(ended["failure"])")
+        let attempt = ended["attempts"].arrayValue?.last ?? .null
+        #expect(attempt["usage"] == .object(numbers), "\(objective): \(attempt)")
+        let id = ended["id"].stringValue ?? ""
+        let events = try await server.get("/api/delegations/\(id)/events").json
+        let event = (events["items"].arrayValue ?? []).last {
+          $0["type"].stringValue == "delegation.\(type)"
+        }
+        for (name, number) in numbers {
+          #expect(event?["data"][name] == number, "\(objective): \(name) in \(events)")
+        }
+        let shown = try await server.aipm(["show", id])
+        #expect(shown.outputText.contains("1,200 tokens in, 40 out, $0.0125"), "\(shown)")
+      }
+    }
+  }
+
   @Test("one that hangs and ignores SIGTERM is ended at its limit, with all it started")
   func hanging() async throws {
     try await with(["--agent-timeout", "1s", "--attempts", "1"]) { server, repository in

@@ -179,38 +179,6 @@ import Workflows
     }
   }
 
-  @Test func whatWasCountedOfAHandInGoesWithItsLease() async throws {
-    try await play(factor: 1) { scene in
-      _ = try await scene.engine.start()
-      let worker = WorkerID("worker-b")
-      let life = try await scene.engine.register(
-        WorkerRegistration(
-          id: worker, host: "here", version: "0", agents: ["demo"], local: false, journal: []))
-      var revision: Int64 = -1
-      for _ in 0..<3 {
-        var next: WorkerAssignment?
-        while next == nil {
-          let order = try await scene.engine.order(
-            for: worker, incarnation: life.incarnation, after: revision, limit: .seconds(25))
-          (revision, next) = (order.revision, order.assignment)
-        }
-        let work = try #require(next)
-        let (id, attempt, token) = (work.delegation, work.lease.attempt, work.lease.token)
-        try await scene.engine.generating(
-          GenerationStarted(
-            attempt: attempt, token: token, agent: "demo", session: nil, head: work.head), of: id,
-          by: worker)
-        try await scene.engine.accept(
-          commit: Instant.commit(id), pack: "/dev/null", of: id, attempt: attempt, token: token,
-          by: worker)
-        let end = AttemptEnd(
-          attempt: attempt, token: token, outcome: .released(.drained), message: nil)
-        try await scene.engine.end(end, of: id, by: worker)
-      }
-      #expect(await scene.engine.figures.count == 1)
-    }
-  }
-
   @Test func aSignalThatNobodyWaitsForAnyMoreLeavesNothing() async throws {
     try await play { scene in
       _ = try await scene.engine.start()

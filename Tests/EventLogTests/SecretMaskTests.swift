@@ -71,7 +71,10 @@ struct SecretMaskTests {
       title: "Use \(secret)", objective: "o", pullRequestTitle: "p \(secret)",
       constraints: .list(["c", secret]), acceptanceCriteria: [secret, "b"])
     let append = Story.append([.requested(Story.request(1, text: words))], to: 1)
-    guard case .delegation(.requested(let masked)) = append.masked(by: mask).events.first else {
+    guard
+      case .delegation(.requested(let masked)) = EncodedAppend(append, mask: mask).append.events
+        .first
+    else {
       Issue.record("another event")
       return
     }
@@ -82,10 +85,11 @@ struct SecretMaskTests {
       let one = Append(
         stream: .system, expectedVersion: 0, events: [event], actor: .system, correlation: nil,
         causation: nil)
-      #expect(one.masked(by: mask).events == [event])
+      #expect(EncodedAppend(one, mask: mask).append.events == [event])
+      #expect(EncodedAppend(one, mask: mask).encoded == [EventCodec.encode(event)])
     }
     let definition = SystemEvent.workflowDefined(name: "w", digest: "d", source: secret)
-    let whole = Story.append([definition]).masked(by: mask)
+    let whole = EncodedAppend(Story.append([definition]), mask: mask).append
     #expect(whole.events == [.system(definition)], "its digest names it")
   }
 }

@@ -193,7 +193,9 @@ struct Hosted: Sendable {
       let handIn = HandIn(
         repository: repository, delegation: DelegationID("d1"), attempt: 1, commit: made,
         parent: task, message: message, refusedPaths: [], bytesMax: 1000, filesMax: 10)
-      let figures = try await hosted.mirrors.accept(handIn, pack: path)
+      #expect(try await hosted.mirrors.figures(of: handIn) == nil)
+      try await hosted.mirrors.accept(handIn, pack: path)
+      let figures = try await hosted.mirrors.figures(of: handIn)
       #expect(figures == HandInFigures(filesChanged: 1, insertions: 1, deletions: 0))
 
       let push = GitCall.push(repository, branch: "b", sha: made, expected: task)

@@ -91,7 +91,7 @@ struct Scene {
   /// The refusal of a hand-in; nil where it is accepted.
   func refusal(_ handIn: HandIn, pack: String) async -> HandInRefusal? {
     do throws(HandInRefusal) {
-      _ = try await mirrors.accept(handIn, pack: pack)
+      try await mirrors.accept(handIn, pack: pack)
       return nil
     } catch {
       return error
@@ -263,8 +263,8 @@ func fault(_ answer: GitAnswer) -> MirrorFault? {
       #expect(fault(await scene.fetch()) == nil)
       try write("let x = 1\n", to: "\(scene.tree)/x.swift")
       let made = try await scene.generate()
-      let figures = try await scene.mirrors.accept(
-        scene.handIn(made), pack: scene.pack(made))
+      try await scene.mirrors.accept(scene.handIn(made), pack: scene.pack(made))
+      let figures = try await scene.mirrors.figures(of: scene.handIn(made))
       #expect(figures == HandInFigures(filesChanged: 1, insertions: 1, deletions: 0))
       #expect(await scene.push(made) == .success(.pushed))
       #expect(await scene.push(made) == .success(.pushed))

@@ -114,8 +114,8 @@ import Testing
       try write("* -diff\n", to: "\(scene.tree)/.gitattributes")
       try write("x\n", to: "\(scene.tree)/x")
       let made = try await scene.generate()
-      let figures = try await scene.mirrors.accept(
-        scene.handIn(made), pack: try scene.pack(made))
+      try await scene.mirrors.accept(scene.handIn(made), pack: scene.pack(made))
+      let figures = try #require(try await scene.mirrors.figures(of: scene.handIn(made)))
       #expect(figures.flagged == [".gitattributes", "AGENTS.md"] && figures.filesChanged == 3)
     }
   }
@@ -156,7 +156,7 @@ import Testing
       let made = try await scene.generate()
       let hurried = Scene.makeMirrors(scene.host) { $0.handInTimeout = .milliseconds(1) }
       do {
-        _ = try await hurried.accept(scene.handIn(made), pack: try scene.pack(made))
+        try await hurried.accept(scene.handIn(made), pack: try scene.pack(made))
         Issue.record("it was taken")
       } catch let refusal as HandInRefusal {
         #expect(refusal.message?.contains("could not look at the change within") ?? false)

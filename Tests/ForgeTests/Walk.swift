@@ -74,6 +74,7 @@ final class Walk {
         for action in executor.step(inputs.removeFirst(), now: clock.now) {
           try await carryOut(action)
         }
+        wake = executor.wakeAt ?? wake
       } else if executor.state.name?.isTerminal == true {
         return executor.state
       } else if let moment = wake {
@@ -87,13 +88,13 @@ final class Walk {
     throw CancellationError()
   }
 
-  private func carryOut(_ action: Executor.Action) async throws {
+  private func carryOut(_ action: EngineCore.Action) async throws {
     switch action {
     case .append(let append):
       do throws(AppendFault) { inputs.append(.recorded(try await store.append(append))) } catch {
         inputs.append(.notRecorded(error))
       }
-    case .call(let ticket, let calls):
+    case .call(_, let ticket, let calls):
       var answers: [Answer] = []
       for call in calls {
         switch call {
@@ -102,9 +103,8 @@ final class Walk {
         }
       }
       inputs.append(.answered(ticket: ticket, answers))
-    case .reload: inputs.append(.reloaded(try await events))
-    case .reply: break
-    case .wake(let moment): wake = moment
+    case .read: inputs.append(.reloaded(try await events))
+    case .reply, .progress, .startProcess, .planChanged: break
     }
   }
 

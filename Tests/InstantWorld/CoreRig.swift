@@ -38,6 +38,7 @@ package final class CoreRig {
   package var unreadable: Set<StreamName> = []
   package private(set) var now: Moment
   package private(set) var replies: [ReplyID: CommandReply] = [:]
+  package private(set) var progress: [ReplyID: SubmissionProgress?] = [:]
   package private(set) var started: [WorkerID] = []
   package private(set) var planChanges: [WorkerID] = []
   package private(set) var pushed: [DelegationID] = []
@@ -100,6 +101,13 @@ package final class CoreRig {
       for worker in workers { feed(.heard(worker, agentSilence: nil)) }
       feed(.tick)
       try settle()
+    }
+  }
+
+  /// What the log has of a delegation.
+  package func events(of id: DelegationID) -> [DelegationEvent] {
+    store.readNow(.delegation(id)).compactMap { recorded in
+      if case .delegation(let event) = recorded.event { event } else { nil }
     }
   }
 
@@ -175,11 +183,12 @@ package final class CoreRig {
 
   private func perform(_ action: EngineCore.Action) {
     switch action {
-    case .append(let stream, let append): write(append, to: stream)
+    case .append(let append): write(append, to: append.stream)
     case .call(let id, let ticket, let calls):
       feed(.delegation(id, .answered(ticket: ticket, calls.map(Instant.answer))))
     case .read(let stream, let loads): read(stream, loads: loads)
     case .reply(let id, let reply): replies[id] = reply
+    case .progress(let id, let answer): progress[id] = answer
     case .startProcess(let id): started.append(id)
     case .planChanged(let id):
       planChanges.append(id)

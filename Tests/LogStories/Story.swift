@@ -86,7 +86,7 @@ package enum Story {
 
   package static let figures = GenerationFigures(
     filesChanged: 2, insertions: 30, deletions: 4, duration: .seconds(12), outputSize: 812,
-    outputDigest: String(repeating: "0f", count: 32), usage: "1.2 credits")
+    outputDigest: String(repeating: "0f", count: 32), usageText: "1.2 credits")
 
   package static let network = NetworkUse(
     hostsReached: 3, hostsRefused: 2, connections: 9, bytesUp: 4096, bytesDown: 1 << 40,

@@ -10,29 +10,41 @@ import Workflows
 /// checks. It does what the HTTP routes do, and as they do it decides nothing.
 extension World {
   typealias Answering = (World, WorkerAnswer) -> Void
+  private typealias Reporting = (World, WorkerFault?) -> Void
 
   /// Takes a request that has arrived.
   /// - Parameter answer: called once, unless the server dies before.
   func serve(_ request: WorkerRequest, from index: Int, _ answer: @escaping Answering) {
-    guard server.isUp else { return answer(self, .unreachable("no server")) }
+    guard server.isUp else { return answer(self, .failed(.unreachable("no server"))) }
     let id = WorkerID(workers[index].name)
     switch request {
     case .agents: answer(self, .agents([]))
     case .register(let told): register(told, answer)
     case .poll(let poll): self.poll(poll, answer)
     case .heartbeat(let beat):
-      guard isKnown(id, beat.incarnation) else { return answer(self, .unknownLife) }
-      step(.heard(id, agentSilence: beat.agentSilentMs.map { Milliseconds($0) }))
-      answer(self, .done)
+      guard isKnown(id, beat.incarnation) else { return answer(self, .failed(.unknownLife)) }
+      let used = beat.used.map {
+        EngineCore.LeaseUse(token: FencingToken(packed: $0.lease.token), usage: $0.usage)
+      }
+      step(.heard(id, agentSilence: beat.agentSilentMs.map { Milliseconds($0) }, used: used))
+      answer(self, .heartbeat)
     case .generating(let report):
       let start = GenerationStarted(
         attempt: report.lease.attempt, token: FencingToken(packed: report.lease.token),
         agent: report.agent, session: report.session, head: ObjectID(report.head))
-      command(.startGenerating(start), report.lease, id, answer)
+      command(.startGenerating(start), report.lease, id) {
+        answer($0, Self.told($1) { .generating($0 == nil ? .recorded : .over) })
+      }
     case .output(let lease, _, let offset): output(lease, offset, index, answer)
-    case .pack(let lease, let commit): pack(lease, ObjectID(commit), index, answer)
-    case .patch(let lease): answer(self, holds(lease) ? .done : .superseded("superseded"))
-    case .result(let report): result(report, id, answer)
+    case .pack(let lease, let commit, let used):
+      pack(lease, ObjectID(commit), used, index) {
+        answer($0, Self.told($1) { .pack(Self.upload($0)) })
+      }
+    case .patch(let lease): answer(self, .patch(holds(lease) ? .taken : .over))
+    case .result(let report):
+      result(report, id) {
+        answer($0, Self.told($1) { .result($0 == .packMissing ? .packMissing : .over) })
+      }
     }
   }
 
@@ -40,28 +52,36 @@ extension World {
     (try? server.core?.check(id, incarnation)) != nil
   }
 
-  private func told(_ fault: WorkerFault?) -> WorkerAnswer {
+  /// What the link makes of a fault: a failure that every call can have, or the call's own answer.
+  private static func told(
+    _ fault: WorkerFault?, _ answer: (WorkerFault?) -> WorkerAnswer
+  ) -> WorkerAnswer {
     switch fault {
-    case nil: .done
-    case .unknown: .unknownLife
-    case .superseded: .superseded("superseded")
-    case .cancelled: .superseded("cancelled")
+    case .unknown: .failed(.unknownLife)
+    case .unavailable(let message): .failed(.unreachable(message))
+    case nil, .superseded, .cancelled, .refused, .malformed, .packMissing: answer(fault)
+    }
+  }
+
+  private static func upload(_ fault: WorkerFault?) -> UploadOutcome {
+    switch fault {
+    case nil: .taken
+    case .superseded, .cancelled, .unknown, .unavailable: .over
     case .refused(let message), .malformed(let message): .refused(message)
-    case .packMissing: .packMissing
-    case .unavailable(let message): .unreachable(message)
+    case .packMissing: .refused("424")
     }
   }
 
   /// Asks the core, and answers with what came of it.
   private func command(
     _ command: DelegationCommand, _ lease: LeaseReference, _ worker: WorkerID,
-    _ answer: @escaping Answering
+    _ answer: @escaping Reporting
   ) {
     let actor = Actor(kind: .worker, name: worker.rawValue)
     ask({ .delegation(DelegationID(lease.delegation), .command(command, actor, $0)) }) {
       world, reply in
       guard let reply else { return }
-      answer(world, world.told(WorkerFault(reply)))
+      answer(world, WorkerFault(reply))
     }
   }
 
@@ -74,13 +94,13 @@ extension World {
     let journal = told.journal.map {
       EngineCore.HeldAttempt(
         delegation: DelegationID($0.lease.delegation), attempt: $0.lease.attempt,
-        hasCommit: $0.commit != nil)
+        hasCommit: $0.commit != nil, usage: $0.used ?? AgentUsage())
     }
     ask({ .worker(id, .command(command, Actor(kind: .worker, name: told.worker), $0)) }) {
       world, reply in
       guard case .done? = reply, let core = world.server.core,
         let incarnation = core.workers[id]?.incarnation
-      else { return answer(world, .unreachable("not recorded")) }
+      else { return answer(world, .failed(.unreachable("not recorded"))) }
       let goesOn = core.goesOn(journal, of: id)
       world.step(.registered(id, journal: journal, local: told.local))
       let discard = zip(told.journal, goesOn).filter { !$0.1 }.map(\.0.lease)
@@ -92,7 +112,7 @@ extension World {
 
   private func poll(_ poll: DesiredPoll, _ answer: @escaping Answering) {
     let id = WorkerID(poll.worker)
-    guard isKnown(id, poll.incarnation) else { return answer(self, .unknownLife) }
+    guard isKnown(id, poll.incarnation) else { return answer(self, .failed(.unknownLife)) }
     step(.heard(id, agentSilence: server.core?.workers[id]?.agentSilence))
     if let order = server.core?.order(for: id, Engine.Overrides()),
       order.revision > poll.revision
@@ -117,17 +137,19 @@ extension World {
       if isKnown(id, poll.incarnation) {
         answerPoll(of: id, poll.answer)
       } else {
-        poll.answer(self, .unknownLife)
+        poll.answer(self, .failed(.unknownLife))
       }
     }
   }
 
   /// Its connection breaks.
-  func refuse(_ poll: MadeUpServer.Poll) { poll.answer(self, .unreachable("the server died")) }
+  func refuse(_ poll: MadeUpServer.Poll) {
+    poll.answer(self, .failed(.unreachable("the server died")))
+  }
 
   private func answerPoll(of id: WorkerID, _ answer: Answering) {
     guard let order = server.core?.order(for: id, Engine.Overrides()) else {
-      return answer(self, .unreachable("its attempt is being looked up"))
+      return answer(self, .failed(.unreachable("its attempt is being looked up")))
     }
     let assignment = order.assignment.map { told in
       Assignment(
@@ -161,12 +183,13 @@ extension World {
   private func output(
     _ lease: LeaseReference, _ offset: Int, _ index: Int, _ answer: @escaping Answering
   ) {
-    guard holds(lease) else { return answer(self, .superseded("superseded")) }
-    answer(self, .outputEnd(workers[index].outputLength(lease) ?? offset))
+    guard holds(lease) else { return answer(self, .output(.over)) }
+    answer(self, .output(.end(workers[index].outputLength(lease) ?? offset)))
   }
 
   private func pack(
-    _ lease: LeaseReference, _ commit: ObjectID, _ index: Int, _ answer: @escaping Answering
+    _ lease: LeaseReference, _ commit: ObjectID, _ used: AgentUsage, _ index: Int,
+    _ answer: @escaping Reporting
   ) {
     let (id, token) = (DelegationID(lease.delegation), FencingToken(packed: lease.token))
     let sent = workers[index].pack(lease)
@@ -175,78 +198,73 @@ extension World {
       guard let core = server.core else { return }
       handIn = try core.handIn(commit, of: id, attempt: lease.attempt, token: token)
     } catch {
-      return answer(self, told(error))
+      return answer(self, error)
     }
     let life = server.life
     after(random.draw(5...60)) { world in
       guard world.server.life == life else { return }
       guard let sent, !(world.isTroubled && world.random.chance(0.02)) else {
-        return answer(world, .unreachable("git failed"))
+        return answer(world, .unavailable("git failed"))
       }
       guard sent.sha == commit, sent.parents == [handIn.parent], sent.message == handIn.message
       else {
         let end = AttemptEnd(
-          attempt: lease.attempt, token: token, outcome: .refused, message: "another commit")
+          attempt: lease.attempt, token: token, outcome: .refused, message: "another commit",
+          usage: used)
         return world.command(
           .endAttempt(end), lease, WorkerID(world.workers[index].name), answer)
       }
       world.server.mirror[commit] = sent
-      world.server.counted.insert(.init(delegation: id, token: token, commit: commit))
-      answer(world, .done)
+      answer(world, nil)
     }
   }
 
   private func result(
-    _ report: ResultReport, _ worker: WorkerID, _ answer: @escaping Answering
+    _ report: ResultReport, _ worker: WorkerID, _ answer: @escaping Reporting
   ) {
     let (lease, token) = (report.lease, FencingToken(packed: report.lease.token))
-    func ended(_ cause: ReleaseCause) {
+    let usage = report.used ?? AgentUsage()
+    func ended(_ outcome: AttemptEnd.Outcome) {
       let end = AttemptEnd(
-        attempt: lease.attempt, token: token, outcome: .released(cause), message: report.message)
+        attempt: lease.attempt, token: token, outcome: outcome, message: report.message,
+        hint: report.hint, usage: usage)
       command(.endAttempt(end), lease, worker, answer)
     }
     switch report.outcome {
     case .committed: finish(report, token, worker, answer)
     case .stopped:
-      command(.confirmStopped(attempt: lease.attempt, token: token), lease, worker, answer)
-    case .drained: ended(.drained)
-    case .agentFailed: ended(.agentFailed)
-    case .agentTimeout: ended(.agentTimeout)
-    case .agentNotFound: ended(.agentNotFound)
-    case .noChanges: ended(.noChanges)
-    case .verifyFailed: ended(.verifyFailed)
-    case .refused:
-      let end = AttemptEnd(
-        attempt: lease.attempt, token: token, outcome: .refused, message: report.message,
-        hint: report.hint)
-      command(.endAttempt(end), lease, worker, answer)
-    case .workerFault: ended(.workerFault)
+      command(
+        .confirmStopped(attempt: lease.attempt, token: token, usage: usage), lease, worker, answer)
+    case .drained: ended(.released(.drained))
+    case .agentFailed: ended(.released(.agentFailed))
+    case .agentTimeout: ended(.released(.agentTimeout))
+    case .agentNotFound: ended(.released(.agentNotFound))
+    case .noChanges: ended(.released(.noChanges))
+    case .verifyFailed: ended(.released(.verifyFailed))
+    case .refused: ended(.refused)
+    case .workerFault: ended(.released(.workerFault))
     }
   }
 
   private func finish(
     _ report: ResultReport, _ token: FencingToken, _ worker: WorkerID,
-    _ answer: @escaping Answering
+    _ answer: @escaping Reporting
   ) {
-    let id = DelegationID(report.lease.delegation)
+    let (id, attempt) = (DelegationID(report.lease.delegation), report.lease.attempt)
     let commit = ObjectID(report.commit ?? "")
-    let key = MadeUpServer.Counted(delegation: id, token: token, commit: commit)
+    guard let core = server.core else { return }
+    if core.isAccepted(commit, of: id, attempt: attempt, token: token) { return answer(self, nil) }
     do throws(WorkerFault) {
-      let acceptance = try server.core?.acceptance(
-        of: commit,
-        counted: server.counted.contains(key)
-          ? HandInFigures(filesChanged: 1, insertions: 1, deletions: 0) : nil,
-        told: GenerationFigures(
-          filesChanged: 0, insertions: 0, deletions: 0, duration: Milliseconds(report.durationMs),
-          outputSize: report.outputBytes, outputDigest: report.outputDigest, usage: report.usage),
-        of: id, attempt: report.lease.attempt, token: token)
-      guard let acceptance else { return answer(self, .done) }
-      command(acceptance, report.lease, worker) { world, told in
-        world.server.counted.remove(key)
-        answer(world, told)
-      }
+      let handIn = try core.handIn(commit, of: id, attempt: attempt, token: token)
+      guard server.mirror[commit] != nil else { throw .packMissing }
+      let run = RunReport(
+        duration: Milliseconds(report.durationMs), outputSize: report.outputBytes,
+        outputDigest: report.outputDigest, usage: report.used ?? AgentUsage())
+      let change = HandInFigures(filesChanged: 1, insertions: 1, deletions: 0)
+      command(
+        .acceptCommit(handIn.generated(change, run, token: token)), report.lease, worker, answer)
     } catch {
-      answer(self, told(error))
+      answer(self, error)
     }
   }
 }

@@ -17,19 +17,11 @@ struct MadeUpServer {
   var replies: [ReplyID: (World, CommandReply?) -> Void] = [:]
   /// Polls that wait: by worker, with the revision they know.
   var polls: [WorkerID: [Poll]] = [:]
-  /// Packs that were taken and counted; gone with the process.
-  var counted: Set<Counted> = []
   /// Commits whose packs were taken in: on the server's disk.
   var mirror: [ObjectID: MadeUpForge.Commit] = [:]
   private var lastReply: Int64 = 0
   private var lastPoll: Int64 = 0
   var nextWake: Timestamp?
-
-  struct Counted: Hashable {
-    var delegation: DelegationID
-    var token: FencingToken
-    var commit: ObjectID
-  }
 
   struct Poll {
     var number: Int64
@@ -107,7 +99,6 @@ extension World {
     server.life += 1
     let replies = server.replies
     server.replies = [:]
-    server.counted = []
     let polls = server.polls
     server.polls = [:]
     for id in replies.keys.sorted(by: { $0.number < $1.number }) { replies[id]?(self, nil) }
@@ -154,7 +145,7 @@ extension World {
       }
     }
     switch action {
-    case .append(let stream, let append): write(stream, append, life)
+    case .append(let append): write(append.stream, append, life)
     case .call(let id, let ticket, let calls): call(id, ticket, calls, life)
     case .read(let stream, let loads):
       back(random.draw(1...10)) { world in
@@ -167,6 +158,7 @@ extension World {
         }
       }
     case .reply(let id, let reply): server.replies.removeValue(forKey: id)?(self, reply)
+    case .progress: break
     case .startProcess(let id):
       back(random.draw(10...100)) { world in
         if let index = world.workers.firstIndex(where: { $0.name == id.rawValue }) {

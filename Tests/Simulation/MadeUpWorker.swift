@@ -5,7 +5,7 @@ import WorkerProtocol
 import Workflows
 
 /// What the server answers a worker, as the worker's core understands it.
-typealias WorkerAnswer = Answer
+typealias WorkerAnswer = CallAnswer
 /// What a worker asks of the server.
 typealias WorkerRequest = Request
 
@@ -199,11 +199,11 @@ extension World {
     if !isLost { after(travel, arrives) }
     if isDoubled { after(random.draw(1...20_000), arrives) }
     // An answer that has not come by then is not waited for; the core passes over a second one.
-    after(limit) { $0.deliver(index, life, .answered(id, .unreachable("no answer"))) }
+    after(limit) { $0.deliver(index, life, .answered(id, .failed(.unreachable("no answer")))) }
     if isCut(index) || !server.isUp {
       // Refused at once, or nothing at all.
       after(random.draw(1...5000)) {
-        $0.deliver(index, life, .answered(id, .unreachable("refused")))
+        $0.deliver(index, life, .answered(id, .failed(.unreachable("refused"))))
       }
     }
   }

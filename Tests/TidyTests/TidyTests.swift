@@ -82,11 +82,8 @@ struct TidyTests {
   }
 
   @Test func eachTypeNameMeansOneThing() {
-    expectNone(SourceRules.uniqueTypeNames(files, exceptions: Self.sharedTypeNames))
+    expectNone(SourceRules.uniqueTypeNames(files, exceptions: []))
   }
-
-  /// Names that two modules still declare.
-  private static let sharedTypeNames: Set<String> = ["Answer"]
 
   @Test func theTopLevelIsBare() throws {
     expectNone(PackageRules.topLevel(try ThisPackage.names(in: "")))

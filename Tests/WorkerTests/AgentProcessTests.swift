@@ -35,7 +35,7 @@ import Workflows
     }
     let outcome = await running.value
     var output = log.finish()
-    output.usage = outcome.usage.words
+    output.usage = outcome.usage
     let bytes = try DurableFile.read(files.output, atMost: 1 << 20)
     return Outcome(
       end: outcome.end, output: output, text: String(decoding: bytes, as: UTF8.self), folder: folder

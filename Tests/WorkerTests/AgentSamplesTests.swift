@@ -1,3 +1,4 @@
+import Domain
 import Processes
 import Testing
 import Workflows
@@ -118,6 +119,6 @@ import Workflows
     } else {
       #expect(end == .finished, "\(sample.agent)")
     }
-    #expect(watch.used.words == sample.usage, "\(sample.agent)")
+    #expect(watch.used.summary == sample.usage, "\(sample.agent)")
   }
 }

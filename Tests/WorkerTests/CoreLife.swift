@@ -29,9 +29,18 @@ struct CoreLife {
   }
 
   @discardableResult
-  mutating func answer(_ lane: Lane, _ answer: Answer) -> [Action] {
+  mutating func answer(_ lane: Lane, _ answer: CallAnswer) -> [Action] {
     guard let call = calls.removeValue(forKey: lane) else { return [] }
     return tell(.answered(call.id, answer))
+  }
+
+  /// An answer that several calls have, each in a type of its own.
+  enum Common { case done, superseded(String), refused(String) }
+
+  @discardableResult
+  mutating func answer(_ lane: Lane, _ common: Common) -> [Action] {
+    guard let call = calls[lane] else { return [] }
+    return answer(lane, call.request.answer(common))
   }
 
   /// Goes to the moment at which the core wants to be woken, and wakes it.
@@ -114,4 +123,34 @@ extension [Action] {
       }
     }
   }
+}
+
+extension Request {
+  fileprivate func answer(_ common: CoreLife.Common) -> CallAnswer {
+    switch (self, common) {
+    case (.agents, _), (.register, _), (.poll, _): .unreachable("not an answer to this")
+    case (.heartbeat, _): .heartbeat
+    case (.generating, .done): .generating(.recorded)
+    case (.generating, _): .generating(.over)
+    case (.output(_, _, let offset), .done): .output(.end(offset))
+    case (.output, .superseded): .output(.over)
+    case (.output, .refused(let detail)): .output(.refused(detail))
+    case (.pack, .done): .pack(.taken)
+    case (.pack, .superseded): .pack(.over)
+    case (.pack, .refused(let detail)): .pack(.refused(detail))
+    case (.patch, .done): .patch(.taken)
+    case (.patch, .superseded): .patch(.over)
+    case (.patch, .refused(let detail)): .patch(.refused(detail))
+    case (.result, _): .result(.over)
+    }
+  }
+}
+
+extension CallAnswer {
+  static func unreachable(_ detail: String) -> CallAnswer { .failed(.unreachable(detail)) }
+  static func unauthorized(_ detail: String) -> CallAnswer { .failed(.unauthorized(detail)) }
+  static func revoked(_ detail: String) -> CallAnswer { .failed(.revoked(detail)) }
+  static var unknownLife: CallAnswer { .failed(.unknownLife) }
+  static var packMissing: CallAnswer { .result(.packMissing) }
+  static func outputEnd(_ end: Int) -> CallAnswer { .output(.end(end)) }
 }

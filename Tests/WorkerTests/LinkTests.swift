@@ -175,7 +175,7 @@ import Workflows
 
   // MARK: Grants
 
-  private static func order(_ rules: SandboxRules, environment: [String]) -> Answer {
+  private static func order(_ rules: SandboxRules, environment: [String]) -> CallAnswer {
     var assignment = Assignment.sample(head: "h")
     assignment.agent.environment = environment
     assignment.agent.sandbox = rules

@@ -1,3 +1,4 @@
+import Domain
 import Egress
 import Glibc
 import NetworkRules
@@ -161,7 +162,7 @@ import Workflows
     let outcome = await running.value
     let lines = try text(records).split(separator: "\n")
     return Outcome(
-      end: outcome.end, usage: outcome.usage.words, text: try text(output),
+      end: outcome.end, usage: outcome.usage.summary, text: try text(output),
       records: lines.compactMap { try? JSONValue(parsing: $0.utf8) },
       session: started.withLock { $0 })
   }

@@ -1,3 +1,4 @@
+import Domain
 import Processes
 import Testing
 import Workflows
@@ -12,7 +13,7 @@ import Workflows
   ) throws -> (end: AgentEnd, usage: String?) {
     let watch = SignWatch(try #require(Self.profiles[agent]).reading)
     for (channel, text) in said { watch.take(channel, Array(text.utf8)) }
-    return (watch.end(.exited(exit)), watch.used.words)
+    return (watch.end(.exited(exit)), watch.used.summary)
   }
 
   private func failure(_ end: AgentEnd) -> String {
@@ -101,7 +102,7 @@ import Workflows
         rest = rest.dropFirst(size)
       }
       #expect(watch.end(.exited(0)) == .finished)
-      #expect(watch.used.words == "10 tokens in, 5 out, $0.5000")
+      #expect(watch.used.summary == "10 tokens in, 5 out, $0.5000")
     }
     // Without its end, and cut off.
     let whole = try watch("claude", [(.output, line)])

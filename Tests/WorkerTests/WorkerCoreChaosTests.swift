@@ -44,7 +44,11 @@ extension CoreLife {
       let lane = calls.keys.sorted(by: { $0.rawValue < $1.rawValue })
         .randomElement(using: &random)
     {
-      return answer(lane, randomAnswer(to: lane, assignment, &random))
+      if Bool.random(using: &random), let answer = randomAnswer(to: lane, assignment, &random) {
+        return self.answer(lane, answer)
+      }
+      let common: [Common] = [.done, .superseded("x"), .refused("x")]
+      return answer(lane, common.randomElement(using: &random) ?? .done)
     }
     let ends: [AgentEnd] = [.finished, .exited(1), .stopped, .lost("x")]
     let pickUps: [PickUp] = [.committed("c"), .noChanges, .unfit("x"), .fault("x")]
@@ -65,19 +69,20 @@ extension CoreLife {
 
   private func randomAnswer(
     to lane: Lane, _ assignment: Assignment, _ random: inout SeededGenerator
-  ) -> Answer {
-    var answers: [Answer] = [
-      .done, .superseded("x"), .unknownLife, .refused("x"), .unreachable("x"),
-      .outputEnd(Int.random(in: 0...100, using: &random)),
-    ]
-    if lane == .session {
+  ) -> CallAnswer? {
+    var answers: [CallAnswer] = [.unknownLife, .unreachable("x")]
+    switch request(lane) {
+    case .poll:
       let desired = Desired(
         revision: Int64.random(in: 1...5, using: &random),
         assignment: Bool.random(using: &random) ? assignment : nil,
         cancel: Int.random(in: 0..<5, using: &random) == 0, drain: false)
       answers += [.desired(desired), .desired(desired), .desired(desired)]
+    case .register:
       answers += [.registered(Registered(incarnation: 1, heartbeatMs: 2000, discard: []))]
+    case .output: answers += [.outputEnd(Int.random(in: 0...100, using: &random))]
+    case .agents, .heartbeat, .generating, .pack, .patch, .result, nil: break
     }
-    return answers.randomElement(using: &random) ?? .done
+    return answers.randomElement(using: &random)
   }
 }

@@ -1,3 +1,4 @@
+import Domain
 import Testing
 import WorkerProtocol
 
@@ -96,22 +97,22 @@ extension WorkerCoreTests {
     life.tell(
       .agentEnded(
         key, .finished,
-        OutputSummary(bytes: 0, digest: "d", lastLines: "", records: 50, usage: "1 credit")))
+        OutputSummary(bytes: 0, digest: "d", lastLines: "", records: 50, usage: Self.used)))
     let made = life.tell(.pickedUp(key, .committed("c"))).deeds
     guard case .writeJournal(let record?)? = made.first else {
       Issue.record("nothing is written down: \(made)")
       return
     }
-    #expect(record.made?.recordBytes == 50 && record.made?.usage == "1 credit")
+    #expect(record.made?.recordBytes == 50 && record.used == Self.used)
     #expect(life.request(.records) == .output(lease, .records, offset: 0))
     life.answer(.records, .outputEnd(20))
     #expect(life.request(.handIn) == nil)
     life.pass(.seconds(1))
     #expect(life.request(.records) == .output(lease, .records, offset: 20))
     life.answer(.records, .outputEnd(50))
-    #expect(life.request(.handIn) == .pack(lease, commit: "c"))
+    #expect(life.request(.handIn) == .pack(lease, commit: "c", used: Self.used))
     life.answer(.handIn, .done)
-    #expect(life.result?.usage == "1 credit")
+    #expect(life.result?.used == Self.used)
     // A server that takes none of them does not hold the result up.
     life = Life.generating()
     life.tell(
@@ -120,5 +121,62 @@ extension WorkerCoreTests {
     #expect(life.result == nil)
     life.answer(.records, .refused("no"))
     #expect(life.result?.outcome == .agentFailed)
+  }
+
+  private static let used = AgentUsage([.inputTokens: 1200, .cost: 12_345])
+
+  @Test("every way to end an attempt reports what its agent used")
+  func usageOfEveryEnd() {
+    let output = OutputSummary(bytes: 0, digest: "d", lastLines: "", usage: Self.used)
+    for end in [AgentEnd.failed("x"), .exited(1), .signalled(9), .unverified("x"), .lost("x")] {
+      var life = Life.generating()
+      life.tell(.agentEnded(key, end, output))
+      #expect(life.result?.used == Self.used)
+    }
+    var life = Life.generating()
+    life.desire(Life.assignment, revision: 2, cancel: true)
+    life.tell(.agentEnded(key, .stopped, output))
+    #expect(life.result?.outcome == .stopped && life.result?.used == Self.used)
+    life = Life.generating()
+    life.pass(.seconds(61))
+    life.tell(.agentEnded(key, .stopped, output))
+    life.tell(.salvaged(key, hasPatch: false))
+    #expect(life.result?.outcome == .agentTimeout && life.result?.used == Self.used)
+    life = Life.generating()
+    life.tell(.halt)
+    life.tell(.agentEnded(key, .stopped, output))
+    #expect(life.result?.outcome == .drained && life.result?.used == Self.used)
+  }
+
+  @Test("what an agent has used so far is in heartbeats, in the journal, and in the next life")
+  func usageOfALostLife() {
+    var life = Life.generating()
+    let written = life.tell(.agentSaid(key, bytes: 1, usage: Self.used)).deeds
+    guard case .writeJournal(let record?)? = written.first else {
+      Issue.record("nothing is written down: \(written)")
+      return
+    }
+    #expect(record.used == Self.used && record.made == nil)
+    // Not with every line that an agent writes.
+    let more = AgentUsage([.inputTokens: 1300])
+    #expect(life.tell(.agentSaid(key, bytes: 2, usage: more)).deeds.isEmpty)
+    life.now += .seconds(1)
+    #expect(!life.tell(.agentSaid(key, bytes: 3, usage: more)).deeds.isEmpty)
+    life.pass(.seconds(2))
+    guard case .heartbeat(let beat)? = life.request(.heartbeat) else {
+      Issue.record("no heartbeat")
+      return
+    }
+    let both = AgentUsage([.inputTokens: 1300, .cost: 12_345])
+    #expect(beat.used == LeaseUsage(lease: lease, usage: both))
+
+    life = CoreLife()
+    life.tell(.began(recovered: record))
+    guard case .register(let registration)? = life.request(.session) else {
+      Issue.record("no registration")
+      return
+    }
+    #expect(registration.journal == [JournalEntry(lease: lease, commit: nil, used: Self.used)])
+    #expect(life.core.attempt == nil)
   }
 }

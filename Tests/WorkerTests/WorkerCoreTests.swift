@@ -88,7 +88,7 @@ import WorkerProtocol
     let call = life.calls[.handIn]
     life.answer(.handIn, .done)
     let attempt = life.core.attempt?.stage
-    if let call { #expect(life.tell(.answered(call.id, .superseded("late"))).isEmpty) }
+    if let call { #expect(life.tell(.answered(call.id, .pack(.over))).isEmpty) }
     #expect(life.core.attempt?.stage == attempt)
     #expect(life.tell(.checkedOut(key)).isEmpty)
     #expect(life.tell(.agentEnded(key, .exited(1), Life.output)).isEmpty)
@@ -384,7 +384,7 @@ import WorkerProtocol
 
   @Test("output that the server does not take holds nothing up")
   func outputRefused() {
-    for answer in [Answer.refused("x"), .outputEnd(0)] {
+    for answer in [CallAnswer.output(.refused("x")), .outputEnd(0)] {
       var life = Life.generating()
       life.tell(.agentSaid(key, bytes: 10))
       life.tell(.agentEnded(key, .exited(1), Life.output))

@@ -34,7 +34,7 @@ import WorkerProtocol
     /// Runs a worker while `body` does, then drains it.
     func withWorker(
       _ address: ServerAddress, _ body: @Sendable () async throws -> Void
-    ) async throws -> Departure {
+    ) async throws -> WorkerExit {
       let (signals, signal) = AsyncStream.makeStream(of: WorkerSignal.self)
       let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
       async let departure = Worker.run(configuration(address), signals: signals, logger: logger)

@@ -201,7 +201,7 @@ struct RenderingTests {
   @Test func aCommentCanListFlaggedPaths() throws {
     let figures = GenerationFigures(
       filesChanged: 2, insertions: 1, deletions: 0, duration: .seconds(1), outputSize: 0,
-      outputDigest: "", usage: nil, flagged: ["AGENTS.md", ".vscode/`@all`"])
+      outputDigest: "", flagged: ["AGENTS.md", ".vscode/`@all`"])
     let source =
       workflow.source + """
 

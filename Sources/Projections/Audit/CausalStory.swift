@@ -88,7 +88,7 @@ package struct CausalStory: Sendable {
         : "The commit \(short(e.sha)) was pushed\(after)."
     case .failed(let e):
       return "It failed\(after) at \(e.step.rawValue): \(e.code.rawValue)."
-        + told(e.message) + told(e.hint)
+        + told(e.message) + told(e.hint) + used(e.usage)
     case .stepFailed(let e):
       let doubt = e.ambiguous ? " Whether it happened is not known, so it is looked up first." : ""
       return "Try \(e.attemptedTry) of \(e.step.rawValue) failed\(after): \(e.code.rawValue)."
@@ -97,7 +97,7 @@ package struct CausalStory: Sendable {
       let counts =
         e.cause.usesAttempt ? "This used up an attempt." : "This used up none of its attempts."
       return "Attempt \(e.attempt) ended without a commit\(after): \(e.cause.rawValue)."
-        + told(e.message) + " \(counts)"
+        + told(e.message) + used(e.usage) + " \(counts)"
     case .cancelRequested: return "\(name(actor)) asked to cancel it\(after)."
     case .retryRequested: return "\(name(actor)) asked to try it again\(after)."
     case .pullRequestUpdated(let e):
@@ -108,6 +108,10 @@ package struct CausalStory: Sendable {
         : "It could not be noted on the pull request (\(e.marker))\(after)." + told(e.failure)
     case .networkUsed(let e): return network(e)
     }
+  }
+
+  private static func used(_ usage: AgentUsage) -> String {
+    usage.summary.map { " The agent reported \($0)." } ?? ""
   }
 
   private static func network(_ e: NetworkUsed) -> String {
@@ -167,7 +171,7 @@ package struct CausalStory: Sendable {
     }
     let files = figures.filesChanged == 1 ? "1 file" : "\(figures.filesChanged) files"
     return "The agent's work was handed in and accepted\(after): \(short(e.sha)), \(files), "
-      + "+\(figures.insertions) −\(figures.deletions)." + told(figures.usage)
+      + "+\(figures.insertions) −\(figures.deletions)." + told(e.usage.summary ?? figures.usageText)
   }
 
   // MARK: What holds now

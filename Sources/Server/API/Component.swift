@@ -149,6 +149,11 @@ enum Component: String, CaseIterable {
         "refusedHosts": .list(.object(["host": .text(), "port": .count, "code": .text()])),
         "line": JSONSchema.text().orNull,
       ]).orNull,
+      "usage": JSONSchema.object(
+        [:],
+        optional: Dictionary(
+          uniqueKeysWithValues: UsageFigure.allCases.map { ($0.field, JSONSchema.count) })
+      ).orNull,
     ],
     optional: [
       "head": .commit,

@@ -71,7 +71,7 @@ struct WorkerRoutes {
         journal: told.journal.map {
           .init(
             delegation: DelegationID($0.lease.delegation), attempt: $0.lease.attempt,
-            hasCommit: $0.commit != nil)
+            hasCommit: $0.commit != nil, usage: $0.used ?? AgentUsage())
         }))
     await server.agents.take(told.findings ?? [], from: WorkerID(told.worker))
     let discard = zip(told.journal, goesOn).filter { !$0.1 }.map(\.0.lease)
@@ -99,7 +99,10 @@ struct WorkerRoutes {
     let beat = try await call.json(Heartbeat.self, by: \.worker)
     try await server.engine.heard(
       WorkerID(beat.worker), incarnation: beat.incarnation,
-      agentSilence: beat.agentSilentMs.map { Milliseconds($0) })
+      agentSilence: beat.agentSilentMs.map { Milliseconds($0) },
+      used: beat.used.map {
+        .init(token: FencingToken(packed: $0.lease.token), usage: $0.usage)
+      })
     return .noContent
   }
 
@@ -164,11 +167,14 @@ struct WorkerRoutes {
     let network = report.network.flatMap { record in
       NetworkUse(record) { (server.configuration.mask?.masked($0) ?? $0) == $0 }
     }
-    func ended(_ cause: ReleaseCause, hint: String? = nil) async throws -> Response {
+    let usage = report.used ?? AgentUsage()
+    func ended(
+      _ outcome: AttemptEnd.Outcome, hint: String? = nil
+    ) async throws -> Response {
       try await server.engine.end(
         AttemptEnd(
-          attempt: attempt, token: token, outcome: .released(cause), message: report.message,
-          hint: hint), of: id, by: worker, network: network)
+          attempt: attempt, token: token, outcome: outcome, message: report.message, hint: hint,
+          usage: usage), of: id, by: worker, network: network)
       return .noContent
     }
     switch report.outcome {
@@ -178,39 +184,29 @@ struct WorkerRoutes {
       }
       try await server.engine.finish(
         commit: ObjectID(commit),
-        figures: GenerationFigures(
-          filesChanged: 0, insertions: 0, deletions: 0,
+        report: RunReport(
           duration: Milliseconds(report.durationMs), outputSize: report.outputBytes,
-          outputDigest: report.outputDigest, usage: Self.usage(report)), of: id,
-        attempt: attempt, token: token, by: worker, network: network)
+          outputDigest: report.outputDigest, usage: usage,
+          usageText: report.usage.map { String($0.prefix(200)) }, network: network),
+        of: id, attempt: attempt, token: token, by: worker)
       return .noContent
     case .stopped:
       try await server.engine.stopped(
-        attempt: attempt, token: token, of: id, by: worker, network: network)
+        attempt: attempt, token: token, usage: usage, of: id, by: worker, network: network)
       return .noContent
-    case .drained: return try await ended(.drained)
-    case .agentFailed: return try await ended(.agentFailed)
+    case .drained: return try await ended(.released(.drained))
+    case .agentFailed: return try await ended(.released(.agentFailed))
     case .agentTimeout:
       let isKept = try await server.output.patch(of: id, attempt: attempt) != nil
       return try await ended(
-        .agentTimeout,
+        .released(.agentTimeout),
         hint: isKept ? "What it had made until then is kept: aipm logs --patch \(id)" : nil)
-    case .agentNotFound: return try await ended(.agentNotFound)
-    case .noChanges: return try await ended(.noChanges)
-    case .verifyFailed: return try await ended(.verifyFailed)
-    case .refused:
-      try await server.engine.end(
-        AttemptEnd(
-          attempt: attempt, token: token, outcome: .refused, message: report.message,
-          hint: report.hint), of: id, by: worker, network: network)
-      return .noContent
-    case .workerFault: return try await ended(.workerFault)
+    case .agentNotFound: return try await ended(.released(.agentNotFound))
+    case .noChanges: return try await ended(.released(.noChanges))
+    case .verifyFailed: return try await ended(.released(.verifyFailed))
+    case .refused: return try await ended(.refused, hint: report.hint)
+    case .workerFault: return try await ended(.released(.workerFault))
     }
-  }
-
-  /// What an agent said of its cost is a line, however long it made it.
-  private static func usage(_ report: ResultReport) -> String? {
-    report.usage.map { String($0.prefix(200)) }
   }
 
   private func output(_ call: WorkerCall, _ part: OutputFiles.Part) async throws -> Response {
@@ -242,8 +238,16 @@ struct WorkerRoutes {
     try call.check(digest: digest)
     try await server.engine.accept(
       commit: ObjectID(commit), pack: path, of: lease.id, attempt: lease.attempt,
-      token: lease.token, by: call.worker)
+      token: lease.token, by: call.worker, usage: Self.usage(in: call.request))
     return .noContent
+  }
+
+  /// What the agent reported, from the query; numbers that are not valid are ignored.
+  private static func usage(in request: Request) -> AgentUsage {
+    let known = UsageFigure.allCases.compactMap { figure in
+      request.text(figure.field).flatMap { Int64($0) }.map { (figure, $0) }
+    }
+    return AgentUsage(Dictionary(uniqueKeysWithValues: known))
   }
 
   private func patch(_ call: WorkerCall) async throws -> Response {

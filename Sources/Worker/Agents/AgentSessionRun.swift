@@ -1,5 +1,6 @@
 // One attempt with an agent that stays: a session of its own, one prompt, and its end.
 
+import Domain
 import Egress
 import Glibc
 import Logging
@@ -61,6 +62,8 @@ struct AgentSessionRun: Sendable {
   let version: String
   let log: OutputLog
   let heard: @Sendable (OutputLog.Size) -> Void
+  /// Called with what the agent has used so far, when that changes.
+  var onUsage: @Sendable (AgentUsage) -> Void = { _ in }
   /// How long the agent has to say hello, and to open a session.
   var greetingTimeout = Duration.seconds(30)
 
@@ -149,7 +152,7 @@ struct AgentSessionRun: Sendable {
   private func open(
     _ agent: PersistentAgent, _ tree: String
   ) async throws(PersistentAgent.Fault) -> Opened {
-    let desk = SessionDesk(session, tree: tree, log: log, heard: heard)
+    let desk = SessionDesk(session, tree: tree, log: log, heard: heard, onUsage: onUsage)
     agent.serve(desk)
     agent.reach(policy, ledger)
     let answer = await agent.peer.request(

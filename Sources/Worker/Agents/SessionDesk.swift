@@ -1,6 +1,7 @@
 // What an agent asks and tells in one session of the Agent Client Protocol: its words and what it
 // does go into the output, its questions are answered by its profile.
 
+import Domain
 import Synchronization
 import Text
 import Workflows
@@ -32,14 +33,19 @@ final class SessionDesk: Sendable {
   private let files: TreeFiles
   private let log: OutputLog
   private let heard: @Sendable (OutputLog.Size) -> Void
+  private let onUsage: @Sendable (AgentUsage) -> Void
   private let state = Mutex(State())
   private let id = Mutex<String?>(nil)
 
-  /// - Parameter heard: told whenever the agent gave a sign of life.
+  /// - Parameters:
+  ///   - heard: called at each sign of life of the agent.
+  ///   - onUsage: called with what the agent has used so far, when that changes.
   init(
     _ session: AgentSession, tree: String, log: OutputLog,
-    heard: @escaping @Sendable (OutputLog.Size) -> Void
+    heard: @escaping @Sendable (OutputLog.Size) -> Void,
+    onUsage: @escaping @Sendable (AgentUsage) -> Void = { _ in }
   ) {
+    self.onUsage = onUsage
     self.session = session
     files = TreeFiles(root: tree)
     self.log = log
@@ -182,7 +188,8 @@ final class SessionDesk: Sendable {
   private func take(usage update: JSONValue, _ state: inout State) {
     let cost = update["cost"]
     if cost["currency"].stringValue == "USD", let amount = cost["amount"].doubleValue {
-      state.usage.set(.cost, amount)
+      state.usage.set(.cost, reported: amount)
+      onUsage(state.usage)
     }
     var context: [String: JSONValue] = [:]
     context["context"] = update["used"].integerValue.map { .integer($0) }
@@ -199,8 +206,9 @@ final class SessionDesk: Sendable {
         (.cachedTokens, "cachedReadTokens"),
       ]
       for (figure, name) in figures {
-        if let value = usage[name].doubleValue { state.usage.set(figure, value) }
+        if let value = usage[name].doubleValue { state.usage.set(figure, reported: value) }
       }
+      onUsage(state.usage)
       log.record("usage", state.usage.json)
     }
   }
@@ -284,5 +292,21 @@ final class SessionDesk: Sendable {
       guard let chosen else { return cancelled }
       return .object(["outcome": .object(["outcome": "selected", "optionId": chosen])])
     }
+  }
+}
+
+extension AgentUsage {
+  /// For the output's records: the numbers as agents report them, by the names that profiles use,
+  /// and a text for people.
+  fileprivate var json: JSONValue {
+    var members: [String: JSONValue] = [:]
+    for figure in UsageFigure.allCases {
+      guard let value = self[figure] else { continue }
+      let (whole, rest) = value.quotientAndRemainder(dividingBy: figure.scale)
+      members[figure.rawValue] =
+        rest == 0 ? .integer(whole) : .number(Double(value) / Double(figure.scale))
+    }
+    members["words"] = summary.map { .string($0) }
+    return .object(members)
   }
 }

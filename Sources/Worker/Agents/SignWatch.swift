@@ -1,6 +1,7 @@
 // What an agent says, looked through for the signs of its profile: whether it went well, and what
 // it used.
 
+import Domain
 import Processes
 import Synchronization
 import Text
@@ -29,6 +30,12 @@ final class SignWatch: Sendable {
     /// Figures that are added up, and those of which the last one counts.
     var sums = AgentUsage()
     var last = AgentUsage()
+
+    var used: AgentUsage {
+      var used = sums
+      used.replace(by: last)
+      return used
+    }
   }
 
   private let reading: AgentReading
@@ -54,9 +61,12 @@ final class SignWatch: Sendable {
   }
 
   /// Takes what the agent wrote to one of its streams.
-  func take(_ channel: OutputChannel, _ chunk: [UInt8]) {
-    guard reading.looksAtLines else { return }
-    found.withLock { found in
+  /// - Returns: what the agent has used so far, if these lines change it.
+  @discardableResult
+  func take(_ channel: OutputChannel, _ chunk: [UInt8]) -> AgentUsage? {
+    guard reading.looksAtLines else { return nil }
+    return found.withLock { found in
+      let before = found.used
       var stream = channel == .output ? found.output : found.error
       var long = stream.long
       // Nobody else holds the bytes meanwhile, so none are copied.
@@ -74,17 +84,13 @@ final class SignWatch: Sendable {
       ) { look(at: Subject($0), of: channel, &found) }
       stream.long = long
       if channel == .output { found.output = stream } else { found.error = stream }
+      let used = found.used
+      return used == before ? nil : used
     }
   }
 
-  /// What the agent told of what it used.
-  var used: AgentUsage {
-    found.withLock { found in
-      var used = found.sums
-      used.take(found.last)
-      return used
-    }
-  }
+  /// What the agent reported that it used.
+  var used: AgentUsage { found.withLock { $0.used } }
 
   /// How it ended, by its exit and by what it said until then.
   func end(_ exit: ProcessResult.Exit) -> AgentEnd {
@@ -135,7 +141,11 @@ final class SignWatch: Sendable {
       guard let hit = sign.match(&subject, channel) else { continue }
       for (name, value) in hit.figures {
         guard let figure = UsageFigure(rawValue: name) else { continue }
-        if sign.sign.adds { found.sums.add(figure, value) } else { found.last.set(figure, value) }
+        if sign.sign.adds {
+          found.sums.add(figure, reported: value)
+        } else {
+          found.last.set(figure, reported: value)
+        }
       }
     }
   }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Domain
 import EventLog
 import Terminal
 import Text
@@ -77,8 +78,15 @@ struct Show: AsyncParsableCommand {
   private func attempt(_ attempt: JSONValue) -> String {
     [
       attempt["worker"].safeText, attempt["agent"].safeText,
-      attempt["outcome"].safeText ?? "under way",
+      attempt["outcome"].safeText ?? "under way", usage(attempt["usage"]).summary,
     ].joined
+  }
+
+  private func usage(_ numbers: JSONValue) -> AgentUsage {
+    let known = UsageFigure.allCases.compactMap { figure in
+      numbers[figure.field].integerValue.map { (figure, $0) }
+    }
+    return AgentUsage(Dictionary(uniqueKeysWithValues: known))
   }
 
   /// The hosts that an attempt was refused; nil if there were none.

@@ -144,16 +144,17 @@ struct Timeline {
     case .dispatched(let e): "\(e.worker), attempt \(e.attempt)"
     case .generating(let e): "agent \(e.agent.safe())"
     case .pushed(let e): String(e.sha.rawValue.prefix(12)) + (e.adopted ? " (found)" : "")
-    case .failed(let e): "\(e.code.rawValue) at \(e.step.rawValue)"
+    case .failed(let e): "\(e.code.rawValue) at \(e.step.rawValue)" + used(e.usage)
     case .generated(let e):
       "generated \(e.sha.rawValue.prefix(12))"
         + (e.figures.map { ": \($0.filesChanged) files, +\($0.insertions) -\($0.deletions)" } ?? "")
+        + used(e.usage)
     case .stepFailed(let e):
       "\(e.step.rawValue) failed (\(e.code.rawValue)), try \(e.attemptedTry); again at "
         + clock(e.retryAt)
     case .released(let e):
       "attempt \(e.attempt) ended: \(e.cause.rawValue)"
-        + (e.message.map { ": \($0.lastLine.safe())" } ?? "")
+        + (e.message.map { ": \($0.lastLine.safe())" } ?? "") + used(e.usage)
     case .cancelRequested: "cancel requested"
     case .retryRequested: "retry requested"
     case .pullRequestUpdated(let e): "pull request \(e.state.rawValue)"
@@ -164,6 +165,10 @@ struct Timeline {
       }
     case .baseResolved, .actionDone: nil
     }
+  }
+
+  private static func used(_ usage: AgentUsage) -> String {
+    usage.summary.map { " (\($0))" } ?? ""
   }
 
   /// The time of day here, `12:00:00.123`.

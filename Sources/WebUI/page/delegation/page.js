@@ -12,7 +12,7 @@ import { rowOf } from "../shared/rows.js";
 import { Tabs } from "./tabs.js";
 import { everySecond, at, fully, moment, size, span } from "../shared/time.js";
 import { Timeline } from "./timeline.js";
-import { STATE_MEANING, failureWords, isOver, nextWords, short, stepWords, waitWords } from "../shared/words.js";
+import { STATE_MEANING, failureWords, isOver, nextWords, short, stepWords, usageWords, waitWords } from "../shared/words.js";
 
 export function open({ feed, ref }) {
   return new DelegationPage(feed, ref);
@@ -191,6 +191,7 @@ class DelegationPage {
   }
 
   #showFailure({ failure, attempts }) {
+    const used = usageWords(attempts?.at(-1)?.usage ?? {});
     setAttribute(this.#next, "data-kind", "bad");
     const [what, can] = failureWords(failure?.code);
     put(this.#next,
@@ -199,6 +200,7 @@ class DelegationPage {
       failure?.message ? h("p.quote", {}, words(failure.message)) : null,
       h("p", {}, h("span.muted", { text: "What can be done: " }),
         failure?.hint ? h("span", {}, words(failure.hint), " ") : null, can),
+      used ? h("p.muted", { text: `Its last attempt used ${used}.` }) : null,
       failure?.step === "generate" && failure.code !== "cancelled" && attempts?.at(-1)?.network?.refused > 0
         ? h("p.muted", { text: "Its last attempt was refused hosts, which may be why: see Network." }) : null);
   }
@@ -206,12 +208,14 @@ class DelegationPage {
   #showEnd(detail, events) {
     const attempt = detail.attempts?.findLast((each) => each.figures);
     const figures = attempt?.figures;
+    // Events from before the numbers have a text.
+    const used = usageWords(attempt?.usage ?? {}) || figures?.usage;
     const took = moment(detail.stateSince) - moment(detail.requestedAt);
     put(this.#next, h("p", {}, `Done in ${span(took)}. Commit `,
       h("code", { text: short(detail.commitSHA) }), " is on the branch",
       figures ? `: ${figures.filesChanged} ${figures.filesChanged === 1 ? "file" : "files"}, `
         + `${figures.insertions} added, ${figures.deletions} removed.` : ".",
-      figures?.usage ? h("span.muted", {}, " ", words(figures.usage)) : null),
+      used ? h("span.muted", {}, " ", words(used)) : null),
     figures?.flagged?.length ? h("p", {}, h("strong", { text: "Look at these with care: " }),
       figures.flagged.map((path, index) => [index ? ", " : "", words(path, "code")]),
       ". They run code or steer programs as soon as somebody opens, checks out or builds the repository.") : null,

@@ -5,7 +5,7 @@ import { h, put, setText } from "../shared/dom.js";
 import { timelineMark } from "../shared/marks.js";
 import { at, fully, moment, span } from "../shared/time.js";
 import {
-  STATES, STATE_AFTER, eventWords, networkWords, outcomeWords, short, stepWords, waitWords,
+  STATES, STATE_AFTER, eventWords, networkWords, outcomeWords, short, stepWords, usageWords, waitWords,
 } from "../shared/words.js";
 
 /** With more steps than this, the early ones are folded. */
@@ -72,7 +72,8 @@ export function stepsOf(events) {
     if (event.type === "delegation.released" && last) {
       const { code, text } = event.data;
       const more = text?.message ? `: ${text.message}` : "";
-      last.notes.push({ text: `${outcomeWords(code)}${more}`, kind: "warn", time });
+      const used = usageWords(event.data);
+      last.notes.push({ text: `${outcomeWords(code)}${more}${used ? ` (${used})` : ""}`, kind: "warn", time });
     }
     if (state && state !== "Failed") reached = Math.max(reached, Math.min(STATES.indexOf(state), 3));
     if (state) {

@@ -140,6 +140,21 @@ export function networkWords({ reached, refused }) {
   return `${hosts(reached)} reached, ${refused} refused`;
 }
 
+/** What an agent reported that it used, in numbers; empty if nothing is known. */
+export function usageWords({ inputTokens, outputTokens, cachedTokens, costMicrodollars, millicredits }) {
+  const parts = [];
+  const cached = cachedTokens == null ? "" : ` (${count(cachedTokens)} cached)`;
+  if (inputTokens != null) parts.push(`${count(inputTokens)} tokens in${cached}`);
+  if (outputTokens != null) parts.push(`${count(outputTokens)} ${inputTokens == null ? "tokens out" : "out"}`);
+  if (millicredits != null) parts.push(`${(millicredits / 1000).toFixed(2)} credits`);
+  if (costMicrodollars != null) parts.push(`$${(costMicrodollars / 1_000_000).toFixed(4)}`);
+  return parts.join(", ");
+}
+
+function count(number) {
+  return number.toLocaleString("en-US");
+}
+
 function hosts(count) {
   return count === 1 ? "1 host" : `${count} hosts`;
 }
