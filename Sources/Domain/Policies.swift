@@ -18,15 +18,33 @@ package struct RetryPolicy: Equatable, Sendable {
     self.triesMax = triesMax
   }
 
-  /// The wait after failed try number `attempted` (from 1): doubled each time, and spread over its
-  /// upper half by a jitter drawn from the delegation and the try, so that the same failure waits
-  /// as long in a replay as it did in life.
+  /// The wait after failed try number `attempted`, from 1.
   package func delay(after attempted: Int, of id: DelegationID, step: Step) -> Milliseconds {
-    let doublings = Int64(min(max(attempted - 1, 0), 20))
-    let doubled = firstDelay.count.multipliedReportingOverflow(by: 1 << doublings)
-    let full = doubled.overflow ? maximumDelay.count : min(doubled.partialValue, maximumDelay.count)
+    Backoff(first: firstDelay, maximum: maximumDelay).delay(
+      after: attempted, seed: "\(id.rawValue)/\(step.rawValue)")
+  }
+}
+
+/// How long to wait between tries: twice as long after each failure, up to a maximum, and spread over
+/// the upper half so that many who failed together don't return together.
+package struct Backoff: Equatable, Sendable {
+  /// The longest wait after the first failure.
+  package var first: Milliseconds
+  package var maximum: Milliseconds
+
+  package init(first: Milliseconds, maximum: Milliseconds) {
+    self.first = first
+    self.maximum = maximum
+  }
+
+  /// The wait after failure number `failures`, from 1. The same seed and number give the same wait,
+  /// so a replay draws what was drawn in life.
+  package func delay(after failures: Int, seed: String) -> Milliseconds {
+    let doublings = Int64(min(max(failures - 1, 0), 20))
+    let doubled = first.count.multipliedReportingOverflow(by: 1 << doublings)
+    let full = doubled.overflow ? maximum.count : min(doubled.partialValue, maximum.count)
     let half = full / 2
-    let draw = Jitter.draw("\(id.rawValue)/\(step.rawValue)/\(attempted)")
+    let draw = Jitter.draw("\(seed)/\(failures)")
     return Milliseconds(half + Int64(draw % UInt64(max(full - half, 0) + 1)))
   }
 }

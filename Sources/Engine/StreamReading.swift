@@ -27,12 +27,13 @@ extension Engine {
   /// How often a stream is read before it is given up.
   struct ReadTries {
     var most: Int
-    /// How long to wait after the first one; twice as long after each.
-    var firstWait: Milliseconds
+    var backoff: Backoff
 
     /// Everything else waits for these tries.
-    static let atStart = ReadTries(most: 3, firstWait: Milliseconds(100))
-    static let whileServing = ReadTries(most: 6, firstWait: .seconds(1))
+    static let atStart = ReadTries(
+      most: 3, backoff: Backoff(first: Milliseconds(200), maximum: .seconds(1)))
+    static let whileServing = ReadTries(
+      most: 6, backoff: Backoff(first: .seconds(2), maximum: .seconds(60)))
   }
 
   /// How long after it was given up a stream is read again.
@@ -51,18 +52,17 @@ extension Engine {
   func events(
     of stream: StreamName, tries: ReadTries
   ) async -> Result<[RecordedEvent], StoreFault> {
-    var wait = tries.firstWait
     var number = 1
     while true {
       do throws(StoreFault) {
         return .success(try await store.read(stream))
       } catch {
         guard number < tries.most else { return .failure(error) }
+        let wait = tries.backoff.delay(after: number, seed: "\(stream)")
         report(
           StreamReading(stream: stream, outcome: .failed(again: wait), reason: error.message))
+        try? await clock.sleep(wait)
       }
-      try? await clock.sleep(wait)
-      wait = Milliseconds(wait.count * 2)
       number += 1
     }
   }

@@ -181,7 +181,7 @@ extension Executor {
   fileprivate func hasAnswer(before end: Timestamp) -> Bool {
     guard let d = state.delegation else { return false }
     if d.pullRequest != nil || state.name?.isTerminal == true { return true }
-    return d.trouble.map { $0.retryAt > end } ?? false
+    return d.failedTry.map { $0.retryAt > end } ?? false
   }
 
   /// nil until the request is on disk.

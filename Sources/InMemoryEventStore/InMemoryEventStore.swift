@@ -182,7 +182,7 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
   }
 
   /// See `ReadModels`.
-  package func words(
+  package func texts(
     endedBefore time: Timestamp, limit: Int
   ) async throws(StoreFault) -> [Int64] {
     state.withLock { state in

@@ -47,6 +47,7 @@ package final class GitMirrors: RepositoryMirrors {
   /// The most tries of a fetch before the delegation waits. A fetch changes nothing on the forge,
   /// so it is repeated at once if its answer was lost.
   private static let readTriesMax = 4
+  private static let readBackoff = Backoff(first: Milliseconds(200), maximum: .seconds(2))
   /// How many commits of a branch are read.
   private static let commitsMax = 1000
 
@@ -137,7 +138,8 @@ package final class GitMirrors: RepositoryMirrors {
         guard tries < Self.readTriesMax, error.mayPassAtOnce(repository) else {
           throw remoteFault(error, repository, trace)
         }
-        try? await Task.sleep(for: .milliseconds(Int64.random(in: 50...100) << tries))
+        let wait = Self.readBackoff.delay(after: tries, seed: "\(UInt64.random(in: 0 ... .max))")
+        try? await Task.sleep(for: .milliseconds(wait.count))
       }
     }
     await refreshTags(repository, from: url, login, into: mirror)

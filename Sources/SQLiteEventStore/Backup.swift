@@ -2,6 +2,7 @@ import EventLog
 import Glibc
 import Projections
 import SQLite
+import SystemCalls
 
 /// Copies of the log.
 package enum LogBackup {
@@ -40,7 +41,7 @@ package enum LogBackup {
       }
       guard rename(temporary, path) == 0 else { throw StoreFault.system("rename \(temporary)") }
       removeCopy(temporary)
-      try DurableFolder.sync(parent)
+      try DurableFile.syncFolder(parent)
       return verification
     } catch {
       removeCopy(temporary)
@@ -81,7 +82,7 @@ package enum LogBackup {
       unlink(target + "-shm")
       guard rename(temporary, target) == 0 else { throw StoreFault.system("rename \(temporary)") }
       removeCopy(temporary)
-      try DurableFolder.sync(directory)
+      try DurableFile.syncFolder(directory)
       return verification
     } catch {
       removeCopy(temporary)
@@ -133,15 +134,6 @@ package enum LogBackup {
   private static func parent(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
-  }
-}
-
-/// A folder whose entries must survive a power cut.
-enum DurableFolder {
-  static func sync(_ directory: String) throws(StoreFault) {
-    let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    defer { if descriptor >= 0 { close(descriptor) } }
-    guard descriptor >= 0, fsync(descriptor) == 0 else { throw .system("sync \(directory)") }
   }
 }
 

@@ -1,6 +1,7 @@
 import Cryptography
 import EventLog
 import Glibc
+import SystemCalls
 
 /// The log's head in a file outside the database: two slots that are written in turn, each with a
 /// checksum, so that one of them is always complete. With it a database that lost its end, or was
@@ -8,13 +9,6 @@ import Glibc
 ///
 /// It is used from one thread at a time.
 final class HeadFile {
-  struct Fault: Error {
-    var operation: String
-    var code: Int32
-    var description: String { "\(operation): \(String(cString: strerror(code)))" }
-    var isDiskFull: Bool { code == ENOSPC || code == EDQUOT }
-  }
-
   enum Found: Equatable {
     case none
     case head(LogHead)
@@ -26,40 +20,38 @@ final class HeadFile {
   private static let slotSize = 4096
   private static let magic = Array("aipm-head-1\n".utf8)
 
-  private let descriptor: Int32
+  private let file: OpenFile
   private var sequence: UInt64
   let found: Found
 
   /// Opens the file, or creates it.
-  init(path: String) throws(Fault) {
-    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw Fault(operation: "open \(path)", code: errno) }
-    (found, sequence) = Self.look(descriptor)
+  init(path: String) throws(FileFault) {
+    file = try OpenFile(path, O_RDWR | O_CREAT)
+    (found, sequence) = try Self.look(file)
   }
 
   /// Reads the file and does not change it; `.none` if it does not exist.
-  static func read(path: String) throws(Fault) -> Found {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else {
-      if errno == ENOENT { return .none }
-      throw Fault(operation: "open \(path)", code: errno)
+  static func read(path: String) throws(FileFault) -> Found {
+    do throws(FileFault) {
+      return try look(try OpenFile(path, O_RDONLY)).found
+    } catch {
+      guard error.code == ENOENT else { throw error }
+      return .none
     }
-    defer { close(descriptor) }
-    return look(descriptor).found
   }
 
-  private static func look(_ descriptor: Int32) -> (found: Found, sequence: UInt64) {
-    let slots = [readSlot(descriptor, 0), readSlot(descriptor, 1)].compactMap { $0 }
+  private static func look(
+    _ file: borrowing OpenFile
+  ) throws(FileFault) -> (found: Found, sequence: UInt64) {
+    let slots = [try readSlot(file, 0), try readSlot(file, 1)].compactMap { $0 }
     if let newest = slots.max(by: { $0.sequence < $1.sequence }) {
       return (.head(newest.head), newest.sequence)
     }
-    return (lseek(descriptor, 0, SEEK_END) == 0 ? .none : .unreadable, 0)
+    return (file.length == 0 ? .none : .unreadable, 0)
   }
 
-  deinit { close(descriptor) }
-
   /// Writes the head over the older slot, and returns when that is on disk.
-  func write(_ head: LogHead) throws(Fault) {
+  func write(_ head: LogHead) throws(FileFault) {
     sequence += 1
     var bytes = Self.magic
     for word in [sequence, UInt64(bitPattern: head.position)] {
@@ -67,20 +59,16 @@ final class HeadFile {
     }
     bytes += head.hash
     bytes += SHA256.hash(bytes)
-    let offset = Int(sequence % 2) * Self.slotSize
-    guard pwrite(descriptor, bytes, bytes.count, offset) == bytes.count else {
-      throw Fault(operation: "write head", code: errno)
-    }
-    guard fdatasync(descriptor) == 0 else { throw Fault(operation: "sync head", code: errno) }
+    try file.write(bytes, at: Int(sequence % 2) * Self.slotSize)
+    try file.syncData()
   }
 
   private static func readSlot(
-    _ descriptor: Int32, _ index: Int
-  ) -> (sequence: UInt64, head: LogHead)? {
+    _ file: borrowing OpenFile, _ index: Int
+  ) throws(FileFault) -> (sequence: UInt64, head: LogHead)? {
     let size = magic.count + 16 + 32 + 32
-    var bytes = [UInt8](repeating: 0, count: size)
-    guard pread(descriptor, &bytes, size, index * slotSize) == size,
-      Array(bytes.prefix(magic.count)) == magic,
+    let bytes = try file.read(from: index * slotSize, atMost: size)
+    guard bytes.count == size, Array(bytes.prefix(magic.count)) == magic,
       SHA256.hash(bytes[..<(size - 32)]) == Array(bytes[(size - 32)...])
     else { return nil }
     func word(at start: Int) -> UInt64 {

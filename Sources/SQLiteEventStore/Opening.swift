@@ -3,6 +3,7 @@ import EventLog
 import Glibc
 import Projections
 import SQLite
+import SystemCalls
 
 /// The log in a data folder, opened for writing.
 struct OpenedLog {
@@ -38,7 +39,7 @@ extension OpenedLog {
       let database = try openDatabase(path)
       let headFile = try HeadFile(path: directory + "/head")
       // Without this, a power cut loses the directory entries of new files.
-      try DurableFolder.sync(directory)
+      try DurableFile.syncFolder(directory)
       var log = OpenedLog(
         database: database, headFile: headFile, last: nil, digests: .empty, damage: nil)
       let head = try log.checkEnd(acceptsRestore)
@@ -52,7 +53,7 @@ extension OpenedLog {
       return log
     } catch let fault as StoreFault {
       throw fault
-    } catch let fault as HeadFile.Fault {
+    } catch let fault as FileFault {
       throw StoreFault(operation: "open \(directory)", message: fault.description)
     } catch {
       throw StoreFault(

@@ -107,7 +107,7 @@ extension SQLiteEventStore {
   }
 
   /// See `ReadModels`.
-  package func words(
+  package func texts(
     endedBefore time: Timestamp, limit: Int
   ) async throws(StoreFault) -> [Int64] {
     try await readers.read("words", as: .search) { database in

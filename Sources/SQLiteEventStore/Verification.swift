@@ -1,6 +1,7 @@
 import EventLog
 import Projections
 import SQLite
+import SystemCalls
 
 extension LogFile {
   /// Checks the file's structure, every hash, the views, the look-ups and the head file. A server
@@ -24,7 +25,7 @@ extension LogFile {
   }
 
   private static func readHead(_ path: String) throws(StoreFault) -> HeadFile.Found {
-    do throws(HeadFile.Fault) {
+    do throws(FileFault) {
       return try HeadFile.read(path: path)
     } catch {
       throw StoreFault(operation: "verify", message: error.description)

@@ -3,6 +3,7 @@ import EventLog
 import Projections
 import SQLite
 import Synchronization
+import SystemCalls
 
 /// The one connection that writes. It is used on one thread, and reached only through its queue.
 final class Writer {
@@ -325,7 +326,7 @@ final class Writer {
 
   private func writeHead() {
     guard stopped == nil, isHeadBehind else { return }
-    do throws(HeadFile.Fault) {
+    do throws(FileFault) {
       try headFile.write(sealer.head)
       headWritten = sealer.head
       headWrittenAt = .now

@@ -14,6 +14,9 @@ package struct FileFault: Error, Equatable, CustomStringConvertible {
     self.code = code
   }
 
+  /// Whether there was no room, or none that this user may take.
+  package var isDiskFull: Bool { code == ENOSPC || code == EDQUOT }
+
   /// The system's reason.
   package var reason: String { String(cString: strerror(code)) }
   package var description: String { "\(operation) \(path): \(reason)" }
@@ -92,5 +95,10 @@ package struct OpenFile: ~Copyable {
   /// Syncs the file's content to the disk.
   package func sync() throws(FileFault) {
     guard fsync(descriptor) == 0 else { throw .last("fsync", path) }
+  }
+
+  /// Returns when what was written is on disk, and the file's length. Times may be lost.
+  package func syncData() throws(FileFault) {
+    guard fdatasync(descriptor) == 0 else { throw .last("fdatasync", path) }
   }
 }

@@ -69,6 +69,19 @@ import Workflows
 
     func stream(_ n: Int) -> StreamName { .delegation(standing.id(n)) }
 
+    /// What is reported of the first failures of reading a stream: each wait is about twice the one
+    /// before it.
+    func waits(
+      _ count: Int, _ tries: Engine.ReadTries, before stream: StreamName
+    ) -> [StreamReading.Outcome] {
+      let waits = (1...count).map { tries.backoff.delay(after: $0, seed: "\(stream)") }
+      for (n, wait) in waits.enumerated() {
+        let full = tries.backoff.first.count << Int64(n)
+        #expect((full / 2...full).contains(wait.count))
+      }
+      return waits.map { .failed(again: $0) }
+    }
+
     /// The state of the `n`th delegation.
     func state(_ n: Int) async throws -> DelegationStateName? {
       try await store.delegation(.id(standing.id(n)))?.row.state
@@ -145,7 +158,7 @@ import Workflows
       #expect(await scene.engine.quarantined().isEmpty)
       #expect(
         scene.readings.outcomes(of: scene.stream(1))
-          == [.failed(again: Milliseconds(100)), .failed(again: Milliseconds(200))])
+          == scene.waits(2, .atStart, before: scene.stream(1)))
     }
   }
 
@@ -164,8 +177,7 @@ import Workflows
         return
       }
       let waits = scene.readings.outcomes(of: scene.stream(2)).dropLast()
-      let wanted = [1, 2, 4, 8, 16].map { StreamReading.Outcome.failed(again: .seconds($0)) }
-      #expect(Array(waits) == wanted)
+      #expect(Array(waits) == scene.waits(5, .whileServing, before: scene.stream(2)))
       // The next caller gets the error at once.
       let again = await scene.engine.command(scene.standing.id(2), .retry, by: user)
       guard case .failed(.corrupt) = again else {
