@@ -1,10 +1,7 @@
-// Which texts are names of branches.
-
 /// The rules of `git check-ref-format --branch` (git-check-ref-format(1)), and some of AIPM's own
 /// for names that git allows but people would regret. A name is accepted unchanged or refused.
 package enum BranchName {
-  /// A file name has at most 255 bytes. git writes files named `refs/heads/NAME` when it packs
-  /// refs, so this much remains for the name.
+  /// A file name has at most 255 bytes, and git may use `refs/heads/NAME` as one.
   package static let bytesMax = 244
 
   /// The bytes of `-` and a timestamp in milliseconds, until the year 2286.
@@ -13,7 +10,7 @@ package enum BranchName {
   /// - Parameters:
   ///   - name: without `refs/heads/`.
   ///   - isStamped: whether `-` and a timestamp will be appended to it.
-  /// - Returns: the first rule that it breaks; nil for a good name.
+  /// - Returns: the first rule that the name breaks; nil if the name is valid.
   package static func fault(_ name: String, isStamped: Bool = false) -> NameFault? {
     textFault(name) ?? placeFault(name) ?? lengthFault(name, isStamped: isStamped)
   }

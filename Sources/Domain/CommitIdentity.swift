@@ -3,8 +3,8 @@ package struct CommitIdentity: Equatable, Sendable, CustomStringConvertible {
   package let name: String
   package let email: String
 
-  /// An address that nobody can have (RFC 2606, section 2): a forge shows commits as those of the
-  /// account that an address belongs to.
+  /// An address that does not exist (RFC 2606, section 2), because a forge assigns a commit to the
+  /// account of its address.
   package static let standard = CommitIdentity(checked: "AIPM", "aipm@aipm.invalid")
 
   package var description: String { "\(name) <\(email)>" }

@@ -1,43 +1,43 @@
-// What may be asked of a delegation, by users, by the executor for what it has done, and by workers
-// for what they have.
+// The commands of a delegation: from users, from the executor for its results, and from workers for
+// theirs.
 
 package enum DelegationCommand: Equatable, Sendable {
   case request(Requested)
 
-  // What the executor found or did on the forge.
+  // Results of the executor on the forge.
   case recordBase(BaseResolved)
   case recordBranch(BranchCreated)
   case recordTaskCommit(TaskCommitted)
   case recordPullRequest(PullRequestCreated)
-  /// A branch and a pull request that were there before the delegation.
+  /// A branch and a pull request that existed before the delegation.
   case recordAdoption(Adoption)
   case recordFound(commit: ObjectID, parent: ObjectID, attempt: Int)
   case recordPush(Pushed)
   case failStep(StepFault, RetryPolicy)
-  /// The accepted commit does not stand on the branch's head any more, or its objects are gone.
+  /// The accepted commit is no longer based on the branch's head, or its objects are gone.
   case dropCommit(message: String)
-  /// Nothing of this delegation is under way any more: a cancellation can be carried out.
+  /// No effect of this delegation is in progress: a cancellation can be carried out.
   case settleCancellation
 
-  // The dispatcher's, and what workers hand in. Each carries the token that it speaks for.
+  // From the dispatcher and from workers. Each carries the token of its lease.
   case dispatch(worker: WorkerID, incarnation: Int, token: FencingToken)
   case resume(worker: WorkerID, incarnation: Int, attempt: Int, token: FencingToken)
   case startGenerating(GenerationStarted)
   case acceptCommit(Generated)
   case endAttempt(AttemptEnd)
   case confirmStopped(attempt: Int, token: FencingToken, usage: AgentUsage = AgentUsage())
-  /// What the attempt used of the network, with the report that ends it: one append holds both.
+  /// The network use of the attempt, with the report that ends it, in one append.
   indirect case recordNetwork(NetworkUsed, then: DelegationCommand)
 
-  // People's, and the forge's.
+  // From users and from the forge.
   case cancel
   case retry
-  /// As the forge tells of it, which may be late.
+  /// As reported by the forge, possibly late.
   case updatePullRequest(PullRequestState, asOf: Timestamp? = nil)
   case recordAction(marker: String, failure: String? = nil)
 }
 
-/// A branch and a pull request that were there, as they were read.
+/// An existing branch and pull request, as read from the forge.
 package struct Adoption: Equatable, Sendable {
   package var base: BaseResolved
   package var head: ObjectID
@@ -49,13 +49,13 @@ package struct Adoption: Equatable, Sendable {
   }
 }
 
-/// A go at a step that went wrong.
+/// A failed try of a step.
 package struct StepFault: Equatable, Sendable {
   /// Whether another try may help.
   package enum Kind: Equatable, Sendable {
-    /// Worth another try, not before the moment that the forge named.
+    /// Another try may succeed, not before the time that the forge named.
     case transient(FaultCode, ambiguous: Bool, notBefore: Timestamp?)
-    /// Trying again changes nothing by itself.
+    /// Another try would fail too.
     case final(FailureCode, retryable: Bool)
   }
   package var step: Step
@@ -72,9 +72,9 @@ package struct StepFault: Equatable, Sendable {
 
 /// An attempt that ended without a commit.
 package struct AttemptEnd: Equatable, Sendable {
-  /// How it ended.
+  /// The outcome.
   package enum Outcome: Equatable, Sendable {
-    /// Another attempt follows where the cause and the limits allow it.
+    /// Another attempt follows if the cause and the limits allow it.
     case released(ReleaseCause)
     /// The change was refused: the same agent would make it again.
     case refused
@@ -84,7 +84,7 @@ package struct AttemptEnd: Equatable, Sendable {
   package var outcome: Outcome
   package var message: String?
   package var hint: String?
-  /// What the agent reported that it used until then.
+  /// The usage that the agent reported until then.
   package var usage: AgentUsage
   package init(
     attempt: Int, token: FencingToken, outcome: Outcome, message: String?, hint: String? = nil,
@@ -99,12 +99,12 @@ package struct AttemptEnd: Equatable, Sendable {
   }
 }
 
-/// Why a command was not carried out. Nothing was changed by it.
+/// Why a command was refused. It changed nothing.
 package enum Rejection: Error, Equatable, Sendable, CustomStringConvertible {
   case notAllowed(command: String, state: DelegationStateName?)
-  /// The token or attempt is not the lease's: somebody else has the delegation now.
+  /// The token or attempt is not the lease's: another worker has the delegation.
   case superseded
-  /// A commit was accepted: the push is under way and can't be stopped.
+  /// A commit was accepted: its push is in progress and can't be stopped.
   case pushUnderWay
   /// A cancellation came first.
   case cancelled

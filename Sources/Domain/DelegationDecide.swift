@@ -1,10 +1,10 @@
-// What each command does: the events it leads to, or why it is refused. One page to read the whole
-// state machine from; `evolve` is its other half.
+// The effect of each command: the events that it leads to, or the reason for its refusal. This is
+// one half of the state machine; `evolve` is the other.
 
 extension DelegationState {
-  /// The events that `command` leads to, none where it asks for what is so already.
-  /// - Parameter now: the moment of the decision; waits are counted from it.
-  /// - Throws: `Rejection` where the state forbids it; the state is as it was.
+  /// The events that `command` leads to; empty if nothing would change.
+  /// - Parameter now: the time of the decision; waits are counted from it.
+  /// - Throws: `Rejection` if the state forbids the command; the state is unchanged.
   package func decide(
     _ command: DelegationCommand, at now: Timestamp
   ) throws(Rejection) -> [DelegationEvent] {
@@ -86,7 +86,8 @@ extension DelegationState {
       ]
     case .startGenerating(let start):
       let d = try holder(of: start.token, attempt: start.attempt)
-      // Its plan tells the worker to stop; until it says that it has, there is nothing to record.
+      // The worker's plan asks it to stop. Nothing is recorded until it reports that it has
+      // stopped.
       if d.cancelRequested { return [] }
       if case .generating = self { return [] }
       return [.generating(start)]
@@ -97,7 +98,7 @@ extension DelegationState {
       guard d.cancelRequested, commitToPush == nil else { throw refusal("confirm-stopped") }
       return [cancelled(usage: usage)]
     case .recordNetwork(let used, let report):
-      // A report that is refused takes its record with it.
+      // If the report is refused, its record is refused too.
       let events = try decide(report, at: now)
       return try afterNetworkUse(used) + events
 
@@ -111,7 +112,7 @@ extension DelegationState {
       return [.retryRequested]
     case .updatePullRequest(let state, let asOf):
       guard let known = delegation?.pullRequest else { throw refusal("update-pull-request") }
-      // What was merged stays so; and the forge's messages come twice, and in any order.
+      // Merged is final. The forge's messages may arrive twice and in any order.
       if known.state == .merged { return [] }
       if let asOf, let last = known.asOf, asOf < last { return [] }
       let isNews = asOf.map { $0 > known.asOf ?? $0 - Milliseconds(1) } ?? false
@@ -129,7 +130,8 @@ extension DelegationState {
   ) throws(Rejection) -> [DelegationEvent] {
     if fault.step == .act { return afterNoticeFault(fault, policy, at: now) }
     guard let d = delegation, let name, !name.isTerminal else { throw refusal("fail-step") }
-    // Whoever cancelled is told that it is cancelled, not what else went wrong on the way there.
+    // After a cancellation the delegation ends as cancelled, not with a failure that happened
+    // meanwhile.
     let endsCancelled = d.cancelRequested && commitToPush == nil
     switch fault.kind {
     case .final(let code, let retryable):
@@ -142,7 +144,7 @@ extension DelegationState {
       ]
     case .transient(let code, let ambiguous, let notBefore):
       let before = d.failedTry.flatMap { $0.step == fault.step ? $0 : nil }
-      // A limit is a queue, not a failure: standing in it uses up no try.
+      // A limit is a queue, not a failure: waiting for it uses up no try.
       let tries = max((before?.tries ?? 0) + (code.isQueue ? 0 : 1), 1)
       if !code.isQueue, tries >= policy.triesMax {
         if endsCancelled { return [cancelled(fault.message)] }
@@ -166,11 +168,11 @@ extension DelegationState {
     }
   }
 
-  /// What is said on the pull request is no reason to fail: it is given up, and the log says so.
+  /// A failed notice is no reason to fail the delegation: it is given up, and that is recorded.
   private func afterNoticeFault(
     _ fault: StepFault, _ policy: RetryPolicy, at now: Timestamp
   ) -> [DelegationEvent] {
-    // Where something else happened meanwhile, it is looked at again when its turn comes.
+    // If the state changed meanwhile, the notice is looked at again in its turn.
     guard let d = delegation, let notice = pendingNotice else { return [] }
     func givenUp(_ tries: Int) -> [DelegationEvent] {
       let after = tries > 1 ? "after \(tries) tries: " : ""
@@ -198,7 +200,7 @@ extension DelegationState {
     guard let token = generated.token else { throw .superseded }
     let d = try holder(of: token, attempt: generated.attempt)
     if let known = commitToPush {
-      // The same hand-in again: its answer was lost on the way.
+      // The same hand-in again, because its response was lost.
       if known.sha == generated.sha { return [] }
       throw .superseded
     }
@@ -239,7 +241,7 @@ extension DelegationState {
     }
   }
 
-  /// A report whose response was lost comes again: the record is made once under each token.
+  /// A report is repeated if its response was lost: it is recorded once for each token.
   private func afterNetworkUse(_ used: NetworkUsed) throws(Rejection) -> [DelegationEvent] {
     let d = try holder(of: used.token, attempt: used.attempt)
     return d.networkToken == used.token ? [] : [.networkUsed(used)]
@@ -255,7 +257,7 @@ extension DelegationState {
     return d
   }
 
-  /// - Parameter trouble: what went wrong with the step that was under way, where something did.
+  /// - Parameter reason: the fault of the step in progress, if it failed.
   private func cancelled(
     _ reason: String? = nil, usage: AgentUsage = AgentUsage()
   ) -> DelegationEvent {
@@ -282,8 +284,8 @@ extension DelegationState {
 }
 
 extension Delegation {
-  /// How often machines have failed it, this time included, where that is as often as they may; nil
-  /// where another attempt follows.
+  /// How often machines have failed the delegation, this time included, if the limit is reached;
+  /// nil if another attempt follows.
   fileprivate func exhaustion(by cause: ReleaseCause) -> Int? {
     if cause.usesAttempt { return nil }
     let (before, most) =
@@ -294,7 +296,7 @@ extension Delegation {
 }
 
 extension ReleaseCause {
-  /// What the delegation fails with where this was the last attempt.
+  /// The failure of the delegation if this was the last attempt.
   var failureCode: FailureCode {
     switch self {
     case .workerLost, .workerCrashed, .drained, .commitStale, .workerFault: .attemptsExhausted

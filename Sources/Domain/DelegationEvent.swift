@@ -1,11 +1,11 @@
-// What can happen to a delegation. The eight transitions stand first, in the order of a good day;
-// what happens between them follows.
+// The events of a delegation. The eight transitions come first, in the order of a successful
+// delegation; events between them follow.
 //
-// An event holds facts. Free text of users, agents and the forge is optional in each of them: the
-// log keeps it apart, a fold never needs it, and a redaction takes it away.
+// An event contains facts. Text of users, agents and the forge is optional in each event: the log
+// stores it separately, a fold never needs it, and a redaction removes it.
 
 package enum DelegationEvent: Equatable, Sendable {
-  // The large ones stand apart, so that the others, which are most, are small to hand on.
+  // Large payloads are indirect, so that the other events, which are most, stay small.
   indirect case requested(Requested)
   case branchCreated(BranchCreated)
   case taskCommitted(TaskCommitted)
@@ -27,7 +27,7 @@ package enum DelegationEvent: Equatable, Sendable {
 }
 
 extension DelegationEvent {
-  /// Whether another worker, or none, may work on the delegation after it.
+  /// Whether another worker, or none, may have the delegation after it.
   package var movesLease: Bool {
     switch self {
     case .dispatched, .generated, .released, .failed: true
@@ -39,9 +39,9 @@ extension DelegationEvent {
   }
 }
 
-/// The user's own words. They stand verbatim in TASK.md and in the prompt.
+/// The user's text, which TASK.md and the prompt contain verbatim.
 package struct TaskText: Equatable, Sendable {
-  /// Constraints as they were given: a text, or a list.
+  /// The constraints as given: a text or a list.
   package enum Constraints: Equatable, Sendable {
     case text(String)
     case list([String])
@@ -72,7 +72,7 @@ package struct TaskText: Equatable, Sendable {
   }
 }
 
-/// What is asked for, and on what terms. It never changes afterwards.
+/// The request. It never changes afterwards.
 package struct Requested: Equatable, Sendable {
   /// A new branch and PR, or generation on ones that exist (`POST /generate-code`).
   package enum Kind: Equatable, Sendable {
@@ -80,7 +80,7 @@ package struct Requested: Equatable, Sendable {
     case adopt(pullRequest: Int)
   }
 
-  /// The workflow definition that this delegation stays with; the log holds it by this digest.
+  /// The workflow definition of this delegation. The log contains it under this digest.
   package struct Workflow: Hashable, Sendable {
     package var name: String
     package var digest: String
@@ -105,7 +105,7 @@ package struct Requested: Equatable, Sendable {
   package var repository: RepositoryName
   /// The full name of the branch, stamp included.
   package var branch: String
-  /// nil: the repository's default branch.
+  /// nil for the repository's default branch.
   package var baseBranch: String?
   package var requester: String
   /// 0–9, higher first.
@@ -113,11 +113,11 @@ package struct Requested: Equatable, Sendable {
   package var agent: String
   package var workflow: Workflow
   package var draft: Bool
-  /// How many attempts an agent that fails gets.
+  /// The most attempts that an agent may fail.
   package var attemptsMax: Int
   package var idempotencyKey: IdempotencyKey?
   package var text: TaskText?
-  /// At which moments the workflow has something said or done on the pull request.
+  /// The moments at which the workflow has a notice for the pull request.
   package var notices: Set<NoticeMoment>
 
   package init(
@@ -153,11 +153,11 @@ extension Requested {
   }
 }
 
-/// The commit that everything starts from, recorded before the first write.
+/// The base commit, recorded before the first write.
 package struct BaseResolved: Equatable, Sendable {
   package var branch: String
   package var sha: ObjectID
-  /// The blob of the TASK.md that stands there, which the task commit replaces.
+  /// The blob of an existing TASK.md, which the task commit replaces.
   package var taskBlob: ObjectID?
   package init(branch: String, sha: ObjectID, taskBlob: ObjectID?) {
     self.branch = branch
@@ -166,10 +166,10 @@ package struct BaseResolved: Equatable, Sendable {
   }
 }
 
-/// The branch stands on the forge, at this commit.
+/// The branch exists on the forge, at this commit.
 package struct BranchCreated: Equatable, Sendable {
   package var sha: ObjectID
-  /// True where the branch was found, not made.
+  /// True if the branch was found, not created.
   package var adopted: Bool
   package init(sha: ObjectID, adopted: Bool) {
     self.sha = sha
@@ -177,7 +177,7 @@ package struct BranchCreated: Equatable, Sendable {
   }
 }
 
-/// TASK.md stands on the branch, in this commit.
+/// TASK.md is on the branch, in this commit.
 package struct TaskCommitted: Equatable, Sendable {
   package var sha: ObjectID
   package var adopted: Bool
@@ -199,10 +199,10 @@ package struct PullRequestCreated: Equatable, Sendable {
   }
 }
 
-/// A worker was given the delegation. What it hands in must carry this token.
+/// A worker got the delegation. Its hand-in must carry this token.
 package struct Dispatched: Equatable, Sendable {
   package var worker: WorkerID
-  /// Which life of that worker: rises with each registration.
+  /// The life of that worker: increases with each registration.
   package var incarnation: Int
   package var attempt: Int
   package var token: FencingToken
@@ -214,14 +214,14 @@ package struct Dispatched: Equatable, Sendable {
   }
 }
 
-/// The agent runs.
+/// The agent started.
 package struct GenerationStarted: Equatable, Sendable {
   package var attempt: Int
   package var token: FencingToken
   package var agent: String
-  /// The agent's own name of the session, where it has one.
+  /// The agent's own name of the session, if it has one.
   package var session: String?
-  /// The head it works on; the push expects the branch to stand there.
+  /// The head that it works on; the push expects the branch at this commit.
   package var head: ObjectID
   package init(
     attempt: Int, token: FencingToken, agent: String, session: String?, head: ObjectID
@@ -234,7 +234,7 @@ package struct GenerationStarted: Equatable, Sendable {
   }
 }
 
-/// What a generation cost and changed.
+/// The cost and the size of a generation.
 package struct GenerationFigures: Equatable, Sendable {
   package var filesChanged: Int
   package var insertions: Int
@@ -246,8 +246,8 @@ package struct GenerationFigures: Equatable, Sendable {
   /// Usage as a sentence, as workers of an earlier version report it; nil if `Generated.usage` has
   /// the numbers, or if nothing is known.
   package var usageText: String?
-  /// Paths that nothing forbids and that people should look at: what stands there runs code or
-  /// steers programs. The agent's words, as it chose the names.
+  /// Paths that are allowed but that people should look at, because files there run code or
+  /// configure programs. They are text, because the agent chose the names.
   package var flagged: [String]
 
   package init(
@@ -265,16 +265,16 @@ package struct GenerationFigures: Equatable, Sendable {
   }
 }
 
-/// A commit was handed in and accepted: from here on it is the server's to push.
+/// A commit was handed in and accepted. From now on the server pushes it.
 package struct Generated: Equatable, Sendable {
   package var attempt: Int
-  /// nil where the commit was found on the branch (adopted).
+  /// nil if the commit was found on the branch (adopted).
   package var token: FencingToken?
   package var sha: ObjectID
-  /// The head that the commit stands on.
+  /// The head that the commit is based on.
   package var parent: ObjectID
   package var figures: GenerationFigures?
-  /// What the agent reported that it used.
+  /// The usage that the agent reported.
   package var usage: AgentUsage
   package init(
     attempt: Int, token: FencingToken?, sha: ObjectID, parent: ObjectID,
@@ -289,7 +289,7 @@ package struct Generated: Equatable, Sendable {
   }
 }
 
-/// The generated commit is on the branch: the end of a good day.
+/// The generated commit is on the branch: the delegation has succeeded.
 package struct Pushed: Equatable, Sendable {
   package var sha: ObjectID
   package var adopted: Bool
@@ -303,11 +303,11 @@ package struct Pushed: Equatable, Sendable {
 package struct Failed: Equatable, Sendable {
   package var step: Step
   package var code: FailureCode
-  /// Whether a retry may well succeed with nothing else changed.
+  /// Whether a retry may succeed without another change.
   package var retryable: Bool
   package var message: String?
   package var hint: String?
-  /// What the agent of the attempt that ended with it reported; empty if an event before has it.
+  /// The usage that the agent of the last attempt reported; empty if an earlier event has it.
   package var usage: AgentUsage
   package init(
     step: Step, code: FailureCode, retryable: Bool, message: String?, hint: String?,
@@ -322,13 +322,13 @@ package struct Failed: Equatable, Sendable {
   }
 }
 
-/// One go at a step went wrong, and there will be another.
+/// A try of a step failed, and another will follow.
 package struct StepFailed: Equatable, Sendable {
   package var step: Step
   package var attemptedTry: Int
   package var code: FaultCode
   package var retryAt: Timestamp
-  /// True where the effect may have happened although its answer was lost.
+  /// True if the effect may have happened although its answer was lost.
   package var ambiguous: Bool
   package var message: String?
   package init(
@@ -347,11 +347,11 @@ package struct StepFailed: Equatable, Sendable {
 /// A lease ended without a commit: back to `PRCreated`.
 package struct Released: Equatable, Sendable {
   package var attempt: Int
-  /// nil where a commit was given up that no lease holds any more.
+  /// nil if a commit was given up that no lease has any more.
   package var token: FencingToken?
   package var cause: ReleaseCause
   package var message: String?
-  /// What the agent reported until then.
+  /// The usage that the agent reported until then.
   package var usage: AgentUsage
   package init(
     attempt: Int, token: FencingToken?, cause: ReleaseCause, message: String?,
@@ -365,10 +365,10 @@ package struct Released: Equatable, Sendable {
   }
 }
 
-/// The forge told that the pull request was merged, closed or opened again.
+/// The forge reported that the pull request was merged, closed or reopened.
 package struct PullRequestUpdated: Equatable, Sendable {
   package var state: PullRequestState
-  /// When that was so, by the forge's clock: what is told late does not undo what came after it.
+  /// The time of that state by the forge's clock: a late report does not replace a newer state.
   package var asOf: Timestamp?
   package init(state: PullRequestState, asOf: Timestamp? = nil) {
     self.state = state
@@ -376,11 +376,10 @@ package struct PullRequestUpdated: Equatable, Sendable {
   }
 }
 
-/// What the workflow wants said or done on the pull request at a moment is done; its marker finds
-/// it again.
+/// A notice of the workflow on the pull request is done, or was given up. Its marker identifies it.
 package struct ActionDone: Equatable, Sendable {
   package var marker: String
-  /// Why it was given up; nil where it was done.
+  /// Why it was given up; nil if it was done.
   package var failure: String?
   package init(marker: String, failure: String? = nil) {
     self.marker = marker

@@ -1,7 +1,7 @@
 // How each event changes a delegation. An event that its state does not allow means that the log is
 // corrupt or was written by another program: `evolve` throws, and the stream is quarantined.
 
-/// The log holds an event that cannot have happened.
+/// The log contains an event that its state does not allow.
 package struct CorruptStream: Error, Equatable, Sendable, CustomStringConvertible {
   package let event: String
   package let state: String
@@ -13,7 +13,7 @@ package struct CorruptStream: Error, Equatable, Sendable, CustomStringConvertibl
     self.reason = reason
   }
 
-  /// Of a stream whose events cannot even be read.
+  /// For a stream whose events cannot be read.
   package init(unreadable reason: String) {
     self.init(event: "-", state: "-", reason: reason)
   }
@@ -41,7 +41,7 @@ extension DelegationState {
   package mutating func take(
     _ event: DelegationEvent, id: DelegationID, at time: Timestamp
   ) throws(CorruptStream) {
-    // In each case all is checked before anything is changed.
+    // Each case checks everything before it changes anything.
     switch event {
     case .requested(let e):
       guard case .absent = self else { throw corrupt(event) }

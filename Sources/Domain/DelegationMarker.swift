@@ -1,4 +1,4 @@
-/// The marker by which a text on the forge names its delegation: an HTML comment, which pages do
+/// The marker with which a text on the forge names its delegation: an HTML comment, which pages do
 /// not show.
 package enum DelegationMarker {
   private static let opening = "<!-- aipm: "

@@ -103,17 +103,17 @@ package struct Delegation: Equatable, Sendable {
     get { storage.content.token }
     set { ownStorage().content.token = newValue }
   }
-  /// How many of the allowed attempts agents have used up since the last retry.
+  /// The number of attempts that agents have used up since the last retry.
   package var attemptsUsed: Int {
     get { storage.content.attemptsUsed }
     set { ownStorage().content.attemptsUsed = newValue }
   }
-  /// How often a worker or a server has died on it since the last retry.
+  /// How often a worker or a server died during the delegation since the last retry.
   package var infrastructureFailures: Int {
     get { storage.content.infrastructureFailures }
     set { ownStorage().content.infrastructureFailures = newValue }
   }
-  /// How often a machine that is alive has failed it since the last retry.
+  /// How often a worker's disk or git failed since the last retry.
   package var machineFaults: Int {
     get { storage.content.machineFaults }
     set { ownStorage().content.machineFaults = newValue }
@@ -124,7 +124,7 @@ package struct Delegation: Equatable, Sendable {
     get { storage.content.failedTry }
     set { ownStorage().content.failedTry = newValue }
   }
-  /// A commit that was accepted and is not pushed, outside of any lease.
+  /// An accepted commit that is not pushed, outside of any lease.
   package var unpushed: Generated? {
     get { storage.content.unpushed }
     set { ownStorage().content.unpushed = newValue }
@@ -156,7 +156,7 @@ private final class SharedRequest: Equatable, Sendable {
   static func == (a: SharedRequest, b: SharedRequest) -> Bool { a === b || a.request == b.request }
 }
 
-/// The delegation's pull request, as far as it is known.
+/// The known data of the delegation's pull request.
 package struct PullRequest: Equatable, Sendable {
   package var number: Int
   package var url: String
@@ -174,7 +174,7 @@ package struct FailedTry: Equatable, Sendable {
   package var ambiguous: Bool
 }
 
-/// Who has the delegation, and by which token.
+/// The worker that has the delegation, and the token of its lease.
 package struct Lease: Equatable, Sendable {
   package var worker: WorkerID
   package var incarnation: Int
@@ -182,8 +182,8 @@ package struct Lease: Equatable, Sendable {
   package var token: FencingToken
 }
 
-/// A lease whose agent runs, or whose commit was accepted and waits for its push. All copies share
-/// their storage, so that a state is not as large as this.
+/// A lease whose agent runs, or whose commit was accepted and waits for its push. Copies share
+/// their storage, so that a state stays small.
 package struct Generation: Equatable, Sendable {
   private struct Content: Equatable {
     var lease: Lease
@@ -208,7 +208,7 @@ package struct Generation: Equatable, Sendable {
     storage = Storage(Content(lease: lease, agent: agent, head: head, accepted: accepted))
   }
 
-  /// The same with a commit that was accepted.
+  /// The same with an accepted commit.
   func accepting(_ commit: Generated) -> Generation {
     Generation(lease: lease, agent: agent, head: head, accepted: commit)
   }

@@ -1,16 +1,16 @@
-// The names of things. Each is a type of its own, so that a worker's name cannot be handed in
-// where a delegation's id is wanted.
+// Identifiers. Each has its own type, so that a worker's name cannot be passed as a delegation's
+// id.
 
 import Text
 
 /// A delegation: one request for code, from the form to the pushed commit. A UUIDv7, lowercase.
 ///
-/// A UUID is kept as its sixteen bytes: a log of millions of events holds hundreds of thousands of
-/// these, and looks them up at each event.
+/// A UUID is stored as its sixteen bytes: a log of millions of events has hundreds of thousands of
+/// ids, and looks one up for each event.
 package struct DelegationID: Hashable, Comparable, Sendable, CustomStringConvertible {
   private enum Form: Hashable, Sendable {
     case uuid(UInt64, UInt64)
-    /// Whatever else somebody gave for one.
+    /// A text that is not a UUID.
     case other(String)
   }
   private let form: Form
@@ -22,7 +22,7 @@ package struct DelegationID: Hashable, Comparable, Sendable, CustomStringConvert
       ?? .other(rawValue)
   }
 
-  /// Reads UTF-8; what is none is repaired.
+  /// Reads UTF-8; invalid bytes are replaced.
   package init(decoding utf8: UnsafeRawBufferPointer) {
     form =
       UUIDText.halves(utf8).map { .uuid($0.0, $0.1) }
@@ -54,11 +54,11 @@ package struct WorkerID: Hashable, Comparable, Sendable, CustomStringConvertible
 
 /// The name of a git object in hex: a commit, or the blob of a file.
 ///
-/// A SHA-1 is kept as its twenty bytes, as the ids of delegations are.
+/// A SHA-1 is stored as its twenty bytes, like the ids of delegations.
 package struct ObjectID: Hashable, Sendable, CustomStringConvertible {
   private enum Form: Hashable, Sendable {
     case sha1(UInt64, UInt64, UInt32)
-    /// A SHA-256, or whatever else a forge gave for a name.
+    /// A SHA-256, or any other name from a forge.
     case other(String)
   }
   private let form: Form
@@ -68,7 +68,7 @@ package struct ObjectID: Hashable, Sendable, CustomStringConvertible {
     form = text.withUTF8 { Self.sha1(UnsafeRawBufferPointer($0)) } ?? .other(rawValue)
   }
 
-  /// Reads UTF-8; what is none is repaired.
+  /// Reads UTF-8; invalid bytes are replaced.
   package init(decoding utf8: UnsafeRawBufferPointer) {
     form = Self.sha1(utf8) ?? .other(String(decoding: utf8, as: UTF8.self))
   }
@@ -99,7 +99,7 @@ package struct ObjectID: Hashable, Sendable, CustomStringConvertible {
   package var description: String { rawValue }
 }
 
-/// A moment: whole milliseconds since 1970-01-01T00:00:00Z, the resolution of the log.
+/// A time: whole milliseconds since 1970-01-01T00:00:00Z, the resolution of the log.
 package struct Timestamp: Hashable, Comparable, Sendable {
   package var milliseconds: Int64
   package init(milliseconds: Int64) { self.milliseconds = milliseconds }
@@ -134,7 +134,7 @@ package struct Milliseconds: Hashable, Comparable, Sendable {
   /// `35 ms`, `2.3 s`, `3 min 4 s`, `2 h 5 min`, `4 d 3 h`.
   package var text: String { TimeSpan.text(milliseconds: count) }
   package init(_ count: Int64) { self.count = count }
-  /// So many seconds.
+  /// `n` seconds.
   package static func seconds(_ n: Int64) -> Self { Self(n * 1000) }
   package static func - (a: Self, b: Self) -> Self { Self(a.count - b.count) }
   package static func + (a: Self, b: Self) -> Self { Self(a.count + b.count) }
@@ -147,13 +147,13 @@ package struct Stamp: Hashable, Comparable, Sendable {
   package let milliseconds: Int64
   package init(milliseconds: Int64) { self.milliseconds = milliseconds }
 
-  /// Of a request that is not recorded yet.
+  /// For a request that is not recorded yet.
   package static let unassigned = Stamp(milliseconds: 0)
 
   /// What users quote: `PR1733356800123`.
   package var confirmationCode: String { "PR\(milliseconds)" }
 
-  /// Reads a confirmation code; nil where the text is none.
+  /// Reads a confirmation code; nil if the text is invalid.
   package init?(confirmationCode: String) {
     guard confirmationCode.hasPrefix("PR"), let n = Int64(confirmationCode.dropFirst(2)), n > 0
     else { return nil }
@@ -163,8 +163,8 @@ package struct Stamp: Hashable, Comparable, Sendable {
   package static func < (a: Self, b: Self) -> Bool { a.milliseconds < b.milliseconds }
 }
 
-/// The fencing token of a lease. It only rises: each start of a server takes the next epoch, and
-/// the counter rises within it. A result that carries another token than the lease is refused.
+/// The fencing token of a lease. Tokens only increase: each start of a server takes the next epoch,
+/// and the counter increases within it. A result with another token than the lease's is refused.
 package struct FencingToken: Hashable, Comparable, Sendable {
   package let epoch: Int64
   package let counter: Int64

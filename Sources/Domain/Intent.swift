@@ -8,14 +8,14 @@ package enum Intent: Equatable, Sendable {
   case openPullRequest
   /// Read the branch and the pull request that the delegation was given.
   case adopt(pullRequest: Int)
-  /// Give it to a worker.
+  /// Assign it to a worker.
   case dispatch
   /// A worker has the delegation; its result or the end of its lease comes next.
   case awaitWorker(Lease)
   case push(Generated)
   /// Write the workflow's comment, labels or reviewers to the pull request.
   case act(Notice)
-  /// The worker is to end the agent.
+  /// Ask the worker to stop the agent.
   case stopAgent(Lease)
   /// Cancelled while an effect may have happened: look it up, record the result, and end.
   case settle(Step)

@@ -4,7 +4,7 @@
 package struct NetworkUsed: Equatable, Sendable {
   package var attempt: Int
   package var token: FencingToken
-  /// nil in a fold, which doesn't read it.
+  /// nil in a fold, which doesn't need it.
   package var use: NetworkUse?
   package init(attempt: Int, token: FencingToken, use: NetworkUse?) {
     self.attempt = attempt
@@ -19,7 +19,7 @@ package struct NetworkUse: Equatable, Sendable {
   /// The most refused hosts that an event lists. All of them are counted.
   package static let refusedHostsMax = 20
 
-  /// A host that was refused on a port, for a reason.
+  /// A host and port that were refused, with the reason.
   package struct RefusedHost: Hashable, Sendable {
     /// A host's name in lower-case ASCII.
     package var host: String

@@ -3,13 +3,13 @@
 
 import Text
 
-/// How long to wait before a step is tried again.
+/// The waits between tries of a step.
 package struct RetryPolicy: Equatable, Sendable {
   /// The wait after the first failure.
   package var firstDelay: Milliseconds
   /// The longest wait, except for a wait that the forge asked for.
   package var maximumDelay: Milliseconds
-  /// How many tries a step gets in all; the last one's fault ends the delegation.
+  /// The most tries of a step; the fault of the last one ends the delegation.
   package var triesMax: Int
 
   package init(firstDelay: Milliseconds, maximumDelay: Milliseconds, triesMax: Int) {
@@ -25,8 +25,8 @@ package struct RetryPolicy: Equatable, Sendable {
   }
 }
 
-/// How long to wait between tries: twice as long after each failure, up to a maximum, and spread over
-/// the upper half so that many who failed together don't return together.
+/// The waits between tries. Each is twice as long as the one before it, up to a maximum. Its upper
+/// half is spread, so that many who failed together don't return together.
 package struct Backoff: Equatable, Sendable {
   /// The longest wait after the first failure.
   package var first: Milliseconds
@@ -38,7 +38,7 @@ package struct Backoff: Equatable, Sendable {
   }
 
   /// The wait after failure number `failures`, from 1. The same seed and number give the same wait,
-  /// so a replay draws what was drawn in life.
+  /// so a replay computes the same waits.
   package func delay(after failures: Int, seed: String) -> Milliseconds {
     let doublings = Int64(min(max(failures - 1, 0), 20))
     let doubled = first.count.multipliedReportingOverflow(by: 1 << doublings)
@@ -49,8 +49,8 @@ package struct Backoff: Equatable, Sendable {
   }
 }
 
-/// Randomness that a replay draws again: FNV-1a over a text, finished by a mixer so that texts
-/// that differ in one digit draw far apart.
+/// Reproducible randomness: FNV-1a over a text, followed by a mixer, so that similar texts get very
+/// different numbers.
 package enum Jitter {
   /// The same number for the same text, evenly spread over 64 bits.
   package static func draw(_ text: String) -> UInt64 {
@@ -60,8 +60,8 @@ package enum Jitter {
   }
 }
 
-/// How often a worker or a server may die on one delegation, or a commit be given up, before it is
-/// given up.
+/// How often a worker or a server may die during one delegation, or a commit be given up, before
+/// the delegation is given up.
 package let infrastructureFailuresMax = 20
 
 /// How often a delegation may fail because of the worker's disk or git before it is given up.
@@ -72,9 +72,9 @@ package let machineFaultsMax = 3
 package struct LeasePolicy: Equatable, Sendable {
   /// The time between a worker's heartbeats.
   package var heartbeatInterval: Milliseconds
-  /// Silent for longer: shown as unhealthy, given no work.
+  /// After a longer silence a worker is shown as unhealthy and gets no work.
   package var unhealthyAfter: Milliseconds
-  /// Silent for longer: counted as lost, its lease is released.
+  /// After a longer silence a worker counts as lost, and its lease is released.
   package var lostAfter: Milliseconds
 
   package init(
@@ -89,7 +89,7 @@ package struct LeasePolicy: Equatable, Sendable {
   /// The state that a silence suggests.
   package enum Verdict: Equatable, Sendable { case alive, unhealthy, lost }
 
-  /// - Parameter silence: how long ago the worker was heard from, on a clock that never steps.
+  /// - Parameter silence: the time since the worker's last message, on a monotonic clock.
   package func verdict(silence: Milliseconds) -> Verdict {
     if silence > lostAfter { return .lost }
     if silence > unhealthyAfter { return .unhealthy }
@@ -111,7 +111,7 @@ package struct ProgressPolicy: Equatable, Sendable {
 package struct RestartPolicy: Equatable, Sendable {
   /// At once the first time, then with growing waits; the last one repeats.
   package var delays: [Milliseconds]
-  /// So many ends within `window` park the worker.
+  /// This number of ends within `window` parks the worker.
   package var endsMax: Int
   package var window: Milliseconds
 
@@ -132,7 +132,7 @@ package struct RestartPolicy: Equatable, Sendable {
     case park
   }
 
-  /// - Parameter ends: the moments at which the worker ended, oldest first, the present one last.
+  /// - Parameter ends: the times at which the worker ended, oldest first, the current end last.
   package func verdict(ends: [Timestamp]) -> Verdict {
     guard let now = ends.last else { return .restart(after: Milliseconds(0)) }
     let recent = ends.count { now - $0 <= window }
@@ -148,7 +148,7 @@ package struct StuckPolicy: Equatable, Sendable {
   package var forgeStep = Milliseconds.seconds(60)
   /// In the queue for a worker.
   package var queue = Milliseconds.seconds(600)
-  /// From the hand-out to the agent's start.
+  /// From the assignment to the agent's start.
   package var dispatch = Milliseconds.seconds(60)
   /// The agent's limit and the push.
   package var generation = Milliseconds.seconds(660)

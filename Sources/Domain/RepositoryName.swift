@@ -24,8 +24,8 @@ package struct RepositoryName: Hashable, Comparable, Sendable, CustomStringConve
   package var description: String { "\(owner)/\(name)" }
   package static func < (a: Self, b: Self) -> Bool { a.description < b.description }
 
-  /// Whether the path is safe as a path of folders on this machine. Which names a forge allows is
-  /// another question (`RepositoryRules`).
+  /// Whether the path is safe as a path of folders on this machine. `RepositoryRules` defines the
+  /// names that a forge allows.
   package var isValid: Bool {
     let groups = owner.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
     return owner.utf8.count + name.utf8.count < Self.bytesMax && Self.isPart(name[...])
@@ -37,7 +37,7 @@ package struct RepositoryName: Hashable, Comparable, Sendable, CustomStringConve
       }
   }
 
-  /// The name of a folder that holds an agent's name too has 255 bytes at most.
+  /// A folder's name that also contains an agent's name has at most 255 bytes.
   package static let bytesMax = 180
   private static let partBytesMax = 100
 
@@ -75,7 +75,7 @@ package protocol RepositoryRules: Sendable {
   var repositoryForm: String { get }
 
   /// - Parameter owner: all parts of the path but the last.
-  /// - Returns: every rule that it breaks; empty if the forge allows it.
+  /// - Returns: every rule that the name breaks; empty if the forge allows it.
   func faults(inOwner owner: String) -> [NameFault]
   func faults(inRepository name: String) -> [NameFault]
 
@@ -84,7 +84,7 @@ package protocol RepositoryRules: Sendable {
   var repositoryPattern: NamePattern? { get }
 }
 
-/// The texts that a name may be.
+/// The valid texts of a name.
 package struct NamePattern: Equatable, Sendable {
   /// A regular expression of ECMA-262.
   package var expression: String

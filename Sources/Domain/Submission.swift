@@ -1,7 +1,7 @@
 // A request before validation. Validation reports all faults at once. It changes texts only by
 // removing what a paste adds: line ends of Windows and web pages, and terminal colours.
 
-/// The fields of a request as they came, absent ones nil.
+/// The fields of a request as received; absent ones are nil.
 package struct Submission: Equatable, Sendable {
   /// A field that may be given as one text or as a list.
   package enum TextOrList: Equatable, Sendable {
@@ -64,20 +64,20 @@ package struct FieldFaults: Error, Equatable, Sendable {
   package init(_ faults: [FieldFault]) { self.faults = faults }
 }
 
-/// A request whose every field keeps to the rules. Whether the repository, the agent and the
-/// workflow exist is not known yet.
+/// A request whose fields are all valid. Whether the repository, the agent and the workflow exist
+/// is not checked yet.
 package struct ValidSubmission: Equatable, Sendable {
   package let repository: RepositoryName
-  /// As given, without its stamp.
+  /// As given, without a timestamp.
   package let branchName: String
   package let text: TaskText
-  /// nil: the workflow's, else the repository's default branch.
+  /// nil for the workflow's, or else the repository's default branch.
   package let baseBranch: String?
-  /// nil: the workflow's choice.
+  /// nil for the workflow's choice.
   package let agent: String?
   package let workflow: String
   package let priority: Int
-  /// nil: the workflow's choice.
+  /// nil for the workflow's choice.
   package let draft: Bool?
 }
 
@@ -217,13 +217,13 @@ private struct FieldCheck {
     let max = Submission.Limit.constraints
     switch value {
     case nil: return .text("")
-    case .text(let given):
-      let text = PastedText.plain(given)
+    case .text(let pasted):
+      let text = PastedText.plain(pasted)
       length(text, field, max: max)
       controls(text, field)
       return .text(text)
-    case .list(let given):
-      let items = given.map(PastedText.plain)
+    case .list(let pasted):
+      let items = pasted.map(PastedText.plain)
       let total = items.reduce(0) { $0 + $1.unicodeScalars.count }
       if total > max {
         note(field, "hold \(total) characters in all", "write at most \(max)")

@@ -7,8 +7,9 @@ package enum SystemEvent: Equatable, Sendable {
   case recovered(inFlight: Int, duration: Milliseconds)
   /// An older backup was accepted in place of the log.
   case restored(lostAfter: Int64)
-  /// The text of the event at `position` was emptied.
+  /// The text of the event at `position` was redacted.
   case redacted(position: Int64, reason: String?)
-  /// A workflow definition, whole, under its digest: delegations stay with the one they began with.
+  /// A complete workflow definition with its digest. A delegation keeps the definition that it
+  /// began with.
   case workflowDefined(name: String, digest: String, source: String?)
 }

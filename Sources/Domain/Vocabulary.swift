@@ -1,21 +1,21 @@
 // Closed sets of values. Their raw values are stored in the log and shown in the API, so they never
 // change.
 
-/// The steps of a delegation, each a thing that can fail.
+/// The steps of a delegation. Each can fail.
 package enum Step: String, CaseIterable, Sendable {
   case resolveBase = "resolve-base"
   case createBranch = "create-branch"
   case commitTask = "commit-task"
   case openPullRequest = "open-pull-request"
   case adopt = "adopt"
-  /// Reading the branch's head, and searching it for a commit that was pushed already.
+  /// Reading the branch's head, and searching the branch for a commit that was pushed before.
   case prepare = "prepare"
   case generate = "generate"
   case push = "push"
   case act = "act"
 }
 
-/// Why a delegation ended in `Failed`.
+/// Reasons why a delegation ended in `Failed`.
 package enum FailureCode: String, CaseIterable, Sendable {
   case noChanges = "no-changes"
   case agentFailed = "agent-failed"
@@ -30,9 +30,9 @@ package enum FailureCode: String, CaseIterable, Sendable {
   case attemptsExhausted = "attempts-exhausted"
 }
 
-/// Why one try of a step went wrong.
+/// Reasons why one try of a step failed.
 package enum FaultCode: String, CaseIterable, Sendable {
-  /// The request never left: refused, no route, no name.
+  /// The request was not sent: connection refused, no route, unknown host.
   case unreachable = "unreachable"
   /// The request was sent, and no complete answer arrived.
   case noAnswer = "no-answer"
@@ -43,12 +43,12 @@ package enum FaultCode: String, CaseIterable, Sendable {
   case forgeDown = "forge-down"
   /// A recent write cannot be read yet.
   case notYetVisible = "not-yet-visible"
-  /// Somebody else wrote at the same time.
+  /// Another writer changed the same object.
   case conflict = "conflict"
   /// The server's own git or disk failed.
   case local = "local"
 
-  /// Whether the step was put off before it was tried: standing in a queue is no failure, and uses
+  /// Whether the step was delayed before it was tried. Waiting in a queue is not a failure and uses
   /// up no try.
   package var isQueue: Bool {
     switch self {
@@ -63,7 +63,7 @@ package enum NoticeMoment: String, CaseIterable, Sendable {
   case opened, pushed, failed, cancelled
 }
 
-/// Why a lease ended without a commit.
+/// Reasons why a lease ended without a commit.
 package enum ReleaseCause: String, CaseIterable, Sendable {
   case workerLost = "worker-lost"
   case workerCrashed = "worker-crashed"
@@ -75,11 +75,11 @@ package enum ReleaseCause: String, CaseIterable, Sendable {
   case agentNotFound = "agent-not-found"
   case noChanges = "no-changes"
   case verifyFailed = "verify-failed"
-  /// Something failed on the worker that is neither the agent's doing nor a death: disk, git.
+  /// A failure on the worker that is not caused by the agent or by the worker's end: disk, git.
   case workerFault = "worker-fault"
 
-  /// Whether this uses up one of the attempts that the workflow allows. A machine that failed
-  /// does not; an agent that failed does.
+  /// Whether this uses up one of the attempts that the workflow allows. A failure of the machine
+  /// does not; a failure of the agent does.
   package var usesAttempt: Bool {
     switch self {
     case .workerLost, .workerCrashed, .drained, .commitStale, .workerFault: false

@@ -45,7 +45,7 @@ package enum WorkerState: Equatable, Sendable {
   case lost(WorkerLife)
 }
 
-/// The present life of a worker, or its last.
+/// The current or last life of a worker.
 package struct WorkerLife: Equatable, Sendable {
   package var registration: WorkerRegistered
   package var since: Timestamp
@@ -66,7 +66,7 @@ package enum WorkerCommand: Equatable, Sendable {
   case lose(reason: String)
 }
 
-/// Why a command was not carried out.
+/// Why a command was refused.
 package enum WorkerRejection: Error, Equatable, Sendable {
   case notAllowed(command: String, state: String)
 }

@@ -12,14 +12,14 @@ import Domain
 /// The choice does not depend on the search: the tests compare it with a search through all ready
 /// delegations. For the costs see `ReadyOrder`.
 package struct Dispatcher: Sendable {
-  /// A delegation that is ready to be worked on.
+  /// A delegation that is ready for a worker.
   package struct Candidate: Equatable, Sendable {
     package var delegation: DelegationID
     package var repository: RepositoryName
     package var requester: String
     package var priority: Int
     package var stamp: Stamp
-    /// nil: any worker will do.
+    /// nil if any worker can run it.
     package var agent: String?
     package var repositoryLimit: Int?
     package var requesterLimit: Int?
@@ -39,7 +39,7 @@ package struct Dispatcher: Sendable {
     }
   }
 
-  /// A worker that has registered at some time.
+  /// A worker that has registered.
   package struct Worker: Equatable, Sendable {
     package var id: WorkerID
     package var incarnation: Int
@@ -61,7 +61,7 @@ package struct Dispatcher: Sendable {
     }
   }
 
-  /// A delegation that a worker has, or that one is kept free for.
+  /// A delegation that a worker has or is reserved for.
   package struct Running: Equatable, Sendable {
     package var repository: RepositoryName
     package var requester: String
@@ -91,7 +91,7 @@ package struct Dispatcher: Sendable {
   /// The workers that accept work and have none, by name: all of them, and those of each agent.
   private var free = KeyedHeap<WorkerID, WorkerID>()
   private var freeOfAgent: [String: KeyedHeap<WorkerID, WorkerID>] = [:]
-  /// How many workers have an agent: of those that are present, and of those that take work.
+  /// The number of workers with an agent: of those that are present, and of those that accept work.
   private var foundCounts: [String: Int] = [:]
   private var openCounts: [String: Int] = [:]
 
@@ -132,10 +132,10 @@ package struct Dispatcher: Sendable {
     }
   }
 
-  /// The agents of the workers that take work, whether or not they have some now.
+  /// The agents of the workers that accept work, busy or free.
   package var openAgents: Set<String> { Set(openCounts.keys) }
 
-  /// Whether a worker that takes work has the agent.
+  /// Whether a worker that accepts work has the agent.
   package func isOpen(_ agent: String) -> Bool { openCounts[agent] != nil }
 
   /// The work that the worker has or is reserved for; nil for none.

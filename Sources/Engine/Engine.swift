@@ -1,9 +1,9 @@
-// The engine: the core, with a body. It feeds the core what happens, one input at a time, and
-// carries out the actions that come back; nothing is decided here.
+// The engine: runs the core. It passes events to the core as inputs, one at a time, and carries out
+// the returned actions; it decides nothing.
 //
-// What it promises: an action is begun as soon as the core asks for it, and its end is fed back
-// whatever it is. How it fails: a fault of a port is an input like any other; only a log that takes
-// no more events (`damaged`, an I/O error) is fatal, and then nothing more is done in the world.
+// Guarantees: an action begins as soon as the core asks for it, and its result is passed back, also
+// a failure. Failures: a fault of a port is an input like any other. Only a log that accepts no
+// more events (`damaged`, an I/O error) is fatal; then no further action is carried out.
 
 import Domain
 import EventLog
@@ -11,7 +11,7 @@ import ForgePort
 import Projections
 import Workflows
 
-/// The clocks, and waiting.
+/// Clocks and timers.
 package protocol EngineClock: Sendable {
   func now() -> Moment
   func sleep(_ span: Milliseconds) async throws
@@ -19,17 +19,16 @@ package protocol EngineClock: Sendable {
 
 /// Starts local worker processes.
 package protocol WorkerLauncher: Sendable {
-  /// Starts the process of a worker, or takes note of the one that already runs, and returns when
-  /// it has ended.
+  /// Starts the process of a worker, or adopts a running one, and returns when it has ended.
   /// - Returns: how it ended, for people.
   func run(_ worker: WorkerID, onStart: @escaping @Sendable () -> Void) async -> String
 }
 
-/// The engine; one for each server process.
+/// The engine. A server process has one.
 package actor Engine {
   package typealias Store = any EventStore & ReadModels & LogReader
 
-  /// What `aipm serve` was told in place of the workflow's.
+  /// Options of `aipm serve` that override the workflow's.
   package struct Overrides: Sendable {
     /// The agent of `--agent command`.
     package var customAgent: AgentProfile?
@@ -60,9 +59,9 @@ package actor Engine {
   private var inFlight = 0
   private var idleWaiters: [CheckedContinuation<Void, Never>] = []
   nonisolated let report: @Sendable (StreamReading) -> Void
-  /// Streams in quarantine, each of which is read again from time to time.
+  /// The quarantined streams, each of which is read again from time to time.
   var rereading: [StreamName: Task<Void, Never>] = [:]
-  /// Branches that a submission under way is about to adopt.
+  /// Branches that a submission in progress is about to adopt.
   var adopted: [AdoptedBranch: DelegationID] = [:]
 
   struct AdoptedBranch: Hashable {
@@ -70,16 +69,16 @@ package actor Engine {
     var name: String
 
     init(repository: RepositoryName, name: String) {
-      // Names that differ by case alone may be one repository.
+      // Names that differ only in case may be one repository.
       self.repository = repository.description.lowercased()
       self.name = name
     }
   }
 
   /// - Parameters:
-  ///   - stampMark: the largest stamp that was ever given out.
-  ///   - workflows: every definition that the log holds, and the present ones.
-  ///   - report: told of each read of a stream that fails, for the server's log.
+  ///   - stampMark: the largest stamp that was ever used.
+  ///   - workflows: all definitions of the log, and the current ones.
+  ///   - report: called for each failed read of a stream, for the server's log.
   package init(
     store: Store, feed: any CommitFeed, forge: any ForgeClient, mirrors: any RepositoryMirrors,
     clock: any EngineClock, launcher: any WorkerLauncher, configuration: EngineCore.Configuration,
@@ -100,9 +99,9 @@ package actor Engine {
       workflows: Dictionary(workflows.map { ($0.digest, $0) }, uniquingKeysWith: { a, _ in a }))
   }
 
-  /// Reads what is live and takes it up, starts the local workers, and begins to tick. A stream
-  /// that cannot be read is put in quarantine, and keeps nothing else from starting.
-  /// - Returns: how many delegations were in flight.
+  /// Reads and resumes live delegations, starts the local workers, and starts the timer. A stream
+  /// that cannot be read is quarantined, and delays nothing else.
+  /// - Returns: the number of delegations in progress.
   /// - Throws: `StoreFault` if the views cannot be read.
   package func start() async throws(StoreFault) -> Int {
     var delegations: [DelegationID: [RecordedEvent]] = [:]
@@ -130,10 +129,10 @@ package actor Engine {
     return rows.count { !$0.state.isTerminal }
   }
 
-  /// Gives out no new work from now on.
+  /// Assigns no new work from now on.
   package func drain() { step(.drain) }
 
-  /// Returns when no effect is under way and the idle local workers have ended, or after `limit`.
+  /// Returns when no effect is in progress and the idle local workers have ended, or after `limit`.
   package func settle(limit: Milliseconds) async {
     guard !isSettled else { return }
     let timeout = Task { [clock] in
@@ -146,7 +145,7 @@ package actor Engine {
 
   var isSettled: Bool { inFlight == 0 && (!core.isDraining || core.hasDrained) }
 
-  /// Ends the clocks. What is under way ends by itself; nothing new is begun by time.
+  /// Stops the timers. Effects in progress end by themselves; no new ones begin.
   package func stop() {
     ticker?.cancel()
     timer?.task.cancel()
@@ -267,7 +266,7 @@ package actor Engine {
     }
   }
 
-  /// One timer, for the first moment that the core waits for.
+  /// One timer, for the next time that the core waits for.
   private func schedule() {
     guard let due = core.nextWake else {
       timer?.task.cancel()
@@ -305,28 +304,28 @@ package actor Engine {
     }
   }
 
-  /// Asks something of a delegation, and returns when it holds or was refused.
+  /// Sends a command to a delegation, and returns when it is done or refused.
   package func command(
     _ id: DelegationID, _ command: DelegationCommand, by actor: Actor
   ) async -> CommandReply {
     await reply { .delegation(id, .command(command, actor, $0)) }
   }
 
-  /// Since when this process works at the delegation's next intent, such as a call of the forge
-  /// that is under way or in line; nil where it does not.
+  /// The start of this process's work at the delegation's next intent, such as a call to the forge
+  /// that is in progress or queued; nil if there is no such work.
   package func underWaySince(_ id: DelegationID) -> Timestamp? { core.executors[id]?.effectBegunAt }
 
-  /// The same of many, in one go.
+  /// The same for many delegations, in one call.
   package func underWaySince(_ ids: [DelegationID]) -> [DelegationID: Timestamp] {
     var all: [DelegationID: Timestamp] = [:]
     for id in ids { all[id] = core.executors[id]?.effectBegunAt }
     return all
   }
 
-  /// Takes note that somebody pushed to the delegation's branch.
+  /// Notes a push to the delegation's branch.
   package func branchMoved(_ id: DelegationID) { step(.delegation(id, .branchMoved)) }
 
-  /// Asks something of a worker.
+  /// Sends a command to a worker.
   package func command(
     _ id: WorkerID, _ command: WorkerCommand, by actor: Actor
   ) async -> CommandReply {
@@ -336,15 +335,15 @@ package actor Engine {
     return await reply { .worker(id, .command(command, actor, $0)) }
   }
 
-  /// The next free stamp: the clock's millisecond, or the one after the last that was given.
+  /// The next free stamp: the clock's millisecond, or the one after the last used stamp.
   func nextStamp() -> Stamp {
     lastStamp = max(lastStamp + 1, clock.now().wall.milliseconds)
     return Stamp(milliseconds: lastStamp)
   }
 
-  // MARK: What workers should be doing
+  // MARK: Workers' plans
 
-  /// Signals whenever the plan of `worker` has changed.
+  /// Signals each change of the worker's plan.
   func planSignal(of worker: WorkerID) -> AsyncStream<Void> {
     let (stream, signal) = AsyncStream.makeStream(
       of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -360,6 +359,6 @@ package actor Engine {
     if planSignals[worker]?.isEmpty ?? false { planSignals[worker] = nil }
   }
 
-  /// How many workers somebody waits for a signal of.
+  /// The number of workers with a waiting caller.
   var signalledWorkers: Int { planSignals.count }
 }

@@ -2,11 +2,10 @@ import Domain
 import EventLog
 import Workflows
 
-/// What the worker protocol asks of the core. What is checked here is checked to save work, and so
-/// that a worker learns early that it is no longer wanted; what makes a stale report harmless is
-/// the comparison of its token in the append.
+/// The worker protocol's queries of the core. They save work, and inform a worker early that its
+/// attempt is over. Safety depends only on the comparison of tokens in the append.
 extension EngineCore {
-  /// - Throws: `WorkerFault.unknown` where that life of the worker is not the present one.
+  /// - Throws: `WorkerFault.unknown` if this is not the current life of the worker.
   package func check(_ id: WorkerID, _ incarnation: Int) throws(WorkerFault) {
     guard let keeper = workers[id], keeper.incarnation == incarnation else { throw .unknown }
     switch keeper.state {
@@ -15,8 +14,8 @@ extension EngineCore {
     }
   }
 
-  /// For each attempt of a worker's journal, whether it goes on: only one that made a commit, and
-  /// that is still the worker's.
+  /// For each attempt of a worker's journal, whether it continues: only if it made a commit and is
+  /// still the worker's.
   package func goesOn(_ journal: [HeldAttempt], of id: WorkerID) -> [Bool] {
     journal.map { entry in
       guard entry.hasCommit, let lease = executors[entry.delegation]?.state.workingLease else {
@@ -26,7 +25,7 @@ extension EngineCore {
     }
   }
 
-  /// Whether this is the present lease of that delegation.
+  /// Whether this is the current lease of the delegation.
   package func holds(_ id: DelegationID, attempt: Int, token: FencingToken) -> Bool {
     guard let lease = executors[id]?.state.lease else { return false }
     return lease.token == token && lease.attempt == attempt
@@ -34,10 +33,9 @@ extension EngineCore {
 
   // MARK: Orders
 
-  /// What the worker should be doing now.
-  /// - Returns: nil while that is not known: after a start the log names its lease, and the head
-  ///   that the attempt stands on is still being read. To say that there is nothing to do would
-  ///   make it drop what it has.
+  /// The worker's current order.
+  /// - Returns: nil if it is not known yet: after a start the log has the lease, but the head of
+  ///   the attempt is still being read. An empty order would make the worker drop its attempt.
   package func order(for id: WorkerID, _ overrides: Engine.Overrides) -> WorkerOrder? {
     guard let keeper = workers[id] else { return nil }
     if keeper.plan == nil, let held = occupied[id],
@@ -65,8 +63,8 @@ extension EngineCore {
       base: d.base, taskFile: workflow.restoredTaskFile(d.request))
   }
 
-  /// An agent that no workflow describes and no flag names is called by its bare name: the worker
-  /// will say that there is no such program.
+  /// An agent that no workflow describes and no flag names is called by its name alone. If there is
+  /// no such program, the worker reports that.
   private static func profile(
     _ name: String, in workflow: Workflow, _ overrides: Engine.Overrides
   ) -> AgentProfile {
@@ -80,8 +78,8 @@ extension EngineCore {
 
   // MARK: Hand-ins
 
-  /// What a commit that a worker brings is to be held against.
-  /// - Throws: `superseded` or `cancelled` where nobody wants it.
+  /// The requirements for a worker's commit.
+  /// - Throws: `superseded` or `cancelled` if the commit is no longer needed.
   package func handIn(
     _ commit: ObjectID, of id: DelegationID, attempt: Int, token: FencingToken
   ) throws(WorkerFault) -> HandIn {
@@ -101,7 +99,7 @@ extension EngineCore {
       })
   }
 
-  /// Whether this commit of the present lease was accepted already: its response was lost.
+  /// Whether this commit of the current lease was accepted before: its response was lost.
   package func isAccepted(
     _ commit: ObjectID, of id: DelegationID, attempt: Int, token: FencingToken
   ) -> Bool {
@@ -112,8 +110,8 @@ extension EngineCore {
 }
 
 extension WorkerFault {
-  /// What a worker is told of the reply to its report.
-  /// - Returns: nil where the report was taken.
+  /// The fault for a worker whose report was refused.
+  /// - Returns: nil if the report was accepted.
   package init?(_ reply: CommandReply) {
     switch reply {
     case .done: return nil

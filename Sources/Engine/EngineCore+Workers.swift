@@ -1,7 +1,7 @@
 import Domain
 import EventLog
 
-/// Workers: their streams, their processes, their silence.
+/// Workers: their streams, processes and silence.
 extension EngineCore {
   mutating func feed(
     _ id: WorkerID, _ input: WorkerKeeper.Input, _ now: Moment, _ actions: inout [Action]
@@ -16,8 +16,8 @@ extension EngineCore {
     feed(id, .command(command, .system, nil), now, &actions)
   }
 
-  /// A worker began a new life. What its last one was working on is taken up again where a commit
-  /// was made, and released at once where none was.
+  /// A worker began a new life. The attempt of its last life continues if it made a commit, and is
+  /// released otherwise.
   mutating func reconcile(
     _ id: WorkerID, journal: [HeldAttempt], local: Bool, _ now: Moment,
     _ actions: inout [Action]
@@ -46,7 +46,7 @@ extension EngineCore {
     }
   }
 
-  /// - Parameter usage: from the worker's journal; nil: what its last heartbeat said.
+  /// - Parameter usage: from the worker's journal; nil for that of its last heartbeat.
   mutating func release(
     _ lease: Lease, of delegation: DelegationID, _ cause: ReleaseCause, _ message: String,
     usage: AgentUsage? = nil, _ now: Moment, _ actions: inout [Action]
@@ -110,8 +110,8 @@ extension EngineCore {
     actions.append(.startProcess(id))
   }
 
-  /// Silence is judged. A tick that came late says that this process was stopped, and not the
-  /// workers: they are all heard from at that moment.
+  /// Judges silences. A late tick means that this process was stopped, not the workers: all count
+  /// as heard from at that time.
   mutating func tick(_ now: Moment, _ actions: inout [Action]) {
     defer { lastTick = now.monotonic }
     startDue(now, &actions)
@@ -119,7 +119,7 @@ extension EngineCore {
     if late { table.hearAll(at: now.monotonic) }
     for id in table.takeSilent(at: now.monotonic, configuration.leases) {
       if let keeper = workers[id] { judge(keeper, now, &actions) }
-      // What the log does not take now is judged again by the next tick.
+      // If the log refuses it now, the next tick judges again.
       table.touch(id)
     }
   }
@@ -128,16 +128,16 @@ extension EngineCore {
     _ keeper: WorkerKeeper, _ now: Moment, _ actions: inout [Action]
   ) {
     let silence = table.silence(of: keeper, at: now.monotonic)
-    let words = "silent for \(silence.count / 1000) s"
+    let reason = "silent for \(silence.count / 1000) s"
     switch (configuration.leases.verdict(silence: silence), keeper.state) {
     case (.alive, _): break
     case (.unhealthy, .registered), (.unhealthy, .draining):
-      command(keeper.id, .markUnhealthy(reason: words), now, &actions)
+      command(keeper.id, .markUnhealthy(reason: reason), now, &actions)
     case (.lost, .registered), (.lost, .draining), (.lost, .unhealthy):
-      command(keeper.id, .lose(reason: words), now, &actions)
-      loseLease(of: keeper.id, .workerLost, "its worker was \(words)", now, &actions)
+      command(keeper.id, .lose(reason: reason), now, &actions)
+      loseLease(of: keeper.id, .workerLost, "its worker was \(reason)", now, &actions)
     case (.lost, .absent), (.lost, .starting), (.lost, .lost), (.lost, .stopped), (.lost, .parked):
-      // Its process ended, or it was given up, and it has not come back.
+      // Its process ended, or it was given up, and it has not returned.
       loseLease(of: keeper.id, .workerLost, "its worker did not come back", now, &actions)
     case (.unhealthy, _): break
     }

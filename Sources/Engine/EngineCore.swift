@@ -1,23 +1,24 @@
-// The engine without its body: every executor, every worker's keeper and the dispatcher, in one
-// value that takes inputs and gives actions. It reads no clock and does no I/O, so the simulation
-// runs this very struct with a world that it makes up.
+// The engine's state machine: all executors, workers' keepers and the dispatcher, in one value that
+// takes inputs and returns actions. It reads no clock and does no I/O, so the simulation runs this
+// type with a simulated environment.
 //
-// What it promises: the same inputs give the same actions. Everything in it can be thrown away and
-// folded again from the log, but for signs of life. A step costs what it touches: what waits, for a
-// worker, a moment or a sign of life, stands in an order of its own (`Dispatcher`, `KeyedHeap`,
-// `WorkerTable`), and no step looks at each delegation or worker. How it fails: a stream that does
-// not fold, or cannot be read, stops its own executor and nothing else.
+// Guarantees: the same inputs give the same actions. All of its state can be folded again from the
+// log, except heartbeats. A step costs what it touches: whatever waits for a worker, a time or a
+// heartbeat is in an ordered collection (`Dispatcher`, `KeyedHeap`, `WorkerTable`), and no step
+// iterates over all delegations or workers.
+//
+// Failures: a stream that does not fold or cannot be read stops only its own executor.
 
 import Domain
 import EventLog
 import ForgePort
 import Workflows
 
-/// A moment on both clocks.
+/// A time on both clocks.
 package struct Moment: Equatable, Sendable {
-  /// What goes into the log, and what waits are counted by. It may be set back.
+  /// For the log and for waits. It may be set back.
   package var wall: Timestamp
-  /// What silence is measured by. It never steps.
+  /// For silences. It is monotonic.
   package var monotonic: Milliseconds
   package init(wall: Timestamp, monotonic: Milliseconds) {
     self.wall = wall
@@ -25,9 +26,9 @@ package struct Moment: Equatable, Sendable {
   }
 }
 
-/// The engine's core; see the head of this file.
+/// The engine's core; see the top of this file.
 package struct EngineCore: Sendable {
-  /// What does not change while a server runs.
+  /// The constants of a server process.
   package struct Configuration: Sendable {
     /// Names of the workers that this server starts itself.
     package var localWorkers: [WorkerID]
@@ -49,36 +50,34 @@ package struct EngineCore: Sendable {
     }
   }
 
-  /// What happened.
+  /// An input.
   package enum Input: Sendable {
-    /// The log as it stands: the streams of all that is live, and of every worker.
+    /// The state of the log: the streams of all live delegations and of every worker.
     case started(delegations: [DelegationID: [RecordedEvent]], workers: [WorkerID: [RecordedEvent]])
     case delegation(DelegationID, Executor.Input)
     case worker(WorkerID, WorkerKeeper.Input)
-    /// A delegation at rest was read because a command waits for it, or one that could not be read
-    /// was read after all.
+    /// A delegation at rest was read for a waiting command, or a quarantined one was read again.
     case loaded(DelegationID, [RecordedEvent])
-    /// The stream could not be read, however often it was tried: nothing is done with it until it
-    /// is read.
+    /// The stream could not be read in all tries: it is quarantined until it is read.
     case unreadable(StreamName, reason: String)
     case submit(DelegationID, Requested, Actor, ReplyID)
-    /// Somebody waits for the delegation's pull request, its failure, or a retry after `until`.
+    /// A caller waits for the delegation's pull request, its failure, or a retry after `until`.
     case follow(DelegationID, until: Timestamp, ReplyID)
-    /// The wait is over: it is answered with what is known.
+    /// The wait is over: the caller gets the current progress.
     case unfollow(DelegationID, ReplyID)
     case registered(WorkerID, journal: [HeldAttempt], local: Bool)
-    /// - Parameter used: what its agent has used so far.
+    /// - Parameter used: the agent's usage so far.
     case heard(WorkerID, agentSilence: Milliseconds?, used: LeaseUse? = nil)
     case process(WorkerID, ProcessNews)
     case workerRestartAsked(WorkerID)
     case tick
-    /// A moment has come that something waited for (`nextWake`).
+    /// The time of `nextWake` has come.
     case wake
-    /// No new work is given out any more.
+    /// Assign no new work.
     case drain
   }
 
-  /// What is told of a local worker's process.
+  /// News of a local worker's process.
   package enum ProcessNews: Equatable, Sendable {
     case started
     case ended(reason: String)
@@ -89,7 +88,7 @@ package struct EngineCore: Sendable {
     package var delegation: DelegationID
     package var attempt: Int
     package var hasCommit: Bool
-    /// What its agent reported.
+    /// The usage that its agent reported.
     package var usage: AgentUsage
     package init(
       delegation: DelegationID, attempt: Int, hasCommit: Bool, usage: AgentUsage = AgentUsage()
@@ -101,8 +100,8 @@ package struct EngineCore: Sendable {
     }
   }
 
-  /// What the agent under a lease has used so far. It is kept in memory only, for the case that its
-  /// worker is lost.
+  /// The usage so far of the agent under a lease. It is kept in memory only, in case the worker is
+  /// lost.
   package struct LeaseUse: Equatable, Sendable {
     package var token: FencingToken
     package var usage: AgentUsage
@@ -112,7 +111,7 @@ package struct EngineCore: Sendable {
     }
   }
 
-  /// What is to be done, by an executor, by a worker's keeper or by the core itself.
+  /// An action of an executor, of a worker's keeper or of the core itself.
   package enum Action: Sendable {
     case append(Append)
     case call(DelegationID, ticket: Int, [Call])
@@ -122,14 +121,14 @@ package struct EngineCore: Sendable {
     /// Answers a `follow`; nil if the delegation is not in memory.
     case progress(ReplyID, SubmissionProgress?)
     case startProcess(WorkerID)
-    /// What the worker should be doing has changed.
+    /// The worker's plan has changed.
     case planChanged(WorkerID)
   }
 
   package private(set) var executors: [DelegationID: Executor] = [:]
   package var workers: [WorkerID: WorkerKeeper] { table.keepers }
   package private(set) var workflows: [String: Workflow]
-  /// The streams that cannot be read, and why.
+  /// The streams that cannot be read, with the reasons.
   package private(set) var unreadable: [StreamName: String] = [:]
   package internal(set) var isDraining = false
 
@@ -137,9 +136,9 @@ package struct EngineCore: Sendable {
   var table = WorkerTable()
   private(set) var dispatcher = Dispatcher()
   private var tokenCounter: Int64 = 0
-  /// Who each worker works for, or is kept free for.
+  /// The delegation that each worker has or is reserved for.
   private(set) var occupied: [WorkerID: DelegationID] = [:]
-  /// Executors that wait for a moment.
+  /// Executors that wait for a time.
   private var wakes = KeyedHeap<DelegationID, Timestamp>()
   private var waitingForLoad: [DelegationID: [Executor.Input]] = [:]
   var followers = Followers()
@@ -153,7 +152,7 @@ package struct EngineCore: Sendable {
   /// Makes a workflow known, by its digest.
   package mutating func define(_ workflow: Workflow) { workflows[workflow.digest] = workflow }
 
-  /// Whether the local workers that have nothing in hand have ended, after a drain.
+  /// Whether the idle local workers have ended after a drain.
   package var hasDrained: Bool {
     workers.values.allSatisfy { keeper in
       switch keeper.process {
@@ -163,9 +162,9 @@ package struct EngineCore: Sendable {
     }
   }
 
-  /// The first moment that something waits for; the input `wake` is due then.
+  /// The next time that something waits for; the input `wake` is due then.
   package var nextWake: Timestamp? {
-    // Nothing is started any more after a drain.
+    // After a drain no worker is started.
     let restart = isDraining ? nil : table.nextRestart
     guard let wake = wakes.first?.rank else { return restart }
     return restart.map { min($0, wake) } ?? wake
@@ -173,8 +172,7 @@ package struct EngineCore: Sendable {
 
   // MARK: Steps
 
-  /// Takes an input in, and says what is to be done. The order of the actions is that of their
-  /// causes.
+  /// Handles an input and returns the actions, in the order of their causes.
   package mutating func step(_ input: Input, now: Moment) -> [Action] {
     var actions: [Action] = []
     switch input {
@@ -261,8 +259,8 @@ package struct EngineCore: Sendable {
     if wasUnreadable { feed(id, .wake, now, &actions) }
   }
 
-  /// Lets go of a stream that cannot be read. Whoever waits for it is told so, and its worker is
-  /// free for others.
+  /// Quarantines a stream that cannot be read. Its waiting callers get an error, and its worker
+  /// becomes free.
   private mutating func quarantine(
     _ stream: StreamName, _ reason: String, _ now: Moment, _ actions: inout [Action]
   ) {
@@ -298,7 +296,7 @@ package struct EngineCore: Sendable {
     actions += advance.actions
     if let moment = advance.wakeAt { wakes.set(id, to: moment) }
     answerFollowers(of: id, &actions)
-    // Whoever has it may have to do something else now.
+    // The worker may have another plan now.
     if let worker = advance.before { table.touch(worker) }
     if let worker = advance.after { table.touch(worker) }
     if advance.before != advance.after {
@@ -316,7 +314,7 @@ package struct EngineCore: Sendable {
     }
   }
 
-  /// Notes who works on what.
+  /// Records the delegation of a worker.
   private mutating func occupy(_ worker: WorkerID, by executor: Executor?) {
     occupied[worker] = executor?.id
     dispatcher.occupy(worker, by: executor?.running)
@@ -346,7 +344,7 @@ package struct EngineCore: Sendable {
 
   // MARK: Dispatch
 
-  /// Tells the dispatcher of the workers that have changed.
+  /// Updates the dispatcher with the changed workers.
   private mutating func followWorkers() {
     for id in table.touched {
       guard let keeper = workers[id], let registration = keeper.state.life?.registration else {
@@ -365,7 +363,7 @@ package struct EngineCore: Sendable {
       let assignee = Executor.Assignee(
         worker: pairing.worker, incarnation: pairing.incarnation, token: nextToken())
       feed(pairing.delegation, .assign(assignee), now, &actions)
-      // Where the clock was set back, its moment has not come after all.
+      // If the clock was set back, the delegation is not ready after all.
       if occupied[pairing.worker] == nil { dispatcher.occupy(pairing.worker, by: nil) }
     }
   }
@@ -375,14 +373,14 @@ package struct EngineCore: Sendable {
     return FencingToken(epoch: configuration.epoch, counter: tokenCounter)
   }
 
-  /// What the workers that were touched should be doing now.
+  /// Updates the plans of the changed workers.
   private mutating func plan(_ actions: inout [Action]) {
     for id in table.touched {
       let plan = occupied[id].flatMap { executors[$0]?.plan }
       let isNew = table.update(id) { $0.follow(plan) }
       if isNew ?? false { actions.append(.planChanged(id)) }
       table.watch(id, isOccupied: occupied[id] != nil, configuration.leases)
-      // Those that come once and go for good would else be kept for the life of this process.
+      // Workers that have left for good must not be kept for the life of this process.
       if occupied[id] == nil, workers[id]?.hasLeft ?? false {
         table.remove(id)
         dispatcher.forget(id)

@@ -1,9 +1,9 @@
 import Domain
 import Workflows
 
-/// What the dispatcher and the workers are told of an executor.
+/// An executor's data for the dispatcher and the workers.
 extension Executor {
-  /// The worker that has the delegation, or is kept free for it.
+  /// The worker that has the delegation or is reserved for it.
   var worker: WorkerID? { state.workingLease?.worker ?? assignee?.worker }
 
   var candidate: Dispatcher.Candidate? {
@@ -15,13 +15,13 @@ extension Executor {
       requesterLimit: workflow?.limits.perRequester)
   }
 
-  /// What counts against the limits of its repository and its requester.
+  /// Counts against the limits of its repository and its requester.
   var running: Dispatcher.Running? {
     guard let request = state.delegation?.request else { return nil }
     return Dispatcher.Running(repository: request.repository, requester: request.requester)
   }
 
-  /// What the worker that has the delegation should be doing; nil until its head is known.
+  /// The plan for the delegation's worker; nil until the head is known.
   var plan: WorkerPlan? {
     guard let lease = state.workingLease, let d = state.delegation else { return nil }
     let head: ObjectID
@@ -30,7 +30,7 @@ extension Executor {
     } else if let prepared {
       head = prepared.head
     } else if d.cancelRequested, let commit = d.taskCommit {
-      // Nothing will be checked out, so the branch's head is not waited for.
+      // Nothing will be checked out, so the branch's head is not needed.
       head = commit
     } else {
       return nil
@@ -39,15 +39,15 @@ extension Executor {
   }
 }
 
-/// What one step of an executor changes for others. The executor is changed in place: a copy of it
-/// would cost more than most steps.
+/// The changes of one step that concern others. The executor is changed in place: a copy would cost
+/// more than most steps.
 struct Advance {
   var actions: [EngineCore.Action]
   var wakeAt: Timestamp?
-  /// The worker that had it before, and that has it now.
+  /// The worker before and after the step.
   var before: WorkerID?
   var after: WorkerID?
-  /// nil where it does not wait for a worker.
+  /// nil if it does not wait for a worker.
   var candidate: Dispatcher.Candidate?
   var isAtRest: Bool
 

@@ -1,11 +1,13 @@
-// The executor of one delegation: fold the stream, derive the next intent, perform it so that doing
-// it twice is harmless, record the outcome. Starting, restarting and taking over are this same
-// line; there is no code for recovery.
+// The executor of one delegation: folds the stream, derives the next intent, performs it in a way
+// that is safe to repeat, and records the outcome. Starts, restarts and take-overs use the same
+// path; there is no separate recovery code.
 //
-// It is a core without I/O: `step` takes what happened and gives back what to do. It promises that
-// one append and one effect at most are under way at any time, that nothing is decided on a state
-// that is not on disk, and that a wait is one that the log knows of. How it fails: an event that
-// the state does not allow quarantines the stream, and the executor does nothing more with it.
+// It is a state machine without I/O: `step` takes an input and returns actions.
+//
+// Guarantees: at most one append and one effect are in progress. Every decision is based on a state
+// on disk. Every wait is in the log.
+//
+// Failures: an event that the state does not allow quarantines the stream, and the executor stops.
 
 import Domain
 import EventLog
@@ -14,27 +16,27 @@ import Projections
 import Workflows
 
 package struct Executor: Sendable {
-  /// What happened.
+  /// An input.
   package enum Input: Sendable {
-    /// The append that was asked for is on disk.
+    /// The requested append is on disk.
     case recorded([RecordedEvent])
     case notRecorded(AppendFault)
-    /// The stream as it stands, after a conflict.
+    /// The current stream, after a conflict.
     case reloaded([RecordedEvent])
-    /// The stream cannot be read: nothing more is done with it.
+    /// The stream cannot be read: the executor stops.
     case unreadable(CorruptStream)
     case answered(ticket: Int, [Answer])
     case command(DelegationCommand, Actor, ReplyID?)
     /// A worker is free for it.
     case assign(Assignee)
-    /// Somebody pushed to the branch: its head is to be read again before it is handed out.
+    /// Somebody pushed to the branch: its head must be read again before it is assigned.
     case branchMoved
     case wake
   }
 
   package typealias Action = EngineCore.Action
 
-  /// A worker that is kept free for this delegation until it was dispatched.
+  /// A worker that is reserved for this delegation until it is dispatched.
   package struct Assignee: Equatable, Sendable {
     package var worker: WorkerID
     package var incarnation: Int
@@ -43,37 +45,37 @@ package struct Executor: Sendable {
 
   package let id: DelegationID
   package private(set) var state = DelegationState.absent
-  /// The user's words; nil where they were redacted.
+  /// The user's text; nil if it was redacted.
   package private(set) var text: TaskText?
   package private(set) var workflow: Workflow?
   private let capabilities: ForgeCapabilities
   package private(set) var corrupt: CorruptStream?
   package private(set) var assignee: Assignee?
-  /// The branch's head as it was read last, and when.
+  /// The last head that was read from the branch, and when.
   package private(set) var prepared: (head: ObjectID, at: Timestamp)?
 
   private var writer = StreamWriter<DelegationCommand>()
   private var effect: (any Effect)? {
     didSet { if effect == nil { effectBegunAt = nil } }
   }
-  /// Since when this process works at the next intent; nil while it does not.
+  /// The start of this process's work at the next intent; nil if there is no such work.
   package private(set) var effectBegunAt: Timestamp?
   private var ticket = 0
-  /// True while the last milestone was appended by this process and nothing went wrong since.
+  /// True if this process appended the last milestone and nothing has failed since.
   private var fresh = false
-  /// Where the branch's event stands in the log: it goes into the task commit's trailer.
+  /// The position and hash of the branch's event, for the task commit's trailer.
   private var branchRecord: (position: Int64, hash: [UInt8])?
-  /// The last commit that was accepted, and the last failure with its words: comments tell of them.
+  /// The last accepted commit, and the last failure with its text, for comments.
   private var generated: Generated?
   private(set) var failed: Failed?
-  /// What the last attempt used of the network.
+  /// The network use of the last attempt.
   private var network: NetworkUse?
   /// When the last step asked to be woken; nil if it waits for something else.
   package private(set) var wakeAt: Timestamp?
-  /// No append before this moment: the disk was full.
+  /// No append before this time, because the disk was full.
   private var blockedUntil: Timestamp?
 
-  /// A head that was read longer ago is read again before it is handed out.
+  /// An older head is read again before it is assigned.
   static let preparedFor = Milliseconds.seconds(10)
 
   /// - Parameter capabilities: the optional features of the forge.
@@ -83,7 +85,7 @@ package struct Executor: Sendable {
     self.capabilities = capabilities
   }
 
-  /// The executor of a delegation as the log has it.
+  /// The executor of a delegation, from the log.
   package init(
     id: DelegationID, events: [RecordedEvent], workflows: [String: Workflow],
     capabilities: ForgeCapabilities = .init()
@@ -93,13 +95,13 @@ package struct Executor: Sendable {
     workflow = state.delegation.flatMap { workflows[$0.request.workflow.digest] }
   }
 
-  /// Nothing is under way and nothing more will be, unless somebody asks.
+  /// Nothing is in progress, and nothing happens without a command.
   package var isAtRest: Bool {
     writer.isIdle && effect == nil && (state.name?.isTerminal ?? true)
       && (state.nextIntent == nil || corrupt != nil)
   }
 
-  /// Ready to be given to a worker: not waiting for anything else.
+  /// Whether it waits for a worker and for nothing else.
   package func isReady(at now: Timestamp) -> Bool {
     guard case .dispatch = state.nextIntent, writer.isIdle, corrupt == nil, assignee == nil,
       effect == nil
@@ -109,8 +111,8 @@ package struct Executor: Sendable {
 
   // MARK: Steps
 
-  /// Takes an input in, and says what is to be done.
-  /// - Parameter now: of the wall clock; waits are counted by it.
+  /// Handles an input and returns the actions.
+  /// - Parameter now: the wall clock; waits are counted by it.
   package mutating func step(_ input: Input, now: Timestamp) -> [Action] {
     var actions: [Action] = []
     wakeAt = nil
@@ -149,13 +151,13 @@ package struct Executor: Sendable {
       wakeAt = due
       return
     }
-    // The worker is kept until the log names it, or what is next is something else.
+    // The worker is reserved until the log names it, or the next intent is another one.
     if case .dispatch = intent {} else { assignee = nil }
     begin(intent, now, &actions)
     decideNext(now, &actions)
   }
 
-  /// Decides on the commands that wait, up to the first that leads to an append.
+  /// Decides the waiting commands, up to the first one that leads to an append.
   private mutating func decideNext(_ now: Timestamp, _ actions: inout [Action]) {
     while let entry = writer.next() {
       if let corrupt {
@@ -198,7 +200,7 @@ package struct Executor: Sendable {
     switch fault {
     case .full, .overloaded:
       guard let reply = entry.reply else {
-        // What was done in the world is recorded when there is room; nothing is done meanwhile.
+        // The result of an effect is recorded when there is space; nothing else is done until then.
         writer.enqueueFirst(entry)
         blockedUntil = now + .seconds(1)
         return
@@ -214,7 +216,7 @@ package struct Executor: Sendable {
     case .duplicate, .stampTaken:
       if let reply = entry.reply { actions.append(.reply(reply, .failed(fault))) }
     case .damaged, .io, .closed:
-      // Nothing can be recorded, so nothing more is done: the next start finds out what was.
+      // Nothing can be recorded, so nothing more is done: the next start looks up what was done.
       effect = nil
       corrupt = CorruptStream(event: "-", state: "-", reason: "the log takes no events")
       if let reply = entry.reply { actions.append(.reply(reply, .failed(fault))) }
@@ -244,7 +246,7 @@ package struct Executor: Sendable {
       if case .dispatched = event { network = nil }
       if case .networkUsed(let event) = event { network = event.use }
       if case .branchCreated = event { branchRecord = (recorded.position, recorded.hash) }
-      // A new lease, or the end of one, is a reason to read the head again.
+      // After a new lease or the end of one the head is read again.
       if case .released = event { prepared = nil }
       if case .retryRequested = event { prepared = nil }
     }
@@ -261,8 +263,8 @@ package struct Executor: Sendable {
     }
     switch intent {
     case .dispatch:
-      // Without a worker nothing is read of the branch: it would be old when there is one, and a
-      // long queue would stand in the way of those whose turn it is.
+      // The branch is read only if a worker is free: earlier the head would be outdated when one
+      // is, and a long queue would delay the delegations whose turn it is.
       guard let assignee else { return }
       if prepared.map({ now - $0.at <= Self.preparedFor }) ?? false {
         record(
@@ -307,7 +309,7 @@ package struct Executor: Sendable {
   private mutating func settle(_ outcome: Outcome, _ now: Timestamp) {
     switch outcome {
     case .record(.recordFound) where state.lease != nil:
-      // Found while it was being handed out: the lease ends, and `PRCreated` adopts it.
+      // The commit was found during the assignment: the lease ends, and `PRCreated` adopts it.
       guard let lease = state.lease else { return }
       record(
         .endAttempt(
@@ -325,7 +327,7 @@ package struct Executor: Sendable {
     writer.enqueueFirst(.init(command: command, actor: .system, reply: nil))
   }
 
-  // MARK: What effects are made of
+  // MARK: Contexts of effects
 
   private var context: EffectContext? {
     guard let delegation = state.delegation, let workflow, let text else { return nil }
@@ -339,7 +341,7 @@ package struct Executor: Sendable {
           failure: failed, usage: usage, refusals: refusals)), capabilities: capabilities)
   }
 
-  /// What the agent of the last attempt used, for people.
+  /// The usage of the last attempt's agent, for people.
   private var usage: String? {
     if case .failed = state { return failed?.usage.summary }
     return generated?.usage.summary ?? generated?.figures?.usageText
@@ -352,7 +354,7 @@ package struct Executor: Sendable {
   }
 
   private var unreadable: StepFault {
-    let missing = text == nil ? "the user's words were redacted" : "its workflow is not known"
+    let missing = text == nil ? "the user's text was redacted" : "its workflow is not known"
     return StepFault(
       step: state.step, kind: .final(.forgeRefused, retryable: false),
       message: "the delegation cannot go on: \(missing)", hint: "Submit it again.")
@@ -366,7 +368,7 @@ extension RetryPolicy {
 }
 
 extension DelegationEvent {
-  /// Whether the next effect's own conflict is look-up enough after this event.
+  /// Whether the next effect's own conflict is a sufficient look-up after this event.
   var isMilestone: Bool {
     switch self {
     case .requested, .baseResolved, .branchCreated, .taskCommitted, .pullRequestCreated,

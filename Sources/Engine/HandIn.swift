@@ -1,4 +1,4 @@
-// What a worker hands in, what it is held against, and what comes of it.
+// A worker's hand-in, its requirements, and its result.
 
 import Domain
 import Screening
@@ -10,24 +10,24 @@ package struct HandIn: Equatable, Sendable {
   package var delegation: DelegationID
   package var attempt: Int
   package var commit: ObjectID
-  /// The head that it must stand on.
+  /// The required parent.
   package var parent: ObjectID
-  /// The message that it must have, to the byte.
+  /// The required message, compared as bytes.
   package var message: String
   /// Folders and files that must not change, as the workflow names them.
   package var refusedPaths: [String]
-  /// What looks like a credential and is none, as the workflow says.
+  /// The workflow's exemptions from the search for credentials.
   package var exemptions: SecretExemptions
-  /// How many bytes all files that it adds or changes may have together, and the most files that a
-  /// change may hold.
+  /// The most bytes of all added and changed files together, and the most files of a change.
   package var bytesMax: Int
   package var filesMax: Int
-  /// How large its pack may be.
+  /// The largest size of the pack.
   package var packBytesMax: Int { Workflow.Limits.packBytesMax(changed: bytesMax) }
-  /// A file that must be as it is in another commit, and counts as no change; nil: none.
+  /// A file that must be the same as in another commit, and is not counted as a change; nil for
+  /// none.
   package var restored: Restored?
 
-  /// A file, and the commit that it is to be taken from.
+  /// A file, and the commit with its required content.
   package struct Restored: Equatable, Sendable {
     package var path: String
     package var base: ObjectID
@@ -97,12 +97,12 @@ extension HandIn {
   }
 }
 
-/// What a commit that was taken in changes.
+/// The changes of an accepted commit.
 package struct HandInFigures: Equatable, Sendable {
   package var filesChanged: Int
   package var insertions: Int
   package var deletions: Int
-  /// Paths that nothing forbids and that people should look at; the first of them.
+  /// The first paths that are allowed but that people should look at.
   package var flagged: [String]
 
   package init(
@@ -115,13 +115,13 @@ package struct HandInFigures: Equatable, Sendable {
   }
 }
 
-/// Why a hand-in was not taken.
+/// Why a hand-in was refused.
 package enum HandInRefusal: Error, Equatable, Sendable {
-  /// The change breaks a rule: no other try of the same commit will do.
+  /// The change breaks a rule: the same commit will be refused again.
   case refused(message: String, hint: String?)
-  /// The pack is not whole, or is not the commit that was named.
+  /// The pack is incomplete, or does not contain the named commit.
   case malformed(String)
-  /// The server's own disk or git failed, as a probe of its own has shown: the worker keeps the
-  /// commit and tries again.
+  /// The server's own disk or git failed, as a probe has shown: the worker keeps the commit and
+  /// tries again.
   case unavailable(String)
 }

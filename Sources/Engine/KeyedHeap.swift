@@ -18,7 +18,7 @@ package struct KeyedHeap<Key: Hashable & Sendable, Rank: Comparable & Sendable>:
   package var isEmpty: Bool { nodes.isEmpty }
   package var count: Int { nodes.count }
 
-  /// The key of the least rank.
+  /// The key with the lowest rank.
   package var first: (key: Key, rank: Rank)? { nodes.first.map { ($0.key, $0.rank) } }
 
   /// nil if the key is not in the queue.
@@ -42,7 +42,7 @@ package struct KeyedHeap<Key: Hashable & Sendable, Rank: Comparable & Sendable>:
     if index < nodes.count { settle(last, at: index) }
   }
 
-  /// Takes out every key whose rank is at most `limit`.
+  /// Removes every key whose rank is at most `limit`.
   /// - Returns: those keys, lowest rank first.
   package mutating func take(through limit: Rank) -> [Key] {
     var taken: [Key] = []

@@ -1,12 +1,12 @@
 // The engine's port to the server's mirrors of repositories. The cores make calls and read answers;
-// the module Mirrors carries them out with git, and the simulation makes the answers up.
+// the module Mirrors carries them out with git, and the simulation computes answers.
 
 import Domain
 import ForgePort
 
-/// Work on the server's mirror of a repository, and between the mirror and the forge.
+/// A call to the server's mirror of a repository, or between the mirror and the forge.
 package enum GitCall: Equatable, Sendable {
-  /// Brings the branch into the mirror and reads its commits after `after`, oldest first.
+  /// Fetches the branch into the mirror and reads its commits after `after`, oldest first.
   case fetch(RepositoryName, branch: String, after: ObjectID)
   /// `git push --force-with-lease=branch:expected`.
   case push(RepositoryName, branch: String, sha: ObjectID, expected: ObjectID)
@@ -45,7 +45,8 @@ package struct MirrorFault: Error, Equatable, Sendable {
     case notFound
     /// The remote refused the update: the lease is stale, or a rule forbids it.
     case rejected(stale: Bool)
-    /// The repository is too large, or contains objects that could harm whoever checks it out.
+    /// The repository is too large, or contains objects that could harm a machine that checks it
+    /// out.
     case refused
     /// The commit is no longer in the mirror.
     case objectMissing
@@ -75,8 +76,8 @@ package protocol RepositoryMirrors: Sendable {
   /// - Parameter pack: the path of the pack.
   func accept(_ handIn: HandIn, pack: String) async throws(HandInRefusal)
 
-  /// Counts the change of a commit that `accept` has taken.
-  /// - Returns: nil if the mirror does not have it.
+  /// Counts the changes of an accepted commit.
+  /// - Returns: nil if the mirror does not have the commit.
   func figures(of handIn: HandIn) async throws(HandInRefusal) -> HandInFigures?
 
   /// The patch between two commits of the mirror, for people; at most `limit` bytes.

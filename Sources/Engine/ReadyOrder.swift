@@ -18,7 +18,7 @@ import Domain
 struct ReadyOrder: Sendable {
   typealias Candidate = Dispatcher.Candidate
 
-  /// Older is less. No two delegations are of the same age.
+  /// Older is less. No two delegations have the same age.
   struct Age: Comparable, Sendable {
     var stamp: Stamp
     var delegation: DelegationID
@@ -47,14 +47,14 @@ struct ReadyOrder: Sendable {
     var agent: String?
     var priority: Int
     var requester: String
-    /// nil: no limit.
+    /// nil for no limit.
     var requesterLimit: Int?
   }
 
   private struct QueueKey: Hashable, Sendable {
     var share: ShareKey
     var repository: RepositoryName
-    /// nil: no limit.
+    /// nil for no limit.
     var repositoryLimit: Int?
 
     init(_ candidate: Candidate) {
@@ -68,21 +68,21 @@ struct ReadyOrder: Sendable {
 
   private struct Queue: Sendable {
     var waiting = KeyedHeap<DelegationID, Age>()
-    /// Its repository is at its limit; it is in no share.
+    /// Whether its repository is at its limit; then it is in no share.
     var isParked = false
   }
 
   private struct Share: Sendable {
     /// Those queues that are not parked.
     var queues = KeyedHeap<QueueKey, Age>()
-    /// Its requester is at the limit; it is in no order.
+    /// Whether its requester is at the limit; then it is in no order.
     var isParked = false
   }
 
   private struct Requester: Sendable {
     var underWay = 0
     var waiting = 0
-    /// The turn at which it was served last; 0 where that is not remembered.
+    /// The turn at which it was served last; 0 if that was forgotten.
     var servedAt: Int64 = 0
     /// Its shares that are in an order.
     var shares: Set<ShareKey> = []
@@ -108,12 +108,13 @@ struct ReadyOrder: Sendable {
   private var remembered = 0
   private var idle: Set<String> = []
 
-  /// More turns than these are remembered only of those who have something waiting or under way.
+  /// Above this number, turns are remembered only of requesters with waiting or running
+  /// delegations.
   private static let rememberedMax = 1000
 
   var isEmpty: Bool { candidates.isEmpty }
 
-  /// The agents that somebody waits for whose limits have not been found reached.
+  /// The agents with waiting delegations that are not known to be at a limit.
   var agents: [String?] { Array(orders.keys) }
 
   // MARK: Waiting delegations
@@ -179,7 +180,7 @@ struct ReadyOrder: Sendable {
     }
   }
 
-  // MARK: Whose turn it is
+  // MARK: Order
 
   /// The rank of the next delegation for `agent` that is below its limits.
   mutating func first(for agent: String?) -> Rank? {
@@ -195,7 +196,7 @@ struct ReadyOrder: Sendable {
     return nil
   }
 
-  /// Takes a delegation out because it was given to a worker.
+  /// Removes a delegation because it was assigned to a worker.
   mutating func serve(_ delegation: DelegationID) -> Candidate? {
     guard let candidate = remove(delegation) else { return nil }
     turn += 1

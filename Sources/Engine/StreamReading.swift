@@ -10,7 +10,7 @@ import Projections
 package struct StreamReading: Equatable, Sendable {
   /// The result of a try.
   package enum Outcome: Equatable, Sendable {
-    /// It failed, and is tried again after this time.
+    /// The read failed, and is tried again after this time.
     case failed(again: Milliseconds)
     /// It failed so often that the stream is quarantined.
     case quarantined
@@ -24,7 +24,7 @@ package struct StreamReading: Equatable, Sendable {
 }
 
 extension Engine {
-  /// How often a stream is read before it is given up.
+  /// The most tries before a stream is quarantined.
   struct ReadTries {
     var most: Int
     var backoff: Backoff
@@ -36,7 +36,7 @@ extension Engine {
       most: 6, backoff: Backoff(first: .seconds(2), maximum: .seconds(60)))
   }
 
-  /// How long after it was given up a stream is read again.
+  /// The wait before a quarantined stream is read again.
   static let readAgainAfter = Milliseconds.seconds(60)
 
   /// The quarantined streams and the reasons: they cannot be read, or their events do not follow
@@ -92,8 +92,8 @@ extension Engine {
 }
 
 extension WorkerRow {
-  /// Whether a start reads the worker's stream. A worker of another host that has ended or is
-  /// parked, and has no work, is read when it registers.
+  /// Whether a start reads the worker's stream. A worker of another host that is stopped or
+  /// lost, and has no delegation, is read when it registers.
   var mayComeBack: Bool {
     switch state {
     case .stopped, .lost: local || delegation != nil

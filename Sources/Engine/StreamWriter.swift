@@ -15,8 +15,8 @@ package enum CommandReply: Equatable, Sendable {
   case failed(AppendFault)
 }
 
-/// The commands of one stream, one append at a time: each is decided on the state that the one
-/// before it left on disk.
+/// The commands of one stream, one append at a time: each is decided on the state after the one
+/// before it was stored.
 struct StreamWriter<Command: Sendable>: Sendable {
   struct Entry: Sendable {
     var command: Command
@@ -36,13 +36,13 @@ struct StreamWriter<Command: Sendable>: Sendable {
   /// Results of effects are recorded before further requests.
   mutating func enqueueFirst(_ entry: Entry) { queue.insert(entry, at: 0) }
 
-  /// The next command to decide on; nil while an append is under way.
+  /// The next command to decide; nil while an append is in progress.
   mutating func next() -> Entry? {
     guard appending == nil, !queue.isEmpty else { return nil }
     return queue.removeFirst()
   }
 
-  /// `entry` led to `events`: the append to make.
+  /// `entry` led to `events`. Returns the append to make.
   mutating func begin(
     _ entry: Entry, stream: StreamName, events: [Event], correlation: String
   ) -> Append {
@@ -60,7 +60,7 @@ struct StreamWriter<Command: Sendable>: Sendable {
     return entry
   }
 
-  /// The append did not happen.
+  /// The append failed.
   mutating func abandon() -> Entry? {
     let entry = appending
     appending = nil

@@ -1,24 +1,24 @@
 import Domain
 import EventLog
 
-/// What became of a submission.
+/// The result of a submission.
 package enum SubmissionReply: Equatable, Sendable {
-  /// It is on disk and under way.
+  /// It is on disk and in progress.
   case accepted(DelegationID)
-  /// The same request was made before under its key.
+  /// The same request was made before with this key.
   case repeated(DelegationID)
   /// The key was used before for another body.
   case keyReused
-  /// Another delegation is at work on the branch that was to be adopted.
+  /// Another delegation uses the branch that was to be adopted.
   case branchTaken(by: DelegationID)
   case failed(AppendFault)
 }
 
 extension Engine {
-  /// Makes a delegation durable and begins with it.
+  /// Makes a delegation durable and starts it.
   /// - Parameters:
-  ///   - request: its stamp is replaced; unless it adopts a branch, the stamp is appended to the name
-  ///     of its branch.
+  ///   - request: its stamp is replaced; unless it adopts a branch, the stamp is appended to the
+  ///     name of its branch.
   ///   - id: a UUIDv7 that no other delegation has.
   package func submit(_ request: Requested, id: DelegationID) async -> SubmissionReply {
     guard case .adopt = request.kind else { return await record(request, id: id) }
@@ -32,8 +32,7 @@ extension Engine {
     return await record(request, id: id)
   }
 
-  /// The delegation that is at work on a branch; the one that was made under the same key is no
-  /// other.
+  /// The delegation that uses a branch; a delegation with the same key does not count.
   private func owner(
     of branch: AdoptedBranch, besides key: Requested.IdempotencyKey?
   ) -> DelegationID? {
@@ -62,10 +61,10 @@ extension Engine {
     }
   }
 
-  /// Waits until a delegation has a pull request, has ended, or will not be tried again in time.
-  /// The core answers from its own state, so no view is read.
+  /// Waits until a delegation has a pull request, has ended, or will not be retried in time. The
+  /// core answers from its own state, so no view is read.
   /// - Parameter limit: how long to wait; if the caller is cancelled, the wait ends at once.
-  /// - Returns: how far it is then; nil if it is not in memory, because it ended before or cannot be
+  /// - Returns: the progress; nil if it is not in memory, because it ended before or cannot be
   ///   read.
   package func follow(_ id: DelegationID, limit: Milliseconds) async -> SubmissionProgress? {
     let reply = nextReply()
@@ -87,7 +86,7 @@ extension Engine {
   }
 }
 
-/// How far a delegation is, for whoever submitted it.
+/// The progress of a delegation, for its submitter.
 package struct SubmissionProgress: Equatable, Sendable {
   package var id: DelegationID
   package var stamp: Stamp
@@ -122,10 +121,10 @@ struct Followers: Sendable {
   private var waiting: [DelegationID: [(reply: ReplyID, until: Timestamp)]] = [:]
   private(set) var count = 0
 
-  /// Whether somebody waits for this delegation.
+  /// Whether a caller waits for this delegation.
   func wait(for id: DelegationID) -> Bool { waiting[id] != nil }
 
-  /// - Returns: false if too many wait already.
+  /// - Returns: false if too many callers wait already.
   mutating func insert(_ reply: ReplyID, of id: DelegationID, until end: Timestamp) -> Bool {
     guard count < Self.countMax else { return false }
     waiting[id, default: []].append((reply, end))
@@ -138,7 +137,7 @@ struct Followers: Sendable {
     !removeAll(id) { $0.reply == reply }.isEmpty
   }
 
-  /// Removes those that `isDue` names by the end of their wait.
+  /// Removes the callers whose end of wait `isDue` selects.
   mutating func take(_ id: DelegationID, where isDue: (Timestamp) -> Bool) -> [ReplyID] {
     removeAll(id) { isDue($0.until) }
   }
@@ -166,7 +165,7 @@ extension EngineCore {
     actions.append(.progress(reply, executor?.progress))
   }
 
-  /// Answers those who wait for what the delegation has come to.
+  /// Answers the callers that wait for the current state of the delegation.
   mutating func answerFollowers(of id: DelegationID, _ actions: inout [Action]) {
     guard followers.wait(for: id) else { return }
     let executor = executors[id]
@@ -176,8 +175,8 @@ extension EngineCore {
 }
 
 extension Executor {
-  /// Whether there is nothing to wait for until `end`: it has its pull request, it has ended, or
-  /// its next try comes later.
+  /// Whether waiting until `end` is useless: it has its pull request, it has ended, or its next try
+  /// comes later.
   fileprivate func hasAnswer(before end: Timestamp) -> Bool {
     guard let d = state.delegation else { return false }
     if d.pullRequest != nil || state.name?.isTerminal == true { return true }

@@ -1,7 +1,7 @@
 import Domain
 import Workflows
 
-/// How a delegation finds its own commits among others.
+/// Identifies a delegation's own commits.
 package enum Trailers {
   /// Whether this is the commit of TASK.md of that delegation.
   package static func isTaskCommit(_ message: String, of id: DelegationID) -> Bool {

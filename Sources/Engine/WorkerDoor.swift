@@ -3,11 +3,11 @@ import EventLog
 import Projections
 import Workflows
 
-/// What the worker protocol asks of the engine. Whatever a worker says is compared with the log in
-/// the append; what is checked before is checked to save work, not to be safe.
+/// The worker protocol's calls to the engine. Reports of workers are compared with the log in the
+/// append. Earlier checks save work; safety does not depend on them.
 extension Engine {
   /// Begins a life of a worker.
-  /// - Returns: its incarnation, and for each attempt of the journal whether it goes on.
+  /// - Returns: its incarnation, and for each attempt of the journal whether it continues.
   package func register(
     _ registration: WorkerRegistration
   ) async throws(WorkerFault) -> (incarnation: Int, goesOn: [Bool]) {
@@ -26,8 +26,8 @@ extension Engine {
     return (incarnation, goesOn)
   }
 
-  /// Takes a sign of life of a worker.
-  /// - Parameter used: what its agent has used so far.
+  /// Handles a worker's heartbeat.
+  /// - Parameter used: the agent's usage so far.
   package func heard(
     _ id: WorkerID, incarnation: Int, agentSilence: Milliseconds?,
     used: EngineCore.LeaseUse? = nil
@@ -36,8 +36,8 @@ extension Engine {
     step(.heard(id, agentSilence: agentSilence, used: used))
   }
 
-  /// A worker that an operator runs ends in good order. What becomes of one that the server runs is
-  /// seen by its process.
+  /// A worker of an operator ends regularly. The end of a worker of the server is seen from its
+  /// process.
   package func left(_ id: WorkerID, incarnation: Int) async throws(WorkerFault) {
     try core.check(id, incarnation)
     guard core.workers[id]?.process == .remote else { return }
@@ -69,18 +69,19 @@ extension Engine {
 
   // MARK: Reports
 
-  /// Records that the agent runs.
+  /// Records that the agent started.
   package func generating(
     _ start: GenerationStarted, of id: DelegationID, by worker: WorkerID
   ) async throws(WorkerFault) {
     try outcome(of: await command(id, .startGenerating(start), by: actor(worker)))
   }
 
-  /// Takes the pack of a hand-in into the mirror. The commit is checked and kept there; `finish`
+  /// Unpacks the pack of a hand-in into the mirror. The commit is checked and kept there; `finish`
   /// accepts it.
   /// - Parameters:
-  ///   - pack: the path of a file that holds the pack.
-  ///   - usage: what the agent reported. If the change breaks a rule, the attempt ends here.
+  ///   - pack: the path of a file with the pack.
+  ///   - usage: the usage that the agent reported. If the change breaks a rule, the attempt ends
+  ///     here.
   package func accept(
     commit: ObjectID, pack: String, of id: DelegationID, attempt: Int, token: FencingToken,
     by worker: WorkerID, usage: AgentUsage = AgentUsage()
@@ -93,8 +94,8 @@ extension Engine {
     }
   }
 
-  /// The result of an attempt that made a commit. What it changes is counted in the mirror, so
-  /// nothing is kept in memory between `accept` and this call.
+  /// The result of an attempt that made a commit. Its changes are counted in the mirror, so nothing
+  /// is kept in memory between `accept` and this call.
   /// - Throws: `packMissing` if the mirror does not have the commit: it was lost since, or the pack
   ///   never came.
   package func finish(
@@ -139,7 +140,7 @@ extension Engine {
       .endAttempt(end), network, of: id, attempt: end.attempt, token: end.token, by: worker)
   }
 
-  /// The agent was ended because of a cancellation.
+  /// The agent was stopped because of a cancellation.
   package func stopped(
     attempt: Int, token: FencingToken, usage: AgentUsage = AgentUsage(), of id: DelegationID,
     by worker: WorkerID, network: NetworkUse? = nil
@@ -149,7 +150,7 @@ extension Engine {
       attempt: attempt, token: token, by: worker)
   }
 
-  /// Records how an attempt ended, in one append with what it used of the network.
+  /// Records the end of an attempt, in one append with its network use.
   private func record(
     _ report: DelegationCommand, _ network: NetworkUse?, of id: DelegationID, attempt: Int,
     token: FencingToken, by worker: WorkerID
@@ -162,18 +163,18 @@ extension Engine {
     try outcome(of: await command(id, whole, by: actor(worker)))
   }
 
-  /// Whether this is the present lease of that delegation.
+  /// Whether this is the current lease of the delegation.
   package func holds(_ id: DelegationID, attempt: Int, token: FencingToken) -> Bool {
     core.holds(id, attempt: attempt, token: token)
   }
 
-  /// Whether a worker other than this one holds the present lease of that delegation.
+  /// Whether another worker has the current lease of the delegation.
   package func isLeased(_ id: DelegationID, toOtherThan worker: WorkerID) -> Bool {
     core.executors[id]?.state.lease.map { $0.worker != worker } ?? false
   }
 
-  /// What a worker may check out: the commit that its lease stands on; nil where the lease is not
-  /// its own.
+  /// The commit that a worker may check out: the head of its lease; nil if the lease is not the
+  /// worker's.
   package func checkout(
     of id: DelegationID, attempt: Int, token: FencingToken, by worker: WorkerID
   ) -> (repository: RepositoryName, head: ObjectID)? {
@@ -184,7 +185,7 @@ extension Engine {
     return (repository, plan.head)
   }
 
-  /// How many bytes of output an attempt may keep; nil where the lease is not the present one.
+  /// The most bytes of output that an attempt may keep; nil if the lease is not the current one.
   package func outputLimit(_ id: DelegationID, _ attempt: Int, _ token: FencingToken) -> Int? {
     guard holds(id, attempt: attempt, token: token) else { return nil }
     return core.executors[id]?.workflow?.limits.outputBytesMax
@@ -196,31 +197,32 @@ extension Engine {
     if let fault = WorkerFault(reply) { throw fault }
   }
 
-  // MARK: What is shown of workers
+  // MARK: Workers for display
 
-  /// When each worker was heard from last, and for how long its agent has said nothing.
+  /// When each worker was last heard from, and how long its agent has been silent.
   package func signsOfLife() -> [WorkerID: (heardAt: Timestamp, agentSilence: Milliseconds?)] {
     core.workers.compactMapValues { keeper in
       keeper.lastHeardAt.map { ($0, keeper.agentSilence) }
     }
   }
 
-  /// How long one generation of a workflow may take; nil where the workflow is not known.
+  /// The time limit of one generation of a workflow; nil if the workflow is not known.
   package func generationLimit(digest: String) -> Milliseconds? {
     overrides.agentTimeout ?? core.workflows[digest]?.agentTimeout
   }
 
-  /// Starts a local worker again: at once where it was parked or stopped, else when it has drained.
+  /// Starts a local worker again: at once if it was parked or stopped, otherwise when it has
+  /// drained.
   package func restart(_ id: WorkerID) { step(.workerRestartAsked(id)) }
 
-  /// The agents that the workers which are there have found.
+  /// The agents that the present workers have found.
   package func agentsFound() -> Set<String> {
     core.dispatcher.openAgents
   }
 
-  /// Why a delegation to this agent would come to nothing: the workers are there, and none has it.
-  /// - Returns: those workers; nil where some worker has it, where there is no worker yet, or where
-  ///   one has not said yet what it has.
+  /// Checks that an agent is available.
+  /// - Returns: the workers, if none of them has the agent; nil if some worker has it, if there is
+  ///   no worker yet, or if one has not reported its agents yet.
   package func workersWithout(_ agent: String) -> [WorkerID]? {
     if core.dispatcher.isOpen(agent) { return nil }
     var without: [WorkerID] = []

@@ -1,24 +1,24 @@
 import Domain
 import EventLog
 
-/// Keeps one worker: its stream, its signs of life, and, for a local one, its process.
+/// Keeps one worker: its stream, its heartbeats, and, for a local one, its process.
 ///
-/// Signs of life are not facts: they are kept here, on a clock that never steps, and are gone with
-/// the server; each start counts every worker as heard from at that moment.
+/// Heartbeats are not facts: they are kept in memory, on a monotonic clock. After a start every
+/// worker counts as heard from at that time.
 package struct WorkerKeeper: Sendable {
-  /// What happened.
+  /// An input.
   package enum Input: Sendable {
     case recorded([RecordedEvent])
     case notRecorded(AppendFault)
     case reloaded([RecordedEvent])
-    /// The stream cannot be read: what is asked of the worker is refused until it is read.
+    /// The stream cannot be read: commands to the worker are refused until it is read.
     case unreadable(CorruptStream)
     case command(WorkerCommand, Actor, ReplyID?)
   }
 
   /// The process of a local worker.
   package enum Process: Equatable, Sendable {
-    /// Started elsewhere.
+    /// Started by somebody else.
     case remote
     case starting
     case running
@@ -29,14 +29,14 @@ package struct WorkerKeeper: Sendable {
   package let id: WorkerID
   package private(set) var state = WorkerState.absent
   package var process = Process.remote
-  /// When it was heard from last, on the monotonic clock.
+  /// When it was last heard from, on the monotonic clock.
   package var lastHeard: Milliseconds
   package var lastHeardAt: Timestamp?
   package var agentSilence: Milliseconds?
   private var used: EngineCore.LeaseUse?
-  /// When the process ended, oldest first, as far as the policy looks back.
+  /// When the process ended, oldest first, within the window of the policy.
   package var ends: [Timestamp] = []
-  /// The revision of what it should be doing.
+  /// The revision of its plan.
   package var revision: Int64
   package var plan: WorkerPlan?
   /// It ends for good when it is idle.
@@ -44,8 +44,8 @@ package struct WorkerKeeper: Sendable {
   /// It is started again when it has drained.
   package var restartAsked = false
 
-  /// What the worker was told last.
-  package var toldToDrain = false
+  /// Whether its last plan asked it to drain.
+  package var drainRequested = false
 
   private var writer = StreamWriter<WorkerCommand>()
   /// Why its stream cannot be read.
@@ -57,18 +57,18 @@ package struct WorkerKeeper: Sendable {
     self.revision = revision
   }
 
-  /// May be given work.
+  /// Whether it may be given work.
   package var isFree: Bool {
     guard case .registered = state, writer.isIdle, !leaves, corrupt == nil else { return false }
     return true
   }
 
-  /// It is there, or will soon be: somebody has its agents.
+  /// Whether it is present or will be soon: its agents are available.
   var isPresent: Bool {
     switch state {
     case .registered, .draining, .unhealthy, .starting: true
     case .absent, .parked, .stopped, .lost:
-      // A local worker whose process runs has not registered yet, and will have what it had.
+      // A local worker whose process runs has not registered yet, and will have the same agents.
       switch process {
       case .starting, .running, .waiting: true
       case .remote, .ended: false
@@ -76,14 +76,14 @@ package struct WorkerKeeper: Sendable {
     }
   }
 
-  /// A worker of another machine has ended in good order. If it comes back, it registers, and its
+  /// Whether a worker of another host has ended regularly. If it returns, it registers, and its
   /// stream is read then.
   var hasLeft: Bool {
     guard case .stopped = state, process == .remote, writer.isIdle else { return false }
     return true
   }
 
-  /// Is to end when it has nothing in hand.
+  /// Whether it should end when it is idle.
   package var drains: Bool {
     if case .draining = state { return true }
     return leaves
@@ -91,16 +91,16 @@ package struct WorkerKeeper: Sendable {
 
   package var incarnation: Int? { state.life?.registration.incarnation }
 
-  /// Whether it matters when it was heard from: a silence would change its state or end a lease.
+  /// Whether its silence matters: it would change the worker's state or end a lease.
   func isMissed(whileOccupied isOccupied: Bool) -> Bool {
     switch state {
     case .registered, .draining, .unhealthy: true
-    // `absent` and occupied: its stream cannot be read.
+    // `absent` with a delegation: its stream cannot be read.
     case .absent, .starting, .parked, .stopped, .lost: isOccupied
     }
   }
 
-  /// Takes note of a sign of life.
+  /// Records a heartbeat.
   /// - Returns: whether the worker counts as unhealthy.
   mutating func hear(
     at now: Moment, agentSilence: Milliseconds?, used: EngineCore.LeaseUse?
@@ -113,7 +113,7 @@ package struct WorkerKeeper: Sendable {
     return false
   }
 
-  /// What the agent of a lease had used when the worker was last heard from; nil if unknown.
+  /// The agent's usage under a lease at the last heartbeat; nil if unknown.
   func usage(under token: FencingToken) -> AgentUsage? {
     used?.token == token ? used?.usage : nil
   }
@@ -125,7 +125,7 @@ package struct WorkerKeeper: Sendable {
     case park
   }
 
-  /// Takes note that its process has ended.
+  /// Records that its process has ended.
   mutating func end(at now: Timestamp, _ policy: RestartPolicy) -> Sequel {
     var isLeaving = leaves
     if case .draining = state, !restartAsked { isLeaving = true }
@@ -146,17 +146,17 @@ package struct WorkerKeeper: Sendable {
     }
   }
 
-  /// Takes note of what it should be doing now.
-  /// - Returns: whether that is something else than before; the revision has risen then.
+  /// Records its current plan.
+  /// - Returns: whether the plan changed; then the revision has increased.
   mutating func follow(_ plan: WorkerPlan?) -> Bool {
-    guard self.plan != plan || toldToDrain != drains else { return false }
+    guard self.plan != plan || drainRequested != drains else { return false }
     self.plan = plan
-    toldToDrain = drains
+    drainRequested = drains
     revision += 1
     return true
   }
 
-  /// Takes an input in, and says what is to be done.
+  /// Handles an input and returns the actions.
   package mutating func step(_ input: Input) -> [EngineCore.Action] {
     var actions: [EngineCore.Action] = []
     switch input {
@@ -170,7 +170,7 @@ package struct WorkerKeeper: Sendable {
         writer.enqueueFirst(entry)
         return [.read(.worker(id), loads: false)]
       }
-      // What the log could not take is seen again by the next tick; who waits is told.
+      // If the log refused it, the next tick sees it again; a waiting caller gets the error.
       if let reply = entry.reply { actions.append(.reply(reply, .failed(fault))) }
     case .reloaded(let events):
       state = .absent
@@ -211,13 +211,13 @@ package struct WorkerKeeper: Sendable {
     writer.follow(events)
     for recorded in events {
       guard case .worker(let event) = recorded.event else { continue }
-      // A stream of a worker that does not fold is shown by the view; the worker registers anew.
+      // A worker's stream that does not fold is shown by the view; the worker registers again.
       if let next = try? state.evolve(event, at: recorded.time) { state = next }
     }
   }
 }
 
-/// What a worker should be doing, in the engine's words.
+/// A worker's plan, in the engine's types.
 package struct WorkerPlan: Equatable, Sendable {
   package var delegation: DelegationID
   package var lease: Lease

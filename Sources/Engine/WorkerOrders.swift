@@ -5,9 +5,9 @@ import Workflows
 
 /// Why a worker's call was refused.
 package enum WorkerFault: Error, Equatable, Sendable {
-  /// This life of the worker is not known: it is to register.
+  /// This life of the worker is unknown: it has to register.
   case unknown
-  /// The attempt is somebody else's now, or over.
+  /// Another worker has the attempt, or it is over.
   case superseded
   case cancelled
   /// The change breaks a rule; the attempt is over.
@@ -16,7 +16,7 @@ package enum WorkerFault: Error, Equatable, Sendable {
   case malformed(String)
   /// This server does not have the pack of the commit: it must be sent before the result.
   case packMissing
-  /// Come again.
+  /// Try again later.
   case unavailable(String)
 }
 
@@ -49,7 +49,7 @@ package struct WorkerOrder: Sendable {
   package var drain: Bool
 }
 
-/// One attempt, with everything that a worker needs for it.
+/// One attempt, with all data that a worker needs for it.
 package struct WorkerAssignment: Sendable {
   package var delegation: DelegationID
   package var lease: Lease

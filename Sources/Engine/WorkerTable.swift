@@ -1,19 +1,19 @@
 import Domain
 import EventLog
 
-/// The keepers of all workers, and what is to be looked at when, so that nothing ever looks at each
-/// of them: which have changed since the last step, which are to be started again, and of which a
-/// silence is to be judged.
+/// The keepers of all workers, with indexes so that no step iterates over all of them: which
+/// workers have changed since the last step, which are to be started again, and whose silence is
+/// due.
 struct WorkerTable: Sendable {
   private(set) var keepers: [WorkerID: WorkerKeeper] = [:]
-  /// Those whose plan, freedom or silence may have changed.
+  /// Workers whose plan, availability or silence may have changed.
   private var changed: Set<WorkerID> = []
   /// Local workers that wait for their next start.
   private var restarts = KeyedHeap<WorkerID, Timestamp>()
-  /// Not before which moment of the monotonic clock a silence is to be judged. A sign of life moves
-  /// no entry: one that comes due is set anew by what was heard meanwhile.
+  /// The earliest time on the monotonic clock to judge a silence. A heartbeat moves no entry: an
+  /// entry that comes due is moved to the time that follows from the last heartbeat.
   private var silences = KeyedHeap<WorkerID, Milliseconds>()
-  /// When all of them counted as heard from, because this process stood still.
+  /// When all workers counted as heard from, because this process was stopped.
   private var allHeardAt: Milliseconds?
 
   // MARK: Changes
@@ -29,8 +29,8 @@ struct WorkerTable: Sendable {
     silences.remove(id)
   }
 
-  /// Changes a worker in its place; every change but a sign of life goes through here.
-  /// - Returns: nil where there is no such worker.
+  /// Changes a worker in place. Every change except a heartbeat uses this.
+  /// - Returns: nil if there is no such worker.
   @discardableResult
   mutating func update<Value>(
     _ id: WorkerID, _ body: (inout WorkerKeeper) -> Value
@@ -54,7 +54,7 @@ struct WorkerTable: Sendable {
     }
   }
 
-  /// Takes note of a sign of life, which changes nothing else.
+  /// Records a heartbeat, which changes nothing else.
   /// - Returns: whether the worker was unhealthy.
   mutating func hear(
     _ id: WorkerID, at now: Moment, agentSilence: Milliseconds?, used: EngineCore.LeaseUse?
@@ -63,20 +63,20 @@ struct WorkerTable: Sendable {
     return keepers.values[index].hear(at: now, agentSilence: agentSilence, used: used)
   }
 
-  /// What the worker has to do may have changed.
+  /// Marks the worker's plan as possibly changed.
   mutating func touch(_ id: WorkerID) { changed.insert(id) }
 
-  /// Those that have changed, in the order of their names.
+  /// The changed workers, in the order of their names.
   var touched: [WorkerID] { changed.sorted() }
 
   mutating func forgetTouched() { changed.removeAll(keepingCapacity: true) }
 
   // MARK: Starts
 
-  /// When the first local worker is to be started again.
+  /// When the next local worker is to be started again.
   var nextRestart: Timestamp? { restarts.first?.rank }
 
-  /// Takes those whose next start is due.
+  /// Removes and returns the workers whose next start is due.
   mutating func takeRestarts(at now: Timestamp) -> [WorkerID] {
     restarts.take(through: now).sorted()
   }
@@ -85,12 +85,12 @@ struct WorkerTable: Sendable {
 
   mutating func hearAll(at now: Milliseconds) { allHeardAt = now }
 
-  /// How long ago the worker was heard from.
+  /// The time since the worker was heard from.
   func silence(of keeper: WorkerKeeper, at now: Milliseconds) -> Milliseconds {
     now - max(keeper.lastHeard, allHeardAt ?? keeper.lastHeard)
   }
 
-  /// Has the worker's silence judged in time, where a silence would mean something.
+  /// Schedules the judgement of the worker's silence, if a silence matters.
   mutating func watch(_ id: WorkerID, isOccupied: Bool, _ policy: LeasePolicy) {
     guard let keeper = keepers[id], keeper.isMissed(whileOccupied: isOccupied) else { return }
     let due = keeper.lastHeard + policy.unhealthyAfter
@@ -98,8 +98,8 @@ struct WorkerTable: Sendable {
     silences.set(id, to: due)
   }
 
-  /// Takes those whose silence has become too long, as far as that can be told without a look at
-  /// each; the caller has those watched that it has judged.
+  /// Removes and returns the workers whose silence may be too long. The caller schedules those that
+  /// it has judged again.
   mutating func takeSilent(at now: Milliseconds, _ policy: LeasePolicy) -> [WorkerID] {
     silences.take(through: now).filter { id in
       guard let keeper = keepers[id] else { return false }

@@ -15,7 +15,7 @@ package struct BundleHeader: Equatable, Sendable {
   package var head: LogHead
   /// The positions of this delegation's events whose text was redacted.
   package var redacted: [Int64]
-  /// The definition that the delegation was requested under; its digest is the SHA-256 of it.
+  /// The workflow definition of the delegation; its digest is the definition's SHA-256.
   package var workflow: (name: String, digest: String, source: String?)?
 
   package init(
@@ -32,14 +32,14 @@ package struct BundleHeader: Equatable, Sendable {
   package static func == (a: Self, b: Self) -> Bool { a.json == b.json }
 
   package var json: JSONValue {
-    func place(_ head: LogHead) -> JSONValue {
+    func encode(_ head: LogHead) -> JSONValue {
       .object([
         "position": .integer(head.position), "hash": .string(Hex.encode(head.hash)),
       ])
     }
     return .object([
       "format": .string(Self.format), "delegation": .string(delegation.rawValue),
-      "before": place(before), "head": place(head),
+      "before": encode(before), "head": encode(head),
       "redacted": .array(redacted.map { .integer($0) }),
       "workflow": workflow.map {
         .object([
@@ -52,7 +52,7 @@ package struct BundleHeader: Equatable, Sendable {
 
   /// - Throws: `CodecFault` if the line is invalid.
   init(_ json: JSONValue) throws(CodecFault) {
-    func place(_ json: JSONValue) -> LogHead? {
+    func decode(_ json: JSONValue) -> LogHead? {
       guard let position = json["position"].integerValue, position >= 0,
         let hash = json["hash"].stringValue.flatMap({ Hex.decode($0) }), hash.count == 32
       else { return nil }
@@ -61,8 +61,8 @@ package struct BundleHeader: Equatable, Sendable {
     guard json["format"].stringValue == Self.format else {
       throw CodecFault(type: "bundle", reason: "its first line is no \(Self.format)")
     }
-    guard let id = json["delegation"].stringValue, let before = place(json["before"]),
-      let head = place(json["head"]), let redacted = json["redacted"].arrayValue
+    guard let id = json["delegation"].stringValue, let before = decode(json["before"]),
+      let head = decode(json["head"]), let redacted = json["redacted"].arrayValue
     else {
       throw CodecFault(type: "bundle", reason: "its first line is incomplete")
     }
@@ -92,8 +92,8 @@ package struct BundleWriter: Sendable {
     self.positions = Set(positions)
   }
 
-  /// Takes the next event in.
-  /// - Returns: the lines that are complete, each with its end.
+  /// Takes the next event.
+  /// - Returns: the complete lines, each with its line end.
   package mutating func take(_ event: StoredEvent) -> String {
     if isShown(event) { return flush() + event.json.canonicalText + "\n" }
     guard let leaf = try? LogHash.leaf(of: event) else {

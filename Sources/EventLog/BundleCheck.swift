@@ -9,15 +9,15 @@ package struct BundleCheck: Sendable {
   package private(set) var events: [StoredEvent] = []
   /// The faults, in the order of the bundle.
   package private(set) var faults: [String] = []
-  /// The chain as it was followed up to here.
+  /// The chain up to here.
   private var chain = LogHead.empty
-  /// Redacted events that no event of the file explains yet.
+  /// Redacted events whose redaction is not recorded in the file yet.
   private var unexplained: Set<Int64> = []
   private static let faultsMax = 100
 
   package init() {}
 
-  /// Takes the next line in.
+  /// Checks the next line.
   package mutating func take(_ line: [UInt8]) {
     guard let json = try? JSONValue(json: line) else { return note("a line is no JSON") }
     do throws(CodecFault) {

@@ -107,7 +107,7 @@ package struct ByteWriter: ~Copyable {
     text.withUTF8 { append(json: UnsafeRawBufferPointer($0)) }
   }
 
-  /// The same of UTF-8.
+  /// The same for UTF-8.
   mutating func append(json utf8: UnsafeRawBufferPointer) {
     append(UInt8(ascii: "\""))
     // The bytes that need no escape, usually all, are copied at once.

@@ -15,7 +15,7 @@ package enum Event: Equatable, Sendable {
   }
 }
 
-/// The types of events, by their number in the log. A number is never reused for another type.
+/// The types of events by their numbers in the log. A number is never reused for another type.
 package enum EventType: Int, CaseIterable, Sendable {
   case requested = 1
   case branchCreated = 2

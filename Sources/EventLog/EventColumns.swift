@@ -82,7 +82,7 @@ import Text
   case retryable = "retryable flag"
 
   // The rest of the envelope.
-  /// The canonical JSON of the facts that have no column; NULL if there are none.
+  /// The canonical JSON of the facts that have no column; NULL if all have one.
   case detail = "detail TEXT"
   case payloadHash = "payload_hash BLOB NOT NULL"
   case hash = "hash BLOB NOT NULL"
@@ -113,9 +113,9 @@ import Text
   var declaration: ColumnDeclaration { Self.table[index] }
 }
 
-/// What the table says of one column.
+/// The declaration of one column.
 package struct ColumnDeclaration: Sendable {
-  /// What a column holds.
+  /// The type of a column.
   package enum Kind: String, Sendable {
     case envelope
     /// A text that repeats: adjacent rows share one copy in memory.

@@ -3,7 +3,7 @@ import Domain
 import Text
 
 extension UUIDText {
-  /// A UUIDv7 of this time that is like no other.
+  /// A unique UUIDv7 of this time.
   package static func fresh(at time: Timestamp) -> String {
     var ids = EventIDs()
     var random = SystemRandomNumberGenerator()
@@ -26,7 +26,7 @@ package struct EventIDs: Sendable {
     counter = UInt16(id[6] & 15) << 8 | UInt16(id[7])
   }
 
-  /// The next id; those of one maker rise.
+  /// The next id. The ids of one generator ascend.
   package mutating func next(
     at time: Timestamp, using random: inout some RandomNumberGenerator
   ) -> [UInt8] {

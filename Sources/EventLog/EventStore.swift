@@ -28,7 +28,7 @@ package struct LogHead: Equatable, Sendable {
   package static let empty = LogHead(position: 0, hash: LogHash.genesis)
 }
 
-/// Events to be written to one stream, as one.
+/// Events to append to one stream in one transaction.
 package struct Append: Sendable {
   package var stream: StreamName
   /// The current version of the stream; 0 if it does not exist.
@@ -36,7 +36,7 @@ package struct Append: Sendable {
   package var events: [Event]
   package var actor: Actor
   package var correlation: String?
-  /// The id of the event that the first of these follows from; the others follow from each other.
+  /// The id of the event that caused the first of these; the others are caused by the one before.
   package var causation: String?
 
   package init(
@@ -65,11 +65,11 @@ extension Append {
   }
 }
 
-/// Why an append did not happen.
+/// Why an append failed.
 package enum AppendFault: Error, Equatable, Sendable {
   /// The stream is at another version.
   case conflict(actual: Int64)
-  /// A delegation was requested under this key before.
+  /// A delegation was requested with this key before.
   case duplicate(of: DelegationID, body: String)
   /// The stamp of the request belongs to another delegation.
   case stampTaken
@@ -77,12 +77,12 @@ package enum AppendFault: Error, Equatable, Sendable {
   case corrupt(CorruptStream)
   /// The disk is full. Nothing was written; appends work again when there is space.
   case full
-  /// Too many appends wait.
+  /// The queue of appends is full.
   case overloaded
   /// The log is corrupt or older than the separate head file. Nothing is written; the text is the
   /// reason.
   case damaged(String)
-  /// The disk failed in a commit, and whether it happened is not known.
+  /// The disk failed during a commit, so its outcome is unknown.
   case io(String)
   case closed
 }
@@ -95,9 +95,9 @@ package enum RedactionFault: Error, Equatable, Sendable {
   case noText(Int64)
   /// Its text was redacted before.
   case redactedBefore(Int64)
-  /// Its delegation has not ended, and still needs them.
+  /// The delegation has not ended, and still needs the text.
   case underWay(Int64)
-  /// It is a workflow's definition, without which the delegations under it cannot be understood.
+  /// The event is a workflow definition, which the delegations under it need.
   case definition(Int64)
   case append(AppendFault)
 }
@@ -116,7 +116,7 @@ package struct StoreFault: Error, Equatable, Sendable, CustomStringConvertible {
 /// The writing side of a store, and its streams. `ReadModels` and `LogReader` are the other sides.
 /// Code outside a store's own module must not assume that it is a file.
 package protocol EventStore: Sendable {
-  /// Writes `append` whole, and returns when that is on disk.
+  /// Appends all events of `append`, and returns when they are on disk.
   func append(_ append: Append) async throws(AppendFault) -> [RecordedEvent]
 
   /// Removes the texts of events and their salts permanently, and appends one `system.redacted` for

@@ -16,7 +16,7 @@ package struct LineFile: Sendable {
     self.path = path
   }
 
-  /// Hands each line that is not blank to `body`, in order, until it returns false.
+  /// Passes each line that is not blank to `body`, in order, until it returns false.
   package func forEachLine(_ body: ([UInt8]) throws -> Bool) throws {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw fault() }

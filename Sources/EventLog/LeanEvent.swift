@@ -23,7 +23,7 @@ package enum StreamKey: Hashable, Sendable {
   }
 }
 
-/// An event as a fold takes it: without text, and with details only if a row depends on them.
+/// An event for a fold: without text, and with details only if a row depends on them.
 package struct LeanEvent: Sendable {
   package var position: Int64
   package var stream: StreamKey

@@ -1,17 +1,18 @@
 import Screening
 import Text
 
-/// Takes credentials out of words before they are stored: tokens of known shapes, what the operator
-/// has configured, and every credential that AIPM itself holds. Any number of texts can be masked
-/// at once; the time is linear in each but for patterns that the operator wrote.
+/// Masks credentials in texts before they are stored: tokens of known shapes, the operator's
+/// configured secrets, and every credential of AIPM itself. It can be used by several threads at
+/// once. The time is linear in the text, except for the operator's patterns.
 package struct SecretMask: Sendable {
-  /// What stands in the place of a credential in words.
+  /// The replacement of a credential in texts.
   package static let replacement = "***"
-  /// No credential that is looked for across two pieces of an output is longer, in bytes.
+  /// The longest credential that is found across two pieces of an output, in bytes.
   package static let lengthMax = SecretSearch.reach
 
   private let search: SecretSearch
-  /// Read anew for each text: a `Regex` cannot be used by two at once, and nobody is to wait.
+  /// Compiled again for each text: a `Regex` cannot be used by two threads at once, and none should
+  /// wait.
   private let patterns: [String]
 
   /// A pattern that is invalid.
@@ -20,10 +21,10 @@ package struct SecretMask: Sendable {
   }
 
   /// - Parameters:
-  ///   - secrets: credentials that are masked wherever they stand, also in base64, in hex and in
-  ///     URLs; shorter ones than eight bytes are passed over.
-  ///   - patterns: regular expressions of what else is masked.
-  /// - Throws: `Fault` for a pattern that is invalid, or that fits an empty text.
+  ///   - secrets: credentials that are masked everywhere, also in base64, in hex and in URLs; those
+  ///     shorter than eight bytes are ignored.
+  ///   - patterns: regular expressions of other texts to mask.
+  /// - Throws: `Fault` for a pattern that is invalid or matches an empty text.
   package init(secrets: [String], patterns: [String] = []) throws(Fault) {
     search = SecretSearch(values: secrets, purpose: .masking)
     self.patterns = patterns
@@ -57,8 +58,8 @@ package struct SecretMask: Sendable {
     return String(decoding: out + bytes[rest...], as: UTF8.self)
   }
 
-  /// Bytes of an output with each credential struck out, none longer or shorter than before.
-  /// - Returns: nil where there was none.
+  /// The bytes of an output with credentials overwritten; the length stays the same.
+  /// - Returns: nil if there was no credential.
   package func struckOut(_ bytes: [UInt8]) -> [UInt8]? {
     var rest: SecretSearch.Rest?
     return struckOut(bytes, from: 0, &rest)
@@ -66,13 +67,14 @@ package struct SecretMask: Sendable {
 
   /// The same for an output that comes in pieces.
   /// - Parameters:
-  ///   - start: where the new piece begins; what stands before was masked, and may be the beginning
-  ///     of a credential that ends in this piece.
-  ///   - rest: of a credential that reached to `start`; then of one that reaches to the end.
+  ///   - start: the start of the new piece. The bytes before it were masked, and may be the
+  ///     beginning of a credential that ends in this piece.
+  ///   - rest: the rest of a credential that reached to `start`; then of one that reaches to the
+  ///     end.
   package func struckOut(
     _ bytes: [UInt8], from start: Int, _ rest: inout SecretSearch.Rest?
   ) -> [UInt8]? {
-    // Each byte one character, so that places in the text are places in the bytes.
+    // Each byte becomes one character, so that offsets in the text are offsets in the bytes.
     let text =
       patterns.isEmpty ? "" : String(decoding: bytes.map { $0 < 0x80 ? $0 : 1 }, as: UTF8.self)
     let ranges = merged(search.ranges(in: bytes, from: start, &rest), with: text)
@@ -86,8 +88,8 @@ package struct SecretMask: Sendable {
     return bytes
   }
 
-  /// Where credentials stand, with what fits the patterns that are configured: in order, and none
-  /// over another.
+  /// The ranges of credentials, with those of the configured patterns, in order and without
+  /// overlaps.
   private func merged(_ found: [Range<Int>], with text: String) -> [Range<Int>] {
     if patterns.isEmpty { return found }
     var all = found
@@ -106,7 +108,7 @@ package struct SecretMask: Sendable {
 
 /// An append whose events are encoded, without the credentials that a mask finds in their texts.
 package struct EncodedAppend: Sendable {
-  /// Its events are those that were encoded: masked.
+  /// The append with masked events.
   package private(set) var append: Append
   package private(set) var encoded: [EncodedEvent]
 
@@ -129,7 +131,7 @@ package struct EncodedAppend: Sendable {
 }
 
 extension JSONValue {
-  /// The same with credentials taken out of its texts.
+  /// The same with credentials in its texts masked.
   fileprivate func masked(by mask: SecretMask) -> JSONValue {
     switch self {
     case .null, .bool, .integer, .number: self

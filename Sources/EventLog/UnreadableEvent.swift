@@ -6,11 +6,11 @@ import Text
 /// if its type is unknown or one of its columns is corrupt. Readers of the log show such an event
 /// with its columns and the reason, and continue with the next one.
 extension StoredEvent {
-  /// The type in the envelope of an event that cannot be decoded. It is no type of an event, so
-  /// that a client which selects by type ignores such an envelope.
+  /// The type in the envelope of an event that cannot be decoded. It is not the type of any event,
+  /// so a client that selects by type ignores such an envelope.
   package static let unreadableType = "unreadable"
 
-  /// An event that was decoded, as a store keeps it.
+  /// A decoded event, as a store keeps it.
   package init(_ event: RecordedEvent) {
     let encoded = EventCodec.encode(event.event)
     var facts = encoded.facts
@@ -33,7 +33,7 @@ extension StoredEvent {
   /// True if there was a text and it was redacted.
   package var isRedacted: Bool { salt.isEmpty && payloadHash != LogHash.emptyPayload }
 
-  /// Why its text cannot be redacted; nil if it can, as far as the event itself says.
+  /// Why its text cannot be redacted; nil if the event itself allows it.
   package var redactionFault: RedactionFault? {
     if type == Int64(EventType.workflowDefined.rawValue) { return .definition(position) }
     if isRedacted { return .redactedBefore(position) }

@@ -82,10 +82,10 @@ extension GitHubClient {
     case 401:
       return [.bad("credential", body?.text ?? "401", configuration.credential.renewalHint)]
     case _:
-      let said = body?.text ?? "it does not answer as the API does"
+      let message = body?.text ?? "it does not answer as the API does"
       return [
         .bad(
-          "forge", "\(configuration.apiURL) answered \(response.status): \(said)",
+          "forge", "\(configuration.apiURL) answered \(response.status): \(message)",
           "Check AIPM_GITHUB_API_URL: of GitHub Enterprise it is https://HOST/api/v3.")
       ]
     }

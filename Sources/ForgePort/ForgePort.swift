@@ -4,7 +4,7 @@
 // these types. An adapter, such as the module ForgeGitHub, implements them for one kind of forge.
 // A new kind of forge is a new adapter: one folder that conforms to `ForgeAdapter`.
 //
-// Guarantees: nothing here is specific to one forge. A call names what it wants, not a
+// Guarantees: nothing here is specific to one forge. A call is an operation, not a
 // request. A fault says what it means, not which status or text the forge answered with. Rules for
 // names, optional features, webhooks, and the user name that git needs are asked of the adapter.
 //

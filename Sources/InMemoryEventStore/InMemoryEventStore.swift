@@ -91,7 +91,7 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
     }
   }
 
-  /// Every event, and the digests of the views as they were kept while these were written.
+  /// Every event, and the current digests of the views.
   package func wholeNow() -> (events: [RecordedEvent], digests: [ViewName: ViewDigest]) {
     state.withLock { ($0.events, $0.digests) }
   }
@@ -258,7 +258,7 @@ extension InMemoryEventStore.State {
   /// The events as a store keeps them.
   var stored: some BidirectionalCollection<StoredEvent> { events.lazy.map { StoredEvent($0) } }
 
-  /// The views against a projector that folded the whole log.
+  /// Compares the views with a projector that folded the whole log.
   func compare(with fresh: Projector) -> Comparison {
     var comparison = Comparison()
     for view in ViewName.allCases {

@@ -2,14 +2,14 @@ import Synchronization
 
 /// How often git failed on a commit without a fault of the machine.
 final class FailureCounts: Sendable {
-  /// So often the same commit is tried.
+  /// The most tries of one commit.
   static let triesMax = 3
   private static let knownMax = 1000
 
   private let counts = Mutex<[String: Int]>([:])
 
-  /// Takes note of a failure.
-  /// - Returns: whether it is to be tried again.
+  /// Counts a failure.
+  /// - Returns: whether to try again.
   func mayTryAgain(_ commit: String) -> Bool {
     counts.withLock { counts in
       if counts.count >= Self.knownMax { counts.removeAll() }

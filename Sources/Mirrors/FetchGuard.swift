@@ -48,16 +48,16 @@ enum FetchGuard {
       kind: .refused,
       message: "git's checks refuse what \(repository) holds: \(fault)",
       hint:
-        "An object of the branch's history could harm the machine that checks it out: look at it with "
-        + "git fsck.")
+        "An object of the branch's history could harm the machine that checks it out: look at it "
+        + "with git fsck.")
   }
 }
 
 extension FetchGuard {
   /// Whether a fetch brought nothing because the forge's repository is shallow. Git only warns
   /// about that (2.39, builtin/fetch.c).
-  static func isFromShallow(_ said: String) -> Bool {
-    said.utf8.split(separator: 10).contains { line in
+  static func isFromShallow(_ output: String) -> Bool {
+    output.utf8.split(separator: 10).contains { line in
       line.starts(with: "warning: rejected ".utf8)
         && line.suffix(43).elementsEqual("shallow roots are not allowed to be updated".utf8)
     }

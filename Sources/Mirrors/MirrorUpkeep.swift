@@ -7,7 +7,7 @@ extension GitMirrors {
   /// Removes mirrors by age and size, and repacks the others. The next fetch makes a removed mirror
   /// again. A mirror that was used within the hour stays, and so does a commit that waits for its
   /// push: its delegation uses the mirror until then, or has failed.
-  /// - Parameter inUse: whether work on a repository, by its path, is under way.
+  /// - Parameter inUse: whether a repository, by its path, is in use.
   package func collect(
     _ limits: CacheLimits, inUse: @Sendable (String) async -> Bool
   ) async {

@@ -10,8 +10,8 @@ import Processes
 extension MirrorFault {
   /// The fault of a fetch or push that failed before it reached the refs.
   init(remote fault: GitFault, _ repository: RepositoryName) {
-    let said = fault.standardError.lowercased()
-    func says(_ words: String...) -> Bool { words.contains { said.contains($0) } }
+    let output = fault.standardError.lowercased()
+    func outputContains(_ words: String...) -> Bool { words.contains { output.contains($0) } }
     self.init(kind: .noAnswer, message: "\(fault)")
     switch fault.cause {
     case .executableNotFound, .notStarted, .broken:
@@ -21,28 +21,28 @@ extension MirrorFault {
     case .timedOut, .cancelled: return
     case nil: break
     }
-    if says(
+    if outputContains(
       "returned error: 401", "returned error: 403", "authentication failed",
       "could not read username", "could not read password")
     {
       kind = .unauthorized
-    } else if says("returned error: 404", "returned error: 410", "repository not found")
-      || said.contains("repository '") && said.contains("not found")
+    } else if outputContains("returned error: 404", "returned error: 410", "repository not found")
+      || output.contains("repository '") && output.contains("not found")
     {
       kind = .notFound
       hint = "Check that \(repository) exists and that AIPM's credential has access to it."
-    } else if says("returned error: 429") {
+    } else if outputContains("returned error: 429") {
       // A limit for git, reported before anything was done. Git does not say when it ends.
       kind = .unreachable
       hint = "The forge wants git to come less often."
-    } else if says(
+    } else if outputContains(
       "could not resolve host", "could not resolve proxy", "failed to connect",
       "couldn't connect", "connection refused", "network is unreachable", "certificate",
       "ssl connect error", "returned error: 30")
     {
       kind = .unreachable
       hint = "Check the network between AIPM and the forge's git."
-    } else if says(
+    } else if outputContains(
       "no space left", "read-only file system", "unable to create", "unable to write",
       "cannot lock ref", "not a git repository", "cannot open", "cannot create")
     {

@@ -8,7 +8,7 @@ package struct Column<Row>: Sendable {
   package enum Role: Sendable {
     /// Part of the row's key.
     case key
-    /// It keeps its first value, so that an update leaves it and its indexes alone.
+    /// The value never changes, so an update does not write it or its indexes.
     case fixed
     case changing
   }
@@ -43,7 +43,7 @@ package struct Column<Row>: Sendable {
   /// nil if the row has no value there.
   package func value(of row: Row) -> ColumnValue? { withUnsafePointer(to: row, get) }
 
-  /// The same. A pointer is passed four times as fast as a row, which a closure takes as a copy.
+  /// The same with a pointer, which is four times as fast as a copy of the row.
   package func value(at row: UnsafePointer<Row>) -> ColumnValue? { get(row) }
 
   /// - Returns: false if the column cannot have this value; the row then stays as it was.
@@ -96,7 +96,7 @@ package enum ColumnValue: Hashable, Comparable, Sendable, CustomStringConvertibl
   }
 }
 
-/// A type that columns have.
+/// A type of columns.
 package protocol ColumnType: Sendable {
   static var kind: ColumnKind { get }
   static var isOptional: Bool { get }
@@ -147,7 +147,7 @@ extension [String]: ColumnType {
   }
 }
 
-/// A type whose values are texts.
+/// A type whose values are stored as texts.
 package protocol TextColumnType: ColumnType {
   var rawValue: String { get }
   init?(rawValue: String)

@@ -41,7 +41,7 @@ package struct DayFigures: Equatable, Sendable {
   package var day: Span
   /// 24 hours, the oldest first; the last one ends now.
   package var hours: [Span]
-  /// How often each code ended one, the most frequent first.
+  /// How many delegations ended with each code, the most frequent first.
   package var failures: [(code: FailureCode, count: Int)]
 
   package static let hourCount = 24
@@ -52,7 +52,7 @@ package struct DayFigures: Equatable, Sendable {
     Timestamp(milliseconds: now.milliseconds - Int64(hourCount) * hour)
   }
 
-  /// - Parameter ended: those that ended from `start(now:)` on; others are left out.
+  /// - Parameter ended: delegations that ended from `start(now:)` on; others are ignored.
   package init(_ ended: [EndedDelegation], now: Timestamp) {
     let first = Self.start(now: now).milliseconds
     var durations: [[Int64]] = Array(repeating: [], count: Self.hourCount)
@@ -85,7 +85,7 @@ package struct DayFigures: Equatable, Sendable {
       .sorted { ($1.count, $0.code.rawValue) < ($0.count, $1.code.rawValue) }
   }
 
-  /// The values that half, and 95 of 100, do not exceed; nil if there are no values.
+  /// The median and the 95th percentile; nil if there are no values.
   private static func percentiles(_ values: [Int64]) -> (Int64?, Int64?) {
     let sorted = values.sorted()
     func rank(_ percent: Int) -> Int64? {

@@ -41,7 +41,7 @@ package struct DelegationTable: Sendable, Sequence {
     body(&content[slot])
   }
 
-  /// All of them, in no order.
+  /// All delegations, in no order.
   package var values: some Sequence<ProjectedDelegation> { lazy.map(\.value) }
   /// All ids, in no order.
   package var keys: some Sequence<DelegationID> { slots.keys }

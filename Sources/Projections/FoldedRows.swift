@@ -20,7 +20,7 @@ package struct DelegationStep {
 /// set; nil if there is no row with this key.
 package typealias RowLookup = (any ViewRow) throws -> (any ViewRow)?
 
-/// The rows of a view that is summed up from events.
+/// The rows of a view that are sums of events.
 struct FoldedRows<Row: FoldedRow>: AnyFoldedRows {
   private(set) var rows: [Row.ID: Row] = [:]
 

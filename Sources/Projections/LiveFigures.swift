@@ -4,9 +4,9 @@ import Domain
 package struct LiveFigures: Equatable, Sendable {
   /// The number in each state; a state without delegations is absent.
   package var states: [DelegationStateName: Int] = [:]
-  /// How many of them wait after a failure of a step.
+  /// The delegations that wait after a failed step.
   package var failing = 0
-  /// How many of them hold events that this version cannot apply.
+  /// The delegations with events that this version cannot apply.
   package var quarantined = 0
   /// The delegation that has waited longest for a worker, and when it was requested, in
   /// milliseconds since 1970.
@@ -26,12 +26,12 @@ package struct LiveFigures: Equatable, Sendable {
     }
   }
 
-  /// How many no worker has yet.
+  /// The number of delegations without a worker yet.
   package var waiting: Int {
     states.reduce(0) { $0 + (Self.isWaiting($1.key) ? $1.value : 0) }
   }
 
-  /// Whether a delegation in this state has not come to a worker yet.
+  /// Whether a delegation in this state has not been assigned to a worker yet.
   package static func isWaiting(_ state: DelegationStateName) -> Bool {
     !state.isTerminal && state != .dispatched && state != .generating
   }

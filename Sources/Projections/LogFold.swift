@@ -55,14 +55,14 @@ package struct LogCheck: Sendable {
 
   package init() {}
 
-  /// Takes the next event in.
+  /// Checks the next event.
   fileprivate mutating func take(_ stored: StoredEvent, as lean: LeanEvent) {
     var lean = lean
     take(&lean, chain.examine(stored))
   }
 
-  /// Takes the next event in, whose hashes were looked at elsewhere.
-  /// - Parameter event: it is not changed; as `inout` it is not copied.
+  /// Checks the next event, whose hashes were checked elsewhere.
+  /// - Parameter event: it is not changed; `inout` avoids a copy.
   fileprivate mutating func take(_ event: inout LeanEvent, _ finding: ChainCheck.Finding) {
     if let fault = finding.fault { note(fault) }
     let last = versions.exchange(event.version, at: event.stream, event.number)
@@ -86,7 +86,7 @@ package struct LogCheck: Sendable {
   }
 }
 
-/// Events that follow each other in a log, as a fold takes them.
+/// Consecutive events of a log, for a fold.
 package struct LogStretch: Sendable {
   package var events: [LeanEvent] = []
   /// The invalid events in order, by their indices in `events`.
@@ -95,8 +95,7 @@ package struct LogStretch: Sendable {
   package init() {}
 }
 
-/// A replay: the views built from events alone, and everything about the log that can be checked on
-/// the way.
+/// A replay: builds the views from the events alone, and checks the log on the way.
 package struct LogFold: Sendable {
   package private(set) var projector = Projector()
   package private(set) var events = 0
@@ -149,7 +148,7 @@ package struct LogFold: Sendable {
     _ stretch: consuming LogStretch, while isWanted: (_ position: Int64, _ time: Timestamp) -> Bool
   ) -> Bool {
     var findings = stretch.findings[...]
-    // By their places, so that no event is copied.
+    // By index, so that no event is copied.
     return stretch.events.withUnsafeMutableBufferPointer { all in
       for index in all.indices {
         guard isWanted(all[index].position, all[index].time) else { return false }

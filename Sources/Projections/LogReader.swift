@@ -17,25 +17,24 @@ package protocol LogReader: Sendable {
   func last(of stream: StreamName) async throws(StoreFault) -> StoredEvent?
 
   /// Folds the log from its first event on.
-  /// - Parameter onProgress: called now and then with the number of events that were folded.
+  /// - Parameter onProgress: called from time to time with the number of folded events.
   func replay(
     _ plan: ReplayPlan, onProgress: @escaping ReplayProgress
   ) async throws(StoreFault) -> ReplayedLog
 
-  /// Checks everything: the storage, each hash, the views, the look-ups, and the head that is kept
-  /// apart from the log.
+  /// Checks everything: the storage, each hash, the views, the look-ups, and the separate head.
   /// - Throws: `StoreFault` if the log cannot be read to its end.
   func verify(onProgress: @escaping ReplayProgress) async throws(StoreFault) -> Verification
 
-  /// The streams of workers and of delegations with something left to do that cannot be decoded,
-  /// or whose events do not follow from each other.
+  /// The streams of workers and of delegations with pending work that cannot be decoded, or whose
+  /// events do not follow from each other.
   func unfitStreams() async throws(StoreFault) -> [UnfitStream]
 }
 
 /// Called with a number of events, on any thread.
 package typealias ReplayProgress = @Sendable (_ events: Int) -> Void
 
-/// The last event that is of interest.
+/// The last event to fold.
 package enum LogBound: Equatable, Sendable {
   case position(Int64)
   case time(Timestamp)
@@ -53,7 +52,7 @@ package enum LogBound: Equatable, Sendable {
 package struct ReplayPlan: Equatable, Sendable {
   /// Whether hashes and versions are checked.
   package var isChecking: Bool
-  /// Nil: up to the head.
+  /// nil for the current head.
   package var end: LogBound?
   /// Whether the views are compared with the fold. Then there is no `end`.
   package var comparesViews: Bool
@@ -68,7 +67,7 @@ package struct ReplayPlan: Equatable, Sendable {
 /// The result of a replay.
 package struct ReplayedLog: Sendable {
   package var fold: LogFold
-  /// Nil if nothing was compared.
+  /// nil if nothing was compared.
   package var comparison: Comparison?
 
   package init(fold: LogFold, comparison: Comparison?) {

@@ -20,7 +20,7 @@ extension NetworkUse {
     var seen: Set<RefusedHost> = []
     self.init(
       hostsReached: Set(record.hosts.filter { $0.refusal == nil }.map(\.host)).count,
-      // As it was asked for, which is in any case.
+      // As requested, in any case of letters.
       hostsRefused: Set(record.refusedHosts.map { (try? HostName($0))?.text ?? $0 }).count,
       connections: Self.sum(record.hosts.map(\.connections) + [record.connectionsBeyond]),
       bytesUp: Self.sum([record.bytesUp]), bytesDown: Self.sum([record.bytesDown]),

@@ -1,13 +1,13 @@
 import Domain
 import EventLog
 
-/// A delegation as the projector keeps it. Copies share their storage until one of them changes, so
-/// that a table of many is small and grows fast.
+/// A delegation in the projector. Copies share their storage until one of them changes, so that a
+/// large table is small and grows fast.
 package struct ProjectedDelegation: Equatable, Sendable {
   private struct Content: Equatable {
     var state = DelegationState.absent
     var corrupt: CorruptStream?
-    /// The last event that was taken in.
+    /// The last applied event.
     var version: Int64 = 0
     var position: Int64 = 0
     var time = Timestamp(milliseconds: 0)

@@ -1,7 +1,7 @@
 import Domain
 import EventLog
 
-/// A worker as the projector keeps it.
+/// A worker in the projector.
 package struct ProjectedWorker: Equatable, Sendable {
   package let id: WorkerID
   package private(set) var state = WorkerState.absent
@@ -33,7 +33,7 @@ package struct ProjectedWorker: Equatable, Sendable {
     busySince = time
   }
 
-  /// It was given a delegation.
+  /// A delegation was assigned to it.
   mutating func enter(_ id: DelegationID, at time: Timestamp) {
     guard delegation != id else { return }
     delegation = id

@@ -12,7 +12,7 @@ import EventLog
 package struct Projector: Sendable {
   package private(set) var delegations = DelegationTable()
   package private(set) var workers: [WorkerID: ProjectedWorker] = [:]
-  /// The rows of the views that are summed up from events, in the order of `allViews`.
+  /// The rows that are sums of events, in the order of `allViews`.
   private var folded = allViews.compactMap { ($0 as? any FoldedRow.Type)?.noRows }
 
   package init() {}
@@ -110,7 +110,7 @@ package struct Projector: Sendable {
     }
   }
 
-  /// Marks a stream whose next event cannot even be read.
+  /// Quarantines a stream whose next event cannot be read.
   /// - Returns: the rows that changed.
   package mutating func quarantine(_ stream: StreamName, _ corrupt: CorruptStream) -> [RowChange] {
     switch stream {
@@ -139,17 +139,17 @@ package struct Projector: Sendable {
   /// Adds a worker that was folded elsewhere.
   package mutating func load(_ worker: ProjectedWorker) { workers[worker.id] = worker }
 
-  /// Forgets a delegation, which is loaded again when its next event comes.
+  /// Removes a delegation from memory. It is loaded again for its next event.
   package mutating func forget(_ id: DelegationID) { delegations[id] = nil }
-  /// Forgets a worker, which is loaded again.
+  /// Removes a worker from memory. It is loaded again.
   package mutating func forget(_ id: WorkerID) { workers[id] = nil }
-  /// Forgets the rows of each view that is summed up from events and has more than `max` of them.
-  /// They are looked up again.
+  /// Removes the rows of each view that has more than `max` rows of sums in memory. They are looked
+  /// up again.
   package mutating func forgetFoldedRows(beyond max: Int) {
     for index in folded.indices where folded[index].count > max { folded[index].removeAll() }
   }
 
-  /// The rows of a view that is summed up from events.
+  /// The rows of a view that are sums of events.
   func foldedRows<Row: FoldedRow>(of _: Row.Type) -> [Row.ID: Row] {
     for rows in folded {
       if let rows = rows as? FoldedRows<Row> { return rows.rows }

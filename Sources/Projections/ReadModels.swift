@@ -3,7 +3,7 @@ import EventLog
 
 /// Selects the delegations of a list. A property that is nil selects all.
 package struct DelegationFilter: Equatable, Sendable {
-  /// One of these; empty: any.
+  /// Any of these; empty for all.
   package var states: Set<DelegationStateName>
   package var repository: String?
   package var requester: String?
@@ -52,7 +52,8 @@ package struct DelegationDetail: Equatable, Sendable {
   }
 }
 
-/// How users name a delegation: by id, confirmation code, or the newest of a pull request.
+/// A user's reference to a delegation: its id, its confirmation code, or a pull request, of which
+/// it is the newest.
 package enum DelegationReference: Equatable, Sendable {
   case id(DelegationID)
   case stamp(Stamp)
@@ -89,7 +90,7 @@ package protocol ReadModels: Sendable {
   func isKnown(key: String) async throws(StoreFault) -> Bool
 
   /// Newest first by stamp.
-  /// - Parameter before: only those with a smaller stamp: the last one's of the page before.
+  /// - Parameter before: only those with a smaller stamp, usually the last one of the page before.
   func delegations(
     _ filter: DelegationFilter, before: Stamp?, limit: Int
   ) async throws(StoreFault) -> [DelegationDetail]

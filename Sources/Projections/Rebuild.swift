@@ -28,13 +28,13 @@ package struct RowDifference: Equatable, Sendable {
   }
 }
 
-/// The live views against a replay.
+/// The comparison of the live views with a replay.
 package struct Comparison: Equatable, Sendable {
   /// The most differing rows that are kept.
   package static let differencesMax = 100
 
   package var differences: [RowDifference] = []
-  /// How many rows differ, kept or not.
+  /// The number of differing rows, kept or not.
   package var differing = 0
   /// Other faults.
   package var faults: [String] = []
@@ -50,7 +50,7 @@ package struct Comparison: Equatable, Sendable {
   }
 }
 
-/// Views that were built again from the log and replaced the live ones.
+/// Views that were rebuilt from the log and replaced the live ones.
 package struct Rebuild: Equatable, Sendable {
   /// The number of folded events: all events at the time of the swap.
   package var events: Int
@@ -60,7 +60,7 @@ package struct Rebuild: Equatable, Sendable {
   package var rebuilt: [ViewName: ViewDigest]
   /// The digests of the replaced views at that moment.
   package var replaced: [ViewName: ViewDigest]
-  /// The rows that were replaced, compared one by one with the fold while it was under way.
+  /// The replaced rows, compared one by one with the fold.
   package var comparison: Comparison
 
   package init(

@@ -2,8 +2,8 @@ import Cryptography
 import Domain
 import EventLog
 
-/// Writes the canonical JSON of rows: the bytes of `json.canonical`, without making an object of
-/// each row, which would take most of the time of a digest.
+/// Writes the canonical JSON of rows: the bytes of `json.canonical`, but without building a JSON
+/// object for each row, which would take most of the time of a digest.
 struct RowWriter: ~Copyable {
   private var out = ByteWriter()
   private var isFirst = true
@@ -22,7 +22,7 @@ struct RowWriter: ~Copyable {
 
   private mutating func end() { out.append(UInt8(ascii: "}")) }
 
-  /// Writes a row whole.
+  /// Writes a row.
   mutating func write<Row: ViewRow>(_ row: Row) {
     begin()
     withUnsafePointer(to: row) { row in

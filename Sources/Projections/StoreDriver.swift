@@ -47,14 +47,13 @@ package protocol StoreDriver: Sendable, CustomStringConvertible {
 package struct StoreOptions: Sendable {
   /// The time of events. If it steps back, the log's time does not.
   package var clock: @Sendable () -> Timestamp
-  /// Whether a log is accepted that is older than the head that is kept apart, or another one.
+  /// Whether a log is accepted that differs from the separate head or is older.
   package var acceptsRestore = false
   /// Removes credentials from texts before they are stored.
   package var mask: SecretMask?
   /// Called for each append of this process before the append returns.
   package var onCommit: CommitObserver = { _ in }
-  /// Called while views are built that the store does not have in this program's version, before
-  /// anything else is read.
+  /// Called while missing or outdated views are built, before anything else is read.
   package var onViewBuild: @Sendable (ViewBuild) -> Void = { _ in }
 
   package init(clock: @escaping @Sendable () -> Timestamp) { self.clock = clock }
@@ -66,7 +65,7 @@ package struct ViewBuild: Sendable {
   package let views: [ViewName]
   /// The number of events to fold.
   package let events: Int64
-  /// How many of them were folded.
+  /// The number of folded events.
   package var folded = 0
 
   package init(views: [ViewName], events: Int64) {
@@ -86,13 +85,13 @@ package protocol RunningStore: EventStore, ReadModels, LogReader {
   func close() async
 }
 
-/// Held while a process has a store for itself.
+/// The lock of a store for one process.
 package protocol StoreLock: Sendable {
   /// Stores who has the lock, for messages to others.
   func note(_ text: String)
 }
 
-/// Another process has the store.
+/// Another process has locked the store.
 package struct StoreInUse: Error, Sendable, CustomStringConvertible {
   package let description: String
   package init(description: String) { self.description = description }

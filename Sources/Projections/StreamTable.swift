@@ -15,7 +15,7 @@ struct StreamTable<Value: Sendable>: Sendable {
   private var changes: Int64 = 0
 
   /// Numbers are given one after another, each with its stream's first event. A number that is much
-  /// larger than the number of events comes from a corrupt log, and no memory is allocated for it.
+  /// larger than the number of events comes from a corrupt log; no memory is allocated for it.
   private static var slack: Int64 { 1024 }
 
   /// - Parameter number: the store's number of the stream; 0 if it has none.

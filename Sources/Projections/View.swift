@@ -38,7 +38,7 @@ package final class View<Row: ViewRow>: Sendable {
     package let name: String
     package let columns: [String]
     package let isUnique: Bool
-    /// Only rows for which this holds are in the index; nil: all.
+    /// The condition of the rows in the index; nil for all rows.
     package let condition: String?
 
     package init(
@@ -63,15 +63,15 @@ package final class View<Row: ViewRow>: Sendable {
   }
 
   package let name: ViewName
-  /// Raise it when the same events make other rows than before, or when a column changes: stores
-  /// then build the view again when they are opened.
+  /// Increase it when the same events give other rows than before, or when a column changes. Stores
+  /// then rebuild the view when they are opened.
   package let version: Int64
   /// The key first, otherwise as declared.
   package let columns: [Column<Row>]
   package let keyColumns: [Column<Row>]
   /// In the order of JSON members.
   package let sortedColumns: [Column<Row>]
-  /// If each row belongs to a stream: which. A store then keeps rows by their streams.
+  /// The stream that each row belongs to, if any. A store then keeps rows by their streams.
   package let stream: (@Sendable (Row) -> StreamName)?
   package let indexes: [Index]
   /// The cells of a row in lists.
@@ -80,8 +80,8 @@ package final class View<Row: ViewRow>: Sendable {
   package let isListedBefore: @Sendable (Row, Row) -> Bool
 
   /// - Parameters:
-  ///   - listing: nil: every column.
-  ///   - order: the order of a listing; nil: by the key.
+  ///   - listing: nil for every column.
+  ///   - order: the order of a listing; nil for the order of keys.
   package init(
     _ name: ViewName, version: Int64, columns declared: [Column<Row>],
     stream: (@Sendable (Row) -> StreamName)? = nil, indexes: [Index] = [],
@@ -110,7 +110,7 @@ package final class View<Row: ViewRow>: Sendable {
 package protocol ViewRow: Equatable, Sendable {
   static var view: View<Self> { get }
 
-  /// A row to be filled in.
+  /// An empty row.
   init()
 
   /// Calls `body` with each row of the view, in no order.
@@ -146,8 +146,7 @@ extension ViewRow {
   }
 }
 
-/// A row that is summed up from the events of delegations. At most one row of such a view changes
-/// with an event.
+/// A row that is a sum of events of delegations. An event changes at most one row of such a view.
 package protocol FoldedRow: ViewRow {
   associatedtype ID: Hashable & Sendable
   var id: ID { get }

@@ -60,7 +60,7 @@ extension [ViewName: ViewDigest] {
     Dictionary(uniqueKeysWithValues: ViewName.allCases.map { ($0, ViewDigest()) })
   }
 
-  /// Follows the change of a row.
+  /// Updates the digest for the change of a row.
   package mutating func follow(_ change: RowChange) {
     func follow<Row: ViewRow>(_ new: Row, _ digests: inout Self) {
       digests[Row.name, default: ViewDigest()].replace(change.old as? Row, with: new)

@@ -8,9 +8,9 @@ import Text
 /// streams of a few delegations, a list of the index, or the log itself. The newest part of the log
 /// is not in the index yet, and is always read.
 struct AuditSearch {
-  /// Up to so many delegations are read stream by stream.
+  /// At most this number of delegations is read stream by stream.
   private static let streamsMax: Int64 = 1000
-  /// Up to so many commits of one prefix are looked up one by one.
+  /// At most this number of commits with one prefix is looked up one by one.
   private static let commitsMax = 16
   /// Lists longer than this count as equally long.
   private static let countMax: Int64 = 5000
@@ -220,7 +220,7 @@ struct AuditSearch {
       .integer(Self.countMax)) ?? 0
   }
 
-  // MARK: Looking
+  // MARK: Searching
 
   /// Searches from the newest position of a range to the oldest, in windows, until enough is found.
   private mutating func look(in range: ClosedRange<Int64>, _ source: Source) throws {

@@ -120,8 +120,8 @@ package enum LogBackup {
     try OutdatedViews(path: path, database: database).build { _ in }
   }
 
-  /// Moves the content of the write-ahead log into the file that is put aside. A file that is no
-  /// database any more is put aside as it is.
+  /// Moves the content of the write-ahead log into the file that is put aside. A file that is not a
+  /// valid database is put aside unchanged.
   private static func checkpoint(_ path: String) throws {
     guard let database = try? Database(path: path, mode: .readWriteCreate) else { return }
     _ = try? database.checkpoint(.truncate)
@@ -138,12 +138,12 @@ package enum LogBackup {
 }
 
 extension StoreFault {
-  /// The error of the system call that failed last.
+  /// The error of the last system call.
   static func system(_ operation: String) -> StoreFault {
     StoreFault(operation: operation, message: String(cString: strerror(errno)))
   }
 
-  /// Any error as one of these.
+  /// Converts any error.
   init(operation: String, _ error: any Error) {
     self = error as? StoreFault ?? StoreFault(operation: operation, message: "\(error)")
   }

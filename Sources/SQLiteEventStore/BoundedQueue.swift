@@ -2,7 +2,7 @@ import Dispatch
 import Glibc
 import Synchronization
 
-/// A bounded queue into a thread. `put` never waits; `take` does.
+/// A bounded queue for threads. `put` never waits; `take` does.
 final class BoundedQueue<Item: Sendable>: Sendable {
   enum Refusal { case full, closed }
 
@@ -21,7 +21,7 @@ final class BoundedQueue<Item: Sendable>: Sendable {
   private let state = Mutex(State())
   private let wake = DispatchSemaphore(value: 0)
   private let capacity: Int
-  /// How many threads take from it: each must be woken when the queue closes.
+  /// The number of threads that take from it. Each must be woken when the queue closes.
   private let takers: Int
 
   init(capacity: Int, takers: Int) {
@@ -48,7 +48,7 @@ final class BoundedQueue<Item: Sendable>: Sendable {
   }
 
   /// The oldest items, at least one; waits for it until `timeout`.
-  /// - Parameter timeoutMs: nil: for ever.
+  /// - Parameter timeoutMs: nil for no limit.
   func take(max: Int, timeoutMs: Int?) -> Taken {
     let deadline = timeoutMs.map { DispatchTime.now() + .milliseconds($0) } ?? .distantFuture
     while true {

@@ -56,7 +56,7 @@ final class EventTableRow<Values: ColumnValues>: EventRow {
 /// The state that the rows of a read share: the names of streams by number, and the texts of the
 /// row before.
 final class StreamNames {
-  /// How much is read with the names.
+  /// The expected length of a read; it determines the size of the caches.
   enum Reach {
     /// A few events, or those of one stream. More memory would cost more than the read.
     case few

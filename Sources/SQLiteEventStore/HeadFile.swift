@@ -12,7 +12,7 @@ final class HeadFile {
   enum Found: Equatable {
     case none
     case head(LogHead)
-    /// The file exists, and neither slot is whole.
+    /// The file exists, and neither slot is valid.
     case unreadable
   }
 

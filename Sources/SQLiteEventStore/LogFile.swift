@@ -16,7 +16,7 @@ package final class LogFile {
 
   private let database: Database
   private let names: StreamNames
-  /// Hands rows over, as `hand(…)` in SQL.
+  /// Passes rows to Swift, as `hand(…)` in SQL.
   private let handing: RowFunction
   package let path: String
 
@@ -29,7 +29,8 @@ package final class LogFile {
     return try LogFile(path: path)
   }
 
-  /// - Throws: `StoreFault` if the file is missing, no log, or of a newer program.
+  /// - Throws: `StoreFault` if the file is missing, is not a log, or was written by a newer
+  ///   program.
   package init(path: String) throws(StoreFault) {
     let database = try Readers.connect(path)
     do {
@@ -65,7 +66,7 @@ package final class LogFile {
     try guarding("head") { try EventTable.head(in: database) }
   }
 
-  /// More events than the file can hold, even if each were smaller than any is.
+  /// More events than the file can contain, whatever their size.
   func mostEvents() throws(StoreFault) -> Int64 {
     try guarding("measure") {
       let pages = try database.integer("PRAGMA page_count") ?? 0
@@ -114,9 +115,9 @@ package final class LogFile {
     try Readers.snapshot("read", database) { _ in try body() }.get()
   }
 
-  /// Hands the events after `position` to `body`, in order, in chunks.
+  /// Passes the events after `position` to `body`, in order, in chunks.
   /// - Parameters:
-  ///   - last: no event beyond this position; nil: up to the head as it is then.
+  ///   - last: the last position; nil for the current head.
   ///   - body: returns false to end the scan.
   package func scan(
     after position: Int64, through last: Int64? = nil, _ body: (StoredEvent) throws -> Bool
@@ -182,7 +183,7 @@ package final class LogFile {
     try guarding("check") { try LookUps.faults(in: database) }
   }
 
-  /// Compares the head outside with the log.
+  /// Compares the head file with the log.
   func fault(
     of found: HeadFile.Found, endingAt head: LogHead
   ) throws(StoreFault) -> String? {

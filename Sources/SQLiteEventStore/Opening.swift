@@ -13,7 +13,7 @@ struct OpenedLog {
   var digests: [ViewName: ViewDigest]
   /// The fault of the log; nil if it is valid.
   var damage: String?
-  /// Why the views have to be rebuilt before anything is written; nil if they are in step.
+  /// The reason to rebuild the views before anything is written; nil if they are up to date.
   var viewDamage: String?
   /// The end of the log, if it was accepted although the head file differs; else nil.
   var acceptedRestore: Int64?

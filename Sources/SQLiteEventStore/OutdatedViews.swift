@@ -2,13 +2,13 @@ import EventLog
 import Projections
 import SQLite
 
-/// Views of which a database has no table, or one of another version than this program's.
+/// The views that are missing in a database, or have another version than this program's.
 struct OutdatedViews {
   private let views: [any ViewRow.Type]
   private let path: String
   private let database: Database
 
-  /// - Parameter path: that of the file of `database`.
+  /// - Parameter path: the path of the file of `database`.
   init(path: String, database: Database) throws {
     self.path = path
     self.database = database

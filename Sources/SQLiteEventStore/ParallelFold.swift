@@ -8,7 +8,7 @@ import Synchronization
 import SystemCalls
 
 extension LogFile {
-  /// How many events one stretch spans.
+  /// The number of events of one stretch.
   package static let stretchLength: Int64 = 2048
   /// More threads would only wait for the one that folds.
   package static let readersMax = 8
@@ -31,8 +31,8 @@ extension LogFile {
     onProgress: (_ events: Int) -> Void
   ) throws(StoreFault) -> LogFold {
     let end = try head().position
-    // Positions that the file cannot hold mean that the log is corrupt. Reading by number would
-    // take for ever.
+    // Positions that the file cannot contain mean that the log is corrupt. Reading them by number
+    // would not end.
     guard try end <= mostEvents() else {
       return try foldInOrder(isChecking: isChecking, through: end, while: isWanted, onProgress)
     }
@@ -66,7 +66,7 @@ extension LogFile {
     return fold
   }
 
-  /// The same, event by event.
+  /// Reads the same events one by one.
   private func foldInOrder(
     isChecking: Bool, through end: Int64,
     while isWanted: (_ position: Int64, _ time: Timestamp) -> Bool,
@@ -90,7 +90,7 @@ extension LogFile {
   }
 }
 
-/// How a log is cut up.
+/// How a log is divided into stretches.
 private struct StretchPlan: Sendable {
   var isChecking: Bool
   var length: Int64
@@ -105,7 +105,7 @@ private final class StretchLine: Sendable {
   typealias Reader = (_ index: Int) throws(StoreFault) -> LogStretch
 
   private struct State {
-    /// The stretch that is begun next, and that is taken next.
+    /// The next stretch to begin, and the next one to take.
     var begun = 0
     var taken = 0
     var readers = 0
@@ -128,7 +128,7 @@ private final class StretchLine: Sendable {
     for _ in slots { isFree.signal() }
   }
 
-  /// Starts a thread that reads stretches until all are read. Its faults are handed over in order.
+  /// Starts a thread that reads stretches until all are read. Its faults are passed on in order.
   func startReader(_ make: @escaping @Sendable () throws(StoreFault) -> Reader) {
     let isStarted = startThread { [self] in
       let reader = Result { () throws(StoreFault) in try make() }

@@ -10,7 +10,7 @@ import SystemCalls
 final class Readers: Sendable {
   /// Which queue a read waits in.
   enum Kind {
-    /// Finds its rows by an index.
+    /// Finds its rows with an index.
     case lookUp
     /// May read all rows.
     case search
@@ -18,7 +18,7 @@ final class Readers: Sendable {
 
   /// The limits of all reads.
   struct Limits {
-    /// How long one read may take, from when it begins.
+    /// The longest time of one read, from its begin.
     var time: Duration = .seconds(30)
     /// Threads of each kind.
     var threads = 2

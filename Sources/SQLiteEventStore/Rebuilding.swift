@@ -8,12 +8,13 @@ import SystemCalls
 
 /// Builds the views again from the log, beside the live ones, and swaps them in.
 ///
-/// It folds and compares on the thread that it is called on, and writes through `write`, in steps
-/// so short that appends which wait for the same connection do not wait long.
+/// It folds and compares on the calling thread, and writes through `write`, in short steps, so that
+/// appends on the same connection do not wait long.
 struct Rebuilding {
-  /// How many rows one step writes.
+  /// The most rows that one step writes.
   private static let stepLength = 1000
-  /// The last step folds the events that came since. It begins when about this many are left.
+  /// The last step folds the events that were appended since. It begins when about this number is
+  /// left.
   private static let tailLength: Int64 = 1000
   private static let catchUpsMax = 20
 
@@ -26,7 +27,7 @@ struct Rebuilding {
   let file: LogFile
   let write: Write
   let swap: Swap
-  /// How many threads may read beside this one.
+  /// The number of threads that may read beside this one.
   let readersMax: Int
   let onProgress: (_ events: Int) -> Void
 
@@ -53,7 +54,7 @@ struct Rebuilding {
     }
   }
 
-  /// Views that cannot even be read are no reason not to build them again.
+  /// Views that cannot be read are rebuilt without a comparison.
   private func compare(_ fold: inout LogFold) -> Comparison {
     do throws(StoreFault) {
       return try file.compare(with: &fold)

@@ -20,35 +20,35 @@ extension SQLiteEventStore {
 }
 
 extension Writer {
-  /// Deletes texts and appends the events that say so, in one transaction.
+  /// Deletes texts and appends the events that record it, in one transaction.
   func redact(
     _ positions: [Int64], reason: String, by actor: Actor
   ) throws -> [RecordedEvent] {
     let before = (sealer, digests)
-    let told: [RecordedEvent]
+    let redactions: [RecordedEvent]
     do {
-      told = try transaction { database in
+      redactions = try transaction { database in
         for position in positions { try check(position, in: database) }
         let stream = try database.integer("SELECT id FROM streams WHERE name = 'system'")
         let version = try database.integer("SELECT version FROM streams WHERE name = 'system'")
         let append = Append.redaction(
           of: positions, reason: reason, by: actor, after: version ?? 0)
-        let told = try write(EncodedAppend(append), to: stream, at: sealer.time(at: clock()))
+        let redactions = try write(EncodedAppend(append), to: stream, at: sealer.time(at: clock()))
         for position in positions {
           try database.run("DELETE FROM payloads WHERE position = ?", .integer(position))
         }
         try ViewTables.put(digests, position: sealer.head.position, in: database)
-        return told
+        return redactions
       }
     } catch {
       (sealer, digests) = before
       throw error
     }
-    committed([.success(told)])
+    committed([.success(redactions)])
     // `secure_delete` has overwritten the texts in the database's pages. The write-ahead log has
     // older copies of these pages until it is truncated.
     checkpoint(.truncate)
-    return told
+    return redactions
   }
 
   private func check(_ position: Int64, in database: Database) throws {

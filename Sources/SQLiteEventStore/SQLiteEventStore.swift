@@ -1,26 +1,26 @@
 // The event log on SQLite: one file, `aipm.db`, and beside it `head`.
 //
-// One connection writes, on a thread of its own. Appends wait in a bounded queue, and each commit
-// takes all that wait, so that they share the cost of a sync. The idempotency key, the version, the
+// One connection writes, on its own thread. Appends wait in a bounded queue, and each commit takes
+// all waiting ones, so that they share the cost of a sync. The idempotency key, the version, the
 // stamp and the stream's state of each append are checked first: a refused append writes nothing
 // and delays nobody. Events, their texts, the views and the views' digests are written together. If
 // the disk is full, the commit is rolled back and each append is tried alone. Reads are short
-// snapshots on other connections. Searches have a queue of their own. Each read has a time limit.
+// snapshots on other connections. Searches have their own queue. Each read has a time limit.
 //
-// What it promises beyond `EventStore`:
+// Guarantees beyond `EventStore`:
 //
-// - An append is answered after COMMIT with `synchronous=FULL`, which is read back when the file is
-//   opened. The observer is called before the caller is answered.
+// - An append returns after COMMIT with `synchronous=FULL`, which is read back when the file is
+//   opened. The observer is called before the append returns.
 // - The head of the log is also written to a file outside the database, at most 100 ms later. So
 //   the next opening notices a database that lost its end or was replaced by a backup.
 // - Each opening checks the hashes of the last 1000 events; `verify` checks all.
 // - A replay of a million events takes seconds: several threads read stretches of the log, compute
 //   hashes and decode from the bytes in SQLite's memory, and one thread folds.
 //
-// How it fails: on a full disk, appends that need space are refused, and later ones succeed once
-// there is space. An I/O error in a commit leaves its outcome unknown, so nothing more is written
-// until the log is opened again. A corrupt log is opened for reading, and each append is refused
-// with the reason.
+// Failures: on a full disk, appends that need space are refused, and later ones succeed once there
+// is space. After an I/O error in a commit its outcome is unknown, so nothing more is written until
+// the log is opened again. A corrupt log is opened for reading, and each append is refused with the
+// reason.
 
 import Dispatch
 import Domain
@@ -31,7 +31,7 @@ import Synchronization
 import SystemCalls
 
 package final class SQLiteEventStore: RunningStore, SQLiteLogReader {
-  /// How many appends may wait for the writer.
+  /// The most appends that wait for the writer.
   private static let waitingMax = 8192
 
   private let queue: BoundedQueue<WriterRequest>
@@ -50,15 +50,15 @@ package final class SQLiteEventStore: RunningStore, SQLiteLogReader {
   /// Opens the log in `directory` for writing, and creates both if they are missing. The caller
   /// ensures that no other process does so at the same time.
   /// - Parameters:
-  ///   - acceptsRestore: whether a log is accepted that is older than the head outside, or another
-  ///     one. That head stays as it is until the first append, which should say so.
+  ///   - acceptsRestore: whether a log is accepted that differs from the head file or is older.
+  ///     That file stays unchanged until the first append, which should record it.
   ///   - clock: the time of events; if it steps back, the log's time does not.
-  ///   - mask: removes credentials from texts before they are stored.
-  ///   - onViewBuild: called while views are built that the database does not have in this
-  ///     program's version, before anything else is read.
-  ///   - onCommit: called with each append on the writer's thread, before its caller is answered.
-  /// - Throws: `StoreFault` if there is no log that can even be read: no permission, another
-  ///   program's file, a newer schema. A corrupt log is opened, and `damage` says why.
+  ///   - mask: masks credentials in texts before they are stored.
+  ///   - onViewBuild: called while missing or outdated views are built, before anything else is
+  ///     read.
+  ///   - onCommit: called for each append on the writer's thread, before the append returns.
+  /// - Throws: `StoreFault` if no log can be read: no permission, another program's file, a newer
+  ///   schema. A corrupt log is opened, and `damage` has the reason.
   package static func open(
     directory: String, clock: @escaping @Sendable () -> Timestamp, acceptsRestore: Bool = false,
     mask: SecretMask? = nil, onViewBuild: @escaping @Sendable (ViewBuild) -> Void = { _ in },
@@ -120,14 +120,14 @@ package final class SQLiteEventStore: RunningStore, SQLiteLogReader {
     readers.close()
   }
 
-  /// Writes what waits, takes nothing more, and returns when the file is closed.
+  /// Finishes the queued appends, refuses new ones, and returns when the file is closed.
   package func close() async {
     queue.close()
     readers.close()
     await ended.wait()
   }
 
-  /// Why nothing is written any more, for the operator; nil if nothing is wrong.
+  /// Why writing has stopped, for the operator; nil if it has not.
   package var damage: String? {
     switch status.values.withLock({ $0.stopped }) {
     case nil: nil
@@ -139,7 +139,7 @@ package final class SQLiteEventStore: RunningStore, SQLiteLogReader {
   /// See `RunningStore`.
   package var acceptedRestore: Int64? { status.acceptedRestore }
 
-  /// How many commits there were since the opening, and how many appends they carried.
+  /// The number of commits since the opening, and of their appends.
   package var activity: (commits: Int, appends: Int) {
     status.values.withLock { ($0.commits, $0.appends) }
   }
@@ -215,7 +215,7 @@ extension SQLiteEventStore {
   }
 }
 
-/// Something that happens once, and those who wait for it.
+/// An event that happens once, and its waiters.
 final class Ended: Sendable {
   private struct State {
     var hasHappened = false
@@ -243,7 +243,7 @@ final class Ended: Sendable {
   }
 }
 
-/// A value that one thread waits for and another gives, once.
+/// A value that one thread sets once and another waits for.
 private final class Handover<Value: Sendable>: Sendable {
   private let value = Mutex<Value?>(nil)
   private let given = DispatchSemaphore(value: 0)

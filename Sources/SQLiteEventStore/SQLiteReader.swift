@@ -4,7 +4,7 @@ import Projections
 import SQLite
 import SystemCalls
 
-/// The log in one file, opened for reading alone, whether or not a server writes to it.
+/// The log in one file, opened read-only, whether or not a server writes to it.
 package final class SQLiteReader: SQLiteLogReader {
   let path: String
   let headPath: String?

@@ -2,8 +2,8 @@ import EventLog
 import Projections
 import SQLite
 
-/// Views that are built again beside the live ones, in tables of their own, until they replace the
-/// live ones in one transaction. The caller has begun a transaction for each call.
+/// Views that are rebuilt beside the live ones, in separate tables, until they replace the live
+/// ones in one transaction. The caller has begun a transaction for each call.
 struct ShadowViews {
   /// The prefix of the tables' names until the swap.
   static let prefix = "rebuilt_"
@@ -31,7 +31,7 @@ struct ShadowViews {
     for view in allViews { try ViewTables.create(view, in: database, prefix: Self.prefix) }
   }
 
-  /// Adds rows that are new.
+  /// Inserts new rows.
   func fill(_ rows: [any ViewRow]) throws {
     for row in rows { try ViewTables.put(row, in: database, prefix: Self.prefix) }
   }

@@ -110,7 +110,7 @@ extension SQLiteEventStore {
   package func texts(
     endedBefore time: Timestamp, limit: Int
   ) async throws(StoreFault) -> [Int64] {
-    try await readers.read("words", as: .search) { database in
+    try await readers.read("texts", as: .search) { database in
       let s = try database.statement(
         """
         SELECT p.position FROM payloads p CROSS JOIN events e ON e.position = p.position

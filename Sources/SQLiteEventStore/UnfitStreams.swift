@@ -4,8 +4,8 @@ import Projections
 import SQLite
 
 extension LogFile {
-  /// The streams of workers, and of delegations with something left to do, that cannot be read or
-  /// whose events do not follow from each other.
+  /// The streams of workers and of delegations with pending work that cannot be read or whose
+  /// events do not follow from each other.
   /// - Throws: `StoreFault` if the views cannot be read.
   package func unfitStreams() throws(StoreFault) -> [UnfitStream] {
     try checking("check the streams") { database in

@@ -34,7 +34,7 @@ extension LogFile {
 }
 
 extension HeadFile.Found {
-  /// The log against the head that was kept outside of it.
+  /// Compares the log with the head file.
   func fault(of database: Database, endingAt head: LogHead) throws -> String? {
     let advice = """
       Put the newer aipm.db back; or go on with this one: `aipm serve --accept-restore`.

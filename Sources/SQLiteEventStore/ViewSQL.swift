@@ -3,7 +3,7 @@ import Projections
 /// The table of a view in SQL, made from its declaration.
 struct ViewSQL: Sendable {
   let table: String
-  /// The columns that hold a row.
+  /// The columns of a row.
   let columns: [String]
   /// The definition after `CREATE TABLE` and the name.
   let definition: String
@@ -60,7 +60,7 @@ struct ViewSQL: Sendable {
   func put(prefix: String) -> String { "INSERT INTO " + prefix + table + values }
 
   /// The columns of a row, in the order in which `ViewTables.read` reads them.
-  /// - Parameter alias: that of the table in the statement.
+  /// - Parameter alias: the table's alias in the statement.
   func columns(alias: String) -> String {
     columns.map { "\(alias).\($0)" }.joined(separator: ", ")
   }

@@ -10,7 +10,7 @@ struct UnreadableRow: Error, CustomStringConvertible {
   var description: String { "a row of the view \(key.view.rawValue) cannot be read: \(key)" }
 }
 
-/// Reading and writing of the views.
+/// Reads and writes the views.
 enum ViewTables {
   /// Inserts a row, or replaces the one with its key.
   /// - Parameter prefix: the prefix of the tables' names; empty for the live views.
@@ -42,7 +42,7 @@ enum ViewTables {
     return row
   }
 
-  /// The key of the row that a statement is at, also if the row cannot be read.
+  /// The key of the statement's current row, also if the row cannot be read.
   static func key<Row: ViewRow>(_ s: Statement, _: Row.Type) -> ViewKey {
     let values = Row.view.keyColumns.enumerated().map { index, column in
       s.value(Int32(index), column.kind) ?? .text("")
@@ -81,7 +81,7 @@ enum ViewTables {
     try database.execute("DROP TABLE IF EXISTS \(prefix)\(ViewSQL.of(row).table)")
   }
 
-  /// Makes the indexes that are missing of a view.
+  /// Creates the missing indexes of a view.
   static func createIndexes<Row: ViewRow>(
     of row: Row.Type, in database: Database
   ) throws(SQLiteError) {
@@ -124,7 +124,7 @@ enum ViewTables {
     return (isComplete ? positions.first : nil, digests)
   }
 
-  /// Keeps the digests, which are of rows of this program's versions.
+  /// Stores the digests, which are of rows of this program's versions.
   static func put(
     _ digests: [ViewName: ViewDigest], position: Int64, in database: Database
   ) throws(SQLiteError) {

@@ -5,15 +5,15 @@ import SQLite
 import Synchronization
 import SystemCalls
 
-/// The one connection that writes. It is used on one thread, and reached only through its queue.
+/// The writing connection. It is used on one thread, and only through its queue.
 final class Writer {
-  /// How many appends one commit takes at most.
+  /// The most appends in one commit.
   static let batchMax = 256
-  /// The head outside the database is at most this far behind.
+  /// The head file is at most this far behind.
   private static let headIntervalMs = 100
   private static let idleMs = 1000
   private static let walPagesMax = 1000
-  /// The index for audit catches up if nothing waits for so long, or if it is so far behind.
+  /// The index for audits catches up after an idle time this long, or if it is this far behind.
   private static let indexPauseMs = 5
   private static let indexLagMax: Int64 = 20_000
 
@@ -29,10 +29,10 @@ final class Writer {
   var stopped: AppendFault?
 
   private var headWritten: LogHead
-  /// True until the first append, if the head outside is that of a log which this one replaced.
+  /// True until the first append, if the head file belongs to a log that this one replaced.
   private var isHeadHeld: Bool
   private var headWrittenAt = ContinuousClock.now
-  /// The last event that the index for audit holds.
+  /// The last event in the index for audits.
   private var indexed: Int64
   /// True after the disk was full, until the next commit.
   private var indexRests = false
@@ -110,7 +110,7 @@ final class Writer {
     if !appends.isEmpty { commit(appends) }
   }
 
-  // MARK: One commit
+  // MARK: Commits
 
   private func commit(_ requests: [AppendRequest]) {
     if let stopped { return answer(requests, requests.map { _ in .failure(stopped) }) }
@@ -131,8 +131,8 @@ final class Writer {
       guard case .full = fault, requests.count > 1 else {
         return answer(requests, requests.map { _ in .failure(fault) })
       }
-      // There may be room for some of them. A savepoint for each would find out at once, and would
-      // cost every append a fifth of its time for the sake of this one.
+      // There may be space for some of them. A savepoint for each would find out at once, but would
+      // cost every append a fifth of its time.
       for request in requests { commit([request]) }
     }
   }
@@ -159,7 +159,7 @@ final class Writer {
     for (request, result) in zip(requests, results) { request.caller.resume(returning: result) }
   }
 
-  /// Runs one append within the transaction. It is refused before anything is written.
+  /// Runs one append in the transaction. A refused append writes nothing.
   /// - Throws: if the whole transaction has to be rolled back.
   private func carryOut(_ encoded: EncodedAppend) throws -> Result<[RecordedEvent], AppendFault> {
     let append = encoded.append
@@ -256,8 +256,8 @@ final class Writer {
 
   // MARK: Jobs
 
-  /// Runs `body` in a transaction of its own.
-  /// - Throws: what `body` throws, after the transaction was rolled back; or `AppendFault`.
+  /// Runs `body` in its own transaction.
+  /// - Throws: errors of `body`, after a rollback; or `AppendFault`.
   func transaction<T>(_ body: (Database) throws -> T) throws -> T {
     if let stopped { throw stopped }
     do {
@@ -267,7 +267,7 @@ final class Writer {
     }
   }
 
-  /// Replaces the live views with those that were built again.
+  /// Replaces the live views with the rebuilt ones.
   /// - Parameter fold: a fold up to near the head; the returned one is up to the head.
   func swapViews(
     _ fold: LogFold
@@ -299,8 +299,8 @@ final class Writer {
     }
   }
 
-  /// Nothing is written any more until the log is opened again. After a failed sync the system may
-  /// take pages for written that are not, so neither a second COMMIT nor a checkpoint is tried.
+  /// Writing stops until the log is opened again. After a failed sync the system may treat
+  /// unwritten pages as written, so neither a second COMMIT nor a checkpoint is tried.
   private func stop(_ fault: AppendFault) -> AppendFault {
     stopped = fault
     database.disableCheckpointOnClose()
@@ -308,7 +308,7 @@ final class Writer {
     return fault
   }
 
-  // MARK: The head outside, and checkpoints
+  // MARK: Head file and checkpoints
 
   private var isHeadBehind: Bool { headWritten != sealer.head && !isHeadHeld }
 
@@ -316,7 +316,7 @@ final class Writer {
     isHeadBehind && ContinuousClock.now - headWrittenAt >= .milliseconds(Self.headIntervalMs)
   }
 
-  /// How long there is nothing to do but wait for appends.
+  /// The longest wait for appends until other work is due.
   private var waitMs: Int? {
     guard stopped == nil else { return nil }
     if indexLag > 0 { return Self.indexPauseMs }
@@ -338,7 +338,7 @@ final class Writer {
 
   private var indexLag: Int64 { indexRests ? 0 : sealer.head.position - indexed }
 
-  /// Takes the next batch of events into the index for audit, in a transaction of its own.
+  /// Adds the next batch of events to the index for audits, in its own transaction.
   private func indexForAudit() {
     guard stopped == nil else { return }
     do {
@@ -354,7 +354,7 @@ final class Writer {
 
   func checkpoint(_ mode: Database.Checkpoint) {
     guard stopped == nil else { return }
-    // A truncating one waits for readers; appends must not wait for it.
+    // A truncating checkpoint waits for readers; appends must not wait for it.
     database.setBusyTimeout(milliseconds: 0)
     defer { database.setBusyTimeout(milliseconds: OpenedLog.busyTimeoutMs) }
     do throws(SQLiteError) {

@@ -5,7 +5,7 @@ import SQLite
 
 /// The writer's rows in memory: all workers, and delegations and sums of events as needed.
 extension Writer {
-  /// How many delegations, and how many rows of a view, the fold keeps in memory.
+  /// The most delegations, and the most rows of a view, that the fold keeps in memory.
   private static let cachedMax = 20_000
 
   func load(_ stream: StreamName) throws {

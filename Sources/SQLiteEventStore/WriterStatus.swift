@@ -2,7 +2,7 @@ import EventLog
 import SQLite
 import Synchronization
 
-/// A waiting append, and its caller.
+/// A queued append, and its caller.
 struct AppendRequest: Sendable {
   var append: EncodedAppend
   var caller: CheckedContinuation<Result<[RecordedEvent], AppendFault>, Never>
@@ -11,7 +11,7 @@ struct AppendRequest: Sendable {
 /// A request in the writer's queue.
 enum WriterRequest: Sendable {
   case append(AppendRequest)
-  /// Something else that only the writer may do. It gets the writer, whatever its state.
+  /// Other work for the writer's thread. It gets the writer in any state.
   case job(@Sendable (Writer) -> Void)
 }
 
@@ -19,7 +19,7 @@ enum WriterRequest: Sendable {
 final class WriterStatus: Sendable {
   struct Values: Sendable {
     var head: LogHead
-    /// Why nothing is written any more; nil if nothing is wrong.
+    /// Why writing has stopped; nil if it has not.
     var stopped: AppendFault?
     var commits = 0
     var appends = 0
@@ -34,7 +34,7 @@ final class WriterStatus: Sendable {
 }
 
 extension AppendFault {
-  /// What an error that ended a transaction means for its appends.
+  /// The fault of the appends whose transaction ended with `error`.
   init(_ error: any Error) {
     guard let error = error as? SQLiteError else {
       self = .damaged("\(error): rebuild the views with `aipm-replay --rebuild`")

@@ -14,12 +14,12 @@ import Testing
     let most = try JSONDecoder().decode(
       AgentUsage.self, from: Data(#"{"inputTokens": 1000000000001, "outputTokens": 0}"#.utf8))
     #expect(most[.inputTokens] == nil && most[.outputTokens] == 0)
-    var told = AgentUsage()
-    for value in [-5, Double.nan, .infinity, 1e300] { told.set(.cost, reported: value) }
-    #expect(told.isEmpty)
-    told.set(.cost, reported: 0.0125)
-    told.add(.cost, reported: .infinity)
-    #expect(told[.cost] == 12_500)
+    var total = AgentUsage()
+    for value in [-5, Double.nan, .infinity, 1e300] { total.set(.cost, reported: value) }
+    #expect(total.isEmpty)
+    total.set(.cost, reported: 0.0125)
+    total.add(.cost, reported: .infinity)
+    #expect(total[.cost] == 12_500)
   }
 
   @Test func unknownIsAbsent() throws {

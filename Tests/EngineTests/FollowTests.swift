@@ -28,14 +28,16 @@ import Workflows
     _ = rig.settleOne()
     #expect(rig.progress.isEmpty)
     try rig.settle()
-    let told = try #require(rig.progress[ReplyID(901)] ?? nil)
-    #expect(told.state == .pullRequestCreated && told.pullRequest != nil && told.failure == nil)
-    #expect(rig.progress[ReplyID(902)] == told)
+    let progress = try #require(rig.progress[ReplyID(901)] ?? nil)
+    #expect(
+      progress.state == .pullRequestCreated && progress.pullRequest != nil
+        && progress.failure == nil)
+    #expect(rig.progress[ReplyID(902)] == progress)
     #expect(rig.core.followers.count == 0)
     // Now there is nothing to wait for.
     follow(id, 903)
     try rig.settle()
-    #expect(rig.progress[ReplyID(903)] == told)
+    #expect(rig.progress[ReplyID(903)] == progress)
   }
 
   @Test func aWaitThatEndsEarlyIsAnsweredAndForgotten() throws {

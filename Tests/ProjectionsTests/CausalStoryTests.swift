@@ -53,7 +53,7 @@ struct CausalStoryTests {
         "Try 1 of commit-task failed after 2.0 s: rate-limited. request 1A:2B was refused. "
           + "Whether it happened is not known, so it is looked up first. The next was due at "
           + "2024-12-05T00:10:00.000Z.",
-        "It stands in BranchCreated for 32 s.", "Next TASK.md is committed.",
+        "It has been in BranchCreated for 32 s.", "Next TASK.md is committed.",
         "It waits until 2024-12-05T00:10:00.000Z, 9 min 24 s from now.",
       ])
   }
@@ -62,7 +62,7 @@ struct CausalStoryTests {
     let sentences = try story(Story.goodDay(1, to: .generating))
     #expect(
       sentences.suffix(2) == [
-        "It stands in Generating for 30 s.",
+        "It has been in Generating for 30 s.",
         "Worker worker-1 has it (attempt 1); its result is the next thing.",
       ])
     let late = try story(Story.goodDay(1, to: .generating), now: 3600)

@@ -10,7 +10,7 @@ struct CommitTask: Effect {
   let context: EffectContext
   let base: BaseResolved
   let approach: Approach
-  /// How often the forge has failed this step before.
+  /// How often this step has failed before because of the forge.
   let triesBefore: Int
   private var phase = Phase.writing
   private var ambiguous = false
@@ -109,7 +109,7 @@ struct CommitTask: Effect {
             step: .commitTask, kind: .transient(.conflict, ambiguous: false, notBefore: nil),
             message: "the branch keeps changing while TASK.md is committed", hint: nil)))
     }
-    // The blob that was recorded is not the one at the base: the base moved between two reads.
+    // The recorded blob is not the one at the base: the base moved between two reads.
     readAgain = true
     phase = .reading
     return .calls([

@@ -16,7 +16,7 @@ struct CreateBranch: Effect {
 
   private enum Phase {
     case writing, lookingUp, comparing
-    /// The forge did not make the branch, perhaps because of another one's name.
+    /// The forge did not create the branch, perhaps because its name clashes with another one.
     case seekingClash(ForgeFault)
   }
 

@@ -33,9 +33,9 @@ package enum EffectStep: Equatable, Sendable {
   case done(Outcome)
 }
 
-/// How an effect ended.
+/// The outcome of an effect.
 package enum Outcome: Equatable, Sendable {
-  /// To be recorded in the log.
+  /// Events to record in the log.
   case record(DelegationCommand)
   /// The branch's head was read, and it has no commit of this delegation that is not in the log.
   case prepared(head: ObjectID)
@@ -54,7 +54,7 @@ package enum Approach: Equatable, Sendable {
   case lookUpOnly
 }
 
-/// One effect under way.
+/// A running effect.
 package protocol Effect: Sendable {
   /// The first calls.
   mutating func start() -> EffectStep
@@ -77,10 +77,10 @@ package struct EffectContext: Sendable {
     let request: Requested
     /// The position and the hash of the branch's event in the log.
     let branchRecord: (position: Int64, hash: [UInt8])
-    /// How it went.
+    /// The outcome.
     let facts: NoticeFacts
 
-    /// The path of the file that carries the task.
+    /// The path of the task file.
     var taskFilePath: String { workflow.taskFileRule.path(for: request) }
     var taskFile: String { workflow.taskFile(words, id: id) }
     var taskCommitMessage: String {
@@ -103,9 +103,9 @@ package struct EffectContext: Sendable {
 // MARK: - Shared by the effects
 
 extension StepFault {
-  /// The fault of a forge call that cannot be settled by looking.
+  /// The fault of a forge call that a look-up cannot resolve.
   init(_ step: Step, _ fault: ForgeFault) {
-    let said = fault.requestID.map { "\(fault.message) (request \($0))" } ?? fault.message
+    let message = fault.requestID.map { "\(fault.message) (request \($0))" } ?? fault.message
     let kind: Kind =
       switch fault.kind {
       case .unreachable: .transient(.unreachable, ambiguous: false, notBefore: nil)
@@ -118,7 +118,7 @@ extension StepFault {
       case .unauthorized, .forbidden, .notFound, .exists, .empty, .draftsUnsupported, .refused:
         .final(.forgeRefused, retryable: false)
       }
-    self.init(step: step, kind: kind, message: said, hint: fault.hint)
+    self.init(step: step, kind: kind, message: message, hint: fault.hint)
   }
 
   init(_ step: Step, _ fault: MirrorFault) {

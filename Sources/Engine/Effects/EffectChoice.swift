@@ -1,4 +1,4 @@
-// Which effect carries out which intent.
+// The effect for each intent.
 
 import Domain
 

@@ -3,8 +3,8 @@ import ForgePort
 
 /// Opens the pull request.
 ///
-/// Identity: head and base. Adopted: the pull request from our branch, open or closed, whose body
-/// names this delegation.
+/// Identity: head and base. Adopted: the pull request of the delegation's branch, open or closed,
+/// whose body names this delegation.
 struct OpenPullRequest: Effect {
   let context: EffectContext
   let baseBranch: String

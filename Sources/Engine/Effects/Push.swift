@@ -110,7 +110,8 @@ struct Push: Effect {
     switch failure?.kind {
     case nil: return push()
     case .rejected(stale: true):
-      // Stale, and yet the head is the one expected: somebody moved it and moved it back.
+      // The push was rejected as stale, but the head is the expected one: somebody moved it and
+      // moved it back.
       return .done(
         .fault(
           StepFault(

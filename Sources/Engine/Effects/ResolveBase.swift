@@ -9,9 +9,9 @@ import ForgePort
 /// moves.
 struct ResolveBase: Effect {
   let context: EffectContext
-  /// The base that was found, while the task's path is read.
+  /// The base, while the task's path is read.
   private var found: BaseResolved?
-  /// The rest of the task's path that is still to be read.
+  /// The rest of the task's path, not read yet.
   private var rest: [Substring] = []
 
   init(context: EffectContext) { self.context = context }

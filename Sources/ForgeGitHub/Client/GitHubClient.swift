@@ -163,22 +163,22 @@ package final class GitHubClient: ForgeClient {
     guard [301, 302, 307, 308].contains(first.status) else {
       return try check(first, request)
     }
-    guard let place = first.redirectURL, place.hasPrefix(configuration.apiURL + "/") else {
+    guard let url = first.redirectURL, url.hasPrefix(configuration.apiURL + "/") else {
       throw ForgeFault(
         kind: .refused,
         message: "\(request) is redirected to another host; the credential is not sent there",
         hint: "Check AIPM_GITHUB_API_URL: it names \(configuration.apiURL).",
         requestID: first.headers[Self.requestIDHeader])
     }
-    let second = try await transmit(request, to: place)
+    let second = try await transmit(request, to: url)
     if (200..<300).contains(second.status), first.status == 301 || first.status == 308 {
-      remember(place, for: request)
+      remember(url, for: request)
     }
     return try check(second, request)
   }
 
-  private func remember(_ place: String, for request: RESTRequest) {
-    var root = String(place.dropFirst(configuration.apiURL.count))
+  private func remember(_ url: String, for request: RESTRequest) {
+    var root = String(url.dropFirst(configuration.apiURL.count))
     guard root.hasSuffix(request.target) else { return }
     root.removeLast(request.target.count)
     state.withLock { state in

@@ -100,14 +100,14 @@ extension GitHubClient {
     let body = ErrorBody(response)
     let limit = GitHubLimit(response, body, now: now)
     let kind = limit.map { .limited(until: $0.until) } ?? kind(of: response, body, request)
-    var said = body?.text ?? ""
+    var text = body?.text ?? ""
     if body == nil {
-      said = "no answer of the API: " + String(decoding: response.body.prefix(120), as: UTF8.self)
+      text = "no answer of the API: " + String(decoding: response.body.prefix(120), as: UTF8.self)
     }
-    said = String(said.prefix(Self.textMax))
+    text = String(text.prefix(Self.textMax))
     return ForgeFault(
       kind: kind,
-      message: "\(request): \(response.status): \(said)",
+      message: "\(request): \(response.status): \(text)",
       hint: hint(for: kind, response, body, request),
       requestID: response.headers[Self.requestIDHeader])
   }
@@ -186,8 +186,8 @@ extension GitHubClient {
       return "\(request.repository) is archived: unarchive it, or name another."
     }
     if let sso = response.headers["X-GitHub-SSO"], sso.hasPrefix("required") {
-      let place = sso.split(separator: "url=").dropFirst().first.map { ": \($0)" } ?? ""
-      return "The organisation wants the credential authorised for its single sign-on\(place)"
+      let url = sso.split(separator: "url=").dropFirst().first.map { ": \($0)" } ?? ""
+      return "The organisation wants the credential authorised for its single sign-on\(url)"
     }
     if let wanted = response.headers["X-Accepted-GitHub-Permissions"], !wanted.isEmpty {
       return "AIPM's credential lacks a permission on \(request.repository): grant it \(wanted)."

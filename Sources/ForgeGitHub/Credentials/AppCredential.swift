@@ -117,7 +117,7 @@ package final class AppCredential: Sendable {
   /// POST /app/installations/{id}/access_tokens. Repeating it does no harm, and the call that needs
   /// the token was not sent. So a lost answer counts as `unreachable`.
   private func request() async throws(ForgeFault) -> InstallationToken {
-    let place = "/app/installations/\(configuration.installationID)/access_tokens"
+    let path = "/app/installations/\(configuration.installationID)/access_tokens"
     guard let jwt = configuration.key.jwt(issuer: configuration.appID, at: configuration.now())
     else {
       throw ForgeFault(
@@ -128,15 +128,15 @@ package final class AppCredential: Sendable {
     do throws(HTTPFault) {
       response = try await http.send(
         HTTPRequest(
-          method: "POST", url: configuration.apiURL + place,
+          method: "POST", url: configuration.apiURL + path,
           headers: GitHubClient.headers(token: jwt), timeout: configuration.timeout,
           connectTimeout: min(.seconds(5), configuration.timeout), responseLimit: 1 << 20))
     } catch {
       throw ForgeFault(
-        kind: .unreachable, message: "POST \(place): \(error.detail)",
+        kind: .unreachable, message: "POST \(path): \(error.detail)",
         hint: GitHubClient.reachHint(configuration.apiURL))
     }
-    guard response.status == 201 else { throw fault(of: response, place) }
+    guard response.status == 201 else { throw fault(of: response, path) }
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     guard let body = try? decoder.decode(Body.self, from: Data(response.body)),
@@ -144,19 +144,19 @@ package final class AppCredential: Sendable {
     else {
       throw ForgeFault(
         kind: .unreachable,
-        message: "the answer to POST \(place) is not what the API describes",
+        message: "the answer to POST \(path) is not what the API describes",
         hint: "Check that AIPM_GITHUB_API_URL names the API: \(configuration.apiURL).")
     }
     let endsAt = Timestamp(milliseconds: end.seconds * 1000)
     return InstallationToken(token: body.token, endsAt: endsAt, permissions: body.permissions)
   }
 
-  private func fault(of response: HTTPResponse, _ place: String) -> ForgeFault {
+  private func fault(of response: HTTPResponse, _ path: String) -> ForgeFault {
     let body = ErrorBody(response)
-    let said = body?.text ?? "no answer of the API"
+    let message = body?.text ?? "no answer of the API"
     var fault = ForgeFault(
       kind: .unreachable,
-      message: "POST \(place): \(response.status): \(said)",
+      message: "POST \(path): \(response.status): \(message)",
       requestID: response.headers[GitHubClient.requestIDHeader])
     if let limit = GitHubLimit(response, body, now: configuration.now()) {
       fault.kind = .limited(until: limit.until)

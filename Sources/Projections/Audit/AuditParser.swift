@@ -8,7 +8,7 @@ extension AuditQuery {
     "repo", "pr", "id", "code", "branch", "type", "actor", "worker", "agent", "sha", "since",
     "until", "position", "refused", "state", "age", "stuck",
   ]
-  /// So many terms a query has at most.
+  /// The most terms of a query.
   package static let termsMax = 32
 
   /// Reads a query; an empty query matches every event.
@@ -40,8 +40,8 @@ private struct AuditWord {
   var value: String
 }
 
-/// Cuts a query into its terms: blanks part them, quotes hold them together, `\` before a quote or
-/// itself takes the meaning from it.
+/// Splits a query into its terms: blanks separate them, quotes keep a text together, and `\`
+/// escapes a quote or itself.
 private struct AuditScanner {
   private var rest: Substring
   private let text: String
@@ -236,14 +236,14 @@ private struct AuditTermReader {
     return n
   }
 
-  /// A moment, or so long ago.
+  /// A time, or a span before now.
   private func moment(_ text: String) throws(AuditFault) -> Int64 {
     if let time = Timestamp(iso8601: text) { return time.milliseconds }
     if let ago = Self.milliseconds(text) { return now.milliseconds - ago }
     throw fault("write a time such as 2026-11-23T12:00:00Z, a day, or a span such as 24h")
   }
 
-  /// The same; a day is meant to its end.
+  /// The same; for a day, its end.
   private func lastMoment(_ text: String) throws(AuditFault) -> Int64 {
     let isDay = !text.contains("T") && Timestamp(iso8601: text) != nil
     return try moment(text) + (isDay ? 86_400_000 - 1 : 0)

@@ -9,7 +9,7 @@ import Text
 /// select by the current row of that delegation. Other text is searched in the event's text. The
 /// API and `aipm audit` share this language and its parser.
 package struct AuditQuery: Equatable, Sendable {
-  /// One thing that must hold, or must not.
+  /// A condition, or its negation.
   package struct Term: Equatable, Sendable {
     package var condition: Condition
     package var isNegated: Bool
@@ -20,7 +20,7 @@ package struct AuditQuery: Equatable, Sendable {
     }
   }
 
-  /// A span of whole numbers; nil: no bound. Both ends belong to it.
+  /// A range of integers with both ends included; nil for no bound.
   package struct Span: Equatable, Sendable {
     package var lower: Int64?
     package var upper: Int64?
@@ -39,14 +39,14 @@ package struct AuditQuery: Equatable, Sendable {
   /// The condition of a term.
   package enum Condition: Equatable, Sendable {
     case repository(String)
-    /// nil: of any repository.
+    /// nil for any repository.
     case pullRequest(repository: String?, number: Int64)
-    /// A delegation's, or an event's own.
+    /// The id of a delegation or of an event.
     case id(String)
     case stamp(Int64)
     case branch(String)
     case type(Set<EventType>)
-    /// A name, or a kind of actors.
+    /// A name or a kind of actor.
     case actor(String)
     case worker(String)
     case agent(String)
@@ -57,7 +57,7 @@ package struct AuditQuery: Equatable, Sendable {
     /// A host that an attempt was refused, in lower case.
     case refused(String)
     case state(DelegationStateName)
-    /// Milliseconds in the present state.
+    /// Milliseconds in the current state.
     case age(Span)
     case stuck(Bool)
     /// A–Z folded to a–z.
@@ -76,7 +76,7 @@ package struct AuditQuery: Equatable, Sendable {
 
 /// An invalid query, and the position of its fault.
 package struct AuditFault: Error, Equatable, Sendable, CustomStringConvertible {
-  /// As it was written.
+  /// As written in the query.
   package var term: String
   /// The term's start, in characters from 1.
   package var column: Int
@@ -84,10 +84,10 @@ package struct AuditFault: Error, Equatable, Sendable, CustomStringConvertible {
   package var description: String { "\(term) (column \(column)): \(message)" }
 }
 
-/// An event, and the present row of the delegation that it belongs to.
+/// An event, and the current row of its delegation.
 package struct AuditedEvent: Sendable {
   package var event: StoredEvent
-  /// Nil if it belongs to no delegation.
+  /// nil if it belongs to no delegation.
   package var row: DelegationRow?
   package init(event: StoredEvent, row: DelegationRow?) {
     self.event = event

@@ -1,10 +1,10 @@
 import Domain
 import EventLog
 
-/// What happened to one delegation and why, in sentences for people: who asked, each step with how
-/// long it took, what went wrong on the way, who worked on it, and what comes next.
+/// The history of one delegation in sentences for people: the requester, each step with its
+/// duration, failures, workers, and the next step.
 package struct CausalStory: Sendable {
-  /// One sentence, and the event that it tells of; nil for what holds now.
+  /// One sentence, and the position of its event; nil for the current state.
   package struct Sentence: Equatable, Sendable {
     package var position: Int64?
     package var time: Timestamp
@@ -15,12 +15,12 @@ package struct CausalStory: Sendable {
   private var state = DelegationState.absent
   private var corrupt: CorruptStream?
   private var last: Timestamp?
-  /// What the present attempt used of the network.
+  /// The network use of the current attempt.
   private var network: NetworkUse?
 
   /// - Parameters:
-  ///   - events: of the delegation's stream, all and in order.
-  ///   - now: what waits are counted to.
+  ///   - events: all events of the delegation's stream, in order.
+  ///   - now: the end of current waits.
   package init(of events: [StoredEvent], now: Timestamp) {
     for event in events {
       do throws(CodecFault) {
@@ -41,7 +41,7 @@ package struct CausalStory: Sendable {
       case .delegation(let id) = recorded.stream
     else { return }
     let since = last.map { recorded.time - $0 }
-    // It stands in one append with the end of its attempt, whose sentence tells the time.
+    // It is in the same append as the end of its attempt, whose sentence has the duration.
     if case .networkUsed = event {} else { last = recorded.time }
     let before = state
     if corrupt == nil {
@@ -51,14 +51,14 @@ package struct CausalStory: Sendable {
         corrupt = error
       }
     }
-    var text = Self.words(of: event, by: recorded.actor, since: since, before: before)
+    var text = Self.sentence(of: event, by: recorded.actor, since: since, before: before)
     text += suspicion(event)
     sentences.append(Sentence(position: recorded.position, time: recorded.time, text: text))
   }
 
-  // MARK: What happened
+  // MARK: History
 
-  private static func words(
+  private static func sentence(
     of event: DelegationEvent, by actor: Actor, since: Milliseconds?, before: DelegationState
   ) -> String {
     let after = since.map { " after \($0.text)" } ?? ""
@@ -88,16 +88,16 @@ package struct CausalStory: Sendable {
         : "The commit \(short(e.sha)) was pushed\(after)."
     case .failed(let e):
       return "It failed\(after) at \(e.step.rawValue): \(e.code.rawValue)."
-        + told(e.message) + told(e.hint) + used(e.usage)
+        + sentence(e.message) + sentence(e.hint) + used(e.usage)
     case .stepFailed(let e):
       let doubt = e.ambiguous ? " Whether it happened is not known, so it is looked up first." : ""
       return "Try \(e.attemptedTry) of \(e.step.rawValue) failed\(after): \(e.code.rawValue)."
-        + told(e.message) + doubt + " The next was due at \(e.retryAt.iso8601)."
+        + sentence(e.message) + doubt + " The next was due at \(e.retryAt.iso8601)."
     case .released(let e):
       let counts =
         e.cause.usesAttempt ? "This used up an attempt." : "This used up none of its attempts."
       return "Attempt \(e.attempt) ended without a commit\(after): \(e.cause.rawValue)."
-        + told(e.message) + used(e.usage) + " \(counts)"
+        + sentence(e.message) + used(e.usage) + " \(counts)"
     case .cancelRequested: return "\(name(actor)) asked to cancel it\(after)."
     case .retryRequested: return "\(name(actor)) asked to try it again\(after)."
     case .pullRequestUpdated(let e):
@@ -105,7 +105,7 @@ package struct CausalStory: Sendable {
     case .actionDone(let e):
       return e.failure == nil
         ? "It was noted on the pull request (\(e.marker))\(after)."
-        : "It could not be noted on the pull request (\(e.marker))\(after)." + told(e.failure)
+        : "It could not be noted on the pull request (\(e.marker))\(after)." + sentence(e.failure)
     case .networkUsed(let e): return network(e)
     }
   }
@@ -125,7 +125,7 @@ package struct CausalStory: Sendable {
     return "\(reached) and was refused \(refused)." + (line ?? "")
   }
 
-  /// What an attempt was refused is said again where it may be why the attempt failed.
+  /// Refused hosts are repeated if they may be the reason of the attempt's failure.
   private mutating func suspicion(_ event: DelegationEvent) -> String {
     let mayBeWhy: Bool
     switch event {
@@ -146,7 +146,7 @@ package struct CausalStory: Sendable {
   }
 
   private static func asked(_ e: Requested) -> String {
-    let title = e.text.map { "\"\($0.title)\"" } ?? "something whose words were taken away"
+    let title = e.text.map { "\"\($0.title)\"" } ?? "something whose text was redacted"
     let how =
       switch e.kind {
       case .delegate: "on a new branch \(e.branch)"
@@ -171,10 +171,11 @@ package struct CausalStory: Sendable {
     }
     let files = figures.filesChanged == 1 ? "1 file" : "\(figures.filesChanged) files"
     return "The agent's work was handed in and accepted\(after): \(short(e.sha)), \(files), "
-      + "+\(figures.insertions) −\(figures.deletions)." + told(e.usage.summary ?? figures.usageText)
+      + "+\(figures.insertions) −\(figures.deletions)."
+      + sentence(e.usage.summary ?? figures.usageText)
   }
 
-  // MARK: What holds now
+  // MARK: Current state
 
   private mutating func tellPresent(_ now: Timestamp) {
     func say(_ text: String) {
@@ -200,7 +201,7 @@ package struct CausalStory: Sendable {
       .generating:
       break
     }
-    say("It stands in \(name.rawValue) for \((now - d.stateSince).text).")
+    say("It has been in \(name.rawValue) for \((now - d.stateSince).text).")
     if let next = state.nextIntent { say(Self.plan(next)) }
     if let due = state.nextIntentDue, due > now {
       say("It waits until \(due.iso8601), \((due - now).text) from now.")
@@ -223,13 +224,13 @@ package struct CausalStory: Sendable {
       "Worker \(lease.worker) has it (attempt \(lease.attempt)); its result is the next thing."
     case .act(let notice): "Next it is noted on the pull request (\(notice.marker))."
     case .push(let commit): "Next the commit \(short(commit.sha)) is pushed."
-    case .stopAgent(let lease): "Worker \(lease.worker) is told to stop its agent."
+    case .stopAgent(let lease): "Worker \(lease.worker) is asked to stop its agent."
     case .settle(let step): "It is being cancelled: what \(step.rawValue) left is looked up first."
     case .cancel: "It is being cancelled."
     }
   }
 
-  // MARK: Words
+  // MARK: Formatting
 
   private static func short(_ sha: ObjectID) -> String { String(sha.rawValue.prefix(12)) }
 
@@ -242,9 +243,9 @@ package struct CausalStory: Sendable {
     }
   }
 
-  /// What somebody said, as a sentence of its own.
-  private static func told(_ words: String?) -> String {
-    guard let words, !words.isEmpty else { return "" }
-    return " " + words + (words.last.map { ".!?".contains($0) } ?? true ? "" : ".")
+  /// A message as a sentence of its own.
+  private static func sentence(_ text: String?) -> String {
+    guard let text, !text.isEmpty else { return "" }
+    return " " + text + (text.last.map { ".!?".contains($0) } ?? true ? "" : ".")
   }
 }

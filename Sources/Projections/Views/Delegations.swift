@@ -1,8 +1,8 @@
 import Domain
 import EventLog
 
-/// One delegation as lists and queries see it. It holds facts alone: the texts that users gave are
-/// read from the event that holds them, so that a redaction needs no second place.
+/// A delegation in lists and queries. It contains facts alone. Texts of users are read from their
+/// event, so a redaction changes one place only.
 package struct DelegationRow: ViewRow {
   package var id = DelegationID("")
   package var stamp: Int64 = 0

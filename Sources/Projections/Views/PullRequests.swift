@@ -1,7 +1,7 @@
 import Domain
 import EventLog
 
-/// One pull request, with the newest delegation that made or took it.
+/// A pull request, with the newest delegation that created or adopted it.
 package struct PullRequestRow: FoldedRow {
   package var repository = ""
   package var number: Int64 = 0

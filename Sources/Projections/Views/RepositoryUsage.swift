@@ -6,7 +6,7 @@ package struct RepositoryUsage: FoldedRow {
   package var repository = ""
   /// `2026-11`.
   package var month = ""
-  /// How many attempts were given to a worker.
+  /// The number of attempts that were assigned to a worker.
   package var attempts: Int64 = 0
   /// How many commits were accepted, and the time that agents took for them, in milliseconds.
   package var generations: Int64 = 0

@@ -127,10 +127,10 @@ struct Timeline {
   private func waits(_ now: Timestamp) -> String? {
     guard !isOver, let d = state.delegation else { return nil }
     if d.cancelRequested { return "cancelling" }
-    guard let failedTry = d.failedTry, failedTry.retryAt > now else { return nil }
+    guard let failed = d.failedTry, failed.retryAt > now else { return nil }
     return
-      "\(failedTry.step.rawValue) failed (\(failedTry.code.rawValue), try \(failedTry.tries)); again "
-      + "in \((failedTry.retryAt - now).text)"
+      "\(failed.step.rawValue) failed (\(failed.code.rawValue), try \(failed.tries)); again "
+      + "in \((failed.retryAt - now).text)"
   }
 
   // MARK: Words
