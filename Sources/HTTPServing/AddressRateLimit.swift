@@ -8,7 +8,7 @@ import Synchronization
 package final class AddressRateLimit: Sendable {
   /// What a bucket holds, in seconds of its rate.
   package static let burstSeconds = 10
-  /// So many clients are told apart; those beyond them share one bucket.
+  /// The number of clients with a bucket of their own; the others share one.
   static let clientsMax = 4096
 
   private enum Key: Hashable {

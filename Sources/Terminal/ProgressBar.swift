@@ -15,7 +15,7 @@ package final class ProgressBar: Sendable {
   private let drawing: Mutex<Drawing>
 
   private struct Drawing {
-    /// Not drawn anew before.
+    /// It is not drawn again before.
     var next: ContinuousClock.Instant
     var isDrawn = false
   }

@@ -76,7 +76,7 @@ package struct Leaving: Codable, Equatable, Sendable {
 package struct Heartbeat: Codable, Equatable, Sendable {
   package var worker: String
   package var incarnation: Int
-  /// For how long the agent has said nothing; nil where none runs.
+  /// How long the agent has written nothing; nil if no agent runs.
   package var agentSilentMs: Int64?
   /// What the agent has used so far; nil if nothing is known. If the worker is lost, this is what
   /// the log says of the attempt.

@@ -17,7 +17,7 @@
 // | POST /generating | `GeneratingReport` → 204 |
 // | POST /output?delegation=&attempt=&token=&offset= | raw bytes → `OutputAnswer` |
 // | POST /records?delegation=&attempt=&token=&offset= | the same, of the output's records |
-// | PUT /pack?delegation=&attempt=&token=&commit= | a thin pack → 204; the agent's usage may follow |
+// | PUT /pack?delegation=&attempt=&token=&commit= | a thin pack → 204; usage may follow |
 // | PUT /patch?delegation=&attempt=&token= | what an agent had made at its limit → 204 |
 // | POST /result | `ResultReport` → 204 |
 // | POST /leaving | `Leaving` → 204: this life ends in good order |

@@ -29,7 +29,7 @@ struct RateLimitTests {
     var refused = 0
     for n in 0..<100_000 where limit.take(address(n), at: Self.start) != nil { refused += 1 }
     #expect(limit.count == AddressRateLimit.clientsMax + 1)
-    // Those that are not told apart share one bucket.
+    // The others share one bucket.
     #expect(refused == 100_000 - AddressRateLimit.clientsMax - AddressRateLimit.burstSeconds)
     // Full buckets are forgotten, and there is room again.
     #expect(limit.take(address(200_000), at: Self.start + .seconds(11)) == nil)
