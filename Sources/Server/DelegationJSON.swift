@@ -4,11 +4,11 @@ import Projections
 import Text
 import WorkerProtocol
 
-/// Delegations, pull requests and workers as the API shows them.
+/// Delegations, pull requests and workers in the API's format.
 enum Render {
   /// - Parameters:
-  ///   - underWaySince: since when the server works at the next intent; nil where it does not.
-  ///   - endsBy: when the generation that runs is ended, in milliseconds since 1970.
+  /// - underWaySince: when the server began the next intent; nil if it has not.
+  /// - endsBy: when the running generation will be ended, in milliseconds since 1970.
   static func delegation(
     _ detail: DelegationDetail, underWaySince: Timestamp?, attempts: JSONValue? = nil,
     endsBy: Int64? = nil
@@ -69,7 +69,7 @@ enum Render {
     ])
   }
 
-  /// What a delegation waits for, and until when.
+  /// The cause and the end of a delegation's wait.
   private static func waiting(_ row: DelegationRow) -> JSONValue {
     guard let code = row.troubleCode, let until = row.retryAt else { return .null }
     return .object(["code": .string(code.rawValue), "until": time(until)])
@@ -125,8 +125,7 @@ enum Render {
     return .array(attempts.sorted { $0.key < $1.key }.map { .object($0.value) })
   }
 
-  /// What an attempt used of the network, with the line of a workflow that would allow what it was
-  /// refused.
+  /// The network use of an attempt, with the workflow's line that would allow the refused hosts.
   private static func network(_ use: NetworkUse?) -> JSONValue {
     guard let use else { return .null }
     return .object([
@@ -143,7 +142,7 @@ enum Render {
     ])
   }
 
-  /// What an agent reported that it used: the numbers that are known; null if none is.
+  /// The usage that an agent reported: the known numbers; null if all are unknown.
   private static func usage(_ usage: AgentUsage) -> JSONValue {
     let known = UsageFigure.allCases.compactMap { figure in
       usage[figure].map { (figure.field, JSONValue.integer($0)) }

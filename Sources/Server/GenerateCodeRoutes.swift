@@ -6,8 +6,8 @@ import SystemCalls
 import Text
 import Workflows
 
-/// `POST /generate-code`: what the backend that this one replaces sent to its workers. Code is
-/// generated on a branch and a pull request that exist; neither TASK.md nor a pull request is made.
+/// `POST /generate-code`: the request that the previous backend sent to its workers. Code is
+/// generated on an existing branch and pull request. Neither TASK.md nor a pull request is made.
 struct GenerateCodeRoutes {
   let server: ServerContext
 
@@ -110,7 +110,7 @@ struct GenerateCodeRoutes {
       text: TaskText(
         title: title, objective: words, pullRequestTitle: title, constraints: .text(""),
         acceptanceCriteria: []),
-      // The pull request is somebody else's: its reviewers and labels are theirs to choose.
+      // The pull request belongs to the caller, who chooses its reviewers and labels.
       notices: workflow.notices.subtracting([.opened]))
   }
 }

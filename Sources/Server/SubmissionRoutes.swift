@@ -10,8 +10,7 @@ import SystemCalls
 import Text
 import Workflows
 
-/// `POST /api/personal-delegate`: from a body to a durable delegation, and to the answer that a
-/// person waits for.
+/// `POST /api/personal-delegate`: turns a body into a durable delegation, and returns the response.
 struct SubmissionRoutes {
   let server: ServerContext
 
@@ -49,8 +48,8 @@ struct SubmissionRoutes {
     }
   }
 
-  /// An agent that none of the workers has is told now, and not when it is the delegation's turn.
-  /// A request that is known by its key is answered as the first time.
+  /// Refuses an agent that no worker has now, before the delegation's turn. A repeated request with
+  /// a known key gets its first response.
   func checkAgent(of wanted: Requested) async throws {
     guard let workers = await server.engine.workersWithout(wanted.agent) else { return }
     if let key = wanted.idempotencyKey, try await server.store.isKnown(key: key.key) { return }
@@ -111,8 +110,7 @@ struct SubmissionRoutes {
       text: valid.text, notices: workflow.notices)
   }
 
-  /// The agent that was asked for, else the server's, else the workflow's first that some worker
-  /// has.
+  /// The requested agent, else the server's, else the workflow's first that some worker has.
   private func agent(
     _ wanted: String?, _ workflow: Workflow
   ) async throws(FieldFaults) -> String {
@@ -128,7 +126,7 @@ struct SubmissionRoutes {
     return await server.agentChosen(for: workflow)
   }
 
-  /// Says which workflow has an agent that the chosen one lacks.
+  /// Names a workflow that has the agent if the chosen one lacks it.
   private func unknown(agent: String, _ workflow: Workflow, _ custom: String?) -> String {
     let others = server.catalog.all.filter { $0.agents[agent] != nil }.map(\.name)
     if let other = others.first {
@@ -152,11 +150,11 @@ struct SubmissionRoutes {
       body: SHA256.hex(try body.sortedBytes))
   }
 
-  // MARK: The answer
+  // MARK: The response
 
   /// - Parameters:
-  ///   - waited: how long to wait for the pull request; nil: not at all.
-  ///   - warnings: of what was ignored in the request.
+  /// - waited: how long to wait for the pull request; nil: no wait.
+  /// - warnings: about ignored parts of the request.
   func answer(
     _ id: DelegationID, waited limit: Milliseconds?, _ warnings: [String] = []
   ) async throws -> Response {
@@ -203,7 +201,7 @@ struct SubmissionRoutes {
 }
 
 extension SubmissionProgress {
-  /// As the view has it.
+  /// The progress in the view.
   fileprivate init(_ detail: DelegationDetail) {
     let row = detail.row
     self.init(
@@ -234,13 +232,13 @@ extension Problem {
     errors = fields.map { ($0.field, $0.message) }
   }
 
-  /// Tells besides what was ignored in the request.
+  /// Adds warnings about ignored parts of the request.
   mutating func add(warnings: [String]) {
     if !warnings.isEmpty { members["warnings"] = Render.list(warnings) }
   }
 }
 
 extension Duration {
-  /// The part below a second, in milliseconds.
+  /// The fraction of the second, in milliseconds.
   fileprivate var milliseconds: Int64 { components.attoseconds / 1_000_000_000_000_000 }
 }

@@ -1,27 +1,27 @@
-// What a worker reports: that it lives, that an agent runs, how an attempt ended.
+// Reports of a worker: its heartbeat, a running agent, and the end of an attempt.
 
 import Domain
 import NetworkRules
 
 /// How an attempt ended on the worker.
 package struct ResultReport: Codable, Equatable, Sendable {
-  /// What came of the attempt.
+  /// The attempt's outcome.
   package enum Outcome: String, Codable, Sendable {
     case committed
     /// The agent was ended because the delegation was cancelled.
     case stopped
-    /// The worker ends in good order and gives the attempt back.
+    /// The worker shuts down and returns the attempt.
     case drained
     case agentFailed
     case agentTimeout
     case agentNotFound
     case noChanges
-    /// A command that was to verify the change failed, after all rounds.
+    /// A command that verifies the change failed in every round.
     case verifyFailed
-    /// The change breaks a rule that the worker looks after: the attempt is over, as where the
-    /// server refuses a pack.
+    /// The change breaks a rule that the worker checks. The attempt is over, as if the server had
+    /// refused the pack.
     case refused
-    /// Something failed on the worker that is not the agent's doing: disk, git, the network.
+    /// Something on the worker failed that the agent did not cause: disk, git, the network.
     case workerFault
   }
   package var worker: String
@@ -31,17 +31,17 @@ package struct ResultReport: Codable, Equatable, Sendable {
   package var commit: String?
   package var durationMs: Int64
   package var outputBytes: Int
-  /// SHA-256 of the output as it was sent, in hex.
+  /// The SHA-256 of the output as it was sent, in hex.
   package var outputDigest: String
-  /// What went wrong, for people.
+  /// The failure, for people.
   package var message: String?
-  /// What to do about it, for people.
+  /// A remedy, for people.
   package var hint: String?
-  /// What the agent reported that it used; absent if nothing is known.
+  /// The usage that the agent reported; nil if it is unknown.
   package var used: AgentUsage?
-  /// The same as a sentence. Only workers from before `used` send it.
+  /// The usage as a sentence. Only workers from before `used` send it.
   package var usage: String?
-  /// What the agent reached and what it was refused; absent if it tried nothing.
+  /// The hosts that the agent reached and those that it was refused; nil if it tried none.
   package var network: NetworkRecord?
   package init(
     worker: String, lease: LeaseReference, outcome: Outcome, commit: String?,
@@ -62,7 +62,7 @@ package struct ResultReport: Codable, Equatable, Sendable {
   }
 }
 
-/// Says that this life of the worker ends.
+/// Reports that this incarnation of the worker ends.
 package struct Leaving: Codable, Equatable, Sendable {
   package var worker: String
   package var incarnation: Int
@@ -72,14 +72,14 @@ package struct Leaving: Codable, Equatable, Sendable {
   }
 }
 
-/// A sign of life. It is no fact and goes into no log.
+/// A heartbeat. It is not recorded in the log.
 package struct Heartbeat: Codable, Equatable, Sendable {
   package var worker: String
   package var incarnation: Int
   /// How long the agent has written nothing; nil if no agent runs.
   package var agentSilentMs: Int64?
-  /// What the agent has used so far; nil if nothing is known. If the worker is lost, this is what
-  /// the log says of the attempt.
+  /// The usage of the agent so far; nil if it is unknown. If the worker is lost, the log records
+  /// this usage for the attempt.
   package var used: LeaseUsage?
   package init(
     worker: String, incarnation: Int, agentSilentMs: Int64?, used: LeaseUsage? = nil
@@ -91,7 +91,7 @@ package struct Heartbeat: Codable, Equatable, Sendable {
   }
 }
 
-/// What the agent of a lease has used so far.
+/// The usage of a lease's agent so far.
 package struct LeaseUsage: Codable, Equatable, Sendable {
   package var lease: LeaseReference
   package var usage: AgentUsage
@@ -101,7 +101,7 @@ package struct LeaseUsage: Codable, Equatable, Sendable {
   }
 }
 
-/// The agent runs, on this head.
+/// Reports that the agent runs on this head.
 package struct GeneratingReport: Codable, Equatable, Sendable {
   package var worker: String
   package var lease: LeaseReference
@@ -119,7 +119,7 @@ package struct GeneratingReport: Codable, Equatable, Sendable {
   }
 }
 
-/// The output's length as the server has it: where the next bytes go.
+/// The length of the output on the server: the offset of the next bytes.
 package struct OutputAnswer: Codable, Equatable, Sendable {
   package var offset: Int
   package init(offset: Int) { self.offset = offset }

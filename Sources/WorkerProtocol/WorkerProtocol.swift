@@ -72,7 +72,7 @@ package struct JournalEntry: Codable, Equatable, Sendable {
   package var lease: LeaseReference
   /// The commit that was made and not yet accepted; nil if the agent had not ended.
   package var commit: String?
-  /// What the agent had reported that it used; absent if nothing is known.
+  /// The usage that the agent had reported; nil if it is unknown.
   package var used: AgentUsage?
   package init(lease: LeaseReference, commit: String?, used: AgentUsage = AgentUsage()) {
     self.lease = lease

@@ -6,8 +6,8 @@ enum LanguageRules {
     "CCurl", "CProcess", "Cryptography", "DemoAgent", "Domain", "Egress", "EmbeddedForge", "Engine",
     "EventLog", "ForgeGitHub", "ForgePort", "GitBackend", "HTTPClient", "HTTPServing",
     "InMemoryEventStore", "Mirrors", "NetworkRules", "Processes", "Projections", "SQLite",
-    "SQLiteEventStore", "Screening", "Stores", "SystemCalls", "Terminal", "Text", "WorkerProtocol",
-    "Workflows",
+    "SQLiteEventStore", "Screening", "Server", "Stores", "SystemCalls", "Terminal", "Text", "WebUI",
+    "WorkerProtocol", "Workflows", "aipm", "aipm-replay",
   ]
 
   /// In comments. "If there is none" is "if absent", "nil where" is "nil if".

@@ -3,8 +3,8 @@ import EventLog
 import Projections
 import WorkerProtocol
 
-/// The schemas of the API's description that have a name. What the server writes is written by
-/// `Render` and the routes; the members here are theirs.
+/// The named schemas of the API's description. `Render` and the routes write the values, so their
+/// members must match.
 enum Component: String, CaseIterable {
   case submission = "Submission"
   case codeRequest = "CodeRequest"
@@ -30,7 +30,7 @@ enum Component: String, CaseIterable {
   case document = "Description"
   case problem = "Problem"
 
-  /// - Parameter offer: what requests may name.
+  /// - Parameter offer: the values that requests may name.
   func schema(_ offer: RequestOffer) -> JSONSchema {
     switch self {
     case .submission: offer.submission
@@ -80,7 +80,7 @@ enum Component: String, CaseIterable {
     }
   }
 
-  /// What was ignored in a request.
+  /// The ignored parts of a request.
   private static let warnings: [String: JSONSchema] = ["warnings": .list(.text())]
 
   private static func items(_ item: JSONSchema) -> JSONSchema {

@@ -13,7 +13,7 @@ import Text
 import WorkerProtocol
 import Workflows
 
-/// The worker protocol: what `WorkerProtocol` describes, between HTTP and the engine's door.
+/// The worker protocol (see `WorkerProtocol`), between HTTP and the engine.
 struct WorkerRoutes {
   let server: ServerContext
   let access: WorkerAccess
@@ -48,10 +48,10 @@ struct WorkerRoutes {
     }
   }
 
-  // MARK: Life
+  // MARK: Registration
 
-  /// Every agent that a workflow knows. Where two describe one of the same name differently, the
-  /// workflow that comes first by name says how it is looked for.
+  /// Every agent of the workflows. If two workflows describe an agent of the same name differently,
+  /// the first one by name decides how to look for it.
   private func agents(_ call: WorkerCall) async throws -> Response {
     _ = try await call.json(AgentsAsked.self, by: \.worker)
     var profiles: [String: AgentProfile] = [:]
@@ -62,19 +62,20 @@ struct WorkerRoutes {
   }
 
   private func register(_ call: WorkerCall) async throws -> Response {
-    let told = try await call.json(Registration.self, by: \.worker)
+    let registration = try await call.json(Registration.self, by: \.worker)
     try access.bind(call)
     let (incarnation, goesOn) = try await server.engine.register(
       .init(
-        id: WorkerID(told.worker), host: told.host, version: told.version, agents: told.agents,
+        id: WorkerID(registration.worker), host: registration.host, version: registration.version,
+        agents: registration.agents,
         local: access.channel == .socket,
-        journal: told.journal.map {
+        journal: registration.journal.map {
           .init(
             delegation: DelegationID($0.lease.delegation), attempt: $0.lease.attempt,
             hasCommit: $0.commit != nil, usage: $0.used ?? AgentUsage())
         }))
-    await server.agents.take(told.findings ?? [], from: WorkerID(told.worker))
-    let discard = zip(told.journal, goesOn).filter { !$0.1 }.map(\.0.lease)
+    await server.agents.take(registration.findings ?? [], from: WorkerID(registration.worker))
+    let discard = zip(registration.journal, goesOn).filter { !$0.1 }.map(\.0.lease)
     return try answer(
       Registered(
         incarnation: incarnation, heartbeatMs: LeasePolicy().heartbeatInterval.count,
@@ -128,7 +129,7 @@ struct WorkerRoutes {
     return fetching.tags(of: repository, have: request.have)
   }
 
-  /// What a lease is for, if the worker holds it.
+  /// The delegation of a lease that the worker holds.
   private func checkout(
     of lease: LeaseReference, _ call: WorkerCall
   ) async throws -> (repository: RepositoryName, head: ObjectID) {
@@ -151,7 +152,7 @@ struct WorkerRoutes {
     return .noContent
   }
 
-  /// A lease that another worker holds is nothing to this one, whatever its token.
+  /// Refuses a lease that another worker holds, even with a valid token.
   private func checkOwner(_ id: DelegationID, _ call: WorkerCall) async throws {
     guard await !server.engine.isLeased(id, toOtherThan: call.worker) else {
       throw WorkerFault.superseded
@@ -159,7 +160,7 @@ struct WorkerRoutes {
   }
 
   private func result(_ call: WorkerCall) async throws -> Response {
-    // A record of 500 hosts whose names are escaped is longer than other bodies.
+    // With 500 hosts whose names are escaped, the report is longer than other bodies.
     let report = try await call.json(ResultReport.self, by: \.worker, limit: 1 << 20)
     try await checkOwner(DelegationID(report.lease.delegation), call)
     let (id, worker) = (DelegationID(report.lease.delegation), WorkerID(report.worker))
@@ -242,7 +243,7 @@ struct WorkerRoutes {
     return .noContent
   }
 
-  /// What the agent reported, from the query; numbers that are not valid are ignored.
+  /// The usage that the agent reported, from the query; invalid numbers are ignored.
   private static func usage(in request: Request) -> AgentUsage {
     let known = UsageFigure.allCases.compactMap { figure in
       request.text(figure.field).flatMap { Int64($0) }.map { (figure, $0) }
@@ -261,7 +262,7 @@ struct WorkerRoutes {
     return .noContent
   }
 
-  /// - Returns: SHA-256 of what was saved, in hex.
+  /// - Returns: the SHA-256 of the saved bytes, in hex.
   private static func save(
     _ request: Request, to path: String, limit: Int
   ) async throws -> String {
@@ -292,7 +293,7 @@ struct WorkerRoutes {
     return Hex.encode(hash.finish())
   }
 
-  // MARK: What is read of a request
+  // MARK: Parts of a request
 
   private func lease(
     _ request: Request

@@ -48,8 +48,8 @@ struct Show: AsyncParsableCommand {
       row("constraints", constraint.safeText)
     }
     for criterion in d["acceptanceCriteria"].arrayValue ?? [] { row("accept", criterion.safeText) }
-    // The words of the last attempt are those of the failure: once is enough.
-    var told = d["failure"]["message"].stringValue
+    // The last attempt's message may equal the failure's: it is printed once.
+    var shown = d["failure"]["message"].stringValue
     for attempt in d["attempts"].arrayValue ?? [] {
       row("attempt \(attempt["number"].integerValue ?? 0)", self.attempt(attempt))
       for path in attempt["figures"]["flagged"].arrayValue ?? [] {
@@ -57,9 +57,9 @@ struct Show: AsyncParsableCommand {
       }
       row("  refused", refused(attempt["network"]))
       row("  to allow", attempt["network"]["line"].safeText)
-      guard let message = attempt["message"].stringValue, message != told else { continue }
+      guard let message = attempt["message"].stringValue, message != shown else { continue }
       Terminal.say("  " + message.safeLines(indent: 2))
-      told = message
+      shown = message
     }
     failure(d["failure"])
   }
@@ -89,7 +89,7 @@ struct Show: AsyncParsableCommand {
     return AgentUsage(Dictionary(uniqueKeysWithValues: known))
   }
 
-  /// The hosts that an attempt was refused; nil if there were none.
+  /// The hosts that an attempt was refused; nil if it was refused no host.
   private func refused(_ network: JSONValue) -> String? {
     guard let count = network["refused"].integerValue, count > 0 else { return nil }
     let listed = network["refusedHosts"].arrayValue ?? []
@@ -111,6 +111,6 @@ struct Show: AsyncParsableCommand {
 }
 
 extension [String?] {
-  /// Those that are there, with blanks between.
+  /// The non-nil strings, separated by blanks.
   fileprivate var joined: String { compactMap { $0 }.joined(separator: "  ") }
 }

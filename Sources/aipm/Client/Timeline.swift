@@ -5,8 +5,8 @@ import Projections
 import Terminal
 import Text
 
-/// One delegation's life as a person sees it, folded on this side from the very events that the
-/// server folds: the eight states with their times, and what it waits for.
+/// The progress of one delegation for people, folded by the client from the same events as on the
+/// server: the eight states with their times, and the current wait.
 struct Timeline {
   private struct Visit {
     var state: DelegationStateName
@@ -17,13 +17,13 @@ struct Timeline {
   private(set) var state = DelegationState.absent
   private var visits: [Visit] = []
   private var title = ""
-  /// When the last event happened.
+  /// The time of the last event.
   private var lastTime = Timestamp(milliseconds: 0)
   private(set) var failure: Failed?
 
-  /// Folds the next event in.
-  /// - Returns: what it means, on one line; nil where it changes nothing that a person waits for.
-  /// - Throws: `Failure` where the server's events do not follow from each other.
+  /// Folds the next event.
+  /// - Returns: its description in one line; nil if it is not relevant for people.
+  /// - Throws: `Failure` if the event contradicts the events before it.
   mutating func take(_ recorded: RecordedEvent) throws -> String? {
     guard case .delegation(let event) = recorded.event,
       case .delegation(let id) = recorded.stream
@@ -49,14 +49,14 @@ struct Timeline {
       .trimmedEnd
   }
 
-  /// Whether an event begins a state anew, though it may be the one that it stood in.
+  /// Whether an event begins a new visit of a state, even of the current one.
   private static func begins(_ event: DelegationEvent) -> Bool {
     if case .dispatched = event { true } else { false }
   }
 
   var isOver: Bool { state.name?.isTerminal ?? false }
 
-  /// What is said once it is over, and where nothing more will come of it.
+  /// The last line, after the end of the delegation.
   var ending: String? {
     switch state {
     case .pushed(let d, let sha):
@@ -77,8 +77,8 @@ struct Timeline {
 
   /// The picture as lines.
   /// - Parameters:
-  ///   - now: for the time in the present state.
-  ///   - width: columns; longer lines are cut.
+  /// - now: for the duration of the current state.
+  /// - width: in columns; longer lines are cut off.
   func lines(now: Timestamp, width: Int, hasColour: Bool) -> [String] {
     guard let d = state.delegation else { return [] }
     func cut(_ text: String) -> String {
@@ -89,7 +89,7 @@ struct Timeline {
         cut("\(d.request.stamp.confirmationCode)  \(d.request.repository)  \(title)"), if: hasColour
       )
     ]
-    // Whoever has not failed is not on the way there.
+    // `Failed` is shown only if the delegation failed.
     let hasFailed = visits.contains { $0.state == .failed }
     for name in DelegationStateName.allCases where name != .failed || hasFailed {
       let (text, style) = row(name, now)
@@ -115,7 +115,7 @@ struct Timeline {
     if name == .failed, isPresent { return ("  ✗ \(text)", .red) }
     if name == .pushed, isPresent { return ("  ✓ \(text)", .green) }
     if isPresent { return ("  ● \(text)", .blue) }
-    // A state that was left for one before it is to come again.
+    // A later state that was left for an earlier one will be visited again.
     let isBehind = name == .failed || Self.order(name) > Self.order(state.name ?? .requested)
     return isBehind ? ("  ○ \(text)", .dim) : ("  ✓ \(text)", nil)
   }
@@ -133,7 +133,7 @@ struct Timeline {
       + "in \((failed.retryAt - now).text)"
   }
 
-  // MARK: Words
+  // MARK: Texts
 
   private static func words(of event: DelegationEvent) -> String? {
     switch event {
@@ -171,7 +171,7 @@ struct Timeline {
     usage.summary.map { " (\($0))" } ?? ""
   }
 
-  /// The time of day here, `12:00:00.123`.
+  /// The local time of day, `12:00:00.123`.
   static func clock(_ time: Timestamp) -> String {
     var seconds = time_t(time.milliseconds / 1000)
     var parts = tm()

@@ -140,7 +140,7 @@ export function networkWords({ reached, refused }) {
   return `${hosts(reached)} reached, ${refused} refused`;
 }
 
-/** What an agent reported that it used, in numbers; empty if nothing is known. */
+/** The usage that an agent reported, in numbers; empty if it is unknown. */
 export function usageWords({ inputTokens, outputTokens, cachedTokens, costMicrodollars, millicredits }) {
   const parts = [];
   const cached = cachedTokens == null ? "" : ` (${count(cachedTokens)} cached)`;
