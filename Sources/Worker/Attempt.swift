@@ -309,10 +309,10 @@ extension WorkerCore {
     switch reason {
     case .superseded: forget(&actions)
     case .cancelled:
-      if case .result? = lanes[.handIn]?.inFlight?.request { return }
+      if case .result? = slots[.handIn]?.inFlight?.request { return }
       guard handIn.outcome != .stopped else { return }
-      if let inFlight = lanes[.handIn]?.inFlight { actions.append(.abandon(inFlight.id)) }
-      lanes[.handIn] = nil
+      if let inFlight = slots[.handIn]?.inFlight { actions.append(.abandon(inFlight.id)) }
+      slots[.handIn] = nil
       conclude(nil, &actions)
     case .halted, .timedOut, .stalled: break
     }

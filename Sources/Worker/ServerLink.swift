@@ -56,7 +56,7 @@ struct ServerLink: Sendable {
     case .url: folder = nil
     case .socket(let path): folder = try SocketFolder(path)
     }
-    // A worker has at most one call a lane under way.
+    // A worker has at most one call a slot under way.
     client = HTTPClient(
       configuration: .init(
         userAgent: "aipm-worker/\(version)", proxy: .environment, maxConnectionsPerHost: 8,

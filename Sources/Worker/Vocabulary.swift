@@ -50,7 +50,7 @@ package enum Request: Equatable, Sendable {
     }
   }
 
-  package var lane: Lane {
+  package var slot: CallSlot {
     switch self {
     case .agents: .agents
     case .register, .poll: .session
@@ -63,8 +63,8 @@ package enum Request: Equatable, Sendable {
   }
 }
 
-/// Calls of one lane follow each other; those of different lanes go side by side.
-package enum Lane: String, CaseIterable, Sendable {
+/// Calls of one slot follow each other; those of different slots go side by side.
+package enum CallSlot: String, CaseIterable, Sendable {
   case agents, session, heartbeat, generating, output, records, handIn
 }
 
@@ -336,4 +336,9 @@ package struct JournalRecord: Equatable, Sendable, Codable {
     self.agent = agent
     self.made = made
   }
+}
+
+extension Milliseconds {
+  /// A span in whole milliseconds.
+  init(_ span: Duration) { self.init(Int64(span / .milliseconds(1))) }
 }

@@ -74,8 +74,8 @@ package struct WorkerCore: Sendable {
     case registered(incarnation: Int)
   }
 
-  /// One lane of calls: at most one under way, the next not before a moment.
-  struct LaneState: Sendable {
+  /// One slot of calls: at most one under way, the next not before a moment.
+  struct CallSlotState: Sendable {
     var inFlight: (id: CallID, request: Request)?
     var failures = 0
     var notBefore: Duration = .zero
@@ -104,7 +104,7 @@ package struct WorkerCore: Sendable {
   var rejection: String?
   var hasBegun = false
   var hasEnded = false
-  var lanes: [Lane: LaneState] = [:]
+  var slots: [CallSlot: CallSlotState] = [:]
   var search = AgentSearchState()
   private(set) var lastCall = 0
 
@@ -137,9 +137,9 @@ package struct WorkerCore: Sendable {
     return moments.min()
   }
 
-  /// When the lane may be used next; nil while a call is under way in it.
-  func freeMoment(of lane: Lane) -> Duration? {
-    guard let state = lanes[lane] else { return .zero }
+  /// When the slot may be used next; nil while a call is under way in it.
+  func freeMoment(of slot: CallSlot) -> Duration? {
+    guard let state = slots[slot] else { return .zero }
     return state.inFlight == nil ? state.notBefore : nil
   }
 
@@ -181,34 +181,34 @@ package struct WorkerCore: Sendable {
   private mutating func takeAnswer(
     _ id: CallID, _ answer: CallAnswer, now: Duration, _ actions: inout [Action]
   ) {
-    guard let lane = lanes.first(where: { $0.value.inFlight?.id == id })?.key,
-      let request = lanes[lane]?.inFlight?.request
+    guard let slot = slots.first(where: { $0.value.inFlight?.id == id })?.key,
+      let request = slots[slot]?.inFlight?.request
     else { return }
-    lanes[lane]?.inFlight = nil
+    slots[slot]?.inFlight = nil
     if case .failed(let failure) = answer {
-      take(failure, of: lane, now: now, &actions)
+      take(failure, of: slot, now: now, &actions)
       return
     }
     if unreachableSince != nil { serverIsBack(now: now) }
-    lanes[lane] = LaneState()
+    slots[slot] = CallSlotState()
     take(answer, to: request, id, now: now, &actions)
   }
 
   private mutating func take(
-    _ failure: CallFailure, of lane: Lane, now: Duration, _ actions: inout [Action]
+    _ failure: CallFailure, of slot: CallSlot, now: Duration, _ actions: inout [Action]
   ) {
     switch failure {
-    case .unreachable: failed(lane, now: now, reached: false)
+    case .unreachable: failed(slot, now: now, reached: false)
     case .unauthorized(let detail):
-      failed(lane, now: now, reached: true)
+      failed(slot, now: now, reached: true)
       if !wasRegistered && attempt == nil { rejection = detail }
     case .revoked(let detail):
-      failed(lane, now: now, reached: true)
+      failed(slot, now: now, reached: true)
       // The server accepts nothing more from this worker: it ends what it has, and exits.
       rejection = detail
       if haltsAt == nil { haltsAt = now + settings.revokedLimit }
     case .unknownLife:
-      failed(lane, now: now, reached: true)
+      failed(slot, now: now, reached: true)
       leaveMembership(&actions)
     }
   }
@@ -224,7 +224,7 @@ package struct WorkerCore: Sendable {
     case .desired(let desired):
       // If the server answers at once with nothing new, the next poll waits a little.
       if case .poll(let poll) = request, desired.revision <= poll.revision {
-        lanes[.session]?.notBefore = now + settings.pollPause
+        slots[.session]?.notBefore = now + settings.pollPause
       }
       desiredCall = id.number
       takeDesired(desired, &actions)
@@ -266,7 +266,7 @@ package struct WorkerCore: Sendable {
   /// What waits because the server was away need not wait any longer.
   private mutating func serverIsBack(now: Duration) {
     unreachableSince = nil
-    for lane in lanes.keys { lanes[lane]?.notBefore = now }
+    for slot in slots.keys { slots[slot]?.notBefore = now }
   }
 
   /// The server does not know this life: whatever is in hand waits until it does again.
@@ -277,33 +277,33 @@ package struct WorkerCore: Sendable {
     // Another server may know other agents.
     search.isDue = true
     attempt?.isConfirmed = false
-    for (lane, state) in lanes {
+    for (slot, state) in slots {
       if let inFlight = state.inFlight { actions.append(.abandon(inFlight.id)) }
-      lanes[lane]?.inFlight = nil
+      slots[slot]?.inFlight = nil
     }
   }
 
-  mutating func failed(_ lane: Lane, now: Duration, reached: Bool) {
-    var state = lanes[lane] ?? LaneState()
-    let isAway = settings.local && !reached && lane == .session
+  mutating func failed(_ slot: CallSlot, now: Duration, reached: Bool) {
+    var state = slots[slot] ?? CallSlotState()
+    let isAway = settings.local && !reached && slot == .session
     let maximum = isAway ? settings.awayMaximum : settings.backoffMaximum
-    state.notBefore = now + backoff(after: state.failures, lane, atMost: maximum)
+    state.notBefore = now + backoff(after: state.failures, slot, atMost: maximum)
     state.failures += 1
-    lanes[lane] = state
+    slots[slot] = state
     if reached {
       unreachableSince = nil
     } else if unreachableSince == nil {
       unreachableSince = now
     }
-    if lane == .session { pollsAfresh = true }
+    if slot == .session { pollsAfresh = true }
   }
 
-  /// Doubled each time, and spread over its upper half so that workers do not come in step.
-  func backoff(after failures: Int, _ lane: Lane, atMost maximum: Duration) -> Duration {
-    let doubled = settings.backoffFirst * (1 << min(failures, 16))
-    let full = min(doubled, maximum)
-    let draw = Jitter.draw("\(settings.worker)/\(lane.rawValue)/\(failures)") % 1000
-    return full / 2 + full / 2 * Int(draw) / 1000
+  /// The wait after `failures` failures; workers do not wait in step.
+  func backoff(after failures: Int, _ slot: CallSlot, atMost maximum: Duration) -> Duration {
+    let backoff = Backoff(
+      first: Milliseconds(settings.backoffFirst), maximum: Milliseconds(maximum))
+    let wait = backoff.delay(after: failures + 1, seed: "\(settings.worker)/\(slot.rawValue)")
+    return .milliseconds(wait.count)
   }
 
   // MARK: Driving
@@ -338,7 +338,7 @@ package struct WorkerCore: Sendable {
   }
 
   private var isRegistering: Bool {
-    guard case .register = lanes[.session]?.inFlight?.request else { return false }
+    guard case .register = slots[.session]?.inFlight?.request else { return false }
     return true
   }
 
@@ -369,23 +369,23 @@ package struct WorkerCore: Sendable {
     }
   }
 
-  /// Sends where the lane is free.
+  /// Sends where the slot is free.
   @discardableResult
   mutating func send(_ request: Request, now: Duration, _ actions: inout [Action]) -> Bool {
-    var state = lanes[request.lane] ?? LaneState()
+    var state = slots[request.slot] ?? CallSlotState()
     guard state.inFlight == nil, now >= state.notBefore else { return false }
     lastCall += 1
     state.inFlight = (CallID(lastCall), request)
-    lanes[request.lane] = state
+    slots[request.slot] = state
     actions.append(.send(CallID(lastCall), request))
     return true
   }
 
-  /// Gives up what is under way in the lanes of the attempt.
+  /// Gives up what is under way in the slots of the attempt.
   mutating func abandonAttemptCalls(_ actions: inout [Action]) {
-    for lane in [Lane.generating, .output, .records, .handIn] {
-      if let inFlight = lanes[lane]?.inFlight { actions.append(.abandon(inFlight.id)) }
-      lanes[lane] = nil
+    for slot in [CallSlot.generating, .output, .records, .handIn] {
+      if let inFlight = slots[slot]?.inFlight { actions.append(.abandon(inFlight.id)) }
+      slots[slot] = nil
     }
   }
 }

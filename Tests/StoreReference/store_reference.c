@@ -187,8 +187,8 @@ static int prepare(run *r, sqlite3_stmt **all) {
       [UPDATE_STREAM] = "UPDATE streams SET version = ? WHERE id = ?",
       [SELECT_STAMP] = "SELECT 1 FROM delegations WHERE stamp = ?",
       [SELECT_KEY] = "SELECT delegation, body FROM idempotency WHERE key = ?",
-      [PUT_DIGEST] = "INSERT INTO view_digests VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET position "
-                     "= excluded.position, digest = excluded.digest",
+      [PUT_DIGEST] = "INSERT INTO view_digests(view, position, digest, version) VALUES (?, ?, ?, 1) ON "
+                     "CONFLICT DO UPDATE SET position = excluded.position, digest = excluded.digest",
       [BEGIN] = "BEGIN IMMEDIATE",
       [COMMIT] = "COMMIT",
   };

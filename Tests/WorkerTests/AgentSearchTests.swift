@@ -95,8 +95,8 @@ import Workflows
     settings.searchInterval = .seconds(30)
     var core = WorkerCore(settings: settings)
     var now = Duration.zero
-    func call(_ actions: [Action], _ lane: Lane) -> (id: CallID, request: Request)? {
-      for case .send(let id, let request) in actions where request.lane == lane {
+    func call(_ actions: [Action], _ slot: CallSlot) -> (id: CallID, request: Request)? {
+      for case .send(let id, let request) in actions where request.slot == slot {
         return (id, request)
       }
       return nil

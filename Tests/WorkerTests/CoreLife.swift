@@ -6,7 +6,7 @@ import WorkerProtocol
 struct CoreLife {
   var core: WorkerCore
   var now: Duration = .zero
-  var calls: [Lane: (id: CallID, request: Request)] = [:]
+  var calls: [CallSlot: (id: CallID, request: Request)] = [:]
 
   init(local: Bool = false) {
     var settings = WorkerCore.Settings(
@@ -20,7 +20,7 @@ struct CoreLife {
   mutating func tell(_ input: Input) -> [Action] {
     let actions = core.step(input, now: now)
     for action in actions {
-      if case .send(let id, let request) = action { calls[request.lane] = (id, request) }
+      if case .send(let id, let request) = action { calls[request.slot] = (id, request) }
       if case .abandon(let id) = action {
         calls = calls.filter { $0.value.id != id }
       }
@@ -29,8 +29,8 @@ struct CoreLife {
   }
 
   @discardableResult
-  mutating func answer(_ lane: Lane, _ answer: CallAnswer) -> [Action] {
-    guard let call = calls.removeValue(forKey: lane) else { return [] }
+  mutating func answer(_ slot: CallSlot, _ answer: CallAnswer) -> [Action] {
+    guard let call = calls.removeValue(forKey: slot) else { return [] }
     return tell(.answered(call.id, answer))
   }
 
@@ -38,9 +38,9 @@ struct CoreLife {
   enum Common { case done, superseded(String), refused(String) }
 
   @discardableResult
-  mutating func answer(_ lane: Lane, _ common: Common) -> [Action] {
-    guard let call = calls[lane] else { return [] }
-    return answer(lane, call.request.answer(common))
+  mutating func answer(_ slot: CallSlot, _ common: Common) -> [Action] {
+    guard let call = calls[slot] else { return [] }
+    return answer(slot, call.request.answer(common))
   }
 
   /// Goes to the moment at which the core wants to be woken, and wakes it.
@@ -56,7 +56,7 @@ struct CoreLife {
     return tell(.tick)
   }
 
-  func request(_ lane: Lane) -> Request? { calls[lane]?.request }
+  func request(_ slot: CallSlot) -> Request? { calls[slot]?.request }
 
   static let assignment = Assignment.sample(head: "h", timeoutMs: 60_000, stallMs: 20_000)
   static let key = AttemptKey(assignment.lease)

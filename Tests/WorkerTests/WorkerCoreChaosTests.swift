@@ -41,14 +41,14 @@ extension CoreLife {
     assignment.lease.token = Int64.random(in: 1...3, using: &random)
     let key = AttemptKey(assignment.lease)
     if Bool.random(using: &random),
-      let lane = calls.keys.sorted(by: { $0.rawValue < $1.rawValue })
+      let slot = calls.keys.sorted(by: { $0.rawValue < $1.rawValue })
         .randomElement(using: &random)
     {
-      if Bool.random(using: &random), let answer = randomAnswer(to: lane, assignment, &random) {
-        return self.answer(lane, answer)
+      if Bool.random(using: &random), let answer = randomAnswer(to: slot, assignment, &random) {
+        return self.answer(slot, answer)
       }
       let common: [Common] = [.done, .superseded("x"), .refused("x")]
-      return answer(lane, common.randomElement(using: &random) ?? .done)
+      return answer(slot, common.randomElement(using: &random) ?? .done)
     }
     let ends: [AgentEnd] = [.finished, .exited(1), .stopped, .lost("x")]
     let pickUps: [PickUp] = [.committed("c"), .noChanges, .unfit("x"), .fault("x")]
@@ -68,10 +68,10 @@ extension CoreLife {
   }
 
   private func randomAnswer(
-    to lane: Lane, _ assignment: Assignment, _ random: inout SeededGenerator
+    to slot: CallSlot, _ assignment: Assignment, _ random: inout SeededGenerator
   ) -> CallAnswer? {
     var answers: [CallAnswer] = [.unknownLife, .unreachable("x")]
-    switch request(lane) {
+    switch request(slot) {
     case .poll:
       let desired = Desired(
         revision: Int64.random(in: 1...5, using: &random),

@@ -200,7 +200,7 @@ import WorkerProtocol
     life.answer(.session, .unreachable("x"))
     for _ in 0..<200 {
       #expect(life.wake().deeds.isEmpty)
-      for lane in Lane.allCases { life.answer(lane, .unreachable("x")) }
+      for slot in CallSlot.allCases { life.answer(slot, .unreachable("x")) }
       if life.now > .seconds(15) { break }
     }
     life.tell(.agentEnded(key, .finished, Life.output))
@@ -209,7 +209,7 @@ import WorkerProtocol
     for _ in 0..<500 {
       life.wake()
       if life.calls[.handIn] != nil { tries += 1 }
-      for lane in Lane.allCases { life.answer(lane, .unreachable("x")) }
+      for slot in CallSlot.allCases { life.answer(slot, .unreachable("x")) }
     }
     #expect(tries > 50)
     #expect(life.core.attempt?.commit == "c")
@@ -349,8 +349,8 @@ import WorkerProtocol
     var actions: [Action] = []
     for _ in 0..<100 where actions.deeds.isEmpty {
       actions = life.wake()
-      for lane in Lane.allCases where actions.deeds.isEmpty {
-        actions = life.answer(lane, .unreachable("x"))
+      for slot in CallSlot.allCases where actions.deeds.isEmpty {
+        actions = life.answer(slot, .unreachable("x"))
       }
     }
     #expect(actions.deeds == [.exit(.deserted)])
