@@ -32,8 +32,8 @@ struct AgentProcess: Sendable {
   /// The folder of the clone's objects, which the tree's own repository borrows.
   var objects: String?
 
-  /// The same agent with something else to do.
-  func told(_ prompt: String) -> AgentProcess {
+  /// The same agent with another prompt.
+  func with(prompt: String) -> AgentProcess {
     var other = self
     other.prompt = prompt
     return other
@@ -46,7 +46,7 @@ struct AgentProcess: Sendable {
   }
 
   /// Runs the agent to its end. Cancelling the Swift task ends it: SIGTERM to its group, SIGKILL
-  /// two seconds later. On return no process of it is left.
+  /// after `grace`. On return no process of it is left.
   /// - Parameter onUsage: called with what the agent has used so far, when that changes.
   func run(
     onStart: @escaping @Sendable (Int32) -> Void,
@@ -95,8 +95,8 @@ struct AgentProcess: Sendable {
           group.cancelAll()
           return excess.map { .exceeded("\(call.name): \($0)") } ?? end
         }
-        guard let told = next.excess else { continue }
-        excess = told
+        guard let reported = next.excess else { continue }
+        excess = reported
         group.cancelAll()
       }
       return .stopped
@@ -246,8 +246,8 @@ struct AgentProcess: Sendable {
   /// The values that are masked in what the agent says.
   var secrets: [String] { AgentEnvironment.secrets(call.environment) }
 
-  /// How long an agent that is told to end has for it. A cancellation takes no longer than this and
-  /// what the server needs; whoever cancels waits for it.
+  /// The time from SIGTERM to SIGKILL. A cancellation takes no longer than this and the time that
+  /// the server needs; the caller of the cancellation waits for it.
   static let grace = Duration.seconds(1)
 
   /// Whether util-linux's `setpriv` is there.

@@ -10,11 +10,11 @@ import Workflows
 
 extension WorkerShell {
   func startAgent(_ assignment: Assignment, _ underWay: inout UnderWay) {
-    underWay.agent = Task { [told, logger, workspace, configuration] in
+    underWay.agent = Task { [queue, logger, workspace, configuration] in
       let key = AttemptKey(assignment.lease)
       if let refusal = configuration.grants.refusal(of: assignment.agent, worker: configuration.id)
       {
-        told.yield(.input(.agentEnded(key, .notFound(refusal), .nothing)))
+        queue.yield(.input(.agentEnded(key, .notFound(refusal), .nothing)))
         return
       }
       var (end, summary): (AgentEnd, OutputSummary)
@@ -27,7 +27,7 @@ extension WorkerShell {
         (end, summary) = (.lost("\(error)"), .nothing)
       }
       logger.info("agent ended", metadata: ["attempt": "\(key)", "end": "\(end)"])
-      told.yield(.input(.agentEnded(key, end, summary)))
+      queue.yield(.input(.agentEnded(key, end, summary)))
     }
   }
 
@@ -41,7 +41,7 @@ extension WorkerShell {
     let log = try OutputLog(
       path: attempt.output, bytesMax: assignment.outputBytesMax, secrets: secrets,
       records: records)
-    let announcer = OutputAnnouncer(key: key, told)
+    let announcer = OutputAnnouncer(key: key, queue)
     let tally = UsageTally(announcer)
     let policy = assignment.agent.sandbox?.network ?? NetworkPolicy()
     let ledger = EgressLedger(uploadBytesMax: policy.uploadBytesMax)
@@ -50,9 +50,9 @@ extension WorkerShell {
     let generation = generation(
       assignment, attempt, repository, log, announcer, network, policy, ledger, tally)
     var end = await generation.run(
-      onStart: { [told] process in
+      onStart: { [queue] process in
         guard let identity = ProcessTable.identity(of: process) else { return }
-        told.yield(.input(.agentStarted(key, identity)))
+        queue.yield(.input(.agentStarted(key, identity)))
       },
       onOutput: { chunk in announcer.announce(log.append(chunk)) })
     await network.close()
@@ -88,7 +88,7 @@ extension WorkerShell {
       network: network, objects: objects)
     let work: GenerationRun.Work
     if let session = assignment.agent.session {
-      work = { [self, told, files, warm, sandbox, version = configuration.version] prompt, _, _ in
+      work = { [self, queue, files, warm, sandbox, version = configuration.version] prompt, _, _ in
         let key = AttemptKey(assignment.lease)
         let run = AgentSessionRun(
           call: assignment.agent, session: session, prompt: prompt, attempt: attempt, key: key,
@@ -97,14 +97,14 @@ extension WorkerShell {
           warm: warm, version: version, log: log, heard: { announcer.announce($0) },
           onUsage: { tally.update($0) })
         let outcome = await run.run { identity, id in
-          told.yield(.input(.agentStarted(key, identity, session: id)))
+          queue.yield(.input(.agentStarted(key, identity, session: id)))
         }
         tally.finish(outcome.usage)
         return outcome.end
       }
     } else {
       work = { prompt, onStart, onOutput in
-        let outcome = await agent.told(prompt).run(
+        let outcome = await agent.with(prompt: prompt).run(
           onStart: onStart, onOutput: onOutput, onUsage: { tally.update($0) })
         tally.finish(outcome.usage)
         return outcome.end
@@ -140,8 +140,8 @@ final class UsageTally: Sendable {
   }
 }
 
-/// What comes in: an input, or the news that an output grew.
-enum Told: Sendable {
+/// An element of the shell's queue: an input, or a notice that an output grew.
+enum QueuedInput: Sendable {
   case input(Input)
   case output(OutputAnnouncer)
 
@@ -153,17 +153,17 @@ enum Told: Sendable {
   }
 }
 
-/// Tells the core how long the output is and what the agent has used, with at most one such input
-/// waiting.
+/// Reports to the core the length of the output and what the agent has used. At most one such
+/// input waits in the queue.
 final class OutputAnnouncer: Sendable {
   let key: AttemptKey
-  private let told: AsyncStream<Told>.Continuation
+  private let queue: AsyncStream<QueuedInput>.Continuation
   private let state = Mutex(
     (size: OutputLog.Size(text: 0, records: 0), usage: AgentUsage(), isWaiting: false))
 
-  init(key: AttemptKey, _ told: AsyncStream<Told>.Continuation) {
+  init(key: AttemptKey, _ queue: AsyncStream<QueuedInput>.Continuation) {
     self.key = key
-    self.told = told
+    self.queue = queue
   }
 
   func announce(_ new: OutputLog.Size) {
@@ -181,7 +181,7 @@ final class OutputAnnouncer: Sendable {
       defer { state.isWaiting = true }
       return !state.isWaiting
     }
-    if isNew { told.yield(.output(self)) }
+    if isNew { queue.yield(.output(self)) }
   }
 
   func take() -> Input {

@@ -62,14 +62,14 @@ struct Attempt: Sendable {
     case stalled
   }
 
-  /// Whether the server was told that the agent runs.
+  /// Whether the start of the agent was reported to the server.
   enum Announcement: Equatable, Sendable { case none, due, made }
 
   var lease: LeaseReference
   let repository: String
   /// nil: of a former life, not yet assigned again.
   var assignment: Assignment?
-  /// The commit that it stands on; a take-over may name a later one.
+  /// The commit that was checked out; a take-over may name a later one.
   let head: String
   /// Whether the server named this attempt, with this token, in the present membership.
   var isConfirmed: Bool
@@ -134,8 +134,8 @@ struct Attempt: Sendable {
     return record
   }
 
-  /// The server stands by this attempt, maybe under a new token: then the log begins it anew, and
-  /// what was told under the old one is told again.
+  /// The server confirms this attempt, maybe under a new token. With a new token the log begins the
+  /// attempt again, and what was reported under the old token is reported again.
   mutating func confirm(_ wanted: Assignment) {
     if wanted.lease != lease {
       if announcement == .made { announcement = .due }
@@ -143,7 +143,7 @@ struct Attempt: Sendable {
     }
     lease = wanted.lease
     assignment = wanted
-    // The branch may have moved; this attempt stands where it was checked out.
+    // The branch may have moved; this attempt keeps the commit that was checked out.
     assignment?.head = head
     isConfirmed = true
   }

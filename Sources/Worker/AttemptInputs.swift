@@ -111,7 +111,7 @@ extension WorkerCore {
   private mutating func takeFailure(
     _ end: AgentEnd, _ run: Attempt.FinishedRun, _ actions: inout [Action]
   ) {
-    let said = run.output.told
+    let said = run.output.messageSuffix
     switch end {
     case .finished: break
     case .failed(let detail): handIn(.agentFailed, run, "\(detail)\(said)", &actions)
@@ -137,10 +137,10 @@ extension WorkerCore {
     case (_, .committed(let commit)):
       handIn(.committed, commit: commit, run, nil, &actions)
     case (_, .noChanges):
-      let said = run.output.told
+      let said = run.output.messageSuffix
       handIn(.noChanges, run, "the agent ended well and changed no file\(said)", &actions)
     case (_, .ignoredAlone(let names)):
-      let said = run.output.told
+      let said = run.output.messageSuffix
       handIn(
         .noChanges, run,
         """

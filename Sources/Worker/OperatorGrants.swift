@@ -1,7 +1,7 @@
 // What a worker's own operator lets agents have of the machine. The server names variables, paths
-// and programs in what it orders; the worker grants of them what its flags name, and nothing else,
-// whoever the server is. A local worker has its flags from the server that started it, made of that
-// server's workflows, so nothing that an order can say widens them.
+// and programs in its orders. The worker grants only those of them that its flags name; this does
+// not depend on the server. The server that starts a local worker sets its flags from the server's
+// workflows, so no order can widen them.
 
 import Glibc
 import NetworkRules
@@ -38,7 +38,7 @@ package struct OperatorGrants: Equatable, Sendable {
     self.network = network
   }
 
-  /// For whoever decides elsewhere what an agent gets.
+  /// For callers that decide elsewhere what an agent gets.
   static let everything = OperatorGrants(variables: nil, paths: nil, network: .machine)
 
   // MARK: Orders
@@ -81,7 +81,7 @@ package struct OperatorGrants: Equatable, Sendable {
     return inquiry
   }
 
-  /// Why the agent of an order cannot be run here, for people; nil where it can.
+  /// Why the agent of an order cannot be run here, for people; nil if it can.
   func refusal(of call: AgentCall, worker: String) -> String? {
     guard !call.isDemo else { return nil }
     let words =
@@ -108,9 +108,9 @@ package struct OperatorGrants: Equatable, Sendable {
     }
   }
 
-  /// Whether a file that a command names may be run or shown: besides the paths, what stands with
-  /// the system's programs and in the folders of the PATH. A link in one of these was put there by
-  /// whoever installed the program, and is believed wherever it leads.
+  /// Whether a file that a command names may be run or shown. Besides the paths, the files in the
+  /// system's folders of programs and in the folders of the PATH are allowed. A link in one of
+  /// these is part of the program's installation, and is trusted whatever its target.
   func allows(file path: String) -> Bool {
     guard paths != nil else { return true }
     let search = Command.baseEnvironment["PATH"] ?? ""
@@ -131,7 +131,7 @@ package struct OperatorGrants: Equatable, Sendable {
     return AgentProcess.absolute(word)
   }
 
-  /// The path without links; where nothing stands, as it is written; nil where it is not whole.
+  /// The path without links; as it is written if there is no such file; nil if it is relative.
   private static func canonical(_ path: String) -> String? {
     var path = path
     if path.hasPrefix("~/") { path = UnprivilegedUser.startersHome + path.dropFirst() }

@@ -25,7 +25,7 @@ extension ServerLink {
   /// The tags of a lease's repository.
   /// - Parameter have: the digest of the list that is here.
   /// - Returns: the list's digest and the list, which is nil if it is the one that is here; nil
-  ///   where the server does not tell.
+  ///   if the server does not report it.
   func tags(
     for lease: LeaseReference, have: String?
   ) async -> (digest: String, listing: [UInt8]?)? {

@@ -1,8 +1,8 @@
 // The worker's end of the protocol: a request of the core as one HTTP call, and its answer.
 //
-// Each call is proven with the worker's key, and no answer is looked at that is not proven with it
-// (WorkerProtocol/Proof.swift): whoever stands at the server's address without the key is as good
-// as nobody.
+// Each call carries a proof with the worker's key. An answer without such a proof is ignored
+// (WorkerProtocol/Proof.swift): a process at the server's address that does not have the key can
+// give no valid answer.
 
 import Cryptography
 import Domain
@@ -312,7 +312,7 @@ struct ServerLink: Sendable {
     /// By this machine's clock.
     let asked: Int64
 
-    /// The proof of an answer to it; nil where there is none, or it is wrong.
+    /// The proof of an answer to it; nil if absent or wrong.
     func proof(_ head: HTTPHead, _ key: WorkerKey) -> ResponseProof? {
       guard let proof = head.headers[ResponseProof.field].flatMap({ ResponseProof(header: $0) }),
         proof.isValid(key, nonce: nonce, status: head.status)
@@ -364,7 +364,7 @@ struct ServerLink: Sendable {
   }
 }
 
-/// The server's clock, as its proven answers tell it.
+/// The server's clock, as its proven answers report it.
 final class ServerClock: Sendable {
   /// Milliseconds that the server's clock is ahead of this machine's.
   private let ahead = Mutex<Int64>(0)

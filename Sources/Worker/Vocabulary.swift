@@ -72,7 +72,7 @@ package enum CallSlot: String, CaseIterable, Sendable {
 package enum OutputPart: String, CaseIterable, Sendable {
   /// What it wrote.
   case text
-  /// When it wrote what, and what it told in a structured form: plan, tool calls, usage.
+  /// When it wrote what, and what it reported in a structured form: plan, tool calls, usage.
   case records
 }
 
@@ -145,12 +145,12 @@ package enum ResultOutcome: Equatable, Sendable {
 package enum AgentEnd: Equatable, Sendable {
   /// It did what it does when it has done its work.
   case finished
-  /// It failed by its own word, or without the word by which it tells that it went well.
+  /// It reported a failure, or did not report its success.
   case failed(String)
   /// With a code that means no success.
   case exited(Int32)
   case signalled(Int32)
-  /// It was told to, by `Action.stopAgent`.
+  /// `Action.stopAgent` ended it.
   case stopped
   case notFound(String)
   /// It could not be called, for a reason that is the profile's.
@@ -175,8 +175,8 @@ package struct OutputSummary: Equatable, Sendable {
   package var lastLines: String
   /// How long its records are, in bytes.
   package var records: Int
-  /// The last lines as the end of a message; empty where there are none.
-  package var told: String {
+  /// The last lines as the end of a message; empty if absent.
+  package var messageSuffix: String {
     if lastLines.isEmpty { return "" }
     return "; it said:" + (lastLines.contains("\n") ? "\n" : " ") + lastLines
   }
@@ -229,7 +229,7 @@ package struct CheckoutFault: Error, Equatable, Sendable {
   }
 }
 
-/// What is told to the core.
+/// What the shell reports to the core.
 package enum Input: Sendable {
   /// First of all: what the journal of the last life holds that can still be handed in.
   case began(recovered: JournalRecord?)
@@ -244,8 +244,8 @@ package enum Input: Sendable {
   case pickedUp(AttemptKey, PickUp)
   /// Whether there is anything, and it is on disk as a patch.
   case salvaged(AttemptKey, hasPatch: Bool)
-  /// What came of looking for the agents; those that are still looked for are `unknown`, and it
-  /// will be told again.
+  /// The result of looking for the agents. Those that are still looked for are `unknown`; another
+  /// input reports them.
   case lookedForAgents([AgentFinding])
   /// Take nothing new and end when what is in hand is handed in.
   case drain
@@ -291,7 +291,7 @@ package enum WorkerExit: Equatable, Sendable {
   case unauthorized(String)
 }
 
-/// A process, told apart from a later one with the same number.
+/// A process, distinct from a later one with the same number.
 package struct AgentIdentity: Equatable, Sendable, Codable {
   package var processID: Int32
   /// Clock ticks since the machine started; proc(5), field 22 of stat.

@@ -13,11 +13,11 @@
 // - Nothing of an agent outlives its attempt, and nothing that an agent wrote is run.
 //
 // How it is laid out: WorkerCore decides (no I/O, no clock), WorkerShell carries out what it
-// decides and tells it what came of it: ServerLink speaks to the server, Workspace to git,
+// decides and reports the results to it: ServerLink speaks to the server, Workspace to git,
 // AgentProcess runs the agent, Journal and FolderLock keep the folder.
 //
-// How it fails: `run` throws where it cannot begin or can no longer write its journal. Everything
-// else is told to the server, or tried again.
+// How it fails: `run` throws if it cannot begin or can no longer write its journal. Any other
+// failure is reported to the server, or tried again.
 
 import FoundationEssentials
 import Glibc
@@ -72,7 +72,7 @@ package struct WorkerConfiguration: Sendable {
   }
 }
 
-/// What a worker is told by the one who runs it.
+/// A request to the worker process from the one who runs it.
 package enum WorkerSignal: Sendable {
   /// Take nothing new; end when what is in hand is handed in.
   case drain
@@ -104,8 +104,8 @@ package enum Worker {
     return try await shell.run(signals: signals)
   }
 
-  /// - Returns: nil where agents run without one.
-  /// - Throws: `SandboxUnavailable` where it is asked for and does not work.
+  /// - Returns: nil if agents run without one.
+  /// - Throws: `SandboxUnavailable` if it is asked for and does not work.
   private static func sandbox(
     _ configuration: WorkerConfiguration, _ files: WorkerFiles, _ logger: Logger
   ) async throws -> Sandbox? {
@@ -128,8 +128,7 @@ package enum Worker {
     return sandbox
   }
 
-  /// Who works in this folder at the moment, such as `worker w1, process 123`; nil where nobody
-  /// does.
+  /// The worker that uses this folder now, such as `worker w1, process 123`; nil if absent.
   package static func holder(ofDataDirectory path: String) -> String? {
     FolderLock.holder("\(path)/lock")
   }

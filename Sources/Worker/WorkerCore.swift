@@ -93,7 +93,8 @@ package struct WorkerCore: Sendable {
   /// The next poll asks for an answer at once: the server may be another one by now.
   var pollsAfresh = true
   var attempt: Attempt?
-  /// An attempt of a former life that made no commit. It is over; the server is told what it used.
+  /// An attempt of a former life that made no commit. It is over; its usage is reported to the
+  /// server.
   var lost: JournalEntry?
   /// Leases that are over, and the last call that was made before; bounded.
   var over: [(lease: LeaseReference, call: Int)] = []

@@ -1,4 +1,4 @@
-// Carries out what the core decides and tells it what came of it.
+// Carries out what the core decides and reports the results to it.
 //
 // Inputs come through one stream and are taken one by one. Each thing under way (a call, a
 // checkout, an agent) is a Swift task that ends with one input, and an agent's output has at most
@@ -20,8 +20,8 @@ final class WorkerShell: Sendable {
   let workspace: Workspace
   let sandbox: Sandbox?
   private let journal: Journal
-  private let inputs: AsyncStream<Told>
-  let told: AsyncStream<Told>.Continuation
+  private let inputs: AsyncStream<QueuedInput>
+  let queue: AsyncStream<QueuedInput>.Continuation
   private let clock = ContinuousClock()
   private let began: ContinuousClock.Instant
 
@@ -37,7 +37,7 @@ final class WorkerShell: Sendable {
       version: configuration.version)
     workspace = Workspace(files: files, link: link, logger: logger)
     journal = Journal(path: files.journal)
-    (inputs, told) = AsyncStream.makeStream(of: Told.self)
+    (inputs, queue) = AsyncStream.makeStream(of: QueuedInput.self)
     began = clock.now
   }
 
@@ -79,21 +79,21 @@ final class WorkerShell: Sendable {
   func run(signals: AsyncStream<WorkerSignal>) async throws -> WorkerExit {
     var core = WorkerCore(settings: settings)
     var underWay = UnderWay()
-    let listening = Task { [told] in
+    let listening = Task { [queue] in
       for await signal in signals {
         switch signal {
-        case .drain: told.yield(.input(.drain))
-        case .halt: told.yield(.input(.halt))
+        case .drain: queue.yield(.input(.drain))
+        case .halt: queue.yield(.input(.halt))
         }
       }
     }
     defer { listening.cancel() }
     let recovered = await recover()
-    told.yield(.input(.began(recovered: recovered)))
-    for await told in inputs {
-      if case .input(.answered(let id, _)) = told { underWay.calls.ended(id) }
+    queue.yield(.input(.began(recovered: recovered)))
+    for await queued in inputs {
+      if case .input(.answered(let id, _)) = queued { underWay.calls.ended(id) }
       let isFirst = !core.wasRegistered
-      let actions = core.step(told.input, now: now)
+      let actions = core.step(queued.input, now: now)
       if isFirst, core.wasRegistered { ProgramPages.release() }
       for action in actions {
         logger.debug("\(action)")
@@ -141,7 +141,8 @@ final class WorkerShell: Sendable {
     return record
   }
 
-  /// Tells the server that this life ends in good order. It sees by itself how a local worker ends.
+  /// Reports to the server that this life ends in good order. The server sees by itself how a
+  /// local worker ends.
   private func leave(_ core: WorkerCore, _ exit: WorkerExit) async {
     guard !configuration.isLocal, case .registered(let incarnation) = core.membership else {
       return
@@ -167,7 +168,7 @@ final class WorkerShell: Sendable {
     await underWay.workspace?.value
     await workspace.trash.close()
     await warm.endAll()
-    told.finish()
+    queue.finish()
     link.client.shutdown()
   }
 
@@ -175,9 +176,9 @@ final class WorkerShell: Sendable {
     guard underWay.timer?.moment != moment else { return }
     underWay.timer?.task.cancel()
     underWay.timer = moment.map { moment in
-      let task = Task { [clock, told, began] in
+      let task = Task { [clock, queue, began] in
         do { try await clock.sleep(until: began + moment) } catch { return }
-        told.yield(.input(.tick))
+        queue.yield(.input(.tick))
       }
       return (moment, task)
     }
@@ -192,34 +193,34 @@ final class WorkerShell: Sendable {
     case .lookForAgents(let agents):
       let search = AgentSearch(
         home: files.agents, sandbox: sandbox, egress: configuration.egress, logger: logger)
-      underWay.search = Task { [told] in
+      underWay.search = Task { [queue] in
         let findings = await search.look(for: agents) { early in
-          told.yield(.input(.lookedForAgents(early)))
+          queue.yield(.input(.lookedForAgents(early)))
         }
-        told.yield(.input(.lookedForAgents(findings)))
+        queue.yield(.input(.lookedForAgents(findings)))
       }
     case .checkOut(let assignment): checkOut(assignment, &underWay)
     case .stopCheckout: underWay.checkout?.cancel()
     case .startAgent(let assignment): startAgent(assignment, &underWay)
     case .stopAgent: underWay.agent?.cancel()
     case .pickUp(let assignment):
-      let task = Task { [told, workspace, before = underWay.workspace] in
+      let task = Task { [queue, workspace, before = underWay.workspace] in
         await before?.value
         let pickUp = await workspace.pickUp(assignment)
-        told.yield(.input(.pickedUp(AttemptKey(assignment.lease), pickUp)))
+        queue.yield(.input(.pickedUp(AttemptKey(assignment.lease), pickUp)))
       }
       (underWay.pickUp, underWay.workspace) = (task, task)
     case .stopPickUp: underWay.pickUp?.cancel()
     case .salvage(let assignment):
-      let task = Task { [told, workspace, logger, before = underWay.workspace] in
+      let task = Task { [queue, workspace, logger, before = underWay.workspace] in
         await before?.value
         let key = AttemptKey(assignment.lease)
         do {
           let hasPatch = try await workspace.salvage(assignment)
-          told.yield(.input(.salvaged(key, hasPatch: hasPatch)))
+          queue.yield(.input(.salvaged(key, hasPatch: hasPatch)))
         } catch {
           logger.warning("no patch is kept: \(error)", metadata: ["attempt": "\(key)"])
-          told.yield(.input(.salvaged(key, hasPatch: false)))
+          queue.yield(.input(.salvaged(key, hasPatch: false)))
         }
       }
       (underWay.pickUp, underWay.workspace) = (task, task)
@@ -239,7 +240,7 @@ final class WorkerShell: Sendable {
   }
 
   private func send(_ id: CallID, _ request: Request, _ underWay: inout UnderWay) {
-    let task = Task { [told, link, logger, grants = configuration.grants] in
+    let task = Task { [queue, link, logger, grants = configuration.grants] in
       let answer = grants.granted(
         await link.answer(to: request, files: filesOfAttempt(in: request)))
       switch answer {
@@ -253,7 +254,7 @@ final class WorkerShell: Sendable {
         .output, .pack, .patch, .result:
         break
       }
-      told.yield(.input(.answered(id, answer)))
+      queue.yield(.input(.answered(id, answer)))
     }
     underWay.calls.begin(id, task)
   }
@@ -268,13 +269,13 @@ final class WorkerShell: Sendable {
 
   private func checkOut(_ assignment: Assignment, _ underWay: inout UnderWay) {
     let key = AttemptKey(assignment.lease)
-    let task = Task { [told, workspace, before = underWay.workspace] in
+    let task = Task { [queue, workspace, before = underWay.workspace] in
       await before?.value
       do throws(CheckoutFault) {
         try await workspace.checkOut(assignment)
-        told.yield(.input(.checkedOut(key)))
+        queue.yield(.input(.checkedOut(key)))
       } catch {
-        told.yield(.input(.checkoutFailed(key, error)))
+        queue.yield(.input(.checkoutFailed(key, error)))
       }
     }
     underWay.checkout = task

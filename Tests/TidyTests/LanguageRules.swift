@@ -7,7 +7,7 @@ enum LanguageRules {
     "EventLog", "ForgeGitHub", "ForgePort", "GitBackend", "HTTPClient", "HTTPServing",
     "InMemoryEventStore", "Mirrors", "NetworkRules", "Processes", "Projections", "SQLite",
     "SQLiteEventStore", "Screening", "Server", "Stores", "SystemCalls", "Terminal", "Text", "WebUI",
-    "WorkerProtocol", "Workflows", "aipm", "aipm-replay",
+    "Worker", "WorkerProtocol", "Workflows", "aipm", "aipm-replay",
   ]
 
   /// In comments. "If there is none" is "if absent", "nil where" is "nil if".
@@ -26,11 +26,8 @@ enum LanguageRules {
   /// Names of columns of views, which stay as they are.
   private static let columnNames: Set<Substring> = ["troubleCode"]
 
-  /// Parts of other modules.
-  private static let folders = ["Sources/Worker/Sandbox/"]
-
   static func applies(to file: SourceFile) -> Bool {
-    modules.contains(file.module) || folders.contains(where: file.path.hasPrefix)
+    modules.contains(file.module)
       || file.module.hasSuffix("Tests")
         && modules.contains(String(file.module.dropLast("Tests".count)))
   }

@@ -114,8 +114,8 @@ import Workflows
     watch.take(.output, Array((sample.said + "\n").utf8))
     let end = watch.end(.exited(sample.exit))
     if let failure = sample.failure {
-      guard case .failed(let told) = end else { throw TestFault("\(sample.agent): \(end)") }
-      #expect(told.hasPrefix(failure))
+      guard case .failed(let message) = end else { throw TestFault("\(sample.agent): \(end)") }
+      #expect(message.hasPrefix(failure))
     } else {
       #expect(end == .finished, "\(sample.agent)")
     }

@@ -19,15 +19,15 @@ import Workflows
 
   private func look(
     _ program: String?, _ preflight: AgentPreflight?, environment: [String] = [],
-    lent: [String] = []
+    readable: [String] = []
   ) async -> AgentFinding {
     await AgentSearch(home: folder.path, machineHome: folder.path, sandbox: nil).look(
       for: AgentInquiry(
         name: "a", program: program, preflight: preflight, environment: environment,
-        sandbox: SandboxRules(readable: lent)))
+        sandbox: SandboxRules(readable: readable)))
   }
 
-  @Test("installed, not installed, broken, signed in and not, each is told")
+  @Test("installed, not installed, broken, signed in and not, each is reported")
   func states() async throws {
     let good = try script("good", "exit 0")
     let bad = try script("bad", "echo no way >&2; exit 1")
@@ -42,9 +42,10 @@ import Workflows
     try DurableFile.replace("\(folder.path)/.auth", with: [])
     // A file that the agent does not see is no sign-in of it.
     #expect(await look(good, AgentPreflight(signIn: signIn)).state == .notSignedIn)
-    #expect(await look(good, AgentPreflight(signIn: signIn), lent: ["~/.auth"]).state == .ready)
-    let told = AgentPreflight(signIn: .init(command: [good]))
-    #expect(await look(good, told).state == .ready)
+    let seen = await look(good, AgentPreflight(signIn: signIn), readable: ["~/.auth"])
+    #expect(seen.state == .ready)
+    let byCommand = AgentPreflight(signIn: .init(command: [good]))
+    #expect(await look(good, byCommand).state == .ready)
   }
 
   @Test("a variable is a sign-in; a check sees what the agent would see, and no token")
@@ -63,11 +64,11 @@ import Workflows
     #expect(await look(check, other, environment: names).state == .notSignedIn)
   }
 
-  @Test("what takes long is told as unknown first, and holds nothing else up")
+  @Test("what takes long is reported as unknown first, and holds nothing else up")
   func slow() async throws {
     let gate = "\(folder.path)/gate"
     let slow = try script("slow", "while ! test -e \(gate); do sleep 0.05; done")
-    let (tellings, telling) = AsyncStream.makeStream(of: [AgentFinding].self)
+    let (reports, reporting) = AsyncStream.makeStream(of: [AgentFinding].self)
     let agents = [
       AgentInquiry(
         name: "slow", program: slow, preflight: AgentPreflight(command: [slow]), environment: []),
@@ -77,10 +78,10 @@ import Workflows
       await AgentSearch(home: "/nowhere", sandbox: nil).look(
         for: agents, earlyAfter: .milliseconds(200)
       ) {
-        telling.yield($0)
+        reporting.yield($0)
       }
     }
-    for await early in tellings {
+    for await early in reports {
       #expect(early.map(\.state) == [.unknown, .notInstalled])
       break
     }
@@ -88,7 +89,7 @@ import Workflows
     #expect(await looking.value.map(\.state) == [.ready, .notInstalled])
   }
 
-  @Test("a worker looks before it registers, and again; a change is told by a new registration")
+  @Test("a worker looks before it registers, and again; a change is registered again")
   func core() {
     var settings = WorkerCore.Settings(
       worker: "w", host: "h", version: "1", agents: nil, local: false)
@@ -114,10 +115,10 @@ import Workflows
     #expect(looks.contains(.lookForAgents(known)))
     let found = core.step(
       .lookedForAgents([finding("a", .ready), finding("b", .notSignedIn)]), now: now)
-    guard let register = call(found, .session), case .register(let told) = register.request else {
+    guard let register = call(found, .session), case .register(let first) = register.request else {
       return #expect(Bool(false), "does not register")
     }
-    #expect(told.agents == ["a"] && told.findings?.count == 2)
+    #expect(first.agents == ["a"] && first.findings?.count == 2)
     let registered = Registered(incarnation: 1, heartbeatMs: 2000, discard: [])
     _ = core.step(.answered(register.id, .registered(registered)), now: now)
     // Those that could not work are looked for again, and no other.
@@ -127,10 +128,10 @@ import Workflows
     let second = core.step(.answered(again.id, .agents(known)), now: now)
     #expect(second.contains(.lookForAgents([known[1]])))
     let changed = core.step(.lookedForAgents([finding("b", .ready)]), now: now)
-    guard case .register(let anew)? = call(changed, .session)?.request else {
-      return #expect(Bool(false), "does not tell of the change")
+    guard case .register(let update)? = call(changed, .session)?.request else {
+      return #expect(Bool(false), "does not report the change")
     }
-    #expect(anew.agents == ["a", "b"])
+    #expect(update.agents == ["a", "b"])
   }
 
   @Test("an assignment for an agent that is not there is given back at once")

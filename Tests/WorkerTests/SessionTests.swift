@@ -295,13 +295,13 @@ import Workflows
   @Test("one that breaks fails its attempt with a reason, and the next attempt has a new one")
   func broken() async throws {
     try await with { bench in
-      for (prompt, told) in [
+      for (prompt, reason) in [
         ("die", "it ended with exit code 3"), ("flood", "not JSON-RPC"),
         ("long", "more than 4 MiB"),
         ("refuse", "refused the task"), ("greedy", "does not read its input"),
       ] {
         let outcome = try await run(bench, prompt)
-        #expect(failure(outcome.end).contains(told), "\(prompt): \(outcome.end)")
+        #expect(failure(outcome.end).contains(reason), "\(prompt): \(outcome.end)")
         let next = try await run(bench, "who garbage edit")
         #expect(next.end == .finished, "after \(prompt): \(next.end)")
         #expect(next.text.contains("xxxxxxxxxx\n"))

@@ -125,7 +125,7 @@ import Workflows
 
   @Test("figures that cannot be are left out")
   func nonsense() throws {
-    let told = try watch(
+    let result = try watch(
       "codex",
       [
         (
@@ -133,6 +133,6 @@ import Workflows
           #"{"type":"turn.completed","usage":{"input_tokens":-5,"output_tokens":1e300}}"# + "\n"
         )
       ])
-    #expect(told.usage == nil && told.end == .finished)
+    #expect(result.usage == nil && result.end == .finished)
   }
 }

@@ -18,7 +18,7 @@ actor WarmAgents {
   private static let keptMax = 2
   private var idle: [PersistentAgent] = []
 
-  /// One that is called in this way; nil where none is idle.
+  /// An idle agent with this call; nil if absent.
   func take(_ call: AgentCall, _ place: PersistentFiles) async -> PersistentAgent? {
     while let index = idle.lastIndex(where: { $0.call == call && $0.place == place }) {
       let agent = idle.remove(at: index)
@@ -70,18 +70,18 @@ struct AgentSessionRun: Sendable {
   private struct Opened {
     var agent: PersistentAgent
     var id: String
-    var desk: SessionDesk
+    var client: SessionClient
   }
 
-  /// Works until the agent says that it is done. Cancelling the Swift task tells it to stop; where
-  /// it does not answer that in time, its process is ended. On return it is idle or gone.
+  /// Works until the agent says that it is done. Cancelling the Swift task asks the agent to stop;
+  /// if it does not answer that in time, its process is ended. On return it is idle or gone.
   func run(
     onStart: @escaping @Sendable (AgentIdentity, _ session: String) -> Void
   ) async -> AgentProcess.Outcome {
     guard let place = files.persistent(call.name, repository) else {
       return .init(end: .notStarted("\(call.name), \(repository): no name for a folder"))
     }
-    // The agent sees the trees that stand in its own folder, and nothing else of ours.
+    // The agent sees the trees in its own folder, and no other file of the worker.
     let tree = place.tree(key)
     do throws(FileFault) {
       try DurableFile.makeFolder(place.trees)
@@ -113,8 +113,8 @@ struct AgentSessionRun: Sendable {
     agent.serve(nil)
     // Idle, it reaches nothing, and nobody's ledger.
     agent.reach(NetworkPolicy(), EgressLedger())
-    if case .success(let result) = answer { opened.desk.take(final: result["usage"]) }
-    opened.desk.finish()
+    if case .success(let result) = answer { opened.client.take(final: result["usage"]) }
+    opened.client.finish()
     if agent.isFit {
       agent.endStrays()
       await warm.put(agent)
@@ -123,7 +123,7 @@ struct AgentSessionRun: Sendable {
     }
     // What the kernel ended it for is known once it is gone.
     let end = excess.map { AgentEnd.exceeded("\(call.name): \($0)") } ?? end(answer, agent)
-    return .init(end: end, usage: opened.desk.used)
+    return .init(end: end, usage: opened.client.used)
   }
 
   // MARK: Opening
@@ -152,8 +152,8 @@ struct AgentSessionRun: Sendable {
   private func open(
     _ agent: PersistentAgent, _ tree: String
   ) async throws(PersistentAgent.Fault) -> Opened {
-    let desk = SessionDesk(session, tree: tree, log: log, heard: heard, onUsage: onUsage)
-    agent.serve(desk)
+    let client = SessionClient(session, tree: tree, log: log, heard: heard, onUsage: onUsage)
+    agent.serve(client)
     agent.reach(policy, ledger)
     let answer = await agent.peer.request(
       "session/new", .object(["cwd": .string(tree), "mcpServers": .array([])]),
@@ -165,9 +165,9 @@ struct AgentSessionRun: Sendable {
       guard let id = result["sessionId"].stringValue else {
         throw .init(end: .failed("\(call.name) opened a session without an id"))
       }
-      desk.open(id)
+      client.open(id)
       agent.settle()
-      return Opened(agent: agent, id: id, desk: desk)
+      return Opened(agent: agent, id: id, client: client)
     }
   }
 
@@ -194,18 +194,18 @@ struct AgentSessionRun: Sendable {
   }
 
   private func converse(_ opened: Opened) async -> RPCPeer.Outcome {
-    let (agent, desk) = (opened.agent, opened.desk)
+    let (agent, client) = (opened.agent, opened.client)
     let id = JSONValue.string(opened.id)
     let prompt = JSONValue.array([.object(["type": "text", "text": .string(prompt)])])
     let timer = Mutex<Task<Void, Never>?>(nil)
     let answer = await withTaskCancellationHandler {
       await agent.peer.request("session/prompt", .object(["sessionId": id, "prompt": prompt]))
     } onCancel: {
-      desk.cancel()
+      client.cancel()
       agent.peer.notify("session/cancel", .object(["sessionId": id]))
       let ending = Task {
         do { try await Task.sleep(for: AgentProcess.grace) } catch { return }
-        agent.peer.close("it did not stop when it was told to")
+        agent.peer.close("it did not stop when it was asked to")
       }
       timer.withLock { $0 = ending }
     }

@@ -31,7 +31,7 @@ final class PersistentAgent: Sendable {
 
   /// The current session.
   private final class Sessions: Sendable {
-    private let desk = Mutex<SessionDesk?>(nil)
+    private let client = Mutex<SessionClient?>(nil)
     private let failure = Mutex<AgentEnd?>(nil)
     /// Why the program never ran, or the limit for which the kernel ended it; nil while it may run,
     /// or if it ended otherwise.
@@ -39,9 +39,9 @@ final class PersistentAgent: Sendable {
       get { failure.withLock { $0 } }
       set { failure.withLock { $0 = newValue } }
     }
-    var current: SessionDesk? {
-      get { desk.withLock { $0 } }
-      set { desk.withLock { $0 = newValue } }
+    var current: SessionClient? {
+      get { client.withLock { $0 } }
+      set { client.withLock { $0 = newValue } }
     }
   }
 
@@ -264,7 +264,7 @@ final class PersistentAgent: Sendable {
   func reach(_ policy: NetworkPolicy, _ ledger: EgressLedger) { network.begin(policy, ledger) }
 
   /// Sets the current session; nil for none.
-  func serve(_ desk: SessionDesk?) { sessions.current = desk }
+  func serve(_ client: SessionClient?) { sessions.current = client }
 
   /// Called when a session is open and idle: the processes that run now are the agent's own.
   func settle() {

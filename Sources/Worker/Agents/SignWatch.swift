@@ -25,7 +25,7 @@ final class SignWatch: Sendable {
     var output = Stream()
     var error = Stream()
     var success: Set<Int> = []
-    /// What went wrong and was not got over, by the sign that told it, in words.
+    /// Failures without a later sign of recovery: the index of the failure's sign, and its text.
     var failures: [(sign: Int, words: String)] = []
     /// Figures that are added up, and those of which the last one counts.
     var sums = AgentUsage()
@@ -39,21 +39,21 @@ final class SignWatch: Sendable {
   }
 
   private let reading: AgentReading
-  private let success: [Sought]
-  private let failure: [Sought]
-  private let usage: [Sought]
-  /// What the signs of `failure` are got over by.
-  private let recovery: [[Sought]]
+  private let success: [PreparedSign]
+  private let failure: [PreparedSign]
+  private let usage: [PreparedSign]
+  /// For each sign of `failure`, the signs that the agent recovered from it.
+  private let recovery: [[PreparedSign]]
   /// The members that signs look at.
   private let paths: Set<String>
   private let found = Mutex(Found())
 
   init(_ reading: AgentReading) {
     self.reading = reading
-    success = reading.success.map(Sought.init)
-    failure = reading.failure.map(Sought.init)
-    usage = reading.usage.map(Sought.init)
-    recovery = reading.failure.map { ($0.recovery ?? []).map(Sought.init) }
+    success = reading.success.map(PreparedSign.init)
+    failure = reading.failure.map(PreparedSign.init)
+    usage = reading.usage.map(PreparedSign.init)
+    recovery = reading.failure.map { ($0.recovery ?? []).map(PreparedSign.init) }
     let signs =
       reading.success + reading.usage
       + reading.failure.flatMap { [$0] + ($0.recovery ?? []) }
@@ -158,11 +158,11 @@ final class SignWatch: Sendable {
   }
 }
 
-/// A sign, made ready to be looked for.
-private struct Sought {
+/// A sign with its pattern, prepared for the search.
+private struct PreparedSign {
   let sign: OutputSign
   private let pattern: LinePattern?
-  /// A line without these is not worth the parsing.
+  /// A line without these is not parsed.
   private let needed: [[UInt8]]
 
   struct Hit {

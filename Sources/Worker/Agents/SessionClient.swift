@@ -1,5 +1,5 @@
-// What an agent asks and tells in one session of the Agent Client Protocol: its words and what it
-// does go into the output, its questions are answered by its profile.
+// What an agent asks and reports in one session of the Agent Client Protocol. Its words and what it
+// does go into the output. Its profile answers its questions.
 
 import Domain
 import Synchronization
@@ -7,7 +7,7 @@ import Text
 import Workflows
 
 /// The client's side of one session.
-final class SessionDesk: Sendable {
+final class SessionClient: Sendable {
   /// Texts within records are no longer than this, in characters.
   private static let textMax = 500
   private static let entriesMax = 100
@@ -70,7 +70,7 @@ final class SessionDesk: Sendable {
 
   // MARK: What it says
 
-  /// Bytes that are no message: standard error, and lines that are none.
+  /// Bytes outside messages: standard error, and lines that cannot be read as a message.
   func say(_ bytes: [UInt8]) {
     let size = state.withLock { state in
       endThought(&state)
@@ -197,7 +197,7 @@ final class SessionDesk: Sendable {
     log.record("usage", state.usage.json.with(.object(context)))
   }
 
-  /// What the answer to the prompt tells of tokens.
+  /// The tokens that the answer to the prompt reports.
   func take(final usage: JSONValue) {
     guard usage != .null else { return }
     state.withLock { state in
