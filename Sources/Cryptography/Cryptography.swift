@@ -21,6 +21,10 @@ struct HashFunction: Sendable {
 
   /// - Parameter builtIn: the fallback if the fetch fails.
   private init(_ name: String, builtIn: OpaquePointer?) {
+    // By default libcrypto frees everything when the process exits, also while other threads end
+    // and free their part: a double free. The kernel frees it anyway.
+    // https://docs.openssl.org/3.0/man3/OPENSSL_init_crypto/
+    OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_ATEXIT), nil)
     pointer = EVP_MD_fetch(nil, name, nil) ?? builtIn
     size = Int(EVP_MD_get_size(pointer))
   }

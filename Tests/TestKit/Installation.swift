@@ -145,7 +145,7 @@ package final class Installation: Sendable {
     for name in names {
       let text =
         (try? String(contentsOfFile: "\(data)/workers/\(name)/lock", encoding: .utf8)) ?? ""
-      guard let pid = text.split(separator: " ").last.flatMap({ Int32($0) }),
+      guard let pid = text.split(whereSeparator: \.isWhitespace).last.flatMap({ Int32($0) }),
         Glibc.kill(pid, 0) == 0
       else { continue }
       found[name] = pid
