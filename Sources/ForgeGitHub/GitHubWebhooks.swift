@@ -53,7 +53,7 @@ package struct GitHubWebhooks: WebhookReader {
   private func event(_ name: String, _ body: [UInt8]) throws(WebhookFault) -> WebhookEvent {
     switch name {
     case "ping":
-      let _: AnyObjectMessage = try decode(body)
+      let _: [String: AnyMember] = try decode(body)
       return .ping
     case "pull_request":
       let message: PullRequestMessage = try decode(body)
@@ -69,7 +69,7 @@ package struct GitHubWebhooks: WebhookReader {
         repository: RepositoryName(message.repository.fullName),
         branch: String(message.ref.dropFirst(prefix.count)))
     case _:
-      let _: AnyObjectMessage = try decode(body)
+      let _: [String: AnyMember] = try decode(body)
       return .ignored("only pull_request and push are of interest")
     }
   }
@@ -83,8 +83,8 @@ package struct GitHubWebhooks: WebhookReader {
   }
 }
 
-/// An object with any members.
-private struct AnyObjectMessage: Decodable {}
+/// A member of an object, whatever it is.
+private struct AnyMember: Decodable {}
 
 private struct RepositoryPart: Decodable { let fullName: String }
 

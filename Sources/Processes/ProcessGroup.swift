@@ -29,9 +29,13 @@ enum ProcessGroup {
   }
 
   private static func members(of group: Int32, atMost limit: Int) -> [Int32] {
-    let members = ProcessFiles.all.lazy.filter { process in
-      ProcessFiles.status(of: process).map { $0.group == group && !$0.hasEnded } ?? false
+    // Each process is looked at once: it may end at any moment, so a second look may differ.
+    var members: [Int32] = []
+    for process in ProcessFiles.all where members.count < limit {
+      guard let status = ProcessFiles.status(of: process), status.group == group, !status.hasEnded
+      else { continue }
+      members.append(process)
     }
-    return Array(members.prefix(limit))
+    return members
   }
 }
