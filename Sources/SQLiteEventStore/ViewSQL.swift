@@ -47,15 +47,15 @@ struct ViewSQL: Sendable {
     } else {
       lines.insert("stream INTEGER PRIMARY KEY REFERENCES streams(id)", at: 0)
       values = """
-        (stream, \(list)) SELECT id, \(marks) FROM streams WHERE name = ?\(columns.count + 1) \
+        (\(list), stream) VALUES (\(marks), ?\(columns.count + 1)) \
         ON CONFLICT(stream) DO UPDATE SET \(changes)
         """
     }
     definition = "(\n  \(lines.joined(separator: ",\n  "))\n) STRICT"
   }
 
-  /// Inserts a row, or updates the changed columns of the row with its key. The name of the row's
-  /// stream is the last parameter, if the view has rows by streams.
+  /// Inserts a row, or updates the changed columns of the row with its key. The number of the
+  /// row's stream is the last parameter, if the view has rows by streams.
   /// - Parameter prefix: the prefix of the table's name.
   func put(prefix: String) -> String { "INSERT INTO " + prefix + table + values }
 

@@ -13,9 +13,13 @@ struct UnreadableRow: Error, CustomStringConvertible {
 /// Reads and writes the views.
 enum ViewTables {
   /// Inserts a row, or replaces the one with its key.
-  /// - Parameter prefix: the prefix of the tables' names; empty for the live views.
+  /// - Parameters:
+  ///   - number: of the row's stream, if its view has rows by streams; nil: it is looked up.
+  ///   - prefix: the prefix of the tables' names; empty for the live views.
   /// - Throws: `StoreFault` if the row belongs to a stream that the database does not have.
-  static func put<Row: ViewRow>(_ row: Row, in database: Database, prefix: String = "") throws {
+  static func put<Row: ViewRow>(
+    _ row: Row, stream number: Int64? = nil, in database: Database, prefix: String = ""
+  ) throws {
     let s = try database.statement(ViewSQL.of(Row.self).put(prefix: prefix))
     let columns = Row.view.columns
     withUnsafePointer(to: row) { row in
@@ -23,12 +27,19 @@ enum ViewTables {
         s.bind(column.value(at: row), at: Int32(index + 1))
       }
     }
-    guard let stream = Row.view.stream?(row).description else { return try s.finish() }
-    s.bind(stream, at: Int32(columns.count + 1))
+    if let stream = Row.view.stream {
+      s.bind(try number ?? self.number(of: stream(row), in: database), at: Int32(columns.count + 1))
+    }
     try s.finish()
-    guard database.changes == 1 else {
+  }
+
+  private static func number(of stream: StreamName, in database: Database) throws -> Int64 {
+    let number = try database.integer(
+      "SELECT id FROM streams WHERE name = ?", .text(stream.description))
+    guard let number else {
       throw StoreFault(operation: "put a row", message: "there is no stream \(stream)")
     }
+    return number
   }
 
   /// Reads a row from a statement whose first columns are those of the view.

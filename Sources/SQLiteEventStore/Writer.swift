@@ -227,7 +227,7 @@ final class Writer {
       try rememberKey(of: one)
     }
     for change in changes.coalesced {
-      try ViewTables.put(change.new, in: database)
+      try ViewTables.put(change.new, stream: stream, in: database)
       digests.follow(change)
     }
     return sealed.map(\.recorded)
