@@ -50,7 +50,7 @@ enum EventTable {
   static func read(_ s: Statement, _ names: StreamNames) throws(SQLiteError) -> StoredEvent {
     let number = s.integer(Int32(EventColumn.stream.index))
     return StoredEvent(
-      EventTableRow(s, names),
+      StatementRow(s, names),
       stream: StoredEvent.Stream(try names.text(number), number: number),
       salt: s.blob(saltIndex), body: s.blob(saltIndex + 1))
   }

@@ -2,54 +2,61 @@ import Domain
 import EventLog
 import SQLite
 
-/// The values of a row, by the index of their column.
-protocol ColumnValues {
-  func integer(at index: Int) -> Int64?
-  func bytes(at index: Int) -> UnsafeRawBufferPointer?
+/// A row of the table `events` that was selected by `EventTable.columns`. Its two kinds are two
+/// classes: a replay reads columns through `any EventRow`, and would call the unspecialized methods
+/// of a generic class.
+protocol EventTableRow: EventRow {
+  var names: StreamNames { get }
 }
 
-extension RowValues: ColumnValues {
-  func integer(at index: Int) -> Int64? { integer(index) }
-  func bytes(at index: Int) -> UnsafeRawBufferPointer? { bytes(index) }
-}
-
-extension Statement: ColumnValues {
-  func integer(at index: Int) -> Int64? { optionalInteger(Int32(index)) }
-  func bytes(at index: Int) -> UnsafeRawBufferPointer? { bytes(Int32(index)) }
-}
-
-/// A row of the table `events` that was selected by `EventTable.columns`: the current row of a
-/// statement, or the arguments of an SQL function.
-final class EventTableRow<Values: ColumnValues>: EventRow {
-  // A pointer, because access to a class's property checks for exclusive access each time.
-  private let values: UnsafeMutablePointer<Values?>
-  private let names: StreamNames
-
-  /// - Parameter values: nil before the first row.
-  init(_ values: Values?, _ names: StreamNames) {
-    self.values = .allocate(capacity: 1)
-    self.values.initialize(to: values)
-    self.names = names
-  }
-
-  deinit {
-    values.deinitialize(count: 1)
-    values.deallocate()
-  }
-
-  /// Moves to the next row.
-  func go(to next: Values) { values.pointee = next }
-
-  func integer(_ column: EventColumn) -> Int64? { values.pointee?.integer(at: column.index) }
-
-  func bytes(_ column: EventColumn) -> UnsafeRawBufferPointer? {
-    values.pointee?.bytes(at: column.index)
-  }
-
+extension EventTableRow {
   func text(_ column: EventColumn) -> String? { bytes(column).map { names.text($0, of: column) } }
 
   func object(_ column: EventColumn) -> ObjectID? {
     bytes(column).map { ObjectID(decoding: $0) }
+  }
+}
+
+/// The current row of a statement.
+final class StatementRow: EventTableRow {
+  private let statement: Statement
+  let names: StreamNames
+
+  init(_ statement: Statement, _ names: StreamNames) {
+    self.statement = statement
+    self.names = names
+  }
+
+  func integer(_ column: EventColumn) -> Int64? {
+    statement.optionalInteger(Int32(column.index))
+  }
+
+  func bytes(_ column: EventColumn) -> UnsafeRawBufferPointer? {
+    statement.bytes(Int32(column.index))
+  }
+}
+
+/// The arguments of an SQL function, one row after another.
+final class ValuesRow: EventTableRow {
+  // A pointer, because access to a class's property checks for exclusive access each time.
+  private let values: UnsafeMutablePointer<RowValues>
+  let names: StreamNames
+
+  /// Call `go(to:)` before reading a column.
+  init(_ names: StreamNames) {
+    values = .allocate(capacity: 1)
+    self.names = names
+  }
+
+  deinit { values.deallocate() }
+
+  /// Goes to the next row.
+  func go(to next: RowValues) { values.initialize(to: next) }
+
+  func integer(_ column: EventColumn) -> Int64? { values.pointee.integer(column.index) }
+
+  func bytes(_ column: EventColumn) -> UnsafeRawBufferPointer? {
+    values.pointee.bytes(column.index)
   }
 }
 

@@ -97,7 +97,7 @@ package final class LogFile {
       var stretch = LogStretch()
       stretch.events.reserveCapacity(Int(last - first))
       let names = names
-      let row = EventTableRow<RowValues>(nil, names)
+      let row = ValuesRow(names)
       try handing.run(s) { values in
         row.go(to: values)
         let stream = row.integer(.stream) ?? 0

@@ -142,7 +142,7 @@ extension OpenedLog {
     let s = try database.statement(EventTable.select + " WHERE e.position > ? ORDER BY e.position")
     s.bind(first, at: 1)
     defer { s.reset() }
-    let row = EventTableRow(s, names)
+    let row = StatementRow(s, names)
     var hasher = EventHasher()
     while try s.step() {
       let finding = check.take(
