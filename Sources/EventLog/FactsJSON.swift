@@ -1,6 +1,8 @@
 // The facts of a row as the bytes that are hashed, without building a JSON object first: a check of
 // millions of events would spend its time on sorting keys.
 
+import Text
+
 extension ByteWriter {
   /// Appends the canonical JSON of a row's facts, with `detail` merged in.
   /// - Returns: false if `detail` isn't a canonical JSON object with plain keys; then the appended
@@ -71,8 +73,8 @@ private struct FactsMerge {
   /// Writes the members of `detail` that come before this key, then the key.
   /// - Parameter key: with its quotes and colon.
   mutating func begin(_ key: UnsafeRawBufferPointer, _ out: inout ByteWriter) {
-    let name = UnsafeRawBufferPointer(rebasing: key[1..<(key.count - 2)])
     while let member = detail.next {
+      let name = UnsafeRawBufferPointer(rebasing: key[1..<(key.count - 2)])
       // A column replaces a member of its name, as in `Facts.object`.
       let order = member.key.order(to: name)
       if order == 0 { detail.advance() }
@@ -99,7 +101,7 @@ private struct FactsMerge {
 }
 
 /// The members of a canonical JSON object, one after the other, as slices of its text.
-private struct DetailMembers {
+struct DetailMembers {
   struct Member {
     /// Without its quotes.
     var key: UnsafeRawBufferPointer
@@ -123,6 +125,45 @@ private struct DetailMembers {
     } else {
       read()
     }
+  }
+
+  /// The object of a canonical text whose values are plain strings and whole numbers, as almost all
+  /// details are. It takes a tenth of the time of the parser for any JSON.
+  /// - Returns: nil if the text has another form, also if it is invalid.
+  static func plainObject(_ bytes: UnsafeRawBufferPointer) -> [String: JSONValue]? {
+    var members = DetailMembers(bytes)
+    var object: [String: JSONValue] = [:]
+    while let member = members.next {
+      let start = member.key.count + "\"\":".utf8.count
+      let text = UnsafeRawBufferPointer(rebasing: member.whole[start...])
+      guard let value = plainValue(text), isPlain(member.key) else { return nil }
+      object[String(decoding: member.key, as: UTF8.self)] = value
+      members.advance()
+    }
+    return members.isSound ? object : nil
+  }
+
+  private static func plainValue(_ text: UnsafeRawBufferPointer) -> JSONValue? {
+    if text.first == UInt8(ascii: "\"") {
+      guard text.count >= 2, text.last == UInt8(ascii: "\"") else { return nil }
+      let content = UnsafeRawBufferPointer(rebasing: text[1..<(text.count - 1)])
+      return isPlain(content) ? .string(String(decoding: content, as: UTF8.self)) : nil
+    }
+    // So many digits do not overflow. A zero stands alone.
+    guard (1...18).contains(text.count), text.count == 1 || text[0] != UInt8(ascii: "0") else {
+      return nil
+    }
+    var number: Int64 = 0
+    for byte in text {
+      guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
+      number = number * 10 + Int64(byte - UInt8(ascii: "0"))
+    }
+    return .integer(number)
+  }
+
+  /// Whether the content of a string is ASCII without escapes and without what must be escaped.
+  private static func isPlain(_ content: UnsafeRawBufferPointer) -> Bool {
+    content.allSatisfy { $0 < 0x80 && !JSONValue.needsEscape($0) }
   }
 
   /// Goes to the next member.

@@ -78,7 +78,11 @@ extension EventCodec {
     if type == .requested || type.foldsDetail, let detail = detail(),
       type.foldsDetail || hasNotices(detail)
     {
-      object = try .init(json: detail, "detail", at: position)
+      if let plain = detail.withUnsafeBytes({ DetailMembers.plainObject($0) }) {
+        object = plain
+      } else {
+        object = try .init(json: detail, "detail", at: position)
+      }
     }
     return try decode(FactReader(type: type, facts: facts, detail: object, text: [:]))
   }

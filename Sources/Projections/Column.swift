@@ -32,7 +32,13 @@ package struct Column<Row>: Sendable {
     kind = Value.kind
     isOptional = Value.isOptional
     self.role = role
-    get = { $0.pointee[keyPath: path].columnValue }
+    // A key path would copy the whole row for each column.
+    let offset = MemoryLayout<Row>.offset(of: path)
+    get = { row in
+      guard let offset else { return row.pointee[keyPath: path].columnValue }
+      return (UnsafeRawPointer(row) + offset).assumingMemoryBound(to: Value.self).pointee
+        .columnValue
+    }
     put = { value, row in
       guard let value = Value.from(value) else { return false }
       row[keyPath: path] = value
