@@ -25,6 +25,10 @@ final class Connections: Sendable {
   private struct State {
     var seats: [ObjectIdentifier: Seat] = [:]
     var counts: [Client: Int] = [:]
+    /// The connections that can be closed, the first to close last, as they stood at `rankedAt`.
+    /// Ranking them all for each new one would make a crowd of new ones wait for each other.
+    private var ranked: [(seat: Seat, standing: Standing)] = []
+    private var rankedAt = NIODeadline.uptimeNanoseconds(0)
 
     mutating func remove(_ seat: Seat) {
       guard seats.removeValue(forKey: ObjectIdentifier(seat)) != nil else { return }
@@ -32,15 +36,37 @@ final class Connections: Sendable {
       counts[seat.client] = left == 0 ? nil : left
     }
 
-    /// The connection to close first, of one client or of all.
-    func weakest(of client: Client?, at now: NIODeadline) -> Seat? {
-      var found: (seat: Seat, rank: (group: Int, value: Int64))?
-      for seat in seats.values where client == nil || seat.client == client {
-        guard let rank = seat.standing.rank(at: now) else { continue }
-        if let known = found, known.rank <= rank { continue }
-        found = (seat, rank)
+    /// The connection to close first.
+    mutating func weakest(at now: NIODeadline) -> Seat? {
+      if now - rankedAt < .milliseconds(100), let seat = nextRanked() { return seat }
+      rankedAt = now
+      ranked = Self.ranked(seats.values, at: now)
+      return nextRanked()
+    }
+
+    /// The connection of one client to close first.
+    func weakest(of client: Client, at now: NIODeadline) -> Seat? {
+      Self.ranked(seats.values.filter { $0.client == client }, at: now).last?.seat
+    }
+
+    /// The last ranked one that is still there, and has done nothing since.
+    private mutating func nextRanked() -> Seat? {
+      while let (seat, standing) = ranked.popLast() {
+        if seats[ObjectIdentifier(seat)] != nil, seat.standing == standing { return seat }
       }
-      return found?.seat
+      return nil
+    }
+
+    private static func ranked(
+      _ seats: some Sequence<Seat>, at now: NIODeadline
+    ) -> [(seat: Seat, standing: Standing)] {
+      var found: [(seat: Seat, standing: Standing, rank: (group: Int, value: Int64))] = []
+      for seat in seats {
+        let standing = seat.standing
+        if let rank = standing.rank(at: now) { found.append((seat, standing, rank)) }
+      }
+      found.sort { $0.rank > $1.rank }
+      return found.map { ($0.seat, $0.standing) }
     }
   }
 
@@ -65,7 +91,7 @@ final class Connections: Sendable {
         client != .thisMachine && (state.counts[client] ?? 0) >= limits.connectionsPerClientMax
       var evicted: Seat?
       if isFull || isGreedy {
-        evicted = state.weakest(of: isGreedy ? client : nil, at: now)
+        evicted = isGreedy ? state.weakest(of: client, at: now) : state.weakest(at: now)
         guard let evicted else { return (nil, nil) }
         state.remove(evicted)
       }

@@ -1,21 +1,18 @@
 """What the tests with real agents share: a real server whose workflow knows them."""
 
 import json
-import os
-import re
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 import urllib.error
 import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-AIPM = Path(os.environ.get("AIPM_BINARY", ROOT / ".build" / "debug" / "aipm"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "PythonKit"))
+
+from aipm_server import AIPM, ROOT, AIPMServer  # noqa: E402
+
 ENVIRONMENT = ROOT / ".build" / "agents"
 EXAMPLES = ENVIRONMENT / "source" / "examples"
 HERE = Path(__file__).resolve().parent
@@ -25,12 +22,12 @@ OWNER, NAME = "acme", "tools"
 PATIENCE_S = 60
 
 
-class Server:
+class Server(AIPMServer):
     """`aipm serve` on a folder of its own, with one worker."""
 
     def __init__(self, agents):
         """`agents` is YAML, indented as in a workflow's `agents:`; {folder} is this one's."""
-        self.folder = Path(tempfile.mkdtemp(prefix="aipm-agents-"))
+        super().__init__("agents")
         # Agents may be another user than the tests.
         self.folder.chmod(0o755)
         (self.folder / "workflows").mkdir()
@@ -38,24 +35,12 @@ class Server:
         known = agents.replace("{folder}", str(self.folder))
         (self.folder / "workflows" / "mine.yaml").write_text(
             built_in.replace("\nagents:\n", "\nagents:\n" + known, 1))
-        self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("AIPM_", "GIT_"))
-        } | {
+        self.environment |= {
             "SHIPPED_KEY": "key-of-the-agents-0123456789", "HOME": str(self.folder / "home")}
         self.run("forge", "create", f"{OWNER}/{NAME}")
-        self.errors = open(self.folder / "server.log", "a", encoding="utf-8")
-        self.process = subprocess.Popen(
-            [AIPM, "serve", "--data", self.folder / "data", "--port", "0", "--forge", "local",
-             "--workers", "1", "--stop-workers", "--attempts", "1", "--workflows",
-             self.folder / "workflows"],
-            env=self.environment, cwd=self.folder, stdout=subprocess.PIPE, stderr=self.errors,
-            text=True)
-        for line in self.process.stdout:
-            found = re.match(r"aipm: listening on (http://\S+)", line)
-            if found:
-                self.url = found[1]
-                return
-        raise AssertionError((self.folder / "server.log").read_text())
+        self.url = self.launch(
+            "--data", self.folder / "data", "--port", "0", "--workers", "1", "--attempts", "1",
+            "--workflows", self.folder / "workflows")
 
     def run(self, *arguments):
         environment = self.environment | {"AIPM_DATA": str(self.folder / "data")}
@@ -64,18 +49,6 @@ class Server:
         return subprocess.run(
             [AIPM, *arguments], env=environment, cwd=self.folder, check=True, capture_output=True,
             text=True, timeout=PATIENCE_S).stdout
-
-    def close(self):
-        for sign in (signal.SIGTERM, signal.SIGKILL):
-            self.process.send_signal(sign)
-            try:
-                self.process.wait(timeout=20)
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        self.process.stdout.close()
-        self.errors.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def api(self, route, body=None):
         request = urllib.request.Request(

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import unittest
 import urllib.error
 import urllib.request
@@ -16,8 +15,10 @@ from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[2]
-AIPM = Path(os.environ.get("AIPM_BINARY", ROOT / ".build" / "debug" / "aipm"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "PythonKit"))
+
+from aipm_server import AIPM, ROOT, AIPMServer  # noqa: E402
+
 AGENT = Path(__file__).resolve().parent / "agent.py"
 CHROMIUM = os.environ.get("AIPM_CHROMIUM", "/usr/bin/chromium")
 REPOSITORY = "acme/tools"
@@ -27,14 +28,14 @@ PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)
 
 
-class Server:
+class Server(AIPMServer):
     """`aipm serve` on a folder of its own. It can be killed and started again on the same port."""
 
     def __init__(
         self, agent_timeout="10m", base_path=None, workers=2, allow_origin=None, agents=None, log=None
     ):
         """@param log: a data folder to begin with."""
-        self.folder = Path(tempfile.mkdtemp(prefix="aipm-browser-"))
+        super().__init__("browser")
         self.port = 0
         self.base_path = base_path or ""
         self.options = ["--agent-timeout", agent_timeout, "--workers", str(workers)]
@@ -49,9 +50,6 @@ class Server:
             (self.folder / "workflows" / "mine.yaml").write_text(
                 built_in.replace("\nagents:\n", "\nagents:\n" + agents, 1))
             self.options += ["--workflows", str(self.folder / "workflows")]
-        self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("AIPM_", "GIT_"))
-        }
         self.process = None
         if log:
             shutil.copytree(log, self.folder / "data")
@@ -64,17 +62,10 @@ class Server:
             cwd=self.folder, check=True, capture_output=True, text=True, timeout=60).stdout
 
     def start(self):
-        self.errors = open(self.folder / "server.log", "a", encoding="utf-8")
-        self.process = subprocess.Popen(
-            [AIPM, "serve", "--data", self.folder / "data", "--port", str(self.port), "--forge", "local",
-             "--stop-workers", "--agent", "command", "--agent-command", f"{sys.executable} {AGENT}", *self.options],
-            env=self.environment, cwd=self.folder, stdout=subprocess.PIPE, stderr=self.errors, text=True)
-        for line in self.process.stdout:
-            found = re.match(r"aipm: listening on http://[^:]+:(\d+)", line)
-            if found:
-                self.port = int(found[1])
-                return
-        raise AssertionError((self.folder / "server.log").read_text())
+        address = self.launch(
+            "--data", self.folder / "data", "--port", str(self.port), "--agent", "command",
+            "--agent-command", f"{sys.executable} {AGENT}", *self.options)
+        self.port = int(re.match(r"http://[^:]+:(\d+)", address)[1])
 
     @property
     def url(self):
@@ -86,19 +77,6 @@ class Server:
         self.process.wait()
         self.process.stdout.close()
         self.errors.close()
-
-    def close(self):
-        # The second signal, where the first is not heeded in time, ends it at once.
-        for sign in (signal.SIGTERM, signal.SIGKILL):
-            self.process.send_signal(sign)
-            try:
-                self.process.wait(timeout=20)
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        self.process.stdout.close()
-        self.errors.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def api(self, route, method="GET", body=None, headers=None):
         """The status and the body of a call, as JSON where it is that."""

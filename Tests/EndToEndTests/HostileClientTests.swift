@@ -67,8 +67,10 @@ extension EndToEndTests.HostileClientTests {
       try await server.createRepository()
       try await Self.fillLog(of: server)
       let calm = try Self.worst(port)
-      // On a machine that does other things too, what counts is that nobody waits for a time-out.
-      let limit = max(Duration.seconds(2), calm * 20)
+      // What counts is that nobody waits for a time-out, of which the shortest is ten seconds. The
+      // first of a hundred comes behind 1,500 others, which a debug build lets in within a second
+      // or two, as the machine is.
+      let limit = max(Duration.seconds(5), calm * 20)
       func check(_ what: Comment) throws {
         let (worst, peak) = (try Self.worst(port), try Self.peak(process))
         #expect(worst < limit, what)

@@ -3,7 +3,7 @@ import Glibc
 
 /// A TCP client whose every byte the test decides: one that says nothing, or half of what it
 /// should, or reads nothing. Used by one thread at a time.
-package final class RawClient {
+package final class RawClient: Sendable {
   private let socket: Int32
 
   /// - Parameter receiveBytes: of the kernel's buffer for what comes; nil: what it takes by itself.
