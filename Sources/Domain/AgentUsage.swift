@@ -118,6 +118,21 @@ package struct AgentUsage: Equatable, Sendable {
   }
 }
 
+extension DelegationEvent {
+  /// What the agent of the attempt that this event ends reported; nil if it ends none.
+  package var usage: AgentUsage? {
+    switch self {
+    case .generated(let event): event.usage
+    case .released(let event): event.usage
+    case .failed(let event): event.usage
+    case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched, .generating,
+      .pushed, .baseResolved, .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated,
+      .actionDone, .networkUsed:
+      nil
+    }
+  }
+}
+
 extension AgentUsage: Codable {
   private struct Key: CodingKey {
     let stringValue: String

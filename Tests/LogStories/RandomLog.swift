@@ -182,15 +182,25 @@ package struct RandomLog: Sendable {
       return .acceptCommit(
         Generated(
           attempt: lease.attempt, token: lease.token, sha: Story.sha(5000 + commits), parent: head,
-          figures: chance(2) ? Story.figures : nil))
+          figures: chance(2) ? Story.figures : nil, usage: usage()))
     case 5:
       return .endAttempt(
         AttemptEnd(
           attempt: lease.attempt, token: lease.token,
           outcome: .released(ReleaseCause.allCases.randomElement(using: &random) ?? .drained),
-          message: "it ended"))
-    case _: return .confirmStopped(attempt: lease.attempt, token: lease.token)
+          message: "it ended", usage: usage()))
+    case _:
+      return .confirmStopped(attempt: lease.attempt, token: lease.token, usage: usage())
     }
+  }
+
+  /// What an agent reports: some numbers, all or none.
+  private mutating func usage() -> AgentUsage {
+    var usage = AgentUsage()
+    for figure in UsageFigure.allCases where chance(2) {
+      usage.set(figure, Int64.random(in: 0...9, using: &random))
+    }
+    return usage
   }
 
   /// What comes from outside, whatever the state.

@@ -126,6 +126,14 @@ struct PlainModel {
     var linesRemoved: Int64 = 0
     var pushed: Int64 = 0
     var failed: Int64 = 0
+    /// In the order of `UsageFigure`.
+    var used = [Int64?](repeating: nil, count: UsageFigure.allCases.count)
+
+    mutating func add(_ usage: AgentUsage) {
+      for (n, figure) in UsageFigure.allCases.enumerated() {
+        if let value = usage[figure] { used[n] = (used[n] ?? 0) + value }
+      }
+    }
   }
 
   /// What was generated for each repository in each month, counted with the system's calendar.
@@ -146,14 +154,18 @@ struct PlainModel {
         case .dispatched: facts.attempts += 1
         case .generated(let made):
           facts.generations += 1
+          facts.add(made.usage)
           facts.duration += made.figures?.duration.count ?? 0
           facts.linesAdded += Int64(made.figures?.insertions ?? 0)
           facts.linesRemoved += Int64(made.figures?.deletions ?? 0)
         case .pushed: facts.pushed += 1
-        case .failed: facts.failed += 1
+        case .released(let end): facts.add(end.usage)
+        case .failed(let end):
+          facts.failed += 1
+          facts.add(end.usage)
         case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating,
-          .baseResolved, .stepFailed, .released, .cancelRequested, .retryRequested,
-          .pullRequestUpdated, .actionDone, .networkUsed:
+          .baseResolved, .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated,
+          .actionDone, .networkUsed:
           continue
         }
         found[repository + month] = facts

@@ -81,7 +81,10 @@ struct RandomLogTests {
       PlainModel.UsageFacts(
         repository: $0.repository, month: $0.month, attempts: $0.attempts,
         generations: $0.generations, duration: $0.duration, linesAdded: $0.linesAdded,
-        linesRemoved: $0.linesRemoved, pushed: $0.pushed, failed: $0.failed)
+        linesRemoved: $0.linesRemoved, pushed: $0.pushed, failed: $0.failed,
+        used: [
+          $0.inputTokens, $0.outputTokens, $0.cachedTokens, $0.costMicrodollars, $0.millicredits,
+        ])
     }
     #expect(Set(usage) == model.usage() && usage.count == model.usage().count)
     let workers = model.workers()

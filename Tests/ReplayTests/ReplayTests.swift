@@ -168,9 +168,11 @@ struct ReplayTests {
       words == [
         [
           "REPOSITORY", "MONTH", "ATTEMPTS", "GENERATIONS", "DURATION", "LINES_ADDED",
-          "LINES_REMOVED", "PUSHED", "FAILED",
+          "LINES_REMOVED", "PUSHED", "FAILED", "INPUT_TOKENS", "OUTPUT_TOKENS", "CACHED_TOKENS",
+          "COST_MICRODOLLARS", "MILLICREDITS",
         ],
-        ["ebaejun/tools", "2024-12", "2", "1", "12000", "30", "4", "1", "0"],
+        ["ebaejun/tools", "2024-12", "2", "1", "12000", "30", "4", "1", "0"]
+          + Array(repeating: "-", count: 5),
       ])
     let json = try await ReplayProgram.run("--data", data.path, "--view", "workers", "--json")
     let object = try json.json().objectValue

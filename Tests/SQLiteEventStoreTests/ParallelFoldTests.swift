@@ -72,7 +72,7 @@ struct ParallelFoldTests {
     ("UPDATE events SET actor = 'mallory' WHERE position = ?", 1),
     ("UPDATE events SET hash = zeroblob(32) WHERE position = ?", 2),
     ("UPDATE events SET hash = x'00' WHERE position = ?", 2),
-    ("DELETE FROM payloads WHERE position = ?; DELETE FROM events WHERE position = ?", 2),
+    ("DELETE FROM payloads WHERE position = ?; DELETE FROM events WHERE position = ?", 1),
     ("UPDATE events SET time = 0 WHERE position = ?", 1),
     ("UPDATE events SET version = version + 1000 WHERE position = ?", 2),
     ("UPDATE events SET type = 99 WHERE position = ?", 1),

@@ -1,7 +1,7 @@
 import Domain
 import EventLog
 
-/// The generated commits of a repository in a calendar month, in UTC.
+/// The generated commits of a repository in a calendar month, in UTC, and what they cost.
 package struct RepositoryUsage: FoldedRow {
   package var repository = ""
   /// `2026-11`.
@@ -16,11 +16,17 @@ package struct RepositoryUsage: FoldedRow {
   /// How often delegations ended in this month. A cancelled one has failed.
   package var pushed: Int64 = 0
   package var failed: Int64 = 0
+  /// What the agents of all attempts reported, also of those that failed; nil if none reported it.
+  package var inputTokens: Int64?
+  package var outputTokens: Int64?
+  package var cachedTokens: Int64?
+  package var costMicrodollars: Int64?
+  package var millicredits: Int64?
 
   package init() {}
 
   package static let view = View<RepositoryUsage>(
-    "repository-usage", version: 1,
+    "repository-usage", version: 2,
     columns: [
       Column("repository", \.repository, .key),
       Column("month", \.month, .key),
@@ -31,6 +37,11 @@ package struct RepositoryUsage: FoldedRow {
       Column("linesRemoved", \.linesRemoved),
       Column("pushed", \.pushed),
       Column("failed", \.failed),
+      Column("inputTokens", \.inputTokens),
+      Column("outputTokens", \.outputTokens),
+      Column("cachedTokens", \.cachedTokens),
+      Column("costMicrodollars", \.costMicrodollars),
+      Column("millicredits", \.millicredits),
     ])
 
   /// The key.
@@ -49,28 +60,28 @@ package struct RepositoryUsage: FoldedRow {
   /// See `FoldedRow`.
   package static func id(of step: DelegationStep) -> ID? {
     switch step.event {
-    case .dispatched, .generated, .pushed, .failed:
+    case .dispatched, .generated, .released, .pushed, .failed:
       guard let d = step.delegation else { return nil }
-      return ID(
-        repository: d.request.repository.description, month: String(step.time.iso8601.prefix(7)))
+      return ID(repository: d.request.repository.description, month: step.time.month)
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating,
-      .baseResolved, .stepFailed, .released, .cancelRequested, .retryRequested,
-      .pullRequestUpdated, .actionDone, .networkUsed:
+      .baseResolved, .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated,
+      .actionDone, .networkUsed:
       return nil
     }
   }
 
   /// See `FoldedRow`.
   package mutating func fold(_ step: DelegationStep) {
+    if let usage = step.event.usage { fold(usage) }
     switch step.event {
     case .dispatched: attempts += 1
     case .generated(let generated):
       generations += 1
       // A commit that was found on the branch has no figures.
       guard let figures = generated.figures else { return }
-      duration.add(figures.duration.count)
-      linesAdded.add(Int64(figures.insertions))
-      linesRemoved.add(Int64(figures.deletions))
+      Self.add(figures.duration.count, to: &duration)
+      Self.add(Int64(figures.insertions), to: &linesAdded)
+      Self.add(Int64(figures.deletions), to: &linesRemoved)
     case .pushed: pushed += 1
     case .failed: failed += 1
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating,
@@ -79,12 +90,28 @@ package struct RepositoryUsage: FoldedRow {
       break
     }
   }
-}
+  private mutating func fold(_ usage: AgentUsage) {
+    for figure in UsageFigure.allCases {
+      guard let value = usage[figure] else { continue }
+      switch figure {
+      case .inputTokens: Self.add(value, to: &inputTokens)
+      case .outputTokens: Self.add(value, to: &outputTokens)
+      case .cachedTokens: Self.add(value, to: &cachedTokens)
+      case .cost: Self.add(value, to: &costMicrodollars)
+      case .credits: Self.add(value, to: &millicredits)
+      }
+    }
+  }
 
-extension Int64 {
+  private static func add(_ reported: Int64, to sum: inout Int64?) {
+    var known = sum ?? 0
+    add(reported, to: &known)
+    sum = known
+  }
+
   /// Adds a number that a worker reported. No report can overflow the sum or make it smaller.
-  fileprivate mutating func add(_ reported: Int64) {
-    let (sum, isTooLarge) = addingReportingOverflow(Swift.max(0, reported))
-    self = isTooLarge ? .max : sum
+  private static func add(_ reported: Int64, to sum: inout Int64) {
+    let (total, isTooLarge) = sum.addingReportingOverflow(max(0, reported))
+    sum = isTooLarge ? .max : total
   }
 }
