@@ -50,9 +50,10 @@ let package = Package(
     .target(name: "CProcess"),
     .target(name: "CAssets", cSettings: [.unsafeFlags(["-std=gnu23"])]),
 
-    // Formats of text, hashes and signatures.
+    // Formats of text, hashes and signatures, and measurements.
     module("Text"),
     module("Cryptography", ["COpenSSL", "Text"]),
+    module("Prometheus"),
 
     // What must not be seen, and what must not be changed.
     module("Screening", ["Text"]),
@@ -127,7 +128,8 @@ let package = Package(
       [
         "SystemCalls", "Text",
         "Domain", "EventLog", "Projections", "ForgePort", "Engine", "Workflows", "WebUI",
-        "HTTPServing", "WorkerProtocol", "Processes", hummingbird, "Cryptography", "Screening", log,
+        "HTTPServing", "WorkerProtocol", "Processes", hummingbird, "Cryptography", "Prometheus",
+        "Screening", log,
       ]),
 
     .executableTarget(
@@ -174,9 +176,10 @@ let package = Package(
         "Domain",
       ]),
     tests("TextTests", ["Text", "Randomness"]),
-    tests("SystemCallsTests", ["SystemCalls"]),
+    tests("SystemCallsTests", ["SystemCalls", "Domain"]),
     tests("SQLiteTests", ["SQLite"]),
     tests("CryptographyTests", ["Text", "Cryptography", "COpenSSL"]),
+    tests("PrometheusTests", ["Prometheus"]),
     .executableTarget(
       name: "log-writer",
       dependencies: [
@@ -259,7 +262,7 @@ let package = Package(
       [
         "Server", "Engine", "Domain", "EventLog", "InMemoryEventStore", "LogStories", "Randomness",
         "Workflows", "WorkerProtocol", "InstantWorld", "Projections", "Text", "WebUI", log,
-        hummingbird, nio,
+        hummingbird, nio, "Prometheus", "ForgePort",
       ]),
     tests(
       "EngineTests",

@@ -59,6 +59,7 @@ package actor Engine {
   private var inFlight = 0
   private var idleWaiters: [CheckedContinuation<Void, Never>] = []
   nonisolated let report: @Sendable (StreamReading) -> Void
+  nonisolated let observer: (any DelegationObserver)?
   /// The quarantined streams, each of which is read again from time to time.
   var rereading: [StreamName: Task<Void, Never>] = [:]
   /// Branches that a submission in progress is about to adopt.
@@ -78,14 +79,17 @@ package actor Engine {
   /// - Parameters:
   ///   - stampMark: the largest stamp that was ever used.
   ///   - workflows: all definitions of the log, and the current ones.
+  ///   - observer: follows the delegations; nil: nobody does.
   ///   - report: called for each failed read of a stream, for the server's log.
   package init(
     store: Store, feed: any CommitFeed, forge: any ForgeClient, mirrors: any RepositoryMirrors,
     clock: any EngineClock, launcher: any WorkerLauncher, configuration: EngineCore.Configuration,
     workflows: [Workflow], overrides: Overrides, stampMark: Int64,
+    observer: (any DelegationObserver)? = nil,
     report: @escaping @Sendable (StreamReading) -> Void = { _ in }
   ) {
     self.report = report
+    self.observer = observer
     self.overrides = overrides
     self.store = store
     self.feed = feed
@@ -105,7 +109,8 @@ package actor Engine {
   /// - Throws: `StoreFault` if the views cannot be read.
   package func start() async throws(StoreFault) -> Int {
     var delegations: [DelegationID: [RecordedEvent]] = [:]
-    let rows = try await store.liveDelegations() + store.delegationsWithPendingNotices()
+    let live = try await store.liveDelegations()
+    let rows = try await live + store.delegationsWithPendingNotices()
     for row in rows {
       switch await events(of: .delegation(row.id), tries: .atStart) {
       case .success(let events): delegations[row.id] = events
@@ -119,6 +124,7 @@ package actor Engine {
       case .failure(let fault): quarantine(.worker(row.id), fault)
       }
     }
+    beginObserving(live)
     step(.started(delegations: delegations, workers: workers))
     ticker = Task { [clock, weak self] in
       while !Task.isCancelled {
@@ -205,7 +211,9 @@ package actor Engine {
 
   private func feed(_ stream: StreamName, recorded: [RecordedEvent]) {
     switch stream {
-    case .delegation(let id): step(.delegation(id, .recorded(recorded)))
+    case .delegation(let id):
+      observe(recorded, of: id)
+      step(.delegation(id, .recorded(recorded)))
     case .worker(let id): step(.worker(id, .recorded(recorded)))
     case .system: break
     }

@@ -137,6 +137,19 @@ package protocol EventStore: Sendable {
   ) async throws(StoreFault) -> [RecordedEvent]
 }
 
+/// One transaction of the log, with all its appends.
+package struct GroupCommit: Sendable {
+  /// The appends that wrote events.
+  package var appends: Int
+  /// From the start of the transaction to the end of its sync.
+  package var time: Duration
+
+  package init(appends: Int, time: Duration) {
+    self.appends = appends
+    self.time = time
+  }
+}
+
 /// Called for each committed append, in the order of positions, before the append returns. It must
 /// not block.
 package typealias CommitObserver = @Sendable ([RecordedEvent]) -> Void

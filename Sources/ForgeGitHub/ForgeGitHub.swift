@@ -37,6 +37,8 @@ package struct GitHubAdapter: ForgeAdapter {
     /// The command that adds a repository, to be followed by its name; nil: people add it on
     /// GitHub.
     package var creation: String?
+    /// Called for each request.
+    package var onExchange: ForgeExchangeObserver = { _ in }
 
     package init(userAgent: String) { self.userAgent = userAgent }
   }
@@ -48,11 +50,12 @@ package struct GitHubAdapter: ForgeAdapter {
       configuration: .init(
         userAgent: surroundings.userAgent, authoritiesFile: surroundings.authoritiesFile,
         maxConnectionsPerHost: settings.pace.callsAtOnce + 2))
-    let credential = settings.credential(http)
+    let credential = settings.credential(http, onExchange: surroundings.onExchange)
     var configuration = GitHubClient.Configuration(apiURL: settings.apiURL, credential: credential)
     configuration.pace = settings.pace
     configuration.author = surroundings.author
     configuration.creation = surroundings.creation
+    configuration.onExchange = surroundings.onExchange
     github = GitHubClient(http: http, configuration: configuration)
     gitCredential = GitHubGitCredential(credential, apiURL: settings.apiURL)
   }

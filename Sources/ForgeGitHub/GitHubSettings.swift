@@ -127,15 +127,16 @@ package struct GitHubSettings: Sendable {
     return file
   }
 
-  func credential(_ http: HTTPClient) -> GitHubCredential {
+  func credential(
+    _ http: HTTPClient, onExchange: @escaping ForgeExchangeObserver
+  ) -> GitHubCredential {
     switch credential {
-    case .token(let token): .token(token)
+    case .token(let token): return .token(token)
     case .app(let id, let installation, _, let key):
-      .app(
-        AppCredential(
-          http: http,
-          configuration: .init(
-            appID: id, installationID: installation, key: key, apiURL: apiURL)))
+      var configuration = AppCredential.Configuration(
+        appID: id, installationID: installation, key: key, apiURL: apiURL)
+      configuration.onExchange = onExchange
+      return .app(AppCredential(http: http, configuration: configuration))
     }
   }
 }

@@ -53,6 +53,9 @@ package struct StoreOptions: Sendable {
   package var mask: SecretMask?
   /// Called for each append of this process before the append returns.
   package var onCommit: CommitObserver = { _ in }
+  /// Called for each transaction that appended events, after the appends returned. It must not
+  /// block.
+  package var onGroupCommit: @Sendable (GroupCommit) -> Void = { _ in }
   /// Called while missing or outdated views are built, before anything else is read.
   package var onViewBuild: @Sendable (ViewBuild) -> Void = { _ in }
 

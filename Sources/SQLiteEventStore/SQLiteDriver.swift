@@ -26,7 +26,8 @@ package struct SQLiteDriver: StoreDriver {
   package func open(_ options: StoreOptions) throws(StoreFault) -> any RunningStore {
     try SQLiteEventStore.open(
       directory: folder, clock: options.clock, acceptsRestore: options.acceptsRestore,
-      mask: options.mask, onViewBuild: options.onViewBuild, onCommit: options.onCommit)
+      mask: options.mask, onViewBuild: options.onViewBuild, onGroupCommit: options.onGroupCommit,
+      onCommit: options.onCommit)
   }
 
   /// See `StoreDriver`.

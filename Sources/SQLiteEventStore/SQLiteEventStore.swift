@@ -56,12 +56,14 @@ package final class SQLiteEventStore: RunningStore, SQLiteLogReader {
   ///   - mask: masks credentials in texts before they are stored.
   ///   - onViewBuild: called while missing or outdated views are built, before anything else is
   ///     read.
+  ///   - onGroupCommit: called for each transaction on the writer's thread.
   ///   - onCommit: called for each append on the writer's thread, before the append returns.
   /// - Throws: `StoreFault` if no log can be read: no permission, another program's file, a newer
   ///   schema. A corrupt log is opened, and `damage` has the reason.
   package static func open(
     directory: String, clock: @escaping @Sendable () -> Timestamp, acceptsRestore: Bool = false,
     mask: SecretMask? = nil, onViewBuild: @escaping @Sendable (ViewBuild) -> Void = { _ in },
+    onGroupCommit: @escaping @Sendable (GroupCommit) -> Void = { _ in },
     onCommit: @escaping CommitObserver = { _ in }
   ) throws(StoreFault) -> SQLiteEventStore {
     let feed = LocalCommitFeed()
@@ -72,7 +74,7 @@ package final class SQLiteEventStore: RunningStore, SQLiteLogReader {
       do throws(StoreFault) {
         let writer = try Writer.opening(
           directory: directory, acceptsRestore: acceptsRestore, clock: clock,
-          onViewBuild: onViewBuild,
+          onViewBuild: onViewBuild, onGroupCommit: onGroupCommit,
           onCommit: {
             feed.observe($0)
             onCommit($0)

@@ -20,6 +20,7 @@ final class Writer {
   let database: Database
   private let headFile: HeadFile
   let clock: @Sendable () -> Timestamp
+  private let onGroupCommit: @Sendable (GroupCommit) -> Void
   private let onCommit: CommitObserver
   private let status: WriterStatus
 
@@ -39,7 +40,7 @@ final class Writer {
 
   init(
     _ log: OpenedLog, clock: @escaping @Sendable () -> Timestamp,
-    onCommit: @escaping CommitObserver
+    onGroupCommit: @escaping @Sendable (GroupCommit) -> Void, onCommit: @escaping CommitObserver
   ) throws {
     database = log.database
     headFile = log.headFile
@@ -51,6 +52,7 @@ final class Writer {
     status = WriterStatus(
       head: sealer.head, stopped: stopped, acceptedRestore: log.acceptedRestore)
     self.clock = clock
+    self.onGroupCommit = onGroupCommit
     self.onCommit = onCommit
     indexed = try AuditIndex.position(in: database)
     if stopped == nil { try loadWorkers() } else { database.disableCheckpointOnClose() }
@@ -60,12 +62,13 @@ final class Writer {
 
   static func opening(
     directory: String, acceptsRestore: Bool, clock: @escaping @Sendable () -> Timestamp,
-    onViewBuild: (ViewBuild) -> Void, onCommit: @escaping CommitObserver
+    onViewBuild: (ViewBuild) -> Void, onGroupCommit: @escaping @Sendable (GroupCommit) -> Void,
+    onCommit: @escaping CommitObserver
   ) throws(StoreFault) -> Writer {
     let log = try OpenedLog.open(
       directory: directory, acceptsRestore: acceptsRestore, onViewBuild: onViewBuild)
     do {
-      return try Writer(log, clock: clock, onCommit: onCommit)
+      return try Writer(log, clock: clock, onGroupCommit: onGroupCommit, onCommit: onCommit)
     } catch {
       throw StoreFault(operation: "open \(directory)", message: "\(error)")
     }
@@ -115,6 +118,7 @@ final class Writer {
   private func commit(_ requests: [AppendRequest]) {
     if let stopped { return answer(requests, requests.map { _ in .failure(stopped) }) }
     let before = (sealer, digests)
+    let began = ContinuousClock.now
     do {
       try database.run("BEGIN IMMEDIATE")
       var results: [Result<[RecordedEvent], AppendFault>] = []
@@ -123,8 +127,10 @@ final class Writer {
         try ViewTables.put(digests, position: sealer.head.position, in: database)
       }
       try database.run("COMMIT")
+      let time = ContinuousClock.now - began
       committed(results)
       answer(requests, results)
+      report(results, time)
     } catch {
       (sealer, digests) = before
       let fault = abandon(error)
@@ -151,6 +157,13 @@ final class Writer {
     }
     indexRests = false
     trimCache()
+  }
+
+  private func report(_ results: [Result<[RecordedEvent], AppendFault>], _ time: Duration) {
+    let appends = results.count {
+      if case .success(let events) = $0 { !events.isEmpty } else { false }
+    }
+    if appends > 0 { onGroupCommit(GroupCommit(appends: appends, time: time)) }
   }
 
   private func answer(

@@ -35,6 +35,8 @@ struct ServerContext: Sendable {
   let submissionRate: AddressRateLimit
   /// The waiting submissions.
   let submissions: SubmissionSlots
+  /// What the process counts.
+  let metrics: ServiceMetrics
   /// The log as event streams send it.
   let encodedLog: EncodedLog
 

@@ -98,7 +98,8 @@ package struct Server: Sendable {
   private let logger: Logger
 
   package init(
-    engine: Engine, catalog: WorkflowCatalog, configuration: ServerConfiguration, logger: Logger
+    engine: Engine, catalog: WorkflowCatalog, configuration: ServerConfiguration,
+    metrics: ServiceMetrics, logger: Logger
   ) {
     context = ServerContext(
       engine: engine, catalog: catalog,
@@ -108,6 +109,7 @@ package struct Server: Sendable {
       streams: StreamSlots(configuration.limits),
       submissionRate: AddressRateLimit(perSecond: configuration.limits.submissionsPerSecondMax),
       submissions: SubmissionSlots(max: configuration.limits.submissionsWaitingMax),
+      metrics: metrics,
       encodedLog: EncodedLog { [store = engine.store] after, limit in
         try await store.read(after: after, limit: limit)
       })
@@ -188,6 +190,7 @@ package struct Server: Sendable {
   private var socketRouter: Router<APIContext> {
     let router = Router(context: APIContext.self)
     let methods = RouteMethods()
+    router.add(middleware: RequestMeter(metrics: context.metrics, names: OperationNames()))
     router.add(middleware: ProblemMiddleware(methods: methods))
     router.add(middleware: StartGuard(lifecycle: context.lifecycle, workers: "/worker/"))
     workerRoutes(.socket, prefix: "").add(to: router)
@@ -210,6 +213,8 @@ package struct Server: Sendable {
   var routing: (router: Router<APIContext>, operations: [APIOperation]) {
     let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
     let methods = RouteMethods()
+    let names = OperationNames()
+    router.add(middleware: RequestMeter(metrics: context.metrics, names: names))
     router.add(middleware: QueryMiddleware(excepted: context.path("/worker/")))
     router.add(middleware: ProblemMiddleware(methods: methods))
     router.add(
@@ -227,6 +232,7 @@ package struct Server: Sendable {
     let base = router.group(RouterPath(prefix))
     let group = APIRouter(base)
     HealthRoutes(server: context).add(to: group)
+    MetricsRoutes(server: context).add(to: group)
     SubmissionRoutes(server: context).add(to: group)
     GenerateCodeRoutes(server: context).add(to: group)
     DelegationRoutes(server: context).add(to: group)
@@ -244,6 +250,7 @@ package struct Server: Sendable {
     workerRoutes(.network, prefix: prefix).add(to: base)
     WebUI.add(to: base)
     methods.take(router.routes.map { ($0.path.description, $0.method) })
+    names.take(group.operations, prefix: prefix)
     return (router, group.operations)
   }
 }

@@ -16,6 +16,9 @@ final class SubmissionSlots: Sendable {
 
   init(max: Int) { self.max = max }
 
+  /// The number of submissions that wait.
+  var waiting: Int { count.withLock { $0 } }
+
   /// - Throws: `Problem` 503 if too many wait.
   func take() throws -> Ticket {
     let isFree = count.withLock { count in

@@ -38,7 +38,12 @@ class AIPMServer:
         return (self.folder / "server.log").read_text(encoding="utf-8")
 
     def close(self):
-        """Ends the server and removes its folder. The second signal ends it at once."""
+        """Ends the server and removes its folder."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def stop(self):
+        """Ends the server. The second signal ends it at once."""
         for sign in (signal.SIGTERM, signal.SIGKILL):
             self.process.send_signal(sign)
             try:
@@ -48,4 +53,3 @@ class AIPMServer:
                 continue
         self.process.stdout.close()
         self.errors.close()
-        shutil.rmtree(self.folder, ignore_errors=True)

@@ -47,7 +47,7 @@ struct DescriptionTests {
         attempts: nil, tokens: TokenStore(data: "/nowhere"), outputDirectory: "/nowhere",
         incomingDirectory: "/nowhere", mirrorsDirectory: "/nowhere", names: AnyNames(),
         webhooks: nil),
-      logger: Logger(label: "test"))
+      metrics: ServiceMetrics(version: "1", agents: []), logger: Logger(label: "test"))
   }
 
   private static func document(

@@ -5,7 +5,8 @@ enum LanguageRules {
   static let modules: Set = [
     "CCurl", "CProcess", "Cryptography", "DemoAgent", "Domain", "Egress", "EmbeddedForge", "Engine",
     "EventLog", "ForgeGitHub", "ForgePort", "GitBackend", "HTTPClient", "HTTPServing",
-    "InMemoryEventStore", "Mirrors", "NetworkRules", "Processes", "Projections", "SQLite",
+    "InMemoryEventStore", "Mirrors", "NetworkRules", "Processes", "Projections", "Prometheus",
+    "SQLite",
     "SQLiteEventStore", "Screening", "Server", "Stores", "SystemCalls", "Terminal", "Text", "WebUI",
     "Worker", "WorkerProtocol", "Workflows", "aipm", "aipm-replay",
   ]

@@ -22,6 +22,8 @@ package final class GitHubClient: ForgeClient {
     package var author = CommitIdentity.standard
     /// The wall clock, because limits end at a time of day.
     package var now: @Sendable () -> Timestamp = { Timestamp.now }
+    /// Called for each request.
+    package var onExchange: ForgeExchangeObserver = { _ in }
 
     package init(apiURL: String, credential: GitHubCredential) {
       self.apiURL = apiURL.withoutSlash
@@ -234,8 +236,14 @@ package final class GitHubClient: ForgeClient {
       body: request.body.map { .bytes($0) } ?? .none, timeout: configuration.timeout,
       connectTimeout: min(.seconds(5), configuration.timeout), responseLimit: 32 << 20)
     message.repeatsWhenStale = false
+    let began = ContinuousClock.now
+    func report(_ status: Int?) {
+      configuration.onExchange(
+        ForgeExchange(route: request.route, status: status, time: .now - began))
+    }
     do throws(HTTPFault) {
       let response = try await http.send(message)
+      report(response.status)
       note(response)
       gate.leave(outcome(response))
       return response
@@ -245,6 +253,7 @@ package final class GitHubClient: ForgeClient {
         gate.leave(.unsent)
         return nil
       }
+      report(nil)
       gate.leave(.failed)
       throw fault(of: error, request)
     }

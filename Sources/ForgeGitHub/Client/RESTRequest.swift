@@ -17,6 +17,8 @@ struct RESTRequest: CustomStringConvertible {
   let target: String
   let accept: String
   let body: [UInt8]?
+  /// The method and the template of the path, as in GitHub's documentation.
+  let route: String
   private(set) var made = Made.other
 
   /// The object that the request creates, if the meaning of its faults depends on it.
@@ -30,35 +32,53 @@ struct RESTRequest: CustomStringConvertible {
   /// For messages.
   var description: String { "\(method) /repos/\(repository)\(target)" }
 
+  /// - Parameters:
+  ///   - template: the path after the repository, with `{name}` for each parameter.
+  ///   - parameters: the values, in the order of the template.
   private init(
-    _ repository: RepositoryName, _ method: String = "GET", _ path: String,
-    query: [(String, String)] = [], accept: String = json, body: (any Encodable)? = nil
+    _ repository: RepositoryName, _ method: String, _ template: String,
+    _ parameters: [String] = [], query: [(String, String)] = [], accept: String = json,
+    body: (any Encodable)? = nil
   ) {
     self.repository = repository
     self.method = method
+    route = "\(method) /repos/{owner}/{repo}\(template)"
+    let path = Self.path(template, parameters)
     self.accept = accept
     self.body = body.map(Self.encode)
     let words = query.map { "\($0.0)=\(Percent.encode($0.1))" }
     target = Percent.encode(path: path) + (words.isEmpty ? "" : "?" + words.joined(separator: "&"))
   }
 
+  /// The template with its parameters replaced.
+  private static func path(_ template: String, _ parameters: [String]) -> String {
+    var rest = parameters[...]
+    return template.split(separator: "{", omittingEmptySubsequences: false).enumerated()
+      .map { index, part in
+        guard index > 0, let end = part.firstIndex(of: "}") else { return String(part) }
+        return (rest.popFirst() ?? "") + part[part.index(after: end)...]
+      }.joined()
+  }
+
   init(_ call: ForgeCall, author: CommitIdentity) {
     switch call {
-    case .repository(let repository): self.init(repository, "")
+    case .repository(let repository): self.init(repository, "GET", "")
     case .branchHead(let repository, branch: nil):
-      self.init(repository, "/commits/HEAD", accept: Self.shaOnly)
+      self.init(repository, "GET", "/commits/{ref}", ["HEAD"], accept: Self.shaOnly)
     case .branchHead(let repository, .some(let branch)), .branch(let repository, let branch):
-      self.init(repository, "/git/ref/heads/\(branch)")
+      self.init(repository, "GET", "/git/ref/{ref}", ["heads/\(branch)"])
     case .fileBlob(let repository, let path, let ref):
-      self.init(repository, "/contents/\(path)", query: ref.map { [("ref", $0)] } ?? [])
-    case .tree(let repository, let sha): self.init(repository, "/git/trees/\(sha)")
+      self.init(
+        repository, "GET", "/contents/{path}", [path], query: ref.map { [("ref", $0)] } ?? [])
+    case .tree(let repository, let sha):
+      self.init(repository, "GET", "/git/trees/{tree_sha}", ["\(sha)"])
     case .createBranch(let repository, let branch, let sha):
       let body = NewRefBody(ref: "refs/heads/\(branch)", sha: sha.rawValue)
       self.init(repository, "POST", "/git/refs", body: body)
       made = .branch
     case .putFile(let repository, let commit):
       let body = PutFileBody(commit, author: author)
-      self.init(repository, "PUT", "/contents/\(commit.path)", body: body)
+      self.init(repository, "PUT", "/contents/{path}", [commit.path], body: body)
     case .compare(let repository, let base, let head):
       self = Self.comparison(repository, base: base, head: head, page: 1)
     case .openPullRequest(let repository, let new):
@@ -66,24 +86,28 @@ struct RESTRequest: CustomStringConvertible {
       if new.draft { made = .draft }
     case .pullRequests(let repository, let branch):
       self = Self.pullRequests(repository, owner: repository.owner, branch: branch)
-    case .pullRequest(let repository, let number): self.init(repository, "/pulls/\(number)")
+    case .pullRequest(let repository, let number):
+      self.init(repository, "GET", "/pulls/{pull_number}", ["\(number)"])
     case .comments(let repository, let number):
       self = Self.comments(repository, number: number, page: 1)
     case .comment(let repository, let number, let body):
       self.init(
-        repository, "POST", "/issues/\(number)/comments", body: NewCommentBody(body: body))
+        repository, "POST", "/issues/{issue_number}/comments", ["\(number)"],
+        body: NewCommentBody(body: body))
     case .addLabels(let repository, let number, let labels):
-      self.init(repository, "POST", "/issues/\(number)/labels", body: LabelsBody(labels: labels))
+      self.init(
+        repository, "POST", "/issues/{issue_number}/labels", ["\(number)"],
+        body: LabelsBody(labels: labels))
     case .requestReviewers(let repository, let number, let users, let teams):
       self.init(
-        repository, "POST", "/pulls/\(number)/requested_reviewers",
+        repository, "POST", "/pulls/{pull_number}/requested_reviewers", ["\(number)"],
         body: ReviewersBody(reviewers: users, teamReviewers: teams))
     }
   }
 
   static func comments(_ repository: RepositoryName, number: Int, page: Int) -> RESTRequest {
     RESTRequest(
-      repository, "/issues/\(number)/comments",
+      repository, "GET", "/issues/{issue_number}/comments", ["\(number)"],
       query: [("per_page", "\(perPage)"), ("page", "\(page)")])
   }
 
@@ -91,7 +115,7 @@ struct RESTRequest: CustomStringConvertible {
     _ repository: RepositoryName, base: ObjectID, head: String, page: Int
   ) -> RESTRequest {
     RESTRequest(
-      repository, "/compare/\(base)...\(head)",
+      repository, "GET", "/compare/{basehead}", ["\(base)...\(head)"],
       query: [("per_page", "\(perPage)"), ("page", "\(page)")])
   }
 
@@ -101,16 +125,8 @@ struct RESTRequest: CustomStringConvertible {
     _ repository: RepositoryName, owner: String, branch: String
   ) -> RESTRequest {
     RESTRequest(
-      repository, "/pulls",
+      repository, "GET", "/pulls",
       query: [("head", "\(owner):\(branch)"), ("state", "all"), ("per_page", "100")])
-  }
-
-  private init(_ repository: RepositoryName, _ path: String, query: [(String, String)] = []) {
-    self.init(repository, "GET", path, query: query)
-  }
-
-  private init(_ repository: RepositoryName, _ path: String, accept: String) {
-    self.init(repository, "GET", path, accept: accept)
   }
 
   private static func encode(_ body: any Encodable) -> [UInt8] {

@@ -19,6 +19,8 @@ package final class AppCredential: Sendable {
     package var apiURL: String
     package var timeout: Duration = .seconds(15)
     package var now: @Sendable () -> Timestamp = { Timestamp.now }
+    /// Called for each request.
+    package var onExchange: ForgeExchangeObserver = { _ in }
 
     package init(appID: String, installationID: String, key: AppKey, apiURL: String) {
       self.appID = appID
@@ -36,6 +38,7 @@ package final class AppCredential: Sendable {
     var permissions: [String: String]?
   }
 
+  private static let route = "POST /app/installations/{installation_id}/access_tokens"
   private static let renewedBefore = Milliseconds.seconds(600)
   private static let usableBefore = Milliseconds.seconds(60)
 
@@ -125,13 +128,20 @@ package final class AppCredential: Sendable {
         hint: "Set the key again in AIPM_GITHUB_APP_KEY_FILE.")
     }
     let response: HTTPResponse
+    let began = ContinuousClock.now
+    func report(_ status: Int?) {
+      configuration.onExchange(
+        ForgeExchange(route: Self.route, status: status, time: .now - began))
+    }
     do throws(HTTPFault) {
       response = try await http.send(
         HTTPRequest(
           method: "POST", url: configuration.apiURL + path,
           headers: GitHubClient.headers(token: jwt), timeout: configuration.timeout,
           connectTimeout: min(.seconds(5), configuration.timeout), responseLimit: 1 << 20))
+      report(response.status)
     } catch {
+      report(nil)
       throw ForgeFault(
         kind: .unreachable, message: "POST \(path): \(error.detail)",
         hint: GitHubClient.reachHint(configuration.apiURL))

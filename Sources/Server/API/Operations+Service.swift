@@ -123,8 +123,17 @@ extension APIOperation {
 
   static let metrics = APIOperation(
     path: "metrics", id: "getMetrics", tag: .service,
-    summary: "Measurements in the text format of Prometheus.",
-    responses: [.text("text/plain", "The measurements.")])
+    summary: "Measurements in the text format of Prometheus, or in that of OpenMetrics.",
+    parameters: [
+      Parameter(
+        name: "Accept", location: .header, kind: .text(.text()),
+        description: "`application/openmetrics-text` selects that format.")
+    ],
+    responses: [
+      APIResponse(
+        description: "The measurements.",
+        content: ["text/plain": .text(), "application/openmetrics-text": .text()])
+    ])
 
   static let document = APIOperation(
     path: "openapi.json", id: "getDescription", tag: .service, summary: "This description.",

@@ -71,10 +71,13 @@ struct ForgeSettings: Sendable {
   }
 
   /// The adapter of the selected forge; nil for the embedded forge, which must be started first.
-  func adapter(author: CommitIdentity) -> (any ForgeAdapter)? {
+  /// - Parameter onExchange: called for each request to the forge.
+  func adapter(
+    author: CommitIdentity, onExchange: @escaping ForgeExchangeObserver = { _ in }
+  ) -> (any ForgeAdapter)? {
     switch choice {
     case .local: nil
-    case .github(let settings): GitHubAdapter(settings, surroundings(author))
+    case .github(let settings): GitHubAdapter(settings, surroundings(author, onExchange))
     }
   }
 
@@ -82,18 +85,23 @@ struct ForgeSettings: Sendable {
   /// - Parameters:
   /// - url: the address on which it listens.
   /// - creation: the command that adds a repository to it.
+  /// - onExchange: called for each request to it.
   func embedded(
-    at url: String, token: String, author: CommitIdentity, creation: String
+    at url: String, token: String, author: CommitIdentity, creation: String,
+    onExchange: @escaping ForgeExchangeObserver
   ) -> any ForgeAdapter {
-    var surroundings = surroundings(author)
+    var surroundings = surroundings(author, onExchange)
     surroundings.creation = creation
     return GitHubAdapter(GitHubSettings(embeddedAt: url, token: token), surroundings)
   }
 
-  private func surroundings(_ author: CommitIdentity) -> GitHubAdapter.Surroundings {
+  private func surroundings(
+    _ author: CommitIdentity, _ onExchange: @escaping ForgeExchangeObserver
+  ) -> GitHubAdapter.Surroundings {
     var surroundings = GitHubAdapter.Surroundings(userAgent: "aipm/\(ServerProcess.version)")
     surroundings.authoritiesFile = authoritiesFile
     surroundings.author = author
+    surroundings.onExchange = onExchange
     return surroundings
   }
 }

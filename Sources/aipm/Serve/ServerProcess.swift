@@ -39,7 +39,12 @@ struct ServerProcess {
     var opening = StoreOptions(clock: { SystemClock.wall() })
     opening.acceptsRestore = options.acceptsRestore
     opening.mask = mask
-    opening.onCommit = { news.observe($0) }
+    let metrics = ServiceMetrics(version: Self.version, agents: agentNames)
+    opening.onCommit = {
+      news.observe($0)
+      metrics.observe($0)
+    }
+    opening.onGroupCommit = { metrics.observe($0) }
     opening.onViewBuild = { viewBuilds.take($0) }
     let store: any RunningStore
     do {
@@ -48,12 +53,18 @@ struct ServerProcess {
       throw Failure("the log cannot be opened: \(error)")
     }
     do {
-      try await serve(store, folder, mask, news, signals)
+      try await serve(store, folder, mask, news, metrics, signals)
     } catch {
       await store.close()
       throw error
     }
     await store.close()
+  }
+
+  /// The agents that the workflows and flags describe.
+  private var agentNames: Set<String> {
+    Set(options.catalog.all.flatMap(\.agents.keys))
+      .union([AgentProfile.demo.name, AgentProfile.customName])
   }
 
   /// All secrets of this process: they are masked in texts, and no change may contain one.
@@ -65,10 +76,10 @@ struct ServerProcess {
 
   private func serve(
     _ store: any RunningStore, _ folder: DataFolder, _ mask: SecretMask, _ news: ServeNews,
-    _ signals: AsyncStream<Void>
+    _ metrics: ServiceMetrics, _ signals: AsyncStream<Void>
   ) async throws {
     let began = SystemClock().now()
-    let access = try await forgeAccess(folder)
+    let access = try await forgeAccess(folder) { metrics.observe($0) }
     defer { access.server?.cancel() }
     let journal = try await SystemJournal(store)
     for line in journal.refused {
@@ -93,11 +104,12 @@ struct ServerProcess {
       authoritiesFile: options.forge.authoritiesFile, user: options.workerUser)
     let mirrors = try makeMirrors(folder, access.forge)
     let engine = makeEngine(
-      store, access.forge, mirrors, launcher, workflows: workflows, epoch: epoch,
+      store, access.forge, mirrors, launcher, metrics, workflows: workflows, epoch: epoch,
       stamp: marks.stamp)
     let server = Server(
       engine: engine, catalog: options.catalog,
-      configuration: serverConfiguration(folder, tokens, mask, access.forge), logger: logger)
+      configuration: serverConfiguration(folder, tokens, mask, access.forge), metrics: metrics,
+      logger: logger)
     let (listening, heard) = AsyncStream.makeStream(of: Int.self)
     let serving = Task { try await server.run { heard.yield($0) } }
     let bound = Task { [listening] in
@@ -218,14 +230,17 @@ struct ServerProcess {
     var server: Task<Void, any Error>?
   }
 
-  private func forgeAccess(_ folder: DataFolder) async throws -> ForgeAccess {
-    if let forge = options.forge.adapter(author: options.author) {
+  private func forgeAccess(
+    _ folder: DataFolder, onExchange: @escaping ForgeExchangeObserver
+  ) async throws -> ForgeAccess {
+    if let forge = options.forge.adapter(author: options.author, onExchange: onExchange) {
       return ForgeAccess(forge: forge)
     }
     let token = try folder.secret("forge-token")
     let local = try await LocalForge.start(folder, token: token, logger: logger)
     let forge = options.forge.embedded(
-      at: local.url, token: token, author: options.author, creation: Self.creation(folder.path))
+      at: local.url, token: token, author: options.author, creation: Self.creation(folder.path),
+      onExchange: onExchange)
     return ForgeAccess(forge: forge, localURL: local.url, server: local.serving)
   }
 
@@ -247,7 +262,8 @@ struct ServerProcess {
 
   private func makeEngine(
     _ store: any RunningStore, _ forge: any ForgeAdapter, _ mirrors: GitMirrors,
-    _ launcher: LocalWorkers, workflows: [Workflow], epoch: Int64, stamp: Int64
+    _ launcher: LocalWorkers, _ metrics: ServiceMetrics, workflows: [Workflow], epoch: Int64,
+    stamp: Int64
   ) -> Engine {
     var configuration = EngineCore.Configuration(
       localWorkers: (0..<options.workers).map { WorkerID("worker-\($0 + 1)") }, epoch: epoch)
@@ -256,7 +272,7 @@ struct ServerProcess {
       store: store, feed: store.feed, forge: forge.client, mirrors: mirrors, clock: SystemClock(),
       launcher: launcher, configuration: configuration, workflows: workflows,
       overrides: .init(customAgent: options.customAgent, agentTimeout: options.agentTimeout),
-      stampMark: stamp, report: { [logger] in Self.note($0, logger) })
+      stampMark: stamp, observer: metrics, report: { [logger] in Self.note($0, logger) })
   }
 
   /// Prints the state of a stream that could not be read at first.

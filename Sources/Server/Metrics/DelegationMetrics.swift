@@ -1,0 +1,133 @@
+import Domain
+import Engine
+import Prometheus
+import Synchronization
+
+/// Counts what happens to delegations.
+final class DelegationMetrics: Sendable {
+  private let agents: Set<String>
+  /// The live delegations by state; nil until the engine has started.
+  private let live = Mutex<[DelegationStateName: Int]?>(nil)
+
+  private let stateTime = HistogramFamily(
+    "aipm_state_duration_seconds", "Time in a state until the next one, by the state that ended.",
+    bounds: ServiceMetrics.Bounds.step, labels: ["state"])
+  private let queueWait = HistogramFamily(
+    "aipm_queue_wait_seconds", "Time from a delegation's being ready until a worker got it.",
+    bounds: ServiceMetrics.Bounds.step)
+  private let generationTime = HistogramFamily(
+    "aipm_generation_duration_seconds",
+    "Time from an agent's start until the end of its attempt, by outcome.",
+    bounds: ServiceMetrics.Bounds.step, labels: ["outcome"])
+  private let wholeTime = HistogramFamily(
+    "aipm_delegation_duration_seconds", "Time from the request to the end, by result.",
+    bounds: ServiceMetrics.Bounds.step, labels: ["result"])
+  private let failures = CounterFamily(
+    "aipm_delegation_failures_total", "Delegations that failed, by code.", labels: ["code"],
+    known: FailureCode.allCases.map { [$0.rawValue] })
+  private let stepFailures = CounterFamily(
+    "aipm_step_failures_total", "Failed tries of steps that are tried again, by step and code.",
+    labels: ["step", "code"])
+  private let attempts = CounterFamily(
+    "aipm_attempts_total", "Attempts that have ended, by agent and outcome.",
+    labels: ["agent", "outcome"])
+  private let tokens = CounterFamily(
+    "aipm_tokens_total", "Tokens that agents reported, by agent and kind.",
+    labels: ["agent", "kind"])
+  private let cost = CounterFamily(
+    "aipm_cost_dollars_total", "US dollars that agents reported, by agent.", labels: ["agent"])
+
+  init(agents: Set<String>) { self.agents = agents }
+
+  func begin(_ states: [DelegationStateName: Int]) { live.withLock { $0 = states } }
+
+  func observe(
+    _ event: DelegationEvent, at time: Timestamp, from before: DelegationState,
+    to after: DelegationState
+  ) {
+    if let old = before.name, old != after.name, let since = before.delegation?.stateSince {
+      leave(old, after: time - since)
+    }
+    follow(before.name, after.name)
+    switch event {
+    case .dispatched:
+      if case .pullRequestCreated(let d) = before {
+        queueWait.observe(seconds(time - d.stateSince))
+      }
+    case .generated(let generated): end("committed", generated.usage, before, after, at: time)
+    case .released(let released):
+      end(released.cause.rawValue, released.usage, before, after, at: time)
+    case .failed(let failed):
+      end(failed.code.rawValue, failed.usage, before, after, at: time)
+      failures.add(1, [failed.code.rawValue])
+      finish(failed.code == .cancelled ? "cancelled" : "failed", after, at: time)
+    case .pushed: finish("pushed", after, at: time)
+    case .stepFailed(let failed):
+      stepFailures.add(1, [failed.step.rawValue, failed.code.rawValue])
+    case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating,
+      .baseResolved, .cancelRequested, .retryRequested, .pullRequestUpdated, .actionDone,
+      .networkUsed:
+      break
+    }
+  }
+
+  /// Updates the numbers of live delegations.
+  private func follow(_ old: DelegationStateName?, _ new: DelegationStateName?) {
+    guard old != new else { return }
+    live.withLock { states in
+      if let old, !old.isTerminal { states?[old, default: 0] -= 1 }
+      if let new, !new.isTerminal { states?[new, default: 0] += 1 }
+    }
+  }
+
+  private func leave(_ state: DelegationStateName, after time: Milliseconds) {
+    if !state.isTerminal { stateTime.observe(seconds(time), [state.rawValue]) }
+  }
+
+  /// Counts the end of an attempt, if `before` had one and `after` has none.
+  private func end(
+    _ outcome: String, _ usage: AgentUsage, _ before: DelegationState, _ after: DelegationState,
+    at time: Timestamp
+  ) {
+    guard before.workingLease != nil, after.workingLease == nil, let d = after.delegation else {
+      return
+    }
+    let agent = agents.contains(d.request.agent) ? d.request.agent : "other"
+    attempts.add(1, [agent, outcome])
+    if case .generating(let d, _) = before {
+      generationTime.observe(seconds(time - d.stateSince), [outcome])
+    }
+    for figure in UsageFigure.allCases {
+      guard let value = usage[figure] else { continue }
+      switch figure {
+      case .inputTokens: tokens.add(Double(value), [agent, "input"])
+      case .outputTokens: tokens.add(Double(value), [agent, "output"])
+      case .cachedTokens: tokens.add(Double(value), [agent, "cached"])
+      case .cost: cost.add(Double(value) / Double(figure.scale), [agent])
+      case .credits: break
+      }
+    }
+  }
+
+  private func finish(_ result: String, _ state: DelegationState, at time: Timestamp) {
+    guard let d = state.delegation else { return }
+    wholeTime.observe(seconds(time - d.requestedAt), [result])
+  }
+
+  private func seconds(_ time: Milliseconds) -> Double { Double(time.count) / 1000 }
+
+  func write(to exposition: inout Exposition) {
+    if let states = live.withLock({ $0 }) {
+      exposition.write(
+        .gauge, "aipm_delegations_live", "Delegations that have not ended, by state.",
+        DelegationStateName.allCases.filter { !$0.isTerminal }.map {
+          ([("state", $0.rawValue)], Double(states[$0, default: 0]))
+        })
+    }
+    let own: [any MetricFamily] = [
+      stateTime, queueWait, generationTime, wholeTime, failures, stepFailures, attempts, tokens,
+      cost,
+    ]
+    for family in own { family.write(to: &exposition) }
+  }
+}

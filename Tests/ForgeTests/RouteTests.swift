@@ -1,0 +1,93 @@
+import Domain
+import ForgePort
+import Testing
+
+@testable import ForgeGitHub
+
+/// The routes of requests: few and without names, whatever the names are.
+struct RouteTests {
+  private static let repository = RepositoryName(owner: "ac{me}", name: "to}ols")
+  private static let sha = ObjectID(String(repeating: "a", count: 40))
+  private static let branch = "feature/{path}"
+
+  private static let calls: [(call: ForgeCall, route: String, target: String)] = [
+    (.repository(repository), "GET /repos/{owner}/{repo}", ""),
+    (
+      .branchHead(repository, branch: nil), "GET /repos/{owner}/{repo}/commits/{ref}",
+      "/commits/HEAD"
+    ),
+    (
+      .branchHead(repository, branch: branch), "GET /repos/{owner}/{repo}/git/ref/{ref}",
+      "/git/ref/heads/feature/%7Bpath%7D"
+    ),
+    (
+      .branch(repository, branch: "main"), "GET /repos/{owner}/{repo}/git/ref/{ref}",
+      "/git/ref/heads/main"
+    ),
+    (
+      .fileBlob(repository, path: "a/{b}.md", ref: "main"),
+      "GET /repos/{owner}/{repo}/contents/{path}", "/contents/a/%7Bb%7D.md?ref=main"
+    ),
+    (
+      .tree(repository, sha), "GET /repos/{owner}/{repo}/git/trees/{tree_sha}", "/git/trees/\(sha)"
+    ),
+    (
+      .createBranch(repository, branch: branch, sha: sha), "POST /repos/{owner}/{repo}/git/refs",
+      "/git/refs"
+    ),
+    (
+      .putFile(
+        repository,
+        FileCommit(
+          path: "TASK.md", branch: branch, content: "", message: "", replaces: nil,
+          date: Timestamp(milliseconds: 0))), "PUT /repos/{owner}/{repo}/contents/{path}",
+      "/contents/TASK.md"
+    ),
+    (
+      .compare(repository, base: sha, head: branch),
+      "GET /repos/{owner}/{repo}/compare/{basehead}",
+      "/compare/\(sha)...feature/%7Bpath%7D?per_page=100&page=1"
+    ),
+    (
+      .openPullRequest(
+        repository,
+        NewPullRequest(title: "", head: branch, base: "main", body: "", draft: false)),
+      "POST /repos/{owner}/{repo}/pulls", "/pulls"
+    ),
+    (
+      .pullRequests(repository, headBranch: "x"), "GET /repos/{owner}/{repo}/pulls",
+      "/pulls?head=ac%7Bme%7D%3Ax&state=all&per_page=100"
+    ),
+    (
+      .pullRequest(repository, number: 7), "GET /repos/{owner}/{repo}/pulls/{pull_number}",
+      "/pulls/7"
+    ),
+    (
+      .comments(repository, number: 7),
+      "GET /repos/{owner}/{repo}/issues/{issue_number}/comments",
+      "/issues/7/comments?per_page=100&page=1"
+    ),
+    (
+      .comment(repository, number: 7, body: "x"),
+      "POST /repos/{owner}/{repo}/issues/{issue_number}/comments", "/issues/7/comments"
+    ),
+    (
+      .addLabels(repository, number: 7, labels: ["x"]),
+      "POST /repos/{owner}/{repo}/issues/{issue_number}/labels", "/issues/7/labels"
+    ),
+    (
+      .requestReviewers(repository, number: 7, users: [], teams: []),
+      "POST /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers",
+      "/pulls/7/requested_reviewers"
+    ),
+  ]
+
+  @Test func aRouteIsATemplateAndTheTargetHasTheNames() {
+    for (call, route, target) in Self.calls {
+      let request = RESTRequest(call, author: .standard)
+      #expect(request.route == route)
+      #expect(request.target == target)
+      #expect(route.hasPrefix(request.method + " "))
+    }
+  }
+}
