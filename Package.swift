@@ -60,6 +60,7 @@ let package = Package(
 
     // What a delegation is, what is written down of it, and what is seen of it.
     module("Domain", ["Text"]),
+    module("Access", ["Domain"]),
     module("SystemCalls", ["CProcess", "Domain"]),
     module("NetworkRules"),
     module("EventLog", ["Text", "Domain", "Cryptography", "Screening"]),
@@ -154,6 +155,7 @@ let package = Package(
 
     .target(name: "Randomness", path: "Tests/Randomness", swiftSettings: strict),
     tests("DomainTests", ["Domain", "Randomness"]),
+    tests("AccessTests", ["Access", "Domain", "Randomness"]),
     tests("NetworkRulesTests", ["NetworkRules", "Randomness"]),
     tests("ScreeningTests", ["Screening", "Randomness"]),
     .target(

@@ -47,6 +47,8 @@ extension SystemEvent {
     case .restored: "system.restored"
     case .redacted: "system.redacted"
     case .workflowDefined: "system.workflow-defined"
+    case .tokenCreated: "system.token-created"
+    case .tokenRevoked: "system.token-revoked"
     }
   }
 }

@@ -231,7 +231,8 @@ extension EventCodec {
         NetworkUsed(attempt: try attempt(r), token: try token(r), use: try decodeNetworkUse(r)))
     case .workerRegistered, .workerUnhealthy, .workerRecovered, .workerRestarted, .workerParked,
       .workerDraining, .workerStopped, .workerLost, .systemStarted, .systemRecovered,
-      .systemRestored, .systemRedacted, .workflowDefined:
+      .systemRestored, .systemRedacted, .workflowDefined, .tokenCreated,
+      .tokenRevoked:
       throw r.fault("not an event of a delegation")
     }
   }

@@ -49,6 +49,8 @@ package enum EventType: Int, CaseIterable, Sendable {
   case systemRestored = 66
   case systemRedacted = 67
   case workflowDefined = 68
+  case tokenCreated = 69
+  case tokenRevoked = 70
 
   /// The name in the envelope.
   package var name: String {
@@ -83,6 +85,8 @@ package enum EventType: Int, CaseIterable, Sendable {
     case .systemRestored: "system.restored"
     case .systemRedacted: "system.redacted"
     case .workflowDefined: "system.workflow-defined"
+    case .tokenCreated: "system.token-created"
+    case .tokenRevoked: "system.token-revoked"
     }
   }
 

@@ -50,7 +50,9 @@ package enum EventCodec {
     case .workerRegistered, .workerUnhealthy, .workerRecovered, .workerRestarted, .workerParked,
       .workerDraining, .workerStopped, .workerLost:
       return .worker(try decodeWorker(reader))
-    case .systemStarted, .systemRecovered, .systemRestored, .systemRedacted, .workflowDefined:
+    case .systemStarted, .systemRecovered, .systemRestored, .systemRedacted, .workflowDefined,
+      .tokenCreated,
+      .tokenRevoked:
       return .system(try decodeSystem(reader))
     }
   }

@@ -111,7 +111,8 @@ extension EventType {
       false
     case .generated, .actionDone, .workerRegistered, .workerUnhealthy, .workerRecovered,
       .workerRestarted, .workerParked, .workerDraining, .workerStopped, .workerLost, .systemStarted,
-      .systemRecovered, .systemRestored, .systemRedacted, .workflowDefined:
+      .systemRecovered, .systemRestored, .systemRedacted, .workflowDefined, .tokenCreated,
+      .tokenRevoked:
       true
     }
   }

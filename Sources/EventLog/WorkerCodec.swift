@@ -56,7 +56,8 @@ extension EventCodec {
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched, .generating,
       .pushed, .failed, .baseResolved, .generated, .stepFailed, .released, .cancelRequested,
       .retryRequested, .pullRequestUpdated, .actionDone, .networkUsed, .systemStarted,
-      .systemRecovered, .systemRestored, .systemRedacted, .workflowDefined:
+      .systemRecovered, .systemRestored, .systemRedacted, .workflowDefined, .tokenCreated,
+      .tokenRevoked:
       throw r.fault("not an event of a worker")
     }
   }
@@ -86,6 +87,21 @@ extension EventCodec {
       facts.put(.workflow, name)
       facts.put(.digest, digest)
       text.put("source", source)
+    case .tokenCreated(let token):
+      type = .tokenCreated
+      facts.detail["name"] = .string(token.name)
+      facts.detail["token"] = .string(token.id)
+      facts.detail["role"] = .string(token.role)
+      if !token.repositories.isEmpty {
+        facts.detail["repositories"] = .array(token.repositories.map { .string($0) })
+      }
+      facts.detail["createdAt"] = .integer(token.created.milliseconds)
+      if let expires = token.expires { facts.detail["expiresAt"] = .integer(expires.milliseconds) }
+    case .tokenRevoked(let token):
+      type = .tokenRevoked
+      facts.detail["name"] = .string(token.name)
+      facts.detail["token"] = .string(token.id)
+      facts.detail["revokedAt"] = .integer(token.revoked.milliseconds)
     }
     return EncodedEvent(type: type, facts: facts, text: text)
   }
@@ -107,6 +123,21 @@ extension EventCodec {
       return .workflowDefined(
         name: try r.text(.workflow),
         digest: try r.text(.digest), source: r.words("source"))
+    case .tokenCreated:
+      return .tokenCreated(
+        TokenCreated(
+          name: try r.need(r.detail["name"]?.stringValue, "name"),
+          id: try r.need(r.detail["token"]?.stringValue, "token"),
+          role: try r.need(r.detail["role"]?.stringValue, "role"),
+          repositories: (r.detail["repositories"]?.arrayValue ?? []).compactMap(\.stringValue),
+          created: try time(r, "createdAt"),
+          expires: r.detail["expiresAt"]?.integerValue.map { Timestamp(milliseconds: $0) }))
+    case .tokenRevoked:
+      return .tokenRevoked(
+        TokenRevoked(
+          name: try r.need(r.detail["name"]?.stringValue, "name"),
+          id: try r.need(r.detail["token"]?.stringValue, "token"),
+          revoked: try time(r, "revokedAt")))
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched, .generating,
       .pushed, .failed, .baseResolved, .generated, .stepFailed, .released, .cancelRequested,
       .retryRequested, .pullRequestUpdated, .actionDone, .networkUsed, .workerRegistered,
@@ -114,5 +145,9 @@ extension EventCodec {
       .workerStopped, .workerLost:
       throw r.fault("not an event of the system")
     }
+  }
+
+  private static func time(_ r: FactReader, _ name: String) throws(CodecFault) -> Timestamp {
+    Timestamp(milliseconds: try r.need(r.detail[name]?.integerValue, name))
   }
 }

@@ -98,6 +98,7 @@ struct CodecTests {
       35: "worker.restarted", 36: "worker.parked", 37: "worker.draining", 38: "worker.stopped",
       39: "worker.lost", 64: "system.started", 65: "system.recovered", 66: "system.restored",
       67: "system.redacted", 68: "system.workflow-defined",
+      69: "system.token-created", 70: "system.token-revoked",
     ]
     for type in EventType.allCases {
       if let name = frozen[type.rawValue] { #expect(type.name == name) }

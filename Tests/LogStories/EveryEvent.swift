@@ -77,5 +77,14 @@ package enum EveryEvent {
     .redacted(position: 7, reason: nil),
     .workflowDefined(name: "personal-delegate", digest: "77", source: "name: x\n"),
     .workflowDefined(name: "personal-delegate", digest: "77", source: nil),
+    .tokenCreated(
+      TokenCreated(
+        name: "ci", id: "0f", role: "submit", repositories: ["acme/*"], created: Story.start,
+        expires: Story.start + .seconds(86_400))),
+    .tokenCreated(
+      TokenCreated(
+        name: "ops", id: "1f", role: "operator", repositories: [], created: Story.start,
+        expires: nil)),
+    .tokenRevoked(TokenRevoked(name: "ci", id: "0f", revoked: Story.start)),
   ]
 }
