@@ -127,7 +127,7 @@ let package = Package(
     module(
       "Server",
       [
-        "SystemCalls", "Text",
+        "SystemCalls", "Text", "Access",
         "Domain", "EventLog", "Projections", "ForgePort", "Engine", "Workflows", "WebUI",
         "HTTPServing", "WorkerProtocol", "Processes", hummingbird, "Cryptography", "Prometheus",
         "Screening", log,
@@ -136,7 +136,7 @@ let package = Package(
     .executableTarget(
       name: "aipm",
       dependencies: [
-        "SystemCalls", "Text",
+        "SystemCalls", "Text", "Access",
         "Cryptography", "Domain", "EventLog", "Projections", "Stores", "Workflows",
         "ForgePort", "Engine", "Terminal", "HTTPClient", "DemoAgent", "ForgeGitHub", "Mirrors",
         "EmbeddedForge", "Worker", "WorkerProtocol",

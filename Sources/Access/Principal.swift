@@ -1,27 +1,33 @@
 import Domain
 
-/// Whoever makes a request: a token, a person who signed in, or anybody on this machine.
+/// The sender of a request: a token, a person who signed in, or any process of this machine.
 package struct Principal: Equatable, Sendable {
   /// The actor of events and the requester of delegations.
   package var name: String
   package var roles: Set<Role>
   /// The repositories that its roles hold for; empty: all.
   package var repositories: [RepositoryPattern]
+  /// The id of its token; nil if it has none.
+  package var token: String?
 
-  package init(name: String, roles: Set<Role>, repositories: [RepositoryPattern] = []) {
+  package init(
+    name: String, roles: Set<Role>, repositories: [RepositoryPattern] = [], token: String? = nil
+  ) {
     self.name = name
     self.roles = roles
     self.repositories = repositories
+    self.token = token
   }
 
-  /// Whoever may connect, while a server takes everybody on this machine for its user.
+  /// Any process of this machine, while the server requires no token.
   package static let local = Principal(name: "local", roles: [.admin])
 
-  private var permissions: Set<Permission> {
+  /// What its roles permit.
+  package var permissions: Set<Permission> {
     roles.reduce(into: []) { $0.formUnion($1.permissions) }
   }
 
-  /// Why a request is refused; nil if it is not. What it says of repositories is asked with `in`.
+  /// Why a request is refused; nil if it is permitted, perhaps for some repositories only.
   package func refusal(of permission: Permission) -> AccessRefusal? {
     guard permissions.contains(permission) else { return .role(permission) }
     guard permission.isLimitedByRepository || repositories.isEmpty else {
@@ -30,7 +36,7 @@ package struct Principal: Equatable, Sendable {
     return nil
   }
 
-  /// Why a request that concerns one repository is refused; nil if it is not.
+  /// Why a request that concerns one repository is refused; nil if it is permitted.
   package func refusal(
     of permission: Permission, in repository: RepositoryName
   ) -> AccessRefusal? {
@@ -38,7 +44,7 @@ package struct Principal: Equatable, Sendable {
     return isPermitted(repository) ? nil : .repository(repository)
   }
 
-  /// Why a delegation may not be changed; nil if it may.
+  /// Why a change of a delegation is refused; nil if it is permitted.
   /// - Parameter requester: who requested it.
   package func refusalOfChange(
     to requester: String, in repository: RepositoryName
@@ -49,7 +55,12 @@ package struct Principal: Equatable, Sendable {
 
   /// Whether its roles hold for the repository.
   package func isPermitted(_ repository: RepositoryName) -> Bool {
-    repositories.isEmpty || repositories.contains { $0.matches(repository) }
+    isPermitted(repository.description)
+  }
+
+  /// The same for a repository by its name, as views have it.
+  package func isPermitted(_ repository: String) -> Bool {
+    repositories.permit(repository)
   }
 }
 
@@ -59,7 +70,7 @@ package enum AccessRefusal: Equatable, Sendable {
   case role(Permission)
   /// Their roles hold for some repositories, and this concerns all of them.
   case limited(Permission)
-  /// Their roles don't hold for the repository.
+  /// Their roles do not hold for the repository.
   case repository(RepositoryName)
 
   /// For people.

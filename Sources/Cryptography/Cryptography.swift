@@ -135,9 +135,13 @@ package enum HMACSHA256 {
 
   /// Whether the code belongs to the message. Compares in constant time.
   package static func isValid(_ code: [UInt8], for message: [UInt8], key: [UInt8]) -> Bool {
-    let right = self.code(for: message, key: key)
-    return code.count == right.count && CRYPTO_memcmp(code, right, right.count) == 0
+    constantTimeEqual(code, self.code(for: message, key: key))
   }
+}
+
+/// Whether two secrets are equal. The time depends on their lengths alone.
+package func constantTimeEqual(_ one: [UInt8], _ other: [UInt8]) -> Bool {
+  one.count == other.count && CRYPTO_memcmp(one, other, one.count) == 0
 }
 
 /// Calls the body with the bytes in place if they are contiguous, else with a copy.

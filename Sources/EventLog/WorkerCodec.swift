@@ -90,7 +90,7 @@ extension EventCodec {
     case .tokenCreated(let token):
       type = .tokenCreated
       facts.detail["name"] = .string(token.name)
-      facts.detail["token"] = .string(token.id)
+      facts.detail["tokenID"] = .string(token.id)
       facts.detail["role"] = .string(token.role)
       if !token.repositories.isEmpty {
         facts.detail["repositories"] = .array(token.repositories.map { .string($0) })
@@ -100,7 +100,7 @@ extension EventCodec {
     case .tokenRevoked(let token):
       type = .tokenRevoked
       facts.detail["name"] = .string(token.name)
-      facts.detail["token"] = .string(token.id)
+      facts.detail["tokenID"] = .string(token.id)
       facts.detail["revokedAt"] = .integer(token.revoked.milliseconds)
     }
     return EncodedEvent(type: type, facts: facts, text: text)
@@ -127,7 +127,7 @@ extension EventCodec {
       return .tokenCreated(
         TokenCreated(
           name: try r.need(r.detail["name"]?.stringValue, "name"),
-          id: try r.need(r.detail["token"]?.stringValue, "token"),
+          id: try r.need(r.detail["tokenID"]?.stringValue, "tokenID"),
           role: try r.need(r.detail["role"]?.stringValue, "role"),
           repositories: (r.detail["repositories"]?.arrayValue ?? []).compactMap(\.stringValue),
           created: try time(r, "createdAt"),
@@ -136,7 +136,7 @@ extension EventCodec {
       return .tokenRevoked(
         TokenRevoked(
           name: try r.need(r.detail["name"]?.stringValue, "name"),
-          id: try r.need(r.detail["token"]?.stringValue, "token"),
+          id: try r.need(r.detail["tokenID"]?.stringValue, "tokenID"),
           revoked: try time(r, "revokedAt")))
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched, .generating,
       .pushed, .failed, .baseResolved, .generated, .stepFailed, .released, .cancelRequested,

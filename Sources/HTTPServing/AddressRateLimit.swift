@@ -1,10 +1,10 @@
 import NIOCore
 import Synchronization
 
-/// How many requests a client may send: a token bucket for each address, which fills at the rate
-/// and holds ten seconds of it. The generic cell rate algorithm keeps one moment for each client:
-/// that at which its bucket is full again. A full bucket can be forgotten, and the number of
-/// clients has a limit, so memory is bounded.
+/// How many requests a client may send: a token bucket for each address or API token, which fills
+/// at the rate and holds ten seconds of it. The generic cell rate algorithm keeps one moment for
+/// each client: that at which its bucket is full again. A full bucket can be forgotten, and the
+/// number of clients has a limit, so memory is bounded.
 package final class AddressRateLimit: Sendable {
   /// What a bucket holds, in seconds of its rate.
   package static let burstSeconds = 10
@@ -13,6 +13,7 @@ package final class AddressRateLimit: Sendable {
 
   private enum Key: Hashable {
     case client(Client)
+    case token(String)
     case others
   }
 
@@ -33,9 +34,17 @@ package final class AddressRateLimit: Sendable {
     take(Client(channel.remoteAddress), at: .now)
   }
 
+  /// The same for the bucket of an API token.
+  /// - Parameter token: its id.
+  package func take(token: String) -> Int? { take(.token(token), at: .now) }
+
   func take(_ client: Client, at now: ContinuousClock.Instant) -> Int? {
+    take(.client(client), at: now)
+  }
+
+  private func take(_ wanted: Key, at now: ContinuousClock.Instant) -> Int? {
     fullAt.withLock { fullAt in
-      var key = Key.client(client)
+      var key = wanted
       if fullAt[key] == nil, fullAt.count >= Self.clientsMax {
         fullAt = fullAt.filter { $0.value > now }
         if fullAt.count >= Self.clientsMax { key = .others }

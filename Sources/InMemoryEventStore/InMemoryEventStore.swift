@@ -132,6 +132,7 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
           && (filter.repository.map { row.repository == $0 } ?? true)
           && (filter.requester.map { row.requester == $0 } ?? true)
           && (filter.worker.map { row.worker == $0 } ?? true)
+          && filter.repositories.permit(row.repository)
       }
       var found: [DelegationDetail] = []
       for row in rows.sorted(by: { $0.stamp > $1.stamp }) where found.count < limit {
@@ -198,11 +199,13 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
 
   /// See `ReadModels`.
   package func pullRequests(
-    limit: Int
+    in repositories: [RepositoryPattern], limit: Int
   ) async throws(StoreFault) -> [(row: PullRequestRow, title: String?)] {
     state.withLock { state in
-      state.projector.rows(PullRequestRow.self).sorted { $0.delegationStamp > $1.delegationStamp }
-        .prefix(max(0, limit)).map { ($0, state.detail(of: $0.delegation)?.text?.title) }
+      state.projector.rows(PullRequestRow.self).filter { repositories.permit($0.repository) }
+        .sorted { $0.delegationStamp > $1.delegationStamp }.prefix(max(0, limit)).map {
+          ($0, state.detail(of: $0.delegation)?.text?.title)
+        }
     }
   }
 

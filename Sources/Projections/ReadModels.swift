@@ -10,16 +10,19 @@ package struct DelegationFilter: Equatable, Sendable {
   package var worker: String?
   /// Words that the title, the branch, the repository or the confirmation code must contain.
   package var text: String?
+  /// Only delegations of these repositories; empty for all.
+  package var repositories: [RepositoryPattern]
 
   package init(
     states: Set<DelegationStateName> = [], repository: String? = nil, requester: String? = nil,
-    worker: String? = nil, text: String? = nil
+    worker: String? = nil, text: String? = nil, repositories: [RepositoryPattern] = []
   ) {
     self.states = states
     self.repository = repository
     self.requester = requester
     self.worker = worker
     self.text = text
+    self.repositories = repositories
   }
 }
 
@@ -115,8 +118,9 @@ package protocol ReadModels: Sendable {
   func texts(endedBefore time: Timestamp, limit: Int) async throws(StoreFault) -> [Int64]
 
   /// Newest first by the stamp of their delegation, with the delegation's title.
+  /// - Parameter repositories: only pull requests of these; empty for all.
   func pullRequests(
-    limit: Int
+    in repositories: [RepositoryPattern], limit: Int
   ) async throws(StoreFault) -> [(row: PullRequestRow, title: String?)]
 
   /// By name.

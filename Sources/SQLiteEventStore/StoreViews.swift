@@ -125,16 +125,18 @@ extension SQLiteEventStore {
 
   /// See `ReadModels`.
   package func pullRequests(
-    limit: Int
+    in repositories: [RepositoryPattern], limit: Int
   ) async throws(StoreFault) -> [(row: PullRequestRow, title: String?)] {
     try await readers.read("pull requests") { database in
+      let (condition, values) = DelegationQuery.condition("r.repository", in: repositories)
       let s = try database.statement(
         """
         SELECT \(ViewSQL.of(PullRequestRow.self).columns(alias: "r")), s.id FROM pull_requests r
         LEFT JOIN streams s ON s.name = 'delegation-' || r.delegation
-        ORDER BY r.delegation_stamp DESC LIMIT ?
+        WHERE \(condition) ORDER BY r.delegation_stamp DESC LIMIT ?
         """)
-      s.bind(Int64(limit), at: 1)
+      for (index, value) in values.enumerated() { s.bind(value, at: Int32(index + 1)) }
+      s.bind(Int64(limit), at: Int32(values.count + 1))
       let streamColumn = Int32(PullRequestRow.view.columns.count)
       let rows = try s.rows { row -> (PullRequestRow, Int64?) in
         (try ViewTables.read(row), row.optionalInteger(streamColumn))
@@ -252,15 +254,32 @@ enum DelegationQuery {
     if let repository = filter.repository { require("d.repository = ?", .text(repository)) }
     if let requester = filter.requester { require("d.requester = ?", .text(requester)) }
     if let worker = filter.worker { require("d.worker = ?", .text(worker)) }
+    let permitted = condition("d.repository", in: filter.repositories)
+    conditions.append(permitted.sql)
+    values += permitted.values
     for word in filter.words {
       // The user's text is compared literally, without wildcards.
       require("holds(\(searched), ?)", .text(word))
     }
-    let condition = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
-    let s = try database.prepare("\(select)\(condition) ORDER BY d.stamp DESC LIMIT ?")
+    let condition = conditions.joined(separator: " AND ")
+    let s = try database.prepare("\(select) WHERE \(condition) ORDER BY d.stamp DESC LIMIT ?")
     for (index, value) in values.enumerated() { s.bind(value, at: Int32(index + 1)) }
     s.bind(Int64(limit), at: Int32(values.count + 1))
     return try details(s, in: database)
+  }
+
+  /// The condition that a column names one of these repositories; with none of them, any.
+  static func condition(
+    _ column: String, in repositories: [RepositoryPattern]
+  ) -> (sql: String, values: [SQLiteValue]) {
+    guard !repositories.isEmpty else { return ("TRUE", []) }
+    let one = "\(column) LIKE ? ESCAPE '\\'"
+    let sql = Array(repeating: one, count: repositories.count).joined(separator: " OR ")
+    // Names have no `%`, and patterns neither.
+    let values = repositories.map { pattern in
+      SQLiteValue.text(pattern.description.replacing("_", with: "\\_").replacing("*", with: "%"))
+    }
+    return ("(\(sql))", values)
   }
 
   /// The text that `DelegationFilter.text` searches, with line breaks between the parts, so that no

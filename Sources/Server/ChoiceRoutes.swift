@@ -1,3 +1,4 @@
+import Access
 import Domain
 import Engine
 import EventLog
@@ -14,12 +15,13 @@ struct ChoiceRoutes {
   private static let recentMax = 200
 
   func add(to router: APIRouter) {
-    router.on(.choices) { _, _ in try await choices() }
+    router.on(.choices) { _, context in try await choices(context) }
   }
 
-  private func choices() async throws -> Response {
+  private func choices(_ context: APIContext) async throws -> Response {
     let recent = try await server.store.delegations(
-      DelegationFilter(), before: nil, limit: Self.recentMax)
+      DelegationFilter(repositories: try context.identified().repositories), before: nil,
+      limit: Self.recentMax)
     var seen: Set<String> = []
     let repositories = recent.map(\.row.repository).filter { seen.insert($0).inserted }
     let workflows = server.catalog.all.sorted { $0.name < $1.name }

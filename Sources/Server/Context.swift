@@ -1,3 +1,4 @@
+import Access
 import Domain
 import Engine
 import EventLog
@@ -10,10 +11,12 @@ import Projections
 import Text
 import Workflows
 
-/// A request's context: the router's data and the request's connection.
+/// A request's context: the router's data, the request's connection and its sender.
 struct APIContext: RequestContext {
   var coreContext: CoreRequestContextStorage
   let channel: any Channel
+  /// The sender; nil if it is unknown. `AccessGuard` sets it.
+  var principal: Principal?
 
   init(source: ApplicationRequestContextSource) {
     coreContext = .init(source: source)
@@ -27,6 +30,7 @@ struct ServerContext: Sendable {
   let catalog: WorkflowCatalog
   let output: OutputFiles
   let agents: AgentDirectory
+  let access: AccessControl
   let configuration: ServerConfiguration
   let lifecycle: Lifecycle
   /// The open event streams.
@@ -170,7 +174,8 @@ extension Problem {
 
 extension ServerContext {
   /// The delegation that a route names.
-  /// - Throws: `Problem` 404 if it does not exist.
+  /// - Throws: `Problem` 404 if it does not exist, or if its repository is not one of those that
+  ///   the sender is limited to: the response does not show which.
   func delegation(_ context: APIContext) async throws -> DelegationDetail {
     let text = context.pathPart("ref")
     guard let reference = DelegationReference(text) else {
@@ -178,9 +183,9 @@ extension ServerContext {
         "delegation \"\(text)\"",
         hint: "Name it by id, by confirmation code (PR1733356800123) or as OWNER/REPO#NUMBER.")
     }
-    guard let detail = try await store.delegation(reference) else {
-      throw Problem.notFound("delegation \(text)")
-    }
+    guard let detail = try await store.delegation(reference),
+      try context.identified().isPermitted(detail.row.repository)
+    else { throw Problem.notFound("delegation \(text)") }
     return detail
   }
 
@@ -191,9 +196,6 @@ extension ServerContext {
     return workflow.agentPreference.first { found.contains($0) }
       ?? workflow.agentPreference.last ?? AgentProfile.demo.name
   }
-
-  /// The requester. There are no API tokens yet, so it is any process on this machine.
-  func requester(_ request: Request) -> String { "local" }
 }
 
 extension APIContext {

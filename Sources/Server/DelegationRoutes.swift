@@ -1,3 +1,4 @@
+import Access
 import Domain
 import Engine
 import EventLog
@@ -20,7 +21,7 @@ struct DelegationRoutes {
   let server: ServerContext
 
   func add(to router: APIRouter) {
-    router.on(.listDelegations) { request, _ in try await list(request) }
+    router.on(.listDelegations) { request, context in try await list(request, context) }
     router.on(.getDelegation) { _, context in try await one(context) }
     router.on(.listDelegationEvents) { _, context in try await events(context) }
     router.on(.getDiff) { _, context in try await diff(context) }
@@ -37,7 +38,7 @@ struct DelegationRoutes {
 
   /// A page of rows, and a log position. The rows are at least as new as the position, so a reader
   /// that follows the log from there misses nothing.
-  private func list(_ request: Request) async throws -> Response {
+  private func list(_ request: Request, _ context: APIContext) async throws -> Response {
     let limit = Int(request.integer("limit") ?? 50)
     let before = request.integer("cursor").map { Stamp(milliseconds: $0) }
     let text = request.text("q")
@@ -50,7 +51,8 @@ struct DelegationRoutes {
     let filter = DelegationFilter(
       states: Self.states(request), repository: request.text("repo"),
       requester: request.text("requester"),
-      worker: request.text("worker"), text: text)
+      worker: request.text("worker"), text: text,
+      repositories: try context.identified().repositories)
     let position = try await server.store.head().position
     let found = try await server.store.delegations(filter, before: before, limit: limit + 1)
     let page = found.prefix(limit)
@@ -160,7 +162,13 @@ struct DelegationRoutes {
     _ command: DelegationCommand, _ request: Request, _ context: APIContext
   ) async throws -> Response {
     let detail = try await server.delegation(context)
-    let actor = Actor(kind: .user, name: server.requester(request))
+    let principal = try context.identified()
+    if let repository = RepositoryName(detail.row.repository),
+      let refusal = principal.refusalOfChange(to: detail.row.requester, in: repository)
+    {
+      throw Problem(refusal)
+    }
+    let actor = Actor(kind: .user, name: principal.name)
     switch await server.engine.command(detail.row.id, command, by: actor) {
     case .done:
       let now = try await server.store.delegation(.id(detail.row.id)) ?? detail

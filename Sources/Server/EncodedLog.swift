@@ -15,8 +15,25 @@ final class EncodedLog: Sendable {
   /// Encoded events.
   struct Piece: Sendable {
     let bytes: ByteBuffer
+    /// The stream of each event, nil if its name is invalid, and the end of its bytes.
+    let events: [(stream: StreamName?, end: Int)]
     /// The position of the last event.
     let end: Int64
+
+    /// The bytes of the events that `isVisible` selects.
+    func bytes(_ isVisible: (StreamName?) async throws -> Bool) async rethrows -> ByteBuffer {
+      var visible = ByteBuffer()
+      var start = bytes.readerIndex
+      for event in events {
+        if try await isVisible(event.stream),
+          let part = bytes.getSlice(at: start, length: event.end - start)
+        {
+          visible.writeImmutableBuffer(part)
+        }
+        start = event.end
+      }
+      return visible
+    }
   }
 
   /// Reads events after a position, up to a count.
@@ -102,13 +119,15 @@ final class EncodedLog: Sendable {
   private func encoded(after position: Int64) async throws -> Piece? {
     let batch = try await slots.withPermit { try await read(position, Self.eventsMax) }
     var (bytes, end) = (ByteBuffer(), position)
+    var events: [(stream: StreamName?, end: Int)] = []
     for event in batch where bytes.readableBytes < Self.bytesMax {
       let envelope = event.json
       EventWriter.append(
         id: String(event.position), type: envelope["type"].stringValue ?? "",
         line: envelope.canonicalText, to: &bytes)
+      events.append((event.stream.name, bytes.writerIndex))
       end = event.position
     }
-    return batch.isEmpty ? nil : Piece(bytes: bytes, end: end)
+    return batch.isEmpty ? nil : Piece(bytes: bytes, events: events, end: end)
   }
 }

@@ -1,3 +1,4 @@
+import Access
 import EventLog
 import HTTPServing
 import HTTPTypes
@@ -9,8 +10,19 @@ import Text
 /// Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 struct EventWriter: ~Copyable {
   private var writer: any ResponseBodyWriter
+  /// Whether the reader is still accepted.
+  private let isAccepted: @Sendable () -> Bool
 
-  init(_ writer: any ResponseBodyWriter) { self.writer = writer }
+  init(_ writer: any ResponseBodyWriter, isAccepted: @escaping @Sendable () -> Bool) {
+    self.writer = writer
+    self.isAccepted = isAccepted
+  }
+
+  /// - Throws: `CancellationError` if the reader's token is valid no longer.
+  private mutating func write(_ bytes: ByteBuffer) async throws {
+    guard isAccepted() else { throw CancellationError() }
+    try await writer.write(bytes)
+  }
 
   /// Sends one event; `data` is written as one line of JSON.
   mutating func send(id: String?, type: String, data: JSONValue) async throws {
@@ -21,11 +33,11 @@ struct EventWriter: ~Copyable {
   mutating func send(id: String?, type: String, line: String) async throws {
     var event = ByteBuffer()
     Self.append(id: id, type: type, line: line, to: &event)
-    try await writer.write(event)
+    try await write(event)
   }
 
   /// Sends events that `append` wrote.
-  mutating func send(_ events: ByteBuffer) async throws { try await writer.write(events) }
+  mutating func send(_ events: ByteBuffer) async throws { try await write(events) }
 
   /// Writes one event with JSON in one line.
   static func append(id: String?, type: String, line: String, to buffer: inout ByteBuffer) {
@@ -38,11 +50,11 @@ struct EventWriter: ~Copyable {
   /// Sends an id without an event: a client that is disconnected before the first event resumes
   /// there.
   mutating func begin(after id: String) async throws {
-    try await writer.write(ByteBuffer(string: "id: \(id)\n\n"))
+    try await write(ByteBuffer(string: "id: \(id)\n\n"))
   }
 
   /// Sends a comment, which clients ignore. It shows both sides that the connection is alive.
-  mutating func beat() async throws { try await writer.write(ByteBuffer(string: ": alive\n\n")) }
+  mutating func beat() async throws { try await write(ByteBuffer(string: ": alive\n\n")) }
 
   mutating func finish() async throws { try await writer.finish(nil) }
 }
@@ -104,7 +116,7 @@ extension ServerContext {
     _ context: APIContext,
     _ body: @escaping @Sendable (inout EventWriter, Wakes) async throws -> Void
   ) throws -> Response {
-    let channel = context.channel
+    let (channel, principal, access) = (context.channel, context.principal, access)
     guard let ticket = streams.open(on: channel) else {
       var problem = Problem(
         .tooManyRequests, "Too many streams", "Too many event streams are open.",
@@ -117,8 +129,9 @@ extension ServerContext {
       headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
       body: ResponseBody { writer in
         defer { withExtendedLifetime(ticket) {} }
-        var events = EventWriter(writer)
+        var events = EventWriter(writer) { access.isAccepted(principal) }
         let wakes = Wakes()
+        if principal?.token != nil { wakes.add(access.changes()) }
         wakes.end(with: channel)
         try await events.beat()
         try await body(&events, wakes)

@@ -1,3 +1,4 @@
+import Access
 import Domain
 import Engine
 import EventLog
@@ -11,7 +12,9 @@ struct FleetRoutes {
 
   func add(to router: APIRouter) {
     router.on(.listWorkers) { _, _ in try await workers() }
-    router.on(.listPullRequests) { request, _ in try await pullRequests(request) }
+    router.on(.listPullRequests) { request, context in
+      try await pullRequests(request, context)
+    }
     router.on(.drainWorker) { request, context in
       try await ask(request, context, restart: false)
     }
@@ -41,9 +44,12 @@ struct FleetRoutes {
     return .json(.object(["items": .array(items)]))
   }
 
-  private func pullRequests(_ request: Request) async throws -> Response {
+  private func pullRequests(
+    _ request: Request, _ context: APIContext
+  ) async throws -> Response {
     let limit = Int(request.integer("limit") ?? 100)
-    let items = try await server.store.pullRequests(limit: limit).map {
+    let repositories = try context.identified().repositories
+    let items = try await server.store.pullRequests(in: repositories, limit: limit).map {
       Render.pullRequest($0.row, title: $0.title)
     }
     return .json(.object(["items": .array(items)]))
@@ -57,7 +63,7 @@ struct FleetRoutes {
       throw Problem.notFound("worker \"\(id)\"", hint: "aipm workers lists them.")
     }
     if restart { await server.engine.restart(id) }
-    let actor = Actor(kind: .user, name: server.requester(request))
+    let actor = Actor(kind: .user, name: try context.identified().name)
     let reply = await server.engine.command(id, .drain, by: actor)
     if restart { return Response(status: .accepted) }
     switch reply {

@@ -1,3 +1,4 @@
+import Access
 import Domain
 import Engine
 import EventLog
@@ -25,8 +26,10 @@ struct GenerateCodeRoutes {
       throw Problem(.badRequest, "Not an object", "The body must be a JSON object.")
     }
     let submissions = SubmissionRoutes(server: server)
-    var (wanted, warnings) = try await read(fields, requester: server.requester(request))
-    wanted.idempotencyKey = try submissions.idempotencyKey(request, body)
+    let requester = try context.identified().name
+    var (wanted, warnings) = try await read(fields, requester: requester)
+    try context.require(.submit, in: wanted.repository)
+    wanted.idempotencyKey = try submissions.idempotencyKey(request, body, of: requester)
     try await submissions.checkAgent(of: wanted)
     switch await server.engine.submit(wanted, id: DelegationID(UUIDText.fresh(at: .now))) {
     case .accepted(let id), .repeated(let id):

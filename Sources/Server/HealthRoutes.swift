@@ -1,3 +1,4 @@
+import Access
 import Engine
 import EventLog
 import HTTPServing
@@ -10,12 +11,12 @@ struct HealthRoutes {
 
   func add(to router: APIRouter) {
     router.on(.healthz) { _, _ in Response.text("alive\n") }
-    router.on(.readyz) { _, _ in try await ready() }
+    router.on(.readyz) { _, context in try await ready(context) }
   }
 
-  /// Ready: the log is open, and the views are at its head. Each quarantined stream has a line; it
-  /// does not affect others.
-  private func ready() async throws -> Response {
+  /// Ready: the log is open, and the views are at its head. Each quarantined stream has a line, for
+  /// a sender that may read the log; it does not affect others.
+  private func ready(_ context: APIContext) async throws -> Response {
     guard await server.lifecycle.isReady else {
       throw Problem.unavailable("The server is starting.")
     }
@@ -26,6 +27,9 @@ struct HealthRoutes {
     let head = try await server.store.head().position
     guard views <= head else {
       throw Problem.unavailable("The views are at \(views), beyond the log's end at \(head).")
+    }
+    guard let principal = context.principal, principal.refusal(of: .readLog) == nil else {
+      return .text("ready\n")
     }
     let quarantined = await server.engine.quarantined()
     let lines = quarantined.map { "in quarantine: \($0.description): \($1)\n" }.sorted()

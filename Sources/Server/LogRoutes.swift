@@ -1,3 +1,4 @@
+import Access
 import Domain
 import Engine
 import EventLog
@@ -11,20 +12,25 @@ struct LogRoutes {
   let server: ServerContext
 
   func add(to router: APIRouter) {
-    router.on(.listEvents) { request, _ in try await page(request) }
+    router.on(.listEvents) { request, context in try await page(request, context) }
     router.on(.streamEvents) { request, context in
       try await stream(request, context)
     }
   }
 
-  private func page(_ request: Request) async throws -> Response {
+  private func page(_ request: Request, _ context: APIContext) async throws -> Response {
     let after = request.integer("after") ?? 0
     let limit = Int(request.integer("limit") ?? 100)
     let events = try await server.store.read(after: after, limit: limit)
     let next = events.count == limit ? events.last?.position : nil
+    var view = LogView(server.store, try context.identified())
+    var items: [JSONValue] = []
+    for event in events where try await view.includes(event.stream.name) {
+      items.append(event.json)
+    }
     return .json(
       .object([
-        "items": .array(events.map(\.json)), "next": next.map { .integer($0) } ?? .null,
+        "items": .array(items), "next": next.map { .integer($0) } ?? .null,
       ]))
   }
 
@@ -38,14 +44,21 @@ struct LogRoutes {
         hint: "This is another log than the one you followed, or an older backup of it.")
     }
     let server = server
+    let principal = try context.identified()
     return try server.eventStream(context) { events, wakes in
       wakes.add(server.engine.feed.signals())
       var position = start
+      var view = LogView(server.store, principal)
       try await events.begin(after: String(start))
       var isIdle = false
       while true {
         if let piece = try await server.encodedLog.piece(after: position) {
-          try await events.send(piece.bytes)
+          if view.isWhole {
+            try await events.send(piece.bytes)
+          } else {
+            let bytes = try await piece.bytes { try await view.includes($0) }
+            if bytes.readableBytes > 0 { try await events.send(bytes) }
+          }
           position = piece.end
           isIdle = false
         } else {

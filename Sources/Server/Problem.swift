@@ -19,6 +19,8 @@ struct Problem: HTTPResponseError {
   var members: [String: JSONValue] = [:]
   /// In seconds.
   var retryAfter: Int?
+  /// How to authenticate (RFC 9110, section 11.6.1); only for 401.
+  var challenge: String?
 
   init(_ status: HTTPResponse.Status, _ title: String, _ detail: String, hint: String? = nil) {
     self.status = status
@@ -47,6 +49,7 @@ struct Problem: HTTPResponseError {
     var response = Response.json(json, status: status)
     response.headers[.contentType] = "application/problem+json"
     if let retryAfter { response.headers[.retryAfter] = String(retryAfter) }
+    if let challenge { response.headers[.wwwAuthenticate] = challenge }
     return response
   }
 
@@ -56,6 +59,17 @@ struct Problem: HTTPResponseError {
 extension Problem {
   static func notFound(_ what: String, hint: String? = nil) -> Problem {
     Problem(.notFound, "Not found", "There is no \(what).", hint: hint)
+  }
+
+  /// - Parameters:
+  ///   - what: what there were too many of.
+  ///   - seconds: after which to try again.
+  static func tooMany(_ what: String, _ seconds: Int) -> Problem {
+    var problem = Problem(
+      .tooManyRequests, "Too many \(what)", "There were too many \(what) from this sender.",
+      hint: "Wait as long as Retry-After says.")
+    problem.retryAfter = seconds
+    return problem
   }
 
   static func unavailable(_ detail: String) -> Problem {

@@ -3,10 +3,11 @@
 // writes a response.
 //
 // Guarantees: a response is sent after the commit that it reports is on disk. Every error is a
-// problem+json with a remedy. A request is done completely or not at all. There are no API tokens
-// yet, so the server listens on loopback only and refuses foreign pages (`LocalGuard`). In the
-// worker protocol both sides prove their identity (`WorkerAccess`). Local workers have a separate
-// unix socket.
+// problem+json with a remedy. A request is done completely or not at all. Each
+// route names the permission that its sender needs (`APIOperation`), and the sender is known by a
+// token (`AccessControl`). The server listens on loopback only and refuses foreign pages
+// (`LocalGuard`). In the worker protocol both sides prove their identity (`WorkerAccess`). Local
+// workers have a separate unix socket.
 //
 // Failures: while the log accepts no events, writes get 503 and reads go on.
 
@@ -33,8 +34,9 @@ package struct ServerConfiguration: Sendable {
   package var agent: String?
   /// The most attempts if an agent fails; nil: the workflow's.
   package var attempts: Int?
-  /// The tokens of workers.
   package var tokens: TokenStore
+  /// Refuses requests without a token, also those of processes on this machine.
+  package var requiresToken = false
   /// The folder of the unix socket of local workers; nil: no socket.
   package var socketDirectory: String?
   /// The user of local workers; nil: this one.
@@ -105,7 +107,8 @@ package struct Server: Sendable {
       engine: engine, catalog: catalog,
       output: OutputFiles(
         directory: configuration.outputDirectory, mask: configuration.mask),
-      agents: AgentDirectory(), configuration: configuration, lifecycle: Lifecycle(),
+      agents: AgentDirectory(), access: AccessControl(configuration), configuration: configuration,
+      lifecycle: Lifecycle(),
       streams: StreamSlots(configuration.limits),
       submissionRate: AddressRateLimit(perSecond: configuration.limits.submissionsPerSecondMax),
       submissions: SubmissionSlots(max: configuration.limits.submissionsWaitingMax),
@@ -150,7 +153,8 @@ package struct Server: Sendable {
         guard !Task.isCancelled else { return }
         try await serveNetwork(onListening)
       }
-      // If one ends, the other one must end, too.
+      group.addTask { [access = context.access] in await access.watch() }
+      // If one ends, the other ones must end, too.
       var ended: (any Error)?
       while let result = await group.nextResult() {
         if case .failure(let error) = result, ended == nil { ended = error }
@@ -217,14 +221,15 @@ package struct Server: Sendable {
     router.add(middleware: RequestMeter(metrics: context.metrics, names: names))
     router.add(middleware: QueryMiddleware(excepted: context.path("/worker/")))
     router.add(middleware: ProblemMiddleware(methods: methods))
+    let proven = [context.path(WebhookRoutes.path), context.path("/worker/")]
     router.add(
       middleware: LocalGuard(
-        allowedOrigins: Set(context.configuration.allowedOrigins),
-        proven: [context.path(WebhookRoutes.path), context.path("/worker/")]))
+        allowedOrigins: Set(context.configuration.allowedOrigins), proven: proven))
     router.add(
       middleware: RateGuard(
         limit: AddressRateLimit(perSecond: context.configuration.limits.requestsPerSecondMax),
         excepted: context.path("/worker/")))
+    router.add(middleware: AccessGuard(access: context.access, proven: proven))
     router.add(
       middleware: StartGuard(
         lifecycle: context.lifecycle, workers: context.path("/worker/")))
@@ -246,6 +251,7 @@ package struct Server: Sendable {
     FigureRoutes(server: context).add(to: group)
     VerificationRoutes(server: context).add(to: group)
     WebhookRoutes(server: context).add(to: group)
+    AccessRoutes(server: context).add(to: group)
     DescriptionRoutes(server: context).add(to: group)
     workerRoutes(.network, prefix: prefix).add(to: base)
     WebUI.add(to: base)

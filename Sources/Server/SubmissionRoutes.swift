@@ -1,3 +1,4 @@
+import Access
 import Cryptography
 import Domain
 import Engine
@@ -28,8 +29,10 @@ struct SubmissionRoutes {
     guard case .object(let fields) = body else {
       throw Problem(.badRequest, "Not an object", "The body must be a JSON object.")
     }
-    let (wanted, warnings) = try await read(
-      fields, key: try idempotencyKey(request, body), requester: server.requester(request))
+    let requester = try context.identified().name
+    let key = try idempotencyKey(request, body, of: requester)
+    let (wanted, warnings) = try await read(fields, key: key, requester: requester)
+    try context.require(.submit, in: wanted.repository)
     try await checkAgent(of: wanted)
     let isAsync = request.headers[.prefer]?.contains("respond-async") ?? false
     let ticket = isAsync ? nil : try server.submissions.take()
@@ -138,13 +141,13 @@ struct SubmissionRoutes {
   }
 
   func idempotencyKey(
-    _ request: Request, _ body: JSONValue
+    _ request: Request, _ body: JSONValue, of requester: String
   ) throws -> Requested.IdempotencyKey? {
     guard let key = request.headers[.idempotencyKey] else { return nil }
     guard !key.isEmpty, key.count <= 255 else {
       throw Problem.field("Idempotency-Key", "write 1 to 255 characters")
     }
-    let named = Array((server.requester(request) + "\n" + key).utf8)
+    let named = Array((requester + "\n" + key).utf8)
     return .init(
       key: SHA256.hex(named),
       body: SHA256.hex(try body.sortedBytes))

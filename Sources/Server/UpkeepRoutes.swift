@@ -1,3 +1,4 @@
+import Access
 import Domain
 import EventLog
 import Hummingbird
@@ -32,11 +33,12 @@ struct UpkeepRoutes {
       throw Problem.field("reason", "write why, in 1 to \(Self.reasonMax) characters")
     }
     let event = try await server.store.read(after: position - 1, limit: 1).first
+    let user = try context.identified().name
     let redactions: [RecordedEvent]
     do throws(RedactionFault) {
       redactions = try await server.store.redact(
         [position], reason: reason,
-        by: Actor(kind: .user, name: server.requester(request)))
+        by: Actor(kind: .user, name: user))
     } catch {
       throw Problem(error)
     }

@@ -33,8 +33,9 @@ class Server(AIPMServer):
             "AIPM_DATA": str(self.folder / "data"), "HOME": str(self.folder),
             "AIPM_WEBHOOK_SECRET": SECRET}
         self.run("forge", "create", f"{OWNER}/{NAME}")
+        self.token = self.run("token", "create", "tests", "--role", "admin").strip()
         self.url = self.launch(
-            "--port", "0", "--agent", "demo", "--workflows", self.folder / "workflows", *arguments)
+            "--port", "0", "--access", "token", "--agent", "demo", "--workflows", self.folder / "workflows", *arguments)
 
     def run(self, *arguments):
         return subprocess.run(

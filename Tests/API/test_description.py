@@ -31,7 +31,8 @@ class DescriptionTests(ServerCase):
         """schemathesis with all its checks: valid and invalid requests, and chains of them."""
         run = subprocess.run(
             [ENVIRONMENT / "bin" / "schemathesis", "--config-file", HERE / "schemathesis.toml",
-             "run", self.server.url + "/openapi.json", "--url", self.server.url],
+             "run", self.server.url + "/openapi.json", "--url", self.server.url,
+             "--header", f"Authorization: Bearer {self.server.token}"],
             cwd=self.server.folder, capture_output=True, text=True, timeout=600,
             env=os.environ | {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE)})
         self.assertEqual(run.returncode, 0, run.stdout + run.stderr + self.server.said())
@@ -54,11 +55,11 @@ class GeneratedClientTests(ServerCase):
         cls.addClassCleanup(sys.path.remove, str(cls.server.folder))
 
     def test_it_submits_and_follows_a_delegation(self):
-        from aipm_client import Client
+        from aipm_client import AuthenticatedClient, Client
         from aipm_client.api.delegations import get_delegation, list_delegation_events, submit
         from aipm_client.models import Delegation, Problem, Submission, Submitted
 
-        client = Client(base_url=self.server.url)
+        client = AuthenticatedClient(base_url=self.server.url, token=self.server.token)
         submitted = submit.sync(
             client=client,
             body=Submission(
@@ -78,6 +79,10 @@ class GeneratedClientTests(ServerCase):
         self.assertEqual(delegation.attempts[-1].commit_sha, delegation.commit_sha)
         events = list_delegation_events.sync(str(submitted.id), client=client)
         self.assertEqual(events.items[-1].type_.value, "delegation.pushed")
+        stranger = Client(base_url=self.server.url)
+        refused = get_delegation.sync(str(submitted.id), client=stranger)
+        self.assertIsInstance(refused, Problem)
+        self.assertEqual(refused.status, 401)
         missing = get_delegation.sync("PR1", client=client)
         self.assertIsInstance(missing, Problem)
         self.assertEqual(missing.status, 404)

@@ -92,9 +92,9 @@ final class FailingStore: EventStore, ReadModels, LogReader {
     try await whole.texts(endedBefore: time, limit: limit)
   }
   func pullRequests(
-    limit: Int
+    in repositories: [RepositoryPattern], limit: Int
   ) async throws(StoreFault) -> [(row: PullRequestRow, title: String?)] {
-    try await whole.pullRequests(limit: limit)
+    try await whole.pullRequests(in: repositories, limit: limit)
   }
   func workers() async throws(StoreFault) -> [WorkerRow] { try await whole.workers() }
   func audit(

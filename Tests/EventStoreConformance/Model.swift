@@ -63,8 +63,8 @@ extension EventStoreConformance {
         try await store.texts(endedBefore: time, limit: 50)
           == model.texts(endedBefore: time, limit: 50))
     }
-    let pullRequests = try await model.pullRequests(limit: 50)
-    let found = try await store.pullRequests(limit: 50)
+    let pullRequests = try await model.pullRequests(in: [], limit: 50)
+    let found = try await store.pullRequests(in: [], limit: 50)
     #expect(found.map(\.row) == pullRequests.map(\.row))
     #expect(found.map(\.title) == pullRequests.map(\.title))
     #expect(try await store.workers() == model.workers())

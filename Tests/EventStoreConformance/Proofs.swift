@@ -40,7 +40,7 @@ extension EventStoreConformance {
     #expect(try await subject.store.workers() == workers.sorted { $0.id < $1.id })
     let pullRequests = fold.projector.rows(PullRequestRow.self)
     #expect(
-      try await subject.store.pullRequests(limit: 1000).map(\.row)
+      try await subject.store.pullRequests(in: [], limit: 1000).map(\.row)
         == pullRequests.sorted { $0.delegationStamp > $1.delegationStamp })
     #expect(!rows.isEmpty && !workers.isEmpty && !pullRequests.isEmpty)
   }

@@ -158,19 +158,19 @@ extension EventStoreConformance {
     try await subject.tell(1, to: .prepared, number: 55)
     try await subject.tell(2, to: .prepared, number: 56)
     try await adopt(3, number: 55, in: subject)
-    let shown = try await subject.store.pullRequests(limit: 10)
+    let shown = try await subject.store.pullRequests(in: [], limit: 10)
     #expect(shown.map(\.row.number) == [55, 56])
     #expect(shown.map(\.row.delegation) == [3, 2].map(Story.id))
     #expect(shown.map(\.title) == ["Add export button", "Add export button"])
     #expect(shown.first?.row.url == Story.pullRequestURL(55))
-    #expect(try await subject.store.pullRequests(limit: 1).count == 1)
+    #expect(try await subject.store.pullRequests(in: [], limit: 1).count == 1)
     // What an older delegation hears of it does not show.
     try await subject.tell(
       [.pullRequestUpdated(PullRequestUpdated(state: .closed))], to: 1, after: 5)
-    #expect(try await subject.store.pullRequests(limit: 1).first?.row.state == .open)
+    #expect(try await subject.store.pullRequests(in: [], limit: 1).first?.row.state == .open)
     try await subject.tell(
       [.pullRequestUpdated(PullRequestUpdated(state: .merged))], to: 3, after: 5)
-    #expect(try await subject.store.pullRequests(limit: 1).first?.row.state == .merged)
+    #expect(try await subject.store.pullRequests(in: [], limit: 1).first?.row.state == .merged)
   }
 
   /// The `n`th delegation takes a pull request over that is there.

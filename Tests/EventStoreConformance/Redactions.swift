@@ -40,7 +40,7 @@ extension EventStoreConformance {
       _ = try await store.store.redact([1], reason: "r", by: Story.user)
       let detail = try await store.store.delegation(.id(Story.id(1)))
       #expect(detail?.text == nil && detail?.row.state == .pushed)
-      #expect(try await store.store.pullRequests(limit: 5).first?.title == nil)
+      #expect(try await store.store.pullRequests(in: [], limit: 5).first?.title == nil)
       #expect(try await store.store.digests().digests == digests)
       #expect(try await store.store.digests().position == 10)
       let query = try AuditQuery("\"Add export\"", now: store.clock.now)

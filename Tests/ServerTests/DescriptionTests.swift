@@ -54,7 +54,8 @@ struct DescriptionTests {
     _ operations: [APIOperation], of server: Server, prefix: String = ""
   ) -> JSONValue {
     APIDescription(
-      operations: operations, offer: server.offer, version: "1", basePathPrefix: prefix
+      operations: operations, offer: server.offer, version: "1", basePathPrefix: prefix,
+      requiresToken: false
     ).json
   }
 

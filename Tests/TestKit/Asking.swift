@@ -57,7 +57,11 @@ extension Installation {
   }
 
   private func call(_ request: HTTPRequest) async throws -> APIAnswer {
-    APIAnswer(try await http.send(request))
+    var request = request
+    if !request.headers.contains(where: { $0.0 == "Authorization" }) {
+      request.headers += Self.authorization(token)
+    }
+    return APIAnswer(try await http.send(request))
   }
 
   /// Submits, and does not wait for the pull request.
@@ -78,18 +82,19 @@ extension Installation {
   package func event(
     of delegation: String?, where fits: @escaping @Sendable (JSONValue) -> Bool
   ) async throws -> JSONValue {
-    let (http, url) = (http, url)
+    let (http, url, token) = (http, url, token)
     return try await within(Self.patience, "an event") {
-      try await Self.event(http, url, of: delegation, where: fits)
+      try await Self.event(http, url, token, of: delegation, where: fits)
     }
   }
 
   private static func event(
-    _ http: HTTPClient, _ url: String, of delegation: String?,
+    _ http: HTTPClient, _ url: String, _ token: String?, of delegation: String?,
     where fits: @Sendable (JSONValue) -> Bool
   ) async throws -> JSONValue {
     let stream = try await http.stream(
-      HTTPRequest(url: "\(url)/api/events/stream?after=0", timeout: nil))
+      HTTPRequest(
+        url: "\(url)/api/events/stream?after=0", headers: authorization(token), timeout: nil))
     var text = ""
     for try await chunk in stream {
       text += String(decoding: chunk, as: UTF8.self)
@@ -122,7 +127,7 @@ extension Installation {
 
   /// The same without a limit of its own.
   package func ended(_ delegation: String) async throws -> JSONValue {
-    _ = try await Self.event(http, url, of: delegation, where: Self.isEnd)
+    _ = try await Self.event(http, url, token, of: delegation, where: Self.isEnd)
     return try await self.delegation(delegation)
   }
 

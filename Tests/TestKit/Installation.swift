@@ -33,11 +33,23 @@ package final class Installation: Sendable {
   private let descriptors: String?
   private let running = Mutex<Program?>(nil)
   private let address = Mutex("")
+  private let tokenInUse = Mutex<String?>(nil)
   /// For calls to the API.
   package let http = HTTPClient(
     configuration: .init(userAgent: "aipm-tests", proxy: .none, maxConnectionsPerHost: 256))
 
   package var url: String { address.withLock { $0 } }
+
+  /// The token of calls to the API, and of commands; nil for none.
+  package var token: String? {
+    get { tokenInUse.withLock { $0 } }
+    set { tokenInUse.withLock { $0 = newValue } }
+  }
+
+  /// The header of a token.
+  package static func authorization(_ token: String?) -> [(String, String)] {
+    token.map { [("Authorization", "Bearer \($0)")] } ?? []
+  }
 
   private init(
     folder: String, arguments: [String], environment: [String: String], descriptors: String?
@@ -169,6 +181,7 @@ package final class Installation: Sendable {
     var environment = Program.plainEnvironment
     environment["AIPM_SERVER"] = url
     environment["AIPM_DATA"] = data
+    environment["AIPM_TOKEN"] = token
     return try await Command(
       program, arguments, environment: environment, workingDirectory: folder,
       timeout: Self.patience

@@ -14,6 +14,8 @@ struct APIDescription {
   let version: String
   /// Empty for `/`.
   let basePathPrefix: String
+  /// Whether requests without a token are refused.
+  let requiresToken: Bool
 
   private static let about =
     "AIPM delegates code to AI agents. Every error is `application/problem+json` (RFC 9457). A "
@@ -34,21 +36,29 @@ struct APIDescription {
           .object(["name": .string($0.rawValue), "description": .string($0.description)])
         }),
       "paths": paths,
-      "components": .object([
-        "schemas": .object(
-          Dictionary(
-            uniqueKeysWithValues: Component.allCases.map {
-              ($0.rawValue, $0.schema(offer).json)
-            }))
-      ]),
+      "components": .object(components),
     ])
+  }
+
+  private var components: [String: JSONValue] {
+    let schemas = Component.allCases.map { ($0.rawValue, $0.schema(offer).json) }
+    var components = ["schemas": JSONValue.object(Dictionary(uniqueKeysWithValues: schemas))]
+    if requiresToken {
+      components["securitySchemes"] = .object([
+        "token": .object([
+          "type": "http", "scheme": "bearer",
+          "description": "A token that `aipm token create` made.",
+        ])
+      ])
+    }
+    return components
   }
 
   private var paths: JSONValue {
     var paths: [String: [String: JSONValue]] = [:]
     for operation in operations {
       paths["/" + operation.path, default: [:]][operation.method.rawValue.lowercased()] =
-        operation.json(links: links)
+        operation.json(links: links, requiresToken: requiresToken)
     }
     return .object(paths.mapValues { .object($0) })
   }
@@ -84,11 +94,14 @@ extension APIOperation.Tag {
 }
 
 extension APIOperation {
-  fileprivate func json(links: JSONValue) -> JSONValue {
+  fileprivate func json(links: JSONValue, requiresToken: Bool) -> JSONValue {
     var object: [String: JSONValue] = [
       "operationId": .string(id), "tags": .array([.string(tag.rawValue)]),
       "summary": .string(summary), "responses": responses(links),
     ]
+    if requiresToken, permission != nil {
+      object["security"] = .array([.object(["token": .array([])])])
+    }
     if !parameters.isEmpty { object["parameters"] = .array(parameters.map(\.json)) }
     if let body {
       object["requestBody"] = .object([
@@ -150,8 +163,8 @@ extension HTTPResponse.Status {
   fileprivate var meaning: String {
     switch self {
     case .badRequest: "The body is not a JSON object."
-    case .unauthorized: "The request is not signed with the secret of the webhook."
-    case .forbidden: "The host or the origin of the request may not use this server."
+    case .unauthorized: "The request has no valid token, or no valid signature."
+    case .forbidden: "The token, the host or the origin of the request does not permit it."
     case .notFound: "There is nothing of this name."
     case .requestTimeout: "The body did not come in time."
     case .conflict: "The present state forbids it."
@@ -174,7 +187,8 @@ struct DescriptionRoutes {
   func add(to router: APIRouter) {
     let document = APIDescription(
       operations: router.operations + [.document], offer: RequestOffer(server),
-      version: server.configuration.version, basePathPrefix: server.configuration.basePathPrefix)
+      version: server.configuration.version, basePathPrefix: server.configuration.basePathPrefix,
+      requiresToken: server.access.requiresToken)
     let bytes = document.json.canonical
     let tag = "\"\(Hex.encode(SHA256.hash(bytes).prefix(12)))\""
     let body = ByteBuffer(bytes: bytes)

@@ -2,6 +2,7 @@
 // and `/openapi.json` is generated from the registered operations, so neither exists without the
 // other. The same declaration checks a request's query parameters and header fields.
 
+import Access
 import EventLog
 import HTTPTypes
 import Hummingbird
@@ -19,6 +20,8 @@ struct APIOperation: Sendable {
   /// Unique and permanent: generated clients name their functions by it.
   var id: String
   var tag: Tag
+  /// What the sender of a request needs; nil: nothing, any process may send it.
+  let permission: Permission?
   var summary: String
   var parameters: [Parameter] = []
   /// The schema of the JSON body; nil: no body.
@@ -32,7 +35,9 @@ struct APIOperation: Sendable {
 
   /// The statuses of all its problems.
   var allProblems: [HTTPResponse.Status] {
-    var all: Set<HTTPResponse.Status> = [.forbidden, .tooManyRequests, .serviceUnavailable]
+    var all: Set<HTTPResponse.Status> = [
+      .unauthorized, .forbidden, .tooManyRequests, .serviceUnavailable,
+    ]
     all.formUnion(problems)
     if parameters.contains(where: \.canBeWrong) { all.insert(.unprocessableContent) }
     if body != nil {

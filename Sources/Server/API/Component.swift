@@ -1,3 +1,4 @@
+import Access
 import Domain
 import EventLog
 import Projections
@@ -22,6 +23,7 @@ enum Component: String, CaseIterable {
   case workerList = "WorkerList"
   case choices = "Choices"
   case health = "Health"
+  case me = "Me"
   case verification = "Verification"
   case rebuild = "Rebuild"
   case redacted = "Redacted"
@@ -65,6 +67,13 @@ enum Component: String, CaseIterable {
     case .workerList: Self.items(Self.workerSchema)
     case .choices: Self.choicesSchema
     case .health: Self.healthSchema
+    case .me:
+      .object(
+        [
+          "name": .text(), "roles": .list(.word(Role.self)),
+          "permissions": .list(.word(Permission.self)),
+          "repositories": .list(.text()), "requiresToken": .flag,
+        ], optional: Self.warnings)
     case .verification: Self.verificationSchema
     case .rebuild: Self.rebuildSchema
     case .redacted:

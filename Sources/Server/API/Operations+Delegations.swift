@@ -1,3 +1,4 @@
+import Access
 import Domain
 import HTTPTypes
 import Text
@@ -11,6 +12,7 @@ extension APIOperation {
 
   static let submit = APIOperation(
     method: .post, path: "api/personal-delegate", id: "submit", tag: .delegations,
+    permission: .submit,
     summary:
       "Create a delegation. The answer comes once its pull request exists, after 1.8 seconds "
       + "at most.",
@@ -31,17 +33,18 @@ extension APIOperation {
 
   static let generateCode = APIOperation(
     method: .post, path: "generate-code", id: "generateCode", tag: .delegations,
+    permission: .submit,
     summary: "Generate code on a branch and a pull request that exist.",
     parameters: [.idempotencyKey], body: .component(.codeRequest), responses: [pending],
     problems: [.conflict, .unprocessableContent])
 
   static let choices = APIOperation(
-    path: "api/choices", id: "listChoices", tag: .delegations,
+    path: "api/choices", id: "listChoices", tag: .delegations, permission: .read,
     summary: "What a form offers: repositories, workflows and agents.",
     responses: [.json(.choices, "The choices.")])
 
   static let listDelegations = APIOperation(
-    path: "api/delegations", id: "listDelegations", tag: .delegations,
+    path: "api/delegations", id: "listDelegations", tag: .delegations, permission: .read,
     summary: "A page of delegations, newest first.",
     parameters: [
       Parameter(
@@ -60,17 +63,18 @@ extension APIOperation {
     responses: [.json(.delegationPage, "The page.")])
 
   static let getDelegation = APIOperation(
-    path: "api/delegations/{ref}", id: "getDelegation", tag: .delegations,
+    path: "api/delegations/{ref}", id: "getDelegation", tag: .delegations, permission: .read,
     summary: "One delegation.", parameters: [.ref],
     responses: [.json(.delegation, "The delegation.")], problems: [.notFound])
 
   static let listDelegationEvents = APIOperation(
     path: "api/delegations/{ref}/events", id: "listDelegationEvents", tag: .delegations,
+    permission: .read,
     summary: "The events of a delegation, in order.", parameters: [.ref],
     responses: [.json(.eventList, "The events.")], problems: [.notFound])
 
   static let getOutput = APIOperation(
-    path: "api/delegations/{ref}/output", id: "getOutput", tag: .delegations,
+    path: "api/delegations/{ref}/output", id: "getOutput", tag: .delegations, permission: .read,
     summary: "The agent's output.",
     parameters: [
       .ref, .attempt,
@@ -95,22 +99,22 @@ extension APIOperation {
     ], problems: [.notFound])
 
   static let listRecords = APIOperation(
-    path: "api/delegations/{ref}/records", id: "listRecords", tag: .delegations,
+    path: "api/delegations/{ref}/records", id: "listRecords", tag: .delegations, permission: .read,
     summary: "The agent's plan, tool calls and usage, in order.", parameters: [.ref, .attempt],
     responses: [.json(.recordList, "The records.")], problems: [.notFound])
 
   static let getDiff = APIOperation(
-    path: "api/delegations/{ref}/diff", id: "getDiff", tag: .delegations,
+    path: "api/delegations/{ref}/diff", id: "getDiff", tag: .delegations, permission: .read,
     summary: "The generated change.", parameters: [.ref],
     responses: [.text("text/x-diff", "The patch.")], problems: [.notFound])
 
   static let getPatch = APIOperation(
-    path: "api/delegations/{ref}/patch", id: "getPatch", tag: .delegations,
+    path: "api/delegations/{ref}/patch", id: "getPatch", tag: .delegations, permission: .read,
     summary: "The work of an agent that ran out of time.", parameters: [.ref, .attempt],
     responses: [.text("text/x-diff", "The patch.")], problems: [.notFound])
 
   static let getBundle = APIOperation(
-    path: "api/delegations/{ref}/bundle", id: "getBundle", tag: .delegations,
+    path: "api/delegations/{ref}/bundle", id: "getBundle", tag: .delegations, permission: .readLog,
     summary: "The evidence of a delegation, which can be checked without the server.",
     parameters: [.ref],
     responses: [.text("application/jsonl", "One JSON value on each line.")],
@@ -118,7 +122,7 @@ extension APIOperation {
 
   static let cancel = APIOperation(
     method: .post, path: "api/delegations/{ref}/cancel", id: "cancelDelegation",
-    tag: .delegations, summary: "Cancel a delegation.", parameters: [.ref],
+    tag: .delegations, permission: .changeOwn, summary: "Cancel a delegation.", parameters: [.ref],
     responses: [
       .json(
         .delegation, "The request is durable.", status: .accepted, headers: located,
@@ -128,6 +132,7 @@ extension APIOperation {
 
   static let retry = APIOperation(
     method: .post, path: "api/delegations/{ref}/retry", id: "retryDelegation", tag: .delegations,
+    permission: .changeOwn,
     summary: "Retry a delegation that is `Failed`.", parameters: [.ref],
     responses: [
       .json(

@@ -1,3 +1,4 @@
+import Access
 import EventLog
 import HTTPTypes
 import Text
@@ -10,24 +11,26 @@ extension APIOperation {
     description: "The name of a worker.", isRequired: true)
 
   static let listWorkers = APIOperation(
-    path: "api/workers", id: "listWorkers", tag: .workers,
+    path: "api/workers", id: "listWorkers", tag: .workers, permission: .readLog,
     summary: "The workers, and the agents that they have.",
     responses: [.json(.workerList, "The workers.")])
 
   static let drainWorker = APIOperation(
     method: .post, path: "api/workers/{id}/drain", id: "drainWorker", tag: .workers,
+    permission: .manageWorkers,
     summary: "Have a worker finish its work and end.", parameters: [worker],
     responses: [APIResponse(status: .accepted, description: "The request is durable.")],
     problems: [.notFound, .conflict])
 
   static let restartWorker = APIOperation(
     method: .post, path: "api/workers/{id}/restart", id: "restartWorker", tag: .workers,
+    permission: .manageWorkers,
     summary: "Have a worker finish its work and start again.", parameters: [worker],
     responses: [APIResponse(status: .accepted, description: "The worker restarts.")],
     problems: [.notFound])
 
   static let listPullRequests = APIOperation(
-    path: "api/pull-requests", id: "listPullRequests", tag: .delegations,
+    path: "api/pull-requests", id: "listPullRequests", tag: .delegations, permission: .read,
     summary: "The pull requests, newest first.", parameters: [.limit(500, defaultValue: 100)],
     responses: [.json(.pullRequestList, "The pull requests.")])
 
@@ -38,12 +41,13 @@ extension APIOperation {
     description: "Only events after this position; 0: from the first one.")
 
   static let listEvents = APIOperation(
-    path: "api/events", id: "listEvents", tag: .log, summary: "A page of the log, in order.",
+    path: "api/events", id: "listEvents", tag: .log, permission: .read,
+    summary: "A page of the log, in order.",
     parameters: [after, .limit(1000, defaultValue: 100)],
     responses: [.json(.eventPage, "The page.")])
 
   static let streamEvents = APIOperation(
-    path: "api/events/stream", id: "streamEvents", tag: .log,
+    path: "api/events/stream", id: "streamEvents", tag: .log, permission: .read,
     summary: "The log as server-sent events: `id` is the position, `event` the type, `data` the "
       + "event. Without a position it begins with the next event.",
     parameters: [
@@ -60,6 +64,7 @@ extension APIOperation {
 
   static let redactEvent = APIOperation(
     method: .post, path: "api/events/{position}/redact", id: "redactEvent", tag: .log,
+    permission: .administer,
     summary: "Remove the text of an event of a delegation that has ended. Its hashes stay.",
     parameters: [
       Parameter(
@@ -70,7 +75,7 @@ extension APIOperation {
     problems: [.notFound, .conflict, .unprocessableContent])
 
   static let searchEvents = APIOperation(
-    path: "api/audit", id: "searchEvents", tag: .log,
+    path: "api/audit", id: "searchEvents", tag: .log, permission: .readLog,
     summary: "Events that match all terms of a query, newest first.",
     parameters: [
       Parameter(
@@ -94,35 +99,42 @@ extension APIOperation {
     ])
 
   static let verifyLog = APIOperation(
-    path: "api/verification", id: "verifyLog", tag: .log,
+    path: "api/verification", id: "verifyLog", tag: .log, permission: .readLog,
     summary: "Whether the hashes of the log are right, as far as they have been checked.",
     responses: [.json(.verification, "The result so far.")])
 
   static let rebuildViews = APIOperation(
     method: .post, path: "api/views/rebuild", id: "rebuildViews", tag: .log,
+    permission: .administer,
     summary: "Fold the views again from the log, compare them, and replace them.",
     responses: [.json(.rebuild, "What was compared.")])
 
   // MARK: The service
 
   static let health = APIOperation(
-    path: "api/health", id: "getHealth", tag: .service,
+    path: "api/health", id: "getHealth", tag: .service, permission: .readLog,
     summary: "The queue, the last day, the workers and the forge at a glance.",
     responses: [.json(.health, "The figures, at most a second old.")])
 
+  static let me = APIOperation(
+    path: "api/me", id: "getMe", tag: .service, permission: nil,
+    summary: "The sender of the request, and what it may do.",
+    responses: [.json(.me, "The sender.")])
+
   static let healthz = APIOperation(
-    path: "healthz", id: "getLiveness", tag: .service, summary: "Whether the process is alive.",
+    path: "healthz", id: "getLiveness", tag: .service, permission: nil,
+    summary: "Whether the process is alive.",
     responses: [.text("text/plain", "It is.")])
 
   static let readyz = APIOperation(
-    path: "readyz", id: "getReadiness", tag: .service,
+    path: "readyz", id: "getReadiness", tag: .service, permission: nil,
     summary: "Whether the log is open and the views are up to date.",
     responses: [
       .text("text/plain", "They are. Streams in quarantine are named, one on each line.")
     ])
 
   static let metrics = APIOperation(
-    path: "metrics", id: "getMetrics", tag: .service,
+    path: "metrics", id: "getMetrics", tag: .service, permission: .readLog,
     summary: "Measurements in the text format of Prometheus, or in that of OpenMetrics.",
     parameters: [
       Parameter(
@@ -136,7 +148,8 @@ extension APIOperation {
     ])
 
   static let document = APIOperation(
-    path: "openapi.json", id: "getDescription", tag: .service, summary: "This description.",
+    path: "openapi.json", id: "getDescription", tag: .service, permission: nil,
+    summary: "This description.",
     parameters: [
       Parameter(
         name: "If-None-Match", location: .header, kind: .text(.text()),
@@ -148,7 +161,7 @@ extension APIOperation {
     ])
 
   static let webhook = APIOperation(
-    method: .post, path: "webhooks/github", id: "receiveWebhook", tag: .service,
+    method: .post, path: "webhooks/github", id: "receiveWebhook", tag: .service, permission: nil,
     summary: "What the forge reports: `pull_request` and `push`, signed.",
     parameters: [
       Parameter(

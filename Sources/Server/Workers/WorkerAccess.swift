@@ -1,6 +1,7 @@
 // Authentication of workers. Each request is verified before anything else of it is read, and each
 // response is proven, too (WorkerProtocol/Proof.swift).
 
+import Access
 import Cryptography
 import Domain
 import Engine
@@ -19,10 +20,10 @@ struct WorkerAccess: Sendable {
     case socket
     case network
 
-    var role: TokenStore.Role {
+    var role: TokenStore.Purpose {
       switch self {
       case .socket: .localWorker
-      case .network: .worker
+      case .network: .role(.worker)
       }
     }
   }
@@ -124,9 +125,9 @@ struct WorkerAccess: Sendable {
   }
 
   private func checkValidity(_ record: TokenStore.Record?) throws {
-    guard record?.revoked == nil, record != nil else {
+    guard let record, record.isValid(at: .now) else {
       var problem = Problem(
-        .unauthorized, "Revoked", "The worker's token was revoked.",
+        .unauthorized, "Revoked", "The worker's token was revoked, or it has expired.",
         hint: "aipm token create NAME --role worker makes another one.")
       problem.code = "revoked"
       throw problem

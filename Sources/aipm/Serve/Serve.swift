@@ -39,6 +39,11 @@ struct Serve: AsyncParsableCommand {
   var host: String?
   @Option(help: "The port to listen on (8080); 0 takes a free one.")
   var port: Int?
+  @Option(
+    help: ArgumentHelp(
+      "Who may use the API: any process of this machine, or requests with a token only (open).",
+      valueName: "open|token"))
+  var access: String?
   @OptionGroup var limiting: LimitOptions
   @Option(help: "How many local worker processes (2).")
   var workers: Int?
@@ -105,6 +110,7 @@ struct Serve: AsyncParsableCommand {
     flags.put(.data, data)
     flags.put(.host, host)
     flags.put(.port, port)
+    flags.put(.access, access)
     flags.put(.workers, workers)
     flags.put(.agent, agent)
     flags.put(.agentCommand, agentCommand)
@@ -178,6 +184,8 @@ struct ServeOptions {
   var data: String
   var host: String
   var port: Int
+  /// Refuses requests without a token.
+  var requiresToken: Bool
   var limits: ServingLimits
   var workers: Int
   var agent: String?
@@ -207,10 +215,13 @@ struct ServeOptions {
     host = settings.text(.host) ?? Setting.host.standard
     guard ["127.0.0.1", "localhost", "::1"].contains(host) else {
       throw Settings.Fault(
-        description: "--host is \(host): as long as there are no API tokens the server listens on "
-          + "loopback only; write 127.0.0.1, localhost or ::1, and put a proxy that "
-          + "authenticates in front")
+        description: "--host is \(host), and the server listens on loopback only: write 127.0.0.1, "
+          + "localhost or ::1, and put a reverse proxy in front")
     }
+    requiresToken =
+      try settings.value(.access, form: "write open or token") {
+        ["open": false, "token": true][$0]
+      } ?? false
     port = try settings.integer(.port, in: 0...65_535) ?? 8080
     limits = try flags.limiting.read(settings)
     workers = try settings.integer(.workers, in: 0...256) ?? 2

@@ -95,6 +95,12 @@ struct ServerProcess {
     } catch let fault as TokenStore.Fault {
       throw Failure("the workers' tokens: \(fault)")
     }
+    var tokenJournal = try await TokenJournal(tokens, journal)
+    do throws(AppendFault) {
+      try await tokenJournal.record()
+    } catch {
+      throw Failure("the changes of tokens could not be recorded: \(error)")
+    }
     if let user = options.workerUser { try await WorkerUser.prepare(folder.path, for: user) }
     let launcher = LocalWorkers(
       data: folder.path, socketFolder: folder.path + "/run", tokens: tokens,
@@ -145,10 +151,15 @@ struct ServerProcess {
       Task { await news.printFailures(store) },
     ]
     let aging = Task { await options.retention.run(store, server, logger) }
+    let recording = Task { [tokenJournal] in
+      var tokenJournal = tokenJournal
+      await tokenJournal.follow(logger)
+    }
     let collecting = Task { await collect(mirrors, store, logger) }
     defer {
       for task in telling { task.cancel() }
       aging.cancel()
+      recording.cancel()
       collecting.cancel()
     }
     await stop(engine, server, serving, launcher, signals)
@@ -214,6 +225,7 @@ struct ServerProcess {
       incomingDirectory: folder.path + "/incoming", mirrorsDirectory: folder.path + "/mirrors",
       names: forge.names, webhooks: options.webhookSecret.map(forge.webhooks(secret:)))
     configuration.socketDirectory = folder.path + "/run"
+    configuration.requiresToken = options.requiresToken
     configuration.workerUser = options.workerUser
     configuration.mask = mask
     configuration.version = Self.version

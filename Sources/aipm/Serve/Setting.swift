@@ -3,7 +3,7 @@ import Domain
 /// The settings. The raw value is the setting's name: the key in the configuration file, and with
 /// `--` before it the flag of `aipm serve`.
 enum Setting: String, CaseIterable {
-  case data, host, port, connections, workers, agent
+  case data, host, port, access, connections, workers, agent
   case requestRate = "request-rate"
   case submissionRate = "submission-rate"
   case waitingSubmissions = "waiting-submissions"
@@ -71,6 +71,7 @@ enum Setting: String, CaseIterable {
     case .data: "./.aipm"
     case .host: "127.0.0.1"
     case .port: "8080"
+    case .access: "open"
     case .connections: "384"
     case .requestRate: "2000"
     case .submissionRate: "100"

@@ -36,6 +36,13 @@ actor SystemJournal {
     self.refused = refused
   }
 
+  /// The creations and revocations of tokens.
+  func tokenEvents() async throws -> [SystemEvent] {
+    try await store.read(.system, types: [.tokenCreated, .tokenRevoked]).compactMap { event in
+      if case .system(let event) = event.event { event } else { nil }
+    }
+  }
+
   /// Appends these events together.
   func record(_ events: SystemEvent...) async throws {
     do {
@@ -43,17 +50,47 @@ actor SystemJournal {
         Append(
           stream: .system, expectedVersion: version, events: events.map { .system($0) },
           actor: .system, correlation: "system", causation: lastID))
-      version = recorded.last?.version ?? version
-      lastID = recorded.last?.id
+      take(recorded)
     } catch {
       switch error {
       case .damaged(let message): throw Failure("the log takes no events: \(message)")
       case .full: throw Failure("the disk is full: make room in the data folder and start again")
       case .conflict, .duplicate, .stampTaken, .corrupt, .overloaded, .io, .closed:
-        throw Failure("the start could not be recorded: \(error)")
+        throw Failure("an event of the system could not be recorded: \(error)")
       }
     }
   }
+
+  /// Appends an event after whatever others appended in the meantime, such as redactions.
+  func add(_ event: SystemEvent, by actor: Actor) async throws(AppendFault) {
+    var conflicts = 0
+    while true {
+      do throws(StoreFault) {
+        let last = try await store.last(of: .system)
+        version = last?.version ?? 0
+        lastID = last.map { UUIDText.encode($0.id) }
+      } catch { throw .io("\(error)") }
+      do throws(AppendFault) {
+        take(
+          try await store.append(
+            Append(
+              stream: .system, expectedVersion: version, events: [.system(event)], actor: actor,
+              correlation: "system", causation: lastID)))
+        return
+      } catch {
+        guard case .conflict = error, conflicts < Self.conflictsMax else { throw error }
+        conflicts += 1
+      }
+    }
+  }
+
+  private func take(_ recorded: [RecordedEvent]) {
+    version = recorded.last?.version ?? version
+    lastID = recorded.last?.id
+  }
+
+  /// How often another append may come first.
+  private static let conflictsMax = 100
 
   /// Appends the definitions that the log lacks.
   /// - Returns: all definitions in the log.

@@ -1,9 +1,10 @@
 // The tokens that this data folder's server accepts: one file each, in `secrets/tokens`.
 //
 // A file contains the key that is derived from a token, never the token's text. Only its owner can
-// read it. Each request looks its file up by the key's name. So changes by `aipm token` apply from
-// the next request, whether or not a server runs. Writers take a lock.
+// read it. So changes by `aipm token` apply from the next request, whether or not a server runs. A
+// running server also appends them to the log (`aipm`'s `TokenJournal`). Writers take a lock.
 
+import Access
 import Domain
 import FoundationEssentials
 import Glibc
@@ -14,18 +15,37 @@ import WorkerProtocol
 /// The tokens of a data folder.
 package struct TokenStore: Sendable {
   /// The purpose of a token.
-  package enum Role: String, Codable, CaseIterable, Sendable {
-    /// A worker that an operator started, over the network.
-    case worker
+  package enum Purpose: Hashable, Codable, Sendable, RawRepresentable {
+    /// A role that operators give.
+    case role(Role)
     /// A worker that the server started, over its unix socket. Operators cannot make such tokens.
-    case localWorker = "local-worker"
+    case localWorker
+
+    private static let localName = "local-worker"
+
+    package init?(rawValue: String) {
+      if rawValue == Self.localName {
+        self = .localWorker
+      } else if let role = Role(rawValue: rawValue) {
+        self = .role(role)
+      } else {
+        return nil
+      }
+    }
+
+    package var rawValue: String {
+      switch self {
+      case .role(let role): role.rawValue
+      case .localWorker: Self.localName
+      }
+    }
   }
 
   /// The stored data of a token.
   package struct Record: Codable, Equatable, Sendable {
     /// Chosen by the operator.
     package var name: String
-    package var role: Role
+    package var role: Purpose
     /// `WorkerKey.id`, also the name of the file.
     package var id: String
     /// In hex.
@@ -38,8 +58,20 @@ package struct TokenStore: Sendable {
     /// Milliseconds since 1970.
     package var created: Int64
     package var revoked: Int64?
+    /// The end of its validity, in milliseconds since 1970; nil: none.
+    package var expires: Int64?
+    /// Patterns of the repositories that it is valid for; nil: all.
+    package var repositories: [String]?
+    /// The users who created and revoked it, for the log.
+    package var createdBy: String?
+    package var revokedBy: String?
 
     var workerKey: WorkerKey? { Hex.decode(key).map { WorkerKey(id: id, secret: $0) } }
+
+    /// Whether it is valid at this time.
+    package func isValid(at time: Timestamp) -> Bool {
+      revoked == nil && expires.map { time.milliseconds < $0 } ?? true
+    }
   }
 
   /// Why a token was not made, changed or read.
@@ -47,6 +79,7 @@ package struct TokenStore: Sendable {
     case nameTaken(String)
     case notAName(String)
     case unknown(String)
+    case notAPattern(String)
     case file(String)
 
     package var description: String {
@@ -56,12 +89,14 @@ package struct TokenStore: Sendable {
       case .notAName(let name):
         "\(name) cannot be a token's name: write 1 to 64 of a-z, A-Z, 0-9, . _ -"
       case .unknown(let name): "there is no valid token named \(name): aipm token list names them"
+      case .notAPattern(let text):
+        "\(text) cannot match a repository: write OWNER/REPO, in which * stands for any characters"
       case .file(let words): words
       }
     }
   }
 
-  private let folder: String
+  let folder: String
 
   /// - Parameter data: the data folder. Missing folders are made with the first token.
   package init(data: String) { folder = "\(data)/secrets/tokens" }
@@ -89,14 +124,26 @@ package struct TokenStore: Sendable {
   // MARK: Writing
 
   /// Makes a token for an operator.
+  /// - Parameters:
+  ///   - repositories: patterns of the repositories that it is limited to; empty: none.
+  ///   - expires: the end of its validity; nil: none.
+  ///   - user: who makes it.
   /// - Returns: its text, which is not stored.
-  package func create(_ name: String, role: Role) throws(Fault) -> (text: String, record: Record) {
+  package func create(
+    _ name: String, role: Role, repositories: [String] = [], expires: Timestamp? = nil,
+    by user: String? = nil
+  ) throws(Fault) -> (text: String, record: Record) {
     guard isWorkerName(name), name.utf8.count <= 64 else { throw .notAName(name) }
+    for text in repositories where RepositoryPattern(text) == nil { throw .notAPattern(text) }
     return try locked { () throws(Fault) in
       guard !all().contains(where: { $0.name == name && $0.revoked == nil }) else {
         throw .nameTaken(name)
       }
-      return try add(name, role, worker: nil, text: TokenText.fresh())
+      return try add(name, .role(role), worker: nil, text: TokenText.fresh()) { record in
+        record.repositories = repositories.isEmpty ? nil : repositories
+        record.expires = expires?.milliseconds
+        record.createdBy = user
+      }
     }
   }
 
@@ -116,12 +163,13 @@ package struct TokenStore: Sendable {
   package func adopt(_ text: String, name: String) throws(Fault) {
     guard find(WorkerKey(token: text).id) == nil else { return }
     _ = try locked { () throws(Fault) in
-      try add(name, .worker, worker: nil, isShared: true, text: text)
+      try add(name, .role(.worker), worker: nil, text: text) { $0.isShared = true }
     }
   }
 
   /// Revokes the token of this name.
-  package func revoke(_ name: String) throws(Fault) {
+  /// - Parameter user: who revokes it.
+  package func revoke(_ name: String, by user: String? = nil) throws(Fault) {
     try locked { () throws(Fault) in
       let found = all().filter {
         $0.name == name && $0.revoked == nil && $0.role != .localWorker
@@ -129,6 +177,7 @@ package struct TokenStore: Sendable {
       guard !found.isEmpty else { throw .unknown(name) }
       for var record in found {
         record.revoked = Timestamp.now.milliseconds
+        record.revokedBy = user
         try write(record)
       }
     }
@@ -154,12 +203,14 @@ package struct TokenStore: Sendable {
   }
 
   private func add(
-    _ name: String, _ role: Role, worker: String?, isShared: Bool = false, text: String
+    _ name: String, _ role: Purpose, worker: String?, text: String,
+    _ complete: (inout Record) -> Void = { _ in }
   ) throws(Fault) -> (text: String, record: Record) {
     let key = WorkerKey(token: text)
-    let record = Record(
+    var record = Record(
       name: name, role: role, id: key.id, key: Hex.encode(key.secret), worker: worker,
-      isShared: isShared, created: Timestamp.now.milliseconds)
+      isShared: false, created: Timestamp.now.milliseconds)
+    complete(&record)
     try write(record)
     return (text, record)
   }

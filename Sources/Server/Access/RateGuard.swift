@@ -21,11 +21,6 @@ extension AddressRateLimit {
   /// Takes a token for a request.
   /// - Throws: `Problem` 429 if none is left.
   func check(_ context: APIContext, _ what: String) throws {
-    guard let seconds = take(context.channel) else { return }
-    var problem = Problem(
-      .tooManyRequests, "Too many \(what)", "There were too many \(what) from this address.",
-      hint: "Wait as long as Retry-After says.")
-    problem.retryAfter = seconds
-    throw problem
+    if let seconds = take(context.channel) { throw Problem.tooMany(what, seconds) }
   }
 }

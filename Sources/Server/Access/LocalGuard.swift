@@ -1,11 +1,11 @@
 import HTTPTypes
 import Hummingbird
 
-/// Refuses requests of foreign web pages. There are no API tokens yet: the server listens on
-/// loopback only and trusts local processes. But a local browser can also connect on behalf of any
-/// page. So a request must name this server as its host, which excludes DNS names that resolve to
-/// 127.0.0.1. The page that sent it must be the server's own or an allowed one. Pages can neither
-/// prove a token nor sign, so proven and signed requests may name any host.
+/// Refuses requests of foreign web pages. The server listens on loopback, and trusts local
+/// processes unless it requires a token. But a local browser can connect on behalf of any page. So
+/// a request must name this server as its host, which excludes DNS names that resolve to 127.0.0.1.
+/// The page that sent it must be the server's own or an allowed one. Pages can neither prove a
+/// token nor sign, so proven and signed requests may name any host.
 struct LocalGuard<Context: RequestContext>: RouterMiddleware {
   /// Origins of other pages that may use the API.
   let allowedOrigins: Set<String>
@@ -18,9 +18,7 @@ struct LocalGuard<Context: RequestContext>: RouterMiddleware {
     next: (Request, Context) async throws -> Response
   ) async throws -> Response {
     let path = request.uri.path
-    if proven.contains(where: { $0.hasSuffix("/") ? path.hasPrefix($0) : path == $0 }) {
-      return try await next(request, context)
-    }
+    if path.isProven(by: proven) { return try await next(request, context) }
     let host = request.head.authority ?? ""
     guard Self.isLoopback(host) else {
       throw Problem(
@@ -55,7 +53,7 @@ struct LocalGuard<Context: RequestContext>: RouterMiddleware {
     response.headers[.vary] = "Origin"
     response.headers[.accessControlAllowMethods] = "GET, POST"
     response.headers[.accessControlAllowHeaders] =
-      "Content-Type, Idempotency-Key, Prefer, Last-Event-ID"
+      "Authorization, Content-Type, Idempotency-Key, Prefer, Last-Event-ID"
     response.headers[.accessControlExposeHeaders] = "Location, Next-Cursor, Retry-After"
     return response
   }
@@ -69,6 +67,13 @@ struct LocalGuard<Context: RequestContext>: RouterMiddleware {
     }
     if let colon = name.lastIndex(of: ":") { name = name[..<colon] }
     return name == "localhost" || name == "127.0.0.1"
+  }
+}
+
+extension String {
+  /// Whether a path is one of these, or below one that ends in a slash.
+  func isProven(by paths: [String]) -> Bool {
+    paths.contains { $0.hasSuffix("/") ? hasPrefix($0) : self == $0 }
   }
 }
 

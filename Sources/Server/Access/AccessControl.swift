@@ -1,0 +1,141 @@
+import Access
+import Domain
+import HTTPServing
+import HTTPTypes
+import Hummingbird
+import Synchronization
+
+/// Identifies the senders of requests.
+///
+/// A request with a token is its principal's. A request without one is refused if the server
+/// requires a token; otherwise any process of this machine is the administrator `local`.
+final class AccessControl: Sendable {
+  /// Whether a request without a token is refused.
+  let requiresToken: Bool
+  private let tokens: TokenCache
+  private let rate: AddressRateLimit
+  private let listeners = Mutex<[Int: AsyncStream<Void>.Continuation]>([:])
+
+  init(_ configuration: ServerConfiguration) {
+    requiresToken = configuration.requiresToken
+    tokens = TokenCache(configuration.tokens)
+    rate = AddressRateLimit(perSecond: configuration.limits.requestsPerSecondMax)
+  }
+
+  /// The sender of a request; nil if it is unknown.
+  /// - Throws: `Problem` 401 if the token is invalid, 429 if too many requests came with it.
+  func principal(of request: Request) throws -> Principal? {
+    guard let header = request.headers[.authorization] else {
+      return requiresToken ? nil : .local
+    }
+    let words = header.split(separator: " ", maxSplits: 1)
+    guard words.count == 2, words[0].lowercased() == "bearer",
+      let record = tokens.find(words[1].trimmingPrefix { $0 == " " }.description),
+      case .role(let role) = record.role
+    else { throw Problem.invalidToken }
+    if let seconds = rate.take(token: record.id) { throw Problem.tooMany("requests", seconds) }
+    return Principal(
+      name: record.name, roles: [role],
+      repositories: (record.repositories ?? []).compactMap { RepositoryPattern($0) },
+      token: record.id)
+  }
+
+  /// Signals after changes of the tokens, while `watch` runs.
+  func changes() -> AsyncStream<Void> {
+    let (signals, listener) = AsyncStream.makeStream(
+      of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    let number = listeners.withLock { listeners in
+      let number = (listeners.keys.max() ?? 0) + 1
+      listeners[number] = listener
+      return number
+    }
+    listener.onTermination = { [weak self] _ in
+      _ = self?.listeners.withLock { $0.removeValue(forKey: number) }
+    }
+    return signals
+  }
+
+  /// Looks for changes of the tokens twice a second, until the task is cancelled: open streams end
+  /// within a second after their token is revoked.
+  func watch() async {
+    while (try? await Task.sleep(for: .milliseconds(500))) != nil {
+      guard tokens.hasChanged() else { continue }
+      for listener in listeners.withLock({ Array($0.values) }) { listener.yield() }
+    }
+  }
+
+  /// Whether the principal of an earlier request is still accepted.
+  func isAccepted(_ principal: Principal?) -> Bool {
+    guard let token = principal?.token else { return true }
+    return tokens.isValid(token)
+  }
+}
+
+/// Puts the principal into the context of each request.
+struct AccessGuard: RouterMiddleware {
+  let access: AccessControl
+  /// Paths of requests that are signed or proven in another way. A path that ends in a slash
+  /// includes all paths below it.
+  let proven: [String]
+
+  func handle(
+    _ request: Request, context: APIContext,
+    next: (Request, APIContext) async throws -> Response
+  ) async throws -> Response {
+    if request.uri.path.isProven(by: proven) { return try await next(request, context) }
+    var context = context
+    context.principal = try access.principal(of: request)
+    return try await next(request, context)
+  }
+}
+
+extension APIContext {
+  /// The principal of the request.
+  /// - Throws: `Problem` 401 if it is unknown.
+  func identified() throws -> Principal {
+    guard let principal else { throw Problem.noToken }
+    return principal
+  }
+
+  /// Refuses a request whose sender does not have the permission, perhaps for some repositories
+  /// only.
+  /// - Throws: `Problem` 401 or 403.
+  func require(_ permission: Permission) throws {
+    if let refusal = try identified().refusal(of: permission) { throw Problem(refusal) }
+  }
+
+  /// Refuses a request that concerns one repository.
+  /// - Throws: `Problem` 401 or 403.
+  func require(_ permission: Permission, in repository: RepositoryName) throws {
+    if let refusal = try identified().refusal(of: permission, in: repository) {
+      throw Problem(refusal)
+    }
+  }
+}
+
+extension Problem {
+  /// The request has no token, and needs one.
+  fileprivate static var noToken: Problem {
+    var problem = Problem(
+      .unauthorized, "No token", "This server answers requests with a token only.",
+      hint: "Send Authorization: Bearer TOKEN (aipm: AIPM_TOKEN). "
+        + "aipm token create NAME --role ROLE makes one on the server.")
+    problem.challenge = "Bearer realm=\"aipm\""
+    return problem
+  }
+
+  fileprivate static var invalidToken: Problem {
+    var problem = Problem(
+      .unauthorized, "Invalid token",
+      "The token is unknown, mistyped, revoked or expired.",
+      hint: "aipm token list shows the valid ones; aipm token create makes another.")
+    problem.challenge = "Bearer realm=\"aipm\", error=\"invalid_token\""
+    return problem
+  }
+
+  /// The request is not permitted to its sender.
+  init(_ refusal: AccessRefusal) {
+    self.init(.forbidden, "Not permitted", refusal.message)
+    code = "not-permitted"
+  }
+}

@@ -1,0 +1,24 @@
+import Access
+import Domain
+import Hummingbird
+import Text
+
+/// `GET /api/me`: the sender of the request, and what it may do.
+struct AccessRoutes {
+  let server: ServerContext
+
+  func add(to router: APIRouter) {
+    router.on(.me) { _, context in me(try context.identified()) }
+  }
+
+  private func me(_ principal: Principal) -> Response {
+    .json(
+      .object([
+        "name": .string(principal.name),
+        "roles": Render.list(principal.roles.map(\.rawValue).sorted()),
+        "permissions": Render.list(principal.permissions.map(\.rawValue).sorted()),
+        "repositories": Render.list(principal.repositories.map(\.description)),
+        "requiresToken": .bool(server.access.requiresToken),
+      ]))
+  }
+}
