@@ -118,6 +118,8 @@ extension EndToEndTests.ConfigurationTests {
     ("development:\n  port:\n", [], ["port has no value"]),
     ("development:\n  data: {a: b}\n", [], ["data has no value"]),
     ("development:\n  port: many\n", [], ["aipm.yaml:2:3: port is many", "whole number"]),
+    ("development:\n  public-url: aipm.example\n", [], ["public-url is aipm.example: write"]),
+    ("development:\n  public-url: https://a@b\n", [], ["public-url is https://a@b: write"]),
     // A mistake in another section is one all the same.
     ("development: {}\nproduction:\n  prot: 1\n", [], ["aipm.yaml:3:3", "\"port\"?"]),
   ]

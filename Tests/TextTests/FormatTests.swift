@@ -32,6 +32,31 @@ import Text
     #expect(UUIDText.encode([1, 2]) == "0102")
   }
 
+  @Test func webURLs() throws {
+    let url = try #require(WebURL("https://Sign-In.example:8443/realms/a?b=c?d"))
+    #expect(url.isSecure && url.host == "sign-in.example" && url.port == 8443)
+    #expect(url.path == "/realms/a" && url.query == "b=c?d" && !url.isLoopback)
+    for text in [
+      "http://localhost", "http://127.0.0.1:1/", "http://[::1]:8080", "https://127.1.2.3",
+    ] {
+      #expect(WebURL(text)?.isLoopback == true, "\(text)")
+    }
+    for text in [
+      "http://127.0.0.1.example", "http://localhost.example", "http://127.1", "http://[::2]",
+      "http://127.0.0.0001", "http://127.0.0.1.",
+    ] {
+      #expect(WebURL(text)?.isLoopback == false, "\(text)")
+    }
+    for bad in [
+      "", "https://", "https:///path", "ftp://a", "HTTPS://a", "https://a:", "https://a:0",
+      "https://a:65536", "https://a:+1", "https://a@b", "https://a:b@c", "https://a/#b",
+      "https://a\\b", "https://a b", "https://ä", "https://[::1", "https://[::1]x", "https://[]",
+      "https://a/\n", "https://a%2eb", "//a", "a", "https://" + String(repeating: "a", count: 2000),
+    ] {
+      #expect(WebURL(bad) == nil, "\(bad)")
+    }
+  }
+
   @Test func percentEncoding() {
     #expect(Percent.encode("a b/ü~") == "a%20b%2F%C3%BC~")
     #expect(Percent.encode(path: "/a b//ü") == "/a%20b//%C3%BC")

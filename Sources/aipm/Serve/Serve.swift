@@ -6,6 +6,7 @@ import Glibc
 import HTTPServing
 import NetworkRules
 import Processes
+import Text
 import Worker
 import Workflows
 
@@ -75,6 +76,11 @@ struct Serve: AsyncParsableCommand {
   @Option(help: "The prefix of all routes, such as /prod (/).")
   var basePath: String?
   @Option(
+    help: ArgumentHelp(
+      "The address that browsers use if a reverse proxy is in front, such as "
+        + "https://aipm.example (none).", valueName: "url"))
+  var publicURL: String?
+  @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp("Origins of other pages that may use the API.", valueName: "origin"))
   var allowOrigin: [String] = []
@@ -119,6 +125,7 @@ struct Serve: AsyncParsableCommand {
     flags.put(.agentTimeout, agentTimeout)
     flags.put(.attempts, attempts)
     flags.put(.basePath, basePath)
+    flags.put(.publicURL, publicURL)
     flags.put(.allowOrigin, allowOrigin)
     flags.put(.keepOutput, keepOutput)
     flags.put(.keepWords, keepWords)
@@ -194,6 +201,8 @@ struct ServeOptions {
   var attempts: Int?
   var catalog: WorkflowCatalog
   var basePath: String
+  /// The address that browsers use, without a slash at its end; nil if it is not configured.
+  var publicURL: String?
   var allowedOrigins: [String]
   var forge: ForgeSettings
   /// The secret that signs the forge's webhooks; nil: webhooks are refused.
@@ -234,6 +243,12 @@ struct ServeOptions {
     basePath = settings.text(.basePath) ?? Setting.basePath.standard
     guard basePath.hasPrefix("/") else {
       throw Settings.Fault(description: "--base-path is \(basePath): begin it with /")
+    }
+    publicURL = try settings.value(
+      .publicURL, form: "write the address of the page, such as https://aipm.example"
+    ) { text in
+      guard let url = WebURL(text), url.query == nil else { return nil }
+      return text.hasSuffix("/") ? String(text.dropLast()) : text
     }
     allowedOrigins = settings.list(.allowOrigin)
     forge = try ForgeSettings(settings)

@@ -17,6 +17,7 @@ enum Setting: String, CaseIterable {
   case sandboxReadable = "sandbox-readable"
   case workflows
   case basePath = "base-path"
+  case publicURL = "public-url"
   case allowOrigin = "allow-origin"
   case commitAuthor = "commit-author"
   case keepOutput = "keep-output"
@@ -92,7 +93,8 @@ enum Setting: String, CaseIterable {
     case .caFile: "the system's"
     case .workerUser: "aipm-worker, aipm or nobody, the first that exists"
     case .agentCommand, .agentEnv, .agentAllow, .agentPrivateNetwork, .sandboxReadable,
-      .allowOrigin, .maskPatterns, .githubAppID, .githubAppKeyFile, .githubAppInstallationID,
+      .allowOrigin, .publicURL, .maskPatterns, .githubAppID, .githubAppKeyFile,
+      .githubAppInstallationID,
       .defaultRepo:
       "none"
     }
