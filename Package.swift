@@ -95,7 +95,7 @@ let package = Package(
     // The world outside.
     module("Processes", ["SystemCalls", "Text", "CProcess", "Screening", subprocess]),
     module("HTTPClient", ["SystemCalls", "Text", "CCurl"]),
-    module("Egress", ["NetworkRules", "HTTPClient", "Screening", nio, sockets, log]),
+    module("Egress", ["NetworkRules", "HTTPClient", "Screening", nio, sockets]),
     module("DemoAgent"),
     module(
       "ForgeGitHub",
@@ -278,7 +278,7 @@ let package = Package(
       dependencies: [
         "Text",
         "Cryptography", "EventLog", "HTTPClient", "HTTPServing", "NetworkRules", "Processes",
-        "WorkerProtocol", hummingbird, log,
+        "WorkerProtocol", "Workflows", hummingbird, log,
       ],
       path: "Tests/TestKit", exclude: ["KillSwitch"], swiftSettings: strict),
     tests(

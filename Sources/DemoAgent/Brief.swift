@@ -15,7 +15,6 @@ struct Brief: Equatable {
   }
   /// At least one; the objective, if the prompt has no criteria.
   var criteria: [Criterion]
-  /// The name of the module.
   var name: Name
 
   static let criteriaMax = 100
@@ -29,7 +28,8 @@ struct Brief: Equatable {
     let texts = parts.criteria.map(PlainText.clean).filter { !$0.isEmpty }
     var taken: Set<String> = []
     criteria = (texts.isEmpty ? [objective] : Array(texts.prefix(Self.criteriaMax))).map { text in
-      let name = Name(of: text, wordsMax: 6, or: "criterion").free(among: taken)
+      let name = Name(of: text, wordsMax: 6, or: "criterion")
+        .numbered { taken.contains($0.key) }
       taken.insert(name.key)
       return Criterion(text: text, name: name)
     }

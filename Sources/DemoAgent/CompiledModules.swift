@@ -2,23 +2,17 @@
 enum SwiftModule {
   static func files(for brief: Brief, in survey: Survey) -> [DemoAgent.File] {
     let parts = survey.folder.split(separator: "/")
-    let target = parts.count > 1 && parts[0] == "Sources" ? String(parts[1]) : nil
-    let tests = target.flatMap { survey.existing(["Tests/\($0)Tests"]) }
-    let paths = { (name: Name) in
+    let target = parts.count > 1 && parts[0] == "Sources" ? String(parts[1]) : ""
+    let tests = target.isEmpty ? nil : survey.existing(["Tests/\(target)Tests"])
+    return survey.files(brief.name) { name in
       [Survey.join(survey.folder, "\(name.pascal).swift")]
         + (tests.map { ["\($0)/\(name.pascal)Tests.swift"] } ?? [])
+    } contents: { name in
+      [module(brief, name), test(brief, name, target: target)]
     }
-    let name = survey.free(brief.name, paths: paths)
-    let targets = paths(name)
-    var files = [DemoAgent.File(path: targets[0], contents: module(brief, name))]
-    if let target, targets.count > 1 {
-      files.append(
-        DemoAgent.File(path: targets[1], contents: test(brief, name, target: target)))
-    }
-    return files
   }
 
-  private static func module(_ brief: Brief, _ name: Name) -> String {
+  private static func module(_ brief: Brief, _ name: Name) -> [String] {
     var lines = PlainText.wrapped(paragraphs: brief.paragraphs, prefix: "/// ")
     lines.append("enum \(name.pascal) {")
     for criterion in brief.criteria {
@@ -35,10 +29,10 @@ enum SwiftModule {
     ]
     for criterion in brief.criteria { lines.append("    all = \(criterion.name.camel)(all)") }
     lines += ["    return all", "  }", "}"]
-    return lines.joined(separator: "\n") + "\n"
+    return lines
   }
 
-  private static func test(_ brief: Brief, _ name: Name, target: String) -> String {
+  private static func test(_ brief: Brief, _ name: Name, target: String) -> [String] {
     var lines = [
       "import Testing", "", "@testable import \(target)", "", "struct \(name.pascal)Tests {",
     ]
@@ -54,7 +48,7 @@ enum SwiftModule {
       "  @Test func allOfThem() {",
       "    #expect(\(name.pascal).everything().count == \(brief.criteria.count))", "  }", "}",
     ]
-    return lines.joined(separator: "\n") + "\n"
+    return lines
   }
 }
 
@@ -63,20 +57,12 @@ enum GoModule {
   static func files(
     for brief: Brief, in survey: Survey, read: (String) -> String?
   ) -> [DemoAgent.File] {
-    let folder = survey.folder
-    let paths = { (name: Name) in
-      [
-        Survey.join(folder, "\(name.snake)_steps.go"),
-        Survey.join(folder, "\(name.snake)_steps_test.go"),
-      ]
-    }
-    let name = survey.free(brief.name, paths: paths)
     let package = packageName(in: survey, read)
-    let targets = paths(name)
-    return [
-      DemoAgent.File(path: targets[0], contents: module(brief, name, package)),
-      DemoAgent.File(path: targets[1], contents: test(brief, name, package)),
-    ]
+    return survey.files(brief.name) { name in
+      ["", "_test"].map { Survey.join(survey.folder, "\(name.snake)_steps\($0).go") }
+    } contents: { name in
+      [module(brief, name, package), test(brief, name, package)]
+    }
   }
 
   /// The package of a folder, from one of its files.
@@ -99,7 +85,7 @@ enum GoModule {
     .snake ?? "main"
   }
 
-  private static func module(_ brief: Brief, _ name: Name, _ package: String) -> String {
+  private static func module(_ brief: Brief, _ name: Name, _ package: String) -> [String] {
     var lines = ["package \(package)", ""]
     for criterion in brief.criteria {
       let function = name.pascal + criterion.name.pascal
@@ -121,16 +107,16 @@ enum GoModule {
       lines.append("\tall = \(name.pascal + criterion.name.pascal)(all)")
     }
     lines += ["\treturn all", "}"]
-    return lines.joined(separator: "\n") + "\n"
+    return lines
   }
 
-  private static func test(_ brief: Brief, _ name: Name, _ package: String) -> String {
+  private static func test(_ brief: Brief, _ name: Name, _ package: String) -> [String] {
     [
       "package \(package)", "", "import \"testing\"", "",
       "func Test\(name.pascal)Everything(t *testing.T) {",
       "\tif count := len(\(name.pascal)Everything()); count != \(brief.criteria.count) {",
       "\t\tt.Fatalf(\"%d criteria hold, not \(brief.criteria.count)\", count)", "\t}", "}",
-    ].joined(separator: "\n") + "\n"
+    ]
   }
 }
 
@@ -143,20 +129,14 @@ enum RustModule {
     let isCrate = folder.split(separator: "/").last == "src"
     let tests = Survey.join(crate, "tests")
     let hasTests = isCrate && survey.isFolder(tests)
-    let paths = { (name: Name) in
-      [Survey.join(folder, "\(name.snake).rs")]
-        + (hasTests ? [Survey.join(tests, "\(name.snake).rs")] : [])
+    return survey.files(brief.name) { name in
+      (hasTests ? [folder, tests] : [folder]).map { Survey.join($0, "\(name.snake).rs") }
+    } contents: { name in
+      [module(brief, name), test(brief, name)]
     }
-    let name = survey.free(brief.name, paths: paths)
-    let targets = paths(name)
-    var files = [DemoAgent.File(path: targets[0], contents: module(brief, name))]
-    if hasTests {
-      files.append(DemoAgent.File(path: targets[1], contents: test(brief, name)))
-    }
-    return files
   }
 
-  private static func module(_ brief: Brief, _ name: Name) -> String {
+  private static func module(_ brief: Brief, _ name: Name) -> [String] {
     var lines = PlainText.wrapped(paragraphs: brief.paragraphs, prefix: "//! ")
     lines += ["", "use std::collections::BTreeSet;"]
     for criterion in brief.criteria {
@@ -175,14 +155,14 @@ enum RustModule {
       lines.append("    let done = \(criterion.name.snake)(done);")
     }
     lines += ["    done", "}"]
-    return lines.joined(separator: "\n") + "\n"
+    return lines
   }
 
-  private static func test(_ brief: Brief, _ name: Name) -> String {
+  private static func test(_ brief: Brief, _ name: Name) -> [String] {
     [
       "#[path = \"../src/\(name.snake).rs\"]", "mod subject;", "", "#[test]",
       "fn all_of_them() {",
       "    assert_eq!(subject::everything().len(), \(brief.criteria.count));", "}",
-    ].joined(separator: "\n") + "\n"
+    ]
   }
 }

@@ -26,11 +26,11 @@ struct Name: Equatable {
   /// Two names may be used together only if their keys differ, in every format.
   var key: String { words.joined() }
 
-  /// The name, with a number if its key is taken.
-  func free(among taken: Set<String>) -> Name {
+  /// The name, with a number if it is taken.
+  func numbered(ifTaken isTaken: (Name) -> Bool) -> Name {
     var candidate = self
     var number = 2
-    while taken.contains(candidate.key) {
+    while isTaken(candidate) {
       candidate = self
       candidate.words.append("\(number)")
       number += 1
@@ -47,7 +47,6 @@ struct Name: Equatable {
     word.prefix(1).uppercased() + word.dropFirst()
   }
 
-  /// Words without significance.
   private static let filler: Set<String> = [
     "a", "an", "and", "are", "as", "at", "be", "by", "can", "for", "from", "has", "have", "in",
     "is", "it", "its", "of", "on", "or", "our", "should", "so", "that", "the", "their", "then",

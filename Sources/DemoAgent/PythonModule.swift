@@ -3,19 +3,14 @@ enum PythonModule {
   static func files(for brief: Brief, in survey: Survey) -> [DemoAgent.File] {
     let folder = survey.folder
     let tests = survey.existing(["tests", "test"]) ?? folder
-    let name = survey.free(brief.name) { paths($0, folder, tests) }
-    let targets = paths(name, folder, tests)
-    return [
-      DemoAgent.File(path: targets[0], contents: module(brief, name)),
-      DemoAgent.File(path: targets[1], contents: test(brief, name, path: targets)),
-    ]
+    return survey.files(brief.name) { name in
+      [Survey.join(folder, "\(name.snake).py"), Survey.join(tests, "test_\(name.snake).py")]
+    } contents: { name in
+      [module(brief, name), test(brief, name, in: tests, of: folder)]
+    }
   }
 
-  private static func paths(_ name: Name, _ folder: String, _ tests: String) -> [String] {
-    [Survey.join(folder, "\(name.snake).py"), Survey.join(tests, "test_\(name.snake).py")]
-  }
-
-  private static func module(_ brief: Brief, _ name: Name) -> String {
+  private static func module(_ brief: Brief, _ name: Name) -> [String] {
     var lines = docstring(brief.paragraphs, indent: "")
     for criterion in brief.criteria {
       lines += ["", "", "def \(criterion.name.snake)(done):"]
@@ -28,19 +23,18 @@ enum PythonModule {
     ]
     for criterion in brief.criteria { lines.append("    done = \(criterion.name.snake)(done)") }
     lines.append("    return done")
-    return lines.joined(separator: "\n") + "\n"
+    return lines
   }
 
-  private static func test(_ brief: Brief, _ name: Name, path targets: [String]) -> String {
-    let isNeighbour = Survey.parent(of: targets[0]) == Survey.parent(of: targets[1])
-    let up = Survey.parent(of: targets[1]).split(separator: "/").map { _ in "\"..\", " }.joined()
-    let folder = Survey.parent(of: targets[0]).split(separator: "/").map { "\"\($0)\"" }
-    let path = isNeighbour ? "" : up + folder.joined(separator: ", ")
-    let directory = path.hasSuffix(", ") ? String(path.dropLast(2)) : path
+  private static func test(
+    _ brief: Brief, _ name: Name, in tests: String, of folder: String
+  ) -> [String] {
+    let up = tests.split(separator: "/").map { _ in "\"..\"" }
+    let down = folder.split(separator: "/").map { "\"\($0)\"" }
+    let path = tests == folder ? [] : up + down
+    let arguments = ["os.path.dirname(os.path.abspath(__file__))"] + path
     var lines = ["import os", "import sys", "import unittest", ""]
-    lines.append(
-      "sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__))"
-        + (directory.isEmpty ? "))" : ", \(directory)))"))
+    lines.append("sys.path.insert(0, os.path.join(\(arguments.joined(separator: ", "))))")
     lines += ["", "import \(name.snake)", "", "", "class \(name.pascal)Test(unittest.TestCase):"]
     for (index, criterion) in brief.criteria.enumerated() {
       lines += [
@@ -56,7 +50,7 @@ enum PythonModule {
       "",
       "if __name__ == \"__main__\":", "    unittest.main()",
     ]
-    return lines.joined(separator: "\n") + "\n"
+    return lines
   }
 
   private static func docstring(_ paragraphs: [String], indent: String) -> [String] {
@@ -81,17 +75,18 @@ enum PythonModule {
 enum MarkdownPage {
   static func files(for brief: Brief, in survey: Survey) -> [DemoAgent.File] {
     let folder = survey.existing(["docs"]) ?? ""
-    let name = survey.free(brief.name) { [Survey.join(folder, "\($0.kebab).md")] }
     var lines = ["# \(inline(brief.objective))", ""]
     if !brief.constraints.isEmpty { lines += ["Constraints: \(inline(brief.constraints))", ""] }
     lines += ["What holds, and the function that stands for it:", ""]
     for criterion in brief.criteria {
       lines.append("- \(inline(criterion.text)): `\(criterion.name.snake)`")
     }
-    let page = DemoAgent.File(
-      path: Survey.join(folder, "\(name.kebab).md"),
-      contents: lines.joined(separator: "\n") + "\n")
-    return [page] + PythonModule.files(for: brief, in: survey)
+    let page = survey.files(brief.name) {
+      [Survey.join(folder, "\($0.kebab).md")]
+    } contents: { _ in
+      [lines]
+    }
+    return page + PythonModule.files(for: brief, in: survey)
   }
 
   /// A text that Markdown does not read as HTML.

@@ -27,21 +27,17 @@ struct ScriptModule {
 
   func files(for brief: Brief) -> [DemoAgent.File] {
     let tests = survey.existing(["test", "tests", "__tests__"]) ?? folder
-    let paths = { (name: Name) in
+    return survey.files(brief.name) { name in
       [
         Survey.join(folder, "\(name.kebab).\(ending)"),
         Survey.join(tests, "\(name.kebab).test.\(ending)"),
       ]
+    } contents: { name in
+      [module(brief, name), test(brief, name, tests: tests)]
     }
-    let name = survey.free(brief.name, paths: paths)
-    let targets = paths(name)
-    return [
-      DemoAgent.File(path: targets[0], contents: module(brief, name)),
-      DemoAgent.File(path: targets[1], contents: test(brief, name, tests: tests)),
-    ]
   }
 
-  private func module(_ brief: Brief, _ name: Name) -> String {
+  private func module(_ brief: Brief, _ name: Name) -> [String] {
     let parameter = isTyped ? "done: ReadonlySet<string>" : "done"
     let result = isTyped ? ": Set<string>" : ""
     let export = isECMA ? "export " : ""
@@ -66,10 +62,10 @@ struct ScriptModule {
       for criterion in brief.criteria { lines.append("  \(criterion.name.camel),") }
       lines += ["  everything,", "};"]
     }
-    return lines.joined(separator: "\n") + "\n"
+    return lines
   }
 
-  private func test(_ brief: Brief, _ name: Name, tests: String) -> String {
+  private func test(_ brief: Brief, _ name: Name, tests: String) -> [String] {
     let up = tests.split(separator: "/").map { _ in "../" }.joined()
     let relative = tests == folder ? "./" : up + (folder.isEmpty ? "" : folder + "/")
     // Node resolves what the compiler emits.
@@ -98,7 +94,7 @@ struct ScriptModule {
       "", "test(\"all of them\", () => {",
       "  assert.strictEqual(subject.everything().size, \(brief.criteria.count));", "});",
     ]
-    return lines.joined(separator: "\n") + "\n"
+    return lines
   }
 
   private func comment(_ paragraphs: [String]) -> [String] {

@@ -36,7 +36,6 @@ struct Survey {
     folder = folders.max { $0.value < $1.value }?.key ?? ""
   }
 
-  /// The files directly in a folder.
   func files(in folder: String) -> [String] {
     tree.filter { Self.parent(of: $0) == folder }
   }
@@ -58,16 +57,17 @@ struct Survey {
     folders.first { folder in tree.contains { $0.hasPrefix(folder + "/") } && isFolder(folder) }
   }
 
-  /// The name, with a number if one of its files exists.
-  func free(_ name: Name, paths: (Name) -> [String]) -> Name {
-    var candidate = name
-    var number = 2
-    while paths(candidate).contains(where: has) {
-      candidate = name
-      candidate.words.append("\(number)")
-      number += 1
+  /// New files. If one exists, the name gets a number.
+  /// - Parameters:
+  ///   - paths: the paths of the files with a name.
+  ///   - contents: the lines of each file, in the same order; those without a path are left out.
+  func files(
+    _ name: Name, paths: (Name) -> [String], contents: (Name) -> [[String]]
+  ) -> [DemoAgent.File] {
+    let name = name.numbered { paths($0).contains(where: has) }
+    return zip(paths(name), contents(name)).map { path, lines in
+      DemoAgent.File(path: path, contents: lines.joined(separator: "\n") + "\n")
     }
-    return candidate
   }
 
   static func join(_ folder: String, _ name: String) -> String {

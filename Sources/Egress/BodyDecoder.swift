@@ -5,19 +5,16 @@ enum BodyFraming: Equatable, Sendable {
   case length(Int)
   case chunked
   case untilClose
+
+  /// The length of the body in bytes; nil if it is not known.
+  var count: Int? { if case .length(let count) = self { count } else { nil } }
 }
 
 /// Reads the body of a message from a connection's bytes, and leaves the bytes after it.
 struct BodyDecoder {
-  enum Part: Equatable {
-    case data(ByteBuffer)
-    case end
-  }
-
-  private enum State {
-    case data(left: Int)
+  private enum State: Equatable {
+    case data(left: Int, isChunk: Bool)
     case chunkHead
-    case chunkData(left: Int)
     case chunkEnd
     case trailer(bytes: Int)
     case untilClose
@@ -32,45 +29,32 @@ struct BodyDecoder {
   init(_ framing: BodyFraming) {
     switch framing {
     case .length(0): state = .done
-    case .length(let count): state = .data(left: count)
+    case .length(let count): state = .data(left: count, isChunk: false)
     case .chunked: state = .chunkHead
     case .untilClose: state = .untilClose
     }
   }
 
-  var isDone: Bool {
-    if case .done = state { return true }
-    return false
-  }
+  var isDone: Bool { state == .done }
 
-  /// Whether the body ends with the connection.
-  var endsWithConnection: Bool {
-    if case .untilClose = state { return true }
-    return false
-  }
+  var endsWithConnection: Bool { state == .untilClose }
 
-  /// The next part; nil if more bytes are needed. Nothing is read after `.end`.
-  mutating func next(_ bytes: inout ByteBuffer) throws(HeadFault) -> Part? {
+  /// The next part; nil at the end of the body, or if more bytes are needed.
+  mutating func next(_ bytes: inout ByteBuffer) throws(HeadFault) -> ByteBuffer? {
     while true {
       switch state {
-      case .done: return .end
-      case .untilClose: return bytes.readableBytes == 0 ? nil : .data(Self.take(&bytes, .max))
-      case .data(let left):
-        guard bytes.readableBytes > 0 else { return nil }
-        let data = Self.take(&bytes, left)
+      case .done: return nil
+      case .untilClose: return Self.take(&bytes, .max)
+      case .data(let left, let isChunk):
+        guard let data = Self.take(&bytes, left) else { return nil }
         let rest = left - data.readableBytes
-        state = rest == 0 ? .done : .data(left: rest)
-        return .data(data)
-      case .chunkData(let left):
-        guard bytes.readableBytes > 0 else { return nil }
-        let data = Self.take(&bytes, left)
-        let rest = left - data.readableBytes
-        state = rest == 0 ? .chunkEnd : .chunkData(left: rest)
-        return .data(data)
+        let end: State = isChunk ? .chunkEnd : .done
+        state = rest == 0 ? end : .data(left: rest, isChunk: isChunk)
+        return data
       case .chunkHead:
         guard let line = try Self.line(&bytes) else { return nil }
         let size = try Self.size(line)
-        state = size == 0 ? .trailer(bytes: 0) : .chunkData(left: size)
+        state = size == 0 ? .trailer(bytes: 0) : .data(left: size, isChunk: true)
       case .chunkEnd:
         guard bytes.readableBytes >= 2 else { return nil }
         guard bytes.readInteger(as: UInt16.self) == 0x0d0a else {
@@ -90,8 +74,9 @@ struct BodyDecoder {
     }
   }
 
-  private static func take(_ bytes: inout ByteBuffer, _ countMax: Int) -> ByteBuffer {
-    bytes.readSlice(length: min(countMax, bytes.readableBytes)) ?? ByteBuffer()
+  /// At most so many bytes; nil without any.
+  private static func take(_ bytes: inout ByteBuffer, _ countMax: Int) -> ByteBuffer? {
+    bytes.readableBytes == 0 ? nil : bytes.readSlice(length: min(countMax, bytes.readableBytes))
   }
 
   /// A line without its end; nil if it is not complete yet.

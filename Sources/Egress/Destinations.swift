@@ -33,7 +33,6 @@ struct DestinationRules: Sendable {
     return .addresses(Array(reachable.prefix(Self.triedMax)))
   }
 
-  /// Whether AIPM listens on this address and port.
   func isAIPM(_ address: IPAddress, _ port: UInt16) -> Bool {
     isAIPM(address, port, isHere: isHere(address, IPAddress.ofThisMachine()))
   }

@@ -1,4 +1,4 @@
-import Glibc
+import FoundationEssentials
 import NIOCore
 import NetworkRules
 import Synchronization
@@ -9,32 +9,25 @@ package final class EgressLedger: Sendable {
   /// The index of the record's entry for a connection; nil for a connection beyond the list.
   typealias Line = Int?
 
-  private struct Key: Hashable {
-    var host: String
-    var port: Int
-    var refusal: RefusalCode?
-  }
-
   private struct State {
     var record = NetworkRecord()
-    var lines: [Key: Int] = [:]
     var uploadLeft: Int
     var isOver = false
     var connections: [Int: any Channel] = [:]
     var lastID = 0
 
-    mutating func line(_ key: Key, at now: Int64) -> Line {
-      if let line = lines[key] { return line }
-      guard record.hosts.count < NetworkRecord.hostsMax else { return nil }
-      let line = record.hosts.count
-      record.hosts.append(
-        NetworkRecord.Host(host: key.host, port: key.port, refusal: key.refusal, firstAt: now))
-      lines[key] = line
-      return line
-    }
-
-    mutating func count(_ key: Key, at now: Int64) -> Line {
-      let line = line(key, at: now)
+    mutating func count(
+      _ host: some Sequence<UInt8>, _ port: Int, _ refusal: RefusalCode?, at now: Int64
+    ) -> Line {
+      let host = PrintableHost.text(host)
+      var line = record.hosts.firstIndex {
+        $0.host == host && $0.port == port && $0.refusal == refusal
+      }
+      if line == nil, record.hosts.count < NetworkRecord.hostsMax {
+        line = record.hosts.count
+        record.hosts.append(
+          NetworkRecord.Host(host: host, port: port, refusal: refusal, firstAt: now))
+      }
       if let line { record.hosts[line].connections += 1 } else { record.connectionsBeyond += 1 }
       return line
     }
@@ -55,17 +48,10 @@ package final class EgressLedger: Sendable {
   }
 
   /// Milliseconds since 1970 by the system's clock.
-  package static func wallClock() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
-  }
+  package static func wallClock() -> Int64 { Int64(Date().timeIntervalSince1970 * 1_000) }
 
   /// The connections and refusals so far.
   package var record: NetworkRecord { state.withLock { $0.record } }
-
-  /// Whether the upload limit was exceeded; nothing can be sent any more.
-  package var isOverUpload: Bool { state.withLock { $0.isOver } }
 
   /// Ends every open connection of the attempt.
   package func closeConnections() {
@@ -78,16 +64,14 @@ package final class EgressLedger: Sendable {
   /// Records a refusal.
   /// - Parameter host: the requested host, in any form.
   func refused(_ host: some Sequence<UInt8>, port: Int, _ code: RefusalCode) {
-    let key = Key(host: PrintableHost.text(host), port: port, refusal: code)
     let time = now()
-    state.withLock { _ = $0.count(key, at: time) }
+    state.withLock { _ = $0.count(host, port, code, at: time) }
   }
 
   /// Records an allowed connection or plain HTTP request.
   func allowed(_ host: String, port: UInt16) -> Line {
-    let key = Key(host: PrintableHost.text(host.utf8), port: Int(port), refusal: nil)
     let time = now()
-    return state.withLock { $0.count(key, at: time) }
+    return state.withLock { $0.count(host.utf8, Int(port), nil, at: time) }
   }
 
   /// Counts bytes that are about to be sent.
@@ -111,8 +95,7 @@ package final class EgressLedger: Sendable {
       if !state.isOver {
         state.uploadLeft -= count
       } else {
-        let text = PrintableHost.text(host)
-        _ = state.count(Key(host: text, port: port, refusal: .uploadLimit), at: now())
+        _ = state.count(host, port, .uploadLimit, at: now())
       }
       return (!state.isOver, wasWithin)
     }
@@ -122,7 +105,6 @@ package final class EgressLedger: Sendable {
     return isWithin
   }
 
-  /// Counts received bytes.
   func received(_ count: Int, _ line: Line) {
     state.withLock { state in
       state.record.bytesDown += count

@@ -11,6 +11,12 @@ protocol SocketOwner: AnyObject {
   func closed(_ socket: EgressSocket)
 }
 
+/// The receiver of a connection's events after the head of a request.
+protocol Exchange: SocketOwner {
+  /// Called once it owns its sockets.
+  func start()
+}
+
 /// One of the two sockets of a connection: the agent's (inside) or the server's (outside). It reads
 /// only on request, which is the back-pressure.
 final class EgressSocket: ChannelInboundHandler {

@@ -92,8 +92,7 @@ final class FrontConnection: SocketOwner {
   func closed(_ socket: EgressSocket) { self.end() }
 
   private func readHead() {
-    let found = scanner.scan(buffer.readableBytesView)
-    switch found {
+    switch scanner.scan(buffer.readableBytesView) {
     case .fault(let fault): refuseHead(fault, .requestInvalid)
     case .more:
       if buffer.readableBytes > configuration.headBytesMax { refuseLongHead() }
@@ -129,22 +128,18 @@ final class FrontConnection: SocketOwner {
       throw HeadFault("this is a proxy: a request must name its host, as in http://HOST/PATH")
     case .tunnel(let host, let port):
       connect(host, port: port, isConnect: true) { [self] name, outside in
-        let tunnel = Tunnel(self, outside: outside, host: name, port: port, early: takeBuffer())
-        hand(to: tunnel, outside: outside)
-        tunnel.start()
+        Tunnel(self, outside: outside, host: name, port: port, early: takeBuffer())
       }
     case .absolute(let host, let port, let path):
       connect(host, port: port, isConnect: false) { [self] name, outside in
-        let exchange = PlainExchange(
+        PlainExchange(
           self, outside: outside, host: name, port: port, path: path, head: head,
           early: takeBuffer())
-        hand(to: exchange, outside: outside)
-        exchange.start()
       }
     }
   }
 
-  private func forward(_ head: RequestHead, by gateway: GatewayCore) throws(HeadFault) {
+  private func forward(_ head: RequestHead, by gateway: KeyGateway) throws(HeadFault) {
     guard case .origin(let path) = head.target else {
       throw HeadFault("this is a gateway to one server: write only a path, as in /v1/models")
     }
@@ -153,11 +148,8 @@ final class FrontConnection: SocketOwner {
         Array(gateway.upstream.host.utf8), gateway.upstream.port, .networkOff,
         "no attempt is running.")
     }
-    let exchange = GatewayExchange(
-      self, gateway: gateway, path: path, head: head, early: takeBuffer())
-    phase = .handedOver
-    inside.owner = exchange
-    exchange.start()
+    hand(
+      to: GatewayExchange(self, gateway: gateway, path: path, head: head, early: takeBuffer()))
   }
 
   private func takeBuffer() -> ByteBuffer {
@@ -165,10 +157,11 @@ final class FrontConnection: SocketOwner {
     return buffer
   }
 
-  private func hand(to owner: any SocketOwner, outside: EgressSocket) {
+  private func hand(to exchange: any Exchange, outside: EgressSocket? = nil) {
     phase = .handedOver
-    inside.owner = owner
-    outside.owner = owner
+    inside.owner = exchange
+    outside?.owner = exchange
+    exchange.start()
   }
 
   /// Takes the sockets back after an exchange that keeps the connection open.
@@ -182,9 +175,10 @@ final class FrontConnection: SocketOwner {
     if inside.isInputClosed { drain() } else { inside.read() }
   }
 
+  private typealias MakeExchange = (HostName, EgressSocket) -> any Exchange
+
   private func connect(
-    _ host: [UInt8], port: UInt16, isConnect: Bool,
-    _ then: @escaping (HostName, EgressSocket) -> Void
+    _ host: [UInt8], port: UInt16, isConnect: Bool, _ makeExchange: @escaping MakeExchange
   ) {
     phase = .connecting
     let name: HostName
@@ -194,9 +188,7 @@ final class FrontConnection: SocketOwner {
       return refuse(host, port, .hostInvalid, error.description)
     }
     let host = Array(name.text.utf8)
-    if case .refused(let code) = scope.policy.verdict(
-      host: name, port: port, isConnect: isConnect)
-    {
+    if let code = scope.policy.refusal(host: name, port: port, isConnect: isConnect) {
       let line = NetworkPolicy.line(allowing: name, port: port, isConnect: isConnect)
       return refuse(
         host, port, code, "no rule of the workflow allows it. To allow it, write there:\n\(line)")
@@ -210,13 +202,13 @@ final class FrontConnection: SocketOwner {
     loop.makeFutureWithTask { [resolver = core.resolver] in
       await resolver.addresses(of: name)
     }.assumeIsolated().whenSuccess { [self] addresses in
-      dial(name, addresses, port, then)
+      dial(name, addresses, port, makeExchange)
     }
   }
 
   private func dial(
     _ name: HostName, _ addresses: [IPAddress], _ port: UInt16,
-    _ then: @escaping (HostName, EgressSocket) -> Void
+    _ makeExchange: @escaping MakeExchange
   ) {
     guard case .connecting = phase, !inside.isClosed else { return }
     let host = Array(name.text.utf8)
@@ -226,9 +218,7 @@ final class FrontConnection: SocketOwner {
     case .addresses(let usable):
       let deadline = NIODeadline.now() + TimeAmount(configuration.connectTimeout)
       Dialer(loop: loop, port: port, deadline: deadline).connect(usable[...]).assumeIsolated()
-        .whenComplete { [self] result in
-          connected(result, name, port, then)
-        }
+        .whenComplete { [self] in connected($0, name, port, makeExchange) }
     }
   }
 
@@ -242,7 +232,7 @@ final class FrontConnection: SocketOwner {
 
   private func connected(
     _ result: Result<any Channel, any Error>, _ name: HostName, _ port: UInt16,
-    _ then: (HostName, EgressSocket) -> Void
+    _ makeExchange: MakeExchange
   ) {
     let channel = try? result.get()
     guard case .connecting = phase, !inside.isClosed else {
@@ -257,7 +247,7 @@ final class FrontConnection: SocketOwner {
         Array(name.text.utf8), port, .connectFailed, "no address accepts a connection.", status: 502
       )
     }
-    then(name, outside)
+    hand(to: makeExchange(name, outside), outside: outside)
   }
 
   // MARK: Refusals

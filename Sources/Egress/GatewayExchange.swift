@@ -4,10 +4,10 @@ import NetworkRules
 import Screening
 
 /// One request to a gateway. Bodies stream in both directions.
-final class GatewayExchange: SocketOwner {
+final class GatewayExchange: Exchange {
   private let front: FrontConnection
   private let inside: EgressSocket
-  private let gateway: GatewayCore
+  private let gateway: KeyGateway
   private let path: [UInt8]
   private let head: RequestHead
   private let ledger: EgressLedger
@@ -21,7 +21,7 @@ final class GatewayExchange: SocketOwner {
   private var isEnded = false
 
   init(
-    _ front: FrontConnection, gateway: GatewayCore, path: [UInt8], head: RequestHead,
+    _ front: FrontConnection, gateway: KeyGateway, path: [UInt8], head: RequestHead,
     early: ByteBuffer
   ) {
     self.front = front
@@ -61,8 +61,7 @@ final class GatewayExchange: SocketOwner {
       outgoing.body = .stream(source)
     }
     let response = GatewayResponse(
-      head: head, keeps: head.fields.keepsConnection(isHTTP11: head.isHTTP11), gateway: gateway,
-      ledger: ledger, line: line, channel: inside.channel)
+      head: head, gateway: gateway, ledger: ledger, line: line, channel: inside.channel)
     let core = front.core
     work = Task { [outgoing, loop = front.loop] in
       let outcome = await response.run(outgoing, core: core)
@@ -97,7 +96,7 @@ final class GatewayExchange: SocketOwner {
   private func passRequest() {
     guard let source, !body.isDone else { return }
     do throws(HeadFault) {
-      while case .data(let data)? = try body.next(&request) {
+      while let data = try body.next(&request) {
         guard send(data.readableBytes) else { return end() }
         if !source.write(Array(data.readableBytesView)) { isFull = true }
       }
@@ -181,8 +180,7 @@ struct GatewayResponse: Sendable {
   }
 
   let head: RequestHead
-  let keeps: Bool
-  let gateway: GatewayCore
+  let gateway: KeyGateway
   let ledger: EgressLedger
   let line: EgressLedger.Line
   let channel: any Channel
@@ -226,7 +224,8 @@ struct GatewayResponse: Sendable {
   private func pass(_ stream: HTTPStream) async -> Outcome {
     let isBodiless = head.method == "HEAD" || [204, 304].contains(stream.head.status)
     let isChunked = head.isHTTP11 && !isBodiless
-    let isKept = keeps && (isChunked || isBodiless)
+    let isKept =
+      head.fields.keepsConnection(isHTTP11: head.isHTTP11) && (isChunked || isBodiless)
     var mask = StreamMask(gateway.key)
     var isNoted = false
     /// Called before anything else is passed on: the response may break off, or the attempt end.
@@ -236,9 +235,7 @@ struct GatewayResponse: Sendable {
       ledger.refused(gateway.upstream.host.utf8, port: Int(gateway.upstream.port), .keyEchoed)
     }
     do {
-      var isEchoed = false
-      let head = responseHead(
-        stream.head, isChunked: isChunked, isKept: isKept, isEchoed: &isEchoed)
+      let (head, isEchoed) = responseHead(stream.head, isChunked: isChunked, isKept: isKept)
       note(isEchoed)
       try await channel.writeAndFlush(head)
       for try await piece in stream {
@@ -265,12 +262,13 @@ struct GatewayResponse: Sendable {
   }
 
   private func responseHead(
-    _ found: HTTPHead, isChunked: Bool, isKept: Bool, isEchoed: inout Bool
-  ) -> ByteBuffer {
+    _ found: HTTPHead, isChunked: Bool, isKept: Bool
+  ) -> (ByteBuffer, isEchoed: Bool) {
     let dropped: Set = [
       "connection", "keep-alive", "transfer-encoding", "content-length", "trailer", "upgrade",
       "proxy-connection", "proxy-authenticate", "alt-svc",
     ]
+    var isEchoed = false
     var text = ByteBuffer(string: "HTTP/1.1 \(found.status) Answer\r\n")
     for field in found.headers.fields where !dropped.contains(field.name.lowercased()) {
       if gateway.key.isFound(in: field.value) || gateway.key.isFound(in: field.name) {
@@ -283,16 +281,6 @@ struct GatewayResponse: Sendable {
     }
     if isChunked { text.writeString("Transfer-Encoding: chunked\r\n") }
     text.writeString("Connection: \(isKept ? "keep-alive" : "close")\r\n\r\n")
-    return text
-  }
-}
-
-extension BodyFraming {
-  /// In bytes; nil if it is not known.
-  var count: Int? {
-    switch self {
-    case .length(let count): count
-    case .chunked, .untilClose: nil
-    }
+    return (text, isEchoed)
   }
 }

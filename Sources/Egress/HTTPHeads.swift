@@ -55,7 +55,6 @@ struct HeadScanner {
   }
 }
 
-/// The fields of a head, in order.
 struct HTTPFields: Sendable {
   struct Field: Sendable {
     /// As it was written.
@@ -94,7 +93,6 @@ struct HTTPFields: Sendable {
     return Field(name: Array(name), key: key, value: Array(value))
   }
 
-  /// The values of all fields with this name.
   func values(_ key: String) -> [[UInt8]] { all.filter { $0.key == key }.map(\.value) }
 
   /// The elements of all list fields with this name, in lower case.
@@ -155,15 +153,18 @@ func isTokenByte(_ byte: UInt8) -> Bool {
 
 func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 
-/// The lines of a head, without its empty line.
-func lines(ofHead head: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
+/// The first line of a head, and its fields.
+func lines(
+  ofHead head: [UInt8]
+) throws(HeadFault) -> (first: ArraySlice<UInt8>, fields: ArraySlice<ArraySlice<UInt8>>) {
   var lines: [ArraySlice<UInt8>] = []
   var start = head.startIndex
   while let end = head[start...].firstIndex(of: 0x0d), end > start {
     lines.append(head[start..<end])
     start = end + 2
   }
-  return lines
+  guard let first = lines.first else { throw HeadFault("the head is empty") }
+  return (first, lines.dropFirst())
 }
 
 /// The head of a request, in HTTP/1.0 or 1.1.
@@ -186,9 +187,7 @@ struct RequestHead: Sendable {
 
   /// - Parameter head: with its empty line, as `HeadScanner` found it.
   init(parsing head: [UInt8]) throws(HeadFault) {
-    var all = lines(ofHead: head[...])
-    guard !all.isEmpty else { throw HeadFault("the head is empty") }
-    let first = all.removeFirst()
+    let (first, lines) = try lines(ofHead: head)
     let parts = first.split(separator: 0x20, omittingEmptySubsequences: false)
     guard parts.count == 3, first.allSatisfy({ (0x20...0x7e).contains($0) }) else {
       throw HeadFault("the request line is not METHOD TARGET HTTP/1.1")
@@ -204,7 +203,7 @@ struct RequestHead: Sendable {
       throw HeadFault("the method is not a token")
     }
     method = String(decoding: parts[0], as: UTF8.self)
-    fields = try HTTPFields(all)
+    fields = try HTTPFields(lines)
     guard fields.values("host").count <= 1 else {
       throw HeadFault("the head has several Host fields")
     }
@@ -259,20 +258,16 @@ struct RequestHead: Sendable {
   }
 }
 
-/// The head of a response.
 struct ResponseHead: Sendable {
   var status: Int
   var reason: [UInt8]
-  var isHTTP11: Bool
   var fields: HTTPFields
   var framing: BodyFraming
 
   /// - Parameter method: of the request: a response to HEAD has no body.
   init(parsing head: [UInt8], method: String) throws(HeadFault) {
-    var all = lines(ofHead: head[...])
-    guard !all.isEmpty else { throw HeadFault("the head is empty") }
-    let first = all.removeFirst()
-    isHTTP11 = first.starts(with: "HTTP/1.1 ".utf8)
+    let (first, lines) = try lines(ofHead: head)
+    let isHTTP11 = first.starts(with: "HTTP/1.1 ".utf8)
     let digits = first.dropFirst(9).prefix(3)
     let rest = first.dropFirst(12)
     guard isHTTP11 || first.starts(with: "HTTP/1.0 ".utf8), digits.count == 3,
@@ -281,7 +276,7 @@ struct ResponseHead: Sendable {
     else { throw HeadFault("the status line is not HTTP/1.1 STATUS") }
     self.status = status
     reason = Array(rest.dropFirst())
-    fields = try HTTPFields(all)
+    fields = try HTTPFields(lines)
     framing = try fields.framing(isRequest: false, isHTTP11: isHTTP11)
     if method == "HEAD" || status == 204 || status == 304 || status < 200 { framing = .length(0) }
   }

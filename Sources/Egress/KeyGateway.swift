@@ -1,7 +1,4 @@
 import HTTPClient
-import Logging
-import NIOCore
-import NIOPosix
 import NetworkRules
 import Screening
 
@@ -80,52 +77,19 @@ package struct GatewayUpstream: Sendable {
   }
 }
 
-/// The state that all exchanges of a gateway share.
-struct GatewayCore: Sendable {
+/// The one server of a gateway, and the search for its key in responses.
+package struct KeyGateway: Sendable {
   let upstream: GatewayUpstream
   let client: HTTPClient
-  /// Finds the key in responses.
   let key: SecretSearch
-}
 
-/// Serves plain HTTP on a loopback of a sandbox and forwards every request to one server outside,
-/// with a key that the sandbox never sees. Refuses everything until `use` is called.
-package final class KeyGateway: Sendable {
-  private let front: EgressFront
-
-  /// - Parameters:
-  ///   - client: with the operator's proxy and authorities.
-  ///   - resolver: for checking whether the upstream is AIPM itself.
-  package init(
-    upstream: GatewayUpstream, client: HTTPClient,
-    configuration: EgressConfiguration = EgressConfiguration(),
-    resolver: any NameResolver = SystemResolver(), logger: Logger,
-    group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
-  ) {
-    let core = ProxyCore(
-      configuration: configuration, resolver: resolver,
-      destinations: DestinationRules(
-        permitted: configuration.permitted, own: configuration.own),
-      logger: logger,
-      gateway: GatewayCore(
-        upstream: upstream, client: client,
-        key: SecretSearch(
-          values: upstream.credential.map { [$0.secret] } ?? [], shapes: false, purpose: .masking)))
-    front = EgressFront(core, group)
+  /// - Parameter client: with the operator's proxy and authorities.
+  package init(upstream: GatewayUpstream, client: HTTPClient) {
+    self.upstream = upstream
+    self.client = client
+    key = SecretSearch(
+      values: upstream.credential.map { [$0.secret] } ?? [], shapes: false, purpose: .masking)
   }
-
-  /// Switches to another attempt. Connections of the previous one are ended.
-  package func use(for ledger: EgressLedger) {
-    front.use(AttemptScope(policy: NetworkPolicy(.host), ledger: ledger))
-  }
-
-  /// See `EgressProxy.serve`.
-  package func serve(listener: CInt) async throws(EgressFault) {
-    try await front.serve(listener)
-  }
-
-  /// Ends every connection and stops listening, for good.
-  package func close() async { await front.close() }
 }
 
 extension ArraySlice<UInt8> {

@@ -3,7 +3,7 @@ import NetworkRules
 
 /// One plain HTTP request, forwarded over its own connection, and its response. Both are
 /// serialized again, so that both sides parse the same message.
-final class PlainExchange: SocketOwner {
+final class PlainExchange: Exchange {
   private let front: FrontConnection
   private let inside: EgressSocket
   private let outside: EgressSocket
@@ -86,7 +86,7 @@ final class PlainExchange: SocketOwner {
   private func passRequest() {
     guard !requestBody.isDone else { return }
     do throws(HeadFault) {
-      while case .data(let data)? = try requestBody.next(&request) {
+      while let data = try requestBody.next(&request) {
         guard sendOut(head.framing == .chunked ? data.chunk() : data) else { return }
       }
       if requestBody.isDone, head.framing == .chunked { _ = sendOut(.lastChunk) }
@@ -104,7 +104,7 @@ final class PlainExchange: SocketOwner {
       while responseBody == nil {
         guard try passResponseHead() else { return }
       }
-      while case .data(let data)? = try responseBody?.next(&response) {
+      while let data = try responseBody?.next(&response) {
         inside.write(isChunkedInside ? data.chunk() : data)
       }
       if responseBody?.isDone == true { finish() }
@@ -140,10 +140,10 @@ final class PlainExchange: SocketOwner {
 
   private func responseHead(_ found: ResponseHead) -> ByteBuffer {
     // Without a length, HTTP/1.1 uses chunks, and HTTP/1.0 the end of the connection.
-    isChunkedInside = head.isHTTP11 && found.framing.hasNoLength
+    let hasLength = found.framing.count != nil
+    isChunkedInside = head.isHTTP11 && !hasLength
     keepsInside =
-      head.fields.keepsConnection(isHTTP11: head.isHTTP11)
-      && (isChunkedInside || !found.framing.hasNoLength)
+      head.fields.keepsConnection(isHTTP11: head.isHTTP11) && (isChunkedInside || hasLength)
     var text = ByteBuffer(string: "HTTP/1.1 \(found.status) ")
     text.writeBytes(found.reason)
     text.writeString("\r\n")
@@ -155,8 +155,7 @@ final class PlainExchange: SocketOwner {
       text.writeString("Content-Length: ")
       text.writeBytes(length)
       text.writeString("\r\n")
-    } else if !found.framing.hasNoLength, head.method != "HEAD", ![204, 304].contains(found.status)
-    {
+    } else if hasLength, head.method != "HEAD", ![204, 304].contains(found.status) {
       text.writeString("Content-Length: 0\r\n")
     }
     text.writeString("Connection: \(keepsInside ? "keep-alive" : "close")\r\n\r\n")
@@ -243,15 +242,6 @@ final class PlainExchange: SocketOwner {
     outside.owner = nil
     outside.close()
     front.end()
-  }
-}
-
-extension BodyFraming {
-  var hasNoLength: Bool {
-    switch self {
-    case .length: false
-    case .chunked, .untilClose: true
-    }
   }
 }
 

@@ -103,15 +103,8 @@ extension IPAddress {
 
   /// The addresses of this machine's interfaces.
   static func ofThisMachine() -> Set<IPAddress> {
-    var list: UnsafeMutablePointer<ifaddrs>?
-    guard getifaddrs(&list) == 0 else { return [] }
-    defer { freeifaddrs(list) }
-    var found: Set<IPAddress> = []
-    var next = list
-    while let entry = next {
-      if let address = IPAddress(entry.pointee.ifa_addr) { found.insert(address.unmapped) }
-      next = entry.pointee.ifa_next
-    }
-    return found
+    let devices = (try? System.enumerateDevices()) ?? []
+    return Set(
+      devices.compactMap { $0.address?.ipAddress.flatMap { IPAddress($0)?.unmapped } })
   }
 }

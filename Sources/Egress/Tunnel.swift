@@ -4,7 +4,7 @@ import NetworkRules
 /// An allowed CONNECT. Before any bytes of the agent are forwarded, the first ones are inspected:
 /// on port 443 they must be a TLS hello for the requested host. On another port, which a rule
 /// names, they may be anything, but a TLS hello must have the right name.
-final class Tunnel: SocketOwner {
+final class Tunnel: Exchange {
   private let front: FrontConnection
   private let inside: EgressSocket
   private let outside: EgressSocket

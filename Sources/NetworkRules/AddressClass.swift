@@ -35,9 +35,6 @@ extension IPAddress {
     }
   }
 
-  /// Whether the address is globally reachable.
-  package var isPublic: Bool { addressClass == .public }
-
   /// Whether a proxy may connect to it.
   /// - Parameter ranges: private ranges that an operator permits. They never permit multicast,
   ///   broadcast or unspecified addresses. They permit a metadata service only if a range is that
@@ -89,6 +86,7 @@ extension IPAddress {
     func isIn(_ network: UInt64, _ length: UInt64) -> Bool {
       (high ^ network) >> (64 - length) == 0
     }
+    func hasMetadata(_ network: UInt64) -> Bool { high == network && low == 0x254 }
     let last = UInt32(truncatingIfNeeded: low)
     if high == 0 {
       if low == 0 { return .unspecified }
@@ -103,38 +101,24 @@ extension IPAddress {
     if isIn(0xfe80 << 48, 10) { return .linkLocal }
     if isIn(0xfec0 << 48, 10) { return .siteLocal }
     if isIn(0xff00 << 48, 8) { return .multicast }
-    if isMetadata(high, low) { return .metadata }
+    // AWS's `fd00:ec2::254` (253 and 123 serve DNS and NTP), GCP's `fd20:ce::254`.
+    if hasMetadata(0xfd00_0ec2 << 32) || hasMetadata(0xfd20_00ce << 32) { return .metadata }
     if isIn(0xfc00 << 48, 7) { return .uniqueLocal }
     // Only 2000::/3 is assigned.
     guard isIn(0x2000 << 48, 3) else { return .reserved }
-    return classOfGlobal(high, low)
-  }
-
-  private static func classOfGlobal(_ high: UInt64, _ low: UInt64) -> AddressClass {
-    func isIn(_ network: UInt64, _ length: UInt64) -> Bool {
-      (high ^ network) >> (64 - length) == 0
-    }
     // 6to4 (RFC 3056): the address of the relay follows the prefix.
     if isIn(0x2002 << 48, 16) { return classOfV4(UInt32(truncatingIfNeeded: high >> 16)) }
     if isIn(0x2001_0000 << 32, 32) {
       // Teredo (RFC 4380): the server's address, and the client's with its bits inverted.
       let server = classOfV4(UInt32(truncatingIfNeeded: high))
-      return server == .public ? classOfV4(~UInt32(truncatingIfNeeded: low)).orReserved : server
+      return server == .public ? classOfV4(~last).orReserved : server
     }
     if isIn(0x2001_0db8 << 32, 32) || isIn(0x3fff << 48, 20) { return .documentation }
     if isIn(0x2001_0002 << 32, 48) { return .benchmarking }
     // Protocol assignments, including ORCHID.
     if isIn(0x2001 << 48, 23) { return .reserved }
     // ISATAP (RFC 5214): with any prefix, such a host forwards to the embedded address.
-    if low >> 32 & 0xfdff_ffff == 0x0000_5efe {
-      return classOfV4(UInt32(truncatingIfNeeded: low))
-    }
-    return .public
-  }
-
-  /// AWS's `fd00:ec2::254` (253 and 123 serve DNS and NTP), GCP's `fd20:ce::254`.
-  private static func isMetadata(_ high: UInt64, _ low: UInt64) -> Bool {
-    (high == 0xfd00_0ec2 << 32 || high == 0xfd20_00ce << 32) && low == 0x254
+    return low >> 32 & 0xfdff_ffff == 0x0000_5efe ? classOfV4(last) : .public
   }
 }
 

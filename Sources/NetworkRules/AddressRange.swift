@@ -21,7 +21,7 @@ package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
     let bits = address.bitCount
     var length = bits
     if parts.count == 2 {
-      guard let number = Self.number(parts[1]), number <= bits else {
+      guard let number = decimal(parts[1], atMost: bits) else {
         throw NetworkFault("\(shown) has no length from 0 to \(bits) after its slash", form)
       }
       length = number
@@ -46,13 +46,6 @@ package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
 
   /// The notation that `init(parsing:)` reads.
   package var description: String { isSingle ? "\(base)" : "\(base)/\(prefixLength)" }
-
-  private static func number(_ digits: Substring.UTF8View) -> Int? {
-    guard (1...3).contains(digits.count), digits.count == 1 || digits.first != UInt8(ascii: "0"),
-      digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
-    else { return nil }
-    return Int(Substring(digits))
-  }
 }
 
 extension IPAddress {

@@ -42,14 +42,13 @@ package struct HostName: Hashable, Sendable, Comparable, CustomStringConvertible
   /// (reserved by ICANN in 2024), and names that routers and companies use by custom. Such a name
   /// is reached only if a rule names it.
   package var isSpecial: Bool {
-    let labels = text.utf8.split(separator: UInt8(ascii: "."))
-    guard let top = labels.last else { return true }
-    if Self.specialTops.contains(where: { $0.utf8.elementsEqual(top) }) { return true }
-    // home.arpa, in-addr.arpa, ip6.arpa: no name below .arpa is a server.
-    return "arpa".utf8.elementsEqual(top)
+    guard let top = text.utf8.split(separator: UInt8(ascii: ".")).last else { return true }
+    return Self.specialTops.contains { $0.utf8.elementsEqual(top) }
   }
 
   private static let specialTops = [
+    // home.arpa, in-addr.arpa, ip6.arpa: no name below .arpa is a server.
+    "arpa",
     "localhost", "local", "internal", "localdomain", "invalid", "test", "example", "onion", "alt",
     "lan", "home", "corp", "mail", "intranet", "private",
   ]
@@ -99,12 +98,7 @@ package struct HostName: Hashable, Sendable, Comparable, CustomStringConvertible
   }
 
   private static func isNameByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
-      UInt8(ascii: "-"), UInt8(ascii: "."):
-      true
-    default: false
-    }
+    "abcdefghijklmnopqrstuvwxyz0123456789-.".utf8.contains(byte)
   }
 
   /// Whether inet_aton(3) or a browser could read the last label as a number, and so the name as an

@@ -15,6 +15,29 @@ package struct HostRule: Hashable, Sendable, Comparable, CustomStringConvertible
     case only(UInt16)
     /// Only plain requests, on one port.
     case plain(UInt16)
+
+    func contain(_ port: UInt16, isConnect: Bool) -> Bool {
+      switch self {
+      case .standard: port == 443 || (port == 80 && !isConnect)
+      case .only(let own): port == own
+      case .plain(let own): port == own && !isConnect
+      }
+    }
+
+    func intersection(_ other: Self) -> Self? {
+      switch (self, other) {
+      case (.standard, .standard): .standard
+      case (.standard, .only(443)), (.only(443), .standard): .only(443)
+      case (.standard, .only(80)), (.only(80), .standard): .plain(80)
+      case (.standard, .only), (.only, .standard): nil
+      case (.standard, .plain(let port)), (.plain(let port), .standard):
+        port == 80 || port == 443 ? .plain(port) : nil
+      case (.only(let a), .only(let b)): a == b ? .only(a) : nil
+      case (.only(let a), .plain(let b)), (.plain(let a), .only(let b)),
+        (.plain(let a), .plain(let b)):
+        a == b ? .plain(a) : nil
+      }
+    }
   }
 
   package let name: HostName
@@ -85,13 +108,7 @@ package struct HostRule: Hashable, Sendable, Comparable, CustomStringConvertible
 
   /// A port in decimal digits without a leading zero; nil for 0 and above 65535.
   package static func port(_ digits: some Collection<UInt8>) -> UInt16? {
-    guard (1...5).contains(digits.count), digits.first != UInt8(ascii: "0") else { return nil }
-    var number: UInt32 = 0
-    for byte in digits {
-      guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
-      number = number * 10 + UInt32(byte - UInt8(ascii: "0"))
-    }
-    return UInt16(exactly: number)
+    decimal(digits, atMost: 65_535).flatMap { $0 == 0 ? nil : UInt16($0) }
   }
 
   /// As written in a workflow; `init(parsing:)` reads it back.
@@ -147,31 +164,6 @@ package struct HostRule: Hashable, Sendable, Comparable, CustomStringConvertible
     guard labels.count == 2, labels[1].utf8.count == 2 else { return false }
     return ["ac", "co", "com", "edu", "gob", "gov", "ltd", "mil", "ne", "net", "or", "org", "plc"]
       .contains { $0 == labels[0] }
-  }
-}
-
-extension HostRule.Ports {
-  func contain(_ port: UInt16, isConnect: Bool) -> Bool {
-    switch self {
-    case .standard: port == 443 || (port == 80 && !isConnect)
-    case .only(let own): port == own
-    case .plain(let own): port == own && !isConnect
-    }
-  }
-
-  func intersection(_ other: Self) -> Self? {
-    switch (self, other) {
-    case (.standard, .standard): .standard
-    case (.standard, .only(443)), (.only(443), .standard): .only(443)
-    case (.standard, .only(80)), (.only(80), .standard): .plain(80)
-    case (.standard, .only), (.only, .standard): nil
-    case (.standard, .plain(let port)), (.plain(let port), .standard):
-      port == 80 || port == 443 ? .plain(port) : nil
-    case (.only(let a), .only(let b)): a == b ? .only(a) : nil
-    case (.only(let a), .plain(let b)), (.plain(let a), .only(let b)),
-      (.plain(let a), .plain(let b)):
-      a == b ? .plain(a) : nil
-    }
   }
 }
 

@@ -10,6 +10,15 @@ package struct NetworkPolicy: Equatable, Sendable {
     case publicHosts(also: [HostRule] = [])
     /// The machine's own network, without namespace and proxy.
     case host
+
+    fileprivate var name: String {
+      switch self {
+      case .none: "none"
+      case .hosts: "hosts"
+      case .publicHosts: "public"
+      case .host: "host"
+      }
+    }
   }
 
   /// The upload limit of a policy without one: 20 MiB.
@@ -95,29 +104,21 @@ package struct NetworkPolicy: Equatable, Sendable {
     return try? HostRule(rule.name, isWildcard: rule.isWildcard, ports: ports)
   }
 
-  // MARK: Verdicts
+  // MARK: Refusals
 
-  /// Whether a connection is allowed, before the host's address is resolved.
-  package enum Verdict: Equatable, Sendable {
-    case allowed
-    case refused(RefusalCode)
-  }
-
-  /// The verdict on one connection or request. `IPAddress.isReachable` checks addresses.
+  /// Why a connection or request is refused before the host's address is resolved; nil if it is
+  /// allowed. `IPAddress.isReachable` checks addresses.
   /// - Parameter isConnect: true for a tunnel, false for a plain HTTP request.
-  package func verdict(host: HostName, port: UInt16, isConnect: Bool) -> Verdict {
-    if rules.contains(where: { $0.allows(host, port: port, isConnect: isConnect) }) {
-      return .allowed
-    }
+  package func refusal(host: HostName, port: UInt16, isConnect: Bool) -> RefusalCode? {
+    if rules.contains(where: { $0.allows(host, port: port, isConnect: isConnect) }) { return nil }
     switch mode {
-    case .none: return .refused(.networkOff)
-    case .host: return .allowed
+    case .none: return .networkOff
+    case .host: return nil
     case .hosts(let rules):
-      return .refused(rules.contains { $0.matches(host) } ? .portUnlisted : .hostUnlisted)
+      return rules.contains { $0.matches(host) } ? .portUnlisted : .hostUnlisted
     case .publicHosts:
-      if host.isSpecial { return .refused(.hostSpecial) }
-      let isOpen = HostRule.Ports.standard.contain(port, isConnect: isConnect)
-      return isOpen ? .allowed : .refused(.portUnlisted)
+      if host.isSpecial { return .hostSpecial }
+      return HostRule.Ports.standard.contain(port, isConnect: isConnect) ? nil : .portUnlisted
     }
   }
 
@@ -152,13 +153,8 @@ extension NetworkPolicy: Codable {
         "a list of \(rules.count) hosts is too long", "write at most \(Self.rulesMax)")
     }
     let name = try container.decode(String.self, forKey: .mode)
-    let mode: Mode
-    switch name {
-    case "none": mode = .none
-    case "hosts": mode = .hosts(rules)
-    case "public": mode = .publicHosts(also: rules)
-    case "host": mode = .host
-    default:
+    let modes: [Mode] = [.none, .hosts(rules), .publicHosts(also: rules), .host]
+    guard let mode = modes.first(where: { $0.name == name }) else {
       throw NetworkFault(
         "\"\(PrintableHost.text(name.utf8))\" is not a mode of a network",
         "write none, hosts, public or host")
@@ -169,14 +165,7 @@ extension NetworkPolicy: Codable {
   /// Leaves out an empty list and a default limit.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: Key.self)
-    let name =
-      switch mode {
-      case .none: "none"
-      case .hosts: "hosts"
-      case .publicHosts: "public"
-      case .host: "host"
-      }
-    try container.encode(name, forKey: .mode)
+    try container.encode(mode.name, forKey: .mode)
     if !rules.isEmpty { try container.encode(rules, forKey: .allow) }
     try container.encodeIfPresent(uploadBytesStated, forKey: .upload)
   }

@@ -10,7 +10,7 @@
 // programs could read differently (NUL, a trailing dot, numbers that are addresses, bytes beyond
 // ASCII) are refused. Narrowing never widens: whatever `a.narrowed(by: b)` allows, both allow. An
 // address is public only if it is in a globally reachable range and an address that it embeds is
-// public too. The module imports nothing: it has no clock, no resolver and no randomness. The
+// public too. The module has no clock, no resolver and no randomness. The
 // texts of rules, modes and refusal codes are stable.
 //
 // Failures: a parser throws `NetworkFault`, which says what is wrong and what to write instead. All
@@ -46,6 +46,15 @@ package enum PrintableHost {
   package static func isPrintable(_ text: String) -> Bool {
     text.utf8.count <= bytesMax && text.utf8.allSatisfy { (0x21...0x7e).contains($0) }
   }
+}
+
+/// A number in decimal digits without leading zeros; nil if it is another text or too large.
+func decimal(_ digits: some Collection<UInt8>, atMost limit: Int) -> Int? {
+  guard (1...9).contains(digits.count), digits.count == 1 || digits.first != UInt8(ascii: "0"),
+    digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+  else { return nil }
+  let number = digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
+  return number <= limit ? number : nil
 }
 
 /// Why a connection or a request was refused. The raw values are in records, on pages and in

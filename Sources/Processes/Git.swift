@@ -32,6 +32,14 @@ package struct GitFault: Error, Equatable, CustomStringConvertible {
     self.cause = cause
   }
 
+  /// Of a git that ran to its end. The message is masked.
+  package init(_ operation: String, _ result: ProcessResult, secrets: [String] = []) {
+    self.init(
+      operation: operation, exitCode: result.exitCode,
+      standardError: Credentials.masked(result.errorText, secrets: secrets),
+      isOutOfCPUTime: result.isOutOfCPUTime)
+  }
+
   package var description: String {
     if let cause { return "git \(operation): \(cause)" }
     let ended = exitCode.map { "exit \($0)" } ?? "ended by a signal"
@@ -89,10 +97,7 @@ package enum Git {
   ///   - arguments: the subcommand and its arguments.
   ///   - accepting: exit codes that are results, such as 1 of `merge-base --is-ancestor`.
   ///   - outputLimit: the limit of standard output in bytes; more is an error.
-  ///   - diesWithParent: see `Command`.
-  ///   - memoryBytesMax: see `Command`.
-  ///   - fileBytesMax: see `Command`.
-  ///   - cpuSecondsMax: see `Command`.
+  ///   - diesWithParent: as the other limits, see `Command`.
   /// - Throws: `GitFault` on any other exit code, at a limit, and if git cannot be run.
   @discardableResult
   package static func run(
@@ -109,8 +114,8 @@ package enum Git {
       "git", arguments,
       environment: environment(
         gitDirectory: gitDirectory, workTree: workTree, extra: extraEnvironment, config: config),
-      workingDirectory: workingDirectory, input: input, timeout: timeout, outputLimit: outputLimit)
-    command.diesWithParent = diesWithParent
+      workingDirectory: workingDirectory, input: input, timeout: timeout, outputLimit: outputLimit,
+      diesWithParent: diesWithParent)
     command.memoryBytesMax = memoryBytesMax
     command.fileBytesMax = fileBytesMax
     command.cpuSecondsMax = cpuSecondsMax
@@ -119,24 +124,20 @@ package enum Git {
       throw GitFault(
         operation: operation, exitCode: nil, standardError: masked(error, secrets), cause: error)
     }
-    // Masked only if it is used: masking takes longer than many a git command.
-    func message() -> String { Credentials.masked(result.errorText, secrets: secrets) }
-    switch result.exit {
-    case .exited(let code) where accepting.contains(code):
-      guard result.standardOutput.count < outputLimit || !result.truncated else {
-        throw GitFault(
-          operation: operation, exitCode: code,
-          standardError: "the output is longer than \(outputLimit) bytes", cause: nil,
-          isOverflow: true)
-      }
-      return result
-    case .exited(let code):
-      throw GitFault(operation: operation, exitCode: code, standardError: message(), cause: nil)
-    case .signalled:
-      throw GitFault(
-        operation: operation, exitCode: nil, standardError: message(), cause: nil,
-        isOutOfCPUTime: result.isOutOfCPUTime)
+    guard let code = result.exitCode, accepting.contains(code) else {
+      throw GitFault(operation, result, secrets: secrets)
     }
+    guard result.standardOutput.count < outputLimit || !result.truncated else {
+      throw GitFault(
+        operation: operation, exitCode: code,
+        standardError: "the output is longer than \(outputLimit) bytes", isOverflow: true)
+    }
+    return result
+  }
+
+  /// Whether a text is the whole name of an object: 40 hexadecimal digits in lowercase.
+  package static func isObjectName(_ text: some Collection<UInt8>) -> Bool {
+    text.count == 40 && text.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
   }
 
   static func operation(_ arguments: [String]) -> String {

@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import Glibc
+import SystemCalls
 
 /// When cached repositories are evicted.
 package struct CacheLimits: Equatable, Sendable {
@@ -22,12 +23,6 @@ package struct CachedRepository: Equatable, Sendable {
   /// The time since it was last used.
   package var idle: Duration
   package var bytes: Int
-
-  package init(path: String, idle: Duration, bytes: Int) {
-    self.path = path
-    self.idle = idle
-    self.bytes = bytes
-  }
 }
 
 /// Maintenance of bare repositories that can be fetched again.
@@ -56,11 +51,9 @@ package enum GitCache {
 
   /// Records a use now.
   package static func touch(_ repository: String) {
-    let path = "\(repository)/\(mark)"
-    let file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
-    guard file >= 0 else { return }
-    futimens(file, nil)
-    close(file)
+    if let file = try? OpenFile("\(repository)/\(mark)", O_WRONLY | O_CREAT) {
+      futimens(file.descriptor, nil)
+    }
   }
 
   /// The repositories `ROOT/OWNER/NAME.git`, whose owners may be paths of folders.

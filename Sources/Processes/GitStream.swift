@@ -23,12 +23,11 @@ extension Git {
     diesWithParent: Bool = false, into state: State,
     _ take: @escaping @Sendable (inout State, [UInt8]) -> Bool
   ) async throws(GitFault) -> State {
-    var command = Command(
+    let command = Command(
       "git", arguments,
       environment: environment(
         gitDirectory: gitDirectory, extra: extraEnvironment, config: config),
-      timeout: timeout, outputLimit: 1 << 16)
-    command.diesWithParent = diesWithParent
+      timeout: timeout, outputLimit: 1 << 16, diesWithParent: diesWithParent)
     let operation = operation(arguments)
     let ended: (value: Result<State, any Error>, result: ProcessResult)
     do {
@@ -56,17 +55,8 @@ extension Git {
         operation: operation, exitCode: nil, standardError: "",
         cause: .broken(executable: "git", reason: "\(error)"))
     case .success(let state):
-      switch ended.result.exit {
-      case .exited(0): return state
-      case .exited(let code):
-        throw GitFault(
-          operation: operation, exitCode: code,
-          standardError: Credentials.masked(ended.result.errorText))
-      case .signalled:
-        throw GitFault(
-          operation: operation, exitCode: nil,
-          standardError: Credentials.masked(ended.result.errorText))
-      }
+      guard ended.result.succeeded else { throw GitFault(operation, ended.result) }
+      return state
     }
   }
 
@@ -115,9 +105,7 @@ extension Git {
 
 /// A part of a blob.
 package enum BlobPart: Sendable {
-  /// The next bytes.
   case piece(ArraySlice<UInt8>)
-  /// The end of the blob.
   case end
 }
 

@@ -43,7 +43,7 @@ package struct Command: Sendable {
   package var outputLimit: Int
   /// Has the kernel kill the program when this process dies, by `setpriv` of util-linux. This does
   /// not include the program's child processes.
-  package var diesWithParent = false
+  package var diesWithParent: Bool
   /// The memory limit of each process in bytes (RLIMIT_DATA, setrlimit(2)), set by `prlimit` of
   /// util-linux; nil for no limit.
   package var memoryBytesMax: Int?
@@ -61,7 +61,8 @@ package struct Command: Sendable {
   package init(
     _ executable: String, _ arguments: [String] = [],
     environment: [String: String] = Command.baseEnvironment, workingDirectory: String? = nil,
-    input: Input = .none, timeout: Duration, outputLimit: Int = 16 << 20
+    input: Input = .none, timeout: Duration, outputLimit: Int = 16 << 20,
+    diesWithParent: Bool = false
   ) {
     self.executable = executable
     self.arguments = arguments
@@ -70,6 +71,7 @@ package struct Command: Sendable {
     self.input = input
     self.timeout = timeout
     self.outputLimit = outputLimit
+    self.diesWithParent = diesWithParent
   }
 }
 
@@ -90,6 +92,8 @@ package struct ProcessResult: Sendable, Equatable {
   package var truncated: Bool
 
   package var succeeded: Bool { exit == .exited(0) }
+  /// nil if a signal ended the program.
+  package var exitCode: Int32? { if case .exited(let code) = exit { code } else { nil } }
   /// Standard output as text; invalid UTF-8 is replaced.
   package var outputText: String { String(decoding: standardOutput, as: UTF8.self) }
   /// Standard error as text; invalid UTF-8 is replaced.

@@ -1,6 +1,7 @@
 // The three ways to run a command: with collected output, with streamed output, and interactively.
 
-import SystemPackage
+import Glibc
+import SystemCalls
 
 extension Command {
   /// Runs the program to its end and returns its output.
@@ -9,20 +10,22 @@ extension Command {
   package func run(onStart: (@Sendable (Int32) -> Void)? = nil) async throws(ProcessFault)
     -> ProcessResult
   {
-    let supervision = Supervision(self, lingering: nil, onStart: onStart, onError: nil) {
-      input, output in
+    let supervision = Supervision(self, onStart: onStart) { input, output in
       try await feeding(input) {
-        var head = Head(limit: outputLimit)
-        for try await chunk in output { head.append(chunk) }
+        var head: (bytes: [UInt8], truncated: Bool) = ([], false)
+        for try await chunk in output {
+          let room = outputLimit - head.bytes.count
+          head.bytes += chunk.prefix(room)
+          if chunk.count > room { head.truncated = true }
+        }
         return head
       }
     }
-    let outcome = try await supervision.run()
-    let head = try value(of: outcome.value)
-    let tail = supervision.standardError
-    return ProcessResult(
-      exit: outcome.exit, standardOutput: head.bytes, standardError: tail.bytes,
-      truncated: head.truncated || tail.truncated)
+    var (outcome, result) = try await supervision.run()
+    let head = try value(of: outcome)
+    result.standardOutput = head.bytes
+    result.truncated = result.truncated || head.truncated
+    return result
   }
 
   /// Runs the program and streams its output; the program is blocked while the consumer is busy.
@@ -33,17 +36,15 @@ extension Command {
     onOutput: @escaping @Sendable (OutputChannel, [UInt8]) async -> Void
   ) async throws(ProcessFault) -> ProcessResult {
     let supervision = Supervision(
-      self, lingering: nil, onStart: onStart, onError: { await onOutput(.error, $0) }
+      self, onStart: onStart, onError: { await onOutput(.error, $0) }
     ) { input, output in
       try await feeding(input) {
         for try await chunk in output { await onOutput(.output, chunk) }
       }
     }
-    let outcome = try await supervision.run()
-    try value(of: outcome.value)
-    let tail = supervision.standardError
-    return ProcessResult(
-      exit: outcome.exit, standardOutput: [], standardError: tail.bytes, truncated: tail.truncated)
+    let (outcome, result) = try await supervision.run()
+    try value(of: outcome)
+    return result
   }
 
   /// Runs the program and lets `body` write to it and read from it, as for CGI and persistent
@@ -55,13 +56,9 @@ extension Command {
     onError: (@Sendable ([UInt8]) async -> Void)? = nil,
     _ body: @escaping @Sendable (ProcessInput, ProcessOutput) async throws -> Value
   ) async throws(ProcessFault) -> (value: Result<Value, any Error>, result: ProcessResult) {
-    let supervision = Supervision(
-      self, lingering: grace, onStart: onStart, onError: onError, body: body)
-    let outcome = try await supervision.run()
-    let tail = supervision.standardError
-    let result = ProcessResult(
-      exit: outcome.exit, standardOutput: [], standardError: tail.bytes, truncated: tail.truncated)
-    return (outcome.value, result)
+    try await Supervision(
+      self, lingering: grace, onStart: onStart, onError: onError, body: body
+    ).run()
   }
 
   @discardableResult
@@ -95,23 +92,18 @@ extension Command {
     case .none: break
     case .bytes(let bytes): _ = await input.write(bytes)
     case .file(let path):
-      do {
-        let file = try FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec)
-        defer { try? file.close() }
-        try await feed(input, from: file)
-      } catch let error as Errno {
-        throw ProcessFault.broken(executable: executable, reason: "\(path): \(error)")
+      do throws(FileFault) {
+        let file = try OpenFile(path, O_RDONLY)
+        var offset = 0
+        while true {
+          let chunk = try file.read(from: offset, atMost: 1 << 16)
+          guard !chunk.isEmpty, await input.write(chunk) else { break }
+          offset += chunk.count
+        }
+      } catch {
+        throw ProcessFault.broken(executable: executable, reason: "\(path): \(error.reason)")
       }
     }
     await input.finish()
-  }
-
-  private func feed(_ input: ProcessInput, from file: FileDescriptor) async throws {
-    while true {
-      let chunk = try [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, count in
-        count = try file.read(into: UnsafeMutableRawBufferPointer(buffer))
-      }
-      guard !chunk.isEmpty, await input.write(chunk) else { return }
-    }
   }
 }

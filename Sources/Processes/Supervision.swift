@@ -24,27 +24,8 @@ package struct ProcessInput: Sendable {
 /// A running program's standard output, chunk by chunk, without reading ahead of the consumer. It
 /// ends with the program, even if a child process of the program keeps the pipe open. Can be
 /// iterated once.
-package struct ProcessOutput: AsyncSequence, Sendable {
-  let base: SubprocessOutputSequence
+package typealias ProcessOutput = AsyncMapSequence<SubprocessOutputSequence, [UInt8]>
 
-  /// Reads the chunks as they come.
-  package struct AsyncIterator: AsyncIteratorProtocol {
-    var base: SubprocessOutputSequence.Iterator
-
-    /// The next chunk; nil at the end of the output.
-    package mutating func next() async throws -> [UInt8]? {
-      guard let buffer = try await base.next() else { return nil }
-      return buffer.withUnsafeBytes { Array($0) }
-    }
-  }
-
-  /// The one reader; a second one would take chunks from the first.
-  package func makeAsyncIterator() -> AsyncIterator {
-    AsyncIterator(base: base.makeAsyncIterator())
-  }
-}
-
-/// A program and its handlers.
 struct Supervision<Value: Sendable>: Sendable {
   let command: Command
   /// How long the program may run after `body` returned before it is terminated; nil for no limit.
@@ -53,16 +34,14 @@ struct Supervision<Value: Sendable>: Sendable {
   let onError: (@Sendable ([UInt8]) async -> Void)?
   let body: @Sendable (ProcessInput, ProcessOutput) async throws -> Value
 
-  struct Outcome: Sendable {
-    var value: Result<Value, any Error>
-    var exit: ProcessResult.Exit
-  }
+  /// What the body returned or threw, and the result without standard output.
+  typealias Outcome = (value: Result<Value, any Error>, result: ProcessResult)
 
   private let errors: SharedTail
 
   init(
-    _ command: Command, lingering: Duration?, onStart: (@Sendable (Int32) -> Void)?,
-    onError: (@Sendable ([UInt8]) async -> Void)?,
+    _ command: Command, lingering: Duration? = nil, onStart: (@Sendable (Int32) -> Void)?,
+    onError: (@Sendable ([UInt8]) async -> Void)? = nil,
     body: @escaping @Sendable (ProcessInput, ProcessOutput) async throws -> Value
   ) {
     self.command = command
@@ -72,9 +51,6 @@ struct Supervision<Value: Sendable>: Sendable {
     self.body = body
     errors = SharedTail(limit: command.outputLimit)
   }
-
-  /// The end of the program's standard error.
-  var standardError: Tail { errors.tail }
 
   /// Runs the program to its end or to the command's time limit.
   func run() async throws(ProcessFault) -> Outcome {
@@ -121,9 +97,11 @@ struct Supervision<Value: Sendable>: Sendable {
         onStart?(execution.processIdentifier.value)
         return await attended(execution)
       }
-      return .success(
-        Outcome(
-          value: result.closureResult, exit: ProcessResult.Exit(result.terminationStatus)))
+      let tail = errors.tail
+      let ended = ProcessResult(
+        exit: ProcessResult.Exit(result.terminationStatus), standardOutput: [],
+        standardError: tail.bytes, truncated: tail.truncated)
+      return .success((result.closureResult, ended))
     } catch let error as SubprocessError {
       return .failure(ProcessFault(error, command))
     } catch let fault as ProcessFault {
@@ -137,20 +115,11 @@ struct Supervision<Value: Sendable>: Sendable {
 
   /// Runs the handlers; returns once the program has ended and its group is killed.
   private func attended(_ execution: Running) async -> Result<Value, any Error> {
-    await withTaskGroup(of: Result<Value, any Error>?.self) { group in
-      group.addTask {
-        await awaitEnd(of: execution)
-        return nil
-      }
-      group.addTask {
-        await readError(of: execution)
-        return nil
-      }
-      group.addTask { await performBody(with: execution) }
-      var value: Result<Value, any Error> = .failure(CancellationError())
-      for await result in group { if let result { value = result } }
-      return value
-    }
+    async let end: Void = awaitEnd(of: execution)
+    async let errors: Void = readError(of: execution)
+    let value = await performBody(with: execution)
+    _ = await (end, errors)
+    return value
   }
 
   private func awaitEnd(of execution: Running) async {
@@ -183,18 +152,15 @@ struct Supervision<Value: Sendable>: Sendable {
 
   private func performBody(with execution: Running) async -> Result<Value, any Error> {
     let result: Result<Value, any Error>
+    var grace = lingering
     do {
       result = .success(
         try await body(
           ProcessInput(writer: execution.standardInputWriter),
-          ProcessOutput(base: execution.standardOutput)))
+          execution.standardOutput.map { $0.withUnsafeBytes { Array($0) } }))
     } catch {
       result = .failure(error)
-    }
-    let grace: Duration?
-    switch result {
-    case .success: grace = lingering
-    case .failure: grace = .zero
+      grace = .zero
     }
     guard let grace else { return result }
     try? await execution.standardInputWriter.finish()
@@ -213,10 +179,11 @@ extension Command {
   fileprivate func configuration() throws(ProcessFault) -> Configuration {
     var options = PlatformOptions()
     options.createSession = true
-    options.teardownSequence =
-      isShell
-      ? [.send(signal: .resume, toProcessGroup: true, allowedDurationToNextStep: grace)]
-      : [.send(signal: .terminate, toProcessGroup: true, allowedDurationToNextStep: grace)]
+    options.teardownSequence = [
+      .send(
+        signal: isShell ? .resume : .terminate, toProcessGroup: true,
+        allowedDurationToNextStep: grace)
+    ]
     var variables: [Subprocess.Environment.Key: String] = [:]
     for (name, value) in environment { variables[.init(stringLiteral: name)] = value }
     var arguments = arguments

@@ -2,7 +2,6 @@
 // because the repository's owner chose them.
 
 import FoundationEssentials
-import Glibc
 
 /// Tags by name.
 package struct TagList: Equatable, Sendable {
@@ -41,17 +40,17 @@ package struct TagList: Equatable, Sendable {
   /// Invalid lines are ignored.
   package init(listing bytes: [UInt8]) {
     var tags: [Tag] = []
-    Self.eachLine(of: bytes) { line in
+    for line in bytes.split(separator: 0x0a) {
       guard line.count > 41 + Self.prefix.count, line[line.startIndex + 40] == 9,
-        line.prefix(40).allSatisfy(Self.isHexDigit),
+        Git.isObjectName(line.prefix(40)),
         line.dropFirst(41).starts(with: Self.prefix)
-      else { return }
+      else { continue }
       let object = String(decoding: line.prefix(40), as: UTF8.self)
       let name = line.dropFirst(41 + Self.prefix.count)
       if name.suffix(Self.peeled.count).elementsEqual(Self.peeled) {
         guard let last = tags.indices.last,
           tags[last].name.elementsEqual(name.dropLast(Self.peeled.count))
-        else { return }
+        else { continue }
         tags[last].target = object
       } else if Self.isValid(name) {
         tags.append(Tag(object: object, target: nil, name: Array(name)))
@@ -71,18 +70,9 @@ package struct TagList: Equatable, Sendable {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(tags.count * 150)
     for tag in tags {
-      bytes += tag.object.utf8
-      bytes.append(9)
-      bytes += Self.prefix
-      bytes += tag.name
-      bytes.append(10)
-      guard let target = tag.target else { continue }
-      bytes += target.utf8
-      bytes.append(9)
-      bytes += Self.prefix
-      bytes += tag.name
-      bytes += Self.peeled
-      bytes.append(10)
+      let name = Self.prefix + tag.name
+      bytes += Array(tag.object.utf8) + [9] + name + [10]
+      if let target = tag.target { bytes += Array(target.utf8) + [9] + name + Self.peeled + [10] }
     }
     return bytes
   }
@@ -92,15 +82,8 @@ package struct TagList: Equatable, Sendable {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(tags.count * 120)
     for tag in tags {
-      bytes += tag.object.utf8
-      bytes.append(UInt8(ascii: " "))
-      bytes += Self.prefix
-      bytes += tag.name
-      bytes.append(10)
-      guard let target = tag.target else { continue }
-      bytes.append(UInt8(ascii: "^"))
-      bytes += target.utf8
-      bytes.append(10)
+      bytes += Array(tag.object.utf8) + [UInt8(ascii: " ")] + Self.prefix + tag.name + [10]
+      if let target = tag.target { bytes += [UInt8(ascii: "^")] + Array(target.utf8) + [10] }
     }
     return bytes
   }
@@ -133,23 +116,6 @@ package struct TagList: Equatable, Sendable {
     }
   }
 
-  private static func isHexDigit(_ byte: UInt8) -> Bool {
-    (48...57).contains(byte) || (97...102).contains(byte)
-  }
-
-  private static func eachLine(of bytes: [UInt8], _ take: (ArraySlice<UInt8>) -> Void) {
-    var start = 0
-    while start < bytes.count {
-      let end = bytes.withUnsafeBytes { all -> Int in
-        guard let base = all.baseAddress,
-          let found = memchr(base + start, 0x0a, all.count - start)
-        else { return all.count }
-        return UnsafeRawPointer(found) - base
-      }
-      take(bytes[start..<end])
-      start = end + 1
-    }
-  }
 }
 
 extension TagList {
@@ -178,11 +144,9 @@ extension TagList {
     let result = try await Git.run(
       ["cat-file", "--batch-check=%(objectname)"], gitDirectory: gitDirectory,
       config: [("safe.directory", "*")], input: .bytes(input), timeout: .seconds(120))
-    var names: [String?] = []
-    names.reserveCapacity(revisions.count)
     // For a missing revision, git prints the revision and " missing".
-    eachLine(of: result.standardOutput) { line in
-      names.append(line.count == 40 ? String(decoding: line, as: UTF8.self) : nil)
+    let names = result.standardOutput.split(separator: 0x0a).map { line in
+      line.count == 40 ? String(decoding: line, as: UTF8.self) : nil
     }
     guard names.count == revisions.count else {
       throw GitFault(

@@ -22,21 +22,6 @@ package struct Tail: Sendable {
   package var bytes: [UInt8] { Array(kept.suffix(limit)) }
 }
 
-/// The first bytes of a stream.
-struct Head: Sendable {
-  let limit: Int
-  private(set) var bytes: [UInt8] = []
-  private(set) var truncated = false
-
-  init(limit: Int) { self.limit = limit }
-
-  mutating func append(_ chunk: [UInt8]) {
-    let room = limit - bytes.count
-    if chunk.count > room { truncated = true }
-    bytes += chunk.prefix(room)
-  }
-}
-
 /// A tail that can be read and appended to concurrently.
 package final class SharedTail: Sendable {
   private let state: Mutex<Tail>

@@ -17,6 +17,13 @@ import CProcess
 import Glibc
 import Text
 
+/// The absolute path without links, by realpath(3); nil if there is no such file.
+package func canonicalPath(_ path: String) -> String? {
+  guard let resolved = realpath(path, nil) else { return nil }
+  defer { free(resolved) }
+  return String(cString: resolved)
+}
+
 /// A user of this machine other than root.
 package struct UnprivilegedUser: Equatable, Sendable {
   package let name: String
@@ -94,7 +101,7 @@ package struct UnprivilegedUser: Equatable, Sendable {
     let before = umask(0o022)
     defer { umask(before) }
     var wanted = Set(paths.filter { $0.hasPrefix("/") && access($0, F_OK) == 0 })
-    wanted.formUnion(wanted.compactMap(Self.canonical))
+    wanted.formUnion(wanted.compactMap(canonicalPath))
     // A folder that is shown can contain another closed one, which the next round covers.
     for _ in 0..<16 {
       let closed = Set(wanted.compactMap { self.closed(above: $0) })
@@ -144,13 +151,6 @@ package struct UnprivilegedUser: Equatable, Sendable {
     let file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
     guard file >= 0 else { throw last("the file \(path)") }
     close(file)
-  }
-
-  /// The path without links; nil if it does not exist.
-  private static func canonical(_ path: String) -> String? {
-    guard let resolved = realpath(path, nil) else { return nil }
-    defer { free(resolved) }
-    return String(cString: resolved)
   }
 
   private static func last(_ what: String) -> Fault {

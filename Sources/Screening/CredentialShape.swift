@@ -38,7 +38,6 @@ struct CredentialShape: Sendable {
   private static let lowercaseHex = ByteSet("0123456789abcdef".utf8)
   private static let upper = ByteSet("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789".utf8)
 
-  /// All shapes.
   static let all: [CredentialShape] =
     // GitHub, GitLab
     ["gho_", "ghp_", "ghr_", "ghs_", "ghu_"].map {
@@ -132,9 +131,7 @@ struct RunEnds {
 }
 
 extension CredentialShape {
-  /// A credential in a text.
   struct Found {
-    /// The credential itself.
     var range: Range<Int>
     /// The bytes that distinguish it from others of its shape. Bounded, so that a stream can be cut
     /// anywhere after them.

@@ -1,8 +1,8 @@
+import FoundationEssentials
 import Text
 
 /// A credential with a known value, in every encoding in which it may get into files by accident.
 struct KnownValue: Sendable {
-  /// One encoding of the value.
   struct Form: Sendable {
     let bytes: [UInt8]
     /// Whether line breaks may occur anywhere in it, as in base64.
@@ -33,7 +33,6 @@ struct KnownValue: Sendable {
     return hasDigit && hasLetter || bytes.count >= 20
   }
 
-  /// All encodings of the value.
   var forms: [Form] {
     var forms = [
       Form(bytes: bytes, isWrapped: false),
@@ -65,20 +64,9 @@ struct KnownValue: Sendable {
 
   /// The base64 digits that depend on the value alone, if `shift` bytes precede it in its group.
   private static func base64(_ bytes: [UInt8], shift: Int) -> [UInt8] {
-    let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-    var out: [UInt8] = []
-    var bits: UInt32 = 0
-    var count = 0
-    for byte in Array(repeating: 0, count: shift) + bytes {
-      bits = bits << 8 | UInt32(byte)
-      count += 8
-      while count >= 6 {
-        count -= 6
-        out.append(digits[Int(bits >> UInt32(count) & 63)])
-      }
-      bits &= 63
-    }
-    return Array(out.dropFirst((shift * 8 + 5) / 6))
+    let all = Array(repeating: 0, count: shift) + bytes
+    let digits = Data(all).base64EncodedString().utf8.prefix(all.count * 8 / 6)
+    return Array(digits.dropFirst((shift * 8 + 5) / 6))
   }
 
   /// The value within quotes in JSON and in most languages.

@@ -6,6 +6,13 @@ package struct PathRules: Sendable {
     let parts: [String]
     /// The NTFS short name of each part, without the number.
     let shorts: [String]
+
+    fileprivate func `is`(_ part: String, _ index: Int) -> Bool {
+      if part == parts[index] { return true }
+      let rest = part.dropFirst(shorts[index].count)
+      return part.hasPrefix(shorts[index]) && rest.utf8.count == 1
+        && rest.utf8.allSatisfy { (48...57).contains($0) }
+    }
   }
 
   private let rules: [Rule]
@@ -76,15 +83,6 @@ package struct PathRules: Sendable {
   /// On Windows, `.github` is also `GITHUB~1`.
   private static func short(_ part: String) -> String {
     String(part.filter { $0 != "." && $0 != " " }.prefix(6)) + "~"
-  }
-}
-
-extension PathRules.Rule {
-  fileprivate func `is`(_ part: String, _ index: Int) -> Bool {
-    if part == parts[index] { return true }
-    let rest = part.dropFirst(shorts[index].count)
-    return part.hasPrefix(shorts[index]) && rest.utf8.count == 1
-      && rest.utf8.allSatisfy { (48...57).contains($0) }
   }
 }
 

@@ -19,10 +19,12 @@
 // are hidden on purpose (encrypted, in pieces) are not found; the search is for accidents.
 
 /// A set of bytes.
-struct ByteSet: Sendable {
-  private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+package struct ByteSet: Sendable {
+  private var words = InlineArray<4, UInt64>(repeating: 0)
 
-  init(_ bytes: some Sequence<UInt8>) { for byte in bytes { insert(byte) } }
+  init(_ bytes: some Sequence<UInt8>) {
+    for byte in bytes { words[Int(byte >> 6)] |= 1 << UInt64(byte & 63) }
+  }
 
   /// Letters, digits and these.
   static func alphanumeric(and others: String = "") -> ByteSet {
@@ -31,30 +33,12 @@ struct ByteSet: Sendable {
         + Array(others.utf8))
   }
 
-  /// All but these.
   static func allBut(_ bytes: String) -> ByteSet {
     let without = ByteSet(bytes.utf8)
     return ByteSet((UInt8.min...UInt8.max).filter { !without.contains($0) })
   }
 
-  private mutating func insert(_ byte: UInt8) {
-    let bit = UInt64(1) << UInt64(byte & 63)
-    switch byte >> 6 {
-    case 0: words.0 |= bit
-    case 1: words.1 |= bit
-    case 2: words.2 |= bit
-    default: words.3 |= bit
-    }
-  }
-
   func contains(_ byte: UInt8) -> Bool {
-    let word =
-      switch byte >> 6 {
-      case 0: words.0
-      case 1: words.1
-      case 2: words.2
-      default: words.3
-      }
-    return word >> UInt64(byte & 63) & 1 == 1
+    words[Int(byte >> 6)] >> UInt64(byte & 63) & 1 == 1
   }
 }

@@ -113,9 +113,7 @@ package struct SecretSearch: Sendable {
   }
 
   /// The bytes with which a credential may continue after the end of a text.
-  package struct Rest: Sendable {
-    fileprivate let set: ByteSet
-  }
+  package typealias Rest = ByteSet
 
   /// The ranges of credentials, in order, merged where they overlap or touch.
   package func ranges(in bytes: [UInt8]) -> [Range<Int>] {
@@ -147,7 +145,7 @@ package struct SecretSearch: Sendable {
   ///   - rest: in: of a credential that reached `start`; out: of one that reaches the end.
   package func ranges(in bytes: [UInt8], from start: Int, _ rest: inout Rest?) -> [Range<Int>] {
     var merged: [Range<Int>] = []
-    if let set = rest?.set {
+    if let set = rest {
       var end = start
       while end < bytes.count, set.contains(bytes[end]) { end += 1 }
       if end < bytes.count { rest = nil }
@@ -157,7 +155,7 @@ package struct SecretSearch: Sendable {
     bytes.withUnsafeBufferPointer { bytes in
       scan(bytes, at: 0..<bytes.count) { match in
         let range = match.range
-        if range.upperBound == bytes.count, let set = match.rest { open = Rest(set: set) }
+        if range.upperBound == bytes.count, let rest = match.rest { open = rest }
         // Merged at once if that is cheap: there may be a match at each byte.
         if let last = merged.last, last.contains(range.lowerBound) {
           merged[merged.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)

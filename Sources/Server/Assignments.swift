@@ -52,7 +52,9 @@ extension AgentCall {
         name: profile.name, isDemo: false, arguments: [], promptOnStandardInput: false,
         environment: profile.environment, reading: profile.reading, session: session)
     }
-    sandbox = SandboxRules(profile.sandbox, network: workflow.network(of: profile))
+    var grants = profile.sandbox
+    grants.network = workflow.network(of: profile)
+    sandbox = grants
     endpoints = profile.endpoints
     ownFiles = profile.ownFiles.isEmpty ? nil : profile.ownFiles
     diskBytesMax = workflow.limits.diskBytesMax

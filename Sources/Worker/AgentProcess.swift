@@ -2,8 +2,6 @@
 // session of its own, and nothing of it left when it has ended.
 
 import Domain
-import FoundationEssentials
-import Glibc
 import Processes
 import Synchronization
 import SystemCalls
@@ -32,7 +30,6 @@ struct AgentProcess: Sendable {
   /// The folder of the clone's objects, which the tree's own repository borrows.
   var objects: String?
 
-  /// The same agent with another prompt.
   func with(prompt: String) -> AgentProcess {
     var other = self
     other.prompt = prompt
@@ -54,10 +51,7 @@ struct AgentProcess: Sendable {
     onUsage: @escaping @Sendable (AgentUsage) -> Void = { _ in }
   ) async -> Outcome {
     let launch: Launch
-    switch prepared() {
-    case .success(let prepared): launch = prepared
-    case .failure(let end): return Outcome(end: end.end)
-    }
+    do { launch = try self.launch() } catch { return Outcome(end: AgentFault(error, call).end) }
     defer { longPrompt.remove() }
     let watch = SignWatch(call.reading ?? .plain)
     let end = await watched(onStart: onStart) { onStart in
@@ -144,76 +138,35 @@ struct AgentProcess: Sendable {
     prompt.utf8.count >= Self.argumentBytesMax && call.arguments.contains { $0.kind == .prompt }
   }
 
-  private struct Refusal: Error { let end: AgentEnd }
-
-  private func prepared() -> Result<Launch, Refusal> {
-    do { return .success(try launch()) } catch let refusal as Refusal {
-      return .failure(refusal)
-    } catch let fault as ProcessFault {
-      return .failure(Refusal(end: Self.end(of: fault, call)))
-    } catch {
-      return .failure(Refusal(end: .lost("\(error)")))
-    }
-  }
-
   private func launch() throws -> Launch {
-    let (program, words) = try words()
-    var command = Command(
-      program, words, environment: environment, workingDirectory: files.tree,
-      timeout: timeout, outputLimit: 4096)
-    command.diesWithParent = AgentProcess.canDieWithParent
-    let found = try command.resolved()
-    if sandbox == nil, let bytes = call.diskBytesMax {
-      Self.limit(&command, found, fileBytesMax: bytes)
-    }
-    command.grace = AgentProcess.grace
-    if call.isDemo || call.promptOnStandardInput { command.input = .bytes(Array(prompt.utf8)) }
+    var readable = [objects].compactMap { $0 }
     if arguments.contains(where: { $0.kind == .promptFile }) {
       try DurableFile.replace(files.prompt, with: Array(prompt.utf8))
+      readable.append(files.prompt)
     }
-    return try Launch(
-      command, in: files.folder, sandbox: sandbox, network: network,
-      grants: grants(program: found))
-  }
-
-  /// The kernel's own limits where there is no sandbox to set them, by prlimit of util-linux: the
-  /// size of one file, and no core files.
-  static func limit(_ command: inout Command, _ program: String, fileBytesMax: Int) {
-    command.arguments =
-      ["--core=0", "--fsize=\(fileBytesMax)", "--", program] + command.arguments
-    command.executable = "prlimit"
-  }
-
-  /// What the agent gets to see besides the system's folders.
-  private func grants(program: String) -> Sandbox.Grants {
-    var grants = Sandbox.Grants(
-      writable: [files.tree, files.temporary, home], temporary: files.temporary)
-    let allowed = (sandbox?.operatorGrants ?? .everything).allows(file:)
-    grants.programs = call.isDemo ? [program] : [program].filter(allowed)
-    grants.readable = [objects].compactMap { $0 } + call.namedFiles.filter(allowed)
-    grants.limits = .init(
-      fileBytesMax: call.diskBytesMax, memoryBytesMax: call.memoryBytesMax)
-    if arguments.contains(where: { $0.kind == .promptFile }) {
-      grants.readable.append(files.prompt)
-    }
-    grants.add(call.sandbox, home: home)
-    return grants
+    let isInput = call.isDemo || call.promptOnStandardInput
+    return try AgentProgram(
+      call: call, words: words(), namedFiles: call.namedFiles, folder: files.folder,
+      home: home, temporary: files.temporary, directory: files.tree, writable: [files.tree],
+      readable: readable, input: isInput ? .bytes(Array(prompt.utf8)) : .none, timeout: timeout,
+      sandbox: sandbox, network: network
+    ).launch()
   }
 
   /// Program and arguments with the prompt in its place.
-  private func words() throws(Refusal) -> (String, [String]) {
-    if call.isDemo { return (demoProgram, ["demo-agent"]) }
+  private func words() throws(AgentFault) -> [String] {
+    if call.isDemo { return [demoProgram, "demo-agent"] }
     guard let first = arguments.first, first.kind == .literal, !first.text.isEmpty else {
-      throw Refusal(end: .notStarted("\(call.name): its command names no program"))
+      throw AgentFault(end: .notStarted("\(call.name): its command names no program"))
     }
     // No argument can hold a NUL.
     var given = prompt.utf8.contains(0) ? prompt.filter { $0 != "\0" } : prompt
     if isTooLong, arguments.contains(where: { $0.kind == .prompt }) {
       do throws(FileFault) { given = try longPrompt.write(prompt, in: files.tree) } catch {
-        throw Refusal(end: .lost("\(call.name): the prompt's file: \(error)"))
+        throw AgentFault(end: .lost("\(call.name): the prompt's file: \(error)"))
       }
     }
-    let words = arguments.dropFirst().map { argument in
+    return arguments.map { argument in
       switch argument.kind {
       case .literal: argument.text
       case .prompt: given
@@ -221,40 +174,30 @@ struct AgentProcess: Sendable {
       case .directory: files.tree
       }
     }
-    return (Self.absolute(first.text), words)
   }
-
-  /// A path is one from the worker's own folder, not from the tree that the agent works in.
-  static func absolute(_ program: String) -> String {
-    guard program.contains("/"), !program.hasPrefix("/") else { return program }
-    return FileManager.default.currentDirectoryPath + "/" + program
-  }
-
-  /// Everything that the agent gets to see of this machine's environment.
-  var environment: [String: String] {
-    var environment = AgentEnvironment.base(home: home)
-    environment["TMPDIR"] = files.temporary
-    // Nobody is there to answer git's questions.
-    environment["GIT_TERMINAL_PROMPT"] = "0"
-    environment.merge(
-      AgentEnvironment.of(call, network: sandbox == nil ? nil : network)
-    ) { $1 }
-    environment[ProcessTable.mark] = files.folder
-    return environment
-  }
-
-  /// The values that are masked in what the agent says.
-  var secrets: [String] { AgentEnvironment.secrets(call.environment) }
 
   /// The time from SIGTERM to SIGKILL. A cancellation takes no longer than this and the time that
   /// the server needs; the caller of the cancellation waits for it.
   static let grace = Duration.seconds(1)
 
   /// Whether util-linux's `setpriv` is there.
-  static let canDieWithParent = {
-    let path = Command.baseEnvironment["PATH"] ?? ""
-    return path.split(separator: ":").contains { access("\($0)/setpriv", X_OK) == 0 }
-  }()
+  static let canDieWithParent = (try? Command("setpriv", timeout: .zero).resolved()) != nil
+}
+
+/// Why an agent's program could not be started.
+struct AgentFault: Error {
+  let end: AgentEnd
+
+  init(end: AgentEnd) { self.end = end }
+
+  /// - Parameter error: the failure of what the program needs.
+  init(_ error: any Error, _ call: AgentCall) {
+    switch error {
+    case let fault as AgentFault: self = fault
+    case let fault as ProcessFault: end = AgentProcess.end(of: fault, call)
+    case _: end = .lost("\(error)")
+    }
+  }
 }
 
 /// The number of a process that one task starts and another looks at.

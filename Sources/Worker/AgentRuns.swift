@@ -42,14 +42,37 @@ extension WorkerShell {
       path: attempt.output, bytesMax: assignment.outputBytesMax, secrets: secrets,
       records: records)
     let announcer = OutputAnnouncer(key: key, queue)
-    let tally = UsageTally(announcer)
     let policy = assignment.agent.sandbox?.network ?? NetworkPolicy()
     let ledger = EgressLedger(uploadBytesMax: policy.uploadBytesMax)
-    let network = network(of: assignment.agent)
+    let network = SandboxNetwork(assignment.agent, configuration.egress)
     network.begin(policy, ledger)
-    let generation = generation(
-      assignment, attempt, repository, log, announcer, network, policy, ledger, tally)
-    var end = await generation.run(
+    let objects = "\(repository.clone)/objects"
+    let agent = AgentProcess(
+      call: assignment.agent, prompt: assignment.prompt, files: attempt, home: attempt.home,
+      demoProgram: configuration.demoProgram ?? ProcessTable.ownProgram,
+      timeout: .milliseconds(assignment.timeoutMs) + .seconds(30), sandbox: sandbox,
+      network: network, objects: objects)
+    let work: GenerationRun.Work = { [self, configuration] prompt, onStart, onOutput in
+      let outcome: AgentProcess.Outcome
+      if let session = assignment.agent.session {
+        let run = AgentSessionRun(
+          call: assignment.agent, session: session, prompt: prompt, attempt: attempt, key: key,
+          repository: assignment.repository, objects: objects, files: files, sandbox: sandbox,
+          makeNetwork: { SandboxNetwork(assignment.agent, configuration.egress) }, policy: policy,
+          ledger: ledger,
+          warm: warm, version: configuration.version, log: log,
+          heard: { announcer.announce($0) }, onUsage: { announcer.announce($0) })
+        outcome = await run.run { [queue] identity, id in
+          queue.yield(.input(.agentStarted(key, identity, session: id)))
+        }
+      } else {
+        outcome = await agent.with(prompt: prompt).run(
+          onStart: onStart, onOutput: onOutput, onUsage: { announcer.announce($0) })
+      }
+      announcer.announce(outcome.usage, isEnd: true)
+      return outcome.end
+    }
+    var end = await GenerationRun(agent: agent, plan: assignment.commands, work: work).run(
       onStart: { [queue] process in
         guard let identity = ProcessTable.identity(of: process) else { return }
         queue.yield(.input(.agentStarted(key, identity)))
@@ -63,80 +86,9 @@ extension WorkerShell {
     let record = ledger.record
     if !record.hosts.isEmpty { log.record("network", .describing(record)) }
     var summary = log.finish()
-    summary.usage = tally.total
+    summary.usage = announcer.usage
     summary.network = record.hosts.isEmpty ? nil : record
     return (end, summary)
-  }
-
-  /// A network for one process of this agent, or for the processes of one attempt.
-  private func network(of call: AgentCall) -> SandboxNetwork {
-    SandboxNetwork(call, configuration.egress, logger: logger) {
-      AgentEnvironment.value(of: $0, among: call.environment)
-    }
-  }
-
-  private func generation(
-    _ assignment: Assignment, _ attempt: AttemptFiles, _ repository: RepositoryFiles,
-    _ log: OutputLog, _ announcer: OutputAnnouncer, _ network: SandboxNetwork,
-    _ policy: NetworkPolicy, _ ledger: EgressLedger, _ tally: UsageTally
-  ) -> GenerationRun {
-    let objects = "\(repository.clone)/objects"
-    let agent = AgentProcess(
-      call: assignment.agent, prompt: assignment.prompt, files: attempt, home: attempt.home,
-      demoProgram: configuration.demoProgram ?? ProcessTable.ownProgram,
-      timeout: .milliseconds(assignment.timeoutMs) + .seconds(30), sandbox: sandbox,
-      network: network, objects: objects)
-    let work: GenerationRun.Work
-    if let session = assignment.agent.session {
-      work = { [self, queue, files, warm, sandbox, version = configuration.version] prompt, _, _ in
-        let key = AttemptKey(assignment.lease)
-        let run = AgentSessionRun(
-          call: assignment.agent, session: session, prompt: prompt, attempt: attempt, key: key,
-          repository: assignment.repository, objects: objects, files: files, sandbox: sandbox,
-          makeNetwork: { self.network(of: assignment.agent) }, policy: policy, ledger: ledger,
-          warm: warm, version: version, log: log, heard: { announcer.announce($0) },
-          onUsage: { tally.update($0) })
-        let outcome = await run.run { identity, id in
-          queue.yield(.input(.agentStarted(key, identity, session: id)))
-        }
-        tally.finish(outcome.usage)
-        return outcome.end
-      }
-    } else {
-      work = { prompt, onStart, onOutput in
-        let outcome = await agent.with(prompt: prompt).run(
-          onStart: onStart, onOutput: onOutput, onUsage: { tally.update($0) })
-        tally.finish(outcome.usage)
-        return outcome.end
-      }
-    }
-    return GenerationRun(agent: agent, plan: assignment.commands, work: work)
-  }
-}
-
-/// What the runs of one attempt's agent have used together.
-final class UsageTally: Sendable {
-  private let announcer: OutputAnnouncer
-  private let state = Mutex((finished: AgentUsage(), total: AgentUsage()))
-
-  init(_ announcer: OutputAnnouncer) { self.announcer = announcer }
-
-  var total: AgentUsage { state.withLock { $0.total } }
-
-  /// - Parameter current: of the run that goes on.
-  func update(_ current: AgentUsage) {
-    let total = state.withLock { state in
-      state.total = state.finished
-      state.total.add(current)
-      return state.total
-    }
-    announcer.announce(total)
-  }
-
-  /// - Parameter last: of a run that has ended.
-  func finish(_ last: AgentUsage) {
-    update(last)
-    state.withLock { $0.finished = $0.total }
   }
 }
 
@@ -153,13 +105,19 @@ enum QueuedInput: Sendable {
   }
 }
 
-/// Reports to the core the length of the output and what the agent has used. At most one such
-/// input waits in the queue.
+/// Reports to the core the length of the output and what the attempt's runs of the agent have used
+/// together. At most one such input waits in the queue.
 final class OutputAnnouncer: Sendable {
   let key: AttemptKey
   private let queue: AsyncStream<QueuedInput>.Continuation
-  private let state = Mutex(
-    (size: OutputLog.Size(text: 0, records: 0), usage: AgentUsage(), isWaiting: false))
+  private struct State {
+    var size = OutputLog.Size(text: 0, records: 0)
+    /// Of the runs that have ended.
+    var finished = AgentUsage()
+    var usage = AgentUsage()
+    var isWaiting = false
+  }
+  private let state = Mutex(State())
 
   init(key: AttemptKey, _ queue: AsyncStream<QueuedInput>.Continuation) {
     self.key = key
@@ -167,17 +125,28 @@ final class OutputAnnouncer: Sendable {
   }
 
   func announce(_ new: OutputLog.Size) {
-    announce { size, _ in
-      size.text = max(size.text, new.text)
-      size.records = max(size.records, new.records)
+    announce { state in
+      state.size.text = max(state.size.text, new.text)
+      state.size.records = max(state.size.records, new.records)
     }
   }
 
-  func announce(_ usage: AgentUsage) { announce { $1 = usage } }
+  /// - Parameters:
+  ///   - current: the usage of the current run.
+  ///   - isEnd: whether that run has ended.
+  func announce(_ current: AgentUsage, isEnd: Bool = false) {
+    announce { state in
+      state.usage = state.finished
+      state.usage.add(current)
+      if isEnd { state.finished = state.usage }
+    }
+  }
 
-  private func announce(_ change: (inout OutputLog.Size, inout AgentUsage) -> Void) {
+  var usage: AgentUsage { state.withLock { $0.usage } }
+
+  private func announce(_ change: (inout State) -> Void) {
     let isNew = state.withLock { state in
-      change(&state.size, &state.usage)
+      change(&state)
       defer { state.isWaiting = true }
       return !state.isWaiting
     }

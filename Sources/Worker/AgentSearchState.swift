@@ -10,9 +10,7 @@ struct AgentSearchState: Sendable {
   private(set) var found: [String: AgentFinding]?
   /// The names and states of the last registration.
   var registered: [String: AgentFinding.State]?
-  /// Whether a search is due.
   var isDue = true
-  /// Whether a search is running.
   var isUnderWay = false
   var next: Duration = .zero
   /// When agents that are ready are checked again.
@@ -62,20 +60,18 @@ extension WorkerCore {
     }
   }
 
-  mutating func driveSearch(now: Duration, _ actions: inout [Action]) {
-    if let moment = searchMoment, now >= moment { send(.agents, now: now, &actions) }
+  mutating func driveSearch() {
+    if let moment = searchMoment, now >= moment { send(.agents) }
     // A change is reported by a new registration, between two attempts.
     if case .registered = membership, attempt == nil, desired?.assignment == nil, !isDraining,
       settings.agents == nil, search.states != search.registered
     {
-      leaveMembership(&actions)
+      leaveMembership()
       search.isDue = false
     }
   }
 
-  mutating func lookForAgents(
-    _ all: [AgentInquiry], now: Duration, _ actions: inout [Action]
-  ) {
+  mutating func lookForAgents(_ all: [AgentInquiry]) {
     search.keep(Set(all.map(\.name)))
     let isWhole = search.isDue || now >= search.nextOfReady
     let wanted = all.filter { isWhole || search.found?[$0.name]?.state != .ready }
@@ -85,6 +81,4 @@ extension WorkerCore {
     search.isUnderWay = true
     actions.append(.lookForAgents(wanted))
   }
-
-  mutating func takeFindings(_ findings: [AgentFinding]) { search.take(findings) }
 }

@@ -66,7 +66,7 @@ extension Workspace {
     for start in stride(from: 0, to: wanted.count, by: FetchRequest.tagsMax) {
       let objects = wanted[start...].prefix(FetchRequest.tagsMax).map { list.tags[$0].object }
       let stream = try await link.pack(
-        ofTags: objects, head: assignment.head, for: assignment.lease)
+        of: assignment.head, for: assignment.lease, tags: objects)
       try await index(stream, repository)
     }
     let brought = try await TagList.resolve(

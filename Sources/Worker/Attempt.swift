@@ -11,7 +11,6 @@
 // if the worker dies, its next life reports it.
 
 import Domain
-import NetworkRules
 import WorkerProtocol
 
 struct Attempt: Sendable {
@@ -29,14 +28,13 @@ struct Attempt: Sendable {
 
   struct Run: Equatable, Sendable {
     var since: Duration
-    /// When it last said something.
     var heard: Duration
   }
 
   /// A run of the agent that has ended.
   struct FinishedRun: Equatable, Sendable {
-    var duration: Duration
-    var output: OutputSummary
+    var duration = Duration.zero
+    var output = OutputSummary.nothing
   }
 
   struct HandIn: Equatable, Sendable {
@@ -45,15 +43,11 @@ struct Attempt: Sendable {
     var packIsTaken = false
     /// A patch is on disk that the server does not have.
     var patchIsDue = false
-    var durationMs: Int64 = 0
-    var outputBytes = 0
-    var outputDigest = OutputSummary.nothing.digest
+    var run = FinishedRun()
     var message: String?
     var hint: String?
-    var network: NetworkRecord?
   }
 
-  /// Why it is stopped.
   enum StopReason: Equatable, Sendable {
     case superseded
     case cancelled
@@ -82,7 +76,6 @@ struct Attempt: Sendable {
   var output = OutputProgress()
   var records = OutputProgress()
   var checkoutFailures = 0
-  /// What the agent has reported that it used.
   var usage = AgentUsage()
   /// What the journal says of it, and when that was written.
   var journaledUsage: (usage: AgentUsage, at: Duration)?
@@ -104,12 +97,13 @@ struct Attempt: Sendable {
     head = made.head
     isConfirmed = false
     announcement = .due
-    output = OutputProgress(written: made.outputBytes)
+    self.output = OutputProgress(written: made.outputBytes)
     records = OutputProgress(written: made.recordBytes ?? 0)
-    stage = .handingIn(
-      HandIn(
-        outcome: .committed, commit: made.commit, durationMs: made.durationMs,
-        outputBytes: made.outputBytes, outputDigest: made.outputDigest, network: made.network))
+    var output = OutputSummary(
+      bytes: made.outputBytes, digest: made.outputDigest, lastLines: "")
+    output.network = made.network
+    let run = FinishedRun(duration: .milliseconds(made.durationMs), output: output)
+    stage = .handingIn(HandIn(outcome: .committed, commit: made.commit, run: run))
     usage = recovered.used ?? AgentUsage()
   }
 
@@ -127,9 +121,9 @@ struct Attempt: Sendable {
     var record = JournalRecord(lease: lease, repository: repository, agent: agent, used: usage)
     if case .handingIn(let handIn) = stage, let commit = handIn.commit {
       record.made = .init(
-        commit: commit, head: head, durationMs: handIn.durationMs, outputBytes: handIn.outputBytes,
-        outputDigest: handIn.outputDigest, recordBytes: records.written,
-        network: handIn.network)
+        commit: commit, head: head, durationMs: handIn.run.duration.wholeMilliseconds,
+        outputBytes: handIn.run.output.bytes, outputDigest: handIn.run.output.digest,
+        recordBytes: records.written, network: handIn.run.output.network)
     }
     return record
   }
@@ -173,6 +167,15 @@ struct Attempt: Sendable {
   }
 }
 
+extension OutputPart {
+  var progress: WritableKeyPath<Attempt, OutputProgress> {
+    switch self {
+    case .text: \.output
+    case .records: \.records
+    }
+  }
+}
+
 /// How much of the output the server has.
 struct OutputProgress: Equatable, Sendable {
   /// In the file.
@@ -207,18 +210,17 @@ extension WorkerCore {
     if case .due = attempt.announcement, let moment = freeMoment(of: .generating) {
       moments.append(moment)
     }
-    if attempt.output.isPending, let moment = freeMoment(of: .output) {
-      moments.append(max(moment, attempt.output.notBefore))
-    }
-    if attempt.records.isPending, let moment = freeMoment(of: .records) {
-      moments.append(max(moment, attempt.records.notBefore))
+    for part in OutputPart.allCases {
+      let progress = attempt[keyPath: part.progress]
+      guard progress.isPending, let moment = freeMoment(of: part.slot) else { continue }
+      moments.append(max(moment, progress.notBefore))
     }
     if attempt.handInIsDue, let moment = freeMoment(of: .handIn) { moments.append(moment) }
     return moments
   }
 
   /// Takes up what the server assigned, unless that is over already.
-  mutating func beginAssigned(_ actions: inout [Action]) {
+  mutating func beginAssigned() {
     guard let desired, let assignment = desired.assignment else { return }
     var attempt = Attempt(assignment: assignment)
     if let known = over.last(where: { $0.lease == assignment.lease }) {
@@ -228,29 +230,22 @@ extension WorkerCore {
       guard desiredCall > known.call else { return }
       attempt.stage = .handingIn(
         .init(outcome: .workerFault, message: "the worker had dropped the attempt"))
-      self.attempt = attempt
-      return
-    }
-    if let missing = missingAgent(assignment.agent.name) {
+    } else if let missing = missingAgent(assignment.agent.name) {
       attempt.stage = .handingIn(.init(outcome: .agentNotFound, message: missing))
-      self.attempt = attempt
-      return
-    }
-    if desired.cancel {
+    } else if desired.cancel {
       attempt.stage = .handingIn(.init(outcome: .stopped))
-      self.attempt = attempt
-      return
+    } else {
+      lost = nil
+      actions.append(.writeJournal(attempt.journalRecord))
+      actions.append(.checkOut(assignment))
     }
     self.attempt = attempt
-    lost = nil
-    actions.append(.writeJournal(attempt.journalRecord))
-    actions.append(.checkOut(assignment))
   }
 
   /// Asks for what the attempt lacks.
-  mutating func driveAttempt(now: Duration, _ actions: inout [Action]) {
+  mutating func driveAttempt() {
     guard let attempt else { return }
-    if let limit = attempt.limit, now >= limit.moment { end(limit.reason, &actions) }
+    if let limit = attempt.limit, now >= limit.moment { end(limit.reason) }
     if case .awaitingCheckout(let moment) = attempt.stage, now >= moment,
       let assignment = attempt.assignment
     {
@@ -262,75 +257,66 @@ extension WorkerCore {
       let report = GeneratingReport(
         worker: settings.worker, lease: attempt.lease, agent: assignment.agent.name,
         session: attempt.session, head: attempt.head)
-      send(.generating(report), now: now, &actions)
+      send(.generating(report))
     }
-    if attempt.output.isPending, now >= attempt.output.notBefore {
-      let request = Request.output(attempt.lease, .text, offset: attempt.output.acknowledged)
-      if send(request, now: now, &actions) {
-        self.attempt?.output.notBefore = now + settings.outputInterval
-      }
-    }
-    if attempt.records.isPending, now >= attempt.records.notBefore {
-      let request = Request.output(attempt.lease, .records, offset: attempt.records.acknowledged)
-      if send(request, now: now, &actions) {
-        self.attempt?.records.notBefore = now + settings.outputInterval
-      }
+    for part in OutputPart.allCases {
+      let progress = attempt[keyPath: part.progress]
+      guard progress.isPending, now >= progress.notBefore,
+        send(.output(attempt.lease, part, offset: progress.acknowledged))
+      else { continue }
+      self.attempt?[keyPath: part.progress].notBefore = now + settings.outputInterval
     }
     if attempt.handInIsDue, case .handingIn(let handIn) = attempt.stage {
-      send(attempt.handInRequest(handIn, settings.worker), now: now, &actions)
+      send(attempt.handInRequest(handIn, settings.worker))
     }
   }
 
   /// Ends the attempt early: stops what is under way. `conclude` follows when it has stopped.
-  mutating func end(_ reason: Attempt.StopReason, _ actions: inout [Action]) {
+  mutating func end(_ reason: Attempt.StopReason) {
     guard let attempt, attempt.stopReason != reason, attempt.stopReason != .superseded else {
       return
     }
     let wasStopping = attempt.stopReason != nil
     self.attempt?.stopReason = reason
     switch attempt.stage {
-    case .checkingOut:
-      if !wasStopping { actions.append(.stopCheckout(attempt.key)) }
-    case .launching, .generating:
-      if !wasStopping { actions.append(.stopAgent(attempt.key)) }
+    case .checkingOut: if !wasStopping { actions.append(.stopCheckout(attempt.key)) }
+    case .launching, .generating: if !wasStopping { actions.append(.stopAgent(attempt.key)) }
     case .pickingUp, .salvaging:
       // One that is given back may finish: that takes less time than another run of the agent.
       if reason != .halted { actions.append(.stopPickUp(attempt.key)) }
-    case .awaitingCheckout: conclude(nil, &actions)
-    case .handingIn(let handIn): endHandIn(handIn, reason, &actions)
+    case .awaitingCheckout: conclude(nil)
+    case .handingIn(let handIn): endHandIn(handIn, reason)
     }
   }
 
   /// A commit that is on its way is taken back where its result was not sent yet; a halt leaves it
   /// in the journal.
-  private mutating func endHandIn(
-    _ handIn: Attempt.HandIn, _ reason: Attempt.StopReason, _ actions: inout [Action]
-  ) {
+  private mutating func endHandIn(_ handIn: Attempt.HandIn, _ reason: Attempt.StopReason) {
     switch reason {
-    case .superseded: forget(&actions)
+    case .superseded: forget()
     case .cancelled:
       if case .result? = slots[.handIn]?.inFlight?.request { return }
       guard handIn.outcome != .stopped else { return }
       if let inFlight = slots[.handIn]?.inFlight { actions.append(.abandon(inFlight.id)) }
       slots[.handIn] = nil
-      conclude(nil, &actions)
+      conclude(nil)
     case .halted, .timedOut, .stalled: break
     }
   }
 
   /// What was under way has stopped: hands in how it ended, or drops it if it was superseded.
-  mutating func conclude(_ run: Attempt.FinishedRun?, _ actions: inout [Action]) {
+  mutating func conclude(_ run: Attempt.FinishedRun?) {
     guard let reason = attempt?.stopReason else { return }
     switch reason {
-    case .superseded: forget(&actions)
-    case .cancelled: handIn(.stopped, run, nil, &actions)
-    case .halted: handIn(.drained, run, nil, &actions)
+    case .superseded: forget()
+    case .cancelled: handIn(.stopped, run, nil)
+    case .halted: handIn(.drained, run, nil)
     case .timedOut:
       let limit = attempt?.assignment?.timeoutMs ?? 0
-      handIn(.agentTimeout, run, "the agent did not end within \(seconds(limit))", &actions)
+      handIn(.agentTimeout, run, "the agent did not end within \(seconds(limit))")
     case .stalled:
       let limit = attempt?.assignment?.stallMs ?? 0
-      handIn(.agentTimeout, run, "the agent said nothing for \(seconds(limit))", &actions)
+      handIn(.agentTimeout, run, "the agent said nothing for \(seconds(limit))")
     }
   }
 
@@ -340,24 +326,18 @@ extension WorkerCore {
 
   mutating func handIn(
     _ outcome: ResultReport.Outcome, commit: String? = nil, _ run: Attempt.FinishedRun?,
-    _ message: String?, hint: String? = nil, _ actions: inout [Action]
+    _ message: String?, hint: String? = nil
   ) {
-    var handIn = Attempt.HandIn(outcome: outcome, commit: commit, message: message, hint: hint)
-    if let run {
-      handIn.durationMs = run.duration.wholeMilliseconds
-      handIn.outputBytes = run.output.bytes
-      handIn.outputDigest = run.output.digest
-      handIn.network = run.output.network
-    }
-    attempt?.stage = .handingIn(handIn)
+    attempt?.stage = .handingIn(
+      .init(
+        outcome: outcome, commit: commit, run: run ?? Attempt.FinishedRun(), message: message,
+        hint: hint))
     if commit != nil, let record = attempt?.journalRecord { actions.append(.writeJournal(record)) }
   }
 
   /// Takes what the agent has used so far, and writes it into the journal if that is due.
   /// - Parameter isFinal: the agent has ended; otherwise the journal is written once a second.
-  mutating func take(
-    usage: AgentUsage, isFinal: Bool = false, now: Duration, _ actions: inout [Action]
-  ) {
+  mutating func take(usage: AgentUsage, isFinal: Bool = false) {
     attempt?.usage.replace(by: usage)
     guard let attempt, attempt.usage != attempt.journaledUsage?.usage ?? AgentUsage() else {
       return
@@ -369,9 +349,9 @@ extension WorkerCore {
   }
 
   /// The attempt is over, as far as this worker goes.
-  mutating func forget(_ actions: inout [Action]) {
+  mutating func forget() {
     guard let attempt else { return }
-    abandonAttemptCalls(&actions)
+    abandonAttemptCalls()
     actions.append(.drop(attempt.key, repository: attempt.repository))
     actions.append(.writeJournal(nil))
     over.append((attempt.lease, lastCall))

@@ -35,6 +35,15 @@ struct WorkerFiles: Sendable {
     return RepositoryFiles(folder: "\(repositories)/\(name)")
   }
 
+  /// nil if one of the names cannot be part of a folder's name.
+  func persistent(_ agent: String, _ repository: String) -> PersistentFiles? {
+    guard WorkerFiles.isSafe(agent), let name = RepositoryName(repository), name.isValid else {
+      return nil
+    }
+    let path = name.description.replacing("/", with: "@")
+    return PersistentFiles(folder: "\(agents)/\(agent)@\(path)")
+  }
+
   /// Whether the text is a single plain name for paths and URLs.
   static func isSafe(_ text: String) -> Bool {
     guard let first = text.utf8.first, first != UInt8(ascii: "-"), text != ".", text != "..",
@@ -62,6 +71,7 @@ struct AttemptFiles: Sendable {
   /// For the commit; created after the agent has ended.
   var repository: String { "\(folder)/git" }
   var stagedIndex: String { "\(repository)/index" }
+  var attributes: String { "\(repository)/info/attributes" }
   var trash: String { "\(folder)/trash" }
   var output: String { "\(folder)/output.log" }
   var records: String { "\(folder)/records.jsonl" }
@@ -71,6 +81,13 @@ struct AttemptFiles: Sendable {
   var temporary: String { "\(folder)/tmp" }
   /// The agent's own HOME, so that no agent reads files that another one left.
   var home: String { "\(folder)/home" }
+
+  func path(of part: OutputPart) -> String {
+    switch part {
+    case .text: output
+    case .records: records
+    }
+  }
 }
 
 /// The kept files of one repository.
@@ -84,15 +101,6 @@ struct RepositoryFiles: Sendable {
   var slotIndex: String { "\(slot)/index" }
 }
 
-extension AttemptFiles {
-  func path(of part: OutputPart) -> String {
-    switch part {
-    case .text: output
-    case .records: records
-    }
-  }
-}
-
 /// The folder of an agent that keeps running.
 struct PersistentFiles: Equatable, Sendable {
   let folder: String
@@ -101,15 +109,4 @@ struct PersistentFiles: Equatable, Sendable {
   var temporary: String { "\(folder)/tmp" }
   var trees: String { "\(folder)/trees" }
   func tree(_ key: AttemptKey) -> String { "\(trees)/\(key)" }
-}
-
-extension WorkerFiles {
-  /// nil if one of the names cannot be part of a folder's name.
-  func persistent(_ agent: String, _ repository: String) -> PersistentFiles? {
-    guard WorkerFiles.isSafe(agent), let name = RepositoryName(repository), name.isValid else {
-      return nil
-    }
-    let path = name.description.replacing("/", with: "@")
-    return PersistentFiles(folder: "\(agents)/\(agent)@\(path)")
-  }
 }

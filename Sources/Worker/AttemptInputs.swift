@@ -18,32 +18,30 @@ extension Attempt {
     if handIn.patchIsDue { return .patch(lease) }
     return .result(
       ResultReport(
-        worker: worker, lease: lease, outcome: handIn.outcome,
-        commit: handIn.commit, durationMs: handIn.durationMs, outputBytes: handIn.outputBytes,
-        outputDigest: handIn.outputDigest, message: handIn.message, hint: handIn.hint,
-        used: usage, network: handIn.network))
+        worker: worker, lease: lease, outcome: handIn.outcome, commit: handIn.commit,
+        durationMs: handIn.run.duration.wholeMilliseconds, outputBytes: handIn.run.output.bytes,
+        outputDigest: handIn.run.output.digest, message: handIn.message, hint: handIn.hint,
+        used: usage, network: handIn.run.output.network))
   }
 }
 
 extension WorkerCore {
-  mutating func takeCheckedOut(_ key: AttemptKey, _ actions: inout [Action]) {
+  mutating func takeCheckedOut(_ key: AttemptKey) {
     guard let attempt, attempt.key == key, attempt.stage == .checkingOut,
       let assignment = attempt.assignment
     else { return }
-    guard attempt.stopReason == nil else { return conclude(nil, &actions) }
+    guard attempt.stopReason == nil else { return conclude(nil) }
     self.attempt?.stage = .launching
     actions.append(.startAgent(assignment))
   }
 
-  mutating func takeCheckoutFailed(
-    _ key: AttemptKey, _ fault: CheckoutFault, now: Duration, _ actions: inout [Action]
-  ) {
+  mutating func takeCheckoutFailed(_ key: AttemptKey, _ fault: CheckoutFault) {
     guard let attempt, attempt.key == key, attempt.stage == .checkingOut else { return }
-    guard attempt.stopReason == nil else { return conclude(nil, &actions) }
-    if fault.isTooLarge { return handIn(.agentFailed, nil, fault.message, &actions) }
+    guard attempt.stopReason == nil else { return conclude(nil) }
+    if fault.isTooLarge { return handIn(.agentFailed, nil, fault.message) }
     let failures = attempt.checkoutFailures
     if !fault.isUnreachable, failures + 1 >= settings.checkoutTriesMax {
-      return handIn(.workerFault, nil, fault.message, &actions)
+      return handIn(.workerFault, nil, fault.message)
     }
     if !fault.isUnreachable { self.attempt?.checkoutFailures += 1 }
     let moment =
@@ -51,10 +49,7 @@ extension WorkerCore {
     self.attempt?.stage = .awaitingCheckout(at: moment)
   }
 
-  mutating func takeAgentStarted(
-    _ key: AttemptKey, _ identity: AgentIdentity, session: String?, now: Duration,
-    _ actions: inout [Action]
-  ) {
+  mutating func takeAgentStarted(_ key: AttemptKey, _ identity: AgentIdentity, session: String?) {
     guard let attempt, attempt.key == key, attempt.stage == .launching else { return }
     self.attempt?.session = session
     self.attempt?.stage = .generating(.init(since: now, heard: now))
@@ -63,24 +58,18 @@ extension WorkerCore {
     if let record = self.attempt?.journalRecord { actions.append(.writeJournal(record)) }
   }
 
-  mutating func takeAgentSaid(
-    _ key: AttemptKey, bytes: Int, records: Int, usage: AgentUsage, now: Duration,
-    _ actions: inout [Action]
-  ) {
+  mutating func takeAgentSaid(_ key: AttemptKey, bytes: Int, records: Int, usage: AgentUsage) {
     guard let attempt, attempt.key == key else { return }
     self.attempt?.output.written = max(attempt.output.written, bytes)
     self.attempt?.records.written = max(attempt.records.written, records)
     if case .generating(var run) = attempt.stage {
       run.heard = now
       self.attempt?.stage = .generating(run)
-      take(usage: usage, now: now, &actions)
+      take(usage: usage)
     }
   }
 
-  mutating func takeAgentEnded(
-    _ key: AttemptKey, _ end: AgentEnd, _ output: OutputSummary, now: Duration,
-    _ actions: inout [Action]
-  ) {
+  mutating func takeAgentEnded(_ key: AttemptKey, _ end: AgentEnd, _ output: OutputSummary) {
     guard let attempt, attempt.key == key, let assignment = attempt.assignment else { return }
     let since: Duration
     switch attempt.stage {
@@ -91,7 +80,7 @@ extension WorkerCore {
     self.attempt?.agent = nil
     self.attempt?.output.written = max(attempt.output.written, output.bytes)
     self.attempt?.records.written = max(attempt.records.written, output.records)
-    take(usage: output.usage, isFinal: true, now: now, &actions)
+    take(usage: output.usage, isFinal: true)
     let run = Attempt.FinishedRun(duration: now - since, output: output)
     // An agent that was to be stopped and came to its end before is not held against it, unless
     // nobody waits for its work any more.
@@ -103,42 +92,39 @@ extension WorkerCore {
     case (.timedOut, _), (.stalled, _):
       self.attempt?.stage = .salvaging(run)
       actions.append(.salvage(assignment))
-    case (.some, _): conclude(run, &actions)
-    case (nil, _): takeFailure(end, run, &actions)
+    case (.some, _): conclude(run)
+    case (nil, _): takeFailure(end, run)
     }
   }
 
-  private mutating func takeFailure(
-    _ end: AgentEnd, _ run: Attempt.FinishedRun, _ actions: inout [Action]
-  ) {
+  private mutating func takeFailure(_ end: AgentEnd, _ run: Attempt.FinishedRun) {
     let said = run.output.messageSuffix
     switch end {
     case .finished: break
-    case .failed(let detail): handIn(.agentFailed, run, "\(detail)\(said)", &actions)
+    case .failed(let detail): handIn(.agentFailed, run, "\(detail)\(said)")
     case .exited(let code):
-      handIn(.agentFailed, run, "the agent ended with exit code \(code)\(said)", &actions)
+      handIn(.agentFailed, run, "the agent ended with exit code \(code)\(said)")
     case .signalled(let signal):
-      handIn(.agentFailed, run, "the agent was ended by signal \(signal)\(said)", &actions)
-    case .stopped: handIn(.agentFailed, run, "the agent was ended\(said)", &actions)
-    case .notFound(let detail): handIn(.agentNotFound, run, detail, &actions)
-    case .unverified(let detail): handIn(.verifyFailed, run, detail, &actions)
+      handIn(.agentFailed, run, "the agent was ended by signal \(signal)\(said)")
+    case .stopped: handIn(.agentFailed, run, "the agent was ended\(said)")
+    case .notFound(let detail): handIn(.agentNotFound, run, detail)
+    case .unverified(let detail): handIn(.verifyFailed, run, detail)
     case .notStarted(let detail), .exceeded(let detail), .unprepared(let detail):
-      handIn(.agentFailed, run, detail, &actions)
-    case .lost(let detail): handIn(.workerFault, run, detail, &actions)
+      handIn(.agentFailed, run, detail)
+    case .lost(let detail): handIn(.workerFault, run, detail)
     }
   }
 
-  mutating func takePickedUp(_ key: AttemptKey, _ pickUp: PickUp, _ actions: inout [Action]) {
+  mutating func takePickedUp(_ key: AttemptKey, _ pickUp: PickUp) {
     guard let attempt, attempt.key == key, case .pickingUp(let run) = attempt.stage else {
       return
     }
     switch (attempt.stopReason, pickUp) {
-    case (.superseded, _), (.cancelled, _), (.halted, .fault): conclude(run, &actions)
-    case (_, .committed(let commit)):
-      handIn(.committed, commit: commit, run, nil, &actions)
+    case (.superseded, _), (.cancelled, _), (.halted, .fault): conclude(run)
+    case (_, .committed(let commit)): handIn(.committed, commit: commit, run, nil)
     case (_, .noChanges):
       let said = run.output.messageSuffix
-      handIn(.noChanges, run, "the agent ended well and changed no file\(said)", &actions)
+      handIn(.noChanges, run, "the agent ended well and changed no file\(said)")
     case (_, .ignoredAlone(let names)):
       let said = run.output.messageSuffix
       handIn(
@@ -146,72 +132,62 @@ extension WorkerCore {
         """
         the agent ended well, and changed nothing but what .gitignore leaves out of a commit: \
         \(names)\(said)
-        """, &actions)
-    case (_, .unfit(let detail)): handIn(.agentFailed, run, detail, &actions)
-    case (_, .refused(let message, let hint)):
-      handIn(.refused, run, message, hint: hint, &actions)
-    case (_, .fault(let detail)): handIn(.workerFault, run, detail, &actions)
+        """)
+    case (_, .unfit(let detail)): handIn(.agentFailed, run, detail)
+    case (_, .refused(let message, let hint)): handIn(.refused, run, message, hint: hint)
+    case (_, .fault(let detail)): handIn(.workerFault, run, detail)
     }
   }
 
-  mutating func takeSalvaged(_ key: AttemptKey, hasPatch: Bool, _ actions: inout [Action]) {
+  mutating func takeSalvaged(_ key: AttemptKey, hasPatch: Bool) {
     guard let attempt, attempt.key == key, case .salvaging(let run) = attempt.stage else {
       return
     }
-    conclude(run, &actions)
+    conclude(run)
     self.attempt?.updateHandIn { $0.patchIsDue = hasPatch && $0.outcome == .agentTimeout }
   }
 
   // MARK: The server's answers
 
   /// An answer about the present lease.
-  mutating func takeReportAnswer(
-    _ answer: CallAnswer, to request: Request, _ actions: inout [Action]
-  ) {
+  mutating func takeReportAnswer(_ answer: CallAnswer, to request: Request) {
     switch answer {
     case .failed, .heartbeat, .agents, .registered, .desired: break
     case .generating(let answer):
       switch answer {
-      case .recorded: attempt?.announcement = .made
-      case .over: end(.superseded, &actions)
+      case .taken: attempt?.announcement = .made
+      case .over, .refused: end(.superseded)
       }
     case .output(let answer):
       if case .output(_, let part, let offset) = request {
-        takeOutputAnswer(answer, part, offset: offset, &actions)
+        takeOutputAnswer(answer, part, offset: offset)
       }
-    case .pack(let answer): takePackAnswer(answer, &actions)
+    case .pack(let answer): takePackAnswer(answer)
     case .patch(let answer):
       switch answer {
-      case .over: forget(&actions)
+      case .over: forget()
       // A patch that cannot be kept must not hold the result back.
       case .taken, .refused: attempt?.updateHandIn { $0.patchIsDue = false }
       }
     case .result(let answer):
       switch answer {
-      case .over: forget(&actions)
+      case .over: forget()
       case .packMissing: attempt?.packIsToBeSent()
       }
     }
   }
 
-  private mutating func takeOutputAnswer(
-    _ answer: OutputOutcome, _ part: OutputPart, offset: Int, _ actions: inout [Action]
-  ) {
-    let progress: WritableKeyPath<Attempt, OutputProgress>
-    switch part {
-    case .text: progress = \.output
-    case .records: progress = \.records
-    }
+  private mutating func takeOutputAnswer(_ answer: OutputOutcome, _ part: OutputPart, offset: Int) {
     switch answer {
-    case .over: end(.superseded, &actions)
-    case .refused: attempt?[keyPath: progress].fruitless = .max
-    case .end(let end): attempt?[keyPath: progress].take(end: end, after: offset)
+    case .over: end(.superseded)
+    case .refused: attempt?[keyPath: part.progress].fruitless = .max
+    case .end(let end): attempt?[keyPath: part.progress].take(end: end, after: offset)
     }
   }
 
-  private mutating func takePackAnswer(_ answer: UploadOutcome, _ actions: inout [Action]) {
+  private mutating func takePackAnswer(_ answer: UploadOutcome) {
     switch answer {
-    case .over: forget(&actions)
+    case .over: forget()
     case .refused(let detail):
       // If the change breaks a rule, the server ends the attempt itself. Any other refusal is about
       // how the pack was made, which is this machine's fault.

@@ -14,7 +14,6 @@ struct GitEffort: Equatable, Sendable {
   /// Files and folders of the tree.
   var entries: Int
   var ruleBytes: Int
-  /// Of the files that were changed.
   var changedBytes = 0
 
   /// In seconds, even for the smallest tree.
@@ -25,7 +24,7 @@ struct GitEffort: Equatable, Sendable {
   var cpuSeconds: Int { secondsMin + entries / 25_000 + changedBytes >> 23 }
 
   /// If git ended at that limit.
-  var finding: TreeFinding {
+  var finding: PickUp {
     .unfit(
       """
       git needed more than \(cpuSeconds) s of CPU time for what the agent left (\(entries) files \
@@ -47,7 +46,7 @@ extension Workspace {
     _ attempt: AttemptFiles, _ repository: RepositoryFiles, ownFiles: [String]
   ) async throws {
     let folder = attempt.repository
-    try await remove([folder])
+    try await trash.take([folder])
     for name in ["objects/info", "objects/pack", "refs", "info"] {
       try DurableFile.makeFolder("\(folder)/\(name)")
     }
@@ -57,68 +56,80 @@ extension Workspace {
       "config": "[core]\n\trepositoryformatversion = 0\n",
       "info/exclude": ownFiles.map { "\($0)\n" }.joined(),
     ]
-    for (name, content) in contents {
-      try OpenFile("\(folder)/\(name)", O_WRONLY | O_CREAT | O_TRUNC).write(Array(content.utf8))
-    }
+    for (name, content) in contents { try write(content.utf8, "\(folder)/\(name)") }
     // The checkout's own index is kept: the next checkout finds changes by it.
     try await copyIndex(attempt.index, attempt.stagedIndex)
+  }
+
+  /// Writes a file of a repository that can be made again.
+  func write(_ content: some Collection<UInt8>, _ path: String) throws(FileFault) {
+    try OpenFile(path, O_WRONLY | O_CREAT | O_TRUNC).write(content)
   }
 
   /// Copies an index with its modification time, by which git detects files that may have changed
   /// since although their times and sizes are the same.
   func copyIndex(_ source: String, _ target: String) async throws {
-    try await run("cp", ["--preserve=timestamps", "--", source, target])
+    let command = Command(
+      "cp", ["--preserve=timestamps", "--", source, target], timeout: .seconds(300),
+      diesWithParent: AgentProcess.canDieWithParent)
+    let result = try await command.run()
+    guard result.succeeded else { throw ToolFault(program: "cp", message: result.errorText) }
   }
 
   /// git on the tree's files, in the attempt's repository and with its index.
+  /// - Parameter effort: for a command that reads the agent's files.
+  /// - Throws: `GitFault`, or `PickUp` if it needs more CPU time than `effort`.
   @discardableResult
   func staged(
-    _ arguments: [String], _ attempt: AttemptFiles, input: Command.Input = .none,
-    environment: [String: String] = [:], accepting: Set<Int32> = [0],
-    outputLimit: Int = 256 << 20, cpuSecondsMax: Int? = nil
-  ) async throws(GitFault) -> ProcessResult {
-    try await Git.run(
-      arguments, gitDirectory: attempt.repository, workTree: attempt.tree,
-      workingDirectory: attempt.tree,
-      extraEnvironment: ["GIT_INDEX_FILE": attempt.stagedIndex].merging(environment) { $1 },
-      config: Workspace.config, input: input, accepting: accepting, timeout: Self.treeTimeout,
-      outputLimit: outputLimit, diesWithParent: AgentProcess.canDieWithParent,
-      memoryBytesMax: Self.memoryBytesMax, cpuSecondsMax: cpuSecondsMax)
-  }
-
-  /// Like the other `staged`, for a command that reads the agent's files.
-  /// - Throws: `TreeFinding` if it needs more CPU time than `effort`.
-  @discardableResult
-  func staged(
-    _ arguments: [String], _ attempt: AttemptFiles, _ effort: GitEffort,
+    _ arguments: [String], _ attempt: AttemptFiles, _ effort: GitEffort? = nil,
     input: Command.Input = .none, environment: [String: String] = [:],
     accepting: Set<Int32> = [0], outputLimit: Int = 256 << 20
   ) async throws -> ProcessResult {
     do {
-      return try await staged(
-        arguments, attempt, input: input, environment: environment, accepting: accepting,
-        outputLimit: outputLimit, cpuSecondsMax: effort.cpuSeconds)
+      return try await Git.run(
+        arguments, gitDirectory: attempt.repository, workTree: attempt.tree,
+        workingDirectory: attempt.tree,
+        extraEnvironment: ["GIT_INDEX_FILE": attempt.stagedIndex].merging(environment) { $1 },
+        config: Workspace.config, input: input, accepting: accepting, timeout: Self.treeTimeout,
+        outputLimit: outputLimit, diesWithParent: AgentProcess.canDieWithParent,
+        memoryBytesMax: Self.memoryBytesMax, cpuSecondsMax: effort?.cpuSeconds)
     } catch {
-      if error.isOutOfCPUTime { throw effort.finding }
+      if error.isOutOfCPUTime, let effort { throw effort.finding }
       throw error
     }
   }
 
-  /// Such a command, for a caller that processes its output while it runs.
-  func command(
+  /// Like `staged`, for a command whose output is taken as it comes.
+  /// - Throws: `PickUp` if it needs more CPU time than `effort`, `ToolFault` if it fails.
+  func stream(
     _ arguments: [String], _ attempt: AttemptFiles, _ effort: GitEffort,
-    input: Command.Input = .none
-  ) -> Command {
+    input: Command.Input = .none, _ take: @escaping @Sendable ([UInt8]) -> Void
+  ) async throws {
     var command = Command(
       "git", arguments,
       environment: Git.environment(
         gitDirectory: attempt.repository, workTree: attempt.tree,
         extra: ["GIT_INDEX_FILE": attempt.stagedIndex], config: Workspace.config),
-      workingDirectory: attempt.tree, input: input, timeout: Self.treeTimeout)
-    command.diesWithParent = AgentProcess.canDieWithParent
+      workingDirectory: attempt.tree, input: input, timeout: Self.treeTimeout,
+      diesWithParent: AgentProcess.canDieWithParent)
     command.memoryBytesMax = Self.memoryBytesMax
     command.cpuSecondsMax = effort.cpuSeconds
-    return command
+    let result = try await command.run { channel, chunk in
+      if channel == .output { take(chunk) }
+    }
+    if result.isOutOfCPUTime { throw effort.finding }
+    guard result.succeeded else {
+      throw ToolFault(program: "git \(arguments[0])", message: result.errorText)
+    }
+  }
+
+  /// The paths from `git ls-files`, each with a zero at its end.
+  func paths(
+    _ options: [String], _ attempt: AttemptFiles, _ effort: GitEffort
+  ) async throws -> (count: Int, bytes: [UInt8]) {
+    let collected = PathCollector()
+    try await stream(["ls-files", "-z"] + options, attempt, effort) { collected.append($0) }
+    return collected.content
   }
 }
 
@@ -129,18 +140,8 @@ final class PathCollector: Sendable {
   private let state = Mutex((count: 0, bytes: [UInt8]()))
 
   func append(_ chunk: [UInt8]) {
-    let count = chunk.withUnsafeBytes { bytes in
-      var (count, rest) = (0, bytes[...])
-      while let start = UnsafeRawBufferPointer(rebasing: rest).baseAddress,
-        let found = memchr(start, 0, rest.count)
-      {
-        count += 1
-        rest = rest.dropFirst(UnsafeRawPointer(found) - start + 1)
-      }
-      return count
-    }
     state.withLock { state in
-      state.count += count
+      state.count += chunk.count { $0 == 0 }
       // One byte beyond the limit shows that there was more.
       state.bytes += chunk.prefix(max(0, Self.bytesMax + 1 - state.bytes.count))
     }

@@ -8,7 +8,6 @@
 // An omitted filter does not go unnoticed: a new file of Git LFS is refused unless it is a pointer,
 // because it would be broken in every clone with LFS.
 
-import Glibc
 import Processes
 import SystemCalls
 import WorkerProtocol
@@ -23,6 +22,14 @@ struct StagedChange: Sendable {
 
   var isPlainFile: Bool { newMode.starts(with: "100".utf8) }
   var name: String { String(decoding: path, as: UTF8.self) }
+  /// The blobs before and after; nil if absent, as for a submodule.
+  var before: String? { Self.blob(oldMode, oldObject) }
+  var blob: String? { Self.blob(newMode, newObject) }
+
+  private static func blob(_ mode: [UInt8], _ object: [UInt8]) -> String? {
+    mode.elementsEqual("160000".utf8) || object.allSatisfy { $0 == UInt8(ascii: "0") }
+      ? nil : String(decoding: object, as: UTF8.self)
+  }
 
   /// :OLDMODE NEWMODE OLD NEW STATUS NUL PATH NUL
   static func read(_ raw: [UInt8]) -> [StagedChange] {
@@ -38,24 +45,24 @@ struct StagedChange: Sendable {
 }
 
 extension Workspace {
-  /// The attributes that are read.
   private static let askedAttributes = ["text", "eol", "crlf", "filter"]
   /// For the conversion of line ends.
   private static let lineEndAttributes = "* -ident -filter !working-tree-encoding\n"
 
-  /// The changes of the staged index against the head.
-  func stagedChanges(_ assignment: Assignment, _ attempt: AttemptFiles) async throws
-    -> [StagedChange]
-  {
+  /// The changes of an index against the head.
+  /// - Parameter index: nil for the staged one.
+  func stagedChanges(
+    _ assignment: Assignment, _ attempt: AttemptFiles, index: String? = nil
+  ) async throws -> [StagedChange] {
     try await StagedChange.read(
       staged(
         ["diff-index", "--cached", "--raw", "--no-renames", "--abbrev=40", "-z", assignment.head],
-        attempt
+        attempt, environment: ["GIT_INDEX_FILE": index ?? attempt.stagedIndex]
       ).standardOutput)
   }
 
   /// Replaces the changed files in the staged index by what git would have added.
-  /// - Throws: `TreeFinding` if a file belongs to Git LFS.
+  /// - Throws: `PickUp` if a file belongs to Git LFS.
   func applyAttributes(
     _ assignment: Assignment, _ attempt: AttemptFiles, _ effort: GitEffort
   ) async throws {
@@ -86,7 +93,7 @@ extension Workspace {
   private func attributes(
     of changes: [StagedChange], _ attempt: AttemptFiles, _ effort: GitEffort
   ) async throws -> [[UInt8]: [String: String]] {
-    try setAttributes("", attempt)
+    try write([], attempt.attributes)
     let output = try await staged(
       ["check-attr", "-z", "--stdin"] + Self.askedAttributes, attempt, effort,
       input: .bytes(Array(changes.map(\.path).joined(separator: [0])) + [0]),
@@ -104,11 +111,6 @@ extension Workspace {
     return attributes
   }
 
-  private func setAttributes(_ text: String, _ attempt: AttemptFiles) throws(FileFault) {
-    try OpenFile("\(attempt.repository)/info/attributes", O_WRONLY | O_CREAT | O_TRUNC)
-      .write(Array(text.utf8))
-  }
-
   /// Adds these files again to an index of the head, with their attributes, and copies the results.
   /// It cannot be the staged index, because git considers its content: a file that was committed
   /// with CRLF keeps it if `text` is `auto`.
@@ -116,19 +118,15 @@ extension Workspace {
     of texts: [StagedChange], _ assignment: Assignment, _ attempt: AttemptFiles,
     _ effort: GitEffort
   ) async throws {
-    try setAttributes(Self.lineEndAttributes, attempt)
+    try write(Self.lineEndAttributes.utf8, attempt.attributes)
     let index = "\(attempt.repository)/index-turned"
     try await copyIndex(attempt.index, index)
     try await staged(
       ["update-index", "--add", "--replace", "-z", "--stdin"], attempt, effort,
       input: .bytes(Array(texts.map(\.path).joined(separator: [0])) + [0]),
       environment: ["GIT_INDEX_FILE": index])
-    try setAttributes(Workspace.attributes, attempt)
-    let turned = try await StagedChange.read(
-      staged(
-        ["diff-index", "--cached", "--raw", "--no-renames", "--abbrev=40", "-z", assignment.head],
-        attempt, environment: ["GIT_INDEX_FILE": index]
-      ).standardOutput)
+    try write(Workspace.attributes.utf8, attempt.attributes)
+    let turned = try await stagedChanges(assignment, attempt, index: index)
     let found = Dictionary(turned.map { ($0.path, $0) }) { a, _ in a }
     try await replace(
       texts.compactMap { text in
@@ -158,11 +156,11 @@ extension Workspace {
     }
     guard !raw.isEmpty else { return }
     let more = raw.count > 5 ? " and \(raw.count - 5) more" : ""
-    throw TreeFinding.refused(
-      """
-      .gitattributes gives these files to Git LFS, and they are no pointers: \
-      \(raw.prefix(5).joined(separator: ", "))\(more)
-      """,
+    throw PickUp.refused(
+      message: """
+        .gitattributes gives these files to Git LFS, and they are no pointers: \
+        \(raw.prefix(5).joined(separator: ", "))\(more)
+        """,
       hint: "AIPM stores no LFS objects. Have the agent leave the files out and add them with "
         + "git lfs, or take their pattern out of .gitattributes.")
   }

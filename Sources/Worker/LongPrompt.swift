@@ -7,7 +7,6 @@ import Glibc
 import Synchronization
 import SystemCalls
 
-/// The file of one attempt's prompt.
 final class LongPrompt: Sendable {
   private let path = Mutex<String?>(nil)
 

@@ -28,6 +28,16 @@ package struct OperatorGrants: Equatable, Sendable {
     /// The machine's own network, where a workflow says so.
     case machine
     package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+
+    /// What a policy takes.
+    init(needed policy: NetworkPolicy) {
+      self =
+        switch policy.mode {
+        case .none: .none
+        case .host: .machine
+        case .hosts, .publicHosts: .hosts
+        }
+    }
   }
 
   package init(
@@ -63,7 +73,7 @@ package struct OperatorGrants: Equatable, Sendable {
     return assignment
   }
 
-  private func granted(_ rules: SandboxRules) -> SandboxRules {
+  private func granted(_ rules: SandboxGrants) -> SandboxGrants {
     var rules = rules
     if network < Network(needed: rules.network) { rules.network = NetworkPolicy() }
     rules.readable.removeAll { !allows(path: $0) }
@@ -128,7 +138,7 @@ package struct OperatorGrants: Equatable, Sendable {
   /// A program that is named by a path; nil for one that is looked up on the PATH.
   private static func program(_ word: String?) -> String? {
     guard let word, word.contains("/") else { return nil }
-    return AgentProcess.absolute(word)
+    return AgentProgram.absolute(word)
   }
 
   /// The path without links; as it is written if there is no such file; nil if it is relative.
@@ -136,23 +146,8 @@ package struct OperatorGrants: Equatable, Sendable {
     var path = path
     if path.hasPrefix("~/") { path = UnprivilegedUser.startersHome + path.dropFirst() }
     guard path.hasPrefix("/") else { return nil }
-    if let resolved = realpath(path, nil) {
-      defer { free(resolved) }
-      return String(cString: resolved)
-    }
+    if let resolved = canonicalPath(path) { return resolved }
     return path.split(separator: "/").contains("..") ? nil : path
-  }
-}
-
-extension OperatorGrants.Network {
-  /// What a policy takes.
-  init(needed policy: NetworkPolicy) {
-    self =
-      switch policy.mode {
-      case .none: .none
-      case .host: .machine
-      case .hosts, .publicHosts: .hosts
-      }
   }
 }
 

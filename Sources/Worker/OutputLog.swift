@@ -6,6 +6,7 @@ import Processes
 import Synchronization
 import SystemCalls
 import Text
+import Workflows
 
 /// Appends to `output.log` from both streams in the order of arrival. Values of the agent's secret
 /// variables are masked, even if split between two chunks. The times are in the records next to it.
@@ -19,8 +20,7 @@ final class OutputLog: Sendable {
     var tail = Tail(limit: 2000)
   }
 
-  private let descriptor: Int32
-  private let path: String
+  private let file: OpenFile
   private let bytesMax: Int
   private let state: Mutex<State>
   private let records: OutputRecords?
@@ -36,17 +36,12 @@ final class OutputLog: Sendable {
   init(
     path: String, bytesMax: Int, secrets: [String], records: OutputRecords? = nil
   ) throws(FileFault) {
-    self.path = path
     self.records = records
     self.bytesMax = bytesMax
-    descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw .last("open", path) }
+    file = try OpenFile(path, O_WRONLY | O_CREAT | O_TRUNC)
     state = Mutex(State(mask: OutputMask(secrets: secrets)))
   }
 
-  deinit { close(descriptor) }
-
-  /// The current size of the files.
   var size: Size {
     state.withLock { Size(text: $0.written, records: records?.size ?? 0) }
   }
@@ -62,13 +57,8 @@ final class OutputLog: Sendable {
   }
 
   /// Records structured information of the agent.
-  /// - Returns: the current size of the files.
-  @discardableResult
-  func record(_ name: String, _ value: JSONValue) -> Size {
-    state.withLock { state in
-      records?.write(name, value, at: state.written)
-      return Size(text: state.written, records: records?.size ?? 0)
-    }
+  func record(_ name: String, _ value: JSONValue) {
+    state.withLock { records?.write(name, value, at: $0.written) }
   }
 
   /// Writes the pending bytes, and a note if some were dropped.
@@ -98,11 +88,11 @@ final class OutputLog: Sendable {
     var done = 0
     while done < bytes.count {
       let count = bytes.withUnsafeBytes { buffer in
-        write(descriptor, buffer.baseAddress?.advanced(by: done), bytes.count - done)
+        write(file.descriptor, buffer.baseAddress?.advanced(by: done), bytes.count - done)
       }
       if count < 0 && errno == EINTR { continue }
       guard count > 0 else {
-        state.fault = .last("write", path)
+        state.fault = .last("write", file.path)
         break
       }
       done += count
@@ -124,7 +114,6 @@ final class OutputLog: Sendable {
 /// Replaces secrets in a stream by `***`. It delays only a possible beginning of one.
 struct OutputMask: Sendable {
   private let secrets: [[UInt8]]
-  /// The first bytes of the secrets.
   private let firsts: [UInt8]
   private var held: [UInt8] = []
 
@@ -146,7 +135,9 @@ struct OutputMask: Sendable {
     var positions = firsts.map { _ in -1 }
     while true {
       for (number, first) in firsts.enumerated() where positions[number] < index {
-        positions[number] = Self.position(of: first, in: bytes, from: index)
+        positions[number] =
+          bytes.withUnsafeBytes { ByteSearch.index(of: [first], in: $0, from: index) }
+          ?? bytes.count
       }
       let next = positions.min() ?? bytes.count
       result += bytes[index..<next]
@@ -163,16 +154,6 @@ struct OutputMask: Sendable {
         result.append(bytes[index])
         index += 1
       }
-    }
-  }
-
-  /// - Returns: the end if it is absent.
-  private static func position(of byte: UInt8, in bytes: [UInt8], from start: Int) -> Int {
-    bytes.withUnsafeBytes { all in
-      guard let base = all.baseAddress, start < all.count,
-        let found = memchr(base + start, Int32(byte), all.count - start)
-      else { return all.count }
-      return UnsafeRawPointer(found) - base
     }
   }
 

@@ -42,8 +42,8 @@ extension Workspace {
       let commit = try await commit(tree, assignment, attempt)
       try await writePack(of: commit, on: assignment.head, attempt, effort)
       return .committed(commit)
-    } catch let finding as TreeFinding {
-      return finding.pickUp
+    } catch let found as PickUp {
+      return found
     } catch {
       if Task.isCancelled { return .fault("it was cancelled") }
       if let fault = await machineFault(repository, assignment.head) {
@@ -58,32 +58,18 @@ extension Workspace {
     _ attempt: AttemptFiles, _ effort: GitEffort
   ) async throws -> PickUp {
     // Only by the repository's rules: files that an agent writes for itself are not work.
-    let rules = ["--others", "--ignored", "--directory", "-z"]
-    let ignored = try await paths(rules + ["--exclude-per-directory=.gitignore"], attempt, effort)
-    guard !ignored.isEmpty else { return .noChanges }
-    let own = try await paths(
-      rules + ["--exclude-from=\(attempt.repository)/info/exclude"], attempt, effort)
-    let made = ignored.filter { !own.contains($0) }
+    func ignored(by rules: String) async throws -> [ArraySlice<UInt8>] {
+      try await paths(["--others", "--ignored", "--directory", rules], attempt, effort)
+        .bytes.split(separator: 0)
+    }
+    let all = try await ignored(by: "--exclude-per-directory=.gitignore")
+    guard !all.isEmpty else { return .noChanges }
+    let own = try await ignored(by: "--exclude-from=\(attempt.repository)/info/exclude")
+    let made = all.filter { !own.contains($0) }
     guard !made.isEmpty else { return .noChanges }
     let names = made.prefix(3).map { String(decoding: $0.prefix(200), as: UTF8.self) }
     let more = made.count > names.count ? " and \(made.count - names.count) more" : ""
     return .ignoredAlone(names.joined(separator: ", ") + more)
-  }
-
-  /// Paths from `git ls-files`, up to the limit.
-  private func paths(
-    _ rules: [String], _ attempt: AttemptFiles, _ effort: GitEffort
-  ) async throws -> [[UInt8]] {
-    let collected = PathCollector()
-    let command = command(["ls-files"] + rules, attempt, effort)
-    let result = try await command.run { channel, chunk in
-      if channel == .output { collected.append(chunk) }
-    }
-    if result.isOutOfCPUTime { throw effort.finding }
-    guard result.succeeded else {
-      throw ToolFault(program: "git ls-files", message: result.errorText)
-    }
-    return collected.content.bytes.split(separator: 0).map { Array($0) }
   }
 
   /// A larger patch is not kept.
@@ -107,7 +93,6 @@ extension Workspace {
     return true
   }
 
-  /// The object name of the empty tree.
   private static let emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
   // MARK: The cause of a failure
@@ -131,13 +116,13 @@ extension Workspace {
 
   /// Adds all changes of the agent to the attempt's index.
   /// - Returns: the CPU time for the following git commands.
-  /// - Throws: `TreeFinding` if that is impossible for a known reason.
+  /// - Throws: `PickUp` if that is impossible for a known reason.
   private func stage(
     _ assignment: Assignment, _ attempt: AttemptFiles, _ repository: RepositoryFiles,
     _ limits: ChangeLimits
   ) async throws -> GitEffort {
     guard DurableFile.isFolder(attempt.tree) else {
-      throw TreeFinding.unfit("the agent removed its working tree")
+      throw PickUp.unfit("the agent removed its working tree")
     }
     // git cannot work in an inaccessible folder. Folders below are made accessible by the walk.
     chmod(attempt.tree, 0o755)
@@ -170,13 +155,13 @@ extension Workspace {
     case .notCheckedOut: return
     case .at(let found):
       if found == commit { return }
-      throw TreeFinding.unfit(
+      throw PickUp.unfit(
         """
         the agent moved the submodule \(name) to another commit; a change of submodules is not \
         taken over
         """)
     case .unclear:
-      throw TreeFinding.unfit("the agent left a git repository in the submodule \(name)")
+      throw PickUp.unfit("the agent left a git repository in the submodule \(name)")
     }
   }
 
@@ -194,14 +179,14 @@ extension Workspace {
     let harmless = Set(ignored.standardOutput.split(separator: 0).map { Array($0) })
     guard let first = asked.indices.first(where: { !harmless.contains(asked[$0]) }) else { return }
     let name = String(decoding: suspects[first].prefix(200), as: UTF8.self)
-    throw TreeFinding.unfit(
+    throw PickUp.unfit(
       first < survey.repositories.count
         ? "the agent left a git repository in \(name); a commit would hold a mere link to it"
         : "the agent left a path of over \(TreeWalk.pathBytesMax) bytes, below \(name)")
   }
 
   /// The size of the changed files, determined before git reads and packs them.
-  /// - Throws: `TreeFinding` if it exceeds the limits.
+  /// - Throws: `PickUp` if it exceeds the limits.
   private func changedBytes(
     _ limits: ChangeLimits, _ root: TreeRoot, _ attempt: AttemptFiles, _ effort: GitEffort
   ) async throws -> Int {
@@ -220,11 +205,11 @@ extension Workspace {
     guard total > limits.bytesMax || total < 0 else { return total }
     let largest = zip(sizes, changed).sorted { $0.0 > $1.0 }.prefix(5)
       .map { "\(String(decoding: $0.1, as: UTF8.self)) (\($0.0) bytes)" }
-    throw TreeFinding.refused(
-      """
-      the change takes \(total) bytes, more than \(limits.bytesMax); its largest files: \
-      \(largest.joined(separator: ", "))
-      """,
+    throw PickUp.refused(
+      message: """
+        the change takes \(total) bytes, more than \(limits.bytesMax); its largest files: \
+        \(largest.joined(separator: ", "))
+        """,
       hint: "Have the agent leave large files out, or raise limits.change in the workflow.")
   }
 
@@ -232,20 +217,11 @@ extension Workspace {
   private func changedPaths(
     _ limits: ChangeLimits, _ attempt: AttemptFiles, _ effort: GitEffort
   ) async throws -> [[UInt8]] {
-    let collected = PathCollector()
-    let command = command(
-      ["ls-files", "-z", "--modified", "--others", "--exclude-standard"], attempt, effort)
-    let result = try await command.run { channel, chunk in
-      if channel == .output { collected.append(chunk) }
-    }
-    if result.isOutOfCPUTime { throw effort.finding }
-    guard result.succeeded else {
-      throw ToolFault(program: "git ls-files", message: result.errorText)
-    }
-    let (count, bytes) = collected.content
+    let (count, bytes) = try await paths(
+      ["--modified", "--others", "--exclude-standard"], attempt, effort)
     guard count <= limits.filesMax, bytes.count <= PathCollector.bytesMax else {
-      throw TreeFinding.refused(
-        "the change holds \(count) files, more than \(limits.filesMax)",
+      throw PickUp.refused(
+        message: "the change holds \(count) files, more than \(limits.filesMax)",
         hint: "Have the agent leave generated and downloaded files out, by .gitignore for "
           + "example, or raise limits.changed-files in the workflow.")
     }
@@ -256,7 +232,7 @@ extension Workspace {
 
   private func commit(
     _ tree: String, _ assignment: Assignment, _ attempt: AttemptFiles
-  ) async throws(GitFault) -> String {
+  ) async throws -> String {
     let author = assignment.identity
     let identity = [
       "GIT_AUTHOR_NAME": author.name, "GIT_AUTHOR_EMAIL": author.email,
@@ -273,16 +249,10 @@ extension Workspace {
     of commit: String, on head: String, _ attempt: AttemptFiles, _ effort: GitEffort
   ) async throws {
     let pack = PackFile(try OpenFile(attempt.pack, O_WRONLY | O_CREAT | O_TRUNC))
-    let command = command(
+    try await stream(
       ["pack-objects", "--thin", "--stdout", "--revs", "--delta-base-offset", "-q"], attempt,
-      effort, input: .bytes(Array("\(commit)\n^\(head)\n".utf8)))
-    let result = try await command.run { channel, chunk in
-      if channel == .output { pack.append(chunk) }
-    }
-    if result.isOutOfCPUTime { throw effort.finding }
-    guard result.succeeded else {
-      throw ToolFault(program: "git pack-objects", message: result.errorText)
-    }
+      effort, input: .bytes(Array("\(commit)\n^\(head)\n".utf8))
+    ) { pack.append($0) }
     try pack.finish()
     try DurableFile.syncFolder(of: attempt.pack)
   }

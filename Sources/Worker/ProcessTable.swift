@@ -9,8 +9,6 @@ enum ProcessTable {
   /// The environment variable of all processes of an attempt; its value is the attempt's folder.
   static let mark = "AIPM_ATTEMPT"
 
-  static var ownNumber: Int32 { getpid() }
-
   /// The path of this program. Other processes may not be permitted to read its `/proc/N/exe`, so
   /// the link is read here.
   static let ownProgram: String = {
@@ -26,7 +24,6 @@ enum ProcessTable {
     }
   }
 
-  /// Selects processes.
   enum Owner: Sendable {
     /// Of the attempt with this folder.
     case attempt(String)
@@ -90,6 +87,15 @@ enum ProcessTable {
     /// Private memory: not shared with a file or another process.
     var memoryBytes = 0
     var members: [Member] = []
+
+    fileprivate mutating func add(
+      _ process: Int32, _ facts: ProcessFiles.Status, isSandbox: Bool, countsMemory: Bool
+    ) {
+      threads += facts.threads
+      guard let path = ProcessTable.living(process, facts) else { return }
+      members.append(.init(path: path, isSandbox: isSandbox))
+      if countsMemory { memoryBytes += ProcessFiles.memoryBytes(at: path) }
+    }
   }
 
   /// A process with memory and open files.
@@ -133,17 +139,5 @@ enum ProcessTable {
       .first { ProcessFiles.status(at: $0).map { !$0.hasEnded } ?? false }
   }
 
-  /// Whether the process of a path in proc(5) has ended.
   static func hasEnded(_ path: String) -> Bool { ProcessFiles.status(at: path)?.hasEnded ?? true }
-}
-
-extension ProcessTable.Use {
-  fileprivate mutating func add(
-    _ process: Int32, _ facts: ProcessFiles.Status, isSandbox: Bool, countsMemory: Bool
-  ) {
-    threads += facts.threads
-    guard let path = ProcessTable.living(process, facts) else { return }
-    members.append(.init(path: path, isSandbox: isSandbox))
-    if countsMemory { memoryBytes += ProcessFiles.memoryBytes(at: path) }
-  }
 }

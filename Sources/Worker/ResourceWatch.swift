@@ -22,7 +22,6 @@ struct ResourceWatch: Sendable {
   let diskBytesMax: Int?
   let processesMax: Int?
   var memoryBytesMax: Int?
-  /// Whether the processes are in a sandbox.
   var isSandboxed = false
 
   /// The maximum of files and folders of an attempt; its checkout has at most
@@ -79,7 +78,6 @@ struct ResourceWatch: Sendable {
 
   // MARK: The disk
 
-  /// The usage of a file system.
   struct Filled: Equatable, Sendable {
     var bytes = 0
     /// 0 if the file system does not count them.
@@ -125,7 +123,6 @@ struct ResourceWatch: Sendable {
     return Int(facts.f_bavail) * Int(facts.f_frsize)
   }
 
-  /// The state of repeated checks of disk space.
   private struct DiskLook {
     let watch: ResourceWatch
     /// The limit; nil for none.

@@ -18,27 +18,6 @@ struct SecretCheck: Sendable {
     self.init(variables: assignment.agent.environment + (assignment.commands?.environment ?? []))
   }
 
-  /// A blob to search, and its path.
-  struct Change: Sendable, Equatable {
-    let path: [UInt8]
-    /// nil if the change removes it; `before` is nil if it did not exist.
-    let blob: String?
-    let before: String?
-  }
-
-  /// The changes without submodules.
-  static func changes(_ staged: [StagedChange]) -> [Change] {
-    func object(_ mode: [UInt8], _ name: [UInt8]) -> String? {
-      mode.elementsEqual("160000".utf8) || name.allSatisfy { $0 == UInt8(ascii: "0") }
-        ? nil : String(decoding: name, as: UTF8.self)
-    }
-    return staged.map { change in
-      Change(
-        path: change.path, blob: object(change.newMode, change.newObject),
-        before: object(change.oldMode, change.oldObject))
-    }
-  }
-
   /// The paths, at most ten, of changes that contain a value which this worker gave to its agent
   /// and which the changed files did not contain before: plain, in base64, in hex or
   /// percent-encoded, in the content or in the name.
@@ -47,7 +26,7 @@ struct SecretCheck: Sendable {
   ///   - environment: for git, to find them.
   /// - Throws: `GitFault` if they cannot be read within `timeout`.
   func holding(
-    _ changes: [Change], in clone: String, environment: [String: String] = [:],
+    _ changes: [StagedChange], in clone: String, environment: [String: String] = [:],
     timeout: Duration = .seconds(120)
   ) async throws(GitFault) -> [String] {
     guard search.hasValues else { return [] }
@@ -65,7 +44,6 @@ struct SecretCheck: Sendable {
     }
   }
 
-  /// The credentials in blobs, by their index.
   private func found(
     _ blobs: [String], _ clone: String, _ environment: [String: String], _ timeout: Duration
   ) async throws(GitFault) -> [Int: Set<Credential>] {
@@ -89,7 +67,7 @@ extension Workspace {
     by changes: [StagedChange], _ assignment: Assignment, _ attempt: AttemptFiles
   ) async throws(GitFault) -> PickUp? {
     let held = try await SecretCheck(assignment).holding(
-      SecretCheck.changes(changes), in: attempt.repository)
+      changes, in: attempt.repository)
     if held.isEmpty { return nil }
     return .refused(
       message: "the change holds a credential that the agent was given: "

@@ -7,21 +7,6 @@ import Processes
 import WorkerProtocol
 
 extension ServerLink {
-  /// Asks for the objects of a lease's head.
-  /// - Returns: a thin pack in chunks, from the server; what is in it is git's to check.
-  func pack(
-    of head: String, for lease: LeaseReference, have: [String]
-  ) async throws(CheckoutFault) -> HTTPStream {
-    try await pack(FetchRequest(worker: worker, lease: lease, head: head, have: have))
-  }
-
-  /// Asks for objects of tags.
-  func pack(
-    ofTags tags: [String], head: String, for lease: LeaseReference
-  ) async throws(CheckoutFault) -> HTTPStream {
-    try await pack(FetchRequest(worker: worker, lease: lease, head: head, have: [], tags: tags))
-  }
-
   /// The tags of a lease's repository.
   /// - Parameter have: the digest of the list that is here.
   /// - Returns: the list's digest and the list, which is nil if it is the one that is here; nil
@@ -40,8 +25,16 @@ extension ServerLink {
     return (digest, digest == have ? nil : Array(body[(end + 1)...]))
   }
 
-  private func pack(_ request: FetchRequest) async throws(CheckoutFault) -> HTTPStream {
-    let body = encoded(request)
+  /// Asks for the objects of a lease's head.
+  /// - Parameters:
+  ///   - have: commits that are complete here.
+  ///   - tags: objects of tags to get instead of the head's.
+  /// - Returns: a thin pack in chunks, from the server; what is in it is git's to check.
+  func pack(
+    of head: String, for lease: LeaseReference, have: [String] = [], tags: [String]? = nil
+  ) async throws(CheckoutFault) -> HTTPStream {
+    let body = encoded(
+      FetchRequest(worker: worker, lease: lease, head: head, have: have, tags: tags))
     for isLast in [false, true] {
       do {
         let made = try proven(
@@ -64,7 +57,7 @@ extension ServerLink {
       } catch let error as HTTPFault {
         throw fault(refusal(error, "fetch"))
       } catch {
-        throw CheckoutFault(message: "fetch: \(error)", isUnreachable: false)
+        throw CheckoutFault(message: "fetch: \(error)")
       }
     }
     throw CheckoutFault(message: "fetch", isUnreachable: true)
@@ -77,8 +70,7 @@ extension ServerLink {
       CheckoutFault(message: detail, isUnreachable: true)
     case .failed(.unknownLife): CheckoutFault(message: "fetch: 410", isUnreachable: true)
     case .packMissing: CheckoutFault(message: "fetch: 424", isUnreachable: true)
-    case .over(let detail), .refused(let detail):
-      CheckoutFault(message: detail, isUnreachable: false)
+    case .over(let detail), .refused(let detail): CheckoutFault(message: detail)
     }
   }
 }

@@ -20,7 +20,6 @@ package enum ServerAddress: Sendable {
   /// The unix socket in this folder.
   case socket(folder: String)
 
-  /// The URL without a slash at its end.
   var base: String {
     switch self {
     case .url(let text):
@@ -94,8 +93,8 @@ struct ServerLink: Sendable {
         throw error.retried
       }
     case .generating(let report):
-      let outcome = try await upload("generating", .bytes(encoded(report)), method: "POST")
-      return .generating(outcome == .taken ? .recorded : .over)
+      return .generating(
+        try await upload("generating", .bytes(encoded(report)), method: "POST"))
     case .output(let lease, let part, let offset):
       return .output(try await output(lease, part, from: offset, files))
     case .pack(let lease, let commit, let used):
@@ -305,7 +304,6 @@ struct ServerLink: Sendable {
 
   // MARK: Proofs
 
-  /// A request with its proof.
   struct Proven {
     let request: HTTPRequest
     let nonce: String
@@ -369,7 +367,6 @@ final class ServerClock: Sendable {
   /// Milliseconds that the server's clock is ahead of this machine's.
   private let ahead = Mutex<Int64>(0)
 
-  /// What the server's clock shows.
   var time: Int64 { Timestamp.now.milliseconds + ahead.withLock { $0 } }
 
   /// - Parameter asked: when the request was made, by this machine's clock.

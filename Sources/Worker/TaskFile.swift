@@ -4,17 +4,11 @@
 import Processes
 import WorkerProtocol
 
-/// One entry of an index.
 struct IndexEntry: Sendable {
   /// Zeros if absent.
   let mode: [UInt8]
   let object: [UInt8]
   let path: [UInt8]
-
-  static func absent(_ path: [UInt8]) -> IndexEntry {
-    let zero = UInt8(ascii: "0")
-    return IndexEntry(mode: [zero], object: Array(repeating: zero, count: 40), path: path)
-  }
 
   /// For `update-index -z --index-info`.
   var line: [UInt8] { mode + [UInt8(ascii: " ")] + object + [UInt8(ascii: "\t")] + path + [0] }
@@ -34,7 +28,7 @@ extension Workspace {
   func restoreTaskFile(
     _ file: RestoredFile, _ attempt: AttemptFiles, _ repository: RepositoryFiles
   ) async throws {
-    guard isObjectName(file.base) else { return }
+    guard Git.isObjectName(file.base.utf8) else { return }
     let known = try await git(
       ["cat-file", "-e", "\(file.base)^{commit}"], repository, accepting: [0, 1, 128])
     guard known.succeeded else { return }

@@ -23,7 +23,6 @@ actor TrashBin {
 
   /// The maximum number of entries while an attempt is prepared.
   static let countMax = 16
-  /// How long an attempt waits for that.
   static let waitMax = Duration.seconds(300)
 
   init(_ folder: String) { self.folder = folder }
@@ -87,8 +86,8 @@ actor TrashBin {
 
   private static func run(_ program: String, _ arguments: [String]) async -> Bool {
     var command = Command(
-      "nice", ["-n", "10", program] + arguments, timeout: .seconds(3600), outputLimit: 4096)
-    command.diesWithParent = AgentProcess.canDieWithParent
+      "nice", ["-n", "10", program] + arguments, timeout: .seconds(3600), outputLimit: 4096,
+      diesWithParent: AgentProcess.canDieWithParent)
     // It can be interrupted without loss.
     command.grace = .zero
     return (try? await command.run())?.succeeded ?? false
@@ -125,7 +124,7 @@ actor TrashBin {
     defer { timer.cancel() }
     for await _ in removals where crowd(bytes) == nil { return }
     guard let crowd = crowd(bytes) else { return }
-    throw CheckoutFault(message: "checkout: \(crowd)", isUnreachable: false)
+    throw CheckoutFault(message: "checkout: \(crowd)")
   }
 
   /// Why no attempt can be prepared now; nil if one can.

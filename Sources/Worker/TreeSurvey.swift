@@ -5,8 +5,8 @@
 // repositories within the tree are found before git runs.
 
 import Glibc
+import Processes
 import SystemCalls
-import Text
 
 /// The entries of an index, by their paths.
 struct IndexListing: Sendable {
@@ -33,7 +33,6 @@ struct IndexListing: Sendable {
     return paths
   }
 
-  /// The folders above these paths.
   static func folders(above paths: some Sequence<[UInt8]>) -> Set<[UInt8]> {
     var folders = Set<[UInt8]>()
     for path in paths {
@@ -66,9 +65,7 @@ struct TreeSurvey: Sendable {
   var tooLong: [[UInt8]] = []
   /// Submodules that were checked out or changed.
   var modules: [[UInt8]] = []
-  /// The number of files and folders.
   var entries = 0
-  /// The size of all ignore and attribute files.
   var ruleBytes = 0
 
   /// The maximum number of findings of a kind; more are the agent's failure.
@@ -80,7 +77,7 @@ struct TreeSurvey: Sendable {
   ]
   private static let dotGit = Array(".git".utf8)
 
-  /// - Throws: `TreeFinding` if the tree cannot be committed; otherwise as `TreeWalk`.
+  /// - Throws: `PickUp` if the tree cannot be committed; otherwise as `TreeWalk`.
   static func make(
     _ root: TreeRoot, _ index: IndexListing, trash: Trash, stop: StopFlag
   ) throws -> TreeSurvey {
@@ -106,7 +103,7 @@ struct TreeSurvey: Sendable {
           if ruleFiles.contains(entry.name) {
             survey.ruleBytes += Int(entry.facts.st_size)
             guard survey.ruleBytes <= ruleBytesMax else {
-              throw TreeFinding.unfit(
+              throw PickUp.unfit(
                 "the agent left .gitignore and .gitattributes of over \(ruleBytesMax >> 20) MiB")
             }
           }
@@ -125,7 +122,7 @@ struct TreeSurvey: Sendable {
         }
       }
     } catch let excess as TreeWalk.Excess {
-      throw TreeFinding.unfit("the agent left \(excess.message)")
+      throw PickUp.unfit("the agent left \(excess.message)")
     }
     try remove(specials, root, index, trash: trash)
     return survey
@@ -141,29 +138,16 @@ struct TreeSurvey: Sendable {
     for special in specials {
       if tracked.contains(special) || index.modules[special] != nil {
         let name = String(decoding: special, as: UTF8.self)
-        throw TreeFinding.unfit(
+        throw PickUp.unfit(
           "the agent made a pipe, a socket or a device of \(name), which cannot be committed")
       }
       try root.remove(special, trash: trash)
     }
   }
 
-  private static func limit(_ count: Int, _ what: String) throws(TreeFinding) {
+  private static func limit(_ count: Int, _ what: String) throws(PickUp) {
     guard count > findingsMax else { return }
     throw .unfit("the agent left more than \(findingsMax) \(what)")
-  }
-}
-
-/// Why a tree cannot be committed, with certainty.
-enum TreeFinding: Error, Sendable {
-  case unfit(String)
-  case refused(String, hint: String)
-
-  var pickUp: PickUp {
-    switch self {
-    case .unfit(let message): .unfit(message)
-    case .refused(let message, let hint): .refused(message: message, hint: hint)
-    }
   }
 }
 
@@ -202,7 +186,7 @@ enum ModuleFolder {
   private static func commit(
     _ head: [UInt8], _ folder: [UInt8], _ root: TreeRoot
   ) throws(FileFault) -> [UInt8]? {
-    if isObjectName(head) { return head }
+    if Git.isObjectName(head) { return head }
     let mark = Array("ref: refs/".utf8)
     guard head.starts(with: mark), !head.split(separator: slash).contains(where: isDots) else {
       return nil
@@ -210,7 +194,7 @@ enum ModuleFolder {
     let ref = head.dropFirst("ref: ".utf8.count)
     if let loose = try root.read(folder + [slash] + ref, atMost: fileBytesMax) {
       let name = trimmed(loose)
-      return isObjectName(name) ? name : nil
+      return Git.isObjectName(name) ? name : nil
     }
     let packed = try root.read(folder + "/packed-refs".utf8, atMost: packedBytesMax) ?? []
     for line in packed.split(separator: UInt8(ascii: "\n")) where line.count > 41 {
@@ -250,9 +234,5 @@ enum ModuleFolder {
 
   private static func trimmed(_ line: [UInt8]) -> [UInt8] {
     Array(line.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") })
-  }
-
-  private static func isObjectName(_ text: [UInt8]) -> Bool {
-    text.count == 40 && text.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
   }
 }

@@ -159,9 +159,7 @@ final class Trash {
 struct TreeWalk {
   let root: TreeRoot
   let stop: StopFlag
-  /// For removed entries.
   let trash: Trash
-  /// The maximum number of visited entries.
   var entriesMax = ResourceWatch.entriesMax
   var limit = Duration.seconds(60)
 
@@ -172,7 +170,6 @@ struct TreeWalk {
     /// From the root, without a leading `/`.
     let path: [UInt8]
     let name: [UInt8]
-    /// The path of its folder.
     let folder: [UInt8]
     let kind: TreeRoot.Kind
     let facts: stat
@@ -230,7 +227,6 @@ struct TreeWalk {
     }
   }
 
-  /// A folder that is still to be visited.
   private struct Waiting {
     let path: [UInt8]
     let parent: [UInt8]?

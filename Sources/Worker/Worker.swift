@@ -25,6 +25,7 @@ import Logging
 import Processes
 import SystemCalls
 import WorkerProtocol
+import Workflows
 
 package struct WorkerConfiguration: Sendable {
   /// The worker's name: letters, digits, `-`, `_` and `.`.
@@ -91,7 +92,10 @@ package enum Worker {
     _ configuration: WorkerConfiguration, signals: AsyncStream<WorkerSignal>, logger: Logger
   ) async throws -> WorkerExit {
     try DurableFile.makeFolder(configuration.dataDirectory)
-    let files = WorkerFiles(root: try canonicalPath(configuration.dataDirectory))
+    guard let root = canonicalPath(configuration.dataDirectory) else {
+      throw FileFault.last("realpath", configuration.dataDirectory)
+    }
+    let files = WorkerFiles(root: root)
     let lock = try FolderLock(
       files.lock, note: "worker \(configuration.id), process \(getpid())")
     defer { withExtendedLifetime(lock) {} }
@@ -131,11 +135,5 @@ package enum Worker {
   /// The worker that uses this folder now, such as `worker w1, process 123`; nil if absent.
   package static func holder(ofDataDirectory path: String) -> String? {
     FolderLock.holder("\(path)/lock")
-  }
-
-  private static func canonicalPath(_ path: String) throws(FileFault) -> String {
-    guard let resolved = realpath(path, nil) else { throw .last("realpath", path) }
-    defer { free(resolved) }
-    return String(cString: resolved)
   }
 }

@@ -108,6 +108,9 @@ package struct WorkerCore: Sendable {
   var slots: [CallSlot: CallSlotState] = [:]
   var search = AgentSearchState()
   private(set) var lastCall = 0
+  /// When the current step was taken, and what it asks for so far.
+  private(set) var now: Duration = .zero
+  var actions: [Action] = []
 
   package init(settings: Settings) { self.settings = settings }
 
@@ -115,9 +118,10 @@ package struct WorkerCore: Sendable {
   /// - Parameter now: on a clock that never steps back, from any beginning.
   package mutating func step(_ input: Input, now: Duration) -> [Action] {
     guard !hasEnded else { return [] }
-    var actions: [Action] = []
-    take(input, now: now, &actions)
-    if hasBegun { drive(now: now, &actions) }
+    self.now = now
+    defer { actions = [] }
+    take(input)
+    if hasBegun { drive() }
     return actions
   }
 
@@ -146,7 +150,7 @@ package struct WorkerCore: Sendable {
 
   // MARK: Taking in
 
-  private mutating func take(_ input: Input, now: Duration, _ actions: inout [Action]) {
+  private mutating func take(_ input: Input) {
     switch input {
     case .began(let recovered):
       hasBegun = true
@@ -154,23 +158,17 @@ package struct WorkerCore: Sendable {
       if let recovered, attempt == nil, let used = recovered.used {
         lost = JournalEntry(lease: recovered.lease, commit: nil, used: used)
       }
-    case .answered(let id, let answer):
-      takeAnswer(id, answer, now: now, &actions)
-    case .checkedOut(let key):
-      takeCheckedOut(key, &actions)
-    case .checkoutFailed(let key, let fault):
-      takeCheckoutFailed(key, fault, now: now, &actions)
+    case .answered(let id, let answer): takeAnswer(id, answer)
+    case .checkedOut(let key): takeCheckedOut(key)
+    case .checkoutFailed(let key, let fault): takeCheckoutFailed(key, fault)
     case .agentStarted(let key, let identity, let session):
-      takeAgentStarted(key, identity, session: session, now: now, &actions)
+      takeAgentStarted(key, identity, session: session)
     case .agentSaid(let key, let bytes, let records, let usage):
-      takeAgentSaid(key, bytes: bytes, records: records, usage: usage, now: now, &actions)
-    case .agentEnded(let key, let end, let output):
-      takeAgentEnded(key, end, output, now: now, &actions)
-    case .pickedUp(let key, let pickUp):
-      takePickedUp(key, pickUp, &actions)
-    case .salvaged(let key, let hasPatch):
-      takeSalvaged(key, hasPatch: hasPatch, &actions)
-    case .lookedForAgents(let findings): takeFindings(findings)
+      takeAgentSaid(key, bytes: bytes, records: records, usage: usage)
+    case .agentEnded(let key, let end, let output): takeAgentEnded(key, end, output)
+    case .pickedUp(let key, let pickUp): takePickedUp(key, pickUp)
+    case .salvaged(let key, let hasPatch): takeSalvaged(key, hasPatch: hasPatch)
+    case .lookedForAgents(let findings): search.take(findings)
     case .drain: isDraining = true
     case .halt:
       isDraining = true
@@ -179,66 +177,57 @@ package struct WorkerCore: Sendable {
     }
   }
 
-  private mutating func takeAnswer(
-    _ id: CallID, _ answer: CallAnswer, now: Duration, _ actions: inout [Action]
-  ) {
+  private mutating func takeAnswer(_ id: CallID, _ answer: CallAnswer) {
     guard let slot = slots.first(where: { $0.value.inFlight?.id == id })?.key,
       let request = slots[slot]?.inFlight?.request
     else { return }
     slots[slot]?.inFlight = nil
     if case .failed(let failure) = answer {
-      take(failure, of: slot, now: now, &actions)
+      take(failure, of: slot)
       return
     }
-    if unreachableSince != nil { serverIsBack(now: now) }
+    if unreachableSince != nil { serverIsBack() }
     slots[slot] = CallSlotState()
-    take(answer, to: request, id, now: now, &actions)
+    take(answer, to: request, id)
   }
 
-  private mutating func take(
-    _ failure: CallFailure, of slot: CallSlot, now: Duration, _ actions: inout [Action]
-  ) {
+  private mutating func take(_ failure: CallFailure, of slot: CallSlot) {
     switch failure {
-    case .unreachable: failed(slot, now: now, reached: false)
+    case .unreachable: failed(slot, reached: false)
     case .unauthorized(let detail):
-      failed(slot, now: now, reached: true)
+      failed(slot, reached: true)
       if !wasRegistered && attempt == nil { rejection = detail }
     case .revoked(let detail):
-      failed(slot, now: now, reached: true)
+      failed(slot, reached: true)
       // The server accepts nothing more from this worker: it ends what it has, and exits.
       rejection = detail
       if haltsAt == nil { haltsAt = now + settings.revokedLimit }
     case .unknownLife:
-      failed(slot, now: now, reached: true)
-      leaveMembership(&actions)
+      failed(slot, reached: true)
+      leaveMembership()
     }
   }
 
-  private mutating func take(
-    _ answer: CallAnswer, to request: Request, _ id: CallID, now: Duration,
-    _ actions: inout [Action]
-  ) {
+  private mutating func take(_ answer: CallAnswer, to request: Request, _ id: CallID) {
     switch answer {
     case .failed, .heartbeat: break
-    case .agents(let inquiries): lookForAgents(inquiries, now: now, &actions)
-    case .registered(let registered): takeRegistered(registered, now: now, &actions)
+    case .agents(let inquiries): lookForAgents(inquiries)
+    case .registered(let registered): takeRegistered(registered)
     case .desired(let desired):
       // If the server answers at once with nothing new, the next poll waits a little.
       if case .poll(let poll) = request, desired.revision <= poll.revision {
         slots[.session]?.notBefore = now + settings.pollPause
       }
       desiredCall = id.number
-      takeDesired(desired, &actions)
+      takeDesired(desired)
     case .generating, .output, .pack, .patch, .result:
       // An answer about another lease than the present one changes nothing.
       guard let attempt, request.lease == attempt.lease else { return }
-      takeReportAnswer(answer, to: request, &actions)
+      takeReportAnswer(answer, to: request)
     }
   }
 
-  private mutating func takeRegistered(
-    _ registered: Registered, now: Duration, _ actions: inout [Action]
-  ) {
+  private mutating func takeRegistered(_ registered: Registered) {
     membership = .registered(incarnation: registered.incarnation)
     wasRegistered = true
     heartbeatInterval = .milliseconds(max(registered.heartbeatMs, 100))
@@ -246,32 +235,32 @@ package struct WorkerCore: Sendable {
     desired = nil
     pollsAfresh = true
     if let lease = attempt?.lease, registered.discard.contains(lease) {
-      end(.superseded, &actions)
+      end(.superseded)
     }
   }
 
-  private mutating func takeDesired(_ desired: Desired, _ actions: inout [Action]) {
+  private mutating func takeDesired(_ desired: Desired) {
     self.desired = desired
     pollsAfresh = false
     if desired.drain { isDraining = true }
     guard let attempt else { return }
     guard let wanted = desired.assignment, AttemptKey(wanted.lease) == attempt.key,
       wanted.lease.token >= attempt.lease.token
-    else { return end(.superseded, &actions) }
+    else { return end(.superseded) }
     let isNew = wanted.lease != attempt.lease
     self.attempt?.confirm(wanted)
     if isNew, let record = self.attempt?.journalRecord { actions.append(.writeJournal(record)) }
-    if desired.cancel { end(.cancelled, &actions) }
+    if desired.cancel { end(.cancelled) }
   }
 
   /// What waits because the server was away need not wait any longer.
-  private mutating func serverIsBack(now: Duration) {
+  private mutating func serverIsBack() {
     unreachableSince = nil
     for slot in slots.keys { slots[slot]?.notBefore = now }
   }
 
   /// The server does not know this life: whatever is in hand waits until it does again.
-  mutating func leaveMembership(_ actions: inout [Action]) {
+  mutating func leaveMembership() {
     guard membership != .none else { return }
     membership = .none
     desired = nil
@@ -284,7 +273,7 @@ package struct WorkerCore: Sendable {
     }
   }
 
-  mutating func failed(_ slot: CallSlot, now: Duration, reached: Bool) {
+  mutating func failed(_ slot: CallSlot, reached: Bool) {
     var state = slots[slot] ?? CallSlotState()
     let isAway = settings.local && !reached && slot == .session
     let maximum = isAway ? settings.awayMaximum : settings.backoffMaximum
@@ -302,7 +291,8 @@ package struct WorkerCore: Sendable {
   /// The wait after `failures` failures; workers do not wait in step.
   func backoff(after failures: Int, _ slot: CallSlot, atMost maximum: Duration) -> Duration {
     let backoff = Backoff(
-      first: Milliseconds(settings.backoffFirst), maximum: Milliseconds(maximum))
+      first: Milliseconds(settings.backoffFirst.wholeMilliseconds),
+      maximum: Milliseconds(maximum.wholeMilliseconds))
     let wait = backoff.delay(after: failures + 1, seed: "\(settings.worker)/\(slot.rawValue)")
     return .milliseconds(wait.count)
   }
@@ -310,20 +300,20 @@ package struct WorkerCore: Sendable {
   // MARK: Driving
 
   /// Asks for whatever should be under way and is not.
-  private mutating func drive(now: Duration, _ actions: inout [Action]) {
-    if let exit = exit(now: now) {
+  private mutating func drive() {
+    if let exit = exit() {
       hasEnded = true
       actions.append(.exit(exit))
       return
     }
-    if haltsAt != nil { end(.halted, &actions) }
-    driveSearch(now: now, &actions)
-    if case .registered = membership, attempt == nil { beginAssigned(&actions) }
-    driveAttempt(now: now, &actions)
-    driveSession(now: now, &actions)
+    if haltsAt != nil { end(.halted) }
+    driveSearch()
+    if case .registered = membership, attempt == nil { beginAssigned() }
+    driveAttempt()
+    driveSession()
   }
 
-  private func exit(now: Duration) -> WorkerExit? {
+  private func exit() -> WorkerExit? {
     if let haltsAt, attempt == nil || now >= haltsAt {
       return rejection.map { .unauthorized($0) } ?? .halted
     }
@@ -343,7 +333,7 @@ package struct WorkerCore: Sendable {
     return true
   }
 
-  private mutating func driveSession(now: Duration, _ actions: inout [Action]) {
+  private mutating func driveSession() {
     switch membership {
     case .none:
       guard mayRegister else { return }
@@ -352,13 +342,13 @@ package struct WorkerCore: Sendable {
         agents: settings.agents ?? search.ready, findings: search.findings,
         local: settings.local,
         journal: [attempt?.journalEntry ?? lost].compactMap { $0 })
-      if send(.register(registration), now: now, &actions) { search.registered = search.states }
+      if send(.register(registration)) { search.registered = search.states }
     case .registered(let incarnation):
       let poll = DesiredPoll(
         worker: settings.worker, incarnation: incarnation,
         revision: pollsAfresh ? 0 : desired?.revision ?? 0,
         waitMs: settings.pollWait.wholeMilliseconds)
-      send(.poll(poll), now: now, &actions)
+      send(.poll(poll))
       guard now >= nextHeartbeat else { return }
       let beat = Heartbeat(
         worker: settings.worker, incarnation: incarnation,
@@ -366,13 +356,13 @@ package struct WorkerCore: Sendable {
         used: attempt.flatMap {
           $0.usage.isEmpty ? nil : LeaseUsage(lease: $0.lease, usage: $0.usage)
         })
-      if send(.heartbeat(beat), now: now, &actions) { nextHeartbeat = now + heartbeatInterval }
+      if send(.heartbeat(beat)) { nextHeartbeat = now + heartbeatInterval }
     }
   }
 
   /// Sends where the slot is free.
   @discardableResult
-  mutating func send(_ request: Request, now: Duration, _ actions: inout [Action]) -> Bool {
+  mutating func send(_ request: Request) -> Bool {
     var state = slots[request.slot] ?? CallSlotState()
     guard state.inFlight == nil, now >= state.notBefore else { return false }
     lastCall += 1
@@ -383,7 +373,7 @@ package struct WorkerCore: Sendable {
   }
 
   /// Gives up what is under way in the slots of the attempt.
-  mutating func abandonAttemptCalls(_ actions: inout [Action]) {
+  mutating func abandonAttemptCalls() {
     for slot in [CallSlot.generating, .output, .records, .handIn] {
       if let inFlight = slots[slot]?.inFlight { actions.append(.abandon(inFlight.id)) }
       slots[slot] = nil

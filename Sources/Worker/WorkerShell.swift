@@ -51,8 +51,17 @@ final class WorkerShell: Sendable {
     var workspace: Task<Void, Never>?
     var search: Task<Void, Never>?
     var timer: (moment: Duration, task: Task<Void, Never>)?
-    /// When clones were collected last.
     var collected: Duration?
+
+    /// Starts work on the workspace, which waits for the work before it.
+    mutating func enqueue(_ work: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
+      let task = Task { [before = workspace] in
+        await before?.value
+        await work()
+      }
+      workspace = task
+      return task
+    }
   }
 
   /// Calls of the server, each until it has ended: one that is abandoned meanwhile is cancelled.
@@ -192,7 +201,7 @@ final class WorkerShell: Sendable {
     case .abandon(let id): underWay.calls.abandon(id)
     case .lookForAgents(let agents):
       let search = AgentSearch(
-        home: files.agents, sandbox: sandbox, egress: configuration.egress, logger: logger)
+        home: files.agents, sandbox: sandbox, egress: configuration.egress)
       underWay.search = Task { [queue] in
         let findings = await search.look(for: agents) { early in
           queue.yield(.input(.lookedForAgents(early)))
@@ -204,16 +213,13 @@ final class WorkerShell: Sendable {
     case .startAgent(let assignment): startAgent(assignment, &underWay)
     case .stopAgent: underWay.agent?.cancel()
     case .pickUp(let assignment):
-      let task = Task { [queue, workspace, before = underWay.workspace] in
-        await before?.value
+      underWay.pickUp = underWay.enqueue { [queue, workspace] in
         let pickUp = await workspace.pickUp(assignment)
         queue.yield(.input(.pickedUp(AttemptKey(assignment.lease), pickUp)))
       }
-      (underWay.pickUp, underWay.workspace) = (task, task)
     case .stopPickUp: underWay.pickUp?.cancel()
     case .salvage(let assignment):
-      let task = Task { [queue, workspace, logger, before = underWay.workspace] in
-        await before?.value
+      underWay.pickUp = underWay.enqueue { [queue, workspace, logger] in
         let key = AttemptKey(assignment.lease)
         do {
           let hasPatch = try await workspace.salvage(assignment)
@@ -223,14 +229,11 @@ final class WorkerShell: Sendable {
           queue.yield(.input(.salvaged(key, hasPatch: false)))
         }
       }
-      (underWay.pickUp, underWay.workspace) = (task, task)
     case .drop(let key, let repository):
       // Nothing is checked out then; the next assignment waits for it at most once an hour.
       let isDue = underWay.collected.map { now - $0 >= Self.collectionInterval } ?? true
       if isDue { underWay.collected = now }
-      underWay.workspace = Task {
-        [workspace, limits = configuration.cache, before = underWay.workspace] in
-        await before?.value
+      _ = underWay.enqueue { [workspace, limits = configuration.cache] in
         await workspace.drop(key, repository: repository)
         if isDue { await workspace.collect(limits) }
       }
@@ -240,9 +243,9 @@ final class WorkerShell: Sendable {
   }
 
   private func send(_ id: CallID, _ request: Request, _ underWay: inout UnderWay) {
+    let attempt = request.lease.flatMap { files.attempt(AttemptKey($0)) }
     let task = Task { [queue, link, logger, grants = configuration.grants] in
-      let answer = grants.granted(
-        await link.answer(to: request, files: filesOfAttempt(in: request)))
+      let answer = grants.granted(await link.answer(to: request, files: attempt))
       switch answer {
       case .failed(.unreachable(let detail)): logger.debug("unreachable: \(detail)")
       case .failed(.unauthorized(let detail)): logger.warning("unauthorized: \(detail)")
@@ -259,18 +262,9 @@ final class WorkerShell: Sendable {
     underWay.calls.begin(id, task)
   }
 
-  private func filesOfAttempt(in request: Request) -> AttemptFiles? {
-    switch request {
-    case .output(let lease, _, _), .pack(let lease, _, _), .patch(let lease):
-      files.attempt(AttemptKey(lease))
-    case .agents, .register, .poll, .heartbeat, .generating, .result: nil
-    }
-  }
-
   private func checkOut(_ assignment: Assignment, _ underWay: inout UnderWay) {
     let key = AttemptKey(assignment.lease)
-    let task = Task { [queue, workspace, before = underWay.workspace] in
-      await before?.value
+    underWay.checkout = underWay.enqueue { [queue, workspace] in
       do throws(CheckoutFault) {
         try await workspace.checkOut(assignment)
         queue.yield(.input(.checkedOut(key)))
@@ -278,7 +272,5 @@ final class WorkerShell: Sendable {
         queue.yield(.input(.checkoutFailed(key, error)))
       }
     }
-    underWay.checkout = task
-    underWay.workspace = task
   }
 }

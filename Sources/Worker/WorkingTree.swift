@@ -19,8 +19,7 @@ extension Workspace {
     var command = Command(
       "git", ["ls-tree", "-r", "-t", "-z", "--name-only", head],
       environment: Git.environment(gitDirectory: repository.clone, config: Workspace.config),
-      timeout: .seconds(120))
-    command.diesWithParent = AgentProcess.canDieWithParent
+      timeout: .seconds(120), diesWithParent: AgentProcess.canDieWithParent)
     command.memoryBytesMax = Self.memoryBytesMax
     command.grace = .zero
     let (counted, result) = try await command.converse { input, output in
@@ -33,7 +32,7 @@ extension Workspace {
         if entries > Self.entriesMax || bytes > Self.nameBytesMax {
           throw CheckoutFault(
             message: "the repository has more than \(Self.entriesMax) files, or too long names",
-            isUnreachable: false, isTooLarge: true)
+            isTooLarge: true)
         }
       }
     }
@@ -67,8 +66,7 @@ extension Workspace {
       // The first to end: the checkout, or the watch of the disk with an excess.
       if let excess = try await group.next() ?? nil {
         throw CheckoutFault(
-          message: "checkout: \(excess), as limits.disk of the workflow has it",
-          isUnreachable: false, isTooLarge: true)
+          message: "checkout: \(excess), as limits.disk of the workflow has it", isTooLarge: true)
       }
     }
   }
@@ -101,8 +99,7 @@ extension Workspace {
           // A submodule's folder is not in the set: it is removed with its contents.
           case .folder: folders.contains(entry.path) ? .enter : .remove
           case .link: tracked.contains(entry.path) && entry.facts.st_nlink == 1 ? .leave : .remove
-          case .file:
-            tracked.contains(entry.path) && Self.isPlain(entry.facts) ? .leave : .remove
+          case .file: tracked.contains(entry.path) && Self.isPlain(entry.facts) ? .leave : .remove
           case .special: .remove
           }
         if verdict == .remove {
@@ -165,11 +162,8 @@ extension Workspace {
 
       """,
     ]
-    for (name, content) in contents {
-      try OpenFile("\(folder)/\(name)", O_WRONLY | O_CREAT | O_TRUNC).write(Array(content.utf8))
-    }
-    try OpenFile("\(folder)/packed-refs", O_WRONLY | O_CREAT | O_TRUNC)
-      .write(try await references(assignment, repository))
+    for (name, content) in contents { try write(content.utf8, "\(folder)/\(name)") }
+    try write(try await references(assignment, repository), "\(folder)/packed-refs")
     try await copyIndex(attempt.index, "\(folder)/index")
   }
 
@@ -180,7 +174,9 @@ extension Workspace {
     _ assignment: Assignment, _ repository: RepositoryFiles
   ) async throws -> [UInt8] {
     var names = ["refs/heads/\(assignment.branch)": assignment.head]
-    if let base = assignment.base, isObjectName(base.commit), base.name != assignment.branch {
+    if let base = assignment.base, Git.isObjectName(base.commit.utf8),
+      base.name != assignment.branch
+    {
       let known = try await git(
         ["cat-file", "-e", "\(base.commit)^{commit}"], repository, accepting: [0, 1, 128])
       if known.succeeded {

@@ -23,6 +23,7 @@
 // clone, so that the next attempt starts afresh. Picking up returns a `PickUp`, which says whether
 // the agent or the machine caused the failure.
 
+import FoundationEssentials
 import Glibc
 import HTTPClient
 import Logging
@@ -63,11 +64,10 @@ struct Workspace: Sendable {
   func checkOut(_ assignment: Assignment) async throws(CheckoutFault) {
     guard let attempt = files.attempt(AttemptKey(assignment.lease)),
       let repository = files.repository(assignment.repository),
-      isObjectName(assignment.head)
+      Git.isObjectName(assignment.head.utf8)
     else {
       throw CheckoutFault(
-        message: "\(assignment.repository): not a repository's name, or not a commit's",
-        isUnreachable: false)
+        message: "\(assignment.repository): not a repository's name, or not a commit's")
     }
     do {
       try await trash.awaitRoom(bytes: assignment.agent.diskBytesMax ?? 0, logger: logger)
@@ -89,21 +89,20 @@ struct Workspace: Sendable {
     } catch let fault as CheckoutFault {
       throw fault
     } catch {
-      if Task.isCancelled { throw CheckoutFault(message: "cancelled", isUnreachable: false) }
+      if Task.isCancelled { throw CheckoutFault(message: "cancelled") }
       try? await trash.take([repository.clone, repository.slot])
-      throw CheckoutFault(message: "checkout: \(error)", isUnreachable: false)
+      throw CheckoutFault(message: "checkout: \(error)")
     }
   }
 
   /// The repository's own file of commands and network, from the commit on which the branch is
   /// based; nil if there is no such file.
   func repositoryFile(_ assignment: Assignment) async throws(GitFault) -> [UInt8]? {
-    guard let base = assignment.commands?.base, isObjectName(base),
+    guard let base = assignment.commands?.base, Git.isObjectName(base.utf8),
       let repository = files.repository(assignment.repository)
     else { return nil }
     let name = "\(base):\(CommandRules.fileName)"
-    let found = try await git(
-      ["cat-file", "-t", name], repository, accepting: [0, 128])
+    let found = try await git(["cat-file", "-t", name], repository, accepting: [0, 128])
     guard found.trimmedOutput == "blob" else { return nil }
     let size = try await git(["cat-file", "-s", name], repository).trimmedOutput
     guard let bytes = Int(size), bytes <= CommandRules.fileBytesMax else {
@@ -140,14 +139,9 @@ struct Workspace: Sendable {
 
   /// Removes remains of attempts of earlier processes, except `kept`, and completes their removals.
   func sweep(keeping kept: AttemptKey?) async {
-    var command = Command(
-      "find", [files.attempts, "-mindepth", "1", "-maxdepth", "1", "-print0"],
-      timeout: .seconds(60))
-    command.diesWithParent = AgentProcess.canDieWithParent
-    guard let found = try? await command.run() else { return }
-    let folders = found.outputText.split(separator: "\0").map(String.init)
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: files.attempts)) ?? []
     try? await trash.take(
-      folders.filter { folder in kept.map { !folder.hasSuffix("/\($0)") } ?? true })
+      names.filter { $0 != kept?.description }.map { "\(files.attempts)/\($0)" })
     await trash.empty()
   }
 
@@ -183,8 +177,7 @@ struct Workspace: Sendable {
       accepting: [0, 128])
     let have = known.outputText.split(separator: "\n").map(String.init)
     if have.first == assignment.head { return }
-    let stream = try await link.pack(
-      of: assignment.head, for: assignment.lease, have: have)
+    let stream = try await link.pack(of: assignment.head, for: assignment.lease, have: have)
     do { try await index(stream, repository) } catch let fault as HTTPFault {
       throw CheckoutFault(message: "fetch: \(fault)", isUnreachable: true)
     }
@@ -216,8 +209,8 @@ struct Workspace: Sendable {
     var command = Command(
       "git", arguments,
       environment: Git.environment(gitDirectory: repository.clone, config: Workspace.config),
-      timeout: .seconds(1800), outputLimit: 64 << 10)
-    command.diesWithParent = AgentProcess.canDieWithParent
+      timeout: .seconds(1800), outputLimit: 64 << 10,
+      diesWithParent: AgentProcess.canDieWithParent)
     // After the last byte of the pack, git has most of its work ahead.
     command.grace = command.timeout
     let (value, result) = try await command.converse { [head, chunks] input, _ in
@@ -229,10 +222,7 @@ struct Workspace: Sendable {
     }
     try value.get()
     guard result.succeeded else {
-      let code: Int32? = if case .exited(let code) = result.exit { code } else { nil }
-      throw GitFault(
-        operation: arguments[0], exitCode: code, standardError: result.errorText,
-        cause: nil)
+      throw GitFault(arguments[0], result)
     }
   }
 
@@ -241,54 +231,31 @@ struct Workspace: Sendable {
   /// Runs git on the clone alone.
   @discardableResult
   func git(
-    _ arguments: [String], _ repository: RepositoryFiles, input: Command.Input = .none,
-    environment: [String: String] = [:], config: [(key: String, value: String)] = [],
+    _ arguments: [String], _ repository: RepositoryFiles, environment: [String: String] = [:],
     accepting: Set<Int32> = [0], timeout: Duration = .seconds(60)
   ) async throws(GitFault) -> ProcessResult {
     try await Git.run(
       arguments, gitDirectory: repository.clone, extraEnvironment: environment,
-      config: Workspace.config + config, input: input, accepting: accepting, timeout: timeout,
+      config: Workspace.config, accepting: accepting, timeout: timeout,
       diesWithParent: AgentProcess.canDieWithParent)
   }
 
   /// Runs git on the tree's files, with the clone as repository and the attempt's index.
   @discardableResult
   func tree(
-    _ arguments: [String], _ attempt: AttemptFiles, _ repository: RepositoryFiles,
-    outputLimit: Int = 256 << 20
+    _ arguments: [String], _ attempt: AttemptFiles, _ repository: RepositoryFiles
   ) async throws(GitFault) -> ProcessResult {
     try await Git.run(
       arguments, gitDirectory: repository.clone, workTree: attempt.tree,
       workingDirectory: attempt.tree,
       extraEnvironment: ["GIT_INDEX_FILE": attempt.index],
-      config: Workspace.config, timeout: .seconds(300), outputLimit: outputLimit,
+      config: Workspace.config, timeout: .seconds(300), outputLimit: 256 << 20,
       diesWithParent: AgentProcess.canDieWithParent, memoryBytesMax: Self.memoryBytesMax)
   }
 
-  /// Removes paths that the worker created; missing paths are ignored.
-  func remove(_ paths: [String]) async throws {
-    let existing = paths.filter(DurableFile.exists)
-    guard !existing.isEmpty else { return }
-    do { try await run("rm", ["-rf", "--"] + existing) } catch {
-      // An agent can make its own folders read-only.
-      try await run("chmod", ["-R", "u+rwX", "--"] + existing)
-      try await run("rm", ["-rf", "--"] + existing)
-    }
-  }
-
-  func run(_ program: String, _ arguments: [String]) async throws {
-    var command = Command(program, arguments, timeout: .seconds(300))
-    command.diesWithParent = AgentProcess.canDieWithParent
-    let result = try await command.run()
-    guard result.succeeded else { throw ToolFault(program: program, message: result.errorText) }
-  }
-
-  func isObjectName(_ text: String) -> Bool {
-    text.utf8.count == 40 && text.allSatisfy { $0.isHexDigit }
-  }
 }
 
-/// `rm`, `find` or `cp` failed.
+/// `cp`, or a git whose output is streamed, failed.
 struct ToolFault: Error, CustomStringConvertible {
   let program: String
   let message: String

@@ -23,8 +23,8 @@ package struct AgentInquiry: Codable, Equatable, Sendable {
   package var preflight: AgentPreflight?
   /// Variables of the worker's environment that the agent and its preflight may see.
   package var environment: [String]
-  /// The sandbox's grants, also for the preflight. nil: as `SandboxRules()`.
-  package var sandbox: SandboxRules?
+  /// The sandbox's grants, also for the preflight. nil: as `SandboxGrants()`.
+  package var sandbox: SandboxGrants?
   /// The services that the agent calls with a credential that stays outside; nil: none.
   package var endpoints: [ModelEndpoint]?
 
@@ -35,7 +35,7 @@ package struct AgentInquiry: Codable, Equatable, Sendable {
 
   package init(
     name: String, program: String?, preflight: AgentPreflight?, environment: [String],
-    sandbox: SandboxRules? = nil, endpoints: [ModelEndpoint]? = nil
+    sandbox: SandboxGrants? = nil, endpoints: [ModelEndpoint]? = nil
   ) {
     self.name = name
     self.program = program
@@ -52,7 +52,7 @@ package struct AgentInquiry: Codable, Equatable, Sendable {
       name: profile.name,
       program: profile.name == AgentProfile.customName ? nil : profile.program,
       preflight: profile.preflight, environment: profile.environment,
-      sandbox: SandboxRules(profile.sandbox, network: profile.sandbox.network),
+      sandbox: profile.sandbox,
       endpoints: profile.endpoints)
   }
 }

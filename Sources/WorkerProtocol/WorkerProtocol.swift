@@ -45,7 +45,6 @@
 // the lease, so a worker cannot name another one.
 
 import Domain
-import NetworkRules
 import Workflows
 
 /// The unix socket of local workers.
@@ -258,7 +257,7 @@ package struct AgentCall: Codable, Equatable, Sendable {
   /// Variables of the worker's environment that the agent may see.
   package var environment: [String]
   /// The sandbox's grants; nil: no network, and no folders besides the default ones.
-  package var sandbox: SandboxRules?
+  package var sandbox: SandboxGrants?
   /// The most disk space of the attempt's files; nil: no limit.
   package var diskBytesMax: Int?
   /// The most concurrent processes and threads; nil: no limit.
@@ -276,7 +275,7 @@ package struct AgentCall: Codable, Equatable, Sendable {
   package var session: AgentSession?
   package init(
     name: String, isDemo: Bool, arguments: [Argument], promptOnStandardInput: Bool,
-    environment: [String], sandbox: SandboxRules? = nil, diskBytesMax: Int? = nil,
+    environment: [String], sandbox: SandboxGrants? = nil, diskBytesMax: Int? = nil,
     processesMax: Int? = nil, reading: AgentReading? = nil, session: AgentSession? = nil
   ) {
     self.name = name
@@ -289,33 +288,6 @@ package struct AgentCall: Codable, Equatable, Sendable {
     self.environment = environment
     self.reading = reading
     self.session = session
-  }
-}
-
-/// What an agent's sandbox grants besides the system's folders.
-package struct SandboxRules: Codable, Equatable, Sendable {
-  package var network: NetworkPolicy
-  /// Absolute paths, or `~/…` of the worker's home, which are visible under the agent's HOME.
-  package var readable: [String]
-  package var writable: [String]
-  /// Toolchains of the worker's home that the agent may run.
-  package var toolchains: [Toolchain]
-  package init(
-    network: NetworkPolicy = NetworkPolicy(), readable: [String] = [], writable: [String] = [],
-    toolchains: [Toolchain] = []
-  ) {
-    self.network = network
-    self.readable = readable
-    self.writable = writable
-    self.toolchains = toolchains
-  }
-
-  /// The grants of a profile.
-  /// - Parameter network: what the profile and its workflow allow together.
-  package init(_ grants: SandboxGrants, network: NetworkPolicy) {
-    self.init(
-      network: network, readable: grants.readable, writable: grants.writable,
-      toolchains: grants.toolchains)
   }
 }
 

@@ -5,7 +5,7 @@ import NetworkRules
 import Yams
 
 /// What an agent may use in its sandbox, in addition to its working tree and system programs.
-package struct SandboxGrants: Equatable, Sendable {
+package struct SandboxGrants: Codable, Equatable, Sendable {
   /// Its network access; a workflow adds to it.
   package var network: NetworkPolicy
   /// Absolute paths, or `~/…`, which appear in the agent's own HOME.

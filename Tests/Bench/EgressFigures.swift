@@ -2,7 +2,6 @@ import ArgumentParser
 import Egress
 import Foundation
 import Glibc
-import Logging
 import NetworkRules
 
 /// What the proxy costs on the loopback: per connection, and in bytes a second.
@@ -34,8 +33,7 @@ struct EgressFigures: AsyncParsableCommand {
     }
     var configuration = EgressConfiguration()
     configuration.permitted = [try AddressRange(parsing: "127.0.0.1")]
-    let proxy = EgressProxy(
-      configuration: configuration, resolver: Here(), logger: Logger(label: "bench"))
+    let proxy = EgressProxy(configuration: configuration, resolver: Here())
     let rules = try [server.port, source.port].map { try HostRule(parsing: "a.test.org:\($0)") }
     proxy.use(NetworkPolicy(.hosts(rules)), for: EgressLedger())
     let front = try Loopback.listener()

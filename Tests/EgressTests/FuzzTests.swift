@@ -156,7 +156,7 @@ import Testing
     do throws(HeadFault) {
       for start in stride(from: 0, to: bytes.count, by: max(1, cut)) {
         buffer.writeBytes(bytes[start..<min(start + cut, bytes.count)])
-        while case .data(let data)? = try decoder.next(&buffer) { body += data.readableBytesView }
+        while let data = try decoder.next(&buffer) { body += data.readableBytesView }
       }
     } catch {
       outcome.isFault = true

@@ -1,5 +1,4 @@
 import HTTPClient
-import Logging
 import NetworkRules
 import Randomness
 import RawSockets
@@ -12,7 +11,7 @@ import Testing
   private static let key = "sk-test-0123456789abcdef"
 
   struct Fixture {
-    let gateway: KeyGateway
+    let gateway: EgressProxy
     let ledger: EgressLedger
     let port: Int
 
@@ -26,12 +25,13 @@ import Testing
         baseURL: (base ?? server.url) + path, credential: credential)
       var configuration = EgressConfiguration()
       configuration.own = own
-      gateway = KeyGateway(
-        upstream: upstream,
-        client: HTTPClient(configuration: .init(userAgent: "test", proxy: .none)),
-        configuration: configuration, resolver: NamesOfTest([:]), logger: Logger(label: "test"))
+      gateway = EgressProxy(
+        configuration: configuration, resolver: NamesOfTest([:]),
+        gateway: KeyGateway(
+          upstream: upstream,
+          client: HTTPClient(configuration: .init(userAgent: "test", proxy: .none))))
       ledger = EgressLedger(uploadBytesMax: upload, now: { 1 })
-      if isUsed { gateway.use(for: ledger) }
+      if isUsed { gateway.use(NetworkPolicy(), for: ledger) }
       let listener = try Listener()
       port = listener.port
       try await gateway.serve(listener: listener.descriptor)

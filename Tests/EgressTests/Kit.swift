@@ -1,6 +1,5 @@
 import Foundation
 import Glibc
-import Logging
 import NetworkRules
 import RawSockets
 import Synchronization
@@ -54,8 +53,7 @@ struct ProxyOfTest {
     configuration.permitted = try permitted.map { try AddressRange(parsing: $0) }
     configure(&configuration)
     proxy = EgressProxy(
-      configuration: configuration, resolver: resolver ?? NamesOfTest(names),
-      logger: Logger(label: "test"))
+      configuration: configuration, resolver: resolver ?? NamesOfTest(names))
     ledger = EgressLedger(uploadBytesMax: upload, now: { 1_000 })
     proxy.use(
       NetworkPolicy(.hosts(try HostSet.rules(of: allow)), uploadBytes: upload), for: ledger)

@@ -33,7 +33,7 @@ extension World {
         attempt: report.lease.attempt, token: FencingToken(packed: report.lease.token),
         agent: report.agent, session: report.session, head: ObjectID(report.head))
       command(.startGenerating(start), report.lease, id) {
-        answer($0, Self.told($1) { .generating($0 == nil ? .recorded : .over) })
+        answer($0, Self.told($1) { .generating($0 == nil ? .taken : .over) })
       }
     case .output(let lease, _, let offset): output(lease, offset, index, answer)
     case .pack(let lease, let commit, let used):

@@ -7,6 +7,7 @@ import NIOCore
 import NetworkRules
 import Synchronization
 import WorkerProtocol
+import Workflows
 
 /// A program that listens where the server did, and says to workers what suits it. It knows the
 /// protocol and no token.
@@ -25,7 +26,7 @@ package final class PortTaker: Sendable {
       agent: AgentCall(
         name: "command", isDemo: false, arguments: words, promptOnStandardInput: false,
         environment: ["AIPM_TOKEN", "PATH"],
-        sandbox: SandboxRules(
+        sandbox: SandboxGrants(
           network: NetworkPolicy(.host), readable: ["/root"], writable: ["/"])),
       timeoutMs: 10_000, stallMs: nil, outputBytesMax: 1000)
   }

@@ -27,7 +27,9 @@ import Workflows
     let agent = AgentProcess(
       call: call, prompt: prompt, files: files, home: "\(folder.path)/home",
       demoProgram: "/bin/echo", timeout: .seconds(60), network: .sample(call))
-    let log = try OutputLog(path: files.output, bytesMax: bytesMax, secrets: agent.secrets)
+    let log = try OutputLog(
+      path: files.output, bytesMax: bytesMax,
+      secrets: AgentEnvironment.secrets(agent.call.environment))
     let running = Task { await agent.run(onStart: { _ in }, onOutput: { log.append($0) }) }
     if let stopAfter {
       try await Task.sleep(for: stopAfter)

@@ -24,7 +24,7 @@ import Workflows
     await AgentSearch(home: folder.path, machineHome: folder.path, sandbox: nil).look(
       for: AgentInquiry(
         name: "a", program: program, preflight: preflight, environment: environment,
-        sandbox: SandboxRules(readable: readable)))
+        sandbox: SandboxGrants(readable: readable)))
   }
 
   @Test("installed, not installed, broken, signed in and not, each is reported")
@@ -148,11 +148,10 @@ import Workflows
     core.hasBegun = true
     core.desired = Desired(
       revision: 1, assignment: CoreLife.assignment, cancel: false, drain: false)
-    var actions: [Action] = []
-    core.beginAssigned(&actions)
+    core.beginAssigned()
     guard case .handingIn(let handIn)? = core.attempt?.stage else {
       return #expect(Bool(false), "begins all the same")
     }
-    #expect(handIn.outcome == .agentNotFound && actions.isEmpty)
+    #expect(handIn.outcome == .agentNotFound && core.actions.isEmpty)
   }
 }

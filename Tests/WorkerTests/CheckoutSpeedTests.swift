@@ -17,7 +17,7 @@ extension WorkspaceTests {
         ("d1", false, false), ("d2", true, false), ("d3", true, true),
       ] {
         let repository = try #require(workspace.files.repository("o/r"))
-        if removesTree { try await workspace.remove([repository.slot]) }
+        if removesTree { try await workspace.trash.take([repository.slot]) }
         let assignment = Assignment.sample(delegation: delegation, head: head)
         let began = clock.now
         try await workspace.checkOut(assignment)

@@ -130,7 +130,7 @@ extension Request {
     switch (self, common) {
     case (.agents, _), (.register, _), (.poll, _): .unreachable("not an answer to this")
     case (.heartbeat, _): .heartbeat
-    case (.generating, .done): .generating(.recorded)
+    case (.generating, .done): .generating(.taken)
     case (.generating, _): .generating(.over)
     case (.output(_, _, let offset), .done): .output(.end(offset))
     case (.output, .superseded): .output(.over)

@@ -6,6 +6,7 @@ import NetworkRules
 import Processes
 import SystemCalls
 import WorkerProtocol
+import Workflows
 
 @testable import Worker
 
@@ -59,10 +60,7 @@ extension SandboxNetwork {
     _ call: AgentCall, options: EgressOptions = EgressOptions(),
     resolver: any NameResolver = SandboxNetwork.resolver, ledger: EgressLedger = EgressLedger()
   ) -> SandboxNetwork {
-    let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-    let network = SandboxNetwork(call, options, logger: logger, resolver: resolver) {
-      AgentEnvironment.value(of: $0, among: call.environment)
-    }
+    let network = SandboxNetwork(call, options, resolver: resolver)
     network.begin(call.sandbox?.network ?? NetworkPolicy(), ledger)
     return network
   }

@@ -1,5 +1,6 @@
 import Glibc
 import NetworkRules
+import Processes
 import SystemCalls
 import Testing
 import WorkerProtocol
@@ -11,7 +12,7 @@ import Workflows
 /// `LinkTests` has.
 @Suite("What a worker grants") struct GrantTests {
   private func granted(
-    _ rules: SandboxRules, environment: [String] = [], by grants: OperatorGrants
+    _ rules: SandboxGrants, environment: [String] = [], by grants: OperatorGrants
   ) throws -> AgentInquiry {
     let inquiry = AgentInquiry(
       name: "x", program: nil, preflight: nil, environment: environment, sandbox: rules)
@@ -26,17 +27,17 @@ import Workflows
     let folder = try TemporaryFolder()
     let mine = "\(folder.path)/mine"
     try DurableFile.makeFolder(mine)
-    let rules = SandboxRules(
+    let rules = SandboxGrants(
       network: NetworkPolicy(.host), readable: [mine, "/etc"], writable: ["~/.ssh", mine])
     let none = try granted(rules, environment: ["A", "B"], by: OperatorGrants())
-    #expect(none.environment.isEmpty && none.sandbox == SandboxRules())
+    #expect(none.environment.isEmpty && none.sandbox == SandboxGrants())
     let some = try granted(
       rules, environment: ["A", "B"],
       by: OperatorGrants(variables: ["B"], paths: [mine], network: .machine))
     #expect(some.environment == ["B"])
     #expect(
       some.sandbox
-        == SandboxRules(network: NetworkPolicy(.host), readable: [mine], writable: [mine]))
+        == SandboxGrants(network: NetworkPolicy(.host), readable: [mine], writable: [mine]))
     let all = try granted(rules, environment: ["A", "B"], by: .everything)
     #expect(all.environment == ["A", "B"] && all.sandbox == rules)
   }
@@ -45,20 +46,20 @@ import Workflows
   func toolchains() throws {
     // Of those that this machine has; of the others there is nothing to show.
     let there = Toolchain.allCases.filter { $0.folders.contains(where: DurableFile.exists) }
-    let rules = SandboxRules(toolchains: Toolchain.allCases)
+    let rules = SandboxGrants(toolchains: Toolchain.allCases)
     let none = try granted(rules, by: OperatorGrants())
     #expect(Set(none.sandbox?.toolchains ?? []) == Set(Toolchain.allCases).subtracting(there))
-    let all = OperatorGrants(paths: [ProgramFinder.home])
+    let all = OperatorGrants(paths: [UnprivilegedUser.startersHome])
     #expect(try granted(rules, by: all).sandbox?.toolchains == Toolchain.allCases)
     for toolchain in there {
       let folders = toolchain.folders.filter(DurableFile.exists)
       let whole = OperatorGrants(paths: folders)
       #expect(
-        try granted(SandboxRules(toolchains: [toolchain]), by: whole).sandbox?.toolchains
+        try granted(SandboxGrants(toolchains: [toolchain]), by: whole).sandbox?.toolchains
           == [toolchain])
       let less = OperatorGrants(paths: Array(folders.dropLast()))
       #expect(
-        try granted(SandboxRules(toolchains: [toolchain]), by: less).sandbox?.toolchains == [])
+        try granted(SandboxGrants(toolchains: [toolchain]), by: less).sandbox?.toolchains == [])
     }
   }
 
@@ -83,7 +84,7 @@ import Workflows
   func narrowing() throws {
     func narrowed(_ policy: NetworkPolicy, _ file: String) throws -> NetworkPolicy? {
       var assignment = Assignment.sample(head: "h")
-      assignment.agent.sandbox = SandboxRules(network: policy)
+      assignment.agent.sandbox = SandboxGrants(network: policy)
       assignment.commands = CommandPlan(
         setup: [["true"]], verify: [], rounds: 0, environment: [], repositoryMaySet: [],
         base: nil)

@@ -148,7 +148,7 @@ import Workflows
           try await workspace.checkOut(assignment)
         }
         #expect(try text("\(bench.tree(workspace, assignment))/a") == "1\n")
-        try await workspace.remove([workspace.files.repositories])
+        try await workspace.trash.take([workspace.files.repositories])
       }
     }
   }
@@ -175,7 +175,7 @@ import Workflows
 
   // MARK: Grants
 
-  private static func order(_ rules: SandboxRules, environment: [String]) -> CallAnswer {
+  private static func order(_ rules: SandboxGrants, environment: [String]) -> CallAnswer {
     var assignment = Assignment.sample(head: "h")
     assignment.agent.environment = environment
     assignment.agent.sandbox = rules
@@ -192,7 +192,7 @@ import Workflows
     try DurableFile.makeFolder("\(folder.path)/minefield")
     #expect(symlink("/etc", "\(folder.path)/mine/link") == 0)
     let mine = "\(folder.path)/mine"
-    let rules = SandboxRules(
+    let rules = SandboxGrants(
       network: NetworkPolicy(.host),
       readable: [mine, "\(mine)/sub", "\(mine)/link", "\(folder.path)/minefield"],
       writable: ["\(mine)/sub/../..", "~/.ssh", "/", "\(mine)/new", "\(mine)/new/../../x"])
@@ -205,12 +205,12 @@ import Workflows
     }
     let none = try granted(OperatorGrants())
     #expect(none.environment.isEmpty)
-    #expect(none.sandbox == SandboxRules())
+    #expect(none.sandbox == SandboxGrants())
     let some = try granted(OperatorGrants(variables: ["B"], paths: [mine], network: .machine))
     #expect(some.environment == ["B"])
     #expect(
       some.sandbox
-        == SandboxRules(
+        == SandboxGrants(
           network: NetworkPolicy(.host), readable: [mine, "\(mine)/sub"],
           writable: ["\(mine)/new"]))
     // The hosts of a workflow are not the machine's own network, nor is that granted with them.
@@ -219,7 +219,7 @@ import Workflows
       (hosts, .hosts, hosts), (hosts, .none, NetworkPolicy()),
       (NetworkPolicy(.host), .hosts, NetworkPolicy()),
     ] as [(NetworkPolicy, OperatorGrants.Network, NetworkPolicy)] {
-      let order = Self.order(SandboxRules(network: wanted), environment: [])
+      let order = Self.order(SandboxGrants(network: wanted), environment: [])
       guard case .desired(let desired) = OperatorGrants(network: network).granted(order) else {
         throw TestFault("no order")
       }

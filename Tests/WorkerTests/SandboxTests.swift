@@ -4,6 +4,7 @@ import Processes
 import SystemCalls
 import Testing
 import WorkerProtocol
+import Workflows
 
 @testable import Worker
 
@@ -17,7 +18,7 @@ struct SandboxTests {
   }
 
   func run(
-    _ script: String, rules: SandboxRules? = nil, stopsWhen marker: String? = nil,
+    _ script: String, rules: SandboxGrants? = nil, stopsWhen marker: String? = nil,
     prepare: (String) throws -> Void = { _ in },
     network: ((AgentCall) -> SandboxNetwork)? = nil,
     change: (inout AgentProcess) -> Void = { _ in }
@@ -87,7 +88,7 @@ struct SandboxTests {
       try DurableFile.replace("\(given.path)/\(name)/f", with: Array(name.utf8))
     }
     try DurableFile.replace("\(given.path)/other", with: Array("o".utf8))
-    let rules = SandboxRules(
+    let rules = SandboxGrants(
       readable: ["\(given.path)/read"], writable: ["\(given.path)/write"])
     let outcome = try await run(
       """

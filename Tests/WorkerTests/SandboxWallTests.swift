@@ -223,7 +223,7 @@ extension SandboxTests {
       let finding = await AgentSearch(home: home.path, sandbox: sandbox).look(
         for: AgentInquiry(
           name: "a", program: "sh", preflight: .init(command: [check, file]), environment: [],
-          sandbox: SandboxRules()))
+          sandbox: SandboxGrants()))
       #expect(finding.state == state, "\(paths): \(finding)")
     }
   }

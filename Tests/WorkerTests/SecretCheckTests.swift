@@ -34,7 +34,7 @@ struct SecretCheckTests {
       "diff-index", "--cached", "--raw", "--no-renames", "--abbrev=40", "-z", "HEAD",
     ])
     return try await SecretCheck(variables: [Self.variable, "PATH"]).holding(
-      SecretCheck.changes(StagedChange.read(raw.standardOutput)), in: "\(tree)/.git")
+      StagedChange.read(raw.standardOutput), in: "\(tree)/.git")
   }
 
   private func write(_ text: String, _ path: String) throws {

@@ -179,7 +179,7 @@ import Workflows
         call, place, sandbox: nil, network: SandboxNetwork.sample(call), objects: bench.tree,
         version: "1", within: .seconds(20))
     }
-    await #expect(throws: PersistentAgent.Fault.self) { _ = try await starting.value }
+    await #expect(throws: AgentFault.self) { _ = try await starting.value }
     // What was begun and left would be there by now.
     for _ in 0..<20 {
       #expect(ProcessTable.processes(of: .attempt(place.folder)).isEmpty)

@@ -3,6 +3,7 @@
 import Glibc
 import Processes
 import WorkerProtocol
+import Workflows
 
 enum AgentEnvironment {
   /// Variables that no agent may see, whatever its profile says: credentials for the server and

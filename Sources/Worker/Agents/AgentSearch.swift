@@ -4,7 +4,6 @@
 import Egress
 import FoundationEssentials
 import Glibc
-import Logging
 import NetworkRules
 import Processes
 import SystemCalls
@@ -23,19 +22,16 @@ package struct AgentSearch: Sendable {
   /// The sandbox of the checks, as of the agents; nil for none.
   let sandbox: Sandbox?
   let egress: EgressOptions
-  let logger: Logger
 
   /// - Parameter sandbox: nil if agents run without one.
   package init(
     home: String, machineHome: String = UnprivilegedUser.startersHome,
-    sandbox: Sandbox?, egress: EgressOptions = EgressOptions(),
-    logger: Logger = Logger(label: "aipm.agents")
+    sandbox: Sandbox?, egress: EgressOptions = EgressOptions()
   ) {
     self.home = home
     self.machineHome = machineHome
     self.sandbox = sandbox
     self.egress = egress
-    self.logger = logger
   }
 
   /// Searches for all of them concurrently.
@@ -72,12 +68,12 @@ package struct AgentSearch: Sendable {
 
   /// Searches for one.
   package func look(for agent: AgentInquiry) async -> AgentFinding {
-    let keys = sandbox.map { _ in network(of: agent).keys }
+    let keys = sandbox.map { _ in SandboxNetwork(AgentCall(agent), egress).keys }
     func found(_ state: AgentFinding.State, _ detail: String) -> AgentFinding {
       AgentFinding(name: agent.name, state: state, detail: detail, keys: keys)
     }
     guard let program = agent.program else { return found(.ready, "it needs no program") }
-    guard Self.isInstalled(program) else {
+    guard (try? Command(program, timeout: .zero).resolved()) != nil else {
       return found(.notInstalled, "\(program) is not installed, or not on the PATH")
     }
     if let check = agent.preflight?.command, !check.isEmpty,
@@ -135,24 +131,19 @@ package struct AgentSearch: Sendable {
     _ check: [String], _ agent: AgentInquiry
   ) async throws -> (value: ProcessResult, start: LaunchSocket.Start) {
     let call = AgentCall(agent)
-    let network = network(of: agent)
-    guard let sandbox else {
-      let command = command(
-        check, call, home: agent.homePaths.isEmpty ? home : machineHome, directory: "/", nil)
-      return (try await command.run(), .started)
-    }
+    let network = SandboxNetwork(call, egress)
     network.begin(call.sandbox?.network ?? NetworkPolicy(), EgressLedger())
-    let folder = try CheckFolder(in: home)
-    for path in [folder.home, folder.temporary] { try DurableFile.makeFolder(path) }
-    let command = command(check, call, home: folder.home, directory: folder.home, network)
-    var grants = Sandbox.Grants(
-      writable: [folder.home, folder.temporary], temporary: folder.temporary)
-    let allowed = sandbox.operatorGrants.allows(file:)
-    grants.programs = [try command.resolved()].filter(allowed)
-    grants.readable = AgentCall.namedFiles(check).filter(allowed)
-    grants.add(call.sandbox, home: folder.home)
-    let launch = try Launch(
-      command, in: folder.path, sandbox: sandbox, network: network, grants: grants)
+    let folder = "\(home)/check-\(UInt64.random(in: 0...UInt64.max))"
+    let (own, temporary) = ("\(folder)/home", "\(folder)/tmp")
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    if sandbox != nil { for path in [own, temporary] { try DurableFile.makeFolder(path) } }
+    let outside = agent.homePaths.isEmpty ? home : machineHome
+    let launch = try AgentProgram(
+      call: call, words: check, namedFiles: AgentCall.namedFiles(check), folder: folder,
+      home: sandbox == nil ? outside : own, temporary: sandbox == nil ? nil : temporary,
+      directory: sandbox == nil ? "/" : own, timeout: Self.checkTimeout, sandbox: sandbox,
+      network: network
+    ).launch()
     let result: (ProcessResult, LaunchSocket.Start)
     do {
       result = try await launch.attended { () async throws(ProcessFault) in
@@ -165,48 +156,6 @@ package struct AgentSearch: Sendable {
     await network.close()
     return result
   }
-
-  private func command(
-    _ check: [String], _ call: AgentCall, home: String, directory: String,
-    _ network: SandboxNetwork?
-  ) -> Command {
-    var environment = AgentEnvironment.base(home: home)
-    environment.merge(AgentEnvironment.of(call, network: network)) { $1 }
-    var command = Command(
-      AgentProcess.absolute(check[0]), Array(check.dropFirst()), environment: environment,
-      workingDirectory: directory, timeout: Self.checkTimeout, outputLimit: 4096)
-    command.diesWithParent = AgentProcess.canDieWithParent
-    command.grace = .seconds(1)
-    return command
-  }
-
-  private func network(of agent: AgentInquiry) -> SandboxNetwork {
-    SandboxNetwork(AgentCall(agent), egress, logger: logger) {
-      AgentEnvironment.value(of: $0, among: agent.environment)
-    }
-  }
-
-  private static func isInstalled(_ program: String) -> Bool {
-    if program.contains("/") { return access(program, X_OK) == 0 }
-    let path = Command.baseEnvironment["PATH"] ?? ""
-    return path.split(separator: ":").contains { access("\($0)/\(program)", X_OK) == 0 }
-  }
-}
-
-/// A temporary folder for one check.
-private final class CheckFolder: Sendable {
-  let path: String
-  var home: String { "\(path)/home" }
-  var temporary: String { "\(path)/tmp" }
-
-  /// - Throws: `FileFault`.
-  init(in home: String) throws {
-    try DurableFile.makeFolder(home)
-    path = "\(home)/check-\(UInt64.random(in: 0...UInt64.max))"
-    try DurableFile.makeFolder(path)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
 extension AgentCall {

@@ -102,7 +102,7 @@ struct AgentSessionRun: Sendable {
     onStart: @escaping @Sendable (AgentIdentity, _ session: String) -> Void
   ) async -> AgentProcess.Outcome {
     let opened: Opened
-    do throws(PersistentAgent.Fault) {
+    do throws(AgentFault) {
       opened = try await open(place, tree)
     } catch {
       return .init(end: Task.isCancelled ? .stopped : error.end)
@@ -132,9 +132,9 @@ struct AgentSessionRun: Sendable {
   /// held against the attempt.
   private func open(
     _ place: PersistentFiles, _ tree: String
-  ) async throws(PersistentAgent.Fault) -> Opened {
+  ) async throws(AgentFault) -> Opened {
     if let idle = await warm.take(call, place) {
-      do throws(PersistentAgent.Fault) { return try await open(idle, tree) } catch {
+      do throws(AgentFault) { return try await open(idle, tree) } catch {
         await idle.end()
       }
     }
@@ -143,7 +143,7 @@ struct AgentSessionRun: Sendable {
     let fresh = try await PersistentAgent.start(
       call, place, sandbox: sandbox, network: network, objects: objects, version: version,
       within: greetingTimeout)
-    do throws(PersistentAgent.Fault) { return try await open(fresh, tree) } catch {
+    do throws(AgentFault) { return try await open(fresh, tree) } catch {
       await fresh.end()
       throw error
     }
@@ -151,7 +151,7 @@ struct AgentSessionRun: Sendable {
 
   private func open(
     _ agent: PersistentAgent, _ tree: String
-  ) async throws(PersistentAgent.Fault) -> Opened {
+  ) async throws(AgentFault) -> Opened {
     let client = SessionClient(session, tree: tree, log: log, heard: heard, onUsage: onUsage)
     agent.serve(client)
     agent.reach(policy, ledger)
@@ -160,10 +160,10 @@ struct AgentSessionRun: Sendable {
       within: greetingTimeout)
     switch answer {
     case .failure(let fault):
-      throw .init(end: .failed(agent.words(of: fault, in: "session/new")))
+      throw AgentFault(end: .failed(agent.words(of: fault, in: "session/new")))
     case .success(let result):
       guard let id = result["sessionId"].stringValue else {
-        throw .init(end: .failed("\(call.name) opened a session without an id"))
+        throw AgentFault(end: .failed("\(call.name) opened a session without an id"))
       }
       client.open(id)
       agent.settle()

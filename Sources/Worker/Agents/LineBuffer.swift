@@ -1,6 +1,6 @@
 // Splits bytes that arrive in chunks into lines, in bounded memory.
 
-import Glibc
+import Workflows
 
 /// Splits a stream into lines. A line that exceeds the limit is passed on in pieces.
 struct LineBuffer: Sendable {
@@ -22,7 +22,7 @@ struct LineBuffer: Sendable {
   ) rethrows {
     var start = 0
     while start < chunk.count {
-      let end = Self.lineEnd(chunk, from: start)
+      let end = chunk.withUnsafeBytes { ByteSearch.index(of: [0x0a], in: $0, from: start) }
       let part = chunk[start..<(end ?? chunk.count)]
       if isLong {
         long(part, end != nil)
@@ -51,14 +51,5 @@ struct LineBuffer: Sendable {
   mutating func rest() -> [UInt8]? {
     defer { held = [] }
     return held.isEmpty ? nil : held
-  }
-
-  private static func lineEnd(_ chunk: [UInt8], from start: Int) -> Int? {
-    chunk.withUnsafeBytes { all -> Int? in
-      guard let base = all.baseAddress,
-        let found = memchr(base + start, 0x0a, all.count - start)
-      else { return nil }
-      return UnsafeRawPointer(found) - base
-    }
   }
 }

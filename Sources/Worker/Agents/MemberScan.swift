@@ -14,18 +14,15 @@ struct MemberScan: Sendable {
   private static let textBytesMax = 4096
   private static let literalBytesMax = 64
 
-  /// An object or array that is open.
   private struct Level {
     var isObject: Bool
     /// Its path; nil if nothing in it is wanted.
     var path: [[UInt8]]?
-    /// The name of the current member.
     var name: [UInt8] = []
   }
 
   private enum Expected { case value, valueOrEnd, nameOrEnd, name, colon, commaOrEnd, nothing }
 
-  /// The current token between two structural bytes.
   private enum Token {
     case none
     case text(isName: Bool)
@@ -38,9 +35,7 @@ struct MemberScan: Sendable {
   private var expected = Expected.value
   private var token = Token.none
   private var isEscaped = false
-  /// Whether the current value is wanted.
   private var isWanted = false
-  /// The kept bytes of the token.
   private var kept: [UInt8] = []
   private(set) var isInvalid = false
 
@@ -69,7 +64,6 @@ struct MemberScan: Sendable {
     return .object(members)
   }
 
-  /// Adds the next bytes of the line.
   mutating func take(_ bytes: ArraySlice<UInt8>) {
     for byte in bytes {
       if isInvalid { return }

@@ -28,7 +28,7 @@ final class OutputRecords: Sendable {
     var isFull = false
   }
 
-  private let descriptor: Int32
+  private let file: OpenFile
   private let secrets: [String]
   private let clock: @Sendable () -> Int64
   private let state = Mutex(State())
@@ -41,13 +41,10 @@ final class OutputRecords: Sendable {
     path: String, secrets: [String],
     clock: @escaping @Sendable () -> Int64 = { Timestamp.now.milliseconds }
   ) throws(FileFault) {
-    descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw .last("open", path) }
+    file = try OpenFile(path, O_WRONLY | O_CREAT | O_TRUNC)
     self.secrets = secrets
     self.clock = clock
   }
-
-  deinit { close(descriptor) }
 
   /// In bytes.
   var size: Int { state.withLock { $0.size } }
@@ -85,9 +82,9 @@ final class OutputRecords: Sendable {
       state.isFull = true
       return
     }
-    guard Glibc.write(descriptor, line, line.count) == line.count else {
+    guard Glibc.write(file.descriptor, line, line.count) == line.count else {
       // A full disk is reported by the output log, which needs it as well.
-      _ = ftruncate(descriptor, off_t(state.size))
+      _ = ftruncate(file.descriptor, off_t(state.size))
       state.isFull = true
       return
     }

@@ -29,7 +29,6 @@ final class PersistentAgent: Sendable {
   /// Its own processes: those that existed when its first session was opened.
   private let own = Mutex<Set<Int32>?>(nil)
 
-  /// The current session.
   private final class Sessions: Sendable {
     private let client = Mutex<SessionClient?>(nil)
     private let failure = Mutex<AgentEnd?>(nil)
@@ -58,9 +57,6 @@ final class PersistentAgent: Sendable {
     self.process = process
   }
 
-  /// Why it could not be started.
-  struct Fault: Error { let end: AgentEnd }
-
   // MARK: Life
 
   /// Starts one and initializes it.
@@ -68,23 +64,27 @@ final class PersistentAgent: Sendable {
   static func start(
     _ call: AgentCall, _ place: PersistentFiles, sandbox: Sandbox?, network: SandboxNetwork,
     objects: String, version: String, within limit: Duration
-  ) async throws(Fault) -> PersistentAgent {
+  ) async throws(AgentFault) -> PersistentAgent {
     guard let session = call.session else {
-      throw Fault(end: .notStarted("\(call.name): its command names no program"))
+      throw AgentFault(end: .notStarted("\(call.name): its command names no program"))
     }
     let launch: Launch
     do {
       for folder in [place.home, place.temporary, place.trees] {
         try DurableFile.makeFolder(folder)
       }
-      launch = try Self.launch(call, session, place, sandbox, network, objects)
-    } catch let fault as ProcessFault {
-      throw Fault(end: AgentProcess.end(of: fault, call))
+      launch = try AgentProgram(
+        call: call, words: session.arguments,
+        namedFiles: AgentCall.namedFiles(session.arguments), folder: place.folder,
+        home: place.home, temporary: place.temporary, directory: place.home,
+        writable: [place.trees], readable: [objects], timeout: lifeMax, sandbox: sandbox,
+        network: network
+      ).launch()
     } catch {
-      throw Fault(end: .lost("\(error)"))
+      throw AgentFault(error, call)
     }
     let agent: PersistentAgent
-    do throws(Fault) { agent = try await started(call, launch, place, network) } catch {
+    do throws(AgentFault) { agent = try await started(call, launch, place, network) } catch {
       await network.close()
       throw error
     }
@@ -92,48 +92,14 @@ final class PersistentAgent: Sendable {
       try await agent.greet(session, version: version, within: limit)
     } catch {
       await agent.end()
-      throw agent.sessions.launchFailure.map { Fault(end: $0) } ?? error
+      throw agent.sessions.launchFailure.map { AgentFault(end: $0) } ?? error
     }
     return agent
   }
 
-  /// The command in its sandbox.
-  private static func launch(
-    _ call: AgentCall, _ session: AgentSession, _ place: PersistentFiles, _ sandbox: Sandbox?,
-    _ network: SandboxNetwork, _ objects: String
-  ) throws -> Launch {
-    var environment = AgentEnvironment.base(home: place.home)
-    environment["TMPDIR"] = place.temporary
-    // Nobody can answer git's prompts.
-    environment["GIT_TERMINAL_PROMPT"] = "0"
-    environment.merge(
-      AgentEnvironment.of(call, network: sandbox == nil ? nil : network)
-    ) { $1 }
-    environment[ProcessTable.mark] = place.folder
-    var command = Command(
-      AgentProcess.absolute(session.arguments.first ?? ""), Array(session.arguments.dropFirst()),
-      environment: environment, workingDirectory: place.home, timeout: lifeMax, outputLimit: 4096)
-    command.diesWithParent = AgentProcess.canDieWithParent
-    command.grace = AgentProcess.grace
-    let program = try command.resolved()
-    if sandbox == nil, let bytes = call.diskBytesMax {
-      AgentProcess.limit(&command, program, fileBytesMax: bytes)
-    }
-    var grants = Sandbox.Grants(
-      writable: [place.trees, place.temporary, place.home], temporary: place.temporary)
-    let allowed = (sandbox?.operatorGrants ?? .everything).allows(file:)
-    grants.programs = [program].filter(allowed)
-    grants.readable = [objects] + AgentCall.namedFiles(session.arguments).filter(allowed)
-    grants.limits = .init(
-      fileBytesMax: call.diskBytesMax, memoryBytesMax: call.memoryBytesMax)
-    grants.add(call.sandbox, home: place.home)
-    return try Launch(
-      command, in: place.folder, sandbox: sandbox, network: network, grants: grants)
-  }
-
   private static func started(
     _ call: AgentCall, _ launch: Launch, _ place: PersistentFiles, _ network: SandboxNetwork
-  ) async throws(Fault) -> PersistentAgent {
+  ) async throws(AgentFault) -> PersistentAgent {
     let sessions = Sessions()
     let peer = RPCPeer(
       .init(
@@ -150,7 +116,7 @@ final class PersistentAgent: Sendable {
           else { return }
           current.take(update: parameters["update"])
         }, strange: { sessions.current?.say($0 + [0x0a]) }))
-    let (starts, start) = AsyncStream.makeStream(of: Result<AgentIdentity, Fault>.self)
+    let (starts, start) = AsyncStream.makeStream(of: Result<AgentIdentity, AgentFault>.self)
     let process = Task {
       do throws(ProcessFault) {
         let ((_, result), reached) = try await launch.attended { () async throws(ProcessFault) in
@@ -170,12 +136,12 @@ final class PersistentAgent: Sendable {
         }
         peer.close(ended(result))
       } catch {
-        start.yield(.failure(Fault(end: AgentProcess.end(of: error, call))))
+        start.yield(.failure(AgentFault(end: AgentProcess.end(of: error, call))))
         peer.close("\(error)")
       }
       start.finish()
     }
-    var first: Result<AgentIdentity, Fault>?
+    var first: Result<AgentIdentity, AgentFault>?
     for await result in starts {
       first = result
       break
@@ -190,7 +156,7 @@ final class PersistentAgent: Sendable {
     await process.value
     _ = await ProcessTable.end(.attempt(place.folder))
     _ = try first?.get()
-    throw Fault(
+    throw AgentFault(
       end: .failed(
         Task.isCancelled
           ? "\(call.name) was cancelled" : "\(call.name) ended as soon as it was started"))
@@ -205,7 +171,7 @@ final class PersistentAgent: Sendable {
 
   private func greet(
     _ session: AgentSession, version: String, within limit: Duration
-  ) async throws(Fault) {
+  ) async throws(AgentFault) {
     let greeting = await peer.request(
       "initialize",
       .object([
@@ -219,17 +185,16 @@ final class PersistentAgent: Sendable {
         "clientInfo": .object(["name": "aipm", "version": .string(version)]),
       ]), within: limit)
     switch greeting {
-    case .failure(let fault): throw Fault(end: .failed(words(of: fault, in: "initialize")))
+    case .failure(let fault): throw AgentFault(end: .failed(words(of: fault, in: "initialize")))
     case .success(let answer):
       let spoken = answer["protocolVersion"].integerValue ?? 0
       guard spoken == 1 else {
-        throw Fault(
+        throw AgentFault(
           end: .failed("\(call.name) speaks version \(spoken) of its protocol; version 1 is known"))
       }
     }
   }
 
-  /// The message of a failed call.
   func words(of fault: RPCFault, in method: String) -> String {
     switch fault {
     case .refused(RPCPeer.Code.authenticationRequired, let message):
@@ -263,7 +228,6 @@ final class PersistentAgent: Sendable {
   /// Sets the network policy and the ledger from now on.
   func reach(_ policy: NetworkPolicy, _ ledger: EgressLedger) { network.begin(policy, ledger) }
 
-  /// Sets the current session; nil for none.
   func serve(_ client: SessionClient?) { sessions.current = client }
 
   /// Called when a session is open and idle: the processes that run now are the agent's own.

@@ -70,8 +70,19 @@ final class RPCPeer: Sendable {
   // MARK: Sending
 
   /// Sends a request, and waits for its response or for the end of the connection.
-  func request(_ method: String, _ parameters: JSONValue) async -> Outcome {
-    await withCheckedContinuation { continuation in
+  /// - Parameter limit: closes the connection if there is no response in time, because a late
+  ///   response could be mistaken for that of the next request.
+  func request(
+    _ method: String, _ parameters: JSONValue, within limit: Duration? = nil
+  ) async -> Outcome {
+    let timer = limit.map { limit in
+      Task {
+        try await Task.sleep(for: limit)
+        close("it did not answer \(method) within \(limit.components.seconds) s")
+      }
+    }
+    defer { timer?.cancel() }
+    return await withCheckedContinuation { continuation in
       let id = state.withLock { state -> Int? in
         guard state.closed == nil else { return nil }
         state.lastID += 1
@@ -86,17 +97,6 @@ final class RPCPeer: Sendable {
         "id": JSONValue(id), "method": .string(method), "params": parameters,
       ])
     }
-  }
-
-  /// Sends a request, and closes the connection if there is no response in time, because a late
-  /// response could be mistaken for that of the next request.
-  func request(_ method: String, _ parameters: JSONValue, within limit: Duration) async -> Outcome {
-    let timer = Task {
-      try await Task.sleep(for: limit)
-      close("it did not answer \(method) within \(limit.components.seconds) s")
-    }
-    defer { timer.cancel() }
-    return await request(method, parameters)
   }
 
   func notify(_ method: String, _ parameters: JSONValue) {

@@ -97,7 +97,6 @@ final class SessionClient: Sendable {
     put("\u{1b}[0m", &state)
   }
 
-  /// `session/update`.
   func take(update: JSONValue) {
     state.withLock { state in
       switch update["sessionUpdate"].stringValue {
@@ -225,7 +224,6 @@ final class SessionClient: Sendable {
 
   // MARK: What it asks
 
-  /// Answers a request of the agent.
   func answer(_ method: String, _ parameters: JSONValue) -> RPCPeer.Outcome {
     heard(log.size)
     switch method {

@@ -8,7 +8,6 @@ struct LongLine: Sendable {
   private static let tailBytesMax = 16 << 10
 
   private(set) var head: [UInt8] = []
-  /// Its last bytes.
   private(set) var tail: [UInt8] = []
   private(set) var scan: MemberScan
 
@@ -45,7 +44,6 @@ struct Subject {
   /// Whether only parts of the line are known.
   var isLong: Bool { tail != nil }
 
-  /// Searches for a text.
   mutating func match(_ pattern: LinePattern) -> [String: Double]? {
     if plain == nil { plain = TerminalFilter.filtered(raw) }
     if let found = plain.flatMap(pattern.match) { return found }

@@ -14,7 +14,6 @@ final class SignWatch: Sendable {
   static let lineBytesMax = 256 << 10
   private static let reasonCharactersMax = 300
 
-  /// One of the agent's streams.
   private struct Stream {
     var lines = LineBuffer(limit: SignWatch.lineBytesMax)
     /// The line that is too long to be held.
@@ -22,8 +21,7 @@ final class SignWatch: Sendable {
   }
 
   private struct Found {
-    var output = Stream()
-    var error = Stream()
+    var streams: [OutputChannel: Stream] = [:]
     var success: Set<Int> = []
     /// Failures without a later sign of recovery: the index of the failure's sign, and its text.
     var failures: [(sign: Int, words: String)] = []
@@ -44,7 +42,6 @@ final class SignWatch: Sendable {
   private let usage: [PreparedSign]
   /// For each sign of `failure`, the signs that the agent recovered from it.
   private let recovery: [[PreparedSign]]
-  /// The members that signs look at.
   private let paths: Set<String>
   private let found = Mutex(Found())
 
@@ -67,10 +64,9 @@ final class SignWatch: Sendable {
     guard reading.looksAtLines else { return nil }
     return found.withLock { found in
       let before = found.used
-      var stream = channel == .output ? found.output : found.error
-      var long = stream.long
       // Nobody else holds the bytes meanwhile, so none are copied.
-      if channel == .output { found.output = Stream() } else { found.error = Stream() }
+      var stream = found.streams.removeValue(forKey: channel) ?? Stream()
+      var long = stream.long
       stream.long = nil
       stream.lines.take(
         chunk,
@@ -83,23 +79,21 @@ final class SignWatch: Sendable {
         }
       ) { look(at: Subject($0), of: channel, &found) }
       stream.long = long
-      if channel == .output { found.output = stream } else { found.error = stream }
+      found.streams[channel] = stream
       let used = found.used
       return used == before ? nil : used
     }
   }
 
-  /// What the agent reported that it used.
   var used: AgentUsage { found.withLock { $0.used } }
 
   /// How it ended, by its exit and by what it said until then.
   func end(_ exit: ProcessResult.Exit) -> AgentEnd {
     let found = found.withLock { found in
       for channel in [OutputChannel.output, .error] {
-        var stream = channel == .output ? found.output : found.error
+        guard var stream = found.streams.removeValue(forKey: channel) else { continue }
         if let long = stream.long { look(at: Subject(long), of: channel, &found) }
         if let rest = stream.lines.rest() { look(at: Subject(rest[...]), of: channel, &found) }
-        if channel == .output { found.output = Stream() } else { found.error = Stream() }
       }
       return found
     }

@@ -145,7 +145,6 @@ final class ControlGroup: Sendable {
   private let memoryBytesMax: Int
   private let limit = Mutex(false)
 
-  /// How long killed processes may take to end.
   private static let timeoutMs: Int32 = 5_000
 
   init(folder: String, memoryBytesMax: Int) {

@@ -56,6 +56,77 @@ struct Launch: Sendable {
   }
 }
 
+/// A program of an agent, with everything that it may use.
+struct AgentProgram {
+  let call: AgentCall
+  /// The program and its arguments.
+  let words: [String]
+  /// The files that the command names, such as a script.
+  let namedFiles: [String]
+  /// For the launch socket; also the value of the mark of all its processes.
+  let folder: String
+  let home: String
+  /// nil: TMPDIR is that of this process.
+  let temporary: String?
+  let directory: String
+  /// Besides `home` and `temporary`.
+  var writable: [String] = []
+  var readable: [String] = []
+  var input = Command.Input.none
+  let timeout: Duration
+  /// nil for none.
+  let sandbox: Sandbox?
+  let network: SandboxNetwork
+
+  /// - Throws: `ProcessFault` without such a program, and `FileFault`.
+  func launch() throws -> Launch {
+    var command = Command(
+      Self.absolute(words.first ?? ""), Array(words.dropFirst()), environment: environment,
+      workingDirectory: directory, input: input, timeout: timeout, outputLimit: 4096,
+      diesWithParent: AgentProcess.canDieWithParent)
+    command.grace = AgentProcess.grace
+    let program = try command.resolved()
+    if sandbox == nil, let bytes = call.diskBytesMax {
+      // The kernel's own limits, which a sandbox sets itself: the size of one file, no core files.
+      command.arguments =
+        ["--core=0", "--fsize=\(bytes)", "--", program] + command.arguments
+      command.executable = "prlimit"
+    }
+    return try Launch(
+      command, in: folder, sandbox: sandbox, network: network, grants: grants(program))
+  }
+
+  private func grants(_ program: String) -> Sandbox.Grants {
+    let temporary = temporary ?? home
+    var grants = Sandbox.Grants(writable: writable + [temporary, home], temporary: temporary)
+    let allowed = (sandbox?.operatorGrants ?? .everything).allows(file:)
+    grants.programs = call.isDemo ? [program] : [program].filter(allowed)
+    grants.readable = readable + namedFiles.filter(allowed)
+    grants.limits = .init(fileBytesMax: call.diskBytesMax, memoryBytesMax: call.memoryBytesMax)
+    grants.add(call.sandbox, home: home)
+    return grants
+  }
+
+  /// Everything that the agent sees of this machine's environment.
+  private var environment: [String: String] {
+    var environment = AgentEnvironment.base(home: home)
+    if let temporary { environment["TMPDIR"] = temporary }
+    // Nobody can answer git's prompts.
+    environment["GIT_TERMINAL_PROMPT"] = "0"
+    environment.merge(
+      AgentEnvironment.of(call, network: sandbox == nil ? nil : network)
+    ) { $1 }
+    environment[ProcessTable.mark] = folder
+    return environment
+  }
+
+  /// A path is relative to the worker's own folder, not to the agent's tree.
+  static func absolute(_ program: String) -> String {
+    guard program.contains("/"), !program.hasPrefix("/") else { return program }
+    return FileManager.default.currentDirectoryPath + "/" + program
+  }
+}
+
 /// The number of programs started in one attempt. Before the first one, no agent has run, so a
 /// sandbox that cannot be set up is this machine's fault.
 final class LaunchCount: Sendable {

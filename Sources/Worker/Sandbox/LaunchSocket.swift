@@ -12,9 +12,7 @@ import Synchronization
 import SystemCalls
 
 final class LaunchSocket: Sendable {
-  /// The result of a launch.
   enum Start: Equatable, Sendable {
-    /// The program was started.
     case started
     /// It could not be started (errno).
     case failed(Int32)
@@ -25,7 +23,7 @@ final class LaunchSocket: Sendable {
   /// The path outside the sandbox.
   let path: String
   private let name: String
-  private let folder: Int32
+  private let folder: OpenFile
   private let listener: Int32
 
   private static let number = Atomic<Int>(0)
@@ -35,26 +33,16 @@ final class LaunchSocket: Sendable {
   /// - Parameter folder: an absolute path. The socket's path may be longer than an address allows.
   /// - Throws: `FileFault`.
   init(in folder: String) throws(FileFault) {
-    let opened = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard opened >= 0 else { throw .last("open", folder) }
-    let number = Self.number.add(1, ordering: .relaxed).newValue
-    let name = "launch-\(number)"
-    let listener = cprocess_launch_open(opened, name)
-    guard listener >= 0 else {
-      let fault = FileFault.last("socket", "\(folder)/\(name)")
-      _ = Glibc.close(opened)
-      throw fault
-    }
-    self.folder = opened
-    self.name = name
+    self.folder = try OpenFile(folder, O_RDONLY | O_DIRECTORY)
+    name = "launch-\(Self.number.add(1, ordering: .relaxed).newValue)"
     path = "\(folder)/\(name)"
-    self.listener = listener
+    listener = cprocess_launch_open(self.folder.descriptor, name)
+    guard listener >= 0 else { throw .last("socket", path) }
   }
 
   deinit {
     _ = Glibc.close(listener)
-    unlinkat(folder, name, 0)
-    _ = Glibc.close(folder)
+    unlinkat(folder.descriptor, name, 0)
   }
 
   /// Waits for the first process, passes its listeners to `serve`, lets it continue if that

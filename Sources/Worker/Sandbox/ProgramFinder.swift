@@ -14,9 +14,7 @@ package struct ProgramFinder {
   /// Folders that no agent sees: a folder that contains one is too broad.
   let hidden: [String]
   /// The home that must not be shown.
-  var home = ProgramFinder.home
-
-  init(hidden: [String]) { self.hidden = hidden }
+  var home = UnprivilegedUser.startersHome
 
   /// Folders beside a folder of programs that its programs need.
   private static let besides = ["lib", "lib32", "lib64", "libexec", "share", "include"]
@@ -63,7 +61,7 @@ package struct ProgramFinder {
   // MARK: Programs
 
   private func installation(of program: String, path: String) -> [String] {
-    let real = Self.canonical(program) ?? program
+    let real = canonicalPath(program) ?? program
     // A program on the PATH is often a link to the installed one.
     var folders: [String] = []
     for file in Set([program, real]).sorted() {
@@ -130,20 +128,11 @@ package struct ProgramFinder {
 
   // MARK: Paths
 
-  /// The home for `~/…`.
-  static var home: String { UnprivilegedUser.startersHome }
-
   static func folder(_ path: String) -> String {
     path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
   }
 
   static func name(_ path: String) -> String {
     path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
-  }
-
-  static func canonical(_ path: String) -> String? {
-    guard let resolved = realpath(path, nil) else { return nil }
-    defer { free(resolved) }
-    return String(cString: resolved)
   }
 }

@@ -25,6 +25,7 @@ import Glibc
 import Processes
 import SystemCalls
 import WorkerProtocol
+import Workflows
 
 /// How agents are isolated from the machine.
 package struct Sandbox: Sendable {
@@ -172,13 +173,13 @@ package struct Sandbox: Sendable {
   static func mount(_ path: String, home: String) -> (source: String, target: String) {
     guard path.hasPrefix("~/") else { return (path, path) }
     let rest = path.dropFirst(2)
-    return ("\(ProgramFinder.home)/\(rest)", "\(home)/\(rest)")
+    return ("\(UnprivilegedUser.startersHome)/\(rest)", "\(home)/\(rest)")
   }
 }
 
 extension Sandbox.Grants {
   /// Adds the profile's permissions.
-  mutating func add(_ rules: SandboxRules?, home: String) {
+  mutating func add(_ rules: SandboxGrants?, home: String) {
     guard let rules else { return }
     for (paths, isWritable) in [(rules.readable, false), (rules.writable, true)] {
       mounts += paths.map { path in

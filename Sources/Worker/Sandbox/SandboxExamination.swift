@@ -32,26 +32,20 @@ extension Sandbox {
     let name = "aipm-examination-\(UInt64.random(in: 0...UInt64.max))"
     let folder = FileManager.default.temporaryDirectory.path + "/\(name)"
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    do throws(Unbuilt) {
+    do {
       let walls = try await sandbox.walls(in: folder)
       let missing = walls.filter { !$0.works }.map(\.name).joined(separator: ", ")
       let fault = missing.isEmpty ? nil : explained("it does not isolate: \(missing)")
       return Examination(fault: fault, walls: walls)
     } catch {
-      return Examination(fault: explained(error.message))
+      return Examination(fault: explained("\(error)"))
     }
   }
 
   /// The sandbox could not be set up.
-  private struct Unbuilt: Error { let message: String }
+  private struct Unbuilt: Error, CustomStringConvertible { let description: String }
 
-  private func walls(in folder: String) async throws(Unbuilt) -> [Wall] {
-    do { return try await tried(in: folder) } catch let fault as Unbuilt { throw fault } catch {
-      throw Unbuilt(message: "\(error)")
-    }
-  }
-
-  private func tried(in folder: String) async throws -> [Wall] {
+  private func walls(in folder: String) async throws -> [Wall] {
     try DurableFile.makeFolder(folder)
     var grants = Grants(temporary: folder)
     grants.network = .own(listeners: [SandboxNetwork.proxyPort])
@@ -64,8 +58,8 @@ extension Sandbox {
       true
       """
     let socket = try LaunchSocket(in: folder)
-    var probe = Command("sh", ["-c", script], timeout: .seconds(10))
-    probe.diesWithParent = AgentProcess.canDieWithParent
+    let probe = Command(
+      "sh", ["-c", script], timeout: .seconds(10), diesWithParent: AgentProcess.canDieWithParent)
     let command = try wrapped(probe, grants, socket: socket.path)
     let (result, start) = try await socket.attended {
       () async throws(ProcessFault) in
@@ -82,8 +76,8 @@ extension Sandbox {
       }
     case .failed(let number):
       throw Unbuilt(
-        message: "the first process inside failed: \(String(cString: strerror(number)))")
-    case .unknown: throw Unbuilt(message: result.errorText)
+        description: "the first process inside failed: \(String(cString: strerror(number)))")
+    case .unknown: throw Unbuilt(description: result.errorText)
     }
   }
 

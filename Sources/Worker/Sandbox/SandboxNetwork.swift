@@ -7,7 +7,6 @@
 import Egress
 import Glibc
 import HTTPClient
-import Logging
 import NetworkRules
 import WorkerProtocol
 import Workflows
@@ -23,56 +22,45 @@ package struct EgressOptions: Sendable {
 }
 
 final class SandboxNetwork: Sendable {
-  /// The proxy's port inside.
+  /// The proxy's port inside; the gateways have the following ones.
   static let proxyPort = 3128
-  private static let firstGatewayPort = 3129
 
   /// The network for the sandbox's options.
   let plan: Sandbox.Network
-  /// Additional variables for the processes inside.
   let environment: [String: String]
   let keys: AgentKeys
-  private let proxy: EgressProxy
-  private let gateways: [KeyGateway]
+  /// The proxy and the gateways, in the order of the listeners.
+  private let servers: [EgressProxy]
 
-  /// - Parameters:
-  ///   - call: the agent.
-  ///   - value: the value of a variable that the agent may have.
   init(
-    _ call: AgentCall, _ options: EgressOptions, logger: Logger,
-    resolver: any NameResolver = SandboxNetwork.resolver, value: (String) -> String?
+    _ call: AgentCall, _ options: EgressOptions,
+    resolver: any NameResolver = SandboxNetwork.resolver
   ) {
     var configuration = EgressConfiguration()
     configuration.permitted = options.permitted
     configuration.own = options.ownPorts.sorted().map { OwnEndpoint(port: $0) }
-    proxy = EgressProxy(configuration: configuration, resolver: resolver, logger: logger)
+    var servers = [EgressProxy(configuration: configuration, resolver: resolver)]
     let isMachines = call.sandbox?.network.mode == .host
     var environment: [String: String] = [:]
-    var gateways: [KeyGateway] = []
     var outside: [String] = []
     for endpoint in isMachines ? [] : call.endpoints ?? [] {
       // A key or an address that the gateway cannot use is passed to the agent.
-      guard let upstream = Self.upstream(endpoint, value) else { continue }
-      let port = Self.firstGatewayPort + gateways.count
-      gateways.append(
-        KeyGateway(
-          upstream: upstream.target, client: Self.client, configuration: configuration,
-          resolver: resolver, logger: logger))
+      guard let upstream = Self.upstream(endpoint, of: call) else { continue }
       // The gateway appends the path itself.
+      let port = Self.proxyPort + servers.count
       environment[endpoint.baseURLVariable] = "http://127.0.0.1:\(port)"
+      servers.append(
+        EgressProxy(
+          configuration: configuration, resolver: resolver,
+          gateway: KeyGateway(upstream: upstream.target, client: Self.client)))
       if upstream.hasKey, let variable = endpoint.variable {
         environment[variable] = Self.placeholder
         outside.append(variable)
       }
     }
-    self.gateways = gateways
-    if isMachines {
-      plan = .machine
-    } else {
-      plan = .own(
-        listeners: [Self.proxyPort] + gateways.indices.map { Self.firstGatewayPort + $0 })
-      environment.merge(Self.proxyVariables) { own, _ in own }
-    }
+    self.servers = servers
+    plan = isMachines ? .machine : .own(listeners: servers.indices.map { Self.proxyPort + $0 })
+    if !isMachines { environment.merge(Self.proxyVariables) { own, _ in own } }
     self.environment = environment
     let secret = AgentEnvironment.secretNames(call.environment)
     keys = AgentKeys(outside: outside, inside: secret.filter { !outside.contains($0) })
@@ -94,10 +82,14 @@ final class SandboxNetwork: Sendable {
   /// A gateway's upstream with its credential; nil if there is neither a key to keep outside nor an
   /// address from the operator.
   private static func upstream(
-    _ endpoint: ModelEndpoint, _ value: (String) -> String?
+    _ endpoint: ModelEndpoint, of call: AgentCall
   ) -> (target: GatewayUpstream, hasKey: Bool)? {
-    let given = value(endpoint.baseURLVariable).flatMap { $0.isEmpty ? nil : $0 }
-    let key = endpoint.variable.flatMap(value).flatMap { $0.isEmpty ? nil : $0 }
+    func value(_ name: String) -> String? {
+      let value = AgentEnvironment.value(of: name, among: call.environment)
+      return value?.isEmpty == true ? nil : value
+    }
+    let given = value(endpoint.baseURLVariable)
+    let key = endpoint.variable.flatMap(value)
     guard given != nil || key != nil, let url = given ?? endpoint.upstream else { return nil }
     do throws(EgressFault) {
       var credential: GatewayUpstream.Credential?
@@ -131,8 +123,7 @@ final class SandboxNetwork: Sendable {
 
   /// Switches to this attempt.
   func begin(_ policy: NetworkPolicy, _ ledger: EgressLedger) {
-    proxy.use(policy, for: ledger)
-    for gateway in gateways { gateway.use(for: ledger) }
+    for server in servers { server.use(policy, for: ledger) }
   }
 
   /// Takes ownership of the listeners of a sandbox, in the order of `plan`.
@@ -144,23 +135,13 @@ final class SandboxNetwork: Sendable {
       return false
     }
     var isServed = true
-    for (index, listener) in listeners.enumerated() {
-      do {
-        if index == 0 {
-          try await proxy.serve(listener: listener)
-        } else {
-          try await gateways[index - 1].serve(listener: listener)
-        }
-      } catch {
-        isServed = false
-      }
+    for (server, listener) in zip(servers, listeners) {
+      do { try await server.serve(listener: listener) } catch { isServed = false }
     }
     return isServed
   }
 
-  /// Ends every connection.
   func close() async {
-    await proxy.close()
-    for gateway in gateways { await gateway.close() }
+    for server in servers { await server.close() }
   }
 }

@@ -6,7 +6,7 @@
 
 import FoundationEssentials
 import Glibc
-import Text
+import Processes
 
 enum SystemFiles {
   private static let folders = [
@@ -35,13 +35,11 @@ enum SystemFiles {
     "ImageMagick-6", "ImageMagick-7", "texmf", "OpenCL", "vulkan", "dictionaries-common", "groff",
     "manpath.config",
   ]
-  /// For name resolution with the machine's network.
-  private static let nameLookUp = ["resolv.conf"]
 
-  /// The options of bubblewrap for them.
   static func options(hasMachineNetwork: Bool) -> [String] {
     var options = folders.flatMap(mirrored)
-    for name in configuration + (hasMachineNetwork ? nameLookUp : []) {
+    // The names of other machines can be looked up only in the machine's own network.
+    for name in configuration + (hasMachineNetwork ? ["resolv.conf"] : []) {
       options += shown("/etc/\(name)")
     }
     return options
@@ -66,6 +64,6 @@ enum SystemFiles {
   static func shown(_ path: String) -> [String] {
     var facts = stat()
     guard stat(path, &facts) == 0, facts.st_mode & S_IROTH != 0 else { return [] }
-    return ["--ro-bind-try", ProgramFinder.canonical(path) ?? path, path]
+    return ["--ro-bind-try", canonicalPath(path) ?? path, path]
   }
 }

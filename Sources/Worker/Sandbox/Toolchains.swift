@@ -1,11 +1,12 @@
 // The files of toolchains in a home, and the variables by which their programs find them.
 
+import Processes
 import Workflows
 
 extension Toolchain {
   /// Folders of this user's home that its programs read, without credentials.
   var folders: [String] {
-    let home = ProgramFinder.home
+    let home = UnprivilegedUser.startersHome
     let names =
       switch self {
       case .rustup: [".rustup", ".cargo/bin"]
@@ -21,7 +22,7 @@ extension Toolchain {
 
   /// Their programs search HOME, which is another folder inside.
   var environment: [String: String] {
-    let home = ProgramFinder.home
+    let home = UnprivilegedUser.startersHome
     return switch self {
     case .rustup: ["RUSTUP_HOME": "\(home)/.rustup"]
     case .uv:

@@ -56,8 +56,7 @@ package enum Request: Equatable, Sendable {
     case .register, .poll: .session
     case .heartbeat: .heartbeat
     case .generating: .generating
-    case .output(_, .text, _): .output
-    case .output(_, .records, _): .records
+    case .output(_, let part, _): part.slot
     case .pack, .patch, .result: .handIn
     }
   }
@@ -74,6 +73,13 @@ package enum OutputPart: String, CaseIterable, Sendable {
   case text
   /// When it wrote what, and what it reported in a structured form: plan, tool calls, usage.
   case records
+
+  var slot: CallSlot {
+    switch self {
+    case .text: .output
+    case .records: .records
+    }
+  }
 }
 
 /// Which call an answer belongs to; an answer to a call that was given up is not looked at.
@@ -89,7 +95,7 @@ package enum CallAnswer: Equatable, Sendable {
   case registered(Registered)
   case desired(Desired)
   case heartbeat
-  case generating(GeneratingOutcome)
+  case generating(UploadOutcome)
   case output(OutputOutcome)
   case pack(UploadOutcome)
   case patch(UploadOutcome)
@@ -108,13 +114,6 @@ package enum CallFailure: Error, Equatable, Sendable {
   case unknownLife
 }
 
-/// The answer to `generating`.
-package enum GeneratingOutcome: Equatable, Sendable {
-  case recorded
-  /// The attempt is over, or another worker's.
-  case over
-}
-
 /// The answer to a part of the output.
 package enum OutputOutcome: Equatable, Sendable {
   /// How much the server has.
@@ -125,7 +124,7 @@ package enum OutputOutcome: Equatable, Sendable {
   case refused(String)
 }
 
-/// The answer to a pack or a patch.
+/// The answer to a report, a pack or a patch.
 package enum UploadOutcome: Equatable, Sendable {
   case taken
   /// The attempt is over, or another worker's.
@@ -201,7 +200,7 @@ package struct OutputSummary: Equatable, Sendable {
 }
 
 /// What taking the agent's work into a commit came to.
-package enum PickUp: Equatable, Sendable {
+package enum PickUp: Error, Equatable, Sendable {
   case committed(String)
   case noChanges
   /// Nothing was changed but what the repository's `.gitignore` leaves out; some of it by name.
@@ -222,7 +221,7 @@ package struct CheckoutFault: Error, Equatable, Sendable {
   /// The repository is larger than the limits allow: another try would end in the same way.
   package var isTooLarge: Bool
 
-  package init(message: String, isUnreachable: Bool, isTooLarge: Bool = false) {
+  package init(message: String, isUnreachable: Bool = false, isTooLarge: Bool = false) {
     self.message = message
     self.isUnreachable = isUnreachable
     self.isTooLarge = isTooLarge
@@ -326,7 +325,7 @@ package struct JournalRecord: Equatable, Sendable, Codable {
   /// What the agent has reported that it used; nil if nothing is known.
   package var used: AgentUsage?
 
-  package init(
+  init(
     lease: LeaseReference, repository: String, agent: AgentIdentity? = nil, made: Made? = nil,
     used: AgentUsage = AgentUsage()
   ) {
@@ -336,9 +335,4 @@ package struct JournalRecord: Equatable, Sendable, Codable {
     self.agent = agent
     self.made = made
   }
-}
-
-extension Milliseconds {
-  /// A span in whole milliseconds.
-  init(_ span: Duration) { self.init(Int64(span / .milliseconds(1))) }
 }
