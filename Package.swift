@@ -241,7 +241,7 @@ let package = Package(
         "Text",
         "SystemCalls",
         "Worker", "WorkerProtocol", "Workflows", "Domain", "NetworkRules", "Egress",
-        "HTTPServing", "Cryptography", "Processes", hummingbird, log,
+        "HTTPServing", "Cryptography", "Processes", "Randomness", hummingbird, log,
       ]),
     .target(
       name: "Simulation",

@@ -1,3 +1,4 @@
+import Randomness
 import Testing
 import WorkerProtocol
 
@@ -6,7 +7,7 @@ import WorkerProtocol
 extension WorkerCoreTests {
   @Test("whatever happens in whatever order, no wake-up is asked for in the past for ever")
   func noSpinning() {
-    var random = SeededGenerator(seed: 1)
+    var random = Seeded(1)
     for _ in 0..<300 {
       var life = Life()
       life.tell(.began(recovered: nil))
@@ -22,20 +23,9 @@ extension WorkerCoreTests {
   }
 }
 
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-  init(seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 | 1 }
-  mutating func next() -> UInt64 {
-    state ^= state << 13
-    state ^= state >> 7
-    state ^= state << 17
-    return state
-  }
-}
-
 extension CoreLife {
   /// Any answer to any call, any input of any adapter, or the next wake-up.
-  mutating func randomStep(_ random: inout SeededGenerator) -> [Action] {
+  mutating func randomStep(_ random: inout Seeded) -> [Action] {
     var assignment = CoreLife.assignment
     assignment.lease.attempt = Int.random(in: 1...2, using: &random)
     assignment.lease.token = Int64.random(in: 1...3, using: &random)
@@ -68,7 +58,7 @@ extension CoreLife {
   }
 
   private func randomAnswer(
-    to slot: CallSlot, _ assignment: Assignment, _ random: inout SeededGenerator
+    to slot: CallSlot, _ assignment: Assignment, _ random: inout Seeded
   ) -> CallAnswer? {
     var answers: [CallAnswer] = [.unknownLife, .unreachable("x")]
     switch request(slot) {
