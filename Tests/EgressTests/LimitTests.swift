@@ -29,6 +29,16 @@ import Testing
     }
   }
 
+  @Test func nothingIsSentOverTheUploadLimit() {
+    let ledger = EgressLedger(uploadBytesMax: 10, now: { 1 })
+    let line = ledger.allowed("a.test.org", port: 443)
+    #expect(ledger.send(10, line, to: "a.test.org".utf8, port: 443))
+    #expect(!ledger.send(1, line, to: "a.test.org".utf8, port: 443))
+    #expect(!ledger.send(0, line, to: "a.test.org".utf8, port: 443))
+    #expect(ledger.record.bytesUp == 10)
+    #expect(ledger.record.hosts.map(\.refusal) == [nil, .uploadLimit])
+  }
+
   @Test func uploadsOfAllConnectionsTogether() async throws {
     let server = try echoServer()
     defer { server.stop() }
