@@ -28,7 +28,8 @@ DASHBOARD = GUIDE / "Resources" / "grafana-dashboard.json"
 LABELS = {
     "agent", "code", "kind", "operation", "outcome", "reason", "result", "route", "state", "status",
     "step", "type", "version"}
-BRANCH, REQUESTER = "feature/measured", "local"
+# The name of the token that submits.
+BRANCH, REQUESTER = "feature/measured", "tests"
 
 # Prints what it used as a service would, without the number of cached tokens.
 AGENT = """#!{python}
@@ -53,9 +54,10 @@ agents:
 class Scrape:
     """One answer of /metrics, in the text format unless `openmetrics`."""
 
-    def __init__(self, url, openmetrics=False):
+    def __init__(self, url, token, openmetrics=False):
         accept = "application/openmetrics-text; version=1.0.0" if openmetrics else "text/plain"
-        request = urllib.request.Request(url + "/metrics", headers={"Accept": accept})
+        request = urllib.request.Request(
+            url + "/metrics", headers={"Accept": accept, "Authorization": f"Bearer {token}"})
         with urllib.request.urlopen(request, timeout=30) as response:
             self.type = response.headers["Content-Type"]
             self.text = response.read().decode()
@@ -84,13 +86,15 @@ class MeteredServer(Server):
         agent.write_text(AGENT.format(python=sys.executable))
         agent.chmod(0o755)
         (self.folder / "workflows" / "metered.yaml").write_text(WORKFLOW.format(agent=agent))
+        if not hasattr(self, "reader"):
+            self.reader = self.run("token", "create", "prometheus", "--role", "support").strip()
         return super().launch(*arguments)
 
     def send(self, method, path, body=None):
         """The status and the JSON of an answer."""
         request = urllib.request.Request(
             self.url + path, method=method, data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"})
+            headers={"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"})
         try:
             with urllib.request.urlopen(request, timeout=60) as response:
                 status, text = response.status, response.read()
@@ -119,7 +123,7 @@ class MeteredServer(Server):
             time.sleep(0.05)
 
     def scrape(self, openmetrics=False):
-        return Scrape(self.url, openmetrics)
+        return Scrape(self.url, self.reader, openmetrics)
 
 
 class MetricsTests(unittest.TestCase):
@@ -300,7 +304,9 @@ class MetricsTests(unittest.TestCase):
     def test_open_streams_are_counted(self):
         with socket.create_connection(
                 ("127.0.0.1", urllib.parse.urlsplit(self.server.url).port), timeout=30) as stream:
-            stream.sendall(b"GET /api/events/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            stream.sendall(
+                "GET /api/events/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                f"Authorization: Bearer {self.server.reader}\r\n\r\n".encode())
             stream.recv(1)
             self.assertEqual(self.server.scrape().value("aipm_event_streams"), 1)
 
@@ -400,7 +406,7 @@ class RestartTests(unittest.TestCase):
         name = "aipm_delegations_live"
         self.assertEqual(server.scrape().sum(name), 1)
         server.stop()
-        server.url = server.launch("--port", "0", "--workers", "0")
+        server.url = server.launch("--port", "0", "--access", "token", "--workers", "0")
         scrape = server.scrape()
         self.assertEqual(scrape.value(name, state="PRCreated"), 1)
         self.assertEqual(scrape.sum(name), 1)
