@@ -95,6 +95,8 @@ let package = Package(
     // The world outside.
     module("Processes", ["SystemCalls", "Text", "CProcess", "Screening", subprocess]),
     module("HTTPClient", ["SystemCalls", "Text", "CCurl"]),
+    module(
+      "OpenID", ["SystemCalls", "Text", "Cryptography", "Domain", "Access", "HTTPClient"]),
     module("Egress", ["NetworkRules", "HTTPClient", "Screening", nio, sockets]),
     module("DemoAgent"),
     module(
@@ -138,7 +140,8 @@ let package = Package(
       dependencies: [
         "SystemCalls", "Text", "Access",
         "Cryptography", "Domain", "EventLog", "Projections", "Stores", "Workflows",
-        "ForgePort", "Engine", "Terminal", "HTTPClient", "DemoAgent", "ForgeGitHub", "Mirrors",
+        "ForgePort", "Engine", "Terminal", "HTTPClient", "OpenID", "DemoAgent", "ForgeGitHub",
+        "Mirrors",
         "EmbeddedForge", "Worker", "WorkerProtocol",
         "HTTPServing", "Server",
         "NetworkRules", "Processes", "Yams", subprocess, arguments,
@@ -180,7 +183,17 @@ let package = Package(
     tests("TextTests", ["Text", "Randomness"]),
     tests("SystemCallsTests", ["SystemCalls", "Domain"]),
     tests("SQLiteTests", ["SQLite"]),
-    tests("CryptographyTests", ["Text", "Cryptography", "COpenSSL"]),
+    .target(
+      name: "SigningKeys", dependencies: ["Text", "COpenSSL"], path: "Tests/SigningKeys",
+      swiftSettings: strict),
+    tests("CryptographyTests", ["Text", "Cryptography", "COpenSSL", "SigningKeys"]),
+    tests(
+      "OpenIDTests",
+      ["OpenID", "Access", "Domain", "Text", "Cryptography", "SigningKeys", "Randomness"]),
+    .executableTarget(
+      name: "openid-sign-in",
+      dependencies: ["OpenID", "Access", "Domain", "HTTPClient", "SystemCalls", "Text"],
+      path: "Tests/SignIn", swiftSettings: strict),
     tests("PrometheusTests", ["Prometheus"]),
     .executableTarget(
       name: "log-writer",

@@ -1,11 +1,11 @@
 // Hashes, message authentication and signatures: the system's libcrypto behind typed calls.
 //
 // Purpose: AIPM implements no cryptography and needs little: SHA-256 (the log's chain, digests of
-// definitions and output), SHA-1 (names of git objects), HMAC-SHA256 (webhooks) and RS256 (a
-// GitHub App's tokens). libcurl loads OpenSSL's libcrypto into the process anyway, and the system
-// keeps it patched; a Swift package with a copy of such a library would take a third of the build
-// time. It uses only functions that OpenSSL 3 does not deprecate
-// (https://docs.openssl.org/3.0/man7/crypto/).
+// definitions and output), SHA-1 (names of git objects), HMAC-SHA256 (webhooks), RS256 (a GitHub
+// App's tokens), and checks of RS256 and ES256 (the tokens of a sign-in). libcurl loads OpenSSL's
+// libcrypto into the process anyway, and the system keeps it patched; a Swift package with a copy
+// of such a library would take a third of the build time. It uses only functions that OpenSSL 3
+// does not deprecate (https://docs.openssl.org/3.0/man7/crypto/).
 //
 // Failures: if memory runs out, or the library lacks SHA-256, the program ends, because no event
 // can be recorded without a hash.

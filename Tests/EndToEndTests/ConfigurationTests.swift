@@ -72,6 +72,8 @@ extension EndToEndTests.ConfigurationTests {
       expect("github-token", "***", "variable", "AIPM_GITHUB_TOKEN")
       expect("webhook-secret", "none", "default", nil)
       expect("agent-command", "run --key ***", "variable", "AIPM_AGENT_COMMAND")
+      expect("openid-name-claim", "email", "default", nil)
+      expect("openid-client-secret", "none", "default", nil)
       // For people the section is named too.
       let table = try await aipm(["config", "show"], in: server.folder)
       #expect(table.outputText.contains("aipm.yaml:2:3, section development"))
@@ -84,7 +86,7 @@ extension EndToEndTests.ConfigurationTests {
       let help = try await aipm(["serve", "--help"], in: server.folder).outputText
       let names = try await shown([], in: server.folder).keys
       for name in names where !name.hasPrefix("github-") && !name.hasPrefix("webhook-") {
-        guard !["ca-file", "default-repo"].contains(name) else { continue }
+        guard !["ca-file", "default-repo", "openid-client-secret"].contains(name) else { continue }
         #expect(help.contains("--\(name)"), "\(name) is a setting but no flag")
       }
       let former = [
@@ -100,6 +102,11 @@ extension EndToEndTests.ConfigurationTests {
       #expect(settings["github-api-url"]?["value"].stringValue == "https://x.example")
     }
   }
+
+  private static let signInFlags = [
+    "--openid-client-id", "aipm", "--public-url", "https://aipm.example", "--openid-group",
+    "web=submit:acme/*",
+  ]
 
   static let refused: [(file: String, arguments: [String], words: [String])] = [
     ("development:\n  kepe-output: 1d\n", [], ["aipm.yaml:2:3", "\"keep-output\"?"]),
@@ -120,6 +127,22 @@ extension EndToEndTests.ConfigurationTests {
     ("development:\n  port: many\n", [], ["aipm.yaml:2:3: port is many", "whole number"]),
     ("development:\n  public-url: aipm.example\n", [], ["public-url is aipm.example: write"]),
     ("development:\n  public-url: https://a@b\n", [], ["public-url is https://a@b: write"]),
+    ("development:\n  openid-issuer: http://login.example\n", signInFlags, ["cannot be an issuer"]),
+    ("development:\n  openid-issuer: https://login.example\n", [], ["needs openid-client-id"]),
+    (
+      "development:\n  openid-issuer: https://login.example\n  openid-client-id: aipm\n", [],
+      ["needs public-url"]
+    ),
+    (
+      "development:\n  openid-issuer: https://login.example\n",
+      signInFlags + ["--openid-group", "a=root"],
+      ["openid-group contains a=root: write GROUP=ROLE"]
+    ),
+    (
+      "development:\n  openid-issuer: https://login.example\n", Array(signInFlags.prefix(4)),
+      ["nobody could do anything"]
+    ),
+    ("development:\n  openid-group: a=admin\n", [], ["openid-issuer is not"]),
     // A mistake in another section is one all the same.
     ("development: {}\nproduction:\n  prot: 1\n", [], ["aipm.yaml:3:3", "\"port\"?"]),
   ]

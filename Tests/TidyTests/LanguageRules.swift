@@ -5,10 +5,9 @@ enum LanguageRules {
   static let modules: Set = [
     "CCurl", "CProcess", "Cryptography", "DemoAgent", "Domain", "Egress", "EmbeddedForge", "Engine",
     "EventLog", "ForgeGitHub", "ForgePort", "GitBackend", "HTTPClient", "HTTPServing",
-    "InMemoryEventStore", "Mirrors", "NetworkRules", "Processes", "Projections", "Prometheus",
-    "SQLite",
-    "SQLiteEventStore", "Screening", "Server", "Stores", "SystemCalls", "Terminal", "Text", "WebUI",
-    "Worker", "WorkerProtocol", "Workflows", "aipm", "aipm-replay",
+    "InMemoryEventStore", "Mirrors", "NetworkRules", "OpenID", "Processes", "Projections",
+    "Prometheus", "SQLite", "SQLiteEventStore", "Screening", "Server", "Stores", "SystemCalls",
+    "Terminal", "Text", "WebUI", "Worker", "WorkerProtocol", "Workflows", "aipm", "aipm-replay",
   ]
 
   /// In comments. "If there is none" is "if absent", "nil where" is "nil if".

@@ -1,6 +1,6 @@
 import Cryptography
 import Domain
-import FoundationEssentials
+import Text
 
 /// A GitHub App's private key, which signs its tokens
 /// (https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app).
@@ -35,21 +35,8 @@ package struct AppKey: Sendable {
     let seconds = now.milliseconds / 1000
     let header = #"{"alg":"RS256","typ":"JWT"}"#
     let claims = #"{"iat":\#(seconds - 60),"exp":\#(seconds + 540),"iss":"\#(issuer)"}"#
-    let signed = Self.base64URL(Data(header.utf8)) + "." + Self.base64URL(Data(claims.utf8))
+    let signed = Base64URL.encode(header.utf8) + "." + Base64URL.encode(claims.utf8)
     guard let signature = key.signature(of: Array(signed.utf8)) else { return nil }
-    return signed + "." + Self.base64URL(Data(signature))
-  }
-
-  /// RFC 4648, section 5, without padding.
-  private static func base64URL(_ data: Data) -> String {
-    String(
-      data.base64EncodedString().compactMap { character -> Character? in
-        switch character {
-        case "+": "-"
-        case "/": "_"
-        case "=": nil
-        case let plain: plain
-        }
-      })
+    return signed + "." + Base64URL.encode(signature)
   }
 }

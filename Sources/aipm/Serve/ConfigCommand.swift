@@ -1,5 +1,6 @@
 import ArgumentParser
 import EventLog
+import OpenID
 import Terminal
 import Text
 
@@ -50,7 +51,8 @@ struct EffectiveSettings {
   }
 
   /// Credentials, which are read from the environment alone.
-  static let secretVariables = ForgeSettings.secretVariables + ["AIPM_WEBHOOK_SECRET"]
+  static let secretVariables =
+    ForgeSettings.secretVariables + ["AIPM_WEBHOOK_SECRET", OpenIDSettings.secretVariable]
 
   private var rows: [Row]
   private let file: ConfigurationFile?

@@ -74,6 +74,7 @@ struct Doctor: AsyncParsableCommand {
       findings.append(await Self.user(try asUser.read(settings)))
       findings += await Self.forge(
         try ForgeSettings(settings), repository, data: folder)
+      if let finding = await Self.signIn(settings) { findings.append(finding) }
     } catch {
       findings.append(
         .bad("configuration", "\(error)", nil))

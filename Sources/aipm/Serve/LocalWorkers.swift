@@ -2,6 +2,7 @@ import Domain
 import Engine
 import FoundationEssentials
 import Glibc
+import OpenID
 import Processes
 import Server
 import Subprocess
@@ -147,7 +148,7 @@ struct LocalWorkers: WorkerLauncher {
       let isOurs =
         ForgeSettings.variablePrefixes.contains(where: name.hasPrefix)
         || name == "AIPM_WEBHOOK_SECRET" || name == "AIPM_TOKEN"
-        || name == "AIPM_FORGE_TOKEN"
+        || name == "AIPM_FORGE_TOKEN" || name == OpenIDSettings.secretVariable
       if !isOurs { variables[Environment.Key(stringLiteral: name)] = value }
     }
     // The value may come from a flag or a file.

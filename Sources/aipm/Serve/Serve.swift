@@ -5,6 +5,7 @@ import FoundationEssentials
 import Glibc
 import HTTPServing
 import NetworkRules
+import OpenID
 import Processes
 import Text
 import Worker
@@ -80,6 +81,7 @@ struct Serve: AsyncParsableCommand {
       "The address that browsers use if a reverse proxy is in front, such as "
         + "https://aipm.example (none).", valueName: "url"))
   var publicURL: String?
+  @OptionGroup var signingIn: OpenIDOptions
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp("Origins of other pages that may use the API.", valueName: "origin"))
@@ -134,6 +136,7 @@ struct Serve: AsyncParsableCommand {
     flags.put(.forge, forge)
     flags.put(.forgePace, forgePace)
     limiting.put(into: &flags)
+    signingIn.put(into: &flags)
     sandboxing.put(into: &flags)
     caching.put(into: &flags)
     asUser.put(into: &flags)
@@ -203,6 +206,8 @@ struct ServeOptions {
   var basePath: String
   /// The address that browsers use, without a slash at its end; nil if it is not configured.
   var publicURL: String?
+  /// The provider that people sign in with; nil if none is configured.
+  var openID: OpenIDSettings?
   var allowedOrigins: [String]
   var forge: ForgeSettings
   /// The secret that signs the forge's webhooks; nil: webhooks are refused.
@@ -250,6 +255,7 @@ struct ServeOptions {
       guard let url = WebURL(text), url.query == nil else { return nil }
       return text.hasSuffix("/") ? String(text.dropLast()) : text
     }
+    openID = try OpenIDSettings.read(settings, publicURL: publicURL)
     allowedOrigins = settings.list(.allowOrigin)
     forge = try ForgeSettings(settings)
     webhookSecret = settings.secret("AIPM_WEBHOOK_SECRET")

@@ -10,6 +10,7 @@ import FoundationEssentials
 import Glibc
 import Logging
 import Mirrors
+import OpenID
 import Projections
 import Server
 import Stores
@@ -69,9 +70,10 @@ struct ServerProcess {
 
   /// All secrets of this process: they are masked in texts, and no change may contain one.
   private func credentials(_ folder: DataFolder) throws -> [String] {
-    options.forge.secrets + [options.webhookSecret].compactMap(\.self) + [
-      try folder.secret("worker-token"), try folder.secret("forge-token"),
-    ]
+    options.forge.secrets
+      + [options.webhookSecret, options.openID?.clientSecret].compactMap(\.self) + [
+        try folder.secret("worker-token"), try folder.secret("forge-token"),
+      ]
   }
 
   private func serve(

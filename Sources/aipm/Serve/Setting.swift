@@ -1,4 +1,5 @@
 import Domain
+import OpenID
 
 /// The settings. The raw value is the setting's name: the key in the configuration file, and with
 /// `--` before it the flag of `aipm serve`.
@@ -18,6 +19,11 @@ enum Setting: String, CaseIterable {
   case workflows
   case basePath = "base-path"
   case publicURL = "public-url"
+  case openidIssuer = "openid-issuer"
+  case openidClientID = "openid-client-id"
+  case openidNameClaim = "openid-name-claim"
+  case openidGroupsClaim = "openid-groups-claim"
+  case openidGroup = "openid-group"
   case allowOrigin = "allow-origin"
   case commitAuthor = "commit-author"
   case keepOutput = "keep-output"
@@ -63,6 +69,7 @@ enum Setting: String, CaseIterable {
   var isList: Bool {
     [
       .agentEnv, .agentAllow, .agentPrivateNetwork, .sandboxReadable, .allowOrigin, .maskPatterns,
+      .openidGroup,
     ].contains(self)
   }
 
@@ -83,6 +90,8 @@ enum Setting: String, CaseIterable {
     case .sandbox: "on"
     case .workflows: "the ones built in"
     case .basePath: "/"
+    case .openidNameClaim: OpenIDSettings.standardNameClaim
+    case .openidGroupsClaim: OpenIDSettings.standardGroupsClaim
     case .keepOutput, .keepWords: "for ever"
     case .cacheAge: "30d"
     case .commitAuthor: CommitIdentity.standard.description
@@ -93,7 +102,8 @@ enum Setting: String, CaseIterable {
     case .caFile: "the system's"
     case .workerUser: "aipm-worker, aipm or nobody, the first that exists"
     case .agentCommand, .agentEnv, .agentAllow, .agentPrivateNetwork, .sandboxReadable,
-      .allowOrigin, .publicURL, .maskPatterns, .githubAppID, .githubAppKeyFile,
+      .allowOrigin, .publicURL, .openidIssuer, .openidClientID, .openidGroup, .maskPatterns,
+      .githubAppID, .githubAppKeyFile,
       .githubAppInstallationID,
       .defaultRepo:
       "none"
