@@ -129,6 +129,9 @@ package protocol ReadModels: Sendable {
   /// The number of workers in each state; a state without workers is absent.
   func workerCounts() async throws(StoreFault) -> [WorkerStateName: Int]
 
+  /// Every row of the view, in no order.
+  func repositoryUsage() async throws(StoreFault) -> [RepositoryUsage]
+
   /// The events that `query` selects, newest first.
   /// - Parameter before: only events at a smaller position, usually the last one of the page
   ///   before.

@@ -51,22 +51,28 @@ package final class CounterFamily: MetricFamily {
   private let name: String
   private let help: String
   private let labels: [String]
+  private let parts: Double
   private let series: Mutex<SeriesTable<Double>>
 
   /// - Parameters:
   ///   - name: ends in `_total`.
   ///   - help: one sentence.
   ///   - labels: the names of the labels.
+  ///   - parts: how many units of `add` one unit of the metric has. Whole numbers are added without
+  ///     a rounding error; so the sum does not depend on their order, and a sum that is counted
+  ///     again is not smaller, which would look like a reset.
   ///   - known: the values of the labels of the series that start at zero; others appear with
-  ///     their first amount.
+  ///     their first amount. nil: the only series if there are no labels, otherwise none of them.
   package init(
-    _ name: String, _ help: String, labels: [String] = [], known: [[String]] = []
+    _ name: String, _ help: String, labels: [String] = [], parts: Int64 = 1,
+    known: [[String]]? = nil
   ) {
     self.name = name
     self.help = help
     self.labels = labels
+    self.parts = Double(parts)
     var table = SeriesTable<Double>()
-    for values in labels.isEmpty ? [[]] : known { table.change(values, from: 0) { _ in } }
+    for values in known ?? (labels.isEmpty ? [[]] : []) { table.change(values, from: 0) { _ in } }
     series = Mutex(table)
   }
 
@@ -82,7 +88,7 @@ package final class CounterFamily: MetricFamily {
   package func write(to exposition: inout Exposition) {
     exposition.begin(.counter, name, help)
     for (values, value) in series.withLock({ $0.sorted }) {
-      exposition.sample(name, Array(zip(labels, values)), value)
+      exposition.sample(name, Array(zip(labels, values)), value / parts)
     }
   }
 }

@@ -166,6 +166,13 @@ extension SQLiteEventStore {
   }
 
   /// See `ReadModels`.
+  package func repositoryUsage() async throws(StoreFault) -> [RepositoryUsage] {
+    try await readers.read("repository usage") {
+      try ViewTables.rows(RepositoryUsage.self, in: $0)
+    }
+  }
+
+  /// See `ReadModels`.
   package func audit(
     _ query: AuditQuery, before: Int64?, limit: Int
   ) async throws(StoreFault) -> [StoredEvent] {

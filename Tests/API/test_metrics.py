@@ -9,19 +9,14 @@ import math
 import os
 import re
 import socket
-import sys
 import time
 import unittest
-import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from prometheus_client.openmetrics.parser import (
-    text_string_to_metric_families as parse_openmetrics)
-from prometheus_client.parser import text_string_to_metric_families as parse_text
-
-from support import NAME, OWNER, ROOT, Server
+from metered import BRANCH, MeteredServer
+from support import NAME, OWNER, ROOT
 
 GUIDE = ROOT / "Sources" / "AIPM.docc"
 DASHBOARD = GUIDE / "Resources" / "grafana-dashboard.json"
@@ -29,101 +24,7 @@ LABELS = {
     "agent", "code", "kind", "operation", "outcome", "reason", "result", "route", "state", "status",
     "step", "type", "version"}
 # The name of the token that submits.
-BRANCH, REQUESTER = "feature/measured", "tests"
-
-# Prints what it used as a service would, without the number of cached tokens.
-AGENT = """#!{python}
-import json, pathlib, sys
-sys.stdin.read()
-pathlib.Path("measured.txt").write_text("measured")
-print(json.dumps({{"type": "result", "usd": 0.25, "in": 1200, "out": 34}}))
-"""
-
-WORKFLOW = """name: metered
-extends: personal-delegate
-agents:
-  metered:
-    command: [{agent}]
-    prompt: standard-input
-    usage:
-      - {{stream: output, json: {{type: result}},
-         read: {{cost: usd, input-tokens: in, output-tokens: out}}}}
-"""
-
-
-class Scrape:
-    """One answer of /metrics, in the text format unless `openmetrics`."""
-
-    def __init__(self, url, token, openmetrics=False):
-        accept = "application/openmetrics-text; version=1.0.0" if openmetrics else "text/plain"
-        request = urllib.request.Request(
-            url + "/metrics", headers={"Accept": accept, "Authorization": f"Bearer {token}"})
-        with urllib.request.urlopen(request, timeout=30) as response:
-            self.type = response.headers["Content-Type"]
-            self.text = response.read().decode()
-        self.families = list((parse_openmetrics if openmetrics else parse_text)(self.text))
-
-    def samples(self):
-        return [sample for family in self.families for sample in family.samples]
-
-    def value(self, name, **labels):
-        """The value of a series; 0 if it does not exist yet."""
-        found = [one.value for one in self.samples() if (one.name, one.labels) == (name, labels)]
-        return found[0] if found else 0
-
-    def sum(self, name, **labels):
-        """The sum of all series that have these labels."""
-        return sum(
-            one.value for one in self.samples()
-            if one.name == name and labels.items() <= one.labels.items())
-
-
-class MeteredServer(Server):
-    """A server with the demo agent, and one that reports what it used."""
-
-    def launch(self, *arguments):
-        agent = self.folder / "agent.py"
-        agent.write_text(AGENT.format(python=sys.executable))
-        agent.chmod(0o755)
-        (self.folder / "workflows" / "metered.yaml").write_text(WORKFLOW.format(agent=agent))
-        if not hasattr(self, "reader"):
-            self.reader = self.run("token", "create", "prometheus", "--role", "support").strip()
-        return super().launch(*arguments)
-
-    def send(self, method, path, body=None):
-        """The status and the JSON of an answer."""
-        request = urllib.request.Request(
-            self.url + path, method=method, data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"})
-        try:
-            with urllib.request.urlopen(request, timeout=60) as response:
-                status, text = response.status, response.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                status, text = error.code, error.read()
-        return status, json.loads(text or b"null")
-
-    def submit(self, **fields):
-        """The status and the JSON of the answer to a submission."""
-        return self.send("POST", "/api/personal-delegate", {
-            "owner": OWNER, "repo": NAME, "branchName": BRANCH, "taskTitle": "Measure",
-            "objective": "Figures move", "prTitle": "feat: Measure",
-            "acceptanceCriteria": ["Figures move"]} | fields)
-
-    def delegate(self, **fields):
-        """Submits a delegation and waits for its end."""
-        status, submitted = self.submit(**fields)
-        assert status == 201, submitted
-        deadline = time.monotonic() + 60
-        while True:
-            delegation = self.send("GET", f"/api/delegations/{submitted['id']}")[1]
-            if delegation["state"] in ("Pushed", "Failed"):
-                return delegation
-            assert time.monotonic() < deadline, delegation
-            time.sleep(0.05)
-
-    def scrape(self, openmetrics=False):
-        return Scrape(self.url, self.reader, openmetrics)
+REQUESTER = "tests"
 
 
 class MetricsTests(unittest.TestCase):
@@ -237,12 +138,19 @@ class MetricsTests(unittest.TestCase):
         self.assertLessEqual(self.moved("aipm_generation_duration_seconds_sum"), whole)
 
     def test_what_an_agent_used_is_counted_and_unknown_numbers_are_absent(self):
-        self.assertEqual(self.moved("aipm_tokens_total", agent="metered", kind="input"), 1200)
-        self.assertEqual(self.moved("aipm_tokens_total", agent="metered", kind="output"), 34)
-        self.assertEqual(self.moved("aipm_cost_dollars_total", agent="metered"), 0.25)
-        known = {(one.labels["agent"], one.labels["kind"]) for one in self.after.samples()
-                 if one.name == "aipm_tokens_total"}
-        self.assertEqual(known, {("metered", "input"), ("metered", "output")})
+        for name, labels in (("aipm_agent_tokens_total", {"agent": "metered"}),
+                             ("aipm_tokens_total", {})):
+            self.assertEqual(self.after.value(name, kind="input", **labels), 1200)
+            self.assertEqual(self.after.value(name, kind="output", **labels), 34)
+            kinds = {one.labels["kind"] for one in self.after.samples() if one.name == name}
+            self.assertEqual(kinds, {"input", "output"})
+        self.assertEqual(self.after.value("aipm_agent_cost_dollars_total", agent="metered"), 0.25)
+        self.assertEqual(self.after.value("aipm_cost_dollars_total"), 0.25)
+        agents = {one.labels["agent"] for one in self.after.samples()
+                  if one.name.startswith("aipm_agent_")}
+        self.assertEqual(agents, {"metered"})
+        absent = {one.name for one in self.before.samples() if "tokens" in one.name or "cost" in one.name}
+        self.assertEqual(absent, set())
 
     def test_requests_to_the_forge_are_counted_by_route(self):
         routes = {"POST /repos/{owner}/{repo}/git/refs": "201",
@@ -366,14 +274,17 @@ class MetricsTests(unittest.TestCase):
         self.maxDiff = None
         self.assertEqual(told, there)
 
-    def test_the_dashboard_reads_only_metrics_that_exist(self):
-        dashboard = json.loads(DASHBOARD.read_text())
+    def test_the_dashboard_and_the_alerts_read_only_metrics_that_exist(self):
+        dashboard, page = json.loads(DASHBOARD.read_text()), (GUIDE / "Metrics.md").read_text()
         queries = " ".join(expressions(dashboard))
-        read = set(re.findall(r"\b(?:aipm|process)_[a-z_]+", queries))
-        rows = re.findall(r"^\| `([a-z_]+)` \| (\w+) ", (GUIDE / "Metrics.md").read_text(), re.M)
+        alerts = re.search(r"^```yaml\n# aipm\.rules\.yml\n(.*?)^```$", page, re.M | re.S)[1]
+        pattern = r"\b(?:aipm|process)_[a-z_]+"
+        read = set(re.findall(pattern, queries))
+        self.assertGreater(len(set(re.findall(pattern, alerts))), 5)
+        rows = re.findall(r"^\| `([a-z_]+)` \| (\w+) ", page, re.M)
         there = {name + suffix for name, kind in rows
                  for suffix in (["_bucket", "_sum", "_count"] if kind == "histogram" else [""])}
-        self.assertEqual(read - there, set())
+        self.assertEqual((read | set(re.findall(pattern, alerts))) - there, set())
         unread = {name for name, kind in rows if kind in ("counter", "histogram")
                   and not any(one.startswith(name) for one in read)}
         self.assertEqual(unread, set())
@@ -398,16 +309,30 @@ def expressions(value):
 
 
 class RestartTests(unittest.TestCase):
-    def test_live_delegations_are_those_of_the_log_after_a_restart(self):
-        server = MeteredServer("--workers", "0")
+    again = ("--port", "0", "--access", "token", "--agent", "demo", "--workers", "0")
+
+    def test_live_delegations_and_totals_of_the_log_stay_after_a_restart(self):
+        server = MeteredServer("--workers", "1")
         self.addCleanup(server.close)
-        status, submitted = server.submit()
-        self.assertEqual(status, 201, submitted)
-        name = "aipm_delegations_live"
-        self.assertEqual(server.scrape().sum(name), 1)
+        for _ in range(2):
+            self.assertEqual(server.delegate(agent="metered", workflow="metered")["state"], "Pushed")
+        totals = ("aipm_tokens_total", "aipm_cost_dollars_total", "aipm_delegations_ended_total")
+
+        def of_the_log(scrape):
+            return [(one.name, one.labels, one.value) for one in scrape.samples() if one.name in totals]
+        before = of_the_log(server.scrape())
+        self.assertEqual(len(before), 5)
+        self.assertIn(("aipm_cost_dollars_total", {}, 0.5), before)
         server.stop()
-        server.url = server.launch("--port", "0", "--access", "token", "--workers", "0")
-        scrape = server.scrape()
+        server.url = server.launch(*self.again)
+        self.assertEqual(of_the_log(server.scrape()), before)
+        self.assertEqual(server.scrape().sum("aipm_attempts_total"), 0)
+
+        status, submitted = server.submit(agent="demo")
+        self.assertEqual(status, 201, submitted)
+        server.stop()
+        server.url = server.launch(*self.again)
+        name, scrape = "aipm_delegations_live", server.scrape()
         self.assertEqual(scrape.value(name, state="PRCreated"), 1)
         self.assertEqual(scrape.sum(name), 1)
 

@@ -82,6 +82,10 @@ final class FailingStore: EventStore, ReadModels, LogReader {
   func workerCounts() async throws(StoreFault) -> [WorkerStateName: Int] {
     try await whole.workerCounts()
   }
+
+  func repositoryUsage() async throws(StoreFault) -> [RepositoryUsage] {
+    try await whole.repositoryUsage()
+  }
   func delegationsWithPendingNotices() async throws(StoreFault) -> [DelegationRow] {
     try await whole.delegationsWithPendingNotices()
   }

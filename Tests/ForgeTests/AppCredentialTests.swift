@@ -21,6 +21,7 @@ private final class AppForge: Sendable {
 
   let key: GeneratedKey
   let seen = Mutex(Seen())
+  let exchanges = Mutex<[ForgeExchange]>([])
   let clock = Mutex(Timestamp(milliseconds: 1_800_000_000_000))
   /// How long a token lives, in seconds.
   let life: Int64
@@ -66,6 +67,7 @@ private final class AppForge: Sendable {
     var configuration = AppCredential.Configuration(
       appID: "4242", installationID: "77", key: try AppKey(pem: pem), apiURL: server.url)
     configuration.now = { self.now }
+    configuration.onExchange = { exchange in self.exchanges.withLock { $0.append(exchange) } }
     return AppCredential(
       http: HTTPClient(configuration: .init(userAgent: "aipm/test", proxy: .none)),
       configuration: configuration)
@@ -115,6 +117,21 @@ private final class AppForge: Sendable {
       #expect(claims.iss == "4242")
       let signature = try #require(Data(base64URL: parts[2]))
       #expect(forge.key.verifies(Array(signature), of: Array("\(parts[0]).\(parts[1])".utf8)))
+    }
+  }
+
+  /// Also a renewal that failed; the template has no number of the installation.
+  @Test func renewalsAreReported() async throws {
+    try await run { forge, server in
+      let app = try forge.credential(server)
+      forge.seen.withLock { $0.refusal = ("502 Bad Gateway", "<html>") }
+      await #expect(throws: ForgeFault.self) { try await app.token() }
+      forge.seen.withLock { $0.refusal = nil }
+      _ = try await app.token()
+      let exchanges = forge.exchanges.withLock { $0 }
+      #expect(exchanges.map(\.status) == [502, 201])
+      let route = "POST /app/installations/{installation_id}/access_tokens"
+      #expect(exchanges.allSatisfy { $0.route == route && $0.time > .zero })
     }
   }
 

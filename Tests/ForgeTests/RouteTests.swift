@@ -1,5 +1,8 @@
 import Domain
 import ForgePort
+import HTTPClient
+import RawSockets
+import Synchronization
 import Testing
 
 @testable import ForgeGitHub
@@ -81,6 +84,32 @@ struct RouteTests {
       "/pulls/7/requested_reviewers"
     ),
   ]
+
+  /// An answer, whatever its status, and a request without an answer.
+  @Test func eachRequestIsReportedWithItsStatus() async throws {
+    let server = try RawServer { connection in
+      guard let request = connection.readRequest() else { return }
+      if request.line.hasPrefix("POST") { return }
+      connection.answer(#"{"message":"Not Found"}"#, status: "404 Not Found")
+    }
+    defer { server.stop() }
+    let exchanges = Mutex<[ForgeExchange]>([])
+    var configuration = GitHubClient.Configuration(apiURL: server.url, token: "t")
+    configuration.onExchange = { exchange in exchanges.withLock { $0.append(exchange) } }
+    let client = GitHubClient(
+      http: HTTPClient(configuration: .init(userAgent: "aipm/test", proxy: .none)),
+      configuration: configuration)
+    #expect(fault(await client.perform(.repository(Self.repository)))?.kind == .notFound)
+    let branch = ForgeCall.createBranch(Self.repository, branch: "x", sha: Self.sha)
+    #expect(fault(await client.perform(branch))?.kind == .noAnswer)
+    let seen = exchanges.withLock { $0 }
+    #expect(
+      seen.map(\.route) == [
+        "GET /repos/{owner}/{repo}", "POST /repos/{owner}/{repo}/git/refs",
+      ])
+    #expect(seen.map(\.status) == [404, nil])
+    #expect(seen.allSatisfy { $0.time > .zero })
+  }
 
   @Test func aRouteIsATemplateAndTheTargetHasTheNames() {
     for (call, route, target) in Self.calls {

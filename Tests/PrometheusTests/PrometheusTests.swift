@@ -19,6 +19,20 @@ struct PrometheusTests {
     #expect(text(counter).hasSuffix("\na_total 1.25\n"))
   }
 
+  @Test func aCounterWithoutKnownSeriesIsAbsentUntilItsFirstAmount() {
+    let counter = CounterFamily("a_total", "Things.", known: [])
+    #expect(text(counter).hasSuffix("counter\n"))
+    counter.add(0)
+    #expect(text(counter).hasSuffix("\na_total 0\n"))
+  }
+
+  /// 0.1 + 0.2 is not 0.3.
+  @Test func partsOfAUnitAreAddedWithoutARoundingError() {
+    let counter = CounterFamily("a_dollars_total", "Money.", parts: 10)
+    for amount in [1.0, 2, 3] { counter.add(amount) }
+    #expect(text(counter).hasSuffix("\na_dollars_total 0.6\n"))
+  }
+
   @Test func invalidAmountsAreNotCounted() {
     let counter = CounterFamily("a_total", "Things.")
     for amount in [-1, Double.nan, Double.infinity, -Double.infinity] { counter.add(amount) }

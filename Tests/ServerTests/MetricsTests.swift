@@ -2,6 +2,7 @@ import Domain
 import EventLog
 import Hummingbird
 import LogStories
+import Projections
 import Prometheus
 import Testing
 
@@ -57,9 +58,10 @@ struct MetricsTests {
     let expected = [
       #"aipm_attempts_total{agent="demo",outcome="agent-timeout"} 1"#,
       #"aipm_attempts_total{agent="demo",outcome="committed"} 1"#,
-      #"aipm_tokens_total{agent="demo",kind="input"} 120"#,
-      #"aipm_tokens_total{agent="demo",kind="output"} 3"#,
-      #"aipm_cost_dollars_total{agent="demo"} 1.5"#,
+      #"aipm_agent_tokens_total{agent="demo",kind="input"} 120"#,
+      #"aipm_agent_tokens_total{agent="demo",kind="output"} 3"#,
+      #"aipm_agent_cost_dollars_total{agent="demo"} 1.5"#,
+      #"aipm_tokens_total{kind="input"} 120"#, "aipm_cost_dollars_total 1.5",
       #"aipm_generation_duration_seconds_sum{outcome="agent-timeout"} 1"#,
       #"aipm_generation_duration_seconds_count{outcome="committed"} 1"#,
       "aipm_queue_wait_seconds_count 2", "aipm_queue_wait_seconds_sum 2",
@@ -124,10 +126,22 @@ struct MetricsTests {
     #expect(live == Set(expected.map { "aipm_delegations_live{state=\"\($0)\"} \($1)" }))
   }
 
-  /// Stories of every kind: what is counted as live is what is live.
+  /// The counters of the whole log.
+  private func totals(of metrics: DelegationMetrics) -> [Substring] {
+    var exposition = Exposition(.text)
+    metrics.write(to: &exposition)
+    let names = ["aipm_tokens_total", "aipm_cost_dollars_total", "aipm_delegations_ended_total"]
+    return exposition.text.split(separator: "\n").filter { line in
+      names.contains { line.hasPrefix($0) }
+    }
+  }
+
+  /// Stories of every kind: what is counted as live is what is live, and a restart continues the
+  /// counters of the whole log.
   @Test(arguments: 1...20) func countsOfRandomLogsAreRight(seed: Int) throws {
     let metrics = DelegationMetrics(agents: [])
     metrics.begin([:])
+    var projector = Projector()
     var (log, states) = (RandomLog(seed: seed), [DelegationID: DelegationState]())
     for _ in 0..<300 {
       let append = log.next()
@@ -137,8 +151,13 @@ struct MetricsTests {
         let after = try before.evolve(event, id: id, at: log.now)
         metrics.observe(event, at: log.now, from: before, to: after)
         states[id] = after
+        _ = projector.apply(
+          .delegation(event), stream: append.stream, version: 0, position: 0, time: log.now)
       }
     }
+    let continued = DelegationMetrics(agents: [])
+    continued.restore(projector.rows(RepositoryUsage.self))
+    #expect(totals(of: metrics) == totals(of: continued))
     var exposition = Exposition(.text)
     metrics.write(to: &exposition)
     for state in DelegationStateName.allCases where !state.isTerminal {

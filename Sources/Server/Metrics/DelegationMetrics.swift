@@ -1,5 +1,5 @@
 import Domain
-import Engine
+import Projections
 import Prometheus
 import Synchronization
 
@@ -31,13 +31,27 @@ final class DelegationMetrics: Sendable {
   private let attempts = CounterFamily(
     "aipm_attempts_total", "Attempts that have ended, by agent and outcome.",
     labels: ["agent", "outcome"])
-  private let tokens = CounterFamily(
-    "aipm_tokens_total", "Tokens that agents reported, by agent and kind.",
-    labels: ["agent", "kind"])
-  private let cost = CounterFamily(
-    "aipm_cost_dollars_total", "US dollars that agents reported, by agent.", labels: ["agent"])
+  private let ends = CounterFamily(
+    "aipm_delegations_ended_total", "Ends of delegations in the whole log; a retried one has two.",
+    labels: ["result"], known: [["pushed"], ["failed"]])
+  private let usage = UsageCounters(
+    "aipm_tokens_total", "aipm_cost_dollars_total", "in the whole log")
+  private let agentUsage = UsageCounters(
+    "aipm_agent_tokens_total", "aipm_agent_cost_dollars_total", "by agent", labels: ["agent"])
 
   init(agents: Set<String>) { self.agents = agents }
+
+  /// Adds what happened before this start.
+  func restore(_ rows: [RepositoryUsage]) {
+    for row in rows {
+      ends.add(Double(row.pushed), ["pushed"])
+      ends.add(Double(row.failed), ["failed"])
+      usage.add(row.inputTokens, of: .inputTokens)
+      usage.add(row.outputTokens, of: .outputTokens)
+      usage.add(row.cachedTokens, of: .cachedTokens)
+      usage.add(row.costMicrodollars, of: .cost)
+    }
+  }
 
   func begin(_ states: [DelegationStateName: Int]) { live.withLock { $0 = states } }
 
@@ -49,19 +63,24 @@ final class DelegationMetrics: Sendable {
       leave(old, after: time - since)
     }
     follow(before.name, after.name)
+    if let reported = event.usage {
+      for figure in UsageFigure.allCases { usage.add(reported[figure], of: figure) }
+    }
     switch event {
     case .dispatched:
       if case .pullRequestCreated(let d) = before {
         queueWait.observe(seconds(time - d.stateSince))
       }
-    case .generated(let generated): end("committed", generated.usage, before, after, at: time)
-    case .released(let released):
-      end(released.cause.rawValue, released.usage, before, after, at: time)
+    case .generated: end("committed", event.usage, before, after, at: time)
+    case .released(let released): end(released.cause.rawValue, event.usage, before, after, at: time)
     case .failed(let failed):
-      end(failed.code.rawValue, failed.usage, before, after, at: time)
+      end(failed.code.rawValue, event.usage, before, after, at: time)
       failures.add(1, [failed.code.rawValue])
+      ends.add(1, ["failed"])
       finish(failed.code == .cancelled ? "cancelled" : "failed", after, at: time)
-    case .pushed: finish("pushed", after, at: time)
+    case .pushed:
+      ends.add(1, ["pushed"])
+      finish("pushed", after, at: time)
     case .stepFailed(let failed):
       stepFailures.add(1, [failed.step.rawValue, failed.code.rawValue])
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating,
@@ -86,7 +105,7 @@ final class DelegationMetrics: Sendable {
 
   /// Counts the end of an attempt, if `before` had one and `after` has none.
   private func end(
-    _ outcome: String, _ usage: AgentUsage, _ before: DelegationState, _ after: DelegationState,
+    _ outcome: String, _ usage: AgentUsage?, _ before: DelegationState, _ after: DelegationState,
     at time: Timestamp
   ) {
     guard before.workingLease != nil, after.workingLease == nil, let d = after.delegation else {
@@ -97,16 +116,7 @@ final class DelegationMetrics: Sendable {
     if case .generating(let d, _) = before {
       generationTime.observe(seconds(time - d.stateSince), [outcome])
     }
-    for figure in UsageFigure.allCases {
-      guard let value = usage[figure] else { continue }
-      switch figure {
-      case .inputTokens: tokens.add(Double(value), [agent, "input"])
-      case .outputTokens: tokens.add(Double(value), [agent, "output"])
-      case .cachedTokens: tokens.add(Double(value), [agent, "cached"])
-      case .cost: cost.add(Double(value) / Double(figure.scale), [agent])
-      case .credits: break
-      }
-    }
+    for figure in UsageFigure.allCases { agentUsage.add(usage?[figure], of: figure, [agent]) }
   }
 
   private func finish(_ result: String, _ state: DelegationState, at time: Timestamp) {
@@ -125,9 +135,8 @@ final class DelegationMetrics: Sendable {
         })
     }
     let own: [any MetricFamily] = [
-      stateTime, queueWait, generationTime, wholeTime, failures, stepFailures, attempts, tokens,
-      cost,
+      stateTime, queueWait, generationTime, wholeTime, ends, failures, stepFailures, attempts,
     ]
-    for family in own { family.write(to: &exposition) }
+    for family in own + usage.families + agentUsage.families { family.write(to: &exposition) }
   }
 }

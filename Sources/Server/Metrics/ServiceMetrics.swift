@@ -2,9 +2,11 @@ import Domain
 import Engine
 import EventLog
 import ForgePort
+import Projections
 import Prometheus
 
-/// What the process counts for `/metrics`. Every count starts at zero with the process.
+/// What the process counts for `/metrics`. Counts start at zero with the process, except those that
+/// `restore` continues.
 ///
 /// No label names a repository, a person, a branch or a delegation, so the number of series is
 /// limited by the code and by the names of agents in workflows.
@@ -77,6 +79,9 @@ package final class ServiceMetrics: DelegationObserver {
     requests.add(1, [operation, "\(status / 100)xx"])
     requestTime.observe(time, [operation])
   }
+
+  /// Continues the counts of the whole log. Called once, before the engine starts.
+  package func restore(_ rows: [RepositoryUsage]) { delegations.restore(rows) }
 
   /// See `DelegationObserver`.
   package func begin(_ live: [DelegationStateName: Int]) { delegations.begin(live) }

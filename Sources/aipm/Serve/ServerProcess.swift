@@ -88,6 +88,7 @@ struct ServerProcess {
       logger.warning(
         "\(line). Delegations that were requested under it fail: submit them again")
     }
+    metrics.restore(try await store.repositoryUsage())
     let marks = try await store.marks()
     let epoch = try await begin(journal, after: marks.epoch, acceptedRestore: store.acceptedRestore)
     let workflows = try await journal.define(options.catalog)
