@@ -275,7 +275,8 @@ let package = Package(
     tests(
       "ServerTests",
       [
-        "Server", "Engine", "Domain", "EventLog", "InMemoryEventStore", "LogStories", "Randomness",
+        "Access", "Server", "Engine", "Domain", "EventLog", "InMemoryEventStore", "LogStories",
+        "Randomness",
         "Workflows", "WorkerProtocol", "InstantWorld", "Projections", "Text", "WebUI", log,
         hummingbird, nio, "Prometheus", "ForgePort",
       ]),

@@ -9,6 +9,8 @@ package struct Principal: Equatable, Sendable {
   package var repositories: [RepositoryPattern]
   /// The id of its token; nil if it has none.
   package var token: String?
+  /// The id of its session on the page; nil if it has none.
+  package var session: String?
 
   package init(
     name: String, roles: Set<Role>, repositories: [RepositoryPattern] = [], token: String? = nil

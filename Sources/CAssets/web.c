@@ -167,6 +167,10 @@ static const unsigned char shared_words_js[] = {
 #embed "../WebUI/page/shared/words.js"
 };
 
+static const unsigned char sign_in_page_js[] = {
+#embed "../WebUI/page/sign-in/page.js"
+};
+
 static const unsigned char workers_page_js[] = {
 #embed "../WebUI/page/workers/page.js"
 };
@@ -218,6 +222,7 @@ static const struct aipm_file files[] = {
     {"shared/terminal.js", script, {shared_terminal_js, sizeof shared_terminal_js}},
     {"shared/time.js", script, {shared_time_js, sizeof shared_time_js}},
     {"shared/words.js", script, {shared_words_js, sizeof shared_words_js}},
+    {"sign-in/page.js", script, {sign_in_page_js, sizeof sign_in_page_js}},
     {"workers/page.js", script, {workers_page_js, sizeof workers_page_js}},
 };
 

@@ -15,23 +15,31 @@ final class EncodedLog: Sendable {
   /// Encoded events.
   struct Piece: Sendable {
     let bytes: ByteBuffer
-    /// The stream of each event, nil if its name is invalid, and the end of its bytes.
-    let events: [(stream: StreamName?, end: Int)]
+    /// The position and stream of each event, and the end of its bytes. A stream is nil if its name
+    /// is invalid.
+    let events: [(position: Int64, stream: StreamName?, end: Int)]
     /// The position of the last event.
     let end: Int64
 
-    /// The bytes of the events that `isVisible` selects.
+    /// The bytes of the events that `isVisible` selects. The others leave an id without an event, so
+    /// a client knows that it has missed nothing.
     func bytes(_ isVisible: (StreamName?) async throws -> Bool) async rethrows -> ByteBuffer {
       var visible = ByteBuffer()
       var start = bytes.readerIndex
+      var hidden: Int64?
       for event in events {
-        if try await isVisible(event.stream),
-          let part = bytes.getSlice(at: start, length: event.end - start)
-        {
-          visible.writeImmutableBuffer(part)
+        if try await isVisible(event.stream) {
+          if let position = hidden { visible.writeString("id: \(position)\n\n") }
+          hidden = nil
+          if let part = bytes.getSlice(at: start, length: event.end - start) {
+            visible.writeImmutableBuffer(part)
+          }
+        } else {
+          hidden = event.position
         }
         start = event.end
       }
+      if let position = hidden { visible.writeString("id: \(position)\n\n") }
       return visible
     }
   }
@@ -119,13 +127,13 @@ final class EncodedLog: Sendable {
   private func encoded(after position: Int64) async throws -> Piece? {
     let batch = try await slots.withPermit { try await read(position, Self.eventsMax) }
     var (bytes, end) = (ByteBuffer(), position)
-    var events: [(stream: StreamName?, end: Int)] = []
+    var events: [(position: Int64, stream: StreamName?, end: Int)] = []
     for event in batch where bytes.readableBytes < Self.bytesMax {
       let envelope = event.json
       EventWriter.append(
         id: String(event.position), type: envelope["type"].stringValue ?? "",
         line: envelope.canonicalText, to: &bytes)
-      events.append((event.stream.name, bytes.writerIndex))
+      events.append((event.position, event.stream.name, bytes.writerIndex))
       end = event.position
     }
     return batch.isEmpty ? nil : Piece(bytes: bytes, events: events, end: end)

@@ -131,7 +131,7 @@ extension ServerContext {
         defer { withExtendedLifetime(ticket) {} }
         var events = EventWriter(writer) { access.isAccepted(principal) }
         let wakes = Wakes()
-        if principal?.token != nil { wakes.add(access.changes()) }
+        if principal?.token != nil || principal?.session != nil { wakes.add(access.changes()) }
         wakes.end(with: channel)
         try await events.beat()
         try await body(&events, wakes)

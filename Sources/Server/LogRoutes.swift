@@ -56,8 +56,7 @@ struct LogRoutes {
           if view.isWhole {
             try await events.send(piece.bytes)
           } else {
-            let bytes = try await piece.bytes { try await view.includes($0) }
-            if bytes.readableBytes > 0 { try await events.send(bytes) }
+            try await events.send(try await piece.bytes { try await view.includes($0) })
           }
           position = piece.end
           isIdle = false

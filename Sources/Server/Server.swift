@@ -37,6 +37,9 @@ package struct ServerConfiguration: Sendable {
   package var tokens: TokenStore
   /// Refuses requests without a token, also those of processes on this machine.
   package var requiresToken = false
+  /// The origin of the page as browsers name it, such as `https://aipm.example`, behind a reverse
+  /// proxy; nil: that of the request's host.
+  package var publicOrigin: String?
   /// The folder of the unix socket of local workers; nil: no socket.
   package var socketDirectory: String?
   /// The user of local workers; nil: this one.
@@ -252,6 +255,7 @@ package struct Server: Sendable {
     VerificationRoutes(server: context).add(to: group)
     WebhookRoutes(server: context).add(to: group)
     AccessRoutes(server: context).add(to: group)
+    SignInRoutes(server: context).add(to: group)
     DescriptionRoutes(server: context).add(to: group)
     workerRoutes(.network, prefix: prefix).add(to: base)
     WebUI.add(to: base)

@@ -32,7 +32,8 @@ class Server(AIPMServer):
     """`aipm serve` on a folder of its own. It can be killed and started again on the same port."""
 
     def __init__(
-        self, agent_timeout="10m", base_path=None, workers=2, allow_origin=None, agents=None, log=None
+        self, agent_timeout="10m", base_path=None, workers=2, allow_origin=None, agents=None, log=None,
+        access=None
     ):
         """@param log: a data folder to begin with."""
         super().__init__("browser")
@@ -43,6 +44,8 @@ class Server(AIPMServer):
             self.options += ["--base-path", base_path]
         if allow_origin:
             self.options += ["--allow-origin", allow_origin]
+        if access:
+            self.options += ["--access", access]
         if agents:
             # A workflow that knows these too, as YAML.
             built_in = (ROOT / "workflows" / "personal-delegate.yaml").read_text()

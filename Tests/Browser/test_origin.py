@@ -34,8 +34,10 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-class OtherOriginTests(BrowserTest):
+class OtherOriginCase(BrowserTest):
     """The files of the page on a static host, the API on another origin and under a path."""
+
+    more_options = {}
 
     @classmethod
     def setUpClass(cls):
@@ -47,7 +49,7 @@ class OtherOriginTests(BrowserTest):
         cls.addClassCleanup(host.shutdown)
         threading.Thread(target=host.serve_forever, daemon=True).start()
         cls.origin = f"http://127.0.0.1:{host.server_port}"
-        cls.server_options = {"base_path": "/prod", "allow_origin": cls.origin}
+        cls.server_options = {"base_path": "/prod", "allow_origin": cls.origin} | cls.more_options
         super().setUpClass()
         cls.place(cls.server)
 
@@ -66,6 +68,8 @@ class OtherOriginTests(BrowserTest):
     def address(cls):
         return cls.origin + "/"
 
+
+class OtherOriginTests(OtherOriginCase):
     def test_from_the_form_to_a_pushed_pull_request(self):
         page = self.open("#/delegate")
         self.fill_form("From elsewhere", "do: say hello\ndo: write far.txt far").click()

@@ -25,7 +25,8 @@ extension EndToEndTests.TokenTests {
     "listWorkers": "log", "drainWorker": "workers", "restartWorker": "workers",
     "listPullRequests": "read", "listEvents": "read", "streamEvents": "read",
     "redactEvent": "admin", "searchEvents": "log", "verifyLog": "log", "rebuildViews": "admin",
-    "getHealth": "log", "getMe": "token", "getLiveness": nil, "getReadiness": nil,
+    "getHealth": "log", "getMe": "token", "signIn": nil, "signOut": nil, "getLiveness": nil,
+    "getReadiness": nil,
     "getMetrics": "log", "getDescription": nil, "receiveWebhook": nil,
   ]
 
@@ -78,8 +79,9 @@ extension EndToEndTests.TokenTests {
   ) async throws -> APIAnswer {
     let headers = Installation.authorization(token)
     guard operation.method == "get" else {
-      return try await server.post(
-        operation.path, operation.takesBody ? .object([:]) : nil, headers: headers)
+      return try await server.send(
+        operation.method.uppercased(), operation.path,
+        operation.takesBody ? .object([:]) : nil, headers: headers)
     }
     guard operation.id == "streamEvents" else {
       return try await server.get(operation.path, headers: headers)
@@ -134,7 +136,8 @@ extension EndToEndTests.TokenTests {
         }
       }
       for token in [nil, "aipm_", "nonsense", String(admin.dropLast()) + "x"] {
-        for operation in operations where operation.id != "receiveWebhook" {
+        let others = ["receiveWebhook", "signIn"]
+        for operation in operations where !others.contains(operation.id) {
           let answer = try await Self.status(server, operation, token)
           let isOpen = try #require(Self.needs[operation.id]) == nil && token == nil
           #expect((answer.status == 401) == !isOpen, "\(operation.id)")
@@ -283,6 +286,62 @@ extension EndToEndTests.TokenTests {
         for secret in [admin, early, support, short] { #expect(!text.contains(secret)) }
       }
       #expect(try await server.aipm(["verify"]).succeeded)
+    }
+  }
+
+  @Test("the page's session: its cookie, other pages, and its end")
+  func sessions() async throws {
+    try await Installation.with(arguments: Self.arguments) { server in
+      let token = try await Self.create(server, "ann", "--role", "support")
+      let worker = try await Self.create(server, "w", "--role", "worker")
+      func signIn(_ token: String) async throws -> APIAnswer {
+        try await server.post("/api/session", ["token": .string(token)])
+      }
+      #expect(try await signIn("aipm_nonsense").status == 401)
+      #expect(try await signIn(worker).status == 403)
+      let chosen = String(repeating: "0", count: 64)
+      let begun = try await server.post(
+        "/api/session", ["token": .string(token)], headers: [("Cookie", "aipm_session=\(chosen)")])
+      #expect(begun.status == 204)
+      let set = try #require(begun.header("set-cookie"))
+      #expect(set.contains("; HttpOnly; SameSite=Strict") && !set.contains(token))
+      let cookie = try #require(set.split(separator: ";").first.map { String($0) })
+      #expect(!cookie.contains(chosen))
+
+      // Reading works by the cookie alone; a change must come from the page.
+      let me = "/api/me"
+      let stays = [("Cookie", cookie)]
+      #expect(try await server.get(me, headers: stays).json["name"].stringValue == "ann")
+      let own = stays + [("Origin", server.url)]
+      let neighbor = stays + [("Origin", "http://127.0.0.1:1")]
+      let verify = "/api/views/rebuild"
+      #expect(try await server.post(verify, headers: stays).text.contains("Another page"))
+      #expect(try await server.post(verify, headers: neighbor).status == 403)
+      let refused = try await server.post(verify, headers: own)
+      #expect(refused.json["code"].stringValue == "not-permitted")
+      #expect(
+        try await server.get(me, headers: [("Cookie", "aipm_session=\(chosen)")]).status == 401)
+
+      // Its end: signing out, here and everywhere, and the token's.
+      let second = try await signIn(token)
+      let other = try #require(second.header("set-cookie")?.split(separator: ";").first)
+      let stream = try await server.http.stream(
+        HTTPRequest(
+          url: "\(server.url)/api/events/stream", headers: [("Cookie", String(other))],
+          timeout: nil))
+      let out = try await server.send("DELETE", "/api/session?everywhere=true", headers: own)
+      #expect(out.status == 204 && out.header("set-cookie")?.contains("Max-Age=0") == true)
+      for gone in [cookie, String(other)] {
+        #expect(try await server.get(me, headers: [("Cookie", gone)]).status == 401)
+      }
+      do {
+        for try await _ in stream {}
+      } catch { /* The server cut it off. */  }
+      let third = try await signIn(token).header("set-cookie")?.split(separator: ";").first
+      let last = [("Cookie", String(try #require(third)))]
+      #expect(try await server.get(me, headers: last).status == 200)
+      #expect(try await server.aipm(["token", "revoke", "ann"]).succeeded)
+      #expect(try await server.get(me, headers: last).status == 401)
     }
   }
 

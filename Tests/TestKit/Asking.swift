@@ -48,7 +48,13 @@ extension Installation {
   package func post(
     _ path: String, _ body: JSONValue? = nil, headers: [(String, String)] = []
   ) async throws -> APIAnswer {
-    var request = HTTPRequest(method: "POST", url: url + path, headers: headers)
+    try await send("POST", path, body, headers: headers)
+  }
+
+  package func send(
+    _ method: String, _ path: String, _ body: JSONValue? = nil, headers: [(String, String)] = []
+  ) async throws -> APIAnswer {
+    var request = HTTPRequest(method: method, url: url + path, headers: headers)
     if let body {
       request.headers.append(("Content-Type", "application/json"))
       request.body = .bytes(body.canonical)

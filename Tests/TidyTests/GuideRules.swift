@@ -80,12 +80,12 @@ enum GuideRules {
   static func routes(_ page: SourceFile, server: [SourceFile]) -> [Finding] {
     let registered = server.flatMap { file in
       file.lines.flatMap { line in
-        line.matches(of: #/(?:method: \.(post), )?path: "([^"\\]+)", id:/#).map { match in
+        line.matches(of: #/(?:method: \.([a-z]+), )?path: "([^"\\]+)", id:/#).map { match in
           "\((match.output.1 ?? "get").uppercased()) /\(placeholders(match.output.2))"
         }
       }
     }
-    let rows = page.lines.prefixMatches(of: #/\| `((?:GET|POST|PUT) [^`]+)` \|/#)
+    let rows = page.lines.prefixMatches(of: #/\| `((?:GET|POST|DELETE) [^`]+)` \|/#)
     let missing = Set(registered).subtracting(rows.map(\.1)).sorted()
       .map { Finding(file: page.path, line: 1, message: "does not name \($0)") }
     return missing

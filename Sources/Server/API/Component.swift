@@ -24,6 +24,7 @@ enum Component: String, CaseIterable {
   case choices = "Choices"
   case health = "Health"
   case me = "Me"
+  case credential = "Credential"
   case verification = "Verification"
   case rebuild = "Rebuild"
   case redacted = "Redacted"
@@ -67,12 +68,13 @@ enum Component: String, CaseIterable {
     case .workerList: Self.items(Self.workerSchema)
     case .choices: Self.choicesSchema
     case .health: Self.healthSchema
+    case .credential: .object(["token": .text()], isOpen: true)
     case .me:
       .object(
         [
           "name": .text(), "roles": .list(.word(Role.self)),
           "permissions": .list(.word(Permission.self)),
-          "repositories": .list(.text()), "requiresToken": .flag,
+          "repositories": .list(.text()), "requiresToken": .flag, "hasSession": .flag,
         ], optional: Self.warnings)
     case .verification: Self.verificationSchema
     case .rebuild: Self.rebuildSchema

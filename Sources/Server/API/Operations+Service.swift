@@ -121,6 +121,29 @@ extension APIOperation {
     summary: "The sender of the request, and what it may do.",
     responses: [.json(.me, "The sender.")])
 
+  static let signIn = APIOperation(
+    method: .post, path: "api/session", id: "signIn", tag: .service, permission: nil,
+    summary: "Begin a session of the page by a token. Programs send the token with each request.",
+    body: .component(.credential),
+    responses: [
+      APIResponse(
+        status: .noContent, description: "The session has begun.",
+        headers: ["Set-Cookie": "The cookie of the session."])
+    ])
+
+  static let signOut = APIOperation(
+    method: .delete, path: "api/session", id: "signOut", tag: .service, permission: nil,
+    summary: "End the session of the page.",
+    parameters: [
+      Parameter(
+        name: "everywhere", kind: .flag, description: "End all sessions of the same name.")
+    ],
+    responses: [
+      APIResponse(
+        status: .noContent, description: "The session has ended.",
+        headers: ["Set-Cookie": "The end of the cookie."])
+    ])
+
   static let healthz = APIOperation(
     path: "healthz", id: "getLiveness", tag: .service, permission: nil,
     summary: "Whether the process is alive.",

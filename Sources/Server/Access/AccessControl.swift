@@ -7,32 +7,63 @@ import Synchronization
 
 /// Identifies the senders of requests.
 ///
-/// A request with a token is its principal's. A request without one is refused if the server
-/// requires a token; otherwise any process of this machine is the administrator `local`.
+/// A request with a token or the cookie of a session is its principal's. A request without either
+/// is refused if the server requires one; otherwise any process of this machine is the
+/// administrator `local`.
 final class AccessControl: Sendable {
   /// Whether a request without a token is refused.
   let requiresToken: Bool
+  let sessions = Sessions()
+  let cookie: SessionCookie
+  /// The origin of the page as browsers name it, if it is not that of the request's host.
+  private let publicOrigin: String?
   private let tokens: TokenCache
   private let rate: AddressRateLimit
   private let listeners = Mutex<[Int: AsyncStream<Void>.Continuation]>([:])
 
   init(_ configuration: ServerConfiguration) {
     requiresToken = configuration.requiresToken
+    publicOrigin = configuration.publicOrigin
+    cookie = SessionCookie(
+      path: configuration.basePathPrefix,
+      isSecure: configuration.publicOrigin?.hasPrefix("https:") ?? false)
     tokens = TokenCache(configuration.tokens)
     rate = AddressRateLimit(perSecond: configuration.limits.requestsPerSecondMax)
   }
 
   /// The sender of a request; nil if it is unknown.
-  /// - Throws: `Problem` 401 if the token is invalid, 429 if too many requests came with it.
+  /// - Throws: `Problem` 401 if the token is invalid, 429 if too many requests came with it, 403 if
+  ///   another page sent the request with this page's cookie.
   func principal(of request: Request) throws -> Principal? {
-    guard let header = request.headers[.authorization] else {
-      return requiresToken ? nil : .local
+    if let header = request.headers[.authorization] {
+      let words = header.split(separator: " ", maxSplits: 1)
+      guard words.count == 2, words[0].lowercased() == "bearer" else { throw Problem.invalidToken }
+      return try principal(token: words[1].trimmingPrefix { $0 == " " }.description)
     }
-    let words = header.split(separator: " ", maxSplits: 1)
-    guard words.count == 2, words[0].lowercased() == "bearer",
-      let record = tokens.find(words[1].trimmingPrefix { $0 == " " }.description),
-      case .role(let role) = record.role
-    else { throw Problem.invalidToken }
+    if let name = SessionCookie.session(in: request.headers[.cookie]),
+      let principal = sessions.principal(name), isAccepted(principal)
+    {
+      guard !request.isWriting || isOwnPage(request) else { throw Problem.foreignCookie }
+      return principal
+    }
+    return requiresToken ? nil : .local
+  }
+
+  /// Whether a page of this server sent the request. A page on another port of the same host is of
+  /// the same site, so browsers add the cookie to its requests, too.
+  private func isOwnPage(_ request: Request) -> Bool {
+    if let origin = request.headers[.origin] {
+      return origin == publicOrigin ?? "http://\(request.head.authority ?? "")"
+    }
+    return request.headers[.secFetchSite] == "same-origin"
+  }
+
+  /// The principal of a token.
+  /// - Throws: `Problem` 401 if it is invalid, 429 if too many requests came with it.
+  func principal(token: String) throws -> Principal {
+    guard let record = tokens.find(token), case .role(let role) = record.role else {
+      throw Problem.invalidToken
+    }
     if let seconds = rate.take(token: record.id) { throw Problem.tooMany("requests", seconds) }
     return Principal(
       name: record.name, roles: [role],
@@ -55,19 +86,29 @@ final class AccessControl: Sendable {
     return signals
   }
 
+  /// Ends the session of a principal, or all sessions of its name, and their streams.
+  func signOut(_ principal: Principal, everywhere: Bool) {
+    sessions.end(principal, everywhere: everywhere)
+    signalChange()
+  }
+
+  private func signalChange() {
+    for listener in listeners.withLock({ Array($0.values) }) { listener.yield() }
+  }
+
   /// Looks for changes of the tokens twice a second, until the task is cancelled: open streams end
   /// within a second after their token is revoked.
   func watch() async {
     while (try? await Task.sleep(for: .milliseconds(500))) != nil {
-      guard tokens.hasChanged() else { continue }
-      for listener in listeners.withLock({ Array($0.values) }) { listener.yield() }
+      if tokens.hasChanged() { signalChange() }
     }
   }
 
   /// Whether the principal of an earlier request is still accepted.
   func isAccepted(_ principal: Principal?) -> Bool {
-    guard let token = principal?.token else { return true }
-    return tokens.isValid(token)
+    guard let principal else { return true }
+    return principal.token.map { tokens.isValid($0) } ?? true
+      && principal.session.map { sessions.isValid(id: $0) } ?? true
   }
 }
 
@@ -122,6 +163,10 @@ extension Problem {
         + "aipm token create NAME --role ROLE makes one on the server.")
     problem.challenge = "Bearer realm=\"aipm\""
     return problem
+  }
+
+  fileprivate static var foreignCookie: Problem {
+    Problem(.forbidden, "Wrong origin", "Another page sent this request with the page's cookie.")
   }
 
   fileprivate static var invalidToken: Problem {

@@ -19,6 +19,7 @@ struct AccessRoutes {
         "permissions": Render.list(principal.permissions.map(\.rawValue).sorted()),
         "repositories": Render.list(principal.repositories.map(\.description)),
         "requiresToken": .bool(server.access.requiresToken),
+        "hasSession": .bool(principal.session != nil),
       ]))
   }
 }

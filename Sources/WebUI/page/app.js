@@ -1,5 +1,6 @@
 // The page's frame: the selection of the shown part, the connection, the theme, the keys.
 
+import { isOwnOrigin, json, keepToken, request } from "./shared/api.js";
 import { announce, h, put, setText } from "./shared/dom.js";
 import { Feed } from "./shared/feed.js";
 import { bindKeys } from "./shared/keys.js";
@@ -47,6 +48,7 @@ let shown = null;
 let turn = 0;
 
 async function route() {
+  if (isSignedOut) return;
   const [path, query = ""] = (location.hash.slice(1) || "/delegations").split("?");
   const mine = turn += 1;
   for (const [pattern, load] of ROUTES) {
@@ -97,6 +99,57 @@ function failed(text) {
       h("p.empty", {}, `${text} `, h("a", { href: "#/delegations", text: "To the delegations" }))),
   }, "");
 }
+
+// The sender of this page's requests
+
+const who = document.getElementById("who");
+let isSignedOut = false;
+
+/** Shows the name of a person who signed in, and hides what the server would refuse. */
+async function identify() {
+  let me;
+  try {
+    me = await json("api/me");
+  } catch {
+    // The sign-in is shown, or the connection is lost, which its own sign shows.
+    return;
+  }
+  who.hidden = !me.hasSession && isOwnOrigin;
+  setText(who.querySelector(".who-name"), me.name);
+  for (const node of document.querySelectorAll("[data-needs]")) {
+    node.dataset.refused = me.permissions.includes(node.dataset.needs) ? "no" : "yes";
+  }
+}
+
+addEventListener("aipm-signed-out", async () => {
+  if (isSignedOut) return;
+  isSignedOut = true;
+  // A part that still loads must not take the place of the sign-in.
+  turn += 1;
+  document.body.dataset.signedOut = "";
+  who.hidden = true;
+  const open = await part(import("./sign-in/page.js"), "delegate/form.css");
+  show(open({ signedIn }), "/sign-in");
+  main.querySelector("[data-first]")?.focus();
+});
+
+function signedIn() {
+  isSignedOut = false;
+  delete document.body.dataset.signedOut;
+  identify();
+  feed.retry();
+  route();
+}
+
+who.querySelector("button").addEventListener("click", async () => {
+  keepToken(null);
+  try {
+    if (isOwnOrigin) await request("api/session", { method: "DELETE" });
+  } finally {
+    // Nothing of the person's stays in memory.
+    location.reload();
+  }
+});
 
 // The connection
 
@@ -175,5 +228,6 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   main.focus();
 });
 addEventListener("hashchange", route);
+identify();
 feed.start();
 route();

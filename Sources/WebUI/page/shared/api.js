@@ -6,6 +6,21 @@ const configured = document.querySelector("meta[name=aipm-api]")?.content.trim()
 /** The address of the API, with a trailing slash. */
 export const base = new URL(configured === "" ? "." : configured.replace(/\/*$/, "/"), document.baseURI);
 
+/** Whether the API has this page's origin, so that the browser sends the session's cookie. */
+export const isOwnOrigin = base.origin === location.origin;
+
+let token = null;
+
+/** Keeps a token for all requests, in memory only; null for none. */
+export function keepToken(text) {
+  token = text;
+}
+
+/** The header fields of the kept token. */
+export function authorization() {
+  return token === null ? {} : { Authorization: `Bearer ${token}` };
+}
+
 /** The address of a route. Empty members of `query` are left out. */
 export function address(route, query = {}) {
   const url = new URL(route, base);
@@ -47,7 +62,7 @@ export async function request(route, { query, method = "GET", body, headers = {}
   limit = 30_000 } = {}) {
   const late = AbortSignal.timeout(limit);
   const stop = signal ? AbortSignal.any([signal, late]) : late;
-  const options = { method, headers: { ...headers }, signal: stop, cache: "no-cache" };
+  const options = { method, headers: { ...authorization(), ...headers }, signal: stop, cache: "no-cache" };
   if (body !== undefined) {
     options.body = body;
     options.headers["Content-Type"] = "application/json";
@@ -82,6 +97,8 @@ export async function problem(response) {
     // A proxy before the server sent its own response.
   }
   const found = new Problem(response.status, body && typeof body === "object" ? body : {});
+  // The page's frame shows the sign-in.
+  if (found.status === 401) dispatchEvent(new Event("aipm-signed-out"));
   const seconds = Number(response.headers.get("Retry-After"));
   if (seconds > 0) found.retryAfter = seconds * 1000;
   return found;

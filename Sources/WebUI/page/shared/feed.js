@@ -107,7 +107,8 @@ export class Feed extends EventTarget {
       const position = Number(id);
       if (!Number.isSafeInteger(position)) continue;
       if (data === null) {
-        this.position ??= position;
+        // The stream begins here, or the events up to here are not for this page's person.
+        this.position = Math.max(this.position ?? 0, position);
         this.#begun.resolve(this.position);
         continue;
       }

@@ -2,7 +2,7 @@
 // browser's EventSource cannot distinguish a refusal from a lost connection, hides its retries, and
 // needs all event types in advance. A log without gaps needs more control.
 
-import { Problem, address, problem } from "./api.js";
+import { Problem, address, authorization, problem } from "./api.js";
 
 /**
  * The server sends something at least every 15 s; after this time without data, the connection is
@@ -22,7 +22,7 @@ const SILENCE_MAX_MS = 40_000;
  * @throws {Problem} if it is refused, interrupted or silent
  */
 export async function readStream(route, query, lastID, signal, receive, opened = () => {}) {
-  const headers = { Accept: "text/event-stream" };
+  const headers = { ...authorization(), Accept: "text/event-stream" };
   if (lastID !== null) headers["Last-Event-ID"] = lastID;
   const cut = new AbortController();
   const stop = AbortSignal.any([signal, cut.signal]);

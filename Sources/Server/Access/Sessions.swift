@@ -1,0 +1,117 @@
+import Access
+import Cryptography
+import Domain
+import NIOCore
+import Synchronization
+import Text
+
+/// The sessions of people who signed in on the page, in memory: a restart of the server ends them.
+///
+/// A browser holds a session's name in a cookie: 32 random bytes. The server keeps its hash alone.
+/// A session ends after twelve hours without a request, after seven days, and when its person signs
+/// out. Its name is made at each sign-in, so nobody can choose it for somebody else.
+final class Sessions: Sendable {
+  /// One session.
+  private struct Session {
+    var principal: Principal
+    let began: ContinuousClock.Instant
+    var used: ContinuousClock.Instant
+  }
+
+  static let idleMax = Duration.seconds(12 * 3600)
+  static let ageMax = Duration.seconds(7 * 24 * 3600)
+  /// With more sessions than this, the one that was not used for longest ends.
+  private let max: Int
+
+  private let sessions = Mutex<[String: Session]>([:])
+
+  init(max: Int = 10_000) { self.max = max }
+
+  /// Begins a session.
+  /// - Returns: its name, for the cookie.
+  func begin(_ principal: Principal, at now: ContinuousClock.Instant = .now) -> String {
+    let name = Hex.encode((0..<32).map { _ in UInt8.random(in: .min ... .max) })
+    let id = Self.id(name)
+    var principal = principal
+    principal.session = id
+    sessions.withLock { [principal] sessions in
+      if sessions.count >= max { sessions = sessions.filter { Self.isValid($0.value, at: now) } }
+      if sessions.count >= max, let oldest = sessions.min(by: { $0.value.used < $1.value.used }) {
+        sessions[oldest.key] = nil
+      }
+      sessions[id] = Session(principal: principal, began: now, used: now)
+    }
+    return name
+  }
+
+  /// The principal of a session.
+  /// - Returns: nil if it has ended.
+  func principal(_ name: String, at now: ContinuousClock.Instant = .now) -> Principal? {
+    let id = Self.id(name)
+    return sessions.withLock { sessions in
+      guard let session = sessions[id] else { return nil }
+      guard Self.isValid(session, at: now) else {
+        sessions[id] = nil
+        return nil
+      }
+      sessions[id]?.used = now
+      return session.principal
+    }
+  }
+
+  /// Whether the session with this id has not ended.
+  func isValid(id: String, at now: ContinuousClock.Instant = .now) -> Bool {
+    sessions.withLock { $0[id].map { Self.isValid($0, at: now) } ?? false }
+  }
+
+  /// Ends a session, or all sessions of its person.
+  func end(_ principal: Principal, everywhere: Bool) {
+    sessions.withLock { sessions in
+      if everywhere {
+        sessions = sessions.filter { $0.value.principal.name != principal.name }
+      } else if let id = principal.session {
+        sessions[id] = nil
+      }
+    }
+  }
+
+  /// The number of sessions that are kept.
+  var count: Int { sessions.withLock { $0.count } }
+
+  private static func isValid(_ session: Session, at now: ContinuousClock.Instant) -> Bool {
+    now - session.used < idleMax && now - session.began < ageMax
+  }
+
+  private static func id(_ name: String) -> String { SHA256.hex(name.utf8) }
+}
+
+/// The cookie of a session (RFC 6265). Scripts cannot read it, and other sites' pages cannot send
+/// it.
+struct SessionCookie: Sendable {
+  static let name = "aipm_session"
+  /// The base path of the server.
+  let path: String
+  /// Whether browsers send it over TLS only.
+  let isSecure: Bool
+
+  /// The name of a request's session; nil if it has no cookie.
+  static func session(in header: String?) -> String? {
+    for pair in (header ?? "").utf8.split(separator: UInt8(ascii: ";")) {
+      let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1)
+      guard parts.count == 2, parts[0].filter({ $0 != 0x20 }).elementsEqual(name.utf8) else {
+        continue
+      }
+      let value = parts[1].filter { $0 != 0x20 }
+      return value.count == 64 ? String(decoding: value, as: UTF8.self) : nil
+    }
+    return nil
+  }
+
+  /// The field that sets it; nil ends it.
+  func field(_ session: String?) -> String {
+    let age = session == nil ? 0 : Int(Sessions.ageMax.components.seconds)
+    return
+      "\(Self.name)=\(session ?? ""); Path=\(path.isEmpty ? "/" : path); Max-Age=\(age); HttpOnly;"
+      + " SameSite=Strict" + (isSecure ? "; Secure" : "")
+  }
+}
