@@ -34,6 +34,9 @@ package final class AddressRateLimit: Sendable {
     take(Client(channel.remoteAddress), at: .now)
   }
 
+  /// The same for an address that a proxy named.
+  package func take(address: String) -> Int? { take(Client(ip: address), at: .now) }
+
   /// The same for the bucket of an API token.
   /// - Parameter token: its id.
   package func take(token: String) -> Int? { take(.token(token), at: .now) }

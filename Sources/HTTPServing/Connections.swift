@@ -114,8 +114,11 @@ enum Client: Hashable, Sendable {
   /// The address; for IPv6 the network, because a host can have any address in it.
   case other([UInt8])
 
-  init(_ address: SocketAddress?) {
-    guard let text = address?.ipAddress else {
+  init(_ address: SocketAddress?) { self.init(ip: address?.ipAddress) }
+
+  /// - Parameter ip: an address as text; nil: a unix socket.
+  init(ip text: String?) {
+    guard let text else {
       self = .thisMachine
       return
     }

@@ -17,6 +17,8 @@ struct APIContext: RequestContext {
   let channel: any Channel
   /// The sender; nil if it is unknown. `AccessGuard` sets it.
   var principal: Principal?
+  /// The address for which an expected proxy forwarded the request; nil if it came directly.
+  var forwardedFor: String?
 
   init(source: ApplicationRequestContextSource) {
     coreContext = .init(source: source)

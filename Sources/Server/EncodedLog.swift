@@ -21,8 +21,8 @@ final class EncodedLog: Sendable {
     /// The position of the last event.
     let end: Int64
 
-    /// The bytes of the events that `isVisible` selects. The others leave an id without an event, so
-    /// a client knows that it has missed nothing.
+    /// The bytes of the events that `isVisible` selects. The others leave an id without an event,
+    /// so a client knows that it has missed nothing.
     func bytes(_ isVisible: (StreamName?) async throws -> Bool) async rethrows -> ByteBuffer {
       var visible = ByteBuffer()
       var start = bytes.readerIndex

@@ -126,7 +126,11 @@ extension ServerContext {
     }
     return Response(
       status: .ok,
-      headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
+      headers: [
+        .contentType: "text/event-stream", .cacheControl: "no-store",
+        // nginx passes each event on at once.
+        .accelBuffering: "no",
+      ],
       body: ResponseBody { writer in
         defer { withExtendedLifetime(ticket) {} }
         var events = EventWriter(writer) { access.isAccepted(principal) }
@@ -138,4 +142,8 @@ extension ServerContext {
         try await events.finish()
       })
   }
+}
+
+extension HTTPField.Name {
+  fileprivate static let accelBuffering = Self("X-Accel-Buffering") ?? .server
 }

@@ -20,6 +20,7 @@ import Hummingbird
 import Logging
 import Processes
 import Projections
+import Text
 import WebUI
 import Workflows
 
@@ -37,9 +38,9 @@ package struct ServerConfiguration: Sendable {
   package var tokens: TokenStore
   /// Refuses requests without a token, also those of processes on this machine.
   package var requiresToken = false
-  /// The origin of the page as browsers name it, such as `https://aipm.example`, behind a reverse
-  /// proxy; nil: that of the request's host.
-  package var publicOrigin: String?
+  /// The address of the page as browsers name it, behind a reverse proxy on this machine; nil: no
+  /// proxy is expected.
+  package var publicURL: WebURL?
   /// The folder of the unix socket of local workers; nil: no socket.
   package var socketDirectory: String?
   /// The user of local workers; nil: this one.
@@ -226,8 +227,13 @@ package struct Server: Sendable {
     router.add(middleware: ProblemMiddleware(methods: methods))
     let proven = [context.path(WebhookRoutes.path), context.path("/worker/")]
     router.add(
+      middleware: ProxyGuard(
+        isExpected: context.configuration.publicURL != nil,
+        isOpen: !context.access.requiresToken))
+    router.add(
       middleware: LocalGuard(
-        allowedOrigins: Set(context.configuration.allowedOrigins), proven: proven))
+        allowedOrigins: Set(context.configuration.allowedOrigins),
+        publicURL: context.configuration.publicURL, proven: proven))
     router.add(
       middleware: RateGuard(
         limit: AddressRateLimit(perSecond: context.configuration.limits.requestsPerSecondMax),

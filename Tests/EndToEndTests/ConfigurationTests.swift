@@ -104,7 +104,8 @@ extension EndToEndTests.ConfigurationTests {
   }
 
   private static let signInFlags = [
-    "--openid-client-id", "aipm", "--public-url", "https://aipm.example", "--openid-group",
+    "--access", "token", "--openid-client-id", "aipm", "--public-url", "https://aipm.example",
+    "--openid-group",
     "web=submit:acme/*",
   ]
 
@@ -139,7 +140,7 @@ extension EndToEndTests.ConfigurationTests {
       ["openid-group contains a=root: write GROUP=ROLE"]
     ),
     (
-      "development:\n  openid-issuer: https://login.example\n", Array(signInFlags.prefix(4)),
+      "development:\n  openid-issuer: https://login.example\n", Array(signInFlags.prefix(6)),
       ["nobody could do anything"]
     ),
     ("development:\n  openid-group: a=admin\n", [], ["openid-issuer is not"]),

@@ -4,6 +4,7 @@ import HTTPServing
 import HTTPTypes
 import Hummingbird
 import Synchronization
+import Text
 
 /// Identifies the senders of requests.
 ///
@@ -23,10 +24,10 @@ final class AccessControl: Sendable {
 
   init(_ configuration: ServerConfiguration) {
     requiresToken = configuration.requiresToken
-    publicOrigin = configuration.publicOrigin
+    publicOrigin = configuration.publicURL?.origin
     cookie = SessionCookie(
       path: configuration.basePathPrefix,
-      isSecure: configuration.publicOrigin?.hasPrefix("https:") ?? false)
+      isSecure: configuration.publicURL?.isSecure ?? false)
     tokens = TokenCache(configuration.tokens)
     rate = AddressRateLimit(perSecond: configuration.limits.requestsPerSecondMax)
   }

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import Text
 
 /// Refuses requests of foreign web pages. The server listens on loopback, and trusts local
 /// processes unless it requires a token. But a local browser can connect on behalf of any page. So
@@ -9,6 +10,8 @@ import Hummingbird
 struct LocalGuard<Context: RequestContext>: RouterMiddleware {
   /// Origins of other pages that may use the API.
   let allowedOrigins: Set<String>
+  /// The address of the page behind a proxy; nil: there is no proxy.
+  var publicURL: WebURL?
   /// Paths of requests that are signed or proven. Their sender is authenticated, so any host is
   /// accepted. A path that ends in a slash includes all paths below it.
   var proven: [String] = []
@@ -20,10 +23,11 @@ struct LocalGuard<Context: RequestContext>: RouterMiddleware {
     let path = request.uri.path
     if path.isProven(by: proven) { return try await next(request, context) }
     let host = request.head.authority ?? ""
-    guard Self.isLoopback(host) else {
+    let isPublic = publicURL.map { $0.authority == host.lowercased() } ?? false
+    guard isPublic || Self.isLoopback(host) else {
       throw Problem(
         .forbidden, "Wrong host", "This server does not answer to the host \"\(host)\".",
-        hint: "Use http://127.0.0.1 or http://localhost with its port.")
+        hint: "Use \(publicURL?.origin ?? "http://127.0.0.1 or http://localhost with its port").")
     }
     guard let origin = request.headers[.origin] else {
       if let site = request.headers[.secFetchSite], site == "cross-site", request.isWriting {
@@ -31,7 +35,8 @@ struct LocalGuard<Context: RequestContext>: RouterMiddleware {
       }
       return try await next(request, context)
     }
-    if origin == "http://\(host)" { return try await next(request, context) }
+    let own = isPublic ? publicURL?.origin : "http://\(host)"
+    if origin == own { return try await next(request, context) }
     guard allowedOrigins.contains(origin) else { throw Self.foreign(origin) }
     if request.method == .options { return Self.allow(Response(status: .noContent), origin) }
     do {

@@ -21,6 +21,7 @@ extension AddressRateLimit {
   /// Takes a token for a request.
   /// - Throws: `Problem` 429 if none is left.
   func check(_ context: APIContext, _ what: String) throws {
-    if let seconds = take(context.channel) { throw Problem.tooMany(what, seconds) }
+    let seconds = context.forwardedFor.map { take(address: $0) } ?? take(context.channel)
+    if let seconds { throw Problem.tooMany(what, seconds) }
   }
 }

@@ -255,6 +255,11 @@ struct ServeOptions {
       guard let url = WebURL(text), url.query == nil else { return nil }
       return text.hasSuffix("/") ? String(text.dropLast()) : text
     }
+    guard publicURL == nil || requiresToken else {
+      throw Settings.Fault(
+        description: "--public-url needs --access token: whoever comes through a proxy is not a "
+          + "process of this machine")
+    }
     openID = try OpenIDSettings.read(settings, publicURL: publicURL)
     allowedOrigins = settings.list(.allowOrigin)
     forge = try ForgeSettings(settings)

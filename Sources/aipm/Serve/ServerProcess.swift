@@ -15,6 +15,7 @@ import Projections
 import Server
 import Stores
 import Terminal
+import Text
 import Worker
 import Workflows
 
@@ -229,6 +230,7 @@ struct ServerProcess {
       names: forge.names, webhooks: options.webhookSecret.map(forge.webhooks(secret:)))
     configuration.socketDirectory = folder.path + "/run"
     configuration.requiresToken = options.requiresToken
+    configuration.publicURL = options.publicURL.flatMap { WebURL($0) }
     configuration.workerUser = options.workerUser
     configuration.mask = mask
     configuration.version = Self.version
