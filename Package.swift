@@ -129,7 +129,7 @@ let package = Package(
     module(
       "Server",
       [
-        "SystemCalls", "Text", "Access",
+        "SystemCalls", "Text", "Access", "OpenID",
         "Domain", "EventLog", "Projections", "ForgePort", "Engine", "Workflows", "WebUI",
         "HTTPServing", "WorkerProtocol", "Processes", hummingbird, "Cryptography", "Prometheus",
         "Screening", log,
@@ -275,7 +275,8 @@ let package = Package(
     tests(
       "ServerTests",
       [
-        "Access", "Server", "Engine", "Domain", "EventLog", "InMemoryEventStore", "LogStories",
+        "Access", "Server", "OpenID", "Engine", "Domain", "EventLog", "InMemoryEventStore",
+        "LogStories",
         "Randomness",
         "Workflows", "WorkerProtocol", "InstantWorld", "Projections", "Text", "WebUI", log,
         hummingbird, nio, "Prometheus", "ForgePort",

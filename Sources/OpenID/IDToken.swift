@@ -74,7 +74,7 @@ struct ClaimRules {
     }
     let now = Double(self.now.milliseconds) / 1000
     guard try time("exp", claims) > now - Self.skew else { throw .expired }
-    guard try time("iat", claims) < now + Self.skew else { throw .early }
+    guard try time("iat", claims) <= now + Self.skew else { throw .early }
     if claims["nbf"] != nil, try time("nbf", claims) > now + Self.skew { throw .early }
     guard let given = claims["nonce"]?.stringValue,
       constantTimeEqual(Array(given.utf8), Array(nonce.utf8))

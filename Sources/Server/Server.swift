@@ -41,6 +41,8 @@ package struct ServerConfiguration: Sendable {
   /// The address of the page as browsers name it, behind a reverse proxy on this machine; nil: no
   /// proxy is expected.
   package var publicURL: WebURL?
+  /// The provider that people sign in with; nil: none.
+  package var signIn: OpenIDSignIn?
   /// The folder of the unix socket of local workers; nil: no socket.
   package var socketDirectory: String?
   /// The user of local workers; nil: this one.
@@ -264,6 +266,9 @@ package struct Server: Sendable {
     SignInRoutes(server: context).add(to: group)
     DescriptionRoutes(server: context).add(to: group)
     workerRoutes(.network, prefix: prefix).add(to: base)
+    if let signIn = context.configuration.signIn {
+      OpenIDRoutes(server: context, signIn: signIn, logger: logger).add(to: base)
+    }
     WebUI.add(to: base)
     methods.take(router.routes.map { ($0.path.description, $0.method) })
     names.take(group.operations, prefix: prefix)

@@ -38,7 +38,7 @@ import Text
     let (r, s) = (Array(signature[..<32]), Array(signature[32...]))
     for wrong in [
       try private1.signature(of: Self.message, isDER: true), s + r, zero + zero, r + zero, zero + s,
-      order + s, r + order, order + order, [0] + r + [0] + s, r, r + s + [0],
+      order + s, r + order, order + order, [0] + r + [0] + s, r + [0] + s, r, r + s + [0],
     ] {
       #expect(!key.isValid(wrong, for: Self.message), "\(Hex.encode(wrong))")
     }

@@ -16,7 +16,8 @@ class DoctorTests(unittest.TestCase):
             name: value for name, value in os.environ.items() if not name.startswith("AIPM_")}
         environment |= {
             "AIPM_OPENID_ISSUER": issuer, "AIPM_OPENID_CLIENT_ID": "aipm",
-            "AIPM_OPENID_GROUP": "web=submit:acme/*,docs/*", "AIPM_PUBLIC_URL": "https://aipm.example"}
+            "AIPM_OPENID_GROUP": "web=submit:acme/*,docs/*", "AIPM_PUBLIC_URL": "https://aipm.example",
+            "AIPM_ACCESS": "token"}
         with tempfile.TemporaryDirectory() as folder:
             result = subprocess.run(
                 [BUILD / "aipm", "doctor", "--json"], env=environment, cwd=folder,

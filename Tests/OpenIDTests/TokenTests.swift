@@ -118,7 +118,7 @@ import Text
     (["azp": "aipm"], nil),
     (["exp": 1_799_999_941], nil), (["exp": 1_799_999_940], .expired), (["exp": 0], .expired),
     (["exp": nil], .claim("exp")), (["exp": "1800000300"], .claim("exp")),
-    (["iat": 1_800_000_059], nil), (["iat": 1_800_000_060], .early), (["iat": nil], .claim("iat")),
+    (["iat": 1_800_000_060], nil), (["iat": 1_800_000_061], .early), (["iat": nil], .claim("iat")),
     (["nbf": 1_800_000_060], nil), (["nbf": 1_800_000_061], .early), (["nbf": "1"], .claim("nbf")),
     (["nonce": "n-0S6_WzA2MJ"], .claim("nonce")), (["nonce": nil], .claim("nonce")),
     (["nonce": ""], .claim("nonce")), (["sub": ""], .claim("sub")), (["sub": 1], .claim("sub")),

@@ -25,6 +25,7 @@ enum Component: String, CaseIterable {
   case health = "Health"
   case me = "Me"
   case credential = "Credential"
+  case signInWays = "SignInWays"
   case verification = "Verification"
   case rebuild = "Rebuild"
   case redacted = "Redacted"
@@ -68,6 +69,7 @@ enum Component: String, CaseIterable {
     case .workerList: Self.items(Self.workerSchema)
     case .choices: Self.choicesSchema
     case .health: Self.healthSchema
+    case .signInWays: .object(["openid": .flag], optional: Self.warnings)
     case .credential: .object(["token": .text()], isOpen: true)
     case .me:
       .object(

@@ -131,6 +131,11 @@ extension APIOperation {
         headers: ["Set-Cookie": "The cookie of the session."])
     ])
 
+  static let signInWays = APIOperation(
+    path: "api/sign-in", id: "getSignInWays", tag: .service, permission: nil,
+    summary: "Whether people can sign in with a provider of OpenID Connect, too.",
+    responses: [.json(.signInWays, "The ways.")])
+
   static let signOut = APIOperation(
     method: .delete, path: "api/session", id: "signOut", tag: .service, permission: nil,
     summary: "End the session of the page.",

@@ -231,6 +231,11 @@ struct ServerProcess {
     configuration.socketDirectory = folder.path + "/run"
     configuration.requiresToken = options.requiresToken
     configuration.publicURL = options.publicURL.flatMap { WebURL($0) }
+    if let openID = options.openID, let publicURL = options.publicURL {
+      configuration.signIn = OpenIDSignIn(
+        provider: OpenIDProvider(openID, authoritiesFile: options.forge.authoritiesFile),
+        publicURL: publicURL)
+    }
     configuration.workerUser = options.workerUser
     configuration.mask = mask
     configuration.version = Self.version

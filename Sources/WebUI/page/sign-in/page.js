@@ -1,7 +1,7 @@
 // The sign-in by a token. On the server's own origin the token becomes a session, whose cookie no
 // script can read. A page on another origin keeps the token in memory until it is closed.
 
-import { Problem, isOwnOrigin, keepToken, request } from "../shared/api.js";
+import { Problem, isOwnOrigin, json, keepToken, request } from "../shared/api.js";
 import { h, setText } from "../shared/dom.js";
 
 /** @param {() => void} signedIn called when the server has accepted the token */
@@ -18,19 +18,32 @@ class SignInPage {
   });
   #line = h("p.field-line", { id: "token-line", role: "alert" });
   #button = h("button.primary", { type: "submit", text: "Sign in" });
+  #provider = h("p", { hidden: true },
+    h("a.button", { href: "sign-in/openid", text: "Sign in with your company's account" }));
 
   constructor(signedIn) {
     this.node = h("section.page.narrow", {},
       h("div.page-head", {}, h("h1", { tabindex: -1, text: "Sign in" }),
         h("p.muted", { text: "This server answers people and programs that it knows." })),
+      this.#provider,
       h("form.delegate", { onsubmit: (event) => this.#send(event, signedIn) },
         h("div.field", {}, h("label", { for: "token", text: "Token" }), this.#input, this.#line),
         h("div.actions.start", {}, this.#button),
         h("p.muted", {}, "An administrator makes one on the server: ",
           h("code", { text: "aipm token create NAME --role submit" }))));
+    if (isOwnOrigin) this.#offerProvider();
   }
 
   close() {}
+
+  /** Offers the sign-in with a provider of OpenID Connect if the server has one. */
+  async #offerProvider() {
+    try {
+      if ((await json("api/sign-in")).openid) this.#provider.hidden = false;
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+    }
+  }
 
   async #send(event, signedIn) {
     event.preventDefault();
