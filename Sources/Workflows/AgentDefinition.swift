@@ -5,9 +5,9 @@ import Domain
 import Yams
 
 extension DefinitionReader {
-  mutating func agents(_ node: Node) -> [String: AgentProfile] {
+  mutating func agents(_ field: Field) -> [String: AgentProfile] {
     var agents: [String: AgentProfile] = [:]
-    for (name, keyNode, value) in entries(node, at: "agents") ?? [] {
+    for (name, keyNode, value) in entries(field) ?? [] {
       if [AgentProfile.demo.name, AgentProfile.customName].contains(name) {
         note(
           keyNode.position, "the agent's name \"\(name)\" is reserved for a built-in one",
@@ -25,44 +25,33 @@ extension DefinitionReader {
     "sandbox", "network", "model-keys", "own-files",
   ]
 
-  private mutating func agent(_ node: Node, _ name: String) -> AgentProfile? {
-    guard let fields = fields(node, at: "agents.\(name)", keys: Self.agentKeys) else { return nil }
-    let description = fields.values["description"].flatMap {
-      line($0, fields.name("description"))
-    }
+  private mutating func agent(_ field: Field, _ name: String) -> AgentProfile? {
+    guard let fields = fields(field, keys: Self.agentKeys) else { return nil }
+    let description = line(fields["description"])
     let kind = agentKind(fields)
-    let environment = environment(fields.values["environment"], fields.name("environment"))
-    let preflight = fields.values["preflight"].flatMap {
-      self.preflight($0, fields.name("preflight"))
-    }
+    let environment = environment(fields["environment"])
+    let preflight = fields["preflight"].flatMap { self.preflight($0) }
     let reading = reading(fields)
-    let writtenFor = fields.values["written-for"].flatMap { line($0, fields.name("written-for")) }
-    let sandbox = fields.values["sandbox"].map { sandboxGrants($0, at: fields.name("sandbox")) }
-    var grants = sandbox ?? SandboxGrants()
-    if let node = fields.values["network"] {
-      grants.network = network(node, fields.name("network"))
-    }
-    let endpoints = fields.values["model-keys"].map {
-      modelEndpoints($0, fields.name("model-keys"))
-    }
-    let ownFiles = fields.values["own-files"].map {
-      self.ownFiles($0, fields.name("own-files"))
-    }
+    let writtenFor = line(fields["written-for"])
+    var sandbox = sandboxGrants(fields["sandbox"])
+    if let field = fields["network"] { sandbox.network = network(field) }
+    let endpoints = modelEndpoints(fields["model-keys"])
+    let ownFiles = ownFiles(fields["own-files"])
     guard let kind else { return nil }
     return AgentProfile(
       name: name, description: description ?? "", kind: kind, environment: environment,
-      preflight: preflight, reading: reading, writtenFor: writtenFor ?? "", sandbox: grants,
-      endpoints: endpoints ?? [], ownFiles: ownFiles ?? [])
+      preflight: preflight, reading: reading, writtenFor: writtenFor ?? "", sandbox: sandbox,
+      endpoints: endpoints, ownFiles: ownFiles)
   }
 
   /// Patterns as in a file of ignored names.
-  private mutating func ownFiles(_ node: Node, _ name: String) -> [String] {
-    let items = texts(node, name) ?? []
+  private mutating func ownFiles(_ field: Field?) -> [String] {
+    let items = texts(field) ?? []
     for item in items {
       let isLine = !item.text.unicodeScalars.contains { $0.value < 0x20 }
       guard let first = item.text.first, isLine, first != "!", first != "#" else {
         note(
-          item.node.position, "\"\(item.text)\" is not a pattern of files",
+          item.position, "\"\(item.text)\" is not a pattern of files",
           "write a pattern as in .gitignore, such as .mytool/ or .mytool*")
         continue
       }
@@ -71,103 +60,87 @@ extension DefinitionReader {
   }
 
   /// The names of variables that an agent may see.
-  mutating func environment(_ node: Node?, _ name: String) -> [String] {
-    let names = node.flatMap { texts($0, name) } ?? []
+  mutating func environment(_ field: Field?) -> [String] {
+    let names = texts(field) ?? []
     for item in names {
       if let fault = AgentProfile.environmentFault(item.text) {
-        note(item.node.position, fault.message, fault.instead)
+        note(item.position, fault.message, fault.instead)
       }
     }
     return names.map(\.text)
   }
 
+  private enum CallProtocol: String, CaseIterable {
+    case command
+    case session = "agent-client-protocol"
+  }
+
   private mutating func agentKind(_ fields: Fields) -> AgentProfile.Kind? {
-    let protocols = ["command", "agent-client-protocol"]
-    var isSession = false
-    if let node = fields.values["protocol"], let text = text(node, fields.name("protocol")) {
-      isSession = text == protocols[1]
-      if !protocols.contains(text) {
-        note(
-          node.position, "\(fields.name("protocol")) is \"\(text)\"",
-          Spelling.hint(for: text, in: protocols))
-      }
-    }
+    let isSession = choice(fields["protocol"]) == CallProtocol.session
     let other =
       isSession
       ? ["prompt", "long-prompt-command", "success", "failure"]
       : ["permissions", "file-access"]
-    for key in other {
-      guard let node = fields.values[key] else { continue }
+    for field in other.compactMap({ fields[$0] }) {
       let only = isSession ? "agents that are called by a command" : "agents in a session"
-      note(node.position, "\(fields.name(key)) is for \(only)", "leave it out")
+      note(field, "is for \(only)", "leave it out")
     }
     if isSession { return agentSession(fields).map { .session($0) } }
     return agentCommand(fields).map { .command($0) }
   }
 
   /// An argument list with a program. A shell's command line is a fault whose hint is the list.
-  mutating func argumentList(
-    _ node: Node, _ name: String
-  ) -> [(text: String, node: Node)]? {
-    if case .scalar(let scalar) = node {
+  mutating func argumentList(_ field: Field?) -> [Item]? {
+    guard let field else { return nil }
+    if case .scalar(let scalar) = field.node {
       let arguments = (try? ShellWords.split(scalar.string)) ?? ["PROGRAM", "ARGUMENT"]
       let list = arguments.map { "\"\($0)\"" }.joined(separator: ", ")
-      note(
-        node.position, "\(name) is one text, not a list of arguments; no shell would split it",
-        "write \(name.split(separator: ".").last ?? ""): [\(list)]")
-      return nil
+      return invalid(
+        field, "is one text, not a list of arguments; no shell would split it",
+        "write \(field.name.split(separator: ".").last ?? ""): [\(list)]")
     }
-    guard let items = texts(node, name) else { return nil }
+    guard let items = texts(field) else { return nil }
     if items.first?.text.isEmpty ?? true {
-      note(
-        node.position, "\(name) names no program", "write the program first: [PROGRAM, ARGUMENT]")
-      return nil
+      return invalid(field, "names no program", "write the program first: [PROGRAM, ARGUMENT]")
     }
     return items
   }
 
   private mutating func agentCommand(_ fields: Fields) -> AgentCommand? {
     let ways = ["argument", "standard-input", "file"]
-    var way: String?
-    if let node = required(fields, "prompt"), let text = text(node, fields.name("prompt")) {
-      way = text
-      if !ways.contains(text) {
-        note(
-          node.position, "\(fields.name("prompt")) is \"\(text)\"",
-          "write argument, standard-input or file: how the agent gets the prompt")
-      }
+    let prompt = required(fields, "prompt")
+    let way = text(prompt)
+    if let prompt, let way, !ways.contains(way) {
+      note(
+        prompt, "is \"\(way)\"",
+        "write argument, standard-input or file: how the agent gets the prompt")
     }
-    guard let node = required(fields, "command"),
-      let items = argumentList(node, fields.name("command"))
-    else { return nil }
-    var arguments: [AgentCommand.Argument] = []
-    for (index, item) in items.enumerated() {
-      arguments.append(argument(item.text, item.node.position, isProgram: index == 0))
-    }
-    if let way, ways.contains(way) { placeholderFault(arguments, way: way, fields, node.position) }
-    let long = fields.values["long-prompt-command"].flatMap {
-      longPromptArguments($0, fields.name("long-prompt-command"), way: way)
-    }
+    let command = required(fields, "command")
+    guard let command, let arguments = self.arguments(command) else { return nil }
+    if let way, ways.contains(way) { placeholderFault(arguments, way: way, command) }
+    let long = fields["long-prompt-command"].flatMap { longPromptArguments($0, way: way) }
     return AgentCommand(
       arguments: arguments, promptOnStandardInput: way == "standard-input",
       longPromptArguments: long)
   }
 
+  private mutating func arguments(_ field: Field) -> [AgentCommand.Argument]? {
+    argumentList(field)?.enumerated().map { index, item in
+      argument(item, isProgram: index == 0)
+    }
+  }
+
   /// The command for a prompt that is too long for an argument.
   private mutating func longPromptArguments(
-    _ node: Node, _ name: String, way: String?
+    _ field: Field, way: String?
   ) -> [AgentCommand.Argument]? {
-    guard let items = argumentList(node, name) else { return nil }
-    var arguments: [AgentCommand.Argument] = []
-    for (index, item) in items.enumerated() {
-      arguments.append(argument(item.text, item.node.position, isProgram: index == 0))
-    }
+    guard let arguments = arguments(field) else { return nil }
     if way != "argument" {
-      note(node.position, "\(name) is for agents whose prompt is an argument", "leave it out")
+      note(field, "is for agents whose prompt is an argument", "leave it out")
     }
     if !arguments.contains(.promptFile) || arguments.contains(.prompt) {
       note(
-        node.position, "\(name) must have {{promptFile}}, and not {{prompt}}",
+        field, "must have {{promptFile}}, and not {{prompt}}",
         "write \"{{promptFile}}\" where the agent expects the path of a file")
     }
     return arguments
@@ -175,27 +148,25 @@ extension DefinitionReader {
 
   /// Notes a missing placeholder, or one that contradicts how the prompt is passed.
   private mutating func placeholderFault(
-    _ arguments: [AgentCommand.Argument], way: String, _ fields: Fields, _ position: SourcePosition?
+    _ arguments: [AgentCommand.Argument], way: String, _ command: Field
   ) {
-    let command = fields.name("command")
     let known: [(way: String, argument: AgentCommand.Argument, written: String)] = [
       ("argument", .prompt, "{{prompt}}"), ("file", .promptFile, "{{promptFile}}"),
     ]
     for one in known where one.way == way && !arguments.contains(one.argument) {
       return note(
-        position, "prompt is \(way), but \(command) has no \(one.written)",
+        command.position, "prompt is \(way), but \(command.name) has no \(one.written)",
         "write \"\(one.written)\" where the agent expects it")
     }
     for one in known where one.way != way && arguments.contains(one.argument) {
       note(
-        position, "\(command) has \(one.written), but prompt is \(way)",
+        command, "has \(one.written), but prompt is \(way)",
         "write prompt: \(one.way), or leave \(one.written) out")
     }
   }
 
-  private mutating func argument(
-    _ text: String, _ position: SourcePosition?, isProgram: Bool
-  ) -> AgentCommand.Argument {
+  private mutating func argument(_ item: Item, isProgram: Bool) -> AgentCommand.Argument {
+    let (text, position) = (item.text, item.position)
     let known = AgentCommand.Argument.placeholders
     if text.contains("\0") {
       note(position, "an argument holds a NUL character", "leave it out")

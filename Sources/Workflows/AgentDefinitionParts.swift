@@ -7,16 +7,12 @@ extension DefinitionReader {
   // MARK: Sessions
 
   mutating func agentSession(_ fields: Fields) -> AgentSession? {
-    let permissions = fields.values["permissions"].map {
-      self.permissions($0, fields.name("permissions"))
-    }
-    let accesses = fields.values["file-access"].flatMap { bool($0, fields.name("file-access")) }
-    guard let node = required(fields, "command"),
-      let items = argumentList(node, fields.name("command"))
-    else { return nil }
+    let permissions = fields["permissions"].map { self.permissions($0) }
+    let accesses = bool(fields["file-access"])
+    guard let items = argumentList(required(fields, "command")) else { return nil }
     for item in items where item.text.contains("{{") {
       note(
-        item.node.position, "the argument \"\(item.text)\" holds {{, which has no meaning here",
+        item.position, "the argument \"\(item.text)\" holds {{, which has no meaning here",
         "leave it out; the prompt and the working tree go over the protocol")
     }
     return AgentSession(
@@ -25,65 +21,59 @@ extension DefinitionReader {
   }
 
   /// `allow` or `reject`, or one of them for each kind and for `default`.
-  private mutating func permissions(_ node: Node, _ name: String) -> AgentPermissions {
-    if case .scalar = node {
-      return AgentPermissions(allowsByDefault: permission(node, name) ?? false)
+  private mutating func permissions(_ field: Field) -> AgentPermissions {
+    if case .scalar = field.node {
+      return AgentPermissions(allowsByDefault: permission(field) ?? false)
     }
     var permissions = AgentPermissions(allowsByDefault: false)
-    for (kind, keyNode, value) in entries(node, at: name) ?? [] {
-      let isAllowed = permission(value, "\(name).\(kind)") ?? false
+    for (kind, keyNode, value) in entries(field) ?? [] {
+      let isAllowed = permission(value) ?? false
       if kind == "default" {
         permissions.allowsByDefault = isAllowed
       } else if AgentPermissions.kinds.contains(kind) {
         permissions.byKind[kind] = isAllowed
       } else {
         note(
-          keyNode.position, "\(name) names the unknown kind \"\(kind)\"",
+          keyNode.position, "\(field.name) names the unknown kind \"\(kind)\"",
           Spelling.hint(for: kind, in: AgentPermissions.kinds + ["default"]))
       }
     }
     return permissions
   }
 
-  private mutating func permission(_ node: Node, _ name: String) -> Bool? {
-    guard let value = text(node, name) else { return nil }
+  private mutating func permission(_ field: Field) -> Bool? {
+    guard let value = text(field) else { return nil }
     if ["allow", "reject"].contains(value) { return value == "allow" }
-    note(node.position, "\(name) is \"\(value)\"", "write allow or reject")
-    return nil
+    return invalid(field, "is \"\(value)\"", "write allow or reject")
   }
 
   // MARK: Preflight
 
   /// A mapping, or a list with only the command.
-  mutating func preflight(_ node: Node, _ name: String) -> AgentPreflight? {
-    if case .mapping = node {
-      guard let fields = fields(node, at: name, keys: ["command", "signed-in"]) else { return nil }
-      let command = fields.values["command"].flatMap {
-        argumentList($0, fields.name("command"))
-      }
-      let node = fields.values["signed-in"]
-      let shown = node.flatMap { self.signIn($0, fields.name("signed-in")) }
-      return AgentPreflight(command: command?.map(\.text) ?? [], signIn: shown)
+  mutating func preflight(_ field: Field) -> AgentPreflight? {
+    guard case .mapping = field.node else {
+      return argumentList(field).map { AgentPreflight(command: $0.map(\.text)) }
     }
-    return argumentList(node, name).map { AgentPreflight(command: $0.map(\.text)) }
+    guard let fields = fields(field, keys: ["command", "signed-in"]) else { return nil }
+    let command = argumentList(fields["command"])?.map(\.text)
+    return AgentPreflight(command: command ?? [], signIn: signIn(fields["signed-in"]))
   }
 
-  private mutating func signIn(_ node: Node, _ name: String) -> AgentPreflight.SignIn? {
-    guard let fields = fields(node, at: name, keys: ["environment", "files", "command", "hint"])
+  private mutating func signIn(_ field: Field?) -> AgentPreflight.SignIn? {
+    guard let field,
+      let fields = fields(field, keys: ["environment", "files", "command", "hint"])
     else { return nil }
-    let files = fields.values["files"].flatMap { texts($0, fields.name("files")) } ?? []
+    let files = texts(fields["files"]) ?? []
     for item in files where item.text.hasPrefix("/") || item.text.isEmpty {
       note(
-        item.node.position, "\"\(item.text)\" is not a path within the agent's HOME",
+        item.position, "\"\(item.text)\" is not a path within the agent's HOME",
         "write it without ~/ and without a / first")
     }
-    let command = fields.values["command"].flatMap { argumentList($0, fields.name("command")) }
-    let hint = fields.values["hint"].flatMap { line($0, fields.name("hint")) }
-    let variables = environment(fields.values["environment"], fields.name("environment"))
+    let command = argumentList(fields["command"])
+    let hint = line(fields["hint"])
+    let variables = environment(fields["environment"])
     if variables.isEmpty, files.isEmpty, command == nil {
-      note(
-        fields.position, "\(name) has no way to check a sign-in",
-        "write environment, files or command")
+      note(field, "has no way to check a sign-in", "write environment, files or command")
     }
     return .init(
       variables: variables, files: files.map(\.text), command: command?.map(\.text) ?? [],
@@ -94,87 +84,68 @@ extension DefinitionReader {
 
   mutating func reading(_ fields: Fields) -> AgentReading {
     var reading = AgentReading()
-    if let node = fields.values["success"],
-      let part = self.fields(node, at: fields.name("success"), keys: ["exit-codes", "signs"])
-    {
-      if let node = part.values["exit-codes"] { reading.successCodes = codes(node, part) }
-      reading.success = signs(part, reads: [])
-    }
-    if let node = fields.values["failure"],
-      let part = self.fields(node, at: fields.name("failure"), keys: ["exit-codes", "signs"])
-    {
-      if let node = part.values["exit-codes"] { reading.codeMeanings = meanings(node, part) }
-      reading.failure = signs(part, reads: ["reason"])
-    }
-    if let node = fields.values["usage"] {
-      let figures = UsageFigure.allCases.map(\.rawValue)
-      reading.usage = list(node, fields.name("usage")) { reader, item, name in
-        reader.sign(item, name, reads: figures, isUsage: true)
+    if let part = self.fields(fields["success"], keys: ["exit-codes", "signs"]) {
+      if let field = part["exit-codes"] {
+        reading.successCodes = list(field) { reader, item in reader.integer(item, in: 0...255) }
       }
+      reading.success = signs(part["signs"], reads: [])
     }
+    if let part = self.fields(fields["failure"], keys: ["exit-codes", "signs"]) {
+      if let field = part["exit-codes"] { reading.codeMeanings = meanings(field) }
+      reading.failure = signs(part["signs"], reads: ["reason"])
+    }
+    let figures = UsageFigure.allCases.map(\.rawValue)
+    reading.usage = signs(fields["usage"], reads: figures, isUsage: true)
     return reading
   }
 
-  private mutating func codes(_ node: Node, _ part: Fields) -> [Int] {
-    list(node, part.name("exit-codes")) { reader, item, name in
-      reader.integer(item, name, in: 0...255)
-    }
-  }
-
-  private mutating func meanings(_ node: Node, _ part: Fields) -> [Int: String] {
-    let name = part.name("exit-codes")
+  private mutating func meanings(_ field: Field) -> [Int: String] {
     var meanings: [Int: String] = [:]
-    for (key, keyNode, value) in entries(node, at: name) ?? [] {
-      guard let code = integer(keyNode, name, in: 0...255) else { continue }
-      meanings[code] = line(value, "\(name).\(key)")
+    for (_, keyNode, value) in entries(field) ?? [] {
+      let key = Field(node: keyNode, name: field.name)
+      guard let code = integer(key, in: 0...255) else { continue }
+      meanings[code] = line(value)
     }
     return meanings
   }
 
-  private mutating func signs(_ part: Fields, reads: [String]) -> [OutputSign] {
-    guard let node = part.values["signs"] else { return [] }
-    return list(node, part.name("signs")) { reader, item, name in
-      reader.sign(item, name, reads: reads, isUsage: false)
-    }
+  /// - Parameters:
+  ///   - reads: the names of values that may be read from a line.
+  ///   - isUsage: whether each sign must read a value.
+  private mutating func signs(
+    _ field: Field?, reads: [String], isUsage: Bool = false
+  ) -> [OutputSign] {
+    guard let field else { return [] }
+    return list(field) { reader, item in reader.sign(item, reads: reads, isUsage: isUsage) }
   }
 
-  /// - Parameters:
-  ///   - reads: the names of values that may be read from the line.
-  ///   - isUsage: whether the sign must read a value.
-  private mutating func sign(
-    _ node: Node, _ name: String, reads: [String], isUsage: Bool
-  ) -> OutputSign? {
+  private mutating func sign(_ field: Field, reads: [String], isUsage: Bool) -> OutputSign? {
     let isFailure = reads == ["reason"]
     let keys =
       ["stream", "text", "json"] + (reads.isEmpty ? [] : ["read"]) + (isUsage ? ["total"] : [])
       + (isFailure ? ["recovered-by"] : [])
-    guard let fields = fields(node, at: name, keys: keys) else { return nil }
+    guard let fields = fields(field, keys: keys) else { return nil }
     var sign = OutputSign()
-    if let node = fields.values["recovered-by"] {
-      sign.recovery = self.sign(node, fields.name("recovered-by"), reads: [], isUsage: false)
-        .map { [$0] }
+    if let field = fields["recovered-by"] {
+      sign.recovery = self.sign(field, reads: [], isUsage: false).map { [$0] }
     }
-    if let node = fields.values["stream"] {
-      sign.stream = choice(node, fields.name("stream"), OutputSign.Stream.self) ?? .either
-    }
-    if let node = fields.values["total"] {
-      sign.adds = choice(node, fields.name("total"), Total.self) == .sum
-    }
+    sign.stream = choice(fields["stream"]) ?? .either
+    sign.adds = choice(fields["total"]) == Total.sum
     var found: [String] = []
-    switch (fields.values["text"], fields.values["json"]) {
-    case (let node?, nil):
-      sign.text = pattern(node, fields.name("text"), reads: isUsage ? reads : [], &found)
-    case (nil, let node?):
-      sign.members = members(node, fields.name("json"))
-      sign.values = values(fields, reads: reads)
+    switch (fields["text"], fields["json"]) {
+    case (let text?, nil): sign.text = pattern(text, reads: isUsage ? reads : [], &found)
+    case (nil, let json?):
+      sign.members = members(json)
+      sign.values = values(fields["read"], reads: reads)
       found = Array(sign.values.keys)
     case (nil, nil), (.some, .some):
-      note(fields.position, "\(name) must have either text or json", "write text: \"…\"")
+      note(field, "must have either text or json", "write text: \"…\"")
     }
     if isUsage, found.isEmpty {
+      let first = reads.first ?? ""
       note(
-        fields.position, "\(name) reads no figure",
-        "write {\(reads.first ?? "")} in the text, or read: {\(reads.first ?? ""): PATH}")
+        field, "reads no figure",
+        "write {\(first)} in the text, or read: {\(first): PATH}")
     }
     return sign
   }
@@ -182,76 +153,58 @@ extension DefinitionReader {
   private enum Total: String, CaseIterable { case last, sum }
 
   private mutating func pattern(
-    _ node: Node, _ name: String, reads: [String], _ found: inout [String]
+    _ field: Field, reads: [String], _ found: inout [String]
   ) -> String? {
-    guard let text = line(node, name) else { return nil }
+    guard let text = line(field) else { return nil }
     guard let pattern = LinePattern(text) else {
-      note(
-        node.position, "\(name) begins with no text, or a { in it is not closed",
+      return invalid(
+        field, "begins with no text, or a { in it is not closed",
         "write text of the line first; * is anything, {NAME} a number")
-      return nil
     }
     found = pattern.names
     for number in pattern.names where !reads.contains(number) {
       note(
-        node.position, "\(name) reads \"\(number)\", which has no meaning here",
+        field, "reads \"\(number)\", which has no meaning here",
         Spelling.hint(for: number, in: reads))
     }
     return text
   }
 
-  private mutating func members(_ node: Node, _ name: String) -> [String: String] {
+  private mutating func members(_ field: Field) -> [String: String] {
     var members: [String: String] = [:]
-    for (path, keyNode, value) in entries(node, at: name) ?? [] {
-      guard case .scalar(let scalar) = value else {
-        note(value.position ?? keyNode.position, "\(name).\(path) is not one value", "write a text")
+    for (path, keyNode, value) in entries(field) ?? [] {
+      guard case .scalar(let scalar) = value.node else {
+        note(value.position ?? keyNode.position, "\(value.name) is not one value", "write a text")
         continue
       }
       members[path] = scalar.string
     }
-    if members.isEmpty { note(node.position, "\(name) is empty", "write {type: …}") }
+    if members.isEmpty { note(field, "is empty", "write {type: …}") }
     return members
   }
 
-  private mutating func values(_ fields: Fields, reads: [String]) -> [String: String] {
-    guard let node = fields.values["read"] else { return [:] }
-    let name = fields.name("read")
+  private mutating func values(_ field: Field?, reads: [String]) -> [String: String] {
+    guard let field else { return [:] }
     var values: [String: String] = [:]
-    for (value, keyNode, path) in entries(node, at: name) ?? [] {
+    for (value, keyNode, path) in entries(field) ?? [] {
       if reads.contains(value) {
-        values[value] = line(path, "\(name).\(value)")
+        values[value] = line(path)
       } else {
         note(
-          keyNode.position, "\(name) has \"\(value)\", which has no meaning here",
+          keyNode.position, "\(field.name) has \"\(value)\", which has no meaning here",
           Spelling.hint(for: value, in: reads))
       }
     }
     return values
   }
 
-  private mutating func choice<T: RawRepresentable & CaseIterable>(
-    _ node: Node, _ name: String, _ type: T.Type
-  ) -> T? where T.RawValue == String {
-    guard let text = text(node, name) else { return nil }
-    if let value = T(rawValue: text) { return value }
-    note(
-      node.position, "\(name) is \"\(text)\"",
-      Spelling.hint(for: text, in: T.allCases.map(\.rawValue)))
-    return nil
-  }
-
-  private mutating func list<Item>(
-    _ node: Node, _ name: String,
-    _ read: (inout DefinitionReader, Node, String) -> Item?
-  ) -> [Item] {
-    guard case .sequence(let sequence) = node else {
-      note(node.position, "\(name) is not a list", "write lines that begin with \"- \"")
+  private mutating func list<Value>(
+    _ field: Field, _ read: (inout DefinitionReader, Field) -> Value?
+  ) -> [Value] {
+    guard let items = items(field) else {
+      note(field, "is not a list", "write lines that begin with \"- \"")
       return []
     }
-    var items: [Item] = []
-    for (index, node) in sequence.enumerated() {
-      if let item = read(&self, node, "\(name)[\(index)]") { items.append(item) }
-    }
-    return items
+    return items.compactMap { read(&self, $0) }
   }
 }

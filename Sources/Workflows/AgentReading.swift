@@ -7,26 +7,15 @@ import Glibc
 /// exit code is not always enough.
 package struct AgentReading: Codable, Equatable, Sendable {
   /// Exit codes of success.
-  package var successCodes: [Int]
+  package var successCodes = [0]
   /// What other exit codes mean, for people.
-  package var codeMeanings: [Int: String]
+  package var codeMeanings: [Int: String] = [:]
   /// Signs that must all occur for a success.
-  package var success: [OutputSign]
+  package var success: [OutputSign] = []
   /// Signs that must not occur, unless the agent recovered (`OutputSign.recovery`).
-  package var failure: [OutputSign]
+  package var failure: [OutputSign] = []
   /// Signs with usage figures.
-  package var usage: [OutputSign]
-
-  package init(
-    successCodes: [Int] = [0], codeMeanings: [Int: String] = [:], success: [OutputSign] = [],
-    failure: [OutputSign] = [], usage: [OutputSign] = []
-  ) {
-    self.successCodes = successCodes
-    self.codeMeanings = codeMeanings
-    self.success = success
-    self.failure = failure
-    self.usage = usage
-  }
+  package var usage: [OutputSign] = []
 
   /// Only the exit code counts.
   package static let plain = AgentReading()
@@ -44,30 +33,18 @@ package struct OutputSign: Codable, Equatable, Sendable {
     case either
   }
 
-  package var stream: Stream
+  package var stream = Stream.either
   /// A `LinePattern` that matches a part of the line, without colours; nil: see `members`.
   package var text: String?
   /// The line is a JSON object with these members: a path with dots, and the value in JSON, without
   /// quotes for a string.
-  package var members: [String: String]
+  package var members: [String: String] = [:]
   /// The values to read from that object: by name, the path of the member.
-  package var values: [String: String]
+  package var values: [String: String] = [:]
   /// Whether the values of all such lines are summed; else the last one counts.
-  package var adds: Bool
+  package var adds = false
   /// For a failure: signs of recovery, if one follows it.
   package var recovery: [OutputSign]?
-
-  package init(
-    stream: Stream = .either, text: String? = nil, members: [String: String] = [:],
-    values: [String: String] = [:], adds: Bool = false, recovery: [OutputSign]? = nil
-  ) {
-    self.recovery = recovery
-    self.stream = stream
-    self.text = text
-    self.members = members
-    self.values = values
-    self.adds = adds
-  }
 
   /// For people.
   package var displayText: String {

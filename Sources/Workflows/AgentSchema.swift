@@ -1,178 +1,80 @@
+import Domain
+import Text
+
 /// The schema of an agent profile.
 enum AgentSchema {
-  /// An output sign; indented as in the whole schema.
-  private static let sign = #"""
-    "stream": {"enum": ["output", "error", "either"]},
-                  "text": {"type": "string"},
-                  "json": {
-                    "type": "object",
-                    "minProperties": 1,
-                    "additionalProperties": {"type": ["string", "boolean", "number"]}
-                  }
-    """#
+  static let profile = WorkflowSchema.object(call.with(result))
 
-  /// JSON Schema, draft 2020-12.
-  static let text = #"""
-    {
-      "type": "object",
-      "additionalProperties": false,
-      "properties": {
-        "description": {"type": "string"},
-        "command": {"type": "array", "minItems": 1, "items": {"type": "string"}},
-        "prompt": {"enum": ["argument", "standard-input", "file"]},
-        "long-prompt-command": {"type": "array", "minItems": 1, "items": {"type": "string"}},
-        "environment": {
-          "type": "array",
-          "items": {"type": "string"},
-          "description": "Names of environment variables to pass on"
-        },
-        "preflight": {
-          "type": ["array", "object"],
-          "items": {"type": "string"},
-          "minItems": 1,
-          "additionalProperties": false,
-          "properties": {
-            "command": {"type": "array", "minItems": 1, "items": {"type": "string"}},
-            "signed-in": {
-              "type": "object",
-              "additionalProperties": false,
-              "properties": {
-                "environment": {"type": "array", "items": {"type": "string"}},
-                "files": {"type": "array", "items": {"type": "string"}},
-                "command": {"type": "array", "minItems": 1, "items": {"type": "string"}},
-                "hint": {"type": "string"}
-              }
-            }
-          }
-        },
-        "written-for": {"type": "string"},
-        "sandbox": {
-          "type": "object",
-          "additionalProperties": false,
-          "properties": {
-            "network": {"type": "boolean", "deprecated": true},
-            "readable": {"type": "array", "items": {"type": "string"}},
-            "writable": {"type": "array", "items": {"type": "string"}},
-            "toolchains": {
-              "type": "array",
-              "items": {"enum": ["rustup", "uv", "nvm", "pyenv"]}
-            }
-          }
-        },
-        "network": \#(WorkflowSchema.network),
-        "model-keys": {
-          "type": "array",
-          "items": {
-            "type": "object",
-            "additionalProperties": false,
-            "required": ["base-url-variable"],
-            "properties": {
-              "variable": {"type": "string"},
-              "header": {"type": "string"},
-              "base-url-variable": {"type": "string"},
-              "host": {"type": "string", "pattern": "^https://"}
-            }
-          }
-        },
-        "protocol": {"enum": ["command", "agent-client-protocol"]},
-        "success": {
-          "type": "object",
-          "additionalProperties": false,
-          "properties": {
-            "exit-codes": {"type": "array", "items": {"type": "integer"}},
-            "signs": {
-              "type": "array",
-              "items": {
-                "type": "object",
-                "additionalProperties": false,
-                "properties": {
-                  \#(sign)
-                }
-              }
-            }
-          }
-        },
-        "failure": {
-          "type": "object",
-          "additionalProperties": false,
-          "properties": {
-            "exit-codes": {"type": "object", "additionalProperties": {"type": "string"}},
-            "signs": {
-              "type": "array",
-              "items": {
-                "type": "object",
-                "additionalProperties": false,
-                "properties": {
-                  \#(sign),
-                  "read": {
-                    "type": "object",
-                    "additionalProperties": false,
-                    "properties": {"reason": {"type": "string"}}
-                  },
-                  "recovered-by": {
-                    "type": "object",
-                    "additionalProperties": false,
-                    "properties": {
-                      \#(sign)
-                    }
-                  }
-                }
-              }
-            }
-          }
-        },
-        "usage": {
-          "type": "array",
-          "items": {
-            "type": "object",
-            "additionalProperties": false,
-            "properties": {
-              "stream": {"enum": ["output", "error", "either"]},
-              "text": {"type": "string"},
-              "json": {
-                "type": "object",
-                "minProperties": 1,
-                "additionalProperties": {"type": ["string", "boolean", "number"]}
-              },
-              "total": {"enum": ["last", "sum"]},
-              "read": {
-                "type": "object",
-                "additionalProperties": false,
-                "properties": {
-                  "input-tokens": {"type": "string"},
-                  "output-tokens": {"type": "string"},
-                  "cached-tokens": {"type": "string"},
-                  "cost": {"type": "string"},
-                  "credits": {"type": "string"}
-                }
-              }
-            }
-          }
-        },
-        "permissions": {
-          "type": ["string", "object"],
-          "additionalProperties": false,
-          "properties": {
-            "default": {"enum": ["allow", "reject"]},
-            "read": {"enum": ["allow", "reject"]},
-            "edit": {"enum": ["allow", "reject"]},
-            "delete": {"enum": ["allow", "reject"]},
-            "move": {"enum": ["allow", "reject"]},
-            "search": {"enum": ["allow", "reject"]},
-            "execute": {"enum": ["allow", "reject"]},
-            "think": {"enum": ["allow", "reject"]},
-            "fetch": {"enum": ["allow", "reject"]},
-            "switch_mode": {"enum": ["allow", "reject"]},
-            "other": {"enum": ["allow", "reject"]}
-          }
-        },
-        "file-access": {"type": "boolean"},
-        "own-files": {
-          "type": "array",
-          "items": {"type": "string"},
-          "description": "Patterns, as in .gitignore, of the agent's own files"
-        }
-      }
-    }
-    """#
+  private typealias Schema = WorkflowSchema
+
+  private static let call: JSONValue = [
+    "description": Schema.string,
+    "written-for": Schema.string,
+    "protocol": Schema.choice(of: ["command", "agent-client-protocol"]),
+    "command": Schema.command,
+    "prompt": Schema.choice(of: ["argument", "standard-input", "file"]),
+    "long-prompt-command": Schema.command,
+    "environment": Schema.strings.described("Names of environment variables to pass on"),
+    "preflight": Schema.object(["command": Schema.command, "signed-in": signIn]).with([
+      "type": ["array", "object"], "items": Schema.string, "minItems": 1,
+    ]),
+    "sandbox": Schema.object([
+      "network": Schema.flag.with(["deprecated": true]), "readable": Schema.strings,
+      "writable": Schema.strings,
+      "toolchains": Schema.list(Schema.choice(of: Toolchain.allCases.map(\.rawValue))),
+    ]),
+    "network": Schema.network,
+    "model-keys": Schema.list(modelKey.with(["required": ["base-url-variable"]])),
+    "own-files": Schema.strings.described(
+      "Patterns, as in .gitignore, of the agent's own files"),
+  ]
+
+  private static let signIn = Schema.object([
+    "environment": Schema.strings, "files": Schema.strings, "command": Schema.command,
+    "hint": Schema.string,
+  ])
+
+  private static let modelKey = Schema.object([
+    "variable": Schema.string, "header": Schema.string, "base-url-variable": Schema.string,
+    "host": Schema.string.with(["pattern": "^https://"]),
+  ])
+
+  private static let result: JSONValue = [
+    "success": Schema.object([
+      "exit-codes": Schema.list(["type": "integer"]), "signs": Schema.list(Schema.object(sign)),
+    ]),
+    "failure": Schema.object([
+      "exit-codes": ["type": "object", "additionalProperties": Schema.string],
+      "signs": Schema.list(Schema.object(sign.with(failure))),
+    ]),
+    "usage": Schema.list(Schema.object(sign.with(usage))),
+    "permissions": Schema.object(permissions).with(["type": ["string", "object"]]),
+    "file-access": Schema.flag,
+  ]
+
+  /// A line of output with a meaning.
+  private static let sign: JSONValue = [
+    "stream": Schema.choice(of: OutputSign.Stream.allCases.map(\.rawValue)),
+    "text": Schema.string,
+    "json": [
+      "type": "object", "minProperties": 1,
+      "additionalProperties": ["type": ["string", "boolean", "number"]],
+    ],
+  ]
+
+  private static let failure: JSONValue = [
+    "read": Schema.object(["reason": Schema.string]), "recovered-by": Schema.object(sign),
+  ]
+
+  private static let usage: JSONValue = [
+    "total": Schema.choice(of: ["last", "sum"]),
+    "read": Schema.object(each(UsageFigure.allCases.map(\.rawValue), Schema.string)),
+  ]
+
+  private static let permissions = each(
+    ["default"] + AgentPermissions.kinds, Schema.choice(of: ["allow", "reject"]))
+
+  private static func each(_ keys: [String], _ value: JSONValue) -> JSONValue {
+    .object(Dictionary(uniqueKeysWithValues: keys.map { ($0, value) }))
+  }
 }

@@ -50,25 +50,26 @@ package struct CommandRules: Equatable, Sendable {
       throw WorkflowFaults(reader.faults)
     }
     let names = Setting.allCases.map(\.rawValue) + ["network"]
-    if let node = reader.compose(source), let fields = reader.fields(node, at: "", keys: names) {
+    let document = reader.compose(source).map { DefinitionReader.Field(node: $0, name: "") }
+    if let fields = reader.fields(document, keys: names) {
       for setting in Setting.allCases {
-        guard let node = fields.values[setting.rawValue] else { continue }
+        guard let field = fields[setting.rawValue] else { continue }
         guard repositoryMaySet.contains(setting) else {
           // If a repository may set nothing, its file is for other workflows.
           if repositoryMaySet.isEmpty { continue }
           reader.note(
-            node.position, "the workflow does not let a repository set \(setting.rawValue)",
+            field.position, "the workflow does not let a repository set \(setting.rawValue)",
             "leave it out, or have the workflow name it in repository-may-set")
           continue
         }
-        let commands = reader.commandLists(node, setting.rawValue)
+        let commands = reader.commandLists(field)
         switch setting {
         case .setup: rules.setup = commands
         case .verify: rules.verify = commands
         }
       }
       // It can only narrow (`NetworkPolicy.narrowed`), so it needs no permission.
-      rules.repositoryNetwork = fields.values["network"].map { reader.network($0, "network") }
+      rules.repositoryNetwork = fields["network"].map { reader.network($0) }
     }
     guard reader.faults.isEmpty else { throw WorkflowFaults(reader.faults) }
     return rules
@@ -93,31 +94,21 @@ extension DefinitionReader {
   /// The commands around the agents of a workflow.
   mutating func commandRules(_ all: Fields) -> CommandRules {
     var rules = CommandRules()
-    if let node = all.values["commands"],
-      let fields = fields(
-        node, at: "commands", keys: ["setup", "verify", "rounds", "environment"])
+    if let fields = fields(
+      all["commands"], keys: ["setup", "verify", "rounds", "environment"])
     {
-      rules.setup = fields.values["setup"].map { commandLists($0, "commands.setup") } ?? []
-      rules.verify = fields.values["verify"].map { commandLists($0, "commands.verify") } ?? []
-      if let node = fields.values["rounds"] {
-        rules.rounds = integer(node, "commands.rounds", in: 0...10) ?? rules.rounds
-      }
-      let names = fields.values["environment"].flatMap { texts($0, "commands.environment") } ?? []
-      for item in names {
-        if let fault = AgentProfile.environmentFault(item.text) {
-          note(item.node.position, fault.message, fault.instead)
-        }
-      }
-      rules.environment = names.map(\.text)
+      rules.setup = commandLists(fields["setup"])
+      rules.verify = commandLists(fields["verify"])
+      rules.rounds = integer(fields["rounds"], in: 0...10) ?? rules.rounds
+      rules.environment = environment(fields["environment"])
     }
-    guard let node = all.values["repository-may-set"] else { return rules }
     let known = CommandRules.Setting.allCases.map(\.rawValue)
-    for item in texts(node, "repository-may-set") ?? [] {
+    for item in texts(all["repository-may-set"]) ?? [] {
       if let setting = CommandRules.Setting(rawValue: item.text) {
         rules.repositoryMaySet.insert(setting)
       } else {
         note(
-          item.node.position,
+          item.position,
           "repository-may-set names \"\(item.text)\", which no repository can set",
           Spelling.hint(for: item.text, in: known))
       }
@@ -126,27 +117,24 @@ extension DefinitionReader {
   }
 
   /// A list of argument lists.
-  fileprivate mutating func commandLists(_ node: Node, _ name: String) -> [[String]] {
-    guard case .sequence(let sequence) = node else {
+  fileprivate mutating func commandLists(_ field: Field?) -> [[String]] {
+    guard let field else { return [] }
+    guard let items = items(field) else {
       note(
-        node.position, "\(name) is not a list of commands",
-        "write a line for each, as in - [PROGRAM, ARGUMENT]")
+        field, "is not a list of commands", "write a line for each, as in - [PROGRAM, ARGUMENT]")
       return []
     }
-    if let fault = CommandRules.countFault(sequence.count) {
-      note(node.position, "\(name) \(fault)", "put them into a script of the repository")
+    if let fault = CommandRules.countFault(items.count) {
+      note(field, fault, "put them into a script of the repository")
       return []
     }
-    return sequence.enumerated().compactMap { index, item in
-      let name = "\(name)[\(index)]"
-      if case .sequence(let items) = item, items.count > 1000 {
-        note(item.position, "\(name) has \(items.count) arguments", "write a script")
-        return nil
+    return items.compactMap { item in
+      if let count = item.node.sequence?.count, count > 1000 {
+        return invalid(item, "has \(count) arguments", "write a script")
       }
-      guard let command = argumentList(item, name)?.map(\.text) else { return nil }
+      guard let command = argumentList(item)?.map(\.text) else { return nil }
       if let fault = CommandRules.fault(of: command) {
-        note(item.position, "\(name) \(fault)", "put it into a script of the repository")
-        return nil
+        return invalid(item, fault, "put it into a script of the repository")
       }
       return command
     }

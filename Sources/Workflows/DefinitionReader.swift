@@ -33,15 +33,26 @@ struct DefinitionReader {
     lines = source.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
   }
 
+  /// A value, and its name in messages, such as `time-limits.agent`; empty for the document.
+  struct Field {
+    var node: Node
+    var name: String
+
+    var position: SourcePosition? { node.position }
+  }
+
   /// The values of a mapping with known keys, and its position.
   struct Fields {
     var position: SourcePosition
-    /// The name in messages, for example `time-limits`; empty for the document.
+    /// The mapping's name in messages; empty for the document.
     var path: String
     var values: [String: Node]
 
     /// The full name of a key.
     func name(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+
+    /// The value of a key; nil if it is absent.
+    subscript(key: String) -> Field? { values[key].map { Field(node: $0, name: name(key)) } }
   }
 
   static let documentStart = SourcePosition(line: 1, column: 1)
@@ -52,6 +63,19 @@ struct DefinitionReader {
       WorkflowFault(
         file: file, line: position.line, column: position.column, message: message, instead: instead
       ))
+  }
+
+  /// Notes a fault of a value.
+  /// - Parameter problem: continues the value's name.
+  mutating func note(_ field: Field, _ problem: String, _ instead: String) {
+    note(field.position, "\(field.name) \(problem)", instead)
+  }
+
+  /// Notes that a value is invalid.
+  /// - Returns: nil.
+  mutating func invalid<Value>(_ field: Field, _ problem: String, _ instead: String) -> Value? {
+    note(field, problem, instead)
+    return nil
   }
 
   /// Parses the document; notes a syntax error.
@@ -110,36 +134,37 @@ struct DefinitionReader {
 
   // MARK: Mappings
 
-  /// - Parameters:
-  ///   - path: the mapping's name in messages.
-  ///   - keys: the allowed keys.
-  mutating func fields(_ node: Node, at path: String, keys: [String]) -> Fields? {
-    guard let pairs = entries(node, at: path) else { return nil }
+  /// The values of a mapping.
+  /// - Parameter keys: the allowed keys.
+  /// - Returns: nil if the value is absent or not a mapping.
+  mutating func fields(_ field: Field?, keys: [String]) -> Fields? {
+    guard let field, let pairs = entries(field) else { return nil }
     var values: [String: Node] = [:]
     for (key, keyNode, value) in pairs {
       if keys.contains(key) {
-        values[key] = value
+        values[key] = value.node
       } else {
-        let location = path.isEmpty ? "" : " in \(path)"
+        let location = field.name.isEmpty ? "" : " in \(field.name)"
         note(
           keyNode.position, "unknown key \"\(key)\"\(location)", Spelling.hint(for: key, in: keys))
       }
     }
-    return Fields(position: node.position ?? Self.documentStart, path: path, values: values)
+    return Fields(
+      position: field.position ?? Self.documentStart, path: field.name, values: values)
   }
 
   /// The pairs of a mapping with any keys, in order.
-  mutating func entries(_ node: Node, at path: String) -> [(key: String, node: Node, value: Node)]?
-  {
-    let what = path.isEmpty ? "the document" : path
-    guard case .mapping(let mapping) = node else {
-      note(node.position, "\(what) is not a mapping", "write lines of the form key: value")
+  mutating func entries(_ field: Field) -> [(key: String, node: Node, value: Field)]? {
+    let what = field.name.isEmpty ? "the document" : field.name
+    guard case .mapping(let mapping) = field.node else {
+      note(field.position, "\(what) is not a mapping", "write lines of the form key: value")
       return nil
     }
-    var pairs: [(key: String, node: Node, value: Node)] = []
+    var pairs: [(key: String, node: Node, value: Field)] = []
     for (keyNode, value) in mapping {
       if case .scalar(let scalar) = keyNode {
-        pairs.append((scalar.string, keyNode, value))
+        let name = "\(field.name).\(scalar.string)"
+        pairs.append((scalar.string, keyNode, Field(node: value, name: name)))
       } else {
         note(
           keyNode.position, "a key in \(what) is not a text", "write lines of the form key: value")
@@ -149,9 +174,8 @@ struct DefinitionReader {
   }
 
   /// The value of a required key.
-  mutating func required(_ fields: Fields?, _ key: String) -> Node? {
-    guard let fields else { return nil }
-    if let node = fields.values[key] { return node }
+  mutating func required(_ fields: Fields, _ key: String) -> Field? {
+    if let field = fields[key] { return field }
     note(fields.position, "\(fields.name(key)) is missing", "write \(key): … here")
     return nil
   }
@@ -159,120 +183,128 @@ struct DefinitionReader {
   // MARK: Scalars
 
   /// A text; numbers, `true`, `null` and the like must be quoted.
-  mutating func text(_ node: Node, _ name: String) -> String? {
-    guard case .scalar(let scalar) = node else {
-      note(node.position, "\(name) is not a text", "write one text, in quotes where it needs them")
-      return nil
+  mutating func text(_ field: Field?) -> String? {
+    guard let field else { return nil }
+    guard case .scalar(let scalar) = field.node else {
+      return invalid(field, "is not a text", "write one text, in quotes where it needs them")
     }
-    guard node.tag == Tag(.str) else {
-      note(
-        node.position, "\(name) is \(scalar.string.isEmpty ? "empty" : scalar.string), not a text",
+    guard field.node.tag == Tag(.str) else {
+      return invalid(
+        field, "is \(scalar.string.isEmpty ? "empty" : scalar.string), not a text",
         "write it in quotes: \"\(scalar.string)\"")
-      return nil
     }
     return scalar.string
   }
 
   /// A text of one line, not blank.
-  mutating func line(_ node: Node, _ name: String) -> String? {
-    guard let text = text(node, name) else { return nil }
+  mutating func line(_ field: Field?) -> String? {
+    guard let field, let text = text(field) else { return nil }
     if text.allSatisfy(\.isWhitespace) {
-      note(node.position, "\(name) is empty", "write at least one word")
-      return nil
+      return invalid(field, "is empty", "write at least one word")
     }
     if text.contains(where: \.isNewline) {
-      note(node.position, "\(name) has more than one line", "write it in one line")
-      return nil
+      return invalid(field, "has more than one line", "write it in one line")
     }
     return text
   }
 
-  mutating func bool(_ node: Node, _ name: String) -> Bool? {
-    if case .scalar(let scalar) = node, scalar.style == .plain || scalar.style == .any {
+  mutating func bool(_ field: Field?) -> Bool? {
+    guard let field else { return nil }
+    if case .scalar(let scalar) = field.node, scalar.style == .plain || scalar.style == .any {
       if scalar.string == "true" { return true }
       if scalar.string == "false" { return false }
     }
-    note(node.position, "\(name) is neither true nor false", "write true or false, without quotes")
-    return nil
+    return invalid(field, "is neither true nor false", "write true or false, without quotes")
   }
 
-  mutating func integer(_ node: Node, _ name: String, in range: ClosedRange<Int>) -> Int? {
-    let bounds = "write a whole number from \(range.lowerBound) to \(range.upperBound)"
-    guard case .scalar(let scalar) = node, let number = Int(scalar.string) else {
-      note(node.position, "\(name) is not a whole number", bounds)
-      return nil
-    }
-    guard range.contains(number) else {
-      note(node.position, "\(name) is \(number), which is out of range", bounds)
-      return nil
-    }
-    return number
+  mutating func integer(_ field: Field?, in range: ClosedRange<Int>) -> Int? {
+    scalar(
+      field, in: range, "a whole number", Int.init,
+      bounds: "write a whole number from \(range.lowerBound) to \(range.upperBound)")
   }
 
-  mutating func duration(
-    _ node: Node, _ name: String, in range: ClosedRange<Milliseconds>
-  ) -> Milliseconds? {
-    guard case .scalar(let scalar) = node, let span = Quantity.duration(scalar.string) else {
-      note(node.position, "\(name) is not a span of time", Quantity.durationForm)
-      return nil
-    }
-    guard range.contains(span) else {
-      note(
-        node.position, "\(name) is \(scalar.string), which is out of range",
-        "write a span from \(Quantity.text(range.lowerBound)) "
-          + "to \(Quantity.text(range.upperBound))")
-      return nil
-    }
-    return span
+  mutating func duration(_ field: Field?, in range: ClosedRange<Milliseconds>) -> Milliseconds? {
+    let bounds = [range.lowerBound, range.upperBound].map(Quantity.text)
+    return scalar(
+      field, in: range, "a span of time", Quantity.duration, form: Quantity.durationForm,
+      bounds: "write a span from \(bounds[0]) to \(bounds[1])")
   }
 
-  mutating func size(_ node: Node, _ name: String, in range: ClosedRange<Int>) -> Int? {
-    guard case .scalar(let scalar) = node, let bytes = Quantity.size(scalar.string) else {
-      note(node.position, "\(name) is not a size", Quantity.sizeForm)
-      return nil
-    }
-    guard range.contains(bytes) else {
-      note(
-        node.position, "\(name) is \(scalar.string), which is out of range",
-        "write a size from \(range.lowerBound)B to \(range.upperBound)B")
-      return nil
-    }
-    return bytes
+  mutating func size(_ field: Field?, in range: ClosedRange<Int>) -> Int? {
+    scalar(
+      field, in: range, "a size", Quantity.size, form: Quantity.sizeForm,
+      bounds: "write a size from \(range.lowerBound)B to \(range.upperBound)B")
   }
 
-  /// A list of texts with their nodes.
-  mutating func texts(_ node: Node, _ name: String) -> [(text: String, node: Node)]? {
-    guard case .sequence(let sequence) = node else {
-      note(node.position, "\(name) is not a list", "write [a, b] or lines that begin with \"- \"")
-      return nil
+  /// A value in a range.
+  /// - Parameters:
+  ///   - what: what the value must be.
+  ///   - form: what to write if it is not; nil for `bounds`.
+  ///   - bounds: what to write if it is out of range.
+  private mutating func scalar<Value: Comparable>(
+    _ field: Field?, in range: ClosedRange<Value>, _ what: String, _ parse: (String) -> Value?,
+    form: String? = nil, bounds: String
+  ) -> Value? {
+    guard let field else { return nil }
+    guard let text = field.node.scalar?.string, let value = parse(text) else {
+      return invalid(field, "is not \(what)", form ?? bounds)
     }
-    var items: [(text: String, node: Node)] = []
-    for (index, item) in sequence.enumerated() {
-      if let text = text(item, "\(name)[\(index)]") { items.append((text, item)) }
+    guard range.contains(value) else {
+      return invalid(field, "is \(text), which is out of range", bounds)
     }
-    return items
+    return value
+  }
+
+  /// One of the texts of an enumeration.
+  mutating func choice<Value: RawRepresentable & CaseIterable>(_ field: Field?) -> Value?
+  where Value.RawValue == String {
+    guard let field, let text = text(field) else { return nil }
+    if let value = Value(rawValue: text) { return value }
+    return invalid(
+      field, "is \"\(text)\"", Spelling.hint(for: text, in: Value.allCases.map(\.rawValue)))
+  }
+
+  // MARK: Lists
+
+  /// A list of texts.
+  mutating func texts(_ field: Field?) -> [Item]? {
+    guard let field else { return nil }
+    guard let items = items(field) else {
+      return invalid(field, "is not a list", "write [a, b] or lines that begin with \"- \"")
+    }
+    return items.compactMap { item in text(item).map { Item(text: $0, position: item.position) } }
+  }
+
+  /// The values of a list; nil if the value is not a list.
+  func items(_ field: Field) -> [Field]? {
+    field.node.sequence?.enumerated().map { index, node in
+      Field(node: node, name: "\(field.name)[\(index)]")
+    }
+  }
+
+  /// A text of a list.
+  struct Item {
+    var text: String
+    var position: SourcePosition?
   }
 
   // MARK: Templates
 
   mutating func template(
-    _ node: Node, _ name: String, variables: [String: TemplateShape]
+    _ field: Field?, variables: [String: TemplateShape]
   ) -> TextTemplate? {
-    guard case .scalar(let scalar) = node, let text = text(node, name) else {
-      if case .scalar = node { return nil }
-      note(
-        node.position, "\(name) is not a text", "write \(name): | and the template below, indented")
-      return nil
+    guard let field else { return nil }
+    guard case .scalar(let scalar) = field.node else {
+      return invalid(
+        field, "is not a text", "write \(field.name): | and the template below, indented")
     }
+    guard let text = text(field) else { return nil }
     if text.allSatisfy(\.isWhitespace) {
-      note(node.position, "\(name) is empty", "write the template below it, indented")
-      return nil
+      return invalid(field, "is empty", "write the template below it, indented")
     }
-    switch TextTemplate.parse(text, variables: variables) {
-    case .success(let template): return template
-    case .failure(let found):
-      for fault in found.faults {
-        note(position(of: fault, in: scalar), "\(name): \(fault.message)", fault.instead)
+    do throws(TemplateFaults) { return try TextTemplate(text, variables: variables) } catch {
+      for fault in error.faults {
+        note(position(of: fault, in: scalar), "\(field.name): \(fault.message)", fault.instead)
       }
       return nil
     }

@@ -10,40 +10,35 @@ import Yams
 
 extension DefinitionReader {
   /// Reads a `network`.
-  /// - Parameter name: the key's name in messages.
-  mutating func network(_ node: Node, _ name: String) -> NetworkPolicy {
-    if case .scalar = node { return networkMode(node, name) }
-    guard let fields = fields(node, at: name, keys: ["allow", "upload"]) else {
-      return NetworkPolicy()
-    }
+  mutating func network(_ field: Field) -> NetworkPolicy {
+    if case .scalar = field.node { return networkMode(field) }
+    guard let fields = fields(field, keys: ["allow", "upload"]) else { return NetworkPolicy() }
+    let name = fields.name("allow")
     var rules: [HostRule] = []
-    for item in fields.values["allow"].flatMap({ texts($0, fields.name("allow")) }) ?? [] {
+    for item in texts(fields["allow"]) ?? [] {
       do throws(NetworkFault) { rules += try HostSet.rules(of: item.text) } catch {
-        note(item.node.position, "\(fields.name("allow")): \(error.message)", error.instead)
+        note(item.position, "\(name): \(error.message)", error.instead)
       }
     }
     if rules.count > NetworkPolicy.rulesMax {
       note(
-        node.position, "\(fields.name("allow")) has more than \(NetworkPolicy.rulesMax) hosts",
+        field.position, "\(name) has more than \(NetworkPolicy.rulesMax) hosts",
         "write fewer, or network: public")
     }
-    let upload = fields.values["upload"].flatMap {
-      size($0, fields.name("upload"), in: 0...(1 << 40))
-    }
-    return NetworkPolicy(.hosts(rules), uploadBytes: upload)
+    return NetworkPolicy(
+      .hosts(rules), uploadBytes: size(fields["upload"], in: 0...(1 << 40)))
   }
 
-  private mutating func networkMode(_ node: Node, _ name: String) -> NetworkPolicy {
-    let modes = ["none", "public", "host"]
-    guard let mode = text(node, name) else { return NetworkPolicy() }
-    switch mode {
+  private mutating func networkMode(_ field: Field) -> NetworkPolicy {
+    switch text(field) {
+    case nil: return NetworkPolicy()
     case "none": return NetworkPolicy(.none)
     case "public": return NetworkPolicy(.publicHosts())
     case "host": return NetworkPolicy(.host)
-    default:
+    case let mode?:
       note(
-        node.position, "\(name) is \"\(mode)\"",
-        "write {allow: [HOST, …]}, or one of \(modes.joined(separator: ", "))")
+        field, "is \"\(mode)\"",
+        "write {allow: [HOST, …]}, or one of none, public, host")
       return NetworkPolicy()
     }
   }
@@ -53,8 +48,7 @@ extension NetworkPolicy {
   /// Parses `--agent-allow`: hosts, sets of hosts, or the name of a mode.
   package static func named(_ entries: [String]) throws(NetworkFault) -> NetworkPolicy {
     switch entries {
-    case []: NetworkPolicy(.none)
-    case ["none"]: NetworkPolicy(.none)
+    case [], ["none"]: NetworkPolicy(.none)
     case ["public"]: NetworkPolicy(.publicHosts())
     case ["host"]: NetworkPolicy(.host)
     case let entries: NetworkPolicy(.hosts(try HostSet.rules(of: entries)))

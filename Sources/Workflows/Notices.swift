@@ -2,7 +2,6 @@
 // the delegation ends.
 
 import Domain
-import Yams
 
 /// The actions at one moment.
 package struct NoticeRule: Sendable {
@@ -120,51 +119,41 @@ extension DefinitionReader {
   static let noticeKeys = ["on-pushed", "on-failed"]
 
   /// The actions at each moment.
-  /// - Parameter cancelComment: the template of a cancelled delegation's comment.
+  /// - Parameters:
+  ///   - opened: the keys of `pull-request`; nil if it is absent.
+  ///   - cancelComment: the template of a cancelled delegation's comment.
   mutating func notices(
-    _ all: Fields, cancelComment: TextTemplate?
+    _ all: Fields, _ opened: Fields?, cancelComment: TextTemplate?
   ) -> [NoticeMoment: NoticeRule] {
     var rules: [NoticeMoment: NoticeRule] = [:]
-    if case .mapping(let mapping)? = all.values["pull-request"] {
-      var rule = NoticeRule()
-      for (key, value) in mapping {
-        switch key.string {
-        case "labels": rule.labels = labels(value, "pull-request.labels")
-        case "reviewers": rule.reviewers = logins(value, "pull-request.reviewers")
-        case "team-reviewers": rule.teamReviewers = logins(value, "pull-request.team-reviewers")
-        default: break
-        }
-      }
-      rules[.opened] = rule
+    if let opened {
+      rules[.opened] = NoticeRule(
+        labels: labels(opened["labels"]), reviewers: logins(opened["reviewers"]),
+        teamReviewers: logins(opened["team-reviewers"]))
     }
     rules[.cancelled] = NoticeRule(comment: cancelComment)
     for (key, moment) in [("on-pushed", NoticeMoment.pushed), ("on-failed", .failed)] {
-      guard let node = all.values[key],
-        let fields = fields(node, at: key, keys: ["comment", "labels"])
-      else { continue }
-      var rule = NoticeRule()
-      rule.comment = fields.values["comment"].flatMap {
-        template($0, fields.name("comment"), variables: WorkflowTemplates.noticeVariables)
-      }
-      rule.labels = fields.values["labels"].map { labels($0, fields.name("labels")) } ?? []
-      rules[moment] = rule
+      guard let fields = fields(all[key], keys: ["comment", "labels"]) else { continue }
+      let comment = template(
+        fields["comment"], variables: WorkflowTemplates.noticeVariables)
+      rules[moment] = NoticeRule(comment: comment, labels: labels(fields["labels"]))
     }
     return rules
   }
 
-  private mutating func labels(_ node: Node, _ name: String) -> [String] {
-    let items = texts(node, name) ?? []
+  private mutating func labels(_ field: Field?) -> [String] {
+    let items = texts(field) ?? []
     for item in items where item.text.isEmpty || item.text.count > 50 || item.text.contains(",") {
       note(
-        item.node.position, "\(name): \"\(item.text)\" cannot be a label",
+        item.position, "\(field?.name ?? ""): \"\(item.text)\" cannot be a label",
         "write 1 to 50 characters without a comma")
     }
     return items.map(\.text)
   }
 
   /// Names of users or teams, as in the forge's URLs.
-  private mutating func logins(_ node: Node, _ name: String) -> [String] {
-    let items = texts(node, name) ?? []
+  private mutating func logins(_ field: Field?) -> [String] {
+    let items = texts(field) ?? []
     for item in items {
       let isValid = item.text.utf8.allSatisfy { byte in
         (97...122).contains(byte) || (65...90).contains(byte) || (48...57).contains(byte)
@@ -172,7 +161,7 @@ extension DefinitionReader {
       }
       if item.text.isEmpty || !isValid {
         note(
-          item.node.position, "\(name): \"\(item.text)\" is not a name of a user or team",
+          item.position, "\(field?.name ?? ""): \"\(item.text)\" is not a name of a user or team",
           "write the name alone, without @ and without the organisation")
       }
     }

@@ -47,14 +47,15 @@ extension Workflow {
   package func taskCommitMessage(
     _ text: TaskText, id: DelegationID, logPosition: Int64, logHash: String
   ) -> String {
-    commitMessage(text, .init(id, .task(logPosition: logPosition, logHash: logHash)))
+    let kind = CommitTrailers.Kind.task(logPosition: logPosition, logHash: logHash)
+    return commitMessage(text, CommitTrailers(delegation: id, kind: kind))
   }
 
   /// The message of the generated commit, without a final newline.
   package func generatedCommitMessage(
     _ text: TaskText, id: DelegationID, attempt: Int
   ) -> String {
-    commitMessage(text, .init(id, .generated(attempt: attempt)))
+    commitMessage(text, CommitTrailers(delegation: id, kind: .generated(attempt: attempt)))
   }
 
   /// The body of the pull request, with the delegation's marker as its last line. A body that is
@@ -125,11 +126,5 @@ extension Workflow {
       return units <= bodyUnitsMax
     }
     return String(kept) + "…\n\n(This text is cut; \(taskFile) contains all of it.)\n"
-  }
-}
-
-extension CommitTrailers {
-  fileprivate init(_ delegation: DelegationID, _ kind: Kind) {
-    self.init(delegation: delegation, kind: kind)
   }
 }

@@ -2,7 +2,6 @@
 
 import Domain
 import NetworkRules
-import Yams
 
 /// What an agent may use in its sandbox, in addition to its working tree and system programs.
 package struct SandboxGrants: Codable, Equatable, Sendable {
@@ -32,41 +31,38 @@ package enum Toolchain: String, CaseIterable, Codable, Sendable {
 
 extension DefinitionReader {
   /// Reads an agent's `sandbox`.
-  mutating func sandboxGrants(_ node: Node, at path: String) -> SandboxGrants {
+  mutating func sandboxGrants(_ field: Field?) -> SandboxGrants {
     var grants = SandboxGrants()
     let keys = ["network", "readable", "writable", "toolchains"]
-    guard let fields = fields(node, at: path, keys: keys) else { return grants }
+    guard let fields = fields(field, keys: keys) else { return grants }
     // The key of earlier versions: the whole network, or none.
-    if let node = fields.values["network"], let isOpen = bool(node, fields.name("network")) {
+    if let isOpen = bool(fields["network"]) {
       grants.network = NetworkPolicy(isOpen ? .publicHosts() : .none)
     }
-    grants.readable = grantedPaths(fields, "readable")
-    grants.writable = grantedPaths(fields, "writable")
-    if let node = fields.values["toolchains"] {
-      grants.toolchains = toolchains(node, fields.name("toolchains"))
-    }
+    grants.readable = grantedPaths(fields["readable"])
+    grants.writable = grantedPaths(fields["writable"])
+    grants.toolchains = toolchains(fields["toolchains"])
     return grants
   }
 
-  private mutating func toolchains(_ node: Node, _ name: String) -> [Toolchain] {
-    (texts(node, name) ?? []).compactMap { item in
+  private mutating func toolchains(_ field: Field?) -> [Toolchain] {
+    (texts(field) ?? []).compactMap { item in
       if let toolchain = Toolchain(rawValue: item.text) { return toolchain }
       note(
-        item.node.position, "\(name) names the unknown toolchain \"\(item.text)\"",
+        item.position, "\(field?.name ?? "") names the unknown toolchain \"\(item.text)\"",
         Spelling.hint(for: item.text, in: Toolchain.allCases.map(\.rawValue)))
       return nil
     }
   }
 
-  private mutating func grantedPaths(_ fields: Fields, _ key: String) -> [String] {
-    guard let node = fields.values[key] else { return [] }
-    let items = texts(node, fields.name(key)) ?? []
+  private mutating func grantedPaths(_ field: Field?) -> [String] {
+    let items = texts(field) ?? []
     for item in items {
       let parts = item.text.split(separator: "/")
       let isRooted = item.text.hasPrefix("/") || item.text.hasPrefix("~/")
       if !isRooted || parts.contains("..") || item.text == "/" || item.text == "~/" {
         note(
-          item.node.position, "\(fields.name(key)): \"\(item.text)\" is not an absolute path",
+          item.position, "\(field?.name ?? ""): \"\(item.text)\" is not an absolute path",
           "write an absolute path, or ~/ and one below the home, without ..")
       }
     }

@@ -61,24 +61,20 @@ extension Workflow {
 extension DefinitionReader {
   mutating func taskFileRule(_ all: Fields) -> TaskFileRule {
     var rule = TaskFileRule()
-    guard let node = all.values["task-file"],
-      let fields = fields(node, at: "task-file", keys: ["path", "after"])
-    else { return rule }
-    if let node = fields.values["path"], let path = line(node, "task-file.path") {
+    guard let fields = fields(all["task-file"], keys: ["path", "after"]) else { return rule }
+    if let path = line(fields["path"]) {
       if let fault = TaskFileRule.fault(path) {
-        note(node.position, "task-file.path: \(fault.message)", fault.instead)
+        note(fields["path"]?.position, "task-file.path: \(fault.message)", fault.instead)
       } else {
         rule.path = path
       }
     }
-    if let node = fields.values["after"], let value = line(node, "task-file.after") {
-      let known = TaskFileRule.After.allCases.map(\.rawValue)
+    if let field = fields["after"], let value = line(field) {
       if let after = TaskFileRule.After(rawValue: value) {
         rule.after = after
       } else {
-        note(
-          node.position, "task-file.after is \"\(value)\"",
-          "write \(known.joined(separator: " or "))")
+        let known = TaskFileRule.After.allCases.map(\.rawValue)
+        note(field, "is \"\(value)\"", "write \(known.joined(separator: " or "))")
       }
     }
     return rule

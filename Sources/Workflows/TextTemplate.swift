@@ -29,36 +29,24 @@ struct TextTemplate: Sendable {
   private let template: MustacheTemplate
   private let endsWithNewline: Bool
 
-  private init(template: MustacheTemplate, endsWithNewline: Bool) {
-    self.template = template
-    self.endsWithNewline = endsWithNewline
-  }
-
   /// Selects plain text output; on its own line, so that it leaves no trace.
   private static let pragma = "{{% CONTENT_TYPE: TEXT}}\n"
 
   /// Parses and validates.
   /// - Parameter variables: the variables of the template.
-  static func parse(
-    _ text: String, variables: [String: TemplateShape]
-  ) -> Result<TextTemplate, TemplateFaults> {
+  init(_ text: String, variables: [String: TemplateShape]) throws(TemplateFaults) {
     var scan = TagScan(text: text, variables: variables)
     scan.run()
-    guard scan.faults.isEmpty else { return .failure(TemplateFaults(faults: scan.faults)) }
-    do {
-      let template = try MustacheTemplate(string: pragma + text)
-      return .success(TextTemplate(template: template, endsWithNewline: text.hasSuffix("\n")))
-    } catch let error as MustacheTemplate.ParserError {
+    guard scan.faults.isEmpty else { throw TemplateFaults(faults: scan.faults) }
+    endsWithNewline = text.hasSuffix("\n")
+    do { template = try MustacheTemplate(string: Self.pragma + text) } catch {
+      let known = error as? MustacheTemplate.ParserError
       let fault = TemplateFault(
-        line: max(1, error.context.lineNumber - 1), column: max(1, error.context.columnNumber),
-        message: "the template is not Mustache (\(error.error))",
+        line: max(1, (known?.context.lineNumber ?? 0) - 1),
+        column: max(1, known?.context.columnNumber ?? 0),
+        message: "the template is not Mustache (\(known?.error ?? error))",
         instead: "write variables as {{name}} and sections as {{#name}}…{{/name}}")
-      return .failure(TemplateFaults(faults: [fault]))
-    } catch {
-      let fault = TemplateFault(
-        line: 1, column: 1, message: "the template is not Mustache (\(error))",
-        instead: "write variables as {{name}} and sections as {{#name}}…{{/name}}")
-      return .failure(TemplateFaults(faults: [fault]))
+      throw TemplateFaults(faults: [fault])
     }
   }
 

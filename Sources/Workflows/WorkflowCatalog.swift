@@ -64,9 +64,12 @@ package struct WorkflowCatalog: Sendable {
     _ directory: String?, _ faults: inout [WorkflowFault]
   ) -> WorkflowFamily {
     var family = WorkflowFamily()
-    for (file, source) in builtIn {
-      family.add(.init(file: file, source: source, origin: .builtIn))
-    }
+    let asset = aipm_workflow_personal_delegate()
+    let bytes = UnsafeBufferPointer(start: asset.bytes, count: asset.size)
+    family.add(
+      .init(
+        file: "workflows/personal-delegate.yaml", source: String(decoding: bytes, as: UTF8.self),
+        origin: .builtIn))
     guard let directory else { return family }
     for file in files(in: directory, &faults) {
       guard let source = read(file, &faults) else { continue }
@@ -84,14 +87,6 @@ package struct WorkflowCatalog: Sendable {
   /// A hint for an unknown name.
   package func hint(for name: String) -> String {
     Spelling.hint(for: name, in: Array(workflows.keys))
-  }
-
-  private static var builtIn: [(file: String, source: String)] {
-    [("workflows/personal-delegate.yaml", text(of: aipm_workflow_personal_delegate()))]
-  }
-
-  private static func text(of asset: aipm_asset) -> String {
-    String(decoding: UnsafeBufferPointer(start: asset.bytes, count: asset.size), as: UTF8.self)
   }
 
   private static func files(in directory: String, _ faults: inout [WorkflowFault]) -> [String] {

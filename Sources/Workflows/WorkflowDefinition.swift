@@ -34,8 +34,9 @@ extension Workflow {
   init(_ node: Node?, _ reader: DefinitionReader, source: String) throws(WorkflowFaults) {
     var reader = reader
     var workflow: Workflow?
-    if let node, let fields = reader.fields(node, at: "", keys: Self.keys + ["extends"]) {
-      if let extends = fields.values["extends"] {
+    let document = node.map { DefinitionReader.Field(node: $0, name: "") }
+    if let fields = reader.fields(document, keys: Self.keys + ["extends"]) {
+      if let extends = fields["extends"] {
         reader.note(
           extends.position, "extends is allowed only in a file; this definition must be complete",
           "write out what it extends, as aipm workflows show prints it")
@@ -61,19 +62,23 @@ extension DefinitionReader {
   /// that all faults are found.
   fileprivate mutating func workflow(_ fields: Fields, source: String) -> Workflow? {
     let name = workflowName(fields)
-    let description = fields.values["description"].flatMap { line($0, "description") }
-    let agents = fields.values["agents"].map { self.agents($0) } ?? [:]
-    let preference = agentPreference(fields, agents: agents)
-    let attempts = fields.values["attempts"].flatMap { integer($0, "attempts", in: 1...20) }
+    let description = line(fields["description"])
+    let agents = fields["agents"].map { self.agents($0) } ?? [:]
+    let preference = agentPreference(fields)
+    let attempts = integer(fields["attempts"], in: 1...20)
     let times = timeLimits(fields)
     let retry = retryPolicy(fields)
-    let pullRequest = pullRequest(fields)
+    let onPullRequest = self.fields(
+      fields["pull-request"],
+      keys: ["draft", "base-branch", "labels", "reviewers", "team-reviewers"])
+    let draft = bool(onPullRequest?["draft"])
+    let base = baseBranch(onPullRequest?["base-branch"])
     let limits = limits(fields)
     let refused = refusedPaths(fields)
-    let network = fields.values["network"].map { self.network($0, "network") }
+    let network = fields["network"].map { self.network($0) }
     let exemptions = secretExemptions(fields)
     let (templates, cancelComment) = templates(fields)
-    let notices = notices(fields, cancelComment: cancelComment)
+    let notices = notices(fields, onPullRequest, cancelComment: cancelComment)
     let commands = commandRules(fields)
     let taskFileRule = taskFileRule(fields)
     guard let name, let preference, let templates else { return nil }
@@ -82,14 +87,14 @@ extension DefinitionReader {
       digest: SHA256.hex(source.utf8), agentPreference: preference,
       agents: agents.merging(["demo": .demo]) { a, _ in a }, attempts: attempts ?? 2,
       agentTimeout: times.agent, stallTimeout: times.stall, retry: retry,
-      draft: pullRequest.draft, baseBranch: pullRequest.baseBranch, limits: limits,
+      draft: draft ?? false, baseBranch: base, limits: limits,
       refusedPaths: refused, network: network ?? NetworkPolicy(), secretExemptions: exemptions,
       commands: commands, taskFileRule: taskFileRule, templates: templates, rules: notices)
   }
 
   private mutating func workflowName(_ fields: Fields) -> String? {
-    guard let node = required(fields, "name"), let name = line(node, "name") else { return nil }
-    return identifier(name, node.position, "name") ? name : nil
+    guard let field = required(fields, "name"), let name = line(field) else { return nil }
+    return identifier(name, field.position, "name") ? name : nil
   }
 
   /// Whether a text is a valid name in the API and on the command line.
@@ -107,92 +112,54 @@ extension DefinitionReader {
   // MARK: Times and limits
 
   private mutating func timeLimits(_ all: Fields) -> (agent: Milliseconds, stall: Milliseconds?) {
-    var limits: (agent: Milliseconds, stall: Milliseconds?) = (.seconds(600), nil)
-    guard let node = all.values["time-limits"],
-      let fields = fields(node, at: "time-limits", keys: ["agent", "stall"])
-    else { return limits }
+    let fields = fields(all["time-limits"], keys: ["agent", "stall"])
     let range = Milliseconds.seconds(1)...Milliseconds.seconds(24 * 3600)
-    if let node = fields.values["agent"],
-      let span = duration(node, "time-limits.agent", in: range)
-    {
-      limits.agent = span
+    let agent = duration(fields?["agent"], in: range) ?? .seconds(600)
+    let stall = duration(fields?["stall"], in: range)
+    if let stall, stall > agent {
+      note(
+        fields?["stall"]?.position,
+        "time-limits.stall is longer than time-limits.agent, so it never applies",
+        "write at most \(Quantity.text(agent))")
     }
-    if let node = fields.values["stall"] {
-      limits.stall = duration(node, "time-limits.stall", in: range)
-      if let stall = limits.stall, stall > limits.agent {
-        note(
-          node.position, "time-limits.stall is longer than time-limits.agent, so it never applies",
-          "write at most \(Quantity.text(limits.agent))")
-      }
-    }
-    return limits
+    return (agent, stall)
   }
 
   private mutating func retryPolicy(_ all: Fields) -> RetryPolicy {
-    var policy = RetryPolicy(
-      firstDelay: .seconds(1), maximumDelay: .seconds(300), triesMax: 10)
-    guard let node = all.values["retry"],
-      let fields = fields(node, at: "retry", keys: ["first-delay", "maximum-delay", "tries"])
-    else { return policy }
+    let fields = fields(all["retry"], keys: ["first-delay", "maximum-delay", "tries"])
     let range = Milliseconds(1)...Milliseconds.seconds(3600)
-    if let node = fields.values["first-delay"],
-      let span = duration(node, "retry.first-delay", in: range)
-    {
-      policy.firstDelay = span
-    }
-    if let node = fields.values["maximum-delay"],
-      let span = duration(node, "retry.maximum-delay", in: range)
-    {
-      policy.maximumDelay = span
-    }
+    let policy = RetryPolicy(
+      firstDelay: duration(fields?["first-delay"], in: range) ?? .seconds(1),
+      maximumDelay: duration(fields?["maximum-delay"], in: range) ?? .seconds(300),
+      triesMax: integer(fields?["tries"], in: 1...100) ?? 10)
     if policy.maximumDelay < policy.firstDelay {
       note(
-        fields.values["maximum-delay"]?.position ?? fields.position,
+        fields?["maximum-delay"]?.position ?? fields?.position,
         "retry.maximum-delay is shorter than retry.first-delay",
         "write at least \(Quantity.text(policy.firstDelay))")
-    }
-    if let node = fields.values["tries"], let tries = integer(node, "retry.tries", in: 1...100) {
-      policy.triesMax = tries
     }
     return policy
   }
 
-  private mutating func pullRequest(_ all: Fields) -> (draft: Bool, baseBranch: String?) {
-    guard let node = all.values["pull-request"],
-      let fields = fields(
-        node, at: "pull-request",
-        keys: ["draft", "base-branch", "labels", "reviewers", "team-reviewers"])
-    else { return (false, nil) }
-    let draft = fields.values["draft"].flatMap { bool($0, "pull-request.draft") }
-    var base: String?
-    if let node = fields.values["base-branch"],
-      let name = line(node, "pull-request.base-branch")
-    {
-      base = name
-      if let fault = BranchName.fault(name) {
-        note(node.position, "pull-request.base-branch \(fault.message)", fault.instead)
-      }
-    }
-    return (draft ?? false, base)
+  private mutating func baseBranch(_ field: Field?) -> String? {
+    guard let field, let name = line(field) else { return nil }
+    if let fault = BranchName.fault(name) { note(field, fault.message, fault.instead) }
+    return name
   }
 
   // MARK: Agents
 
-  private mutating func agentPreference(
-    _ all: Fields, agents: [String: AgentProfile]
-  ) -> [String]? {
-    guard let node = required(all, "agent-preference"),
-      let items = texts(node, "agent-preference")
-    else { return nil }
-    if items.isEmpty {
-      note(node.position, "agent-preference is empty", "write at least one agent, as in [demo]")
+  private mutating func agentPreference(_ all: Fields) -> [String]? {
+    guard let field = required(all, "agent-preference"), let items = texts(field) else {
+      return nil
     }
+    if items.isEmpty { note(field, "is empty", "write at least one agent, as in [demo]") }
     // An agent with faults is known by name too.
     let defined = all.values["agents"]?.mapping?.keys.compactMap { $0.scalar?.string } ?? []
     let known = defined + ["demo"]
     for item in items where !known.contains(item.text) {
       note(
-        item.node.position, "agent-preference names the unknown agent \"\(item.text)\"",
+        item.position, "agent-preference names the unknown agent \"\(item.text)\"",
         Spelling.hint(for: item.text, in: known))
     }
     return items.map(\.text)

@@ -52,7 +52,7 @@ struct WorkflowFamily {
       for (key, value) in mapping {
         switch key.scalar?.string {
         case "extends":
-          parent = reader.text(value, "extends").map { ($0, value) }
+          parent = reader.text(.init(node: value, name: "extends")).map { ($0, value) }
           hasBadParent = parent == nil
         case "name":
           name = value.scalar?.string

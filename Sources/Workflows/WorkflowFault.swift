@@ -13,14 +13,6 @@ package struct WorkflowFault: Equatable, Sendable, CustomStringConvertible {
   /// What to write instead.
   package var instead: String
 
-  package init(file: String, line: Int, column: Int, message: String, instead: String) {
-    self.file = file
-    self.line = line
-    self.column = column
-    self.message = message
-    self.instead = instead
-  }
-
   /// `FILE:LINE:COLUMN: PROBLEM; WHAT TO WRITE INSTEAD`, as compilers print it.
   package var description: String { "\(file):\(line):\(column): \(message); \(instead)" }
 }

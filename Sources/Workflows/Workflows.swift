@@ -101,20 +101,4 @@ package struct Workflow: Sendable {
   package func network(of agent: AgentProfile) -> NetworkPolicy {
     network.union(agent.sandbox.network)
   }
-
-  /// The first agent of `agentPreference` that is available.
-  /// - Parameter isInstalled: whether a profile's program is available; called in order of
-  ///   preference.
-  package func preferredAgent(where isInstalled: (AgentProfile) -> Bool) -> AgentProfile? {
-    for name in agentPreference {
-      if let profile = agents[name], isInstalled(profile) { return profile }
-    }
-    return nil
-  }
-
-  /// Whether a generated change may not touch a path.
-  /// - Parameter path: relative to the repository, with `/` between its parts.
-  package func refuses(path: String) -> Bool {
-    PathRules(refusedPaths).contain(path.utf8)
-  }
 }

@@ -26,8 +26,6 @@ struct CatalogTests {
       workflow.agentPreference == [
         "kiro-acp", "kiro", "claude", "codex", "gemini", "opencode", "goose", "aider", "demo",
       ])
-    #expect(workflow.preferredAgent { $0.kind == .demo }?.name == "demo")
-    #expect(workflow.preferredAgent { _ in true }?.name == "kiro-acp")
     for name in ["kiro", "claude", "codex", "gemini", "aider", "opencode", "goose"] {
       #expect(workflow.agents[name] != nil, "\(name)")
     }

@@ -66,7 +66,7 @@ import Yams
   /// The schema has every key of the built-in definition, and of one with all keys.
   @Test func theSchemaHasEveryKey() throws {
     let schema = try #require(
-      try JSONSerialization.jsonObject(with: Data(WorkflowSchema.text.utf8)) as? [String: Any])
+      try JSONSerialization.jsonObject(with: Data(try WorkflowSchema.text.utf8)) as? [String: Any])
     let builtIn = try #require(try WorkflowCatalog()["personal-delegate"]).source
     let full =
       Self.minimal + """

@@ -145,6 +145,6 @@ struct WorkflowsCommand: AsyncParsableCommand {
           # yaml-language-server: $schema=workflow.schema.json
         """)
 
-    func run() async throws { Terminal.say(WorkflowSchema.text) }
+    func run() async throws { Terminal.say(try WorkflowSchema.text) }
   }
 }
