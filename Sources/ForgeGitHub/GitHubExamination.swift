@@ -30,10 +30,8 @@ extension GitHubClient {
     let token = try await configuration.credential.token()
     do throws(HTTPFault) {
       return try await http.send(
-        HTTPRequest(
-          url: configuration.apiURL + path, headers: Self.headers(token: token),
-          timeout: configuration.timeout, connectTimeout: min(.seconds(5), configuration.timeout),
-          responseLimit: 1 << 20))
+        Self.request(
+          "GET", configuration.apiURL + path, token: token, timeout: configuration.timeout))
     } catch {
       throw ForgeFault(
         kind: .unreachable, message: "\(configuration.apiURL): \(error.detail)",
@@ -107,10 +105,11 @@ extension GitHubClient {
   private func rights(_ response: HTTPResponse) async -> Finding {
     switch configuration.credential {
     case .token:
-      guard let scopes = response.headers["X-OAuth-Scopes"] else {
+      guard let scopes = response.headers["X-OAuth-Scopes"],
+        let held = response.scopes("X-OAuth-Scopes")
+      else {
         return .good("credential", "a token that the forge takes; what it may is seen with --repo")
       }
-      let held = Set(scopes.split(separator: ",").map { String($0.filter { $0 != " " }) })
       guard held.contains("repo") || held.contains("public_repo") else {
         return .bad(
           "credential", "a classic token with the scopes \(scopes)", "Give it the scope repo.")

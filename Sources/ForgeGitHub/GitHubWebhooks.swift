@@ -75,9 +75,7 @@ package struct GitHubWebhooks: WebhookReader {
   }
 
   private func decode<Body: Decodable>(_ bytes: [UInt8]) throws(WebhookFault) -> Body {
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    do { return try decoder.decode(Body.self, from: Data(bytes)) } catch {
+    do { return try JSONDecoder.github.decode(Body.self, from: Data(bytes)) } catch {
       throw WebhookFault(.malformed, "The body is not what the event's name promises.")
     }
   }
@@ -109,7 +107,7 @@ private struct PullRequestMessage: Decodable {
   let sender: Sender?
 
   var change: PullRequestChange {
-    return PullRequestChange(
+    PullRequestChange(
       repository: RepositoryName(repository.fullName), number: pullRequest.number,
       state: pullRequest.merged == true ? .merged : pullRequest.state == "open" ? .open : .closed,
       asOf: ISO8601.seconds(pullRequest.updatedAt).map {

@@ -193,11 +193,7 @@ extension GitHubClient {
   func decode<Body: Decodable>(
     _ type: Body.Type, _ response: HTTPResponse, _ request: RESTRequest
   ) throws(ForgeFault) -> Body {
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    do {
-      return try decoder.decode(type, from: Data(response.body))
-    } catch {
+    do { return try JSONDecoder.github.decode(type, from: Data(response.body)) } catch {
       throw ForgeFault(
         kind: .unavailable,
         message: "the answer to \(request) is not what the API describes: \(brief(error))",
@@ -213,8 +209,8 @@ extension GitHubClient {
     case .branch, .branchHead(_, .some): return .head(nil)
     case .fileBlob: return .blob(nil)
     case .repository, .branchHead(_, nil), .tree, .createBranch, .putFile, .compare,
-      .openPullRequest,
-      .pullRequests, .pullRequest, .comments, .comment, .addLabels, .requestReviewers:
+      .openPullRequest, .pullRequests, .pullRequest, .comments, .comment, .addLabels,
+      .requestReviewers:
       return nil
     }
   }
@@ -234,5 +230,14 @@ extension ComparisonBody.Commit {
   var value: ForgeCommit {
     ForgeCommit(
       sha: ObjectID(sha), parents: parents.map { ObjectID($0.sha) }, message: commit.message)
+  }
+}
+
+extension JSONDecoder {
+  /// Decodes GitHub's names in snake case.
+  static var github: JSONDecoder {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    return decoder
   }
 }

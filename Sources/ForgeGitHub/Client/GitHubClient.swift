@@ -189,12 +189,18 @@ package final class GitHubClient: ForgeClient {
     }
   }
 
-  /// The headers of every request of the API.
-  static func headers(token: String, accept: String = RESTRequest.json) -> [(String, String)] {
-    [
-      ("Accept", accept), ("X-GitHub-Api-Version", apiVersion),
-      ("Authorization", "Bearer \(token)"),
-    ]
+  /// A request of the API.
+  static func request(
+    _ method: String, _ url: String, token: String, accept: String = RESTRequest.json,
+    timeout: Duration, responseLimit: Int = 1 << 20
+  ) -> HTTPRequest {
+    HTTPRequest(
+      method: method, url: url,
+      headers: [
+        ("Accept", accept), ("X-GitHub-Api-Version", apiVersion),
+        ("Authorization", "Bearer \(token)"),
+      ], timeout: timeout, connectTimeout: min(.seconds(5), timeout),
+      responseLimit: responseLimit)
   }
 
   /// Sends a request when the limits allow it. After a 401 nothing was done, so an app's call is
@@ -228,14 +234,15 @@ package final class GitHubClient: ForgeClient {
   private func sendOnce(
     _ request: RESTRequest, to url: String, token: String
   ) async throws(ForgeFault) -> HTTPResponse? {
-    var headers = Self.headers(token: token, accept: request.accept)
-    if request.body != nil { headers.append(("Content-Type", "application/json")) }
-    try await gate.enter(request.method == "GET" ? .read : .write)
-    var message = HTTPRequest(
-      method: request.method, url: url, headers: headers,
-      body: request.body.map { .bytes($0) } ?? .none, timeout: configuration.timeout,
-      connectTimeout: min(.seconds(5), configuration.timeout), responseLimit: 32 << 20)
+    var message = Self.request(
+      request.method, url, token: token, accept: request.accept, timeout: configuration.timeout,
+      responseLimit: 32 << 20)
     message.repeatsWhenStale = false
+    if let body = request.body {
+      message.headers.append(("Content-Type", "application/json"))
+      message.body = .bytes(body)
+    }
+    try await gate.enter(request.method == "GET" ? .read : .write)
     let began = ContinuousClock.now
     func report(_ status: Int?) {
       configuration.onExchange(

@@ -1,31 +1,24 @@
 import Domain
 import ForgePort
-import FoundationEssentials
 import HTTPClient
+import Text
 
 // Answers other than 2xx, as faults of the port.
 
 /// `{"message","errors":[{resource,field,code,message}],"documentation_url","status"}`; the errors
 /// are sometimes plain texts.
-struct ErrorBody: Decodable {
-  struct Item: Decodable {
-    let resource: String?
-    let field: String?
-    let code: String?
-    let message: String?
+struct ErrorBody {
+  struct Item {
+    var resource: String?
+    var field: String?
+    var code: String?
+    var message: String?
 
-    private enum Key: String, CodingKey { case resource, field, code, message }
-
-    init(from decoder: any Decoder) throws {
-      if let text = try? decoder.singleValueContainer().decode(String.self) {
-        (resource, field, code, message) = (nil, nil, nil, text)
-        return
-      }
-      let values = try decoder.container(keyedBy: Key.self)
-      resource = try? values.decode(String.self, forKey: .resource)
-      field = try? values.decode(String.self, forKey: .field)
-      code = try? values.decode(String.self, forKey: .code)
-      message = try? values.decode(String.self, forKey: .message)
+    init(_ json: JSONValue) {
+      resource = json["resource"].stringValue
+      field = json["field"].stringValue
+      code = json["code"].stringValue
+      message = json.stringValue ?? json["message"].stringValue
     }
 
     var text: String {
@@ -36,21 +29,14 @@ struct ErrorBody: Decodable {
   let message: String
   let items: [Item]
 
-  private enum Key: String, CodingKey { case message, errors }
-
-  init(from decoder: any Decoder) throws {
-    let values = try decoder.container(keyedBy: Key.self)
-    message = try values.decode(String.self, forKey: .message)
-    let one = (try? values.decode(Item.self, forKey: .errors)).map { [$0] }
-    items = (try? values.decode([Item].self, forKey: .errors)) ?? one ?? []
-  }
-
   /// Nil if the answer is not the API's.
   init?(_ response: HTTPResponse) {
-    guard let body = try? JSONDecoder().decode(Self.self, from: Data(response.body)) else {
-      return nil
-    }
-    self = body
+    guard let json = try? JSONValue(parsing: response.body),
+      let message = json["message"].stringValue
+    else { return nil }
+    self.message = message
+    let errors = json["errors"]
+    items = (errors.arrayValue ?? (errors == .null ? [] : [errors])).map(Item.init)
   }
 
   var text: String { ([message] + items.map(\.text)).joined(separator: "; ") }
@@ -196,21 +182,23 @@ extension GitHubClient {
     return "Grant AIPM's credential the right to write contents and pull requests of "
       + "\(request.repository)."
   }
-}
 
-extension GitHubClient {
   /// The scopes of which the call needs one, if a classic token has none of them.
   private func missingScope(_ response: HTTPResponse) -> String? {
-    func scopes(_ name: String) -> Set<String>? {
-      response.headers[name].map { text in
-        Set(
-          text.split(separator: ",").map { String($0.filter { $0 != " " }) }
-            .filter { !$0.isEmpty })
-      }
-    }
-    guard let held = scopes("X-OAuth-Scopes"), let wanted = scopes("X-Accepted-OAuth-Scopes"),
-      !wanted.isEmpty, wanted.isDisjoint(with: held)
+    guard let held = response.scopes("X-OAuth-Scopes"),
+      let wanted = response.scopes("X-Accepted-OAuth-Scopes"), !wanted.isEmpty,
+      wanted.isDisjoint(with: held)
     else { return nil }
     return "AIPM's token lacks a scope: grant it \(wanted.sorted().joined(separator: " or "))."
+  }
+}
+
+extension HTTPResponse {
+  /// A header with the scopes of classic tokens; nil if it is absent.
+  func scopes(_ name: String) -> Set<String>? {
+    headers[name].map { text in
+      let scopes = text.split(separator: ",").map { String($0.filter { $0 != " " }) }
+      return Set(scopes.filter { !$0.isEmpty })
+    }
   }
 }

@@ -38,14 +38,14 @@ struct RESTRequest: CustomStringConvertible {
   private init(
     _ repository: RepositoryName, _ method: String, _ template: String,
     _ parameters: [String] = [], query: [(String, String)] = [], accept: String = json,
-    body: (any Encodable)? = nil
+    body: JSONValue? = nil
   ) {
     self.repository = repository
     self.method = method
     route = "\(method) /repos/{owner}/{repo}\(template)"
     let path = Self.path(template, parameters)
     self.accept = accept
-    self.body = body.map(Self.encode)
+    self.body = body?.canonical
     let words = query.map { "\($0.0)=\(Percent.encode($0.1))" }
     target = Percent.encode(path: path) + (words.isEmpty ? "" : "?" + words.joined(separator: "&"))
   }
@@ -73,16 +73,16 @@ struct RESTRequest: CustomStringConvertible {
     case .tree(let repository, let sha):
       self.init(repository, "GET", "/git/trees/{tree_sha}", ["\(sha)"])
     case .createBranch(let repository, let branch, let sha):
-      let body = NewRefBody(ref: "refs/heads/\(branch)", sha: sha.rawValue)
+      let body: JSONValue = ["ref": "refs/heads/\(branch)", "sha": .string(sha.rawValue)]
       self.init(repository, "POST", "/git/refs", body: body)
       made = .branch
     case .putFile(let repository, let commit):
-      let body = PutFileBody(commit, author: author)
+      let body = Self.content(of: commit, author: author)
       self.init(repository, "PUT", "/contents/{path}", [commit.path], body: body)
     case .compare(let repository, let base, let head):
       self = Self.comparison(repository, base: base, head: head, page: 1)
     case .openPullRequest(let repository, let new):
-      self.init(repository, "POST", "/pulls", body: NewPullRequestBody(new))
+      self.init(repository, "POST", "/pulls", body: Self.pullRequest(new))
       if new.draft { made = .draft }
     case .pullRequests(let repository, let branch):
       self = Self.pullRequests(repository, owner: repository.owner, branch: branch)
@@ -93,15 +93,18 @@ struct RESTRequest: CustomStringConvertible {
     case .comment(let repository, let number, let body):
       self.init(
         repository, "POST", "/issues/{issue_number}/comments", ["\(number)"],
-        body: NewCommentBody(body: body))
+        body: ["body": .string(body)])
     case .addLabels(let repository, let number, let labels):
       self.init(
         repository, "POST", "/issues/{issue_number}/labels", ["\(number)"],
-        body: LabelsBody(labels: labels))
+        body: ["labels": .array(labels.map { .string($0) })])
     case .requestReviewers(let repository, let number, let users, let teams):
       self.init(
         repository, "POST", "/pulls/{pull_number}/requested_reviewers", ["\(number)"],
-        body: ReviewersBody(reviewers: users, teamReviewers: teams))
+        body: [
+          "reviewers": .array(users.map { .string($0) }),
+          "team_reviewers": .array(teams.map { .string($0) }),
+        ])
     }
   }
 
@@ -129,68 +132,23 @@ struct RESTRequest: CustomStringConvertible {
       query: [("head", "\(owner):\(branch)"), ("state", "all"), ("per_page", "100")])
   }
 
-  private static func encode(_ body: any Encodable) -> [UInt8] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    // Structs of strings and booleans have no value that JSON cannot hold.
-    return (try? encoder.encode(body)).map(Array.init) ?? []
-  }
-}
-
-// MARK: - Bodies
-
-private struct NewRefBody: Encodable {
-  let ref: String
-  let sha: String
-}
-
-private struct PutFileBody: Encodable {
-  struct Signature: Encodable {
-    let name: String
-    let email: String
-    let date: String
+  private static func content(of commit: FileCommit, author: CommitIdentity) -> JSONValue {
+    let signature: JSONValue = [
+      "name": .string(author.name), "email": .string(author.email),
+      "date": .string(ISO8601.text(seconds: commit.date.milliseconds / 1000)),
+    ]
+    let body: JSONValue = [
+      "message": .string(commit.message), "branch": .string(commit.branch),
+      "content": .string(Data(commit.content.utf8).base64EncodedString()),
+      "author": signature, "committer": signature,
+    ]
+    return commit.replaces.map { body.with(["sha": .string($0.rawValue)]) } ?? body
   }
 
-  let message: String
-  let content: String
-  let branch: String
-  let sha: String?
-  let author: Signature
-  let committer: Signature
-
-  init(_ commit: FileCommit, author: CommitIdentity) {
-    message = commit.message
-    content = Data(commit.content.utf8).base64EncodedString()
-    branch = commit.branch
-    sha = commit.replaces?.rawValue
-    let date = ISO8601.text(seconds: commit.date.milliseconds / 1000)
-    self.author = Signature(name: author.name, email: author.email, date: date)
-    committer = self.author
-  }
-}
-
-private struct NewCommentBody: Encodable { let body: String }
-
-private struct LabelsBody: Encodable { let labels: [String] }
-
-private struct ReviewersBody: Encodable {
-  let reviewers: [String]
-  let teamReviewers: [String]
-}
-
-private struct NewPullRequestBody: Encodable {
-  let title: String
-  let head: String
-  let base: String
-  let body: String
-  let draft: Bool
-
-  init(_ new: NewPullRequest) {
-    title = new.title
-    head = new.head
-    base = new.base
-    body = new.body
-    draft = new.draft
+  private static func pullRequest(_ new: NewPullRequest) -> JSONValue {
+    [
+      "title": .string(new.title), "head": .string(new.head), "base": .string(new.base),
+      "body": .string(new.body), "draft": .bool(new.draft),
+    ]
   }
 }

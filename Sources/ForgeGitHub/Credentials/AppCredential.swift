@@ -135,10 +135,8 @@ package final class AppCredential: Sendable {
     }
     do throws(HTTPFault) {
       response = try await http.send(
-        HTTPRequest(
-          method: "POST", url: configuration.apiURL + path,
-          headers: GitHubClient.headers(token: jwt), timeout: configuration.timeout,
-          connectTimeout: min(.seconds(5), configuration.timeout), responseLimit: 1 << 20))
+        GitHubClient.request(
+          "POST", configuration.apiURL + path, token: jwt, timeout: configuration.timeout))
       report(response.status)
     } catch {
       report(nil)
@@ -147,9 +145,7 @@ package final class AppCredential: Sendable {
         hint: GitHubClient.reachHint(configuration.apiURL))
     }
     guard response.status == 201 else { throw fault(of: response, path) }
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    guard let body = try? decoder.decode(Body.self, from: Data(response.body)),
+    guard let body = try? JSONDecoder.github.decode(Body.self, from: Data(response.body)),
       let end = ISO8601.seconds(body.expiresAt)
     else {
       throw ForgeFault(
