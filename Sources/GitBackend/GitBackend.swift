@@ -24,9 +24,7 @@ import Processes
 package struct GitBackend: Sendable {
   /// What the caller allows this request.
   package struct Options: Sendable {
-    /// Clone and fetch.
-    package var allowUploadPack = true
-    /// Push.
+    /// Push. Clone and fetch are always allowed.
     package var allowReceivePack = false
     /// The user, as authenticated by the caller; git records it in the reflog.
     package var remoteUser: String?
@@ -98,12 +96,9 @@ package struct GitBackend: Sendable {
     to request: Request, operation: Operation, repository: String, options: Options,
     onEnd: @escaping @Sendable (_ succeeded: Bool) async -> Void = { _ in }
   ) async -> Response {
-    let allowed =
-      switch operation.service {
-      case .uploadPack: options.allowUploadPack
-      case .receivePack: options.allowReceivePack
-      }
-    guard allowed else { return plain(.forbidden, "\(operation.service.rawValue): not allowed\n") }
+    guard operation.service == .uploadPack || options.allowReceivePack else {
+      return plain(.forbidden, "\(operation.service.rawValue): not allowed\n")
+    }
     let length = request.headers[.contentLength].flatMap { Int($0) }
     guard (length ?? 0) <= options.requestLimit else {
       return plain(.contentTooLarge, "The request is too large.\n")
@@ -151,7 +146,7 @@ package struct GitBackend: Sendable {
     variables["REMOTE_ADDR"] = "localhost"
     var config: [(key: String, value: String)] = [
       ("http.getanyfile", "false"),
-      ("http.uploadpack", options.allowUploadPack ? "true" : "false"),
+      ("http.uploadpack", "true"),
       ("http.receivepack", options.allowReceivePack ? "true" : "false"),
       // git buffers a fetch's list of its commits in memory, up to this size.
       ("http.maxRequestBuffer", "64m"),

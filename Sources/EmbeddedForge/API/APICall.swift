@@ -57,10 +57,6 @@ struct APICall: Sendable {
   func strings(_ name: String) throws(APIError) -> [String]? {
     guard let value = member(name) else { return nil }
     guard let items = value.arrayValue else { throw .wrongType(name, "an array") }
-    return try Self.strings(items, name)
-  }
-
-  static func strings(_ items: [JSONValue], _ name: String) throws(APIError) -> [String] {
     var texts: [String] = []
     for item in items {
       guard let text = item.stringValue else { throw .wrongType("\(name)/items", "a string") }

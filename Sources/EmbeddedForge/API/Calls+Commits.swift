@@ -7,21 +7,18 @@ import Text
 extension Route {
   static let commits: [Route] = [
     Route(
-      .get, "repos/:owner/:repo/commits", "commits/commits#list-commits", "contents=read",
-      { $0.listCommits }),
+      .get, "commits", "commits/commits#list-commits", .contents, history: { $0.listCommits }),
     Route(
-      .get, "repos/:owner/:repo/commits/*ref", "commits/commits#get-a-commit", "contents=read",
-      { $0.getCommit }),
+      .get, "commits/*ref", "commits/commits#get-a-commit", .contents,
+      history: { $0.getCommit }),
     Route(
-      .get, "repos/:owner/:repo/compare/*basehead", "commits/commits#compare-two-commits",
-      "contents=read", { $0.compare }),
+      .get, "compare/*basehead", "commits/commits#compare-two-commits", .contents,
+      history: { $0.compare }),
   ]
 }
 
-extension ForgeAPI {
-  @Sendable func listCommits(_ call: APICall) async throws -> APIReply {
-    let repository = try await nonEmptyRepository(call)
-    let paging = Paging(call.query)
+extension RepositoryCall {
+  @Sendable func listCommits() async throws -> APIReply {
     guard let revision = repository.revision(call.query["sha"] ?? "") else {
       throw APIError.notFound
     }
@@ -42,13 +39,11 @@ extension ForgeAPI {
     let page = ["--max-count=\(paging.size)", "--skip=\(paging.offset)"]
     let commits = try await repository.git.commits(selection + page + end)
     let counted = try await repository.git.git(["rev-list", "--count"] + selection + end)
-    return paging.reply(
-      commits.map { repository.objects.commit($0) }, total: Int(counted.trimmedOutput) ?? 0,
-      to: call)
+    return paged(
+      commits.map { repository.objects.commit($0) }, total: Int(counted.trimmedOutput) ?? 0)
   }
 
-  @Sendable func getCommit(_ call: APICall) async throws -> APIReply {
-    let repository = try await nonEmptyRepository(call)
+  @Sendable func getCommit() async throws -> APIReply {
     let ref = call.parameter("ref")
     guard let commit = try await repository.commit(ref) else {
       throw APIError.unprocessable("No commit found for SHA: \(ref)")
@@ -57,7 +52,7 @@ extension ForgeAPI {
       return .text(Array(commit.id.hex.utf8), type: "application/vnd.github.sha")
     }
     let base = commit.parents.first ?? BareRepository.emptyTree
-    if let reply = try await patchReply(call, repository, from: base, to: commit.id) {
+    if let reply = try await patchReply(from: base, to: commit.id) {
       return reply
     }
     let files = try await repository.git.changes(from: base, to: commit.id)
@@ -66,9 +61,7 @@ extension ForgeAPI {
   }
 
   /// The reply to a request for a diff; nil for requests of JSON.
-  func patchReply(
-    _ call: APICall, _ repository: RepositoryContext, from base: ObjectName, to head: ObjectName
-  ) async throws -> APIReply? {
+  func patchReply(from base: ObjectName, to head: ObjectName) async throws -> APIReply? {
     for kind in ["diff", "patch"] where call.accepts(kind) {
       return .text(
         try await repository.git.patch(from: base, to: head),
@@ -77,8 +70,7 @@ extension ForgeAPI {
     return nil
   }
 
-  @Sendable func compare(_ call: APICall) async throws -> APIReply {
-    let repository = try await nonEmptyRepository(call)
+  @Sendable func compare() async throws -> APIReply {
     let text = call.parameter("basehead")
     guard let dots = text.firstRange(of: "...") else { throw APIError.notFound }
     let names = [text[..<dots.lowerBound], text[dots.upperBound...]].map {
@@ -94,16 +86,14 @@ extension ForgeAPI {
       throw APIError(
         status: .notFound, message: "No common ancestor between \(names[0]) and \(names[1]).")
     }
-    if let reply = try await patchReply(call, repository, from: common, to: head.id) {
+    if let reply = try await patchReply(from: common, to: head.id) {
       return reply
     }
-    return try await comparison(
-      call, repository, names: names, base: base, head: head, mergeBase: mergeBase)
+    return try await comparison(names, base: base, head: head, mergeBase: mergeBase)
   }
 
   private func comparison(
-    _ call: APICall, _ repository: RepositoryContext, names: [String], base: Commit, head: Commit,
-    mergeBase: Commit
+    _ names: [String], base: Commit, head: Commit, mergeBase: Commit
   ) async throws -> APIReply {
     let git = repository.git
     let counts = try await git.git(
@@ -119,7 +109,6 @@ extension ForgeAPI {
       }
     // Without paging, GitHub returns the last 250 commits; with paging, one page. Both oldest
     // first.
-    let paging = Paging(call.query)
     let isPaged = call.query["page"] != nil || call.query["per_page"] != nil
     let shown = try await git.commits(
       ["--reverse", "--topo-order", "\(base.id)..\(head.id)"])

@@ -7,20 +7,19 @@ import Text
 extension Route {
   static let contents: [Route] = [
     Route(
-      .get, "repos/:owner/:repo/contents/*path", "repos/contents#get-repository-content",
-      "contents=read", { $0.getContents }),
+      .get, "contents/*path", "repos/contents#get-repository-content", .contents,
+      repository: { $0.getContents }),
     Route(
-      .put, "repos/:owner/:repo/contents/*path",
-      "repos/contents#create-or-update-file-contents", "contents=write", { $0.putContents }),
+      .put, "contents/*path", "repos/contents#create-or-update-file-contents", .contents,
+      repository: { $0.putContents }),
     Route(
-      .delete, "repos/:owner/:repo/contents/*path", "repos/contents#delete-a-file",
-      "contents=write", { $0.deleteContents }),
+      .delete, "contents/*path", "repos/contents#delete-a-file", .contents,
+      repository: { $0.deleteContents }),
   ]
 }
 
-extension ForgeAPI {
-  @Sendable func getContents(_ call: APICall) async throws -> APIReply {
-    let repository = try await repository(call)
+extension RepositoryCall {
+  @Sendable func getContents() async throws -> APIReply {
     let ref = call.query["ref"] ?? repository.facts.defaultBranch
     let path = call.parameter("path")
     guard path.isEmpty || TreePath(path) != nil else {
@@ -77,18 +76,15 @@ extension ForgeAPI {
       .first { $0.0 == name && $0.1.mode == "160000" }?.1
   }
 
-  @Sendable func putContents(_ call: APICall) async throws -> APIReply {
+  @Sendable func putContents() async throws -> APIReply {
     let content = try Self.decoded(try call.requiredString("content"))
-    return try await write(call, GitObject(.blob, content))
+    return try await write(GitObject(.blob, content))
   }
 
-  @Sendable func deleteContents(_ call: APICall) async throws -> APIReply {
-    try await write(call, nil)
-  }
+  @Sendable func deleteContents() async throws -> APIReply { try await write(nil) }
 
   /// One commit on a branch that sets or removes one file.
-  private func write(_ call: APICall, _ blob: GitObject?) async throws -> APIReply {
-    let repository = try await repository(call, .writing)
+  private func write(_ blob: GitObject?) async throws -> APIReply {
     let message = try call.requiredString("message")
     let expected = try call.objectIDOrPart("sha")
     guard let path = TreePath(call.parameter("path")) else {
@@ -106,8 +102,8 @@ extension ForgeAPI {
     if head == nil, try await !repository.git.isEmpty() || blob == nil {
       throw APIError(status: .notFound, message: "Branch \(branch) not found")
     }
-    let (author, committer) = try signatures(call)
-    let state = try await treeState(of: path, at: head, repository)
+    let (author, committer) = try signatures()
+    let state = try await treeState(of: path, at: head)
     try check(state, path: path, expected: expected, removing: blob == nil)
     var edit = TreeEdit()
     if let blob {
@@ -145,12 +141,10 @@ extension ForgeAPI {
     var obstacle: String?
   }
 
-  private func treeState(of path: TreePath, at head: ObjectName?, _ repository: RepositoryContext)
-    async throws -> TreeState
-  {
+  private func treeState(of path: TreePath, at head: ObjectName?) async throws -> TreeState {
     var edit = TreeEdit()
     edit.remove(path)
-    let folders = try await folders(edit.folders, of: head, repository)
+    let folders = try await folders(edit.folders, of: head)
     var state = TreeState(folders: folders, file: nil, obstacle: nil)
     for depth in path.components.indices {
       let parent = path.components.prefix(depth).joined(separator: "/")

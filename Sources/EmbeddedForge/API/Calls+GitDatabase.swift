@@ -7,30 +7,21 @@ import Text
 
 extension Route {
   static let gitDatabase: [Route] = [
+    Route(.post, "git/blobs", "git/blobs#create-a-blob", .contents, history: { $0.createBlob }),
+    Route(.get, "git/blobs/:sha", "git/blobs#get-a-blob", .contents, history: { $0.getBlob }),
+    Route(.post, "git/trees", "git/trees#create-a-tree", .contents, history: { $0.createTree }),
+    Route(.get, "git/trees/*sha", "git/trees#get-a-tree", .contents, history: { $0.getTree }),
     Route(
-      .post, "repos/:owner/:repo/git/blobs", "git/blobs#create-a-blob", "contents=write",
-      { $0.createBlob }),
+      .post, "git/commits", "git/commits#create-a-commit", .contents,
+      history: { $0.createCommit }),
     Route(
-      .get, "repos/:owner/:repo/git/blobs/:sha", "git/blobs#get-a-blob", "contents=read",
-      { $0.getBlob }),
-    Route(
-      .post, "repos/:owner/:repo/git/trees", "git/trees#create-a-tree", "contents=write",
-      { $0.createTree }),
-    Route(
-      .get, "repos/:owner/:repo/git/trees/*sha", "git/trees#get-a-tree", "contents=read",
-      { $0.getTree }),
-    Route(
-      .post, "repos/:owner/:repo/git/commits", "git/commits#create-a-commit", "contents=write",
-      { $0.createCommit }),
-    Route(
-      .get, "repos/:owner/:repo/git/commits/:sha", "git/commits#get-a-commit-object",
-      "contents=read", { $0.getGitCommit }),
+      .get, "git/commits/:sha", "git/commits#get-a-commit-object", .contents,
+      history: { $0.getGitCommit }),
   ]
 }
 
-extension ForgeAPI {
-  @Sendable func createBlob(_ call: APICall) async throws -> APIReply {
-    let repository = try await nonEmptyRepository(call, .writing)
+extension RepositoryCall {
+  @Sendable func createBlob() async throws -> APIReply {
     let content = try call.requiredString("content")
     let blob: GitObject
     switch try call.string("encoding") ?? "utf-8" {
@@ -42,12 +33,11 @@ extension ForgeAPI {
     try await repository.git.write([blob])
     return .created([
       "sha": .string(blob.id.hex),
-      "url": .string(call.urls.api(repository.record, "/git/blobs/\(blob.id)")),
+      "url": .string(repository.objects.api("/git/blobs/\(blob.id)")),
     ])
   }
 
-  @Sendable func getBlob(_ call: APICall) async throws -> APIReply {
-    let repository = try await nonEmptyRepository(call)
+  @Sendable func getBlob() async throws -> APIReply {
     guard let id = ObjectName(call.parameter("sha")) else {
       throw APIError.unprocessable("The sha parameter must be exactly 40 characters.")
     }
@@ -60,8 +50,7 @@ extension ForgeAPI {
 
   // MARK: Trees
 
-  @Sendable func createTree(_ call: APICall) async throws -> APIReply {
-    let repository = try await nonEmptyRepository(call, .writing)
+  @Sendable func createTree() async throws -> APIReply {
     guard let items = call.member("tree")?.arrayValue else { throw APIError.notSupplied("tree") }
     let base = try call.objectID("base_tree")
     var edit = TreeEdit()
@@ -85,14 +74,14 @@ extension ForgeAPI {
         throw APIError.unprocessable("Must supply either tree.sha or tree.content.")
       }
     }
-    try await check(named, repository)
-    let folders = try await folders(edit.folders, of: base, repository)
+    try await check(named)
+    let folders = try await folders(edit.folders, of: base)
     if base != nil, folders[""] == nil {
       throw APIError.unprocessable("base_tree is not a valid tree.")
     }
     let (root, trees) = edit.applied(to: folders)
     try await repository.git.write(blobs + trees)
-    return .created(try await shownTree(root, recursive: false, repository))
+    return .created(try await shownTree(root, recursive: false))
   }
 
   private func treeItem(_ item: JSONValue) throws -> (path: TreePath, mode: String, type: String) {
@@ -108,9 +97,7 @@ extension ForgeAPI {
     return (path, mode == "040000" ? "40000" : mode, type)
   }
 
-  private func check(_ named: [(id: ObjectName, type: String)], _ repository: RepositoryContext)
-    async throws
-  {
+  private func check(_ named: [(id: ObjectName, type: String)]) async throws {
     let found = try await repository.git.objects(named.map(\.id.hex))
     for (item, object) in zip(named, found) where object?.kind.rawValue != item.type {
       throw APIError.unprocessable("tree.sha \(item.id) is not a valid \(item.type)")
@@ -118,10 +105,7 @@ extension ForgeAPI {
   }
 
   /// The entries of folders of a tree; missing folders are left out.
-  func folders(_ paths: [String], of root: ObjectName?, _ repository: RepositoryContext)
-    async throws
-    -> [String: [TreeEntry]]
-  {
+  func folders(_ paths: [String], of root: ObjectName?) async throws -> [String: [TreeEntry]] {
     guard let root else { return [:] }
     let names = paths.map { $0.isEmpty ? "\(root)^{tree}" : "\(root):\($0)" }
     let found = try await repository.git.objects(names)
@@ -132,32 +116,21 @@ extension ForgeAPI {
     return folders
   }
 
-  @Sendable func getTree(_ call: APICall) async throws -> APIReply {
-    let repository = try await nonEmptyRepository(call)
+  @Sendable func getTree() async throws -> APIReply {
     guard let revision = repository.revision(call.parameter("sha")),
       let tree = try await repository.git.object("\(revision)^{tree}")
     else { throw APIError.notFound }
     let recursive = call.query["recursive"] != nil
-    return .json(try await shownTree(tree.id, recursive: recursive, repository))
+    return .json(try await shownTree(tree.id, recursive: recursive))
   }
 
-  private func shownTree(_ id: ObjectName, recursive: Bool, _ repository: RepositoryContext)
-    async throws -> JSONValue
-  {
-    let listed = try await repository.git.list(id.hex, recursive: recursive)
-    var shown = repository.objects.tree(id, listed)
-    shown = shown.with(["url": .string(call(repository, "/git/trees/\(id)"))])
-    return shown
-  }
-
-  private func call(_ repository: RepositoryContext, _ path: String) -> String {
-    repository.urls.api(repository.record, path)
+  private func shownTree(_ id: ObjectName, recursive: Bool) async throws -> JSONValue {
+    repository.objects.tree(id, try await repository.git.list(id.hex, recursive: recursive))
   }
 
   // MARK: Commits
 
-  @Sendable func createCommit(_ call: APICall) async throws -> APIReply {
-    let repository = try await nonEmptyRepository(call, .writing)
+  @Sendable func createCommit() async throws -> APIReply {
     let message = try call.requiredString("message")
     guard let tree = try call.objectID("tree") else { throw APIError.notSupplied("tree") }
     let parents = try (try call.strings("parents") ?? []).map { text in
@@ -171,7 +144,7 @@ extension ForgeAPI {
     guard found.dropFirst().allSatisfy({ $0?.kind == .commit }) else {
       throw APIError.unprocessable("Parent SHA does not exist or is not a commit object")
     }
-    let (author, committer) = try signatures(call)
+    let (author, committer) = try signatures()
     let object = Commit.object(
       tree: tree, parents: parents, author: author, committer: committer, message: message)
     try await repository.git.write([object])
@@ -181,16 +154,19 @@ extension ForgeAPI {
 
   /// Author and committer by GitHub's rules: each defaults to the other, and both to the user of
   /// the token.
-  func signatures(_ call: APICall) throws -> (author: Signature, committer: Signature) {
-    let user = Signature(
-      name: call.login, email: "\(call.login)@users.noreply.localhost", seconds: ForgeStore.now)
+  func signatures() throws -> (author: Signature, committer: Signature) {
     let author = try call.signature("author")
     let committer = try call.signature("committer")
     return (author ?? committer ?? user, committer ?? author ?? user)
   }
 
-  @Sendable func getGitCommit(_ call: APICall) async throws -> APIReply {
-    let repository = try await nonEmptyRepository(call)
+  /// The user of the token as the author of a commit.
+  var user: Signature {
+    Signature(
+      name: call.login, email: "\(call.login)@users.noreply.localhost", seconds: ForgeStore.now)
+  }
+
+  @Sendable func getGitCommit() async throws -> APIReply {
     guard let id = ObjectName(call.parameter("sha")),
       let object = try await repository.git.object(id.hex), let commit = Commit(object)
     else { throw APIError.notFound }

@@ -3,18 +3,15 @@
 import HTTPTypes
 import Text
 
-extension ForgeAPI {
-  @Sendable func isMerged(_ call: APICall) async throws -> APIReply {
-    let repository = try await repository(call)
-    guard try await pull(call, repository).mergedAt != nil else { throw APIError.notFound }
+extension RepositoryCall {
+  @Sendable func isMerged(_ pull: PullRequestRecord) async throws -> APIReply {
+    guard pull.mergedAt != nil else { throw APIError.notFound }
     return .noContent
   }
 
   /// Moves the base branch to a merge with the head. The merge commit is recorded before the branch
   /// is moved, so that it is found after a crash in between (`PullRequestKeeper`).
-  @Sendable func mergePull(_ call: APICall) async throws -> APIReply {
-    let repository = try await repository(call, .writing)
-    let pull = try await pull(call, repository)
+  @Sendable func mergePull(_ pull: PullRequestRecord) async throws -> APIReply {
     let git = repository.git
     guard pull.isOpen, !pull.isDraft, let baseRef = pull.baseRef, let base = git.resolve(baseRef)
     else { throw Self.notMergeable }
@@ -22,9 +19,9 @@ extension ForgeAPI {
       throw APIError.conflict("Head branch was modified. Review and try the merge again.")
     }
     guard let tree = try await git.mergedTree(base, pull.headSHA) else { throw Self.notMergeable }
-    let commit = try mergeCommit(call, pull, repository, tree: tree, base: base)
+    let commit = try mergeCommit(of: pull, tree: tree, base: base)
     try await git.write([commit])
-    _ = try await store.change(pull) { record in
+    _ = try await api.store.change(pull) { record in
       record.mergeCommit = commit.id
       record.baseSHA = base
     }
@@ -34,7 +31,7 @@ extension ForgeAPI {
       throw APIError.conflict("Base branch was modified. Review and try the merge again.")
     }
     let login = call.login
-    _ = try await store.change(pull) { record in
+    _ = try await api.store.change(pull) { record in
       record.isOpen = false
       record.mergedAt = ForgeStore.now
       record.mergedBy = login
@@ -50,11 +47,9 @@ extension ForgeAPI {
     status: .methodNotAllowed, message: "Pull Request is not mergeable")
 
   private func mergeCommit(
-    _ call: APICall, _ pull: PullRequestRecord, _ repository: RepositoryContext, tree: ObjectName,
-    base: ObjectName
+    of pull: PullRequestRecord, tree: ObjectName, base: ObjectName
   ) throws -> GitObject {
-    let user = Signature(
-      name: call.login, email: "\(call.login)@users.noreply.localhost", seconds: ForgeStore.now)
+    let user = user
     let parents: [ObjectName]
     let title: String
     let text: String
@@ -81,35 +76,33 @@ extension ForgeAPI {
 
   // MARK: Reviews
 
-  @Sendable func listReviewers(_ call: APICall) async throws -> APIReply {
-    let repository = try await repository(call)
-    let pull = try await pull(call, repository)
-    let shown = try await objects(for: [pull], repository).simple(pull)
+  @Sendable func listReviewers(_ pull: PullRequestRecord) async throws -> APIReply {
+    let shown = try await objects(for: [pull]).simple(pull)
     return .json(["users": shown["requested_reviewers"], "teams": []])
   }
 
-  @Sendable func addReviewers(_ call: APICall) async throws -> APIReply {
-    let (repository, pull, logins) = try await reviewersCall(call)
+  @Sendable func addReviewers(_ pull: PullRequestRecord) async throws -> APIReply {
+    let logins = try reviewers()
     if logins.contains(where: { $0.lowercased() == pull.author.lowercased() }) {
       throw APIError.unprocessable("Review cannot be requested from pull request author.")
     }
-    try await store.addReviewers(logins, to: pull)
-    let changed = try await self.pull(call, repository)
-    return .json(try await objects(for: [changed], repository).simple(changed), .created)
+    try await api.store.addReviewers(logins, to: pull)
+    return .json(try await shownAgain(), .created)
   }
 
-  @Sendable func removeReviewers(_ call: APICall) async throws -> APIReply {
-    let (repository, pull, logins) = try await reviewersCall(call)
-    try await store.removeReviewers(logins, from: pull)
-    let changed = try await self.pull(call, repository)
-    return .json(try await objects(for: [changed], repository).simple(changed))
+  @Sendable func removeReviewers(_ pull: PullRequestRecord) async throws -> APIReply {
+    try await api.store.removeReviewers(try reviewers(), from: pull)
+    return .json(try await shownAgain())
   }
 
-  private func reviewersCall(_ call: APICall) async throws -> (
-    RepositoryContext, PullRequestRecord, logins: [String]
-  ) {
-    let repository = try await repository(call, .writing)
-    let pull = try await pull(call, repository)
+  /// The pull request as it is after a change.
+  private func shownAgain() async throws -> JSONValue {
+    let changed = try await pull()
+    return try await objects(for: [changed]).simple(changed)
+  }
+
+  /// The users of the call. Teams are not supported.
+  private func reviewers() throws -> [String] {
     let logins = try call.strings("reviewers") ?? []
     let teams = try call.strings("team_reviewers") ?? []
     guard logins.allSatisfy(ForgeName.isLogin), teams.isEmpty else {
@@ -117,6 +110,6 @@ extension ForgeAPI {
         "Reviews may only be requested from collaborators. One or more of the users or teams you "
           + "specified is not a collaborator of the \(repository.record.fullName) repository.")
     }
-    return (repository, pull, logins)
+    return logins
   }
 }

@@ -4,98 +4,86 @@ import HTTPTypes
 import Text
 
 extension Route {
+  private static let pull = "pulls/:number"
+  private static let reviewers = "pulls/:number/requested_reviewers"
+
   static let pulls: [Route] = [
     Route(
-      .get, "repos/:owner/:repo/pulls", "pulls/pulls#list-pull-requests", "pull_requests=read",
-      { $0.listPulls }),
+      .get, "pulls", "pulls/pulls#list-pull-requests", .pulls, repository: { $0.listPulls }),
     Route(
-      .post, "repos/:owner/:repo/pulls", "pulls/pulls#create-a-pull-request",
-      "pull_requests=write", { $0.createPull }),
+      .post, "pulls", "pulls/pulls#create-a-pull-request", .pulls, history: { $0.createPull }),
+    Route(.get, pull, "pulls/pulls#get-a-pull-request", .pulls, pull: { $0.getPull }),
+    Route(.patch, pull, "pulls/pulls#update-a-pull-request", .pulls, pull: { $0.patchPull }),
     Route(
-      .get, "repos/:owner/:repo/pulls/:number", "pulls/pulls#get-a-pull-request",
-      "pull_requests=read", { $0.getPull }),
+      .get, "\(pull)/commits", "pulls/pulls#list-commits-on-a-pull-request", .pulls,
+      pull: { $0.pullCommits }),
     Route(
-      .patch, "repos/:owner/:repo/pulls/:number", "pulls/pulls#update-a-pull-request",
-      "pull_requests=write", { $0.patchPull }),
+      .get, "\(pull)/files", "pulls/pulls#list-pull-requests-files", .pulls,
+      pull: { $0.pullFiles }),
     Route(
-      .get, "repos/:owner/:repo/pulls/:number/commits",
-      "pulls/pulls#list-commits-on-a-pull-request", "pull_requests=read", { $0.pullCommits }),
+      .get, "\(pull)/merge", "pulls/pulls#check-if-a-pull-request-has-been-merged", .contents,
+      pull: { $0.isMerged }),
     Route(
-      .get, "repos/:owner/:repo/pulls/:number/files", "pulls/pulls#list-pull-requests-files",
-      "pull_requests=read", { $0.pullFiles }),
+      .put, "\(pull)/merge", "pulls/pulls#merge-a-pull-request", .contents,
+      pull: { $0.mergePull }),
     Route(
-      .get, "repos/:owner/:repo/pulls/:number/merge",
-      "pulls/pulls#check-if-a-pull-request-has-been-merged", "contents=read", { $0.isMerged }),
+      .get, reviewers, "pulls/review-requests#get-all-requested-reviewers-for-a-pull-request",
+      .pulls, pull: { $0.listReviewers }),
     Route(
-      .put, "repos/:owner/:repo/pulls/:number/merge", "pulls/pulls#merge-a-pull-request",
-      "contents=write", { $0.mergePull }),
+      .post, reviewers, "pulls/review-requests#request-reviewers-for-a-pull-request", .pulls,
+      pull: { $0.addReviewers }),
     Route(
-      .get, "repos/:owner/:repo/pulls/:number/requested_reviewers",
-      "pulls/review-requests#get-all-requested-reviewers-for-a-pull-request",
-      "pull_requests=read", { $0.listReviewers }),
-    Route(
-      .post, "repos/:owner/:repo/pulls/:number/requested_reviewers",
-      "pulls/review-requests#request-reviewers-for-a-pull-request", "pull_requests=write",
-      { $0.addReviewers }),
-    Route(
-      .delete, "repos/:owner/:repo/pulls/:number/requested_reviewers",
-      "pulls/review-requests#remove-requested-reviewers-from-a-pull-request",
-      "pull_requests=write", { $0.removeReviewers }),
+      .delete, reviewers,
+      "pulls/review-requests#remove-requested-reviewers-from-a-pull-request", .pulls,
+      pull: { $0.removeReviewers }),
   ]
 }
 
-extension ForgeAPI {
+extension RepositoryCall {
   // MARK: Finding and showing
 
   /// The pull request of the call, refreshed from its branches.
-  func pull(_ call: APICall, _ repository: RepositoryContext) async throws -> PullRequestRecord {
+  func pull() async throws -> PullRequestRecord {
     let number = try call.number("number")
-    guard let known = try await store.pullRequest(of: repository.record.id, number: number) else {
+    guard let known = try await api.store.pullRequest(of: repository.record.id, number: number)
+    else {
       throw APIError.notFound
     }
-    return try await pullRequests.refreshed(known, repository.git)
+    return try await api.pullRequests.refreshed(known, repository.git)
   }
 
   func objects(
-    for pulls: [PullRequestRecord], also logins: [String] = [], _ repository: RepositoryContext
-  )
-    async throws -> PullRequestObjects
-  {
+    for pulls: [PullRequestRecord], also logins: [String] = []
+  ) async throws -> PullRequestObjects {
     let named = pulls.flatMap { [$0.author] + ($0.mergedBy.map { [$0] } ?? []) + $0.reviewers }
     return PullRequestObjects(
       urls: repository.urls, repository: repository.record, facts: repository.facts,
-      users: try await store.users(named + logins))
+      users: try await api.store.users(named + logins))
   }
 
   private func shown(
-    _ pull: PullRequestRecord, _ repository: RepositoryContext, mergeability: Bool
+    _ pull: PullRequestRecord, mergeability: Bool
   ) async throws -> JSONValue {
-    let detail = try await pullRequests.detail(
+    let detail = try await api.pullRequests.detail(
       of: pull, repository.git, mergeability: mergeability)
-    return try await objects(for: [pull], repository).full(pull, detail)
+    return try await objects(for: [pull]).full(pull, detail)
   }
 
-  @Sendable func getPull(_ call: APICall) async throws -> APIReply {
-    let repository = try await repository(call)
-    let pull = try await pull(call, repository)
+  @Sendable func getPull(_ pull: PullRequestRecord) async throws -> APIReply {
     if call.accepts("diff") || call.accepts("patch") {
-      let base = try await mergeBase(of: pull, repository)
-      if let reply = try await patchReply(call, repository, from: base, to: pull.headSHA) {
+      let base = try await mergeBase(of: pull)
+      if let reply = try await patchReply(from: base, to: pull.headSHA) {
         return reply
       }
     }
-    return .json(try await shown(pull, repository, mergeability: true))
+    return .json(try await shown(pull, mergeability: true))
   }
 
-  private func mergeBase(of pull: PullRequestRecord, _ repository: RepositoryContext) async throws
-    -> ObjectName
-  {
+  private func mergeBase(of pull: PullRequestRecord) async throws -> ObjectName {
     try await repository.git.mergeBase(pull.baseSHA, pull.headSHA) ?? BareRepository.emptyTree
   }
 
-  @Sendable func listPulls(_ call: APICall) async throws -> APIReply {
-    let repository = try await repository(call)
-    let paging = Paging(call.query)
+  @Sendable func listPulls() async throws -> APIReply {
     var query = PullRequestQuery(limit: paging.size, offset: paging.offset)
     switch call.query["state"] ?? "open" {
     case "open": query.isOpen = true
@@ -108,7 +96,7 @@ extension ForgeAPI {
       // GitHub ignores a head without its owner.
       if parts.count == 2 {
         let isOwn = parts[0].lowercased() == repository.record.owner.lowercased()
-        guard isOwn else { return paging.reply([], total: 0, to: call) }
+        guard isOwn else { return paged([], total: 0) }
         query.headBranch = parts[1]
       }
     }
@@ -116,45 +104,40 @@ extension ForgeAPI {
     if call.query["sort"] == "updated" { query.order = .updated }
     query.ascending = call.query["direction"] == "asc"
     // Refreshed first, so that states and pages are right.
-    try await pullRequests.refreshAll(of: repository.record, repository.git)
-    let (page, total) = try await store.pullRequests(of: repository.record.id, query)
-    let show = try await objects(for: page, repository)
-    return paging.reply(page.map { show.simple($0) }, total: total, to: call)
+    try await api.pullRequests.refreshAll(of: repository.record, repository.git)
+    let (page, total) = try await api.store.pullRequests(of: repository.record.id, query)
+    let show = try await objects(for: page)
+    return paged(page.map { show.simple($0) }, total: total)
   }
 
   // MARK: Creating and changing
 
-  @Sendable func createPull(_ call: APICall) async throws -> APIReply {
-    let repository = try await nonEmptyRepository(call, .writing)
-    let draft = try await validDraft(call, repository)
+  @Sendable func createPull() async throws -> APIReply {
+    let draft = try await validDraft()
     let range = PullRequestKeeper.Range(
       repository: repository.git.path, base: draft.baseSHA, head: draft.headSHA)
-    let detail = try await pullRequests.detail(of: range, repository.git, mergeability: false)
+    let detail = try await api.pullRequests.detail(of: range, repository.git, mergeability: false)
     guard detail.commits > 0 else {
       throw APIError.validation(
         .custom(
           "PullRequest", "No commits between \(draft.baseBranch) and \(draft.headBranch)"))
     }
     let pull: PullRequestRecord
-    do { pull = try await store.add(draft) } catch is PullRequestConflict {
-      throw Self.exists(repository, draft)
+    do { pull = try await api.store.add(draft) } catch is PullRequestConflict {
+      throw exists(draft)
     }
-    try await pullRequests.keepHead(of: pull, repository.git)
-    return .created(try await shown(pull, repository, mergeability: false))
+    try await api.pullRequests.keepHead(of: pull, repository.git)
+    return .created(try await shown(pull, mergeability: false))
   }
 
-  private static func exists(_ repository: RepositoryContext, _ pull: PullRequestRecord)
-    -> APIError
-  {
+  private func exists(_ pull: PullRequestRecord) -> APIError {
     .validation(
       .custom(
         "PullRequest",
         "A pull request already exists for \(repository.record.owner):\(pull.headBranch)."))
   }
 
-  private func validDraft(_ call: APICall, _ repository: RepositoryContext) async throws
-    -> PullRequestRecord
-  {
+  private func validDraft() async throws -> PullRequestRecord {
     guard let title = try call.string("title"), !title.trimmed.isEmpty else {
       throw APIError.validation(.missing("PullRequest", "title"))
     }
@@ -195,17 +178,12 @@ extension ForgeAPI {
     }
   }
 
-  @Sendable func patchPull(_ call: APICall) async throws -> APIReply {
-    let repository = try await repository(call, .writing)
-    let pull = try await changedPull(call, repository)
-    return .json(try await shown(pull, repository, mergeability: true))
+  @Sendable func patchPull(_ pull: PullRequestRecord) async throws -> APIReply {
+    .json(try await shown(try await changed(pull), mergeability: true))
   }
 
   /// Applies `title`, `body`, `state` and `base` to the pull request of the call.
-  func changedPull(_ call: APICall, _ repository: RepositoryContext) async throws
-    -> PullRequestRecord
-  {
-    let pull = try await pull(call, repository)
+  func changed(_ pull: PullRequestRecord) async throws -> PullRequestRecord {
     let title = try call.string("title")
     if let title, title.trimmed.isEmpty {
       throw APIError.validation(.missing("PullRequest", "title"))
@@ -217,14 +195,14 @@ extension ForgeAPI {
     guard state == nil || state == "open" || state == "closed" else {
       throw APIError.validation(.invalid("PullRequest", "state"))
     }
-    if state == "open", !pull.isOpen { try checkReopening(pull, repository) }
+    if state == "open", !pull.isOpen { try checkReopening(pull) }
     let base = try call.string("base")
     let baseSHA = base.flatMap { RefName(branch: $0) }.flatMap { repository.git.resolve($0) }
     if base != nil, baseSHA == nil {
       throw APIError.validation(.invalid("PullRequest", "base"))
     }
     do {
-      return try await store.change(pull) { record in
+      return try await api.store.change(pull) { record in
         if let title { record.title = title }
         if setsBody { record.body = body }
         if let base, let baseSHA { (record.baseBranch, record.baseSHA) = (base, baseSHA) }
@@ -233,11 +211,11 @@ extension ForgeAPI {
         record.closedAt = record.isOpen ? nil : ForgeStore.now
       }
     } catch is PullRequestConflict {
-      throw Self.exists(repository, pull)
+      throw exists(pull)
     }
   }
 
-  private func checkReopening(_ pull: PullRequestRecord, _ repository: RepositoryContext) throws {
+  private func checkReopening(_ pull: PullRequestRecord) throws {
     if pull.mergedAt != nil {
       throw APIError.validation(
         .custom("PullRequest", "The pull request was merged.", field: "state"))
@@ -250,24 +228,18 @@ extension ForgeAPI {
 
   // MARK: Parts
 
-  @Sendable func pullCommits(_ call: APICall) async throws -> APIReply {
-    let repository = try await repository(call)
-    let pull = try await pull(call, repository)
-    let paging = Paging(call.query)
+  @Sendable func pullCommits(_ pull: PullRequestRecord) async throws -> APIReply {
     let commits = try await repository.git.commits(
       ["--reverse", "--topo-order", "\(pull.baseSHA)..\(pull.headSHA)"])
-    return paging.reply(
-      paging.slice(commits).map { repository.objects.commit($0) }, total: commits.count, to: call)
+    return paged(
+      paging.slice(commits).map { repository.objects.commit($0) }, total: commits.count)
   }
 
-  @Sendable func pullFiles(_ call: APICall) async throws -> APIReply {
-    let repository = try await repository(call)
-    let pull = try await pull(call, repository)
-    let paging = Paging(call.query)
-    let base = try await mergeBase(of: pull, repository)
+  @Sendable func pullFiles(_ pull: PullRequestRecord) async throws -> APIReply {
+    let base = try await mergeBase(of: pull)
     let files = try await repository.git.changes(from: base, to: pull.headSHA)
-    return paging.reply(
+    return paged(
       paging.slice(files).map { repository.objects.change($0, at: pull.headSHA) },
-      total: files.count, to: call)
+      total: files.count)
   }
 }

@@ -4,53 +4,42 @@ import HTTPTypes
 import Text
 
 extension Route {
+  private static let ref = "git/refs/*ref"
+
   static let references: [Route] = [
+    Route(.get, "git/ref/*ref", "git/refs#get-a-reference", .contents, history: { $0.getRef }),
     Route(
-      .get, "repos/:owner/:repo/git/ref/*ref", "git/refs#get-a-reference", "contents=read",
-      { $0.getRef }),
-    Route(
-      .get, "repos/:owner/:repo/git/matching-refs/*ref", "git/refs#list-matching-references",
-      "contents=read", { $0.matchingRefs }),
+      .get, "git/matching-refs/*ref", "git/refs#list-matching-references", .contents,
+      repository: { $0.matchingRefs }),
     // No longer documented, but clients use it.
-    Route(
-      .get, "repos/:owner/:repo/git/refs/*ref", "git/refs#get-a-reference", "contents=read",
-      { $0.getRef }),
-    Route(
-      .post, "repos/:owner/:repo/git/refs", "git/refs#create-a-reference", "contents=write",
-      { $0.createRef }),
-    Route(
-      .patch, "repos/:owner/:repo/git/refs/*ref", "git/refs#update-a-reference", "contents=write",
-      { $0.updateRef }),
-    Route(
-      .delete, "repos/:owner/:repo/git/refs/*ref", "git/refs#delete-a-reference",
-      "contents=write", { $0.deleteRef }),
+    Route(.get, ref, "git/refs#get-a-reference", .contents, history: { $0.getRef }),
+    Route(.post, "git/refs", "git/refs#create-a-reference", .contents, history: { $0.createRef }),
+    Route(.patch, ref, "git/refs#update-a-reference", .contents, history: { $0.updateRef }),
+    Route(.delete, ref, "git/refs#delete-a-reference", .contents, history: { $0.deleteRef }),
   ]
 }
 
-extension ForgeAPI {
-  @Sendable func getRef(_ call: APICall) async throws -> APIReply {
-    let repository = try await nonEmptyRepository(call)
+extension RepositoryCall {
+  @Sendable func getRef() async throws -> APIReply {
     guard let ref = RefName("refs/\(call.parameter("ref"))"),
       let object = repository.git.resolve(ref)
     else { throw APIError.notFound }
-    return .json(try await shown(ref, object, repository))
+    return .json(try await shown(ref, object))
   }
 
-  @Sendable func matchingRefs(_ call: APICall) async throws -> APIReply {
-    let repository = try await repository(call)
+  @Sendable func matchingRefs() async throws -> APIReply {
     let prefix = "refs/\(call.parameter("ref"))"
     let refs = try await repository.git.refs(below: "refs/").filter {
       $0.name.hasPrefix(prefix) && !$0.name.hasPrefix("refs/pull/")
     }
     var items: [JSONValue] = []
     for (name, object) in refs {
-      if let ref = RefName(name) { items.append(try await shown(ref, object, repository)) }
+      if let ref = RefName(name) { items.append(try await shown(ref, object)) }
     }
     return .json(.array(items))
   }
 
-  @Sendable func createRef(_ call: APICall) async throws -> APIReply {
-    let repository = try await nonEmptyRepository(call, .writing)
+  @Sendable func createRef() async throws -> APIReply {
     let name = try call.requiredString("ref")
     guard let object = try call.objectID("sha") else { throw APIError.notSupplied("sha") }
     let components = name.split(separator: "/", omittingEmptySubsequences: false)
@@ -71,15 +60,14 @@ extension ForgeAPI {
     } catch BareRepository.RefUpdate.noObject {
       throw APIError.unprocessable("Object does not exist")
     }
-    return .created(try await shown(ref, object, repository))
+    return .created(try await shown(ref, object))
   }
 
-  @Sendable func updateRef(_ call: APICall) async throws -> APIReply {
-    let repository = try await nonEmptyRepository(call, .writing)
+  @Sendable func updateRef() async throws -> APIReply {
     guard let object = try call.objectID("sha") else { throw APIError.notSupplied("sha") }
     let force = try call.bool("force") ?? false
-    let (ref, current) = try existingRef(call, repository)
-    try checkProtection(repository, ref)
+    let (ref, current) = try existingRef()
+    try checkProtection(ref)
     guard try await repository.git.commit(object.hex) != nil else {
       throw APIError.unprocessable("Object does not exist")
     }
@@ -91,14 +79,13 @@ extension ForgeAPI {
     } catch is BareRepository.RefUpdate {
       throw APIError.conflict("Reference cannot be updated: it was moved meanwhile")
     }
-    try await pullRequests.refreshAll(of: repository.record, repository.git)
-    return .json(try await shown(ref, object, repository))
+    try await api.pullRequests.refreshAll(of: repository.record, repository.git)
+    return .json(try await shown(ref, object))
   }
 
-  @Sendable func deleteRef(_ call: APICall) async throws -> APIReply {
-    let repository = try await nonEmptyRepository(call, .writing)
-    let (ref, current) = try existingRef(call, repository)
-    try checkProtection(repository, ref)
+  @Sendable func deleteRef() async throws -> APIReply {
+    let (ref, current) = try existingRef()
+    try checkProtection(ref)
     if ref.branch == repository.facts.defaultBranch {
       throw APIError.unprocessable("Cannot delete the default branch")
     }
@@ -107,17 +94,23 @@ extension ForgeAPI {
     } catch is BareRepository.RefUpdate {
       throw APIError.conflict("Reference cannot be deleted: it was moved meanwhile")
     }
-    try await pullRequests.refreshAll(of: repository.record, repository.git)
+    try await api.pullRequests.refreshAll(of: repository.record, repository.git)
     return .noContent
   }
 
-  private func existingRef(_ call: APICall, _ repository: RepositoryContext) throws -> (
-    ref: RefName, object: ObjectName
-  ) {
+  private func existingRef() throws -> (ref: RefName, object: ObjectName) {
     guard let ref = writable("refs/\(call.parameter("ref"))"),
       let object = repository.git.resolve(ref)
     else { throw APIError.unprocessable("Reference does not exist") }
     return (ref, object)
+  }
+
+  /// Refuses changes to protected branches.
+  private func checkProtection(_ ref: RefName) throws(APIError) {
+    if let branch = ref.branch, repository.isProtected(branch) {
+      throw .unprocessable(
+        "Changes must be made through a pull request. Protected branch update failed for \(ref).")
+    }
   }
 
   /// nil if nobody may write a ref of this name.
@@ -128,9 +121,7 @@ extension ForgeAPI {
     return name.hasPrefix("refs/pull/") ? nil : RefName(name)
   }
 
-  private func shown(_ ref: RefName, _ object: ObjectName, _ repository: RepositoryContext)
-    async throws -> JSONValue
-  {
+  private func shown(_ ref: RefName, _ object: ObjectName) async throws -> JSONValue {
     guard ref.branch == nil else { return repository.objects.ref(ref, object) }
     let kind = try await repository.git.object(object.hex)?.kind ?? .commit
     return repository.objects.ref(ref, object, type: kind.rawValue)

@@ -5,27 +5,20 @@ import Text
 
 extension Route {
   static let repositories: [Route] = [
+    Route(.get, "", "repos/repos#get-a-repository", .metadata, repository: { $0.getRepository }),
     Route(
-      .get, "repos/:owner/:repo", "repos/repos#get-a-repository", "metadata=read",
-      { $0.getRepository }),
+      .patch, "repos/:owner/:repo", "repos/repos#update-a-repository", .administration
+    ) { $0.patchRepository },
     Route(
-      .patch, "repos/:owner/:repo", "repos/repos#update-a-repository", "administration=write",
-      { $0.patchRepository }),
+      .get, "branches", "branches/branches#list-branches", .contents,
+      repository: { $0.listBranches }),
     Route(
-      .get, "repos/:owner/:repo/branches", "branches/branches#list-branches", "contents=read",
-      { $0.listBranches }),
-    Route(
-      .get, "repos/:owner/:repo/branches/*branch", "branches/branches#get-a-branch",
-      "contents=read", { $0.getBranch }),
+      .get, "branches/*branch", "branches/branches#get-a-branch", .contents,
+      repository: { $0.getBranch }),
   ]
 }
 
 extension ForgeAPI {
-  @Sendable func getRepository(_ call: APICall) async throws -> APIReply {
-    let repository = try await repository(call)
-    return .json(RepositoryObjects(urls: call.urls).full(repository.record, repository.facts))
-  }
-
   @Sendable func patchRepository(_ call: APICall) async throws -> APIReply {
     let repository = try await repository(call)
     guard repository.record.settings.allowsWriting else { throw APIError.notAccessible }
@@ -44,12 +37,18 @@ extension ForgeAPI {
       try await repository.git.git(["symbolic-ref", "HEAD", ref.text])
     }
     try await store.setSettings(settings, of: repository.record.id)
-    return try await getRepository(call)
+    return RepositoryCall.shown(try await self.repository(call))
+  }
+}
+
+extension RepositoryCall {
+  @Sendable func getRepository() async throws -> APIReply { Self.shown(repository) }
+
+  static func shown(_ repository: RepositoryContext) -> APIReply {
+    .json(RepositoryObjects(urls: repository.urls).full(repository.record, repository.facts))
   }
 
-  @Sendable func listBranches(_ call: APICall) async throws -> APIReply {
-    let repository = try await repository(call)
-    let paging = Paging(call.query)
+  @Sendable func listBranches() async throws -> APIReply {
     let refs = try await repository.git.refs(below: "refs/heads/")
     let wanted = call.query["protected"].map { $0 == "true" }
     let branches = refs.compactMap { name, object in
@@ -64,11 +63,10 @@ extension ForgeAPI {
         ], "protected": JSONValue(repository.isProtected(name)),
       ]
     }
-    return paging.reply(shown, total: branches.count, to: call)
+    return paged(shown, total: branches.count)
   }
 
-  @Sendable func getBranch(_ call: APICall) async throws -> APIReply {
-    let repository = try await repository(call)
+  @Sendable func getBranch() async throws -> APIReply {
     let name = call.parameter("branch")
     guard let ref = RefName(branch: name), let object = repository.git.resolve(ref),
       let commit = try await repository.git.commit(object.hex)

@@ -5,10 +5,10 @@ import Text
 
 extension Route {
   static let users: [Route] = [
-    Route(.get, "user", "users/users#get-the-authenticated-user", "", { $0.user }),
-    Route(.get, "user/repos", "repos/repos", "metadata=read", { $0.ownRepositories }),
-    Route(.get, "users/:login", "users/users#get-a-user", "", { $0.userByName }),
-    Route(.get, "rate_limit", "rate-limit/rate-limit", "", { $0.limits }),
+    Route(.get, "user", "users/users#get-the-authenticated-user") { $0.user },
+    Route(.get, "user/repos", "repos/repos", .metadata) { $0.ownRepositories },
+    Route(.get, "users/:login", "users/users#get-a-user") { $0.userByName },
+    Route(.get, "rate_limit", "rate-limit/rate-limit") { $0.limits },
   ]
 }
 
@@ -44,7 +44,7 @@ extension ForgeAPI {
   }
 
   @Sendable func limits(_ call: APICall) async throws -> APIReply {
-    let state = rateLimit.current()
+    let state = rateLimit.state()
     let core: JSONValue = [
       "limit": JSONValue(state.limit), "used": JSONValue(state.used),
       "remaining": JSONValue(state.remaining), "reset": JSONValue(state.reset),

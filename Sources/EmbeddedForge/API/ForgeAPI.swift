@@ -1,6 +1,7 @@
 // What all calls share: looking up the repository and checking permissions.
 
 import Logging
+import Text
 
 struct ForgeAPI: Sendable {
   let store: ForgeStore
@@ -74,26 +75,27 @@ extension ForgeAPI {
       openPullRequests: try await store.openPullRequestCount(of: record.id))
     return RepositoryContext(record: record, git: git, facts: facts, urls: urls)
   }
+}
 
-  /// The repository of the call, which must not be empty.
-  func nonEmptyRepository(_ call: APICall, _ access: Access = .reading) async throws
-    -> RepositoryContext
-  {
-    let repository = try await repository(call, access)
+/// A call of one repository.
+struct RepositoryCall: Sendable {
+  let api: ForgeAPI
+  let call: APICall
+  let repository: RepositoryContext
+
+  var paging: Paging { Paging(call.query) }
+
+  /// One page of a list.
+  func paged(_ items: [JSONValue], total: Int) -> APIReply {
+    paging.reply(items, total: total, to: call)
+  }
+
+  func refuseEmpty() async throws {
     if let head = RefName(branch: repository.facts.defaultBranch),
       repository.git.resolve(head) != nil
     {
-      return repository
+      return
     }
     if try await repository.git.isEmpty() { throw APIError.emptyRepository }
-    return repository
-  }
-
-  /// Refuses changes to protected branches.
-  func checkProtection(_ repository: RepositoryContext, _ ref: RefName) throws(APIError) {
-    if let branch = ref.branch, repository.isProtected(branch) {
-      throw .unprocessable(
-        "Changes must be made through a pull request. Protected branch update failed for \(ref).")
-    }
   }
 }

@@ -23,9 +23,13 @@ struct PullRequestObjects: Sendable {
     let api = urls.api(repository, "/pulls/\(number)")
     let issue = urls.api(repository, "/issues/\(number)")
     let page = urls.page(repository, "/pull/\(number)")
-    let links = Links(
-      api: api, issue: issue, page: page,
-      statuses: urls.api(repository, "/statuses/\(pull.headSHA)"))
+    let statuses = urls.api(repository, "/statuses/\(pull.headSHA)")
+    let reviewComment = urls.api(repository, "/pulls/comments{/number}")
+    let links = [
+      "self": api, "html": page, "issue": issue, "comments": "\(issue)/comments",
+      "review_comments": "\(api)/comments", "review_comment": reviewComment,
+      "commits": "\(api)/commits", "statuses": statuses,
+    ]
     let head: JSONValue = [
       "url": .string(api), "id": JSONValue(pull.id), "node_id": .string(NodeID.of("PR", pull.id)),
       "html_url": .string(page), "diff_url": "\(page).diff", "patch_url": "\(page).patch",
@@ -41,10 +45,10 @@ struct PullRequestObjects: Sendable {
       "labels": .array(pull.labels.map(label)), "milestone": nil,
       "draft": JSONValue(pull.isDraft), "commits_url": "\(api)/commits",
       "review_comments_url": "\(api)/comments",
-      "review_comment_url": .string(urls.api(repository, "/pulls/comments{/number}")),
-      "comments_url": "\(issue)/comments", "statuses_url": .string(links.statuses),
+      "review_comment_url": .string(reviewComment), "comments_url": "\(issue)/comments",
+      "statuses_url": .string(statuses),
       "head": branch(pull.headBranch, pull.headSHA), "base": branch(pull.baseBranch, pull.baseSHA),
-      "_links": links.json(reviewComment: urls.api(repository, "/pulls/comments{/number}")),
+      "_links": .object(links.mapValues { ["href": .string($0)] }),
       "author_association": "OWNER", "auto_merge": nil, "active_lock_reason": nil,
     ])
   }
@@ -131,23 +135,5 @@ struct PullRequestObjects: Sendable {
       "user": UserObjects(urls: urls).simple(facts.owner),
       "repo": RepositoryObjects(urls: urls).simple(repository, facts),
     ]
-  }
-
-  private struct Links {
-    let api: String
-    let issue: String
-    let page: String
-    let statuses: String
-
-    func json(reviewComment: String) -> JSONValue {
-      [
-        "self": href(api), "html": href(page), "issue": href(issue),
-        "comments": href("\(issue)/comments"), "review_comments": href("\(api)/comments"),
-        "review_comment": href(reviewComment), "commits": href("\(api)/commits"),
-        "statuses": href(statuses),
-      ]
-    }
-
-    private func href(_ address: String) -> JSONValue { ["href": .string(address)] }
   }
 }

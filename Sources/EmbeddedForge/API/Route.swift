@@ -4,7 +4,13 @@ import HTTPTypes
 import Text
 
 struct Route: Sendable {
-  typealias Handler = @Sendable (ForgeAPI) -> @Sendable (APICall) async throws -> APIReply
+  typealias Reply = @Sendable () async throws -> APIReply
+
+  /// What a token needs.
+  enum Permission: String, Sendable {
+    case metadata, administration, contents, issues
+    case pulls = "pull_requests"
+  }
 
   private enum Segment: Sendable, Equatable {
     case literal(String)
@@ -15,22 +21,26 @@ struct Route: Sendable {
 
   let method: HTTPRequest.Method
   let documentation: String
-  /// As in `X-Accepted-GitHub-Permissions`.
-  let permission: String
-  let handler: Handler
+  /// As in `X-Accepted-GitHub-Permissions`; nil if any token may call it.
+  let permission: String?
+  /// Carries out a call.
+  let perform: @Sendable (ForgeAPI, APICall) async throws -> APIReply
   private let segments: [Segment]
 
+  /// A call that is not about one repository, or checks its permission itself.
   /// - Parameters:
-  ///   - pattern: such as `repos/:owner/:repo/git/ref/*ref`.
+  ///   - pattern: such as `users/:login` or `git/ref/*ref`.
   ///   - documentation: the page under docs.github.com/rest.
+  ///   - permission: for reading if the method is GET, else for writing.
   init(
     _ method: HTTPRequest.Method, _ pattern: String, _ documentation: String,
-    _ permission: String, _ handler: @escaping Handler
+    _ permission: Permission? = nil,
+    _ handler: @escaping @Sendable (ForgeAPI) -> @Sendable (APICall) async throws -> APIReply
   ) {
     self.method = method
     self.documentation = documentation
-    self.permission = permission
-    self.handler = handler
+    self.permission = permission.map { "\($0.rawValue)=\(method == .get ? "read" : "write")" }
+    perform = { api, call in try await handler(api)(call) }
     segments = pattern.split(separator: "/").map { part in
       switch part.first {
       case ":": .name(String(part.dropFirst()))
@@ -38,6 +48,49 @@ struct Route: Sendable {
       case _: .literal(String(part))
       }
     }
+  }
+
+  /// A call of a repository.
+  /// - Parameter pattern: below the repository.
+  init(
+    _ method: HTTPRequest.Method, _ pattern: String, _ documentation: String,
+    _ permission: Permission,
+    repository handler: @escaping @Sendable (RepositoryCall) -> Reply
+  ) {
+    self.init(method, "repos/:owner/:repo/\(pattern)", documentation, permission) { api in
+      { call in
+        let repository = try await api.repository(call, method == .get ? .reading : .writing)
+        return try await handler(RepositoryCall(api: api, call: call, repository: repository))()
+      }
+    }
+  }
+
+  /// A call of a repository that must not be empty.
+  init(
+    _ method: HTTPRequest.Method, _ pattern: String, _ documentation: String,
+    _ permission: Permission, history handler: @escaping @Sendable (RepositoryCall) -> Reply
+  ) {
+    self.init(
+      method, pattern, documentation, permission,
+      repository: { call in
+        {
+          try await call.refuseEmpty()
+          return try await handler(call)()
+        }
+      })
+  }
+
+  /// A call of a pull request.
+  init(
+    _ method: HTTPRequest.Method, _ pattern: String, _ documentation: String,
+    _ permission: Permission,
+    pull handler:
+      @escaping @Sendable (RepositoryCall)
+      -> @Sendable (PullRequestRecord) async throws -> APIReply
+  ) {
+    self.init(
+      method, pattern, documentation, permission,
+      repository: { call in { try await handler(call)(try await call.pull()) } })
   }
 
   /// The values of the names, percent-decoded; nil if the path does not match.

@@ -21,13 +21,15 @@ struct Signature: Sendable, Equatable {
       + sign + Self.two(minutes / 60) + Self.two(minutes % 60)
   }
 
-  init(name: String, email: String, seconds: Int64, offset: Int = 0) {
-    self.name = name
-    self.email = email
-    self.seconds = seconds
-    self.offset = offset
+  /// Removes what git removes when it makes a commit; it would end the field here.
+  private static func cleaned(_ text: String) -> String {
+    text.filter { $0 != "<" && $0 != ">" && !$0.isNewline && $0 != "\0" }.trimmed
   }
 
+  private static func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+}
+
+extension Signature {
   /// Parses a line of a commit. Old and foreign tools left out brackets, addresses and dates, so it
   /// accepts malformed lines as far as possible. An impossible time becomes 0.
   init(encoded line: some BidirectionalCollection<UInt8>) {
@@ -66,12 +68,6 @@ struct Signature: Sendable, Equatable {
     return Int64(String(decoding: digits, as: UTF8.self))
   }
 
-  /// Removes what git removes when it makes a commit; it would end the field here.
-  private static func cleaned(_ text: String) -> String {
-    text.filter { $0 != "<" && $0 != ">" && !$0.isNewline && $0 != "\0" }.trimmed
-  }
-
-  private static func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
 }
 
 /// A parsed commit object.

@@ -9,16 +9,6 @@ struct TreeEntry: Sendable, Equatable {
   var nameBytes: [UInt8]
   var id: ObjectName
 
-  init(mode: String, name: String, id: ObjectName) {
-    self.init(mode: mode, nameBytes: Array(name.utf8), id: id)
-  }
-
-  init(mode: String, nameBytes: [UInt8], id: ObjectName) {
-    self.mode = mode
-    self.nameBytes = nameBytes
-    self.id = id
-  }
-
   /// For people and JSON; invalid UTF-8 is replaced.
   var name: String { String(decoding: nameBytes, as: UTF8.self) }
 
@@ -52,6 +42,12 @@ struct TreeEntry: Sendable, Equatable {
     case 0o040_000: return "40000"
     case _: return "160000"
     }
+  }
+}
+
+extension TreeEntry {
+  init(mode: String, name: String, id: ObjectName) {
+    self.init(mode: mode, nameBytes: Array(name.utf8), id: id)
   }
 }
 

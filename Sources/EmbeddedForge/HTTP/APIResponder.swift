@@ -51,7 +51,7 @@ struct APIResponder: Sendable {
     }
     let found = Route.find(request.method, path)
     let documentation = found?.route.documentation ?? ""
-    let state = api.rateLimit.count()
+    let state = api.rateLimit.state(adding: 1)
     var response: Response
     do {
       if state.isExceeded { throw Self.limitExceeded(authenticator.login) }
@@ -65,14 +65,12 @@ struct APIResponder: Sendable {
         urls: ForgeURLs(host: request.head.authority, fallback: address, prefix: prefix),
         login: login)
       call.body = try await body(of: request)
-      response = shown(try await found.route.handler(api)(call), to: request)
+      response = shown(try await found.route.perform(api, call), to: request)
     } catch {
       response = self.response(to: error, documentation: documentation)
     }
     if response.status == .methodNotAllowed { response.headers[.allow] = Route.methods(of: path) }
-    if let permission = found?.route.permission, !permission.isEmpty {
-      response.headers["X-Accepted-GitHub-Permissions"] = permission
-    }
+    response.headers["X-Accepted-GitHub-Permissions"] = found?.route.permission
     Self.addLimit(state, to: &response)
     return response
   }
@@ -146,9 +144,7 @@ struct APIResponder: Sendable {
         return Response(status: .notModified, headers: headers)
       }
     }
-    return Response(
-      status: reply.status, headers: headers,
-      body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    return Response(reply.status, headers, bytes)
   }
 
   private func response(to error: any Error, documentation: String) -> Response {
@@ -162,9 +158,8 @@ struct APIResponder: Sendable {
       refusal = APIError(status: .internalServerError, message: "Server Error")
     }
     return Response(
-      status: refusal.status, headers: [.contentType: "application/json; charset=utf-8"],
-      body: ResponseBody(
-        byteBuffer: ByteBuffer(bytes: refusal.json(documentation: documentation).canonical)))
+      refusal.status, [.contentType: "application/json; charset=utf-8"],
+      refusal.json(documentation: documentation).canonical)
   }
 
   private static var withoutUserAgent: Response {
@@ -174,9 +169,7 @@ struct APIResponder: Sendable {
       required). Check https://developer.github.com for other possible causes.
 
       """
-    return Response(
-      status: .forbidden, headers: [.contentType: "text/plain; charset=utf-8"],
-      body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+    return Response(.forbidden, [.contentType: "text/plain; charset=utf-8"], text.utf8)
   }
 
   private static func limitExceeded(_ login: String) -> APIError {

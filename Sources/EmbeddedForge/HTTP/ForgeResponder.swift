@@ -2,6 +2,7 @@
 
 import HTTPTypes
 import Hummingbird
+import NIOCore
 
 struct ForgeResponder: HTTPResponder {
   typealias Context = ForgeContext
@@ -36,5 +37,12 @@ struct ForgeResponder: HTTPResponder {
       }
     }
     return try await pages.respond(to: request, path: segments == [""] ? [] : segments)
+  }
+}
+
+extension Response {
+  init(_ status: HTTPResponse.Status, _ headers: HTTPFields, _ body: some Sequence<UInt8>) {
+    let body = ResponseBody(byteBuffer: ByteBuffer(bytes: body))
+    self.init(status: status, headers: headers, body: body)
   }
 }

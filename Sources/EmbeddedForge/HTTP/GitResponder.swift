@@ -1,5 +1,6 @@
 // Clone, fetch and push under /OWNER/REPO.git, and under /OWNER/REPO as on GitHub.
 
+import FoundationEssentials
 import GitBackend
 import HTTPTypes
 import Hummingbird
@@ -107,9 +108,7 @@ struct GitResponder: Sendable {
   ) -> Response {
     var headers = headers
     headers[.contentType] = "text/plain; charset=utf-8"
-    return Response(
-      status: status, headers: headers,
-      body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+    return Response(status, headers, text.utf8)
   }
 }
 
@@ -136,6 +135,10 @@ extension ForgeFolder {
       }
 
       """
-    try write(script, to: "\(hooks)/update")
+    let files = FileManager.default
+    try files.createDirectory(atPath: hooks, withIntermediateDirectories: true)
+    let path = "\(hooks)/update"
+    try Data(script.utf8).write(to: URL(filePath: path), options: .atomic)
+    try files.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
   }
 }

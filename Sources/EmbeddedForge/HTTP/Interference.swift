@@ -102,12 +102,8 @@ struct Interference: Sendable {
     _ status: Int, _ headers: [String: String], _ body: [UInt8]
   ) -> Response {
     var fields: HTTPFields = [.contentType: "application/json; charset=utf-8"]
-    for (name, value) in headers {
-      if let name = HTTPField.Name(name) { fields[name] = value }
-    }
-    return Response(
-      status: .init(code: status), headers: fields,
-      body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+    for (name, value) in headers { fields[name] = value }
+    return Response(.init(code: status), fields, body)
   }
 }
 

@@ -18,28 +18,18 @@ final class RateLimit: Sendable {
   /// - Parameter limit: calls per hour.
   init(limit: Int) { state = Mutex(State(limit: limit, used: 0, reset: 0)) }
 
-  /// Counts one call.
-  func count(at now: Int64 = ForgeStore.now) -> State {
+  /// The state after these calls.
+  func state(adding calls: Int = 0, at now: Int64 = ForgeStore.now) -> State {
     state.withLock { state in
-      renew(&state, now)
-      state.used += 1
+      if now >= state.reset {
+        state.used = 0
+        state.reset = now + 3600
+      }
+      state.used += calls
       return state
     }
   }
 
-  /// Undoes `count` for a response of 304, which is free.
+  /// Takes back one call: a response of 304 is free.
   func refund() { state.withLock { $0.used = max($0.used - 1, 0) } }
-
-  func current(at now: Int64 = ForgeStore.now) -> State {
-    state.withLock { state in
-      renew(&state, now)
-      return state
-    }
-  }
-
-  private func renew(_ state: inout State, _ now: Int64) {
-    guard now >= state.reset else { return }
-    state.used = 0
-    state.reset = now + 3600
-  }
 }

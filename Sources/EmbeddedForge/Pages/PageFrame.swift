@@ -4,7 +4,6 @@ import Cryptography
 import FoundationEssentials
 import HTTPTypes
 import Hummingbird
-import NIOCore
 
 enum PageFrame {
   static func response(_ status: HTTPResponse.Status = .ok, title: String, _ main: HTML) -> Response
@@ -27,9 +26,7 @@ enum PageFrame {
       </html>
 
       """
-    return Response(
-      status: status, headers: headers,
-      body: ResponseBody(byteBuffer: ByteBuffer(string: page.text)))
+    return Response(status, headers, page.text.utf8)
   }
 
   /// No script, frame, form or other source; the style is allowed by its hash.
@@ -52,9 +49,7 @@ enum PageFrame {
     var headers = headers
     headers[.contentType] = "text/plain; charset=utf-8"
     for field in more { headers[field.name] = field.value }
-    return Response(
-      status: status, headers: headers,
-      body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+    return Response(status, headers, text.utf8)
   }
 
   private static let style = """

@@ -13,38 +13,28 @@ struct ForgeFolder: Sendable {
   /// Absolute.
   let root: String
 
-  /// The settings that are written into a repository's folder when it is created.
+  /// The settings that are written into a repository's folder when it is created, and its id, as
+  /// members of one object.
   private struct InitialSettings: Codable {
-    var id: String
-    var description: String?
-    var isPrivate = false
-    var isArchived = false
-    var isDisabled = false
-    var allowsDrafts = true
-    var allowsWriting = true
-    var protectedBranches: [String] = []
+    let id: String
+    let settings: RepositorySettings
+
+    private enum Key: CodingKey { case id }
 
     init(_ settings: RepositorySettings) {
       id = UUID().uuidString
-      description = settings.description
-      isPrivate = settings.isPrivate
-      isArchived = settings.isArchived
-      isDisabled = settings.isDisabled
-      allowsDrafts = settings.allowsDrafts
-      allowsWriting = settings.allowsWriting
-      protectedBranches = settings.protectedBranches
+      self.settings = settings
     }
 
-    var settings: RepositorySettings {
-      var settings = RepositorySettings()
-      settings.description = description
-      settings.isPrivate = isPrivate
-      settings.isArchived = isArchived
-      settings.isDisabled = isDisabled
-      settings.allowsDrafts = allowsDrafts
-      settings.allowsWriting = allowsWriting
-      settings.protectedBranches = protectedBranches
-      return settings
+    init(from decoder: any Decoder) throws {
+      id = try decoder.container(keyedBy: Key.self).decode(String.self, forKey: .id)
+      settings = try RepositorySettings(from: decoder)
+    }
+
+    func encode(to encoder: any Encoder) throws {
+      try settings.encode(to: encoder)
+      var container = encoder.container(keyedBy: Key.self)
+      try container.encode(id, forKey: .id)
     }
   }
 
@@ -238,14 +228,6 @@ struct ForgeFolder: Sendable {
     try await git.git(["symbolic-ref", "HEAD", "refs/heads/\(chosen)"])
   }
 
-  /// Writes an executable file.
-  func write(_ script: String, to path: String) throws {
-    let folder = URL(filePath: path).deletingLastPathComponent()
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    try Data(script.utf8).write(to: URL(filePath: path), options: .atomic)
-    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
-  }
-
   // MARK: After a crash
 
   /// Removes what a killed process left incomplete. The caller must have the lock.
@@ -263,20 +245,12 @@ struct ForgeFolder: Sendable {
       for file in ["HEAD.lock", "config.lock", "packed-refs.lock"] {
         try? FileManager.default.removeItem(atPath: "\(git)/\(file)")
       }
-      removeLocks(below: "\(git)/refs")
+      let refs = (try? FileManager.default.subpathsOfDirectory(atPath: "\(git)/refs")) ?? []
+      for entry in refs where entry.hasSuffix(".lock") {
+        try? FileManager.default.removeItem(atPath: "\(git)/refs/\(entry)")
+      }
       for entry in entries("\(git)/objects") where entry.hasPrefix("tmp_objdir-") {
         try? FileManager.default.removeItem(atPath: "\(git)/objects/\(entry)")
-      }
-    }
-  }
-
-  private func removeLocks(below path: String) {
-    for entry in entries(path) {
-      let full = "\(path)/\(entry)"
-      if entry.hasSuffix(".lock") {
-        try? FileManager.default.removeItem(atPath: full)
-      } else {
-        removeLocks(below: full)
       }
     }
   }

@@ -11,28 +11,22 @@ extension ForgeStore {
   func comments(of repository: Int64, number: Int, since: Int64, limit: Int, offset: Int) throws
     -> [CommentRecord]
   {
-    let statement = try database.statement(
+    try rows(
       """
       SELECT \(Self.commentColumns) FROM comments WHERE repository=? AND number=? AND updated_at>=?
       ORDER BY id LIMIT ? OFFSET ?
-      """)
-    defer { statement.reset() }
-    statement.bind(
-      all: [
+      """,
+      [
         .integer(repository), .integer(Int64(number)), .integer(since), .integer(Int64(limit)),
         .integer(Int64(offset)),
-      ])
-    var records: [CommentRecord] = []
-    while try statement.step() { records.append(comment(statement)) }
-    return records
+      ], comment)
   }
 
   func comment(of repository: Int64, id: Int64) throws -> CommentRecord? {
-    let statement = try database.statement(
-      "SELECT \(Self.commentColumns) FROM comments WHERE repository=? AND id=?")
-    defer { statement.reset() }
-    statement.bind(all: [.integer(repository), .integer(id)])
-    return try statement.step() ? comment(statement) : nil
+    try rows(
+      "SELECT \(Self.commentColumns) FROM comments WHERE repository=? AND id=?",
+      [.integer(repository), .integer(id)], comment
+    ).first
   }
 
   func addComment(to repository: Int64, number: Int, body: String, author: String) throws
@@ -40,18 +34,16 @@ extension ForgeStore {
   {
     try database.transaction {
       let now = SQLiteValue.integer(Self.now)
-      try database.run(
+      let made = try row(
         """
         INSERT INTO comments(repository, number, body, author, created_at, updated_at)
-        VALUES(?,?,?,?,?,?)
-        """, .integer(repository), .integer(Int64(number)), .text(body), .text(author), now, now)
-      let id = try database.integer("SELECT last_insert_rowid()") ?? 0
+        VALUES(?,?,?,?,?,?) RETURNING \(Self.commentColumns)
+        """,
+        [.integer(repository), .integer(Int64(number)), .text(body), .text(author), now, now],
+        comment)
       try database.run(
         "UPDATE pull_requests SET updated_at=? WHERE repository=? AND number=?", now,
         .integer(repository), .integer(Int64(number)))
-      guard let made = try comment(of: repository, id: id) else {
-        throw ForgeStoreError.rowGone("comments")
-      }
       return made
     }
   }
@@ -130,69 +122,58 @@ extension ForgeStore {
   func addLabel(_ name: String, color: String, description: String?, to repository: Int64) throws
     -> LabelRecord?
   {
-    try database.run(
-      "INSERT OR IGNORE INTO labels(repository, name, color, description) VALUES(?,?,?,?)",
-      .integer(repository), .text(name), .text(color), .optional(description))
-    guard database.changes > 0 else { return nil }
-    return try labels(of: repository).first { $0.name.lowercased() == name.lowercased() }
+    try rows(
+      """
+      INSERT OR IGNORE INTO labels(repository, name, color, description) VALUES(?,?,?,?)
+      RETURNING id, name, color, description
+      """,
+      [.integer(repository), .text(name), .text(color), .optional(description)], label
+    ).first
   }
 
   private func label(_ name: String, in repository: Int64) throws -> Int64 {
     try database.run(
       "INSERT OR IGNORE INTO labels(repository, name, color) VALUES(?,?,'ededed')",
       .integer(repository), .text(name))
-    let id = try database.integer(
-      "SELECT id FROM labels WHERE repository=? AND name=?", .integer(repository), .text(name))
-    guard let id else {
-      throw ForgeStoreError.rowGone("labels")
-    }
-    return id
+    return try row(
+      "SELECT id FROM labels WHERE repository=? AND name=?", [.integer(repository), .text(name)]
+    ) { $0.integer(0) }
   }
 
   private func labels(_ sql: String, _ id: Int64) throws -> [LabelRecord] {
-    let statement = try database.statement(sql)
-    defer { statement.reset() }
-    statement.bind(all: [.integer(id)])
-    var records: [LabelRecord] = []
-    while try statement.step() {
-      records.append(
-        LabelRecord(
-          id: statement.integer(0), name: statement.text(1) ?? "", color: statement.text(2) ?? "",
-          description: statement.text(3)))
-    }
-    return records
+    try rows(sql, [.integer(id)], label)
+  }
+
+  private func label(_ row: Statement) -> LabelRecord {
+    LabelRecord(
+      id: row.integer(0), name: row.text(1) ?? "", color: row.text(2) ?? "",
+      description: row.text(3))
   }
 
   // MARK: Reviewers
 
   func reviewers(ofPullRequest id: Int64) throws -> [String] {
-    let statement = try database.statement(
-      "SELECT login FROM reviewers WHERE pull_request=? ORDER BY login")
-    defer { statement.reset() }
-    statement.bind(all: [.integer(id)])
-    var logins: [String] = []
-    while try statement.step() { if let login = statement.text(0) { logins.append(login) } }
-    return logins
-  }
-
-  func addReviewers(_ logins: [String], to pullRequest: PullRequestRecord) throws {
-    try database.transaction {
-      for login in logins {
-        try database.run(
-          "INSERT OR IGNORE INTO reviewers(pull_request, login) VALUES(?,?)",
-          .integer(pullRequest.id), .text(login))
-      }
-      try touch(pullRequest)
+    try rows("SELECT login FROM reviewers WHERE pull_request=? ORDER BY login", [.integer(id)]) {
+      $0.text(0)
     }
   }
 
+  func addReviewers(_ logins: [String], to pullRequest: PullRequestRecord) throws {
+    try change(
+      logins, of: pullRequest,
+      "INSERT OR IGNORE INTO reviewers(pull_request, login) VALUES(?,?)")
+  }
+
   func removeReviewers(_ logins: [String], from pullRequest: PullRequestRecord) throws {
+    try change(
+      logins, of: pullRequest, "DELETE FROM reviewers WHERE pull_request=? AND login=?")
+  }
+
+  private func change(
+    _ logins: [String], of pullRequest: PullRequestRecord, _ sql: String
+  ) throws {
     try database.transaction {
-      for login in logins {
-        try database.run(
-          "DELETE FROM reviewers WHERE pull_request=? AND login=?", .integer(pullRequest.id),
-          .text(login))
-      }
+      for login in logins { try database.run(sql, .integer(pullRequest.id), .text(login)) }
       try touch(pullRequest)
     }
   }

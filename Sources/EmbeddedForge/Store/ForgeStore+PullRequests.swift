@@ -38,15 +38,15 @@ extension ForgeStore {
   {
     let (condition, values) = condition(of: query, repository)
     let direction = query.ascending ? "ASC" : "DESC"
-    let page = try rows(
+    let page = try pullRequests(
       """
       SELECT \(Self.columns) FROM pull_requests WHERE \(condition)
       ORDER BY \(query.order.rawValue) \(direction), number \(direction) LIMIT ? OFFSET ?
       """, values + [.integer(Int64(query.limit)), .integer(Int64(query.offset))])
-    let counting = try database.statement("SELECT count(*) FROM pull_requests WHERE \(condition)")
-    defer { counting.reset() }
-    counting.bind(all: values)
-    return (page, try counting.step() ? Int(counting.integer(0)) : 0)
+    let total = try row("SELECT count(*) FROM pull_requests WHERE \(condition)", values) {
+      Int($0.integer(0))
+    }
+    return (page, total)
   }
 
   private func condition(of query: PullRequestQuery, _ repository: Int64)
@@ -66,7 +66,7 @@ extension ForgeStore {
   }
 
   func pullRequest(of repository: Int64, number: Int) throws -> PullRequestRecord? {
-    try rows(
+    try pullRequests(
       "SELECT \(Self.columns) FROM pull_requests WHERE repository=? AND number=?",
       [.integer(repository), .integer(Int64(number))]
     ).first
@@ -74,7 +74,7 @@ extension ForgeStore {
 
   /// The open pull requests of a repository.
   func openPullRequests(of repository: Int64) throws -> [PullRequestRecord] {
-    try rows(
+    try pullRequests(
       "SELECT \(Self.columns) FROM pull_requests WHERE repository=? AND open ORDER BY number",
       [.integer(repository)])
   }
@@ -155,17 +155,8 @@ extension ForgeStore {
     return record
   }
 
-  private func rows(_ sql: String, _ values: [SQLiteValue]) throws -> [PullRequestRecord] {
-    var records: [PullRequestRecord] = []
-    do {
-      let statement = try database.statement(sql)
-      defer { statement.reset() }
-      statement.bind(all: values)
-      while try statement.step() {
-        if let record = record(statement) { records.append(record) }
-      }
-    }
-    return try records.map { record in
+  private func pullRequests(_ sql: String, _ values: [SQLiteValue]) throws -> [PullRequestRecord] {
+    try rows(sql, values, record).map { record in
       var record = record
       record.labels = try labels(ofPullRequest: record.id)
       record.reviewers = try reviewers(ofPullRequest: record.id)

@@ -10,20 +10,14 @@ extension ForgeStore {
     """
 
   func repositories() throws -> [RepositoryRecord] {
-    let statement = try database.statement(
-      "SELECT \(Self.columns) FROM repositories ORDER BY owner, name")
-    defer { statement.reset() }
-    var records: [RepositoryRecord] = []
-    while try statement.step() { records.append(record(statement)) }
-    return records
+    try rows("SELECT \(Self.columns) FROM repositories ORDER BY owner, name", [], record)
   }
 
   func repository(owner: String, name: String) throws -> RepositoryRecord? {
-    let statement = try database.statement(
-      "SELECT \(Self.columns) FROM repositories WHERE owner=? AND name=?")
-    defer { statement.reset() }
-    statement.bind(all: [.text(owner), .text(name)])
-    return try statement.step() ? record(statement) : nil
+    try rows(
+      "SELECT \(Self.columns) FROM repositories WHERE owner=? AND name=?",
+      [.text(owner), .text(name)], record
+    ).first
   }
 
   /// The row of a folder; it replaces the row of an earlier folder with this name.
@@ -34,22 +28,13 @@ extension ForgeStore {
       if known.folderID == folder { return known }
       try database.run("DELETE FROM repositories WHERE id=?", .integer(known.id))
     }
-    let now = Self.now
-    let statement = try database.statement(
+    let now = SQLiteValue.integer(Self.now)
+    return try row(
       """
       INSERT INTO repositories(folder, owner, name, description, private, archived, disabled,
         drafts, writable, protected, created_at, updated_at, pushed_at)
-      VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)
-      """)
-    defer { statement.reset() }
-    let times: [SQLiteValue] = [.integer(now), .integer(now), .integer(now)]
-    statement.bind(
-      all: [.text(folder), .text(owner), .text(name)] + values(settings) + times)
-    _ = try statement.step()
-    guard let made = try repository(owner: owner, name: name) else {
-      throw ForgeStoreError.rowGone("adopt")
-    }
-    return made
+      VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING \(Self.columns)
+      """, [.text(folder), .text(owner), .text(name)] + values(settings) + [now, now, now], record)
   }
 
   func forget(repository id: Int64) throws {
@@ -57,14 +42,11 @@ extension ForgeStore {
   }
 
   func setSettings(_ settings: RepositorySettings, of id: Int64) throws {
-    let statement = try database.statement(
+    _ = try rows(
       """
       UPDATE repositories SET description=?, private=?, archived=?, disabled=?, drafts=?,
         writable=?, protected=?, updated_at=? WHERE id=?
-      """)
-    defer { statement.reset() }
-    statement.bind(all: values(settings) + [.integer(Self.now), .integer(id)])
-    _ = try statement.step()
+      """, values(settings) + [.integer(Self.now), .integer(id)], record)
   }
 
   func notePush(to id: Int64) throws {

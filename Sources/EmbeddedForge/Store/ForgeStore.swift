@@ -82,13 +82,36 @@ actor ForgeStore {
   /// Checkpoints and truncates the write-ahead log; called after the last call.
   func close() throws { try database.execute("PRAGMA wal_checkpoint(TRUNCATE)") }
 
+  /// The rows of a query, or of a statement with RETURNING.
+  func rows<Row>(
+    _ sql: String, _ values: [SQLiteValue], _ row: (Statement) -> Row?
+  ) throws -> [Row] {
+    let statement = try database.statement(sql)
+    defer { statement.reset() }
+    for (index, value) in values.enumerated() { statement.bind(value, at: Int32(index + 1)) }
+    var rows: [Row] = []
+    while try statement.step() {
+      if let row = row(statement) { rows.append(row) }
+    }
+    return rows
+  }
+
+  /// The first row of a statement that always has one.
+  func row<Row>(
+    _ sql: String, _ values: [SQLiteValue], _ row: (Statement) -> Row
+  ) throws -> Row {
+    guard let first = try rows(sql, values, row).first else { throw ForgeStoreError.rowGone(sql) }
+    return first
+  }
+
   /// The account of this name, created if it is new.
   func user(_ login: String) throws -> UserRecord {
     if let known = try database.integer("SELECT id FROM users WHERE login=?", .text(login)) {
       return UserRecord(id: known, login: login)
     }
-    try database.run("INSERT INTO users(login) VALUES(?)", .text(login))
-    return try user(login)
+    return try row("INSERT INTO users(login) VALUES(?) RETURNING id", [.text(login)]) {
+      UserRecord(id: $0.integer(0), login: login)
+    }
   }
 
   /// The accounts of these names, by name in lower case.
@@ -106,7 +129,7 @@ actor ForgeStore {
 enum ForgeStoreError: Error, CustomStringConvertible {
   case notDurable
   case newerSchema(Int64)
-  /// A row that was written in this transaction is missing.
+  /// A row that must exist is missing.
   case rowGone(String)
 
   var description: String {
@@ -114,14 +137,7 @@ enum ForgeStoreError: Error, CustomStringConvertible {
     case .notDurable: "forge.db: this file system supports no write-ahead log with full syncing"
     case .newerSchema(let version):
       "forge.db has schema \(version): it was written by a newer version of aipm"
-    case .rowGone(let table): "forge.db: a row of \(table) is missing"
+    case .rowGone(let sql): "forge.db: a row is missing: \(sql)"
     }
-  }
-}
-
-extension Statement {
-  /// Binds values from the first parameter on.
-  func bind(all values: [SQLiteValue]) {
-    for (index, value) in values.enumerated() { bind(value, at: Int32(index + 1)) }
   }
 }

@@ -15,7 +15,7 @@ struct RepositoryRecord: Sendable, Equatable {
 }
 
 /// The permissions of a repository's users.
-package struct RepositorySettings: Sendable, Equatable {
+package struct RepositorySettings: Codable, Sendable, Equatable {
   package var description: String?
   package var isPrivate = false
   /// Read-only, as GitHub's archived repositories.
