@@ -18,8 +18,7 @@ import Synchronization
 //   the server may have acted before it closed. `repeatsWhenStale` refuses it for GET and HEAD too,
 //   for callers that count requests.
 // - A slow reader slows the server down (`stream`): at most about 320 KiB are buffered.
-// - Headers go only to the host for which they were given. A redirect to another host keeps only
-//   fields without secrets.
+// - Headers go only to the host for which they were given: no redirect is followed.
 // - No cookies, no netrc, no signals, no protocol except http and https, and no request to this
 //   machine through a proxy.
 //
@@ -76,22 +75,6 @@ package final class HTTPClient: Sendable {
 
   /// Sends a request and waits for the complete response.
   package func send(_ request: HTTPRequest) async throws(HTTPFault) -> HTTPResponse {
-    var request = request
-    let deadline = request.timeout.map { ContinuousClock.now + $0 }
-    for _ in 0..<5 {
-      let response = try await sendOnce(request)
-      guard request.followRedirects, request.isSafe,
-        [301, 302, 303, 307, 308].contains(response.status), let url = response.redirectURL
-      else { return response }
-      request = try request.redirected(to: url)
-      if let deadline {
-        request.timeout = max(.milliseconds(1), deadline - ContinuousClock.now)
-      }
-    }
-    return try await sendOnce(request)
-  }
-
-  private func sendOnce(_ request: HTTPRequest) async throws(HTTPFault) -> HTTPResponse {
     let id = nextID()
     let result = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
@@ -106,7 +89,7 @@ package final class HTTPClient: Sendable {
   }
 
   /// Sends a request and returns as soon as the head of the response has arrived. The body follows
-  /// in chunks, at the reader's pace. `responseLimit` and `followRedirects` do not apply. For a
+  /// in chunks, at the reader's pace. `responseLimit` does not apply. For a
   /// response without end, use `idleTimeout` instead of `timeout`. Releasing the stream ends the
   /// transfer.
   package func stream(_ request: HTTPRequest) async throws(HTTPFault) -> HTTPStream {
@@ -130,15 +113,4 @@ package final class HTTPClient: Sendable {
 extension HTTPRequest {
   /// Whether the method is safe to repeat (RFC 9110, 9.2.1).
   var isSafe: Bool { method == "GET" || method == "HEAD" }
-
-  /// The same request for another URL. On another origin only fields without secrets are kept.
-  func redirected(to url: String) throws(HTTPFault) -> HTTPRequest {
-    var next = self
-    next.url = url
-    if try Origin(of: self.url) != Origin(of: url) {
-      let harmless: Set = ["accept", "accept-encoding", "accept-language", "range", "user-agent"]
-      next.headers = headers.filter { harmless.contains($0.0.lowercased()) }
-    }
-    return next
-  }
 }

@@ -1,7 +1,7 @@
 /// Why there is no complete response.
 package struct HTTPFault: Error, Sendable, Equatable, CustomStringConvertible {
   /// The kind of failure, independent of whether the request was sent.
-  package enum Kind: String, Sendable, CaseIterable {
+  package enum Kind: String, Sendable {
     /// No connection: name resolution, route, refusal, TLS, or the connect time-out.
     case unreachable
     /// The request was sent, and the connection ended before the response did.
@@ -29,10 +29,9 @@ package struct HTTPFault: Error, Sendable, Equatable, CustomStringConvertible {
   /// For people; contains neither headers nor body.
   package let detail: String
 
-  package init(kind: Kind, wasSent: Bool, detail: String) {
-    self.kind = kind
-    self.wasSent = wasSent
-    self.detail = detail
+  /// A fault before anything was sent.
+  static func unsent(_ kind: Kind, _ detail: String) -> HTTPFault {
+    HTTPFault(kind: kind, wasSent: false, detail: detail)
   }
 
   package var description: String {

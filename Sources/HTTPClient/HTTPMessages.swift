@@ -23,9 +23,6 @@ package struct HTTPRequest: Sendable {
   package var idleTimeout: Duration?
   /// The largest body in bytes that `send` accepts; `stream` has no limit.
   package var responseLimit: Int
-  /// Whether `send` follows redirects of GET and HEAD, at most five. Other methods are never
-  /// repeated; see `HTTPResponse.redirectURL`.
-  package var followRedirects: Bool
   /// Whether a GET or HEAD is repeated if a kept connection turns out to be closed. If false, that
   /// is a fault with `wasStale`, for callers that count requests. Other methods are never repeated.
   package var repeatsWhenStale = true
@@ -33,7 +30,7 @@ package struct HTTPRequest: Sendable {
   package init(
     method: String = "GET", url: String, headers: [(String, String)] = [], body: Body = .none,
     timeout: Duration? = .seconds(30), connectTimeout: Duration = .seconds(10),
-    idleTimeout: Duration? = nil, responseLimit: Int = 16 << 20, followRedirects: Bool = false
+    idleTimeout: Duration? = nil, responseLimit: Int = 16 << 20
   ) {
     self.method = method
     self.url = url
@@ -43,15 +40,12 @@ package struct HTTPRequest: Sendable {
     self.connectTimeout = connectTimeout
     self.idleTimeout = idleTimeout
     self.responseLimit = responseLimit
-    self.followRedirects = followRedirects
   }
 }
 
 /// The header fields of a response, in order.
 package struct HTTPHeaders: Sendable {
   package private(set) var fields: [(name: String, value: String)] = []
-
-  package init(_ fields: [(name: String, value: String)] = []) { self.fields = fields }
 
   /// The first value of a field; names are case-insensitive.
   package subscript(name: String) -> String? {
@@ -72,11 +66,6 @@ package struct HTTPHeaders: Sendable {
 package struct HTTPHead: Sendable {
   package let status: Int
   package let headers: HTTPHeaders
-
-  package init(status: Int, headers: HTTPHeaders) {
-    self.status = status
-    self.headers = headers
-  }
 }
 
 /// A complete response, with any status.
@@ -85,40 +74,34 @@ package struct HTTPResponse: Sendable {
   package let body: [UInt8]
   /// How many connections were opened for it: 0 if a kept one was used.
   package let newConnections: Int
-  package let totalTime: Duration
   /// The absolute target of a redirect.
   package let redirectURL: String?
 
   package init(
-    head: HTTPHead, body: [UInt8], newConnections: Int = 0, totalTime: Duration = .zero,
-    redirectURL: String? = nil
+    head: HTTPHead, body: [UInt8], newConnections: Int = 0, redirectURL: String? = nil
   ) {
     self.head = head
     self.body = body
     self.newConnections = newConnections
-    self.totalTime = totalTime
     self.redirectURL = redirectURL
   }
 
   package var status: Int { head.status }
   package var headers: HTTPHeaders { head.headers }
-  package var connectionReused: Bool { newConnections == 0 }
 }
 
 extension HTTPRequest {
   /// Refuses values that would change the structure of the request.
   func check() throws(HTTPFault) {
     guard !method.isEmpty, method.utf8.allSatisfy(Self.isTokenByte) else {
-      throw HTTPFault(kind: .invalidRequest, wasSent: false, detail: "not a method: \(method)")
+      throw .unsent(.invalidRequest, "not a method: \(method)")
     }
     for (name, value) in headers {
       guard !name.isEmpty, name.utf8.allSatisfy(Self.isTokenByte) else {
-        throw HTTPFault(
-          kind: .invalidRequest, wasSent: false, detail: "not the name of a header: \(name)")
+        throw .unsent(.invalidRequest, "not the name of a header: \(name)")
       }
       guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }) else {
-        throw HTTPFault(
-          kind: .invalidRequest, wasSent: false, detail: "control characters in header \(name)")
+        throw .unsent(.invalidRequest, "control characters in header \(name)")
       }
     }
   }

@@ -60,9 +60,8 @@ final class Inbox: Sendable {
     let fault: HTTPFault? = state.withLock { state in
       if state.isShutDown { return Self.shutDownFault }
       if state.open >= maxTransfers {
-        return HTTPFault(
-          kind: .overloaded, wasSent: false,
-          detail: "\(maxTransfers) HTTP requests are in progress already")
+        return .unsent(
+          .overloaded, "\(maxTransfers) HTTP requests are in progress already")
       }
       state.open += 1
       state.commands.append(.start(submission))
@@ -107,6 +106,5 @@ final class Inbox: Sendable {
     state.withLock { $0.open -= 1 }
   }
 
-  static let shutDownFault = HTTPFault(
-    kind: .cancelled, wasSent: false, detail: "the HTTP client was shut down")
+  static let shutDownFault = HTTPFault.unsent(.cancelled, "the HTTP client was shut down")
 }

@@ -8,20 +8,19 @@ struct Origin: Hashable {
 
   init(of text: String) throws(HTTPFault) {
     guard let handle = curl_url() else {
-      throw HTTPFault(kind: .invalidRequest, wasSent: false, detail: "out of memory")
+      throw .unsent(.invalidRequest, "out of memory")
     }
     defer { curl_url_cleanup(handle) }
     let code = curl_url_set(handle, CURLUPART_URL, text, UInt32(CURLU_DISALLOW_USER))
     guard code == CURLUE_OK else {
       let reason = String(cString: curl_url_strerror(code))
-      throw HTTPFault(kind: .invalidURL, wasSent: false, detail: reason)
+      throw .unsent(.invalidURL, reason)
     }
     scheme = Self.part(CURLUPART_SCHEME, of: handle) ?? ""
     host = (Self.part(CURLUPART_HOST, of: handle) ?? "").lowercased()
     port = Self.part(CURLUPART_PORT, of: handle) ?? ""
     guard scheme == "http" || scheme == "https" else {
-      throw HTTPFault(
-        kind: .invalidURL, wasSent: false, detail: "\(scheme) is neither http nor https")
+      throw .unsent(.invalidURL, "\(scheme) is neither http nor https")
     }
   }
 

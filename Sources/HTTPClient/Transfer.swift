@@ -45,7 +45,7 @@ final class Transfer {
     lastActivity = .now
     wholeDeadline = request.timeout.map { submission.time + $0 }
     guard let easy = curl_easy_init() else {
-      throw HTTPFault(kind: .unreachable, wasSent: false, detail: "libcurl: out of memory")
+      throw .unsent(.unreachable, "libcurl: out of memory")
     }
     self.easy = easy
     errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
@@ -107,27 +107,17 @@ final class Transfer {
 
   private func setBody() throws(HTTPFault) {
     switch request.body {
-    case .none:
-      switch request.method {
-      case "GET": try set(CURLOPT_HTTPGET, 1)
-      case "HEAD": try set(CURLOPT_NOBODY, 1)
-      case "POST", "PUT", "PATCH":
-        try setPosted([])
-        try set(CURLOPT_CUSTOMREQUEST, request.method)
-      default: try set(CURLOPT_CUSTOMREQUEST, request.method)
-      }
-    case .bytes(let bytes):
-      try setPosted(bytes)
-      try set(CURLOPT_CUSTOMREQUEST, request.method)
-    case .file(let path):
-      try setUpload(path)
-      try set(CURLOPT_CUSTOMREQUEST, request.method)
+    case .none where request.method == "GET": return try set(CURLOPT_HTTPGET, 1)
+    case .none where request.method == "HEAD": return try set(CURLOPT_NOBODY, 1)
+    case .none: if ["POST", "PUT", "PATCH"].contains(request.method) { try setPosted([]) }
+    case .bytes(let bytes): try setPosted(bytes)
+    case .file(let path): try setUpload(path)
     case .stream(let source):
       try set(CURLOPT_UPLOAD, 1)
       let size = curl_off_t(source.length ?? -1)
       try check(ccurl_set_size(easy, CURLOPT_INFILESIZE_LARGE, size))
-      try set(CURLOPT_CUSTOMREQUEST, request.method)
     }
+    try set(CURLOPT_CUSTOMREQUEST, request.method)
   }
 
   private func setPosted(_ bytes: [UInt8]) throws(HTTPFault) {
@@ -148,8 +138,7 @@ final class Transfer {
     var facts = stat()
     guard bodyFile >= 0, fstat(bodyFile, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
       let reason = bodyFile < 0 ? String(cString: strerror(errno)) : "not a regular file"
-      throw HTTPFault(
-        kind: .invalidRequest, wasSent: false, detail: "the body's file \(path): \(reason)")
+      throw .unsent(.invalidRequest, "the body's file \(path): \(reason)")
     }
     try set(CURLOPT_UPLOAD, 1)
     try check(ccurl_set_size(easy, CURLOPT_INFILESIZE_LARGE, curl_off_t(facts.st_size)))
@@ -165,7 +154,7 @@ final class Transfer {
     lines += request.headers.map { $0.1.isEmpty ? "\($0.0);" : "\($0.0): \($0.1)" }
     for line in lines {
       guard let longer = curl_slist_append(fieldList, line) else {
-        throw HTTPFault(kind: .invalidRequest, wasSent: false, detail: "libcurl: out of memory")
+        throw .unsent(.invalidRequest, "libcurl: out of memory")
       }
       fieldList = longer
     }
@@ -202,7 +191,7 @@ final class Transfer {
   private func check(_ code: CURLcode) throws(HTTPFault) {
     guard code != CURLE_OK else { return }
     let reason = String(cString: curl_easy_strerror(code))
-    throw HTTPFault(kind: .invalidRequest, wasSent: false, detail: "libcurl: \(reason)")
+    throw .unsent(.invalidRequest, "libcurl: \(reason)")
   }
 
   // MARK: Callbacks
@@ -349,7 +338,6 @@ final class Transfer {
       let response = HTTPResponse(
         head: HTTPHead(status: status, headers: headers), body: body,
         newConnections: info(CURLINFO_NUM_CONNECTS),
-        totalTime: .microseconds(size(CURLINFO_TOTAL_TIME_T)),
         redirectURL: text(CURLINFO_REDIRECT_URL))
       continuation.resume(returning: .success(response))
     }
@@ -373,11 +361,6 @@ final class Transfer {
   private func info(_ info: CURLINFO) -> Int {
     var value = 0
     return ccurl_info_long(easy, info, &value) == CURLE_OK ? value : 0
-  }
-
-  private func size(_ info: CURLINFO) -> Int {
-    var value: curl_off_t = 0
-    return ccurl_info_size(easy, info, &value) == CURLE_OK ? Int(value) : 0
   }
 
   private func text(_ info: CURLINFO) -> String? {

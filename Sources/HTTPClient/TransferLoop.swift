@@ -33,8 +33,7 @@ final class TransferLoop {
   private static func refuseAll(_ inbox: Inbox) {
     inbox.shutDown()
     for case .start(let submission) in inbox.take().commands {
-      submission.sink.fail(
-        HTTPFault(kind: .unreachable, wasSent: false, detail: "libcurl could not be started"))
+      submission.sink.fail(.unsent(.unreachable, "libcurl could not be started"))
     }
   }
 
@@ -58,9 +57,7 @@ final class TransferLoop {
     }
     inbox.attach(multi: 0)
     waiting = [:]
-    for transfer in Array(transfers.values) {
-      finish(transfer, aborted: Inbox.shutDownFault)
-    }
+    for transfer in Array(transfers.values) { finish(transfer, aborted: Inbox.shutDownFault) }
     curl_multi_cleanup(multi)
   }
 
@@ -69,8 +66,7 @@ final class TransferLoop {
     case .start(let submission): begin(submission)
     case .cancel(let id):
       guard let transfer = transfers[id] else { return }
-      let fault = HTTPFault(kind: .cancelled, wasSent: false, detail: "the caller cancelled")
-      finish(transfer, aborted: fault)
+      finish(transfer, aborted: .unsent(.cancelled, "the caller cancelled"))
     case .resume(let id): transfers[id]?.resume()
     }
   }
@@ -102,7 +98,7 @@ final class TransferLoop {
       let code = curl_multi_add_handle(multi, transfer.easy)
       guard code != CURLM_OK else { continue }
       let reason = "libcurl: " + String(cString: curl_multi_strerror(code))
-      finish(transfer, aborted: HTTPFault(kind: .unreachable, wasSent: false, detail: reason))
+      finish(transfer, aborted: .unsent(.unreachable, reason))
     }
   }
 
@@ -115,15 +111,15 @@ final class TransferLoop {
     var result = CURLE_OK
     while ccurl_multi_next_done(multi, &easy, &result) {
       guard let easy, let id = idOfHandle[easy], let transfer = transfers[id] else { continue }
-      finish(transfer, result: result)
+      remove(transfer)
+      transfer.complete(result)
     }
     let now = ContinuousClock.now
     var wake = now + .milliseconds(Self.pollMillisecondsMax)
     for transfer in Array(transfers.values) {
       guard let deadline = transfer.deadline else { continue }
       if deadline <= now {
-        let fault = HTTPFault(kind: .timedOut, wasSent: false, detail: transfer.timeoutDetail(now))
-        finish(transfer, aborted: fault)
+        finish(transfer, aborted: .unsent(.timedOut, transfer.timeoutDetail(now)))
       } else {
         wake = min(wake, deadline)
       }
@@ -139,13 +135,8 @@ final class TransferLoop {
     waiting = [:]
     let reason = "libcurl: " + String(cString: curl_multi_strerror(code))
     for transfer in Array(transfers.values) {
-      finish(transfer, aborted: HTTPFault(kind: .noAnswer, wasSent: false, detail: reason))
+      finish(transfer, aborted: .unsent(.noAnswer, reason))
     }
-  }
-
-  private func finish(_ transfer: Transfer, result: CURLcode) {
-    remove(transfer)
-    transfer.complete(result)
   }
 
   private func finish(_ transfer: Transfer, aborted fault: HTTPFault) {

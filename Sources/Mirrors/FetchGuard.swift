@@ -51,9 +51,7 @@ enum FetchGuard {
         "An object of the branch's history could harm the machine that checks it out: look at it "
         + "with git fsck.")
   }
-}
 
-extension FetchGuard {
   /// Whether a fetch brought nothing because the forge's repository is shallow. Git only warns
   /// about that (2.39, builtin/fetch.c).
   static func isFromShallow(_ output: String) -> Bool {

@@ -74,6 +74,9 @@ package final class GitMirrors: RepositoryMirrors {
       ? "\(configuration.root)/\(repository.owner)/\(repository.name).git" : nil
   }
 
+  /// The forge's names do not differ by case alone.
+  func lockKey(_ repository: RepositoryName) -> String { repository.description.lowercased() }
+
   /// The secrets that no change may contain. They change while the server runs, because an app's
   /// tokens do.
   var secrets: SecretSearch {
@@ -376,9 +379,4 @@ package final class GitMirrors: RepositoryMirrors {
         hint: "Check the disk of the data folder, and that git is installed.")
     }
   }
-}
-
-extension GitMirrors {
-  /// The forge's names do not differ by case alone.
-  func lockKey(_ repository: RepositoryName) -> String { repository.description.lowercased() }
 }

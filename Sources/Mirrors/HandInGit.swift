@@ -17,30 +17,20 @@ struct HandInGit {
   private let limit: Duration
   private let end: ContinuousClock.Instant
 
-  /// - Parameter limit: for all calls together.
+  /// - Parameters:
+  ///   - quarantine: what git sees besides the mirror; nil for a commit that the mirror has.
+  ///   - packBytes: the size of the pack that is unpacked.
+  ///   - limit: for all calls together.
   init(
-    _ quarantine: Quarantine, commit: ObjectID, packBytes: Int, failures: FailureCounts,
-    limit: Duration
+    mirror: String, quarantine: Quarantine? = nil, commit: ObjectID, packBytes: Int = 0,
+    failures: FailureCounts, limit: Duration
   ) {
-    mirror = quarantine.mirror
-    environment = quarantine.environment
-    folder = quarantine.objects
+    self.mirror = mirror
+    environment = quarantine?.environment ?? [:]
+    folder = quarantine?.objects ?? "\(mirror)/objects"
     self.commit = commit
     // Once for the pack, once for the objects that complete it.
     room = 2 * packBytes + 16 << 20
-    self.failures = failures
-    self.limit = limit
-    end = .now + limit
-  }
-
-  /// Runs git on a commit that the mirror has.
-  /// - Parameter limit: for all calls together.
-  init(mirror: String, commit: ObjectID, failures: FailureCounts, limit: Duration) {
-    self.mirror = mirror
-    environment = [:]
-    folder = "\(mirror)/objects"
-    self.commit = commit
-    room = 16 << 20
     self.failures = failures
     self.limit = limit
     end = .now + limit

@@ -74,8 +74,8 @@ extension GitMirrors {
         hint: "Have the agent leave large files out, or raise limits.change in the workflow.")
     }
     let git = HandInGit(
-      quarantine, commit: handIn.commit, packBytes: bytes, failures: failures,
-      limit: configuration.handInTimeout)
+      mirror: quarantine.mirror, quarantine: quarantine, commit: handIn.commit, packBytes: bytes,
+      failures: failures, limit: configuration.handInTimeout)
     try await unpack(pack, handIn, with: git)
     try await HandInCheck(handIn, git: git, secrets: secrets).run()
   }

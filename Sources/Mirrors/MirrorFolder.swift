@@ -19,10 +19,7 @@ struct MirrorFolder {
     for name in ["HEAD.lock", "config.lock", "packed-refs.lock", "shallow.lock"] {
       try? files.removeItem(atPath: "\(path)/\(name)")
     }
-    for name in (try? files.contentsOfDirectory(atPath: "\(path)/objects/pack")) ?? []
-    where name.hasPrefix("tmp_") {
-      try? files.removeItem(atPath: "\(path)/objects/pack/\(name)")
-    }
+    _ = takeUnfinishedPacks()
     for name in (try? files.subpathsOfDirectory(atPath: "\(path)/refs")) ?? []
     where name.hasSuffix(".lock") {
       try? files.removeItem(atPath: "\(path)/refs/\(name)")

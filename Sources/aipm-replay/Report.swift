@@ -33,10 +33,10 @@ struct Report {
     case (nil, true): try JSONOutput.print(object)
     case (nil, false): printText()
     case (.some(let view), true):
+      let items = JSONValue.array(fold.projector.rows(of: view).map(\.row))
+      let position = JSONValue(fold.head.position)
       try JSONOutput.print(
-        ViewOutput(
-          view: view.rawValue, position: fold.head.position,
-          items: fold.projector.rows(of: view).map(\.row)))
+        ["view": .string(view.rawValue), "position": position, "items": items] as JSONValue)
       printFaults()
     case (.some(let view), false):
       printTable(view)
@@ -89,46 +89,27 @@ struct Report {
 
   // MARK: For programs
 
-  private var object: ReportOutput {
-    ReportOutput(
-      events: fold.events, seconds: duration.seconds, eventsPerSecond: eventsPerSecond,
-      head: .init(position: fold.head.position, hash: Hex.encode(fold.head.hash)),
-      views: Dictionary(
-        uniqueKeysWithValues: fold.projector.digests.map { ($0.rawValue, $1.hex) }),
-      identical: comparison?.isIdentical,
-      differences: (comparison?.differences ?? []).map {
-        .init(
-          view: $0.key.view.rawValue, row: $0.key.description, folded: $0.folded, live: $0.live,
-          lastEvent: $0.lastEvent)
-      },
-      faults: faults)
+  private var object: JSONValue {
+    let views = fold.projector.digests.map { ($0.rawValue, JSONValue.string($1.hex)) }
+    let object: JSONValue = [
+      "events": JSONValue(fold.events), "seconds": .number(duration.seconds),
+      "eventsPerSecond": .number(eventsPerSecond),
+      "head": [
+        "position": JSONValue(fold.head.position), "hash": .string(Hex.encode(fold.head.hash)),
+      ],
+      "views": .object(Dictionary(uniqueKeysWithValues: views)),
+      "differences": .array((comparison?.differences ?? []).map(shown)),
+      "faults": .array(faults.map { .string($0) }),
+    ]
+    return comparison.map { object.with(["identical": .bool($0.isIdentical)]) } ?? object
   }
-}
 
-private struct ReportOutput: Encodable {
-  struct Head: Encodable {
-    var position: Int64
-    var hash: String
+  private func shown(_ difference: RowDifference) -> JSONValue {
+    let members: [String: JSONValue?] = [
+      "view": .string(difference.key.view.rawValue), "row": .string(difference.key.description),
+      "folded": difference.folded, "live": difference.live,
+      "lastEvent": difference.lastEvent.map { .integer($0) },
+    ]
+    return .object(members.compactMapValues(\.self))
   }
-  struct Difference: Encodable {
-    var view: String
-    var row: String
-    var folded: JSONValue?
-    var live: JSONValue?
-    var lastEvent: Int64?
-  }
-  var events: Int
-  var seconds: Double
-  var eventsPerSecond: Double
-  var head: Head
-  var views: [String: String]
-  var identical: Bool?
-  var differences: [Difference]
-  var faults: [String]
-}
-
-private struct ViewOutput: Encodable {
-  var view: String
-  var position: Int64
-  var items: [JSONValue]
 }

@@ -7,7 +7,6 @@
 //
 // Failures: exit 1 if the log or the views are incorrect, 2 for wrong usage, 3 if the log or
 // delegation does not exist.
-// called wrongly, 3 where there is no such log or delegation.
 
 import ArgumentParser
 import Domain
@@ -138,21 +137,16 @@ struct Replay: AsyncParsableCommand {
       end("aipm-replay: \(missing.what)", 3)
     } catch let missing as NoLog {
       end("aipm-replay: \(missing)", 3)
-    } catch let fault as StoreFault {
-      end("aipm-replay: \(fault)", 1)
-    } catch let fault as CodecFault {
-      end("aipm-replay: \(fault)", 1)
+    } catch  where error is StoreFault || error is CodecFault {
+      end("aipm-replay: \(error)", 1)
     } catch let code as ExitCode {
       Glibc.exit(code.rawValue)
     } catch {
       // Help and version are not errors. All other parse errors are wrong usage.
       if exitCode(for: error) == .success { exit(withError: error) }
       let message = fullMessage(for: error)
-      let prefix = "Error: "
-      end(
-        "aipm-replay: "
-          + (message.hasPrefix(prefix) ? message.dropFirst(prefix.count) : message[...]),
-        2)
+      let start = message.hasPrefix("Error: ") ? "Error: ".count : 0
+      end("aipm-replay: \(message.dropFirst(start))", 2)
     }
   }
 

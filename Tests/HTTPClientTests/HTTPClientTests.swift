@@ -42,7 +42,6 @@ func fault(of request: HTTPRequest, client: HTTPClient = makeClient()) async -> 
     #expect(response.headers["user"] == "aipm-tests")
     #expect(String(decoding: response.body, as: UTF8.self) == "GET /a%20b?q=1 HTTP/1.1")
     #expect(response.newConnections == 1)
-    #expect(response.totalTime > .zero)
   }
 
   @Test(arguments: ["POST", "PUT", "PATCH", "DELETE"])
@@ -108,7 +107,7 @@ func fault(of request: HTTPRequest, client: HTTPClient = makeClient()) async -> 
     #expect(head.body.isEmpty)
     let get = try await client.send(HTTPRequest(url: server.url))
     #expect(get.headers["link"] == nil)
-    #expect(get.connectionReused)
+    #expect(get.newConnections == 0)
   }
 
   @Test func chunkedAndUnmeasuredBodiesAreRead() async throws {
@@ -156,7 +155,7 @@ func fault(of request: HTTPRequest, client: HTTPClient = makeClient()) async -> 
     #expect(statuses == Array(repeating: 200, count: 50))
     #expect(server.accepted <= 4)
     let warm = try await client.send(HTTPRequest(url: server.url))
-    #expect(warm.connectionReused)
+    #expect(warm.newConnections == 0)
   }
 
   @Test func overTheLimitOfTransfersIsRefusedAtOnce() async throws {
@@ -202,13 +201,10 @@ func fault(of request: HTTPRequest, client: HTTPClient = makeClient()) async -> 
 }
 
 @Suite struct RedirectTests {
-  @Test func credentialsStayWithTheirHost() async throws {
-    let seen = Mutex<[RawConnection.Request]>([])
+  /// A redirect is returned and not followed, so credentials stay with their host.
+  @Test(arguments: ["GET", "POST"]) func aRedirectIsNotFollowed(method: String) async throws {
     let other = try RawServer { connection in
-      while let request = connection.readRequest() {
-        seen.withLock { $0.append(request) }
-        connection.answer("other")
-      }
+      while connection.readRequest() != nil { connection.answer("other") }
     }
     let target = other.url + "/moved"
     let server = try RawServer { connection in
@@ -218,19 +214,13 @@ func fault(of request: HTTPRequest, client: HTTPClient = makeClient()) async -> 
       }
     }
     let client = makeClient()
-    let headers = [("Authorization", "Bearer secret"), ("X-Key", "secret"), ("Accept", "a/b")]
-    let plain = try await client.send(HTTPRequest(url: server.url + "/start", headers: headers))
-    #expect(plain.status == 302)
-    #expect(plain.redirectURL == server.url + "/same")
-    let followed = try await client.send(
-      HTTPRequest(url: server.url + "/start", headers: headers, followRedirects: true))
-    #expect(String(decoding: followed.body, as: UTF8.self) == "other")
-    let arrived = try #require(seen.withLock { $0.first })
-    #expect(arrived.header("authorization") == nil)
-    #expect(arrived.header("x-key") == nil)
-    #expect(arrived.header("accept") == "a/b")
-    let write = try await client.send(
-      HTTPRequest(method: "POST", url: server.url, headers: headers, followRedirects: true))
-    #expect(write.status == 302)
+    let headers = [("Authorization", "Bearer secret")]
+    for (path, place) in [("/start", server.url + "/same"), ("/same", target)] {
+      let response = try await client.send(
+        HTTPRequest(method: method, url: server.url + path, headers: headers))
+      #expect(response.status == 302)
+      #expect(response.redirectURL == place)
+    }
+    #expect(other.accepted == 0)
   }
 }
