@@ -153,6 +153,21 @@ extension EndToEndTests.ProxyTests {
     }
   }
 
+  @Test("the guide's configuration of nginx is the one that is tested")
+  func guide() throws {
+    let page = try String(
+      contentsOfFile: #filePath.replacing(
+        "Tests/EndToEndTests/ProxyTests.swift", with: "Sources/AIPM.docc/Access.md"),
+      encoding: .utf8)
+    let tested = Self.configuration(folder: "", tls: 0, plain: 0, upstream: "")
+    let lines = page.split(separator: "\n").map { $0.prefix { $0 != ";" }.drop { $0 == " " } }
+    let settings = lines.filter { $0.hasPrefix("proxy_") || $0.hasPrefix("client_max_") }
+    #expect(settings.count == 7)
+    for setting in settings where !setting.hasPrefix("proxy_pass") {
+      #expect(tested.contains("\(setting);"), "\(setting)")
+    }
+  }
+
   @Test("names that are not the server's, and addresses that a client makes up")
   func names() async throws {
     try await Self.with(["--request-rate", "1"]) { _, proxy in
