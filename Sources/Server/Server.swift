@@ -231,7 +231,7 @@ package struct Server: Sendable {
     router.add(
       middleware: ProxyGuard(
         isExpected: context.configuration.publicURL != nil,
-        isOpen: !context.access.requiresToken))
+        isOpen: !context.access.requiresToken, proven: proven))
     router.add(
       middleware: LocalGuard(
         allowedOrigins: Set(context.configuration.allowedOrigins),

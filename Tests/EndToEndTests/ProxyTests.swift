@@ -193,6 +193,11 @@ extension EndToEndTests.ProxyTests {
       for header in [("X-Forwarded-For", "10.0.0.1"), ("Forwarded", "for=10.0.0.1")] {
         let answer = try await server.get("/api/delegations", headers: [header])
         #expect(answer.status == 403 && answer.text.contains("--access token"))
+        // The forge and workers may come through a proxy: they sign or prove what they send.
+        for path in ["/webhooks/github", "/worker/v1/agents"] {
+          let proven = try await server.post(path, [:], headers: [header])
+          #expect(proven.status != 403 || !proven.text.contains("Behind a proxy"), "\(path)")
+        }
       }
       let serve = try await server.aipm(["serve", "--public-url", "https://aipm.example"])
       #expect(serve.exit == .exited(2) && serve.errorText.contains("--access token"))

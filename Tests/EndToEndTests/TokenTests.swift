@@ -25,7 +25,8 @@ extension EndToEndTests.TokenTests {
     "listWorkers": "log", "drainWorker": "workers", "restartWorker": "workers",
     "listPullRequests": "read", "listEvents": "read", "streamEvents": "read",
     "redactEvent": "admin", "searchEvents": "log", "verifyLog": "log", "rebuildViews": "admin",
-    "getHealth": "log", "getMe": "token", "signIn": nil, "signOut": nil, "getLiveness": nil,
+    "getHealth": "log", "getMe": "token", "getSignInWays": nil, "signIn": nil, "signOut": nil,
+    "getLiveness": nil,
     "getReadiness": nil,
     "getMetrics": "log", "getDescription": nil, "receiveWebhook": nil,
   ]
@@ -192,6 +193,17 @@ extension EndToEndTests.TokenTests {
       // The command line says by its exit code that it was refused.
       #expect(try await server.aipm(["audit", "type:delegation.pushed"]).exit == .exited(5))
       #expect(try await server.aipm(["show", hidden]).exit == .exited(3))
+      // A limit that cannot be read is not the absence of one.
+      let folder = "\(server.data)/secrets/tokens"
+      for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+        let path = "\(folder)/\(name)"
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        guard text.contains("\"ann\"") else { continue }
+        try text.replacing("acme\\/*", with: "[a-z]").write(
+          toFile: path, atomically: true, encoding: .utf8)
+      }
+      #expect(try await server.get("/api/me").status == 401)
+
       server.token = "aipm_nonsense"
       #expect(try await server.aipm(["list"]).exit == .exited(5))
     }

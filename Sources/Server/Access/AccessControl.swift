@@ -62,14 +62,12 @@ final class AccessControl: Sendable {
   /// The principal of a token.
   /// - Throws: `Problem` 401 if it is invalid, 429 if too many requests came with it.
   func principal(token: String) throws -> Principal {
-    guard let record = tokens.find(token), case .role(let role) = record.role else {
-      throw Problem.invalidToken
-    }
+    guard let record = tokens.find(token), case .role(let role) = record.role,
+      let repositories = record.patterns
+    else { throw Problem.invalidToken }
     if let seconds = rate.take(token: record.id) { throw Problem.tooMany("requests", seconds) }
     return Principal(
-      name: record.name, roles: [role],
-      repositories: (record.repositories ?? []).compactMap { RepositoryPattern($0) },
-      token: record.id)
+      name: record.name, roles: [role], repositories: repositories, token: record.id)
   }
 
   /// Signals after changes of the tokens, while `watch` runs.

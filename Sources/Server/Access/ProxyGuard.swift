@@ -5,20 +5,25 @@ import Text
 /// Reads what a reverse proxy adds to requests, as nginx does with `$proxy_add_x_forwarded_for`.
 ///
 /// A proxy connects from this machine, so without a token all its clients would be processes of
-/// this machine. A server that requires no token therefore refuses what was forwarded. Behind an
-/// expected proxy, clients are counted by the address that it names.
+/// this machine. A server that requires no token therefore refuses what was forwarded, except for
+/// signed webhooks and proven requests of workers. Behind an expected proxy, clients are counted by
+/// the address that it names.
 struct ProxyGuard: RouterMiddleware {
   /// Whether a proxy on this machine stands before the server.
   let isExpected: Bool
   /// Whether the server requires no token.
   let isOpen: Bool
+  /// Paths of requests that are signed or proven. A path that ends in a slash includes all paths
+  /// below it.
+  let proven: [String]
 
   func handle(
     _ request: Request, context: APIContext,
     next: (Request, APIContext) async throws -> Response
   ) async throws -> Response {
     let forwarded = request.headers[.forwardedFor]
-    if isOpen, forwarded != nil || request.headers[.forwarded] != nil {
+    let isForwarded = forwarded != nil || request.headers[.forwarded] != nil
+    if isForwarded, isOpen, !request.uri.path.isProven(by: proven) {
       throw Problem(
         .forbidden, "Behind a proxy",
         "A proxy forwarded this request, and the server answers processes of its machine only.",

@@ -68,6 +68,14 @@ package struct TokenStore: Sendable {
 
     var workerKey: WorkerKey? { Hex.decode(key).map { WorkerKey(id: id, secret: $0) } }
 
+    /// The repositories that it is valid for; empty: all. nil if a pattern cannot be read: what is
+    /// left of a limit would be another one.
+    var patterns: [RepositoryPattern]? {
+      guard let repositories else { return [] }
+      let read = repositories.compactMap { RepositoryPattern($0) }
+      return read.isEmpty || read.count < repositories.count ? nil : read
+    }
+
     /// Whether it is valid at this time.
     package func isValid(at time: Timestamp) -> Bool {
       revoked == nil && expires.map { time.milliseconds < $0 } ?? true
