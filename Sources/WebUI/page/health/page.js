@@ -4,7 +4,7 @@ import { json } from "../shared/api.js";
 import { bars, lines } from "./chart.js";
 import { h, put, setAttribute, setText } from "../shared/dom.js";
 import { Badge } from "../shared/marks.js";
-import { age, at, everySecond, moment, span } from "../shared/time.js";
+import { Later, age, at, everySecond, moment, span } from "../shared/time.js";
 import { failureWords } from "../shared/words.js";
 
 const READ_EVERY_MS = 5000;
@@ -20,8 +20,7 @@ class HealthPage {
   #shown = null;
   #ends;
   #stop = new AbortController();
-  #timer = null;
-  #due = 0;
+  #timer = new Later(() => this.#read(), READ_EVERY_MS);
 
   #when = h("span.count");
   #message = h("div.list-message", { role: "status" });
@@ -54,7 +53,7 @@ class HealthPage {
             h("h3", { text: "Under way" }), this.#live))));
     this.#ends = [
       feed.follow((events) => {
-        if (events.some(({ type }) => /^(delegation|worker)\./.test(type))) this.#soon(READ_AFTER_MS);
+        if (events.some(({ type }) => /^(delegation|worker)\./.test(type))) this.#timer.in(READ_AFTER_MS);
       }),
       feed.onReset(() => this.#read()),
       everySecond(() => this.#tick()),
@@ -64,20 +63,8 @@ class HealthPage {
 
   close() {
     this.#stop.abort();
-    clearTimeout(this.#timer);
+    this.#timer.stop();
     for (const end of this.#ends) end();
-  }
-
-  #soon(delay) {
-    const due = performance.now() + delay;
-    if (this.#timer !== null && this.#due <= due) return;
-    clearTimeout(this.#timer);
-    this.#due = due;
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
-      if (document.hidden) this.#soon(READ_EVERY_MS);
-      else this.#read();
-    }, delay);
   }
 
   async #read() {
@@ -90,7 +77,7 @@ class HealthPage {
       if (signal.aborted) return;
       if (!this.#shown) put(this.#message, h("p", { text: error.message }));
     }
-    this.#soon(READ_EVERY_MS);
+    this.#timer.in(READ_EVERY_MS);
   }
 
   #show(found) {

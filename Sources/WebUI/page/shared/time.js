@@ -61,6 +61,36 @@ export function everySecond(tick) {
   return () => clearInterval(timer);
 }
 
+/** Calls a function after a delay: the earliest that was asked for, and later while hidden. */
+export class Later {
+  #call;
+  #hiddenDelay;
+  #timer = null;
+  #due = 0;
+
+  constructor(call, hiddenDelay) {
+    this.#call = call;
+    this.#hiddenDelay = hiddenDelay;
+  }
+
+  in(delay) {
+    const due = performance.now() + delay;
+    if (this.#timer !== null && this.#due <= due) return;
+    this.stop();
+    this.#due = due;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      if (document.hidden) this.in(this.#hiddenDelay);
+      else this.#call();
+    }, delay);
+  }
+
+  stop() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+}
+
 /** Sizes such as `1,234 kB`. */
 export function size(bytes) {
   if (bytes < 1000) return `${bytes} B`;

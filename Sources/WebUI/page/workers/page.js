@@ -3,7 +3,7 @@
 import { Problem, delegationRoute, json, post } from "../shared/api.js";
 import { announce, confirm, h, put, setAttribute, setText, words } from "../shared/dom.js";
 import { Badge } from "../shared/marks.js";
-import { age, everySecond, fully, moment, span } from "../shared/time.js";
+import { Later, age, everySecond, fully, moment, span } from "../shared/time.js";
 import { WORKER_MEANING } from "../shared/words.js";
 
 /** Heartbeats are not events: they are read at intervals. */
@@ -23,7 +23,7 @@ class WorkersPage {
   #titles = new Map();
   #ends;
   #stop = new AbortController();
-  #timer = null;
+  #timer = new Later(() => this.#read(), READ_EVERY_MS);
   #reading = false;
   #again = false;
 
@@ -37,7 +37,7 @@ class WorkersPage {
       this.#list, this.#message);
     this.#ends = [
       feed.follow((events) => {
-        if (events.some(concerns)) this.#soon(READ_AFTER_MS);
+        if (events.some(concerns)) this.#timer.in(READ_AFTER_MS);
       }),
       feed.onReset(() => this.#read()),
       everySecond((now) => { for (const card of this.#cards.values()) card.tick(now); }),
@@ -47,22 +47,8 @@ class WorkersPage {
 
   close() {
     this.#stop.abort();
-    clearTimeout(this.#timer);
+    this.#timer.stop();
     for (const end of this.#ends) end();
-  }
-
-  #due = 0;
-
-  #soon(delay) {
-    const due = performance.now() + delay;
-    if (this.#timer !== null && this.#due <= due) return;
-    clearTimeout(this.#timer);
-    this.#due = due;
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
-      if (document.hidden) this.#soon(READ_EVERY_MS);
-      else this.#read();
-    }, delay);
   }
 
   async #read() {
@@ -84,7 +70,7 @@ class WorkersPage {
     } finally {
       this.#reading = false;
     }
-    this.#soon(READ_EVERY_MS);
+    this.#timer.in(READ_EVERY_MS);
   }
 
   #show(items) {
