@@ -15,7 +15,7 @@ import Workflows
 struct APIContext: RequestContext {
   var coreContext: CoreRequestContextStorage
   let channel: any Channel
-  /// The sender; nil if it is unknown. `AccessGuard` sets it.
+  /// The sender; nil if it is unknown. `Admission` sets it.
   var principal: Principal?
   /// The address for which an expected proxy forwarded the request; nil if it came directly.
   var forwardedFor: String?

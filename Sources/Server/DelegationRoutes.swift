@@ -163,9 +163,10 @@ struct DelegationRoutes {
   ) async throws -> Response {
     let detail = try await server.delegation(context)
     let principal = try context.identified()
-    if let repository = RepositoryName(detail.row.repository),
-      let refusal = principal.refusalOfChange(to: detail.row.requester, in: repository)
-    {
+    guard let repository = RepositoryName(detail.row.repository) else {
+      throw Problem.notFound("repository \(detail.row.repository)")
+    }
+    if let refusal = principal.refusalOfChange(to: detail.row.requester, in: repository) {
       throw Problem(refusal)
     }
     let actor = Actor(kind: .user, name: principal.name)

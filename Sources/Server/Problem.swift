@@ -122,25 +122,41 @@ extension Response {
   static var noContent: Response { Response(status: .noContent) }
 }
 
-/// Turns every error into a problem, including those of the framework.
-struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
+/// Turns every error into a problem, including those of the framework, and counts the request.
+struct ProblemMiddleware: RouterMiddleware {
   let methods: RouteMethods
+  let meter: RequestMeter
 
   func handle(
-    _ request: Request, context: Context,
-    next: (Request, Context) async throws -> Response
+    _ request: Request, context: APIContext,
+    next: (Request, APIContext) async throws -> Response
   ) async throws -> Response {
+    let began = ContinuousClock.now
+    let response: Response
     do {
-      return try await next(request, context)
-    } catch let problem as Problem {
-      return problem.response
-    } catch let error as HTTPError {
+      response = try await next(request, context)
+    } catch {
+      guard let problem = self.response(to: error, request) else {
+        meter.count(request, context, .internalServerError, since: began)
+        throw error
+      }
+      response = problem
+    }
+    meter.count(request, context, response.status, since: began)
+    return response
+  }
+
+  /// nil for an error that is not the request's.
+  private func response(to error: any Error, _ request: Request) -> Response? {
+    switch error {
+    case let problem as Problem: return problem.response
+    case let error as HTTPError:
       if error.status == .notFound, let allowed = methods.allowed(request.uri.path) {
         return Self.wrongMethod(request, allowed)
       }
       return Self.problem(error, request).response
-    } catch let error as StoreFault {
-      return Problem(error).response
+    case let error as StoreFault: return Problem(error).response
+    case _: return nil
     }
   }
 

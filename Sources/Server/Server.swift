@@ -200,8 +200,9 @@ package struct Server: Sendable {
   private var socketRouter: Router<APIContext> {
     let router = Router(context: APIContext.self)
     let methods = RouteMethods()
-    router.add(middleware: RequestMeter(metrics: context.metrics, names: OperationNames()))
-    router.add(middleware: ProblemMiddleware(methods: methods))
+    router.add(
+      middleware: ProblemMiddleware(
+        methods: methods, meter: RequestMeter(metrics: context.metrics, names: OperationNames())))
     router.add(middleware: StartGuard(lifecycle: context.lifecycle, workers: "/worker/"))
     workerRoutes(.socket, prefix: "").add(to: router)
     methods.take(router.routes.map { ($0.path.description, $0.method) })
@@ -224,23 +225,21 @@ package struct Server: Sendable {
     let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
     let methods = RouteMethods()
     let names = OperationNames()
-    router.add(middleware: RequestMeter(metrics: context.metrics, names: names))
     router.add(middleware: QueryMiddleware(excepted: context.path("/worker/")))
-    router.add(middleware: ProblemMiddleware(methods: methods))
-    let proven = [context.path(WebhookRoutes.path), context.path("/worker/")]
     router.add(
-      middleware: ProxyGuard(
-        isExpected: context.configuration.publicURL != nil,
-        isOpen: !context.access.requiresToken, proven: proven))
+      middleware: ProblemMiddleware(
+        methods: methods, meter: RequestMeter(metrics: context.metrics, names: names)))
+    let proven = [context.path(WebhookRoutes.path), context.path("/worker/")]
     router.add(
       middleware: LocalGuard(
         allowedOrigins: Set(context.configuration.allowedOrigins),
         publicURL: context.configuration.publicURL, proven: proven))
     router.add(
-      middleware: RateGuard(
-        limit: AddressRateLimit(perSecond: context.configuration.limits.requestsPerSecondMax),
-        excepted: context.path("/worker/")))
-    router.add(middleware: AccessGuard(access: context.access, proven: proven))
+      middleware: Admission(
+        access: context.access,
+        rate: AddressRateLimit(perSecond: context.configuration.limits.requestsPerSecondMax),
+        workers: context.path("/worker/"), proven: proven,
+        isProxyExpected: context.configuration.publicURL != nil))
     router.add(
       middleware: StartGuard(
         lifecycle: context.lifecycle, workers: context.path("/worker/")))

@@ -111,24 +111,6 @@ final class AccessControl: Sendable {
   }
 }
 
-/// Puts the principal into the context of each request.
-struct AccessGuard: RouterMiddleware {
-  let access: AccessControl
-  /// Paths of requests that are signed or proven in another way. A path that ends in a slash
-  /// includes all paths below it.
-  let proven: [String]
-
-  func handle(
-    _ request: Request, context: APIContext,
-    next: (Request, APIContext) async throws -> Response
-  ) async throws -> Response {
-    if request.uri.path.isProven(by: proven) { return try await next(request, context) }
-    var context = context
-    context.principal = try access.principal(of: request)
-    return try await next(request, context)
-  }
-}
-
 extension APIContext {
   /// The principal of the request.
   /// - Throws: `Problem` 401 if it is unknown.

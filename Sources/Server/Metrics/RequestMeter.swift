@@ -2,30 +2,18 @@ import HTTPTypes
 import Hummingbird
 import Synchronization
 
-/// Counts requests by operation, also those that another middleware refuses. So it is the first
-/// one.
-struct RequestMeter: RouterMiddleware {
+/// Counts requests by operation and status.
+struct RequestMeter: Sendable {
   let metrics: ServiceMetrics
   let names: OperationNames
 
-  func handle(
-    _ request: Request, context: APIContext,
-    next: (Request, APIContext) async throws -> Response
-  ) async throws -> Response {
-    let began = ContinuousClock.now
-    func count(_ status: HTTPResponse.Status) {
-      metrics.observe(
-        operation: names.name(request.method, context.endpointPath), status: status.code,
-        time: .now - began)
-    }
-    do {
-      let response = try await next(request, context)
-      count(response.status)
-      return response
-    } catch {
-      count((error as? any HTTPResponseError)?.status ?? .internalServerError)
-      throw error
-    }
+  func count(
+    _ request: Request, _ context: APIContext, _ status: HTTPResponse.Status,
+    since began: ContinuousClock.Instant
+  ) {
+    metrics.observe(
+      operation: names.name(request.method, context.endpointPath), status: status.code,
+      time: .now - began)
   }
 }
 

@@ -1,0 +1,76 @@
+import HTTPServing
+import HTTPTypes
+import Hummingbird
+import Text
+
+/// Decides whether a request comes in, before any route: by how it came, how many came, and from
+/// whom. It is one middleware, because each costs every waiting request a frame.
+///
+/// A reverse proxy connects from this machine, so without a token all its clients would be
+/// processes of this machine. A server that requires no token therefore refuses what was forwarded,
+/// except for signed webhooks and proven requests of workers. Behind an expected proxy, clients are
+/// counted by the address that it names, as nginx does with `$proxy_add_x_forwarded_for`.
+struct Admission: RouterMiddleware {
+  let access: AccessControl
+  /// The requests of each address.
+  let rate: AddressRateLimit
+  /// The prefix of the routes of workers. They are authenticated, and not counted.
+  let workers: String
+  /// Paths of requests that are signed or proven in another way. A path that ends in a slash
+  /// includes all paths below it.
+  let proven: [String]
+  /// Whether a proxy on this machine stands before the server.
+  let isProxyExpected: Bool
+
+  func handle(
+    _ request: Request, context: APIContext,
+    next: (Request, APIContext) async throws -> Response
+  ) async throws -> Response {
+    try await next(request, try admitted(request, context))
+  }
+
+  /// The context with the client and the sender of the request.
+  /// - Throws: `Problem` 401, 403 or 429.
+  private func admitted(_ request: Request, _ context: APIContext) throws -> APIContext {
+    var context = context
+    let path = request.uri.path
+    let isProven = proven.contains { $0.hasSuffix("/") ? path.hasPrefix($0) : path == $0 }
+    let forwarded = request.headers[.forwardedFor]
+    let isForwarded = forwarded != nil || request.headers[.forwarded] != nil
+    if isForwarded, !access.requiresToken, !isProven {
+      throw Problem(
+        .forbidden, "Behind a proxy",
+        "A proxy forwarded this request, and the server answers processes of its machine only.",
+        hint: "Start it with --access token and --public-url https://NAME.")
+    }
+    if isProxyExpected, let last = forwarded?.split(separator: ",").last {
+      // The proxy appends the address; what is before it was written by the client.
+      context.forwardedFor = last.filter { $0 != " " }
+    }
+    if !path.hasPrefix(workers) { try rate.check(context, "requests") }
+    if !isProven { context.principal = try access.principal(of: request) }
+    return context
+  }
+}
+
+extension AddressRateLimit {
+  /// Takes a token for a request.
+  /// - Throws: `Problem` 429 if none is left.
+  func check(_ context: APIContext, _ what: String) throws {
+    let seconds = context.forwardedFor.map { take(address: $0) } ?? take(context.channel)
+    if let seconds { throw Problem.tooMany(what, seconds) }
+  }
+}
+
+extension HTTPField.Name {
+  // nil if the text is not a valid field name: no request has such a field.
+  fileprivate static let forwardedFor = Self("X-Forwarded-For")
+  fileprivate static let forwarded = Self("Forwarded")
+}
+
+extension WebURL {
+  /// The host, and the port if it is not the scheme's.
+  var authority: String { port.map { "\(host):\($0)" } ?? host }
+  /// Scheme and authority, as browsers send them in `Origin`.
+  var origin: String { (isSecure ? "https://" : "http://") + authority }
+}
