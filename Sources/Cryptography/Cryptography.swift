@@ -139,6 +139,11 @@ package enum HMACSHA256 {
   }
 }
 
+/// Random bytes of the system in hexadecimal.
+package func randomHex(bytes count: Int) -> String {
+  Hex.encode((0..<count).map { _ in UInt8.random(in: .min ... .max) })
+}
+
 /// Whether two secrets are equal. The time depends on their lengths alone.
 package func constantTimeEqual(_ one: [UInt8], _ other: [UInt8]) -> Bool {
   one.count == other.count && CRYPTO_memcmp(one, other, one.count) == 0

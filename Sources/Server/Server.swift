@@ -18,6 +18,7 @@ import ForgePort
 import HTTPServing
 import Hummingbird
 import Logging
+import OpenID
 import Processes
 import Projections
 import Text
@@ -38,11 +39,11 @@ package struct ServerConfiguration: Sendable {
   package var tokens: TokenStore
   /// Refuses requests without a token, also those of processes on this machine.
   package var requiresToken = false
-  /// The address of the page as browsers name it, behind a reverse proxy on this machine; nil: no
-  /// proxy is expected.
+  /// The address of the page as browsers name it, behind a reverse proxy on this machine, without
+  /// a slash at its end; nil: no proxy is expected.
   package var publicURL: WebURL?
-  /// The provider that people sign in with; nil: none.
-  package var signIn: OpenIDSignIn?
+  /// The provider that people sign in with, if the server has a `publicURL`; nil: none.
+  package var signIn: OpenIDProvider?
   /// The folder of the unix socket of local workers; nil: no socket.
   package var socketDirectory: String?
   /// The user of local workers; nil: this one.
@@ -265,8 +266,8 @@ package struct Server: Sendable {
     SignInRoutes(server: context).add(to: group)
     DescriptionRoutes(server: context).add(to: group)
     workerRoutes(.network, prefix: prefix).add(to: base)
-    if let signIn = context.configuration.signIn {
-      OpenIDRoutes(server: context, signIn: signIn, logger: logger).add(to: base)
+    if let provider = context.configuration.signIn, let page = context.configuration.publicURL {
+      OpenIDRoutes(server: context, provider: provider, page: page, logger: logger).add(to: base)
     }
     WebUI.add(to: base)
     methods.take(router.routes.map { ($0.path.description, $0.method) })

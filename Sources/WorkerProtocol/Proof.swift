@@ -108,7 +108,7 @@ package struct RequestProof: Equatable, Sendable {
 
   /// 16 random bytes of the system, in hex.
   package static func freshNonce() -> String {
-    Hex.encode((0..<16).map { _ in UInt8.random(in: .min ... .max) })
+    randomHex(bytes: 16)
   }
 }
 

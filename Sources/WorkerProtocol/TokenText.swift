@@ -8,7 +8,7 @@ package enum TokenText {
 
   /// Makes a new token.
   package static func fresh() -> String {
-    let random = prefix + Hex.encode((0..<24).map { _ in UInt8.random(in: .min ... .max) })
+    let random = prefix + randomHex(bytes: 24)
     return random + checksum(random)
   }
 

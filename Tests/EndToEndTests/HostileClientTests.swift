@@ -76,7 +76,7 @@ extension EndToEndTests.HostileClientTests {
         let (worst, peak) = (try Self.worst(port), try Self.peak(process))
         #expect(worst < limit, what)
         // What they cost, whatever the program takes by itself.
-        #expect(peak < rest + 80, what)
+        #expect(peak < rest + 70, what)
         print("hostile: \(what): worst \(worst), peak \(peak) MiB, \(rest) before")
       }
       var clients: [RawClient] = []

@@ -70,7 +70,7 @@ package final class ClosedPort {
 }
 
 /// A socket bound to a free port of 127.0.0.1.
-private func boundSocket() throws -> (socket: Int32, port: Int) {
+func boundSocket() throws -> (socket: Int32, port: Int) {
   let socket = Glibc.socket(
     AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
   var address = sockaddr_in()

@@ -55,14 +55,18 @@ struct SessionTests {
 
   @Test func theCookieIsRead() {
     let name = String(repeating: "a", count: 64)
-    #expect(SessionCookie.session(in: "x=1; aipm_session=\(name); y=2") == name)
-    #expect(SessionCookie.session(in: "aipm_session=\(name)") == name)
+    #expect(Sessions.name(in: "x=1; aipm_session=\(name); y=2") == name)
+    #expect(Sessions.name(in: "aipm_session=\(name)") == name)
     for header in [nil, "", "aipm_session", "aipm_session=", "aipm_session=\(name)b", "x\(name)"] {
-      #expect(SessionCookie.session(in: header) == nil)
+      #expect(Sessions.name(in: header) == nil)
     }
-    let cookie = SessionCookie(path: "/prod", isSecure: true).field(name)
-    #expect(cookie.hasPrefix("aipm_session=\(name); Path=/prod; "))
-    for part in ["HttpOnly", "SameSite=Strict", "Secure"] { #expect(cookie.contains(part)) }
-    #expect(SessionCookie(path: "", isSecure: false).field(nil).contains("Path=/; Max-Age=0"))
+    func cookie(_ path: String, isSecure: Bool) -> SecretCookie {
+      SecretCookie(
+        name: Sessions.cookieName, path: path, sameSite: .strict, isSecure: isSecure, seconds: 60)
+    }
+    let field = cookie("/prod", isSecure: true).field(name)
+    #expect(field.hasPrefix("aipm_session=\(name); Path=/prod; Max-Age=60; "))
+    for part in ["HttpOnly", "SameSite=Strict", "Secure"] { #expect(field.contains(part)) }
+    #expect(cookie("/", isSecure: false).field(nil).contains("Path=/; Max-Age=0"))
   }
 }

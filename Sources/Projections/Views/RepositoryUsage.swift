@@ -44,6 +44,24 @@ package struct RepositoryUsage: FoldedRow {
       Column("millicredits", \.millicredits),
     ])
 
+  /// The sum of what agents reported, in the unit of `UsageFigure.field`; nil if none reported it.
+  package subscript(_ figure: UsageFigure) -> Int64? { self[keyPath: Self.column(of: figure)] }
+
+  private subscript(_ figure: UsageFigure, default value: Int64) -> Int64 {
+    get { self[figure] ?? value }
+    set { self[keyPath: Self.column(of: figure)] = newValue }
+  }
+
+  private static func column(of figure: UsageFigure) -> WritableKeyPath<Self, Int64?> {
+    switch figure {
+    case .inputTokens: \.inputTokens
+    case .outputTokens: \.outputTokens
+    case .cachedTokens: \.cachedTokens
+    case .cost: \.costMicrodollars
+    case .credits: \.millicredits
+    }
+  }
+
   /// The key.
   package struct ID: Hashable, Sendable {
     var repository: String
@@ -93,20 +111,8 @@ package struct RepositoryUsage: FoldedRow {
   private mutating func fold(_ usage: AgentUsage) {
     for figure in UsageFigure.allCases {
       guard let value = usage[figure] else { continue }
-      switch figure {
-      case .inputTokens: Self.add(value, to: &inputTokens)
-      case .outputTokens: Self.add(value, to: &outputTokens)
-      case .cachedTokens: Self.add(value, to: &cachedTokens)
-      case .cost: Self.add(value, to: &costMicrodollars)
-      case .credits: Self.add(value, to: &millicredits)
-      }
+      Self.add(value, to: &self[figure, default: 0])
     }
-  }
-
-  private static func add(_ reported: Int64, to sum: inout Int64?) {
-    var known = sum ?? 0
-    add(reported, to: &known)
-    sum = known
   }
 
   /// Adds a number that a worker reported. No report can overflow the sum or make it smaller.

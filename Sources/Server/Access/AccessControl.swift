@@ -14,8 +14,8 @@ import Text
 final class AccessControl: Sendable {
   /// Whether a request without a token is refused.
   let requiresToken: Bool
-  let sessions = Sessions()
-  let cookie: SessionCookie
+  private let sessions = Sessions()
+  private let cookie: SecretCookie
   /// The origin of the page as browsers name it, if it is not that of the request's host.
   private let publicOrigin: String?
   private let tokens: TokenCache
@@ -25,9 +25,11 @@ final class AccessControl: Sendable {
   init(_ configuration: ServerConfiguration) {
     requiresToken = configuration.requiresToken
     publicOrigin = configuration.publicURL?.origin
-    cookie = SessionCookie(
-      path: configuration.basePathPrefix,
-      isSecure: configuration.publicURL?.isSecure ?? false)
+    let prefix = configuration.basePathPrefix
+    cookie = SecretCookie(
+      name: Sessions.cookieName, path: prefix.isEmpty ? "/" : prefix, sameSite: .strict,
+      isSecure: configuration.publicURL?.isSecure ?? false,
+      seconds: Sessions.ageMax.components.seconds)
     tokens = TokenCache(configuration.tokens)
     rate = AddressRateLimit(perSecond: configuration.limits.requestsPerSecondMax)
   }
@@ -41,7 +43,7 @@ final class AccessControl: Sendable {
       guard words.count == 2, words[0].lowercased() == "bearer" else { throw Problem.invalidToken }
       return try principal(token: words[1].trimmingPrefix { $0 == " " }.description)
     }
-    if let name = SessionCookie.session(in: request.headers[.cookie]),
+    if let name = Sessions.name(in: request.headers[.cookie]),
       let principal = sessions.principal(name), isAccepted(principal)
     {
       guard !request.isWriting || isOwnPage(request) else { throw Problem.foreignCookie }
@@ -85,10 +87,19 @@ final class AccessControl: Sendable {
     return signals
   }
 
+  /// Begins a session.
+  /// - Returns: the `Set-Cookie` field of its cookie.
+  func signIn(_ principal: Principal) -> String { cookie.field(sessions.begin(principal)) }
+
   /// Ends the session of a principal, or all sessions of its name, and their streams.
-  func signOut(_ principal: Principal, everywhere: Bool) {
-    sessions.end(principal, everywhere: everywhere)
-    signalChange()
+  /// - Parameter principal: nil if it is unknown; then there is nothing to end.
+  /// - Returns: the `Set-Cookie` field that removes the cookie.
+  func signOut(_ principal: Principal?, everywhere: Bool) -> String {
+    if let principal {
+      sessions.end(principal, everywhere: everywhere)
+      signalChange()
+    }
+    return cookie.field(nil)
   }
 
   private func signalChange() {

@@ -34,7 +34,7 @@ struct Admission: RouterMiddleware {
   private func admitted(_ request: Request, _ context: APIContext) throws -> APIContext {
     var context = context
     let path = request.uri.path
-    let isProven = proven.contains { $0.hasSuffix("/") ? path.hasPrefix($0) : path == $0 }
+    let isProven = path.isProven(by: proven)
     let forwarded = request.headers[.forwardedFor]
     let isForwarded = forwarded != nil || request.headers[.forwarded] != nil
     if isForwarded, !access.requiresToken, !isProven {

@@ -7,51 +7,50 @@ import NIOCore
 import OpenID
 import Text
 
-/// Sign-in with a provider of OpenID Connect.
-package struct OpenIDSignIn: Sendable {
-  package var provider: OpenIDProvider
-  /// The address of the page in browsers, without a slash at its end.
-  package var publicURL: String
-
-  package init(provider: OpenIDProvider, publicURL: String) {
-    self.provider = provider
-    self.publicURL = publicURL
-  }
-}
-
 /// `GET /sign-in/openid` sends a browser to the provider, and the provider sends it back to
 /// `GET /sign-in/openid/callback`, where its session begins. Both answer to browsers, not to
 /// programs, so they are no operations of the API.
 ///
 /// The browser then goes to the page, and nowhere else: no request can name another address. Its
 /// session is new, so nobody can choose it in advance.
-struct OpenIDRoutes: Sendable {
+package struct OpenIDRoutes: Sendable {
   static let path = "/sign-in/openid"
+  /// The path to which the provider sends browsers back.
+  package static let callbackPath = path + "/callback"
 
   private let server: ServerContext
-  private let signIn: OpenIDSignIn
+  private let provider: OpenIDProvider
+  /// The address of the page in browsers, without a slash at its end.
+  private let page: WebURL
+  private let cookie: SecretCookie
   private let logger: Logger
   private let pending = PendingSignIns()
   /// With the bound of `PendingSignIns`, one address cannot push out others' sign-ins before they
   /// had some minutes.
   private let rate = AddressRateLimit(perSecond: 2)
 
-  init(server: ServerContext, signIn: OpenIDSignIn, logger: Logger) {
+  init(server: ServerContext, provider: OpenIDProvider, page: WebURL, logger: Logger) {
     self.server = server
-    self.signIn = signIn
+    self.provider = provider
+    self.page = page
+    // It must come along when another site, the provider, sends the browser back.
+    cookie = SecretCookie(
+      name: PendingSignIns.cookieName, path: page.path + Self.path, sameSite: .lax,
+      isSecure: page.isSecure, seconds: PendingSignIn.lifetime.count / 1000)
     self.logger = logger
   }
 
   func add(to router: some RouterMethods<APIContext>) {
     router.get(RouterPath(Self.path)) { _, context in try await begin(context) }
-    router.get(RouterPath(Self.path + "/callback")) { request, _ in await finish(request) }
+    router.get(RouterPath(Self.callbackPath)) { request, _ in await finish(request) }
   }
 
   private func begin(_ context: APIContext) async throws -> Response {
     try rate.check(context, "sign-ins")
     do throws(OpenIDFault) {
-      let begun = try await signIn.provider.begin()
-      return redirect(to: begun.authorizationURL, cookies: [cookie(pending.add(begun.pending))])
+      let begun = try await provider.begin()
+      return redirect(
+        to: begun.authorizationURL, cookies: [cookie.field(pending.add(begun.pending))])
     } catch { return failure(error) }
   }
 
@@ -64,10 +63,9 @@ struct OpenIDRoutes: Sendable {
         .request("No sign-in began in this browser, or it has ended. Sign in again."))
     }
     do throws(OpenIDFault) {
-      let person = try await signIn.provider.finish(pending, query: request.uri.query ?? "")
-      let session = server.access.sessions.begin(person.principal)
-      return redirect(
-        to: signIn.publicURL + "/", cookies: [server.access.cookie.field(session), cookie(nil)])
+      let person = try await provider.finish(pending, query: request.uri.query ?? "")
+      let session = server.access.signIn(person.principal)
+      return redirect(to: "\(page)/", cookies: [session, cookie.field(nil)])
     } catch { return failure(error) }
   }
 
@@ -76,15 +74,6 @@ struct OpenIDRoutes: Sendable {
       status: .seeOther, headers: [.location: url, .cacheControl: "no-store"])
     for cookie in cookies { response.headers.append(HTTPField(name: .setCookie, value: cookie)) }
     return response
-  }
-
-  /// The cookie that binds a sign-in to its browser; nil ends it. It must come along when another
-  /// site, the provider, sends the browser back.
-  private func cookie(_ browser: String?) -> String {
-    let url = WebURL(signIn.publicURL)
-    let age = browser == nil ? 0 : PendingSignIn.lifetime.count / 1000
-    return "\(PendingSignIns.cookieName)=\(browser ?? ""); Path=\(url?.path ?? "")\(Self.path);"
-      + " Max-Age=\(age); HttpOnly; SameSite=Lax" + (url?.isSecure ?? false ? "; Secure" : "")
   }
 
   /// A page for the person.
@@ -105,14 +94,14 @@ struct OpenIDRoutes: Sendable {
       <title>Sign in - AIPM</title>
       <h1>You are not signed in</h1>
       <p>\(Self.escaped(fault.description))</p>
-      <p><a href="\(Self.escaped(signIn.publicURL + Self.path))">Sign in again</a></p>
+      <p><a href="\(Self.escaped("\(page)\(Self.path)"))">Sign in again</a></p>
       """
     return Response(
       status: status,
       headers: [
         .contentType: "text/html; charset=utf-8", .cacheControl: "no-store",
         .contentSecurityPolicy: "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
-        .xContentTypeOptions: "nosniff", .setCookie: cookie(nil),
+        .xContentTypeOptions: "nosniff", .setCookie: cookie.field(nil),
       ],
       body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
   }

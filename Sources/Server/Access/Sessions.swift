@@ -1,15 +1,11 @@
 import Access
-import Cryptography
-import Domain
-import NIOCore
 import Synchronization
-import Text
 
 /// The sessions of people who signed in on the page, in memory: a restart of the server ends them.
 ///
-/// A browser holds a session's name in a cookie: 32 random bytes. The server keeps its hash alone.
-/// A session ends after twelve hours without a request, after seven days, and when its person signs
-/// out. Its name is made at each sign-in, so nobody can choose it for somebody else.
+/// A browser holds a session's name in a `SecretCookie`. A session ends after twelve hours without
+/// a request, after seven days, and when its person signs out. Its name is made at each sign-in, so
+/// nobody can choose it for somebody else.
 final class Sessions: Sendable {
   /// One session.
   private struct Session {
@@ -18,6 +14,7 @@ final class Sessions: Sendable {
     var used: ContinuousClock.Instant
   }
 
+  static let cookieName = "aipm_session"
   static let idleMax = Duration.seconds(12 * 3600)
   static let ageMax = Duration.seconds(7 * 24 * 3600)
   /// With more sessions than this, the one that was not used for longest ends.
@@ -30,8 +27,8 @@ final class Sessions: Sendable {
   /// Begins a session.
   /// - Returns: its name, for the cookie.
   func begin(_ principal: Principal, at now: ContinuousClock.Instant = .now) -> String {
-    let name = Hex.encode((0..<32).map { _ in UInt8.random(in: .min ... .max) })
-    let id = Self.id(name)
+    let name = SecretCookie.freshValue()
+    let id = SecretCookie.id(name)
     var principal = principal
     principal.session = id
     sessions.withLock { [principal] sessions in
@@ -47,7 +44,7 @@ final class Sessions: Sendable {
   /// The principal of a session.
   /// - Returns: nil if it has ended.
   func principal(_ name: String, at now: ContinuousClock.Instant = .now) -> Principal? {
-    let id = Self.id(name)
+    let id = SecretCookie.id(name)
     return sessions.withLock { sessions in
       guard let session = sessions[id] else { return nil }
       guard Self.isValid(session, at: now) else {
@@ -56,6 +53,14 @@ final class Sessions: Sendable {
       }
       sessions[id]?.used = now
       return session.principal
+    }
+  }
+
+  /// The session's name in a `Cookie` field; nil if it has none.
+  static func name(in header: String?) -> String? {
+    // The first is that of the longest path (RFC 6265, section 5.4).
+    SecretCookie.values(of: cookieName, in: header).first.flatMap {
+      SecretCookie.isValue($0) ? $0 : nil
     }
   }
 
@@ -80,38 +85,5 @@ final class Sessions: Sendable {
 
   private static func isValid(_ session: Session, at now: ContinuousClock.Instant) -> Bool {
     now - session.used < idleMax && now - session.began < ageMax
-  }
-
-  private static func id(_ name: String) -> String { SHA256.hex(name.utf8) }
-}
-
-/// The cookie of a session (RFC 6265). Scripts cannot read it, and other sites' pages cannot send
-/// it.
-struct SessionCookie: Sendable {
-  static let name = "aipm_session"
-  /// The base path of the server.
-  let path: String
-  /// Whether browsers send it over TLS only.
-  let isSecure: Bool
-
-  /// The name of a request's session; nil if it has no cookie.
-  static func session(in header: String?) -> String? {
-    for pair in (header ?? "").utf8.split(separator: UInt8(ascii: ";")) {
-      let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1)
-      guard parts.count == 2, parts[0].filter({ $0 != 0x20 }).elementsEqual(name.utf8) else {
-        continue
-      }
-      let value = parts[1].filter { $0 != 0x20 }
-      return value.count == 64 ? String(decoding: value, as: UTF8.self) : nil
-    }
-    return nil
-  }
-
-  /// The field that sets it; nil ends it.
-  func field(_ session: String?) -> String {
-    let age = session == nil ? 0 : Int(Sessions.ageMax.components.seconds)
-    return
-      "\(Self.name)=\(session ?? ""); Path=\(path.isEmpty ? "/" : path); Max-Age=\(age); HttpOnly;"
-      + " SameSite=Strict" + (isSecure ? "; Secure" : "")
   }
 }

@@ -10,7 +10,7 @@ struct SignInRoutes {
   func add(to router: APIRouter) {
     router.on(.signIn) { request, _ in try await signIn(request) }
     router.on(.signOut) { request, context in
-      try signOut(everywhere: request.text("everywhere") == "true", context)
+      signOut(everywhere: request.text("everywhere") == "true", context)
     }
   }
 
@@ -26,24 +26,16 @@ struct SignInRoutes {
         .forbidden, "Not permitted", "A token of this role is not for people.",
         hint: "aipm token create NAME --role submit makes one that is.")
     }
-    return begin(principal)
+    return Self.response(server.access.signIn(principal))
   }
 
-  /// Begins a session.
-  /// - Returns: a response that sets its cookie.
-  func begin(_ principal: Principal) -> Response {
-    var response = Response.noContent
-    let session = server.access.sessions.begin(principal)
-    response.headers[.setCookie] = server.access.cookie.field(session)
-    return response
+  private func signOut(everywhere: Bool, _ context: APIContext) -> Response {
+    Self.response(server.access.signOut(context.principal, everywhere: everywhere))
   }
 
-  private func signOut(everywhere: Bool, _ context: APIContext) throws -> Response {
-    if let principal = context.principal {
-      server.access.signOut(principal, everywhere: everywhere)
-    }
+  private static func response(_ cookie: String) -> Response {
     var response = Response.noContent
-    response.headers[.setCookie] = server.access.cookie.field(nil)
+    response.headers[.setCookie] = cookie
     return response
   }
 }

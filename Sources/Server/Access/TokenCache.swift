@@ -7,9 +7,10 @@ import SystemCalls
 import Text
 import WorkerProtocol
 
-/// The tokens of the API, read once and again after each change of their folder. A check costs one
-/// system call: `stat` of the folder, whose time changes with each file that is added or replaced.
-final class TokenCache: Sendable {
+/// The tokens of a data folder, read once and again after each change of the folder. A look costs
+/// one system call: `stat` of the folder, whose time changes with each file that is added or
+/// replaced.
+package final class TokenCache: Sendable {
   /// What identifies a state of the folder.
   private struct Mark: Equatable {
     var inode: UInt64
@@ -32,7 +33,10 @@ final class TokenCache: Sendable {
   /// The tokens that were valid at the last call of `hasChanged`.
   private let seen = Mutex<Set<String>>([])
 
-  init(_ store: TokenStore) { self.store = store }
+  package init(_ store: TokenStore) { self.store = store }
+
+  /// All tokens, including revoked ones.
+  package var all: [TokenStore.Record] { Array(records().values) }
 
   /// The valid token with this text; nil if it does not exist.
   func find(_ text: String) -> TokenStore.Record? {

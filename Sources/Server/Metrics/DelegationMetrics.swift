@@ -46,10 +46,7 @@ final class DelegationMetrics: Sendable {
     for row in rows {
       ends.add(Double(row.pushed), ["pushed"])
       ends.add(Double(row.failed), ["failed"])
-      usage.add(row.inputTokens, of: .inputTokens)
-      usage.add(row.outputTokens, of: .outputTokens)
-      usage.add(row.cachedTokens, of: .cachedTokens)
-      usage.add(row.costMicrodollars, of: .cost)
+      for figure in UsageFigure.allCases { usage.add(row[figure], of: figure) }
     }
   }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Cryptography
 import Domain
 import EventLog
 import Terminal
@@ -104,6 +105,6 @@ struct Submit: AsyncParsableCommand {
 
   /// Allows repeating a request whose response was lost.
   private static func newKey() -> String {
-    Hex.encode((0..<16).map { _ in UInt8.random(in: 0...255) })
+    randomHex(bytes: 16)
   }
 }

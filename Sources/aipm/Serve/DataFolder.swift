@@ -1,3 +1,4 @@
+import Cryptography
 import Domain
 import EventLog
 import FoundationEssentials
@@ -125,7 +126,7 @@ struct SecretFile {
     try DataFolder.makeFolder(folder)
     let file = folder + "/" + name
     if let known = try DataFolder.text(of: file)?.trimmedEnd, !known.isEmpty { return known }
-    let secret = Hex.encode((0..<32).map { _ in UInt8.random(in: 0...255) })
+    let secret = randomHex(bytes: 32)
     try DataFolder.write(secret + "\n", to: file)
     return secret
   }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import HTTPClient
 import OpenID
+import Server
+import Text
 
 /// Sign-in with a provider of OpenID Connect.
 struct OpenIDOptions: ParsableArguments {
@@ -33,13 +35,11 @@ struct OpenIDOptions: ParsableArguments {
 extension OpenIDSettings {
   /// The environment variable of the client's secret.
   static let secretVariable = "AIPM_OPENID_CLIENT_SECRET"
-  /// The path of the callback, after the public URL.
-  static let callbackPath = "/sign-in/openid/callback"
 
   /// - Parameter publicURL: of `ServeOptions`.
   /// - Returns: nil if no provider is configured.
   /// - Throws: `Settings.Fault` with a remedy.
-  static func read(_ settings: Settings, publicURL: String?) throws -> OpenIDSettings? {
+  static func read(_ settings: Settings, publicURL: WebURL?) throws -> OpenIDSettings? {
     guard let issuer = settings.find(.openidIssuer) else {
       let others: [Setting] = [
         .openidClientID, .openidNameClaim, .openidGroupsClaim, .openidGroup,
@@ -59,12 +59,13 @@ extension OpenIDSettings {
       throw Settings.Fault(
         description:
           "\(issuer.name) needs public-url: write the address that browsers use, such as "
-          + "https://aipm.example, and register its \(callbackPath) at the provider")
+          + "https://aipm.example, and register its \(OpenIDRoutes.callbackPath) at the provider")
     }
     do throws(OpenIDSettings.Fault) {
       return try OpenIDSettings(
         issuer: issuer.value, clientID: clientID,
-        clientSecret: settings.secret(secretVariable), redirectURI: publicURL + callbackPath,
+        clientSecret: settings.secret(secretVariable),
+        redirectURI: "\(publicURL)\(OpenIDRoutes.callbackPath)",
         nameClaim: settings.text(.openidNameClaim) ?? standardNameClaim,
         groupsClaim: settings.text(.openidGroupsClaim) ?? standardGroupsClaim,
         grants: try grants(settings))

@@ -205,7 +205,7 @@ struct ServeOptions {
   var catalog: WorkflowCatalog
   var basePath: String
   /// The address that browsers use, without a slash at its end; nil if it is not configured.
-  var publicURL: String?
+  var publicURL: WebURL?
   /// The provider that people sign in with; nil if none is configured.
   var openID: OpenIDSettings?
   var allowedOrigins: [String]
@@ -252,8 +252,8 @@ struct ServeOptions {
     publicURL = try settings.value(
       .publicURL, form: "write the address of the page, such as https://aipm.example"
     ) { text in
-      guard let url = WebURL(text), url.query == nil else { return nil }
-      return text.hasSuffix("/") ? String(text.dropLast()) : text
+      let url = WebURL(text.hasSuffix("/") ? String(text.dropLast()) : text)
+      return url?.query == nil ? url : nil
     }
     guard publicURL == nil || requiresToken else {
       throw Settings.Fault(

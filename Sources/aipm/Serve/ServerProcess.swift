@@ -230,11 +230,9 @@ struct ServerProcess {
       names: forge.names, webhooks: options.webhookSecret.map(forge.webhooks(secret:)))
     configuration.socketDirectory = folder.path + "/run"
     configuration.requiresToken = options.requiresToken
-    configuration.publicURL = options.publicURL.flatMap { WebURL($0) }
-    if let openID = options.openID, let publicURL = options.publicURL {
-      configuration.signIn = OpenIDSignIn(
-        provider: OpenIDProvider(openID, authoritiesFile: options.forge.authoritiesFile),
-        publicURL: publicURL)
+    configuration.publicURL = options.publicURL
+    configuration.signIn = options.openID.map {
+      OpenIDProvider($0, authoritiesFile: options.forge.authoritiesFile)
     }
     configuration.workerUser = options.workerUser
     configuration.mask = mask

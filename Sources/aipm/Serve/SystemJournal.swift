@@ -45,12 +45,8 @@ actor SystemJournal {
 
   /// Appends these events together.
   func record(_ events: SystemEvent...) async throws {
-    do {
-      let recorded = try await store.append(
-        Append(
-          stream: .system, expectedVersion: version, events: events.map { .system($0) },
-          actor: .system, correlation: "system", causation: lastID))
-      take(recorded)
+    do throws(AppendFault) {
+      try await append(events, by: .system)
     } catch {
       switch error {
       case .damaged(let message): throw Failure("the log takes no events: \(message)")
@@ -71,12 +67,7 @@ actor SystemJournal {
         lastID = last.map { UUIDText.encode($0.id) }
       } catch { throw .io("\(error)") }
       do throws(AppendFault) {
-        take(
-          try await store.append(
-            Append(
-              stream: .system, expectedVersion: version, events: [.system(event)], actor: actor,
-              correlation: "system", causation: lastID)))
-        return
+        return try await append([event], by: actor)
       } catch {
         guard case .conflict = error, conflicts < Self.conflictsMax else { throw error }
         conflicts += 1
@@ -84,7 +75,12 @@ actor SystemJournal {
     }
   }
 
-  private func take(_ recorded: [RecordedEvent]) {
+  /// Appends events after the last known one.
+  private func append(_ events: [SystemEvent], by actor: Actor) async throws(AppendFault) {
+    let recorded = try await store.append(
+      Append(
+        stream: .system, expectedVersion: version, events: events.map { .system($0) },
+        actor: actor, correlation: "system", causation: lastID))
     version = recorded.last?.version ?? version
     lastID = recorded.last?.id
   }

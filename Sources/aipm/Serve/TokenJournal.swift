@@ -11,14 +11,14 @@ import Server
 /// within a second after a change. So each token has one event of its creation and one of its end,
 /// whatever crashes in between.
 struct TokenJournal {
-  private let tokens: TokenStore
+  private let tokens: TokenCache
   private let journal: SystemJournal
   private var created: Set<String> = []
   private var revoked: Set<String> = []
 
   /// Reads the tokens of the log.
   init(_ tokens: TokenStore, _ journal: SystemJournal) async throws {
-    self.tokens = tokens
+    self.tokens = TokenCache(tokens)
     self.journal = journal
     for event in try await journal.tokenEvents() {
       switch event {
@@ -31,7 +31,7 @@ struct TokenJournal {
 
   /// Appends the differences.
   mutating func record() async throws(AppendFault) {
-    for token in tokens.all() {
+    for token in tokens.all.sorted(by: { $0.created < $1.created }) {
       guard case .role(let role) = token.role else { continue }
       if !created.contains(token.id) {
         try await journal.add(
