@@ -284,7 +284,7 @@ let package = Package(
     tests(
       "EngineTests",
       [
-        "Domain", "EventLog", "Projections", "InMemoryEventStore", "Workflows", "Engine",
+        "Domain", "EventLog", "ForgePort", "Projections", "InMemoryEventStore", "Workflows", "Engine",
         "LogStories", "Randomness", "InstantWorld", "Simulation",
       ]),
     tests("TidyTests", []),

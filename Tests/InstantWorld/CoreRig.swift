@@ -34,6 +34,8 @@ package final class CoreRig {
 
   /// Workers of this kind work by themselves; the others do what a test has them do.
   package var working: String?
+  /// What the forge and git answer.
+  package var answer: (Call) -> Answer = Instant.answer
   /// Streams that cannot be read.
   package var unreadable: Set<StreamName> = []
   package private(set) var now: Moment
@@ -185,7 +187,7 @@ package final class CoreRig {
     switch action {
     case .append(let append): write(append, to: append.stream)
     case .call(let id, let ticket, let calls):
-      feed(.delegation(id, .answered(ticket: ticket, calls.map(Instant.answer))))
+      feed(.delegation(id, .answered(ticket: ticket, calls.map(answer))))
     case .read(let stream, let loads): read(stream, loads: loads)
     case .reply(let id, let reply): replies[id] = reply
     case .progress(let id, let answer): progress[id] = answer

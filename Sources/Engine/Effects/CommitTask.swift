@@ -10,8 +10,8 @@ struct CommitTask: Effect {
   let context: EffectContext
   let base: BaseResolved
   let approach: Approach
-  /// How often this step has failed before because of the forge.
-  let triesBefore: Int
+  /// The last failure of this step, if there was one, and how many there were.
+  let lastFailure: FailedTry?
   private var phase = Phase.writing
   private var ambiguous = false
   /// The blob was read again after a conflict. A second conflict has another cause.
@@ -20,11 +20,11 @@ struct CommitTask: Effect {
 
   private enum Phase { case writing, lookingUp, reading }
 
-  init(context: EffectContext, base: BaseResolved, approach: Approach, triesBefore: Int) {
+  init(context: EffectContext, base: BaseResolved, approach: Approach, lastFailure: FailedTry?) {
     self.context = context
     self.base = base
     self.approach = approach
-    self.triesBefore = triesBefore
+    self.lastFailure = lastFailure
     replaces = base.taskBlob
   }
 
@@ -133,9 +133,11 @@ struct CommitTask: Effect {
     }
   }
 
-  /// A new branch may not be visible at once. A branch that stays invisible was deleted.
+  /// A new branch may not be visible at once. A branch that stays invisible was deleted: at least
+  /// the fifth try, and the second in a row that does not see it. One look that misses the branch
+  /// proves nothing, however often the step has failed before for other reasons.
   private func branchGone(_ fault: ForgeFault) -> StepFault {
-    if triesBefore < 4 {
+    guard let lastFailure, lastFailure.code == .notYetVisible, lastFailure.tries >= 4 else {
       return StepFault(
         step: .commitTask, kind: .transient(.notYetVisible, ambiguous: ambiguous, notBefore: nil),
         message: fault.message, hint: nil)

@@ -46,7 +46,7 @@ extension EffectContext {
   private func commitTask(_ approach: Approach) -> (any Effect)? {
     delegation.base.map {
       CommitTask(
-        context: self, base: $0, approach: approach, triesBefore: delegation.failedTry?.tries ?? 0)
+        context: self, base: $0, approach: approach, lastFailure: delegation.failedTry)
     }
   }
   private func openPullRequest(_ approach: Approach) -> (any Effect)? {
