@@ -129,7 +129,7 @@ let package = Package(
     module(
       "Server",
       [
-        "SystemCalls", "Text", "Access", "OpenID",
+        "SystemCalls", "Text", "Access", "OpenID", "NetworkRules",
         "Domain", "EventLog", "Projections", "ForgePort", "Engine", "Workflows", "WebUI",
         "HTTPServing", "WorkerProtocol", "Processes", hummingbird, "Cryptography", "Prometheus",
         "Screening", log,
@@ -284,7 +284,8 @@ let package = Package(
     tests(
       "EngineTests",
       [
-        "Domain", "EventLog", "ForgePort", "Projections", "InMemoryEventStore", "Workflows", "Engine",
+        "Domain", "EventLog", "ForgePort", "Projections", "InMemoryEventStore", "Workflows",
+        "Engine",
         "LogStories", "Randomness", "InstantWorld", "Simulation",
       ]),
     tests("TidyTests", []),

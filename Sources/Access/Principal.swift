@@ -11,6 +11,8 @@ package struct Principal: Equatable, Sendable {
   package var token: String?
   /// The id of its session on the page; nil if it has none.
   package var session: String?
+  /// Its name as a user of the forge; nil if it is unknown.
+  package var forgeUser: String?
 
   package init(
     name: String, roles: Set<Role>, repositories: [RepositoryPattern] = [], token: String? = nil
@@ -23,6 +25,9 @@ package struct Principal: Equatable, Sendable {
 
   /// Any process of this machine, while the server requires no token.
   package static let local = Principal(name: "local", roles: [.admin])
+
+  /// Its name if it proved who it is, by a token or a session; nil for a process of this machine.
+  package var provenName: String? { token == nil && session == nil ? nil : name }
 
   /// What its roles permit.
   package var permissions: Set<Permission> {

@@ -31,6 +31,9 @@ package enum ForgeCall: Equatable, Sendable {
   case comments(RepositoryName, number: Int)
   /// Replies `.created`.
   case comment(RepositoryName, number: Int, body: String)
+  /// Asks whether a user of the forge may push to the repository. Replies `.mayPush`; a user who
+  /// does not exist may not.
+  case mayPush(RepositoryName, user: String)
   /// Adds labels. Labels that are there already change nothing. Replies `.created`.
   case addLabels(RepositoryName, number: Int, labels: [String])
   /// Requests reviews. Repeating a request changes nothing. Replies `.created`.

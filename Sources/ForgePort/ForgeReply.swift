@@ -13,6 +13,7 @@ package enum ForgeReply: Equatable, Sendable {
   case pullRequest(ForgePullRequest)
   case pullRequests([ForgePullRequest])
   case comments([String])
+  case mayPush(Bool)
 }
 
 /// A repository on the forge.

@@ -1,4 +1,5 @@
 import CCurl
+import Glibc
 import Synchronization
 
 // An HTTP client on libcurl's multi interface.
@@ -59,6 +60,14 @@ package final class HTTPClient: Sendable {
       self.maxConnectionsPerHost = maxConnectionsPerHost
       self.maxTransfers = maxTransfers
       self.unixSocket = unixSocket
+    }
+
+    /// The PEM file of authorities that the environment names, as for a company's own authority.
+    package static var authoritiesOfEnvironment: String? {
+      let names = ["AIPM_CA_FILE", "SSL_CERT_FILE"]
+      return names.lazy.compactMap { name in
+        getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+      }.first
     }
   }
 

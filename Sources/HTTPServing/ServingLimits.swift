@@ -9,7 +9,7 @@ package struct ServingLimits: Sendable {
   package var connectionsPerClientMax = 96
   /// Event streams in all.
   package var streamsMax = 128
-  /// Event streams of one client that is not on this machine.
+  /// Event streams of one client that is not on this machine, and of one token or person.
   package var streamsPerClientMax = 32
   /// Requests of one address in a second, on average over ten.
   package var requestsPerSecondMax = 2000

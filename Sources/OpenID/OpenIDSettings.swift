@@ -16,6 +16,8 @@ package struct OpenIDSettings: Sendable {
   /// The claim that names the person.
   package let nameClaim: String
   package let groupsClaim: String
+  /// The claim with the person's name as a user of the forge; nil: it is not read.
+  package let forgeUserClaim: String?
   package let grants: OpenIDGrants
 
   package static let standardNameClaim = "email"
@@ -34,14 +36,15 @@ package struct OpenIDSettings: Sendable {
   package init(
     issuer: String, clientID: String, clientSecret: String?, redirectURI: String,
     scopes: [String] = standardScopes, nameClaim: String = standardNameClaim,
-    groupsClaim: String = standardGroupsClaim, grants: OpenIDGrants
+    groupsClaim: String = standardGroupsClaim, forgeUserClaim: String? = nil,
+    grants: OpenIDGrants
   ) throws(Fault) {
     guard let url = WebURL(issuer), url.query == nil, url.isSecure || url.isLoopback else {
       throw Fault(
         description: "\(issuer) cannot be an issuer: write the provider's https address without a "
           + "query, as its documentation gives it (http only on this machine)")
     }
-    guard !clientID.isEmpty, !nameClaim.isEmpty, !groupsClaim.isEmpty else {
+    guard !clientID.isEmpty, !nameClaim.isEmpty, !groupsClaim.isEmpty, forgeUserClaim != "" else {
       throw Fault(description: "the client's id and the names of claims must not be empty")
     }
     self.issuer = issuer
@@ -51,6 +54,7 @@ package struct OpenIDSettings: Sendable {
     self.scopes = scopes.contains("openid") ? scopes : ["openid"] + scopes
     self.nameClaim = nameClaim
     self.groupsClaim = groupsClaim
+    self.forgeUserClaim = forgeUserClaim
     self.grants = grants
   }
 

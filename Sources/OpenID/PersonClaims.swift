@@ -23,9 +23,10 @@ package struct SignedInPerson: Equatable, Sendable {
   ) throws(OpenIDFault) {
     let name = try Self.name(claims, settings.nameClaim)
     let groups = try Self.groups(claims[settings.groupsClaim], settings.groupsClaim)
-    guard let principal = settings.grants.principal(named: name, groups: groups) else {
+    guard var principal = settings.grants.principal(named: name, groups: groups) else {
       throw .notPermitted(name: name)
     }
+    principal.forgeUser = settings.forgeUserClaim.flatMap { claims[$0]?.stringValue }
     self.name = name
     self.subject = subject
     self.groups = groups

@@ -20,7 +20,7 @@ struct BundleRoutes {
     let detail = try await server.delegation(context)
     let header = try await header(detail.row)
     let positions = try await server.store.events(of: .delegation(detail.row.id)).map(\.position)
-    let server = server
+    let (server, principal) = (server, context.principal)
     return Response(
       status: .ok, headers: [.contentType: "application/jsonl", .cacheControl: "no-store"],
       body: ResponseBody { writer in
@@ -32,6 +32,7 @@ struct BundleRoutes {
           let page = try await server.store.read(
             after: position, limit: min(left, Self.pageLength))
           guard let last = page.last else { break }
+          try server.access.requireAccepted(principal)
           position = last.position
           var text = ""
           for event in page { text += lines.take(event) }

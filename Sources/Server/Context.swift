@@ -39,6 +39,8 @@ struct ServerContext: Sendable {
   let streams: StreamSlots
   /// How many submissions an address may send.
   let submissionRate: AddressRateLimit
+  /// What people may push to.
+  let pushPermissions: PushPermissions
   /// The waiting submissions.
   let submissions: SubmissionSlots
   /// What the process counts.
@@ -140,6 +142,9 @@ extension Request {
   /// A query parameter that its operation declares as a number; nil if absent.
   func integer(_ name: String) -> Int64? { text(name).flatMap { Int64($0) } }
 
+  /// Whether a flag of the query is set: any value but `0` and `false` sets it.
+  func flag(_ name: String) -> Bool { text(name).map { $0 != "0" && $0 != "false" } ?? false }
+
   /// A query parameter, encoded as forms do (https://url.spec.whatwg.org/#urlencoded-parsing): a
   /// `+` is a space.
   func text(_ name: String) -> String? { texts(name).first }
@@ -175,6 +180,15 @@ extension Problem {
 }
 
 extension ServerContext {
+  /// The body of a request as JSON. A client decides how long its body takes, and its token or
+  /// session can end meanwhile. So the sender is looked at again before the body is used.
+  /// - Throws: `Problem` 401, and as `Request.json` does.
+  func json<T: Decodable>(
+    _ type: T.Type, of request: Request, _ context: APIContext
+  ) async throws -> T {
+    try await request.json(type) { _ in try access.requireAccepted(context.principal) }
+  }
+
   /// The delegation that a route names.
   /// - Throws: `Problem` 404 if it does not exist, or if its repository is not one of those that
   ///   the sender is limited to: the response does not show which.
@@ -185,8 +199,13 @@ extension ServerContext {
         "delegation \"\(text)\"",
         hint: "Name it by id, by confirmation code (PR1733356800123) or as OWNER/REPO#NUMBER.")
     }
+    let sender = try context.identified()
+    // Refused before a look, which would take longer if the pull request is known.
+    if case .pullRequest(let repository, _) = reference, !sender.isPermitted(repository) {
+      throw Problem.notFound("delegation \(text)")
+    }
     guard let detail = try await store.delegation(reference),
-      try context.identified().isPermitted(detail.row.repository)
+      sender.isPermitted(detail.row.repository)
     else { throw Problem.notFound("delegation \(text)") }
     return detail
   }

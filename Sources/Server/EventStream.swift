@@ -117,7 +117,10 @@ extension ServerContext {
     _ body: @escaping @Sendable (inout EventWriter, Wakes) async throws -> Void
   ) throws -> Response {
     let (channel, principal, access) = (context.channel, context.principal, access)
-    guard let ticket = streams.open(on: channel) else {
+    guard
+      let ticket = streams.open(
+        on: channel, address: context.forwardedFor, sender: principal?.provenName)
+    else {
       var problem = Problem(
         .tooManyRequests, "Too many streams", "Too many event streams are open.",
         hint: "Close one, or read pages: GET /api/events?after=POSITION.")

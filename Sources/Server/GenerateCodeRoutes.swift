@@ -21,7 +21,7 @@ struct GenerateCodeRoutes {
       throw Problem.unavailable("The server is stopping and takes no new work.")
     }
     try server.submissionRate.check(context, "submissions")
-    let body = try await request.json(JSONValue.self)
+    let body = try await server.json(JSONValue.self, of: request, context)
     guard case .object(let fields) = body else {
       throw Problem(.badRequest, "Not an object", "The body must be a JSON object.")
     }
@@ -29,6 +29,7 @@ struct GenerateCodeRoutes {
     let requester = try context.identified().name
     var (wanted, warnings) = try await read(fields, requester: requester)
     try context.require(.submit, in: wanted.repository)
+    try await server.requirePush(context, wanted.repository)
     wanted.idempotencyKey = try submissions.idempotencyKey(request, body, of: requester)
     try await submissions.checkAgent(of: wanted)
     switch await server.engine.submit(wanted, id: DelegationID(UUIDText.fresh(at: .now))) {

@@ -25,8 +25,8 @@ struct OutputRoutes {
     let detail = try await server.delegation(context)
     let attempt = try DelegationRoutes.attempt(of: detail, asked: request)
     let form = Form(
-      isTimed: Self.flag("timestamps", request), isRaw: Self.flag("raw", request))
-    guard Self.flag("follow", request) else { return whole(detail.row.id, attempt, form) }
+      isTimed: request.flag("timestamps"), isRaw: request.flag("raw"))
+    guard request.flag("follow") else { return whole(detail.row.id, attempt, form, context) }
     // `OUTPUT.RECORDS`: the offsets up to which the client has received each.
     let seen = (request.headers[.lastEventID] ?? "").split(separator: ".").map { Int($0) ?? 0 }
     return try stream(
@@ -40,10 +40,6 @@ struct OutputRoutes {
     var isTimed: Bool
     /// Unfiltered, with the agent's terminal sequences.
     var isRaw: Bool
-  }
-
-  private static func flag(_ name: String, _ request: Request) -> Bool {
-    request.text(name).map { $0 != "0" && $0 != "false" } ?? false
   }
 
   /// The structured messages in order.
@@ -60,8 +56,10 @@ struct OutputRoutes {
       body: ResponseBody(byteBuffer: ByteBuffer(string: "{\"items\":[\(lines)]\(member)}")))
   }
 
-  private func whole(_ id: DelegationID, _ attempt: Int, _ form: Form) -> Response {
-    let output = server.output
+  private func whole(
+    _ id: DelegationID, _ attempt: Int, _ form: Form, _ context: APIContext
+  ) -> Response {
+    let (output, access, principal) = (server.output, server.access, context.principal)
     return Response(
       status: .ok,
       headers: [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"],
@@ -77,6 +75,7 @@ struct OutputRoutes {
         while true {
           let bytes = try await output.read(id, attempt: attempt, from: offset, count: 65_536)
           if bytes.isEmpty { break }
+          try access.requireAccepted(principal)
           let now = Timestamp.now.milliseconds
           let shown = lines?.timed(bytes, at: offset, now: now) ?? bytes
           offset += bytes.count

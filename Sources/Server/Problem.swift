@@ -109,7 +109,11 @@ extension Response {
     var bytes = value.adding(warnings: warnings).canonical
     bytes.append(UInt8(ascii: "\n"))
     return Response(
-      status: status, headers: [.contentType: "application/json", .cacheControl: "no-store"],
+      status: status,
+      headers: [
+        .contentType: "application/json", .cacheControl: "no-store",
+        .xContentTypeOptions: "nosniff",
+      ],
       body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
   }
 
@@ -143,7 +147,8 @@ struct ProblemMiddleware: RouterMiddleware {
       response = problem
     }
     meter.count(request, context, response.status, since: began)
-    return response
+    // A body after a HEAD would be read as the next response (RFC 9110, section 9.3.2).
+    return request.method == .head ? response.createHeadResponse() : response
   }
 
   /// nil for an error that is not the request's.

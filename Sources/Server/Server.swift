@@ -5,9 +5,10 @@
 // Guarantees: a response is sent after the commit that it reports is on disk. Every error is a
 // problem+json with a remedy. A request is done completely or not at all. Each
 // route names the permission that its sender needs (`APIOperation`), and the sender is known by a
-// token (`AccessControl`). The server listens on loopback only and refuses foreign pages
-// (`LocalGuard`). In the worker protocol both sides prove their identity (`WorkerAccess`). Local
-// workers have a separate unix socket.
+// token (`AccessControl`). Clients of other machines come through a trusted proxy with TLS, unless
+// the operator decides otherwise (`Admission`). Foreign pages are refused (`LocalGuard`). In the
+// worker protocol both sides prove their identity (`WorkerAccess`). Local workers have a separate
+// unix socket.
 //
 // Failures: while the log accepts no events, writes get 503 and reads go on.
 
@@ -26,6 +27,16 @@ import WebUI
 import Workflows
 
 package struct ServerConfiguration: Sendable {
+  /// The machines whose clients may connect.
+  package enum Reach: Sendable {
+    /// The server listens on loopback.
+    case thisMachine
+    /// This machine, and the trusted proxies of others.
+    case proxies
+    /// All, without TLS.
+    case everybody
+  }
+
   package var host: String
   /// 0 for a free one.
   package var port: Int
@@ -39,11 +50,16 @@ package struct ServerConfiguration: Sendable {
   package var tokens: TokenStore
   /// Refuses requests without a token, also those of processes on this machine.
   package var requiresToken = false
-  /// The address of the page as browsers name it, behind a reverse proxy on this machine, without
-  /// a slash at its end; nil: no proxy is expected.
+  /// The address of the page as browsers name it, behind a reverse proxy, without a slash at its
+  /// end; nil: no proxy is expected.
   package var publicURL: WebURL?
+  /// The proxies whose word on their clients counts.
+  package var proxies = TrustedProxies.none
+  package var reach = Reach.thisMachine
   /// The provider that people sign in with, if the server has a `publicURL`; nil: none.
   package var signIn: OpenIDProvider?
+  /// Whether people submit only to repositories that the forge lets them push to.
+  package var checksPushPermission = false
   /// The folder of the unix socket of local workers; nil: no socket.
   package var socketDirectory: String?
   /// The user of local workers; nil: this one.
@@ -60,6 +76,8 @@ package struct ServerConfiguration: Sendable {
   package var webhooks: (any WebhookReader)?
   /// The version of the program.
   package var version = ""
+  /// The name of the environment, such as `production`.
+  package var environmentName = ""
   /// `OWNER/REPO`, the default for calls of `/generate-code`.
   package var defaultRepository: String?
   /// Author and committer of workers' commits.
@@ -118,6 +136,7 @@ package struct Server: Sendable {
       lifecycle: Lifecycle(),
       streams: StreamSlots(configuration.limits),
       submissionRate: AddressRateLimit(perSecond: configuration.limits.submissionsPerSecondMax),
+      pushPermissions: PushPermissions(engine.forge),
       submissions: SubmissionSlots(max: configuration.limits.submissionsWaitingMax),
       metrics: metrics,
       encodedLog: EncodedLog { [store = engine.store] after, limit in
@@ -234,13 +253,15 @@ package struct Server: Sendable {
     router.add(
       middleware: LocalGuard(
         allowedOrigins: Set(context.configuration.allowedOrigins),
-        publicURL: context.configuration.publicURL, proven: proven))
+        publicURL: context.configuration.publicURL,
+        acceptsAddresses: context.configuration.reach != .thisMachine, proven: proven))
     router.add(
       middleware: Admission(
         access: context.access,
         rate: AddressRateLimit(perSecond: context.configuration.limits.requestsPerSecondMax),
         workers: context.path("/worker/"), proven: proven,
-        isProxyExpected: context.configuration.publicURL != nil))
+        proxies: context.configuration.proxies, reach: context.configuration.reach,
+        publicURL: context.configuration.publicURL))
     router.add(
       middleware: StartGuard(
         lifecycle: context.lifecycle, workers: context.path("/worker/")))

@@ -25,7 +25,7 @@ struct SubmissionRoutes {
       throw Problem.unavailable("The server is stopping and takes no new work.")
     }
     try server.submissionRate.check(context, "submissions")
-    let body = try await request.json(JSONValue.self)
+    let body = try await server.json(JSONValue.self, of: request, context)
     guard case .object(let fields) = body else {
       throw Problem(.badRequest, "Not an object", "The body must be a JSON object.")
     }
@@ -33,6 +33,7 @@ struct SubmissionRoutes {
     let key = try idempotencyKey(request, body, of: requester)
     let (wanted, warnings) = try await read(fields, key: key, requester: requester)
     try context.require(.submit, in: wanted.repository)
+    try await server.requirePush(context, wanted.repository)
     try await checkAgent(of: wanted)
     let isAsync = request.headers[.prefer]?.contains("respond-async") ?? false
     let ticket = isAsync ? nil : try server.submissions.take()
@@ -143,7 +144,10 @@ struct SubmissionRoutes {
   func idempotencyKey(
     _ request: Request, _ body: JSONValue, of requester: String
   ) throws -> Requested.IdempotencyKey? {
-    guard let key = request.headers[.idempotencyKey] else { return nil }
+    guard let name = HTTPField.Name.idempotencyKey else { return nil }
+    let keys = request.headers[values: name]
+    guard let key = keys.first else { return nil }
+    guard keys.count == 1 else { throw Problem.field("Idempotency-Key", "send it once") }
     guard !key.isEmpty, key.count <= 255 else {
       throw Problem.field("Idempotency-Key", "write 1 to 255 characters")
     }

@@ -28,7 +28,7 @@ struct UpkeepRoutes {
     guard let position = Int64(context.pathPart("position")), position > 0 else {
       throw Problem.field("position", "write the position of an event, such as 42")
     }
-    let reason = try await request.json(Redaction.self).reason
+    let reason = try await server.json(Redaction.self, of: request, context).reason
     guard (1...Self.reasonMax).contains(reason.unicodeScalars.count) else {
       throw Problem.field("reason", "write why, in 1 to \(Self.reasonMax) characters")
     }

@@ -17,6 +17,8 @@ import Synchronization
 /// Standard output and standard error.
 package enum Terminal {
   package static let isInteractive = isatty(STDOUT_FILENO) == 1
+  /// Whether messages go to a terminal.
+  package static let hasTerminalForMessages = isatty(STDERR_FILENO) == 1
   /// Whether to use colours: on a terminal, unless NO_COLOR is set (https://no-color.org).
   package static let hasColour: Bool = {
     let environment = ProcessInfo.processInfo.environment

@@ -58,7 +58,9 @@ struct ServerLink: Sendable {
     // A worker has at most one call a slot under way.
     client = HTTPClient(
       configuration: .init(
-        userAgent: "aipm-worker/\(version)", proxy: .environment, maxConnectionsPerHost: 8,
+        userAgent: "aipm-worker/\(version)",
+        authoritiesFile: HTTPClient.Configuration.authoritiesOfEnvironment, proxy: .environment,
+        maxConnectionsPerHost: 8,
         maxTransfers: 32, unixSocket: folder?.path(of: WorkerSocketName.server)))
   }
 

@@ -162,7 +162,7 @@ extension EndToEndTests.BadInputTests {
       #expect(try await server.get("/worker/v1/git/acme/tools.git/info/refs").status == 404)
       let refused = try await server.aipm(["serve", "--host", "0.0.0.0", "--port", "0"])
       #expect(refused.exit == .exited(2))
-      #expect(refused.errorText.contains("loopback"))
+      #expect(refused.errorText.contains("--access token"))
       let second = try await server.aipm(["serve", "--port", "0"])
       #expect(second.exit == .exited(1))
       #expect(second.errorText.contains("process \(server.processID ?? 0)"))

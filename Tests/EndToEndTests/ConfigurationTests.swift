@@ -114,6 +114,11 @@ extension EndToEndTests.ConfigurationTests {
     ("development:\n  colour: red\n", [], ["colour is not a setting", "known are"]),
     ("production:\n  port: 1\n", ["--env", "prod"], ["no section prod", "production"]),
     ("production:\n  port: 1\n", [], ["no section development", "production", "--env"]),
+    ("production:\n  port: 1\n", ["--env", "production"], ["no forge", "AIPM_GITHUB_TOKEN"]),
+    (
+      "development:\n  require: [AIPM_WEBHOOK_SECRET, OTHER]\n", [],
+      ["aipm.yaml:2:3", "AIPM_WEBHOOK_SECRET, OTHER are required"]
+    ),
     ("producton:\n  port: 1\n", ["--env", "production"], ["Did you mean producton?"]),
     ("workers: 3\n", [], ["aipm.yaml:1:1", "workers is outside of a section", "development:"]),
     ("development: {}\nport: 1\n", [], ["aipm.yaml:2:1", "port is outside of a section"]),

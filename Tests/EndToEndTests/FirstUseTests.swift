@@ -180,9 +180,23 @@ extension EndToEndTests.FirstUseTests {
           body: .bytes(Installation.request("acme/missing").canonical)))
       let code = try JSONValue(json: answer.body)["confirmationCode"].stringValue ?? "?"
       _ = try await program.terminate()
-      let lines = program.errorText.split(separator: "\n").filter { $0.contains(code) }
-      #expect(lines.count == 1, "\(program.errorText)")
-      #expect(lines.first?.hasPrefix("aipm: \(code) acme/missing failed at resolve-base") == true)
+      // The log: a line of JSON for the start, the submission and the failure.
+      let entries = try program.errorText.split(separator: "\n").map {
+        try JSONValue(json: Array($0.utf8))
+      }
+      let first = try #require(entries.first)
+      #expect(first["message"] == "started" && first["environment"] == "development")
+      #expect(first["settings"]["workers"] == "1" && first["settings"]["forge"] == "local")
+      let own = entries.filter { $0["code"].stringValue == code }
+      #expect(own.first?["message"] == "submitted" && own.first?["level"] == "info")
+      #expect(own.first?["requester"] == "local" && own.first?["repository"] == "acme/missing")
+      #expect(
+        own.last?["message"].stringValue?.hasPrefix("failed at resolve-base") == true
+          && own.last?["level"] == "error")
+      #expect(
+        Set(own.map { $0["delegation"].stringValue }).count == 1 && own.last?["delegation"] != .null
+      )
+      #expect(entries.contains { $0["message"] == "stopping" })
     }
   }
 

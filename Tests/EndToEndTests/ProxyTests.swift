@@ -18,8 +18,10 @@ extension EndToEndTests.ProxyTests {
     let program: Program
     /// With TLS, as people reach it.
     let secure: String
-    /// Without, for a worker that has no other way to know the certificate.
+    /// Without.
     let plain: String
+    /// The file of its certificate.
+    let certificate: String
     /// Trusts its certificate.
     let http: HTTPClient
   }
@@ -43,6 +45,7 @@ extension EndToEndTests.ProxyTests {
           proxy_http_version 1.1;
           proxy_set_header Host $http_host;
           proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+          proxy_set_header X-Forwarded-Proto $scheme;
           proxy_request_buffering off;
           proxy_read_timeout 1h;
         }
@@ -82,6 +85,7 @@ extension EndToEndTests.ProxyTests {
       defer { Task { await program.end(9) } }
       let proxy = Proxy(
         program: program, secure: address, plain: "http://127.0.0.1:\(plain)/prod",
+        certificate: "\(folder)/cert.pem",
         http: HTTPClient(
           configuration: .init(
             userAgent: "aipm-tests", authoritiesFile: "\(folder)/cert.pem", proxy: .none)))
@@ -141,15 +145,106 @@ extension EndToEndTests.ProxyTests {
       var environment = Program.plainEnvironment
       environment["AIPM_TOKEN"] = key
       environment["AIPM_SANDBOX"] = "off"
+      environment["AIPM_CA_FILE"] = proxy.certificate
       let worker = try await Program.start(
         Program.aipm,
-        ["worker", "--server", proxy.plain, "--id", "far", "--data", "\(server.folder)/far"],
+        ["worker", "--server", proxy.secure, "--id", "far", "--data", "\(server.folder)/far"],
         environment: environment, workingDirectory: server.folder)
       server.token = token
       let delegation = try await server.end(of: id)
       #expect(delegation["state"].stringValue == "Pushed", "\(worker.errorText)")
       #expect(delegation["requester"].stringValue == "ann")
       await worker.end(9)
+      // The command line comes the same way.
+      let listed = try await Command(
+        Program.aipm, ["list", "--server", proxy.secure], environment: environment,
+        timeout: .seconds(60)
+      ).run()
+      #expect(listed.exit == .exited(5), "a worker's token lists nothing: \(listed.errorText)")
+      // What came to the proxy without TLS is refused, whatever it asks for.
+      for path in ["/", "/api/me", "/worker/v1/register", "/webhooks/github"] {
+        let answer = try await proxy.http.send(HTTPRequest(url: proxy.plain + path))
+        #expect(answer.status == 403, "\(path)")
+        #expect(String(decoding: answer.body, as: UTF8.self).contains("Use \(proxy.secure)"))
+      }
+    }
+  }
+
+  /// Requests from another address of this machine, as those of another machine.
+  @Test(
+    "other machines get in through the proxy alone, unless the operator lets everybody in",
+    .enabled(if: RawClient.otherAddress != nil))
+  func otherMachines() async throws {
+    let far = try #require(RawClient.otherAddress)
+    func ask(_ server: Installation, _ path: String, _ fields: String = "", from: String?) throws
+      -> String
+    {
+      let client = try RawClient(port: try #require(Int(server.port)), from: from)
+      client.send(
+        "GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\(fields)\r\n")
+      return client.receiveAll()
+    }
+    let token = ["--forge", "local", "--workers", "0", "--access", "token", "--host", "0.0.0.0"]
+    let paths = ["/", "/healthz", "/api/me", "/webhooks/github", "/worker/v1/register"]
+    let behind = token + ["--public-url", "https://aipm.example", "--trusted-proxy"]
+    try await Installation.with(arguments: behind + ["10.99.0.0/16"]) { server in
+      for path in paths {
+        let answer = try ask(server, path, from: far)
+        #expect(answer.hasPrefix("HTTP/1.1 403 ") && answer.contains("Not through"), "\(path)")
+        let near = try ask(server, path, from: nil)
+        #expect(!near.contains("Not through"), "\(path)")
+      }
+    }
+    try await Installation.with(arguments: behind + [far, "--request-rate", "1"]) { server in
+      let secure = try ask(server, "/healthz", from: far)
+      #expect(secure.hasPrefix("HTTP/1.1 200 "))
+      let plain = try ask(server, "/healthz", "X-Forwarded-Proto: http\r\n", from: far)
+      #expect(plain.hasPrefix("HTTP/1.1 403 ") && plain.contains("Use https://aipm.example"))
+      // A client is what the proxy names last, and only a trusted proxy names one.
+      var seen: [Bool] = []
+      for (count, from) in [(40, far), (40, nil)] as [(Int, String?)] {
+        var statuses: Set<Bool> = []
+        for n in 0..<count {
+          let field = "X-Forwarded-For: 10.1.\(n).1, 10.2.0.1\r\n"
+          let own = "X-Forwarded-For: 10.1.\(n).1\r\n"
+          let answer = try ask(server, "/healthz", from == nil ? own : field, from: from)
+          statuses.insert(answer.hasPrefix("HTTP/1.1 429 "))
+        }
+        seen.append(statuses.contains(true))
+      }
+      #expect(seen == [true, true])
+    }
+    try await Installation.with(arguments: token + ["--insecure-http"]) { server in
+      for (path, status) in [("/healthz", 200), ("/api/me", 401)] {
+        let answer = try ask(server, path, from: far)
+        #expect(answer.hasPrefix("HTTP/1.1 \(status) "))
+      }
+      #expect(server.errorText.contains("can read tokens, sessions and code"))
+    }
+  }
+
+  @Test("what would let other machines in by accident is refused at the start")
+  func refusedSettings() async throws {
+    try await Installation.with(starts: false) { server in
+      let url = ["--public-url", "https://aipm.example"]
+      for (arguments, hint) in [
+        (["--host", "0.0.0.0"], "--access token"),
+        (["--host", "0.0.0.0", "--access", "token"], "--insecure-http"),
+        (["--host", "0.0.0.0", "--access", "token"] + url, "--trusted-proxy"),
+        (
+          [
+            "--host", "0.0.0.0", "--access", "token", "--public-url", "http://aipm.example",
+            "--trusted-proxy", "10.0.0.1",
+          ], "--insecure-http"
+        ),
+        (["--host", "0.0.0.0", "--insecure-http"], "--access token"),
+        (["--host", "aipm.example", "--access", "token"], "write an address"),
+        (["--access", "token", "--trusted-proxy", "10.0.0.1"], "--public-url"),
+        (["--access", "token", "--trusted-proxy", "10.0.0.300"] + url, "10.0.0.300"),
+      ] {
+        let said = try await server.aipm(["serve"] + arguments)
+        #expect(said.exit == .exited(2) && said.errorText.contains(hint), "\(arguments)")
+      }
     }
   }
 
@@ -162,7 +257,7 @@ extension EndToEndTests.ProxyTests {
     let tested = Self.configuration(folder: "", tls: 0, plain: 0, upstream: "")
     let lines = page.split(separator: "\n").map { $0.prefix { $0 != ";" }.drop { $0 == " " } }
     let settings = lines.filter { $0.hasPrefix("proxy_") || $0.hasPrefix("client_max_") }
-    #expect(settings.count == 7)
+    #expect(settings.count == 8)
     for setting in settings where !setting.hasPrefix("proxy_pass") {
       #expect(tested.contains("\(setting);"), "\(setting)")
     }

@@ -12,7 +12,7 @@ extension EndToEndTests {
 }
 
 extension EndToEndTests.TokenTests {
-  private static let arguments = [
+  static let arguments = [
     "--forge", "local", "--agent", "demo", "--access", "token",
   ]
 
@@ -41,7 +41,7 @@ extension EndToEndTests.TokenTests {
   /// What a token that is limited to some repositories has, of what its role has.
   private static let limited: Set<String> = ["token", "read", "submit", "own"]
 
-  private static func create(
+  static func create(
     _ server: Installation, _ name: String, _ more: String...
   ) async throws -> String {
     let made = try await server.aipm(["token", "create", name] + more)
@@ -49,7 +49,7 @@ extension EndToEndTests.TokenTests {
     return made.outputText.filter { !$0.isNewline }
   }
 
-  private struct Operation {
+  struct Operation {
     var id: String
     var method: String
     var path: String
@@ -57,7 +57,7 @@ extension EndToEndTests.TokenTests {
   }
 
   /// All operations, the harmless ones first.
-  private static func operations(
+  static func operations(
     _ server: Installation, ref: String
   ) async throws -> [Operation] {
     let paths = try await server.get("/openapi.json").json["paths"].objectValue ?? [:]
@@ -347,7 +347,7 @@ extension EndToEndTests.TokenTests {
         HTTPRequest(
           url: "\(server.url)/api/events/stream", headers: [("Cookie", String(other))],
           timeout: nil))
-      let out = try await server.send("DELETE", "/api/session?everywhere=true", headers: own)
+      let out = try await server.send("DELETE", "/api/session?everywhere=1", headers: own)
       #expect(out.status == 204 && out.header("set-cookie")?.contains("Max-Age=0") == true)
       for gone in [cookie, String(other)] {
         #expect(try await server.get(me, headers: [("Cookie", gone)]).status == 401)
@@ -367,7 +367,8 @@ extension EndToEndTests.TokenTests {
       for arguments in [
         ["x", "--role", "boss"], ["x", "--role", "submit", "--repo", "acme"],
         ["x", "--role", "worker", "--repo", "acme/*"], ["x", "--role", "submit", "--expires", "1"],
-        ["x y", "--role", "submit"],
+        ["x y", "--role", "submit"], ["local", "--role", "submit"],
+        ["System", "--role", "submit"],
       ] {
         let said = try await server.aipm(["token", "create"] + arguments)
         #expect(said.exit == .exited(2), "\(arguments): \(said.errorText)")

@@ -7,6 +7,7 @@ extension ForgeConformance {
     ForgeCheck("names that the forge has are allowed, and unsafe ones are not", names),
     ForgeCheck("git gets a user and a password, which is a secret", gitCredential),
     ForgeCheck("webhooks are read, and forged ones are refused", webhooks),
+    ForgeCheck("the owner may push, and somebody unknown may not", pushPermission),
     ForgeCheck("the examination finds a repository, and a missing one", examination),
   ]
 
@@ -56,6 +57,13 @@ extension ForgeConformance {
       }
       #expect(!reader.mayBeAuthentic(headers: [:]))
     }
+  }
+
+  private static func pushPermission(_ subject: any ForgeUnderTest) async throws {
+    let owner = ForgeCall.mayPush(subject.repository, user: subject.repository.owner)
+    #expect(try await subject.reply(owner) == .mayPush(true))
+    let nobody = ForgeCall.mayPush(subject.repository, user: "aipm-nobody-0")
+    #expect(try await subject.reply(nobody) == .mayPush(false))
   }
 
   private static func examination(_ subject: any ForgeUnderTest) async throws {

@@ -131,7 +131,8 @@ extension ForgeCall {
       .tree(let name, _), .createBranch(let name, _, _), .branch(let name, _),
       .putFile(let name, _), .compare(let name, _, _), .openPullRequest(let name, _),
       .pullRequests(let name, _), .pullRequest(let name, _), .comments(let name, _),
-      .comment(let name, _, _), .addLabels(let name, _, _), .requestReviewers(let name, _, _, _):
+      .comment(let name, _, _), .addLabels(let name, _, _), .requestReviewers(let name, _, _, _),
+      .mayPush(let name, _):
       name
     }
   }
@@ -141,6 +142,7 @@ extension ForgeCall {
     switch self {
     case .branch, .branchHead(_, .some): .head(nil)
     case .fileBlob: .blob(nil)
+    case .mayPush: .mayPush(false)
     case .repository, .branchHead, .tree, .createBranch, .putFile, .compare, .openPullRequest,
       .pullRequests, .pullRequest, .comments, .comment, .addLabels, .requestReviewers:
       nil
@@ -164,6 +166,7 @@ extension Table.Repository {
       let sha = branches[ref ?? "main"] ?? ObjectID(ref ?? "")
       return .blob(commits[sha]?.files[path])
     case .tree(_, let sha): return .tree(try entries(sha))
+    case .mayPush(let name, let user): return .mayPush(user == name.owner)
     case .createBranch(_, let branch, let sha): try create(branch, at: sha)
     case .putFile(_, let file): return .committed(try put(file))
     case .compare(_, let base, let head): return .commits(try commits(of: head, after: base))

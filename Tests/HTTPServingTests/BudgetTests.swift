@@ -194,6 +194,20 @@ struct BudgetTests {
     tickets.append(slots.open(on: try channel("10.0.0.2")))
     for _ in 0..<5 { tickets.append(slots.open(on: try channel("127.0.0.1"))) }
     #expect(tickets.allSatisfy { $0 != nil })
+    // Behind a proxy it is the address that the proxy names.
+    for n in 0..<3 {
+      let ticket = slots.open(on: try channel("127.0.0.1"), address: "10.0.0.3")
+      #expect((ticket != nil) == (n < 2))
+      tickets.append(ticket)
+    }
+    // A sender with a name has its limit at all addresses together.
+    for n in 0..<3 {
+      let ticket = slots.open(on: try channel("127.0.0.1"), address: "10.0.1.\(n)", sender: "ann")
+      #expect((ticket != nil) == (n < 2))
+      tickets.append(ticket)
+    }
+    tickets.append(slots.open(on: try channel("127.0.0.1"), sender: "bob"))
+    #expect(tickets.last != nil)
   }
 }
 

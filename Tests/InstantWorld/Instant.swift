@@ -37,6 +37,7 @@ package enum Instant {
           number: number, url: "https://forge/\(name)/pull/\(number)", state: .open, body: "",
           headBranch: "", headSHA: Story.sha(1), baseBranch: "main"))
     case .comments: .comments([])
+    case .mayPush: .mayPush(true)
     }
   }
 

@@ -2,10 +2,13 @@
 
 import json
 import socket
+import subprocess
 import sys
 import time
 import unittest
+import urllib.error
 import urllib.parse
+import urllib.request
 from http.cookies import SimpleCookie
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from support import callback, query_of, visit
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "PythonKit"))
 
-from aipm_server import AIPMServer  # noqa: E402
+from aipm_server import AIPM, AIPMServer  # noqa: E402
 
 SECRET = "s3cret-of-the-client"
 
@@ -28,7 +31,7 @@ def free_port():
 class Server(AIPMServer):
     """`aipm serve` whose people sign in with the provider."""
 
-    def __init__(self, issuer, *groups):
+    def __init__(self, issuer, *groups, options=()):
         super().__init__("openid")
         self.folder.chmod(0o755)
         port = free_port()
@@ -40,7 +43,7 @@ class Server(AIPMServer):
             *(groups or ["visitors=support", "platform=operator"])] if issuer else []
         self.url = self.launch(
             "--port", str(port), "--workers", "0", "--access", "token",
-            "--public-url", f"http://127.0.0.1:{port}", *sign_in)
+            "--public-url", f"http://127.0.0.1:{port}", *sign_in, *options)
 
 
 class Browser:
@@ -113,6 +116,43 @@ class ServerTests(unittest.TestCase):
         me = browser.me(self.server)
         self.assertEqual((me["name"], me["roles"]), ("jane@acme.example", ["operator"]))
         self.assertEqual(Browser().me(self.server), 401)
+
+    def test_who_may_push(self):
+        claim = ["--openid-forge-user-claim", "preferred_username"]
+        server = Server(self.provider.issuer, "*=submit", options=claim)
+        self.addCleanup(server.close)
+        root = server.folder / "data" / "forge"
+        for name in ("jane/tools", "acme/tools"):
+            made = subprocess.run(
+                [AIPM, "forge", "create", "--root", root, name], capture_output=True, text=True,
+                env=server.environment, timeout=60, check=False)
+            self.assertEqual(made.returncode, 0, made.stderr)
+        browser = Browser()
+        _, headers, _ = browser.visit(f"{server.url}/sign-in/openid")
+        self.assertEqual(browser.visit(callback(headers["Location"]))[0], 303)
+        cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+
+        def submit(owner):
+            body = {
+                "owner": owner, "repo": "tools", "branchName": "feature/x", "taskTitle": "T",
+                "objective": "O", "prTitle": "P", "constraints": "", "acceptanceCriteria": []}
+            request = urllib.request.Request(
+                server.url + "/api/personal-delegate", json.dumps(body).encode(), {
+                    "Content-Type": "application/json", "Cookie": cookie, "Origin": server.url,
+                    "Prefer": "respond-async"})
+            try:
+                with urllib.request.urlopen(request, timeout=30) as response:
+                    return response.status, json.load(response)
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code, json.load(error)
+
+        self.assertEqual(submit("jane")[0], 202)
+        # The second answer comes from memory.
+        for _ in range(2):
+            status, problem = submit("acme")
+            self.assertEqual((status, problem["code"]), (403, "not-permitted"))
+            self.assertIn("jane may not push to acme/tools", problem["detail"])
 
     def test_declined(self):
         browser, url = self.begin()

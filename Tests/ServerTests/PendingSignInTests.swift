@@ -44,6 +44,8 @@ import Testing
     ("aipm_sign_in=\(String(repeating: "a", count: 64)); aipm_sign_in=b", false),
   ])
   func cookies(field: String?, isKnown: Bool) {
-    #expect((PendingSignIns.browser(in: field) != nil) == isKnown)
+    let cookie = SecretCookie(
+      base: PendingSignIns.cookieName, path: "/", sameSite: .lax, isSecure: false, seconds: 60)
+    #expect((PendingSignIns.browser(in: field, cookie) != nil) == isKnown)
   }
 }

@@ -53,19 +53,33 @@ struct SessionTests {
     #expect(sessions.principal(names[3], at: now + .seconds(3)) != nil)
   }
 
+  @Test func nobodyEndsTheSessionsOfOthers() {
+    let sessions = Sessions(max: 10, perPersonMax: 3)
+    let bob = sessions.begin(Principal(name: "bob", roles: [.submit]), at: now)
+    let names = (1...20).map { n in sessions.begin(ann, at: now + .seconds(n)) }
+    #expect(sessions.count == 4 && sessions.principal(bob, at: now) != nil)
+    #expect(
+      names.map { sessions.principal($0, at: now) != nil }.suffix(4) == [false, true, true, true])
+  }
+
   @Test func theCookieIsRead() {
     let name = String(repeating: "a", count: 64)
-    #expect(Sessions.name(in: "x=1; aipm_session=\(name); y=2") == name)
-    #expect(Sessions.name(in: "aipm_session=\(name)") == name)
+    let plain = cookie("/", isSecure: false)
+    #expect(plain.value(in: "x=1; aipm_session=\(name); y=2") == name)
+    #expect(plain.value(in: "aipm_session=\(name)") == name)
     for header in [nil, "", "aipm_session", "aipm_session=", "aipm_session=\(name)b", "x\(name)"] {
-      #expect(Sessions.name(in: header) == nil)
+      #expect(plain.value(in: header) == nil)
     }
     func cookie(_ path: String, isSecure: Bool) -> SecretCookie {
       SecretCookie(
-        name: Sessions.cookieName, path: path, sameSite: .strict, isSecure: isSecure, seconds: 60)
+        base: Sessions.cookieName, path: path, sameSite: .strict, isSecure: isSecure, seconds: 60)
     }
     let field = cookie("/prod", isSecure: true).field(name)
-    #expect(field.hasPrefix("aipm_session=\(name); Path=/prod; Max-Age=60; "))
+    #expect(field.hasPrefix("__Secure-aipm_session=\(name); Path=/prod; Max-Age=60; "))
+    // Behind TLS a neighbour's cookie without the prefix does not count.
+    let whole = cookie("/", isSecure: true)
+    #expect(whole.name == "__Host-aipm_session")
+    #expect(whole.value(in: "aipm_session=\(name)") == nil)
     for part in ["HttpOnly", "SameSite=Strict", "Secure"] { #expect(field.contains(part)) }
     #expect(cookie("/", isSecure: false).field(nil).contains("Path=/; Max-Age=0"))
   }

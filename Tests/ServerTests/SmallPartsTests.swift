@@ -19,6 +19,17 @@ struct SmallPartsTests {
     #expect(unnamed == nil && fields[unnamed] == nil)
   }
 
+  @Test(arguments: [
+    ("localhost", true), ("localhost:8080", true), ("127.0.0.1:1", true), ("[::1]", true),
+    ("[::1]:65535", true), ("", false), ("localhost:", false), ("localhost:x", false),
+    ("localhost:@evil.example", false), ("127.0.0.1:1@evil.example", false),
+    ("127.0.0.1.evil.example", false), ("[::1].evil.example", false), ("[::1]:8080x", false),
+    ("evil.example", false), ("localhost:123456", false),
+  ])
+  func namesOfThisMachine(host: String, isIt: Bool) {
+    #expect(LocalGuard<APIContext>.isLoopback(host) == isIt)
+  }
+
   @Test func findingsOfWorkersWithEverNewNamesAreForgotten() async {
     let directory = AgentDirectory()
     let most = AgentDirectory.workersMax

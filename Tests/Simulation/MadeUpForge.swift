@@ -141,6 +141,7 @@ struct MadeUpForge {
       comments[Discussed(repository: name, number: number), default: []].append(body)
       return .success(.created)
     case .addLabels, .requestReviewers: return .success(.created)
+    case .mayPush: return .success(.mayPush(true))
     case .pullRequest(let name, let number):
       guard let found = repositories[name]?.pullRequests.first(where: { $0.number == number })
       else { return .failure(.absent) }

@@ -271,7 +271,7 @@ extension World {
       case .openPullRequest(let name, let wanted): checkForge(name, wanted.head)
       case .repository, .branchHead, .fileBlob, .tree, .createBranch, .branch, .compare,
         .pullRequests,
-        .pullRequest, .comments, .comment, .addLabels, .requestReviewers:
+        .pullRequest, .comments, .comment, .addLabels, .requestReviewers, .mayPush:
         break
       }
       return .forge(answer)

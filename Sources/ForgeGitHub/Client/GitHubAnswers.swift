@@ -102,6 +102,9 @@ private struct CommentBody: Decodable {
   let body: String?
 }
 
+/// The permission is `admin`, `write`, `read` or `none`; roles between them have the lower name.
+private struct PermissionBody: Decodable { let permission: String }
+
 private struct LabelBody: Decodable { let name: String }
 
 private struct NumberBody: Decodable { let number: Int }
@@ -150,6 +153,9 @@ extension GitHubClient {
     case .comment:
       _ = try decode(CommentBody.self, response, request)
       return .created
+    case .mayPush:
+      let permission = try decode(PermissionBody.self, response, request).permission
+      return .mayPush(["admin", "write"].contains(permission))
     case .addLabels:
       _ = try decode([LabelBody].self, response, request)
       return .created
@@ -208,6 +214,7 @@ extension GitHubClient {
     switch call {
     case .branch, .branchHead(_, .some): return .head(nil)
     case .fileBlob: return .blob(nil)
+    case .mayPush: return .mayPush(false)
     case .repository, .branchHead(_, nil), .tree, .createBranch, .putFile, .compare,
       .openPullRequest, .pullRequests, .pullRequest, .comments, .comment, .addLabels,
       .requestReviewers:

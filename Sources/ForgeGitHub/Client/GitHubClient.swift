@@ -73,7 +73,7 @@ package final class GitHubClient: ForgeClient {
       case .comments(let repository, let number):
         return .success(.comments(try await comments(of: repository, number: number)))
       case .repository, .branchHead, .fileBlob, .tree, .createBranch, .branch, .putFile,
-        .openPullRequest, .pullRequest, .comment, .addLabels, .requestReviewers:
+        .openPullRequest, .pullRequest, .comment, .mayPush, .addLabels, .requestReviewers:
         let request = RESTRequest(call, author: configuration.author)
         let response = try await exchange(request)
         return .success(try reply(to: call, response, request))

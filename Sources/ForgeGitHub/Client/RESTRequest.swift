@@ -94,6 +94,8 @@ struct RESTRequest: CustomStringConvertible {
       self.init(
         repository, "POST", "/issues/{issue_number}/comments", ["\(number)"],
         body: ["body": .string(body)])
+    case .mayPush(let repository, let user):
+      self.init(repository, "GET", "/collaborators/{username}/permission", [user])
     case .addLabels(let repository, let number, let labels):
       self.init(
         repository, "POST", "/issues/{issue_number}/labels", ["\(number)"],

@@ -77,6 +77,7 @@ enum Component: String, CaseIterable {
           "name": .text(), "roles": .list(.word(Role.self)),
           "permissions": .list(.word(Permission.self)),
           "repositories": .list(.text()), "requiresToken": .flag, "hasSession": .flag,
+          "environment": .text(),
         ], optional: Self.warnings)
     case .verification: Self.verificationSchema
     case .rebuild: Self.rebuildSchema

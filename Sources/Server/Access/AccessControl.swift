@@ -27,7 +27,7 @@ final class AccessControl: Sendable {
     publicOrigin = configuration.publicURL?.origin
     let prefix = configuration.basePathPrefix
     cookie = SecretCookie(
-      name: Sessions.cookieName, path: prefix.isEmpty ? "/" : prefix, sameSite: .strict,
+      base: Sessions.cookieName, path: prefix.isEmpty ? "/" : prefix, sameSite: .strict,
       isSecure: configuration.publicURL?.isSecure ?? false,
       seconds: Sessions.ageMax.components.seconds)
     tokens = TokenCache(configuration.tokens)
@@ -43,7 +43,7 @@ final class AccessControl: Sendable {
       guard words.count == 2, words[0].lowercased() == "bearer" else { throw Problem.invalidToken }
       return try principal(token: words[1].trimmingPrefix { $0 == " " }.description)
     }
-    if let name = Sessions.name(in: request.headers[.cookie]),
+    if let name = cookie.value(in: request.headers[.cookie]),
       let principal = sessions.principal(name), isAccepted(principal)
     {
       guard !request.isWriting || isOwnPage(request) else { throw Problem.foreignCookie }
@@ -119,6 +119,14 @@ final class AccessControl: Sendable {
     guard let principal else { return true }
     return principal.token.map { tokens.isValid($0) } ?? true
       && principal.session.map { sessions.isValid(id: $0) } ?? true
+  }
+}
+
+extension AccessControl {
+  /// Checks that the principal of an earlier request is still accepted.
+  /// - Throws: `Problem` 401 if not.
+  func requireAccepted(_ principal: Principal?) throws {
+    guard isAccepted(principal) else { throw Problem.invalidToken }
   }
 }
 

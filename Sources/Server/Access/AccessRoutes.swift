@@ -24,6 +24,7 @@ struct AccessRoutes {
         "repositories": Render.list(principal.repositories.map(\.description)),
         "requiresToken": .bool(server.access.requiresToken),
         "hasSession": .bool(principal.session != nil),
+        "environment": .string(server.configuration.environmentName),
       ]))
   }
 }

@@ -1,6 +1,8 @@
 import HTTPServing
 import HTTPTypes
 import Hummingbird
+import NIOCore
+import NetworkRules
 import Text
 
 /// Decides whether a request comes in, before any route: by how it came, how many came, and from
@@ -8,8 +10,11 @@ import Text
 ///
 /// A reverse proxy connects from this machine, so without a token all its clients would be
 /// processes of this machine. A server that requires no token therefore refuses what was forwarded,
-/// except for signed webhooks and proven requests of workers. Behind an expected proxy, clients are
+/// except for signed webhooks and proven requests of workers. Behind a trusted proxy, clients are
 /// counted by the address that it names, as nginx does with `$proxy_add_x_forwarded_for`.
+///
+/// A token or a session on the network without TLS is everybody's. So a server that other machines
+/// can reach answers trusted proxies only, and of their requests only those that came with TLS.
 struct Admission: RouterMiddleware {
   let access: AccessControl
   /// The requests of each address.
@@ -19,8 +24,10 @@ struct Admission: RouterMiddleware {
   /// Paths of requests that are signed or proven in another way. A path that ends in a slash
   /// includes all paths below it.
   let proven: [String]
-  /// Whether a proxy on this machine stands before the server.
-  let isProxyExpected: Bool
+  let proxies: TrustedProxies
+  let reach: ServerConfiguration.Reach
+  /// The address that the proxies answer to; nil without a proxy.
+  let publicURL: WebURL?
 
   func handle(
     _ request: Request, context: APIContext,
@@ -43,13 +50,36 @@ struct Admission: RouterMiddleware {
         "A proxy forwarded this request, and the server answers processes of its machine only.",
         hint: "Start it with --access token and --public-url https://NAME.")
     }
-    if isProxyExpected, let last = forwarded?.split(separator: ",").last {
-      // The proxy appends the address; what is before it was written by the client.
-      context.forwardedFor = last.filter { $0 != " " }
+    if try isFromProxy(request, context) {
+      context.forwardedFor = forwarded.flatMap { proxies.client(in: $0) }
     }
     if !path.hasPrefix(workers) { try rate.check(context, "requests") }
     if !isProven { context.principal = try access.principal(of: request) }
     return context
+  }
+
+  /// Whether a trusted proxy sent the request.
+  /// - Throws: `Problem` 403 if its client may not connect so.
+  private func isFromProxy(_ request: Request, _ context: APIContext) throws -> Bool {
+    let peer = context.channel.remoteAddress?.ipAddress.flatMap { IPAddress(Substring($0)) }
+    guard proxies.contains(peer) else {
+      let own = context.channel.localAddress?.ipAddress.flatMap { IPAddress(Substring($0)) }
+      let isNear = TrustedProxies.thisMachine.contains(peer) || peer == own
+      guard reach != .proxies || isNear else {
+        throw Problem(
+          .forbidden, "Not through the proxy",
+          "This server answers other machines through its proxy only.",
+          hint: publicURL.map { "Use \($0). If this is the proxy: --trusted-proxy ADDRESS." })
+      }
+      return false
+    }
+    let scheme = request.headers[.forwardedProto]?.lowercased()
+    if publicURL?.isSecure == true, scheme == "http" {
+      throw Problem(
+        .forbidden, "Without TLS", "This request came to the proxy without TLS.",
+        hint: publicURL.map { "Use \($0)." })
+    }
+    return true
   }
 }
 
@@ -65,6 +95,7 @@ extension AddressRateLimit {
 extension HTTPField.Name {
   // nil if the text is not a valid field name: no request has such a field.
   fileprivate static let forwardedFor = Self("X-Forwarded-For")
+  fileprivate static let forwardedProto = Self("X-Forwarded-Proto")
   fileprivate static let forwarded = Self("Forwarded")
 }
 

@@ -1,9 +1,10 @@
 import HTTPTypes
 import Hummingbird
+import NetworkRules
 import Text
 
-/// Refuses requests of foreign web pages. The server listens on loopback, and trusts local
-/// processes unless it requires a token. But a local browser can connect on behalf of any page. So
+/// Refuses requests of foreign web pages. The server trusts local processes unless it requires a
+/// token. But a local browser can connect on behalf of any page. So
 /// a request must name this server as its host, which excludes DNS names that resolve to 127.0.0.1.
 /// The page that sent it must be the server's own or an allowed one. Pages can neither prove a
 /// token nor sign, so proven and signed requests may name any host.
@@ -12,6 +13,9 @@ struct LocalGuard<Context: RequestContext>: RouterMiddleware {
   let allowedOrigins: Set<String>
   /// The address of the page behind a proxy; nil: there is no proxy.
   var publicURL: WebURL?
+  /// Whether a request may name any IP address as its host. No DNS name resolves there, so no page
+  /// of another host can send such a request as its own.
+  var acceptsAddresses = false
   /// Paths of requests that are signed or proven. Their sender is authenticated, so any host is
   /// accepted. A path that ends in a slash includes all paths below it.
   var proven: [String] = []
@@ -24,7 +28,7 @@ struct LocalGuard<Context: RequestContext>: RouterMiddleware {
     if path.isProven(by: proven) { return try await next(request, context) }
     let host = request.head.authority ?? ""
     let isPublic = publicURL.map { $0.authority == host.lowercased() } ?? false
-    guard isPublic || Self.isLoopback(host) else {
+    guard isPublic || Self.isLoopback(host) || acceptsAddresses && Self.isAddress(host) else {
       throw Problem(
         .forbidden, "Wrong host", "This server does not answer to the host \"\(host)\".",
         hint: "Use \(publicURL?.origin ?? "http://127.0.0.1 or http://localhost with its port").")
@@ -63,15 +67,32 @@ struct LocalGuard<Context: RequestContext>: RouterMiddleware {
     return response
   }
 
+  /// Whether a `Host` is an IP address, perhaps with a port.
+  static func isAddress(_ host: String) -> Bool {
+    if host.hasPrefix("[") {
+      guard let end = host.firstIndex(of: "]") else { return false }
+      let rest = host[host.index(after: end)...]
+      return IPAddress(host[..<end].dropFirst()) != nil && (rest.isEmpty || isPort(rest))
+    }
+    let name = host.prefix { $0 != ":" }
+    let rest = host[name.endIndex...]
+    return IPAddress(name) != nil && (rest.isEmpty || isPort(rest))
+  }
+
+  /// Whether a text is a colon and a port.
+  private static func isPort(_ text: Substring) -> Bool {
+    let digits = text.utf8.dropFirst()
+    return text.utf8.first == UInt8(ascii: ":") && (1...5).contains(digits.count)
+      && digits.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+  }
+
   /// Whether a `Host` names this machine by a name that is not resolved by DNS.
   static func isLoopback(_ host: String) -> Bool {
-    var name = Substring(host)
-    if name.hasPrefix("[") {
-      guard let end = name.firstIndex(of: "]") else { return false }
-      return name[...end] == "[::1]"
+    ["localhost", "127.0.0.1", "[::1]"].contains { name in
+      guard host.hasPrefix(name) else { return false }
+      let rest = host.dropFirst(name.count)
+      return rest.isEmpty || isPort(rest)
     }
-    if let colon = name.lastIndex(of: ":") { name = name[..<colon] }
-    return name == "localhost" || name == "127.0.0.1"
   }
 }
 

@@ -35,7 +35,7 @@ package struct OpenIDRoutes: Sendable {
     self.page = page
     // It must come along when another site, the provider, sends the browser back.
     cookie = SecretCookie(
-      name: PendingSignIns.cookieName, path: page.path + Self.path, sameSite: .lax,
+      base: PendingSignIns.cookieName, path: page.path + Self.path, sameSite: .lax,
       isSecure: page.isSecure, seconds: PendingSignIn.lifetime.count / 1000)
     self.logger = logger
   }
@@ -56,7 +56,7 @@ package struct OpenIDRoutes: Sendable {
 
   private func finish(_ request: Request) async -> Response {
     guard
-      let browser = PendingSignIns.browser(in: request.headers[.cookie]),
+      let browser = PendingSignIns.browser(in: request.headers[.cookie], cookie),
       let pending = pending.take(browser)
     else {
       return failure(

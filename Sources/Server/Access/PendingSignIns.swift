@@ -38,8 +38,8 @@ final class PendingSignIns: Sendable {
   var count: Int { entries.withLock { $0.count } }
 
   /// The name in a `Cookie` field; nil if it has none.
-  static func browser(in header: String?) -> String? {
-    let values = SecretCookie.values(of: cookieName, in: header)
+  static func browser(in header: String?, _ cookie: SecretCookie) -> String? {
+    let values = cookie.values(in: header)
     // With two, one is not this server's, and which one is unknown.
     guard values.count == 1, SecretCookie.isValue(values[0]) else { return nil }
     return values[0]

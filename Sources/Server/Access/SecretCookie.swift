@@ -12,7 +12,8 @@ struct SecretCookie: Sendable {
     case lax = "Lax"
   }
 
-  let name: String
+  /// The name without its prefix.
+  let base: String
   /// Only requests for this path and below it carry it.
   let path: String
   let sameSite: SameSite
@@ -21,15 +22,28 @@ struct SecretCookie: Sendable {
   /// How long browsers keep it.
   let seconds: Int64
 
+  /// The name, with a prefix that browsers accept from this host over TLS only (RFC 6265bis,
+  /// section 4.1.3): no neighbour on another port or under a sibling name can set it.
+  var name: String {
+    guard isSecure else { return base }
+    return (path == "/" ? "__Host-" : "__Secure-") + base
+  }
+
   /// A new value.
   static func freshValue() -> String { randomHex(bytes: 32) }
 
   /// The hash of a value.
   static func id(_ value: String) -> String { SHA256.hex(value.utf8) }
 
-  /// The values of a name in a `Cookie` field, in order. Cookies of other paths and of other
-  /// servers on the same host can have the same name.
-  static func values(of name: String, in header: String?) -> [String] {
+  /// Its value in a `Cookie` field; nil without one. Of several, the first is that of the
+  /// longest path (RFC 6265, section 5.4).
+  func value(in header: String?) -> String? {
+    values(in: header).first.flatMap { Self.isValue($0) ? $0 : nil }
+  }
+
+  /// Its values in a `Cookie` field, in order. Cookies of other paths and of other servers on the
+  /// same host can have the same name.
+  func values(in header: String?) -> [String] {
     let prefix = Array("\(name)=".utf8)
     return (header ?? "").utf8.split(separator: UInt8(ascii: ";")).compactMap { pair in
       let text = pair.drop { $0 == UInt8(ascii: " ") }

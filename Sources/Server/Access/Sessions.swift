@@ -19,10 +19,15 @@ final class Sessions: Sendable {
   static let ageMax = Duration.seconds(7 * 24 * 3600)
   /// With more sessions than this, the one that was not used for longest ends.
   private let max: Int
+  /// The same for the sessions of one person, so that nobody ends the sessions of others.
+  private let perPersonMax: Int
 
   private let sessions = Mutex<[String: Session]>([:])
 
-  init(max: Int = 10_000) { self.max = max }
+  init(max: Int = 10_000, perPersonMax: Int = 100) {
+    self.max = max
+    self.perPersonMax = perPersonMax
+  }
 
   /// Begins a session.
   /// - Returns: its name, for the cookie.
@@ -32,13 +37,21 @@ final class Sessions: Sendable {
     var principal = principal
     principal.session = id
     sessions.withLock { [principal] sessions in
+      let own = sessions.filter { $0.value.principal.name == principal.name }
+      if own.count >= perPersonMax { Self.removeOldest(own, from: &sessions) }
       if sessions.count >= max { sessions = sessions.filter { Self.isValid($0.value, at: now) } }
-      if sessions.count >= max, let oldest = sessions.min(by: { $0.value.used < $1.value.used }) {
-        sessions[oldest.key] = nil
-      }
+      if sessions.count >= max { Self.removeOldest(sessions, from: &sessions) }
       sessions[id] = Session(principal: principal, began: now, used: now)
     }
     return name
+  }
+
+  /// Removes the session, of these, that was not used for longest.
+  private static func removeOldest(
+    _ these: [String: Session], from sessions: inout [String: Session]
+  ) {
+    guard let oldest = these.min(by: { $0.value.used < $1.value.used }) else { return }
+    sessions[oldest.key] = nil
   }
 
   /// The principal of a session.
@@ -53,14 +66,6 @@ final class Sessions: Sendable {
       }
       sessions[id]?.used = now
       return session.principal
-    }
-  }
-
-  /// The session's name in a `Cookie` field; nil if it has none.
-  static func name(in header: String?) -> String? {
-    // The first is that of the longest path (RFC 6265, section 5.4).
-    SecretCookie.values(of: cookieName, in: header).first.flatMap {
-      SecretCookie.isValue($0) ? $0 : nil
     }
   }
 

@@ -10,7 +10,7 @@ struct SignInRoutes {
   func add(to router: APIRouter) {
     router.on(.signIn) { request, _ in try await signIn(request) }
     router.on(.signOut) { request, context in
-      signOut(everywhere: request.text("everywhere") == "true", context)
+      signOut(everywhere: request.flag("everywhere"), context)
     }
   }
 

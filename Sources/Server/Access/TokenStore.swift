@@ -86,6 +86,7 @@ package struct TokenStore: Sendable {
   package enum Fault: Error, Equatable, CustomStringConvertible {
     case nameTaken(String)
     case notAName(String)
+    case reserved(String)
     case unknown(String)
     case notAPattern(String)
     case file(String)
@@ -96,6 +97,8 @@ package struct TokenStore: Sendable {
         "there is a token named \(name) already: choose another name, or revoke that one first"
       case .notAName(let name):
         "\(name) cannot be a token's name: write 1 to 64 of a-z, A-Z, 0-9, . _ -"
+      case .reserved(let name):
+        "\(name) is a name of the server's own, which a token would speak for: choose another name"
       case .unknown(let name): "there is no valid token named \(name): aipm token list names them"
       case .notAPattern(let text):
         "\(text) cannot match a repository: write OWNER/REPO, in which * stands for any characters"
@@ -103,6 +106,9 @@ package struct TokenStore: Sendable {
       }
     }
   }
+
+  /// The requester of requests without a token, and the actor of the server's own events.
+  static let reservedNames: Set<String> = [Principal.local.name, "system", "aipm"]
 
   let folder: String
 
@@ -142,6 +148,7 @@ package struct TokenStore: Sendable {
     by user: String? = nil
   ) throws(Fault) -> (text: String, record: Record) {
     guard isWorkerName(name), name.utf8.count <= 64 else { throw .notAName(name) }
+    guard !Self.reservedNames.contains(name.lowercased()) else { throw .reserved(name) }
     for text in repositories where RepositoryPattern(text) == nil { throw .notAPattern(text) }
     return try locked { () throws(Fault) in
       guard !all().contains(where: { $0.name == name && $0.revoked == nil }) else {

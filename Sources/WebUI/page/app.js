@@ -116,6 +116,10 @@ async function identify() {
   }
   who.hidden = !me.hasSession && isOwnOrigin;
   setText(who.querySelector(".who-name"), me.name);
+  const environment = document.getElementById("environment");
+  setText(environment, me.environment);
+  environment.dataset.name = me.environment;
+  environment.hidden = false;
   for (const node of document.querySelectorAll("[data-needs]")) {
     node.dataset.refused = me.permissions.includes(node.dataset.needs) ? "no" : "yes";
   }

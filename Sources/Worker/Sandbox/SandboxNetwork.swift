@@ -73,11 +73,8 @@ final class SandboxNetwork: Sendable {
   private static let client = HTTPClient(
     configuration: .init(
       userAgent: "aipm",
-      authoritiesFile: authorityVariables.lazy.compactMap(AgentEnvironment.ofMachine).first,
+      authoritiesFile: HTTPClient.Configuration.authoritiesOfEnvironment,
       proxy: .environment, maxConnectionsPerHost: 64))
-
-  /// Variables that name a PEM file of certificate authorities; the first that is set counts.
-  private static let authorityVariables = ["AIPM_CA_FILE", "SSL_CERT_FILE"]
 
   /// A gateway's upstream with its credential; nil if there is neither a key to keep outside nor an
   /// address from the operator.

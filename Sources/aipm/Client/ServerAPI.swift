@@ -17,7 +17,10 @@ struct ServerAPI: Sendable {
     while address.hasSuffix("/") { address.removeLast() }
     self.address = address
     self.token = token
-    http = HTTPClient(configuration: .init(userAgent: "aipm/\(ServerProcess.version)"))
+    http = HTTPClient(
+      configuration: .init(
+        userAgent: "aipm/\(ServerProcess.version)",
+        authoritiesFile: HTTPClient.Configuration.authoritiesOfEnvironment))
   }
 
   /// A path of the API. Its parts may contain any characters.

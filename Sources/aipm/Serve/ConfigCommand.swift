@@ -101,6 +101,11 @@ struct EffectiveSettings {
     }
   }
 
+  /// The settings that are no defaults, secrets masked.
+  var chosen: [(name: String, value: String)] {
+    rows.filter { $0.source != "default" }.map { ($0.name, $0.value) }
+  }
+
   func say() {
     let section = file.map { ", section \($0.section)" } ?? ""
     Terminal.complain("configuration file: \(file?.path ?? "none")\(section)".safe())

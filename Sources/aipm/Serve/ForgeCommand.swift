@@ -60,8 +60,7 @@ struct ForgeServe: AsyncParsableCommand {
     configuration.port = port
     configuration.latency = try duration()
     configuration.faults = faults
-    var logger = Logger(label: "aipm.forge") { StreamLogHandler.standardError(label: $0) }
-    logger.logLevel = .notice
+    let logger = LogLines(.auto).logger("aipm.forge", level: .notice)
     let forge: EmbeddedForge
     do {
       forge = try EmbeddedForge(configuration: configuration, logger: logger)

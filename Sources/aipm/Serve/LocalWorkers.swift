@@ -38,6 +38,8 @@ struct LocalWorkers: WorkerLauncher {
     let authority = address.split { $0 == "/" || $0.isWhitespace }.dropFirst().first
     return authority?.split(separator: ":").last.flatMap { Int($0) }
   }
+  /// How workers write their log, which goes where the server's goes.
+  var logFormat: LogFormat
   /// Certificate authorities for the addresses of models, as a PEM file; nil: the system's.
   var authoritiesFile: String?
   /// The user of the workers; nil: this user. The workers own their folders, so no link in them is
@@ -151,6 +153,7 @@ struct LocalWorkers: WorkerLauncher {
         || name == "AIPM_FORGE_TOKEN" || name == OpenIDSettings.secretVariable
       if !isOurs { variables[Environment.Key(stringLiteral: name)] = value }
     }
+    variables["AIPM_LOG_FORMAT"] = logFormat.rawValue
     // The value may come from a flag or a file.
     if let authoritiesFile { variables["AIPM_CA_FILE"] = authoritiesFile }
     return variables

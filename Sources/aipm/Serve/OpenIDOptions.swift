@@ -17,6 +17,11 @@ struct OpenIDOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The claim with a person's groups (groups).", valueName: "claim"))
   var openidGroupsClaim: String?
   @Option(
+    help: ArgumentHelp(
+      "The claim with a person's name on the forge: the person then submits only to repositories "
+        + "that the forge lets them push to (none).", valueName: "claim"))
+  var openidForgeUserClaim: String?
+  @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
       "What a group may do, such as platform=operator or web=submit:acme/*; the group * is "
@@ -28,6 +33,7 @@ struct OpenIDOptions: ParsableArguments {
     flags.put(.openidClientID, openidClientID)
     flags.put(.openidNameClaim, openidNameClaim)
     flags.put(.openidGroupsClaim, openidGroupsClaim)
+    flags.put(.openidForgeUserClaim, openidForgeUserClaim)
     flags.put(.openidGroup, openidGroup)
   }
 }
@@ -42,7 +48,8 @@ extension OpenIDSettings {
   static func read(_ settings: Settings, publicURL: WebURL?) throws -> OpenIDSettings? {
     guard let issuer = settings.find(.openidIssuer) else {
       let others: [Setting] = [
-        .openidClientID, .openidNameClaim, .openidGroupsClaim, .openidGroup,
+        .openidClientID, .openidNameClaim, .openidGroupsClaim, .openidForgeUserClaim,
+        .openidGroup,
       ]
       if let other = others.lazy.compactMap(settings.find).first {
         throw Settings.Fault(
@@ -68,7 +75,7 @@ extension OpenIDSettings {
         redirectURI: "\(publicURL)\(OpenIDRoutes.callbackPath)",
         nameClaim: settings.text(.openidNameClaim) ?? standardNameClaim,
         groupsClaim: settings.text(.openidGroupsClaim) ?? standardGroupsClaim,
-        grants: try grants(settings))
+        forgeUserClaim: settings.text(.openidForgeUserClaim), grants: try grants(settings))
     } catch { throw Settings.Fault(description: "\(issuer.name): \(error)") }
   }
 

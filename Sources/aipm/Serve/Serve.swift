@@ -37,16 +37,9 @@ struct Serve: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp("The folder that AIPM keeps everything in (./.aipm).", valueName: "dir"))
   var data: String?
-  @Option(help: "The address to listen on (127.0.0.1); loopback only.")
-  var host: String?
-  @Option(help: "The port to listen on (8080); 0 takes a free one.")
-  var port: Int?
-  @Option(
-    help: ArgumentHelp(
-      "Who may use the API: any process of this machine, or requests with a token only (open).",
-      valueName: "open|token"))
-  var access: String?
+  @OptionGroup var listening: ListenOptions
   @OptionGroup var limiting: LimitOptions
+  @OptionGroup var logging: LogOptions
   @Option(help: "How many local worker processes (2).")
   var workers: Int?
   @Option(help: "The agent of delegations that name none (the workflow's first that is installed).")
@@ -76,11 +69,6 @@ struct Serve: AsyncParsableCommand {
   @OptionGroup var configured: ConfigurationOptions
   @Option(help: "The prefix of all routes, such as /prod (/).")
   var basePath: String?
-  @Option(
-    help: ArgumentHelp(
-      "The address that browsers use if a reverse proxy is in front, such as "
-        + "https://aipm.example (none).", valueName: "url"))
-  var publicURL: String?
   @OptionGroup var signingIn: OpenIDOptions
   @Option(
     parsing: .upToNextOption,
@@ -102,6 +90,12 @@ struct Serve: AsyncParsableCommand {
       "Author and committer of the commits that AIPM makes (\(CommitIdentity.standard)).",
       valueName: "name <address>"))
   var commitAuthor: String?
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Variables without which the server does not start, such as AIPM_WEBHOOK_SECRET (none).",
+      valueName: "variable"))
+  var require: [String] = []
   @Flag(help: "Go on with a log that is older than it once was: a backup that was restored.")
   var acceptRestore = false
   @Option(
@@ -116,9 +110,6 @@ struct Serve: AsyncParsableCommand {
   var given: GivenFlags {
     var flags = GivenFlags()
     flags.put(.data, data)
-    flags.put(.host, host)
-    flags.put(.port, port)
-    flags.put(.access, access)
     flags.put(.workers, workers)
     flags.put(.agent, agent)
     flags.put(.agentCommand, agentCommand)
@@ -127,15 +118,17 @@ struct Serve: AsyncParsableCommand {
     flags.put(.agentTimeout, agentTimeout)
     flags.put(.attempts, attempts)
     flags.put(.basePath, basePath)
-    flags.put(.publicURL, publicURL)
     flags.put(.allowOrigin, allowOrigin)
     flags.put(.keepOutput, keepOutput)
     flags.put(.keepWords, keepWords)
     flags.put(.maskPatterns, maskPatterns)
     flags.put(.commitAuthor, commitAuthor)
     flags.put(.forge, forge)
+    flags.put(.require, require)
     flags.put(.forgePace, forgePace)
+    listening.put(into: &flags)
     limiting.put(into: &flags)
+    logging.put(into: &flags)
     signingIn.put(into: &flags)
     sandboxing.put(into: &flags)
     caching.put(into: &flags)
@@ -165,7 +158,9 @@ struct Serve: AsyncParsableCommand {
     Secrecy.closeToOthers()
     Descriptors.raise()
     Memory.giveBack()
-    let options = try options(settings())
+    let settings = try settings()
+    let options = try options(settings)
+    let chosen = try EffectiveSettings(settings).chosen
     Secrecy.forget(EffectiveSettings.secretVariables)
     if options.workers > 0, options.sandbox.mode == .on,
       let fault = await Sandbox.examine().fault
@@ -180,7 +175,7 @@ struct Serve: AsyncParsableCommand {
       throw Failure("\(fault). \(WorkerUser.sandboxHint)")
     }
     do {
-      try await ServerProcess(options).run()
+      try await ServerProcess(options, chosen: chosen).run()
     } catch let fault as DataFolder.Fault {
       throw Failure(fault.description)
     } catch let fault as ListenFault {
@@ -191,12 +186,12 @@ struct Serve: AsyncParsableCommand {
 
 /// The effective settings of `aipm serve`.
 struct ServeOptions {
+  /// `development`, `production`, or another section of the configuration file.
+  var environmentName: String
   var data: String
-  var host: String
-  var port: Int
-  /// Refuses requests without a token.
-  var requiresToken: Bool
+  var listening: ListenOptions.Chosen
   var limits: ServingLimits
+  var log: LogOptions.Chosen
   var workers: Int
   var agent: String?
   var customAgent: AgentProfile?
@@ -204,8 +199,6 @@ struct ServeOptions {
   var attempts: Int?
   var catalog: WorkflowCatalog
   var basePath: String
-  /// The address that browsers use, without a slash at its end; nil if it is not configured.
-  var publicURL: WebURL?
   /// The provider that people sign in with; nil if none is configured.
   var openID: OpenIDSettings?
   var allowedOrigins: [String]
@@ -225,19 +218,12 @@ struct ServeOptions {
   var author: CommitIdentity
 
   init(_ flags: Serve, settings: Settings) throws {
+    try settings.checkRequired()
+    environmentName = settings.environmentName
     data = settings.text(.data) ?? Setting.data.standard
-    host = settings.text(.host) ?? Setting.host.standard
-    guard ["127.0.0.1", "localhost", "::1"].contains(host) else {
-      throw Settings.Fault(
-        description: "--host is \(host), and the server listens on loopback only: write 127.0.0.1, "
-          + "localhost or ::1, and put a reverse proxy in front")
-    }
-    requiresToken =
-      try settings.value(.access, form: "write open or token") {
-        ["open": false, "token": true][$0]
-      } ?? false
-    port = try settings.integer(.port, in: 0...65_535) ?? 8080
+    listening = try ListenOptions.read(settings)
     limits = try flags.limiting.read(settings)
+    log = try LogOptions.read(settings)
     workers = try settings.integer(.workers, in: 0...256) ?? 2
     agent = settings.text(.agent)
     agentTimeout = try settings.value(.agentTimeout, form: Quantity.durationForm) {
@@ -249,20 +235,16 @@ struct ServeOptions {
     guard basePath.hasPrefix("/") else {
       throw Settings.Fault(description: "--base-path is \(basePath): begin it with /")
     }
-    publicURL = try settings.value(
-      .publicURL, form: "write the address of the page, such as https://aipm.example"
-    ) { text in
-      let url = WebURL(text.hasSuffix("/") ? String(text.dropLast()) : text)
-      return url?.query == nil ? url : nil
-    }
-    guard publicURL == nil || requiresToken else {
-      throw Settings.Fault(
-        description: "--public-url needs --access token: whoever comes through a proxy is not a "
-          + "process of this machine")
-    }
-    openID = try OpenIDSettings.read(settings, publicURL: publicURL)
+    openID = try OpenIDSettings.read(settings, publicURL: listening.publicURL)
     allowedOrigins = settings.list(.allowOrigin)
     forge = try ForgeSettings(settings)
+    if forge.kind == .local, settings.find(.forge) == nil,
+      environmentName != ConfigurationFile.standardSection
+    {
+      throw Settings.Fault(
+        description: "the environment \(environmentName) has no forge: set AIPM_GITHUB_TOKEN or a "
+          + "GitHub App's variables, or write forge: local for the embedded forge")
+    }
     webhookSecret = settings.secret("AIPM_WEBHOOK_SECRET")
     stopWorkers = flags.stopWorkers
     acceptsRestore = flags.acceptRestore

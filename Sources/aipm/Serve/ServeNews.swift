@@ -5,37 +5,11 @@ import Projections
 import Terminal
 import Workflows
 
-/// The messages of `aipm serve` on the terminal: the addresses, the ready agents, and each
-/// delegation that fails. The log and the page show more.
+/// What `aipm serve` says when it starts: the addresses and the ready agents. The rest is in its
+/// log (`EventLines`).
 struct ServeNews: Sendable {
   /// How long to wait for the workers' search for agents.
   private static let patience = Duration.seconds(30)
-  /// More failures at once are not printed.
-  private static let failuresMax = 256
-
-  private struct Ending: Sendable {
-    var delegation: DelegationID
-    var failed: Failed
-  }
-
-  private let failures: AsyncStream<Ending>
-  private let reports: AsyncStream<Ending>.Continuation
-
-  init() {
-    (failures, reports) = AsyncStream.makeStream(
-      of: Ending.self, bufferingPolicy: .bufferingNewest(Self.failuresMax))
-  }
-
-  /// For the store, as its observer; it does not block.
-  func observe(_ events: [RecordedEvent]) {
-    for event in events {
-      guard case .delegation(let id) = event.stream,
-        case .delegation(.failed(let failed)) = event.event
-      else { continue }
-      reports.yield(Ending(delegation: id, failed: failed))
-    }
-  }
-
   /// Prints the addresses when the server listens.
   func printAddresses(page: String, data: String, forge: String) {
     Terminal.say("aipm: the page is at \(page)")
@@ -79,18 +53,5 @@ struct ServeNews: Sendable {
   private static func haveLooked(_ store: any ReadModels) async -> [WorkerRow] {
     let rows = (try? await store.workers()) ?? []
     return rows.filter { [.idle, .busy, .unhealthy].contains($0.state) }
-  }
-
-  /// Prints a line for each delegation that fails, until the task is cancelled.
-  func printFailures(_ store: any ReadModels) async {
-    for await failure in failures {
-      let row = (try? await store.delegation(.id(failure.delegation)))??.row
-      let code = row.map { Stamp(milliseconds: $0.stamp).confirmationCode }
-      let name = code ?? failure.delegation.rawValue
-      let message = failure.failed.message.map { ": \($0.lastLine)" } ?? ""
-      Terminal.complain(
-        ("aipm: \(name) \(row?.repository ?? "") failed at \(failure.failed.step.rawValue) "
-          + "(\(failure.failed.code.rawValue))\(message); `aipm show \(name)` shows more").safe())
-    }
   }
 }

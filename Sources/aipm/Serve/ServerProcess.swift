@@ -23,27 +23,32 @@ struct ServerProcess {
   static let version = "0.1.0"
 
   private let options: ServeOptions
+  /// The settings that differ from the defaults, secrets masked, for the log.
+  private let chosen: [(name: String, value: String)]
+  private let lines: LogLines
   private let logger: Logger
 
-  init(_ options: ServeOptions) {
+  init(_ options: ServeOptions, chosen: [(name: String, value: String)]) {
     self.options = options
-    var logger = Logger(label: "aipm") { StreamLogHandler.standardError(label: $0) }
-    logger.logLevel = .notice
-    self.logger = logger
+    self.chosen = chosen
+    lines = options.log.lines
+    // Below this are the HTTP server's own messages, which say what the log says already.
+    logger = lines.logger("aipm", level: max(options.log.level, .notice))
   }
 
   func run() async throws {
     let signals = StopSignals.stream()
     let folder = try DataFolder.open(options.data)
-    let news = ServeNews()
+    let eventLines = EventLines(lines, level: options.log.level)
     let viewBuilds = ViewBuildNews()
     let mask = try options.mask(secrets: try credentials(folder))
+    lines.use(mask)
     var opening = StoreOptions(clock: { SystemClock.wall() })
     opening.acceptsRestore = options.acceptsRestore
     opening.mask = mask
     let metrics = ServiceMetrics(version: Self.version, agents: agentNames)
     opening.onCommit = {
-      news.observe($0)
+      eventLines.observe($0)
       metrics.observe($0)
     }
     opening.onGroupCommit = { metrics.observe($0) }
@@ -55,7 +60,7 @@ struct ServerProcess {
       throw Failure("the log cannot be opened: \(error)")
     }
     do {
-      try await serve(store, folder, mask, news, metrics, signals)
+      try await serve(store, folder, mask, eventLines, metrics, signals)
     } catch {
       await store.close()
       throw error
@@ -78,8 +83,8 @@ struct ServerProcess {
   }
 
   private func serve(
-    _ store: any RunningStore, _ folder: DataFolder, _ mask: SecretMask, _ news: ServeNews,
-    _ metrics: ServiceMetrics, _ signals: AsyncStream<Void>
+    _ store: any RunningStore, _ folder: DataFolder, _ mask: SecretMask,
+    _ eventLines: EventLines, _ metrics: ServiceMetrics, _ signals: AsyncStream<Void>
   ) async throws {
     let began = SystemClock().now()
     let access = try await forgeAccess(folder) { metrics.observe($0) }
@@ -111,7 +116,8 @@ struct ServerProcess {
       grants: OperatorGrants(workflows, custom: options.customAgent),
       executable: Self.executable, sandbox: options.sandbox, cache: options.cache,
       ownPorts: [access.localURL.flatMap(LocalWorkers.port)].compactMap { $0 },
-      authoritiesFile: options.forge.authoritiesFile, user: options.workerUser)
+      logFormat: options.log.format, authoritiesFile: options.forge.authoritiesFile,
+      user: options.workerUser)
     let mirrors = try makeMirrors(folder, access.forge)
     let engine = makeEngine(
       store, access.forge, mirrors, launcher, metrics, workflows: workflows, epoch: epoch,
@@ -136,7 +142,7 @@ struct ServerProcess {
       _ = try await serving.value
       throw Failure("the server stopped before it listened")
     }
-    let address = "http://\(options.host == "::1" ? "[::1]" : options.host):\(port)"
+    let address = "http://\(options.listening.localHost):\(port)"
     folder.note("process \(getpid()), \(address)")
     try folder.write(address + prefix + "\n", to: "address")
     let inFlight = try await engine.start()
@@ -145,15 +151,14 @@ struct ServerProcess {
     await server.ready()
     if let forgeURL = access.localURL { Terminal.say("aipm: embedded forge on \(forgeURL)") }
     Terminal.say("aipm: listening on \(address)\(prefix)")
+    let news = ServeNews()
+    logStart(address + prefix, folder, access, epoch: epoch, inFlight: inFlight)
+    // Those of the start come after its line.
+    let logging = Task { await eventLines.run(store) }
     news.printAddresses(
       page: "\(address)\(prefix)/", data: folder.path,
       forge: access.localURL.map { "the embedded forge, \($0)" } ?? access.forge.address)
-    let telling = [
-      Task {
-        await news.printAgents(store, localWorkers: options.workers)
-      },
-      Task { await news.printFailures(store) },
-    ]
+    let telling = Task { await news.printAgents(store, localWorkers: options.workers) }
     let aging = Task { await options.retention.run(store, server, logger) }
     let recording = Task { [tokenJournal] in
       var tokenJournal = tokenJournal
@@ -161,12 +166,40 @@ struct ServerProcess {
     }
     let collecting = Task { await collect(mirrors, store, logger) }
     defer {
-      for task in telling { task.cancel() }
+      telling.cancel()
       aging.cancel()
       recording.cancel()
       collecting.cancel()
     }
     await stop(engine, server, serving, launcher, signals)
+    eventLines.finish()
+    await logging.value
+  }
+
+  /// The first line of the log: what runs, where, and with which settings.
+  private func logStart(
+    _ address: String, _ folder: DataFolder, _ access: ForgeAccess, epoch: Int64, inFlight: Int
+  ) {
+    lines.write(
+      "aipm", .notice, "started",
+      [
+        ("version", .string(Self.version)), ("environment", .string(options.environmentName)),
+        ("process", .integer(Int64(getpid()))),
+        ("address", .string(address)), ("data", .string(folder.path)),
+        ("forge", .string(access.localURL ?? access.forge.address)), ("epoch", .integer(epoch)),
+        ("resumed", .integer(Int64(inFlight))),
+        (
+          "settings",
+          .object(Dictionary(chosen.map { ($0.name, .string($0.value)) }) { first, _ in first })
+        ),
+      ])
+    if options.listening.reach == .everybody {
+      logger.warning(
+        """
+        --insecure-http: everybody on the network between this server and its clients can read \
+        tokens, sessions and code
+        """)
+    }
   }
 
   /// The gap for a log that was restored from a backup: it may lack recent epochs, and tokens
@@ -186,8 +219,7 @@ struct ServerProcess {
     let next = epoch + 1 + Self.epochsLostMax
     try await journal.record(
       .restored(lostAfter: position), .started(epoch: next, version: Self.version))
-    Terminal.complain(
-      "aipm: went on with a restored log: what came after position \(position) is not in it")
+    logger.warning("went on with a restored log: what came after position \(position) is not in it")
     return next
   }
 
@@ -203,6 +235,7 @@ struct ServerProcess {
   ) async {
     var stopping = signals.makeAsyncIterator()
     _ = await stopping.next()
+    logger.notice("stopping")
     let impatience = Task {
       for await _ in signals { _exit(1) }
     }
@@ -223,20 +256,24 @@ struct ServerProcess {
     _ folder: DataFolder, _ tokens: TokenStore, _ mask: SecretMask, _ forge: any ForgeAdapter
   ) -> ServerConfiguration {
     var configuration = ServerConfiguration(
-      host: options.host, port: options.port, basePath: options.basePath,
+      host: options.listening.host, port: options.listening.port, basePath: options.basePath,
       allowedOrigins: options.allowedOrigins, agent: options.agent, attempts: options.attempts,
       tokens: tokens, outputDirectory: folder.path + "/output",
       incomingDirectory: folder.path + "/incoming", mirrorsDirectory: folder.path + "/mirrors",
       names: forge.names, webhooks: options.webhookSecret.map(forge.webhooks(secret:)))
     configuration.socketDirectory = folder.path + "/run"
-    configuration.requiresToken = options.requiresToken
-    configuration.publicURL = options.publicURL
+    configuration.requiresToken = options.listening.requiresToken
+    configuration.publicURL = options.listening.publicURL
+    configuration.proxies = options.listening.proxies
+    configuration.reach = options.listening.reach
     configuration.signIn = options.openID.map {
       OpenIDProvider($0, authoritiesFile: options.forge.authoritiesFile)
     }
+    configuration.checksPushPermission = options.openID?.forgeUserClaim != nil
     configuration.workerUser = options.workerUser
     configuration.mask = mask
     configuration.version = Self.version
+    configuration.environmentName = options.environmentName
     configuration.limits = options.limits
     configuration.defaultRepository = options.defaultRepository
     configuration.author = options.author

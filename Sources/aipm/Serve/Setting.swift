@@ -6,6 +6,8 @@ import OpenID
 enum Setting: String, CaseIterable {
   case data, host, port, access, connections, workers, agent
   case requestRate = "request-rate"
+  case logFormat = "log-format"
+  case logLevel = "log-level"
   case submissionRate = "submission-rate"
   case waitingSubmissions = "waiting-submissions"
   case agentCommand = "agent-command"
@@ -19,10 +21,13 @@ enum Setting: String, CaseIterable {
   case workflows
   case basePath = "base-path"
   case publicURL = "public-url"
+  case trustedProxy = "trusted-proxy"
+  case insecureHTTP = "insecure-http"
   case openidIssuer = "openid-issuer"
   case openidClientID = "openid-client-id"
   case openidNameClaim = "openid-name-claim"
   case openidGroupsClaim = "openid-groups-claim"
+  case openidForgeUserClaim = "openid-forge-user-claim"
   case openidGroup = "openid-group"
   case allowOrigin = "allow-origin"
   case commitAuthor = "commit-author"
@@ -40,6 +45,7 @@ enum Setting: String, CaseIterable {
   case githubAppInstallationID = "github-app-installation-id"
   case caFile = "ca-file"
   case defaultRepo = "default-repo"
+  case require
 
   /// The environment variable of the setting.
   var variable: String {
@@ -50,7 +56,6 @@ enum Setting: String, CaseIterable {
 
   /// The former key in the configuration file, from before keys were named like flags. It stays
   /// valid.
-  /// on working.
   var formerKey: String {
     switch self {
     case .allowOrigin: return "allowOrigins"
@@ -69,7 +74,7 @@ enum Setting: String, CaseIterable {
   var isList: Bool {
     [
       .agentEnv, .agentAllow, .agentPrivateNetwork, .sandboxReadable, .allowOrigin, .maskPatterns,
-      .openidGroup,
+      .openidGroup, .trustedProxy, .require,
     ].contains(self)
   }
 
@@ -80,6 +85,10 @@ enum Setting: String, CaseIterable {
     case .host: "127.0.0.1"
     case .port: "8080"
     case .access: "open"
+    case .logFormat: "auto"
+    case .logLevel: "info"
+    case .insecureHTTP: "false"
+    case .trustedProxy: "this machine, with public-url"
     case .connections: "384"
     case .requestRate: "2000"
     case .submissionRate: "100"
@@ -102,10 +111,11 @@ enum Setting: String, CaseIterable {
     case .caFile: "the system's"
     case .workerUser: "aipm-worker, aipm or nobody, the first that exists"
     case .agentCommand, .agentEnv, .agentAllow, .agentPrivateNetwork, .sandboxReadable,
-      .allowOrigin, .publicURL, .openidIssuer, .openidClientID, .openidGroup, .maskPatterns,
+      .allowOrigin, .publicURL, .openidIssuer, .openidClientID, .openidForgeUserClaim, .openidGroup,
+      .maskPatterns,
       .githubAppID, .githubAppKeyFile,
       .githubAppInstallationID,
-      .defaultRepo:
+      .defaultRepo, .require:
       "none"
     }
   }

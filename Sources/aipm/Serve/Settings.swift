@@ -113,6 +113,22 @@ struct Settings {
 
   func list(_ setting: Setting) -> [String] { find(setting)?.values ?? [] }
 
+  /// The name of the environment: the section of the configuration file.
+  var environmentName: String { file?.section ?? ConfigurationFile.standardSection }
+
+  /// Checks that the variables which the operator requires are set.
+  /// - Throws: `Fault` with a remedy.
+  func checkRequired() throws {
+    guard let found = find(.require) else { return }
+    let missing = found.values.filter { secret($0) == nil }
+    guard missing.isEmpty else {
+      throw Fault(
+        description: "\(found.name): \(missing.joined(separator: ", ")) "
+          + (missing.count == 1 ? "is" : "are") + " required and not set: set "
+          + (missing.count == 1 ? "it" : "them") + " in the server's environment")
+    }
+  }
+
   /// A credential. It is read from the environment alone, so that it is neither in a file by
   /// accident nor in a process list.
   func secret(_ variable: String) -> String? {

@@ -39,6 +39,7 @@ struct WorkerRun: AsyncParsableCommand {
   @OptionGroup var sandboxing: SandboxOptions
   @OptionGroup var caching: CacheOptions
   @OptionGroup var asUser: WorkerUserOption
+  @OptionGroup var logging: LogOptions
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
@@ -86,6 +87,7 @@ struct WorkerRun: AsyncParsableCommand {
     sandboxing.put(into: &flags)
     caching.put(into: &flags)
     asUser.put(into: &flags)
+    logging.put(into: &flags)
     let settings = Settings(flags: flags, environment: ProcessInfo.processInfo.environment)
     try leaveRoot(settings)
     Secrecy.closeToOthers()
@@ -104,8 +106,9 @@ struct WorkerRun: AsyncParsableCommand {
     if TokenText.isDamaged(token) {
       throw ValidationError("AIPM_TOKEN begins as a token does, but is not whole: copy it again")
     }
-    var logger = Logger(label: "aipm.worker") { StreamLogHandler.standardError(label: $0) }
-    logger.logLevel = .notice
+    let log = try LogOptions.read(settings, standard: .notice)
+    var logger = log.lines.logger("aipm.worker", level: log.level)
+    logger[metadataKey: "worker"] = "\(id ?? Self.hostName)"
     var configuration = WorkerConfiguration(
       id: id ?? Self.hostName, dataDirectory: data,
       server: serverSocket.map { .socket(folder: $0) } ?? .url(server ?? ""), token: token,

@@ -81,7 +81,7 @@ struct TokenCommand: ParsableCommand {
           name, role: role, repositories: repo, expires: end, by: TokenCommand.user)
       } catch {
         switch error {
-        case .notAName, .notAPattern: throw ValidationError("\(error)")
+        case .notAName, .reserved, .notAPattern: throw ValidationError("\(error)")
         case .nameTaken, .unknown, .file: throw Failure("\(error)")
         }
       }
@@ -155,7 +155,7 @@ struct TokenCommand: ParsableCommand {
       } catch {
         switch error {
         case .unknown: throw Failure("\(error)", code: .notFound)
-        case .notAName, .notAPattern, .nameTaken, .file: throw Failure("\(error)")
+        case .notAName, .reserved, .notAPattern, .nameTaken, .file: throw Failure("\(error)")
         }
       }
       Terminal.complain("aipm: revoked \(name.safe())")
