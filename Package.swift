@@ -65,6 +65,7 @@ let package = Package(
     module("NetworkRules"),
     module("EventLog", ["Text", "Domain", "Cryptography", "Screening"]),
     module("Projections", ["Text", "Domain", "NetworkRules", "EventLog", "Cryptography"]),
+    module("Telemetry", ["Text", "Cryptography", "Domain", "EventLog"]),
     module("InMemoryEventStore", ["Domain", "EventLog", "Projections"]),
     module("SQLite", ["CSQLite"]),
     module(
@@ -97,6 +98,12 @@ let package = Package(
     module("HTTPClient", ["SystemCalls", "Text", "CCurl"]),
     module(
       "OpenID", ["SystemCalls", "Text", "Cryptography", "Domain", "Access", "HTTPClient"]),
+    module(
+      "Delivery",
+      [
+        "SystemCalls", "Text", "Cryptography", "Prometheus", "Domain", "EventLog", "Projections",
+        "Telemetry", "HTTPClient", log,
+      ]),
     module("Egress", ["NetworkRules", "HTTPClient", "Screening", nio, sockets]),
     module("DemoAgent"),
     module(
@@ -132,7 +139,7 @@ let package = Package(
         "SystemCalls", "Text", "Access", "OpenID", "NetworkRules",
         "Domain", "EventLog", "Projections", "ForgePort", "Engine", "Workflows", "WebUI",
         "HTTPServing", "WorkerProtocol", "Processes", hummingbird, "Cryptography", "Prometheus",
-        "Screening", log,
+        "Screening", "Telemetry", log,
       ]),
 
     .executableTarget(
@@ -140,7 +147,8 @@ let package = Package(
       dependencies: [
         "SystemCalls", "Text", "Access",
         "Cryptography", "Domain", "EventLog", "Projections", "Stores", "Workflows",
-        "ForgePort", "Engine", "Terminal", "HTTPClient", "OpenID", "DemoAgent", "ForgeGitHub",
+        "ForgePort", "Engine", "Terminal", "HTTPClient", "OpenID", "Telemetry", "Delivery",
+        "DemoAgent", "ForgeGitHub",
         "Mirrors",
         "EmbeddedForge", "Worker", "WorkerProtocol",
         "HTTPServing", "Server",
@@ -174,6 +182,9 @@ let package = Package(
     tests(
       "ProjectionsTests",
       ["Text", "Domain", "NetworkRules", "EventLog", "Projections", "LogStories", "Randomness"]),
+    tests(
+      "TelemetryTests",
+      ["Text", "Domain", "EventLog", "Telemetry", "LogStories", "Randomness"]),
     tests(
       "InMemoryEventStoreTests",
       [
@@ -221,6 +232,12 @@ let package = Package(
       ]),
     .target(name: "RawSockets", path: "Tests/RawSockets", swiftSettings: strict),
     tests("HTTPClientTests", ["HTTPClient", "Processes", "RawSockets"]),
+    tests(
+      "DeliveryTests",
+      [
+        "Delivery", "Domain", "EventLog", "InMemoryEventStore", "LogStories", "Randomness",
+        "Prometheus", log,
+      ]),
     tests(
       "ForgeTests",
       [

@@ -22,6 +22,8 @@ import Logging
 import OpenID
 import Processes
 import Projections
+import Prometheus
+import Telemetry
 import Text
 import WebUI
 import Workflows
@@ -78,6 +80,10 @@ package struct ServerConfiguration: Sendable {
   package var version = ""
   /// The name of the environment, such as `production`.
   package var environmentName = ""
+  /// What all traces have in common.
+  package var telemetry = TelemetryResource(version: "")
+  /// What other parts of the process count, for `/metrics`.
+  package var moreMetrics: [any MetricFamily] = []
   /// `OWNER/REPO`, the default for calls of `/generate-code`.
   package var defaultRepository: String?
   /// Author and committer of workers' commits.
@@ -277,6 +283,7 @@ package struct Server: Sendable {
     LogRoutes(server: context).add(to: group)
     AuditRoutes(server: context).add(to: group)
     BundleRoutes(server: context).add(to: group)
+    TraceRoutes(server: context).add(to: group)
     UpkeepRoutes(server: context).add(to: group)
     FleetRoutes(server: context).add(to: group)
     ChoiceRoutes(server: context).add(to: group)

@@ -21,7 +21,7 @@ from support import NAME, OWNER, ROOT
 GUIDE = ROOT / "Sources" / "AIPM.docc"
 DASHBOARD = GUIDE / "Resources" / "grafana-dashboard.json"
 LABELS = {
-    "agent", "code", "kind", "operation", "outcome", "reason", "result", "route", "state", "status",
+    "agent", "channel", "code", "kind", "operation", "outcome", "reason", "result", "route", "state", "status",
     "step", "type", "version"}
 # The name of the token that submits.
 REQUESTER = "tests"

@@ -21,7 +21,7 @@ extension EndToEndTests.TokenTests {
     "submit": "submit", "generateCode": "submit", "listChoices": "read",
     "listDelegations": "read", "getDelegation": "read", "listDelegationEvents": "read",
     "getOutput": "read", "listRecords": "read", "getDiff": "read", "getPatch": "read",
-    "getBundle": "log", "cancelDelegation": "own", "retryDelegation": "own",
+    "getTrace": "read", "getBundle": "log", "cancelDelegation": "own", "retryDelegation": "own",
     "listWorkers": "log", "drainWorker": "workers", "restartWorker": "workers",
     "listPullRequests": "read", "listEvents": "read", "streamEvents": "read",
     "redactEvent": "admin", "searchEvents": "log", "verifyLog": "log", "rebuildViews": "admin",

@@ -19,6 +19,7 @@ enum Component: String, CaseIterable {
   case eventPage = "EventPage"
   case auditPage = "AuditPage"
   case recordList = "RecordList"
+  case trace = "Trace"
   case pullRequestList = "PullRequestList"
   case workerList = "WorkerList"
   case choices = "Choices"
@@ -65,6 +66,7 @@ enum Component: String, CaseIterable {
       .object(
         ["items": .list(.object(["at": .count, "offset": .count], isOpen: true))],
         optional: Self.warnings)
+    case .trace: .object(["resourceSpans": .list(.any)], optional: Self.warnings)
     case .pullRequestList: Self.items(Self.pullRequestSchema)
     case .workerList: Self.items(Self.workerSchema)
     case .choices: Self.choicesSchema

@@ -120,6 +120,12 @@ extension APIOperation {
     responses: [.text("application/jsonl", "One JSON value on each line.")],
     problems: [.notFound])
 
+  static let getTrace = APIOperation(
+    path: "api/delegations/{ref}/trace", id: "getTrace", tag: .delegations, permission: .read,
+    summary: "A delegation as a trace of OpenTelemetry, in OTLP's JSON.",
+    parameters: [.ref], responses: [.json(.trace, "The trace, up to the last event.")],
+    problems: [.notFound])
+
   static let cancel = APIOperation(
     method: .post, path: "api/delegations/{ref}/cancel", id: "cancelDelegation",
     tag: .delegations, permission: .changeOwn, summary: "Cancel a delegation.", parameters: [.ref],

@@ -20,6 +20,7 @@ struct MetricsRoutes {
   private func metrics(_ request: Request) async throws -> Response {
     var exposition = Exposition(.init(accept: request.headers[.accept]))
     server.metrics.write(to: &exposition)
+    for family in server.configuration.moreMetrics { family.write(to: &exposition) }
     try await writeService(to: &exposition)
     writeForge(server.engine.forge.condition, to: &exposition)
     writeProcess(ProcessFigures.current, to: &exposition)

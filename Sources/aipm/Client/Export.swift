@@ -7,7 +7,7 @@ import Text
 
 struct Export: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Writes the log, or one delegation's evidence, as lines of JSON.",
+    abstract: "Writes the log, or one delegation's evidence or trace, as lines of JSON.",
     discussion: """
       Without --bundle: every event there is, one envelope a line; `aipm-replay --log FILE` folds \
       it, and `aipm verify FILE` checks it.
@@ -16,9 +16,13 @@ struct Export: AsyncParsableCommand {
       that a third party can check the chain without the database. `aipm verify FILE` does, and \
       the guide's page on the hash format says how to do it in any language.
 
+      With --trace: one delegation as a trace of OpenTelemetry, in the form that collectors take \
+      at /v1/traces.
+
       Examples:
         aipm export --output log.jsonl
         aipm export --bundle PR1733356800123 --output evidence.jsonl
+        aipm export --trace PR1733356800123 --output trace.json
       """)
 
   private static let pageLength: Int64 = 1000
@@ -29,6 +33,11 @@ struct Export: AsyncParsableCommand {
     completion: .shellCommand("aipm list --quiet 2>/dev/null"))
   var bundle: String?
   @Option(
+    help: ArgumentHelp(
+      "An id, a confirmation code, or OWNER/REPO#NUMBER.", valueName: "ref"),
+    completion: .shellCommand("aipm list --quiet 2>/dev/null"))
+  var trace: String?
+  @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
       "Write there instead of to standard output; - is standard output.", valueName: "file"),
@@ -37,6 +46,12 @@ struct Export: AsyncParsableCommand {
   @Flag(name: .shortAndLong, help: "Overwrite the file without a question.")
   var force = false
   @OptionGroup var client: ClientOptions
+
+  func validate() throws {
+    if bundle != nil, trace != nil {
+      throw ValidationError("--bundle and --trace are different exports: write one of them")
+    }
+  }
 
   func run() async throws {
     let api = try client.api
@@ -54,6 +69,9 @@ struct Export: AsyncParsableCommand {
     }
     if let bundle {
       let path = try ServerAPI.path("/api/delegations", bundle, "/bundle")
+      try await api.download(path) { try put($0) }
+    } else if let trace {
+      let path = try ServerAPI.path("/api/delegations", trace, "/trace")
       try await api.download(path) { try put($0) }
     } else {
       try await wholeLog(api, put)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import EventLog
 import OpenID
+import Telemetry
 import Terminal
 import Text
 
@@ -83,13 +84,25 @@ struct EffectiveSettings {
       return row
     }
     for variable in Self.secretVariables {
-      let isSet = settings.secret(variable) != nil
-      let name = variable.dropFirst("AIPM_".count).lowercased().replacing("_", with: "-")
-      rows.append(
-        Row(
-          name: name, value: isSet ? "***" : "none", source: isSet ? "variable" : "default",
-          location: isSet ? variable : nil))
+      rows.append(Self.row(of: variable, settings.secret(variable), "***"))
     }
+    // Those of OpenTelemetry are shown if they are set: most are not for this program alone.
+    for variable in TelemetrySettings.plainVariables {
+      guard let value = settings.secret(variable) else { continue }
+      rows.append(Self.row(of: variable, value, mask.masked(value)))
+    }
+    for variable in TelemetrySettings.secretVariables {
+      guard let value = settings.secret(variable) else { continue }
+      rows.append(Self.row(of: variable, value, "***"))
+    }
+  }
+
+  /// The row of a setting that is read from the environment alone.
+  private static func row(of variable: String, _ value: String?, _ shown: String) -> Row {
+    let own = variable.hasPrefix("AIPM_") ? String(variable.dropFirst("AIPM_".count)) : variable
+    return Row(
+      name: own.lowercased().replacing("_", with: "-"), value: value == nil ? "none" : shown,
+      source: value == nil ? "default" : "variable", location: value == nil ? nil : variable)
   }
 
   /// A default that depends on other settings.

@@ -19,7 +19,7 @@ struct DataFolder: Sendable {
 
   /// The file names in a server's folder.
   static let serverFolders = [
-    "secrets", "mirrors", "output", "incoming", "workers", "forge", "run",
+    "secrets", "mirrors", "output", "incoming", "workers", "forge", "run", "deliveries",
   ]
 
   /// Makes the folder if absent and locks it for the life of this process.

@@ -7,6 +7,7 @@ import HTTPServing
 import NetworkRules
 import OpenID
 import Processes
+import Telemetry
 import Text
 import Worker
 import Workflows
@@ -161,7 +162,7 @@ struct Serve: AsyncParsableCommand {
     let settings = try settings()
     let options = try options(settings)
     let chosen = try EffectiveSettings(settings).chosen
-    Secrecy.forget(EffectiveSettings.secretVariables)
+    Secrecy.forget(EffectiveSettings.secretVariables + TelemetrySettings.secretVariables)
     if options.workers > 0, options.sandbox.mode == .on,
       let fault = await Sandbox.examine().fault
     {
@@ -215,6 +216,7 @@ struct ServeOptions {
   var workerUser: UnprivilegedUser?
   /// `OWNER/REPO`
   var defaultRepository: String?
+  var deliveries: DeliveryOptions
   var author: CommitIdentity
 
   init(_ flags: Serve, settings: Settings) throws {
@@ -263,6 +265,7 @@ struct ServeOptions {
       RepositoryName($0).flatMap { $0.isValid ? $0.description : nil }
     }
     author = try CommitIdentity.read(settings)
+    deliveries = try DeliveryOptions(settings)
     _ = try mask(secrets: [])
     customAgent = try Self.customAgent(settings)
     try checkAgent()

@@ -1,6 +1,7 @@
 // Assembles log, forge, engine, server and workers, in the order of their dependencies. They are
 // stopped in the reverse order.
 
+import Delivery
 import Domain
 import EmbeddedForge
 import Engine
@@ -27,6 +28,7 @@ struct ServerProcess {
   private let chosen: [(name: String, value: String)]
   private let lines: LogLines
   private let logger: Logger
+  private let deliveryMetrics = DeliveryMetrics()
 
   init(_ options: ServeOptions, chosen: [(name: String, value: String)]) {
     self.options = options
@@ -77,7 +79,8 @@ struct ServerProcess {
   /// All secrets of this process: they are masked in texts, and no change may contain one.
   private func credentials(_ folder: DataFolder) throws -> [String] {
     options.forge.secrets
-      + [options.webhookSecret, options.openID?.clientSecret].compactMap(\.self) + [
+      + [options.webhookSecret, options.openID?.clientSecret].compactMap(\.self)
+      + options.deliveries.secrets + [
         try folder.secret("worker-token"), try folder.secret("forge-token"),
       ]
   }
@@ -119,6 +122,9 @@ struct ServerProcess {
       logFormat: options.log.format, authoritiesFile: options.forge.authoritiesFile,
       user: options.workerUser)
     let mirrors = try makeMirrors(folder, access.forge)
+    // Before the engine appends anything that they send.
+    let deliveries = try await options.deliveries.prepare(
+      store, folder, options.forge.authoritiesFile, deliveryMetrics, logger)
     let engine = makeEngine(
       store, access.forge, mirrors, launcher, metrics, workflows: workflows, epoch: epoch,
       stamp: marks.stamp)
@@ -165,11 +171,13 @@ struct ServerProcess {
       await tokenJournal.follow(logger)
     }
     let collecting = Task { await collect(mirrors, store, logger) }
+    let delivering = Task { await deliveries.run() }
     defer {
       telling.cancel()
       aging.cancel()
       recording.cancel()
       collecting.cancel()
+      delivering.cancel()
     }
     await stop(engine, server, serving, launcher, signals)
     eventLines.finish()
@@ -277,6 +285,8 @@ struct ServerProcess {
     configuration.limits = options.limits
     configuration.defaultRepository = options.defaultRepository
     configuration.author = options.author
+    configuration.telemetry = options.deliveries.resource
+    configuration.moreMetrics = [deliveryMetrics]
     return configuration
   }
 

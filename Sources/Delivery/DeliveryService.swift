@@ -1,0 +1,50 @@
+import Domain
+import EventLog
+import Logging
+import Projections
+import SystemCalls
+
+/// All receivers of a server, each with its follower.
+package struct DeliveryService: Sendable {
+  private let followers: [LogFollower]
+
+  /// Reads the receivers' positions. Receivers without one begin at the present head, so this is
+  /// called before the events of which they are to be sent.
+  /// - Parameters:
+  ///   - folder: of the positions; it exists, and nothing else is in it.
+  ///   - now: the clock of the log.
+  /// - Throws: `DeliveryFault` if positions cannot be read or written; `StoreFault` if the log
+  ///   cannot be read.
+  package static func prepare(
+    _ receivers: [any DeliveryReceiver], folder: String, store: any EventStore & LogReader,
+    feed: any CommitFeed, metrics: DeliveryMetrics, now: @escaping @Sendable () -> Timestamp,
+    logger: Logger
+  ) async throws -> DeliveryService {
+    let positions = DeliveryPositions(folder: folder)
+    try positions.forget(allBut: Set(receivers.map(\.key)))
+    let head = try await store.head().position
+    var followers: [LogFollower] = []
+    for receiver in receivers {
+      let known = try positions.read(receiver.key)
+      // A log that was restored from a backup may end before the position.
+      let start = min(known ?? head, head)
+      if start != known {
+        do throws(FileFault) {
+          try positions.write(start, for: receiver.key)
+        } catch { throw DeliveryFault(description: error.description) }
+      }
+      followers.append(
+        LogFollower(
+          receiver: receiver, store: store, feed: feed, positions: positions, metrics: metrics,
+          now: now, logger: logger, start: start))
+    }
+    return DeliveryService(followers: followers)
+  }
+
+  /// Sends until the task is cancelled.
+  package func run() async {
+    await withTaskGroup(of: Void.self) { group in
+      for follower in followers { group.addTask { await follower.run() } }
+    }
+  }
+}
