@@ -85,6 +85,7 @@ let package = Package(
         .product(name: "Mustache", package: "swift-mustache"),
         "Cryptography", "Screening",
       ]),
+    module("Notifications", ["Text", "Cryptography", "Domain", "EventLog", "Workflows"]),
     module("ForgePort", ["Domain"]),
     module(
       "Engine",
@@ -102,7 +103,7 @@ let package = Package(
       "Delivery",
       [
         "SystemCalls", "Text", "Cryptography", "Prometheus", "Domain", "EventLog", "Projections",
-        "Telemetry", "HTTPClient", log,
+        "Telemetry", "Workflows", "Notifications", "HTTPClient", log,
       ]),
     module("Egress", ["NetworkRules", "HTTPClient", "Screening", nio, sockets]),
     module("DemoAgent"),
@@ -147,8 +148,8 @@ let package = Package(
       dependencies: [
         "SystemCalls", "Text", "Access",
         "Cryptography", "Domain", "EventLog", "Projections", "Stores", "Workflows",
-        "ForgePort", "Engine", "Terminal", "HTTPClient", "OpenID", "Telemetry", "Delivery",
-        "DemoAgent", "ForgeGitHub",
+        "ForgePort", "Engine", "Terminal", "HTTPClient", "OpenID", "Telemetry", "Notifications",
+        "Delivery", "DemoAgent", "ForgeGitHub",
         "Mirrors",
         "EmbeddedForge", "Worker", "WorkerProtocol",
         "HTTPServing", "Server",
@@ -264,6 +265,9 @@ let package = Package(
     tests("ProcessesTests", ["Processes"]),
     tests("HTTPServingTests", ["HTTPServing", "RawSockets", hummingbird, log]),
     tests("EmbeddedForgeTests", ["SystemCalls", "EmbeddedForge", "Processes", log]),
+    tests(
+      "NotificationsTests",
+      ["Text", "Domain", "EventLog", "Workflows", "Notifications", "LogStories", "Randomness"]),
     tests("WorkflowsTests", ["Domain", "NetworkRules", "Screening", "Workflows", "Yams"]),
     tests(
       "WorkerTests",

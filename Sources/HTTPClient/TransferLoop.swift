@@ -18,7 +18,7 @@ final class TransferLoop {
   private var waiting: [Origin: [Transfer]] = [:]
 
   /// libcurl requires this once per process, before all other calls.
-  private static let isLibraryReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
+  static let isLibraryReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
   /// Starts the thread. If that fails, every transfer fails with `unreachable`.
   static func start(inbox: Inbox, configuration: HTTPClient.Configuration) {

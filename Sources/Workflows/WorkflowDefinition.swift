@@ -15,6 +15,7 @@ extension Workflow {
     [
       "name", "description", "agent-preference", "agents", "attempts", "time-limits", "retry",
       "pull-request", "limits", "refused-paths", "network", "secrets", "task-file", "templates",
+      "notifications",
     ] + DefinitionReader.noticeKeys + DefinitionReader.commandKeys
 
   /// Parses and validates a definition.
@@ -81,6 +82,7 @@ extension DefinitionReader {
     let notices = notices(fields, onPullRequest, cancelComment: cancelComment)
     let commands = commandRules(fields)
     let taskFileRule = taskFileRule(fields)
+    let notifications = notificationTexts(fields)
     guard let name, let preference, let templates else { return nil }
     return Workflow(
       name: name, description: description ?? "", source: source,
@@ -89,7 +91,8 @@ extension DefinitionReader {
       agentTimeout: times.agent, stallTimeout: times.stall, retry: retry,
       draft: draft ?? false, baseBranch: base, limits: limits,
       refusedPaths: refused, network: network ?? NetworkPolicy(), secretExemptions: exemptions,
-      commands: commands, taskFileRule: taskFileRule, templates: templates, rules: notices)
+      commands: commands, taskFileRule: taskFileRule, notifications: notifications,
+      templates: templates, rules: notices)
   }
 
   private mutating func workflowName(_ fields: Fields) -> String? {

@@ -110,6 +110,10 @@ package enum WorkflowSchema {
       "task-file": string, "prompt": string, "commit-message": string,
       "pull-request-body": string, "cancel-comment": string,
     ]),
+    "notifications": object([
+      "slack": string.described("Mustache; the text for Slack"),
+      "mail-subject": string, "mail-body": string,
+    ]),
     "agents": ["type": "object", "additionalProperties": AgentSchema.profile],
   ]
 

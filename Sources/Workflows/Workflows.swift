@@ -94,6 +94,9 @@ package struct Workflow: Sendable {
   /// The path of the task's file, and whether it is restored.
   package let taskFileRule: TaskFileRule
 
+  /// The texts of notifications to people.
+  package let notifications: NotificationTexts
+
   let templates: WorkflowTemplates
   let rules: [NoticeMoment: NoticeRule]
 

@@ -73,6 +73,7 @@ import Yams
         pull-request: {draft: true, labels: [a], reviewers: [b], team-reviewers: [c]}
         on-pushed: {comment: x, labels: [y]}
         on-failed: {comment: x}
+        notifications: {slack: x, mail-subject: y, mail-body: z}
         limits: {disk: 1GiB, processes: 9, memory: 1GiB}
         commands: {setup: [[a]], verify: [[b]], rounds: 1, environment: [A]}
         repository-may-set: [setup]

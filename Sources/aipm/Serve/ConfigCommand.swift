@@ -54,6 +54,7 @@ struct EffectiveSettings {
   /// Credentials, which are read from the environment alone.
   static let secretVariables =
     ForgeSettings.secretVariables + ["AIPM_WEBHOOK_SECRET", OpenIDSettings.secretVariable]
+    + NotificationSettings.secretVariables
 
   private var rows: [Row]
   private let file: ConfigurationFile?

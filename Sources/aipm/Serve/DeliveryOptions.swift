@@ -4,16 +4,22 @@ import HTTPClient
 import Logging
 import Projections
 import Telemetry
+import Workflows
 
-/// What the server sends by itself: traces.
+/// What the server sends by itself: traces and notifications.
 struct DeliveryOptions {
   /// nil: no traces are exported.
   var telemetry: TelemetrySettings?
   /// What all traces have in common.
   var resource: TelemetryResource
+  var notifications: NotificationSettings
+  private let authoritiesFile: String?
 
+  /// - Parameter authoritiesFile: a PEM file of trusted authorities, instead of the system's.
   /// - Throws: `Settings.Fault` with a remedy.
-  init(_ settings: Settings) throws {
+  init(_ settings: Settings, authoritiesFile: String?) throws {
+    self.authoritiesFile = authoritiesFile
+    notifications = try NotificationSettings(settings, authoritiesFile: authoritiesFile)
     do throws(TelemetrySettings.Fault) {
       telemetry = try TelemetrySettings.read(settings.secret)
       resource = try TelemetrySettings.resource(
@@ -22,15 +28,19 @@ struct DeliveryOptions {
   }
 
   /// The values that no text may contain.
-  var secrets: [String] { telemetry?.headers.map(\.value) ?? [] }
+  var secrets: [String] { (telemetry?.headers.map(\.value) ?? []) + notifications.secrets }
 
   /// The receivers with their positions in the log.
+  /// - Parameter workflows: all that delegations have.
   /// - Throws: `Failure` if a position cannot be read or written.
   func prepare(
-    _ store: any RunningStore, _ folder: DataFolder, _ authoritiesFile: String?,
+    _ store: any RunningStore, _ folder: DataFolder, _ workflows: [Workflow],
     _ metrics: DeliveryMetrics, _ logger: Logger
   ) async throws -> DeliveryService {
-    var receivers: [any DeliveryReceiver] = []
+    let source = NotificationSource(
+      states: notifications.states, store: store, workflows: workflows,
+      patience: notifications.patience, now: SystemClock.wall)
+    var receivers = notifications.receivers(source, Self.http(authoritiesFile))
     if let telemetry {
       receivers.append(
         TraceReceiver(

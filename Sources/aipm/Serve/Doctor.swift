@@ -75,6 +75,7 @@ struct Doctor: AsyncParsableCommand {
       findings += await Self.forge(
         try ForgeSettings(settings), repository, data: folder)
       if let finding = await Self.signIn(settings) { findings.append(finding) }
+      findings += await Self.notifications(settings)
     } catch {
       findings.append(
         .bad("configuration", "\(error)", nil))

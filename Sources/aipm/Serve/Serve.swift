@@ -71,6 +71,7 @@ struct Serve: AsyncParsableCommand {
   @Option(help: "The prefix of all routes, such as /prod (/).")
   var basePath: String?
   @OptionGroup var signingIn: OpenIDOptions
+  @OptionGroup var notifying: NotifyOptions
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp("Origins of other pages that may use the API.", valueName: "origin"))
@@ -131,6 +132,7 @@ struct Serve: AsyncParsableCommand {
     limiting.put(into: &flags)
     logging.put(into: &flags)
     signingIn.put(into: &flags)
+    notifying.put(into: &flags)
     sandboxing.put(into: &flags)
     caching.put(into: &flags)
     asUser.put(into: &flags)
@@ -265,7 +267,7 @@ struct ServeOptions {
       RepositoryName($0).flatMap { $0.isValid ? $0.description : nil }
     }
     author = try CommitIdentity.read(settings)
-    deliveries = try DeliveryOptions(settings)
+    deliveries = try DeliveryOptions(settings, authoritiesFile: forge.authoritiesFile)
     _ = try mask(secrets: [])
     customAgent = try Self.customAgent(settings)
     try checkAgent()

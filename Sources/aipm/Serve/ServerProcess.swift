@@ -124,7 +124,7 @@ struct ServerProcess {
     let mirrors = try makeMirrors(folder, access.forge)
     // Before the engine appends anything that they send.
     let deliveries = try await options.deliveries.prepare(
-      store, folder, options.forge.authoritiesFile, deliveryMetrics, logger)
+      store, folder, workflows, deliveryMetrics, logger)
     let engine = makeEngine(
       store, access.forge, mirrors, launcher, metrics, workflows: workflows, epoch: epoch,
       stamp: marks.stamp)

@@ -30,6 +30,13 @@ enum Setting: String, CaseIterable {
   case openidForgeUserClaim = "openid-forge-user-claim"
   case openidGroup = "openid-group"
   case allowOrigin = "allow-origin"
+  case notify
+  case notifyStates = "notify-states"
+  case notifyPatience = "notify-patience"
+  case smtp
+  case mailFrom = "mail-from"
+  case mailTo = "mail-to"
+  case mailRequester = "mail-requester"
   case commitAuthor = "commit-author"
   case keepOutput = "keep-output"
   case keepWords = "keep-words"
@@ -74,7 +81,7 @@ enum Setting: String, CaseIterable {
   var isList: Bool {
     [
       .agentEnv, .agentAllow, .agentPrivateNetwork, .sandboxReadable, .allowOrigin, .maskPatterns,
-      .openidGroup, .trustedProxy, .require,
+      .openidGroup, .trustedProxy, .require, .notify, .notifyStates, .mailTo,
     ].contains(self)
   }
 
@@ -103,6 +110,9 @@ enum Setting: String, CaseIterable {
     case .openidGroupsClaim: OpenIDSettings.standardGroupsClaim
     case .keepOutput, .keepWords: "for ever"
     case .cacheAge: "30d"
+    case .notifyStates: "Pushed,Failed"
+    case .notifyPatience: "24h"
+    case .mailRequester: "off"
     case .commitAuthor: CommitIdentity.standard.description
     case .cacheSize: "50GiB"
     case .forge: "local"
@@ -115,7 +125,7 @@ enum Setting: String, CaseIterable {
       .maskPatterns,
       .githubAppID, .githubAppKeyFile,
       .githubAppInstallationID,
-      .defaultRepo, .require:
+      .defaultRepo, .require, .notify, .smtp, .mailFrom, .mailTo:
       "none"
     }
   }

@@ -1,4 +1,4 @@
-"""What the tests of traces share: a server that exports them, and its delegations."""
+"""What the tests of deliveries share: a server that sends, and its delegations."""
 
 import json
 import socket
@@ -52,8 +52,8 @@ agents:
 class Server(AIPMServer):
     """`aipm serve` with the demo agent, and one that fails while the file `failing` is there."""
 
-    def __init__(self, **variables):
-        super().__init__("traces")
+    def __init__(self, *arguments, workflow="", **variables):
+        super().__init__("deliveries")
         self.folder.chmod(0o777)
         self.failing = self.folder / "shared" / "failing"
         self.failing.parent.mkdir()
@@ -62,12 +62,13 @@ class Server(AIPMServer):
         agent.write_text(AGENT.format(python=sys.executable, marker=str(self.failing)))
         agent.chmod(0o755)
         (self.folder / "workflows").mkdir()
-        (self.folder / "workflows" / "traced.yaml").write_text(WORKFLOW.format(agent=agent))
+        (self.folder / "workflows" / "traced.yaml").write_text(
+            WORKFLOW.format(agent=agent) + workflow)
         self.environment = {
             name: value for name, value in self.environment.items() if not name.startswith("OTEL_")
         } | {"AIPM_DATA": str(self.folder / "data"), "HOME": str(self.folder)} | variables
         self.run("forge", "create", "acme/tools")
-        self.start()
+        self.start(*arguments)
 
     def start(self, *arguments):
         self.url = self.launch(
