@@ -80,6 +80,55 @@ extension EndToEndTests.ConfigurationTests {
     }
   }
 
+  @Test("a secret comes from the service manager if no variable has it; an empty one is absent")
+  func credentials() async throws {
+    try await Installation.with(starts: false) { server in
+      let folder = "\(server.folder)/credentials"
+      try FileManager.default.createDirectory(
+        atPath: folder, withIntermediateDirectories: false)
+      for (name, text) in [
+        ("github-token", "a-passed-token\n"), ("webhook-secret", "a-passed-secret\n"),
+        ("openid-client-secret", ""), ("github-app-key", "\n"),
+      ] {
+        try write(text, server, "credentials/\(name)")
+      }
+      let passed = ["CREDENTIALS_DIRECTORY": folder, "AIPM_WEBHOOK_SECRET": "of-the-variable"]
+      let arguments = ["--agent-command", "run a-passed-token of-the-variable"]
+      var settings = try await shown(arguments, in: server.folder, passed)
+      func expect(_ name: String, _ value: String, _ source: String, _ from: String?) {
+        let row = settings[name] ?? .null
+        #expect(row["value"].stringValue == value, "\(name): \(row)")
+        #expect(row["source"].stringValue == source, "\(name): \(row)")
+        #expect(row["from"].stringValue == from, "\(name): \(row)")
+      }
+      expect("github-token", "***", "credential", "github-token")
+      expect("webhook-secret", "***", "variable", "AIPM_WEBHOOK_SECRET")
+      expect("openid-client-secret", "none", "default", nil)
+      expect("github-app-key-file", "none", "default", nil)
+      expect("forge", "github", "default", nil)
+      expect("agent-command", "run *** ***", "flag", "--agent-command")
+
+      try write("", server, "credentials/github-token")
+      try write("not a key", server, "credentials/github-app-key")
+      let half = try await aipm(["config", "show", "--json"], in: server.folder, passed)
+      #expect(half.exit == .exited(2))
+      #expect(half.errorText.contains("AIPM_GITHUB_APP_ID"), "\(half.errorText)")
+      try FileManager.default.removeItem(atPath: "\(folder)/github-app-key")
+      settings = try await shown([], in: server.folder, passed)
+      expect("github-token", "none", "default", nil)
+
+      // A secret that cannot be read must not become a server without one.
+      try FileManager.default.createDirectory(
+        atPath: "\(folder)/openid-client-secret.d", withIntermediateDirectories: false)
+      try FileManager.default.removeItem(atPath: "\(folder)/openid-client-secret")
+      try FileManager.default.moveItem(
+        atPath: "\(folder)/openid-client-secret.d", toPath: "\(folder)/openid-client-secret")
+      let unreadable = try await aipm(["serve"], in: server.folder, passed)
+      #expect(unreadable.exit == .exited(2))
+      #expect(unreadable.errorText.contains("the credential openid-client-secret"))
+    }
+  }
+
   @Test("keys are the names of the flags, and the former ones go on working")
   func keys() async throws {
     try await Installation.with(starts: false) { server in

@@ -28,6 +28,8 @@ package final class Installation: Sendable {
   /// Handed to `aipm serve` on top of data folder and port.
   private let arguments: [String]
   private let environment: [String: String]
+  /// The `aipm` that serves.
+  private let program: String
   /// The limits of open files that the server starts with, soft and hard, as prlimit(1) takes
   /// them; nil: those of the tests.
   private let descriptors: String?
@@ -52,8 +54,10 @@ package final class Installation: Sendable {
   }
 
   private init(
-    folder: String, arguments: [String], environment: [String: String], descriptors: String?
+    folder: String, arguments: [String], environment: [String: String], descriptors: String?,
+    program: String
   ) {
+    self.program = program
     self.descriptors = descriptors
     self.folder = folder
     self.arguments = arguments
@@ -65,16 +69,19 @@ package final class Installation: Sendable {
   /// - Parameters:
   ///   - arguments: of `aipm serve`; `--forge local --agent demo` where none is given.
   ///   - descriptors: the limits of open files that the server starts with, such as `1024:`.
+  ///   - program: the `aipm` that serves.
   ///   - prepare: called with the folder before the server starts.
   package static func with(
     arguments: [String] = ["--forge", "local", "--agent", "demo"],
-    environment: [String: String] = [:], descriptors: String? = nil, starts: Bool = true,
+    environment: [String: String] = [:], descriptors: String? = nil,
+    program: String = Program.aipm, starts: Bool = true,
     prepare: (Installation) async throws -> Void = { _ in },
     _ body: (Installation) async throws -> Void
   ) async throws {
     let folder = try temporaryFolder()
     let installation = Installation(
-      folder: folder, arguments: arguments, environment: environment, descriptors: descriptors)
+      folder: folder, arguments: arguments, environment: environment, descriptors: descriptors,
+      program: program)
     defer { try? FileManager.default.removeItem(atPath: folder) }
     do {
       try await prepare(installation)
@@ -88,7 +95,7 @@ package final class Installation: Sendable {
     await installation.end()
   }
 
-  static func temporaryFolder() throws -> String {
+  package static func temporaryFolder() throws -> String {
     var template = Array("\(FileManager.default.temporaryDirectory.path)/aipm-test.XXXXXX\0".utf8)
       .map { CChar(bitPattern: $0) }
     guard mkdtemp(&template) != nil else {
@@ -114,7 +121,7 @@ package final class Installation: Sendable {
     let port = url.split(separator: ":").last.map { String($0) } ?? "0"
     let limit = descriptors.map { ["prlimit", "--nofile=\($0)", "--"] } ?? []
     let words =
-      limit + [Program.aipm, "serve", "--data", data, "--port", port] + arguments + more
+      limit + [program, "serve", "--data", data, "--port", port] + arguments + more
     let program = try await Program.start(
       words[0], Array(words.dropFirst()),
       environment: Self.environment.merging(environment) { $1 }, workingDirectory: folder)

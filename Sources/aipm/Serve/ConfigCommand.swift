@@ -16,8 +16,8 @@ struct ConfigCommand: AsyncParsableCommand {
       abstract: "Prints every setting that `aipm serve` would run with, and its source.",
       discussion: """
         It takes the flags of `aipm serve` and reads the same environment and configuration file. \
-        The source is a flag, a variable, a location in the file, or the default. Secrets are \
-        masked. Exit code 2 if a value is invalid.
+        The source is a flag, a variable, a location in the file, a credential of the service \
+        manager, or the default. Secrets are masked. Exit code 2 if a value is invalid.
 
         Examples:
           aipm config show
@@ -45,13 +45,13 @@ struct EffectiveSettings {
   private struct Row {
     var name: String
     var value: String
-    /// `flag`, `variable`, `file` or `default`.
+    /// `flag`, `variable`, `file`, `credential` or `default`.
     var source: String
-    /// The flag, the variable or the location; nil for a default.
+    /// The flag, the variable, the location or the credential; nil for a default.
     var location: String?
   }
 
-  /// Credentials, which are read from the environment alone.
+  /// The variables of secrets, which are never in the configuration file.
   static let secretVariables =
     ForgeSettings.secretVariables + ["AIPM_WEBHOOK_SECRET", OpenIDSettings.secretVariable]
     + NotificationSettings.secretVariables
@@ -81,11 +81,21 @@ struct EffectiveSettings {
       case .flag: break
       case .variable: row.source = "variable"
       case .file(let location): (row.source, row.location) = ("file", location)
+      case .credential(let name): (row.source, row.location) = ("credential", name)
       }
       return row
     }
     for variable in Self.secretVariables {
-      rows.append(Self.row(of: variable, settings.secret(variable), "***"))
+      let name = ServiceCredentials.name(of: variable)
+      var row = Row(name: name, value: "none", source: "default", location: nil)
+      if let found = settings.findSecret(variable) {
+        row.value = "***"
+        switch found.origin {
+        case .credential(let name): (row.source, row.location) = ("credential", name)
+        case _: (row.source, row.location) = ("variable", variable)
+        }
+      }
+      rows.append(row)
     }
     // Those of OpenTelemetry are shown if they are set: most are not for this program alone.
     for variable in TelemetrySettings.plainVariables {

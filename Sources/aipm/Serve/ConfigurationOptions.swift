@@ -27,7 +27,11 @@ struct ConfigurationOptions: ParsableArguments {
     func set(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
     let file = try ConfigurationFile.find(
       path: config ?? set("AIPM_CONFIG"), section: environmentName ?? set("AIPM_ENV"))
-    return Settings(flags: flags, environment: environment, file: file)
+    let credentials = try ServiceCredentials(
+      environment,
+      names: EffectiveSettings.secretVariables.map(ServiceCredentials.name)
+        + [ServiceCredentials.githubAppKey])
+    return Settings(flags: flags, environment: environment, credentials: credentials, file: file)
   }
 
   /// The settings with this process's environment.

@@ -27,7 +27,8 @@ struct Serve: AsyncParsableCommand {
 
       The forge's credential comes from AIPM_GITHUB_TOKEN, or from AIPM_GITHUB_APP_ID, \
       AIPM_GITHUB_APP_KEY_FILE and AIPM_GITHUB_APP_INSTALLATION_ID. Without one the embedded \
-      forge is used. `aipm doctor` checks all this.
+      forge is used. A systemd unit can pass a secret as a credential instead, such as \
+      github-token. `aipm doctor` checks all this.
 
       Examples:
         aipm serve
@@ -164,7 +165,11 @@ struct Serve: AsyncParsableCommand {
     let settings = try settings()
     let options = try options(settings)
     let chosen = try EffectiveSettings(settings).chosen
-    Secrecy.forget(EffectiveSettings.secretVariables + TelemetrySettings.secretVariables)
+    let manager = ServiceManager(environment: ProcessInfo.processInfo.environment)
+    // Workers and agents get none of them.
+    Secrecy.forget(
+      EffectiveSettings.secretVariables + TelemetrySettings.secretVariables
+        + [ServiceManager.variable, ServiceCredentials.variable])
     if options.workers > 0, options.sandbox.mode == .on,
       let fault = await Sandbox.examine().fault
     {
@@ -178,7 +183,7 @@ struct Serve: AsyncParsableCommand {
       throw Failure("\(fault). \(WorkerUser.sandboxHint)")
     }
     do {
-      try await ServerProcess(options, chosen: chosen).run()
+      try await ServerProcess(options, chosen: chosen, manager: manager).run()
     } catch let fault as DataFolder.Fault {
       throw Failure(fault.description)
     } catch let fault as ListenFault {

@@ -26,13 +26,17 @@ struct ServerProcess {
   private let options: ServeOptions
   /// The settings that differ from the defaults, secrets masked, for the log.
   private let chosen: [(name: String, value: String)]
+  private let manager: ServiceManager
   private let lines: LogLines
   private let logger: Logger
   private let deliveryMetrics = DeliveryMetrics()
 
-  init(_ options: ServeOptions, chosen: [(name: String, value: String)]) {
+  init(
+    _ options: ServeOptions, chosen: [(name: String, value: String)], manager: ServiceManager
+  ) {
     self.options = options
     self.chosen = chosen
+    self.manager = manager
     lines = options.log.lines
     // Below this are the HTTP server's own messages, which say what the log says already.
     logger = lines.logger("aipm", level: max(options.log.level, .notice))
@@ -157,6 +161,7 @@ struct ServerProcess {
     await server.ready()
     if let forgeURL = access.localURL { Terminal.say("aipm: embedded forge on \(forgeURL)") }
     Terminal.say("aipm: listening on \(address)\(prefix)")
+    manager.notify(.ready(status: "Listening on \(address)\(prefix)"))
     let news = ServeNews()
     logStart(address + prefix, folder, access, epoch: epoch, inFlight: inFlight)
     // Those of the start come after its line.
@@ -243,6 +248,7 @@ struct ServerProcess {
   ) async {
     var stopping = signals.makeAsyncIterator()
     _ = await stopping.next()
+    manager.notify(.stopping)
     logger.notice("stopping")
     let impatience = Task {
       for await _ in signals { _exit(1) }

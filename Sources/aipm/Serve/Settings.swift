@@ -1,10 +1,11 @@
 import Workflows
 
 /// The sources of settings: a flag, the environment, the configuration file, and the default. The
-/// first one with a value wins.
+/// first one with a value wins. A secret comes from the environment, else from the service manager.
 struct Settings {
   private let flags: GivenFlags
   private let environment: [String: String]
+  private let credentials: ServiceCredentials
   /// nil if no file is used.
   let file: ConfigurationFile?
 
@@ -19,6 +20,8 @@ struct Settings {
     case variable
     /// With file, line and column.
     case file(location: String)
+    /// From the service manager.
+    case credential(name: String)
   }
 
   /// The value of a setting and its source.
@@ -36,16 +39,19 @@ struct Settings {
       case .flag: "--\(setting.rawValue)"
       case .variable: setting.variable
       case .file(let location): "\(location): \(setting.rawValue)"
+      case .credential(let name): "the credential \(name)"
       }
     }
   }
 
   /// - Parameter file: the selected section of the configuration file; nil: no file.
   init(
-    flags: GivenFlags = GivenFlags(), environment: [String: String], file: ConfigurationFile? = nil
+    flags: GivenFlags = GivenFlags(), environment: [String: String],
+    credentials: ServiceCredentials = ServiceCredentials(), file: ConfigurationFile? = nil
   ) {
     self.flags = flags
     self.environment = environment
+    self.credentials = credentials
     self.file = file
   }
 
@@ -58,12 +64,22 @@ struct Settings {
       let values = setting.isList ? Self.parted(value) : [value]
       return Found(setting: setting, values: values, origin: .variable)
     }
-    guard let entry = file?.entries[setting] else { return nil }
+    guard let entry = file?.entries[setting] else { return passed(setting) }
     // A list in the file may also be one text with commas.
     let values = setting.isList ? entry.values.flatMap(Self.parted) : entry.values
     return Found(
       setting: setting, values: entry.isList ? entry.values : values,
       origin: .file(location: entry.location))
+  }
+
+  /// A file that the service manager passes instead of a path in the settings.
+  private func passed(_ setting: Setting) -> Found? {
+    guard setting == .githubAppKeyFile,
+      let path = credentials.file(ServiceCredentials.githubAppKey)
+    else { return nil }
+    return Found(
+      setting: setting, values: [path],
+      origin: .credential(name: ServiceCredentials.githubAppKey))
   }
 
   private static func parted(_ text: String) -> [String] {
@@ -129,9 +145,14 @@ struct Settings {
     }
   }
 
-  /// A credential. It is read from the environment alone, so that it is neither in a file by
-  /// accident nor in a process list.
-  func secret(_ variable: String) -> String? {
-    environment[variable].flatMap { $0.isEmpty ? nil : $0 }
+  /// A secret. It is read from the environment, else from the service manager, so that it is
+  /// neither in the configuration file by accident nor in a process list.
+  func secret(_ variable: String) -> String? { findSecret(variable)?.value }
+
+  /// A secret and its source; nil if it is not set.
+  func findSecret(_ variable: String) -> (value: String, origin: Origin)? {
+    if let value = environment[variable], !value.isEmpty { return (value, .variable) }
+    let name = ServiceCredentials.name(of: variable)
+    return credentials.text(name).map { ($0, .credential(name: name)) }
   }
 }

@@ -12,9 +12,10 @@ struct WorkerRun: AsyncParsableCommand {
     commandName: "worker",
     abstract: "One worker process; also how a second machine joins.",
     discussion: """
-      The token is read from AIPM_TOKEN; `aipm token create NAME --role worker` makes one on the \
-      server's machine. It speaks for the worker that registers with it first. The token is never \
-      sent: worker and server prove to each other that they know it.
+      The token is read from AIPM_TOKEN, or from the credential `token` of a systemd unit; \
+      `aipm token create NAME --role worker` makes one on the server's machine. It speaks for the \
+      worker that registers with it first. The token is never sent: worker and server prove to \
+      each other that they know it.
 
       Agents get of this machine what the flags allow, whatever the server says: no variable, no \
       path besides the system's programs and those of the PATH, and no network without them.
@@ -95,10 +96,10 @@ struct WorkerRun: AsyncParsableCommand {
     let token: String
     if local {
       token = readLine(strippingNewline: true) ?? ""
-    } else if let given = getenv("AIPM_TOKEN").map({ String(cString: $0) }), !given.isEmpty {
+    } else if let given = try givenToken() {
       token = given
       // Agents must not see it.
-      Secrecy.forget(["AIPM_TOKEN"])
+      Secrecy.forget([Self.tokenVariable, ServiceCredentials.variable])
     } else {
       throw ValidationError(
         "set AIPM_TOKEN to a worker's token; aipm token create NAME --role worker makes one")
@@ -134,6 +135,21 @@ struct WorkerRun: AsyncParsableCommand {
       throw Failure("\(held); give this worker a folder of its own (--data)")
     } catch let fault as SandboxUnavailable {
       throw Failure("\(fault)")
+    }
+  }
+
+  private static let tokenVariable = "AIPM_TOKEN"
+
+  /// The token of the environment, else of the service manager; nil if neither has one.
+  private func givenToken() throws -> String? {
+    let name = ServiceCredentials.name(of: Self.tokenVariable)
+    let environment = ProcessInfo.processInfo.environment
+    do throws(Settings.Fault) {
+      let credentials = try ServiceCredentials(environment, names: [name])
+      return Settings(environment: environment, credentials: credentials)
+        .secret(Self.tokenVariable)
+    } catch {
+      throw ValidationError(error.description)
     }
   }
 
