@@ -325,6 +325,12 @@ let package = Package(
         "TestKit", "EventLog", "HTTPClient", "Processes", "aipm", "aipm-replay", "Cryptography",
         "WorkerProtocol", "RawSockets",
       ]),
+    .executableTarget(
+      name: "fuzz",
+      dependencies: [
+        "Text", "Cryptography", "Domain", "NetworkRules", "Projections", "Workflows",
+        "WorkerProtocol", "Processes", "Randomness", "RawSockets", "TestKit", arguments,
+      ], path: "Tests/Fuzz", swiftSettings: strict),
     tests("DemoAgentTests", ["DemoAgent"]),
     .target(
       name: "CStoreReference", dependencies: ["CSQLite", "COpenSSL"], path: "Tests/StoreReference"),
@@ -335,7 +341,7 @@ let package = Package(
         "SQLiteEventStore",
         "Workflows", "Engine",
         "LogStories", "Randomness", "InstantWorld", "Egress", "NetworkRules", "TestKit",
-        "RawSockets",
+        "Processes", "RawSockets",
         log, arguments,
       ], path: "Tests/Bench", swiftSettings: strict),
     tests("BenchTests", ["aipm-bench", "aipm", "aipm-replay", "TestKit"]),

@@ -15,6 +15,7 @@ struct Bench: AsyncParsableCommand {
       GenerateLog.self, StoreCosts.self, Replay.self, Audits.self, Delegations.self, Growth.self,
       Masking.self,
       EgressFigures.self, SubmitCosts.self, MemoryCosts.self, StreamCosts.self,
+      AccessCosts.self,
     ])
 }
 

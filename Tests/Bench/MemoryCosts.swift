@@ -44,15 +44,17 @@ struct MemoryCosts: AsyncParsableCommand {
   }
 
   private func measureClients(_ count: Int) async throws {
-    try await Installation.with(arguments: Self.arguments) { server in
+    try await Installation.with(arguments: Self.crowdArguments) { server in
       try Self.awaitReady(server.url)
       let crowd = try StreamCrowd(count, of: server.url, measuring: 0)
-      crowd.drain(for: .seconds(quick ? 0.2 : 2))
+      try crowd.drain(for: .seconds(quick ? 0.2 : 2))
       Self.tell("memory-\(count)-clients", try Self.megabytes(of: server), most: 100)
     }
   }
 
   static let arguments = ["--forge", "local", "--agent", "demo", "--workers", "0"]
+  /// For a thousand clients of the stream and some others.
+  static let crowdArguments = arguments + ["--connections", "2000", "--streams", "1100"]
 
   private static func tell(_ name: String, _ megabytes: Double, most: Double) {
     Figure(

@@ -22,14 +22,14 @@ struct StreamCosts: AsyncParsableCommand {
   private var span: Duration { quick ? .seconds(1) : .seconds(10) }
 
   func run() async throws {
-    try await Installation.with(arguments: MemoryCosts.arguments) { server in
+    try await Installation.with(arguments: MemoryCosts.crowdArguments) { server in
       _ = try await server.createRepository("acme/tools", root: server.data + "/forge")
       try MemoryCosts.awaitReady(server.url)
       let (url, span) = (server.url, span)
       let clients = clients
       async let arrivals = onThreads(1) { _ in
         let crowd = try StreamCrowd(clients, of: url, measuring: min(20, clients))
-        crowd.drain(for: span)
+        try crowd.drain(for: span)
         return crowd.waitsMs
       }
       async let writes = load(url, perSecond: eventsPerSecond / Self.eventsOfSubmission, threads: 2)
@@ -93,6 +93,8 @@ struct StreamCosts: AsyncParsableCommand {
 /// others read and forget.
 final class StreamCrowd {
   private var sockets: [pollfd] = []
+  /// Those to which the server has sent events.
+  private var accepted: Set<Int> = []
   private let measuring: Int
   private var rests: [[UInt8]]
   /// How long after its commit an event was here, of the clients that are measured.
@@ -122,7 +124,8 @@ final class StreamCrowd {
   }
 
   /// Reads what comes. Blocks its thread.
-  func drain(for span: Duration) {
+  /// - Throws: `BenchFault` if a client got no stream.
+  func drain(for span: Duration) throws {
     let end = ContinuousClock.now + span
     var chunk = [UInt8](repeating: 0, count: 65_536)
     while ContinuousClock.now < end {
@@ -130,13 +133,23 @@ final class StreamCrowd {
       for n in sockets.indices where sockets[n].revents != 0 {
         let received = recv(sockets[n].fd, &chunk, chunk.count, Int32(MSG_DONTWAIT))
         if received > 0 {
+          if !accepted.contains(n) {
+            guard chunk[..<received].starts(with: Array("HTTP/1.1 200 ".utf8)) else {
+              throw BenchFault(description: "client \(n) got no stream")
+            }
+            accepted.insert(n)
+          }
           if n < measuring { note(chunk[..<received], of: n) }
         } else if received == 0 {
           // poll(2) passes a negative descriptor over.
           close(sockets[n].fd)
           sockets[n].fd = -1
+          throw BenchFault(description: "the stream of client \(n) ended")
         }
       }
+    }
+    guard accepted.count == sockets.count else {
+      throw BenchFault(description: "\(accepted.count) of \(sockets.count) clients got a stream")
     }
   }
 

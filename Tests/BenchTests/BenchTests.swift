@@ -18,6 +18,7 @@ import Testing
     ("delegations", ["delegations-serial"]),
     ("store", ["store-64", "store-256-p99"]), ("submit", ["submit-0ms-2-p50"]),
     ("memory", ["memory-at-rest", "ready-100-live"]), ("stream", ["stream-20", "stream-reads"]),
+    ("access", ["token-check"]),
   ]) func aSmallRunPrintsEachFigure(command: String, names: [String]) async throws {
     let lines = try await run([command, "--quick"])
     #expect(Set(names).isSubset(of: lines.map(\.name)))

@@ -55,15 +55,17 @@ extension EndToEndTests.ProxyTests {
   }
 
   private static func with(
-    _ more: [String] = [], _ body: (Installation, Proxy) async throws -> Void
+    _ more: [String] = [], agent: [String] = ["--agent", "demo"],
+    prepare: (Installation) throws -> Void = { _ in },
+    _ body: (Installation, Proxy) async throws -> Void
   ) async throws {
     let (tls, plain) = (try RawClient.freePort(), try RawClient.freePort())
     let address = "https://localhost:\(tls)/prod"
     try await Installation.with(
       arguments: [
-        "--forge", "local", "--agent", "demo", "--workers", "0", "--access", "token",
-        "--base-path", "/prod", "--public-url", address,
-      ] + more
+        "--forge", "local", "--workers", "0", "--access", "token", "--base-path", "/prod",
+        "--public-url", address,
+      ] + agent + more, prepare: { try prepare($0) }
     ) { server in
       let folder = "\(server.folder)/nginx"
       try FileManager.default.createDirectory(
@@ -141,15 +143,7 @@ extension EndToEndTests.ProxyTests {
       for try await chunk in stream
       where String(decoding: chunk, as: UTF8.self).contains("delegation.requested") { break }
 
-      let key = try await server.createToken("far")
-      var environment = Program.plainEnvironment
-      environment["AIPM_TOKEN"] = key
-      environment["AIPM_SANDBOX"] = "off"
-      environment["AIPM_CA_FILE"] = proxy.certificate
-      let worker = try await Program.start(
-        Program.aipm,
-        ["worker", "--server", proxy.secure, "--id", "far", "--data", "\(server.folder)/far"],
-        environment: environment, workingDirectory: server.folder)
+      let (worker, environment) = try await Self.join(server, proxy)
       server.token = token
       let delegation = try await server.end(of: id)
       #expect(delegation["state"].stringValue == "Pushed", "\(worker.errorText)")
@@ -167,6 +161,44 @@ extension EndToEndTests.ProxyTests {
         #expect(answer.status == 403, "\(path)")
         #expect(String(decoding: answer.body, as: UTF8.self).contains("Use \(proxy.secure)"))
       }
+    }
+  }
+
+  /// A worker that joins through the proxy, and its environment.
+  private static func join(
+    _ server: Installation, _ proxy: Proxy
+  ) async throws -> (Program, [String: String]) {
+    var environment = Program.plainEnvironment
+    environment["AIPM_TOKEN"] = try await server.createToken("far")
+    environment["AIPM_SANDBOX"] = "off"
+    environment["AIPM_CA_FILE"] = proxy.certificate
+    let worker = try await Program.start(
+      Program.aipm,
+      ["worker", "--server", proxy.secure, "--id", "far", "--data", "\(server.folder)/far"],
+      environment: environment, workingDirectory: server.folder)
+    return (worker, environment)
+  }
+
+  @Test("a hand-in of 200 MB", .timeLimit(.minutes(5)))
+  func largePack() async throws {
+    let command = "sh -c 'for n in 1 2 3 4; do dd if=/dev/urandom of=$n.bin bs=1M count=50; done'"
+    try await Self.with(
+      agent: ["--agent", "command", "--agent-command", command, "--workflows", "flows"],
+      prepare: { server in
+        try FileManager.default.createDirectory(
+          atPath: "\(server.folder)/flows", withIntermediateDirectories: true)
+        try "extends: personal-delegate\nlimits: {change: 250MiB}\n".write(
+          toFile: "\(server.folder)/flows/large.yaml", atomically: true, encoding: .utf8)
+      }
+    ) { server, proxy in
+      try await server.createRepository()
+      let made = try await server.aipm(["token", "create", "ann", "--role", "admin"])
+      server.token = made.outputText.filter { !$0.isNewline }
+      let (worker, _) = try await Self.join(server, proxy)
+      let id = try await server.submit()
+      let delegation = try await server.ended(id)
+      #expect(delegation["state"].stringValue == "Pushed", "\(delegation.canonicalText)")
+      await worker.end(9)
     }
   }
 

@@ -105,6 +105,9 @@ package final class RawClient: Sendable {
     return true
   }
 
+  /// Sends nothing more; what the server sends still comes.
+  package func finishSending() { shutdown(socket, Int32(SHUT_WR)) }
+
   /// Whatever comes next; empty at the end of the connection, or after ten seconds.
   package func receive(atMost count: Int = 65_536) -> [UInt8] {
     var chunk = [UInt8](repeating: 0, count: count)

@@ -5,6 +5,7 @@ import OpenID
 /// `--` before it the flag of `aipm serve`.
 enum Setting: String, CaseIterable {
   case data, host, port, access, connections, workers, agent
+  case streams
   case requestRate = "request-rate"
   case logFormat = "log-format"
   case logLevel = "log-level"
@@ -97,6 +98,7 @@ enum Setting: String, CaseIterable {
     case .insecureHTTP: "false"
     case .trustedProxy: "this machine, with public-url"
     case .connections: "384"
+    case .streams: "128"
     case .requestRate: "2000"
     case .submissionRate: "100"
     case .waitingSubmissions: "320"

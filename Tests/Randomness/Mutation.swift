@@ -1,9 +1,7 @@
-import Randomness
-
 /// Changes of bytes for tests that no input crashes a parser.
-enum Mutation {
+package enum Mutation {
   /// One to four changes: a byte is set, a bit is flipped, a part is removed, repeated or moved.
-  static func mutate(_ bytes: [UInt8], _ random: inout Seeded) -> [UInt8] {
+  package static func mutate(_ bytes: [UInt8], _ random: inout Seeded) -> [UInt8] {
     var bytes = bytes
     for _ in 0...random.below(4) {
       guard !bytes.isEmpty else { return bytes }
