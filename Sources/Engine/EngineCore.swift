@@ -255,7 +255,16 @@ package struct EngineCore: Sendable {
   ) {
     let wasUnreadable = unreadable.removeValue(forKey: .delegation(id)) != nil
     if executors[id] == nil, !events.isEmpty { takeUp(id, events) }
-    for input in waitingForLoad.removeValue(forKey: id) ?? [] { feed(id, input, now, &actions) }
+    let waiting = waitingForLoad.removeValue(forKey: id) ?? []
+    guard executors[id] != nil else {
+      // Nobody requested this delegation. To load it again would find nothing again.
+      for case .command(_, _, let reply?) in waiting {
+        actions.append(
+          .reply(reply, .rejected(.notAllowed(command: "this", state: nil))))
+      }
+      return
+    }
+    for input in waiting { feed(id, input, now, &actions) }
     if wasUnreadable { feed(id, .wake, now, &actions) }
   }
 

@@ -40,6 +40,17 @@ import Workflows
     #expect(released().map(\.usage) == [Self.used])
   }
 
+  /// A worker names the delegation of its report, and may name one that does not exist.
+  @Test func aReportOnADelegationThatNobodyRequested() throws {
+    for name in ["d", "01a22636-77c0-7000-bb84-5515c4bf5126"] {
+      let reply = rig.command(
+        .confirmStopped(attempt: 1, token: lease.token, usage: Self.used), DelegationID(name))
+      try rig.settle()
+      #expect(rig.replies[reply] == .rejected(.notAllowed(command: "this", state: nil)))
+    }
+    #expect(rig.core.workers[Self.fleet.id(0)]?.plan?.lease == lease)
+  }
+
   @Test func notThatOfAnotherLease() throws {
     let other = FencingToken(epoch: 1, counter: 1)
     rig.feed(
