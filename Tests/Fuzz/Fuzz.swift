@@ -31,9 +31,9 @@ struct Fuzz: AsyncParsableCommand {
   func run() async throws {
     let began = ContinuousClock.now
     var inputs = 0
-    // A tenth for the readers, a hundredth for whole connections, and the rest for requests.
+    // A small part for the readers, a hundredth for whole connections, and the rest for requests.
     for reader in Reader.all {
-      let own = count / 10 / Reader.all.count
+      let own = count / reader.share
       var random = Seeded(seed)
       for _ in 0..<own { reader.read(Mutation.mutate(random.one(of: reader.inputs), &random)) }
       inputs += own

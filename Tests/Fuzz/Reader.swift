@@ -9,6 +9,8 @@ import Workflows
 /// What reads bytes of others without a server. It may refuse them, and must return.
 struct Reader: Sendable {
   let name: String
+  /// One of so many inputs is for it. Workflow files are long.
+  var share = 50
   /// Valid inputs.
   let inputs: [[UInt8]]
   let read: @Sendable ([UInt8]) -> Void
@@ -17,7 +19,7 @@ struct Reader: Sendable {
     Reader(name: "audit queries", inputs: queries.map { Array($0.utf8) }) { bytes in
       _ = try? AuditQuery(String(decoding: bytes, as: UTF8.self), now: Timestamp(milliseconds: 1))
     },
-    Reader(name: "workflow files", inputs: workflows) { bytes in
+    Reader(name: "workflow files", share: 500, inputs: workflows) { bytes in
       _ = try? Workflow(source: String(decoding: bytes, as: UTF8.self), file: "fuzz.yaml")
     },
     Reader(name: "JSON", inputs: Requests.bodies) { bytes in

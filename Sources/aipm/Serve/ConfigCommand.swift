@@ -100,20 +100,20 @@ struct EffectiveSettings {
     // Those of OpenTelemetry are shown if they are set: most are not for this program alone.
     for variable in TelemetrySettings.plainVariables {
       guard let value = settings.secret(variable) else { continue }
-      rows.append(Self.row(of: variable, value, mask.masked(value)))
+      rows.append(Self.row(of: variable, mask.masked(value)))
     }
     for variable in TelemetrySettings.secretVariables {
-      guard let value = settings.secret(variable) else { continue }
-      rows.append(Self.row(of: variable, value, "***"))
+      guard settings.secret(variable) != nil else { continue }
+      rows.append(Self.row(of: variable, "***"))
     }
   }
 
-  /// The row of a setting that is read from the environment alone.
-  private static func row(of variable: String, _ value: String?, _ shown: String) -> Row {
+  /// The row of a variable of OpenTelemetry that is set.
+  private static func row(of variable: String, _ shown: String) -> Row {
     let own = variable.hasPrefix("AIPM_") ? String(variable.dropFirst("AIPM_".count)) : variable
     return Row(
-      name: own.lowercased().replacing("_", with: "-"), value: value == nil ? "none" : shown,
-      source: value == nil ? "default" : "variable", location: value == nil ? nil : variable)
+      name: own.lowercased().replacing("_", with: "-"), value: shown, source: "variable",
+      location: variable)
   }
 
   /// A default that depends on other settings.
