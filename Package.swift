@@ -300,7 +300,7 @@ let package = Package(
         "LogStories",
         "Randomness",
         "Workflows", "WorkerProtocol", "InstantWorld", "Projections", "Text", "WebUI", log,
-        hummingbird, nio, "Prometheus", "ForgePort",
+        hummingbird, nio, "Prometheus", "ForgePort", "NetworkRules",
       ]),
     tests(
       "EngineTests",

@@ -20,8 +20,7 @@ struct DeliveryPositions: Sendable {
     guard let position = Int64(String(decoding: bytes, as: UTF8.self).trimmedEnd), position >= 0
     else {
       throw DeliveryFault(
-        description: "\(path(key)) has no position in it: remove the file, and its receiver begins "
-          + "at the head of the log")
+        description: "\(path(key)) has no position in it")
     }
     return position
   }

@@ -13,8 +13,7 @@ package struct DeliveryService: Sendable {
   /// - Parameters:
   ///   - folder: of the positions; it exists, and nothing else is in it.
   ///   - now: the clock of the log.
-  /// - Throws: `DeliveryFault` if positions cannot be read or written; `StoreFault` if the log
-  ///   cannot be read.
+  /// - Throws: `DeliveryFault` if the folder cannot be read; `StoreFault` if the log cannot.
   package static func prepare(
     _ receivers: [any DeliveryReceiver], folder: String, store: any EventStore & LogReader,
     feed: any CommitFeed, metrics: DeliveryMetrics, now: @escaping @Sendable () -> Timestamp,
@@ -25,13 +24,22 @@ package struct DeliveryService: Sendable {
     let head = try await store.head().position
     var followers: [LogFollower] = []
     for receiver in receivers {
-      let known = try positions.read(receiver.key)
+      let known: Int64?
+      do throws(DeliveryFault) {
+        known = try positions.read(receiver.key)
+      } catch {
+        // A side file must not keep the server from starting.
+        logger.error("\(receiver.name) begins with the next event: \(error)")
+        known = nil
+      }
       // A log that was restored from a backup may end before the position.
       let start = min(known ?? head, head)
       if start != known {
         do throws(FileFault) {
           try positions.write(start, for: receiver.key)
-        } catch { throw DeliveryFault(description: error.description) }
+        } catch {
+          logger.error("the position of \(receiver.name) cannot be written: \(error)")
+        }
       }
       followers.append(
         LogFollower(

@@ -34,6 +34,8 @@ struct LogFollower: Sendable {
     var isSaveFailing = false
     var readFailures = 0
     var isGone = false
+    /// When the receiver refused the first event since it took one.
+    var refusedSince: Timestamp?
   }
 
   /// Runs until the task is cancelled, or the receiver is gone.
@@ -64,6 +66,8 @@ struct LogFollower: Sendable {
         if progress.position - progress.saved >= Self.unsavedMax { save(&progress) }
         if page.count < Self.pageLength { return }
       } catch {
+        // The log is closed when the server stops.
+        if Task.isCancelled { return }
         progress.readFailures += 1
         if progress.readFailures == 1 {
           logger.error("\(receiver.name) waits, for the log cannot be read: \(error)")
@@ -84,7 +88,7 @@ struct LogFollower: Sendable {
     await settle(event)
     // What was not sent before this start has the whole patience again.
     let since = max(event.time, began)
-    var failures = 0
+    var (failures, isLast) = (0, false)
     while !Task.isCancelled {
       let result = try await receiver.deliver(event)
       let end: (reason: String, patience: Milliseconds, after: Milliseconds?)
@@ -102,15 +106,24 @@ struct LogFollower: Sendable {
       case .failed(let reason, let after): end = (reason, receiver.patience.failing, after)
       case .refused(let reason): end = (reason, receiver.patience.refused, nil)
       }
+      // A refusal is counted from the first one: what has waited for long gets no less of it.
+      var limit = since + end.patience
+      if case .refused = result {
+        progress.refusedSince = progress.refusedSince ?? now()
+        limit = max(limit, (progress.refusedSince ?? since) + end.patience)
+      }
       // A call that ended because the server stops says nothing about the receiver.
       if Task.isCancelled { return }
       failures += 1
       metrics.count(receiver.channel, .failed)
       metrics.set(receiver, .failing)
-      let wait = max(
+      var wait = max(
         receiver.patience.backoff.delay(after: failures, seed: "\(receiver.key)/\(event.id)"),
         end.after ?? Milliseconds(0))
-      guard now() + wait <= since + end.patience else {
+      // The last try is at the end of the patience, if the receiver wants to wait for longer.
+      let left = limit - now()
+      if wait > left, left > Milliseconds(0), !isLast { (wait, isLast) = (left, true) }
+      guard wait <= left else {
         metrics.count(receiver.channel, .givenUp)
         progress.isFailing = true
         logger.error(
@@ -138,6 +151,7 @@ struct LogFollower: Sendable {
   private func recover(_ progress: inout Progress) {
     if progress.isFailing { logger.notice("\(receiver.name) works again") }
     progress.isFailing = false
+    progress.refusedSince = nil
     metrics.set(receiver, .working)
   }
 
@@ -157,5 +171,18 @@ struct LogFollower: Sendable {
       }
       progress.isSaveFailing = true
     }
+  }
+}
+
+extension LogReader {
+  /// All events of a stream; nil if one cannot be decoded. The stream is then in quarantine, which
+  /// the server reports, and there is nothing to be sent of it.
+  func sound(_ stream: StreamName) async throws(StoreFault) -> [RecordedEvent]? {
+    var decoded: [RecordedEvent] = []
+    for stored in try await events(of: stream) {
+      guard let event = try? stored.recorded() else { return nil }
+      decoded.append(event)
+    }
+    return decoded
   }
 }

@@ -3,13 +3,14 @@ import Domain
 import EventLog
 import HTTPClient
 import Notifications
+import Projections
 import Text
 import Workflows
 
 /// What all receivers of notifications have in common.
 package struct NotificationSource: Sendable {
   private let states: Set<DelegationStateName>
-  private let store: any EventStore
+  private let store: any LogReader
   /// By digest.
   private let texts: [String: NotificationTexts]
   let patience: DeliveryPatience
@@ -23,7 +24,7 @@ package struct NotificationSource: Sendable {
   ///   - workflows: all that delegations have.
   ///   - patience: how long a delivery that fails is tried again.
   package init(
-    states: Set<DelegationStateName>, store: any EventStore, workflows: [Workflow],
+    states: Set<DelegationStateName>, store: any LogReader, workflows: [Workflow],
     patience: Milliseconds, now: @escaping @Sendable () -> Timestamp
   ) {
     self.states = states
@@ -43,8 +44,9 @@ package struct NotificationSource: Sendable {
   func notification(
     _ event: RecordedEvent
   ) async throws(StoreFault) -> (DelegationNotification, NotificationTexts?)? {
-    let events = try await store.read(event.stream)
-    guard let notification = DelegationNotification(event, in: events) else { return nil }
+    guard let events = try await store.sound(event.stream),
+      let notification = DelegationNotification(event, in: events)
+    else { return nil }
     return (notification, texts[notification.request.workflow.digest])
   }
 }

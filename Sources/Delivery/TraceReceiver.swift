@@ -2,6 +2,7 @@ import Domain
 import EventLog
 import HTTPClient
 import Logging
+import Projections
 import Synchronization
 import Telemetry
 import Text
@@ -11,7 +12,7 @@ import Text
 package struct TraceReceiver: DeliveryReceiver {
   private let settings: TelemetrySettings
   private let resource: TelemetryResource
-  private let store: any EventStore
+  private let store: any LogReader
   private let http: HTTPClient
   private let now: @Sendable () -> Timestamp
   private let logger: Logger
@@ -22,7 +23,7 @@ package struct TraceReceiver: DeliveryReceiver {
   /// - Parameter patience: nil for the usual one: a trace that no collector takes for five minutes
   ///   is dropped.
   package init(
-    _ settings: TelemetrySettings, resource: TelemetryResource, store: any EventStore,
+    _ settings: TelemetrySettings, resource: TelemetryResource, store: any LogReader,
     http: HTTPClient, patience: DeliveryPatience? = nil,
     now: @escaping @Sendable () -> Timestamp, logger: Logger
   ) {
@@ -55,8 +56,8 @@ package struct TraceReceiver: DeliveryReceiver {
     guard case .delegation(let id) = event.stream, !sent.contains(id, event.position) else {
       return .skipped
     }
-    let events = try await store.read(event.stream)
-    guard let last = events.last, let trace = DelegationTrace(id, events: events),
+    guard let events = try await store.sound(event.stream), let last = events.last,
+      let trace = DelegationTrace(id, events: events),
       trace.isComplete
     else { return .skipped }
     let result = await post(trace)

@@ -166,8 +166,9 @@ private final class MailTransfer {
     _ = ccurl_info_long(easy, CURLINFO_RESPONSE_CODE, &reply)
     let detail = specific.isEmpty ? String(cString: curl_easy_strerror(code)) : specific
     throw MailClient.Fault(
-      // A server that cannot offer TLS or takes no such user may do so later: it is set up wrong.
-      isPermanent: (550...559).contains(reply) || code == CURLE_URL_MALFORMAT,
+      // A server that wants TLS or another user is set up wrong, which somebody mends.
+      isPermanent: (500...599).contains(reply) && ![530, 534, 535, 538].contains(reply)
+        || code == CURLE_URL_MALFORMAT,
       description: reply == 0 ? detail : "it replied \(reply): \(detail)")
   }
 

@@ -169,6 +169,8 @@ struct DelegationRoutes {
     if let refusal = principal.refusalOfChange(to: detail.row.requester, in: repository) {
       throw Problem(refusal)
     }
+    // A retry pushes, like a submission.
+    if case .retry = command { try await server.requirePush(context, repository) }
     let actor = Actor(kind: .user, name: principal.name)
     switch await server.engine.command(detail.row.id, command, by: actor) {
     case .done:

@@ -74,6 +74,20 @@ package struct TelemetrySettings: Sendable {
     return settings
   }
 
+  /// The credentials in the headers. Other values, such as the name of a tenant, are words that a
+  /// text may contain.
+  package var secrets: [String] {
+    headers.filter { header in
+      let name = header.name.lowercased()
+      return ["authorization", "key", "token", "secret", "password", "team"].contains {
+        name.hasSuffix($0)
+      }
+    }.map { header in
+      // The scheme of an `Authorization` is no part of the credential.
+      header.value.split(separator: " ").last.map { String($0) } ?? header.value
+    }
+  }
+
   private static func headers(
     _ text: String, in variable: String
   ) throws(Fault) -> [(name: String, value: String)] {

@@ -236,14 +236,36 @@ struct FollowerTests {
     #expect(healed.positions == [first, second])
   }
 
-  @Test func anInvalidPositionIsReported() async throws {
+  @Test func anInvalidPositionDoesNotKeepTheServerFromStarting() async throws {
     let bench = try DeliveryBench()
-    try "soon".write(toFile: bench.folder + "/a", atomically: true, encoding: .utf8)
-    await #expect(throws: DeliveryFault.self) { _ = try await bench.prepare(ScriptedReceiver()) }
-    // A restored log may be shorter.
+    try await bench.push(1)
+    try "no number\n".write(toFile: bench.folder + "/a", atomically: true, encoding: .utf8)
+    let receiver = ScriptedReceiver()
+    let deliveries = try await bench.prepare(receiver)
+    let second = try await bench.push(2)
+    try await running(deliveries) { await receiver.wait(for: 1) }
+    #expect(receiver.positions == [second])
+    #expect(try bench.position(of: "a") == second)
+  }
+
+  @Test func aRestoredLogMayBeShorter() async throws {
+    let bench = try DeliveryBench()
     try "99".write(toFile: bench.folder + "/a", atomically: true, encoding: .utf8)
     _ = try await bench.prepare(ScriptedReceiver())
     #expect(try bench.position(of: "a") == 0)
+  }
+
+  /// A receiver that asks for more time than there is gets one more try at the end.
+  @Test func aLongWaitEndsWithThePatience() async throws {
+    let bench = try DeliveryBench()
+    let receiver = ScriptedReceiver(failing: Milliseconds(400)) { _, time in
+      time == 1 ? .failed(reason: "busy", after: .seconds(3600)) : .accepted
+    }
+    let deliveries = try await bench.prepare(receiver)
+    let first = try await bench.push(1)
+    try await running(deliveries) { await receiver.wait(for: 2) }
+    #expect(receiver.positions == [first, first])
+    #expect(receiver.times[1] - receiver.times[0] >= .milliseconds(200))
   }
 
   @Test func retryAfterIsATimeOrASpan() {

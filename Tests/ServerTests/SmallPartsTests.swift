@@ -1,6 +1,8 @@
 import Domain
 import HTTPTypes
+import NetworkRules
 import Testing
+import Text
 import WorkerProtocol
 import Workflows
 
@@ -28,6 +30,27 @@ struct SmallPartsTests {
   ])
   func namesOfThisMachine(host: String, isIt: Bool) {
     #expect(LocalGuard<APIContext>.isLoopback(host) == isIt)
+  }
+
+  @Test(arguments: [
+    ("10.1.0.1", "10.1.0.1"), ("10.1.0.1, 10.2.0.2", "10.2.0.2"), ("10.2.0.2:4711", "10.2.0.2"),
+    ("[2001:db8::1]:443", "2001:db8::1"), ("2001:db8::1", "2001:db8::1"),
+    ("::ffff:10.2.0.2", "10.2.0.2"), ("10.2.0.2,\t10.9.0.1", "10.2.0.2"),
+    ("10.2.0.2, 10.9.0.1:80", "10.2.0.2"), ("10.2.0.2, 127.0.0.1", "127.0.0.1"),
+    ("10.2.0.2, unknown", nil), ("10.2.0.2, ", nil), ("", nil), ("10.9.0.1", nil),
+  ])
+  func clientsOfProxies(field: String, client: String?) throws {
+    let proxies = TrustedProxies([try AddressRange(parsing: "10.9.0.0/16")])
+    #expect(proxies.client(in: field) == client)
+  }
+
+  @Test(arguments: [
+    ("https://aipm.example", "aipm.example"), ("https://aipm.example:443", "aipm.example"),
+    ("http://aipm.example:80", "aipm.example"), ("https://aipm.example:80", "aipm.example:80"),
+    ("https://aipm.example:8443", "aipm.example:8443"),
+  ])
+  func hostsAsBrowsersWriteThem(url: String, host: String) throws {
+    #expect(try #require(WebURL(url)).authority == host)
   }
 
   @Test func findingsOfWorkersWithEverNewNamesAreForgotten() async {

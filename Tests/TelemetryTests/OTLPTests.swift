@@ -35,6 +35,8 @@ struct OTLPTests {
       ]))
     #expect(read.headers.map(\.name) == ["api-key", "x-tenant"])
     #expect(read.headers.map(\.value) == ["a=b,c", "t1"])
+    // The name of a tenant is a word that a text may contain.
+    #expect(read.secrets == ["a=b,c"])
     #expect(read.timeout == .milliseconds(2500))
     let own = try #require(
       try settings([

@@ -73,8 +73,10 @@ struct Admission: RouterMiddleware {
       }
       return false
     }
-    let scheme = request.headers[.forwardedProto]?.lowercased()
-    if publicURL?.isSecure == true, scheme == "http" {
+    let schemes = request.headers[.forwardedProto].map { field in
+      field.split(separator: ",").map { $0.filter { $0 != " " }.lowercased() }
+    }
+    if publicURL?.isSecure == true, let schemes, !schemes.allSatisfy({ $0 == "https" }) {
       throw Problem(
         .forbidden, "Without TLS", "This request came to the proxy without TLS.",
         hint: publicURL.map { "Use \($0)." })
@@ -101,7 +103,10 @@ extension HTTPField.Name {
 
 extension WebURL {
   /// The host, and the port if it is not the scheme's.
-  var authority: String { port.map { "\(host):\($0)" } ?? host }
+  var authority: String {
+    guard let port, port != (isSecure ? 443 : 80) else { return host }
+    return "\(host):\(port)"
+  }
   /// Scheme and authority, as browsers send them in `Origin`.
   var origin: String { (isSecure ? "https://" : "http://") + authority }
 }

@@ -31,7 +31,10 @@ struct LocalGuard<Context: RequestContext>: RouterMiddleware {
     guard isPublic || Self.isLoopback(host) || acceptsAddresses && Self.isAddress(host) else {
       throw Problem(
         .forbidden, "Wrong host", "This server does not answer to the host \"\(host)\".",
-        hint: "Use \(publicURL?.origin ?? "http://127.0.0.1 or http://localhost with its port").")
+        hint: publicURL.map { "Use \($0.origin)." }
+          ?? (acceptsAddresses
+            ? "Use its IP address, or start it with --public-url and the address that is used."
+            : "Use http://127.0.0.1 or http://localhost with its port."))
     }
     guard let origin = request.headers[.origin] else {
       if let site = request.headers[.secFetchSite], site == "cross-site", request.isWriting {

@@ -71,6 +71,8 @@ extension ServerContext {
         "The forge could not be asked whether \(user) may push to \(repository): "
           + "\(error.message)")
     }
+    // The forge may have taken its time.
+    try access.requireAccepted(sender)
     guard mayPush else {
       throw Problem.noPush(
         "\(user) may not push to \(repository), says the forge.",

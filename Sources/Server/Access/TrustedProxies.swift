@@ -29,15 +29,26 @@ package struct TrustedProxies: Sendable {
   /// The client of a request that a trusted proxy sent: the last address that is not of another
   /// trusted proxy, since one can forward to the next. A client of this machine is no proxy.
   /// - Parameter field: `X-Forwarded-For`.
-  /// - Returns: nil if the field names no client.
+  /// - Returns: an address; nil if the field names no client, or not by its address.
   func client(in field: String) -> String? {
-    let addresses = field.split(separator: ",").map { $0.drop { $0 == " " }.prefix { $0 != " " } }
-    return addresses.last { text in
-      let address = IPAddress(text)
-      return !contains(address)
-        || Self.thisMachine.ranges.contains { range in
-          address.map { range.contains($0) } ?? false
-        }
-    }.map { String($0) }
+    let addresses = field.split(separator: ",").map { Self.address(of: $0) }
+    let client = addresses.last { address in
+      guard let address else { return true }
+      return !contains(address) || Self.thisMachine.contains(address)
+    }
+    return client.flatMap { $0 }?.unmapped.description
+  }
+
+  /// The address of an element, which some proxies write with a port.
+  private static func address(of element: Substring) -> IPAddress? {
+    var text = element.drop { $0.isWhitespace }
+    while text.last?.isWhitespace ?? false { text.removeLast() }
+    if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
+      return IPAddress(text[..<end].dropFirst())
+    }
+    if text.utf8.count(where: { $0 == UInt8(ascii: ":") }) == 1 {
+      return IPAddress(text.prefix { $0 != ":" })
+    }
+    return IPAddress(text)
   }
 }

@@ -47,10 +47,14 @@ final class LogLines: Sendable {
   func write(
     _ label: String, _ level: Logger.Level, _ message: String, _ fields: [(String, JSONValue)]
   ) {
+    // Before the texts are encoded: a secret may have characters that JSON escapes.
+    let mask = mask.withLock { $0 }
+    let message = mask?.masked(message) ?? message
+    let fields = fields.map { name, value in (name, mask.map { value.masked($0) } ?? value) }
     let line =
       isJSON
       ? Self.json(label, level, message, fields) : Self.text(label, level, message, fields)
-    Terminal.complain(mask.withLock { $0 }?.masked(line) ?? line)
+    Terminal.complain(line)
   }
 
   private static func json(
@@ -76,6 +80,18 @@ final class LogLines: Sendable {
     }
     let time = SystemClock.wall().iso8601
     return "\(time) \(label) \(level.rawValue): \(message)\(pairs.joined())".safe()
+  }
+}
+
+extension JSONValue {
+  /// The value with the secrets in its texts masked.
+  fileprivate func masked(_ mask: SecretMask) -> JSONValue {
+    switch self {
+    case .string(let text): .string(mask.masked(text))
+    case .array(let items): .array(items.map { $0.masked(mask) })
+    case .object(let members): .object(members.mapValues { $0.masked(mask) })
+    case _: self
+    }
   }
 }
 

@@ -28,7 +28,7 @@ struct DeliveryOptions {
   }
 
   /// The values that no text may contain.
-  var secrets: [String] { (telemetry?.headers.map(\.value) ?? []) + notifications.secrets }
+  var secrets: [String] { (telemetry?.secrets ?? []) + notifications.secrets }
 
   /// The receivers with their positions in the log.
   /// - Parameter workflows: all that delegations have.

@@ -7,6 +7,7 @@ import HTTPServing
 import NetworkRules
 import OpenID
 import Processes
+import Server
 import Telemetry
 import Text
 import Worker
@@ -232,6 +233,8 @@ struct ServeOptions {
     data = settings.text(.data) ?? Setting.data.standard
     listening = try ListenOptions.read(settings)
     limits = try flags.limiting.read(settings)
+    // The proxies' connections are those of all clients, and nobody else has any.
+    if listening.reach == .proxies { limits.connectionsPerClientMax = limits.connectionsMax }
     log = try LogOptions.read(settings)
     workers = try settings.integer(.workers, in: 0...256) ?? 2
     agent = settings.text(.agent)

@@ -248,11 +248,12 @@ struct ServerProcess {
   ) async {
     var stopping = signals.makeAsyncIterator()
     _ = await stopping.next()
-    manager.notify(.stopping)
-    logger.notice("stopping")
-    let impatience = Task {
+    // From now on, until the process has ended, a second signal ends it at once.
+    Task {
       for await _ in signals { _exit(1) }
     }
+    manager.notify(.stopping)
+    logger.notice("stopping")
     await server.drain()
     await engine.drain()
     if options.stopWorkers { await launcher.halt(limit: .seconds(8)) }
@@ -261,7 +262,6 @@ struct ServerProcess {
     await engine.stop()
     serving.cancel()
     _ = await serving.result
-    impatience.cancel()
   }
 
   // MARK: Parts

@@ -136,7 +136,9 @@ struct Settings {
   /// - Throws: `Fault` with a remedy.
   func checkRequired() throws {
     guard let found = find(.require) else { return }
-    let missing = found.values.filter { secret($0) == nil }
+    let missing = found.values.filter { name in
+      secret(name) == nil && !Setting.allCases.contains { $0.variable == name && find($0) != nil }
+    }
     guard missing.isEmpty else {
       throw Fault(
         description: "\(found.name): \(missing.joined(separator: ", ")) "
