@@ -27,6 +27,15 @@ struct StreamCosts: AsyncParsableCommand {
       try MemoryCosts.awaitReady(server.url)
       let (url, span) = (server.url, span)
       let clients = clients
+      // First while nothing happens.
+      async let idle = onThreads(1) { _ in
+        let crowd = try StreamCrowd(clients, of: url, measuring: 0)
+        try crowd.drain(for: span)
+        return [Double]()
+      }
+      async let quietReads = readLoad(url)
+      let (_, quietWaits) = try await (idle, quietReads)
+      report("stream-idle-reads", percentile(99, of: quietWaits), most: 50)
       async let arrivals = onThreads(1) { _ in
         let crowd = try StreamCrowd(clients, of: url, measuring: min(20, clients))
         try crowd.drain(for: span)
@@ -43,17 +52,22 @@ struct StreamCosts: AsyncParsableCommand {
           """
         ).status < 300
       }
-      async let reads = load(url, perSecond: readsPerSecond, threads: 5) { client, n in
-        let target =
-          n.isMultiple(of: 10)
-          ? "/api/delegations?limit=20"
-          : n.isMultiple(of: 2) ? "/api/events?after=0&limit=5" : "/api/workers"
-        return try client.call("GET", target).status == 200
-      }
+      async let reads = readLoad(url)
       let (waits, _, readWaits) = try await (arrivals, writes, reads)
       guard !waits.isEmpty else { throw BenchFault(description: "no client got an event") }
       report("stream-\(clients)", percentile(99, of: waits), most: 50)
       report("stream-reads", percentile(99, of: readWaits), most: 20)
+    }
+  }
+
+  /// Reads of different kinds, at a steady pace.
+  private func readLoad(_ url: String) async throws -> [Double] {
+    try await load(url, perSecond: readsPerSecond, threads: 5) { client, n in
+      let target =
+        n.isMultiple(of: 10)
+        ? "/api/delegations?limit=20"
+        : n.isMultiple(of: 2) ? "/api/events?after=0&limit=5" : "/api/workers"
+      return try client.call("GET", target).status == 200
     }
   }
 

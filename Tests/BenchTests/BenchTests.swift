@@ -17,7 +17,8 @@ import Testing
     ("growth", ["delegations-queue-200", "step-retry-200"]),
     ("delegations", ["delegations-serial"]),
     ("store", ["store-64", "store-256-p99"]), ("submit", ["submit-0ms-2-p50"]),
-    ("memory", ["memory-at-rest", "ready-100-live"]), ("stream", ["stream-20", "stream-reads"]),
+    ("memory", ["memory-at-rest", "ready-100-live"]),
+    ("stream", ["stream-idle-reads", "stream-20", "stream-reads"]),
     ("access", ["token-check"]),
   ]) func aSmallRunPrintsEachFigure(command: String, names: [String]) async throws {
     let lines = try await run([command, "--quick"])
