@@ -110,9 +110,8 @@ struct EffectiveSettings {
 
   /// The row of a variable of OpenTelemetry that is set.
   private static func row(of variable: String, _ shown: String) -> Row {
-    let own = variable.hasPrefix("AIPM_") ? String(variable.dropFirst("AIPM_".count)) : variable
-    return Row(
-      name: own.lowercased().replacing("_", with: "-"), value: shown, source: "variable",
+    Row(
+      name: variable.lowercased().replacing("_", with: "-"), value: shown, source: "variable",
       location: variable)
   }
 
