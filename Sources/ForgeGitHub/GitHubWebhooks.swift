@@ -6,6 +6,8 @@ import Text
 
 /// Reads GitHub's webhooks (https://docs.github.com/webhooks/webhook-events-and-payloads).
 package struct GitHubWebhooks: WebhookReader {
+  /// Of the name of an event, in messages.
+  private static let nameMax = 50
   private static let signature = "x-hub-signature-256"
 
   private let secret: String
@@ -68,9 +70,27 @@ package struct GitHubWebhooks: WebhookReader {
       return .push(
         repository: RepositoryName(message.repository.fullName),
         branch: String(message.ref.dropFirst(prefix.count)))
+    case "pull_request_review":
+      let message: ReviewMessage = try decode(body)
+      return message.event
+    case "pull_request_review_comment":
+      let message: ReviewCommentMessage = try decode(body)
+      return message.event
+    case "issue_comment":
+      let message: IssueCommentMessage = try decode(body)
+      return message.event
+    case "check_run":
+      let message: CheckRunMessage = try decode(body)
+      return message.event
+    case "status":
+      let message: StatusMessage = try decode(body)
+      return message.event
+    case "workflow_run":
+      let message: WorkflowRunMessage = try decode(body)
+      return message.event
     case _:
       let _: [String: AnyMember] = try decode(body)
-      return .ignored("only pull_request and push are of interest")
+      return .ignored("AIPM acts on no \(name.prefix(Self.nameMax))")
     }
   }
 
@@ -84,7 +104,11 @@ package struct GitHubWebhooks: WebhookReader {
 /// A member of an object, whatever it is.
 private struct AnyMember: Decodable {}
 
-private struct RepositoryPart: Decodable { let fullName: String }
+struct RepositoryPart: Decodable {
+  let fullName: String
+
+  var name: RepositoryName? { RepositoryName(fullName) }
+}
 
 private struct PushMessage: Decodable {
   let ref: String
@@ -110,9 +134,7 @@ private struct PullRequestMessage: Decodable {
     PullRequestChange(
       repository: RepositoryName(repository.fullName), number: pullRequest.number,
       state: pullRequest.merged == true ? .merged : pullRequest.state == "open" ? .open : .closed,
-      asOf: ISO8601.seconds(pullRequest.updatedAt).map {
-        Timestamp(milliseconds: $0.seconds * 1000)
-      },
+      asOf: Timestamp(github: pullRequest.updatedAt),
       body: pullRequest.body ?? "", sender: sender?.login ?? "github")
   }
 }

@@ -38,6 +38,33 @@ package enum ForgeCall: Equatable, Sendable {
   case addLabels(RepositoryName, number: Int, labels: [String])
   /// Requests reviews. Repeating a request changes nothing. Replies `.created`.
   case requestReviewers(RepositoryName, number: Int, users: [String], teams: [String])
+  /// Lists what was said on a pull request: the bodies of submitted reviews, the comments on lines
+  /// and files, and the comments on the pull request, each with its words. Within its source the
+  /// oldest is first. A review that was not submitted, or that was dismissed, is left out. So are
+  /// the comments of a review that was not submitted. Replies `.feedback`.
+  case feedback(RepositoryName, number: Int)
+  /// Lists the comments on lines and files alone, as `feedback` does. Replies `.feedback`.
+  case reviewComments(RepositoryName, number: Int)
+  /// Answers in a thread of comments on the change. Replies `.created`. Faults: `notFound` if the
+  /// thread or its first comment is gone.
+  /// - Parameter thread: as in `Feedback.thread`.
+  case reply(RepositoryName, number: Int, thread: Int64, body: String)
+  /// Lists the open pull requests, last updated first. Replies `.openPullRequests`, or `.unchanged`
+  /// if the list is as it was.
+  /// - Parameter since: of the last list; nil for the first.
+  case openPullRequests(RepositoryName, since: ForgeValidator?)
+  /// Lists the checks of a commit, of each name the latest. Replies `.checks`, or `.unchanged` if
+  /// they are as they were. A forge that keeps them in two lists may look at one of them in turn if
+  /// there is a validator, so a change is seen at the second call at the latest.
+  /// - Parameter since: of the last list; nil for the first.
+  case checks(RepositoryName, commit: ObjectID, since: ForgeValidator?)
+  /// Reads why a check failed: its annotations, and the end of its job's log. If there is no log,
+  /// or the credential may not read it, the rest is the reply. Replies `.checkReport`.
+  case checkReport(RepositoryName, ForgeCheck)
+  /// Merges the head of `base` into `branch` on the forge. Replies `.committed`, or `.unchanged` if
+  /// `branch` holds that head already. Faults: `conflict` if the two do not merge cleanly,
+  /// `notFound` if one of them does not exist.
+  case mergeBase(RepositoryName, branch: String, base: String)
 }
 
 /// A commit of one file on the head of a branch.

@@ -14,6 +14,15 @@ package enum ForgeReply: Equatable, Sendable {
   case pullRequests([ForgePullRequest])
   case comments([String])
   case mayPush(Bool)
+  case feedback([Feedback])
+  /// The open pull requests, and what to ask with next time; nil if the forge has no validators.
+  case openPullRequests([ForgePullRequest], ForgeValidator?)
+  /// The checks of a commit, and what to ask with next time; nil if the forge has no validators.
+  case checks([ForgeCheck], ForgeValidator?)
+  /// At most `ForgeCheck.reportMax` characters. It may contain secrets that a job has printed.
+  case checkReport(String)
+  /// What was asked for is as it was.
+  case unchanged
 }
 
 /// A repository on the forge.
@@ -58,10 +67,15 @@ package struct ForgePullRequest: Equatable, Sendable {
   package var headBranch: String
   package var headSHA: ObjectID
   package var baseBranch: String
+  /// When it, or what was said on it, last changed; nil if the forge does not say.
+  package var updatedAt: Timestamp?
+  /// Whether it cannot be merged because it conflicts with its base; nil if the forge has not
+  /// computed it yet, or does not say it in this reply.
+  package var conflicts: Bool?
 
   package init(
     number: Int, url: String, state: PullRequestState, body: String, headBranch: String,
-    headSHA: ObjectID, baseBranch: String
+    headSHA: ObjectID, baseBranch: String, updatedAt: Timestamp? = nil, conflicts: Bool? = nil
   ) {
     self.number = number
     self.url = url
@@ -70,6 +84,8 @@ package struct ForgePullRequest: Equatable, Sendable {
     self.headBranch = headBranch
     self.headSHA = headSHA
     self.baseBranch = baseBranch
+    self.updatedAt = updatedAt
+    self.conflicts = conflicts
   }
 }
 

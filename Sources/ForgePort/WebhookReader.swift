@@ -38,6 +38,8 @@ package enum WebhookEvent: Equatable, Sendable {
   case pullRequest(PullRequestChange)
   /// A branch moved.
   case push(repository: RepositoryName?, branch: String)
+  /// Somebody said something on a pull request, or a check failed.
+  case feedback(FeedbackReport)
   /// Nothing that AIPM acts on, and why.
   case ignored(String)
 }

@@ -57,6 +57,7 @@ struct WebhookRoutes {
     case .ping: "pong"
     case .pullRequest(let change): try await update(change)
     case .push(let repository, let branch): try await branchMoved(branch, of: repository)
+    case .feedback: "ignored: not taken yet"
     case .ignored(let reason): "ignored: \(reason)"
     }
   }

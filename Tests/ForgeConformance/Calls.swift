@@ -3,16 +3,16 @@ import ForgePort
 import Testing
 
 extension ForgeConformance {
-  static let calls: [ForgeCheck] = [
-    ForgeCheck("a repository has a default branch and an address for git", repositoryFacts),
-    ForgeCheck("heads are read by every call; a branch that does not exist is nil", heads),
-    ForgeCheck("a branch is made once, and adopted by its head", branches),
-    ForgeCheck("a branch below another branch's name is a possible clash", clash),
-    ForgeCheck("a file is committed, and read by branch, commit and tree", files),
-    ForgeCheck("the same commit has the same SHA each time", sameCommit),
-    ForgeCheck("a file that is not the one to be replaced is a conflict", replacedFiles),
-    ForgeCheck("the commits of a branch are listed, oldest first", comparison),
-    ForgeCheck("more commits than a page holds are listed", commitPages),
+  static let calls: [ConformanceCheck] = [
+    ConformanceCheck("a repository has a default branch and an address for git", repositoryFacts),
+    ConformanceCheck("heads are read by every call; a branch that does not exist is nil", heads),
+    ConformanceCheck("a branch is made once, and adopted by its head", branches),
+    ConformanceCheck("a branch below another branch's name is a possible clash", clash),
+    ConformanceCheck("a file is committed, and read by branch, commit and tree", files),
+    ConformanceCheck("the same commit has the same SHA each time", sameCommit),
+    ConformanceCheck("a file that is not the one to be replaced is a conflict", replacedFiles),
+    ConformanceCheck("the commits of a branch are listed, oldest first", comparison),
+    ConformanceCheck("more commits than a page holds are listed", commitPages),
   ]
 
   private static func repositoryFacts(_ subject: any ForgeUnderTest) async throws {

@@ -3,17 +3,17 @@ import ForgePort
 import Testing
 
 extension ForgeConformance {
-  static let faults: [ForgeCheck] = [
-    ForgeCheck("what does not exist is not found, by every call", notFound),
-    ForgeCheck("a wrong credential is unauthorized", wrongCredential),
-    ForgeCheck("an address where nobody listens is unreachable", unreachable),
-    ForgeCheck("a lost answer may have been carried out, and what it made is found", answersLost),
-    ForgeCheck("a forge that fails is unavailable, and left alone if it keeps failing", failing),
-    ForgeCheck("a limit holds for every call until it ends", limited),
-    ForgeCheck("a write without the right is forbidden", readOnly),
-    ForgeCheck("a repository without drafts says so", withoutDrafts),
-    ForgeCheck("an archived repository says so", archived),
-    ForgeCheck("a repository without a commit is empty", empty),
+  static let faults: [ConformanceCheck] = [
+    ConformanceCheck("what does not exist is not found, by every call", notFound),
+    ConformanceCheck("a wrong credential is unauthorized", wrongCredential),
+    ConformanceCheck("an address where nobody listens is unreachable", unreachable),
+    ConformanceCheck("a lost answer may have been carried out, and what it made is found", answersLost),
+    ConformanceCheck("a forge that fails is unavailable, and left alone if it keeps failing", failing),
+    ConformanceCheck("a limit holds for every call until it ends", limited),
+    ConformanceCheck("a write without the right is forbidden", readOnly),
+    ConformanceCheck("a repository without drafts says so", withoutDrafts),
+    ConformanceCheck("an archived repository says so", archived),
+    ConformanceCheck("a repository without a commit is empty", empty),
   ]
 
   /// Enters a situation, if the forge under test can create it.

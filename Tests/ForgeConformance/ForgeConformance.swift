@@ -9,7 +9,7 @@ import ForgePort
 import Testing
 
 /// One check of the suite.
-package struct ForgeCheck: Sendable, CustomTestStringConvertible {
+package struct ConformanceCheck: Sendable, CustomTestStringConvertible {
   package let name: String
   package let run: @Sendable (any ForgeUnderTest) async throws -> Void
 
@@ -74,6 +74,7 @@ package enum ForgeConformance {
 /// The reply to a call does not have the expected form.
 package struct WrongAnswer: Error, CustomStringConvertible {
   package let description: String
+  package init(description: String) { self.description = description }
 }
 
 extension ForgeUnderTest {

@@ -3,12 +3,12 @@ import ForgePort
 import Testing
 
 extension ForgeConformance {
-  static let others: [ForgeCheck] = [
-    ForgeCheck("names that the forge has are allowed, and unsafe ones are not", names),
-    ForgeCheck("git gets a user and a password, which is a secret", gitCredential),
-    ForgeCheck("webhooks are read, and forged ones are refused", webhooks),
-    ForgeCheck("the owner may push, and somebody unknown may not", pushPermission),
-    ForgeCheck("the examination finds a repository, and a missing one", examination),
+  static let others: [ConformanceCheck] = [
+    ConformanceCheck("names that the forge has are allowed, and unsafe ones are not", names),
+    ConformanceCheck("git gets a user and a password, which is a secret", gitCredential),
+    ConformanceCheck("webhooks are read, and forged ones are refused", webhooks),
+    ConformanceCheck("the owner may push, and somebody unknown may not", pushPermission),
+    ConformanceCheck("the examination finds a repository, and a missing one", examination),
   ]
 
   private static func names(_ subject: any ForgeUnderTest) async throws {

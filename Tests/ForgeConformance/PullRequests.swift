@@ -3,12 +3,12 @@ import ForgePort
 import Testing
 
 extension ForgeConformance {
-  static let pullRequests: [ForgeCheck] = [
-    ForgeCheck("a pull request needs a commit, is opened once, and is found again", opened),
-    ForgeCheck("a draft is opened as the capabilities say", drafts),
-    ForgeCheck("comments are listed in their order", comments),
-    ForgeCheck("more comments than a page holds are listed", commentPages),
-    ForgeCheck("labels and reviewers that are there already change nothing", labelsAndReviewers),
+  static let pullRequests: [ConformanceCheck] = [
+    ConformanceCheck("a pull request needs a commit, is opened once, and is found again", opened),
+    ConformanceCheck("a draft is opened as the capabilities say", drafts),
+    ConformanceCheck("comments are listed in their order", comments),
+    ConformanceCheck("more comments than a page holds are listed", commentPages),
+    ConformanceCheck("labels and reviewers that are there already change nothing", labelsAndReviewers),
   ]
 
   private static func opened(_ subject: any ForgeUnderTest) async throws {

@@ -60,7 +60,7 @@ private enum Account {
 @Suite("The conformance of a real account", .serialized, .enabled(if: Account.subject != nil))
 struct AccountTests {
   @Test(arguments: ForgeConformance.checks)
-  func conforms(check: ForgeCheck) async throws {
+  func conforms(check: ConformanceCheck) async throws {
     try await check.run(try #require(Account.subject))
   }
 }

@@ -68,7 +68,7 @@ import Text
   }
 
   @Test(arguments: ForgeConformance.checks)
-  func conforms(check: ForgeCheck) async throws {
+  func conforms(check: ConformanceCheck) async throws {
     let root = FileManager.default.temporaryDirectory.path + "/aipm-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: root) }
     try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
@@ -125,6 +125,7 @@ enum GitHub {
         "repository": ["full_name": change.repository?.description ?? ""],
         "sender": ["login": change.sender],
       ]
+    case .feedback(let report): (name, message) = try GitHub.webhook(report)
     case .ignored(let action): name = action
     }
     let body = Array(try JSONSerialization.data(withJSONObject: message))
@@ -134,5 +135,65 @@ enum GitHub {
       "x-hub-signature-256": "sha256=\(Hex.encode(code))",
     ]
     return (headers, body)
+  }
+}
+
+extension GitHub {
+  /// The name and the message of a report with one piece of feedback, as GitHub sends them.
+  private static func webhook(
+    _ report: FeedbackReport
+  ) throws -> (name: String, message: [String: Any]) {
+    let said = report.feedback[0]
+    let account: [String: Any] = ["login": said.author, "type": said.isByBot ? "Bot" : "User"]
+    let key = Int64(said.id.rawValue.split(separator: "/")[1].filter(\.isNumber)) ?? 0
+    let date = Date(timeIntervalSince1970: Double(said.saidAt?.milliseconds ?? 0) / 1000)
+      .ISO8601Format()
+    let number = report.pullRequests.first ?? 0
+    var message: [String: Any] = [
+      "repository": ["full_name": report.repository?.description ?? ""],
+      "sender": ["login": report.sender, "type": "User"],
+    ]
+    var comment: [String: Any] = [
+      "id": key, "user": account, "body": said.text?.body ?? "", "created_at": date,
+    ]
+    switch said.source {
+    case .review:
+      message["action"] = "submitted"
+      message["pull_request"] = ["number": number]
+      message["review"] = [
+        "id": key, "user": account, "body": said.text?.body ?? "", "submitted_at": date,
+        "commit_id": said.commit?.rawValue ?? "", "state": "changes_requested",
+      ]
+      return ("pull_request_review", message)
+    case .reviewComment:
+      message["action"] = "created"
+      message["pull_request"] = ["number": number]
+      comment["in_reply_to_id"] = said.thread == key ? nil : said.thread
+      comment["original_commit_id"] = said.commit?.rawValue
+      comment["commit_id"] = said.commit?.rawValue
+      comment["line"] = said.line
+      comment["original_line"] = said.line
+      comment["side"] = "RIGHT"
+      comment["subject_type"] = said.line == nil ? "file" : "line"
+      comment["path"] = said.text?.path
+      comment["diff_hunk"] = said.text?.hunk
+      message["comment"] = comment
+      return ("pull_request_review_comment", message)
+    case .comment:
+      message["action"] = "created"
+      message["issue"] = ["number": number, "pull_request": ["url": "https://example.com"]]
+      message["comment"] = comment
+      return ("issue_comment", message)
+    case .check:
+      message["action"] = "completed"
+      message["check_run"] = [
+        "id": key, "name": "build", "head_sha": report.head?.rawValue ?? "",
+        "status": "completed", "conclusion": "failure", "completed_at": date,
+        "output": ["title": "1 error", "summary": "x.swift does not compile"],
+        "app": ["slug": said.author], "pull_requests": report.pullRequests.map { ["number": $0] },
+      ]
+      return ("check_run", message)
+    case .ask, .conflict: throw WrongAnswer(description: "no webhook reports \(said.source)")
+    }
   }
 }

@@ -79,6 +79,11 @@ final class Table: Sendable {
     var trees: [ObjectID: (commit: ObjectID, folder: String)] = [:]
     var pullRequests: [ForgePullRequest] = []
     var comments: [Int: [String]] = [:]
+    /// By pull request, in the order in which it was said.
+    var feedback: [Int: [Feedback]] = [:]
+    var checks: [ObjectID: [ForgeCheck]] = [:]
+    /// Why a check failed.
+    var reports: [FeedbackID: String] = [:]
     var archived = false
     var mayPush = true
 
@@ -132,7 +137,9 @@ extension ForgeCall {
       .putFile(let name, _), .compare(let name, _, _), .openPullRequest(let name, _),
       .pullRequests(let name, _), .pullRequest(let name, _), .comments(let name, _),
       .comment(let name, _, _), .addLabels(let name, _, _), .requestReviewers(let name, _, _, _),
-      .mayPush(let name, _):
+      .mayPush(let name, _), .feedback(let name, _), .reviewComments(let name, _),
+      .reply(let name, _, _, _), .openPullRequests(let name, _), .checks(let name, _, _),
+      .checkReport(let name, _), .mergeBase(let name, _, _):
       name
     }
   }
@@ -144,7 +151,8 @@ extension ForgeCall {
     case .fileBlob: .blob(nil)
     case .mayPush: .mayPush(false)
     case .repository, .branchHead, .tree, .createBranch, .putFile, .compare, .openPullRequest,
-      .pullRequests, .pullRequest, .comments, .comment, .addLabels, .requestReviewers:
+      .pullRequests, .pullRequest, .comments, .comment, .addLabels, .requestReviewers, .feedback,
+      .reviewComments, .reply, .openPullRequests, .checks, .checkReport, .mergeBase:
       nil
     }
   }
@@ -175,7 +183,25 @@ extension Table.Repository {
       return .pullRequests(pullRequests.filter { $0.headBranch == branch })
     case .pullRequest(_, let number): return .pullRequest(try pullRequest(number))
     case .comments(_, let number): return .comments(comments[try pullRequest(number).number] ?? [])
-    case .comment(_, let number, let body): comments[number, default: []].append(body)
+    case .comment(_, let number, let body):
+      comments[number, default: []].append(body)
+      say(.comment, body, by: "aipm", on: try pullRequest(number))
+    case .feedback(_, let number):
+      return .feedback(feedback[try pullRequest(number).number] ?? [])
+    case .reviewComments(_, let number):
+      let all = feedback[try pullRequest(number).number] ?? []
+      return .feedback(all.filter { $0.source == .reviewComment })
+    case .reply(_, let number, let thread, let body): try reply(number, thread, body)
+    case .openPullRequests(_, let validator):
+      let open = pullRequests.filter { $0.state == .open }
+      let now = ForgeValidator("\(open)")
+      return validator == now ? .unchanged : .openPullRequests(open.reversed(), now)
+    case .checks(_, let commit, let validator):
+      let found = checks[commit] ?? []
+      let now = ForgeValidator("\(found)")
+      return validator == now ? .unchanged : .checks(found, now)
+    case .checkReport(_, let check): return .checkReport(reports[check.id] ?? "")
+    case .mergeBase(_, let branch, let base): return try mergeBase(base, into: branch)
     case .addLabels, .requestReviewers: break
     }
     return .created
@@ -250,7 +276,7 @@ extension Table.Repository {
     return pullRequests[number - 1]
   }
 
-  private func pullRequest(_ number: Int) throws(ForgeFault) -> ForgePullRequest {
+  func pullRequest(_ number: Int) throws(ForgeFault) -> ForgePullRequest {
     guard let found = pullRequests.first(where: { $0.number == number }) else {
       throw Table.fault(.notFound, "there is no pull request \(number)")
     }
@@ -301,56 +327,5 @@ final class TableClient: ForgeClient {
       return table.perform(call)
     }
     return .failure(Table.fault(kind, "the table is not open"))
-  }
-}
-
-// MARK: - Webhooks
-
-/// Webhooks with a plain token, as GitLab has them. The body's fields are separated by NUL.
-struct TableWebhooks: WebhookReader {
-  let secret: String
-  let bodyBytesMax = 1 << 20
-  let notAuthentic = WebhookFault(.notAuthentic, "X-Table-Token is missing or wrong.")
-
-  func mayBeAuthentic(headers: [String: String]) -> Bool { headers["x-table-token"] != nil }
-
-  func read(headers: [String: String], body: [UInt8]) throws(WebhookFault) -> WebhookDelivery {
-    guard headers["x-table-token"] == secret else { throw notAuthentic }
-    let fields = body.split(separator: 0, omittingEmptySubsequences: false)
-      .map { String(decoding: $0, as: UTF8.self) }
-    return WebhookDelivery(id: headers["x-table-id"], event: try Self.event(fields))
-  }
-
-  private static func event(_ fields: [String]) throws(WebhookFault) -> WebhookEvent {
-    switch (fields[0], fields.count) {
-    case ("ping", 1): return .ping
-    case ("push", 3): return .push(repository: RepositoryName(fields[1]), branch: fields[2])
-    case ("pull", 7):
-      guard let number = Int64(fields[2]), let state = PullRequestState(rawValue: fields[3]) else {
-        break
-      }
-      return .pullRequest(
-        PullRequestChange(
-          repository: RepositoryName(fields[1]), number: number, state: state,
-          asOf: Int64(fields[4]).map { Timestamp(milliseconds: $0) }, body: fields[5],
-          sender: fields[6]))
-    case _: break
-    }
-    throw WebhookFault(.malformed, "The body is no event.")
-  }
-
-  static func body(_ event: WebhookEvent) -> [UInt8] {
-    let fields: [String] =
-      switch event {
-      case .ping: ["ping"]
-      case .push(let name, let branch): ["push", name?.description ?? "", branch]
-      case .pullRequest(let change):
-        [
-          "pull", change.repository?.description ?? "", "\(change.number)", change.state.rawValue,
-          change.asOf.map { "\($0.milliseconds)" } ?? "", change.body, change.sender,
-        ]
-      case .ignored(let reason): [reason]
-      }
-    return Array(fields.joined(separator: "\0").utf8)
   }
 }

@@ -41,5 +41,5 @@ import Testing
   }
 
   @Test(arguments: ForgeConformance.checks)
-  func conforms(check: ForgeCheck) async throws { try await check.run(try Subject()) }
+  func conforms(check: ConformanceCheck) async throws { try await check.run(try Subject()) }
 }

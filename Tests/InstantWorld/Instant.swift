@@ -26,7 +26,7 @@ package enum Instant {
     case .branch: .head(nil)
     case .fileBlob: .blob(nil)
     case .tree: .tree([])
-    case .createBranch, .comment, .addLabels, .requestReviewers: .created
+    case .createBranch, .comment, .addLabels, .requestReviewers, .reply: .created
     case .putFile(_, let file): .committed(sha("task", file.branch))
     case .compare: .commits([])
     case .openPullRequest(let name, let wanted): .pullRequest(pullRequest(wanted, in: name))
@@ -38,6 +38,11 @@ package enum Instant {
           headBranch: "", headSHA: Story.sha(1), baseBranch: "main"))
     case .comments: .comments([])
     case .mayPush: .mayPush(true)
+    case .feedback, .reviewComments: .feedback([])
+    case .openPullRequests: .openPullRequests([], nil)
+    case .checks: .checks([], nil)
+    case .checkReport: .checkReport("")
+    case .mergeBase: .unchanged
     }
   }
 

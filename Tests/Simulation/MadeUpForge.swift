@@ -38,7 +38,7 @@ struct MadeUpForge {
     var pullRequests: [PullRequest] = []
   }
 
-  private(set) var repositories: [RepositoryName: Repository] = [:]
+  var repositories: [RepositoryName: Repository] = [:]
   /// Branches that people have changed or deleted: what AIPM finds there is not its own doing.
   private(set) var disturbed: Set<String> = []
   private var lastCommit = 0
@@ -70,6 +70,9 @@ struct MadeUpForge {
 
   /// What was said on each pull request.
   var comments: [Discussed: [String]] = [:]
+  /// What the forge reports of it, in the order in which it was said.
+  var feedback: [Discussed: [Feedback]] = [:]
+  var checks: [ObjectID: [ForgeCheck]] = [:]
 
   // MARK: What people do
 
@@ -146,10 +149,26 @@ struct MadeUpForge {
       guard let found = repositories[name]?.pullRequests.first(where: { $0.number == number })
       else { return .failure(.absent) }
       return .success(.pullRequest(answer(found, name)))
+    case .feedback(let name, let number): return said(on: number, of: name) { _ in true }
+    case .reviewComments(let name, let number):
+      return said(on: number, of: name) { $0.source == .reviewComment }
+    case .reply(let name, let number, let thread, let body):
+      return reply(name, number, thread, body)
+    case .openPullRequests(let name, let validator):
+      let open = (repositories[name]?.pullRequests ?? []).filter { $0.state == .open }
+        .map { answer($0, name) }
+      let now = ForgeValidator("\(open)")
+      return .success(validator == now ? .unchanged : .openPullRequests(open, now))
+    case .checks(_, let commit, let validator):
+      let found = checks[commit] ?? []
+      let now = ForgeValidator("\(found)")
+      return .success(validator == now ? .unchanged : .checks(found, now))
+    case .checkReport(_, let check): return .success(.checkReport("\(check.name) failed"))
+    case .mergeBase(let name, let branch, let base): return mergeBase(name, branch, base, now)
     }
   }
 
-  private func taskBlob(at commit: ObjectID, in name: RepositoryName) -> ObjectID? {
+  func taskBlob(at commit: ObjectID, in name: RepositoryName) -> ObjectID? {
     repositories[name]?.commits[commit]?.taskBlob
   }
 
@@ -227,7 +246,7 @@ struct MadeUpForge {
     return .success(.pullRequest(answer(made, name)))
   }
 
-  private func answer(_ found: PullRequest, _ name: RepositoryName) -> ForgePullRequest {
+  func answer(_ found: PullRequest, _ name: RepositoryName) -> ForgePullRequest {
     ForgePullRequest(
       number: found.number, url: "https://forge/\(name)/pull/\(found.number)", state: found.state,
       body: found.body, headBranch: found.head,

@@ -86,14 +86,20 @@ private struct PullRequestBody: Decodable {
   let body: String?
   let merged: Bool?
   let mergedAt: String?
+  let updatedAt: String?
+  /// GitHub computes it after a change, and says null meanwhile. Lists do not have it.
+  let mergeable: Bool?
   let head: Side
   let base: Side
 
   var value: ForgePullRequest {
     let isMerged = merged == true || mergedAt != nil
+    let isOpen = !isMerged && state == "open"
     return ForgePullRequest(
-      number: number, url: htmlUrl, state: isMerged ? .merged : state == "open" ? .open : .closed,
-      body: body ?? "", headBranch: head.ref, headSHA: ObjectID(head.sha), baseBranch: base.ref)
+      number: number, url: htmlUrl, state: isMerged ? .merged : isOpen ? .open : .closed,
+      body: body ?? "", headBranch: head.ref, headSHA: ObjectID(head.sha), baseBranch: base.ref,
+      updatedAt: updatedAt.flatMap { Timestamp(github: $0) },
+      conflicts: isOpen ? mergeable.map { !$0 } : nil)
   }
 }
 
@@ -162,6 +168,22 @@ extension GitHubClient {
     case .requestReviewers:
       _ = try decode(NumberBody.self, response, request)
       return .created
+    case .reply:
+      _ = try decode(CommentBody.self, response, request)
+      return .created
+    case .mergeBase:
+      // 204: the branch holds the base's head already.
+      if response.status == 204 { return .unchanged }
+      return .committed(ObjectID(try decode(CommitNameBody.self, response, request).sha))
+    case .feedback, .reviewComments:
+      let found = try decode([ReviewCommentBody].self, response, request)
+      return .feedback(found.compactMap(\.feedback))
+    case .openPullRequests:
+      return .openPullRequests(try pullRequestList(response, request), nil)
+    case .checks:
+      let found = try decode(CheckRunsBody.self, response, request).checkRuns
+      return .checks(found.map(\.value), nil)
+    case .checkReport: return .checkReport(String(decoding: response.body, as: UTF8.self))
     }
   }
 
@@ -217,7 +239,8 @@ extension GitHubClient {
     case .mayPush: return .mayPush(false)
     case .repository, .branchHead(_, nil), .tree, .createBranch, .putFile, .compare,
       .openPullRequest, .pullRequests, .pullRequest, .comments, .comment, .addLabels,
-      .requestReviewers:
+      .requestReviewers, .feedback, .reviewComments, .reply, .openPullRequests, .checks,
+      .checkReport, .mergeBase:
       return nil
     }
   }

@@ -38,6 +38,7 @@ package final class GitHubClient: ForgeClient {
   /// The version of the API whose answers are decoded here.
   static let apiVersion = "2026-03-10"
   private static let renamedMax = 1000
+  private static let checkedMax = 10_000
 
   private struct State {
     /// The new paths of renamed repositories, such as `/repositories/42`.
@@ -46,6 +47,8 @@ package final class GitHubClient: ForgeClient {
     var allowance: ForgeAllowance?
     var calls: Int64 = 0
     var connections: Int64 = 0
+    /// The list that the next question for a commit's checks reads.
+    var nextChecks: [ObjectID: CheckList] = [:]
   }
 
   let configuration: Configuration
@@ -72,8 +75,20 @@ package final class GitHubClient: ForgeClient {
         return .success(.pullRequests(try await pullRequests(of: repository, from: branch)))
       case .comments(let repository, let number):
         return .success(.comments(try await comments(of: repository, number: number)))
+      case .feedback(let repository, let number):
+        return .success(.feedback(try await feedback(on: number, of: repository)))
+      case .reviewComments(let repository, let number):
+        let (_, comments) = try await reviewsAndComments(on: number, of: repository)
+        return .success(.feedback(comments))
+      case .openPullRequests(let repository, let validator):
+        return .success(try await openPullRequests(of: repository, since: validator))
+      case .checks(let repository, let commit, let validator):
+        return .success(try await checks(of: commit, in: repository, since: validator))
+      case .checkReport(let repository, let check):
+        return .success(.checkReport(try await report(of: check, in: repository)))
       case .repository, .branchHead, .fileBlob, .tree, .createBranch, .branch, .putFile,
-        .openPullRequest, .pullRequest, .comment, .mayPush, .addLabels, .requestReviewers:
+        .openPullRequest, .pullRequest, .comment, .mayPush, .addLabels, .requestReviewers, .reply,
+        .mergeBase:
         let request = RESTRequest(call, author: configuration.author)
         let response = try await exchange(request)
         return .success(try reply(to: call, response, request))
@@ -150,9 +165,9 @@ package final class GitHubClient: ForgeClient {
   // MARK: One request
 
   /// Sends a request, and follows one redirect. Equal reads at the same time share one answer.
-  private func exchange(_ request: RESTRequest) async throws(ForgeFault) -> HTTPResponse {
+  func exchange(_ request: RESTRequest) async throws(ForgeFault) -> HTTPResponse {
     guard request.method == "GET" else { return try await follow(request) }
-    return try await reads.answer("\(request.accept) \(request)") {
+    return try await reads.answer("\(request.accept) \(request.tag ?? "") \(request)") {
       do throws(ForgeFault) { return .success(try await self.follow(request)) } catch {
         return .failure(error)
       }
@@ -162,7 +177,7 @@ package final class GitHubClient: ForgeClient {
   private func follow(_ request: RESTRequest) async throws(ForgeFault) -> HTTPResponse {
     let root = state.withLock { $0.renamed[request.repository] } ?? request.root
     let first = try await transmit(request, to: configuration.apiURL + root + request.target)
-    guard [301, 302, 307, 308].contains(first.status) else {
+    guard [301, 302, 307, 308].contains(first.status), !request.isAnswered(by: first) else {
       return try check(first, request)
     }
     guard let url = first.redirectURL, url.hasPrefix(configuration.apiURL + "/") else {
@@ -173,10 +188,9 @@ package final class GitHubClient: ForgeClient {
         requestID: first.headers[Self.requestIDHeader])
     }
     let second = try await transmit(request, to: url)
-    if (200..<300).contains(second.status), first.status == 301 || first.status == 308 {
-      remember(url, for: request)
-    }
-    return try check(second, request)
+    let checked = try check(second, request)
+    if first.status == 301 || first.status == 308 { remember(url, for: request) }
+    return checked
   }
 
   private func remember(_ url: String, for request: RESTRequest) {
@@ -238,6 +252,7 @@ package final class GitHubClient: ForgeClient {
       request.method, url, token: token, accept: request.accept, timeout: configuration.timeout,
       responseLimit: 32 << 20)
     message.repeatsWhenStale = false
+    if let tag = request.tag { message.headers.append(("If-None-Match", tag)) }
     if let body = request.body {
       message.headers.append(("Content-Type", "application/json"))
       message.body = .bytes(body)
@@ -294,11 +309,21 @@ package final class GitHubClient: ForgeClient {
     }
   }
 
-  /// - Throws: the fault of a status other than 2xx.
+  /// Which of the two lists of a commit's checks is to be read, and the other one next time.
+  func nextChecks(of commit: ObjectID) -> CheckList {
+    state.withLock { state in
+      let next = state.nextChecks[commit] ?? .runs
+      if state.nextChecks.count >= Self.checkedMax { state.nextChecks = [:] }
+      state.nextChecks[commit] = next == .runs ? .statuses : .runs
+      return next
+    }
+  }
+
+  /// - Throws: the fault of a status that does not answer the request.
   private func check(
     _ response: HTTPResponse, _ request: RESTRequest
   ) throws(ForgeFault) -> HTTPResponse {
-    if (200..<300).contains(response.status) { return response }
+    if request.isAnswered(by: response) { return response }
     let fault = fault(of: response, request, now: configuration.now())
     // The name may belong to another repository by now.
     if fault.kind == .notFound {

@@ -1,6 +1,7 @@
 import Domain
 import ForgePort
 import FoundationEssentials
+import HTTPClient
 import Text
 
 /// One request of the REST API.
@@ -20,9 +21,24 @@ struct RESTRequest: CustomStringConvertible {
   /// The method and the template of the path, as in GitHub's documentation.
   let route: String
   private(set) var made = Made.other
+  /// An entity tag that GitHub gave with an earlier answer. If it still fits, the answer is 304,
+  /// which costs nothing of the rate limit.
+  private(set) var tag: String?
+  /// Whether a redirect of status 302 is the answer: it names what another host holds.
+  private(set) var isAnsweredElsewhere = false
 
   /// The object that the request creates, if the meaning of its faults depends on it.
   enum Made { case branch, draft, other }
+
+  /// Whether an answer of this status is what was asked for.
+  func isAnswered(by response: HTTPResponse) -> Bool {
+    switch response.status {
+    case 200..<300: true
+    case 302: isAnsweredElsewhere
+    case 304: tag != nil
+    case _: false
+    }
+  }
 
   /// The repository's path.
   var root: String {
@@ -107,21 +123,83 @@ struct RESTRequest: CustomStringConvertible {
           "reviewers": .array(users.map { .string($0) }),
           "team_reviewers": .array(teams.map { .string($0) }),
         ])
+    case .feedback(let repository, let number), .reviewComments(let repository, let number):
+      self = Self.reviewComments(repository, number: number, page: 1)
+    case .reply(let repository, let number, let thread, let body):
+      self.init(
+        repository, "POST", "/pulls/{pull_number}/comments/{comment_id}/replies",
+        ["\(number)", "\(thread)"], body: ["body": .string(body)])
+    case .openPullRequests(let repository, _): self = Self.openPullRequests(repository, page: 1)
+    case .checks(let repository, let commit, _):
+      self = Self.checkRuns(repository, commit: commit, page: 1)
+    case .checkReport(let repository, let check):
+      self = Self.jobLog(repository, job: check.job ?? 0)
+    case .mergeBase(let repository, let branch, let base):
+      self.init(
+        repository, "POST", "/merges", body: ["base": .string(branch), "head": .string(base)])
     }
   }
 
+  /// A page of a list, counted from 1.
+  private static func page(
+    _ page: Int, of template: String, _ parameters: [String], _ repository: RepositoryName,
+    query: [(String, String)] = [], tag: String? = nil
+  ) -> RESTRequest {
+    var request = RESTRequest(
+      repository, "GET", template, parameters,
+      query: query + [("per_page", "\(perPage)"), ("page", "\(page)")])
+    request.tag = tag
+    return request
+  }
+
   static func comments(_ repository: RepositoryName, number: Int, page: Int) -> RESTRequest {
-    RESTRequest(
-      repository, "GET", "/issues/{issue_number}/comments", ["\(number)"],
-      query: [("per_page", "\(perPage)"), ("page", "\(page)")])
+    Self.page(page, of: "/issues/{issue_number}/comments", ["\(number)"], repository)
+  }
+
+  static func reviewComments(_ repository: RepositoryName, number: Int, page: Int) -> RESTRequest {
+    Self.page(page, of: "/pulls/{pull_number}/comments", ["\(number)"], repository)
+  }
+
+  static func reviews(_ repository: RepositoryName, number: Int, page: Int) -> RESTRequest {
+    Self.page(page, of: "/pulls/{pull_number}/reviews", ["\(number)"], repository)
+  }
+
+  static func openPullRequests(
+    _ repository: RepositoryName, page: Int, tag: String? = nil
+  ) -> RESTRequest {
+    Self.page(
+      page, of: "/pulls", [], repository,
+      query: [("state", "open"), ("sort", "updated"), ("direction", "desc")], tag: tag)
+  }
+
+  static func checkRuns(
+    _ repository: RepositoryName, commit: ObjectID, page: Int, tag: String? = nil
+  ) -> RESTRequest {
+    Self.page(
+      page, of: "/commits/{ref}/check-runs", ["\(commit)"], repository,
+      query: [("filter", "latest")], tag: tag)
+  }
+
+  static func statuses(
+    _ repository: RepositoryName, commit: ObjectID, page: Int, tag: String? = nil
+  ) -> RESTRequest {
+    Self.page(page, of: "/commits/{ref}/statuses", ["\(commit)"], repository, tag: tag)
+  }
+
+  static func annotations(_ repository: RepositoryName, checkRun: Int64) -> RESTRequest {
+    Self.page(1, of: "/check-runs/{check_run_id}/annotations", ["\(checkRun)"], repository)
+  }
+
+  static func jobLog(_ repository: RepositoryName, job: Int64) -> RESTRequest {
+    var request = RESTRequest(repository, "GET", "/actions/jobs/{job_id}/logs", ["\(job)"])
+    request.isAnsweredElsewhere = true
+    return request
   }
 
   static func comparison(
     _ repository: RepositoryName, base: ObjectID, head: String, page: Int
   ) -> RESTRequest {
-    RESTRequest(
-      repository, "GET", "/compare/{basehead}", ["\(base)...\(head)"],
-      query: [("per_page", "\(perPage)"), ("page", "\(page)")])
+    Self.page(page, of: "/compare/{basehead}", ["\(base)...\(head)"], repository)
   }
 
   /// - Parameter owner: the branch's owner, who differs from the request's if the repository was
