@@ -147,11 +147,28 @@ extension ForgeUnderTest {
     return made
   }
 
+  func pullRequest(_ number: Int) async throws -> ForgePullRequest {
+    let call = ForgeCall.pullRequest(repository, number: number)
+    guard case .pullRequest(let found) = try await reply(call) else {
+      throw WrongAnswer(description: "no pull request \(number)")
+    }
+    return found
+  }
+
   func comments(_ number: Int) async throws -> [String] {
     guard case .comments(let bodies) = try await reply(.comments(repository, number: number)) else {
       throw WrongAnswer(description: "no comments of \(number)")
     }
     return bodies
+  }
+}
+
+extension ForgePullRequest {
+  /// Without what a forge computes later, or leaves out of a list.
+  var lasting: ForgePullRequest {
+    var copy = self
+    (copy.updatedAt, copy.conflicts) = (nil, nil)
+    return copy
   }
 }
 

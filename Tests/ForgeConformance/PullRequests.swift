@@ -27,9 +27,12 @@ extension ForgeConformance {
     #expect(made.headBranch == name && made.headSHA == head)
     #expect(made.url.hasPrefix("http"))
     #expect(try await subject.client.fault(call).kind == .exists)
-    #expect(try await subject.reply(list) == .pullRequests([made]))
-    let read = ForgeCall.pullRequest(subject.repository, number: made.number)
-    #expect(try await subject.reply(read) == .pullRequest(made))
+    guard case .pullRequests(let listed) = try await subject.reply(list) else {
+      Issue.record("no list")
+      return
+    }
+    #expect(listed.map(\.lasting) == [made.lasting])
+    #expect(try await subject.pullRequest(made.number).lasting == made.lasting)
     let missing = ForgeCall.pullRequest(subject.repository, number: 999_999)
     #expect(try await subject.client.fault(missing).kind == .notFound)
   }

@@ -143,9 +143,11 @@ struct Hosted: Sendable {
       #expect(
         await client.perform(.pullRequests(repository, headBranch: branch))
           == .success(.pullRequests([made])))
+      var alone = made
+      alone.conflicts = false
       #expect(
         await client.perform(.pullRequest(repository, number: made.number))
-          == .success(.pullRequest(made)))
+          == .success(.pullRequest(alone)))
     }
   }
 
