@@ -254,7 +254,7 @@ let package = Package(
       "ForgeConformanceTests",
       [
         "ForgeConformance", "Domain", "ForgePort", "ForgeGitHub", "EmbeddedForge", "Processes",
-        "RawSockets", "Cryptography", "Text", log,
+        "RawSockets", "Cryptography", "Text", "HTTPClient", log,
       ]),
     tests(
       "EgressTests",

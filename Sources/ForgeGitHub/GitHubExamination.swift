@@ -88,7 +88,7 @@ extension GitHubClient {
       ]
     }
     note(response)
-    var findings = [await rights(response)]
+    var findings = await rights(response)
     if let end = expiry(response) { findings.append(end) }
     if let allowance = condition.allowance {
       let isLow = allowance.remaining * 10 < allowance.limit
@@ -102,30 +102,49 @@ extension GitHubClient {
   }
 
   /// The credential's rights, as far as they are known without trying.
-  private func rights(_ response: HTTPResponse) async -> Finding {
+  private func rights(_ response: HTTPResponse) async -> [Finding] {
     switch configuration.credential {
     case .token:
       guard let scopes = response.headers["X-OAuth-Scopes"],
         let held = response.scopes("X-OAuth-Scopes")
       else {
-        return .good("credential", "a token that the forge takes; what it may is seen with --repo")
+        let text = "a token that the forge takes; what it may is seen with --repo"
+        return [.good("credential", text)]
       }
       guard held.contains("repo") || held.contains("public_repo") else {
-        return .bad(
-          "credential", "a classic token with the scopes \(scopes)", "Give it the scope repo.")
+        return [
+          .bad(
+            "credential", "a classic token with the scopes \(scopes)", "Give it the scope repo.")
+        ]
       }
-      return .good("credential", "a classic token with the scopes \(scopes)")
+      return [.good("credential", "a classic token with the scopes \(scopes)")]
     case .app(let app):
-      let permissions = (try? await app.installationToken())?.permissions ?? [:]
-      let missing = ["contents", "pull_requests"].filter { permissions[$0] != "write" }
-      guard missing.isEmpty else {
-        let names = missing.map { "\($0): write" }.joined(separator: ", ")
-        return .bad(
-          "credential", "the app lacks \(names)",
-          "Grant the app \(names), and have the installation accept it.")
-      }
-      return .good("credential", "an app that may write contents and pull requests")
+      return Self.rights((try? await app.installationToken())?.permissions ?? [:])
     }
+  }
+
+  /// - Parameter permissions: of an app, by GitHub's names of them.
+  private static func rights(_ permissions: [String: String]) -> [Finding] {
+    let missing = ["contents", "pull_requests"].filter { permissions[$0] != "write" }
+      .map { "\($0): write" }.joined(separator: ", ")
+    // Without these AIPM works, and does not see why a check failed.
+    let unseen = ["checks", "statuses", "actions"].filter { permissions[$0] == nil }
+      .map { "\($0): read" }.joined(separator: ", ")
+    func grant(_ names: String) -> String {
+      "Grant the app \(names), and have the installation accept it."
+    }
+    var findings = [
+      missing.isEmpty
+        ? Finding.good("credential", "an app that may write contents and pull requests")
+        : .bad("credential", "the app lacks \(missing)", grant(missing))
+    ]
+    if !unseen.isEmpty {
+      findings.append(
+        .poor(
+          "checks", "the app lacks \(unseen): checks that fail, or their logs, are not seen",
+          grant(unseen)))
+    }
+    return findings
   }
 
   /// When a token ends, if it does.

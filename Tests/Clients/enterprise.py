@@ -107,7 +107,8 @@ class Enterprise:
             token = f"ghs_{len(self.tokens):036d}"
             self.tokens.append(token)
         end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + TOKEN_LIFE))
-        rights = {"contents": "write", "pull_requests": "write", "metadata": "read"}
+        rights = {"contents": "write", "pull_requests": "write", "metadata": "read",
+                  "checks": "read", "statuses": "read", "actions": "read"}
         text = json.dumps({"token": token, "expires_at": end, "permissions": rights})
         return self.send(request, 201, text.encode(), [("Content-Type", "application/json")])
 

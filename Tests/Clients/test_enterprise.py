@@ -43,6 +43,7 @@ class OnEnterprise(ForgeCase):
     def test_doctor(self):
         well = self.doctor()
         self.assertEqual(well["credential"]["state"], "ok", well)
+        self.assertNotIn("checks", well)
         self.assertEqual(well[f"{OWNER}/{NAME}"]["state"], "ok", well)
         self.assertGreater(self.proxy.connects, 0)
         # Past the proxy there is no such host.

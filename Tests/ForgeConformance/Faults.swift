@@ -7,8 +7,10 @@ extension ForgeConformance {
     ConformanceCheck("what does not exist is not found, by every call", notFound),
     ConformanceCheck("a wrong credential is unauthorized", wrongCredential),
     ConformanceCheck("an address where nobody listens is unreachable", unreachable),
-    ConformanceCheck("a lost answer may have been carried out, and what it made is found", answersLost),
-    ConformanceCheck("a forge that fails is unavailable, and left alone if it keeps failing", failing),
+    ConformanceCheck(
+      "a lost answer may have been carried out, and what it made is found", answersLost),
+    ConformanceCheck(
+      "a forge that fails is unavailable, and left alone if it keeps failing", failing),
     ConformanceCheck("a limit holds for every call until it ends", limited),
     ConformanceCheck("a write without the right is forbidden", readOnly),
     ConformanceCheck("a repository without drafts says so", withoutDrafts),
@@ -47,6 +49,9 @@ extension ForgeConformance {
       .comments(missing, number: 1), .comment(missing, number: 1, body: "x"),
       .addLabels(missing, number: 1, labels: ["x"]),
       .requestReviewers(missing, number: 1, users: ["x"], teams: []),
+      .feedback(missing, number: 1), .reviewComments(missing, number: 1),
+      .reply(missing, number: 1, thread: 1, body: "x"), .openPullRequests(missing, since: nil),
+      .checks(missing, commit: sha, since: nil), .mergeBase(missing, branch: "b", base: "main"),
     ]
     for call in calls {
       let fault = try await subject.client.fault(call)
@@ -56,6 +61,12 @@ extension ForgeConformance {
     let blob = ForgeCall.fileBlob(missing, path: "x", ref: nil)
     #expect(try await subject.reply(blob) == .blob(nil))
     #expect(try await subject.reply(.branch(missing, branch: "b")) == .head(nil))
+    let check = ForgeCheck(
+      id: FeedbackID(.check, 1), name: "x", commit: sha, outcome: .failed, author: "x", job: 1,
+      annotations: 1)
+    #expect(try await subject.reply(.checkReport(missing, check)) == .checkReport(""))
+    let unknown = ForgeCall.feedback(subject.repository, number: 999_999)
+    #expect(try await subject.client.fault(unknown).kind == .notFound)
   }
 
   private static func wrongCredential(_ subject: any ForgeUnderTest) async throws {

@@ -32,6 +32,8 @@ package protocol ForgeUnderTest: Sendable {
   var reviewers: [String] { get }
   /// Whether to make more commits and comments than a page holds, which takes 200 writes.
   var testsPages: Bool { get }
+  /// What others can do on the forge; nil if they cannot, as on a real account.
+  var people: (any ForgePeople)? { get }
   /// The situations that `enter` can create.
   var situations: Set<Situation> { get }
 
@@ -66,7 +68,8 @@ package enum Situation: CaseIterable, Sendable {
 }
 
 package enum ForgeConformance {
-  package static let checks = calls + pullRequests + faults + others
+  package static let checks =
+    calls + pullRequests + conversations + faults + others
 }
 
 // MARK: - What the checks share

@@ -39,10 +39,11 @@ extension ForgeConformance {
       asOf: Timestamp(milliseconds: 1_733_356_800_000), body: "a body", sender: "octocat")
     var reopened = changed
     reopened.state = .open
-    let events: [WebhookEvent] = [
-      .ping, .pullRequest(changed), .pullRequest(reopened),
-      .push(repository: subject.repository, branch: "feature/x"),
-    ]
+    let events: [WebhookEvent] =
+      [
+        .ping, .pullRequest(changed), .pullRequest(reopened),
+        .push(repository: subject.repository, branch: "feature/x"),
+      ] + feedbackEvents(subject)
     for event in events {
       let sent = try subject.webhook(event, id: "delivery-1", secret: secret)
       #expect(reader.mayBeAuthentic(headers: sent.headers))
@@ -57,6 +58,36 @@ extension ForgeConformance {
       }
       #expect(!reader.mayBeAuthentic(headers: [:]))
     }
+  }
+
+  /// One of each kind.
+  private static func feedbackEvents(_ subject: any ForgeUnderTest) -> [WebhookEvent] {
+    let commit = ObjectID(String(repeating: "a", count: 40))
+    let time = Timestamp(milliseconds: 1_733_356_800_000)
+    func report(_ feedback: Feedback, head: ObjectID? = nil) -> WebhookEvent {
+      .feedback(
+        FeedbackReport(
+          repository: subject.repository, pullRequests: [7], head: head, feedback: [feedback],
+          sender: "octocat"))
+    }
+    let check = ForgeCheck(
+      id: FeedbackID(.check, 9), name: "build", commit: commit, outcome: .failed,
+      summary: "1 error\nx.swift does not compile", author: "ci", endedAt: time)
+    var onLine = Feedback(
+      id: FeedbackID(.reviewComment, 12), source: .reviewComment, author: "ann", thread: 12,
+      commit: commit, line: 3, saidAt: time,
+      text: FeedbackText(body: "why?", path: "a b.swift", hunk: "@@ -1 +1 @@\n+x"))
+    let comment = Feedback(
+      id: FeedbackID(.comment, 10), source: .comment, author: "helper[bot]", isByBot: true,
+      saidAt: time, text: FeedbackText(body: "@aipm wörds"))
+    let review = Feedback(
+      id: FeedbackID(.review, 11), source: .review, author: "ann", commit: commit, saidAt: time,
+      text: FeedbackText(body: "Please change it."))
+    let events = [
+      report(comment), report(review), report(onLine), report(check.feedback(), head: commit),
+    ]
+    (onLine.thread, onLine.line) = (4, nil)
+    return events + [report(onLine)]
   }
 
   private static func pushPermission(_ subject: any ForgeUnderTest) async throws {

@@ -8,7 +8,8 @@ extension ForgeConformance {
     ConformanceCheck("a draft is opened as the capabilities say", drafts),
     ConformanceCheck("comments are listed in their order", comments),
     ConformanceCheck("more comments than a page holds are listed", commentPages),
-    ConformanceCheck("labels and reviewers that are there already change nothing", labelsAndReviewers),
+    ConformanceCheck(
+      "labels and reviewers that are there already change nothing", labelsAndReviewers),
   ]
 
   private static func opened(_ subject: any ForgeUnderTest) async throws {

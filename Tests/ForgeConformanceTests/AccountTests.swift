@@ -34,6 +34,7 @@ private enum Account {
     let prefix = "aipm-conformance-\(Int(Date().timeIntervalSince1970))"
     /// GitHub asks for a slow pace, and 200 writes would take minutes.
     let testsPages = false
+    let people: (any ForgePeople)? = nil
     let situations: Set<Situation> = [.wrongCredential, .unreachable]
 
     init(repository: RepositoryName, token: String, url: String, reviewers: [String]) {

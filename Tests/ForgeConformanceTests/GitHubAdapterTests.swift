@@ -24,6 +24,7 @@ import Text
     let prefix = "conformance"
     let reviewers = ["ann"]
     let testsPages = true
+    let people: (any ForgePeople)? = nil
     let situations = Set(Situation.allCases)
 
     init(_ forge: EmbeddedForge, root: String, url: String) {

@@ -1,4 +1,5 @@
 import Domain
+import ForgeConformance
 import ForgePort
 
 // What is said on the table's pull requests.
@@ -59,6 +60,23 @@ extension Table.Repository {
     return .committed(sha)
   }
 
+  /// A pull request with its branch's present head.
+  func current(_ pullRequest: ForgePullRequest) -> ForgePullRequest {
+    var copy = pullRequest
+    copy.headSHA = branches[copy.headBranch] ?? copy.headSHA
+    return copy
+  }
+
+  func conflicts(_ pullRequest: ForgePullRequest) -> Bool {
+    var copy = self
+    do throws(ForgeFault) {
+      _ = try copy.mergeBase(pullRequest.baseBranch, into: pullRequest.headBranch)
+      return false
+    } catch {
+      return error.kind == .conflict
+    }
+  }
+
   private func ancestors(of sha: ObjectID) -> Set<ObjectID> {
     var found: Set<ObjectID> = []
     var open = [sha]
@@ -73,5 +91,69 @@ extension Table.Repository {
     var next: ObjectID? = sha
     while let commit = next, !known.contains(commit) { next = commits[commit]?.parents.first }
     return next
+  }
+}
+
+/// A person, and a program that checks.
+struct TablePeople: ForgePeople {
+  let table: Table
+  let repository: RepositoryName
+  let reviewer = "ann"
+
+  func review(
+    _ words: String, _ comments: [LineComment], on pullRequest: ForgePullRequest
+  ) async throws {
+    table.change(repository) { repository in
+      repository.say(.review, words, by: reviewer, on: pullRequest)
+      for comment in comments {
+        let blob = repository.commits[pullRequest.headSHA]?.files[comment.path]
+        let lines = blob.flatMap { repository.texts[$0] }?.split(separator: "\n") ?? []
+        let hunk =
+          "@@ -0,0 +1 @@\n"
+          + lines.prefix(comment.line).map { "+\($0)" }
+          .joined(separator: "\n")
+        repository.say(
+          .reviewComment, comment.body, by: reviewer, on: pullRequest, line: comment.line,
+          text: FeedbackText(body: comment.body, path: comment.path, hunk: hunk))
+      }
+    }
+  }
+
+  /// The table shows a comment when its review is submitted.
+  func beginReview(_ comment: LineComment, on pullRequest: ForgePullRequest) async throws {}
+
+  func comment(_ words: String, on pullRequest: ForgePullRequest) async throws {
+    table.change(repository) {
+      $0.say(.comment, words, by: reviewer, on: pullRequest)
+    }
+  }
+
+  func failJob(_ name: String, log: String, on commit: ObjectID) async throws {
+    table.change(repository) { repository in
+      let number = Int64(repository.reports.count + 1)
+      let id = FeedbackID(.check, number)
+      repository.add(
+        ForgeCheck(
+          id: id, name: name, commit: commit, outcome: .failed, author: "ci", job: number))
+      repository.reports[id] = ForgeText.end(of: log, limit: ForgeCheck.reportMax)
+    }
+  }
+
+  func report(_ name: String, failed: Bool, on commit: ObjectID) async throws {
+    table.change(repository) { repository in
+      let key = "status-\(repository.checks.values.reduce(0) { $0 + $1.count } + 1)-\(failed)"
+      repository.add(
+        ForgeCheck(
+          id: FeedbackID(.check, key), name: name, commit: commit,
+          outcome: failed ? .failed : .succeeded, author: "ci"))
+    }
+  }
+}
+
+extension Table.Repository {
+  /// The latest of its name is kept.
+  fileprivate mutating func add(_ check: ForgeCheck) {
+    checks[check.commit, default: []].removeAll { $0.name == check.name }
+    checks[check.commit, default: []].append(check)
   }
 }

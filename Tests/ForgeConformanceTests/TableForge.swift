@@ -79,6 +79,8 @@ final class Table: Sendable {
     var trees: [ObjectID: (commit: ObjectID, folder: String)] = [:]
     var pullRequests: [ForgePullRequest] = []
     var comments: [Int: [String]] = [:]
+    /// What is in the blobs.
+    var texts: [ObjectID: String] = [:]
     /// By pull request, in the order in which it was said.
     var feedback: [Int: [Feedback]] = [:]
     var checks: [ObjectID: [ForgeCheck]] = [:]
@@ -108,6 +110,14 @@ final class Table: Sendable {
 
   func add(_ name: RepositoryName, _ repository: Repository = Repository()) {
     repositories.withLock { $0[name] = repository }
+  }
+
+  func change(_ name: RepositoryName, _ body: (inout Repository) throws -> Void) rethrows {
+    try repositories.withLock { repositories in
+      var repository = repositories[name] ?? Repository()
+      try body(&repository)
+      repositories[name] = repository
+    }
   }
 
   func perform(_ call: ForgeCall) -> ForgeAnswer {
@@ -150,9 +160,10 @@ extension ForgeCall {
     case .branch, .branchHead(_, .some): .head(nil)
     case .fileBlob: .blob(nil)
     case .mayPush: .mayPush(false)
+    case .checkReport: .checkReport("")
     case .repository, .branchHead, .tree, .createBranch, .putFile, .compare, .openPullRequest,
       .pullRequests, .pullRequest, .comments, .comment, .addLabels, .requestReviewers, .feedback,
-      .reviewComments, .reply, .openPullRequests, .checks, .checkReport, .mergeBase:
+      .reviewComments, .reply, .openPullRequests, .checks, .mergeBase:
       nil
     }
   }
@@ -180,8 +191,11 @@ extension Table.Repository {
     case .compare(_, let base, let head): return .commits(try commits(of: head, after: base))
     case .openPullRequest(let name, let new): return .pullRequest(try open(new, name))
     case .pullRequests(_, let branch):
-      return .pullRequests(pullRequests.filter { $0.headBranch == branch })
-    case .pullRequest(_, let number): return .pullRequest(try pullRequest(number))
+      return .pullRequests(pullRequests.filter { $0.headBranch == branch }.map(current))
+    case .pullRequest(_, let number):
+      var found = current(try pullRequest(number))
+      found.conflicts = conflicts(found)
+      return .pullRequest(found)
     case .comments(_, let number): return .comments(comments[try pullRequest(number).number] ?? [])
     case .comment(_, let number, let body):
       comments[number, default: []].append(body)
@@ -193,7 +207,7 @@ extension Table.Repository {
       return .feedback(all.filter { $0.source == .reviewComment })
     case .reply(_, let number, let thread, let body): try reply(number, thread, body)
     case .openPullRequests(_, let validator):
-      let open = pullRequests.filter { $0.state == .open }
+      let open = pullRequests.filter { $0.state == .open }.map(current)
       let now = ForgeValidator("\(open)")
       return validator == now ? .unchanged : .openPullRequests(open.reversed(), now)
     case .checks(_, let commit, let validator):
@@ -223,7 +237,9 @@ extension Table.Repository {
     guard files[file.path] == file.replaces else {
       throw Table.fault(.conflict, "\(file.path) is another one")
     }
-    files[file.path] = Table.sha(file.content)
+    let blob = Table.sha(file.content)
+    texts[blob] = file.content
+    files[file.path] = blob
     let made = add(Table.Commit(parents: [head], message: file.message, files: files))
     branches[file.branch] = made
     return made
@@ -272,7 +288,8 @@ extension Table.Repository {
     pullRequests.append(
       ForgePullRequest(
         number: number, url: "https://table.example/\(name)/-/merge_requests/\(number)",
-        state: .open, body: new.body, headBranch: new.head, headSHA: head, baseBranch: new.base))
+        state: .open, body: new.body, headBranch: new.head, headSHA: head, baseBranch: new.base,
+        updatedAt: Timestamp(milliseconds: 1_733_356_800_000 + Int64(number))))
     return pullRequests[number - 1]
   }
 

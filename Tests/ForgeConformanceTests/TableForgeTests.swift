@@ -12,6 +12,7 @@ import Testing
     let prefix = "conformance"
     let reviewers = ["ann"]
     let testsPages = true
+    var people: (any ForgePeople)? { TablePeople(table: table, repository: repository) }
     let situations = Set(Situation.allCases)
 
     init() throws {

@@ -17,6 +17,7 @@ private final class AppForge: Sendable {
     var tokens: [String] = []
     /// What the next requests for a token are answered; nil: a token.
     var refusal: (status: String, body: String)?
+    var permissions = #"{"contents":"write","metadata":"read"}"#
   }
 
   let key: GeneratedKey
@@ -51,16 +52,16 @@ private final class AppForge: Sendable {
   }
 
   private func giveToken(_ connection: RawConnection, _ jwt: String) {
-    let (token, refusal) = seen.withLock { seen in
+    let (token, refusal, permissions) = seen.withLock { seen in
       seen.jwts.append(jwt)
       if seen.refusal == nil { seen.tokens.append("ghs_token\(seen.tokens.count + 1)") }
-      return (seen.tokens.last ?? "", seen.refusal)
+      return (seen.tokens.last ?? "", seen.refusal, seen.permissions)
     }
     if let refusal { return connection.answer(refusal.body, status: refusal.status) }
     let end = Date(timeIntervalSince1970: Double(now.milliseconds / 1000 + life))
     connection.answer(
       #"{"token":"\#(token)","expires_at":"\#(end.ISO8601Format())","#
-        + #""permissions":{"contents":"write","metadata":"read"}}"#, status: "201 Created")
+        + #""permissions":\#(permissions)}"#, status: "201 Created")
   }
 
   func credential(_ server: RawServer) throws -> AppCredential {
@@ -93,6 +94,28 @@ private final class AppForge: Sendable {
     let server = try RawServer { forge.serve($0) }
     defer { server.stop() }
     try await body(forge, server)
+  }
+
+  /// `aipm doctor` says what an app may not do, and how much that matters.
+  @Test func missingRightsAreFound() async throws {
+    let all: [(String, String)] = [
+      ("contents", "write"), ("pull_requests", "write"), ("checks", "read"),
+      ("statuses", "write"), ("actions", "read"),
+    ]
+    for missing in [nil, "contents", "checks", "statuses", "actions"] {
+      try await run { forge, server in
+        let granted = all.filter { $0.0 != missing }.map { #""\#($0.0)":"\#($0.1)""# }
+        let permissions = "{\(granted.joined(separator: ","))}"
+        forge.seen.withLock { $0.permissions = permissions }
+        let found = try await forge.client(server).examine(nil)
+        let words = found.filter { $0.verdict != .good && $0.subject != "clock" }
+        #expect(words.count == (missing == nil ? 0 : 1), "\(found)")
+        guard let missing, let word = words.first else { return }
+        #expect(word.verdict == (missing == "contents" ? .bad : .poor))
+        #expect(word.detail.contains("the app lacks \(missing): "))
+        #expect(word.hint?.contains("Grant the app \(missing): ") == true)
+      }
+    }
   }
 
   @Test func theAppSpeaksByAJWTThatItsKeySigned() async throws {

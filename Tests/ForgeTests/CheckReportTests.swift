@@ -1,9 +1,10 @@
 import Domain
-import ForgeGitHub
 import ForgePort
 import HTTPClient
 import RawSockets
 import Testing
+
+@testable import ForgeGitHub
 
 /// Why a check failed: its annotations, and the end of its job's log.
 @Suite struct CheckReportTests {
@@ -132,6 +133,14 @@ import Testing
       Issue.record("no limit")
       return
     }
+  }
+
+  @Test func theLogIsNotFetchedInClearText() {
+    let (secure, plain) = ("https://api.github.com", "http://127.0.0.1:9")
+    #expect(GitHubClient.mayRead("https://storage/x", apiURL: secure))
+    #expect(!GitHubClient.mayRead("http://storage/x", apiURL: secure))
+    #expect(GitHubClient.mayRead("http://storage/x", apiURL: plain))
+    #expect(!GitHubClient.mayRead("ftp://storage/x", apiURL: plain))
   }
 
   /// The forge redirects to the repository's new name first, with the credential.

@@ -85,6 +85,46 @@ struct RouteTests {
     ),
   ]
 
+  private static let validator = ForgeValidator("a\n\nb")
+
+  private static let conversations: [(call: ForgeCall, route: String, target: String)] = [
+    (
+      .feedback(repository, number: 7), "GET /repos/{owner}/{repo}/pulls/{pull_number}/comments",
+      "/pulls/7/comments?per_page=100&page=1"
+    ),
+    (
+      .reviewComments(repository, number: 7),
+      "GET /repos/{owner}/{repo}/pulls/{pull_number}/comments",
+      "/pulls/7/comments?per_page=100&page=1"
+    ),
+    (
+      .reply(repository, number: 7, thread: 9, body: "x"),
+      "POST /repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies",
+      "/pulls/7/comments/9/replies"
+    ),
+    (
+      .openPullRequests(repository, since: validator), "GET /repos/{owner}/{repo}/pulls",
+      "/pulls?state=open&sort=updated&direction=desc&per_page=100&page=1"
+    ),
+    (
+      .checks(repository, commit: sha, since: validator),
+      "GET /repos/{owner}/{repo}/commits/{ref}/check-runs",
+      "/commits/\(sha)/check-runs?filter=latest&per_page=100&page=1"
+    ),
+    (
+      .checkReport(
+        repository,
+        ForgeCheck(
+          id: FeedbackID(.check, 5), name: "x", commit: sha, outcome: .failed, author: "ci",
+          job: 5)), "GET /repos/{owner}/{repo}/actions/jobs/{job_id}/logs",
+      "/actions/jobs/5/logs"
+    ),
+    (
+      .mergeBase(repository, branch: branch, base: "main"), "POST /repos/{owner}/{repo}/merges",
+      "/merges"
+    ),
+  ]
+
   /// An answer, whatever its status, and a request without an answer.
   @Test func eachRequestIsReportedWithItsStatus() async throws {
     let server = try RawServer { connection in
@@ -112,7 +152,7 @@ struct RouteTests {
   }
 
   @Test func aRouteIsATemplateAndTheTargetHasTheNames() {
-    for (call, route, target) in Self.calls {
+    for (call, route, target) in Self.calls + Self.conversations {
       let request = RESTRequest(call, author: .standard)
       #expect(request.route == route)
       #expect(request.target == target)

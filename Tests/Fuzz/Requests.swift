@@ -55,6 +55,9 @@ struct Requests: Sendable {
     ("tags", #"{"worker":"fuzz",\#(lease),"names":[]}"#),
   ].map { ($0.0, Array($0.1.utf8)) }
 
+  private static let repository =
+    #""repository":{"full_name":"acme/tools"},"sender":{"login":"octocat"}"#
+
   private static let webhooks: [(event: String, body: [UInt8])] = [
     (
       "pull_request",
@@ -73,6 +76,44 @@ struct Requests: Sendable {
       """
     ),
     ("ping", #"{"zen":"z","hook_id":1}"#),
+    (
+      "pull_request_review",
+      """
+      {"action":"submitted","review":{"id":1,"user":{"login":"ann","type":"User"},"body":"b",\
+      "state":"commented","commit_id":"0","submitted_at":"2026-01-01T00:00:00Z"},\
+      "pull_request":{"number":7},\(repository)}
+      """
+    ),
+    (
+      "pull_request_review_comment",
+      """
+      {"action":"created","comment":{"id":1,"user":null,"body":"b","path":"a","line":3,\
+      "original_line":3,"side":"RIGHT","diff_hunk":"@@ -1 +1 @@","in_reply_to_id":2,\
+      "original_commit_id":"0","created_at":"2026-01-01T00:00:00Z"},\
+      "pull_request":{"number":7},\(repository)}
+      """
+    ),
+    (
+      "issue_comment",
+      """
+      {"action":"created","comment":{"id":1,"user":{"login":"ann"},"body":"@aipm b"},\
+      "issue":{"number":7,"pull_request":{}},\(repository)}
+      """
+    ),
+    (
+      "check_run",
+      """
+      {"action":"completed","check_run":{"id":1,"name":"n","head_sha":"0","status":"completed",\
+      "conclusion":"failure","output":{"title":"t","summary":"s","annotations_count":1},\
+      "app":{"slug":"ci"},"pull_requests":[{"number":7}]},\(repository)}
+      """
+    ),
+    (
+      "status",
+      """
+      {"id":1,"sha":"0","context":"ci","state":"failure","description":"d",\(repository)}
+      """
+    ),
   ].map { ($0.0, Array($0.1.utf8)) }
 
   private static let targets = [

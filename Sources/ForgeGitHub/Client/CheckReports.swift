@@ -46,7 +46,7 @@ extension GitHubClient {
     }
   }
 
-  /// The last bytes of a job's log; nil if there is none, or if the credential may not read it.
+  /// The last bytes of a job's log; nil if it is missing, or the credential may not read it.
   /// GitHub answers with the address of a file on another host, which is valid for a minute
   /// (https://docs.github.com/rest/actions/workflow-jobs#download-job-logs-for-a-workflow-run).
   private func logEnd(
@@ -60,13 +60,15 @@ extension GitHubClient {
       return nil
     }
     guard answer.status == 302 else { return answer.body.suffix(Self.logTailMax) }
-    guard let url = answer.redirectURL, isSafe(url) else { return nil }
+    guard let url = answer.redirectURL, Self.mayRead(url, apiURL: configuration.apiURL) else {
+      return nil
+    }
     return await tail(of: url)
   }
 
   /// With https the log is not fetched in clear text.
-  private func isSafe(_ url: String) -> Bool {
-    url.hasPrefix("https://") || !configuration.apiURL.hasPrefix("https://")
+  static func mayRead(_ url: String, apiURL: String) -> Bool {
+    url.hasPrefix("https://") || (url.hasPrefix("http://") && !apiURL.hasPrefix("https://"))
   }
 
   /// The last bytes of a file. The credential is not sent: the address itself is the permission.

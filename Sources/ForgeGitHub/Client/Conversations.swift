@@ -113,8 +113,8 @@ extension GitHubClient {
     }
   }
 
-  /// The latest status of each context. GitHub lists the newest first, and a new one is on the first
-  /// page, so the other pages need no validator.
+  /// The latest status of each context. GitHub lists the newest first, and a new one is on the
+  /// first page, so the other pages need no validator.
   private func statuses(
     of commit: ObjectID, in repository: RepositoryName, since known: [String]
   ) async throws(ForgeFault) -> (items: [ForgeCheck], tags: [String]?)? {
