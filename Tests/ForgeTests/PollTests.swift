@@ -28,11 +28,12 @@ import Testing
 
     func forge() throws -> OneAnswer {
       try OneAnswer { connection, request in
-        let path = String(request.line.split(separator: " ")[1])
+        // With a space at its end, so that `page=1` is not a part of `page=10`.
+        let path = String(request.line.split(separator: " ")[1]) + " "
         let found = self.bodies.withLock { bodies in
           bodies.first { path.contains($0.key) }?.value
         }
-        let tag = "W/\"\(path.count)-\(found?.version ?? 0)\""
+        let tag = "W/\"\(path.hashValue)-\(found?.version ?? 0)\""
         let headers = ["ETag: \(tag)", "x-ratelimit-remaining: 4999"]
         if request.header("if-none-match") == tag {
           self.counts.withLock { $0.unchanged += 1 }
@@ -106,8 +107,8 @@ import Testing
 
   @Test func everyPageOfALongListIsAskedFor() async throws {
     let tagged = Tagged([
-      "&page=1": Self.pulls(Array(201...300)), "&page=2": Self.pulls(Array(101...200)),
-      "&page=3": Self.pulls([200, 1]),
+      "&page=1 ": Self.pulls(Array(201...300)), "&page=2 ": Self.pulls(Array(101...200)),
+      "&page=3 ": Self.pulls([200, 1]),
     ])
     let forge = try tagged.forge()
     let first = await forge.client.perform(.openPullRequests(repository, since: nil))
@@ -120,7 +121,7 @@ import Testing
     let call = ForgeCall.openPullRequests(repository, since: validator)
     #expect(await forge.client.perform(call) == .success(.unchanged))
     #expect(tagged.answers == (3, 3))
-    tagged.change("&page=3", to: "[]")
+    tagged.change("&page=3 ", to: "[]")
     guard
       case .success(.openPullRequests(let next, _)) = await forge.client.perform(call)
     else {
@@ -128,6 +129,44 @@ import Testing
       return
     }
     #expect(next.count == 200)
+  }
+
+  /// The list takes ten pages, and the checks of each pull request one request.
+  @Test func aCycleOfAThousandPullRequestsTakesFewRequests() async throws {
+    var bodies = ["/check-runs?": Self.runs(), "/statuses?": "[]"]
+    for page in 1...10 {
+      let numbers = ((page - 1) * 100 + 1)...(page * 100)
+      bodies["/pulls?state=open&sort=updated&direction=desc&per_page=100&page=\(page) "] =
+        Self.pulls(Array(numbers))
+    }
+    let tagged = Tagged(bodies)
+    let forge = try tagged.forge()
+    let commits = (1...1000).map { number in
+      let digits = String(number, radix: 16)
+      return ObjectID(String(repeating: "0", count: 40 - digits.count) + digits)
+    }
+    var validators: [ObjectID: ForgeValidator] = [:]
+    var pulls: ForgeValidator?
+    for cycle in 1...3 {
+      let before = forge.requests.list.count
+      let list = await forge.client.perform(.openPullRequests(repository, since: pulls))
+      if case .success(.openPullRequests(let found, let next)) = list {
+        #expect(found.count == 1000)
+        pulls = next
+      }
+      for commit in commits {
+        let call = ForgeCall.checks(repository, commit: commit, since: validators[commit])
+        let answer = await forge.client.perform(call)
+        if case .success(.checks(_, let next)) = answer { validators[commit] = next }
+        #expect(cycle == 1 || answer == .success(.unchanged))
+      }
+      let sent = forge.requests.list.count - before
+      #expect(sent == (cycle == 1 ? 2010 : 1010))
+    }
+    #expect(tagged.answers == (2010, 2020))
+    let asked = forge.requests.list.suffix(2020)
+    #expect(asked.allSatisfy { $0.header("if-none-match") != nil })
+    #expect(asked.count { $0.line.contains("/statuses?") } == 1000)
   }
 
   @Test func aForgeWithoutTagsGivesNoValidator() async throws {
