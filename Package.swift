@@ -122,8 +122,8 @@ let package = Package(
     module(
       "EmbeddedForge",
       [
-        "SystemCalls", "Text", "SQLite", "HTTPServing", "GitBackend", "Processes", hummingbird,
-        "Cryptography", log,
+        "SystemCalls", "Text", "SQLite", "HTTPClient", "HTTPServing", "GitBackend", "Processes",
+        hummingbird, "Cryptography", log,
       ]),
     module("WorkerProtocol", ["Domain", "Text", "NetworkRules", "Workflows", "Cryptography"]),
     module(
@@ -264,7 +264,9 @@ let package = Package(
       ]),
     tests("ProcessesTests", ["Processes"]),
     tests("HTTPServingTests", ["HTTPServing", "RawSockets", hummingbird, log]),
-    tests("EmbeddedForgeTests", ["SystemCalls", "EmbeddedForge", "Processes", log]),
+    tests(
+      "EmbeddedForgeTests",
+      ["SystemCalls", "EmbeddedForge", "Processes", "RawSockets", "Cryptography", log]),
     tests(
       "NotificationsTests",
       ["Text", "Domain", "EventLog", "Workflows", "Notifications", "LogStories", "Randomness"]),

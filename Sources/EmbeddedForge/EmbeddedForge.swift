@@ -16,8 +16,11 @@
 // Failures: as on GitHub, with its codes. A git process that hangs is ended after a minute, and the
 // call returns 500; with a full disk it returns 503.
 //
-// Not supported: forks, issues that are not pull requests, reviews, checks, organisations,
-// webhooks.
+// - Webhooks are sent once, over HTTP, with GitHub's signatures. Those that wait when the process
+//   ends, and changes that the next start finds in the folder, are lost: a client that must see
+//   everything also polls.
+//
+// Not supported: forks, issues that are not pull requests, organisations, teams, workflows.
 
 import FoundationEssentials
 import HTTPServing
@@ -25,6 +28,7 @@ import Hummingbird
 import Logging
 import Processes
 import SystemCalls
+import Text
 
 package struct EmbeddedForgeConfiguration: Sendable {
   /// The folder of repositories and database; created if it is missing.
@@ -36,6 +40,12 @@ package struct EmbeddedForgeConfiguration: Sendable {
   package var token: String
   /// The user of the token: author of pull requests and comments.
   package var login = "aipm"
+  /// Further accounts, such as reviewers and bots, with tokens of their own.
+  package var accounts: [ForgeAccount] = []
+  /// Who comments, reviews and merges on the pages. May write in every repository.
+  package var person = "demo"
+  /// Receivers of the events of all repositories.
+  package var hooks: [ForgeHook] = []
   /// A delay for each call of the API, to be as slow as GitHub.
   package var latency: Duration?
   /// A file with faults to inject (`FaultRules`); read again when it changes.
@@ -50,6 +60,20 @@ package struct EmbeddedForgeConfiguration: Sendable {
   package init(root: String, token: String) {
     self.root = root
     self.token = token
+  }
+}
+
+extension EmbeddedForgeConfiguration {
+  fileprivate func check() throws(EmbeddedForgeError) {
+    guard ForgeName.isLogin(person) else { throw .badAccount(person) }
+    var logins: Set = [login.lowercased()]
+    var tokens: Set = [token]
+    for account in accounts {
+      guard ForgeName.isLogin(account.login), logins.insert(account.login.lowercased()).inserted,
+        !account.token.isEmpty, tokens.insert(account.token).inserted
+      else { throw .badAccount(account.login) }
+    }
+    for hook in hooks where WebURL(hook.url) == nil { throw .badHook(hook.url) }
   }
 }
 
@@ -70,6 +94,10 @@ package enum EmbeddedForgeError: Error, CustomStringConvertible {
   case badFaults(FaultRules.Fault)
   case unusableFolder(String, String)
   case noToken
+  /// An account or the person has an invalid or a second name, or no token of its own.
+  case badAccount(String)
+  /// Not an `http` or `https` URL.
+  case badHook(String)
 
   package var description: String {
     switch self {
@@ -86,6 +114,9 @@ package enum EmbeddedForgeError: Error, CustomStringConvertible {
     case .unusableFolder(let root, let reason): "\(root): \(reason)"
     case .badFaults(let fault): "faults: \(fault)"
     case .noToken: "the embedded forge needs a token"
+    case .badAccount(let login):
+      "\(login): an account needs a name of its own, by GitHub's rules, and a token of its own"
+    case .badHook(let url): "\(url): a webhook needs an http or https URL"
     }
   }
 }
@@ -97,6 +128,8 @@ package final class EmbeddedForge: Sendable {
   private let lock: FolderLock
   private let store: ForgeStore
   private let pullRequests: PullRequestKeeper
+  private let webhooks: WebhookSender
+  private let address: ForgeAddress
   private let faults: FaultPlan
   private let logger: Logger
 
@@ -104,6 +137,7 @@ package final class EmbeddedForge: Sendable {
   /// - Throws: `EmbeddedForgeError` if another process serves the folder; `SQLiteError`.
   package init(configuration: EmbeddedForgeConfiguration, logger: Logger) throws {
     guard !configuration.token.isEmpty else { throw EmbeddedForgeError.noToken }
+    try configuration.check()
     self.configuration = configuration
     self.logger = logger
     do throws(FaultRules.Fault) {
@@ -123,6 +157,8 @@ package final class EmbeddedForge: Sendable {
     try folder.writeHooks()
     store = try ForgeStore(path: folder.database)
     pullRequests = PullRequestKeeper(store: store)
+    webhooks = WebhookSender(configured: configuration.hooks, store: store, logger: logger)
+    address = ForgeAddress(host: configuration.host, port: configuration.port)
   }
 
   /// Serves until the task is cancelled; calls in progress may then continue for `shutdownGrace`.
@@ -131,10 +167,18 @@ package final class EmbeddedForge: Sendable {
   package func run(onListening: @escaping @Sendable (Int) -> Void) async throws {
     defer { lock.release() }
     try await reconcile()
-    try await serveHTTP(
-      responder, host: configuration.host, port: configuration.port,
-      grace: configuration.shutdownGrace, logger: logger
-    ) { onListening($0) }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      let webhooks = webhooks
+      group.addTask { await webhooks.run() }
+      defer { group.cancelAll() }
+      try await serveHTTP(
+        responder, host: configuration.host, port: configuration.port,
+        grace: configuration.shutdownGrace, logger: logger
+      ) { [address] port in
+        address.setPort(port)
+        onListening(port)
+      }
+    }
     try await store.close()
   }
 
@@ -153,10 +197,15 @@ package final class EmbeddedForge: Sendable {
 
   private var responder: ForgeResponder {
     let limit = RateLimit(limit: configuration.rateLimit)
+    let accounts = ForgeAccounts(
+      principal: configuration.login, person: configuration.person,
+      others: configuration.accounts)
     let api = ForgeAPI(
-      store: store, folder: folder, pullRequests: pullRequests, rateLimit: limit, logger: logger)
-    let authenticator = Authenticator(token: configuration.token, login: configuration.login)
-    let address = "http://\(configuration.host):\(configuration.port)"
+      store: store, folder: folder, pullRequests: pullRequests, places: CommentPlaces(),
+      accounts: accounts, webhooks: webhooks, addresses: SignedAddresses(), rateLimit: limit,
+      logger: logger)
+    let authenticator = Authenticator(
+      token: configuration.token, login: configuration.login, others: configuration.accounts)
     let interference = Interference(latency: configuration.latency, faults: faults)
     return ForgeResponder(
       api: APIResponder(
@@ -164,11 +213,13 @@ package final class EmbeddedForge: Sendable {
         address: address,
         interference: interference, logger: logger),
       git: GitResponder(
-        store: store, folder: folder, pullRequests: pullRequests, authenticator: authenticator,
-        logger: logger),
+        api: api, address: address, authenticator: authenticator, logger: logger),
       pages: PageResponder(api: api, authenticator: authenticator, address: address),
       interference: interference)
   }
+
+  /// How many webhooks were dropped because too many waited.
+  package var droppedWebhooks: Int { webhooks.dropped }
 
   /// Replaces the rules for injected faults.
   package func setFaults(_ rules: FaultRules) { faults.set(rules) }

@@ -1,5 +1,6 @@
 """What the tests of strange clients share: a real embedded forge, as a process of its own."""
 
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 AIPM = Path(os.environ.get("AIPM_BINARY", ROOT / ".build" / "debug" / "aipm"))
 TOKEN = "t0ken-of-the-strange-clients"
 OWNER, NAME = "acme", "tools"
+# Further accounts with their tokens.
+ACCOUNTS = {"ann": "t0ken-of-ann", "checks[bot]": "t0ken-of-a-bot", "stranger": "t0ken-of-a-stranger"}
 
 
 class Forge:
@@ -24,9 +27,12 @@ class Forge:
             name: value for name, value in os.environ.items() if not name.startswith(("AIPM_", "GIT_"))
         } | {"AIPM_FORGE_TOKEN": TOKEN}
         self.run("forge", "create", f"{OWNER}/{NAME}", "--root", str(self.root))
+        accounts = self.root / "accounts.json"
+        accounts.write_text(json.dumps(ACCOUNTS), encoding="utf-8")
         self.errors = open(self.root / "forge.log", "w", encoding="utf-8")
         self.process = subprocess.Popen(
-            [AIPM, "forge", "serve", "--root", str(self.root), "--port", "0"], env=self.environment,
+            [AIPM, "forge", "serve", "--root", str(self.root), "--port", "0",
+             "--accounts", str(accounts)], env=self.environment,
             stdout=subprocess.PIPE, stderr=self.errors, text=True)
         line = self.process.stdout.readline()
         found = re.match(r"aipm: embedded forge on (http://\S+)", line)

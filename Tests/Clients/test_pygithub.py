@@ -4,7 +4,7 @@ import unittest
 
 from github import Auth, Github, GithubException, InputGitAuthor, InputGitTreeElement
 
-from support import NAME, OWNER, TOKEN, ForgeCase
+from support import ACCOUNTS, NAME, OWNER, TOKEN, ForgeCase
 
 PERSON = InputGitAuthor("Ann", "ann@example.com", "2026-11-23T12:00:00Z")
 
@@ -77,6 +77,61 @@ class PyGithub(ForgeCase):
         with self.assertRaises(GithubException) as caught:
             self.repository.create_pull(title="t", body="", head="py/none", base="main")
         self.assertEqual(caught.exception.status, 422)
+
+    def test_a_review_and_its_thread(self):
+        self.branch("py/review")
+        made = self.repository.create_pull(title="t", body="", head="py/review", base="main")
+        with Github(base_url=self.forge.url, auth=Auth.Token(ACCOUNTS["ann"]), retry=None) as other:
+            seen = other.get_repo(f"{OWNER}/{NAME}").get_pull(made.number)
+            head = seen.get_commits()[0]
+            review = seen.create_review(
+                head, "Please change it.", "REQUEST_CHANGES",
+                [{"path": "py/review.md", "line": 1, "side": "RIGHT", "body": "this"}])
+            seen.create_review_comment("that", head, "py/review.md", line=1, side="RIGHT")
+            seen.create_issue_comment("in general")
+        self.assertEqual([(one.state, one.user.login) for one in made.get_reviews()][0], ("CHANGES_REQUESTED", "ann"))
+        comments = list(made.get_review_comments())
+        self.assertEqual([one.body for one in comments], ["this", "that"])
+        self.assertEqual(comments[0].pull_request_review_id, review.id)
+        self.assertEqual((comments[0].path, comments[0].position), ("py/review.md", 1))
+        reply = made.create_review_comment_reply(comments[0].id, "done")
+        self.assertEqual(reply.in_reply_to_id, comments[0].id)
+        self.assertEqual(made.get_review(review.id).body, "Please change it.")
+        self.assertEqual([one.body for one in made.get_issue_comments()], ["in general"])
+        made.update()
+        self.assertEqual((made.review_comments, made.comments), (3, 1))
+
+    def test_checks_and_statuses(self):
+        self.branch("py/checks")
+        made = self.repository.create_pull(title="t", body="", head="py/checks", base="main")
+        run = self.repository.create_check_run("tests", made.head.sha, status="in_progress")
+        run.edit(
+            status="completed", conclusion="failure",
+            output={"title": "t", "summary": "s", "annotations": [
+                {"path": "py/checks.md", "start_line": 1, "end_line": 1,
+                 "annotation_level": "failure", "message": "wrong"}]})
+        commit = self.repository.get_commit(made.head.sha)
+        found, = commit.get_check_runs()
+        self.assertEqual((found.name, found.conclusion), ("tests", "failure"))
+        self.assertEqual([one.message for one in found.get_annotations()], ["wrong"])
+        commit.create_status("success", "https://ci.example.com", "fine", "ci")
+        self.assertEqual(commit.get_combined_status().state, "success")
+        self.assertEqual([one.context for one in commit.get_statuses()], ["ci"])
+        self.assertEqual(self.repository.get_pull(made.number).mergeable_state, "unstable")
+
+    def test_collaborators_and_hooks(self):
+        self.repository.add_to_collaborators("bob", "push")
+        self.assertEqual(self.repository.get_collaborator_permission("bob"), "write")
+        self.assertTrue(self.repository.has_in_collaborators("bob"))
+        self.assertIn("bob", [one.login for one in self.repository.get_collaborators()])
+        self.repository.remove_from_collaborators("bob")
+        self.assertFalse(self.repository.has_in_collaborators("bob"))
+        hook = self.repository.create_hook(
+            "web", {"url": "http://127.0.0.1:9/x", "content_type": "json"}, ["push"], active=False)
+        hook.edit("web", hook.config, add_events=["status"])
+        self.assertEqual(self.repository.get_hook(hook.id).events, ["push", "status"])
+        hook.delete()
+        self.assertEqual(list(self.repository.get_hooks()), [])
 
     def test_merging(self):
         self.branch("py/merge")

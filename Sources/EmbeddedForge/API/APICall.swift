@@ -54,6 +54,32 @@ struct APICall: Sendable {
     return flag
   }
 
+  func integer(_ name: String) throws(APIError) -> Int64? {
+    guard let value = member(name) else { return nil }
+    guard let number = value.integerValue else { throw .wrongType(name, "an integer") }
+    return number
+  }
+
+  func array(_ name: String) throws(APIError) -> [JSONValue]? {
+    guard let value = member(name) else { return nil }
+    guard let items = value.arrayValue else { throw .wrongType(name, "an array") }
+    return items
+  }
+
+  /// Seconds since 1970.
+  func time(_ name: String) throws(APIError) -> Int64? {
+    guard let text = try string(name) else { return nil }
+    guard let time = ISO8601.seconds(text) else { throw .wrongType(name, "a valid date-time") }
+    return time.seconds
+  }
+
+  /// `since` of the query in seconds since 1970; 0 without it.
+  func since() throws(APIError) -> Int64 {
+    guard let text = query["since"] else { return 0 }
+    guard let time = ISO8601.seconds(text) else { throw .wrongType("since", "a date-time") }
+    return time.seconds
+  }
+
   func strings(_ name: String) throws(APIError) -> [String]? {
     guard let value = member(name) else { return nil }
     guard let items = value.arrayValue else { throw .wrongType(name, "an array") }

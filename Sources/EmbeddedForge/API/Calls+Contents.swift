@@ -117,7 +117,7 @@ extension RepositoryCall {
       message: message)
     try await repository.git.write((blob.map { [$0] } ?? []) + trees + [object])
     do {
-      try await repository.git.update(ref, to: object.id, from: head)
+      try await move(ref, from: head, to: object.id)
     } catch is BareRepository.RefUpdate {
       let now = repository.git.resolve(ref)?.hex ?? "gone"
       throw APIError.conflict("is at \(now) but expected \(head?.hex ?? "nothing")")

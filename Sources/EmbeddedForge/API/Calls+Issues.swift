@@ -8,22 +8,27 @@ extension Route {
   private static let comment = "issues/comments/:id"
 
   static let issues: [Route] = [
+    Route(
+      .get, "issues/comments", "issues/comments#list-issue-comments-for-a-repository", .issues,
+      repository: { $0.listAllComments }),
     Route(.get, issue, "issues/issues#get-an-issue", .issues, pull: { $0.getIssue }),
-    Route(.patch, issue, "issues/issues#update-an-issue", .issues, pull: { $0.patchIssue }),
+    Route(
+      .patch, issue, "issues/issues#update-an-issue", .issues, .talking,
+      pull: { $0.patchIssue }),
     Route(
       .get, "\(issue)/comments", "issues/comments#list-issue-comments", .issues,
       pull: { $0.listComments }),
     Route(
-      .post, "\(issue)/comments", "issues/comments#create-an-issue-comment", .issues,
+      .post, "\(issue)/comments", "issues/comments#create-an-issue-comment", .issues, .talking,
       pull: { $0.createComment }),
     Route(
       .get, comment, "issues/comments#get-an-issue-comment", .issues,
       repository: { $0.getComment }),
     Route(
-      .patch, comment, "issues/comments#update-an-issue-comment", .issues,
+      .patch, comment, "issues/comments#update-an-issue-comment", .issues, .talking,
       repository: { $0.patchComment }),
     Route(
-      .delete, comment, "issues/comments#delete-an-issue-comment", .issues,
+      .delete, comment, "issues/comments#delete-an-issue-comment", .issues, .talking,
       repository: { $0.deleteComment }),
     Route(
       .get, "\(issue)/labels", "issues/labels#list-labels-for-an-issue", .issues,
@@ -62,18 +67,24 @@ extension RepositoryCall {
   // MARK: Comments
 
   @Sendable func listComments(_ pull: PullRequestRecord) async throws -> APIReply {
-    var since: Int64 = 0
-    if let text = call.query["since"] {
-      guard let time = ISO8601.seconds(text) else {
-        throw APIError.wrongType("since", "a date-time")
-      }
-      since = time.seconds
-    }
-    let comments = try await api.store.comments(
-      of: repository.record.id, number: pull.number, since: since, limit: paging.size,
-      offset: paging.offset)
-    let show = try await objects(for: [pull], also: comments.map(\.author))
-    return paged(comments.map { show.comment($0) }, total: pull.comments)
+    var query = CommentQuery(number: pull.number, limit: paging.size, offset: paging.offset)
+    query.since = try call.since()
+    return try await list(query)
+  }
+
+  @Sendable func listAllComments() async throws -> APIReply {
+    var query = CommentQuery(number: nil, limit: paging.size, offset: paging.offset)
+    query.since = try call.since()
+    query.sortsByUpdate = call.query["sort"] == "updated"
+    // As on GitHub, without `sort` the direction is ignored.
+    query.ascending = call.query["sort"] == nil || call.query["direction"] != "desc"
+    return try await list(query)
+  }
+
+  private func list(_ query: CommentQuery) async throws -> APIReply {
+    let (page, total) = try await api.store.comments(of: repository.record.id, query)
+    let show = try await objects(for: [], also: page.map(\.author))
+    return paged(page.map { show.comment($0) }, total: total)
   }
 
   @Sendable func createComment(_ pull: PullRequestRecord) async throws -> APIReply {
@@ -84,6 +95,7 @@ extension RepositoryCall {
     try Self.checkBody(body, of: "IssueComment")
     let comment = try await api.store.addComment(
       to: repository.record.id, number: pull.number, body: body, author: call.login)
+    await publish("issue_comment", "created") { try await issueCommentPayload(comment) }
     let show = try await objects(for: [pull], also: [call.login])
     return .created(show.comment(comment))
   }
@@ -93,16 +105,25 @@ extension RepositoryCall {
   }
 
   @Sendable func patchComment() async throws -> APIReply {
-    let comment = try await comment()
+    let before = try await comment()
+    try checkMayEdit(before.author)
     let body = try call.requiredString("body")
     try Self.checkBody(body, of: "IssueComment")
-    try await api.store.setComment(comment.id, of: repository.record.id, body: body)
-    return .json(try await shown(try await self.comment()))
+    try await api.store.setComment(before.id, of: repository.record.id, body: body)
+    let after = try await comment()
+    await publish("issue_comment", "edited") {
+      try await issueCommentPayload(after).with([
+        "changes": ["body": ["from": .string(before.body)]]
+      ])
+    }
+    return .json(try await shown(after))
   }
 
   @Sendable func deleteComment() async throws -> APIReply {
     let comment = try await comment()
+    try checkMayEdit(comment.author)
     try await api.store.removeComment(comment.id, of: repository.record.id)
+    await publish("issue_comment", "deleted") { try await issueCommentPayload(comment) }
     return .noContent
   }
 

@@ -21,17 +21,17 @@ extension RepositoryCall {
     guard let tree = try await git.mergedTree(base, pull.headSHA) else { throw Self.notMergeable }
     let commit = try mergeCommit(of: pull, tree: tree, base: base)
     try await git.write([commit])
-    _ = try await api.store.change(pull) { record in
+    _ = try await api.change(pull, in: repository, by: call.login) { record in
       record.mergeCommit = commit.id
       record.baseSHA = base
     }
     do {
-      try await git.update(baseRef, to: commit.id, from: base)
+      try await move(baseRef, from: base, to: commit.id)
     } catch is BareRepository.RefUpdate {
       throw APIError.conflict("Base branch was modified. Review and try the merge again.")
     }
     let login = call.login
-    _ = try await api.store.change(pull) { record in
+    _ = try await api.change(pull, in: repository, by: login) { record in
       record.isOpen = false
       record.mergedAt = ForgeStore.now
       record.mergedBy = login

@@ -13,7 +13,9 @@ extension Route {
     Route(
       .post, "pulls", "pulls/pulls#create-a-pull-request", .pulls, history: { $0.createPull }),
     Route(.get, pull, "pulls/pulls#get-a-pull-request", .pulls, pull: { $0.getPull }),
-    Route(.patch, pull, "pulls/pulls#update-a-pull-request", .pulls, pull: { $0.patchPull }),
+    Route(
+      .patch, pull, "pulls/pulls#update-a-pull-request", .pulls, .talking,
+      pull: { $0.patchPull }),
     Route(
       .get, "\(pull)/commits", "pulls/pulls#list-commits-on-a-pull-request", .pulls,
       pull: { $0.pullCommits }),
@@ -44,21 +46,21 @@ extension RepositoryCall {
 
   /// The pull request of the call, refreshed from its branches.
   func pull() async throws -> PullRequestRecord {
-    let number = try call.number("number")
+    try await pull(number: try call.number("number"))
+  }
+
+  func pull(number: Int) async throws -> PullRequestRecord {
     guard let known = try await api.store.pullRequest(of: repository.record.id, number: number)
     else {
       throw APIError.notFound
     }
-    return try await api.pullRequests.refreshed(known, repository.git)
+    return try await api.refreshed(known, in: repository, by: call.login)
   }
 
   func objects(
     for pulls: [PullRequestRecord], also logins: [String] = []
   ) async throws -> PullRequestObjects {
-    let named = pulls.flatMap { [$0.author] + ($0.mergedBy.map { [$0] } ?? []) + $0.reviewers }
-    return PullRequestObjects(
-      urls: repository.urls, repository: repository.record, facts: repository.facts,
-      users: try await api.store.users(named + logins))
+    try await api.objects(for: pulls, also: logins, in: repository)
   }
 
   private func shown(
@@ -66,7 +68,9 @@ extension RepositoryCall {
   ) async throws -> JSONValue {
     let detail = try await api.pullRequests.detail(
       of: pull, repository.git, mergeability: mergeability)
-    return try await objects(for: [pull]).full(pull, detail)
+    let checks = try await api.store.checkSummary(
+      of: repository.record.id, commit: pull.headSHA)
+    return try await objects(for: [pull]).full(pull, detail, checks: checks)
   }
 
   @Sendable func getPull(_ pull: PullRequestRecord) async throws -> APIReply {
@@ -104,7 +108,7 @@ extension RepositoryCall {
     if call.query["sort"] == "updated" { query.order = .updated }
     query.ascending = call.query["direction"] == "asc"
     // Refreshed first, so that states and pages are right.
-    try await api.pullRequests.refreshAll(of: repository.record, repository.git)
+    try await api.refreshAll(in: repository, by: call.login)
     let (page, total) = try await api.store.pullRequests(of: repository.record.id, query)
     let show = try await objects(for: page)
     return paged(page.map { show.simple($0) }, total: total)
@@ -127,6 +131,9 @@ extension RepositoryCall {
       throw exists(draft)
     }
     try await api.pullRequests.keepHead(of: pull, repository.git)
+    await publish("pull_request", "opened") {
+      try await api.pullPayload(pull, in: repository)
+    }
     return .created(try await shown(pull, mergeability: false))
   }
 
@@ -184,6 +191,7 @@ extension RepositoryCall {
 
   /// Applies `title`, `body`, `state` and `base` to the pull request of the call.
   func changed(_ pull: PullRequestRecord) async throws -> PullRequestRecord {
+    try checkMayEdit(pull.author)
     let title = try call.string("title")
     if let title, title.trimmed.isEmpty {
       throw APIError.validation(.missing("PullRequest", "title"))
@@ -202,7 +210,7 @@ extension RepositoryCall {
       throw APIError.validation(.invalid("PullRequest", "base"))
     }
     do {
-      return try await api.store.change(pull) { record in
+      return try await api.change(pull, in: repository, by: call.login) { record in
         if let title { record.title = title }
         if setsBody { record.body = body }
         if let base, let baseSHA { (record.baseBranch, record.baseSHA) = (base, baseSHA) }
@@ -212,6 +220,13 @@ extension RepositoryCall {
       }
     } catch is PullRequestConflict {
       throw exists(pull)
+    }
+  }
+
+  /// Refuses changes to what another person wrote, except by those who may write.
+  func checkMayEdit(_ author: String) throws(APIError) {
+    guard author.lowercased() == call.login.lowercased() || repository.role >= .push else {
+      throw .notAccessible
     }
   }
 

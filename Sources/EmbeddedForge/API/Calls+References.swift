@@ -52,7 +52,7 @@ extension RepositoryCall {
       throw APIError.unprocessable("\(name) is not a valid ref name.")
     }
     do {
-      try await repository.git.update(ref, to: object, from: nil)
+      try await move(ref, from: nil, to: object)
     } catch BareRepository.RefUpdate.moved {
       throw APIError.unprocessable("Reference already exists")
     } catch BareRepository.RefUpdate.nameTaken {
@@ -75,11 +75,11 @@ extension RepositoryCall {
       throw APIError.unprocessable("Update is not a fast forward")
     }
     do {
-      try await repository.git.update(ref, to: object, from: current)
+      try await move(ref, from: current, to: object)
     } catch is BareRepository.RefUpdate {
       throw APIError.conflict("Reference cannot be updated: it was moved meanwhile")
     }
-    try await api.pullRequests.refreshAll(of: repository.record, repository.git)
+    try await api.refreshAll(in: repository, by: call.login)
     return .json(try await shown(ref, object))
   }
 
@@ -90,11 +90,11 @@ extension RepositoryCall {
       throw APIError.unprocessable("Cannot delete the default branch")
     }
     do {
-      try await repository.git.update(ref, to: nil, from: current)
+      try await move(ref, from: current, to: nil)
     } catch is BareRepository.RefUpdate {
       throw APIError.conflict("Reference cannot be deleted: it was moved meanwhile")
     }
-    try await api.pullRequests.refreshAll(of: repository.record, repository.git)
+    try await api.refreshAll(in: repository, by: call.login)
     return .noContent
   }
 

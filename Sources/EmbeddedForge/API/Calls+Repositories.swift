@@ -10,10 +10,6 @@ extension Route {
       .patch, "repos/:owner/:repo", "repos/repos#update-a-repository", .administration
     ) { $0.patchRepository },
     Route(
-      .get, "collaborators/:login/permission",
-      "collaborators/collaborators#get-repository-permissions-for-a-user", .metadata,
-      repository: { $0.getPermission }),
-    Route(
       .get, "branches", "branches/branches#list-branches", .contents,
       repository: { $0.listBranches }),
     Route(
@@ -25,7 +21,9 @@ extension Route {
 extension ForgeAPI {
   @Sendable func patchRepository(_ call: APICall) async throws -> APIReply {
     let repository = try await repository(call)
-    guard repository.record.settings.allowsWriting else { throw APIError.notAccessible }
+    guard repository.record.settings.allowsWriting, repository.role >= .admin else {
+      throw APIError.notAccessible
+    }
     var settings = repository.record.settings
     let archived = try call.bool("archived")
     // An archived repository can only be unarchived.
@@ -47,21 +45,6 @@ extension ForgeAPI {
 
 extension RepositoryCall {
   @Sendable func getRepository() async throws -> APIReply { Self.shown(repository) }
-
-  /// The owner and the user of the forge's token may do everything, others read what is public.
-  @Sendable func getPermission() async throws -> APIReply {
-    let login = call.parameter("login")
-    guard ForgeName.isLogin(login) else { throw APIError.notFound }
-    let isOwn = [repository.record.owner, call.login].contains {
-      $0.lowercased() == login.lowercased()
-    }
-    let permission =
-      isOwn ? "admin" : repository.record.settings.isPrivate ? "none" : "read"
-    return .json([
-      "permission": .string(permission), "role_name": .string(permission),
-      "user": UserObjects(urls: call.urls).simple(try await api.store.user(login)),
-    ])
-  }
 
   static func shown(_ repository: RepositoryContext) -> APIReply {
     .json(RepositoryObjects(urls: repository.urls).full(repository.record, repository.facts))

@@ -25,7 +25,7 @@ extension ForgeAPI {
     let owned = try await folder.repositories(store: store).filter {
       $0.owner.lowercased() == login.lowercased()
     }
-    guard !owned.isEmpty || login.lowercased() == call.login.lowercased() else {
+    guard !owned.isEmpty || accounts.contains(login) else {
       throw APIError.notFound
     }
     let user = try await store.user(login)

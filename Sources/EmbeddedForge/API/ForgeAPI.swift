@@ -7,6 +7,10 @@ struct ForgeAPI: Sendable {
   let store: ForgeStore
   let folder: ForgeFolder
   let pullRequests: PullRequestKeeper
+  let places: CommentPlaces
+  let accounts: ForgeAccounts
+  let webhooks: WebhookSender
+  let addresses: SignedAddresses
   let rateLimit: RateLimit
   let logger: Logger
 }
@@ -17,6 +21,8 @@ struct RepositoryContext: Sendable {
   let git: BareRepository
   let facts: RepositoryObjects.Facts
   let urls: ForgeURLs
+  /// Of the caller.
+  var role = RepositoryRole.pull
 
   var objects: GitObjects { GitObjects(urls: urls, repository: record) }
 
@@ -49,23 +55,67 @@ struct RepositoryContext: Sendable {
 }
 
 extension ForgeAPI {
+  /// What a call does, and so what its caller needs.
   enum Access {
     case reading
+    /// Comments and reviews, which readers may write.
+    case talking
     case writing
+    case administration
+    /// The same of what others do not see.
+    case secrets
+
+    fileprivate var role: RepositoryRole {
+      switch self {
+      case .reading, .talking: .pull
+      case .writing: .push
+      case .administration, .secrets: .admin
+      }
+    }
   }
 
   /// The repository of the call.
-  /// - Throws: `APIError`: 404 if absent, 403 without permission.
+  /// - Throws: `APIError`: 404 if absent or hidden, 403 without permission.
   func repository(_ call: APICall, _ access: Access = .reading) async throws -> RepositoryContext {
     let record = try await folder.repository(
       owner: call.parameter("owner"), name: call.parameter("repo"), store: store)
     guard let record else { throw APIError.notFound }
+    let role = try await role(of: call.login, in: record)
+    guard role > .none else { throw APIError.notFound }
     if record.settings.isDisabled { throw APIError.blocked }
-    if access == .writing {
+    if access != .reading {
       if record.settings.isArchived { throw APIError.archived }
-      if !record.settings.allowsWriting { throw APIError.notAccessible }
+      guard record.settings.allowsWriting, role >= access.role else {
+        throw access == .secrets ? APIError.notFound : .notAccessible
+      }
     }
-    return try await context(record, call.urls)
+    var context = try await context(record, call.urls)
+    context.role = role
+    return context
+  }
+
+  /// What an account may do in a repository. The owner and the user of the forge's token may do
+  /// everything, collaborators what was granted to them, the person of the pages may write, and
+  /// others read what is public.
+  func role(of login: String, in repository: RepositoryRecord) async throws -> RepositoryRole {
+    try await roles(in: repository).role(of: login)
+  }
+
+  func roles(in repository: RepositoryRecord) async throws -> RepositoryRoles {
+    RepositoryRoles(
+      repository: repository, accounts: accounts,
+      collaborators: try await store.collaborators(of: repository.id))
+  }
+
+  /// The objects of pull requests, with the accounts that they mention.
+  func objects(
+    for pulls: [PullRequestRecord], also logins: [String] = [], in repository: RepositoryContext
+  ) async throws -> PullRequestObjects {
+    let named = pulls.flatMap { [$0.author] + ($0.mergedBy.map { [$0] } ?? []) + $0.reviewers }
+    return PullRequestObjects(
+      urls: repository.urls, repository: repository.record, facts: repository.facts,
+      users: try await store.users(named + logins),
+      roles: try await roles(in: repository.record))
   }
 
   func context(_ record: RepositoryRecord, _ urls: ForgeURLs) async throws -> RepositoryContext {
@@ -80,7 +130,7 @@ extension ForgeAPI {
 /// A call of one repository.
 struct RepositoryCall: Sendable {
   let api: ForgeAPI
-  let call: APICall
+  var call: APICall
   let repository: RepositoryContext
 
   var paging: Paging { Paging(call.query) }
@@ -88,6 +138,13 @@ struct RepositoryCall: Sendable {
   /// One page of a list.
   func paged(_ items: [JSONValue], total: Int) -> APIReply {
     paging.reply(items, total: total, to: call)
+  }
+
+  /// Moves a ref, and sends what follows from it.
+  /// - Throws: `RefUpdate` if git refuses.
+  func move(_ ref: RefName, from old: ObjectName?, to new: ObjectName?) async throws {
+    try await repository.git.update(ref, to: new, from: old)
+    await api.afterMove(RefChange(ref: ref, old: old, new: new), in: repository, by: call.login)
   }
 
   func refuseEmpty() async throws {

@@ -23,16 +23,18 @@ final class PullRequestKeeper: Sendable {
   /// deleted head or base closes it, keeping the last head; if the base contains the head, it is
   /// merged.
   func refreshed(_ pull: PullRequestRecord, _ git: BareRepository) async throws
-    -> PullRequestRecord
+    -> PullRequestUpdate
   {
-    guard pull.isOpen, let headRef = pull.headRef, let baseRef = pull.baseRef else { return pull }
-    var current = pull
+    var change = PullRequestUpdate(before: pull, after: pull)
+    guard pull.isOpen, let headRef = pull.headRef, let baseRef = pull.baseRef else {
+      return change
+    }
     let head = git.resolve(headRef)
     let base = git.resolve(baseRef)
     if let base, base != pull.baseSHA,
       let merge = try await mergeCommit(of: pull, head: head ?? pull.headSHA, into: base, git)
     {
-      current = try await store.change(pull) { record in
+      change = try await store.change(pull) { record in
         guard record.isOpen else { return }
         record.isOpen = false
         record.headSHA = head ?? record.headSHA
@@ -42,20 +44,20 @@ final class PullRequestKeeper: Sendable {
         record.closedAt = record.mergedAt
       }
     } else if head == nil || base == nil {
-      current = try await store.change(pull) { record in
+      change = try await store.change(pull) { record in
         guard record.isOpen else { return }
         record.isOpen = false
         record.closedAt = ForgeStore.now
       }
     } else if let head, head != pull.headSHA || base ?? pull.baseSHA != pull.baseSHA {
-      current = try await store.change(pull) { record in
+      change = try await store.change(pull) { record in
         guard record.isOpen else { return }
         record.headSHA = head
         record.baseSHA = base ?? record.baseSHA
       }
     }
-    try await keepHead(of: current, git)
-    return current
+    try await keepHead(of: change.after, git)
+    return change
   }
 
   /// Updates `refs/pull/N/head`, as on GitHub: it keeps the commits after the branch is deleted.

@@ -8,6 +8,7 @@ struct PullRequestObjects: Sendable {
   let facts: RepositoryObjects.Facts
   /// The mentioned users, by login in lower case.
   let users: [String: UserRecord]
+  let roles: RepositoryRoles
 
   /// The details that only single pull requests include, because they need git.
   struct Detail: Sendable, Equatable {
@@ -49,26 +50,21 @@ struct PullRequestObjects: Sendable {
       "statuses_url": .string(statuses),
       "head": branch(pull.headBranch, pull.headSHA), "base": branch(pull.baseBranch, pull.baseSHA),
       "_links": .object(links.mapValues { ["href": .string($0)] }),
-      "author_association": "OWNER", "auto_merge": nil, "active_lock_reason": nil,
+      "author_association": .string(association(pull.author)), "auto_merge": nil,
+      "active_lock_reason": nil,
     ])
   }
 
   /// GitHub's "Pull Request".
-  func full(_ pull: PullRequestRecord, _ detail: Detail) -> JSONValue {
-    let state =
-      if pull.mergedAt != nil || !pull.isOpen {
-        "unknown"
-      } else if pull.isDraft {
-        "draft"
-      } else {
-        detail.mergeable.map { $0 ? "clean" : "dirty" } ?? "unknown"
-      }
+  /// - Parameter checks: of its head.
+  func full(_ pull: PullRequestRecord, _ detail: Detail, checks: CheckSummary) -> JSONValue {
+    let state = Self.mergeableState(of: pull, detail, checks)
     return simple(pull).with([
       "merged": JSONValue(pull.mergedAt != nil),
       "mergeable": detail.mergeable.map { .bool($0) } ?? nil,
       "rebaseable": nil, "mergeable_state": .string(state),
       "merged_by": pull.mergedBy.map(user) ?? nil, "comments": JSONValue(pull.comments),
-      "review_comments": 0, "maintainer_can_modify": false,
+      "review_comments": JSONValue(pull.reviewComments), "maintainer_can_modify": false,
       "commits": JSONValue(detail.commits), "additions": JSONValue(detail.stat.additions),
       "deletions": JSONValue(detail.stat.deletions),
       "changed_files": JSONValue(detail.stat.files),
@@ -89,7 +85,8 @@ struct PullRequestObjects: Sendable {
       "locked": false, "assignee": nil, "assignees": [], "milestone": nil,
       "comments": JSONValue(pull.comments), "created_at": .time(pull.createdAt),
       "updated_at": .time(pull.updatedAt), "closed_at": .time(pull.closedAt),
-      "author_association": "OWNER", "active_lock_reason": nil, "draft": JSONValue(pull.isDraft),
+      "author_association": .string(association(pull.author)), "active_lock_reason": nil,
+      "draft": JSONValue(pull.isDraft),
       "pull_request": [
         "url": .string(urls.api(repository, "/pulls/\(pull.number)")), "html_url": .string(page),
         "diff_url": "\(page).diff", "patch_url": "\(page).patch",
@@ -97,6 +94,7 @@ struct PullRequestObjects: Sendable {
       ],
       "body": JSONValue(pull.body), "closed_by": nil, "timeline_url": "\(api)/timeline",
       "performed_via_github_app": nil, "state_reason": nil,
+      "reactions": reactions(of: api),
     ]
   }
 
@@ -109,8 +107,10 @@ struct PullRequestObjects: Sendable {
       "issue_url": .string(urls.api(repository, "/issues/\(comment.number)")),
       "id": JSONValue(comment.id), "node_id": .string(NodeID.of("IC", comment.id)),
       "user": user(comment.author), "created_at": .time(comment.createdAt),
-      "updated_at": .time(comment.updatedAt), "author_association": "OWNER",
+      "updated_at": .time(comment.updatedAt),
+      "author_association": .string(association(comment.author)),
       "body": .string(comment.body), "performed_via_github_app": nil,
+      "reactions": reactions(of: urls.api(repository, "/issues/comments/\(comment.id)")),
     ]
   }
 
@@ -125,7 +125,19 @@ struct PullRequestObjects: Sendable {
     ]
   }
 
-  private func user(_ login: String) -> JSONValue {
+  /// GitHub's `mergeable_state`. `unstable`: it can be merged, and a check failed or is pending.
+  private static func mergeableState(
+    of pull: PullRequestRecord, _ detail: Detail, _ checks: CheckSummary
+  ) -> String {
+    guard pull.isOpen, let mergeable = detail.mergeable else { return "unknown" }
+    if !mergeable { return "dirty" }
+    if pull.isDraft { return "draft" }
+    return checks == .failure || checks == .pending ? "unstable" : "clean"
+  }
+
+  func association(_ login: String) -> String { roles.association(login) }
+
+  func user(_ login: String) -> JSONValue {
     users[login.lowercased()].map { UserObjects(urls: urls).simple($0) } ?? nil
   }
 

@@ -8,14 +8,15 @@ struct Route: Sendable {
 
   /// What a token needs.
   enum Permission: String, Sendable {
-    case metadata, administration, contents, issues
+    case metadata, administration, contents, issues, checks, statuses, actions
     case pulls = "pull_requests"
+    case hooks = "repository_hooks"
   }
 
   private enum Segment: Sendable, Equatable {
     case literal(String)
     case name(String)
-    /// Matches the rest of the path, with its slashes.
+    /// Matches the rest of the path, with its slashes, up to the segments that follow.
     case rest(String)
   }
 
@@ -51,15 +52,18 @@ struct Route: Sendable {
   }
 
   /// A call of a repository.
-  /// - Parameter pattern: below the repository.
+  /// - Parameters:
+  ///   - pattern: below the repository.
+  ///   - access: what the caller needs, if it is not reading for GET and writing else.
   init(
     _ method: HTTPRequest.Method, _ pattern: String, _ documentation: String,
-    _ permission: Permission,
+    _ permission: Permission, _ access: ForgeAPI.Access? = nil,
     repository handler: @escaping @Sendable (RepositoryCall) -> Reply
   ) {
     self.init(method, "repos/:owner/:repo/\(pattern)", documentation, permission) { api in
       { call in
-        let repository = try await api.repository(call, method == .get ? .reading : .writing)
+        let usual: ForgeAPI.Access = method == .get ? .reading : .writing
+        let repository = try await api.repository(call, access ?? usual)
         return try await handler(RepositoryCall(api: api, call: call, repository: repository))()
       }
     }
@@ -83,13 +87,13 @@ struct Route: Sendable {
   /// A call of a pull request.
   init(
     _ method: HTTPRequest.Method, _ pattern: String, _ documentation: String,
-    _ permission: Permission,
+    _ permission: Permission, _ access: ForgeAPI.Access? = nil,
     pull handler:
       @escaping @Sendable (RepositoryCall)
       -> @Sendable (PullRequestRecord) async throws -> APIReply
   ) {
     self.init(
-      method, pattern, documentation, permission,
+      method, pattern, documentation, permission, access,
       repository: { call in { try await handler(call)(try await call.pull()) } })
   }
 
@@ -98,24 +102,29 @@ struct Route: Sendable {
   func match(_ path: [Substring]) -> [String: String]? {
     var parameters: [String: String] = [:]
     var rest = path[...]
-    for segment in segments {
+    for (index, segment) in segments.enumerated() {
       switch segment {
       case .literal(let literal): guard rest.popFirst() == literal[...] else { return nil }
       case .name(let name):
         guard let part = rest.popFirst(), let value = Percent.decode(part) else { return nil }
         parameters[name] = value
       case .rest(let name):
-        guard let value = Percent.decode(rest.joined(separator: "/")) else { return nil }
+        let following = segments.count - index - 1
+        guard rest.count >= following,
+          let value = Percent.decode(rest.dropLast(following).joined(separator: "/"))
+        else { return nil }
         parameters[name] = value
-        rest = []
+        rest = rest.suffix(following)
       }
     }
     return rest.isEmpty ? parameters : nil
   }
 
-  /// All routes. `*` may match an empty path, because the root folder's contents have none.
+  /// All routes, of which the first that matches counts. `*` may match an empty path, because the
+  /// root folder's contents have none.
   static let all: [Route] =
-    users + repositories + references + gitDatabase + contents + commits + pulls + issues
+    users + repositories + collaborators + references + gitDatabase + contents + checks + statuses
+    + jobs + commits + merges + reviewComments + pulls + reviews + issues + hooks
 
   /// The methods of a path, as in `Allow`; empty if no route matches.
   static func methods(of path: [Substring]) -> String {

@@ -7,18 +7,20 @@ struct UserObjects: Sendable {
 
   /// GitHub's "Simple User".
   func simple(_ user: UserRecord) -> JSONValue {
-    let api = "\(urls.api)/users/\(user.login)"
+    let name = Percent.encode(user.login)
+    let api = "\(urls.api)/users/\(name)"
+    let page = user.isBot ? "/apps/\(Percent.encode(String(user.login.dropLast(5))))" : "/\(name)"
     return [
       "login": .string(user.login), "id": JSONValue(user.id),
       "node_id": .string(NodeID.of("U", user.id)),
-      "avatar_url": "\(urls.base)/avatars/\(user.login)", "gravatar_id": "",
-      "url": .string(api), "html_url": "\(urls.base)/\(user.login)",
+      "avatar_url": "\(urls.base)/avatars/\(name)", "gravatar_id": "",
+      "url": .string(api), "html_url": .string(urls.base + page),
       "followers_url": "\(api)/followers",
       "following_url": "\(api)/following{/other_user}", "gists_url": "\(api)/gists{/gist_id}",
       "starred_url": "\(api)/starred{/owner}{/repo}",
       "subscriptions_url": "\(api)/subscriptions", "organizations_url": "\(api)/orgs",
       "repos_url": "\(api)/repos", "events_url": "\(api)/events{/privacy}",
-      "received_events_url": "\(api)/received_events", "type": "User",
+      "received_events_url": "\(api)/received_events", "type": user.isBot ? "Bot" : "User",
       "user_view_type": "public", "site_admin": false,
     ]
   }

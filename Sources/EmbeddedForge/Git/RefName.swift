@@ -61,8 +61,10 @@ enum ForgeName {
     return name.utf8.allSatisfy { isAlphanumeric($0) || "._-".utf8.contains($0) }
   }
 
-  static func isLogin(_ name: String) -> Bool {
-    (1...39).contains(name.utf8.count)
+  /// A name of an account; those of apps end in `[bot]`.
+  static func isLogin(_ login: String) -> Bool {
+    let name = login.hasSuffix("[bot]") ? login.dropLast(5) : login[...]
+    return (1...39).contains(name.utf8.count)
       && name.utf8.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") }
   }
 

@@ -35,6 +35,8 @@ struct APIError: Error, Equatable {
   var status: HTTPResponse.Status
   var message: String
   var errors: [Detail] = []
+  /// Entries of `errors` that are mere text.
+  var reasons: [String] = []
 
   static let notFound = APIError(status: .notFound, message: "Not Found")
   static let methodNotAllowed = APIError(status: .methodNotAllowed, message: "Method Not Allowed")
@@ -53,6 +55,12 @@ struct APIError: Error, Equatable {
 
   static func unprocessable(_ message: String) -> APIError {
     APIError(status: .unprocessableContent, message: message)
+  }
+
+  /// As the calls of reviews refuse: with text instead of fields.
+  static func refused(_ reason: String) -> APIError {
+    APIError(
+      status: .unprocessableContent, message: "Unprocessable Entity", reasons: [reason])
   }
 
   static func conflict(_ message: String) -> APIError {
@@ -80,6 +88,7 @@ struct APIError: Error, Equatable {
       "message": .string(message), "documentation_url": .string(page),
       "status": .string(String(status.code)),
     ]
-    return errors.isEmpty ? json : json.with(["errors": .array(errors.map(\.json))])
+    let all = errors.map(\.json) + reasons.map { .string($0) }
+    return all.isEmpty ? json : json.with(["errors": .array(all)])
   }
 }

@@ -15,7 +15,7 @@ struct APIResponder: Sendable {
   let authenticator: Authenticator
   let bodyLimit: Int
   /// The forge's URL, if the request has no host.
-  let address: String
+  let address: ForgeAddress
   let interference: Interference
   let logger: Logger
 
@@ -62,7 +62,7 @@ struct APIResponder: Sendable {
       var call = APICall(
         parameters: found.parameters, query: Self.members(of: request.uri.query),
         target: request.head.path ?? "/", accept: request.headers[.accept] ?? "",
-        urls: ForgeURLs(host: request.head.authority, fallback: address, prefix: prefix),
+        urls: ForgeURLs(host: request.head.authority, fallback: address.base, prefix: prefix),
         login: login)
       call.body = try await body(of: request)
       response = shown(try await found.route.perform(api, call), to: request)
@@ -89,7 +89,7 @@ struct APIResponder: Sendable {
   }
 
   /// The members of a query; of those with the same name the last one counts.
-  private static func members(of query: String?) -> [String: String] {
+  static func members(of query: String?) -> [String: String] {
     var members: [String: String] = [:]
     for pair in (query ?? "").split(separator: "&") {
       let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

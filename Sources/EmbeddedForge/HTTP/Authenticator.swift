@@ -7,6 +7,8 @@ import Text
 struct Authenticator: Sendable {
   let token: String
   let login: String
+  /// Accounts with tokens of their own.
+  var others: [ForgeAccount] = []
 
   enum Caller: Sendable, Equatable {
     case known(login: String)
@@ -31,11 +33,14 @@ struct Authenticator: Sendable {
       credential = String(pair[pair.index(after: colon)...])
     case _: return .refused
     }
-    return isToken(credential) ? .known(login: login) : .refused
+    var found: String?
+    for account in others where Self.isEqual(credential, account.token) { found = account.login }
+    if Self.isEqual(credential, token) { found = login }
+    return found.map { .known(login: $0) } ?? .refused
   }
 
   /// Compares in constant time.
-  private func isToken(_ credential: String) -> Bool {
+  private static func isEqual(_ credential: String, _ token: String) -> Bool {
     let (one, other) = (Array(credential.utf8), Array(token.utf8))
     var difference = one.count ^ other.count
     for index in other.indices {

@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import GitBackend
+import Glibc
 import HTTPTypes
 import Hummingbird
 import Logging
@@ -9,9 +10,9 @@ import NIOCore
 import Text
 
 struct GitResponder: Sendable {
-  let store: ForgeStore
-  let folder: ForgeFolder
-  let pullRequests: PullRequestKeeper
+  let api: ForgeAPI
+  /// The forge's URL, if the request has no host.
+  let address: ForgeAddress
   let authenticator: Authenticator
   let logger: Logger
 
@@ -46,8 +47,10 @@ struct GitResponder: Sendable {
     let suffix = path.dropFirst(2).joined(separator: "/")
     let written = path[1].hasSuffix(".git") ? path[1].dropLast(4) : path[1]
     guard let owner = Percent.decode(path[0]), let name = Percent.decode(written),
-      let record = try await folder.repository(owner: owner, name: name, store: store)
+      let record = try await api.folder.repository(owner: owner, name: name, store: api.store)
     else { return Self.text(.notFound, "Repository not found.\n") }
+    let role = try await api.role(of: login, in: record)
+    guard role > .none else { return Self.text(.notFound, "Repository not found.\n") }
     let allowed = suffix == "info/refs" ? "GET, HEAD" : "POST"
     if Self.services.contains(suffix), !allowed.contains(request.method.rawValue) {
       return Self.text(.methodNotAllowed, "Only \(allowed) is allowed here.\n", [.allow: allowed])
@@ -62,27 +65,32 @@ struct GitResponder: Sendable {
       if settings.isArchived {
         return Self.text(.forbidden, "This repository was archived so it is read-only.\n")
       }
-      if !settings.allowsWriting {
+      if !settings.allowsWriting || role < .push {
         return Self.text(.forbidden, "Write access to repository not granted.\n")
       }
     }
     let isPush = operation == .call(.receivePack)
+    let report = MovedRefsFile(in: api.folder)
+    let urls = ForgeURLs(host: request.head.authority, fallback: address.base, prefix: "")
     return await GitBackend(logger: logger).respond(
-      to: request, operation: operation, repository: folder.git(record).path,
-      options: options(record, login: login)
+      to: request, operation: operation, repository: api.folder.git(record).path,
+      options: options(record, login: login, report: report)
     ) { _ in
       // Also after a failed push, which may have updated some refs.
-      if isPush { await afterPush(to: record) }
+      if isPush { await afterPush(to: record, report, by: login, urls) }
     }
   }
 
-  private func options(_ record: RepositoryRecord, login: String) -> GitBackend.Options {
+  private func options(_ record: RepositoryRecord, login: String, report: MovedRefsFile)
+    -> GitBackend.Options
+  {
     var options = GitBackend.Options()
     options.allowReceivePack = true
     options.remoteUser = login
-    options.hooksPath = folder.hooks
+    options.hooksPath = api.folder.hooks
     options.environment = [
-      "AIPM_PROTECTED_BRANCHES": record.settings.protectedBranches.joined(separator: "\n")
+      "AIPM_PROTECTED_BRANCHES": record.settings.protectedBranches.joined(separator: "\n"),
+      "AIPM_PUSH_REPORT": report.path,
     ]
     options.config = [
       ("core.fsync", "all"), ("core.filesRefLockTimeout", "5000"),
@@ -93,10 +101,15 @@ struct GitResponder: Sendable {
     return options
   }
 
-  private func afterPush(to record: RepositoryRecord) async {
+  private func afterPush(
+    to record: RepositoryRecord, _ report: MovedRefsFile, by login: String, _ urls: ForgeURLs
+  ) async {
+    let changes = report.take()
     do {
-      try await store.notePush(to: record.id)
-      try await pullRequests.refreshAll(of: record, folder.git(record))
+      try await api.store.notePush(to: record.id)
+      let repository = try await api.context(record, urls)
+      for change in changes { await api.publishPush(change, in: repository, by: login) }
+      try await api.refreshAll(in: repository, by: login)
     } catch {
       // Refs are authoritative: the next access to a pull request refreshes it.
       logger.error("pull requests were not updated after a push", metadata: ["error": "\(error)"])
@@ -109,6 +122,28 @@ struct GitResponder: Sendable {
     var headers = headers
     headers[.contentType] = "text/plain; charset=utf-8"
     return Response(status, headers, text.utf8)
+  }
+}
+
+/// A file in which git's hook lists the refs that a push moved.
+private struct MovedRefsFile: Sendable {
+  let path: String
+
+  init(in folder: ForgeFolder) {
+    path = "\(folder.incoming)/\(getpid())-\(UUID().uuidString).push"
+  }
+
+  /// Reads and removes it; empty if nothing moved.
+  func take() -> [RefChange] {
+    guard let data = try? Data(contentsOf: URL(filePath: path)) else { return [] }
+    try? FileManager.default.removeItem(atPath: path)
+    return String(decoding: data, as: UTF8.self).split(separator: "\n").compactMap { line in
+      let parts = line.split(separator: " ", maxSplits: 2).map(String.init)
+      guard parts.count == 3, let old = ObjectName(parts[0]), let new = ObjectName(parts[1]),
+        let ref = RefName(parts[2])
+      else { return nil }
+      return RefChange(ref: ref, old: old == .zero ? nil : old, new: new == .zero ? nil : new)
+    }
   }
 }
 
@@ -135,10 +170,19 @@ extension ForgeFolder {
       }
 
       """
+    // The refs that moved, for the events of a push.
+    let report = """
+      #!/bin/sh
+      [ -z "$AIPM_PUSH_REPORT" ] || cat >"$AIPM_PUSH_REPORT"
+
+      """
     let files = FileManager.default
     try files.createDirectory(atPath: hooks, withIntermediateDirectories: true)
-    let path = "\(hooks)/update"
-    try Data(script.utf8).write(to: URL(filePath: path), options: .atomic)
-    try files.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+    try files.createDirectory(atPath: incoming, withIntermediateDirectories: true)
+    for (name, text) in [("update", script), ("post-receive", report)] {
+      let path = "\(hooks)/\(name)"
+      try Data(text.utf8).write(to: URL(filePath: path), options: .atomic)
+      try files.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+    }
   }
 }

@@ -46,10 +46,16 @@ enum PageFrame {
   static func plain(_ status: HTTPResponse.Status, _ text: String, _ more: HTTPFields = [:])
     -> Response
   {
+    plain(status, bytes: Array(text.utf8), more)
+  }
+
+  static func plain(_ status: HTTPResponse.Status, bytes: [UInt8], _ more: HTTPFields = [:])
+    -> Response
+  {
     var headers = headers
     headers[.contentType] = "text/plain; charset=utf-8"
     for field in more { headers[field.name] = field.value }
-    return Response(status, headers, text.utf8)
+    return Response(status, headers, bytes)
   }
 
   private static let style = """

@@ -9,7 +9,7 @@ struct PageResponder: Sendable {
   let api: ForgeAPI
   let authenticator: Authenticator
   /// The forge's URL, if the request has no host.
-  let address: String
+  let address: ForgeAddress
 
   /// - Parameter path: segments, still percent-encoded.
   func respond(to request: Request, path: [Substring]) async throws -> Response {
@@ -17,7 +17,7 @@ struct PageResponder: Sendable {
       return PageFrame.plain(
         .methodNotAllowed, "This page can only be read.\n", [.allow: "GET, HEAD"])
     }
-    let urls = ForgeURLs(host: request.head.authority, fallback: address, prefix: "")
+    let urls = ForgeURLs(host: request.head.authority, fallback: address.base, prefix: "")
     let response = try await page(request, path, urls)
     return request.method == .head ? response.createHeadResponse() : response
   }
@@ -27,27 +27,34 @@ struct PageResponder: Sendable {
   {
     let hasCredential = authenticator.caller(request.headers) != .anonymous
     if path.isEmpty { return try await home(request, urls) }
-    guard path.count == 2 || path.count == 4, let owner = Percent.decode(path[0]),
+    guard path.count == 2 || path.count == 4 || path.count == 5,
+      let owner = Percent.decode(path[0]),
       let name = Percent.decode(path[1]),
       let record = try await api.folder.repository(owner: owner, name: name, store: api.store)
     else { return Self.notFound }
-    guard !record.settings.isPrivate || isAuthorized(request) else {
+    if path.count == 5 { return try await log(request, path, of: record) }
+    guard try await isReadable(record, by: request) else {
       return hasCredential ? Self.notFound : Self.needsToken
     }
     let repository = try await api.context(record, urls)
-    if path.count == 2 { return try await list(repository) }
+    // Events have the forge's own address: the reader may be anybody, and so may name any host.
+    let own = try await api.context(
+      record, ForgeURLs(host: nil, fallback: address.base, prefix: ""))
+    if path.count == 2 { return try await list(repository, own) }
     guard path[2] == "pull" else { return Self.notFound }
     let (number, kind) = Self.number(path[3])
     guard let number,
       let known = try await api.store.pullRequest(of: record.id, number: number)
     else { return Self.notFound }
-    let pull = try await api.pullRequests.refreshed(known, repository.git)
+    let pull = try await api.refreshed(known, in: own, by: known.author)
     if kind != nil { return try await patch(of: pull, repository) }
     return try await PullRequestPage(api: api, repository: repository, pull: pull).response()
   }
 
-  private func isAuthorized(_ request: Request) -> Bool {
-    authenticator.caller(request.headers) == .known(login: authenticator.login)
+  private func isReadable(_ record: RepositoryRecord, by request: Request) async throws -> Bool {
+    guard record.settings.isPrivate else { return true }
+    guard case .known(let login) = authenticator.caller(request.headers) else { return false }
+    return try await api.role(of: login, in: record) > .none
   }
 
   /// `7`, `7.diff` or `7.patch`.
@@ -67,10 +74,24 @@ struct PageResponder: Sendable {
     return PageFrame.plain(.ok, String(decoding: patch, as: UTF8.self))
   }
 
+  /// `OWNER/REPO/runs/ID/log`, which a signature opens instead of a credential.
+  private func log(_ request: Request, _ path: [Substring], of record: RepositoryRecord)
+    async throws -> Response
+  {
+    guard path[2] == "runs", path[4] == "log", let id = Int64(path[3]),
+      api.addresses.isValid(
+        APIResponder.members(of: request.uri.query),
+        for: "/\(record.fullName)/runs/\(id)/log"),
+      try await api.store.checkRun(id, of: record.id) != nil,
+      let log = try await api.store.log(of: id)
+    else { return Self.notFound }
+    return PageFrame.plain(.ok, bytes: log)
+  }
+
   private func home(_ request: Request, _ urls: ForgeURLs) async throws -> Response {
     var items: [HTML] = []
     for record in try await api.folder.repositories(store: api.store) {
-      guard !record.settings.isPrivate || isAuthorized(request) else { continue }
+      guard try await isReadable(record, by: request) else { continue }
       let open = try await api.store.openPullRequestCount(of: record.id)
       items.append(
         """
@@ -88,8 +109,10 @@ struct PageResponder: Sendable {
       title: "AIPM forge", "<h1>Repositories</h1>\n\(list)")
   }
 
-  private func list(_ repository: RepositoryContext) async throws -> Response {
-    try await api.pullRequests.refreshAll(of: repository.record, repository.git)
+  private func list(_ repository: RepositoryContext, _ own: RepositoryContext) async throws
+    -> Response
+  {
+    try await api.refreshAll(in: own, by: api.accounts.principal)
     let (pulls, total) = try await api.store.pullRequests(
       of: repository.record.id, PullRequestQuery(isOpen: nil, limit: 200))
     let name = repository.record.fullName

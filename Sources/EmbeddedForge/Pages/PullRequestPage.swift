@@ -18,7 +18,8 @@ struct PullRequestPage: Sendable {
       ["--reverse", "--topo-order", "--max-count=500", "\(pull.baseSHA)..\(pull.headSHA)"])
     let files = try await git.changes(from: base, to: pull.headSHA)
     let comments = try await api.store.comments(
-      of: repository.record.id, number: pull.number, since: 0, limit: 500, offset: 0)
+      of: repository.record.id, CommentQuery(number: pull.number, limit: 500)
+    ).page
     let name = repository.record.fullName
     let more: HTML =
       files.count > Self.filesShown ? "<p class=\"dim\">Further files are not shown.</p>" : ""

@@ -2,24 +2,44 @@
 
 import SQLite
 
+/// Selects the comments of a list.
+struct CommentQuery: Sendable {
+  /// nil for all pull requests.
+  var number: Int?
+  /// The earliest time of change.
+  var since: Int64 = 0
+  var sortsByUpdate = false
+  var ascending = true
+  var limit = 30
+  var offset = 0
+}
+
 extension ForgeStore {
   // MARK: Comments
 
   private static let commentColumns = "id, number, body, author, created_at, updated_at"
 
-  /// The comments of a pull request since a time, oldest first.
-  func comments(of repository: Int64, number: Int, since: Int64, limit: Int, offset: Int) throws
-    -> [CommentRecord]
+  /// One page of the selected comments, and their total count.
+  func comments(of repository: Int64, _ query: CommentQuery) throws
+    -> (page: [CommentRecord], total: Int)
   {
-    try rows(
+    var condition = "repository=? AND updated_at>=?"
+    var values: [SQLiteValue] = [.integer(repository), .integer(query.since)]
+    if let number = query.number {
+      condition += " AND number=?"
+      values.append(.integer(Int64(number)))
+    }
+    let direction = query.ascending ? "ASC" : "DESC"
+    let order = query.sortsByUpdate ? "updated_at \(direction), " : ""
+    let page = try rows(
       """
-      SELECT \(Self.commentColumns) FROM comments WHERE repository=? AND number=? AND updated_at>=?
-      ORDER BY id LIMIT ? OFFSET ?
-      """,
-      [
-        .integer(repository), .integer(Int64(number)), .integer(since), .integer(Int64(limit)),
-        .integer(Int64(offset)),
-      ], comment)
+      SELECT \(Self.commentColumns) FROM comments WHERE \(condition)
+      ORDER BY \(order)id \(direction) LIMIT ? OFFSET ?
+      """, values + [.integer(Int64(query.limit)), .integer(Int64(query.offset))], comment)
+    let total = try row("SELECT count(*) FROM comments WHERE \(condition)", values) {
+      Int($0.integer(0))
+    }
+    return (page, total)
   }
 
   func comment(of repository: Int64, id: Int64) throws -> CommentRecord? {
@@ -49,14 +69,28 @@ extension ForgeStore {
   }
 
   func setComment(_ id: Int64, of repository: Int64, body: String) throws {
-    try database.run(
-      "UPDATE comments SET body=?, updated_at=? WHERE repository=? AND id=?", .text(body),
-      .integer(Self.now), .integer(repository), .integer(id))
+    try database.transaction {
+      try touch(commented: id, in: repository)
+      try database.run(
+        "UPDATE comments SET body=?, updated_at=? WHERE repository=? AND id=?", .text(body),
+        .integer(Self.now), .integer(repository), .integer(id))
+    }
   }
 
   func removeComment(_ id: Int64, of repository: Int64) throws {
+    try database.transaction {
+      try touch(commented: id, in: repository)
+      try database.run(
+        "DELETE FROM comments WHERE repository=? AND id=?", .integer(repository), .integer(id))
+    }
+  }
+
+  private func touch(commented id: Int64, in repository: Int64) throws {
     try database.run(
-      "DELETE FROM comments WHERE repository=? AND id=?", .integer(repository), .integer(id))
+      """
+      UPDATE pull_requests SET updated_at=? WHERE repository=?
+        AND number=(SELECT number FROM comments WHERE repository=? AND id=?)
+      """, .integer(Self.now), .integer(repository), .integer(repository), .integer(id))
   }
 
   private func comment(_ row: Statement) -> CommentRecord {

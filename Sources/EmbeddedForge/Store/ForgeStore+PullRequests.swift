@@ -29,7 +29,9 @@ extension ForgeStore {
     id, repository, number, title, body, open, draft, head_branch, head_sha, base_branch, base_sha,
     author, merged_at, merged_by, merge_commit, closed_at, created_at, updated_at,
     (SELECT count(*) FROM comments c
-      WHERE c.repository=pull_requests.repository AND c.number=pull_requests.number)
+      WHERE c.repository=pull_requests.repository AND c.number=pull_requests.number),
+    (SELECT count(*) FROM review_comments c JOIN reviews r ON r.id=c.review
+      WHERE c.pull_request=pull_requests.id AND r.state<>'PENDING')
     """
 
   /// One page of the selected pull requests, and their total count.
@@ -113,15 +115,16 @@ extension ForgeStore {
   /// - Throws: `PullRequestConflict` if another one with this head and base is open.
   func change(
     _ pull: PullRequestRecord, _ edit: @Sendable (inout PullRequestRecord) -> Void
-  ) throws -> PullRequestRecord {
+  ) throws -> PullRequestUpdate {
     try database.transaction {
       let before = try existing(pull.repository, pull.number)
       var after = before
       edit(&after)
-      guard after != before else { return before }
+      guard after != before else { return PullRequestUpdate(before: before, after: before) }
       if after.isOpen { try refuseSecond(after) }
       try write(after)
-      return try existing(pull.repository, pull.number)
+      return PullRequestUpdate(
+        before: before, after: try existing(pull.repository, pull.number))
     }
   }
 
@@ -175,6 +178,7 @@ extension ForgeStore {
       baseBranch: row.text(9) ?? "", baseSHA: base, author: row.text(11) ?? "",
       mergedAt: row.optionalInteger(12), mergedBy: row.text(13),
       mergeCommit: row.text(14).flatMap { ObjectName($0) }, closedAt: row.optionalInteger(15),
-      createdAt: row.integer(16), updatedAt: row.integer(17), comments: Int(row.integer(18)))
+      createdAt: row.integer(16), updatedAt: row.integer(17), comments: Int(row.integer(18)),
+      reviewComments: Int(row.integer(19)))
   }
 }

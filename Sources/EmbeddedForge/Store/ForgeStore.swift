@@ -5,9 +5,6 @@ import FoundationEssentials
 import SQLite
 
 actor ForgeStore {
-  /// Incremented with each change of the schema.
-  private static let schemaVersion: Int64 = 1
-
   private let executor: QueueExecutor
   let database: Database
 
@@ -26,58 +23,17 @@ actor ForgeStore {
       try database.integer("PRAGMA synchronous") == 2
     else { throw ForgeStoreError.notDurable }
     let version = try database.integer("PRAGMA user_version") ?? 0
-    guard version <= Self.schemaVersion else { throw ForgeStoreError.newerSchema(version) }
-    if version == 0 {
+    guard version <= Int64(ForgeSchema.steps.count) else {
+      throw ForgeStoreError.newerSchema(version)
+    }
+    for step in ForgeSchema.steps.indices.dropFirst(Int(version)) {
       try database.transaction {
-        try database.execute(Self.schema)
-        try database.execute("PRAGMA user_version=\(Self.schemaVersion)")
+        try database.execute(ForgeSchema.steps[step])
+        try database.execute("PRAGMA user_version=\(step + 1)")
       }
     }
     self.database = database
   }
-
-  private static let schema = """
-    CREATE TABLE users(
-      id INTEGER PRIMARY KEY, login TEXT NOT NULL UNIQUE COLLATE NOCASE) STRICT;
-    CREATE TABLE repositories(
-      id INTEGER PRIMARY KEY AUTOINCREMENT, folder TEXT NOT NULL,
-      owner TEXT NOT NULL COLLATE NOCASE, name TEXT NOT NULL COLLATE NOCASE, description TEXT,
-      private INTEGER NOT NULL, archived INTEGER NOT NULL, disabled INTEGER NOT NULL,
-      drafts INTEGER NOT NULL, writable INTEGER NOT NULL, protected TEXT NOT NULL,
-      next_number INTEGER NOT NULL DEFAULT 1,
-      created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, pushed_at INTEGER NOT NULL,
-      UNIQUE(owner, name)) STRICT;
-    CREATE TABLE pull_requests(
-      id INTEGER PRIMARY KEY AUTOINCREMENT,
-      repository INTEGER NOT NULL REFERENCES repositories ON DELETE CASCADE,
-      number INTEGER NOT NULL, title TEXT NOT NULL, body TEXT, open INTEGER NOT NULL,
-      draft INTEGER NOT NULL, head_branch TEXT NOT NULL, head_sha TEXT NOT NULL,
-      base_branch TEXT NOT NULL, base_sha TEXT NOT NULL, author TEXT NOT NULL,
-      merged_at INTEGER, merged_by TEXT, merge_commit TEXT, closed_at INTEGER,
-      created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
-      UNIQUE(repository, number)) STRICT;
-    CREATE INDEX pull_requests_by_head ON pull_requests(repository, head_branch);
-    CREATE UNIQUE INDEX pull_requests_open ON pull_requests(repository, head_branch, base_branch)
-      WHERE open;
-    CREATE TABLE comments(
-      id INTEGER PRIMARY KEY AUTOINCREMENT,
-      repository INTEGER NOT NULL REFERENCES repositories ON DELETE CASCADE,
-      number INTEGER NOT NULL, body TEXT NOT NULL, author TEXT NOT NULL,
-      created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL) STRICT;
-    CREATE INDEX comments_by_number ON comments(repository, number);
-    CREATE TABLE labels(
-      id INTEGER PRIMARY KEY AUTOINCREMENT,
-      repository INTEGER NOT NULL REFERENCES repositories ON DELETE CASCADE,
-      name TEXT NOT NULL COLLATE NOCASE, color TEXT NOT NULL, description TEXT,
-      UNIQUE(repository, name)) STRICT;
-    CREATE TABLE pull_request_labels(
-      pull_request INTEGER NOT NULL REFERENCES pull_requests ON DELETE CASCADE,
-      label INTEGER NOT NULL REFERENCES labels ON DELETE CASCADE,
-      PRIMARY KEY(pull_request, label)) STRICT;
-    CREATE TABLE reviewers(
-      pull_request INTEGER NOT NULL REFERENCES pull_requests ON DELETE CASCADE,
-      login TEXT NOT NULL COLLATE NOCASE, PRIMARY KEY(pull_request, login)) STRICT;
-    """
 
   /// Checkpoints and truncates the write-ahead log; called after the last call.
   func close() throws { try database.execute("PRAGMA wal_checkpoint(TRUNCATE)") }

@@ -56,6 +56,7 @@ struct PullRequestRecord: Sendable, Equatable {
   var labels: [LabelRecord] = []
   var reviewers: [String] = []
   var comments = 0
+  var reviewComments = 0
 
   var headRef: RefName? { RefName(branch: headBranch) }
   var baseRef: RefName? { RefName(branch: baseBranch) }
@@ -80,4 +81,7 @@ struct CommentRecord: Sendable, Equatable {
 struct UserRecord: Sendable, Equatable {
   var id: Int64
   var login: String
+
+  /// GitHub's apps act as accounts of this type.
+  var isBot: Bool { login.lowercased().hasSuffix("[bot]") }
 }

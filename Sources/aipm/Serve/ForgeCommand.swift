@@ -51,6 +51,16 @@ struct ForgeServe: AsyncParsableCommand {
       valueName: "file"))
   var faults: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Further accounts with their tokens: a file with an object such as {\"ann\": \"secret\"}.",
+      valueName: "file"))
+  var accounts: String?
+  @Option(
+    help: ArgumentHelp(
+      "Who comments, reviews and merges on the pages (demo).", valueName: "login"))
+  var person: String?
+
   func run() async throws {
     Descriptors.raise()
     Memory.giveBack()
@@ -60,6 +70,8 @@ struct ForgeServe: AsyncParsableCommand {
     configuration.port = port
     configuration.latency = try duration()
     configuration.faults = faults
+    configuration.accounts = try readAccounts()
+    configuration.person = person ?? configuration.person
     let logger = LogLines(.auto).logger("aipm.forge", level: .notice)
     let forge: EmbeddedForge
     do {
@@ -86,6 +98,19 @@ struct ForgeServe: AsyncParsableCommand {
       throw Failure(fault.description)
     }
     stopping.cancel()
+  }
+
+  private func readAccounts() throws -> [ForgeAccount] {
+    guard let accounts else { return [] }
+    do {
+      let data = try Data(contentsOf: URL(filePath: accounts))
+      let tokens = try JSONDecoder().decode([String: String].self, from: data)
+      return tokens.sorted { $0.key < $1.key }.map { ForgeAccount(login: $0.key, token: $0.value) }
+    } catch is DecodingError {
+      throw ValidationError("--accounts: \(accounts) is not an object of logins and tokens")
+    } catch {
+      throw Failure("--accounts: \(accounts) cannot be read")
+    }
   }
 
   private func duration() throws -> Duration? {
