@@ -5,7 +5,6 @@ import ForgeConformance
 import ForgeGitHub
 import ForgePort
 import Foundation
-import Logging
 import Processes
 import RawSockets
 import Testing
@@ -13,35 +12,29 @@ import Text
 
 /// The suite on GitHub's adapter, with the embedded forge in GitHub's place.
 @Suite("The conformance of GitHub's adapter") struct GitHubAdapterTests {
-  private static let token = "a-token-of-the-embedded-forge"
-
   private struct Subject: ForgeUnderTest {
+    let hosted: HostedForge
     let adapter: any ForgeAdapter
-    let forge: EmbeddedForge
-    let root: String
-    let url: String
-    let repository = RepositoryName(owner: "octo", name: "hello")
+    let repository = HostedForge.repository
     let prefix = "conformance"
     let reviewers = ["ann"]
     let testsPages = true
-    let people: (any ForgePeople)? = nil
     let situations = Set(Situation.allCases)
+    var people: (any ForgePeople)? { hosted.people }
 
-    init(_ forge: EmbeddedForge, root: String, url: String) {
-      self.forge = forge
-      self.root = root
-      self.url = url
-      adapter = GitHub.adapter(url, token: GitHubAdapterTests.token)
+    init(_ hosted: HostedForge) {
+      self.hosted = hosted
+      adapter = GitHub.adapter(hosted.url, token: HostedForge.token)
     }
 
     func enter(_ situation: Situation) async throws -> (any ForgeClient, RepositoryName) {
       var settings = RepositorySettings()
       switch situation {
-      case .wrongCredential: return (GitHub.adapter(url, token: "wrong").client, repository)
+      case .wrongCredential: return (GitHub.adapter(hosted.url, token: "wrong").client, repository)
       case .unreachable:
         let port = try ClosedPort()
         let nowhere = "http://127.0.0.1:\(port.number)"
-        return (GitHub.adapter(nowhere, token: GitHubAdapterTests.token).client, repository)
+        return (GitHub.adapter(nowhere, token: HostedForge.token).client, repository)
       case .answersLost: try fail("POST **", #""drop-answer","first":1"#)
       case .failing: try fail("* /repos/**", #""fail","status":503"#)
       case .limited: try fail("* /repos/**", #""limit","retry-after":30,"first":1"#)
@@ -50,15 +43,15 @@ import Text
       case .archived: settings.isArchived = true
       case .empty:
         try await Git.run(
-          ["update-ref", "-d", "refs/heads/main"], gitDirectory: "\(root)/\(repository).git")
+          ["update-ref", "-d", "refs/heads/main"], gitDirectory: "\(hosted.root)/\(repository).git")
       }
-      try await forge.setSettings(settings, of: repository.description)
+      try await hosted.forge.setSettings(settings, of: repository.description)
       return (adapter.client, repository)
     }
 
     private func fail(_ call: String, _ then: String) throws {
       let text = #"{"rules":[{"call":"\#(call)","then":\#(then)}]}"#
-      forge.setFaults(try FaultRules(parsing: Array(text.utf8)))
+      hosted.forge.setFaults(try FaultRules(parsing: Array(text.utf8)))
     }
 
     func webhook(
@@ -70,26 +63,7 @@ import Text
 
   @Test(arguments: ForgeConformance.checks)
   func conforms(check: ConformanceCheck) async throws {
-    let root = FileManager.default.temporaryDirectory.path + "/aipm-\(UUID().uuidString)"
-    defer { try? FileManager.default.removeItem(atPath: root) }
-    try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
-    try await EmbeddedForge.createRepository("octo/hello", root: root)
-    var logger = Logger(label: "forge")
-    logger.logLevel = .critical
-    let forge = try EmbeddedForge(
-      configuration: EmbeddedForgeConfiguration(root: root, token: Self.token), logger: logger)
-    let (ports, port) = AsyncStream<Int>.makeStream()
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { try await forge.run { port.yield($0) } }
-      group.addTask {
-        for await number in ports {
-          try await check.run(Subject(forge, root: root, url: "http://127.0.0.1:\(number)"))
-          return
-        }
-      }
-      try await group.next()
-      group.cancelAll()
-    }
+    try await HostedForge.run { try await check.run(Subject($0)) }
   }
 }
 
