@@ -15,9 +15,10 @@ package enum ForgeReply: Equatable, Sendable {
   case comments([String])
   case mayPush(Bool)
   case feedback([Feedback])
-  /// The open pull requests, and what to ask with next time; nil if the forge has no validators.
+  /// The open pull requests, and what to ask with next time; nil: ask without. What was said on one
+  /// is to be read if its `updatedAt` is nil or another one than the last time.
   case openPullRequests([ForgePullRequest], ForgeValidator?)
-  /// The checks of a commit, and what to ask with next time; nil if the forge has no validators.
+  /// The checks of a commit, and what to ask with next time; nil: ask without.
   case checks([ForgeCheck], ForgeValidator?)
   /// At most `ForgeCheck.reportMax` characters. It may contain secrets that a job has printed.
   case checkReport(String)
@@ -67,7 +68,8 @@ package struct ForgePullRequest: Equatable, Sendable {
   package var headBranch: String
   package var headSHA: ObjectID
   package var baseBranch: String
-  /// When it, or what was said on it, last changed; nil if the forge does not say.
+  /// When it, or what was said on it, last changed; nil if the forge does not say, or if the next
+  /// change may have the same time.
   package var updatedAt: Timestamp?
   /// Whether it cannot be merged because it conflicts with its base; nil if the forge has not
   /// computed it yet, or does not say it in this reply.

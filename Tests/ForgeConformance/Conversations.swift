@@ -114,25 +114,28 @@ extension ForgeConformance {
   }
 
   private static func open(_ subject: any ForgeUnderTest) async throws {
-    func list(_ validator: ForgeValidator?) async throws -> ForgeReply {
-      try await subject.reply(.openPullRequests(subject.repository, since: validator))
-    }
     let first = try await subject.open("open-1")
-    guard case .openPullRequests(let found, let validator) = try await list(nil) else {
-      Issue.record("no list")
-      return
-    }
+    let (found, validator) = try await subject.openPullRequests(since: nil)
     #expect(found.contains { $0.lasting == first.lasting })
-    #expect(found.allSatisfy { $0.state == .open && $0.updatedAt != nil })
+    #expect(found.allSatisfy { $0.state == .open })
     guard let validator else { return }
-    #expect(try await list(validator) == .unchanged)
+    let again = ForgeCall.openPullRequests(subject.repository, since: validator)
+    #expect(try await subject.reply(again) == .unchanged)
     let second = try await subject.open("open-2")
-    guard case .openPullRequests(let next, let newer) = try await list(validator) else {
-      Issue.record("no change")
-      return
-    }
+    let (next, newer) = try await subject.openPullRequests(since: validator)
     #expect(next.contains { $0.lasting == second.lasting } && next.count == found.count + 1)
     #expect(newer != nil && newer != validator)
+    guard let people = subject.people, let newer else { return }
+    func time(_ list: [ForgePullRequest]) -> Timestamp? {
+      list.first { $0.number == first.number }?.updatedAt
+    }
+    // What is said changes the list and the time.
+    try await people.comment("words", on: first)
+    let (commented, third) = try await subject.openPullRequests(since: newer)
+    #expect(time(commented) != time(next))
+    try await people.review("more", [LineComment("notes/x.md", 1, "words")], on: first)
+    let (reviewed, _) = try await subject.openPullRequests(since: third)
+    #expect(time(reviewed) != time(commented))
   }
 
   private static func checks(_ subject: any ForgeUnderTest) async throws {
@@ -258,6 +261,23 @@ extension ForgeUnderTest {
       throw WrongAnswer(description: "no feedback on \(number)")
     }
     return found
+  }
+
+  /// The open pull requests, once the forge's clock has passed the last change.
+  fileprivate func openPullRequests(
+    since validator: ForgeValidator?
+  ) async throws -> ([ForgePullRequest], ForgeValidator?) {
+    var validator = validator
+    for _ in 1...20 {
+      let call = ForgeCall.openPullRequests(repository, since: validator)
+      guard case .openPullRequests(let found, let next) = try await reply(call) else {
+        throw WrongAnswer(description: "the list has not changed")
+      }
+      if next != nil || found.allSatisfy({ $0.updatedAt != nil }) { return (found, next) }
+      validator = nil
+      try await Task.sleep(for: .milliseconds(500))
+    }
+    throw WrongAnswer(description: "the list never settles")
   }
 
   /// Whether a pull request conflicts with its base. A forge computes it some time after a change.

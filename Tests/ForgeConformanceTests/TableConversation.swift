@@ -60,10 +60,11 @@ extension Table.Repository {
     return .committed(sha)
   }
 
-  /// A pull request with its branch's present head.
+  /// A pull request with its branch's present head, and when something was last said on it.
   func current(_ pullRequest: ForgePullRequest) -> ForgePullRequest {
     var copy = pullRequest
     copy.headSHA = branches[copy.headBranch] ?? copy.headSHA
+    copy.updatedAt = feedback[copy.number]?.last?.saidAt ?? copy.updatedAt
     return copy
   }
 

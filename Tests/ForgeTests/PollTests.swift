@@ -131,6 +131,25 @@ import Testing
     #expect(next.count == 200)
   }
 
+  /// GitHub's times are whole seconds: what is said within the same second changes no time.
+  @Test func aPullRequestThatJustChangedIsReadAgain() async throws {
+    let cases: [(date: String, isFresh: Bool)] = [
+      ("Mon, 23 Nov 2026 11:59:59 GMT", true), ("Mon, 23 Nov 2026 12:00:00 GMT", true),
+      ("Mon, 23 Nov 2026 12:00:01 GMT", true), ("Mon, 23 Nov 2026 12:00:02 GMT", false),
+      ("nonsense", false),
+    ]
+    for (date, isFresh) in cases {
+      let forge = try OneAnswer(
+        "200 OK", Self.pulls([1]), headers: ["ETag: \"a\"", "Date: \(date)"])
+      let answer = await forge.client.perform(.openPullRequests(repository, since: nil))
+      guard case .success(.openPullRequests(let found, let validator)) = answer else {
+        Issue.record("\(answer)")
+        return
+      }
+      #expect((found.first?.updatedAt == nil) == isFresh && (validator == nil) == isFresh)
+    }
+  }
+
   /// The list takes ten pages, and the checks of each pull request one request.
   @Test func aCycleOfAThousandPullRequestsTakesFewRequests() async throws {
     var bodies = ["/check-runs?": Self.runs(), "/statuses?": "[]"]

@@ -61,7 +61,13 @@ extension GitHubClient {
 
   // MARK: Lists that seldom change
 
-  /// The open pull requests, last updated first, up to `pagesMax` pages.
+  /// How long the time of an update may be that of another one too: GitHub's times are whole
+  /// seconds, and the clocks of its servers may differ by one.
+  private static let updateTime = Milliseconds.seconds(2)
+
+  /// The open pull requests, last updated first, up to `pagesMax` pages. If one was updated a
+  /// moment ago, another update in the same second would change nothing in the list. So it has no
+  /// time, and the list no validator: the next question reads it again.
   func openPullRequests(
     of repository: RepositoryName, since validator: ForgeValidator?
   ) async throws(ForgeFault) -> ForgeReply {
@@ -71,12 +77,17 @@ extension GitHubClient {
     } items: { (response, request) throws(ForgeFault) in
       try pullRequestList(response, request)
     }
-    guard let (found, tags) = read else { return .unchanged }
+    guard let (all, tags, asOf) = read else { return .unchanged }
     // While the pages are read, a pull request may move from one to the next.
     var seen: Set<Int> = []
-    return .openPullRequests(
-      found.filter { seen.insert($0.number).inserted },
-      tags.map { ForgeValidator($0.joined(separator: "\n")) })
+    var found = all.filter { seen.insert($0.number).inserted }
+    let fresh = found.indices.filter { index in
+      guard let asOf, let time = found[index].updatedAt else { return false }
+      return asOf < time + Self.updateTime
+    }
+    for index in fresh { found[index].updatedAt = nil }
+    let validator = tags.map { ForgeValidator($0.joined(separator: "\n")) }
+    return .openPullRequests(found, fresh.isEmpty ? validator : nil)
   }
 
   /// The check runs and the statuses of a commit. With a validator one of the two lists is asked
@@ -86,7 +97,7 @@ extension GitHubClient {
   ) async throws(ForgeFault) -> ForgeReply {
     let known = validator.flatMap { CheckTags($0) }
     let next = known == nil ? nil : nextChecks(of: commit)
-    var runs: (items: [ForgeCheck], tags: [String]?)?
+    var runs: Listing<ForgeCheck>?
     if next != .statuses {
       runs = try await checkRuns(of: commit, in: repository, since: known?.runs ?? [])
       guard runs != nil else { return .unchanged }
@@ -105,7 +116,7 @@ extension GitHubClient {
 
   private func checkRuns(
     of commit: ObjectID, in repository: RepositoryName, since known: [String]
-  ) async throws(ForgeFault) -> (items: [ForgeCheck], tags: [String]?)? {
+  ) async throws(ForgeFault) -> Listing<ForgeCheck>? {
     try await list(since: known) { page, tag in
       .checkRuns(repository, commit: commit, page: page, tag: tag)
     } items: { (response, request) throws(ForgeFault) in
@@ -117,16 +128,16 @@ extension GitHubClient {
   /// first page, so the other pages need no validator.
   private func statuses(
     of commit: ObjectID, in repository: RepositoryName, since known: [String]
-  ) async throws(ForgeFault) -> (items: [ForgeCheck], tags: [String]?)? {
+  ) async throws(ForgeFault) -> Listing<ForgeCheck>? {
     let read = try await list(since: known) { page, tag in
       .statuses(repository, commit: commit, page: page, tag: tag)
     } items: { (response, request) throws(ForgeFault) in
       try decode([StatusBody].self, response, request).map { $0.value(on: commit) }
     }
-    guard let (found, tags) = read else { return nil }
+    guard let (found, tags, asOf) = read else { return nil }
     var names: Set<String> = []
     let latest = found.filter { names.insert($0.name).inserted }
-    return (latest, tags.map { Array($0.prefix(1)) })
+    return (latest, tags.map { Array($0.prefix(1)) }, asOf)
   }
 
   /// Reads a list of several pages, if one of them has changed.
@@ -134,11 +145,11 @@ extension GitHubClient {
   ///   - known: the entity tags of its pages; empty: they are not known.
   ///   - request: of a page, with its tag.
   ///   - items: the items of a page.
-  /// - Returns: nil if nothing has changed; no tags if the forge gives none.
+  /// - Returns: nil if nothing has changed.
   private func list<Item>(
     since known: [String], _ request: (Int, String?) -> RESTRequest,
     items: (HTTPResponse, RESTRequest) throws(ForgeFault) -> [Item]
-  ) async throws(ForgeFault) -> (items: [Item], tags: [String]?)? {
+  ) async throws(ForgeFault) -> Listing<Item>? {
     var first: HTTPResponse?
     var isChanged = known.isEmpty
     for (index, tag) in known.prefix(RESTRequest.pagesMax).enumerated() where !isChanged {
@@ -149,6 +160,7 @@ extension GitHubClient {
     guard isChanged else { return nil }
     var all: [Item] = []
     var tags: [String?] = []
+    var asOf: Timestamp?
     for page in 1...RESTRequest.pagesMax {
       let request = request(page, nil)
       let kept = page == 1 ? first : nil
@@ -156,10 +168,15 @@ extension GitHubClient {
       let found = try items(response, request)
       all += found
       tags.append(response.headers["etag"])
+      if page == 1 { asOf = response.headers["date"].flatMap { Self.date($0) } }
       if found.count < RESTRequest.perPage { break }
     }
-    return (all, tags.contains(nil) ? nil : tags.compactMap(\.self))
+    return (all, tags.contains(nil) ? nil : tags.compactMap(\.self), asOf)
   }
+
+  /// A list, the entity tags of its pages, nil if the forge gives none, and when its first page was
+  /// read, by the forge's clock.
+  private typealias Listing<Item> = (items: [Item], tags: [String]?, asOf: Timestamp?)
 }
 
 /// The entity tags of a commit's checks.
