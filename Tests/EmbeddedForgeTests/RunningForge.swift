@@ -87,7 +87,9 @@ final class RunningForge: Sendable {
     if let token { arguments += ["--header", "Authorization: Bearer \(token)"] }
     for header in headers { arguments += ["--header", header] }
     if body != nil {
-      arguments += ["--header", "Content-Type: application/json", "--data-binary", "@-"]
+      let hasType = headers.contains { $0.lowercased().hasPrefix("content-type:") }
+      if !hasType { arguments += ["--header", "Content-Type: application/json"] }
+      arguments += ["--data-binary", "@-"]
     }
     var command = Command("curl", arguments + ["\(base)\(path)"], timeout: .seconds(40))
     if let body { command.input = .bytes(Array(body.utf8)) }

@@ -128,6 +128,12 @@ extension RepositoryCall {
     return try await shown(dismissed, pull)
   }
 
+  /// Adds a comment to a pending review of the caller.
+  func add(_ item: JSONValue, to review: ReviewRecord, of pull: PullRequestRecord) async throws {
+    let draft = try await draft(item, at: try await reviewedCommit(of: pull), of: pull)
+    try await api.store.addComments([draft], to: review, of: pull)
+  }
+
   // MARK: Parts
 
   private func review(of pull: PullRequestRecord) async throws -> ReviewRecord {

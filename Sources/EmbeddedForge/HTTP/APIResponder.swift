@@ -81,11 +81,21 @@ struct APIResponder: Sendable {
       throw APIError(
         status: .badRequest, message: "\"\(version)\" is not a supported version.")
     }
+    if isForeignForm(request) { throw .badCredentials }
     switch authenticator.caller(request.headers) {
     case .known(let login): return login
     case .anonymous: throw .requiresAuthentication
     case .refused: throw .badCredentials
     }
+  }
+
+  /// Whether a page of another origin sent it with a password that the browser keeps: browsers add
+  /// that to the forms of every page.
+  private func isForeignForm(_ request: Request) -> Bool {
+    guard request.headers[.authorization]?.lowercased().hasPrefix("basic ") == true,
+      let origin = request.headers[.origin]
+    else { return false }
+    return request.head.authority.map { origin != "http://\($0)" || !address.isOwn($0) } ?? true
   }
 
   /// The members of a query; of those with the same name the last one counts.

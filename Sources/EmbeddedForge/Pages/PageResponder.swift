@@ -1,5 +1,5 @@
-// The pages for people: repositories, their pull requests, and each pull request with its commits
-// and its diff. They are read-only; a private repository needs the token.
+// The pages for people: repositories, their pull requests, each pull request with its conversation
+// and its diff, and check runs. A private repository needs a token.
 
 import HTTPTypes
 import Hummingbird
@@ -13,34 +13,38 @@ struct PageResponder: Sendable {
 
   /// - Parameter path: segments, still percent-encoded.
   func respond(to request: Request, path: [Substring]) async throws -> Response {
+    guard request.method != .post else { return try await act(request, path) }
     guard request.method == .get || request.method == .head else {
-      return PageFrame.plain(
-        .methodNotAllowed, "This page can only be read.\n", [.allow: "GET, HEAD"])
+      return Self.readOnly
     }
     let urls = ForgeURLs(host: request.head.authority, fallback: address.base, prefix: "")
     let response = try await page(request, path, urls)
     return request.method == .head ? response.createHeadResponse() : response
   }
 
+  private static var readOnly: Response {
+    PageFrame.plain(.methodNotAllowed, "This page can only be read.\n", [.allow: "GET, HEAD"])
+  }
+
   private func page(_ request: Request, _ path: [Substring], _ urls: ForgeURLs) async throws
     -> Response
   {
-    let hasCredential = authenticator.caller(request.headers) != .anonymous
     if path.isEmpty { return try await home(request, urls) }
     guard path.count == 2 || path.count == 4 || path.count == 5,
-      let owner = Percent.decode(path[0]),
-      let name = Percent.decode(path[1]),
-      let record = try await api.folder.repository(owner: owner, name: name, store: api.store)
+      let record = try await record(path)
     else { return Self.notFound }
     if path.count == 5 { return try await log(request, path, of: record) }
-    guard try await isReadable(record, by: request) else {
-      return hasCredential ? Self.notFound : Self.needsToken
-    }
+    if let refusal = try await refusal(request, record) { return refusal }
     let repository = try await api.context(record, urls)
     // Events have the forge's own address: the reader may be anybody, and so may name any host.
     let own = try await api.context(
       record, ForgeURLs(host: nil, fallback: address.base, prefix: ""))
     if path.count == 2 { return try await list(repository, own) }
+    if path[2] == "runs", let id = Int64(path[3]),
+      let run = try await api.store.checkRun(id, of: record.id)
+    {
+      return try await ChecksView(api: api, repository: repository, run: run).response()
+    }
     guard path[2] == "pull" else { return Self.notFound }
     let (number, kind) = Self.number(path[3])
     guard let number,
@@ -48,7 +52,44 @@ struct PageResponder: Sendable {
     else { return Self.notFound }
     let pull = try await api.refreshed(known, in: own, by: known.author)
     if kind != nil { return try await patch(of: pull, repository) }
-    return try await PullRequestPage(api: api, repository: repository, pull: pull).response()
+    return try await PullRequestPage(
+      api: api, repository: repository, pull: pull, forms: forms(request, record, number),
+      query: APIResponder.members(of: request.uri.query)
+    ).response()
+  }
+
+  /// Forms are on pages at the forge's own address only: elsewhere they would be refused.
+  private func forms(_ request: Request, _ record: RepositoryRecord, _ number: Int) -> PageForms {
+    let path = "/\(record.fullName)/pull/\(number)"
+    let isOwn = request.head.authority.map { address.isOwn($0) } ?? false
+    let canWrite = !record.settings.isArchived && record.settings.allowsWriting
+    return PageForms(
+      person: api.accounts.person, token: isOwn && canWrite ? api.addresses.token(for: path) : nil,
+      path: path)
+  }
+
+  /// A form: `OWNER/REPO/pull/NUMBER/ACTION`.
+  private func act(_ request: Request, _ path: [Substring]) async throws -> Response {
+    guard path.count == 5, path[2] == "pull", let number = Int(path[3]),
+      let record = try await record(path)
+    else { return Self.readOnly }
+    if let refusal = try await refusal(request, record) { return refusal }
+    return try await PageActions(
+      api: api, address: address, repository: record, number: number
+    ).respond(to: request, action: String(path[4]))
+  }
+
+  private func record(_ path: [Substring]) async throws -> RepositoryRecord? {
+    guard let owner = Percent.decode(path[0]), let name = Percent.decode(path[1]) else {
+      return nil
+    }
+    return try await api.folder.repository(owner: owner, name: name, store: api.store)
+  }
+
+  /// The answer to a reader who may not see a repository; nil for one who may.
+  private func refusal(_ request: Request, _ record: RepositoryRecord) async throws -> Response? {
+    if try await isReadable(record, by: request) { return nil }
+    return authenticator.caller(request.headers) == .anonymous ? Self.needsToken : Self.notFound
   }
 
   private func isReadable(_ record: RepositoryRecord, by request: Request) async throws -> Bool {
