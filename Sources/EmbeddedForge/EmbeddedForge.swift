@@ -65,7 +65,10 @@ package struct EmbeddedForgeConfiguration: Sendable {
 
 extension EmbeddedForgeConfiguration {
   fileprivate func check() throws(EmbeddedForgeError) {
-    guard ForgeName.isLogin(person) else { throw .badAccount(person) }
+    // The person's words would count as the client's own.
+    guard ForgeName.isLogin(person), person.lowercased() != login.lowercased() else {
+      throw .badAccount(person)
+    }
     var logins: Set = [login.lowercased()]
     var tokens: Set = [token]
     for account in accounts {

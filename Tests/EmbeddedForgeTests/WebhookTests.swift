@@ -130,6 +130,52 @@ import Testing
     }
   }
 
+  @Test("a receiver that does not answer in time is recorded, and repeated only by a call")
+  func slowReceiver() async throws {
+    try await withTemporaryFolder { folder in
+      let receiver = try HookReceiver(answers: false)
+      let store = try ForgeStore(path: "\(folder)/forge.db")
+      let repository = try await store.adopt(
+        owner: "o", name: "r", folder: "f", settings: RepositorySettings())
+      let hook = try await store.write(
+        HookRecord(url: receiver.url, events: ["*"]), of: repository.id)
+      let sender = WebhookSender(
+        configured: [], store: store, timeout: .milliseconds(200), logger: Logger(label: "hooks"))
+      let sending = Task { await sender.run() }
+      defer { sending.cancel() }
+      sender.send(WebhookCall(hook, "ping", nil, repository: repository.id, payload: [123, 125]))
+      var kept: [DeliveryRecord] = []
+      while kept.isEmpty {
+        kept = try await store.deliveries(of: hook.id, limit: 10, offset: 0).page
+        await Task.yield()
+      }
+      #expect(kept[0].code == 0 && kept[0].status == "timed out")
+      #expect(try await store.hook(hook.id, of: repository.id)?.lastStatus == "timeout")
+      #expect(receiver.server.accepted == 1)
+    }
+  }
+
+  @Test("the last hundred deliveries of a webhook are kept")
+  func keptDeliveries() async throws {
+    try await withTemporaryFolder { folder in
+      let store = try ForgeStore(path: "\(folder)/forge.db")
+      let repository = try await store.adopt(
+        owner: "o", name: "r", folder: "f", settings: RepositorySettings())
+      let hook = try await store.write(HookRecord(url: "http://h", events: []), of: repository.id)
+      for number in 1...105 {
+        let delivery = DeliveryRecord(
+          guid: "\(number)", event: "ping", isRedelivery: false, payload: [])
+        try await store.add(delivery, to: hook.id)
+      }
+      let (page, total) = try await store.deliveries(of: hook.id, limit: 1, offset: 99)
+      #expect(total == 100 && page.map(\.guid) == ["6"])
+      try await store.removeHook(hook.id, of: repository.id)
+      let late = DeliveryRecord(guid: "x", event: "ping", isRedelivery: false, payload: [])
+      try await store.add(late, to: hook.id)
+      #expect(try await store.deliveries(of: hook.id, limit: 1, offset: 0).total == 0)
+    }
+  }
+
   @Test("a receiver needs an http address, and an account a name and a token of its own")
   func configuration() async throws {
     try await withTemporaryFolder { folder in
@@ -143,6 +189,7 @@ import Testing
           try forge { $0.hooks = [ForgeHook(url: url, secret: "s")] }
         }
       }
+      #expect(throws: EmbeddedForgeError.self) { try forge { $0.person = "AIPM" } }
       for (login, token) in [("aipm", "u"), ("a b", "u"), ("ann", "t"), ("ann", "")] {
         #expect(throws: EmbeddedForgeError.self) {
           try forge { $0.accounts = [ForgeAccount(login: login, token: token)] }

@@ -51,10 +51,12 @@ final class CommentPlaces: Sendable {
     var mergeBases: [Ends: ObjectName] = [:]
     var diffs: [Ends: [String: FileChange]] = [:]
     var maps: [Key: LineMap?] = [:]
+    var parsed: [Key: FileDiff] = [:]
   }
 
   private static let diffsMax = 8
   private static let mapsMax = 2000
+  private static let parsedMax = 64
   private let known = Mutex(Known())
 
   /// The changed files of a diff, by path.
@@ -126,7 +128,8 @@ final class CommentPlaces: Sendable {
     guard let file = try await files(ends, git)[place.path] else { return nil }
     guard let line = place.line else { return Current() }
     guard let moved = try await moved(line, place.side, place, ends, git), let patch = file.patch,
-      let position = FileDiff(patch: patch).position(of: moved, on: place.side)
+      let position = parsed(patch, Key(ends: ends, path: file.path))
+        .position(of: moved, on: place.side)
     else { return nil }
     var current = Current(line: moved, position: position)
     if let start = place.startLine {
@@ -134,6 +137,17 @@ final class CommentPlaces: Sendable {
         start, place.startSide ?? place.side, place, ends, git)
     }
     return current
+  }
+
+  /// Many comments are in one file.
+  private func parsed(_ patch: String, _ key: Key) -> FileDiff {
+    if let diff = known.withLock({ $0.parsed[key] }) { return diff }
+    let diff = FileDiff(patch: patch)
+    known.withLock { known in
+      if known.parsed.count >= Self.parsedMax { known.parsed.removeAll() }
+      known.parsed[key] = diff
+    }
+    return diff
   }
 
   private func moved(

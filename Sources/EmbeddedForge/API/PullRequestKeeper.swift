@@ -104,7 +104,8 @@ final class PullRequestKeeper: Sendable {
     async let stat = stat(range, git)
     var detail = PullRequestObjects.Detail()
     if mergeability {
-      detail.mergeable = try await git.mergedTree(range.base, range.head) != nil
+      // Unknown if git cannot say it, or not in time.
+      detail.mergeable = try? await git.mergedTree(range.base, range.head) != nil
     }
     detail.commits = try await commits
     detail.stat = try await stat

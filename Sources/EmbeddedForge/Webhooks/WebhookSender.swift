@@ -57,14 +57,19 @@ final class WebhookSender: Sendable {
   /// The receivers of all repositories.
   let configured: [ForgeHook]
   private let store: ForgeStore
+  private let timeout: Duration
   private let client: HTTPClient
   private let waiting: AsyncStream<WebhookCall>
   private let queue: AsyncStream<WebhookCall>.Continuation
   private let lost = Atomic<Int>(0)
   private let logger: Logger
 
-  init(configured: [ForgeHook], store: ForgeStore, logger: Logger) {
+  /// - Parameter timeout: of one delivery; GitHub's is ten seconds.
+  init(
+    configured: [ForgeHook], store: ForgeStore, timeout: Duration = .seconds(10), logger: Logger
+  ) {
     self.configured = configured
+    self.timeout = timeout
     self.store = store
     self.logger = logger
     client = HTTPClient(
@@ -115,7 +120,7 @@ final class WebhookSender: Sendable {
       let response = try await client.send(
         HTTPRequest(
           method: "POST", url: call.url, headers: headers, body: .bytes(body),
-          timeout: .seconds(10), responseLimit: 1 << 20))
+          timeout: timeout, responseLimit: 1 << 20))
       record.code = Int64(response.status)
       record.status = (200..<300).contains(response.status) ? "OK" : "Invalid HTTP Response"
       record.response = String(decoding: response.body.prefix(Self.responseMax), as: UTF8.self)
