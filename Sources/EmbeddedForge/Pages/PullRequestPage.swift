@@ -19,7 +19,7 @@ struct PullRequestPage: Sendable {
       ["--reverse", "--topo-order", "--max-count=500", "\(pull.baseSHA)..\(pull.headSHA)"])
     let files = try await git.changes(from: base, to: pull.headSHA)
     let detail = try await api.pullRequests.detail(of: pull, git, mergeability: true)
-    let talk = try await Conversation(
+    let talk = try await PageConversation(
       of: pull, for: forms.person, ends: ends, in: repository, api)
     let diff = DiffView(
       files: files, head: pull.headSHA, threads: talk.threads.filter { $0.current != nil },
@@ -72,7 +72,7 @@ struct PullRequestPage: Sendable {
 
   // MARK: The conversation
 
-  private func conversation(_ talk: Conversation) -> HTML {
+  private func conversation(_ talk: PageConversation) -> HTML {
     var places: [Int64: String] = [:]
     for thread in talk.threads {
       for comment in thread.comments { places[comment.id] = thread.place }
@@ -114,7 +114,7 @@ struct PullRequestPage: Sendable {
 
   // MARK: Checks and merging
 
-  private func checks(_ talk: Conversation) -> HTML {
+  private func checks(_ talk: PageConversation) -> HTML {
     let runs = talk.checks.map { run -> HTML in
       let page = "/\(repository.record.fullName)/runs/\(run.id)"
       let word = run.conclusion ?? run.status
@@ -139,7 +139,7 @@ struct PullRequestPage: Sendable {
     return "<h2>Checks</h2>\n<ul class=\"list\">\n\(runs)\(statuses)</ul>"
   }
 
-  private func merging(_ talk: Conversation, _ detail: PullRequestObjects.Detail) -> HTML {
+  private func merging(_ talk: PageConversation, _ detail: PullRequestObjects.Detail) -> HTML {
     if let time = pull.mergedAt {
       let who = pull.mergedBy ?? pull.author
       return """
@@ -179,7 +179,7 @@ struct PullRequestPage: Sendable {
 
   // MARK: Reviews, commits
 
-  private func review(_ talk: Conversation) -> HTML {
+  private func review(_ talk: PageConversation) -> HTML {
     guard forms.token != nil, pull.isOpen || talk.pending != nil else { return "" }
     let isOwn = pull.author.lowercased() == forms.person.lowercased()
     let choices: HTML =

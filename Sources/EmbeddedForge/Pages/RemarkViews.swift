@@ -57,7 +57,7 @@ enum RemarkViews {
     """
   }
 
-  static func view(_ remark: Conversation.Remark, places: [Int64: String]) -> HTML {
+  static func view(_ remark: PageConversation.Remark, places: [Int64: String]) -> HTML {
     switch remark {
     case .comment(let comment):
       Self.remark(

@@ -20,7 +20,7 @@ struct CommentThread: Sendable {
   }
 }
 
-struct Conversation: Sendable {
+struct PageConversation: Sendable {
   /// A comment or a review.
   enum Remark: Sendable {
     case comment(CommentRecord)
