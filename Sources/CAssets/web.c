@@ -15,16 +15,28 @@ static const unsigned char audit_page_js[] = {
 #embed "../WebUI/page/audit/page.js"
 };
 
+static const unsigned char conversation_ask_js[] = {
+#embed "../WebUI/page/conversation/ask.js"
+};
+
+static const unsigned char conversation_comments_js[] = {
+#embed "../WebUI/page/conversation/comments.js"
+};
+
+static const unsigned char conversation_conversation_css[] = {
+#embed "../WebUI/page/conversation/conversation.css"
+};
+
+static const unsigned char conversation_conversation_js[] = {
+#embed "../WebUI/page/conversation/conversation.js"
+};
+
+static const unsigned char conversation_rounds_js[] = {
+#embed "../WebUI/page/conversation/rounds.js"
+};
+
 static const unsigned char delegate_check_js[] = {
 #embed "../WebUI/page/delegate/check.js"
-};
-
-static const unsigned char delegate_draft_js[] = {
-#embed "../WebUI/page/delegate/draft.js"
-};
-
-static const unsigned char delegate_fields_js[] = {
-#embed "../WebUI/page/delegate/fields.js"
 };
 
 static const unsigned char delegate_form_css[] = {
@@ -123,12 +135,20 @@ static const unsigned char shared_dom_js[] = {
 #embed "../WebUI/page/shared/dom.js"
 };
 
+static const unsigned char shared_draft_js[] = {
+#embed "../WebUI/page/shared/draft.js"
+};
+
 static const unsigned char shared_envelopes_js[] = {
 #embed "../WebUI/page/shared/envelopes.js"
 };
 
 static const unsigned char shared_feed_js[] = {
 #embed "../WebUI/page/shared/feed.js"
+};
+
+static const unsigned char shared_fields_js[] = {
+#embed "../WebUI/page/shared/fields.js"
 };
 
 static const unsigned char shared_fleet_css[] = {
@@ -184,9 +204,12 @@ static const struct aipm_file files[] = {
     {"app.js", script, {app_js, sizeof app_js}},
     {"audit/export.js", script, {audit_export_js, sizeof audit_export_js}},
     {"audit/page.js", script, {audit_page_js, sizeof audit_page_js}},
+    {"conversation/ask.js", script, {conversation_ask_js, sizeof conversation_ask_js}},
+    {"conversation/comments.js", script, {conversation_comments_js, sizeof conversation_comments_js}},
+    {"conversation/conversation.css", css, {conversation_conversation_css, sizeof conversation_conversation_css}},
+    {"conversation/conversation.js", script, {conversation_conversation_js, sizeof conversation_conversation_js}},
+    {"conversation/rounds.js", script, {conversation_rounds_js, sizeof conversation_rounds_js}},
     {"delegate/check.js", script, {delegate_check_js, sizeof delegate_check_js}},
-    {"delegate/draft.js", script, {delegate_draft_js, sizeof delegate_draft_js}},
-    {"delegate/fields.js", script, {delegate_fields_js, sizeof delegate_fields_js}},
     {"delegate/form.css", css, {delegate_form_css, sizeof delegate_form_css}},
     {"delegate/page.js", script, {delegate_page_js, sizeof delegate_page_js}},
     {"delegate/receipt.js", script, {delegate_receipt_js, sizeof delegate_receipt_js}},
@@ -211,8 +234,10 @@ static const struct aipm_file files[] = {
     {"shared/base.css", css, {shared_base_css, sizeof shared_base_css}},
     {"shared/detail.css", css, {shared_detail_css, sizeof shared_detail_css}},
     {"shared/dom.js", script, {shared_dom_js, sizeof shared_dom_js}},
+    {"shared/draft.js", script, {shared_draft_js, sizeof shared_draft_js}},
     {"shared/envelopes.js", script, {shared_envelopes_js, sizeof shared_envelopes_js}},
     {"shared/feed.js", script, {shared_feed_js, sizeof shared_feed_js}},
+    {"shared/fields.js", script, {shared_fields_js, sizeof shared_fields_js}},
     {"shared/fleet.css", css, {shared_fleet_css, sizeof shared_fleet_css}},
     {"shared/keys.js", script, {shared_keys_js, sizeof shared_keys_js}},
     {"shared/marks.js", script, {shared_marks_js, sizeof shared_marks_js}},

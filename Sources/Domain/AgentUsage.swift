@@ -127,7 +127,7 @@ extension DelegationEvent {
     case .failed(let event): event.usage
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched, .generating,
       .pushed, .baseResolved, .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated,
-      .actionDone, .networkUsed:
+      .actionDone, .networkUsed, .conversation:
       nil
     }
   }

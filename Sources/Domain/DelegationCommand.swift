@@ -35,6 +35,9 @@ package enum DelegationCommand: Equatable, Sendable {
   /// As reported by the forge, possibly late.
   case updatePullRequest(PullRequestState, asOf: Timestamp? = nil)
   case recordAction(marker: String, failure: String? = nil)
+
+  /// Of the conversation on the pull request.
+  indirect case conversation(ConversationCommand)
 }
 
 /// An existing branch and pull request, as read from the forge.
@@ -86,10 +89,13 @@ package struct AttemptEnd: Equatable, Sendable {
   package var hint: String?
   /// The usage that the agent reported until then.
   package var usage: AgentUsage
+  /// The agent's last words; nil if it gave none.
+  package var words: String?
   package init(
     attempt: Int, token: FencingToken, outcome: Outcome, message: String?, hint: String? = nil,
-    usage: AgentUsage = AgentUsage()
+    usage: AgentUsage = AgentUsage(), words: String? = nil
   ) {
+    self.words = words
     self.usage = usage
     self.attempt = attempt
     self.token = token
@@ -108,6 +114,14 @@ package enum Rejection: Error, Equatable, Sendable, CustomStringConvertible {
   case pushUnderWay
   /// A cancellation came first.
   case cancelled
+  /// The pull request takes no follow-up any more.
+  case pullRequestEnded(PullRequestState)
+  /// Another delegation is at work on the branch.
+  case branchInUse(by: DelegationID)
+  /// The conversation on the pull request has as much feedback as it may have.
+  case tooMuchFeedback
+  /// The key was used before for another request.
+  case keyReused
 
   package var description: String {
     switch self {
@@ -116,6 +130,10 @@ package enum Rejection: Error, Equatable, Sendable, CustomStringConvertible {
     case .superseded: "this attempt was superseded: its lease belongs to somebody else"
     case .pushUnderWay: "the generated commit was accepted and its push is under way"
     case .cancelled: "the delegation was cancelled"
+    case .pullRequestEnded(let state): "the pull request is \(state.rawValue)"
+    case .branchInUse(let other): "the delegation \(other) is at work on the branch"
+    case .tooMuchFeedback: "the pull request has too much feedback or too many queued follow-ups"
+    case .keyReused: "the Idempotency-Key was used before for another request"
     }
   }
 }

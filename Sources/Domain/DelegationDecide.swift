@@ -108,7 +108,11 @@ extension DelegationState {
       guard commitToPush == nil else { throw .pushUnderWay }
       return [.cancelRequested]
     case .retry:
-      guard case .failed = self else { throw refusal("retry") }
+      guard case .failed(let d, _) = self else { throw refusal("retry") }
+      if let round = d.conversation.openRounds.first { throw .branchInUse(by: round) }
+      if case .followUp = d.request.kind, let state = d.pullRequest?.state, state != .open {
+        throw .pullRequestEnded(state)
+      }
       return [.retryRequested]
     case .updatePullRequest(let state, let asOf):
       guard let known = delegation?.pullRequest else { throw refusal("update-pull-request") }
@@ -122,6 +126,8 @@ extension DelegationState {
       guard let d = delegation else { throw refusal("record-action") }
       return d.actionsDone.contains(marker)
         ? [] : [.actionDone(ActionDone(marker: marker, failure: failure))]
+    case .conversation(let command):
+      return try decide(command, at: now).map { .conversation($0) }
     }
   }
 
@@ -129,6 +135,7 @@ extension DelegationState {
     _ fault: StepFault, _ policy: RetryPolicy, at now: Timestamp
   ) throws(Rejection) -> [DelegationEvent] {
     if fault.step == .act { return afterNoticeFault(fault, policy, at: now) }
+    if fault.step.isOfConversation { return afterConversationFault(fault, policy, at: now) }
     guard let d = delegation, let name, !name.isTerminal else { throw refusal("fail-step") }
     // After a cancellation the delegation ends as cancelled, not with a failure that happened
     // meanwhile.
@@ -196,6 +203,36 @@ extension DelegationState {
     }
   }
 
+  /// The conversation waits until the forge answers: feedback is never lost to an outage. Only a
+  /// final answer ends it.
+  private func afterConversationFault(
+    _ fault: StepFault, _ policy: RetryPolicy, at now: Timestamp
+  ) -> [DelegationEvent] {
+    guard let d = delegation, let name, name.isTerminal, nextIntent != nil else { return [] }
+    let before = d.failedTry.flatMap { $0.step == fault.step ? $0 : nil }
+    let tries = (before?.tries ?? 0) + 1
+    var code = FaultCode.local
+    var notBefore: Timestamp?
+    switch fault.kind {
+    case .transient(let given, _, let time): (code, notBefore) = (given, time)
+    case .final:
+      if fault.step == .examineFeedback, let waiting = d.conversation.toExamine {
+        return [
+          .conversation(
+            .feedbackJudged(
+              FeedbackJudged(id: waiting.id, standing: .ignored(.permissionUnknown))))
+        ]
+      }
+    }
+    let due = now + policy.delay(after: tries, of: d.id, step: fault.step)
+    return [
+      .stepFailed(
+        StepFailed(
+          step: fault.step, attemptedTry: tries, code: code, retryAt: max(due, notBefore ?? due),
+          ambiguous: false, message: fault.message))
+    ]
+  }
+
   private func afterHandIn(_ generated: Generated) throws(Rejection) -> [DelegationEvent] {
     guard let token = generated.token else { throw .superseded }
     let d = try holder(of: token, attempt: generated.attempt)
@@ -220,13 +257,13 @@ extension DelegationState {
         .failed(
           Failed(
             step: .generate, code: code, retryable: true, message: message, hint: end.hint,
-            usage: end.usage))
+            usage: end.usage, words: end.words))
       ]
     }
     switch end.outcome {
     case .refused: return failed(.changeRefused, end.message)
     case .released(let cause):
-      if cause.usesAttempt, d.attemptsUsed + 1 >= d.request.attemptsMax {
+      if cause.usesAttempt, d.attemptsUsed + 1 >= d.request.attemptsMax || d.accepts(cause) {
         return failed(cause.failureCode, end.message)
       }
       if let times = d.exhaustion(by: cause) {
@@ -284,6 +321,13 @@ extension DelegationState {
 }
 
 extension Delegation {
+  /// Whether an agent may end so without being run again: to change nothing may be the right answer
+  /// to what people say about a change.
+  fileprivate func accepts(_ cause: ReleaseCause) -> Bool {
+    guard case .followUp = request.kind else { return false }
+    return cause == .noChanges
+  }
+
   /// How often machines have failed the delegation, this time included, if the limit is reached;
   /// nil if another attempt follows.
   fileprivate func exhaustion(by cause: ReleaseCause) -> Int? {

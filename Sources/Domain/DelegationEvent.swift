@@ -24,6 +24,8 @@ package enum DelegationEvent: Equatable, Sendable {
   case pullRequestUpdated(PullRequestUpdated)
   case actionDone(ActionDone)
   indirect case networkUsed(NetworkUsed)
+  /// Of the conversation on the pull request, if this is its first delegation.
+  indirect case conversation(ConversationEvent)
 }
 
 extension DelegationEvent {
@@ -33,42 +35,9 @@ extension DelegationEvent {
     case .dispatched, .generated, .released, .failed: true
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating, .pushed,
       .baseResolved, .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated,
-      .actionDone, .networkUsed:
+      .actionDone, .networkUsed, .conversation:
       false
     }
-  }
-}
-
-/// The user's text, which TASK.md and the prompt contain verbatim.
-package struct TaskText: Equatable, Sendable {
-  /// The constraints as given: a text or a list.
-  package enum Constraints: Equatable, Sendable {
-    case text(String)
-    case list([String])
-
-    package var items: [String] {
-      switch self {
-      case .text(let text): text.isEmpty ? [] : [text]
-      case .list(let items): items
-      }
-    }
-  }
-
-  package var title: String
-  package var objective: String
-  package var pullRequestTitle: String
-  package var constraints: Constraints
-  package var acceptanceCriteria: [String]
-
-  package init(
-    title: String, objective: String, pullRequestTitle: String, constraints: Constraints,
-    acceptanceCriteria: [String]
-  ) {
-    self.title = title
-    self.objective = objective
-    self.pullRequestTitle = pullRequestTitle
-    self.constraints = constraints
-    self.acceptanceCriteria = acceptanceCriteria
   }
 }
 
@@ -78,6 +47,8 @@ package struct Requested: Equatable, Sendable {
   package enum Kind: Equatable, Sendable {
     case delegate
     case adopt(pullRequest: Int)
+    /// Generation on the branch of an earlier delegation, for what people or checks said.
+    case followUp(FollowUp)
   }
 
   /// The workflow definition of this delegation. The log contains it under this digest.
@@ -144,6 +115,11 @@ package struct Requested: Equatable, Sendable {
 }
 
 extension Requested {
+  /// The delegation before a follow-up; nil for others.
+  package var follows: DelegationID? {
+    if case .followUp(let followUp) = kind { followUp.follows } else { nil }
+  }
+
   /// The request as it is recorded. The name of a new branch ends in the stamp.
   package func stamped(_ stamp: Stamp) -> Requested {
     var stamped = self
@@ -276,10 +252,13 @@ package struct Generated: Equatable, Sendable {
   package var figures: GenerationFigures?
   /// The usage that the agent reported.
   package var usage: AgentUsage
+  /// The agent's last words; nil if it gave none.
+  package var words: String?
   package init(
     attempt: Int, token: FencingToken?, sha: ObjectID, parent: ObjectID,
-    figures: GenerationFigures?, usage: AgentUsage = AgentUsage()
+    figures: GenerationFigures?, usage: AgentUsage = AgentUsage(), words: String? = nil
   ) {
+    self.words = words
     self.usage = usage
     self.attempt = attempt
     self.token = token
@@ -309,10 +288,13 @@ package struct Failed: Equatable, Sendable {
   package var hint: String?
   /// The usage that the agent of the last attempt reported; empty if an earlier event has it.
   package var usage: AgentUsage
+  /// The last words of the agent of the last attempt; nil if it gave none.
+  package var words: String?
   package init(
     step: Step, code: FailureCode, retryable: Bool, message: String?, hint: String?,
-    usage: AgentUsage = AgentUsage()
+    usage: AgentUsage = AgentUsage(), words: String? = nil
   ) {
+    self.words = words
     self.usage = usage
     self.step = step
     self.code = code

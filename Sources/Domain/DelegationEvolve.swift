@@ -65,7 +65,8 @@ extension DelegationState {
     case .pullRequestCreated(let e):
       guard case .taskCommitted = self else { throw corrupt(event) }
       enter(DelegationState.pullRequestCreated, at: time) {
-        $0.pullRequest = PullRequest(number: e.number, url: e.url, state: .open)
+        $0.pullRequest = PullRequest(
+          number: e.number, url: e.url, state: .open, since: time)
       }
 
     case .dispatched(let e): try takeDispatched(e, event, at: time)
@@ -86,7 +87,7 @@ extension DelegationState {
       }
 
     case .stepFailed(let e):
-      guard let name, !name.isTerminal || (e.step == .act && pendingNotice != nil) else {
+      guard let name, !name.isTerminal || allowsFailedTry(of: e.step) else {
         throw corrupt(event)
       }
       change {
@@ -125,7 +126,21 @@ extension DelegationState {
         throw corrupt(event, "recorded twice under one token")
       }
       change { $0.networkToken = e.token }
+
+    case .conversation(let e):
+      guard allows(e) else { throw corrupt(event) }
+      change {
+        $0.conversation.take(e)
+        // A failed try of the conversation ends with its next event.
+        if $0.failedTry?.step.isOfConversation ?? false { $0.failedTry = nil }
+      }
     }
+  }
+
+  /// Whether a step is possible after the delegation has ended.
+  private func allowsFailedTry(of step: Step) -> Bool {
+    if step == .act { return pendingNotice != nil }
+    return step.isOfConversation && nextIntent != nil
   }
 
   private mutating func takeDispatched(

@@ -1,7 +1,7 @@
 /// The marker with which a text on the forge names its delegation: an HTML comment, which pages do
 /// not show.
 package enum DelegationMarker {
-  private static let opening = "<!-- aipm: "
+  package static let opening = "<!-- aipm: "
   private static let closing = " -->"
   private static let idBytes = Set("0123456789abcdefABCDEF-".utf8)
 
@@ -9,8 +9,10 @@ package enum DelegationMarker {
   package static func of(_ id: DelegationID) -> String { opening + id.rawValue + closing }
 
   /// The marker of a comment.
-  package static func of(_ id: DelegationID, notice: Notice) -> String {
-    opening + id.rawValue + " " + notice.marker + closing
+  /// - Parameter proof: what only AIPM knows before it writes the comment, so that nobody can write
+  ///   the marker first; empty for none.
+  package static func of(_ id: DelegationID, notice: Notice, proof: String = "") -> String {
+    opening + id.rawValue + " " + notice.marker + (proof.isEmpty ? "" : " \(proof)") + closing
   }
 
   /// The delegation that a pull request's body names; nil if it names no delegation.

@@ -39,6 +39,7 @@ package struct Delegation: Equatable, Sendable {
     var cancelRequested = false
     var actionsDone: Set<String> = []
     var networkToken: FencingToken?
+    var conversation = Conversation()
   }
 
   private final class Storage {
@@ -147,6 +148,11 @@ package struct Delegation: Equatable, Sendable {
     get { storage.content.networkToken }
     set { ownStorage().content.networkToken = newValue }
   }
+  /// The conversation on the pull request, if this is its first delegation; else it is empty.
+  package var conversation: Conversation {
+    get { storage.content.conversation }
+    _modify { yield &ownStorage().content.conversation }
+  }
 }
 
 /// The request, shared by all states of a delegation. It never changes.
@@ -163,6 +169,8 @@ package struct PullRequest: Equatable, Sendable {
   package var state: PullRequestState
   /// When the forge last reported it, by the forge's clock.
   package var asOf: Timestamp?
+  /// When it was opened, or adopted.
+  package var since: Timestamp
 }
 
 /// The last failed try of a step.

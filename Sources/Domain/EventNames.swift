@@ -20,6 +20,20 @@ extension DelegationEvent {
     case .pullRequestUpdated: "delegation.pull-request-updated"
     case .actionDone: "delegation.action-done"
     case .networkUsed: "delegation.network-used"
+    case .conversation(let event): event.name
+    }
+  }
+}
+
+extension ConversationEvent {
+  package var name: String {
+    switch self {
+    case .feedbackRecorded: "delegation.feedback-recorded"
+    case .feedbackJudged: "delegation.feedback-judged"
+    case .roundStarted: "delegation.round-started"
+    case .roundEnded: "delegation.round-ended"
+    case .roundResumed: "delegation.round-resumed"
+    case .roundsStopped: "delegation.rounds-stopped"
     }
   }
 }

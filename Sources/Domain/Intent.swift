@@ -21,6 +21,12 @@ package enum Intent: Equatable, Sendable {
   case settle(Step)
   /// Cancelled, with no effect in progress.
   case cancel
+  /// Ask the forge whether the author of feedback may push.
+  case examineFeedback(FeedbackID, author: String)
+  /// Take the feedback that waits.
+  case startRound
+  /// Rounds are at work. Their delegations are requested, if that has not happened.
+  case awaitRounds([DelegationID])
 
   /// The name in the API.
   package var name: String {
@@ -37,6 +43,9 @@ package enum Intent: Equatable, Sendable {
     case .stopAgent: "stop-agent"
     case .settle: "settle-cancellation"
     case .cancel: "cancel"
+    case .examineFeedback: "examine-feedback"
+    case .startRound: "start-round"
+    case .awaitRounds: "await-round"
     }
   }
 }
@@ -46,11 +55,13 @@ extension DelegationState {
   package var nextIntent: Intent? {
     switch self {
     case .absent: return nil
-    case .pushed, .failed: return pendingNotice.map { .act($0) }
+    case .pushed(let d, _), .failed(let d, _):
+      return pendingNotice.map { .act($0) } ?? conversationIntent(of: d.conversation)
     case .requested(let d):
       if let ending = d.ending { return ending }
       switch d.request.kind {
       case .adopt(let number): return .adopt(pullRequest: number)
+      case .followUp(let followUp): return .adopt(pullRequest: followUp.pullRequest)
       case .delegate: return d.base == nil ? .resolveBase : .createBranch
       }
     case .branchCreated(let d): return d.ending ?? .commitTask
@@ -70,12 +81,28 @@ extension DelegationState {
   package var nextIntentDue: Timestamp? {
     switch nextIntent {
     case nil, .cancel, .stopAgent: nil
-    case .act: delegation?.failedTry?.retryAt
+    case .act: delegation?.failedTry.flatMap { $0.step == .act ? $0.retryAt : nil }
+    case .examineFeedback, .awaitRounds: conversationRetryAt
+    case .startRound:
+      [delegation?.conversation.startAt, conversationRetryAt].compactMap(\.self).max()
     case .resolveBase, .createBranch, .commitTask, .openPullRequest, .adopt, .dispatch,
       .awaitWorker, .push, .settle:
       // A notice that has to be retried delays nothing else.
       delegation?.failedTry.flatMap { $0.step == .act ? nil : $0.retryAt }
     }
+  }
+
+  private func conversationIntent(of conversation: Conversation) -> Intent? {
+    let open = conversation.openRounds
+    if !open.isEmpty { return .awaitRounds(open) }
+    if let waiting = conversation.toExamine {
+      return .examineFeedback(waiting.id, author: waiting.author)
+    }
+    return startsRound ? .startRound : nil
+  }
+
+  private var conversationRetryAt: Timestamp? {
+    delegation?.failedTry.flatMap { $0.step.isOfConversation ? $0.retryAt : nil }
   }
 
   /// The notice that the workflow asks for in this state and that is not done yet. A notice that
@@ -86,9 +113,12 @@ extension DelegationState {
     case .pullRequestCreated(let d):
       d.unpushed == nil && !d.cancelRequested && d.failedTry?.step != .act
         ? d.pendingNotice(.opened) : nil
-    case .pushed(let d, _): d.pendingNotice(.opened) ?? d.pendingNotice(.pushed)
+    case .pushed(let d, _):
+      d.pendingNotice(.opened) ?? d.pendingAnswer(to: nil) ?? d.pendingNotice(.pushed)
+        ?? d.pendingStop
     case .failed(let d, let failure):
-      d.pendingNotice(.opened) ?? d.pendingNotice(failure.code == .cancelled ? .cancelled : .failed)
+      d.pendingNotice(.opened) ?? d.pendingAnswer(to: failure.code)
+        ?? d.pendingNotice(failure.code == .cancelled ? .cancelled : .failed) ?? d.pendingStop
     }
   }
 
@@ -97,8 +127,10 @@ extension DelegationState {
     switch self {
     case .absent: return .resolveBase
     case .requested(let d):
-      if case .adopt = d.request.kind { return .adopt }
-      return d.base == nil ? .resolveBase : .createBranch
+      switch d.request.kind {
+      case .adopt, .followUp: return .adopt
+      case .delegate: return d.base == nil ? .resolveBase : .createBranch
+      }
     case .branchCreated: return .commitTask
     case .taskCommitted: return .openPullRequest
     case .pullRequestCreated(let d): return d.unpushed == nil ? .prepare : .push
@@ -112,14 +144,28 @@ extension DelegationState {
 
 /// A comment, labels or reviewers for the pull request.
 package struct Notice: Equatable, Sendable {
-  package var moment: NoticeMoment
+  /// What it says.
+  package enum Subject: Equatable, Sendable {
+    /// What the workflow says at this moment.
+    case moment(NoticeMoment)
+    /// What a follow-up did for a thread, as a reply in it.
+    case reply(thread: Int64)
+    /// What a follow-up did.
+    case summary
+    /// Why no further round starts.
+    case stop(RoundsStopped.Reason)
+  }
+
+  package var subject: Subject
   /// Identifies the notice. Each failed attempt has its own marker, so it is reported once.
   package var marker: String
 
-  package init(moment: NoticeMoment, marker: String) {
-    self.moment = moment
+  package init(_ subject: Subject, marker: String) {
+    self.subject = subject
     self.marker = marker
   }
+
+  package init(moment: NoticeMoment, marker: String) { self.init(.moment(moment), marker: marker) }
 }
 
 extension Delegation {
@@ -131,6 +177,30 @@ extension Delegation {
       case .failed, .cancelled: "\(moment.rawValue)-\(attempt)"
       }
     return actionsDone.contains(marker) ? nil : Notice(moment: moment, marker: marker)
+  }
+
+  /// The next answer of a follow-up to what it answers: a reply in each thread, then a summary.
+  /// Of a failure, except for a change that was not needed, only the summary speaks.
+  /// - Parameter failure: nil if it succeeded.
+  fileprivate func pendingAnswer(to failure: FailureCode?) -> Notice? {
+    guard case .followUp(let followUp) = request.kind, failure != .cancelled else { return nil }
+    func notice(_ subject: Notice.Subject, _ marker: String) -> Notice? {
+      actionsDone.contains(marker) ? nil : Notice(subject, marker: marker)
+    }
+    if failure == nil || failure == .noChanges {
+      for thread in followUp.threads {
+        if let reply = notice(.reply(thread: thread), "reply-\(thread)") { return reply }
+      }
+      return notice(.summary, failure == nil ? "summary" : "summary-no-changes-\(attempt)")
+    }
+    return notice(.summary, "summary-failed-\(attempt)")
+  }
+
+  /// The notice that a limit stopped the rounds.
+  fileprivate var pendingStop: Notice? {
+    guard let reason = conversation.stop else { return nil }
+    let marker = "stop-\(reason.rawValue)-\(conversation.rounds.count)"
+    return actionsDone.contains(marker) ? nil : Notice(.stop(reason), marker: marker)
   }
 
   /// The next intent of a cancelled delegation that no worker has; nil if it is not cancelled.

@@ -136,7 +136,7 @@ extension Submission {
 
 /// Checks fields one by one and collects the faults. A check returns the value, or an empty one
 /// after a fault. The empty one is not used, because the request is then refused.
-private struct FieldCheck {
+struct FieldCheck {
   private(set) var faults: [FieldFault]
   private let silent: Set<String>
 

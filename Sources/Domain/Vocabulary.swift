@@ -13,6 +13,20 @@ package enum Step: String, CaseIterable, Sendable {
   case generate = "generate"
   case push = "push"
   case act = "act"
+  /// Asking whether the author of feedback may push.
+  case examineFeedback = "examine-feedback"
+  /// Requesting the follow-up delegation of a round.
+  case startRound = "start-round"
+
+  /// Whether it is a step of the conversation on a pull request, and not of the delegation's work.
+  package var isOfConversation: Bool {
+    switch self {
+    case .examineFeedback, .startRound: true
+    case .resolveBase, .createBranch, .commitTask, .openPullRequest, .adopt, .prepare, .generate,
+      .push, .act:
+      false
+    }
+  }
 }
 
 /// Reasons why a delegation ended in `Failed`.

@@ -224,6 +224,13 @@ package final class EmbeddedForge: Sendable {
   /// How many webhooks were dropped because too many waited.
   package var droppedWebhooks: Int { webhooks.dropped }
 
+  /// Adds a receiver of the events of all repositories.
+  /// - Throws: `EmbeddedForgeError` if its URL is not one of HTTP.
+  package func connect(_ hook: ForgeHook) throws(EmbeddedForgeError) {
+    guard WebURL(hook.url) != nil else { throw .badHook(hook.url) }
+    webhooks.add(hook)
+  }
+
   /// Replaces the rules for injected faults.
   package func setFaults(_ rules: FaultRules) { faults.set(rules) }
 

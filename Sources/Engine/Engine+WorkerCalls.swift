@@ -211,6 +211,11 @@ extension Engine {
     overrides.agentTimeout ?? core.workflows[digest]?.agentTimeout
   }
 
+  /// The names of a workflow's agents; empty if the workflow is not known.
+  package func agents(digest: String) -> [String] {
+    core.workflows[digest].map { $0.agents.keys.sorted() } ?? []
+  }
+
   /// Starts a local worker again: at once if it was parked or stopped, otherwise when it has
   /// drained.
   package func restart(_ id: WorkerID) { step(.workerRestartAsked(id)) }

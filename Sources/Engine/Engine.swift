@@ -62,19 +62,6 @@ package actor Engine {
   nonisolated let observer: (any DelegationObserver)?
   /// The quarantined streams, each of which is read again from time to time.
   var rereading: [StreamName: Task<Void, Never>] = [:]
-  /// Branches that a submission in progress is about to adopt.
-  var adopted: [AdoptedBranch: DelegationID] = [:]
-
-  struct AdoptedBranch: Hashable {
-    var repository: String
-    var name: String
-
-    init(repository: RepositoryName, name: String) {
-      // Names that differ only in case may be one repository.
-      self.repository = repository.description.lowercased()
-      self.name = name
-    }
-  }
 
   /// - Parameters:
   ///   - stampMark: the largest stamp that was ever used.
@@ -110,7 +97,7 @@ package actor Engine {
   package func start() async throws(StoreFault) -> Int {
     var delegations: [DelegationID: [RecordedEvent]] = [:]
     let live = try await store.liveDelegations()
-    let rows = try await live + store.delegationsWithPendingNotices()
+    let rows = try await live + store.endedDelegationsWithWork()
     for row in rows {
       switch await events(of: .delegation(row.id), tries: .atStart) {
       case .success(let events): delegations[row.id] = events
@@ -253,6 +240,8 @@ package actor Engine {
             switch call {
             case .forge(let call): (index, .forge(await forge.perform(call)))
             case .git(let call): (index, .git(await mirrors.perform(call)))
+            case .round(let round, let first):
+              (index, .round(await self.request(round: round, of: first)))
             }
           }
         }

@@ -57,10 +57,11 @@ extension EngineCore {
       branch: d.request.branch, head: plan.head,
       prompt: workflow.prompt(text, id: plan.delegation),
       commitMessage: workflow.generatedCommitMessage(
-        text, id: plan.delegation, attempt: plan.lease.attempt),
+        text, id: plan.delegation, follows: d.request.follows, attempt: plan.lease.attempt),
       agent: Self.profile(d.request.agent, in: workflow, overrides),
       timeout: overrides.agentTimeout ?? workflow.agentTimeout, workflow: workflow,
-      base: d.base, taskFile: workflow.restoredTaskFile(d.request))
+      base: d.base, taskFile: workflow.restoredTaskFile(d.request),
+      taskFileBase: d.taskFileBase)
   }
 
   /// An agent that no workflow describes and no flag names is called by its name alone. If there is
@@ -91,11 +92,12 @@ extension EngineCore {
     return HandIn(
       repository: d.request.repository, delegation: id, attempt: attempt, commit: commit,
       parent: generation.head,
-      message: workflow.generatedCommitMessage(text, id: id, attempt: attempt),
+      message: workflow.generatedCommitMessage(
+        text, id: id, follows: d.request.follows, attempt: attempt),
       refusedPaths: workflow.refusedPaths, exemptions: workflow.secretExemptions,
       bytesMax: workflow.limits.changedBytesMax, filesMax: workflow.limits.changedFilesMax,
       restored: workflow.restoredTaskFile(d.request).flatMap { path in
-        d.base.map { HandIn.Restored(path: path, base: $0.sha) }
+        d.taskFileBase.map { HandIn.Restored(path: path, base: $0) }
       })
   }
 

@@ -125,7 +125,7 @@ package struct EngineCore: Sendable {
     case planChanged(WorkerID)
   }
 
-  package private(set) var executors: [DelegationID: Executor] = [:]
+  package internal(set) var executors: [DelegationID: Executor] = [:]
   package var workers: [WorkerID: WorkerKeeper] { table.keepers }
   package private(set) var workflows: [String: Workflow]
   /// The streams that cannot be read, with the reasons.
@@ -134,12 +134,13 @@ package struct EngineCore: Sendable {
 
   let configuration: Configuration
   var table = WorkerTable()
-  private(set) var dispatcher = Dispatcher()
-  private var tokenCounter: Int64 = 0
+  var dispatcher = Dispatcher()
+  var tokenCounter: Int64 = 0
   /// The delegation that each worker has or is reserved for.
   private(set) var occupied: [WorkerID: DelegationID] = [:]
   /// Executors that wait for a time.
   private var wakes = KeyedHeap<DelegationID, Timestamp>()
+  var branches = BranchOrder()
   private var waitingForLoad: [DelegationID: [Executor.Input]] = [:]
   var followers = Followers()
   var lastTick: Milliseconds?
@@ -184,9 +185,13 @@ package struct EngineCore: Sendable {
     case .loaded(let id, let events): loaded(id, events, now, &actions)
     case .unreadable(let stream, let reason): quarantine(stream, reason, now, &actions)
     case .submit(let id, let request, let actor, let reply):
-      executors[id] = Executor(
+      var executor = Executor(
         id: id, workflow: workflows[request.workflow.digest],
         capabilities: configuration.capabilities)
+      executor.isHeld = !branches.enter(id, request)
+      executor.usesBranch = true
+      executor.submitted = request
+      executors[id] = executor
       feed(id, .command(.request(request), actor, reply), now, &actions)
     case .follow(let id, let end, let reply): follow(id, until: end, reply, &actions)
     case .unfollow(let id, let reply):
@@ -232,15 +237,27 @@ package struct EngineCore: Sendable {
       if workers[id] == nil { table.insert(makeKeeper(id, now)) }
       startProcess(id, &actions)
     }
-    for (id, events) in delegations.sorted(by: { $0.key < $1.key }) {
-      takeUp(id, events)
-      feed(id, .wake, now, &actions)
+    let ids = delegations.keys.sorted()
+    for id in ids { fold(id, delegations[id] ?? []) }
+    // Of those that share a branch, the one that was at work goes on first.
+    for executor in ids.compactMap({ executors[$0] }).sorted(by: Executor.precedes) {
+      followBranch(executor.id, now, &actions)
     }
+    for id in ids { feed(id, .wake, now, &actions) }
   }
 
-  private mutating func takeUp(_ id: DelegationID, _ events: [RecordedEvent]) {
-    let executor = Executor(
+  private mutating func takeUp(
+    _ id: DelegationID, _ events: [RecordedEvent], _ now: Moment, _ actions: inout [Action]
+  ) {
+    fold(id, events)
+    followBranch(id, now, &actions)
+  }
+
+  private mutating func fold(_ id: DelegationID, _ events: [RecordedEvent]) {
+    var executor = Executor(
       id: id, events: events, workflows: workflows, capabilities: configuration.capabilities)
+    // One that has ended gets its turn on the branch before it goes on.
+    executor.isHeld = executor.state.name?.isTerminal ?? false
     executors[id] = executor
     if let lease = executor.state.workingLease { occupy(lease.worker, by: executor) }
   }
@@ -254,7 +271,7 @@ package struct EngineCore: Sendable {
     _ id: DelegationID, _ events: [RecordedEvent], _ now: Moment, _ actions: inout [Action]
   ) {
     let wasUnreadable = unreadable.removeValue(forKey: .delegation(id)) != nil
-    if executors[id] == nil, !events.isEmpty { takeUp(id, events) }
+    if executors[id] == nil, !events.isEmpty { takeUp(id, events, now, &actions) }
     let waiting = waitingForLoad.removeValue(forKey: id) ?? []
     guard executors[id] != nil else {
       // Nobody requested this delegation. To load it again would find nothing again.
@@ -281,7 +298,7 @@ package struct EngineCore: Sendable {
       if let worker = executors[id]?.worker, occupied[worker] == id { occupy(worker, by: nil) }
       dispatcher.remove(id)
       wakes.remove(id)
-      executors[id] = nil
+      drop(id, now, &actions)
       answerFollowers(of: id, &actions)
       for input in waitingForLoad.removeValue(forKey: id) ?? [] {
         guard case .command(_, _, let reply?) = input else { continue }
@@ -319,8 +336,19 @@ package struct EngineCore: Sendable {
     }
     if advance.isAtRest {
       wakes.remove(id)
-      executors[id] = nil
+      drop(id, now, &actions)
+    } else {
+      followBranch(id, now, &actions)
     }
+    if let change = advance.round { followRound(change, of: id, now, &actions) }
+  }
+
+  /// Removes the executor of a delegation that is at rest or cannot be read.
+  private mutating func drop(_ id: DelegationID, _ now: Moment, _ actions: inout [Action]) {
+    guard let executor = executors.removeValue(forKey: id), executor.usesBranch,
+      let request = executor.state.delegation?.request ?? executor.submitted
+    else { return }
+    leaveBranch(id, request, now, &actions)
   }
 
   /// Records the delegation of a worker.
@@ -349,52 +377,5 @@ package struct EngineCore: Sendable {
 
   private mutating func wakeDue(_ now: Moment, _ actions: inout [Action]) {
     for id in wakes.take(through: now.wall).sorted() { feed(id, .wake, now, &actions) }
-  }
-
-  // MARK: Dispatch
-
-  /// Updates the dispatcher with the changed workers.
-  private mutating func followWorkers() {
-    for id in table.touched {
-      guard let keeper = workers[id], let registration = keeper.state.life?.registration else {
-        continue
-      }
-      dispatcher.update(
-        Dispatcher.Worker(
-          id: id, incarnation: registration.incarnation, agents: registration.agents,
-          takesWork: keeper.isFree, isPresent: keeper.isPresent))
-    }
-  }
-
-  private mutating func dispatch(_ now: Moment, _ actions: inout [Action]) {
-    guard !isDraining else { return }
-    for pairing in dispatcher.choose() {
-      let assignee = Executor.Assignee(
-        worker: pairing.worker, incarnation: pairing.incarnation, token: nextToken())
-      feed(pairing.delegation, .assign(assignee), now, &actions)
-      // If the clock was set back, the delegation is not ready after all.
-      if occupied[pairing.worker] == nil { dispatcher.occupy(pairing.worker, by: nil) }
-    }
-  }
-
-  mutating func nextToken() -> FencingToken {
-    tokenCounter += 1
-    return FencingToken(epoch: configuration.epoch, counter: tokenCounter)
-  }
-
-  /// Updates the plans of the changed workers.
-  private mutating func plan(_ actions: inout [Action]) {
-    for id in table.touched {
-      let plan = occupied[id].flatMap { executors[$0]?.plan }
-      let isNew = table.update(id) { $0.follow(plan) }
-      if isNew ?? false { actions.append(.planChanged(id)) }
-      table.watch(id, isOccupied: occupied[id] != nil, configuration.leases)
-      // Workers that have left for good must not be kept for the life of this process.
-      if occupied[id] == nil, workers[id]?.hasLeft ?? false {
-        table.remove(id)
-        dispatcher.forget(id)
-      }
-    }
-    table.forgetTouched()
   }
 }

@@ -15,6 +15,16 @@ extension Executor {
       requesterLimit: workflow?.limits.perRequester)
   }
 
+  /// Which of two delegations of one branch goes on first after a start.
+  static func precedes(_ a: Executor, _ b: Executor) -> Bool {
+    func order(_ executor: Executor) -> (Int, Int64) {
+      let stamp = executor.state.delegation?.request.stamp.milliseconds ?? 0
+      if executor.state.lease != nil || executor.state.commitToPush != nil { return (0, stamp) }
+      return (executor.state.delegation?.pullRequest == nil ? 2 : 1, stamp)
+    }
+    return order(a) < order(b)
+  }
+
   /// Counts against the limits of its repository and its requester.
   var running: Dispatcher.Running? {
     guard let request = state.delegation?.request else { return nil }
@@ -50,13 +60,16 @@ struct Advance {
   /// nil if it does not wait for a worker.
   var candidate: Dispatcher.Candidate?
   var isAtRest: Bool
+  var round: RoundChange?
 
   init(of executor: inout Executor, _ input: Executor.Input, at now: Timestamp) {
     before = executor.worker
+    let state = executor.state.name
     actions = executor.step(input, now: now)
     wakeAt = executor.wakeAt
     isAtRest = executor.isAtRest
     after = isAtRest ? nil : executor.worker
+    round = RoundChange(from: state, to: executor.state)
     candidate = executor.isReady(at: now) ? executor.candidate : nil
   }
 }

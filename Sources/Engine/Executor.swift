@@ -48,7 +48,7 @@ package struct Executor: Sendable {
   /// The user's text; nil if it was redacted.
   package private(set) var text: TaskText?
   package private(set) var workflow: Workflow?
-  private let capabilities: ForgeCapabilities
+  let capabilities: ForgeCapabilities
   package private(set) var corrupt: CorruptStream?
   package private(set) var assignee: Assignee?
   /// The last head that was read from the branch, and when.
@@ -64,12 +64,22 @@ package struct Executor: Sendable {
   /// True if this process appended the last milestone and nothing has failed since.
   private var fresh = false
   /// The position and hash of the branch's event, for the task commit's trailer.
-  private var branchRecord: (position: Int64, hash: [UInt8])?
+  var branchRecord: (position: Int64, hash: [UInt8])?
+  /// The hash of the request's event, which the log does not publish.
+  var requestHash: [UInt8] = []
   /// The last accepted commit, and the last failure with its text, for comments.
-  private var generated: Generated?
+  var generated: Generated?
   private(set) var failed: Failed?
   /// The network use of the last attempt.
-  private var network: NetworkUse?
+  var network: NetworkUse?
+  /// The rounds whose delegations this process has requested or found.
+  var requestedRounds: Set<DelegationID> = []
+  /// Whether another delegation is at work on the branch. Then nothing but a cancellation is done.
+  package internal(set) var isHeld = false
+  /// Whether the core counts it as one that uses its branch.
+  var usesBranch = false
+  /// The request of a submission, until it is on disk.
+  var submitted: Requested?
   /// When the last step asked to be woken; nil if it waits for something else.
   package private(set) var wakeAt: Timestamp?
   /// No append before this time, because the disk was full.
@@ -104,7 +114,7 @@ package struct Executor: Sendable {
   /// Whether it waits for a worker and for nothing else.
   package func isReady(at now: Timestamp) -> Bool {
     guard case .dispatch = state.nextIntent, writer.isIdle, corrupt == nil, assignee == nil,
-      effect == nil
+      effect == nil, !isHeld
     else { return false }
     return (state.nextIntentDue ?? now) <= now
   }
@@ -151,6 +161,10 @@ package struct Executor: Sendable {
       wakeAt = due
       return
     }
+    if isHeld, !intent.isAllowedWhileHeld {
+      assignee = nil
+      return
+    }
     // The worker is reserved until the log names it, or the next intent is another one.
     if case .dispatch = intent {} else { assignee = nil }
     begin(intent, now, &actions)
@@ -183,6 +197,7 @@ package struct Executor: Sendable {
   // MARK: The log
 
   private mutating func recorded(_ events: [RecordedEvent], _ actions: inout [Action]) {
+    submitted = nil
     let entry = writer.finish(events)
     fold(events)
     fresh =
@@ -240,7 +255,10 @@ package struct Executor: Sendable {
         corrupt = error
         return
       }
-      if case .requested(let request) = event { text = request.text }
+      if case .requested(let request) = event {
+        text = request.text
+        requestHash = recorded.hash
+      }
       if case .generated(let event) = event { generated = event }
       if case .failed(let event) = event { failed = event }
       if case .dispatched = event { network = nil }
@@ -255,6 +273,7 @@ package struct Executor: Sendable {
   // MARK: Effects
 
   private mutating func begin(_ intent: Intent, _ now: Timestamp, _ actions: inout [Action]) {
+    if converse(intent, now, &actions) { return }
     guard let context else {
       var fault = unreadable
       if case .act = intent { fault.step = .act }
@@ -277,14 +296,14 @@ package struct Executor: Sendable {
       if case .dispatched = state, prepared == nil {
         run(context.effect(for: intent, state: state, fresh: false), now, &actions)
       }
-    case .stopAgent: break
+    case .stopAgent, .examineFeedback, .startRound, .awaitRounds: break
     case .cancel: record(.settleCancellation)
     case .resolveBase, .createBranch, .commitTask, .openPullRequest, .adopt, .push, .act, .settle:
       run(context.effect(for: intent, state: state, fresh: fresh), now, &actions)
     }
   }
 
-  private mutating func run(
+  mutating func run(
     _ effect: (any Effect)?, _ now: Timestamp, _ actions: inout [Action]
   ) {
     guard var effect else { return }
@@ -318,46 +337,26 @@ package struct Executor: Sendable {
             message: "the branch holds a generated commit already")))
     case .record(let command): record(command)
     case .prepared(let head): prepared = (head, now)
+    case .requested(let round): requestedRounds.insert(round)
     case .absent: record(.settleCancellation)
     case .fault(let fault): record(.failStep(fault, workflow?.retry ?? .never))
     }
   }
 
-  private mutating func record(_ command: DelegationCommand) {
+  mutating func record(_ command: DelegationCommand) {
     writer.enqueueFirst(.init(command: command, actor: .system, reply: nil))
   }
+}
 
-  // MARK: Contexts of effects
-
-  private var context: EffectContext? {
-    guard let delegation = state.delegation, let workflow, let text else { return nil }
-    return EffectContext(
-      delegation: delegation,
-      texts: EffectContext.Texts(
-        id: id, workflow: workflow, words: text, request: delegation.request,
-        branchRecord: branchRecord ?? (0, []),
-        facts: NoticeFacts(
-          attempt: delegation.attempt, commit: generated?.sha, figures: generated?.figures,
-          failure: failed, usage: usage, refusals: refusals)), capabilities: capabilities)
-  }
-
-  /// The usage of the last attempt's agent, for people.
-  private var usage: String? {
-    if case .failed = state { return failed?.usage.summary }
-    return generated?.usage.summary ?? generated?.figures?.usageText
-  }
-
-  private var refusals: NoticeFacts.Refusals? {
-    guard let network, network.hostsRefused > 0 else { return nil }
-    return NoticeFacts.Refusals(
-      hosts: network.refusedNames, line: network.lineAllowingRefused)
-  }
-
-  private var unreadable: StepFault {
-    let missing = text == nil ? "the user's text was redacted" : "its workflow is not known"
-    return StepFault(
-      step: state.step, kind: .final(.forgeRefused, retryable: false),
-      message: "the delegation cannot go on: \(missing)", hint: "Submit it again.")
+extension Intent {
+  /// Whether it may be carried out while another delegation is at work on the branch.
+  fileprivate var isAllowedWhileHeld: Bool {
+    switch self {
+    case .cancel, .settle, .act, .examineFeedback, .startRound, .awaitRounds, .stopAgent: true
+    case .resolveBase, .createBranch, .commitTask, .openPullRequest, .adopt, .dispatch,
+      .awaitWorker, .push:
+      false
+    }
   }
 }
 
@@ -375,7 +374,7 @@ extension DelegationEvent {
       .generated:
       true
     case .dispatched, .generating, .pushed, .failed, .stepFailed, .released, .cancelRequested,
-      .retryRequested, .pullRequestUpdated, .actionDone, .networkUsed:
+      .retryRequested, .pullRequestUpdated, .actionDone, .networkUsed, .conversation:
       false
     }
   }

@@ -68,10 +68,16 @@ package struct RunReport: Sendable {
   package var usageText: String?
   /// nil if nothing is known.
   package var network: NetworkUse?
+  /// The agent's last words; nil if it gave none.
+  package var words: String?
+  /// The most characters of these that are recorded.
+  package static let wordsMax = 4000
   package init(
     duration: Milliseconds, outputSize: Int, outputDigest: String,
-    usage: AgentUsage = AgentUsage(), usageText: String? = nil, network: NetworkUse? = nil
+    usage: AgentUsage = AgentUsage(), usageText: String? = nil, network: NetworkUse? = nil,
+    words: String? = nil
   ) {
+    self.words = words
     self.duration = duration
     self.outputSize = outputSize
     self.outputDigest = outputDigest
@@ -93,7 +99,7 @@ extension HandIn {
         filesChanged: change.filesChanged, insertions: change.insertions,
         deletions: change.deletions, duration: report.duration, outputSize: report.outputSize,
         outputDigest: report.outputDigest, usageText: report.usageText, flagged: change.flagged),
-      usage: report.usage)
+      usage: report.usage, words: report.words)
   }
 }
 

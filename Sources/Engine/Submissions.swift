@@ -22,31 +22,24 @@ extension Engine {
   ///   - id: a UUIDv7 that no other delegation has.
   package func submit(_ request: Requested, id: DelegationID) async -> SubmissionReply {
     guard case .adopt = request.kind else { return await record(request, id: id) }
-    let branch = AdoptedBranch(repository: request.repository, name: request.branch)
-    // There is no suspension between this check and the next line.
-    if let other = adopted[branch] ?? owner(of: branch, besides: request.idempotencyKey) {
-      return .branchTaken(by: other)
-    }
-    adopted[branch] = id
-    defer { adopted[branch] = nil }
+    // Nothing is suspended between this check and the core's note of who uses the branch.
+    if let other = user(ofBranchOf: request) { return .branchTaken(by: other) }
     return await record(request, id: id)
   }
 
-  /// The delegation that uses a branch; a delegation with the same key does not count.
-  private func owner(
-    of branch: AdoptedBranch, besides key: Requested.IdempotencyKey?
-  ) -> DelegationID? {
-    core.executors.values.first { executor in
-      guard let d = executor.state.delegation, executor.state.name?.isTerminal == false else {
-        return false
-      }
-      if let key, d.request.idempotencyKey?.key == key.key { return false }
-      return AdoptedBranch(repository: d.request.repository, name: d.request.branch) == branch
-    }?.id
+  /// The delegation that uses the branch of a request; one with the same key does not count.
+  private func user(ofBranchOf request: Requested) -> DelegationID? {
+    guard let other = core.branches.first(request.repository, request.branch) else { return nil }
+    let known = core.executors[other].flatMap { $0.state.delegation?.request ?? $0.submitted }
+    if let key = request.idempotencyKey, known?.idempotencyKey?.key == key.key { return nil }
+    return other
   }
 
-  private func record(_ request: Requested, id: DelegationID) async -> SubmissionReply {
-    let actor = Actor(kind: .user, name: request.requester)
+  /// - Parameter actor: who asked; nil for the requester.
+  func record(
+    _ request: Requested, id: DelegationID, by actor: Actor? = nil
+  ) async -> SubmissionReply {
+    let actor = actor ?? Actor(kind: .user, name: request.requester)
     while true {
       let requested = request.stamped(nextStamp())
       switch await reply(to: { .submit(id, requested, actor, $0) }) {

@@ -65,4 +65,6 @@ package struct WorkerAssignment: Sendable {
   package var base: BaseResolved?
   /// The path of the task file, if the commit must restore its content from the base.
   package var taskFile: String?
+  /// That commit of the base.
+  package var taskFileBase: ObjectID?
 }

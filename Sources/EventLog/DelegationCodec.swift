@@ -56,6 +56,7 @@ extension EventCodec {
       encode(e.usage, &facts)
       text.put("message", e.message)
       text.put("hint", e.hint)
+      text.put("words", e.words)
     case .stepFailed(let e):
       type = .stepFailed
       facts.put(.step, e.step.rawValue)
@@ -86,6 +87,7 @@ extension EventCodec {
       facts.put(.attempt, e.attempt)
       facts.put(.token, e.token.packed)
       if let use = e.use { facts.detail = encode(use) }
+    case .conversation(let e): type = encode(e, &facts, &text)
     }
     return EncodedEvent(type: type, facts: facts, text: text)
   }
@@ -93,7 +95,11 @@ extension EventCodec {
   private static func encode(
     _ e: Requested, _ facts: inout Facts, _ text: inout [String: JSONValue]
   ) {
-    if case .adopt(let number) = e.kind { facts.put(.pr, number) }
+    switch e.kind {
+    case .delegate: break
+    case .adopt(let number): facts.put(.pr, number)
+    case .followUp(let followUp): encode(followUp, &facts)
+    }
     facts.put(.stamp, e.stamp.milliseconds)
     facts.put(.repository, e.repository.description)
     facts.put(.branch, e.branch)
@@ -121,6 +127,7 @@ extension EventCodec {
     case .list(let items): text["constraints"] = .array(items.map { .string($0) })
     }
     text["acceptanceCriteria"] = .array(words.acceptanceCriteria.map { .string($0) })
+    if let round = words.round { encode(round, &text) }
   }
 
   private static func encode(
@@ -131,6 +138,7 @@ extension EventCodec {
     facts.put(.sha, e.sha.rawValue)
     facts.put(.parent, e.parent.rawValue)
     encode(e.usage, &facts)
+    text.put("words", e.words)
     guard let figures = e.figures else { return }
     facts.detail["filesChanged"] = .integer(Int64(figures.filesChanged))
     facts.detail["insertions"] = .integer(Int64(figures.insertions))
@@ -200,7 +208,7 @@ extension EventCodec {
         Failed(
           step: try r.word(.step), code: try r.word(.code),
           retryable: r.facts.flag(.retryable) ?? false, message: r.words("message"),
-          hint: r.words("hint"), usage: usage(r)))
+          hint: r.words("hint"), usage: usage(r), words: r.words("words")))
     case .stepFailed:
       return .stepFailed(
         StepFailed(
@@ -229,6 +237,9 @@ extension EventCodec {
     case .networkUsed:
       return .networkUsed(
         NetworkUsed(attempt: try attempt(r), token: try token(r), use: try decodeNetworkUse(r)))
+    case .feedbackRecorded, .feedbackJudged, .roundStarted, .roundEnded, .roundResumed,
+      .roundsStopped:
+      return .conversation(try decodeConversation(r))
     case .workerRegistered, .workerUnhealthy, .workerRecovered, .workerRestarted, .workerParked,
       .workerDraining, .workerStopped, .workerLost, .systemStarted, .systemRecovered,
       .systemRestored, .systemRedacted, .workflowDefined, .tokenCreated,
@@ -245,7 +256,7 @@ extension EventCodec {
       key = .init(key: known, body: r.detail["requestBody"]?.stringValue ?? "")
     }
     return Requested(
-      kind: r.facts.integer(.pr).map { .adopt(pullRequest: Int($0)) } ?? .delegate,
+      kind: try kind(r),
       stamp: Stamp(milliseconds: try r.integer(.stamp)), repository: repository,
       branch: try r.text(.branch), baseBranch: r.facts.text(.baseBranch),
       requester: try r.text(.requester),
@@ -256,14 +267,19 @@ extension EventCodec {
       ),
       draft: r.detail["draft"]?.boolValue ?? false,
       attemptsMax: Int(r.detail["attemptsMax"]?.integerValue ?? 1), idempotencyKey: key,
-      text: taskText(r),
+      text: try taskText(r),
       notices: Set(
         (r.detail["notices"]?.arrayValue ?? []).compactMap {
           $0.stringValue.flatMap { NoticeMoment(rawValue: $0) }
         }))
   }
 
-  private static func taskText(_ r: FactReader) -> TaskText? {
+  private static func kind(_ r: FactReader) throws(CodecFault) -> Requested.Kind {
+    if let followUp = try followUp(r) { return .followUp(followUp) }
+    return r.facts.integer(.pr).map { .adopt(pullRequest: Int($0)) } ?? .delegate
+  }
+
+  private static func taskText(_ r: FactReader) throws(CodecFault) -> TaskText? {
     guard let title = r.words("title"), let objective = r.words("objective"),
       let pullRequestTitle = r.words("prTitle")
     else { return nil }
@@ -274,7 +290,8 @@ extension EventCodec {
       r.words("constraints").map { .text($0) } ?? .list(list(r.text["constraints"]))
     return TaskText(
       title: title, objective: objective, pullRequestTitle: pullRequestTitle,
-      constraints: constraints, acceptanceCriteria: list(r.text["acceptanceCriteria"]))
+      constraints: constraints, acceptanceCriteria: list(r.text["acceptanceCriteria"]),
+      round: try roundText(r))
   }
 
   private static func decodeGenerated(_ r: FactReader) throws(CodecFault) -> Generated {
@@ -290,7 +307,8 @@ extension EventCodec {
     }
     return Generated(
       attempt: try attempt(r), token: r.facts.integer(.token).map { FencingToken(packed: $0) },
-      sha: try sha(r), parent: try r.object(.parent), figures: figures, usage: usage(r))
+      sha: try sha(r), parent: try r.object(.parent), figures: figures, usage: usage(r),
+      words: r.words("words"))
   }
 
   private static func usage(_ r: FactReader) -> AgentUsage {

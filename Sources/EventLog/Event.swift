@@ -34,6 +34,12 @@ package enum EventType: Int, CaseIterable, Sendable {
   case pullRequestUpdated = 15
   case actionDone = 16
   case networkUsed = 17
+  case feedbackRecorded = 18
+  case feedbackJudged = 19
+  case roundStarted = 20
+  case roundEnded = 21
+  case roundResumed = 22
+  case roundsStopped = 23
 
   case workerRegistered = 32
   case workerUnhealthy = 33
@@ -72,6 +78,12 @@ package enum EventType: Int, CaseIterable, Sendable {
     case .pullRequestUpdated: "delegation.pull-request-updated"
     case .actionDone: "delegation.action-done"
     case .networkUsed: "delegation.network-used"
+    case .feedbackRecorded: "delegation.feedback-recorded"
+    case .feedbackJudged: "delegation.feedback-judged"
+    case .roundStarted: "delegation.round-started"
+    case .roundEnded: "delegation.round-ended"
+    case .roundResumed: "delegation.round-resumed"
+    case .roundsStopped: "delegation.rounds-stopped"
     case .workerRegistered: "worker.registered"
     case .workerUnhealthy: "worker.unhealthy"
     case .workerRecovered: "worker.recovered"

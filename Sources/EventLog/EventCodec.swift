@@ -45,7 +45,8 @@ package enum EventCodec {
     switch reader.type {
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched, .generating,
       .pushed, .failed, .baseResolved, .generated, .stepFailed, .released, .cancelRequested,
-      .retryRequested, .pullRequestUpdated, .actionDone, .networkUsed:
+      .retryRequested, .pullRequestUpdated, .actionDone, .networkUsed, .feedbackRecorded,
+      .feedbackJudged, .roundStarted, .roundEnded, .roundResumed, .roundsStopped:
       return .delegation(try decodeDelegation(reader))
     case .workerRegistered, .workerUnhealthy, .workerRecovered, .workerRestarted, .workerParked,
       .workerDraining, .workerStopped, .workerLost:

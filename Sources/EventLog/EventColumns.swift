@@ -34,13 +34,13 @@ import Text
   case branch = "branch text"
   /// `requested`: the base branch, if the request names one. `base-resolved`: the base branch.
   case baseBranch = "base_branch name"
-  /// `requested`: who asked.
+  /// `requested`: who asked. `round-started`: who asked in AIPM.
   case requester = "requester name"
   /// `requested`: the delegation's stamp, in milliseconds since 1970.
   case stamp = "stamp integer"
   /// `requested`: the priority; the largest number runs first.
   case priority = "priority integer"
-  /// `requested`: the agent asked for. `generating`: the agent that runs.
+  /// `requested`, `round-started`: the agent asked for. `generating`: the agent that runs.
   case agent = "agent name"
   /// `requested`, `workflow-defined`: the workflow's name.
   case workflow = "workflow name"
@@ -48,7 +48,8 @@ import Text
   case digest = "digest name"
   /// A commit. `base-resolved`: the base. `branch-created`: the branch's first commit.
   /// `task-committed`: the task commit. `generating`: the commit that the agent starts from.
-  /// `generated`: the agent's commit. `pushed`: the branch's new head.
+  /// `generated`: the agent's commit. `pushed`, `round-ended`: the branch's new head.
+  /// `feedback-recorded`: the commit that it speaks of.
   case sha = "sha text"
   /// `generated`: the parent of `sha`.
   case parent = "parent text"
@@ -70,7 +71,9 @@ import Text
   /// `failed`, `step-failed`: the step.
   case step = "step name"
   /// `failed`: why the delegation failed. `step-failed`: why the step failed. `released`: why the
-  /// attempt ended. `pull-request-updated`: the pull request's state.
+  /// attempt ended. `pull-request-updated`: the pull request's state. `feedback-recorded`,
+  /// `feedback-judged`: whether it counts. `round-ended`: why the round failed. `rounds-stopped`:
+  /// the limit.
   case code = "code name"
   /// `step-failed`: how often the step was tried.
   case tries = "tries integer"
@@ -98,6 +101,8 @@ import Text
   case costMicrodollars = "cost_microdollars integer 4"
   /// Thousandths of a credit.
   case millicredits = "millicredits integer 4"
+  /// `requested`, `round-started`: the delegation that a follow-up follows.
+  case follows = "follows name 5"
 
   /// The position in `allCases`. Replay reads thirty columns of each of millions of events, so this
   /// reads the one byte that an enum of up to 256 cases is. A test checks that.

@@ -76,7 +76,7 @@ extension EventCodec {
     let type = try EventType(number: number, at: position)
     var object: [String: JSONValue] = [:]
     if type == .requested || type.foldsDetail, let detail = detail(),
-      type.foldsDetail || hasNotices(detail)
+      type.foldsDetail || facts.text(.follows) != nil || hasNotices(detail)
     {
       if let plain = detail.withUnsafeBytes({ DetailMembers.plainObject($0) }) {
         object = plain
@@ -109,7 +109,8 @@ extension EventType {
       .pushed, .failed, .baseResolved, .stepFailed, .released, .cancelRequested,
       .retryRequested, .pullRequestUpdated, .networkUsed:
       false
-    case .generated, .actionDone, .workerRegistered, .workerUnhealthy, .workerRecovered,
+    case .generated, .actionDone, .feedbackRecorded, .feedbackJudged, .roundStarted, .roundEnded,
+      .roundResumed, .roundsStopped, .workerRegistered, .workerUnhealthy, .workerRecovered,
       .workerRestarted, .workerParked, .workerDraining, .workerStopped, .workerLost, .systemStarted,
       .systemRecovered, .systemRestored, .systemRedacted, .workflowDefined, .tokenCreated,
       .tokenRevoked:

@@ -55,7 +55,8 @@ extension EventCodec {
     case .workerLost: return .lost(reason: r.words("reason"))
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched, .generating,
       .pushed, .failed, .baseResolved, .generated, .stepFailed, .released, .cancelRequested,
-      .retryRequested, .pullRequestUpdated, .actionDone, .networkUsed, .systemStarted,
+      .retryRequested, .pullRequestUpdated, .actionDone, .networkUsed, .feedbackRecorded,
+      .feedbackJudged, .roundStarted, .roundEnded, .roundResumed, .roundsStopped, .systemStarted,
       .systemRecovered, .systemRestored, .systemRedacted, .workflowDefined, .tokenCreated,
       .tokenRevoked:
       throw r.fault("not an event of a worker")
@@ -140,7 +141,8 @@ extension EventCodec {
           revoked: try time(r, "revokedAt")))
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched, .generating,
       .pushed, .failed, .baseResolved, .generated, .stepFailed, .released, .cancelRequested,
-      .retryRequested, .pullRequestUpdated, .actionDone, .networkUsed, .workerRegistered,
+      .retryRequested, .pullRequestUpdated, .actionDone, .networkUsed, .feedbackRecorded,
+      .feedbackJudged, .roundStarted, .roundEnded, .roundResumed, .roundsStopped, .workerRegistered,
       .workerUnhealthy, .workerRecovered, .workerRestarted, .workerParked, .workerDraining,
       .workerStopped, .workerLost:
       throw r.fault("not an event of the system")

@@ -129,7 +129,7 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
       let rows = state.rows.filter { row in
         (before.map { row.stamp < $0.milliseconds } ?? true)
           && (filter.states.isEmpty || filter.states.contains(row.state))
-          && (filter.repository.map { row.repository == $0 } ?? true)
+          && filter.isOf(row)
           && (filter.requester.map { row.requester == $0 } ?? true)
           && (filter.worker.map { row.worker == $0 } ?? true)
           && filter.repositories.permit(row.repository)
@@ -159,7 +159,7 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
   }
 
   /// See `ReadModels`.
-  package func delegationsWithPendingNotices() async throws(StoreFault) -> [DelegationRow] {
+  package func endedDelegationsWithWork() async throws(StoreFault) -> [DelegationRow] {
     state.withLock {
       $0.rows.filter { $0.state.isTerminal && $0.nextIntent != nil }
         .sorted { $0.stamp < $1.stamp }
@@ -191,7 +191,7 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
         guard case .delegation(let id) = event.stream, !event.salt.isEmpty,
           let row = state.projector.delegations[id]?.row
         else { return false }
-        return row.state.isTerminal && row.stateSince < time.milliseconds
+        return row.isAtRest && row.stateSince < time.milliseconds && event.time < time
       }
       return ended.prefix(max(0, limit)).map(\.position)
     }
@@ -316,7 +316,7 @@ extension InMemoryEventStore.State {
       let event = events[Int(position) - 1]
       if let fault = StoredEvent(event).redactionFault { throw fault }
       if case .delegation(let id) = event.stream,
-        !(projector.delegations[id]?.row?.state.isTerminal ?? true)
+        !(projector.delegations[id]?.row?.isAtRest ?? true)
       {
         throw .underWay(position)
       }

@@ -46,7 +46,9 @@ package struct DelegationNotification: Equatable, Sendable {
     case .pushed: .pushed
     case .failed: .failed
     case .baseResolved, .generated, .stepFailed, .released, .cancelRequested, .retryRequested,
-      .pullRequestUpdated, .actionDone, .networkUsed, .workerRegistered, .workerUnhealthy,
+      .pullRequestUpdated, .actionDone, .networkUsed, .feedbackRecorded, .feedbackJudged,
+      .roundStarted, .roundEnded, .roundResumed, .roundsStopped, .workerRegistered,
+      .workerUnhealthy,
       .workerRecovered, .workerRestarted, .workerParked, .workerDraining, .workerStopped,
       .workerLost, .systemStarted, .systemRecovered, .systemRestored, .systemRedacted,
       .workflowDefined, .tokenCreated, .tokenRevoked:

@@ -10,23 +10,40 @@ package struct DelegationFilter: Equatable, Sendable {
   package var worker: String?
   /// Words that the title, the branch, the repository or the confirmation code must contain.
   package var text: String?
+  /// The number of the pull request that they made or work on. Names of repositories that differ
+  /// in case are then the same, as they are for a forge.
+  package var pullRequest: Int64?
+  /// The commit that they pushed.
+  package var commit: String?
   /// Only delegations of these repositories; empty for all.
   package var repositories: [RepositoryPattern]
 
   package init(
     states: Set<DelegationStateName> = [], repository: String? = nil, requester: String? = nil,
-    worker: String? = nil, text: String? = nil, repositories: [RepositoryPattern] = []
+    worker: String? = nil, text: String? = nil, pullRequest: Int64? = nil, commit: String? = nil,
+    repositories: [RepositoryPattern] = []
   ) {
     self.states = states
     self.repository = repository
     self.requester = requester
     self.worker = worker
     self.text = text
+    self.pullRequest = pullRequest
+    self.commit = commit
     self.repositories = repositories
   }
 }
 
 extension DelegationFilter {
+  /// Whether a row is of the repository, the pull request and the commit that it selects.
+  package func isOf(_ row: DelegationRow) -> Bool {
+    if let pullRequest, row.pr != pullRequest { return false }
+    if let commit, row.commitSHA != commit { return false }
+    guard let repository else { return true }
+    if pullRequest == nil { return repository == row.repository }
+    return Self.folded(repository) == Self.folded(row.repository)
+  }
+
   /// The words of `text`, which must all be found. Only A–Z are folded to a–z.
   package var words: [String] {
     (text ?? "").split(whereSeparator: \.isWhitespace).map { Self.folded(String($0)) }
@@ -107,8 +124,9 @@ package protocol ReadModels: Sendable {
   /// Counts over every delegation that is not terminal.
   func liveFigures() async throws(StoreFault) -> LiveFigures
 
-  /// Every delegation that has ended and has a pending notice for its pull request, oldest first.
-  func delegationsWithPendingNotices() async throws(StoreFault) -> [DelegationRow]
+  /// Every delegation that has ended and has something to do for its pull request, oldest first:
+  /// a pending notice, feedback, or a round.
+  func endedDelegationsWithWork() async throws(StoreFault) -> [DelegationRow]
 
   /// Delegations that ended at or after `since` and had been requested within the week before it,
   /// newest request first.

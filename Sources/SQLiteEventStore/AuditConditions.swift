@@ -69,6 +69,7 @@ enum AuditConditions {
       // A host name contains no character that JSON escapes.
       let sql = "e.type = \(EventType.networkUsed.rawValue) AND instr(e.detail, ?) > 0"
       return (SQLPart(sql: sql, values: [.text("\"\(host)\"")]), false)
+    case .follows(let id): return exact("e.follows = ?", .text(id.rawValue))
     case .words(let words): return (sql(for: words), false)
     case .stuck(false), .id, .time, .position: return nil
     }

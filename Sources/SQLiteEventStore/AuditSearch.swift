@@ -90,7 +90,7 @@ struct AuditSearch {
         let time = bytes[..<6].reduce(0) { $0 << 8 | Int64($1) }
         try narrow(.init(lower: time - Self.idDriftMs, upper: time))
       case .repository, .pullRequest, .stamp, .branch, .type, .actor, .worker, .agent, .sha,
-        .refused, .state, .age, .stuck, .words:
+        .refused, .follows, .state, .age, .stuck, .words:
         break
       }
     }
@@ -155,8 +155,8 @@ struct AuditSearch {
         } else {
           keep(try select("pr = ?", .integer(number)))
         }
-      case .repository, .type, .actor, .worker, .agent, .sha, .time, .position, .refused, .state,
-        .age, .stuck, .words:
+      case .repository, .type, .actor, .worker, .agent, .sha, .time, .position, .refused, .follows,
+        .state, .age, .stuck, .words:
         break
       }
     }
@@ -206,6 +206,7 @@ struct AuditSearch {
     case .worker(let name): [AuditIndex.Term.worker(name)]
     case .agent(let name): [AuditIndex.Term.agent(name)]
     case .refused: [AuditIndex.Term.type(.networkUsed)]
+    case .follows: [EventType.requested, .roundStarted].map(AuditIndex.Term.type)
     case .pullRequest, .id, .stamp, .branch, .sha, .time, .position, .state, .age, .stuck, .words:
       nil
     }

@@ -61,7 +61,7 @@ extension Writer {
     guard case .delegation(let id)? = event.stream.name else { return }
     let state = try database.text(
       """
-      SELECT state FROM delegations
+      SELECT CASE WHEN next_intent IS NULL THEN state ELSE 'Requested' END FROM delegations
       WHERE id = ? AND stream = (SELECT id FROM streams WHERE name = ?)
       """, .text(id.rawValue), .text(event.stream.text))
     if let state, !(DelegationStateName(rawValue: state)?.isTerminal ?? false) {

@@ -75,7 +75,7 @@ extension SQLiteEventStore {
   }
 
   /// See `ReadModels`.
-  package func delegationsWithPendingNotices() async throws(StoreFault) -> [DelegationRow] {
+  package func endedDelegationsWithWork() async throws(StoreFault) -> [DelegationRow] {
     try await readers.read("delegations with pending notices") { database in
       try database.statement(
         "\(DelegationQuery.select) WHERE \(StateSQL.ended("d.state")) "
@@ -115,7 +115,8 @@ extension SQLiteEventStore {
         """
         SELECT p.position FROM payloads p CROSS JOIN events e ON e.position = p.position
         CROSS JOIN delegations d ON d.stream = e.stream
-        WHERE \(StateSQL.ended("d.state")) AND d.state_since < ? ORDER BY p.position LIMIT ?
+        WHERE \(StateSQL.ended("d.state")) AND d.next_intent IS NULL AND d.state_since < ?1
+        AND e.time < ?1 ORDER BY p.position LIMIT ?2
         """)
       s.bind(time.milliseconds, at: 1)
       s.bind(Int64(limit), at: 2)
@@ -258,9 +259,14 @@ enum DelegationQuery {
       conditions.append("d.state IN (\(names.map { _ in "?" }.joined(separator: ", ")))")
       values += names.map { .text($0) }
     }
-    if let repository = filter.repository { require("d.repository = ?", .text(repository)) }
+    if let repository = filter.repository {
+      let collation = filter.pullRequest == nil ? "" : " COLLATE NOCASE"
+      require("d.repository = ?\(collation)", .text(repository))
+    }
     if let requester = filter.requester { require("d.requester = ?", .text(requester)) }
     if let worker = filter.worker { require("d.worker = ?", .text(worker)) }
+    if let number = filter.pullRequest { require("d.pr = ?", .integer(number)) }
+    if let commit = filter.commit { require("d.commit_sha = ?", .text(commit)) }
     let permitted = condition("d.repository", in: filter.repositories)
     conditions.append(permitted.sql)
     values += permitted.values

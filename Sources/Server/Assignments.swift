@@ -21,7 +21,9 @@ extension Assignment {
       author: author.description)
     guard let base = work.base else { return }
     self.base = BaseBranch(name: base.branch, commit: base.sha.rawValue)
-    taskFile = work.taskFile.map { RestoredFile(path: $0, base: base.sha.rawValue) }
+    taskFile = work.taskFile.map { path in
+      RestoredFile(path: path, base: (work.taskFileBase ?? base.sha).rawValue)
+    }
   }
 }
 

@@ -34,6 +34,7 @@ enum Render {
       "version": .integer(row.version), "cancelRequested": .bool(row.cancelRequested),
       "underWaySince": text(underWaySince?.iso8601), "waiting": waiting(row),
       "quarantine": text(row.quarantine),
+      "kind": .string(row.follows == nil ? "delegate" : "follow-up"), "follows": text(row.follows),
     ]
     put(detail.text, into: &object)
     if let attempts { object["attempts"] = attempts }
@@ -118,7 +119,7 @@ enum Render {
         }
       case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .pushed,
         .baseResolved, .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated,
-        .actionDone:
+        .actionDone, .conversation:
         break
       }
     }

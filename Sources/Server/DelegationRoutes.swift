@@ -191,7 +191,8 @@ struct DelegationRoutes {
     case .notAllowed("retry", _): "Only a delegation that is Failed can be retried."
     case .notAllowed("cancel", _): "It has ended already."
     case .pushUnderWay: "It will be Pushed in a moment: close the pull request instead."
-    case .notAllowed, .superseded, .cancelled: nil
+    case .branchInUse: "Wait for it, or cancel it."
+    case .notAllowed, .superseded, .cancelled, .pullRequestEnded, .tooMuchFeedback, .keyReused: nil
     }
   }
 }

@@ -78,6 +78,28 @@ struct FieldReader {
     }
   }
 
+  /// A list of objects, each read by `read` from its own fields.
+  mutating func objects<Value>(
+    _ name: String, _ read: (inout FieldReader) -> Value
+  ) -> [Value]? {
+    switch take(name) {
+    case nil: return nil
+    case .array(let items):
+      var values: [Value] = []
+      for (index, item) in items.enumerated() {
+        let field = "\(name)[\(index)]"
+        guard case .object(let fields) = item else { return mistyped(field, item, "an object") }
+        var reader = FieldReader(fields)
+        values.append(read(&reader))
+        faults += reader.faults.map {
+          FieldFault(field: "\(field).\($0.field)", message: "\(field).\($0.message)")
+        }
+      }
+      return values
+    case .some(let other): return mistyped(name, other, "a list of objects")
+    }
+  }
+
   /// One sentence for each unknown field. To be called after all fields were read. An unknown field
   /// is probably mistyped.
   var warnings: [String] {

@@ -76,6 +76,11 @@ package struct ServerConfiguration: Sendable {
   package var names: any RepositoryRules
   /// Reads the forge's webhooks; nil: they are refused.
   package var webhooks: (any WebhookReader)?
+  /// Whether others than the embedded forge of this process may send webhooks. Only for the answer
+  /// to a request that is not authentic.
+  package var takesOutsideWebhooks = true
+  /// How often the forge is asked for feedback that no webhook reported; 0: never.
+  package var feedbackInterval = Milliseconds.seconds(30)
   /// The version of the program.
   package var version = ""
   /// The name of the environment, such as `production`.
@@ -128,6 +133,8 @@ package struct ServerConfiguration: Sendable {
 /// The HTTP server.
 package struct Server: Sendable {
   private let context: ServerContext
+  /// Reads feedback from the forge. Its `run` has to be called.
+  package let feedback: FeedbackWatch
   private let logger: Logger
 
   package init(
@@ -149,6 +156,8 @@ package struct Server: Sendable {
         try await store.read(after: after, limit: limit)
       })
     self.logger = logger
+    feedback = FeedbackWatch(
+      context, interval: configuration.feedbackInterval, logger: logger)
   }
 
   /// From now on, `GET /readyz` answers that the server is ready.
@@ -278,6 +287,8 @@ package struct Server: Sendable {
     MetricsRoutes(server: context).add(to: group)
     SubmissionRoutes(server: context).add(to: group)
     GenerateCodeRoutes(server: context).add(to: group)
+    FollowUpRoutes(server: context).add(to: group)
+    PullRequestRoutes(server: context).add(to: group)
     DelegationRoutes(server: context).add(to: group)
     OutputRoutes(server: context).add(to: group)
     LogRoutes(server: context).add(to: group)
@@ -289,7 +300,7 @@ package struct Server: Sendable {
     ChoiceRoutes(server: context).add(to: group)
     FigureRoutes(server: context).add(to: group)
     VerificationRoutes(server: context).add(to: group)
-    WebhookRoutes(server: context).add(to: group)
+    WebhookRoutes(server: context, feedback: feedback).add(to: group)
     AccessRoutes(server: context).add(to: group)
     SignInRoutes(server: context).add(to: group)
     DescriptionRoutes(server: context).add(to: group)

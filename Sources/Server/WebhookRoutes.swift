@@ -14,12 +14,16 @@ import Text
 /// an older state changes nothing. The response is sent when the effect is on disk: without a
 /// response, a forge may send the message again.
 struct WebhookRoutes {
-  static let path = "/webhooks/github"
+  static let path = Server.webhookPath
 
   let server: ServerContext
+  let feedback: FeedbackWatch
   private let deliveries = Deliveries()
 
-  init(server: ServerContext) { self.server = server }
+  init(server: ServerContext, feedback: FeedbackWatch) {
+    self.server = server
+    self.feedback = feedback
+  }
 
   func add(to router: APIRouter) {
     router.on(.webhook) { request, _ in try await receive(request) }
@@ -27,18 +31,22 @@ struct WebhookRoutes {
 
   private func receive(_ request: Request) async throws -> Response {
     guard let reader = server.configuration.webhooks else {
-      throw Problem(
-        .forbidden, "No webhooks", "This server takes no webhooks.",
-        hint: "Set AIPM_WEBHOOK_SECRET to the secret that the forge's webhook has, and restart.")
+      throw Self.noWebhooks
     }
     let headers = Dictionary(
       request.headers.map { ($0.name.canonicalName, $0.value) }, uniquingKeysWith: { a, _ in a })
-    guard reader.mayBeAuthentic(headers: headers) else { throw Problem(reader.notAuthentic) }
+    guard reader.mayBeAuthentic(headers: headers) else {
+      throw server.configuration.takesOutsideWebhooks
+        ? Problem(reader.notAuthentic) : Self.noWebhooks
+    }
     let held = try await request.uncheckedBytes(limit: reader.bodyBytesMax)
     let delivery: WebhookDelivery
     do throws(WebhookFault) {
       delivery = try reader.read(headers: headers, body: held.bytes)
     } catch {
+      if error.kind == .notAuthentic, !server.configuration.takesOutsideWebhooks {
+        throw Self.noWebhooks
+      }
       throw Problem(error)
     }
     let id = delivery.id ?? ""
@@ -47,6 +55,10 @@ struct WebhookRoutes {
     deliveries.note(id)
     return Self.answer(outcome)
   }
+
+  private static let noWebhooks = Problem(
+    .forbidden, "No webhooks", "This server takes no webhooks.",
+    hint: "Set AIPM_WEBHOOK_SECRET to the secret that the forge's webhook has, and restart.")
 
   private static func answer(_ outcome: String) -> Response {
     .json(.object(["outcome": .string(outcome)]))
@@ -57,7 +69,7 @@ struct WebhookRoutes {
     case .ping: "pong"
     case .pullRequest(let change): try await update(change)
     case .push(let repository, let branch): try await branchMoved(branch, of: repository)
-    case .feedback: "ignored: not taken yet"
+    case .feedback(let report): try await hear(report)
     case .ignored(let reason): "ignored: \(reason)"
     }
   }
@@ -76,15 +88,55 @@ struct WebhookRoutes {
     return change.state.rawValue
   }
 
-  /// The newest delegation of the pull request, by its number. Also the delegation that opened it,
+  /// Gives feedback to the pull request's first delegation.
+  private func hear(_ report: FeedbackReport) async throws -> String {
+    var heard = 0
+    let actor = Actor(kind: .forge, name: report.sender)
+    for first in try await firstDelegations(of: report) {
+      // A workflow that did not start has no check that could be read.
+      let isRun = report.feedback.contains { $0.id.rawValue.hasPrefix("check/run-") }
+      if report.head != nil, !isRun, let number = first.pr {
+        // A check's report is read from the forge, which takes longer than a webhook may wait.
+        Task { [feedback] in
+          await feedback.readChecks(ofPullRequest: number, in: first.repository)
+        }
+        heard += 1
+        continue
+      }
+      let reply = await server.engine.hear(
+        report.feedback, on: first.id, digest: first.digest, by: actor)
+      switch reply {
+      case nil, .rejected: break
+      case .done(let changed): heard += changed ? 1 : 0
+      case .failed(let fault): throw Problem(fault)
+      }
+    }
+    return heard == 0 ? "ignored: nothing new for AIPM" : "recorded"
+  }
+
+  private func firstDelegations(of report: FeedbackReport) async throws -> [DelegationRow] {
+    guard let repository = report.repository?.description else { return [] }
+    var numbers = report.pullRequests
+    if numbers.isEmpty, let commit = report.head {
+      let filter = DelegationFilter(repository: repository, commit: commit.rawValue)
+      let pushed = try await server.store.delegations(filter, before: nil, limit: 10)
+      numbers = pushed.compactMap(\.row.pr)
+    }
+    var rows: [DelegationRow] = []
+    for number in Set(numbers).sorted() {
+      let rounds = try await server.rounds(ofPullRequest: number, in: repository)
+      if let first = rounds.first { rows.append(first.row) }
+    }
+    return rows
+  }
+
+  /// The delegations of the pull request, by its number. Also the delegation that opened it,
   /// by the marker in its body, which stays valid if the repository is renamed.
   private func delegations(of change: PullRequestChange) async throws -> [DelegationID] {
     var ids: [DelegationID] = []
-    if let repository = change.repository,
-      let detail = try await server.store.delegation(
-        .pullRequest(repository, number: change.number))
-    {
-      ids.append(detail.row.id)
+    if let repository = change.repository {
+      ids = try await server.rounds(ofPullRequest: change.number, in: repository.description)
+        .map(\.row.id)
     }
     if let opener = DelegationMarker.delegation(in: change.body), !ids.contains(opener),
       let detail = try await server.store.delegation(.id(opener)), detail.row.pr == change.number
@@ -105,6 +157,11 @@ struct WebhookRoutes {
     for row in rows { await server.engine.branchMoved(row.id) }
     return rows.isEmpty ? "ignored: no delegation is at work on this branch" : "taken note of"
   }
+}
+
+extension Server {
+  /// The path of the route for webhooks, below the base path.
+  package static let webhookPath = "/webhooks/github"
 }
 
 extension Problem {

@@ -156,7 +156,7 @@ private struct TraceFold {
       span.attributes.merge(Self.attributes(of: e)) { _, new in new }
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .pushed, .failed,
       .baseResolved, .generated, .stepFailed, .released, .cancelRequested, .retryRequested,
-      .pullRequestUpdated, .actionDone, .networkUsed:
+      .pullRequestUpdated, .actionDone, .networkUsed, .conversation:
       break
     }
     open.append(Open(stage: stage, span: span))
@@ -170,7 +170,7 @@ private struct TraceFold {
     case .released(let e): e.cause == .drained ? nil : e.cause.rawValue
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched,
       .generating, .pushed, .baseResolved, .generated, .stepFailed, .cancelRequested,
-      .retryRequested, .pullRequestUpdated, .actionDone, .networkUsed:
+      .retryRequested, .pullRequestUpdated, .actionDone, .networkUsed, .conversation:
       nil
     }
   }
@@ -231,7 +231,25 @@ private struct TraceFold {
     case .actionDone(let e): addNotice(e, at: time)
     case .networkUsed(let e):
       if let use = e.use { addMoment("aipm.network.used", at: time, Self.attributes(of: use)) }
+    case .conversation(let e): note(e, at: time)
     }
+  }
+
+  private mutating func note(_ event: ConversationEvent, at time: Timestamp) {
+    var attributes: TraceAttributes = [:]
+    switch event {
+    case .feedbackRecorded(let e):
+      attributes["aipm.feedback.id"] = .text(e.feedback.id.rawValue)
+      attributes["aipm.feedback.source"] = .text(e.feedback.source.rawValue)
+    case .feedbackJudged(let e): attributes["aipm.feedback.id"] = .text(e.id.rawValue)
+    case .roundStarted(let e):
+      attributes["aipm.round.delegation"] = .text(e.delegation.rawValue)
+      attributes["aipm.round.feedback"] = .integer(Int64(e.takes.count))
+    case .roundEnded(let e): attributes["aipm.round.delegation"] = .text(e.delegation.rawValue)
+    case .roundResumed(let id): attributes["aipm.round.delegation"] = .text(id.rawValue)
+    case .roundsStopped(let e): attributes["aipm.round.limit"] = .text(e.reason.rawValue)
+    }
+    root.note("aipm." + event.name.dropFirst("delegation.".count), at: time, attributes)
   }
 
   private mutating func note(_ failed: StepFailed, at time: Timestamp) {
@@ -241,7 +259,9 @@ private struct TraceFold {
       "aipm.retry_at": .text(failed.retryAt.iso8601),
     ]
     let name = "aipm.try.failed"
-    if failed.step == .act {
+    if failed.step.isOfConversation {
+      root.note(name, at: time, attributes)
+    } else if failed.step == .act {
       noticeTries.append(TraceMoment(name: name, time: time, attributes: attributes))
     } else {
       addMoment(name, at: time, attributes)
@@ -301,6 +321,9 @@ extension TraceFold {
     switch request.kind {
     case .delegate: attributes["aipm.delegation.kind"] = .text("delegate")
     case .adopt: attributes["aipm.delegation.kind"] = .text("adopt")
+    case .followUp(let followUp):
+      attributes["aipm.delegation.kind"] = .text("follow-up")
+      attributes["aipm.delegation.follows"] = .text(followUp.follows.rawValue)
     }
     return attributes
   }

@@ -40,6 +40,8 @@ struct AgentProcess: Sendable {
   struct Outcome: Sendable {
     var end: AgentEnd
     var usage = AgentUsage()
+    /// Its last words; nil if it gave none.
+    var words: String?
   }
 
   /// Runs the agent to its end. Cancelling the Swift task ends it: SIGTERM to its group, SIGKILL
@@ -62,7 +64,7 @@ struct AgentProcess: Sendable {
       return Outcome(
         end: .lost("processes that the agent started could not be ended"), usage: usage)
     }
-    return Outcome(end: end, usage: usage)
+    return Outcome(end: end, usage: usage, words: watch.lastWords)
   }
 
   /// Runs the agent, and ends it where it takes more of the machine than it may.

@@ -52,6 +52,7 @@ extension WorkerShell {
       demoProgram: configuration.demoProgram ?? ProcessTable.ownProgram,
       timeout: .milliseconds(assignment.timeoutMs) + .seconds(30), sandbox: sandbox,
       network: network, objects: objects)
+    let words = Mutex<String?>(nil)
     let work: GenerationRun.Work = { [self, configuration] prompt, onStart, onOutput in
       let outcome: AgentProcess.Outcome
       if let session = assignment.agent.session {
@@ -70,6 +71,7 @@ extension WorkerShell {
           onStart: onStart, onOutput: onOutput, onUsage: { announcer.announce($0) })
       }
       announcer.announce(outcome.usage, isEnd: true)
+      words.withLock { $0 = outcome.words ?? $0 }
       return outcome.end
     }
     var end = await GenerationRun(agent: agent, plan: assignment.commands, work: work).run(
@@ -87,6 +89,7 @@ extension WorkerShell {
     if !record.hosts.isEmpty { log.record("network", .describing(record)) }
     var summary = log.finish()
     summary.usage = announcer.usage
+    summary.words = words.withLock { $0 }.map { OutputMask.masked($0, secrets: secrets) }
     summary.network = record.hosts.isEmpty ? nil : record
     return (end, summary)
   }

@@ -102,6 +102,7 @@ struct Attempt: Sendable {
     var output = OutputSummary(
       bytes: made.outputBytes, digest: made.outputDigest, lastLines: "")
     output.network = made.network
+    output.words = made.words
     let run = FinishedRun(duration: .milliseconds(made.durationMs), output: output)
     stage = .handingIn(HandIn(outcome: .committed, commit: made.commit, run: run))
     usage = recovered.used ?? AgentUsage()
@@ -123,7 +124,8 @@ struct Attempt: Sendable {
       record.made = .init(
         commit: commit, head: head, durationMs: handIn.run.duration.wholeMilliseconds,
         outputBytes: handIn.run.output.bytes, outputDigest: handIn.run.output.digest,
-        recordBytes: records.written, network: handIn.run.output.network)
+        recordBytes: records.written, network: handIn.run.output.network,
+        words: handIn.run.output.words)
     }
     return record
   }

@@ -21,7 +21,7 @@ extension Attempt {
         worker: worker, lease: lease, outcome: handIn.outcome, commit: handIn.commit,
         durationMs: handIn.run.duration.wholeMilliseconds, outputBytes: handIn.run.output.bytes,
         outputDigest: handIn.run.output.digest, message: handIn.message, hint: handIn.hint,
-        used: usage, network: handIn.run.output.network))
+        used: usage, network: handIn.run.output.network, words: handIn.run.output.words))
   }
 }
 

@@ -183,6 +183,8 @@ package struct OutputSummary: Equatable, Sendable {
   package var usage: AgentUsage
   /// What it reached and what it was refused; nil if it tried nothing.
   package var network: NetworkRecord?
+  /// Its last words; nil if it gave none.
+  package var words: String?
 
   /// Of an agent that said nothing.
   package static let nothing = OutputSummary(bytes: 0, digest: SHA256.hex([]), lastLines: "")
@@ -315,6 +317,8 @@ package struct JournalRecord: Equatable, Sendable, Codable {
     /// nil in the journal of a version that kept none.
     package var recordBytes: Int?
     package var network: NetworkRecord?
+    /// The agent's last words.
+    package var words: String?
   }
 
   package var lease: LeaseReference

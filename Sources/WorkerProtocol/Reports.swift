@@ -43,11 +43,15 @@ package struct ResultReport: Codable, Equatable, Sendable {
   package var usage: String?
   /// The hosts that the agent reached and those that it was refused; nil if it tried none.
   package var network: NetworkRecord?
+  /// The agent's last words; nil if it gave none.
+  package var words: String?
   package init(
     worker: String, lease: LeaseReference, outcome: Outcome, commit: String?,
     durationMs: Int64, outputBytes: Int, outputDigest: String, message: String?,
-    hint: String? = nil, used: AgentUsage = AgentUsage(), network: NetworkRecord? = nil
+    hint: String? = nil, used: AgentUsage = AgentUsage(), network: NetworkRecord? = nil,
+    words: String? = nil
   ) {
+    self.words = words
     self.hint = hint
     self.worker = worker
     self.lease = lease

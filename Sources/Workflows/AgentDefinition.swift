@@ -21,7 +21,8 @@ extension DefinitionReader {
 
   private static let agentKeys = [
     "description", "written-for", "protocol", "command", "prompt", "long-prompt-command",
-    "environment", "preflight", "success", "failure", "usage", "permissions", "file-access",
+    "environment", "preflight", "success", "failure", "usage", "words", "permissions",
+    "file-access",
     "sandbox", "network", "model-keys", "own-files",
   ]
 

@@ -96,6 +96,8 @@ extension DefinitionReader {
     }
     let figures = UsageFigure.allCases.map(\.rawValue)
     reading.usage = signs(fields["usage"], reads: figures, isUsage: true)
+    let words = signs(fields["words"], reads: ["words"])
+    if !words.isEmpty { reading.words = words }
     return reading
   }
 

@@ -17,11 +17,17 @@ package struct AgentReading: Codable, Equatable, Sendable {
   /// Signs with usage figures.
   package var usage: [OutputSign] = []
 
+  /// Signs with the agent's last words: the last one counts. nil or empty: what it wrote last to
+  /// standard output, unless that is JSON.
+  package var words: [OutputSign]?
+
   /// Only the exit code counts.
   package static let plain = AgentReading()
 
   /// Whether any line of the output is needed.
-  package var looksAtLines: Bool { !success.isEmpty || !failure.isEmpty || !usage.isEmpty }
+  package var looksAtLines: Bool {
+    !success.isEmpty || !failure.isEmpty || !usage.isEmpty || !(words ?? []).isEmpty
+  }
 }
 
 /// A line of output with a meaning.

@@ -48,6 +48,8 @@ enum AgentSchema {
       "signs": Schema.list(Schema.object(sign.with(failure))),
     ]),
     "usage": Schema.list(Schema.object(sign.with(usage))),
+    "words": Schema.list(
+      Schema.object(sign.with(["read": Schema.object(["words": Schema.string])]))),
     "permissions": Schema.object(permissions).with(["type": ["string", "object"]]),
     "file-access": Schema.flag,
   ]

@@ -64,8 +64,9 @@ extension DefinitionReader {
     _ all: Fields
   ) -> (texts: WorkflowTemplates?, cancelComment: TextTemplate?) {
     let needed = ["task-file", "prompt", "commit-message", "pull-request-body"]
+    let others = ["cancel-comment", "round-prompt", "round-commit-message"]
     guard let field = required(all, "templates"),
-      let fields = fields(field, keys: needed + ["cancel-comment"])
+      let fields = fields(field, keys: needed + others)
     else { return (nil, nil) }
     let parsed = needed.map { key in
       let isBody = key == "pull-request-body"
@@ -76,11 +77,19 @@ extension DefinitionReader {
     }
     let comment = template(
       fields["cancel-comment"], variables: WorkflowTemplates.noticeVariables)
+    let roundPrompt = template(
+      fields["round-prompt"], variables: WorkflowTemplates.roundVariables)
+    let roundMessage = template(
+      fields["round-commit-message"], variables: WorkflowTemplates.roundVariables)
     guard let taskFile = parsed[0], let prompt = parsed[1], let message = parsed[2],
       let body = parsed[3]
     else { return (nil, comment) }
-    let texts = WorkflowTemplates(
+    var texts = WorkflowTemplates(
       taskFile: taskFile, prompt: prompt, commitMessage: message, pullRequestBody: body)
+    texts.roundPrompt =
+      roundPrompt ?? WorkflowTemplates.builtIn(WorkflowTemplates.roundPromptDefault)
+    texts.roundCommitMessage =
+      roundMessage ?? WorkflowTemplates.builtIn(WorkflowTemplates.roundCommitMessageDefault)
     return (texts, comment)
   }
 }

@@ -1,7 +1,9 @@
 // Actions on the pull request: labels and reviewers when it is opened, a comment and labels when
 // the delegation ends.
 
+import Cryptography
 import Domain
+import Text
 
 /// The actions at one moment.
 package struct NoticeRule: Sendable {
@@ -25,6 +27,12 @@ package struct NoticeFacts: Sendable {
   /// What the agent used, as a sentence.
   package var usage: String?
   package var refusals: Refusals?
+  /// The agent's last words; nil if it gave none.
+  package var words: String?
+  /// A hash of the log that is not published, for the markers of comments.
+  package var secret: [UInt8]
+  /// The pushed commit; nil if it failed.
+  var pushedCommit: ObjectID? { failure == nil ? commit : nil }
 
   /// The hosts that the last attempt was refused.
   package struct Refusals: Sendable {
@@ -40,8 +48,11 @@ package struct NoticeFacts: Sendable {
 
   package init(
     attempt: Int, commit: ObjectID?, figures: GenerationFigures?, failure: Failed?,
-    usage: String? = nil, refusals: Refusals? = nil
+    usage: String? = nil, refusals: Refusals? = nil, words: String? = nil,
+    secret: [UInt8] = []
   ) {
+    self.words = words
+    self.secret = secret
     self.usage = usage
     self.attempt = attempt
     self.refusals = refusals
@@ -99,18 +110,31 @@ extension Workflow {
   /// The actions at a moment.
   package func notice(_ moment: NoticeMoment) -> NoticeRule { rules[moment] ?? NoticeRule() }
 
+  /// The actions of a notice beside its text.
+  package func rule(of notice: Notice) -> NoticeRule {
+    guard case .moment(let moment) = notice.subject else { return NoticeRule() }
+    return self.notice(moment)
+  }
+
   /// The comment on the pull request at a moment; nil if absent.
   /// - Returns: the text, with its marker for finding it again as the last line.
   package func comment(
     _ notice: Notice, _ text: TaskText, id: DelegationID, requested: Requested,
     facts: NoticeFacts
   ) -> (text: String, marker: String)? {
-    guard let template = rules[notice.moment]?.comment else { return nil }
-    let values = self.values(text, id: id, requested: requested)
-      .merging(facts.values) { a, _ in a }
-    let marker = DelegationMarker.of(id, notice: notice)
-    let comment = Self.fitting(
-      template.render(values), taskFile: taskFileRule.path(for: requested))
+    let proof = facts.secret.isEmpty ? [] : SHA256.hash(facts.secret + Array(notice.marker.utf8))
+    let marker = DelegationMarker.of(id, notice: notice, proof: Hex.encode(proof.prefix(8)))
+    let rendered: String
+    if let answer = answer(notice, text, facts: facts) {
+      rendered = answer
+    } else if let template = rule(of: notice).comment {
+      let values = self.values(text, id: id, requested: requested)
+        .merging(facts.values) { a, _ in a }
+      rendered = template.render(values)
+    } else {
+      return nil
+    }
+    let comment = Self.fitting(rendered, taskFile: taskFileRule.path(for: requested))
     return (Self.ended(comment) + "\n" + marker + "\n", marker)
   }
 }

@@ -9,6 +9,8 @@ struct WorkflowTemplates: Sendable {
   var prompt: TextTemplate
   var commitMessage: TextTemplate
   var pullRequestBody: TextTemplate
+  var roundPrompt: TextTemplate?
+  var roundCommitMessage: TextTemplate?
 
   /// The variables of every template.
   static let taskVariables: [String: TemplateShape] = [
@@ -37,7 +39,8 @@ extension Workflow {
 
   /// The agent's prompt, without a final newline.
   package func prompt(_ text: TaskText, id: DelegationID) -> String {
-    templates.prompt.renderWithoutFinalNewline(values(text, id: id))
+    let template = text.round == nil ? nil : templates.roundPrompt
+    return (template ?? templates.prompt).renderWithoutFinalNewline(values(text, id: id))
   }
 
   /// The message of the commit of TASK.md, without a final newline.
@@ -52,10 +55,13 @@ extension Workflow {
   }
 
   /// The message of the generated commit, without a final newline.
+  /// - Parameter follows: the delegation before a follow-up.
   package func generatedCommitMessage(
-    _ text: TaskText, id: DelegationID, attempt: Int
+    _ text: TaskText, id: DelegationID, follows: DelegationID? = nil, attempt: Int
   ) -> String {
-    commitMessage(text, CommitTrailers(delegation: id, kind: .generated(attempt: attempt)))
+    var trailers = CommitTrailers(delegation: id, kind: .generated(attempt: attempt))
+    trailers.follows = follows
+    return commitMessage(text, trailers)
   }
 
   /// The body of the pull request, with the delegation's marker as its last line. A body that is
@@ -71,7 +77,8 @@ extension Workflow {
 
   private func commitMessage(_ text: TaskText, _ trailers: CommitTrailers) -> String {
     let id = trailers.delegation
-    let message = templates.commitMessage.render(values(text, id: id))
+    let template = text.round == nil ? nil : templates.roundCommitMessage
+    let message = (template ?? templates.commitMessage).render(values(text, id: id))
     let trimmed = message.trimmedEnd
     // git refuses a commit without a subject.
     let subject = trimmed.isEmpty ? "Delegation \(id.rawValue)" : trimmed
@@ -91,6 +98,7 @@ extension Workflow {
     case .list(let items): values["constraintList"] = Self.listed(items)
     }
     values["acceptanceCriteria"] = Self.listed(text.acceptanceCriteria)
+    if let round = text.round { values.merge(self.values(round)) { a, _ in a } }
     if let requested {
       set("confirmationCode", requested.stamp.confirmationCode)
       set("requester", requested.requester)

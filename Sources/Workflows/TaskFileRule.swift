@@ -53,8 +53,16 @@ extension Workflow {
   /// The file that a delegation's generated commit restores; nil if it is kept, or if AIPM made
   /// none.
   package func restoredTaskFile(_ requested: Requested) -> String? {
-    guard taskFileRule.after == .restore, requested.kind == .delegate else { return nil }
-    return taskFileRule.path(for: requested)
+    guard taskFileRule.after == .restore else { return nil }
+    switch requested.kind {
+    case .delegate: return taskFileRule.path(for: requested)
+    case .adopt: return nil
+    case .followUp(let followUp):
+      guard let taskFile = followUp.taskFile else { return nil }
+      var first = requested
+      first.stamp = taskFile.stamp
+      return taskFileRule.path(for: first)
+    }
   }
 }
 

@@ -15,7 +15,7 @@ extension Workflow {
     [
       "name", "description", "agent-preference", "agents", "attempts", "time-limits", "retry",
       "pull-request", "limits", "refused-paths", "network", "secrets", "task-file", "templates",
-      "notifications",
+      "notifications", "rounds",
     ] + DefinitionReader.noticeKeys + DefinitionReader.commandKeys
 
   /// Parses and validates a definition.
@@ -83,6 +83,7 @@ extension DefinitionReader {
     let commands = commandRules(fields)
     let taskFileRule = taskFileRule(fields)
     let notifications = notificationTexts(fields)
+    let rounds = roundPolicy(fields)
     guard let name, let preference, let templates else { return nil }
     return Workflow(
       name: name, description: description ?? "", source: source,
@@ -91,7 +92,8 @@ extension DefinitionReader {
       agentTimeout: times.agent, stallTimeout: times.stall, retry: retry,
       draft: draft ?? false, baseBranch: base, limits: limits,
       refusedPaths: refused, network: network ?? NetworkPolicy(), secretExemptions: exemptions,
-      commands: commands, taskFileRule: taskFileRule, notifications: notifications,
+      commands: commands, taskFileRule: taskFileRule, rounds: rounds,
+      notifications: notifications,
       templates: templates, rules: notices)
   }
 

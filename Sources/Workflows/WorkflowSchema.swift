@@ -108,7 +108,16 @@ package enum WorkflowSchema {
     "repository-may-set": list(choice(of: ["setup", "verify"])),
     "templates": object([
       "task-file": string, "prompt": string, "commit-message": string,
-      "pull-request-body": string, "cancel-comment": string,
+      "pull-request-body": string, "cancel-comment": string, "round-prompt": string,
+      "round-commit-message": string,
+    ]),
+    "rounds": object([
+      "on": list(choice(of: RoundPolicy.Trigger.allCases.map(\.rawValue))).described(
+        "What a round may begin with"),
+      "gather": span.described("How long a round waits for more feedback"),
+      "maximum": count(from: 0, to: 100), "checks": count(from: 0, to: 100),
+      "bots": strings.described("Programs whose feedback counts"),
+      "mentions": strings.described("Words that make a comment count"),
     ]),
     "notifications": object([
       "slack": string.described("Mustache; the text for Slack"),

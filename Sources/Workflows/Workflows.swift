@@ -94,6 +94,9 @@ package struct Workflow: Sendable {
   /// The path of the task's file, and whether it is restored.
   package let taskFileRule: TaskFileRule
 
+  /// Which feedback on the pull request leads to a round.
+  package let rounds: RoundPolicy
+
   /// The texts of notifications to people.
   package let notifications: NotificationTexts
 

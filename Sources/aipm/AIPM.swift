@@ -41,7 +41,8 @@ struct AIPM: AsyncParsableCommand {
       CommandGroup(
         name: "Delegate and watch",
         subcommands: [
-          Submit.self, List.self, Show.self, Watch.self, Logs.self, Cancel.self, Retry.self,
+          Submit.self, Ask.self, List.self, Show.self, Watch.self, Logs.self, Cancel.self,
+          Retry.self,
           Workers.self,
         ]),
       CommandGroup(

@@ -31,41 +31,46 @@ struct AllPairsTests {
       generated -> PRCreated+commit
       failed -> Failed
       cancel-requested -> PRCreated+cancel
-      stays: step-failed pull-request-updated action-done
+      stays: step-failed pull-request-updated action-done feedback-recorded
     PRCreated+cancel
       generated -> PRCreated+commit
       failed -> Failed
-      stays: step-failed cancel-requested pull-request-updated action-done
+      stays: step-failed cancel-requested pull-request-updated action-done feedback-recorded
     PRCreated+commit
       pushed -> Pushed
       released -> PRCreated
       failed -> Failed
-      stays: step-failed pull-request-updated action-done
+      stays: step-failed pull-request-updated action-done feedback-recorded
     Dispatched
       generating -> Generating
       released -> PRCreated
       failed -> Failed
       cancel-requested -> Dispatched+cancel
-      stays: dispatched step-failed pull-request-updated action-done network-used
+      stays: dispatched step-failed pull-request-updated action-done network-used feedback-recorded
     Generating
       dispatched -> Dispatched
       generated -> Generating+commit
       released -> PRCreated
       failed -> Failed
       cancel-requested -> Generating+cancel
-      stays: step-failed pull-request-updated action-done network-used
+      stays: step-failed pull-request-updated action-done network-used feedback-recorded
     Generating+cancel
       dispatched -> Dispatched+cancel
       released -> PRCreated+cancel
       failed -> Failed
-      stays: step-failed cancel-requested pull-request-updated action-done network-used
+      stays: step-failed cancel-requested pull-request-updated action-done network-used \
+    feedback-recorded
     Generating+commit
       pushed -> Pushed
       released -> PRCreated
       failed -> Failed
-      stays: step-failed pull-request-updated action-done network-used
+      stays: step-failed pull-request-updated action-done network-used feedback-recorded
     Pushed
+      feedback-recorded -> Pushed+feedback
       stays: pull-request-updated action-done
+    Pushed+feedback
+      stays: pull-request-updated action-done feedback-recorded feedback-judged \
+    round-started round-ended round-resumed rounds-stopped
     Failed
       retry-requested -> Requested+base
       stays: action-done
@@ -81,7 +86,7 @@ struct AllPairsTests {
   }
 
   @Test func theTableKnowsEveryEvent() {
-    #expect(Set(StateTable.events.compactMap { $0.first?.name }).count == 17)
+    #expect(Set(StateTable.events.compactMap { $0.first?.name }).count == 23)
     for forms in StateTable.events { #expect(Set(forms.map(\.name)).count == 1) }
   }
 

@@ -56,7 +56,9 @@ private struct Walk {
     for event in events { try take(event, after: command) }
     // Decided once, it holds: the same again makes nothing of its own, or is refused.
     if let again = try? state.decide(command, at: now), state.name?.isTerminal == true {
-      #expect(again.isEmpty || command == .retry, "\(command) twice")
+      // Each failed try of a conversation's step is a fact of its own.
+      let isTry = events.contains { if case .stepFailed = $0 { true } else { false } }
+      #expect(again.isEmpty || command == .retry || isTry, "\(command) twice")
     }
   }
 
@@ -80,7 +82,9 @@ private struct Walk {
     if was?.pullRequest != nil {
       #expect(was?.pullRequest?.number == becomes?.pullRequest?.number)
     }
-    #expect((state.nextIntent == nil) == (state.name?.isTerminal ?? true))
+    let hasEnded = state.name?.isTerminal ?? true
+    if !hasEnded { #expect(state.nextIntent != nil) }
+    if hasEnded, becomes?.conversation == Conversation() { #expect(state.nextIntent == nil) }
     if state.name?.isTerminal == true { #expect(becomes?.cancelRequested == false) }
   }
 
@@ -103,6 +107,17 @@ private struct Walk {
       return coin ? .recordPush(Pushed(sha: commit.sha, adopted: coin)) : fault
     case .act(let notice): return .recordAction(marker: notice.marker)
     case .settle, .cancel: return .settleCancellation
+    case .examineFeedback(let id, _):
+      return .conversation(
+        .judge(id, coin ? .counts(gather: Milliseconds(0)) : .ignore(.noPermission)))
+    case .startRound:
+      let number = state.delegation?.conversation.rounds.count ?? 0
+      return .conversation(
+        .startRound(
+          DelegationID("round-\(number)"), RoundLimits(maximum: 4, checks: 1)))
+    case .awaitRounds(let rounds):
+      return .conversation(
+        .endRound(RoundEnded(delegation: rounds[0], commit: Sample.commit, failure: nil)))
     }
   }
 
@@ -140,7 +155,12 @@ private struct Walk {
       worker: worker, incarnation: 1, attempt: Int.random(in: 0...4, using: &random),
       token: FencingToken(
         epoch: 1, counter: Int64.random(in: 0...(tokens + 1), using: &random)))
-    switch Int.random(in: 0..<15, using: &random) {
+    switch Int.random(in: 0..<18, using: &random) {
+    case 15: return .conversation(.hear([heard]))
+    case 16: return ask
+    case 17:
+      let known = state.delegation?.conversation.rounds.map(\.delegation) ?? []
+      return .conversation(.resumeRound(known.randomElement(using: &random) ?? Sample.roundID(1)))
     case 0: return request
     case 1: return .recordBase(Sample.baseFact)
     case 2: return .recordBranch(BranchCreated(sha: Sample.base, adopted: coin))
@@ -156,6 +176,27 @@ private struct Walk {
     case 13:
       return .updatePullRequest(PullRequestState.allCases.randomElement(using: &random) ?? .open)
     case _: return .recordAction(marker: "m\(Int.random(in: 0...2, using: &random))")
+    }
+  }
+
+  private var heard: HeardFeedback {
+    mutating get {
+      let number = Int.random(in: 0..<1000, using: &random)
+      let source: FeedbackSource = coin ? .check : .reviewComment
+      let feedback = Sample.feedback(number, source, commit: coin ? Sample.commit : nil)
+      return HeardFeedback(feedback, coin ? .counts(gather: Milliseconds(0)) : .examine)
+    }
+  }
+
+  private var ask: DelegationCommand {
+    mutating get {
+      let number = Int.random(in: 0..<1000, using: &random)
+      return .conversation(
+        .ask(
+          FollowUpRequest(
+            delegation: DelegationID("asked-\(number)"),
+            feedback: [Sample.feedback(1000 + number, .ask)], requester: "bob", agent: nil,
+            mayQueue: coin, key: nil)))
     }
   }
 

@@ -18,6 +18,7 @@ enum StateTable {
     ("Generating+cancel", Sample.generating + [.cancelRequested]),
     ("Generating+commit", Sample.generated),
     ("Pushed", Sample.pushed),
+    ("Pushed+feedback", Sample.pushed + Sample.conversation),
     ("Failed", Sample.failed),
   ]
 
@@ -43,6 +44,17 @@ enum StateTable {
     [.pullRequestUpdated(PullRequestUpdated(state: .merged))],
     [.actionDone(ActionDone(marker: "m"))],
     [Sample.networkUsed(1)],
+    [Sample.said(1, .counts)],
+    [.conversation(.feedbackJudged(FeedbackJudged(id: Sample.feedback(8).id, standing: .counts)))],
+    [.conversation(.roundStarted(Sample.round(1, takes: [9])))],
+    [
+      .conversation(
+        .roundEnded(RoundEnded(delegation: Sample.roundID(7), commit: Sample.commit, failure: nil)))
+    ],
+    [.conversation(.roundResumed(Sample.roundID(6)))],
+    [
+      .conversation(.roundsStopped(RoundsStopped(reason: .maximum, drops: [Sample.feedback(9).id])))
+    ],
   ]
 
   private static let unleased = Generated(
@@ -121,7 +133,10 @@ enum StateTable {
 
   private static func situation(of state: DelegationState) -> String {
     guard let d = state.delegation, let name = state.name else { return "absent" }
-    if name.isTerminal { return name.rawValue }
+    if name.isTerminal {
+      let hasFeedback = !d.conversation.recorded.isEmpty
+      return name.rawValue + (hasFeedback && name == .pushed ? "+feedback" : "")
+    }
     if state.commitToPush != nil { return "\(name.rawValue)+commit" }
     if d.cancelRequested { return "\(name.rawValue)+cancel" }
     return name == .requested && d.base != nil ? "Requested+base" : name.rawValue

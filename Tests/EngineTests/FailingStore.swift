@@ -86,8 +86,8 @@ final class FailingStore: EventStore, ReadModels, LogReader {
   func repositoryUsage() async throws(StoreFault) -> [RepositoryUsage] {
     try await whole.repositoryUsage()
   }
-  func delegationsWithPendingNotices() async throws(StoreFault) -> [DelegationRow] {
-    try await whole.delegationsWithPendingNotices()
+  func endedDelegationsWithWork() async throws(StoreFault) -> [DelegationRow] {
+    try await whole.endedDelegationsWithWork()
   }
   func ended(since: Timestamp, limit: Int) async throws(StoreFault) -> [EndedDelegation] {
     try await whole.ended(since: since, limit: limit)

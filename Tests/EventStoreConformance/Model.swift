@@ -51,7 +51,7 @@ extension EventStoreConformance {
     }
     #expect(try await store.liveDelegations() == model.liveDelegations())
     #expect(
-      try await store.delegationsWithPendingNotices() == model.delegationsWithPendingNotices())
+      try await store.endedDelegationsWithWork() == model.endedDelegationsWithWork())
     let (figures, expected) = (try await store.liveFigures(), try await model.liveFigures())
     #expect(figures.states == expected.states && figures.failing == expected.failing)
     #expect(figures.oldestWaiting?.id == expected.oldestWaiting?.id)

@@ -100,6 +100,7 @@ final class Walk {
         switch call {
         case .forge(let call): answers.append(.forge(await forge.perform(call)))
         case .git(let call): answers.append(.git(await mirrors.perform(call)))
+        case .round: answers.append(.round(.underWay))
         }
       }
       inputs.append(.answered(ticket: ticket, answers))

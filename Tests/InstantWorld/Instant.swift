@@ -12,6 +12,7 @@ package enum Instant {
     switch call {
     case .forge(let call): .forge(.success(reply(to: call)))
     case .git(let call): .git(.success(reply(to: call)))
+    case .round: .round(.underWay)
     }
   }
 

@@ -5,6 +5,7 @@ import EventLog
 package enum EveryEvent {
   package static let all: [Event] =
     delegation.map { .delegation($0) } + worker.map { .worker($0) } + system.map { .system($0) }
+    + rounds.map { .delegation($0) }
 
   package static let delegation: [DelegationEvent] = [
     .requested(Story.request(1)),
@@ -63,6 +64,65 @@ package enum EveryEvent {
         use: NetworkUse(
           hostsReached: 0, hostsRefused: 0, connections: 0, bytesUp: 0, bytesDown: 0,
           refusedHosts: []))),
+  ]
+
+  /// Of follow-ups and conversations, which came later.
+  package static let rounds: [DelegationEvent] =
+    [
+      .requested(
+        Story.request(
+          4,
+          kind: .followUp(
+            FollowUp(
+              pullRequest: 123, first: Story.id(1), follows: Story.id(2), threads: [7, 9])),
+          text: TaskText(
+            title: "Rename it", objective: "o", pullRequestTitle: "p", constraints: .text(""),
+            acceptanceCriteria: [],
+            round: RoundText(
+              feedback: [Story.feedback(7, .reviewComment), said],
+              earlier: [
+                .init(subject: "feat: x", words: "Done."), .init(subject: "y", words: nil),
+              ])))),
+      .generated(
+        Generated(
+          attempt: 1, token: Story.token(1), sha: Story.sha(3), parent: Story.sha(1),
+          figures: Story.figures, words: "[1] Renamed.")),
+      .failed(
+        Failed(
+          step: .generate, code: .noChanges, retryable: true, message: "m", hint: nil,
+          words: "It is right.")),
+    ] + conversation.map { .conversation($0) }
+
+  private static let said = Feedback(
+    id: FeedbackID(.comment, 9), source: .comment, author: "review[bot]", isByBot: true,
+    text: FeedbackText(body: "@aipm look"))
+
+  package static let conversation: [ConversationEvent] = [
+    .feedbackRecorded(
+      FeedbackRecorded(
+        feedback: Story.feedback(7, .reviewComment), standing: .counts, startAt: Story.start)),
+    .feedbackRecorded(FeedbackRecorded(feedback: said, standing: .examined)),
+    .feedbackRecorded(
+      FeedbackRecorded(
+        feedback: Feedback(id: FeedbackID(.check, 1), source: .check, author: "ci", text: nil),
+        standing: .ignored(.commitOutdated))),
+    .feedbackJudged(
+      FeedbackJudged(
+        id: FeedbackID(.comment, 9), standing: .counts, startAt: Story.start + .seconds(1))),
+    .feedbackJudged(
+      FeedbackJudged(id: FeedbackID(.comment, 9), standing: .ignored(.noPermission))),
+    .roundStarted(
+      RoundStarted(
+        delegation: Story.id(3), follows: Story.id(1), takes: [FeedbackID(.comment, 9)])),
+    .roundStarted(
+      RoundStarted(
+        delegation: Story.id(3), follows: Story.id(1),
+        takes: [FeedbackID(.ask, "x/1"), FeedbackID(.ask, "x/2")], requester: "bob",
+        agent: "kiro", request: .init(key: "k", body: "b"))),
+    .roundEnded(RoundEnded(delegation: Story.id(3), commit: Story.sha(4), failure: nil)),
+    .roundEnded(RoundEnded(delegation: Story.id(3), commit: nil, failure: .noChanges)),
+    .roundResumed(Story.id(3)),
+    .roundsStopped(RoundsStopped(reason: .checks, drops: [FeedbackID(.check, 1)])),
   ]
 
   package static let worker: [WorkerEvent] = [

@@ -141,6 +141,18 @@ package struct RandomLog: Sendable {
         ? .dropCommit(message: "stale") : .recordPush(Pushed(sha: commit.sha, adopted: chance(3)))
     case .act(let notice): return .recordAction(marker: notice.marker)
     case .settle, .cancel: return .settleCancellation
+    case .examineFeedback(let id, _):
+      return .conversation(
+        .judge(id, chance(2) ? .counts(gather: Milliseconds(0)) : .ignore(.noPermission)))
+    case .startRound:
+      let number = state.delegation?.conversation.rounds.count ?? 0
+      return .conversation(
+        .startRound(
+          DelegationID("round-\(index)-\(number)"), RoundLimits(maximum: 1, checks: 1)))
+    case .awaitRounds(let rounds):
+      return rounds.first.map {
+        .conversation(.endRound(RoundEnded(delegation: $0, commit: Story.sha(9), failure: nil)))
+      }
     }
   }
 
@@ -205,7 +217,9 @@ package struct RandomLog: Sendable {
 
   /// What comes from outside, whatever the state.
   private mutating func passing(_ state: DelegationState) -> DelegationCommand {
-    switch Int.random(in: 0..<5, using: &random) {
+    switch Int.random(in: 0..<7, using: &random) {
+    case 5: return .conversation(.hear([heard()]))
+    case 6: return ask(state)
     case 0: return .cancel
     case 1:
       return .updatePullRequest(PullRequestState.allCases.randomElement(using: &random) ?? .open)
@@ -221,6 +235,29 @@ package struct RandomLog: Sendable {
         StepFault(step: state.step, kind: kind, message: "the forge said no", hint: "ask it"),
         Self.policy)
     }
+  }
+
+  private mutating func heard() -> HeardFeedback {
+    let number = Int.random(in: 0..<1000, using: &random)
+    let source: FeedbackSource = chance(8) ? .check : .reviewComment
+    let verdict: FeedbackVerdict =
+      chance(2) ? .counts(gather: Milliseconds(0)) : chance(2) ? .examine : .ignore(.botNotListed)
+    var feedback = Story.feedback(number, source)
+    feedback.saidAt = nil
+    return HeardFeedback(feedback, verdict)
+  }
+
+  private mutating func ask(_ state: DelegationState) -> DelegationCommand {
+    let ended = state.delegation?.conversation.rounds.last { !$0.isOpen }
+    if let ended, chance(2) { return .conversation(.resumeRound(ended.delegation)) }
+    let number = Int.random(in: 0..<1000, using: &random)
+    let id = state.delegation?.id.rawValue ?? ""
+    return .conversation(
+      .ask(
+        FollowUpRequest(
+          delegation: DelegationID("asked-\(id)-\(number)"),
+          feedback: [Story.feedback(1000 + number, .ask)], requester: "bob", agent: nil,
+          mayQueue: chance(2), key: nil)))
   }
 
   private mutating func request(_ index: Int) -> DelegationCommand {

@@ -25,7 +25,7 @@ package struct RandomQueries: Sendable {
 
   private mutating func term() -> String {
     let n = Int.random(in: 0..<12, using: &random)
-    switch Int.random(in: 0..<19, using: &random) {
+    switch Int.random(in: 0..<20, using: &random) {
     case 0: return "repo:" + pick("ebaejun/tools", "ebaejun/none")
     case 1: return "pr:" + pick("\(100 + n)", "ebaejun/tools#\(100 + n)", "a/b#\(100 + n)")
     case 2: return "id:\(Story.id(n))"
@@ -45,6 +45,7 @@ package struct RandomQueries: Sendable {
     case 14: return "age:" + pick(">10m", "<10m", "1m..20m", "0s")
     case 15: return "stuck:" + pick("yes", "no")
     case 16: return "refused:" + pick("pypi.org", "FILES.example.org", "example.org")
+    case 18: return "follows:\(Story.id(n))"
     case 17: return pick("\"forge said\"", "Übung", "silent", "agent-timeout", "nothing", "\\\"")
     case _: return pick("push", "exit", "\"it works\"", "delegation.", "title", "\"\u{1F600}\"")
     }

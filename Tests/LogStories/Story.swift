@@ -84,6 +84,15 @@ package enum Story {
     return Array(all[...end.rawValue])
   }
 
+  /// What somebody says about a pull request.
+  package static func feedback(_ number: Int, _ source: FeedbackSource) -> Feedback {
+    Feedback(
+      id: FeedbackID(source, number), source: source, author: "ann",
+      thread: source == .reviewComment ? Int64(number) : nil, commit: sha(3), line: 7,
+      saidAt: start,
+      text: FeedbackText(body: "Rename \"it\".\n", path: "src/é.js", hunk: "@@ -1 +1 @@\n-a\n+b"))
+  }
+
   package static let figures = GenerationFigures(
     filesChanged: 2, insertions: 30, deletions: 4, duration: .seconds(12), outputSize: 812,
     outputDigest: String(repeating: "0f", count: 32), usageText: "1.2 credits")

@@ -88,7 +88,7 @@ struct PlainModel {
         facts.isCancelRequested = false
       case .cancelRequested: facts.isCancelRequested = true
       case .pullRequestUpdated(let updated): facts.pullRequestState = updated.state
-      case .baseResolved, .stepFailed, .actionDone, .networkUsed: break
+      case .baseResolved, .stepFailed, .actionDone, .networkUsed, .conversation: break
       }
       if let entered {
         facts.state = entered
@@ -165,7 +165,7 @@ struct PlainModel {
           facts.add(end.usage)
         case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating,
           .baseResolved, .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated,
-          .actionDone, .networkUsed:
+          .actionDone, .networkUsed, .conversation:
           continue
         }
         found[repository + month] = facts
@@ -217,7 +217,7 @@ struct PlainModel {
       case .generated, .released, .failed, .pushed, .retryRequested: nil
       case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating,
         .baseResolved, .stepFailed, .cancelRequested, .pullRequestUpdated, .actionDone,
-        .networkUsed:
+        .networkUsed, .conversation:
         holder
       }
     }

@@ -104,15 +104,16 @@ struct ViewVersionTests {
     try edit(old, String(contentsOf: fixture, encoding: .utf8))
     let database = try Database(path: old.database, mode: .readOnly)
     let columns = "SELECT name || ' ' || type FROM pragma_table_info('"
-    func compare<Row: ViewRow>(_ row: Row.Type) throws {
+    /// - Parameter later: the columns that a later version of the view added at the end.
+    func compare<Row: ViewRow>(_ row: Row.Type, later: [String] = []) throws {
       let own = try Database(path: ":memory:", mode: .readWriteCreate)
       try own.execute("CREATE TABLE streams(id INTEGER PRIMARY KEY)")
       try ViewTables.create(row, in: own)
       try ViewTables.createIndexes(of: row, in: own)
       let table = columns + row.view.table + "')"
-      #expect(try own.rows(table) == database.rows(table))
+      #expect(try own.rows(table) == database.rows(table) + later)
     }
-    try compare(DelegationRow.self)
+    try compare(DelegationRow.self, later: ["follows TEXT"])
     try compare(PullRequestRow.self)
     try compare(WorkerRow.self)
   }

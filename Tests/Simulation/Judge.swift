@@ -17,12 +17,43 @@ struct Judge {
   private var stories: [DelegationID: Story] = [:]
   /// In the order in which they were asked for.
   private(set) var delegations: [DelegationID] = []
+  /// Those that are no follow-ups.
+  private(set) var submitted: [DelegationID] = []
+  private var firsts: [MadeUpForge.Discussed: DelegationID] = [:]
+  /// What rounds took, and the round.
+  private var taken: [FeedbackID: DelegationID] = [:]
+  private var givenUp: Set<String> = []
   /// What was asked for under each key: one delegation, however often it was asked.
   private var keys: [String: DelegationID] = [:]
   private var position: Int64 = 0
   private(set) var head: [UInt8] = []
 
   func state(of id: DelegationID) -> DelegationState? { stories[id]?.state }
+
+  /// The first delegation of a pull request.
+  func first(of place: MadeUpForge.Discussed) -> DelegationID? { firsts[place] }
+
+  func delegations(of place: MadeUpForge.Discussed) -> [DelegationID] {
+    delegations.filter { id in
+      guard let d = stories[id]?.state.delegation else { return false }
+      return d.request.repository == place.repository && d.pullRequest?.number == place.number
+    }
+  }
+
+  /// Whether a notice was given up.
+  func isGivenUp(_ id: DelegationID, _ marker: String) -> Bool {
+    givenUp.contains("\(id) \(marker)")
+  }
+
+  /// The pushed commits by branch.
+  var pushedCommits: [String: Set<ObjectID>] {
+    var commits: [String: Set<ObjectID>] = [:]
+    for story in stories.values {
+      guard case .pushed(let d, let sha) = story.state else { continue }
+      commits[d.request.branch, default: []].insert(sha)
+    }
+    return commits
+  }
 
   /// Those that have not ended, or whose workflow wants something done still.
   private var open: Set<DelegationID> = []
@@ -57,6 +88,7 @@ struct Judge {
   ) -> String? {
     switch event {
     case .requested(let e):
+      if e.follows == nil { submitted.append(id) }
       guard let key = e.idempotencyKey?.key else { break }
       if let first = keys[key] { return "\(id) and \(first) were asked for under one key" }
       keys[key] = id
@@ -82,9 +114,20 @@ struct Judge {
     case .pushed:
       if !story.hasCommit { return "\(id): pushed without a commit" }
       story.lease = nil
-    case .branchCreated, .taskCommitted, .pullRequestCreated, .baseResolved,
-      .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated, .actionDone,
-      .networkUsed:
+    case .pullRequestCreated(let e):
+      guard let request = story.state.delegation?.request, request.follows == nil else { break }
+      firsts[.init(repository: request.repository, number: e.number)] = id
+    case .actionDone(let e):
+      if e.failure != nil { givenUp.insert("\(id) \(e.marker)") }
+    case .conversation(.roundStarted(let e)):
+      for feedback in e.takes {
+        if let other = taken[feedback] {
+          return "\(feedback) is taken by \(other) and \(e.delegation)"
+        }
+        taken[feedback] = e.delegation
+      }
+    case .branchCreated, .taskCommitted, .baseResolved, .stepFailed, .cancelRequested,
+      .retryRequested, .pullRequestUpdated, .networkUsed, .conversation:
       break
     }
     return nil

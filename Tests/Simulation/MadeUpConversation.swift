@@ -23,10 +23,11 @@ extension MadeUpForge {
     guard let first = feedback[place]?.first(where: { $0.thread == thread }) else {
       return .failure(.absent)
     }
-    let key = (feedback[place]?.count ?? 0) + 1_000_000
+    lastReply += 1
+    let key = lastReply + 1_000_000
     feedback[place]?.append(
       Feedback(
-        id: FeedbackID(.reviewComment, key), source: .reviewComment, author: "aipm",
+        id: FeedbackID(.reviewComment, key), source: .reviewComment, author: Self.principal,
         isByBot: true, thread: thread, commit: first.commit, line: first.line,
         text: FeedbackText(body: body, path: first.text?.path)))
     return .success(.created)

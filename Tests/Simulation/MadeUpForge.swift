@@ -42,6 +42,7 @@ struct MadeUpForge {
   /// Branches that people have changed or deleted: what AIPM finds there is not its own doing.
   private(set) var disturbed: Set<String> = []
   private var lastCommit = 0
+  var lastReply = 0
 
   mutating func makeRepository(_ name: RepositoryName, hasTask: Bool) {
     var repository = Repository()
@@ -73,6 +74,8 @@ struct MadeUpForge {
   /// What the forge reports of it, in the order in which it was said.
   var feedback: [Discussed: [Feedback]] = [:]
   var checks: [ObjectID: [ForgeCheck]] = [:]
+  /// The markers of texts that arrived after their sender had died.
+  var late: Set<String> = []
 
   // MARK: What people do
 
@@ -94,7 +97,10 @@ struct MadeUpForge {
   }
 
   mutating func close(_ branch: String, of name: RepositoryName, merged: Bool) {
-    guard let index = repositories[name]?.pullRequests.firstIndex(where: { $0.head == branch })
+    guard
+      let index = repositories[name]?.pullRequests.firstIndex(where: {
+        $0.head == branch && $0.state == .open
+      })
     else { return }
     repositories[name]?.pullRequests[index].state = merged ? .merged : .closed
     repositories[name]?.pullRequests[index].isClosedByPeople = true
@@ -144,7 +150,7 @@ struct MadeUpForge {
       comments[Discussed(repository: name, number: number), default: []].append(body)
       return .success(.created)
     case .addLabels, .requestReviewers: return .success(.created)
-    case .mayPush: return .success(.mayPush(true))
+    case .mayPush(_, let user): return .success(.mayPush(user != Self.stranger))
     case .pullRequest(let name, let number):
       guard let found = repositories[name]?.pullRequests.first(where: { $0.number == number })
       else { return .failure(.absent) }
@@ -295,9 +301,14 @@ struct MadeUpForge {
       repository.commits[$0]?.message
     }
     let trailers = messages.compactMap { CommitTrailers(message: $0) }
-    let generated = trailers.count { if case .generated = $0.kind { true } else { false } }
+    var generated: [DelegationID: Int] = [:]
+    for trailer in trailers {
+      if case .generated = trailer.kind { generated[trailer.delegation, default: 0] += 1 }
+    }
     let tasks = trailers.count { if case .task = $0.kind { true } else { false } }
-    if generated > 1 { return "\(generated) generated commits on \(branch)" }
+    if let (id, count) = generated.first(where: { $0.value > 1 }) {
+      return "\(count) generated commits of \(id) on \(branch)"
+    }
     if tasks > 1 { return "\(tasks) task commits on \(branch)" }
     // A request that is on its way when its sender dies may arrive after somebody has closed the
     // pull request that the next one opened; no forge refuses it then, so it is not counted.

@@ -21,6 +21,7 @@ struct MadeUpServer {
   var mirror: [ObjectID: MadeUpForge.Commit] = [:]
   private var lastReply: Int64 = 0
   private var lastPoll: Int64 = 0
+  private var lastRound: Int64 = 0
   var nextWake: Timestamp?
 
   struct Poll {
@@ -34,6 +35,12 @@ struct MadeUpServer {
   mutating func nextReply() -> ReplyID {
     lastReply += 1
     return ReplyID(lastReply)
+  }
+
+  /// The stamps of rounds, beyond those of submissions.
+  mutating func nextRoundStamp() -> Stamp {
+    lastRound += 1
+    return Stamp(milliseconds: 1_800_000_000_000 + lastRound)
   }
 
   mutating func nextPoll() -> Int64 {
@@ -252,13 +259,24 @@ extension World {
     }
     // A slow one may take effect long after its sender has died.
     let slow = isTroubled && random.chance(0.05)
+    let life = server.life
     after(random.draw(20...(slow ? 15_000 : 300))) { world in
+      if world.server.life != life { world.noteLate(call) }
       let answer = world.effect(of: call)
       let loses = fate < 0.16
       world.after(world.random.draw(1...(loses ? 5000 : 100))) { world in
         guard loses else { return then(world, answer) }
         then(world, .failing(call, world.random.chance(0.5) ? .noAnswer : .unavailable))
       }
+    }
+  }
+
+  /// A text that arrives after its sender has died may be there twice: no forge refuses it.
+  private func noteLate(_ call: Call) {
+    switch call {
+    case .forge(.comment(_, _, let body)), .forge(.reply(_, _, _, let body)):
+      if let marker = MadeUpForge.marker(in: body) { forge.late.insert(marker) }
+    case .forge, .git, .round: break
     }
   }
 
@@ -275,6 +293,7 @@ extension World {
         break
       }
       return .forge(answer)
+    case .round(let round, let first): return .round(request(round: round, of: first))
     case .git(.fetch(let name, let branch, let base)):
       return .git(forge.fetch(name, branch, after: base))
     case .git(.push(let name, let branch, let sha, let expected)):
@@ -288,10 +307,35 @@ extension World {
   }
 }
 
+extension World {
+  /// What the engine does for a round, on the store's memory.
+  /// What the engine does for a person that asked.
+  func requestRound(_ round: DelegationID, of first: DelegationID) {
+    guard server.isUp else { return }
+    _ = request(round: round, of: first)
+  }
+
+  private func request(round: DelegationID, of first: DelegationID) -> RoundAnswer {
+    let own = store.readNow(.delegation(round))
+    if !own.isEmpty { return RoundAnswer(own, of: round) }
+    guard server.core?.executors[round] == nil else { return .failed("it is being requested") }
+    guard let plan = RoundPlan(round, of: first, store.readNow(.delegation(first))) else {
+      return .failed("no such round")
+    }
+    var request = plan.request(plan.earlier.map { store.readNow(.delegation($0)) })
+    request.stamp = server.nextRoundStamp()
+    let user = Actor(kind: .user, name: request.requester)
+    ask({ .submit(round, request, user, $0) }) { _, _ in }
+    // Whether it comes to the disk is seen at the next try.
+    return .failed("it is being requested")
+  }
+}
+
 extension Answer {
   fileprivate static func failing(_ call: Call, _ kind: ForgeFault.Kind) -> Answer {
     switch call {
     case .forge: .forge(.failure(ForgeFault(kind: kind, message: "made up")))
+    case .round: .round(.failed("made up"))
     case .git:
       .git(
         .failure(

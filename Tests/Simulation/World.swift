@@ -66,6 +66,9 @@ package struct Violation: Error, CustomStringConvertible {
 package struct Report: Equatable, Sendable {
   package var events = 0
   package var pushed = 0
+  /// What people said about pull requests, and the rounds that answered.
+  package var said = 0
+  package var rounds = 0
   package var failed: [String: Int] = [:]
   package var serverCrashes = 0
   package var workerCrashes = 0
@@ -80,6 +83,8 @@ package struct Report: Equatable, Sendable {
   package mutating func add(_ other: Report) {
     events += other.events
     pushed += other.pushed
+    said += other.said
+    rounds += other.rounds
     failed.merge(other.failed) { $0 + $1 }
     serverCrashes += other.serverCrashes
     workerCrashes += other.workerCrashes
@@ -89,7 +94,8 @@ package struct Report: Equatable, Sendable {
   /// In one line, for people.
   package var line: String {
     let failures = failed.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-    return "\(events) events, \(pushed) pushed, failed: \(failures.joined(separator: ", ")); "
+    return "\(events) events, \(pushed) pushed, \(said) comments, \(rounds) rounds, "
+      + "failed: \(failures.joined(separator: ", ")); "
       + "\(serverCrashes) servers and \(workerCrashes) workers died, \(lasted / 1000) s went by"
   }
 }
@@ -184,6 +190,7 @@ package final class World {
     startServer()
     for index in workers.indices where !workers[index].isLocal { startWorker(index) }
     plan()
+    poll()
     let limit = settings.troubleMs + settings.patienceMs
     while violation == nil, let next = agenda.take() {
       if next.at > limit { break }
@@ -199,7 +206,7 @@ package final class World {
   }
 
   private var isOver: Bool {
-    judge.delegations.count == settings.delegations && judge.isOver
+    judge.submitted.count == settings.delegations && judge.isOver && isAllHeard
   }
 
   // MARK: What happens by itself
@@ -228,6 +235,7 @@ package final class World {
     }
     sometimes(60_000) { $0.wallOffset += $0.random.draw(-20_000...20_000) }
     sometimes(12_000) { $0.someoneActs() }
+    sometimes(4_000) { $0.someoneSpeaks() }
     // The last crash, so that the end is reached from a start as well.
     if random.chance(0.5) { after(settings.troubleMs - 1) { $0.crashServer() } }
   }
@@ -258,6 +266,9 @@ package final class World {
       }
       return fail("not terminal after the faults have stopped: \(left.prefix(5))")
     }
+    checkAnswers()
+    report.rounds = judge.delegations.count - judge.submitted.count
+    let commits = judge.pushedCommits
     for id in judge.delegations {
       guard let state = judge.state(of: id), let d = state.delegation else { continue }
       checkForge(d.request.repository, d.request.branch)
@@ -265,8 +276,10 @@ package final class World {
       case .pushed(_, let sha):
         report.pushed += 1
         let isDisturbed = forge.disturbed.contains(d.request.branch)
-        if !isDisturbed, forge.head(of: d.request.branch, in: d.request.repository) != sha {
-          fail("\(id) is Pushed as \(sha), which is not the head of its branch")
+        let head = forge.head(of: d.request.branch, in: d.request.repository)
+        let isOurs = head.map { commits[d.request.branch]?.contains($0) ?? false } ?? false
+        if !isDisturbed, !isOurs {
+          fail("\(id) is Pushed as \(sha), and the head of its branch is another's")
         }
       case .failed(_, let failure):
         report.failed[failure.code.rawValue, default: 0] += 1
@@ -297,6 +310,12 @@ extension World {
   /// A delegation may only fail for a reason that this world has given it.
   private func check(_ failure: DelegationFailure, of d: Delegation) {
     let isDisturbed = forge.disturbed.contains(d.request.branch)
+    if failure.code == .forgeRefused, case .followUp(let followUp) = d.request.kind {
+      // A round that waits while people merge or close its pull request.
+      let place = MadeUpForge.Discussed(
+        repository: d.request.repository, number: followUp.pullRequest)
+      if !forge.isOpen(place) { return }
+    }
     let isLate = d.stateSince.milliseconds - wallOffset > settings.troubleMs + 120_000
     switch failure.code {
     case .branchDiverged where !isDisturbed:

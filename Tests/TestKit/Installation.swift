@@ -110,7 +110,10 @@ package final class Installation: Sendable {
   // MARK: The server's process
 
   /// Agents of tests tell what they do by files beside the data, where no sandbox would let them.
-  private static let environment = Program.plainEnvironment.merging(["AIPM_SANDBOX": "off"]) { $1 }
+  /// Tests count the calls of the forge, so none is made at intervals.
+  private static let environment = Program.plainEnvironment.merging([
+    "AIPM_SANDBOX": "off", "AIPM_FEEDBACK_INTERVAL": "0s",
+  ]) { $1 }
 
   package var processID: Int32? { running.withLock { $0?.processID } }
   /// What the server wrote to standard error so far.

@@ -16,7 +16,8 @@ extension ForgeAPI {
   ) async {
     do {
       let hooks = try await store.hooks(of: repository.record.id).filter { $0.wants(event) }
-      guard !hooks.isEmpty || !webhooks.configured.isEmpty else { return }
+      let configured = webhooks.configured.filter { $0.takes(event) }
+      guard !hooks.isEmpty || !configured.isEmpty else { return }
       var whole = try await payload()
       let common = try await common(repository, by: login)
       whole = common.with(whole)
@@ -30,7 +31,7 @@ extension ForgeAPI {
         webhooks.send(
           WebhookCall(hook, event, action, repository: repository.record.id, payload: bytes))
       }
-      for hook in webhooks.configured {
+      for hook in configured {
         webhooks.send(
           WebhookCall(
             url: hook.url, secret: hook.secret, event: event, action: action, guid: Self.guid,

@@ -17,14 +17,20 @@ package struct ForgeHook: Sendable {
   /// `http` or `https`.
   package var url: String
   package var secret: String
+  /// The events that it gets; nil for all.
+  package var events: Set<String>?
 
   /// - Parameters:
   ///   - url: where events are sent.
   ///   - secret: the key of `X-Hub-Signature-256`.
-  package init(url: String, secret: String) {
+  ///   - events: as `X-GitHub-Event` names them; nil for all.
+  package init(url: String, secret: String, events: Set<String>? = nil) {
     self.url = url
     self.secret = secret
+    self.events = events
   }
+
+  func takes(_ event: String) -> Bool { events?.contains(event) ?? true }
 }
 
 /// One event for one receiver.
@@ -55,7 +61,7 @@ final class WebhookSender: Sendable {
   private static let responseMax = 64 << 10
 
   /// The receivers of all repositories.
-  let configured: [ForgeHook]
+  private let hooks: Mutex<[ForgeHook]>
   private let store: ForgeStore
   private let timeout: Duration
   private let client: HTTPClient
@@ -68,7 +74,7 @@ final class WebhookSender: Sendable {
   init(
     configured: [ForgeHook], store: ForgeStore, timeout: Duration = .seconds(10), logger: Logger
   ) {
-    self.configured = configured
+    hooks = Mutex(configured)
     self.timeout = timeout
     self.store = store
     self.logger = logger
@@ -78,6 +84,12 @@ final class WebhookSender: Sendable {
         authoritiesFile: HTTPClient.Configuration.authoritiesOfEnvironment))
     (waiting, queue) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.waitingMax))
   }
+
+  /// The receivers of the events of all repositories.
+  var configured: [ForgeHook] { hooks.withLock { $0 } }
+
+  /// Adds a receiver of the events of all repositories.
+  func add(_ hook: ForgeHook) { hooks.withLock { $0.append(hook) } }
 
   /// How many deliveries were dropped because too many waited.
   var dropped: Int { lost.load(ordering: .relaxed) }

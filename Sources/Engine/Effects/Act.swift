@@ -2,7 +2,7 @@ import Domain
 import ForgePort
 import Workflows
 
-/// Writes a notice of the workflow to the pull request: a comment, labels, reviewers.
+/// Writes a notice to the pull request: a comment or a reply in a thread, labels, reviewers.
 ///
 /// Identity of the comment: the marker in its text, which is looked up before the comment is
 /// written. Labels and reviewers are sets: adding existing ones changes nothing, so they are not
@@ -23,12 +23,14 @@ struct Act: Effect {
     self.notice = notice
     self.number = number
     comment = context.texts.comment(notice)
-    rule = context.texts.workflow.notice(notice.moment)
+    rule = context.texts.workflow.rule(of: notice)
     teams = context.capabilities.teamReviewers ? rule.teamReviewers : []
   }
 
   mutating func start() -> EffectStep {
-    comment == nil ? addLabels() : ask(.lookUp, .comments(context.repository, number: number))
+    if comment == nil { return addLabels() }
+    if thread == nil { return ask(.lookUp, .comments(context.repository, number: number)) }
+    return ask(.lookUp, .reviewComments(context.repository, number: number))
   }
 
   mutating func resume(_ answers: [Answer]) -> EffectStep {
@@ -39,15 +41,34 @@ struct Act: Effect {
     }
     switch part {
     case .lookUp:
-      guard case .comments(let found) = reply, let comment else {
+      guard let comment, let found = bodies(reply) else {
         return .done(.fault(.unexpected(.act)))
       }
       if found.contains(where: { $0.contains(comment.marker) }) { return addLabels() }
+      guard let thread else {
+        return ask(
+          .comment, .comment(context.repository, number: number, body: comment.text))
+      }
       return ask(
-        .comment, .comment(context.repository, number: number, body: comment.text))
+        .comment,
+        .reply(context.repository, number: number, thread: thread, body: comment.text))
     case .comment: return addLabels()
     case .labels: return requestReviewers()
     case .reviewers: return done
+    }
+  }
+
+  /// The first comment of the thread to reply in; nil for a comment on the pull request.
+  private var thread: Int64? {
+    if case .reply(let thread) = notice.subject { thread } else { nil }
+  }
+
+  /// The texts among which the marker is looked up; nil if the reply is of another kind.
+  private func bodies(_ reply: ForgeReply) -> [String]? {
+    switch reply {
+    case .comments(let bodies) where thread == nil: bodies
+    case .feedback(let comments) where thread != nil: comments.compactMap(\.text?.body)
+    case _: nil
     }
   }
 

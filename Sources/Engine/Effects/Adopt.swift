@@ -25,6 +25,13 @@ struct Adopt: Effect {
   }
 
   private func adopt(_ found: ForgePullRequest) -> EffectStep {
+    if case .followUp = context.delegation.request.kind, found.state != .open {
+      return .done(
+        .fault(
+          refused(
+            "pull request \(number) is \(found.state.rawValue)",
+            hint: "Reopen it on the forge and retry, or submit a new task.")))
+    }
     guard found.headBranch == context.branch else {
       return .done(
         .fault(

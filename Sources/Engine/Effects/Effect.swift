@@ -18,12 +18,24 @@ import Workflows
 package enum Call: Equatable, Sendable {
   case forge(ForgeCall)
   case git(GitCall)
+  /// Request the follow-up delegation of a round, unless that has happened.
+  case round(DelegationID, of: DelegationID)
 }
 
 /// The result of a call.
 package enum Answer: Equatable, Sendable {
   case forge(ForgeAnswer)
   case git(GitAnswer)
+  case round(RoundAnswer)
+}
+
+/// What became of the request of a round.
+package enum RoundAnswer: Equatable, Sendable {
+  /// It is requested, and has not ended.
+  case underWay
+  case ended(RoundEnded)
+  /// The log could not be read or written.
+  case failed(String)
 }
 
 /// The next step of an effect.
@@ -39,6 +51,8 @@ package enum Outcome: Equatable, Sendable {
   case record(DelegationCommand)
   /// The branch's head was read, and it has no commit of this delegation that is not in the log.
   case prepared(head: ObjectID)
+  /// The follow-up delegation of a round is requested.
+  case requested(DelegationID)
   case fault(StepFault)
   /// A look-up found nothing (only with `Approach.lookUpOnly`).
   case absent
@@ -166,14 +180,14 @@ extension Answer {
   var forge: ForgeAnswer {
     switch self {
     case .forge(let answer): answer
-    case .git:
+    case .git, .round:
       .failure(ForgeFault(kind: .unavailable, message: "an answer of the wrong port"))
     }
   }
   var git: GitAnswer {
     switch self {
     case .git(let answer): answer
-    case .forge: .failure(MirrorFault(kind: .local, message: "an answer of the wrong port"))
+    case .forge, .round: .failure(MirrorFault(kind: .local, message: "an answer of the wrong port"))
     }
   }
 }

@@ -22,11 +22,12 @@ extension EffectContext {
           context: self, commit: commit, taskCommit: $0, mayDrop: mayDrop, approach: approach)
       }
     case .act(let notice):
-      return delegation.pullRequest.map {
-        Act(context: self, notice: notice, number: $0.number)
+      return delegation.pullRequestNumber.map {
+        Act(context: self, notice: notice, number: $0)
       }
     case .settle(let step): return settling(step)
-    case .stopAgent, .cancel: return nil
+    // The executor carries these out without the delegation's texts.
+    case .stopAgent, .cancel, .examineFeedback, .startRound, .awaitRounds: return nil
     }
   }
 
@@ -36,7 +37,8 @@ extension EffectContext {
     case .createBranch: createBranch(.lookUpOnly)
     case .commitTask: commitTask(.lookUpOnly)
     case .openPullRequest: openPullRequest(.lookUpOnly)
-    case .resolveBase, .adopt, .prepare, .generate, .push, .act: Nothing()
+    case .resolveBase, .adopt, .prepare, .generate, .push, .act, .examineFeedback, .startRound:
+      Nothing()
     }
   }
 

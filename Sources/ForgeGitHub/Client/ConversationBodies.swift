@@ -30,9 +30,11 @@ struct ReviewBody: Decodable {
   /// GitHub shows a pending review to its author, who may be AIPM's own account.
   var isPending: Bool { state.lowercased() == "pending" }
 
-  /// nil if it has no words, was not submitted, or was dismissed: then it asks for nothing.
+  /// nil if it has no words, was not submitted, or was dismissed or approves: then it asks for
+  /// nothing.
   var feedback: Feedback? {
-    guard !isPending, state.lowercased() != "dismissed", let body, body.hasWords else { return nil }
+    let asksForNothing = ["dismissed", "approved"].contains(state.lowercased())
+    guard !isPending, !asksForNothing, let body, body.hasWords else { return nil }
     return Feedback(
       id: FeedbackID(.review, id), source: .review, author: user.login, isByBot: user.isBot,
       commit: commitId.map { ObjectID($0) },

@@ -1,12 +1,13 @@
 import Domain
 import EventLog
 import NetworkRules
+import Text
 
 extension AuditQuery {
   /// The keys of the language, in the order of the help.
   package static let keys = [
     "repo", "pr", "id", "code", "branch", "type", "actor", "worker", "agent", "sha", "since",
-    "until", "position", "refused", "state", "age", "stuck",
+    "until", "position", "refused", "follows", "state", "age", "stuck",
   ]
   /// The most terms of a query.
   package static let termsMax = 32
@@ -132,6 +133,11 @@ private struct AuditTermReader {
     case "until": return .time(try span(opening: .atMost, lastMoment))
     case "position": return .position(try span(opening: .exactly, number))
     case "refused": return .refused(try host())
+    case "follows":
+      guard UUIDText.decode(value) != nil else {
+        throw fault("write the id of a delegation, as aipm show prints it")
+      }
+      return .follows(DelegationID(value.lowercased()))
     case "state": return .state(try state())
     case "age": return .age(try span(opening: .atLeast, duration))
     case _:

@@ -4,7 +4,8 @@ import Text
 
 /// A query of the log: terms that must all match an event.
 ///
-/// `repo: pr: id: code: branch: type: actor: worker: agent: sha: since: until: position: refused:`
+/// `repo: pr: id: code: branch: type: actor: worker: agent: sha: since: until: position: refused:
+/// follows:`
 /// select events, the first five of them by the delegation of the event. `state: age: stuck:`
 /// select by the current row of that delegation. Other text is searched in the event's text. The
 /// API and `aipm audit` share this language and its parser.
@@ -56,6 +57,8 @@ package struct AuditQuery: Equatable, Sendable {
     case position(Span)
     /// A host that an attempt was refused, in lower case.
     case refused(String)
+    /// The delegation that a follow-up follows.
+    case follows(DelegationID)
     case state(DelegationStateName)
     /// Milliseconds in the current state.
     case age(Span)
@@ -122,6 +125,7 @@ extension AuditQuery {
     case .time(let span): return span.contains(event.time.milliseconds)
     case .position(let span): return span.contains(event.position)
     case .refused(let host): return Self.refused(host, event)
+    case .follows(let id): return facts.text(.follows) == id.rawValue
     case .state(let state): return row?.state == state
     case .age(let span):
       return row.map { span.contains(now.milliseconds - $0.stateSince) } ?? false

@@ -107,6 +107,7 @@ package struct CausalStory: Sendable {
         ? "It was noted on the pull request (\(e.marker))\(after)."
         : "It could not be noted on the pull request (\(e.marker))\(after)." + sentence(e.failure)
     case .networkUsed(let e): return network(e)
+    case .conversation(let e): return sentence(of: e, after)
     }
   }
 
@@ -137,7 +138,7 @@ package struct CausalStory: Sendable {
     case .dispatched, .generated: mayBeWhy = false
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating, .pushed,
       .baseResolved, .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated,
-      .actionDone:
+      .actionDone, .conversation:
       return ""
     }
     defer { network = nil }
@@ -151,9 +152,13 @@ package struct CausalStory: Sendable {
       switch e.kind {
       case .delegate: "on a new branch \(e.branch)"
       case .adopt(let number): "on the branch \(e.branch) of pull request #\(number)"
+      case .followUp(let followUp):
+        "on the branch \(e.branch) of pull request #\(followUp.pullRequest), as a follow-up of "
+          + "\(followUp.follows)"
       }
     return "\(e.requester) asked for \(title) in \(e.repository), \(how), from agent \(e.agent) "
       + "under workflow \(e.workflow.name) (\(e.stamp.confirmationCode))."
+      + answered(e.text?.round)
   }
 
   private static func dispatched(
@@ -189,6 +194,10 @@ package struct CausalStory: Sendable {
     }
     guard let d = state.delegation, let name = state.name else { return }
     switch state {
+    case .pushed where state.nextIntent != nil, .failed where state.nextIntent != nil:
+      say("It is \(name.rawValue).")
+      if let next = state.nextIntent { say(Self.plan(next)) }
+      return
     case .pushed:
       say("It is Pushed: nothing more will be done.")
       return
@@ -227,12 +236,17 @@ package struct CausalStory: Sendable {
     case .stopAgent(let lease): "Worker \(lease.worker) is asked to stop its agent."
     case .settle(let step): "It is being cancelled: what \(step.rawValue) left is looked up first."
     case .cancel: "It is being cancelled."
+    case .examineFeedback(let id, let author):
+      "Next the forge is asked whether \(author) may push, because of \(id)."
+    case .startRound: "Next a round takes the feedback that waits."
+    case .awaitRounds(let rounds):
+      "Its pull request has a round at work: \(rounds.map(\.rawValue).joined(separator: ", "))."
     }
   }
 
   // MARK: Formatting
 
-  private static func short(_ sha: ObjectID) -> String { String(sha.rawValue.prefix(12)) }
+  static func short(_ sha: ObjectID) -> String { String(sha.rawValue.prefix(12)) }
 
   private static func name(_ actor: Actor) -> String {
     switch actor.kind {

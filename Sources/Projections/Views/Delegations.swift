@@ -39,11 +39,13 @@ package struct DelegationRow: ViewRow {
   package var position: Int64 = 0
   /// Why the stream is in quarantine; nil if it is not.
   package var quarantine: String?
+  /// The delegation that a follow-up follows; nil for others.
+  package var follows: String?
 
   package init() {}
 
   package static let view = View<DelegationRow>(
-    "delegations", version: 1,
+    "delegations", version: 2,
     columns: [
       Column("id", \.id, .key),
       Column("stamp", \.stamp, .fixed),
@@ -77,6 +79,7 @@ package struct DelegationRow: ViewRow {
       Column("version", \.version),
       Column("position", \.position),
       Column("quarantine", \.quarantine),
+      Column("follows", \.follows, .fixed),
     ],
     stream: { .delegation($0.id) },
     indexes: [
@@ -114,6 +117,9 @@ package struct DelegationRow: ViewRow {
 }
 
 extension DelegationRow {
+  /// Whether it has ended, and nothing is to be done for its pull request: no text is needed.
+  package var isAtRest: Bool { state.isTerminal && nextIntent == nil }
+
   /// The row of a delegation in `state`; nil if it was never requested.
   /// - Parameters:
   ///   - worker: the current or last worker.
@@ -138,6 +144,10 @@ extension DelegationRow {
     pr = d.pullRequest.map { Int64($0.number) }
     prURL = d.pullRequest?.url
     prState = d.pullRequest?.state
+    if case .followUp(let followUp) = d.request.kind {
+      follows = followUp.follows.rawValue
+      pr = Int64(followUp.pullRequest)
+    }
     taskCommitSHA = d.taskCommit?.rawValue
     self.worker = worker?.rawValue
     attempt = Int64(d.attempt)

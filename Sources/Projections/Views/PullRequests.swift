@@ -82,7 +82,7 @@ extension DelegationStep {
     case .pullRequestCreated, .pullRequestUpdated: true
     case .requested, .branchCreated, .taskCommitted, .dispatched, .generating, .pushed, .failed,
       .baseResolved, .generated, .stepFailed, .released, .cancelRequested, .retryRequested,
-      .actionDone, .networkUsed:
+      .actionDone, .networkUsed, .conversation:
       false
     }
   }

@@ -83,7 +83,7 @@ package struct RepositoryUsage: FoldedRow {
       return ID(repository: d.request.repository.description, month: step.time.month)
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating,
       .baseResolved, .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated,
-      .actionDone, .networkUsed:
+      .actionDone, .networkUsed, .conversation:
       return nil
     }
   }
@@ -104,7 +104,7 @@ package struct RepositoryUsage: FoldedRow {
     case .failed: failed += 1
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating,
       .baseResolved, .stepFailed, .released, .cancelRequested, .retryRequested,
-      .pullRequestUpdated, .actionDone, .networkUsed:
+      .pullRequestUpdated, .actionDone, .networkUsed, .conversation:
       break
     }
   }

@@ -40,6 +40,7 @@ extension AuditRoutes {
     case "since", "until": span("\(time)|\(duration)")
     case "position": span("[0-9]{1,18}")
     case "refused": "[a-z][a-z0-9]{0,20}(\\.[a-z][a-z0-9]{0,20}){1,3}"
+    case "follows": "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     case "state": words(DelegationStateName.allCases.map(\.rawValue))
     case "age": span(duration)
     case "stuck": "(yes|no)"

@@ -21,6 +21,8 @@ enum Component: String, CaseIterable {
   case recordList = "RecordList"
   case trace = "Trace"
   case pullRequestList = "PullRequestList"
+  case pullRequestRounds = "PullRequestRounds"
+  case changeRequest = "ChangeRequest"
   case workerList = "WorkerList"
   case choices = "Choices"
   case health = "Health"
@@ -68,6 +70,8 @@ enum Component: String, CaseIterable {
         optional: Self.warnings)
     case .trace: .object(["resourceSpans": .list(.any)], optional: Self.warnings)
     case .pullRequestList: Self.items(Self.pullRequestSchema)
+    case .pullRequestRounds: Self.pullRequestRoundsSchema
+    case .changeRequest: offer.changeRequest
     case .workerList: Self.items(Self.workerSchema)
     case .choices: Self.choicesSchema
     case .health: Self.healthSchema
@@ -140,7 +144,8 @@ enum Component: String, CaseIterable {
         .orNull,
       "version": .count, "cancelRequested": .flag, "underWaySince": JSONSchema.time.orNull,
       "waiting": JSONSchema.object(["code": .word(FaultCode.self), "until": .time]).orNull,
-      "quarantine": JSONSchema.text().orNull, "taskTitle": JSONSchema.text().orNull,
+      "quarantine": JSONSchema.text().orNull, "kind": .word(["delegate", "follow-up"]),
+      "follows": JSONSchema.id.orNull, "taskTitle": JSONSchema.text().orNull,
       "objective": JSONSchema.text().orNull, "prTitle": JSONSchema.text().orNull,
       "constraints": JSONSchema.either([.text(), .list(.text())]).orNull,
       "acceptanceCriteria": .list(.text()),
@@ -217,6 +222,25 @@ enum Component: String, CaseIterable {
     "title": JSONSchema.text().orNull, "branchName": .text(), "state": .word(PullRequestState.self),
     "delegation": .id, "delegationState": .word(DelegationStateName.self),
   ])
+
+  private static let pullRequestRoundsSchema = JSONSchema.object(
+    [
+      "repository": .text(), "number": .integer(1...Int64.max), "html_url": .text(format: "uri"),
+      "title": JSONSchema.text().orNull, "branchName": .text(),
+      "state": .word(PullRequestState.self), "delegation": .id,
+      "delegationState": .word(DelegationStateName.self), "position": .position,
+      "rounds": .list(.component(.delegation)),
+      "feedback": .list(
+        .object([
+          "id": .text(), "source": .word(FeedbackSource.self), "author": .text(), "bot": .flag,
+          "path": JSONSchema.text().orNull, "line": JSONSchema.integer(1...Int64.max).orNull,
+          "commit": JSONSchema.commit.orNull, "body": JSONSchema.text().orNull,
+          "saidAt": JSONSchema.time.orNull, "recordedAt": .time,
+          "standing": .word(["counts", "examined", "ignored"]),
+          "reason": JSONSchema.text().orNull, "round": JSONSchema.id.orNull,
+          "commitSHA": JSONSchema.commit.orNull,
+        ])),
+    ], optional: warnings)
 
   private static let workerSchema = JSONSchema.object([
     "id": .text(), "state": .word(WorkerStateName.self), "host": .text(),

@@ -51,8 +51,9 @@ struct JSONSchema: Sendable {
     word(type.allCases.map(\.rawValue))
   }
 
-  static func list(_ items: JSONSchema, max: Int? = nil) -> JSONSchema {
+  static func list(_ items: JSONSchema, min: Int? = nil, max: Int? = nil) -> JSONSchema {
     var members: [String: JSONValue] = ["type": "array", "items": items.json]
+    members["minItems"] = min.map { .integer(Int64($0)) }
     members["maxItems"] = max.map { .integer(Int64($0)) }
     return JSONSchema(members: members)
   }

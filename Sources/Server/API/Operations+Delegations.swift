@@ -38,6 +38,31 @@ extension APIOperation {
     parameters: [.idempotencyKey], body: .component(.codeRequest), responses: [pending],
     problems: [.conflict, .unprocessableContent])
 
+  static let followUp = APIOperation(
+    method: .post, path: "api/delegations/{ref}/follow-ups", id: "askForChanges",
+    tag: .delegations, permission: .submit,
+    summary: "Ask for changes on a delegation's pull request: a follow-up delegation.",
+    parameters: [
+      .ref, .idempotencyKey,
+      Parameter(
+        name: "Prefer", location: .header, kind: .text(.text()),
+        description: "`respond-async`: the answer comes as soon as the request is durable.",
+        example: "respond-async"),
+    ],
+    body: .component(.changeRequest),
+    responses: [
+      .json(
+        .submitted, "The follow-up has its pull request.", status: .created, headers: located,
+        isDelegation: true), pending,
+    ],
+    problems: [.notFound, .conflict, .unprocessableContent, .badGateway])
+
+  static let getPullRequest = APIOperation(
+    path: "api/pull-requests/{ref}", id: "getPullRequest", tag: .delegations, permission: .read,
+    summary: "A pull request with its delegations in order, and what became of each feedback.",
+    parameters: [.ref], responses: [.json(.pullRequestRounds, "The pull request.")],
+    problems: [.notFound])
+
   static let choices = APIOperation(
     path: "api/choices", id: "listChoices", tag: .delegations, permission: .read,
     summary: "What a form offers: repositories, workflows and agents.",

@@ -96,6 +96,31 @@ struct RequestOffer {
       ], isOpen: true)
   }
 
+  var changeRequest: JSONSchema {
+    let words = JSONSchema.text(Self.written(Self.controls), length: 1...FeedbackText.bodyMax)
+    let path = JSONSchema.text(
+      "^(?!/)(?!.*//)(?!.*/$)(?!(.*/)?\\.\\.?(/|$))\(Self.written(Self.lineEnds).dropFirst())",
+      length: 1...FeedbackText.pathMax)
+    let comment = JSONSchema.object(
+      ["path": path.example("src/export.js"), "body": words.example("Name it exportAll.")],
+      optional: ["line": JSONSchema.integer(1...Int64(AskedChanges.lineMax)).orNull])
+    let message = words.example("Use a table instead of a list.")
+    let others = [
+      "agent": JSONSchema.word(agents).orNull, "queue": JSONSchema.flag.orNull,
+    ]
+    // One of the two is required.
+    return .either([
+      .object(
+        ["message": message],
+        optional: others.merging([
+          "comments": JSONSchema.list(comment, max: AskedChanges.commentsMax).orNull
+        ]) { $1 }, isOpen: true),
+      .object(
+        ["comments": .list(comment, min: 1, max: AskedChanges.commentsMax)],
+        optional: others.merging(["message": message.orNull]) { $1 }, isOpen: true),
+    ])
+  }
+
   var codeRequest: JSONSchema {
     let repository = ["owner": owner, "repo": repo]
     let required = [

@@ -82,7 +82,7 @@ final class DelegationMetrics: Sendable {
       stepFailures.add(1, [failed.step.rawValue, failed.code.rawValue])
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating,
       .baseResolved, .cancelRequested, .retryRequested, .pullRequestUpdated, .actionDone,
-      .networkUsed:
+      .networkUsed, .conversation:
       break
     }
   }

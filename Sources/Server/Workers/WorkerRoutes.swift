@@ -169,13 +169,17 @@ struct WorkerRoutes {
       NetworkUse(record) { (server.configuration.mask?.masked($0) ?? $0) == $0 }
     }
     let usage = report.used ?? AgentUsage()
+    let words = report.words.map { words in
+      let cut = String(words.unicodeScalars.prefix(RunReport.wordsMax))
+      return server.configuration.mask?.masked(cut) ?? cut
+    }
     func ended(
       _ outcome: AttemptEnd.Outcome, hint: String? = nil
     ) async throws -> Response {
       try await server.engine.end(
         AttemptEnd(
           attempt: attempt, token: token, outcome: outcome, message: report.message, hint: hint,
-          usage: usage), of: id, by: worker, network: network)
+          usage: usage, words: words), of: id, by: worker, network: network)
       return .noContent
     }
     switch report.outcome {
@@ -188,7 +192,8 @@ struct WorkerRoutes {
         report: RunReport(
           duration: Milliseconds(report.durationMs), outputSize: report.outputBytes,
           outputDigest: report.outputDigest, usage: usage,
-          usageText: report.usage.map { String($0.prefix(200)) }, network: network),
+          usageText: report.usage.map { String($0.prefix(200)) }, network: network,
+          words: words),
         of: id, attempt: attempt, token: token, by: worker)
       return .noContent
     case .stopped:

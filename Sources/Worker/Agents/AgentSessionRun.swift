@@ -123,7 +123,7 @@ struct AgentSessionRun: Sendable {
     }
     // What the kernel ended it for is known once it is gone.
     let end = excess.map { AgentEnd.exceeded("\(call.name): \($0)") } ?? end(answer, agent)
-    return .init(end: end, usage: opened.client.used)
+    return .init(end: end, usage: opened.client.used, words: opened.client.lastWords)
   }
 
   // MARK: Opening

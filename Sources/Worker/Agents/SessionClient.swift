@@ -27,6 +27,8 @@ final class SessionClient: Sendable {
     /// Whether the output stands at the beginning of a line.
     var isAtLine = true
     var isThinking = false
+    /// What it said since its last use of a tool.
+    var words = ""
   }
 
   private let session: AgentSession
@@ -65,6 +67,9 @@ final class SessionClient: Sendable {
 
   var used: AgentUsage { state.withLock { $0.usage } }
 
+  /// Its last words; nil if it gave none.
+  var lastWords: String? { LastWords.text(Array(state.withLock { $0.words }.utf8)) }
+
   /// From now on every question is answered with that.
   func cancel() { state.withLock { $0.isCancelled = true } }
 
@@ -102,12 +107,16 @@ final class SessionClient: Sendable {
       switch update["sessionUpdate"].stringValue {
       case "agent_message_chunk":
         endThought(&state)
-        put(Self.text(of: update["content"]), &state)
+        let text = Self.text(of: update["content"])
+        put(text, &state)
+        state.words = String((state.words + text).suffix(2 * LastWords.charactersMax))
       case "agent_thought_chunk":
         if !state.isThinking { put("\u{1b}[2m", &state) }
         state.isThinking = true
         put(Self.text(of: update["content"]), &state)
-      case "tool_call", "tool_call_update": take(tool: update, &state)
+      case "tool_call", "tool_call_update":
+        state.words = ""
+        take(tool: update, &state)
       case "plan": take(plan: update, &state)
       case "usage_update": take(usage: update, &state)
       case _: break

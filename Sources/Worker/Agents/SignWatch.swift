@@ -13,6 +13,7 @@ import Workflows
 final class SignWatch: Sendable {
   static let lineBytesMax = 256 << 10
   private static let reasonCharactersMax = 300
+  private static let wordsBytesMax = 4096
 
   private struct Stream {
     var lines = LineBuffer(limit: SignWatch.lineBytesMax)
@@ -25,6 +26,10 @@ final class SignWatch: Sendable {
     var success: Set<Int> = []
     /// Failures without a later sign of recovery: the index of the failure's sign, and its text.
     var failures: [(sign: Int, words: String)] = []
+    /// What the last sign of the agent's words read, and the end of standard output.
+    var words: String?
+    var tail = Tail(limit: SignWatch.wordsBytesMax)
+    var beginsWithObject: Bool?
     /// Figures that are added up, and those of which the last one counts.
     var sums = AgentUsage()
     var last = AgentUsage()
@@ -40,6 +45,7 @@ final class SignWatch: Sendable {
   private let success: [PreparedSign]
   private let failure: [PreparedSign]
   private let usage: [PreparedSign]
+  private let words: [PreparedSign]
   /// For each sign of `failure`, the signs that the agent recovered from it.
   private let recovery: [[PreparedSign]]
   private let paths: Set<String>
@@ -50,9 +56,10 @@ final class SignWatch: Sendable {
     success = reading.success.map(PreparedSign.init)
     failure = reading.failure.map(PreparedSign.init)
     usage = reading.usage.map(PreparedSign.init)
+    words = (reading.words ?? []).map(PreparedSign.init)
     recovery = reading.failure.map { ($0.recovery ?? []).map(PreparedSign.init) }
     let signs =
-      reading.success + reading.usage
+      reading.success + reading.usage + (reading.words ?? [])
       + reading.failure.flatMap { [$0] + ($0.recovery ?? []) }
     paths = Set(signs.flatMap { Array($0.members.keys) + Array($0.values.values) })
   }
@@ -61,6 +68,7 @@ final class SignWatch: Sendable {
   /// - Returns: what the agent has used so far, if these lines change it.
   @discardableResult
   func take(_ channel: OutputChannel, _ chunk: [UInt8]) -> AgentUsage? {
+    if channel == .output, words.isEmpty { keep(chunk) }
     guard reading.looksAtLines else { return nil }
     return found.withLock { found in
       let before = found.used
@@ -85,7 +93,26 @@ final class SignWatch: Sendable {
     }
   }
 
+  private func keep(_ chunk: [UInt8]) {
+    found.withLock { found in
+      let first = chunk.first { $0 > 0x20 }
+      if found.beginsWithObject == nil, let first {
+        found.beginsWithObject = first == UInt8(ascii: "{")
+      }
+      found.tail.append(chunk)
+    }
+  }
+
   var used: AgentUsage { found.withLock { $0.used } }
+
+  /// The agent's last words, without terminal colours; nil if it gave none.
+  var lastWords: String? {
+    let (words, tail) = found.withLock { found in
+      (found.words, found.beginsWithObject == false ? found.tail.bytes : [])
+    }
+    if let words { return LastWords.text(Array(words.utf8)) }
+    return LastWords.text(tail, isNumbered: true)
+  }
 
   /// How it ended, by its exit and by what it said until then.
   func end(_ exit: ProcessResult.Exit) -> AgentEnd {
@@ -131,6 +158,10 @@ final class SignWatch: Sendable {
       guard let hit = sign.match(&subject, channel) else { continue }
       found.failures.append((index, Self.brief(hit.reason ?? subject.text)))
     }
+    for sign in words {
+      guard let said = sign.match(&subject, channel)?.words else { continue }
+      found.words = String(decoding: said.utf8.suffix(Self.wordsBytesMax), as: UTF8.self)
+    }
     for sign in usage {
       guard let hit = sign.match(&subject, channel) else { continue }
       for (name, value) in hit.figures {
@@ -162,6 +193,7 @@ private struct PreparedSign {
   struct Hit {
     var figures: [String: Double] = [:]
     var reason: String?
+    var words: String?
   }
 
   init(_ sign: OutputSign) {
@@ -188,6 +220,7 @@ private struct PreparedSign {
       guard let value = json.at(path: path) else { continue }
       if let figure = value.doubleValue { hit.figures[name] = figure }
       if name == "reason" { hit.reason = value.scalarText }
+      if name == "words" { hit.words = value.stringValue }
     }
     return hit
   }

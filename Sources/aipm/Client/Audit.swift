@@ -18,6 +18,7 @@ struct Audit: AsyncParsableCommand {
         sha:                            the first digits of a commit
         since: until: position:         a time, a span such as 24h, a position; a..b, >a, <a
         refused:                        a host that an attempt was refused
+        follows:                        the delegation that a follow-up follows
         state: age: stuck:              of the delegation as it is now
 
       Examples:

@@ -13,10 +13,12 @@ struct Show: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let found = try await client.api.get(
-      try ServerAPI.path("/api/delegations", delegation.reference))
+    let api = try client.api
+    let found = try await api.get(try ServerAPI.path("/api/delegations", delegation.reference))
     if output.json { return found.printLine() }
     tell(found)
+    guard found["pullRequest"] != .null, let id = found["id"].stringValue else { return }
+    PullRequestRounds(try await api.get(try ServerAPI.path("/api/pull-requests", id))).tell()
   }
 
   private func tell(_ d: JSONValue) {

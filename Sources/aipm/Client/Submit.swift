@@ -104,7 +104,7 @@ struct Submit: AsyncParsableCommand {
   }
 
   /// Allows repeating a request whose response was lost.
-  private static func newKey() -> String {
+  static func newKey() -> String {
     randomHex(bytes: 16)
   }
 }

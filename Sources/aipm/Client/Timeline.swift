@@ -163,7 +163,28 @@ struct Timeline {
         "attempt \(e.attempt) was refused \(words.safe())"
           + (e.use?.lineAllowingRefused.map { "; to allow it: \($0.safe())" } ?? "")
       }
+    case .conversation(let e): words(of: e)
     case .baseResolved, .actionDone: nil
+    }
+  }
+
+  private static func words(of event: ConversationEvent) -> String {
+    switch event {
+    case .feedbackRecorded(let e):
+      let standing: String =
+        if case .ignored(let reason) = e.standing { "ignored, \(reason.rawValue)" } else {
+          "recorded"
+        }
+      return "\(e.feedback.id) by \(e.feedback.author.safe()): \(standing)"
+    case .feedbackJudged(let e):
+      guard case .ignored(let reason) = e.standing else { return "\(e.id) counts" }
+      return "\(e.id) ignored, \(reason.rawValue)"
+    case .roundStarted(let e): return "round \(e.delegation) takes \(e.takes.count) of feedback"
+    case .roundEnded(let e):
+      let end = e.commit.map { "commit \($0.rawValue.prefix(12))" } ?? e.failure?.rawValue ?? "-"
+      return "round \(e.delegation) ended: \(end)"
+    case .roundResumed(let id): return "round \(id) is retried"
+    case .roundsStopped(let e): return "no more rounds: limit \(e.reason.rawValue)"
     }
   }
 

@@ -88,7 +88,7 @@ extension Event {
       switch event {
       case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .dispatched,
         .generating,
-        .generated, .pushed, .cancelRequested, .retryRequested, .pullRequestUpdated:
+        .generated, .pushed, .cancelRequested, .retryRequested, .pullRequestUpdated, .conversation:
         .info
       case .baseResolved, .networkUsed: .debug
       case .actionDone(let done): done.failure == nil ? .debug : .warning
@@ -186,6 +186,7 @@ extension DelegationEvent {
         [("marker", .string(e.marker))]
       )
     case .networkUsed: ("network used", [])
+    case .conversation(let e): e.logLine
     }
   }
 }
@@ -194,6 +195,27 @@ extension DelegationEvent {
   /// The last line of a message, after a colon.
   private static func detail(_ message: String?) -> String {
     message.map { ": \($0.lastLine)" } ?? ""
+  }
+}
+
+extension ConversationEvent {
+  fileprivate var logLine: (message: String, fields: [(String, JSONValue?)]) {
+    switch self {
+    case .feedbackRecorded(let e):
+      (
+        "feedback recorded",
+        [
+          ("feedback", .string(e.feedback.id.rawValue)), ("author", .string(e.feedback.author)),
+        ]
+      )
+    case .feedbackJudged(let e):
+      ("feedback judged", [("feedback", .string(e.id.rawValue))])
+    case .roundStarted(let e):
+      ("round started", [("round", .string(e.delegation.rawValue))])
+    case .roundEnded(let e): ("round ended", [("round", .string(e.delegation.rawValue))])
+    case .roundResumed(let id): ("round retried", [("round", .string(id.rawValue))])
+    case .roundsStopped(let e): ("rounds stopped", [("limit", .string(e.reason.rawValue))])
+    }
   }
 }
 

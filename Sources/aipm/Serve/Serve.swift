@@ -80,6 +80,9 @@ struct Serve: AsyncParsableCommand {
   var allowOrigin: [String] = []
   @Option(help: "local or github (github if a credential is set).")
   var forge: String?
+  @Option(
+    help: "How often the forge is asked for feedback that no webhook reported; 0s for never (30s).")
+  var feedbackInterval: String?
   @Option(help: "How long the output of delegations that ended is kept, such as 90d (for ever).")
   var keepOutput: String?
   @Option(help: "How long their text is kept in the log, such as 365d (for ever).")
@@ -123,6 +126,7 @@ struct Serve: AsyncParsableCommand {
     flags.put(.attempts, attempts)
     flags.put(.basePath, basePath)
     flags.put(.allowOrigin, allowOrigin)
+    flags.put(.feedbackInterval, feedbackInterval)
     flags.put(.keepOutput, keepOutput)
     flags.put(.keepWords, keepWords)
     flags.put(.maskPatterns, maskPatterns)
@@ -217,6 +221,7 @@ struct ServeOptions {
   var stopWorkers: Bool
   var acceptsRestore: Bool
   var retention: Retention
+  var feedbackInterval: Milliseconds
   var maskPatterns: [String]
   var sandbox: SandboxOptions.Chosen
   var cache: CacheLimits
@@ -260,6 +265,10 @@ struct ServeOptions {
     webhookSecret = settings.secret("AIPM_WEBHOOK_SECRET")
     stopWorkers = flags.stopWorkers
     acceptsRestore = flags.acceptRestore
+    feedbackInterval =
+      try settings.value(.feedbackInterval, form: Quantity.durationForm) {
+        Quantity.duration($0)
+      } ?? .seconds(30)
     retention = Retention(
       output: try settings.value(.keepOutput, form: Quantity.durationForm) {
         Quantity.duration($0)

@@ -134,7 +134,7 @@ struct ServerProcess {
       stamp: marks.stamp)
     let server = Server(
       engine: engine, catalog: options.catalog,
-      configuration: serverConfiguration(folder, tokens, mask, access.forge), metrics: metrics,
+      configuration: try serverConfiguration(folder, tokens, mask, access), metrics: metrics,
       logger: logger)
     let (listening, heard) = AsyncStream.makeStream(of: Int.self)
     let serving = Task { try await server.run { heard.yield($0) } }
@@ -159,6 +159,9 @@ struct ServerProcess {
     try await journal.record(
       .recovered(inFlight: inFlight, duration: SystemClock().now().monotonic - began.monotonic))
     await server.ready()
+    if let local = access.local, let secret = try webhookSecret(folder, access) {
+      try local.connect(to: "\(address)\(prefix)\(Server.webhookPath)", secret: secret)
+    }
     if let forgeURL = access.localURL { Terminal.say("aipm: embedded forge on \(forgeURL)") }
     Terminal.say("aipm: listening on \(address)\(prefix)")
     manager.notify(.ready(status: "Listening on \(address)\(prefix)"))
@@ -177,12 +180,14 @@ struct ServerProcess {
     }
     let collecting = Task { await collect(mirrors, store, logger) }
     let delivering = Task { await deliveries.run() }
+    let reading = Task { await server.feedback.run() }
     defer {
       telling.cancel()
       aging.cancel()
       recording.cancel()
       collecting.cancel()
       delivering.cancel()
+      reading.cancel()
     }
     await stop(engine, server, serving, launcher, signals)
     eventLines.finish()
@@ -267,14 +272,16 @@ struct ServerProcess {
   // MARK: Parts
 
   private func serverConfiguration(
-    _ folder: DataFolder, _ tokens: TokenStore, _ mask: SecretMask, _ forge: any ForgeAdapter
-  ) -> ServerConfiguration {
+    _ folder: DataFolder, _ tokens: TokenStore, _ mask: SecretMask, _ access: ForgeAccess
+  ) throws -> ServerConfiguration {
     var configuration = ServerConfiguration(
       host: options.listening.host, port: options.listening.port, basePath: options.basePath,
       allowedOrigins: options.allowedOrigins, agent: options.agent, attempts: options.attempts,
       tokens: tokens, outputDirectory: folder.path + "/output",
       incomingDirectory: folder.path + "/incoming", mirrorsDirectory: folder.path + "/mirrors",
-      names: forge.names, webhooks: options.webhookSecret.map(forge.webhooks(secret:)))
+      names: access.forge.names,
+      webhooks: try webhookSecret(folder, access).map(access.forge.webhooks(secret:)))
+    configuration.takesOutsideWebhooks = options.webhookSecret != nil
     configuration.socketDirectory = folder.path + "/run"
     configuration.requiresToken = options.listening.requiresToken
     configuration.publicURL = options.listening.publicURL
@@ -286,6 +293,7 @@ struct ServerProcess {
     configuration.checksPushPermission = options.openID?.forgeUserClaim != nil
     configuration.workerUser = options.workerUser
     configuration.mask = mask
+    configuration.feedbackInterval = options.feedbackInterval
     configuration.version = Self.version
     configuration.environmentName = options.environmentName
     configuration.limits = options.limits
@@ -296,11 +304,10 @@ struct ServerProcess {
     return configuration
   }
 
-  /// The forge; the embedded one is started.
-  private struct ForgeAccess {
-    var forge: any ForgeAdapter
-    var localURL: String?
-    var server: Task<Void, any Error>?
+  /// What webhooks are verified with: the embedded forge has a secret of its own, if none is set.
+  private func webhookSecret(_ folder: DataFolder, _ access: ForgeAccess) throws -> String? {
+    if let secret = options.webhookSecret { return secret }
+    return access.local == nil ? nil : try folder.secret("webhook-secret")
   }
 
   private func forgeAccess(
@@ -314,7 +321,7 @@ struct ServerProcess {
     let forge = options.forge.embedded(
       at: local.url, token: token, author: options.author, creation: Self.creation(folder.path),
       onExchange: onExchange)
-    return ForgeAccess(forge: forge, localURL: local.url, server: local.serving)
+    return ForgeAccess(forge: forge, local: local)
   }
 
   private func makeMirrors(

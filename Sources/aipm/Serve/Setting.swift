@@ -47,6 +47,7 @@ enum Setting: String, CaseIterable {
   case workerUser = "worker-user"
   case forge
   case forgePace = "forge-pace"
+  case feedbackInterval = "feedback-interval"
   case githubAPIURL = "github-api-url"
   case githubAppID = "github-app-id"
   case githubAppKeyFile = "github-app-key-file"
@@ -119,6 +120,7 @@ enum Setting: String, CaseIterable {
     case .cacheSize: "50GiB"
     case .forge: "local"
     case .forgePace: "none"
+    case .feedbackInterval: "30s"
     case .githubAPIURL: "https://api.github.com"
     case .caFile: "the system's"
     case .workerUser: "aipm-worker, aipm or nobody, the first that exists"

@@ -1,0 +1,131 @@
+import ArgumentParser
+import EventLog
+import Glibc
+import Terminal
+import Text
+
+struct Ask: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Asks for changes on a delegation's pull request: a follow-up on the same branch.",
+    discussion: """
+      Examples:
+        aipm ask PR1733356800123 'Use a table instead of a list'
+        aipm ask acme/tools#7 --comment 'src/export.js:12:Name it exportAll' --wait
+        git diff | aipm ask PR1733356800123 -F -
+      """)
+
+  /// The most bytes of a message, as the server takes them.
+  private static let messageBytesMax = 200_000
+
+  @OptionGroup var delegation: ReferenceArgument
+  @Argument(help: "What is to be changed.") var message: String?
+  @Option(
+    name: [.customShort("F"), .customLong("file")],
+    help: ArgumentHelp(
+      "Read the message from a file; - for standard input.", valueName: "file"))
+  var file: String?
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "A comment on a line of the change; give it again for each.", valueName: "path:line:text"))
+  var comment: [String] = []
+  @Option(help: "The agent (that of the delegation).")
+  var agent: String?
+  @Flag(help: "If another delegation is at work on the branch, wait for it.")
+  var queue = false
+  @Option(
+    help: ArgumentHelp(
+      "The same key never makes a second follow-up (a new one each time).", valueName: "key"))
+  var idempotencyKey: String?
+  @Flag(help: "Follow it to the end; exit code 0 only if it ends as Pushed.")
+  var wait = false
+  @OptionGroup var client: ClientOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let api = try client.api
+    let answer = try await api.post(
+      try ServerAPI.path("/api/delegations", delegation.reference, "/follow-ups"), body: try body,
+      headers: [("Idempotency-Key", idempotencyKey ?? Submit.newKey())], retries: 2)
+    let code = answer["confirmationCode"].safeText ?? ""
+    if output.json, !wait { return answer.printLine() }
+    if !output.json {
+      Terminal.say("Asked. Confirmation: \(Style.bold.on(code))")
+      Terminal.say("pull request  \(answer["html_url"].safeText ?? "it waits for its turn")")
+      if !wait { Terminal.say("`aipm watch \(code)` follows it") }
+    }
+    guard wait else { return }
+    let watching = Watching(api, reference: code, display: output.json ? .nothing : nil)
+    let isPushed = try await watching.run()
+    if output.json {
+      try await api.get(ServerAPI.path("/api/delegations", code)).printLine()
+    }
+    if !isPushed { throw ExitCode(Failure.Code.failed.rawValue) }
+  }
+
+  private var body: JSONValue {
+    get throws {
+      var fields: [String: JSONValue] = [:]
+      fields["message"] = try words.map { .string($0) }
+      let comments = try comment.map { try Self.comment($0) }
+      if !comments.isEmpty { fields["comments"] = .array(comments) }
+      if fields.isEmpty {
+        throw Failure(
+          "say what is to be changed: a message, -F FILE, or --comment PATH:LINE:TEXT",
+          code: .usage)
+      }
+      fields["agent"] = agent.map { .string($0) }
+      if queue { fields["queue"] = .bool(true) }
+      return .object(fields)
+    }
+  }
+
+  /// The message; nil if only lines are commented on.
+  private var words: String? {
+    get throws {
+      guard let file else { return message }
+      guard message == nil else {
+        throw Failure("write the message or name its file, not both", code: .usage)
+      }
+      if file == "-" { return try Self.standardInput() }
+      do throws(TextFile.Fault) {
+        return try TextFile.read(file)
+      } catch {
+        throw Failure(error.description.safe(), code: .usage)
+      }
+    }
+  }
+
+  private static func standardInput() throws -> String {
+    var all: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 65_536)
+    while all.count <= messageBytesMax {
+      let count = read(STDIN_FILENO, &chunk, chunk.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw Failure("standard input cannot be read", code: .usage) }
+      if count == 0 { return String(decoding: all, as: UTF8.self) }
+      all += chunk[..<count]
+    }
+    throw Failure("the message is over \(messageBytesMax) bytes: shorten it", code: .usage)
+  }
+
+  /// `PATH:LINE:TEXT`; the path may contain colons.
+  static func comment(_ argument: String) throws -> JSONValue {
+    let bytes = Array(argument.utf8)
+    let colon = UInt8(ascii: ":")
+    for start in bytes.indices where bytes[start] == colon && start > 0 {
+      let rest = bytes[(start + 1)...]
+      guard let end = rest.firstIndex(of: colon), end > start + 1, end + 1 < bytes.count,
+        let line = Int64(String(decoding: rest[..<end], as: UTF8.self)), line > 0
+      else { continue }
+      return .object([
+        "path": .string(String(decoding: bytes[..<start], as: UTF8.self)),
+        "line": .integer(line),
+        "body": .string(String(decoding: bytes[(end + 1)...], as: UTF8.self)),
+      ])
+    }
+    throw Failure(
+      "--comment is \(argument.safe()): write PATH:LINE:TEXT, as in 'src/export.js:12:Rename it'",
+      code: .usage)
+  }
+}
