@@ -22,6 +22,21 @@ def wait_for(page, server, answer, state):
     expect(page.locator(".detail-line .badge")).to_have_text(state)
 
 
+def converse(server, answer):
+    """Changes that are asked for; @returns the follow-up that was pushed, and a failed one."""
+    route = f"api/delegations/{answer['id']}/follow-ups"
+
+    def ask(message, comments):
+        status, found = server.api(route, "POST", {"message": message, "comments": comments, "queue": True})
+        if status not in (201, 202):
+            raise AssertionError(f"{status}: {found}")
+        return found
+
+    done = ask("Nearly there.\n\nKeep the old name as an alias.\ndo: write alias.js 1", [
+        {"path": "src-export.js", "line": 4, "body": "Quote what holds a comma."}])
+    return done, ask("Use the new library.\ndo: exit 1", [])
+
+
 def main(folder):
     server = Server()
     try:
@@ -33,6 +48,9 @@ def main(folder):
                     title, f"User can export data\n{WORK}", constraints="Use existing button patterns",
                     acceptanceCriteria=["Button appears", "Export works"])
                 wait_for(page, server, done, "Pushed")
+            answered, refused = converse(server, done)
+            wait_for(page, server, answered, "Pushed")
+            wait_for(page, server, refused, "Failed")
             failed = server.submit("Upgrade the framework", "do: say \\x1b[31mnot found\\x1b[0m\ndo: exit 1")
             wait_for(page, server, failed, "Failed")
             live = server.submit("Translate the page", f"{WORK}\ndo: pace 3000 0.3")
@@ -43,6 +61,7 @@ def main(folder):
                 "delegations": ("", ".rows .row"), "delegate": ("#/delegate", ".delegate"),
                 "live": (f"#/delegations/{live['id']}", ".output-block"),
                 "pushed": (f"#/delegations/{done['id']}", ".diff-line"),
+                "rounds": (f"#/delegations/{answered['id']}", ".round"),
                 "failed": (f"#/delegations/{failed['id']}", ".output-block .c2"),
                 "workers": ("#/workers", ".worker[data-state=busy] a"), "health": ("#/health", ".chart"),
                 "audit": ("#/audit", ".verified[data-kind=good]"),
@@ -62,6 +81,13 @@ def main(folder):
                         if name == "audit":
                             expect(page.locator(".envelope").first).to_be_visible()
                         picture(page, folder / f"{name}-{size}-{scheme}.png")
+                        if name == "rounds":
+                            page.locator(".diff-number button").first.click()
+                            page.keyboard.type("Why this name?")
+                            picture(page, folder / f"comment-{size}-{scheme}.png")
+                            page.get_by_role("button", name="To the form").click()
+                            page.keyboard.type("Nearly there. Say in the README how to export.")
+                            picture(page, folder / f"ask-{size}-{scheme}.png")
                     context.close()
             page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light")
             page.goto(server.url + "#/delegate")

@@ -33,9 +33,9 @@ class Server(AIPMServer):
 
     def __init__(
         self, agent_timeout="10m", base_path=None, workers=2, allow_origin=None, agents=None, log=None,
-        access=None
+        access=None, gather=None
     ):
-        """@param log: a data folder to begin with."""
+        """@param log: a data folder to begin with. @param gather: how long a round waits for more."""
         super().__init__("browser")
         self.port = 0
         self.base_path = base_path or ""
@@ -46,12 +46,14 @@ class Server(AIPMServer):
             self.options += ["--allow-origin", allow_origin]
         if access:
             self.options += ["--access", access]
-        if agents:
-            # A workflow that knows these too, as YAML.
+        if agents or gather:
+            # A workflow with these, as YAML.
             built_in = (ROOT / "workflows" / "personal-delegate.yaml").read_text()
             (self.folder / "workflows").mkdir()
-            (self.folder / "workflows" / "mine.yaml").write_text(
-                built_in.replace("\nagents:\n", "\nagents:\n" + agents, 1))
+            built_in = built_in.replace("\nagents:\n", "\nagents:\n" + (agents or ""), 1)
+            if gather:
+                built_in = re.sub(r"(?m)^  gather: .*", f"  gather: {gather}", built_in, count=1)
+            (self.folder / "workflows" / "mine.yaml").write_text(built_in)
             self.options += ["--workflows", str(self.folder / "workflows")]
         self.process = None
         if log:

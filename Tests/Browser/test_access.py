@@ -80,12 +80,16 @@ class AccessTests(BrowserTest):
         super().setUpClass()
         cls.failed = cls.server.submit("It fails", "do: say \\x1b[31mred \\x1b[33myellow \\x1b[2mdim\ndo: exit 1")
         cls.done = cls.server.submit("It works", "do: write a.txt a")
+        cls.asked = cls.server.api(f"api/delegations/{cls.done['id']}/follow-ups", "POST", {
+            "message": "Say more.\n\nAnd less.\ndo: write b.txt b", "queue": True,
+            "comments": [{"path": "a.txt", "line": 1, "body": "Here."}]})[1]
         cls.live = cls.server.submit("It runs", "do: pace 3000 0.2")
 
     def pages(self):
         return {
             "list": "", "form": "#/delegate", "failed": f"#/delegations/{self.failed['id']}",
-            "done": f"#/delegations/{self.done['id']}", "live": f"#/delegations/{self.live['id']}",
+            "done": f"#/delegations/{self.done['id']}", "asked": f"#/delegations/{self.asked['id']}",
+            "live": f"#/delegations/{self.live['id']}",
             "workers": "#/workers", "health": "#/health", "audit": "#/audit", "absent": "#/nothing",
         }
 
@@ -96,7 +100,17 @@ class AccessTests(BrowserTest):
             expect(page.locator(".view-bar .hint").first).to_have_text("It has ended.")
         elif name == "done":
             self.expect_state("Pushed", page)
+            page.get_by_role("tab", name="Changes").click()
             expect(page.locator(".diff-line")).not_to_have_count(0)
+            expect(page.locator(".round")).to_have_count(2)
+        elif name == "asked":
+            self.expect_state("Pushed", page)
+            page.get_by_role("tab", name="Changes").click()
+            page.get_by_role("button", name="Comment on line 1").click()
+            page.keyboard.type("Why?")
+            page.locator(".detail-title").get_by_role("button", name="Ask for changes").click()
+            expect(page.get_by_role("region", name="Ask for changes")).to_be_visible()
+            expect(page.locator("#ask-agents option")).not_to_have_count(0)
         elif name == "live":
             self.expect_state("Generating", page)
             expect(page.get_by_role("log")).to_contain_text("step 2")
@@ -110,7 +124,7 @@ class AccessTests(BrowserTest):
         elif name == "form":
             expect(page.locator("#delegate-repositories option")).not_to_have_count(0)
         elif name == "list":
-            expect(page.locator(".rows .row")).to_have_count(3)
+            expect(page.locator(".rows .row")).to_have_count(4)
 
     def test_contrast_in_light_and_dark(self):
         for scheme in ("light", "dark"):
@@ -158,7 +172,12 @@ class AccessTests(BrowserTest):
             with self.subTest(page=name):
                 page = self.open(route)
                 self.settle(page, name)
-                page.evaluate("document.activeElement.blur()")
+                # A click also moves where the focus goes on from.
+                page.evaluate("""() => {
+                  document.body.tabIndex = -1;
+                  document.body.focus();
+                  document.body.removeAttribute('tabindex');
+                }""")
                 wanted = page.evaluate(FOCUSABLE)
                 reached = []
                 for _ in range(len(wanted) + 5):

@@ -14,7 +14,8 @@ const main = document.getElementById("main");
 /** The part of each address. Only the first page's parts are loaded in advance. */
 const ROUTES = [
   [/^\/delegations$/, async () => openDelegations],
-  [/^\/delegations\/(.+)$/, () => part(import("./delegation/page.js"), "shared/detail.css")],
+  [/^\/delegations\/(.+)$/, () => part(import("./delegation/page.js"), "delegate/form.css",
+    "shared/detail.css", "conversation/conversation.css")],
   [/^\/delegate$/, () => part(import("./delegate/page.js"), "delegate/form.css")],
   [/^\/workers$/, () => part(import("./workers/page.js"), "shared/detail.css", "shared/fleet.css")],
   [/^\/health$/, () => part(import("./health/page.js"), "shared/fleet.css")],

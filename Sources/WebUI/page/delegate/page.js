@@ -4,8 +4,8 @@
 import { Problem, json } from "../shared/api.js";
 import { faultsOf, repositoryOf } from "./check.js";
 import { h, put, setText } from "../shared/dom.js";
-import { Draft } from "./draft.js";
-import { Field, ListField } from "./fields.js";
+import { Draft } from "../shared/draft.js";
+import { Field, ListField, sentence } from "../shared/fields.js";
 import { known, recall, remember, store } from "../shared/memory.js";
 import { Receipt } from "./receipt.js";
 
@@ -393,10 +393,6 @@ class DelegatePage {
 }
 
 const PRIORITIES = { 9: "9, the most urgent", 5: "5, as usual", 0: "0, the least" };
-
-function sentence(message) {
-  return `${message[0].toUpperCase()}${message.slice(1)}${/[.!?]$/.test(message) ? "" : "."}`;
-}
 
 function countWords(count) {
   return count === 1 ? "One field is to be mended; nothing was sent."

@@ -2,6 +2,7 @@
 // its direction are made visible.
 
 import { Problem, address, delegationRoute, request } from "../shared/api.js";
+import { CommentBox } from "../conversation/comments.js";
 import { h, put, setText, words } from "../shared/dom.js";
 import { visible } from "../shared/terminal.js";
 
@@ -18,10 +19,23 @@ export class DiffView {
   #stop = new AbortController();
   #note = h("span.hint", { role: "status" });
   #download;
-  #body = h("div.diff");
+  #body = h("div.diff", { onkeydown: (event) => this.#key(event) });
+  #comments;
+  #canAsk = false;
+  #files = null;
+  /** The lines that can be commented on: `{node, box}` by path and line. */
+  #places = new Map();
 
-  constructor(ref) {
+  /**
+   * @param ref the delegation
+   * @param comments the comments on lines that were not sent yet
+   * @param toForm called to show the form that sends them
+   */
+  constructor(ref, comments, toForm) {
     this.#ref = ref;
+    this.#comments = comments;
+    this.#toForm = toForm;
+    comments.onChange((source) => this.#commentsChanged(source));
     this.#download = h("a.button.small", {
       hidden: true, text: "Download", "aria-label": "Download the patch", target: "_blank",
       rel: "noopener", href: address(delegationRoute(ref, "diff")),
@@ -46,6 +60,13 @@ export class DiffView {
     this.#load();
   }
 
+  /** Sets whether lines can be commented on. */
+  allowComments(allowed) {
+    if (allowed === this.#canAsk) return;
+    this.#canAsk = allowed;
+    if (this.#files) this.#show(this.#files);
+  }
+
   async #load() {
     const commit = this.#wanted;
     if (!this.#active || commit === null || commit === this.#shown) return;
@@ -64,6 +85,8 @@ export class DiffView {
   }
 
   #show(files) {
+    this.#files = files;
+    this.#places.clear();
     let [added, removed] = [0, 0];
     for (const file of files) {
       added += file.added;
@@ -71,14 +94,109 @@ export class DiffView {
     }
     setText(this.#note, files.length === 0 ? "The change is empty."
       : `${files.length} ${files.length === 1 ? "file" : "files"}, ${added} added, `
-        + `${removed} removed`);
+        + `${removed} removed${this.#canAsk ? ". Choose a line's number to comment on it." : ""}`);
     this.#download.hidden = files.length === 0;
     let open = 0;
     put(this.#body, files.map((file) => {
       open += file.lines.length;
-      return fileNode(file, open <= OPEN_LINES_MAX || file === files[0]);
+      return this.#fileNode(file, open <= OPEN_LINES_MAX || file === files[0]
+        || this.#comments.items.some(({ path }) => path === file.plainPath));
     }));
+    this.#showComments();
   }
+
+  // MARK: Comments on lines
+
+  #toForm;
+
+  /** Other boxes show what was typed in `source`; null if a comment was begun or removed. */
+  #commentsChanged(source) {
+    if (source === null) this.#showComments();
+    else for (const { box } of this.#places.values()) box?.update();
+  }
+
+  #showComments() {
+    for (const [key, place] of this.#places) {
+      const item = this.#canAsk ? this.#comments.items.find((each) => keyOf(each) === key) : undefined;
+      if (place.box && place.box.item !== item) {
+        place.box.node.parentNode.parentNode.remove();
+        place.box = null;
+      }
+      if (!item || place.box) continue;
+      place.box = new CommentBox(this.#comments, item, {
+        actions: [h("button.quiet.small", { type: "button", text: "To the form", onclick: this.#toForm })],
+        removed: () => place.node.querySelector("button")?.focus(),
+      });
+      place.node.after(h("div.diff-comment", { role: "row" }, h("div", { role: "cell" }, place.box.node)));
+    }
+  }
+
+  #comment(path, line) {
+    const item = this.#comments.begin(path, line);
+    this.#places.get(keyOf(item))?.box?.text.focus();
+  }
+
+  /** One line's button is in the focus order of each file; arrow keys move to the others. */
+  #key(event) {
+    const button = event.target.closest(".diff-number > button");
+    if (!button || event.ctrlKey || event.metaKey || event.altKey) return;
+    const all = [...button.closest(".diff-lines").querySelectorAll(".diff-number > button")];
+    const index = all.indexOf(button);
+    const to = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: all.length - 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    const next = all[Math.min(all.length - 1, Math.max(0, to))];
+    button.tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
+  }
+
+  #fileNode(file, open) {
+    const body = h("div.diff-lines", { role: "table", "aria-label": `Change of ${file.path}` });
+    const node = h("details.diff-file", { open },
+      h("summary", {}, words(file.path), file.from ? h("span.muted", {}, " from ", words(file.from)) : null,
+        h("span.diff-kind", { text: file.kind === "changed" ? "" : file.kind }),
+        h("span.diff-count", { text: `+${file.added} −${file.removed}` })), body);
+    const fill = () => {
+      if (body.firstChild || !node.open) return;
+      put(body, file.lines.slice(0, FILE_LINES_MAX).map((line) => this.#lineNode(file.plainPath, line)),
+        file.lines.length > FILE_LINES_MAX
+          ? h("p.hint", { text: `${file.lines.length - FILE_LINES_MAX} more lines are in the download.` })
+          : null);
+      const first = body.querySelector(".diff-number > button");
+      if (first) first.tabIndex = 0;
+      if (this.#comments.items.length > 0) this.#showComments();
+    };
+    node.addEventListener("toggle", fill);
+    if (open) fill();
+    return node;
+  }
+
+  #lineNode(path, { kind, text, old, now }) {
+    if (kind === "@" || kind === "\\") {
+      return h("div.diff-line", { role: "row", "data-kind": kind },
+        h("span.diff-code", { role: "cell" }, kind === "@" ? `⋯ ${text}` : text));
+    }
+    const cut = text.length > LINE_CHARS_MAX;
+    const parts = visible(cut ? text.slice(0, LINE_CHARS_MAX) : text);
+    const canAsk = this.#canAsk && now !== null && path !== null;
+    const node = h("div.diff-line", { role: "row", "data-kind": kind },
+      h("span.diff-number", { role: "cell", text: old ?? "" }),
+      h("span.diff-number", { role: "cell" }, canAsk ? h("button", {
+        type: "button", tabindex: -1, "aria-label": `Comment on line ${now}`, text: now,
+        onclick: () => this.#comment(path, now),
+      }) : now ?? ""),
+      h("span.diff-sign", { role: "cell", "aria-label": SAID[kind], text: kind === "-" ? "−" : kind }),
+      h("span.diff-code", { role: "cell" }, parts.map((part) => (typeof part === "string" ? part
+        : h("span.unseen", { text: part.mark }))),
+      cut ? h("span.hint", { text: ` … ${text.length - LINE_CHARS_MAX} more characters` }) : null));
+    if (canAsk) this.#places.set(keyOf({ path, line: now }), { node, box: null });
+    return node;
+  }
+}
+
+function keyOf({ path, line }) {
+  return `${line}:${path}`;
 }
 
 /** @returns {{path, from, kind, added, removed, lines: {kind, text, old, now}[]}[]} */
@@ -116,6 +234,7 @@ export function parsePatch(text) {
       file.lines.push({ kind: "\\", text: "No line end at the end of the file", old: null, now: null });
     }
   }
+  for (const each of files) each.plainPath = unquoted(each.path);
   return files;
 }
 
@@ -139,38 +258,25 @@ function gitPath(line) {
   return rest.slice((rest.length + 1) / 2).replace(/^("?)b\//, "$1");
 }
 
-function fileNode(file, open) {
-  const body = h("div.diff-lines", { role: "table", "aria-label": `Change of ${file.path}` });
-  const node = h("details.diff-file", { open },
-    h("summary", {}, words(file.path), file.from ? h("span.muted", {}, " from ", words(file.from)) : null,
-      h("span.diff-kind", { text: file.kind === "changed" ? "" : file.kind }),
-      h("span.diff-count", { text: `+${file.added} −${file.removed}` })), body);
-  const fill = () => {
-    if (body.firstChild || !node.open) return;
-    put(body, file.lines.slice(0, FILE_LINES_MAX).map(lineNode),
-      file.lines.length > FILE_LINES_MAX
-        ? h("p.hint", { text: `${file.lines.length - FILE_LINES_MAX} more lines are in the download.` })
-        : null);
-  };
-  node.addEventListener("toggle", fill);
-  if (open) fill();
-  return node;
+/**
+ * The path that git wrote, which quotes some (git-config(1), core.quotePath).
+ * @returns null if it is not text
+ */
+function unquoted(path) {
+  if (!path.startsWith("\"")) return path;
+  const bytes = [];
+  for (const [, octal, escape, plain] of path.slice(1, -1)
+    .matchAll(/\\([0-7]{3})|\\(.)|([^\\]+)/g)) {
+    if (octal) bytes.push(Number.parseInt(octal, 8));
+    else bytes.push(...new TextEncoder().encode(escape ? ESCAPES[escape] ?? escape : plain));
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(new Uint8Array(bytes));
+  } catch {
+    return null;
+  }
 }
+
+const ESCAPES = { a: "\x07", b: "\b", t: "\t", n: "\n", v: "\v", f: "\f", r: "\r" };
 
 const SAID = { "+": "added", "-": "removed" };
-
-function lineNode({ kind, text, old, now }) {
-  if (kind === "@" || kind === "\\") {
-    return h("div.diff-line", { role: "row", "data-kind": kind },
-      h("span.diff-code", { role: "cell" }, kind === "@" ? `⋯ ${text}` : text));
-  }
-  const cut = text.length > LINE_CHARS_MAX;
-  const parts = visible(cut ? text.slice(0, LINE_CHARS_MAX) : text);
-  return h("div.diff-line", { role: "row", "data-kind": kind },
-    h("span.diff-number", { role: "cell", text: old ?? "" }),
-    h("span.diff-number", { role: "cell", text: now ?? "" }),
-    h("span.diff-sign", { role: "cell", "aria-label": SAID[kind], text: kind === "-" ? "−" : kind }),
-    h("span.diff-code", { role: "cell" }, parts.map((part) => (typeof part === "string" ? part
-      : h("span.unseen", { text: part.mark }))),
-    cut ? h("span.hint", { text: ` … ${text.length - LINE_CHARS_MAX} more characters` }) : null));
-}

@@ -1,6 +1,9 @@
 // One delegation: its state, the next step, the agent's output and changes, and the available actions.
 
 import { Problem, delegationRoute, post } from "../shared/api.js";
+import { AskForm } from "../conversation/ask.js";
+import { LineComments } from "../conversation/comments.js";
+import { Conversation, takenBy } from "../conversation/conversation.js";
 import { Delegation } from "./delegation.js";
 import { DiffView } from "./diff.js";
 import { confirm, copyButton, h, outLink, put, setAttribute, setText, words } from "../shared/dom.js";
@@ -8,11 +11,12 @@ import { EventLog } from "../shared/envelopes.js";
 import { Badge, Pipeline } from "../shared/marks.js";
 import { NetworkPart } from "./network.js";
 import { OutputView } from "./output.js";
+import { RoundsPart } from "../conversation/rounds.js";
 import { rowOf } from "../shared/rows.js";
 import { Tabs } from "./tabs.js";
 import { everySecond, at, fully, moment, size, span } from "../shared/time.js";
 import { Timeline } from "./timeline.js";
-import { STATE_MEANING, failureWords, isOver, nextWords, short, stepWords, usageWords, waitWords } from "../shared/words.js";
+import { STATE_MEANING, failureWords, isOver, nextWords, placeWords, short, stepWords, usageWords, waitWords } from "../shared/words.js";
 
 export function open({ feed, ref }) {
   return new DelegationPage(feed, ref);
@@ -28,17 +32,20 @@ class DelegationPage {
     f: { does: "Follow the output", run: () => this.#output.follow() },
     c: { does: "Cancel", run: () => this.#cancel.hidden || this.#cancel.click() },
     r: { does: "Retry", run: () => this.#retry.hidden || this.#retry.click() },
+    a: { does: "Ask for changes", run: () => this.#ask.hidden || this.#ask.click() },
     u: { does: "Back to the list", run: () => { location.hash = "#/delegations"; } },
   };
 
   #ref;
   #delegation;
+  #conversation;
   #endTicks;
 
   constructor(feed, ref) {
     this.#ref = ref;
     this.#build();
     this.#delegation = new Delegation(feed, ref, () => this.#show());
+    this.#conversation = new Conversation(feed, () => this.#showConversation());
     this.#endTicks = everySecond((now) => this.#tick(now));
     this.#delegation.load();
   }
@@ -46,6 +53,8 @@ class DelegationPage {
   close() {
     this.#endTicks();
     this.#delegation.close();
+    this.#conversation.close();
+    this.#form?.close();
     this.#output.close();
     this.#diff.close();
   }
@@ -62,6 +71,12 @@ class DelegationPage {
   #said = h("p.said", { role: "alert" });
   #cancel = h("button", { type: "button", text: "Cancel", onclick: () => this.#askCancel() });
   #retry = h("button.primary", { type: "button", text: "Retry", onclick: () => this.#act("retry", this.#retry) });
+  #ask = h("button", { type: "button", hidden: true, onclick: () => this.#openForm() });
+  #rounds = new RoundsPart();
+  #comments = new LineComments();
+  /** Made when the delegation is known. */
+  #form = null;
+  #formPlace = h("div.ask-place");
   #timeline = new Timeline();
   #network = new NetworkPart();
   #facts = h("dl.facts");
@@ -77,7 +92,7 @@ class DelegationPage {
 
   #build() {
     this.#output = new OutputView(this.#ref);
-    this.#diff = new DiffView(this.#ref);
+    this.#diff = new DiffView(this.#ref, this.#comments, () => this.#form?.open(this.#ask));
     this.#tabs = new Tabs("Parts of the delegation", [
       { name: "output", title: "Output", node: this.#output.node },
       { name: "changes", title: "Changes", node: this.#diff.node },
@@ -91,9 +106,10 @@ class DelegationPage {
     this.#retry.hidden = true;
     this.#body = h("div.detail", { "data-loading": "" },
       h("header.detail-head", {},
-        h("div.detail-title", {}, this.#heading, h("div.actions", {}, this.#cancel, this.#retry)),
+        h("div.detail-title", {}, this.#heading, h("div.actions", {}, this.#ask, this.#cancel, this.#retry)),
         h("div.detail-line", {}, this.#pipeline.node, this.#badge.node, this.#where),
         this.#next, this.#said),
+      this.#rounds.node, this.#formPlace,
       h("div.detail-grid", {},
         h("div.detail-side", {}, this.#timeline.node, this.#network.node,
           h("section", { "aria-labelledby": "facts-title" },
@@ -107,12 +123,13 @@ class DelegationPage {
 
   #show() {
     const { detail, problem, events } = this.#delegation;
-    setAttribute(this.node, "aria-busy", null);
     if (problem) {
+      setAttribute(this.node, "aria-busy", null);
       this.#explain(problem);
       return;
     }
-    setAttribute(this.#body, "data-loading", null);
+    if (detail.pullRequest || detail.follows) this.#conversation.start(detail.id);
+    this.#showLoaded(detail);
     this.#message.hidden = true;
     this.#body.hidden = false;
     this.title = detail.taskTitle ?? detail.confirmationCode;
@@ -133,6 +150,38 @@ class DelegationPage {
     this.#showParts(detail, events);
   }
 
+  /** All of the first view appears at once, so that nothing jumps. */
+  #showLoaded(detail) {
+    const isWaiting = (detail.pullRequest || detail.follows) && !this.#conversation.isSettled;
+    if (isWaiting && this.#body.hasAttribute("data-loading")) return;
+    setAttribute(this.node, "aria-busy", null);
+    setAttribute(this.#body, "data-loading", null);
+  }
+
+  #showConversation() {
+    const { detail, events } = this.#delegation;
+    if (detail === null || this.#delegation.problem) return;
+    this.#showLoaded(detail);
+    if (this.#conversation.value === null) return;
+    this.#rounds.update(this.#conversation.value, detail.id);
+    this.#showWhere(detail);
+    this.#showNext(detail, events);
+    this.#showFacts(detail);
+    this.#showTask(detail);
+    this.#showActions(detail);
+  }
+
+  /** The pull request; null without one. A follow-up that still waits knows it by its rounds. */
+  get #pull() {
+    const { detail } = this.#delegation;
+    return this.#conversation.value ?? detail.pullRequest;
+  }
+
+  /** `open`, `merged` or `closed`; null without a pull request. */
+  get #pullState() {
+    return this.#pull && (this.#pull.state ?? "open");
+  }
+
   #explain(problem) {
     this.#body.hidden = true;
     this.#message.hidden = false;
@@ -143,19 +192,27 @@ class DelegationPage {
   }
 
   #showWhere(detail) {
-    const { repository, pullRequest: pull, confirmationCode: code } = detail;
+    const { repository, confirmationCode: code } = detail;
+    const pull = this.#pull;
     const name = `${repository.owner}/${repository.repo}`;
-    const key = `${name} ${pull?.html_url} ${pull?.state} ${code}`;
+    const state = this.#pullState;
+    const key = `${name} ${pull?.html_url} ${state} ${code}`;
     if (key === this.#whereKey) return;
     this.#whereKey = key;
     put(this.#where, h("bdi", { text: name }),
       pull ? h("span", {}, outLink(pull.html_url, `Pull request #${pull.number}`),
-        pull.state && pull.state !== "open" ? ` ${pull.state}` : "")
+        state !== "open" ? ` ${state}` : "")
         : h("span.muted", { text: "No pull request yet" }),
       h("span", {}, h("code", { text: code }), copyButton("the confirmation code", () => code)));
   }
 
-  #showActions({ state, cancelRequested }) {
+  #showActions(detail) {
+    const { state, cancelRequested } = detail;
+    const canAsk = this.#pullState === "open" && !detail.quarantine;
+    this.#ask.hidden = !canAsk;
+    setText(this.#ask, isFailedFollowUp(detail) ? "Retry with edited words" : "Ask for changes");
+    this.#diff.allowComments(canAsk);
+    this.#showForm(detail, canAsk);
     this.#cancel.hidden = isOver(state);
     this.#retry.hidden = state !== "Failed";
     if (!this.#acting) {
@@ -190,7 +247,8 @@ class DelegationPage {
     else this.#showGoing(detail);
   }
 
-  #showFailure({ failure, attempts }) {
+  #showFailure(detail) {
+    const { failure, attempts } = detail;
     const used = usageWords(attempts?.at(-1)?.usage ?? {});
     setAttribute(this.#next, "data-kind", "bad");
     const [what, can] = failureWords(failure?.code);
@@ -199,7 +257,8 @@ class DelegationPage {
         h("span.muted", { text: `${failure?.code ?? "unknown"}, at ${stepWords(failure?.step)}` })),
       failure?.message ? h("p.quote", {}, words(failure.message)) : null,
       h("p", {}, h("span.muted", { text: "What can be done: " }),
-        failure?.hint ? h("span", {}, words(failure.hint), " ") : null, can),
+        failure?.hint ? h("span", {}, words(failure.hint), " ") : null, can,
+        isFailedFollowUp(detail) && this.#pullState === "open" ? " Or retry with edited words." : ""),
       used ? h("p.muted", { text: `Its last attempt used ${used}.` }) : null,
       failure?.step === "generate" && failure.code !== "cancelled" && attempts?.at(-1)?.network?.refused > 0
         ? h("p.muted", { text: "Its last attempt was refused hosts, which may be why: see Network." }) : null);
@@ -219,8 +278,11 @@ class DelegationPage {
     figures?.flagged?.length ? h("p", {}, h("strong", { text: "Look at these with care: " }),
       figures.flagged.map((path, index) => [index ? ", " : "", words(path, "code")]),
       ". They run code or steer programs as soon as somebody opens, checks out or builds the repository.") : null,
-    h("p.muted", {}, "Next is yours: ",
-      detail.pullRequest ? outLink(detail.pullRequest.html_url, "review the pull request") : "review it", "."));
+    this.#pullState === "merged" || this.#pullState === "closed"
+      ? h("p.muted", { text: `The pull request is ${this.#pullState}.` })
+      : h("p.muted", {}, "Next is yours: ",
+        detail.pullRequest ? outLink(detail.pullRequest.html_url, "review the pull request") : "review it",
+        ", merge it, or ask for changes."));
   }
 
   #showGoing(detail) {
@@ -247,7 +309,8 @@ class DelegationPage {
   // MARK: Details and the task
 
   #showFacts(detail) {
-    const key = JSON.stringify([detail.version, detail.pullRequest]);
+    const followed = this.#conversation.value?.rounds.find(({ id }) => id === detail.follows);
+    const key = JSON.stringify([detail.version, detail.pullRequest, followed?.id]);
     if (key === this.#factsKey) return;
     this.#factsKey = key;
     const { workflow } = detail;
@@ -255,6 +318,8 @@ class DelegationPage {
     const code = (text) => (text ? h("code.break", { text }) : "–");
     const all = [
       ["Branch", [code(detail.branchName), copyButton("the branch's name", () => detail.branchName)]],
+      ...(detail.follows ? [["Follows", h("a", { href: `#/delegations/${detail.follows}`,
+        text: followed?.confirmationCode ?? "another delegation" })]] : []),
       ["Base", detail.baseBranch ? [code(detail.baseBranch), " at ", code(short(detail.baseSHA))] : "–"],
       ["Task commit", code(short(detail.taskCommitSHA))],
       ["Commit", code(short(detail.commitSHA))],
@@ -272,7 +337,9 @@ class DelegationPage {
   }
 
   #showTask(detail) {
-    const key = JSON.stringify([detail.taskTitle, detail.objective, detail.prTitle]);
+    const conversation = this.#conversation.value;
+    const asked = conversation ? takenBy(detail.id, conversation) : [];
+    const key = JSON.stringify([detail.taskTitle, detail.objective, detail.prTitle, asked]);
     if (key === this.#taskKey) return;
     this.#taskKey = key;
     const part = (title, ...body) => h("section", {}, h("h3", { text: title }), body);
@@ -281,7 +348,11 @@ class DelegationPage {
     const { constraints, acceptanceCriteria: criteria } = detail;
     const limits = Array.isArray(constraints) ? constraints.length > 0 && list(constraints)
       : constraints ? text(constraints) : null;
+    const said = (item) => h("div.asked", {}, h("p.muted", {}, words(item.author),
+      placeWords(item) ? [" on ", h("code.break", { text: placeWords(item) })] : null),
+    item.body === null ? h("p.muted", { text: "Its words were removed from the log." }) : text(item.body));
     put(this.#task,
+      asked.length > 0 ? part("Asked for", asked.map(said)) : null,
       detail.objective === null ? h("p.muted", { text: "Its words were removed from the log." }) : null,
       detail.objective ? part("Objective", text(detail.objective)) : null,
       limits ? part("Constraints", limits) : null,
@@ -290,6 +361,29 @@ class DelegationPage {
   }
 
   // MARK: Actions
+
+  /** The form exists once the pull request is known, and is shown while that is open. */
+  #showForm(detail, canAsk) {
+    if (canAsk && this.#form === null) {
+      this.#form = new AskForm(detail.id, detail.agent, this.#comments);
+      put(this.#formPlace, this.#form.node);
+    }
+    this.#formPlace.hidden = !canAsk;
+  }
+
+  /** A failed follow-up's form begins with what was asked, if nothing else was typed. */
+  #openForm() {
+    const { detail } = this.#delegation;
+    const conversation = this.#conversation.value;
+    if (isFailedFollowUp(detail) && this.#form.isEmpty && conversation) {
+      const asked = takenBy(detail.id, conversation).filter(({ body }) => body !== null);
+      this.#form.fill({
+        message: asked.filter(({ path }) => path === null).map(({ body }) => body).join("\n\n"),
+        comments: asked.filter(({ path }) => path !== null),
+      });
+    }
+    this.#form.open(this.#ask);
+  }
 
   #acting = false;
 
@@ -322,6 +416,10 @@ class DelegationPage {
       if (this.#delegation.detail) this.#showActions(this.#delegation.detail);
     }
   }
+}
+
+function isFailedFollowUp({ kind, state }) {
+  return kind === "follow-up" && state === "Failed";
 }
 
 function outputSize({ attempts }) {

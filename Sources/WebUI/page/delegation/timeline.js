@@ -11,6 +11,9 @@ import {
 /** With more steps than this, the early ones are folded. */
 const STEPS_MAX = 14;
 
+/** The most notes of one step, the newest: a conversation may have thousands. */
+const NOTES_MAX = 12;
+
 export class Timeline {
   #list = h("ol.timeline");
   #ticking = null;
@@ -56,7 +59,9 @@ export class Timeline {
           step.said ? h("span.muted", { text: step.said }) : null, spent),
         h("time.hint", { title: fully(step.since), datetime: new Date(step.since).toISOString(),
           text: at(step.since) }),
-        step.notes.map((note) => h("p.hint.step-note", { "data-kind": note.kind, title: at(note.time) },
+        step.notes.length > NOTES_MAX
+          ? h("p.hint", { text: `${step.notes.length - NOTES_MAX} earlier ones are under Events` }) : null,
+        step.notes.slice(-NOTES_MAX).map((note) => h("p.hint.step-note", { "data-kind": note.kind, title: at(note.time) },
           h("bdi", { text: note.text })))));
   }
 }
@@ -116,9 +121,25 @@ function noteOf(event, time) {
     case "delegation.network-used": return { text: `network: ${networkWords(d)}`, kind: d.refused > 0 ? "warn" : "", time };
     case "delegation.cancel-requested": return { text: `${event.actor.name} asked to cancel it`, kind: "warn", time };
     case "delegation.retry-requested": return { text: `${event.actor.name} asked to retry it`, kind: "", time };
+    case "delegation.action-done": return { text: noticeWords(d), kind: d.text?.message ? "warn" : "", time };
+    case "delegation.feedback-recorded":
+    case "delegation.feedback-judged": return { text: eventWords(event), kind: "", time };
+    case "delegation.round-started": return { text: `a round began ${eventWords(event)}`, kind: "", time };
+    case "delegation.round-ended":
+      return { text: `the round ended: ${eventWords(event)}`, kind: d.sha ? "" : "warn", time };
+    case "delegation.round-resumed": return { text: "the round is tried again", kind: "", time };
+    case "delegation.rounds-stopped":
+      return { text: `no round began ${eventWords(event)}`, kind: "warn", time };
     case "delegation.pull-request-updated": return { text: `the pull request is ${d.code}`, kind: "", time };
     default: return { text: `${event.type.replace(/^delegation\./, "")} ${eventWords(event)}`, kind: "", time };
   }
+}
+
+/** A notice on the pull request. */
+function noticeWords({ marker, text }) {
+  const what = marker.startsWith("reply") ? "a reply" : marker.startsWith("summary") ? "a comment on what was done"
+    : `"${marker}"`;
+  return text?.message ? `${what} could not be written: ${text.message}` : `${what} is on the pull request`;
 }
 
 function later({ state }) {

@@ -12,6 +12,9 @@ const FIRST_PAGE = 60;
 /** The kept rows; older ones are read again on scrolling. */
 const ROWS_MAX = 20_000;
 
+/** The codes of delegations that are not in the list. */
+const CODES_MAX = 1000;
+
 /** Events that may be newer than a pending page. */
 const RECENT_MAX = 4000;
 
@@ -168,6 +171,32 @@ export class DelegationList {
     for (const row of this.rows.splice(ROWS_MAX)) this.#byID.delete(row.id);
     this.#cursor = String(this.rows.at(-1).stamp);
     if (this.state === "end") this.state = "more";
+  }
+
+  // MARK: The codes of followed delegations
+
+  /** Codes of delegations that are not in the list, by id; null while one is read or has none. */
+  #codes = new Map();
+
+  /** The confirmation code of a delegation; null if it is not known yet. */
+  codeOf(id) {
+    const known = this.#byID.get(id);
+    if (known) return known.code;
+    if (!this.#codes.has(id)) this.#readCode(id);
+    return this.#codes.get(id);
+  }
+
+  async #readCode(id) {
+    if (this.#codes.size >= CODES_MAX) this.#codes.clear();
+    this.#codes.set(id, null);
+    const { signal } = this.#stop;
+    try {
+      const { confirmationCode } = await json(delegationRoute(id), { signal });
+      this.#codes.set(id, confirmationCode);
+      this.#changed({ above: 0 });
+    } catch {
+      // The row says that it follows another one, without the code.
+    }
   }
 
   #rereading = new Set();

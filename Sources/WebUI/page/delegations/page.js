@@ -2,7 +2,7 @@
 
 import { h, outLink, put, setAttribute, setText, words } from "../shared/dom.js";
 import { DelegationList } from "./list.js";
-import { Pipeline } from "../shared/marks.js";
+import { ICON, Pipeline, icon } from "../shared/marks.js";
 import { known, remember } from "../shared/memory.js";
 import { age, everySecond, fully } from "../shared/time.js";
 import { STATES } from "../shared/words.js";
@@ -44,7 +44,10 @@ class DelegationsPage {
   opened() {
     this.#virtual = new VirtualList(this.#scroller, this.#body, {
       create: () => new Row().node,
-      fill: (node, index) => node.row.fill(this.#rows[index], index),
+      fill: (node, index) => {
+        const row = this.#rows[index];
+        node.row.fill(row, index, row.follows && this.#list.codeOf(row.follows));
+      },
       key: (index) => this.#rows[index].id,
       seen: (end, top) => {
         if (end + 60 > this.#rows.length) this.#list.more();
@@ -265,9 +268,11 @@ class Row {
   #word = h("span.state-word");
   #note = h("span.note");
   #title = words("", "bdi");
-  #link = h("a.row-link", {}, this.#title);
+  #mark = h("span.follow-mark", { hidden: true }, icon(ICON.follows));
+  #link = h("a.row-link", {}, this.#mark, this.#title);
   #repository = h("span.repository", { dir: "auto" });
   #code = h("span.code");
+  #follows = h("span.follows", { hidden: true });
   #pull = h("span");
   #requester = words("");
   #worker = h("span");
@@ -280,7 +285,7 @@ class Row {
       h("div.c0", { role: "cell" }, this.#pipeline.node,
         h("span.state-line", {}, this.#word, this.#note)),
       h("div.c1", { role: "cell" }, this.#link,
-        h("span.sub", {}, this.#repository, this.#code)),
+        h("span.sub", {}, this.#repository, this.#code, this.#follows)),
       h("div.c2", { role: "cell" }, this.#pull),
       h("div.c3", { role: "cell" }, this.#requester),
       h("div.c4", { role: "cell" }, this.#worker),
@@ -292,7 +297,8 @@ class Row {
     this.#link.focus({ preventScroll: true });
   }
 
-  fill(row, index) {
+  /** @param followed the code of the delegation that it follows, if that is known */
+  fill(row, index, followed) {
     this.id = row.id;
     setAttribute(this.node, "aria-rowindex", index + 2);
     setAttribute(this.node, "data-state", row.state);
@@ -303,6 +309,9 @@ class Row {
     setAttribute(this.#link, "href", `#/delegations/${row.id}`);
     setText(this.#repository, row.repository);
     setText(this.#code, row.code);
+    this.#mark.hidden = !row.follows;
+    this.#follows.hidden = !row.follows;
+    setText(this.#follows, row.follows ? `follows ${followed ?? "another"}` : "");
     this.#showPull(row);
     setText(this.#requester, row.requester);
     setText(this.#worker, row.worker ?? "–");

@@ -27,6 +27,7 @@ export function rowOf(item) {
     waiting: item.waiting ? { code: item.waiting.code, until: moment(item.waiting.until) } : null,
     cancelRequested: item.cancelRequested ?? false,
     quarantine: item.quarantine ?? null,
+    follows: item.follows ?? null,
     version: item.version,
   };
 }
@@ -51,7 +52,7 @@ export function rowBegun(event) {
     title: d.text?.title ?? "(its words were removed)", repository: d.repository,
     branch: d.branch, requester: d.requester, agent: d.agent, worker: null, pullRequest: null,
     attempt: 0, requestedAt: time, since: time, waiting: null, cancelRequested: false,
-    quarantine: null, version: event.version,
+    quarantine: null, follows: d.follows ?? null, version: event.version,
   };
 }
 

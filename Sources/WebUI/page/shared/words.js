@@ -77,6 +77,43 @@ export function waitWords(code) {
   return WAITS[code] ?? code;
 }
 
+/** Why feedback led to no round. */
+const IGNORED = {
+  "no-permission": "its author may not push to the repository",
+  "permission-unknown": "the forge does not say whether its author may push",
+  "bot-not-listed": "its author is a program that the workflow does not list",
+  "source-off": "the workflow does not react to such feedback",
+  "pull-request-ended": "the pull request had ended",
+  "commit-outdated": "it is about a commit that is not AIPM's last one",
+  "rounds-maximum": "the workflow allows no more rounds",
+  "rounds-checks": "the workflow allows no more rounds in a row for failed checks",
+};
+
+export function ignoredWords(reason) {
+  return IGNORED[reason] ?? reason;
+}
+
+const SAID = {
+  ask: "asked", review: "reviewed", "review-comment": "commented", comment: "commented",
+  check: "reported a failed check", conflict: "reported a conflict",
+};
+
+/** What somebody did who gave feedback. */
+export function saidWords(source) {
+  return SAID[source] ?? source;
+}
+
+/** A line or a file; empty if it is about the pull request. */
+export function placeWords({ path, line }) {
+  return path ? `${path}${line == null ? "" : `:${line}`}` : "";
+}
+
+/** The first line with words. */
+export function firstLine(text, max = 100) {
+  const line = (text ?? "").split("\n").find((each) => each.trim() !== "")?.trim() ?? "";
+  return line.length > max ? `${line.slice(0, max - 1)}…` : line;
+}
+
 /** The causes of a failure: the meaning and a remedy. */
 const FAILURES = {
   "no-changes": ["The agent ended without changing a file.",
@@ -190,6 +227,13 @@ export function eventWords(event) {
     case "delegation.pull-request-updated": return `${d.code}`;
     case "delegation.action-done": return `${d.marker}`;
     case "delegation.network-used": return `attempt ${d.attempt}: ${networkWords(d)}`;
+    case "delegation.feedback-recorded": return `${feedbackWords(d)}${standingWords(d.code)}`;
+    case "delegation.feedback-judged": return `${d.feedback}${standingWords(d.code)}`;
+    case "delegation.round-started": return `for ${things(d.takes)}${d.requester ? `, ${d.requester} asked` : ""}`;
+    case "delegation.round-ended": return d.sha ? `commit ${short(d.sha)}` : `${d.code}`;
+    case "delegation.round-resumed": return "tried again";
+    case "delegation.rounds-stopped":
+      return `for ${things(d.drops)}: ${ignoredWords(`rounds-${d.code}`)}`;
     case "worker.registered": return `life ${d.incarnation}, on ${d.host}`;
     case "worker.restarted": return `again in ${d.delayMs} ms`;
     case "system.started": return `epoch ${d.epoch}, version ${d.version}`;
@@ -198,6 +242,23 @@ export function eventWords(event) {
     case "system.workflow-defined": return `${d.workflow}`;
     default: return "";
   }
+}
+
+/** Who said what, from the event that recorded it. */
+function feedbackWords({ author, source, line, text }) {
+  const place = placeWords({ path: text?.path, line });
+  const words = firstLine(text?.body);
+  return `${author} ${saidWords(source)}${place && ` on ${place}`}${words && `: "${words}"`}`;
+}
+
+function standingWords(code) {
+  if (code === "counts") return "";
+  return code === "examined" ? "; the forge is asked whether its author may push"
+    : `; it leads to no round: ${ignoredWords(code)}`;
+}
+
+function things(ids = []) {
+  return ids.length === 1 ? "1 comment" : `${ids.length} comments`;
 }
 
 function adopted(d) {

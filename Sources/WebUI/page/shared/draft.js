@@ -2,21 +2,25 @@
 // sent or discarded. The draft includes the idempotency key, so that two clicks make one pull request:
 // the same fields are sent under the same key, even after the page was reopened.
 
-import { recall, store } from "../shared/memory.js";
+import { recall, store } from "./memory.js";
 
-const NAME = "draft";
 const SAVE_AFTER_MS = 150;
 
 export class Draft {
   #read;
+  #name;
   #timer = null;
   #key = null;
   #keyed = null;
 
-  /** @param read returns the current fields */
-  constructor(read) {
+  /**
+   * @param read returns the current fields; null if there is nothing to keep
+   * @param name the form's, in this browser's memory
+   */
+  constructor(read, name = "draft") {
     this.#read = read;
-    const kept = recall(NAME);
+    this.#name = name;
+    const kept = recall(name);
     /** The stored fields; null if there is no draft. */
     this.fields = kept && typeof kept.fields === "object" ? kept.fields : null;
     this.#key = typeof kept?.key === "string" ? kept.key : null;
@@ -32,7 +36,8 @@ export class Draft {
   save() {
     clearTimeout(this.#timer);
     this.#timer = null;
-    store(NAME, { fields: this.#read(), key: this.#key, keyed: this.#keyed });
+    const fields = this.#read();
+    store(this.#name, fields && { fields, key: this.#key, keyed: this.#keyed });
   }
 
   /** Saves unsaved changes. */
@@ -62,7 +67,7 @@ export class Draft {
     this.#timer = null;
     this.#key = null;
     this.#keyed = null;
-    store(NAME, null);
+    store(this.#name, null);
   }
 }
 

@@ -1,7 +1,7 @@
 // Fields of a form. Each has one line below it for its hint or its error, so an error moves nothing.
 
-import { h, put, setAttribute, setText } from "../shared/dom.js";
-import { ICON, icon } from "../shared/marks.js";
+import { h, put, setAttribute, setText } from "./dom.js";
+import { ICON, icon } from "./marks.js";
 
 /** A labelled control with its line. */
 export class Field {
@@ -161,4 +161,9 @@ export class ListField {
     for (const line of lines) this.#insert(index += 1, line);
     this.#changed();
   }
+}
+
+/** An error's words as a sentence. */
+export function sentence(message) {
+  return `${message[0].toUpperCase()}${message.slice(1)}${/[.!?]$/.test(message) ? "" : "."}`;
 }
