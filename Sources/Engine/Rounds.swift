@@ -89,6 +89,12 @@ extension Engine {
     core.workflows[digest]?.rounds.on.contains(.ask) ?? false
   }
 
+  /// Whether what is said on the forge may start a round under this workflow; false if it is not
+  /// known.
+  package func listens(digest: String) -> Bool {
+    core.workflows[digest].map { !$0.rounds.on.subtracting([.ask]).isEmpty } ?? false
+  }
+
   /// Whether failed checks may start a round under this workflow; false if it is not known.
   package func answersChecks(digest: String) -> Bool {
     core.workflows[digest]?.rounds.on.contains(.checks) ?? false

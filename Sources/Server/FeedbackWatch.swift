@@ -128,6 +128,7 @@ package actor FeedbackWatch {
       }
       let isKnown = updates[key].map { $0 != nil && $0 == present.updatedAt } ?? false
       guard !isKnown else { continue }
+      guard try await listens(to: row) else { continue }
       guard case .feedback(let said)? = try await ask(.feedback(name, number: Int(row.number)))
       else {
         isWhole = false
@@ -138,6 +139,13 @@ package actor FeedbackWatch {
     }
     // What was not read is read at the next interval.
     lists[name] = isWhole ? validator : nil
+  }
+
+  /// Whether anything that is said on the forge may start a round.
+  private func listens(to row: PullRequestRow) async throws -> Bool {
+    let rounds = try await context.rounds(ofPullRequest: row.number, in: row.repository)
+    guard let first = rounds.first?.row else { return false }
+    return await context.engine.listens(digest: first.digest)
   }
 
   /// A pull request that is not among the open ones was merged or closed, and no webhook said so.

@@ -32,6 +32,8 @@ package struct RoundPolicy: Equatable, Sendable {
   /// - Returns: nil if it is not meant for AIPM: a comment of AIPM itself, or one that mentions
   ///   none of the names. It is not recorded.
   package func verdict(on feedback: Feedback) -> FeedbackVerdict? {
+    // A workflow that begins rounds only in AIPM does not listen to the forge.
+    if feedback.source != .ask, on.subtracting([.ask]).isEmpty { return nil }
     let said = Mention.Text(feedback.text?.body ?? "")
     let isByPeople = feedback.source != .check && feedback.source != .conflict
     if isByPeople, said.hasMarker { return nil }
