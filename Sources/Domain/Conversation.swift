@@ -30,51 +30,60 @@ package struct Conversation: Equatable, Sendable {
     package var request: Requested.IdempotencyKey?
   }
 
-  private final class Storage: Sendable {
-    let recorded: Set<FeedbackID>
-    let waiting: [Waiting]
-    let rounds: [Round]
-    let startAt: Timestamp?
-    let stop: RoundsStopped.Reason?
-    let pushed: ObjectID?
-    let ignoredByAuthor: [String: Int]
+  private struct Content: Equatable {
+    var recorded: Set<FeedbackID> = []
+    var waiting: [Waiting] = []
+    var rounds: [Round] = []
+    var startAt: Timestamp?
+    var stop: RoundsStopped.Reason?
+    var pushed: ObjectID?
+    var ignoredByAuthor: [String: Int] = [:]
 
-    init(
-      recorded: Set<FeedbackID>, waiting: [Waiting], rounds: [Round], startAt: Timestamp?,
-      stop: RoundsStopped.Reason?, pushed: ObjectID?, ignoredByAuthor: [String: Int]
-    ) {
-      self.ignoredByAuthor = ignoredByAuthor
-      (self.recorded, self.waiting, self.rounds) = (recorded, waiting, rounds)
-      (self.startAt, self.stop, self.pushed) = (startAt, stop, pushed)
-    }
+    static let empty = Content()
   }
 
-  private var storage: Storage?
+  private final class Storage {
+    var content: Content
+    init(_ content: Content) { self.content = content }
+  }
+
+  // Written only while it is uniquely referenced: see `ownStorage`.
+  nonisolated(unsafe) private var storage: Storage?
+
+  /// The storage, copied if another value shares it.
+  private mutating func ownStorage() -> Storage {
+    if isKnownUniquelyReferenced(&storage), let storage { return storage }
+    let own = Storage(content)
+    storage = own
+    return own
+  }
+
+  /// What events change in place.
+  private var content: Content {
+    get { storage?.content ?? .empty }
+    _modify { yield &ownStorage().content }
+  }
 
   package init() {}
 
   package static func == (a: Self, b: Self) -> Bool {
-    a.storage === b.storage
-      || (a.recorded == b.recorded && a.waiting == b.waiting && a.rounds == b.rounds
-        && a.startAt == b.startAt && a.stop == b.stop && a.pushed == b.pushed
-        && a.ignoredByAuthor == b.ignoredByAuthor)
+    a.storage === b.storage || a.content == b.content
   }
 
   /// Every feedback that was recorded, also what was ignored.
-  package var recorded: Set<FeedbackID> { storage?.recorded ?? [] }
+  package var recorded: Set<FeedbackID> { content.recorded }
   /// In the order in which it was recorded.
-  package var waiting: [Waiting] { storage?.waiting ?? [] }
+  package var waiting: [Waiting] { content.waiting }
   /// In the order in which they were started.
-  package var rounds: [Round] { storage?.rounds ?? [] }
+  package var rounds: [Round] { content.rounds }
   /// When a round may take what waits, so that several comments of one review are taken together.
-  package var startAt: Timestamp? { storage?.startAt }
-  /// The limit that stopped the rounds; nil after a person's feedback or a new round.
-  package var stop: RoundsStopped.Reason? { storage?.stop }
+  package var startAt: Timestamp? { content.startAt }
+  /// The limit that stopped the rounds; nil after a new round.
+  package var stop: RoundsStopped.Reason? { content.stop }
   /// The last commit that a round pushed; nil if none has.
-  package var pushed: ObjectID? { storage?.pushed }
-
+  package var pushed: ObjectID? { content.pushed }
   /// How often each author was ignored.
-  package var ignoredByAuthor: [String: Int] { storage?.ignoredByAuthor ?? [:] }
+  package var ignoredByAuthor: [String: Int] { content.ignoredByAuthor }
 
   /// The most feedback that is recorded for one pull request beside what is ignored, and the most
   /// of one author that is recorded as ignored: more is not recorded.
@@ -93,73 +102,56 @@ package struct Conversation: Equatable, Sendable {
     rounds.reversed().prefix(while: \.answersChecksAlone).count
   }
 
-  private mutating func put(
-    recorded: Set<FeedbackID>? = nil, waiting: [Waiting]? = nil, rounds: [Round]? = nil,
-    startAt: Timestamp?, stop: RoundsStopped.Reason?, pushed: ObjectID? = nil,
-    ignored author: String? = nil
-  ) {
-    var counts = ignoredByAuthor
-    if let author { counts[author, default: 0] += 1 }
-    storage = Storage(
-      recorded: recorded ?? self.recorded, waiting: waiting ?? self.waiting,
-      rounds: rounds ?? self.rounds, startAt: startAt, stop: stop,
-      pushed: pushed ?? self.pushed, ignoredByAuthor: counts)
-  }
-
   mutating func record(_ e: FeedbackRecorded) {
-    var waiting = waiting
+    content.recorded.insert(e.feedback.id)
+    content.startAt = Self.later(startAt, e.startAt)
     if e.standing.isWaiting {
-      waiting.append(
+      content.waiting.append(
         Waiting(
           id: e.feedback.id, author: e.feedback.author, source: e.feedback.source,
           commit: e.feedback.commit, counts: e.standing == .counts))
+    } else {
+      content.ignoredByAuthor[e.feedback.author, default: 0] += 1
     }
-    put(
-      recorded: recorded.union([e.feedback.id]), waiting: waiting,
-      startAt: Self.later(startAt, e.startAt), stop: stop,
-      ignored: e.standing.isWaiting ? nil : e.feedback.author)
   }
 
   mutating func judge(_ e: FeedbackJudged) {
-    var waiting = waiting
-    let author = waiting.first { $0.id == e.id }?.author
+    content.startAt = Self.later(startAt, e.startAt)
+    guard let index = waiting.firstIndex(where: { $0.id == e.id }) else { return }
     if e.standing == .counts {
-      for index in waiting.indices where waiting[index].id == e.id { waiting[index].counts = true }
+      content.waiting[index].counts = true
     } else {
-      waiting.removeAll { $0.id == e.id }
+      let ignored = content.waiting.remove(at: index)
+      content.ignoredByAuthor[ignored.author, default: 0] += 1
     }
-    put(
-      waiting: waiting, startAt: Self.later(startAt, e.startAt), stop: stop,
-      ignored: e.standing == .counts ? nil : author)
   }
 
   mutating func start(_ e: RoundStarted) {
     let taken = Set(e.takes)
     let sources = waiting.filter { taken.contains($0.id) }.map(\.source)
-    let rest = waiting.filter { !taken.contains($0.id) }
-    let round = Round(
-      delegation: e.delegation, isOpen: true,
-      answersChecksAlone: sources.allSatisfy { $0 == .check }, request: e.request)
-    put(waiting: rest, rounds: rounds + [round], startAt: nil, stop: nil)
+    content.waiting.removeAll { taken.contains($0.id) }
+    content.rounds.append(
+      Round(
+        delegation: e.delegation, isOpen: true,
+        answersChecksAlone: sources.allSatisfy { $0 == .check }, request: e.request))
+    (content.startAt, content.stop) = (nil, nil)
   }
 
   mutating func end(_ e: RoundEnded) {
     setOpen(false, e.delegation)
-    put(startAt: startAt, stop: stop, pushed: e.commit)
+    if let commit = e.commit { content.pushed = commit }
   }
 
   mutating func setOpen(_ isOpen: Bool, _ delegation: DelegationID) {
-    let changed = rounds.map { round in
-      var round = round
-      if round.delegation == delegation { round.isOpen = isOpen }
-      return round
+    for index in rounds.indices where rounds[index].delegation == delegation {
+      content.rounds[index].isOpen = isOpen
     }
-    put(rounds: changed, startAt: startAt, stop: stop)
   }
 
   mutating func stop(_ e: RoundsStopped) {
     let dropped = Set(e.drops)
-    put(waiting: waiting.filter { !dropped.contains($0.id) }, startAt: nil, stop: e.reason)
+    content.waiting.removeAll { dropped.contains($0.id) }
+    (content.startAt, content.stop) = (nil, e.reason)
   }
 
   private static func later(_ a: Timestamp?, _ b: Timestamp?) -> Timestamp? {

@@ -84,21 +84,9 @@ extension Engine {
 }
 
 extension Engine {
-  /// Whether people may ask for changes under this workflow; false if it is not known.
-  package func answersRequests(digest: String) -> Bool {
-    core.workflows[digest]?.rounds.on.contains(.ask) ?? false
-  }
-
-  /// Whether what is said on the forge may start a round under this workflow; false if it is not
-  /// known.
-  package func listens(digest: String) -> Bool {
-    core.workflows[digest].map { !$0.rounds.on.subtracting([.ask]).isEmpty } ?? false
-  }
-
-  /// Whether failed checks may start a round under this workflow; false if it is not known.
-  package func answersChecks(digest: String) -> Bool {
-    core.workflows[digest]?.rounds.on.contains(.checks) ?? false
-  }
+  /// The rules for rounds of a workflow.
+  /// - Returns: nil if the workflow is not known.
+  package func rounds(digest: String) -> RoundPolicy? { core.workflows[digest]?.rounds }
 
   /// Whether this feedback was recorded on a pull request.
   /// - Parameter first: the pull request's first delegation.

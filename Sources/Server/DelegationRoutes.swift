@@ -78,7 +78,7 @@ struct DelegationRoutes {
     let id = detail.row.id
     let quarantine = await server.engine.quarantined()[.delegation(id)]
     if detail.row.quarantine == nil { detail.row.quarantine = quarantine }
-    let events = try await readable(id)
+    let events = try await server.readableEvents(of: id)
     var endsBy: Int64?
     if detail.row.state == .generating,
       let limit = await server.engine.generationLimit(digest: detail.row.digest)
@@ -100,17 +100,12 @@ struct DelegationRoutes {
   }
 
   /// The events of a delegation that can be decoded.
-  private func readable(_ id: DelegationID) async throws -> [RecordedEvent] {
-    try await server.store.events(of: .delegation(id)).compactMap { try? $0.recorded() }
-  }
 
   private func diff(_ context: APIContext) async throws -> Response {
     let detail = try await server.delegation(context)
-    let events = try await readable(detail.row.id)
-    let made = events.reversed().lazy.compactMap { event -> Generated? in
-      if case .delegation(.generated(let generated)) = event.event { generated } else { nil }
-    }.first
-    guard let made, let repository = RepositoryName(detail.row.repository) else {
+    guard let made = try await server.generated(by: detail.row.id),
+      let repository = RepositoryName(detail.row.repository)
+    else {
       throw Problem.notFound(
         "generated commit of this delegation yet",
         hint: "Its state is \(detail.row.state.rawValue).")

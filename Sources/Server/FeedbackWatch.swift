@@ -5,8 +5,8 @@
 // a start everything is read once. A pull request that did not change costs one conditional request
 // for its checks, and its repository one for all of its pull requests.
 //
-// Failures: a fault of the forge ends the cycle, and the next one reads again. A limit of the forge
-// is waited for.
+// Failures: a limit or an outage of the forge ends the cycle, and the next one begins when it takes
+// calls again. What another fault kept from being read is read in the next cycle.
 
 import Domain
 import Engine
@@ -15,6 +15,7 @@ import ForgePort
 import Logging
 import Projections
 import SystemCalls
+import Workflows
 
 /// Reads feedback at intervals; see the top of this file.
 package actor FeedbackWatch {
@@ -128,24 +129,28 @@ package actor FeedbackWatch {
       }
       let isKnown = updates[key].map { $0 != nil && $0 == present.updatedAt } ?? false
       guard !isKnown else { continue }
-      guard try await listens(to: row) else { continue }
+      guard let first = try await rounds(of: row).first?.row, await listens(first) else {
+        continue
+      }
       guard case .feedback(let said)? = try await ask(.feedback(name, number: Int(row.number)))
       else {
         isWhole = false
         continue
       }
-      try await hear(said, on: row)
+      try await hear(said, on: first)
       updates[key] = .some(present.updatedAt)
     }
     // What was not read is read at the next interval.
     lists[name] = isWhole ? validator : nil
   }
 
-  /// Whether anything that is said on the forge may start a round.
-  private func listens(to row: PullRequestRow) async throws -> Bool {
-    let rounds = try await context.rounds(ofPullRequest: row.number, in: row.repository)
-    guard let first = rounds.first?.row else { return false }
-    return await context.engine.listens(digest: first.digest)
+  /// The delegations of a pull request, oldest first.
+  private func rounds(of row: PullRequestRow) async throws -> [DelegationDetail] {
+    try await context.rounds(ofPullRequest: row.number, in: row.repository)
+  }
+
+  private func listens(_ first: DelegationRow) async -> Bool {
+    await context.engine.rounds(digest: first.digest)?.listensToForge ?? false
   }
 
   /// A pull request that is not among the open ones was merged or closed, and no webhook said so.
@@ -154,7 +159,7 @@ package actor FeedbackWatch {
       case .pullRequest(let found)? = try await ask(.pullRequest(name, number: Int(row.number))),
       found.state != .open
     else { return }
-    for round in try await context.rounds(ofPullRequest: row.number, in: row.repository) {
+    for round in try await rounds(of: row) {
       _ = await context.engine.command(
         round.row.id, .updatePullRequest(found.state, asOf: found.updatedAt), by: Self.actor)
     }
@@ -165,9 +170,9 @@ package actor FeedbackWatch {
   /// Reads the checks of the last commit that AIPM pushed to a pull request.
   private func readChecks(of row: PullRequestRow) async throws {
     guard let name = RepositoryName(row.repository) else { return }
-    let rounds = try await context.rounds(ofPullRequest: row.number, in: row.repository)
+    let rounds = try await rounds(of: row)
     guard let first = rounds.first?.row, rounds.last?.row.state.isTerminal == true,
-      await context.engine.answersChecks(digest: first.digest),
+      await context.engine.rounds(digest: first.digest)?.on.contains(.checks) == true,
       let pushed = rounds.last(where: { $0.row.state == .pushed })?.row.commitSHA
     else { return }
     let key = PullRequestKey(repository: name, number: row.number)
@@ -184,7 +189,7 @@ package actor FeedbackWatch {
       if case .checkReport(let found)? = try await ask(.checkReport(name, check)) {
         report = found
       }
-      try await hear([check.feedback(report: report)], on: row)
+      try await hear([check.feedback(report: report)], on: first)
     }
     checks[key] = validator.map { (commit, $0) }
   }
@@ -200,9 +205,9 @@ package actor FeedbackWatch {
     }
   }
 
-  private func hear(_ said: [Feedback], on row: PullRequestRow) async throws {
-    let rounds = try await context.rounds(ofPullRequest: row.number, in: row.repository)
-    guard let first = rounds.first?.row, !said.isEmpty else { return }
+  /// - Parameter first: the pull request's first delegation.
+  private func hear(_ said: [Feedback], on first: DelegationRow) async throws {
+    guard !said.isEmpty else { return }
     let reply = await context.engine.hear(
       said, on: first.id, digest: first.digest, by: Self.actor)
     if case .failed(let fault)? = reply {

@@ -38,7 +38,8 @@ struct FollowUpRoutes {
         .conflict, "No pull request", "The delegation has no pull request yet.",
         hint: "Wait for it: its state is \(detail.row.state.rawValue).")
     }
-    guard await server.engine.answersRequests(digest: first.row.digest) else {
+    guard await server.engine.rounds(digest: first.row.digest)?.on.contains(.ask) == true
+    else {
       throw Problem(
         .conflict, "No rounds", "The workflow \(first.row.workflow) takes no requests for changes.",
         hint: "Its rounds.on has no ask.")
@@ -99,13 +100,8 @@ struct FollowUpRoutes {
   /// Adds the code around each commented line of the shown change. Without it the agent finds the
   /// line by its number.
   private func addCode(to feedback: inout [Feedback], of shown: DelegationDetail) async {
-    guard let events = try? await server.store.events(of: .delegation(shown.row.id)),
-      let made = events.reversed().lazy.compactMap({ event -> Generated? in
-        guard case .delegation(.generated(let made))? = (try? event.recorded())?.event else {
-          return nil
-        }
-        return made
-      }).first, let repository = RepositoryName(shown.row.repository),
+    guard let made = try? await server.generated(by: shown.row.id),
+      let repository = RepositoryName(shown.row.repository),
       case .success(let patch) = await server.engine.patch(
         repository, from: made.parent, to: made.sha)
     else { return }
@@ -147,6 +143,18 @@ struct FollowUpRoutes {
 }
 
 extension ServerContext {
+  /// The events of a delegation, without those that this program cannot read.
+  func readableEvents(of id: DelegationID) async throws -> [RecordedEvent] {
+    try await store.events(of: .delegation(id)).compactMap { try? $0.recorded() }
+  }
+
+  /// The last commit that the agents of a delegation made; nil before the first one.
+  func generated(by id: DelegationID) async throws -> Generated? {
+    try await readableEvents(of: id).reversed().lazy.compactMap { event -> Generated? in
+      if case .delegation(.generated(let generated)) = event.event { generated } else { nil }
+    }.first
+  }
+
   /// The most delegations of one pull request that are read.
   private static let roundsMax = 200
 

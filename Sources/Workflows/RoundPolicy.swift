@@ -28,12 +28,15 @@ package struct RoundPolicy: Equatable, Sendable {
 
   init() {}
 
+  /// Whether anything that the forge reports may start a round.
+  package var listensToForge: Bool { on.contains { $0 != .ask } }
+
   /// What becomes of feedback from the forge.
   /// - Returns: nil if it is not meant for AIPM: a comment of AIPM itself, or one that mentions
   ///   none of the names. It is not recorded.
   package func verdict(on feedback: Feedback) -> FeedbackVerdict? {
     // A workflow that begins rounds only in AIPM does not listen to the forge.
-    if feedback.source != .ask, on.subtracting([.ask]).isEmpty { return nil }
+    if feedback.source != .ask, !listensToForge { return nil }
     let said = Mention.Text(feedback.text?.body ?? "")
     let isByPeople = feedback.source != .check && feedback.source != .conflict
     if isByPeople, said.hasMarker { return nil }

@@ -171,14 +171,14 @@ extension Workflow {
 }
 
 /// The last words of an agent, with an answer for each number that it names.
-struct AgentWords {
+package struct AgentWords {
   /// By the number in brackets at the beginning of a line; up to the next such line.
   private(set) var answers: [Int: String] = [:]
 
   init(_ text: String) {
     var number: Int?
     for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-      if let (found, rest) = Self.numbered(line) {
+      if let (found, rest) = Self.answer(beginningAt: line) {
         number = found
         answers[found] = rest
       } else if let number {
@@ -188,11 +188,16 @@ struct AgentWords {
     answers = answers.mapValues { $0.trimmedEnd }.filter { !$0.value.isEmpty }
   }
 
-  private static func numbered(_ line: Substring) -> (Int, String)? {
+  /// The number in brackets that a line begins with, maybe after a list's mark, and the text after
+  /// it.
+  /// - Returns: nil for any other line.
+  package static func answer(beginningAt line: Substring) -> (number: Int, text: String)? {
     let content = line.drop { $0 == " " || $0 == "-" || $0 == "*" }
-    guard content.first == "[", let end = content.firstIndex(of: "]"),
-      let number = Int(content[content.index(after: content.startIndex)..<end])
-    else { return nil }
+    guard content.first == "[", let end = content.firstIndex(of: "]") else { return nil }
+    let digits = content[content.index(after: content.startIndex)..<end]
+    guard digits.allSatisfy({ $0.isASCII && $0.isNumber }), let number = Int(digits) else {
+      return nil
+    }
     let rest = content[content.index(after: end)...].drop { $0 == " " || $0 == ":" }
     return (number, String(rest))
   }

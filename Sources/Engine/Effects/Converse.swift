@@ -1,6 +1,7 @@
 import Cryptography
 import Domain
 import ForgePort
+import Text
 import Workflows
 
 /// Asks the forge whether the author of feedback may push to the repository.
@@ -86,15 +87,6 @@ package enum RoundID {
     var bytes = Array(SHA256.hash(text.utf8).prefix(16))
     bytes[6] = bytes[6] & 0x0f | 0x80
     bytes[8] = bytes[8] & 0x3f | 0x80
-    let hex = bytes.map { byte in
-      let digits = String(byte, radix: 16)
-      return digits.count == 1 ? "0" + digits : digits
-    }.joined()
-    func part(_ from: Int, _ to: Int) -> Substring {
-      hex.dropFirst(from).prefix(to - from)
-    }
-    return DelegationID(
-      [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)]
-        .joined(separator: "-"))
+    return DelegationID(UUIDText.encode(bytes))
   }
 }

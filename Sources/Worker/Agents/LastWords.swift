@@ -1,4 +1,5 @@
 import Text
+import Workflows
 
 /// The last words of an agent, for people: in replies on a pull request and in the next prompt.
 enum LastWords {
@@ -14,16 +15,11 @@ enum LastWords {
     let whole = plain.drop { $0 & 0xc0 == 0x80 }
     let text = String(decoding: whole, as: UTF8.self)
       .split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-      .drop { isNumbered ? !isAnswer($0) : $0.allSatisfy(\.isWhitespace) }
+      .drop {
+        isNumbered ? AgentWords.answer(beginningAt: $0) == nil : $0.allSatisfy(\.isWhitespace)
+      }
       .joined(separator: "\n")
     let said = String(text.unicodeScalars.suffix(charactersMax)).trimmedEnd
     return said.isEmpty ? nil : said
-  }
-
-  private static func isAnswer(_ line: Substring) -> Bool {
-    let rest = line.drop { $0 == " " || $0 == "-" || $0 == "*" }
-    guard rest.first == "[" else { return false }
-    let digits = rest.dropFirst().prefix { $0.isASCII && $0.isNumber }
-    return !digits.isEmpty && rest.dropFirst(1 + digits.count).first == "]"
   }
 }

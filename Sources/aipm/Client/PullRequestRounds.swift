@@ -49,10 +49,7 @@ struct PullRequestRounds {
   private func cost(of rounds: [JSONValue]) -> String? {
     var sum = AgentUsage()
     for attempt in rounds.flatMap({ $0["attempts"].arrayValue ?? [] }) {
-      let known = UsageFigure.allCases.compactMap { figure in
-        attempt["usage"][figure.field].integerValue.map { (figure, $0) }
-      }
-      sum.add(AgentUsage(Dictionary(uniqueKeysWithValues: known)))
+      sum.add(AgentUsage(json: attempt["usage"]))
     }
     return sum.summary
   }

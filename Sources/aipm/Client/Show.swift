@@ -80,15 +80,8 @@ struct Show: AsyncParsableCommand {
   private func attempt(_ attempt: JSONValue) -> String {
     [
       attempt["worker"].safeText, attempt["agent"].safeText,
-      attempt["outcome"].safeText ?? "under way", usage(attempt["usage"]).summary,
+      attempt["outcome"].safeText ?? "under way", AgentUsage(json: attempt["usage"]).summary,
     ].joined
-  }
-
-  private func usage(_ numbers: JSONValue) -> AgentUsage {
-    let known = UsageFigure.allCases.compactMap { figure in
-      numbers[figure.field].integerValue.map { (figure, $0) }
-    }
-    return AgentUsage(Dictionary(uniqueKeysWithValues: known))
   }
 
   /// The hosts that an attempt was refused; nil if it was refused no host.
@@ -115,4 +108,14 @@ struct Show: AsyncParsableCommand {
 extension [String?] {
   /// The non-nil strings, separated by blanks.
   fileprivate var joined: String { compactMap { $0 }.joined(separator: "  ") }
+}
+
+extension AgentUsage {
+  /// What the API says that an attempt used. A figure that is missing is not known.
+  init(json numbers: JSONValue) {
+    let known = UsageFigure.allCases.compactMap { figure in
+      numbers[figure.field].integerValue.map { (figure, $0) }
+    }
+    self.init(Dictionary(uniqueKeysWithValues: known))
+  }
 }

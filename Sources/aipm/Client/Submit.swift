@@ -64,12 +64,7 @@ struct Submit: AsyncParsableCommand {
       return
     }
     if !output.json { tell(answer, code) }
-    let watching = Watching(api, reference: code, display: output.json ? .nothing : nil)
-    let isPushed = try await watching.run()
-    if output.json {
-      try await api.get(ServerAPI.path("/api/delegations", code)).printLine()
-    }
-    if !isPushed { throw ExitCode(Failure.Code.failed.rawValue) }
+    try await Watching.toTheEnd(of: code, api, output)
   }
 
   private var body: JSONValue {

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Domain
 import EventLog
 import FoundationEssentials
@@ -99,5 +100,19 @@ actor Watching {
     let up = drawnLines > 0 ? "\u{1b}[\(drawnLines)A\u{1b}[J" : ""
     Terminal.put(up + lines.map { $0 + "\n" }.joined())
     drawnLines = lines.count
+  }
+}
+
+extension Watching {
+  /// Follows what was just requested, for `--wait`. With `--json` it prints only the delegation as
+  /// it ended.
+  /// - Throws: `ExitCode` if it did not end as `Pushed`; `Failure` as `run`.
+  static func toTheEnd(of code: String, _ api: ServerAPI, _ output: OutputOptions) async throws {
+    let watching = Watching(api, reference: code, display: output.json ? .nothing : nil)
+    let isPushed = try await watching.run()
+    if output.json {
+      try await api.get(ServerAPI.path("/api/delegations", code)).printLine()
+    }
+    if !isPushed { throw ExitCode(Failure.Code.failed.rawValue) }
   }
 }
