@@ -299,8 +299,7 @@ let package = Package(
       "ServerTests",
       [
         "Access", "Server", "OpenID", "Engine", "Domain", "EventLog", "InMemoryEventStore",
-        "LogStories",
-        "Randomness",
+        "LogStories", "Randomness", "SystemCalls",
         "Workflows", "WorkerProtocol", "InstantWorld", "Projections", "Text", "WebUI", log,
         hummingbird, nio, "Prometheus", "ForgePort", "NetworkRules",
       ]),
@@ -343,7 +342,7 @@ let package = Package(
         "SQLiteEventStore",
         "Workflows", "Engine",
         "LogStories", "Randomness", "InstantWorld", "Egress", "NetworkRules", "TestKit",
-        "Processes", "RawSockets",
+        "Processes", "RawSockets", "Cryptography", "SystemCalls",
         log, arguments,
       ], path: "Tests/Bench", swiftSettings: strict),
     tests("BenchTests", ["aipm-bench", "aipm", "aipm-replay", "TestKit"]),

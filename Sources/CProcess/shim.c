@@ -5,10 +5,14 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 
-void cprocess_give_memory_back(void) {
+void cprocess_configure_memory(void) {
   mallopt(M_MMAP_THRESHOLD, 256 << 10);
   mallopt(M_ARENA_MAX, 2);
+  // Else a block of over a kilobyte first joins all small free ones, a sixth of the time of an append.
+  mallopt(M_MXFAST, 0);
 }
+
+void cprocess_trim_memory(void) { malloc_trim(0); }
 
 int cprocess_close_to_others(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 

@@ -80,9 +80,30 @@ package struct AgentUsage: Equatable, Sendable {
     for (figure, value) in other.figures { set(figure, (figures[figure] ?? 0) + value) }
   }
 
+  /// What was used since an earlier total of the same count. A smaller number was counted from the
+  /// beginning.
+  package func since(_ earlier: AgentUsage) -> AgentUsage {
+    var part = AgentUsage()
+    for (figure, value) in figures {
+      let before = earlier.figures[figure] ?? 0
+      part.set(figure, value >= before ? value - before : value)
+    }
+    return part
+  }
+
   /// Replaces the numbers that `other` has.
   package mutating func replace(by other: AgentUsage) {
     figures.merge(other.figures) { _, new in new }
+  }
+
+  /// One number for people, such as `$0.0123`; nil if it is unknown.
+  package func text(of figure: UsageFigure) -> String? {
+    guard let value = figures[figure] else { return nil }
+    switch figure {
+    case .inputTokens, .outputTokens, .cachedTokens: return Self.grouped(value)
+    case .credits: return Self.decimal((value + 5) / 10, 2)
+    case .cost: return "$\(Self.decimal((value + 50) / 100, 4))"
+    }
   }
 
   /// For people, such as `12,345 tokens in (11,000 cached), 678 out, $0.0123`; nil if nothing is
@@ -97,10 +118,8 @@ package struct AgentUsage: Equatable, Sendable {
     case (nil, let output?): parts.append("\(Self.grouped(output)) tokens out")
     case (nil, nil): break
     }
-    if let credits = figures[.credits] {
-      parts.append("\(Self.decimal((credits + 5) / 10, 2)) credits")
-    }
-    if let cost = figures[.cost] { parts.append("$\(Self.decimal((cost + 50) / 100, 4))") }
+    if let credits = text(of: .credits) { parts.append("\(credits) credits") }
+    if let cost = text(of: .cost) { parts.append(cost) }
     return parts.isEmpty ? nil : parts.joined(separator: ", ")
   }
 

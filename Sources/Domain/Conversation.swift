@@ -26,6 +26,9 @@ package struct Conversation: Equatable, Sendable {
     package var isOpen: Bool
     /// Whether it answers checks alone. Such rounds in a row are limited.
     package var answersChecksAlone: Bool
+    /// Whether it brings the branch up to date and does nothing else. Such rounds are not limited
+    /// by the workflow's maximum.
+    package var updatesAlone: Bool
     /// What one request of a person recorded, to recognize its repetition.
     package var request: Requested.IdempotencyKey?
   }
@@ -97,10 +100,12 @@ package struct Conversation: Equatable, Sendable {
   /// Feedback that the next round takes.
   package var counted: [Waiting] { waiting.filter(\.counts) }
   package var openRounds: [DelegationID] { rounds.filter(\.isOpen).map(\.delegation) }
-  /// The number of rounds at the end that answer checks alone.
+  /// The number of rounds at the end that answer checks alone. Updates between them do not count.
   package var checkRoundsInARow: Int {
-    rounds.reversed().prefix(while: \.answersChecksAlone).count
+    rounds.reversed().lazy.filter { !$0.updatesAlone }.prefix(while: \.answersChecksAlone).count
   }
+  /// The number of rounds that count for the workflow's maximum.
+  package var limitedRounds: Int { rounds.count { !$0.updatesAlone } }
 
   mutating func record(_ e: FeedbackRecorded) {
     content.recorded.insert(e.feedback.id)
@@ -133,7 +138,8 @@ package struct Conversation: Equatable, Sendable {
     content.rounds.append(
       Round(
         delegation: e.delegation, isOpen: true,
-        answersChecksAlone: sources.allSatisfy { $0 == .check }, request: e.request))
+        answersChecksAlone: sources.allSatisfy { $0 == .check },
+        updatesAlone: sources.allSatisfy { $0 == .behind }, request: e.request))
     (content.startAt, content.stop) = (nil, nil)
   }
 
@@ -171,6 +177,15 @@ package struct FollowUp: Equatable, Sendable {
   package var threads: [Int64]
   /// The task's file of the first delegation, if no commit has restored it yet.
   package var taskFile: TaskFile?
+  /// Whether its commit merges the base branch; nil if it does not.
+  package var merge: Merge?
+
+  /// A merge of the base branch. The raw values are stored in the log, so they never change.
+  package enum Merge: String, CaseIterable, Sendable {
+    /// Nothing else is asked for. If there is no conflict, no agent is needed.
+    case alone
+    case withChanges = "with-changes"
+  }
 
   /// The task's file that stands on the branch.
   package struct TaskFile: Equatable, Sendable {
@@ -186,8 +201,9 @@ package struct FollowUp: Equatable, Sendable {
 
   package init(
     pullRequest: Int, first: DelegationID, follows: DelegationID, threads: [Int64] = [],
-    taskFile: TaskFile? = nil
+    taskFile: TaskFile? = nil, merge: Merge? = nil
   ) {
+    self.merge = merge
     self.taskFile = taskFile
     self.pullRequest = pullRequest
     self.first = first
@@ -197,6 +213,11 @@ package struct FollowUp: Equatable, Sendable {
 }
 
 extension Delegation {
+  /// The delegation that has the conversation of its pull request.
+  package var firstOfPullRequest: DelegationID {
+    if case .followUp(let followUp) = request.kind { followUp.first } else { id }
+  }
+
   /// The commit that has the task's file as the generated commit restores it.
   package var taskFileBase: ObjectID? {
     if case .followUp(let followUp) = request.kind { return followUp.taskFile?.base }

@@ -118,7 +118,9 @@ extension DelegationState {
       let ids = taken.map(\.id)
       if taken.isEmpty { return dropped }
       let first = Array(ids.prefix(Self.takenMax))
-      if conversation.rounds.count >= limits.maximum {
+      let updatesAlone = taken.allSatisfy { $0.source == .behind }
+      let isFull = conversation.rounds.count >= Conversation.roundsMax
+      if isFull || !updatesAlone && conversation.limitedRounds >= limits.maximum {
         return dropped + [.roundsStopped(RoundsStopped(reason: .maximum, drops: ids))]
       }
       let answersChecksAlone = taken.allSatisfy { $0.source == .check }
@@ -167,6 +169,8 @@ extension DelegationState {
       if isOutdated(item.feedback.source, item.feedback.commit, d) {
         item.verdict = .ignore(.commitOutdated)
       }
+      // What a round pushes changes it. It is reported again for another head.
+      if item.feedback.source.asksForBase, !isIdle { continue }
       if case .ignore = item.verdict {
         counts[author, default: 0] += 1
         ignored += 1
@@ -204,16 +208,18 @@ extension DelegationState {
     return name.isTerminal ? d.conversation.openRounds.first : d.id
   }
 
+  /// Whether no delegation is at work on the pull request. Who cancelled the task wants no more of
+  /// it, unless somebody asks.
+  private var isIdle: Bool {
+    guard let d = delegation, name?.isTerminal == true else { return false }
+    if case .failed(_, let failure) = self, failure.code == .cancelled { return false }
+    return d.conversation.openRounds.isEmpty
+  }
+
   /// Whether feedback waits for a round and nothing is in its way but time.
   var startsRound: Bool {
-    guard let d = delegation, name?.isTerminal == true, d.pullRequest?.state == .open else {
-      return false
-    }
-    // Who cancelled the task wants no more of it, unless somebody asks.
-    if case .failed(_, let failure) = self, failure.code == .cancelled { return false }
-    let conversation = d.conversation
-    return conversation.toExamine == nil && !conversation.counted.isEmpty
-      && conversation.openRounds.isEmpty
+    guard isIdle, let d = delegation, d.pullRequest?.state == .open else { return false }
+    return d.conversation.toExamine == nil && !d.conversation.counted.isEmpty
   }
 }
 

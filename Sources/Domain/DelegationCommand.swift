@@ -12,6 +12,8 @@ package enum DelegationCommand: Equatable, Sendable {
   /// A branch and a pull request that existed before the delegation.
   case recordAdoption(Adoption)
   case recordFound(commit: ObjectID, parent: ObjectID, attempt: Int)
+  /// A merge that the server made itself. It is pushed next.
+  case recordMerge(Generated)
   case recordPush(Pushed)
   case failStep(StepFault, RetryPolicy)
   /// The accepted commit is no longer based on the branch's head, or its objects are gone.
@@ -21,6 +23,9 @@ package enum DelegationCommand: Equatable, Sendable {
 
   // From the dispatcher and from workers. Each carries the token of its lease.
   case dispatch(worker: WorkerID, incarnation: Int, token: FencingToken)
+  /// Its agent met its provider's limit in another delegation: it waits, or goes on with the next
+  /// agent, without a start of its own.
+  case awaitAgent(until: Timestamp, nextAgent: String?)
   case resume(worker: WorkerID, incarnation: Int, attempt: Int, token: FencingToken)
   case startGenerating(GenerationStarted)
   case acceptCommit(Generated)
@@ -91,10 +96,13 @@ package struct AttemptEnd: Equatable, Sendable {
   package var usage: AgentUsage
   /// The agent's last words; nil if it gave none.
   package var words: String?
+  /// For `agentLimited`.
+  package var limit: AgentLimit?
   package init(
     attempt: Int, token: FencingToken, outcome: Outcome, message: String?, hint: String? = nil,
-    usage: AgentUsage = AgentUsage(), words: String? = nil
+    usage: AgentUsage = AgentUsage(), words: String? = nil, limit: AgentLimit? = nil
   ) {
+    self.limit = limit
     self.words = words
     self.usage = usage
     self.attempt = attempt
@@ -102,6 +110,18 @@ package struct AttemptEnd: Equatable, Sendable {
     self.outcome = outcome
     self.message = message
     self.hint = hint
+  }
+}
+
+/// The provider's limit that an agent met.
+package struct AgentLimit: Equatable, Sendable {
+  /// When it ends; nil if the provider did not say.
+  package var reset: Timestamp?
+  /// The agent that goes on instead; nil to wait for this one.
+  package var nextAgent: String?
+  package init(reset: Timestamp?, nextAgent: String? = nil) {
+    self.reset = reset
+    self.nextAgent = nextAgent
   }
 }
 

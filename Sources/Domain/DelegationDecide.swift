@@ -42,6 +42,11 @@ extension DelegationState {
           Generated(attempt: attempt, token: nil, sha: commit, parent: parent, figures: nil)),
         .pushed(Pushed(sha: commit, adopted: true)),
       ]
+    case .recordMerge(let merge):
+      guard case .pullRequestCreated(let d) = self, d.unpushed == nil, !d.cancelRequested,
+        merge.token == nil, merge.merge != nil
+      else { throw refusal("record-merge") }
+      return [.generated(merge)]
     case .recordPush(let pushed):
       guard let d = delegation, let commit = commitToPush else { throw refusal("record-push") }
       guard pushed.sha == commit.sha || (pushed.adopted && d.accepted.contains(pushed.sha)) else {
@@ -74,6 +79,18 @@ extension DelegationState {
           Dispatched(
             worker: worker, incarnation: incarnation, attempt: d.attempt + 1, token: token))
       ]
+    case .awaitAgent(let end, let next):
+      guard case .pullRequestCreated(let d) = self, d.unpushed == nil, !d.cancelRequested,
+        next != d.agent
+      else { throw refusal("await-agent") }
+      return [
+        .stepFailed(
+          StepFailed(
+            step: .generate, attemptedTry: max(1, d.agentLimits), code: .agentLimited,
+            retryAt: next == nil ? end : now, ambiguous: false,
+            message: "\(d.agent) met its provider's limit in another delegation",
+            nextAgent: next))
+      ]
     case .resume(let worker, let incarnation, let attempt, let token):
       guard let lease, commitToPush == nil else { throw .superseded }
       guard lease.worker == worker, lease.attempt == attempt, token > lease.token else {
@@ -92,7 +109,7 @@ extension DelegationState {
       if case .generating = self { return [] }
       return [.generating(start)]
     case .acceptCommit(let generated): return try afterHandIn(generated)
-    case .endAttempt(let end): return try afterAttempt(end)
+    case .endAttempt(let end): return try afterAttempt(end, at: now)
     case .confirmStopped(let attempt, let token, let usage):
       let d = try holder(of: token, attempt: attempt)
       guard d.cancelRequested, commitToPush == nil else { throw refusal("confirm-stopped") }
@@ -242,13 +259,15 @@ extension DelegationState {
       throw .superseded
     }
     guard !d.cancelRequested else { throw .cancelled }
-    guard case .generating(_, let generation) = self, generated.parent == generation.head else {
-      throw refusal("hand-in")
-    }
+    guard case .generating(_, let generation) = self, generated.parent == generation.head,
+      generated.merge == generation.merge
+    else { throw refusal("hand-in") }
     return [.generated(generated)]
   }
 
-  private func afterAttempt(_ end: AttemptEnd) throws(Rejection) -> [DelegationEvent] {
+  private func afterAttempt(
+    _ end: AttemptEnd, at now: Timestamp
+  ) throws(Rejection) -> [DelegationEvent] {
     let d = try holder(of: end.token, attempt: end.attempt)
     guard commitToPush == nil else { throw .pushUnderWay }
     if d.cancelRequested { return [cancelled(usage: end.usage)] }
@@ -266,14 +285,27 @@ extension DelegationState {
       if cause.usesAttempt, d.attemptsUsed + 1 >= d.request.attemptsMax || d.accepts(cause) {
         return failed(cause.failureCode, end.message)
       }
+      if cause == .agentLimited, d.agentLimits + 1 >= agentLimitsMax {
+        return failed(cause.failureCode, end.message)
+      }
       if let times = d.exhaustion(by: cause) {
         return [exhausted(.generate, times, end.message, end.usage)]
       }
+      let waits = d.agentLimits + 1
+      let limitEnds =
+        cause == .agentLimited
+        ? AgentLimitWait.end(end.limit?.reset, waits: waits, of: d.id, at: now) : nil
+      let released = DelegationEvent.released(
+        Released(
+          attempt: end.attempt, token: end.token, cause: cause, message: end.message,
+          usage: end.usage, nextAgent: end.limit?.nextAgent, limitEnds: limitEnds))
+      guard let limitEnds, end.limit?.nextAgent == nil else { return [released] }
       return [
-        .released(
-          Released(
-            attempt: end.attempt, token: end.token, cause: cause, message: end.message,
-            usage: end.usage))
+        released,
+        .stepFailed(
+          StepFailed(
+            step: .generate, attemptedTry: waits, code: .agentLimited, retryAt: limitEnds,
+            ambiguous: false, message: "\(d.agent) met its provider's limit")),
       ]
     }
   }
@@ -331,7 +363,7 @@ extension Delegation {
   /// How often machines have failed the delegation, this time included, if the limit is reached;
   /// nil if another attempt follows.
   fileprivate func exhaustion(by cause: ReleaseCause) -> Int? {
-    if cause.usesAttempt { return nil }
+    if cause.usesAttempt || cause == .agentLimited { return nil }
     let (before, most) =
       cause == .workerFault
       ? (machineFaults, machineFaultsMax) : (infrastructureFailures, infrastructureFailuresMax)
@@ -344,7 +376,7 @@ extension ReleaseCause {
   var failureCode: FailureCode {
     switch self {
     case .workerLost, .workerCrashed, .drained, .commitStale, .workerFault: .attemptsExhausted
-    case .agentFailed: .agentFailed
+    case .agentFailed, .agentLimited: .agentFailed
     case .agentTimeout: .agentTimeout
     case .agentNotFound: .agentNotFound
     case .noChanges: .noChanges

@@ -90,14 +90,17 @@ package struct Requested: Equatable, Sendable {
   package var text: TaskText?
   /// The moments at which the workflow has a notice for the pull request.
   package var notices: Set<NoticeMoment>
+  /// The issue that the pull request is to solve; nil if the request names no issue.
+  package var issue: IssueName?
 
   package init(
     kind: Kind, stamp: Stamp, repository: RepositoryName, branch: String, baseBranch: String?,
     requester: String, priority: Int, agent: String, workflow: Workflow, draft: Bool,
     attemptsMax: Int, idempotencyKey: IdempotencyKey?, text: TaskText?,
-    notices: Set<NoticeMoment> = []
+    notices: Set<NoticeMoment> = [], issue: IssueName? = nil
   ) {
     self.notices = notices
+    self.issue = issue
     self.kind = kind
     self.stamp = stamp
     self.repository = repository
@@ -118,6 +121,11 @@ extension Requested {
   /// The delegation before a follow-up; nil for others.
   package var follows: DelegationID? {
     if case .followUp(let followUp) = kind { followUp.follows } else { nil }
+  }
+
+  /// How a follow-up merges the base branch; nil if it does not, or for others.
+  package var merge: FollowUp.Merge? {
+    if case .followUp(let followUp) = kind { followUp.merge } else { nil }
   }
 
   /// The request as it is recorded. The name of a new branch ends in the stamp.
@@ -190,23 +198,16 @@ package struct Dispatched: Equatable, Sendable {
   }
 }
 
-/// The agent started.
-package struct GenerationStarted: Equatable, Sendable {
-  package var attempt: Int
-  package var token: FencingToken
-  package var agent: String
-  /// The agent's own name of the session, if it has one.
-  package var session: String?
-  /// The head that it works on; the push expects the branch at this commit.
-  package var head: ObjectID
-  package init(
-    attempt: Int, token: FencingToken, agent: String, session: String?, head: ObjectID
-  ) {
-    self.attempt = attempt
-    self.token = token
-    self.agent = agent
-    self.session = session
-    self.head = head
+/// A merge of the base branch that a commit completes.
+package struct BaseMerge: Equatable, Sendable {
+  /// The head of the base branch: the second parent.
+  package var base: ObjectID
+  /// A commit that the server made of both: git's merge, with conflicts marked in its files. The
+  /// agent starts from it. It is on no branch.
+  package var start: ObjectID
+  package init(base: ObjectID, start: ObjectID) {
+    self.base = base
+    self.start = start
   }
 }
 
@@ -239,6 +240,9 @@ package struct GenerationFigures: Equatable, Sendable {
     self.outputDigest = outputDigest
     self.usageText = usageText
   }
+
+  /// `1 file` or `3 files`.
+  package var filesInWords: String { filesChanged == 1 ? "1 file" : "\(filesChanged) files" }
 }
 
 /// A commit was handed in and accepted. From now on the server pushes it.
@@ -249,6 +253,8 @@ package struct Generated: Equatable, Sendable {
   package var sha: ObjectID
   /// The head that the commit is based on.
   package var parent: ObjectID
+  /// The merge that it is; nil if it has one parent.
+  package var merge: BaseMerge?
   package var figures: GenerationFigures?
   /// The usage that the agent reported.
   package var usage: AgentUsage
@@ -256,8 +262,10 @@ package struct Generated: Equatable, Sendable {
   package var words: String?
   package init(
     attempt: Int, token: FencingToken?, sha: ObjectID, parent: ObjectID,
-    figures: GenerationFigures?, usage: AgentUsage = AgentUsage(), words: String? = nil
+    merge: BaseMerge? = nil, figures: GenerationFigures?, usage: AgentUsage = AgentUsage(),
+    words: String? = nil
   ) {
+    self.merge = merge
     self.words = words
     self.usage = usage
     self.attempt = attempt
@@ -313,10 +321,13 @@ package struct StepFailed: Equatable, Sendable {
   /// True if the effect may have happened although its answer was lost.
   package var ambiguous: Bool
   package var message: String?
+  /// The agent of the next attempts; nil if it stays.
+  package var nextAgent: String?
   package init(
     step: Step, attemptedTry: Int, code: FaultCode, retryAt: Timestamp, ambiguous: Bool,
-    message: String?
+    message: String?, nextAgent: String? = nil
   ) {
+    self.nextAgent = nextAgent
     self.step = step
     self.attemptedTry = attemptedTry
     self.code = code
@@ -335,10 +346,16 @@ package struct Released: Equatable, Sendable {
   package var message: String?
   /// The usage that the agent reported until then.
   package var usage: AgentUsage
+  /// The agent of the next attempts; nil if it stays.
+  package var nextAgent: String?
+  /// For `agentLimited`: when the provider's limit ends, or is taken to end.
+  package var limitEnds: Timestamp?
   package init(
     attempt: Int, token: FencingToken?, cause: ReleaseCause, message: String?,
-    usage: AgentUsage = AgentUsage()
+    usage: AgentUsage = AgentUsage(), nextAgent: String? = nil, limitEnds: Timestamp? = nil
   ) {
+    self.limitEnds = limitEnds
+    self.nextAgent = nextAgent
     self.usage = usage
     self.attempt = attempt
     self.token = token

@@ -78,12 +78,14 @@ extension DelegationState {
     case .failed(let e):
       guard let name, !name.isTerminal else { throw corrupt(event) }
       let commit = commitToPush
+      let cost = e.usage[.cost] ?? 0
       enter(
         { .failed($0, DelegationFailure(step: e.step, code: e.code, retryable: e.retryable)) },
         at: time
       ) {
         $0.unpushed = commit
         $0.cancelRequested = false
+        if cost > 0 { $0.cost += cost }
       }
 
     case .stepFailed(let e):
@@ -94,6 +96,7 @@ extension DelegationState {
         $0.failedTry = FailedTry(
           step: e.step, tries: e.attemptedTry, code: e.code, retryAt: e.retryAt,
           ambiguous: e.ambiguous)
+        if let agent = e.nextAgent { $0.agent = agent }
       }
 
     case .cancelRequested:
@@ -185,8 +188,8 @@ extension DelegationState {
     guard lease.token == e.token, lease.attempt == e.attempt else {
       throw corrupt(event, "a token that is not the lease's")
     }
-    let generation = Generation(lease: lease, agent: e.agent, head: e.head, accepted: nil)
-    enter({ .generating($0, generation) }, at: time) { _ in }
+    let generation = Generation(lease: lease, agent: e.agent, head: e.head, merge: e.merge)
+    enter({ .generating($0, generation) }, at: time) { $0.begun = Begun(e) }
   }
 
   private mutating func takeGenerated(
@@ -197,7 +200,7 @@ extension DelegationState {
       guard generation.accepted == nil, generation.lease.token == e.token,
         generation.lease.attempt == e.attempt, holds({ !$0.cancelRequested })
       else { throw corrupt(event, "a token that is not the lease's") }
-      guard e.parent == generation.head else {
+      guard e.parent == generation.head, e.merge == generation.merge else {
         throw corrupt(event, "a commit that does not stand on the head it was made on")
       }
     case .pullRequestCreated:
@@ -212,6 +215,7 @@ extension DelegationState {
       if generation == nil { $0.unpushed = e }
       $0.accepted.append(e.sha)
       $0.failedTry = nil
+      if let cost = e.usage[.cost], cost > 0 { $0.cost += cost }
     }
   }
 
@@ -238,10 +242,14 @@ extension DelegationState {
         $0.attemptsUsed += 1
       } else if e.cause == .workerFault {
         $0.machineFaults += 1
+      } else if e.cause == .agentLimited {
+        $0.agentLimits += 1
       } else {
         $0.infrastructureFailures += 1
       }
       $0.unpushed = nil
+      if let cost = e.usage[.cost], cost > 0 { $0.cost += cost }
+      if let agent = e.nextAgent { $0.agent = agent }
     }
   }
 
@@ -352,6 +360,7 @@ extension Delegation {
     d.attemptsUsed = 0
     d.infrastructureFailures = 0
     d.machineFaults = 0
+    d.agentLimits = 0
     d.cancelRequested = false
     if d.pullRequest != nil { return .pullRequestCreated(d) }
     if d.taskCommit != nil { return .taskCommitted(d) }

@@ -33,12 +33,16 @@ package struct Delegation: Equatable, Sendable {
     var attemptsUsed = 0
     var infrastructureFailures = 0
     var machineFaults = 0
+    var cost: Int64 = 0
+    var agentLimits: UInt8 = 0
+    var nextAgent: String?
     var failedTry: FailedTry?
     var unpushed: Generated?
     var accepted: [ObjectID] = []
     var cancelRequested = false
     var actionsDone: Set<String> = []
     var networkToken: FencingToken?
+    var begun: Begun?
     var conversation = Conversation()
   }
 
@@ -70,7 +74,12 @@ package struct Delegation: Equatable, Sendable {
 
   package var id: DelegationID { storage.content.id }
   /// The request without the user's texts.
-  package var request: Requested { _read { yield storage.content.request.request } }
+  // Inlined, so that a caller reads the values that it needs: else each use would take a frame of a
+  // coroutine from the heap, and most would copy the request.
+  @inlinable
+  package var request: Requested { _read { yield sharedRequest.value } }
+  /// The same, as all states of the delegation share it.
+  package var sharedRequest: SharedRequest { storage.content.request }
   package var requestedAt: Timestamp { storage.content.requestedAt }
   /// When its state began.
   package var stateSince: Timestamp {
@@ -120,6 +129,22 @@ package struct Delegation: Equatable, Sendable {
     set { ownStorage().content.machineFaults = newValue }
   }
 
+  /// What the agents of all attempts reported that they cost, in millionths of a US dollar.
+  package var cost: Int64 {
+    get { storage.content.cost }
+    set { ownStorage().content.cost = newValue }
+  }
+  /// How often an agent met its provider's limit since the last retry.
+  package var agentLimits: Int {
+    get { Int(storage.content.agentLimits) }
+    set { ownStorage().content.agentLimits = UInt8(clamping: newValue) }
+  }
+  /// The agent of the next attempt.
+  package var agent: String {
+    get { storage.content.nextAgent ?? storage.content.request.value.agent }
+    set { ownStorage().content.nextAgent = newValue }
+  }
+
   /// The last failed try of the current step; nil if the step has not failed.
   package var failedTry: FailedTry? {
     get { storage.content.failedTry }
@@ -148,6 +173,11 @@ package struct Delegation: Equatable, Sendable {
     get { storage.content.networkToken }
     set { ownStorage().content.networkToken = newValue }
   }
+  /// The start of the last merge by an agent; nil if none has merged the base branch.
+  package var begun: Begun? {
+    get { storage.content.begun }
+    set { ownStorage().content.begun = newValue }
+  }
   /// The conversation on the pull request, if this is its first delegation; else it is empty.
   package var conversation: Conversation {
     get { storage.content.conversation }
@@ -155,11 +185,47 @@ package struct Delegation: Equatable, Sendable {
   }
 }
 
+/// The merge that the agent of an attempt started from. A worker that reports its start again,
+/// under a new token, names only the commit that it checked out. Copies share their storage: most
+/// delegations have none.
+package struct Begun: Equatable, Sendable {
+  private struct Content: Equatable {
+    var attempt: Int
+    var head: ObjectID
+    var merge: BaseMerge
+  }
+
+  private final class Storage: Sendable {
+    let content: Content
+    init(_ content: Content) { self.content = content }
+  }
+
+  private let storage: Storage
+
+  package var attempt: Int { storage.content.attempt }
+  package var head: ObjectID { storage.content.head }
+  package var merge: BaseMerge { storage.content.merge }
+
+  /// - Returns: nil if the agent merges nothing.
+  init?(_ e: GenerationStarted) {
+    guard let merge = e.merge else { return nil }
+    storage = Storage(Content(attempt: e.attempt, head: e.head, merge: merge))
+  }
+
+  package static func == (a: Self, b: Self) -> Bool {
+    a.storage === b.storage || a.storage.content == b.storage.content
+  }
+}
+
 /// The request, shared by all states of a delegation. It never changes.
-private final class SharedRequest: Equatable, Sendable {
-  let request: Requested
-  init(_ request: Requested) { self.request = request }
-  static func == (a: SharedRequest, b: SharedRequest) -> Bool { a === b || a.request == b.request }
+package final class SharedRequest: Equatable, Sendable {
+  package let value: Requested
+
+  init(_ value: Requested) { self.value = value }
+
+  package static func == (a: SharedRequest, b: SharedRequest) -> Bool {
+    a === b || a.value == b.value
+  }
 }
 
 /// The known data of the delegation's pull request.
@@ -197,6 +263,7 @@ package struct Generation: Equatable, Sendable {
     var lease: Lease
     var agent: String
     var head: ObjectID
+    var merge: BaseMerge?
     var accepted: Generated?
   }
 
@@ -210,15 +277,20 @@ package struct Generation: Equatable, Sendable {
   package var lease: Lease { storage.content.lease }
   package var agent: String { storage.content.agent }
   package var head: ObjectID { storage.content.head }
+  /// The merge that the agent completes.
+  package var merge: BaseMerge? { storage.content.merge }
   package var accepted: Generated? { storage.content.accepted }
 
-  init(lease: Lease, agent: String, head: ObjectID, accepted: Generated?) {
-    storage = Storage(Content(lease: lease, agent: agent, head: head, accepted: accepted))
+  init(
+    lease: Lease, agent: String, head: ObjectID, merge: BaseMerge? = nil, accepted: Generated? = nil
+  ) {
+    storage = Storage(
+      Content(lease: lease, agent: agent, head: head, merge: merge, accepted: accepted))
   }
 
   /// The same with an accepted commit.
   func accepting(_ commit: Generated) -> Generation {
-    Generation(lease: lease, agent: agent, head: head, accepted: commit)
+    Generation(lease: lease, agent: agent, head: head, merge: merge, accepted: commit)
   }
 
   package static func == (a: Self, b: Self) -> Bool {

@@ -34,6 +34,16 @@ package enum FeedbackSource: String, CaseIterable, Sendable {
   case check
   /// The pull request conflicts with its base branch.
   case conflict
+  /// The pull request may not be merged before it has the newest commits of its base branch.
+  case behind
+
+  /// Whether it asks for a merge of the base branch, and for nothing else.
+  package var asksForBase: Bool {
+    switch self {
+    case .conflict, .behind: true
+    case .ask, .review, .reviewComment, .comment, .check: false
+    }
+  }
 }
 
 /// One piece of feedback, as it was when it was first reported. A later edit changes nothing.

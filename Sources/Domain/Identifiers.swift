@@ -123,6 +123,9 @@ extension Timestamp {
   /// Its month in UTC: `2026-11`.
   package var month: String { String(iso8601.dropLast("-23T12:00:00.123Z".utf8.count)) }
 
+  /// Its day in UTC: `2026-11-23`.
+  package var day: String { String(iso8601.dropLast("T12:00:00.123Z".utf8.count)) }
+
   /// Reads `2026-11-23T12:00:00.123Z`. The fraction, the seconds, or the `T` and the whole time of
   /// day may be absent; nil if the text is not such a time, or names a day that does not exist.
   package init?(iso8601 text: String) {

@@ -184,6 +184,8 @@ extension Delegation {
   /// - Parameter failure: nil if it succeeded.
   fileprivate func pendingAnswer(to failure: FailureCode?) -> Notice? {
     guard case .followUp(let followUp) = request.kind, failure != .cancelled else { return nil }
+    // Nobody waits for the answer that the branch was up to date.
+    if followUp.merge == .alone, failure == .noChanges { return nil }
     func notice(_ subject: Notice.Subject, _ marker: String) -> Notice? {
       actionsDone.contains(marker) ? nil : Notice(subject, marker: marker)
     }

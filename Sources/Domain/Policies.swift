@@ -68,6 +68,31 @@ package let infrastructureFailuresMax = 20
 /// Running the agent again would not repair the machine.
 package let machineFaultsMax = 3
 
+/// How often a delegation waits for its agent's provider before it fails. What an agent writes
+/// decides whether it waits, so the number has a limit.
+package let agentLimitsMax = 20
+
+/// The wait for an agent whose provider's limit was met.
+package enum AgentLimitWait {
+  /// If the provider says no time: it doubles with each wait.
+  private static let unknown = Backoff(first: .seconds(15 * 60), maximum: .seconds(2 * 3600))
+  private static let shortest = Milliseconds.seconds(5)
+  /// A provider's longest period is a week.
+  private static let longest = Milliseconds.seconds(8 * 86_400)
+  /// Other delegations trust it no longer: an agent that obeys a hostile repository could say it.
+  package static let sharedMax = Milliseconds.seconds(3600)
+
+  /// - Parameters:
+  ///   - reset: when the provider's limit ends; nil if it did not say.
+  ///   - waits: the number of waits, this one included.
+  static func end(
+    _ reset: Timestamp?, waits: Int, of id: DelegationID, at now: Timestamp
+  ) -> Timestamp {
+    let due = reset ?? now + unknown.delay(after: waits, seed: "\(id.rawValue)/limit")
+    return min(max(due, now + shortest), now + longest)
+  }
+}
+
 /// What a worker's silence means.
 package struct LeasePolicy: Equatable, Sendable {
   /// The time between a worker's heartbeats.

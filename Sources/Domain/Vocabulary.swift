@@ -42,6 +42,8 @@ package enum FailureCode: String, CaseIterable, Sendable {
   case forgeRefused = "forge-refused"
   case cancelled = "cancelled"
   case attemptsExhausted = "attempts-exhausted"
+  /// A budget of the workflow or of the server is used up.
+  case budgetExceeded = "budget-exceeded"
 }
 
 /// Reasons why one try of a step failed.
@@ -61,12 +63,14 @@ package enum FaultCode: String, CaseIterable, Sendable {
   case conflict = "conflict"
   /// The server's own git or disk failed.
   case local = "local"
+  /// The agent met its provider's limit.
+  case agentLimited = "agent-limited"
 
   /// Whether the step was delayed before it was tried. Waiting in a queue is not a failure and uses
   /// up no try.
   package var isQueue: Bool {
     switch self {
-    case .rateLimited, .forgeDown: true
+    case .rateLimited, .forgeDown, .agentLimited: true
     case .unreachable, .noAnswer, .unavailable, .notYetVisible, .conflict, .local: false
     }
   }
@@ -91,12 +95,14 @@ package enum ReleaseCause: String, CaseIterable, Sendable {
   case verifyFailed = "verify-failed"
   /// A failure on the worker that is not caused by the agent or by the worker's end: disk, git.
   case workerFault = "worker-fault"
+  /// The agent met its provider's limit.
+  case agentLimited = "agent-limited"
 
   /// Whether this uses up one of the attempts that the workflow allows. A failure of the machine
   /// does not; a failure of the agent does.
   package var usesAttempt: Bool {
     switch self {
-    case .workerLost, .workerCrashed, .drained, .commitStale, .workerFault: false
+    case .workerLost, .workerCrashed, .drained, .commitStale, .workerFault, .agentLimited: false
     case .agentFailed, .agentTimeout, .agentNotFound, .noChanges, .verifyFailed: true
     }
   }

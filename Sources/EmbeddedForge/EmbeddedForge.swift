@@ -259,6 +259,11 @@ package final class EmbeddedForge: Sendable {
       author: Signature(name: author.name, email: author.email, seconds: ForgeStore.now))
   }
 
+  /// The repositories in a folder, as `OWNER/REPO`, by name. Works whether it is served or not.
+  package static func repositories(root: String) -> [String] {
+    ForgeFolder.repositories(root: root)
+  }
+
   /// Changes the settings of a repository.
   package func setSettings(_ settings: RepositorySettings, of fullName: String) async throws {
     let parts = fullName.split(separator: "/").map(String.init)

@@ -15,20 +15,23 @@ struct BranchOrder: Sendable {
 
   /// Adds a delegation behind those that use its branch.
   /// - Returns: whether it is the first.
-  mutating func enter(_ id: DelegationID, _ request: Requested) -> Bool {
-    let isFirst = first(request.repository, request.branch) == nil
-    users[request.branch, default: []].append(
-      User(delegation: id, repository: request.repository))
+  mutating func enter(
+    _ id: DelegationID, _ repository: RepositoryName, _ branch: String
+  ) -> Bool {
+    let isFirst = first(repository, branch) == nil
+    users[branch, default: []].append(User(delegation: id, repository: repository))
     return isFirst
   }
 
   /// Removes a delegation.
   /// - Returns: the one whose turn it is now; nil if it was another's turn, or no other waits.
-  mutating func leave(_ id: DelegationID, _ request: Requested) -> DelegationID? {
-    let wasFirst = first(request.repository, request.branch) == id
-    users[request.branch]?.removeAll { $0.delegation == id }
-    if users[request.branch]?.isEmpty ?? false { users[request.branch] = nil }
-    return wasFirst ? first(request.repository, request.branch) : nil
+  mutating func leave(
+    _ id: DelegationID, _ repository: RepositoryName, _ branch: String
+  ) -> DelegationID? {
+    let wasFirst = first(repository, branch) == id
+    users[branch]?.removeAll { $0.delegation == id }
+    if users[branch]?.isEmpty ?? false { users[branch] = nil }
+    return wasFirst ? first(repository, branch) : nil
   }
 
   /// The delegation that may work on a branch; nil if none uses it.
@@ -56,23 +59,21 @@ extension EngineCore {
     executors.values[index].usesBranch = uses
     if uses {
       let wasHeld = executors.values[index].isHeld
-      let isHeld = !branches.enter(id, request)
+      let isHeld = !branches.enter(id, request.repository, request.branch)
       executors.values[index].isHeld = isHeld
       if wasHeld, !isHeld { feed(id, .wake, now, &actions) }
       return
     }
     executors.values[index].isHeld = true
-    leaveBranch(id, request, now, &actions)
+    leaveBranch(id, Branch(of: request), now, &actions)
   }
 
   /// Gives the branch of a delegation to the next one.
   mutating func leaveBranch(
-    _ id: DelegationID, _ request: Requested, _ now: Moment, _ actions: inout [Action]
+    _ id: DelegationID, _ branch: Branch, _ now: Moment, _ actions: inout [Action]
   ) {
-    guard let next = branches.leave(id, request), let index = executors.index(forKey: next) else {
-      return
-    }
-    executors.values[index].isHeld = false
+    guard let next = branches.leave(id, branch.repository, branch.name) else { return }
+    if let index = executors.index(forKey: next) { executors.values[index].isHeld = false }
     feed(next, .wake, now, &actions)
   }
 

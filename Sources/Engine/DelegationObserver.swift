@@ -21,10 +21,10 @@ package protocol DelegationObserver: Sendable {
 
 extension Engine {
   /// Passes the states of live delegations to the observer.
-  func beginObserving(_ live: [DelegationRow]) {
+  func beginObserving(_ live: [LiveDelegation]) {
     guard let observer else { return }
     var states: [DelegationStateName: Int] = [:]
-    for row in live { states[row.state, default: 0] += 1 }
+    for one in live { states[one.state, default: 0] += 1 }
     observer.begin(states)
   }
 

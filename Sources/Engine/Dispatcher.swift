@@ -7,7 +7,9 @@ import Domain
 /// fewest running delegations, then the one that was served longest ago; within a requester the
 /// oldest delegation goes first. A delegation is skipped if no free worker can take it, or its
 /// repository or requester is at its limit; it delays no other. If no present worker has the agent,
-/// any worker gets the delegation, and reports that the agent is missing.
+/// any worker gets the delegation, and reports that the agent is missing. Of workers with the same
+/// agents, the one that has the conversation of the delegation's agent gets it, if it is free; this
+/// changes nothing for other delegations.
 ///
 /// The choice does not depend on the search: the tests compare it with a search through all ready
 /// delegations. For the costs see `ReadyOrder`.
@@ -23,11 +25,15 @@ package struct Dispatcher: Sendable {
     package var agent: String?
     package var repositoryLimit: Int?
     package var requesterLimit: Int?
+    /// The worker that has the conversation of its agent; nil for none.
+    package var formerWorker: WorkerID?
 
     package init(
       delegation: DelegationID, repository: RepositoryName, requester: String, priority: Int,
-      stamp: Stamp, agent: String?, repositoryLimit: Int?, requesterLimit: Int?
+      stamp: Stamp, agent: String?, repositoryLimit: Int?, requesterLimit: Int?,
+      formerWorker: WorkerID? = nil
     ) {
+      self.formerWorker = formerWorker
       self.delegation = delegation
       self.repository = repository
       self.requester = requester
@@ -162,6 +168,27 @@ package struct Dispatcher: Sendable {
     for agent in agents { freeOfAgent[agent, default: .init()].set(id, to: id) }
   }
 
+  /// The delegations that wait for a worker with the agent. This looks at all that wait.
+  func waiting(for agent: String) -> [DelegationID] { ready.waiting(for: agent) }
+
+  // MARK: Forecasts
+
+  package var hasWaiting: Bool { !ready.isEmpty }
+
+  /// A delegation that waits for a worker; nil if it does not.
+  func candidate(_ delegation: DelegationID) -> Candidate? { ready.candidate(delegation) }
+
+  /// Whether a worker accepts work, busy or free.
+  package var hasOpenWorkers: Bool { workers.values.contains(where: \.takesWork) }
+
+  /// Adds a free worker that can take any delegation.
+  mutating func addImaginaryWorker() {
+    update(
+      Worker(
+        id: WorkerID("imaginary"), incarnation: 0, agents: ready.agents.compactMap { $0 },
+        takesWork: true, isPresent: false))
+  }
+
   // MARK: Choice
 
   /// Assigns ready delegations to free workers. They count as running from now on.
@@ -183,13 +210,22 @@ package struct Dispatcher: Sendable {
       if let best, best.rank < first { continue }
       best = (first, worker)
     }
-    guard let best, let worker = workers[best.worker],
+    guard let best, let first = workers[best.worker],
       let candidate = ready.serve(best.rank.oldest.delegation)
     else { return nil }
+    let worker = standIn(candidate.formerWorker, for: first)
     occupy(
       worker.id, by: Running(repository: candidate.repository, requester: candidate.requester))
     return Pairing(
       delegation: candidate.delegation, worker: worker.id, incarnation: worker.incarnation)
+  }
+
+  /// The wanted worker, if it is free and has the same agents as the chosen one.
+  private func standIn(_ wanted: WorkerID?, for chosen: Worker) -> Worker {
+    guard let wanted, free.rank(of: wanted) != nil, let worker = workers[wanted],
+      worker.agents == chosen.agents
+    else { return chosen }
+    return worker
   }
 
   /// The first free worker that can take a delegation for `agent`.

@@ -33,7 +33,11 @@ extension Engine {
     used: EngineCore.LeaseUse? = nil
   ) throws(WorkerFault) {
     try core.check(id, incarnation)
+    let isNews = used.map { used in
+      used.usage[.cost] != core.workers[id]?.usage(under: used.token)?[.cost]
+    }
     step(.heard(id, agentSilence: agentSilence, used: used))
+    if isNews ?? false { compareCosts() }
   }
 
   /// A worker of an operator ends regularly. The end of a worker of the server is seen from its
@@ -49,17 +53,8 @@ extension Engine {
     for id: WorkerID, incarnation: Int, after revision: Int64, limit: Milliseconds
   ) async throws(WorkerFault) -> WorkerOrder {
     try heard(id, incarnation: incarnation, agentSilence: core.workers[id]?.agentSilence)
-    let signals = planSignal(of: id)
     if let order = core.order(for: id, overrides), order.revision > revision { return order }
-    let expiry = Task { [clock] in try? await clock.sleep(limit) }
-    defer { expiry.cancel() }
-    await withTaskGroup(of: Void.self) { group in
-      group.addTask { for await _ in signals { return } }
-      group.addTask { _ = await expiry.value }
-      await group.next()
-      group.cancelAll()
-      expiry.cancel()
-    }
+    await planChange(of: id, limit: limit)
     try core.check(id, incarnation)
     guard let order = core.order(for: id, overrides) else {
       throw .unavailable("its attempt is being looked up")
@@ -70,9 +65,11 @@ extension Engine {
   // MARK: Reports
 
   /// Records that the agent started.
+  /// - Parameter report: its head is the commit that the worker has checked out.
   package func generating(
-    _ start: GenerationStarted, of id: DelegationID, by worker: WorkerID
+    _ report: GenerationStarted, of id: DelegationID, by worker: WorkerID
   ) async throws(WorkerFault) {
+    let start = try core.started(report, of: id)
     try outcome(of: await command(id, .startGenerating(start), by: actor(worker)))
   }
 
@@ -82,16 +79,31 @@ extension Engine {
   ///   - pack: the path of a file with the pack.
   ///   - usage: the usage that the agent reported. If the change breaks a rule, the attempt ends
   ///     here.
+  ///   - keep: keeps the patch of a refused change for people, before the attempt ends, and says
+  ///     whether it could.
   package func accept(
     commit: ObjectID, pack: String, of id: DelegationID, attempt: Int, token: FencingToken,
-    by worker: WorkerID, usage: AgentUsage = AgentUsage()
+    by worker: WorkerID, usage: AgentUsage = AgentUsage(),
+    keep: @Sendable ([UInt8]) async -> Bool = { _ in false }
   ) async throws(WorkerFault) {
     let handIn = try core.handIn(commit, of: id, attempt: attempt, token: token)
     do throws(HandInRefusal) {
       try await mirrors.accept(handIn, pack: pack)
     } catch {
-      throw await fault(error, of: handIn, token: token, by: worker, usage)
+      var refusal = error
+      if case .refused(let message, let hint, let patch?) = error,
+        core.holds(id, attempt: attempt, token: token), await keep(patch)
+      {
+        refusal = .refused(message: message, hint: Self.noting(aPatchOf: id, after: hint))
+      }
+      throw await fault(refusal, of: handIn, token: token, by: worker, usage)
     }
+  }
+
+  /// The hint of an attempt whose change is kept as a patch.
+  package static func noting(aPatchOf id: DelegationID, after hint: String? = nil) -> String {
+    let note = "What the agent had made is kept: aipm logs --patch \(id)"
+    return hint.map { "\($0) \(note)" } ?? note
   }
 
   /// The result of an attempt that made a commit. Its changes are counted in the mirror, so nothing
@@ -123,7 +135,7 @@ extension Engine {
     switch refusal {
     case .malformed(let message): return .malformed(message)
     case .unavailable(let message): return .unavailable(message)
-    case .refused(let message, let hint):
+    case .refused(let message, let hint, _):
       let end = AttemptEnd(
         attempt: handIn.attempt, token: token, outcome: .refused, message: message, hint: hint,
         usage: usage)
@@ -136,6 +148,8 @@ extension Engine {
   package func end(
     _ end: AttemptEnd, of id: DelegationID, by worker: WorkerID, network: NetworkUse? = nil
   ) async throws(WorkerFault) {
+    var end = end
+    if end.limit != nil { end.limit?.nextAgent = core.nextAgent(of: id, clock.now().wall) }
     try await record(
       .endAttempt(end), network, of: id, attempt: end.attempt, token: end.token, by: worker)
   }
@@ -173,7 +187,7 @@ extension Engine {
     core.executors[id]?.state.lease.map { $0.worker != worker } ?? false
   }
 
-  /// The commit that a worker may check out: the head of its lease; nil if the lease is not the
+  /// The commit that a worker may check out: the start of its lease; nil if the lease is not the
   /// worker's.
   package func checkout(
     of id: DelegationID, attempt: Int, token: FencingToken, by worker: WorkerID
@@ -182,7 +196,7 @@ extension Engine {
       plan.lease.attempt == attempt, plan.lease.token == token,
       let repository = core.executors[id]?.state.delegation?.request.repository
     else { return nil }
-    return (repository, plan.head)
+    return (repository, plan.start.start)
   }
 
   /// The most bytes of output that an attempt may keep; nil if the lease is not the current one.
@@ -246,12 +260,32 @@ extension Engine {
     return without.isEmpty ? nil : without.sorted()
   }
 
-  /// The patch between two commits of the mirror, at most 8 MiB of it.
+  /// The limit of a patch that people look at, in bytes.
+  package static let patchBytesMax = 8 << 20
+
+  /// The limit of a file that people look at, in bytes.
+  package static let fileBytesMax = 4 << 20
+
+  /// The patch between two commits of the mirror: its first `patchBytesMax` bytes.
   package func patch(
-    _ repository: RepositoryName, from: ObjectID, to: ObjectID
+    _ repository: RepositoryName, _ change: MirrorChange
   ) async -> Result<[UInt8], MirrorFault> {
     do throws(MirrorFault) {
-      return .success(try await mirrors.patch(repository, from: from, to: to, limit: 8 << 20))
+      return .success(
+        try await mirrors.patch(repository, change, limit: Self.patchBytesMax))
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  /// A file that differs between two commits of the mirror, if it has at most `fileBytesMax` bytes.
+  package func file(
+    _ path: String, _ side: ChangeSide, of change: MirrorChange, in repository: RepositoryName
+  ) async -> Result<ChangedFile, MirrorFault> {
+    do throws(MirrorFault) {
+      return .success(
+        try await mirrors.file(
+          path, side, of: change, in: repository, limit: Self.fileBytesMax))
     } catch {
       return .failure(error)
     }

@@ -33,9 +33,15 @@ package actor Engine {
     /// The agent of `--agent command`.
     package var customAgent: AgentProfile?
     package var agentTimeout: Milliseconds?
-    package init(customAgent: AgentProfile? = nil, agentTimeout: Milliseconds? = nil) {
+    /// Besides the workflow's own.
+    package var budget: Budget
+    package init(
+      customAgent: AgentProfile? = nil, agentTimeout: Milliseconds? = nil,
+      budget: Budget = Budget()
+    ) {
       self.customAgent = customAgent
       self.agentTimeout = agentTimeout
+      self.budget = budget
     }
   }
 
@@ -52,14 +58,20 @@ package actor Engine {
   private var lastReply: Int64 = 0
   private var replies: [ReplyID: CheckedContinuation<CommandReply, Never>] = [:]
   var followers: [ReplyID: CheckedContinuation<SubmissionProgress?, Never>] = [:]
-  private var planSignals: [WorkerID: [Int: AsyncStream<Void>.Continuation]] = [:]
-  private var lastSignal = 0
+  private var planWaits: [WorkerID: [Int: CheckedContinuation<Void, Never>]] = [:]
+  private var lastWait = 0
   private var timer: (due: Timestamp, task: Task<Void, Never>)?
   private var ticker: Task<Void, Never>?
+  var costs = CostWatch()
+  /// Delegations of rounds that are being requested.
+  var roundRequests: [DelegationID: Task<RoundAnswer, Never>] = [:]
   private var inFlight = 0
   private var idleWaiters: [CheckedContinuation<Void, Never>] = []
   nonisolated let report: @Sendable (StreamReading) -> Void
   nonisolated let observer: (any DelegationObserver)?
+  /// Delegations whose streams wait to be read, and the number of reads in progress.
+  var waitingLoads: ArraySlice<DelegationID> = []
+  var loads = 0
   /// The quarantined streams, each of which is read again from time to time.
   var rereading: [StreamName: Task<Void, Never>] = [:]
 
@@ -85,41 +97,51 @@ package actor Engine {
     self.clock = clock
     self.launcher = launcher
     lastStamp = stampMark
+    let limited = workflows.map { workflow in
+      var workflow = workflow
+      workflow.budget = workflow.budget.limited(by: overrides.budget)
+      return (workflow.digest, workflow)
+    }
     core = EngineCore(
       configuration: configuration,
-      workflows: Dictionary(workflows.map { ($0.digest, $0) }, uniquingKeysWith: { a, _ in a }))
+      workflows: Dictionary(limited, uniquingKeysWith: { a, _ in a }))
   }
 
-  /// Reads and resumes live delegations, starts the local workers, and starts the timer. A stream
-  /// that cannot be read is quarantined, and delays nothing else.
+  /// Resumes the live delegations, starts the local workers, and starts the timer. Streams are read
+  /// only of workers and of what they have; the others are read when it is their turn, or from now
+  /// on if they have something to do. A stream that cannot be read is quarantined, and delays
+  /// nothing else.
   /// - Returns: the number of delegations in progress.
   /// - Throws: `StoreFault` if the views cannot be read.
   package func start() async throws(StoreFault) -> Int {
-    var delegations: [DelegationID: [RecordedEvent]] = [:]
-    let live = try await store.liveDelegations()
-    let rows = try await live + store.endedDelegationsWithWork()
-    for row in rows {
-      switch await events(of: .delegation(row.id), tries: .atStart) {
-      case .success(let events): delegations[row.id] = events
-      case .failure(let fault): quarantine(.delegation(row.id), fault)
-      }
-    }
-    var workers: [WorkerID: [RecordedEvent]] = [:]
-    for row in try await store.workers() where row.mayComeBack {
-      switch await events(of: .worker(row.id), tries: .atStart) {
-      case .success(let events): workers[row.id] = events
-      case .failure(let fault): quarantine(.worker(row.id), fault)
-      }
+    let live = try await liveDelegations()
+    let ended = try await store.endedDelegationsWithWork().map(\.id)
+    let leased = await streams(of: live.filter(\.hasLease).map { .delegation($0.id) })
+    let workers = await streams(
+      of: try await store.workers().filter(\.mayComeBack).map { .worker($0.id) })
+    for round in live.filter({ $0.isFollowUp && !$0.hasLease }).prefix(Self.recalledRoundsMax) {
+      try await recallWorker(of: round.id)
     }
     beginObserving(live)
-    step(.started(delegations: delegations, workers: workers))
+    step(
+      .started(
+        EngineCore.Start(
+          live: live, ended: ended,
+          leased: Dictionary(
+            leased.compactMap { stream, events in
+              if case .delegation(let id) = stream { (id, events) } else { nil }
+            }, uniquingKeysWith: { a, _ in a }),
+          workers: Dictionary(
+            workers.compactMap { stream, events in
+              if case .worker(let id) = stream { (id, events) } else { nil }
+            }, uniquingKeysWith: { a, _ in a }))))
     ticker = Task { [clock, weak self] in
       while !Task.isCancelled {
         try? await clock.sleep(.seconds(1))
         await self?.step(.tick)
       }
     }
-    return rows.count { !$0.state.isTerminal }
+    return live.count
   }
 
   /// Assigns no new work from now on.
@@ -167,89 +189,81 @@ package actor Engine {
       followers.removeValue(forKey: id)?.resume(returning: progress)
     case .startProcess(let id): launch(id)
     case .planChanged(let id):
-      for signal in (planSignals[id] ?? [:]).values { signal.yield() }
+      for wait in (planWaits.removeValue(forKey: id) ?? [:]).values { wait.resume() }
     }
   }
 
-  private func begin(_ body: @escaping @Sendable () async -> Void) {
+  /// Runs `work` and passes its result to the core. The task is detached, so that it starts without
+  /// a turn of this actor.
+  func begin(_ work: @escaping @Sendable () async -> EngineCore.Input?) {
     inFlight += 1
-    Task {
-      await body()
-      ended()
-    }
+    Task.detached { await self.end(with: await work()) }
   }
 
-  private func ended() {
+  private func end(with input: EngineCore.Input?) {
+    if case .delegation(let id, .recorded(let events)) = input {
+      observe(events, of: id)
+      noteCosts(in: events)
+    }
+    if let input { step(input) }
     inFlight -= 1
     if isSettled { releaseIdleWaiters() }
   }
 
   private func write(_ append: Append) {
-    let stream = append.stream
     begin { [store] in
       do throws(AppendFault) {
         let recorded = try await store.append(append)
-        await self.feed(stream, recorded: recorded)
+        switch append.stream {
+        case .delegation(let id): return .delegation(id, .recorded(recorded))
+        case .worker(let id): return .worker(id, .recorded(recorded))
+        case .system: return nil
+        }
       } catch {
-        await self.feed(stream, fault: error)
+        switch append.stream {
+        case .delegation(let id): return .delegation(id, .notRecorded(error))
+        case .worker(let id): return .worker(id, .notRecorded(error))
+        case .system: return nil
+        }
       }
-    }
-  }
-
-  private func feed(_ stream: StreamName, recorded: [RecordedEvent]) {
-    switch stream {
-    case .delegation(let id):
-      observe(recorded, of: id)
-      step(.delegation(id, .recorded(recorded)))
-    case .worker(let id): step(.worker(id, .recorded(recorded)))
-    case .system: break
-    }
-  }
-
-  private func feed(_ stream: StreamName, fault: AppendFault) {
-    switch stream {
-    case .delegation(let id): step(.delegation(id, .notRecorded(fault)))
-    case .worker(let id): step(.worker(id, .notRecorded(fault)))
-    case .system: break
     }
   }
 
   private func read(_ stream: StreamName, loads: Bool) {
-    begin {
-      switch await self.events(of: stream, tries: .whileServing) {
-      case .success(let events): await self.feed(stream, read: events, loads: loads)
-      case .failure(let fault): await self.quarantine(stream, fault)
-      }
-    }
-  }
-
-  private func feed(_ stream: StreamName, read events: [RecordedEvent], loads: Bool) {
-    switch stream {
-    case .delegation(let id):
-      step(loads ? .loaded(id, events) : .delegation(id, .reloaded(events)))
-    case .worker(let id): step(.worker(id, .reloaded(events)))
-    case .system: break
+    if loads, case .delegation(let id) = stream {
+      waitingLoads.append(id)
+      loadWaiting()
+    } else {
+      readAlone(stream, loads: loads, tries: .whileServing)
     }
   }
 
   private func call(_ id: DelegationID, _ ticket: Int, _ calls: [Call]) {
-    begin { [forge, mirrors] in
-      let answers = await withTaskGroup(of: (Int, Answer).self) { group in
-        for (index, call) in calls.enumerated() {
-          group.addTask {
-            switch call {
-            case .forge(let call): (index, .forge(await forge.perform(call)))
-            case .git(let call): (index, .git(await mirrors.perform(call)))
-            case .round(let round, let first):
-              (index, .round(await self.request(round: round, of: first)))
-            }
-          }
-        }
-        var answers: [(Int, Answer)] = []
-        for await answer in group { answers.append(answer) }
-        return answers.sorted { $0.0 < $1.0 }.map(\.1)
+    begin {
+      .delegation(id, .answered(ticket: ticket, await self.answers(to: calls)))
+    }
+  }
+
+  /// Makes the calls at the same time.
+  private nonisolated func answers(to calls: [Call]) async -> [Answer] {
+    if calls.count == 1 { return [await answer(to: calls[0])] }
+    return await withTaskGroup(of: (Int, Answer).self) { group in
+      for (index, call) in calls.enumerated() {
+        group.addTask { (index, await self.answer(to: call)) }
       }
-      await self.step(.delegation(id, .answered(ticket: ticket, answers)))
+      var answers: [(Int, Answer)] = []
+      for await answer in group { answers.append(answer) }
+      return answers.sorted { $0.0 < $1.0 }.map(\.1)
+    }
+  }
+
+  private nonisolated func answer(to call: Call) async -> Answer {
+    switch call {
+    case .forge(let call): .forge(await forge.perform(call))
+    case .git(let call): .git(await mirrors.perform(call))
+    case .round(let round, let first): .round(await request(round: round, of: first))
+    case .monthCost(let requester, let repository):
+      .monthCost(await monthCost(requester, repository))
     }
   }
 
@@ -340,22 +354,27 @@ package actor Engine {
 
   // MARK: Workers' plans
 
-  /// Signals each change of the worker's plan.
-  func planSignal(of worker: WorkerID) -> AsyncStream<Void> {
-    let (stream, signal) = AsyncStream.makeStream(
-      of: Void.self, bufferingPolicy: .bufferingNewest(1))
-    lastSignal += 1
-    let key = lastSignal
-    planSignals[worker, default: [:]][key] = signal
-    signal.onTermination = { _ in Task { await self.dropSignal(worker, key) } }
-    return stream
+  /// Returns at the next change of the worker's plan, or after `limit`.
+  func planChange(of worker: WorkerID, limit: Milliseconds) async {
+    lastWait += 1
+    let key = lastWait
+    let expiry = Task.detached { [clock] in
+      guard (try? await clock.sleep(limit)) != nil else { return }
+      await self.endWait(of: worker, key)
+    }
+    defer { expiry.cancel() }
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { planWaits[worker, default: [:]][key] = $0 }
+    } onCancel: {
+      Task { await self.endWait(of: worker, key) }
+    }
   }
 
-  private func dropSignal(_ worker: WorkerID, _ key: Int) {
-    planSignals[worker]?[key] = nil
-    if planSignals[worker]?.isEmpty ?? false { planSignals[worker] = nil }
+  private func endWait(of worker: WorkerID, _ key: Int) {
+    planWaits[worker]?.removeValue(forKey: key)?.resume()
+    if planWaits[worker]?.isEmpty ?? false { planWaits[worker] = nil }
   }
 
   /// The number of workers with a waiting caller.
-  var signalledWorkers: Int { planSignals.count }
+  var waitingWorkers: Int { planWaits.count }
 }

@@ -27,6 +27,14 @@ extension EngineCore {
     }
   }
 
+  /// The candidate with the worker that may have its agent's conversation.
+  func preferring(_ candidate: Dispatcher.Candidate) -> Dispatcher.Candidate {
+    var candidate = candidate
+    let first = executors[candidate.delegation]?.conversation
+    candidate.formerWorker = first.flatMap { formerWorkers[$0] }
+    return candidate
+  }
+
   mutating func nextToken() -> FencingToken {
     tokenCounter += 1
     return FencingToken(epoch: configuration.epoch, counter: tokenCounter)

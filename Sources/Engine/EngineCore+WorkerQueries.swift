@@ -50,18 +50,46 @@ extension EngineCore {
 
   private func assignment(_ plan: WorkerPlan, _ overrides: Engine.Overrides) -> WorkerAssignment? {
     guard let executor = executors[plan.delegation], let workflow = executor.workflow,
-      let text = executor.text, let d = executor.state.delegation
+      let text = executor.text, let d = executor.state.delegation,
+      let message = executor.generatedCommitMessage(attempt: plan.lease.attempt)
     else { return nil }
+    let agent = Self.profile(d.agent, in: workflow, overrides)
+    let merge = plan.start.merge.flatMap { merge in
+      d.base.map {
+        MergeText(branch: $0.branch, commit: merge.base, conflicts: plan.start.conflicts)
+      }
+    }
     return WorkerAssignment(
       delegation: plan.delegation, lease: plan.lease, repository: d.request.repository,
-      branch: d.request.branch, head: plan.head,
-      prompt: workflow.prompt(text, id: plan.delegation),
-      commitMessage: workflow.generatedCommitMessage(
-        text, id: plan.delegation, follows: d.request.follows, attempt: plan.lease.attempt),
-      agent: Self.profile(d.request.agent, in: workflow, overrides),
+      branch: d.request.branch, head: plan.start.head, merge: plan.start.merge,
+      costMax: plan.start.costMax,
+      prompt: workflow.prompt(text, id: plan.delegation, merge: merge),
+      commitMessage: message,
+      agent: agent,
       timeout: overrides.agentTimeout ?? workflow.agentTimeout, workflow: workflow,
       base: d.base, taskFile: workflow.restoredTaskFile(d.request),
-      taskFileBase: d.taskFileBase)
+      taskFileBase: d.taskFileBase,
+      session: Self.session(agent, workflow, text, merge, d))
+  }
+
+  private static func session(
+    _ agent: AgentProfile, _ workflow: Workflow, _ text: TaskText, _ merge: MergeText?,
+    _ d: Delegation
+  ) -> WorkerAssignment.Session? {
+    guard agent.continuesConversations, workflow.keepSession.count > 0 else { return nil }
+    return WorkerAssignment.Session(
+      first: d.firstOfPullRequest, keep: workflow.keepSession,
+      prompt: workflow.resumePrompt(text, id: d.id, merge: merge))
+  }
+
+  /// Whether the delegation is an earlier one of the same pull request.
+  private func isEarlierRound(_ other: DelegationID, of id: DelegationID) -> Bool {
+    guard let request = executors[id]?.state.delegation?.request,
+      case .followUp(let followUp) = request.kind, other != id
+    else { return false }
+    if other == followUp.first || other == followUp.follows { return true }
+    let rounds = executors[followUp.first]?.state.delegation?.conversation.rounds ?? []
+    return rounds.contains { $0.delegation == other }
   }
 
   /// An agent that no workflow describes and no flag names is called by its name alone. If there is
@@ -77,6 +105,19 @@ extension EngineCore {
           AgentCommand(arguments: [.literal(name)], promptOnStandardInput: true)))
   }
 
+  /// The start of an attempt as it is recorded.
+  /// - Parameter report: its head is the commit that the worker has checked out.
+  /// - Throws: `superseded` if this server has not assigned that commit.
+  package func started(
+    _ report: GenerationStarted, of id: DelegationID
+  ) throws(WorkerFault) -> GenerationStarted {
+    guard let executor = executors[id], var started = executor.started(report) else {
+      throw .superseded
+    }
+    if let other = started.continues, !isEarlierRound(other, of: id) { started.continues = nil }
+    return started
+  }
+
   // MARK: Hand-ins
 
   /// The requirements for a worker's commit.
@@ -86,14 +127,13 @@ extension EngineCore {
   ) throws(WorkerFault) -> HandIn {
     guard let executor = executors[id], case .generating(let d, let generation) = executor.state,
       generation.lease.token == token, generation.lease.attempt == attempt,
-      let workflow = executor.workflow, let text = executor.text
+      let workflow = executor.workflow,
+      let message = executor.generatedCommitMessage(attempt: attempt)
     else { throw .superseded }
     if d.cancelRequested { throw .cancelled }
     return HandIn(
       repository: d.request.repository, delegation: id, attempt: attempt, commit: commit,
-      parent: generation.head,
-      message: workflow.generatedCommitMessage(
-        text, id: id, follows: d.request.follows, attempt: attempt),
+      parent: generation.head, merge: generation.merge, message: message,
       refusedPaths: workflow.refusedPaths, exemptions: workflow.secretExemptions,
       bytesMax: workflow.limits.changedBytesMax, filesMax: workflow.limits.changedFilesMax,
       restored: workflow.restoredTaskFile(d.request).flatMap { path in

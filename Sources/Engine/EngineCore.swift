@@ -5,7 +5,8 @@
 // Guarantees: the same inputs give the same actions. All of its state can be folded again from the
 // log, except heartbeats. A step costs what it touches: whatever waits for a worker, a time or a
 // heartbeat is in an ordered collection (`Dispatcher`, `KeyedHeap`, `WorkerTable`), and no step
-// iterates over all delegations or workers.
+// iterates over all delegations or workers. Most delegations that wait have no executor: see
+// `EngineCore+Waiting.swift`.
 //
 // Failures: a stream that does not fold or cannot be read stops only its own executor.
 
@@ -38,6 +39,8 @@ package struct EngineCore: Sendable {
     package var epoch: Int64
     /// The optional features of the forge.
     package var capabilities = ForgeCapabilities()
+    /// The number of executors above which a delegation that only waits has none.
+    package var residentsMax = 1024
 
     package init(
       localWorkers: [WorkerID], leases: LeasePolicy = .init(), restarts: RestartPolicy = .init(),
@@ -52,11 +55,13 @@ package struct EngineCore: Sendable {
 
   /// An input.
   package enum Input: Sendable {
-    /// The state of the log: the streams of all live delegations and of every worker.
-    case started(delegations: [DelegationID: [RecordedEvent]], workers: [WorkerID: [RecordedEvent]])
+    case started(Start)
     case delegation(DelegationID, Executor.Input)
     case worker(WorkerID, WorkerKeeper.Input)
-    /// A delegation at rest was read for a waiting command, or a quarantined one was read again.
+    /// The log says who had a delegation of this pull request last, by its first delegation.
+    case recalled(WorkerID, of: DelegationID)
+    /// A delegation without an executor was read for its next input, or a quarantined one was read
+    /// again.
     case loaded(DelegationID, [RecordedEvent])
     /// The stream could not be read in all tries: it is quarantined until it is read.
     case unreadable(StreamName, reason: String)
@@ -68,6 +73,8 @@ package struct EngineCore: Sendable {
     case registered(WorkerID, journal: [HeldAttempt], local: Bool)
     /// - Parameter used: the agent's usage so far.
     case heard(WorkerID, agentSilence: Milliseconds?, used: LeaseUse? = nil)
+    /// This month's costs in the log, after one was recorded or an agent reported one.
+    case costsRecorded(MonthCosts)
     case process(WorkerID, ProcessNews)
     case workerRestartAsked(WorkerID)
     case tick
@@ -129,19 +136,25 @@ package struct EngineCore: Sendable {
   package var workers: [WorkerID: WorkerKeeper] { table.keepers }
   package private(set) var workflows: [String: Workflow]
   /// The streams that cannot be read, with the reasons.
-  package private(set) var unreadable: [StreamName: String] = [:]
+  package internal(set) var unreadable: [StreamName: String] = [:]
   package internal(set) var isDraining = false
 
   let configuration: Configuration
   var table = WorkerTable()
   var dispatcher = Dispatcher()
+  var formerWorkers = FormerWorkers()
+  var limits = AgentLimits()
+  /// Delegations that are ready for a worker, but whose agent is at its provider's limit.
+  var limited: Set<DelegationID> = []
   var tokenCounter: Int64 = 0
   /// The delegation that each worker has or is reserved for.
-  private(set) var occupied: [WorkerID: DelegationID] = [:]
-  /// Executors that wait for a time.
-  private var wakes = KeyedHeap<DelegationID, Timestamp>()
+  var occupied: [WorkerID: DelegationID] = [:]
+  /// Delegations that wait for a time.
+  var wakes = KeyedHeap<DelegationID, Timestamp>()
   var branches = BranchOrder()
-  private var waitingForLoad: [DelegationID: [Executor.Input]] = [:]
+  /// Delegations that wait and have no executor.
+  var parked: [DelegationID: Branch] = [:]
+  var loading: [DelegationID: Loading] = [:]
   var followers = Followers()
   var lastTick: Milliseconds?
 
@@ -149,6 +162,9 @@ package struct EngineCore: Sendable {
     self.configuration = configuration
     self.workflows = workflows
   }
+
+  /// Whether a workflow has a budget for a month.
+  var hasMonthBudgets: Bool { workflows.values.contains { $0.budget.looksAtMonths } }
 
   /// Makes a workflow known, by its digest.
   package mutating func define(_ workflow: Workflow) { workflows[workflow.digest] = workflow }
@@ -177,7 +193,10 @@ package struct EngineCore: Sendable {
   package mutating func step(_ input: Input, now: Moment) -> [Action] {
     var actions: [Action] = []
     switch input {
-    case .started(let delegations, let workers): start(delegations, workers, now, &actions)
+    case .started(let state): start(state, now, &actions)
+    case .recalled(let worker, let first):
+      // What this process has seen is newer.
+      if formerWorkers[first] == nil { formerWorkers.note(worker, first) }
     case .delegation(let id, let input): feed(id, input, now, &actions)
     case .worker(let id, let input):
       if case .reloaded = input { unreadable[.worker(id)] = nil }
@@ -188,12 +207,12 @@ package struct EngineCore: Sendable {
       var executor = Executor(
         id: id, workflow: workflows[request.workflow.digest],
         capabilities: configuration.capabilities)
-      executor.isHeld = !branches.enter(id, request)
+      executor.isHeld = !branches.enter(id, request.repository, request.branch)
       executor.usesBranch = true
       executor.submitted = request
       executors[id] = executor
       feed(id, .command(.request(request), actor, reply), now, &actions)
-    case .follow(let id, let end, let reply): follow(id, until: end, reply, &actions)
+    case .follow(let id, let end, let reply): follow(id, until: end, reply, now, &actions)
     case .unfollow(let id, let reply):
       if followers.remove(reply, of: id) {
         actions.append(.progress(reply, executors[id]?.progress))
@@ -201,6 +220,7 @@ package struct EngineCore: Sendable {
     case .registered(let id, let journal, let local):
       reconcile(id, journal: journal, local: local, now, &actions)
     case .heard(let id, let silence, let used): heard(id, silence, used, now, &actions)
+    case .costsRecorded(let costs): limitCosts(costs)
     case .process(let id, let news): follow(id, news, now, &actions)
     case .workerRestartAsked(let id):
       let hasEnded = table.update(id) { keeper in
@@ -218,71 +238,15 @@ package struct EngineCore: Sendable {
     }
     wakeDue(now, &actions)
     followWorkers()
+    awaitAgents(now, &actions)
     dispatch(now, &actions)
     plan(&actions)
     return actions
   }
 
-  private mutating func start(
-    _ delegations: [DelegationID: [RecordedEvent]], _ known: [WorkerID: [RecordedEvent]],
-    _ now: Moment, _ actions: inout [Action]
-  ) {
-    lastTick = now.monotonic
-    for (id, events) in known.sorted(by: { $0.key < $1.key }) {
-      var keeper = makeKeeper(id, now)
-      _ = keeper.step(.reloaded(events))
-      table.insert(keeper)
-    }
-    for id in configuration.localWorkers {
-      if workers[id] == nil { table.insert(makeKeeper(id, now)) }
-      startProcess(id, &actions)
-    }
-    let ids = delegations.keys.sorted()
-    for id in ids { fold(id, delegations[id] ?? []) }
-    // Of those that share a branch, the one that was at work goes on first.
-    for executor in ids.compactMap({ executors[$0] }).sorted(by: Executor.precedes) {
-      followBranch(executor.id, now, &actions)
-    }
-    for id in ids { feed(id, .wake, now, &actions) }
-  }
-
-  private mutating func takeUp(
-    _ id: DelegationID, _ events: [RecordedEvent], _ now: Moment, _ actions: inout [Action]
-  ) {
-    fold(id, events)
-    followBranch(id, now, &actions)
-  }
-
-  private mutating func fold(_ id: DelegationID, _ events: [RecordedEvent]) {
-    var executor = Executor(
-      id: id, events: events, workflows: workflows, capabilities: configuration.capabilities)
-    // One that has ended gets its turn on the branch before it goes on.
-    executor.isHeld = executor.state.name?.isTerminal ?? false
-    executors[id] = executor
-    if let lease = executor.state.workingLease { occupy(lease.worker, by: executor) }
-  }
-
   func makeKeeper(_ id: WorkerID, _ now: Moment) -> WorkerKeeper {
     // Revisions of another start never look newer than this one's.
     WorkerKeeper(id: id, heardAt: now.monotonic, revision: configuration.epoch << 20)
-  }
-
-  private mutating func loaded(
-    _ id: DelegationID, _ events: [RecordedEvent], _ now: Moment, _ actions: inout [Action]
-  ) {
-    let wasUnreadable = unreadable.removeValue(forKey: .delegation(id)) != nil
-    if executors[id] == nil, !events.isEmpty { takeUp(id, events, now, &actions) }
-    let waiting = waitingForLoad.removeValue(forKey: id) ?? []
-    guard executors[id] != nil else {
-      // Nobody requested this delegation. To load it again would find nothing again.
-      for case .command(_, _, let reply?) in waiting {
-        actions.append(
-          .reply(reply, .rejected(.notAllowed(command: "this", state: nil))))
-      }
-      return
-    }
-    for input in waiting { feed(id, input, now, &actions) }
-    if wasUnreadable { feed(id, .wake, now, &actions) }
   }
 
   /// Quarantines a stream that cannot be read. Its waiting callers get an error, and its worker
@@ -297,13 +261,11 @@ package struct EngineCore: Sendable {
       if executors[id] != nil { feed(id, .unreadable(fault), now, &actions) }
       if let worker = executors[id]?.worker, occupied[worker] == id { occupy(worker, by: nil) }
       dispatcher.remove(id)
+      limited.remove(id)
       wakes.remove(id)
       drop(id, now, &actions)
+      forgetAway(id, now, &actions)
       answerFollowers(of: id, &actions)
-      for input in waitingForLoad.removeValue(forKey: id) ?? [] {
-        guard case .command(_, _, let reply?) = input else { continue }
-        actions.append(.reply(reply, .failed(.corrupt(fault))))
-      }
     case .worker(let id): feed(id, .unreadable(fault), now, &actions)
     case .system: break
     }
@@ -311,11 +273,16 @@ package struct EngineCore: Sendable {
 
   // MARK: Delegations
 
+  /// Passes an input to a delegation.
+  /// - Parameter parks: false if another input follows at once.
   mutating func feed(
-    _ id: DelegationID, _ input: Executor.Input, _ now: Moment, _ actions: inout [Action]
+    _ id: DelegationID, _ input: Executor.Input, _ now: Moment, _ actions: inout [Action],
+    parks: Bool = true
   ) {
     guard let index = executors.index(forKey: id) else {
-      load(id, for: input, &actions)
+      // Only a command may concern a delegation at rest.
+      if case .command = input {} else if !isAway(id) { return }
+      load(id, for: input, now, &actions)
       return
     }
     let advance = Advance(of: &executors.values[index], input, at: now.wall)
@@ -329,10 +296,13 @@ package struct EngineCore: Sendable {
       if let before = advance.before, occupied[before] == id { occupy(before, by: nil) }
       if let after = advance.after { occupy(after, by: executors[id]) }
     }
-    if let candidate = advance.candidate {
-      dispatcher.insert(candidate)
+    if let met = advance.limitMet { note(met, by: id, now.wall) }
+    limited.remove(id)
+    if let candidate = advance.candidate, !isLimited(id, now.wall) {
+      dispatcher.insert(preferring(candidate))
     } else {
       dispatcher.remove(id)
+      if advance.candidate != nil { limited.insert(id) }
     }
     if advance.isAtRest {
       wakes.remove(id)
@@ -341,6 +311,7 @@ package struct EngineCore: Sendable {
       followBranch(id, now, &actions)
     }
     if let change = advance.round { followRound(change, of: id, now, &actions) }
+    if parks { parkIfCrowded(id, now) }
   }
 
   /// Removes the executor of a delegation that is at rest or cannot be read.
@@ -348,31 +319,15 @@ package struct EngineCore: Sendable {
     guard let executor = executors.removeValue(forKey: id), executor.usesBranch,
       let request = executor.state.delegation?.request ?? executor.submitted
     else { return }
-    leaveBranch(id, request, now, &actions)
+    leaveBranch(id, Branch(of: request), now, &actions)
   }
 
   /// Records the delegation of a worker.
-  private mutating func occupy(_ worker: WorkerID, by executor: Executor?) {
+  mutating func occupy(_ worker: WorkerID, by executor: Executor?) {
     occupied[worker] = executor?.id
+    if let first = executor?.conversation { formerWorkers.note(worker, first) }
     dispatcher.occupy(worker, by: executor?.running)
     table.touch(worker)
-  }
-
-  private mutating func load(
-    _ id: DelegationID, for input: Executor.Input, _ actions: inout [Action]
-  ) {
-    switch input {
-    case .command(_, _, let reply):
-      if let reason = unreadable[.delegation(id)] {
-        let fault = AppendFault.corrupt(CorruptStream(unreadable: reason))
-        if let reply { actions.append(.reply(reply, .failed(fault))) }
-        return
-      }
-      if waitingForLoad[id] == nil { actions.append(.read(.delegation(id), loads: true)) }
-      waitingForLoad[id, default: []].append(input)
-    case .recorded, .notRecorded, .reloaded, .unreadable, .answered, .assign, .branchMoved, .wake:
-      break
-    }
   }
 
   private mutating func wakeDue(_ now: Moment, _ actions: inout [Action]) {

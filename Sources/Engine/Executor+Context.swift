@@ -43,3 +43,23 @@ extension Executor {
       message: "the delegation cannot go on: \(missing)", hint: "Submit it again.")
   }
 }
+
+extension RetryPolicy {
+  /// No second try.
+  static let never = RetryPolicy(
+    firstDelay: .seconds(1), maximumDelay: .seconds(1), triesMax: 1)
+}
+
+extension DelegationEvent {
+  /// Whether the next effect's own conflict is a sufficient look-up after this event.
+  var isMilestone: Bool {
+    switch self {
+    case .requested, .baseResolved, .branchCreated, .taskCommitted, .pullRequestCreated,
+      .generated:
+      true
+    case .dispatched, .generating, .pushed, .failed, .stepFailed, .released, .cancelRequested,
+      .retryRequested, .pullRequestUpdated, .actionDone, .networkUsed, .conversation:
+      false
+    }
+  }
+}

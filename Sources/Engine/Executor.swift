@@ -51,8 +51,10 @@ package struct Executor: Sendable {
   let capabilities: ForgeCapabilities
   package private(set) var corrupt: CorruptStream?
   package private(set) var assignee: Assignee?
-  /// The last head that was read from the branch, and when.
-  package private(set) var prepared: (head: ObjectID, at: Timestamp)?
+  /// What the next attempt starts from, and when it was read from the branch.
+  package private(set) var prepared: (start: PreparedHead, at: Timestamp)?
+  /// What the last prepared attempt may cost.
+  private(set) var costMax: Int64?
 
   private var writer = StreamWriter<DelegationCommand>()
   private var effect: (any Effect)? {
@@ -70,6 +72,10 @@ package struct Executor: Sendable {
   /// The last accepted commit, and the last failure with its text, for comments.
   var generated: Generated?
   private(set) var failed: Failed?
+  /// The last limit of its agent's provider that it met.
+  private(set) var limitMet: AgentLimits.Met?
+  /// The message of the last attempt's commit.
+  let message = AttemptMessage()
   /// The network use of the last attempt.
   var network: NetworkUse?
   /// The rounds whose delegations this process has requested or found.
@@ -119,6 +125,15 @@ package struct Executor: Sendable {
     return (state.nextIntentDue ?? now) <= now
   }
 
+  /// Whether it waits for a worker, a time or its branch, and for nothing else. What it knows is in
+  /// its stream, except for a head that is read again before it is used.
+  func onlyWaits(at now: Timestamp) -> Bool {
+    guard writer.isIdle, effect == nil, corrupt == nil, assignee == nil, state.lease == nil,
+      let intent = state.nextIntent
+    else { return false }
+    return isReady(at: now) || wakeAt != nil || (isHeld && !intent.isAllowedWhileHeld)
+  }
+
   // MARK: Steps
 
   /// Handles an input and returns the actions.
@@ -136,7 +151,7 @@ package struct Executor: Sendable {
       if let step = effect?.resume(answers) { follow(step, now, &actions) }
     case .command(let command, let actor, let reply):
       writer.enqueue(.init(command: command, actor: actor, reply: reply))
-    case .assign(let assignee): self.assignee = assignee
+    case .assign(let assignee): if corrupt == nil { self.assignee = assignee }
     case .branchMoved: prepared = nil
     case .wake: break
     }
@@ -194,6 +209,9 @@ package struct Executor: Sendable {
     }
   }
 
+  /// Lowers what the attempt under way may cost.
+  mutating func limitCost(to most: Int64) { costMax = most }
+
   // MARK: The log
 
   private mutating func recorded(_ events: [RecordedEvent], _ actions: inout [Action]) {
@@ -249,6 +267,7 @@ package struct Executor: Sendable {
     writer.follow(events)
     for recorded in events {
       guard case .delegation(let event) = recorded.event, corrupt == nil else { continue }
+      let agent = state.delegation?.agent
       do {
         state = try state.evolve(event, id: id, at: recorded.time)
       } catch {
@@ -261,6 +280,7 @@ package struct Executor: Sendable {
       }
       if case .generated(let event) = event { generated = event }
       if case .failed(let event) = event { failed = event }
+      limitMet = AgentLimits.Met(event, agent: agent, at: recorded.time) ?? limitMet
       if case .dispatched = event { network = nil }
       if case .networkUsed(let event) = event { network = event.use }
       if case .branchCreated = event { branchRecord = (recorded.position, recorded.hash) }
@@ -284,7 +304,13 @@ package struct Executor: Sendable {
     case .dispatch:
       // The branch is read only if a worker is free: earlier the head would be outdated when one
       // is, and a long queue would delay the delegations whose turn it is.
-      guard let assignee else { return }
+      guard let assignee else {
+        // A merge without a conflict needs no worker.
+        if state.delegation?.request.merge == .alone, prepared == nil {
+          run(context.effect(for: intent, state: state, fresh: false), now, &actions)
+        }
+        return
+      }
       if prepared.map({ now - $0.at <= Self.preparedFor }) ?? false {
         record(
           .dispatch(
@@ -336,7 +362,9 @@ package struct Executor: Sendable {
             attempt: lease.attempt, token: lease.token, outcome: .released(.commitStale),
             message: "the branch holds a generated commit already")))
     case .record(let command): record(command)
-    case .prepared(let head): prepared = (head, now)
+    case .prepared(let start):
+      prepared = (start, now)
+      if start.costMax != nil || state.lease == nil { costMax = start.costMax }
     case .requested(let round): requestedRounds.insert(round)
     case .absent: record(.settleCancellation)
     case .fault(let fault): record(.failStep(fault, workflow?.retry ?? .never))
@@ -355,26 +383,6 @@ extension Intent {
     case .cancel, .settle, .act, .examineFeedback, .startRound, .awaitRounds, .stopAgent: true
     case .resolveBase, .createBranch, .commitTask, .openPullRequest, .adopt, .dispatch,
       .awaitWorker, .push:
-      false
-    }
-  }
-}
-
-extension RetryPolicy {
-  /// No second try.
-  static let never = RetryPolicy(
-    firstDelay: .seconds(1), maximumDelay: .seconds(1), triesMax: 1)
-}
-
-extension DelegationEvent {
-  /// Whether the next effect's own conflict is a sufficient look-up after this event.
-  var isMilestone: Bool {
-    switch self {
-    case .requested, .baseResolved, .branchCreated, .taskCommitted, .pullRequestCreated,
-      .generated:
-      true
-    case .dispatched, .generating, .pushed, .failed, .stepFailed, .released, .cancelRequested,
-      .retryRequested, .pullRequestUpdated, .actionDone, .networkUsed, .conversation:
       false
     }
   }

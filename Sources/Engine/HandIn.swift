@@ -10,8 +10,12 @@ package struct HandIn: Equatable, Sendable {
   package var delegation: DelegationID
   package var attempt: Int
   package var commit: ObjectID
-  /// The required parent.
+  /// The required parent, which is the first one of a merge.
   package var parent: ObjectID
+  /// The required merge; nil if the commit has one parent.
+  package var merge: BaseMerge?
+  /// The commit that the agent started from. What differs from it is the agent's change.
+  package var start: ObjectID { merge?.start ?? parent }
   /// The required message, compared as bytes.
   package var message: String
   /// Folders and files that must not change, as the workflow names them.
@@ -39,7 +43,7 @@ package struct HandIn: Equatable, Sendable {
 
   package init(
     repository: RepositoryName, delegation: DelegationID, attempt: Int, commit: ObjectID,
-    parent: ObjectID, message: String, refusedPaths: [String],
+    parent: ObjectID, merge: BaseMerge? = nil, message: String, refusedPaths: [String],
     exemptions: SecretExemptions = SecretExemptions(), bytesMax: Int, filesMax: Int,
     restored: Restored? = nil
   ) {
@@ -50,6 +54,7 @@ package struct HandIn: Equatable, Sendable {
     self.attempt = attempt
     self.commit = commit
     self.parent = parent
+    self.merge = merge
     self.message = message
     self.refusedPaths = refusedPaths
     self.bytesMax = bytesMax
@@ -94,7 +99,7 @@ extension HandIn {
     _ change: HandInFigures, _ report: RunReport, token: FencingToken
   ) -> Generated {
     Generated(
-      attempt: attempt, token: token, sha: commit, parent: parent,
+      attempt: attempt, token: token, sha: commit, parent: parent, merge: merge,
       figures: GenerationFigures(
         filesChanged: change.filesChanged, insertions: change.insertions,
         deletions: change.deletions, duration: report.duration, outputSize: report.outputSize,
@@ -124,7 +129,8 @@ package struct HandInFigures: Equatable, Sendable {
 /// Why a hand-in was refused.
 package enum HandInRefusal: Error, Equatable, Sendable {
   /// The change breaks a rule: the same commit will be refused again.
-  case refused(message: String, hint: String?)
+  /// - Parameter patch: the change for people to look at, for `git apply`; nil if it is not kept.
+  case refused(message: String, hint: String?, patch: [UInt8]? = nil)
   /// The pack is incomplete, or does not contain the named commit.
   case malformed(String)
   /// The server's own disk or git failed, as a probe has shown: the worker keeps the commit and

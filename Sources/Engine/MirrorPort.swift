@@ -8,6 +8,8 @@ import ForgePort
 package enum GitCall: Equatable, Sendable {
   /// Fetches the branch into the mirror and reads its commits after `after`, oldest first.
   case fetch(RepositoryName, branch: String, after: ObjectID)
+  /// Merges two commits of the mirror, and writes nothing to the forge.
+  case merge(RepositoryName, Merging)
   /// `git push --force-with-lease=branch:expected`.
   case push(RepositoryName, branch: String, sha: ObjectID, expected: ObjectID)
 }
@@ -16,7 +18,47 @@ package enum GitCall: Equatable, Sendable {
 package enum GitReply: Equatable, Sendable {
   /// The branch's head and its commits; nil if the branch does not exist.
   case branch(GitBranch?)
+  /// nil if the head has the commits of the base already.
+  case merged(GitMerge?)
   case pushed
+}
+
+/// A merge of the base branch into a branch.
+package struct Merging: Equatable, Sendable {
+  package var delegation: DelegationID
+  /// The head of the branch: the first parent.
+  package var head: ObjectID
+  /// The head of the base branch: the second parent.
+  package var base: ObjectID
+  /// The message of the commit, if the two merge without a conflict; nil if none is needed.
+  package var message: String?
+
+  package init(delegation: DelegationID, head: ObjectID, base: ObjectID, message: String?) {
+    self.delegation = delegation
+    self.head = head
+    self.base = base
+    self.message = message
+  }
+}
+
+/// What git made of two commits.
+package struct GitMerge: Equatable, Sendable {
+  /// A commit with both as its parents, for an agent to start from. Its files have the conflicts
+  /// marked. The same two commits give the same one.
+  package var start: ObjectID
+  /// The files with conflicts, in git's order, as text for people.
+  package var conflicts: [String]
+  /// A commit with the message that was asked for; nil if there are conflicts.
+  package var commit: ObjectID?
+
+  package init(start: ObjectID, conflicts: [String], commit: ObjectID?) {
+    self.start = start
+    self.conflicts = conflicts
+    self.commit = commit
+  }
+
+  /// The most files with conflicts that are named.
+  package static let conflictsMax = 100
 }
 
 /// A branch, as it is in the mirror after a fetch.
@@ -82,6 +124,39 @@ package protocol RepositoryMirrors: Sendable {
 
   /// The patch between two commits of the mirror, for people; at most `limit` bytes.
   func patch(
-    _ repository: RepositoryName, from: ObjectID, to: ObjectID, limit: Int
+    _ repository: RepositoryName, _ change: MirrorChange, limit: Int
   ) async throws(MirrorFault) -> [UInt8]
+
+  /// A file that differs between two commits of the mirror, for people; at most `limit` bytes.
+  func file(
+    _ path: String, _ side: ChangeSide, of change: MirrorChange, in repository: RepositoryName,
+    limit: Int
+  ) async throws(MirrorFault) -> ChangedFile
+}
+
+/// What changed between two commits.
+package struct MirrorChange: Sendable {
+  package var from: ObjectID
+  package var to: ObjectID
+  /// Whether lines that differ in spaces only count as equal.
+  package var ignoresWhitespace = false
+
+  package init(from: ObjectID, to: ObjectID, ignoresWhitespace: Bool = false) {
+    self.from = from
+    self.to = to
+    self.ignoresWhitespace = ignoresWhitespace
+  }
+}
+
+/// One of the two versions of a changed file.
+package enum ChangeSide: String, CaseIterable, Sendable {
+  case before, after
+}
+
+/// One version of a changed file.
+package enum ChangedFile: Equatable, Sendable {
+  case content([UInt8])
+  case tooLarge(bytes: Int)
+  /// The file did not change, or is absent in that version, or is no file.
+  case absent
 }

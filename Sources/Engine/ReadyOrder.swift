@@ -117,7 +117,13 @@ struct ReadyOrder: Sendable {
   /// The agents with waiting delegations that are not known to be at a limit.
   var agents: [String?] { Array(orders.keys) }
 
+  func candidate(_ delegation: DelegationID) -> Candidate? { candidates[delegation] }
+
   // MARK: Waiting delegations
+
+  func waiting(for agent: String) -> [DelegationID] {
+    candidates.values.filter { $0.agent == agent }.map(\.delegation)
+  }
 
   mutating func insert(_ candidate: Candidate) {
     if let known = candidates[candidate.delegation] {

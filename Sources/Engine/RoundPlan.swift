@@ -134,6 +134,15 @@ private struct RoundStory {
   }
 }
 
+extension FollowUp.Merge {
+  /// nil if nothing of it asks for the base branch.
+  fileprivate init?(answering feedback: [Feedback]) {
+    let asking = feedback.count { $0.source.asksForBase }
+    if asking == 0 { return nil }
+    self = asking == feedback.count ? .alone : .withChanges
+  }
+}
+
 extension RoundStarted {
   /// The request of the follow-up delegation.
   /// - Parameter task: the request of the pull request's first delegation.
@@ -150,7 +159,7 @@ extension RoundStarted {
     request.kind = .followUp(
       FollowUp(
         pullRequest: pullRequest, first: first, follows: follows, threads: threads,
-        taskFile: taskFile))
+        taskFile: taskFile, merge: FollowUp.Merge(answering: feedback)))
     request.stamp = .unassigned
     request.requester = requester ?? task.requester
     request.agent = agent ?? task.agent
@@ -175,7 +184,7 @@ extension RoundStarted {
     if feedback.allSatisfy({ $0.source == .check }) {
       return feedback.count == 1 ? "Repair a failed check" : "Repair failed checks"
     }
-    if feedback.contains(where: { $0.source == .conflict }) { return "Merge the base branch" }
+    if feedback.contains(where: { $0.source.asksForBase }) { return "Merge the base branch" }
     let lines = feedback.first?.text?.body.split(whereSeparator: \.isNewline) ?? []
     let first = lines.first { !$0.allSatisfy(\.isWhitespace) }
     guard feedback.count == 1, let first else {

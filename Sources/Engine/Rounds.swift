@@ -46,15 +46,23 @@ extension Engine {
 
   /// Whether a delegation was requested before.
   private func isRequested(_ id: DelegationID) async -> Bool {
-    if core.executors[id] != nil { return true }
+    if core.isTracked(id) { return true }
     let events = try? await store.read(.delegation(id), types: [.requested])
     return events?.isEmpty == false
   }
 
   /// Requests the follow-up delegation of a round that the conversation has recorded, unless that
-  /// has happened. Two calls for one round request it once: the append of the second finds the
-  /// stream.
+  /// has happened. The conversation's next step and the caller who asked may both come here: the
+  /// second waits for the first one's answer.
   func request(round: DelegationID, of first: DelegationID) async -> RoundAnswer {
+    if let other = roundRequests[round] { return await other.value }
+    let request = Task { await self.requestOnce(round: round, of: first) }
+    roundRequests[round] = request
+    defer { roundRequests[round] = nil }
+    return await request.value
+  }
+
+  private func requestOnce(round: DelegationID, of first: DelegationID) async -> RoundAnswer {
     if let executor = core.executors[round], executor.state.name != nil {
       return executor.corrupt == nil ? RoundAnswer(executor.state) : .underWay
     }
@@ -68,8 +76,9 @@ extension Engine {
       var earlier: [[RecordedEvent]] = []
       for id in plan.earlier { earlier.append(try await store.read(.delegation(id))) }
       let request = plan.request(earlier)
-      // Another call may have come first while this one read.
-      guard core.executors[round] == nil else { return .failed("it is being requested") }
+      recallWorker(of: first, [events] + earlier)
+      // It may have been loaded while this read.
+      guard !core.isTracked(round) else { return .failed("it is being requested") }
       let actor = plan.requester.map { Actor(kind: .user, name: $0) } ?? .system
       switch await record(request, id: round, by: actor) {
       case .accepted, .repeated: return .underWay

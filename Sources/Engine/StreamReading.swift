@@ -29,8 +29,8 @@ extension Engine {
     var most: Int
     var backoff: Backoff
 
-    /// Everything else waits for these tries.
-    static let atStart = ReadTries(
+    /// Something else waits for these tries.
+    static let brief = ReadTries(
       most: 3, backoff: Backoff(first: Milliseconds(200), maximum: .seconds(1)))
     static let whileServing = ReadTries(
       most: 6, backoff: Backoff(first: .seconds(2), maximum: .seconds(60)))
@@ -66,6 +66,125 @@ extension Engine {
       number += 1
     }
   }
+
+  // MARK: Starts
+
+  /// Delegations that are read in one batch of a start.
+  private static let rowsOfBatch = 4096
+
+  /// What a start needs of every delegation that has not ended.
+  func liveDelegations() async throws(StoreFault) -> [LiveDelegation] {
+    var live: [LiveDelegation] = []
+    // The states that are read first go first on a branch, so that there is little to sort.
+    for state in DelegationStateName.allCases.reversed() where !state.isTerminal {
+      var last: Stamp?
+      while true {
+        let batch = try await store.liveDelegations(
+          in: state, after: last, limit: Self.rowsOfBatch)
+        live += batch
+        last = batch.last?.stamp
+        if batch.count < Self.rowsOfBatch { break }
+      }
+    }
+    return live
+  }
+
+  /// The events of streams that everything else waits for. What cannot be read is quarantined.
+  func streams(of names: [StreamName]) async -> [(StreamName, [RecordedEvent])] {
+    await withTaskGroup(of: [(StreamName, [RecordedEvent])].self) { group in
+      var rest = names[...]
+      var all: [(StreamName, [RecordedEvent])] = []
+      for _ in 0..<Self.loadsMax { addBatch(of: &rest, to: &group) }
+      while let found = await group.next() {
+        all += found
+        addBatch(of: &rest, to: &group)
+      }
+      return all
+    }
+  }
+
+  private nonisolated func addBatch(
+    of rest: inout ArraySlice<StreamName>,
+    to group: inout TaskGroup<[(StreamName, [RecordedEvent])]>
+  ) {
+    guard !rest.isEmpty else { return }
+    let batch = Array(rest.prefix(Self.streamsOfBatch))
+    rest = rest.dropFirst(batch.count)
+    group.addTask { await self.read(batch) }
+  }
+
+  private func read(_ batch: [StreamName]) async -> [(StreamName, [RecordedEvent])] {
+    if let found = try? await store.read(batch) { return Array(zip(batch, found)) }
+    var all: [(StreamName, [RecordedEvent])] = []
+    for stream in batch {
+      switch await events(of: stream, tries: .brief) {
+      case .success(let events): all.append((stream, events))
+      case .failure(let fault): quarantine(stream, fault)
+      }
+    }
+    return all
+  }
+
+  // MARK: Loads
+
+  /// How many streams one read takes, and how many such reads there are at a time. Other reads of
+  /// the store wait for them.
+  private static let streamsOfBatch = 32
+  private static let loadsMax = 2
+
+  /// Reads the streams of delegations that the core waits for, in batches.
+  func loadWaiting() {
+    while loads < Self.loadsMax, !waitingLoads.isEmpty {
+      let batch = Array(waitingLoads.prefix(Self.streamsOfBatch))
+      waitingLoads = waitingLoads.dropFirst(batch.count)
+      loads += 1
+      begin {
+        await self.load(batch)
+        return nil
+      }
+    }
+  }
+
+  private func load(_ batch: [DelegationID]) async {
+    let found = try? await store.read(batch.map { .delegation($0) })
+    loads -= 1
+    loadWaiting()
+    guard let found else {
+      // One of them cannot be read. The others do not wait for its tries.
+      for id in batch {
+        // A worker may be reserved for one that waits.
+        readAlone(
+          .delegation(id), loads: true, tries: core.parked[id] == nil ? .whileServing : .brief)
+      }
+      return
+    }
+    for (id, events) in zip(batch, found) { step(.loaded(id, events)) }
+  }
+
+  /// Reads a stream, with several tries.
+  func readAlone(_ stream: StreamName, loads: Bool, tries: ReadTries) {
+    begin {
+      switch await self.events(of: stream, tries: tries) {
+      case .success(let events): return Self.input(stream, read: events, loads: loads)
+      case .failure(let fault):
+        await self.quarantine(stream, fault)
+        return nil
+      }
+    }
+  }
+
+  /// The core's input for a stream that was read.
+  static func input(
+    _ stream: StreamName, read events: [RecordedEvent], loads: Bool
+  ) -> EngineCore.Input? {
+    switch stream {
+    case .delegation(let id): loads ? .loaded(id, events) : .delegation(id, .reloaded(events))
+    case .worker(let id): .worker(id, .reloaded(events))
+    case .system: nil
+    }
+  }
+
+  // MARK: Quarantine
 
   func quarantine(_ stream: StreamName, _ fault: StoreFault) {
     report(StreamReading(stream: stream, outcome: .quarantined, reason: fault.message))

@@ -1,5 +1,6 @@
 import Domain
 import EventLog
+import Projections
 
 /// The result of a submission.
 package enum SubmissionReply: Equatable, Sendable {
@@ -23,7 +24,15 @@ extension Engine {
   package func submit(_ request: Requested, id: DelegationID) async -> SubmissionReply {
     guard case .adopt = request.kind else { return await record(request, id: id) }
     // Nothing is suspended between this check and the core's note of who uses the branch.
-    if let other = user(ofBranchOf: request) { return .branchTaken(by: other) }
+    if let other = user(ofBranchOf: request) {
+      // The store knows the key of one that has no executor, and refuses the second request.
+      if core.executors[other] == nil, let key = request.idempotencyKey?.key,
+        (try? await store.isKnown(key: key)) ?? false
+      {
+        return await record(request, id: id)
+      }
+      return .branchTaken(by: other)
+    }
     return await record(request, id: id)
   }
 
@@ -149,13 +158,16 @@ struct Followers: Sendable {
 
 extension EngineCore {
   mutating func follow(
-    _ id: DelegationID, until end: Timestamp, _ reply: ReplyID, _ actions: inout [Action]
+    _ id: DelegationID, until end: Timestamp, _ reply: ReplyID, _ now: Moment,
+    _ actions: inout [Action]
   ) {
     let executor = executors[id]
-    if let executor, !executor.hasAnswer(before: end), followers.insert(reply, of: id, until: end) {
+    let mustWait = executor.map { !$0.hasAnswer(before: end) } ?? isAway(id)
+    guard mustWait, followers.insert(reply, of: id, until: end) else {
+      actions.append(.progress(reply, executor?.progress))
       return
     }
-    actions.append(.progress(reply, executor?.progress))
+    if executor == nil { load(id, for: .wake, now, &actions) }
   }
 
   /// Answers the callers that wait for the current state of the delegation.

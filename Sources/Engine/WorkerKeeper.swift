@@ -221,6 +221,6 @@ package struct WorkerKeeper: Sendable {
 package struct WorkerPlan: Equatable, Sendable {
   package var delegation: DelegationID
   package var lease: Lease
-  package var head: ObjectID
+  package var start: PreparedHead
   package var cancel: Bool
 }

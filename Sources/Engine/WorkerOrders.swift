@@ -56,6 +56,10 @@ package struct WorkerAssignment: Sendable {
   package var repository: RepositoryName
   package var branch: String
   package var head: ObjectID
+  /// The merge that the attempt completes; nil if it starts from the head itself.
+  package var merge: BaseMerge?
+  /// What the attempt may cost, in millionths of a US dollar; nil for no limit.
+  package var costMax: Int64?
   package var prompt: String
   package var commitMessage: String
   package var agent: AgentProfile
@@ -67,4 +71,15 @@ package struct WorkerAssignment: Sendable {
   package var taskFile: String?
   /// That commit of the base.
   package var taskFileBase: ObjectID?
+  /// nil if no conversation of the agent is kept.
+  package var session: Session?
+
+  /// The agent's conversation on a pull request.
+  package struct Session: Equatable, Sendable {
+    /// The pull request's first delegation.
+    package var first: DelegationID
+    package var keep: Milliseconds
+    /// The prompt for an agent that continues its conversation; nil: it begins a new one.
+    package var prompt: String?
+  }
 }

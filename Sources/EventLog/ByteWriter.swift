@@ -55,7 +55,8 @@ package struct ByteWriter: ~Copyable {
     count += bytes.count
   }
 
-  mutating func append(_ bytes: [UInt8]) { bytes.withUnsafeBytes { append($0) } }
+  /// Appends bytes.
+  package mutating func append(_ bytes: [UInt8]) { bytes.withUnsafeBytes { append($0) } }
 
   /// Appends a text's UTF-8.
   package mutating func append(_ text: StaticString) {

@@ -93,6 +93,7 @@ extension EventCodec {
     facts.put(.follows, followUp.follows.rawValue)
     facts.detail["first"] = .string(followUp.first.rawValue)
     facts.detail["threads"] = .array(followUp.threads.map { .integer($0) })
+    facts.detail.put("merge", followUp.merge?.rawValue)
     guard let taskFile = followUp.taskFile else { return }
     facts.detail["taskStamp"] = .integer(taskFile.stamp.milliseconds)
     facts.detail["taskBase"] = .string(taskFile.base.rawValue)
@@ -111,7 +112,28 @@ extension EventCodec {
       first: DelegationID(try r.need(r.detail["first"]?.stringValue, "first")),
       follows: DelegationID(follows),
       threads: (r.detail["threads"]?.arrayValue ?? []).compactMap(\.integerValue),
-      taskFile: taskFile)
+      taskFile: taskFile, merge: try merge(r))
+  }
+
+  private static func merge(_ r: FactReader) throws(CodecFault) -> FollowUp.Merge? {
+    guard let text = r.detail["merge"]?.stringValue else { return nil }
+    return try r.need(FollowUp.Merge(rawValue: text), "merge")
+  }
+
+  // MARK: Merges
+
+  static let mergedBaseKey = "mergedBase"
+
+  static func encode(_ merge: BaseMerge?, _ facts: inout Facts) {
+    facts.detail.put(mergedBaseKey, merge?.base.rawValue)
+    facts.detail.put("mergeStart", merge?.start.rawValue)
+  }
+
+  /// nil if the commit has one parent.
+  static func baseMerge(_ r: FactReader) throws(CodecFault) -> BaseMerge? {
+    guard let base = r.detail[mergedBaseKey]?.stringValue else { return nil }
+    let start = try r.need(r.detail["mergeStart"]?.stringValue, "mergeStart")
+    return BaseMerge(base: ObjectID(base), start: ObjectID(start))
   }
 
   static func encode(_ round: RoundText, _ text: inout [String: JSONValue]) {

@@ -41,6 +41,8 @@ extension EventCodec {
       facts.put(.agent, e.agent)
       facts.put(.sha, e.head.rawValue)
       facts.detail.put("session", e.session)
+      encode(e.merge, &facts)
+      facts.detail.put("continues", e.continues?.rawValue)
     case .generated(let e):
       type = .generated
       encode(e, &facts, &text)
@@ -64,12 +66,15 @@ extension EventCodec {
       facts.put(.tries, e.attemptedTry)
       facts.put(.retryAt, e.retryAt.milliseconds)
       facts.put(.ambiguous, e.ambiguous)
+      facts.put(.agent, e.nextAgent)
       text.put("message", e.message)
     case .released(let e):
       type = .released
       facts.put(.attempt, e.attempt)
       facts.put(.token, e.token?.packed)
       facts.put(.code, e.cause.rawValue)
+      facts.put(.agent, e.nextAgent)
+      if let end = e.limitEnds { facts.detail["limitEnds"] = .integer(end.milliseconds) }
       encode(e.usage, &facts)
       text.put("message", e.message)
     case .cancelRequested: type = .cancelRequested
@@ -114,6 +119,7 @@ extension EventCodec {
       facts.detail["notices"] = .array(e.notices.map(\.rawValue).sorted().map { .string($0) })
     }
     facts.detail["attemptsMax"] = .integer(Int64(e.attemptsMax))
+    if let issue = e.issue { facts.detail["issue"] = .string(issue.description) }
     if let key = e.idempotencyKey {
       facts.detail["idempotencyKey"] = .string(key.key)
       facts.detail["requestBody"] = .string(key.body)
@@ -137,6 +143,7 @@ extension EventCodec {
     facts.put(.token, e.token?.packed)
     facts.put(.sha, e.sha.rawValue)
     facts.put(.parent, e.parent.rawValue)
+    encode(e.merge, &facts)
     encode(e.usage, &facts)
     text.put("words", e.words)
     guard let figures = e.figures else { return }
@@ -200,7 +207,8 @@ extension EventCodec {
       return .generating(
         GenerationStarted(
           attempt: try attempt(r), token: try token(r), agent: try r.text(.agent),
-          session: r.detail["session"]?.stringValue, head: try sha(r)))
+          session: r.detail["session"]?.stringValue, head: try sha(r), merge: try baseMerge(r),
+          continues: r.detail["continues"]?.stringValue.map { DelegationID($0) }))
     case .generated: return .generated(try decodeGenerated(r))
     case .pushed: return .pushed(Pushed(sha: try sha(r), adopted: r.facts.flag(.adopted) ?? false))
     case .failed:
@@ -216,12 +224,15 @@ extension EventCodec {
           attemptedTry: Int(try r.integer(.tries)),
           code: try r.word(.code),
           retryAt: Timestamp(milliseconds: try r.integer(.retryAt)),
-          ambiguous: r.facts.flag(.ambiguous) ?? false, message: r.words("message")))
+          ambiguous: r.facts.flag(.ambiguous) ?? false, message: r.words("message"),
+          nextAgent: r.facts.text(.agent)))
     case .released:
       return .released(
         Released(
           attempt: try attempt(r), token: r.facts.integer(.token).map { FencingToken(packed: $0) },
-          cause: try r.word(.code), message: r.words("message"), usage: usage(r)))
+          cause: try r.word(.code), message: r.words("message"), usage: usage(r),
+          nextAgent: r.facts.text(.agent),
+          limitEnds: r.detail["limitEnds"]?.integerValue.map { Timestamp(milliseconds: $0) }))
     case .cancelRequested: return .cancelRequested
     case .retryRequested: return .retryRequested
     case .pullRequestUpdated:
@@ -271,7 +282,8 @@ extension EventCodec {
       notices: Set(
         (r.detail["notices"]?.arrayValue ?? []).compactMap {
           $0.stringValue.flatMap { NoticeMoment(rawValue: $0) }
-        }))
+        }),
+      issue: r.detail["issue"]?.stringValue.flatMap { IssueName($0) })
   }
 
   private static func kind(_ r: FactReader) throws(CodecFault) -> Requested.Kind {
@@ -307,8 +319,8 @@ extension EventCodec {
     }
     return Generated(
       attempt: try attempt(r), token: r.facts.integer(.token).map { FencingToken(packed: $0) },
-      sha: try sha(r), parent: try r.object(.parent), figures: figures, usage: usage(r),
-      words: r.words("words"))
+      sha: try sha(r), parent: try r.object(.parent), merge: try baseMerge(r), figures: figures,
+      usage: usage(r), words: r.words("words"))
   }
 
   private static func usage(_ r: FactReader) -> AgentUsage {

@@ -31,11 +31,30 @@ package struct EventHasher: ~Copyable {
   ) throws(CodecFault) -> Bool {
     bytes.removeAll()
     try bytes.appendLeaf(of: row, stream: stream)
+    chain(after: previous)
+    return finishes(as: row.bytes(.hash) ?? .nothing)
+  }
+
+  /// The hash of a new event, over the previous hash and the event's leaf.
+  mutating func chainHash(
+    of event: RecordedEvent, _ content: EventContent, stream: String, after previous: [UInt8]
+  ) -> [UInt8] {
+    bytes.removeAll()
+    bytes.appendLeaf(
+      position: event.position, id: event.id, stream: stream, version: event.version,
+      type: content.encoded.type.name, schema: event.schema, time: event.time, actor: event.actor,
+      correlation: event.correlation, causation: event.causation, facts: content.facts,
+      payloadHash: event.payloadHash)
+    chain(after: previous)
+    return hash.finish()
+  }
+
+  /// Begins the hash over the previous hash and the leaf that was written.
+  private mutating func chain(after previous: [UInt8]) {
     hash.update(bytes.bytes)
     hash.finish(into: result)
     previous.withUnsafeBytes { hash.update($0) }
     hash.update(UnsafeRawBufferPointer(result))
-    return finishes(as: row.bytes(.hash) ?? .nothing)
   }
 
   private mutating func finishes(as expected: UnsafeRawBufferPointer) -> Bool {

@@ -130,11 +130,26 @@ package protocol EventStore: Sendable {
   /// All events of a stream in order, with their texts; empty if the stream does not exist.
   func read(_ stream: StreamName) async throws(StoreFault) -> [RecordedEvent]
 
+  /// The same for several streams, in their order.
+  /// - Throws: `StoreFault` if one of them cannot be read.
+  func read(_ streams: [StreamName]) async throws(StoreFault) -> [[RecordedEvent]]
+
   /// The events of a stream whose type is one of `types`, in order, with their texts. The others
   /// are not decoded.
   func read(
     _ stream: StreamName, types: [EventType]
   ) async throws(StoreFault) -> [RecordedEvent]
+}
+
+extension EventStore {
+  /// See `EventStore`; for stores that do not read several streams at once.
+  package func read(
+    _ streams: [StreamName]
+  ) async throws(StoreFault) -> [[RecordedEvent]] {
+    var all: [[RecordedEvent]] = []
+    for stream in streams { all.append(try await read(stream)) }
+    return all
+  }
 }
 
 /// One transaction of the log, with all its appends.

@@ -38,6 +38,12 @@ package struct Facts: Equatable, Sendable {
   }
 
   private mutating func put(_ column: EventColumn, _ value: JSONValue?) {
+    if let value, values.last.map({ $0.column.index < column.index }) ?? true {
+      // Codecs put most columns in the order of the table.
+      assert(column.declaration.kind.matches(value), "\(column) takes no \(value)")
+      values.append(Value(column: column, value: value))
+      return
+    }
     values.removeAll { $0.column == column }
     guard let value else { return }
     assert(column.declaration.kind.matches(value), "\(column) takes no \(value)")

@@ -40,6 +40,57 @@ extension ByteWriter {
   }
 }
 
+extension ByteWriter {
+  /// Appends the canonical JSON of facts: the bytes of `Facts.object`, without building the object.
+  mutating func append(_ facts: Facts) {
+    guard facts.detail.keys.allSatisfy({ $0.utf8.allSatisfy { $0 < 0x80 } }) else {
+      // Another order; no codec has such a key.
+      append(JSONValue.object(facts.object).canonical)
+      return
+    }
+    let keys = FactKeys.all
+    let columns = facts.values.sorted {
+      keys.places[$0.column.index] < keys.places[$1.column.index]
+    }
+    var rest = facts.detail.sorted { $0.key < $1.key }[...]
+    append(UInt8(ascii: "{"))
+    let start = count
+    func separate(_ out: inout ByteWriter) {
+      if out.count > start { out.append(UInt8(ascii: ",")) }
+    }
+    func put(_ member: (key: String, value: JSONValue), _ out: inout ByteWriter) {
+      separate(&out)
+      out.append(json: member.key)
+      out.append(UInt8(ascii: ":"))
+      out.append(member.value)
+    }
+    for fact in columns {
+      let name = fact.column.declaration.name
+      while let member = rest.first, member.key < name {
+        put(member, &self)
+        rest.removeFirst()
+      }
+      // A column replaces a member of its name, as in `Facts.object`.
+      if rest.first?.key == name { rest.removeFirst() }
+      separate(&self)
+      keys.append(keys.places[fact.column.index], to: &self)
+      append(fact.value)
+    }
+    for member in rest { put(member, &self) }
+    append(UInt8(ascii: "}"))
+  }
+
+  /// Appends the canonical JSON of a value.
+  private mutating func append(_ value: JSONValue) {
+    switch value {
+    case .bool(let flag): append(flag ? "true" as StaticString : "false")
+    case .integer(let number): append(decimal: number)
+    case .string(let text): append(json: text)
+    case .null, .number, .array, .object: append(value.canonical)
+    }
+  }
+}
+
 /// The keys of the facts in the order of JSON.
 private struct FactKeys: Sendable {
   struct Fact: Sendable {
@@ -53,13 +104,21 @@ private struct FactKeys: Sendable {
 
   private(set) var bytes: [UInt8] = []
   private(set) var facts: [Fact] = []
+  /// The place of each fact in `facts`, by the column's index.
+  private(set) var places = [Int](repeating: 0, count: EventColumn.table.count)
 
   private init() {
     for fact in EventColumn.facts.sorted(by: { $0.name < $1.name }) {
       let start = bytes.count
       bytes += Array("\"\(fact.name)\":".utf8)
+      places[fact.column.index] = facts.count
       facts.append(Fact(column: fact.column, kind: fact.kind, key: start..<bytes.count))
     }
+  }
+
+  /// Appends the key at a place, with its quotes and colon.
+  func append(_ place: Int, to out: inout ByteWriter) {
+    bytes.withUnsafeBytes { out.append(UnsafeRawBufferPointer(rebasing: $0[facts[place].key])) }
   }
 }
 

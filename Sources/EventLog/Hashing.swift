@@ -28,20 +28,10 @@ package enum LogHash {
     facts: [UInt8], payloadHash: [UInt8]
   ) -> [UInt8] {
     var out = ByteWriter(capacity: 512 + facts.count)
-    out.field("aipm-event-1")
-    out.field(String(position))
-    out.field(id)
-    out.field(stream)
-    out.field(String(version))
-    out.field(type)
-    out.field(String(schema))
-    out.field(time.iso8601)
-    out.field(actor.kind.rawValue)
-    out.field(actor.name)
-    out.field(correlation ?? "")
-    out.field(causation ?? "")
-    out.field { $0.append(facts) }
-    out.field(Hex.encode(payloadHash))
+    out.appendLeaf(
+      position: position, id: id, stream: stream, version: version, type: type, schema: schema,
+      time: time, actor: actor, correlation: correlation, causation: causation, facts: facts,
+      payloadHash: payloadHash)
     return SHA256.hash(out.array)
   }
 
@@ -51,14 +41,6 @@ package enum LogHash {
     hasher.update(previous)
     hasher.update(leaf)
     return hasher.finish()
-  }
-  /// The leaf of an event whose own hash isn't known yet.
-  package static func leaf(of event: RecordedEvent, type: EventType, facts: Facts) -> [UInt8] {
-    leaf(
-      position: event.position, id: event.id, stream: event.stream.description,
-      version: event.version, type: type.name, schema: event.schema, time: event.time,
-      actor: event.actor, correlation: event.correlation, causation: event.causation,
-      facts: JSONValue.object(facts.object).canonical, payloadHash: event.payloadHash)
   }
 
   /// The leaf of a stored event.
@@ -75,5 +57,29 @@ package enum LogHash {
       correlation: event.correlation, causation: event.causation.map { uuid($0) },
       facts: JSONValue.object(try event.allFacts().object).canonical,
       payloadHash: event.payloadHash)
+  }
+}
+
+extension ByteWriter {
+  /// Appends what `LogHash.leaf` hashes.
+  mutating func appendLeaf(
+    position: Int64, id: String, stream: String, version: Int64, type: String, schema: Int,
+    time: Timestamp, actor: Actor, correlation: String?, causation: String?,
+    facts: [UInt8], payloadHash: [UInt8]
+  ) {
+    field { $0.append("aipm-event-1" as StaticString) }
+    field { $0.append(decimal: position) }
+    field(id)
+    field(stream)
+    field { $0.append(decimal: version) }
+    field(type)
+    field { $0.append(decimal: Int64(schema)) }
+    field { $0.append(iso8601: time) }
+    field(actor.kind.rawValue)
+    field(actor.name)
+    field(correlation ?? "")
+    field(causation ?? "")
+    field { $0.append(facts) }
+    field { out in payloadHash.withUnsafeBytes { out.append(hex: $0) } }
   }
 }

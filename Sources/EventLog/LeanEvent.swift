@@ -84,6 +84,8 @@ extension EventCodec {
         object = try .init(json: detail, "detail", at: position)
       }
     }
+    // The start of a merge shows in no row, so neither does the merge that a commit completes.
+    if type == .generated { object[mergedBaseKey] = nil }
     return try decode(FactReader(type: type, facts: facts, detail: object, text: [:]))
   }
 

@@ -8,9 +8,9 @@ package struct SealedEvent: Sendable {
   package var id: [UInt8]
   /// The sixteen bytes of the id of the event that it followed from.
   package var causation: [UInt8]?
-  package var encoded: EncodedEvent
-  /// The canonical JSON of the text; empty if the event has none.
-  package var body: [UInt8]
+  package var content: EventContent
+
+  package var encoded: EncodedEvent { content.encoded }
 }
 
 /// Gives events their position, version, time, id, salt and hashes. It is a value: a store whose
@@ -42,52 +42,40 @@ package struct EventSealer<Random: RandomNumberGenerator & Sendable>: Sendable {
   /// - Parameter now: a result of `time(at:)`.
   /// - Returns: nil if the append's causation isn't a UUID.
   package mutating func seal(_ encoded: EncodedAppend, at now: Timestamp) -> [SealedEvent]? {
+    var hasher = EventHasher()
+    return seal(encoded, at: now, &hasher)
+  }
+
+  /// The same, with a hasher that is kept from one append to the next.
+  package mutating func seal(
+    _ encoded: EncodedAppend, at now: Timestamp, _ hasher: inout EventHasher
+  ) -> [SealedEvent]? {
     let append = encoded.append
-    var causation: [UInt8]?
+    var causation: (id: [UInt8], text: String)?
     if let text = append.causation {
-      guard let bytes = UUIDText.decode(text) else { return nil }
-      causation = bytes
+      guard let id = UUIDText.decode(text) else { return nil }
+      causation = (id, UUIDText.encode(id))
     }
+    let stream = append.stream.description
     var sealed: [SealedEvent] = []
     sealed.reserveCapacity(append.events.count)
     for (index, event) in append.events.enumerated() {
-      let one = seal(
-        event, encoded.encoded[index], of: append,
-        version: append.expectedVersion + Int64(index) + 1,
-        causation: causation, at: now)
-      causation = one.id
-      sealed.append(one)
+      var content = encoded.contents[index]
+      let id = ids.next(at: now, using: &random)
+      content.salt(using: &random)
+      var recorded = RecordedEvent(
+        position: head.position + 1, id: UUIDText.encode(id), stream: append.stream,
+        version: append.expectedVersion + Int64(index) + 1, schema: 1, time: now,
+        actor: append.actor, correlation: append.correlation, causation: causation?.text,
+        event: event, salt: content.payload?.salt ?? [],
+        payloadHash: content.payload?.hash ?? LogHash.emptyPayload, hash: [])
+      recorded.hash = hasher.chainHash(of: recorded, content, stream: stream, after: head.hash)
+      head = LogHead(position: recorded.position, hash: recorded.hash)
+      sealed.append(
+        SealedEvent(recorded: recorded, id: id, causation: causation?.id, content: content))
+      causation = (id, recorded.id)
     }
+    if !sealed.isEmpty { time = now }
     return sealed
-  }
-
-  private mutating func seal(
-    _ event: Event, _ encoded: EncodedEvent, of append: Append, version: Int64,
-    causation: [UInt8]?, at now: Timestamp
-  ) -> SealedEvent {
-    let id = ids.next(at: now, using: &random)
-    var salt: [UInt8] = []
-    var body: [UInt8] = []
-    var payloadHash = LogHash.emptyPayload
-    if !encoded.text.isEmpty {
-      salt = (0..<2).flatMap { _ in Self.bytes(of: random.next()) }
-      body = JSONValue.object(encoded.text).canonical
-      payloadHash = LogHash.payload(salt: salt, text: body)
-    }
-    var recorded = RecordedEvent(
-      position: head.position + 1, id: UUIDText.encode(id), stream: append.stream,
-      version: version, schema: 1, time: now, actor: append.actor,
-      correlation: append.correlation, causation: causation.map { UUIDText.encode($0) },
-      event: event, salt: salt, payloadHash: payloadHash, hash: [])
-    let leaf = LogHash.leaf(of: recorded, type: encoded.type, facts: encoded.facts)
-    recorded.hash = LogHash.chain(previous: head.hash, leaf: leaf)
-    head = LogHead(position: recorded.position, hash: recorded.hash)
-    time = now
-    return SealedEvent(
-      recorded: recorded, id: id, causation: causation, encoded: encoded, body: body)
-  }
-
-  private static func bytes(of word: UInt64) -> [UInt8] {
-    (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(8 * $0)) }
   }
 }

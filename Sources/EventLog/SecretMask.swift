@@ -105,39 +105,3 @@ package struct SecretMask: Sendable {
     return SecretSearch.disjoint(all)
   }
 }
-
-/// An append whose events are encoded, without the credentials that a mask finds in their texts.
-package struct EncodedAppend: Sendable {
-  /// The append with masked events.
-  package private(set) var append: Append
-  package private(set) var encoded: [EncodedEvent]
-
-  /// Each event is encoded once. An event is read back from its encoding only if something was
-  /// masked in it. A workflow's definition is never masked: its digest names it.
-  package init(_ append: Append, mask: SecretMask? = nil) {
-    self.append = append
-    encoded = append.events.map { EventCodec.encode($0) }
-    guard let mask else { return }
-    for (index, event) in encoded.enumerated() where event.type != .workflowDefined {
-      let text = event.text.mapValues { $0.masked(by: mask) }
-      // The facts are the event's own, so it can be read with another text.
-      guard text != event.text,
-        let masked = try? EventCodec.decode(event.type, facts: event.facts, text: text)
-      else { continue }
-      encoded[index].text = text
-      self.append.events[index] = masked
-    }
-  }
-}
-
-extension JSONValue {
-  /// The same with credentials in its texts masked.
-  fileprivate func masked(by mask: SecretMask) -> JSONValue {
-    switch self {
-    case .null, .bool, .integer, .number: self
-    case .string(let text): .string(mask.masked(text))
-    case .array(let items): .array(items.map { $0.masked(by: mask) })
-    case .object(let members): .object(members.mapValues { $0.masked(by: mask) })
-    }
-  }
-}

@@ -65,6 +65,7 @@ package struct GitHubAdapter: ForgeAdapter {
   package let capabilities = ForgeCapabilities()
   package let names: any RepositoryRules = GitHubNames()
   package var address: String { settings.apiURL }
+  package var repositoriesAddress: String { settings.repositoriesURL }
 
   /// See `ForgeAdapter`.
   package func webhooks(secret: String) -> any WebhookReader { GitHubWebhooks(secret: secret) }

@@ -69,6 +69,17 @@ package struct GitHubSettings: Sendable {
     pace = .unpaced
   }
 
+  /// GitHub has its API at `api.HOST`, GitHub Enterprise at `HOST/api/v3`, and the embedded forge
+  /// beside its repositories.
+  package var repositoriesURL: String {
+    var url = apiURL[...]
+    while url.last == "/" { url = url.dropLast() }
+    let enterprise = "/api/v3"
+    if url.hasSuffix(enterprise) { return String(url.dropLast(enterprise.count)) }
+    guard Self.hasLimits(apiURL) else { return String(url) }
+    return url.replacing("//api.", with: "//", maxReplacements: 1).description
+  }
+
   /// Whether it is GitHub's own service. GitHub Enterprise has no limits unless it is configured
   /// to.
   private static func hasLimits(_ apiURL: String) -> Bool {

@@ -61,10 +61,19 @@ package enum ForgeCall: Equatable, Sendable {
   /// Reads why a check failed: its annotations, and the end of its job's log. If there is no log,
   /// or the credential may not read it, the rest is the reply. Replies `.checkReport`.
   case checkReport(RepositoryName, ForgeCheck)
-  /// Merges the head of `base` into `branch` on the forge. Replies `.committed`, or `.unchanged` if
-  /// `branch` holds that head already. Faults: `conflict` if the two do not merge cleanly,
-  /// `notFound` if one of them does not exist.
-  case mergeBase(RepositoryName, branch: String, base: String)
+  /// Reads the head of a branch again and again. Replies `.changedHead`, or `.unchanged` if it is
+  /// as it was. Faults: `notFound` if the branch does not exist.
+  /// - Parameter since: of the last reply; nil for the first.
+  case changedHead(RepositoryName, branch: String, since: ForgeValidator?)
+  /// Reads a pull request again and again. Replies `.changedPullRequest`, or `.unchanged` if it is
+  /// as it was.
+  /// - Parameter since: of the last reply; nil for the first.
+  case changedPullRequest(RepositoryName, number: Int, since: ForgeValidator?)
+  /// Reads an issue. Replies `.issue`.
+  case issue(IssueName)
+  /// Lists repositories that the credential may push to, without archived ones. Replies
+  /// `.repositories`.
+  case repositories
 }
 
 /// A commit of one file on the head of a branch.

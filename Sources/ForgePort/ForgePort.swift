@@ -32,6 +32,8 @@ package protocol ForgeAdapter: Sendable {
   var names: any RepositoryRules { get }
   /// The forge's address, for people.
   var address: String { get }
+  /// The address under which people and git find `OWNER/REPO`.
+  var repositoriesAddress: String { get }
 
   /// Reads the forge's webhooks.
   /// - Parameter secret: what the forge signs them with.

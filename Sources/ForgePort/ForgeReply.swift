@@ -20,14 +20,48 @@ package enum ForgeReply: Equatable, Sendable {
   case openPullRequests([ForgePullRequest], ForgeValidator?)
   /// The checks of a commit, and what to ask with next time; nil: ask without.
   case checks([ForgeCheck], ForgeValidator?)
+  /// The head of a branch, and what to ask with next time; nil: ask without.
+  case changedHead(ObjectID, ForgeValidator?)
+  /// A pull request, and what to ask with next time; nil: ask without.
+  case changedPullRequest(ForgePullRequest, ForgeValidator?)
   /// At most `ForgeCheck.reportMax` characters. It may contain secrets that a job has printed.
   case checkReport(String)
+  case issue(ForgeIssue)
+  /// At most `ForgeRepository.listedMax`, and whether these are all.
+  case repositories([RepositoryName], isComplete: Bool)
   /// What was asked for is as it was.
   case unchanged
 }
 
+/// An issue on the forge.
+package struct ForgeIssue: Equatable, Sendable {
+  package var number: Int
+  /// For people.
+  package var url: String
+  package var title: String
+  /// As it was written; empty if nothing was.
+  package var body: String
+  package var isOpen: Bool
+  /// Whether the forge has a pull request by this number.
+  package var isPullRequest: Bool
+
+  package init(
+    number: Int, url: String, title: String, body: String, isOpen: Bool, isPullRequest: Bool
+  ) {
+    self.number = number
+    self.url = url
+    self.title = title
+    self.body = body
+    self.isOpen = isOpen
+    self.isPullRequest = isPullRequest
+  }
+}
+
 /// A repository on the forge.
 package struct ForgeRepository: Equatable, Sendable {
+  /// The most repositories in a list.
+  package static let listedMax = 500
+
   package var defaultBranch: String
   package var cloneURL: String
   package var archived: Bool
@@ -74,10 +108,13 @@ package struct ForgePullRequest: Equatable, Sendable {
   /// Whether it cannot be merged because it conflicts with its base; nil if the forge has not
   /// computed it yet, or does not say it in this reply.
   package var conflicts: Bool?
+  /// Whether the forge allows no merge before the branch has the newest commits of its base.
+  package var isBehind: Bool
 
   package init(
     number: Int, url: String, state: PullRequestState, body: String, headBranch: String,
-    headSHA: ObjectID, baseBranch: String, updatedAt: Timestamp? = nil, conflicts: Bool? = nil
+    headSHA: ObjectID, baseBranch: String, updatedAt: Timestamp? = nil, conflicts: Bool? = nil,
+    isBehind: Bool = false
   ) {
     self.number = number
     self.url = url
@@ -88,6 +125,7 @@ package struct ForgePullRequest: Equatable, Sendable {
     self.baseBranch = baseBranch
     self.updatedAt = updatedAt
     self.conflicts = conflicts
+    self.isBehind = isBehind
   }
 }
 

@@ -82,15 +82,6 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
     state.withLock { state in (state.streams[stream] ?? []).map { state.events[$0] } }
   }
 
-  /// The starting state of a server: live delegations, workers, last epoch.
-  package func startingPointNow() -> (live: [DelegationID], workers: [WorkerID], epoch: Int64) {
-    state.withLock { state in
-      let live = state.rows.filter { !$0.state.isTerminal || $0.nextIntent != nil }.map(\.id)
-        .sorted()
-      return (live, state.projector.workers.keys.sorted(), state.epoch)
-    }
-  }
-
   /// Every event, and the current digests of the views.
   package func wholeNow() -> (events: [RecordedEvent], digests: [ViewName: ViewDigest]) {
     state.withLock { ($0.events, $0.digests) }
@@ -177,7 +168,8 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
       }
       .sorted { $0.stamp > $1.stamp }.prefix(max(0, limit)).map {
         EndedDelegation(
-          failure: $0.failureCode, requestedAt: $0.requestedAt, endedAt: $0.stateSince)
+          failure: $0.failureCode, requestedAt: $0.requestedAt, endedAt: $0.stateSince,
+          repository: $0.repository, agent: $0.agent)
       }
     }
   }
@@ -256,7 +248,7 @@ package final class InMemoryEventStore<Random: RandomNumberGenerator & Sendable>
 }
 
 extension InMemoryEventStore.State {
-  fileprivate var rows: [DelegationRow] { projector.rows(DelegationRow.self) }
+  var rows: [DelegationRow] { projector.rows(DelegationRow.self) }
 
   /// The events as a store keeps them.
   var stored: some BidirectionalCollection<StoredEvent> { events.lazy.map { StoredEvent($0) } }
@@ -370,7 +362,7 @@ extension InMemoryEventStore.State {
     for change in changes { digests.follow(change) }
   }
 
-  fileprivate func detail(of id: DelegationID) -> DelegationDetail? {
+  func detail(of id: DelegationID) -> DelegationDetail? {
     guard let row = projector.delegations[id]?.row else { return nil }
     var text: TaskText?
     var failure: Failed?

@@ -1,3 +1,4 @@
+import Domain
 import EventLog
 import Projections
 import Synchronization
@@ -9,6 +10,20 @@ extension InMemoryEventStore {
   ) async throws(StoreFault) -> [RecordedEvent] {
     let names = Set(types.map(\.name))
     return readNow(stream).filter { names.contains($0.event.name) }
+  }
+
+  /// The starting state of a server: its delegations and workers, and the last epoch.
+  package func startingPointNow() -> (
+    live: [LiveDelegation], ended: [DelegationID], workers: [WorkerID], epoch: Int64
+  ) {
+    state.withLock { state in
+      let rows = state.rows.sorted { $0.stamp < $1.stamp }
+      return (
+        rows.filter { !$0.state.isTerminal }.map { LiveDelegation($0) },
+        rows.filter { $0.state.isTerminal && $0.nextIntent != nil }.map(\.id),
+        state.projector.workers.keys.sorted(), state.epoch
+      )
+    }
   }
 
   // MARK: LogReader

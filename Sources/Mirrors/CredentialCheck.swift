@@ -46,12 +46,12 @@ struct CredentialCheck {
     if !own.isEmpty {
       return .refused(
         message: "the change holds a credential of AIPM's own: \(paths(own))",
-        hint: "Find out how the agent came by it, and renew it.")
+        hint: "Find out how the agent came by it, and renew it. The change is not kept.")
     }
     return .refused(
       message: "the change holds what looks like a credential: \(paths(held))",
       hint: "Take it out and revoke it. One that is made up can say EXAMPLE, or be exempt by the "
-        + "workflow: secrets, with allow-paths or allow-patterns.")
+        + "workflow: secrets, with allow-paths or allow-patterns. The change is not kept.")
   }
 
   private func paths(_ held: [Int: Set<Credential>]) -> String {

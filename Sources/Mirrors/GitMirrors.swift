@@ -11,7 +11,8 @@ import SystemCalls
 /// are pushed from.
 ///
 /// A mirror has the branches as they were on the forge at the last fetch or push. Accepted commits
-/// are under `refs/aipm/hand-ins/DELEGATION/ATTEMPT`, which workers do not see. Objects are never
+/// are under `refs/aipm/hand-ins/DELEGATION/ATTEMPT` and merges under `refs/aipm/merges`, which
+/// workers do not see. Objects are never
 /// removed from a mirror; `collect` removes whole mirrors. One git command at a time works on a
 /// mirror.
 package final class GitMirrors: RepositoryMirrors {
@@ -21,6 +22,8 @@ package final class GitMirrors: RepositoryMirrors {
     package var root: String
     /// Gives git access to the forge.
     package var credential: any GitCredential
+    /// Author and committer of merges that the server makes.
+    package var author = CommitIdentity.standard
     /// PEM file of the authorities to trust instead of the system's.
     package var authoritiesFile: String?
     package var fetchTimeout: Duration = .seconds(300)
@@ -87,15 +90,22 @@ package final class GitMirrors: RepositoryMirrors {
   /// Carries out one call, after the earlier calls for the same mirror.
   package func perform(_ call: GitCall) async -> GitAnswer {
     do throws(MirrorFault) {
-      try await passForge()
       switch call {
+      case .merge(let repository, let merging):
+        return .success(
+          .merged(
+            try await locks.withPermit(for: lockKey(repository)) { () async throws(MirrorFault) in
+              try await merge(repository, merging)
+            }))
       case .fetch(let repository, let branch, let after):
+        try await passForge()
         return .success(
           .branch(
             try await locks.withPermit(for: lockKey(repository)) { () async throws(MirrorFault) in
               try await fetch(repository, branch: branch, after: after)
             }))
       case .push(let repository, let branch, let sha, let expected):
+        try await passForge()
         try await locks.withPermit(for: lockKey(repository)) { () async throws(MirrorFault) in
           try await push(repository, branch: branch, sha: sha, expected: expected)
         }

@@ -26,9 +26,8 @@ struct HandInCheck {
     let changes = try await changes().filter { $0.path != restored }
     try checkPaths(changes)
     try await checkSizes(changes)
-    let credentials = CredentialCheck(
-      changes: changes, parent: handIn.parent, exemptions: handIn.exemptions, git: git)
-    try await credentials.run(secrets)
+    try await checkConflicts()
+    try await checkCredentials(changes)
   }
 
   /// Counts the change of a commit that passed the checks.
@@ -40,6 +39,36 @@ struct HandInCheck {
     figures.flagged = changes.lazy.filter { !$0.blob.isNone && FlaggedPaths.contain($0.path) }
       .prefix(FlaggedPaths.shownMax).map { FlaggedPaths.shown($0.path) }
     return figures
+  }
+
+  /// The change as a patch for `git apply`, for people to look at if it was refused.
+  /// - Returns: nil if it is empty, too large to be looked at, cannot be read, or adds what looks
+  ///   like a credential: then it is shown to nobody.
+  func patch() async -> [UInt8]? {
+    do throws(HandInRefusal) {
+      let restored = try await checkRestored()
+      let list = try await changes(atMost: Self.patchFilesMax)
+      guard list.changes.count <= Self.patchFilesMax, !list.hasLongPath else { return nil }
+      try await checkCredentials(list.changes.filter { $0.path != restored })
+      let patch = try await git.run(
+        ["diff-tree", "-p", "--binary", "--no-renames", "--no-ext-diff", "--no-textconv"] + ends
+          + besides(restored == nil ? nil : handIn.restored?.path),
+        outputLimit: Self.patchBytesMax)
+      return patch.isEmpty ? nil : patch
+    } catch {
+      return nil
+    }
+  }
+
+  /// The bounds of a patch that is kept. Nobody looks at more files, and the worker waits for the
+  /// answer while its credentials are sought. Bytes are bounded as for a patch that a worker sends.
+  private static let patchFilesMax = 2_000
+  private static let patchBytesMax = 8 << 20
+
+  private func checkCredentials(_ changes: [Change]) async throws(HandInRefusal) {
+    let credentials = CredentialCheck(
+      changes: changes, parent: handIn.start, exemptions: handIn.exemptions, git: git)
+    try await credentials.run(secrets)
   }
 
   /// Checks parent and message.
@@ -57,11 +86,32 @@ struct HandInCheck {
     }
     let parents = bytes[..<end.lowerBound].split(separator: 10)
       .filter { $0.starts(with: "parent ".utf8) }
-    guard parents.count == 1, parents[0].elementsEqual("parent \(handIn.parent)".utf8) else {
-      throw .malformed("\(commit) does not stand on \(handIn.parent) alone")
+    let wanted = [handIn.parent] + (handIn.merge.map { [$0.base] } ?? [])
+    guard
+      parents.elementsEqual(wanted.map { Array("parent \($0)".utf8) }, by: { $0.elementsEqual($1) })
+    else {
+      let names = wanted.map(\.rawValue).joined(separator: " and ")
+      throw .malformed("\(commit) does not stand on \(names) alone")
     }
     guard bytes[end.upperBound...].elementsEqual(handIn.message.utf8) else {
       throw .malformed("\(commit) has another message than the one that was assigned")
+    }
+  }
+
+  /// Checks that a merge has no conflict left.
+  private func checkConflicts() async throws(HandInRefusal) {
+    guard let merge = handIn.merge else { return }
+    let marks = ConflictMarks([handIn.parent.rawValue, merge.base.rawValue])
+    let files = MergedFiles(
+      try await git.run(MergedFiles.command(handIn.commit.rawValue), outputLimit: 256 << 20))
+    let marked = try await git.blobs(files.all.map(\.blob), into: marks) { marks, index, part in
+      marks.take(index, part)
+    }
+    let left = files.left(marked)
+    guard left.isEmpty else {
+      throw .refused(
+        message: "conflicts are left in \(MergedFiles.listed(left))",
+        hint: "Retry, or resolve them by hand.")
     }
   }
 
@@ -88,14 +138,19 @@ struct HandInCheck {
     try await git.run(["--literal-pathspecs", "ls-tree", "-z", commit.rawValue, "--", path])
   }
 
-  private var ends: [String] { [handIn.parent.rawValue, handIn.commit.rawValue] }
+  private var ends: [String] { [handIn.start.rawValue, handIn.commit.rawValue] }
+
+  /// The changes, up to the first one over the limit.
+  private func changes(atMost changesMax: Int) async throws(HandInRefusal) -> ChangeList {
+    try await git.fold(
+      ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev"] + ends,
+      into: ChangeList(changesMax: changesMax)
+    ) { $0.take($1) }
+  }
 
   private func changes() async throws(HandInRefusal) -> [Change] {
     let filesMax = handIn.filesMax
-    let list = try await git.fold(
-      ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev"] + ends,
-      into: ChangeList(changesMax: filesMax)
-    ) { $0.take($1) }
+    let list = try await changes(atMost: filesMax)
     if list.hasLongPath {
       throw .refused(
         message: "the change holds a path of more than \(ChangeList.pathBytesMax) bytes",
@@ -110,7 +165,10 @@ struct HandInCheck {
   }
 
   private func checkPaths(_ changes: [Change]) throws(HandInRefusal) {
-    if changes.isEmpty { throw .refused(message: "the commit changes nothing", hint: nil) }
+    // A merge is a change, even if its agent had nothing to resolve.
+    if changes.isEmpty, handIn.merge == nil {
+      throw .refused(message: "the commit changes nothing", hint: nil)
+    }
     let links = changes.filter { $0.mode == Change.gitlink }
     if !links.isEmpty {
       throw .refused(
@@ -157,11 +215,15 @@ struct HandInCheck {
     }
   }
 
+  /// Arguments of git that leave a path out; nil for none.
+  private func besides(_ path: String?) -> [String] {
+    path.map { ["--", ".", ":(exclude,top,literal)\($0)"] } ?? []
+  }
+
   /// - Parameter restored: a file that is as in the base and does not count.
   private func figures(besides restored: String?) async throws(HandInRefusal) -> HandInFigures {
-    let paths = restored.map { ["--", ".", ":(exclude,top,literal)\($0)"] } ?? []
-    return try await git.fold(
-      ["diff-tree", "-r", "-z", "--numstat", "--no-renames"] + ends + paths,
+    try await git.fold(
+      ["diff-tree", "-r", "-z", "--numstat", "--no-renames"] + ends + besides(restored),
       into: (rest: [UInt8](), figures: HandInFigures(filesChanged: 0, insertions: 0, deletions: 0))
     ) { state, piece in
       var records = (state.rest + piece).split(separator: 0, omittingEmptySubsequences: false)

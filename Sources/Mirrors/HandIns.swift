@@ -11,8 +11,8 @@ import SystemCalls
 // of its output, and a probe of the disk. Git's messages are shown and never parsed.
 
 extension GitMirrors {
-  /// Accepts a commit, or refuses it and keeps nothing of it. Repeating an accepted hand-in
-  /// succeeds. Returns after commit and ref are on disk.
+  /// Accepts a commit, or refuses it and keeps nothing of it in the mirror. Repeating an accepted
+  /// hand-in succeeds. Returns after commit and ref are on disk.
   /// - Parameter pack: the path of a thin pack of the commit, based on its parent.
   package func accept(_ handIn: HandIn, pack: String) async throws(HandInRefusal) {
     try await locks.withPermit(for: lockKey(handIn.repository)) { () async throws(HandInRefusal) in
@@ -77,7 +77,13 @@ extension GitMirrors {
       mirror: quarantine.mirror, quarantine: quarantine, commit: handIn.commit, packBytes: bytes,
       failures: failures, limit: configuration.handInTimeout)
     try await unpack(pack, handIn, with: git)
-    try await HandInCheck(handIn, git: git, secrets: secrets).run()
+    let check = HandInCheck(handIn, git: git, secrets: secrets)
+    do throws(HandInRefusal) {
+      try await check.run()
+    } catch {
+      guard case .refused(let message, let hint, nil) = error else { throw error }
+      throw .refused(message: message, hint: hint, patch: await check.patch())
+    }
   }
 
   private func unpack(
@@ -96,42 +102,12 @@ extension GitMirrors {
     if let broken = try await git.failure(arguments, pack: pack, environment) {
       throw .malformed("\(broken)")
     }
-    let walk = ["rev-list", "--objects", "--quiet", handIn.commit.rawValue, "^\(handIn.parent)"]
+    let walk = ["rev-list", "--objects", "--quiet", handIn.commit.rawValue, "^\(handIn.start)"]
     if let broken = try await git.failure(walk, pack: nil) { throw .malformed("\(broken)") }
     // Another attempt of the same agent would make the same change.
     throw .refused(
       message: "git's own checks refuse the change: \(strict)",
       hint: "It holds names or settings that could harm the machine that checks it out.")
-  }
-
-  /// The patch between two commits of the mirror, for people: its first `limit` bytes.
-  package func patch(
-    _ repository: RepositoryName, from: ObjectID, to: ObjectID, limit: Int
-  ) async throws(MirrorFault) -> [UInt8] {
-    let mirror = try await open(repository)
-    for commit in [from, to] where !(try await has(commit, in: mirror)) {
-      throw MirrorFault(
-        kind: .objectMissing, message: "the commit \(commit) is not in the mirror of \(repository)")
-    }
-    let command = Command(
-      "git",
-      [
-        "diff-tree", "-p", "-M", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv",
-        from.rawValue, to.rawValue,
-      ], environment: Git.environment(gitDirectory: mirror), timeout: configuration.localTimeout,
-      outputLimit: max(1, limit))
-    do {
-      let result = try await command.run()
-      // The program runs to its end even if its output is cut.
-      guard result.succeeded else {
-        throw MirrorFault(kind: .local, message: Credentials.masked(result.errorText))
-      }
-      return result.standardOutput
-    } catch let fault as MirrorFault {
-      throw fault
-    } catch {
-      throw MirrorFault(kind: .local, message: "\(error)")
-    }
   }
 }
 

@@ -4,28 +4,19 @@ import Text
 
 /// One column of a view, declared once: a store's table, JSON, digests and listings follow from it.
 package struct Column<Row>: Sendable {
-  /// How a row's value changes.
-  package enum Role: Sendable {
-    /// Part of the row's key.
-    case key
-    /// The value never changes, so an update does not write it or its indexes.
-    case fixed
-    case changing
-  }
-
   /// The name in JSON.
   package let name: StaticString
   /// The name in SQL: `baseSHA` is `base_sha`.
   package let sqlName: String
   package let kind: ColumnKind
   package let isOptional: Bool
-  package let role: Role
-  private let get: @Sendable (UnsafePointer<Row>) -> ColumnValue?
+  package let role: ColumnRole
+  private let get: @Sendable (UnsafeRawPointer) -> ColumnValue?
   private let put: @Sendable (ColumnValue?, inout Row) -> Bool
 
   package init<Value: ColumnType>(
     _ name: StaticString, _ path: any WritableKeyPath<Row, Value> & Sendable,
-    _ role: Role = .changing
+    _ role: ColumnRole = .changing
   ) {
     self.name = name
     sqlName = snakeCase(name.description)
@@ -35,9 +26,10 @@ package struct Column<Row>: Sendable {
     // A key path would copy the whole row for each column.
     let offset = MemoryLayout<Row>.offset(of: path)
     get = { row in
-      guard let offset else { return row.pointee[keyPath: path].columnValue }
-      return (UnsafeRawPointer(row) + offset).assumingMemoryBound(to: Value.self).pointee
-        .columnValue
+      guard let offset else {
+        return row.assumingMemoryBound(to: Row.self).pointee[keyPath: path].columnValue
+      }
+      return (row + offset).assumingMemoryBound(to: Value.self).pointee.columnValue
     }
     put = { value, row in
       guard let value = Value.from(value) else { return false }
@@ -46,14 +38,71 @@ package struct Column<Row>: Sendable {
     }
   }
 
-  /// nil if the row has no value there.
-  package func value(of row: Row) -> ColumnValue? { withUnsafePointer(to: row, get) }
+  private init(
+    _ name: StaticString, _ kind: ColumnKind, isOptional: Bool, _ role: ColumnRole,
+    get: @escaping @Sendable (UnsafeRawPointer) -> ColumnValue?,
+    put: @escaping @Sendable (ColumnValue?, inout Row) -> Bool
+  ) {
+    self.name = name
+    sqlName = snakeCase(name.description)
+    self.kind = kind
+    self.isOptional = isOptional
+    self.role = role
+    self.get = get
+    self.put = put
+  }
 
-  /// The same with a pointer, which is four times as fast as a copy of the row.
-  package func value(at row: UnsafePointer<Row>) -> ColumnValue? { get(row) }
+  /// The same column of a row that has this one as a part.
+  package func part<Whole>(
+    _ path: any WritableKeyPath<Whole, Row> & Sendable
+  ) -> Column<Whole> {
+    let offset = MemoryLayout<Whole>.offset(of: path)
+    let getPart: @Sendable (UnsafeRawPointer) -> ColumnValue? = { [get] whole in
+      guard let offset else {
+        let part: Row = whole.assumingMemoryBound(to: Whole.self).pointee[keyPath: path]
+        return withUnsafePointer(to: part) { get(UnsafeRawPointer($0)) }
+      }
+      return get(whole + offset)
+    }
+    let putPart: @Sendable (ColumnValue?, inout Whole) -> Bool = { [put] value, whole in
+      put(value, &whole[keyPath: path])
+    }
+    return Column<Whole>(
+      name, kind, isOptional: isOptional, role, get: getPart, put: putPart)
+  }
+
+  /// nil if the row has no value there.
+  package func value(of row: Row) -> ColumnValue? {
+    withUnsafePointer(to: row) { get(UnsafeRawPointer($0)) }
+  }
+
+  /// The same column for code that knows no type of rows.
+  var reader: ColumnReader { ColumnReader(name, role, get) }
 
   /// - Returns: false if the column cannot have this value; the row then stays as it was.
   package func set(_ value: ColumnValue?, in row: inout Row) -> Bool { put(value, &row) }
+}
+
+/// A column of a row whose type is not known. What goes through the columns of each written row
+/// uses these: generic code would look up the types of each column every time, and copy the column.
+package struct ColumnReader: Sendable {
+  /// The name in JSON, in quotation marks and with a colon.
+  let member: [UInt8]
+  package let role: ColumnRole
+  private let get: @Sendable (UnsafeRawPointer) -> ColumnValue?
+
+  fileprivate init(
+    _ name: StaticString, _ role: ColumnRole,
+    _ get: @escaping @Sendable (UnsafeRawPointer) -> ColumnValue?
+  ) {
+    member = Array("\"\(name)\":".utf8)
+    self.role = role
+    self.get = get
+  }
+
+  /// - Parameter row: a row of the column's view.
+  /// - Returns: nil if the row has no value there.
+  package func value(at row: UnsafeRawPointer) -> ColumnValue? { get(row) }
 }
 
 /// `delegationStamp` is `delegation_stamp`, `prURL` is `pr_url`.
@@ -66,6 +115,15 @@ private func snakeCase(_ name: String) -> String {
     result += character.lowercased()
   }
   return result
+}
+
+/// How a row's value changes.
+package enum ColumnRole: Sendable {
+  /// Part of the row's key.
+  case key
+  /// The value never changes, so an update does not write it or its indexes.
+  case fixed
+  case changing
 }
 
 /// The type of a column's values.

@@ -7,12 +7,21 @@ package struct EndedDelegation: Equatable, Sendable {
   /// In milliseconds since 1970.
   package var requestedAt: Int64
   package var endedAt: Int64
+  package var repository: String
+  package var agent: String
 
-  package init(failure: FailureCode?, requestedAt: Int64, endedAt: Int64) {
+  package init(
+    failure: FailureCode?, requestedAt: Int64, endedAt: Int64, repository: String, agent: String
+  ) {
+    self.repository = repository
+    self.agent = agent
     self.failure = failure
     self.requestedAt = requestedAt
     self.endedAt = endedAt
   }
+
+  /// The time from the request to the end, in milliseconds.
+  fileprivate var took: Int64 { max(0, endedAt - requestedAt) }
 
   /// The smallest stamp to read for delegations that ended since then: a week earlier. So the index
   /// by state and stamp bounds the work, whatever the length of the log.
@@ -34,22 +43,43 @@ package struct DayFigures: Equatable, Sendable {
     package var p95: Int64?
 
     package init() {}
+
+    package var count: Int { pushed + failed + cancelled }
+
+    fileprivate mutating func add(_ failure: FailureCode?) {
+      switch failure {
+      case nil: pushed += 1
+      case .cancelled?: cancelled += 1
+      case .some: failed += 1
+      }
+    }
+  }
+
+  /// What has a common name, such as the delegations of a repository.
+  package struct Part: Equatable, Sendable {
+    package var name: String
+    package var span: Span
   }
 
   /// The beginning of the first hour, in milliseconds since 1970.
   package var since: Int64
   package var day: Span
-  /// 24 hours, the oldest first; the last one ends now.
+  /// 24 hours, the oldest first; the last one has not ended.
   package var hours: [Span]
+  /// The repositories and the agents with the most delegations, at most `partsMax` of each.
+  package var repositories: [Part]
+  package var agents: [Part]
   /// How many delegations ended with each code, the most frequent first.
   package var failures: [(code: FailureCode, count: Int)]
 
   package static let hourCount = 24
   package static let hour: Int64 = 3_600_000
+  package static let partsMax = 20
 
-  /// The beginning of the 24 hours that end at `now`.
+  /// The beginning of the 24 hours of the clock of which the last one contains `now`.
   package static func start(now: Timestamp) -> Timestamp {
-    Timestamp(milliseconds: now.milliseconds - Int64(hourCount) * hour)
+    let end = (now.milliseconds / hour + 1) * hour
+    return Timestamp(milliseconds: end - Int64(hourCount) * hour)
   }
 
   /// - Parameter ended: delegations that ended from `start(now:)` on; others are ignored.
@@ -60,16 +90,16 @@ package struct DayFigures: Equatable, Sendable {
     var codes: [FailureCode: Int] = [:]
     for one in ended where one.endedAt >= first {
       let index = min(Int((one.endedAt - first) / Self.hour), Self.hourCount - 1)
+      hours[index].add(one.failure)
       switch one.failure {
-      case nil:
-        hours[index].pushed += 1
-        durations[index].append(max(0, one.endedAt - one.requestedAt))
-      case .cancelled?: hours[index].cancelled += 1
-      case let code?:
-        hours[index].failed += 1
-        codes[code, default: 0] += 1
+      case nil: durations[index].append(one.took)
+      case .cancelled?: break
+      case let code?: codes[code, default: 0] += 1
       }
     }
+    let counted = ended.filter { $0.endedAt >= first }
+    repositories = Self.parts(of: counted, by: \.repository)
+    agents = Self.parts(of: counted, by: \.agent)
     for index in hours.indices {
       (hours[index].p50, hours[index].p95) = Self.percentiles(durations[index])
     }
@@ -85,8 +115,22 @@ package struct DayFigures: Equatable, Sendable {
       .sorted { ($1.count, $0.code.rawValue) < ($0.count, $1.code.rawValue) }
   }
 
+  /// Those with the most delegations first.
+  private static func parts(
+    of ended: [EndedDelegation], by name: KeyPath<EndedDelegation, String>
+  ) -> [Part] {
+    let parts = Dictionary(grouping: ended, by: { $0[keyPath: name] }).map { name, ended in
+      var span = Span()
+      for one in ended { span.add(one.failure) }
+      (span.p50, span.p95) = percentiles(ended.filter { $0.failure == nil }.map(\.took))
+      return Part(name: name, span: span)
+    }
+    let order = parts.sorted { ($1.span.count, $0.name) < ($0.span.count, $1.name) }
+    return Array(order.prefix(partsMax))
+  }
+
   /// The median and the 95th percentile; nil if there are no values.
-  private static func percentiles(_ values: [Int64]) -> (Int64?, Int64?) {
+  package static func percentiles(_ values: [Int64]) -> (Int64?, Int64?) {
     let sorted = values.sorted()
     func rank(_ percent: Int) -> Int64? {
       sorted.isEmpty ? nil : sorted[max(0, (sorted.count * percent + 99) / 100 - 1)]
@@ -96,6 +140,7 @@ package struct DayFigures: Equatable, Sendable {
 
   package static func == (a: DayFigures, b: DayFigures) -> Bool {
     a.since == b.since && a.day == b.day && a.hours == b.hours
+      && a.repositories == b.repositories && a.agents == b.agents
       && a.failures.map(\.code) == b.failures.map(\.code)
       && a.failures.map(\.count) == b.failures.map(\.count)
   }

@@ -8,6 +8,8 @@ package struct DelegationTable: Sendable, Sequence {
   private var content: [ProjectedDelegation] = []
   /// Slots whose delegations were removed.
   private var free: [Int] = []
+  /// The hashes of some of the delegations' rows, by slot.
+  private var hashes: [RowHash?] = []
 
   init() {}
 
@@ -19,13 +21,19 @@ package struct DelegationTable: Sendable, Sequence {
     get { slots[id].map { content[$0] } }
     set {
       if let newValue {
-        content[slot(of: id)] = newValue
+        let slot = slot(of: id)
+        content[slot] = newValue
+        forgetHash(at: slot)
       } else if let slot = slots.removeValue(forKey: id) {
         content[slot] = .absent
+        forgetHash(at: slot)
         free.append(slot)
       }
     }
   }
+
+  /// The delegation in a slot.
+  subscript(slot slot: Int) -> ProjectedDelegation { content[slot] }
 
   /// The slot of a delegation; a new one if the delegation is not known yet.
   mutating func slot(of id: DelegationID) -> Int {
@@ -37,8 +45,27 @@ package struct DelegationTable: Sendable, Sequence {
   }
 
   /// Changes a delegation in place.
-  mutating func change<T>(at slot: Int, _ body: (inout ProjectedDelegation) -> T) -> T {
-    body(&content[slot])
+  mutating func change<T, Fault: Error>(
+    at slot: Int, _ body: (inout ProjectedDelegation) throws(Fault) -> T
+  ) throws(Fault) -> T {
+    forgetHash(at: slot)
+    return try body(&content[slot])
+  }
+
+  /// The hash of the row of the delegation as it is; nil if it was never requested.
+  func hash(at slot: Int, _ hasher: inout RowHasher) -> RowHash? {
+    if slot < hashes.count, let known = hashes[slot] { return known }
+    return content[slot].row.map { hasher.rowHash(of: $0) }
+  }
+
+  /// Notes the hash of the row of the delegation as it is.
+  mutating func note(_ hash: RowHash, at slot: Int) {
+    while hashes.count < content.count { hashes.append(nil) }
+    hashes[slot] = hash
+  }
+
+  private mutating func forgetHash(at slot: Int) {
+    if slot < hashes.count { hashes[slot] = nil }
   }
 
   /// All delegations, in no order.

@@ -14,24 +14,31 @@ package struct ProjectedDelegation: Equatable, Sendable {
     /// The current or last worker.
     var worker: WorkerID?
 
-    mutating func take(
-      _ event: DelegationEvent, id: DelegationID, version: Int64, position: Int64, time: Timestamp
-    ) -> Taken? {
-      guard corrupt == nil else { return nil }
+    /// - Throws: `CorruptStream` if the state does not allow the event; then nothing has changed.
+    mutating func apply(
+      _ event: DelegationEvent, id: DelegationID, _ place: EventPlace
+    ) throws(CorruptStream) -> Taken {
       let movesLease = event.movesLease
       let old = movesLease ? state.workingLease : nil
-      do throws(CorruptStream) {
-        try state.take(event, id: id, at: time)
-      } catch {
-        corrupt = error
-        return nil
-      }
-      (self.version, self.position, self.time) = (version, position, time)
+      try state.take(event, id: id, at: place.time)
+      (version, position, time) = (place.version, place.position, place.time)
       guard movesLease else { return Taken(move: nil) }
       let new = state.workingLease
       if let new { worker = new.worker }
       let isSame = old?.worker == new?.worker && old?.token == new?.token
       return Taken(move: isSame ? nil : LeaseMove(old: old?.worker, new: new?.worker))
+    }
+
+    mutating func take(
+      _ event: DelegationEvent, id: DelegationID, _ place: EventPlace
+    ) -> Taken? {
+      guard corrupt == nil else { return nil }
+      do throws(CorruptStream) {
+        return try apply(event, id: id, place)
+      } catch {
+        corrupt = error
+        return nil
+      }
     }
   }
 
@@ -71,11 +78,24 @@ package struct ProjectedDelegation: Equatable, Sendable {
 
   /// Applies an event. After an event that its state does not allow, no event changes it any more.
   /// - Returns: nil if nothing changed, except that the delegation may be quarantined now.
-  mutating func take(
-    _ event: DelegationEvent, id: DelegationID, version: Int64, position: Int64, time: Timestamp
-  ) -> Taken? {
-    ownStorage().content.take(event, id: id, version: version, position: position, time: time)
+  mutating func take(_ event: DelegationEvent, id: DelegationID, _ place: EventPlace) -> Taken? {
+    ownStorage().content.take(event, id: id, place)
   }
+
+  /// Applies an event to a delegation that is not in quarantine.
+  /// - Throws: `CorruptStream` if its state does not allow the event; then nothing has changed.
+  mutating func apply(
+    _ event: DelegationEvent, id: DelegationID, _ place: EventPlace
+  ) throws(CorruptStream) -> Taken {
+    try ownStorage().content.apply(event, id: id, place)
+  }
+}
+
+/// The place of an event in its stream and in the log.
+struct EventPlace {
+  var version: Int64
+  var position: Int64
+  var time: Timestamp
 }
 
 /// The changes of an event beside the delegation's own state.

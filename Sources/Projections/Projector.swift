@@ -29,9 +29,9 @@ package struct Projector: Sendable {
       let slot = known ?? delegations.slot(of: id)
       var step: DelegationStep?
       let move = delegations.change(at: slot) { known -> LeaseMove? in
-        let before = known.state.name
-        let taken = known.take(event, id: id, version: version, position: position, time: time)
-        guard let taken else { return nil }
+        let before = StateBefore(known.state)
+        let place = EventPlace(version: version, position: position, time: time)
+        guard let taken = known.take(event, id: id, place) else { return nil }
         step = DelegationStep(event: event, time: time, before: before, known: known)
         return taken.move
       }
@@ -46,29 +46,54 @@ package struct Projector: Sendable {
     return nil
   }
 
-  /// Folds one event in.
-  /// - Parameter look: looks up a row that is summed up from events and not in memory.
+  /// Folds one event in. One that its stream's state does not allow quarantines the stream.
   /// - Returns: the rows that changed, in an order that depends on the event alone.
   package mutating func apply(
-    _ event: Event, stream: StreamName, version: Int64, position: Int64, time: Timestamp,
-    look: RowLookup
-  ) rethrows -> [RowChange] {
+    _ event: Event, stream: StreamName, version: Int64, position: Int64, time: Timestamp
+  ) -> [RowChange] {
+    let place = EventPlace(version: version, position: position, time: time)
+    var hasher = RowHasher()
     switch (event, stream) {
     case (.delegation(let event), .delegation(let id)):
-      return try apply(event, to: id, version: version, position: position, time: time, look)
-    case (.worker(let event), .worker(let id)):
-      return apply(event, to: id, time: time)
+      return quarantining(event, of: id, place, &hasher)
+    case (.worker(let event), .worker(let id)): return apply(event, to: id, place, &hasher)
     case (.delegation, _), (.worker, _), (.system, _):
       // The codec and the store keep types to their streams; such an event changes no row.
       return []
     }
   }
 
-  /// The same for a projector that has every row in memory.
+  /// Folds the events of one append in, if their stream's state allows all of them.
+  /// - Parameters:
+  ///   - look: looks up a row that is summed up from events and not in memory.
+  ///   - hasher: kept from one append to the next.
+  /// - Returns: the rows that changed, each once.
+  /// - Throws: `CorruptStream` if the events are not allowed; then nothing has changed. Errors of
+  ///   `look`; then some of the events may be folded in.
   package mutating func apply(
-    _ event: Event, stream: StreamName, version: Int64, position: Int64, time: Timestamp
-  ) -> [RowChange] {
-    apply(event, stream: stream, version: version, position: position, time: time) { _ in nil }
+    _ events: [RecordedEvent], look: RowLookup, _ hasher: inout RowHasher
+  ) throws -> [RowChange] {
+    guard let first = events.first else { return [] }
+    // One event is checked while it is applied.
+    if events.count > 1 {
+      try check(events.map(\.event), on: first.stream, at: first.time)
+    }
+    var changes: [RowChange] = []
+    for recorded in events {
+      let place = EventPlace(
+        version: recorded.version, position: recorded.position, time: recorded.time)
+      switch (recorded.event, recorded.stream) {
+      case (.delegation(let event), .delegation(let id)):
+        changes += try apply(event, to: id, place, look, &hasher)
+      case (.worker(let event), .worker(let id)):
+        if events.count == 1 { try check([recorded.event], on: first.stream, at: first.time) }
+        changes += apply(event, to: id, place, &hasher)
+      case (.system, .system): break
+      case (.delegation, _), (.worker, _), (.system, _):
+        throw CorruptStream.foreign(recorded.event, to: recorded.stream)
+      }
+    }
+    return events.count == 1 ? changes : changes.coalesced
   }
 
   /// Checks these events of a delegation without applying them.
@@ -115,12 +140,15 @@ package struct Projector: Sendable {
   package mutating func quarantine(_ stream: StreamName, _ corrupt: CorruptStream) -> [RowChange] {
     switch stream {
     case .delegation(let id):
-      var known = delegations[id] ?? .absent
-      guard known.corrupt == nil else { return [] }
-      let old = known.row
-      known.quarantine(corrupt)
-      delegations[id] = known
-      return known.row.map { [RowChange(old: old, new: $0)] } ?? []
+      guard delegations[id]?.corrupt == nil else { return [] }
+      var hasher = RowHasher()
+      let slot = delegations.slot(of: id)
+      let old = delegations.hash(at: slot, &hasher)
+      let row = delegations.change(at: slot) { known in
+        known.quarantine(corrupt)
+        return known.row
+      }
+      return row.map { [change($0, at: slot, from: old, &hasher)] } ?? []
     case .worker(let id):
       workers[id, default: ProjectedWorker(id)].quarantine(corrupt)
       return []
@@ -159,32 +187,71 @@ package struct Projector: Sendable {
 
   // MARK: One event
 
+  /// - Throws: `CorruptStream` if the state does not allow the event; then nothing has changed.
+  ///   Errors of `look`.
   private mutating func apply(
-    _ event: DelegationEvent, to id: DelegationID, version: Int64, position: Int64, time: Timestamp,
-    _ look: RowLookup
-  ) rethrows -> [RowChange] {
-    var known = delegations[id] ?? .absent
-    guard known.corrupt == nil else { return [] }
-    let before = known.row
-    let state = known.state.name
-    let taken = known.take(event, id: id, version: version, position: position, time: time)
-    delegations[id] = known
+    _ event: DelegationEvent, to id: DelegationID, _ place: EventPlace, _ look: RowLookup,
+    _ hasher: inout RowHasher
+  ) throws -> [RowChange] {
+    if let corrupt = delegations[id]?.corrupt { throw corrupt }
+    let isNew = delegations[id] == nil
+    let slot = delegations.slot(of: id)
+    let old = delegations.hash(at: slot, &hasher)
+    let before = StateBefore(delegations[slot: slot].state)
+    let taken: Taken
+    do throws(CorruptStream) {
+      taken = try delegations.change(at: slot) { known throws(CorruptStream) in
+        try known.apply(event, id: id, place)
+      }
+    } catch {
+      if isNew { delegations[id] = nil }
+      throw error
+    }
+    let known = delegations[slot: slot]
     guard let row = known.row else { return [] }
-    var changes = [RowChange(old: before, new: row)]
-    guard let taken else { return changes }
-    let step = DelegationStep(event: event, time: time, before: state, known: known)
+    var changes = [change(row, at: slot, from: old, &hasher)]
+    let step = DelegationStep(event: event, time: place.time, before: before, known: known)
     for index in folded.indices {
-      if let change = try folded[index].apply(step, look) { changes.append(change) }
+      if let change = try folded[index].apply(step, look, &hasher) { changes.append(change) }
     }
     guard let move = taken.move else { return changes }
     let concerned = [move.old == move.new ? nil : move.old, move.new].compactMap { $0 }
     let rows = concerned.map { workers[$0]?.row }
-    follow(move, of: id, at: time)
+    follow(move, of: id, at: place.time)
     for (worker, old) in zip(concerned, rows) {
-      guard let new = workers[worker]?.row, new != old else { continue }
-      changes.append(RowChange(old: old, new: new))
+      if let change = change(of: worker, from: old, &hasher) { changes.append(change) }
     }
     return changes
+  }
+
+  private mutating func quarantining(
+    _ event: DelegationEvent, of id: DelegationID, _ place: EventPlace, _ hasher: inout RowHasher
+  ) -> [RowChange] {
+    do {
+      return try apply(event, to: id, place, { _ in nil }, &hasher)
+    } catch let corrupt as CorruptStream {
+      return quarantine(.delegation(id), corrupt)
+    } catch {
+      return []
+    }
+  }
+
+  /// The change of a delegation's row, whose hash is kept.
+  private mutating func change(
+    _ row: DelegationRow, at slot: Int, from old: RowHash?, _ hasher: inout RowHasher
+  ) -> RowChange {
+    let new = hasher.rowHash(of: row)
+    delegations.note(new, at: slot)
+    return RowChange(row, from: old, to: new)
+  }
+
+  /// - Returns: nil if the worker's row has not changed.
+  private func change(
+    of worker: WorkerID, from old: WorkerRow?, _ hasher: inout RowHasher
+  ) -> RowChange? {
+    guard let new = workers[worker]?.row, new != old else { return nil }
+    let oldHash = old.map { hasher.rowHash(of: $0) }
+    return RowChange(new, from: oldHash, to: hasher.rowHash(of: new))
   }
 
   /// Only the streams of delegations record what a worker works on.
@@ -194,12 +261,11 @@ package struct Projector: Sendable {
   }
 
   private mutating func apply(
-    _ event: WorkerEvent, to id: WorkerID, time: Timestamp
+    _ event: WorkerEvent, to id: WorkerID, _ place: EventPlace, _ hasher: inout RowHasher
   ) -> [RowChange] {
     let old = workers[id]?.row
-    workers[id, default: ProjectedWorker(id)].take(event, at: time)
-    guard let new = workers[id]?.row, new != old else { return [] }
-    return [RowChange(old: old, new: new)]
+    workers[id, default: ProjectedWorker(id)].take(event, at: place.time)
+    return change(of: id, from: old, &hasher).map { [$0] } ?? []
   }
 }
 

@@ -72,6 +72,96 @@ package struct DelegationDetail: Equatable, Sendable {
   }
 }
 
+/// Selects the tasks of a list. A property that is nil selects all.
+package struct TaskFilter: Equatable, Sendable {
+  /// Any of these; of none of them, there is no task.
+  package var phases: Set<TaskPhase>?
+  /// A part of the repository's name, or the whole of it as `OWNER/REPO`. Case is ignored.
+  package var repository: String?
+  package var requester: String?
+  package var agent: String?
+  /// Those whose newest delegation was requested then or later, and before then.
+  package var since: Timestamp?
+  package var until: Timestamp?
+  /// Words that the texts of the newest delegation, or the first one's title, must contain.
+  package var text: String?
+  /// Only tasks of these repositories; empty for all.
+  package var repositories: [RepositoryPattern] = []
+
+  package init() {}
+
+  /// What `text` asks for.
+  package var terms: [SearchTerm] { SearchTerm.read(text ?? "") }
+
+  /// Whether a row is what it selects, apart from `text`.
+  package func selects(_ row: TaskRow) -> Bool {
+    if let phases, !phases.contains(row.phase) { return false }
+    if let requester, requester != row.requester { return false }
+    if let agent, agent != row.agent { return false }
+    if let since, row.newestStamp < since.milliseconds { return false }
+    if let until, row.newestStamp >= until.milliseconds { return false }
+    guard let repository else { return true }
+    let (name, part) = (
+      DelegationFilter.folded(row.repository), DelegationFilter.folded(repository)
+    )
+    return part.utf8.contains(UInt8(ascii: "/")) ? name == part : name.utf8.contains(part.utf8)
+  }
+}
+
+/// A word or a phrase that a search looks for.
+package struct SearchTerm: Equatable, Sendable {
+  /// Only A–Z are folded to a–z.
+  package var text: String
+  /// A small number is not looked for in codes, nor in branches, which end in one: it would be in
+  /// every one of them.
+  package var isSmallNumber: Bool
+
+  private static let digitsMax = 5
+
+  /// Words, and phrases between quotation marks.
+  package static func read(_ text: String) -> [SearchTerm] {
+    var terms: [SearchTerm] = []
+    for (index, part) in text.split(separator: "\"", omittingEmptySubsequences: false).enumerated()
+    {
+      let words: [Substring] =
+        index.isMultiple(of: 2) ? part.split(whereSeparator: \.isWhitespace) : [part]
+      terms += words.filter { !$0.isEmpty }.map { word in
+        let folded = DelegationFilter.folded(String(word))
+        return SearchTerm(
+          text: folded,
+          isSmallNumber: folded.utf8.count <= digitsMax
+            && folded.utf8.allSatisfy { 48...57 ~= $0 })
+      }
+    }
+    return terms
+  }
+}
+
+/// A task with the texts of its delegations.
+package struct TaskDetail: Equatable, Sendable {
+  package var row: TaskRow
+  package var newest: DelegationDetail
+  /// The first delegation's title; nil if it was redacted.
+  package var title: String?
+
+  package init(row: TaskRow, newest: DelegationDetail, title: String?) {
+    self.row = row
+    self.newest = newest
+    self.title = title
+  }
+}
+
+/// How long workers had an ended task, for each of its delegations.
+package struct WorkTime: Equatable, Sendable {
+  package var agent: String
+  package var span: Milliseconds
+
+  package init(agent: String, span: Milliseconds) {
+    self.agent = agent
+    self.span = span
+  }
+}
+
 /// A user's reference to a delegation: its id, its confirmation code, or a pull request, of which
 /// it is the newest.
 package enum DelegationReference: Equatable, Sendable {
@@ -115,8 +205,32 @@ package protocol ReadModels: Sendable {
     _ filter: DelegationFilter, before: Stamp?, limit: Int
   ) async throws(StoreFault) -> [DelegationDetail]
 
+  /// Tasks, the newest delegation first by its stamp.
+  /// - Parameter before: only those with a smaller stamp, usually the last one of the page before.
+  func tasks(
+    _ filter: TaskFilter, before: Stamp?, limit: Int
+  ) async throws(StoreFault) -> [TaskDetail]
+
+  /// The task of a delegation; nil if it does not exist.
+  func task(of id: DelegationID) async throws(StoreFault) -> TaskDetail?
+
+  /// The number of tasks in each phase, whatever their texts; a phase without tasks is absent.
+  func taskCounts(_ filter: TaskFilter) async throws(StoreFault) -> [TaskPhase: Int]
+
+  /// The times of the last ended tasks whose newest delegation was requested since then.
+  func workTimes(since: Timestamp, limit: Int) async throws(StoreFault) -> [WorkTime]
+
   /// Every delegation that is not terminal, oldest first.
   func liveDelegations() async throws(StoreFault) -> [DelegationRow]
+
+  /// The delegations in a state that is not terminal, oldest first, with what a start needs.
+  /// - Parameter stamp: only those with a larger stamp, usually the last one of the batch before.
+  func liveDelegations(
+    in state: DelegationStateName, after stamp: Stamp?, limit: Int
+  ) async throws(StoreFault) -> [LiveDelegation]
+
+  /// The repositories of the delegations that are not terminal, in no order.
+  func liveRepositories() async throws(StoreFault) -> [String]
 
   /// Every delegation of a branch that is not terminal, of any repository, oldest first.
   func liveDelegations(branch: String) async throws(StoreFault) -> [DelegationRow]
@@ -149,6 +263,12 @@ package protocol ReadModels: Sendable {
 
   /// Every row of the view, in no order.
   func repositoryUsage() async throws(StoreFault) -> [RepositoryUsage]
+
+  /// What attempts used that ended within these days in UTC, which are included.
+  /// - Parameter days: such as `2026-11-23`; nil for no limit.
+  func usage(
+    from first: String?, through last: String?
+  ) async throws(StoreFault) -> [UsageRow]
 
   /// The events that `query` selects, newest first.
   /// - Parameter before: only events at a smaller position, usually the last one of the page

@@ -24,21 +24,22 @@ struct RowWriter: ~Copyable {
 
   /// Writes a row.
   mutating func write<Row: ViewRow>(_ row: Row) {
+    withUnsafePointer(to: row) { write(UnsafeRawPointer($0), Row.view.sortedReaders) }
+  }
+
+  private mutating func write(_ row: UnsafeRawPointer, _ columns: [ColumnReader]) {
     begin()
-    withUnsafePointer(to: row) { row in
-      for column in Row.view.sortedColumns {
-        if let value = column.value(at: row) { put(column.name, value) }
-      }
+    for index in columns.indices {
+      guard let value = columns[index].value(at: row) else { continue }
+      if !isFirst { out.append(UInt8(ascii: ",")) }
+      isFirst = false
+      out.append(columns[index].member)
+      put(value)
     }
     end()
   }
 
-  private mutating func put(_ name: StaticString, _ value: ColumnValue) {
-    if !isFirst { out.append(UInt8(ascii: ",")) }
-    isFirst = false
-    out.append(UInt8(ascii: "\""))
-    out.append(name)
-    out.append("\":" as StaticString)
+  private mutating func put(_ value: ColumnValue) {
     switch value {
     case .integer(let n): out.append(decimal: n)
     case .text(let text): out.append(json: text)
@@ -57,23 +58,35 @@ struct RowWriter: ~Copyable {
   }
 }
 
+/// The SHA-256 of a row, as four numbers.
+struct RowHash: Equatable, Sendable {
+  // Not a vector, which would be aligned to 32 bytes.
+  private let a, b, c, d: UInt64
+
+  init(_ digest: UnsafeMutableRawBufferPointer) {
+    func part(_ index: Int) -> UInt64 {
+      UInt64(bigEndian: digest.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self))
+    }
+    (a, b, c, d) = (part(0), part(1), part(2), part(3))
+  }
+
+  var parts: SIMD4<UInt64> { SIMD4(a, b, c, d) }
+}
+
 /// Hashes rows, one after another.
-struct RowHasher: ~Copyable {
+package struct RowHasher: ~Copyable {
   private var writer = RowWriter()
   private var hash = SHA256()
 
-  /// The SHA-256 of a row, as four numbers.
-  mutating func parts(of row: some ViewRow) -> SIMD4<UInt64> {
+  package init() {}
+
+  /// The SHA-256 of a row.
+  mutating func rowHash(of row: some ViewRow) -> RowHash {
     writer.write(row)
     hash.update(writer.bytes)
     return withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { digest in
       hash.finish(into: digest)
-      var parts = SIMD4<UInt64>.zero
-      for index in 0..<4 {
-        parts[index] = UInt64(
-          bigEndian: digest.load(fromByteOffset: 8 * index, as: UInt64.self))
-      }
-      return parts
+      return RowHash(digest)
     }
   }
 }

@@ -5,7 +5,8 @@ import Text
 /// Every view. To add one, declare its row in a file of `Views` and name it here: its table, its
 /// digest, its comparison with the log, its rebuild and its listing follow.
 package let allViews: [any ViewRow.Type] = [
-  DelegationRow.self, PullRequestRow.self, WorkerRow.self, RepositoryUsage.self,
+  DelegationRow.self, PullRequestRow.self, WorkerRow.self, RepositoryUsage.self, UsageRow.self,
+  TaskRow.self,
 ]
 
 /// The name of a view, as users write it.
@@ -69,8 +70,10 @@ package final class View<Row: ViewRow>: Sendable {
   /// The key first, otherwise as declared.
   package let columns: [Column<Row>]
   package let keyColumns: [Column<Row>]
+  /// The readers of `columns`.
+  package let readers: [ColumnReader]
   /// In the order of JSON members.
-  package let sortedColumns: [Column<Row>]
+  let sortedReaders: [ColumnReader]
   /// The stream that each row belongs to, if any. A store then keeps rows by their streams.
   package let stream: (@Sendable (Row) -> StreamName)?
   package let indexes: [Index]
@@ -91,7 +94,8 @@ package final class View<Row: ViewRow>: Sendable {
     self.version = version
     keyColumns = declared.filter { $0.role == .key }
     columns = keyColumns + declared.filter { $0.role != .key }
-    sortedColumns = declared.sorted { $0.name.description < $1.name.description }
+    readers = columns.map(\.reader)
+    sortedReaders = declared.sorted { $0.name.description < $1.name.description }.map(\.reader)
     self.stream = stream
     self.indexes = indexes
     self.listing =
@@ -108,7 +112,11 @@ package final class View<Row: ViewRow>: Sendable {
 
 /// A row of a view. Its type declares the view.
 package protocol ViewRow: Equatable, Sendable {
+  /// The key as a value.
+  associatedtype ID: Hashable & Sendable
   static var view: View<Self> { get }
+
+  var id: ID { get }
 
   /// An empty row.
   init()
@@ -118,10 +126,21 @@ package protocol ViewRow: Equatable, Sendable {
 
   /// The row with the key of `other`; nil if it does not exist.
   static func row(like other: Self, in projector: Projector) -> Self?
+
+  /// The same for many rows.
+  static func finder(in projector: Projector) -> (_ other: Self) -> Self?
+
+  /// No less than the number of rows of the view.
+  static func countMax(in projector: Projector) -> Int
 }
 
 extension ViewRow {
   package static var name: ViewName { view.name }
+
+  /// See `ViewRow`.
+  package static func finder(in projector: Projector) -> (_ other: Self) -> Self? {
+    { row(like: $0, in: projector) }
+  }
 
   /// A row with only its key set; nil if the key is not of this view.
   package init?(key: ViewKey) {
@@ -148,9 +167,6 @@ extension ViewRow {
 
 /// A row that is a sum of events of delegations. An event changes at most one row of such a view.
 package protocol FoldedRow: ViewRow {
-  associatedtype ID: Hashable & Sendable
-  var id: ID { get }
-
   /// The row before any event.
   init(id: ID)
 
@@ -172,5 +188,16 @@ extension FoldedRow {
   /// See `ViewRow`.
   package static func row(like other: Self, in projector: Projector) -> Self? {
     projector.foldedRows(of: Self.self)[other.id]
+  }
+
+  /// See `ViewRow`.
+  package static func finder(in projector: Projector) -> (_ other: Self) -> Self? {
+    let rows = projector.foldedRows(of: Self.self)
+    return { rows[$0.id] }
+  }
+
+  /// See `ViewRow`.
+  package static func countMax(in projector: Projector) -> Int {
+    projector.foldedRows(of: Self.self).count
   }
 }

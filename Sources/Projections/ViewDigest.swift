@@ -21,25 +21,25 @@ package struct ViewDigest: Equatable, Sendable {
   }
 
   /// Adds a row.
-  mutating func add(_ row: some ViewRow, _ hasher: inout RowHasher) {
-    parts &+= hasher.parts(of: row)
+  package mutating func add(_ row: some ViewRow, _ hasher: inout RowHasher) {
+    parts &+= hasher.rowHash(of: row).parts
   }
 
-  /// Removes a row that was added before.
-  mutating func remove(_ row: some ViewRow, _ hasher: inout RowHasher) {
-    parts &-= hasher.parts(of: row)
-  }
+  /// Removes the row with this hash, which was added before.
+  mutating func remove(_ hash: RowHash) { parts &-= hash.parts }
 
   /// Replaces a row; the old one may be absent.
-  mutating func replace(_ old: (some ViewRow)?, with new: some ViewRow) {
-    var hasher = RowHasher()
-    if let old { remove(old, &hasher) }
-    add(new, &hasher)
+  mutating func replace(_ old: RowHash?, with new: RowHash) {
+    if let old { remove(old) }
+    parts &+= new.parts
   }
 
   package var bytes: [UInt8] {
-    (0..<4).flatMap { part in
-      (0..<8).map { UInt8(truncatingIfNeeded: parts[part] >> UInt64(56 - 8 * $0)) }
+    [UInt8](unsafeUninitializedCapacity: 32) { bytes, count in
+      for index in 0..<32 {
+        bytes[index] = UInt8(truncatingIfNeeded: parts[index / 8] >> UInt64(56 - 8 * (index % 8)))
+      }
+      count = 32
     }
   }
 
@@ -62,10 +62,8 @@ extension [ViewName: ViewDigest] {
 
   /// Updates the digest for the change of a row.
   package mutating func follow(_ change: RowChange) {
-    func follow<Row: ViewRow>(_ new: Row, _ digests: inout Self) {
-      digests[Row.name, default: ViewDigest()].replace(change.old as? Row, with: new)
-    }
-    follow(change.new, &self)
+    self[type(of: change.new).name, default: ViewDigest()]
+      .replace(change.oldHash, with: change.newHash)
   }
 }
 

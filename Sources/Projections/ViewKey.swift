@@ -19,25 +19,26 @@ package struct ViewKey: Hashable, Comparable, Sendable, CustomStringConvertible 
   }
 }
 
-/// A row before and after an event.
+/// A row that an event changed.
 package struct RowChange: Sendable {
-  /// nil if the row is new.
-  package let old: (any ViewRow)?
+  /// The row after the event.
   package let new: any ViewRow
+  /// The hash of the row before the event; nil if the row is new.
+  let oldHash: RowHash?
+  let newHash: RowHash
 
-  package init<Row: ViewRow>(old: Row?, new: Row) {
-    self.old = old
+  init(_ new: any ViewRow, from oldHash: RowHash?, to newHash: RowHash) {
     self.new = new
+    self.oldHash = oldHash
+    self.newHash = newHash
   }
 
+  package var isNew: Bool { oldHash == nil }
   package var key: ViewKey { new.key }
 
   /// This change and a later one of the same row as one.
-  package func followed(by later: RowChange) -> RowChange { RowChange(old, later.new) }
-
-  private init(_ old: (any ViewRow)?, _ new: any ViewRow) {
-    self.old = old
-    self.new = new
+  package func followed(by later: RowChange) -> RowChange {
+    RowChange(later.new, from: oldHash, to: later.newHash)
   }
 }
 

@@ -71,8 +71,13 @@ package final class Database {
   /// How many steps of SQLite's virtual machine are between two checks of the clock.
   private static let stepsBetweenChecks: Int32 = 1000
 
+  /// Configures the library once, before the first connection.
+  private static let isConfigured = csqlite_count_no_memory() == SQLITE_OK
+
   let handle: OpaquePointer
   private var cache: [String: Statement] = [:]
+  /// The prepared statements of `SQLText`, by number.
+  private var numbered: [Statement?] = []
   /// The number of cached statements.
   var cachedCount: Int { cache.count }
   private var deadline: ContinuousClock.Instant?
@@ -87,6 +92,7 @@ package final class Database {
       case .readOnly: SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX
       case .readWriteCreate: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
       }
+    _ = Self.isConfigured
     var opened: OpaquePointer?
     let code = sqlite3_open_v2(path, &opened, flags, nil)
     guard code == SQLITE_OK, let opened else {
@@ -100,6 +106,7 @@ package final class Database {
 
   deinit {
     cache.removeAll()
+    numbered.removeAll()
     sqlite3_wal_hook(handle, nil, nil)
     sqlite3_progress_handler(handle, 0, nil, nil)
     sqlite3_close_v2(handle)
@@ -146,6 +153,18 @@ package final class Database {
     return made
   }
 
+  /// The same, without a comparison of texts.
+  package func statement(_ sql: SQLText) throws(SQLiteError) -> Statement {
+    if sql.number < numbered.count, let known = numbered[sql.number] {
+      known.reset()
+      return known
+    }
+    let made = try Statement(database: self, sql: sql.text)
+    while numbered.count <= sql.number { numbered.append(nil) }
+    numbered[sql.number] = made
+    return made
+  }
+
   /// A statement that is not cached, for texts that differ each time.
   package func prepare(_ sql: String) throws(SQLiteError) -> Statement {
     try Statement(database: self, sql: sql)
@@ -157,6 +176,13 @@ package final class Database {
     for (index, value) in values.enumerated() { statement.bind(value, at: Int32(index + 1)) }
     while try statement.step() {}
     statement.reset()
+  }
+
+  /// The same.
+  package func run(_ sql: SQLText, _ values: SQLiteValue...) throws(SQLiteError) {
+    let statement = try statement(sql)
+    for (index, value) in values.enumerated() { statement.bind(value, at: Int32(index + 1)) }
+    try statement.finish()
   }
 
   /// The first column of the first row as an integer; nil if there is no row.
@@ -251,128 +277,4 @@ package enum SQLiteValue: Sendable {
   package static func optional(_ text: String?) -> SQLiteValue { text.map { .text($0) } ?? .null }
   /// The number, or NULL.
   package static func optional(_ n: Int64?) -> SQLiteValue { n.map { .integer($0) } ?? .null }
-}
-
-/// One prepared statement. Parameters count from 1, columns from 0, as in SQLite.
-package final class Statement {
-  private let handle: OpaquePointer
-  private unowned let database: Database
-  package let sql: String
-
-  init(database: Database, sql: String) throws(SQLiteError) {
-    var prepared: OpaquePointer?
-    let code = sqlite3_prepare_v3(
-      database.handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)
-    guard code == SQLITE_OK, let prepared else { throw database.error(sql) }
-    handle = prepared
-    self.database = database
-    self.sql = sql
-  }
-
-  deinit { sqlite3_finalize(handle) }
-
-  /// Prepares for the next use: no row, no bindings.
-  package func reset() {
-    sqlite3_reset(handle)
-    sqlite3_clear_bindings(handle)
-  }
-
-  /// Steps to the next row; false after the last.
-  package func step() throws(SQLiteError) -> Bool {
-    switch sqlite3_step(handle) {
-    case SQLITE_ROW: return true
-    case SQLITE_DONE: return false
-    default:
-      let error = database.error(sql)
-      sqlite3_reset(handle)
-      throw error
-    }
-  }
-
-  /// Binds a value to parameter `index`, counted from 1.
-  package func bind(_ value: SQLiteValue, at index: Int32) {
-    switch value {
-    case .null: sqlite3_bind_null(handle, index)
-    case .integer(let n): sqlite3_bind_int64(handle, index, n)
-    case .text(let text): bind(text, at: index)
-    case .blob(let bytes): bind(bytes, at: index)
-    }
-  }
-
-  /// Binds a text, or NULL, to parameter `index`, counted from 1.
-  package func bind(_ text: String?, at index: Int32) {
-    guard var text else {
-      sqlite3_bind_null(handle, index)
-      return
-    }
-    text.withUTF8 { utf8 in
-      _ = utf8.withMemoryRebound(to: CChar.self) { bytes in
-        // An empty buffer may have no address, which SQLite would read as NULL.
-        if let start = bytes.baseAddress {
-          sqlite3_bind_text(handle, index, start, Int32(bytes.count), transient)
-        } else {
-          sqlite3_bind_text(handle, index, "", 0, transient)
-        }
-      }
-    }
-  }
-
-  /// Binds bytes to parameter `index`, counted from 1.
-  package func bind(_ bytes: [UInt8], at index: Int32) {
-    bytes.withUnsafeBytes { raw in
-      _ =
-        raw.isEmpty
-        ? sqlite3_bind_zeroblob(handle, index, 0)
-        : sqlite3_bind_blob(handle, index, raw.baseAddress, Int32(raw.count), transient)
-    }
-  }
-
-  /// Binds a number, or NULL, to parameter `index`, counted from 1.
-  package func bind(_ n: Int64?, at index: Int32) {
-    if let n { sqlite3_bind_int64(handle, index, n) } else { sqlite3_bind_null(handle, index) }
-  }
-
-  /// Whether a column of the current row is NULL; columns count from 0.
-  package func isNull(_ column: Int32) -> Bool {
-    sqlite3_column_type(handle, column) == SQLITE_NULL
-  }
-  /// A column of the current row as a number; 0 for NULL.
-  package func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
-  /// A column of the current row as a number; nil for NULL.
-  package func optionalInteger(_ column: Int32) -> Int64? { isNull(column) ? nil : integer(column) }
-
-  /// The column as text; nil for NULL. Invalid UTF-8 is repaired.
-  package func text(_ column: Int32) -> String? {
-    // Read as bytes, because SQLite would otherwise append a zero to each text.
-    bytes(column).map { String(decoding: $0, as: UTF8.self) }
-  }
-
-  /// A column of the current row as bytes; empty for NULL.
-  package func blob(_ column: Int32) -> [UInt8] {
-    withBlob(column) { Array($0) }
-  }
-
-  /// The column's bytes in place, valid until the next step; nil for NULL.
-  package func bytes(_ column: Int32) -> UnsafeRawBufferPointer? {
-    guard let start = sqlite3_column_blob(handle, column) else {
-      // Neither NULL nor an empty text has an address.
-      return isNull(column) ? nil : UnsafeRawBufferPointer(start: nil, count: 0)
-    }
-    return UnsafeRawBufferPointer(
-      start: start, count: Int(sqlite3_column_bytes(handle, column)))
-  }
-
-  /// The column's bytes in place, valid until the next step.
-  package func withBlob<T>(_ column: Int32, _ body: (UnsafeRawBufferPointer) throws -> T) rethrows
-    -> T
-  {
-    let start = sqlite3_column_blob(handle, column)
-    let count = Int(sqlite3_column_bytes(handle, column))
-    return try body(UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : count))
-  }
-}
-
-/// SQLITE_TRANSIENT: SQLite copies what is bound before the call returns.
-private var transient: sqlite3_destructor_type {
-  unsafeBitCast(-1, to: sqlite3_destructor_type.self)
 }

@@ -8,7 +8,7 @@ import Text
 /// by one.
 enum AuditIndex {
   /// How many events one transaction adds: few enough that an append does not wait long.
-  private static let batch: Int64 = 2000
+  private static let batch: Int64 = 500
   private static let progressKey = "audit-position"
 
   /// A term of `audit_terms`.
@@ -35,6 +35,14 @@ enum AuditIndex {
     FROM events e JOIN streams s ON s.id = e.stream LEFT JOIN delegations d ON d.stream = s.id
     WHERE e.position > ? AND e.position <= ? ORDER BY e.position LIMIT ?
     """
+  private static let readNext = SQLText(reading)
+  private static let insertCommit = SQLText("INSERT OR IGNORE INTO audit_commits VALUES (?, ?)")
+  private static let insertEntry = SQLText("INSERT OR IGNORE INTO audit_index VALUES (?, ?)")
+  /// A statement for many entries costs a third of one for each.
+  private static let insertEntries = SQLText(
+    "INSERT OR IGNORE INTO audit_index VALUES "
+      + Array(repeating: "(?, ?)", count: entriesAtOnce).joined(separator: ", "))
+  private static let entriesAtOnce = 50
 
   /// Adds the next events. The caller has begun a transaction.
   /// - Parameter end: no event beyond this position.
@@ -42,30 +50,47 @@ enum AuditIndex {
   static func catchUp(
     from position: Int64, through end: Int64 = .max, in database: Database
   ) throws -> Int64 {
-    let s = try database.statement(reading)
+    let s = try database.statement(readNext)
     s.bind(position, at: 1)
     s.bind(end, at: 2)
     s.bind(batch, at: 3)
     let events = try s.rows { row in
       (position: row.integer(0), terms: terms(of: row), sha: row.text(10))
     }
-    var known: [String: Int64] = [:]
+    var positions: [String: [Int64]] = [:]
     for event in events {
-      for term in event.terms {
-        let id = try known[term] ?? number(of: term, in: database)
-        known[term] = id
-        try database.run(
-          "INSERT OR IGNORE INTO audit_index VALUES (?, ?)", .integer(id), .integer(event.position))
-      }
+      for term in event.terms { positions[term, default: []].append(event.position) }
       if let sha = event.sha {
-        try database.run(
-          "INSERT OR IGNORE INTO audit_commits VALUES (?, ?)", .text(sha), .integer(event.position))
+        try database.run(insertCommit, .text(sha), .integer(event.position))
       }
     }
+    // In the order of the table, which finds the place of each entry next to the one before.
+    var entries: [(term: Int64, position: Int64)] = []
+    let lists = try positions.map { (number: try number(of: $0.key, in: database), $0.value) }
+    for (number, positions) in lists.sorted(by: { $0.number < $1.number }) {
+      entries += positions.map { (number, $0) }
+    }
+    try insert(entries, into: database)
     let last = events.last?.position ?? position
     try database.run(
       "INSERT OR REPLACE INTO meta VALUES (?, ?)", .text(progressKey), .text(String(last)))
     return last
+  }
+
+  private static func insert(
+    _ entries: [(term: Int64, position: Int64)], into database: Database
+  ) throws(SQLiteError) {
+    var rest = entries[...]
+    while !rest.isEmpty {
+      let count = rest.count < entriesAtOnce ? 1 : entriesAtOnce
+      let s = try database.statement(count == 1 ? insertEntry : insertEntries)
+      for (index, entry) in rest.prefix(count).enumerated() {
+        s.bind(entry.term, at: Int32(2 * index + 1))
+        s.bind(entry.position, at: Int32(2 * index + 2))
+      }
+      try s.finish()
+      rest.removeFirst(count)
+    }
   }
 
   private static func terms(of row: Statement) -> Set<String> {
@@ -105,46 +130,5 @@ enum AuditIndex {
       DELETE FROM audit_index; DELETE FROM audit_commits; DELETE FROM audit_terms;
       DELETE FROM meta WHERE key = '\(progressKey)'
       """)
-  }
-
-  /// Compares the index with the log, by a sum over the hashes of all entries.
-  /// - Returns: the differences.
-  static func faults(in database: Database) throws -> [String] {
-    let end = try position(in: database)
-    let head = try EventTable.head(in: database).position
-    guard end <= head else { return ["the index for audits ends at \(end), beyond the log"] }
-    var (terms, commits) = (EntrySum(), EntrySum())
-    let s = try database.statement(reading)
-    s.bind(0, at: 1)
-    s.bind(end, at: 2)
-    s.bind(Int64.max, at: 3)
-    try s.forEach { row in
-      for term in Self.terms(of: row) { terms.add(term, row.integer(0)) }
-      if let sha = row.text(10) { commits.add(sha, row.integer(0)) }
-    }
-    var (foundTerms, foundCommits) = (EntrySum(), EntrySum())
-    try database.statement(
-      "SELECT t.term, i.position FROM audit_index i LEFT JOIN audit_terms t ON t.id = i.term"
-    ).forEach { foundTerms.add($0.text(0) ?? "", $0.integer(1)) }
-    try database.statement("SELECT sha, position FROM audit_commits").forEach {
-      foundCommits.add($0.text(0) ?? "", $0.integer(1))
-    }
-    return foundTerms == terms && foundCommits == commits
-      ? [] : ["the index for audit is not what the log makes of it"]
-  }
-}
-
-/// The sum of the entries of a list, independent of their order.
-private struct EntrySum: Equatable {
-  private var count = 0
-  private var sum: UInt64 = 0
-
-  /// FNV-1a over the text, spread with the position as SplitMix64 does.
-  mutating func add(_ text: String, _ position: Int64) {
-    var z = FNV1a.hash(text) &+ UInt64(bitPattern: position) &* 0x9e37_79b9_7f4a_7c15
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    sum &+= z ^ (z >> 31)
-    count += 1
   }
 }

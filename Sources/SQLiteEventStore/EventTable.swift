@@ -55,23 +55,26 @@ enum EventTable {
       salt: s.blob(saltIndex), body: s.blob(saltIndex + 1))
   }
 
-  private static let insertSQL = """
+  private static let insertEvent = SQLText(
+    """
     INSERT INTO events(\(EventColumn.table.map(\.sqlName).joined(separator: ", "))) \
     VALUES (\(EventColumn.table.map { _ in "?" }.joined(separator: ", ")))
-    """
+    """)
+  private static let insertPayload = SQLText("INSERT INTO payloads VALUES (?, ?, ?)")
 
   /// Inserts an event and its payload.
   static func insert(
     _ sealed: SealedEvent, stream: Int64, into database: Database
   ) throws(SQLiteError) {
-    let s = try database.statement(insertSQL)
+    let s = try database.statement(insertEvent)
     let event = sealed.recorded
-    let facts = sealed.encoded.facts
+    let content = sealed.content
+    let facts = content.encoded.facts
     s.bind(event.position, at: .position)
     s.bind(sealed.id, at: .id)
     s.bind(stream, at: .stream)
     s.bind(event.version, at: .version)
-    s.bind(Int64(sealed.encoded.type.rawValue), at: .type)
+    s.bind(Int64(content.encoded.type.rawValue), at: .type)
     s.bind(Int64(event.schema), at: .schema)
     s.bind(event.time.milliseconds, at: .time)
     s.bind(event.actor.kind.rawValue, at: .actorKind)
@@ -79,23 +82,22 @@ enum EventTable {
     s.bind(event.correlation, at: .correlation)
     if let causation = sealed.causation { s.bind(causation, at: .causation) }
     for fact in facts.values {
-      if let text = fact.value.stringValue {
-        s.bind(text, at: fact.column)
-      } else {
-        s.bind(facts.integer(fact.column), at: fact.column)
+      switch fact.value {
+      case .string(let text): s.bind(text, at: fact.column)
+      case .integer(let number): s.bind(number, at: fact.column)
+      case .bool(let flag): s.bind(flag ? 1 : 0, at: fact.column)
+      case .null, .number, .array, .object: s.bind(facts.integer(fact.column), at: fact.column)
       }
     }
-    if !facts.detail.isEmpty {
-      s.bind(JSONValue.object(facts.detail).canonicalText, at: .detail)
-    }
+    if !content.detail.isEmpty { s.bind(utf8: content.detail, at: .detail) }
     s.bind(event.payloadHash, at: .payloadHash)
     s.bind(event.hash, at: .hash)
     try s.finish()
-    guard !sealed.body.isEmpty else { return }
-    let payload = try database.statement("INSERT INTO payloads VALUES (?, ?, ?)")
+    guard !content.body.isEmpty else { return }
+    let payload = try database.statement(insertPayload)
     payload.bind(event.position, at: 1)
     payload.bind(event.salt, at: 2)
-    payload.bind(String(decoding: sealed.body, as: UTF8.self), at: 3)
+    payload.bind(utf8: content.body, at: 3)
     try payload.finish()
   }
 
@@ -176,14 +178,11 @@ extension Statement {
   fileprivate func bind(_ bytes: [UInt8], at column: EventColumn) {
     bind(bytes, at: Int32(column.index + 1))
   }
+  fileprivate func bind(utf8: [UInt8], at column: EventColumn) {
+    bind(utf8: utf8, at: Int32(column.index + 1))
+  }
 
   func bind(_ flag: Bool?, at index: Int32) { bind(flag.map { $0 ? Int64(1) : 0 }, at: index) }
-
-  /// Runs to the end and ignores the rows.
-  func finish() throws(SQLiteError) {
-    while try step() {}
-    reset()
-  }
 
   /// Calls `body` for each row.
   func forEach(_ body: (Statement) throws -> Void) throws {

@@ -159,28 +159,10 @@ package final class LogFile {
     }
   }
 
-  /// Calls `body` with each row of a live view and its key.
-  /// - Parameter body: gets nil for a row that cannot be read.
-  package func forEachRow(
-    of view: ViewName, _ body: (ViewKey, JSONValue?) throws -> Void
-  ) throws(StoreFault) {
-    func read<Row: ViewRow>(_ row: Row.Type) throws {
-      let s = try database.statement(ViewSQL.of(row).select)
-      defer { s.reset() }
-      while try s.step() {
-        let live: Row? = try? ViewTables.read(s)
-        try body(ViewTables.key(s, row), live?.json)
-      }
-    }
-    try guarding("read \(view.rawValue)") {
-      for type in allViews where type.name == view { try read(type) }
-    }
-  }
-
   /// Compares the look-ups with the log.
   /// - Returns: the differences.
   package func lookupFaults() throws(StoreFault) -> [String] {
-    try guarding("check") { try LookUps.faults(in: database) }
+    try guarding("check") { try LookUps.faults(in: database, handing) }
   }
 
   /// Compares the head file with the log.

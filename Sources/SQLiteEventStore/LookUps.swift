@@ -13,8 +13,9 @@ enum LookUps {
       AND json_extract(e.detail, '$.idempotencyKey') IS NOT NULL
     """
 
+  /// - Parameter handing: of this connection.
   /// - Returns: the differences from the log.
-  static func faults(in database: Database) throws -> [String] {
+  static func faults(in database: Database, _ handing: RowFunction) throws -> [String] {
     var faults = try database.statement(
       """
       SELECT s.name, s.version, count(e.version) FROM streams s
@@ -23,13 +24,23 @@ enum LookUps {
     ).rows {
       "stream \($0.text(0) ?? "") is counted as \($0.integer(1)) events, and has \($0.integer(2))"
     }
-    let strange = try database.integer(
-      "SELECT count(*) FROM (SELECT key, delegation, body FROM idempotency EXCEPT \(keys))")
-    if let strange, strange > 0 { faults.append("\(strange) idempotency keys are not the log's") }
-    let absent = try database.integer(
-      "SELECT count(*) FROM (\(keys) EXCEPT SELECT key, delegation, body FROM idempotency)")
-    if let absent, absent > 0 { faults.append("\(absent) idempotency keys of the log are absent") }
-    return faults + (try AuditIndex.faults(in: database))
+    let counts = try database.statement(
+      """
+      WITH log AS MATERIALIZED (\(keys))
+      SELECT
+        (SELECT count(*) FROM (SELECT key, delegation, body FROM idempotency
+          EXCEPT SELECT key, delegation, body FROM log)),
+        (SELECT count(*) FROM (SELECT key, delegation, body FROM log
+          EXCEPT SELECT key, delegation, body FROM idempotency))
+      """
+    ).rows { (strange: $0.integer(0), absent: $0.integer(1)) }.first
+    if let counts, counts.strange > 0 {
+      faults.append("\(counts.strange) idempotency keys are not the log's")
+    }
+    if let counts, counts.absent > 0 {
+      faults.append("\(counts.absent) idempotency keys of the log are absent")
+    }
+    return faults + (try AuditIndex.faults(in: database, handing))
   }
 
   /// Rebuilds them. The caller has begun a transaction.

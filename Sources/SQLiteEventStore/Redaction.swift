@@ -42,6 +42,7 @@ extension Writer {
       }
     } catch {
       (sealer, digests) = before
+      streams.removeAll()
       throw error
     }
     committed([.success(redactions)])

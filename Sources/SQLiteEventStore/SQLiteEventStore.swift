@@ -150,8 +150,9 @@ package final class SQLiteEventStore: RunningStore, SQLiteLogReader {
 
   /// See `EventStore`.
   package func append(_ append: Append) async throws(AppendFault) -> [RecordedEvent] {
-    // Encoded and masked here, by the caller's task: the writer's thread is the bottleneck.
-    let append = EncodedAppend(append, mask: mask)
+    // Encoded, masked and hashed here, by the caller's task: the writer's thread is the bottleneck.
+    var random = SystemRandomNumberGenerator()
+    let append = EncodedAppend(append, mask: mask, salts: &random)
     let result = await withCheckedContinuation { caller in
       switch queue.put(.append(AppendRequest(append: append, caller: caller))) {
       case nil: break
@@ -166,6 +167,15 @@ package final class SQLiteEventStore: RunningStore, SQLiteLogReader {
   package func read(_ stream: StreamName) async throws(StoreFault) -> [RecordedEvent] {
     try await readers.read("read \(stream)") { database in
       try EventTable.stream(stream, in: database).map { try $0.recorded() }
+    }
+  }
+
+  /// See `EventStore`.
+  package func read(
+    _ streams: [StreamName]
+  ) async throws(StoreFault) -> [[RecordedEvent]] {
+    try await readers.read("read \(streams.count) streams") { database in
+      try streams.map { try EventTable.stream($0, in: database).map { try $0.recorded() } }
     }
   }
 
@@ -246,7 +256,7 @@ final class Ended: Sendable {
 }
 
 /// A value that one thread sets once and another waits for.
-private final class Handover<Value: Sendable>: Sendable {
+final class Handover<Value: Sendable>: Sendable {
   private let value = Mutex<Value?>(nil)
   private let given = DispatchSemaphore(value: 0)
 

@@ -60,10 +60,11 @@ extension SQLiteLogReader {
     _ plan: ReplayPlan, onProgress: @escaping ReplayProgress
   ) async throws(StoreFault) -> ReplayedLog {
     try await reading("replay") { file in
+      let lookUps = plan.comparesViews ? LookUpCheck(of: file.path) : nil
       var fold = try file.fold(
         isChecking: plan.isChecking, while: { plan.end?.includes($0, $1) ?? true },
         onProgress: onProgress)
-      let comparison = plan.comparesViews ? try file.compare(with: &fold) : nil
+      let comparison = plan.comparesViews ? try file.compare(with: &fold, lookUps: lookUps) : nil
       return ReplayedLog(fold: fold, comparison: comparison)
     }
   }

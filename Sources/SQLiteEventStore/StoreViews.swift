@@ -30,51 +30,6 @@ extension SQLiteEventStore {
   }
 
   /// See `ReadModels`.
-  package func liveDelegations() async throws(StoreFault) -> [DelegationRow] {
-    try await readers.read("live delegations") { database in
-      return try database.statement(
-        "\(DelegationQuery.select) WHERE \(StateSQL.live("d.state")) ORDER BY d.stamp"
-      ).rows { try ViewTables.read($0) }
-    }
-  }
-
-  /// See `ReadModels`.
-  package func liveDelegations(branch: String) async throws(StoreFault) -> [DelegationRow] {
-    try await readers.read("live delegations of a branch") { database in
-      let s = try database.statement(
-        "\(DelegationQuery.select) WHERE d.branch = ? AND \(StateSQL.live("d.state")) "
-          + "ORDER BY d.stamp")
-      s.bind(branch, at: 1)
-      return try s.rows { try ViewTables.read($0) }
-    }
-  }
-
-  /// See `ReadModels`.
-  package func liveFigures() async throws(StoreFault) -> LiveFigures {
-    try await readers.read("live figures") { database in
-      var figures = LiveFigures()
-      // The id is that of the row with the smallest time (sqlite.org/lang_select.html#bareagg).
-      let counts = try database.statement(
-        "SELECT state, count(*), count(trouble_code), count(quarantine), id, min(requested_at) "
-          + "FROM delegations WHERE \(StateSQL.live("state")) GROUP BY state")
-      defer { counts.reset() }
-      while try counts.step() {
-        guard let state = counts.text(0).flatMap(DelegationStateName.init) else { continue }
-        figures.states[state] = Int(counts.integer(1))
-        figures.failing += Int(counts.integer(2))
-        figures.quarantined += Int(counts.integer(3))
-        let requestedAt = counts.integer(5)
-        if LiveFigures.isWaiting(state), let id = counts.text(4).flatMap(DelegationID.init),
-          requestedAt < figures.oldestWaiting?.requestedAt ?? .max
-        {
-          figures.oldestWaiting = (id, requestedAt)
-        }
-      }
-      return figures
-    }
-  }
-
-  /// See `ReadModels`.
   package func endedDelegationsWithWork() async throws(StoreFault) -> [DelegationRow] {
     try await readers.read("delegations with pending notices") { database in
       try database.statement(
@@ -91,7 +46,7 @@ extension SQLiteEventStore {
     try await readers.read("ended delegations") { database in
       let s = try database.statement(
         """
-        SELECT failure_code, requested_at, state_since FROM delegations
+        SELECT failure_code, requested_at, state_since, repository, agent FROM delegations
         WHERE \(StateSQL.ended("state")) AND stamp >= ? AND state_since >= ?
         ORDER BY stamp DESC LIMIT ?
         """)
@@ -101,7 +56,8 @@ extension SQLiteEventStore {
       return try s.rows { row in
         EndedDelegation(
           failure: row.text(0).flatMap { FailureCode(rawValue: $0) },
-          requestedAt: row.integer(1), endedAt: row.integer(2))
+          requestedAt: row.integer(1), endedAt: row.integer(2), repository: row.text(3) ?? "",
+          agent: row.text(4) ?? "")
       }
     }
   }
@@ -170,6 +126,16 @@ extension SQLiteEventStore {
   package func repositoryUsage() async throws(StoreFault) -> [RepositoryUsage] {
     try await readers.read("repository usage") {
       try ViewTables.rows(RepositoryUsage.self, in: $0)
+    }
+  }
+
+  /// See `ReadModels`.
+  package func usage(
+    from first: String?, through last: String?
+  ) async throws(StoreFault) -> [UsageRow] {
+    try await readers.read("usage") {
+      try ViewTables.rows(
+        UsageRow.self, from: .text(first ?? ""), through: last.map { .text($0) }, in: $0)
     }
   }
 

@@ -16,8 +16,9 @@ extension LogFile {
     // The head is read first, because it is written after its commit.
     let head = try headPath.map { path throws(StoreFault) in try Self.readHead(path) }
     let storage = try structureFaults()
+    let lookUps = LookUpCheck(of: path)
     var fold = try fold(isChecking: true, onProgress: onProgress)
-    let comparison = try compare(with: &fold)
+    let comparison = try compare(with: &fold, lookUps: lookUps)
     let headFault = try head.flatMap { head throws(StoreFault) in
       try fault(of: head, endingAt: fold.head)
     }

@@ -1,4 +1,5 @@
 import Projections
+import SQLite
 
 /// The table of a view in SQL, made from its declaration.
 struct ViewSQL: Sendable {
@@ -9,6 +10,13 @@ struct ViewSQL: Sendable {
   let definition: String
   /// The condition that selects a row by its key.
   let keyCondition: String
+  /// Inserts a row, or updates the changed columns of the row with its key. The number of the
+  /// row's stream is the last parameter, if the view has rows by streams.
+  let put: SQLText
+  /// Updates the changed columns of the row with its key; its parameters have the numbers of `put`.
+  let update: SQLText
+  /// Selects the row with a key.
+  let find: SQLText
   private let indexes: [(name: String, isUnique: Bool, expression: String)]
   private let values: String
 
@@ -41,6 +49,14 @@ struct ViewSQL: Sendable {
     let marks = columns.indices.map { "?\($0 + 1)" }.joined(separator: ", ")
     let changes = view.columns.filter { $0.role == .changing }
       .map { "\($0.sqlName) = excluded.\($0.sqlName)" }.joined(separator: ", ")
+    let assignments = view.columns.enumerated().filter { $0.element.role == .changing }
+      .map { "\($0.element.sqlName) = ?\($0.offset + 1)" }.joined(separator: ", ")
+    let matches =
+      view.stream == nil
+      ? keys.enumerated().map { "\($0.element) = ?\($0.offset + 1)" }
+      : ["stream = ?\(columns.count + 1)"]
+    update = SQLText(
+      "UPDATE \(table) SET \(assignments) WHERE \(matches.joined(separator: " AND "))")
     if view.stream == nil {
       lines.append("PRIMARY KEY (\(keyList))")
       values = "(\(list)) VALUES (\(marks)) ON CONFLICT(\(keyList)) DO UPDATE SET \(changes)"
@@ -51,12 +67,12 @@ struct ViewSQL: Sendable {
         ON CONFLICT(stream) DO UPDATE SET \(changes)
         """
     }
+    put = SQLText("INSERT INTO \(table)\(values)")
+    find = SQLText("SELECT \(list) FROM \(table) WHERE \(keyCondition)")
     definition = "(\n  \(lines.joined(separator: ",\n  "))\n) STRICT"
   }
 
-  /// Inserts a row, or updates the changed columns of the row with its key. The number of the
-  /// row's stream is the last parameter, if the view has rows by streams.
-  /// - Parameter prefix: the prefix of the table's name.
+  /// `put` for a table whose name has a prefix.
   func put(prefix: String) -> String { "INSERT INTO " + prefix + table + values }
 
   /// The columns of a row, in the order in which `ViewTables.read` reads them.

@@ -20,17 +20,51 @@ enum ViewTables {
   static func put<Row: ViewRow>(
     _ row: Row, stream number: Int64? = nil, in database: Database, prefix: String = ""
   ) throws {
-    let s = try database.statement(ViewSQL.of(Row.self).put(prefix: prefix))
-    let columns = Row.view.columns
+    let sql = ViewSQL.of(Row.self)
+    let s =
+      try prefix.isEmpty
+      ? database.statement(sql.put) : database.statement(sql.put(prefix: prefix))
+    let columns = Row.view.readers
     withUnsafePointer(to: row) { row in
-      for (index, column) in columns.enumerated() {
-        s.bind(column.value(at: row), at: Int32(index + 1))
+      for index in columns.indices {
+        s.bind(columns[index].value(at: row), at: Int32(index + 1))
       }
     }
     if let stream = Row.view.stream {
       s.bind(try number ?? self.number(of: stream(row), in: database), at: Int32(columns.count + 1))
     }
     try s.finish()
+  }
+
+  /// Writes the row of a change.
+  /// - Parameter stream: the number of the row's stream, if its view has rows by streams.
+  static func put(_ change: RowChange, stream number: Int64, in database: Database) throws {
+    func put<Row: ViewRow>(_ row: Row) throws {
+      if !change.isNew, try update(row, stream: number, in: database) { return }
+      try self.put(row, stream: number, in: database)
+    }
+    try put(change.new)
+  }
+
+  /// - Returns: false if there is no row with the key.
+  private static func update<Row: ViewRow>(
+    _ row: Row, stream number: Int64, in database: Database
+  ) throws -> Bool {
+    let s = try database.statement(ViewSQL.of(Row.self).update)
+    let columns = Row.view.readers
+    let isByStream = Row.view.stream != nil
+    withUnsafePointer(to: row) { row in
+      for index in columns.indices {
+        switch columns[index].role {
+        case .changing: s.bind(columns[index].value(at: row), at: Int32(index + 1))
+        case .key where !isByStream: s.bind(columns[index].value(at: row), at: Int32(index + 1))
+        case .key, .fixed: break
+        }
+      }
+    }
+    if isByStream { s.bind(number, at: Int32(columns.count + 1)) }
+    try s.finish()
+    return database.changes > 0
   }
 
   private static func number(of stream: StreamName, in database: Database) throws -> Int64 {
@@ -61,16 +95,46 @@ enum ViewTables {
     return ViewKey(view: Row.name, values: values)
   }
 
+  /// A row with only the key of the statement's current row; nil if the key cannot be read.
+  static func keyRow<Row: ViewRow>(_ s: Statement) -> Row? {
+    var row = Row()
+    for (index, column) in Row.view.keyColumns.enumerated() {
+      guard column.set(s.value(Int32(index), column.kind), in: &row) else { return nil }
+    }
+    return row
+  }
+
+  /// Whether the statement's current row has exactly the values of `row`, compared by bytes.
+  static func holds<Row: ViewRow>(_ row: Row, _ s: Statement) -> Bool {
+    let columns = Row.view.readers
+    return withUnsafePointer(to: row) { row in
+      columns.indices.allSatisfy { s.holds(columns[$0].value(at: row), Int32($0)) }
+    }
+  }
+
   /// Every row, in the order of the keys.
   static func rows<Row: ViewRow>(_ row: Row.Type, in database: Database) throws -> [Row] {
     let rows: [Row] = try database.statement(ViewSQL.of(row).select).rows { try read($0) }
     return rows.sorted { $0.key < $1.key }
   }
 
+  /// The rows in whose key the first column is in a range, in no order.
+  /// - Parameter last: nil for no upper limit.
+  static func rows<Row: ViewRow>(
+    _ row: Row.Type, from first: ColumnValue, through last: ColumnValue?, in database: Database
+  ) throws -> [Row] {
+    let sql = ViewSQL.of(row)
+    let column = row.view.columns[0].sqlName
+    let upper = last == nil ? "" : " AND \(column) <= ?"
+    let s = try database.statement("\(sql.select) WHERE \(column) >= ?\(upper)")
+    s.bind(first, at: 1)
+    if let last { s.bind(last, at: 2) }
+    return try s.rows { try read($0) }
+  }
+
   /// The row with the key of `other`; nil if it does not exist.
   static func row<Row: ViewRow>(like other: Row, in database: Database) throws -> Row? {
-    let sql = ViewSQL.of(Row.self)
-    let s = try database.statement("\(sql.select) WHERE \(sql.keyCondition)")
+    let s = try database.statement(ViewSQL.of(Row.self).find)
     for (index, value) in other.key.values.enumerated() { s.bind(value, at: Int32(index + 1)) }
     let rows: [Row] = try s.rows { try read($0) }
     return rows.first
@@ -135,10 +199,32 @@ enum ViewTables {
     return (isComplete ? positions.first : nil, digests)
   }
 
+  /// Sets the position of all digests, and each digest, in one statement.
+  private static let updateDigests: SQLText = {
+    func version<Row: ViewRow>(of _: Row.Type) -> Int64 { Row.view.version }
+    let digests = allViews.enumerated().map { "WHEN '\($1.name.rawValue)' THEN ?\($0 + 2)" }
+    let versions = allViews.map { "WHEN '\($0.name.rawValue)' THEN \(version(of: $0))" }
+    return SQLText(
+      """
+      UPDATE view_digests SET position = ?1,
+        digest = CASE view \(digests.joined(separator: " ")) END
+      WHERE version = CASE view \(versions.joined(separator: " ")) END
+      """)
+  }()
+
   /// Stores the digests, which are of rows of this program's versions.
   static func put(
     _ digests: [ViewName: ViewDigest], position: Int64, in database: Database
   ) throws(SQLiteError) {
+    if digests.count == allViews.count {
+      let s = try database.statement(updateDigests)
+      s.bind(position, at: 1)
+      for (index, view) in allViews.enumerated() {
+        s.bind(digests[view.name, default: ViewDigest()].bytes, at: Int32(index + 2))
+      }
+      try s.finish()
+      if database.changes == allViews.count { return }
+    }
     for view in allViews {
       guard let digest = digests[view.name] else { continue }
       try put(digest, of: view, position: position, in: database)
@@ -170,6 +256,21 @@ extension Statement {
     case .text(let text)?: bind(text, at: index)
     case .flag(let flag)?: bind(flag, at: index)
     case .texts?: bind(value?.json.canonicalText, at: index)
+    }
+  }
+
+  /// Whether a column has this value. A text is compared by its bytes, without a copy.
+  fileprivate func holds(_ value: ColumnValue?, _ index: Int32) -> Bool {
+    switch value {
+    case nil: return isNull(index)
+    case .integer(let n)?: return optionalInteger(index) == n
+    case .flag(let flag)?: return optionalInteger(index).map { ($0 != 0) == flag } ?? false
+    case .text(var text)?:
+      guard let bytes = bytes(index) else { return false }
+      return text.withUTF8 { UnsafeRawBufferPointer($0).isSame(as: bytes) }
+    case .texts(let texts)?:
+      let json = try? JSONValue(json: blob(index))
+      return json?.canonical == ColumnValue.texts(texts).json.canonical
     }
   }
 

@@ -13,8 +13,9 @@ final class Writer {
   private static let headIntervalMs = 100
   private static let idleMs = 1000
   private static let walPagesMax = 1000
-  /// The index for audits catches up after an idle time this long, or if it is this far behind.
-  private static let indexPauseMs = 5
+  /// The index for audits catches up after an idle time this long, when the head file is due too,
+  /// or if it is this far behind.
+  private static let indexPauseMs = headIntervalMs
   private static let indexLagMax: Int64 = 20_000
 
   let database: Database
@@ -28,6 +29,10 @@ final class Writer {
   var projector = Projector()
   var digests: [ViewName: ViewDigest]
   var stopped: AppendFault?
+  /// The number and the version of streams, as needed.
+  var streams: [StreamName: (number: Int64, version: Int64)] = [:]
+  private var eventHasher = EventHasher()
+  private var rowHasher = RowHasher()
 
   private var headWritten: LogHead
   /// True until the first append, if the head file belongs to a log that this one replaced.
@@ -37,6 +42,8 @@ final class Writer {
   private var indexed: Int64
   /// True after the disk was full, until the next commit.
   private var indexRests = false
+  /// True while the index for audits catches up and nothing is appended.
+  private var isCatchingUp = false
 
   init(
     _ log: OpenedLog, clock: @escaping @Sendable () -> Timestamp,
@@ -79,13 +86,15 @@ final class Writer {
     while true {
       switch queue.take(max: Self.batchMax, timeoutMs: waitMs) {
       case .items(let requests):
+        isCatchingUp = false
         carryOut(requests)
         if isHeadDue { writeHead() }
         if indexLag > Self.indexLagMax { indexForAudit() }
         if database.walPages > Self.walPagesMax { checkpoint(.passive) }
       case .nothingYet:
         writeHead()
-        if indexLag > 0 {
+        isCatchingUp = indexLag > 0
+        if isCatchingUp {
           indexForAudit()
           continue
         }
@@ -120,13 +129,13 @@ final class Writer {
     let before = (sealer, digests)
     let began = ContinuousClock.now
     do {
-      try database.run("BEGIN IMMEDIATE")
+      try database.run(WriterSQL.begin)
       var results: [Result<[RecordedEvent], AppendFault>] = []
       for request in requests { results.append(try carryOut(request.append)) }
       if sealer.head != before.0.head {
         try ViewTables.put(digests, position: sealer.head.position, in: database)
       }
-      try database.run("COMMIT")
+      try database.run(WriterSQL.commit)
       let time = ContinuousClock.now - began
       committed(results)
       answer(requests, results)
@@ -178,83 +187,92 @@ final class Writer {
     let append = encoded.append
     do {
       let now = sealer.time(at: clock())
-      let stream = try admit(append, at: now)
-      guard !append.events.isEmpty else { return .success([]) }
+      let stream = try admit(append)
+      guard !append.events.isEmpty else {
+        try projector.check([], on: append.stream, at: now)
+        return .success([])
+      }
       return .success(try write(encoded, to: stream, at: now))
     } catch let fault as AppendFault {
       return .failure(fault)
+    } catch let corrupt as CorruptStream {
+      return .failure(.corrupt(corrupt))
     }
   }
 
-  /// Checks whether `append` may be written, and writes nothing.
+  /// Checks everything of `append` except what its stream's state allows, and writes nothing.
   /// - Returns: the number of its stream; nil for a new one.
-  private func admit(_ append: Append, at now: Timestamp) throws -> Int64? {
+  private func admit(_ append: Append) throws -> Int64? {
     var stamp: Int64?
     for case .delegation(.requested(let request)) in append.events {
       stamp = request.stamp.milliseconds
       guard let key = request.idempotencyKey else { continue }
-      let s = try database.statement("SELECT delegation, body FROM idempotency WHERE key = ?")
+      let s = try database.statement(WriterSQL.selectKey)
       s.bind(key.key, at: 1)
       let known = try s.rows { (DelegationID($0.text(0) ?? ""), $0.text(1) ?? "") }.first
       if let known { throw AppendFault.duplicate(of: known.0, body: known.1) }
     }
-    let s = try database.statement("SELECT id, version FROM streams WHERE name = ?")
-    s.bind(append.stream.description, at: 1)
-    let stream = try s.rows { (id: $0.integer(0), version: $0.integer(1)) }.first
+    let stream = try stream(append.stream)
     guard stream?.version ?? 0 == append.expectedVersion else {
       throw AppendFault.conflict(actual: stream?.version ?? 0)
     }
-    if let stamp,
-      try database.integer("SELECT 1 FROM delegations WHERE stamp = ?", .integer(stamp)) != nil
-    {
-      throw AppendFault.stampTaken
+    if let stamp {
+      let s = try database.statement(WriterSQL.selectStamp)
+      s.bind(stamp, at: 1)
+      if try s.rows({ _ in true }).first != nil { throw AppendFault.stampTaken }
     }
     if stream != nil { try load(append.stream) }
-    do throws(CorruptStream) {
-      try projector.check(append.events, on: append.stream, at: now)
-    } catch {
-      throw AppendFault.corrupt(error)
-    }
-    return stream?.id
+    return stream?.number
   }
 
-  /// - Throws: `AppendFault` only before anything is written.
+  private func stream(_ name: StreamName) throws -> (number: Int64, version: Int64)? {
+    if let known = streams[name] { return known }
+    let s = try database.statement(WriterSQL.selectStream)
+    s.bind(name.description, at: 1)
+    return try s.rows { (number: $0.integer(0), version: $0.integer(1)) }.first
+  }
+
+  /// - Throws: `AppendFault` and `CorruptStream` only before anything is written, and then nothing
+  ///   has changed.
   func write(
     _ encoded: EncodedAppend, to known: Int64?, at now: Timestamp
   ) throws -> [RecordedEvent] {
     let append = encoded.append
-    guard let sealed = sealer.seal(encoded, at: now) else {
+    let before = sealer
+    guard let sealed = sealer.seal(encoded, at: now, &eventHasher) else {
       throw AppendFault.corrupt(
         CorruptStream(
           event: append.events.first?.name ?? "", state: append.stream.description,
           reason: "its causation is no id: \(append.causation ?? "")"))
     }
+    let recorded = sealed.map(\.recorded)
+    let changes: [RowChange]
+    do {
+      changes = try projector.apply(recorded, look: look, &rowHasher)
+    } catch {
+      sealer = before
+      throw error
+    }
     let version = append.expectedVersion + Int64(sealed.count)
     let stream = try put(append.stream, known, version: version)
-    var changes: [RowChange] = []
     for one in sealed {
       try EventTable.insert(one, stream: stream, into: database)
-      changes += try projector.apply(
-        one.recorded.event, stream: append.stream, version: one.recorded.version,
-        position: one.recorded.position, time: one.recorded.time, look: look)
       try rememberKey(of: one)
     }
-    for change in changes.coalesced {
-      try ViewTables.put(change.new, stream: stream, in: database)
+    for change in changes {
+      try ViewTables.put(change, stream: stream, in: database)
       digests.follow(change)
     }
-    return sealed.map(\.recorded)
+    streams[append.stream] = (stream, version)
+    return recorded
   }
 
   private func put(_ stream: StreamName, _ known: Int64?, version: Int64) throws -> Int64 {
     if let known {
-      try database.run(
-        "UPDATE streams SET version = ? WHERE id = ?", .integer(version), .integer(known))
+      try database.run(WriterSQL.updateStream, .integer(version), .integer(known))
       return known
     }
-    try database.run(
-      "INSERT INTO streams(name, version) VALUES (?, ?)", .text(stream.description),
-      .integer(version))
+    try database.run(WriterSQL.insertStream, .text(stream.description), .integer(version))
     return database.lastInsertedRowID
   }
 
@@ -263,8 +281,7 @@ final class Writer {
       let key = request.idempotencyKey, case .delegation(let id) = sealed.recorded.stream
     else { return }
     try database.run(
-      "INSERT INTO idempotency VALUES (?, ?, ?)", .text(key.key), .text(id.rawValue),
-      .text(key.body))
+      WriterSQL.insertKey, .text(key.key), .text(id.rawValue), .text(key.body))
   }
 
   // MARK: Jobs
@@ -288,8 +305,7 @@ final class Writer {
     var fold = fold
     let replaced = digests
     digests = try transaction { try ShadowViews($0).swap(&fold) }
-    projector = Projector()
-    try loadWorkers()
+    try forgetRows()
     return (fold, replaced)
   }
 
@@ -302,10 +318,7 @@ final class Writer {
     if !database.isAutocommit { try? database.run("ROLLBACK") }
     switch fault {
     case .full, .overloaded:
-      do {
-        projector = Projector()
-        try loadWorkers()
-      } catch { return stop(AppendFault(error)) }
+      do { try forgetRows() } catch { return stop(AppendFault(error)) }
       return fault
     case .conflict, .duplicate, .stampTaken, .corrupt, .damaged, .io, .closed:
       return stop(fault)
@@ -332,6 +345,7 @@ final class Writer {
   /// The longest wait for appends until other work is due.
   private var waitMs: Int? {
     guard stopped == nil else { return nil }
+    if indexLag > 0, isCatchingUp { return 0 }
     if indexLag > 0 { return Self.indexPauseMs }
     if isHeadBehind { return Self.headIntervalMs }
     return database.walPages > 0 ? Self.idleMs : nil

@@ -22,6 +22,13 @@ extension Writer {
     return try look(row)
   }
 
+  /// Removes from memory what a rolled back transaction may have changed.
+  func forgetRows() throws {
+    projector = Projector()
+    streams.removeAll()
+    try loadWorkers()
+  }
+
   func loadWorkers() throws {
     let rows = Dictionary(
       uniqueKeysWithValues: try ViewTables.rows(WorkerRow.self, in: database).map { ($0.id, $0) })
@@ -40,6 +47,7 @@ extension Writer {
 
   func trimCache() {
     projector.forgetFoldedRows(beyond: Self.cachedMax)
+    if streams.count > Self.cachedMax { streams.removeAll() }
     guard projector.knownDelegations > Self.cachedMax else { return }
     let terminal = projector.delegations.filter { $0.value.state.name?.isTerminal ?? true }
     let isEnough = terminal.count > Self.cachedMax / 2
@@ -47,4 +55,16 @@ extension Writer {
       projector.forget(id)
     }
   }
+}
+
+/// The statements of an append.
+enum WriterSQL {
+  static let begin = SQLText("BEGIN IMMEDIATE")
+  static let commit = SQLText("COMMIT")
+  static let selectKey = SQLText("SELECT delegation, body FROM idempotency WHERE key = ?")
+  static let insertKey = SQLText("INSERT INTO idempotency VALUES (?, ?, ?)")
+  static let selectStamp = SQLText("SELECT 1 FROM delegations WHERE stamp = ?")
+  static let selectStream = SQLText("SELECT id, version FROM streams WHERE name = ?")
+  static let insertStream = SQLText("INSERT INTO streams(name, version) VALUES (?, ?)")
+  static let updateStream = SQLText("UPDATE streams SET version = ? WHERE id = ?")
 }

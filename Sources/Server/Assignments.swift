@@ -9,7 +9,8 @@ extension Assignment {
       lease: LeaseReference(
         delegation: work.delegation.rawValue, attempt: work.lease.attempt,
         token: work.lease.token.packed),
-      repository: work.repository.description, branch: work.branch, head: work.head.rawValue,
+      repository: work.repository.description, branch: work.branch,
+      head: (work.merge?.start ?? work.head).rawValue,
       prompt: work.prompt, commitMessage: work.commitMessage,
       agent: AgentCall(work.agent, work.workflow),
       timeoutMs: work.timeout.count, stallMs: work.workflow.stallTimeout?.count,
@@ -19,6 +20,11 @@ extension Assignment {
         filesMax: work.workflow.limits.changedFilesMax,
         bytesMax: work.workflow.limits.changedBytesMax),
       author: author.description)
+    costMax = work.costMax
+    parents = work.merge.map { [work.head.rawValue, $0.base.rawValue] }
+    session = work.session.map {
+      SessionOrder(first: $0.first.rawValue, keepMs: $0.keep.count, prompt: $0.prompt)
+    }
     guard let base = work.base else { return }
     self.base = BaseBranch(name: base.branch, commit: base.sha.rawValue)
     taskFile = work.taskFile.map { path in
@@ -49,6 +55,7 @@ extension AgentCall {
         promptOnStandardInput: command.promptOnStandardInput, environment: profile.environment,
         reading: profile.reading)
       longPromptArguments = command.longPromptArguments?.map { Argument($0) }
+      resumeArguments = command.resumeArguments?.map { Argument($0) }
     case .session(let session):
       self.init(
         name: profile.name, isDemo: false, arguments: [], promptOnStandardInput: false,
@@ -72,6 +79,7 @@ extension AgentCall.Argument {
     case .prompt: self.init(kind: .prompt)
     case .promptFile: self.init(kind: .promptFile)
     case .directory: self.init(kind: .directory)
+    case .session: self.init(kind: .session)
     }
   }
 }

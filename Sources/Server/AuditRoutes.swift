@@ -31,7 +31,10 @@ struct AuditRoutes {
     switch format {
     case .json:
       return .json(
-        .object(["items": .array(page), "next": Render.text(next)]))
+        .object([
+          "items": .array(page), "next": Render.text(next),
+          "delegations": .array(try await delegations(of: found.prefix(limit))),
+        ]))
     case .jsonl:
       let lines = page.map { $0.canonicalText + "\n" }
       response = .text(lines.joined(), type: "application/jsonl")
@@ -42,6 +45,24 @@ struct AuditRoutes {
     }
     if let next, let name = Self.nextCursor { response.headers[name] = next }
     return response
+  }
+
+  /// The delegations that events are about, each with its title, so that people know them.
+  private func delegations(of events: ArraySlice<StoredEvent>) async throws -> [JSONValue] {
+    var seen: Set<DelegationID> = []
+    var shown: [JSONValue] = []
+    for event in events {
+      guard case .delegation(let id)? = event.stream.name, seen.insert(id).inserted,
+        let detail = try await server.store.delegation(.id(id))
+      else { continue }
+      shown.append(
+        .object([
+          "id": .string(id.rawValue),
+          "confirmationCode": .string(Stamp(milliseconds: detail.row.stamp).confirmationCode),
+          "taskTitle": Render.text(detail.text?.title),
+        ]))
+    }
+    return shown
   }
 
   private func query(_ text: String) throws -> AuditQuery {

@@ -5,6 +5,7 @@ import EventLog
 import Hummingbird
 import Projections
 import Text
+import WorkerProtocol
 import Workflows
 
 /// `GET /api/choices`: the choices that a form offers for a request.
@@ -28,14 +29,22 @@ struct ChoiceRoutes {
     let standard = server.catalog[Submission.Limit.workflowDefault]
     var chosen: String?
     if let standard { chosen = await server.agentChosen(for: standard) }
+    var described: [JSONValue] = []
+    for workflow in workflows {
+      let custom = server.engine.overrides.customAgent.map { [$0.name] } ?? []
+      described.append(
+        .object([
+          "name": .string(workflow.name), "description": .string(workflow.description),
+          "agents": Render.list(Set(workflow.agents.keys).union(custom).sorted()),
+          "agent": .string(await server.agentChosen(for: workflow)),
+        ]))
+    }
     return .json(
       .object([
         "repositories": Render.list(repositories), "agents": await agents(workflows),
         "agent": Render.text(chosen),
-        "workflows": .array(
-          workflows.map {
-            .object(["name": .string($0.name), "description": .string($0.description)])
-          }),
+        "forge": Render.text(server.configuration.repositoriesAddress),
+        "workflows": .array(described), "workflow": .string(Submission.Limit.workflowDefault),
       ]))
   }
 
@@ -49,11 +58,16 @@ struct ChoiceRoutes {
     if let custom = server.engine.overrides.customAgent {
       profiles[custom.name] = custom.description
     }
+    let findings = await server.agents.all.values
     return .array(
       profiles.sorted { $0.key < $1.key }.map { name, description in
-        .object([
-          "name": .string(name), "description": .string(description),
-          "found": .bool(found.contains(name)),
+        let isFound = found.contains(name)
+        let reason = findings.lazy.compactMap { all in
+          all.first { $0.name == name && $0.state != .ready }
+        }.first?.detail
+        return .object([
+          "name": .string(name), "description": .string(description), "found": .bool(isFound),
+          "reason": Render.text(isFound ? nil : reason),
         ])
       })
   }

@@ -39,6 +39,8 @@ struct ServerContext: Sendable {
   let streams: StreamSlots
   /// How many submissions an address may send.
   let submissionRate: AddressRateLimit
+  /// How many issues an address may ask for.
+  let issueRate: AddressRateLimit
   /// What people may push to.
   let pushPermissions: PushPermissions
   /// The waiting submissions.
@@ -47,8 +49,17 @@ struct ServerContext: Sendable {
   let metrics: ServiceMetrics
   /// The log as event streams send it.
   let encodedLog: EncodedLog
+  /// Wakes event streams after commits.
+  let streamSignals: StreamSignals
+  /// Who gets the next workers.
+  let queue: QueueWatch
 
   var store: Engine.Store { engine.store }
+
+  /// How people name issues.
+  var issueAddresses: IssueAddresses {
+    IssueAddresses(forge: configuration.repositoriesAddress, names: configuration.names)
+  }
 
   /// The path of a route under the base path, for `Location`.
   func path(_ route: String) -> String { configuration.basePathPrefix + route }

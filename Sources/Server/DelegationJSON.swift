@@ -1,6 +1,7 @@
 import Domain
 import EventLog
 import Projections
+import SystemCalls
 import Text
 import WorkerProtocol
 
@@ -9,16 +10,18 @@ enum Render {
   /// - Parameters:
   /// - underWaySince: when the server began the next intent; nil if it has not.
   /// - endsBy: when the running generation will be ended, in milliseconds since 1970.
+  /// - queue: its place among those that wait for a worker; nil if it has none.
   static func delegation(
     _ detail: DelegationDetail, underWaySince: Timestamp?, attempts: JSONValue? = nil,
-    endsBy: Int64? = nil
+    endsBy: Int64? = nil, queue: QueuedPlace? = nil, issue: JSONValue? = nil
   ) -> JSONValue {
     let row = detail.row
     let repository = RepositoryName(row.repository)
     var object: [String: JSONValue] = [
       "id": .string(row.id.rawValue),
       "confirmationCode": .string(Stamp(milliseconds: row.stamp).confirmationCode),
-      "state": .string(row.state.rawValue),
+      "state": .string(row.state.rawValue), "phase": .string(row.phase.rawValue),
+      "status": .string(TaskWords.status(row, queue, now: .now)), "queue": queue?.json ?? .null,
       "repository": .object([
         "owner": .string(repository?.owner ?? ""), "repo": .string(repository?.name ?? ""),
       ]),
@@ -38,6 +41,7 @@ enum Render {
     ]
     put(detail.text, into: &object)
     if let attempts { object["attempts"] = attempts }
+    if let issue { object["issue"] = issue }
     if let endsBy { object["generationEndsBy"] = time(endsBy) }
     return .object(object)
   }
@@ -66,6 +70,8 @@ enum Render {
     return .object([
       "step": text(detail.row.failureStep?.rawValue), "code": .string(code.rawValue),
       "message": text(detail.failureMessage), "hint": text(detail.failureHint),
+      "summary": .string(TaskWords.summary(code, message: detail.failureMessage)),
+      "remedy": .string(TaskWords.remedy(code, hint: detail.failureHint)),
       "retryable": .bool(detail.row.failureRetryable ?? false),
     ])
   }
@@ -77,7 +83,10 @@ enum Render {
   }
 
   /// The attempts of a delegation, from its events.
-  static func attempts(_ events: [RecordedEvent]) -> JSONValue {
+  /// - Parameter patches: the attempts of which a patch is kept; nil: it is left out.
+  static func attempts(
+    _ events: [RecordedEvent], withPatch patches: Set<Int>? = nil
+  ) -> JSONValue {
     var attempts: [Int: [String: JSONValue]] = [:]
     func close(_ number: Int?, _ outcome: String, _ at: Timestamp, _ message: String?) {
       guard let number, attempts[number] != nil else { return }
@@ -95,12 +104,14 @@ enum Render {
           "number": .integer(Int64(e.attempt)), "worker": .string(e.worker.rawValue),
           "dispatchedAt": .string(event.time.iso8601), "startedAt": .null, "endedAt": .null,
           "agent": .null, "outcome": .null, "message": .null, "commitSHA": .null,
-          "network": .null, "usage": .null,
+          "network": .null, "usage": .null, "continues": .null,
         ]
       case .generating(let e):
         attempts[e.attempt]?["startedAt"] = .string(event.time.iso8601)
         attempts[e.attempt]?["agent"] = .string(e.agent)
         attempts[e.attempt]?["head"] = .string(e.head.rawValue)
+        if let merge = e.merge { attempts[e.attempt]?["merges"] = .string(merge.base.rawValue) }
+        attempts[e.attempt]?["continues"] = text(e.continues?.rawValue)
       case .generated(let e):
         close(e.attempt, "generated", event.time, nil)
         attempts[e.attempt]?["commitSHA"] = .string(e.sha.rawValue)
@@ -121,6 +132,11 @@ enum Render {
         .baseResolved, .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated,
         .actionDone, .conversation:
         break
+      }
+    }
+    if let patches {
+      for number in attempts.keys {
+        attempts[number]?["patch"] = .bool(patches.contains(number))
       }
     }
     return .array(attempts.sorted { $0.key < $1.key }.map { .object($0.value) })

@@ -8,7 +8,7 @@ import NIOCore
 import Projections
 import Text
 
-/// Delegations: the list, one delegation, its events, output and diff; cancel and retry.
+/// Delegations: the list, one delegation and its events; cancel and retry.
 struct DelegationRoutes {
   private static let wordsMax = 32
   /// In characters: percent-encoded, they fit into the head of a request.
@@ -24,10 +24,6 @@ struct DelegationRoutes {
     router.on(.listDelegations) { request, context in try await list(request, context) }
     router.on(.getDelegation) { _, context in try await one(context) }
     router.on(.listDelegationEvents) { _, context in try await events(context) }
-    router.on(.getDiff) { _, context in try await diff(context) }
-    router.on(.getPatch) { request, context in
-      try await patch(request, context)
-    }
     router.on(.cancel) { request, context in
       try await ask(.cancel, request, context)
     }
@@ -42,12 +38,7 @@ struct DelegationRoutes {
     let limit = Int(request.integer("limit") ?? 50)
     let before = request.integer("cursor").map { Stamp(milliseconds: $0) }
     let text = request.text("q")
-    // Each word is searched in every delegation.
-    let words = (text ?? "").split(whereSeparator: \.isWhitespace).count
-    guard words <= Self.wordsMax, (text ?? "").unicodeScalars.count <= Self.textMax else {
-      throw Problem.field(
-        "q", "write at most \(Self.wordsMax) words and \(Self.textMax) characters")
-    }
+    try Self.checkSearch(text ?? "")
     let filter = DelegationFilter(
       states: Self.states(request), repository: request.text("repo"),
       requester: request.text("requester"),
@@ -57,14 +48,26 @@ struct DelegationRoutes {
     let found = try await server.store.delegations(filter, before: before, limit: limit + 1)
     let page = found.prefix(limit)
     let underWay = await server.engine.underWaySince(page.map(\.row.id))
+    let queue =
+      page.contains { $0.row.phase == .queued } ? try await server.queue.byDelegation() : [:]
     let next = found.count > limit ? page.last.map { String($0.row.stamp) } : nil
     return .json(
       .object([
         "items": .array(
-          page.map { Render.delegation($0, underWaySince: underWay[$0.row.id]) }),
+          page.map {
+            Render.delegation($0, underWaySince: underWay[$0.row.id], queue: queue[$0.row.id])
+          }),
         "next": Render.text(next),
         "position": .integer(position),
       ]))
+  }
+
+  /// Each word of a search is looked for in every delegation.
+  static func checkSearch(_ text: String) throws {
+    let words = text.split(whereSeparator: \.isWhitespace).count
+    guard words <= wordsMax, text.unicodeScalars.count <= textMax else {
+      throw Problem.field("q", "write at most \(wordsMax) words and \(textMax) characters")
+    }
   }
 
   /// The states that a request names, in any case: separated by commas or in several parameters.
@@ -85,10 +88,24 @@ struct DelegationRoutes {
     {
       endsBy = detail.row.stateSince + limit.count
     }
+    let queue = detail.row.phase == .queued ? try await server.queue.byDelegation()[id] : nil
     return .json(
       Render.delegation(
         detail, underWaySince: await server.engine.underWaySince(detail.row.id),
-        attempts: Render.attempts(events), endsBy: endsBy))
+        attempts: Render.attempts(events, withPatch: await server.output.patches(of: id)),
+        endsBy: endsBy, queue: queue, issue: issue(of: events)))
+  }
+
+  /// The issue that the request names, with its address; nil if it names none.
+  private func issue(of events: [RecordedEvent]) -> JSONValue? {
+    guard case .delegation(.requested(let request))? = events.first?.event,
+      let issue = request.issue
+    else { return nil }
+    let forge = server.configuration.repositoriesAddress ?? ""
+    return .object([
+      "name": .string(issue.reference(in: request.repository)),
+      "html_url": .string("\(forge)/\(issue.repository)/issues/\(issue.number)"),
+    ])
   }
 
   private func events(_ context: APIContext) async throws -> Response {
@@ -97,43 +114,6 @@ struct DelegationRoutes {
     let events = try await server.store.events(of: .delegation(detail.row.id))
     return .json(
       .object(["items": .array(events.map(\.json)), "position": .integer(position)]))
-  }
-
-  /// The events of a delegation that can be decoded.
-
-  private func diff(_ context: APIContext) async throws -> Response {
-    let detail = try await server.delegation(context)
-    guard let made = try await server.generated(by: detail.row.id),
-      let repository = RepositoryName(detail.row.repository)
-    else {
-      throw Problem.notFound(
-        "generated commit of this delegation yet",
-        hint: "Its state is \(detail.row.state.rawValue).")
-    }
-    let patch = await server.engine.patch(repository, from: made.parent, to: made.sha)
-    switch patch {
-    case .success(let bytes): return Self.patch(bytes)
-    case .failure(let fault): throw Problem.unavailable("git: \(fault.message)")
-    }
-  }
-
-  /// The patch of an attempt that was ended at its time limit.
-  private func patch(_ request: Request, _ context: APIContext) async throws -> Response {
-    let detail = try await server.delegation(context)
-    let attempt = try Self.attempt(of: detail, asked: request)
-    guard let bytes = try await server.output.patch(of: detail.row.id, attempt: attempt) else {
-      throw Problem.notFound(
-        "patch of attempt \(attempt)",
-        hint: "A patch is kept if an agent was ended at its time limit and had made changes.")
-    }
-    return Self.patch(bytes)
-  }
-
-  private static func patch(_ bytes: [UInt8]) -> Response {
-    Response(
-      status: .ok,
-      headers: [.contentType: "text/x-diff; charset=utf-8", .cacheControl: "no-store"],
-      body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
   }
 
   /// The attempt that a request names; by default the last one.

@@ -68,6 +68,7 @@ final class Wakes: Sendable {
   private let calls: AsyncStream<Void>
   private let call: AsyncStream<Void>.Continuation
   private let pumps = Mutex<[Task<Void, Never>]>([])
+  private let memberships = Mutex<[StreamSignals.Membership]>([])
 
   /// - Parameter interval: between two wake-ups by the clock. An event stream then sends a sign of
   ///   life, which also detects a closed connection.
@@ -90,6 +91,12 @@ final class Wakes: Sendable {
       Task {
         for await _ in signals { call.yield() }
       })
+  }
+
+  /// Wakes the reader after commits.
+  func add(_ signals: StreamSignals) {
+    let membership = signals.join(call)
+    memberships.withLock { $0.append(membership) }
   }
 
   /// Ends the reader when its connection closes, instead of at its next write.

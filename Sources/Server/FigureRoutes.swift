@@ -16,6 +16,9 @@ struct FigureRoutes {
   /// More rows than any day has; rows beyond are not counted.
   private static let endedMax = 200_000
 
+  /// With today.
+  private static let costDays: Int64 = 7
+
   init(server: ServerContext) { self.server = server }
 
   func add(to router: APIRouter) {
@@ -37,7 +40,7 @@ struct FigureRoutes {
     }
     return .object([
       "at": Render.time(now.milliseconds), "queue": queue(live, await quarantined(live)),
-      "day": day(figures),
+      "waits": try await waits(), "day": day(figures), "cost": try await cost(now),
       "workers": .object(workers), "forge": forge(), "forgeCalls": calls(),
       "position": .integer(try await server.store.head().position),
     ])
@@ -70,6 +73,8 @@ struct FigureRoutes {
   private func day(_ figures: DayFigures) -> JSONValue {
     var object = span(figures.day)
     object["since"] = Render.time(figures.since)
+    object["repositories"] = parts(figures.repositories)
+    object["agents"] = parts(figures.agents)
     object["hours"] = .array(
       figures.hours.enumerated().map { index, hour in
         var object = span(hour)
@@ -81,6 +86,55 @@ struct FigureRoutes {
         .object(["code": .string($0.code.rawValue), "count": .integer(Int64($0.count))])
       })
     return .object(object)
+  }
+
+  private func parts(_ parts: [DayFigures.Part]) -> JSONValue {
+    .array(
+      parts.map { part in
+        .object(span(part.span).merging(["name": .string(part.name)]) { $1 })
+      })
+  }
+
+  /// How long delegations waited for a worker, from those that got one last, and when the last of
+  /// the queue is expected to get one.
+  private func waits() async throws -> JSONValue {
+    let waits = server.metrics.delegations.recentWaits
+    let (half, most) = DayFigures.percentiles(waits)
+    let last = try await server.queue.places().last?.startsAt
+    return .object([
+      "count": .integer(Int64(waits.count)), "p50Ms": half.map { .integer($0) } ?? .null,
+      "p95Ms": most.map { .integer($0) } ?? .null, "lastStartsAt": Render.text(last?.iso8601),
+    ])
+  }
+
+  /// What the attempts of the last days cost. The log's sums are of days in UTC.
+  private func cost(_ now: Timestamp) async throws -> JSONValue {
+    let since = Timestamp(milliseconds: now.milliseconds - (Self.costDays - 1) * 86_400_000).day
+    let rows = try await server.store.usage(from: since, through: now.day)
+    func sum(_ rows: [UsageRow]) -> UsageRow { rows.reduce(into: UsageRow()) { $0.add($1) } }
+    func parts(_ grouping: UsageRoutes.Grouping) -> JSONValue {
+      let sums = Dictionary(grouping: rows, by: grouping.key).mapValues(sum)
+      let order = sums.sorted { a, b in
+        (b.value.used[.cost] ?? 0, a.key) < (a.value.used[.cost] ?? 0, b.key)
+      }
+      return .array(
+        order.prefix(DayFigures.partsMax).map { name, sum in
+          .object(Self.cost(sum).merging(["name": .string(name)]) { $1 })
+        })
+    }
+    return .object(
+      Self.cost(sum(rows)).merging([
+        "since": .string(since),
+        "today": .object(Self.cost(sum(rows.filter { $0.day == now.day }))),
+        "repositories": parts(.repository), "agents": parts(.agent),
+      ]) { $1 })
+  }
+
+  private static func cost(_ sum: UsageRow) -> [String: JSONValue] {
+    [
+      "attempts": .integer(sum.attempts), "attemptsWithCost": .integer(sum.attemptsWithCost),
+      "costMicrodollars": sum.used[.cost].map { .integer($0) } ?? .null,
+    ]
   }
 
   private func span(_ span: DayFigures.Span) -> [String: JSONValue] {

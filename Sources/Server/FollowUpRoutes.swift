@@ -103,7 +103,7 @@ struct FollowUpRoutes {
     guard let made = try? await server.generated(by: shown.row.id),
       let repository = RepositoryName(shown.row.repository),
       case .success(let patch) = await server.engine.patch(
-        repository, from: made.parent, to: made.sha)
+        repository, MirrorChange(from: made.parent, to: made.sha))
     else { return }
     for index in feedback.indices {
       guard let path = feedback[index].text?.path, let line = feedback[index].line else { continue }
@@ -126,7 +126,8 @@ struct FollowUpRoutes {
     switch rejection {
     case .branchInUse(let other):
       var problem = Problem.branchTaken(by: other)
-      problem.hint = "Wait for it, or send \"queue\": true to have this one wait."
+      problem.hint =
+        "Wait for it, or have this one wait: \"queue\": true in a request, --queue of aipm ask."
       return problem
     case .keyReused:
       return Problem.field(

@@ -46,7 +46,7 @@ struct LogRoutes {
     let server = server
     let principal = try context.identified()
     return try server.eventStream(context) { events, wakes in
-      wakes.add(server.engine.feed.signals())
+      wakes.add(server.streamSignals)
       var position = start
       var view = LogView(server.store, principal)
       try await events.begin(after: String(start))

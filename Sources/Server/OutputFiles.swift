@@ -134,6 +134,12 @@ actor OutputFiles {
     try Self.content(patchPath(id, attempt), from: 0, count: .max)
   }
 
+  /// The attempts of a delegation of which a patch is kept.
+  func patches(of id: DelegationID) -> Set<Int> {
+    let names = Self.names(in: "\(directory)/\(id)").filter { $0.hasSuffix(".patch") }
+    return Set(names.compactMap { Int($0.dropLast(".patch".count)) })
+  }
+
   private func patchPath(_ id: DelegationID, _ attempt: Int) -> String {
     "\(directory)/\(id)/\(attempt).patch"
   }

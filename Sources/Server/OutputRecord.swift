@@ -71,12 +71,49 @@ extension RecordReader {
   }
 }
 
-/// Adds the time of its output to the beginning of each line.
+/// Cuts a range of lines out of pieces of a text.
+struct LineRange: Sendable {
+  private var number = 1
+  private let first: Int
+  private let end: Int
+
+  init(first: Int, count: Int) {
+    self.first = first
+    end = first + count
+  }
+
+  /// Whether all lines of the range were taken.
+  var isOver: Bool { number >= end }
+
+  /// - Returns: the part of the next piece that is in the range, and how many bytes precede it.
+  mutating func take(_ piece: [UInt8]) -> (bytes: ArraySlice<UInt8>, skipped: Int) {
+    var (start, at) = (number >= first ? 0 : piece.count, 0)
+    piece.withUnsafeBufferPointer { bytes in
+      guard let base = bytes.baseAddress else { return }
+      while number < end {
+        guard let line = LineBreaks.next(in: base, from: at, to: bytes.count) else {
+          at = bytes.count
+          return
+        }
+        at = line + 1
+        number += 1
+        if number == first { start = at }
+      }
+    }
+    return (piece[min(start, at)..<at], min(start, at))
+  }
+}
+
+/// Adds the time of its output to the beginning of each line. If the time is not known, there are
+/// dashes in its place.
 struct TimedLines: Sendable {
   private var times: [(offset: Int, at: Int64)] = []
   /// The index of the last used time.
   private var index = 0
   private var isAtLine: Bool
+
+  /// As long as a time.
+  private static let unknown = String(repeating: "-", count: 24)
 
   init(isAtLine: Bool) { self.isAtLine = isAtLine }
 
@@ -84,15 +121,16 @@ struct TimedLines: Sendable {
 
   /// - Parameters:
   /// - offset: of the bytes in the output.
-  /// - now: for bytes without a record yet, in milliseconds since 1970.
-  mutating func timed(_ bytes: [UInt8], at offset: Int, now: Int64) -> [UInt8] {
+  /// - now: for bytes without a record yet, in milliseconds since 1970; nil if none can follow.
+  mutating func timed(_ bytes: [UInt8], at offset: Int, now: Int64?) -> [UInt8] {
     var out: [UInt8] = []
     out.reserveCapacity(bytes.count + 64)
     var rest = bytes[...]
     while !rest.isEmpty {
       if isAtLine {
         let time = self.time(of: offset + rest.startIndex) ?? now
-        out += Array("\(Timestamp(milliseconds: time).iso8601) ".utf8)
+        let text = time.map { Timestamp(milliseconds: $0).iso8601 } ?? Self.unknown
+        out += Array("\(text) ".utf8)
       }
       let end = rest.firstIndex(of: 0x0a).map { $0 + 1 } ?? rest.endIndex
       out += rest[..<end]

@@ -16,6 +16,7 @@ struct OutputRoutes {
     router.on(.getOutput) { request, context in
       try await output(request, context)
     }
+    OutputSearchRoute(server: server).add(to: router)
     router.on(.listRecords) { request, context in
       try await records(request, context)
     }
@@ -26,7 +27,14 @@ struct OutputRoutes {
     let attempt = try DelegationRoutes.attempt(of: detail, asked: request)
     let form = Form(
       isTimed: request.flag("timestamps"), isRaw: request.flag("raw"))
-    guard request.flag("follow") else { return whole(detail.row.id, attempt, form, context) }
+    guard request.flag("follow") else {
+      var form = form
+      form.first = request.integer("line").map { Int($0) }
+      form.count = Int(request.integer("lines") ?? Int64(Form.countMax))
+      // Only an agent at work can have written now what has no time yet.
+      form.isLive = !detail.row.state.isTerminal && detail.row.attempt == Int64(attempt)
+      return whole(detail.row.id, attempt, form, context)
+    }
     // `OUTPUT.RECORDS`: the offsets up to which the client has received each.
     let seen = (request.headers[.lastEventID] ?? "").split(separator: ".").map { Int($0) ?? 0 }
     return try stream(
@@ -40,6 +48,13 @@ struct OutputRoutes {
     var isTimed: Bool
     /// Unfiltered, with the agent's terminal sequences.
     var isRaw: Bool
+    /// The first line, from 1; nil: all lines.
+    var first: Int?
+    /// How many lines, if there is a first one.
+    var count = countMax
+    var isLive = true
+
+    static let countMax = 2000
   }
 
   /// The structured messages in order.
@@ -72,13 +87,16 @@ struct OutputRoutes {
           lines = timed
         }
         var offset = 0
-        while true {
-          let bytes = try await output.read(id, attempt: attempt, from: offset, count: 65_536)
-          if bytes.isEmpty { break }
+        var part = form.first.map { LineRange(first: $0, count: form.count) }
+        while part?.isOver != true {
+          let all = try await output.read(id, attempt: attempt, from: offset, count: 65_536)
+          if all.isEmpty { break }
           try access.requireAccepted(principal)
-          let now = Timestamp.now.milliseconds
-          let shown = lines?.timed(bytes, at: offset, now: now) ?? bytes
-          offset += bytes.count
+          let now = form.isLive ? Timestamp.now.milliseconds : nil
+          let (bytes, skipped) = part?.take(all) ?? (all[...], 0)
+          let shown =
+            lines?.timed(Array(bytes), at: offset + skipped, now: now) ?? Array(bytes)
+          offset += all.count
           try await writer.write(ByteBuffer(bytes: plain?.take(shown) ?? shown))
         }
         try await writer.finish(nil)
@@ -103,6 +121,7 @@ struct OutputRoutes {
         let detail = try await server.store.delegation(.id(id))
         let over =
           detail.map { $0.row.state.isTerminal || $0.row.attempt > Int64(attempt) } ?? true
+        sender.isLive = !over
         let isIdle = try await !sender.sendNew(&events)
         if over {
           let state = detail?.row.state.rawValue ?? ""
@@ -122,6 +141,8 @@ private struct OutputSender {
   private let files: OutputFiles
   private let id: DelegationID
   private let attempt: Int
+  /// Whether more can come: only then is what has no time yet of now.
+  var isLive = true
   private var offset: Int
   private var records: RecordReader
   private var recordsSent: Int
@@ -154,12 +175,14 @@ private struct OutputSender {
   mutating func sendNew(_ events: inout EventWriter) async throws -> Bool {
     var hasSent = false
     while true {
+      let bytes = try await files.read(id, attempt: attempt, from: offset, count: 65_536)
+      // Read after them, so that no time of theirs is missed.
       let fresh = try await records.rest(id, attempt: attempt)
       for (record, _) in fresh { lines?.take(record) }
-      let bytes = try await files.read(id, attempt: attempt, from: offset, count: 65_536)
       if bytes.isEmpty, fresh.isEmpty { return hasSent }
       hasSent = true
-      let shown = lines?.timed(bytes, at: offset, now: Timestamp.now.milliseconds) ?? bytes
+      let now = isLive ? Timestamp.now.milliseconds : nil
+      let shown = lines?.timed(bytes, at: offset, now: now) ?? bytes
       offset += bytes.count
       let piece = text.add(plain?.take(shown) ?? shown)
       if !piece.isEmpty {

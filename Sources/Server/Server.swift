@@ -81,6 +81,8 @@ package struct ServerConfiguration: Sendable {
   package var takesOutsideWebhooks = true
   /// How often the forge is asked for feedback that no webhook reported; 0: never.
   package var feedbackInterval = Milliseconds.seconds(30)
+  /// The file for what was read of the forge, and the forge's address; nil: none.
+  package var pollRecord: (path: String, forge: String)?
   /// The version of the program.
   package var version = ""
   /// The name of the environment, such as `production`.
@@ -89,6 +91,8 @@ package struct ServerConfiguration: Sendable {
   package var telemetry = TelemetryResource(version: "")
   /// What other parts of the process count, for `/metrics`.
   package var moreMetrics: [any MetricFamily] = []
+  /// The address under which people and git find `OWNER/REPO`; nil if it is not known.
+  package var repositoriesAddress: String?
   /// `OWNER/REPO`, the default for calls of `/generate-code`.
   package var defaultRepository: String?
   /// Author and committer of workers' commits.
@@ -149,12 +153,13 @@ package struct Server: Sendable {
       lifecycle: Lifecycle(),
       streams: StreamSlots(configuration.limits),
       submissionRate: AddressRateLimit(perSecond: configuration.limits.submissionsPerSecondMax),
+      issueRate: AddressRateLimit(perSecond: configuration.limits.submissionsPerSecondMax),
       pushPermissions: PushPermissions(engine.forge),
       submissions: SubmissionSlots(max: configuration.limits.submissionsWaitingMax),
       metrics: metrics,
       encodedLog: EncodedLog { [store = engine.store] after, limit in
         try await store.read(after: after, limit: limit)
-      })
+      }, streamSignals: StreamSignals(engine.feed), queue: QueueWatch(engine))
     self.logger = logger
     feedback = FeedbackWatch(
       context, interval: configuration.feedbackInterval, logger: logger)
@@ -290,6 +295,7 @@ package struct Server: Sendable {
     FollowUpRoutes(server: context).add(to: group)
     PullRequestRoutes(server: context).add(to: group)
     DelegationRoutes(server: context).add(to: group)
+    ChangeRoutes(server: context).add(to: group)
     OutputRoutes(server: context).add(to: group)
     LogRoutes(server: context).add(to: group)
     AuditRoutes(server: context).add(to: group)
@@ -298,7 +304,12 @@ package struct Server: Sendable {
     UpkeepRoutes(server: context).add(to: group)
     FleetRoutes(server: context).add(to: group)
     ChoiceRoutes(server: context).add(to: group)
+    RepositoryRoutes(server: context).add(to: group)
+    IssueRoutes(server: context).add(to: group)
     FigureRoutes(server: context).add(to: group)
+    UsageRoutes(server: context).add(to: group)
+    TaskRoutes(server: context).add(to: group)
+    QueueRoutes(server: context).add(to: group)
     VerificationRoutes(server: context).add(to: group)
     WebhookRoutes(server: context, feedback: feedback).add(to: group)
     AccessRoutes(server: context).add(to: group)

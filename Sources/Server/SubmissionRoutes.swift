@@ -83,14 +83,30 @@ struct SubmissionRoutes {
       baseBranch: reader.text("baseBranch"), agent: reader.text("agent"),
       workflow: reader.text("workflow"), priority: reader.integer("priority"),
       draft: reader.flag("draft"))
+    let issue = try readIssue(reader.text("issue"), of: submission)
     do throws(FieldFaults) {
       let valid = try submission.validate(
         names: server.configuration.names, mistyped: reader.faults)
-      return (try await request(valid, key: key, requester: requester), reader.warnings)
+      var wanted = try await request(valid, key: key, requester: requester)
+      wanted.issue = issue
+      return (wanted, reader.warnings)
     } catch {
       var problem = Problem(fields: error.faults)
       problem.add(warnings: reader.warnings)
       throw problem
+    }
+  }
+
+  /// The issue that a request names. It is not looked up: it is a part of the pull request's text.
+  private func readIssue(_ text: String?, of submission: Submission) throws -> IssueName? {
+    guard let text else { return nil }
+    let own = submission.owner.flatMap { owner in
+      submission.repo.map { RepositoryName(owner: owner, name: $0) }
+    }
+    switch server.issueAddresses.read(text, in: own) {
+    case .success(let name): return name
+    case .failure(let fault):
+      throw Problem(fields: [FieldFault(field: "issue", message: "issue \(fault.message)")])
     }
   }
 

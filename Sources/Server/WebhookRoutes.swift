@@ -155,6 +155,10 @@ struct WebhookRoutes {
       $0.repository.lowercased() == name
     }
     for row in rows { await server.engine.branchMoved(row.id) }
+    if let repository {
+      // The forge is asked, which takes longer than a webhook may wait.
+      Task { [feedback] in await feedback.baseMoved(branch, in: repository) }
+    }
     return rows.isEmpty ? "ignored: no delegation is at work on this branch" : "taken note of"
   }
 }

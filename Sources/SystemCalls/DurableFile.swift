@@ -24,6 +24,15 @@ package enum DurableFile {
     guard Glibc.rename(path, other) == 0 else { throw .last("rename", path) }
   }
 
+  /// Removes a file, durably; one that is absent changes nothing.
+  package static func remove(_ path: String) throws(FileFault) {
+    guard unlink(path) == 0 else {
+      if errno == ENOENT { return }
+      throw .last("unlink", path)
+    }
+    try syncFolder(of: path)
+  }
+
   /// The folder of a path.
   package static func folder(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }

@@ -64,6 +64,9 @@ package enum Terminal {
     return code == 0 ? nil : code
   }
 
+  /// Whether the terminal has so few columns that less important ones are left out.
+  package static var isNarrow: Bool { isInteractive && width < 100 }
+
   /// The number of columns of the terminal; 80 if it is not known.
   package static var width: Int { width(of: STDOUT_FILENO) }
 
@@ -74,16 +77,79 @@ package enum Terminal {
   }
 
   /// Prints aligned columns with titles. Lines are cut at the terminal's edge.
-  package static func table(_ titles: [String], _ rows: [[String]]) {
+  /// - Parameters:
+  ///   - numbers: the columns that are aligned at their right side.
+  ///   - style: of the cell in this row and column; nil for none.
+  ///   - above: lines above a row, such as the title of a group.
+  ///   - below: lines below a row, such as its parts.
+  package static func table(
+    _ titles: [String], _ rows: [[String]], numbers: ClosedRange<Int>? = nil,
+    style: (_ row: Int, _ column: Int) -> Style? = { _, _ in nil },
+    above: (_ row: Int) -> [String] = { _ in [] },
+    below: (_ row: Int) -> [String] = { _ in [] }
+  ) {
     let all = [titles] + rows
     let widths = titles.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
-    for row in all {
-      var line = zip(row, widths).map { cell, width in
-        cell + String(repeating: " ", count: width - cell.count)
-      }.joined(separator: "  ")
+    let edge = isInteractive ? width : .max
+    for (index, row) in all.enumerated() {
+      if index > 0 { for line in above(index - 1) { say(line) } }
+      var line = ""
+      var columns = 0
+      for (column, cell) in row.enumerated() where columns < edge {
+        let isLast = column == row.count - 1
+        let space = String(repeating: " ", count: widths[column] - cell.count)
+        let isNumber = numbers?.contains(column) ?? false
+        var text = isNumber ? space + cell : isLast ? cell : cell + space
+        if column > 0 { text = "  " + text }
+        let shown = cut(text, to: edge - columns)
+        columns += text.count
+        let own = index == 0 ? Style.dim : style(index - 1, column)
+        line += own.map { $0.on(shown) } ?? shown
+      }
       while line.last == " " { line.removeLast() }
-      say(isInteractive && line.count > width ? String(line.prefix(width - 1)) + "…" : line)
+      say(line)
+      if index > 0 {
+        for line in below(index - 1) { say(Style.dim.on(cut(line, to: edge))) }
+      }
     }
+  }
+
+  /// The text, broken at spaces for a terminal of this width; elsewhere it stays as it is.
+  /// - Parameter indent: the column at which it begins, and each further line too.
+  package static func folded(_ text: String, indent: Int, width: Int? = nil) -> String {
+    guard let width = width ?? (isInteractive ? Terminal.width : nil), width > indent + 20 else {
+      return text
+    }
+    let margin = "\n" + String(repeating: " ", count: indent)
+    return text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
+      .map { index, line in
+        // Further lines of the text have their indent already.
+        fold(line, first: index == 0 ? width - indent : width, rest: width - indent, margin)
+      }.joined(separator: "\n")
+  }
+
+  private static func fold(
+    _ line: Substring, first: Int, rest: Int, _ margin: String
+  ) -> String {
+    guard line.count > first else { return String(line) }
+    var out = ""
+    var room = first
+    for word in line.split(separator: " ", omittingEmptySubsequences: false) {
+      let needed = word.count + (out.isEmpty ? 0 : 1)
+      if needed > room, !out.isEmpty {
+        out += margin + word
+        room = rest - word.count
+      } else {
+        out += (out.isEmpty ? "" : " ") + word
+        room -= needed
+      }
+    }
+    return out
+  }
+
+  /// The text, shortened if it has more columns.
+  package static func cut(_ text: String, to columns: Int) -> String {
+    text.count <= columns ? text : String(text.prefix(max(0, columns - 1))) + "…"
   }
 
   /// `1,234,567`
@@ -112,6 +178,7 @@ package enum Style: String {
   case green = "32"
   case yellow = "33"
   case blue = "34"
+  case cyan = "36"
 
   /// The text in this style.
   package func on(_ text: String, if hasColour: Bool = Terminal.hasColour) -> String {
@@ -147,10 +214,10 @@ extension String {
     return lines.joined(separator: "\n" + margin)
   }
 
-  /// The last line that is not blank.
+  /// The last line for people: one that is not blank, nor an object of JSON if there is another.
   package var lastLine: String {
-    let lines = split(whereSeparator: \.isNewline)
-    return String(lines.last { !$0.allSatisfy(\.isWhitespace) } ?? "")
+    let lines = split(whereSeparator: \.isNewline).filter { !$0.allSatisfy(\.isWhitespace) }
+    return String(lines.last { $0.first != "{" } ?? lines.last ?? "")
   }
 }
 

@@ -153,6 +153,18 @@ package enum ISO8601 {
 
 /// Durations for people; the page writes them in the same way.
 package enum TimeSpan {
+  private static let units: [Character: Int64] = [
+    "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000,
+  ]
+
+  /// Reads `30s`, `10m`, `24h` or `7d`; nil if the text is invalid.
+  package static func milliseconds(_ text: String) -> Int64? {
+    guard let unit = text.last.flatMap({ units[$0] }), let n = Int64(text.dropLast()), n >= 0,
+      n < 1 << 31
+    else { return nil }
+    return n * unit
+  }
+
   /// `35 ms`, `2.3 s`, `12 s`, `3 min 4 s`, `2 h 5 min`, `4 d 3 h`; `0 ms` if negative.
   package static func text(milliseconds: Int64) -> String {
     let ms = max(0, milliseconds)

@@ -21,10 +21,36 @@ package struct TerminalFilter: Sendable {
 
   /// The visible bytes of the next piece of the stream.
   package mutating func take(_ bytes: some Collection<UInt8>) -> [UInt8] {
+    let all = Array(bytes)
     var out: [UInt8] = []
-    out.reserveCapacity(bytes.count)
-    for byte in bytes { take(byte, &out) }
+    out.reserveCapacity(all.count)
+    all.withUnsafeBufferPointer { all in
+      var at = 0
+      while at < all.count {
+        if case .text = state, !holdsLead {
+          let end = Self.plainEnd(of: all, from: at)
+          out.append(contentsOf: UnsafeBufferPointer(rebasing: all[at..<end]))
+          at = end
+          if at == all.count { break }
+        }
+        take(all[at], &out)
+        at += 1
+      }
+    }
     return out
+  }
+
+  /// The end of the bytes that text shows as they are. Most of an output is such text, so this
+  /// loop has no calls, which are slow in a debug build.
+  private static func plainEnd(of all: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
+    guard let base = all.baseAddress else { return start }
+    var (at, end) = (start, all.count)
+    while at < end {
+      let byte = base[at]
+      if byte < 0x20 ? byte != 0x0a && byte != 0x09 : byte == 0x7f || byte == 0xc2 { end = at }
+      at += 1
+    }
+    return end
   }
 
   private mutating func take(_ byte: UInt8, _ out: inout [UInt8]) {

@@ -30,10 +30,21 @@ extension StringProtocol {
 /// The 64-bit hash FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/). It is fast and the same on
 /// every machine, but it is not secure.
 package enum FNV1a {
+  /// The hash of no bytes.
+  package static let start: UInt64 = 0xcbf2_9ce4_8422_2325
+
   /// The hash of the text's UTF-8.
   package static func hash(_ text: String) -> UInt64 {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    var hash = start
     for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    return hash
+  }
+
+  /// The hash of bytes that follow others.
+  /// - Parameter hash: the hash of the others.
+  package static func hash(_ bytes: UnsafeRawBufferPointer, after hash: UInt64) -> UInt64 {
+    var hash = hash
+    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
     return hash
   }
 }

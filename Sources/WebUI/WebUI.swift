@@ -1,5 +1,5 @@
-// The web page: the files in the folder `page`, which are part of the binary and served unchanged.
-// There is no build step: a browser reads the edited files under the same paths.
+// The web page: the files in the folder `page`, which are part of the binary and served without
+// their comments. There is no build step: a browser reads the edited files under the same paths.
 //
 // Guarantees: the page works under any base path, since all its addresses are relative. A browser
 // requests each file once, and then gets 304 until the file changes. Text of users, agents and
@@ -49,7 +49,9 @@ private struct WebFile: Sendable {
   init(_ file: aipm_file) {
     name = String(cString: file.name)
     type = String(cString: file.type)
-    let bytes = UnsafeBufferPointer(start: file.asset.bytes, count: file.asset.size)
+    let source = UnsafeBufferPointer(start: file.asset.bytes, count: file.asset.size)
+    let isProgram = name.hasSuffix(".js") || name.hasSuffix(".css")
+    let bytes = isProgram ? PlainSource.withoutComments(source) : Array(source)
     body = ByteBuffer(bytes: bytes)
     tag = "\"\(Hex.encode(SHA256.hash(bytes).prefix(12)))\""
   }

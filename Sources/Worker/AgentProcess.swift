@@ -14,6 +14,8 @@ struct AgentProcess: Sendable {
 
   var call: AgentCall
   private(set) var prompt: String
+  /// Continues a conversation with what the agent calls it, if it has a name; nil: a new one.
+  private(set) var resumption: Resumption?
   let files: AttemptFiles
   let home: String
   /// The program of the agent that is built in.
@@ -30,9 +32,17 @@ struct AgentProcess: Sendable {
   /// The folder of the clone's objects, which the tree's own repository borrows.
   var objects: String?
 
-  func with(prompt: String) -> AgentProcess {
+  struct Resumption: Equatable, Sendable {
+    var session: String?
+    /// The totals of the conversation until now.
+    var used = AgentUsage()
+  }
+
+  /// - Parameter resumption: nil for a new conversation.
+  func with(prompt: String, _ resumption: Resumption? = nil) -> AgentProcess {
     var other = self
     other.prompt = prompt
+    other.resumption = resumption
     return other
   }
 
@@ -42,29 +52,40 @@ struct AgentProcess: Sendable {
     var usage = AgentUsage()
     /// Its last words; nil if it gave none.
     var words: String?
+    /// What it calls its conversation; nil if it did not say.
+    var session: String?
+    /// What the agent has used in its whole conversation, if it reports that.
+    var total = AgentUsage()
   }
 
   /// Runs the agent to its end. Cancelling the Swift task ends it: SIGTERM to its group, SIGKILL
   /// after `grace`. On return no process of it is left.
-  /// - Parameter onUsage: called with what the agent has used so far, when that changes.
+  /// - Parameters:
+  ///   - onUsage: called with what the agent has used so far, when that changes.
+  ///   - onSession: called with what the agent calls its conversation, once it says so.
   func run(
     onStart: @escaping @Sendable (Int32) -> Void,
     onOutput: @escaping @Sendable ([UInt8]) async -> Void,
-    onUsage: @escaping @Sendable (AgentUsage) -> Void = { _ in }
+    onUsage: @escaping @Sendable (AgentUsage) -> Void = { _ in },
+    onSession: @escaping @Sendable (String) -> Void = { _ in }
   ) async -> Outcome {
     let launch: Launch
     do { launch = try self.launch() } catch { return Outcome(end: AgentFault(error, call).end) }
     defer { longPrompt.remove() }
-    let watch = SignWatch(call.reading ?? .plain)
+    let watch = SignWatch(call.reading ?? .plain, before: resumption?.used ?? AgentUsage())
     let end = await watched(onStart: onStart) { onStart in
-      await follow(launch, watch, onStart: onStart, onOutput: onOutput, onUsage: onUsage)
+      await follow(
+        launch, watch, onStart: onStart, onOutput: onOutput, onUsage: onUsage,
+        onSession: onSession)
     }
     let usage = watch.used
     guard await ProcessTable.end(.attempt(files.folder)) else {
       return Outcome(
         end: .lost("processes that the agent started could not be ended"), usage: usage)
     }
-    return Outcome(end: end, usage: usage, words: watch.lastWords)
+    return Outcome(
+      end: end, usage: usage, words: watch.lastWords, session: watch.conversation,
+      total: watch.total)
   }
 
   /// Runs the agent, and ends it where it takes more of the machine than it may.
@@ -104,12 +125,14 @@ struct AgentProcess: Sendable {
   private func follow(
     _ launch: Launch, _ watch: SignWatch, onStart: @escaping @Sendable (Int32) -> Void,
     onOutput: @escaping @Sendable ([UInt8]) async -> Void,
-    onUsage: @escaping @Sendable (AgentUsage) -> Void
+    onUsage: @escaping @Sendable (AgentUsage) -> Void,
+    onSession: @escaping @Sendable (String) -> Void
   ) async -> AgentEnd {
     do {
       let (result, start) = try await launch.attended { () async throws(ProcessFault) in
         try await launch.command.run(onStart: onStart) { channel, chunk in
           if let used = watch.take(channel, chunk) { onUsage(used) }
+          if let session = watch.conversation { onSession(session) }
           await onOutput(chunk)
         }
       }
@@ -133,11 +156,20 @@ struct AgentProcess: Sendable {
 
   /// Those of the call, or those for a prompt that is too long to be one of them.
   private var arguments: [AgentCall.Argument] {
-    isTooLong ? call.longPromptArguments ?? call.arguments : call.arguments
+    if resumption != nil { return call.resumeArguments ?? call.arguments }
+    return isTooLong ? call.longPromptArguments ?? call.arguments : call.arguments
   }
 
   private var isTooLong: Bool {
     prompt.utf8.count >= Self.argumentBytesMax && call.arguments.contains { $0.kind == .prompt }
+  }
+
+  /// Whether a conversation can be continued with this prompt. One that is too long for an argument
+  /// would be a file in the tree.
+  func canResume(_ prompt: String) -> Bool {
+    guard let arguments = call.resumeArguments else { return false }
+    return prompt.utf8.count < Self.argumentBytesMax
+      || !arguments.contains { $0.kind == .prompt }
   }
 
   private func launch() throws -> Launch {
@@ -174,6 +206,7 @@ struct AgentProcess: Sendable {
       case .prompt: given
       case .promptFile: files.prompt
       case .directory: files.tree
+      case .session: resumption?.session ?? ""
       }
     }
   }

@@ -20,7 +20,8 @@ extension WorkerShell {
       var (end, summary): (AgentEnd, OutputSummary)
       do {
         let file = try await workspace.repositoryFile(assignment)
-        (end, summary) = try await generate(GenerationRun.narrowed(assignment, by: file))
+        (end, summary) = try await generate(
+          GenerationRun.narrowed(assignment, by: file), as: assignment)
       } catch let faults as WorkflowFaults {
         (end, summary) = (.unprepared("\(faults)"), .nothing)
       } catch {
@@ -31,7 +32,10 @@ extension WorkerShell {
     }
   }
 
-  private func generate(_ assignment: Assignment) async throws -> (AgentEnd, OutputSummary) {
+  /// - Parameter ordered: the assignment without the repository's settings.
+  private func generate(
+    _ assignment: Assignment, as ordered: Assignment
+  ) async throws -> (AgentEnd, OutputSummary) {
     let key = AttemptKey(assignment.lease)
     guard let attempt = files.attempt(key),
       let repository = files.repository(assignment.repository)
@@ -47,40 +51,65 @@ extension WorkerShell {
     let network = SandboxNetwork(assignment.agent, configuration.egress)
     network.begin(policy, ledger)
     let objects = "\(repository.clone)/objects"
+    let place = try await sessions.enter(ordered, attempt)
+    let earlier: SessionRecord? =
+      if let place { place.continues } else { try await sessions.load(ordered) }
+    let continuation = Continuation(earlier) { [queue] session, continues in
+      queue.yield(
+        .input(.conversationSettled(key, session: session, continues: continues)))
+    }
+    let mayContinue = earlier != nil
+    let work = place?.files ?? attempt
     let agent = AgentProcess(
-      call: assignment.agent, prompt: assignment.prompt, files: attempt, home: attempt.home,
+      call: assignment.agent, prompt: assignment.prompt, files: work, home: work.home,
       demoProgram: configuration.demoProgram ?? ProcessTable.ownProgram,
       timeout: .milliseconds(assignment.timeoutMs) + .seconds(30), sandbox: sandbox,
       network: network, objects: objects)
     let words = Mutex<String?>(nil)
-    let work: GenerationRun.Work = { [self, configuration] prompt, onStart, onOutput in
+    let onUsage: @Sendable (AgentUsage) -> Void = { announcer.announce($0) }
+    let turns = AgentTurns(
+      agent: agent, place: place, resumePrompt: assignment.session?.prompt,
+      continuation: continuation, sessions: sessions,
+      onOutput: { announcer.announce(log.append($0)) }, onUsage: onUsage,
+      onEndedUsage: { announcer.announce($0, isEnd: true) })
+    let run: GenerationRun.Work = { [self, configuration] turn, onStart, _ in
       let outcome: AgentProcess.Outcome
       if let session = assignment.agent.session {
         let run = AgentSessionRun(
-          call: assignment.agent, session: session, prompt: prompt, attempt: attempt, key: key,
+          call: assignment.agent, session: session, turn: turn, prompt: assignment.prompt,
+          resumePrompt: assignment.session?.prompt, continuation: continuation,
+          attempt: attempt, treeName: assignment.treeName,
           repository: assignment.repository, objects: objects, files: files, sandbox: sandbox,
           makeNetwork: { SandboxNetwork(assignment.agent, configuration.egress) }, policy: policy,
           ledger: ledger,
           warm: warm, version: configuration.version, log: log,
-          heard: { announcer.announce($0) }, onUsage: { announcer.announce($0) })
+          heard: { announcer.announce($0) }, onUsage: onUsage,
+          renewHome: { [sessions] in await sessions.renewInherited($0) })
         outcome = await run.run { [queue] identity, id in
-          queue.yield(.input(.agentStarted(key, identity, session: id)))
+          queue.yield(
+            .input(.agentStarted(key, identity, session: id, mayContinue: mayContinue)))
         }
       } else {
-        outcome = await agent.with(prompt: prompt).run(
-          onStart: onStart, onOutput: onOutput, onUsage: { announcer.announce($0) })
+        outcome = await turns.run(turn, onStart: onStart)
       }
       announcer.announce(outcome.usage, isEnd: true)
       words.withLock { $0 = outcome.words ?? $0 }
       return outcome.end
     }
-    var end = await GenerationRun(agent: agent, plan: assignment.commands, work: work).run(
+    var end = await GenerationRun(agent: agent, plan: assignment.commands, work: run).run(
       onStart: { [queue] process in
         guard let identity = ProcessTable.identity(of: process) else { return }
-        queue.yield(.input(.agentStarted(key, identity)))
+        queue.yield(.input(.agentStarted(key, identity, mayContinue: mayContinue)))
       },
       onOutput: { chunk in announcer.announce(log.append(chunk)) })
     await network.close()
+    if let place {
+      try await sessions.leave(
+        place, ordered, attempt, endedWell: end == .finished, session: continuation.session,
+        used: continuation.used)
+    } else if end == .finished, let session = continuation.session {
+      await sessions.ended(ordered, session: session)
+    }
     // The agent's own message must not carry the secrets that it was given.
     if case .failed(let text) = end {
       end = .failed(OutputMask.masked(text, secrets: secrets))
@@ -92,6 +121,17 @@ extension WorkerShell {
     summary.words = words.withLock { $0 }.map { OutputMask.masked($0, secrets: secrets) }
     summary.network = record.hosts.isEmpty ? nil : record
     return (end, summary)
+  }
+}
+
+extension Assignment {
+  /// The name of the tree's folder of an agent that keeps running. An agent that continues sessions
+  /// finds the tree where it was.
+  fileprivate var treeName: String {
+    guard agent.session?.loadsSessions == true, let first = session?.first,
+      WorkerFiles.isSafe(first)
+    else { return AttemptKey(lease).description }
+    return first
   }
 }
 

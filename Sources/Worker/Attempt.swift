@@ -1,7 +1,8 @@
 // One attempt at one delegation, from the assignment to the server's word that it is over.
 //
 //   checkingOut → launching → generating → pickingUp → handingIn → (over)
-//                                        ↘ salvaging ↗
+//                                        ↘    ↓     ↗
+//                                          salvaging
 //
 // An attempt that ends early (`StopReason`) goes through the same states: what is under way is
 // stopped, and then the attempt is handed in with another outcome, or dropped.
@@ -12,6 +13,7 @@
 
 import Domain
 import WorkerProtocol
+import Workflows
 
 struct Attempt: Sendable {
   enum Stage: Equatable, Sendable {
@@ -21,8 +23,9 @@ struct Attempt: Sendable {
     case launching
     case generating(Run)
     case pickingUp(FinishedRun)
-    /// What the agent had made at its time limit is saved before the attempt is reported.
-    case salvaging(FinishedRun)
+    /// What the agent had made is saved before an attempt without a commit is reported. The result
+    /// is nil if the agent was stopped: then the reason for that says how it ended.
+    case salvaging(FinishedRun, result: HandIn?)
     case handingIn(HandIn)
   }
 
@@ -46,6 +49,7 @@ struct Attempt: Sendable {
     var run = FinishedRun()
     var message: String?
     var hint: String?
+    var limit: AgentLimitReport?
   }
 
   enum StopReason: Equatable, Sendable {
@@ -54,6 +58,8 @@ struct Attempt: Sendable {
     case halted
     case timedOut
     case stalled
+    /// It cost more than it may.
+    case overBudget
   }
 
   /// Whether the start of the agent was reported to the server.
@@ -72,6 +78,8 @@ struct Attempt: Sendable {
   var agent: AgentIdentity?
   /// What the agent calls its session, where it has such.
   var session: String?
+  /// The delegation whose conversation it continues; nil if it began a new one.
+  var continues: String?
   var announcement = Announcement.none
   var output = OutputProgress()
   var records = OutputProgress()
@@ -106,6 +114,7 @@ struct Attempt: Sendable {
     let run = FinishedRun(duration: .milliseconds(made.durationMs), output: output)
     stage = .handingIn(HandIn(outcome: .committed, commit: made.commit, run: run))
     usage = recovered.used ?? AgentUsage()
+    continues = recovered.continues
   }
 
   var key: AttemptKey { AttemptKey(lease) }
@@ -119,7 +128,8 @@ struct Attempt: Sendable {
   var journalEntry: JournalEntry { JournalEntry(lease: lease, commit: commit, used: usage) }
 
   var journalRecord: JournalRecord {
-    var record = JournalRecord(lease: lease, repository: repository, agent: agent, used: usage)
+    var record = JournalRecord(
+      lease: lease, repository: repository, agent: agent, used: usage, continues: continues)
     if case .handingIn(let handIn) = stage, let commit = handIn.commit {
       record.made = .init(
         commit: commit, head: head, durationMs: handIn.run.duration.wholeMilliseconds,
@@ -138,7 +148,10 @@ struct Attempt: Sendable {
       packIsToBeSent()
     }
     lease = wanted.lease
+    // A server that started meanwhile does not know what was left of the budget.
+    let costMax = assignment?.costMax
     assignment = wanted
+    assignment?.costMax = wanted.costMax ?? costMax
     // The branch may have moved; this attempt keeps the commit that was checked out.
     assignment?.head = head
     isConfirmed = true
@@ -178,27 +191,6 @@ extension OutputPart {
   }
 }
 
-/// How much of the output the server has.
-struct OutputProgress: Equatable, Sendable {
-  /// In the file.
-  var written = 0
-  /// At the server, as it said last.
-  var acknowledged = 0
-  var notBefore: Duration = .zero
-  /// Answers in a row that brought nothing forward.
-  var fruitless = 0
-
-  /// The server takes no more of it; the attempt goes on without.
-  var isGivenUp: Bool { fruitless >= 5 }
-  var isPending: Bool { acknowledged < written && !isGivenUp }
-
-  /// The server's copy ends at `end` after a call that carried what comes after `offset`.
-  mutating func take(end: Int, after offset: Int) {
-    fruitless = end > offset ? 0 : fruitless + 1
-    acknowledged = max(0, min(end, written))
-  }
-}
-
 // MARK: - The core's handling of its attempt
 
 extension WorkerCore {
@@ -209,7 +201,9 @@ extension WorkerCore {
     if let limit = attempt.limit { moments.append(limit.moment) }
     if case .awaitingCheckout(let moment) = attempt.stage { moments.append(moment) }
     guard attempt.isConfirmed, case .registered = membership else { return moments }
-    if case .due = attempt.announcement, let moment = freeMoment(of: .generating) {
+    if case .due = attempt.announcement, attempt.stopReason != .superseded,
+      let moment = freeMoment(of: .generating)
+    {
       moments.append(moment)
     }
     for part in OutputPart.allCases {
@@ -244,6 +238,14 @@ extension WorkerCore {
     self.attempt = attempt
   }
 
+  /// Forgets an attempt that is over, if its result got no answer.
+  mutating func forgetUnanswered() {
+    guard let attempt, attempt.stopReason == .superseded, case .handingIn = attempt.stage,
+      slots[.handIn]?.inFlight == nil
+    else { return }
+    forget()
+  }
+
   /// Asks for what the attempt lacks.
   mutating func driveAttempt() {
     guard let attempt else { return }
@@ -255,10 +257,12 @@ extension WorkerCore {
       actions.append(.checkOut(assignment))
     }
     guard attempt.isConfirmed, case .registered = membership else { return }
-    if case .due = attempt.announcement, let assignment = attempt.assignment {
+    if case .due = attempt.announcement, attempt.stopReason != .superseded,
+      let assignment = attempt.assignment
+    {
       let report = GeneratingReport(
         worker: settings.worker, lease: attempt.lease, agent: assignment.agent.name,
-        session: attempt.session, head: attempt.head)
+        session: attempt.session, head: attempt.head, continues: attempt.continues)
       send(.generating(report))
     }
     for part in OutputPart.allCases {
@@ -295,14 +299,18 @@ extension WorkerCore {
   /// in the journal.
   private mutating func endHandIn(_ handIn: Attempt.HandIn, _ reason: Attempt.StopReason) {
     switch reason {
-    case .superseded: forget()
+    case .superseded:
+      // A server that has the result gives no more orders for it. Its answer says whether it took
+      // it, and may arrive later.
+      if case .result? = slots[.handIn]?.inFlight?.request { return }
+      forget()
     case .cancelled:
       if case .result? = slots[.handIn]?.inFlight?.request { return }
       guard handIn.outcome != .stopped else { return }
       if let inFlight = slots[.handIn]?.inFlight { actions.append(.abandon(inFlight.id)) }
       slots[.handIn] = nil
       conclude(nil)
-    case .halted, .timedOut, .stalled: break
+    case .halted, .timedOut, .stalled, .overBudget: break
     }
   }
 
@@ -319,6 +327,12 @@ extension WorkerCore {
     case .stalled:
       let limit = attempt?.assignment?.stallMs ?? 0
       handIn(.agentTimeout, run, "the agent said nothing for \(seconds(limit))")
+    case .overBudget:
+      let cost = Budget.dollars(attempt?.usage[.cost] ?? 0)
+      let most = Budget.dollars(attempt?.assignment?.costMax ?? 0)
+      handIn(
+        .agentFailed, run, "the agent cost \(cost), more than the \(most) that were left",
+        hint: "Raise the budget in the workflow or of the server, and retry.")
     }
   }
 
@@ -328,12 +342,12 @@ extension WorkerCore {
 
   mutating func handIn(
     _ outcome: ResultReport.Outcome, commit: String? = nil, _ run: Attempt.FinishedRun?,
-    _ message: String?, hint: String? = nil
+    _ message: String?, hint: String? = nil, limit: AgentLimitReport? = nil
   ) {
     attempt?.stage = .handingIn(
       .init(
         outcome: outcome, commit: commit, run: run ?? Attempt.FinishedRun(), message: message,
-        hint: hint))
+        hint: hint, limit: limit))
     if commit != nil, let record = attempt?.journalRecord { actions.append(.writeJournal(record)) }
   }
 
@@ -341,6 +355,7 @@ extension WorkerCore {
   /// - Parameter isFinal: the agent has ended; otherwise the journal is written once a second.
   mutating func take(usage: AgentUsage, isFinal: Bool = false) {
     attempt?.usage.replace(by: usage)
+    if !isFinal { checkCost() }
     guard let attempt, attempt.usage != attempt.journaledUsage?.usage ?? AgentUsage() else {
       return
     }
@@ -350,11 +365,20 @@ extension WorkerCore {
     actions.append(.writeJournal(attempt.journalRecord))
   }
 
+  /// Ends an agent that has reported more than it may cost.
+  mutating func checkCost() {
+    guard let attempt, case .generating = attempt.stage, attempt.stopReason == nil,
+      let most = attempt.assignment?.costMax, let cost = attempt.usage[.cost], cost > most
+    else { return }
+    end(.overBudget)
+  }
+
   /// The attempt is over, as far as this worker goes.
-  mutating func forget() {
+  mutating func forget(keepsSession: Bool = false) {
     guard let attempt else { return }
     abandonAttemptCalls()
-    actions.append(.drop(attempt.key, repository: attempt.repository))
+    actions.append(
+      .drop(attempt.key, repository: attempt.repository, keepsSession: keepsSession))
     actions.append(.writeJournal(nil))
     over.append((attempt.lease, lastCall))
     if over.count > 64 { over.removeFirst() }

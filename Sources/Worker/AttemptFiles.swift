@@ -7,7 +7,7 @@
 //   DATA/attempts/DELEGATION-N/…       index, output.log, records.jsonl, pack, patch, prompt.md,
 //   tmp, home, trash DATA/trash/                        files of ended attempts, removed in the
 //   background DATA/agents/NAME@OWNER@REPO/…      an agent that keeps running: home, tmp, and its
-//   tree during an attempt
+//   tree during an attempt DATA/sessions/DELEGATION@NAME/…      conversations, see SessionStore
 
 import Domain
 
@@ -22,6 +22,7 @@ struct WorkerFiles: Sendable {
   var repositories: String { "\(root)/repos" }
   var agents: String { "\(root)/agents" }
   var trash: String { "\(root)/trash" }
+  var sessions: String { "\(root)/sessions" }
 
   /// nil if the delegation's id cannot be a folder's name.
   func attempt(_ key: AttemptKey) -> AttemptFiles? {
@@ -42,6 +43,14 @@ struct WorkerFiles: Sendable {
     }
     let path = name.description.replacing("/", with: "@")
     return PersistentFiles(folder: "\(agents)/\(agent)@\(path)")
+  }
+
+  /// The folder in which an agent keeps its conversation on a pull request.
+  /// - Parameter first: the pull request's first delegation.
+  /// - Returns: nil if one of the names cannot be part of a folder's name.
+  func session(_ first: String, _ agent: String) -> AttemptFiles? {
+    guard WorkerFiles.isSafe(first), WorkerFiles.isSafe(agent) else { return nil }
+    return AttemptFiles(folder: "\(sessions)/\(first)@\(agent)")
   }
 
   /// Whether the text is a single plain name for paths and URLs.
@@ -108,5 +117,6 @@ struct PersistentFiles: Equatable, Sendable {
   var home: String { "\(folder)/home" }
   var temporary: String { "\(folder)/tmp" }
   var trees: String { "\(folder)/trees" }
-  func tree(_ key: AttemptKey) -> String { "\(trees)/\(key)" }
+  /// - Parameter name: one plain name.
+  func tree(_ name: String) -> String { "\(trees)/\(name)" }
 }

@@ -11,6 +11,19 @@ extension Attempt {
     return !output.isPending && !records.isPending
   }
 
+  /// Whether the next round may continue its agent's conversation, once the result is recorded: the
+  /// agent came to its end, and what it did is on the branch, or it said why it did nothing.
+  var keepsSession: Bool {
+    guard case .handingIn(let handIn) = stage else { return false }
+    switch handIn.outcome {
+    case .committed: return true
+    case .noChanges: return handIn.run.output.words != nil
+    case .stopped, .drained, .agentFailed, .agentTimeout, .agentNotFound, .verifyFailed, .refused,
+      .workerFault:
+      return false
+    }
+  }
+
   func handInRequest(_ handIn: HandIn, _ worker: String) -> Request {
     if let commit = handIn.commit, !handIn.packIsTaken {
       return .pack(lease, commit: commit, used: usage)
@@ -21,7 +34,8 @@ extension Attempt {
         worker: worker, lease: lease, outcome: handIn.outcome, commit: handIn.commit,
         durationMs: handIn.run.duration.wholeMilliseconds, outputBytes: handIn.run.output.bytes,
         outputDigest: handIn.run.output.digest, message: handIn.message, hint: handIn.hint,
-        used: usage, network: handIn.run.output.network, words: handIn.run.output.words))
+        used: usage, network: handIn.run.output.network, words: handIn.run.output.words,
+        limit: handIn.limit))
   }
 }
 
@@ -49,11 +63,24 @@ extension WorkerCore {
     self.attempt?.stage = .awaitingCheckout(at: moment)
   }
 
-  mutating func takeAgentStarted(_ key: AttemptKey, _ identity: AgentIdentity, session: String?) {
+  mutating func takeAgentStarted(
+    _ key: AttemptKey, _ identity: AgentIdentity, session: String?, mayContinue: Bool
+  ) {
     guard let attempt, attempt.key == key, attempt.stage == .launching else { return }
     self.attempt?.session = session
     self.attempt?.stage = .generating(.init(since: now, heard: now))
     self.attempt?.agent = identity
+    // The log says whether it continued a conversation, so that is awaited: it takes seconds.
+    if !mayContinue { self.attempt?.announcement = .due }
+    if let record = self.attempt?.journalRecord { actions.append(.writeJournal(record)) }
+  }
+
+  mutating func takeConversation(_ key: AttemptKey, session: String?, continues: String?) {
+    guard let attempt, attempt.key == key, case .generating = attempt.stage,
+      attempt.announcement == .none
+    else { return }
+    self.attempt?.session = session
+    self.attempt?.continues = continues
     self.attempt?.announcement = .due
     if let record = self.attempt?.journalRecord { actions.append(.writeJournal(record)) }
   }
@@ -78,6 +105,9 @@ extension WorkerCore {
     case .checkingOut, .awaitingCheckout, .pickingUp, .salvaging, .handingIn: return
     }
     self.attempt?.agent = nil
+    if case .generating = attempt.stage, attempt.announcement == .none {
+      self.attempt?.announcement = .due
+    }
     self.attempt?.output.written = max(attempt.output.written, output.bytes)
     self.attempt?.records.written = max(attempt.records.written, output.records)
     take(usage: output.usage, isFinal: true)
@@ -85,13 +115,12 @@ extension WorkerCore {
     // An agent that was to be stopped and came to its end before is not held against it, unless
     // nobody waits for its work any more.
     switch (attempt.stopReason, end) {
-    case (nil, .finished), (.timedOut, .finished), (.stalled, .finished):
+    case (nil, .finished), (.timedOut, .finished), (.stalled, .finished), (.overBudget, .finished):
       self.attempt?.stopReason = nil
       self.attempt?.stage = .pickingUp(run)
       actions.append(.pickUp(assignment))
-    case (.timedOut, _), (.stalled, _):
-      self.attempt?.stage = .salvaging(run)
-      actions.append(.salvage(assignment))
+    case (.timedOut, _), (.stalled, _), (.overBudget, _):
+      salvage(run)
     case (.some, _): conclude(run)
     case (nil, _): takeFailure(end, run)
     }
@@ -101,16 +130,17 @@ extension WorkerCore {
     let said = run.output.messageSuffix
     switch end {
     case .finished: break
-    case .failed(let detail): handIn(.agentFailed, run, "\(detail)\(said)")
+    case .failed(let detail): salvage(run, .agentFailed, "\(detail)\(said)")
+    case .limited(let detail, let limit): salvage(run, .agentFailed, detail, limit: limit)
     case .exited(let code):
-      handIn(.agentFailed, run, "the agent ended with exit code \(code)\(said)")
+      salvage(run, .agentFailed, "the agent ended with exit code \(code)\(said)")
     case .signalled(let signal):
-      handIn(.agentFailed, run, "the agent was ended by signal \(signal)\(said)")
-    case .stopped: handIn(.agentFailed, run, "the agent was ended\(said)")
+      salvage(run, .agentFailed, "the agent was ended by signal \(signal)\(said)")
+    case .stopped: salvage(run, .agentFailed, "the agent was ended\(said)")
     case .notFound(let detail): handIn(.agentNotFound, run, detail)
-    case .unverified(let detail): handIn(.verifyFailed, run, detail)
-    case .notStarted(let detail), .exceeded(let detail), .unprepared(let detail):
-      handIn(.agentFailed, run, detail)
+    case .unverified(let detail): salvage(run, .verifyFailed, detail)
+    case .exceeded(let detail): salvage(run, .agentFailed, detail)
+    case .notStarted(let detail), .unprepared(let detail): handIn(.agentFailed, run, detail)
     case .lost(let detail): handIn(.workerFault, run, detail)
     }
   }
@@ -133,18 +163,36 @@ extension WorkerCore {
         the agent ended well, and changed nothing but what .gitignore leaves out of a commit: \
         \(names)\(said)
         """)
-    case (_, .unfit(let detail)): handIn(.agentFailed, run, detail)
-    case (_, .refused(let message, let hint)): handIn(.refused, run, message, hint: hint)
+    case (_, .unfit(let detail)): salvage(run, .agentFailed, detail)
+    case (_, .refused(let message, let hint)): salvage(run, .refused, message, hint: hint)
     case (_, .fault(let detail)): handIn(.workerFault, run, detail)
     }
   }
 
-  mutating func takeSalvaged(_ key: AttemptKey, hasPatch: Bool) {
-    guard let attempt, attempt.key == key, case .salvaging(let run) = attempt.stage else {
-      return
+  /// Saves what the agent had made, then hands in how it ended.
+  /// - Parameter outcome: nil if the agent was stopped.
+  private mutating func salvage(
+    _ run: Attempt.FinishedRun, _ outcome: ResultReport.Outcome? = nil, _ message: String? = nil,
+    hint: String? = nil, limit: AgentLimitReport? = nil
+  ) {
+    guard let assignment = attempt?.assignment else { return }
+    let result = outcome.map {
+      Attempt.HandIn(outcome: $0, run: run, message: message, hint: hint, limit: limit)
     }
-    conclude(run)
-    self.attempt?.updateHandIn { $0.patchIsDue = hasPatch && $0.outcome == .agentTimeout }
+    attempt?.stage = .salvaging(run, result: result)
+    actions.append(.salvage(assignment))
+  }
+
+  mutating func takeSalvaged(_ key: AttemptKey, hasPatch: Bool) {
+    guard let attempt, attempt.key == key, case .salvaging(let run, let result) = attempt.stage
+    else { return }
+    switch (attempt.stopReason, result) {
+    // One that is given back has ended by itself.
+    case (nil, let result?), (.halted, let result?): self.attempt?.stage = .handingIn(result)
+    case _: conclude(run)
+    }
+    // Nobody waits for what a cancelled agent had made.
+    self.attempt?.updateHandIn { $0.patchIsDue = hasPatch && $0.outcome != .stopped }
   }
 
   // MARK: The server's answers
@@ -171,6 +219,7 @@ extension WorkerCore {
       }
     case .result(let answer):
       switch answer {
+      case .taken: forget(keepsSession: attempt?.keepsSession ?? false)
       case .over: forget()
       case .packMissing: attempt?.packIsToBeSent()
       }

@@ -11,12 +11,23 @@ import WorkerProtocol
 import Workflows
 
 struct GenerationRun: Sendable {
-  /// One run of the agent with a prompt.
+  /// One run of the agent.
   typealias Work =
     @Sendable (
-      _ prompt: String, _ onStart: @escaping @Sendable (Int32) -> Void,
+      _ turn: Turn, _ onStart: @escaping @Sendable (Int32) -> Void,
       _ onOutput: @escaping @Sendable ([UInt8]) async -> Void
     ) async -> AgentEnd
+
+  /// What the agent is asked for in one run, besides its task.
+  struct Turn: Sendable {
+    /// How its work failed the verification; nil in the first run.
+    var feedback: String?
+
+    /// - Parameter task: for an agent that begins its conversation, or that continues it.
+    func prompt(_ task: String) -> String {
+      feedback.map { "\(task)\n\n\($0)" } ?? task
+    }
+  }
 
   /// The commands run like this agent.
   let agent: AgentProcess
@@ -34,28 +45,26 @@ struct GenerationRun: Sendable {
     onOutput: @escaping @Sendable ([UInt8]) async -> Void
   ) async -> AgentEnd {
     guard let plan, !(plan.setup.isEmpty && plan.verify.isEmpty) else {
-      return await work(agent.prompt, onStart, onOutput)
+      return await work(Turn(), onStart, onOutput)
     }
     let commands = Commands(agent: agent, plan: plan, onStart: onStart, onOutput: onOutput)
     if let failure = await commands.firstFailure(plan.setup, "setup") {
       return failure.end ?? .unprepared(failure.message(Self.messageBytesMax))
     }
-    var prompt = agent.prompt
+    var turn = Turn()
     for round in 0...max(0, plan.rounds) {
-      let end = await work(prompt, onStart, onOutput)
+      let end = await work(turn, onStart, onOutput)
       guard end == .finished else { return end }
       guard let failure = await commands.firstFailure(plan.verify, "verify") else { return end }
       if let end = failure.end { return end }
       if round == plan.rounds { return .unverified(failure.message(Self.messageBytesMax)) }
-      prompt = Self.feedback(agent.prompt, failure)
+      turn.feedback = Self.feedback(failure)
     }
     return .finished
   }
 
-  private static func feedback(_ prompt: String, _ failure: Commands.Failure) -> String {
+  private static func feedback(_ failure: Commands.Failure) -> String {
     """
-    \(prompt)
-
     You have worked on this already; your changes are in the working tree. They were checked with
     `\(failure.command)`, and that failed. Mend what is wrong. It said:
 
@@ -130,7 +139,8 @@ private struct Commands: Sendable {
       case .exited(let code): return failure("ended with exit code \(code)")
       case .signalled(let signal): return failure("was ended by signal \(signal)")
       case .notFound, .notStarted: return failure("could not be started: there is no such program")
-      case .stopped, .lost, .exceeded, .unverified, .unprepared: return failure("", end)
+      case .stopped, .lost, .exceeded, .unverified, .unprepared, .limited:
+        return failure("", end)
       }
     }
     return nil
@@ -145,6 +155,7 @@ private struct Commands: Sendable {
     process.call.environment = plan.environment
     process.call.reading = nil
     process.call.session = nil
+    process.call.resumeArguments = nil
     return process
   }
 }

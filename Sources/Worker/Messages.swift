@@ -134,7 +134,9 @@ package enum UploadOutcome: Equatable, Sendable {
 
 /// The answer to a result.
 package enum ResultOutcome: Equatable, Sendable {
-  /// The attempt is over: the result was recorded, or nobody wants it.
+  /// It was recorded; the attempt is over.
+  case taken
+  /// Nobody wants it: the attempt is over, or another worker's.
   case over
   /// 424: the server does not have the pack. It may have lost its mirror since.
   case packMissing
@@ -146,6 +148,8 @@ package enum AgentEnd: Equatable, Sendable {
   case finished
   /// It reported a failure, or did not report its success.
   case failed(String)
+  /// Its provider's limit was met, and it did not end well.
+  case limited(String, AgentLimitReport)
   /// With a code that means no success.
   case exited(Int32)
   case signalled(Int32)
@@ -237,8 +241,13 @@ package enum Input: Sendable {
   case answered(CallID, CallAnswer)
   case checkedOut(AttemptKey)
   case checkoutFailed(AttemptKey, CheckoutFault)
-  /// - Parameter session: what the agent calls it, where it has such.
-  case agentStarted(AttemptKey, AgentIdentity, session: String? = nil)
+  /// - Parameters:
+  ///   - session: what the agent calls it, where it has such.
+  ///   - mayContinue: it tries to continue a conversation; `conversationSettled` follows.
+  case agentStarted(
+    AttemptKey, AgentIdentity, session: String? = nil, mayContinue: Bool = false)
+  /// Whose conversation the agent continues; nil: it began a new one.
+  case conversationSettled(AttemptKey, session: String?, continues: String?)
   /// How many bytes of output and of its records are in the files, and what the agent has used.
   case agentSaid(AttemptKey, bytes: Int, records: Int = 0, usage: AgentUsage = AgentUsage())
   case agentEnded(AttemptKey, AgentEnd, OutputSummary)
@@ -276,7 +285,8 @@ package enum Action: Equatable, Sendable {
   /// Nobody waits for the pick-up, or the patch, that is under way.
   case stopPickUp(AttemptKey)
   /// Forget the attempt: its folder, its ref.
-  case drop(AttemptKey, repository: String)
+  /// - Parameter keepsSession: its agent's conversation may be continued in a later round.
+  case drop(AttemptKey, repository: String, keepsSession: Bool = false)
   /// nil: nothing is in hand.
   case writeJournal(JournalRecord?)
   case exit(WorkerExit)
@@ -328,11 +338,14 @@ package struct JournalRecord: Equatable, Sendable, Codable {
   package var made: Made?
   /// What the agent has reported that it used; nil if nothing is known.
   package var used: AgentUsage?
+  /// The delegation whose conversation the agent continued; nil if it began a new one.
+  package var continues: String?
 
   init(
     lease: LeaseReference, repository: String, agent: AgentIdentity? = nil, made: Made? = nil,
-    used: AgentUsage = AgentUsage()
+    used: AgentUsage = AgentUsage(), continues: String? = nil
   ) {
+    self.continues = continues
     self.used = used.isEmpty ? nil : used
     self.lease = lease
     self.repository = repository

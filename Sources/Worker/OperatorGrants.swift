@@ -94,11 +94,9 @@ package struct OperatorGrants: Equatable, Sendable {
   /// Why the agent of an order cannot be run here, for people; nil if it can.
   func refusal(of call: AgentCall, worker: String) -> String? {
     guard !call.isDemo else { return nil }
-    let words =
-      call.session?.arguments
-      ?? call.arguments.map { $0.kind == .literal ? $0.text : "" }
-    let files = Self.program(words.first).map { [$0] } ?? []
-    guard let path = (files + AgentCall.namedFiles(words)).first(where: { !allows(file: $0) })
+    let programs = call.commands.compactMap { Self.program($0.first) }
+    let files = call.commands.flatMap { AgentCall.namedFiles($0) }
+    guard let path = (programs + files).first(where: { !allows(file: $0) })
     else { return nil }
     return "\(call.name): the worker \(worker) is not allowed to run or show \(path): start it "
       + "with --allow-path \(path)"
@@ -170,11 +168,13 @@ extension OperatorGrants {
       switch profile.kind {
       case .demo: break
       case .command(let command):
-        take(
-          words: command.arguments.map { argument in
-            if case .literal(let text) = argument { return text }
-            return ""
-          })
+        for arguments in [command.arguments, command.resumeArguments ?? []] {
+          take(
+            words: arguments.map { argument in
+              if case .literal(let text) = argument { return text }
+              return ""
+            })
+        }
       case .session(let session): take(words: session.arguments)
       }
     }

@@ -30,7 +30,10 @@ extension Workspace {
       let task = assignment.taskFile.map { Array($0.path.utf8) }
       // The restored task file is not the agent's change.
       let changes = try await stagedChanges(assignment, attempt).filter { $0.path != task }
-      guard !changes.isEmpty else { return try await withoutChanges(attempt, effort) }
+      // A merge is a change, even if there was nothing to resolve.
+      guard !changes.isEmpty || assignment.parents != nil else {
+        return try await withoutChanges(attempt, effort)
+      }
       if let link = changes.first(where: { $0.newMode.elementsEqual("160000".utf8) })?.name {
         return .unfit("the agent left a repository at \(link), which would be a mere link to it")
       }
@@ -40,6 +43,7 @@ extension Workspace {
       let tree = try await staged(["write-tree"], attempt).trimmedOutput
       guard tree != Workspace.emptyTree else { return .unfit("the agent removed every file") }
       let commit = try await commit(tree, assignment, attempt)
+      try await checkConflicts(in: commit, assignment, attempt)
       try await writePack(of: commit, on: assignment.head, attempt, effort)
       return .committed(commit)
     } catch let found as PickUp {
@@ -75,18 +79,26 @@ extension Workspace {
   /// A larger patch is not kept.
   static let patchBytesMax = 8 << 20
 
-  /// Writes the changes of the tree as a patch for `git apply`: the unfinished work of an agent
-  /// that ran out of time may be useful.
-  /// - Returns: false without changes, or if they exceed `patchBytesMax`.
+  /// Writes the changes of the tree as a patch for `git apply`: the work of an attempt without a
+  /// commit may be useful.
+  /// - Returns: false without changes, if they exceed `patchBytesMax`, or if they contain a
+  ///   credential of the agent.
   func salvage(_ assignment: Assignment) async throws -> Bool {
     guard let attempt = files.attempt(AttemptKey(assignment.lease)),
       let repository = files.repository(assignment.repository), DurableFile.isFolder(attempt.tree)
     else { return false }
     let effort = try await stage(
       assignment, attempt, repository, ChangeLimits(filesMax: 20_000, bytesMax: 64 << 20))
+    let changes = try await stagedChanges(assignment, attempt)
+    guard try await secretsHeld(by: changes, assignment, attempt) == nil else { return false }
+    // The server masks what looks like a credential. It cannot see one in git's form of a binary
+    // file, so the bytes themselves are sent then.
+    let suspects = try await SecretCheck.lookalikes.holding(changes, in: attempt.repository)
     let patch = try await staged(
-      ["diff-index", "--cached", "-p", "--binary", "--no-renames", assignment.head], attempt,
-      effort, outputLimit: Self.patchBytesMax + 1
+      [
+        "diff-index", "--cached", "-p", suspects.isEmpty ? "--binary" : "--text", "--no-renames",
+        assignment.head,
+      ], attempt, effort, outputLimit: Self.patchBytesMax + 1
     ).standardOutput
     guard !patch.isEmpty, patch.count <= Self.patchBytesMax else { return false }
     try DurableFile.replace(attempt.patch, with: patch)
@@ -238,10 +250,27 @@ extension Workspace {
       "GIT_AUTHOR_NAME": author.name, "GIT_AUTHOR_EMAIL": author.email,
       "GIT_COMMITTER_NAME": author.name, "GIT_COMMITTER_EMAIL": author.email,
     ]
+    let parents = (assignment.parents ?? [assignment.head]).flatMap { ["-p", $0] }
     return try await staged(
-      ["commit-tree", "-p", assignment.head, "-F", "-", tree], attempt,
+      ["commit-tree"] + parents + ["-F", "-", tree], attempt,
       input: .bytes(Array(assignment.commitMessage.utf8)), environment: identity
     ).trimmedOutput
+  }
+
+  /// - Throws: `PickUp` if the agent has left a conflict of a merge.
+  private func checkConflicts(
+    in commit: String, _ assignment: Assignment, _ attempt: AttemptFiles
+  ) async throws {
+    guard let parents = assignment.parents else { return }
+    let files = MergedFiles(try await staged(MergedFiles.command(commit), attempt).standardOutput)
+    let marks = try await Git.blobs(
+      files.all.map(\.blob), gitDirectory: attempt.repository, timeout: .seconds(120),
+      diesWithParent: AgentProcess.canDieWithParent, into: ConflictMarks(parents)
+    ) { $0.take($1, $2) }
+    let left = files.left(marks)
+    if !left.isEmpty {
+      throw PickUp.unfit("the agent left conflicts in \(MergedFiles.listed(left))")
+    }
   }
 
   /// Writes all objects that the head does not have, with deltas against its objects.

@@ -7,20 +7,30 @@ import WorkerProtocol
 
 struct SecretCheck: Sendable {
   private let search: SecretSearch
+  private let isEmpty: Bool
+
+  /// Finds what looks like a credential of anybody.
+  static let lookalikes = SecretCheck(SecretSearch(purpose: .masking), isEmpty: false)
+
+  private init(_ search: SecretSearch, isEmpty: Bool) {
+    self.search = search
+    self.isEmpty = isEmpty
+  }
 
   /// - Parameter names: the variables that the agent and the commands of its workflow may see.
   init(variables names: [String]) {
-    search = SecretSearch(
+    let search = SecretSearch(
       values: AgentEnvironment.secrets(names), shapes: false, purpose: .refusing)
+    self.init(search, isEmpty: !search.hasValues)
   }
 
   init(_ assignment: Assignment) {
     self.init(variables: assignment.agent.environment + (assignment.commands?.environment ?? []))
   }
 
-  /// The paths, at most ten, of changes that contain a value which this worker gave to its agent
-  /// and which the changed files did not contain before: plain, in base64, in hex or
-  /// percent-encoded, in the content or in the name.
+  /// The paths, at most ten, of changes that contain a credential, such as a value which this
+  /// worker gave to its agent, and which the changed files did not contain before: plain, in
+  /// base64, in hex or percent-encoded, in the content or in the name.
   /// - Parameters:
   ///   - clone: the repository of the blobs.
   ///   - environment: for git, to find them.
@@ -29,7 +39,7 @@ struct SecretCheck: Sendable {
     _ changes: [StagedChange], in clone: String, environment: [String: String] = [:],
     timeout: Duration = .seconds(120)
   ) async throws(GitFault) -> [String] {
-    guard search.hasValues else { return [] }
+    guard !isEmpty else { return [] }
     let added = changes.filter { $0.blob != nil }
     var held = try await found(added.compactMap(\.blob), clone, environment, timeout)
     for (index, change) in added.enumerated() where change.before == nil {
@@ -72,6 +82,7 @@ extension Workspace {
     return .refused(
       message: "the change holds a credential that the agent was given: "
         + held.joined(separator: ", "),
-      hint: "Have the agent leave it out, and renew it if others may have seen it.")
+      hint: "Have the agent leave it out, and renew it if others may have seen it. The change is "
+        + "not kept.")
   }
 }

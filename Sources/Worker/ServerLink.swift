@@ -108,7 +108,7 @@ struct ServerLink: Sendable {
     case .result(let report):
       do {
         _ = try await response("result", .bytes(encoded(report)))
-        return .result(.over)
+        return .result(.taken)
       } catch {
         switch error {
         case .packMissing: return .result(.packMissing)
@@ -124,6 +124,14 @@ struct ServerLink: Sendable {
   func leave(incarnation: Int) async {
     let body = encoded(Leaving(worker: worker, incarnation: incarnation))
     _ = try? await response("leaving", .bytes(body), timeout: .seconds(3))
+  }
+
+  /// Those of these pull requests that were merged or closed, each by its first delegation; empty
+  /// if the server does not say. It is asked again.
+  func endedPullRequests(among firsts: [String]) async -> Set<String> {
+    let asked = EndsAsked(worker: worker, pullRequests: firsts)
+    let answer = try? await session("ends", asked, PullRequestEnds.self)
+    return Set(answer?.ended ?? []).intersection(firsts)
   }
 
   // MARK: Calls

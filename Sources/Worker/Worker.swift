@@ -57,6 +57,8 @@ package struct WorkerConfiguration: Sendable {
   package var sandboxHidden: [String] = []
   /// How long clones are kept.
   package var cache = CacheLimits()
+  /// How much is kept of conversations.
+  package var sessions = SessionLimits()
 
   package init(
     id: String, dataDirectory: String, server: ServerAddress, token: String, agents: [String]?,

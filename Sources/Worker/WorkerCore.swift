@@ -161,8 +161,10 @@ package struct WorkerCore: Sendable {
     case .answered(let id, let answer): takeAnswer(id, answer)
     case .checkedOut(let key): takeCheckedOut(key)
     case .checkoutFailed(let key, let fault): takeCheckoutFailed(key, fault)
-    case .agentStarted(let key, let identity, let session):
-      takeAgentStarted(key, identity, session: session)
+    case .agentStarted(let key, let identity, let session, let mayContinue):
+      takeAgentStarted(key, identity, session: session, mayContinue: mayContinue)
+    case .conversationSettled(let key, let session, let continues):
+      takeConversation(key, session: session, continues: continues)
     case .agentSaid(let key, let bytes, let records, let usage):
       takeAgentSaid(key, bytes: bytes, records: records, usage: usage)
     case .agentEnded(let key, let end, let output): takeAgentEnded(key, end, output)
@@ -251,6 +253,7 @@ package struct WorkerCore: Sendable {
     self.attempt?.confirm(wanted)
     if isNew, let record = self.attempt?.journalRecord { actions.append(.writeJournal(record)) }
     if desired.cancel { end(.cancelled) }
+    checkCost()
   }
 
   /// What waits because the server was away need not wait any longer.
@@ -308,6 +311,7 @@ package struct WorkerCore: Sendable {
     }
     if haltsAt != nil { end(.halted) }
     driveSearch()
+    forgetUnanswered()
     if case .registered = membership, attempt == nil { beginAssigned() }
     driveAttempt()
     driveSession()

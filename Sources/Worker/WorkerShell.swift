@@ -18,6 +18,7 @@ final class WorkerShell: Sendable {
   let warm = WarmAgents()
   private let link: ServerLink
   let workspace: Workspace
+  let sessions: SessionStore
   let sandbox: Sandbox?
   private let journal: Journal
   private let inputs: AsyncStream<QueuedInput>
@@ -36,6 +37,8 @@ final class WorkerShell: Sendable {
       worker: configuration.id, address: configuration.server, token: configuration.token,
       version: configuration.version)
     workspace = Workspace(files: files, link: link, logger: logger)
+    sessions = SessionStore(
+      files, workspace.trash, configuration.sessions, logger: logger)
     journal = Journal(path: files.journal)
     (inputs, queue) = AsyncStream.makeStream(of: QueuedInput.self)
     began = clock.now
@@ -84,6 +87,8 @@ final class WorkerShell: Sendable {
   }
 
   private static let collectionInterval = Duration.seconds(3600)
+  /// How often the server is asked which pull requests have ended.
+  private static let endsInterval = Duration.seconds(10)
 
   func run(signals: AsyncStream<WorkerSignal>) async throws -> WorkerExit {
     var core = WorkerCore(settings: settings)
@@ -97,6 +102,8 @@ final class WorkerShell: Sendable {
       }
     }
     defer { listening.cancel() }
+    let pruning = Task { try await keepSessionsShort() }
+    defer { pruning.cancel() }
     let recovered = await recover()
     queue.yield(.input(.began(recovered: recovered)))
     for await queued in inputs {
@@ -119,6 +126,18 @@ final class WorkerShell: Sendable {
     return .halted
   }
 
+  /// Removes conversations that are not needed any more, also of an idle worker: those that are
+  /// too old, and those of pull requests that have ended. The server is asked which those are, so
+  /// nothing is missed if one of the two was away.
+  private func keepSessionsShort() async throws {
+    while true {
+      try await clock.sleep(for: Self.endsInterval)
+      await sessions.prune()
+      let kept = await sessions.pullRequests
+      if !kept.isEmpty { await sessions.forget(await link.endedPullRequests(among: kept)) }
+    }
+  }
+
   private var settings: WorkerCore.Settings {
     WorkerCore.Settings(
       worker: configuration.id, host: configuration.host, version: configuration.version,
@@ -136,15 +155,15 @@ final class WorkerShell: Sendable {
     if let agent = record?.agent, ProcessTable.identity(of: agent.processID) == agent {
       kill(-agent.processID, SIGKILL)
     }
-    for folder in [files.attempts, files.agents] {
+    for folder in [files.attempts, files.agents, files.sessions] {
       if await !ProcessTable.end(.beneath(folder)) {
         logger.error("processes of a former life could not be ended")
       }
     }
-    try? await workspace.trash.take([files.agents])
     let key = record.map { AttemptKey($0.lease) }
     let pack = key.flatMap { files.attempt($0)?.pack }
     let hasPack = record?.made != nil && pack.map { DurableFile.exists($0) } ?? false
+    await sessions.sweep(keeping: hasPack ? key : nil)
     await workspace.sweep(keeping: hasPack ? key : nil)
     if !hasPack { record?.made = nil }
     return record
@@ -229,11 +248,12 @@ final class WorkerShell: Sendable {
           queue.yield(.input(.salvaged(key, hasPatch: false)))
         }
       }
-    case .drop(let key, let repository):
+    case .drop(let key, let repository, let keepsSession):
       // Nothing is checked out then; the next assignment waits for it at most once an hour.
       let isDue = underWay.collected.map { now - $0 >= Self.collectionInterval } ?? true
       if isDue { underWay.collected = now }
-      _ = underWay.enqueue { [workspace, limits = configuration.cache] in
+      _ = underWay.enqueue { [workspace, sessions, limits = configuration.cache] in
+        await sessions.settle(key, isAccepted: keepsSession)
         await workspace.drop(key, repository: repository)
         if isDue { await workspace.collect(limits) }
       }

@@ -45,12 +45,16 @@ package struct ResultReport: Codable, Equatable, Sendable {
   package var network: NetworkRecord?
   /// The agent's last words; nil if it gave none.
   package var words: String?
+  /// For `agentFailed`: the agent met its provider's limit, which is no failure of its own. Servers
+  /// from before it see a failure.
+  package var limit: AgentLimitReport?
   package init(
     worker: String, lease: LeaseReference, outcome: Outcome, commit: String?,
     durationMs: Int64, outputBytes: Int, outputDigest: String, message: String?,
     hint: String? = nil, used: AgentUsage = AgentUsage(), network: NetworkRecord? = nil,
-    words: String? = nil
+    words: String? = nil, limit: AgentLimitReport? = nil
   ) {
+    self.limit = limit
     self.words = words
     self.hint = hint
     self.worker = worker
@@ -63,6 +67,18 @@ package struct ResultReport: Codable, Equatable, Sendable {
     self.message = message
     self.used = used.isEmpty ? nil : used
     self.network = network
+  }
+}
+
+/// When a provider's limit ends, as the agent said it; empty if it did not say.
+package struct AgentLimitReport: Codable, Equatable, Sendable {
+  /// Milliseconds since 1970.
+  package var resetAtMs: Int64?
+  /// From the end of the agent on.
+  package var resetInMs: Int64?
+  package init(resetAtMs: Int64? = nil, resetInMs: Int64? = nil) {
+    self.resetAtMs = resetAtMs
+    self.resetInMs = resetInMs
   }
 }
 
@@ -112,9 +128,13 @@ package struct GeneratingReport: Codable, Equatable, Sendable {
   package var agent: String
   package var session: String?
   package var head: String
+  /// The delegation whose conversation the agent continues; nil: it began a new one.
+  package var continues: String?
   package init(
-    worker: String, lease: LeaseReference, agent: String, session: String?, head: String
+    worker: String, lease: LeaseReference, agent: String, session: String?, head: String,
+    continues: String? = nil
   ) {
+    self.continues = continues
     self.worker = worker
     self.lease = lease
     self.agent = agent

@@ -12,6 +12,7 @@
 // | POST /register | `Registration` → `Registered` |
 // | POST /desired | `DesiredPoll` → `Desired`; waits for a revision past the one named |
 // | POST /heartbeat | `Heartbeat` → 204 |
+// | POST /ends | `EndsAsked` → `PullRequestEnds`: the pull requests that have ended |
 // | POST /fetch | `FetchRequest` → a thin pack, streamed |
 // | POST /tags | `TagsRequest` → the digest of the list of tags, LF, the list if it is new |
 // | POST /generating | `GeneratingReport` → 204 |
@@ -161,6 +162,8 @@ package struct Assignment: Codable, Equatable, Sendable {
   package var branch: String
   /// The commit to start from, and to check out.
   package var head: String
+  /// The parents of the commit, if that starts from a merge and completes it; nil: the head alone.
+  package var parents: [String]?
   package var prompt: String
   /// The whole message of the commit, with its trailers.
   package var commitMessage: String
@@ -178,8 +181,13 @@ package struct Assignment: Codable, Equatable, Sendable {
   package var taskFile: RestoredFile?
   /// The branch that this one was made from, and its commit then; nil: unknown.
   package var base: BaseBranch?
+  /// What the attempt may cost, in millionths of a US dollar: the agent is ended if it reports
+  /// more. nil: no limit.
+  package var costMax: Int64?
   /// Author and committer of the commit, as `NAME <ADDRESS>`; nil: AIPM's name.
   package var author: String?
+  /// nil: every conversation is new, and none is kept.
+  package var session: SessionOrder?
   package init(
     lease: LeaseReference, repository: String, branch: String, head: String, prompt: String,
     commitMessage: String, agent: AgentCall, timeoutMs: Int64, stallMs: Int64?,
@@ -202,6 +210,39 @@ package struct Assignment: Codable, Equatable, Sendable {
     self.stallMs = stallMs
     self.outputBytesMax = outputBytesMax
   }
+}
+
+/// Keep the agent's conversation for the next round of the pull request, and continue the one of an
+/// earlier round if the worker has it. An agent that begins a new one gets `Assignment.prompt`.
+package struct SessionOrder: Codable, Equatable, Sendable {
+  /// The pull request's first delegation. No conversation is given to another pull request.
+  package var first: String
+  package var keepMs: Int64
+  /// The prompt for an agent that continues; nil: it begins a new one.
+  package var prompt: String?
+  package init(first: String, keepMs: Int64, prompt: String?) {
+    self.first = first
+    self.keepMs = keepMs
+    self.prompt = prompt
+  }
+}
+
+/// Asks which pull requests have ended, so that the worker removes the conversations of them.
+package struct EndsAsked: Codable, Equatable, Sendable {
+  package var worker: String
+  /// Their first delegations; the server reads at most `countMax`.
+  package var pullRequests: [String]
+  package static let countMax = 256
+  package init(worker: String, pullRequests: [String]) {
+    self.worker = worker
+    self.pullRequests = pullRequests
+  }
+}
+
+/// Those that were merged or closed, or that this log does not have.
+package struct PullRequestEnds: Codable, Equatable, Sendable {
+  package var ended: [String]
+  package init(ended: [String]) { self.ended = ended }
 }
 
 /// The commands before and after an agent, in its sandbox: argument lists.
@@ -235,6 +276,8 @@ package struct AgentCall: Codable, Equatable, Sendable {
     /// The kind of the argument.
     package enum Kind: String, Codable, Sendable {
       case literal, prompt, promptFile, directory
+      /// Only in `resumeArguments`, which workers that do not know it do not read.
+      case session
     }
     package var kind: Kind
     /// For `literal`.
@@ -254,6 +297,8 @@ package struct AgentCall: Codable, Equatable, Sendable {
   /// Replaces `arguments` if the prompt is too long for an argument. nil: `arguments` with a prompt
   /// that names a file with the prompt's text.
   package var longPromptArguments: [Argument]?
+  /// Replaces `arguments` if a conversation is continued. nil: none is.
+  package var resumeArguments: [Argument]?
   /// Variables of the worker's environment that the agent may see.
   package var environment: [String]
   /// The sandbox's grants; nil: no network, and no folders besides the default ones.

@@ -21,9 +21,11 @@ extension DefinitionReader {
 
   private static let agentKeys = [
     "description", "written-for", "protocol", "command", "prompt", "long-prompt-command",
-    "environment", "preflight", "success", "failure", "usage", "words", "permissions",
+    "environment", "preflight", "success", "failure", "usage", "words", "limit",
+    "permissions",
     "file-access",
-    "sandbox", "network", "model-keys", "own-files",
+    "sandbox", "network", "model-keys", "own-files", "resume-command", "session-id",
+    "load-session",
   ]
 
   private mutating func agent(_ field: Field, _ name: String) -> AgentProfile? {
@@ -80,8 +82,11 @@ extension DefinitionReader {
     let isSession = choice(fields["protocol"]) == CallProtocol.session
     let other =
       isSession
-      ? ["prompt", "long-prompt-command", "success", "failure"]
-      : ["permissions", "file-access"]
+      ? [
+        "prompt", "long-prompt-command", "success", "failure", "limit", "resume-command",
+        "session-id",
+      ]
+      : ["permissions", "file-access", "load-session"]
     for field in other.compactMap({ fields[$0] }) {
       let only = isSession ? "agents that are called by a command" : "agents in a session"
       note(field, "is for \(only)", "leave it out")
@@ -120,15 +125,49 @@ extension DefinitionReader {
     guard let command, let arguments = self.arguments(command) else { return nil }
     if let way, ways.contains(way) { placeholderFault(arguments, way: way, command) }
     let long = fields["long-prompt-command"].flatMap { longPromptArguments($0, way: way) }
+    let resume = resumeArguments(fields, way: way, program: arguments.first)
     return AgentCommand(
       arguments: arguments, promptOnStandardInput: way == "standard-input",
-      longPromptArguments: long)
+      longPromptArguments: long, resumeArguments: resume)
   }
 
-  private mutating func arguments(_ field: Field) -> [AgentCommand.Argument]? {
+  private mutating func arguments(
+    _ field: Field,
+    _ placeholders: [String: AgentCommand.Argument] = AgentCommand.Argument.placeholders
+  ) -> [AgentCommand.Argument]? {
     argumentList(field)?.enumerated().map { index, item in
-      argument(item, isProgram: index == 0)
+      argument(item, isProgram: index == 0, placeholders)
     }
+  }
+
+  /// The command that continues a conversation.
+  private mutating func resumeArguments(
+    _ fields: Fields, way: String?, program: AgentCommand.Argument?
+  ) -> [AgentCommand.Argument]? {
+    let id = fields["session-id"]
+    guard let field = fields["resume-command"] else {
+      if let id { note(id, "is read, but there is no resume-command", "add one, or leave it out") }
+      return nil
+    }
+    guard let arguments = arguments(field, AgentCommand.Argument.resumePlaceholders) else {
+      return nil
+    }
+    if let way { placeholderFault(arguments, way: way, field) }
+    // What is installed, allowed and shown in the sandbox is found by the program of `command`.
+    if let program, arguments.first != program {
+      note(field, "runs another program than command", "write the same program first")
+    }
+    let isNamed = arguments.contains(.session)
+    if isNamed, id == nil {
+      note(
+        field, "has {{session}}, but there is no session-id",
+        "add session-id: how the agent's output names its conversation")
+    } else if let id, !isNamed {
+      note(
+        id, "is read, but resume-command has no {{session}}",
+        "write \"{{session}}\" where the agent expects it")
+    }
+    return arguments
   }
 
   /// The command for a prompt that is too long for an argument.
@@ -166,9 +205,10 @@ extension DefinitionReader {
     }
   }
 
-  private mutating func argument(_ item: Item, isProgram: Bool) -> AgentCommand.Argument {
+  private mutating func argument(
+    _ item: Item, isProgram: Bool, _ known: [String: AgentCommand.Argument]
+  ) -> AgentCommand.Argument {
     let (text, position) = (item.text, item.position)
-    let known = AgentCommand.Argument.placeholders
     if text.contains("\0") {
       note(position, "an argument holds a NUL character", "leave it out")
     }

@@ -9,6 +9,7 @@ extension DefinitionReader {
   mutating func agentSession(_ fields: Fields) -> AgentSession? {
     let permissions = fields["permissions"].map { self.permissions($0) }
     let accesses = bool(fields["file-access"])
+    let loads = bool(fields["load-session"])
     guard let items = argumentList(required(fields, "command")) else { return nil }
     for item in items where item.text.contains("{{") {
       note(
@@ -17,7 +18,7 @@ extension DefinitionReader {
     }
     return AgentSession(
       arguments: items.map(\.text), permissions: permissions ?? .init(),
-      accessesFiles: accesses ?? true)
+      accessesFiles: accesses ?? true, loadsSessions: loads)
   }
 
   /// `allow` or `reject`, or one of them for each kind and for `default`.
@@ -96,8 +97,12 @@ extension DefinitionReader {
     }
     let figures = UsageFigure.allCases.map(\.rawValue)
     reading.usage = signs(fields["usage"], reads: figures, isUsage: true)
+    let limit = signs(fields["limit"], reads: LimitEnd.allCases.map(\.rawValue), isLimit: true)
+    if !limit.isEmpty { reading.limit = limit }
     let words = signs(fields["words"], reads: ["words"])
     if !words.isEmpty { reading.words = words }
+    let session = signs(fields["session-id"], reads: ["session-id"])
+    if !session.isEmpty { reading.session = session }
     return reading
   }
 
@@ -114,14 +119,19 @@ extension DefinitionReader {
   /// - Parameters:
   ///   - reads: the names of values that may be read from a line.
   ///   - isUsage: whether each sign must read a value.
+  ///   - isLimit: whether a sign may have a text and members.
   private mutating func signs(
-    _ field: Field?, reads: [String], isUsage: Bool = false
+    _ field: Field?, reads: [String], isUsage: Bool = false, isLimit: Bool = false
   ) -> [OutputSign] {
     guard let field else { return [] }
-    return list(field) { reader, item in reader.sign(item, reads: reads, isUsage: isUsage) }
+    return list(field) { reader, item in
+      reader.sign(item, reads: reads, isUsage: isUsage, isLimit: isLimit)
+    }
   }
 
-  private mutating func sign(_ field: Field, reads: [String], isUsage: Bool) -> OutputSign? {
+  private mutating func sign(
+    _ field: Field, reads: [String], isUsage: Bool, isLimit: Bool = false
+  ) -> OutputSign? {
     let isFailure = reads == ["reason"]
     let keys =
       ["stream", "text", "json"] + (reads.isEmpty ? [] : ["read"]) + (isUsage ? ["total"] : [])
@@ -132,10 +142,17 @@ extension DefinitionReader {
       sign.recovery = self.sign(field, reads: [], isUsage: false).map { [$0] }
     }
     sign.stream = choice(fields["stream"]) ?? .either
-    sign.adds = choice(fields["total"]) == Total.sum
+    let total: Total? = choice(fields["total"])
+    sign.adds = total == .sum
+    sign.ofConversation = total == .conversation ? true : nil
     var found: [String] = []
     switch (fields["text"], fields["json"]) {
-    case (let text?, nil): sign.text = pattern(text, reads: isUsage ? reads : [], &found)
+    case (let text?, nil):
+      sign.text = pattern(text, reads: isUsage || isLimit ? reads : [], &found)
+    case (let text?, let json?) where isLimit:
+      sign.text = pattern(text, reads: reads, &found)
+      sign.members = members(json)
+      sign.values = values(fields["read"], reads: reads)
     case (nil, let json?):
       sign.members = members(json)
       sign.values = values(fields["read"], reads: reads)
@@ -152,7 +169,7 @@ extension DefinitionReader {
     return sign
   }
 
-  private enum Total: String, CaseIterable { case last, sum }
+  private enum Total: String, CaseIterable { case last, sum, conversation }
 
   private mutating func pattern(
     _ field: Field, reads: [String], _ found: inout [String]

@@ -61,6 +61,15 @@ package struct AgentProfile: Equatable, Sendable {
     }
   }
 
+  /// Whether it can continue a conversation of an earlier round.
+  package var continuesConversations: Bool {
+    switch kind {
+    case .demo: false
+    case .command(let command): command.resumeArguments != nil
+    case .session(let session): session.loadsSessions ?? false
+    }
+  }
+
   /// The built-in agent. It is part of every workflow, under this reserved name.
   package static let demo = AgentProfile(
     name: "demo",
@@ -122,11 +131,15 @@ package struct AgentCommand: Equatable, Sendable {
     case promptFile
     /// `{{directory}}`: the working tree, which is also the current directory.
     case directory
+    /// `{{session}}`: what the agent calls the conversation to continue.
+    case session
 
     /// The placeholders as a definition writes them.
     static let placeholders: [String: Argument] = [
       "{{prompt}}": .prompt, "{{promptFile}}": .promptFile, "{{directory}}": .directory,
     ]
+    /// Those of a command that continues a conversation.
+    static let resumePlaceholders = placeholders.merging(["{{session}}": .session]) { a, _ in a }
   }
 
   /// The program (always a literal) and its arguments.
@@ -135,11 +148,15 @@ package struct AgentCommand: Equatable, Sendable {
   /// Replaces `arguments` if the prompt is too long for an argument. nil: `arguments` are used,
   /// with a text that names a file with the prompt.
   package var longPromptArguments: [Argument]?
+  /// Replaces `arguments` if a conversation is continued. nil: none is.
+  package var resumeArguments: [Argument]?
 
   package init(
-    arguments: [Argument], promptOnStandardInput: Bool, longPromptArguments: [Argument]? = nil
+    arguments: [Argument], promptOnStandardInput: Bool, longPromptArguments: [Argument]? = nil,
+    resumeArguments: [Argument]? = nil
   ) {
     self.longPromptArguments = longPromptArguments
+    self.resumeArguments = resumeArguments
     self.arguments = arguments
     self.promptOnStandardInput = promptOnStandardInput
   }
@@ -159,10 +176,14 @@ package struct AgentSession: Codable, Equatable, Sendable {
   package var permissions: AgentPermissions
   /// Whether the worker reads and writes files of the working tree for it.
   package var accessesFiles: Bool
+  /// Whether an earlier session is loaded, if the agent says that it can. nil: no.
+  package var loadsSessions: Bool?
 
   package init(
-    arguments: [String], permissions: AgentPermissions = .init(), accessesFiles: Bool = true
+    arguments: [String], permissions: AgentPermissions = .init(), accessesFiles: Bool = true,
+    loadsSessions: Bool? = nil
   ) {
+    self.loadsSessions = loadsSessions
     self.arguments = arguments
     self.permissions = permissions
     self.accessesFiles = accessesFiles

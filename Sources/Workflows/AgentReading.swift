@@ -20,6 +20,12 @@ package struct AgentReading: Codable, Equatable, Sendable {
   /// Signs with the agent's last words: the last one counts. nil or empty: what it wrote last to
   /// standard output, unless that is JSON.
   package var words: [OutputSign]?
+  /// Signs that the agent met its provider's limit; the first that matches a line counts. nil or
+  /// empty: it has none.
+  package var limit: [OutputSign]?
+
+  /// Signs with what the agent calls the conversation: the last one counts. nil: it does not say.
+  package var session: [OutputSign]?
 
   /// Only the exit code counts.
   package static let plain = AgentReading()
@@ -27,6 +33,36 @@ package struct AgentReading: Codable, Equatable, Sendable {
   /// Whether any line of the output is needed.
   package var looksAtLines: Bool {
     !success.isEmpty || !failure.isEmpty || !usage.isEmpty || !(words ?? []).isEmpty
+      || !(limit ?? []).isEmpty || !(session ?? []).isEmpty
+  }
+}
+
+/// What follows if an agent meets its provider's limit.
+package enum WhenLimited: String, CaseIterable, Sendable {
+  /// The delegation waits until the limit ends.
+  case wait
+  /// The next agent of the workflow's list goes on, if a worker has it.
+  case nextAgent = "next-agent"
+}
+
+/// When a provider's limit ends, as an agent says it.
+package enum LimitEnd: String, CaseIterable, Sendable {
+  /// In seconds since 1970.
+  case at = "reset-at"
+  case days = "reset-days"
+  case hours = "reset-hours"
+  case minutes = "reset-minutes"
+  case seconds = "reset-seconds"
+
+  /// Its unit in seconds; nil for a point in time.
+  package var seconds: Double? {
+    switch self {
+    case .at: nil
+    case .days: 86_400
+    case .hours: 3600
+    case .minutes: 60
+    case .seconds: 1
+    }
   }
 }
 
@@ -40,7 +76,8 @@ package struct OutputSign: Codable, Equatable, Sendable {
   }
 
   package var stream = Stream.either
-  /// A `LinePattern` that matches a part of the line, without colours; nil: see `members`.
+  /// A `LinePattern` that matches a part of the line, without colours; nil: see `members`. With
+  /// members both must hold.
   package var text: String?
   /// The line is a JSON object with these members: a path with dots, and the value in JSON, without
   /// quotes for a string.
@@ -49,6 +86,8 @@ package struct OutputSign: Codable, Equatable, Sendable {
   package var values: [String: String] = [:]
   /// Whether the values of all such lines are summed; else the last one counts.
   package var adds = false
+  /// Whether the values are totals of the whole conversation, with earlier rounds. nil: no.
+  package var ofConversation: Bool?
   /// For a failure: signs of recovery, if one follows it.
   package var recovery: [OutputSign]?
 

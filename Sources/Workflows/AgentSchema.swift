@@ -14,6 +14,9 @@ enum AgentSchema {
     "command": Schema.command,
     "prompt": Schema.choice(of: ["argument", "standard-input", "file"]),
     "long-prompt-command": Schema.command,
+    "resume-command": Schema.command.described(
+      "Replaces command to continue a conversation; {{session}} is its id"),
+    "load-session": Schema.flag.described("Load the session of the last round"),
     "environment": Schema.strings.described("Names of environment variables to pass on"),
     "preflight": Schema.object(["command": Schema.command, "signed-in": signIn]).with([
       "type": ["array", "object"], "items": Schema.string, "minItems": 1,
@@ -50,6 +53,12 @@ enum AgentSchema {
     "usage": Schema.list(Schema.object(sign.with(usage))),
     "words": Schema.list(
       Schema.object(sign.with(["read": Schema.object(["words": Schema.string])]))),
+    "limit": Schema.list(
+      Schema.object(
+        sign.with(["read": Schema.object(each(LimitEnd.allCases.map(\.rawValue), Schema.string))]))
+    ).described("Lines by which it says that its provider's limit was met"),
+    "session-id": Schema.list(
+      Schema.object(sign.with(["read": Schema.object(["session-id": Schema.string])]))),
     "permissions": Schema.object(permissions).with(["type": ["string", "object"]]),
     "file-access": Schema.flag,
   ]
@@ -69,7 +78,7 @@ enum AgentSchema {
   ]
 
   private static let usage: JSONValue = [
-    "total": Schema.choice(of: ["last", "sum"]),
+    "total": Schema.choice(of: ["last", "sum", "conversation"]),
     "read": Schema.object(each(UsageFigure.allCases.map(\.rawValue), Schema.string)),
   ]
 

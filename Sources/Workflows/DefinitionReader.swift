@@ -241,7 +241,7 @@ struct DefinitionReader {
   ///   - what: what the value must be.
   ///   - form: what to write if it is not; nil for `bounds`.
   ///   - bounds: what to write if it is out of range.
-  private mutating func scalar<Value: Comparable>(
+  mutating func scalar<Value: Comparable>(
     _ field: Field?, in range: ClosedRange<Value>, _ what: String, _ parse: (String) -> Value?,
     form: String? = nil, bounds: String
   ) -> Value? {

@@ -1,6 +1,8 @@
 // Limits, refused paths and templates in a definition.
 
+import Domain
 import Screening
+import Yams
 
 extension DefinitionReader {
   mutating func limits(_ all: Fields) -> Workflow.Limits {
@@ -19,6 +21,15 @@ extension DefinitionReader {
       diskBytesMax: size(fields?["disk"], in: (1 << 20)...(1 << 40)) ?? 8 << 30,
       processesMax: integer(fields?["processes"], in: 8...100_000) ?? 1024,
       memoryBytesMax: size(fields?["memory"], in: (64 << 20)...(1 << 42)))
+  }
+
+  /// How long a conversation is kept; 0 for not at all.
+  mutating func keepSession(_ field: Field?) -> Milliseconds {
+    let range = Milliseconds(0)...Milliseconds.seconds(90 * 24 * 3600)
+    switch field?.node.scalar?.string {
+    case "never", "0": return range.lowerBound
+    case _: return duration(field, in: range) ?? .seconds(7 * 24 * 3600)
+    }
   }
 
   mutating func refusedPaths(_ all: Fields) -> [String] {
@@ -64,7 +75,7 @@ extension DefinitionReader {
     _ all: Fields
   ) -> (texts: WorkflowTemplates?, cancelComment: TextTemplate?) {
     let needed = ["task-file", "prompt", "commit-message", "pull-request-body"]
-    let others = ["cancel-comment", "round-prompt", "round-commit-message"]
+    let others = ["cancel-comment", "round-prompt", "round-commit-message", "resume-prompt"]
     guard let field = required(all, "templates"),
       let fields = fields(field, keys: needed + others)
     else { return (nil, nil) }
@@ -81,6 +92,8 @@ extension DefinitionReader {
       fields["round-prompt"], variables: WorkflowTemplates.roundVariables)
     let roundMessage = template(
       fields["round-commit-message"], variables: WorkflowTemplates.roundVariables)
+    let resumePrompt = template(
+      fields["resume-prompt"], variables: WorkflowTemplates.roundVariables)
     guard let taskFile = parsed[0], let prompt = parsed[1], let message = parsed[2],
       let body = parsed[3]
     else { return (nil, comment) }
@@ -90,6 +103,8 @@ extension DefinitionReader {
       roundPrompt ?? WorkflowTemplates.builtIn(WorkflowTemplates.roundPromptDefault)
     texts.roundCommitMessage =
       roundMessage ?? WorkflowTemplates.builtIn(WorkflowTemplates.roundCommitMessageDefault)
+    texts.resumePrompt =
+      resumePrompt ?? WorkflowTemplates.builtIn(WorkflowTemplates.resumePromptDefault)
     return (texts, comment)
   }
 }

@@ -11,6 +11,7 @@ struct WorkflowTemplates: Sendable {
   var pullRequestBody: TextTemplate
   var roundPrompt: TextTemplate?
   var roundCommitMessage: TextTemplate?
+  var resumePrompt: TextTemplate?
 
   /// The variables of every template.
   static let taskVariables: [String: TemplateShape] = [
@@ -21,7 +22,7 @@ struct WorkflowTemplates: Sendable {
   /// The additional variables of texts on a pull request.
   static let pullRequestVariables = taskVariables.merging([
     "confirmationCode": .text, "requester": .text, "agent": .text, "branch": .text,
-    "taskFile": .text,
+    "taskFile": .text, "issue": .text,
   ]) { a, _ in a }
 
   /// The additional variables of comments.
@@ -38,9 +39,23 @@ extension Workflow {
   }
 
   /// The agent's prompt, without a final newline.
-  package func prompt(_ text: TaskText, id: DelegationID) -> String {
+  /// - Parameter merge: the merge that the agent completes; nil if it completes none.
+  package func prompt(
+    _ text: TaskText, id: DelegationID, merge: MergeText? = nil
+  ) -> String {
     let template = text.round == nil ? nil : templates.roundPrompt
-    return (template ?? templates.prompt).renderWithoutFinalNewline(values(text, id: id))
+    return (template ?? templates.prompt).renderWithoutFinalNewline(
+      values(text, id: id, merge: merge))
+  }
+
+  /// The prompt of a follow-up for an agent that continues its conversation, without a final
+  /// newline; nil for other delegations.
+  /// - Parameter merge: the merge that the agent completes; nil if it completes none.
+  package func resumePrompt(
+    _ text: TaskText, id: DelegationID, merge: MergeText? = nil
+  ) -> String? {
+    guard text.round != nil, let template = templates.resumePrompt else { return nil }
+    return template.renderWithoutFinalNewline(values(text, id: id, merge: merge))
   }
 
   /// The message of the commit of TASK.md, without a final newline.
@@ -86,7 +101,7 @@ extension Workflow {
   }
 
   func values(
-    _ text: TaskText, id: DelegationID, requested: Requested? = nil
+    _ text: TaskText, id: DelegationID, requested: Requested? = nil, merge: MergeText? = nil
   ) -> [String: Any] {
     var values: [String: Any] = ["id": id.rawValue]
     func set(_ name: String, _ value: String) { if !Self.isBlank(value) { values[name] = value } }
@@ -98,13 +113,14 @@ extension Workflow {
     case .list(let items): values["constraintList"] = Self.listed(items)
     }
     values["acceptanceCriteria"] = Self.listed(text.acceptanceCriteria)
-    if let round = text.round { values.merge(self.values(round)) { a, _ in a } }
+    if let round = text.round { values.merge(self.values(round, merge)) { a, _ in a } }
     if let requested {
       set("confirmationCode", requested.stamp.confirmationCode)
       set("requester", requested.requester)
       set("agent", requested.agent)
       set("branch", requested.branch)
       set("taskFile", taskFileRule.path(for: requested))
+      if let issue = requested.issue { set("issue", issue.reference(in: requested.repository)) }
     }
     return values
   }

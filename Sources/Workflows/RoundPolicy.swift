@@ -13,7 +13,13 @@ package struct RoundPolicy: Equatable, Sendable {
     /// A comment on the pull request that mentions one of `mentions`.
     case mention
     case checks
+    /// The pull request conflicts with its base branch.
     case conflict
+    /// The forge allows no merge before the branch has the newest commits of its base branch.
+    case behind
+
+    /// Those of a workflow with the key `rounds` that does not name them.
+    static let usual: Set<Trigger> = [.ask, .review, .mention, .checks, .conflict]
   }
 
   /// Without the key `rounds`, AIPM does nothing by itself.
@@ -38,7 +44,7 @@ package struct RoundPolicy: Equatable, Sendable {
     // A workflow that begins rounds only in AIPM does not listen to the forge.
     if feedback.source != .ask, !listensToForge { return nil }
     let said = Mention.Text(feedback.text?.body ?? "")
-    let isByPeople = feedback.source != .check && feedback.source != .conflict
+    let isByPeople = feedback.source != .check && !feedback.source.asksForBase
     if isByPeople, said.hasMarker { return nil }
     let trigger: Trigger
     switch feedback.source {
@@ -49,10 +55,11 @@ package struct RoundPolicy: Equatable, Sendable {
       trigger = .mention
     case .check: trigger = .checks
     case .conflict: trigger = .conflict
+    case .behind: trigger = .behind
     }
     guard on.contains(trigger) else { return .ignore(.sourceOff) }
-    // Checks and conflicts are facts of the forge, whatever account reports them.
-    if trigger == .checks || trigger == .conflict { return .counts(gather: gather) }
+    // These are facts of the forge, whatever account reports them.
+    if !isByPeople { return .counts(gather: gather) }
     guard feedback.isByBot else { return .examine }
     return lists(feedback.author) ? .counts(gather: gather) : .ignore(.botNotListed)
   }
@@ -138,7 +145,7 @@ extension DefinitionReader {
     var policy = RoundPolicy()
     let keys = ["on", "gather", "maximum", "checks", "bots", "mentions"]
     guard let fields = fields(all["rounds"], keys: keys) else { return policy }
-    policy.on = Set(RoundPolicy.Trigger.allCases)
+    policy.on = RoundPolicy.Trigger.usual
     if let on = texts(fields["on"]) {
       policy.on = []
       for item in on {

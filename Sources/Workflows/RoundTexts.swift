@@ -7,7 +7,50 @@ extension WorkflowTemplates {
   /// The additional variables of the texts of a follow-up.
   static let roundVariables = taskVariables.merging([
     "feedback": .object(["items": .list]), "earlier": .object(["items": .list]),
+    "merge": .object([
+      "branch": .text, "commit": .text, "conflicts": .object(["items": .list]),
+    ]),
   ]) { a, _ in a }
+
+  /// The part of both prompts about a merge.
+  private static let mergePart = """
+    {{#merge}}
+
+    The branch {{branch}} (at {{commit}}) is merged into the working tree.
+    {{#conflicts}}
+    These files have conflicts:
+    {{#items}}
+    - {{.}}
+    {{/items}}
+    Each conflict is marked by lines that begin with <<<<<<<, ======= and >>>>>>>. Between the
+    first and the second is what this branch has, between the second and the third what {{branch}}
+    has. Resolve each of them so that both purposes are kept, and leave no mark in a file.
+    {{/conflicts}}
+    {{/merge}}
+    """
+
+  /// The part of both prompts about what was done, and what to do.
+  private static let requestPart = """
+    {{#earlier}}
+
+    What was done so far:
+    {{#items}}
+    - {{.}}
+    {{/items}}
+    {{/earlier}}
+    \(mergePart)
+
+    Now change what is asked for here, and nothing else:
+    {{#feedback}}
+    {{#items}}
+
+    {{.}}
+    {{/items}}
+    {{/feedback}}
+
+    If something needs no change, leave it. End your answer with one line for each number above:
+    the number in brackets, and what you did about it or why not, as in "[1] Renamed it."
+    """
 
   /// The prompt of a follow-up, if the workflow has no template for it.
   static let roundPromptDefault = """
@@ -32,24 +75,16 @@ extension WorkflowTemplates {
     - {{.}}
     {{/items}}
     {{/acceptanceCriteria}}
-    {{#earlier}}
+    \(requestPart)
 
-    What was done so far:
-    {{#items}}
-    - {{.}}
-    {{/items}}
-    {{/earlier}}
+    """
 
-    Now change what is asked for here, and nothing else:
-    {{#feedback}}
-    {{#items}}
-
-    {{.}}
-    {{/items}}
-    {{/feedback}}
-
-    If something needs no change, leave it. End your answer with one line for each number above:
-    the number in brackets, and what you did about it or why not, as in "[1] Renamed it."
+  /// The prompt of a follow-up for an agent that continues its conversation, if the workflow has
+  /// no template for it. Others may have worked on the branch since, so what was done is said.
+  static let resumePromptDefault = """
+    More is asked for on this pull request. Its files are as they are on the branch now: others may
+    have changed them since you last saw them.
+    \(requestPart)
 
     """
 
@@ -65,7 +100,7 @@ extension WorkflowTemplates {
 
 extension Workflow {
   /// The values of a follow-up's texts.
-  func values(_ round: RoundText) -> [String: Any] {
+  func values(_ round: RoundText, _ merge: MergeText?) -> [String: Any] {
     let said = round.feedback.enumerated().map { Self.said($0.element, number: $0.offset + 1) }
     let earlier = round.earlier.map { earlier in
       guard let words = earlier.words else { return earlier.subject }
@@ -74,6 +109,10 @@ extension Workflow {
     }
     var values: [String: Any] = ["feedback": ["items": said]]
     if !earlier.isEmpty { values["earlier"] = ["items": earlier] }
+    guard let merge else { return values }
+    var facts: [String: Any] = ["branch": merge.branch, "commit": merge.commit.rawValue]
+    if !merge.conflicts.isEmpty { facts["conflicts"] = ["items": merge.conflicts] }
+    values["merge"] = facts
     return values
   }
 
@@ -126,9 +165,16 @@ extension Workflow {
   private func summary(_ text: TaskText, _ facts: NoticeFacts) -> String {
     let count = text.round?.feedback.count ?? 0
     let what = count == 1 ? "1 comment" : "\(count) comments"
+    if let feedback = text.round?.feedback, feedback.allSatisfy(\.source.asksForBase) {
+      guard let commit = facts.pushedCommit else {
+        let code = facts.failure?.code.rawValue ?? "failed"
+        return "AIPM could not merge the base branch: `\(code)`. Retry it in AIPM, or merge it."
+      }
+      return "AIPM merged the base branch in \(commit.rawValue)." + Self.quotation(facts.words)
+    }
     if let commit = facts.pushedCommit {
       let size = facts.figures.map {
-        " (\($0.filesChanged) files, +\($0.insertions) −\($0.deletions))"
+        " (\($0.filesInWords), +\($0.insertions) −\($0.deletions))"
       }
       return "AIPM answered \(what) in \(commit.rawValue)\(size ?? "")."
         + Self.quotation(facts.words)
@@ -167,6 +213,21 @@ extension Workflow {
   private static func indented(_ text: String, by count: Int) -> String {
     text.split(separator: "\n", omittingEmptySubsequences: false)
       .joined(separator: "\n" + String(repeating: " ", count: count))
+  }
+}
+
+/// The merge of the base branch that an agent completes, for its prompt.
+package struct MergeText: Equatable, Sendable {
+  /// The name of the base branch.
+  package var branch: String
+  /// Its head, which is merged.
+  package var commit: ObjectID
+  /// The files with conflicts.
+  package var conflicts: [String]
+  package init(branch: String, commit: ObjectID, conflicts: [String]) {
+    self.branch = branch
+    self.commit = commit
+    self.conflicts = conflicts
   }
 }
 

@@ -13,9 +13,10 @@ extension Workflow {
 
   static let keys =
     [
-      "name", "description", "agent-preference", "agents", "attempts", "time-limits", "retry",
+      "name", "description", "agent-preference", "when-limited", "agents", "attempts",
+      "time-limits", "retry", "budget",
       "pull-request", "limits", "refused-paths", "network", "secrets", "task-file", "templates",
-      "notifications", "rounds",
+      "notifications", "rounds", "keep-session",
     ] + DefinitionReader.noticeKeys + DefinitionReader.commandKeys
 
   /// Parses and validates a definition.
@@ -66,6 +67,7 @@ extension DefinitionReader {
     let description = line(fields["description"])
     let agents = fields["agents"].map { self.agents($0) } ?? [:]
     let preference = agentPreference(fields)
+    let whenLimited: WhenLimited? = choice(fields["when-limited"])
     let attempts = integer(fields["attempts"], in: 1...20)
     let times = timeLimits(fields)
     let retry = retryPolicy(fields)
@@ -75,6 +77,7 @@ extension DefinitionReader {
     let draft = bool(onPullRequest?["draft"])
     let base = baseBranch(onPullRequest?["base-branch"])
     let limits = limits(fields)
+    let budget = budget(fields)
     let refused = refusedPaths(fields)
     let network = fields["network"].map { self.network($0) }
     let exemptions = secretExemptions(fields)
@@ -84,15 +87,18 @@ extension DefinitionReader {
     let taskFileRule = taskFileRule(fields)
     let notifications = notificationTexts(fields)
     let rounds = roundPolicy(fields)
+    let keepSession = keepSession(fields["keep-session"])
     guard let name, let preference, let templates else { return nil }
     return Workflow(
       name: name, description: description ?? "", source: source,
       digest: SHA256.hex(source.utf8), agentPreference: preference,
+      whenLimited: whenLimited ?? .wait,
       agents: agents.merging(["demo": .demo]) { a, _ in a }, attempts: attempts ?? 2,
       agentTimeout: times.agent, stallTimeout: times.stall, retry: retry,
-      draft: draft ?? false, baseBranch: base, limits: limits,
+      draft: draft ?? false, baseBranch: base, limits: limits, budget: budget,
       refusedPaths: refused, network: network ?? NetworkPolicy(), secretExemptions: exemptions,
       commands: commands, taskFileRule: taskFileRule, rounds: rounds,
+      keepSession: keepSession,
       notifications: notifications,
       templates: templates, rules: notices)
   }

@@ -58,6 +58,10 @@ package enum WorkflowSchema {
     "comment": string.described("Mustache; the comment on the pull request"), "labels": strings,
   ])
 
+  private static let dollars: JSONValue = [
+    "type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000,
+  ]
+
   // MARK: Keys
 
   private static let settings: JSONValue = [
@@ -66,6 +70,8 @@ package enum WorkflowSchema {
     "description": string,
     "agent-preference": command.described(
       "Agents by preference; the first installed one is used"),
+    "when-limited": choice(of: WhenLimited.allCases.map(\.rawValue)).with(["default": "wait"])
+      .described("What follows if an agent meets its provider's limit"),
     "attempts": count(from: 1, to: 20).described(
       "The number of generations before an agent's failure is final"),
     "time-limits": object(["agent": span, "stall": span]),
@@ -85,6 +91,9 @@ package enum WorkflowSchema {
   ]
 
   private static let parts: JSONValue = [
+    "budget": object([
+      "delegation": dollars, "requester-per-month": dollars, "repository-per-month": dollars,
+    ]).described("What delegations may cost, in US dollars"),
     "network": network,
     "refused-paths": strings.described(
       "Paths that a change may not touch; a trailing / includes everything below"),
@@ -109,8 +118,11 @@ package enum WorkflowSchema {
     "templates": object([
       "task-file": string, "prompt": string, "commit-message": string,
       "pull-request-body": string, "cancel-comment": string, "round-prompt": string,
-      "round-commit-message": string,
+      "round-commit-message": string, "resume-prompt": string,
     ]),
+    "keep-session": string.with(["pattern": "^(never|0|[0-9]+(ms|s|m|h|d))$"]).with([
+      "type": ["string", "integer"]
+    ]).described("How long an agent's conversation is kept for the next round"),
     "rounds": object([
       "on": list(choice(of: RoundPolicy.Trigger.allCases.map(\.rawValue))).described(
         "What a round may begin with"),

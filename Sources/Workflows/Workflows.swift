@@ -64,7 +64,9 @@ package struct Workflow: Sendable {
   package let digest: String
 
   /// Names of agents by preference; the first installed one is used.
-  package let agentPreference: [String]
+  package var agentPreference: [String]
+  /// What follows if an agent meets its provider's limit.
+  package var whenLimited: WhenLimited
   /// All agents by name, including the built-in `demo`.
   package let agents: [String: AgentProfile]
   /// The number of generations before an agent's failure is final.
@@ -80,6 +82,8 @@ package struct Workflow: Sendable {
   /// The base branch if the request does not say; nil for the repository's default branch.
   package let baseBranch: String?
   package let limits: Limits
+  /// What its delegations may cost.
+  package var budget: Budget
   /// Paths that a generated change may not touch; a trailing `/` includes everything below.
   package let refusedPaths: [String]
   /// The network access of every agent, in addition to its profile's.
@@ -95,7 +99,10 @@ package struct Workflow: Sendable {
   package let taskFileRule: TaskFileRule
 
   /// Which feedback on the pull request leads to a round.
-  package let rounds: RoundPolicy
+  package var rounds: RoundPolicy
+
+  /// How long an agent's conversation is kept for the next round; 0 for not at all.
+  package let keepSession: Milliseconds
 
   /// The texts of notifications to people.
   package let notifications: NotificationTexts

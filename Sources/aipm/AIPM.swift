@@ -41,9 +41,13 @@ struct AIPM: AsyncParsableCommand {
       CommandGroup(
         name: "Delegate and watch",
         subcommands: [
-          Submit.self, Ask.self, List.self, Show.self, Watch.self, Logs.self, Cancel.self,
-          Retry.self,
-          Workers.self,
+          Submit.self, Ask.self, List.self, Show.self, Open.self, Watch.self, Logs.self, Diff.self,
+          Cancel.self, Retry.self, Usage.self,
+        ]),
+      CommandGroup(
+        name: "List more",
+        subcommands: [
+          PullRequests.self, Repositories.self, Agents.self, Workers.self,
         ]),
       CommandGroup(
         name: "Look into the log", subcommands: [Audit.self, Why.self, Export.self, Verify.self]),
@@ -60,7 +64,7 @@ struct AIPM: AsyncParsableCommand {
     }
     let command: any ParsableCommand
     do {
-      command = try parseAsRoot()
+      command = try parseAsRoot(CommandWords.expanded(Array(CommandLine.arguments.dropFirst())))
     } catch {
       end(with: error, of: AIPM.self)
     }
@@ -92,17 +96,23 @@ struct AIPM: AsyncParsableCommand {
       leave(failure.code.rawValue)
     }
     if let wrong = error as? ValidationError {
-      Terminal.complain("aipm: \(wrong.message)\n\(usage(of: command))")
+      let usage = HelpText.wrapped(usage(of: command), columns: HelpText.columns)
+      Terminal.complain("aipm: \(wrong.message)\n\(usage)")
       leave(Failure.Code.usage.rawValue)
     }
     if let code = error as? ExitCode { leave(code.rawValue) }
     // Help and version are not errors.
-    if exitCode(for: error) == .success { exit(withError: error) }
+    if exitCode(for: error) == .success {
+      Terminal.say(
+        HelpText.wrapped(
+          HelpText.corrected(fullMessage(for: error)), columns: HelpText.columns))
+      leave(0)
+    }
     guard exitCode(for: error) == .validationFailure else {
       Terminal.complain("aipm: \(SystemWords.of(error))")
       leave(Failure.Code.failed.rawValue)
     }
-    Terminal.complain(misuse(error))
+    Terminal.complain(HelpText.wrapped(misuse(error), columns: HelpText.columns))
     leave(Failure.Code.usage.rawValue)
   }
 
@@ -146,10 +156,19 @@ extension AIPM {
   /// The error in an invalid command line.
   private static func misuse(_ error: any Error) -> String {
     if let unknown = unknownSubcommand(CommandLine.arguments.dropFirst()) { return unknown }
-    let message = fullMessage(for: error)
+    let message = HelpText.corrected(fullMessage(for: error))
     let prefix = "Error: "
     return "aipm: " + (message.hasPrefix(prefix) ? message.dropFirst(prefix.count) : message[...])
   }
+
+  /// What other programs call a subcommand.
+  private static let otherNames = [
+    "status": "list --needs-you", "pr": "pull-requests", "repo": "repositories", "run": "submit",
+    "create": "submit", "new": "submit", "delegate": "submit", "log": "logs", "follow": "watch",
+    "browse": "open", "stop": "cancel", "kill": "cancel", "abort": "cancel", "rerun": "retry",
+    "comment": "ask", "review": "ask", "cost": "usage", "costs": "usage", "events": "audit",
+    "explain": "why", "login": "token", "auth": "token",
+  ]
 
   /// - Returns: nil if each word in a subcommand's position is valid.
   private static func unknownSubcommand(_ arguments: ArraySlice<String>) -> String? {
@@ -158,23 +177,35 @@ extension AIPM {
     for word in arguments {
       let known = subcommands(of: command)
       guard !known.isEmpty, !word.hasPrefix("-") else { return nil }
-      if let next = known.first(where: { $0._commandName == word }) {
+      if let next = known.first(where: { $0.allNames.contains(word) }) {
         command = next
         path += " \(word)"
         continue
       }
-      let names = known.filter { $0.configuration.shouldDisplay }.map { $0._commandName }
-      let near = Spelling.nearest(to: word, in: names)
+      let shown = known.filter { $0.configuration.shouldDisplay }
+      let names = shown.map { $0._commandName }
+      let isRoot = path == "aipm"
+      let near =
+        (isRoot ? otherNames[word] : nil)
+        ?? Spelling.nearest(to: word, in: shown.flatMap { $0.allNames })
+        ?? (isRoot ? Spelling.nearest(to: word, in: otherNames.keys.sorted()) : nil)
+        .flatMap { otherNames[$0] }
       // A default subcommand parses its own arguments.
       if near == nil, command.configuration.defaultSubcommand != nil { return nil }
       let hint =
         near.map { "did you mean '\(path) \($0)'?" }
-        ?? "there are: \(names.joined(separator: ", "))"
+        ?? (isRoot
+          ? "`aipm --help` lists them" : "there are: \(names.joined(separator: ", "))")
       return "aipm: \(word.safe()) is not a subcommand of \(path); \(hint)\n"
         + "Usage: \(path) <subcommand>\n  See '\(path) --help' for more information."
     }
     return nil
   }
+}
+
+extension ParsableCommand {
+  /// Its name and its aliases.
+  fileprivate static var allNames: [String] { [_commandName] + configuration.aliases }
 }
 
 /// A request that failed, with a message for people.

@@ -76,6 +76,13 @@ class Server(AIPMServer):
             raise AssertionError(f"{status}: {answer}")
         return answer["id"]
 
+    def follow_up(self, ref, message):
+        """The id of a follow-up."""
+        status, answer = self.api(f"api/delegations/{ref}/follow-ups", {"message": message})
+        if status not in (201, 202):
+            raise AssertionError(f"{status}: {answer}")
+        return answer["id"]
+
     def delegation(self, ref):
         return self.api(f"api/delegations/{ref}")[1]
 
@@ -137,11 +144,12 @@ class AgentCase(unittest.TestCase):
         until(lambda: cls.server.api("api/workers")[1]["items"])
 
 
-def session_agent(name, script, more=""):
+def session_agent(name, script, more="", option=""):
     """A workflow's description of a Python script that speaks the Agent Client Protocol."""
+    argument = f', "{option}"' if option else ""
     return f"""  {name}:
     protocol: agent-client-protocol
-    command: ["{sys.executable}", "{script}"]
+    command: ["{sys.executable}", "{script}"{argument}]
     environment: [SHIPPED_KEY]
     sandbox: {{readable: ["{ENVIRONMENT}", "{HERE}"]}}
 {more}"""

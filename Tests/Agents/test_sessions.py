@@ -1,12 +1,13 @@
 """Agents of the Agent Client Protocol's own library, kept warm by a worker."""
 
 import datetime
+import json
 import os
 import re
 import signal
 import unittest
 
-from support import EXAMPLES, HERE, AgentCase, processes, session_agent, until
+from support import EXAMPLES, HERE, NAME, OWNER, AgentCase, processes, session_agent, until
 
 WORKER = HERE / "worker_agent.py"
 
@@ -15,7 +16,10 @@ class SessionTests(AgentCase):
     agents = (
         session_agent("echo", EXAMPLES / "echo_agent.py") + session_agent("example", EXAMPLES / "agent.py")
         + session_agent("worker", WORKER)
-        + session_agent("careful", WORKER, "    permissions: {default: allow, edit: reject}\n"))
+        + session_agent("careful", WORKER, "    permissions: {default: allow, edit: reject}\n")
+        + session_agent("mindful", WORKER, "    load-session: true\n", "--loads")
+        + session_agent("refusing", WORKER, "    load-session: true\n", "--refuses")
+        + session_agent("unasked", WORKER, option="--loads"))
 
     def test_the_library_s_examples_are_understood_and_stay(self):
         sessions = set()
@@ -54,8 +58,9 @@ class SessionTests(AgentCase):
         # The same with times, by the command line; and as it came, live.
         for options in ([], ["--follow"]):
             lines = self.server.run("logs", ended["id"], "--timestamps", *options).splitlines()
-            self.assertEqual([line.split(" ", 1)[1] for line in lines], output.splitlines())
-            times = [datetime.datetime.fromisoformat(line.split(" ", 1)[0].replace("Z", "+00:00")) for line in lines]
+            self.assertEqual([line.split(" ", 2)[2] for line in lines], output.splitlines())
+            # In a pipe: the day, the time with its zone, the line.
+            times = [datetime.datetime.fromisoformat(" ".join(line.split(" ", 2)[:2])) for line in lines]
             self.assertEqual(times, sorted(times))
             event = [event for event in self.server.events(ended["id"]) if event["type"] == "delegation.dispatched"]
             self.assertGreater(times[0].isoformat(), event[0]["time"].replace("Z", "+00:00"))
@@ -97,6 +102,67 @@ class SessionTests(AgentCase):
         until(lambda: not set(agent) & set(processes(WORKER)))
         ended = self.server.end(self.server.submit("worker", "edit"))
         self.assertEqual(ended["state"], "Pushed", ended["failure"])
+
+    def start(self, ref):
+        """What the log says of the start of its last attempt."""
+        return [event["data"] for event in self.server.events(ref)
+                if event["type"] == "delegation.generating"][-1]
+
+    def test_a_later_round_loads_the_session_also_in_a_new_process(self):
+        first = self.server.end(self.server.submit("mindful", "edit"))
+        self.assertEqual(first["state"], "Pushed", first["failure"])
+        earlier = first["id"]
+        for word in ("client", "recall"):
+            second = self.server.end(self.server.follow_up(earlier, f"recall {word}"))
+            start = self.start(second["id"])
+            self.assertEqual(start["continues"], earlier)
+            self.assertEqual(start["session"], self.start(first["id"])["session"])
+            output = self.server.output(second["id"])
+            self.assertIn("Implement: edit\n", output)
+            self.assertIn("More is asked for", output)
+            # What the agent repeats while it loads is no part of this round.
+            self.assertNotIn("repeated:", output)
+            if word == "client":
+                self.assertEqual(second["state"], "Pushed", second["failure"])
+                earlier = second["id"]
+                # What it says of itself is its number in the sandbox.
+                for process in processes(WORKER):
+                    os.kill(process, signal.SIGKILL)
+        # Another pull request has a session of its own.
+        other = self.server.end(self.server.submit("mindful", "edit"))
+        self.assertNotEqual(self.start(other["id"])["session"], self.start(first["id"])["session"])
+        self.assertNotIn("continues", self.start(other["id"]))
+
+    def test_a_later_round_loads_the_session_also_after_the_worker_was_killed(self):
+        first = self.server.end(self.server.submit("mindful", "edit"))
+        self.assertEqual(first["state"], "Pushed", first["failure"])
+        worker = self.server.folder / "data" / "workers" / "worker-1"
+        record = worker / "agents" / f"mindful@{OWNER}@{NAME}" / "kept.json"
+        until(lambda: record.exists() and first["id"] in str(json.loads(record.read_text())["sessions"]))
+        before = processes(WORKER)
+        self.assertNotEqual(before, [])
+        os.kill(int((worker / "lock").read_text().split()[-1]), signal.SIGKILL)
+        second = self.server.end(self.server.follow_up(first["id"], "recall client"))
+        self.assertEqual(second["state"], "Pushed", second["failure"])
+        start = self.start(second["id"])
+        self.assertEqual(start["continues"], first["id"])
+        self.assertEqual(start["session"], self.start(first["id"])["session"])
+        output = self.server.output(second["id"])
+        self.assertIn("Implement: edit\n", output)
+        self.assertFalse(set(before) & set(processes(WORKER)))
+
+    def test_without_the_session_a_new_one_begins_with_the_whole_prompt(self):
+        for agent in ("refusing", "unasked"):
+            first = self.server.end(self.server.submit(agent, "edit"))
+            self.assertEqual(first["state"], "Pushed", first["failure"])
+            second = self.server.end(self.server.follow_up(first["id"], "recall client"))
+            self.assertEqual(second["state"], "Pushed", second["failure"])
+            self.assertEqual(second["attempt"], 1)
+            self.assertNotIn("continues", self.start(second["id"]))
+            self.assertNotEqual(self.start(second["id"])["session"], self.start(first["id"])["session"])
+            output = self.server.output(second["id"])
+            self.assertIn("was made for this task", output)
+            self.assertEqual("cannot be loaded" in output, agent == "refusing")
 
     def test_a_warm_agent_gets_its_prompt_soon(self):
         spans = []

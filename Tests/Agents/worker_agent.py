@@ -7,11 +7,18 @@ does what its prompt's words say, one after the other:
     wait                            works until it is told to stop
     fail                            answers with an error that has a secret in it
     die                             ends in the middle
+    recall                          says every prompt of its session
+
+With --loads it loads earlier sessions, which it keeps in its HOME, and repeats them as it does so; with
+--refuses it says that it does, and does not. In a follow-up the words are those of what is asked.
 """
 
 import asyncio
 import os
+import re
+import sys
 import time
+import uuid
 from pathlib import Path
 
 from acp import (
@@ -19,7 +26,7 @@ from acp import (
     plan_entry, run_agent, start_tool_call, update_agent_message_text, update_agent_thought_text,
     update_plan, update_tool_call)
 from acp.schema import (
-    Cost, Implementation, PermissionOption, ToolCallLocation, ToolCallUpdate, Usage, UsageUpdate)
+    AgentCapabilities, Cost, Implementation, PermissionOption, ToolCallLocation, ToolCallUpdate, Usage, UsageUpdate)
 
 
 class WorkerAgent(Agent):
@@ -35,13 +42,28 @@ class WorkerAgent(Agent):
         assert client_capabilities.fs.read_text_file and not client_capabilities.terminal
         return InitializeResponse(
             protocol_version=PROTOCOL_VERSION,
+            agent_capabilities=AgentCapabilities(
+                load_session=bool({"--loads", "--refuses"} & set(sys.argv))),
             agent_info=Implementation(name="worker-agent", version="1"))
 
     async def new_session(self, cwd, mcp_servers=None, **_):
-        session = f"session-{len(self.folders) + 1}"
+        session = f"session-{uuid.uuid4() if len(sys.argv) > 1 else len(self.folders) + 1}"
         self.folders[session] = Path(cwd)
         self.stops[session] = asyncio.Event()
         return NewSessionResponse(session_id=session)
+
+    async def load_session(self, cwd, session_id, mcp_servers=None, **_):
+        if "--refuses" in sys.argv or not self.talk(session_id).exists():
+            raise RequestError.resource_not_found(session_id)
+        self.folders[session_id] = Path(cwd)
+        self.stops[session_id] = asyncio.Event()
+        await self.say(session_id, "repeated: " + self.talk(session_id).read_text())
+
+    def talk(self, session):
+        return Path(os.environ["HOME"]) / session
+
+    async def do_recall(self, session):
+        await self.say(session, self.talk(session).read_text())
 
     async def cancel(self, session_id, **_):
         self.stops[session_id].set()
@@ -49,7 +71,10 @@ class WorkerAgent(Agent):
     async def prompt(self, session_id, prompt, **_):
         heard = time.time()
         await self.say(session_id, f"heard {heard:.4f} in {session_id} of {os.getpid()}\n")
-        for word in prompt[0].text.replace("Implement:", "").split():
+        with self.talk(session_id).open("a") as talk:
+            talk.write(prompt[0].text + "\n")
+        asked = re.search(r"\] local:\n(.*?)\n\nIf something", prompt[0].text, re.DOTALL)
+        for word in (asked[1] if asked else prompt[0].text.replace("Implement:", "")).split():
             if word == "wait":
                 await self.say(session_id, "waiting\n")
                 await self.stops[session_id].wait()

@@ -6,6 +6,7 @@ import ArgumentParser
 import EventLog
 import FoundationEssentials
 import Glibc
+import Processes
 
 @main
 struct Bench: AsyncParsableCommand {
@@ -14,9 +15,15 @@ struct Bench: AsyncParsableCommand {
     subcommands: [
       GenerateLog.self, StoreCosts.self, Replay.self, Audits.self, Delegations.self, Growth.self,
       Masking.self,
-      EgressFigures.self, SubmitCosts.self, MemoryCosts.self, StreamCosts.self,
+      EgressFigures.self, SubmitCosts.self, RoundCosts.self, MemoryCosts.self, StreamCosts.self,
       AccessCosts.self,
     ])
+
+  /// Measures with the same allocator as a server.
+  static func main() async {
+    Memory.configure()
+    await main(nil)
+  }
 }
 
 /// One figure, as `tools/bench` tells it.

@@ -26,17 +26,20 @@ final class PlainHTTP {
 
   /// Sends a request and waits for its response.
   /// - Throws: if the connection ends before.
-  func call(_ method: String, _ target: String, _ body: String? = nil) throws -> Response {
-    send(method, target, body)
+  /// - Parameter headers: more of them, as lines.
+  func call(
+    _ method: String, _ target: String, _ body: String? = nil, headers: String = ""
+  ) throws -> Response {
+    send(method, target, body, headers: headers)
     return try response()
   }
 
   /// Sends a request; `response` has to be called for each.
-  func send(_ method: String, _ target: String, _ body: String? = nil) {
+  func send(_ method: String, _ target: String, _ body: String? = nil, headers: String = "") {
     let length = body.map {
       "Content-Type: application/json\r\nContent-Length: \($0.utf8.count)\r\n"
     }
-    socket.send("\(method) \(target) HTTP/1.1\r\n\(head)\(length ?? "")\r\n\(body ?? "")")
+    socket.send("\(method) \(target) HTTP/1.1\r\n\(head)\(headers)\(length ?? "")\r\n\(body ?? "")")
   }
 
   func response() throws -> Response {

@@ -17,6 +17,7 @@ import Testing
     ("growth", ["delegations-queue-200", "step-retry-200"]),
     ("delegations", ["delegations-serial"]),
     ("store", ["store-64", "store-256-p99"]), ("submit", ["submit-0ms-2-p50"]),
+    ("rounds", ["webhook-recorded-p99", "ask-dispatched-p99", "poll-20", "poll-20-free"]),
     ("memory", ["memory-at-rest", "ready-100-live"]),
     ("stream", ["stream-idle-reads", "stream-20", "stream-reads"]),
     ("access", ["token-check"]),

@@ -17,6 +17,8 @@ from playwright.sync_api import expect, sync_playwright
 
 from support import CHROMIUM, Server
 
+PHASES = "queued,working,ready,merged,closed,failed,cancelled"
+
 FRAMES = """() => {
   window.frames_ = {longest: 0, count: 0};
   let last = performance.now();
@@ -62,16 +64,17 @@ def measure(playwright, server, seconds):
     browser = playwright.chromium.launch(
         executable_path=CHROMIUM, args=["--no-sandbox", "--js-flags=--expose-gc"])
     page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.goto(server.url)
+    # One list of all of them: the overview shows few of each kind.
+    page.goto(f"{server.url}#/delegations?phase={PHASES}")
     expect(page.locator(".rows .row").first).to_be_visible()
     # All rows are read before: the page is to hold them.
     while not page.evaluate("""() => {
       const scroller = document.querySelector('.scroller');
       scroller.scrollTop = scroller.scrollHeight;
-      return /^\\d+$/.test(document.querySelector('.count').textContent);
+      return /^\\d+$/.test(document.querySelector('.toolbar .count').textContent);
     }"""):
         page.wait_for_timeout(50)
-    print("rows in the list:", page.locator(".count").text_content(), flush=True)
+    print("rows in the list:", page.locator(".toolbar .count").text_content(), flush=True)
     page.evaluate("() => { document.querySelector('.scroller').scrollTop = 0; }")
     client = page.context.new_cdp_session(page)
     client.send("Performance.enable")
@@ -114,7 +117,7 @@ def measure(playwright, server, seconds):
     expected = server.api("api/delegations?limit=1")[1]["items"][0]["taskTitle"]
     page.evaluate("() => { document.querySelector('.scroller').scrollTop = 0; }")
     expect(page.locator(".rows .row .row-link").first).to_have_text(expected)
-    print("rows at the end:", page.locator(".count").text_content())
+    print("rows at the end:", page.locator(".toolbar .count").text_content())
     browser.close()
 
 

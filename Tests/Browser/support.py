@@ -23,6 +23,12 @@ AGENT = Path(__file__).resolve().parent / "agent.py"
 CHROMIUM = os.environ.get("AIPM_CHROMIUM", "/usr/bin/chromium")
 REPOSITORY = "acme/tools"
 
+# What people call the log's states.
+WORDS = {
+    "Requested": "Queued", "PRCreated": "Queued", "Dispatched": "Working", "Generating": "Working",
+    "Pushed": "Ready for review",
+}
+
 # What the slowest machine needs; a test that passes waits for none of it.
 PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)
@@ -177,12 +183,28 @@ class BrowserTest(unittest.TestCase):
         return self.open(f"#/delegations/{answer['id']}", page)
 
     def expect_state(self, state, page=None):
-        expect((page or self.page).locator(".detail-line .badge")).to_have_text(state)
+        """The page shows this condition; of the log's states, what people call it."""
+        words = WORDS.get(state, state)
+        expect((page or self.page).locator(".detail-line .badge")).to_have_text(
+            re.compile(rf"^{re.escape(words)}( \(.*\))?$"))
+
+    def unfold(self, name):
+        """Opens a part of the form that is folded."""
+        part = self.page.locator("details.more").filter(has=self.page.locator("summary", has_text=name))
+        if part.get_attribute("open") is None:
+            part.locator("summary").click()
+
+    def created(self):
+        """The confirmation code of the task that was just created, on its own page."""
+        told = self.page.get_by_text("Task created. Confirmation:")
+        expect(told).to_have_text(re.compile(r"^Task created\. Confirmation: PR\d{13}$"))
+        return told.locator("code").text_content()
 
     def fill_form(self, title="Add export button", objective="do: write export.txt exported"):
         page = self.page
         expect(page.locator("form.delegate")).to_be_visible()
+        page.get_by_label("What should be done?").fill(objective)
         page.get_by_label("Repository").fill(REPOSITORY)
+        self.unfold("Title, branch")
         page.get_by_label("Task title").fill(title)
-        page.get_by_label("Objective").fill(objective)
         return page.get_by_role("main").get_by_role("button", name="Generate Code & PR")

@@ -12,7 +12,7 @@ from support import REPOSITORY, BrowserTest
 WATCH = """
 window.told = null;
 new MutationObserver(() => {
-  if (window.told === null && /Confirmation: PR/.test(document.querySelector('h1')?.textContent ?? ''))
+  if (window.told === null && /Confirmation: PR/.test(document.querySelector('.created')?.textContent ?? ''))
     requestAnimationFrame(() => { window.told ??= performance.now(); });
 }).observe(document.documentElement, {childList: true, subtree: true, characterData: true});
 """
@@ -33,19 +33,21 @@ class FormTests(BrowserTest):
         expect(page.get_by_label("Branch name")).to_have_value("feature/add-export-button")
         expect(page.locator("#field-branchName-line")).to_contain_text(
             re.compile(r"Will be feature/add-export-button-\d+…"))
+        self.unfold("More")
         page.get_by_label("Acceptance criterion 1").fill("Button appears")
         page.keyboard.press("Enter")
         page.keyboard.type("Export works")
         button.click()
+        # Its own page follows, at its own address.
+        code = self.created()
         heading = page.get_by_role("heading", level=1)
-        expect(heading).to_have_text(re.compile(r"^Task created\. Confirmation: PR\d{13}$"))
-        code = heading.locator("code").text_content()
+        expect(heading).to_have_text("Add export button")
         expect(heading).to_be_focused()
+        self.assertIn(f"#/delegations/{self.server.delegation(code)['id']}", page.url)
         with page.context.expect_page() as opened:
             page.get_by_role("link", name=re.compile(r"Pull request #\d+")).click()
         expect(opened.value.locator("h1")).to_contain_text("feat: Add export button")
         opened.value.close()
-        page.get_by_role("link", name="Watch it").click()
         self.expect_state("Pushed")
         found = self.server.delegation(code)
         self.assertEqual(found["acceptanceCriteria"], ["Button appears", "Export works"])
@@ -60,7 +62,6 @@ class FormTests(BrowserTest):
             page = self.open("#/delegate")
             page.evaluate(WATCH)
             self.fill_form().click()
-            expect(page.get_by_role("heading", level=1)).to_contain_text("Confirmation: PR")
             page.wait_for_function("() => window.told !== null")
             spent.append(page.evaluate("window.told") - page.evaluate(ANSWERED))
         self.assertLess(min(spent), 50, spent)
@@ -69,13 +70,23 @@ class FormTests(BrowserTest):
         page = self.open("#/delegate")
         before = len(self.all())
         self.page.get_by_role("main").get_by_role("button", name="Generate Code & PR").click()
-        expect(page.get_by_role("alert").first).to_contain_text("5 fields are to be mended")
-        expect(page.get_by_label("Repository")).to_be_focused()
-        for label in ["Repository", "Task title", "Objective", "Branch name", "Pull request title"]:
+        told = page.locator(".form-result")
+        expect(told).to_contain_text("2 fields have errors")
+        expect(page.get_by_label("What should be done?")).to_be_focused()
+        # What follows from the words of the task is missing with them.
+        expect(page.get_by_label("Task title")).not_to_have_attribute("aria-invalid", "true")
+        for label in ["Repository", "What should be done?"]:
             field = page.get_by_label(label)
             expect(field).to_have_attribute("aria-invalid", "true")
             line = page.locator(f"#{field.get_attribute('aria-describedby')}")
             expect(line).to_contain_text("Is empty; write")
+        # The count goes down as they are put right, and then nothing is said.
+        page.get_by_label("What should be done?").fill("Sort the table by date. It is long.")
+        expect(told).to_have_text("One field has an error; nothing was sent.")
+        expect(page.get_by_label("Task title")).to_have_value("Sort the table by date")
+        page.get_by_label("Repository").fill(REPOSITORY)
+        expect(told).to_have_text("")
+        self.unfold("Title, branch")
         page.get_by_label("Branch name").fill("feature/a b")
         expect(page.locator("#field-branchName-line")).to_have_text(
             "Holds a space, which no branch may; write - in its place.")
@@ -143,16 +154,52 @@ class FormTests(BrowserTest):
                 [[fault["field"], fault["message"]] for fault in answer["errors"]], repr(text))
         button = self.fill_form("\u001b[1mPasted\u001b[0m", "\u001b[31mFAIL\u001b[0m a.test.js")
         button.click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text("Task created")
+        self.created()
 
     def test_what_only_the_server_knows_is_told_beside_the_field_too(self):
         page = self.open("#/delegate")
         button = self.fill_form()
-        page.get_by_text("More: agent, base branch, priority").click()
-        page.get_by_role("combobox", name="Agent (optional)").fill("nobody")
+        self.unfold("More")
+        page.get_by_label("Base branch").fill("nowhere")
         button.click()
-        expect(page.locator("#field-agent-line")).to_contain_text("Is not known; known are:")
-        expect(page.get_by_label("Agent (optional)")).to_be_focused()
+        expect(page.locator("#field-baseBranch-line")).to_contain_text("nowhere")
+        field = page.get_by_label("Base branch")
+        expect(field).to_be_focused()
+        expect(field).to_be_in_viewport()
+        # What an older server would refuse stands at its field too.
+        page.route("**/api/personal-delegate", lambda route: route.fulfill(
+            status=422, content_type="application/problem+json",
+            body='{"errors": [{"field": "agent", "message": "agent is not known"}]}'), times=1)
+        field.fill("")
+        button.click()
+        expect(page.locator("#field-agent-line")).to_have_text("Is not known.")
+
+    def test_a_workflow_offers_its_own_agents_with_their_readiness(self):
+        def with_workflows(route):
+            response = route.fetch()
+            choices = response.json()
+            agents = [{"name": name, "description": f"What {name} does", "found": name == "claude",
+                       "reason": None if name == "claude" else f"{name} is not installed"}
+                      for name in ("claude", "codex", "aider")]
+            route.fulfill(response=response, json=choices | {
+                "agents": agents, "workflow": "personal-delegate", "workflows": [
+                    {"name": "personal-delegate", "description": "As ever", "agents": ["aider", "claude"],
+                     "agent": "claude"},
+                    {"name": "team-review", "description": "With a review", "agents": ["codex"], "agent": "codex"}]})
+
+        self.page.route("**/api/choices", with_workflows)
+        page = self.open("#/delegate")
+        agent = page.get_by_label("Agent (optional)")
+        expect(agent.locator("option")).to_have_text(
+            ["The workflow's: claude", "claude (ready)", "aider (not ready)"])
+        expect(page.locator("#field-agent-line")).to_have_text("What claude does")
+        agent.select_option("aider")
+        expect(page.locator("#field-agent-line")).to_have_text("No worker has it: aider is not installed.")
+        page.get_by_label("Workflow (optional)").select_option("team-review")
+        expect(agent.locator("option")).to_have_text(["The workflow's: codex", "codex (not ready)"])
+        expect(page.locator("#field-workflow-line")).to_have_text("With a review")
+        page.reload()
+        expect(page.get_by_label("Workflow (optional)")).to_have_value("team-review")
 
     def test_a_forge_that_refuses_is_told_and_the_words_are_kept(self):
         page = self.open("#/delegate")
@@ -161,10 +208,14 @@ class FormTests(BrowserTest):
         button.click()
         alert = page.locator(".form-result")
         expect(alert.get_by_role("link", name="What happened")).to_be_visible()
+        expect(page.locator("#field-repository-line")).to_have_text(re.compile(r"acme/absent was not found\.$"))
+        expect(alert.locator("code")).to_have_text(re.compile(r"^aipm forge create .*acme/absent$"))
+        expect(alert).to_have_text(re.compile(r"of this machine\. What happened$"))
+        expect(page.get_by_label("Repository")).to_be_focused()
         expect(page.get_by_label("Task title")).to_have_value("Add export button")
         page.get_by_label("Repository").fill(REPOSITORY)
         button.click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text("Task created")
+        self.created()
 
     def test_two_clicks_make_one(self):
         page = self.open("#/delegate")
@@ -172,7 +223,7 @@ class FormTests(BrowserTest):
         button = self.fill_form("Clicked twice")
         button.dblclick()
         page.keyboard.press("Control+Enter")
-        expect(page.get_by_role("heading", level=1)).to_contain_text("Task created")
+        self.created()
         self.assertEqual(len(self.all()), before + 1)
 
     def test_an_answer_that_was_lost_is_asked_for_again_and_makes_one(self):
@@ -190,21 +241,21 @@ class FormTests(BrowserTest):
         page.reload()
         expect(page.get_by_label("Task title")).to_have_value("Sent twice")
         page.get_by_role("main").get_by_role("button", name="Generate Code & PR").click()
-        heading = page.get_by_role("heading", level=1)
-        expect(heading).to_contain_text("Task created")
+        code = self.created()
         found = self.all()
         self.assertEqual(len(found), before + 1)
-        self.assertEqual(found[0]["confirmationCode"], heading.locator("code").text_content())
+        self.assertEqual(found[0]["confirmationCode"], code)
 
     def test_a_draft_outlives_the_page(self):
         page = self.open("#/delegate")
         self.fill_form("Half written", "Some words\nin two lines")
+        self.unfold("More")
         page.get_by_label("Acceptance criterion 1").fill("One")
         page.get_by_role("button", name="Add criterion").click()
         page.keyboard.type("Two")
         page.reload()
         expect(page.get_by_label("Task title")).to_have_value("Half written")
-        expect(page.get_by_label("Objective")).to_have_value("Some words\nin two lines")
+        expect(page.get_by_label("What should be done?")).to_have_value("Some words\nin two lines")
         expect(page.get_by_label("Acceptance criterion 2")).to_have_value("Two")
         page.get_by_role("button", name="Clear").click()
         expect(page.get_by_label("Task title")).to_have_value("")
@@ -220,8 +271,8 @@ class FormTests(BrowserTest):
         names = page.locator("#delegate-repositories option")
         expect(names.first).to_have_attribute("value", REPOSITORY)
         self.fill_form().click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text("Task created")
-        page.get_by_role("button", name="Delegate another").click()
+        self.created()
+        page.get_by_role("button", name="Generate Code & PR").click()
         expect(page.get_by_label("Repository")).to_have_value(REPOSITORY)
         expect(page.get_by_label("Task title")).to_have_value("")
         self.open("#/delegate")
@@ -233,9 +284,9 @@ class FormTests(BrowserTest):
         page.route("**/api/personal-delegate",
                    lambda route: route.continue_(headers=route.request.headers | headers))
         self.fill_form("Slow forge").click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text("Task created")
+        self.created()
         expect(page.get_by_role("link", name=re.compile(r"Pull request #\d+"))).to_be_visible()
-        expect(page.locator(".receipt-state")).to_contain_text("Pushed")
+        self.expect_state("Ready for review")
 
 
 class PhoneTests(BrowserTest):
@@ -246,18 +297,18 @@ class PhoneTests(BrowserTest):
         page = self.open()
         page.get_by_role("link", name="Delegate the first").tap()
         button = self.fill_form("By thumb", "do: say by thumb\ndo: write thumb.txt up")
+        self.unfold("More")
         page.get_by_role("button", name="Add criterion").tap()
         page.get_by_label("Acceptance criterion 2").fill("It works")
         button.tap()
-        expect(page.get_by_role("heading", level=1)).to_contain_text("Task created")
-        page.get_by_role("link", name="Watch it").tap()
+        self.created()
         self.expect_state("Pushed")
         page.get_by_role("tab", name="Output").tap()
         expect(page.get_by_role("log")).to_contain_text("by thumb")
-        page.get_by_role("link", name="Delegations", exact=True).tap()
+        page.get_by_role("navigation", name="Pages").get_by_role("link", name="Delegations").tap()
         row = page.locator(".rows .row")
         expect(row).to_have_count(1)
-        expect(row.locator(".state-word")).to_have_text("Pushed")
+        expect(row.locator(".badge")).to_have_text("Ready for review")
         row.get_by_role("link", name="By thumb").tap()
         expect(page.get_by_role("heading", level=1)).to_have_text("By thumb")
 

@@ -43,8 +43,7 @@ class RoundsTests(BrowserTest):
         page = self.open("#/delegate")
         # Other tests' changes must not be on the base branch.
         self.fill_form(objective=TASK.replace("export", "first")).click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text("Task created")
-        page.get_by_role("link", name="Watch it").click()
+        self.created()
         self.expect_state("Pushed")
         first = {"id": page.url.rsplit("/", 1)[1]}
         expect(self.rounds()).to_be_hidden()
@@ -70,7 +69,7 @@ class RoundsTests(BrowserTest):
         expect(rounds.locator(".round").nth(1)).to_contain_text(commit[:7])
         expect(page.locator(".timeline")).to_contain_text("a round began for 1 comment")
         rounds.get_by_role("link", name="Say more here.").click()
-        expect(page.locator(".facts")).to_contain_text(found["rounds"][0]["confirmationCode"])
+        expect(page.locator(".facts:not(.phase-list)")).to_contain_text(found["rounds"][0]["confirmationCode"])
         expect(page.locator(".diff-file", has_text="more.txt")).to_be_visible()
 
         # Changes asked for on AIPM's page, with a comment on a line.
@@ -115,7 +114,9 @@ class RoundsTests(BrowserTest):
         self.expect_state("Failed")
         expect(page.get_by_label("What happens")).to_contain_text("Or retry with edited words.")
         expect(self.rounds().locator(".round").nth(1)).to_contain_text("not answered: round 2 failed")
-        expect(self.rounds()).to_contain_text("The agent ended with an error.")
+        expect(self.rounds()).to_contain_text("The agent ended with exit code 3.")
+        # The round before it still has the commit that is to be reviewed.
+        expect(self.rounds().locator(".round .badge")).to_have_text(["Ready for review", "Failed"])
         page.get_by_role("button", name="Retry with edited words").click()
         form = self.form()
         message = form.get_by_label("Message")
@@ -128,16 +129,13 @@ class RoundsTests(BrowserTest):
         page.keyboard.press("Control+Enter")
         expect(page.get_by_role("heading", level=1)).to_have_text("Answer 2 comments")
         self.expect_state("Pushed")
-        # The failed one is in the list, and says what it follows.
-        code = self.server.delegation(first["id"])["confirmationCode"]
+        # In the list the rounds are one task, which is found by the words of its last one.
         self.open("#/delegations")
-        row = page.locator(".rows .row", has_text="Answer 3 comments")
-        expect(row).to_contain_text(f"follows {code}")
-        expect(row.locator(".follow-mark")).to_be_visible()
-        expect(page.locator(".rows .row", has_text="Add export").first.locator(".follow-mark")).to_be_hidden()
-        # The followed one need not be in the list.
-        self.open("#/delegations?q=Answer+3")
-        expect(row).to_contain_text(f"follows {code}")
+        row = page.locator(".rows .row", has_text="Round 3: Answer 2 comments")
+        expect(row.locator(".badge")).to_have_text("Ready for review")
+        expect(page.locator(".rows .row", has_text="Answer 3 comments")).to_have_count(0)
+        self.open("#/delegations?q=Answer+2")
+        expect(row).to_have_count(1)
 
     def test_words_are_kept_faults_stand_at_their_fields_and_a_double_click_asks_once(self):
         page, first = self.pushed()
@@ -189,9 +187,9 @@ class RoundsTests(BrowserTest):
     def test_with_the_keyboard_alone(self):
         page, _ = self.pushed()
         page.get_by_role("tab", name="Changes").focus()
-        # The download, the file, and one of its lines.
-        for _ in range(3):
-            page.keyboard.press("Tab")
+        # Past what is above the files, and past the head of the file, to one of its lines.
+        page.get_by_role("link", name="export.txt").focus()
+        page.keyboard.press("Tab")
         page.keyboard.press("Tab")
         expect(page.get_by_role("button", name="Comment on line 1")).to_be_focused()
         page.keyboard.press("ArrowDown")
@@ -233,11 +231,34 @@ class RoundsTests(BrowserTest):
         form.get_by_role("button", name="Ask for changes").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Second.")
         self.expect_state("Requested")
-        expect(self.rounds()).to_contain_text("2 at work")
+        expect(self.rounds()).to_contain_text("1 at work, 1 queued")
+        expect(self.rounds()).to_contain_text("round 3 is queued for it")
         self.server.api(f"api/delegations/{slow}/cancel", "POST", {})
         self.expect_state("Pushed")
-        expect(self.rounds().locator(".round").nth(1)).to_contain_text("It was cancelled on request.")
+        expect(self.rounds().locator(".round").nth(1)).to_contain_text("Cancelled")
         self.assertEqual(len(self.pull_request(first)["rounds"]), 3)
+
+    def test_a_task_leads_to_what_was_pushed_before_a_cancelled_round(self):
+        page, first = self.pushed()
+        status, follow_up = self.server.api(f"api/delegations/{first['id']}/follow-ups", "POST", {
+            "message": "Not wanted.\ndo: pace 600 0.1", "comments": []})
+        self.assertIn(status, (201, 202), follow_up)
+        page = self.open_delegation(follow_up)
+        self.expect_state("Generating")
+        self.server.api(f"api/delegations/{follow_up['id']}/cancel", "POST", {})
+        self.expect_state("Cancelled")
+        # The task still needs a review, and its row leads to one.
+        self.open()
+        row = page.locator(".rows .row", has_text=first["confirmationCode"]).or_(
+            page.locator(".rows .row", has_text=follow_up["confirmationCode"]))
+        expect(row.locator(".badge")).to_have_text("Ready for review")
+        row.locator(".row-link").click()
+        what = page.get_by_label("What happens")
+        expect(what).to_contain_text("What was pushed before is ready for review.")
+        expect(what.get_by_role("link", name="review the pull request")).to_be_visible()
+        what.get_by_role("link", name="its changes").click()
+        self.expect_state("Pushed")
+        expect(page.locator(".diff-file", has_text="export.txt")).to_be_visible()
 
     def test_hostile_words_are_words_and_phones_are_wide_enough(self):
         page, first = self.pushed()
@@ -287,7 +308,7 @@ class RoundsTests(BrowserTest):
              said("kim", standing="examined"), said("lee"), said("max", standing="ignored", reason="new-reason"),
              said("zoe", round="r2", body=None)])
         for words in [
-            "Cost so far: 2,000 tokens in, $0.5000 and what 1 of 3 attempts did not report.",
+            "Cost so far: 2,000 tokens in, $0.50 and what 1 of 3 attempts did not report.",
             "2 delegations, 6 comments, 2 answered, 2 waiting, 2 without a round.",
             "bob commented on a.js:3: Words.", "answered by round 2 in commit 0000000",
             "led to no round: its author may not push to the repository", "led to no round: new-reason",

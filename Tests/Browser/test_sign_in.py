@@ -33,7 +33,7 @@ class SignInTests(BrowserTest):
         expect(page.get_by_role("link", name="Audit")).to_be_hidden()
         page.get_by_role("button", name="Generate Code & PR").click()
         self.fill_form("Asked by name").click()
-        page.get_by_role("link", name="Watch it").click()
+        self.created()
         self.expect_state("Pushed")
         expect(page.locator("main")).to_contain_text("ann")
 

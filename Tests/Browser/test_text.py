@@ -1,5 +1,6 @@
 """Text of users and agents is shown as text, whatever is in it."""
 
+import re
 import unittest
 
 from playwright.sync_api import expect
@@ -72,7 +73,7 @@ class TextTests(BrowserTest):
         expect(output).not_to_contain_text("progress 1%")
         expect(output).to_contain_text("form␌ unit␟")
         expect(output.locator(".unseen").first).to_have_text("U+202E")
-        self.assertEqual(output.locator("a").count(), 0)
+        self.assertEqual(output.locator("a:not(.output-number)").count(), 0)
         page.get_by_role("tab", name="Changes").click()
         expect(page.get_by_role("table", name="Change of page.html")).to_contain_text(HOSTILE)
         self.expect_harmless(page)
@@ -100,6 +101,35 @@ class TextTests(BrowserTest):
         page.wait_for_function("() => document.querySelector('.output').scrollTop > 0")
         self.assertLess(page.evaluate("window.longest"), 1000)
         expect(page.get_by_role("link", name="Download the output of attempt 1")).to_be_visible()
+
+    def test_removed_words_have_the_same_words_in_their_place_everywhere(self):
+        page = self.page
+        answer = self.server.submit("A name that leaked")
+        self.open_delegation(answer)
+        self.expect_state("Pushed")
+        request = self.server.api(f"api/delegations/{answer['id']}/events")[1]["items"][0]
+        self.server.run("redact", str(request["position"]), "--reason", "a name", "--yes",
+                        "--server", self.server.url)
+        self.open_delegation(answer)
+        expect(page.get_by_role("heading", level=1)).to_have_text("(its words were removed)")
+        expect(page).to_have_title(re.compile(r"\(its words were removed\) · AIPM$"))
+        self.open()
+        row = page.locator(".rows .row", has_text=answer["confirmationCode"])
+        expect(row.locator(".row-link")).to_have_text("(its words were removed)")
+        shown = self.server.run("show", answer["confirmationCode"], "--server", self.server.url)
+        self.assertIn("(its words were removed)", shown)
+        self.assertNotIn("A name that leaked", shown + page.content())
+
+    def test_a_refused_key_is_named_once_and_said_what_to_do_about(self):
+        # As the agent reads it: the words of the task have no key in them.
+        self.open_delegation(self.server.submit("Hold a key", "do: write key.txt \\x41KIAQZ7KD3XN5PLM2RTV"))
+        self.expect_state("Failed")
+        what = self.page.get_by_label("What happens")
+        expect(what.locator("p")).to_have_text([
+            "The change was refused: the change holds what looks like a credential: key.txt.",
+            re.compile(r"^Take it out and revoke it\. One that is made up can say EXAMPLE, .*\. "
+                       r"The change is not kept\.$"),
+            "change-refused, during the agent's work"])
 
 
 if __name__ == "__main__":

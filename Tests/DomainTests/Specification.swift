@@ -129,11 +129,13 @@ enum Sample {
   }
 
   static func released(
-    _ attempt: Int, _ cause: ReleaseCause, token counter: Int64? = nil
+    _ attempt: Int, _ cause: ReleaseCause, token counter: Int64? = nil,
+    limitEnds: Timestamp? = nil
   ) -> DelegationEvent {
     .released(
       Released(
-        attempt: attempt, token: token(counter ?? Int64(attempt)), cause: cause, message: nil))
+        attempt: attempt, token: token(counter ?? Int64(attempt)), cause: cause, message: nil,
+        limitEnds: limitEnds))
   }
 
   static func networkUsed(_ attempt: Int, token counter: Int64? = nil) -> DelegationEvent {

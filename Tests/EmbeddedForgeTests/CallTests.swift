@@ -45,6 +45,45 @@ import Testing
     }
   }
 
+  @Test("issues are made, read, listed with the pull requests, changed, and closed by a merge")
+  func issues() async throws {
+    try await RunningForge.fresh { forge in
+      let made = try await forge.call(
+        "POST", "/repos/o/r/issues", #"{"title":"Add it","body":"First\n- more"}"#)
+      #expect(made.status == 201 && made["number"].number == 1)
+      #expect(made["html_url"].text == "\(forge.base)/o/r/issues/1")
+      #expect(made["pull_request"] == .null && made["state"].text == "open")
+      let base = try await forge.get("/repos/o/r/branches/main")["commit"]["sha"].text
+      _ = try await forge.call(
+        "POST", "/repos/o/r/git/refs", #"{"ref":"refs/heads/x","sha":"\#(base)"}"#)
+      _ = try await forge.put("a.md", "a", branch: "x")
+      let pull = try await forge.call(
+        "POST", "/repos/o/r/pulls",
+        #"{"title":"x","head":"x","base":"main","body":"Fixes: #1, closes #2 and #3"}"#)
+      #expect(pull["number"].number == 2)
+      let listed = try await forge.get("/repos/o/r/issues?state=all")
+      #expect(listed.items.map(\.["number"].number) == [2, 1])
+      #expect(listed[0]["pull_request"]["url"] != .null)
+      #expect(try await forge.get("/repos/o/r/issues/2")["title"].text == "x")
+      #expect(try await forge.get("/repos/o/r/issues/9").status == 404)
+      #expect(try await forge.call("POST", "/repos/o/r/issues", #"{"title":" "}"#).status == 422)
+      let changed = try await forge.call(
+        "PATCH", "/repos/o/r/issues/1", #"{"title":"Add more","body":null}"#)
+      #expect(changed["title"].text == "Add more" && changed["body"].text.isEmpty)
+      #expect(try await forge.call("GET", "/o/r/issues/1", token: nil).body.contains("Add more"))
+      #expect(try await forge.call("GET", "/o/r", token: nil).body.contains("/o/r/issues/1"))
+      #expect(try await forge.call("PUT", "/repos/o/r/pulls/2/merge", "{}").status == 200)
+      #expect(try await forge.get("/repos/o/r/issues/1")["state"].text == "closed")
+      #expect(try await forge.get("/repos/o/r/issues").items.isEmpty)
+      let reopened = try await forge.call(
+        "PATCH", "/repos/o/r/issues/1", #"{"state":"open"}"#)
+      #expect(reopened["state"].text == "open" && reopened["closed_at"].text.isEmpty)
+      #expect(
+        try await forge.call("GET", "/o/r/commit/\(base)", token: nil).body.contains(
+          "diff --git"))
+    }
+  }
+
   @Test("the same author, committer and dates make the same commit")
   func sameCommit() async throws {
     let person = #"{"name":"A","email":"a@b.c","date":"2026-01-02T03:04:05+02:00"}"#

@@ -7,6 +7,23 @@ import Testing
     try await forge.call("GET", path, token: nil)
   }
 
+  @Test("the Markdown that AIPM writes is shown as it is meant")
+  func markdown() async throws {
+    try await RunningForge.fresh { forge in
+      _ = try await forge.branch("x")
+      let body = #"**Objective:** a `<b>` * b\n\nby `demo` ** `\n<!-- aipm: 1 -->\n<!-- open"#
+      _ = try await forge.call(
+        "POST", "/repos/o/r/pulls",
+        #"{"title":"T","head":"x","base":"main","body":"\#(body)"}"#)
+      let shown = try await page(forge, "/o/r/pull/1").body
+      for text in [
+        "<strong>Objective:</strong> a <code>&lt;b&gt;</code> * b", "by <code>demo</code> ** `",
+        "&lt;!-- open",
+      ] { #expect(shown.contains(text), "\(text)") }
+      #expect(!shown.contains("aipm: 1"))
+    }
+  }
+
   @Test("a pull request's page is complete, and its texts are escaped")
   func pullRequest() async throws {
     try await RunningForge.fresh { forge in
@@ -28,7 +45,7 @@ import Testing
       for text in [
         "&lt;b&gt;T&lt;/b&gt;", "&lt;img src=x onerror=alert(1)&gt; &amp; &quot;quoted&quot;",
         "add a.html", "+&lt;script&gt;alert(&#39;a&#39;)&lt;/script&gt;", "Open",
-        "&lt;/p&gt;&lt;script&gt;c&lt;/script&gt;", "&lt;!-- aipm: 1 --&gt;",
+        "&lt;/p&gt;&lt;script&gt;c&lt;/script&gt;",
       ] {
         #expect(page.body.contains(text), "\(text)")
       }

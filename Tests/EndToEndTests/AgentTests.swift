@@ -141,7 +141,48 @@ extension EndToEndTests.AgentTests {
         let shown = try await server.aipm(["show", id])
         #expect(shown.outputText.contains("1,200 tokens in, 40 out, $0.0125"), "\(shown)")
       }
+      // The built-in agent reports nothing.
+      let silent = try await server.submit(
+        Installation.request("acme/tools", ["agent": .string("demo")]))
+      #expect(try await server.end(of: silent)["state"].stringValue == "Pushed")
+      try await sums(server)
+      await server.kill()
+      #expect(try await server.replay(["--rebuild"]).succeeded)
+      try await server.start(["--workers", "1", "--workflows", folder])
+      try await sums(server)
     }
+  }
+
+  /// Three attempts of one agent that reported, two of which failed, and one of another agent that
+  /// did not.
+  private func sums(_ server: Installation) async throws {
+    let byAgent = try await server.get("/api/usage?by=agent").json
+    let items = byAgent["items"].arrayValue ?? []
+    #expect(items.map { $0["key"].stringValue } == ["counted", "demo"])
+    #expect(items.map { $0["attempts"].integerValue } == [3, 1])
+    #expect(items.map { $0["failedAttempts"].integerValue } == [2, 0])
+    #expect(items.map { $0["attemptsWithCost"].integerValue } == [3, 0])
+    #expect(items.map { $0["costMicrodollars"] } == [.integer(37_500), .null])
+    #expect(items.map { $0["pushed"].integerValue } == [1, 1])
+    #expect(items.map { $0["failed"].integerValue } == [2, 0])
+    #expect(byAgent["total"]["costMicrodollars"] == .integer(37_500))
+    #expect(byAgent["total"]["inputTokens"] == .integer(3600))
+    #expect(byAgent["total"]["attempts"] == .integer(4))
+    let table = try await server.aipm(["usage", "--by", "repository"]).outputText
+    #expect(table.contains("$0.0375") && table.contains("3 of 4"), "\(table)")
+    let csv = try await server.aipm(["usage", "--by", "agent", "--since", "7d", "--csv"]).outputText
+    let lines = csv.split(whereSeparator: \.isNewline)
+    #expect(lines.count == 3 && lines[0].hasPrefix("agent,attempts,failedAttempts,"), "\(csv)")
+    #expect(lines.last?.hasSuffix(",,,,,") ?? false, "unknown is empty: \(csv)")
+    let later = try await server.aipm(["usage", "--since", "2999-01-01"])
+    #expect(later.outputText.isEmpty && later.errorText.contains("no attempt"))
+    let wrong = try await server.get("/api/usage?since=yesterday")
+    #expect(wrong.status == 422)
+    let fields = try await server.aipm(["usage", "--by", "agent", "--json", "key,costMicrodollars"])
+    #expect(
+      fields.outputText
+        == #"[{"costMicrodollars":37500,"key":"counted"},{"costMicrodollars":null,"key":"demo"}]"#
+        + "\n")
   }
 
   @Test("one that hangs and ignores SIGTERM is ended at its limit, with all it started")

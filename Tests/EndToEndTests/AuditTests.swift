@@ -79,6 +79,16 @@ extension EndToEndTests.AuditTests {
     let wrong = try await server.aipm(["audit", "age:10"])
     #expect(wrong.exit == .exited(2) && wrong.errorText.contains("age:10 (column 1)"))
 
+    let type = try await server.aipm(["audit", "type:pushd"])
+    #expect(
+      type.exit == .exited(2) && type.errorText.contains("did you mean \"delegation.pushed\"?"))
+    let field = try await server.aipm(["audit", "id:\(id)", "--limit", "1", "--json", "type"])
+    #expect(field.outputText == "[{\"type\":\"delegation.pushed\"}]\n", "\(field.errorText)")
+    let typed = try await server.aipm(["audit", "--json", "tpye"])
+    #expect(typed.exit == .exited(2) && typed.errorText.contains("did you mean type?"))
+    let only = try await server.aipm(["why", id, "--json", "sentences"])
+    #expect(only.outputText.hasPrefix("{\"sentences\":["), "\(only.errorText)")
+
     let why = try await server.aipm(["why", id])
     #expect(why.exit == .exited(0))
     #expect(why.outputText.contains("asked for \"Add export button\" in acme/tools"))

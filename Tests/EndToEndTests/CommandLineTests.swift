@@ -128,6 +128,23 @@ extension EndToEndTests.CommandLineTests {
     }
   }
 
+  @Test("a mistyped subcommand, or one of other programs, is answered with the right one")
+  func suggestions() async throws {
+    try await Installation.with(starts: false) { server in
+      for (words, answer) in [
+        (["lsit"], "did you mean 'aipm list'?"), (["shwo", "x"], "did you mean 'aipm show'?"),
+        (["status"], "did you mean 'aipm list --needs-you'?"),
+        (["pr", "list"], "did you mean 'aipm pull-requests'?"),
+        (["rerun"], "did you mean 'aipm retry'?"), (["xyzzy"], "`aipm --help` lists them"),
+        (["workers", "lst"], "did you mean 'aipm workers list'?"),
+        (["list", "--stat", "x"], "Did you mean '--state'?"),
+      ] {
+        let said = try await aipm(words, in: server.folder)
+        #expect(said.exit == .exited(2) && said.errorText.contains(answer), "\(said.errorText)")
+      }
+    }
+  }
+
   @Test("output that cannot be written is a failure, and what is no file is not replaced by one")
   func outputs() async throws {
     try await Installation.with { server in
@@ -196,6 +213,60 @@ extension EndToEndTests.CommandLineTests {
       #expect(try await onTerminal(["TERM": "xterm"]).contains("\u{1b}[32m"))
       #expect(try await !onTerminal(["TERM": "xterm", "NO_COLOR": "1"]).contains("\u{1b}["))
       #expect(try await !onTerminal(["TERM": "dumb"]).contains("\u{1b}["))
+    }
+  }
+
+  @Test("the help of every subcommand breaks at words, fits on a line and says nothing twice")
+  func help() async throws {
+    try await Installation.with(starts: false) { server in
+      let dump = try await aipm(["--experimental-dump-help"], in: server.folder)
+      let root = try JSONValue(json: dump.standardOutput)["command"]
+      func examine(_ command: JSONValue, _ path: [String]) async throws {
+        let name = "aipm \(path.joined(separator: " "))"
+        let discussion = command["discussion"].stringValue ?? ""
+        let lines = discussion.split(separator: "\n", omittingEmptySubsequences: false)
+        // Two columns are the margin of a terminal.
+        for line in lines where line.hasPrefix(" ") {
+          #expect(line.count <= 78, "\(name): \(line)")
+        }
+        // The parser breaks the lines of a paragraph; one that is broken already is ragged.
+        for (line, next) in zip(lines, lines.dropFirst()) where !next.isEmpty {
+          #expect(line.isEmpty || line.hasPrefix(" ") || next.hasPrefix(" "), "\(name): \(next)")
+        }
+        for argument in command["arguments"].arrayValue ?? [] {
+          let words = argument["abstract"].stringValue ?? ""
+          let values = (argument["allValues"].arrayValue ?? []).compactMap(\.stringValue)
+          let isTwice = values.count > 1 && values.allSatisfy { words.contains($0) }
+          #expect(!isTwice, "\(name): \(words)")
+          let value = argument["valueName"].stringValue ?? ""
+          let isSame = value.contains("-") && value == argument["preferredName"]["name"].stringValue
+          let isShown = argument["shouldDisplay"].boolValue != false
+          #expect(
+            !isSame || !isShown || argument["kind"].stringValue != "option", "\(name): \(value)")
+          let standard = argument["defaultValue"].stringValue ?? "-"
+          #expect(!words.contains("(\(standard))"), "\(name): \(words)")
+        }
+        let help = try await aipm(path + ["--help"], in: server.folder, ["COLUMNS": "80"])
+          .outputText
+        for line in help.split(separator: "\n") { #expect(line.count <= 80, "\(name): \(line)") }
+        #expect(!help.contains(/\b(\w+) \1\b/), "\(name) has a word twice")
+        #expect(
+          help.contains("USAGE: \(name.trimmed) ") || help.contains("USAGE: \(name)\n"), "\(help)")
+        for sub in command["subcommands"].arrayValue ?? [] {
+          guard let word = sub["commandName"].stringValue, word != "help",
+            sub["shouldDisplay"].boolValue != false
+          else { continue }
+          try await examine(sub, path + [word])
+        }
+      }
+      try await examine(root, [])
+      let misused = try await aipm(["config", "show", "--foo"], in: server.folder)
+      #expect(misused.errorText.contains("Usage: aipm config show "), "\(misused.errorText)")
+      for wrong in [["ask", "--nothing"], ["usage", "--csv", "--json"]] {
+        let said = try await aipm(wrong, in: server.folder, ["COLUMNS": "80"]).errorText
+        let usage = said.split(separator: "\n").drop { !$0.hasPrefix("Usage: ") }
+        #expect(usage.count > 2 && usage.allSatisfy { $0.count <= 80 }, "\(said)")
+      }
     }
   }
 }

@@ -72,16 +72,43 @@ extension EndToEndTests.DelegationTests {
     let said = try await server.aipm(["logs", code])
     #expect(said.outputText.contains("demo agent:"))
     #expect(try await server.aipm(["logs", code, "--follow"]).outputText == said.outputText)
+    let lines = said.outputText.split(separator: "\n").count
+    for (limit, count) in [("", lines), ("&limit=1", 1), ("&limit=\(lines + 1)", lines)] {
+      let path = "/api/delegations/\(id)/output/matches?q=DEMO%20agent\(limit)"
+      let found = try await server.get(path).json
+      #expect(found["items"].arrayValue?.count == count, "\(limit): \(found)")
+      #expect(found["complete"].boolValue == (count == lines))
+    }
     #expect(try await server.aipm(["list", "--quiet"]).outputText == "\(code)\n")
     #expect(try await server.aipm(["workers"]).outputText.contains("worker-2"))
     #expect(try await server.aipm(["show", "PR1"]).exit == .exited(3))
     #expect(try await server.aipm(["cancel", code]).exit == .exited(1))
     let diff = try await server.get("/api/delegations/\(id)/diff")
     #expect(diff.status == 200 && diff.text.hasPrefix("diff --git "))
+    try await showsFiles(of: diff.text, server, id)
 
     let replayed = try await server.replay(["--delegation", code, "--json"])
     let steps = try JSONValue(json: replayed.standardOutput)["items"].arrayValue ?? []
     #expect(steps.last?["state"].stringValue == "Pushed")
+  }
+
+  /// The first file of the change, before and after it; and no other file of the repository.
+  private func showsFiles(of diff: String, _ server: Installation, _ id: String) async throws {
+    let line = try #require(diff.split(separator: "\n").first { $0.hasPrefix("+++ b/") })
+    let path = String(line.dropFirst("+++ b/".count))
+    let route = "/api/delegations/\(id)/file"
+    let file = try await server.get("\(route)?path=\(path)")
+    #expect(file.status == 200 && !file.text.isEmpty)
+    #expect(file.header("content-type") == "application/octet-stream")
+    #expect(file.header("content-security-policy") == "default-src 'none'; sandbox")
+    #expect(file.header("x-content-type-options") == "nosniff")
+    #expect(try await server.get("\(route)?path=\(path)&side=before").status == 404)
+    #expect(try await server.get("\(route)?path=README.md").status == 404)
+    #expect(try await server.get("\(route)?path=../../aipm.db").status == 404)
+    #expect(try await server.get("\(route)?side=after").status == 422)
+    #expect(try await server.get("\(route)?path=\(path)&side=both").status == 422)
+    let plain = try await server.get("/api/delegations/\(id)/diff?ignore-whitespace=1")
+    #expect(plain.status == 200 && plain.text.hasPrefix("diff --git "))
   }
 
   @Test("two are generated side by side, and a third waits for its turn")

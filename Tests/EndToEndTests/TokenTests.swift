@@ -20,15 +20,17 @@ extension EndToEndTests.TokenTests {
   private static let needs: [String: String?] = [
     "submit": "submit", "generateCode": "submit", "listChoices": "read",
     "listDelegations": "read", "getDelegation": "read", "listDelegationEvents": "read",
-    "getOutput": "read", "listRecords": "read", "getDiff": "read", "getPatch": "read",
+    "getOutput": "read", "searchOutput": "read", "listRecords": "read", "getDiff": "read",
+    "getFile": "read", "getPatch": "read", "listTasks": "read", "listTasksByNeed": "read",
+    "getTask": "read", "listQueue": "read", "listRepositories": "submit", "getIssue": "submit",
     "getTrace": "read", "getBundle": "log", "askForChanges": "submit", "getPullRequest": "read",
     "cancelDelegation": "own", "retryDelegation": "own",
     "listWorkers": "log", "drainWorker": "workers", "restartWorker": "workers",
     "listPullRequests": "read", "listEvents": "read", "streamEvents": "read",
     "redactEvent": "admin", "searchEvents": "log", "verifyLog": "log", "rebuildViews": "admin",
-    "getHealth": "log", "getMe": "token", "getSignInWays": nil, "signIn": nil, "signOut": nil,
-    "getLiveness": nil,
-    "getReadiness": nil,
+    "getHealth": "log", "getUsage": "read", "getMe": "token", "getSignInWays": nil, "signIn": nil,
+    "signOut": nil,
+    "getLiveness": nil, "getReadiness": nil,
     "getMetrics": "log", "getDescription": nil, "receiveWebhook": nil,
   ]
 
@@ -69,11 +71,20 @@ extension EndToEndTests.TokenTests {
           Operation(
             id: try #require(described["operationId"].stringValue), method: method,
             path: path.replacing("{ref}", with: ref).replacing("{id}", with: "no-worker")
-              .replacing("{position}", with: "1"),
+              .replacing("{position}", with: "1") + Self.query(described),
             takesBody: described["requestBody"].objectValue != nil))
       }
     }
     return all.sorted { ($0.method, $0.path) < ($1.method, $1.path) }
+  }
+
+  /// The parameters without which a request is refused.
+  private static func query(_ described: JSONValue) -> String {
+    let required = (described["parameters"].arrayValue ?? []).filter {
+      $0["in"].stringValue == "query" && $0["required"].boolValue == true
+    }
+    return required.isEmpty
+      ? "" : "?" + required.map { "\($0["name"].stringValue ?? "")=x" }.joined(separator: "&")
   }
 
   private static func status(
@@ -179,11 +190,16 @@ extension EndToEndTests.TokenTests {
         try await server.post(path, headers: Installation.authorization(operating)).status == 409)
 
       server.token = ann
-      for list in ["/api/delegations", "/api/pull-requests", "/api/events", "/api/choices"] {
+      for list in [
+        "/api/delegations", "/api/pull-requests", "/api/events", "/api/choices", "/api/usage",
+      ] {
         let text = try await server.get(list).text
         #expect(text.contains("acme/tools") || list == "/api/events", "\(list): \(text)")
         #expect(!text.contains("other/tools") && !text.contains(hidden), "\(list): \(text)")
       }
+      let usage = try await server.get("/api/usage?by=requester").json
+      #expect(usage["items"].arrayValue?.map { $0["key"] } == ["ann"])
+      #expect(usage["total"]["attempts"] == .integer(1))
       let events = try await server.get("/api/events?limit=1000").json["items"].arrayValue ?? []
       #expect(Set(events.map { $0["stream"].stringValue ?? "" }) == ["delegation-\(id)"])
       // The stream has the same events; the last one of the hidden delegation came before this one.
@@ -368,8 +384,7 @@ extension EndToEndTests.TokenTests {
       for arguments in [
         ["x", "--role", "boss"], ["x", "--role", "submit", "--repo", "acme"],
         ["x", "--role", "worker", "--repo", "acme/*"], ["x", "--role", "submit", "--expires", "1"],
-        ["x y", "--role", "submit"], ["local", "--role", "submit"],
-        ["System", "--role", "submit"],
+        ["x y", "--role", "submit"], ["local", "--role", "submit"], ["System", "--role", "submit"],
       ] {
         let said = try await server.aipm(["token", "create"] + arguments)
         #expect(said.exit == .exited(2), "\(arguments): \(said.errorText)")
@@ -378,7 +393,7 @@ extension EndToEndTests.TokenTests {
       #expect(
         try await server.aipm(["token", "create", "x", "--role", "admin"]).exit == .exited(1))
       let list = try await server.aipm(["token", "list"]).outputText
-      #expect(list.contains("x  submit  all repositories  created "))
+      #expect(list.contains(/\nx +submit +all repositories +\d{4}-.* +valid\n/), "\(list)")
     }
   }
 }

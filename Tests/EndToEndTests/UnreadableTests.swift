@@ -46,9 +46,14 @@ extension EndToEndTests.UnreadableTests {
       try #require(broken.exit == .exited(0) && !id.isEmpty, "\(broken.errorText)")
       _ = try await server.createRepository()
       try await server.start(["--workers", "1"])
-      let ready = try await server.get("/readyz")
+      var ready = try await server.get("/readyz")
       #expect(ready.status == 200 && ready.text.hasPrefix("ready\n"))
-      #expect(ready.text.contains("in quarantine: delegation-\(id): "))
+      // Its stream is read after the start.
+      let end = ContinuousClock.now + Installation.patience
+      while !ready.text.contains("in quarantine: delegation-\(id): ") {
+        try #require(ContinuousClock.now < end, "\(ready.text)")
+        ready = try await server.get("/readyz")
+      }
       #expect(try await server.get("/metrics").text.contains("\naipm_streams_quarantined 1\n"))
       let shown = try await server.get("/api/delegations/\(id)")
       #expect(shown.status == 200 && shown.json["quarantine"].stringValue != nil)

@@ -11,7 +11,7 @@ extension EndToEndTests {
 }
 
 extension EndToEndTests.WebhookTests {
-  private static let secret = "It's a Secret to Everybody"
+  static let secret = "It's a Secret to Everybody"
 
   private static func sign(_ body: [UInt8], _ secret: String = secret) -> String {
     let code = HMACSHA256.code(for: body, key: Array(secret.utf8))
@@ -19,7 +19,7 @@ extension EndToEndTests.WebhookTests {
   }
 
   /// Sends a message as the forge does.
-  private static func deliver(
+  static func deliver(
     _ event: String, _ body: JSONValue, to server: Installation, id: String = UUID().uuidString,
     signature: String? = nil, host: String? = nil
   ) async throws -> APIAnswer {

@@ -72,6 +72,20 @@ final class FailingStore: EventStore, ReadModels, LogReader {
   ) async throws(StoreFault) -> [DelegationDetail] {
     try await whole.delegations(filter, before: before, limit: limit)
   }
+  func tasks(
+    _ filter: TaskFilter, before: Stamp?, limit: Int
+  ) async throws(StoreFault) -> [TaskDetail] {
+    try await whole.tasks(filter, before: before, limit: limit)
+  }
+  func task(of id: DelegationID) async throws(StoreFault) -> TaskDetail? {
+    try await whole.task(of: id)
+  }
+  func taskCounts(_ filter: TaskFilter) async throws(StoreFault) -> [TaskPhase: Int] {
+    try await whole.taskCounts(filter)
+  }
+  func workTimes(since: Timestamp, limit: Int) async throws(StoreFault) -> [WorkTime] {
+    try await whole.workTimes(since: since, limit: limit)
+  }
   func liveDelegations() async throws(StoreFault) -> [DelegationRow] {
     try await whole.liveDelegations()
   }
@@ -85,6 +99,11 @@ final class FailingStore: EventStore, ReadModels, LogReader {
 
   func repositoryUsage() async throws(StoreFault) -> [RepositoryUsage] {
     try await whole.repositoryUsage()
+  }
+  func usage(
+    from first: String?, through last: String?
+  ) async throws(StoreFault) -> [UsageRow] {
+    try await whole.usage(from: first, through: last)
   }
   func endedDelegationsWithWork() async throws(StoreFault) -> [DelegationRow] {
     try await whole.endedDelegationsWithWork()

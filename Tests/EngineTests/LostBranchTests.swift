@@ -24,7 +24,7 @@ import Workflows
       case .forge(.putFile), .forge(.compare):
         guard let kind = left.popFirst() else { return Instant.answer(call) }
         return .forge(.failure(ForgeFault(kind: kind, message: "made up")))
-      case .forge, .git, .round: return Instant.answer(call)
+      case .forge, .git, .round, .monthCost: return Instant.answer(call)
       }
     }
     let id = rig.submit(1)

@@ -141,6 +141,14 @@ import Workflows
     try await play { scene in
       scene.store.fail(scene.stream(1))
       _ = try await scene.engine.start()
+      // It is read when somebody needs it.
+      #expect(await scene.engine.quarantined().isEmpty)
+      let refusal = await scene.engine.command(
+        scene.standing.id(1), .cancel, by: Actor(kind: .user, name: "ann"))
+      guard case .failed(.corrupt) = refusal else {
+        Issue.record("\(refusal)")
+        return
+      }
       #expect(await scene.engine.quarantined().count == 1)
       scene.store.fail(scene.stream(1), times: 0)
       await scene.readings.wait(for: .recovered, of: scene.stream(1))
@@ -153,12 +161,13 @@ import Workflows
 
   @Test func aReadThatFailsForAWhileIsMadeAgainAndHarmsNothing() async throws {
     try await play { scene in
-      scene.store.fail(scene.stream(1), times: 2)
+      let worker = StreamName.worker(WorkerID("worker-a"))
+      // Once with others, and twice alone.
+      scene.store.fail(worker, times: 3)
       _ = try await scene.engine.start()
       #expect(await scene.engine.quarantined().isEmpty)
       #expect(
-        scene.readings.outcomes(of: scene.stream(1))
-          == scene.waits(2, .atStart, before: scene.stream(1)))
+        scene.readings.outcomes(of: worker) == scene.waits(2, .brief, before: worker))
     }
   }
 
@@ -191,16 +200,25 @@ import Workflows
     }
   }
 
-  @Test func aSignalThatNobodyWaitsForAnyMoreLeavesNothing() async throws {
+  @Test func aWaitThatIsCancelledLeavesNothing() async throws {
     try await play { scene in
       _ = try await scene.engine.start()
-      for n in 0..<100 {
-        let signals = await scene.engine.planSignal(of: WorkerID("worker-\(n)"))
-        let waiting = Task { for await _ in signals {} }
+      for n in 0..<20 {
+        let waiting = Task {
+          await scene.engine.planChange(of: WorkerID("worker-\(n)"), limit: .seconds(3600))
+        }
         waiting.cancel()
         await waiting.value
       }
-      while await scene.engine.signalledWorkers > 0 { await Task.yield() }
+      #expect(await scene.engine.waitingWorkers == 0)
+    }
+  }
+
+  @Test func aWaitEndsAtItsLimit() async throws {
+    try await play { scene in
+      _ = try await scene.engine.start()
+      await scene.engine.planChange(of: WorkerID("worker-1"), limit: .seconds(25))
+      #expect(await scene.engine.waitingWorkers == 0)
     }
   }
 }

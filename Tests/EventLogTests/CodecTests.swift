@@ -128,6 +128,20 @@ struct CodecTests {
     #expect(try stored.leanEvent() == .delegation(.networkUsed(lean)))
   }
 
+  /// An agent that begins a new conversation is written as before.
+  @Test func whatContinuesAConversationIsAddedToTheStart() throws {
+    var start = GenerationStarted(
+      attempt: 1, token: Story.token(1), agent: "demo", session: "s-1", head: Story.sha(1))
+    let before = EventCodec.encode(.delegation(.generating(start)))
+    #expect(before.facts.object["continues"] == nil)
+    start.continues = Story.id(2)
+    let encoded = EventCodec.encode(.delegation(.generating(start)))
+    #expect(encoded.facts.object["continues"] == .string(Story.id(2).rawValue))
+    #expect(encoded.facts.object.count == before.facts.object.count + 1)
+    let decoded = try EventCodec.decode(.generating, facts: encoded.facts, text: nil)
+    #expect(decoded == .delegation(.generating(start)))
+  }
+
   @Test(arguments: [
     #"{"host":"a.org","port":0.5,"code":"c"}"#, #"{"host":"a.org","port":65536,"code":"c"}"#,
     #"{"host":"a.org","port":-1,"code":"c"}"#, #"{"host":7,"port":443,"code":"c"}"#,

@@ -71,7 +71,21 @@ import Text
       let expected = JSONValue.object(facts.object).canonical
       #expect(isWritten)
       #expect(String(decoding: written, as: UTF8.self) == String(decoding: expected, as: UTF8.self))
+      // Appends write them from memory.
+      var out = ByteWriter()
+      out.append(facts)
+      #expect(out.array == expected)
     }
+  }
+
+  /// Keys that are not ASCII have another order by UTF-16 than by bytes.
+  @Test func otherKeysHaveTheOrderOfTheObject() {
+    var facts = Facts()
+    facts.put(.agent, "demo")
+    facts.detail = ["\u{1F600}": .integer(1), "\u{FB33}": .null, "n": .bool(true)]
+    var out = ByteWriter()
+    out.append(facts)
+    #expect(out.array == JSONValue.object(facts.object).canonical)
   }
 
   @Test(arguments: [

@@ -103,6 +103,6 @@ package struct ConformanceCheck: Sendable, CustomTestStringConvertible {
 package enum EventStoreConformance {
   /// All of them, in the order in which a new store is best made to pass them.
   package static let checks =
-    appends + refusals + reads + queries + audits + proofs + redactions
+    appends + refusals + reads + queries + tasks + audits + proofs + redactions
     + logReads
 }

@@ -63,6 +63,22 @@ extension EventStoreConformance {
         try await store.texts(endedBefore: time, limit: 50)
           == model.texts(endedBefore: time, limit: 50))
     }
+    var filter = TaskFilter()
+    let asked: [(Set<TaskPhase>?, String)] = [
+      (nil, ""), (TaskNeed.you.phases, ""), (nil, "export"), ([], ""),
+    ]
+    for (phases, text) in asked {
+      (filter.phases, filter.text) = (phases, text)
+      let tasks = try await model.tasks(filter, before: nil, limit: 50)
+      #expect(try await store.tasks(filter, before: nil, limit: 50) == tasks)
+      #expect(try await store.taskCounts(filter) == model.taskCounts(filter))
+      for task in tasks.prefix(5) {
+        #expect(try await store.task(of: task.newest.row.id) == task)
+      }
+    }
+    let long = now + Milliseconds(-86_400_000)
+    #expect(
+      try await store.workTimes(since: long, limit: 9) == model.workTimes(since: long, limit: 9))
     let pullRequests = try await model.pullRequests(in: [], limit: 50)
     let found = try await store.pullRequests(in: [], limit: 50)
     #expect(found.map(\.row) == pullRequests.map(\.row))

@@ -13,6 +13,7 @@ extension EventStoreConformance {
     ConformanceCheck("live delegations are those that go on, oldest first", liveDelegations),
     ConformanceCheck("what ended lately is told with its times, as it stands now", ended),
     ConformanceCheck("a pull request is shown with its newest delegation", pullRequests),
+    ConformanceCheck("usage is found by its days, the first and the last included", usage),
   ]
 
   private static func references(_ subject: StoreUnderTest) async throws {
@@ -68,6 +69,23 @@ extension EventStoreConformance {
     #expect(try await subject.list(.init(states: [.pushed, .dispatched])) == [1])
   }
 
+  private static func usage(_ subject: StoreUnderTest) async throws {
+    _ = try await subject.store.append(Story.append([Story.registered]))
+    try await subject.tell(1, to: .pushed)
+    let rows = try await subject.store.usage(from: nil, through: nil)
+    #expect(rows.map(\.pushed) == [1] && rows.map(\.attempts) == [1])
+    let day = try #require(rows.first?.day)
+    let before = String(day.dropLast(2)) + "00"
+    let after = String(day.dropLast(2)) + "99"
+    for (first, last, count) in [
+      (day, day, 1), (day, nil, 1), (nil, day, 1), (before, after, 1), (after, nil, 0),
+      (nil, before, 0), (before, before, 0),
+    ] as [(String?, String?, Int)] {
+      let found = try await subject.store.usage(from: first, through: last)
+      #expect(found.count == count, "\(first ?? "-") to \(last ?? "-")")
+    }
+  }
+
   private static func searchedWords(_ subject: StoreUnderTest) async throws {
     let titled = TaskText(
       title: "Über 100% of_it", objective: "hidden", pullRequestTitle: "hidden",
@@ -105,6 +123,36 @@ extension EventStoreConformance {
     }
     #expect(try await subject.store.liveDelegations(branch: "nobody/has-it").isEmpty)
     try await liveFigures(subject, rows)
+    try await subject.tell(5, to: .committed)
+    try await subject.tell(6, to: .prepared)
+    try await subject.tell(7, to: .prepared)
+    try await subject.tell(8, to: .generated)
+    try await liveBatches(subject, try await subject.store.liveDelegations())
+  }
+
+  /// One state after another, in batches of one.
+  private static func liveBatches(
+    _ subject: StoreUnderTest, _ rows: [DelegationRow]
+  ) async throws {
+    for state in DelegationStateName.allCases where !state.isTerminal {
+      var found: [LiveDelegation] = []
+      while true {
+        let batch = try await subject.store.liveDelegations(
+          in: state, after: found.last?.stamp, limit: 1)
+        if batch.isEmpty { break }
+        #expect(batch.count == 1)
+        found += batch
+      }
+      #expect(found == rows.filter { $0.state == state }.map { LiveDelegation($0) })
+      let all = try await subject.store.liveDelegations(in: state, after: nil, limit: 100)
+      #expect(all == found)
+    }
+    #expect(
+      try await Set(subject.store.liveRepositories()) == Set(rows.map(\.repository)))
+    let streams = rows.map { StreamName.delegation($0.id) } + [.delegation(DelegationID("none"))]
+    var alone: [[RecordedEvent]] = []
+    for stream in streams { alone.append(try await subject.store.read(stream)) }
+    #expect(try await subject.store.read(streams) == alone)
   }
 
   private static func liveFigures(
@@ -138,10 +186,12 @@ extension EventStoreConformance {
     }
     let pushed = EndedDelegation(
       failure: nil, requestedAt: try time("delegation.requested", 1).milliseconds,
-      endedAt: try time("delegation.pushed", 1).milliseconds)
+      endedAt: try time("delegation.pushed", 1).milliseconds, repository: "\(Story.repository)",
+      agent: "demo")
     let failed = EndedDelegation(
       failure: .forgeRefused, requestedAt: try time("delegation.requested", 2).milliseconds,
-      endedAt: try time("delegation.failed", 2).milliseconds)
+      endedAt: try time("delegation.failed", 2).milliseconds, repository: "\(Story.repository)",
+      agent: "demo")
     func found(_ since: Timestamp, limit: Int = 10) async throws -> [EndedDelegation] {
       try await subject.store.ended(since: since, limit: limit)
     }

@@ -5,6 +5,7 @@ import Testing
 extension ForgeConformance {
   static let calls: [ConformanceCheck] = [
     ConformanceCheck("a repository has a default branch and an address for git", repositoryFacts),
+    ConformanceCheck("the repositories of the credential are listed", repositories),
     ConformanceCheck("heads are read by every call; a branch that does not exist is nil", heads),
     ConformanceCheck("a branch is made once, and adopted by its head", branches),
     ConformanceCheck("a branch below another branch's name is a possible clash", clash),
@@ -24,6 +25,16 @@ extension ForgeConformance {
     #expect(!facts.defaultBranch.isEmpty && facts.cloneURL.hasPrefix("http"))
     #expect(!facts.archived && !facts.disabled && facts.mayPush != false)
     #expect(try await subject.head(of: facts.defaultBranch) == subject.head(of: nil))
+  }
+
+  private static func repositories(_ subject: any ForgeUnderTest) async throws {
+    guard case .repositories(let names, let isComplete) = try await subject.reply(.repositories)
+    else {
+      Issue.record("no list")
+      return
+    }
+    #expect(names.count <= ForgeRepository.listedMax)
+    #expect(!isComplete || names.contains(subject.repository))
   }
 
   private static func heads(_ subject: any ForgeUnderTest) async throws {

@@ -16,6 +16,9 @@ package protocol ForgePeople: Sendable {
   func comment(_ words: String, on pullRequest: ForgePullRequest) async throws
   /// Reports a job that failed, with a log.
   func failJob(_ name: String, log: String, on commit: ObjectID) async throws
+  /// Opens an issue.
+  /// - Returns: its number.
+  func openIssue(_ title: String, _ body: String) async throws -> Int
   /// Reports the status of a commit.
   func report(_ name: String, failed: Bool, on commit: ObjectID) async throws
 }
@@ -40,9 +43,25 @@ extension ForgeConformance {
     ConformanceCheck("open pull requests are listed, and a list without changes is not", open),
     ConformanceCheck("checks have outcomes, and are listed when they change", checks),
     ConformanceCheck("a job that failed has a report with the end of its log", reports),
-    ConformanceCheck("a base is merged with two parents, or is there, or conflicts", merges),
+    ConformanceCheck("a branch's head is read again only if it has moved", heads),
     ConformanceCheck("a pull request that conflicts with its base says so", conflicts),
+    ConformanceCheck("an issue is read with its title and its words", issues),
   ]
+
+  private static func issues(_ subject: any ForgeUnderTest) async throws {
+    guard let people = subject.people else { return }
+    let number = try await people.openIssue("Add an ëxport", "First line\n\n- and more")
+    let name = IssueName(repository: subject.repository, number: number)
+    guard case .issue(let found) = try await subject.reply(.issue(name)) else {
+      Issue.record("no issue")
+      return
+    }
+    #expect(found.number == number && found.isOpen && !found.isPullRequest)
+    #expect(found.title == "Add an ëxport" && found.body == "First line\n\n- and more")
+    #expect(found.url.hasPrefix("http"))
+    let absent = IssueName(repository: subject.repository, number: 999_999)
+    #expect(try await subject.client.fault(.issue(absent)).kind == .notFound)
+  }
 
   private static func said(_ subject: any ForgeUnderTest) async throws {
     guard let people = subject.people else { return }
@@ -201,37 +220,28 @@ extension ForgeConformance {
       try await subject.reply(.checkReport(subject.repository, other)) == .checkReport(""))
   }
 
-  private static func merges(_ subject: any ForgeUnderTest) async throws {
-    let (base, topic) = (subject.branch("merge-base"), subject.branch("merge-topic"))
-    _ = try await subject.makeBranch(base)
-    let start = try await subject.makeBranch(topic)
-    let call = ForgeCall.mergeBase(subject.repository, branch: topic, base: base)
-    #expect(try await subject.reply(call) == .unchanged)
-    let ours = try await subject.commit("ours\n", to: "ours.md", on: topic)
-    let theirs = try await subject.commit("theirs\n", to: "theirs.md", on: base)
-    guard case .committed(let merged) = try await subject.reply(call) else {
-      Issue.record("it was not merged")
+  private static func heads(_ subject: any ForgeUnderTest) async throws {
+    let branch = subject.branch("watched")
+    let start = try await subject.makeBranch(branch)
+    func ask(_ validator: ForgeValidator?) async throws -> ForgeReply {
+      try await subject.reply(
+        .changedHead(subject.repository, branch: branch, since: validator))
+    }
+    guard case .changedHead(start, let first?) = try await ask(nil) else {
+      Issue.record("no head, or no validator")
       return
     }
-    #expect(try await subject.head(of: topic) == merged)
-    #expect(try await subject.head(of: base) == theirs)
-    let compared = ForgeCall.compare(subject.repository, base: start, head: topic)
-    guard case .commits(let commits) = try await subject.reply(compared) else {
-      Issue.record("no commits")
+    #expect(try await ask(first) == .unchanged)
+    let made = try await subject.commit("more\n", on: branch)
+    guard case .changedHead(made, let second?) = try await ask(first) else {
+      Issue.record("the head has changed")
       return
     }
-    #expect(commits.last?.sha == merged && commits.last?.parents == [ours, theirs])
-    #expect(try await subject.blob("theirs.md", at: topic) != nil)
-    #expect(try await subject.blob("ours.md", at: topic) != nil)
-    #expect(try await subject.reply(call) == .unchanged)
-    _ = try await subject.commit("ours\n", to: "both.md", on: topic)
-    _ = try await subject.commit("theirs\n", to: "both.md", on: base)
-    #expect(try await subject.client.fault(call).kind == .conflict)
-    for (branch, other) in [(topic, "no-such"), ("no-such", base)] {
-      let call = ForgeCall.mergeBase(
-        subject.repository, branch: branch, base: other)
-      #expect(try await subject.client.fault(call).kind == .notFound)
-    }
+    #expect(second != first)
+    #expect(try await ask(second) == .unchanged)
+    let missing = ForgeCall.changedHead(
+      subject.repository, branch: "no-such", since: nil)
+    #expect(try await subject.client.fault(missing).kind == .notFound)
   }
 
   private static func conflicts(_ subject: any ForgeUnderTest) async throws {

@@ -51,7 +51,9 @@ extension ForgeConformance {
       .requestReviewers(missing, number: 1, users: ["x"], teams: []),
       .feedback(missing, number: 1), .reviewComments(missing, number: 1),
       .reply(missing, number: 1, thread: 1, body: "x"), .openPullRequests(missing, since: nil),
-      .checks(missing, commit: sha, since: nil), .mergeBase(missing, branch: "b", base: "main"),
+      .checks(missing, commit: sha, since: nil), .changedHead(missing, branch: "main", since: nil),
+      .changedPullRequest(missing, number: 1, since: nil),
+      .issue(IssueName(repository: missing, number: 1)),
     ]
     for call in calls {
       let fault = try await subject.client.fault(call)

@@ -168,7 +168,8 @@ extension GitHub {
         "app": ["slug": said.author], "pull_requests": report.pullRequests.map { ["number": $0] },
       ]
       return ("check_run", message)
-    case .ask, .conflict: throw WrongAnswer(description: "no webhook reports \(said.source)")
+    case .ask, .conflict, .behind:
+      throw WrongAnswer(description: "no webhook reports \(said.source)")
     }
   }
 }

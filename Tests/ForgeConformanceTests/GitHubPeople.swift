@@ -117,6 +117,16 @@ struct GitHubPeople: ForgePeople {
       "PUT", "/actions/jobs/\(id)/logs", ["content": .string(log)], as: runner.token)
   }
 
+  func openIssue(_ title: String, _ body: String) async throws -> Int {
+    let made = try await send(
+      "POST", "/issues", ["title": .string(title), "body": .string(body)],
+      as: Self.accounts[0].token)
+    guard let number = made["number"].integerValue else {
+      throw WrongAnswer(description: "\(made.canonicalText)")
+    }
+    return Int(number)
+  }
+
   func report(_ name: String, failed: Bool, on commit: ObjectID) async throws {
     try await send(
       "POST", "/statuses/\(commit)",

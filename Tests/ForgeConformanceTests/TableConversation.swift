@@ -37,29 +37,6 @@ extension Table.Repository {
       text: FeedbackText(body: body, path: first.text?.path, hunk: first.text?.hunk))
   }
 
-  /// Merges the head of `base` into `branch`. Two changes of one file are a conflict.
-  mutating func mergeBase(_ base: String, into branch: String) throws(ForgeFault) -> ForgeReply {
-    guard let ours = branches[branch], let theirs = branches[base] else {
-      throw Table.fault(.notFound, "there is no \(branches[branch] == nil ? branch : base)")
-    }
-    let known = ancestors(of: ours)
-    if known.contains(theirs) { return .unchanged }
-    let common = firstShared(theirs, with: known)
-    let before = common.flatMap { commits[$0]?.files } ?? [:]
-    var files = commits[ours]?.files ?? [:]
-    for (path, blob) in commits[theirs]?.files ?? [:] where blob != before[path] {
-      guard files[path] == before[path] || files[path] == blob else {
-        throw Table.fault(.conflict, "\(path) was changed on both sides")
-      }
-      files[path] = blob
-    }
-    let sha = add(
-      Table.Commit(
-        parents: [ours, theirs], message: "Merge \(base) into \(branch)", files: files))
-    branches[branch] = sha
-    return .committed(sha)
-  }
-
   /// A pull request with its branch's present head, and when something was last said on it.
   func current(_ pullRequest: ForgePullRequest) -> ForgePullRequest {
     var copy = pullRequest
@@ -69,12 +46,14 @@ extension Table.Repository {
   }
 
   func conflicts(_ pullRequest: ForgePullRequest) -> Bool {
-    var copy = self
-    do throws(ForgeFault) {
-      _ = try copy.mergeBase(pullRequest.baseBranch, into: pullRequest.headBranch)
-      return false
-    } catch {
-      return error.kind == .conflict
+    guard let ours = branches[pullRequest.headBranch],
+      let theirs = branches[pullRequest.baseBranch]
+    else { return false }
+    let common = firstShared(theirs, with: ancestors(of: ours))
+    let before = common.flatMap { commits[$0]?.files } ?? [:]
+    let files = commits[ours]?.files ?? [:]
+    return (commits[theirs]?.files ?? [:]).contains { path, blob in
+      blob != before[path] && files[path] != before[path] && files[path] != blob
     }
   }
 
@@ -127,6 +106,16 @@ struct TablePeople: ForgePeople {
     table.change(repository) {
       $0.say(.comment, words, by: reviewer, on: pullRequest)
     }
+  }
+
+  func openIssue(_ title: String, _ body: String) async throws -> Int {
+    table.change(repository) { repository in
+      repository.issues.append(
+        ForgeIssue(
+          number: 500 + repository.issues.count, url: "https://table.example/issues", title: title,
+          body: body, isOpen: true, isPullRequest: false))
+    }
+    return 500
   }
 
   func failJob(_ name: String, log: String, on commit: ObjectID) async throws {

@@ -15,6 +15,7 @@ struct TableForge: ForgeAdapter {
   let capabilities = ForgeCapabilities(draftPullRequests: false, teamReviewers: false)
   let names: any RepositoryRules = NestedGroupRules()
   let address = "https://table.example"
+  var repositoriesAddress: String { address }
 
   init(_ table: Table, situation: Situation? = nil) {
     self.table = table
@@ -86,6 +87,7 @@ final class Table: Sendable {
     var checks: [ObjectID: [ForgeCheck]] = [:]
     /// Why a check failed.
     var reports: [FeedbackID: String] = [:]
+    var issues: [ForgeIssue] = []
     var archived = false
     var mayPush = true
 
@@ -122,7 +124,10 @@ final class Table: Sendable {
 
   func perform(_ call: ForgeCall) -> ForgeAnswer {
     repositories.withLock { repositories in
-      let name = call.target
+      guard let name = call.target else {
+        let usable = repositories.filter { $0.value.mayPush && !$0.value.archived }.keys.sorted()
+        return .success(.repositories(usable, isComplete: true))
+      }
       guard var repository = repositories[name] else {
         return call.answerIfMissing.map { .success($0) }
           ?? .failure(Self.fault(.notFound, "there is no \(name)"))
@@ -140,8 +145,11 @@ final class Table: Sendable {
 }
 
 extension ForgeCall {
-  fileprivate var target: RepositoryName {
+  /// nil for a call that is not about one repository.
+  fileprivate var target: RepositoryName? {
     switch self {
+    case .issue(let issue): issue.repository
+    case .repositories: nil
     case .repository(let name), .branchHead(let name, _), .fileBlob(let name, _, _),
       .tree(let name, _), .createBranch(let name, _, _), .branch(let name, _),
       .putFile(let name, _), .compare(let name, _, _), .openPullRequest(let name, _),
@@ -149,7 +157,8 @@ extension ForgeCall {
       .comment(let name, _, _), .addLabels(let name, _, _), .requestReviewers(let name, _, _, _),
       .mayPush(let name, _), .feedback(let name, _), .reviewComments(let name, _),
       .reply(let name, _, _, _), .openPullRequests(let name, _), .checks(let name, _, _),
-      .checkReport(let name, _), .mergeBase(let name, _, _):
+      .checkReport(let name, _), .changedHead(let name, _, _),
+      .changedPullRequest(let name, _, _):
       name
     }
   }
@@ -163,7 +172,8 @@ extension ForgeCall {
     case .checkReport: .checkReport("")
     case .repository, .branchHead, .tree, .createBranch, .putFile, .compare, .openPullRequest,
       .pullRequests, .pullRequest, .comments, .comment, .addLabels, .requestReviewers, .feedback,
-      .reviewComments, .reply, .openPullRequests, .checks, .mergeBase:
+      .reviewComments, .reply, .openPullRequests, .checks, .changedHead, .changedPullRequest,
+      .issue, .repositories:
       nil
     }
   }
@@ -196,6 +206,11 @@ extension Table.Repository {
       var found = current(try pullRequest(number))
       found.conflicts = conflicts(found)
       return .pullRequest(found)
+    case .changedPullRequest(_, let number, let validator):
+      var found = current(try pullRequest(number))
+      found.conflicts = conflicts(found)
+      let now = ForgeValidator("\(found)")
+      return validator == now ? .unchanged : .changedPullRequest(found, now)
     case .comments(_, let number): return .comments(comments[try pullRequest(number).number] ?? [])
     case .comment(_, let number, let body):
       comments[number, default: []].append(body)
@@ -215,8 +230,18 @@ extension Table.Repository {
       let now = ForgeValidator("\(found)")
       return validator == now ? .unchanged : .checks(found, now)
     case .checkReport(_, let check): return .checkReport(reports[check.id] ?? "")
-    case .mergeBase(_, let branch, let base): return try mergeBase(base, into: branch)
-    case .addLabels, .requestReviewers: break
+    case .changedHead(_, let branch, let validator):
+      guard let head = branches[branch] else {
+        throw Table.fault(.notFound, "there is no \(branch)")
+      }
+      let now = ForgeValidator(head.rawValue)
+      return validator == now ? .unchanged : .changedHead(head, now)
+    case .issue(let issue):
+      guard let found = issues.first(where: { $0.number == issue.number }) else {
+        throw Table.fault(.notFound, "there is no \(issue)")
+      }
+      return .issue(found)
+    case .addLabels, .requestReviewers, .repositories: break
     }
     return .created
   }

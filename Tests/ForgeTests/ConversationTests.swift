@@ -128,22 +128,21 @@ import Testing
     #expect(fault(await gone.client.perform(call))?.kind == .notFound)
   }
 
-  @Test func theBaseIsMergedOrThereOrInConflict() async throws {
-    let call = ForgeCall.mergeBase(repository, branch: "feature/x", base: "main")
-    let merged = try OneAnswer("201 Created", #"{"sha":"\#(Self.sha)","commit":{}}"#)
-    #expect(await merged.client.perform(call) == .success(.committed(ObjectID(Self.sha))))
-    let request = try #require(merged.requests.list.first)
-    #expect(request.line == "POST /repos/octo/hello/merges HTTP/1.1")
-    #expect(
-      String(decoding: request.body, as: UTF8.self) == #"{"base":"feature/x","head":"main"}"#)
-    let already = try OneAnswer { connection, _ in
-      connection.send("HTTP/1.1 204 No Content\r\n\r\n")
+  @Test func aHeadThatHasNotChangedCostsNothing() async throws {
+    let ref = #"{"ref":"refs/heads/main","object":{"type":"commit","sha":"\#(Self.sha)"}}"#
+    let forge = try OneAnswer { connection, request in
+      if request.header("if-none-match") == "\"e\"" {
+        connection.answer("", status: "304 Not Modified", headers: ["ETag: \"e\""])
+      } else {
+        connection.answer(ref, headers: ["ETag: \"e\""])
+      }
     }
-    #expect(await already.client.perform(call) == .success(.unchanged))
-    let conflict = try OneAnswer("409 Conflict", #"{"message":"Merge conflict"}"#)
-    #expect(fault(await conflict.client.perform(call))?.kind == .conflict)
-    let gone = try OneAnswer("404 Not Found", #"{"message":"Base does not exist"}"#)
-    #expect(fault(await gone.client.perform(call))?.kind == .notFound)
+    func ask(_ since: ForgeValidator?) async -> ForgeAnswer {
+      await forge.client.perform(.changedHead(repository, branch: "main", since: since))
+    }
+    let validator = ForgeValidator("\"e\"")
+    #expect(await ask(nil) == .success(.changedHead(ObjectID(Self.sha), validator)))
+    #expect(await ask(validator) == .success(.unchanged))
   }
 
   @Test func aPullRequestSaysWhetherItConflicts() async throws {

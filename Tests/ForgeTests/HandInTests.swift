@@ -16,7 +16,7 @@ import Testing
       try await example.change(scene.tree)
       let made = try await scene.generate()
       let refusal = await scene.refusal(scene.handIn(made), pack: try scene.pack(made))
-      guard case .refused(let message, _) = refusal else {
+      guard case .refused(let message, _, _) = refusal else {
         Issue.record("\(String(describing: refusal))")
         return
       }
@@ -37,7 +37,7 @@ import Testing
       let made = try await scene.generate()
       let pack = try await scene.pack(made)
       var handIn = scene.handIn(made)
-      guard case .refused(let message, let hint) = await scene.refusal(handIn, pack: pack)
+      guard case .refused(let message, let hint, nil) = await scene.refusal(handIn, pack: pack)
       else {
         Issue.record("the pack is larger than any change of the limit")
         return
@@ -98,12 +98,38 @@ import Testing
       handIn.parent = before
       handIn.exemptions.paths = ["tests/"]
       guard
-        case .refused(let message, _) = await scene.refusal(handIn, pack: try scene.pack(made))
+        case .refused(let message, let hint, nil) = await scene.refusal(
+          handIn, pack: try scene.pack(made))
       else {
-        Issue.record("\(path) was taken")
+        Issue.record("\(path) was taken, or kept")
         return
       }
-      #expect(message.hasSuffix(path))
+      #expect(message.hasSuffix(path) && hint?.hasSuffix("The change is not kept.") == true)
+    }
+  }
+
+  /// A change that is refused for another reason is kept as a patch, unless it adds a credential.
+  @Test(arguments: [nil, known, "k=\(Scene.own)"])
+  func aRefusedChangeIsAPatch(credential: String?) async throws {
+    try await Scene.play { scene in
+      #expect(fault(await scene.fetch()) == nil)
+      try write("on: push\n", to: "\(scene.tree)/.github/workflows/x.yml")
+      try Data([0, 1, 2, 0xff]).write(to: URL(fileURLWithPath: "\(scene.tree)/binary"))
+      if let credential { try write("\0\(credential)\n", to: "\(scene.tree)/held") }
+      let made = try await scene.generate()
+      let refusal = await scene.refusal(scene.handIn(made), pack: try scene.pack(made))
+      guard case .refused(let message, _, let patch) = refusal else {
+        Issue.record("\(String(describing: refusal))")
+        return
+      }
+      #expect(message.hasSuffix(".github/workflows/x.yml"))
+      #expect((patch == nil) == (credential != nil))
+      guard let patch else { return }
+      try await git(["reset", "--quiet", "--hard", scene.head.rawValue], in: scene.tree)
+      try await git(["apply", "--index"], in: scene.tree, input: .bytes(patch))
+      let applied = try await git(["write-tree"], in: scene.tree).trimmedOutput
+      let wanted = try await git(["rev-parse", "\(made)^{tree}"], in: scene.tree).trimmedOutput
+      #expect(applied == wanted)
     }
   }
 
@@ -288,16 +314,42 @@ import Testing
       let made = try await scene.generate()
       #expect(await scene.refusal(scene.handIn(made), pack: try scene.pack(made)) == nil)
       let patch = try await scene.mirrors.patch(
-        repository, from: scene.head, to: made, limit: 10_000)
+        repository, MirrorChange(from: scene.head, to: made), limit: 10_000)
       let text = String(decoding: patch, as: UTF8.self)
       #expect(text.hasPrefix("diff --git a/x.swift b/x.swift\n"))
       #expect(text.contains("+let x = 1\n"))
       let cut = try await scene.mirrors.patch(
-        repository, from: scene.head, to: made, limit: 20)
+        repository, MirrorChange(from: scene.head, to: made), limit: 20)
       #expect(cut == Array(patch.prefix(20)))
       let absent = ObjectID(String(repeating: "a", count: 40))
       await #expect(throws: MirrorFault.self) {
-        try await scene.mirrors.patch(repository, from: scene.head, to: absent, limit: 10)
+        try await scene.mirrors.patch(
+          repository, MirrorChange(from: scene.head, to: absent), limit: 10)
+      }
+    }
+  }
+}
+
+extension HandInTests {
+  @Test func onlyFilesOfTheChangeAreShown() async throws {
+    try await Scene.play { scene in
+      #expect(fault(await scene.fetch()) == nil)
+      try write("let x = 1\n", to: "\(scene.tree)/*.swift")
+      let made = try await scene.generate()
+      #expect(await scene.refusal(scene.handIn(made), pack: try scene.pack(made)) == nil)
+      let change = MirrorChange(from: scene.head, to: made)
+      func shown(
+        _ path: String, _ side: ChangeSide = .after, limit: Int = 100
+      ) async throws -> ChangedFile {
+        try await scene.mirrors.file(path, side, of: change, in: repository, limit: limit)
+      }
+      #expect(try await shown("*.swift") == .content(Array("let x = 1\n".utf8)))
+      #expect(try await shown("*.swift", limit: 9) == .tooLarge(bytes: 10))
+      #expect(try await shown("*.swift", .before) == .absent)
+      // Of the repository, but not of the change; a pattern; no path at all.
+      for path in ["README.md", "*", "?.swift", ":(glob)**", "", "/", "..", "a\0b"] {
+        #expect(try await shown(path) == .absent, "\(path)")
+        #expect(try await shown(path, .before) == .absent, "\(path)")
       }
     }
   }
@@ -307,7 +359,7 @@ extension HandInRefusal {
   /// What it says.
   var message: String? {
     switch self {
-    case .refused(let message, _), .malformed(let message), .unavailable(let message): message
+    case .refused(let message, _, _), .malformed(let message), .unavailable(let message): message
     }
   }
 }

@@ -45,4 +45,17 @@ import Testing
     #expect(
       rules.faults(in: nested).map(\.message) == ["is not a name that GitHub gives"])
   }
+
+  /// Where people and git find repositories follows from the address of the API.
+  @Test(arguments: [
+    ("https://api.github.com", "https://github.com"),
+    ("https://api.github.com/", "https://github.com"),
+    ("https://api.acme.ghe.com", "https://acme.ghe.com"),
+    ("https://git.example.com/api/v3", "https://git.example.com"),
+    ("https://api.example.com/api/v3/", "https://api.example.com"),
+    ("http://127.0.0.1:4000", "http://127.0.0.1:4000"),
+  ])
+  func repositoriesHaveAnAddress(api: String, expected: String) {
+    #expect(GitHubSettings(embeddedAt: api, token: "t").repositoriesURL == expected)
+  }
 }

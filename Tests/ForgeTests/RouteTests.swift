@@ -120,9 +120,18 @@ struct RouteTests {
       "/actions/jobs/5/logs"
     ),
     (
-      .mergeBase(repository, branch: branch, base: "main"), "POST /repos/{owner}/{repo}/merges",
-      "/merges"
+      .changedHead(repository, branch: "main", since: validator),
+      "GET /repos/{owner}/{repo}/git/ref/{ref}", "/git/ref/heads/main"
     ),
+    (
+      .changedPullRequest(repository, number: 7, since: validator),
+      "GET /repos/{owner}/{repo}/pulls/{pull_number}", "/pulls/7"
+    ),
+    (
+      .issue(IssueName(repository: repository, number: 12)),
+      "GET /repos/{owner}/{repo}/issues/{issue_number}", "/issues/12"
+    ),
+    (.repositories, "GET /user/repos", "/user/repos?sort=pushed&per_page=100&page=1"),
   ]
 
   /// An answer, whatever its status, and a request without an answer.

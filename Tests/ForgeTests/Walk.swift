@@ -100,7 +100,7 @@ final class Walk {
         switch call {
         case .forge(let call): answers.append(.forge(await forge.perform(call)))
         case .git(let call): answers.append(.git(await mirrors.perform(call)))
-        case .round: answers.append(.round(.underWay))
+        case .round, .monthCost: answers.append(.round(.underWay))
         }
       }
       inputs.append(.answered(ticket: ticket, answers))
@@ -117,7 +117,7 @@ final class Walk {
       inputs.append(
         .assign(.init(worker: WorkerID("worker-1"), incarnation: 1, token: token)))
     case .dispatched(_, let lease):
-      let head = try #require(executor.prepared?.head)
+      let head = try #require(executor.prepared?.start.head)
       inputs.append(
         .command(
           .startGenerating(

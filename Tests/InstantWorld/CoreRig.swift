@@ -36,6 +36,15 @@ package final class CoreRig {
   package var working: String?
   /// What the forge and git answer.
   package var answer: (Call) -> Answer = Instant.answer
+  /// While this is false, streams that are asked for are not read.
+  package var isReading = true {
+    didSet {
+      guard isReading else { return }
+      for stream in unread { read(stream, loads: true) }
+      unread = []
+    }
+  }
+  private var unread: [StreamName] = []
   /// Streams that cannot be read.
   package var unreadable: Set<StreamName> = []
   package private(set) var now: Moment
@@ -50,15 +59,17 @@ package final class CoreRig {
   package private(set) var span = Duration.zero
 
   package init(
-    workflow: Workflow, fleets: [Fleet], standing: Standing? = nil, local: [WorkerID] = []
+    workflow: Workflow, fleets: [Fleet], standing: Standing? = nil, local: [WorkerID] = [],
+    residentsMax: Int = 1024
   ) throws {
     self.workflow = workflow
     let clock = HandClock()
     self.clock = clock
     now = Moment(wall: clock.now, monotonic: Milliseconds(0))
     store = InMemoryEventStore(clock: { clock.now }, random: Seeded(1))
-    core = EngineCore(
-      configuration: .init(localWorkers: local, epoch: 2), workflows: [workflow.digest: workflow])
+    var configuration = EngineCore.Configuration(localWorkers: local, epoch: 2)
+    configuration.residentsMax = residentsMax
+    core = EngineCore(configuration: configuration, workflows: [workflow.digest: workflow])
     var workers: [WorkerID: [RecordedEvent]] = [:]
     for fleet in fleets {
       for n in 0..<fleet.count {
@@ -68,14 +79,15 @@ package final class CoreRig {
         workers[fleet.id(n)] = try store.appendNow(Story.append([registered], to: fleet.id(n)))
       }
     }
-    var delegations: [DelegationID: [RecordedEvent]] = [:]
     if let standing {
       for n in 0..<standing.count {
-        delegations[standing.id(n)] = try store.appendNow(
-          standing.append(n, workflow: workflow.digest))
+        _ = try store.appendNow(standing.append(n, workflow: workflow.digest))
       }
     }
-    feed(.started(delegations: delegations, workers: workers))
+    feed(
+      .started(
+        EngineCore.Start(
+          live: store.startingPointNow().live, ended: [], leased: [:], workers: workers)))
     try settle()
     (steps, span) = (0, .zero)
   }
@@ -214,6 +226,10 @@ package final class CoreRig {
   }
 
   private func read(_ stream: StreamName, loads: Bool) {
+    if loads, !isReading {
+      unread.append(stream)
+      return
+    }
     if unreadable.contains(stream) {
       feed(.unreadable(stream, reason: "the disk is gone"))
       return
@@ -236,7 +252,7 @@ package final class CoreRig {
       DelegationCommand.startGenerating(
         GenerationStarted(
           attempt: plan.lease.attempt, token: plan.lease.token, agent: "demo", session: nil,
-          head: plan.head)),
+          head: plan.start.head)),
       .acceptCommit(Instant.generated(plan)),
     ] {
       feed(.delegation(plan.delegation, .command(command, actor, nil)))

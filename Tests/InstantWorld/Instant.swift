@@ -5,11 +5,13 @@ import Domain
 import Engine
 import ForgePort
 import LogStories
+import Workflows
 
 /// What such a world answers.
 package enum Instant {
   package static func answer(_ call: Call) -> Answer {
     switch call {
+    case .monthCost: .monthCost(MonthCost())
     case .forge(let call): .forge(.success(reply(to: call)))
     case .git(let call): .git(.success(reply(to: call)))
     case .round: .round(.underWay)
@@ -43,7 +45,13 @@ package enum Instant {
     case .openPullRequests: .openPullRequests([], nil)
     case .checks: .checks([], nil)
     case .checkReport: .checkReport("")
-    case .mergeBase: .unchanged
+    case .changedHead, .changedPullRequest: .unchanged
+    case .issue(let issue):
+      .issue(
+        ForgeIssue(
+          number: issue.number, url: "https://forge/\(issue.repository)/issues/\(issue.number)",
+          title: "An issue", body: "", isOpen: true, isPullRequest: false))
+    case .repositories: .repositories([], isComplete: true)
     }
   }
 
@@ -59,6 +67,7 @@ package enum Instant {
   package static func reply(to call: GitCall) -> GitReply {
     switch call {
     case .fetch(_, _, let base): .branch(GitBranch(head: base, commits: []))
+    case .merge: .merged(nil)
     case .push: .pushed
     }
   }
@@ -76,7 +85,7 @@ package enum Instant {
   package static func generated(_ plan: WorkerPlan) -> Generated {
     Generated(
       attempt: plan.lease.attempt, token: plan.lease.token, sha: commit(plan.delegation),
-      parent: plan.head, figures: Story.figures)
+      parent: plan.start.head, figures: Story.figures)
   }
 
   /// The commit that a worker makes for a delegation.
@@ -103,6 +112,11 @@ package struct InstantMirrors: RepositoryMirrors {
   }
 
   package func patch(
-    _ repository: RepositoryName, from: ObjectID, to: ObjectID, limit: Int
+    _ repository: RepositoryName, _ change: MirrorChange, limit: Int
   ) async throws(MirrorFault) -> [UInt8] { [] }
+
+  package func file(
+    _ path: String, _ side: ChangeSide, of change: MirrorChange, in repository: RepositoryName,
+    limit: Int
+  ) async throws(MirrorFault) -> ChangedFile { .absent }
 }

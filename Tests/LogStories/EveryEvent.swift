@@ -5,7 +5,8 @@ import EventLog
 package enum EveryEvent {
   package static let all: [Event] =
     delegation.map { .delegation($0) } + worker.map { .worker($0) } + system.map { .system($0) }
-    + rounds.map { .delegation($0) }
+    + rounds.map { .delegation($0) } + merges.map { .delegation($0) }
+    + additions.map { .delegation($0) }
 
   package static let delegation: [DelegationEvent] = [
     .requested(Story.request(1)),
@@ -92,6 +93,46 @@ package enum EveryEvent {
           step: .generate, code: .noChanges, retryable: true, message: "m", hint: nil,
           words: "It is right.")),
     ] + conversation.map { .conversation($0) }
+
+  /// Of merges of a base branch, which came after these.
+  package static let merges: [DelegationEvent] = [
+    .requested(
+      Story.request(
+        5,
+        kind: .followUp(
+          FollowUp(
+            pullRequest: 123, first: Story.id(1), follows: Story.id(2), threads: [7],
+            merge: .withChanges)),
+        text: nil)),
+    .generating(
+      GenerationStarted(
+        attempt: 1, token: Story.token(1), agent: "demo", session: nil, head: Story.sha(1),
+        merge: merge)),
+    .generated(
+      Generated(
+        attempt: 1, token: nil, sha: Story.sha(3), parent: Story.sha(1), merge: merge,
+        figures: nil)),
+  ]
+
+  /// Of optional fields that came after these: an issue, the end of a provider's limit.
+  package static let additions: [DelegationEvent] = [
+    .requested(
+      Requested(
+        kind: .delegate, stamp: Story.stamp(6), repository: Story.repository, branch: "fix/12",
+        baseBranch: nil, requester: "ann", priority: 5, agent: "demo",
+        workflow: .init(name: "w", digest: "d"), draft: false, attemptsMax: 2,
+        idempotencyKey: nil,
+        text: TaskText(
+          title: "t", objective: "o", pullRequestTitle: "p", constraints: .text(""),
+          acceptanceCriteria: []),
+        issue: IssueName(repository: Story.repository, number: 12))),
+    .released(
+      Released(
+        attempt: 1, token: Story.token(1), cause: .agentLimited, message: "at its limit",
+        nextAgent: "codex", limitEnds: Story.start + .seconds(60))),
+  ]
+
+  private static let merge = BaseMerge(base: Story.sha(4), start: Story.sha(5))
 
   private static let said = Feedback(
     id: FeedbackID(.comment, 9), source: .comment, author: "review[bot]", isByBot: true,

@@ -8,15 +8,20 @@ import Testing
 /// What `aipm why` says.
 struct CausalStoryTests {
   /// - Parameter now: seconds after the last event.
-  private func story(_ events: [DelegationEvent], now: Int64 = 30) throws -> [String] {
+  private func story(
+    _ events: [DelegationEvent], now: Int64 = 30, by actor: Actor = Story.user,
+    clock: @escaping @Sendable (Timestamp) -> String = { $0.iso8601 }
+  ) throws -> [String] {
     var sealer = EventSealer(last: nil, random: Seeded(1))
     var time = Story.start
     var recorded: [RecordedEvent] = []
     for (index, event) in events.enumerated() {
       if index > 0 { time = time + .seconds(2) }
-      recorded += try sealer.record(Story.append([event], to: 1, after: Int64(index)), at: time)
+      recorded += try sealer.record(
+        Story.append([event], to: 1, after: Int64(index), actor: actor), at: time)
     }
-    let story = CausalStory(of: recorded.map { StoredEvent($0) }, now: time + .seconds(now))
+    let story = CausalStory(
+      of: recorded.map { StoredEvent($0) }, now: time + .seconds(now), clock: clock)
     let positions = story.sentences.compactMap(\.position)
     #expect(positions == Array(1...Int64(events.count)))
     return story.sentences.map(\.text)
@@ -56,6 +61,9 @@ struct CausalStoryTests {
         "It has been in BranchCreated for 32 s.", "Next TASK.md is committed.",
         "It waits until 2024-12-05T00:10:00.000Z, 9 min 24 s from now.",
       ])
+    // A reader's own clock is used for every time.
+    let own = try story(Story.goodDay(1, to: .branched) + [failed], clock: { _ in "at noon" })
+    #expect(own.filter { $0.contains("at noon") }.count == 2 && !own.joined().contains("00Z"))
   }
 
   @Test func aWorkerThatHasItAndOneThatTakesTooLong() throws {
@@ -128,6 +136,46 @@ struct CausalStoryTests {
         released(.workerLost), .dispatched(next), Story.failed(.generate, .agentFailed),
       ])
     #expect(!again.joined().contains("which may be why"))
+  }
+
+  /// The person who wrote on the forge is not the one who asked for the task.
+  @Test func aRoundOfTheForgeIsBegunByAIPM() throws {
+    let followUp = FollowUp(pullRequest: 101, first: Story.id(2), follows: Story.id(3), threads: [])
+    let request = DelegationEvent.requested(Story.request(1, kind: .followUp(followUp)))
+    let what =
+      "\"Add export button\" %@ in ebaejun/tools, on the branch "
+      + "feature/add-export-1733356800001 of pull request #101, as a follow-up of \(Story.id(3)), "
+      + "from agent demo under workflow personal-delegate (PR1733356800001)."
+    #expect(
+      try story([request], by: .system)[0]
+        == "AIPM began " + what.replacing("%@", with: "for local"))
+    #expect(
+      try story([request])[0]
+        == "local asked for " + what.replacing(" %@", with: ""))
+  }
+
+  @Test func whichCommitAnswersWhat() throws {
+    let takes = [FeedbackID(.reviewComment, 7), FeedbackID(.comment, 9)]
+    let round = DelegationEvent.conversation(
+      .roundStarted(RoundStarted(delegation: Story.id(2), follows: Story.id(1), takes: takes)))
+    func ended(_ commit: ObjectID?, _ failure: FailureCode?) throws -> String? {
+      let end = RoundEnded(delegation: Story.id(2), commit: commit, failure: failure)
+      return try story(Story.goodDay(1) + [round, .conversation(.roundEnded(end))]).dropLast().last
+    }
+    #expect(
+      try ended(Story.sha(4), nil)
+        == "The round \(Story.id(2)) ended after 2.0 s with commit aaaaaaaaaaaa. That commit "
+        + "answers review-comment/7, comment/9.")
+    #expect(
+      try ended(nil, .noChanges) == "The round \(Story.id(2)) ended after 2.0 s: no-changes.")
+  }
+
+  @Test func whatWasNotedOnThePullRequest() throws {
+    func noted(_ marker: String) throws -> String? {
+      try story([.actionDone(ActionDone(marker: marker))]).first
+    }
+    #expect(try noted("reply-7") == "The thread of review-comment/7 was answered (reply-7).")
+    #expect(try noted("summary") == "It was noted on the pull request (summary).")
   }
 
   @Test func quarantine() throws {

@@ -5,14 +5,19 @@ import Testing
 /// A day's delegations, counted.
 struct DayFiguresTests {
   private static let hour = DayFigures.hour
-  private static let now = Timestamp(milliseconds: 1_733_356_800_000)
+  /// Half past an hour.
+  private static let now = Timestamp(milliseconds: 1_733_358_600_000)
+  private static let half = hour / 2
 
   /// One that ended so long before now.
   private func ended(
-    before: Int64, took: Int64 = 1000, _ failure: FailureCode? = nil
+    before: Int64, took: Int64 = 1000, _ failure: FailureCode? = nil, in repository: String = "a/b",
+    by agent: String = "demo"
   ) -> EndedDelegation {
     let end = Self.now.milliseconds - before
-    return EndedDelegation(failure: failure, requestedAt: end - took, endedAt: end)
+    return EndedDelegation(
+      failure: failure, requestedAt: end - took, endedAt: end, repository: repository,
+      agent: agent)
   }
 
   @Test func aDayWithoutAny() {
@@ -20,14 +25,14 @@ struct DayFiguresTests {
     #expect(figures.day == DayFigures.Span())
     #expect(figures.hours == Array(repeating: DayFigures.Span(), count: 24))
     #expect(figures.failures.isEmpty)
-    #expect(figures.since == Self.now.milliseconds - 24 * Self.hour)
+    #expect(figures.since == Self.now.milliseconds - Self.half - 23 * Self.hour)
   }
 
   @Test func eachIsCountedInItsHour() {
     let figures = DayFigures(
       [
-        ended(before: 0), ended(before: Self.hour - 1), ended(before: Self.hour + 1),
-        ended(before: 24 * Self.hour), ended(before: 24 * Self.hour + 1),
+        ended(before: 0), ended(before: Self.half), ended(before: Self.half + 1),
+        ended(before: Self.half + 23 * Self.hour), ended(before: Self.half + 23 * Self.hour + 1),
         ended(before: 1, .agentFailed), ended(before: 2, .cancelled),
         // A clock of another machine may be ahead.
         ended(before: -5000),
@@ -53,6 +58,23 @@ struct DayFiguresTests {
     #expect(figures.day.p95 == p95 * 10)
     #expect(figures.hours[23].p50 == p50 * 10)
     #expect(figures.hours[0].p50 == nil)
+  }
+
+  @Test func eachRepositoryAndAgentHasItsOwn() {
+    let figures = DayFigures(
+      [
+        ended(before: 1, took: 10, in: "a/b", by: "x"),
+        ended(before: 2, took: 30, in: "c/d", by: "x"),
+        ended(before: 3, took: 20, in: "c/d", by: "y"), ended(before: 4, .noChanges, in: "c/d"),
+        ended(before: 5, .cancelled, in: "c/d"), ended(before: 48 * Self.hour, in: "old/one"),
+      ], now: Self.now)
+    #expect(figures.repositories.map(\.name) == ["c/d", "a/b"])
+    let most = figures.repositories[0].span
+    #expect((most.pushed, most.failed, most.cancelled) == (2, 1, 1))
+    #expect((most.p50, most.p95) == (20, 30))
+    #expect(figures.agents.map(\.name) == ["demo", "x", "y"])
+    let many = (1...30).map { ended(before: 1, in: "a/\($0)") }
+    #expect(DayFigures(many, now: Self.now).repositories.count == DayFigures.partsMax)
   }
 
   @Test func codesAreCountedTheMostFrequentFirst() {

@@ -67,6 +67,8 @@ struct LogFoldTests {
 struct ViewDigestTests {
   private struct Row: ViewRow {
     var n: Int64 = 0
+    var id: Int64 { n }
+    static func countMax(in _: Projector) -> Int { 0 }
     static let view = View<Row>("rows", version: 1, columns: [Column("n", \.n, .key)])
     static func forEach(in _: Projector, _ body: (Row) throws -> Void) rethrows {}
     static func row(like _: Row, in _: Projector) -> Row? { nil }
@@ -81,7 +83,7 @@ struct ViewDigestTests {
     for row in rows { forward.add(row, &hasher) }
     for row in rows.reversed() { backward.add(row.json) }
     #expect(forward == backward)
-    backward.remove(rows[3], &hasher)
+    backward.remove(hasher.rowHash(of: rows[3]))
     #expect(forward != backward)
     backward.add(rows[3], &hasher)
     #expect(forward == backward)
@@ -92,15 +94,15 @@ struct ViewDigestTests {
   @Test func replacingAndBytes() {
     var hasher = RowHasher()
     var digest = ViewDigest()
-    digest.replace(nil as Row?, with: rows[0])
-    digest.replace(rows[0], with: rows[1])
+    digest.replace(nil, with: hasher.rowHash(of: rows[0]))
+    digest.replace(hasher.rowHash(of: rows[0]), with: hasher.rowHash(of: rows[1]))
     var other = ViewDigest()
     other.add(rows[1].json)
     #expect(digest == other)
     #expect(ViewDigest(bytes: digest.bytes) == digest)
     #expect(ViewDigest(bytes: [1, 2]) == nil)
     #expect(digest.hex.count == 64)
-    digest.remove(rows[1], &hasher)
+    digest.remove(hasher.rowHash(of: rows[1]))
     #expect(digest == ViewDigest())
   }
 

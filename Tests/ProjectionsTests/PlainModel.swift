@@ -40,7 +40,7 @@ struct PlainModel {
     }
   }
 
-  private func events(of id: DelegationID) -> [(RecordedEvent, DelegationEvent)] {
+  func events(of id: DelegationID) -> [(RecordedEvent, DelegationEvent)] {
     streams[id] ?? []
   }
 

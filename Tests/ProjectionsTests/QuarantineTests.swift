@@ -22,12 +22,14 @@ struct QuarantineTests {
     var projector = Projector()
     _ = apply(Story.goodDay(1, to: .branched), to: 1, in: &projector)
     let before = try #require(projector.delegations[Story.id(1)]?.row)
+    var digests = projector.digests
     let impossible = DelegationEvent.pushed(Pushed(sha: Story.sha(1), adopted: false))
     let changes = apply([impossible], to: 1, in: &projector, from: 4)
     var marked = before
     marked.quarantine = "delegation.pushed in state BranchCreated: not allowed"
     #expect(changes.count == 1)
-    #expect(changes.first?.old as? DelegationRow == before)
+    for change in changes { digests.follow(change) }
+    #expect(digests == projector.digests)
     #expect(changes.first?.new as? DelegationRow == marked)
     #expect(projector.delegations[Story.id(1)]?.row == marked)
   }
@@ -62,6 +64,38 @@ struct QuarantineTests {
     #expect(apply(Story.goodDay(1), to: 1, in: &projector, from: 2).isEmpty)
     #expect(throws: CorruptStream.self) {
       try projector.check(Story.goodDay(1), on: Story.id(1), at: Story.start)
+    }
+  }
+
+  /// An append whose events are not all allowed leaves the projector as it was.
+  @Test(arguments: [
+    [DelegationEvent.retryRequested], Array(Story.goodDay(1)[3...4]) + [.retryRequested],
+  ])
+  func aRefusedAppendChangesNothing(events: [DelegationEvent]) throws {
+    var projector = Projector()
+    var digests: [ViewName: ViewDigest] = .empty
+    var hasher = RowHasher()
+    var sealer = EventSealer(last: nil, random: Seeded(1))
+    func append(_ events: [DelegationEvent], to n: Int, after version: Int64) throws {
+      let append = Story.append(events, to: n, after: version)
+      let recorded = try sealer.record(append, at: Story.start)
+      let changes = try projector.apply(recorded, look: { _ in nil }, &hasher)
+      for change in changes { digests.follow(change) }
+    }
+    try append(Array(Story.goodDay(1)[..<3]), to: 1, after: 0)
+    #expect(digests == projector.digests)
+    #expect(throws: CorruptStream.self) { try append(events, to: 1, after: 3) }
+    #expect(throws: CorruptStream.self) { try append([.cancelRequested], to: 2, after: 0) }
+    #expect(digests == projector.digests)
+    #expect(projector.delegations.count == 1)
+    #expect(projector.delegations[Story.id(1)]?.corrupt == nil)
+    try append(Array(Story.goodDay(1)[3...]), to: 1, after: 3)
+    #expect(digests == projector.digests)
+    #expect(projector.delegations[Story.id(1)]?.row?.state == .pushed)
+    // One that was quarantined before takes no append.
+    _ = projector.quarantine(.delegation(Story.id(1)), CorruptStream(unreadable: "a test"))
+    #expect(throws: CorruptStream.self) {
+      try append([.pullRequestUpdated(PullRequestUpdated(state: .merged))], to: 1, after: 9)
     }
   }
 

@@ -77,16 +77,31 @@ struct RandomLogTests {
       #expect(row.delegationState == model.delegation(row.delegation).state)
     }
     #expect(shown == model.pullRequests())
-    let usage = projector.rows(RepositoryUsage.self).map {
+    let usage = projector.rows(RepositoryUsage.self).map { row in
       PlainModel.UsageFacts(
-        repository: $0.repository, month: $0.month, attempts: $0.attempts,
-        generations: $0.generations, duration: $0.duration, linesAdded: $0.linesAdded,
-        linesRemoved: $0.linesRemoved, pushed: $0.pushed, failed: $0.failed,
-        used: [
-          $0.inputTokens, $0.outputTokens, $0.cachedTokens, $0.costMicrodollars, $0.millicredits,
-        ])
+        repository: row.repository, month: row.month, attempts: row.attempts,
+        generations: row.generations, duration: row.duration, linesAdded: row.linesAdded,
+        linesRemoved: row.linesRemoved, pushed: row.pushed, failed: row.failed,
+        used: UsageFigure.allCases.map { row.used[$0] })
     }
     #expect(Set(usage) == model.usage() && usage.count == model.usage().count)
+    let days = projector.rows(UsageRow.self).map { row in
+      PlainModel.UsageOfDay(
+        key: [row.day, row.repository, row.requester, row.agent], attempts: row.attempts,
+        failedAttempts: row.failedAttempts,
+        known: [row.attemptsWithTokens, row.attemptsWithCost, row.attemptsWithCredits],
+        pushed: row.pushed, failed: row.failed, used: UsageFigure.allCases.map { row.used[$0] })
+    }
+    #expect(Set(days) == model.usageByDay() && days.count == model.usageByDay().count)
+    let tasks = projector.rows(TaskRow.self).map {
+      PlainModel.TaskFacts(
+        first: $0.first, newest: $0.newest, rounds: $0.rounds, attempts: $0.attempts,
+        linesAdded: $0.linesAdded, linesRemoved: $0.linesRemoved, cost: $0.costMicrodollars,
+        withoutCost: $0.attemptsWithoutCost, worked: $0.workedMs,
+        isWorking: $0.workingSince != nil)
+    }
+    let wanted = model.tasks()
+    #expect(Set(tasks).symmetricDifference(wanted).sorted { $0.first < $1.first } == [])
     let workers = model.workers()
     #expect(Set(projector.workers.keys) == Set(workers.keys))
     for (id, known) in projector.workers {

@@ -96,10 +96,14 @@ import Text
       time: Timestamp(milliseconds: 1), actor: .system, correlation: nil, causation: nil,
       event: .system(.restored(lostAfter: 1)), salt: [], payloadHash: LogHash.emptyPayload, hash: []
     )
-    let leaf = LogHash.leaf(of: recorded, type: .systemRestored, facts: facts)
+    let leaf = LogHash.leaf(
+      position: 2, id: recorded.id, stream: "system", version: 2,
+      type: EventType.systemRestored.name, schema: 1, time: recorded.time, actor: .system,
+      correlation: nil, causation: nil, facts: JSONValue.object(facts.object).canonical,
+      payloadHash: recorded.payloadHash)
     recorded.hash = LogHash.chain(previous: LogHash.genesis, leaf: leaf)
     return SealedEvent(
       recorded: recorded, id: id, causation: nil,
-      encoded: EncodedEvent(type: .systemRestored, facts: facts, text: [:]), body: [])
+      content: EventContent(EncodedEvent(type: .systemRestored, facts: facts, text: [:])))
   }
 }

@@ -67,8 +67,12 @@ struct RebuildTests {
   private func index(_ folder: Folder) throws {
     let database = try Database(path: folder.database, mode: .readWriteCreate)
     try database.transaction {
-      let position = try AuditIndex.position(in: database)
-      _ = try AuditIndex.catchUp(from: position, in: database)
+      var position = try AuditIndex.position(in: database)
+      while true {
+        let indexed = try AuditIndex.catchUp(from: position, in: database)
+        if indexed == position { return }
+        position = indexed
+      }
     }
   }
 

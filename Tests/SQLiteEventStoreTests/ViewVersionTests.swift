@@ -42,7 +42,9 @@ struct ViewVersionTests {
     ),
     (
       "DELETE FROM view_digests; DROP TABLE workers",
-      ["delegations", "pull-requests", "workers", "repository-usage"]
+      [
+        "delegations", "pull-requests", "workers", "repository-usage", "usage", "tasks",
+      ]
     ),
   ])
   func anOutdatedViewIsBuilt(sql: String, views: [String]) async throws {
@@ -127,6 +129,8 @@ struct ViewDeclarationTests {
     var isLarge: Bool?
     var lastURL: String?
     var words: [String] = []
+    var id: String { name }
+    static func countMax(in _: Projector) -> Int { 0 }
 
     static let view = View<Row>(
       "scratch-rows", version: 3,

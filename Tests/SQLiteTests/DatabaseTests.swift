@@ -93,6 +93,30 @@ final class DatabaseTests {
     #expect(try database.integer("SELECT count(*) FROM t") == 1)
   }
 
+  /// Each connection prepares a numbered text once, and each use starts without bindings.
+  @Test func numberedTexts() throws {
+    let insert = SQLText("INSERT INTO t VALUES (?, ?)")
+    let count = SQLText("SELECT count(*) FROM t WHERE b IS NULL")
+    func counted(_ database: Database) throws -> Int64 {
+      let s = try database.statement(count)
+      defer { s.reset() }
+      return try s.step() ? s.integer(0) : -1
+    }
+    let database = try database()
+    try database.execute("CREATE TABLE t(a INTEGER, b TEXT)")
+    try database.run(insert, .integer(1), .text("one"))
+    let known = try database.statement(insert)
+    known.bind(2, at: 1)
+    try known.finish()
+    #expect(try database.statement(insert) === known)
+    #expect(try counted(database) == 1)
+    let other = try Database(path: path, mode: .readWriteCreate)
+    #expect(try other.statement(insert) !== known)
+    #expect(try counted(other) == 1)
+    let numbers = Set((0..<10).map { _ in SQLText("SELECT 1").number })
+    #expect(numbers.count == 10)
+  }
+
   @Test func aFullDiskHasItsKind() throws {
     let database = try database()
     try database.execute("CREATE TABLE t(b BLOB); PRAGMA max_page_count = 10")

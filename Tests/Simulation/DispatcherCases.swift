@@ -32,6 +32,8 @@ package struct DispatcherCases {
   /// Choices compared, and pairings in them.
   package private(set) var choices = 0
   package private(set) var pairings = 0
+  /// Pairings with another worker than without a former one.
+  package private(set) var formers = 0
 
   /// - Parameter isWide: with more requesters than turns are remembered of.
   package init(seed: Int, isWide: Bool) {
@@ -58,9 +60,23 @@ package struct DispatcherCases {
   package mutating func next() -> String? {
     for _ in 0..<random.draw(1...4) { change() }
     choices += 1
+    let free = workers.filter { $0.takesWork && running[$0.id] == nil }
+    let found = Set(workers.filter(\.isPresent).flatMap(\.agents))
+    var impartial = model
     let wanted = model.choose(
-      ready: waiting, free: workers.filter { $0.takesWork && running[$0.id] == nil },
-      found: Set(workers.filter(\.isPresent).flatMap(\.agents)), running: Array(running.values))
+      ready: waiting, free: free, found: found, running: Array(running.values))
+    // Who had a conversation before decides nothing about who is served, and in which order.
+    let strangers = waiting.map { candidate in
+      var candidate = candidate
+      candidate.formerWorker = nil
+      return candidate
+    }
+    let served = impartial.choose(
+      ready: strangers, free: free, found: found, running: Array(running.values))
+    guard served.map(\.delegation) == wanted.map(\.delegation) else {
+      return "\(seed), choice \(choices): \(wanted), and without former workers \(served)"
+    }
+    formers += zip(served, wanted).count { $0.worker != $1.worker }
     let chosen = dispatcher.choose()
     pairings += wanted.count
     guard chosen == wanted else { return "\(seed), choice \(choices): \(chosen), not \(wanted)" }
@@ -108,7 +124,9 @@ package struct DispatcherCases {
       requester: who.requester, priority: Int(random.draw(1...shape.priorities)),
       stamp: Stamp(milliseconds: age), agent: one(of: shape.agents),
       repositoryLimit: one(of: shape.repositoryLimits),
-      requesterLimit: one(of: shape.requesterLimits))
+      requesterLimit: one(of: shape.requesterLimits),
+      formerWorker: random.chance(0.5)
+        ? WorkerID("worker-\(random.draw(0...Int64(shape.workers)))") : nil)
     waiting.append(candidate)
     dispatcher.insert(candidate)
   }
@@ -161,19 +179,20 @@ extension DispatcherCases {
   /// - Returns: the first difference; nil where there is none.
   package static func compare(
     choices wanted: Int, first: Int = 1
-  ) -> (difference: String?, choices: Int, pairings: Int) {
-    var (choices, pairings, seed) = (0, 0, first)
+  ) -> (difference: String?, choices: Int, pairings: Int, formers: Int) {
+    var (choices, pairings, formers, seed) = (0, 0, 0, first)
     while choices < wanted {
       let isWide = seed % 25 == 0
       var cases = DispatcherCases(seed: seed, isWide: isWide)
       for _ in 0..<(isWide ? 3000 : 200) {
-        if let difference = cases.next() { return (difference, choices, pairings) }
+        if let difference = cases.next() { return (difference, choices, pairings, formers) }
       }
       choices += cases.choices
       pairings += cases.pairings
+      formers += cases.formers
       seed += 1
     }
-    return (nil, choices, pairings)
+    return (nil, choices, pairings, formers)
   }
 }
 

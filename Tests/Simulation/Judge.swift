@@ -23,6 +23,11 @@ struct Judge {
   /// What rounds took, and the round.
   private var taken: [FeedbackID: DelegationID] = [:]
   private var givenUp: Set<String> = []
+  /// The workflow's limits, and what counts for them, by the first delegation.
+  var limits = RoundLimits(maximum: 0, checks: 0)
+  private var sources: [FeedbackID: FeedbackSource] = [:]
+  private var rounds: [DelegationID: (all: Int, checksInARow: Int)] = [:]
+  private(set) var stops: [String: Int] = [:]
   /// What was asked for under each key: one delegation, however often it was asked.
   private var keys: [String: DelegationID] = [:]
   private var position: Int64 = 0
@@ -126,9 +131,30 @@ struct Judge {
         }
         taken[feedback] = e.delegation
       }
+      return count(e, of: id)
+    case .conversation(.feedbackRecorded(let e)): sources[e.feedback.id] = e.feedback.source
+    case .conversation(.roundsStopped(let e)): stops[e.reason.rawValue, default: 0] += 1
     case .branchCreated, .taskCommitted, .baseResolved, .stepFailed, .cancelRequested,
       .retryRequested, .pullRequestUpdated, .networkUsed, .conversation:
       break
+    }
+    return nil
+  }
+
+  /// Counts a round, as the guide says it: what updates the branch alone does not count, and what a
+  /// person asks for in AIPM has no limit.
+  private mutating func count(_ round: RoundStarted, of first: DelegationID) -> String? {
+    let kinds = Set(round.takes.map { sources[$0] })
+    if kinds == [.behind] { return nil }
+    let isForChecks = kinds == [.check]
+    let before = rounds[first] ?? (0, 0)
+    rounds[first] = (before.all + 1, isForChecks ? before.checksInARow + 1 : 0)
+    guard round.requester == nil else { return nil }
+    if before.all >= limits.maximum {
+      return "\(first): round \(before.all + 1) of \(limits.maximum)"
+    }
+    if isForChecks, before.checksInARow >= limits.checks {
+      return "\(first): round \(before.checksInARow + 1) in a row for checks of \(limits.checks)"
     }
     return nil
   }

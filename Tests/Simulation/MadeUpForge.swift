@@ -74,6 +74,8 @@ struct MadeUpForge {
   /// What the forge reports of it, in the order in which it was said.
   var feedback: [Discussed: [Feedback]] = [:]
   var checks: [ObjectID: [ForgeCheck]] = [:]
+  /// Pull requests on which a check fails whatever is pushed.
+  var red: Set<Discussed> = []
   /// The markers of texts that arrived after their sender had died.
   var late: Set<String> = []
 
@@ -155,6 +157,12 @@ struct MadeUpForge {
       guard let found = repositories[name]?.pullRequests.first(where: { $0.number == number })
       else { return .failure(.absent) }
       return .success(.pullRequest(answer(found, name)))
+    case .changedPullRequest(let name, let number, let validator):
+      guard let found = repositories[name]?.pullRequests.first(where: { $0.number == number })
+      else { return .failure(.absent) }
+      let pull = answer(found, name)
+      let now = ForgeValidator("\(pull)")
+      return .success(validator == now ? .unchanged : .changedPullRequest(pull, now))
     case .feedback(let name, let number): return said(on: number, of: name) { _ in true }
     case .reviewComments(let name, let number):
       return said(on: number, of: name) { $0.source == .reviewComment }
@@ -169,8 +177,14 @@ struct MadeUpForge {
       let found = checks[commit] ?? []
       let now = ForgeValidator("\(found)")
       return .success(validator == now ? .unchanged : .checks(found, now))
+    case .issue: return .failure(.absent)
+    case .repositories:
+      return .success(.repositories(repositories.keys.sorted(), isComplete: true))
     case .checkReport(_, let check): return .success(.checkReport("\(check.name) failed"))
-    case .mergeBase(let name, let branch, let base): return mergeBase(name, branch, base, now)
+    case .changedHead(let name, let branch, let validator):
+      guard let head = head(of: branch, in: name) else { return .failure(.absent) }
+      let now = ForgeValidator(head.rawValue)
+      return .success(validator == now ? .unchanged : .changedHead(head, now))
     }
   }
 
@@ -253,11 +267,12 @@ struct MadeUpForge {
   }
 
   func answer(_ found: PullRequest, _ name: RepositoryName) -> ForgePullRequest {
-    ForgePullRequest(
+    let head = head(of: found.head, in: name) ?? found.headSHA
+    let standing = self.head(of: found.base, in: name).map { self.standing(head, $0, in: name) }
+    return ForgePullRequest(
       number: found.number, url: "https://forge/\(name)/pull/\(found.number)", state: found.state,
-      body: found.body, headBranch: found.head,
-      headSHA: repositories[name]?.branches[found.head]?.commits.last ?? found.headSHA,
-      baseBranch: found.base)
+      body: found.body, headBranch: found.head, headSHA: head, baseBranch: found.base,
+      conflicts: standing == .conflict, isBehind: standing == .behind)
   }
 
   // MARK: Git
@@ -279,8 +294,15 @@ struct MadeUpForge {
       return .failure(MirrorFault(kind: .rejected(stale: true), message: "stale info"))
     }
     if head == commit.sha { return .success(.pushed) }
-    guard head == expected, commit.parents == [head] else {
+    guard head == expected, commit.parents.first == head else {
       return .failure(MirrorFault(kind: .rejected(stale: true), message: "stale info"))
+    }
+    if let other = commit.parents.dropFirst().first {
+      let known = Set(repositories[name]?.branches[branch]?.commits ?? [])
+      let main = repositories[name]?.branches["main"]?.commits ?? []
+      let end = main.firstIndex(of: other).map { $0 + 1 } ?? 0
+      let merged = main[..<end].filter { !known.contains($0) }
+      repositories[name]?.branches[branch]?.commits += merged
     }
     var pushed = commit
     pushed.taskBlob = taskBlob(at: head, in: name)
@@ -297,9 +319,16 @@ struct MadeUpForge {
   /// What was done more than once; nil where nothing was.
   func doubled(_ name: RepositoryName, _ branch: String) -> String? {
     guard let repository = repositories[name] else { return nil }
-    let messages = (repository.branches[branch]?.commits ?? []).compactMap {
-      repository.commits[$0]?.message
+    let commits = (repository.branches[branch]?.commits ?? []).compactMap {
+      repository.commits[$0]
     }
+    let main = Set(repository.branches["main"]?.commits ?? [])
+    for commit in commits where commit.parents.count > 1 {
+      if !commit.parents.dropFirst().allSatisfy(main.contains) {
+        return "\(commit.sha) merges what is not on the base branch"
+      }
+    }
+    let messages = commits.map(\.message)
     let trailers = messages.compactMap { CommitTrailers(message: $0) }
     var generated: [DelegationID: Int] = [:]
     for trailer in trailers {

@@ -4,6 +4,7 @@ import EventLog
 import ForgePort
 import InMemoryEventStore
 import LogStories
+import Projections
 import WorkerProtocol
 import Workflows
 
@@ -67,23 +68,27 @@ extension World {
         Append(
           stream: .system, expectedVersion: Int64(world.store.readNow(.system).count),
           events: [event], actor: .system, correlation: "system", causation: nil))
-      world.take(up: state.live, workers: state.workers)
+      let leased = state.live.filter(\.hasLease).map(\.id)
+      world.take(
+        up: EngineCore.Start(
+          live: state.live, ended: state.ended,
+          leased: Dictionary(
+            uniqueKeysWithValues: leased.map { ($0, world.store.readNow(.delegation($0))) }),
+          workers: Dictionary(
+            uniqueKeysWithValues: state.workers.map { ($0, world.store.readNow(.worker($0))) })))
     }
   }
 
-  private func take(up live: [DelegationID], workers known: [WorkerID]) {
+  private func take(up start: EngineCore.Start) {
     let local = workers.filter(\.isLocal).map { WorkerID($0.name) }
+    var configuration = EngineCore.Configuration(localWorkers: local, epoch: server.epoch)
+    // In every other life, delegations that wait have no executors.
+    if random.chance(0.5) { configuration.residentsMax = 0 }
     server.core = EngineCore(
-      configuration: .init(localWorkers: local, epoch: server.epoch),
-      workflows: [workflow.digest: workflow])
+      configuration: configuration, workflows: [workflow.digest: workflow])
     server.isStarting = false
     server.nextWake = nil
-    step(
-      .started(
-        delegations: Dictionary(
-          uniqueKeysWithValues: live.map { ($0, store.readNow(.delegation($0))) }),
-        workers: Dictionary(
-          uniqueKeysWithValues: known.map { ($0, store.readNow(.worker($0))) })))
+    step(.started(start))
     ticking(server.life)
   }
 
@@ -276,7 +281,7 @@ extension World {
     switch call {
     case .forge(.comment(_, _, let body)), .forge(.reply(_, _, _, let body)):
       if let marker = MadeUpForge.marker(in: body) { forge.late.insert(marker) }
-    case .forge, .git, .round: break
+    case .forge, .git, .round, .monthCost: break
     }
   }
 
@@ -289,13 +294,19 @@ extension World {
       case .openPullRequest(let name, let wanted): checkForge(name, wanted.head)
       case .repository, .branchHead, .fileBlob, .tree, .createBranch, .branch, .compare,
         .pullRequests, .pullRequest, .comments, .comment, .addLabels, .requestReviewers, .mayPush,
-        .feedback, .reviewComments, .reply, .openPullRequests, .checks, .checkReport, .mergeBase:
+        .feedback, .reviewComments, .reply, .openPullRequests, .checks, .checkReport, .changedHead,
+        .changedPullRequest, .issue, .repositories:
         break
       }
       return .forge(answer)
+    case .monthCost: return .monthCost(MonthCost())
     case .round(let round, let first): return .round(request(round: round, of: first))
     case .git(.fetch(let name, let branch, let base)):
       return .git(forge.fetch(name, branch, after: base))
+    case .git(.merge(let name, let merging)):
+      let made = forge.merge(name, merging)
+      if let commit = made?.commit { server.mirror[commit.sha] = commit }
+      return .git(.success(.merged(made?.merge)))
     case .git(.push(let name, let branch, let sha, let expected)):
       guard let commit = server.mirror[sha] else {
         return .git(.failure(MirrorFault(kind: .objectMissing, message: "no object \(sha)")))
@@ -318,7 +329,7 @@ extension World {
   private func request(round: DelegationID, of first: DelegationID) -> RoundAnswer {
     let own = store.readNow(.delegation(round))
     if !own.isEmpty { return RoundAnswer(own, of: round) }
-    guard server.core?.executors[round] == nil else { return .failed("it is being requested") }
+    guard server.core?.isTracked(round) != true else { return .failed("it is being requested") }
     guard let plan = RoundPlan(round, of: first, store.readNow(.delegation(first))) else {
       return .failed("no such round")
     }
@@ -336,6 +347,7 @@ extension Answer {
     switch call {
     case .forge: .forge(.failure(ForgeFault(kind: kind, message: "made up")))
     case .round: .round(.failed("made up"))
+    case .monthCost: .monthCost(nil)
     case .git:
       .git(
         .failure(

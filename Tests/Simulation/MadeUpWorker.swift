@@ -169,7 +169,7 @@ extension World {
       }
     // It may have ended already, or end now.
     case .stopPickUp: break
-    case .drop(let key, _): workers[index].packs[key] = nil
+    case .drop(let key, _, _): workers[index].packs[key] = nil
     case .writeJournal(let record):
       // A disk that takes nothing more ends the process.
       if isTroubled, random.chance(0.001) { return crashWorker(index) }
@@ -255,7 +255,14 @@ extension World {
       world.deliver(index, life, .agentSaid(key, bytes: 100))
     }
     later(max(lasts, 100)) { world in
-      let end: AgentEnd = fate < 10 ? .exited(1) : fate < 12 ? .signalled(9) : .finished
+      let end: AgentEnd =
+        switch fate {
+        case ..<10: .exited(1)
+        case ..<12: .signalled(9)
+        case ..<15:
+          .limited("limit", AgentLimitReport(resetInMs: world.random.draw(0...60_000)))
+        case _: .finished
+        }
       world.endAgent(key, end, index, life)
     }
   }
@@ -285,7 +292,8 @@ extension World {
       if fate < 5 { return world.deliver(index, life, .pickedUp(key, .fault("disk"))) }
       let sha = world.forge.newSHA("generated")
       world.workers[index].packs[key] = MadeUpForge.Commit(
-        sha: sha, parents: [ObjectID(assignment.head)], message: assignment.commitMessage)
+        sha: sha, parents: (assignment.parents ?? [assignment.head]).map { ObjectID($0) },
+        message: assignment.commitMessage)
       world.deliver(index, life, .pickedUp(key, .committed(sha.rawValue)))
     }
   }

@@ -31,9 +31,16 @@ extension World {
     case .generating(let report):
       let start = GenerationStarted(
         attempt: report.lease.attempt, token: FencingToken(packed: report.lease.token),
-        agent: report.agent, session: report.session, head: ObjectID(report.head))
-      command(.startGenerating(start), report.lease, id) {
-        answer($0, Self.told($1) { .generating($0 == nil ? .taken : .over) })
+        agent: report.agent, session: report.session, head: ObjectID(report.head),
+        continues: report.continues.map { DelegationID($0) })
+      do throws(WorkerFault) {
+        guard let core = server.core else { return }
+        let started = try core.started(start, of: DelegationID(report.lease.delegation))
+        command(.startGenerating(started), report.lease, id) {
+          answer($0, Self.told($1) { .generating($0 == nil ? .taken : .over) })
+        }
+      } catch {
+        answer(self, Self.told(error) { .generating($0 == nil ? .taken : .over) })
       }
     case .output(let lease, _, let offset): output(lease, offset, index, answer)
     case .pack(let lease, let commit, let used):
@@ -43,9 +50,14 @@ extension World {
     case .patch(let lease): answer(self, .patch(holds(lease) ? .taken : .over))
     case .result(let report):
       result(report, id) {
-        answer($0, Self.told($1) { .result($0 == .packMissing ? .packMissing : .over) })
+        answer($0, Self.told($1) { .result(Self.result($0)) })
       }
     }
+  }
+
+  private static func result(_ fault: WorkerFault?) -> ResultOutcome {
+    guard let fault else { return .taken }
+    return fault == .packMissing ? .packMissing : .over
   }
 
   private func isKnown(_ id: WorkerID, _ incarnation: Int) -> Bool {
@@ -152,17 +164,20 @@ extension World {
       return answer(self, .failed(.unreachable("its attempt is being looked up")))
     }
     let assignment = order.assignment.map { told in
-      Assignment(
+      var assignment = Assignment(
         lease: LeaseReference(
           delegation: told.delegation.rawValue, attempt: told.lease.attempt,
           token: told.lease.token.packed),
-        repository: told.repository.description, branch: told.branch, head: told.head.rawValue,
+        repository: told.repository.description, branch: told.branch,
+        head: (told.merge?.start ?? told.head).rawValue,
         prompt: told.prompt, commitMessage: told.commitMessage,
         agent: AgentCall(
           name: told.agent.name, isDemo: true, arguments: [], promptOnStandardInput: true,
           environment: []),
         timeoutMs: told.timeout.count, stallMs: told.workflow.stallTimeout?.count,
         outputBytesMax: told.workflow.limits.outputBytesMax)
+      assignment.parents = told.merge.map { [told.head.rawValue, $0.base.rawValue] }
+      return assignment
     }
     answer(
       self,
@@ -206,7 +221,8 @@ extension World {
       guard let sent, !(world.isTroubled && world.random.chance(0.02)) else {
         return answer(world, .unavailable("git failed"))
       }
-      guard sent.sha == commit, sent.parents == [handIn.parent], sent.message == handIn.message
+      guard sent.sha == commit, sent.message == handIn.message,
+        sent.parents == [handIn.parent] + (handIn.merge.map { [$0.base] } ?? [])
       else {
         let end = AttemptEnd(
           attempt: lease.attempt, token: token, outcome: .refused, message: "another commit",
@@ -224,10 +240,10 @@ extension World {
   ) {
     let (lease, token) = (report.lease, FencingToken(packed: report.lease.token))
     let usage = report.used ?? AgentUsage()
-    func ended(_ outcome: AttemptEnd.Outcome) {
+    func ended(_ outcome: AttemptEnd.Outcome, limit: AgentLimit? = nil) {
       let end = AttemptEnd(
         attempt: lease.attempt, token: token, outcome: outcome, message: report.message,
-        hint: report.hint, usage: usage)
+        hint: report.hint, usage: usage, limit: limit)
       command(.endAttempt(end), lease, worker, answer)
     }
     switch report.outcome {
@@ -236,7 +252,11 @@ extension World {
       command(
         .confirmStopped(attempt: lease.attempt, token: token, usage: usage), lease, worker, answer)
     case .drained: ended(.released(.drained))
-    case .agentFailed: ended(.released(.agentFailed))
+    case .agentFailed:
+      let reset = report.limit?.resetInMs.map { moment.wall + Milliseconds($0) }
+      report.limit == nil
+        ? ended(.released(.agentFailed))
+        : ended(.released(.agentLimited), limit: AgentLimit(reset: reset))
     case .agentTimeout: ended(.released(.agentTimeout))
     case .agentNotFound: ended(.released(.agentNotFound))
     case .noChanges: ended(.released(.noChanges))

@@ -43,8 +43,11 @@ struct ScanningDispatcher {
       let best = possible.min { a, b in
         rank(a, perRequester) < rank(b, perRequester)
       }
-      guard let best, let index = free.firstIndex(where: { suits($0, best) }) else { break }
-      let worker = free.remove(at: index)
+      guard let best, let first = free.firstIndex(where: { suits($0, best) }) else { break }
+      let former = free.firstIndex {
+        $0.id == best.formerWorker && $0.agents == free[first].agents
+      }
+      let worker = free.remove(at: former ?? first)
       pairings.append(
         Dispatcher.Pairing(
           delegation: best.delegation, worker: worker.id, incarnation: worker.incarnation))

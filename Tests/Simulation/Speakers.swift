@@ -15,8 +15,10 @@ extension World {
       let d = judge.state(of: id)?.delegation, let number = d.pullRequest?.number
     else { return }
     let place = MadeUpForge.Discussed(repository: d.request.repository, number: number)
-    switch random.draw(0...11) {
-    case 0...7: comment(on: place)
+    switch random.draw(0...12) {
+    case 0...6: comment(on: place)
+    case 7: if random.chance(0.3) { comment(on: place, by: Self.parrot) }
+    case 12: if random.chance(0.3) { forge.red.insert(place) }
     case 8: forge.edit(place, random.draw(0...5))
     case 9: forge.deleteComment(place, random.draw(0...5))
     default: askForChanges(on: id)
@@ -35,6 +37,22 @@ extension World {
       author: speaker == 0 ? MadeUpForge.stranger : speaker == 1 ? "robot[bot]" : "ann",
       isByBot: speaker == 1, thread: isComment ? nil : Int64(key),
       text: FeedbackText(body: words, path: isComment ? nil : "a.js"))
+    say(said, on: place)
+  }
+
+  /// A program comments on a line.
+  /// - Parameter thread: nil for a new one.
+  func comment(on place: MadeUpForge.Discussed, by program: String, in thread: Int64? = nil) {
+    report.said += 1
+    let key = report.said
+    say(
+      Feedback(
+        id: FeedbackID(.reviewComment, key), source: .reviewComment, author: program,
+        isByBot: true, thread: thread ?? Int64(key),
+        text: FeedbackText(body: "And now?", path: "a.js")), on: place)
+  }
+
+  private func say(_ said: Feedback, on place: MadeUpForge.Discussed) {
     forge.feedback[place, default: []].append(said)
     if isTroubled, random.chance(0.3) { return }
     for _ in 0..<(random.chance(0.3) ? 2 : 1) {
@@ -71,9 +89,14 @@ extension World {
 
   /// Reads the forge from time to time, until the end.
   func poll() {
+    programsAct()
     if server.isUp {
       for place in forge.feedback.keys.sorted(by: <) {
         hear(forge.feedback[place] ?? [], on: place)
+      }
+      for place in forge.openPlaces {
+        if let said = forge.baseFeedback(on: place) { hear([said], on: place) }
+        hear(checks(on: place), on: place)
       }
       for (place, state) in forge.ended {
         for id in judge.delegations(of: place) {
@@ -94,6 +117,13 @@ extension World {
       for item in said where workflow.rounds.verdict(on: item) != nil {
         if !conversation.recorded.contains(item.id) { return false }
       }
+    }
+    for place in forge.openPlaces {
+      guard let first = judge.first(of: place), let state = judge.state(of: first),
+        let said = forge.baseFeedback(on: place), workflow.rounds.verdict(on: said) != nil
+      else { continue }
+      if case .failed(_, let failure) = state, failure.code == .cancelled { continue }
+      if state.delegation?.conversation.recorded.contains(said.id) != true { return false }
     }
     return forge.ended.allSatisfy { place, state in
       judge.first(of: place).map {
@@ -167,6 +197,15 @@ extension MadeUpForge {
         (Discussed(repository: name, number: $0.number), $0.state)
       }
     }.sorted { $0.0 < $1.0 }
+  }
+
+  /// The pull requests that are open.
+  var openPlaces: [Discussed] {
+    repositories.flatMap { name, repository in
+      repository.pullRequests.filter { $0.state == .open }.map {
+        Discussed(repository: name, number: $0.number)
+      }
+    }.sorted()
   }
 
   func isOpen(_ place: Discussed) -> Bool {

@@ -69,6 +69,8 @@ package struct Report: Equatable, Sendable {
   /// What people said about pull requests, and the rounds that answered.
   package var said = 0
   package var rounds = 0
+  /// How often a limit of the workflow ended the rounds of a pull request.
+  package var stops: [String: Int] = [:]
   package var failed: [String: Int] = [:]
   package var serverCrashes = 0
   package var workerCrashes = 0
@@ -85,6 +87,7 @@ package struct Report: Equatable, Sendable {
     pushed += other.pushed
     said += other.said
     rounds += other.rounds
+    stops.merge(other.stops) { $0 + $1 }
     failed.merge(other.failed) { $0 + $1 }
     serverCrashes += other.serverCrashes
     workerCrashes += other.workerCrashes
@@ -93,9 +96,12 @@ package struct Report: Equatable, Sendable {
 
   /// In one line, for people.
   package var line: String {
-    let failures = failed.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+    func list(_ counts: [String: Int]) -> String {
+      counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+    }
     return "\(events) events, \(pushed) pushed, \(said) comments, \(rounds) rounds, "
-      + "failed: \(failures.joined(separator: ", ")); "
+      + "stopped by: \(list(stops)); "
+      + "failed: \(list(failed)); "
       + "\(serverCrashes) servers and \(workerCrashes) workers died, \(lasted / 1000) s went by"
   }
 }
@@ -140,7 +146,12 @@ package final class World {
   package init(seed: Int, settings: Settings = Settings(), workflow: Workflow) {
     self.seed = seed
     self.settings = settings
+    // With all that may start a round.
+    var workflow = workflow
+    workflow.rounds.on.insert(.behind)
+    workflow.rounds.bots = ["parrot"]
     self.workflow = workflow
+    judge.limits = workflow.rounds.limits
     random = Seeded(seed)
     let wall = HandClock(Timestamp(milliseconds: 0))
     store = InMemoryEventStore(
@@ -206,7 +217,7 @@ package final class World {
   }
 
   private var isOver: Bool {
-    judge.submitted.count == settings.delegations && judge.isOver && isAllHeard
+    judge.submitted.count == settings.delegations && judge.isOver && isAllHeard && haveProgramsEnded
   }
 
   // MARK: What happens by itself
@@ -268,6 +279,7 @@ package final class World {
     }
     checkAnswers()
     report.rounds = judge.delegations.count - judge.submitted.count
+    report.stops = judge.stops
     let commits = judge.pushedCommits
     for id in judge.delegations {
       guard let state = judge.state(of: id), let d = state.delegation else { continue }
@@ -323,6 +335,7 @@ extension World {
     case .forgeRefused where isLate && !isDisturbed, .pushRejected where isLate && !isDisturbed,
       .attemptsExhausted where isLate:
       fail("\(d.id) failed with \(failure.code.rawValue) long after the faults have stopped")
+    case .budgetExceeded: fail("\(d.id) met a budget although there is none")
     case .changeRefused:
       fail("a commit of \(d.id) was refused although no worker sends another's")
     case .cancelled, .agentFailed, .agentTimeout, .agentNotFound, .noChanges, .verifyFailed,

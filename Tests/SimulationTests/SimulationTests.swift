@@ -22,6 +22,7 @@ import Workflows
     // Worlds in which nothing goes wrong would prove nothing.
     #expect(total.pushed > 40 * 25)
     #expect(total.serverCrashes > 40 && total.workerCrashes > 40)
+    #expect(total.stops["maximum", default: 0] > 0 && total.stops["checks", default: 0] > 0)
   }
 
   @Test func aSeedIsRepeatedToTheByte() throws {

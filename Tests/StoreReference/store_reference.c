@@ -20,7 +20,11 @@ typedef struct {
   sqlite3_value *stream;
   long long stream_number;
   long long version;
+  long long type;
 } event;
+
+/// The types of events that some views count.
+enum { PR_CREATED = 4, DISPATCHED = 5, PUSHED = 7, FAILED = 8, BASE_RESOLVED = 9, GENERATED = 10, RELEASED = 12 };
 
 typedef struct {
   event *events;
@@ -28,6 +32,9 @@ typedef struct {
   /// By the number of the stream; `count` is 0 where no delegation has that number.
   row *delegations;
   row *pull_requests;
+  row *tasks;
+  row *repositories;
+  row *usage;
   row *keys;
   long stream_max;
 } source_log;
@@ -41,7 +48,8 @@ typedef struct {
 } run;
 
 enum { SELECT_STREAM, INSERT_STREAM, UPDATE_STREAM, INSERT_EVENT, INSERT_PAYLOAD, SELECT_STAMP,
-       SELECT_KEY, INSERT_KEY, INSERT_DELEGATION, UPDATE_DELEGATION, PUT_PULL_REQUEST, PUT_DIGEST,
+       SELECT_KEY, INSERT_KEY, INSERT_DELEGATION, UPDATE_DELEGATION, INSERT_PULL_REQUEST,
+       UPDATE_PULL_REQUEST, INSERT_TASK, UPDATE_TASK, PUT_REPOSITORY, PUT_USAGE, PUT_DIGESTS,
        BEGIN, COMMIT, STATEMENTS };
 
 static int fail(run *r, const char *what) {
@@ -50,11 +58,13 @@ static int fail(run *r, const char *what) {
   return -1;
 }
 
-static double now(void) {
+static double seconds_of(clockid_t clock) {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(clock, &t);
   return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
+
+static double now(void) { return seconds_of(CLOCK_MONOTONIC); }
 
 // MARK: Reading the source
 
@@ -77,9 +87,11 @@ static void take_event(source_log *log, sqlite3_stmt *s) {
   e->stream_number = sqlite3_column_int64(s, 0);
   e->version = sqlite3_column_int64(s, 1);
   e->stream = sqlite3_value_dup(sqlite3_column_value(s, 2));
-  take(&e->payload, s, 3, 3);
-  int rest = sqlite3_column_count(s) - 6;
-  take(&e->columns, s, 6, rest < VALUES_MAX ? rest : VALUES_MAX);
+  e->type = sqlite3_column_int64(s, 3);
+  // Most events have no text.
+  if (sqlite3_column_type(s, 4) != SQLITE_NULL) take(&e->payload, s, 4, 3);
+  int rest = sqlite3_column_count(s) - 7;
+  take(&e->columns, s, 7, rest < VALUES_MAX ? rest : VALUES_MAX);
 }
 
 static void take_delegation(source_log *log, sqlite3_stmt *s) {
@@ -88,13 +100,16 @@ static void take_delegation(source_log *log, sqlite3_stmt *s) {
   take(into, s, 0, count < VALUES_MAX ? count : VALUES_MAX);
 }
 
-static void take_pull_request(source_log *log, sqlite3_stmt *s) {
-  take(&log->pull_requests[sqlite3_column_int64(s, 0)], s, 1, sqlite3_column_count(s) - 1);
+/// A row without its first column, the number of its stream.
+static void take_of_stream(row *rows, sqlite3_stmt *s) {
+  take(&rows[sqlite3_column_int64(s, 0)], s, 1, sqlite3_column_count(s) - 1);
 }
 
-static void take_key(source_log *log, sqlite3_stmt *s) {
-  take(&log->keys[sqlite3_column_int64(s, 0)], s, 1, sqlite3_column_count(s) - 1);
-}
+static void take_pull_request(source_log *log, sqlite3_stmt *s) { take_of_stream(log->pull_requests, s); }
+static void take_task(source_log *log, sqlite3_stmt *s) { take_of_stream(log->tasks, s); }
+static void take_repository(source_log *log, sqlite3_stmt *s) { take_of_stream(log->repositories, s); }
+static void take_usage(source_log *log, sqlite3_stmt *s) { take_of_stream(log->usage, s); }
+static void take_key(source_log *log, sqlite3_stmt *s) { take_of_stream(log->keys, s); }
 
 static long number(run *r, const char *sql) {
   sqlite3_stmt *s = NULL;
@@ -111,16 +126,25 @@ static int read_source(run *r, const char *path, source_log *log) {
   log->stream_max = number(r, "SELECT ifnull(max(id), 0) FROM streams");
   if (events < 0 || log->stream_max < 0) return -1;
   log->events = calloc((size_t)events, sizeof(event));
-  log->delegations = calloc((size_t)log->stream_max + 1, sizeof(row));
-  log->pull_requests = calloc((size_t)log->stream_max + 1, sizeof(row));
-  log->keys = calloc((size_t)log->stream_max + 1, sizeof(row));
+  row **all[] = {&log->delegations, &log->pull_requests, &log->tasks,
+                 &log->repositories, &log->usage, &log->keys};
+  for (int n = 0; n < 6; n++) *all[n] = calloc((size_t)log->stream_max + 1, sizeof(row));
   if (each(r,
-           "SELECT e.stream, e.version, s.name, p.*, e.* FROM events e JOIN streams s ON s.id = "
-           "e.stream JOIN payloads p USING (position) ORDER BY e.position",
+           "SELECT e.stream, e.version, s.name, e.type, p.*, e.* FROM events e JOIN streams s ON "
+           "s.id = e.stream LEFT JOIN payloads p ON p.position = e.position ORDER BY e.position",
            take_event, log) ||
       each(r, "SELECT * FROM delegations", take_delegation, log) ||
       each(r, "SELECT d.stream, r.* FROM pull_requests r JOIN delegations d ON d.id = r.delegation",
            take_pull_request, log) ||
+      each(r, "SELECT d.stream, t.* FROM tasks t JOIN delegations d ON d.id = t.first", take_task, log) ||
+      each(r,
+           "SELECT d.stream, u.* FROM delegations d JOIN repository_usage u USING (repository) "
+           "GROUP BY d.stream",
+           take_repository, log) ||
+      each(r,
+           "SELECT d.stream, u.* FROM delegations d JOIN usage u USING (repository, requester, agent) "
+           "GROUP BY d.stream",
+           take_usage, log) ||
       each(r,
            "SELECT d.stream, k.* FROM idempotency k JOIN delegations d ON d.id = k.delegation",
            take_key, log))
@@ -140,15 +164,13 @@ static void free_source(source_log *log) {
     free_row(&log->events[n].payload);
     sqlite3_value_free(log->events[n].stream);
   }
-  for (long n = 0; log->keys && n <= log->stream_max; n++) {
-    free_row(&log->delegations[n]);
-    free_row(&log->pull_requests[n]);
-    free_row(&log->keys[n]);
-  }
   free(log->events);
-  free(log->delegations);
-  free(log->pull_requests);
-  free(log->keys);
+  row *all[] = {log->delegations, log->pull_requests, log->tasks,
+                log->repositories, log->usage, log->keys};
+  for (int m = 0; m < 6; m++) {
+    for (long n = 0; all[m] && n <= log->stream_max; n++) free_row(&all[m][n]);
+    free(all[m]);
+  }
 }
 
 // MARK: Statements
@@ -164,20 +186,37 @@ static int prepare_insert(run *r, const char *table, const char *verb, sqlite3_s
   return sqlite3_prepare_v2(r->database, sql, -1, into, NULL) ? fail(r, sql) : 0;
 }
 
-/// An update of the columns that change in a delegation's life, as the event store's.
-static int prepare_update(run *r, sqlite3_stmt **into) {
-  static const char *columns =
-      "SELECT 'UPDATE delegations SET ' || group_concat(name || ' = ?' || (cid + 1), ', ') || "
-      "' WHERE stream = ?1' FROM pragma_table_info('delegations') WHERE name NOT IN ('stream', "
-      "'id', 'stamp', 'repository', 'branch', 'requester', 'priority', 'agent', 'workflow', "
-      "'digest', 'requested_at')";
+/// Makes a statement with a query whose result is its text.
+static int prepare_made(run *r, const char *query, sqlite3_stmt **into) {
   sqlite3_stmt *s = NULL;
-  if (sqlite3_prepare_v2(r->database, columns, -1, &s, NULL)) return fail(r, columns);
+  if (sqlite3_prepare_v2(r->database, query, -1, &s, NULL)) return fail(r, query);
   int code = sqlite3_step(s) == SQLITE_ROW
                  ? sqlite3_prepare_v2(r->database, (const char *)sqlite3_column_text(s, 0), -1, into, NULL)
                  : SQLITE_ERROR;
   sqlite3_finalize(s);
-  return code ? fail(r, "update of delegations") : 0;
+  return code ? fail(r, query) : 0;
+}
+
+/// An update of the columns that change in a row's life, as the event store's.
+/// - `key`: the condition. `fixed`: a list of the other columns.
+static int prepare_update(run *r, const char *table, const char *key, const char *fixed, sqlite3_stmt **into) {
+  char query[1024];
+  snprintf(query, sizeof query,
+           "SELECT 'UPDATE %s SET ' || group_concat(name || ' = ?' || (cid + 1), ', ') || ' WHERE %s' FROM "
+           "pragma_table_info('%s') WHERE pk = 0 AND name NOT IN (%s)",
+           table, key, table, fixed);
+  return prepare_made(r, query, into);
+}
+
+/// An insert that updates a row with the same key, as the event store's.
+static int prepare_upsert(run *r, const char *table, const char *key, sqlite3_stmt **into) {
+  char query[1024];
+  snprintf(query, sizeof query,
+           "SELECT 'INSERT INTO %s VALUES (' || group_concat('?' || (cid + 1), ', ') || ') ON CONFLICT (%s) DO "
+           "UPDATE SET ' || group_concat(name || ' = excluded.' || name, ', ') FILTER (WHERE pk = 0) FROM "
+           "pragma_table_info('%s')",
+           table, key, table);
+  return prepare_made(r, query, into);
 }
 
 static int prepare(run *r, sqlite3_stmt **all) {
@@ -187,8 +226,10 @@ static int prepare(run *r, sqlite3_stmt **all) {
       [UPDATE_STREAM] = "UPDATE streams SET version = ? WHERE id = ?",
       [SELECT_STAMP] = "SELECT 1 FROM delegations WHERE stamp = ?",
       [SELECT_KEY] = "SELECT delegation, body FROM idempotency WHERE key = ?",
-      [PUT_DIGEST] = "INSERT INTO view_digests(view, position, digest, version) VALUES (?, ?, ?, 1) ON "
-                     "CONFLICT DO UPDATE SET position = excluded.position, digest = excluded.digest",
+      [PUT_DIGESTS] = "UPDATE view_digests SET position = ?1, digest = CASE view WHEN 'delegations' THEN ?2 "
+                      "WHEN 'pull-requests' THEN ?3 WHEN 'workers' THEN ?4 WHEN 'repository-usage' THEN ?5 "
+                      "WHEN 'usage' THEN ?6 ELSE ?7 END WHERE version = CASE view WHEN 'tasks' THEN 1 ELSE "
+                      "version END",
       [BEGIN] = "BEGIN IMMEDIATE",
       [COMMIT] = "COMMIT",
   };
@@ -198,8 +239,17 @@ static int prepare(run *r, sqlite3_stmt **all) {
          prepare_insert(r, "payloads", "INSERT", &all[INSERT_PAYLOAD]) ||
          prepare_insert(r, "idempotency", "INSERT", &all[INSERT_KEY]) ||
          prepare_insert(r, "delegations", "INSERT", &all[INSERT_DELEGATION]) ||
-         prepare_insert(r, "pull_requests", "INSERT OR REPLACE", &all[PUT_PULL_REQUEST]) ||
-         prepare_update(r, &all[UPDATE_DELEGATION]);
+         prepare_insert(r, "pull_requests", "INSERT", &all[INSERT_PULL_REQUEST]) ||
+         prepare_insert(r, "tasks", "INSERT", &all[INSERT_TASK]) ||
+         prepare_update(r, "delegations", "stream = ?1",
+                        "'id', 'stamp', 'repository', 'branch', 'requester', 'priority', 'agent', 'workflow', "
+                        "'digest', 'requested_at', 'follows'",
+                        &all[UPDATE_DELEGATION]) ||
+         prepare_update(r, "pull_requests", "repository = ?1 AND number = ?2", "''",
+                        &all[UPDATE_PULL_REQUEST]) ||
+         prepare_update(r, "tasks", "first = ?1", "'repository', 'requester'", &all[UPDATE_TASK]) ||
+         prepare_upsert(r, "repository_usage", "repository, month", &all[PUT_REPOSITORY]) ||
+         prepare_upsert(r, "usage", "day, repository, requester, agent", &all[PUT_USAGE]);
 }
 
 static int finish(run *r, sqlite3_stmt *s) {
@@ -242,7 +292,7 @@ static void hash_row(run *r, const row *values, unsigned char *into) {
 
 static void hash_event(run *r, const event *e) {
   unsigned char payload[32], leaf[32];
-  hash_row(r, &e->payload, payload);
+  if (e->payload.count) hash_row(r, &e->payload, payload);
   hash_row(r, &e->columns, leaf);
   begin_hash(r);
   EVP_DigestUpdate(r->context, r->chain, sizeof r->chain);
@@ -278,7 +328,8 @@ static int append(run *r, sqlite3_stmt **all, const source_log *log, const event
     if (finish(r, all[UPDATE_STREAM])) return -1;
   }
   hash_event(r, e);
-  if (put(r, all[INSERT_EVENT], &e->columns) || put(r, all[INSERT_PAYLOAD], &e->payload)) return -1;
+  if (put(r, all[INSERT_EVENT], &e->columns)) return -1;
+  if (e->payload.count && put(r, all[INSERT_PAYLOAD], &e->payload)) return -1;
   if (!delegation->count) return 0;
   hash_row(r, delegation, digest);
   if (e->version == 1 && key->count && put(r, all[INSERT_KEY], key)) return -1;
@@ -286,22 +337,32 @@ static int append(run *r, sqlite3_stmt **all, const source_log *log, const event
                       : update(r, all[UPDATE_DELEGATION], delegation))
     return -1;
   // A pull request's row changes with each state from its creation on: half of the events.
-  if (pull_request->count && e->version > 4) {
+  if (pull_request->count && e->version > 4 && e->type != GENERATED) {
     hash_row(r, pull_request, digest);
-    return put(r, all[PUT_PULL_REQUEST], pull_request);
+    if (e->type == PR_CREATED ? put(r, all[INSERT_PULL_REQUEST], pull_request)
+                        : update(r, all[UPDATE_PULL_REQUEST], pull_request))
+      return -1;
   }
-  return 0;
+  const row *task = &log->tasks[e->stream_number];
+  if (task->count && e->type != BASE_RESOLVED) {
+    hash_row(r, task, digest);
+    if (e->version == 1 ? put(r, all[INSERT_TASK], task) : update(r, all[UPDATE_TASK], task)) return -1;
+  }
+  int is_end = e->type == PUSHED || e->type == FAILED || e->type == GENERATED || e->type == RELEASED;
+  const row *repository = &log->repositories[e->stream_number], *usage = &log->usage[e->stream_number];
+  if (repository->count && (is_end || e->type == DISPATCHED)) {
+    hash_row(r, repository, digest);
+    if (put(r, all[PUT_REPOSITORY], repository)) return -1;
+  }
+  if (!usage->count || !is_end) return 0;
+  hash_row(r, usage, digest);
+  return put(r, all[PUT_USAGE], usage);
 }
 
 static int put_digests(run *r, sqlite3_stmt *s, long position) {
-  static const char *const views[] = {"delegations", "pull-requests", "workers"};
-  for (int n = 0; n < 3; n++) {
-    sqlite3_bind_text(s, 1, views[n], -1, SQLITE_STATIC);
-    sqlite3_bind_int64(s, 2, position);
-    sqlite3_bind_blob(s, 3, r->chain, sizeof r->chain, SQLITE_STATIC);
-    if (finish(r, s)) return -1;
-  }
-  return 0;
+  sqlite3_bind_int64(s, 1, position);
+  for (int n = 2; n <= 7; n++) sqlite3_bind_blob(s, n, r->chain, sizeof r->chain, SQLITE_STATIC);
+  return finish(r, s);
 }
 
 static int write_log(run *r, const source_log *log, int batch, double seconds) {
@@ -309,15 +370,17 @@ static int write_log(run *r, const source_log *log, int batch, double seconds) {
   int code = prepare(r, all);
   double begun = now();
   long at = 0;
+  double used = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
   while (!code && at < log->event_count && now() - begun < seconds) {
     code = finish(r, all[BEGIN]);
     for (int n = 0; !code && n < batch && at < log->event_count; n++, at++)
       code = append(r, all, log, &log->events[at]);
-    if (!code) code = put_digests(r, all[PUT_DIGEST], at);
+    if (!code) code = put_digests(r, all[PUT_DIGESTS], at);
     if (!code) code = finish(r, all[COMMIT]);
     r->result->commits++;
   }
   r->result->seconds = now() - begun;
+  r->result->cpu_seconds = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - used;
   r->result->appends = at;
   for (int n = 0; n < STATEMENTS; n++) sqlite3_finalize(all[n]);
   return code;

@@ -25,7 +25,8 @@ enum PageRules {
   }
 
   /// What the first page's script imports, and what that imports in turn, is asked for at once: the
-  /// index names it. A module that is imported when it is needed is not.
+  /// index names it, with a low priority, since the request for the rows goes first. A module that
+  /// is imported when it is needed is not.
   /// - Parameter modules: the scripts, by their path in the page's folder.
   static func preloaded(_ index: SourceFile, modules: [String: SourceFile]) -> [Finding] {
     let first = matches(of: #/<script type="module" src="([^"]+)"/#, in: index)
@@ -37,7 +38,8 @@ enum PageRules {
         open.append(imported)
       }
     }
-    let told = Set(matches(of: #/<link rel="modulepreload" href="([^"]+)"/#, in: index))
+    let link = #/<link rel="modulepreload" fetchpriority="low" href="([^"]+)"/#
+    let told = Set(matches(of: link, in: index))
     return wanted.symmetricDifference(told).sorted().map { name in
       let message =
         wanted.contains(name) ? "preload \(name)" : "\(name) is not needed by the first page"

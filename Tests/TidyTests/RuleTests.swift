@@ -312,8 +312,8 @@ struct RuleTests {
     let index = SourceFile(
       path: "index.html",
       text: """
-        <link rel="modulepreload" href="shared/a.js">
-        <link rel="modulepreload" href="late/page.js">
+        <link rel="modulepreload" fetchpriority="low" href="shared/a.js">
+        <link rel="modulepreload" fetchpriority="low" href="late/page.js">
         <script type="module" src="app.js"></script>
         """)
     let app = SourceFile(

@@ -92,6 +92,7 @@ import Workflows
       case .prompt: .init(kind: .prompt)
       case .promptFile: .init(kind: .promptFile)
       case .directory: .init(kind: .directory)
+      case .session: .init(kind: .session)
       }
     }
   }

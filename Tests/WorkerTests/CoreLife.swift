@@ -141,6 +141,7 @@ extension Request {
     case (.patch, .done): .patch(.taken)
     case (.patch, .superseded): .patch(.over)
     case (.patch, .refused(let detail)): .patch(.refused(detail))
+    case (.result, .done): .result(.taken)
     case (.result, _): .result(.over)
     }
   }

@@ -98,7 +98,8 @@ import Workflows
     let assignment = Assignment.sample(head: head, script: "touch \(ran); echo 2 > a")
     try await bench.server.serve { url in
       _ = try await bench.withWorker(.url(url)) {
-        try await bench.sees { !$0.registrations.isEmpty }
+        // A poll comes after the proof of the registration's answer has been accepted.
+        try await bench.sees { $0.polls > 0 }
         bench.server.want { state in
           state.proving = proving
           state.assignment = assignment

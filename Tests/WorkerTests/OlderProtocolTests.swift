@@ -2,6 +2,7 @@ import Domain
 import Foundation
 import Testing
 import WorkerProtocol
+import Workflows
 
 @testable import Worker
 
@@ -35,7 +36,45 @@ import WorkerProtocol
     let generating = try read(
       GeneratingReport.self,
       #"{"worker":"w","lease":\#(Self.lease),"agent":"demo","head":"h","incarnation":3}"#)
-    #expect(generating.head == "h")
+    #expect(generating.head == "h" && generating.continues == nil)
+  }
+
+  /// An order of a server that knows nothing of conversations, and an agent that keeps running.
+  @Test func order() throws {
+    let order = try read(
+      Assignment.self,
+      """
+      {"lease":\(Self.lease),"repository":"o/r","branch":"b","head":"h","prompt":"p",
+       "commitMessage":"m","timeoutMs":5,"outputBytesMax":9,"agent":{"name":"a","isDemo":false,
+       "arguments":[{"kind":"literal","text":"x"}],"promptOnStandardInput":false,"environment":[],
+       "reading":{"successCodes":[0],"codeMeanings":{},"success":[],"failure":[],"usage":[]},
+       "session":{"arguments":["x"],"accessesFiles":true,
+        "permissions":{"allowsByDefault":true,"byKind":{}}}}}
+      """)
+    #expect(order.session == nil && order.agent.resumeArguments == nil)
+    #expect(order.agent.session?.loadsSessions == nil && order.agent.reading?.session == nil)
+  }
+
+  /// A worker of the version before reads an order with a conversation: what it does not know is in
+  /// members of their own.
+  @Test func orderForAnOlderWorker() throws {
+    struct OlderArgument: Decodable {
+      enum Kind: String, Decodable { case literal, prompt, promptFile, directory }
+      var kind: Kind
+    }
+    struct OlderOrder: Decodable {
+      struct Agent: Decodable {
+        var arguments: [OlderArgument]
+        var longPromptArguments: [OlderArgument]?
+      }
+      var prompt: String
+      var agent: Agent
+    }
+    var order = Assignment.sample(head: "h")
+    order.agent.resumeArguments = [.init(kind: .literal, text: "x"), .init(kind: .session)]
+    order.session = SessionOrder(first: "d0", keepMs: 1, prompt: "next")
+    let older = try JSONDecoder().decode(OlderOrder.self, from: JSONEncoder().encode(order))
+    #expect(older.prompt == "Implement: x\n" && older.agent.arguments.count == 5)
   }
 
   /// A commit that waits in the journal must not be lost by an update.
@@ -46,7 +85,7 @@ import WorkerProtocol
       {"lease":\(Self.lease),"repository":"o/r","made":{"commit":"c","head":"h","durationMs":5,
        "outputBytes":1,"outputDigest":"d","usage":"13 tokens out"}}
       """)
-    #expect(record.made?.commit == "c" && record.used == nil)
+    #expect(record.made?.commit == "c" && record.used == nil && record.continues == nil)
     #expect(Attempt(recovered: record)?.commit == "c")
   }
 }

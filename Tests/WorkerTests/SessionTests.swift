@@ -32,18 +32,34 @@ import Workflows
         method, p = m.get("method"), m.get("params") or {}
         if method == "initialize":
             if "mute" in sys.argv: time.sleep(60)
-            send({"id": m["id"], "result": {"protocolVersion": 2 if "new" in sys.argv else 1}})
+            send({"id": m["id"], "result": {"protocolVersion": 2 if "new" in sys.argv else 1,
+                "agentCapabilities": {"loadSession": "loads" in sys.argv}}})
         elif method == "session/new":
             sessions += 1; cancelled = False
             cwd["s%d" % sessions] = p["cwd"]
             send({"id": m["id"], "result": {"sessionId": "s%d" % sessions}})
+        elif method == "session/load":
+            s = p["sessionId"]
+            if "dies" in sys.argv: os._exit(3)
+            if "refuses" in sys.argv or not os.path.exists(os.environ["HOME"] + "/" + s):
+                send({"id": m["id"], "error": {"code": -32002, "message": "no session"}})
+                continue
+            cwd[s] = p["cwd"]; sessions += 1
+            update(s, {"sessionUpdate": "agent_message_chunk",
+                       "content": {"type": "text", "text": "said before\n"}})
+            answer = ask("session/request_permission", {"sessionId": s, "options": []})
+            assert "error" in answer, answer
+            send({"id": m["id"], "result": {}})
         elif method == "session/prompt":
+            open(os.environ["HOME"] + "/" + p["sessionId"], "a").write(
+                p["prompt"][0]["text"] + "\n")
             s, stop = p["sessionId"], "end_turn"
             def text(t): update(s, {"sessionUpdate": "agent_message_chunk",
                                     "content": {"type": "text", "text": t}})
             for word in p["prompt"][0]["text"].split():
                 if word == "who": text("%d %s %s\n" % (os.getpid(), s, cwd[s]))
                 elif word == "edit": open(cwd[s] + "/made.txt", "w").write("made\n")
+                elif word == "recall": text(open(os.environ["HOME"] + "/" + s).read())
                 elif word == "plan": update(s, {"sessionUpdate": "plan", "entries": [
                     {"content": "first", "status": "completed", "priority": "high"},
                     {"content": "then", "status": "pending", "priority": "low"}]})
@@ -133,9 +149,11 @@ import Workflows
     func records(_ name: String) -> [JSONValue] { records.compactMap { $0.objectValue?[name] } }
   }
 
-  private func run(
+  func run(
     _ bench: Bench, _ prompt: String, session: AgentSession? = nil, arguments: [String] = [],
-    stopAt words: String? = nil, greeting: Duration = .seconds(20)
+    stopAt words: String? = nil, greeting: Duration = .seconds(20),
+    continuation: Continuation = Continuation(nil) { _, _ in }, resumePrompt: String? = nil,
+    renewHome: @escaping @Sendable (PersistentFiles) async -> Bool = { _ in false }
   ) async throws -> Outcome {
     let call = bench.call(session, arguments)
     let output = "\(bench.files.root)/attempts/a-1/output.log"
@@ -148,12 +166,14 @@ import Workflows
     let started = Mutex<String?>(nil)
     var run = AgentSessionRun(
       call: call, session: try #require(call.session), prompt: prompt,
+      resumePrompt: resumePrompt, continuation: continuation,
       attempt: AttemptFiles(folder: "\(bench.files.root)/attempts/a-1"),
-      key: AttemptKey(delegation: "a", number: 1), repository: "o/r",
+      treeName: "a-1", repository: "o/r",
       objects: bench.files.root, files: bench.files, sandbox: nil,
       makeNetwork: { .sample(call) }, policy: NetworkPolicy(), ledger: EgressLedger(),
       warm: bench.warm, version: "1", log: log, heard: { _ in say.yield() })
     run.greetingTimeout = greeting
+    run.renewHome = renewHome
     let running = Task { [run] in await run.run { _, id in started.withLock { $0 = id } } }
     if let words {
       for await _ in said where try text(output).contains(words) { break }
@@ -187,7 +207,7 @@ import Workflows
     }
   }
 
-  private func with(_ body: (Bench) async throws -> Void) async throws {
+  func with(_ body: (Bench) async throws -> Void) async throws {
     let bench = try Bench()
     do { try await body(bench) } catch {
       await bench.warm.endAll()

@@ -1,6 +1,7 @@
 import Domain
 import Processes
 import Testing
+import WorkerProtocol
 import Workflows
 
 @testable import Worker
@@ -53,6 +54,40 @@ import Workflows
     let limited = try watch(
       "claude", [(.output, #"{"type":"result","subtype":"error_max_turns"}"#)])
     #expect(failure(limited.end).hasSuffix(": error_max_turns"))
+  }
+
+  private func limit(_ end: AgentEnd) -> AgentLimitReport? {
+    if case .limited(_, let limit) = end { limit } else { nil }
+  }
+
+  @Test("a provider's limit is told from a failure, with its end where that stands")
+  func limits() throws {
+    func claude(_ text: String, isError: Bool = true) -> (OutputChannel, String) {
+      (
+        .output,
+        #"{"type":"result","subtype":"success","is_error":\#(isError),"result":"\#(text)"}"#
+      )
+    }
+    let timed = try watch("claude", [claude("Claude AI usage limit reached|1749924000")], 1)
+    #expect(limit(timed.end) == AgentLimitReport(resetAtMs: 1_749_924_000_000))
+    let untimed = try watch("claude", [claude("You've hit your limit · resets 3:30am (UTC)")], 1)
+    #expect(limit(untimed.end) == AgentLimitReport())
+    func codex(_ text: String) -> (OutputChannel, String) {
+      (.output, #"{"type":"turn.failed","error":{"message":"\#(text)"}}"#)
+    }
+    let text = "You've hit your usage limit. Upgrade to Pro or try again in"
+    let long = try watch("codex", [codex("\(text) 2 days 17 hours 14 minutes.")], 1)
+    #expect(limit(long.end) == AgentLimitReport(resetInMs: 234_840_000))
+    let short = try watch("codex", [codex("\(text) 1 hour 1 minute.")], 1)
+    #expect(limit(short.end) == AgentLimitReport(resetInMs: 3_660_000))
+    // An agent that speaks of limits and does its work has met none, and neither has one that
+    // failed for another reason after it.
+    let spoken = try watch("claude", [claude("usage limit reached|1749924000", isError: false)])
+    #expect(spoken.end == .finished)
+    let tool = (
+      OutputChannel.output, #"{"type":"user","text":"usage limit reached|1749924000"}"# + "\n"
+    )
+    #expect(limit(try watch("claude", [tool, claude("no")], 1).end) == nil)
   }
 
   /// https://github.com/openai/codex/issues/17539: a turn tells what the session has used.

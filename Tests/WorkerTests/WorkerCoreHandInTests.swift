@@ -51,6 +51,54 @@ extension WorkerCoreTests {
     #expect(life.result?.outcome == .stopped)
   }
 
+  @Test(
+    "what an attempt without a commit had made is sent before its result",
+    arguments: [
+      (AgentEnd.exited(3), ResultReport.Outcome.agentFailed), (.signalled(9), .agentFailed),
+      (.exceeded("x"), .agentFailed), (.unverified("x"), .verifyFailed),
+      (.finished, .refused), (.limited("x", AgentLimitReport()), .agentFailed),
+    ])
+  func salvagedFailures(end: AgentEnd, outcome: ResultReport.Outcome) {
+    func ended() -> Life {
+      var life = Life.generating()
+      var deeds = life.tell(.agentEnded(key, end, Life.output)).deeds
+      if case .finished = end {
+        deeds = life.tell(.pickedUp(key, .refused(message: "a key", hint: "y"))).deeds
+      }
+      #expect(deeds.contains(.salvage(Life.assignment)))
+      #expect(life.request(.handIn) == nil)
+      return life
+    }
+    var life = ended()
+    life.tell(.salvaged(key, hasPatch: true))
+    #expect(life.request(.handIn) == .patch(lease))
+    life.answer(.handIn, .done)
+    #expect(life.result?.outcome == outcome)
+    if case .limited = end { #expect(life.result?.limit == AgentLimitReport()) }
+    // A worker that is to stop hands it in; a cancelled attempt is one that was stopped.
+    life = ended()
+    life.desire(Life.assignment, revision: 2, cancel: true)
+    life.tell(.salvaged(key, hasPatch: true))
+    #expect(life.result?.outcome == .stopped)
+    // Nobody waits for one that was superseded.
+    life = ended()
+    life.desire(nil, revision: 2)
+    life.tell(.salvaged(key, hasPatch: true))
+    #expect(life.core.attempt == nil)
+  }
+
+  @Test(
+    "an agent that could not start has made nothing",
+    arguments: [
+      AgentEnd.notFound("x"), .notStarted("x"), .unprepared("x"), .lost("x"),
+    ])
+  func nothingToSalvage(end: AgentEnd) {
+    var life = Life.generating()
+    #expect(
+      !life.tell(.agentEnded(key, end, Life.output)).deeds.contains(.salvage(Life.assignment)))
+    #expect(life.result != nil)
+  }
+
   @Test("a pack that the server has not seen is sent before the result again")
   func packMissing() {
     var life = Life.committed()
@@ -118,6 +166,7 @@ extension WorkerCoreTests {
     life.tell(
       .agentEnded(
         key, .exited(1), OutputSummary(bytes: 0, digest: "d", lastLines: "", records: 50)))
+    life.tell(.salvaged(key, hasPatch: false))
     #expect(life.result == nil)
     life.answer(.records, .refused("no"))
     #expect(life.result?.outcome == .agentFailed)
@@ -131,6 +180,7 @@ extension WorkerCoreTests {
     for end in [AgentEnd.failed("x"), .exited(1), .signalled(9), .unverified("x"), .lost("x")] {
       var life = Life.generating()
       life.tell(.agentEnded(key, end, output))
+      life.tell(.salvaged(key, hasPatch: false))
       #expect(life.result?.used == Self.used)
     }
     var life = Life.generating()

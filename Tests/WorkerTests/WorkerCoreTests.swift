@@ -26,9 +26,8 @@ import WorkerProtocol
         == .poll(DesiredPoll(worker: "w1", incarnation: 3, revision: 0, waitMs: 25_000)))
     #expect(life.core.wakeAt == .seconds(2))
     life.wake()
-    #expect(
-      life.request(.heartbeat)
-        == .heartbeat(Heartbeat(worker: "w1", incarnation: 3, agentSilentMs: nil)))
+    let beat = Heartbeat(worker: "w1", incarnation: 3, agentSilentMs: nil)
+    #expect(life.request(.heartbeat) == .heartbeat(beat))
     life.answer(.heartbeat, .done)
     #expect(life.core.wakeAt == .seconds(4))
   }
@@ -66,7 +65,8 @@ import WorkerProtocol
     #expect(life.result?.outcome == .committed && life.result?.commit == "c")
     #expect(life.result?.durationMs == 3000 && life.result?.outputDigest == "d")
     #expect(
-      life.answer(.handIn, .done).deeds == [.drop(key, repository: "o/r"), .writeJournal(nil)])
+      life.answer(.handIn, .done).deeds
+        == [.drop(key, repository: "o/r", keepsSession: true), .writeJournal(nil)])
     #expect(life.core.attempt == nil)
   }
 
@@ -106,6 +106,7 @@ import WorkerProtocol
   func ends(end: AgentEnd, outcome: ResultReport.Outcome, message: String) {
     var life = Life.generating()
     life.tell(.agentEnded(key, end, Life.output))
+    life.tell(.salvaged(key, hasPatch: false))
     #expect(life.result?.outcome == outcome)
     #expect(life.result?.message?.contains(message) == true)
     #expect(life.result?.commit == nil)
@@ -121,14 +122,14 @@ import WorkerProtocol
     var life = Life.generating()
     life.tell(.agentEnded(key, .finished, Life.output))
     #expect(!life.tell(.pickedUp(key, pickUp)).deeds.contains { $0 == .writeJournal(nil) })
+    life.tell(.salvaged(key, hasPatch: false))
     #expect(life.result?.outcome == outcome)
   }
 
   @Test("the limit and silence end the agent once, and are told apart")
   func limits() {
     var life = Life.generating()
-    #expect(life.core.wakeAt == .seconds(2))
-    #expect(life.pass(.seconds(19)).deeds.isEmpty)
+    #expect(life.core.wakeAt == .seconds(2) && life.pass(.seconds(19)).deeds.isEmpty)
     life.tell(.agentSaid(key, bytes: 1))
     #expect(life.pass(.seconds(19)).deeds.isEmpty)
     #expect(life.pass(.seconds(1)).deeds == [.stopAgent(key)])
@@ -388,6 +389,7 @@ import WorkerProtocol
       var life = Life.generating()
       life.tell(.agentSaid(key, bytes: 10))
       life.tell(.agentEnded(key, .exited(1), Life.output))
+      life.tell(.salvaged(key, hasPatch: false))
       for _ in 0..<100 where life.result == nil {
         life.answer(.output, answer)
         life.wake()

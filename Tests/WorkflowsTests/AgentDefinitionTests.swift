@@ -39,6 +39,9 @@ import Testing
             usage:
               - {text: "used {credits}", total: sum}
               - {stream: output, json: {type: end}, read: {cost: cost.usd}}
+            limit:
+              - {json: {type: failed}, text: "limit until {reset-at}"}
+              - {stream: error, json: {type: limit}, read: {reset-seconds: after}}
         """)["mine"])
     #expect(
       agent.preflight
@@ -46,7 +49,7 @@ import Testing
           command: ["prog", "--version"],
           signIn: .init(
             variables: ["MY_KEY"], files: [".mine/auth"], command: ["prog", "me"], hint: "h")))
-    let wanted = AgentReading(
+    var wanted = AgentReading(
       successCodes: [0, 7], codeMeanings: [3: "it is broken"],
       success: [OutputSign(stream: .error, text: "done *")],
       failure: [
@@ -59,6 +62,11 @@ import Testing
         OutputSign(
           stream: .output, members: ["type": "end"], values: ["cost": "cost.usd"]),
       ])
+    wanted.limit = [
+      OutputSign(text: "limit until {reset-at}", members: ["type": "failed"]),
+      OutputSign(
+        stream: .error, members: ["type": "limit"], values: ["reset-seconds": "after"]),
+    ]
     #expect(agent.reading == wanted)
     #expect(agent.ownFiles == [".mine*"])
     guard case .command(let command) = agent.kind else { throw SessionMissing() }

@@ -189,6 +189,18 @@ struct RenderingTests {
     #expect(body.hasSuffix("\n\n<!-- aipm: \(id) -->\n"))
   }
 
+  @Test func aPullRequestClosesTheIssueOfItsRequest() {
+    var request = requested(text)
+    func firstLine() -> Substring? {
+      workflow.pullRequestBody(text, id: id, requested: request).split(separator: "\n").first
+    }
+    #expect(firstLine() == "**Objective:** User can export data")
+    request.issue = IssueName("Ebaejun/Tools#12")
+    #expect(firstLine() == "Closes #12")
+    request.issue = IssueName("ebaejun/plans#7")
+    #expect(firstLine() == "Closes ebaejun/plans#7")
+  }
+
   @Test func aBodyTooLongForGitHubIsCutAndKeepsItsMarker() {
     var text = text
     text.objective = String(repeating: "🧑‍👩‍👧", count: 20_000)

@@ -47,7 +47,7 @@ struct RoundPolicyTests {
     #expect(policy.limits == RoundLimits(maximum: 3, checks: 1))
     #expect(policy.bots == ["lint"] && policy.mentions == ["/fix"])
     let standard = try self.policy()
-    #expect(standard.on == Set(RoundPolicy.Trigger.allCases))
+    #expect(standard.on == RoundPolicy.Trigger.usual)
     #expect(standard.gather == .seconds(30))
     #expect(standard.limits == RoundLimits(maximum: 10, checks: 2))
   }

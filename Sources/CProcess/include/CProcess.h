@@ -10,8 +10,12 @@
 /// the same user (ptrace(2), proc(5)). 0 on success.
 int cprocess_close_to_others(void);
 
-/// Returns freed memory of 256 KiB and more to the system, and limits threads to two heaps.
-void cprocess_give_memory_back(void);
+/// Returns freed memory of 256 KiB and more to the system, limits threads to two heaps, and joins small
+/// free blocks when they are freed.
+void cprocess_configure_memory(void);
+
+/// Returns the freed pages of all heaps to the system (malloc_trim(3)).
+void cprocess_trim_memory(void);
 
 /// Names the calling thread, for debuggers and `ps -L`; at most 15 characters.
 void cprocess_name_thread(const char *name);

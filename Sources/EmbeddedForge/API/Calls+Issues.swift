@@ -1,4 +1,5 @@
-// Comments and labels, which pull requests share with issues. Issues themselves are not supported.
+// Issues, and the comments and labels of pull requests. As on GitHub every pull request is an
+// issue. Other issues have neither comments nor labels here.
 
 import HTTPTypes
 import Text
@@ -11,10 +12,16 @@ extension Route {
     Route(
       .get, "issues/comments", "issues/comments#list-issue-comments-for-a-repository", .issues,
       repository: { $0.listAllComments }),
-    Route(.get, issue, "issues/issues#get-an-issue", .issues, pull: { $0.getIssue }),
+    Route(
+      .get, "issues", "issues/issues#list-repository-issues", .issues,
+      repository: { $0.listIssues }),
+    Route(
+      .post, "issues", "issues/issues#create-an-issue", .issues, .talking,
+      repository: { $0.createIssue }),
+    Route(.get, issue, "issues/issues#get-an-issue", .issues, repository: { $0.getIssue }),
     Route(
       .patch, issue, "issues/issues#update-an-issue", .issues, .talking,
-      pull: { $0.patchIssue }),
+      repository: { $0.patchIssue }),
     Route(
       .get, "\(issue)/comments", "issues/comments#list-issue-comments", .issues,
       pull: { $0.listComments }),
@@ -52,16 +59,87 @@ extension Route {
 }
 
 extension RepositoryCall {
-  @Sendable func getIssue(_ pull: PullRequestRecord) async throws -> APIReply {
-    return .json(try await objects(for: [pull]).issue(pull))
+  @Sendable func listIssues() async throws -> APIReply {
+    let isOpen: Bool?
+    switch call.query["state"] ?? "open" {
+    case "open": isOpen = true
+    case "closed": isOpen = false
+    case "all": isOpen = nil
+    case _: throw APIError.validation(.invalid("Issue", "state"))
+    }
+    try await api.refreshAll(in: repository, by: call.login)
+    let (page, total) = try await api.store.issueNumbers(
+      of: repository.record.id, isOpen: isOpen, limit: paging.size, offset: paging.offset)
+    var shown: [JSONValue] = []
+    for number in page { shown.append(try await self.shown(try await anyIssue(number))) }
+    return paged(shown, total: total)
   }
 
-  @Sendable func patchIssue(_ pull: PullRequestRecord) async throws -> APIReply {
-    var pull = try await changed(pull)
-    if let labels = try call.strings("labels") {
-      pull.labels = try await api.store.setLabels(labels, of: pull)
+  @Sendable func createIssue() async throws -> APIReply {
+    guard let title = try call.string("title"), !title.trimmed.isEmpty else {
+      throw APIError.validation(.missing("Issue", "title"))
     }
-    return .json(try await objects(for: [pull]).issue(pull))
+    let body = try call.string("body")
+    try Self.checkText(title: title, body: body, of: "Issue")
+    let made = try await api.store.addIssue(
+      to: repository.record.id, title: title, body: body, author: call.login)
+    return .created(try await shown(.issue(made)))
+  }
+
+  @Sendable func getIssue() async throws -> APIReply {
+    .json(try await shown(try await anyIssue(try call.number("number"))))
+  }
+
+  @Sendable func patchIssue() async throws -> APIReply {
+    switch try await anyIssue(try call.number("number")) {
+    case .pullRequest(let pull):
+      var pull = try await changed(pull)
+      if let labels = try call.strings("labels") {
+        pull.labels = try await api.store.setLabels(labels, of: pull)
+      }
+      return .json(try await shown(.pullRequest(pull)))
+    case .issue(let issue): return .json(try await shown(.issue(try await changed(issue))))
+    }
+  }
+
+  /// Applies `title`, `body` and `state` to an issue.
+  private func changed(_ issue: IssueRecord) async throws -> IssueRecord {
+    try checkMayEdit(issue.author)
+    var issue = issue
+    if let title = try call.string("title") {
+      guard !title.trimmed.isEmpty else { throw APIError.validation(.missing("Issue", "title")) }
+      issue.title = title
+    }
+    if call.body?.objectValue?["body"] != nil { issue.body = try call.string("body") }
+    try Self.checkText(title: issue.title, body: issue.body, of: "Issue")
+    switch try call.string("state") {
+    case nil: break
+    case "open": (issue.isOpen, issue.closedAt) = (true, nil)
+    case "closed":
+      if issue.isOpen { (issue.isOpen, issue.closedAt) = (false, ForgeStore.now) }
+    case _: throw APIError.validation(.invalid("Issue", "state"))
+    }
+    return try await api.store.write(issue)
+  }
+
+  /// What a number of the repository names.
+  private enum AnyIssue {
+    case issue(IssueRecord)
+    case pullRequest(PullRequestRecord)
+  }
+
+  private func anyIssue(_ number: Int) async throws -> AnyIssue {
+    if let issue = try await api.store.issue(of: repository.record.id, number: number) {
+      return .issue(issue)
+    }
+    return .pullRequest(try await pull(number: number))
+  }
+
+  private func shown(_ issue: AnyIssue) async throws -> JSONValue {
+    switch issue {
+    case .issue(let issue): try await objects(for: [], also: [issue.author]).issue(issue)
+    case .pullRequest(let pull): try await objects(for: [pull]).issue(pull)
+    }
   }
 
   // MARK: Comments

@@ -18,6 +18,11 @@ extension RepositoryCall {
     if let expected = try call.string("sha"), expected != pull.headSHA.hex {
       throw APIError.conflict("Head branch was modified. Review and try the merge again.")
     }
+    if try await repository.isBehind(pull) {
+      throw APIError(
+        status: .methodNotAllowed,
+        message: "Head branch is out of date. Review and try the merge again.")
+    }
     guard let tree = try await git.mergedTree(base, pull.headSHA) else { throw Self.notMergeable }
     let commit = try mergeCommit(of: pull, tree: tree, base: base)
     try await git.write([commit])
@@ -36,6 +41,10 @@ extension RepositoryCall {
       record.mergedAt = ForgeStore.now
       record.mergedBy = login
       record.closedAt = record.mergedAt
+    }
+    if pull.baseBranch == repository.facts.defaultBranch {
+      try await api.store.closeIssues(
+        ClosingWords.issues(in: pull.body ?? ""), of: repository.record.id)
     }
     return .json([
       "sha": .string(commit.id.hex), "merged": true,

@@ -66,8 +66,9 @@ extension RepositoryCall {
   private func shown(
     _ pull: PullRequestRecord, mergeability: Bool
   ) async throws -> JSONValue {
-    let detail = try await api.pullRequests.detail(
+    var detail = try await api.pullRequests.detail(
       of: pull, repository.git, mergeability: mergeability)
+    detail.isBehind = try await repository.isBehind(pull)
     let checks = try await api.store.checkSummary(
       of: repository.record.id, commit: pull.headSHA)
     return try await objects(for: [pull]).full(pull, detail, checks: checks)
@@ -149,7 +150,7 @@ extension RepositoryCall {
       throw APIError.validation(.missing("PullRequest", "title"))
     }
     let body = try call.string("body")
-    try Self.checkText(title: title, body: body)
+    try Self.checkText(title: title, body: body, of: "PullRequest")
     let head = try call.requiredString("head")
     let base = try call.requiredString("base")
     let isDraft = try call.bool("draft") ?? false
@@ -170,12 +171,12 @@ extension RepositoryCall {
       baseSHA: baseSHA, author: call.login, createdAt: 0, updatedAt: 0)
   }
 
-  private static func checkText(title: String?, body: String?) throws(APIError) {
+  static func checkText(title: String?, body: String?, of resource: String) throws(APIError) {
     if let title, title.unicodeScalars.count > 256 {
       throw .validation(
-        .custom("PullRequest", "title is too long (maximum is 256 characters)", field: "title"))
+        .custom(resource, "title is too long (maximum is 256 characters)", field: "title"))
     }
-    try checkBody(body, of: "PullRequest")
+    try checkBody(body, of: resource)
   }
 
   static func checkBody(_ body: String?, of resource: String) throws(APIError) {
@@ -197,7 +198,7 @@ extension RepositoryCall {
       throw APIError.validation(.missing("PullRequest", "title"))
     }
     let body = try call.string("body")
-    try Self.checkText(title: title, body: body)
+    try Self.checkText(title: title, body: body, of: "PullRequest")
     let setsBody = call.body?.objectValue?["body"] != nil
     let state = try call.string("state")
     guard state == nil || state == "open" || state == "closed" else {

@@ -52,6 +52,15 @@ struct RepositoryContext: Sendable {
   func isProtected(_ branch: String) -> Bool {
     record.settings.protectedBranches.contains { Glob.matches(branch, $0) }
   }
+
+  /// Whether a pull request may not be merged before it has the newest commits of its base branch:
+  /// a protected branch requires that.
+  func isBehind(_ pull: PullRequestRecord) async throws -> Bool {
+    guard pull.isOpen, isProtected(pull.baseBranch), let ref = pull.baseRef,
+      let base = git.resolve(ref)
+    else { return false }
+    return try await !git.isAncestor(base, of: pull.headSHA)
+  }
 }
 
 extension ForgeAPI {

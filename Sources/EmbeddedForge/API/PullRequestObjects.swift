@@ -14,6 +14,8 @@ struct PullRequestObjects: Sendable {
   struct Detail: Sendable, Equatable {
     /// nil if not known (yet).
     var mergeable: Bool?
+    /// Whether it may not be merged before it has the newest commits of its base branch.
+    var isBehind = false
     var commits = 0
     var stat = DiffStat()
   }
@@ -73,26 +75,42 @@ struct PullRequestObjects: Sendable {
 
   /// GitHub's "Issue": every pull request is an issue.
   func issue(_ pull: PullRequestRecord) -> JSONValue {
-    let api = urls.api(repository, "/issues/\(pull.number)")
     let page = urls.page(repository, "/pull/\(pull.number)")
-    return [
-      "url": .string(api), "repository_url": .string(urls.api(repository)),
-      "labels_url": "\(api)/labels{/name}", "comments_url": "\(api)/comments",
-      "events_url": "\(api)/events", "html_url": .string(page), "id": JSONValue(pull.id),
-      "node_id": .string(NodeID.of("PR", pull.id)), "number": JSONValue(pull.number),
-      "title": .string(pull.title), "user": user(pull.author),
-      "labels": .array(pull.labels.map(label)), "state": pull.isOpen ? "open" : "closed",
-      "locked": false, "assignee": nil, "assignees": [], "milestone": nil,
-      "comments": JSONValue(pull.comments), "created_at": .time(pull.createdAt),
-      "updated_at": .time(pull.updatedAt), "closed_at": .time(pull.closedAt),
-      "author_association": .string(association(pull.author)), "active_lock_reason": nil,
+    let record = IssueRecord(
+      id: pull.id, repository: pull.repository, number: pull.number, title: pull.title,
+      body: pull.body, isOpen: pull.isOpen, author: pull.author, closedAt: pull.closedAt,
+      createdAt: pull.createdAt, updatedAt: pull.updatedAt)
+    return issue(record, page: page, node: "PR").with([
+      "labels": .array(pull.labels.map(label)), "comments": JSONValue(pull.comments),
       "draft": JSONValue(pull.isDraft),
       "pull_request": [
         "url": .string(urls.api(repository, "/pulls/\(pull.number)")), "html_url": .string(page),
         "diff_url": "\(page).diff", "patch_url": "\(page).patch",
         "merged_at": .time(pull.mergedAt),
       ],
-      "body": JSONValue(pull.body), "closed_by": nil, "timeline_url": "\(api)/timeline",
+    ])
+  }
+
+  /// GitHub's "Issue", of one that is no pull request.
+  func issue(_ issue: IssueRecord) -> JSONValue {
+    let page = urls.page(repository, "/issues/\(issue.number)")
+    return self.issue(issue, page: page, node: "I")
+  }
+
+  private func issue(_ issue: IssueRecord, page: String, node: String) -> JSONValue {
+    let api = urls.api(repository, "/issues/\(issue.number)")
+    return [
+      "url": .string(api), "repository_url": .string(urls.api(repository)),
+      "labels_url": "\(api)/labels{/name}", "comments_url": "\(api)/comments",
+      "events_url": "\(api)/events", "html_url": .string(page), "id": JSONValue(issue.id),
+      "node_id": .string(NodeID.of(node, issue.id)), "number": JSONValue(issue.number),
+      "title": .string(issue.title), "user": user(issue.author), "labels": [],
+      "state": issue.isOpen ? "open" : "closed",
+      "locked": false, "assignee": nil, "assignees": [], "milestone": nil, "comments": 0,
+      "created_at": .time(issue.createdAt), "updated_at": .time(issue.updatedAt),
+      "closed_at": .time(issue.closedAt),
+      "author_association": .string(association(issue.author)), "active_lock_reason": nil,
+      "body": JSONValue(issue.body), "closed_by": nil, "timeline_url": "\(api)/timeline",
       "performed_via_github_app": nil, "state_reason": nil,
       "reactions": reactions(of: api),
     ]
@@ -125,13 +143,15 @@ struct PullRequestObjects: Sendable {
     ]
   }
 
-  /// GitHub's `mergeable_state`. `unstable`: it can be merged, and a check failed or is pending.
+  /// GitHub's `mergeable_state`. `behind`: the base branch is protected, and the head does not have
+  /// its newest commits. `unstable`: it can be merged, and a check failed or is pending.
   private static func mergeableState(
     of pull: PullRequestRecord, _ detail: Detail, _ checks: CheckSummary
   ) -> String {
     guard pull.isOpen, let mergeable = detail.mergeable else { return "unknown" }
     if !mergeable { return "dirty" }
     if pull.isDraft { return "draft" }
+    if detail.isBehind { return "behind" }
     return checks == .failure || checks == .pending ? "unstable" : "clean"
   }
 

@@ -123,8 +123,8 @@ struct Route: Sendable {
   /// All routes, of which the first that matches counts. `*` may match an empty path, because the
   /// root folder's contents have none.
   static let all: [Route] =
-    users + repositories + collaborators + references + gitDatabase + contents + checks + statuses
-    + jobs + commits + merges + reviewComments + pulls + reviews + issues + hooks
+    users + protection + repositories + collaborators + references + gitDatabase + contents + checks
+    + statuses + jobs + commits + merges + reviewComments + pulls + reviews + issues + hooks
 
   /// The methods of a path, as in `Allow`; empty if no route matches.
   static func methods(of path: [Substring]) -> String {

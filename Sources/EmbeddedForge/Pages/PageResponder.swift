@@ -30,9 +30,12 @@ struct PageResponder: Sendable {
     -> Response
   {
     if path.isEmpty { return try await home(request, urls) }
-    guard path.count == 2 || path.count == 4 || path.count == 5,
+    let isBranch = path.count >= 4 && path[2] == "tree"
+    guard path.count == 2 || path.count == 4 || path.count == 5 || isBranch,
       let record = try await record(path)
     else { return Self.notFound }
+    // There is no page of a branch's files.
+    if isBranch { return PageFrame.see("/\(record.fullName)") }
     if path.count == 5 { return try await log(request, path, of: record) }
     if let refusal = try await refusal(request, record) { return refusal }
     let repository = try await api.context(record, urls)
@@ -44,6 +47,13 @@ struct PageResponder: Sendable {
       let run = try await api.store.checkRun(id, of: record.id)
     {
       return try await ChecksView(api: api, repository: repository, run: run).response()
+    }
+    if path[2] == "commit" { return try await commit(String(path[3]), repository) }
+    if path[2] == "issues" {
+      guard let number = Int(path[3]),
+        let issue = try await api.store.issue(of: record.id, number: number)
+      else { return Self.notFound }
+      return IssueViews.page(of: issue, in: record)
     }
     guard path[2] == "pull" else { return Self.notFound }
     let (number, kind) = Self.number(path[3])
@@ -115,6 +125,16 @@ struct PageResponder: Sendable {
     return PageFrame.plain(.ok, String(decoding: patch, as: UTF8.self))
   }
 
+  /// The change of a commit, as plain text.
+  private func commit(_ name: String, _ repository: RepositoryContext) async throws -> Response {
+    guard let id = ObjectName(name), let commit = try await repository.git.commit(id.hex) else {
+      return Self.notFound
+    }
+    let base = commit.parents.first ?? BareRepository.emptyTree
+    let patch = try await repository.git.patch(from: base, to: commit.id)
+    return PageFrame.plain(.ok, String(decoding: patch, as: UTF8.self))
+  }
+
   /// `OWNER/REPO/runs/ID/log`, which a signature opens instead of a credential.
   private func log(_ request: Request, _ path: [Substring], of record: RepositoryRecord)
     async throws -> Response
@@ -171,6 +191,7 @@ struct PageResponder: Sendable {
       ? "<p class=\"dim\">No pull request yet.</p>" : "<ul class=\"list\">\n\(items)</ul>"
     let more: HTML =
       total > pulls.count ? "<p class=\"dim\">The newest 200 of \(total).</p>" : ""
+    let issues = try await api.store.issues(of: repository.record.id, limit: 200)
     let address = "\(repository.urls.page(repository.record)).git"
     return PageFrame.response(
       title: name,
@@ -182,6 +203,7 @@ struct PageResponder: Sendable {
       <code class="ref">\(repository.facts.defaultBranch)</code></p>
       <h2>Pull requests</h2>
       \(list)\(more)
+      \(IssueViews.list(issues, in: repository.record))
       """)
   }
 

@@ -18,7 +18,8 @@ struct PullRequestPage: Sendable {
     let commits = try await git.commits(
       ["--reverse", "--topo-order", "--max-count=500", "\(pull.baseSHA)..\(pull.headSHA)"])
     let files = try await git.changes(from: base, to: pull.headSHA)
-    let detail = try await api.pullRequests.detail(of: pull, git, mergeability: true)
+    var detail = try await api.pullRequests.detail(of: pull, git, mergeability: true)
+    detail.isBehind = try await repository.isBehind(pull)
     let talk = try await PageConversation(
       of: pull, for: forms.person, ends: ends, in: repository, api)
     let diff = DiffView(
@@ -149,12 +150,17 @@ struct PullRequestPage: Sendable {
     guard pull.isOpen else {
       return "<div class=\"row\">\(forms.button("reopen", "Reopen"))</div>"
     }
-    let canMerge = detail.mergeable == true && !pull.isDraft
+    let canMerge = detail.mergeable == true && !detail.isBehind && !pull.isDraft
     let text: HTML =
       if detail.mergeable == false {
         """
         <span class="minus mark">✗</span> It conflicts with \
         <code class="ref">\(pull.baseBranch)</code>.
+        """
+      } else if detail.isBehind {
+        """
+        <span class="wait mark">✗</span> It has not the newest commits of \
+        <code class="ref">\(pull.baseBranch)</code>, which is protected.
         """
       } else if pull.isDraft {
         "<span class=\"dim mark\">○</span> It is a draft."

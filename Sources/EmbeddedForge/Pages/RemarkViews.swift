@@ -51,7 +51,7 @@ enum RemarkViews {
     """
     <section class="box" id="\(id)">
     <header><strong>\(author)</strong> \(verb) \(time(seconds))</header>
-    <p class="text">\(text)</p>
+    <p class="text">\(MarkdownText.html(text))</p>
     </section>
 
     """

@@ -48,6 +48,19 @@ struct ForgeFolder: Sendable {
     self.root = URL(filePath: absolute).resolvingSymlinksInPath().path
   }
 
+  /// The repositories in a folder, as `OWNER/REPO`, by name.
+  static func repositories(root: String) -> [String] {
+    func folders(in path: String) -> [String] {
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+      return names.filter { !$0.hasPrefix(".") && DurableFile.isFolder("\(path)/\($0)") }.sorted()
+    }
+    return folders(in: root).flatMap { owner in
+      folders(in: "\(root)/\(owner)").filter { $0.hasSuffix(".git") }.map {
+        "\(owner)/\($0.dropLast(4))"
+      }
+    }
+  }
+
   var database: String { "\(root)/forge.db" }
   var incoming: String { "\(root)/.incoming" }
   var hooks: String { "\(root)/.hooks" }

@@ -2,7 +2,7 @@
 // which the next start applies to older files.
 
 enum ForgeSchema {
-  static let steps = [repositories, conversation]
+  static let steps = [repositories, conversation, issues]
 
   /// Repositories, pull requests, their comments, labels and requested reviewers.
   private static let repositories = """
@@ -46,6 +46,17 @@ enum ForgeSchema {
     CREATE TABLE reviewers(
       pull_request INTEGER NOT NULL REFERENCES pull_requests ON DELETE CASCADE,
       login TEXT NOT NULL COLLATE NOCASE, PRIMARY KEY(pull_request, login)) STRICT;
+    """
+
+  /// Issues, which share their numbers with the pull requests of their repository.
+  private static let issues = """
+    CREATE TABLE issues(
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      repository INTEGER NOT NULL REFERENCES repositories ON DELETE CASCADE,
+      number INTEGER NOT NULL, title TEXT NOT NULL, body TEXT, open INTEGER NOT NULL,
+      author TEXT NOT NULL, closed_at INTEGER,
+      created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+      UNIQUE(repository, number)) STRICT;
     """
 
   /// Reviews, checks, collaborators and webhooks. Times are seconds since 1970; those of deliveries

@@ -94,9 +94,7 @@ extension ForgeStore {
       try refuseSecond(draft)
       let now = Self.now
       let repository = SQLiteValue.integer(draft.repository)
-      let number =
-        try database.integer("SELECT next_number FROM repositories WHERE id=?", repository) ?? 1
-      try database.run("UPDATE repositories SET next_number=next_number+1 WHERE id=?", repository)
+      let number = try takeNumber(of: draft.repository)
       try database.run(
         """
         INSERT INTO pull_requests(repository, number, title, body, open, draft, head_branch,
@@ -108,6 +106,15 @@ extension ForgeStore {
         .integer(now))
       return try existing(draft.repository, Int(number))
     }
+  }
+
+  /// The next number of a repository's issues and pull requests. To be called in a transaction.
+  func takeNumber(of repository: Int64) throws -> Int64 {
+    let number = try database.integer(
+      "SELECT next_number FROM repositories WHERE id=?", .integer(repository))
+    try database.run(
+      "UPDATE repositories SET next_number=next_number+1 WHERE id=?", .integer(repository))
+    return number ?? 1
   }
 
   /// Edits the current row of a pull request and sets its time. Nothing is written if `edit`

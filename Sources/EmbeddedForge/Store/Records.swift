@@ -62,6 +62,20 @@ struct PullRequestRecord: Sendable, Equatable {
   var baseRef: RefName? { RefName(branch: baseBranch) }
 }
 
+/// An issue that is no pull request.
+struct IssueRecord: Sendable, Equatable {
+  var id: Int64
+  var repository: Int64
+  var number: Int
+  var title: String
+  var body: String?
+  var isOpen: Bool
+  var author: String
+  var closedAt: Int64?
+  var createdAt: Int64
+  var updatedAt: Int64
+}
+
 struct LabelRecord: Sendable, Equatable {
   var id: Int64
   var name: String

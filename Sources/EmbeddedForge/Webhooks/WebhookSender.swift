@@ -98,7 +98,9 @@ final class WebhookSender: Sendable {
   func send(_ call: WebhookCall) {
     guard case .dropped = queue.yield(call) else { return }
     let count = lost.add(1, ordering: .relaxed).newValue
-    logger.warning("a webhook was dropped: too many wait", metadata: ["dropped": "\(count)"])
+    // Each power of two, so that a receiver that is away does not fill the log.
+    guard count.nonzeroBitCount == 1 else { return }
+    logger.warning("webhooks were dropped: too many wait", metadata: ["dropped": "\(count)"])
   }
 
   /// Sends what is queued until the task is cancelled.

@@ -20,6 +20,8 @@ package enum Call: Equatable, Sendable {
   case git(GitCall)
   /// Request the follow-up delegation of a round, unless that has happened.
   case round(DelegationID, of: DelegationID)
+  /// Sum up what this month's delegations have cost.
+  case monthCost(requester: String, RepositoryName)
 }
 
 /// The result of a call.
@@ -27,6 +29,8 @@ package enum Answer: Equatable, Sendable {
   case forge(ForgeAnswer)
   case git(GitAnswer)
   case round(RoundAnswer)
+  /// nil if the log could not be read.
+  case monthCost(MonthCost?)
 }
 
 /// What became of the request of a round.
@@ -50,12 +54,27 @@ package enum Outcome: Equatable, Sendable {
   /// Events to record in the log.
   case record(DelegationCommand)
   /// The branch's head was read, and it has no commit of this delegation that is not in the log.
-  case prepared(head: ObjectID)
+  case prepared(PreparedHead)
   /// The follow-up delegation of a round is requested.
   case requested(DelegationID)
   case fault(StepFault)
   /// A look-up found nothing (only with `Approach.lookUpOnly`).
   case absent
+}
+
+/// What an attempt starts from.
+package struct PreparedHead: Equatable, Sendable {
+  /// The head of the branch, which the push will expect.
+  package var head: ObjectID
+  /// The merge that the attempt completes; nil if it starts from the head itself.
+  package var merge: BaseMerge?
+  /// The files with conflicts.
+  package var conflicts: [String] = []
+  /// What the attempt may cost, in millionths of a US dollar; nil for no limit.
+  package var costMax: Int64?
+
+  /// The commit that a worker checks out.
+  var start: ObjectID { merge?.start ?? head }
 }
 
 /// The order of writing and looking.
@@ -103,6 +122,10 @@ package struct EffectContext: Sendable {
         logHash: Hex.encode(branchRecord.hash))
     }
     var pullRequestTitle: String { words.pullRequestTitle }
+    /// The message of a merge that the server makes itself.
+    func mergeMessage(attempt: Int) -> String {
+      workflow.generatedCommitMessage(words, id: id, follows: request.follows, attempt: attempt)
+    }
     func comment(_ notice: Notice) -> (text: String, marker: String)? {
       workflow.comment(notice, words, id: id, requested: request, facts: facts)
     }
@@ -180,14 +203,15 @@ extension Answer {
   var forge: ForgeAnswer {
     switch self {
     case .forge(let answer): answer
-    case .git, .round:
+    case .git, .round, .monthCost:
       .failure(ForgeFault(kind: .unavailable, message: "an answer of the wrong port"))
     }
   }
   var git: GitAnswer {
     switch self {
     case .git(let answer): answer
-    case .forge, .round: .failure(MirrorFault(kind: .local, message: "an answer of the wrong port"))
+    case .forge, .round, .monthCost:
+      .failure(MirrorFault(kind: .local, message: "an answer of the wrong port"))
     }
   }
 }

@@ -13,8 +13,11 @@ extension EffectContext {
     case .openPullRequest: return openPullRequest(approach)
     case .adopt(let number): return Adopt(context: self, number: number)
     case .dispatch, .awaitWorker:
-      return delegation.taskCommit.map { Prepare(context: self, taskCommit: $0) }
+      return delegation.taskCommit.map {
+        Prepare(context: self, taskCommit: $0, isAssigned: state.lease != nil)
+      }
     case .push(let commit):
+      // A merge that the server made itself is made again.
       var mayDrop = false
       if case .pullRequestCreated = state { mayDrop = true }
       return delegation.taskCommit.map {

@@ -85,7 +85,7 @@ struct Push: Effect {
       }
       phase = .readingPullRequest
       return .calls([.forge(.pullRequest(context.repository, number: number))])
-    case .success(.pushed): return .done(.fault(.unexpected(.push)))
+    case .success(.pushed), .success(.merged): return .done(.fault(.unexpected(.push)))
     case .failure(let fault):
       return .done(.fault(StepFault(.push, fault).carrying(ambiguous: failure?.kind == .noAnswer)))
     }

@@ -18,6 +18,52 @@ private struct RepositoryBody: Decodable {
   let permissions: Permissions?
 }
 
+/// A repository in a list.
+private struct ListedRepositoryBody: Decodable {
+  let fullName: String
+  let archived: Bool?
+  let disabled: Bool?
+  let permissions: RepositoryBody.Permissions?
+
+  /// nil if nothing can be pushed to it.
+  var usable: RepositoryName? {
+    guard archived != true, disabled != true, permissions?.push != false else { return nil }
+    return RepositoryName(fullName)
+  }
+}
+
+/// The list of an app is in an object, that of a token is not.
+private enum RepositoryListBody: Decodable {
+  case list([ListedRepositoryBody])
+
+  private enum Key: CodingKey { case repositories }
+
+  init(from decoder: any Decoder) throws {
+    if let keyed = try? decoder.container(keyedBy: Key.self) {
+      self = .list(try keyed.decode([ListedRepositoryBody].self, forKey: .repositories))
+    } else {
+      self = .list(try [ListedRepositoryBody](from: decoder))
+    }
+  }
+}
+
+private struct IssueBody: Decodable {
+  /// Present if the issue is a pull request.
+  struct PullRequest: Decodable {}
+  let number: Int
+  let htmlUrl: String
+  let title: String
+  let body: String?
+  let state: String
+  let pullRequest: PullRequest?
+
+  var value: ForgeIssue {
+    ForgeIssue(
+      number: number, url: htmlUrl, title: title, body: body ?? "", isOpen: state == "open",
+      isPullRequest: pullRequest != nil)
+  }
+}
+
 private struct RefBody: Decodable {
   struct Target: Decodable { let sha: String }
   let object: Target
@@ -89,6 +135,8 @@ private struct PullRequestBody: Decodable {
   let updatedAt: String?
   /// GitHub computes it after a change, and says null meanwhile. Lists do not have it.
   let mergeable: Bool?
+  /// `behind`: the base branch requires that the head has its newest commits.
+  let mergeableState: String?
   let head: Side
   let base: Side
 
@@ -99,7 +147,8 @@ private struct PullRequestBody: Decodable {
       number: number, url: htmlUrl, state: isMerged ? .merged : isOpen ? .open : .closed,
       body: body ?? "", headBranch: head.ref, headSHA: ObjectID(head.sha), baseBranch: base.ref,
       updatedAt: updatedAt.flatMap { Timestamp(github: $0) },
-      conflicts: isOpen ? mergeable.map { !$0 } : nil)
+      conflicts: isOpen ? mergeable.map { !$0 } : nil,
+      isBehind: isOpen && mergeableState == "behind")
   }
 }
 
@@ -171,10 +220,17 @@ extension GitHubClient {
     case .reply:
       _ = try decode(CommentBody.self, response, request)
       return .created
-    case .mergeBase:
-      // 204: the branch holds the base's head already.
-      if response.status == 204 { return .unchanged }
-      return .committed(ObjectID(try decode(CommitNameBody.self, response, request).sha))
+    case .changedHead:
+      if response.status == 304 { return .unchanged }
+      let head = ObjectID(try decode(RefBody.self, response, request).object.sha)
+      return .changedHead(head, response.headers["etag"].map { ForgeValidator($0) })
+    case .changedPullRequest:
+      if response.status == 304 { return .unchanged }
+      let found = try decode(PullRequestBody.self, response, request).value
+      return .changedPullRequest(found, response.headers["etag"].map { ForgeValidator($0) })
+    case .issue: return .issue(try decode(IssueBody.self, response, request).value)
+    case .repositories:
+      return .repositories(try usableRepositories(response, request).usable, isComplete: false)
     case .feedback, .reviewComments:
       let found = try decode([ReviewCommentBody].self, response, request)
       return .feedback(found.compactMap(\.feedback))
@@ -193,6 +249,15 @@ extension GitHubClient {
     try decode([CommentBody].self, response, request).map { $0.body ?? "" }
   }
 
+  /// The repositories of a page, and how many of them can be pushed to.
+  func usableRepositories(
+    _ response: HTTPResponse, _ request: RESTRequest
+  ) throws(ForgeFault) -> (count: Int, usable: [RepositoryName]) {
+    switch try decode(RepositoryListBody.self, response, request) {
+    case .list(let all): (all.count, all.compactMap(\.usable))
+    }
+  }
+
   func pullRequestList(
     _ response: HTTPResponse, _ request: RESTRequest
   ) throws(ForgeFault) -> [ForgePullRequest] {
@@ -203,7 +268,8 @@ extension GitHubClient {
   func ownerLogin(
     _ response: HTTPResponse, _ request: RESTRequest
   ) throws(ForgeFault) -> String {
-    try decode(RepositoryBody.self, response, request).owner?.login ?? request.repository.owner
+    try decode(RepositoryBody.self, response, request).owner?.login
+      ?? request.repository?.owner ?? ""
   }
 
   /// Reads a SHA: the whole body if the forge knows that media type, otherwise a field of an
@@ -240,7 +306,7 @@ extension GitHubClient {
     case .repository, .branchHead(_, nil), .tree, .createBranch, .putFile, .compare,
       .openPullRequest, .pullRequests, .pullRequest, .comments, .comment, .addLabels,
       .requestReviewers, .feedback, .reviewComments, .reply, .openPullRequests, .checks,
-      .checkReport, .mergeBase:
+      .checkReport, .changedHead, .changedPullRequest, .issue, .repositories:
       return nil
     }
   }

@@ -86,9 +86,10 @@ package final class GitHubClient: ForgeClient {
         return .success(try await checks(of: commit, in: repository, since: validator))
       case .checkReport(let repository, let check):
         return .success(.checkReport(try await report(of: check, in: repository)))
+      case .repositories: return .success(try await repositories())
       case .repository, .branchHead, .fileBlob, .tree, .createBranch, .branch, .putFile,
         .openPullRequest, .pullRequest, .comment, .mayPush, .addLabels, .requestReviewers, .reply,
-        .mergeBase:
+        .changedHead, .changedPullRequest, .issue:
         let request = RESTRequest(call, author: configuration.author)
         let response = try await exchange(request)
         return .success(try reply(to: call, response, request))
@@ -162,6 +163,20 @@ package final class GitHubClient: ForgeClient {
     return owner == repository.owner ? found : try await ask(owner)
   }
 
+  /// Lists the repositories of the credential, as many pages as `listedMax` needs. An app's token
+  /// is no user, so it has a list of its own.
+  private func repositories() async throws(ForgeFault) -> ForgeReply {
+    let isApp = if case .app = configuration.credential { true } else { false }
+    var names: [RepositoryName] = []
+    for page in 1...(ForgeRepository.listedMax / RESTRequest.perPage) {
+      let request = RESTRequest.repositories(ofApp: isApp, page: page)
+      let (count, usable) = try usableRepositories(try await exchange(request), request)
+      names += usable
+      if count < RESTRequest.perPage { return .repositories(names, isComplete: true) }
+    }
+    return .repositories(names, isComplete: false)
+  }
+
   // MARK: One request
 
   /// Sends a request, and follows one redirect. Equal reads at the same time share one answer.
@@ -175,7 +190,8 @@ package final class GitHubClient: ForgeClient {
   }
 
   private func follow(_ request: RESTRequest) async throws(ForgeFault) -> HTTPResponse {
-    let root = state.withLock { $0.renamed[request.repository] } ?? request.root
+    let renamed = request.repository.flatMap { name in state.withLock { $0.renamed[name] } }
+    let root = renamed ?? request.root
     let first = try await transmit(request, to: configuration.apiURL + root + request.target)
     guard [301, 302, 307, 308].contains(first.status), !request.isAnswered(by: first) else {
       return try check(first, request)
@@ -195,11 +211,11 @@ package final class GitHubClient: ForgeClient {
 
   private func remember(_ url: String, for request: RESTRequest) {
     var root = String(url.dropFirst(configuration.apiURL.count))
-    guard root.hasSuffix(request.target) else { return }
+    guard let repository = request.repository, root.hasSuffix(request.target) else { return }
     root.removeLast(request.target.count)
     state.withLock { state in
       if state.renamed.count >= Self.renamedMax { state.renamed = [:] }
-      state.renamed[request.repository] = root
+      state.renamed[repository] = root
     }
   }
 
@@ -326,8 +342,8 @@ package final class GitHubClient: ForgeClient {
     if request.isAnswered(by: response) { return response }
     let fault = fault(of: response, request, now: configuration.now())
     // The name may belong to another repository by now.
-    if fault.kind == .notFound {
-      state.withLock { $0.renamed[request.repository] = nil }
+    if fault.kind == .notFound, let repository = request.repository {
+      state.withLock { $0.renamed[repository] = nil }
     }
     throw fault
   }

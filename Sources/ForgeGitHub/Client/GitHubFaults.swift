@@ -147,14 +147,14 @@ extension GitHubClient {
     case .notFound:
       if let scope = missingScope(response) { return scope }
       if let creation = configuration.creation {
-        return "The embedded forge has no \(request.repository) yet: make it with `\(creation) "
-          + "\(request.repository)`, or with --from PATH from a repository of this machine."
+        return "The embedded forge has no \(request.subject) yet: make it with `\(creation) "
+          + "\(request.subject)`, or with --from PATH from a repository of this machine."
       }
       return "Check the name. The forge also says this if AIPM's credential has no access to "
-        + "\(request.repository): grant it access."
-    case .empty: return "Push a first commit to \(request.repository)."
+        + "\(request.subject): grant it access."
+    case .empty: return "Push a first commit to \(request.subject)."
     case .refused where body?.isRule == true:
-      return "A rule of \(request.repository) forbids it: let AIPM's credential bypass the rule, "
+      return "A rule of \(request.subject) forbids it: let AIPM's credential bypass the rule, "
         + "or exempt its branches."
     case .unavailable where body == nil && response.status < 500:
       return "Something else than the API answered. Check AIPM_GITHUB_API_URL "
@@ -169,18 +169,18 @@ extension GitHubClient {
     _ response: HTTPResponse, _ body: ErrorBody?, _ request: RESTRequest
   ) -> String {
     if body?.has("archived") == true {
-      return "\(request.repository) is archived: unarchive it, or name another."
+      return "\(request.subject) is archived: unarchive it, or name another."
     }
     if let sso = response.headers["X-GitHub-SSO"], sso.hasPrefix("required") {
       let url = sso.split(separator: "url=").dropFirst().first.map { ": \($0)" } ?? ""
       return "The organisation wants the credential authorised for its single sign-on\(url)"
     }
     if let wanted = response.headers["X-Accepted-GitHub-Permissions"], !wanted.isEmpty {
-      return "AIPM's credential lacks a permission on \(request.repository): grant it \(wanted)."
+      return "AIPM's credential lacks a permission on \(request.subject): grant it \(wanted)."
     }
     if let scope = missingScope(response) { return scope }
     return "Grant AIPM's credential the right to write contents and pull requests of "
-      + "\(request.repository)."
+      + "\(request.subject)."
   }
 
   /// The scopes of which the call needs one, if a classic token has none of them.

@@ -12,9 +12,10 @@ struct RESTRequest: CustomStringConvertible {
   /// Answers with the SHA of a commit, without its diff.
   private static let shaOnly = "application/vnd.github.sha"
 
-  let repository: RepositoryName
+  /// nil if the request is not about one repository.
+  let repository: RepositoryName?
   let method: String
-  /// The path after the repository, percent-encoded, with the query.
+  /// The path after that of the repository, percent-encoded, with the query.
   let target: String
   let accept: String
   let body: [UInt8]?
@@ -40,25 +41,31 @@ struct RESTRequest: CustomStringConvertible {
     }
   }
 
-  /// The repository's path.
+  /// The repository's path; empty without one.
   var root: String {
-    "/repos/\(Percent.encode(repository.owner))/\(Percent.encode(repository.name))"
+    guard let repository else { return "" }
+    return "/repos/\(Percent.encode(repository.owner))/\(Percent.encode(repository.name))"
   }
 
+  /// What the request is about, for hints.
+  var subject: String { repository?.description ?? "the account's repositories" }
+
   /// For messages.
-  var description: String { "\(method) /repos/\(repository)\(target)" }
+  var description: String {
+    "\(method) \(repository.map { "/repos/\($0)" } ?? "")\(target)"
+  }
 
   /// - Parameters:
   ///   - template: the path after the repository, with `{name}` for each parameter.
   ///   - parameters: the values, in the order of the template.
   private init(
-    _ repository: RepositoryName, _ method: String, _ template: String,
+    _ repository: RepositoryName?, _ method: String, _ template: String,
     _ parameters: [String] = [], query: [(String, String)] = [], accept: String = json,
     body: JSONValue? = nil
   ) {
     self.repository = repository
     self.method = method
-    route = "\(method) /repos/{owner}/{repo}\(template)"
+    route = "\(method) \(repository == nil ? "" : "/repos/{owner}/{repo}")\(template)"
     let path = Self.path(template, parameters)
     self.accept = accept
     self.body = body?.canonical
@@ -134,15 +141,21 @@ struct RESTRequest: CustomStringConvertible {
       self = Self.checkRuns(repository, commit: commit, page: 1)
     case .checkReport(let repository, let check):
       self = Self.jobLog(repository, job: check.job ?? 0)
-    case .mergeBase(let repository, let branch, let base):
-      self.init(
-        repository, "POST", "/merges", body: ["base": .string(branch), "head": .string(base)])
+    case .changedHead(let repository, let branch, let since):
+      self.init(repository, "GET", "/git/ref/{ref}", ["heads/\(branch)"])
+      tag = since?.rawValue
+    case .changedPullRequest(let repository, let number, let since):
+      self.init(repository, "GET", "/pulls/{pull_number}", ["\(number)"])
+      tag = since?.rawValue
+    case .issue(let issue):
+      self.init(issue.repository, "GET", "/issues/{issue_number}", ["\(issue.number)"])
+    case .repositories: self = Self.repositories(ofApp: false, page: 1)
     }
   }
 
   /// A page of a list, counted from 1.
   private static func page(
-    _ page: Int, of template: String, _ parameters: [String], _ repository: RepositoryName,
+    _ page: Int, of template: String, _ parameters: [String], _ repository: RepositoryName?,
     query: [(String, String)] = [], tag: String? = nil
   ) -> RESTRequest {
     var request = RESTRequest(
@@ -150,6 +163,12 @@ struct RESTRequest: CustomStringConvertible {
       query: query + [("per_page", "\(perPage)"), ("page", "\(page)")])
     request.tag = tag
     return request
+  }
+
+  /// The repositories that the credential reaches, the last pushed first.
+  static func repositories(ofApp: Bool, page: Int) -> RESTRequest {
+    if ofApp { return Self.page(page, of: "/installation/repositories", [], nil) }
+    return Self.page(page, of: "/user/repos", [], nil, query: [("sort", "pushed")])
   }
 
   static func comments(_ repository: RepositoryName, number: Int, page: Int) -> RESTRequest {

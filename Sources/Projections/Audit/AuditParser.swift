@@ -179,8 +179,13 @@ private struct AuditTermReader {
       $0.name == word.value || $0.name.split(separator: ".").last.map(String.init) == word.value
     }
     guard !found.isEmpty else {
-      let names = EventType.allCases.map(\.name).joined(separator: ", ")
-      throw fault("there is no such type; there are \(names)")
+      let names = EventType.allCases.map(\.name)
+      let lastParts = names.map { String($0.split(separator: ".").last ?? "") }
+      let near = Spelling.nearest(to: word.value, in: names + lastParts)
+      let meant = names.first { $0 == near || $0.hasSuffix(".\(near ?? "-")") }
+      let hint = meant.map { "did you mean \"\($0)\"?" }
+      throw fault(
+        "there is no such type; \(hint ?? "there are \(names.joined(separator: ", "))")")
     }
     return Set(found)
   }
@@ -245,7 +250,7 @@ private struct AuditTermReader {
   /// A time, or a span before now.
   private func moment(_ text: String) throws(AuditFault) -> Int64 {
     if let time = Timestamp(iso8601: text) { return time.milliseconds }
-    if let ago = Self.milliseconds(text) { return now.milliseconds - ago }
+    if let ago = TimeSpan.milliseconds(text) { return now.milliseconds - ago }
     throw fault("write a time such as 2026-11-23T12:00:00Z, a day, or a span such as 24h")
   }
 
@@ -256,18 +261,9 @@ private struct AuditTermReader {
   }
 
   private func duration(_ text: String) throws(AuditFault) -> Int64 {
-    guard let span = Self.milliseconds(text) else {
+    guard let span = TimeSpan.milliseconds(text) else {
       throw fault("write a span such as 30s, 10m, 24h or 7d")
     }
     return span
-  }
-
-  /// `30s`, `10m`, `24h`, `7d`; nil if the text is invalid.
-  private static func milliseconds(_ text: String) -> Int64? {
-    let units: [Character: Int64] = ["s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
-    guard let unit = text.last.flatMap({ units[$0] }), let n = Int64(text.dropLast()), n >= 0,
-      n < 1 << 31
-    else { return nil }
-    return n * unit
   }
 }

@@ -15,13 +15,21 @@ package struct CausalStory: Sendable {
   private var state = DelegationState.absent
   private var corrupt: CorruptStream?
   private var last: Timestamp?
+  /// The feedback that each round took.
+  var taken: [DelegationID: [FeedbackID]] = [:]
   /// The network use of the current attempt.
   private var network: NetworkUse?
+  private let clock: @Sendable (Timestamp) -> String
 
   /// - Parameters:
   ///   - events: all events of the delegation's stream, in order.
   ///   - now: the end of current waits.
-  package init(of events: [StoredEvent], now: Timestamp) {
+  ///   - clock: writes a time in a sentence.
+  package init(
+    of events: [StoredEvent], now: Timestamp,
+    clock: @escaping @Sendable (Timestamp) -> String = { $0.iso8601 }
+  ) {
+    self.clock = clock
     for event in events {
       do throws(CodecFault) {
         take(try event.recorded())
@@ -51,19 +59,38 @@ package struct CausalStory: Sendable {
         corrupt = error
       }
     }
-    var text = Self.sentence(of: event, by: recorded.actor, since: since, before: before)
+    var text = sentence(of: event, by: recorded.actor, since: since, before: before)
     text += suspicion(event)
+    if case .conversation(let said) = event { text += answers(said) }
     sentences.append(Sentence(position: recorded.position, time: recorded.time, text: text))
   }
 
   // MARK: History
 
-  private static func sentence(
+  private func sentence(
     of event: DelegationEvent, by actor: Actor, since: Milliseconds?, before: DelegationState
   ) -> String {
     let after = since.map { " after \($0.text)" } ?? ""
+    if case .stepFailed(let e) = event { return stepFailed(e, after) }
+    return Self.sentence(of: event, by: actor, after: after, before: before)
+  }
+
+  private func stepFailed(_ e: StepFailed, _ after: String) -> String {
+    if e.code == .agentLimited {
+      let sequel =
+        e.nextAgent.map { "goes on with the agent \($0)" } ?? "waits until \(clock(e.retryAt))"
+      return "It \(sequel)\(after)." + Self.sentence(e.message)
+    }
+    let doubt = e.ambiguous ? " Whether it happened is not known, so it is looked up first." : ""
+    return "Try \(e.attemptedTry) of \(e.step.rawValue) failed\(after): \(e.code.rawValue)."
+      + Self.sentence(e.message) + doubt + " The next was due at \(clock(e.retryAt))."
+  }
+
+  private static func sentence(
+    of event: DelegationEvent, by actor: Actor, after: String, before: DelegationState
+  ) -> String {
     switch event {
-    case .requested(let e): return asked(e)
+    case .requested(let e): return asked(e, by: actor)
     case .baseResolved(let e):
       return "The base was found\(after): \(e.branch) at \(short(e.sha))"
         + (e.taskBlob == nil ? "." : ", where a TASK.md stands that will be replaced.")
@@ -79,8 +106,10 @@ package struct CausalStory: Sendable {
       return "Pull request #\(e.number) was \(e.adopted ? "found" : "opened")\(after): \(e.url)"
     case .dispatched(let e): return dispatched(e, after, before)
     case .generating(let e):
-      return "The agent \(e.agent) began\(after), on \(short(e.head))"
+      let merging = e.merge.map { ", merging \(short($0.base))" } ?? ""
+      return "The agent \(e.agent) began\(after), on \(short(e.head))\(merging)"
         + (e.session.map { ", session \($0)." } ?? ".")
+        + (e.continues.map { " It continues its conversation of \($0.rawValue)." } ?? "")
     case .generated(let e): return generated(e, after)
     case .pushed(let e):
       return e.adopted
@@ -89,10 +118,7 @@ package struct CausalStory: Sendable {
     case .failed(let e):
       return "It failed\(after) at \(e.step.rawValue): \(e.code.rawValue)."
         + sentence(e.message) + sentence(e.hint) + used(e.usage)
-    case .stepFailed(let e):
-      let doubt = e.ambiguous ? " Whether it happened is not known, so it is looked up first." : ""
-      return "Try \(e.attemptedTry) of \(e.step.rawValue) failed\(after): \(e.code.rawValue)."
-        + sentence(e.message) + doubt + " The next was due at \(e.retryAt.iso8601)."
+    case .stepFailed: return ""
     case .released(let e):
       let counts =
         e.cause.usesAttempt ? "This used up an attempt." : "This used up none of its attempts."
@@ -104,11 +130,18 @@ package struct CausalStory: Sendable {
       return "The pull request is \(e.state.rawValue) since then, by \(name(actor))."
     case .actionDone(let e):
       return e.failure == nil
-        ? "It was noted on the pull request (\(e.marker))\(after)."
+        ? "\(noted(e.marker)) (\(e.marker))\(after)."
         : "It could not be noted on the pull request (\(e.marker))\(after)." + sentence(e.failure)
     case .networkUsed(let e): return network(e)
     case .conversation(let e): return sentence(of: e, after)
     }
+  }
+
+  private static func noted(_ marker: String) -> String {
+    let prefix = "reply-"
+    guard marker.hasPrefix(prefix) else { return "It was noted on the pull request" }
+    let first = FeedbackID(.reviewComment, marker.dropFirst(prefix.count))
+    return "The thread of \(first) was answered"
   }
 
   private static func used(_ usage: AgentUsage) -> String {
@@ -146,7 +179,7 @@ package struct CausalStory: Sendable {
     return " It was refused \(refused), which may be why."
   }
 
-  private static func asked(_ e: Requested) -> String {
+  private static func asked(_ e: Requested, by actor: Actor) -> String {
     let title = e.text.map { "\"\($0.title)\"" } ?? "something whose text was redacted"
     let how =
       switch e.kind {
@@ -156,7 +189,11 @@ package struct CausalStory: Sendable {
         "on the branch \(e.branch) of pull request #\(followUp.pullRequest), as a follow-up of "
           + "\(followUp.follows)"
       }
-    return "\(e.requester) asked for \(title) in \(e.repository), \(how), from agent \(e.agent) "
+    // What was said on the forge begins a round in the name of who asked for the task.
+    let who =
+      actor.kind == .system
+      ? "AIPM began \(title) for \(e.requester)" : "\(e.requester) asked for \(title)"
+    return "\(who) in \(e.repository), \(how), from agent \(e.agent) "
       + "under workflow \(e.workflow.name) (\(e.stamp.confirmationCode))."
       + answered(e.text?.round)
   }
@@ -172,11 +209,14 @@ package struct CausalStory: Sendable {
 
   private static func generated(_ e: Generated, _ after: String) -> String {
     guard let figures = e.figures else {
+      if let merge = e.merge {
+        return "The base branch, at \(short(merge.base)), was merged without a conflict\(after): "
+          + "\(short(e.sha)). No agent was needed."
+      }
       return "A commit of attempt \(e.attempt) was found\(after): \(short(e.sha))."
     }
-    let files = figures.filesChanged == 1 ? "1 file" : "\(figures.filesChanged) files"
-    return "The agent's work was handed in and accepted\(after): \(short(e.sha)), \(files), "
-      + "+\(figures.insertions) −\(figures.deletions)."
+    return "The agent's work was handed in and accepted\(after): \(short(e.sha)), "
+      + "\(figures.filesInWords), +\(figures.insertions) −\(figures.deletions)."
       + sentence(e.usage.summary ?? figures.usageText)
   }
 
@@ -211,9 +251,15 @@ package struct CausalStory: Sendable {
       break
     }
     say("It has been in \(name.rawValue) for \((now - d.stateSince).text).")
-    if let next = state.nextIntent { say(Self.plan(next)) }
-    if let due = state.nextIntentDue, due > now {
-      say("It waits until \(due.iso8601), \((due - now).text) from now.")
+    if let due = state.nextIntentDue, due > now, d.failedTry?.code == .agentLimited {
+      say(
+        "It waits for the agent \(d.agent), whose provider allows no more until \(clock(due)), "
+          + "\((due - now).text) from now.")
+    } else {
+      if let next = state.nextIntent { say(Self.plan(next)) }
+      if let due = state.nextIntentDue, due > now {
+        say("It waits until \(clock(due)), \((due - now).text) from now.")
+      }
     }
     let policy = StuckPolicy()
     if policy.isStuck(name, since: d.stateSince, due: d.failedTry?.retryAt, at: now) {

@@ -30,8 +30,21 @@ extension CausalStory {
 
   /// What a follow-up answers.
   static func answered(_ round: RoundText?) -> String {
-    guard let round else { return "" }
-    return round.feedback.map { " It answers: \(said($0))." }.joined()
+    guard let round, !round.feedback.isEmpty else { return "" }
+    return " It answers: \(round.feedback.map(said).joined(separator: "; "))."
+  }
+
+  /// Which feedback the commit of a round that ended answers.
+  mutating func answers(_ event: ConversationEvent) -> String {
+    switch event {
+    case .roundStarted(let e):
+      taken[e.delegation] = e.takes
+      return ""
+    case .roundEnded(let e):
+      guard e.commit != nil, let answered = taken[e.delegation] else { return "" }
+      return " That commit answers \(Self.list(answered))."
+    case .feedbackRecorded, .feedbackJudged, .roundResumed, .roundsStopped: return ""
+    }
   }
 
   private static func said(_ feedback: Feedback) -> String {
@@ -45,6 +58,7 @@ extension CausalStory {
       case .reviewComment, .comment: "commented"
       case .check: "reported a failed check"
       case .conflict: "reported a conflict"
+      case .behind: "asked for the newest commits of the base branch"
       }
     let words = feedback.text.map { ", \"\(firstLine($0.body))\"" } ?? ", text redacted"
     return "\(feedback.author) \(verb)\(place ?? "") (\(feedback.id)\(words))"

@@ -45,7 +45,7 @@ package struct DelegationRow: ViewRow {
   package init() {}
 
   package static let view = View<DelegationRow>(
-    "delegations", version: 2,
+    "delegations", version: 3,
     columns: [
       Column("id", \.id, .key),
       Column("stamp", \.stamp, .fixed),
@@ -56,7 +56,7 @@ package struct DelegationRow: ViewRow {
       Column("baseSHA", \.baseSHA),
       Column("requester", \.requester, .fixed),
       Column("priority", \.priority, .fixed),
-      Column("agent", \.agent, .fixed),
+      Column("agent", \.agent),
       Column("workflow", \.workflow, .fixed),
       Column("digest", \.digest, .fixed),
       Column("pr", \.pr),
@@ -111,6 +111,9 @@ package struct DelegationRow: ViewRow {
   }
 
   /// See `ViewRow`.
+  package static func countMax(in projector: Projector) -> Int { projector.knownDelegations }
+
+  /// See `ViewRow`.
   package static func row(like other: DelegationRow, in projector: Projector) -> DelegationRow? {
     projector.delegations[other.id]?.row
   }
@@ -138,7 +141,7 @@ extension DelegationRow {
     baseSHA = d.base?.sha.rawValue
     requester = d.request.requester
     priority = Int64(d.request.priority)
-    agent = d.request.agent
+    agent = d.agent
     workflow = d.request.workflow.name
     digest = d.request.workflow.digest
     pr = d.pullRequest.map { Int64($0.number) }

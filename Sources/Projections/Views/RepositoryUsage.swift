@@ -17,11 +17,7 @@ package struct RepositoryUsage: FoldedRow {
   package var pushed: Int64 = 0
   package var failed: Int64 = 0
   /// What the agents of all attempts reported, also of those that failed; nil if none reported it.
-  package var inputTokens: Int64?
-  package var outputTokens: Int64?
-  package var cachedTokens: Int64?
-  package var costMicrodollars: Int64?
-  package var millicredits: Int64?
+  package var used = UsageTotals()
 
   package init() {}
 
@@ -37,30 +33,7 @@ package struct RepositoryUsage: FoldedRow {
       Column("linesRemoved", \.linesRemoved),
       Column("pushed", \.pushed),
       Column("failed", \.failed),
-      Column("inputTokens", \.inputTokens),
-      Column("outputTokens", \.outputTokens),
-      Column("cachedTokens", \.cachedTokens),
-      Column("costMicrodollars", \.costMicrodollars),
-      Column("millicredits", \.millicredits),
-    ])
-
-  /// The sum of what agents reported, in the unit of `UsageFigure.field`; nil if none reported it.
-  package subscript(_ figure: UsageFigure) -> Int64? { self[keyPath: Self.column(of: figure)] }
-
-  private subscript(_ figure: UsageFigure, default value: Int64) -> Int64 {
-    get { self[figure] ?? value }
-    set { self[keyPath: Self.column(of: figure)] = newValue }
-  }
-
-  private static func column(of figure: UsageFigure) -> WritableKeyPath<Self, Int64?> {
-    switch figure {
-    case .inputTokens: \.inputTokens
-    case .outputTokens: \.outputTokens
-    case .cachedTokens: \.cachedTokens
-    case .cost: \.costMicrodollars
-    case .credits: \.millicredits
-    }
-  }
+    ] + UsageTotals.columns.map { $0.part(\.used) })
 
   /// The key.
   package struct ID: Hashable, Sendable {
@@ -90,16 +63,16 @@ package struct RepositoryUsage: FoldedRow {
 
   /// See `FoldedRow`.
   package mutating func fold(_ step: DelegationStep) {
-    if let usage = step.event.usage { fold(usage) }
+    if let usage = step.event.usage { used.add(usage) }
     switch step.event {
     case .dispatched: attempts += 1
     case .generated(let generated):
       generations += 1
       // A commit that was found on the branch has no figures.
       guard let figures = generated.figures else { return }
-      Self.add(figures.duration.count, to: &duration)
-      Self.add(Int64(figures.insertions), to: &linesAdded)
-      Self.add(Int64(figures.deletions), to: &linesRemoved)
+      duration = UsageTotals.sum(duration, figures.duration.count)
+      linesAdded = UsageTotals.sum(linesAdded, Int64(figures.insertions))
+      linesRemoved = UsageTotals.sum(linesRemoved, Int64(figures.deletions))
     case .pushed: pushed += 1
     case .failed: failed += 1
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating,
@@ -107,17 +80,5 @@ package struct RepositoryUsage: FoldedRow {
       .pullRequestUpdated, .actionDone, .networkUsed, .conversation:
       break
     }
-  }
-  private mutating func fold(_ usage: AgentUsage) {
-    for figure in UsageFigure.allCases {
-      guard let value = usage[figure] else { continue }
-      Self.add(value, to: &self[figure, default: 0])
-    }
-  }
-
-  /// Adds a number that a worker reported. No report can overflow the sum or make it smaller.
-  private static func add(_ reported: Int64, to sum: inout Int64) {
-    let (total, isTooLarge) = sum.addingReportingOverflow(max(0, reported))
-    sum = isTooLarge ? .max : total
   }
 }

@@ -51,6 +51,9 @@ package struct WorkerRow: ViewRow {
   }
 
   /// See `ViewRow`.
+  package static func countMax(in projector: Projector) -> Int { projector.workers.count }
+
+  /// See `ViewRow`.
   package static func row(like other: WorkerRow, in projector: Projector) -> WorkerRow? {
     projector.workers[other.id]?.row
   }

@@ -53,6 +53,11 @@ struct APIOperation: Sendable {
   func check(_ request: Request) throws {
     var faults: [(field: String, message: String)] = []
     for parameter in parameters {
+      if parameter.location == .query, parameter.isRequired,
+        (request.text(parameter.name) ?? "").isEmpty
+      {
+        faults.append((parameter.name, "is required"))
+      }
       for value in parameter.values(of: request) {
         if let fault = parameter.fault(in: value) { faults.append((parameter.name, fault)) }
       }

@@ -16,6 +16,11 @@ extension AuditRoutes {
   /// Text that does not begin with a key.
   private static let bare = "(?![A-Za-z]+:)[^\(blanks)\"-][^\(blanks)]*"
 
+  /// A time or a day in UTC, as a regular expression: of each month, the days that all months have.
+  static let timePattern =
+    "[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
+    + "(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?"
+
   private static var keyed: String {
     "(" + AuditQuery.keys.map { "\($0):\(value(of: $0))" }.joined(separator: "|") + ")"
   }
@@ -23,8 +28,6 @@ extension AuditRoutes {
   private static func value(of key: String) -> String {
     let repository = "[A-Za-z0-9_-]{1,39}/[A-Za-z0-9_-]{1,100}"
     let duration = "[0-9]{1,9}[smhd]"
-    let day = "[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
-    let time = "\(day)(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?"
     func span(_ bound: String) -> String {
       "((>=|<=|>|<|\\.\\.)?(\(bound))|(\(bound))\\.\\.)"
     }
@@ -37,7 +40,7 @@ extension AuditRoutes {
     case "code": "PR[1-9][0-9]{12}"
     case "type": words(EventType.allCases.map(\.name))
     case "sha": "[0-9A-Fa-f]{4,64}"
-    case "since", "until": span("\(time)|\(duration)")
+    case "since", "until": span("\(timePattern)|\(duration)")
     case "position": span("[0-9]{1,18}")
     case "refused": "[a-z][a-z0-9]{0,20}(\\.[a-z][a-z0-9]{0,20}){1,3}"
     case "follows": "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"

@@ -13,19 +13,27 @@ enum Component: String, CaseIterable {
   case submitted = "Submitted"
   case delegation = "Delegation"
   case delegationPage = "DelegationPage"
+  case queue = "Queue"
+  case task = "Task"
+  case taskPage = "TaskPage"
+  case tasksByNeed = "TasksByNeed"
   case attempt = "Attempt"
   case event = "Event"
   case eventList = "EventList"
   case eventPage = "EventPage"
   case auditPage = "AuditPage"
   case recordList = "RecordList"
+  case outputMatches = "OutputMatches"
   case trace = "Trace"
   case pullRequestList = "PullRequestList"
   case pullRequestRounds = "PullRequestRounds"
   case changeRequest = "ChangeRequest"
   case workerList = "WorkerList"
   case choices = "Choices"
+  case repositoryList = "RepositoryList"
+  case issue = "Issue"
   case health = "Health"
+  case usage = "Usage"
   case me = "Me"
   case credential = "Credential"
   case signInWays = "SignInWays"
@@ -51,6 +59,15 @@ enum Component: String, CaseIterable {
           "items": .list(.component(.delegation)), "next": JSONSchema.text().orNull,
           "position": .position,
         ], optional: Self.warnings)
+    case .queue: Self.queueSchema
+    case .task: Self.taskSchema
+    case .taskPage:
+      .object(
+        [
+          "items": .list(.component(.task)), "next": JSONSchema.text().orNull,
+          "position": .position,
+        ], optional: Self.warnings)
+    case .tasksByNeed: Self.tasksByNeedSchema
     case .attempt: Self.attemptSchema
     case .event: Self.eventSchema
     case .eventList:
@@ -62,19 +79,40 @@ enum Component: String, CaseIterable {
         optional: Self.warnings)
     case .auditPage:
       .object(
-        ["items": .list(.component(.event)), "next": JSONSchema.text().orNull],
-        optional: Self.warnings)
+        [
+          "items": .list(.component(.event)), "next": JSONSchema.text().orNull,
+          "delegations": .list(
+            .object([
+              "id": .id, "confirmationCode": .text(), "taskTitle": JSONSchema.text().orNull,
+            ])
+          ).described("Those that the events are about."),
+        ], optional: Self.warnings)
     case .recordList:
       .object(
         ["items": .list(.object(["at": .count, "offset": .count], isOpen: true))],
         optional: Self.warnings)
+    case .outputMatches:
+      .object(
+        [
+          "items": .list(.object(["line": .count, "text": .text()])), "complete": .flag,
+        ], optional: Self.warnings)
     case .trace: .object(["resourceSpans": .list(.any)], optional: Self.warnings)
     case .pullRequestList: Self.items(Self.pullRequestSchema)
     case .pullRequestRounds: Self.pullRequestRoundsSchema
     case .changeRequest: offer.changeRequest
     case .workerList: Self.items(Self.workerSchema)
     case .choices: Self.choicesSchema
+    case .repositoryList:
+      .object(["items": .list(.text()), "complete": .flag], optional: Self.warnings)
+    case .issue:
+      .object(
+        [
+          "repository": .text(), "number": .integer(1...Int64.max),
+          "html_url": .text(format: "uri"), "title": .text(), "objective": .text(),
+          "open": .flag,
+        ], optional: Self.warnings)
     case .health: Self.healthSchema
+    case .usage: UsageRoutes.schema
     case .signInWays: .object(["openid": .flag], optional: Self.warnings)
     case .credential: .object(["token": .text()], isOpen: true)
     case .me:
@@ -123,7 +161,12 @@ enum Component: String, CaseIterable {
   private static let delegationSchema = JSONSchema.object(
     [
       "id": .id, "confirmationCode": .text("^PR[0-9]+$"),
-      "state": .word(DelegationStateName.self),
+      "state": .word(DelegationStateName.self), "phase": .word(TaskPhase.self),
+      "status": JSONSchema.text().described("The phase in words, such as Queued (third)."),
+      "queue": JSONSchema.object([
+        "place": .integer(1...Int64.max), "startsAt": JSONSchema.time.orNull,
+      ])
+      .described("Its place among those that wait for a worker.").orNull,
       "repository": .object(["owner": .text(), "repo": .text()]), "branchName": .text(),
       "baseBranch": JSONSchema.text().orNull, "baseSHA": JSONSchema.commit.orNull,
       "requester": .text(),
@@ -138,6 +181,8 @@ enum Component: String, CaseIterable {
       "failure": JSONSchema.object([
         "step": JSONSchema.word(Step.self).orNull, "code": .word(FailureCode.self),
         "message": JSONSchema.text().orNull, "hint": JSONSchema.text().orNull, "retryable": .flag,
+        "summary": JSONSchema.text().described("What happened, in one sentence."),
+        "remedy": JSONSchema.text().described("What to do, in one sentence."),
       ]).orNull,
       "requestedAt": .time, "stateSince": .time, "updatedAt": .time,
       "nextIntent": JSONSchema.text().described("What the server does next; null after the end.")
@@ -152,6 +197,7 @@ enum Component: String, CaseIterable {
     ],
     optional: warnings.merging([
       "attempts": .list(.component(.attempt)), "generationEndsBy": .time,
+      "issue": .object(["name": .text(), "html_url": .text()]),
     ]) { $1 })
 
   private static let outcomes =
@@ -175,9 +221,12 @@ enum Component: String, CaseIterable {
         optional: Dictionary(
           uniqueKeysWithValues: UsageFigure.allCases.map { ($0.field, JSONSchema.count) })
       ).orNull,
+      "continues": JSONSchema.id.described(
+        "The delegation whose conversation the agent continues."
+      ).orNull,
     ],
     optional: [
-      "head": .commit,
+      "head": .commit, "merges": .commit, "patch": .flag,
       "figures": .object([
         "filesChanged": .count, "insertions": .count, "deletions": .count, "durationMs": .count,
         "outputSize": .count, "outputDigest": .digest, "usage": JSONSchema.text().orNull,
@@ -259,14 +308,30 @@ enum Component: String, CaseIterable {
   private static let choicesSchema = JSONSchema.object(
     [
       "repositories": .list(.text()),
-      "agents": .list(.object(["name": .text(), "description": .text(), "found": .flag])),
+      "agents": .list(
+        .object([
+          "name": .text(), "description": .text(), "found": .flag,
+          "reason": JSONSchema.text().described("Why no worker has it.").orNull,
+        ])),
       "agent": JSONSchema.text().orNull,
-      "workflows": .list(.object(["name": .text(), "description": .text()])),
+      "forge": JSONSchema.text()
+        .described("The address under which people and git find `OWNER/REPO`.").orNull,
+      "workflows": .list(
+        .object([
+          "name": .text(), "description": .text(), "agents": .list(.text()), "agent": .text(),
+        ])),
+      "workflow": .text(),
     ], optional: warnings)
 
   private static let span: [String: JSONSchema] = [
     "pushed": .count, "failed": .count, "cancelled": .count, "p50Ms": JSONSchema.count.orNull,
     "p95Ms": JSONSchema.count.orNull,
+  ]
+
+  private static let cost: [String: JSONSchema] = [
+    "attempts": .count.described("Attempts that ended after their agent had been started."),
+    "attemptsWithCost": .count.described("What the other attempts cost is unknown."),
+    "costMicrodollars": JSONSchema.count.orNull,
   ]
 
   private static let healthSchema = JSONSchema.object(
@@ -279,9 +344,25 @@ enum Component: String, CaseIterable {
       ]),
       "day": .object(
         span.merging([
+          "repositories": .list(.object(span.merging(["name": .text()]) { $1 })),
+          "agents": .list(.object(span.merging(["name": .text()]) { $1 })),
           "since": .time, "hours": .list(.object(span.merging(["from": .time]) { $1 })),
           "failures": .list(.object(["code": .word(FailureCode.self), "count": .count])),
         ]) { $1 }),
+      "cost": .object(
+        cost.merging([
+          "since": .text().described("The first day in UTC."), "today": .object(cost),
+          "repositories": .list(.object(cost.merging(["name": .text()]) { $1 })),
+          "agents": .list(.object(cost.merging(["name": .text()]) { $1 })),
+        ]) { $1 }),
+      "waits": .object([
+        "count": JSONSchema.count.described(
+          "Delegations that got a worker since the server's start, the last thousand at most."),
+        "p50Ms": JSONSchema.count.orNull, "p95Ms": JSONSchema.count.orNull,
+        "lastStartsAt": JSONSchema.time.described(
+          "When the last of the queue is expected to get a worker."
+        ).orNull,
+      ]),
       "workers": .map(.count),
       "forge": JSONSchema.object(["limit": .count, "remaining": .count, "resetAt": .time]).orNull,
       "forgeCalls": .object([

@@ -116,6 +116,23 @@ extension APIOperation {
     summary: "The queue, the last day, the workers and the forge at a glance.",
     responses: [.json(.health, "The figures, at most a second old.")])
 
+  private static func day(_ name: String, _ which: String) -> Parameter {
+    Parameter(
+      name: name, kind: .text(UsageRoutes.daySchema),
+      description: "The \(which) day in UTC.", example: "2026-11-23")
+  }
+
+  static let usage = APIOperation(
+    path: "api/usage", id: "getUsage", tag: .service, permission: .read,
+    summary: "What attempts used, also those that failed. A number that no agent reported is null.",
+    parameters: [
+      Parameter(
+        name: "by", kind: .word(UsageRoutes.Grouping.allCases.map(\.rawValue)),
+        description: "What the sums are of.", defaultValue: "repository"),
+      day("since", "first"), day("until", "last"),
+    ],
+    responses: [.json(.usage, "The sums.")])
+
   static let me = APIOperation(
     path: "api/me", id: "getMe", tag: .service, permission: nil,
     summary: "The sender of the request, and what it may do.",

@@ -12,6 +12,7 @@ struct RequestOffer {
   var workflows: [String]
   /// Whether `/generate-code` has a default repository.
   var hasDefaultRepository: Bool
+  private let issue: JSONSchema
   private let owner: JSONSchema
   private let repo: JSONSchema
 
@@ -21,6 +22,7 @@ struct RequestOffer {
     agents = names.sorted()
     workflows = server.catalog.all.map(\.name).sorted()
     hasDefaultRepository = server.configuration.defaultRepository != nil
+    issue = Self.issue(forge: server.configuration.repositoriesAddress)
     owner = Self.name(server.configuration.names.ownerPattern)
     repo = Self.name(server.configuration.names.repositoryPattern)
   }
@@ -46,6 +48,16 @@ struct RequestOffer {
   private static let objective = JSONSchema.text(written(controls), length: 1...Limit.objective)
   /// The reason for a redaction.
   static let reason = JSONSchema.text(length: 1...UpkeepRoutes.reasonMax)
+
+  /// The usual names of GitHub; `IssueAddresses` reads all that the forge allows.
+  private static func issue(forge: String?) -> JSONSchema {
+    let number = "[1-9][0-9]{0,8}"
+    let repository = "[A-Za-z0-9][A-Za-z0-9-]{0,37}/[A-Za-z0-9._-]{0,90}[A-Za-z0-9_-]"
+    let address = forge.map {
+      "|\($0.replacing(".", with: "\\."))/\(repository)/issues/\(number)"
+    }
+    return .text("^(#?\(number)|\(repository)#\(number)\(address ?? ""))$")
+  }
 
   private static func name(_ pattern: NamePattern?) -> JSONSchema {
     guard let pattern else { return .text("^[^\(controls)]+$") }
@@ -93,6 +105,9 @@ struct RequestOffer {
           Int64(Limit.priority.lowerBound)...Int64(Limit.priority.upperBound)
         ).described("Higher first.").byDefault(.integer(Int64(Limit.priorityDefault))).orNull,
         "draft": JSONSchema.flag.orNull,
+        "issue": issue.described(
+          "The issue that the pull request is to solve: its address, `OWNER/REPO#12` or `#12`."
+        ).orNull,
       ], isOpen: true)
   }
 

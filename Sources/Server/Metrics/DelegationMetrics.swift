@@ -15,6 +15,9 @@ final class DelegationMetrics: Sendable {
   private let queueWait = HistogramFamily(
     "aipm_queue_wait_seconds", "Time from a delegation's being ready until a worker got it.",
     bounds: ServiceMetrics.Bounds.step)
+  /// The last waits, in milliseconds.
+  private let waits = Mutex<[Int64]>([])
+  private static let waitsMax = 1000
   private let generationTime = HistogramFamily(
     "aipm_generation_duration_seconds",
     "Time from an agent's start until the end of its attempt, by outcome.",
@@ -46,7 +49,7 @@ final class DelegationMetrics: Sendable {
     for row in rows {
       ends.add(Double(row.pushed), ["pushed"])
       ends.add(Double(row.failed), ["failed"])
-      for figure in UsageFigure.allCases { usage.add(row[figure], of: figure) }
+      for figure in UsageFigure.allCases { usage.add(row.used[figure], of: figure) }
     }
   }
 
@@ -66,7 +69,12 @@ final class DelegationMetrics: Sendable {
     switch event {
     case .dispatched:
       if case .pullRequestCreated(let d) = before {
-        queueWait.observe(seconds(time - d.stateSince))
+        let wait = time - d.stateSince
+        queueWait.observe(seconds(wait))
+        waits.withLock { waits in
+          if waits.count >= Self.waitsMax { waits.removeFirst(Self.waitsMax / 10) }
+          waits.append(max(0, wait.count))
+        }
       }
     case .generated: end("committed", event.usage, before, after, at: time)
     case .released(let released): end(released.cause.rawValue, event.usage, before, after, at: time)
@@ -120,6 +128,9 @@ final class DelegationMetrics: Sendable {
     guard let d = state.delegation else { return }
     wholeTime.observe(seconds(time - d.requestedAt), [result])
   }
+
+  /// How long the delegations that got a worker last had waited for it, in milliseconds.
+  var recentWaits: [Int64] { waits.withLock { $0 } }
 
   private func seconds(_ time: Milliseconds) -> Double { Double(time.count) / 1000 }
 

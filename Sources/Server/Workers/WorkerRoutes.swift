@@ -24,6 +24,7 @@ struct WorkerRoutes {
     post(router, "register") { try await register($0) }
     post(router, "desired") { try await desired($0) }
     post(router, "heartbeat") { try await heartbeat($0) }
+    post(router, "ends") { try await ends($0) }
     post(router, "fetch") { try await fetch($0) }
     post(router, "tags") { try await tags($0) }
     post(router, "generating") { try await generating($0) }
@@ -113,6 +114,18 @@ struct WorkerRoutes {
     return .noContent
   }
 
+  /// Which of these pull requests have ended: the worker needs no conversation of them.
+  private func ends(_ call: WorkerCall) async throws -> Response {
+    let asked = try await call.json(EndsAsked.self, by: \.worker)
+    var ended: [String] = []
+    for first in asked.pullRequests.prefix(EndsAsked.countMax) {
+      let row = try await server.store.delegation(.id(DelegationID(first)))?.row
+      if let row, row.prState ?? .open == .open { continue }
+      ended.append(first)
+    }
+    return try answer(PullRequestEnds(ended: ended))
+  }
+
   // MARK: Work
 
   private func fetch(_ call: WorkerCall) async throws -> Response {
@@ -147,7 +160,8 @@ struct WorkerRoutes {
     try await server.engine.generating(
       GenerationStarted(
         attempt: report.lease.attempt, token: FencingToken(packed: report.lease.token),
-        agent: report.agent, session: report.session, head: ObjectID(report.head)),
+        agent: report.agent, session: report.session, head: ObjectID(report.head),
+        continues: report.continues.map { DelegationID($0) }),
       of: DelegationID(report.lease.delegation), by: WorkerID(report.worker))
     return .noContent
   }
@@ -174,12 +188,12 @@ struct WorkerRoutes {
       return server.configuration.mask?.masked(cut) ?? cut
     }
     func ended(
-      _ outcome: AttemptEnd.Outcome, hint: String? = nil
+      _ outcome: AttemptEnd.Outcome, hint: String? = nil, limit: AgentLimit? = nil
     ) async throws -> Response {
       try await server.engine.end(
         AttemptEnd(
           attempt: attempt, token: token, outcome: outcome, message: report.message, hint: hint,
-          usage: usage, words: words), of: id, by: worker, network: network)
+          usage: usage, words: words, limit: limit), of: id, by: worker, network: network)
       return .noContent
     }
     switch report.outcome {
@@ -201,16 +215,22 @@ struct WorkerRoutes {
         attempt: attempt, token: token, usage: usage, of: id, by: worker, network: network)
       return .noContent
     case .drained: return try await ended(.released(.drained))
-    case .agentFailed: return try await ended(.released(.agentFailed))
+    case .agentFailed:
+      guard let limit = report.limit else {
+        return try await ended(.released(.agentFailed), hint: report.hint)
+      }
+      return try await ended(.released(.agentLimited), limit: AgentLimit(limit, at: .now))
     case .agentTimeout:
-      let isKept = try await server.output.patch(of: id, attempt: attempt) != nil
+      let isKept = await server.output.patches(of: id).contains(attempt)
       return try await ended(
-        .released(.agentTimeout),
-        hint: isKept ? "What it had made until then is kept: aipm logs --patch \(id)" : nil)
+        .released(.agentTimeout), hint: isKept ? Engine.noting(aPatchOf: id) : nil)
     case .agentNotFound: return try await ended(.released(.agentNotFound))
     case .noChanges: return try await ended(.released(.noChanges))
     case .verifyFailed: return try await ended(.released(.verifyFailed))
-    case .refused: return try await ended(.refused, hint: report.hint)
+    case .refused:
+      let isKept = await server.output.patches(of: id).contains(attempt)
+      return try await ended(
+        .refused, hint: isKept ? Engine.noting(aPatchOf: id, after: report.hint) : report.hint)
     case .workerFault: return try await ended(.released(.workerFault))
     }
   }
@@ -244,7 +264,10 @@ struct WorkerRoutes {
     try call.check(digest: digest)
     try await server.engine.accept(
       commit: ObjectID(commit), pack: path, of: lease.id, attempt: lease.attempt,
-      token: lease.token, by: call.worker, usage: Self.usage(in: call.request))
+      token: lease.token, by: call.worker, usage: Self.usage(in: call.request)
+    ) { [output = server.output] patch in
+      (try? await output.keep(patch: patch, of: lease.id, attempt: lease.attempt)) != nil
+    }
     return .noContent
   }
 
@@ -346,5 +369,17 @@ extension Problem {
       code = "pack-missing"
     case .unavailable(let message): self = .unavailable(message)
     }
+  }
+}
+
+extension AgentLimit {
+  /// - Parameter now: by this server's clock.
+  fileprivate init(_ report: AgentLimitReport, at now: Timestamp) {
+    let most: Int64 = 400 * 86_400_000
+    let span = report.resetInMs.map { now + Milliseconds(min(max(0, $0), most)) }
+    let time = report.resetAtMs.map {
+      Timestamp(milliseconds: min(max(0, $0), (now + Milliseconds(most)).milliseconds))
+    }
+    self.init(reset: time ?? span)
   }
 }

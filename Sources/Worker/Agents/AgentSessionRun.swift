@@ -43,9 +43,14 @@ actor WarmAgents {
 struct AgentSessionRun: Sendable {
   let call: AgentCall
   let session: AgentSession
+  var turn = GenerationRun.Turn()
   let prompt: String
+  /// The prompt for an agent that continues its conversation.
+  var resumePrompt: String?
+  let continuation: Continuation
   let attempt: AttemptFiles
-  let key: AttemptKey
+  /// Of the tree's folder while the agent has it.
+  let treeName: String
   /// `OWNER/REPO`: an agent stays with one repository, so that it sees nothing of another.
   let repository: String
   /// The folder of the clone's objects, which the tree's own repository borrows.
@@ -64,6 +69,9 @@ struct AgentSessionRun: Sendable {
   let heard: @Sendable (OutputLog.Size) -> Void
   /// Called with what the agent has used so far, when that changes.
   var onUsage: @Sendable (AgentUsage) -> Void = { _ in }
+  /// Replaces the HOME, if it is of an earlier life of the worker.
+  /// - Returns: whether it was.
+  var renewHome: @Sendable (PersistentFiles) async -> Bool = { _ in false }
   /// How long the agent has to say hello, and to open a session.
   var greetingTimeout = Duration.seconds(30)
 
@@ -71,6 +79,8 @@ struct AgentSessionRun: Sendable {
     var agent: PersistentAgent
     var id: String
     var client: SessionClient
+    /// Whether it is a session of an earlier round.
+    var isLoaded = false
   }
 
   /// Works until the agent says that it is done. Cancelling the Swift task asks the agent to stop;
@@ -82,7 +92,7 @@ struct AgentSessionRun: Sendable {
       return .init(end: .notStarted("\(call.name), \(repository): no name for a folder"))
     }
     // The agent sees the trees in its own folder, and no other file of the worker.
-    let tree = place.tree(key)
+    let tree = place.tree(treeName)
     do throws(FileFault) {
       try DurableFile.makeFolder(place.trees)
       guard rename(attempt.tree, tree) == 0 else { throw .last("rename", attempt.tree) }
@@ -109,6 +119,8 @@ struct AgentSessionRun: Sendable {
     }
     let agent = opened.agent
     onStart(agent.identity, opened.id)
+    if !opened.isLoaded { continuation.abandon() }
+    continuation.settle(session: opened.id)
     let (answer, excess) = await watched(opened, place)
     agent.serve(nil)
     // Idle, it reaches nothing, and nobody's ledger.
@@ -123,7 +135,8 @@ struct AgentSessionRun: Sendable {
     }
     // What the kernel ended it for is known once it is gone.
     let end = excess.map { AgentEnd.exceeded("\(call.name): \($0)") } ?? end(answer, agent)
-    return .init(end: end, usage: opened.client.used, words: opened.client.lastWords)
+    return .init(
+      end: end, usage: opened.client.used, words: opened.client.lastWords, session: opened.id)
   }
 
   // MARK: Opening
@@ -138,6 +151,20 @@ struct AgentSessionRun: Sendable {
         await idle.end()
       }
     }
+    do throws(AgentFault) { return try await openWithNew(place, tree) } catch {
+      guard !Task.isCancelled else { throw error }
+      // It may be what an earlier process left there.
+      let isRenewed = await renewHome(place)
+      // One that broke while it loaded a session may be able to begin a new one.
+      guard isRenewed || continuation.next != nil else { throw error }
+      continuation.abandon()
+      return try await openWithNew(place, tree)
+    }
+  }
+
+  private func openWithNew(
+    _ place: PersistentFiles, _ tree: String
+  ) async throws(AgentFault) -> Opened {
     let network = makeNetwork()
     network.begin(policy, ledger)
     let fresh = try await PersistentAgent.start(
@@ -152,6 +179,7 @@ struct AgentSessionRun: Sendable {
   private func open(
     _ agent: PersistentAgent, _ tree: String
   ) async throws(AgentFault) -> Opened {
+    if let loaded = try await load(agent, tree) { return loaded }
     let client = SessionClient(session, tree: tree, log: log, heard: heard, onUsage: onUsage)
     agent.serve(client)
     agent.reach(policy, ledger)
@@ -168,6 +196,34 @@ struct AgentSessionRun: Sendable {
       client.open(id)
       agent.settle()
       return Opened(agent: agent, id: id, client: client)
+    }
+  }
+
+  /// Loads the session of an earlier round, if the agent says that it can. It repeats what was said
+  /// in it before it answers, which is not part of this attempt.
+  /// - Returns: nil if it cannot.
+  private func load(
+    _ agent: PersistentAgent, _ tree: String
+  ) async throws(AgentFault) -> Opened? {
+    guard let id = continuation.next?.session, agent.loadsSessions else { return nil }
+    agent.serve(nil)
+    agent.reach(policy, ledger)
+    let answer = await agent.peer.request(
+      "session/load",
+      .object(["sessionId": .string(id), "cwd": .string(tree), "mcpServers": .array([])]),
+      within: greetingTimeout)
+    switch answer {
+    case .success:
+      let client = SessionClient(session, tree: tree, log: log, heard: heard, onUsage: onUsage)
+      client.open(id)
+      agent.serve(client)
+      agent.settle()
+      return Opened(agent: agent, id: id, client: client, isLoaded: true)
+    case .failure(.refused):
+      log.append(Array("[aipm: the session \(id) cannot be loaded: a new one begins]\n".utf8))
+      return nil
+    case .failure(let fault):
+      throw AgentFault(end: .failed(agent.words(of: fault, in: "session/load")))
     }
   }
 
@@ -196,7 +252,8 @@ struct AgentSessionRun: Sendable {
   private func converse(_ opened: Opened) async -> RPCPeer.Outcome {
     let (agent, client) = (opened.agent, opened.client)
     let id = JSONValue.string(opened.id)
-    let prompt = JSONValue.array([.object(["type": "text", "text": .string(prompt)])])
+    let text = turn.prompt(opened.isLoaded ? resumePrompt ?? prompt : prompt)
+    let prompt = JSONValue.array([.object(["type": "text", "text": .string(text)])])
     let timer = Mutex<Task<Void, Never>?>(nil)
     let answer = await withTaskCancellationHandler {
       await agent.peer.request("session/prompt", .object(["sessionId": id, "prompt": prompt]))

@@ -26,6 +26,9 @@ final class PersistentAgent: Sendable {
   private let sessions: Sessions
   private let network: SandboxNetwork
   private let process: Task<Void, Never>
+  /// Whether it says that it can load sessions.
+  private let loads = Mutex(false)
+  var loadsSessions: Bool { loads.withLock { $0 } }
   /// Its own processes: those that existed when its first session was opened.
   private let own = Mutex<Set<Int32>?>(nil)
 
@@ -192,6 +195,7 @@ final class PersistentAgent: Sendable {
         throw AgentFault(
           end: .failed("\(call.name) speaks version \(spoken) of its protocol; version 1 is known"))
       }
+      loads.withLock { $0 = answer["agentCapabilities"]["loadSession"].boolValue ?? false }
     }
   }
 

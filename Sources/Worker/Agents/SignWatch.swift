@@ -5,6 +5,7 @@ import Domain
 import Processes
 import Synchronization
 import Text
+import WorkerProtocol
 import Workflows
 
 /// Reads both streams of an agent as they come, line by line. Nothing but what was found is kept,
@@ -26,17 +27,25 @@ final class SignWatch: Sendable {
     var success: Set<Int> = []
     /// Failures without a later sign of recovery: the index of the failure's sign, and its text.
     var failures: [(sign: Int, words: String)] = []
+    /// The last sign that a provider's limit was met.
+    var limit: (end: AgentLimitReport, words: String)?
     /// What the last sign of the agent's words read, and the end of standard output.
     var words: String?
+    /// What the agent calls its conversation.
+    var session: String?
     var tail = Tail(limit: SignWatch.wordsBytesMax)
     var beginsWithObject: Bool?
     /// Figures that are added up, and those of which the last one counts.
     var sums = AgentUsage()
     var last = AgentUsage()
+    /// Totals of the conversation, and those of its earlier rounds.
+    var conversation = AgentUsage()
+    var before = AgentUsage()
 
     var used: AgentUsage {
       var used = sums
       used.replace(by: last)
+      used.replace(by: conversation.since(before))
       return used
     }
   }
@@ -46,22 +55,29 @@ final class SignWatch: Sendable {
   private let failure: [PreparedSign]
   private let usage: [PreparedSign]
   private let words: [PreparedSign]
+  private let limit: [PreparedSign]
+  private let session: [PreparedSign]
   /// For each sign of `failure`, the signs that the agent recovered from it.
   private let recovery: [[PreparedSign]]
   private let paths: Set<String>
   private let found = Mutex(Found())
 
-  init(_ reading: AgentReading) {
+  /// - Parameter before: the totals of the conversation that the agent continues.
+  init(_ reading: AgentReading, before: AgentUsage = AgentUsage()) {
     self.reading = reading
     success = reading.success.map(PreparedSign.init)
     failure = reading.failure.map(PreparedSign.init)
     usage = reading.usage.map(PreparedSign.init)
     words = (reading.words ?? []).map(PreparedSign.init)
+    limit = (reading.limit ?? []).map(PreparedSign.init)
+    session = (reading.session ?? []).map(PreparedSign.init)
     recovery = reading.failure.map { ($0.recovery ?? []).map(PreparedSign.init) }
     let signs =
-      reading.success + reading.usage + (reading.words ?? [])
+      reading.success + reading.usage + (reading.words ?? []) + (reading.limit ?? [])
+      + (reading.session ?? [])
       + reading.failure.flatMap { [$0] + ($0.recovery ?? []) }
     paths = Set(signs.flatMap { Array($0.members.keys) + Array($0.values.values) })
+    found.withLock { $0.before = before }
   }
 
   /// Takes what the agent wrote to one of its streams.
@@ -104,6 +120,14 @@ final class SignWatch: Sendable {
   }
 
   var used: AgentUsage { found.withLock { $0.used } }
+  /// The totals of the conversation, as reported.
+  var total: AgentUsage { found.withLock { $0.conversation } }
+
+  /// What the agent calls its conversation; nil if it has not said so, or if that is not a plain
+  /// name: it becomes an argument of a command.
+  var conversation: String? {
+    found.withLock { $0.session }.flatMap { WorkerFiles.isSafe($0) ? $0 : nil }
+  }
 
   /// The agent's last words, without terminal colours; nil if it gave none.
   var lastWords: String? {
@@ -128,6 +152,14 @@ final class SignWatch: Sendable {
       if case .signalled(let signal) = exit { return .signalled(signal) }
       return .stopped
     }
+    let end = end(code, found)
+    // An agent may speak of limits and do its work.
+    guard end != .finished, let limit = found.limit else { return end }
+    return .limited("the agent met its provider's limit: \(limit.words)", limit.end)
+  }
+
+  /// How it ended, if no limit was met.
+  private func end(_ code: Int32, _ found: Found) -> AgentEnd {
     let meaning = reading.codeMeanings[Int(code)].map { ": \($0)" } ?? ""
     if let failure = found.failures.first {
       return .failed("the agent ended with exit code \(code)\(meaning): \(failure.words)")
@@ -158,9 +190,15 @@ final class SignWatch: Sendable {
       guard let hit = sign.match(&subject, channel) else { continue }
       found.failures.append((index, Self.brief(hit.reason ?? subject.text)))
     }
+    if let hit = limit.lazy.compactMap({ $0.match(&subject, channel) }).first {
+      found.limit = (AgentLimitReport(hit.figures), Self.brief(subject.text))
+    }
     for sign in words {
       guard let said = sign.match(&subject, channel)?.words else { continue }
       found.words = String(decoding: said.utf8.suffix(Self.wordsBytesMax), as: UTF8.self)
+    }
+    for sign in session {
+      found.session = sign.match(&subject, channel)?.session ?? found.session
     }
     for sign in usage {
       guard let hit = sign.match(&subject, channel) else { continue }
@@ -168,6 +206,8 @@ final class SignWatch: Sendable {
         guard let figure = UsageFigure(rawValue: name) else { continue }
         if sign.sign.adds {
           found.sums.add(figure, reported: value)
+        } else if sign.sign.ofConversation == true {
+          found.conversation.set(figure, reported: value)
         } else {
           found.last.set(figure, reported: value)
         }
@@ -194,6 +234,7 @@ private struct PreparedSign {
     var figures: [String: Double] = [:]
     var reason: String?
     var words: String?
+    var session: String?
   }
 
   init(_ sign: OutputSign) {
@@ -207,21 +248,40 @@ private struct PreparedSign {
     case (.output, .error), (.error, .output): return nil
     case (.output, .output), (.error, .error), (.either, _): break
     }
+    var hit = Hit()
     if sign.text != nil {
-      guard let pattern else { return nil }
-      return subject.match(pattern).map { Hit(figures: $0) }
+      guard let pattern, let figures = subject.match(pattern) else { return nil }
+      hit.figures = figures
+      if sign.members.isEmpty { return hit }
     }
     guard subject.isLong || (subject.looksLikeAnObject && needed.allSatisfy(subject.contains)),
       let json = subject.json(),
       sign.members.allSatisfy({ json.at(path: $0.key)?.scalarText == $0.value })
     else { return nil }
-    var hit = Hit()
     for (name, path) in sign.values {
       guard let value = json.at(path: path) else { continue }
       if let figure = value.doubleValue { hit.figures[name] = figure }
       if name == "reason" { hit.reason = value.scalarText }
       if name == "words" { hit.words = value.stringValue }
+      if name == "session-id" { hit.session = value.stringValue }
     }
     return hit
+  }
+}
+
+extension AgentLimitReport {
+  /// - Parameter figures: what a sign has read, by the names of `LimitEnd`.
+  fileprivate init(_ figures: [String: Double]) {
+    self.init()
+    var span: Double?
+    for (name, value) in figures where value.isFinite && (0...1e11).contains(value) {
+      switch LimitEnd(rawValue: name) {
+      case nil: break
+      case .at: resetAtMs = Int64(value * 1000)
+      case .days, .hours, .minutes, .seconds:
+        span = (span ?? 0) + value * (LimitEnd(rawValue: name)?.seconds ?? 0)
+      }
+    }
+    resetInMs = span.map { Int64(min($0, 1e9) * 1000) }
   }
 }

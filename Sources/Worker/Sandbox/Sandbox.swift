@@ -206,8 +206,14 @@ package struct SandboxUnavailable: Error, CustomStringConvertible {
 extension AgentCall {
   /// The files in the command, such as the script after an interpreter, which the agent must be
   /// able to read. Files in the prompt are not included.
-  var namedFiles: [String] {
-    Self.namedFiles(arguments.map { $0.kind == .literal ? $0.text : "" })
+  var namedFiles: [String] { commands.flatMap { Self.namedFiles($0) } }
+
+  /// The words of its commands. A placeholder is empty.
+  var commands: [[String]] {
+    if let session { return [session.arguments] }
+    return [arguments, resumeArguments ?? []].map { arguments in
+      arguments.map { $0.kind == .literal ? $0.text : "" }
+    }
   }
 
   static func namedFiles(_ arguments: [String]) -> [String] {

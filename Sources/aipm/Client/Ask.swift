@@ -1,6 +1,5 @@
 import ArgumentParser
 import EventLog
-import Glibc
 import Terminal
 import Text
 
@@ -14,22 +13,22 @@ struct Ask: AsyncParsableCommand {
         git diff | aipm ask PR1733356800123 -F -
       """)
 
-  /// The most bytes of a message, as the server takes them.
-  private static let messageBytesMax = 200_000
-
   @OptionGroup var delegation: ReferenceArgument
   @Argument(help: "What is to be changed.") var message: String?
   @Option(
     name: [.customShort("F"), .customLong("file")],
     help: ArgumentHelp(
-      "Read the message from a file; - for standard input.", valueName: "file"))
+      "Read the message from a file; - for standard input.", valueName: "file"),
+    completion: .file())
   var file: String?
   @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       "A comment on a line of the change; give it again for each.", valueName: "path:line:text"))
   var comment: [String] = []
-  @Option(help: "The agent (that of the delegation).")
+  @Option(
+    help: "The agent (that of the delegation).",
+    completion: .agents)
   var agent: String?
   @Flag(help: "If another delegation is at work on the branch, wait for it.")
   var queue = false
@@ -37,19 +36,34 @@ struct Ask: AsyncParsableCommand {
     help: ArgumentHelp(
       "The same key never makes a second follow-up (a new one each time).", valueName: "key"))
   var idempotencyKey: String?
-  @Flag(help: "Follow it to the end; exit code 0 only if it ends as Pushed.")
+  @Flag(
+    name: [.long, .customLong("follow")],
+    help: "Follow it to the end; exit code 0 only if it ends as Pushed.")
   var wait = false
   @OptionGroup var client: ClientOptions
-  @OptionGroup var output: OutputOptions
+  @OptionGroup var output: SelectionOptions
 
   func run() async throws {
     let api = try client.api
-    let answer = try await api.post(
-      try ServerAPI.path("/api/delegations", delegation.reference, "/follow-ups"), body: try body,
-      headers: [("Idempotency-Key", idempotencyKey ?? Submit.newKey())], retries: 2)
+    let reference = try await delegation.resolve(api)
+    let written = try await WrittenText.read(argument: message, file: file) {
+      guard comment.isEmpty else { return nil }
+      return [
+        "Write above what is to be changed in \(reference.safe()).",
+        "This line and everything below it are not part of the message.",
+        "An empty message asks for nothing.",
+      ]
+    }
+    let body = try body(written)
+    let path = try ServerAPI.path("/api/delegations", reference, "/follow-ups")
+    let answer = try await WrittenText.sending(written) {
+      try await api.post(
+        path, body: body,
+        headers: [("Idempotency-Key", idempotencyKey ?? Submit.newKey())], retries: 2)
+    }
     let code = answer["confirmationCode"].safeText ?? ""
-    if output.json, !wait { return answer.printLine() }
-    if !output.json {
+    if output.isJSON, !wait { return try await output.print(answer) }
+    if !output.isJSON {
       Terminal.say("Asked. Confirmation: \(Style.bold.on(code))")
       Terminal.say("pull request  \(answer["html_url"].safeText ?? "it waits for its turn")")
       if !wait { Terminal.say("`aipm watch \(code)` follows it") }
@@ -58,50 +72,19 @@ struct Ask: AsyncParsableCommand {
     try await Watching.toTheEnd(of: code, api, output)
   }
 
-  private var body: JSONValue {
-    get throws {
-      var fields: [String: JSONValue] = [:]
-      fields["message"] = try words.map { .string($0) }
-      let comments = try comment.map { try Self.comment($0) }
-      if !comments.isEmpty { fields["comments"] = .array(comments) }
-      if fields.isEmpty {
-        throw Failure(
-          "say what is to be changed: a message, -F FILE, or --comment PATH:LINE:TEXT",
-          code: .usage)
-      }
-      fields["agent"] = agent.map { .string($0) }
-      if queue { fields["queue"] = .bool(true) }
-      return .object(fields)
+  private func body(_ written: WrittenText?) throws -> JSONValue {
+    var fields: [String: JSONValue] = [:]
+    fields["message"] = written.map { .string($0.text) }
+    let comments = try comment.map { try Self.comment($0) }
+    if !comments.isEmpty { fields["comments"] = .array(comments) }
+    if fields.isEmpty {
+      throw Failure(
+        "say what is to be changed: a message, -F FILE, or --comment PATH:LINE:TEXT",
+        code: .usage)
     }
-  }
-
-  /// The message; nil if only lines are commented on.
-  private var words: String? {
-    get throws {
-      guard let file else { return message }
-      guard message == nil else {
-        throw Failure("write the message or name its file, not both", code: .usage)
-      }
-      if file == "-" { return try Self.standardInput() }
-      do throws(TextFile.Fault) {
-        return try TextFile.read(file)
-      } catch {
-        throw Failure(error.description.safe(), code: .usage)
-      }
-    }
-  }
-
-  private static func standardInput() throws -> String {
-    var all: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 65_536)
-    while all.count <= messageBytesMax {
-      let count = read(STDIN_FILENO, &chunk, chunk.count)
-      if count < 0, errno == EINTR { continue }
-      guard count >= 0 else { throw Failure("standard input cannot be read", code: .usage) }
-      if count == 0 { return String(decoding: all, as: UTF8.self) }
-      all += chunk[..<count]
-    }
-    throw Failure("the message is over \(messageBytesMax) bytes: shorten it", code: .usage)
+    fields["agent"] = agent.map { .string($0) }
+    if queue { fields["queue"] = .bool(true) }
+    return .object(fields)
   }
 
   /// `PATH:LINE:TEXT`; the path may contain colons.

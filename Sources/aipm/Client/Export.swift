@@ -30,12 +30,12 @@ struct Export: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp(
       "An id, a confirmation code, or OWNER/REPO#NUMBER.", valueName: "ref"),
-    completion: .shellCommand("aipm list --quiet 2>/dev/null"))
+    completion: .delegations)
   var bundle: String?
   @Option(
     help: ArgumentHelp(
       "An id, a confirmation code, or OWNER/REPO#NUMBER.", valueName: "ref"),
-    completion: .shellCommand("aipm list --quiet 2>/dev/null"))
+    completion: .delegations)
   var trace: String?
   @Option(
     name: .shortAndLong,
@@ -64,13 +64,15 @@ struct Export: AsyncParsableCommand {
       if let sink {
         try sink.put(bytes)
       } else {
-        Terminal.put(String(decoding: bytes, as: UTF8.self))
+        Terminal.put(bytes: bytes)
       }
     }
     if let bundle {
+      let bundle = try await ReferenceArgument.resolved(bundle, api)
       let path = try ServerAPI.path("/api/delegations", bundle, "/bundle")
       try await api.download(path) { try put($0) }
     } else if let trace {
+      let trace = try await ReferenceArgument.resolved(trace, api)
       let path = try ServerAPI.path("/api/delegations", trace, "/trace")
       try await api.download(path) { try put($0) }
     } else {

@@ -7,7 +7,7 @@ struct Logs: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Prints what the agent said.",
     discussion: """
-      On a terminal its colours are shown, and every other control sequence is left out; into a \
+      On a terminal its colors are shown, and every other control sequence is left out; into a \
       pipe it goes without any, or with --raw as the agent wrote it.
 
       Examples:
@@ -23,35 +23,39 @@ struct Logs: AsyncParsableCommand {
   var timestamps = false
   @Flag(help: "As the agent wrote it, control sequences of a terminal included.")
   var raw = false
-  @Option(help: "Which attempt (the last).")
+  @Option(help: ArgumentHelp("Which attempt (the last).", valueName: "number"))
   var attempt: Int?
-  @Flag(help: "In place of it, what the agent had made when its time was over, as a patch.")
+  @Flag(help: "In place of it, what an attempt without a commit had made, as a patch.")
   var patch = false
   @OptionGroup var client: ClientOptions
 
   func run() async throws {
     let api = try client.api
+    let reference = try await delegation.resolve(api)
     if patch {
       let kept = try await api.text(
-        try ServerAPI.path("/api/delegations", delegation.reference, "/patch"),
+        try ServerAPI.path("/api/delegations", reference, "/patch"),
         query: [("attempt", attempt.map { String($0) })])
       // Byte for byte into a pipe: `git apply` needs the bytes of files that are not UTF-8.
       if Terminal.isInteractive { return Self.put(String(decoding: kept, as: UTF8.self)) }
       return Terminal.put(bytes: kept)
     }
-    let path = try ServerAPI.path("/api/delegations", delegation.reference, "/output")
+    let path = try ServerAPI.path("/api/delegations", reference, "/output")
     guard follow else {
-      let bytes = try await api.text(path, query: query(attempt))
+      var localTimes = LocalTimeLines()
+      var bytes = try await api.text(path, query: query(attempt))
+      if timestamps { bytes = localTimes.take(bytes) }
       return raw ? Terminal.put(bytes: bytes) : show(String(decoding: bytes, as: UTF8.self))
     }
     var number = attempt
     repeat {
       try await follow(api, path, number)
-      number = attempt == nil ? try await nextAttempt(api, after: number) : nil
+      number = attempt == nil ? try await nextAttempt(api, of: reference, after: number) : nil
     } while number != nil
   }
 
   private func follow(_ api: ServerAPI, _ path: String, _ attempt: Int?) async throws {
+    var localTimes = LocalTimeLines()
     let follower = ServerEventFollower(
       api: api, path: path,
       query: [("follow", "1")] + query(attempt), onLink: { _ in })
@@ -60,7 +64,8 @@ struct Logs: AsyncParsableCommand {
       if event.type == "output",
         case .string(let piece)? = try? JSONValue(json: Array(event.data.utf8))
       {
-        show(piece)
+        show(
+          timestamps ? String(decoding: localTimes.take(Array(piece.utf8)), as: UTF8.self) : piece)
       }
       return true
     }
@@ -76,8 +81,10 @@ struct Logs: AsyncParsableCommand {
   }
 
   /// The attempt that began since; nil if the delegation has ended.
-  private func nextAttempt(_ api: ServerAPI, after known: Int?) async throws -> Int? {
-    let now = try await api.get(ServerAPI.path("/api/delegations", delegation.reference))
+  private func nextAttempt(
+    _ api: ServerAPI, of reference: String, after known: Int?
+  ) async throws -> Int? {
+    let now = try await api.get(ServerAPI.path("/api/delegations", reference))
     let last = Int(now["attempt"].integerValue ?? 0)
     let isOver = ["Pushed", "Failed"].contains(now["state"].stringValue)
     return last > known ?? last || !isOver ? last : nil

@@ -17,12 +17,14 @@ struct Redact: AsyncParsableCommand {
 
   @Argument(help: ArgumentHelp("The event's position in the log.", valueName: "position"))
   var position: Int64
-  @Option(help: "The reason; it is recorded in the log, so do not name the secret.")
+  @Option(
+    help: ArgumentHelp(
+      "The reason; it is recorded in the log, so do not name the secret.", valueName: "text"))
   var reason: String
   @Flag(name: .shortAndLong, help: "Do it without a question.")
   var yes = false
   @OptionGroup var client: ClientOptions
-  @OptionGroup var output: OutputOptions
+  @OptionGroup var output: SelectionOptions
 
   func validate() throws {
     guard position > 0 else { throw ValidationError("POSITION is a number from 1 on") }
@@ -36,7 +38,7 @@ struct Redact: AsyncParsableCommand {
     }
     let answer = try await client.api.post(
       "/api/events/\(position)/redact", body: .object(["reason": .string(reason)]))
-    if output.json { return answer.printLine() }
+    if output.isJSON { return try await output.print(answer) }
     Terminal.say(
       "The text of event \(position) is removed; event "
         + "\(answer["event"]["position"].integerValue ?? 0) records it. "

@@ -1,35 +1,41 @@
 import ArgumentParser
 import Domain
 import EventLog
+import Projections
 import Terminal
 import Text
 
 struct Show: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Shows one delegation: what was asked, where it stands, what comes next.")
+    abstract: "Shows one delegation: what was asked, where it stands, what comes next.",
+    aliases: ["view"])
 
   @OptionGroup var delegation: ReferenceArgument
   @OptionGroup var client: ClientOptions
-  @OptionGroup var output: OutputOptions
+  @OptionGroup var output: SelectionOptions
 
   func run() async throws {
     let api = try client.api
-    let found = try await api.get(try ServerAPI.path("/api/delegations", delegation.reference))
-    if output.json { return found.printLine() }
-    tell(found)
+    let reference = try await delegation.resolve(api)
+    let found = try await api.get(try ServerAPI.path("/api/delegations", reference))
+    if output.isJSON { return try await output.print(found) }
+    tell(found, page: api.page(of: found))
     guard found["pullRequest"] != .null, let id = found["id"].stringValue else { return }
     PullRequestRounds(try await api.get(try ServerAPI.path("/api/pull-requests", id))).tell()
   }
 
-  private func tell(_ d: JSONValue) {
+  private func tell(_ d: JSONValue, page: String) {
     func row(_ name: String, _ value: String?) {
       guard let value, !value.isEmpty else { return }
-      Terminal.say(name + String(repeating: " ", count: max(1, 14 - name.count)) + value)
+      let margin = 14
+      let label = name + String(repeating: " ", count: max(1, margin - name.count))
+      Terminal.say(label + Terminal.folded(value, indent: margin))
     }
     let repository = d["repository"]
-    Terminal.say(Style.bold.on(d["taskTitle"].safeText ?? "(redacted)"))
+    Terminal.say(Style.bold.on(d["taskTitle"].words))
     row("code", d["confirmationCode"].safeText)
     row("id", d["id"].safeText)
+    row("page", page.safe())
     row("state", state(d))
     row("repository", "\(repository["owner"].safeText ?? "")/\(repository["repo"].safeText ?? "")")
     row("branch", d["branchName"].safeText)
@@ -43,11 +49,11 @@ struct Show: AsyncParsableCommand {
     row("requester", d["requester"].safeText)
     row("agent", d["agent"].safeText)
     row("worker", d["worker"].safeText)
-    row("requested", d["requestedAt"].safeText)
-    row("updated", d["updatedAt"].safeText)
-    row("objective", d["objective"].safeText)
+    row("requested", time(d["requestedAt"]))
+    row("updated", time(d["updatedAt"]))
+    row("objective", d["objective"].stringValue?.safeLines(indent: 14))
     for constraint in d["constraints"].arrayValue ?? [d["constraints"]] {
-      row("constraints", constraint.safeText)
+      row("constraints", constraint.stringValue?.safeLines(indent: 14))
     }
     for criterion in d["acceptanceCriteria"].arrayValue ?? [] { row("accept", criterion.safeText) }
     // The last attempt's message may equal the failure's: it is printed once.
@@ -57,6 +63,8 @@ struct Show: AsyncParsableCommand {
       for path in attempt["figures"]["flagged"].arrayValue ?? [] {
         row("look at", path.safeText.map { "\($0) (it runs code or steers programs)" })
       }
+      row(
+        "  continues", attempt["continues"].safeText.map { "its conversation of \($0)" })
       row("  refused", refused(attempt["network"]))
       row("  to allow", attempt["network"]["line"].safeText)
       guard let message = attempt["message"].stringValue, message != shown else { continue }
@@ -66,12 +74,18 @@ struct Show: AsyncParsableCommand {
     failure(d["failure"])
   }
 
+  /// `2026-11-23 12:00:05  (3m ago)`
+  private func time(_ value: JSONValue) -> String? {
+    LocalTime.text(value).map { "\($0)  (\(List.age(value)) ago)" }
+  }
+
   private func state(_ d: JSONValue) -> String? {
-    var text = d["state"].safeText ?? ""
+    let name = d["state"].safeText ?? ""
+    let word = d["status"].safeText ?? TaskPhase(d)?.words ?? name
+    var text = TaskPhase(d)?.style.on(word) ?? word
+    if word != name { text += "  (\(name))" }
     if let next = d["nextIntent"].safeText { text += ", next: \(next)" }
-    if let code = d["waiting"]["code"].safeText, let until = d["waiting"]["until"].safeText {
-      text += ", waits until \(until) (\(code))"
-    }
+    if let waits = d.waitWords { text += ", \(waits) (\(d["waiting"]["code"].safeText ?? "-"))" }
     if d["cancelRequested"].boolValue == true { text += ", cancelling" }
     if let quarantine = d["quarantine"].safeText { text += ", in quarantine: \(quarantine)" }
     return text
@@ -98,9 +112,16 @@ struct Show: AsyncParsableCommand {
 
   private func failure(_ failure: JSONValue) {
     guard let code = failure["code"].safeText else { return }
-    Terminal.say(Style.red.on("failed at \(failure["step"].safeText ?? "-"): \(code)"))
-    for words in [failure["message"].stringValue, failure["hint"].stringValue] {
-      if let words { Terminal.say("  " + words.safeLines(indent: 2)) }
+    let isCancelled = code == FailureCode.cancelled.rawValue
+    let headline = isCancelled ? code : "failed at \(failure["step"].safeText ?? "-"): \(code)"
+    Terminal.say((isCancelled ? Style.dim : Style.red).on(headline))
+    // What happened and what to do are said once: a summary may contain the message.
+    let summary = failure["summary"].stringValue
+    let message = failure["message"].stringValue
+    let isSaid = message.map { summary?.lowercased().contains($0.trimmed.lowercased()) ?? false }
+    let hint = failure["remedy"].stringValue ?? failure["hint"].stringValue
+    for words in [summary, isSaid ?? true ? nil : message, hint] {
+      if let words { Terminal.say("  " + Terminal.folded(words.safeLines(indent: 2), indent: 2)) }
     }
   }
 }

@@ -11,11 +11,25 @@ struct Timeline {
   private struct Visit {
     var state: DelegationStateName
     var from: Timestamp
-    var note: String
+  }
+
+  /// One go of an agent.
+  private struct Attempt {
+    var number: Int
+    var worker: String
+    var agent: String?
+    var from: Timestamp
+    var until: Timestamp?
+    var hasCommit = false
+    /// It was cancelled, or ended without using up an attempt, as by a provider's limit.
+    var isNoFailure = false
+    /// The outcome, or what happens now.
+    var note = ""
   }
 
   private(set) var state = DelegationState.absent
   private var visits: [Visit] = []
+  private var attempts: [Attempt] = []
   private var title = ""
   /// The time of the last event.
   private var lastTime = Timestamp(milliseconds: 0)
@@ -37,16 +51,53 @@ struct Timeline {
     lastTime = recorded.time
     if case .requested(let request) = event { title = request.text?.title.safe() ?? "" }
     if case .failed(let failed) = event { failure = failed }
+    follow(event, at: recorded.time)
     let news = Self.words(of: event)
+    let time = LocalTime.text(recorded.time, withFraction: true)
     guard let name = state.name else { return nil }
     guard name != before.name || Self.begins(event) else {
-      return news.map { "\(Self.clock(recorded.time))  \($0)" }
+      return news.map { "\(time)  \($0)" }
     }
     let since = visits.last.map { (recorded.time - $0.from).text }
-    visits.append(Visit(state: name, from: recorded.time, note: news ?? ""))
+    visits.append(Visit(state: name, from: recorded.time))
     let took = since.map { "after \($0)" } ?? ""
-    return "\(Self.clock(recorded.time))  \(name.rawValue)  \(took)  \(news ?? "")"
-      .trimmedEnd
+    return "\(time)  \(name.rawValue)  \(took)  \(news ?? "")".trimmedEnd
+  }
+
+  /// Keeps the attempts.
+  private mutating func follow(_ event: DelegationEvent, at time: Timestamp) {
+    func end(_ note: String, isNoFailure: Bool = false) {
+      guard let last = attempts.indices.last, attempts[last].until == nil else { return }
+      attempts[last].until = time
+      attempts[last].note = note
+      attempts[last].isNoFailure = isNoFailure
+    }
+    switch event {
+    case .dispatched(let e):
+      // A worker that reconnects goes on with its attempt.
+      if let last = attempts.indices.last, attempts[last].number == e.attempt {
+        attempts[last].worker = e.worker.rawValue
+        attempts[last].until = nil
+      } else {
+        attempts.append(
+          Attempt(number: e.attempt, worker: e.worker.rawValue, agent: nil, from: time))
+      }
+    case .generating(let e):
+      if let last = attempts.indices.last { attempts[last].agent = e.agent.safe() }
+    case .generated(let e):
+      let size = e.figures.map { "\($0.filesInWords), +\($0.insertions) -\($0.deletions)" }
+      end((size ?? "commit \(e.sha.rawValue.prefix(12))") + Self.used(e.usage))
+      if let last = attempts.indices.last { attempts[last].hasCommit = true }
+    case .released(let e):
+      let reason = e.message.map { ": \($0.lastLine.safe())" } ?? ""
+      end(e.cause.rawValue + reason + Self.used(e.usage), isNoFailure: !e.cause.usesAttempt)
+    case .failed(let e):
+      end(e.code.rawValue + Self.used(e.usage), isNoFailure: e.code == .cancelled)
+    case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .pushed, .baseResolved,
+      .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated, .actionDone,
+      .networkUsed, .conversation:
+      break
+    }
   }
 
   /// Whether an event begins a new visit of a state, even of the current one.
@@ -63,7 +114,8 @@ struct Timeline {
       "Pushed \(sha.rawValue.prefix(12)) to \(d.pullRequest?.url.safe() ?? d.request.branch)"
     case .failed(_, let known):
       [
-        "Failed at \(known.step.rawValue): \(known.code.rawValue)",
+        known.code == .cancelled
+          ? "Cancelled" : "Failed at \(known.step.rawValue): \(known.code.rawValue)",
         failure?.message.map { "  " + $0.safeLines(indent: 2) },
         failure?.hint.map { "  " + $0.safeLines(indent: 2) },
       ].compactMap { $0 }.joined(separator: "\n")
@@ -73,64 +125,12 @@ struct Timeline {
     }
   }
 
-  // MARK: The picture
-
-  /// The picture as lines.
-  /// - Parameters:
-  /// - now: for the duration of the current state.
-  /// - width: in columns; longer lines are cut off.
-  func lines(now: Timestamp, width: Int, hasColour: Bool) -> [String] {
-    guard let d = state.delegation else { return [] }
-    func cut(_ text: String) -> String {
-      text.count < width ? text : String(text.prefix(max(width - 2, 1))) + "…"
-    }
-    var lines = [
-      Style.bold.on(
-        cut("\(d.request.stamp.confirmationCode)  \(d.request.repository)  \(title)"), if: hasColour
-      )
-    ]
-    // `Failed` is shown only if the delegation failed.
-    let hasFailed = visits.contains { $0.state == .failed }
-    for name in DelegationStateName.allCases where name != .failed || hasFailed {
-      let (text, style) = row(name, now)
-      lines.append(style.map { $0.on(cut(text), if: hasColour) } ?? cut(text))
-    }
-    if let waits = waits(now) { lines.append(Style.yellow.on(cut("  \(waits)"), if: hasColour)) }
-    return lines
-  }
-
-  private func row(_ name: DelegationStateName, _ now: Timestamp) -> (String, Style?) {
-    let mine = visits.indices.filter { visits[$0].state == name }
-    let title = name.rawValue + String(repeating: " ", count: 14 - name.rawValue.count)
-    guard let last = mine.last else { return ("  ○ \(title)", .dim) }
-    let isPresent = last == visits.count - 1
-    let spent = mine.reduce(Milliseconds(0)) { sum, index in
-      let end = index + 1 < visits.count ? visits[index + 1].from : max(now, visits[index].from)
-      return Milliseconds(sum.count + (end - visits[index].from).count)
-    }
-    let time = name.isTerminal ? "" : spent.text
-    let padded = String(repeating: " ", count: max(0, 9 - time.count)) + time
-    let again = mine.count > 1 ? "  ×\(mine.count)" : ""
-    let text = "\(title) \(Self.clock(visits[last].from)) \(padded)\(again)  \(visits[last].note)"
-    if name == .failed, isPresent { return ("  ✗ \(text)", .red) }
-    if name == .pushed, isPresent { return ("  ✓ \(text)", .green) }
-    if isPresent { return ("  ● \(text)", .blue) }
-    // A later state that was left for an earlier one will be visited again.
-    let isBehind = name == .failed || Self.order(name) > Self.order(state.name ?? .requested)
-    return isBehind ? ("  ○ \(text)", .dim) : ("  ✓ \(text)", nil)
-  }
-
-  private static func order(_ name: DelegationStateName) -> Int {
-    DelegationStateName.allCases.firstIndex(of: name) ?? 0
-  }
-
-  private func waits(_ now: Timestamp) -> String? {
-    guard !isOver, let d = state.delegation else { return nil }
-    if d.cancelRequested { return "cancelling" }
-    guard let failed = d.failedTry, failed.retryAt > now else { return nil }
-    return
-      "\(failed.step.rawValue) failed (\(failed.code.rawValue), try \(failed.tries)); again "
-      + "in \((failed.retryAt - now).text)"
+  /// What a delegation without a worker waits for.
+  private static func wait(_ d: Delegation, _ now: Timestamp) -> String {
+    guard let failed = d.failedTry, failed.retryAt > now else { return "waits for a worker" }
+    let until = LocalTime.minute(failed.retryAt)
+    return failed.code == .agentLimited
+      ? "waits for \(d.agent.safe()) until \(until)" : "tries again at \(until)"
   }
 
   // MARK: Texts
@@ -142,16 +142,21 @@ struct Timeline {
     case .taskCommitted(let e): String(e.sha.rawValue.prefix(12)) + (e.adopted ? " (found)" : "")
     case .pullRequestCreated(let e): e.url.safe()
     case .dispatched(let e): "\(e.worker), attempt \(e.attempt)"
-    case .generating(let e): "agent \(e.agent.safe())"
+    case .generating(let e):
+      "agent \(e.agent.safe())"
+        + (e.continues.map { ", continues the conversation of \($0.rawValue.safe())" } ?? "")
     case .pushed(let e): String(e.sha.rawValue.prefix(12)) + (e.adopted ? " (found)" : "")
     case .failed(let e): "\(e.code.rawValue) at \(e.step.rawValue)" + used(e.usage)
     case .generated(let e):
       "generated \(e.sha.rawValue.prefix(12))"
-        + (e.figures.map { ": \($0.filesChanged) files, +\($0.insertions) -\($0.deletions)" } ?? "")
+        + (e.figures.map { ": \($0.filesInWords), +\($0.insertions) -\($0.deletions)" } ?? "")
         + used(e.usage)
+    case .stepFailed(let e) where e.code == .agentLimited:
+      e.nextAgent.map { "goes on with the agent \($0.safe())" }
+        ?? "waits until \(LocalTime.minute(e.retryAt)): the agent's provider allows no more"
     case .stepFailed(let e):
       "\(e.step.rawValue) failed (\(e.code.rawValue)), try \(e.attemptedTry); again at "
-        + clock(e.retryAt)
+        + LocalTime.text(e.retryAt)
     case .released(let e):
       "attempt \(e.attempt) ended: \(e.cause.rawValue)"
         + (e.message.map { ": \($0.lastLine.safe())" } ?? "") + used(e.usage)
@@ -191,14 +196,110 @@ struct Timeline {
   private static func used(_ usage: AgentUsage) -> String {
     usage.summary.map { " (\($0))" } ?? ""
   }
+}
 
-  /// The local time of day, `12:00:00.123`.
-  static func clock(_ time: Timestamp) -> String {
-    var seconds = time_t(time.milliseconds / 1000)
-    var parts = tm()
-    localtime_r(&seconds, &parts)
-    func two(_ n: Int32) -> String { n < 10 ? "0\(n)" : "\(n)" }
-    let fraction = String(1000 + time.milliseconds % 1000).dropFirst()
-    return "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)).\(fraction)"
+// MARK: The picture
+
+extension Timeline {
+  private enum Mark: String {
+    case done = "✓"
+    case now = "●"
+    case failed = "✗"
+    case ended = "○"
+
+    var style: Style? {
+      switch self {
+      case .done: nil
+      case .now: .blue
+      case .failed: .red
+      case .ended: .dim
+      }
+    }
+  }
+
+  /// The picture as lines: set-up, the wait in the queue, each attempt, and the end.
+  /// - Parameters:
+  /// - now: for the duration of the current state.
+  /// - width: in columns; longer lines are cut off.
+  func lines(now: Timestamp, width: Int, hasColour: Bool) -> [String] {
+    guard let d = state.delegation, let name = state.name else { return [] }
+    // Its rows have times alone.
+    let begun = visits.first.map { LocalTime.day($0.from) } ?? ""
+    let day = begun == LocalTime.day(now) ? "" : "\(begun)  "
+    let headline = "\(d.request.stamp.confirmationCode)  \(d.request.repository)  \(day)\(title)"
+    var lines = [Style.bold.on(Terminal.cut(headline, to: width - 1), if: hasColour)]
+    func row(
+      _ mark: Mark, _ title: String, _ from: Timestamp, _ spent: Milliseconds?, _ note: String
+    ) {
+      let time = spent?.text ?? ""
+      let padding = String(repeating: " ", count: max(0, 11 - title.count))
+      let space = String(repeating: " ", count: max(0, 9 - time.count))
+      let text =
+        "  \(mark.rawValue) \(title)\(padding) \(LocalTime.clock(from)) \(space)\(time)  \(note)"
+      let cut = Terminal.cut(text.trimmedEnd, to: width - 1)
+      lines.append(mark.style.map { $0.on(cut, if: hasColour) } ?? cut)
+    }
+    let setUp: Set<DelegationStateName> = [.requested, .branchCreated, .taskCommitted]
+    if let spent = spent(in: setUp, now) {
+      let isNow = setUp.contains(name)
+      let place = d.pullRequest?.url.safe() ?? "branch \(d.request.branch.safe())"
+      row(isNow ? .now : .done, "Set-up", spent.from, spent.time, isNow ? name.rawValue : place)
+    }
+    if let spent = spent(in: [.pullRequestCreated], now) {
+      let isNow = name == .pullRequestCreated
+      row(isNow ? .now : .done, "Queued", spent.from, spent.time, isNow ? Self.wait(d, now) : "")
+    }
+    for attempt in attempts {
+      let mark: Mark =
+        attempt.until == nil
+        ? .now : attempt.hasCommit ? .done : attempt.isNoFailure ? .ended : .failed
+      let who = [attempt.worker, attempt.agent].compactMap { $0 }.joined(separator: ", ")
+      row(
+        mark, "Attempt \(attempt.number)", attempt.from, (attempt.until ?? now) - attempt.from,
+        attempt.note.isEmpty ? who : "\(who): \(attempt.note)")
+    }
+    if case .generating(_, let generation) = state, generation.accepted != nil {
+      row(.now, "Push", lastTime, now - lastTime, "")
+    }
+    if case .pushed(_, let sha) = state {
+      row(.done, "Pushed", lastTime, nil, String(sha.rawValue.prefix(12)))
+    }
+    if case .failed(_, let known) = state {
+      let isCancelled = known.code == .cancelled
+      row(
+        isCancelled ? .ended : .failed, isCancelled ? "Cancelled" : "Failed", d.stateSince, nil,
+        isCancelled ? "" : known.code.rawValue)
+    }
+    if let waits = waits(now) {
+      lines.append(Style.yellow.on(Terminal.cut("  \(waits)", to: width - 1), if: hasColour))
+    }
+    return lines
+  }
+
+  /// When the delegation first entered one of these states, and how long it was in them.
+  private func spent(
+    in states: Set<DelegationStateName>, _ now: Timestamp
+  ) -> (from: Timestamp, time: Milliseconds)? {
+    guard let first = visits.first(where: { states.contains($0.state) }) else { return nil }
+    var sum = Milliseconds(0)
+    for (index, visit) in visits.enumerated() where states.contains(visit.state) {
+      let end = index + 1 < visits.count ? visits[index + 1].from : max(now, visit.from)
+      sum = Milliseconds(sum.count + (end - visit.from).count)
+    }
+    return (first.from, sum)
+  }
+
+  private func waits(_ now: Timestamp) -> String? {
+    guard !isOver, let d = state.delegation else { return nil }
+    if d.cancelRequested { return "cancelling" }
+    guard let failed = d.failedTry, failed.retryAt > now else { return nil }
+    let left = (failed.retryAt - now).text
+    // A provider's limit is a wait, no failure.
+    if failed.code == .agentLimited {
+      return "the provider of \(d.agent.safe()) allows no more; it goes on in \(left)"
+    }
+    return
+      "\(failed.step.rawValue) failed (\(failed.code.rawValue), try \(failed.tries)); again "
+      + "in \(left)"
   }
 }

@@ -16,7 +16,8 @@ struct Watch: AsyncParsableCommand {
   @OptionGroup var client: ClientOptions
 
   func run() async throws {
-    let isPushed = try await Watching(try client.api, reference: delegation.reference).run()
+    let api = try client.api
+    let isPushed = try await Watching(api, reference: try await delegation.resolve(api)).run()
     if !isPushed { throw ExitCode(Failure.Code.failed.rawValue) }
   }
 }

@@ -107,11 +107,11 @@ extension Watching {
   /// Follows what was just requested, for `--wait`. With `--json` it prints only the delegation as
   /// it ended.
   /// - Throws: `ExitCode` if it did not end as `Pushed`; `Failure` as `run`.
-  static func toTheEnd(of code: String, _ api: ServerAPI, _ output: OutputOptions) async throws {
-    let watching = Watching(api, reference: code, display: output.json ? .nothing : nil)
+  static func toTheEnd(of code: String, _ api: ServerAPI, _ output: SelectionOptions) async throws {
+    let watching = Watching(api, reference: code, display: output.isJSON ? .nothing : nil)
     let isPushed = try await watching.run()
-    if output.json {
-      try await api.get(ServerAPI.path("/api/delegations", code)).printLine()
+    if output.isJSON {
+      try await output.print(try await api.get(ServerAPI.path("/api/delegations", code)))
     }
     if !isPushed { throw ExitCode(Failure.Code.failed.rawValue) }
   }

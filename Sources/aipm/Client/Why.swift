@@ -14,19 +14,25 @@ struct Why: AsyncParsableCommand {
 
   @OptionGroup var delegation: ReferenceArgument
   @OptionGroup var client: ClientOptions
-  @OptionGroup var output: OutputOptions
+  @OptionGroup var output: SelectionOptions
 
   func run() async throws {
-    let answer = try await client.api.get(
-      try ServerAPI.path("/api/delegations", delegation.reference, "/events"))
+    let api = try client.api
+    let reference = try await delegation.resolve(api)
+    let answer = try await api.get(
+      try ServerAPI.path("/api/delegations", reference, "/events"))
     let events = try (answer["items"].arrayValue ?? []).map { try $0.storedEvent() }
     let now = Timestamp.now
-    let story = CausalStory(of: events, now: now)
-    if output.json { return json(story).printLine() }
+    if output.isJSON {
+      return try await output.print(json(CausalStory(of: events, now: now)))
+    }
+    let story = CausalStory(of: events, now: now, clock: { LocalTime.text($0) })
+    let width = LocalTime.text(now).count
     for sentence in story.sentences {
-      let time = sentence.position == nil ? "now" : sentence.time.iso8601
-      let padding = String(repeating: " ", count: max(0, 24 - time.count))
-      Terminal.say(Style.dim.on(time) + padding + "  " + sentence.text.safe())
+      let time = sentence.position == nil ? "now" : LocalTime.text(sentence.time)
+      let padding = String(repeating: " ", count: max(0, width - time.count))
+      let text = Terminal.folded(sentence.text.safe(), indent: width + 2)
+      Terminal.say(Style.dim.on(time) + padding + "  " + text)
     }
   }
 

@@ -15,11 +15,11 @@ struct WorkersList: AsyncParsableCommand {
     commandName: "list", abstract: "Lists the workers.")
 
   @OptionGroup var client: ClientOptions
-  @OptionGroup var output: OutputOptions
+  @OptionGroup var output: SelectionOptions
 
   func run() async throws {
     let answer = try await client.api.get("/api/workers")
-    if output.json { return answer.printLine() }
+    if output.isJSON { return try await output.print(answer) }
     let items = answer["items"].arrayValue ?? []
     guard !items.isEmpty else {
       Terminal.complain("no workers; `aipm serve --workers N` or `aipm worker` starts some")

@@ -78,7 +78,7 @@ final class LogLines: Sendable {
       }
       return " \(name)=\(isPlain && !text.isEmpty ? text : JSONValue.string(text).canonicalText)"
     }
-    let time = SystemClock.wall().iso8601
+    let time = LocalTime.zoned(SystemClock.wall(), withFraction: true)
     return "\(time) \(label) \(level.rawValue): \(message)\(pairs.joined())".safe()
   }
 }

@@ -5,12 +5,14 @@ import Workflows
 
 /// How long copies of repositories are kept: the server's mirrors, and a worker's clones.
 struct CacheOptions: ParsableArguments {
-  @Option(help: "Copies of repositories that were not used for so long go (30d).")
+  @Option(
+    help: ArgumentHelp(
+      "Copies of repositories that were not used for so long go (30d).", valueName: "time"))
   var cacheAge: String?
   @Option(
     help: ArgumentHelp(
       "Beyond this size those go that were not used for longest (50GiB), for the server and for "
-        + "each worker."))
+        + "each worker.", valueName: "size"))
   var cacheSize: String?
 
   func put(into flags: inout GivenFlags) {

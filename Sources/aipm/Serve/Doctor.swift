@@ -260,7 +260,7 @@ struct Doctor: AsyncParsableCommand {
           "Set the clock: events cannot be older than those before them.")
       }
     }
-    return .good("clock", "\(now.iso8601), not behind the log")
+    return .good("clock", "\(LocalTime.zoned(now)), not behind the log")
   }
 
   private static let clockSkewMaxSeconds: Int64 = 60

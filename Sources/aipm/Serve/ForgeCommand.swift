@@ -13,7 +13,7 @@ struct ForgeCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "forge",
     abstract: "The embedded forge: GitHub's API and git on this machine.",
-    subcommands: [ForgeServe.self, ForgeCreate.self])
+    subcommands: [ForgeServe.self, ForgeCreate.self, ForgeList.self])
 }
 
 struct ForgeServe: AsyncParsableCommand {
@@ -33,17 +33,19 @@ struct ForgeServe: AsyncParsableCommand {
         {"seed": 7, "rules": [
           {"call": "POST /repos/*/*/git/refs", "one-in": 5, "then": "drop-answer"},
           {"call": "* /repos/**", "one-in": 10, "then": "fail", "status": 502},
-          {"call": "PUT **", "skip": 3, "first": 1, "then": "limit", "retry-after": 30}]}
+          {"call": "PUT **", "skip": 3, "first": 1, "then": "limit", "reset": 30}]}
       then: slow or slow-body (with "for": "2s"); limit (with retry-after or reset in seconds, or \
       neither); fail or answer (status, headers, body, or "html": true); drop; drop-answer; \
       truncate.
       """)
 
-  @Option(help: ArgumentHelp("The folder of the repositories (./.aipm/forge).", valueName: "dir"))
+  @Option(help: ArgumentHelp("The folder of the repositories.", valueName: "dir"))
   var root = "./.aipm/forge"
   @Option(help: "The port to listen on; 0 takes a free one.")
   var port = 0
-  @Option(help: "How long each call of the API takes at least, such as 300ms.")
+  @Option(
+    help: ArgumentHelp(
+      "How long each call of the API takes at least, such as 300ms.", valueName: "time"))
   var latency: String?
   @Option(
     help: ArgumentHelp(
@@ -63,7 +65,7 @@ struct ForgeServe: AsyncParsableCommand {
 
   func run() async throws {
     Descriptors.raise()
-    Memory.giveBack()
+    Memory.configure()
     let given = getenv("AIPM_FORGE_TOKEN").map { String(cString: $0) } ?? ""
     let token = given.isEmpty ? try SecretFile(folder: root, name: "token").value() : given
     var configuration = EmbeddedForgeConfiguration(root: root, token: token)
@@ -157,5 +159,20 @@ struct ForgeCreate: AsyncParsableCommand {
       throw Failure(error.description)
     }
     Terminal.say("created \(name)")
+  }
+}
+
+struct ForgeList: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "Lists the repositories of the embedded forge.")
+
+  @Option(help: ArgumentHelp("The forge's folder (the data folder's).", valueName: "dir"))
+  var root: String?
+
+  func run() throws {
+    let root = try root ?? DataOption.folder(nil) + "/forge"
+    let names = EmbeddedForge.repositories(root: root)
+    for name in names { Terminal.say(name.safe()) }
+    if names.isEmpty { Terminal.complain("no repository; `aipm forge create` adds one") }
   }
 }

@@ -16,7 +16,9 @@ struct NotifyOptions: ParsableArguments {
     parsing: .upToNextOption,
     help: ArgumentHelp("The states that are notified of (Pushed Failed).", valueName: "state"))
   var notifyStates: [String] = []
-  @Option(help: "How long a notification that fails is tried again, such as 6h (24h).")
+  @Option(
+    help: ArgumentHelp(
+      "How long a notification that fails is tried again, such as 6h (24h).", valueName: "time"))
   var notifyPatience: String?
   @Option(
     help: ArgumentHelp(
@@ -29,7 +31,10 @@ struct NotifyOptions: ParsableArguments {
     parsing: .upToNextOption,
     help: ArgumentHelp("The recipients of mails (none).", valueName: "address"))
   var mailTo: [String] = []
-  @Option(help: "Whether requesters whose name is an address get a mail, too: on or off (off).")
+  @Option(
+    help: ArgumentHelp(
+      "Whether requesters whose name is an address get a mail, too: on or off (off).",
+      valueName: "on|off"))
   var mailRequester: String?
 
   func put(into flags: inout GivenFlags) {

@@ -42,8 +42,9 @@ struct Serve: AsyncParsableCommand {
   var data: String?
   @OptionGroup var listening: ListenOptions
   @OptionGroup var limiting: LimitOptions
+  @OptionGroup var budgeting: BudgetOptions
   @OptionGroup var logging: LogOptions
-  @Option(help: "How many local worker processes (2).")
+  @Option(help: ArgumentHelp("How many local worker processes (2).", valueName: "number"))
   var workers: Int?
   @Option(help: "The agent of delegations that name none (the workflow's first that is installed).")
   var agent: String?
@@ -62,15 +63,19 @@ struct Serve: AsyncParsableCommand {
         + "crates go maven debian github; public for every public host (none).",
       valueName: "host"))
   var agentAllow: [String] = []
-  @Option(help: "The limit of one generation, such as 10m (the workflow's).")
+  @Option(
+    help: ArgumentHelp(
+      "The limit of one generation, such as 10m (the workflow's).", valueName: "time"))
   var agentTimeout: String?
-  @Option(help: "How many generations an agent that fails gets (the workflow's).")
+  @Option(
+    help: ArgumentHelp(
+      "How many generations an agent that fails gets (the workflow's).", valueName: "number"))
   var attempts: Int?
   @OptionGroup var sandboxing: SandboxOptions
   @OptionGroup var caching: CacheOptions
   @OptionGroup var asUser: WorkerUserOption
   @OptionGroup var configured: ConfigurationOptions
-  @Option(help: "The prefix of all routes, such as /prod (/).")
+  @Option(help: ArgumentHelp("The prefix of all routes, such as /prod (/).", valueName: "path"))
   var basePath: String?
   @OptionGroup var signingIn: OpenIDOptions
   @OptionGroup var notifying: NotifyOptions
@@ -81,11 +86,18 @@ struct Serve: AsyncParsableCommand {
   @Option(help: "local or github (github if a credential is set).")
   var forge: String?
   @Option(
-    help: "How often the forge is asked for feedback that no webhook reported; 0s for never (30s).")
+    help: ArgumentHelp(
+      "How often the forge is asked for feedback that no webhook reported; 0s for never (30s).",
+      valueName: "time"))
   var feedbackInterval: String?
-  @Option(help: "How long the output of delegations that ended is kept, such as 90d (for ever).")
+  @Option(
+    help: ArgumentHelp(
+      "How long the output of delegations that ended is kept, such as 90d (for ever).",
+      valueName: "time"))
   var keepOutput: String?
-  @Option(help: "How long their text is kept in the log, such as 365d (for ever).")
+  @Option(
+    help: ArgumentHelp(
+      "How long their text is kept in the log, such as 365d (for ever).", valueName: "time"))
   var keepWords: String?
   @Option(
     parsing: .upToNextOption,
@@ -136,6 +148,7 @@ struct Serve: AsyncParsableCommand {
     flags.put(.forgePace, forgePace)
     listening.put(into: &flags)
     limiting.put(into: &flags)
+    budgeting.put(into: &flags)
     logging.put(into: &flags)
     signingIn.put(into: &flags)
     notifying.put(into: &flags)
@@ -166,7 +179,7 @@ struct Serve: AsyncParsableCommand {
   func run() async throws {
     Secrecy.closeToOthers()
     Descriptors.raise()
-    Memory.giveBack()
+    Memory.configure()
     let settings = try settings()
     let options = try options(settings)
     let chosen = try EffectiveSettings(settings).chosen
@@ -204,6 +217,7 @@ struct ServeOptions {
   var data: String
   var listening: ListenOptions.Chosen
   var limits: ServingLimits
+  var budget: Budget
   var log: LogOptions.Chosen
   var workers: Int
   var agent: String?
@@ -238,6 +252,7 @@ struct ServeOptions {
     data = settings.text(.data) ?? Setting.data.standard
     listening = try ListenOptions.read(settings)
     limits = try flags.limiting.read(settings)
+    budget = try flags.budgeting.read(settings)
     // The proxies' connections are those of all clients, and nobody else has any.
     if listening.reach == .proxies { limits.connectionsPerClientMax = limits.connectionsMax }
     log = try LogOptions.read(settings)

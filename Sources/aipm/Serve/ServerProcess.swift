@@ -12,6 +12,7 @@ import Glibc
 import Logging
 import Mirrors
 import OpenID
+import Processes
 import Projections
 import Server
 import Stores
@@ -180,6 +181,8 @@ struct ServerProcess {
     }
     let collecting = Task { await collect(mirrors, store, logger) }
     let delivering = Task { await deliveries.run() }
+    // What was read for the start is not needed again.
+    Memory.trim()
     let reading = Task { await server.feedback.run() }
     defer {
       telling.cancel()
@@ -294,9 +297,11 @@ struct ServerProcess {
     configuration.workerUser = options.workerUser
     configuration.mask = mask
     configuration.feedbackInterval = options.feedbackInterval
+    configuration.pollRecord = (folder.path + "/polls.json", access.forge.address)
     configuration.version = Self.version
     configuration.environmentName = options.environmentName
     configuration.limits = options.limits
+    configuration.repositoriesAddress = access.forge.repositoriesAddress
     configuration.defaultRepository = options.defaultRepository
     configuration.author = options.author
     configuration.telemetry = options.deliveries.resource
@@ -331,6 +336,7 @@ struct ServerProcess {
       root: folder.path + "/mirrors", credential: forge.gitCredential)
     git.authoritiesFile = options.forge.authoritiesFile
     git.secrets = try credentials(folder)
+    git.author = options.author
     return GitMirrors(forge: forge.client, configuration: git)
   }
 
@@ -351,25 +357,10 @@ struct ServerProcess {
     return Engine(
       store: store, feed: store.feed, forge: forge.client, mirrors: mirrors, clock: SystemClock(),
       launcher: launcher, configuration: configuration, workflows: workflows,
-      overrides: .init(customAgent: options.customAgent, agentTimeout: options.agentTimeout),
-      stampMark: stamp, observer: metrics, report: { [logger] in Self.note($0, logger) })
-  }
-
-  /// Prints the state of a stream that could not be read at first.
-  private static func note(_ reading: StreamReading, _ logger: Logger) {
-    switch reading.outcome {
-    case .failed(let wait):
-      logger.warning(
-        "\(reading.stream) could not be read, next try in \(wait.count) ms: \(reading.reason)")
-    case .quarantined:
-      logger.error(
-        """
-        \(reading.stream) is in quarantine, nothing more is done with it until it can be read: \
-        \(reading.reason). `aipm verify` shows where the log is damaged
-        """)
-    case .recovered:
-      logger.notice("\(reading.stream) can be read again, and continues")
-    }
+      overrides: .init(
+        customAgent: options.customAgent, agentTimeout: options.agentTimeout,
+        budget: options.budget),
+      stampMark: stamp, observer: metrics, report: { [logger] in $0.log(to: logger) })
   }
 
   /// Removes mirrors by age and size, now and every hour until the task is cancelled.
@@ -378,7 +369,7 @@ struct ServerProcess {
   ) async {
     while !Task.isCancelled {
       do {
-        let live = Set(try await store.liveDelegations().map { $0.repository.lowercased() })
+        let live = Set(try await store.liveRepositories().map { $0.lowercased() })
         await mirrors.collect(options.cache) { live.contains($0.lowercased()) }
       } catch {
         logger.error("mirrors could not be collected: \(error)")

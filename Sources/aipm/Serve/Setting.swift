@@ -17,6 +17,9 @@ enum Setting: String, CaseIterable {
   case agentPrivateNetwork = "agent-private-network"
   case agentTimeout = "agent-timeout"
   case attempts
+  case budgetDelegation = "budget-delegation"
+  case budgetRequester = "budget-requester"
+  case budgetRepository = "budget-repository"
   case sandbox
   case sandboxReadable = "sandbox-readable"
   case workflows
@@ -129,7 +132,8 @@ enum Setting: String, CaseIterable {
       .maskPatterns,
       .githubAppID, .githubAppKeyFile,
       .githubAppInstallationID,
-      .defaultRepo, .require, .notify, .smtp, .mailFrom, .mailTo:
+      .defaultRepo, .require, .notify, .smtp, .mailFrom, .mailTo, .budgetDelegation,
+      .budgetRequester, .budgetRepository:
       "none"
     }
   }

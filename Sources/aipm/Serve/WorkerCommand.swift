@@ -24,8 +24,9 @@ struct WorkerRun: AsyncParsableCommand {
       code 5 if the server does not know the token, or it was revoked.
 
       Examples:
-        AIPM_TOKEN=… aipm worker --server https://aipm.example --id builder-1 --allow-network
-        AIPM_TOKEN=… aipm worker --server https://aipm.example --id builder-2 --allow-network \
+        export AIPM_TOKEN=…
+        aipm worker --server https://aipm.example --id builder-1 --allow-network
+        aipm worker --server https://aipm.example --id builder-2 --allow-network \\
           --allow-env ANTHROPIC_API_KEY --allow-path '~/.claude'
       """)
 
@@ -35,7 +36,7 @@ struct WorkerRun: AsyncParsableCommand {
   var serverSocket: String?
   @Option(help: "The worker's name (this machine's).")
   var id: String?
-  @Option(help: ArgumentHelp("The worker's own folder (./.aipm-worker).", valueName: "dir"))
+  @Option(help: ArgumentHelp("The worker's own folder.", valueName: "dir"))
   var data = "./.aipm-worker"
   @OptionGroup var sandboxing: SandboxOptions
   @OptionGroup var caching: CacheOptions

@@ -15,12 +15,12 @@ struct TokenCommand: ParsableCommand {
     commandName: "token",
     abstract: "The tokens by which programs, people and workers are known.",
     discussion: """
-      It works on the data folder, whether or not a server runs. A change applies from the next
-      request on, and is recorded in the log within a second, or when the server starts. A token's
+      It works on the data folder, whether or not a server runs. A change applies from the next \
+      request on, and is recorded in the log within a second, or when the server starts. A token's \
       text is shown once and not stored.
 
-      A token is required if the server runs with --access token. A request with a token always has
-      the token's role.
+      A token is required if the server runs with --access token. A request with a token always \
+      has the token's role.
 
       Examples:
         aipm token create ci --role submit --repo 'acme/*' --expires 90d
@@ -36,18 +36,18 @@ struct TokenCommand: ParsableCommand {
         Roles:
         \(Role.allCases.map { "  \($0.rawValue): \($0.summary)" }.joined(separator: "\n"))
 
-        The name is the requester of delegations and the actor of events. A token with --repo sees
-        and changes the delegations of these repositories only. A worker's token speaks for the
+        The name is the requester of delegations and the actor of events. A token with --repo sees \
+        and changes the delegations of these repositories only. A worker's token speaks for the \
         worker that registers with it first, and for no other.
 
         Examples:
-          AIPM_TOKEN=$(aipm token create ci --role submit --repo 'acme/*' --expires 90d)
+          AIPM_TOKEN=$(aipm token create ci --role submit --repo 'acme/*')
           AIPM_TOKEN=$(aipm token create builder-1 --role worker)
         """)
 
     @Argument(help: "A name of your choice.")
     var name: String
-    @Option(help: "\(Role.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(help: "What it may do, see above.")
     var role: Role
     @Option(
       help: ArgumentHelp(
@@ -115,11 +115,15 @@ struct TokenCommand: ParsableCommand {
         return
       }
       if records.isEmpty { Terminal.complain("no tokens; aipm token create makes one") }
-      for record in records {
-        Terminal.say(
-          "\(record.name.safe())  \(record.role.rawValue)  \(Self.limits(record).safe())  "
-            + "created \(Self.time(record.created))  \(Self.state(record))")
-      }
+      guard !records.isEmpty else { return }
+      Terminal.table(
+        ["NAME", "ROLE", "FOR", "CREATED", "STATE"],
+        records.map { record in
+          [
+            record.name.safe(), record.role.rawValue, Self.limits(record).safe(),
+            Self.time(record.created), Self.state(record),
+          ]
+        })
     }
 
     private static func limits(_ record: TokenStore.Record) -> String {
@@ -136,7 +140,7 @@ struct TokenCommand: ParsableCommand {
     }
 
     private static func time(_ milliseconds: Int64) -> String {
-      Timestamp(milliseconds: milliseconds).iso8601
+      LocalTime.text(Timestamp(milliseconds: milliseconds))
     }
   }
 

@@ -6,6 +6,8 @@ typedef struct {
   long appends;
   long commits;
   double seconds;
+  /// Of the processor.
+  double cpu_seconds;
   /// Why it ended before its time; empty if it did not.
   char error[256];
 } store_reference_result;

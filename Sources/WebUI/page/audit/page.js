@@ -2,7 +2,8 @@
 
 import { Problem, json } from "../shared/api.js";
 import { announce, h, put, setAttribute, setText, words } from "../shared/dom.js";
-import { envelopeNode } from "../shared/envelopes.js";
+import { delegationOf, envelopeNode } from "../shared/envelopes.js";
+import { longDay, moment } from "../shared/time.js";
 import { FORMATS, readAll, save } from "./export.js";
 
 const PAGE = 100;
@@ -36,10 +37,12 @@ class AuditPage {
   #cursor = null;
   #asked = null;
   #count = 0;
+  /** Of the last event. */
+  #day = null;
   #stop = new AbortController();
 
   #input;
-  #list = h("div.envelopes", { "aria-label": "Events", role: "group" });
+  #list = h("div.envelopes.audit-list", { "aria-label": "Events", role: "group" });
   #note = h("span.hint", { role: "status" });
   #verified = h("span.badge.verified");
   #faults = h("div");
@@ -121,7 +124,10 @@ class AuditPage {
       const found = await json("api/audit", {
         query: { q: this.#asked, limit: PAGE, cursor: this.#cursor }, signal, limit: 120_000,
       });
-      if (fresh) put(this.#list);
+      if (fresh) {
+        this.#day = null;
+        put(this.#list);
+      }
       this.#show(found);
     } catch (error) {
       if (signal.aborted) return;
@@ -136,14 +142,28 @@ class AuditPage {
     setAttribute(this.#input, "aria-invalid", null);
     setAttribute(this.#note, "data-fault", null);
     const from = this.#list.childElementCount;
-    for (const event of items) this.#list.append(envelopeNode(event, { linked: true }));
+    const about = new Map((found.delegations ?? []).map((each) => [each.id, each]));
+    for (const event of items) this.#append(event, about);
     this.#count += items.length;
     this.#cursor = found.next ?? null;
     this.#more.hidden = this.#cursor === null;
     put(this.#message, this.#count === 0 ? h("p", { text: "No event is like that." }) : null);
     this.#tellCount();
     this.#exports.hidden = this.#count === 0;
-    if (from > 0 && items.length > 0) this.#list.children[from].querySelector("summary").focus();
+    if (from > 0 && items.length > 0) {
+      [...this.#list.children].slice(from).find((node) => node.matches(".envelope")).querySelector("summary").focus();
+    }
+  }
+
+  /** An event, below the heading of its day. */
+  #append(event, about) {
+    const day = longDay(moment(event.time));
+    if (day !== this.#day) {
+      this.#day = day;
+      this.#list.append(h("h2.envelope-day", { text: day }));
+    }
+    const id = delegationOf(event);
+    this.#list.append(envelopeNode(event, id ? about.get(id) ?? { id } : {}));
   }
 
   #tellCount() {

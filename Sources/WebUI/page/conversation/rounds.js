@@ -4,9 +4,10 @@
 import { takenBy, usageOf } from "./conversation.js";
 import { h, put, words } from "../shared/dom.js";
 import { Badge } from "../shared/marks.js";
+import { phaseOf } from "../shared/phases.js";
 import { at, fully, moment } from "../shared/time.js";
 import {
-  failureWords, firstLine, ignoredWords, isOver, placeWords, saidWords, short, usageWords,
+  firstLine, ignoredWords, placeWords, saidWords, short, usageWords,
 } from "../shared/words.js";
 
 /** With more rounds than this, the early ones are folded. */
@@ -65,15 +66,15 @@ export class RoundsPart {
     const isHere = round.id === id;
     return h("li.round", { "aria-current": isHere ? "true" : null },
       h("div.round-head", {},
-        new Badge().update(round.state).node,
+        new Badge().update(phaseOfRound(round, index, conversation)).node,
         h("span.round-title", {}, h("span.muted", { text: `${index + 1}. ` }),
           isHere ? words(title) : h("a", { href: `#/delegations/${round.id}` }, words(title))),
         h("span.muted", {}, "for ", askers.slice(0, 3).map((name, i) => [i ? ", " : "", words(name)]),
           askers.length > 3 ? ` and ${askers.length - 3} more` : ""),
         round.commitSHA ? h("span.muted", {}, "commit ", h("code", { text: short(round.commitSHA) })) : null,
-        round.failure ? h("span.round-failure", { text: failureWords(round.failure.code)[0] }) : null,
+        round.failure && round.failure.code !== "cancelled" ? h("span.round-failure", {}, words(round.failure.summary)) : null,
         isHere ? h("span.hint", { text: "this page" }) : null,
-        h("time.hint", { title: fully(moment(round.requestedAt)), datetime: round.requestedAt,
+        h("time.hint", { title: () => fully(moment(round.requestedAt)), datetime: round.requestedAt,
           text: at(moment(round.requestedAt)) })),
       taken.length > 0 ? this.#list(taken, () => outcome(round, index)) : null);
   }
@@ -110,19 +111,29 @@ export class RoundsPart {
   }
 }
 
+/** Only the last commit is to be reviewed: that of the last round, or before rounds without one. */
+function phaseOfRound({ state, failure }, index, { state: pullState, rounds }) {
+  const isLast = index === rounds.length - 1;
+  const hasLastCommit = index === rounds.findLastIndex((round) => round.state === "Pushed");
+  const phase = phaseOf(state, failure?.code, isLast || hasLastCommit ? pullState : null);
+  return phase === "ready" && !hasLastCommit ? "done" : phase;
+}
+
 /** What became of feedback that a round took. */
 function outcome({ state, commitSHA, failure }, index) {
   if (state === "Pushed") return `answered by round ${index + 1} in commit ${short(commitSHA)}`;
   if (failure) return `not answered: round ${index + 1} failed`;
-  return `round ${index + 1} is at work on it`;
+  return phaseOf(state, null, null) === "queued" ? `round ${index + 1} is queued for it`
+    : `round ${index + 1} is at work on it`;
 }
 
 function summary(rounds, feedback, waits, ignored) {
   const pushed = new Set(rounds.filter(({ state }) => state === "Pushed").map(({ id }) => id));
-  const working = rounds.filter(({ state }) => !isOver(state)).length;
+  const count = (phase) => rounds.filter(({ state, failure }) => phaseOf(state, failure?.code, null) === phase).length;
+  const [working, queued] = [count("working"), count("queued")];
   const answered = feedback.filter(({ round }) => pushed.has(round)).length;
   const parts = [`${rounds.length} ${rounds.length === 1 ? "delegation" : "delegations"}`,
-    working > 0 ? `${working} at work` : null,
+    working > 0 ? `${working} at work` : null, queued > 0 ? `${queued} queued` : null,
     feedback.length > 0 ? `${feedback.length} ${feedback.length === 1 ? "comment" : "comments"}` : null,
     answered > 0 ? `${answered} answered` : null, waits.length > 0 ? `${waits.length} waiting` : null,
     ignored.length > 0 ? `${ignored.length} without a round` : null];

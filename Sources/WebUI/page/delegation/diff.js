@@ -1,52 +1,106 @@
-// A patch in git's format, by file and line. An agent's text is shown as text; characters that change
-// its direction are made visible.
+// A change to review: its files as a tree, their lines in one column or two, marks of what was viewed,
+// and comments on lines. Each file and line has an address. What is far from the screen is made when
+// it comes near, so that thousands of files cost little. An agent's text is shown as text; characters
+// that change its direction are made visible.
 
 import { Problem, address, delegationRoute, request } from "../shared/api.js";
 import { CommentBox } from "../conversation/comments.js";
-import { h, put, setText, words } from "../shared/dom.js";
-import { visible } from "../shared/terminal.js";
+import { FileView, moveAmongLines } from "./file.js";
+import { FileTree } from "./tree.js";
+import { announce, h, put, setAttribute, setText } from "../shared/dom.js";
+import { recall, store } from "../shared/memory.js";
+import { parsePatch } from "./patch.js";
+import { ViewedMarks } from "./viewed.js";
 
-/** The most lines that are rendered at once; further files are opened individually. */
-const OPEN_LINES_MAX = 2000;
-const FILE_LINES_MAX = 10_000;
-const LINE_CHARS_MAX = 4000;
+/** A change of so many lines is made at once, so that the browser's own search finds them all. */
+const MADE_LINES_MAX = 1500;
+
+/** Of a larger one, so many lines are. */
+const FIRST_LINES = 150;
+
+/** The server's limit of a patch. */
+const PATCH_BYTES_MAX = 8 << 20;
 
 export class DiffView {
+  /** Whether the page's side column gives way to the change. */
+  isWide = false;
+
   #ref;
   #shown = null;
   #wanted = null;
   #active = false;
   #stop = new AbortController();
-  #note = h("span.hint", { role: "status" });
-  #download;
-  #body = h("div.diff", { onkeydown: (event) => this.#key(event) });
+  #reading = null;
   #comments;
+  #toForm;
+  #widen;
   #canAsk = false;
   #files = null;
+  #views = new Map();
+  #isCut = false;
+  #marks = null;
+  #target = null;
   /** The lines that can be commented on: `{node, box}` by path and line. */
   #places = new Map();
+  #near = new IntersectionObserver((seen) => {
+    for (const { target, isIntersecting } of seen) {
+      if (!isIntersecting) continue;
+      this.#near.unobserve(target);
+      target.fill?.();
+    }
+  }, { rootMargin: "1200px 0px" });
+
+  // MARK: Elements
+
+  #note = h("span.hint", { role: "status" });
+  #download = h("a.button.small", {
+    text: "Download", "aria-label": "Download the patch", target: "_blank", rel: "noopener",
+  });
+  #one = h("button.small", { type: "button", text: "Unified", onclick: () => this.#setSplit(false) });
+  #two = h("button.small", { type: "button", text: "Side by side", onclick: () => this.#setSplit(true) });
+  #space = h("input", { type: "checkbox", onchange: () => this.#again() });
+  #spacePart = h("label.times", {}, this.#space, "Ignore spaces");
+  #foldAll = h("button.small", { type: "button", text: "Collapse all", onclick: () => this.#setAllFolded() });
+  #full = h("button.small.only-wide", { type: "button", text: "Full width", onclick: () => this.#setWide(!this.isWide) });
+  #treeButton = h("button.small", { type: "button", text: "Files", onclick: () => this.#setTree(!this.#hasTree) });
+  #tools = h("div.diff-tools", { hidden: true },
+    this.#treeButton, h("span.choice", { role: "group", "aria-label": "Layout" }, this.#one, this.#two),
+    this.#spacePart, this.#foldAll, this.#full, this.#download);
+  #tree = new FileTree((file) => this.#fileAddress(file));
+  #body = h("div.diff", { onkeydown: moveAmongLines });
+  #frame = h("div.diff-frame", {}, this.#tree.node, this.#body);
+  #isSplit = false;
+  #hasTree = true;
 
   /**
    * @param ref the delegation
    * @param comments the comments on lines that were not sent yet
    * @param toForm called to show the form that sends them
+   * @param widen called with whether the change takes the whole width
    */
-  constructor(ref, comments, toForm) {
+  constructor(ref, comments, toForm, widen = () => {}) {
     this.#ref = ref;
     this.#comments = comments;
     this.#toForm = toForm;
+    this.#widen = widen;
     comments.onChange((source) => this.#commentsChanged(source));
-    this.#download = h("a.button.small", {
-      hidden: true, text: "Download", "aria-label": "Download the patch", target: "_blank",
-      rel: "noopener", href: address(delegationRoute(ref, "diff")),
-    });
-    this.node = h("div.diff-view", {},
-      h("div.view-bar", {}, this.#note, this.#download), this.#body);
-    setText(this.#note, "No change was handed in yet.");
+    this.node = h("div.diff-view", {}, h("h2.visually-hidden", { text: "Changes" }),
+      h("div.view-bar", {}, this.#note, this.#tools), this.#frame);
+    setText(this.#note, NOTHING);
+    const kept = recall("diff") ?? {};
+    this.#isSplit = kept.split === true;
+    this.isWide = kept.wide === true;
+    this.#hasTree = kept.tree ?? !NARROW.matches;
+    this.#showChoices();
+    addEventListener("scroll", this.#scrolled, { passive: true });
+    NARROW.addEventListener("change", this.#resized);
   }
 
   close() {
     this.#stop.abort();
+    this.#near.disconnect();
+    removeEventListener("scroll", this.#scrolled);
+    NARROW.removeEventListener("change", this.#resized);
   }
 
   setActive(active) {
@@ -54,9 +108,18 @@ export class DiffView {
     this.#load();
   }
 
-  /** @param commit the newest commit that was handed in; null if there is none yet */
-  update(commit) {
-    this.#wanted = commit;
+  /**
+   * Sets the change.
+   * @param source `{key, part, query, name}`: its route, and a name if it is not the delegation's
+   *   commit; null if there is none
+   */
+  update(source) {
+    this.#wanted = source;
+    if (source === null && this.#shown !== null) {
+      this.#shown = null;
+      this.#show([]);
+      setText(this.#note, NOTHING);
+    }
     this.#load();
   }
 
@@ -67,47 +130,290 @@ export class DiffView {
     if (this.#files) this.#show(this.#files);
   }
 
+  // MARK: Reading
+
+  #again() {
+    this.#shown = null;
+    this.#load();
+  }
+
   async #load() {
-    const commit = this.#wanted;
-    if (!this.#active || commit === null || commit === this.#shown) return;
-    this.#shown = commit;
+    const source = this.#wanted;
+    if (!this.#active || source === null || source.key === this.#shown) return;
+    this.#shown = source.key;
     setText(this.#note, "Reading the change…");
+    this.#reading?.abort();
+    const reading = new AbortController();
+    this.#reading = reading;
+    const signal = AbortSignal.any([this.#stop.signal, reading.signal]);
+    const query = { ...source.query, "ignore-whitespace": this.#space.checked && source.part === "diff" ? 1 : null };
     try {
-      const { signal } = this.#stop;
-      const response = await request(delegationRoute(this.#ref, "diff"), { signal });
-      this.#show(parsePatch(await response.text()));
+      const response = await request(delegationRoute(this.#ref, source.part), { query, signal });
+      const bytes = await response.arrayBuffer();
+      this.#isCut = bytes.byteLength >= PATCH_BYTES_MAX;
+      this.#content.clear();
+      this.#marks = new ViewedMarks(source.id ?? this.#ref);
+      setAttribute(this.#download, "href", address(delegationRoute(this.#ref, source.part), source.query));
+      this.#show(parsePatch(new TextDecoder().decode(bytes)));
+      this.#goOn();
     } catch (error) {
-      if (this.#stop.signal.aborted) return;
+      if (signal.aborted) return;
       this.#shown = null;
       const text = error instanceof Problem ? `${error.message} ${error.hint}` : "It was cut off.";
       put(this.#note, `${text} `);
     }
   }
 
+  /** Lines of files, by file. */
+  #content = new Map();
+
+  #contentOf(file) {
+    if (!this.#content.has(file)) {
+      const reading = (async () => {
+        const query = { path: file.plainPath, side: "after" };
+        const response = await request(delegationRoute(this.#ref, "file"), { query, signal: this.#stop.signal });
+        const lines = (await response.text()).split("\n");
+        if (lines.at(-1) === "") lines.pop();
+        return lines;
+      })();
+      reading.catch(() => this.#content.delete(file));
+      this.#content.set(file, reading);
+    }
+    return this.#content.get(file);
+  }
+
+  // MARK: Rendering
+
   #show(files) {
     this.#files = files;
     this.#places.clear();
+    this.#views.clear();
+    this.#near.disconnect();
+    const some = files.length > 0;
+    this.#tools.hidden = !some;
+    this.#treeButton.hidden = files.length < 2;
+    this.#spacePart.hidden = this.#wanted?.part !== "diff";
+    this.#showChoices();
+    this.#tree.update(files, (file) => this.#marks.has(file));
+    for (const file of files) this.#views.set(file, new FileView(file, this.#context()));
+    put(this.#body, [...this.#views.values()].map(({ node }) => node));
+    const views = [...this.#views.values()];
+    const isSmall = views.reduce((sum, { lineCount }) => sum + lineCount + 1, 0) <= MADE_LINES_MAX;
+    for (let [i, made] = [0, 0]; i < views.length && (isSmall || made < FIRST_LINES); i += 1) {
+      views[i].make(isSmall);
+      made += views[i].lineCount + 1;
+    }
+    this.#explain();
+    this.#showComments();
+  }
+
+  #context() {
+    return {
+      ref: this.#ref, signal: this.#stop.signal, isSplit: this.#columns, canAsk: this.#canAsk && this.#wanted?.part === "diff",
+      canExpand: this.#wanted?.part === "diff",
+      lineAddress: (file, line, isOld) => this.#fileAddress(file, line, isOld),
+      comment: (path, line) => this.#comment(path, line),
+      place: (path, line, node) => this.#places.set(keyOf({ path, line }), { node, box: null }),
+      made: () => { if (this.#comments.items.length > 0) this.#showComments(); },
+      later: (node) => this.#near.observe(node),
+      isViewed: (file) => this.#marks.has(file),
+      view: (file, isViewed) => this.#setViewed(file, isViewed),
+      content: (file) => this.#contentOf(file),
+    };
+  }
+
+  #explain() {
+    const files = this.#files;
     let [added, removed] = [0, 0];
     for (const file of files) {
       added += file.added;
       removed += file.removed;
     }
-    setText(this.#note, files.length === 0 ? "The change is empty."
-      : `${files.length} ${files.length === 1 ? "file" : "files"}, ${added} added, `
-        + `${removed} removed${this.#canAsk ? ". Choose a line's number to comment on it." : ""}`);
-    this.#download.hidden = files.length === 0;
-    let open = 0;
-    put(this.#body, files.map((file) => {
-      open += file.lines.length;
-      return this.#fileNode(file, open <= OPEN_LINES_MAX || file === files[0]
-        || this.#comments.items.some(({ path }) => path === file.plainPath));
+    const viewed = files.filter((file) => this.#marks.has(file)).length;
+    const name = this.#wanted?.name;
+    setText(this.#note, files.length === 0
+      ? (this.#space.checked ? "Without spaces, nothing differs." : "The change is empty.")
+      : `${name ? `${name}: ` : ""}${files.length} ${files.length === 1 ? "file" : "files"}, ${added} added, ${removed} removed`
+        + `${viewed > 0 ? `, ${viewed} of ${files.length} viewed` : ""}.`
+        + `${this.#isCut ? " The rest is too long to be shown; the forge has all of it." : ""}`);
+  }
+
+  // MARK: Choices
+
+  /** Two columns need room. */
+  get #columns() { return this.#isSplit && !NARROW.matches; }
+
+  #showChoices() {
+    setAttribute(this.#one, "aria-pressed", String(!this.#isSplit));
+    setAttribute(this.#two, "aria-pressed", String(this.#isSplit));
+    setAttribute(this.#full, "aria-pressed", String(this.isWide));
+    const hasTree = this.#hasTree && (this.#files?.length ?? 0) > 1;
+    setAttribute(this.#treeButton, "aria-pressed", String(hasTree));
+    this.#tree.node.hidden = !hasTree;
+    const isFolded = this.#views.size > 0 && [...this.#views.values()].every((view) => view.isFolded);
+    setText(this.#foldAll, isFolded ? "Expand all" : "Collapse all");
+  }
+
+  #keep() {
+    store("diff", { split: this.#isSplit, wide: this.isWide, tree: this.#hasTree });
+    this.#showChoices();
+  }
+
+  #setSplit(isSplit) {
+    if (isSplit === this.#isSplit) return;
+    this.#isSplit = isSplit;
+    this.#keep();
+    this.#showAnew();
+  }
+
+  #showAnew() {
+    const before = this.#current;
+    this.#show(this.#files);
+    if (before) this.#scrollTo(this.#views.get(before).node, "start");
+  }
+
+  #resized = () => { if (this.#isSplit && this.#files) this.#showAnew(); };
+
+  #setWide(isWide) {
+    this.isWide = isWide;
+    this.#keep();
+    this.#widen();
+  }
+
+  #setTree(hasTree) {
+    this.#hasTree = hasTree;
+    this.#keep();
+  }
+
+  #setAllFolded() {
+    const isFolded = [...this.#views.values()].some((view) => !view.isFolded);
+    for (const view of this.#views.values()) view.setFolded(isFolded);
+    this.#showChoices();
+  }
+
+  #setViewed(file, isViewed) {
+    this.#marks.set(file, isViewed);
+    const view = this.#views.get(file);
+    view.setFolded(isViewed);
+    view.showViewed();
+    this.#tree.setViewed(file, isViewed);
+    this.#explain();
+    this.#showChoices();
+    // The head of a long file that was folded is above the screen.
+    if (isViewed && view.node.getBoundingClientRect().top < 0) view.node.scrollIntoView({ block: "start" });
+  }
+
+  // MARK: Addresses
+
+  #fileAddress(file, line = null, isOld = false) {
+    const query = new URLSearchParams({ ...this.#wanted.address, file: file.plainPath ?? file.path });
+    if (line !== null) query.set(isOld ? "old" : "line", line);
+    return `#/delegations/${encodeURIComponent(this.#ref)}?${query}`;
+  }
+
+  /** Shows a file, or a line of it; @param place `{file, line, old}` as texts, which may be null */
+  goTo(place) {
+    this.#target = place;
+    this.#goOn();
+  }
+
+  async #goOn() {
+    const place = this.#target;
+    if (!place || !this.#files || this.#files.length === 0) return;
+    this.#target = null;
+    const file = this.#files.find((each) => (each.plainPath ?? each.path) === place.file);
+    if (!file) {
+      announce(`${place.file} is not part of the change.`);
+      return;
+    }
+    const view = this.#views.get(file);
+    view.make();
+    const number = Number(place.line ?? place.old);
+    this.#body.querySelector("[data-target]")?.removeAttribute("data-target");
+    if (!number) {
+      if (view.isFolded && !this.#marks.has(file)) view.setFolded(false);
+      this.#scrollTo(view.node, "start");
+      view.node.querySelector(".diff-name a").focus({ preventScroll: true });
+      return;
+    }
+    const isOld = place.line === null;
+    let row = view.row(number, isOld);
+    if (!row && !isOld) {
+      await view.reveal(number);
+      row = view.row(number);
+    }
+    if (!row) {
+      this.#scrollTo(view.node, "start");
+      announce(`The change does not show line ${number}.`);
+      return;
+    }
+    setAttribute(row, "data-target", "");
+    this.#scrollTo(row, "center");
+    row.querySelector(`a[data-${isOld ? "old" : "now"}="${number}"]`).focus({ preventScroll: true });
+  }
+
+  /** Scrolls to a node. What is made on the way may move it, so it is done again. */
+  #scrollTo(node, block, tries = 6) {
+    const { top, bottom } = node.getBoundingClientRect();
+    const isSeen = block === "center" && top > 80 && bottom < innerHeight;
+    if (!isSeen) node.scrollIntoView({ block });
+    if (tries > 0) requestAnimationFrame(() => requestAnimationFrame(() => {
+      const now = node.getBoundingClientRect().top;
+      if (!isSeen && node.isConnected && Math.abs(now - this.#topOf(node, block)) > 4) this.#scrollTo(node, block, tries - 1);
     }));
-    this.#showComments();
+  }
+
+  #topOf(node, block) {
+    if (block === "center") return innerHeight / 2 - node.offsetHeight / 2;
+    return Number.parseFloat(getComputedStyle(node).scrollMarginTop) || 0;
+  }
+
+  /** The file at the top of the screen. */
+  get #current() {
+    for (const [file, { node }] of this.#views) {
+      const { bottom } = node.getBoundingClientRect();
+      if (bottom > 120) return file;
+    }
+    return null;
+  }
+
+  #frameDue = 0;
+
+  #scrolled = () => {
+    if (!this.#active || this.#tree.node.hidden || this.#frameDue) return;
+    this.#frameDue = requestAnimationFrame(() => {
+      this.#frameDue = 0;
+      this.#tree.setCurrent(this.#current);
+    });
+  };
+
+  /** Moves to the next file, or with -1 to the one before. */
+  step(by) {
+    if (!this.#files?.length) return;
+    const focused = document.activeElement?.closest?.(".diff-file");
+    const views = [...this.#views.values()];
+    const from = focused ? views.findIndex(({ node }) => node === focused) : by > 0 ? -1 : 0;
+    const next = views[Math.min(views.length - 1, Math.max(0, from + by))];
+    next.make();
+    this.#scrollTo(next.node, "start");
+    next.node.querySelector(".diff-name a").focus({ preventScroll: true });
+  }
+
+  /** Marks the file with the focus as viewed, or not. */
+  toggleViewed() {
+    const focused = document.activeElement?.closest?.(".diff-file");
+    for (const [file, { node }] of this.#views) {
+      if (node === focused) this.#setViewed(file, !this.#marks.has(file));
+    }
+  }
+
+  filterFiles() {
+    if (!this.#files || this.#files.length < 8) return;
+    if (!this.#hasTree) this.#setTree(true);
+    this.#tree.focusFilter();
   }
 
   // MARK: Comments on lines
-
-  #toForm;
 
   /** Other boxes show what was typed in `source`; null if a comment was begun or removed. */
   #commentsChanged(source) {
@@ -116,8 +422,18 @@ export class DiffView {
   }
 
   #showComments() {
+    if (this.#isShowing) return;
+    // A row that is made for a comment calls this again.
+    this.#isShowing = true;
+    const canAsk = this.#canAsk && this.#wanted?.part === "diff";
+    for (const { path, line } of canAsk ? this.#comments.items : []) {
+      if (line === null || this.#places.has(keyOf({ path, line }))) continue;
+      const file = this.#files?.find(({ plainPath }) => plainPath === path);
+      if (file) this.#views.get(file).row(line);
+    }
+    this.#isShowing = false;
     for (const [key, place] of this.#places) {
-      const item = this.#canAsk ? this.#comments.items.find((each) => keyOf(each) === key) : undefined;
+      const item = canAsk ? this.#comments.items.find((each) => keyOf(each) === key) : undefined;
       if (place.box && place.box.item !== item) {
         place.box.node.parentNode.parentNode.remove();
         place.box = null;
@@ -131,152 +447,18 @@ export class DiffView {
     }
   }
 
+  #isShowing = false;
+
   #comment(path, line) {
     const item = this.#comments.begin(path, line);
     this.#places.get(keyOf(item))?.box?.text.focus();
   }
-
-  /** One line's button is in the focus order of each file; arrow keys move to the others. */
-  #key(event) {
-    const button = event.target.closest(".diff-number > button");
-    if (!button || event.ctrlKey || event.metaKey || event.altKey) return;
-    const all = [...button.closest(".diff-lines").querySelectorAll(".diff-number > button")];
-    const index = all.indexOf(button);
-    const to = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: all.length - 1 }[event.key];
-    if (to === undefined) return;
-    event.preventDefault();
-    const next = all[Math.min(all.length - 1, Math.max(0, to))];
-    button.tabIndex = -1;
-    next.tabIndex = 0;
-    next.focus();
-  }
-
-  #fileNode(file, open) {
-    const body = h("div.diff-lines", { role: "table", "aria-label": `Change of ${file.path}` });
-    const node = h("details.diff-file", { open },
-      h("summary", {}, words(file.path), file.from ? h("span.muted", {}, " from ", words(file.from)) : null,
-        h("span.diff-kind", { text: file.kind === "changed" ? "" : file.kind }),
-        h("span.diff-count", { text: `+${file.added} −${file.removed}` })), body);
-    const fill = () => {
-      if (body.firstChild || !node.open) return;
-      put(body, file.lines.slice(0, FILE_LINES_MAX).map((line) => this.#lineNode(file.plainPath, line)),
-        file.lines.length > FILE_LINES_MAX
-          ? h("p.hint", { text: `${file.lines.length - FILE_LINES_MAX} more lines are in the download.` })
-          : null);
-      const first = body.querySelector(".diff-number > button");
-      if (first) first.tabIndex = 0;
-      if (this.#comments.items.length > 0) this.#showComments();
-    };
-    node.addEventListener("toggle", fill);
-    if (open) fill();
-    return node;
-  }
-
-  #lineNode(path, { kind, text, old, now }) {
-    if (kind === "@" || kind === "\\") {
-      return h("div.diff-line", { role: "row", "data-kind": kind },
-        h("span.diff-code", { role: "cell" }, kind === "@" ? `⋯ ${text}` : text));
-    }
-    const cut = text.length > LINE_CHARS_MAX;
-    const parts = visible(cut ? text.slice(0, LINE_CHARS_MAX) : text);
-    const canAsk = this.#canAsk && now !== null && path !== null;
-    const node = h("div.diff-line", { role: "row", "data-kind": kind },
-      h("span.diff-number", { role: "cell", text: old ?? "" }),
-      h("span.diff-number", { role: "cell" }, canAsk ? h("button", {
-        type: "button", tabindex: -1, "aria-label": `Comment on line ${now}`, text: now,
-        onclick: () => this.#comment(path, now),
-      }) : now ?? ""),
-      h("span.diff-sign", { role: "cell", "aria-label": SAID[kind], text: kind === "-" ? "−" : kind }),
-      h("span.diff-code", { role: "cell" }, parts.map((part) => (typeof part === "string" ? part
-        : h("span.unseen", { text: part.mark }))),
-      cut ? h("span.hint", { text: ` … ${text.length - LINE_CHARS_MAX} more characters` }) : null));
-    if (canAsk) this.#places.set(keyOf({ path, line: now }), { node, box: null });
-    return node;
-  }
 }
+
+const NOTHING = "No change was handed in yet.";
+
+const NARROW = matchMedia("(max-width: 960px)");
 
 function keyOf({ path, line }) {
   return `${line}:${path}`;
 }
-
-/** @returns {{path, from, kind, added, removed, lines: {kind, text, old, now}[]}[]} */
-export function parsePatch(text) {
-  const files = [];
-  let file = null;
-  let [old, now] = [0, 0];
-  let inHunk = false;
-  for (const line of text.split("\n")) {
-    if (line.startsWith("diff --git ")) {
-      file = { path: gitPath(line), from: null, kind: "changed", added: 0, removed: 0, lines: [] };
-      files.push(file);
-      inHunk = false;
-      continue;
-    }
-    if (!file) continue;
-    const hunk = /^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@(.*)$/.exec(line);
-    if (hunk) {
-      [old, now] = [Number(hunk[1]), Number(hunk[2])];
-      inHunk = true;
-      // A new file is one hunk, which needs no heading.
-      const isWhole = old === 0 || now === 0;
-      if (!isWhole) file.lines.push({ kind: "@", text: hunk[3].trim(), old: null, now: null });
-    } else if (!inHunk) {
-      header(file, line);
-    } else if (line.startsWith("+")) {
-      file.added += 1;
-      file.lines.push({ kind: "+", text: line.slice(1), old: null, now: now++ });
-    } else if (line.startsWith("-")) {
-      file.removed += 1;
-      file.lines.push({ kind: "-", text: line.slice(1), old: old++, now: null });
-    } else if (line.startsWith(" ")) {
-      file.lines.push({ kind: " ", text: line.slice(1), old: old++, now: now++ });
-    } else if (line.startsWith("\\")) {
-      file.lines.push({ kind: "\\", text: "No line end at the end of the file", old: null, now: null });
-    }
-  }
-  for (const each of files) each.plainPath = unquoted(each.path);
-  return files;
-}
-
-function header(file, line) {
-  if (line.startsWith("new file")) file.kind = "added";
-  else if (line.startsWith("deleted file")) file.kind = "deleted";
-  else if (line.startsWith("rename from ")) {
-    file.kind = "renamed";
-    file.from = line.slice("rename from ".length);
-  } else if (line.startsWith("rename to ")) file.path = line.slice("rename to ".length);
-  else if (line.startsWith("+++ ") && line !== "+++ /dev/null") {
-    file.path = line.slice(4).replace(/^("?)b\//, "$1");
-  } else if (/^(Binary files|GIT binary patch)/.test(line)) {
-    file.lines.push({ kind: "\\", text: "A binary file", old: null, now: null });
-  }
-}
-
-/** `diff --git a/PATH b/PATH`: both paths are equal unless the file was renamed. */
-function gitPath(line) {
-  const rest = line.slice("diff --git ".length);
-  return rest.slice((rest.length + 1) / 2).replace(/^("?)b\//, "$1");
-}
-
-/**
- * The path that git wrote, which quotes some (git-config(1), core.quotePath).
- * @returns null if it is not text
- */
-function unquoted(path) {
-  if (!path.startsWith("\"")) return path;
-  const bytes = [];
-  for (const [, octal, escape, plain] of path.slice(1, -1)
-    .matchAll(/\\([0-7]{3})|\\(.)|([^\\]+)/g)) {
-    if (octal) bytes.push(Number.parseInt(octal, 8));
-    else bytes.push(...new TextEncoder().encode(escape ? ESCAPES[escape] ?? escape : plain));
-  }
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(new Uint8Array(bytes));
-  } catch {
-    return null;
-  }
-}
-
-const ESCAPES = { a: "\x07", b: "\b", t: "\t", n: "\n", v: "\v", f: "\f", r: "\r" };
-
-const SAID = { "+": "added", "-": "removed" };

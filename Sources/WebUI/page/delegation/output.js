@@ -1,17 +1,22 @@
 // The live output of an agent. It scrolls with new output until the user scrolls up. It keeps as much
-// as a page can show; the whole output can be downloaded.
+// as a page can show; what it has dropped is found by the search and read again from the server. An
+// agent that prints JSON lines is shown by its steps.
 
 import { Activity } from "./activity.js";
-import { address, delegationRoute, Problem } from "../shared/api.js";
-import { h, put, setAttribute, setText } from "../shared/dom.js";
+import { address, delegationRoute, Problem, request } from "../shared/api.js";
+import { announce, h, put, setAttribute, setText } from "../shared/dom.js";
+import { LineList } from "./lines.js";
+import { recall, store } from "../shared/memory.js";
 import { readStream } from "../shared/stream.js";
-import { Terminal, visible } from "../shared/terminal.js";
+import { OutputSearch } from "./search.js";
+import { StepList } from "./steps.js";
 
-/** A part of the output that is rendered only while it is visible. */
-const BLOCK_CHARS = 16_000;
-
-/** The kept output, in characters. */
+/** The kept output, in characters and in lines. */
 const KEPT_MAX = 3_000_000;
+const LINES_MAX = 20_000;
+
+/** How many lines around a dropped one are read again. */
+const AROUND = 200;
 
 const DELAYS_MS = [250, 1000, 2000, 4000];
 
@@ -19,64 +24,111 @@ const DELAYS_MS = [250, 1000, 2000, 4000];
 const HIDDEN_MAX_MS = 20_000;
 
 export class OutputView {
+  /** Whether more output may come. */
+  isLive = false;
+
   #ref;
   #attempt = 0;
   #newest = 0;
   #active = false;
   #isOver = false;
   #following = true;
-  #dropped = 0;
 
   #stop = null;
   #timer = null;
   #tries = 0;
   #lastID = null;
-  #ids = 0;
 
-  #terminal = new Terminal();
-  #pending = [];
+  #lines = null;
+  #steps = new StepList();
+  /** Lines that were read again: `LineList`; null if the newest ones are shown. */
+  #window = null;
+  #target = null;
   #frame = 0;
-  #kept = 0;
-  #block = null;
-  #tail = h("span");
-  #any = false;
+  #isDropped = false;
+  /** Whether lines came before the worker had told their times. */
+  #isRough = false;
+  #choice = recall("output") ?? {};
 
-  #select = h("select", { "aria-label": "Attempt", onchange: () => this.#choose() });
+  // MARK: Elements
+
+  #select = h("select", { "aria-label": "Attempt", onchange: () => this.#begin(Number(this.#select.value)) });
   #note = h("span.hint", { role: "status" });
-  #text = h("div.output-text");
+  #search;
+  #error = h("button.small", { type: "button", text: "First error", onclick: () => this.#toError() });
+  #asSteps = h("button.small", { type: "button", text: "Steps", onclick: () => this.#choose("raw", false) });
+  #asRaw = h("button.small", { type: "button", text: "Raw", onclick: () => this.#choose("raw", true) });
+  #forms = h("span.choice", { role: "group", "aria-label": "Form of the output", hidden: true }, this.#asSteps, this.#asRaw);
+  #wrap = this.#check("wrap", "Wrap", true);
+  #times = this.#check("times", "Times", false);
+  #download = h("a.button.small", { text: "Download", target: "_blank", rel: "noopener" });
+  #place = h("div");
+  #back = h("div.output-back", { hidden: true });
   #scroller = h("div.output", {
     tabindex: 0, role: "log", "aria-live": "off", onscroll: () => this.#scrolled(),
-  }, this.#text);
+  }, this.#place, this.#steps.node);
   #follow = h("button.small.fresh.below", {
     type: "button", hidden: true, text: "Follow", onclick: () => this.follow(),
   });
-  #times = h("input", { type: "checkbox", onchange: () => this.#begin(this.#attempt, true) });
   #activity = new Activity();
-  #download = h("a.button.small", { text: "Download", target: "_blank", rel: "noopener" });
   #observer = new ResizeObserver(() => this.#keepEnd());
 
   constructor(ref) {
     this.#ref = ref;
-    this.node = h("div.output-view", {},
-      h("div.view-bar", {}, h("span.attempt-choice", {}, this.#select), this.#note,
-        h("label.times", {}, this.#times, "Times"), this.#download),
-      this.#activity.node,
+    this.#search = new OutputSearch(ref, (line, text) => this.#hit(line, text), () => this.isLive);
+    this.node = h("div.output-view", {}, h("h2.visually-hidden", { text: "Output" }),
+      h("div.view-bar", {}, h("span.attempt-choice", {}, this.#select), this.#note, this.#search.node,
+        h("div.output-tools", {}, this.#error, this.#forms, this.#wrap.label, this.#times.label, this.#download)),
+      this.#activity.node, this.#back,
       h("div.output-frame", {}, this.#scroller, this.#follow));
-    this.#observer.observe(this.#text);
+    this.#observer.observe(this.#place);
+    this.#observer.observe(this.#steps.node);
     this.#observer.observe(this.#scroller);
     document.addEventListener("visibilitychange", this.#visibility);
     this.#begin(1);
+    this.#showChoices();
   }
 
   close() {
     this.#halt();
+    this.#search.close();
     this.#observer.disconnect();
     cancelAnimationFrame(this.#frame);
     document.removeEventListener("visibilitychange", this.#visibility);
+    mark([]);
+  }
+
+  #check(name, title, byDefault) {
+    const box = h("input", { type: "checkbox", onchange: () => this.#choose(name, box.checked) });
+    box.checked = this.#choice[name] ?? byDefault;
+    return { box, label: h("label.times", {}, box, title) };
+  }
+
+  #choose(name, value) {
+    this.#choice = { ...this.#choice, [name]: value };
+    store("output", this.#choice);
+    this.#showChoices();
+    this.#keepEnd();
+    this.#correctTimes();
+  }
+
+  /** Whether steps are shown. */
+  get #isSteps() { return this.#steps.isFound && this.#choice.raw !== true && this.#window === null; }
+
+  #showChoices() {
+    setAttribute(this.#scroller, "data-times", this.#times.box.checked && !this.#isSteps);
+    setAttribute(this.#scroller, "data-wide", !this.#wrap.box.checked && !this.#isSteps);
+    this.#forms.hidden = !this.#steps.isFound;
+    setAttribute(this.#asSteps, "aria-pressed", String(this.#choice.raw !== true));
+    setAttribute(this.#asRaw, "aria-pressed", String(this.#choice.raw === true));
+    for (const { label } of [this.#wrap, this.#times]) label.hidden = this.#isSteps;
+    this.#steps.node.hidden = !this.#isSteps;
+    this.#place.hidden = this.#isSteps;
   }
 
   /** Scrolls to the end and follows again. */
   follow() {
+    this.#toNewest();
     this.#following = true;
     this.#follow.hidden = true;
     this.#keepEnd();
@@ -103,37 +155,49 @@ export class OutputView {
         value: i + 1, text: `Attempt ${i + 1}`,
       })));
       this.#select.hidden = newest === 1;
-      if (wasNewest) this.#begin(newest);
+      if (wasNewest && !this.#target) this.#begin(newest);
+      else if (this.#target?.attempt) this.#begin(Math.min(this.#target.attempt, newest));
       this.#select.value = String(this.#attempt);
     }
-    this.isLive = isLive;
+    this.isLive = isLive && this.#attempt === newest;
     this.#explain();
   }
 
-  #choose() {
-    this.#begin(Number(this.#select.value));
+  /** Shows an attempt, and a line of it; @param place `{attempt, line}`, which may be 0 */
+  goTo({ attempt, line }) {
+    this.#target = { attempt, line };
+    if (attempt > 0 && this.#newest > 0) this.#begin(Math.min(attempt, this.#newest));
+    this.#goOn();
   }
+
+  // MARK: Reading
 
   #begin(attempt, isAnew = false) {
     if (attempt === this.#attempt && !isAnew) return;
     this.#halt();
     this.#activity.clear();
     this.#attempt = attempt;
-    this.#terminal = new Terminal();
-    this.#pending = [];
-    this.#kept = 0;
-    this.#dropped = 0;
-    this.#block = null;
-    this.#any = false;
+    this.#select.value = String(attempt);
+    this.#lines = new LineList((line) => this.#lineAddress(line));
+    this.#steps.node.remove();
+    this.#observer.unobserve(this.#steps.node);
+    this.#steps = new StepList();
+    this.#observer.observe(this.#steps.node);
+    this.#scroller.append(this.#steps.node);
+    this.#window = null;
+    this.#isDropped = false;
+    this.#isRough = false;
     this.#lastID = null;
     this.#isOver = false;
     this.#following = true;
     this.#follow.hidden = true;
-    put(this.#text);
+    put(this.#place, this.#lines.node);
+    this.#search.begin(attempt);
     setAttribute(this.#scroller, "aria-label", `Output of attempt ${attempt}`);
     setAttribute(this.#download, "href",
       address(delegationRoute(this.#ref, "output"), { attempt }));
     setAttribute(this.#download, "aria-label", `Download the output of attempt ${attempt}`);
+    this.#showChoices();
     this.#explain();
     this.#resume();
   }
@@ -157,7 +221,7 @@ export class OutputView {
     this.#stop = stop;
     try {
       await readStream(delegationRoute(this.#ref, "output"),
-        { attempt: this.#attempt, follow: 1, raw: 1, timestamps: this.#times.checked ? 1 : null }, this.#lastID, stop.signal,
+        { attempt: this.#attempt, follow: 1, raw: 1, timestamps: 1 }, this.#lastID, stop.signal,
         (events) => this.#receive(events), () => { this.#tries = 0; });
     } catch (error) {
       if (stop.signal.aborted) return;
@@ -175,82 +239,191 @@ export class OutputView {
     for (const { id, type, data } of events) {
       if (id !== null) this.#lastID = id;
       if (type === "output" && data !== null) {
-        this.#pending.push(...this.#terminal.add(JSON.parse(data)));
-        this.#any = true;
+        this.#steps.add(this.#lines.add(JSON.parse(data)));
+        this.#isRough ||= this.isLive;
       } else if (type === "record" && data !== null) {
         this.#activity.add(JSON.parse(data));
       } else if (type === "end") {
         this.#activity.end();
-        this.#pending.push(...this.#terminal.end());
+        this.#lines.end();
+        this.#steps.end();
         this.#isOver = true;
       }
     }
     this.#frame ||= requestAnimationFrame(() => this.#draw());
+    this.#correctTimes();
+  }
+
+  /** A live line has the time of the last record, which may be that of the line before. Afterwards the
+   * exact times are known. */
+  #correctTimes() {
+    if (this.#isOver && this.#isRough && this.#times.box.checked) this.#begin(this.#attempt, true);
   }
 
   #draw() {
     this.#frame = 0;
-    for (const run of this.#pending) this.#append(run);
-    this.#pending = [];
-    put(this.#tail, this.#terminal.open.map(nodeOf));
-    if (!this.#block) this.#newBlock();
-    this.#block.append(this.#tail);
-    this.#trim();
+    this.#lines.draw();
+    const lines = this.#lines;
+    const looked = this.#lookedAt;
+    while ((lines.length > KEPT_MAX || lines.last - lines.first > LINES_MAX) && lines.dropFirst()) this.#isDropped = true;
+    if (looked && looked.line < lines.first) this.#show(looked.line, looked.text);
+    if (this.#forms.hidden && this.#steps.isFound) this.#showChoices();
     this.#explain();
     this.#keepEnd();
-  }
-
-  #append({ text, look }) {
-    let from = 0;
-    while (from < text.length) {
-      if (!this.#block || this.#block.count >= BLOCK_CHARS) this.#newBlock();
-      // A block ends after a line, or within one as long as a block.
-      const room = BLOCK_CHARS - this.#block.count;
-      let to = Math.min(text.length, from + room);
-      if (to < text.length) {
-        const end = text.indexOf("\n", to);
-        to = end >= 0 && end - to < 1000 ? end + 1 : to;
-      }
-      const part = text.slice(from, to);
-      this.#block.insertBefore(nodeOf({ text: part, look }),
-        this.#tail.parentNode === this.#block ? this.#tail : null);
-      this.#block.count += part.length;
-      this.#kept += part.length;
-      from = to;
-    }
-  }
-
-  #newBlock() {
-    this.#block = h("div.output-block");
-    this.#block.count = 0;
-    this.#text.append(this.#block);
-  }
-
-  #trim() {
-    while (this.#kept > KEPT_MAX && this.#text.childElementCount > 1) {
-      const first = this.#text.firstElementChild;
-      this.#kept -= first.count;
-      this.#dropped += first.count;
-      first.remove();
-    }
+    this.#goOn();
   }
 
   #explain() {
+    const any = !this.#lines.isEmpty;
     let text = "";
-    if (this.#dropped > 0) text = "The beginning is in the download.";
-    else if (!this.#any && this.#isOver) text = "It wrote nothing.";
-    else if (!this.#any) {
+    if (!any && this.#isOver) text = "It wrote nothing.";
+    else if (!any) {
       text = this.isLive ? "What the agent writes shows here as it comes." : "No output is kept.";
-    } else if (this.#isOver) text = "It has ended.";
+    } else if (this.#isOver) text = `It has ended. ${count(this.#lines.last)}.`;
     else if (this.isLive) text = "Live";
     setText(this.#note, text);
-    this.#download.hidden = !this.#any;
+    for (const node of [this.#download, this.#search.node, this.#error]) node.hidden = !any;
+    if (this.#window === null) this.#offerBeginning();
   }
+
+  // MARK: Lines
+
+  #lineAddress(line) {
+    return `#/delegations/${encodeURIComponent(this.#ref)}?tab=output&attempt=${this.#attempt}&line=${line}`;
+  }
+
+  /** Shows the line that was asked for, as soon as it is there. */
+  #goOn() {
+    const line = this.#target?.line ?? 0;
+    if (!this.#target || this.#newest === 0) return;
+    if (line > this.#lines.last && !this.#isOver) return;
+    this.#target = null;
+    if (line > 0) this.#show(line);
+  }
+
+  #hit(line, text) {
+    mark([]);
+    if (line !== null) this.#show(line, text);
+  }
+
+  async #toError() {
+    const failed = this.#isSteps ? this.#steps.firstFailed : null;
+    if (failed) {
+      this.#showNode(failed);
+      return;
+    }
+    const line = await this.#search.firstError();
+    if (line !== null) this.#show(line);
+  }
+
+  async #show(line, text = "") {
+    this.#following = false;
+    let node = this.#isSteps ? this.#steps.line(line) : null;
+    if (!node) {
+      if (this.#isSteps) this.#choose("raw", true);
+      if (line < this.#lines.first && this.#window?.line(line) == null) await this.#read(line);
+      else if (line >= this.#lines.first) this.#toNewest();
+      node = (this.#window ?? this.#lines).line(line);
+    }
+    if (node) this.#showNode(node, text);
+    else announce(`The output has no line ${line}.`);
+  }
+
+  #showNode(node, text = "") {
+    this.#following = false;
+    for (const each of this.#scroller.querySelectorAll("[data-target]")) each.removeAttribute("data-target");
+    setAttribute(node, "data-target", "");
+    if (node.matches(".agent-step")) for (const details of node.querySelectorAll("details")) details.open = true;
+    this.#bring(node);
+    this.#follow.hidden = false;
+    const box = this.#scroller.getBoundingClientRect();
+    if (box.bottom < 80 || box.top > innerHeight - 80) this.#scroller.scrollIntoView({ block: "nearest" });
+    this.#shownText = text;
+    mark(text === "" ? [] : rangesOf(node, text));
+  }
+
+  /** The marked line of the kept ones, if it is near what the user sees: `{line, text}`; else null. */
+  get #lookedAt() {
+    if (this.#following || this.#window !== null || this.#isSteps) return null;
+    const node = this.#place.querySelector("[data-target]");
+    if (!node) return null;
+    const box = this.#scroller.getBoundingClientRect();
+    const { top, bottom } = node.getBoundingClientRect();
+    if (bottom < box.top - box.height || top > box.bottom + box.height) return null;
+    return { line: Number(node.firstElementChild.dataset.line), text: this.#shownText };
+  }
+
+  #shownText = "";
+
+  /** Scrolls to a node. What is not near the screen has a guessed height, so it is done again. */
+  #bring(node, tries = 6) {
+    if (this.#following || !node.isConnected) return;
+    const away = node.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top
+      - Math.min(this.#scroller.clientHeight / 3, 160);
+    if (Math.abs(away) > 4) this.#scroller.scrollTop += away;
+    this.#top = this.#scroller.scrollTop;
+    if (tries > 0) requestAnimationFrame(() => requestAnimationFrame(() => {
+      if (node.hasAttribute("data-target")) this.#bring(node, tries - 1);
+    }));
+  }
+
+  /** Reads lines again that the page has dropped. */
+  async #read(line) {
+    const first = Math.max(1, line - AROUND);
+    const attempt = this.#attempt;
+    const list = new LineList((each) => this.#lineAddress(each), first);
+    try {
+      const response = await request(delegationRoute(this.#ref, "output"),
+        { query: { attempt, raw: 1, timestamps: 1, line: first, lines: 2 * AROUND } });
+      list.add(await response.text());
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      announce(error.message);
+      return;
+    }
+    if (attempt !== this.#attempt) return;
+    list.end();
+    list.draw();
+    this.#window = list;
+    put(this.#place, list.node);
+    put(this.#back, h("span", { text: `Lines ${list.first} to ${list.last}, read again. ` }),
+      h("button.quiet.small", { type: "button", text: "Back to the newest", onclick: () => this.follow() }));
+    this.#back.hidden = false;
+    this.#showChoices();
+  }
+
+  #toNewest() {
+    if (this.#window === null) return;
+    this.#window = null;
+    put(this.#place, this.#lines.node);
+    this.#showChoices();
+    this.#offerBeginning();
+  }
+
+  #offerBeginning() {
+    if (this.#back.hidden !== this.#isDropped && this.#isDropped) return;
+    this.#back.hidden = !this.#isDropped;
+    if (this.#isDropped) {
+      put(this.#back, h("span", { text: "The page keeps the newest part of this output. " }),
+        h("button.quiet.small", { type: "button", text: "Show the beginning", onclick: () => this.#show(1) }));
+    }
+  }
+
+  /** Moves to the next hit, or with -1 to the one before. */
+  step(by) {
+    this.#search.step(by);
+  }
+
+  find() {
+    if (!this.#search.node.hidden) this.#search.focus();
+  }
+
+  // MARK: Scrolling
 
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
     const isAtEnd = scrollHeight - scrollTop - clientHeight < 24;
-    if (isAtEnd) this.#following = true;
+    if (isAtEnd && this.#window === null) this.#following = true;
     else if (scrollTop < this.#top - 2) this.#following = false;
     this.#top = scrollTop;
     this.#follow.hidden = this.#following;
@@ -265,11 +438,30 @@ export class OutputView {
   }
 }
 
-function nodeOf({ text, look }) {
-  const parts = visible(text).map((part) => (typeof part === "string" ? part
-    : h("span.unseen", { text: part.mark })));
-  if (look === "") return parts.length === 1 ? document.createTextNode(parts[0]) : h("span", {}, parts);
-  const node = h("span", {}, parts);
-  node.className = look;
-  return node;
+function count(lines) {
+  return lines === 1 ? "1 line" : `${lines.toLocaleString("en-US")} lines`;
+}
+
+/** Marks ranges without changing the nodes; browsers without highlights show the line only. */
+function mark(ranges) {
+  if (!globalThis.CSS?.highlights) return;
+  if (ranges.length === 0) CSS.highlights.delete("found");
+  else CSS.highlights.set("found", new Highlight(...ranges));
+}
+
+function rangesOf(node, text) {
+  const wanted = text.toLowerCase();
+  const ranges = [];
+  const walker = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
+  for (let each = walker.nextNode(); each && ranges.length < 200; each = walker.nextNode()) {
+    const words = each.data.toLowerCase();
+    if (words.length !== each.data.length) continue;
+    for (let at = words.indexOf(wanted); at >= 0; at = words.indexOf(wanted, at + wanted.length)) {
+      const range = new Range();
+      range.setStart(each, at);
+      range.setEnd(each, at + wanted.length);
+      ranges.push(range);
+    }
+  }
+  return ranges;
 }

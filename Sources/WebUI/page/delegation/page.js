@@ -1,39 +1,50 @@
 // One delegation: its state, the next step, the agent's output and changes, and the available actions.
 
 import { Problem, delegationRoute, post } from "../shared/api.js";
+import { AttemptsPart } from "./attempts.js";
 import { AskForm } from "../conversation/ask.js";
 import { LineComments } from "../conversation/comments.js";
+import { takeCreated } from "../shared/created.js";
 import { Conversation, takenBy } from "../conversation/conversation.js";
 import { Delegation } from "./delegation.js";
 import { DiffView } from "./diff.js";
 import { confirm, copyButton, h, outLink, put, setAttribute, setText, words } from "../shared/dom.js";
 import { EventLog } from "../shared/envelopes.js";
-import { Badge, Pipeline } from "../shared/marks.js";
+import { lastList } from "../shared/filters.js";
+import { Badge } from "../shared/marks.js";
 import { NetworkPart } from "./network.js";
+import { setTitle } from "../shared/notices.js";
+import { NextPart } from "./next.js";
 import { OutputView } from "./output.js";
+import { queueWords } from "../shared/phases.js";
+import { QueueWatch } from "../shared/queue.js";
 import { RoundsPart } from "../conversation/rounds.js";
 import { rowOf } from "../shared/rows.js";
 import { Tabs } from "./tabs.js";
-import { everySecond, at, fully, moment, size, span } from "../shared/time.js";
+import { everySecond, at, fully, moment, size } from "../shared/time.js";
 import { Timeline } from "./timeline.js";
-import { STATE_MEANING, failureWords, isOver, nextWords, placeWords, short, stepWords, usageWords, waitWords } from "../shared/words.js";
+import { isOver, placeWords, short } from "../shared/words.js";
 
-export function open({ feed, ref }) {
-  return new DelegationPage(feed, ref);
+export function open({ feed, ref, query }) {
+  return new DelegationPage(feed, ref, query);
 }
 
 class DelegationPage {
   title = "Delegation";
   keys = {
-    1: { does: "Output", run: () => this.#tabs.choose("output") },
-    2: { does: "Changes", run: () => this.#tabs.choose("changes") },
-    3: { does: "Task", run: () => this.#tabs.choose("task") },
-    4: { does: "Events", run: () => this.#tabs.choose("events") },
+    1: { does: "Output", run: () => this.#tabs.press("output") },
+    2: { does: "Changes", run: () => this.#tabs.press("changes") },
+    3: { does: "Task", run: () => this.#tabs.press("task") },
+    4: { does: "Events", run: () => this.#tabs.press("events") },
+    j: { does: "Next file or hit", run: () => this.#step(1) },
+    k: { does: "File or hit before", run: () => this.#step(-1) },
+    v: { does: "Viewed", run: () => this.#diff.toggleViewed() },
+    "/": { does: "Filter the files, or search the output", run: () => this.#find() },
     f: { does: "Follow the output", run: () => this.#output.follow() },
     c: { does: "Cancel", run: () => this.#cancel.hidden || this.#cancel.click() },
     r: { does: "Retry", run: () => this.#retry.hidden || this.#retry.click() },
     a: { does: "Ask for changes", run: () => this.#ask.hidden || this.#ask.click() },
-    u: { does: "Back to the list", run: () => { location.hash = "#/delegations"; } },
+    u: { does: "Back to the list", run: () => { location.hash = lastList.address; } },
   };
 
   #ref;
@@ -41,17 +52,23 @@ class DelegationPage {
   #conversation;
   #endTicks;
 
-  constructor(feed, ref) {
+  constructor(feed, ref, query) {
     this.#ref = ref;
-    this.#build();
     this.#delegation = new Delegation(feed, ref, () => this.#show());
     this.#conversation = new Conversation(feed, () => this.#showConversation());
-    this.#endTicks = everySecond((now) => this.#tick(now));
+    // The server answers while the page is built. Without a pull request there is no conversation yet.
     this.#delegation.load();
+    this.#conversation.start(ref);
+    this.#build();
+    this.moved(query);
+    this.#queue = new QueueWatch(feed, () => this.#delegation.detail?.state === "PRCreated",
+      () => this.#showQueue());
+    this.#endTicks = everySecond((now) => this.#tick(now));
   }
 
   close() {
     this.#endTicks();
+    this.#queue.close();
     this.#delegation.close();
     this.#conversation.close();
     this.#form?.close();
@@ -59,15 +76,65 @@ class DelegationPage {
     this.#diff.close();
   }
 
+  // MARK: Places
+
+  /** Shows the part, the file or the line that an address names. */
+  moved(query) {
+    if (query.has("file")) {
+      this.#tabs.choose("changes");
+      this.#diff.goTo({ file: query.get("file"), line: query.get("line"), old: query.get("old") });
+    } else if (query.has("tab")) this.#tabs.choose(query.get("tab"));
+    if (query.has("change")) {
+      this.#change = Number(query.get("change")) || 0;
+      if (this.#delegation?.detail) this.#showParts(this.#delegation.detail, this.#delegation.events);
+    }
+    if (query.has("attempt")) {
+      this.#attempts.choose(Number(query.get("attempt")));
+      this.#output.goTo({ attempt: Number(query.get("attempt")) || 0, line: Number(query.get("line")) || 0 });
+    }
+  }
+
+  /** The attempt whose kept patch is shown; 0 for the commit, null for what there is. */
+  #change = null;
+
+  /** The change that is shown: the newest commit, or what an attempt without one had made. */
+  #source(detail, commit) {
+    const kept = (detail.attempts ?? []).filter(({ patch }) => patch).map(({ number }) => number);
+    const number = kept.includes(this.#change) ? this.#change : commit ? null : kept.at(-1) ?? null;
+    if (number !== null) {
+      return { key: `attempt-${number}`, id: `${detail.id}-${number}`, part: "patch", query: { attempt: number },
+        address: { change: number }, name: `What attempt ${number} had made, which was not handed in` };
+    }
+    return commit ? { key: commit, id: detail.id, part: "diff", query: {} } : null;
+  }
+
+  /** The shown part has an address, too. */
+  #showAddress(name) {
+    history.replaceState(null, "", `#/delegations/${encodeURIComponent(this.#ref)}?tab=${name}`);
+  }
+
+  #step(by) {
+    if (this.#tabs.chosen === "changes") this.#diff.step(by);
+    else if (this.#tabs.chosen === "output") this.#output.step(by);
+  }
+
+  #find() {
+    if (this.#tabs.chosen === "changes") this.#diff.filterFiles();
+    else if (this.#tabs.chosen === "output") this.#output.find();
+  }
+
+  #showWidth() {
+    setAttribute(this.node, "data-wide", this.#tabs.chosen === "changes" && this.#diff.isWide);
+  }
+
   // MARK: Elements
 
   #heading = h("h1", { tabindex: -1 });
-  #pipeline = new Pipeline();
   #badge = new Badge();
   #where = h("p.where");
   #whereKey = "";
-  #next = h("section.next", { "aria-label": "What happens" });
-  #when = null;
+  #next = new NextPart();
+  #queue;
   #said = h("p.said", { role: "alert" });
   #cancel = h("button", { type: "button", text: "Cancel", onclick: () => this.#askCancel() });
   #retry = h("button.primary", { type: "button", text: "Retry", onclick: () => this.#act("retry", this.#retry) });
@@ -77,6 +144,7 @@ class DelegationPage {
   /** Made when the delegation is known. */
   #form = null;
   #formPlace = h("div.ask-place");
+  #attempts;
   #timeline = new Timeline();
   #network = new NetworkPart();
   #facts = h("dl.facts");
@@ -91,8 +159,10 @@ class DelegationPage {
   #message = h("div.list-message", { role: "status" });
 
   #build() {
+    this.#attempts = new AttemptsPart(this.#ref);
     this.#output = new OutputView(this.#ref);
-    this.#diff = new DiffView(this.#ref, this.#comments, () => this.#form?.open(this.#ask));
+    this.#diff = new DiffView(this.#ref, this.#comments, () => this.#form?.open(this.#ask),
+      () => this.#showWidth());
     this.#tabs = new Tabs("Parts of the delegation", [
       { name: "output", title: "Output", node: this.#output.node },
       { name: "changes", title: "Changes", node: this.#diff.node },
@@ -101,22 +171,27 @@ class DelegationPage {
     ], (name) => {
       this.#output.setActive(name === "output" && this.#delegation?.detail != null);
       this.#diff.setActive(name === "changes");
-    });
+      if (this.node) this.#showWidth();
+    }, (name) => this.#showAddress(name));
     this.#cancel.hidden = true;
     this.#retry.hidden = true;
     this.#body = h("div.detail", { "data-loading": "" },
       h("header.detail-head", {},
         h("div.detail-title", {}, this.#heading, h("div.actions", {}, this.#ask, this.#cancel, this.#retry)),
-        h("div.detail-line", {}, this.#pipeline.node, this.#badge.node, this.#where),
-        this.#next, this.#said),
+        h("div.detail-line", {}, this.#badge.node, this.#where),
+        this.#next.node, this.#said),
       this.#rounds.node, this.#formPlace,
       h("div.detail-grid", {},
-        h("div.detail-side", {}, this.#timeline.node, this.#network.node,
+        h("div.detail-side", {}, this.#attempts.node, this.#timeline.node, this.#network.node,
           h("section", { "aria-labelledby": "facts-title" },
             h("h2", { id: "facts-title", text: "Details" }), this.#facts)),
         this.#tabs.node));
-    this.node = h("section.page.detail-page", { "aria-busy": "true" }, this.#body, this.#message);
+    const code = takeCreated(this.#ref);
+    this.node = h("section.page.detail-page", { "aria-busy": "true" },
+      code === null ? null : h("p.created", { role: "status" }, "Task created. Confirmation: ", h("code", { text: code })),
+      this.#body, this.#message);
     this.#message.hidden = true;
+    this.#showWidth();
   }
 
   // MARK: Rendering
@@ -128,17 +203,14 @@ class DelegationPage {
       this.#explain(problem);
       return;
     }
-    if (detail.pullRequest || detail.follows) this.#conversation.start(detail.id);
+    if (this.#conversation.value !== null) this.#rounds.update(this.#conversation.value, detail.id);
     this.#showLoaded(detail);
     this.#message.hidden = true;
     this.#body.hidden = false;
-    this.title = detail.taskTitle ?? detail.confirmationCode;
-    document.title = `${this.title} · AIPM`;
+    this.title = detail.taskTitle ?? "(its words were removed)";
+    setTitle(this.title);
     setText(this.#heading, this.title);
     setAttribute(this.#heading, "dir", "auto");
-    const row = rowOf(detail);
-    this.#pipeline.update(row);
-    this.#badge.update(row.state);
     this.#showWhere(detail);
     this.#showNext(detail, events);
     this.#showFacts(detail);
@@ -152,10 +224,15 @@ class DelegationPage {
 
   /** All of the first view appears at once, so that nothing jumps. */
   #showLoaded(detail) {
-    const isWaiting = (detail.pullRequest || detail.follows) && !this.#conversation.isSettled;
+    const isWaiting = isRound(detail) && !this.#conversation.isSettled;
     if (isWaiting && this.#body.hasAttribute("data-loading")) return;
     setAttribute(this.node, "aria-busy", null);
+    if (!this.#body.hasAttribute("data-loading")) return;
+    // Rounds that come later are added below, where they move nothing.
+    if (isRound(detail) && this.#conversation.value === null) this.#body.append(this.#rounds.node);
     setAttribute(this.#body, "data-loading", null);
+    // What is hidden cannot have the focus.
+    if (document.activeElement === document.body) this.#heading.focus({ preventScroll: true });
   }
 
   #showConversation() {
@@ -185,7 +262,7 @@ class DelegationPage {
   #explain(problem) {
     this.#body.hidden = true;
     this.#message.hidden = false;
-    put(this.#message, h("h2", { text: problem.title }), h("p", { text: `${problem.message} ${problem.hint}` }),
+    put(this.#message, h("h1", { tabindex: -1, text: problem.title }), h("p", { text: `${problem.message} ${problem.hint}` }),
       h("div.actions", {}, h("a.button", { href: "#/delegations", text: "To the delegations" }),
         problem.status === 404 ? null
           : h("button", { type: "button", text: "Try again", onclick: () => this.#delegation.load() })));
@@ -199,10 +276,11 @@ class DelegationPage {
     const key = `${name} ${pull?.html_url} ${state} ${code}`;
     if (key === this.#whereKey) return;
     this.#whereKey = key;
-    put(this.#where, h("bdi", { text: name }),
+    put(this.#where, h("nav.crumbs", { "aria-label": "Where it stands" },
+      h("a", { href: "#/delegations", text: "Delegations" }), h("a", { href: `#/repositories/${name}` }, words(name))),
       pull ? h("span", {}, outLink(pull.html_url, `Pull request #${pull.number}`),
         state !== "open" ? ` ${state}` : "")
-        : h("span.muted", { text: "No pull request yet" }),
+        : h("span.muted", { text: isOver(detail.state) ? "No pull request" : "No pull request yet" }),
       h("span", {}, h("code", { text: code }), copyButton("the confirmation code", () => code)));
   }
 
@@ -223,9 +301,11 @@ class DelegationPage {
 
   #showParts(detail, events) {
     const made = events.findLast((event) => event.type === "delegation.generated");
-    this.#diff.update(made ? made.data.sha : null);
+    const source = this.#source(detail, made?.data.sha ?? null);
+    this.#diff.update(source);
+    this.#attempts.update(events, detail, made?.data.sha ?? null);
     this.#output.update(detail.attempt, !isOver(detail.state));
-    this.#tabs.note("changes", made ? "•" : "");
+    this.#tabs.note("changes", source ? "•" : "");
     this.#tabs.note("events", `${events.length}`);
     if (this.#tabs.chosen === null) {
       this.#tabs.choose(detail.state === "Pushed" ? "changes" : "output");
@@ -235,75 +315,28 @@ class DelegationPage {
   // MARK: Current state and next step
 
   #showNext(detail, events) {
-    this.#when = null;
-    setAttribute(this.#next, "data-kind", null);
-    if (detail.quarantine) {
-      setAttribute(this.#next, "data-kind", "bad");
-      put(this.#next, h("p", {}, h("strong", { text: "In quarantine. " }), words(detail.quarantine)),
-        h("p.muted", { text: "Its events do not follow from each other; nothing more is done with it. "
-          + "aipm verify says where the log is corrupt." }));
-    } else if (detail.state === "Failed") this.#showFailure(detail);
-    else if (detail.state === "Pushed") this.#showEnd(detail, events);
-    else this.#showGoing(detail);
+    const row = rowOf(detail, this.#pullState);
+    const queue = this.#place(detail);
+    const said = queueWords(queue);
+    this.#badge.update(row.phase, row.phase === "queued" && said ? `(${said})` : "");
+    const rounds = this.#conversation.value?.rounds ?? [];
+    this.#next.update(detail, { events, rounds, pull: this.#pull, pullState: this.#pullState, queue });
   }
 
-  #showFailure(detail) {
-    const { failure, attempts } = detail;
-    const used = usageWords(attempts?.at(-1)?.usage ?? {});
-    setAttribute(this.#next, "data-kind", "bad");
-    const [what, can] = failureWords(failure?.code);
-    put(this.#next,
-      h("p", {}, h("strong", { text: what }), " ",
-        h("span.muted", { text: `${failure?.code ?? "unknown"}, at ${stepWords(failure?.step)}` })),
-      failure?.message ? h("p.quote", {}, words(failure.message)) : null,
-      h("p", {}, h("span.muted", { text: "What can be done: " }),
-        failure?.hint ? h("span", {}, words(failure.hint), " ") : null, can,
-        isFailedFollowUp(detail) && this.#pullState === "open" ? " Or retry with edited words." : ""),
-      used ? h("p.muted", { text: `Its last attempt used ${used}.` }) : null,
-      failure?.step === "generate" && failure.code !== "cancelled" && attempts?.at(-1)?.network?.refused > 0
-        ? h("p.muted", { text: "Its last attempt was refused hosts, which may be why: see Network." }) : null);
+  #place({ id, state, queue }) {
+    if (state !== "PRCreated") return null;
+    return this.#queue.of(id) ?? (queue && { place: queue.place, startsAt: moment(queue.startsAt) });
   }
 
-  #showEnd(detail, events) {
-    const attempt = detail.attempts?.findLast((each) => each.figures);
-    const figures = attempt?.figures;
-    // Events from before the numbers have a text.
-    const used = usageWords(attempt?.usage ?? {}) || figures?.usage;
-    const took = moment(detail.stateSince) - moment(detail.requestedAt);
-    put(this.#next, h("p", {}, `Done in ${span(took)}. Commit `,
-      h("code", { text: short(detail.commitSHA) }), " is on the branch",
-      figures ? `: ${figures.filesChanged} ${figures.filesChanged === 1 ? "file" : "files"}, `
-        + `${figures.insertions} added, ${figures.deletions} removed.` : ".",
-      used ? h("span.muted", {}, " ", words(used)) : null),
-    figures?.flagged?.length ? h("p", {}, h("strong", { text: "Look at these with care: " }),
-      figures.flagged.map((path, index) => [index ? ", " : "", words(path, "code")]),
-      ". They run code or steer programs as soon as somebody opens, checks out or builds the repository.") : null,
-    this.#pullState === "merged" || this.#pullState === "closed"
-      ? h("p.muted", { text: `The pull request is ${this.#pullState}.` })
-      : h("p.muted", {}, "Next is yours: ",
-        detail.pullRequest ? outLink(detail.pullRequest.html_url, "review the pull request") : "review it",
-        ", merge it, or ask for changes."));
-  }
-
-  #showGoing(detail) {
-    const { state, waiting, cancelRequested, nextIntent } = detail;
-    const when = h("span");
-    const now = cancelRequested ? "It is being cancelled."
-      : waiting ? `It waits: ${waitWords(waiting.code)}.` : `${STATE_MEANING[state] ?? state}.`;
-    if (waiting) setAttribute(this.#next, "data-kind", "warn");
-    put(this.#next, h("p", {}, now),
-      h("p.muted", {}, "Next: ", nextIntent ? `${nextWords(nextIntent)}. ` : "", when));
-    if (waiting) this.#when = { node: when, at: moment(waiting.until), say: (left) => (left > 0 ? `Tried again in ${span(left)}.` : "Tried again now.") };
-    else if (state === "Generating" && detail.generationEndsBy) {
-      this.#when = { node: when, at: moment(detail.generationEndsBy),
-        say: (left) => (left > 0 ? `Its time limit is in ${span(left)}.` : "Its time limit is reached.") };
-    }
-    this.#tick(Date.now());
+  #showQueue() {
+    const { detail, events, problem } = this.#delegation;
+    if (detail !== null && !problem && detail.state === "PRCreated") this.#showNext(detail, events);
   }
 
   #tick(now) {
     this.#timeline.tick(now);
-    if (this.#when) setText(this.#when.node, this.#when.say(this.#when.at - now));
+    this.#attempts.tick(now);
+    this.#next.tick(now);
   }
 
   // MARK: Details and the task
@@ -314,15 +347,21 @@ class DelegationPage {
     if (key === this.#factsKey) return;
     this.#factsKey = key;
     const { workflow } = detail;
-    const time = (text) => h("time", { title: fully(moment(text)), text: at(moment(text)) });
+    const time = (text) => h("time", { title: () => fully(moment(text)), text: at(moment(text)) });
     const code = (text) => (text ? h("code.break", { text }) : "–");
+    // Forges have these pages beside that of the pull request.
+    const forge = detail.pullRequest?.html_url.match(/^(.*?\/(?:-\/)?)(?:pull|merge_requests)\/\d+$/)?.[1];
+    const linked = (text, kind, name) => (forge && text
+      ? h("a", { href: `${forge}${kind}/${name.split("/").map(encodeURIComponent).join("/")}`, rel: "noreferrer" }, code(text))
+      : code(text));
     const all = [
-      ["Branch", [code(detail.branchName), copyButton("the branch's name", () => detail.branchName)]],
+      ...(detail.issue ? [["Issue", h("a", { href: detail.issue.html_url, rel: "noreferrer", text: detail.issue.name })]] : []),
+      ["Branch", [linked(detail.branchName, "tree", detail.branchName), copyButton("the branch's name", () => detail.branchName)]],
       ...(detail.follows ? [["Follows", h("a", { href: `#/delegations/${detail.follows}`,
         text: followed?.confirmationCode ?? "another delegation" })]] : []),
       ["Base", detail.baseBranch ? [code(detail.baseBranch), " at ", code(short(detail.baseSHA))] : "–"],
-      ["Task commit", code(short(detail.taskCommitSHA))],
-      ["Commit", code(short(detail.commitSHA))],
+      ["Task commit", linked(short(detail.taskCommitSHA), "commit", detail.taskCommitSHA)],
+      ["Commit", linked(short(detail.commitSHA), "commit", detail.commitSHA)],
       ["Agent", words(detail.agent)],
       ["Worker", words(detail.worker ?? "–")],
       ["Attempt", detail.attempt > 0 ? `${detail.attempt}` : "–"],
@@ -425,4 +464,9 @@ function isFailedFollowUp({ kind, state }) {
 function outputSize({ attempts }) {
   const figures = attempts?.findLast((attempt) => attempt.figures)?.figures;
   return figures ? size(figures.outputSize) : "–";
+}
+
+/** Whether it belongs to a pull request, which may have other rounds. */
+function isRound({ pullRequest, follows }) {
+  return Boolean(pullRequest || follows);
 }

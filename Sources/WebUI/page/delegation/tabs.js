@@ -6,20 +6,23 @@ import { h, setAttribute, setText } from "../shared/dom.js";
 export class Tabs {
   #tabs = new Map();
   #changed;
+  #pressed;
   chosen = null;
 
   /**
    * @param label the name of the group
    * @param parts `[{name, title, node}]`
    * @param changed called with the name of the selected tab
+   * @param pressed called if a person selected it
    */
-  constructor(label, parts, changed) {
+  constructor(label, parts, changed, pressed) {
     this.#changed = changed;
+    this.#pressed = pressed;
     for (const { name, title, node } of parts) {
       const count = h("span.tab-note");
       const tab = h("button.tab", {
         type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}`,
-        onclick: () => this.choose(name), onkeydown: (event) => this.#key(event, name),
+        onclick: () => this.press(name), onkeydown: (event) => this.#key(event, name),
       }, title, count);
       const panel = h("div.tab-panel", {
         role: "tabpanel", id: `panel-${name}`, "aria-labelledby": `tab-${name}`, hidden: true,
@@ -43,6 +46,12 @@ export class Tabs {
     this.#changed(name);
   }
 
+  /** Selects a tab as a person does. */
+  press(name) {
+    this.choose(name);
+    this.#pressed(name);
+  }
+
   /** A short note beside a tab's title. */
   note(name, text) {
     setText(this.#tabs.get(name).count, text);
@@ -55,7 +64,7 @@ export class Tabs {
     if (to === undefined) return;
     event.preventDefault();
     const next = names[(to + names.length) % names.length];
-    this.choose(next);
+    this.press(next);
     this.#tabs.get(next).tab.focus();
   }
 }

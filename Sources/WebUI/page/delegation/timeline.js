@@ -5,7 +5,7 @@ import { h, put, setText } from "../shared/dom.js";
 import { timelineMark } from "../shared/marks.js";
 import { at, fully, moment, span } from "../shared/time.js";
 import {
-  STATES, STATE_AFTER, eventWords, networkWords, outcomeWords, short, stepWords, usageWords, waitWords,
+  STATES, STATE_AFTER, eventWords, networkWords, noticeWords, outcomeWords, short, stepWords, usageWords, waitWords,
 } from "../shared/words.js";
 
 /** With more steps than this, the early ones are folded. */
@@ -18,15 +18,18 @@ export class Timeline {
   #list = h("ol.timeline");
   #ticking = null;
   #open = false;
+  #isChosen = false;
 
   constructor() {
-    this.node = h("section.timeline-part", { "aria-labelledby": "timeline-title" },
-      h("h2", { id: "timeline-title", text: "Timeline" }), this.#list);
+    this.node = h("details.timeline-part", {},
+      h("summary", { onclick: () => { this.#isChosen = true; } }, h("h2", { text: "Timeline" })), this.#list);
   }
 
   update(events) {
     const steps = stepsOf(events);
     const last = steps.at(-1);
+    // Once there is an attempt, it says more.
+    if (!this.#isChosen) this.node.open = !events.some(({ type }) => type === "delegation.dispatched");
     this.#ticking = null;
     const nodes = steps.map((step) => this.#step(step, step === last));
     const folded = nodes.length > STEPS_MAX ? nodes.splice(0, nodes.length - STEPS_MAX + 4) : [];
@@ -47,17 +50,17 @@ export class Timeline {
 
   #step(step, isLast) {
     const isOver = step.state === "Pushed" || step.state === "Failed";
-    const kind = !isLast ? (step.state === "Failed" ? "failed" : "done")
-      : step.state === "Failed" ? "failed" : step.state === "Pushed" ? "end" : "now";
+    const kind = step.isCancelled ? "cancelled" : step.state === "Failed" || step.isBad ? "failed"
+      : !isLast ? "done" : step.state === "Pushed" ? "end" : "now";
     const spent = h("span.spent");
     if (isLast && !isOver) this.#ticking = { node: spent, since: step.since };
     else if (step.until !== null) setText(spent, span(step.until - step.since));
     return h("li.step", { "data-kind": kind, "aria-current": isLast ? "step" : null },
       timelineMark(kind),
       h("div.step-body", {},
-        h("div.step-head", {}, h("span.step-word", { text: step.state }),
+        h("div.step-head", {}, h("span.step-word", { text: step.isCancelled ? "Cancelled" : step.state }),
           step.said ? h("span.muted", { text: step.said }) : null, spent),
-        h("time.hint", { title: fully(step.since), datetime: new Date(step.since).toISOString(),
+        h("time.hint", { title: () => fully(step.since), datetime: new Date(step.since).toISOString(),
           text: at(step.since) }),
         step.notes.length > NOTES_MAX
           ? h("p.hint", { text: `${step.notes.length - NOTES_MAX} earlier ones are under Events` }) : null,
@@ -78,12 +81,16 @@ export function stepsOf(events) {
       const { code, text } = event.data;
       const more = text?.message ? `: ${text.message}` : "";
       const used = usageWords(event.data);
+      last.isBad = true;
       last.notes.push({ text: `${outcomeWords(code)}${more}${used ? ` (${used})` : ""}`, kind: "warn", time });
     }
     if (state && state !== "Failed") reached = Math.max(reached, Math.min(STATES.indexOf(state), 3));
     if (state) {
       if (last) last.until = time;
-      steps.push({ state, since: time, until: null, said: saidOf(event), notes: [] });
+      const notes = event.data?.continues
+        ? [{ text: "continues the conversation of an earlier round", kind: "", time }] : [];
+      const isCancelled = state === "Failed" && event.data.code === "cancelled";
+      steps.push({ state, since: time, until: null, said: isCancelled ? "" : saidOf(event), isCancelled, notes });
     } else if (event.type === "delegation.retry-requested" && last) {
       // It continues from the last milestone on the forge.
       last.until = time;
@@ -133,13 +140,6 @@ function noteOf(event, time) {
     case "delegation.pull-request-updated": return { text: `the pull request is ${d.code}`, kind: "", time };
     default: return { text: `${event.type.replace(/^delegation\./, "")} ${eventWords(event)}`, kind: "", time };
   }
-}
-
-/** A notice on the pull request. */
-function noticeWords({ marker, text }) {
-  const what = marker.startsWith("reply") ? "a reply" : marker.startsWith("summary") ? "a comment on what was done"
-    : `"${marker}"`;
-  return text?.message ? `${what} could not be written: ${text.message}` : `${what} is on the pull request`;
 }
 
 function later({ state }) {

@@ -1,56 +1,72 @@
-// The live list of all delegations.
+// Home: the tasks by what they wait for, or those of a filter.
 
-import { h, outLink, put, setAttribute, setText, words } from "../shared/dom.js";
-import { DelegationList } from "./list.js";
-import { ICON, Pipeline, icon } from "../shared/marks.js";
-import { known, remember } from "../shared/memory.js";
-import { age, everySecond, fully } from "../shared/time.js";
-import { STATES } from "../shared/words.js";
+import { TaskBoard } from "./board.js";
+import { FilterBar } from "./filter-bar.js";
+import { COLUMNS, Head, Row } from "./row.js";
+import { Selection } from "./selection.js";
 import { VirtualList } from "./virtual.js";
+import { h, put, setAttribute, setText } from "../shared/dom.js";
+import { filterAddress, filterText, lastList, momentsOf } from "../shared/filters.js";
+import { me } from "../shared/me.js";
+import { remember } from "../shared/memory.js";
+import { NEEDS } from "../shared/phases.js";
+import { QueueWatch } from "../shared/queue.js";
+import { everySecond } from "../shared/time.js";
 
-const COLUMNS = ["State", "Delegation", "Pull request", "Requester", "Worker", "Age"];
+/** The rows of a section that is not the last, before a link to all of them. */
+const SHOWN_MAX = 8;
 
 /** The state of the list, restored on going back. */
-const left = { query: "", top: 0, current: null };
+const left = { address: "", top: 0, current: null };
 
-export function open({ feed, query }) {
-  return new DelegationsPage(feed, query);
+export function open({ feed, ref, query }) {
+  return new DelegationsPage(feed, ref, query);
 }
 
 class DelegationsPage {
-  title = "Delegations";
   keys = {
     j: { does: "Next", run: () => this.#step(1) },
     k: { does: "Previous", run: () => this.#step(-1) },
     Enter: { does: "Open", run: () => this.#enter() },
-    "/": { does: "Search", run: () => this.#search.select() },
+    x: { does: "Select", run: () => this.#toggle() },
+    "/": { does: "Search", run: () => this.#bar.focus() },
   };
 
   #feed;
-  #list = null;
-  /** The shown rows: the last list's until the first page of another filter is there. */
+  /** The repository of a repository's page; null on others. */
+  #repository;
+  #board = null;
+  #queue;
+  /** The items of the list: rows, and headings as `{head}`. The last filter's until the first page of another. */
+  #items = [];
   #rows = [];
+  #heads = [];
   #virtual;
   #current = null;
-  #typing = null;
   #endTicks;
+  #selection = new Selection(() => this.#virtual?.refresh());
+  #bar;
 
-  constructor(feed, query) {
+  constructor(feed, repository, query) {
     this.#feed = feed;
-    this.#build(query);
+    this.#repository = repository;
+    this.title = repository ?? "Delegations";
+    this.#bar = new FilterBar(query, repository, () => this.#filter(), () => this.#step(1));
+    this.#build();
     this.#endTicks = everySecond(() => this.#virtual.refresh());
+    this.#queue = new QueueWatch(feed, () => this.#rows.some(({ phase }) => phase === "queued"),
+      () => { if (this.#board.state !== "empty") this.#show({ above: 0 }); });
   }
 
   opened() {
     this.#virtual = new VirtualList(this.#scroller, this.#body, {
-      create: () => new Row().node,
-      fill: (node, index) => {
-        const row = this.#rows[index];
-        node.row.fill(row, index, row.follows && this.#list.codeOf(row.follows));
-      },
-      key: (index) => this.#rows[index].id,
+      create: (kind) => (kind === "head"
+        ? new Head((section, isOn) => this.#selection.set(this.#shownOf(section), isOn))
+        : new Row((task, event) => this.#selection.toggle(task, this.#rows, event.shiftKey))).node,
+      fill: (node, index) => this.#fill(node, index),
+      key: (index) => this.#items[index].first ?? this.#items[index].key,
       seen: (end, top) => {
-        if (end + 60 > this.#rows.length) this.#list.more();
+        if (end + 60 > this.#items.length) this.#board.more();
         if (top === 0) this.#unseen(0);
       },
     });
@@ -58,130 +74,160 @@ class DelegationsPage {
   }
 
   close() {
-    left.query = this.#filterText();
+    left.address = this.#shownAddress;
     left.top = this.#scroller.scrollTop;
     left.current = this.#active;
-    clearTimeout(this.#typing);
+    this.#bar.close();
     this.#endTicks();
-    this.#list?.close();
+    this.#queue.close();
+    this.#board?.close();
     this.#virtual.close();
   }
 
   // MARK: Elements
 
-  #search;
-  #state;
-  #repository;
   #scroller;
   #body;
-  #count;
+  #count = h("span.count", { role: "status", "aria-live": "off" });
   #fresh;
   #message;
   #table;
+  #shownAddress = "";
 
-  #build(query) {
-    this.#search = h("input", {
-      type: "search", value: query.get("q") ?? "", placeholder: "Title, branch, repository or code",
-      "aria-label": "Search delegations", "aria-keyshortcuts": "/", autocomplete: "off",
-      spellcheck: "false",
-      oninput: () => this.#later(),
-      onkeydown: (event) => {
-        if (event.key === "Escape" || event.key === "Enter") this.#search.blur();
-        if (event.key === "ArrowDown" || event.key === "Enter") {
-          event.preventDefault();
-          this.#step(1);
-        }
-      },
-    });
-    this.#state = h("select", { "aria-label": "State", onchange: () => this.#filter() },
-      h("option", { value: "", text: "All states" }),
-      STATES.map((state) => h("option", { value: state, text: state })));
-    this.#state.value = query.get("state") ?? "";
-    this.#repository = h("input", {
-      value: query.get("repo") ?? "", list: "repositories", placeholder: "All repositories",
-      "aria-label": "Repository", autocomplete: "off", spellcheck: "false",
-      oninput: () => this.#later(),
-    });
-    this.#count = h("span.count", { role: "status", "aria-live": "off" });
+  #build() {
     this.#fresh = h("button.fresh.small", {
       type: "button", hidden: true, onclick: () => this.#scroller.scrollTo({ top: 0 }),
     });
     this.#body = h("div.rows", { role: "rowgroup" });
     this.#message = h("div.list-message", { role: "status" });
     const head = h("div.row.head", { role: "row" },
+      h("div.check-cell", { role: "columnheader" }, h("span.visually-hidden", { text: "Selected" })),
       COLUMNS.map((name, i) => h(`div.c${i}`, { role: "columnheader", text: name })));
     this.#table = h("div.table", { role: "table", "aria-label": "Delegations" },
       h("div.rows-head", { role: "rowgroup" }, head), this.#body);
     this.#scroller = h("div.scroller", { tabindex: -1 }, this.#table, this.#message);
     this.node = h("section.page.list-page", {},
-      h("div.toolbar", {}, h("h1", { tabindex: -1, text: "Delegations" }), this.#count,
-        h("div.filters", {},
-          h("div.search", {}, this.#search, h("kbd", { "aria-hidden": "true", text: "/" })),
-          this.#state, this.#repository,
-          h("datalist", { id: "repositories" },
-            known("repositories").map((name) => h("option", { value: name }))))),
-      h("div.list-frame", {}, this.#scroller, this.#fresh));
+      h("div.toolbar", {},
+        this.#repository ? h("a.crumb", { href: "#/delegations", text: "Delegations" }) : null,
+        h("h1", { tabindex: -1 }, h("bdi", { text: this.title })), this.#count, this.#bar.search),
+      this.#bar.node,
+      h("div.list-frame", {}, this.#scroller, this.#fresh), this.#selection.node);
   }
 
   // MARK: Rendering
 
-  get #wanted() {
-    return {
-      state: this.#state.value, repository: this.#repository.value.trim(),
-      search: this.#search.value.trim(),
-    };
-  }
-
-  #filterText() {
-    const { state, repository, search } = this.#wanted;
-    const query = new URLSearchParams();
-    if (state) query.set("state", state);
-    if (repository) query.set("repo", repository);
-    if (search) query.set("q", search);
-    return query.toString();
-  }
-
-  #later() {
-    clearTimeout(this.#typing);
-    this.#typing = setTimeout(() => this.#filter(), 150);
+  #fill(node, index) {
+    const item = this.#items[index];
+    if (item.head) {
+      const { section, count } = item.head;
+      const shown = this.#shownOf(section);
+      const isSelected = shown.length > 0 && shown.every((row) => this.#selection.has(row));
+      node.head.fill({ ...item.head, title: section.name === "you" && count === "0" ? "Nothing needs you"
+        : NEEDS[section.name], isSelected }, index);
+      return;
+    }
+    const queue = item.phase === "queued" ? this.#queue.of(item.id) ?? item.queue : null;
+    node.row.fill(item, index, queue, this.#selection.has(item), Date.now());
   }
 
   #filter() {
-    const text = this.#filterText();
-    history.replaceState(null, "", `#/delegations${text && "?"}${text}`);
+    history.replaceState(null, "", this.#address);
     this.#start();
   }
 
-  #start() {
-    this.#list?.close();
-    const list = new DelegationList(this.#feed, this.#wanted, (change) => {
-      if (list === this.#list) this.#show(change);
-    });
-    this.#current = null;
-    this.#list = list;
-    this.#unseen(0);
-    setAttribute(this.#scroller, "aria-busy", "true");
-    list.more();
+  get #address() {
+    const { filter } = this.#bar;
+    if (!this.#repository) return filterAddress(filter);
+    const text = filterText({ ...filter, repo: undefined });
+    return `#/repositories/${this.#repository}${text && "?"}${text}`;
   }
 
+  #start() {
+    this.#board?.close();
+    const { need, phase, repo, agent, mine, q } = this.#bar.filter;
+    const filter = { need, phase, repository: repo, agent, search: q, ...momentsOf(this.#bar.filter),
+      requester: mine ? me?.name ?? "local" : undefined };
+    this.#current = null;
+    this.#shownAddress = this.#address;
+    lastList.address = this.#address;
+    this.#unseen(0);
+    setAttribute(this.#scroller, "aria-busy", "true");
+    const board = new TaskBoard(this.#feed, filter, (change) => {
+      if (board === this.#board) this.#show(change);
+    });
+    this.#board = board;
+  }
+
+  #shownOf(section) {
+    const isLast = section === this.#board.sections.at(-1);
+    if (section.name === "queued" && section.state === "end") {
+      return this.#inOrder(section.rows).slice(0, SHOWN_MAX);
+    }
+    return isLast ? section.rows : section.rows.slice(0, SHOWN_MAX);
+  }
+
+  /** The queue's order: the next one first, and those without a place at the end. */
+  #inOrder(rows) {
+    const placeOf = (row) => (this.#queue.of(row.id) ?? row.queue)?.place ?? Infinity;
+    return rows.map((row) => ({ row, place: placeOf(row) }))
+      .sort((a, b) => (a.place === b.place ? a.row.stamp - b.row.stamp : a.place - b.place))
+      .map(({ row }) => row);
+  }
+
+  /** The sections with their headings as one list of items. */
+  #arrange() {
+    const { sections, isByNeed } = this.#board;
+    if (!isByNeed) return { items: sections[0].rows, heads: [], rows: sections[0].rows };
+    let items = [];
+    let rows = [];
+    const heads = [];
+    for (const section of sections) {
+      const shown = this.#shownOf(section);
+      if (section.rows.length === 0 && (section.name !== "you" || !this.#hasAny)) continue;
+      const isAll = shown.length === section.rows.length && section.state === "end";
+      heads.push(items.length);
+      const count = section.count ?? (section.state === "end" ? section.rows.length : null);
+      const address = isAll || section === sections.at(-1) ? null
+        : filterAddress({ ...this.#bar.filter, need: section.name });
+      const head = { section, count: count === null ? "" : `${count}`, address };
+      items = items.concat({ key: `head ${section.name}`, head }, shown);
+      rows = rows.concat(shown);
+    }
+    return { items, heads, rows };
+  }
+
+  get #hasAny() { return this.#board.sections.some(({ rows }) => rows.length > 0); }
+
   #show({ above }) {
-    const { rows, state } = this.#list;
+    const { state } = this.#board;
+    const { items, heads, rows } = this.#arrange();
+    this.#items = items;
+    this.#heads = heads;
     this.#rows = rows;
     setAttribute(this.#scroller, "aria-busy", null);
-    setAttribute(this.#table, "aria-rowcount", state === "end" ? rows.length + 1 : -1);
-    setText(this.#count, count(rows.length, state));
+    setAttribute(this.#table, "aria-rowcount", state === "end" ? items.length + 1 : -1);
+    setText(this.#count, this.#total(state));
+    this.#bar.showCounts(this.#board);
     if (above > 0 && this.#scroller.scrollTop > 0) this.#unseen(this.#unseenCount + above);
-    this.#virtual.update(rows.length, above);
-    this.#explain();
+    this.#virtual.update(items.length, this.#board.isByNeed ? 0 : above, heads);
+    this.#selection.refresh(rows);
+    this.#explain(state);
     this.#remember(rows);
-    if (rows.length === 0) return;
-    if (left.query === this.#filterText()) {
+    if (items.length === 0) return;
+    if (left.address === this.#shownAddress) {
       if (left.top > 0) this.#scroller.scrollTop = left.top;
       this.#current ??= left.current;
-      left.top = 0;
-      left.current = null;
     }
+    left.address = "";
     if (this.#asked !== 0) this.#step(this.#asked);
+  }
+
+  #total(state) {
+    const { sections, isByNeed } = this.#board;
+    if (state === "failed") return "";
+    if (!isByNeed) return state === "end" ? `${this.#rows.length}` : `${this.#rows.length}+`;
+    if (sections.some(({ count }) => count === null)) return "";
+    return `${sections.reduce((sum, { count }) => sum + count, 0)}`;
   }
 
   #remembered = false;
@@ -189,33 +235,25 @@ class DelegationsPage {
   #remember(rows) {
     if (this.#remembered || rows.length === 0) return;
     this.#remembered = true;
-    const names = new Set(rows.slice(0, 100).map((row) => row.repository));
-    for (const name of names) remember("repositories", name);
+    for (const name of new Set(rows.slice(0, 100).map((row) => row.repository))) remember("repositories", name);
+    this.#bar.suggest();
   }
 
-  #explain() {
-    const { rows, state, problem } = this.#list;
+  #explain(state) {
+    const { problem } = this.#board;
     if (state === "failed") {
       put(this.#message, h("p", { text: problem.message }),
-        h("button", { type: "button", text: "Try again", onclick: () => this.#list.more() }));
-    } else if (rows.length > 0) {
+        h("button", { type: "button", text: "Try again", onclick: () => this.#board.reload() }));
+    } else if (this.#hasAny) {
       put(this.#message);
-    } else if (this.#filterText()) {
-      put(this.#message, h("p", { text: "No delegation is like that." }),
-        h("button", { type: "button", text: "Show all", onclick: () => this.#clear() }));
+    } else if (filterText(this.#bar.filter) !== filterText(this.#bar.least)) {
+      put(this.#message, h("p", { text: EMPTY[filterText(this.#bar.filter)] ?? "No task is like that." }),
+        h("button", { type: "button", text: "Show all", onclick: () => this.#bar.clear() }));
     } else {
       put(this.#message, h("h2", { text: "Nothing was delegated yet" }),
         h("p", { text: "Say what you want, and an agent opens a pull request with it." }),
         h("a.button.primary", { href: "#/delegate", text: "Delegate the first" }));
     }
-  }
-
-  #clear() {
-    this.#state.value = "";
-    this.#repository.value = "";
-    this.#search.value = "";
-    this.#filter();
-    this.#search.focus();
   }
 
   #unseenCount = 0;
@@ -233,112 +271,40 @@ class DelegationsPage {
   #asked = 0;
 
   #step(by) {
-    const { rows, state } = this.#list;
-    this.#asked = state === "empty" ? this.#asked + by : 0;
-    if (rows.length === 0) return;
+    const isPending = this.#board.state === "empty";
+    this.#asked = isPending ? this.#asked + by : 0;
+    if (isPending || this.#rows.length === 0) return;
     const active = this.#active;
-    const now = rows.findIndex((row) => row.id === active);
-    const next = Math.min(rows.length - 1, Math.max(0, now + by));
-    this.#current = rows[next].id;
-    this.#virtual.scrollTo(next);
-    this.#virtual.node(next)?.row.focus();
+    const now = this.#rows.findIndex((row) => row.first === active);
+    const next = this.#rows[Math.min(this.#rows.length - 1, Math.max(0, now + by))];
+    const index = this.#items.indexOf(next);
+    this.#current = next.first;
+    this.#virtual.scrollTo(index);
+    this.#virtual.node(index)?.row.focus();
   }
 
   /** The row with the focus, or the last one that had it. */
   get #active() {
-    return document.activeElement?.closest?.(".row")?.row?.id ?? this.#current;
+    return document.activeElement?.closest?.(".row")?.row?.task?.first ?? this.#current;
+  }
+
+  #task() {
+    const active = this.#active;
+    return this.#rows.find((row) => row.first === active);
   }
 
   #enter() {
     const active = document.activeElement;
-    if (active?.closest(".row")) active.click();
-    else if (this.#current) location.hash = `#/delegations/${this.#current}`;
+    if (active?.matches("a, button, summary")) active.click();
+    else if (this.#current) location.hash = `#/delegations/${this.#task()?.id ?? this.#current}`;
+  }
+
+  #toggle() {
+    const task = this.#task();
+    if (task) this.#selection.toggle(task, this.#rows);
   }
 }
 
-function count(n, state) {
-  if (state === "failed") return "";
-  return state === "end" ? `${n}` : `${n}+`;
-}
-
-/** One row's node, reused for different delegations. */
-class Row {
-  id = null;
-  #pipeline = new Pipeline();
-  #word = h("span.state-word");
-  #note = h("span.note");
-  #title = words("", "bdi");
-  #mark = h("span.follow-mark", { hidden: true }, icon(ICON.follows));
-  #link = h("a.row-link", {}, this.#mark, this.#title);
-  #repository = h("span.repository", { dir: "auto" });
-  #code = h("span.code");
-  #follows = h("span.follows", { hidden: true });
-  #pull = h("span");
-  #requester = words("");
-  #worker = h("span");
-  #age = h("time", { onpointerenter: () => setAttribute(this.#age, "title", fully(this.#requestedAt)) });
-  #requestedAt = null;
-  #pullKey = "";
-
-  constructor() {
-    this.node = h("div.row", { role: "row" },
-      h("div.c0", { role: "cell" }, this.#pipeline.node,
-        h("span.state-line", {}, this.#word, this.#note)),
-      h("div.c1", { role: "cell" }, this.#link,
-        h("span.sub", {}, this.#repository, this.#code, this.#follows)),
-      h("div.c2", { role: "cell" }, this.#pull),
-      h("div.c3", { role: "cell" }, this.#requester),
-      h("div.c4", { role: "cell" }, this.#worker),
-      h("div.c5", { role: "cell" }, this.#age));
-    this.node.row = this;
-  }
-
-  focus() {
-    this.#link.focus({ preventScroll: true });
-  }
-
-  /** @param followed the code of the delegation that it follows, if that is known */
-  fill(row, index, followed) {
-    this.id = row.id;
-    setAttribute(this.node, "aria-rowindex", index + 2);
-    setAttribute(this.node, "data-state", row.state);
-    this.#pipeline.update(row);
-    setText(this.#word, row.state);
-    setText(this.#note, note(row));
-    setText(this.#title, row.title);
-    setAttribute(this.#link, "href", `#/delegations/${row.id}`);
-    setText(this.#repository, row.repository);
-    setText(this.#code, row.code);
-    this.#mark.hidden = !row.follows;
-    this.#follows.hidden = !row.follows;
-    setText(this.#follows, row.follows ? `follows ${followed ?? "another"}` : "");
-    this.#showPull(row);
-    setText(this.#requester, row.requester);
-    setText(this.#worker, row.worker ?? "–");
-    this.#requestedAt = row.requestedAt;
-    setText(this.#age, age(row.requestedAt));
-  }
-
-  #showPull({ pullRequest }) {
-    const key = pullRequest ? `${pullRequest.html_url} ${pullRequest.state}` : "";
-    if (key === this.#pullKey) return;
-    this.#pullKey = key;
-    if (!pullRequest) {
-      put(this.#pull, "–");
-      return;
-    }
-    const { number, html_url: address, state } = pullRequest;
-    put(this.#pull, outLink(address, `#${number}`), state && state !== "open" ? ` ${state}` : "");
-  }
-}
-
-/** The note beside the state. */
-function note(row) {
-  if (row.quarantine) return "in quarantine";
-  if (row.failure) return row.failure;
-  if (row.cancelRequested) return "being cancelled";
-  if (row.waiting) return "waits";
-  if (row.attempt > 1) return `attempt ${row.attempt}`;
-  return "";
-}
-
+const EMPTY = {
+  "need=you": "Nothing needs you.", "need=working": "No agent is at work.", "need=queued": "The queue is empty.",
+};

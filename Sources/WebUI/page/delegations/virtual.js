@@ -1,21 +1,24 @@
 // A list whose visible part alone is in the page, so that ten thousand rows cost as much as thirty.
-// Rows have one height and identify their item by key. The row with the focus keeps its node while
-// others change.
+// Rows have one height, headings another, and both identify their item by key. The row with the focus
+// keeps its node while others change.
 
 const SPARE = 8;
 
 export class VirtualList {
   #nodes = new Map();
-  #pool = [];
+  #pools = { row: [], head: [] };
   #frame = 0;
   #count = 0;
   #height = 0;
+  #headHeight = 0;
+  /** The indexes of headings, in order. */
+  #heads = [];
   #observer;
 
   /**
    * @param scroller the element that scrolls
    * @param body the element within it that contains the rows
-   * @param options `create()` makes a row's node; `fill(node, index)` shows an item in it;
+   * @param options `create(kind)` makes a node for a `row` or a `head`; `fill(node, index)` shows an item in it;
    *   `key(index)` identifies the item; `seen(end, top)` gets the number of items drawn or passed, and
    *   the scroll position
    */
@@ -29,6 +32,8 @@ export class VirtualList {
     scroller.addEventListener("scroll", () => this.refresh(), { passive: true });
     this.#observer = new ResizeObserver(() => {
       this.#height = 0;
+      this.#headHeight = 0;
+      this.body.style.height = `${this.#top(this.#count)}px`;
       this.refresh();
     });
     this.#observer.observe(scroller);
@@ -48,14 +53,31 @@ export class VirtualList {
     return this.#height;
   }
 
+  get headHeight() {
+    if (this.#headHeight === 0) {
+      const height = parseFloat(getComputedStyle(this.body).getPropertyValue("--head"));
+      this.#headHeight = height > 0 ? height : this.rowHeight;
+    }
+    return this.#headHeight;
+  }
+
+  /** The position of an item in pixels. */
+  #top(index) {
+    let heads = 0;
+    while (heads < this.#heads.length && this.#heads[heads] < index) heads += 1;
+    return index * this.rowHeight - heads * (this.rowHeight - this.headHeight);
+  }
+
   /**
    * Shows this many items.
    * @param above the number of new ones on top: the visible rows keep their position
+   * @param heads the indexes of headings, in order
    */
-  update(count, above = 0) {
+  update(count, above = 0, heads = []) {
     const { scroller } = this;
     this.#count = count;
-    this.body.style.height = `${count * this.rowHeight}px`;
+    this.#heads = heads;
+    this.body.style.height = `${this.#top(count)}px`;
     if (above > 0 && scroller.scrollTop > 0) scroller.scrollTop += above * this.rowHeight;
     // The first rows are drawn in the next frame, without a further delay.
     if (this.#nodes.size === 0) this.#draw();
@@ -72,7 +94,7 @@ export class VirtualList {
   }
 
   scrollTo(index) {
-    const top = index * this.rowHeight + this.body.offsetTop;
+    const top = this.#top(index) + this.body.offsetTop;
     const { scrollTop, clientHeight } = this.scroller;
     if (top < scrollTop + this.body.offsetTop) this.scroller.scrollTop = top - this.body.offsetTop;
     else if (top + this.rowHeight > scrollTop + clientHeight) {
@@ -92,32 +114,38 @@ export class VirtualList {
     const height = this.rowHeight;
     const { scrollTop, clientHeight } = this.scroller;
     const top = scrollTop - this.body.offsetTop;
+    // Headings are lower than rows, so more items may fit.
     const first = Math.max(0, Math.floor(top / height) - SPARE);
-    const last = Math.min(this.#count, Math.ceil((top + clientHeight) / height) + SPARE);
+    const last = Math.min(this.#count, Math.ceil((top + clientHeight) / height) + SPARE + this.#heads.length);
+    const heads = new Set(this.#heads);
     const wanted = new Map();
     for (let index = first; index < last; index += 1) wanted.set(this.key(index), index);
     for (const [key, node] of this.#nodes) {
       if (wanted.has(key) || node.contains(document.activeElement)) continue;
       this.#nodes.delete(key);
-      this.#pool.push(node);
+      this.#pools[node.kind].push(node);
     }
     let previous = null;
     for (const [key, index] of wanted) {
       let node = this.#nodes.get(key);
       if (!node) {
-        node = this.#pool.pop() ?? this.create();
+        const kind = heads.has(index) ? "head" : "row";
+        node = this.#pools[kind].pop() ?? this.create(kind);
+        node.kind = kind;
         this.#nodes.set(key, node);
       }
       this.fill(node, index);
-      const y = `translateY(${index * height}px)`;
+      const y = `translateY(${this.#top(index)}px)`;
       if (node.style.transform !== y) node.style.transform = y;
       // Screen readers follow the order of the document.
       const place = previous ? previous.nextSibling : this.body.firstChild;
       if (node !== place) this.body.insertBefore(node, place);
       previous = node;
     }
-    for (const node of this.#pool) node.remove();
-    this.#pool.length = Math.min(this.#pool.length, 40);
+    for (const pool of Object.values(this.#pools)) {
+      for (const node of pool) node.remove();
+      pool.length = Math.min(pool.length, 40);
+    }
     this.seen(last, scrollTop);
   }
 }

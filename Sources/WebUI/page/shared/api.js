@@ -39,7 +39,7 @@ export function delegationRoute(ref, part = "") {
 /** An error response; `status` 0: no response. */
 export class Problem extends Error {
   constructor(status, body = {}) {
-    super(body.detail || body.title || (status ? `The server answered ${status}.` : NO_ANSWER));
+    super(body.detail || body.title || (status ? `The server answered ${status}.` : noAnswer()));
     this.status = status;
     this.title = body.title || "It did not work";
     this.hint = body.hint || "";
@@ -51,7 +51,14 @@ export class Problem extends Error {
   }
 }
 
-const NO_ANSWER = "The server does not answer.";
+let hasAnswered = false;
+
+/** A browser does not say why another origin's server gives no answer: it may refuse this page. */
+function noAnswer() {
+  return isOwnOrigin || hasAnswered ? "The server does not answer."
+    : `The server at ${base.origin} gives this page no answer. It has to run, and its allow-origin has to `
+      + `name ${location.origin}.`;
+}
 
 /**
  * Sends one request.
@@ -72,6 +79,7 @@ export async function request(route, { query, method = "GET", body, headers = {}
   try {
     response = await (early(url) ?? fetch(url, options));
     signal?.throwIfAborted();
+    hasAnswered = true;
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Problem(0);
@@ -108,7 +116,8 @@ export async function problem(response) {
 export async function json(route, options) {
   const response = await request(route, options);
   try {
-    return await response.json();
+    // first.js began to read the body of its request.
+    return await (response.read ?? response.json());
   } catch (error) {
     if (options?.signal?.aborted) throw error;
     throw new Problem(0);

@@ -6,8 +6,8 @@ const SVG = "http://www.w3.org/2000/svg";
 /**
  * An element.
  * @param {string} tag with classes after dots, such as `p.hint.small`
- * @param {object} props attributes; `on…` functions are listeners; `text` is its text; null,
- *   undefined and false leave out
+ * @param {object} props attributes; `on…` functions are listeners; `text` is its text; a function as
+ *   `title` is called when the pointer comes; null, undefined and false leave out
  * @param {...(Node|string|number|null|Array)} children strings become text nodes
  */
 export function h(tag, props = {}, ...children) {
@@ -27,6 +27,7 @@ function fill(node, classes, props, children) {
     if (value === null || value === undefined || value === false) continue;
     if (key === "text") node.textContent = value;
     else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (typeof value === "function") node.addEventListener("pointerenter", () => node.setAttribute(key, value()));
     else node.setAttribute(key, value === true ? "" : value);
   }
   add(node, children);
@@ -66,6 +67,11 @@ export function setAttribute(node, name, value) {
 /** An untrusted text: its direction marks have no effect after it. */
 export function words(text, tag = "bdi") {
   return h(tag, { text: text ?? "", dir: "auto" });
+}
+
+/** A text of the server: between backticks is what one types. */
+export function withCode(text) {
+  return text.split("`").map((part, index) => (index % 2 === 1 ? h("code", { text: part }) : part));
 }
 
 /** The address of a link; null if it is not a web address. */

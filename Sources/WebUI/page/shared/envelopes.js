@@ -2,32 +2,41 @@
 
 import { copyButton, h, put } from "./dom.js";
 import { visible } from "./terminal.js";
-import { at, fully, moment } from "./time.js";
+import { at, clock, fully, moment } from "./time.js";
 import { eventWords } from "./words.js";
 
-/** One event as a line that opens. */
-export function envelopeNode(event, { linked = false } = {}) {
+/** The delegation whose stream an event is in; null if it is in another one. */
+export function delegationOf({ stream }) {
+  return stream.startsWith("delegation-") ? stream.slice("delegation-".length) : null;
+}
+
+/**
+ * One event as a line that opens.
+ * @param about names the event's delegation, `{id, confirmationCode, taskTitle}`, where events of many
+ *   are listed; the day is then above the line
+ */
+export function envelopeNode(event, about = null) {
   const time = moment(event.time);
   const body = h("div.envelope-body");
-  const id = event.stream.startsWith("delegation-") ? event.stream.slice("delegation-".length) : null;
-  const node = h("details.envelope", {},
+  const details = h("details", {},
     h("summary", {},
       h("span.envelope-position", { text: event.position }),
-      h("time.muted", { title: fully(time), text: at(time) }),
+      h("time.muted", { title: () => fully(time), text: about ? clock(time) : at(time) }),
       h("span.envelope-type", { text: event.type }),
-      h("bdi.envelope-words", { text: eventWords(event) }),
-      h("bdi.envelope-actor", { text: event.actor.name })), body);
-  node.addEventListener("toggle", () => {
-    if (!node.open || body.firstChild) return;
+      h("bdi.envelope-actor", { text: event.actor.name }),
+      h("bdi.envelope-words", { text: eventWords(event) })), body);
+  details.addEventListener("toggle", () => {
+    if (!details.open || body.firstChild) return;
     const text = JSON.stringify(event, null, 2);
     put(body, h("div.envelope-tools", {},
-      linked && id ? h("a", { href: `#/delegations/${id}`, text: "Its delegation" }) : null,
       copyButton(`event ${event.position}`, () => text)),
     h("pre", { tabindex: 0, role: "region", "aria-label": `Event ${event.position}` },
       visible(text).map((part) => (typeof part === "string" ? part
         : h("span.unseen", { text: part.mark })))));
   });
-  return node;
+  return h("div.envelope", {}, details, about?.id ? h("a.envelope-about", {
+    href: `#/delegations/${about.id}`, title: about.confirmationCode,
+  }, h("bdi", { text: about.taskTitle ?? about.confirmationCode ?? "its delegation" })) : null);
 }
 
 /** The events of one delegation; new ones are appended. */

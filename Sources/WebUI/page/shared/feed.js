@@ -20,6 +20,8 @@ export class Feed extends EventTarget {
   position = null;
   /** When the connection last worked. */
   goodAt = Date.now();
+  /** Whether the connection stays open while the page is hidden. */
+  staysOpen = false;
   /** The number of events that the last reconnection caught up with. */
   caughtUp = 0;
 
@@ -163,6 +165,7 @@ export class Feed extends EventTarget {
   }
 
   #pause() {
+    if (this.staysOpen) return;
     this.#set("paused");
     clearTimeout(this.#wait);
     this.#wait = null;

@@ -38,11 +38,13 @@ export class Field {
 
   /** Shows an error; without one, the hint. */
   show(fault) {
+    const before = this.fault;
     this.fault = fault;
     setAttribute(this.control, "aria-invalid", fault ? "true" : null);
     setAttribute(this.line, "data-fault", fault ? "" : null);
     if (fault) setText(this.line, fault);
-    else put(this.line, this.hint);
+    // A button of the hint that is being pressed has to stay.
+    else if (before !== null) put(this.line, this.hint);
   }
 
   focus() { this.control.focus(); }

@@ -16,6 +16,12 @@ const ALWAYS = {
 };
 
 addEventListener("keydown", (event) => {
+  const isPalette = event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey;
+  if (isPalette && !document.querySelector("dialog[open]") && isSignedIn()) {
+    event.preventDefault();
+    showPalette();
+    return;
+  }
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
   const key = bound.get(event.key) ?? ALWAYS[event.key];
@@ -23,6 +29,22 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
   key.run();
 });
+
+function isSignedIn() {
+  return document.body.dataset.signedOut === undefined;
+}
+
+/** Opens the command palette with the shown page's keys as commands. */
+export async function showPalette() {
+  const commands = [...bound.entries(), ...Object.entries(ALWAYS)]
+    .map(([key, { does, run }]) => [does, run, name(key)]);
+  try {
+    const { openPalette } = await import("./palette.js");
+    if (!document.querySelector("dialog[open]")) openPalette(commands);
+  } catch {
+    // The connection is lost, which the page shows.
+  }
+}
 
 function isTyping(target) {
   return target instanceof HTMLElement && (target.isContentEditable
@@ -33,6 +55,7 @@ function showKeys() {
   const all = [...bound.entries(), ...Object.entries(ALWAYS)];
   const list = all.map(([key, { does }]) => [h("dt", {}, h("kbd", { text: name(key) })),
     h("dd", { text: does })]);
+  list.unshift([h("dt", {}, h("kbd", { text: "Ctrl-K" })), h("dd", { text: "Go to or do anything" })]);
   const dialog = h("dialog.ask", { "aria-labelledby": "keys-title" },
     h("form", { method: "dialog" }, h("h2", { id: "keys-title", text: "Keys" }),
       h("dl.keys", {}, list), h("div.actions", {}, h("button", { text: "Close" }))));

@@ -1,18 +1,21 @@
 // One delegation in a list, and the effect of each event on it. This is the part of the server's fold
 // that a list needs, so that a row changes at once without a request.
 
+import { phaseOf } from "./phases.js";
 import { moment } from "./time.js";
-import { STATES, STATE_AFTER } from "./words.js";
+import { STATE_AFTER } from "./words.js";
 
-/** A row from the API's format, without the long texts. */
-export function rowOf(item) {
+/**
+ * A row from the API's format, without the long texts.
+ * @param pullState the state of its pull request, if that is known better
+ */
+export function rowOf(item, pullState = item.pullRequest?.state) {
   return {
+    phase: phaseOf(item.state, item.failure?.code, pullState),
     id: item.id,
     code: item.confirmationCode,
     stamp: Number(item.confirmationCode.slice(2)),
     state: item.state,
-    reached: reachedOf(item),
-    failedAt: item.failure?.step ?? null,
     failure: item.failure?.code ?? null,
     title: item.taskTitle ?? "(its words were removed)",
     repository: `${item.repository.owner}/${item.repository.repo}`,
@@ -22,6 +25,7 @@ export function rowOf(item) {
     worker: item.worker,
     pullRequest: item.pullRequest,
     attempt: item.attempt,
+    queue: item.queue ? { place: item.queue.place, startsAt: moment(item.queue.startsAt) } : null,
     requestedAt: moment(item.requestedAt),
     since: moment(item.stateSince),
     waiting: item.waiting ? { code: item.waiting.code, until: moment(item.waiting.until) } : null,
@@ -32,26 +36,16 @@ export function rowOf(item) {
   };
 }
 
-/** The last state before a failure, as an index of `STATES`. */
-function reachedOf(item) {
-  if (item.state !== "Failed") return STATES.indexOf(item.state);
-  if (item.pullRequest) {
-    return item.attempt > 0 && item.failure?.step !== "prepare" ? 5 : 3;
-  }
-  if (item.taskCommitSHA) return 2;
-  return ["commit-task", "open-pull-request"].includes(item.failure?.step) ? 1 : 0;
-}
-
 /** A row from a delegation's first event. */
 export function rowBegun(event) {
   const d = event.data;
   const time = moment(event.time);
   return {
     id: event.stream.slice("delegation-".length), code: `PR${d.stamp}`, stamp: d.stamp,
-    state: "Requested", reached: 0, failedAt: null, failure: null,
+    state: "Requested", phase: "queued", failure: null,
     title: d.text?.title ?? "(its words were removed)", repository: d.repository,
     branch: d.branch, requester: d.requester, agent: d.agent, worker: null, pullRequest: null,
-    attempt: 0, requestedAt: time, since: time, waiting: null, cancelRequested: false,
+    attempt: 0, queue: null, requestedAt: time, since: time, waiting: null, cancelRequested: false,
     quarantine: null, follows: d.follows ?? null, version: event.version,
   };
 }
@@ -72,7 +66,7 @@ export function advance(row, event) {
     row.state = state;
     row.since = moment(event.time);
     row.waiting = null;
-    if (state !== "Failed") row.reached = STATES.indexOf(state);
+    row.failure = null;
   }
   switch (event.type) {
     case "delegation.base-resolved":
@@ -87,12 +81,15 @@ export function advance(row, event) {
       row.attempt = d.attempt;
       break;
     case "delegation.failed":
-      row.failedAt = d.step;
       row.failure = d.code;
       row.cancelRequested = false;
       break;
+    case "delegation.released":
+      row.agent = d.agent ?? row.agent;
+      break;
     case "delegation.step-failed":
       row.waiting = { code: d.code, until: d.retryAt };
+      row.agent = d.agent ?? row.agent;
       break;
     case "delegation.cancel-requested":
       row.cancelRequested = true;
@@ -103,6 +100,7 @@ export function advance(row, event) {
     default:
       break;
   }
+  row.phase = phaseOf(row.state, row.failure, row.pullRequest?.state);
   return true;
 }
 

@@ -144,6 +144,8 @@ export class Terminal {
     if ("]PX^_".includes(kind)) {
       for (let i = at + 2; i < all.length; i += 1) {
         if (all[i] === "\u0007") return i + 1;
+        // It does not hide the rest of the output: a line's end ends it, too.
+        if (all[i] === "\n") return i;
         if (all[i] === "\u001b") {
           if (i + 1 === all.length) return -1;
           return all[i + 1] === "\\" ? i + 2 : i;

@@ -1,5 +1,7 @@
 // The meaning of the log's words for people. Unknown words are shown unchanged.
 
+import { minute, moment } from "./time.js";
+
 /** The states of a delegation without failures, in order; `Failed` is the other end. */
 export const STATES = ["Requested", "BranchCreated", "TaskCommitted", "PRCreated", "Dispatched",
   "Generating", "Pushed", "Failed"];
@@ -21,41 +23,11 @@ export const STATE_AFTER = {
   "delegation.released": "PRCreated",
 };
 
-/** The description of a state. */
-export const STATE_MEANING = {
-  Requested: "Written down; the repository and its base branch come next",
-  BranchCreated: "The branch stands on the forge",
-  TaskCommitted: "TASK.md is committed on the branch",
-  PRCreated: "The pull request is open",
-  Dispatched: "A worker has it",
-  Generating: "The agent is at work",
-  Pushed: "The generated commit is on the branch",
-  Failed: "It ended without a generated commit",
-};
-
-const NEXT = {
-  "resolve-base": "Read the repository and the head of its base branch",
-  "create-branch": "Create the branch",
-  "commit-task": "Commit TASK.md on the branch",
-  "open-pull-request": "Open the pull request",
-  "adopt": "Read the branch and the pull request that exist",
-  "dispatch": "Give it to a free worker",
-  "generate": "The agent's commit is handed in, checked and pushed",
-  "push": "Push the generated commit to the branch",
-  "stop-agent": "End the agent, then record the cancellation",
-  "settle-cancellation": "Look what the forge has done, then record the cancellation",
-  "cancel": "Record the cancellation",
-};
-
-export function nextWords(intent) {
-  return NEXT[intent] ?? intent;
-}
-
 const STEP = {
   "resolve-base": "reading the repository", "create-branch": "creating the branch",
   "commit-task": "committing TASK.md", "open-pull-request": "opening the pull request",
-  adopt: "reading the pull request", prepare: "preparing the generation",
-  generate: "the generation", push: "the push", act: "a comment or label",
+  adopt: "reading the pull request", prepare: "preparing the agent's work",
+  generate: "the agent's work", push: "the push", act: "a comment or label",
 };
 
 export function stepWords(step) {
@@ -71,10 +43,23 @@ const WAITS = {
   "not-yet-visible": "the forge does not show yet what was written",
   conflict: "somebody else wrote at the same time",
   local: "the server's own git or disk failed",
+  "agent-limited": "the agent's provider allows no more for now",
 };
 
 export function waitWords(code) {
   return WAITS[code] ?? code;
+}
+
+/**
+ * What a delegation waits for, such as `waits for claude until 14:05`.
+ * @param waiting the API's or a row's; null if a step is under way
+ * @returns null if it does not wait
+ */
+export function waitingWords({ waiting, agent }) {
+  if (!waiting) return null;
+  if (waiting.code !== "agent-limited") return `waits: ${waitWords(waiting.code)}`;
+  const { until } = waiting;
+  return `waits for ${agent} until ${minute(typeof until === "number" ? until : moment(until))}`;
 }
 
 /** Why feedback led to no round. */
@@ -96,6 +81,7 @@ export function ignoredWords(reason) {
 const SAID = {
   ask: "asked", review: "reviewed", "review-comment": "commented", comment: "commented",
   check: "reported a failed check", conflict: "reported a conflict",
+  behind: "asked for the newest commits of the base branch",
 };
 
 /** What somebody did who gave feedback. */
@@ -114,33 +100,24 @@ export function firstLine(text, max = 100) {
   return line.length > max ? `${line.slice(0, max - 1)}…` : line;
 }
 
-/** The causes of a failure: the meaning and a remedy. */
+/** What happened, by the code of a failure. Of one delegation, the server says more. */
 const FAILURES = {
-  "no-changes": ["The agent ended without changing a file.",
-    "Say more in the objective about what should change, and delegate again; or retry."],
-  "agent-failed": ["The agent ended with an error.",
-    "Read the end of its output below; retry gives it another attempt on the same branch."],
-  "agent-timeout": ["The agent did not end within its time limit.",
-    "Split the work into smaller pieces, or raise the limit, and retry."],
-  "agent-not-found": ["No worker could start the agent.",
-    "Install it where the workers run (aipm doctor tells what is missing), then retry."],
-  "verify-failed": ["The checks after the generation did not pass.",
-    "Read the output; retry starts another attempt."],
-  "change-refused": ["The change touches what it may not, or is too large.",
-    "See the message for the path or the size; narrow the task, and retry."],
-  "push-rejected": ["The forge did not take the commit.",
-    "Look for branch protection or a missing right, then retry: the commit is kept."],
-  "branch-diverged": ["The branch is gone, or holds what AIPM did not write.",
-    "Look at the branch on the forge. Delegate again if it can't be put right."],
-  "forge-refused": ["The forge refused.",
-    "Check that the repository exists and that the credential may write to it, then retry."],
-  cancelled: ["It was cancelled on request.", "Retry goes on with the same branch and PR."],
-  "attempts-exhausted": ["Its workers were lost again and again.",
-    "Look at the workers' health, then retry."],
+  "no-changes": "The agent ended without changing a file.",
+  "agent-failed": "The agent ended with an error.",
+  "agent-timeout": "The agent did not finish within its time limit.",
+  "agent-not-found": "No worker could start the agent.",
+  "verify-failed": "The checks after the agent did not pass.",
+  "change-refused": "The change was refused.",
+  "push-rejected": "The forge did not take the commit.",
+  "branch-diverged": "The branch is gone, or has commits that are not AIPM's.",
+  "forge-refused": "The forge refused.",
+  cancelled: "Cancelled.",
+  "budget-exceeded": "Its budget is used up.",
+  "attempts-exhausted": "Its workers were lost again and again.",
 };
 
 export function failureWords(code) {
-  return FAILURES[code] ?? ["It failed.", "Retry goes on from the last milestone."];
+  return FAILURES[code] ?? "It failed.";
 }
 
 const OUTCOMES = {
@@ -148,7 +125,9 @@ const OUTCOMES = {
   drained: "worker drained", "commit-stale": "commit no longer fits",
   "agent-failed": "agent failed", "agent-timeout": "agent timed out",
   "agent-not-found": "agent not found", "no-changes": "no changes",
-  "verify-failed": "checks failed", "worker-fault": "worker's machine failed",
+  "verify-failed": "checks failed", "change-refused": "change refused",
+  "push-rejected": "push refused", "branch-diverged": "branch changed", "forge-refused": "forge refused",
+  "budget-exceeded": "budget used up", "attempts-exhausted": "workers lost", cancelled: "cancelled", "worker-fault": "worker's machine failed",
 };
 
 export function outcomeWords(outcome) {
@@ -184,8 +163,20 @@ export function usageWords({ inputTokens, outputTokens, cachedTokens, costMicrod
   if (inputTokens != null) parts.push(`${count(inputTokens)} tokens in${cached}`);
   if (outputTokens != null) parts.push(`${count(outputTokens)} ${inputTokens == null ? "tokens out" : "out"}`);
   if (millicredits != null) parts.push(`${(millicredits / 1000).toFixed(2)} credits`);
-  if (costMicrodollars != null) parts.push(`$${(costMicrodollars / 1_000_000).toFixed(4)}`);
+  if (costMicrodollars != null) parts.push(dollars(costMicrodollars));
   return parts.join(", ");
+}
+
+/** The cost of a task's attempts in dollars: `$0.42`, with a plus if some did not report theirs. */
+export function costWords({ cost, withoutCost }) {
+  if (cost === null) return withoutCost > 0 ? "–" : "";
+  return `${dollars(cost)}${withoutCost > 0 ? "+" : ""}`;
+}
+
+/** Millionths of a dollar as dollars; small amounts have more digits. */
+export function dollars(micro) {
+  const amount = micro / 1_000_000;
+  return `$${amount.toFixed(amount >= 0.01 || amount === 0 ? 2 : 4)}`;
 }
 
 function count(number) {
@@ -218,14 +209,15 @@ export function eventWords(event) {
     case "delegation.task-committed": return `${short(d.sha)}${adopted(d)}`;
     case "delegation.pr-created": return `#${d.pr}${adopted(d)}`;
     case "delegation.dispatched": return `to ${d.worker}, attempt ${d.attempt}`;
-    case "delegation.generating": return `${d.agent} on ${short(d.sha)}, attempt ${d.attempt}`;
+    case "delegation.generating":
+      return `${d.agent} on ${short(d.sha)}, attempt ${d.attempt}${d.continues ? `, continues ${d.continues}` : ""}`;
     case "delegation.generated": return `${short(d.sha)}, attempt ${d.attempt}`;
     case "delegation.pushed": return `${short(d.sha)}${adopted(d)}`;
-    case "delegation.failed": return `${d.code} at ${stepWords(d.step)}`;
+    case "delegation.failed": return d.code === "cancelled" ? "cancelled" : `${d.code}, during ${stepWords(d.step)}`;
     case "delegation.step-failed": return `${stepWords(d.step)}: ${waitWords(d.code)}, try ${d.tries}`;
     case "delegation.released": return `${outcomeWords(d.code)}, attempt ${d.attempt}`;
     case "delegation.pull-request-updated": return `${d.code}`;
-    case "delegation.action-done": return `${d.marker}`;
+    case "delegation.action-done": return noticeWords(d);
     case "delegation.network-used": return `attempt ${d.attempt}: ${networkWords(d)}`;
     case "delegation.feedback-recorded": return `${feedbackWords(d)}${standingWords(d.code)}`;
     case "delegation.feedback-judged": return `${d.feedback}${standingWords(d.code)}`;
@@ -234,7 +226,7 @@ export function eventWords(event) {
     case "delegation.round-resumed": return "tried again";
     case "delegation.rounds-stopped":
       return `for ${things(d.drops)}: ${ignoredWords(`rounds-${d.code}`)}`;
-    case "worker.registered": return `life ${d.incarnation}, on ${d.host}`;
+    case "worker.registered": return `start ${d.incarnation}, on ${d.host}`;
     case "worker.restarted": return `again in ${d.delayMs} ms`;
     case "system.started": return `epoch ${d.epoch}, version ${d.version}`;
     case "system.recovered": return `${d.inFlight} in flight, in ${d.durationMs} ms`;
@@ -242,6 +234,19 @@ export function eventWords(event) {
     case "system.workflow-defined": return `${d.workflow}`;
     default: return "";
   }
+}
+
+const NOTICES = {
+  reply: "a reply", summary: "a comment on what was done", opened: "the comment of the start",
+  pushed: "the comment of the end", failed: "the comment of the failure",
+  cancelled: "the comment of the cancellation",
+};
+
+/** What was written on the pull request; its marker names the kind and a number. */
+export function noticeWords({ marker, text }) {
+  const kind = Object.keys(NOTICES).find((each) => marker.startsWith(each));
+  const what = NOTICES[kind] ?? `"${marker}"`;
+  return text?.message ? `${what} could not be written: ${text.message}` : `${what} is on the pull request`;
 }
 
 /** Who said what, from the event that recorded it. */

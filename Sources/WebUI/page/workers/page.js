@@ -229,7 +229,7 @@ class Card {
         h("div", {}, words(`${name}: ${keys}`)))]]),
       ["Version", words(item.version)],
       ["Host", [words(item.host), item.local ? h("span.muted", { text: " (this server's)" }) : null]],
-      ["Life", `${item.incarnation}`],
+      ["Starts", `${item.incarnation}`],
     ];
     put(this.#facts, all.map(([name, value]) => [h("dt", { text: name }), h("dd", {}, value)]));
   }
