@@ -171,6 +171,8 @@ package struct Projector: Sendable {
   package mutating func forget(_ id: DelegationID) { delegations[id] = nil }
   /// Removes a worker from memory. It is loaded again.
   package mutating func forget(_ id: WorkerID) { workers[id] = nil }
+  /// The most rows of sums that one view has in memory.
+  package var foldedRowsMax: Int { folded.reduce(0) { max($0, $1.count) } }
   /// Removes the rows of each view that has more than `max` rows of sums in memory. They are looked
   /// up again.
   package mutating func forgetFoldedRows(beyond max: Int) {

@@ -16,6 +16,7 @@ final class BoundedQueue<Item: Sendable>: Sendable {
   private struct State {
     var items: [Item] = []
     var isClosed = false
+    var isWoken = false
   }
 
   private let state = Mutex(State())
@@ -47,16 +48,34 @@ final class BoundedQueue<Item: Sendable>: Sendable {
     for _ in 0..<takers { wake.signal() }
   }
 
+  /// The number of waiting items.
+  var count: Int { state.withLock { $0.items.count } }
+
+  /// The thread that takes gets `nothingYet` if there are no items, now or the next time.
+  func wakeTaker() {
+    state.withLock { $0.isWoken = true }
+    wake.signal()
+  }
+
+  /// A call of `wakeTaker` has no effect any more.
+  func forgetWake() { state.withLock { $0.isWoken = false } }
+
   /// The oldest items, at least one; waits for it until `timeout`.
-  /// - Parameter timeoutMs: nil for no limit.
-  func take(max: Int, timeoutMs: Int?) -> Taken {
+  /// - Parameters:
+  ///   - timeoutMs: nil for no limit.
+  ///   - count: how many to take of so many.
+  func take(timeoutMs: Int?, count: (_ waiting: Int) -> Int) -> Taken {
     let deadline = timeoutMs.map { DispatchTime.now() + .milliseconds($0) } ?? .distantFuture
     while true {
       let taken = state.withLock { state -> Taken? in
         if !state.items.isEmpty {
-          let some = Array(state.items.prefix(max))
+          let some = Array(state.items.prefix(max(1, count(state.items.count))))
           state.items.removeFirst(some.count)
           return .items(some)
+        }
+        if state.isWoken {
+          state.isWoken = false
+          return .nothingYet
         }
         return state.isClosed ? .closed : nil
       }

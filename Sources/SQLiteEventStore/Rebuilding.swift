@@ -108,7 +108,7 @@ extension SQLiteEventStore {
       do {
         return try Rebuilding(
           file: file,
-          write: { step in try self.onWriterBlocking { try $0.transaction(step) } },
+          write: { step in try self.onWriterBlocking { try $0.writer.transaction(step) } },
           swap: { fold in try self.onWriterBlocking { try $0.swapViews(fold) } },
           readersMax: 1, onProgress: { _ in }
         ).run()

@@ -19,36 +19,35 @@ extension SQLiteEventStore {
   }
 }
 
-extension Writer {
+extension AppendPipeline {
   /// Deletes texts and appends the events that record it, in one transaction.
   func redact(
     _ positions: [Int64], reason: String, by actor: Actor
   ) throws -> [RecordedEvent] {
-    let before = (sealer, digests)
-    let redactions: [RecordedEvent]
+    let before = planner.position
+    let planned: PlannedAppend
     do {
-      redactions = try transaction { database in
+      planned = try writer.transaction { database in
         for position in positions { try check(position, in: database) }
-        let stream = try database.integer("SELECT id FROM streams WHERE name = 'system'")
-        let version = try database.integer("SELECT version FROM streams WHERE name = 'system'")
-        let append = Append.redaction(
-          of: positions, reason: reason, by: actor, after: version ?? 0)
-        let redactions = try write(EncodedAppend(append), to: stream, at: sealer.time(at: clock()))
+        let planned = try planner.plan(
+          .redaction(
+            of: positions, reason: reason, by: actor, after: planner.version(of: .system)))
+        try writer.put(planned)
         for position in positions {
           try database.run("DELETE FROM payloads WHERE position = ?", .integer(position))
         }
-        try ViewTables.put(digests, position: sealer.head.position, in: database)
-        return redactions
+        try writer.putDigests(of: planner.position)
+        return planned
       }
     } catch {
-      (sealer, digests) = before
-      streams.removeAll()
+      rollBack(to: before)
       throw error
     }
-    committed([.success(redactions)])
+    let redactions = planned.events.map(\.recorded)
+    writer.committed([.success(redactions)], head: planner.position.head)
     // `secure_delete` has overwritten the texts in the database's pages. The write-ahead log has
     // older copies of these pages until it is truncated.
-    checkpoint(.truncate)
+    writer.checkpoint(.truncate)
     return redactions
   }
 

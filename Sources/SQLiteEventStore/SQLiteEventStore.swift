@@ -1,11 +1,12 @@
 // The event log on SQLite: one file, `aipm.db`, and beside it `head`.
 //
-// One connection writes, on its own thread. Appends wait in a bounded queue, and each commit takes
-// all waiting ones, so that they share the cost of a sync. The idempotency key, the version, the
-// stamp and the stream's state of each append are checked first: a refused append writes nothing
-// and delays nobody. Events, their texts, the views and the views' digests are written together. If
-// the disk is full, the commit is rolled back and each append is tried alone. Reads are short
-// snapshots on other connections. Searches have their own queue. Each read has a time limit.
+// One connection writes. Appends wait in a bounded queue, and each commit takes many waiting ones,
+// so that they share the cost of a sync. The idempotency key, the version, the stamp and the
+// stream's state of each append are checked first: a refused append writes nothing and delays
+// nobody. Events, their texts, the views and the views' digests are written together. One thread
+// checks, hashes and folds a batch while another commits the batch before it. If the disk is full,
+// the commit is rolled back and each append is tried alone. Reads are short snapshots on other
+// connections. Searches have their own queue. Each read has a time limit.
 //
 // Guarantees beyond `EventStore`:
 //
@@ -56,8 +57,9 @@ package final class SQLiteEventStore: RunningStore, SQLiteLogReader {
   ///   - mask: masks credentials in texts before they are stored.
   ///   - onViewBuild: called while missing or outdated views are built, before anything else is
   ///     read.
-  ///   - onGroupCommit: called for each transaction on the writer's thread.
-  ///   - onCommit: called for each append on the writer's thread, before the append returns.
+  ///   - onGroupCommit: called for each transaction, on one of the two threads that write.
+  ///   - onCommit: called for each append in order, one at a time, on one of these threads, before
+  ///     the append returns.
   /// - Throws: `StoreFault` if no log can be read: no permission, another program's file, a newer
   ///   schema. A corrupt log is opened, and `damage` has the reason.
   package static func open(
@@ -72,15 +74,15 @@ package final class SQLiteEventStore: RunningStore, SQLiteLogReader {
     let opened = Handover<Result<WriterStatus, StoreFault>>()
     let isStarted = startThread {
       do throws(StoreFault) {
-        let writer = try Writer.opening(
-          directory: directory, acceptsRestore: acceptsRestore, clock: clock,
+        let pipeline = try AppendPipeline.opening(
+          directory: directory, acceptsRestore: acceptsRestore, queue: queue, clock: clock,
           onViewBuild: onViewBuild, onGroupCommit: onGroupCommit,
           onCommit: {
             feed.observe($0)
             onCommit($0)
           })
-        opened.give(.success(writer.sharedStatus))
-        writer.run(queue)
+        opened.give(.success(pipeline.writer.status))
+        pipeline.run()
       } catch {
         opened.give(.failure(error))
       }
@@ -131,7 +133,7 @@ package final class SQLiteEventStore: RunningStore, SQLiteLogReader {
 
   /// Why writing has stopped, for the operator; nil if it has not.
   package var damage: String? {
-    switch status.values.withLock({ $0.stopped }) {
+    switch status.stopped {
     case nil: nil
     case .damaged(let message), .io(let message): message
     case .conflict, .duplicate, .stampTaken, .corrupt, .full, .overloaded, .closed: nil
@@ -145,6 +147,9 @@ package final class SQLiteEventStore: RunningStore, SQLiteLogReader {
   package var activity: (commits: Int, appends: Int) {
     status.values.withLock { ($0.commits, $0.appends) }
   }
+
+  /// The number of appends and jobs that wait for the writer.
+  var waiting: Int { queue.count }
 
   // MARK: EventStore
 
@@ -197,28 +202,28 @@ extension SQLiteEventStore {
   /// cooperative pool.
   /// - Throws: what `body` throws, or an `AppendFault` if the queue is full or closed.
   func onWriterBlocking<T: Sendable>(
-    _ body: @escaping @Sendable (Writer) throws -> T
+    _ body: @escaping @Sendable (AppendPipeline) throws -> T
   ) throws -> T {
     let result = Handover<Result<T, any Error>>()
-    try send { writer in result.give(Result { try body(writer) }) }
+    try send { pipeline in result.give(Result { try body(pipeline) }) }
     return try result.wait().get()
   }
 
   /// Runs `body` on the writer's thread.
   /// - Throws: what `body` throws, or an `AppendFault` if the queue is full or closed.
   func onWriter<T: Sendable>(
-    _ body: @escaping @Sendable (Writer) throws -> T
+    _ body: @escaping @Sendable (AppendPipeline) throws -> T
   ) async throws -> T {
     try await withCheckedThrowingContinuation { caller in
       do {
-        try send { writer in caller.resume(with: Result { try body(writer) }) }
+        try send { pipeline in caller.resume(with: Result { try body(pipeline) }) }
       } catch {
         caller.resume(throwing: error)
       }
     }
   }
 
-  private func send(_ job: @escaping @Sendable (Writer) -> Void) throws(AppendFault) {
+  private func send(_ job: @escaping @Sendable (AppendPipeline) -> Void) throws(AppendFault) {
     switch queue.put(.job(job)) {
     case nil: break
     case .full: throw .overloaded

@@ -5,10 +5,9 @@ import SQLite
 import Synchronization
 import SystemCalls
 
-/// The writing connection. It is used on one thread, and only through its queue.
+/// The writing connection: it commits what was planned, and writes the head file, the index for
+/// audits and checkpoints. One thread uses it at a time.
 final class Writer {
-  /// The most appends in one commit.
-  static let batchMax = 256
   /// The head file is at most this far behind.
   private static let headIntervalMs = 100
   private static let idleMs = 1000
@@ -20,20 +19,14 @@ final class Writer {
 
   let database: Database
   private let headFile: HeadFile
-  let clock: @Sendable () -> Timestamp
   private let onGroupCommit: @Sendable (GroupCommit) -> Void
   private let onCommit: CommitObserver
-  private let status: WriterStatus
+  let status: WriterStatus
 
-  var sealer: EventSealer<SystemRandomNumberGenerator>
-  var projector = Projector()
-  var digests: [ViewName: ViewDigest]
-  var stopped: AppendFault?
-  /// The number and the version of streams, as needed.
-  var streams: [StreamName: (number: Int64, version: Int64)] = [:]
-  private var eventHasher = EventHasher()
-  private var rowHasher = RowHasher()
-
+  /// Why nothing is written any more; nil if it is.
+  private(set) var stopped: AppendFault?
+  /// The end of the log in the database.
+  private var head: LogHead
   private var headWritten: LogHead
   /// True until the first append, if the head file belongs to a log that this one replaced.
   private var isHeadHeld: Bool
@@ -46,234 +39,67 @@ final class Writer {
   private var isCatchingUp = false
 
   init(
-    _ log: OpenedLog, clock: @escaping @Sendable () -> Timestamp,
-    onGroupCommit: @escaping @Sendable (GroupCommit) -> Void, onCommit: @escaping CommitObserver
+    _ log: OpenedLog, onGroupCommit: @escaping @Sendable (GroupCommit) -> Void,
+    onCommit: @escaping CommitObserver
   ) throws {
     database = log.database
     headFile = log.headFile
-    digests = log.digests
-    sealer = EventSealer(last: log.last, random: SystemRandomNumberGenerator())
-    headWritten = log.acceptedRestore == nil ? sealer.head : .empty
+    head = log.last?.head ?? .empty
+    headWritten = log.acceptedRestore == nil ? head : .empty
     isHeadHeld = log.acceptedRestore != nil
     stopped = (log.damage ?? log.viewDamage).map { .damaged($0) }
-    status = WriterStatus(
-      head: sealer.head, stopped: stopped, acceptedRestore: log.acceptedRestore)
-    self.clock = clock
+    status = WriterStatus(head: head, stopped: stopped, acceptedRestore: log.acceptedRestore)
     self.onGroupCommit = onGroupCommit
     self.onCommit = onCommit
     indexed = try AuditIndex.position(in: database)
-    if stopped == nil { try loadWorkers() } else { database.disableCheckpointOnClose() }
-  }
-
-  var sharedStatus: WriterStatus { status }
-
-  static func opening(
-    directory: String, acceptsRestore: Bool, clock: @escaping @Sendable () -> Timestamp,
-    onViewBuild: (ViewBuild) -> Void, onGroupCommit: @escaping @Sendable (GroupCommit) -> Void,
-    onCommit: @escaping CommitObserver
-  ) throws(StoreFault) -> Writer {
-    let log = try OpenedLog.open(
-      directory: directory, acceptsRestore: acceptsRestore, onViewBuild: onViewBuild)
-    do {
-      return try Writer(log, clock: clock, onGroupCommit: onGroupCommit, onCommit: onCommit)
-    } catch {
-      throw StoreFault(operation: "open \(directory)", message: "\(error)")
-    }
-  }
-
-  /// Takes appends until the queue is closed and empty.
-  func run(_ queue: BoundedQueue<WriterRequest>) {
-    while true {
-      switch queue.take(max: Self.batchMax, timeoutMs: waitMs) {
-      case .items(let requests):
-        isCatchingUp = false
-        carryOut(requests)
-        if isHeadDue { writeHead() }
-        if indexLag > Self.indexLagMax { indexForAudit() }
-        if database.walPages > Self.walPagesMax { checkpoint(.passive) }
-      case .nothingYet:
-        writeHead()
-        isCatchingUp = indexLag > 0
-        if isCatchingUp {
-          indexForAudit()
-          continue
-        }
-        if database.walPages > 0 { checkpoint(.truncate) }
-      case .closed:
-        writeHead()
-        if stopped == nil { checkpoint(.truncate) }
-        return
-      }
-    }
-  }
-
-  /// Runs the requests in order. Appends that follow each other share a commit.
-  private func carryOut(_ requests: [WriterRequest]) {
-    var appends: [AppendRequest] = []
-    for request in requests {
-      switch request {
-      case .append(let append): appends.append(append)
-      case .job(let job):
-        if !appends.isEmpty { commit(appends) }
-        appends = []
-        job(self)
-      }
-    }
-    if !appends.isEmpty { commit(appends) }
+    if stopped != nil { database.disableCheckpointOnClose() }
   }
 
   // MARK: Commits
 
-  private func commit(_ requests: [AppendRequest]) {
-    if let stopped { return answer(requests, requests.map { _ in .failure(stopped) }) }
-    let before = (sealer, digests)
+  /// Commits a batch and answers its callers.
+  /// - Returns: nil; or why it was rolled back, and then nobody was answered.
+  func commit(_ batch: PlannedBatch) -> AppendFault? {
+    if let stopped { return stopped }
     let began = ContinuousClock.now
     do {
-      try database.run(WriterSQL.begin)
-      var results: [Result<[RecordedEvent], AppendFault>] = []
-      for request in requests { results.append(try carryOut(request.append)) }
-      if sealer.head != before.0.head {
-        try ViewTables.put(digests, position: sealer.head.position, in: database)
+      if !batch.writes.isEmpty {
+        try database.run(WriterSQL.begin)
+        for append in batch.writes { try put(append) }
+        try putDigests(of: batch.after)
+        try database.run(WriterSQL.commit)
       }
-      try database.run(WriterSQL.commit)
-      let time = ContinuousClock.now - began
-      committed(results)
-      answer(requests, results)
-      report(results, time)
     } catch {
-      (sealer, digests) = before
-      let fault = abandon(error)
-      guard case .full = fault, requests.count > 1 else {
-        return answer(requests, requests.map { _ in .failure(fault) })
-      }
-      // There may be space for some of them. A savepoint for each would find out at once, but would
-      // cost every append a fifth of its time.
-      for request in requests { commit([request]) }
+      return abandon(error)
     }
+    let time = ContinuousClock.now - began
+    committed(batch.results, head: batch.after.head)
+    for (request, result) in zip(batch.requests, batch.results) {
+      request.caller.resume(returning: result)
+    }
+    if !batch.writes.isEmpty { onGroupCommit(GroupCommit(appends: batch.writes.count, time: time)) }
+    return nil
   }
 
-  func committed(_ results: [Result<[RecordedEvent], AppendFault>]) {
-    let head = sealer.head
-    let appends = results.count { if case .success = $0 { true } else { false } }
-    status.values.withLock {
-      if $0.head != head { $0.commits += 1 }
-      $0.head = head
-      $0.appends += appends
+  /// Writes an append in the transaction.
+  func put(_ append: PlannedAppend) throws {
+    let stream = append.stream
+    if let name = append.newStream {
+      try database.run(
+        WriterSQL.insertStream, .integer(stream), .text(name.description), .integer(append.version))
+    } else {
+      try database.run(WriterSQL.updateStream, .integer(append.version), .integer(stream))
     }
-    for case .success(let events) in results where !events.isEmpty {
-      isHeadHeld = false
-      onCommit(events)
+    for sealed in append.events {
+      try EventTable.insert(sealed, stream: stream, into: database)
+      try rememberKey(of: sealed)
     }
-    indexRests = false
-    trimCache()
+    for change in append.changes { try ViewTables.put(change, stream: stream, in: database) }
   }
 
-  private func report(_ results: [Result<[RecordedEvent], AppendFault>], _ time: Duration) {
-    let appends = results.count {
-      if case .success(let events) = $0 { !events.isEmpty } else { false }
-    }
-    if appends > 0 { onGroupCommit(GroupCommit(appends: appends, time: time)) }
-  }
-
-  private func answer(
-    _ requests: [AppendRequest], _ results: [Result<[RecordedEvent], AppendFault>]
-  ) {
-    for (request, result) in zip(requests, results) { request.caller.resume(returning: result) }
-  }
-
-  /// Runs one append in the transaction. A refused append writes nothing.
-  /// - Throws: if the whole transaction has to be rolled back.
-  private func carryOut(_ encoded: EncodedAppend) throws -> Result<[RecordedEvent], AppendFault> {
-    let append = encoded.append
-    do {
-      let now = sealer.time(at: clock())
-      let stream = try admit(append)
-      guard !append.events.isEmpty else {
-        try projector.check([], on: append.stream, at: now)
-        return .success([])
-      }
-      return .success(try write(encoded, to: stream, at: now))
-    } catch let fault as AppendFault {
-      return .failure(fault)
-    } catch let corrupt as CorruptStream {
-      return .failure(.corrupt(corrupt))
-    }
-  }
-
-  /// Checks everything of `append` except what its stream's state allows, and writes nothing.
-  /// - Returns: the number of its stream; nil for a new one.
-  private func admit(_ append: Append) throws -> Int64? {
-    var stamp: Int64?
-    for case .delegation(.requested(let request)) in append.events {
-      stamp = request.stamp.milliseconds
-      guard let key = request.idempotencyKey else { continue }
-      let s = try database.statement(WriterSQL.selectKey)
-      s.bind(key.key, at: 1)
-      let known = try s.rows { (DelegationID($0.text(0) ?? ""), $0.text(1) ?? "") }.first
-      if let known { throw AppendFault.duplicate(of: known.0, body: known.1) }
-    }
-    let stream = try stream(append.stream)
-    guard stream?.version ?? 0 == append.expectedVersion else {
-      throw AppendFault.conflict(actual: stream?.version ?? 0)
-    }
-    if let stamp {
-      let s = try database.statement(WriterSQL.selectStamp)
-      s.bind(stamp, at: 1)
-      if try s.rows({ _ in true }).first != nil { throw AppendFault.stampTaken }
-    }
-    if stream != nil { try load(append.stream) }
-    return stream?.number
-  }
-
-  private func stream(_ name: StreamName) throws -> (number: Int64, version: Int64)? {
-    if let known = streams[name] { return known }
-    let s = try database.statement(WriterSQL.selectStream)
-    s.bind(name.description, at: 1)
-    return try s.rows { (number: $0.integer(0), version: $0.integer(1)) }.first
-  }
-
-  /// - Throws: `AppendFault` and `CorruptStream` only before anything is written, and then nothing
-  ///   has changed.
-  func write(
-    _ encoded: EncodedAppend, to known: Int64?, at now: Timestamp
-  ) throws -> [RecordedEvent] {
-    let append = encoded.append
-    let before = sealer
-    guard let sealed = sealer.seal(encoded, at: now, &eventHasher) else {
-      throw AppendFault.corrupt(
-        CorruptStream(
-          event: append.events.first?.name ?? "", state: append.stream.description,
-          reason: "its causation is no id: \(append.causation ?? "")"))
-    }
-    let recorded = sealed.map(\.recorded)
-    let changes: [RowChange]
-    do {
-      changes = try projector.apply(recorded, look: look, &rowHasher)
-    } catch {
-      sealer = before
-      throw error
-    }
-    let version = append.expectedVersion + Int64(sealed.count)
-    let stream = try put(append.stream, known, version: version)
-    for one in sealed {
-      try EventTable.insert(one, stream: stream, into: database)
-      try rememberKey(of: one)
-    }
-    for change in changes {
-      try ViewTables.put(change, stream: stream, in: database)
-      digests.follow(change)
-    }
-    streams[append.stream] = (stream, version)
-    return recorded
-  }
-
-  private func put(_ stream: StreamName, _ known: Int64?, version: Int64) throws -> Int64 {
-    if let known {
-      try database.run(WriterSQL.updateStream, .integer(version), .integer(known))
-      return known
-    }
-    try database.run(WriterSQL.insertStream, .text(stream.description), .integer(version))
-    return database.lastInsertedRowID
+  /// Writes the digests of the views at a position, in the transaction.
+  func putDigests(of position: AppendPlanner.Position) throws {
+    try ViewTables.put(position.digests, position: position.head.position, in: database)
   }
 
   private func rememberKey(of sealed: SealedEvent) throws(SQLiteError) {
@@ -284,7 +110,22 @@ final class Writer {
       WriterSQL.insertKey, .text(key.key), .text(id.rawValue), .text(key.body))
   }
 
-  // MARK: Jobs
+  /// Tells the observers what is committed now.
+  func committed(_ results: [Result<[RecordedEvent], AppendFault>], head: LogHead) {
+    let appends = results.count { if case .success = $0 { true } else { false } }
+    status.values.withLock {
+      if $0.head != head { $0.commits += 1 }
+      $0.head = head
+      $0.appends += appends
+    }
+    self.head = head
+    for case .success(let events) in results where !events.isEmpty {
+      isHeadHeld = false
+      onCommit(events)
+    }
+    indexRests = false
+    isCatchingUp = false
+  }
 
   /// Runs `body` in its own transaction.
   /// - Throws: errors of `body`, after a rollback; or `AppendFault`.
@@ -297,18 +138,6 @@ final class Writer {
     }
   }
 
-  /// Replaces the live views with the rebuilt ones.
-  /// - Parameter fold: a fold up to near the head; the returned one is up to the head.
-  func swapViews(
-    _ fold: LogFold
-  ) throws -> (fold: LogFold, replaced: [ViewName: ViewDigest]) {
-    var fold = fold
-    let replaced = digests
-    digests = try transaction { try ShadowViews($0).swap(&fold) }
-    try forgetRows()
-    return (fold, replaced)
-  }
-
   // MARK: Disk failures
 
   /// Rolls the transaction back.
@@ -316,34 +145,31 @@ final class Writer {
   private func abandon(_ error: any Error) -> AppendFault {
     let fault = AppendFault(error)
     if !database.isAutocommit { try? database.run("ROLLBACK") }
+    return stops(for: fault)
+  }
+
+  /// Stops writing after a fault that leaves the outcome unknown or the database damaged.
+  /// - Returns: the fault.
+  func stops(for fault: AppendFault) -> AppendFault {
     switch fault {
-    case .full, .overloaded:
-      do { try forgetRows() } catch { return stop(AppendFault(error)) }
-      return fault
-    case .conflict, .duplicate, .stampTaken, .corrupt, .damaged, .io, .closed:
-      return stop(fault)
+    case .full, .overloaded: fault
+    case .conflict, .duplicate, .stampTaken, .corrupt, .damaged, .io, .closed: stop(fault)
     }
   }
 
   /// Writing stops until the log is opened again. After a failed sync the system may treat
   /// unwritten pages as written, so neither a second COMMIT nor a checkpoint is tried.
-  private func stop(_ fault: AppendFault) -> AppendFault {
+  @discardableResult func stop(_ fault: AppendFault) -> AppendFault {
     stopped = fault
     database.disableCheckpointOnClose()
     status.values.withLock { $0.stopped = fault }
     return fault
   }
 
-  // MARK: Head file and checkpoints
-
-  private var isHeadBehind: Bool { headWritten != sealer.head && !isHeadHeld }
-
-  private var isHeadDue: Bool {
-    isHeadBehind && ContinuousClock.now - headWrittenAt >= .milliseconds(Self.headIntervalMs)
-  }
+  // MARK: Between commits
 
   /// The longest wait for appends until other work is due.
-  private var waitMs: Int? {
+  var waitMs: Int? {
     guard stopped == nil else { return nil }
     if indexLag > 0, isCatchingUp { return 0 }
     if indexLag > 0 { return Self.indexPauseMs }
@@ -351,19 +177,49 @@ final class Writer {
     return database.walPages > 0 ? Self.idleMs : nil
   }
 
-  private func writeHead() {
-    guard stopped == nil, isHeadBehind else { return }
-    do throws(FileFault) {
-      try headFile.write(sealer.head)
-      headWritten = sealer.head
-      headWrittenAt = .now
-    } catch {
-      if error.isDiskFull { return }
-      _ = stop(.io(error.description))
+  /// Does what is due while appends go on.
+  func workBetweenCommits() {
+    if isHeadDue { writeHead() }
+    if indexLag > Self.indexLagMax { indexForAudit() }
+    if database.walPages > Self.walPagesMax { checkpoint(.passive) }
+  }
+
+  /// Does a part of what is due while nothing is appended.
+  func workWhileIdle() {
+    writeHead()
+    isCatchingUp = indexLag > 0
+    if isCatchingUp {
+      indexForAudit()
+    } else if database.walPages > 0 {
+      checkpoint(.truncate)
     }
   }
 
-  private var indexLag: Int64 { indexRests ? 0 : sealer.head.position - indexed }
+  /// Does what is due at the end.
+  func finish() {
+    writeHead()
+    if stopped == nil { checkpoint(.truncate) }
+  }
+
+  private var isHeadBehind: Bool { headWritten != head && !isHeadHeld }
+
+  private var isHeadDue: Bool {
+    isHeadBehind && ContinuousClock.now - headWrittenAt >= .milliseconds(Self.headIntervalMs)
+  }
+
+  private func writeHead() {
+    guard stopped == nil, isHeadBehind else { return }
+    do throws(FileFault) {
+      try headFile.write(head)
+      headWritten = head
+      headWrittenAt = .now
+    } catch {
+      if error.isDiskFull { return }
+      stop(.io(error.description))
+    }
+  }
+
+  private var indexLag: Int64 { indexRests ? 0 : head.position - indexed }
 
   /// Adds the next batch of events to the index for audits, in its own transaction.
   private func indexForAudit() {
@@ -374,7 +230,7 @@ final class Writer {
       switch AppendFault(error) {
       case .full, .overloaded: indexRests = true
       case .conflict, .duplicate, .stampTaken, .corrupt, .damaged, .io, .closed:
-        _ = stop(AppendFault(error))
+        stop(AppendFault(error))
       }
     }
   }
@@ -389,8 +245,17 @@ final class Writer {
     } catch {
       switch error.kind {
       case .busy, .full: break
-      case .inputOutput, .corrupt, .interrupted, .other: _ = stop(AppendFault(error))
+      case .inputOutput, .corrupt, .interrupted, .other: stop(AppendFault(error))
       }
     }
   }
+}
+
+/// The statements of an append.
+private enum WriterSQL {
+  static let begin = SQLText("BEGIN IMMEDIATE")
+  static let commit = SQLText("COMMIT")
+  static let insertKey = SQLText("INSERT INTO idempotency VALUES (?, ?, ?)")
+  static let insertStream = SQLText("INSERT INTO streams(id, name, version) VALUES (?, ?, ?)")
+  static let updateStream = SQLText("UPDATE streams SET version = ? WHERE id = ?")
 }

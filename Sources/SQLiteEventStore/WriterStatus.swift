@@ -11,8 +11,8 @@ struct AppendRequest: Sendable {
 /// A request in the writer's queue.
 enum WriterRequest: Sendable {
   case append(AppendRequest)
-  /// Other work for the writer's thread. It gets the writer in any state.
-  case job(@Sendable (Writer) -> Void)
+  /// Other work for the writer's thread, in any state and while no batch is under way.
+  case job(@Sendable (AppendPipeline) -> Void)
 }
 
 /// The writer's state, as other threads see it.
@@ -26,6 +26,8 @@ final class WriterStatus: Sendable {
   }
   let values: Mutex<Values>
   let acceptedRestore: Int64?
+
+  var stopped: AppendFault? { values.withLock { $0.stopped } }
 
   init(head: LogHead, stopped: AppendFault?, acceptedRestore: Int64?) {
     self.acceptedRestore = acceptedRestore

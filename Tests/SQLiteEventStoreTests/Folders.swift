@@ -1,3 +1,4 @@
+import Dispatch
 import Domain
 import EventLog
 import Foundation
@@ -50,5 +51,15 @@ extension LogFile {
     let comparison = try compare(with: &fold)
     return fold.faults + comparison.faults
       + comparison.differences.map { "\($0.key.view.rawValue) \($0.key)" }
+  }
+}
+
+/// Waits for a semaphore without a thread that tasks share.
+func wait(for semaphore: DispatchSemaphore) async {
+  await withCheckedContinuation { waiting in
+    Thread.detachNewThread {
+      semaphore.wait()
+      waiting.resume()
+    }
   }
 }

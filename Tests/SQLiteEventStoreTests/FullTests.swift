@@ -1,7 +1,6 @@
 import Dispatch
 import Domain
 import EventLog
-import Foundation
 import LogStories
 import Projections
 import SQLite
@@ -16,9 +15,9 @@ struct FullTests {
     let folder = try Folder()
     let store = try open(folder)
     _ = try await store.append(Story.append(Story.goodDay(0), to: 0))
-    try await store.onWriter { writer in
-      let pages = try writer.database.integer("PRAGMA page_count") ?? 0
-      try writer.database.execute("PRAGMA max_page_count = \(pages + 60)")
+    try await store.onWriter { pipeline in
+      let pages = try pipeline.writer.database.integer("PRAGMA page_count") ?? 0
+      try pipeline.writer.database.execute("PRAGMA max_page_count = \(pages + 60)")
     }
     let before = try await store.head().position
     let (held, gate) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
@@ -59,20 +58,11 @@ struct FullTests {
     #expect(results.count == 9)
     #expect(try await store.head().position == before + 8)
     // It goes on once there is room, and what the views hold is what the log says.
-    try await store.onWriter { try $0.database.execute("PRAGMA max_page_count = 1000000") }
+    try await store.onWriter { try $0.writer.database.execute("PRAGMA max_page_count = 1000000") }
     _ = try await store.append(requests[4])
     await store.close()
     let log = try LogFile(path: folder.database)
     #expect(try log.differences().isEmpty)
     #expect(try log.head().position == before + 9)
-  }
-
-  private func wait(for semaphore: DispatchSemaphore) async {
-    await withCheckedContinuation { waiting in
-      Thread.detachNewThread {
-        semaphore.wait()
-        waiting.resume()
-      }
-    }
   }
 }

@@ -23,6 +23,7 @@ export class FilterBar {
   #to = this.#day("Last day");
   #days = h("span.days", {}, this.#from, h("span.muted", { text: "to" }), this.#to);
   #mine;
+  #more;
   #agent = h("button.chip", { type: "button", "aria-pressed": "true", title: "Show all agents",
     onclick: () => this.#set({ ...this.filter, agent: undefined }) });
   #needs = new Map();
@@ -81,11 +82,21 @@ export class FilterBar {
       this.#needs.set(need, { link, count });
       return link;
     });
+    const filters = h("div.filters", { id: "filters" }, this.#phase, this.#span, this.#days,
+      repository ? null : this.#repository, this.#keep, this.#names);
+    this.#more = h("button.chip.more", { type: "button", text: "Filters", "aria-controls": "filters",
+      onclick: () => this.#fold(this.node.classList.contains("open")) });
     this.node = h("div.filter-bar", {},
-      h("nav.needs", { "aria-label": "What they wait for" }, needs),
-      this.#saved, this.#mine, this.#agent,
-      h("div.filters", {}, this.#phase, this.#span, this.#days, repository ? null : this.#repository, this.#keep,
-        this.#names));
+      h("div.chips", {}, this.#more, h("nav.needs", { "aria-label": "What they wait for" }, needs),
+        this.#saved, this.#mine, this.#agent),
+      filters);
+    this.#fold(true);
+  }
+
+  /** On a phone the fields are folded until they are asked for, or until one of them is set. */
+  #fold(isFolded) {
+    this.node.classList.toggle("open", !isFolded);
+    setAttribute(this.#more, "aria-expanded", isFolded ? "false" : "true");
   }
 
   #day(name) {
@@ -120,6 +131,7 @@ export class FilterBar {
     this.#days.hidden = isSpan;
     this.#from.value = since in SPANS ? "" : since;
     this.#to.value = until;
+    if (phase || since || until || (repo && !this.least.repo)) this.#fold(false);
     this.#agent.hidden = !this.filter.agent;
     setText(this.#agent, `Agent: ${this.filter.agent}`);
     setAttribute(this.#mine, "aria-pressed", mine ? "true" : "false");
