@@ -220,8 +220,13 @@ package struct Begun: Equatable, Sendable {
 /// The request, shared by all states of a delegation. It never changes.
 package final class SharedRequest: Equatable, Sendable {
   package let value: Requested
+  /// The text of the repository, which is needed for many events.
+  package let repository: String
 
-  init(_ value: Requested) { self.value = value }
+  init(_ value: Requested) {
+    self.value = value
+    repository = value.repository.description
+  }
 
   package static func == (a: SharedRequest, b: SharedRequest) -> Bool {
     a === b || a.value == b.value

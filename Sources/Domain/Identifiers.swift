@@ -121,10 +121,14 @@ extension Timestamp {
   package var iso8601: String { ISO8601.text(milliseconds) }
 
   /// Its month in UTC: `2026-11`.
-  package var month: String { String(iso8601.dropLast("-23T12:00:00.123Z".utf8.count)) }
+  package var month: String { prefix("2026-11".utf8.count) }
 
   /// Its day in UTC: `2026-11-23`.
-  package var day: String { String(iso8601.dropLast("T12:00:00.123Z".utf8.count)) }
+  package var day: String { prefix("2026-11-23".utf8.count) }
+
+  private func prefix(_ count: Int) -> String {
+    String(decoding: iso8601.utf8.prefix(count), as: UTF8.self)
+  }
 
   /// Reads `2026-11-23T12:00:00.123Z`. The fraction, the seconds, or the `T` and the whole time of
   /// day may be absent; nil if the text is not such a time, or names a day that does not exist.

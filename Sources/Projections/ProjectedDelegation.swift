@@ -57,6 +57,7 @@ package struct ProjectedDelegation: Equatable, Sendable {
   }
 
   package var state: DelegationState { _read { yield storage.content.state } }
+  package var delegation: Delegation? { storage.content.state.delegation }
   /// The reason why later events change nothing.
   package var corrupt: CorruptStream? { storage.content.corrupt }
 

@@ -12,8 +12,9 @@ import EventLog
 package struct Projector: Sendable {
   package private(set) var delegations = DelegationTable()
   package private(set) var workers: [WorkerID: ProjectedWorker] = [:]
-  /// The rows that are sums of events, in the order of `allViews`.
-  private var folded = allViews.compactMap { ($0 as? any FoldedRow.Type)?.noRows }
+  /// The rows that are sums of events.
+  private var folded = FoldedViews()
+  private var calendar = Calendar()
 
   package init() {}
 
@@ -27,16 +28,18 @@ package struct Projector: Sendable {
     switch (event, stream) {
     case (.delegation(let event), .delegation(let id)):
       let slot = known ?? delegations.slot(of: id)
+      let date = calendar.date(of: time)
       var step: DelegationStep?
       let move = delegations.change(at: slot) { known -> LeaseMove? in
         let before = StateBefore(known.state)
         let place = EventPlace(version: version, position: position, time: time)
         guard let taken = known.take(event, id: id, place) else { return nil }
-        step = DelegationStep(event: event, time: time, before: before, known: known)
+        step = DelegationStep(
+          event: event, time: time, date: date, before: before, known: known)
         return taken.move
       }
       guard let step else { return slot }
-      for index in folded.indices { folded[index].absorb(step) }
+      folded.absorb(step)
       if let move { follow(move, of: id, at: time) }
       return slot
     case (.worker(let event), .worker(let id)):
@@ -172,19 +175,16 @@ package struct Projector: Sendable {
   /// Removes a worker from memory. It is loaded again.
   package mutating func forget(_ id: WorkerID) { workers[id] = nil }
   /// The most rows of sums that one view has in memory.
-  package var foldedRowsMax: Int { folded.reduce(0) { max($0, $1.count) } }
+  package var foldedRowsMax: Int { folded.countMax }
   /// Removes the rows of each view that has more than `max` rows of sums in memory. They are looked
   /// up again.
   package mutating func forgetFoldedRows(beyond max: Int) {
-    for index in folded.indices where folded[index].count > max { folded[index].removeAll() }
+    folded.removeAll(beyond: max)
   }
 
-  /// The rows of a view that are sums of events.
-  func foldedRows<Row: FoldedRow>(of _: Row.Type) -> [Row.ID: Row] {
-    for rows in folded {
-      if let rows = rows as? FoldedRows<Row> { return rows.rows }
-    }
-    return [:]
+  /// The rows of a view that is a sum of events.
+  func foldedRows<Row: FoldedRow>(of view: Row.Type) -> FoldedRows<Row> {
+    folded[view] ?? FoldedRows()
   }
 
   // MARK: One event
@@ -212,10 +212,10 @@ package struct Projector: Sendable {
     let known = delegations[slot: slot]
     guard let row = known.row else { return [] }
     var changes = [change(row, at: slot, from: old, &hasher)]
-    let step = DelegationStep(event: event, time: place.time, before: before, known: known)
-    for index in folded.indices {
-      if let change = try folded[index].apply(step, look, &hasher) { changes.append(change) }
-    }
+    let step = DelegationStep(
+      event: event, time: place.time, date: calendar.date(of: place.time), before: before,
+      known: known)
+    try folded.apply(step, look, &hasher, &changes)
     guard let move = taken.move else { return changes }
     let concerned = [move.old == move.new ? nil : move.old, move.new].compactMap { $0 }
     let rows = concerned.map { workers[$0]?.row }

@@ -2,8 +2,8 @@ import Domain
 import EventLog
 import Text
 
-/// Every view. To add one, declare its row in a file of `Views` and name it here: its table, its
-/// digest, its comparison with the log, its rebuild and its listing follow.
+/// Every view. To add one, declare its row in a file of `Views`, name it here and in `FoldedViews`:
+/// its table, its digest, its comparison with the log, its rebuild and its listing follow.
 package let allViews: [any ViewRow.Type] = [
   DelegationRow.self, PullRequestRow.self, WorkerRow.self, RepositoryUsage.self, UsageRow.self,
   TaskRow.self,
@@ -182,7 +182,7 @@ extension FoldedRow {
   package static func forEach(
     in projector: Projector, _ body: (Self) throws -> Void
   ) rethrows {
-    for row in projector.foldedRows(of: Self.self).values { try body(row) }
+    for row in projector.foldedRows(of: Self.self).rows { try body(row) }
   }
 
   /// See `ViewRow`.

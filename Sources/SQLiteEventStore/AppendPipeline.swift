@@ -177,7 +177,7 @@ final class AppendPipeline {
 }
 
 /// A thread that commits one batch at a time. While it does, nobody else uses the writer.
-private final class CommitThread: @unchecked Sendable {
+private final class CommitThread: Sendable {
   private enum State {
     case idle
     case begun(PlannedBatch)

@@ -71,8 +71,9 @@ final class AppendPlanner {
   private var eventHasher = EventHasher()
   private var rowHasher = RowHasher()
 
-  /// - Parameter database: a connection that only reads.
-  /// - Throws: `SQLiteError`.
+  /// - Parameters:
+  ///   - database: a connection that only reads.
+  ///   - last: the last event of the log; nil for an empty log.
   init(
     _ database: Database, last: (head: LogHead, time: Timestamp, id: [UInt8])?,
     digests: [ViewName: ViewDigest], clock: @escaping @Sendable () -> Timestamp
@@ -209,7 +210,7 @@ final class AppendPlanner {
       EncodedAppend(append), to: known?.number, at: position.sealer.time(at: clock()))
   }
 
-  /// The version of a stream; 0 if there is none.
+  /// The version of a stream; 0 if it does not exist.
   func version(of name: StreamName) throws -> Int64 { try stream(name)?.version ?? 0 }
 
   // MARK: Commits

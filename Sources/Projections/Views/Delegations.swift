@@ -132,22 +132,23 @@ extension DelegationRow {
     quarantine: String?
   ) {
     guard let d = state.delegation, let name = state.name else { return nil }
+    let request = d.sharedRequest
     id = d.id
-    stamp = d.request.stamp.milliseconds
+    stamp = request.value.stamp.milliseconds
     self.state = name
-    repository = d.request.repository.description
-    branch = d.request.branch
-    baseBranch = d.base?.branch ?? d.request.baseBranch
+    repository = request.repository
+    branch = request.value.branch
+    baseBranch = d.base?.branch ?? request.value.baseBranch
     baseSHA = d.base?.sha.rawValue
-    requester = d.request.requester
-    priority = Int64(d.request.priority)
+    requester = request.value.requester
+    priority = Int64(request.value.priority)
     agent = d.agent
-    workflow = d.request.workflow.name
-    digest = d.request.workflow.digest
+    workflow = request.value.workflow.name
+    digest = request.value.workflow.digest
     pr = d.pullRequest.map { Int64($0.number) }
     prURL = d.pullRequest?.url
     prState = d.pullRequest?.state
-    if case .followUp(let followUp) = d.request.kind {
+    if case .followUp(let followUp) = request.value.kind {
       follows = followUp.follows.rawValue
       pr = Int64(followUp.pullRequest)
     }

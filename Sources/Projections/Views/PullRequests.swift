@@ -59,19 +59,19 @@ package struct PullRequestRow: FoldedRow {
     guard step.changesState || step.changesPullRequest, let d = step.delegation,
       let pullRequest = d.pullRequest
     else { return nil }
-    return ID(repository: d.request.repository.description, number: Int64(pullRequest.number))
+    return ID(repository: d.sharedRequest.repository, number: Int64(pullRequest.number))
   }
 
   /// See `FoldedRow`.
   package mutating func fold(_ step: DelegationStep) {
     guard let d = step.delegation, let pullRequest = d.pullRequest, let name = step.state,
-      d.request.stamp.milliseconds >= delegationStamp
+      d.sharedRequest.value.stamp.milliseconds >= delegationStamp
     else { return }
     url = pullRequest.url
-    branch = d.request.branch
+    branch = d.sharedRequest.value.branch
     state = pullRequest.state
     delegation = d.id
-    delegationStamp = d.request.stamp.milliseconds
+    delegationStamp = d.sharedRequest.value.stamp.milliseconds
     delegationState = name
   }
 }

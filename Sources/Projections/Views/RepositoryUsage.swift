@@ -52,8 +52,8 @@ package struct RepositoryUsage: FoldedRow {
   package static func id(of step: DelegationStep) -> ID? {
     switch step.event {
     case .dispatched, .generated, .released, .pushed, .failed:
-      guard let d = step.delegation else { return nil }
-      return ID(repository: d.request.repository.description, month: step.time.month)
+      guard let request = step.delegation?.sharedRequest else { return nil }
+      return ID(repository: request.repository, month: step.date.month)
     case .requested, .branchCreated, .taskCommitted, .pullRequestCreated, .generating,
       .baseResolved, .stepFailed, .cancelRequested, .retryRequested, .pullRequestUpdated,
       .actionDone, .networkUsed, .conversation:

@@ -79,19 +79,20 @@ package struct TaskRow: FoldedRow {
   /// See `FoldedRow`.
   package static func id(of step: DelegationStep) -> DelegationID? {
     guard let d = step.delegation, step.changesState || step.event.concernsTask else { return nil }
-    if case .followUp(let followUp) = d.request.kind { return followUp.first }
+    if case .followUp(let followUp) = d.sharedRequest.value.kind { return followUp.first }
     return d.id
   }
 
   /// See `FoldedRow`.
   package mutating func fold(_ step: DelegationStep) {
     guard let d = step.delegation, let state = step.state else { return }
+    let request = d.sharedRequest
     if repository.isEmpty {
-      repository = d.request.repository.description
-      requester = d.request.requester
+      repository = request.repository
+      requester = request.value.requester
     }
     count(step)
-    let stamp = d.request.stamp.milliseconds
+    let stamp = request.value.stamp.milliseconds
     if stamp >= newestStamp {
       newest = d.id
       newestStamp = stamp
@@ -138,12 +139,6 @@ package struct TaskRow: FoldedRow {
     workingSince = nil
     if usage[.cost] == nil { attemptsWithoutCost += 1 }
     workedMs = UsageTotals.sum(workedMs, step.time.milliseconds - since)
-  }
-}
-
-extension DelegationStep {
-  fileprivate var failure: FailureCode? {
-    if case .failed(_, let failure) = known.state { failure.code } else { nil }
   }
 }
 

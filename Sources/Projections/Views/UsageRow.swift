@@ -71,10 +71,10 @@ package struct UsageRow: FoldedRow {
       .actionDone, .networkUsed, .conversation:
       return nil
     }
-    guard let d = step.delegation else { return nil }
+    guard let request = step.delegation?.sharedRequest else { return nil }
     return ID(
-      day: step.time.day, repository: d.request.repository.description,
-      requester: d.request.requester, agent: step.agent ?? d.request.agent)
+      day: step.date.day, repository: request.repository, requester: request.value.requester,
+      agent: step.agent ?? request.value.agent)
   }
 
   /// See `FoldedRow`.
