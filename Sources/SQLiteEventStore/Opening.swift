@@ -23,6 +23,9 @@ extension OpenedLog {
   /// How many events at the end are checked at each opening; a full check is `LogFile.verify`.
   static let tailLength: Int64 = 1000
   static let busyTimeoutMs: Int32 = 5000
+  /// Pages that the writing connection keeps: on a log of a million events the indexes that each
+  /// append touches do not fit into SQLite's default of 2000 KiB.
+  private static let cacheKiB = 16 << 10
 
   /// Opens the folder for writing, creates missing files, checks the end of the log, and builds the
   /// views that are missing or have another version.
@@ -74,7 +77,8 @@ extension OpenedLog {
     try database.execute(
       """
       PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;
-      PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA wal_autocheckpoint = 0
+      PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA wal_autocheckpoint = 0;
+      PRAGMA cache_size = -\(cacheKiB)
       """)
     try require("2", database.text("PRAGMA synchronous"), "synchronous")
     try require("1", database.text("PRAGMA secure_delete"), "secure_delete")

@@ -22,7 +22,9 @@ package struct TaskFileRule: Equatable, Sendable {
 
   /// The path for one delegation.
   package func path(for requested: Requested) -> String {
-    path.split(separator: Self.codeMark, omittingEmptySubsequences: false)
+    // Most paths have no variable, and it is asked for several times in each delegation.
+    guard path.utf8.contains(UInt8(ascii: "{")) else { return path }
+    return path.split(separator: Self.codeMark, omittingEmptySubsequences: false)
       .joined(separator: requested.stamp.confirmationCode)
   }
 
