@@ -43,9 +43,15 @@ final class AppendPipeline {
     let reading = try Readers.connect(directory + "/aipm.db")
     let planner = AppendPlanner(reading, last: log.last, digests: log.digests, clock: clock)
     do {
-      let writer = try Writer(log, onGroupCommit: onGroupCommit, onCommit: onCommit)
-      if writer.stopped == nil { try planner.load() }
-      return try AppendPipeline(planner, writer, queue)
+      let writer = try Writer(
+        log, path: directory + "/aipm.db", onGroupCommit: onGroupCommit, onCommit: onCommit)
+      do {
+        if writer.stopped == nil { try planner.load() }
+        return try AppendPipeline(planner, writer, queue)
+      } catch {
+        writer.close()
+        throw error
+      }
     } catch let fault as StoreFault {
       throw fault
     } catch {

@@ -19,6 +19,7 @@ final class Writer {
 
   let database: Database
   private let headFile: HeadFile
+  private let checkpointer: Checkpointer
   private let onGroupCommit: @Sendable (GroupCommit) -> Void
   private let onCommit: CommitObserver
   let status: WriterStatus
@@ -38,8 +39,9 @@ final class Writer {
   /// True while the index for audits catches up and nothing is appended.
   private var isCatchingUp = false
 
+  /// - Parameter path: the database's file.
   init(
-    _ log: OpenedLog, onGroupCommit: @escaping @Sendable (GroupCommit) -> Void,
+    _ log: OpenedLog, path: String, onGroupCommit: @escaping @Sendable (GroupCommit) -> Void,
     onCommit: @escaping CommitObserver
   ) throws {
     database = log.database
@@ -52,6 +54,7 @@ final class Writer {
     self.onGroupCommit = onGroupCommit
     self.onCommit = onCommit
     indexed = try AuditIndex.position(in: database)
+    checkpointer = try Checkpointer(path: path)
     if stopped != nil { database.disableCheckpointOnClose() }
   }
 
@@ -181,7 +184,7 @@ final class Writer {
   func workBetweenCommits() {
     if isHeadDue { writeHead() }
     if indexLag > Self.indexLagMax { indexForAudit() }
-    if database.walPages > Self.walPagesMax { checkpoint(.passive) }
+    if database.walPages > Self.walPagesMax { checkpointBetweenCommits() }
   }
 
   /// Does a part of what is due while nothing is appended.
@@ -198,8 +201,12 @@ final class Writer {
   /// Does what is due at the end.
   func finish() {
     writeHead()
-    if stopped == nil { checkpoint(.truncate) }
+    checkpoint(.truncate)
+    close()
   }
+
+  /// Ends its thread. Nothing is under way.
+  func close() { checkpointer.stop() }
 
   private var isHeadBehind: Bool { headWritten != head && !isHeadHeld }
 
@@ -235,17 +242,36 @@ final class Writer {
     }
   }
 
-  func checkpoint(_ mode: Database.Checkpoint) {
+  /// Another thread copies most pages. Then this one copies the rest, so that the write-ahead log
+  /// can be written from its start again.
+  private func checkpointBetweenCommits() {
     guard stopped == nil else { return }
-    // A truncating checkpoint waits for readers; appends must not wait for it.
-    database.setBusyTimeout(milliseconds: 0)
-    defer { database.setBusyTimeout(milliseconds: OpenedLog.busyTimeoutMs) }
-    do throws(SQLiteError) {
+    noting { () throws(SQLiteError) in
+      if try checkpointer.proceed() { _ = try database.checkpoint(.passive) }
+    }
+  }
+
+  /// Copies the write-ahead log into the database, as far as readers allow.
+  func checkpoint(_ mode: Database.Checkpoint) {
+    noting { () throws(SQLiteError) in
+      try checkpointer.settle()
+      guard stopped == nil else { return }
+      // A truncating checkpoint waits for readers; appends must not wait for it.
+      database.setBusyTimeout(milliseconds: 0)
+      defer { database.setBusyTimeout(milliseconds: OpenedLog.busyTimeoutMs) }
       _ = try database.checkpoint(mode)
+    }
+  }
+
+  /// Stops writing if a checkpoint fails for good.
+  private func noting(_ checkpoint: () throws(SQLiteError) -> Void) {
+    do throws(SQLiteError) {
+      try checkpoint()
     } catch {
       switch error.kind {
       case .busy, .full: break
-      case .inputOutput, .corrupt, .interrupted, .other: stop(AppendFault(error))
+      case .inputOutput, .corrupt, .interrupted, .other:
+        if stopped == nil { stop(AppendFault(error)) }
       }
     }
   }
