@@ -159,15 +159,15 @@ struct SandboxTests {
     ])
   func systemCalls(_ name: String, _ arguments: String) async throws {
     #if arch(x86_64)
-      let outcome = try await run(
-        """
-        python3 -c "
-        import ctypes
-        c = ctypes.CDLL(None, use_errno=True)
-        print(c.syscall(\(arguments)), ctypes.get_errno())"
-        """)
-      let isUnknown = name == "io_uring"
-      #expect(outcome.text == "-1 \(isUnknown ? ENOSYS : EPERM)\n", "\(name): \(outcome.text)")
+    let outcome = try await run(
+      """
+      python3 -c "
+      import ctypes
+      c = ctypes.CDLL(None, use_errno=True)
+      print(c.syscall(\(arguments)), ctypes.get_errno())"
+      """)
+    let isUnknown = name == "io_uring"
+    #expect(outcome.text == "-1 \(isUnknown ? ENOSYS : EPERM)\n", "\(name): \(outcome.text)")
     #endif
   }
 

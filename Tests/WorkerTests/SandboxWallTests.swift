@@ -115,25 +115,25 @@ extension SandboxTests {
   @Test("the keys of the worker's session are not its own")
   func keys() async throws {
     #if arch(x86_64)
-      let folder = try TemporaryFolder()
-      let seen = try await Command(
-        "python3", ["-c", Self.withKey, "see"], timeout: .seconds(20)
-      ).run()
-      // A kernel without keys, or a container that refuses them, has none to lose.
-      guard seen.succeeded else { return }
-      #expect(seen.outputText.contains("aipm-canary"))
-      let socket = try LaunchSocket(in: folder.path)
-      var command = try Sandbox.tested.wrapped(
-        Command("sh", ["-c", "cat /proc/keys; echo end"], timeout: .seconds(30)),
-        .init(temporary: folder.path), socket: socket.path)
-      command.arguments = ["-c", Self.withKey, command.executable] + command.arguments
-      command.executable = "python3"
-      async let start = socket.attend { $0.isEmpty }
-      let result = try await command.run()
-      socket.close()
-      #expect(await start == .started)
-      #expect(result.outputText.hasSuffix("end\n"), "\(result.errorText)")
-      #expect(!result.outputText.contains("aipm-canary"), "\(result.outputText)")
+    let folder = try TemporaryFolder()
+    let seen = try await Command(
+      "python3", ["-c", Self.withKey, "see"], timeout: .seconds(20)
+    ).run()
+    // A kernel without keys, or a container that refuses them, has none to lose.
+    guard seen.succeeded else { return }
+    #expect(seen.outputText.contains("aipm-canary"))
+    let socket = try LaunchSocket(in: folder.path)
+    var command = try Sandbox.tested.wrapped(
+      Command("sh", ["-c", "cat /proc/keys; echo end"], timeout: .seconds(30)),
+      .init(temporary: folder.path), socket: socket.path)
+    command.arguments = ["-c", Self.withKey, command.executable] + command.arguments
+    command.executable = "python3"
+    async let start = socket.attend { $0.isEmpty }
+    let result = try await command.run()
+    socket.close()
+    #expect(await start == .started)
+    #expect(result.outputText.hasSuffix("end\n"), "\(result.errorText)")
+    #expect(!result.outputText.contains("aipm-canary"), "\(result.outputText)")
     #endif
   }
 

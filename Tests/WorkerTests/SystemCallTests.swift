@@ -5,9 +5,9 @@ import Testing
 @testable import Worker
 
 #if arch(x86_64)
-  private let isX86 = true
+private let isX86 = true
 #else
-  private let isX86 = false
+private let isX86 = false
 #endif
 
 /// The filter of system calls alone, without a sandbox around it: within one, the kernel refuses
