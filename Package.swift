@@ -18,6 +18,12 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
+/// A dependency of builds with the trait `PostgreSQL` only. The sources behind it are empty without
+/// the trait, so such a build needs no libpq.
+func ifPostgreSQL(_ name: String) -> Target.Dependency {
+  .target(name: name, condition: .when(traits: ["PostgreSQL"]))
+}
+
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let sockets = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -32,6 +38,9 @@ let package = Package(
     .executable(name: "aipm", targets: ["aipm"]),
     .executable(name: "aipm-replay", targets: ["aipm-replay"]),
   ],
+  traits: [
+    .trait(name: "PostgreSQL", description: "The event log can be in a PostgreSQL database.")
+  ],
   dependencies: [
     .package(
       url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
@@ -45,6 +54,7 @@ let package = Package(
   targets: [
     // The system's libraries, and files that the binary carries.
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
     .target(name: "CProcess"),
@@ -71,7 +81,16 @@ let package = Package(
     module(
       "SQLiteEventStore",
       ["SystemCalls", "Text", "SQLite", "Domain", "EventLog", "Projections", "Cryptography"]),
-    module("Stores", ["Projections", "SQLiteEventStore"]),
+    module("PostgreSQL", [ifPostgreSQL("CPostgreSQL")]),
+    module(
+      "PostgreSQLEventStore",
+      [
+        "SystemCalls", "Text", "PostgreSQL", "SQLiteEventStore", "Domain", "EventLog",
+        "Projections",
+      ]),
+    module(
+      "Stores",
+      ["EventLog", "Projections", "SQLiteEventStore", ifPostgreSQL("PostgreSQLEventStore")]),
 
     // How programs speak to people.
     module("Terminal"),
@@ -223,6 +242,16 @@ let package = Package(
         "Domain", "EventLog",
         "Projections", "InMemoryEventStore", "log-writer",
       ], exclude: ["Fixtures"], swiftSettings: strict),
+    .target(name: "RawSockets", path: "Tests/RawSockets", swiftSettings: strict),
+    // A program of its own, because the package's tests are one program: with the trait, all of
+    // them would be built again.
+    .executableTarget(
+      name: "PostgreSQLEventStoreTests",
+      dependencies: [
+        "Text", "Domain", "EventLog", "Projections", "SystemCalls", "PostgreSQL",
+        "PostgreSQLEventStore", "SQLiteEventStore", "InMemoryEventStore", "EventStoreConformance",
+        "LogStories", "Randomness", "RawSockets",
+      ], path: "Tests/PostgreSQLEventStoreTests", swiftSettings: strict),
     tests(
       "ReplayTests",
       [
@@ -231,7 +260,6 @@ let package = Package(
         "Projections", "SQLite",
         "SQLiteEventStore",
       ]),
-    .target(name: "RawSockets", path: "Tests/RawSockets", swiftSettings: strict),
     tests("HTTPClientTests", ["HTTPClient", "Processes", "RawSockets"]),
     tests(
       "DeliveryTests",

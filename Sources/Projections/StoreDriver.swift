@@ -5,6 +5,9 @@ import EventLog
 package enum StoreLocation: Equatable, Sendable {
   /// The database in a data folder.
   case folder(String)
+  /// A PostgreSQL database, by its address, and the data folder with what is kept beside it; nil
+  /// for none.
+  case postgreSQL(address: String, folder: String?)
 }
 
 /// A kind of store at one location: opens it, and maintains it while no server uses it. One
@@ -36,6 +39,14 @@ package protocol StoreDriver: Sendable, CustomStringConvertible {
   /// - Throws: `StoreFault` if the backup is corrupt; then the store is unchanged.
   func restore(
     from path: String, onProgress: @escaping ReplayProgress
+  ) async throws(StoreFault) -> Verification
+
+  /// Fills the store, which has no events, with the log of another one: event by event, with the
+  /// same hashes. The copy is checked before it is used. The caller has the lock.
+  /// - Throws: `StoreFault` if the store has a log, or the source is corrupt; then the store is
+  ///   unchanged.
+  func copy(
+    from source: any LogReader, onProgress: @escaping ReplayProgress
   ) async throws(StoreFault) -> Verification
 
   /// Rebuilds everything that is derived from the log. The caller has the lock.

@@ -98,12 +98,12 @@ enum AuditConditions {
 }
 
 /// The names of types, codes and steps that hold a text.
-struct AuditNames {
-  let types: [EventType]
-  let codes: [String]
-  let steps: [String]
+package struct AuditNames {
+  package let types: [EventType]
+  package let codes: [String]
+  package let steps: [String]
 
-  init(holding words: String) {
+  package init(holding words: String) {
     func holds(_ name: String) -> Bool {
       DelegationFilter.folded(name).utf8.contains(words.utf8)
     }
@@ -116,7 +116,7 @@ struct AuditNames {
   }
 
   /// The text as it is escaped in a JSON string.
-  static func escaped(_ words: String) -> String {
+  package static func escaped(_ words: String) -> String {
     String(JSONValue.string(words).canonicalText.dropFirst().dropLast())
   }
 }

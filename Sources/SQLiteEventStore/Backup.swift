@@ -15,6 +15,20 @@ package enum LogBackup {
   package static func make(
     of directory: String, to path: String, onProgress: (_ events: Int) -> Void = { _ in }
   ) throws(StoreFault) -> Verification {
+    try checkTarget(path)
+    let temporary = path + ".part"
+    removeCopy(temporary)
+    do {
+      try copy(directory + "/aipm.db", to: temporary)
+      return try finish(path, onProgress: onProgress)
+    } catch {
+      removeCopy(temporary)
+      throw StoreFault(operation: "back up", error)
+    }
+  }
+
+  /// - Throws: `StoreFault` if the file exists, or cannot be made.
+  static func checkTarget(_ path: String) throws(StoreFault) {
     guard access(path, F_OK) != 0 else {
       throw StoreFault(operation: "back up", message: "\(path) is there already: name another file")
     }
@@ -26,10 +40,15 @@ package enum LogBackup {
           ? "\(parent) cannot be written: name a file elsewhere"
           : "there is no folder \(parent): make it, or name a file elsewhere")
     }
+  }
+
+  /// Checks the copy in `path` with `.part`, which is on disk, and gives it its name.
+  /// - Throws: `StoreFault` if the copy is corrupt; then it is removed.
+  static func finish(
+    _ path: String, onProgress: (_ events: Int) -> Void
+  ) throws(StoreFault) -> Verification {
     let temporary = path + ".part"
-    removeCopy(temporary)
     do {
-      try copy(directory + "/aipm.db", to: temporary)
       let verification = try LogFile(path: temporary).verify(
         headPath: nil, onProgress: onProgress)
       guard verification.isSound else {
@@ -41,7 +60,7 @@ package enum LogBackup {
       }
       guard rename(temporary, path) == 0 else { throw StoreFault.system("rename \(temporary)") }
       removeCopy(temporary)
-      try DurableFile.syncFolder(parent)
+      try DurableFile.syncFolder(of: path)
       return verification
     } catch {
       removeCopy(temporary)
@@ -127,7 +146,7 @@ package enum LogBackup {
     _ = try? database.checkpoint(.truncate)
   }
 
-  private static func removeCopy(_ path: String) {
+  static func removeCopy(_ path: String) {
     for end in ["", "-wal", "-shm", "-journal"] { unlink(path + end) }
   }
 
@@ -139,12 +158,12 @@ package enum LogBackup {
 
 extension StoreFault {
   /// The error of the last system call.
-  static func system(_ operation: String) -> StoreFault {
+  package static func system(_ operation: String) -> StoreFault {
     StoreFault(operation: operation, message: String(cString: strerror(errno)))
   }
 
   /// Converts any error.
-  init(operation: String, _ error: any Error) {
+  package init(operation: String, _ error: any Error) {
     self = error as? StoreFault ?? StoreFault(operation: operation, message: "\(error)")
   }
 }

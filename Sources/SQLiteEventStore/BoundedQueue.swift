@@ -3,10 +3,12 @@ import Glibc
 import Synchronization
 
 /// A bounded queue for threads. `put` never waits; `take` does.
-final class BoundedQueue<Item: Sendable>: Sendable {
-  enum Refusal { case full, closed }
+package final class BoundedQueue<Item: Sendable>: Sendable {
+  /// Why an item was not accepted.
+  package enum Refusal: Sendable { case full, closed }
 
-  enum Taken {
+  /// The result of `take`.
+  package enum Taken: Sendable {
     case items([Item])
     case nothingYet
     /// The queue is closed and empty.
@@ -25,13 +27,15 @@ final class BoundedQueue<Item: Sendable>: Sendable {
   /// The number of threads that take from it. Each must be woken when the queue closes.
   private let takers: Int
 
-  init(capacity: Int, takers: Int) {
+  /// - Parameter takers: the number of threads that take from it.
+  package init(capacity: Int, takers: Int) {
     self.capacity = capacity
     self.takers = takers
   }
 
+  /// Appends an item, without waiting.
   /// - Returns: nil if the item was accepted.
-  func put(_ item: Item) -> Refusal? {
+  package func put(_ item: Item) -> Refusal? {
     let (refusal, wakes) = state.withLock { state -> (Refusal?, Bool) in
       if state.isClosed { return (.closed, false) }
       if state.items.count >= capacity { return (.full, false) }
@@ -43,7 +47,7 @@ final class BoundedQueue<Item: Sendable>: Sendable {
   }
 
   /// Refuses further items; queued items can still be taken.
-  func close() {
+  package func close() {
     state.withLock { $0.isClosed = true }
     for _ in 0..<takers { wake.signal() }
   }
@@ -61,6 +65,14 @@ final class BoundedQueue<Item: Sendable>: Sendable {
   func forgetWake() { state.withLock { $0.isWoken = false } }
 
   /// The oldest items, at least one; waits for it until `timeout`.
+  /// - Parameters:
+  ///   - max: how many to take at most.
+  ///   - timeoutMs: nil for no limit.
+  package func take(max: Int, timeoutMs: Int?) -> Taken {
+    take(timeoutMs: timeoutMs) { min(max, $0) }
+  }
+
+  /// The same.
   /// - Parameters:
   ///   - timeoutMs: nil for no limit.
   ///   - count: how many to take of so many.

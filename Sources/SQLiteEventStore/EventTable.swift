@@ -101,6 +101,41 @@ enum EventTable {
     try payload.finish()
   }
 
+  /// Inserts an event as another store has it, and its payload.
+  static func insert(
+    _ stored: StoredEvent, stream: Int64, into database: Database
+  ) throws(SQLiteError) {
+    let s = try database.statement(insertEvent)
+    s.bind(stored.position, at: .position)
+    s.bind(stored.id, at: .id)
+    s.bind(stream, at: .stream)
+    s.bind(stored.version, at: .version)
+    s.bind(stored.type, at: .type)
+    s.bind(stored.schema, at: .schema)
+    s.bind(stored.time.milliseconds, at: .time)
+    s.bind(stored.actorKind, at: .actorKind)
+    s.bind(stored.actor, at: .actor)
+    s.bind(stored.correlation, at: .correlation)
+    if let causation = stored.causation { s.bind(causation, at: .causation) }
+    for fact in stored.facts.values {
+      switch fact.value {
+      case .string(let text): s.bind(text, at: fact.column)
+      case .integer, .bool, .null, .number, .array, .object:
+        s.bind(stored.facts.integer(fact.column), at: fact.column)
+      }
+    }
+    s.bind(stored.detail, at: .detail)
+    s.bind(stored.payloadHash, at: .payloadHash)
+    s.bind(stored.hash, at: .hash)
+    try s.finish()
+    guard !stored.body.isEmpty || !stored.salt.isEmpty else { return }
+    let payload = try database.statement(insertPayload)
+    payload.bind(stored.position, at: 1)
+    payload.bind(stored.salt, at: 2)
+    payload.bind(utf8: stored.body, at: 3)
+    try payload.finish()
+  }
+
   /// All events of a stream in order; empty if there is no such stream.
   static func stream(_ name: StreamName, in database: Database) throws -> [StoredEvent] {
     let s = try database.statement(

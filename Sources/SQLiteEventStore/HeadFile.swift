@@ -8,8 +8,9 @@ import SystemCalls
 /// replaced by a backup, is detected.
 ///
 /// It is used from one thread at a time.
-final class HeadFile {
-  enum Found: Equatable {
+package final class HeadFile {
+  /// The content of the file.
+  package enum Found: Equatable, Sendable {
     case none
     case head(LogHead)
     /// The file exists, and neither slot is valid.
@@ -22,16 +23,16 @@ final class HeadFile {
 
   private let file: OpenFile
   private var sequence: UInt64
-  let found: Found
+  package let found: Found
 
   /// Opens the file, or creates it.
-  init(path: String) throws(FileFault) {
+  package init(path: String) throws(FileFault) {
     file = try OpenFile(path, O_RDWR | O_CREAT)
     (found, sequence) = try Self.look(file)
   }
 
   /// Reads the file and does not change it; `.none` if it does not exist.
-  static func read(path: String) throws(FileFault) -> Found {
+  package static func read(path: String) throws(FileFault) -> Found {
     do throws(FileFault) {
       return try look(try OpenFile(path, O_RDONLY)).found
     } catch {
@@ -51,7 +52,7 @@ final class HeadFile {
   }
 
   /// Writes the head over the older slot, and returns when that is on disk.
-  func write(_ head: LogHead) throws(FileFault) {
+  package func write(_ head: LogHead) throws(FileFault) {
     sequence += 1
     var bytes = Self.magic
     for word in [sequence, UInt64(bitPattern: head.position)] {

@@ -54,7 +54,7 @@ final class Readers: Sendable {
   /// next one tries to connect again.
   private static func serve(_ queue: BoundedQueue<Read>, _ path: String) {
     var connection: Database?
-    while case .items(let reads) = queue.take(timeoutMs: nil, count: { _ in 1 }) {
+    while case .items(let reads) = queue.take(max: 1, timeoutMs: nil) {
       for read in reads {
         let database = Result { () throws(StoreFault) in
           if let connection { return connection }

@@ -59,6 +59,13 @@ package struct SQLiteDriver: StoreDriver {
   }
 
   /// See `StoreDriver`.
+  package func copy(
+    from source: any LogReader, onProgress: @escaping ReplayProgress
+  ) async throws(StoreFault) -> Verification {
+    try await SQLiteImporting.run(from: source, to: description, onProgress: onProgress)
+  }
+
+  /// See `StoreDriver`.
   package func rebuildViews(
     onProgress: @escaping ReplayProgress
   ) async throws(StoreFault) -> Rebuild {

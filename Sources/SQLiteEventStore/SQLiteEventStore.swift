@@ -233,14 +233,17 @@ extension SQLiteEventStore {
 }
 
 /// An event that happens once, and its waiters.
-final class Ended: Sendable {
+package final class Ended: Sendable {
   private struct State {
     var hasHappened = false
     var waiting: [CheckedContinuation<Void, Never>] = []
   }
   private let state = Mutex(State())
 
-  func happen() {
+  package init() {}
+
+  /// Continues all waiters.
+  package func happen() {
     let waiting = state.withLock { state in
       state.hasHappened = true
       defer { state.waiting = [] }
@@ -249,7 +252,8 @@ final class Ended: Sendable {
     for one in waiting { one.resume() }
   }
 
-  func wait() async {
+  /// Waits until it has happened.
+  package func wait() async {
     await withCheckedContinuation { caller in
       let isOver = state.withLock { state in
         if !state.hasHappened { state.waiting.append(caller) }
@@ -261,16 +265,20 @@ final class Ended: Sendable {
 }
 
 /// A value that one thread sets once and another waits for.
-final class Handover<Value: Sendable>: Sendable {
+package final class Handover<Value: Sendable>: Sendable {
   private let value = Mutex<Value?>(nil)
   private let given = DispatchSemaphore(value: 0)
 
-  func give(_ value: Value) {
+  package init() {}
+
+  /// Sets the value, once.
+  package func give(_ value: Value) {
     self.value.withLock { $0 = value }
     given.signal()
   }
 
-  func wait() -> Value {
+  /// Waits for the value, and blocks this thread.
+  package func wait() -> Value {
     while true {
       given.wait()
       if let value = value.withLock({ $0 }) { return value }

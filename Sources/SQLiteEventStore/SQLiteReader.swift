@@ -94,7 +94,7 @@ extension SQLiteLogReader {
 }
 
 /// Runs `body`, which may block, on its own thread.
-func onThread<T: Sendable>(
+package func onThread<T: Sendable>(
   _ operation: String, _ body: @escaping @Sendable () throws -> T
 ) async throws(StoreFault) -> T {
   let result = await withCheckedContinuation {

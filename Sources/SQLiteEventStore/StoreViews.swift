@@ -174,9 +174,11 @@ extension SQLiteEventStore {
 }
 
 /// Conditions on a column with a delegation's state, as lists that an index can be used for.
-enum StateSQL {
-  static func live(_ column: String) -> String { list(column) { !$0.isTerminal } }
-  static func ended(_ column: String) -> String { list(column, \.isTerminal) }
+package enum StateSQL {
+  /// The delegation has not ended.
+  package static func live(_ column: String) -> String { list(column) { !$0.isTerminal } }
+  /// The delegation has ended.
+  package static func ended(_ column: String) -> String { list(column, \.isTerminal) }
 
   private static func list(_ column: String, _ isIn: (DelegationStateName) -> Bool) -> String {
     let names = DelegationStateName.allCases.filter(isIn).map { "'\($0.rawValue)'" }

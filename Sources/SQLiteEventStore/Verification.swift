@@ -37,8 +37,23 @@ extension LogFile {
 extension HeadFile.Found {
   /// Compares the log with the head file.
   func fault(of database: Database, endingAt head: LogHead) throws -> String? {
+    try fault(endingAt: head, store: "aipm.db") { position in
+      let s = try database.statement("SELECT hash FROM events WHERE position = ?")
+      s.bind(position, at: 1)
+      return try s.rows { $0.blob(0) }.first
+    }
+  }
+
+  /// Compares a log with the head file.
+  /// - Parameters:
+  ///   - store: what an operator puts back.
+  ///   - hash: the hash of the event at a position; nil if there is no such event.
+  /// - Returns: the difference; nil if they agree.
+  package func fault(
+    endingAt head: LogHead, store: String, hash: (Int64) throws -> [UInt8]?
+  ) rethrows -> String? {
     let advice = """
-      Put the newer aipm.db back; or go on with this one: `aipm serve --accept-restore`.
+      Put the newer \(store) back; or go on with this one: `aipm serve --accept-restore`.
       """
     switch self {
     case .none: return nil
@@ -52,10 +67,7 @@ extension HeadFile.Found {
           """
       }
       guard known.position > 0 else { return nil }
-      let s = try database.statement("SELECT hash FROM events WHERE position = ?")
-      s.bind(known.position, at: 1)
-      let hash = try s.rows { $0.blob(0) }.first
-      if hash == known.hash { return nil }
+      if try hash(known.position) == known.hash { return nil }
       return """
         the event at position \(known.position) is not the one that was written there: the log \
         was changed, or another was put in its place. \(advice)

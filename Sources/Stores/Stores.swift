@@ -6,17 +6,29 @@
 // Guarantees: no other file outside the stores' own modules imports one of them. A test checks
 // this.
 //
-// Failures: choosing a kind of store opens nothing, so it cannot fail. The driver's calls throw.
+// Failures: choosing a kind of store opens nothing, so it cannot fail. The driver's calls throw. In
+// a build without the package trait `PostgreSQL`, every call for such a store throws, and says how
+// to get a build with it.
 
 import Projections
 import SQLiteEventStore
+
+#if PostgreSQL
+import PostgreSQLEventStore
+#endif
 
 /// Lists the kinds of stores.
 package enum StoreAccess {
   /// The store at a location.
   package static func driver(_ location: StoreLocation) -> any StoreDriver {
     switch location {
-    case .folder(let path): SQLiteDriver(folder: path)
+    case .folder(let path): return SQLiteDriver(folder: path)
+    case .postgreSQL(let address, let folder):
+      #if PostgreSQL
+      return PostgreSQLDriver(address: address, folder: folder)
+      #else
+      return AbsentDriver()
+      #endif
     }
   }
 

@@ -31,6 +31,12 @@ struct Replay: AsyncParsableCommand {
   @Option(help: "The data folder (AIPM_DATA; default ./.aipm).")
   var data: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "The database with the log, as for `aipm serve` (AIPM_STORE; default: in the data folder).",
+      valueName: "url"))
+  var store: String?
+
   @Option(help: ArgumentHelp("An export instead of a data folder.", valueName: "file.jsonl"))
   var log: String?
 
@@ -68,7 +74,18 @@ struct Replay: AsyncParsableCommand {
   var json = false
 
   func validate() throws {
-    if log != nil, data != nil { throw ValidationError("--log takes the place of --data") }
+    if log != nil, data != nil || store != nil {
+      throw ValidationError("--log takes the place of --data and --store")
+    }
+    if let store {
+      guard let address = StoreAddress(store) else {
+        throw ValidationError("--store is no address: write postgresql://USER@HOST/DATABASE")
+      }
+      guard address.passwords.isEmpty else {
+        throw ValidationError(
+          "--store contains a password, which others could read: use PGPASSFILE or AIPM_STORE")
+      }
+    }
     if verify, log != nil {
       throw ValidationError("an export has no live views: --verify needs a data folder")
     }
@@ -103,8 +120,8 @@ struct Replay: AsyncParsableCommand {
   }
 
   private func runRebuild() async throws {
-    let progress = ProgressBar("events", total: try await store.reader().head().position)
-    let rebuilt = try await Rebuilt.make(in: folder, of: store) { progress.show($0) }
+    let progress = ProgressBar("events", total: try await driver.reader().head().position)
+    let rebuilt = try await Rebuilt.make(in: folder, of: driver) { progress.show($0) }
     progress.end()
     try rebuilt.print(json: json)
   }
@@ -119,10 +136,15 @@ struct Replay: AsyncParsableCommand {
       guard access(log, R_OK) == 0 else { throw NotFound(what: "cannot read \(log)") }
       return .export(try ExportFile(path: log))
     }
-    return .store(try store.reader())
+    return .store(try driver.reader())
   }
 
-  private var store: any StoreDriver { StoreAccess.driver(.folder(folder)) }
+  private var driver: any StoreDriver {
+    let environment = ProcessInfo.processInfo.environment["AIPM_STORE"] ?? ""
+    let address = store ?? (environment.isEmpty ? nil : environment)
+    return StoreAccess.driver(
+      address.map { .postgreSQL(address: $0, folder: folder) } ?? .folder(folder))
+  }
 
   static func main() async {
     do {

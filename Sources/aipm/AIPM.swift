@@ -53,7 +53,7 @@ struct AIPM: AsyncParsableCommand {
         name: "Look into the log", subcommands: [Audit.self, Why.self, Export.self, Verify.self]),
       CommandGroup(
         name: "Copy, restore and redact the log",
-        subcommands: [Backup.self, Restore.self, Redact.self]),
+        subcommands: [Backup.self, Restore.self, Copy.self, Redact.self]),
       CommandGroup(name: "Let workers in", subcommands: [TokenCommand.self]),
     ])
 

@@ -6,7 +6,8 @@ enum LanguageRules {
     "CCurl", "CProcess", "Cryptography", "DemoAgent", "Domain", "Egress", "EmbeddedForge", "Engine",
     "EventLog", "ForgeGitHub", "ForgePort", "GitBackend", "HTTPClient", "HTTPServing",
     "InMemoryEventStore", "Mirrors", "NetworkRules", "OpenID", "Processes", "Projections",
-    "Prometheus", "SQLite", "SQLiteEventStore", "Screening", "Server", "Stores", "SystemCalls",
+    "PostgreSQL", "PostgreSQLEventStore", "Prometheus", "SQLite", "SQLiteEventStore", "Screening",
+    "Server", "Stores", "SystemCalls",
     "Terminal", "Text", "WebUI", "Worker", "WorkerProtocol", "Workflows", "aipm", "aipm-replay",
   ]
 

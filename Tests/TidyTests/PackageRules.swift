@@ -107,15 +107,21 @@ enum PackageRules {
   /// The files that know which kinds of stores there are: one of each program.
   static let storeChoices: Set = ["Sources/Stores/Stores.swift"]
 
+  /// The modules of stores and of their databases, and the other modules that may import them. A
+  /// backup of any store is a SQLite file.
+  static let storeImporters: [String: Set<String>] = [
+    "SQLiteEventStore": ["PostgreSQLEventStore"], "SQLite": ["SQLiteEventStore", "EmbeddedForge"],
+    "PostgreSQLEventStore": [], "PostgreSQL": ["PostgreSQLEventStore"],
+  ]
+
   /// Everything but that file, and the stores themselves, reaches a store by its contracts alone.
   static func storesAreBehindContracts(_ file: SourceFile) -> [Finding] {
     guard file.path.hasPrefix("Sources/"), !storeChoices.contains(file.path) else { return [] }
     return file.code.indices.compactMap { index in
       guard let name = SourceRules.imported(file.code[index]) else { return nil }
-      let isStore = name == "SQLiteEventStore" && file.module != name
-      let isDatabase =
-        name == "SQLite" && !["SQLiteEventStore", "EmbeddedForge"].contains(file.module)
-      guard isStore || isDatabase else { return nil }
+      guard let importers = storeImporters[name], file.module != name,
+        !importers.contains(file.module)
+      else { return nil }
       return file.finding(
         index, "imports \(name); a store is reached by EventStore, ReadModels and LogReader")
     }

@@ -187,6 +187,8 @@ struct RuleTests {
     for (path, code) in [
       ("Sources/Server/X.swift", "import SQLiteEventStore"),
       ("Sources/aipm/X.swift", "import SQLite"),
+      ("Sources/SQLiteEventStore/X.swift", "import PostgreSQL"),
+      ("Sources/SQLiteEventStore/X.swift", "import PostgreSQLEventStore"),
       ("Sources/aipm/Serve/StoreAccess.swift", "@testable import SQLiteEventStore"),
     ] {
       #expect(PackageRules.storesAreBehindContracts(file(code, path)).map(\.line) == [1], "\(path)")
@@ -194,6 +196,7 @@ struct RuleTests {
     for (path, code) in [
       ("Sources/Stores/Stores.swift", "import SQLiteEventStore"),
       ("Sources/SQLiteEventStore/X.swift", "import SQLite"),
+      ("Sources/PostgreSQLEventStore/X.swift", "import SQLiteEventStore"),
       ("Sources/EmbeddedForge/X.swift", "import SQLite"), ("Tests/X/X.swift", "import SQLite"),
       ("Sources/Server/X.swift", "import EventLog"),
     ] {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import EventLog
 import OpenID
+import Projections
 import Telemetry
 import Terminal
 import Text
@@ -74,8 +75,9 @@ struct EffectiveSettings {
         let value = forge.flatMap { Self.derived(setting, $0) } ?? setting.standard
         return Row(name: setting.rawValue, value: value, source: "default", location: nil)
       }
+      let shown = setting == .store ? StoreAddress(found.value)?.shown : nil
       var row = Row(
-        name: setting.rawValue, value: mask.masked(found.value), source: "flag",
+        name: setting.rawValue, value: shown ?? mask.masked(found.value), source: "flag",
         location: found.name)
       switch found.origin {
       case .flag: break

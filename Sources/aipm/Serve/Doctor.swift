@@ -68,7 +68,7 @@ struct Doctor: AsyncParsableCommand {
       findings.append(Self.configuration(settings))
       let folder = settings.text(.data) ?? Setting.data.standard
       findings.append(Self.disk(folder))
-      findings += await Self.log(folder)
+      findings += await Self.log(try settings.storeLocation(in: folder))
       findings += await Self.agents(catalog, sandbox: try sandboxing.read(settings).mode)
       findings += await Self.sandbox(try sandboxing.read(settings).mode)
       findings.append(await Self.user(try asUser.read(settings)))
@@ -143,9 +143,9 @@ struct Doctor: AsyncParsableCommand {
   }
 
   /// Streams that a server would ignore.
-  private static func log(_ folder: String) async -> [Finding] {
+  private static func log(_ location: StoreLocation) async -> [Finding] {
     do {
-      let unfit = try await StoreAccess.driver(.folder(folder)).reader().unfitStreams()
+      let unfit = try await StoreAccess.driver(location).reader().unfitStreams()
       if unfit.isEmpty { return [.good("log", "it can be read, and nothing is in quarantine")] }
       return unfit.prefix(unfitShownMax).map {
         .poor(

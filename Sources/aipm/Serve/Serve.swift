@@ -7,6 +7,7 @@ import HTTPServing
 import NetworkRules
 import OpenID
 import Processes
+import Projections
 import Server
 import Telemetry
 import Text
@@ -40,6 +41,11 @@ struct Serve: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp("The folder that AIPM keeps everything in (./.aipm).", valueName: "dir"))
   var data: String?
+  @Option(
+    help: ArgumentHelp(
+      "Where the log is: postgresql://USER@HOST/DATABASE, without a password (an SQLite database "
+        + "in the data folder).", valueName: "url"))
+  var store: String?
   @OptionGroup var listening: ListenOptions
   @OptionGroup var limiting: LimitOptions
   @OptionGroup var budgeting: BudgetOptions
@@ -129,6 +135,7 @@ struct Serve: AsyncParsableCommand {
   var given: GivenFlags {
     var flags = GivenFlags()
     flags.put(.data, data)
+    flags.put(.store, store)
     flags.put(.workers, workers)
     flags.put(.agent, agent)
     flags.put(.agentCommand, agentCommand)
@@ -187,7 +194,7 @@ struct Serve: AsyncParsableCommand {
     // Workers and agents get none of them.
     Secrecy.forget(
       EffectiveSettings.secretVariables + TelemetrySettings.secretVariables
-        + [ServiceManager.variable, ServiceCredentials.variable])
+        + [Setting.store.variable, ServiceManager.variable, ServiceCredentials.variable])
     if options.workers > 0, options.sandbox.mode == .on,
       let fault = await Sandbox.examine().fault
     {
@@ -215,6 +222,8 @@ struct ServeOptions {
   /// `development`, `production`, or another section of the configuration file.
   var environmentName: String
   var data: String
+  /// The address of a database server; nil: the log is in the data folder.
+  var store: StoreAddress?
   var listening: ListenOptions.Chosen
   var limits: ServingLimits
   var budget: Budget
@@ -250,6 +259,7 @@ struct ServeOptions {
     try settings.checkRequired()
     environmentName = settings.environmentName
     data = settings.text(.data) ?? Setting.data.standard
+    store = try settings.storeAddress()
     listening = try ListenOptions.read(settings)
     limits = try flags.limiting.read(settings)
     budget = try flags.budgeting.read(settings)

@@ -61,11 +61,16 @@ struct ServerProcess {
     opening.onGroupCommit = { metrics.observe($0) }
     opening.onViewBuild = { viewBuilds.take($0) }
     let store: any RunningStore
+    let hold: (any StoreLock)?
     do {
-      store = try StoreAccess.driver(.folder(folder.path)).open(opening)
+      let driver = StoreAccess.driver(options.location(in: folder.path))
+      // The data folder has a lock of its own.
+      hold = try options.store == nil ? nil : driver.lock()
+      store = try driver.open(opening)
     } catch {
       throw Failure("the log cannot be opened: \(error)")
     }
+    defer { withExtendedLifetime(hold) {} }
     do {
       try await serve(store, folder, mask, eventLines, metrics, signals)
     } catch {
@@ -85,7 +90,7 @@ struct ServerProcess {
   private func credentials(_ folder: DataFolder) throws -> [String] {
     options.forge.secrets
       + [options.webhookSecret, options.openID?.clientSecret].compactMap(\.self)
-      + options.deliveries.secrets + [
+      + (options.store?.passwords ?? []) + options.deliveries.secrets + [
         try folder.secret("worker-token"), try folder.secret("forge-token"),
       ]
   }

@@ -4,7 +4,7 @@ import OpenID
 /// The settings. The raw value is the setting's name: the key in the configuration file, and with
 /// `--` before it the flag of `aipm serve`.
 enum Setting: String, CaseIterable {
-  case data, host, port, access, connections, workers, agent
+  case data, store, host, port, access, connections, workers, agent
   case streams
   case requestRate = "request-rate"
   case logFormat = "log-format"
@@ -94,6 +94,7 @@ enum Setting: String, CaseIterable {
   var standard: String {
     switch self {
     case .data: "./.aipm"
+    case .store: "the SQLite database in the data folder"
     case .host: "127.0.0.1"
     case .port: "8080"
     case .access: "open"

@@ -20,11 +20,11 @@ struct Backup: AsyncParsableCommand {
     help: ArgumentHelp("The target; the file must not exist.", valueName: "file"),
     completion: .file())
   var file: String
-  @OptionGroup var data: DataOption
+  @OptionGroup var data: StoreOption
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let store = try data.store
+    let store = try data.driver
     do {
       let progress = ProgressBar("events", total: try await store.reader().head().position)
       let copy = try await store.backUp(to: file) { progress.show($0) }
@@ -53,14 +53,14 @@ struct Restore: AsyncParsableCommand {
 
   @Argument(help: ArgumentHelp("A backup.", valueName: "file"), completion: .file())
   var file: String
-  @OptionGroup var data: DataOption
+  @OptionGroup var data: StoreOption
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
     let folder = try data.folder
     do {
       try DataFolder.makeFolder(folder)
-      let store = try data.store
+      let store = try data.driver
       let lock = try store.lock()
       let progress = ProgressBar("events", total: nil)
       let copy = try await store.restore(from: file) { progress.show($0) }

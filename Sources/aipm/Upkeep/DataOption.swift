@@ -20,11 +20,6 @@ struct DataOption: ParsableArguments {
     get throws { try Self.folder(data) }
   }
 
-  /// The store of that folder.
-  var store: any StoreDriver {
-    get throws { StoreAccess.driver(.folder(try folder)) }
-  }
-
   /// - Parameter flag: the flag's value; if given, no file is read.
   static func folder(_ flag: String?) throws -> String {
     if let flag { return flag }
@@ -32,6 +27,73 @@ struct DataOption: ParsableArguments {
     if let known = environment[Setting.data.variable], !known.isEmpty { return known }
     let settings = try ConfigurationOptions.parse([]).settingsOrFailure()
     return settings.text(.data) ?? Setting.data.standard
+  }
+}
+
+/// The store of a subcommand: that of the data folder, or a database that is named.
+struct StoreOption: ParsableArguments {
+  @OptionGroup var place: DataOption
+  @Option(
+    help: ArgumentHelp(
+      "Where the log is, as for `aipm serve` (AIPM_STORE, else the data folder).", valueName: "url")
+  )
+  var store: String?
+
+  /// The flag's value.
+  var data: String? { place.data }
+  /// The folder that `aipm serve` would use.
+  var folder: String {
+    get throws { try place.folder }
+  }
+
+  /// The store that `aipm serve` would use.
+  /// - Throws: `ValidationError` if the configuration file or the address is invalid.
+  var driver: any StoreDriver {
+    get throws {
+      var flags = GivenFlags()
+      flags.put(.store, store)
+      let settings = try ConfigurationOptions.parse([]).settingsOrFailure(flags: flags)
+      do {
+        return StoreAccess.driver(try settings.storeLocation(in: try folder))
+      } catch let fault as Settings.Fault {
+        throw ValidationError(fault.description)
+      }
+    }
+  }
+}
+
+extension Settings {
+  /// The address of the database server with the log; nil if the log is in the data folder.
+  /// - Throws: `Fault` if it is no address, or others could see its password.
+  func storeAddress() throws -> StoreAddress? {
+    guard let found = find(.store) else { return nil }
+    guard let address = StoreAddress(found.value) else {
+      throw Fault(
+        description: "\(found.name) is not an address of a database: write "
+          + "postgresql://USER@HOST[:PORT][,HOST[:PORT]…]/DATABASE")
+    }
+    switch found.origin {
+    case .variable, .credential: return address
+    case .flag, .file:
+      guard address.passwords.isEmpty else {
+        throw Fault(
+          description: "\(found.name) contains a password, which others could read there: leave it "
+            + "out, and use PGPASSFILE (or ~/.pgpass), or set \(Setting.store.variable)")
+      }
+      return address
+    }
+  }
+
+  /// The store with this data folder.
+  func storeLocation(in folder: String) throws -> StoreLocation {
+    try storeAddress().map { .postgreSQL(address: $0.text, folder: folder) } ?? .folder(folder)
+  }
+}
+
+extension ServeOptions {
+  /// The store with this data folder.
+  func location(in folder: String) -> StoreLocation {
+    store.map { .postgreSQL(address: $0.text, folder: folder) } ?? .folder(folder)
   }
 }
 

@@ -25,19 +25,19 @@ struct Verify: AsyncParsableCommand {
     help: ArgumentHelp("A backup, an export or a bundle.", valueName: "file"),
     completion: .file())
   var file: String?
-  @OptionGroup var data: DataOption
+  @OptionGroup var data: StoreOption
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    if file != nil, data.data != nil {
-      throw ValidationError("FILE takes the place of --data")
+    if file != nil, data.data != nil || data.store != nil {
+      throw ValidationError("FILE takes the place of --data and --store")
     }
   }
 
   func run() async throws {
     do {
       if let file { return try await verify(file) }
-      try await verify(try data.store.reader())
+      try await verify(try data.driver.reader())
     } catch let missing as NoLog {
       throw Failure("\(missing)", code: .notFound)
     } catch let fault as StoreFault {

@@ -1,0 +1,167 @@
+#if PostgreSQL
+
+import EventLog
+import PostgreSQL
+
+/// Where a log is.
+package struct PostgreSQLPlace: Sendable {
+  package let address: PostgreSQLAddress
+  /// The folder with the file `head`; nil for none.
+  package let folder: String?
+
+  package init(_ address: PostgreSQLAddress, folder: String?) {
+    self.address = address
+    self.folder = folder
+  }
+
+  /// The file with the head of the log.
+  var headPath: String? { folder.map { $0 + "/head" } }
+}
+
+/// Begins sessions that the log can depend on.
+enum PostgreSQLSession {
+  /// What a session is for; it decides on its limits.
+  enum Purpose {
+    /// Writes the log.
+    case writing
+    /// Short reads for requests.
+    case reading
+    /// Long reads, and the filling of tables that nobody else uses yet.
+    case maintenance
+
+    fileprivate var name: String {
+      switch self {
+      case .writing: "aipm writer"
+      case .reading: "aipm reader"
+      case .maintenance: "aipm maintenance"
+      }
+    }
+
+    /// The time of a statement in seconds.
+    fileprivate var statementSeconds: Int {
+      switch self {
+      case .writing, .reading: 30
+      case .maintenance: 600
+      }
+    }
+
+    /// How long a transaction may wait for this program, in seconds. A program that is stopped in
+    /// the middle holds the head's row for so long.
+    fileprivate var idleSeconds: Int {
+      switch self {
+      case .writing: 2
+      case .reading: 30
+      case .maintenance: 600
+      }
+    }
+  }
+
+  /// The oldest server whose features are used.
+  private static let versionMin = 140_000
+  /// The server stops a statement itself; this limit is for a server that is silent.
+  private static let silenceSeconds = 5
+
+  /// Connects, checks the server and what is between, and sets the session's limits.
+  static func begin(
+    _ place: PostgreSQLPlace, for purpose: Purpose
+  ) throws(PostgreSQLSessionFault) -> PostgreSQLConnection {
+    let connection: PostgreSQLConnection
+    let refusal: String?
+    do throws(PostgreSQLError) {
+      var limits = PostgreSQLConnection.Limits()
+      limits.statement = .seconds(purpose.statementSeconds + silenceSeconds)
+      connection = try PostgreSQLConnection(place.address, name: purpose.name, limits: limits)
+      try connection.execute(
+        """
+        SET search_path = \(PostgreSQLSchema.name);
+        SET synchronous_commit = on;
+        SET timezone = 'UTC';
+        SET client_min_messages = warning;
+        SET jit = off;
+        SET lock_timeout = '5s';
+        SET statement_timeout = '\(purpose.statementSeconds)s';
+        SET idle_in_transaction_session_timeout = '\(purpose.idleSeconds)s'
+        """)
+      refusal = try self.refusal(of: connection)
+    } catch {
+      throw .failed(error)
+    }
+    if let refusal { throw .refused(refusal) }
+    return connection
+  }
+
+  /// Why this server, or what is between it and this program, is not used; nil if it is.
+  private static func refusal(
+    of connection: PostgreSQLConnection
+  ) throws(PostgreSQLError) -> String? {
+    guard connection.serverVersion >= versionMin else {
+      return "PostgreSQL \(connection.serverVersion / 10_000) is too old: use 14 or newer"
+    }
+    if let pooler = try poolerFound(by: connection) { return pooler }
+    let settings = try connection.query(
+      """
+      SELECT current_setting('synchronous_commit'), current_setting('fsync'),
+        current_setting('full_page_writes'), current_setting('server_encoding')
+      """
+    ).first
+    let wanted = [
+      ("synchronous_commit", "on"), ("fsync", "on"), ("full_page_writes", "on"),
+      ("server_encoding", "UTF8"),
+    ]
+    for (index, (name, value)) in wanted.enumerated() {
+      let actual = settings?.text(index) ?? "nothing"
+      if actual != value {
+        return "PostgreSQL has \(name)=\(actual) in place of \(value), "
+          + (name == "server_encoding"
+            ? "so it cannot store every text: make the database with ENCODING 'UTF8'"
+            : "so a power cut could lose what was acknowledged")
+      }
+    }
+    return nil
+  }
+
+  /// A pooler gives its clients keys of its own, so the process that it announces is not the one
+  /// that runs the statements. One that passes the keys on may still change the server's session
+  /// between transactions, which the process and the settings show.
+  private static func poolerFound(
+    by connection: PostgreSQLConnection
+  ) throws(PostgreSQLError) -> String? {
+    for _ in 0..<3 {
+      let facts = try connection.query(
+        "SELECT pg_backend_pid()::bigint, current_setting('search_path')"
+      ).first
+      let process = facts?.integer(0) ?? 0
+      let path = facts?.text(1)
+      if process != connection.announcedProcess || path != PostgreSQLSchema.name {
+        return """
+          there is a connection pooler between AIPM and PostgreSQL (the session was announced as \
+          process \(connection.announcedProcess), and process \(process) answers). AIPM needs \
+          sessions of its own: give the address of PostgreSQL itself
+          """
+      }
+    }
+    return nil
+  }
+}
+
+/// Why no session could be begun.
+enum PostgreSQLSessionFault: Error, CustomStringConvertible {
+  /// The server or what is between is not fit.
+  case refused(String)
+  case failed(PostgreSQLError)
+
+  var description: String {
+    switch self {
+    case .refused(let reason): reason
+    case .failed(let error): error.description
+    }
+  }
+}
+
+extension StoreFault {
+  init(_ operation: String, _ fault: PostgreSQLSessionFault) {
+    self.init(operation: operation, message: "\(fault)")
+  }
+}
+
+#endif

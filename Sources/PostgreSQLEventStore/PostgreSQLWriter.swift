@@ -1,0 +1,287 @@
+#if PostgreSQL
+
+import Domain
+import EventLog
+import PostgreSQL
+import Projections
+import SQLiteEventStore
+import Synchronization
+import SystemCalls
+
+/// The writing session. It is used on one thread, and only through its queue.
+final class PostgreSQLWriter {
+  /// The most appends in one commit.
+  static let batchMax = 256
+  /// The head file is at most this far behind.
+  private static let headIntervalMs = 100
+  /// The most delegations, and the most rows of a view, that are kept in memory.
+  private static let cachedMax = 20_000
+
+  let place: PostgreSQLPlace
+  /// How long it tries to reach a server before it gives up.
+  let patience: Duration
+  /// nil while no server could be reached.
+  var session: WriterSession?
+  /// The last session that was lost.
+  var lastIdentity: WriterSession.Identity?
+  let epoch: Int64
+  let clock: @Sendable () -> Timestamp
+  private let onGroupCommit: @Sendable (GroupCommit) -> Void
+  private let onCommit: CommitObserver
+  let status: PostgreSQLStatus
+
+  var sealer: EventSealer<SystemRandomNumberGenerator>
+  var projector = Projector()
+  var digests: [ViewName: ViewDigest]
+  var stopped: AppendFault?
+  /// The number and the version of streams, as needed.
+  var streams: [StreamName: (number: Int64, version: Int64)] = [:]
+  /// The largest number of a stream.
+  var lastStream: Int64
+  var areWorkersLoaded = false
+  /// False after a swap of the views whose outcome is unknown: they are read again.
+  var areDigestsKnown = true
+  private var eventHasher = EventHasher()
+  private var rowHasher = RowHasher()
+
+  private let headFile: HeadFile?
+  private var headWritten: LogHead
+  /// True until the first append, if the head file belongs to a log that this one replaced.
+  private var isHeadHeld: Bool
+  private var headWrittenAt = ContinuousClock.now
+
+  init(_ log: ClaimedLog, _ place: PostgreSQLPlace, _ options: StoreOptions, patience: Duration) {
+    self.place = place
+    self.patience = patience
+    session = log.session
+    epoch = log.epoch
+    headFile = log.headFile
+    digests = log.digests
+    lastStream = log.lastStream
+    sealer = EventSealer(last: log.last, random: SystemRandomNumberGenerator())
+    headWritten = log.acceptedRestore == nil ? sealer.head : .empty
+    isHeadHeld = log.acceptedRestore != nil
+    stopped = (log.damage ?? log.viewDamage).map { .damaged($0) }
+    status = PostgreSQLStatus(
+      head: sealer.head, stopped: stopped, acceptedRestore: log.acceptedRestore)
+    clock = options.clock
+    onGroupCommit = options.onGroupCommit
+    onCommit = options.onCommit
+  }
+
+  static func opening(
+    _ place: PostgreSQLPlace, _ options: StoreOptions, patience: Duration
+  ) throws(StoreFault) -> PostgreSQLWriter {
+    let log = try ClaimedLog.open(place, options)
+    return PostgreSQLWriter(log, place, options, patience: patience)
+  }
+
+  /// Takes appends until the queue is closed and empty.
+  func run(_ queue: BoundedQueue<PostgreSQLRequest>) {
+    while true {
+      switch queue.take(max: Self.batchMax, timeoutMs: isHeadBehind ? Self.headIntervalMs : nil) {
+      case .items(let requests):
+        carryOut(requests)
+        if isHeadDue { writeHead() }
+      case .nothingYet: writeHead()
+      case .closed:
+        writeHead()
+        session = nil
+        return
+      }
+    }
+  }
+
+  /// Runs the requests in order. Appends that follow each other share a commit.
+  private func carryOut(_ requests: [PostgreSQLRequest]) {
+    var appends: [PostgreSQLAppend] = []
+    for request in requests {
+      switch request {
+      case .append(let append): appends.append(append)
+      case .job(let job):
+        if !appends.isEmpty { commit(appends) }
+        appends = []
+        job(self)
+      }
+    }
+    if !appends.isEmpty { commit(appends) }
+  }
+
+  // MARK: Commits
+
+  private func commit(_ requests: [PostgreSQLAppend]) {
+    let began = ContinuousClock.now
+    let prepared: (results: [Result<[RecordedEvent], AppendFault>], batch: LogBatch)
+    do throws(AppendFault) {
+      prepared = try transact { writer in
+        var batch = LogBatch(after: writer.sealer.head)
+        let known = try writer.lookUp(requests.map(\.append))
+        var context = AdmissionContext(known)
+        let results = try requests.map {
+          try writer.carryOut($0.append, &context, &batch)
+        }
+        return (results, batch)
+      }
+    } catch {
+      return answer(requests, requests.map { _ in .failure(error) })
+    }
+    committed(prepared.results)
+    answer(requests, prepared.results)
+    let appends = prepared.results.count {
+      if case .success(let events) = $0 { !events.isEmpty } else { false }
+    }
+    if appends > 0 { onGroupCommit(GroupCommit(appends: appends, time: .now - began)) }
+  }
+
+  /// Prepares a batch and writes it. If nothing of it is in the database, the writer is afterwards
+  /// as it was before.
+  /// - Parameter prepare: it may run several times; what it changes in the writer is undone before.
+  /// - Throws: `AppendFault`, also that of `prepare`.
+  func transact<T>(
+    _ prepare: (PostgreSQLWriter) throws -> (T, LogBatch)
+  ) throws(AppendFault) -> (T, LogBatch) {
+    if let stopped { throw stopped }
+    var before = (sealer, digests, lastStream)
+    let deadline = ContinuousClock.now + patience
+    while true {
+      do {
+        if !areDigestsKnown {
+          digests = .empty.merging(try ViewRows.digests(in: try connection()).digests) { $1 }
+          areDigestsKnown = true
+          before.1 = digests
+        }
+        let prepared = try prepare(self)
+        if !prepared.1.isEmpty { try write(prepared.1, until: deadline) }
+        return prepared
+      } catch {
+        (sealer, digests, lastStream) = before
+        forgetRows()
+        if let error = error as? PostgreSQLError, error.isLost || error.kind == .readOnly {
+          // Nothing was written yet, or nothing is in the database.
+          guard ContinuousClock.now < deadline else { throw .overloaded }
+          try settle(.unchanged(sealer.head), until: deadline)
+          continue
+        }
+        session?.rollBack()
+        switch error {
+        case let fault as AppendFault: throw fault
+        case _:
+          let fault = AppendFault(error)
+          switch fault {
+          case .full, .overloaded: throw fault
+          case .conflict, .duplicate, .stampTaken, .corrupt, .damaged, .io, .closed:
+            throw stop(fault)
+          }
+        }
+      }
+    }
+  }
+
+  func committed(_ results: [Result<[RecordedEvent], AppendFault>]) {
+    let head = sealer.head
+    let appends = results.count { if case .success = $0 { true } else { false } }
+    status.values.withLock {
+      if $0.head != head { $0.commits += 1 }
+      $0.head = head
+      $0.appends += appends
+    }
+    for case .success(let events) in results where !events.isEmpty {
+      isHeadHeld = false
+      onCommit(events)
+    }
+    trimCache()
+  }
+
+  private func answer(
+    _ requests: [PostgreSQLAppend], _ results: [Result<[RecordedEvent], AppendFault>]
+  ) {
+    for (request, result) in zip(requests, results) { request.caller.resume(returning: result) }
+  }
+
+  /// Seals and folds the events of an append, and adds them to the batch.
+  /// - Throws: `AppendFault` and `CorruptStream` only before anything has changed.
+  func add(
+    _ encoded: EncodedAppend, at now: Timestamp, to batch: inout LogBatch
+  ) throws -> [RecordedEvent] {
+    let append = encoded.append
+    let before = sealer
+    guard let sealed = sealer.seal(encoded, at: now, &eventHasher) else {
+      throw CorruptStream(
+        event: append.events.first?.name ?? "", state: append.stream.description,
+        reason: "its causation is no id: \(append.causation ?? "")")
+    }
+    let recorded = sealed.map(\.recorded)
+    let changes: [RowChange]
+    do {
+      changes = try projector.apply(recorded, look: look, &rowHasher)
+    } catch {
+      sealer = before
+      throw error
+    }
+    let number: Int64
+    if let known = streams[append.stream] {
+      number = known.number
+    } else {
+      lastStream += 1
+      number = lastStream
+    }
+    let place = (number: number, version: append.expectedVersion + Int64(sealed.count))
+    streams[append.stream] = place
+    batch.add(sealed, to: append.stream, place, changes)
+    batch.new = sealer.head
+    for change in changes { digests.follow(change) }
+    return recorded
+  }
+
+  /// Writing stops until the log is opened again.
+  func stop(_ fault: AppendFault) -> AppendFault {
+    stopped = fault
+    session = nil
+    status.values.withLock { $0.stopped = fault }
+    return fault
+  }
+
+  // MARK: Memory
+
+  /// Removes from memory what a transaction that failed may have changed.
+  func forgetRows() {
+    projector = Projector()
+    streams.removeAll()
+    areWorkersLoaded = false
+  }
+
+  private func trimCache() {
+    projector.forgetFoldedRows(beyond: Self.cachedMax)
+    if streams.count > Self.cachedMax { streams.removeAll() }
+    guard projector.knownDelegations > Self.cachedMax else { return }
+    let terminal = projector.delegations.filter { $0.value.state.name?.isTerminal ?? true }
+    let isEnough = terminal.count > Self.cachedMax / 2
+    for id in isEnough ? terminal.map(\.key) : Array(projector.delegations.keys) {
+      projector.forget(id)
+    }
+  }
+
+  // MARK: Head file
+
+  private var isHeadBehind: Bool {
+    headFile != nil && stopped == nil && headWritten != sealer.head && !isHeadHeld
+  }
+
+  private var isHeadDue: Bool {
+    isHeadBehind && ContinuousClock.now - headWrittenAt >= .milliseconds(Self.headIntervalMs)
+  }
+
+  private func writeHead() {
+    guard isHeadBehind, let headFile else { return }
+    do throws(FileFault) {
+      try headFile.write(sealer.head)
+      headWritten = sealer.head
+      headWrittenAt = .now
+    } catch {
+      if error.isDiskFull { return }
+      _ = stop(.io(error.description))
+    }
+  }
+}
+
+#endif

@@ -1,0 +1,238 @@
+#if PostgreSQL
+
+import EventLog
+import Glibc
+import PostgreSQL
+import Projections
+
+/// A session that writes, and how to recognise it in the server's list of processes.
+final class WriterSession {
+  /// A process of the server. Numbers are reused, so the time of its start belongs to it.
+  struct Identity {
+    var process: Int64
+    var startedAt: String
+  }
+
+  /// The result of writing a batch.
+  enum Outcome {
+    case committed
+    /// Another server has claimed the log, or the head is another one.
+    case fenced
+    /// The server has committed, and may not have waited for its standby.
+    case unconfirmed
+  }
+
+  let connection: PostgreSQLConnection
+  let identity: Identity
+  /// Whether COMMIT was sent and not answered.
+  private(set) var isCommitting = false
+
+  /// - Parameter old: a session that is ended first, if the server still has it.
+  init(_ place: PostgreSQLPlace, ending old: Identity? = nil) throws(PostgreSQLSessionFault) {
+    connection = try PostgreSQLSession.begin(place, for: .writing)
+    do throws(PostgreSQLError) {
+      if let old {
+        // It may hold the head's row until it notices that nobody listens. Without the right to end
+        // it, the row's lock is waited for.
+        _ = try? connection.query(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            + "WHERE pid = $1::int AND backend_start::text = $2",
+          [.integer(old.process), .text(old.startedAt)])
+      }
+      let started = try connection.query(
+        "SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+      ).first?.text(0)
+      identity = Identity(process: connection.announcedProcess, startedAt: started ?? "")
+    } catch {
+      throw .failed(error)
+    }
+  }
+
+  /// Writes a batch in one transaction.
+  /// - Throws: `PostgreSQLError`; if `isCommitting`, the outcome is unknown.
+  func write(
+    _ batch: LogBatch, _ digests: [ViewName: ViewDigest], epoch: Int64
+  ) throws(PostgreSQLError) -> Outcome {
+    isCommitting = false
+    let begun = try connection.pipeline([
+      PostgreSQLStatement("BEGIN"),
+      PostgreSQLStatement(
+        "UPDATE head SET position = $1, hash = $2 WHERE epoch = $3 AND position = $4 AND hash = $5",
+        [
+          .integer(batch.new.position), .bytes(batch.new.hash), .integer(epoch),
+          .integer(batch.old.position), .bytes(batch.old.hash),
+        ]),
+    ])
+    guard begun.last?.changes == 1 else {
+      rollBack()
+      return .fenced
+    }
+    try batch.copyEvents(to: connection)
+    connection.forgetWarning()
+    isCommitting = true
+    let last: PostgreSQLRows?
+    do throws(PostgreSQLError) {
+      last = try connection.pipeline(
+        batch.statements(digests) + [PostgreSQLStatement("COMMIT")]
+      ).last
+    } catch {
+      // After an error of a statement the server skips COMMIT.
+      if !error.isLost { isCommitting = false }
+      throw error
+    }
+    isCommitting = false
+    guard last?.tag == "COMMIT" else {
+      throw PostgreSQLError(message: "the transaction was rolled back", operation: "COMMIT")
+    }
+    // Such a warning says that the wait for the standby was cancelled.
+    return connection.warning == "01000" ? .unconfirmed : .committed
+  }
+
+  /// Ends the transaction, if one is open.
+  func rollBack() {
+    if connection.isUsable, connection.isInTransaction { _ = try? connection.execute("ROLLBACK") }
+  }
+
+  /// The head as the database has it, after every transaction that was begun before by a server
+  /// with this epoch. The answer covers all of that: it is a synchronous commit after it.
+  /// - Returns: nil if the epoch is another one.
+  func confirmedHead(epoch: Int64) throws(PostgreSQLError) -> LogHead? {
+    connection.forgetWarning()
+    let found = try connection.query(
+      "UPDATE head SET epoch = epoch WHERE epoch = $1 RETURNING position, hash", [.integer(epoch)]
+    ).first
+    guard connection.warning != "01000" else {
+      throw PostgreSQLError(
+        message: "the standby did not confirm", operation: "confirm", isLost: true)
+    }
+    return found.map { LogHead(position: $0.integer(0), hash: $0.blob(1)) }
+  }
+}
+
+extension PostgreSQLWriter {
+  /// What the head must be after a lost session.
+  enum Expectation {
+    /// No COMMIT was under way.
+    case unchanged(LogHead)
+    /// COMMIT was sent and not answered.
+    case either(old: LogHead, new: LogHead)
+  }
+
+  private static let pauseMinMs: UInt32 = 20
+  private static let pauseMaxMs: UInt32 = 500
+
+  /// Writes a batch, on several sessions if need be, until its outcome is known.
+  /// - Throws: `PostgreSQLError` if the server refused it and nothing is in the database;
+  ///   `AppendFault` if the writer stopped or no server was reached in time.
+  func write(_ batch: LogBatch, until deadline: ContinuousClock.Instant) throws {
+    var expected = Expectation.unchanged(batch.old)
+    while true {
+      do throws(PostgreSQLError) {
+        if let session {
+          switch try session.write(batch, digests, epoch: epoch) {
+          case .committed: return
+          case .fenced: break
+          case .unconfirmed: expected = .either(old: batch.old, new: batch.new)
+          }
+        }
+      } catch {
+        guard error.isLost || error.kind == .readOnly else { throw error }
+        if session?.isCommitting ?? false { expected = .either(old: batch.old, new: batch.new) }
+      }
+      if try settle(expected, until: deadline) { return }
+      guard ContinuousClock.now < deadline else { throw AppendFault.overloaded }
+      expected = .unchanged(batch.old)
+    }
+  }
+
+  /// Begins another session, and finds out with it what became of the last one's transaction.
+  /// - Returns: whether the new head is in the database.
+  /// - Throws: `AppendFault`. The writer has stopped, unless the fault is `.overloaded`.
+  @discardableResult
+  func settle(
+    _ expected: Expectation, until deadline: ContinuousClock.Instant
+  ) throws(AppendFault) -> Bool {
+    let old = session?.identity ?? lastIdentity
+    lastIdentity = old
+    session = nil
+    var pauseMs = Self.pauseMinMs
+    while true {
+      let reason: String
+      do {
+        let next = try WriterSession(place, ending: old)
+        let found = try next.confirmedHead(epoch: epoch)
+        return try judge(found, expected, next)
+      } catch let fault as AppendFault {
+        throw fault
+      } catch {
+        reason = "\(error)"
+      }
+      guard ContinuousClock.now < deadline else { throw unreached(expected, reason) }
+      usleep(pauseMs * 1000)
+      pauseMs = min(pauseMs * 2, Self.pauseMaxMs)
+    }
+  }
+
+  private func unreached(_ expected: Expectation, _ reason: String) -> AppendFault {
+    switch expected {
+    case .unchanged: return .overloaded
+    case .either:
+      return stop(
+        .io(
+          """
+          the outcome of a commit is unknown, because no server could be asked: \(reason). Start \
+          `aipm serve` again when PostgreSQL answers
+          """))
+    }
+  }
+
+  private func judge(
+    _ found: LogHead?, _ expected: Expectation, _ next: WriterSession
+  ) throws -> Bool {
+    guard let found else {
+      // Whether the events are in the log does not depend on who writes now.
+      if case .either(_, let new) = expected,
+        try LogRows.hash(at: new.position, in: next.connection) == new.hash
+      {
+        _ = stop(try fence(next))
+        return true
+      }
+      throw stop(try fence(next))
+    }
+    let known: LogHead
+    switch expected {
+    case .unchanged(let head): known = head
+    case .either(let old, let new):
+      if found == new {
+        session = next
+        return true
+      }
+      known = old
+    }
+    guard found == known else {
+      throw stop(
+        .damaged(
+          """
+          the log in PostgreSQL ends at position \(found.position), and events up to \
+          \(known.position) were acknowledged: a server took over that did not have them, or the \
+          database was restored. Put the newer database back; or go on with this one: \
+          `aipm serve --accept-restore`
+          """))
+    }
+    session = next
+    return false
+  }
+
+  /// The fault of a server that another one has replaced.
+  private func fence(_ session: WriterSession) throws -> AppendFault {
+    let row = try session.connection.query("SELECT epoch, claimed_by FROM head").first
+    return .damaged(
+      """
+      another server has taken over this log (epoch \(row?.integer(0) ?? 0), \
+      \(row?.text(1) ?? "unknown"); this one had \(epoch)): nothing more is written here. Stop \
+      this server
+      """)
+  }
+}
+
+#endif
