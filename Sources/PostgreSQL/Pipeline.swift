@@ -62,6 +62,8 @@ extension PostgreSQLConnection {
   private func preparedNames(
     of statements: [PostgreSQLStatement]
   ) throws(PostgreSQLError) -> [String] {
+    // None of them may be forgotten while the others are prepared.
+    try makeRoom(for: statements.count)
     var names: [String] = []
     for statement in statements { names.append(try prepare(statement.sql, statement.values)) }
     return names

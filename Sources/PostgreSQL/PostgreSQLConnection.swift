@@ -201,10 +201,7 @@ package final class PostgreSQLConnection {
     _ sql: String, _ values: [PostgreSQLValue]
   ) throws(PostgreSQLError) -> String {
     if let known = prepared[sql] { return known }
-    if prepared.count >= Self.cachedMax {
-      try execute("DEALLOCATE ALL")
-      prepared.removeAll()
-    }
+    try makeRoom(for: 1)
     let name = "s\(prepared.count)"
     let types = values.map(\.type)
     let deadline = try begin(sql)
@@ -212,6 +209,13 @@ package final class PostgreSQLConnection {
     _ = try collect(sql, deadline)
     prepared[sql] = name
     return name
+  }
+
+  /// Forgets all prepared statements if there is no room for more of them.
+  func makeRoom(for count: Int) throws(PostgreSQLError) {
+    guard prepared.count + count > Self.cachedMax else { return }
+    try execute("DEALLOCATE ALL")
+    prepared.removeAll()
   }
 
   private typealias Pointers = [UnsafePointer<CChar>?]

@@ -260,6 +260,30 @@ extension EndToEndTests.ConfigurationTests {
     }
   }
 
+  @Test("the address of a store is shown without its password, and refused where others see it")
+  func storeAddress() async throws {
+    try await Installation.with(starts: false) { server in
+      let address = "postgresql://aipm:secret@db/log"
+      let settings = try await shown([], in: server.folder, ["AIPM_STORE": address])
+      #expect(settings["store"]?["value"].stringValue == "postgresql://aipm:***@db/log")
+      try write("development:\n  store: \(address)\n", server, "other.yaml")
+      for (arguments, words) in [
+        (["serve", "--store", address], "--store contains a password"),
+        (["serve", "--config", "other.yaml"], "store contains a password"),
+        (["serve", "--store", "mysql://db/log"], "--store is not an address of a database"),
+        (["backup", "x.db", "--store", address], "--store contains a password"),
+        (["copy", "--from", address, "--to", "x"], "--from contains a password"),
+      ] {
+        let run = try await aipm(arguments, in: server.folder)
+        #expect(run.exit == .exited(2) && run.errorText.contains(words), "\(run.errorText)")
+        #expect(!run.errorText.contains("secret"))
+      }
+      let absent = try await aipm(["verify"], in: server.folder, ["AIPM_STORE": address])
+      #expect(absent.exit == .exited(1))
+      #expect(absent.errorText.contains("this program was built without PostgreSQL"))
+    }
+  }
+
   @Test("a workflow that extends another runs, and a log of it replays without the file")
   func extending() async throws {
     let name = "team"

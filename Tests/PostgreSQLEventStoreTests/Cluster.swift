@@ -105,7 +105,8 @@ final class Cluster: Sendable {
     let server = Process()
     server.executableURL = URL(fileURLWithPath: "/bin/bash")
     // The shell's child ends the server when the pipe is closed, which the end of this process does
-    // too. It keeps nothing else open: by that Foundation knows of the server's end.
+    // too; then nobody else removes the folder. It keeps nothing else open, by which Foundation
+    // knows of the server's end.
     server.arguments = [
       "-c",
       """
@@ -118,6 +119,9 @@ final class Cluster: Sendable {
         done
         read -r line <&3
         kill -INT $$
+        while kill -0 $$; do sleep 0.1; done
+        kill -0 \(getpid()) && exit
+        rm -rf \(folder)
       ) 2>/dev/null &
       exec \(asUser) \(programs)/postgres -D \(folder)/data -h 127.0.0.1 -p \(port) -k '' \
         -c shared_buffers=32MB -c max_connections=200 -c max_wal_size=256MB \
