@@ -159,7 +159,7 @@ final class PostgreSQLWriter {
         if let error = error as? PostgreSQLError, error.isLost || error.kind == .readOnly {
           // Nothing was written yet, or nothing is in the database.
           guard ContinuousClock.now < deadline else { throw .overloaded }
-          try settle(.unchanged(sealer.head), until: deadline)
+          try settle(.unchanged(sealer.head))
           continue
         }
         session?.rollBack()

@@ -139,7 +139,7 @@ extension PostgreSQLWriter {
         guard error.isLost || error.kind == .readOnly else { throw error }
         if session?.isCommitting ?? false { expected = .either(old: batch.old, new: batch.new) }
       }
-      if try settle(expected, until: deadline) { return }
+      if try settle(expected) { return }
       guard ContinuousClock.now < deadline else { throw AppendFault.overloaded }
       expected = .unchanged(batch.old)
     }
@@ -149,9 +149,9 @@ extension PostgreSQLWriter {
   /// - Returns: whether the new head is in the database.
   /// - Throws: `AppendFault`. The writer has stopped, unless the fault is `.overloaded`.
   @discardableResult
-  func settle(
-    _ expected: Expectation, until deadline: ContinuousClock.Instant
-  ) throws(AppendFault) -> Bool {
+  func settle(_ expected: Expectation) throws(AppendFault) -> Bool {
+    // A silent server may have used up the time of the batch: the outcome has a time of its own.
+    let deadline = ContinuousClock.now + patience
     let old = session?.identity ?? lastIdentity
     lastIdentity = old
     session = nil
