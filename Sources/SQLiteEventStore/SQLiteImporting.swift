@@ -48,6 +48,8 @@ package final class SQLiteImporting: Sendable {
     }
   }
 
+  private static let insertStream = SQLText("INSERT INTO streams(name, version) VALUES (?, 0)")
+
   private func take(_ events: [StoredEvent]) throws {
     try state.withLock { state in
       let database = state.database
@@ -59,7 +61,7 @@ package final class SQLiteImporting: Sendable {
           if let known = streams[name] {
             number = known
           } else {
-            try database.run(WriterSQL.insertStream, .text(name), .integer(0))
+            try database.run(Self.insertStream, .text(name))
             number = database.lastInsertedRowID
             streams[name] = number
           }
