@@ -3,8 +3,9 @@ import EventLog
 
 /// Keeps one worker: its stream, its heartbeats, and, for a local one, its process.
 ///
-/// Heartbeats are not facts: they are kept in memory, on a monotonic clock. After a start every
-/// worker counts as heard from at that time.
+/// Heartbeats are not facts: they are kept in memory, on a monotonic clock. After a start the silence
+/// of every worker is counted from that time, but a worker gets work only when it was heard from:
+/// what it got before would wait until it counts as lost, if it ended together with the server.
 package struct WorkerKeeper: Sendable {
   /// An input.
   package enum Input: Sendable {
@@ -31,6 +32,7 @@ package struct WorkerKeeper: Sendable {
   package var process = Process.remote
   /// When it was last heard from, on the monotonic clock.
   package var lastHeard: Milliseconds
+  /// nil until it is heard from in this life of the server.
   package var lastHeardAt: Timestamp?
   package var agentSilence: Milliseconds?
   private var used: EngineCore.LeaseUse?
@@ -59,7 +61,8 @@ package struct WorkerKeeper: Sendable {
 
   /// Whether it may be given work.
   package var isFree: Bool {
-    guard case .registered = state, writer.isIdle, !leaves, corrupt == nil else { return false }
+    guard case .registered = state, lastHeardAt != nil, writer.isIdle, !leaves, corrupt == nil
+    else { return false }
     return true
   }
 

@@ -54,12 +54,13 @@ struct WorkerTable: Sendable {
     }
   }
 
-  /// Records a heartbeat, which changes nothing else.
+  /// Records a heartbeat, which changes nothing else if it is not the first one.
   /// - Returns: whether the worker was unhealthy.
   mutating func hear(
     _ id: WorkerID, at now: Moment, agentSilence: Milliseconds?, used: EngineCore.LeaseUse?
   ) -> Bool {
     guard let index = keepers.index(forKey: id) else { return false }
+    if keepers.values[index].lastHeardAt == nil { changed.insert(id) }
     return keepers.values[index].hear(at: now, agentSilence: agentSilence, used: used)
   }
 

@@ -159,9 +159,28 @@ import Workflows
     rig.command(.register(host: "build", version: "0.1.0", agents: ["busy"], local: false), id)
     try rig.settle()
     #expect(rig.core.workers[id]?.incarnation == 2)
+    rig.feed(.registered(id, journal: [], local: false))
     let delegation = rig.submit(1, agent: "busy")
     try rig.settle()
     #expect(held(id, in: rig) == delegation)
+  }
+
+  /// It may have ended together with the server. Until it counts as lost, its work would wait.
+  @Test func aWorkerGetsWorkOnceItWasHeardFromSinceTheStart() throws {
+    let rig = try CoreRig(
+      workflow: workflow, fleets: [Self.demo], standing: Standing(.agent("demo"), count: 3),
+      workersAnswer: false)
+    let ids = (0..<2).map { Self.demo.id($0) }
+    #expect(ids.allSatisfy { held($0, in: rig) == nil })
+    rig.feed(.heard(ids[1], agentSilence: nil))
+    try rig.settle()
+    #expect(held(ids[0], in: rig) == nil && held(ids[1], in: rig) != nil)
+    // One that stays silent is lost, as before.
+    try rig.wait(seconds: 120, hearing: [ids[1]])
+    guard case .lost = rig.core.workers[ids[0]]?.state else {
+      Issue.record("\(String(describing: rig.core.workers[ids[0]]?.state))")
+      return
+    }
   }
 
   @Test func aDrainedServerGivesNothingOut() throws {

@@ -24,6 +24,7 @@ import Workflows
   private func register(_ rig: CoreRig) {
     rig.command(
       .register(host: "build", version: "0.1.0", agents: ["busy"], local: false), Self.busy.id(0))
+    rig.feed(.registered(Self.busy.id(0), journal: [], local: false))
   }
 
   @Test func aStartReadsOnlyThoseWhoseTurnItIs() throws {

@@ -60,7 +60,7 @@ package final class CoreRig {
 
   package init(
     workflow: Workflow, fleets: [Fleet], standing: Standing? = nil, local: [WorkerID] = [],
-    residentsMax: Int = 1024
+    residentsMax: Int = 1024, workersAnswer: Bool = true
   ) throws {
     self.workflow = workflow
     let clock = HandClock()
@@ -88,6 +88,9 @@ package final class CoreRig {
       .started(
         EngineCore.Start(
           live: store.startingPointNow().live, ended: [], leased: [:], workers: workers)))
+    if workersAnswer {
+      for worker in workers.keys.sorted() { feed(.heard(worker, agentSilence: nil)) }
+    }
     try settle()
     (steps, span) = (0, .zero)
   }
