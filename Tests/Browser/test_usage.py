@@ -79,8 +79,21 @@ class UsageTests(BrowserTest):
         expect(page.locator(".rows .row")).to_have_count(2)
 
 
-class ProviderLimitTests(BrowserTest):
+class WithoutCommitTests(BrowserTest):
     server_options = {"agents": AGENTS}
+
+    def test_a_cancelled_attempt_is_one_without_a_commit_and_no_failure(self):
+        self.server.run("forge", "create", "acme/usage")
+        answer = self.server.submit("Is cancelled", "do: pace 3000 0.1", repo="usage")
+        page = self.open_delegation(answer)
+        self.expect_state("Generating")
+        self.server.api(f"api/delegations/{answer['id']}/cancel", "POST", {})
+        self.expect_state("Cancelled")
+        self.open("#/usage")
+        expect(page.get_by_role("row", name="acme/usage").get_by_role("cell").nth(2)).to_have_text("1")
+        expect(page.get_by_role("columnheader", name="No commit")).to_be_visible()
+        expect(page.get_by_role("columnheader", name="Failed")).to_have_count(0)
+        expect(page.locator(".usage-table [data-kind=bad]")).to_have_count(0)
 
     def test_the_attempts_say_until_when_they_wait_for_a_provider(self):
         page = self.open_delegation(self.server.submit("Waits", workflow="personal-delegate", agent="limited"))

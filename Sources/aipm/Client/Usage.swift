@@ -8,11 +8,11 @@ import Text
 
 struct Usage: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Sums up what attempts used: tokens, cost and credits, failed attempts included.",
+    abstract: "Sums up what attempts used: tokens, cost and credits, also without a commit.",
     discussion: """
       An attempt counts on the day in UTC on which it ended. A number that no agent reported is \
       unknown and printed as -, not as zero; the column KNOWN says how many attempts reported a \
-      cost.
+      cost. NO COMMIT counts attempts that failed, were cancelled, or met a provider's limit.
 
       Examples:
         aipm usage --by day --since 30d
@@ -64,7 +64,7 @@ struct Usage: AsyncParsableCommand {
     if items.count > 1 { rows.append(row("total", answer["total"])) }
     Terminal.table(
       [
-        by == .day ? "DAY (UTC)" : by.rawValue.uppercased(), "ATTEMPTS", "FAILED", "TOKENS IN",
+        by == .day ? "DAY (UTC)" : by.rawValue.uppercased(), "ATTEMPTS", "NO COMMIT", "TOKENS IN",
         "CACHED", "OUT", "CREDITS",
         "COST", "KNOWN",
       ], rows, numbers: 1...8)

@@ -50,8 +50,9 @@ class UsagePage {
         h("div.needs", { role: "group", "aria-label": "By" }, chips),
         h("div.usage-days", {}, this.#span, this.#from, h("span.muted", { text: "to" }), this.#to)),
       this.#message, this.#table,
-      h("p.hint", { text: "Failed attempts are included. What no agent reported is unknown and not zero: it is "
-        + "–, and a + says that the cost of some attempts is unknown. Days are in UTC." }));
+      h("p.hint", { text: "Attempts without a commit failed, were cancelled, or met a provider's limit; what they cost is "
+        + "included. What no agent reported is unknown and not zero: it is –, and a + says that the cost of some "
+        + "attempts is unknown. Days are in UTC." }));
     this.#show();
     this.#read();
   }
@@ -111,7 +112,7 @@ class UsagePage {
   }
 
   #draw({ by, items, total }) {
-    const heads = ["Cost", "Attempts", "Failed", "Tokens in", "Cached", "Tokens out", "Credits"];
+    const heads = ["Cost", "Attempts", "No commit", "Tokens in", "Cached", "Tokens out", "Credits"];
     put(this.#table, items.length === 0 ? h("p.empty", { text: "No attempt ended in these days." })
       : h("table.parts", {},
         h("thead", {}, h("tr", {}, [GROUPINGS[by], ...heads].map((text) => h("th", { scope: "col", text })))),
@@ -126,13 +127,13 @@ function nameCell(by, key) {
 }
 
 function cells(sum) {
-  const { attempts, failedAttempts: failed, attemptsWithCost, costMicrodollars: cost, millicredits } = sum;
+  const { attempts, failedAttempts: withoutCommit, attemptsWithCost, costMicrodollars: cost, millicredits } = sum;
   const withoutCost = attempts - attemptsWithCost;
   const counted = (count) => h("td", { text: count === null ? "–" : count.toLocaleString("en-US") });
   return [
     h("td", { text: costWords({ cost, withoutCost }) || "–",
       title: withoutCost > 0 ? `The cost of ${attemptsWithCost} of ${attempts} attempts is known.` : null }),
-    counted(attempts), h("td", { "data-kind": failed > 0 ? "bad" : null, text: failed.toLocaleString("en-US") }),
+    counted(attempts), counted(withoutCommit),
     counted(sum.inputTokens), counted(sum.cachedTokens), counted(sum.outputTokens),
     h("td", { text: millicredits === null ? "–" : (millicredits / 1000).toFixed(2) }),
   ];
