@@ -150,6 +150,58 @@ class HomeTests(BrowserTest):
         page.get_by_role("button", name="Show all").click()
         expect(self.row("Sort the table")).to_be_visible()
 
+    def test_on_a_phone_the_filters_are_folded_until_they_are_needed(self):
+        context = self.new_context(360, 740, has_touch=True, is_mobile=True)
+        self.addCleanup(context.close)
+        page = self.open("", self.new_page(context))
+        more = page.get_by_role("button", name=re.compile("^Filters"))
+        fields = page.locator("#filters")
+        small = """() => [...document.querySelectorAll(".bar, .toolbar, .filter-bar")].flatMap((part) =>
+          [...part.querySelectorAll("a, button, input, select")])
+            .filter((node) => node.checkVisibility() && node.getBoundingClientRect().height < 43.5)
+            .map((node) => node.outerHTML.slice(0, 100))"""
+
+        def folded():
+            expect(fields).to_be_hidden()
+            expect(more).to_have_attribute("aria-expanded", "false")
+
+        def unfolded():
+            expect(fields).to_be_visible()
+            expect(more).to_have_attribute("aria-expanded", "true")
+            self.assertEqual(page.evaluate(small), [])
+            self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"), 360)
+
+        folded()
+        self.assertEqual(page.evaluate(small), [])
+        # All that is above the pages is one line.
+        self.assertLess(page.get_by_role("button", name="Generate Code & PR").bounding_box()["y"],
+                        page.locator(".brand").bounding_box()["y"] + 44)
+        more.tap()
+        unfolded()
+        # What stands alone in its line takes all of it.
+        self.assertGreater(page.get_by_label("Repository", exact=True).bounding_box()["width"], 300)
+        more.tap()
+        folded()
+        more.tap()
+        page.get_by_label("Status", exact=True).select_option("failed")
+        page.get_by_label("Requested", exact=True).select_option("days")
+        expect(more).to_have_text("Filters2")
+        unfolded()
+        # Folded again it stays so while words are typed, and says that there are filters.
+        more.tap()
+        folded()
+        page.get_by_label("Search delegations").fill("framework")
+        expect(page).to_have_url(re.compile("q=framework"))
+        folded()
+        expect(more).to_have_text("Filters2")
+        # An address with a filter shows it.
+        page.reload()
+        unfolded()
+        self.open("#/delegations?q=framework", page)
+        folded()
+        self.open("#/repositories/acme/web-shop", page)
+        folded()
+
     def test_the_palette_goes_everywhere(self):
         page = self.open()
         page.keyboard.press("Control+k")

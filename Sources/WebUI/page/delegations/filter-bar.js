@@ -24,6 +24,9 @@ export class FilterBar {
   #days = h("span.days", {}, this.#from, h("span.muted", { text: "to" }), this.#to);
   #mine;
   #more;
+  #setCount = h("span.count");
+  /** The fields that are set, as they were shown last. */
+  #setFields = "";
   #agent = h("button.chip", { type: "button", "aria-pressed": "true", title: "Show all agents",
     onclick: () => this.#set({ ...this.filter, agent: undefined }) });
   #needs = new Map();
@@ -84,8 +87,8 @@ export class FilterBar {
     });
     const filters = h("div.filters", { id: "filters" }, this.#phase, this.#span, this.#days,
       repository ? null : this.#repository, this.#keep, this.#names);
-    this.#more = h("button.chip.more", { type: "button", text: "Filters", "aria-controls": "filters",
-      onclick: () => this.#fold(this.node.classList.contains("open")) });
+    this.#more = h("button.chip.more", { type: "button", "aria-controls": "filters",
+      onclick: () => this.#fold(this.node.classList.contains("open")) }, "Filters", this.#setCount);
     this.node = h("div.filter-bar", {},
       h("div.chips", {}, this.#more, h("nav.needs", { "aria-label": "What they wait for" }, needs),
         this.#saved, this.#mine, this.#agent),
@@ -97,6 +100,14 @@ export class FilterBar {
   #fold(isFolded) {
     this.node.classList.toggle("open", !isFolded);
     setAttribute(this.#more, "aria-expanded", isFolded ? "false" : "true");
+  }
+
+  /** How many fields are set is seen while they are folded, too. */
+  #showSet(fields) {
+    setText(this.#setCount, fields.length ? `${fields.length}` : "");
+    const text = fields.join(" ");
+    if (text !== "" && text !== this.#setFields) this.#fold(false);
+    this.#setFields = text;
   }
 
   #day(name) {
@@ -131,7 +142,7 @@ export class FilterBar {
     this.#days.hidden = isSpan;
     this.#from.value = since in SPANS ? "" : since;
     this.#to.value = until;
-    if (phase || since || until || (repo && !this.least.repo)) this.#fold(false);
+    this.#showSet([phase, since || until, !this.least.repo && repo].filter(Boolean));
     this.#agent.hidden = !this.filter.agent;
     setText(this.#agent, `Agent: ${this.filter.agent}`);
     setAttribute(this.#mine, "aria-pressed", mine ? "true" : "false");
