@@ -126,6 +126,41 @@ class HomeTests(BrowserTest):
         expect(bulk).to_contain_text("1 selected")
         self.server.api(f"api/delegations/{mine[1]['id']}/cancel", "POST", {})
 
+    def test_all_of_a_list_are_selected_and_one_is_cancelled_in_words_of_one(self):
+        mine = [self.server.submit(f"Whole {n}", LONG) for n in range(2)]
+        for each in mine:
+            self.wait(each, "PRCreated")
+        for width in (1280, 360):
+            context = self.new_context(width, 740)
+            self.addCleanup(context.close)
+            page = self.open("#/delegations?phase=queued&q=whole", self.new_page(context))
+            # A list of one state has no such part as the overview.
+            expect(page.locator(".needs [aria-current]")).to_have_count(0)
+            everything = page.get_by_label("Select all that are shown", exact=True)
+            everything.check()
+            bulk = page.get_by_role("region", name="Selected tasks")
+            expect(bulk).to_contain_text("2 selected")
+            page.get_by_label("Select Whole 0").uncheck()
+            expect(everything).not_to_be_checked()
+            bulk.get_by_role("button", name="Cancel 1").click()
+            dialog = page.get_by_role("dialog")
+            expect(dialog).to_contain_text("The branch and the pull request stay as they are.")
+            expect(dialog.get_by_role("button", name="Cancel it")).to_be_visible()
+            dialog.get_by_role("button", name="Not now").click()
+            # The overview's parts have boxes of their own.
+            self.open("#/delegations?q=whole", page)
+            expect(everything).to_be_hidden()
+        for each in mine:
+            self.server.api(f"api/delegations/{each['id']}/cancel", "POST", {})
+
+    def test_a_year_that_is_typed_has_four_digits(self):
+        page = self.open("#/delegations?since=2020-01-01&until=2020-01-02")
+        for name, typed in (("First day", "11232026"), ("Last day", "11292026")):
+            page.get_by_label(name).focus()
+            page.keyboard.type(typed)
+            expect(page.get_by_label(name)).to_have_attribute("max", "9999-12-31")
+        expect(page).to_have_url(re.compile("since=2026-11-23&until=2026-11-29$"))
+
     def test_a_filter_is_saved_with_its_address(self):
         page = self.open()
         page.get_by_label("Search delegations").fill('"queue item" 1')

@@ -115,6 +115,62 @@ class OutputTests(BrowserTest):
         target.locator("a").click()
         expect(page).to_have_url(re.compile(r"attempt=1&line=40501$"))
 
+    def test_a_hundred_thousand_lines_are_shown_without_drawing_them_all(self):
+        _, answer = self.output_of(
+            "Very many lines", "do: count 60000 before", "do: say \\x1b[31merror\\x1b[0m: here it is",
+            "do: count 40000 after")
+        page = self.open("#/delegations")
+        page.evaluate("(id) => { location.hash = `#/delegations/${id}?tab=output`; }", answer["id"])
+        note = page.locator(".output-view .view-bar [role=status]").first
+        expect(note).to_have_text("It has ended. 100,001 lines.")
+        lines = page.locator(".output-line")
+        expect(lines.last).to_have_text("after 40000\n")
+        # The numbers are those of the whole output, and what is kept has no gap.
+        numbers = page.evaluate("[...document.querySelectorAll('.output-line a')].map((a) => +a.dataset.line)")
+        self.assertEqual(numbers, list(range(numbers[0], 100_002)))
+        self.assertLessEqual(len(numbers), 20_201)
+        page.get_by_role("button", name="First error").click()
+        target = page.locator(".output-line[data-target]")
+        expect(target).to_have_text("error: here it is\n")
+        expect(target.locator("a")).to_have_attribute("data-line", "60001")
+
+    def test_lines_that_would_be_dropped_at_once_are_counted_and_not_drawn(self):
+        page = self.open()
+        shown = page.evaluate(r"""async () => {
+          const {LineList} = await import("./delegation/lines.js");
+          const list = new LineList((line) => `#${line}`);
+          const shown = [];
+          const see = (passed) => shown.push([passed, list.first, list.last, list.length,
+            [...list.node.querySelectorAll(".output-line")].map(({textContent, firstElementChild, dataset}) =>
+              `${firstElementChild.dataset.line} ${textContent.trimEnd()} ${dataset.time.slice(-3)}`)]);
+          const add = (from, to, text = "") => {
+            for (let n = from; n <= to; n += 1) {
+              text += `2026-01-01T00:00:00.${String(n).padStart(3, "0")}Z \x1b[3${n % 7}mline\x1b[0m ${n}\n`;
+            }
+            list.add(text);
+          };
+          add(1, 3);
+          see(list.draw(3));
+          // A line that is begun belongs to those that are passed over.
+          list.add("2026-01-01T00:00:00.004Z beg");
+          see(list.draw(3));
+          add(5, 9, "un\n");
+          see(list.draw(3));
+          add(10, 11);
+          see(list.draw(3));
+          list.add("- no time\n- none\n- at all\n- here");
+          list.end();
+          see(list.draw(1));
+          return shown;
+        }""")
+        self.assertEqual(shown, [
+            [False, 1, 3, 21, ["1 line 1 001", "2 line 2 002", "3 line 3 003"]],
+            [False, 1, 4, 21, ["1 line 1 001", "2 line 2 002", "3 line 3 003", "4 beg 004"]],
+            [True, 7, 9, 21, ["7 line 7 007", "8 line 8 008", "9 line 9 009"]],
+            [False, 7, 11, 37, ["7 line 7 007", "8 line 8 008", "9 line 9 009", "10 line 10 010", "11 line 11 011"]],
+            [True, 14, 15, 15, ["14 - at all ", "15 - here "]],
+        ])
+
     def test_dropped_lines_are_read_again(self):
         page, answer = self.output_of("Very long", f"do: count 60000 {'wide ' * 12}")
         expect(page.get_by_text("The page keeps the newest part of this output.")).to_be_visible()

@@ -86,7 +86,8 @@ class WithoutCommitTests(BrowserTest):
         self.server.run("forge", "create", "acme/usage")
         answer = self.server.submit("Is cancelled", "do: pace 3000 0.1", repo="usage")
         page = self.open_delegation(answer)
-        self.expect_state("Generating")
+        # An attempt counts once its agent has begun.
+        expect(page.get_by_role("log")).to_contain_text("step 1")
         self.server.api(f"api/delegations/{answer['id']}/cancel", "POST", {})
         self.expect_state("Cancelled")
         self.open("#/usage")
@@ -101,9 +102,14 @@ class WithoutCommitTests(BrowserTest):
         attempts = page.get_by_role("region", name="Attempts")
         expect(attempts).to_contain_text(words)
         expect(attempts).not_to_contain_text("waited for a worker")
+        # It is a wait: nothing of it looks like a failure.
+        expect(attempts).to_contain_text("provider's limit")
+        expect(attempts.locator("[data-kind=failed], .mark.failed")).to_have_count(0)
         said = words.search(attempts.text_content())[0]
         # The list says the same.
         expect(self.open().locator(".row", has_text="Waits")).to_contain_text(said)
+        queue = self.open("#/health").locator(".figure").filter(has_text=re.compile("^Queue"))
+        expect(queue).to_contain_text("1 waits to be tried again")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import { delegationRoute, json } from "../shared/api.js";
 import { h, put, setText, words } from "../shared/dom.js";
 import { timelineMark } from "../shared/marks.js";
 import { at, fully, moment, size, span } from "../shared/time.js";
-import { outcomeWords, usageWords, waitingWords } from "../shared/words.js";
+import { counted, outcomeWords, usageWords, waitingWords } from "../shared/words.js";
 
 /** The parts of an attempt's time, in order: from which moment, and to which. */
 const PHASES = [
@@ -251,11 +251,11 @@ function phasesOf(attempt, now) {
   return parts;
 }
 
-/** The mark of an attempt; a cancel is no failure. */
+/** The mark of an attempt; neither a cancel nor a provider's limit is a failure. */
 function kindOf({ outcome, pushed }) {
   if (outcome === null || outcome === undefined) return "now";
   if (outcome === "generated") return pushed === null ? "done" : "end";
-  return outcome === "cancelled" ? "cancelled" : "failed";
+  return outcome === "cancelled" || outcome === "agent-limited" ? "cancelled" : "failed";
 }
 
 function endWords({ outcome, pushed }) {
@@ -264,5 +264,5 @@ function endWords({ outcome, pushed }) {
 }
 
 function filesWords({ filesChanged, insertions, deletions }) {
-  return `${filesChanged} ${filesChanged === 1 ? "file" : "files"}, +${insertions} −${deletions}`;
+  return `${counted(filesChanged)} ${filesChanged === 1 ? "file" : "files"}, +${counted(insertions)} −${counted(deletions)}`;
 }

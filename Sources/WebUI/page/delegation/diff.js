@@ -11,6 +11,7 @@ import { announce, h, put, setAttribute, setText } from "../shared/dom.js";
 import { recall, store } from "../shared/memory.js";
 import { parsePatch } from "./patch.js";
 import { ViewedMarks } from "./viewed.js";
+import { counted } from "../shared/words.js";
 
 /** A change of so many lines is made at once, so that the browser's own search finds them all. */
 const MADE_LINES_MAX = 1500;
@@ -233,7 +234,7 @@ export class DiffView {
     const name = this.#wanted?.name;
     setText(this.#note, files.length === 0
       ? (this.#space.checked ? "Without spaces, nothing differs." : "The change is empty.")
-      : `${name ? `${name}: ` : ""}${files.length} ${files.length === 1 ? "file" : "files"}, ${added} added, ${removed} removed`
+      : `${name ? `${name}: ` : ""}${counted(files.length)} ${files.length === 1 ? "file" : "files"}, ${counted(added)} added, ${counted(removed)} removed`
         + `${viewed > 0 ? `, ${viewed} of ${files.length} viewed` : ""}.`
         + `${this.#isCut ? " The rest is too long to be shown; the forge has all of it." : ""}`);
   }

@@ -78,13 +78,48 @@ export class LineList {
     this.#ended.push(...this.#terminal.end());
   }
 
-  /** Makes the nodes of what was added. */
-  draw() {
+  /**
+   * Makes the nodes of what was added, but not of lines that would be dropped at once.
+   * @param most how many of the lines that were added are wanted, the newest ones
+   * @returns whether lines were passed over
+   */
+  draw(most = Infinity) {
+    const over = most === Infinity ? 0 : countLines(this.#ended) - most;
+    if (over > 0) this.#passOver(over);
     for (const run of this.#ended) this.#append(run);
     this.#ended = [];
     const { open } = this.#terminal;
     if (open.length > 0 && !this.#line) this.#begin();
     if (this.#line) put(this.#line.tail, open.map(nodeOf));
+    return over > 0;
+  }
+
+  /** Counts the next lines without nodes. What is drawn already is dropped, since it is before them. */
+  #passOver(count) {
+    this.node.replaceChildren();
+    this.length = 0;
+    this.#block = null;
+    // The number and the time of a line that was begun are counted already.
+    const begun = this.#line ? 1 : 0;
+    this.#line = null;
+    let left = count;
+    let run = 0;
+    while (left > 0) {
+      const { text } = this.#ended[run];
+      let from = 0;
+      while (left > 0) {
+        const end = text.indexOf("\n", from);
+        if (end < 0) break;
+        from = end + 1;
+        left -= 1;
+      }
+      if (left > 0) run += 1;
+      else this.#ended[run] = { ...this.#ended[run], text: text.slice(from) };
+    }
+    this.#ended.splice(0, run);
+    this.#times.splice(0, count - begun);
+    this.last += count - begun;
+    this.first = this.last + 1;
   }
 
   #append({ text, look }) {
@@ -159,6 +194,14 @@ export class LineList {
     }
     return null;
   }
+}
+
+function countLines(runs) {
+  let count = 0;
+  for (const { text } of runs) {
+    for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) count += 1;
+  }
+  return count;
 }
 
 function clock(time) {

@@ -3,7 +3,7 @@
 import { h, outLink, put, setAttribute, setText, words } from "../shared/dom.js";
 import { ordinal, waitFor } from "../shared/phases.js";
 import { minute, moment, span } from "../shared/time.js";
-import { short, stepWords, usageWords, waitWords } from "../shared/words.js";
+import { counted, short, stepWords, usageWords, waitWords } from "../shared/words.js";
 
 export class NextPart {
   node = h("section.next", { "aria-label": "What happens" });
@@ -70,8 +70,8 @@ export class NextPart {
     this.#show(null, isEnded ? h("p", {}, h("strong", { text: `The pull request is ${pullState}.` })) : null,
       h("p", {}, `Done in ${span(took)}. Commit `, h("code", { text: short(detail.commitSHA) }),
         " is on the branch",
-        figures ? `: ${figures.filesChanged} ${figures.filesChanged === 1 ? "file" : "files"}, `
-          + `${figures.insertions} added, ${figures.deletions} removed.` : ".",
+        figures ? `: ${counted(figures.filesChanged)} ${figures.filesChanged === 1 ? "file" : "files"}, `
+          + `${counted(figures.insertions)} added, ${counted(figures.deletions)} removed.` : ".",
         used ? h("span.muted", {}, " ", words(used)) : null),
       figures?.flagged?.length ? h("p", {}, h("strong", { text: "Look at these with care: " }),
         figures.flagged.map((path, index) => [index ? ", " : "", words(path, "code")]),

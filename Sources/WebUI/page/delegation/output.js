@@ -15,6 +15,9 @@ import { StepList } from "./steps.js";
 const KEPT_MAX = 3_000_000;
 const LINES_MAX = 20_000;
 
+/** How long the page draws no lines, as a multiple of the time that it drew them. */
+const DRAWING_PAUSE = 3;
+
 /** How many lines around a dropped one are read again. */
 const AROUND = 200;
 
@@ -45,6 +48,8 @@ export class OutputView {
   #window = null;
   #target = null;
   #frame = 0;
+  /** Not before this moment the next lines are drawn. */
+  #drawnFrom = 0;
   #isDropped = false;
   /** Whether lines came before the worker had told their times. */
   #isRough = false;
@@ -260,17 +265,25 @@ export class OutputView {
     if (this.#isOver && this.#isRough && this.#times.box.checked) this.#begin(this.#attempt, true);
   }
 
+  /** Output that comes faster than it is drawn is drawn less often, and only what will be kept. */
   #draw() {
+    const start = performance.now();
+    if (start < this.#drawnFrom && !this.#isOver) {
+      this.#frame = requestAnimationFrame(() => this.#draw());
+      return;
+    }
     this.#frame = 0;
-    this.#lines.draw();
     const lines = this.#lines;
     const looked = this.#lookedAt;
+    if (lines.draw(LINES_MAX)) this.#isDropped = true;
     while ((lines.length > KEPT_MAX || lines.last - lines.first > LINES_MAX) && lines.dropFirst()) this.#isDropped = true;
     if (looked && looked.line < lines.first) this.#show(looked.line, looked.text);
     if (this.#forms.hidden && this.#steps.isFound) this.#showChoices();
     this.#explain();
     this.#keepEnd();
     this.#goOn();
+    const end = performance.now();
+    this.#drawnFrom = end + DRAWING_PAUSE * (end - start);
   }
 
   #explain() {

@@ -1,7 +1,7 @@
 // The filters above the list: what tasks wait for, saved filters, a search, a phase, a repository, days.
 
 import { h, put, setAttribute, setText } from "../shared/dom.js";
-import { SPANS, filterAddress, filterOf, filterText, forgetFilter, saveFilter, savedFilters } from "../shared/filters.js";
+import { LAST_DAY, SPANS, filterAddress, filterOf, filterText, forgetFilter, saveFilter, savedFilters } from "../shared/filters.js";
 import { known } from "../shared/memory.js";
 import { NEEDS, PHASES } from "../shared/phases.js";
 
@@ -111,7 +111,7 @@ export class FilterBar {
   }
 
   #day(name) {
-    return h("input", { type: "date", "aria-label": name,
+    return h("input", { type: "date", max: LAST_DAY, "aria-label": name,
       onchange: () => this.#set({ ...this.filter, since: this.#from.value, until: this.#to.value }) });
   }
 
@@ -148,7 +148,7 @@ export class FilterBar {
     setAttribute(this.#mine, "aria-pressed", mine ? "true" : "false");
     for (const [name, { link }] of this.#needs) {
       setAttribute(link, "href", filterAddress({ ...this.filter, need: name, phase: undefined }));
-      setAttribute(link, "aria-current", name === (need ?? "") ? "true" : null);
+      setAttribute(link, "aria-current", name === (need ?? "") && !phase ? "true" : null);
     }
     const text = filterText(this.filter);
     const saved = savedFilters();

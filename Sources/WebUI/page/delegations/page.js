@@ -92,6 +92,9 @@ class DelegationsPage {
   #fresh;
   #message;
   #table;
+  /** Selects all of a list without sections, whose headings have such a box, too. */
+  #all = h("input", { type: "checkbox", "aria-label": "Select all that are shown", hidden: true,
+    onclick: () => this.#selection.set(this.#rows, this.#all.checked) });
   #shownAddress = "";
 
   #build() {
@@ -101,7 +104,8 @@ class DelegationsPage {
     this.#body = h("div.rows", { role: "rowgroup" });
     this.#message = h("div.list-message", { role: "status" });
     const head = h("div.row.head", { role: "row" },
-      h("div.check-cell", { role: "columnheader" }, h("span.visually-hidden", { text: "Selected" })),
+      h("div.check-cell", { role: "columnheader" }, h("span.visually-hidden", { text: "Selected" }),
+        h("label", {}, this.#all)),
       COLUMNS.map((name, i) => h(`div.c${i}`, { role: "columnheader", text: name })));
     this.#table = h("div.table", { role: "table", "aria-label": "Delegations" },
       h("div.rows-head", { role: "rowgroup" }, head), this.#body);
@@ -211,6 +215,7 @@ class DelegationsPage {
     if (above > 0 && this.#scroller.scrollTop > 0) this.#unseen(this.#unseenCount + above);
     this.#virtual.update(items.length, this.#board.isByNeed ? 0 : above, heads);
     this.#selection.refresh(rows);
+    this.#showAll();
     this.#explain(state);
     this.#remember(rows);
     if (items.length === 0) return;
@@ -220,6 +225,13 @@ class DelegationsPage {
     }
     left.address = "";
     if (this.#asked !== 0) this.#step(this.#asked);
+  }
+
+  #showAll() {
+    const isFlat = !this.#board.isByNeed && this.#rows.length > 0;
+    this.#all.hidden = !isFlat;
+    setAttribute(this.#table, "data-flat", isFlat ? "" : null);
+    this.#all.checked = isFlat && this.#rows.every((row) => this.#selection.has(row));
   }
 
   #total(state) {

@@ -4,7 +4,7 @@ import { h, outLink, put, setAttribute, setText, words } from "../shared/dom.js"
 import { Badge } from "../shared/marks.js";
 import { queueWords } from "../shared/phases.js";
 import { age, fully, span } from "../shared/time.js";
-import { costWords, outcomeWords, waitingWords } from "../shared/words.js";
+import { costWords, counted, outcomeWords, waitingWords } from "../shared/words.js";
 
 export const COLUMNS = ["Status", "Task", "Agent", "Lines", "Cost", "Worked", "Age"];
 
@@ -65,8 +65,8 @@ export class Row {
     setText(this.#code, task.code);
     setText(this.#agent, task.agent);
     const hasLines = task.added + task.removed > 0;
-    setText(this.#added, hasLines ? `+${task.added}` : "");
-    setText(this.#removed, hasLines ? `−${task.removed}` : "");
+    setText(this.#added, hasLines ? `+${counted(task.added)}` : "");
+    setText(this.#removed, hasLines ? `−${counted(task.removed)}` : "");
     setText(this.#cost, costWords(task));
     setAttribute(this.#cost, "title", task.cost !== null && task.withoutCost > 0
       ? `${task.withoutCost} of its attempts did not report their cost` : null);
@@ -86,6 +86,9 @@ export class Row {
   }
 }
 
+/** What a task may wait for beside the forge. */
+const NOT_THE_FORGE = new Set(["local", "conflict"]);
+
 /** What stands beside the phase. */
 function noteOf(task, queue, now) {
   if (task.quarantine) return "in quarantine";
@@ -93,7 +96,7 @@ function noteOf(task, queue, now) {
   if (task.phase !== "queued" && task.phase !== "working") return "";
   if (task.cancelRequested) return "being cancelled";
   if (task.waiting?.code === "agent-limited") return waitingWords(task);
-  if (task.waiting) return "waits for the forge";
+  if (task.waiting) return NOT_THE_FORGE.has(task.waiting.code) ? "waits to be tried again" : "waits for the forge";
   if (task.phase === "queued") return queueWords(queue, now) || (task.state === "PRCreated" ? "" : "being opened");
   return task.attempt > 1 ? `attempt ${task.attempt}` : "";
 }

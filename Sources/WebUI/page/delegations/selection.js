@@ -83,7 +83,9 @@ export class Selection {
   async #askCancel() {
     const count = this.#able("cancel").length;
     const yes = await confirm(count === 1 ? "Cancel this task?" : `Cancel ${count} tasks?`,
-      "Agents that run are ended. The branches and the pull requests stay as they are.", "Cancel them");
+      count === 1 ? "An agent that runs is ended. The branch and the pull request stay as they are."
+        : "Agents that run are ended. The branches and the pull requests stay as they are.",
+      count === 1 ? "Cancel it" : "Cancel them");
     if (yes) await this.#run("cancel");
   }
 

@@ -95,7 +95,7 @@ class HealthPage {
     const { trouble, quarantined } = queue;
     const last = moment(waits.lastStartsAt);
     this.#depth.update(`${queue.depth}`, trouble + quarantined > 0 ? "warn" : "",
-      [trouble > 0 && `${trouble} wait for the forge`, quarantined > 0 && `${quarantined} in quarantine`]
+      [trouble > 0 && `${trouble} ${trouble === 1 ? "waits" : "wait"} to be tried again`, quarantined > 0 && `${quarantined} in quarantine`]
         .filter(Boolean).join(", ") || (last !== null && queue.depth > 0
         ? `the last starts in ${waitFor(last - moment(found.at))}` : "waiting for a worker"));
     const judged = day.pushed + day.failed;

@@ -6,6 +6,9 @@ import { recall, store } from "./memory.js";
 const SAVED_MAX = 20;
 const NAMES = ["need", "phase", "repo", "agent", "mine", "since", "until", "q"];
 
+/** With it a browser's field for a day takes four digits for a year, and not six. */
+export const LAST_DAY = "9999-12-31";
+
 /** The spans of a filter's `since`, up to now. */
 export const SPANS = {
   "24h": { name: "Last 24 hours", hours: 24 }, "7d": { name: "Last 7 days", hours: 7 * 24 },

@@ -124,7 +124,7 @@ const OUTCOMES = {
   generated: "generated", "worker-lost": "worker lost", "worker-crashed": "worker crashed",
   drained: "worker drained", "commit-stale": "commit no longer fits",
   "agent-failed": "agent failed", "agent-timeout": "agent timed out",
-  "agent-not-found": "agent not found", "no-changes": "no changes",
+  "agent-not-found": "agent not found", "agent-limited": "provider's limit", "no-changes": "no changes",
   "verify-failed": "checks failed", "change-refused": "change refused",
   "push-rejected": "push refused", "branch-diverged": "branch changed", "forge-refused": "forge refused",
   "budget-exceeded": "budget used up", "attempts-exhausted": "workers lost", cancelled: "cancelled", "worker-fault": "worker's machine failed",
@@ -159,9 +159,9 @@ export function networkWords({ reached, refused }) {
 /** The usage that an agent reported, in numbers; empty if it is unknown. */
 export function usageWords({ inputTokens, outputTokens, cachedTokens, costMicrodollars, millicredits }) {
   const parts = [];
-  const cached = cachedTokens == null ? "" : ` (${count(cachedTokens)} cached)`;
-  if (inputTokens != null) parts.push(`${count(inputTokens)} tokens in${cached}`);
-  if (outputTokens != null) parts.push(`${count(outputTokens)} ${inputTokens == null ? "tokens out" : "out"}`);
+  const cached = cachedTokens == null ? "" : ` (${counted(cachedTokens)} cached)`;
+  if (inputTokens != null) parts.push(`${counted(inputTokens)} tokens in${cached}`);
+  if (outputTokens != null) parts.push(`${counted(outputTokens)} ${inputTokens == null ? "tokens out" : "out"}`);
   if (millicredits != null) parts.push(`${(millicredits / 1000).toFixed(2)} credits`);
   if (costMicrodollars != null) parts.push(dollars(costMicrodollars));
   return parts.join(", ");
@@ -179,7 +179,8 @@ export function dollars(micro) {
   return `$${amount.toFixed(amount >= 0.01 || amount === 0 ? 2 : 4)}`;
 }
 
-function count(number) {
+/** A number with its thousands apart. */
+export function counted(number) {
   return number.toLocaleString("en-US");
 }
 

@@ -2,6 +2,7 @@
 
 import { json } from "../shared/api.js";
 import { announce, h, put, setAttribute, setText } from "../shared/dom.js";
+import { LAST_DAY } from "../shared/filters.js";
 import { Later } from "../shared/time.js";
 import { costWords } from "../shared/words.js";
 
@@ -63,7 +64,7 @@ class UsagePage {
   }
 
   #dayInput(name) {
-    return h("input", { type: "date", "aria-label": name,
+    return h("input", { type: "date", max: LAST_DAY, "aria-label": name,
       onchange: () => this.#choose({ since: this.#from.value, until: this.#to.value }) });
   }
 
