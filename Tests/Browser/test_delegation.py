@@ -235,6 +235,9 @@ class DelegationTests(BrowserTest):
             self.assertGreater(box["width"], 280)
             self.assertEqual(chart.evaluate("(node) => getComputedStyle(node.querySelector('text')).fontSize"), "12px")
             self.assertEqual(chart.get_attribute("viewBox"), None)
+        # A repository's name stands on one line.
+        name = page.get_by_role("region", name="By repository").locator("tbody bdi").first
+        self.assertEqual(name.evaluate("(node) => node.getClientRects().length"), 1)
 
     def test_audit(self):
         answer = self.server.submit("Audited")
@@ -265,6 +268,9 @@ class DelegationTests(BrowserTest):
         expect(page.locator("#audit-note")).not_to_be_empty()
         page.get_by_role("button", name="Help").click()
         expect(page.locator("#audit-help")).to_contain_text("state:Failed")
+        below = page.locator(".examples").bounding_box()["y"]
+        help_box = page.locator("#audit-help").bounding_box()
+        self.assertGreaterEqual(below - help_box["y"] - help_box["height"], 4)
         # What the help and the examples say can be asked.
         told = page.locator("#audit-help dt").all_text_contents()
         told += page.locator(".examples button").all_text_contents()

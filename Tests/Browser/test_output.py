@@ -133,6 +133,20 @@ class OutputTests(BrowserTest):
         target = page.locator(".output-line[data-target]")
         expect(target).to_have_text("error: here it is\n")
         expect(target.locator("a")).to_have_attribute("data-line", "60001")
+        # It may be asked for before it came.
+        self.open("#/delegations")
+        page.evaluate("""(id) => {
+          new MutationObserver((_, observer) => {
+            const button = document.querySelector(".output-tools button:not([hidden])");
+            if (!button || !document.querySelector(".output-line")) return;
+            observer.disconnect();
+            button.click();
+          }).observe(document.body, {childList: true, subtree: true, attributes: true});
+          location.hash = `#/delegations/${id}?tab=output`;
+        }""", answer["id"])
+        expect(note).to_have_text("It has ended. 100,001 lines.")
+        expect(target).to_have_text("error: here it is\n")
+        expect(target.locator("a")).to_have_attribute("data-line", "60001")
 
     def test_lines_that_would_be_dropped_at_once_are_counted_and_not_drawn(self):
         page = self.open()

@@ -78,6 +78,16 @@ extension EndToEndTests.LocalTimeTests {
         let found = try await aipm(server, ["list", "--since", since, "--count"])
         #expect(found.trimmed == count, "\(since)")
       }
+      // A last day counts whole, as a person counts days.
+      let today = String(local.prefix(10))
+      let start = try #require(Timestamp(iso8601: today))
+      let before = Timestamp(milliseconds: start.milliseconds - 86_400_000).day
+      for (until, count) in [
+        (today, "1"), (before, "0"), ("\(local)\(Self.offset)", "0"), ("2999-01-01", "1"),
+      ] {
+        let found = try await aipm(server, ["list", "--until", until, "--count"])
+        #expect(found.trimmed == count, "\(until)")
+      }
     }
   }
 }

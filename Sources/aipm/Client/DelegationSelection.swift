@@ -18,7 +18,7 @@ struct DelegationSelection {
       state:           queued working ready merged closed failed cancelled
       need:            you working queued done; of the newest round
       repo: requester: worker: agent: failure:
-      since: until:    a span such as 24h, a day, or a time
+      since: until:    a span such as 24h, a day (the whole of it), or a time
     """
 
   private struct Term {
@@ -96,7 +96,8 @@ struct DelegationSelection {
     case .need: try addNeed(list, isNegated)
     case .since, .until:
       guard !isNegated else { throw Failure("-\(key.rawValue): write the other one", code: .usage) }
-      let time = try LocalTime.since(value, option: "\(key.rawValue):")
+      let read = key == .since ? LocalTime.since : LocalTime.until
+      let time = try read(value, "\(key.rawValue):")
       if key == .since { since = max(time, since ?? time) }
       add(false) { item in
         guard let at = item["requestedAt"].time else { return false }

@@ -19,6 +19,7 @@ struct List: AsyncParsableCommand {
       Examples:
         aipm list --needs-you
         aipm list --state ready --since 7d
+        aipm list --state failed --since 2026-11-16 --until 2026-11-22
         aipm list --repo acme/tools export
         aipm list --query 'state:failed -failure:agent-timeout agent:claude' --count
         aipm list --json confirmationCode,state,pullRequest.number
@@ -47,6 +48,10 @@ struct List: AsyncParsableCommand {
     help: ArgumentHelp(
       "Only requested since then: a span such as 24h, a day, or a time.", valueName: "time"))
   var since: String?
+  @Option(
+    help: ArgumentHelp(
+      "Only requested until then: a time as for --since; a day counts whole.", valueName: "time"))
+  var until: String?
   @Option(parsing: .unconditional, help: "Only what this query selects, see above.")
   var query: String?
   @Option(help: ArgumentHelp("How many at most.", valueName: "number"))
@@ -81,6 +86,7 @@ struct List: AsyncParsableCommand {
       if let requester { try selection.add(.requester, requester) }
       if let worker { try selection.add(.worker, worker) }
       if let since { try selection.add(.since, since) }
+      if let until { try selection.add(.until, until) }
       return selection
     }
   }

@@ -104,6 +104,19 @@ enum LocalTime {
   }
 }
 
+extension LocalTime {
+  /// Reads what a user writes as the last moment: as `since`, but a day means its end.
+  /// - Throws: `Failure` that names the option.
+  static func until(_ text: String, option: String) throws -> Timestamp {
+    let time = try since(text, option: option)
+    // A day is the only form of ten characters. It may have an hour more or less than others.
+    guard text.utf8.count == 10, let day = Timestamp(iso8601: text),
+      let next = local(Timestamp(milliseconds: day.milliseconds + 86_400_000).day)
+    else { return time }
+    return Timestamp(milliseconds: next.milliseconds - 1)
+  }
+}
+
 /// The lines of an output with the times that the server puts before them, which are in UTC.
 struct LocalTimeLines {
   private static let timeBytes = "2026-11-23T12:00:00.123Z".utf8.count

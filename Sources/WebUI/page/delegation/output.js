@@ -307,11 +307,11 @@ export class OutputView {
 
   /** Shows the line that was asked for, as soon as it is there. */
   #goOn() {
-    const line = this.#target?.line ?? 0;
+    const { line = 0, text = "" } = this.#target ?? {};
     if (!this.#target || this.#newest === 0) return;
     if (line > this.#lines.last && !this.#isOver) return;
     this.#target = null;
-    if (line > 0) this.#show(line);
+    if (line > 0) this.#show(line, text);
   }
 
   #hit(line, text) {
@@ -339,6 +339,7 @@ export class OutputView {
       node = (this.#window ?? this.#lines).line(line);
     }
     if (node) this.#showNode(node, text);
+    else if (line > this.#lines.last && !this.#isOver) this.#target = { attempt: this.#attempt, line, text };
     else announce(`The output has no line ${line}.`);
   }
 
@@ -362,14 +363,18 @@ export class OutputView {
     if (!node) return null;
     const box = this.#scroller.getBoundingClientRect();
     const { top, bottom } = node.getBoundingClientRect();
+    if (this.#isBringing) return { line: Number(node.firstElementChild.dataset.line), text: this.#shownText };
     if (bottom < box.top - box.height || top > box.bottom + box.height) return null;
     return { line: Number(node.firstElementChild.dataset.line), text: this.#shownText };
   }
 
   #shownText = "";
+  /** Whether it is being scrolled to, and so looked at soon. */
+  #isBringing = false;
 
   /** Scrolls to a node. What is not near the screen has a guessed height, so it is done again. */
   #bring(node, tries = 6) {
+    this.#isBringing = tries > 0 && !this.#following && node.isConnected;
     if (this.#following || !node.isConnected) return;
     const away = node.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top
       - Math.min(this.#scroller.clientHeight / 3, 160);

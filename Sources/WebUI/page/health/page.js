@@ -4,7 +4,7 @@ import { json } from "../shared/api.js";
 import { bars, durations } from "./chart.js";
 import { h, put, setAttribute, setText } from "../shared/dom.js";
 import { Badge } from "../shared/marks.js";
-import { Later, age, at, clock, everySecond, moment, span } from "../shared/time.js";
+import { Later, age, at, clock, everySecond, minute, moment, span } from "../shared/time.js";
 import { waitFor } from "../shared/phases.js";
 import { costWords, failureWords } from "../shared/words.js";
 
@@ -99,7 +99,7 @@ class HealthPage {
         .filter(Boolean).join(", ") || (last !== null && queue.depth > 0
         ? `the last starts in ${waitFor(last - moment(found.at))}` : "waiting for a worker"));
     const judged = day.pushed + day.failed;
-    const since = at(moment(day.since));
+    const since = minute(moment(day.since));
     this.#success.update(judged > 0 ? percent(day.pushed, judged) : "–", "",
       judged > 0 ? `${day.pushed} of ${judged} since ${since}` : `none ended since ${since}`);
     this.#took.update(span(day.p50Ms), "", day.p95Ms === null ? "from request to push"
@@ -111,7 +111,7 @@ class HealthPage {
       cost.attempts > 0 ? `#/usage?by=day&since=${cost.since}&until=${found.at.slice(0, 10)}` : null);
     this.#forge.update(forge ? forge.remaining.toLocaleString() : "–",
       forge && forge.remaining * 10 < forge.limit ? "warn" : "",
-      forge ? `of ${forge.limit.toLocaleString()}, full again at ${at(moment(forge.resetAt))}`
+      forge ? `of ${forge.limit.toLocaleString()}, full again at ${minute(moment(forge.resetAt))}`
         : "the forge has reported no limit yet");
     if (isNew) this.#draw(found);
     this.#tick();
