@@ -13,6 +13,13 @@ package struct PostgreSQLStatement {
   }
 }
 
+/// What has been answered of a pipeline.
+struct PipelineAnswers {
+  var operation: String
+  var results: [PostgreSQLRows] = []
+  var failure: PostgreSQLError?
+}
+
 extension PostgreSQLConnection {
   /// Runs statements one after another, and waits for the server once
   /// (https://www.postgresql.org/docs/current/libpq-pipeline-mode.html). After an error the server
@@ -28,35 +35,58 @@ extension PostgreSQLConnection {
       guard let only = statements.first else { return [] }
       return [try query(only.sql, only.values)]
     }
+    try send(statements)
+    guard let results = try answers(within: limits.statement) else {
+      throw silent(statements[0].sql)
+    }
+    return results
+  }
+
+  /// Sends statements as `pipeline` does, and does not wait for the server: `answers` does.
+  package func send(_ statements: [PostgreSQLStatement]) throws(PostgreSQLError) {
     let names = try preparedNames(of: statements)
-    let operation = statements[0].sql
-    let deadline = try begin(operation)
+    let operation = statements.first?.sql ?? ""
+    _ = try begin(operation)
     guard PQenterPipelineMode(handle) == 1 else { throw lost(operation) }
     for (name, statement) in zip(names, statements) {
       guard send(name, statement.values) else { throw lost(operation) }
     }
     guard PQpipelineSync(handle) == 1 else { throw lost(operation) }
-    var results: [PostgreSQLRows] = []
-    var failure: PostgreSQLError?
+    answering = PipelineAnswers(operation: operation)
+  }
+
+  /// The results of the statements that were sent. Without transaction of their own, they are
+  /// committed then.
+  /// - Returns: nil if the server has not answered all of them in this time; it can be asked again.
+  /// - Throws: as `pipeline`.
+  package func answers(within time: Duration) throws(PostgreSQLError) -> [PostgreSQLRows]? {
+    guard var found = answering else { throw lost("pipeline", "nothing was sent") }
+    let operation = found.operation
+    let deadline = ContinuousClock.now + time
     reading: while true {
+      guard try hasNext(operation, by: deadline) else {
+        answering = found
+        return nil
+      }
       // nil ends the results of one statement.
-      guard let result = try next(operation, deadline) else { continue }
+      guard let result = PQgetResult(handle) else { continue }
       switch PQresultStatus(result) {
       case PGRES_PIPELINE_SYNC:
         PQclear(result)
         break reading
-      case PGRES_COMMAND_OK, PGRES_TUPLES_OK: results.append(PostgreSQLRows(result))
+      case PGRES_COMMAND_OK, PGRES_TUPLES_OK: found.results.append(PostgreSQLRows(result))
       case PGRES_PIPELINE_ABORTED: PQclear(result)
       case _:
-        failure = failure ?? error(of: result, operation)
+        found.failure = found.failure ?? error(of: result, operation)
         PQclear(result)
         // After the end of the session there is no more.
-        if let failure, failure.isLost { throw broken(failure) }
+        if let failure = found.failure, failure.isLost { throw broken(failure) }
       }
     }
+    answering = nil
     guard PQexitPipelineMode(handle) == 1 else { throw lost(operation) }
-    if let failure { throw failure }
-    return results
+    if let failure = found.failure { throw failure }
+    return found.results
   }
 
   private func preparedNames(

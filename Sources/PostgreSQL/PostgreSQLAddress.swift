@@ -53,6 +53,28 @@ package struct PostgreSQLAddress: Equatable, Sendable, CustomStringConvertible {
     parameters.last { $0.keyword == keyword }?.value
   }
 
+  /// The address of each host; only this one if it names no host.
+  package var hosts: [PostgreSQLAddress] {
+    let lists = ["host", "hostaddr", "port"]
+    func items(_ text: String) -> [String] {
+      text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    }
+    let count = (value(of: "host") ?? value(of: "hostaddr")).map { items($0).count } ?? 1
+    guard count > 1 else { return [self] }
+    return (0..<count).map { index in
+      PostgreSQLAddress(
+        parameters: parameters.map { parameter in
+          guard lists.contains(parameter.keyword) else { return parameter }
+          let all = items(parameter.value)
+          // One port is that of all hosts.
+          return Parameter(
+            keyword: parameter.keyword, value: all.count == count ? all[index] : parameter.value)
+        })
+    }
+  }
+
+  private init(parameters: [Parameter]) { self.parameters = parameters }
+
   package var description: String {
     let hosts = value(of: "host") ?? value(of: "hostaddr") ?? "localhost"
     let user = value(of: "user").map { "\($0)@" } ?? ""

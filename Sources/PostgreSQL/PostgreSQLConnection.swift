@@ -26,6 +26,8 @@ package final class PostgreSQLConnection {
   package var limits: Limits
   private var prepared: [String: String] = [:]
   private var isBroken = false
+  /// The pipeline that is not answered completely.
+  var answering: PipelineAnswers?
   /// The code of the last warning of the server since `forgetWarning`; nil if there was none.
   package private(set) var warning: String?
 
@@ -281,17 +283,26 @@ package final class PostgreSQLConnection {
   func next(
     _ sql: String, _ deadline: ContinuousClock.Instant
   ) throws(PostgreSQLError) -> OpaquePointer? {
+    guard try hasNext(sql, by: deadline) else { throw silent(sql) }
+    return PQgetResult(handle)
+  }
+
+  /// Waits until `PQgetResult` would not block.
+  /// - Returns: false if it still would at the deadline.
+  func hasNext(
+    _ sql: String, by deadline: ContinuousClock.Instant
+  ) throws(PostgreSQLError) -> Bool {
     while true {
+      let isFlushed: Bool
       switch PQflush(handle) {
-      case 0: break
-      case 1:
-        try wait(POLLIN | POLLOUT, sql, deadline)
-        guard PQconsumeInput(handle) == 1 else { throw lost(sql) }
-        continue
+      case 0: isFlushed = true
+      case 1: isFlushed = false
       case _: throw lost(sql)
       }
-      guard PQisBusy(handle) == 1 else { return PQgetResult(handle) }
-      try wait(POLLIN, sql, deadline)
+      if isFlushed, PQisBusy(handle) == 0 { return true }
+      guard try isReady(isFlushed ? POLLIN : POLLIN | POLLOUT, sql, by: deadline) else {
+        return false
+      }
       guard PQconsumeInput(handle) == 1 else { throw lost(sql) }
     }
   }
@@ -299,16 +310,21 @@ package final class PostgreSQLConnection {
   private func wait(
     _ events: Int32, _ sql: String, _ deadline: ContinuousClock.Instant
   ) throws(PostgreSQLError) {
+    guard try isReady(events, sql, by: deadline) else { throw silent(sql) }
+  }
+
+  /// Waits for the socket. It is looked at also if the deadline has passed.
+  private func isReady(
+    _ events: Int32, _ sql: String, by deadline: ContinuousClock.Instant
+  ) throws(PostgreSQLError) -> Bool {
     var entry = pollfd(fd: PQsocket(handle), events: Int16(events), revents: 0)
     while true {
-      let left = deadline - .now
-      guard left > .zero else {
-        throw lost(sql, "no answer within \(limits.statement.components.seconds) s")
-      }
-      let milliseconds = Int32(clamping: left.components.seconds &* 1000 + 1000)
-      let found = poll(&entry, 1, min(milliseconds, 1000))
-      if found > 0 { return }
+      let left = max(deadline - .now, .zero)
+      let milliseconds = left.components.seconds >= 1 ? 1000 : Int32(left / .milliseconds(1))
+      let found = poll(&entry, 1, milliseconds)
+      if found > 0 { return true }
       if found < 0, errno != EINTR { throw lost(sql, String(cString: strerror(errno))) }
+      if deadline <= .now { return false }
     }
   }
 
@@ -318,6 +334,10 @@ package final class PostgreSQLConnection {
   func broken(_ error: PostgreSQLError) -> PostgreSQLError {
     isBroken = true
     return error
+  }
+
+  func silent(_ sql: String) -> PostgreSQLError {
+    lost(sql, "no answer within \(limits.statement.components.seconds) s")
   }
 
   func lost(_ sql: String, _ reason: String? = nil) -> PostgreSQLError {

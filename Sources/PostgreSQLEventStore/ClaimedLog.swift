@@ -93,7 +93,13 @@ extension ClaimedLog {
     try connection.execute("BEGIN")
     do {
       let value = try body()
+      connection.forgetWarning()
       try connection.execute("COMMIT")
+      guard connection.warning != "01000" else {
+        // The wait for the standby was cancelled.
+        throw PostgreSQLError(
+          message: "the standby did not confirm", operation: "COMMIT", isLost: true)
+      }
       return value
     } catch {
       if connection.isUsable { _ = try? connection.execute("ROLLBACK") }

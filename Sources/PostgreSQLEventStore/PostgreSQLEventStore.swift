@@ -22,6 +22,9 @@
 // - The head of the log is also written to a file outside the database, at most 100 ms later.
 // - Each opening checks the hashes of the last 1000 events; `verify` checks all.
 // - A pooler between this program and the server is noticed when a session begins, and refused.
+// - A commit that is not answered in 10 s waits for the standby: its callers are refused, and later
+//   ones at once. It stays under way, invisible to readers. When it is answered, the log goes on.
+//   If its session ends, a synchronous commit after it decides, by position and hash.
 //
 // Failures: while no server can be reached, appends wait, and are then refused as overloaded; later
 // ones are tried again. If the outcome of a COMMIT can't be settled in that time, or another server
@@ -54,11 +57,15 @@ package final class PostgreSQLEventStore: RunningStore {
 
   /// Opens the log for writing, creates it if it is missing, and claims the next epoch. The caller
   /// ensures that no other process does so at the same time.
-  /// - Parameter patience: how long the writer tries to reach a server before it gives up.
+  /// - Parameters:
+  ///   - patience: how long the writer tries to reach a server before it gives up.
+  ///   - replicaPatience: how long a commit is waited for, until its callers are refused because
+  ///     the log waits for its replica.
   /// - Throws: `StoreFault` if no log can be read: no server, a pooler, a newer schema, settings
   ///   that lose what was committed. A corrupt log is opened, and `damage` has the reason.
   package static func open(
-    _ place: PostgreSQLPlace, _ options: StoreOptions, patience: Duration = .seconds(30)
+    _ place: PostgreSQLPlace, _ options: StoreOptions, patience: Duration = .seconds(30),
+    replicaPatience: Duration = .seconds(10)
   ) throws(StoreFault) -> PostgreSQLEventStore {
     let feed = LocalCommitFeed()
     let queue = BoundedQueue<PostgreSQLRequest>(capacity: waitingMax, takers: 1)
@@ -72,7 +79,7 @@ package final class PostgreSQLEventStore: RunningStore {
     }
     let isStarted = startThread { [options] in
       do throws(StoreFault) {
-        let writer = try PostgreSQLWriter.opening(place, options, patience: patience)
+        let writer = try PostgreSQLWriter.opening(place, options, (patience, replicaPatience))
         opened.give(.success(writer.status))
         writer.run(queue)
       } catch {
@@ -119,12 +126,16 @@ package final class PostgreSQLEventStore: RunningStore {
     await ended.wait()
   }
 
-  /// Why writing has stopped, for the operator; nil if it has not.
+  /// Why nothing is written, for the operator; nil if it is.
   package var damage: String? {
-    switch status.values.withLock({ $0.stopped }) {
-    case nil: nil
-    case .damaged(let message), .io(let message): message
-    case .conflict, .duplicate, .stampTaken, .corrupt, .full, .overloaded, .closed: nil
+    let values = status.values.withLock { $0 }
+    switch values.stopped {
+    case nil:
+      return values.isWaiting
+        ? "the log waits for its replica (or for the disk of PostgreSQL), and goes on by itself"
+        : nil
+    case .damaged(let message), .io(let message): return message
+    case .conflict, .duplicate, .stampTaken, .corrupt, .full, .overloaded, .closed: return nil
     }
   }
 

@@ -10,7 +10,9 @@ extension PostgreSQLWriter {
   func redact(
     _ positions: [Int64], reason: String, by actor: Actor
   ) throws -> [RecordedEvent] {
-    let redacted = try transact { writer -> (Result<[RecordedEvent], RedactionFault>, LogBatch) in
+    let redacted = try transact({ result in
+      if case .success(let events) = result { [.success(events)] } else { [] }
+    }) { writer -> (Result<[RecordedEvent], RedactionFault>, LogBatch) in
       var batch = LogBatch(after: writer.sealer.head)
       if let fault = try writer.redactionFault(of: positions) { return (.failure(fault), batch) }
       let connection = try writer.connection()

@@ -2,12 +2,14 @@
 
 import EventLog
 import PostgreSQL
+import Synchronization
 
 /// Where a log is.
 package struct PostgreSQLPlace: Sendable {
   package let address: PostgreSQLAddress
   /// The folder with the file `head`; nil for none.
   package let folder: String?
+  let timelines = KnownTimelines()
 
   package init(_ address: PostgreSQLAddress, folder: String?) {
     self.address = address
@@ -16,6 +18,22 @@ package struct PostgreSQLPlace: Sendable {
 
   /// The file with the head of the log.
   var headPath: String? { folder.map { $0 + "/head" } }
+}
+
+/// The newest timeline of the servers of a log. Each promotion of a standby begins another one, so
+/// a primary that was replaced is recognised when it comes back.
+final class KnownTimelines: Sendable {
+  private let newest = Mutex<Int64>(0)
+
+  /// Takes the timeline of a server.
+  /// - Returns: the newest one if that of the server is older; else nil.
+  func newest(than timeline: Int64) -> Int64? {
+    newest.withLock { newest in
+      if timeline < newest { return newest }
+      newest = timeline
+      return nil
+    }
+  }
 }
 
 /// Begins sessions that the log can depend on.
@@ -61,16 +79,26 @@ enum PostgreSQLSession {
   /// The server stops a statement itself; this limit is for a server that is silent.
   private static let silenceSeconds = 5
 
-  /// Connects, checks the server and what is between, and sets the session's limits.
+  /// Connects, checks the server and what is between, and sets the session's limits. Of several
+  /// hosts that accept writes, it takes the one that was promoted last.
   static func begin(
     _ place: PostgreSQLPlace, for purpose: Purpose
   ) throws(PostgreSQLSessionFault) -> PostgreSQLConnection {
-    let connection: PostgreSQLConnection
+    try beginOnTimeline(place, for: purpose).connection
+  }
+
+  /// The same, with the timeline of the server.
+  static func beginOnTimeline(
+    _ place: PostgreSQLPlace, for purpose: Purpose
+  ) throws(PostgreSQLSessionFault) -> (connection: PostgreSQLConnection, timeline: Int64) {
+    let (connection, timeline) = try connect(place, for: purpose)
+    if let newest = place.timelines.newest(than: timeline) {
+      throw .refused(
+        "\(connection.place) is a former primary: it has timeline \(timeline), and another server "
+          + "was promoted since, to timeline \(newest)")
+    }
     let refusal: String?
     do throws(PostgreSQLError) {
-      var limits = PostgreSQLConnection.Limits()
-      limits.statement = .seconds(purpose.statementSeconds + silenceSeconds)
-      connection = try PostgreSQLConnection(place.address, name: purpose.name, limits: limits)
       try connection.execute(
         """
         SET search_path = \(PostgreSQLSchema.name);
@@ -87,7 +115,48 @@ enum PostgreSQLSession {
       throw .failed(error)
     }
     if let refusal { throw .refused(refusal) }
-    return connection
+    return (connection, timeline)
+  }
+
+  /// The newest timeline of the hosts that accept writes.
+  static func newestTimeline(_ place: PostgreSQLPlace) -> Int64? {
+    try? connect(place, for: .reading, seconds: 2).timeline
+  }
+
+  /// - Parameter seconds: the longest wait for one host.
+  private static func connect(
+    _ place: PostgreSQLPlace, for purpose: Purpose, seconds: Int = 5
+  ) throws(PostgreSQLSessionFault) -> (connection: PostgreSQLConnection, timeline: Int64) {
+    var limits = PostgreSQLConnection.Limits()
+    limits.connectSeconds = seconds
+    limits.statement = .seconds(purpose.statementSeconds + silenceSeconds)
+    var best: (connection: PostgreSQLConnection, timeline: Int64)?
+    var faults: [PostgreSQLError] = []
+    for host in place.address.hosts {
+      do throws(PostgreSQLError) {
+        let connection = try PostgreSQLConnection(host, name: purpose.name, limits: limits)
+        let timeline = try self.timeline(of: connection)
+        if timeline > best?.timeline ?? -1 { best = (connection, timeline) }
+      } catch {
+        faults.append(error)
+      }
+    }
+    if let best { return best }
+    guard let first = faults.first else { throw .refused("the address names no host") }
+    guard faults.count > 1 else { throw .failed(first) }
+    throw .failed(
+      PostgreSQLError(
+        message: faults.map(\.message).joined(separator: "; "), operation: first.operation,
+        isLost: true))
+  }
+
+  /// The names of files of the write-ahead log begin with it.
+  private static func timeline(
+    of connection: PostgreSQLConnection
+  ) throws(PostgreSQLError) -> Int64 {
+    let name = try connection.execute("SELECT pg_walfile_name(pg_current_wal_insert_lsn())")
+      .first?.text(0)
+    return name.flatMap { Int64($0.prefix(8), radix: 16) } ?? 0
   }
 
   /// Why this server, or what is between it and this program, is not used; nil if it is.

@@ -23,6 +23,8 @@ final class PostgreSQLStatus: Sendable {
     var head: LogHead
     /// Why writing has stopped; nil if it has not.
     var stopped: AppendFault?
+    /// Whether the log waits for its replica.
+    var isWaiting = false
     var commits = 0
     var appends = 0
   }

@@ -20,6 +20,10 @@ final class PostgreSQLWriter {
   let place: PostgreSQLPlace
   /// How long it tries to reach a server before it gives up.
   let patience: Duration
+  /// How long a commit is waited for.
+  let replicaPatience: Duration
+  /// nil unless the log waits for its replica.
+  var waiting: ReplicaWait?
   /// nil while no server could be reached.
   var session: WriterSession?
   /// The last session that was lost.
@@ -50,9 +54,13 @@ final class PostgreSQLWriter {
   private var isHeadHeld: Bool
   private var headWrittenAt = ContinuousClock.now
 
-  init(_ log: ClaimedLog, _ place: PostgreSQLPlace, _ options: StoreOptions, patience: Duration) {
+  init(
+    _ log: ClaimedLog, _ place: PostgreSQLPlace, _ options: StoreOptions,
+    _ patience: (server: Duration, replica: Duration)
+  ) {
     self.place = place
-    self.patience = patience
+    self.patience = patience.server
+    replicaPatience = patience.replica
     session = log.session
     epoch = log.epoch
     headFile = log.headFile
@@ -70,23 +78,28 @@ final class PostgreSQLWriter {
   }
 
   static func opening(
-    _ place: PostgreSQLPlace, _ options: StoreOptions, patience: Duration
+    _ place: PostgreSQLPlace, _ options: StoreOptions,
+    _ patience: (server: Duration, replica: Duration)
   ) throws(StoreFault) -> PostgreSQLWriter {
     let log = try ClaimedLog.open(place, options)
-    return PostgreSQLWriter(log, place, options, patience: patience)
+    return PostgreSQLWriter(log, place, options, patience)
   }
 
   /// Takes appends until the queue is closed and empty.
   func run(_ queue: BoundedQueue<PostgreSQLRequest>) {
     while true {
-      switch queue.take(max: Self.batchMax, timeoutMs: isHeadBehind ? Self.headIntervalMs : nil) {
+      let pauseMs = isHeadBehind ? Self.headIntervalMs : nil
+      switch queue.take(
+        max: Self.batchMax, timeoutMs: waiting == nil ? pauseMs : Self.answerIntervalMs)
+      {
       case .items(let requests):
         carryOut(requests)
         if isHeadDue { writeHead() }
-      case .nothingYet: writeHead()
+      case .nothingYet:
+        if hasReplica() { writeHead() }
       case .closed:
         writeHead()
-        session = nil
+        (session, waiting) = (nil, nil)
         return
       }
     }
@@ -113,7 +126,7 @@ final class PostgreSQLWriter {
     let began = ContinuousClock.now
     let prepared: (results: [Result<[RecordedEvent], AppendFault>], batch: LogBatch)
     do throws(AppendFault) {
-      prepared = try transact { writer in
+      prepared = try transact({ $0 }) { writer in
         var batch = LogBatch(after: writer.sealer.head)
         let known = try writer.lookUp(requests.map(\.append))
         var context = AdmissionContext(known)
@@ -135,27 +148,43 @@ final class PostgreSQLWriter {
 
   /// Prepares a batch and writes it. If nothing of it is in the database, the writer is afterwards
   /// as it was before.
-  /// - Parameter prepare: it may run several times; what it changes in the writer is undone before.
+  /// - Parameters:
+  ///   - results: what `committed` gets, if the batch is confirmed later.
+  ///   - prepare: it may run several times; what it changes in the writer is undone before.
   /// - Throws: `AppendFault`, also that of `prepare`.
   func transact<T>(
+    _ results: (T) -> [Result<[RecordedEvent], AppendFault>],
     _ prepare: (PostgreSQLWriter) throws -> (T, LogBatch)
   ) throws(AppendFault) -> (T, LogBatch) {
+    guard hasReplica() else { throw .logWaitsForReplica }
     if let stopped { throw stopped }
-    var before = (sealer, digests, lastStream)
+    var before = knowledge
     let deadline = ContinuousClock.now + patience
     while true {
+      var written: T?
       do {
         if !areDigestsKnown {
           digests = .empty.merging(try ViewRows.digests(in: try connection()).digests) { $1 }
           areDigestsKnown = true
-          before.1 = digests
+          before.digests = digests
         }
         let prepared = try prepare(self)
-        if !prepared.1.isEmpty { try write(prepared.1, until: deadline) }
+        if !prepared.1.isEmpty {
+          written = prepared.0
+          try write(prepared.1, until: deadline)
+        }
         return prepared
       } catch {
-        (sealer, digests, lastStream) = before
+        let after = knowledge
+        knowledge = before
         forgetRows()
+        if waiting != nil {
+          if let written {
+            waiting?.after = after
+            waiting?.results = results(written)
+          }
+          throw .logWaitsForReplica
+        }
         if let error = error as? PostgreSQLError, error.isLost || error.kind == .readOnly {
           // Nothing was written yet, or nothing is in the database.
           guard ContinuousClock.now < deadline else { throw .overloaded }
@@ -242,6 +271,18 @@ final class PostgreSQLWriter {
   }
 
   // MARK: Memory
+
+  /// What a commit changes.
+  struct Knowledge {
+    var sealer: EventSealer<SystemRandomNumberGenerator>
+    var digests: [ViewName: ViewDigest]
+    var lastStream: Int64
+  }
+
+  var knowledge: Knowledge {
+    get { Knowledge(sealer: sealer, digests: digests, lastStream: lastStream) }
+    set { (sealer, digests, lastStream) = (newValue.sealer, newValue.digests, newValue.lastStream) }
+  }
 
   /// Removes from memory what a transaction that failed may have changed.
   func forgetRows() {

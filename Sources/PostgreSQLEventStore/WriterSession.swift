@@ -20,16 +20,27 @@ final class WriterSession {
     case fenced
     /// The server has committed, and may not have waited for its standby.
     case unconfirmed
+    /// COMMIT is not answered yet.
+    case waiting
+  }
+
+  /// What the barrier says.
+  enum Confirmation {
+    case waiting
+    /// nil if the epoch is another one.
+    case head(LogHead?)
   }
 
   let connection: PostgreSQLConnection
   let identity: Identity
+  /// The timeline of its server.
+  let timeline: Int64
   /// Whether COMMIT was sent and not answered.
   private(set) var isCommitting = false
 
   /// - Parameter old: a session that is ended first, if the server still has it.
   init(_ place: PostgreSQLPlace, ending old: Identity? = nil) throws(PostgreSQLSessionFault) {
-    connection = try PostgreSQLSession.begin(place, for: .writing)
+    (connection, timeline) = try PostgreSQLSession.beginOnTimeline(place, for: .writing)
     do throws(PostgreSQLError) {
       if let old {
         // It may hold the head's row until it notices that nobody listens. Without the right to end
@@ -49,9 +60,10 @@ final class WriterSession {
   }
 
   /// Writes a batch in one transaction.
+  /// - Parameter time: how long COMMIT is waited for; `answer` goes on with it.
   /// - Throws: `PostgreSQLError`; if `isCommitting`, the outcome is unknown.
   func write(
-    _ batch: LogBatch, _ digests: [ViewName: ViewDigest], epoch: Int64
+    _ batch: LogBatch, _ digests: [ViewName: ViewDigest], epoch: Int64, within time: Duration
   ) throws(PostgreSQLError) -> Outcome {
     isCommitting = false
     let begun = try connection.pipeline([
@@ -70,22 +82,35 @@ final class WriterSession {
     try batch.copyEvents(to: connection)
     connection.forgetWarning()
     isCommitting = true
-    let last: PostgreSQLRows?
-    do throws(PostgreSQLError) {
-      last = try connection.pipeline(
-        batch.statements(digests) + [PostgreSQLStatement("COMMIT")]
-      ).last
-    } catch {
-      // After an error of a statement the server skips COMMIT.
-      if !error.isLost { isCommitting = false }
-      throw error
+    try refusing { () throws(PostgreSQLError) in
+      try connection.send(batch.statements(digests) + [PostgreSQLStatement("COMMIT")])
     }
+    return try answer(within: time)
+  }
+
+  /// The answer to COMMIT.
+  /// - Throws: as `write`.
+  func answer(within time: Duration) throws(PostgreSQLError) -> Outcome {
+    let found = try refusing { () throws(PostgreSQLError) in try connection.answers(within: time) }
+    guard let found else { return .waiting }
     isCommitting = false
-    guard last?.tag == "COMMIT" else {
+    guard found.last?.tag == "COMMIT" else {
       throw PostgreSQLError(message: "the transaction was rolled back", operation: "COMMIT")
     }
     // Such a warning says that the wait for the standby was cancelled.
     return connection.warning == "01000" ? .unconfirmed : .committed
+  }
+
+  /// After an error of a statement the server skips COMMIT.
+  private func refusing<T>(
+    _ body: () throws(PostgreSQLError) -> T
+  ) throws(PostgreSQLError) -> T {
+    do throws(PostgreSQLError) {
+      return try body()
+    } catch {
+      if !error.isLost { isCommitting = false }
+      throw error
+    }
   }
 
   /// Ends the transaction, if one is open.
@@ -93,19 +118,26 @@ final class WriterSession {
     if connection.isUsable, connection.isInTransaction { _ = try? connection.execute("ROLLBACK") }
   }
 
-  /// The head as the database has it, after every transaction that was begun before by a server
-  /// with this epoch. The answer covers all of that: it is a synchronous commit after it.
-  /// - Returns: nil if the epoch is another one.
-  func confirmedHead(epoch: Int64) throws(PostgreSQLError) -> LogHead? {
+  /// Asks for the head as the database has it, after every transaction that was begun before by a
+  /// server with this epoch. The answer covers all of that: it is a synchronous commit after it.
+  func beginConfirming(epoch: Int64) throws(PostgreSQLError) {
     connection.forgetWarning()
-    let found = try connection.query(
-      "UPDATE head SET epoch = epoch WHERE epoch = $1 RETURNING position, hash", [.integer(epoch)]
-    ).first
+    try connection.send([
+      PostgreSQLStatement(
+        "UPDATE head SET epoch = epoch WHERE epoch = $1 RETURNING position, hash",
+        [.integer(epoch)])
+    ])
+  }
+
+  /// The answer to `beginConfirming`.
+  func confirmed(within time: Duration) throws(PostgreSQLError) -> Confirmation {
+    guard let found = try connection.answers(within: time) else { return .waiting }
     guard connection.warning != "01000" else {
       throw PostgreSQLError(
         message: "the standby did not confirm", operation: "confirm", isLost: true)
     }
-    return found.map { LogHead(position: $0.integer(0), hash: $0.blob(1)) }
+    return .head(
+      found.first?.first.map { LogHead(position: $0.integer(0), hash: $0.blob(1)) })
   }
 }
 
@@ -123,21 +155,26 @@ extension PostgreSQLWriter {
 
   /// Writes a batch, on several sessions if need be, until its outcome is known.
   /// - Throws: `PostgreSQLError` if the server refused it and nothing is in the database;
-  ///   `AppendFault` if the writer stopped or no server was reached in time.
+  ///   `AppendFault` if the writer stopped or waits, or no server was reached in time.
   func write(_ batch: LogBatch, until deadline: ContinuousClock.Instant) throws {
     var expected = Expectation.unchanged(batch.old)
     while true {
+      var isWaiting = false
       do throws(PostgreSQLError) {
         if let session {
-          switch try session.write(batch, digests, epoch: epoch) {
+          switch try session.write(batch, digests, epoch: epoch, within: replicaPatience) {
           case .committed: return
           case .fenced: break
           case .unconfirmed: expected = .either(old: batch.old, new: batch.new)
+          case .waiting: isWaiting = true
           }
         }
       } catch {
         guard error.isLost || error.kind == .readOnly else { throw error }
         if session?.isCommitting ?? false { expected = .either(old: batch.old, new: batch.new) }
+      }
+      if isWaiting, let session {
+        throw wait(for: .commit, on: session, .either(old: batch.old, new: batch.new))
       }
       if try settle(expected) { return }
       guard ContinuousClock.now < deadline else { throw AppendFault.overloaded }
@@ -147,7 +184,7 @@ extension PostgreSQLWriter {
 
   /// Begins another session, and finds out with it what became of the last one's transaction.
   /// - Returns: whether the new head is in the database.
-  /// - Throws: `AppendFault`. The writer has stopped, unless the fault is `.overloaded`.
+  /// - Throws: `AppendFault`. The writer has stopped or waits, unless the fault is `.overloaded`.
   @discardableResult
   func settle(_ expected: Expectation) throws(AppendFault) -> Bool {
     // A silent server may have used up the time of the batch: the outcome has a time of its own.
@@ -160,8 +197,11 @@ extension PostgreSQLWriter {
       let reason: String
       do {
         let next = try WriterSession(place, ending: old)
-        let found = try next.confirmedHead(epoch: epoch)
-        return try judge(found, expected, next)
+        try next.beginConfirming(epoch: epoch)
+        switch try next.confirmed(within: replicaPatience) {
+        case .head(let found): return try judge(found, expected, next)
+        case .waiting: throw wait(for: .barrier, on: next, expected)
+        }
       } catch let fault as AppendFault {
         throw fault
       } catch {
@@ -186,7 +226,7 @@ extension PostgreSQLWriter {
     }
   }
 
-  private func judge(
+  func judge(
     _ found: LogHead?, _ expected: Expectation, _ next: WriterSession
   ) throws -> Bool {
     guard let found else {

@@ -33,8 +33,13 @@ final class Cluster: Sendable {
   private let user: String
   private let running = Mutex<Process?>(nil)
 
-  init() throws {
+  /// Whether it can have a standby, or is one.
+  private let isReplicated: Bool
+
+  /// - Parameter primary: the server whose standby this one is; nil for none.
+  init(isReplicated: Bool = false, standbyOf primary: Cluster? = nil) throws {
     programs = try Self.findPrograms()
+    self.isReplicated = isReplicated || primary != nil
     user = getpwnam("postgres") == nil ? "nobody" : "postgres"
     folder = NSTemporaryDirectory() + "aipm-postgresql-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -47,15 +52,18 @@ final class Cluster: Sendable {
     }
     let made = Process()
     made.executableURL = URL(fileURLWithPath: "/bin/sh")
-    made.arguments = [
-      "-c",
-      "cd / && exec \(asUser) \(programs)/initdb -D \(folder)/data -U aipm --auth=trust "
-        + "-E UTF8 --locale=C --no-sync",
-    ]
+    let program =
+      if let primary {
+        "pg_basebackup -d 'host=127.0.0.1 port=\(primary.port) user=aipm' -D \(folder)/data "
+          + "-R -X stream -c fast --no-sync"
+      } else {
+        "initdb -D \(folder)/data -U aipm --auth=trust -E UTF8 --locale=C --no-sync"
+      }
+    made.arguments = ["-c", "cd / && exec \(asUser) \(programs)/\(program)"]
     made.standardOutput = FileHandle.nullDevice
     try made.run()
     made.waitUntilExit()
-    guard made.terminationStatus == 0 else { throw Fault(description: "initdb failed") }
+    guard made.terminationStatus == 0 else { throw Fault(description: "no data: \(program)") }
     try start()
   }
 
@@ -91,17 +99,24 @@ final class Cluster: Sendable {
     return Int(in_port_t(bigEndian: address.sin_port))
   }
 
+  private var settings: String {
+    isReplicated
+      ? "-c wal_level=replica -c max_wal_senders=4 -c wal_retrieve_retry_interval=100ms"
+      : "-c wal_level=minimal -c max_wal_senders=0"
+  }
+
   /// Starts the server, and returns when it accepts connections.
-  func start() throws {
+  /// - Parameter isCutOff: whether a standby does not know its primary.
+  func start(isCutOff: Bool = false) throws {
     for _ in 0..<20 {
-      if try startOnce() { return }
+      if try startOnce(isCutOff ? "-c primary_conninfo=''" : "") { return }
       // Processes of a server that was killed are still ending.
     }
     throw Fault(description: "the server does not start")
   }
 
   /// - Returns: false if the server ended instead.
-  private func startOnce() throws -> Bool {
+  private func startOnce(_ more: String) throws -> Bool {
     let server = Process()
     server.executableURL = URL(fileURLWithPath: "/bin/bash")
     // The shell's child ends the server when the pipe is closed, which the end of this process does
@@ -125,7 +140,7 @@ final class Cluster: Sendable {
       ) 2>/dev/null &
       exec \(asUser) \(programs)/postgres -D \(folder)/data -h 127.0.0.1 -p \(port) -k '' \
         -c shared_buffers=32MB -c max_connections=200 -c max_wal_size=256MB \
-        -c wal_level=minimal -c max_wal_senders=0 </dev/null 3<&-
+        \(settings) \(more) </dev/null 3<&-
       """,
     ]
     let (input, errors) = (Pipe(), Pipe())
@@ -141,7 +156,7 @@ final class Cluster: Sendable {
         let chunk = reader.availableData
         if chunk.isEmpty { break }
         text += String(decoding: chunk, as: UTF8.self)
-        if text.contains("ready to accept connections"), !isReady.withLock({ $0 }) {
+        if text.contains("ready to accept"), !isReady.withLock({ $0 }) {
           isReady.withLock { $0 = true }
           answer.signal()
         }
@@ -169,14 +184,64 @@ final class Cluster: Sendable {
     server.waitUntilExit()
   }
 
+  // MARK: Standby
+
+  /// A primary and its synchronous standby: a commit waits for it.
+  static func pair() throws -> (primary: Cluster, standby: Cluster) {
+    let primary = try Cluster(isReplicated: true)
+    let standby = try Cluster(standbyOf: primary)
+    try primary.administer("ALTER SYSTEM SET synchronous_standby_names = '*'")
+    try primary.administer("SELECT pg_reload_conf()")
+    // The setting reaches the processes one after another.
+    try primary.await(
+      "SELECT (count(*) = 1)::int::bigint FROM pg_stat_replication WHERE sync_state = 'sync'")
+    return (primary, standby)
+  }
+
+  /// Returns when the query's first value is 1.
+  func `await`(_ sql: String) throws {
+    let session = try connection(to: "postgres")
+    while try session.query(sql).first?.integer(0) != 1 { sched_yield() }
+  }
+
+  /// Ends the standby with SIGKILL, and returns when the primary knows.
+  func kill(_ standby: Cluster) throws {
+    try standby.kill()
+    try self.await("SELECT (count(*) = 0)::int::bigint FROM pg_stat_replication")
+  }
+
+  /// The process of a commit of the log that waits for the standby. It is waited for.
+  func waitingProcess() throws -> Int64 {
+    try awaitWaitingCommit()
+    let session = try connection(to: "postgres")
+    return try session.query("SELECT pid::bigint \(Self.waiting)").first?.integer(0) ?? 0
+  }
+
+  /// Returns when a commit of the log waits for the standby.
+  func awaitWaitingCommit(ofOtherThan process: Int64 = 0) throws {
+    try self.await(
+      "SELECT (count(*) FILTER (WHERE pid <> \(process)) > 0)::int::bigint \(Self.waiting)")
+  }
+
+  private static let waiting = """
+    FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name = 'aipm writer'
+    """
+
+  /// Makes the standby a primary.
+  func promote() throws {
+    try connection(to: "postgres", takesStandby: true).execute("SELECT pg_promote()")
+  }
+
   // MARK: Databases
 
   /// A new database.
-  /// - Parameter options: more of `CREATE DATABASE`.
-  func database(_ options: String = "") throws -> Scratch {
+  /// - Parameters:
+  ///   - options: more of `CREATE DATABASE`.
+  ///   - standby: the second host in its address.
+  func database(_ options: String = "", standby: Cluster? = nil) throws -> Scratch {
     let name = "log\(Self.databases.wrappingAdd(1, ordering: .relaxed).newValue)"
     try administer("CREATE DATABASE \(name) TEMPLATE template0 \(options)")
-    return try Scratch(cluster: self, name: name)
+    return try Scratch(cluster: self, standby: standby, name: name)
   }
 
   /// Runs a statement in the first database.
@@ -184,8 +249,11 @@ final class Cluster: Sendable {
     try connection(to: "postgres").execute(sql)
   }
 
-  func connection(to database: String) throws -> PostgreSQLConnection {
-    try PostgreSQLConnection(try PostgreSQLAddress(address(of: database)), name: "test")
+  func connection(
+    to database: String, takesStandby: Bool = false
+  ) throws -> PostgreSQLConnection {
+    try PostgreSQLConnection(
+      try PostgreSQLAddress(address(of: database)), name: "test", takesStandby: takesStandby)
   }
 
   func address(of database: String, port: Int? = nil) -> String {
@@ -196,11 +264,13 @@ final class Cluster: Sendable {
 /// A database, and a data folder beside it.
 final class Scratch: Sendable {
   let cluster: Cluster
+  private let standby: Cluster?
   let name: String
   let folder: String
 
-  init(cluster: Cluster, name: String) throws {
+  init(cluster: Cluster, standby: Cluster?, name: String) throws {
     self.cluster = cluster
+    self.standby = standby
     self.name = name
     folder = NSTemporaryDirectory() + "aipm-beside-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -208,20 +278,25 @@ final class Scratch: Sendable {
 
   deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-  var address: String { cluster.address(of: name) }
+  var address: String {
+    guard let standby else { return cluster.address(of: name) }
+    return "postgresql://aipm@127.0.0.1:\(cluster.port),127.0.0.1:\(standby.port)/\(name)"
+  }
 
   /// - Parameter port: of a proxy; nil for the server itself.
   func place(port: Int? = nil, isAlone: Bool = false) throws -> PostgreSQLPlace {
     PostgreSQLPlace(
-      try PostgreSQLAddress(cluster.address(of: name, port: port)), folder: isAlone ? nil : folder)
+      try PostgreSQLAddress(port.map { cluster.address(of: name, port: $0) } ?? address),
+      folder: isAlone ? nil : folder)
   }
 
   func open(
     _ options: StoreOptions, port: Int? = nil, isAlone: Bool = false,
-    patience: Duration = .seconds(30)
+    patience: Duration = .seconds(30), replicaPatience: Duration = .seconds(10)
   ) throws -> PostgreSQLEventStore {
     try PostgreSQLEventStore.open(
-      try place(port: port, isAlone: isAlone), options, patience: patience)
+      try place(port: port, isAlone: isAlone), options, patience: patience,
+      replicaPatience: replicaPatience)
   }
 
   /// A session with the tables of the log.
