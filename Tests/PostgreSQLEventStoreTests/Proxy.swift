@@ -14,6 +14,9 @@ final class Proxy: Sendable {
     case answerToCommit
     /// What follows the copy of the events, with COMMIT; the server rolls back.
     case commit
+    /// Everything that this client sends after the copy of the events, and the session stays open:
+    /// for the server, the client is frozen.
+    case allThatFollows
   }
 
   private struct State {
@@ -79,10 +82,14 @@ final class Proxy: Sendable {
     setsockopt(server, SOL_SOCKET, SO_RCVTIMEO, &patience, size)
     // Whether the events of the current transaction were copied.
     let hasCopied = Flag()
+    let isFrozen = Flag()
     Thread.detachNewThread { [weak self] in
       Self.pass(client, server) { bytes in
+        if isFrozen.isSet.withLock({ $0 }) { return [] }
         guard let self, hasCopied.isSet.withLock({ $0 }) else { return bytes }
-        return self.loses(.commit) ? nil : bytes
+        guard self.loses(.allThatFollows) else { return self.loses(.commit) ? nil : bytes }
+        isFrozen.isSet.withLock { $0 = true }
+        return []
       }
     }
     Thread.detachNewThread { [weak self] in
