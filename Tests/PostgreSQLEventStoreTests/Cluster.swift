@@ -201,7 +201,15 @@ final class Cluster: Sendable {
   /// Returns when the query's first value is 1.
   func `await`(_ sql: String) throws {
     let session = try connection(to: "postgres")
-    while try session.query(sql).first?.integer(0) != 1 { sched_yield() }
+    try Self.await { try session.query(sql).first?.integer(0) == 1 }
+  }
+
+  /// Returns when the condition is met, or throws when the test's time is over.
+  static func `await`(_ isMet: () throws -> Bool) throws {
+    while try !isMet() {
+      try Task.checkCancellation()
+      sched_yield()
+    }
   }
 
   /// Ends the standby with SIGKILL, and returns when the primary knows.

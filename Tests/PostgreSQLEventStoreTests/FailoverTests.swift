@@ -2,7 +2,6 @@
 
 import Domain
 import EventLog
-import Glibc
 import LogStories
 import PostgreSQL
 import PostgreSQLEventStore
@@ -25,16 +24,16 @@ extension PostgreSQLTests {
     let callers = Callers()
     try await callers.append(to: store) {
       for round in 1...3 {
-        while callers.acknowledged < round * 200 { sched_yield() }
+        try Cluster.await { callers.acknowledged >= round * 200 }
         try primary.kill(standby)
         let before = callers.refusals
-        while callers.refusals == before { sched_yield() }
+        try Cluster.await { callers.refusals > before }
         let acknowledged = callers.acknowledged
         try primary.awaitWaitingCommit()
         #expect(callers.acknowledged == acknowledged)
         try standby.start()
       }
-      while callers.acknowledged < 800 { sched_yield() }
+      try Cluster.await { callers.acknowledged >= 800 }
     }
     try await callers.expectAll(in: store)
     await store.close()
@@ -50,18 +49,18 @@ extension PostgreSQLTests {
     let store = try scratch.open(Self.options())
     let callers = Callers()
     try await callers.append(to: store) {
-      while callers.acknowledged < 300 { sched_yield() }
+      try Cluster.await { callers.acknowledged >= 300 }
       try primary.kill()
       try standby.promote()
       let promoted = callers.acknowledged
-      while callers.acknowledged < promoted + 300 { sched_yield() }
+      try Cluster.await { callers.acknowledged >= promoted + 300 }
       try primary.start()
       let before = try self.head(of: primary, scratch)
       // The server looks for a primary again.
       try standby.administer(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '\(scratch.name)'")
       let ended = callers.acknowledged
-      while callers.acknowledged < ended + 300 { sched_yield() }
+      try Cluster.await { callers.acknowledged >= ended + 300 }
       #expect(try self.head(of: primary, scratch) == before)
     }
     try await callers.expectAll(in: store)
@@ -92,7 +91,7 @@ extension PostgreSQLTests {
     }
     try standby.start(isCutOff: true)
     try standby.promote()
-    while store.damage != nil { await Task.yield() }
+    try Cluster.await { store.damage == nil }
     #expect(try await store.head().position == 1)
     let events = try await store.append(Story.append([.draining], after: 1))
     #expect(events.map(\.position) == [2])
@@ -112,7 +111,7 @@ extension PostgreSQLTests {
     try other.execute("SET lock_timeout = '10s'")
     proxy.lose(.allThatFollows)
     async let appended = store.append(Story.append([.draining], after: 1))
-    while proxy.losses == 0 { await Task.yield() }
+    try Cluster.await { proxy.losses > 0 }
     let held = try ContinuousClock().measure { try other.execute("UPDATE head SET epoch = epoch") }
     #expect(held > .seconds(1) && held < .seconds(4))
     // It was rolled back, and is written again.

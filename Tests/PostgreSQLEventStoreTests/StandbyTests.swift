@@ -73,7 +73,7 @@ extension PostgreSQLTests {
     expectWaiting(store)
     #expect(try await store.head().position == 1 && seen.hashes.count == 1)
     try standby.start()
-    while store.damage != nil { await Task.yield() }
+    try Cluster.await { store.damage == nil }
     // The first append was not acknowledged, and is in the log; those that were refused are not.
     try await expectLog(store, 1...2, seen)
     await #expect(throws: AppendFault.conflict(actual: 2)) {
