@@ -350,7 +350,7 @@ let package = Package(
     tests(
       "EndToEndTests",
       [
-        "Text",
+        "Text", "Domain",
         "TestKit", "EventLog", "HTTPClient", "Processes", "aipm", "aipm-replay", "Cryptography",
         "WorkerProtocol", "RawSockets",
       ]),

@@ -3,9 +3,10 @@ import EventLog
 
 /// Keeps one worker: its stream, its heartbeats, and, for a local one, its process.
 ///
-/// Heartbeats are not facts: they are kept in memory, on a monotonic clock. After a start the silence
-/// of every worker is counted from that time, but a worker gets work only when it was heard from:
-/// what it got before would wait until it counts as lost, if it ended together with the server.
+/// Heartbeats are not facts: they are kept in memory, on a monotonic clock. After a start the
+/// silence of every worker is counted from that time, but a worker gets work only when it was heard
+/// from: what it got before would wait until it counts as lost, if it ended together with the
+/// server.
 package struct WorkerKeeper: Sendable {
   /// An input.
   package enum Input: Sendable {
