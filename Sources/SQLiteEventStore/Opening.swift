@@ -25,7 +25,7 @@ extension OpenedLog {
   static let busyTimeoutMs: Int32 = 5000
   /// Pages that the writing connection keeps: on a log of a million events the indexes that each
   /// append touches do not fit into SQLite's default of 2000 KiB.
-  private static let cacheKiB = 16 << 10
+  private static let cacheKiB = 8 << 10
 
   /// Opens the folder for writing, creates missing files, checks the end of the log, and builds the
   /// views that are missing or have another version.

@@ -7,6 +7,9 @@ import Synchronization
 /// is passed on at once, the later ones together, `interval` after the one before. So a burst wakes
 /// each stream twice, however many commits it has. The thread that commits signals once, whether
 /// there is one stream or a thousand.
+///
+/// The more streams there are, the longer is the pause: to wake them takes processor time that
+/// others wait for.
 final class StreamSignals: Sendable {
   typealias Signal = AsyncStream<Void>.Continuation
 
@@ -39,7 +42,12 @@ final class StreamSignals: Sendable {
     func signalAll() {
       for signal in state.withLock({ Array($0.signals.values) }) { signal.yield() }
     }
+
+    var count: Int { state.withLock { $0.signals.count } }
   }
+
+  /// About what it takes to wake a stream and to write to its connection, several times over.
+  private static let pauseOfStream = Duration.microseconds(35)
 
   private let members = Members()
   private let passing: Task<Void, Never>
@@ -50,7 +58,8 @@ final class StreamSignals: Sendable {
     passing = Task { [members] in
       for await _ in signals {
         members.signalAll()
-        guard (try? await Task.sleep(for: interval)) != nil else { return }
+        let pause = max(interval, Self.pauseOfStream * members.count)
+        guard (try? await Task.sleep(for: pause)) != nil else { return }
       }
     }
   }

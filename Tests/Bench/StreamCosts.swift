@@ -36,6 +36,7 @@ struct StreamCosts: AsyncParsableCommand {
       async let quietReads = readLoad(url)
       let (_, quietWaits) = try await (idle, quietReads)
       report("stream-idle-reads", percentile(99, of: quietWaits), most: 50)
+      try Self.awaitNoStreams(url)
       async let arrivals = onThreads(1) { _ in
         let crowd = try StreamCrowd(clients, of: url, measuring: min(20, clients))
         try crowd.drain(for: span)
@@ -58,6 +59,19 @@ struct StreamCosts: AsyncParsableCommand {
       report("stream-\(clients)", percentile(99, of: waits), most: 50)
       report("stream-reads", percentile(99, of: readWaits), most: 20)
     }
+  }
+
+  /// Waits until the server has noticed that all clients of the stream are gone: it takes no more
+  /// than it is set to.
+  private static func awaitNoStreams(_ url: String) throws {
+    let client = try PlainHTTP(url)
+    let end = ContinuousClock.now + .seconds(10)
+    while ContinuousClock.now < end {
+      let text = String(decoding: try client.call("GET", "/metrics").body, as: UTF8.self)
+      if text.split(separator: "\n").contains("aipm_event_streams 0") { return }
+      usleep(20_000)
+    }
+    throw BenchFault(description: "streams are still open whose clients are gone")
   }
 
   /// Reads of different kinds, at a steady pace.
@@ -134,7 +148,14 @@ final class StreamCrowd {
   }
 
   deinit {
-    for socket in sockets { close(socket.fd) }
+    // With a reset, which the server notices at once. After a mere end it would take the client for
+    // one that only writes no more, until it is sent something.
+    var linger = linger(l_onoff: 1, l_linger: 0)
+    for socket in sockets {
+      setsockopt(
+        socket.fd, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
+      close(socket.fd)
+    }
   }
 
   /// Reads what comes. Blocks its thread.
