@@ -5,7 +5,6 @@ import EventLog
 import PostgreSQL
 import Projections
 import SQLiteEventStore
-import Text
 
 /// Finds the events of a query within one snapshot. It reads the streams of a few delegations if
 /// the query names them, else the log from its end, in windows that grow. There is no index for
@@ -17,8 +16,6 @@ struct LogSearch {
   private static let windowMin: Int64 = 20_000
   /// How many events are read with their texts at once.
   private static let pageLength = 500
-  /// The id of an event is made at its time, or a little after.
-  private static let idDriftMs: Int64 = 10_000
 
   private let connection: PostgreSQLConnection
   private let query: AuditQuery
@@ -49,51 +46,14 @@ struct LogSearch {
     return found
   }
 
-  private var positive: [AuditQuery.Condition] {
-    query.terms.filter { !$0.isNegated }.map(\.condition)
-  }
-
-  // MARK: Bounds
-
   /// The positions within the terms; nil if no position is.
   private func bounds(in all: ClosedRange<Int64>) throws -> ClosedRange<Int64>? {
-    var (lower, upper) = (all.lowerBound, all.upperBound)
-    func narrow(_ time: AuditQuery.Span) throws {
-      if let from = time.lower { lower = max(lower, try first(at: from, upTo: all.upperBound)) }
-      if let to = time.upper, to < .max {
-        upper = min(upper, try first(at: to + 1, upTo: all.upperBound) - 1)
-      }
-    }
-    for condition in positive {
-      switch condition {
-      case .position(let span):
-        lower = max(lower, span.lower ?? lower)
-        upper = min(upper, span.upper ?? upper)
-      case .time(let span): try narrow(span)
-      case .id(let id):
-        guard try stream(of: id) == nil else { continue }
-        guard let bytes = UUIDText.decode(id), bytes[6] >> 4 == 7 else { return nil }
-        let time = bytes[..<6].reduce(0) { $0 << 8 | Int64($1) }
-        try narrow(.init(lower: time - Self.idDriftMs, upper: time))
-      case .repository, .pullRequest, .stamp, .branch, .type, .actor, .worker, .agent, .sha,
-        .refused, .follows, .state, .age, .stuck, .words:
-        break
-      }
-    }
-    return lower <= upper ? lower...upper : nil
-  }
-
-  /// The first position whose time is `time` or later: the log's time never falls.
-  private func first(at time: Int64, upTo last: Int64) throws -> Int64 {
-    var (low, high) = (Int64(1), last + 1)
-    while low < high {
-      let middle = low + (high - low) / 2
-      let there = try connection.query(
-        "SELECT time FROM events WHERE position = $1", [.integer(middle)]
-      ).first?.integer(0)
-      if there ?? .max < time { low = middle + 1 } else { high = middle }
-    }
-    return low
+    try query.bounds(
+      in: all, isDelegation: { try stream(of: $0) != nil },
+      time: {
+        try connection.query("SELECT time FROM events WHERE position = $1", [.integer($0)])
+          .first?.integer(0)
+      })
   }
 
   // MARK: Streams
@@ -110,7 +70,7 @@ struct LogSearch {
   private func namedStreams() throws -> [Int64]? {
     var conditions = Conditions()
     var isNarrow = false
-    for condition in positive {
+    for condition in query.positive {
       switch condition {
       case .id(let id):
         guard let stream = try stream(of: id) else { continue }

@@ -2,7 +2,6 @@ import Domain
 import EventLog
 import Projections
 import SQLite
-import Text
 
 /// Finds the events of a query within one snapshot. It reads the smallest source of candidates: the
 /// streams of a few delegations, a list of the index, or the log itself. The newest part of the log
@@ -16,8 +15,6 @@ struct AuditSearch {
   private static let countMax: Int64 = 5000
   /// The positions of the first window; each further window is larger.
   private static let windowMin: Int64 = 20_000
-  /// The id of an event is made at its time, or a little after.
-  private static let idDriftMs: Int64 = 10_000
 
   private enum Source {
     case log
@@ -65,48 +62,13 @@ struct AuditSearch {
 
   // MARK: Sources
 
-  private var positive: [AuditQuery.Condition] {
-    query.terms.filter { !$0.isNegated }.map(\.condition)
-  }
-
   /// The positions within the terms; nil if no position is.
   private func bounds(in all: ClosedRange<Int64>) throws -> ClosedRange<Int64>? {
-    var (lower, upper) = (all.lowerBound, all.upperBound)
-    func narrow(_ time: AuditQuery.Span) throws {
-      if let from = time.lower { lower = max(lower, try first(at: from, upTo: all.upperBound)) }
-      if let to = time.upper, to < .max {
-        upper = min(upper, try first(at: to + 1, upTo: all.upperBound) - 1)
-      }
-    }
-    for condition in positive {
-      switch condition {
-      case .position(let span):
-        lower = max(lower, span.lower ?? lower)
-        upper = min(upper, span.upper ?? upper)
-      case .time(let span): try narrow(span)
-      case .id(let id):
-        guard try stream(of: id) == nil else { continue }
-        guard let bytes = UUIDText.decode(id), bytes[6] >> 4 == 7 else { return nil }
-        let time = bytes[..<6].reduce(0) { $0 << 8 | Int64($1) }
-        try narrow(.init(lower: time - Self.idDriftMs, upper: time))
-      case .repository, .pullRequest, .stamp, .branch, .type, .actor, .worker, .agent, .sha,
-        .refused, .follows, .state, .age, .stuck, .words:
-        break
-      }
-    }
-    return lower <= upper ? lower...upper : nil
-  }
-
-  /// The first position whose time is `time` or later: the log's time never falls.
-  private func first(at time: Int64, upTo last: Int64) throws -> Int64 {
-    var (low, high) = (Int64(1), last + 1)
-    while low < high {
-      let middle = low + (high - low) / 2
-      let there = try database.integer(
-        "SELECT time FROM events WHERE position = ?", .integer(middle))
-      if there ?? .max < time { low = middle + 1 } else { high = middle }
-    }
-    return low
+    try query.bounds(
+      in: all, isDelegation: { try stream(of: $0) != nil },
+      time: {
+        try database.integer("SELECT time FROM events WHERE position = ?", .integer($0))
+      })
   }
 
   private func stream(of id: String) throws -> Int64? {
@@ -120,13 +82,13 @@ struct AuditSearch {
     if let commits = try commits() { return .commits(commits) }
     if let streams = try streamsByState() { return .streams(streams) }
     var shortest: (ids: [Int64], count: Int64)?
-    for condition in positive {
+    for condition in query.positive {
       guard let terms = terms(for: condition) else { continue }
       let ids = try terms.compactMap { try AuditIndex.id(of: $0, in: database) }
       let count = try ids.reduce(0) { try $0 + self.count($1, in: bounds) }
       if shortest.map({ count < $0.count }) ?? true { shortest = (ids, count) }
     }
-    let words = positive.compactMap { if case .words(let words) = $0 { words } else { nil } }
+    let words = query.positive.compactMap { if case .words(let words) = $0 { words } else { nil } }
       .max { $0.utf8.count < $1.utf8.count }
     if let shortest, shortest.count < Self.countMax || words == nil {
       return .terms(shortest.ids)
@@ -143,7 +105,7 @@ struct AuditSearch {
       for (index, value) in values.enumerated() { s.bind(value, at: Int32(index + 1)) }
       return try s.rows { $0.integer(0) }
     }
-    for condition in positive {
+    for condition in query.positive {
       switch condition {
       case .id(let id):
         if let stream = try stream(of: id) { keep([stream]) }
@@ -166,7 +128,7 @@ struct AuditSearch {
   /// The commits that begin with a term's digits; nil if no term selects a commit, or there are too
   /// many.
   private func commits() throws -> [String]? {
-    for case .sha(let prefix) in positive {
+    for case .sha(let prefix) in query.positive {
       var commits: [String] = []
       var next = prefix
       while commits.count <= Self.commitsMax {
@@ -183,8 +145,8 @@ struct AuditSearch {
   /// The streams of the delegations in the selected state; nil if no term selects a state, or there
   /// are too many.
   private func streamsByState() throws -> [Int64]? {
-    let states = positive.compactMap { if case .state(let state) = $0 { state } else { nil } }
-    let isStuck = positive.contains(.stuck(true))
+    let states = query.positive.compactMap { if case .state(let state) = $0 { state } else { nil } }
+    let isStuck = query.positive.contains(.stuck(true))
     guard !states.isEmpty || isStuck else { return nil }
     let live = DelegationStateName.allCases.filter { !$0.isTerminal }
     let wanted = states.first.map { [$0] } ?? live
