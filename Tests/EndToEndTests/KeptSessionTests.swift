@@ -111,11 +111,15 @@ extension EndToEndTests.KeptSessionTests {
         forge: "http://127.0.0.1:\(try text("forge/port"))")
     }
 
-    /// Returns when so many workers wait for work.
+    /// Returns when so many workers wait for work: after a start of the server, when it has heard
+    /// from them. Of those that it has not heard from it says what the log says.
     func awaitIdle(_ count: Int) async throws {
       for _ in 0..<500 {
         let workers = try await server.get("/api/workers").json["items"].arrayValue ?? []
-        if workers.count(where: { $0["state"].stringValue == "idle" }) == count { return }
+        let idle = workers.count {
+          $0["state"].stringValue == "idle" && $0["lastHeartbeatAt"].stringValue != nil
+        }
+        if idle == count { return }
         try await Task.sleep(for: .milliseconds(20))
       }
       Issue.record("not \(count) workers are idle")
