@@ -117,6 +117,9 @@ package struct Executor: Sendable {
       && (state.nextIntent == nil || corrupt != nil)
   }
 
+  /// Whether events are being appended: readers of the log may know them before this does.
+  var isAppending: Bool { writer.appending != nil }
+
   /// Whether it waits for a worker and for nothing else.
   package func isReady(at now: Timestamp) -> Bool {
     guard case .dispatch = state.nextIntent, writer.isIdle, corrupt == nil, assignee == nil,
@@ -231,7 +234,7 @@ package struct Executor: Sendable {
   ) {
     guard let entry = writer.abandon() else { return }
     switch fault {
-    case .full, .overloaded:
+    case .full, .overloaded, .unavailable:
       guard let reply = entry.reply else {
         // The result of an effect is recorded when there is space; nothing else is done until then.
         writer.enqueueFirst(entry)

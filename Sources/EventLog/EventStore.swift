@@ -79,6 +79,9 @@ package enum AppendFault: Error, Equatable, Sendable {
   case full
   /// The queue of appends is full.
   case overloaded
+  /// The log takes no events now, and will again; the text is the reason. Whether the events are in
+  /// it is unknown until then. It is not `io`, which ends what is under way.
+  case unavailable(String)
   /// The log is corrupt or older than the separate head file. Nothing is written; the text is the
   /// reason.
   case damaged(String)

@@ -131,11 +131,10 @@ package final class PostgreSQLEventStore: RunningStore {
     let values = status.values.withLock { $0 }
     switch values.stopped {
     case nil:
-      return values.isWaiting
-        ? "the log waits for its replica (or for the disk of PostgreSQL), and goes on by itself"
-        : nil
+      return values.isWaiting ? AppendFault.waitsForReplica : nil
     case .damaged(let message), .io(let message): return message
-    case .conflict, .duplicate, .stampTaken, .corrupt, .full, .overloaded, .closed: return nil
+    case .conflict, .duplicate, .stampTaken, .corrupt, .full, .overloaded, .unavailable, .closed:
+      return nil
     }
   }
 

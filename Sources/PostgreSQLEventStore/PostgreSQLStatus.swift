@@ -46,7 +46,8 @@ extension AppendFault {
     }
     switch error.kind {
     case .full: self = .full
-    case .busy, .tooLong, .lost, .readOnly: self = .overloaded
+    case .busy, .tooLong: self = .overloaded
+    case .lost, .readOnly: self = .noServer
     case .other: self = .damaged(error.description)
     }
   }

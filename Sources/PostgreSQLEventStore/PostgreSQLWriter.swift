@@ -95,7 +95,7 @@ final class PostgreSQLWriter {
       case .items(let requests):
         carryOut(requests)
         if isHeadDue { writeHead() }
-      case .nothingYet:
+      case .nothingYet, .woken:
         if hasReplica() { writeHead() }
       case .closed:
         writeHead()
@@ -187,7 +187,7 @@ final class PostgreSQLWriter {
         }
         if let error = error as? PostgreSQLError, error.isLost || error.kind == .readOnly {
           // Nothing was written yet, or nothing is in the database.
-          guard ContinuousClock.now < deadline else { throw .overloaded }
+          guard ContinuousClock.now < deadline else { throw .noServer }
           try settle(.unchanged(sealer.head))
           continue
         }
@@ -197,7 +197,7 @@ final class PostgreSQLWriter {
         case _:
           let fault = AppendFault(error)
           switch fault {
-          case .full, .overloaded: throw fault
+          case .full, .overloaded, .unavailable: throw fault
           case .conflict, .duplicate, .stampTaken, .corrupt, .damaged, .io, .closed:
             throw stop(fault)
           }

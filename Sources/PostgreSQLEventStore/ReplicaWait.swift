@@ -31,9 +31,12 @@ struct ReplicaWait {
 }
 
 extension AppendFault {
-  /// The log waits for its replica. Whether the append is in the log may be unknown. It is the
-  /// fault after which everybody tries again: `damaged` and `io` would end what is under way.
-  static var logWaitsForReplica: AppendFault { .overloaded }
+  /// The answer of a commit is missing, because no standby has confirmed it.
+  static var logWaitsForReplica: AppendFault { .unavailable(waitsForReplica) }
+  static let waitsForReplica =
+    "the log waits for its replica, or for the disk of PostgreSQL, and goes on by itself"
+  /// No server could be reached in time. Nothing is in the log.
+  static var noServer: AppendFault { .unavailable("no PostgreSQL server can be reached") }
 }
 
 extension PostgreSQLWriter {

@@ -177,14 +177,14 @@ extension PostgreSQLWriter {
         throw wait(for: .commit, on: session, .either(old: batch.old, new: batch.new))
       }
       if try settle(expected) { return }
-      guard ContinuousClock.now < deadline else { throw AppendFault.overloaded }
+      guard ContinuousClock.now < deadline else { throw AppendFault.noServer }
       expected = .unchanged(batch.old)
     }
   }
 
   /// Begins another session, and finds out with it what became of the last one's transaction.
   /// - Returns: whether the new head is in the database.
-  /// - Throws: `AppendFault`. The writer has stopped or waits, unless the fault is `.overloaded`.
+  /// - Throws: `AppendFault`. The writer has stopped or waits, unless the fault is `.noServer`.
   @discardableResult
   func settle(_ expected: Expectation) throws(AppendFault) -> Bool {
     // A silent server may have used up the time of the batch: the outcome has a time of its own.
@@ -215,7 +215,7 @@ extension PostgreSQLWriter {
 
   private func unreached(_ expected: Expectation, _ reason: String) -> AppendFault {
     switch expected {
-    case .unchanged: return .overloaded
+    case .unchanged: return .noServer
     case .either:
       return stop(
         .io(

@@ -136,7 +136,8 @@ package final class SQLiteEventStore: RunningStore, SQLiteLogReader {
     switch status.stopped {
     case nil: nil
     case .damaged(let message), .io(let message): message
-    case .conflict, .duplicate, .stampTaken, .corrupt, .full, .overloaded, .closed: nil
+    case .conflict, .duplicate, .stampTaken, .corrupt, .full, .overloaded, .unavailable, .closed:
+      nil
     }
   }
 

@@ -86,6 +86,8 @@ extension Problem {
     case .overloaded:
       self = Problem(.tooManyRequests, "Too much at once", "Too many requests wait for the log.")
       retryAfter = 1
+    case .unavailable(let reason):
+      self = .unavailable("Nothing can be recorded now: \(reason).")
     case .damaged(let message): self = .unavailable("The log takes no events: \(message)")
     case .io(let message): self = .unavailable("The disk failed: \(message)")
     case .closed: self = .unavailable("The server is stopping.")

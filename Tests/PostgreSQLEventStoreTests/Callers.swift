@@ -58,7 +58,7 @@ final class Callers: Sendable {
         return true
       } catch {
         switch error {
-        case .overloaded:
+        case .unavailable:
           isUnknown = true
           state.withLock { $0.refusals += 1 }
           await Task.yield()

@@ -86,7 +86,7 @@ extension PostgreSQLTests {
     let store = try scratch.open(Self.options(), replicaPatience: .seconds(1))
     _ = try await store.append(Story.append([Story.registered]))
     try primary.kill(standby)
-    await #expect(throws: AppendFault.overloaded) {
+    await #expect(throws: AppendFault.logWaitsForReplica) {
       try await store.append(Story.append([.draining], after: 1))
     }
     try standby.start(isCutOff: true)

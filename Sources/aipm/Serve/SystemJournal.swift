@@ -50,6 +50,7 @@ actor SystemJournal {
     } catch {
       switch error {
       case .damaged(let message): throw Failure("the log takes no events: \(message)")
+      case .unavailable(let reason): throw Failure("nothing can be recorded now: \(reason)")
       case .full: throw Failure("the disk is full: make room in the data folder and start again")
       case .conflict, .duplicate, .stampTaken, .corrupt, .overloaded, .io, .closed:
         throw Failure("an event of the system could not be recorded: \(error)")
