@@ -60,6 +60,8 @@ package actor Engine {
   var followers: [ReplyID: CheckedContinuation<SubmissionProgress?, Never>] = [:]
   private var planWaits: [WorkerID: [Int: CheckedContinuation<Void, Never>]] = [:]
   private var lastWait = 0
+  /// Who waits for the append of a delegation that is in progress.
+  private var appendWaits: [DelegationID: [CheckedContinuation<Void, Never>]] = [:]
   private var timer: (due: Timestamp, task: Task<Void, Never>)?
   private var ticker: Task<Void, Never>?
   var costs = CostWatch()
@@ -206,6 +208,10 @@ package actor Engine {
       noteCosts(in: events)
     }
     if let input { step(input) }
+    switch input {
+    case .delegation(let id, .recorded), .delegation(let id, .notRecorded): endAppendWaits(of: id)
+    case _: break
+    }
     inFlight -= 1
     if isSettled { releaseIdleWaiters() }
   }
@@ -227,6 +233,19 @@ package actor Engine {
         }
       }
     }
+  }
+
+  /// Waits for the append of a delegation that is in progress, if there is one. Whoever read the
+  /// log may know its events before the core does, and may ask for what only they allow.
+  func awaitAppend(of id: DelegationID) async {
+    guard core.executors[id]?.isAppending == true else { return }
+    await withCheckedContinuation { appendWaits[id, default: []].append($0) }
+  }
+
+  var hasAppendWaits: Bool { !appendWaits.isEmpty }
+
+  private func endAppendWaits(of id: DelegationID) {
+    for wait in appendWaits.removeValue(forKey: id) ?? [] { wait.resume() }
   }
 
   private func read(_ stream: StreamName, loads: Bool) {

@@ -31,6 +31,7 @@ extension Engine {
     _ ask: FollowUpRequest, on first: DelegationID, branch: (RepositoryName, String)
   ) async -> CommandReply {
     let isKnown = await isRequested(ask.delegation)
+    if let other = core.branches.first(branch.0, branch.1) { await awaitAppend(of: other) }
     if !isKnown, !ask.mayQueue, let other = core.branches.first(branch.0, branch.1), other != first,
       other != ask.delegation
     {

@@ -23,6 +23,8 @@ extension Engine {
   ///   - id: a UUIDv7 that no other delegation has.
   package func submit(_ request: Requested, id: DelegationID) async -> SubmissionReply {
     guard case .adopt = request.kind else { return await record(request, id: id) }
+    // What is being appended may be the end of the delegation that uses the branch.
+    if let other = user(ofBranchOf: request) { await awaitAppend(of: other) }
     // Nothing is suspended between this check and the core's note of who uses the branch.
     if let other = user(ofBranchOf: request) {
       // The store knows the key of one that has no executor, and refuses the second request.

@@ -6,17 +6,31 @@ import Projections
 import Randomness
 import Synchronization
 
-/// A store some of whose streams cannot be read. Everything else is that of the one in memory.
+/// A store some of whose streams cannot be read, and some of whose appends are slow to return.
+/// Everything else is that of the one in memory.
 final class FailingStore: EventStore, ReadModels, LogReader {
   let whole: InMemoryEventStore<Seeded>
   /// How often each stream fails from now on.
   private let failures = Mutex<[StreamName: Int]>([:])
+  /// Which events are committed some time before the engine hears it, and that time.
+  private let hold = Mutex<
+    (isMeant: @Sendable (RecordedEvent) -> Bool, body: @Sendable () async -> Void)?
+  >(nil)
 
   init(_ whole: InMemoryEventStore<Seeded>) { self.whole = whole }
 
   /// Lets the next reads of a stream fail.
   func fail(_ stream: StreamName, times: Int = .max) {
     failures.withLock { $0[stream] = times == 0 ? nil : times }
+  }
+
+  /// Runs `body` after events that `isMeant` selects are in the log and before their append
+  /// returns.
+  func hold(
+    _ isMeant: @escaping @Sendable (RecordedEvent) -> Bool,
+    while body: @escaping @Sendable () async -> Void
+  ) {
+    hold.withLock { $0 = (isMeant, body) }
   }
 
   func read(_ stream: StreamName) async throws(StoreFault) -> [RecordedEvent] {
@@ -32,7 +46,11 @@ final class FailingStore: EventStore, ReadModels, LogReader {
   // MARK: Unchanged
 
   func append(_ append: Append) async throws(AppendFault) -> [RecordedEvent] {
-    try await whole.append(append)
+    let events = try await whole.append(append)
+    if let hold = hold.withLock({ $0 }), events.contains(where: hold.isMeant) {
+      await hold.body()
+    }
+    return events
   }
   func redact(
     _ positions: [Int64], reason: String, by actor: Actor

@@ -137,6 +137,38 @@ import Workflows
     }
   }
 
+  /// Whoever reads in the log that a delegation has ended may use its branch, also if the engine
+  /// has not heard of that end yet.
+  @Test func aBranchIsFreeOnceTheEndOfItsUserIsInTheLog() async throws {
+    try await play { scene in
+      _ = try await scene.engine.start()
+      let ann = Actor(kind: .user, name: "ann")
+      func adopt(_ n: Int) async throws -> SubmissionReply {
+        let of = try #require(try await scene.store.delegation(.id(scene.standing.id(n)))?.row)
+        var request = Story.request(50 + n, repository: RepositoryName(of.repository)!)
+        request.kind = .adopt(pullRequest: 7)
+        request.branch = of.branch
+        request.workflow.digest = workflow.digest
+        return await scene.engine.submit(request, id: Story.id(50 + n))
+      }
+      #expect(try await adopt(1) == .branchTaken(by: scene.standing.id(1)))
+      let (ended, signal) = AsyncStream.makeStream(of: Void.self)
+      let (goOn, gate) = AsyncStream.makeStream(of: Void.self)
+      scene.store.hold({ if case .delegation(.failed) = $0.event { true } else { false } }) {
+        signal.finish()
+        for await _ in goOn {}
+      }
+      async let cancelled = scene.engine.command(scene.standing.id(0), .cancel, by: ann)
+      for await _ in ended {}
+      #expect(try await scene.state(0) == .failed)
+      async let reply = adopt(0)
+      while await !scene.engine.hasAppendWaits { await Task.yield() }
+      gate.finish()
+      #expect(try await reply == .accepted(Story.id(50)))
+      #expect(await cancelled == .done(changed: true))
+    }
+  }
+
   @Test func oneThatCanBeReadAgainIsGoneOnWith() async throws {
     try await play { scene in
       scene.store.fail(scene.stream(1))
