@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import RawSockets
 import TestKit
 
@@ -114,9 +115,12 @@ private struct DirectClient {
       throw BenchFault(description: "the forge names no head of main")
     }
     try write("POST", "\(repository)/git/refs", #"{"ref":"refs/heads/\#(branch)","sha":"\#(sha)"}"#)
+    // Different for each, as AIPM's is: the forge has the objects of an equal commit already.
+    let task = Data("# Add an export\n\nUser can export data: \(branch).\n".utf8)
     try write(
       "PUT", "\(repository)/contents/TASK.md",
-      #"{"message":"feat: export","content":"IyBBZGQgYW4gZXhwb3J0Cg==","branch":"\#(branch)"}"#)
+      #"{"message":"feat: export \#(branch)","content":"\#(task.base64EncodedString())","#
+        + #""branch":"\#(branch)"}"#)
     try write(
       "POST", "\(repository)/pulls",
       #"{"title":"feat: export","head":"\#(branch)","base":"main","body":"","draft":false}"#)

@@ -299,8 +299,9 @@ package final class GitHubClient: ForgeClient {
 
   /// The outcome of a call for the governor.
   private func outcome(_ response: HTTPResponse) -> Governor.Outcome {
-    let body = ErrorBody(response)
-    if let limit = GitHubLimit(response, body, now: configuration.now()) {
+    if GitHubLimit.statuses.contains(response.status),
+      let limit = GitHubLimit(response, ErrorBody(response), now: configuration.now())
+    {
       return .limited(until: limit.until, isOpenEnded: limit.isOpenEnded)
     }
     return response.status >= 500 ? .failed : .answered

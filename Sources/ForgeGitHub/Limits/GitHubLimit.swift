@@ -7,6 +7,9 @@ struct GitHubLimit {
   /// GitHub named no end. Consecutive limits of this kind are waited out longer and longer.
   var isOpenEnded = false
 
+  /// Responses of other statuses report no limit, so that their bodies need not be read for it.
+  static let statuses: Set<Int> = [403, 422, 429]
+
   /// nil if the response reports no limit. Most responses of status 403 and 422 do not.
   init?(_ response: HTTPResponse, _ body: ErrorBody?, now: Timestamp) {
     let isUnprocessable = response.status == 422 && body?.isTooQuick == true
