@@ -6,8 +6,9 @@ import SQLite
 import Synchronization
 import SystemCalls
 
-/// Carries requests out in order, on two threads: one plans a batch of appends while the other
-/// commits the batch before it. An append that comes alone is planned and committed on the first.
+/// Carries requests out in order, on two threads. While one commits a batch of appends, the other
+/// plans the next batch, which those that arrive meanwhile join, and which is committed as soon as
+/// the first is. An append that comes alone is planned and committed on one thread.
 ///
 /// At most one batch is being committed. If that fails, what was planned on it is planned again.
 final class AppendPipeline {
@@ -15,6 +16,9 @@ final class AppendPipeline {
   private static let batchMax = 256
   /// With more appends than this waiting, the first half is committed while the rest is planned.
   private static let undividedMax = 8
+  /// A smaller batch waits for those that already wait to be planned: a commit of its own would
+  /// take longer.
+  private static let batchMin = 4
 
   let planner: AppendPlanner
   let writer: Writer
@@ -22,6 +26,15 @@ final class AppendPipeline {
   private let queue: BoundedQueue<WriterRequest>
   /// Whether the other thread has a batch.
   private var isCommitting = false
+  /// What was taken and not yet carried out.
+  private var waiting: ArraySlice<WriterRequest> = []
+  /// What is committed next.
+  private var planned: PlannedBatch?
+  /// `planned` is committed when it has so many appends, and nothing else is being committed.
+  private var share = 1
+  /// The last batch that the other thread has committed. It is freed once that thread has the next
+  /// one: hundreds of objects take as long as some appends.
+  private var committed: PlannedBatch?
 
   /// - Throws: `StoreFault` if no thread can be started.
   init(
@@ -62,88 +75,123 @@ final class AppendPipeline {
   /// Takes requests until the queue is closed and empty.
   func run() {
     while true {
-      switch queue.take(timeoutMs: isCommitting ? nil : writer.waitMs, count: share) {
-      case .items(let requests): carryOut(requests)
-      case .nothingYet:
-        if isCommitting { settle() } else { writer.workWhileIdle() }
-      case .closed:
-        settle()
+      if isCommitting, committing.isDone { settle() }
+      beginIfDue()
+      if let request = waiting.popFirst() {
+        carryOut(request)
+      } else if !take() {
+        flush()
         committing.stop()
         return writer.finish()
       }
     }
   }
 
-  /// How many of the waiting requests make the next batch.
-  private func share(of waiting: Int) -> Int {
-    let isWhole = isCommitting || waiting <= Self.undividedMax
-    return min(Self.batchMax, isWhole ? waiting : (waiting + 1) / 2)
-  }
-
-  /// Appends that follow each other share a commit.
-  private func carryOut(_ requests: [WriterRequest]) {
-    var appends: [AppendRequest] = []
-    for request in requests {
-      switch request {
-      case .append(let append): appends.append(append)
-      case .job(let job):
-        if !appends.isEmpty { commit(appends) }
-        appends = []
-        settle()
-        job(self)
+  /// Waits for requests, for the end of the commit on the other thread, or until there is other
+  /// work.
+  /// - Returns: false if the queue is closed and empty.
+  private func take() -> Bool {
+    switch queue.take(max: Self.batchMax, timeoutMs: isCommitting ? nil : writer.waitMs) {
+    case .items(let requests):
+      waiting = requests[...]
+      if !isCommitting {
+        share = requests.count <= Self.undividedMax ? requests.count : (requests.count + 1) / 2
       }
+    case .nothingYet:
+      committed = nil
+      writer.workWhileIdle()
+    case .woken: break
+    case .closed: return false
     }
-    if !appends.isEmpty { commit(appends) }
+    return true
   }
 
-  private func commit(_ requests: [AppendRequest]) {
-    if let stopped = writer.status.stopped { return answer(requests, stopped) }
-    guard let batch = plan(requests) else { return }
-    // What was planned on a batch that failed is planned again.
-    guard settle() else { return commit(requests) }
-    if queue.count == 0 || planner.isFull {
-      commitHere(batch)
-    } else {
-      planner.hasBegun(batch)
-      isCommitting = true
-      committing.begin(batch)
+  private func carryOut(_ request: WriterRequest) {
+    switch request {
+    case .append(let append): plan(append)
+    case .job(let job):
+      flush()
+      job(self)
     }
   }
 
-  /// - Returns: nil if the database could not be read; then the callers have been answered.
-  private func plan(_ requests: [AppendRequest]) -> PlannedBatch? {
-    let before = planner.position
-    do { return try planner.plan(requests) } catch {
-      let position = settle() ? before : planner.position
+  /// Plans an append for the next commit.
+  private func plan(_ request: AppendRequest) {
+    if let stopped = writer.status.stopped { return answer([request], stopped) }
+    var batch = planned.take() ?? planner.newBatch()
+    do {
+      try planner.plan(request, in: &batch)
+      planned = batch
+    } catch {
+      // The database cannot be read. If the batch before fails, the planner returns to before it.
+      let before = settle() ? batch.before : planner.position
       let fault = writer.stops(for: AppendFault(error))
-      rollBack(to: position)
-      answer(requests, fault)
-      return nil
+      rollBack(to: before)
+      answer(batch.requests, fault)
     }
   }
 
-  private func commitHere(_ batch: PlannedBatch) {
+  /// Commits the planned batch if it is large enough, or nothing else waits.
+  private func beginIfDue() {
+    guard let count = planned?.requests.count else { return }
+    if isCommitting {
+      guard count >= Self.batchMax else { return }
+      settle()
+      // If that failed, nothing is planned any more.
+      guard planned != nil else { return }
+    }
+    let isLast = waiting.isEmpty && queue.count == 0
+    guard isLast || count >= share else { return }
+    // The callers of the batch before it are about to come again.
+    let isAlone = isLast && committed == nil
+    if isAlone || planner.isFull { commitPlanned() } else { handOver() }
+    committed = nil
+  }
+
+  /// Commits the planned batch on the other thread, which has none.
+  private func handOver() {
+    guard var batch = planned.take() else { return }
+    planner.close(&batch)
+    planner.hasBegun(batch)
+    isCommitting = true
+    committing.begin(batch)
+  }
+
+  /// Commits the planned batch on this thread. The other one has none.
+  private func commitPlanned() {
+    guard var batch = planned.take() else { return }
+    planner.close(&batch)
     if let fault = writer.commit(batch) { return failed(batch, fault) }
     writer.workBetweenCommits()
     if planner.isFull { planner.trim() }
   }
 
-  /// Waits for the batch that the other thread has.
-  /// - Returns: whether it is committed, or there was none. If it failed, its callers have been
-  ///   answered, and the planner is where it was before it.
+  /// Commits everything that was planned.
+  private func flush() {
+    settle()
+    commitPlanned()
+  }
+
+  /// Waits for the batch that the other thread has. If it failed, its callers have been answered,
+  /// and what was planned on it waits to be planned again.
+  /// - Returns: whether it is committed, or there was none. If not, the planner is where it was
+  ///   before it.
   @discardableResult private func settle() -> Bool {
     guard isCommitting else { return true }
     let (batch, fault) = committing.wait()
     isCommitting = false
-    queue.forgetWake()
+    share = Self.batchMin
     if let fault {
+      if let again = planned.take() { waiting = again.requests.map { .append($0) } + waiting }
       failed(batch, fault)
       return false
     }
     planner.hasCommitted()
+    if planned != nil { committed = batch }
     return true
   }
 
+  /// - Parameter batch: the last that was planned.
   private func failed(_ batch: PlannedBatch, _ fault: AppendFault) {
     rollBack(to: batch.before)
     guard case .full = fault, batch.requests.count > 1 else {
@@ -152,11 +200,8 @@ final class AppendPipeline {
     // There may be space for some of them. A savepoint for each would find out at once, but would
     // cost every append a fifth of its time.
     for request in batch.requests {
-      if let stopped = writer.stopped {
-        answer([request], stopped)
-      } else if let batch = plan([request]) {
-        commitHere(batch)
-      }
+      plan(request)
+      commitPlanned()
     }
   }
 
@@ -191,13 +236,17 @@ private final class CommitThread: Sendable {
     case stopped
   }
 
+  /// How long it looks for the next batch before it sleeps. Whoever plans an append needs less than
+  /// this until it hands over what is planned, and waking a thread takes far longer.
+  private static let look = DispatchTimeInterval.microseconds(50)
+
   private let state = Mutex(State.idle)
   private let begun = DispatchSemaphore(value: 0)
   private let done = DispatchSemaphore(value: 0)
 
   /// - Parameters:
   ///   - writer: must live until `stop`.
-  ///   - whenDone: called on the thread after each batch, before `wait` returns.
+  ///   - whenDone: called on the thread after each batch.
   /// - Throws: `StoreFault` if no thread can be started.
   init(_ writer: Writer, whenDone: @escaping @Sendable () -> Void) throws(StoreFault) {
     // Handed over with each batch; the semaphores order the uses. It is not kept alive, so that its
@@ -205,7 +254,7 @@ private final class CommitThread: Sendable {
     nonisolated(unsafe) let writer = Unmanaged.passUnretained(writer)
     let isStarted = startThread { [self] in
       while true {
-        begun.wait()
+        awaitBatch()
         guard case .begun(let batch) = state.withLock({ $0 }) else { return }
         let fault = writer._withUnsafeGuaranteedRef { writer in
           let fault = writer.commit(batch)
@@ -213,13 +262,27 @@ private final class CommitThread: Sendable {
           return fault
         }
         state.withLock { $0 = .done(batch, fault) }
-        whenDone()
         done.signal()
+        whenDone()
       }
     }
     guard isStarted else {
       throw StoreFault(operation: "open", message: "no thread for commits could be started")
     }
+  }
+
+  /// Waits for a batch, or for the stop.
+  private func awaitBatch() {
+    let end = DispatchTime.now() + Self.look
+    while DispatchTime.now() < end {
+      if begun.wait(timeout: .now()) == .success { return }
+    }
+    begun.wait()
+  }
+
+  /// Whether the batch that was begun is committed or has failed, and `wait` returns at once.
+  var isDone: Bool {
+    state.withLock { if case .done = $0 { true } else { false } }
   }
 
   func begin(_ batch: PlannedBatch) {

@@ -23,7 +23,7 @@ struct PlannedBatch {
   /// What their callers hear once the batch is committed.
   var results: [Result<[RecordedEvent], AppendFault>] = []
   var writes: [PlannedAppend] = []
-  /// What is in the database once it is committed.
+  /// What is in the database once it is committed. Valid once the batch is closed.
   var after: AppendPlanner.Position
   /// What no read of the database finds until it is committed.
   var uniques = UniqueValues()
@@ -87,15 +87,15 @@ final class AppendPlanner {
 
   // MARK: Planning
 
-  /// Plans appends that are to share a commit. A refused append writes nothing.
+  /// A batch without appends, to be planned on everything that was planned.
+  func newBatch() -> PlannedBatch { PlannedBatch(on: position) }
+
+  /// Plans an append that shares the commit of `batch`, the last one that is planned. A refused
+  /// append writes nothing.
   /// - Throws: if the database cannot be read; then `rollBack` must follow.
-  func plan(_ requests: [AppendRequest]) throws -> PlannedBatch {
-    var batch = PlannedBatch(on: position)
-    batch.requests = requests
-    batch.results.reserveCapacity(requests.count)
-    for request in requests { batch.results.append(try plan(request.append, in: &batch)) }
-    batch.after = position
-    return batch
+  func plan(_ request: AppendRequest, in batch: inout PlannedBatch) throws {
+    batch.requests.append(request)
+    batch.results.append(try plan(request.append, in: &batch))
   }
 
   private func plan(
@@ -214,6 +214,9 @@ final class AppendPlanner {
   func version(of name: StreamName) throws -> Int64 { try stream(name)?.version ?? 0 }
 
   // MARK: Commits
+
+  /// No append joins the batch any more: it is committed next.
+  func close(_ batch: inout PlannedBatch) { batch.after = position }
 
   /// The batch is being committed; the next one may be planned.
   func hasBegun(_ batch: PlannedBatch) { unwritten = batch.uniques }

@@ -10,7 +10,10 @@ package final class BoundedQueue<Item: Sendable>: Sendable {
   /// The result of `take`.
   package enum Taken: Sendable {
     case items([Item])
+    /// There were none in time.
     case nothingYet
+    /// There are none, and `wakeTaker` was called since the last call that returned this.
+    case woken
     /// The queue is closed and empty.
     case closed
   }
@@ -55,39 +58,28 @@ package final class BoundedQueue<Item: Sendable>: Sendable {
   /// The number of waiting items.
   var count: Int { state.withLock { $0.items.count } }
 
-  /// The thread that takes gets `nothingYet` if there are no items, now or the next time.
+  /// The thread that takes gets `woken` if there are no items, now or the next time.
   func wakeTaker() {
     state.withLock { $0.isWoken = true }
     wake.signal()
   }
-
-  /// A call of `wakeTaker` has no effect any more.
-  func forgetWake() { state.withLock { $0.isWoken = false } }
 
   /// The oldest items, at least one; waits for it until `timeout`.
   /// - Parameters:
   ///   - max: how many to take at most.
   ///   - timeoutMs: nil for no limit.
   package func take(max: Int, timeoutMs: Int?) -> Taken {
-    take(timeoutMs: timeoutMs) { min(max, $0) }
-  }
-
-  /// The same.
-  /// - Parameters:
-  ///   - timeoutMs: nil for no limit.
-  ///   - count: how many to take of so many.
-  func take(timeoutMs: Int?, count: (_ waiting: Int) -> Int) -> Taken {
     let deadline = timeoutMs.map { DispatchTime.now() + .milliseconds($0) } ?? .distantFuture
     while true {
       let taken = state.withLock { state -> Taken? in
         if !state.items.isEmpty {
-          let some = Array(state.items.prefix(max(1, count(state.items.count))))
+          let some = Array(state.items.prefix(max))
           state.items.removeFirst(some.count)
           return .items(some)
         }
         if state.isWoken {
           state.isWoken = false
-          return .nothingYet
+          return .woken
         }
         return state.isClosed ? .closed : nil
       }

@@ -11,7 +11,7 @@ final class Writer {
   /// The head file is at most this far behind.
   private static let headIntervalMs = 100
   private static let idleMs = 1000
-  private static let walPagesMax = 1000
+  private static let walPagesMax = 2000
   /// The index for audits catches up after an idle time this long, when the head file is due too,
   /// or if it is this far behind.
   private static let indexPauseMs = headIntervalMs
@@ -155,7 +155,7 @@ final class Writer {
   /// - Returns: the fault.
   func stops(for fault: AppendFault) -> AppendFault {
     switch fault {
-    case .full, .overloaded: fault
+    case .full, .overloaded, .unavailable: fault
     case .conflict, .duplicate, .stampTaken, .corrupt, .damaged, .io, .closed: stop(fault)
     }
   }
@@ -235,7 +235,7 @@ final class Writer {
       indexed = try database.transaction { try AuditIndex.catchUp(from: indexed, in: database) }
     } catch {
       switch AppendFault(error) {
-      case .full, .overloaded: indexRests = true
+      case .full, .overloaded, .unavailable: indexRests = true
       case .conflict, .duplicate, .stampTaken, .corrupt, .damaged, .io, .closed:
         stop(AppendFault(error))
       }

@@ -5,6 +5,7 @@ import Foundation
 import LogStories
 import Projections
 import SQLite
+import Synchronization
 import Testing
 
 @testable import SQLiteEventStore
@@ -72,6 +73,37 @@ struct PipelineTests {
     try await expectSound(events: Self.count)
   }
 
+  @Test("those that arrive during a commit are planned meanwhile", .timeLimit(.minutes(1)))
+  func joining() async throws {
+    func appends(_ range: Range<Int>) -> [Append] {
+      range.map { Story.append([.requested(Story.request($0))], to: $0) }
+    }
+    let other = try Database(path: folder.database, mode: .readWriteCreate)
+    try other.execute("BEGIN IMMEDIATE")
+    async let first = appendTogether(appends(0..<Self.count))
+    while store.waiting == 0 { await Task.yield() }
+    while store.waiting > 0 { await Task.yield() }
+    let (store, asked) = (store, Count())
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for wave in 1...3 {
+        for append in appends(wave * Self.count..<(wave + 1) * Self.count) {
+          group.addTask {
+            asked.add()
+            _ = try await store.append(append)
+          }
+        }
+        while asked.value < wave * Self.count { await Task.yield() }
+        // The first half waits for the other connection, on the thread that commits. The thread
+        // that plans would leave the rest in the queue if it waited, too.
+        while store.waiting > 0 { await Task.yield() }
+      }
+      try other.execute("COMMIT")
+      try await group.waitForAll()
+    }
+    #expect(try await first.allSatisfy { $0.fault == nil })
+    try await expectSound(events: 4 * Self.count)
+  }
+
   @Test("what was planned on a batch that did not fit is planned again")
   func fullDisk() async throws {
     try await store.onWriter { pipeline in
@@ -120,6 +152,12 @@ struct PipelineTests {
     #expect(try log.head().position == Int64(events))
     #expect(try log.differences().isEmpty)
   }
+}
+
+private final class Count: Sendable {
+  private let count = Atomic<Int>(0)
+  var value: Int { count.load(ordering: .relaxed) }
+  func add() { count.add(1, ordering: .relaxed) }
 }
 
 extension PipelineTests.Outcome {
