@@ -145,7 +145,8 @@ import Workflows
       let ann = Actor(kind: .user, name: "ann")
       func adopt(_ n: Int) async throws -> SubmissionReply {
         let of = try #require(try await scene.store.delegation(.id(scene.standing.id(n)))?.row)
-        var request = Story.request(50 + n, repository: RepositoryName(of.repository)!)
+        let repository = try #require(RepositoryName(of.repository))
+        var request = Story.request(50 + n, repository: repository)
         request.kind = .adopt(pullRequest: 7)
         request.branch = of.branch
         request.workflow.digest = workflow.digest
