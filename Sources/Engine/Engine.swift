@@ -235,8 +235,8 @@ package actor Engine {
     }
   }
 
-  /// Waits for the append of a delegation that is in progress, if there is one. Whoever read the
-  /// log may know its events before the core does, and may ask for what only they allow.
+  /// Waits for the append of a delegation that is in progress, if there is one. A client that has
+  /// read the log may know its events before the core does, and ask for what only they allow.
   func awaitAppend(of id: DelegationID) async {
     guard core.executors[id]?.isAppending == true else { return }
     await withCheckedContinuation { appendWaits[id, default: []].append($0) }

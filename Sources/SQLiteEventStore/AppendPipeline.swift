@@ -236,8 +236,8 @@ private final class CommitThread: Sendable {
     case stopped
   }
 
-  /// How long it looks for the next batch before it sleeps. Whoever plans an append needs less than
-  /// this until it hands over what is planned, and waking a thread takes far longer.
+  /// How long it looks for the next batch before it sleeps. The thread that plans needs less than
+  /// this to finish an append and hand over, and waking a thread takes far longer.
   private static let look = DispatchTimeInterval.microseconds(50)
 
   private let state = Mutex(State.idle)

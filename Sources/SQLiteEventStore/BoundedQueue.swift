@@ -10,9 +10,9 @@ package final class BoundedQueue<Item: Sendable>: Sendable {
   /// The result of `take`.
   package enum Taken: Sendable {
     case items([Item])
-    /// There were none in time.
+    /// No item came in time.
     case nothingYet
-    /// There are none, and `wakeTaker` was called since the last call that returned this.
+    /// The queue is empty, and `wakeTaker` was called since the last call that returned this.
     case woken
     /// The queue is closed and empty.
     case closed

@@ -137,8 +137,8 @@ import Workflows
     }
   }
 
-  /// Whoever reads in the log that a delegation has ended may use its branch, also if the engine
-  /// has not heard of that end yet.
+  /// A client that reads in the log that a delegation has ended may use its branch, also if the
+  /// engine has not heard of that end yet.
   @Test func aBranchIsFreeOnceTheEndOfItsUserIsInTheLog() async throws {
     try await play { scene in
       _ = try await scene.engine.start()
