@@ -40,6 +40,9 @@ package struct SQLiteError: Error, Equatable, CustomStringConvertible {
     default: .other
     }
   }
+  /// Whether a file could not be opened, for example because this process has no more descriptors.
+  package var isCannotOpen: Bool { primaryCode == SQLITE_CANTOPEN }
+
   /// For people, who cannot use SQLite's own message.
   package var description: String {
     switch primaryCode {

@@ -80,7 +80,10 @@ final class AppendPipeline {
       if let request = waiting.popFirst() {
         carryOut(request)
       } else if !take() {
-        flush()
+        settle()
+        commitPlanned()
+        // What was planned on a batch that failed just now is planned again.
+        guard waiting.isEmpty else { continue }
         committing.stop()
         return writer.finish()
       }
@@ -91,6 +94,8 @@ final class AppendPipeline {
   /// work.
   /// - Returns: false if the queue is closed and empty.
   private func take() -> Bool {
+    // A slice keeps what was taken from it.
+    waiting = []
     switch queue.take(max: Self.batchMax, timeoutMs: isCommitting ? nil : writer.waitMs) {
     case .items(let requests):
       waiting = requests[...]
@@ -110,8 +115,16 @@ final class AppendPipeline {
     switch request {
     case .append(let append): plan(append)
     case .job(let job):
-      flush()
+      if isCommitting {
+        // If that fails, what was planned on it comes before the job.
+        waiting = [request] + waiting
+        settle()
+        return
+      }
+      commitPlanned()
+      committed = nil
       job(self)
+      writer.workBetweenCommits()
     }
   }
 
@@ -161,15 +174,10 @@ final class AppendPipeline {
   private func commitPlanned() {
     guard var batch = planned.take() else { return }
     planner.close(&batch)
-    if let fault = writer.commit(batch) { return failed(batch, fault) }
+    let fault = writer.commit(batch)
     writer.workBetweenCommits()
+    if let fault { return failed(batch, fault) }
     if planner.isFull { planner.trim() }
-  }
-
-  /// Commits everything that was planned.
-  private func flush() {
-    settle()
-    commitPlanned()
   }
 
   /// Waits for the batch that the other thread has. If it failed, its callers have been answered,
@@ -223,7 +231,12 @@ final class AppendPipeline {
   ) throws -> (fold: LogFold, replaced: [ViewName: ViewDigest]) {
     var fold = fold
     let digests = try writer.transaction { try ShadowViews($0).swap(&fold) }
-    return (fold, try planner.replaceViews(digests))
+    do {
+      return (fold, try planner.replaceViews(digests))
+    } catch {
+      // The rows in memory are not those of the views any more.
+      throw writer.stop(AppendFault(error))
+    }
   }
 }
 
@@ -258,7 +271,7 @@ private final class CommitThread: Sendable {
         guard case .begun(let batch) = state.withLock({ $0 }) else { return }
         let fault = writer._withUnsafeGuaranteedRef { writer in
           let fault = writer.commit(batch)
-          if fault == nil { writer.workBetweenCommits() }
+          writer.workBetweenCommits()
           return fault
         }
         state.withLock { $0 = .done(batch, fault) }

@@ -55,6 +55,8 @@ package final class BoundedQueue<Item: Sendable>: Sendable {
     for _ in 0..<takers { wake.signal() }
   }
 
+  var isClosed: Bool { state.withLock { $0.isClosed } }
+
   /// The number of waiting items.
   var count: Int { state.withLock { $0.items.count } }
 

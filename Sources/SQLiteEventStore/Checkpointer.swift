@@ -34,7 +34,8 @@ final class Checkpointer: Sendable {
           if connection == nil { connection = try Self.connect(path) }
           _ = try connection?.checkpoint(.passive)
         } catch {
-          result = .failure(error)
+          // Without a file descriptor for it the writer copies everything.
+          if error.isCannotOpen { connection = nil } else { result = .failure(error) }
         }
         state.withLock { $0 = .copied(result) }
         ended.signal()

@@ -151,6 +151,8 @@ package final class SQLiteEventStore: RunningStore, SQLiteLogReader {
 
   /// The number of appends and jobs that wait for the writer.
   var waiting: Int { queue.count }
+  /// Whether new appends are refused, because `close` was called.
+  var isClosing: Bool { queue.isClosed }
 
   // MARK: EventStore
 

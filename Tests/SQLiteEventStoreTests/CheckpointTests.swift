@@ -58,9 +58,23 @@ struct CheckpointTests {
   @Test("a failed copy is heard of")
   func failing() throws {
     let folder = try Folder()
-    let checkpointer = try Checkpointer(path: folder.path + "/missing/aipm.db")
+    let text = Data(String(repeating: "no database", count: 1000).utf8)
+    try text.write(to: URL(fileURLWithPath: folder.database))
+    let checkpointer = try Checkpointer(path: folder.database)
     #expect(try !checkpointer.proceed())
     #expect(throws: SQLiteError.self) { try checkpointer.settle() }
+    checkpointer.stop()
+  }
+
+  /// As when this process has no more file descriptors.
+  @Test("where the file cannot be opened, the writer copies everything")
+  func withoutConnection() throws {
+    let folder = try Folder()
+    let checkpointer = try Checkpointer(path: folder.path + "/missing/aipm.db")
+    #expect(try !checkpointer.proceed())
+    try checkpointer.settle()
+    #expect(try !checkpointer.proceed())
+    while try !checkpointer.proceed() {}
     checkpointer.stop()
   }
 }

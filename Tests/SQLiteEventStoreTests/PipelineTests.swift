@@ -24,7 +24,10 @@ struct PipelineTests {
   }
 
   /// Puts appends into the queue while the store is held, so that they are taken together.
-  private func appendTogether(_ appends: [Append]) async throws -> [Outcome] {
+  /// - Parameter waited: signalled once all have waited.
+  private func appendTogether(
+    _ appends: [Append], waited: DispatchSemaphore? = nil
+  ) async throws -> [Outcome] {
     let store = store
     let (held, gate) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
     async let holding: Void = store.onWriter { _ in
@@ -43,6 +46,7 @@ struct PipelineTests {
       }
       while store.waiting < appends.count { await Task.yield() }
       gate.signal()
+      waited?.signal()
       return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
     }
     try await holding
@@ -80,8 +84,9 @@ struct PipelineTests {
     }
     let other = try Database(path: folder.database, mode: .readWriteCreate)
     try other.execute("BEGIN IMMEDIATE")
-    async let first = appendTogether(appends(0..<Self.count))
-    while store.waiting == 0 { await Task.yield() }
+    let waited = DispatchSemaphore(value: 0)
+    async let first = appendTogether(appends(0..<Self.count), waited: waited)
+    await wait(for: waited)
     while store.waiting > 0 { await Task.yield() }
     let (store, asked) = (store, Count())
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -142,6 +147,38 @@ struct PipelineTests {
         continue
       }
     }
+    try await expectSound(events: 0)
+  }
+
+  @Test("each caller hears of a commit that fails during the close", .timeLimit(.minutes(1)))
+  func closing() async throws {
+    try await store.onWriter {
+      try $0.writer.database.execute(
+        """
+        CREATE TEMP TRIGGER refuse BEFORE INSERT ON events WHEN NEW.position = 20
+        BEGIN SELECT RAISE(ABORT, 'refused'); END
+        """)
+    }
+    let other = try Database(path: folder.database, mode: .readWriteCreate)
+    try other.execute("BEGIN IMMEDIATE")
+    let appends = (0..<Self.count).map { n in
+      Story.append([.requested(Story.request(n))], to: n)
+    }
+    let waited = DispatchSemaphore(value: 0)
+    async let results = appendTogether(appends, waited: waited)
+    await wait(for: waited)
+    while store.waiting > 0 { await Task.yield() }
+    // The first half waits for the other connection, and the second half is planned on it.
+    async let closed: Void = store.close()
+    while !store.isClosing { await Task.yield() }
+    try other.execute("COMMIT")
+    for result in try await results {
+      guard case .damaged? = result.fault else {
+        Issue.record("\(result)")
+        continue
+      }
+    }
+    await closed
     try await expectSound(events: 0)
   }
 
