@@ -17,10 +17,19 @@ struct PipelineTests {
   private static let count = 60
   private let folder: Folder
   private let store: SQLiteEventStore
+  /// The number of appends that were planned: the clock is read for each.
+  private let planned: Count
 
   init() throws {
+    let planned = Count()
+    self.planned = planned
     folder = try Folder()
-    store = try open(folder)
+    store = try SQLiteEventStore.open(
+      directory: folder.path,
+      clock: {
+        planned.add()
+        return Story.start
+      }, onCommit: { _ in })
   }
 
   /// Puts appends into the queue while the store is held, so that they are taken together.
@@ -88,19 +97,14 @@ struct PipelineTests {
     async let first = appendTogether(appends(0..<Self.count), waited: waited)
     await wait(for: waited)
     while store.waiting > 0 { await Task.yield() }
-    let (store, asked) = (store, Count())
+    let store = store
     try await withThrowingTaskGroup(of: Void.self) { group in
       for wave in 1...3 {
         for append in appends(wave * Self.count..<(wave + 1) * Self.count) {
-          group.addTask {
-            asked.add()
-            _ = try await store.append(append)
-          }
+          group.addTask { _ = try await store.append(append) }
         }
-        while asked.value < wave * Self.count { await Task.yield() }
-        // The first half waits for the other connection, on the thread that commits. The thread
-        // that plans would leave the rest in the queue if it waited, too.
-        while store.waiting > 0 { await Task.yield() }
+        // The first half waits for the other connection, on the thread that commits.
+        while planned.value < (wave + 1) * Self.count { await Task.yield() }
       }
       try other.execute("COMMIT")
       try await group.waitForAll()
@@ -167,8 +171,8 @@ struct PipelineTests {
     let waited = DispatchSemaphore(value: 0)
     async let results = appendTogether(appends, waited: waited)
     await wait(for: waited)
-    while store.waiting > 0 { await Task.yield() }
     // The first half waits for the other connection, and the second half is planned on it.
+    while planned.value < Self.count { await Task.yield() }
     async let closed: Void = store.close()
     while !store.isClosing { await Task.yield() }
     try other.execute("COMMIT")
