@@ -32,7 +32,7 @@ struct ReplicaWait {
 
 extension AppendFault {
   /// The answer of a commit is missing, because no standby has confirmed it.
-  static var logWaitsForReplica: AppendFault { .unavailable(waitsForReplica) }
+  package static var logWaitsForReplica: AppendFault { .unavailable(waitsForReplica) }
   static let waitsForReplica =
     "the log waits for its replica, or for the disk of PostgreSQL, and goes on by itself"
   /// No server could be reached in time. Nothing is in the log.
