@@ -242,6 +242,7 @@ package actor Engine {
     await withCheckedContinuation { appendWaits[id, default: []].append($0) }
   }
 
+  /// Whether a caller waits in `awaitAppend`.
   var hasAppendWaits: Bool { !appendWaits.isEmpty }
 
   private func endAppendWaits(of id: DelegationID) {

@@ -31,11 +31,13 @@ extension Engine {
     _ ask: FollowUpRequest, on first: DelegationID, branch: (RepositoryName, String)
   ) async -> CommandReply {
     let isKnown = await isRequested(ask.delegation)
-    if let other = core.branches.first(branch.0, branch.1) { await awaitAppend(of: other) }
-    if !isKnown, !ask.mayQueue, let other = core.branches.first(branch.0, branch.1), other != first,
-      other != ask.delegation
-    {
-      return .rejected(.branchInUse(by: other))
+    if !isKnown, !ask.mayQueue {
+      if let other = core.branches.first(branch.0, branch.1) { await awaitAppend(of: other) }
+      if let other = core.branches.first(branch.0, branch.1), other != first,
+        other != ask.delegation
+      {
+        return .rejected(.branchInUse(by: other))
+      }
     }
     let actor = Actor(kind: .user, name: ask.requester)
     let reply = await command(first, .conversation(.ask(ask)), by: actor)

@@ -43,8 +43,6 @@ final class FailingStore: EventStore, ReadModels, LogReader {
     return try await whole.read(stream)
   }
 
-  // MARK: Unchanged
-
   func append(_ append: Append) async throws(AppendFault) -> [RecordedEvent] {
     let events = try await whole.append(append)
     if let hold = hold.withLock({ $0 }), events.contains(where: hold.isMeant) {
@@ -52,6 +50,9 @@ final class FailingStore: EventStore, ReadModels, LogReader {
     }
     return events
   }
+
+  // MARK: Unchanged
+
   func redact(
     _ positions: [Int64], reason: String, by actor: Actor
   ) async throws(RedactionFault) -> [RecordedEvent] {

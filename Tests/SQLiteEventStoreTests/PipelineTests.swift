@@ -62,6 +62,21 @@ struct PipelineTests {
     return appends.indices.compactMap { results[$0] }
   }
 
+  private static func requests(_ range: Range<Int>) -> [Append] {
+    range.map { Story.append([.requested(Story.request($0))], to: $0) }
+  }
+
+  /// The commit with the twentieth event fails for good.
+  private func refuseEvent20() async throws {
+    try await store.onWriter {
+      try $0.writer.database.execute(
+        """
+        CREATE TEMP TRIGGER refuse BEFORE INSERT ON events WHEN NEW.position = 20
+        BEGIN SELECT RAISE(ABORT, 'refused'); END
+        """)
+    }
+  }
+
   @Test("a key and a stamp have one owner, also if both appends wait together")
   func uniqueValues() async throws {
     let half = Self.count / 2
@@ -88,19 +103,16 @@ struct PipelineTests {
 
   @Test("those that arrive during a commit are planned meanwhile", .timeLimit(.minutes(1)))
   func joining() async throws {
-    func appends(_ range: Range<Int>) -> [Append] {
-      range.map { Story.append([.requested(Story.request($0))], to: $0) }
-    }
     let other = try Database(path: folder.database, mode: .readWriteCreate)
     try other.execute("BEGIN IMMEDIATE")
     let waited = DispatchSemaphore(value: 0)
-    async let first = appendTogether(appends(0..<Self.count), waited: waited)
+    async let first = appendTogether(Self.requests(0..<Self.count), waited: waited)
     await wait(for: waited)
     while store.waiting > 0 { await Task.yield() }
     let store = store
     try await withThrowingTaskGroup(of: Void.self) { group in
       for wave in 1...3 {
-        for append in appends(wave * Self.count..<(wave + 1) * Self.count) {
+        for append in Self.requests(wave * Self.count..<(wave + 1) * Self.count) {
           group.addTask { _ = try await store.append(append) }
         }
         // The first half waits for the other connection, on the thread that commits.
@@ -135,17 +147,8 @@ struct PipelineTests {
 
   @Test("after a commit that failed for good nothing is written, and each caller hears it")
   func damage() async throws {
-    try await store.onWriter {
-      try $0.writer.database.execute(
-        """
-        CREATE TEMP TRIGGER refuse BEFORE INSERT ON events WHEN NEW.position = 20
-        BEGIN SELECT RAISE(ABORT, 'refused'); END
-        """)
-    }
-    let appends = (0..<Self.count).map { n in
-      Story.append([.requested(Story.request(n))], to: n)
-    }
-    for result in try await appendTogether(appends) {
+    try await refuseEvent20()
+    for result in try await appendTogether(Self.requests(0..<Self.count)) {
       guard case .damaged? = result.fault else {
         Issue.record("\(result)")
         continue
@@ -156,20 +159,11 @@ struct PipelineTests {
 
   @Test("each caller hears of a commit that fails during the close", .timeLimit(.minutes(1)))
   func closing() async throws {
-    try await store.onWriter {
-      try $0.writer.database.execute(
-        """
-        CREATE TEMP TRIGGER refuse BEFORE INSERT ON events WHEN NEW.position = 20
-        BEGIN SELECT RAISE(ABORT, 'refused'); END
-        """)
-    }
+    try await refuseEvent20()
     let other = try Database(path: folder.database, mode: .readWriteCreate)
     try other.execute("BEGIN IMMEDIATE")
-    let appends = (0..<Self.count).map { n in
-      Story.append([.requested(Story.request(n))], to: n)
-    }
     let waited = DispatchSemaphore(value: 0)
-    async let results = appendTogether(appends, waited: waited)
+    async let results = appendTogether(Self.requests(0..<Self.count), waited: waited)
     await wait(for: waited)
     // The first half waits for the other connection, and the second half is planned on it.
     while planned.value < Self.count { await Task.yield() }

@@ -299,9 +299,7 @@ package final class GitHubClient: ForgeClient {
 
   /// The outcome of a call for the governor.
   private func outcome(_ response: HTTPResponse) -> Governor.Outcome {
-    if GitHubLimit.statuses.contains(response.status),
-      let limit = GitHubLimit(response, ErrorBody(response), now: configuration.now())
-    {
+    if let limit = GitHubLimit(response, ErrorBody(response), now: configuration.now()) {
       return .limited(until: limit.until, isOpenEnded: limit.isOpenEnded)
     }
     return response.status >= 500 ? .failed : .answered

@@ -7,11 +7,11 @@ struct GitHubLimit {
   /// GitHub named no end. Consecutive limits of this kind are waited out longer and longer.
   var isOpenEnded = false
 
-  /// Responses of other statuses report no limit, so that their bodies need not be read for it.
-  static let statuses: Set<Int> = [403, 422, 429]
-
   /// nil if the response reports no limit. Most responses of status 403 and 422 do not.
-  init?(_ response: HTTPResponse, _ body: ErrorBody?, now: Timestamp) {
+  /// - Parameter body: read only if the status may report one: most bodies are long, and no errors.
+  init?(_ response: HTTPResponse, _ body: @autoclosure () -> ErrorBody?, now: Timestamp) {
+    guard [403, 422, 429].contains(response.status) else { return nil }
+    let body = body()
     let isUnprocessable = response.status == 422 && body?.isTooQuick == true
     guard response.status == 403 || response.status == 429 || isUnprocessable else { return nil }
     if let seconds = response.headers["retry-after"].flatMap(Int64.init), seconds >= 0 {
