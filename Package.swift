@@ -158,7 +158,8 @@ let package = Package(
       [
         "SystemCalls", "Text", "Access", "OpenID", "NetworkRules",
         "Domain", "EventLog", "Projections", "ForgePort", "Engine", "Workflows", "WebUI",
-        "HTTPServing", "WorkerProtocol", "Processes", hummingbird, "Cryptography", "Prometheus",
+        "HTTPClient", "HTTPServing", "WorkerProtocol", "Processes", hummingbird, "Cryptography",
+        "Prometheus",
         "Screening", "Telemetry", log,
       ]),
 

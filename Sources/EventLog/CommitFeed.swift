@@ -38,17 +38,21 @@ package final class LocalCommitFeed: CommitFeed {
   /// Signals a commit. It does not block, so it can be a store's `CommitObserver`.
   package func observe(_ events: [RecordedEvent]) {
     guard let last = events.last else { return }
+    signal(last.position, touching: events.map(\.stream))
+  }
+
+  /// Signals a commit of another process. It does not block.
+  /// - Parameter streams: the streams with new events.
+  package func signal(_ position: Int64, touching streams: [StreamName]) {
     var touched: Set<DelegationID> = []
-    for event in events {
-      if case .delegation(let id) = event.stream { touched.insert(id) }
-    }
+    for case .delegation(let id) in streams { touched.insert(id) }
     let signals = state.withLock { state in
-      state.head = max(state.head, last.position)
+      state.head = max(state.head, position)
       return state.followers.values.filter { follower in
         follower.filter.map { touched.contains($0) } ?? true
       }.map(\.signal)
     }
-    for signal in signals { signal.yield(last.position) }
+    for signal in signals { signal.yield(position) }
   }
 
   /// See `CommitFeed`.

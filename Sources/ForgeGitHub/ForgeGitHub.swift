@@ -39,6 +39,8 @@ package struct GitHubAdapter: ForgeAdapter {
     package var creation: String?
     /// Called for each request.
     package var onExchange: ForgeExchangeObserver = { _ in }
+    /// Asked before each request that changes something.
+    package var mayWrite: WritePermission = { true }
 
     package init(userAgent: String) { self.userAgent = userAgent }
   }
@@ -56,6 +58,7 @@ package struct GitHubAdapter: ForgeAdapter {
     configuration.author = surroundings.author
     configuration.creation = surroundings.creation
     configuration.onExchange = surroundings.onExchange
+    configuration.mayWrite = surroundings.mayWrite
     github = GitHubClient(http: http, configuration: configuration)
     gitCredential = GitHubGitCredential(credential, apiURL: settings.apiURL)
   }

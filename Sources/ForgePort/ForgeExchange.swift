@@ -16,3 +16,14 @@ package struct ForgeExchange: Equatable, Sendable {
 
 /// Called for each request that was sent, also if no answer arrived. It must not block.
 package typealias ForgeExchangeObserver = @Sendable (ForgeExchange) -> Void
+
+/// Asked right before a request that changes something at the forge. While several servers share a
+/// log, only the one that writes it may do so. It may wait.
+/// - Returns: false if the request must not be sent.
+package typealias WritePermission = @Sendable () async -> Bool
+
+extension ForgeFault {
+  /// The request was not sent, because another server may have taken over.
+  package static let notPermitted = ForgeFault(
+    kind: .unreachable, message: "another server has taken over, so nothing was sent")
+}

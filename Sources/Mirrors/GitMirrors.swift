@@ -40,6 +40,8 @@ package final class GitMirrors: RepositoryMirrors {
     package var tagsInterval: Duration = .seconds(60)
     /// The size of the largest pack that a fetch may bring, and so of the largest repository.
     package var fetchBytesMax = 8 << 30
+    /// Asked before each push.
+    package var mayWrite: WritePermission = { true }
 
     package init(root: String, credential: any GitCredential) {
       self.root = root
@@ -231,6 +233,7 @@ package final class GitMirrors: RepositoryMirrors {
     let result: ProcessResult
     let trace = CurlTrace(in: configuration.root)
     try await passForge()
+    guard await configuration.mayWrite() else { throw MirrorFault(ForgeFault.notPermitted) }
     do {
       result = try await Git.run(
         [

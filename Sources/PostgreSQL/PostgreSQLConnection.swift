@@ -314,7 +314,7 @@ package final class PostgreSQLConnection {
   }
 
   /// Waits for the socket. It is looked at also if the deadline has passed.
-  private func isReady(
+  func isReady(
     _ events: Int32, _ sql: String, by deadline: ContinuousClock.Instant
   ) throws(PostgreSQLError) -> Bool {
     var entry = pollfd(fd: PQsocket(handle), events: Int16(events), revents: 0)

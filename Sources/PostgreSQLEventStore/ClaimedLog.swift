@@ -39,10 +39,7 @@ extension ClaimedLog {
       }
       let session = try WriterSession(place)
       let connection = session.connection
-      if let refusal = try PostgreSQLSchema.refusal(connection) {
-        throw StoreFault(operation: "open", message: refusal)
-      }
-      let epoch = try claim(connection)
+      let epoch = try claim(connection, place, address: options.address)
       var log = ClaimedLog(session: session, epoch: epoch)
       if let folder = place.folder {
         log.headFile = try HeadFile(path: folder + "/head")
@@ -70,18 +67,25 @@ extension ClaimedLog {
   /// Creates or migrates the tables, and claims the next epoch. The epoch before can commit nothing
   /// after this commit.
   /// - Returns: the epoch.
-  private static func claim(_ connection: PostgreSQLConnection) throws -> Int64 {
+  /// - Throws: `StoreFault` if a newer program has written what this one cannot read.
+  private static func claim(
+    _ connection: PostgreSQLConnection, _ place: PostgreSQLPlace, address: String
+  ) throws -> Int64 {
     try transaction(on: connection) {
       // Two programs that open at once wait for each other here: there is no table yet.
       try connection.query("SELECT pg_advisory_xact_lock($1)", [.integer(PostgreSQLLock.opening)])
+      if let refusal = try PostgreSQLSchema.refusal(connection) {
+        throw StoreFault(operation: "open", message: refusal)
+      }
       try PostgreSQLSchema.migrate(connection, schema: PostgreSQLSchema.name)
       let epoch = try connection.query(
         "UPDATE head SET epoch = epoch + 1, claimed_by = $1, claimed_at = now() RETURNING epoch",
-        [.text(PostgreSQLLock.holder)]
+        [.text(place.holder)]
       ).first
       guard let epoch else {
         throw StoreFault(operation: "open", message: "the table `head` has no row")
       }
+      try KnownServers.put(place, address: address, position: nil).run(on: connection)
       return epoch.integer(0)
     }
   }
@@ -203,7 +207,7 @@ enum PostgreSQLLock {
   static let serving: Int64 = 0x4149_504d_0000_0002
 
   /// This process, for messages to others.
-  static var holder: String {
+  static var process: String {
     var name = [CChar](repeating: 0, count: 256)
     _ = gethostname(&name, name.count - 1)
     let bytes = name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }

@@ -80,7 +80,8 @@ struct LogBatch {
     }
     all.append(ViewRows.put(digests, position: new.position))
     all.append(
-      PostgreSQLStatement("SELECT pg_notify('aipm_log', $1)", [.text(String(new.position))]))
+      PostgreSQLStatement(
+        "SELECT pg_notify('\(PostgreSQLSchema.channel)', $1)", [.text(String(new.position))]))
     return all
   }
 

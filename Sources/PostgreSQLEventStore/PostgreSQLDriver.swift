@@ -9,26 +9,26 @@ import Synchronization
 
 /// The store in a PostgreSQL database. Its head file is in the data folder.
 package struct PostgreSQLDriver: StoreDriver {
-  private let address: Result<PostgreSQLAddress, PostgreSQLAddress.Fault>
-  private let folder: String?
+  private let found: Result<PostgreSQLPlace, PostgreSQLAddress.Fault>
 
   /// - Parameters:
   ///   - address: `postgresql://…`; an invalid one makes each call fail.
   ///   - folder: the folder with the file `head`; nil for none.
   package init(address: String, folder: String?) {
-    self.address = Result { () throws(PostgreSQLAddress.Fault) in try PostgreSQLAddress(address) }
-    self.folder = folder
+    found = Result { () throws(PostgreSQLAddress.Fault) in
+      PostgreSQLPlace(try PostgreSQLAddress(address), folder: folder)
+    }
   }
 
   /// The address without the password.
   package var description: String {
-    (try? address.get())?.description ?? "a PostgreSQL database"
+    (try? found.get())?.address.description ?? "a PostgreSQL database"
   }
 
   private var place: PostgreSQLPlace {
     get throws(StoreFault) {
       do throws(PostgreSQLAddress.Fault) {
-        return PostgreSQLPlace(try address.get(), folder: folder)
+        return try found.get()
       } catch {
         throw StoreFault(operation: "open the store", message: error.description)
       }
@@ -46,6 +46,11 @@ package struct PostgreSQLDriver: StoreDriver {
     } catch let error as PostgreSQLError {
       throw StoreFault(operation: "lock \(place.address)", error)
     }
+  }
+
+  /// See `StoreDriver`.
+  package func election() -> (any StoreElection)? {
+    (try? found.get()).map { PostgreSQLElection($0) }
   }
 
   /// See `StoreDriver`.
@@ -155,6 +160,7 @@ package struct PostgreSQLDriver: StoreDriver {
 /// The lock of a database for one process, held by a session. It ends with that session, so it only
 /// keeps a second server from starting; the epoch is what fences.
 private final class PostgreSQLHold: StoreLock {
+  private let instance: String
   private let connection: Mutex<PostgreSQLConnection>
 
   init(_ connection: sending PostgreSQLConnection, _ place: PostgreSQLPlace) throws {
@@ -162,30 +168,21 @@ private final class PostgreSQLHold: StoreLock {
       "SELECT pg_try_advisory_lock($1)", [.integer(PostgreSQLLock.serving)]
     ).first?.integer(0)
     guard isFree == 1 else {
-      let holder = try connection.query(
-        """
-        SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-        WHERE l.locktype = 'advisory' AND l.granted
-          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-          AND l.classid = $1::bigint::oid AND l.objid = $2::bigint::oid
-        """,
-        [
-          .integer(PostgreSQLLock.serving >> 32), .integer(PostgreSQLLock.serving & 0xffff_ffff),
-        ]
-      ).first?.text(0)
+      let holder = try LockHolder.find(with: connection)
       throw StoreInUse(
-        description: "the log in \(place.address) is in use by \(holder ?? "another process"); "
-          + "stop that one, or name another database")
+        description: "the log in \(place.address) is in use by "
+          + "\(holder?.name ?? "another process"); stop that one, or name another database")
     }
+    instance = place.instance
     self.connection = Mutex(connection)
-    note(PostgreSQLLock.holder)
+    note(PostgreSQLLock.process)
   }
 
   func note(_ text: String) {
     connection.withLock {
       // The server cuts it off after 63 bytes. It only helps people, so a failure is no fault.
       _ = try? $0.query(
-        "SELECT set_config('application_name', $1, false)", [.text("aipm: \(text)")])
+        "SELECT set_config('application_name', $1, false)", [.text("aipm \(instance) \(text)")])
     }
   }
 }

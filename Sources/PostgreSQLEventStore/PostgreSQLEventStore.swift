@@ -52,6 +52,8 @@ package final class PostgreSQLEventStore: RunningStore {
   let mask: SecretMask?
   let place: PostgreSQLPlace
   package let feed: any CommitFeed
+  /// Whether another server writes the log.
+  private let isFollowing: Bool
   /// Whether the views are being rebuilt.
   let rebuilding = Mutex(false)
 
@@ -101,10 +103,53 @@ package final class PostgreSQLEventStore: RunningStore {
     }
   }
 
+  /// Opens the log for reading, while another server writes it. Appends are refused.
+  /// - Throws: `NoLog` if there is none; `StoreFault` if it cannot be read.
+  package static func follow(
+    _ place: PostgreSQLPlace, _ options: StoreOptions
+  ) async throws -> FollowedStore {
+    let feed = LocalCommitFeed()
+    let queue = BoundedQueue<PostgreSQLRequest>(capacity: 1, takers: 1)
+    let ended = Ended()
+    let opened = Handover<Result<(FollowedState, PostgreSQLStatus), any Error>>()
+    let isStarted = startThread {
+      do {
+        let follower = try LogFollower(place, address: options.address, feed: feed)
+        opened.give(.success(follower.shared))
+        follower.run(until: queue)
+      } catch {
+        opened.give(.failure(error))
+      }
+      ended.happen()
+    }
+    guard isStarted else {
+      throw StoreFault(operation: "follow", message: "no thread for reading could be started")
+    }
+    let (log, status): (FollowedState, PostgreSQLStatus)
+    do {
+      (log, status) = try await onOwnThread { opened.wait() }.get()
+    } catch let error as NoLog {
+      throw error
+    } catch {
+      throw StoreFault(operation: "follow \(place.address)", message: "\(error)")
+    }
+    do throws(StoreFault) {
+      return FollowedStore(
+        store: PostgreSQLEventStore(
+          queue: queue, status: status, readers: try PostgreSQLReaders(place), ended: ended,
+          place: place, feed: feed, mask: options.mask, isFollowing: true), log: log)
+    } catch {
+      queue.close()
+      throw error
+    }
+  }
+
   private init(
     queue: BoundedQueue<PostgreSQLRequest>, status: PostgreSQLStatus, readers: PostgreSQLReaders,
-    ended: Ended, place: PostgreSQLPlace, feed: any CommitFeed, mask: SecretMask?
+    ended: Ended, place: PostgreSQLPlace, feed: any CommitFeed, mask: SecretMask?,
+    isFollowing: Bool = false
   ) {
+    self.isFollowing = isFollowing
     self.queue = queue
     self.status = status
     self.readers = readers
@@ -150,6 +195,7 @@ package final class PostgreSQLEventStore: RunningStore {
 
   /// See `EventStore`.
   package func append(_ append: Append) async throws(AppendFault) -> [RecordedEvent] {
+    if isFollowing { throw .followed }
     // Encoded, masked and hashed here, by the caller's task: the writer's thread is the bottleneck.
     var random = SystemRandomNumberGenerator()
     let append = EncodedAppend(append, mask: mask, salts: &random)
@@ -235,6 +281,7 @@ extension PostgreSQLEventStore {
   private func send(
     _ job: @escaping @Sendable (PostgreSQLWriter) -> Void
   ) throws(AppendFault) {
+    if isFollowing { throw .followed }
     switch queue.put(.job(job)) {
     case nil: break
     case .full: throw .overloaded

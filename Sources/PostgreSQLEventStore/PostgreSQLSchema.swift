@@ -14,10 +14,12 @@ enum PostgreSQLSchema {
   static let incoming = "aipm_incoming"
   /// The log that was replaced by the last restore.
   static let replaced = "aipm_replaced"
+  /// Each commit of the log notifies its listeners.
+  static let channel = "aipm_log"
 
   /// The number of the tables' layout. Increase it with a migration when a table other than
   /// `events` or a view changes.
-  static let layout: Int64 = 1
+  static let layout: Int64 = 2
 
   /// The schema version of the events' columns, as in every other store.
   static var version: Int64 { EventColumn.table.reduce(1) { max($0, $1.since) } }
@@ -89,6 +91,7 @@ enum PostgreSQLSchema {
           "ALTER TABLE events ADD COLUMN \(column.sqlName) \(type(of: column))")
       }
     }
+    try connection.execute(KnownServers.table)
     for (key, value) in [("layout", layout), ("schema", version)] {
       try connection.query(
         "INSERT INTO meta VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",

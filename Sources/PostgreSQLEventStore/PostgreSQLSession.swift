@@ -9,6 +9,9 @@ package struct PostgreSQLPlace: Sendable {
   package let address: PostgreSQLAddress
   /// The folder with the file `head`; nil for none.
   package let folder: String?
+  /// The sessions of one server have it in their names, so that others can tell them apart, and
+  /// end them.
+  let instance = String(UInt64.random(in: .min ... .max), radix: 36)
   let timelines = KnownTimelines()
 
   package init(_ address: PostgreSQLAddress, folder: String?) {
@@ -18,6 +21,10 @@ package struct PostgreSQLPlace: Sendable {
 
   /// The file with the head of the log.
   var headPath: String? { folder.map { $0 + "/head" } }
+
+  /// This server, as the database names it: its process and machine for people, and what no other
+  /// server has.
+  var holder: String { "\(PostgreSQLLock.process), \(instance)" }
 }
 
 /// The newest timeline of the servers of a log. Each promotion of a standby begins another one, so
@@ -46,29 +53,45 @@ enum PostgreSQLSession {
     case reading
     /// Long reads, and the filling of tables that nobody else uses yet.
     case maintenance
+    /// Holds the lock of the log, and waits for it for any time.
+    case electing
+    /// Follows the log that another server writes.
+    case following
 
-    fileprivate var name: String {
+    fileprivate func name(_ place: PostgreSQLPlace) -> String {
       switch self {
-      case .writing: "aipm writer"
-      case .reading: "aipm reader"
-      case .maintenance: "aipm maintenance"
+      case .writing: "aipm \(place.instance) writer"
+      case .reading: "aipm \(place.instance) reader"
+      case .maintenance: "aipm \(place.instance) maintenance"
+      case .electing: "aipm \(place.instance) \(PostgreSQLLock.process)"
+      case .following: "aipm \(place.instance) follower"
       }
     }
 
-    /// The time of a statement in seconds.
+    /// The time of a statement in seconds; 0 for no limit.
     fileprivate var statementSeconds: Int {
       switch self {
       case .writing, .reading: 30
       case .maintenance: 600
+      case .electing: 0
+      case .following: 10
       }
+    }
+
+    /// The time of a lock in seconds; 0 for no limit.
+    fileprivate var lockSeconds: Int { self == .electing ? 0 : 5 }
+
+    /// How long a silent server is waited for, in seconds.
+    fileprivate var silenceSeconds: Int {
+      self == .electing ? 2 : statementSeconds + 5
     }
 
     /// How long a transaction may wait for this program, in seconds. A program that is stopped in
     /// the middle holds the head's row for so long.
     fileprivate var idleSeconds: Int {
       switch self {
-      case .writing: 2
-      case .reading: 30
+      case .writing, .electing: 2
+      case .reading, .following: 30
       case .maintenance: 600
       }
     }
@@ -76,9 +99,6 @@ enum PostgreSQLSession {
 
   /// The oldest server whose features are used.
   private static let versionMin = 140_000
-  /// The server stops a statement itself; this limit is for a server that is silent.
-  private static let silenceSeconds = 5
-
   /// Connects, checks the server and what is between, and sets the session's limits. Of several
   /// hosts that accept writes, it takes the one that was promoted last.
   static func begin(
@@ -106,7 +126,7 @@ enum PostgreSQLSession {
         SET timezone = 'UTC';
         SET client_min_messages = warning;
         SET jit = off;
-        SET lock_timeout = '5s';
+        SET lock_timeout = '\(purpose.lockSeconds)s';
         SET statement_timeout = '\(purpose.statementSeconds)s';
         SET idle_in_transaction_session_timeout = '\(purpose.idleSeconds)s'
         """)
@@ -129,12 +149,13 @@ enum PostgreSQLSession {
   ) throws(PostgreSQLSessionFault) -> (connection: PostgreSQLConnection, timeline: Int64) {
     var limits = PostgreSQLConnection.Limits()
     limits.connectSeconds = seconds
-    limits.statement = .seconds(purpose.statementSeconds + silenceSeconds)
+    limits.statement = .seconds(purpose.silenceSeconds)
     var best: (connection: PostgreSQLConnection, timeline: Int64)?
     var faults: [PostgreSQLError] = []
     for host in place.address.hosts {
       do throws(PostgreSQLError) {
-        let connection = try PostgreSQLConnection(host, name: purpose.name, limits: limits)
+        let connection = try PostgreSQLConnection(
+          host, name: purpose.name(place), limits: limits)
         let timeline = try self.timeline(of: connection)
         if timeline > best?.timeline ?? -1 { best = (connection, timeline) }
       } catch {

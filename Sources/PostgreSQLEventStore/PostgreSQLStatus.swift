@@ -38,6 +38,11 @@ final class PostgreSQLStatus: Sendable {
 }
 
 extension AppendFault {
+  /// Another server writes the log.
+  static var followed: AppendFault {
+    .unavailable("this server follows the log, and another one writes it")
+  }
+
   /// The fault of the appends that failed with `error` before anything was committed.
   init(_ error: any Error) {
     guard let error = error as? PostgreSQLError else {

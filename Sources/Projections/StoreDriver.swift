@@ -19,6 +19,9 @@ package protocol StoreDriver: Sendable, CustomStringConvertible {
   ///   locked.
   func lock() throws -> any StoreLock
 
+  /// The election among the servers of the store; nil if it has one server.
+  func election() -> (any StoreElection)?
+
   /// Opens the store for writing, and creates it if it is missing. The caller has the lock.
   /// - Throws: `StoreFault` if no log can be read. A corrupt log is opened, and refuses each append
   ///   with the reason.
@@ -54,12 +57,19 @@ package protocol StoreDriver: Sendable, CustomStringConvertible {
   func rebuildViews(onProgress: @escaping ReplayProgress) async throws(StoreFault) -> Rebuild
 }
 
+extension StoreDriver {
+  /// See `StoreDriver`; for stores with one server.
+  package func election() -> (any StoreElection)? { nil }
+}
+
 /// How a store is opened for writing.
 package struct StoreOptions: Sendable {
   /// The time of events. If it steps back, the log's time does not.
   package var clock: @Sendable () -> Timestamp
   /// Whether a log is accepted that differs from the separate head or is older.
   package var acceptsRestore = false
+  /// Where other servers of the store reach this one; empty if they cannot.
+  package var address = ""
   /// Removes credentials from texts before they are stored.
   package var mask: SecretMask?
   /// Called for each append of this process before the append returns.

@@ -7,6 +7,7 @@ import HTTPServing
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import NetworkRules
 import Projections
 import Text
 import Workflows
@@ -19,6 +20,8 @@ struct APIContext: RequestContext {
   var principal: Principal?
   /// The address for which an expected proxy forwarded the request; nil if it came directly.
   var forwardedFor: String?
+  /// The client of a request that another server of the store passed on; nil if it came directly.
+  var passedOnFor: IPAddress?
 
   init(source: ApplicationRequestContextSource) {
     coreContext = .init(source: source)

@@ -126,7 +126,7 @@ extension ServerContext {
     let (channel, principal, access) = (context.channel, context.principal, access)
     guard
       let ticket = streams.open(
-        on: channel, address: context.forwardedFor, sender: principal?.provenName)
+        on: channel, address: context.clientAddress, sender: principal?.provenName)
     else {
       var problem = Problem(
         .tooManyRequests, "Too many streams", "Too many event streams are open.",

@@ -106,6 +106,10 @@ package struct ServerConfiguration: Sendable {
     changed: Workflow.Limits.changedBytesLargest)
   /// The limits of one client and of all clients.
   package var limits = ServingLimits()
+  /// What the servers of a store have in common; nil if it has one server.
+  package var serversSecret: String?
+  /// Where the active server is; nil if this is the active one.
+  package var active: ActiveProxy?
 
   package init(
     host: String, port: Int, basePath: String, allowedOrigins: [String], agent: String?,
@@ -183,9 +187,15 @@ package struct Server: Sendable {
   }
 
   /// Serves until the task is cancelled. Then running calls have two seconds to finish.
-  /// - Parameter onListening: called with the port, after the socket of local workers is open.
+  /// - Parameters:
+  ///   - listener: answers the network, and is bound already; nil to bind the address here.
+  ///   - onListening: called after the socket of local workers is open, with the port; 0 if there
+  ///     is a listener.
   /// - Throws: if an address cannot be bound.
-  package func run(onListening: @escaping @Sendable (Int) async -> Void) async throws {
+  package func run(
+    on listener: ServerListener? = nil,
+    onListening: @escaping @Sendable (Int) async -> Void
+  ) async throws {
     let (opened, isOpen) = AsyncStream.makeStream(of: Void.self)
     let socket = try context.configuration.socketDirectory.map { try WorkerSocket($0) }
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -197,7 +207,10 @@ package struct Server: Sendable {
       group.addTask {
         for await _ in opened { break }
         guard !Task.isCancelled else { return }
-        try await serveNetwork(onListening)
+        guard let listener else { return try await serveNetwork(onListening) }
+        listener.answer(with: routing.router.buildResponder())
+        await onListening(0)
+        try await Task.sleep(for: .seconds(Int64.max / 2))
       }
       group.addTask { [access = context.access] in await access.watch() }
       // If one ends, the other ones must end, too.
@@ -270,11 +283,19 @@ package struct Server: Sendable {
       middleware: ProblemMiddleware(
         methods: methods, meter: RequestMeter(metrics: context.metrics, names: names)))
     let proven = [context.path(WebhookRoutes.path), context.path("/worker/")]
+    if let secret = context.configuration.serversSecret {
+      router.add(middleware: PassedOnMiddleware(mark: ServerMark(secret: secret)))
+    }
     router.add(
       middleware: LocalGuard(
         allowedOrigins: Set(context.configuration.allowedOrigins),
         publicURL: context.configuration.publicURL,
         acceptsAddresses: context.configuration.reach != .thisMachine, proven: proven))
+    if let active = context.configuration.active {
+      router.add(
+        middleware: FollowerMiddleware(
+          proxy: active, prefix: context.configuration.basePathPrefix))
+    }
     router.add(
       middleware: Admission(
         access: context.access,

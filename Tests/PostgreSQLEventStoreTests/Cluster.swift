@@ -232,7 +232,7 @@ final class Cluster: Sendable {
   }
 
   private static let waiting = """
-    FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name = 'aipm writer'
+    FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name LIKE 'aipm % writer'
     """
 
   /// Makes the standby a primary.

@@ -24,6 +24,8 @@ package final class GitHubClient: ForgeClient {
     package var now: @Sendable () -> Timestamp = { Timestamp.now }
     /// Called for each request.
     package var onExchange: ForgeExchangeObserver = { _ in }
+    /// Asked before each request that changes something.
+    package var mayWrite: WritePermission = { true }
 
     package init(apiURL: String, credential: GitHubCredential) {
       self.apiURL = apiURL.withoutSlash
@@ -274,6 +276,11 @@ package final class GitHubClient: ForgeClient {
       message.body = .bytes(body)
     }
     try await gate.enter(request.method == "GET" ? .read : .write)
+    // After all waiting, so that the permission is as fresh as it can be.
+    if request.method != "GET", await !configuration.mayWrite() {
+      gate.leave(.unsent)
+      throw .notPermitted
+    }
     let began = ContinuousClock.now
     func report(_ status: Int?) {
       configuration.onExchange(

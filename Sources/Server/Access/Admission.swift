@@ -61,7 +61,7 @@ struct Admission: RouterMiddleware {
   /// Whether a trusted proxy sent the request.
   /// - Throws: `Problem` 403 if its client may not connect so.
   private func isFromProxy(_ request: Request, _ context: APIContext) throws -> Bool {
-    let peer = context.channel.remoteAddress?.ipAddress.flatMap { IPAddress(Substring($0)) }
+    let peer = context.remoteAddress
     guard proxies.contains(peer) else {
       let own = context.channel.localAddress?.ipAddress.flatMap { IPAddress(Substring($0)) }
       let isNear = TrustedProxies.thisMachine.contains(peer) || peer == own
@@ -89,7 +89,7 @@ extension AddressRateLimit {
   /// Takes a token for a request.
   /// - Throws: `Problem` 429 if none is left.
   func check(_ context: APIContext, _ what: String) throws {
-    let seconds = context.forwardedFor.map { take(address: $0) } ?? take(context.channel)
+    let seconds = context.clientAddress.map { take(address: $0) } ?? take(context.channel)
     if let seconds { throw Problem.tooMany(what, seconds) }
   }
 }

@@ -71,13 +71,19 @@ struct ForgeSettings: Sendable {
   }
 
   /// The adapter of the selected forge; nil for the embedded forge, which must be started first.
-  /// - Parameter onExchange: called for each request to the forge.
+  /// - Parameters:
+  ///   - mayWrite: asked before each request that changes something.
+  ///   - onExchange: called for each request to the forge.
   func adapter(
-    author: CommitIdentity, onExchange: @escaping ForgeExchangeObserver = { _ in }
+    author: CommitIdentity, mayWrite: @escaping WritePermission = { true },
+    onExchange: @escaping ForgeExchangeObserver = { _ in }
   ) -> (any ForgeAdapter)? {
     switch choice {
-    case .local: nil
-    case .github(let settings): GitHubAdapter(settings, surroundings(author, onExchange))
+    case .local: return nil
+    case .github(let settings):
+      var surroundings = surroundings(author, onExchange)
+      surroundings.mayWrite = mayWrite
+      return GitHubAdapter(settings, surroundings)
     }
   }
 

@@ -46,6 +46,11 @@ struct Serve: AsyncParsableCommand {
       "Where the log is: postgresql://USER@HOST/DATABASE, without a password (an SQLite database "
         + "in the data folder).", valueName: "url"))
   var store: String?
+  @Option(
+    help: ArgumentHelp(
+      "Where the other servers of the same PostgreSQL reach this one (http://HOST:PORT).",
+      valueName: "url"))
+  var ownURL: String?
   @OptionGroup var listening: ListenOptions
   @OptionGroup var limiting: LimitOptions
   @OptionGroup var budgeting: BudgetOptions
@@ -136,6 +141,7 @@ struct Serve: AsyncParsableCommand {
     var flags = GivenFlags()
     flags.put(.data, data)
     flags.put(.store, store)
+    flags.put(.ownURL, ownURL)
     flags.put(.workers, workers)
     flags.put(.agent, agent)
     flags.put(.agentCommand, agentCommand)
@@ -218,12 +224,15 @@ struct Serve: AsyncParsableCommand {
 }
 
 /// The effective settings of `aipm serve`.
-struct ServeOptions {
+struct ServeOptions: Sendable {
   /// `development`, `production`, or another section of the configuration file.
   var environmentName: String
   var data: String
   /// The address of a database server; nil: the log is in the data folder.
   var store: StoreAddress?
+  /// Where other servers of the store reach this one, without a slash at its end; nil for the
+  /// standard.
+  var ownURL: String?
   var listening: ListenOptions.Chosen
   var limits: ServingLimits
   var budget: Budget
@@ -260,11 +269,17 @@ struct ServeOptions {
     environmentName = settings.environmentName
     data = settings.text(.data) ?? Setting.data.standard
     store = try settings.storeAddress()
+    ownURL = try settings.value(.ownURL, form: "write http://HOST:PORT") { text in
+      let plain = text.hasSuffix("/") ? String(text.dropLast()) : text
+      return WebURL(plain).flatMap { $0.path.isEmpty && $0.query == nil ? plain : nil }
+    }
     listening = try ListenOptions.read(settings)
     limits = try flags.limiting.read(settings)
     budget = try flags.budgeting.read(settings)
-    // The proxies' connections are those of all clients, and nobody else has any.
-    if listening.reach == .proxies { limits.connectionsPerClientMax = limits.connectionsMax }
+    // The connections of proxies and of other servers are those of all their clients.
+    if listening.reach == .proxies || store != nil {
+      limits.connectionsPerClientMax = limits.connectionsMax
+    }
     log = try LogOptions.read(settings)
     workers = try settings.integer(.workers, in: 0...256) ?? 2
     agent = settings.text(.agent)

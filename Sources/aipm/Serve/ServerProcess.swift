@@ -21,16 +21,16 @@ import Text
 import Worker
 import Workflows
 
-struct ServerProcess {
+struct ServerProcess: Sendable {
   static let version = "0.1.0"
 
-  private let options: ServeOptions
+  let options: ServeOptions
   /// The settings that differ from the defaults, secrets masked, for the log.
   private let chosen: [(name: String, value: String)]
-  private let manager: ServiceManager
-  private let lines: LogLines
-  private let logger: Logger
-  private let deliveryMetrics = DeliveryMetrics()
+  let manager: ServiceManager
+  let lines: LogLines
+  let logger: Logger
+  let deliveryMetrics = DeliveryMetrics()
 
   init(
     _ options: ServeOptions, chosen: [(name: String, value: String)], manager: ServiceManager
@@ -43,36 +43,55 @@ struct ServerProcess {
     logger = lines.logger("aipm", level: max(options.log.level, .notice))
   }
 
+  /// What a process has, whether it writes the log or follows it.
+  struct Parts: Sendable {
+    var folder: DataFolder
+    var mask: SecretMask
+    var eventLines: EventLines
+    var metrics: ServiceMetrics
+    var stop: StopRequest
+    /// The address that is bound already, with its port; nil if the store has one server.
+    var listener: (answers: ServerListener, port: Int)?
+    /// nil if the store has one server.
+    var leadership: (any Leadership)?
+  }
+
   func run() async throws {
-    let signals = StopSignals.stream()
+    let stop = StopRequest()
     let folder = try DataFolder.open(options.data)
-    let eventLines = EventLines(lines, level: options.log.level)
     let viewBuilds = ViewBuildNews()
     let mask = try options.mask(secrets: try credentials(folder))
     lines.use(mask)
+    let parts = Parts(
+      folder: folder, mask: mask, eventLines: EventLines(lines, level: options.log.level),
+      metrics: ServiceMetrics(version: Self.version, agents: agentNames), stop: stop)
     var opening = StoreOptions(clock: { SystemClock.wall() })
     opening.acceptsRestore = options.acceptsRestore
     opening.mask = mask
-    let metrics = ServiceMetrics(version: Self.version, agents: agentNames)
-    opening.onCommit = {
-      eventLines.observe($0)
-      metrics.observe($0)
+    opening.onCommit = { [parts] in
+      parts.eventLines.observe($0)
+      parts.metrics.observe($0)
     }
-    opening.onGroupCommit = { metrics.observe($0) }
+    opening.onGroupCommit = { [parts] in parts.metrics.observe($0) }
     opening.onViewBuild = { viewBuilds.take($0) }
+    let driver = StoreAccess.driver(options.location(in: folder.path))
+    if let election = driver.election() {
+      try await serve(driver, as: election, opening, parts)
+    } else {
+      try await serve(driver, opening, parts)
+    }
+  }
+
+  /// Opens the log for writing, and serves until the process is asked to stop.
+  func serve(_ driver: any StoreDriver, _ opening: StoreOptions, _ parts: Parts) async throws {
     let store: any RunningStore
-    let hold: (any StoreLock)?
     do {
-      let driver = StoreAccess.driver(options.location(in: folder.path))
-      // The data folder has a lock of its own.
-      hold = try options.store == nil ? nil : driver.lock()
       store = try driver.open(opening)
     } catch {
       throw Failure("the log cannot be opened: \(error)")
     }
-    defer { withExtendedLifetime(hold) {} }
     do {
-      try await serve(store, folder, mask, eventLines, metrics, signals)
+      try await serve(store, parts)
     } catch {
       await store.close()
       throw error
@@ -95,12 +114,11 @@ struct ServerProcess {
       ]
   }
 
-  private func serve(
-    _ store: any RunningStore, _ folder: DataFolder, _ mask: SecretMask,
-    _ eventLines: EventLines, _ metrics: ServiceMetrics, _ signals: AsyncStream<Void>
-  ) async throws {
+  private func serve(_ store: any RunningStore, _ parts: Parts) async throws {
+    let (folder, metrics) = (parts.folder, parts.metrics)
     let began = SystemClock().now()
-    let access = try await forgeAccess(folder) { metrics.observe($0) }
+    let mayWrite = Self.mayWrite(parts.leadership)
+    let access = try await forgeAccess(folder, mayWrite) { metrics.observe($0) }
     defer { access.server?.cancel() }
     let journal = try await SystemJournal(store)
     for line in journal.refused {
@@ -131,7 +149,7 @@ struct ServerProcess {
       ownPorts: [access.localURL.flatMap(LocalWorkers.port)].compactMap { $0 },
       logFormat: options.log.format, authoritiesFile: options.forge.authoritiesFile,
       user: options.workerUser)
-    let mirrors = try makeMirrors(folder, access.forge)
+    let mirrors = try makeMirrors(folder, access.forge, mayWrite)
     // Before the engine appends anything that they send.
     let deliveries = try await options.deliveries.prepare(
       store, folder, workflows, deliveryMetrics, logger)
@@ -140,10 +158,14 @@ struct ServerProcess {
       stamp: marks.stamp)
     let server = Server(
       engine: engine, catalog: options.catalog,
-      configuration: try serverConfiguration(folder, tokens, mask, access), metrics: metrics,
+      configuration: try serverConfiguration(parts, tokens, access), metrics: metrics,
       logger: logger)
     let (listening, heard) = AsyncStream.makeStream(of: Int.self)
-    let serving = Task { try await server.run { heard.yield($0) } }
+    let serving = Task {
+      try await server.run(on: parts.listener?.answers) {
+        heard.yield(parts.listener?.port ?? $0)
+      }
+    }
     let bound = Task { [listening] in
       for await port in listening { return port }; return 0
     }
@@ -174,7 +196,7 @@ struct ServerProcess {
     let news = ServeNews()
     logStart(address + prefix, folder, access, epoch: epoch, inFlight: inFlight)
     // Those of the start come after its line.
-    let logging = Task { await eventLines.run(store) }
+    let logging = Task { await parts.eventLines.run(store) }
     news.printAddresses(
       page: "\(address)\(prefix)/", data: folder.path,
       forge: access.localURL.map { "the embedded forge, \($0)" } ?? access.forge.address)
@@ -197,8 +219,8 @@ struct ServerProcess {
       delivering.cancel()
       reading.cancel()
     }
-    await stop(engine, server, serving, launcher, signals)
-    eventLines.finish()
+    await stop(engine, server, serving, launcher, parts.stop)
+    parts.eventLines.finish()
     await logging.value
   }
 
@@ -249,7 +271,7 @@ struct ServerProcess {
     return next
   }
 
-  private var prefix: String {
+  var prefix: String {
     options.basePath == "/"
       ? "" : "/" + options.basePath.split(separator: "/").joined(separator: "/")
   }
@@ -257,14 +279,9 @@ struct ServerProcess {
   /// Waits for the first signal, then stops in order. A second signal ends the process at once.
   private func stop(
     _ engine: Engine, _ server: Server, _ serving: Task<Void, any Error>,
-    _ launcher: LocalWorkers, _ signals: AsyncStream<Void>
+    _ launcher: LocalWorkers, _ request: StopRequest
   ) async {
-    var stopping = signals.makeAsyncIterator()
-    _ = await stopping.next()
-    // From now on, until the process has ended, a second signal ends it at once.
-    Task {
-      for await _ in signals { _exit(1) }
-    }
+    await request.wait()
     manager.notify(.stopping)
     logger.notice("stopping")
     await server.drain()
@@ -279,9 +296,10 @@ struct ServerProcess {
 
   // MARK: Parts
 
-  private func serverConfiguration(
-    _ folder: DataFolder, _ tokens: TokenStore, _ mask: SecretMask, _ access: ForgeAccess
+  func serverConfiguration(
+    _ parts: Parts, _ tokens: TokenStore, _ access: ForgeAccess
   ) throws -> ServerConfiguration {
+    let folder = parts.folder
     var configuration = ServerConfiguration(
       host: options.listening.host, port: options.listening.port, basePath: options.basePath,
       allowedOrigins: options.allowedOrigins, agent: options.agent, attempts: options.attempts,
@@ -300,7 +318,10 @@ struct ServerProcess {
     }
     configuration.checksPushPermission = options.openID?.forgeUserClaim != nil
     configuration.workerUser = options.workerUser
-    configuration.mask = mask
+    configuration.mask = parts.mask
+    configuration.serversSecret = try parts.listener.map { _ in
+      try folder.secret(Self.serversSecret)
+    }
     configuration.feedbackInterval = options.feedbackInterval
     configuration.pollRecord = (folder.path + "/polls.json", access.forge.address)
     configuration.version = Self.version
@@ -321,9 +342,12 @@ struct ServerProcess {
   }
 
   private func forgeAccess(
-    _ folder: DataFolder, onExchange: @escaping ForgeExchangeObserver
+    _ folder: DataFolder, _ mayWrite: @escaping WritePermission,
+    onExchange: @escaping ForgeExchangeObserver
   ) async throws -> ForgeAccess {
-    if let forge = options.forge.adapter(author: options.author, onExchange: onExchange) {
+    if let forge = options.forge.adapter(
+      author: options.author, mayWrite: mayWrite, onExchange: onExchange)
+    {
       return ForgeAccess(forge: forge)
     }
     let token = try folder.secret("forge-token")
@@ -334,14 +358,15 @@ struct ServerProcess {
     return ForgeAccess(forge: forge, local: local)
   }
 
-  private func makeMirrors(
-    _ folder: DataFolder, _ forge: any ForgeAdapter
+  func makeMirrors(
+    _ folder: DataFolder, _ forge: any ForgeAdapter, _ mayWrite: @escaping WritePermission
   ) throws -> GitMirrors {
     var git = GitMirrors.Configuration(
       root: folder.path + "/mirrors", credential: forge.gitCredential)
     git.authoritiesFile = options.forge.authoritiesFile
     git.secrets = try credentials(folder)
     git.author = options.author
+    git.mayWrite = mayWrite
     return GitMirrors(forge: forge.client, configuration: git)
   }
 
@@ -351,9 +376,9 @@ struct ServerProcess {
     return "aipm forge create" + (isStandard ? "" : " --root \(folder)/forge")
   }
 
-  private func makeEngine(
+  func makeEngine(
     _ store: any RunningStore, _ forge: any ForgeAdapter, _ mirrors: GitMirrors,
-    _ launcher: LocalWorkers, _ metrics: ServiceMetrics, workflows: [Workflow], epoch: Int64,
+    _ launcher: any WorkerLauncher, _ metrics: ServiceMetrics, workflows: [Workflow], epoch: Int64,
     stamp: Int64
   ) -> Engine {
     var configuration = EngineCore.Configuration(

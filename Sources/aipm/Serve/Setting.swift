@@ -25,6 +25,7 @@ enum Setting: String, CaseIterable {
   case workflows
   case basePath = "base-path"
   case publicURL = "public-url"
+  case ownURL = "own-url"
   case trustedProxy = "trusted-proxy"
   case insecureHTTP = "insecure-http"
   case openidIssuer = "openid-issuer"
@@ -95,6 +96,7 @@ enum Setting: String, CaseIterable {
     switch self {
     case .data: "./.aipm"
     case .store: "the SQLite database in the data folder"
+    case .ownURL: "http://HOST:PORT"
     case .host: "127.0.0.1"
     case .port: "8080"
     case .access: "open"

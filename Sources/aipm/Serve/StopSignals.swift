@@ -24,3 +24,27 @@ enum StopSignals {
     return stream
   }
 }
+
+/// The request of a person or of the service manager that this process stops.
+struct StopRequest: Sendable {
+  /// Ends with the first signal.
+  let first: Task<Void, Never>
+  private let signals: AsyncStream<Void>
+
+  /// From now on, SIGTERM and SIGINT do not end this process.
+  init() {
+    let signals = StopSignals.stream()
+    self.signals = signals
+    first = Task {
+      for await _ in signals { return }
+    }
+  }
+
+  /// Waits for the first signal. From then on, a second one ends the process at once.
+  func wait() async {
+    await first.value
+    Task {
+      for await _ in signals { _exit(1) }
+    }
+  }
+}

@@ -11,6 +11,8 @@ actor SystemJournal {
   private var lastID: String?
   /// The definitions in the log, by digest.
   private var defined: [String: Workflow] = [:]
+  /// All definitions in the log.
+  var definitions: [Workflow] { Array(defined.values) }
   /// The log's definitions that this program refuses, each in a line. Delegations under such a
   /// definition cannot go on.
   let refused: [String]
@@ -98,6 +100,6 @@ actor SystemJournal {
           name: workflow.name, digest: workflow.digest, source: workflow.source))
       defined[workflow.digest] = workflow
     }
-    return Array(defined.values)
+    return definitions
   }
 }

@@ -1,0 +1,200 @@
+// A process whose store has several servers: it follows the log that the active one writes, until
+// it is elected itself. Then it opens the log for writing, and what follows is the same as for a
+// store with one server. Its address on the network is bound once, before all that.
+
+import Domain
+import Engine
+import EventLog
+import ForgePort
+import Foundation
+import Glibc
+import Logging
+import Projections
+import Server
+import Stores
+import Synchronization
+import Terminal
+import Workflows
+
+extension ServerProcess {
+  /// The secret that the servers of a store share.
+  static let serversSecret = "servers-token"
+  /// The exit status of a server that another one has replaced: try again (sysexits.h).
+  private static let replacedStatus: Int32 = 75
+  /// If the election takes longer, this server follows.
+  private static let electionPause: Duration = .milliseconds(150)
+
+  /// Whether the forge may be written to.
+  static func mayWrite(_ leadership: (any Leadership)?) -> WritePermission {
+    guard let leadership else { return { true } }
+    return { await leadership.isConfirmed() }
+  }
+
+  /// Follows the log until this server is elected, then serves until the process is asked to stop.
+  func serve(
+    _ driver: any StoreDriver, as election: any StoreElection, _ opening: StoreOptions,
+    _ given: Parts
+  ) async throws {
+    var (opening, parts) = (opening, given)
+    let listener = ServerListener(
+      host: options.listening.host, port: options.listening.port, limits: options.limits,
+      logger: logger)
+    let (ports, port) = AsyncStream.makeStream(of: Int.self)
+    let listening = Task {
+      defer { port.finish() }
+      try await listener.run { port.yield($0) }
+    }
+    guard let bound = await ports.first(where: { _ in true }) else {
+      _ = try await listening.value
+      throw Failure("the server stopped before it listened")
+    }
+    parts.listener = (listener, bound)
+    opening.address = options.ownAddress(port: bound)
+    let isFollowing = Mutex(false)
+    let following = Task { [opening, parts] in
+      try await Task.sleep(for: Self.electionPause)
+      try await follow(election, opening, parts) { isFollowing.withLock { $0 = true } }
+    }
+    let stopping = Task { [stop = parts.stop] in
+      await stop.first.value
+      election.stop()
+    }
+    defer {
+      stopping.cancel()
+      following.cancel()
+      listening.cancel()
+    }
+    let won: (any Leadership)?
+    do {
+      won = try await election.win()
+    } catch {
+      throw Failure("the log cannot be locked: \(error)")
+    }
+    if let leadership = won {
+      parts.leadership = leadership
+      // Responses that have begun go on.
+      if !isFollowing.withLock({ $0 }) { following.cancel() }
+      let watch = Task { await self.end(with: leadership) }
+      do {
+        try await serve(driver, opening, parts)
+      } catch {
+        watch.cancel()
+        await leadership.resign()
+        throw error
+      }
+      watch.cancel()
+      await leadership.resign()
+    }
+    following.cancel()
+    _ = await following.result
+    listening.cancel()
+    _ = await listening.result
+  }
+
+  /// Ends the process when another server has taken over. What is under way here is the other
+  /// one's now: nothing is finished in order, since nothing of it may be written.
+  private func end(with leadership: any Leadership) async {
+    let reason = await leadership.loss()
+    guard !Task.isCancelled else { return }
+    logger.critical("\(reason). This server ends. Start it again, and it follows")
+    _exit(Self.replacedStatus)
+  }
+
+  // MARK: Following
+
+  /// Serves what can be read, and passes the rest to the active server, until the task is
+  /// cancelled. It goes on when this server is elected, for the responses that have begun.
+  private func follow(
+    _ election: any StoreElection, _ opening: StoreOptions, _ parts: Parts,
+    _ onListening: @escaping @Sendable () -> Void
+  ) async throws {
+    let followed = try await firstLog(election, opening)
+    do {
+      try await serve(followed, parts, onListening)
+    } catch {
+      if !(error is CancellationError) { logger.error("this server cannot follow: \(error)") }
+    }
+    await followed.store.close()
+  }
+
+  /// Waits until there is a log that can be read.
+  private func firstLog(
+    _ election: any StoreElection, _ opening: StoreOptions
+  ) async throws -> FollowedStore {
+    var told: String?
+    while true {
+      do {
+        return try await election.follow(opening)
+      } catch {
+        if told != "\(error)" { logger.warning("this server waits: \(error)") }
+        told = "\(error)"
+      }
+      try await Task.sleep(for: .seconds(1))
+    }
+  }
+
+  private func serve(
+    _ followed: FollowedStore, _ parts: Parts, _ onListening: @escaping @Sendable () -> Void
+  ) async throws {
+    let (store, folder) = (followed.store, parts.folder)
+    guard let forge = options.forge.adapter(author: options.author, mayWrite: { false }) else {
+      throw Failure(
+        "the embedded forge belongs to one server, and another one writes the log: configure the "
+          + "forge that all servers use (AIPM_GITHUB_API_URL)")
+    }
+    let tokens = TokenStore(data: folder.path)
+    let journal = try await SystemJournal(store)
+    let engine = makeEngine(
+      store, forge, try makeMirrors(folder, forge, { false }), NoWorkers(), parts.metrics,
+      workflows: await journal.definitions, epoch: followed.log.active.epoch, stamp: 0)
+    var configuration = try serverConfiguration(parts, tokens, ForgeAccess(forge: forge))
+    configuration.socketDirectory = nil
+    configuration.active = ActiveProxy(
+      followed.log, secret: try folder.secret(Self.serversSecret))
+    let server = Server(
+      engine: engine, catalog: options.catalog, configuration: configuration,
+      metrics: parts.metrics, logger: logger)
+    await server.ready()
+    let address = "http://\(options.listening.localHost):\(parts.listener?.port ?? 0)\(prefix)"
+    try folder.write(address + "\n", to: "address")
+    folder.note("process \(getpid()), \(address)")
+    Terminal.say("aipm: listening on \(address)")
+    Terminal.say("aipm: following \(followed.log.active.name)")
+    manager.notify(.ready(status: "Listening on \(address), following"))
+    let watch = Task { await self.watch(followed.log) }
+    defer { watch.cancel() }
+    try Task.checkCancellation()
+    try await server.run(on: parts.listener?.answers) { _ in onListening() }
+  }
+
+  /// Writes into this process's log what happens to the log of the store.
+  private func watch(_ log: any FollowedLog) async {
+    var known = log.active
+    let changes = log.changes()
+    logger.notice("following", metadata: ["active": "\(known.name)", "epoch": "\(known.epoch)"])
+    if let contradiction = log.contradiction { logger.critical("\(contradiction)") }
+    for await _ in changes {
+      if let contradiction = log.contradiction { logger.critical("\(contradiction)") }
+      guard log.active.epoch != known.epoch else { continue }
+      known = log.active
+      logger.notice("another server took over: \(known.name), epoch \(known.epoch)")
+    }
+  }
+}
+
+/// A server that follows has no workers.
+private struct NoWorkers: WorkerLauncher {
+  func run(_ worker: WorkerID, onStart: @escaping @Sendable () -> Void) async -> String {
+    "this server follows"
+  }
+}
+
+extension ServeOptions {
+  /// Where other servers reach this one.
+  func ownAddress(port: Int) -> String {
+    if let ownURL { return ownURL }
+    let isAny = ["0.0.0.0", "::"].contains(listening.host)
+    let host = isAny ? ProcessInfo.processInfo.hostName : listening.localHost
+    return "http://\(host):\(port)"
+  }
+}
