@@ -244,11 +244,15 @@ let package = Package(
         "Projections", "InMemoryEventStore", "log-writer",
       ], exclude: ["Fixtures"], swiftSettings: strict),
     .target(name: "RawSockets", path: "Tests/RawSockets", swiftSettings: strict),
+    .target(
+      name: "PostgreSQLCluster", dependencies: ["PostgreSQL"], path: "Tests/PostgreSQLCluster",
+      swiftSettings: strict),
     // A program of its own, because the package's tests are one program: with the trait, all of
     // them would be built again.
     .executableTarget(
       name: "PostgreSQLEventStoreTests",
       dependencies: [
+        "PostgreSQLCluster",
         "Text", "Domain", "EventLog", "Projections", "SystemCalls", "PostgreSQL",
         "PostgreSQLEventStore", "SQLiteEventStore", "InMemoryEventStore", "EventStoreConformance",
         "LogStories", "Randomness", "RawSockets",
@@ -355,6 +359,13 @@ let package = Package(
         "TestKit", "EventLog", "HTTPClient", "Processes", "aipm", "aipm-replay", "Cryptography",
         "WorkerProtocol", "RawSockets",
       ]),
+    // The programs of several servers, built with the trait.
+    .executableTarget(
+      name: "SeveralServersTests",
+      dependencies: [
+        "TestKit", "PostgreSQLCluster", "PostgreSQL", "Text", "EventLog", "HTTPClient",
+        "Processes",
+      ], path: "Tests/SeveralServersTests", swiftSettings: strict),
     .executableTarget(
       name: "fuzz",
       dependencies: [

@@ -172,6 +172,12 @@ package struct Server: Sendable {
   /// From now on, `GET /readyz` answers that the server is ready.
   package func ready() async { await context.lifecycle.ready() }
 
+  /// From now on, this server answers on a listener. The one before answers until then, and knows
+  /// what to do with requests that this one could not answer yet.
+  package func answer(on listener: ServerListener) {
+    listener.answer(with: routing.router.buildResponder())
+  }
+
   /// From now on, new work is refused.
   package func drain() async { await context.lifecycle.drain() }
 
@@ -188,7 +194,8 @@ package struct Server: Sendable {
 
   /// Serves until the task is cancelled. Then running calls have two seconds to finish.
   /// - Parameters:
-  ///   - listener: answers the network, and is bound already; nil to bind the address here.
+  ///   - listener: is bound already, and answers the network after `answer`; nil to bind the
+  ///     address here.
   ///   - onListening: called after the socket of local workers is open, with the port; 0 if there
   ///     is a listener.
   /// - Throws: if an address cannot be bound.
@@ -207,8 +214,7 @@ package struct Server: Sendable {
       group.addTask {
         for await _ in opened { break }
         guard !Task.isCancelled else { return }
-        guard let listener else { return try await serveNetwork(onListening) }
-        listener.answer(with: routing.router.buildResponder())
+        guard listener != nil else { return try await serveNetwork(onListening) }
         await onListening(0)
         try await Task.sleep(for: .seconds(Int64.max / 2))
       }

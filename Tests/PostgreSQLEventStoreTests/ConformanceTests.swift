@@ -4,6 +4,7 @@ import EventLog
 import EventStoreConformance
 import InMemoryEventStore
 import LogStories
+import PostgreSQLCluster
 import PostgreSQLEventStore
 import Projections
 import Randomness

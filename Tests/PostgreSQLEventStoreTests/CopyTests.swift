@@ -5,6 +5,7 @@ import EventLog
 import Foundation
 import LogStories
 import PostgreSQL
+import PostgreSQLCluster
 import PostgreSQLEventStore
 import Projections
 import SQLiteEventStore

@@ -4,6 +4,7 @@ import Domain
 import EventLog
 import LogStories
 import PostgreSQL
+import PostgreSQLCluster
 import PostgreSQLEventStore
 import Projections
 import Synchronization

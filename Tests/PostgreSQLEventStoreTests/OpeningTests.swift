@@ -5,6 +5,7 @@ import EventLog
 import Foundation
 import LogStories
 import PostgreSQL
+import PostgreSQLCluster
 import PostgreSQLEventStore
 import Projections
 import Testing
@@ -49,7 +50,7 @@ extension PostgreSQLTests {
     let lock = try scratch.driver.lock()
     lock.note("process 12, http://127.0.0.1:8080")
     let held = #expect(throws: StoreInUse.self) { try scratch.driver.lock() }
-    #expect(held?.description.contains("in use by aipm: process 12, http://127.0.0.1:8080") == true)
+    #expect(held?.description.contains("in use by process 12, http://127.0.0.1:8080") == true)
     withExtendedLifetime(lock) {}
   }
 

@@ -10,6 +10,12 @@ package struct GatedInstallation: Sendable {
   package let gate: ForgeGate
   package let repository: BareRepository
 
+  package init(server: Installation, gate: ForgeGate, repository: BareRepository) {
+    self.server = server
+    self.gate = gate
+    self.repository = repository
+  }
+
   /// - Parameters:
   ///   - agent: of `aipm serve`: the agent and its options.
   ///   - forge: more options of `aipm forge serve`.

@@ -31,8 +31,8 @@ package struct ActiveProxy: Sendable {
   enum Failure: Error {
     /// Nothing was sent.
     case unreachable
-    /// It may have acted on the request.
-    case unanswered
+    /// It may have acted on the request; with the reason.
+    case unanswered(String)
   }
 
   /// Passes a request on, and its response back.
@@ -75,17 +75,22 @@ package struct ActiveProxy: Sendable {
   }
 
   /// Sends a request whose body is kept. If the active server cannot be reached, it waits for the
-  /// next one.
+  /// next one; so does a request that may be repeated, if it was not answered.
   private func send(
     _ request: Request, _ context: APIContext, _ body: ActiveLink.Body
   ) async throws -> Response {
     let deadline = ContinuousClock.now + Self.patience
     let changes = log.changes()
+    let mayRepeat = request.headers[.idempotencyKey] != nil
     while true {
       do {
         return try await once(request, context, body)
       } catch Failure.unreachable where request.isWriting {
         guard await Self.isSignalled(changes, until: deadline) else { throw Failure.unreachable }
+      } catch Failure.unanswered(let reason) where mayRepeat {
+        guard await Self.isSignalled(changes, until: deadline) else {
+          throw Failure.unanswered(reason)
+        }
       }
     }
   }
@@ -110,17 +115,28 @@ package struct ActiveProxy: Sendable {
   ) async throws -> Response {
     let active = log.active
     guard !active.address.isEmpty else { throw Failure.unreachable }
-    let stream: HTTPStream
-    do throws(HTTPFault) {
-      stream = try await link.send(
-        request.method.rawValue, active.address + request.uri.string, fields(request, context),
-        body)
-    } catch {
-      throw error.wasSent ? Failure.unanswered : Failure.unreachable
+    let (method, url) = (request.method.rawValue, active.address + request.uri.string)
+    let fields = fields(request, context)
+    let stream = try await withThrowingTaskGroup(of: HTTPStream.self) { group in
+      group.addTask {
+        do throws(HTTPFault) {
+          return try await link.send(method, url, fields, body)
+        } catch {
+          throw error.wasSent ? Failure.unanswered(error.detail) : Failure.unreachable
+        }
+      }
+      // A server that is frozen would never answer.
+      group.addTask {
+        await log.end(of: active)
+        throw Failure.unanswered("another server took over")
+      }
+      defer { group.cancelAll() }
+      guard let stream = try await group.next() else { throw Failure.unreachable }
+      return stream
     }
     // The other server follows too, and has done nothing.
     if stream.head.status == 421 { throw Failure.unreachable }
-    return Self.response(stream)
+    return response(stream, from: active)
   }
 
   private func fields(_ request: Request, _ context: APIContext) -> [(String, String)] {
@@ -134,13 +150,13 @@ package struct ActiveProxy: Sendable {
     return fields
   }
 
-  private static func response(_ stream: HTTPStream) -> Response {
+  private func response(_ stream: HTTPStream, from active: ActiveServer) -> Response {
     var headers = HTTPFields()
     var length: Int?
     for field in stream.head.headers.fields {
       let name = field.name.lowercased()
       if name == "content-length" { length = Int(field.value) }
-      guard !dropped.contains(name), name != "date", name != "server",
+      guard !Self.dropped.contains(name), name != "date", name != "server",
         let known = HTTPField.Name(field.name)
       else { continue }
       headers.append(HTTPField(name: known, value: field.value))
@@ -148,10 +164,24 @@ package struct ActiveProxy: Sendable {
     let status = HTTPResponse.Status(code: stream.head.status)
     let isBodiless = [204, 304].contains(stream.head.status)
     guard !isBodiless else { return Response(status: status, headers: headers) }
-    let body = ResponseBody(contentLength: length) { writer in
+    let body = ResponseBody(contentLength: length) { [log] writer in
+      let watch = Task {
+        await log.end(of: active)
+        if !Task.isCancelled { stream.cancel() }
+      }
+      defer { watch.cancel() }
       for try await chunk in stream { try await writer.write(ByteBuffer(bytes: chunk)) }
       try await writer.finish(nil)
     }
     return Response(status: status, headers: headers, body: body)
+  }
+}
+
+extension FollowedLog {
+  /// Returns when another server has taken over, or the task is cancelled.
+  func end(of known: ActiveServer) async {
+    let changes = changes()
+    guard active.epoch == known.epoch else { return }
+    for await _ in changes where active.epoch != known.epoch { return }
   }
 }

@@ -62,10 +62,10 @@ struct FollowerMiddleware: RouterMiddleware {
         "The active server (\(proxy.log.active.name)) cannot be reached. Nothing was done.")
       problem.retryAfter = 1
       throw problem
-    } catch ActiveProxy.Failure.unanswered {
+    } catch ActiveProxy.Failure.unanswered(let reason) {
       var problem = Problem(
         .badGateway, "No answer",
-        "The active server ended before it answered, so it may have done this or not.",
+        "The active server did not answer, so it may have done this or not: \(reason).",
         hint: "Send it again with the same Idempotency-Key, or look before.")
       problem.retryAfter = 1
       throw problem

@@ -158,13 +158,17 @@ extension ServerProcess {
     let address = "http://\(options.listening.localHost):\(parts.listener?.port ?? 0)\(prefix)"
     try folder.write(address + "\n", to: "address")
     folder.note("process \(getpid()), \(address)")
-    Terminal.say("aipm: listening on \(address)")
-    Terminal.say("aipm: following \(followed.log.active.name)")
-    manager.notify(.ready(status: "Listening on \(address), following"))
     let watch = Task { await self.watch(followed.log) }
     defer { watch.cancel() }
     try Task.checkCancellation()
-    try await server.run(on: parts.listener?.answers) { _ in onListening() }
+    guard let listener = parts.listener?.answers else { return }
+    server.answer(on: listener)
+    try await server.run(on: listener) { [manager] _ in
+      onListening()
+      Terminal.say("aipm: listening on \(address)")
+      Terminal.say("aipm: following \(followed.log.active.name)")
+      manager.notify(.ready(status: "Listening on \(address), following"))
+    }
   }
 
   /// Writes into this process's log what happens to the log of the store.
@@ -177,7 +181,8 @@ extension ServerProcess {
       if let contradiction = log.contradiction { logger.critical("\(contradiction)") }
       guard log.active.epoch != known.epoch else { continue }
       known = log.active
-      logger.notice("another server took over: \(known.name), epoch \(known.epoch)")
+      logger.notice(
+        "a server took over", metadata: ["active": "\(known.name)", "epoch": "\(known.epoch)"])
     }
   }
 }

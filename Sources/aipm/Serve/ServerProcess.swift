@@ -187,6 +187,7 @@ struct ServerProcess: Sendable {
     try await journal.record(
       .recovered(inFlight: inFlight, duration: SystemClock().now().monotonic - began.monotonic))
     await server.ready()
+    if let listener = parts.listener { server.answer(on: listener.answers) }
     if let local = access.local, let secret = try webhookSecret(folder, access) {
       try local.connect(to: "\(address)\(prefix)\(Server.webhookPath)", secret: secret)
     }

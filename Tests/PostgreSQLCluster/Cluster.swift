@@ -1,23 +1,20 @@
 #if PostgreSQL
 
 import Dispatch
-import EventLog
 import Foundation
 import Glibc
 import PostgreSQL
-import PostgreSQLEventStore
-import Projections
 import Synchronization
 
 /// A real server in a folder of its own, on a free port of loopback. It ends with this process.
-final class Cluster: Sendable {
-  struct Fault: Error, CustomStringConvertible { let description: String }
+package final class Cluster: Sendable {
+  package struct Fault: Error, CustomStringConvertible { package let description: String }
 
   private static let made = Mutex<Result<Cluster, any Error>?>(nil)
   private static let databases = Atomic<Int>(0)
 
   /// The server that tests share.
-  static var shared: Cluster {
+  package static var shared: Cluster {
     get throws {
       try made.withLock { made in
         let cluster = made ?? Result { try Cluster() }
@@ -27,8 +24,8 @@ final class Cluster: Sendable {
     }
   }
 
-  let folder: String
-  let port: Int
+  package let folder: String
+  package let port: Int
   private let programs: String
   private let user: String
   private let running = Mutex<Process?>(nil)
@@ -37,7 +34,7 @@ final class Cluster: Sendable {
   private let isReplicated: Bool
 
   /// - Parameter primary: the server whose standby this one is; nil for none.
-  init(isReplicated: Bool = false, standbyOf primary: Cluster? = nil) throws {
+  package init(isReplicated: Bool = false, standbyOf primary: Cluster? = nil) throws {
     programs = try Self.findPrograms()
     self.isReplicated = isReplicated || primary != nil
     user = getpwnam("postgres") == nil ? "nobody" : "postgres"
@@ -107,7 +104,7 @@ final class Cluster: Sendable {
 
   /// Starts the server, and returns when it accepts connections.
   /// - Parameter isCutOff: whether a standby does not know its primary.
-  func start(isCutOff: Bool = false) throws {
+  package func start(isCutOff: Bool = false) throws {
     for _ in 0..<20 {
       if try startOnce(isCutOff ? "-c primary_conninfo=''" : "") { return }
       // Processes of a server that was killed are still ending.
@@ -174,7 +171,7 @@ final class Cluster: Sendable {
   }
 
   /// Ends the server's first process with SIGKILL, and returns when it has ended.
-  func kill() throws {
+  package func kill() throws {
     let server = running.withLock { running in
       defer { running = nil }
       return running
@@ -187,7 +184,7 @@ final class Cluster: Sendable {
   // MARK: Standby
 
   /// A primary and its synchronous standby: a commit waits for it.
-  static func pair() throws -> (primary: Cluster, standby: Cluster) {
+  package static func pair() throws -> (primary: Cluster, standby: Cluster) {
     let primary = try Cluster(isReplicated: true)
     let standby = try Cluster(standbyOf: primary)
     try primary.administer("ALTER SYSTEM SET synchronous_standby_names = '*'")
@@ -199,13 +196,13 @@ final class Cluster: Sendable {
   }
 
   /// Returns when the query's first value is 1.
-  func `await`(_ sql: String) throws {
+  package func `await`(_ sql: String) throws {
     let session = try connection(to: "postgres")
     try Self.await { try session.query(sql).first?.integer(0) == 1 }
   }
 
   /// Returns when the condition is met, or throws when the test's time is over.
-  static func `await`(_ isMet: () throws -> Bool) throws {
+  package static func `await`(_ isMet: () throws -> Bool) throws {
     while try !isMet() {
       try Task.checkCancellation()
       sched_yield()
@@ -213,20 +210,20 @@ final class Cluster: Sendable {
   }
 
   /// Ends the standby with SIGKILL, and returns when the primary knows.
-  func kill(_ standby: Cluster) throws {
+  package func kill(_ standby: Cluster) throws {
     try standby.kill()
     try self.await("SELECT (count(*) = 0)::int::bigint FROM pg_stat_replication")
   }
 
   /// The process of a commit of the log that waits for the standby. It is waited for.
-  func waitingProcess() throws -> Int64 {
+  package func waitingProcess() throws -> Int64 {
     try awaitWaitingCommit()
     let session = try connection(to: "postgres")
     return try session.query("SELECT pid::bigint \(Self.waiting)").first?.integer(0) ?? 0
   }
 
   /// Returns when a commit of the log waits for the standby.
-  func awaitWaitingCommit(ofOtherThan process: Int64 = 0) throws {
+  package func awaitWaitingCommit(ofOtherThan process: Int64 = 0) throws {
     try self.await(
       "SELECT (count(*) FILTER (WHERE pid <> \(process)) > 0)::int::bigint \(Self.waiting)")
   }
@@ -236,85 +233,36 @@ final class Cluster: Sendable {
     """
 
   /// Makes the standby a primary.
-  func promote() throws {
+  package func promote() throws {
     try connection(to: "postgres", takesStandby: true).execute("SELECT pg_promote()")
   }
 
   // MARK: Databases
 
   /// A new database.
-  /// - Parameters:
-  ///   - options: more of `CREATE DATABASE`.
-  ///   - standby: the second host in its address.
-  func database(_ options: String = "", standby: Cluster? = nil) throws -> Scratch {
+  /// - Parameter options: more of `CREATE DATABASE`.
+  /// - Returns: its name.
+  package func newDatabase(_ options: String = "") throws -> String {
     let name = "log\(Self.databases.wrappingAdd(1, ordering: .relaxed).newValue)"
     try administer("CREATE DATABASE \(name) TEMPLATE template0 \(options)")
-    return try Scratch(cluster: self, standby: standby, name: name)
+    return name
   }
 
   /// Runs a statement in the first database.
-  func administer(_ sql: String) throws {
+  package func administer(_ sql: String) throws {
     try connection(to: "postgres").execute(sql)
   }
 
-  func connection(
+  package func connection(
     to database: String, takesStandby: Bool = false
   ) throws -> PostgreSQLConnection {
     try PostgreSQLConnection(
       try PostgreSQLAddress(address(of: database)), name: "test", takesStandby: takesStandby)
   }
 
-  func address(of database: String, port: Int? = nil) -> String {
+  package func address(of database: String, port: Int? = nil) -> String {
     "postgresql://aipm@127.0.0.1:\(port ?? self.port)/\(database)"
   }
-}
-
-/// A database, and a data folder beside it.
-final class Scratch: Sendable {
-  let cluster: Cluster
-  private let standby: Cluster?
-  let name: String
-  let folder: String
-
-  init(cluster: Cluster, standby: Cluster?, name: String) throws {
-    self.cluster = cluster
-    self.standby = standby
-    self.name = name
-    folder = NSTemporaryDirectory() + "aipm-beside-" + UUID().uuidString
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: folder) }
-
-  var address: String {
-    guard let standby else { return cluster.address(of: name) }
-    return "postgresql://aipm@127.0.0.1:\(cluster.port),127.0.0.1:\(standby.port)/\(name)"
-  }
-
-  /// - Parameter port: of a proxy; nil for the server itself.
-  func place(port: Int? = nil, isAlone: Bool = false) throws -> PostgreSQLPlace {
-    PostgreSQLPlace(
-      try PostgreSQLAddress(port.map { cluster.address(of: name, port: $0) } ?? address),
-      folder: isAlone ? nil : folder)
-  }
-
-  func open(
-    _ options: StoreOptions, port: Int? = nil, isAlone: Bool = false,
-    patience: Duration = .seconds(30), replicaPatience: Duration = .seconds(10)
-  ) throws -> PostgreSQLEventStore {
-    try PostgreSQLEventStore.open(
-      try place(port: port, isAlone: isAlone), options, patience: patience,
-      replicaPatience: replicaPatience)
-  }
-
-  /// A session with the tables of the log.
-  func session() throws -> PostgreSQLConnection {
-    let connection = try cluster.connection(to: name)
-    try connection.execute("SET search_path = aipm")
-    return connection
-  }
-
-  var driver: PostgreSQLDriver { PostgreSQLDriver(address: address, folder: folder) }
 }
 
 #endif
