@@ -48,6 +48,7 @@ package final class PostgreSQLEventStore: RunningStore {
   private let queue: BoundedQueue<PostgreSQLRequest>
   private let status: PostgreSQLStatus
   let readers: PostgreSQLReaders
+  private let sharedFiles: PostgreSQLFiles
   private let ended: Ended
   let mask: SecretMask?
   let place: PostgreSQLPlace
@@ -93,8 +94,9 @@ package final class PostgreSQLEventStore: RunningStore {
     let status = try opened.wait().get()
     do throws(StoreFault) {
       return PostgreSQLEventStore(
-        queue: queue, status: status, readers: try PostgreSQLReaders(place), ended: ended,
-        place: place, feed: feed, mask: options.mask)
+        queue: queue, status: status, readers: try PostgreSQLReaders(place),
+        files: try PostgreSQLFiles(place, epoch: status.epoch), ended: ended, place: place,
+        feed: feed, mask: options.mask)
     } catch {
       queue.close()
       throw error
@@ -103,11 +105,13 @@ package final class PostgreSQLEventStore: RunningStore {
 
   private init(
     queue: BoundedQueue<PostgreSQLRequest>, status: PostgreSQLStatus, readers: PostgreSQLReaders,
-    ended: Ended, place: PostgreSQLPlace, feed: any CommitFeed, mask: SecretMask?
+    files: PostgreSQLFiles, ended: Ended, place: PostgreSQLPlace, feed: any CommitFeed,
+    mask: SecretMask?
   ) {
     self.queue = queue
     self.status = status
     self.readers = readers
+    sharedFiles = files
     self.ended = ended
     self.place = place
     self.feed = feed
@@ -123,6 +127,7 @@ package final class PostgreSQLEventStore: RunningStore {
   package func close() async {
     queue.close()
     readers.close()
+    sharedFiles.close()
     await ended.wait()
   }
 
@@ -140,6 +145,9 @@ package final class PostgreSQLEventStore: RunningStore {
 
   /// See `RunningStore`.
   package var acceptedRestore: Int64? { status.acceptedRestore }
+
+  /// See `RunningStore`.
+  package var files: (any SharedFiles)? { sharedFiles }
 
   /// The number of commits since the opening, and of their appends.
   package var activity: (commits: Int, appends: Int) {

@@ -44,6 +44,8 @@ enum PostgreSQLSession {
     case writing
     /// Short reads for requests.
     case reading
+    /// Reads and writes the files that servers share.
+    case files
     /// Long reads, and the filling of tables that nobody else uses yet.
     case maintenance
 
@@ -51,6 +53,7 @@ enum PostgreSQLSession {
       switch self {
       case .writing: "aipm writer"
       case .reading: "aipm reader"
+      case .files: "aipm files"
       case .maintenance: "aipm maintenance"
       }
     }
@@ -59,6 +62,7 @@ enum PostgreSQLSession {
     fileprivate var statementSeconds: Int {
       switch self {
       case .writing, .reading: 30
+      case .files: 10
       case .maintenance: 600
       }
     }
@@ -67,7 +71,7 @@ enum PostgreSQLSession {
     /// the middle holds the head's row for so long.
     fileprivate var idleSeconds: Int {
       switch self {
-      case .writing: 2
+      case .writing, .files: 2
       case .reading: 30
       case .maintenance: 600
       }
