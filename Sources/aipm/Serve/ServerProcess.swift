@@ -48,6 +48,9 @@ struct ServerProcess {
     let folder = try DataFolder.open(options.data)
     let eventLines = EventLines(lines, level: options.log.level)
     let viewBuilds = ViewBuildNews()
+    let driver = StoreAccess.driver(options.location(in: folder.path))
+    // Before anything uses a secret of the folder.
+    try await SharedState.takeSecrets(from: driver, into: folder)
     let mask = try options.mask(secrets: try credentials(folder))
     lines.use(mask)
     var opening = StoreOptions(clock: { SystemClock.wall() })
@@ -63,7 +66,6 @@ struct ServerProcess {
     let store: any RunningStore
     let hold: (any StoreLock)?
     do {
-      let driver = StoreAccess.driver(options.location(in: folder.path))
       // The data folder has a lock of its own.
       hold = try options.store == nil ? nil : driver.lock()
       store = try driver.open(opening)
@@ -112,6 +114,7 @@ struct ServerProcess {
     let epoch = try await begin(journal, after: marks.epoch, acceptedRestore: store.acceptedRestore)
     let workflows = try await journal.define(options.catalog)
     let tokens = TokenStore(data: folder.path)
+    let shared = try await SharedState.begin(store.files, folder, tokens)
     do {
       try tokens.adopt(try folder.secret("worker-token"), name: "default")
     } catch let fault as TokenStore.Fault {
@@ -131,7 +134,7 @@ struct ServerProcess {
       ownPorts: [access.localURL.flatMap(LocalWorkers.port)].compactMap { $0 },
       logFormat: options.log.format, authoritiesFile: options.forge.authoritiesFile,
       user: options.workerUser)
-    let mirrors = try makeMirrors(folder, access.forge)
+    let mirrors = try makeMirrors(folder, access.forge, store.files)
     // Before the engine appends anything that they send.
     let deliveries = try await options.deliveries.prepare(
       store, folder, workflows, deliveryMetrics, logger)
@@ -140,8 +143,9 @@ struct ServerProcess {
       stamp: marks.stamp)
     let server = Server(
       engine: engine, catalog: options.catalog,
-      configuration: try serverConfiguration(folder, tokens, mask, access), metrics: metrics,
-      logger: logger)
+      configuration: try serverConfiguration(folder, tokens, mask, access, store.files),
+      metrics: metrics, logger: logger)
+    try await SharedState.share(outputsOf: server)
     let (listening, heard) = AsyncStream.makeStream(of: Int.self)
     let serving = Task { try await server.run { heard.yield($0) } }
     let bound = Task { [listening] in
@@ -184,7 +188,8 @@ struct ServerProcess {
       var tokenJournal = tokenJournal
       await tokenJournal.follow(logger)
     }
-    let collecting = Task { await collect(mirrors, store, logger) }
+    let sharing = Task { await shared?.follow(logger) }
+    let collecting = Task { await mirrors.collectHourly(options.cache, store, logger) }
     let delivering = Task { await deliveries.run() }
     // What was read for the start is not needed again.
     Memory.trim()
@@ -193,6 +198,7 @@ struct ServerProcess {
       telling.cancel()
       aging.cancel()
       recording.cancel()
+      sharing.cancel()
       collecting.cancel()
       delivering.cancel()
       reading.cancel()
@@ -280,7 +286,8 @@ struct ServerProcess {
   // MARK: Parts
 
   private func serverConfiguration(
-    _ folder: DataFolder, _ tokens: TokenStore, _ mask: SecretMask, _ access: ForgeAccess
+    _ folder: DataFolder, _ tokens: TokenStore, _ mask: SecretMask, _ access: ForgeAccess,
+    _ files: (any SharedFiles)?
   ) throws -> ServerConfiguration {
     var configuration = ServerConfiguration(
       host: options.listening.host, port: options.listening.port, basePath: options.basePath,
@@ -301,6 +308,7 @@ struct ServerProcess {
     configuration.checksPushPermission = options.openID?.forgeUserClaim != nil
     configuration.workerUser = options.workerUser
     configuration.mask = mask
+    configuration.sharedFiles = files
     configuration.feedbackInterval = options.feedbackInterval
     configuration.pollRecord = (folder.path + "/polls.json", access.forge.address)
     configuration.version = Self.version
@@ -335,13 +343,14 @@ struct ServerProcess {
   }
 
   private func makeMirrors(
-    _ folder: DataFolder, _ forge: any ForgeAdapter
+    _ folder: DataFolder, _ forge: any ForgeAdapter, _ packs: (any SharedFiles)?
   ) throws -> GitMirrors {
     var git = GitMirrors.Configuration(
       root: folder.path + "/mirrors", credential: forge.gitCredential)
     git.authoritiesFile = options.forge.authoritiesFile
     git.secrets = try credentials(folder)
     git.author = options.author
+    git.packs = packs
     return GitMirrors(forge: forge.client, configuration: git)
   }
 
@@ -366,21 +375,6 @@ struct ServerProcess {
         customAgent: options.customAgent, agentTimeout: options.agentTimeout,
         budget: options.budget),
       stampMark: stamp, observer: metrics, report: { [logger] in $0.log(to: logger) })
-  }
-
-  /// Removes mirrors by age and size, now and every hour until the task is cancelled.
-  private func collect(
-    _ mirrors: GitMirrors, _ store: any ReadModels, _ logger: Logger
-  ) async {
-    while !Task.isCancelled {
-      do {
-        let live = Set(try await store.liveRepositories().map { $0.lowercased() })
-        await mirrors.collect(options.cache) { live.contains($0.lowercased()) }
-      } catch {
-        logger.error("mirrors could not be collected: \(error)")
-      }
-      try? await Task.sleep(for: .seconds(3600))
-    }
   }
 
   /// The path of this program, for child processes.
