@@ -131,7 +131,10 @@ let package = Package(
       ["SystemCalls", "Text", "Domain", "ForgePort", "HTTPClient", "Cryptography"]),
     module(
       "Mirrors",
-      ["SystemCalls", "Text", "Domain", "ForgePort", "Engine", "Processes", "Screening"]),
+      [
+        "SystemCalls", "Text", "Domain", "Projections", "ForgePort", "Engine", "Processes",
+        "Screening",
+      ]),
     .target(
       name: "WebUI", dependencies: ["Text", "CAssets", hummingbird, "Cryptography"],
       exclude: ["page"],
@@ -275,7 +278,7 @@ let package = Package(
     tests(
       "ForgeTests",
       [
-        "ForgePort", "ForgeGitHub", "Mirrors", "Engine", "Domain", "EventLog",
+        "ForgePort", "ForgeGitHub", "Mirrors", "Engine", "Domain", "EventLog", "Projections",
         "InMemoryEventStore", "Workflows", "HTTPClient",
         "Processes", "HTTPServing", "GitBackend", "EmbeddedForge", "RawSockets", hummingbird,
         "Cryptography", "COpenSSL", "Screening", log,

@@ -59,6 +59,7 @@ extension GitMirrors {
     _ repository: RepositoryName, with change: MirrorChange
   ) async throws(MirrorFault) -> String {
     let mirror = try await open(repository)
+    try await putBackForReading(change, of: repository, in: mirror)
     for commit in [change.from, change.to] where !(try await has(commit, in: mirror)) {
       throw MirrorFault(
         kind: .objectMissing, message: "the commit \(commit) is not in the mirror of \(repository)")

@@ -3,6 +3,7 @@ import Engine
 import ForgePort
 import FoundationEssentials
 import Processes
+import Projections
 import Screening
 import Synchronization
 import SystemCalls
@@ -42,6 +43,8 @@ package final class GitMirrors: RepositoryMirrors {
     package var fetchBytesMax = 8 << 30
     /// Asked before each push.
     package var mayWrite: WritePermission = { true }
+    /// Where accepted commits are until they are pushed, besides the mirror; nil: nowhere.
+    package var packs: (any SharedFiles)?
 
     package init(root: String, credential: any GitCredential) {
       self.root = root
@@ -120,7 +123,7 @@ package final class GitMirrors: RepositoryMirrors {
 
   /// Git obeys the forge's limits too. This is called first, and again right before git connects,
   /// because the wait for the mirror may be long.
-  private func passForge() async throws(MirrorFault) {
+  func passForge() async throws(MirrorFault) {
     do throws(ForgeFault) { try await forge.pass() } catch { throw MirrorFault(error) }
   }
 
@@ -223,7 +226,7 @@ package final class GitMirrors: RepositoryMirrors {
     _ repository: RepositoryName, branch: String, sha: ObjectID, expected: ObjectID
   ) async throws(MirrorFault) {
     let mirror = try await open(repository)
-    guard try await has(sha, in: mirror) else {
+    if try await !has(sha, in: mirror), try await !putBack(sha, of: repository, in: mirror) {
       throw MirrorFault(
         kind: .objectMissing, message: "the commit \(sha) is not in the mirror of \(repository)")
     }
@@ -246,10 +249,11 @@ package final class GitMirrors: RepositoryMirrors {
     }
     if let fault = PushReport(result).fault(configuration.credential) { throw fault }
     try await local(["update-ref", ref, sha.rawValue], in: mirror)
+    await forgetPack(sha)
   }
 
   /// The address of the repository's git, from the API.
-  private func cloneURL(of repository: RepositoryName) async throws(MirrorFault) -> String {
+  func cloneURL(of repository: RepositoryName) async throws(MirrorFault) -> String {
     if let known = cloneURLs.withLock({ $0[repository] }) { return known }
     let url: String
     switch await forge.perform(.repository(repository)) {
@@ -288,7 +292,7 @@ package final class GitMirrors: RepositoryMirrors {
     return remote
   }
 
-  private func login() async throws(MirrorFault) -> GitLogin {
+  func login() async throws(MirrorFault) -> GitLogin {
     do throws(ForgeFault) { return try await configuration.credential.login() } catch {
       throw MirrorFault(error)
     }

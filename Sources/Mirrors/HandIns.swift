@@ -31,6 +31,7 @@ extension GitMirrors {
       }
       defer { quarantine.remove() }
       try await check(handIn, pack: pack, quarantine)
+      try await share(handIn, pack: pack)
       do { try quarantine.release() } catch {
         throw .unavailable("the mirror cannot be written: \(error)")
       }
@@ -42,14 +43,15 @@ extension GitMirrors {
   }
 
   /// Counts what a commit changes that `accept` has taken.
-  /// - Returns: nil if the mirror does not have it under the ref of its attempt.
+  /// - Returns: nil if the mirror does not have it under the ref of its attempt, or if other
+  ///   servers could not get it.
   package func figures(of handIn: HandIn) async throws(HandInRefusal) -> HandInFigures? {
     let (mirror, kept) = try await unavailable { () async throws(MirrorFault) in
       let mirror = try await open(handIn.repository)
       let format = ["for-each-ref", "--format=%(objectname)", Self.ref(of: handIn)]
       return (mirror, try await local(format, in: mirror).trimmedOutput)
     }
-    guard kept == handIn.commit.rawValue else { return nil }
+    guard kept == handIn.commit.rawValue, try await isShared(handIn.commit) else { return nil }
     let git = HandInGit(
       mirror: mirror, commit: handIn.commit, failures: failures,
       limit: configuration.handInTimeout)

@@ -11,6 +11,8 @@
 //   messages. It is sent only to the addresses that the forge's API names.
 // - A hand-in is checked in quarantine before it becomes part of a mirror, and is on disk before it
 //   is accepted.
+// - If servers share files, an accepted commit is among them until it is pushed, so another server
+//   can go on with it.
 // - A limit that the forge sets for git holds for its API too, and the other way round.
 //
 // Failures: `MirrorFault` and `HandInRefusal`. Each has the message of git or of the forge and, if

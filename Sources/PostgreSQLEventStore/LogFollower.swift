@@ -105,7 +105,8 @@ final class LogFollower {
     }
     followed = FollowedState(active)
     followed.take(contradiction: fault)
-    status = PostgreSQLStatus(head: head, stopped: nil, acceptedRestore: nil)
+    status = PostgreSQLStatus(
+      head: head, stopped: nil, acceptedRestore: nil, epoch: active.epoch)
     check = ChainCheck(after: head)
     confirmed = if case .head(let known) = headFile?.found { known } else { .empty }
     self.session = session

@@ -145,6 +145,23 @@ package struct PostgreSQLDriver: StoreDriver {
     }
   }
 
+  /// See `StoreDriver`. A log of an older program has none until a server has opened it.
+  package func sharedFiles() async throws(StoreFault) -> (any SharedFiles)? {
+    let place = try place
+    return try await onThread("open the shared files") {
+      let connection: PostgreSQLConnection
+      do throws(PostgreSQLSessionFault) {
+        connection = try PostgreSQLSession.begin(place, for: .files)
+      } catch { throw StoreFault("open \(place.address)", error) }
+      guard try PostgreSQLSchema.exists(in: connection) else { return nil }
+      if let refusal = try PostgreSQLSchema.refusal(connection) {
+        throw StoreFault(operation: "open", message: refusal)
+      }
+      guard try PostgreSQLSchema.hasFiles(in: connection) else { return nil }
+      return try PostgreSQLFiles(place, epoch: nil)
+    }
+  }
+
   /// Rebuilds what the writer looks up. The caller has begun a transaction.
   private func rebuildLookUps(_ connection: PostgreSQLConnection) throws {
     try connection.execute(

@@ -48,6 +48,7 @@ package final class PostgreSQLEventStore: RunningStore {
   private let queue: BoundedQueue<PostgreSQLRequest>
   private let status: PostgreSQLStatus
   let readers: PostgreSQLReaders
+  private let sharedFiles: PostgreSQLFiles
   private let ended: Ended
   let mask: SecretMask?
   let place: PostgreSQLPlace
@@ -95,8 +96,9 @@ package final class PostgreSQLEventStore: RunningStore {
     let status = try opened.wait().get()
     do throws(StoreFault) {
       return PostgreSQLEventStore(
-        queue: queue, status: status, readers: try PostgreSQLReaders(place), ended: ended,
-        place: place, feed: feed, mask: options.mask)
+        queue: queue, status: status, readers: try PostgreSQLReaders(place),
+        files: try PostgreSQLFiles(place, epoch: status.epoch), ended: ended, place: place,
+        feed: feed, mask: options.mask)
     } catch {
       queue.close()
       throw error
@@ -136,8 +138,9 @@ package final class PostgreSQLEventStore: RunningStore {
     do throws(StoreFault) {
       return FollowedStore(
         store: PostgreSQLEventStore(
-          queue: queue, status: status, readers: try PostgreSQLReaders(place), ended: ended,
-          place: place, feed: feed, mask: options.mask, isFollowing: true), log: log)
+          queue: queue, status: status, readers: try PostgreSQLReaders(place),
+          files: try PostgreSQLFiles(place, epoch: nil), ended: ended, place: place, feed: feed,
+          mask: options.mask, isFollowing: true), log: log)
     } catch {
       queue.close()
       throw error
@@ -146,13 +149,14 @@ package final class PostgreSQLEventStore: RunningStore {
 
   private init(
     queue: BoundedQueue<PostgreSQLRequest>, status: PostgreSQLStatus, readers: PostgreSQLReaders,
-    ended: Ended, place: PostgreSQLPlace, feed: any CommitFeed, mask: SecretMask?,
-    isFollowing: Bool = false
+    files: PostgreSQLFiles, ended: Ended, place: PostgreSQLPlace, feed: any CommitFeed,
+    mask: SecretMask?, isFollowing: Bool = false
   ) {
     self.isFollowing = isFollowing
     self.queue = queue
     self.status = status
     self.readers = readers
+    sharedFiles = files
     self.ended = ended
     self.place = place
     self.feed = feed
@@ -168,6 +172,7 @@ package final class PostgreSQLEventStore: RunningStore {
   package func close() async {
     queue.close()
     readers.close()
+    sharedFiles.close()
     await ended.wait()
   }
 
@@ -185,6 +190,9 @@ package final class PostgreSQLEventStore: RunningStore {
 
   /// See `RunningStore`.
   package var acceptedRestore: Int64? { status.acceptedRestore }
+
+  /// See `RunningStore`.
+  package var files: (any SharedFiles)? { sharedFiles }
 
   /// The number of commits since the opening, and of their appends.
   package var activity: (commits: Int, appends: Int) {

@@ -108,6 +108,8 @@ struct PostgreSQLImport {
         }
         try connection.query(
           "UPDATE \(incoming).head SET epoch = $1", [.integer((head?.integer(0) ?? 0) + 1)])
+        // The files are no part of a log. A revoked token stays revoked, whatever log there is.
+        try PostgreSQLSchema.moveFiles(from: name, to: incoming, in: connection)
         try connection.execute(
           """
           DROP SCHEMA IF EXISTS \(replaced) CASCADE;

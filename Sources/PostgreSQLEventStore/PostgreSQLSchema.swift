@@ -55,6 +55,24 @@ enum PostgreSQLSchema {
     ) WITH (fillfactor = 10);
     """
 
+  /// The files that servers share (layout 2). A block is at most `PostgreSQLFiles.blockLength`
+  /// bytes, and only the last one of a file is shorter. Blocks end with their file.
+  private static let fileTables = """
+    CREATE TABLE IF NOT EXISTS files(
+      path text COLLATE "C" PRIMARY KEY,
+      length bigint NOT NULL,
+      version bigint NOT NULL,
+      epoch bigint NOT NULL,
+      changed timestamptz NOT NULL
+    ) WITH (fillfactor = 70);
+    CREATE TABLE IF NOT EXISTS file_blocks(
+      path text COLLATE "C" NOT NULL REFERENCES files(path) ON DELETE CASCADE,
+      block bigint NOT NULL,
+      bytes bytea NOT NULL,
+      PRIMARY KEY (path, block)
+    );
+    """
+
   /// Creates the tables in the schema that is current, and brings older ones up to date. The caller
   /// has begun a transaction.
   static func migrate(_ connection: PostgreSQLConnection, schema: String) throws {
@@ -92,6 +110,7 @@ enum PostgreSQLSchema {
       }
     }
     try connection.execute(KnownServers.table)
+    try connection.execute(fileTables)
     for (key, value) in [("layout", layout), ("schema", version)] {
       try connection.query(
         "INSERT INTO meta VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
@@ -121,6 +140,28 @@ enum PostgreSQLSchema {
     try connection.query(
       "SELECT to_regclass('\(name).head') IS NOT NULL AND to_regclass('\(name).meta') IS NOT NULL"
     ).first?.integer(0) ?? 0 != 0
+  }
+
+  /// Whether a schema has the tables of files. A log of layout 1 has none.
+  static func hasFiles(
+    _ schema: String = name, in connection: PostgreSQLConnection
+  ) throws -> Bool {
+    try connection.queryOnce("SELECT to_regclass($1) IS NOT NULL", [.text("\(schema).file_blocks")])
+      .first?.integer(0) ?? 0 != 0
+  }
+
+  /// Puts the files of one schema in the place of those of another one. The caller has begun a
+  /// transaction.
+  static func moveFiles(
+    from old: String, to new: String, in connection: PostgreSQLConnection
+  ) throws {
+    guard try hasFiles(old, in: connection) else { return }
+    try connection.execute(
+      """
+      DROP TABLE IF EXISTS \(new).file_blocks, \(new).files;
+      ALTER TABLE \(old).files SET SCHEMA \(new);
+      ALTER TABLE \(old).file_blocks SET SCHEMA \(new)
+      """)
   }
 
   /// The type of a column, from its type in SQLite.

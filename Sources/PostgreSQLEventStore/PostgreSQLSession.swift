@@ -51,6 +51,8 @@ enum PostgreSQLSession {
     case writing
     /// Short reads for requests.
     case reading
+    /// Reads and writes the files that servers share.
+    case files
     /// Long reads, and the filling of tables that nobody else uses yet.
     case maintenance
     /// Holds the lock of the log, and waits for it for any time.
@@ -62,6 +64,7 @@ enum PostgreSQLSession {
       switch self {
       case .writing: "aipm \(place.instance) writer"
       case .reading: "aipm \(place.instance) reader"
+      case .files: "aipm \(place.instance) files"
       case .maintenance: "aipm \(place.instance) maintenance"
       case .electing: "aipm \(place.instance) \(PostgreSQLLock.process)"
       case .following: "aipm \(place.instance) follower"
@@ -72,6 +75,7 @@ enum PostgreSQLSession {
     fileprivate var statementSeconds: Int {
       switch self {
       case .writing, .reading: 30
+      case .files: 10
       case .maintenance: 600
       case .electing: 0
       case .following: 10
@@ -90,7 +94,7 @@ enum PostgreSQLSession {
     /// the middle holds the head's row for so long.
     fileprivate var idleSeconds: Int {
       switch self {
-      case .writing, .electing: 2
+      case .writing, .electing, .files: 2
       case .reading, .following: 30
       case .maintenance: 600
       }

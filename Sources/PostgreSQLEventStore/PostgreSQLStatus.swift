@@ -30,9 +30,11 @@ final class PostgreSQLStatus: Sendable {
   }
   let values: Mutex<Values>
   let acceptedRestore: Int64?
+  let epoch: Int64
 
-  init(head: LogHead, stopped: AppendFault?, acceptedRestore: Int64?) {
+  init(head: LogHead, stopped: AppendFault?, acceptedRestore: Int64?, epoch: Int64) {
     self.acceptedRestore = acceptedRestore
+    self.epoch = epoch
     values = Mutex(Values(head: head, stopped: stopped))
   }
 }

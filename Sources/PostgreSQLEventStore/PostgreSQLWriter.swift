@@ -71,7 +71,7 @@ final class PostgreSQLWriter {
     isHeadHeld = log.acceptedRestore != nil
     stopped = (log.damage ?? log.viewDamage).map { .damaged($0) }
     status = PostgreSQLStatus(
-      head: sealer.head, stopped: stopped, acceptedRestore: log.acceptedRestore)
+      head: sealer.head, stopped: stopped, acceptedRestore: log.acceptedRestore, epoch: log.epoch)
     clock = options.clock
     onGroupCommit = options.onGroupCommit
     onCommit = options.onCommit

@@ -55,6 +55,18 @@ package protocol StoreDriver: Sendable, CustomStringConvertible {
   /// Rebuilds everything that is derived from the log. The caller has the lock.
   /// - Throws: `StoreFault` if there is no log or it is corrupt; then the store is unchanged.
   func rebuildViews(onProgress: @escaping ReplayProgress) async throws(StoreFault) -> Rebuild
+
+  /// The files that all servers of the store share, for a program that does not have the log: a
+  /// command beside a server, a server that waits, or one that is about to open the log. Writes are
+  /// not bound to a claim of the log.
+  /// - Returns: nil if the store has no such files, or none yet.
+  /// - Throws: `StoreFault` if the store cannot be reached.
+  func sharedFiles() async throws(StoreFault) -> (any SharedFiles)?
+}
+
+extension StoreDriver {
+  /// The data folder is the one place of everything.
+  package func sharedFiles() async throws(StoreFault) -> (any SharedFiles)? { nil }
 }
 
 extension StoreDriver {
@@ -105,8 +117,17 @@ package protocol RunningStore: EventStore, ReadModels, LogReader {
   /// The end of an older log that was accepted; nil if no older log was accepted.
   var acceptedRestore: Int64? { get }
 
+  /// The files that all servers of the store share; nil if one data folder is the place of
+  /// everything. Writes carry the claim of this store: they change nothing once another server has
+  /// the log.
+  var files: (any SharedFiles)? { get }
+
   /// Finishes the queued appends, refuses new ones, and returns when the store is closed.
   func close() async
+}
+
+extension RunningStore {
+  package var files: (any SharedFiles)? { nil }
 }
 
 /// The lock of a store for one process.

@@ -20,7 +20,7 @@ struct ChangeRoutes {
   private func diff(_ request: Request, _ context: APIContext) async throws -> Response {
     let detail = try await server.delegation(context)
     guard let (repository, found) = try await change(of: detail) else {
-      if let attempt = await server.output.patches(of: detail.row.id).max(),
+      if let attempt = try await server.output.patches(of: detail.row.id).max(),
         let kept = try await server.output.patch(of: detail.row.id, attempt: attempt)
       {
         return Self.patch(kept)

@@ -92,7 +92,7 @@ struct DelegationRoutes {
     return .json(
       Render.delegation(
         detail, underWaySince: await server.engine.underWaySince(detail.row.id),
-        attempts: Render.attempts(events, withPatch: await server.output.patches(of: id)),
+        attempts: Render.attempts(events, withPatch: try await server.output.patches(of: id)),
         endsBy: endsBy, queue: queue, issue: issue(of: events)))
   }
 

@@ -1,14 +1,32 @@
 import Domain
 import EventLog
 import Glibc
+import Projections
 import Screening
 import SystemCalls
 
 /// The agents' output, a file for each attempt. The log records only its size and digest.
-actor OutputFiles {
-  private let directory: String
+///
+/// The files are in a folder of this machine, or in the files that all servers of a store share.
+/// Then nothing of an output is kept on this machine (OutputFiles+Shared.swift).
+package actor OutputFiles {
+  /// What a server does with shared files. A folder of this machine is always written.
+  package enum Role: Sendable {
+    /// It has the log, so workers send their output to it.
+    case writes
+    /// Another server writes; this one shows what is there. Followers are woken by a look each
+    /// half second.
+    case reads
+  }
+
+  let directory: String
   /// Masks credentials in the kept output.
-  private let mask: SecretMask?
+  let mask: SecretMask?
+  /// The place of the files; nil: `directory`.
+  let shared: (any SharedFiles)?
+  let role: Role
+  /// The ends of shared outputs that this process wrote or read, by path.
+  var tails: [String: Tail] = [:]
   private var followers: [String: [Int: AsyncStream<Void>.Continuation]] = [:]
   private var lastFollower = 0
   /// Outputs that were cut within a possible credential, by path: how far they were kept, and what
@@ -16,10 +34,17 @@ actor OutputFiles {
   private var cuts: [String: (end: Int, rest: SecretSearch.Rest)] = [:]
   private static let cutsMax = 1000
 
-  /// - Parameter directory: made if absent.
-  init(directory: String, mask: SecretMask? = nil) {
+  /// - Parameters:
+  ///   - directory: made if absent.
+  ///   - shared: the place of the files; nil: the directory.
+  init(
+    directory: String, mask: SecretMask? = nil, shared: (any SharedFiles)? = nil,
+    role: Role = .writes
+  ) {
     self.directory = directory
     self.mask = mask
+    self.shared = shared
+    self.role = role
   }
 
   /// The files of an attempt's output.
@@ -46,7 +71,10 @@ actor OutputFiles {
   func append(
     _ bytes: [UInt8], at offset: Int, of id: DelegationID, attempt: Int, _ part: Part = .text,
     limit: Int
-  ) async throws(FileFault) -> Int {
+  ) async throws -> Int {
+    if let shared {
+      return try await append(bytes, at: offset, to: shared, id, attempt, part, limit: limit)
+    }
     let path = path(id, attempt, part)
     makeFolder(of: id)
     let file = try OpenFile(path, O_RDWR | O_CREAT)
@@ -58,22 +86,31 @@ actor OutputFiles {
         // With enough bytes before it to contain the start of a credential.
         let first = mask == nil ? length : max(0, length - SecretMask.lengthMax)
         let kept = try file.read(from: first, atMost: length - first) + fresh
-        let cut = cuts[path].flatMap { $0.end == length ? $0.rest : nil }
+        let cut = cut(path, at: length)
         let (masked, rest) = await Self.masked(kept, from: length - first, after: cut, by: mask)
         // If the same chunk was written a second time meanwhile, start again.
         guard file.length == length else { continue }
         try file.write(masked, at: first)
-        if cuts.count >= Self.cutsMax { cuts.removeAll() }
-        cuts[path] = rest.map { (length + fresh.count, $0) }
-        signal(self.path(id, attempt))
+        note(rest, path, at: length + fresh.count)
+        signal(id, attempt)
       }
       // Bytes over the limit count as received, so that the worker goes on.
       return length >= limit ? offset + bytes.count : length + fresh.count
     }
   }
 
+  /// What the bytes after `end` may continue.
+  func cut(_ path: String, at end: Int) -> SecretSearch.Rest? {
+    cuts[path].flatMap { $0.end == end ? $0.rest : nil }
+  }
+
+  func note(_ rest: SecretSearch.Rest?, _ path: String, at end: Int) {
+    if cuts.count >= Self.cutsMax { cuts.removeAll() }
+    cuts[path] = rest.map { (end, $0) }
+  }
+
   @concurrent
-  private static func masked(
+  static func masked(
     _ bytes: [UInt8], from start: Int = 0, after cut: SecretSearch.Rest? = nil,
     by mask: SecretMask?
   ) async -> (bytes: [UInt8], rest: SecretSearch.Rest?) {
@@ -88,9 +125,12 @@ actor OutputFiles {
   }
 
   /// The delegations with output.
-  func delegations() -> [DelegationID] { Self.names(in: directory).map { DelegationID($0) } }
+  func delegations() async throws -> [DelegationID] {
+    let names = try await shared?.names(in: Self.sharedFolder) ?? Self.names(in: directory)
+    return names.map { DelegationID($0) }
+  }
 
-  private static func names(in directory: String) -> [String] {
+  static func names(in directory: String) -> [String] {
     guard let folder = opendir(directory) else { return [] }
     defer { closedir(folder) }
     var found: [String] = []
@@ -106,8 +146,12 @@ actor OutputFiles {
   /// Up to `count` bytes from `offset`; none at the end, or if the output is absent.
   func read(
     _ id: DelegationID, attempt: Int, _ part: Part = .text, from offset: Int, count: Int
-  ) throws(FileFault) -> [UInt8] {
-    try Self.content(path(id, attempt, part), from: offset, count: count) ?? []
+  ) async throws -> [UInt8] {
+    if let shared {
+      let path = Self.sharedPath(id, "\(attempt).\(part.rawValue)")
+      return try await shared.read(path, from: offset, atMost: count)?.bytes ?? []
+    }
+    return try Self.content(path(id, attempt, part), from: offset, count: count) ?? []
   }
 
   /// nil if the file is absent.
@@ -123,20 +167,27 @@ actor OutputFiles {
   }
 
   /// Keeps the patch of an attempt, with masked credentials. It replaces an earlier one.
-  func keep(patch given: [UInt8], of id: DelegationID, attempt: Int) async throws(FileFault) {
+  func keep(patch given: [UInt8], of id: DelegationID, attempt: Int) async throws {
     let patch = await Self.masked(given, by: mask).bytes
+    if let shared { return try await keep(patch, in: shared, id, attempt) }
     makeFolder(of: id)
     try DurableFile.replace(patchPath(id, attempt), with: patch)
   }
 
   /// The patch of an attempt; nil if absent.
-  func patch(of id: DelegationID, attempt: Int) throws(FileFault) -> [UInt8]? {
-    try Self.content(patchPath(id, attempt), from: 0, count: .max)
+  func patch(of id: DelegationID, attempt: Int) async throws -> [UInt8]? {
+    if let shared {
+      return try await shared.whole(
+        Self.sharedPath(id, "\(attempt).patch"), atMost: SharedFileLimits.fileMax)
+    }
+    return try Self.content(patchPath(id, attempt), from: 0, count: .max)
   }
 
   /// The attempts of a delegation of which a patch is kept.
-  func patches(of id: DelegationID) -> Set<Int> {
-    let names = Self.names(in: "\(directory)/\(id)").filter { $0.hasSuffix(".patch") }
+  func patches(of id: DelegationID) async throws -> Set<Int> {
+    let all =
+      try await shared?.names(in: Self.sharedPath(id)) ?? Self.names(in: "\(directory)/\(id)")
+    let names = all.filter { $0.hasSuffix(".patch") }
     return Set(names.compactMap { Int($0.dropLast(".patch".count)) })
   }
 
@@ -147,11 +198,12 @@ actor OutputFiles {
   /// Removes the output and patches of all attempts of a delegation. The folder is listed, since an
   /// attempt without output has no file.
   /// - Returns: the number of removed outputs.
-  func remove(_ id: DelegationID) -> Int {
+  func remove(_ id: DelegationID) async throws -> Int {
+    var gone = try await removeShared(id)
     let folder = "\(directory)/\(id)"
-    let removed = Self.names(in: folder).filter { unlink("\(folder)/\($0)") == 0 }
+    gone += Self.names(in: folder).filter { unlink("\(folder)/\($0)") == 0 }
     rmdir(folder)
-    return removed.count { $0.hasSuffix(".log") }
+    return gone.count { $0.hasSuffix(".log") }
   }
 
   /// Signals after each write; several may be merged. To miss nothing, follow first, then read.
@@ -161,7 +213,11 @@ actor OutputFiles {
     lastFollower += 1
     let (path, key) = (path(id, attempt), lastFollower)
     followers[path, default: [:]][key] = signal
-    signal.onTermination = { _ in Task { await self.drop(path, key) } }
+    let looking = look(id, attempt, signal)
+    signal.onTermination = { _ in
+      looking?.cancel()
+      Task { await self.drop(path, key) }
+    }
     return stream
   }
 
@@ -170,7 +226,7 @@ actor OutputFiles {
     if followers[path]?.isEmpty ?? false { followers[path] = nil }
   }
 
-  private func signal(_ path: String) {
-    for follower in (followers[path] ?? [:]).values { follower.yield() }
+  func signal(_ id: DelegationID, _ attempt: Int) {
+    for follower in (followers[path(id, attempt)] ?? [:]).values { follower.yield() }
   }
 }

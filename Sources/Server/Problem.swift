@@ -2,6 +2,7 @@ import EventLog
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import Projections
 import Text
 
 /// An error of the API: `application/problem+json` (RFC 9457).
@@ -163,6 +164,7 @@ struct ProblemMiddleware: RouterMiddleware {
       }
       return Self.problem(error, request).response
     case let error as StoreFault: return Problem(error).response
+    case let error as SharedFileFault: return Problem.unavailable("\(error)").response
     case _: return nil
     }
   }

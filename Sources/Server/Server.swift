@@ -70,6 +70,10 @@ package struct ServerConfiguration: Sendable {
   /// The folder for packs that are being received.
   package var incomingDirectory: String
   package var mirrorsDirectory: String
+  /// The files that all servers of the store share, in place of folders of this machine; nil: none.
+  package var sharedFiles: (any SharedFiles)?
+  /// Whether this server writes outputs into the shared files.
+  package var outputRole = OutputFiles.Role.writes
   /// Masks credentials in the agents' output.
   package var mask: SecretMask?
   /// The forge's rules for names.
@@ -152,7 +156,8 @@ package struct Server: Sendable {
     context = ServerContext(
       engine: engine, catalog: catalog,
       output: OutputFiles(
-        directory: configuration.outputDirectory, mask: configuration.mask),
+        directory: configuration.outputDirectory, mask: configuration.mask,
+        shared: configuration.sharedFiles, role: configuration.outputRole),
       agents: AgentDirectory(), access: AccessControl(configuration), configuration: configuration,
       lifecycle: Lifecycle(),
       streams: StreamSlots(configuration.limits),
@@ -182,13 +187,24 @@ package struct Server: Sendable {
   package func drain() async { await context.lifecycle.drain() }
 
   /// Removes the outputs of delegations that ended before `time`.
-  /// - Throws: `StoreFault` if the log cannot be read.
-  package func expireOutputs(endedBefore time: Timestamp) async throws(StoreFault) {
-    for id in await context.output.delegations() {
+  /// - Throws: `StoreFault` if the log cannot be read; `SharedFileFault` if outputs cannot be
+  ///   listed or removed.
+  package func expireOutputs(endedBefore time: Timestamp) async throws {
+    for id in try await context.output.delegations() {
       guard let row = try await context.store.delegation(.id(id))?.row, row.state.isTerminal,
         row.stateSince < time.milliseconds
       else { continue }
-      _ = await context.output.remove(id)
+      _ = try await context.output.remove(id)
+    }
+  }
+
+  /// Moves outputs that are only on this machine into the shared files, if the store has such. They
+  /// are from before it had. It is called before the server serves.
+  /// - Throws: `SharedFileFault` or `FileFault`; what was not moved stays where it is.
+  package func shareOutputs() async throws {
+    let left = try await context.output.shareFolder()
+    for path in left {
+      logger.warning("\(path) stays unread: the servers' files have another output of that name")
     }
   }
 

@@ -44,7 +44,9 @@ struct UpkeepRoutes {
     }
     server.encodedLog.clear()
     var outputs = 0
-    if case .delegation(let id)? = event?.stream.name { outputs = await server.output.remove(id) }
+    if case .delegation(let id)? = event?.stream.name {
+      outputs = try await server.output.remove(id)
+    }
     return .json(
       .object([
         "event": redactions.first?.json ?? .null, "outputsRemoved": .integer(Int64(outputs)),

@@ -18,6 +18,10 @@ struct InMemoryEventStoreTests {
   @Test(arguments: EventStoreConformance.checks)
   func conforms(check: ConformanceCheck) async throws { try await check.run(subject()) }
 
+  @Test func itsFilesConform() async throws {
+    try await SharedFilesConformance.check(InMemoryFiles())
+  }
+
   /// The same appends make the same log to the byte; another source of chance another.
   @Test func sameSeedSameLog() throws {
     func head(_ seed: Int) throws -> [UInt8]? {

@@ -12,6 +12,8 @@ final class Proxy: Sendable {
     case nothing
     /// The answer to COMMIT; the server has committed.
     case answerToCommit
+    /// The answer to a session's first write of a shared file; the server has committed.
+    case answerToFile
     /// What follows the copy of the events, with COMMIT; the server rolls back.
     case commit
     /// Everything that this client sends after the copy of the events, and the session stays open:
@@ -83,9 +85,13 @@ final class Proxy: Sendable {
     // Whether the events of the current transaction were copied.
     let hasCopied = Flag()
     let isFrozen = Flag()
+    let hasWritten = Flag()
     Thread.detachNewThread { [weak self] in
       Self.pass(client, server) { bytes in
         if isFrozen.isSet.withLock({ $0 }) { return [] }
+        if bytes.contains(Array("INSERT INTO files".utf8)) {
+          hasWritten.isSet.withLock { $0 = true }
+        }
         guard let self, hasCopied.isSet.withLock({ $0 }) else { return bytes }
         guard self.loses(.allThatFollows) else { return self.loses(.commit) ? nil : bytes }
         isFrozen.isSet.withLock { $0 = true }
@@ -99,6 +105,11 @@ final class Proxy: Sendable {
         if bytes.contains(Array("COMMIT\0".utf8)) {
           hasCopied.isSet.withLock { $0 = false }
           if self.loses(.answerToCommit) { return nil }
+        }
+        if hasWritten.isSet.withLock({ $0 }), bytes.contains(Array("SELECT 1\0".utf8)),
+          self.loses(.answerToFile)
+        {
+          return nil
         }
         return self.state.withLock({ $0.hidesProcess }) ? Self.withOtherProcess(bytes) : bytes
       }

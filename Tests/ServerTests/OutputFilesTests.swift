@@ -58,7 +58,7 @@ struct OutputFilesTests {
           await order.note("large")
         }
         // The file is there once the other has come in.
-        while await files.delegations().isEmpty { await Task.yield() }
+        while try await files.delegations().isEmpty { await Task.yield() }
         _ = try await files.append([97], at: 0, of: DelegationID("d2"), attempt: 1, limit: 10)
         await order.note("small")
         try await group.waitForAll()

@@ -41,7 +41,6 @@ final class World: Sendable {
             let repository = try await first.createRepository("acme/tools", root: root)
             try await first.start()
             try await member(cluster, database, secondGate, serve) { second in
-              try shareSecrets(of: first, with: second)
               try await second.start()
               let world = World(
                 cluster: cluster, database: database,
@@ -84,12 +83,6 @@ final class World: Sendable {
         "AIPM_GITHUB_API_URL": gate.url, "AIPM_GITHUB_TOKEN": GatedInstallation.token,
         "AIPM_FORGE": "github",
       ], starts: false, body)
-  }
-
-  private static func shareSecrets(of first: Installation, with second: Installation) throws {
-    let files = FileManager.default
-    try files.createDirectory(atPath: second.data, withIntermediateDirectories: true)
-    try files.copyItem(atPath: "\(first.data)/secrets", toPath: "\(second.data)/secrets")
   }
 
   /// Ends the worker if there is one, and starts it with another server. It keeps its name.

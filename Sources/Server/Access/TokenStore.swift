@@ -3,6 +3,8 @@
 // A file contains the key that is derived from a token, never the token's text. Only its owner can
 // read it. So changes by `aipm token` apply from the next request, whether or not a server runs. A
 // running server also appends them to the log (`aipm`'s `TokenJournal`). Writers take a lock.
+//
+// Several servers of one store share their tokens, see `SharedTokens`.
 
 import Access
 import Domain
@@ -209,6 +211,35 @@ package struct TokenStore: Sendable {
       present.worker = worker
       try write(present)
       return true
+    }
+  }
+
+  /// Takes what the record of another server has more than the folder's own.
+  func take(_ record: Record) throws(Fault) {
+    guard WorkerKey.isID(record.id), record.role != .localWorker else { return }
+    guard Self.merged(find(record.id), record) != nil else { return }
+    try locked { () throws(Fault) in
+      if let merged = Self.merged(find(record.id), record) { try write(merged) }
+    }
+  }
+
+  /// - Returns: nil if `own` has all that `other` has.
+  private static func merged(_ own: Record?, _ other: Record) -> Record? {
+    guard var record = own else { return other }
+    guard record.key == other.key else { return nil }
+    if record.revoked == nil, other.revoked != nil {
+      (record.revoked, record.revokedBy) = (other.revoked, other.revokedBy)
+    }
+    if record.worker == nil { record.worker = other.worker }
+    return record == own ? nil : record
+  }
+
+  /// Removes a token that was just made and that nobody knows.
+  func withdraw(_ record: Record) throws(Fault) {
+    try locked { () throws(Fault) in
+      do throws(FileFault) {
+        try DurableFile.remove("\(folder)/\(record.id).json")
+      } catch { throw .file(error.description) }
     }
   }
 

@@ -221,14 +221,14 @@ struct WorkerRoutes {
       }
       return try await ended(.released(.agentLimited), limit: AgentLimit(limit, at: .now))
     case .agentTimeout:
-      let isKept = await server.output.patches(of: id).contains(attempt)
+      let isKept = try await server.output.patches(of: id).contains(attempt)
       return try await ended(
         .released(.agentTimeout), hint: isKept ? Engine.noting(aPatchOf: id) : nil)
     case .agentNotFound: return try await ended(.released(.agentNotFound))
     case .noChanges: return try await ended(.released(.noChanges))
     case .verifyFailed: return try await ended(.released(.verifyFailed))
     case .refused:
-      let isKept = await server.output.patches(of: id).contains(attempt)
+      let isKept = try await server.output.patches(of: id).contains(attempt)
       return try await ended(
         .refused, hint: isKept ? Engine.noting(aPatchOf: id, after: report.hint) : report.hint)
     case .workerFault: return try await ended(.released(.workerFault))

@@ -32,10 +32,9 @@ extension ServerProcess {
 
   /// Follows the log until this server is elected, then serves until the process is asked to stop.
   func serve(
-    _ driver: any StoreDriver, as election: any StoreElection, _ opening: StoreOptions,
-    _ given: Parts
+    _ driver: any StoreDriver, as election: any StoreElection, _ folder: DataFolder,
+    _ stop: StopRequest
   ) async throws {
-    var (opening, parts) = (opening, given)
     let listener = ServerListener(
       host: options.listening.host, port: options.listening.port, limits: options.limits,
       logger: logger)
@@ -48,14 +47,15 @@ extension ServerProcess {
       _ = try await listening.value
       throw Failure("the server stopped before it listened")
     }
-    parts.listener = (listener, bound)
-    opening.address = options.ownAddress(port: bound)
+    let member = Member(
+      driver: driver, election: election, folder: folder, stop: stop,
+      listener: (listener, bound))
     let isFollowing = Mutex(false)
-    let following = Task { [opening, parts] in
+    let following = Task {
       try await Task.sleep(for: Self.electionPause)
-      try await follow(election, opening, parts) { isFollowing.withLock { $0 = true } }
+      try await follow(member) { isFollowing.withLock { $0 = true } }
     }
-    let stopping = Task { [stop = parts.stop] in
+    let stopping = Task {
       await stop.first.value
       election.stop()
     }
@@ -71,24 +71,53 @@ extension ServerProcess {
       throw Failure("the log cannot be locked: \(error)")
     }
     if let leadership = won {
-      parts.leadership = leadership
       // Responses that have begun go on.
       if !isFollowing.withLock({ $0 }) { following.cancel() }
-      let watch = Task { await self.end(with: leadership) }
-      do {
-        try await serve(driver, opening, parts)
-      } catch {
-        watch.cancel()
-        await leadership.resign()
-        throw error
-      }
-      watch.cancel()
-      await leadership.resign()
+      try await lead(member, leadership)
     }
     following.cancel()
     _ = await following.result
     listening.cancel()
     _ = await listening.result
+  }
+
+  /// One of the servers of a store.
+  private struct Member: Sendable {
+    var driver: any StoreDriver
+    var election: any StoreElection
+    var folder: DataFolder
+    var stop: StopRequest
+    var listener: (answers: ServerListener, port: Int)
+  }
+
+  /// The parts of a member, with the secrets that all of them have, as far as there are some.
+  private func parts(_ member: Member) async throws -> (parts: Parts, hasSecrets: Bool) {
+    let hasSecrets = try await SharedState.takeSecrets(from: member.driver, into: member.folder)
+    var parts = try parts(member.folder, member.stop)
+    parts.listener = member.listener
+    return (parts, hasSecrets)
+  }
+
+  private func opening(_ member: Member, _ parts: Parts) -> StoreOptions {
+    var opening = opening(parts)
+    opening.address = options.ownAddress(port: member.listener.port)
+    return opening
+  }
+
+  /// Serves as the active server, until the process is asked to stop.
+  private func lead(_ member: Member, _ leadership: any Leadership) async throws {
+    let watch = Task { await self.end(with: leadership) }
+    do {
+      var parts = try await parts(member).parts
+      parts.leadership = leadership
+      try await serve(member.driver, opening(member, parts), parts)
+    } catch {
+      watch.cancel()
+      await leadership.resign()
+      throw error
+    }
+    watch.cancel()
+    await leadership.resign()
   }
 
   /// Ends the process when another server has taken over. What is under way here is the other
@@ -105,10 +134,9 @@ extension ServerProcess {
   /// Serves what can be read, and passes the rest to the active server, until the task is
   /// cancelled. It goes on when this server is elected, for the responses that have begun.
   private func follow(
-    _ election: any StoreElection, _ opening: StoreOptions, _ parts: Parts,
-    _ onListening: @escaping @Sendable () -> Void
+    _ member: Member, _ onListening: @escaping @Sendable () -> Void
   ) async throws {
-    let followed = try await firstLog(election, opening)
+    let (followed, parts) = try await firstLog(member)
     do {
       try await serve(followed, parts, onListening)
     } catch {
@@ -117,19 +145,23 @@ extension ServerProcess {
     await followed.store.close()
   }
 
-  /// Waits until there is a log that can be read.
-  private func firstLog(
-    _ election: any StoreElection, _ opening: StoreOptions
-  ) async throws -> FollowedStore {
+  /// Waits until there is a log that can be read, and the first active server has shared its
+  /// secrets.
+  private func firstLog(_ member: Member) async throws -> (FollowedStore, Parts) {
     var told: String?
     while true {
       do {
-        return try await election.follow(opening)
+        let parts = try await parts(member)
+        if parts.hasSecrets {
+          return (
+            try await member.election.follow(opening(member, parts.parts)), parts.parts
+          )
+        }
       } catch {
         if told != "\(error)" { logger.warning("this server waits: \(error)") }
         told = "\(error)"
       }
-      try await Task.sleep(for: .seconds(1))
+      try await Task.sleep(for: .milliseconds(500))
     }
   }
 
@@ -142,12 +174,17 @@ extension ServerProcess {
         "the embedded forge belongs to one server, and another one writes the log: configure the "
           + "forge that all servers use (AIPM_GITHUB_API_URL)")
     }
+    guard let listener = parts.listener else { return }
     let tokens = TokenStore(data: folder.path)
+    let shared = try await SharedState.begin(store.files, folder, tokens)
     let journal = try await SystemJournal(store)
     let engine = makeEngine(
-      store, forge, try makeMirrors(folder, forge, { false }), NoWorkers(), parts.metrics,
-      workflows: await journal.definitions, epoch: followed.log.active.epoch, stamp: 0)
-    var configuration = try serverConfiguration(parts, tokens, ForgeAccess(forge: forge))
+      store, forge, try makeMirrors(folder, forge, store.files, { false }), NoWorkers(),
+      parts.metrics, workflows: await journal.definitions, epoch: followed.log.active.epoch,
+      stamp: 0)
+    var configuration = try serverConfiguration(
+      parts, tokens, ForgeAccess(forge: forge), store.files)
+    configuration.outputRole = .reads
     configuration.socketDirectory = nil
     configuration.active = ActiveProxy(
       followed.log, secret: try folder.secret(Self.serversSecret))
@@ -155,15 +192,18 @@ extension ServerProcess {
       engine: engine, catalog: options.catalog, configuration: configuration,
       metrics: parts.metrics, logger: logger)
     await server.ready()
-    let address = "http://\(options.listening.localHost):\(parts.listener?.port ?? 0)\(prefix)"
+    let address = "http://\(options.listening.localHost):\(listener.port)\(prefix)"
     try folder.write(address + "\n", to: "address")
     folder.note("process \(getpid()), \(address)")
     let watch = Task { await self.watch(followed.log) }
-    defer { watch.cancel() }
+    let sharing = Task { await shared?.follow(logger) }
+    defer {
+      watch.cancel()
+      sharing.cancel()
+    }
     try Task.checkCancellation()
-    guard let listener = parts.listener?.answers else { return }
-    server.answer(on: listener)
-    try await server.run(on: listener) { [manager] _ in
+    server.answer(on: listener.answers)
+    try await server.run(on: listener.answers) { [manager] _ in
       onListening()
       Terminal.say("aipm: listening on \(address)")
       Terminal.say("aipm: following \(followed.log.active.name)")

@@ -59,27 +59,37 @@ struct ServerProcess: Sendable {
   func run() async throws {
     let stop = StopRequest()
     let folder = try DataFolder.open(options.data)
-    let viewBuilds = ViewBuildNews()
+    let driver = StoreAccess.driver(options.location(in: folder.path))
+    if let election = driver.election() {
+      try await serve(driver, as: election, folder, stop)
+    } else {
+      let parts = try parts(folder, stop)
+      try await serve(driver, opening(parts), parts)
+    }
+  }
+
+  /// The parts, with the secrets that the folder has by now.
+  func parts(_ folder: DataFolder, _ stop: StopRequest) throws -> Parts {
     let mask = try options.mask(secrets: try credentials(folder))
     lines.use(mask)
-    let parts = Parts(
+    return Parts(
       folder: folder, mask: mask, eventLines: EventLines(lines, level: options.log.level),
       metrics: ServiceMetrics(version: Self.version, agents: agentNames), stop: stop)
+  }
+
+  /// How the log is opened.
+  func opening(_ parts: Parts) -> StoreOptions {
+    let viewBuilds = ViewBuildNews()
     var opening = StoreOptions(clock: { SystemClock.wall() })
     opening.acceptsRestore = options.acceptsRestore
-    opening.mask = mask
-    opening.onCommit = { [parts] in
+    opening.mask = parts.mask
+    opening.onCommit = {
       parts.eventLines.observe($0)
       parts.metrics.observe($0)
     }
-    opening.onGroupCommit = { [parts] in parts.metrics.observe($0) }
+    opening.onGroupCommit = { parts.metrics.observe($0) }
     opening.onViewBuild = { viewBuilds.take($0) }
-    let driver = StoreAccess.driver(options.location(in: folder.path))
-    if let election = driver.election() {
-      try await serve(driver, as: election, opening, parts)
-    } else {
-      try await serve(driver, opening, parts)
-    }
+    return opening
   }
 
   /// Opens the log for writing, and serves until the process is asked to stop.
@@ -130,6 +140,7 @@ struct ServerProcess: Sendable {
     let epoch = try await begin(journal, after: marks.epoch, acceptedRestore: store.acceptedRestore)
     let workflows = try await journal.define(options.catalog)
     let tokens = TokenStore(data: folder.path)
+    let shared = try await SharedState.begin(store.files, folder, tokens)
     do {
       try tokens.adopt(try folder.secret("worker-token"), name: "default")
     } catch let fault as TokenStore.Fault {
@@ -149,7 +160,7 @@ struct ServerProcess: Sendable {
       ownPorts: [access.localURL.flatMap(LocalWorkers.port)].compactMap { $0 },
       logFormat: options.log.format, authoritiesFile: options.forge.authoritiesFile,
       user: options.workerUser)
-    let mirrors = try makeMirrors(folder, access.forge, mayWrite)
+    let mirrors = try makeMirrors(folder, access.forge, store.files, mayWrite)
     // Before the engine appends anything that they send.
     let deliveries = try await options.deliveries.prepare(
       store, folder, workflows, deliveryMetrics, logger)
@@ -158,8 +169,9 @@ struct ServerProcess: Sendable {
       stamp: marks.stamp)
     let server = Server(
       engine: engine, catalog: options.catalog,
-      configuration: try serverConfiguration(parts, tokens, access), metrics: metrics,
-      logger: logger)
+      configuration: try serverConfiguration(parts, tokens, access, store.files),
+      metrics: metrics, logger: logger)
+    try await SharedState.share(outputsOf: server)
     let (listening, heard) = AsyncStream.makeStream(of: Int.self)
     let serving = Task {
       try await server.run(on: parts.listener?.answers) {
@@ -207,7 +219,8 @@ struct ServerProcess: Sendable {
       var tokenJournal = tokenJournal
       await tokenJournal.follow(logger)
     }
-    let collecting = Task { await collect(mirrors, store, logger) }
+    let sharing = Task { await shared?.follow(logger) }
+    let collecting = Task { await mirrors.collectHourly(options.cache, store, logger) }
     let delivering = Task { await deliveries.run() }
     // What was read for the start is not needed again.
     Memory.trim()
@@ -216,6 +229,7 @@ struct ServerProcess: Sendable {
       telling.cancel()
       aging.cancel()
       recording.cancel()
+      sharing.cancel()
       collecting.cancel()
       delivering.cancel()
       reading.cancel()
@@ -298,7 +312,7 @@ struct ServerProcess: Sendable {
   // MARK: Parts
 
   func serverConfiguration(
-    _ parts: Parts, _ tokens: TokenStore, _ access: ForgeAccess
+    _ parts: Parts, _ tokens: TokenStore, _ access: ForgeAccess, _ files: (any SharedFiles)?
   ) throws -> ServerConfiguration {
     let folder = parts.folder
     var configuration = ServerConfiguration(
@@ -323,6 +337,7 @@ struct ServerProcess: Sendable {
     configuration.serversSecret = try parts.listener.map { _ in
       try folder.secret(Self.serversSecret)
     }
+    configuration.sharedFiles = files
     configuration.feedbackInterval = options.feedbackInterval
     configuration.pollRecord = (folder.path + "/polls.json", access.forge.address)
     configuration.version = Self.version
@@ -360,7 +375,8 @@ struct ServerProcess: Sendable {
   }
 
   func makeMirrors(
-    _ folder: DataFolder, _ forge: any ForgeAdapter, _ mayWrite: @escaping WritePermission
+    _ folder: DataFolder, _ forge: any ForgeAdapter, _ packs: (any SharedFiles)?,
+    _ mayWrite: @escaping WritePermission
   ) throws -> GitMirrors {
     var git = GitMirrors.Configuration(
       root: folder.path + "/mirrors", credential: forge.gitCredential)
@@ -368,6 +384,7 @@ struct ServerProcess: Sendable {
     git.secrets = try credentials(folder)
     git.author = options.author
     git.mayWrite = mayWrite
+    git.packs = packs
     return GitMirrors(forge: forge.client, configuration: git)
   }
 
@@ -392,21 +409,6 @@ struct ServerProcess: Sendable {
         customAgent: options.customAgent, agentTimeout: options.agentTimeout,
         budget: options.budget),
       stampMark: stamp, observer: metrics, report: { [logger] in $0.log(to: logger) })
-  }
-
-  /// Removes mirrors by age and size, now and every hour until the task is cancelled.
-  private func collect(
-    _ mirrors: GitMirrors, _ store: any ReadModels, _ logger: Logger
-  ) async {
-    while !Task.isCancelled {
-      do {
-        let live = Set(try await store.liveRepositories().map { $0.lowercased() })
-        await mirrors.collect(options.cache) { live.contains($0.lowercased()) }
-      } catch {
-        logger.error("mirrors could not be collected: \(error)")
-      }
-      try? await Task.sleep(for: .seconds(3600))
-    }
   }
 
   /// The path of this program, for child processes.

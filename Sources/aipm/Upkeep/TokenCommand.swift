@@ -4,13 +4,14 @@ import Domain
 import EventLog
 import FoundationEssentials
 import Glibc
+import Projections
 import Server
 import SystemCalls
 import Terminal
 import Text
 import Workflows
 
-struct TokenCommand: ParsableCommand {
+struct TokenCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "token",
     abstract: "The tokens by which programs, people and workers are known.",
@@ -18,6 +19,10 @@ struct TokenCommand: ParsableCommand {
       It works on the data folder, whether or not a server runs. A change applies from the next \
       request on, and is recorded in the log within a second, or when the server starts. A token's \
       text is shown once and not stored.
+
+      With a store on PostgreSQL (--store) a change is in the database before the command ends, \
+      and applies on its other servers within a second. Who can read that database has the keys \
+      of all tokens.
 
       A token is required if the server runs with --access token. A request with a token always \
       has the token's role.
@@ -29,7 +34,7 @@ struct TokenCommand: ParsableCommand {
       """,
     subcommands: [Create.self, Tokens.self, Revoke.self])
 
-  struct Create: ParsableCommand {
+  struct Create: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Makes a token and prints it.",
       discussion: """
@@ -56,7 +61,7 @@ struct TokenCommand: ParsableCommand {
     var repo: [String] = []
     @Option(help: ArgumentHelp("How long it is valid, such as 90d (for ever).", valueName: "time"))
     var expires: String?
-    @OptionGroup var folder: DataOption
+    @OptionGroup var place: StoreOption
     @Flag(help: "Print it as one object.")
     var json = false
 
@@ -66,7 +71,7 @@ struct TokenCommand: ParsableCommand {
       }
     }
 
-    func run() throws {
+    func run() async throws {
       var end: Timestamp?
       if let expires {
         guard let span = Quantity.duration(expires), span.count > 0 else {
@@ -75,10 +80,12 @@ struct TokenCommand: ParsableCommand {
         end = .now + span
       }
       let made: (text: String, record: TokenStore.Record)
-      let store = TokenStore(data: try folder.folder)
+      let store = TokenStore(data: try place.folder)
+      let shared = try await TokenCommand.shared(store, place)
       do throws(TokenStore.Fault) {
-        made = try store.create(
-          name, role: role, repositories: repo, expires: end, by: TokenCommand.user)
+        made = try await store.create(
+          name, role: role, repositories: repo, expires: end, by: TokenCommand.user,
+          sharing: shared)
       } catch {
         switch error {
         case .notAName, .reserved, .notAPattern: throw ValidationError("\(error)")
@@ -98,18 +105,23 @@ struct TokenCommand: ParsableCommand {
     }
   }
 
-  struct Tokens: ParsableCommand {
+  struct Tokens: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "list",
       abstract: "Lists the tokens: name, role, limits, when created, and whether they are valid.")
 
-    @OptionGroup var folder: DataOption
+    @OptionGroup var place: StoreOption
     @Flag(help: "Print them as one object.")
     var json = false
 
-    func run() throws {
+    func run() async throws {
+      let store = TokenStore(data: try place.folder)
+      let shared = try await TokenCommand.shared(store, place)
+      do throws(TokenStore.Fault) {
+        try await shared?.exchange()
+      } catch { throw Failure("\(error)") }
       // The server manages the tokens of local workers.
-      let records = TokenStore(data: try folder.folder).all().filter { $0.role != .localWorker }
+      let records = store.all().filter { $0.role != .localWorker }
       if json {
         JSONValue.object(["items": .array(records.map { .object($0.json) })]).printLine()
         return
@@ -144,18 +156,19 @@ struct TokenCommand: ParsableCommand {
     }
   }
 
-  struct Revoke: ParsableCommand {
+  struct Revoke: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Revokes a token. Its open streams end within a second; so does its worker.")
 
     @Argument(help: "The token's name.")
     var name: String
-    @OptionGroup var folder: DataOption
+    @OptionGroup var place: StoreOption
 
-    func run() throws {
-      let store = TokenStore(data: try folder.folder)
+    func run() async throws {
+      let store = TokenStore(data: try place.folder)
+      let shared = try await TokenCommand.shared(store, place)
       do throws(TokenStore.Fault) {
-        try store.revoke(name, by: TokenCommand.user)
+        try await store.revoke(name, by: TokenCommand.user, sharing: shared)
       } catch {
         switch error {
         case .unknown: throw Failure("\(error)", code: .notFound)
@@ -164,6 +177,17 @@ struct TokenCommand: ParsableCommand {
       }
       Terminal.complain("aipm: revoked \(name.safe())")
     }
+  }
+
+  /// The tokens that the servers of the store share; nil if the data folder is their only place.
+  /// - Throws: `Failure` if the store cannot be reached: a change would be lost with this machine.
+  private static func shared(
+    _ store: TokenStore, _ place: StoreOption
+  ) async throws -> SharedTokens? {
+    let driver = try place.driver
+    do throws(StoreFault) {
+      return try await driver.sharedFiles().map { SharedTokens(store, $0) }
+    } catch { throw Failure("the tokens that servers share cannot be reached: \(error)") }
   }
 
   /// The name of the user that runs this command, also through sudo; nil if it is unknown.
