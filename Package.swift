@@ -272,8 +272,8 @@ let package = Package(
     tests(
       "DeliveryTests",
       [
-        "Delivery", "Domain", "EventLog", "InMemoryEventStore", "LogStories", "Randomness",
-        "Prometheus", log,
+        "Delivery", "Domain", "EventLog", "Projections", "InMemoryEventStore", "LogStories",
+        "Randomness", "Prometheus", log,
       ]),
     tests(
       "ForgeTests",

@@ -8,6 +8,8 @@
 // - At least once. The position is written to disk after a receiver took an event, or after it was
 //   given up; so a process that is killed at any moment loses none, and may send one again. What
 //   is sent again has the same id.
+// - If servers share files, they share the positions: after a takeover the next server goes on from
+//   where the last one was, and that one stops when it finds that another server has the log.
 // - Order: a receiver gets the events in the order of the log, the next one after the one before
 //   was taken or given up.
 // - Receivers do not wait for each other, and the engine waits for none of them.

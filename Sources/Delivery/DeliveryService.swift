@@ -12,21 +12,29 @@ package struct DeliveryService: Sendable {
   /// called before the events of which they are to be sent.
   /// - Parameters:
   ///   - folder: of the positions; it exists, and nothing else is in it.
+  ///   - shared: the files that all servers of the store share; nil: none. The positions are there,
+  ///     too, so after a takeover the next server goes on where this one was.
   ///   - now: the clock of the log.
   /// - Throws: `DeliveryFault` if the folder cannot be read; `StoreFault` if the log cannot.
   package static func prepare(
-    _ receivers: [any DeliveryReceiver], folder: String, store: any EventStore & LogReader,
+    _ receivers: [any DeliveryReceiver], folder: String, shared: (any SharedFiles)? = nil,
+    store: any EventStore & LogReader,
     feed: any CommitFeed, metrics: DeliveryMetrics, now: @escaping @Sendable () -> Timestamp,
     logger: Logger
   ) async throws -> DeliveryService {
-    let positions = DeliveryPositions(folder: folder)
+    let positions = DeliveryPositions(folder: folder, shared: shared)
     try positions.forget(allBut: Set(receivers.map(\.key)))
+    do {
+      try await positions.forgetShared(allBut: Set(receivers.map(\.key)))
+    } catch {
+      logger.error("positions of receivers that are gone are kept: \(error)")
+    }
     let head = try await store.head().position
     var followers: [LogFollower] = []
     for receiver in receivers {
       let known: Int64?
       do throws(DeliveryFault) {
-        known = try positions.read(receiver.key)
+        known = try await positions.last(receiver.key)
       } catch {
         // A side file must not keep the server from starting.
         logger.error("\(receiver.name) begins with the next event: \(error)")
@@ -34,9 +42,9 @@ package struct DeliveryService: Sendable {
       }
       // A log that was restored from a backup may end before the position.
       let start = min(known ?? head, head)
-      if start != known {
-        do throws(FileFault) {
-          try positions.write(start, for: receiver.key)
+      if start != known || shared != nil {
+        do {
+          try await positions.keep(start, for: receiver.key)
         } catch {
           logger.error("the position of \(receiver.name) cannot be written: \(error)")
         }

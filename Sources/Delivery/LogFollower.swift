@@ -63,7 +63,7 @@ struct LogFollower: Sendable {
           progress.position = event.position
         }
         progress.readFailures = 0
-        if progress.position - progress.saved >= Self.unsavedMax { save(&progress) }
+        if progress.position - progress.saved >= Self.unsavedMax { await save(&progress) }
         if page.count < Self.pageLength { return }
       } catch {
         // The log is closed when the server stops.
@@ -97,7 +97,7 @@ struct LogFollower: Sendable {
       case .accepted:
         metrics.count(receiver.channel, .accepted)
         recover(&progress)
-        return finish(event, &progress)
+        return await finish(event, &progress)
       case .gone:
         progress.isGone = true
         metrics.set(receiver, .disabled)
@@ -131,7 +131,7 @@ struct LogFollower: Sendable {
           \(receiver.name) did not take \(event.event.name) at position \(event.position) of \
           \(event.stream), which is given up: \(end.reason)
           """)
-        return finish(event, &progress)
+        return await finish(event, &progress)
       }
       if !progress.isFailing {
         logger.warning(
@@ -155,16 +155,21 @@ struct LogFollower: Sendable {
     metrics.set(receiver, .working)
   }
 
-  private func finish(_ event: RecordedEvent, _ progress: inout Progress) {
+  private func finish(_ event: RecordedEvent, _ progress: inout Progress) async {
     progress.position = event.position
-    save(&progress)
+    await save(&progress)
   }
 
-  private func save(_ progress: inout Progress) {
-    do throws(FileFault) {
-      try positions.write(progress.position, for: receiver.key)
+  private func save(_ progress: inout Progress) async {
+    do {
+      try await positions.keep(progress.position, for: receiver.key)
       progress.saved = progress.position
       progress.isSaveFailing = false
+    } catch SharedFileFault.taken {
+      // The next server sends what comes now.
+      progress.isGone = true
+      metrics.set(receiver, .disabled)
+      logger.error("\(receiver.name) gets nothing more from here: another server has the log")
     } catch {
       if !progress.isSaveFailing {
         logger.error("the position of \(receiver.name) cannot be written: \(error)")

@@ -116,6 +116,19 @@ package enum SharedFileLimits {
 }
 
 extension SharedFiles {
+  /// Makes a file, or replaces all of it, however long it is. If that is cut off, the file has the
+  /// beginning of `bytes`.
+  package func put(_ path: String, _ bytes: [UInt8]) async throws(SharedFileFault) {
+    let size = SharedFileLimits.writeMax
+    try await replace(path, with: Array(bytes.prefix(size)))
+    var length = min(size, bytes.count)
+    while length < bytes.count {
+      let more = Array(bytes[length...].prefix(size))
+      try await write(more, to: path, at: length, of: length)
+      length += more.count
+    }
+  }
+
   /// A whole file.
   /// - Parameter limit: a longer file is refused.
   /// - Returns: nil if it is absent.

@@ -89,7 +89,9 @@ package actor FeedbackWatch {
   /// Takes over what an earlier process has read.
   private func restore() async {
     guard let place = context.configuration.pollRecord,
-      let record = await PollRecord.read(place.path, forge: place.forge, log: context.store)
+      let record = await PollRecord.read(
+        place.path, forge: place.forge, log: context.store,
+        shared: context.configuration.sharedFiles)
     else { return }
     for (repository, validator) in record.lists {
       if let name = RepositoryName(repository) { lists[name] = ForgeValidator(validator) }
@@ -117,7 +119,8 @@ package actor FeedbackWatch {
     now.checks = checks.saved
     if record?.says(now) ?? false { return }
     do {
-      try await now.write(place.path, log: context.store)
+      try await now.write(
+        place.path, log: context.store, shared: context.configuration.sharedFiles)
       record = now
     } catch {
       logger.warning("what was read of the forge is not kept over a restart: \(error)")

@@ -119,14 +119,7 @@ extension OutputFiles {
     _ patch: [UInt8], in shared: any SharedFiles, _ id: DelegationID, _ attempt: Int
   ) async throws {
     guard role == .writes else { throw SharedFileFault.taken }
-    let path = Self.sharedPath(id, "\(attempt).patch")
-    try await shared.replace(path, with: Array(patch.prefix(SharedFileLimits.writeMax)))
-    var length = min(patch.count, SharedFileLimits.writeMax)
-    while length < patch.count {
-      let more = Array(patch[length...].prefix(SharedFileLimits.writeMax))
-      try await shared.write(more, to: path, at: length, of: length)
-      length += more.count
-    }
+    try await shared.put(Self.sharedPath(id, "\(attempt).patch"), patch)
   }
 
   /// - Returns: the paths of the removed files.

@@ -4,6 +4,9 @@
 // Nothing depends on the file: without it everything is read again, and what is recorded already is
 // recognized. It is used only with the log that it was written beside, whose head of that moment
 // must be in the log. A log that was restored from an older copy misses what was read since.
+//
+// It is in the files that servers share, too, if the store has such: after a takeover the next
+// server reads only what changed, as well.
 
 import Domain
 import EventLog
@@ -38,12 +41,17 @@ struct PollRecord: Codable, Equatable, Sendable {
 
   init(forge: String) { self.forge = forge }
 
+  private static let sharedPath = "polls.json"
+
   /// Reads the file.
+  /// - Parameter shared: the files that servers share, which are asked first; nil: none.
   /// - Returns: nil if it is absent, damaged, of another forge, or of another log.
   static func read(
-    _ path: String, forge: String, log: any LogReader
+    _ path: String, forge: String, log: any LogReader, shared: (any SharedFiles)? = nil
   ) async -> PollRecord? {
-    guard let bytes = try? DurableFile.read(path, atMost: bytesMax),
+    // If the store does not answer, everything is read again.
+    let found = try? await shared?.whole(sharedPath, atMost: bytesMax)
+    guard let bytes = found ?? (try? DurableFile.read(path, atMost: bytesMax)),
       let record = try? JSONDecoder().decode(Self.self, from: Data(bytes)),
       record.version == versionNow, record.forge == forge, record.position > 0,
       let event = try? await log.read(after: record.position - 1, limit: 1).first,
@@ -53,12 +61,17 @@ struct PollRecord: Codable, Equatable, Sendable {
   }
 
   /// Writes the file, with the log's head.
-  mutating func write(_ path: String, log: any LogReader) async throws {
+  /// - Throws: `StoreFault`, `FileFault`, `SharedFileFault`.
+  mutating func write(
+    _ path: String, log: any LogReader, shared: (any SharedFiles)? = nil
+  ) async throws {
     let head = try await log.head()
     (position, hash) = (head.position, Hex.encode(head.hash))
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
-    try DurableFile.replace(path, with: [UInt8](encoder.encode(self)))
+    let bytes = [UInt8](try encoder.encode(self))
+    try DurableFile.replace(path, with: bytes)
+    try await shared?.put(Self.sharedPath, bytes)
   }
 
   /// Whether another one says the same, whatever the log's head.

@@ -85,9 +85,11 @@ struct DeliveryBench: ~Copyable {
     return try #require(events.last).position
   }
 
-  func prepare(_ receivers: ScriptedReceiver...) async throws -> DeliveryService {
+  func prepare(
+    _ receivers: ScriptedReceiver..., shared: InMemoryFiles? = nil
+  ) async throws -> DeliveryService {
     try await DeliveryService.prepare(
-      receivers, folder: folder, store: store, feed: feed, metrics: metrics,
+      receivers, folder: folder, shared: shared, store: store, feed: feed, metrics: metrics,
       now: { Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) },
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   }
@@ -104,6 +106,34 @@ struct DeliveryBench: ~Copyable {
 }
 
 struct FollowerTests {
+  /// The next server goes on where the last one was, and that one sends no more when it wakes up.
+  @Test func theNextServerGoesOn() async throws {
+    let bench = try DeliveryBench()
+    let files = InMemoryFiles()
+    let first = ScriptedReceiver()
+    let deliveries = try await bench.prepare(first, shared: files)
+    let second = try await bench.push(1)
+    try await running(deliveries) { await first.wait(for: 1) }
+    // Another machine, whose own position is an older one.
+    try DeliveryPositions(folder: bench.folder).write(0, for: "a")
+    let next = ScriptedReceiver()
+    let others = try await bench.prepare(next, shared: files.takenOver())
+    let third = try await bench.push(2)
+    try await running(others) { await next.wait(for: 1) }
+    #expect(first.positions == [second] && next.positions == [third])
+    // The frozen one has the position of then, and sends one event again at most.
+    let late = ScriptedReceiver()
+    let woken = try await bench.prepare(late, shared: files)
+    try await bench.push(3)
+    try await bench.push(4)
+    // It ends by itself.
+    await woken.run()
+    #expect(late.positions == [third + 9])
+    // What is not configured any more is forgotten.
+    _ = try await bench.prepare(ScriptedReceiver(key: "b"), shared: files.takenOver())
+    #expect(try await files.names(in: "deliveries") == ["b"])
+  }
+
   /// Runs the deliveries while `body` runs, and ends them in good order.
   private func running(
     _ deliveries: DeliveryService, _ body: () async throws -> Void

@@ -48,6 +48,27 @@ import Testing
     #expect(await PollRecord.read(path, forge: "https://forge", log: log) == nil)
   }
 
+  /// Another machine reads what this one has read; its own file is older.
+  @Test func itIsSharedWithOtherServers() async throws {
+    let folder = FileManager.default.temporaryDirectory.path + "/aipm-\(UUID().uuidString)"
+    try DurableFile.makeFolder(folder)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let (log, files) = (store(), InMemoryFiles())
+    _ = try await log.append(Story.append(Story.goodDay(1), to: 1))
+    var older = record()
+    try await older.write("\(folder)/2", log: log)
+    var newer = record()
+    newer.lists["acme/tools"] = "\"f\""
+    try await newer.write("\(folder)/1", log: log, shared: files)
+    func read(_ files: InMemoryFiles?) async -> PollRecord? {
+      await PollRecord.read("\(folder)/2", forge: "https://forge", log: log, shared: files)
+    }
+    #expect(await read(files) == newer)
+    #expect(await read(InMemoryFiles()) == older)
+    files.fail(1)
+    #expect(await read(files) == older)
+  }
+
   @Test func itIsWrittenAgainOnlyIfItSaysSomethingElse() {
     var other = record()
     (other.position, other.hash) = (7, "ab")

@@ -50,8 +50,8 @@ struct DeliveryOptions {
     }
     do {
       return try await DeliveryService.prepare(
-        receivers, folder: "\(folder.path)/deliveries", store: store, feed: store.feed,
-        metrics: metrics, now: SystemClock.wall, logger: logger)
+        receivers, folder: "\(folder.path)/deliveries", shared: store.files, store: store,
+        feed: store.feed, metrics: metrics, now: SystemClock.wall, logger: logger)
     } catch let fault as DeliveryFault {
       throw Failure("what is to be sent cannot be followed: \(fault)")
     }
