@@ -187,16 +187,23 @@ extension Engine {
     core.executors[id]?.state.lease.map { $0.worker != worker } ?? false
   }
 
-  /// The commit that a worker may check out: the start of its lease; nil if the lease is not the
-  /// worker's.
+  /// What a worker may check out: the start of its lease; nil if the lease is not the worker's.
   package func checkout(
     of id: DelegationID, attempt: Int, token: FencingToken, by worker: WorkerID
-  ) -> (repository: RepositoryName, head: ObjectID)? {
+  ) -> Checkout? {
     guard let plan = core.workers[worker]?.plan, plan.delegation == id,
       plan.lease.attempt == attempt, plan.lease.token == token,
       let repository = core.executors[id]?.state.delegation?.request.repository
     else { return nil }
-    return (repository, plan.start.start)
+    return Checkout(
+      repository: repository, head: plan.start.head, merge: plan.start.merge)
+  }
+
+  /// Makes sure that the mirror has a checkout.
+  package nonisolated func provide(
+    _ checkout: Checkout, of id: DelegationID
+  ) async throws(MirrorFault) {
+    try await mirrors.provide(checkout, of: id)
   }
 
   /// The most bytes of output that an attempt may keep; nil if the lease is not the current one.

@@ -114,6 +114,10 @@ package typealias GitAnswer = Result<GitReply, MirrorFault>
 package protocol RepositoryMirrors: Sendable {
   func perform(_ call: GitCall) async -> GitAnswer
 
+  /// Makes sure that the mirror has what an agent starts from. The server that prepared it may have
+  /// been replaced by this one. If the forge does not have it any more, nothing happens.
+  func provide(_ checkout: Checkout, of delegation: DelegationID) async throws(MirrorFault)
+
   /// Unpacks a thin pack into the mirror and keeps its commit under a ref of this attempt, durably.
   /// - Parameter pack: the path of the pack.
   func accept(_ handIn: HandIn, pack: String) async throws(HandInRefusal)
@@ -132,6 +136,30 @@ package protocol RepositoryMirrors: Sendable {
     _ path: String, _ side: ChangeSide, of change: MirrorChange, in repository: RepositoryName,
     limit: Int
   ) async throws(MirrorFault) -> ChangedFile
+}
+
+extension RepositoryMirrors {
+  /// See `RepositoryMirrors`; for mirrors that one server has.
+  package func provide(
+    _ checkout: Checkout, of delegation: DelegationID
+  ) async throws(MirrorFault) {}
+}
+
+/// What an agent starts from.
+package struct Checkout: Equatable, Sendable {
+  package var repository: RepositoryName
+  /// The head of the branch.
+  package var head: ObjectID
+  /// The merge that the server has made; nil if the agent starts from `head`.
+  package var merge: BaseMerge?
+  /// The commit that is checked out.
+  package var start: ObjectID { merge?.start ?? head }
+
+  package init(repository: RepositoryName, head: ObjectID, merge: BaseMerge?) {
+    self.repository = repository
+    self.head = head
+    self.merge = merge
+  }
 }
 
 /// What changed between two commits.

@@ -25,6 +25,11 @@ extension GitMirrors {
       for name in [handIn.commit, handIn.parent] where !name.isWhole {
         throw .malformed("\(name) is no commit's name")
       }
+      try await unavailable { () async throws(MirrorFault) in
+        let start = Checkout(
+          repository: handIn.repository, head: handIn.parent, merge: handIn.merge)
+        try await provide(start, of: handIn.delegation, in: mirror)
+      }
       let quarantine: Quarantine
       do { quarantine = try MirrorFolder(mirror).makeQuarantine() } catch {
         throw .unavailable("the mirror cannot be written: \(error)")

@@ -221,6 +221,32 @@ extension GitMirrors {
     return true
   }
 
+  /// See `RepositoryMirrors`.
+  package func provide(
+    _ checkout: Checkout, of delegation: DelegationID
+  ) async throws(MirrorFault) {
+    guard configuration.packs != nil else { return }
+    try await locks.withPermit(for: lockKey(checkout.repository)) {
+      () async throws(MirrorFault) in
+      let mirror = try await open(checkout.repository)
+      try await provide(checkout, of: delegation, in: mirror)
+    }
+  }
+
+  /// The same for a caller that has the mirror's permit.
+  func provide(
+    _ checkout: Checkout, of delegation: DelegationID, in mirror: String
+  ) async throws(MirrorFault) {
+    guard configuration.packs != nil, try await !has(checkout.start, in: mirror) else { return }
+    let parents = [checkout.head, checkout.merge?.base].compactMap { $0 }
+    guard try await fetch(parents, of: checkout.repository, into: mirror),
+      let merge = checkout.merge
+    else { return }
+    let merging = Merging(
+      delegation: delegation, head: checkout.head, base: merge.base, message: nil)
+    _ = try await self.merge(checkout.repository, merging)
+  }
+
   /// Gets commits that people look at and that the mirror does not have: from the shared files, or
   /// from the forge after they were pushed. Without shared files the mirror has what there is.
   func putBackForReading(

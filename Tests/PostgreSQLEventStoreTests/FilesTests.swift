@@ -6,6 +6,7 @@ import EventStoreConformance
 import Foundation
 import LogStories
 import PostgreSQL
+import PostgreSQLCluster
 import PostgreSQLEventStore
 import Projections
 import Testing

@@ -152,6 +152,9 @@ final class World: Sendable {
     guard delegation["state"].stringValue == "Pushed" else {
       throw KitFault("it ended as \(delegation.canonicalText)")
     }
+    // The work of the agent is not lost with the server.
+    let attempts = delegation["attempt"].integerValue ?? 0
+    if attempts != 1 { print("attempts of \(id): \(attempts)") }
     try await Outcome(server: world.server, repository: repository, delegation: delegation)
       .check(verifies: false)
     return try await world.footprint(of: id)

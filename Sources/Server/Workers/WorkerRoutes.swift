@@ -130,22 +130,27 @@ struct WorkerRoutes {
 
   private func fetch(_ call: WorkerCall) async throws -> Response {
     let request = try await call.json(FetchRequest.self, by: \.worker, limit: 1 << 20)
-    let (repository, head) = try await checkout(of: request.lease, call)
-    guard head.rawValue == request.head else { throw WorkerFault.superseded }
-    if let tags = request.tags { return fetching.pack(ofTags: tags, in: repository) }
-    return try await fetching.pack(of: head, in: repository, have: request.have)
+    let found = try await checkout(of: request.lease, call)
+    guard found.start.rawValue == request.head else { throw WorkerFault.superseded }
+    if let tags = request.tags { return fetching.pack(ofTags: tags, in: found.repository) }
+    do throws(MirrorFault) {
+      try await server.engine.provide(found, of: DelegationID(request.lease.delegation))
+    } catch {
+      throw Problem.unavailable("The mirror of \(found.repository): \(error.message)")
+    }
+    return try await fetching.pack(of: found.start, in: found.repository, have: request.have)
   }
 
   private func tags(_ call: WorkerCall) async throws -> Response {
     let request = try await call.json(TagsRequest.self, by: \.worker)
-    let (repository, _) = try await checkout(of: request.lease, call)
-    return fetching.tags(of: repository, have: request.have)
+    let found = try await checkout(of: request.lease, call)
+    return fetching.tags(of: found.repository, have: request.have)
   }
 
   /// The delegation of a lease that the worker holds.
   private func checkout(
     of lease: LeaseReference, _ call: WorkerCall
-  ) async throws -> (repository: RepositoryName, head: ObjectID) {
+  ) async throws -> Checkout {
     guard
       let found = await server.engine.checkout(
         of: DelegationID(lease.delegation), attempt: lease.attempt,
