@@ -28,19 +28,25 @@ final class World: Sendable {
   let repository: BareRepository
   private let worker = Mutex<Program?>(nil)
 
-  /// - Parameter serve: more options of `aipm serve`.
+  /// - Parameters:
+  ///   - cluster: where the log is; nil for the one that tests share.
+  ///   - serve: more options of `aipm serve`.
+  ///   - addresses: of the database with this name, for each member; nil for the cluster's own.
   static func with(
-    serve: [String] = [], _ body: (World) async throws -> Void
+    _ cluster: Cluster? = nil, serve: [String] = [],
+    addresses: ((String) -> [String])? = nil, _ body: (World) async throws -> Void
   ) async throws {
-    let cluster = try Cluster.shared
+    let cluster = try cluster ?? Cluster.shared
     let database = try cluster.newDatabase()
+    let own = cluster.address(of: database)
+    let stores = addresses?(database) ?? [own, own]
     try await Installation.withForge([]) { root, url in
       try await ForgeGate.before(url) { firstGate in
         try await ForgeGate.before(url) { secondGate in
-          try await member(cluster, database, firstGate, serve) { first in
+          try await member(stores[0], firstGate, serve) { first in
             let repository = try await first.createRepository("acme/tools", root: root)
             try await first.start()
-            try await member(cluster, database, secondGate, serve) { second in
+            try await member(stores[1], secondGate, serve) { second in
               try await second.start()
               let world = World(
                 cluster: cluster, database: database,
@@ -72,13 +78,10 @@ final class World: Sendable {
   }
 
   private static func member(
-    _ cluster: Cluster, _ database: String, _ gate: ForgeGate, _ serve: [String],
-    _ body: (Installation) async throws -> Void
+    _ store: String, _ gate: ForgeGate, _ serve: [String], _ body: (Installation) async throws -> Void
   ) async throws {
     try await Installation.with(
-      arguments: [
-        "--store", cluster.address(of: database), "--workers", "0", "--agent", "demo",
-      ] + serve,
+      arguments: ["--store", store, "--workers", "0", "--agent", "demo"] + serve,
       environment: [
         "AIPM_GITHUB_API_URL": gate.url, "AIPM_GITHUB_TOKEN": GatedInstallation.token,
         "AIPM_FORGE": "github",

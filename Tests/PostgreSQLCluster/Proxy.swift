@@ -6,9 +6,9 @@ import RawSockets
 import Synchronization
 
 /// Passes bytes between clients and the server, and loses some of them.
-final class Proxy: Sendable {
+package final class Proxy: Sendable {
   /// What goes wrong next, once.
-  enum Loss: Equatable {
+  package enum Loss: Equatable, Sendable {
     case nothing
     /// The answer to COMMIT; the server has committed.
     case answerToCommit
@@ -25,15 +25,17 @@ final class Proxy: Sendable {
     var loss = Loss.nothing
     var losses = 0
     var isRefusing = false
+    /// Whether nothing passes, in neither direction; the connections stay open.
+    var isCut = false
     /// Whether the server's number of its process is replaced by another one, as poolers do.
     var hidesProcess = false
   }
 
   private let listener: Int32
   private let state = Mutex(State())
-  let port: Int
+  package let port: Int
 
-  init(to server: Int) throws {
+  package init(to server: Int) throws {
     listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
@@ -69,13 +71,19 @@ final class Proxy: Sendable {
   }
 
   /// Loses this, once.
-  func lose(_ loss: Loss) { state.withLock { $0.loss = loss } }
+  package func lose(_ loss: Loss) { state.withLock { $0.loss = loss } }
   /// How often something was lost.
-  var losses: Int { state.withLock { $0.losses } }
+  package var losses: Int { state.withLock { $0.losses } }
   /// Accepts no further client.
-  func refuse() { state.withLock { $0.isRefusing = true } }
+  package func refuse() { state.withLock { $0.isRefusing = true } }
   /// Announces other numbers of processes to clients.
-  func hideProcesses() { state.withLock { $0.hidesProcess = true } }
+  package func hideProcesses() { state.withLock { $0.hidesProcess = true } }
+
+  /// Passes nothing any more, and tells nobody.
+  package func cut() { state.withLock { $0.isCut = true } }
+  /// Passes what comes from now on. What came meanwhile is lost.
+  package func mend() { state.withLock { $0.isCut = false } }
+  private var isCut: Bool { state.withLock { $0.isCut } }
 
   private func serve(_ client: Int32, _ server: Int32) {
     // The server may be silent for longer than a test's client waits.
@@ -88,6 +96,7 @@ final class Proxy: Sendable {
     let hasWritten = Flag()
     Thread.detachNewThread { [weak self] in
       Self.pass(client, server) { bytes in
+        if self?.isCut ?? false { isFrozen.isSet.withLock { $0 = true } }
         if isFrozen.isSet.withLock({ $0 }) { return [] }
         if bytes.contains(Array("INSERT INTO files".utf8)) {
           hasWritten.isSet.withLock { $0 = true }
@@ -101,6 +110,8 @@ final class Proxy: Sendable {
     Thread.detachNewThread { [weak self] in
       Self.pass(server, client) { bytes in
         guard let self else { return nil }
+        if self.isCut { isFrozen.isSet.withLock { $0 = true } }
+        if isFrozen.isSet.withLock({ $0 }) { return [] }
         if bytes.contains(Array("COPY 1\0".utf8)) { hasCopied.isSet.withLock { $0 = true } }
         if bytes.contains(Array("COMMIT\0".utf8)) {
           hasCopied.isSet.withLock { $0 = false }

@@ -1,0 +1,58 @@
+#if PostgreSQL
+
+import EventLog
+import Foundation
+import HTTPClient
+import PostgreSQL
+import Processes
+import TestKit
+import Testing
+import Text
+
+extension SeveralServersTests {
+  /// People, programs and workers may talk to any server.
+  @Test("a follower answers as the active server does")
+  func follower() async throws {
+    try await World.with(serve: ["--access", "token"]) { world in
+      let (active, follower) = (world.members[0].server, world.members[1].server)
+      // A token that was just made on the active server's machine is known to the follower, and a
+      // revocation too.
+      let made = try await active.aipm(["token", "create", "ann", "--role", "admin"])
+      let token = made.outputText.filter { !$0.isNewline }
+      (active.token, follower.token) = (token, token)
+      try await waitUntil("the token") { try await follower.get("/api/delegations").status == 200 }
+      try await world.startWorker(through: 1)
+
+      let id = try await world.submit(0, through: 1)
+      _ = try await follower.end(of: id)
+      for path in [
+        "/api/delegations/\(id)", "/api/delegations/\(id)/events", "/api/events?after=0",
+        "/api/tasks", "/api/delegations/\(id)/output", "/api/delegations/\(id)/diff",
+        "/api/workers", "/api/queue", "/api/choices", "/api/pull-requests", "/", "/openapi.json",
+        "/api/delegations/none", "/nothing",
+      ] {
+        let (here, there) = (try await follower.get(path), try await active.get(path))
+        #expect(here.status == there.status, "\(path)")
+        // Signs of life differ from moment to moment, and a description names its server.
+        if !["/api/workers", "/openapi.json"].contains(path) { #expect(here.text == there.text, "\(path)") }
+      }
+      #expect(try await follower.get("/readyz").status == 200)
+
+      follower.token = "aipm_nobody"
+      #expect(try await follower.get("/api/delegations").status == 401)
+      #expect(try await follower.post("/api/delegations/\(id)/retry").status == 401)
+      // Only a server of the store may speak for others.
+      let forged = try await active.get(
+        "/api/delegations", headers: [("Aipm-Passed-On", "guessed 127.0.0.1")])
+      #expect(forged.status == 403)
+      follower.token = token
+      let revoked = try await active.aipm(["token", "revoke", "ann"])
+      #expect(revoked.succeeded)
+      try await waitUntil("the revocation") {
+        try await follower.get("/api/delegations").status == 401
+      }
+    }
+  }
+}
+
+#endif

@@ -1,0 +1,126 @@
+#if PostgreSQL
+
+import EventLog
+import Foundation
+import Glibc
+import PostgreSQL
+import PostgreSQLCluster
+import Processes
+import TestKit
+import Testing
+import Text
+
+extension SeveralServersTests {
+  /// Nothing passes between the active server and the database, and nobody tells either of them.
+  /// Their connections stay open. The forge can be reached.
+  @Test("cut off from the database")
+  func cutOff() async throws {
+    let cluster = try Cluster.shared
+    let proxy = try Proxy(to: cluster.port)
+    try await World.with(addresses: {
+      [cluster.address(of: $0, port: proxy.port), cluster.address(of: $0)]
+    }) { world in
+      try await world.startWorker(through: 1)
+      let (first, second) = (world.members[0], world.members[1])
+      #expect(try world.active() == 0)
+      let id = try await world.submit(0, through: 0)
+      try await second.server.event("delegation.pr-created", of: id)
+      proxy.cut()
+      let began = ContinuousClock.now
+      try await waitUntil("a takeover") { try world.active() == 1 }
+      let time = ContinuousClock.now - began
+      #expect(time > .seconds(2), "it was replaced while it could still write to the forge")
+      #expect(time < .seconds(5))
+      first.gate.reset()
+      _ = try await second.server.end(of: id)
+      _ = try await world.checkPushed(id, by: 1)
+      #expect(first.gate.calls.filter { $0.method != "GET" }.isEmpty)
+      // It learns of it, and ends.
+      proxy.mend()
+      #expect(await first.server.hasDied())
+      #expect(first.server.errorText.contains("another server has taken over this log"))
+    }
+  }
+
+  /// The primary dies, and the standby is promoted. One of the two servers is the active one
+  /// afterwards, and goes on; nothing that was acknowledged is lost.
+  @Test("the primary of the database dies")
+  func promotion() async throws {
+    let (primary, standby) = try Cluster.pair()
+    try await World.with(
+      primary,
+      addresses: { name in
+        let both = "postgresql://aipm@127.0.0.1:\(primary.port),127.0.0.1:\(standby.port)/\(name)"
+        return [both, both]
+      }
+    ) { world in
+      try await world.startWorker(through: 1)
+      let before = try await world.delegate(0, from: 0)
+      let known = try await world.members[1].server.events(of: before).map(\.canonicalText)
+      let id = try await world.submit(1, through: 1)
+      try primary.kill()
+      try standby.promote()
+      // Whoever is the active one now has to be told by its own server.
+      let survivor = try await world.survivor()
+      _ = try await world.members[survivor].server.end(of: id)
+      _ = try await world.checkPushed(id, by: survivor)
+      let after = try await world.members[survivor].server.events(of: before)
+      #expect(after.map(\.canonicalText) == known)
+    }
+  }
+
+  /// SIGTERM of the active server: the other one does not wait for its silence. SIGTERM of a
+  /// follower ends it in order.
+  @Test("stopped in order")
+  func stopped() async throws {
+    try await World.with { world in
+      try await world.startWorker(through: 1)
+      _ = try await world.delegate(0, from: 0)
+      #expect(try await world.members[0].server.stop() == .exited(0))
+      let began = ContinuousClock.now
+      try await waitUntil("a takeover") { try world.active() == 1 }
+      #expect(ContinuousClock.now - began < .seconds(2))
+      try await world.members[0].server.start()
+      #expect(try world.active() == 1)
+      #expect(try await world.members[0].server.stop() == .exited(0))
+      #expect(try world.active() == 1)
+    }
+  }
+
+  /// A follower has read the log, so it notices if the database is not the one that it was.
+  @Test("a history that was rewritten is named by the follower")
+  func rewritten() async throws {
+    try await World.with { world in
+      try await waitUntil("what the follower has read") {
+        try world.session().query(
+          "SELECT count(*) FROM servers s, head h WHERE s.position = h.position"
+        ).first?.integer(0) == 1
+      }
+      try world.session().execute(
+        "UPDATE events SET hash = sha256(hash) WHERE position = (SELECT position FROM head)")
+      let began = ContinuousClock.now
+      try await waitUntil("the follower's word") {
+        world.members[1].server.errorText.contains("was rewritten")
+      }
+      #expect(ContinuousClock.now - began < .seconds(2))
+    }
+  }
+}
+
+extension World {
+  /// The member that is ready, after one of them may have ended.
+  fileprivate func survivor() async throws -> Int {
+    var found: Int?
+    try await waitUntil("an active server") {
+      for (index, member) in members.enumerated() where member.server.processID != nil {
+        let answer = try? await member.server.get("/api/health")
+        if answer?.status == 200 { found = index }
+      }
+      return found != nil
+    }
+    guard let found else { throw KitFault("no server answers") }
+    return found
+  }
+}
+
+#endif
