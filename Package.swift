@@ -248,8 +248,8 @@ let package = Package(
       ], exclude: ["Fixtures"], swiftSettings: strict),
     .target(name: "RawSockets", path: "Tests/RawSockets", swiftSettings: strict),
     .target(
-      name: "PostgreSQLCluster", dependencies: ["PostgreSQL", "RawSockets"], path: "Tests/PostgreSQLCluster",
-      swiftSettings: strict),
+      name: "PostgreSQLCluster", dependencies: ["PostgreSQL", "RawSockets"],
+      path: "Tests/PostgreSQLCluster", swiftSettings: strict),
     // A program of its own, because the package's tests are one program: with the trait, all of
     // them would be built again.
     .executableTarget(

@@ -14,6 +14,7 @@ final class FollowedState: FollowedLog {
   private struct State {
     var active: ActiveServer
     var contradiction: String?
+    var readAt = ContinuousClock.now
     var next = 0
     var watchers: [Int: AsyncStream<Void>.Continuation] = [:]
   }
@@ -23,6 +24,11 @@ final class FollowedState: FollowedLog {
 
   var active: ActiveServer { state.withLock { $0.active } }
   var contradiction: String? { state.withLock { $0.contradiction } }
+
+  var lag: Duration { state.withLock { .now - $0.readAt } }
+
+  /// All of the log was read.
+  func hasRead() { state.withLock { $0.readAt = .now } }
 
   func take(_ active: ActiveServer) {
     signal { state in
@@ -137,6 +143,7 @@ final class LogFollower {
         if try session.isNotified(within: .milliseconds(Self.stopIntervalMs)) || isLookDue {
           try look(session)
           lookedAt = .now
+          followed.hasRead()
         }
       } catch {
         session = nil

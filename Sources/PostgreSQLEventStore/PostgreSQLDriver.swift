@@ -25,7 +25,7 @@ package struct PostgreSQLDriver: StoreDriver {
     (try? found.get())?.address.description ?? "a PostgreSQL database"
   }
 
-  private var place: PostgreSQLPlace {
+  var place: PostgreSQLPlace {
     get throws(StoreFault) {
       do throws(PostgreSQLAddress.Fault) {
         return try found.get()

@@ -189,6 +189,9 @@ package final class PostgreSQLEventStore: RunningStore {
   }
 
   /// See `RunningStore`.
+  package var claim: Int64? { isFollowing ? nil : status.epoch }
+
+  /// See `RunningStore`.
   package var acceptedRestore: Int64? { status.acceptedRestore }
 
   /// See `RunningStore`.

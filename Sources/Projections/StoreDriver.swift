@@ -22,6 +22,10 @@ package protocol StoreDriver: Sendable, CustomStringConvertible {
   /// The election among the servers of the store; nil if it has one server.
   func election() -> (any StoreElection)?
 
+  /// Looks at the server behind the store and its settings, for `aipm doctor`; empty if there is
+  /// none.
+  func examine() async -> [StoreFinding]
+
   /// Opens the store for writing, and creates it if it is missing. The caller has the lock.
   /// - Throws: `StoreFault` if no log can be read. A corrupt log is opened, and refuses each append
   ///   with the reason.
@@ -72,6 +76,27 @@ extension StoreDriver {
 extension StoreDriver {
   /// See `StoreDriver`; for stores with one server.
   package func election() -> (any StoreElection)? { nil }
+  /// See `StoreDriver`; for stores without a server.
+  package func examine() async -> [StoreFinding] { [] }
+}
+
+/// The result of one check of a store's server.
+package struct StoreFinding: Equatable, Sendable {
+  package enum Verdict: Sendable { case good, poor, bad }
+
+  /// What was checked, in a word or two.
+  package var subject: String
+  package var verdict: Verdict
+  package var detail: String
+  /// What a person can do.
+  package var hint: String?
+
+  package init(_ subject: String, _ verdict: Verdict, _ detail: String, hint: String? = nil) {
+    self.subject = subject
+    self.verdict = verdict
+    self.detail = detail
+    self.hint = hint
+  }
 }
 
 /// How a store is opened for writing.
@@ -117,6 +142,10 @@ package protocol RunningStore: EventStore, ReadModels, LogReader {
   /// The end of an older log that was accepted; nil if no older log was accepted.
   var acceptedRestore: Int64? { get }
 
+  /// The number of this server's claim of the log; nil if the store has one server, or another
+  /// server writes.
+  var claim: Int64? { get }
+
   /// The files that all servers of the store share; nil if one data folder is the place of
   /// everything. Writes carry the claim of this store: they change nothing once another server has
   /// the log.
@@ -128,6 +157,8 @@ package protocol RunningStore: EventStore, ReadModels, LogReader {
 
 extension RunningStore {
   package var files: (any SharedFiles)? { nil }
+  /// See `RunningStore`; for stores with one server.
+  package var claim: Int64? { nil }
 }
 
 /// The lock of a store for one process.

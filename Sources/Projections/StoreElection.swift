@@ -50,6 +50,9 @@ package protocol FollowedLog: Sendable {
   /// Why the log is not the one that this server has read before; nil if it is.
   var contradiction: String? { get }
 
+  /// How long ago this server had read all of the log.
+  var lag: Duration { get }
+
   /// Signals changes of the other two.
   func changes() -> AsyncStream<Void>
 }

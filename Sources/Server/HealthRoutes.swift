@@ -23,6 +23,10 @@ struct HealthRoutes {
     guard await !server.lifecycle.isDraining else {
       throw Problem.unavailable("The server is stopping.")
     }
+    let followed = server.configuration.active?.log
+    if let contradiction = followed?.contradiction {
+      throw Problem.unavailable("\(contradiction).")
+    }
     let views = try await server.store.digests().position
     let head = try await server.store.head().position
     guard views <= head else {
@@ -33,7 +37,8 @@ struct HealthRoutes {
     }
     let quarantined = await server.engine.quarantined()
     let lines = quarantined.map { "in quarantine: \($0.description): \($1)\n" }.sorted()
-    return .text("ready\n" + lines.prefix(Self.linesMax).joined())
+    let role = followed.map { "following \($0.active.name)\n" } ?? ""
+    return .text("ready\n" + role + lines.prefix(Self.linesMax).joined())
   }
 
   /// The most quarantined streams to list.

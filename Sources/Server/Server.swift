@@ -112,6 +112,9 @@ package struct ServerConfiguration: Sendable {
   package var limits = ServingLimits()
   /// What the servers of a store have in common; nil if it has one server.
   package var serversSecret: String?
+  /// The number of this server's claim of the log; nil if the store has one server, or this one
+  /// follows.
+  package var claim: Int64?
   /// Where the active server is; nil if this is the active one.
   package var active: ActiveProxy?
 

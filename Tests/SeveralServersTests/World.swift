@@ -78,7 +78,8 @@ final class World: Sendable {
   }
 
   private static func member(
-    _ store: String, _ gate: ForgeGate, _ serve: [String], _ body: (Installation) async throws -> Void
+    _ store: String, _ gate: ForgeGate, _ serve: [String],
+    _ body: (Installation) async throws -> Void
   ) async throws {
     try await Installation.with(
       arguments: ["--store", store, "--workers", "0", "--agent", "demo"] + serve,

@@ -34,6 +34,7 @@ struct MetricsRoutes {
     exposition.write(
       .gauge, "aipm_log_position", "Position of the last event.",
       Double(try await server.store.head().position))
+    writeRole(to: &exposition)
     let workers = try await server.store.workerCounts()
     exposition.write(
       .gauge, "aipm_workers", "Workers by state.",
@@ -49,6 +50,26 @@ struct MetricsRoutes {
     exposition.write(
       .gauge, "aipm_submissions_waiting", "Submissions that wait for their pull request.",
       Double(server.submissions.waiting))
+  }
+
+  /// Whether this server writes the log. Without other servers there is nothing to say.
+  private func writeRole(to exposition: inout Exposition) {
+    let followed = server.configuration.active?.log
+    guard let epoch = followed?.active.epoch ?? server.configuration.claim
+    else { return }
+    exposition.write(
+      .gauge, "aipm_server_active", "Whether this server writes the log.",
+      followed == nil ? 1 : 0)
+    exposition.write(
+      .gauge, "aipm_log_epoch", "The number of the active server's claim, as this one knows it.",
+      Double(epoch))
+    exposition.write(
+      .gauge, "aipm_log_lag_seconds", "How long ago this server had read all of the log.",
+      followed.map { $0.lag / .seconds(1) } ?? 0)
+    exposition.write(
+      .gauge, "aipm_log_contradicted",
+      "Whether the log is another one than this server has read before.",
+      followed?.contradiction == nil ? 0 : 1)
   }
 
   private func writeForge(_ condition: ForgeCondition, to exposition: inout Exposition) {

@@ -68,7 +68,9 @@ struct Doctor: AsyncParsableCommand {
       findings.append(Self.configuration(settings))
       let folder = settings.text(.data) ?? Setting.data.standard
       findings.append(Self.disk(folder))
-      findings += await Self.log(try settings.storeLocation(in: folder))
+      let location = try settings.storeLocation(in: folder)
+      findings += await StoreAccess.driver(location).examine().map { Finding($0) }
+      findings += await Self.log(location)
       findings += await Self.agents(catalog, sandbox: try sandboxing.read(settings).mode)
       findings += await Self.sandbox(try sandboxing.read(settings).mode)
       findings.append(await Self.user(try asUser.read(settings)))
@@ -316,5 +318,18 @@ extension Finding {
     }
     Terminal.say("\(mark) \(subject.safe()): \(detail.safe())")
     if let hint { Terminal.say("    \(hint.safe())") }
+  }
+}
+
+extension Finding {
+  fileprivate init(_ finding: StoreFinding) {
+    let verdict: Verdict =
+      switch finding.verdict {
+      case .good: .good
+      case .poor: .poor
+      case .bad: .bad
+      }
+    self.init(
+      subject: finding.subject, verdict: verdict, detail: finding.detail, hint: finding.hint)
   }
 }

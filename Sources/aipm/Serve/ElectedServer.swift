@@ -183,7 +183,7 @@ extension ServerProcess {
       parts.metrics, workflows: await journal.definitions, epoch: followed.log.active.epoch,
       stamp: 0)
     var configuration = try serverConfiguration(
-      parts, tokens, ForgeAccess(forge: forge), store.files)
+      parts, tokens, ForgeAccess(forge: forge), store)
     configuration.outputRole = .reads
     configuration.socketDirectory = nil
     configuration.active = ActiveProxy(

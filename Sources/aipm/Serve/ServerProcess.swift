@@ -169,7 +169,7 @@ struct ServerProcess: Sendable {
       stamp: marks.stamp)
     let server = Server(
       engine: engine, catalog: options.catalog,
-      configuration: try serverConfiguration(parts, tokens, access, store.files),
+      configuration: try serverConfiguration(parts, tokens, access, store),
       metrics: metrics, logger: logger)
     try await SharedState.share(outputsOf: server)
     let (listening, heard) = AsyncStream.makeStream(of: Int.self)
@@ -312,7 +312,8 @@ struct ServerProcess: Sendable {
   // MARK: Parts
 
   func serverConfiguration(
-    _ parts: Parts, _ tokens: TokenStore, _ access: ForgeAccess, _ files: (any SharedFiles)?
+    _ parts: Parts, _ tokens: TokenStore, _ access: ForgeAccess,
+    _ store: any RunningStore
   ) throws -> ServerConfiguration {
     let folder = parts.folder
     var configuration = ServerConfiguration(
@@ -337,7 +338,8 @@ struct ServerProcess: Sendable {
     configuration.serversSecret = try parts.listener.map { _ in
       try folder.secret(Self.serversSecret)
     }
-    configuration.sharedFiles = files
+    configuration.sharedFiles = store.files
+    configuration.claim = store.claim
     configuration.feedbackInterval = options.feedbackInterval
     configuration.pollRecord = (folder.path + "/polls.json", access.forge.address)
     configuration.version = Self.version
