@@ -52,17 +52,17 @@ struct MetricsRoutes {
       Double(server.submissions.waiting))
   }
 
-  /// Whether this server writes the log. Without other servers there is nothing to say.
+  /// Whether this server writes the log, and how far one that follows has read it.
   private func writeRole(to exposition: inout Exposition) {
     let followed = server.configuration.active?.log
-    guard let epoch = followed?.active.epoch ?? server.configuration.claim
-    else { return }
     exposition.write(
       .gauge, "aipm_server_active", "Whether this server writes the log.",
       followed == nil ? 1 : 0)
+    // A store with one server has no claims.
+    let epoch = followed?.active.epoch ?? server.configuration.claim
     exposition.write(
       .gauge, "aipm_log_epoch", "The number of the active server's claim, as this one knows it.",
-      Double(epoch))
+      epoch.map { [([], Double($0))] } ?? [])
     exposition.write(
       .gauge, "aipm_log_lag_seconds", "How long ago this server had read all of the log.",
       followed.map { $0.lag / .seconds(1) } ?? 0)
