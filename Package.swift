@@ -367,7 +367,7 @@ let package = Package(
       name: "SeveralServersTests",
       dependencies: [
         "TestKit", "PostgreSQLCluster", "PostgreSQL", "Text", "EventLog", "HTTPClient",
-        "Processes",
+        "Processes", "RawSockets",
       ], path: "Tests/SeveralServersTests", swiftSettings: strict),
     .executableTarget(
       name: "fuzz",

@@ -41,6 +41,8 @@ package struct GitHubAdapter: ForgeAdapter {
     package var onExchange: ForgeExchangeObserver = { _ in }
     /// Asked before each request that changes something.
     package var mayWrite: WritePermission = { true }
+    /// The longest time between the permission to write and the request; nil for the usual one.
+    package var writeConnectTimeout: Duration?
 
     package init(userAgent: String) { self.userAgent = userAgent }
   }
@@ -59,6 +61,7 @@ package struct GitHubAdapter: ForgeAdapter {
     configuration.creation = surroundings.creation
     configuration.onExchange = surroundings.onExchange
     configuration.mayWrite = surroundings.mayWrite
+    configuration.writeConnectTimeout = surroundings.writeConnectTimeout
     github = GitHubClient(http: http, configuration: configuration)
     gitCredential = GitHubGitCredential(credential, apiURL: settings.apiURL)
   }

@@ -71,7 +71,8 @@ extension ClaimedLog {
   private static func claim(
     _ connection: PostgreSQLConnection, _ place: PostgreSQLPlace, address: String
   ) throws -> Int64 {
-    try transaction(on: connection) {
+    try endFormer(connection, place)
+    return try transaction(on: connection) {
       // Two programs that open at once wait for each other here: there is no table yet.
       try connection.query("SELECT pg_advisory_xact_lock($1)", [.integer(PostgreSQLLock.opening)])
       if let refusal = try PostgreSQLSchema.refusal(connection) {
@@ -86,8 +87,29 @@ extension ClaimedLog {
         throw StoreFault(operation: "open", message: "the table `head` has no row")
       }
       try KnownServers.put(place, address: address, position: nil).run(on: connection)
+      // A server that was frozen before its claim has lost the lock meanwhile.
+      if let holder = try LockHolder.find(with: connection), !holder.instance.isEmpty,
+        holder.instance != place.instance
+      {
+        throw StoreFault(
+          operation: "open", message: "another server has the log: \(holder.name)")
+      }
       return epoch.integer(0)
     }
+  }
+
+  /// Ends the sessions of the server that had the log before, if this one has its lock. It is dead
+  /// or was replaced, and a session of it that waits for the standby would hold the head's row.
+  private static func endFormer(
+    _ connection: PostgreSQLConnection, _ place: PostgreSQLPlace
+  ) throws {
+    guard try LockHolder.find(with: connection)?.instance == place.instance,
+      try PostgreSQLSchema.exists(in: connection),
+      let former = try connection.query("SELECT claimed_by FROM head").first?.text(0),
+      let instance = former.split(separator: " ").last.map({ String($0) }),
+      former.contains(", "), instance != place.instance
+    else { return }
+    try LockHolder.endSessions(of: instance, with: connection)
   }
 
   /// Runs `body` in a transaction; rolls back if it throws.

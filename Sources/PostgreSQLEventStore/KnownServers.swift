@@ -25,7 +25,9 @@ enum KnownServers {
   ) -> PostgreSQLStatement {
     PostgreSQLStatement(
       """
-      WITH old AS (DELETE FROM servers WHERE seen_at < now() - interval '\(kept)' AND name <> $1)
+      WITH old AS (
+        DELETE FROM servers WHERE seen_at < now() - interval '\(kept)'
+          AND name NOT IN ($1, (SELECT claimed_by FROM head)))
       INSERT INTO servers(name, address, position, seen_at) VALUES ($1, $2, $3, now())
       ON CONFLICT (name) DO UPDATE
       SET address = excluded.address, position = excluded.position, seen_at = excluded.seen_at

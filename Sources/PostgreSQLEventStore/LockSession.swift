@@ -49,7 +49,8 @@ final class LockSession {
 
 /// The session that has the lock of the log, as another one sees it.
 struct LockHolder: Equatable {
-  /// Of the server to which the session belongs; empty if it is no server of AIPM.
+  /// Of the server to which the session belongs; empty if it is no server, but a tool that changes
+  /// the log: it gives no signs of life, and is not replaced.
   var instance: String
   /// The server's process and machine.
   var name: String
@@ -77,7 +78,8 @@ struct LockHolder: Equatable {
     let isServer = words.count == 3 && words[0] == "aipm"
     let (process, began, changed) = (row.integer(1), row.text(2), row.text(3))
     return LockHolder(
-      instance: isServer ? words[1] : "", name: isServer ? words[2] : row.text(0) ?? "",
+      instance: isServer ? words[1] : "",
+      name: isServer ? words[2] : words.dropFirst().joined(separator: " "),
       process: process, sign: changed.map { "\(process) \(began ?? "") \($0)" })
   }
 
@@ -88,6 +90,12 @@ struct LockHolder: Equatable {
 
   /// Ends all sessions of the server, its transactions with them.
   func end(with connection: PostgreSQLConnection) throws(PostgreSQLError) {
+    try Self.endSessions(of: instance, with: connection)
+  }
+
+  static func endSessions(
+    of instance: String, with connection: PostgreSQLConnection
+  ) throws(PostgreSQLError) {
     try connection.query(
       """
       SELECT pg_terminate_backend(pid) FROM pg_stat_activity

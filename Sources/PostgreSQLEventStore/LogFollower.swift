@@ -97,9 +97,9 @@ final class LogFollower {
   private var confirmed: LogHead
 
   /// - Throws: `NoLog`, `PostgreSQLSessionFault`, `PostgreSQLError` or `FileFault`.
-  init(_ place: PostgreSQLPlace, address: String, feed: LocalCommitFeed) throws {
+  init(_ place: PostgreSQLPlace, _ options: StoreOptions, feed: LocalCommitFeed) throws {
     self.place = place
-    self.address = address
+    address = options.address
     self.feed = feed
     let session = try Self.begin(place)
     guard let (active, head) = try KnownServers.active(session) else {
@@ -110,7 +110,7 @@ final class LogFollower {
       try LogRows.hash(at: $0, in: session)
     }
     followed = FollowedState(active)
-    followed.take(contradiction: fault)
+    followed.take(contradiction: options.acceptsRestore ? nil : fault)
     status = PostgreSQLStatus(
       head: head, stopped: nil, acceptedRestore: nil, epoch: active.epoch)
     check = ChainCheck(after: head)
@@ -232,10 +232,13 @@ final class LogFollower {
       if let reported, let reporter {
         guard try reporter.answers(within: .zero) != nil else { return }
         self.reported = nil
-        if reporter.warning != "01000" { keep(reported) }
+        let isFollowing = followed.active.name != place.holder
+        if isFollowing, reporter.warning != "01000" { keep(reported) }
       }
       let isDue = reportedAt.map { ContinuousClock.now - $0 >= Self.reportInterval } ?? true
-      guard isDue, followed.contradiction == nil, session != nil else { return }
+      // After its election, this server's writer does both.
+      let isFollowing = followed.active.name != place.holder
+      guard isDue, isFollowing, followed.contradiction == nil, session != nil else { return }
       reportedAt = .now
       guard let reporter = reporter ?? (try? PostgreSQLSession.begin(place, for: .following))
       else { return }

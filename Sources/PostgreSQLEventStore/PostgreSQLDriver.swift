@@ -177,10 +177,10 @@ package struct PostgreSQLDriver: StoreDriver {
 /// The lock of a database for one process, held by a session. It ends with that session, so it only
 /// keeps a second server from starting; the epoch is what fences.
 private final class PostgreSQLHold: StoreLock {
-  private let instance: String
   private let connection: Mutex<PostgreSQLConnection>
 
   init(_ connection: sending PostgreSQLConnection, _ place: PostgreSQLPlace) throws {
+    try connection.query(Self.naming, [.text(Self.name(PostgreSQLLock.process))])
     let isFree = try connection.query(
       "SELECT pg_try_advisory_lock($1)", [.integer(PostgreSQLLock.serving)]
     ).first?.integer(0)
@@ -190,18 +190,20 @@ private final class PostgreSQLHold: StoreLock {
         description: "the log in \(place.address) is in use by "
           + "\(holder?.name ?? "another process"); stop that one, or name another database")
     }
-    instance = place.instance
     self.connection = Mutex(connection)
-    note(PostgreSQLLock.process)
   }
 
   func note(_ text: String) {
     connection.withLock {
       // The server cuts it off after 63 bytes. It only helps people, so a failure is no fault.
-      _ = try? $0.query(
-        "SELECT set_config('application_name', $1, false)", [.text("aipm \(instance) \(text)")])
+      _ = try? $0.query(Self.naming, [.text(Self.name(text))])
     }
   }
+
+  private static let naming = "SELECT set_config('application_name', $1, false)"
+
+  /// No server has such a name, so none is replaced for its silence.
+  private static func name(_ text: String) -> String { "aipm-tool \(text)" }
 }
 
 #endif

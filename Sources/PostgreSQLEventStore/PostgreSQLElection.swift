@@ -11,7 +11,7 @@
 // three seconds by their own clocks.
 //
 // No epoch reaches the forge. So the active server sends nothing there unless a sign of life was
-// confirmed that it sent less than two seconds ago (`Leadership.isConfirmed`). The clock goes on
+// confirmed that it sent less than a second ago (`Leadership.isConfirmed`). The clock goes on
 // while the machine sleeps.
 //
 // If the session of the active server is lost, because PostgreSQL was restarted or a standby was
@@ -31,7 +31,7 @@ import SystemCalls
 /// A server's part in the election. `win` is called once.
 final class PostgreSQLElection: StoreElection {
   /// How often a server that waits looks at the active one.
-  private static let lookInterval: Duration = .milliseconds(500)
+  private static let lookInterval: Duration = .milliseconds(250)
   private static let retryPauseMs = 100
 
   private let place: PostgreSQLPlace
@@ -46,8 +46,8 @@ final class PostgreSQLElection: StoreElection {
       (caller: CheckedContinuation<Result<PostgreSQLLeadership?, StoreFault>, Never>) in
       let isStarted = startThread { [self] in
         switch elected() {
-        case .success(let session?):
-          let leadership = PostgreSQLLeadership(place)
+        case .success((let session, let confirmedAt)?):
+          let leadership = PostgreSQLLeadership(place, confirmedAt: confirmedAt)
           caller.resume(returning: .success(leadership))
           leadership.keep(session)
         case .success(nil): caller.resume(returning: .success(nil))
@@ -76,13 +76,18 @@ final class PostgreSQLElection: StoreElection {
 
   /// Waits for the lock.
   /// - Returns: nil after `stop`; a fault if the first session is refused.
-  private func elected() -> Result<LockSession?, StoreFault> {
+  private func elected() -> Result<(LockSession, ContinuousClock.Instant)?, StoreFault> {
     var isFirst = true
     while !isStopped {
       do {
         let session = try LockSession(place)
         isFirst = false
-        if try wait(with: session) { return .success(session) }
+        if try wait(with: session) {
+          // A server that was frozen may find an old answer. This one is new.
+          let sent = ContinuousClock.now
+          try session.beat()
+          return .success((session, sent))
+        }
       } catch let fault as PostgreSQLSessionFault where isFirst {
         return .failure(StoreFault("lock \(place.address)", fault))
       } catch {
@@ -125,23 +130,27 @@ final class PostgreSQLLeadership: Leadership {
   /// How often it gives a sign of life.
   private static let beatIntervalMs = 500
   private static let retryPauseMs = 100
-  /// So long a confirmation is believed. It is less than the patience of the others.
-  private static let confirmedFor: Duration = .seconds(2)
+  /// So long a confirmation is believed. It is less than the patience of the others, by more than a
+  /// request takes until it is sent.
+  private static let confirmedFor: Duration = .seconds(1)
 
   private struct State {
-    var confirmedAt = ContinuousClock.now
+    var confirmedAt: ContinuousClock.Instant
     var lost: String?
     var waiting: [CheckedContinuation<Bool, Never>] = []
   }
 
   private let place: PostgreSQLPlace
-  private let state = Mutex(State())
+  private let state: Mutex<State>
   private let losing = Ended()
   private let ended = Ended()
   /// Nothing is put into it: its end is what is waited for.
   private let resigning = BoundedQueue<Void>(capacity: 1, takers: 1)
 
-  init(_ place: PostgreSQLPlace) { self.place = place }
+  init(_ place: PostgreSQLPlace, confirmedAt: ContinuousClock.Instant) {
+    self.place = place
+    state = Mutex(State(confirmedAt: confirmedAt))
+  }
 
   /// See `Leadership`.
   func isConfirmed() async -> Bool {
@@ -177,6 +186,10 @@ final class PostgreSQLLeadership: Leadership {
       let sent = ContinuousClock.now
       do throws(PostgreSQLError) {
         try session.beat()
+        if let reason = place.fencing.reason {
+          lose(reason)
+          break
+        }
         confirm(sent)
         if isResigning(within: Self.beatIntervalMs) { break }
       } catch {

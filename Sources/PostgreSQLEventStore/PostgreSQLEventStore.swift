@@ -116,7 +116,7 @@ package final class PostgreSQLEventStore: RunningStore {
     let opened = Handover<Result<(FollowedState, PostgreSQLStatus), any Error>>()
     let isStarted = startThread {
       do {
-        let follower = try LogFollower(place, address: options.address, feed: feed)
+        let follower = try LogFollower(place, options, feed: feed)
         opened.give(.success(follower.shared))
         follower.run(until: queue)
       } catch {

@@ -13,6 +13,8 @@ package struct PostgreSQLPlace: Sendable {
   /// end them.
   let instance = String(UInt64.random(in: .min ... .max), radix: 36)
   let timelines = KnownTimelines()
+  let silentHosts = SilentHosts()
+  let fencing = Fencing()
 
   package init(_ address: PostgreSQLAddress, folder: String?) {
     self.address = address
@@ -25,6 +27,27 @@ package struct PostgreSQLPlace: Sendable {
   /// This server, as the database names it: its process and machine for people, and what no other
   /// server has.
   var holder: String { "\(PostgreSQLLock.process), \(instance)" }
+}
+
+/// Whether another server has claimed the log of this one.
+final class Fencing: Sendable {
+  private let found = Mutex<String?>(nil)
+  /// The words for people; nil if nobody has.
+  var reason: String? { found.withLock { $0 } }
+  func happen(_ reason: String) { found.withLock { $0 = $0 ?? reason } }
+}
+
+/// The hosts that did not answer a while ago. With another host that works they are left out for
+/// some time: each of them would delay each session by seconds.
+final class SilentHosts: Sendable {
+  private static let pause: Duration = .seconds(10)
+  private let until = Mutex<[Int: ContinuousClock.Instant]>([:])
+
+  func contains(_ host: Int) -> Bool {
+    until.withLock { $0[host].map { ContinuousClock.now < $0 } ?? false }
+  }
+
+  func add(_ host: Int) { until.withLock { $0[host] = .now + Self.pause } }
 }
 
 /// The newest timeline of the servers of a log. Each promotion of a standby begins another one, so
@@ -149,14 +172,18 @@ enum PostgreSQLSession {
 
   /// - Parameter seconds: the longest wait for one host.
   private static func connect(
-    _ place: PostgreSQLPlace, for purpose: Purpose, seconds: Int = 5
+    _ place: PostgreSQLPlace, for purpose: Purpose, seconds: Int? = nil
   ) throws(PostgreSQLSessionFault) -> (connection: PostgreSQLConnection, timeline: Int64) {
     var limits = PostgreSQLConnection.Limits()
-    limits.connectSeconds = seconds
+    limits.connectSeconds = seconds ?? (place.address.hosts.count > 1 ? 2 : 5)
     limits.statement = .seconds(purpose.silenceSeconds)
     var best: (connection: PostgreSQLConnection, timeline: Int64)?
     var faults: [PostgreSQLError] = []
-    for host in place.address.hosts {
+    let hosts = Array(place.address.hosts.enumerated())
+    let silent = hosts.filter { place.silentHosts.contains($0.offset) }
+    for (index, host) in hosts.filter({ !place.silentHosts.contains($0.offset) }) + silent {
+      if best != nil, silent.contains(where: { $0.offset == index }) { break }
+      let began = ContinuousClock.now
       do throws(PostgreSQLError) {
         let connection = try PostgreSQLConnection(
           host, name: purpose.name(place), limits: limits)
@@ -164,6 +191,8 @@ enum PostgreSQLSession {
         if timeline > best?.timeline ?? -1 { best = (connection, timeline) }
       } catch {
         faults.append(error)
+        // One that refuses costs nothing.
+        if .now - began > .milliseconds(500) { place.silentHosts.add(index) }
       }
     }
     if let best { return best }

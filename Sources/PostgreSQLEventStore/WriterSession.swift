@@ -266,12 +266,11 @@ extension PostgreSQLWriter {
   /// The fault of a server that another one has replaced.
   private func fence(_ session: WriterSession) throws -> AppendFault {
     let row = try session.connection.query("SELECT epoch, claimed_by FROM head").first
-    return .damaged(
-      """
-      another server has taken over this log (epoch \(row?.integer(0) ?? 0), \
-      \(row?.text(1) ?? "unknown"); this one had \(epoch)): nothing more is written here. Stop \
-      this server
-      """)
+    let reason =
+      "another server has taken over this log (epoch \(row?.integer(0) ?? 0), "
+      + "\(row?.text(1) ?? "unknown"); this one had \(epoch))"
+    place.fencing.happen(reason)
+    return .damaged("\(reason): nothing more is written here. Stop this server")
   }
 }
 

@@ -20,7 +20,7 @@ package protocol StoreElection: Sendable {
 /// gives no sign of life for a few seconds.
 package protocol Leadership: Sendable {
   /// Waits until the right is confirmed: until the store has answered a request that was sent less
-  /// than two seconds ago. That is before another server can have taken over.
+  /// than a second ago. That is well before another server can have taken over.
   /// - Returns: false if the right was lost.
   func isConfirmed() async -> Bool
 

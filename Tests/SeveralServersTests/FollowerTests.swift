@@ -5,11 +5,34 @@ import Foundation
 import HTTPClient
 import PostgreSQL
 import Processes
+import RawSockets
 import TestKit
 import Testing
 import Text
 
 extension SeveralServersTests {
+  /// A client whose body is still coming when the active server has answered.
+  @Test("an answer that comes before the body does")
+  func earlyAnswer() async throws {
+    try await World.with(serve: ["--access", "token"]) { world in
+      let follower = world.members[1].server
+      let port = try #require(follower.url.split(separator: ":").last.flatMap { Int($0) })
+      for _ in 0..<5 {
+        let client = try RawClient(port: port)
+        let head = [
+          "POST /api/personal-delegate HTTP/1.1", "Host: 127.0.0.1:\(port)",
+          "Content-Type: application/json", "Transfer-Encoding: chunked", "", "",
+        ]
+        #expect(client.send(head.joined(separator: "\r\n") + "3\r\n{  \r\n"))
+        // Nobody is known by no token, so the answer needs no body.
+        _ = client.hasReceived(within: 1000)
+        #expect(client.send("1\r\n}\r\n0\r\n\r\n"))
+        #expect(String(decoding: client.receive(), as: UTF8.self).hasPrefix("HTTP/1.1 401"))
+      }
+      #expect(try await follower.get("/readyz").status == 200)
+    }
+  }
+
   /// People, programs and workers may talk to any server.
   @Test("a follower answers as the active server does")
   func follower() async throws {

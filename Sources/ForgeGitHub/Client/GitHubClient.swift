@@ -26,6 +26,8 @@ package final class GitHubClient: ForgeClient {
     package var onExchange: ForgeExchangeObserver = { _ in }
     /// Asked before each request that changes something.
     package var mayWrite: WritePermission = { true }
+    /// The longest time between the permission to write and the request; nil for the usual one.
+    package var writeConnectTimeout: Duration?
 
     package init(apiURL: String, credential: GitHubCredential) {
       self.apiURL = apiURL.withoutSlash
@@ -270,6 +272,9 @@ package final class GitHubClient: ForgeClient {
       request.method, url, token: token, accept: request.accept, timeout: configuration.timeout,
       responseLimit: 32 << 20)
     message.repeatsWhenStale = false
+    if request.method != "GET", let limit = configuration.writeConnectTimeout {
+      message.connectTimeout = min(limit, message.connectTimeout)
+    }
     if let tag = request.tag { message.headers.append(("If-None-Match", tag)) }
     if let body = request.body {
       message.headers.append(("Content-Type", "application/json"))

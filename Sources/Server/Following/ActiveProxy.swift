@@ -1,4 +1,5 @@
 import HTTPClient
+import HTTPServing
 import HTTPTypes
 import Hummingbird
 import NIOCore
@@ -42,35 +43,48 @@ package struct ActiveProxy: Sendable {
     let hasBody = length ?? 0 > 0 || request.headers[.transferEncoding] != nil
     guard hasBody else { return try await send(request, context, .bytes([])) }
     if let length, length <= Self.keptBodyMax {
-      let bytes = try await request.bytes(limit: Self.keptBodyMax)
-      return try await send(request, context, .bytes(bytes))
+      let held = try await request.uncheckedBytes(limit: Self.keptBodyMax)
+      return try await send(request, context, .bytes(held.bytes))
     }
-    let (rooms, room) = AsyncStream.makeStream(of: Void.self)
-    let source = HTTPBodySource(length: length) { room.yield() }
-    let pump = Task { [body = request.body] in
-      var rooms = rooms.makeAsyncIterator()
-      do {
-        for try await chunk in body {
-          if !source.write(Array(chunk.readableBytesView)) { _ = await rooms.next() }
+    let upload = Upload(request.body, length: length)
+    do {
+      return try await once(request, context, .stream(upload.source), upload)
+    } catch {
+      await upload.end()
+      throw error
+    }
+  }
+
+  /// A body that is passed on while it comes.
+  private struct Upload: Sendable {
+    let source: HTTPBodySource
+    private let room: AsyncStream<Void>.Continuation
+    private let passing: Task<Void, Never>
+
+    init(_ body: RequestBody, length: Int?) {
+      let (rooms, room) = AsyncStream.makeStream(of: Void.self)
+      let source = HTTPBodySource(length: length) { room.yield() }
+      self.room = room
+      self.source = source
+      passing = Task {
+        var rooms = rooms.makeAsyncIterator()
+        do {
+          for try await chunk in body {
+            if !source.write(Array(chunk.readableBytesView)) { _ = await rooms.next() }
+          }
+          source.end()
+        } catch {
+          source.abort()
         }
-        source.end()
-      } catch {
-        source.abort()
       }
     }
-    return try await withTaskCancellationHandler {
-      do {
-        return try await once(request, context, .stream(source))
-      } catch {
-        pump.cancel()
-        source.abort()
-        room.finish()
-        throw error
-      }
-    } onCancel: {
-      pump.cancel()
+
+    /// Drops what is left of the body. It has been read when this returns: the connection must not
+    /// be used for anything else before.
+    func end() async {
       source.abort()
       room.finish()
+      await passing.value
     }
   }
 
@@ -80,9 +94,10 @@ package struct ActiveProxy: Sendable {
     _ request: Request, _ context: APIContext, _ body: ActiveLink.Body
   ) async throws -> Response {
     let deadline = ContinuousClock.now + Self.patience
-    let changes = log.changes()
     let mayRepeat = request.headers[.idempotencyKey] != nil
     while true {
+      // A stream that was waited for with a time limit has ended.
+      let changes = log.changes()
       do {
         return try await once(request, context, body)
       } catch Failure.unreachable where request.isWriting {
@@ -111,7 +126,7 @@ package struct ActiveProxy: Sendable {
   }
 
   private func once(
-    _ request: Request, _ context: APIContext, _ body: ActiveLink.Body
+    _ request: Request, _ context: APIContext, _ body: ActiveLink.Body, _ upload: Upload? = nil
   ) async throws -> Response {
     let active = log.active
     guard !active.address.isEmpty else { throw Failure.unreachable }
@@ -136,7 +151,7 @@ package struct ActiveProxy: Sendable {
     }
     // The other server follows too, and has done nothing.
     if stream.head.status == 421 { throw Failure.unreachable }
-    return response(stream, from: active)
+    return await response(stream, from: active, upload)
   }
 
   private func fields(_ request: Request, _ context: APIContext) -> [(String, String)] {
@@ -150,7 +165,9 @@ package struct ActiveProxy: Sendable {
     return fields
   }
 
-  private func response(_ stream: HTTPStream, from active: ActiveServer) -> Response {
+  private func response(
+    _ stream: HTTPStream, from active: ActiveServer, _ upload: Upload?
+  ) async -> Response {
     var headers = HTTPFields()
     var length: Int?
     for field in stream.head.headers.fields {
@@ -163,14 +180,23 @@ package struct ActiveProxy: Sendable {
     }
     let status = HTTPResponse.Status(code: stream.head.status)
     let isBodiless = [204, 304].contains(stream.head.status)
-    guard !isBodiless else { return Response(status: status, headers: headers) }
+    guard !isBodiless else {
+      await upload?.end()
+      return Response(status: status, headers: headers)
+    }
     let body = ResponseBody(contentLength: length) { [log] writer in
       let watch = Task {
         await log.end(of: active)
         if !Task.isCancelled { stream.cancel() }
       }
       defer { watch.cancel() }
-      for try await chunk in stream { try await writer.write(ByteBuffer(bytes: chunk)) }
+      do {
+        for try await chunk in stream { try await writer.write(ByteBuffer(bytes: chunk)) }
+      } catch {
+        await upload?.end()
+        throw error
+      }
+      await upload?.end()
       try await writer.finish(nil)
     }
     return Response(status: status, headers: headers, body: body)

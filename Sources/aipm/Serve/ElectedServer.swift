@@ -25,8 +25,9 @@ extension ServerProcess {
   private static let electionPause: Duration = .milliseconds(150)
 
   /// Whether the forge may be written to.
-  static func mayWrite(_ leadership: (any Leadership)?) -> WritePermission {
-    guard let leadership else { return { true } }
+  /// - Returns: nil if no other server can take over.
+  static func mayWrite(_ leadership: (any Leadership)?) -> WritePermission? {
+    guard let leadership else { return nil }
     return { await leadership.isConfirmed() }
   }
 
@@ -73,7 +74,7 @@ extension ServerProcess {
     if let leadership = won {
       // Responses that have begun go on.
       if !isFollowing.withLock({ $0 }) { following.cancel() }
-      try await lead(member, leadership)
+      try await lead(member, leadership, isFollowing: isFollowing.withLock { $0 })
     }
     following.cancel()
     _ = await following.result
@@ -105,12 +106,23 @@ extension ServerProcess {
   }
 
   /// Serves as the active server, until the process is asked to stop.
-  private func lead(_ member: Member, _ leadership: any Leadership) async throws {
+  /// - Parameter isFollowing: whether this server answers already. Then it does not end if the log
+  ///   cannot be opened yet, for example because the standby is absent: nobody else could either.
+  private func lead(
+    _ member: Member, _ leadership: any Leadership, isFollowing: Bool
+  ) async throws {
     let watch = Task { await self.end(with: leadership) }
     do {
       var parts = try await parts(member).parts
       parts.leadership = leadership
-      try await serve(member.driver, opening(member, parts), parts)
+      guard
+        let store = try await opened(
+          member, opening(member, parts), triesAgain: isFollowing)
+      else {
+        watch.cancel()
+        return await leadership.resign()
+      }
+      try await serve(opened: store, parts)
     } catch {
       watch.cancel()
       await leadership.resign()
@@ -118,6 +130,25 @@ extension ServerProcess {
     }
     watch.cancel()
     await leadership.resign()
+  }
+
+  /// Opens the log for writing.
+  /// - Returns: nil if the process is asked to stop before.
+  private func opened(
+    _ member: Member, _ opening: StoreOptions, triesAgain: Bool
+  ) async throws -> (any RunningStore)? {
+    var told: String?
+    while true {
+      do throws(StoreFault) {
+        return try member.driver.open(opening)
+      } catch {
+        guard triesAgain else { throw Failure("the log cannot be opened: \(error)") }
+        if told != "\(error)" { logger.error("this server cannot take over yet: \(error)") }
+        told = "\(error)"
+      }
+      try? await Task.sleep(for: .seconds(1))
+      if member.stop.hasCome { return nil }
+    }
   }
 
   /// Ends the process when another server has taken over. What is under way here is the other
@@ -136,13 +167,18 @@ extension ServerProcess {
   private func follow(
     _ member: Member, _ onListening: @escaping @Sendable () -> Void
   ) async throws {
-    let (followed, parts) = try await firstLog(member)
-    do {
-      try await serve(followed, parts, onListening)
-    } catch {
-      if !(error is CancellationError) { logger.error("this server cannot follow: \(error)") }
+    while true {
+      let (followed, parts) = try await firstLog(member)
+      do {
+        try await serve(followed, parts, onListening)
+        return await followed.store.close()
+      } catch {
+        await followed.store.close()
+        if error is CancellationError { throw error }
+        logger.error("this server cannot follow yet: \(error)")
+      }
+      try await Task.sleep(for: .milliseconds(500))
     }
-    await followed.store.close()
   }
 
   /// Waits until there is a log that can be read, and the first active server has shared its

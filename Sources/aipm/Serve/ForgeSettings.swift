@@ -72,17 +72,22 @@ struct ForgeSettings: Sendable {
 
   /// The adapter of the selected forge; nil for the embedded forge, which must be started first.
   /// - Parameters:
-  ///   - mayWrite: asked before each request that changes something.
+  ///   - mayWrite: asked before each request that changes something; nil if no other server can
+  ///     take over.
   ///   - onExchange: called for each request to the forge.
   func adapter(
-    author: CommitIdentity, mayWrite: @escaping WritePermission = { true },
+    author: CommitIdentity, mayWrite: WritePermission? = nil,
     onExchange: @escaping ForgeExchangeObserver = { _ in }
   ) -> (any ForgeAdapter)? {
     switch choice {
     case .local: return nil
     case .github(let settings):
       var surroundings = surroundings(author, onExchange)
-      surroundings.mayWrite = mayWrite
+      if let mayWrite {
+        surroundings.mayWrite = mayWrite
+        // Others take over two seconds after the end of the permission.
+        surroundings.writeConnectTimeout = .milliseconds(1500)
+      }
       return GitHubAdapter(settings, surroundings)
     }
   }

@@ -277,7 +277,7 @@ struct ServeOptions: Sendable {
     limits = try flags.limiting.read(settings)
     budget = try flags.budgeting.read(settings)
     // The connections of proxies and of other servers are those of all their clients.
-    if listening.reach == .proxies || store != nil {
+    if listening.reach != .everybody, listening.reach == .proxies || store != nil {
       limits.connectionsPerClientMax = limits.connectionsMax
     }
     log = try LogOptions.read(settings)

@@ -100,6 +100,11 @@ struct ServerProcess: Sendable {
     } catch {
       throw Failure("the log cannot be opened: \(error)")
     }
+    try await serve(opened: store, parts)
+  }
+
+  /// Serves with an open log until the process is asked to stop, and closes it.
+  func serve(opened store: any RunningStore, _ parts: Parts) async throws {
     do {
       try await serve(store, parts)
     } catch {
@@ -360,7 +365,7 @@ struct ServerProcess: Sendable {
   }
 
   private func forgeAccess(
-    _ folder: DataFolder, _ mayWrite: @escaping WritePermission,
+    _ folder: DataFolder, _ mayWrite: WritePermission?,
     onExchange: @escaping ForgeExchangeObserver
   ) async throws -> ForgeAccess {
     if let forge = options.forge.adapter(
@@ -378,14 +383,14 @@ struct ServerProcess: Sendable {
 
   func makeMirrors(
     _ folder: DataFolder, _ forge: any ForgeAdapter, _ packs: (any SharedFiles)?,
-    _ mayWrite: @escaping WritePermission
+    _ mayWrite: WritePermission?
   ) throws -> GitMirrors {
     var git = GitMirrors.Configuration(
       root: folder.path + "/mirrors", credential: forge.gitCredential)
     git.authoritiesFile = options.forge.authoritiesFile
     git.secrets = try credentials(folder)
     git.author = options.author
-    git.mayWrite = mayWrite
+    if let mayWrite { git.mayWrite = mayWrite }
     git.packs = packs
     return GitMirrors(forge: forge.client, configuration: git)
   }

@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import Synchronization
 
 /// SIGTERM and SIGINT as a stream. The first one requests an orderly stop, the second one an
 /// immediate stop.
@@ -30,15 +31,26 @@ struct StopRequest: Sendable {
   /// Ends with the first signal.
   let first: Task<Void, Never>
   private let signals: AsyncStream<Void>
+  private let flag = Flag()
+
+  private final class Flag: Sendable {
+    private let isSet = Mutex(false)
+    var value: Bool { isSet.withLock { $0 } }
+    func set() { isSet.withLock { $0 = true } }
+  }
 
   /// From now on, SIGTERM and SIGINT do not end this process.
   init() {
     let signals = StopSignals.stream()
     self.signals = signals
-    first = Task {
-      for await _ in signals { return }
+    first = Task { [flag] in
+      for await _ in signals { break }
+      flag.set()
     }
   }
+
+  /// Whether the first signal has come.
+  var hasCome: Bool { flag.value }
 
   /// Waits for the first signal. From then on, a second one ends the process at once.
   func wait() async {
