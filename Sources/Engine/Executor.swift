@@ -56,8 +56,8 @@ package struct Executor: Sendable {
   /// What the last prepared attempt may cost.
   private(set) var costMax: Int64?
 
-  private var writer = StreamWriter<DelegationCommand>()
-  private var effect: (any Effect)? {
+  private(set) var writer = StreamWriter<DelegationCommand>()
+  private(set) var effect: (any Effect)? {
     didSet { if effect == nil { effectBegunAt = nil } }
   }
   /// The start of this process's work at the next intent; nil if there is no such work.
@@ -88,8 +88,10 @@ package struct Executor: Sendable {
   var submitted: Requested?
   /// When the last step asked to be woken; nil if it waits for something else.
   package private(set) var wakeAt: Timestamp?
-  /// No append before this time, because the disk was full.
+  /// No append before this time, because the log takes no events.
   private var blockedUntil: Timestamp?
+  /// Whether events may be in the log whose caller was refused. Nothing is done until it is known.
+  private(set) var isUnsure = false
 
   /// An older head is read again before it is assigned.
   static let preparedFor = Milliseconds.seconds(10)
@@ -111,32 +113,6 @@ package struct Executor: Sendable {
     workflow = state.delegation.flatMap { workflows[$0.request.workflow.digest] }
   }
 
-  /// Nothing is in progress, and nothing happens without a command.
-  package var isAtRest: Bool {
-    writer.isIdle && effect == nil && (state.name?.isTerminal ?? true)
-      && (state.nextIntent == nil || corrupt != nil)
-  }
-
-  /// Whether events are being appended: readers of the log may know them before this does.
-  var isAppending: Bool { writer.appending != nil }
-
-  /// Whether it waits for a worker and for nothing else.
-  package func isReady(at now: Timestamp) -> Bool {
-    guard case .dispatch = state.nextIntent, writer.isIdle, corrupt == nil, assignee == nil,
-      effect == nil, !isHeld
-    else { return false }
-    return (state.nextIntentDue ?? now) <= now
-  }
-
-  /// Whether it waits for a worker, a time or its branch, and for nothing else. What it knows is in
-  /// its stream, except for a head that is read again before it is used.
-  func onlyWaits(at now: Timestamp) -> Bool {
-    guard writer.isIdle, effect == nil, corrupt == nil, assignee == nil, state.lease == nil,
-      let intent = state.nextIntent
-    else { return false }
-    return isReady(at: now) || wakeAt != nil || (isHeld && !intent.isAllowedWhileHeld)
-  }
-
   // MARK: Steps
 
   /// Handles an input and returns the actions.
@@ -148,7 +124,8 @@ package struct Executor: Sendable {
     case .recorded(let events): recorded(events, &actions)
     case .notRecorded(let fault): notRecorded(fault, now, &actions)
     case .reloaded(let events): reloaded(events)
-    case .unreadable(let fault): (corrupt, effect, blockedUntil) = (fault, nil, nil)
+    case .unreadable(let fault):
+      (corrupt, effect, blockedUntil, isUnsure) = (fault, nil, nil, false)
     case .answered(let answeredTicket, let answers):
       guard answeredTicket == ticket, effect != nil else { break }
       if let step = effect?.resume(answers) { follow(step, now, &actions) }
@@ -168,6 +145,13 @@ package struct Executor: Sendable {
       return
     }
     blockedUntil = nil
+    guard !isUnsure else {
+      if !writer.isBusy {
+        actions.append(
+          .append(writer.probe(stream: .delegation(id), correlation: id.rawValue)))
+      }
+      return
+    }
     decideNext(now, &actions)
     guard writer.isIdle, effect == nil, corrupt == nil else { return }
     guard let intent = state.nextIntent else {
@@ -218,6 +202,11 @@ package struct Executor: Sendable {
   // MARK: The log
 
   private mutating func recorded(_ events: [RecordedEvent], _ actions: inout [Action]) {
+    if writer.isProbing {
+      _ = writer.finish([])
+      isUnsure = false
+      return
+    }
     submitted = nil
     let entry = writer.finish(events)
     fold(events)
@@ -232,6 +221,7 @@ package struct Executor: Sendable {
   private mutating func notRecorded(
     _ fault: AppendFault, _ now: Timestamp, _ actions: inout [Action]
   ) {
+    if writer.isProbing { return notProbed(fault, now, &actions) }
     guard let entry = writer.abandon() else { return }
     switch fault {
     case .full, .overloaded, .unavailable:
@@ -242,6 +232,10 @@ package struct Executor: Sendable {
         return
       }
       actions.append(.reply(reply, .failed(fault)))
+      if case .unavailable = fault {
+        isUnsure = true
+        blockedUntil = now + .seconds(1)
+      }
     case .conflict:
       writer.enqueueFirst(entry)
       actions.append(.read(.delegation(id), loads: false))
@@ -252,11 +246,31 @@ package struct Executor: Sendable {
     case .duplicate, .stampTaken:
       if let reply = entry.reply { actions.append(.reply(reply, .failed(fault))) }
     case .damaged, .io, .closed:
-      // Nothing can be recorded, so nothing more is done: the next start looks up what was done.
-      effect = nil
-      corrupt = CorruptStream(event: "-", state: "-", reason: "the log takes no events")
+      end()
       if let reply = entry.reply { actions.append(.reply(reply, .failed(fault))) }
     }
+  }
+
+  /// Nothing can be recorded, so nothing more is done: the next start looks up what was done.
+  private mutating func end() {
+    effect = nil
+    corrupt = CorruptStream(event: "-", state: "-", reason: "the log takes no events")
+  }
+
+  /// It stays unsure until the log answers again, or the stream was read.
+  private mutating func notProbed(
+    _ fault: AppendFault, _ now: Timestamp, _ actions: inout [Action]
+  ) {
+    _ = writer.abandon()
+    switch fault {
+    case .full, .overloaded, .unavailable, .duplicate, .stampTaken: break
+    case .conflict: actions.append(.read(.delegation(id), loads: false))
+    case .corrupt(let found): (corrupt, isUnsure) = (found, false)
+    case .damaged, .io, .closed:
+      end()
+      isUnsure = false
+    }
+    if isUnsure { blockedUntil = now + .seconds(1) }
   }
 
   private mutating func reloaded(_ events: [RecordedEvent]) {
@@ -264,6 +278,7 @@ package struct Executor: Sendable {
     fold(events)
     fresh = false
     prepared = nil
+    if isUnsure { (isUnsure, blockedUntil) = (false, nil) }
   }
 
   private mutating func fold(_ events: [RecordedEvent]) {
@@ -376,17 +391,5 @@ package struct Executor: Sendable {
 
   mutating func record(_ command: DelegationCommand) {
     writer.enqueueFirst(.init(command: command, actor: .system, reply: nil))
-  }
-}
-
-extension Intent {
-  /// Whether it may be carried out while another delegation is at work on the branch.
-  fileprivate var isAllowedWhileHeld: Bool {
-    switch self {
-    case .cancel, .settle, .act, .examineFeedback, .startRound, .awaitRounds, .stopAgent: true
-    case .resolveBase, .createBranch, .commitTask, .openPullRequest, .adopt, .dispatch,
-      .awaitWorker, .push:
-      false
-    }
   }
 }

@@ -28,9 +28,14 @@ struct StreamWriter<Command: Sendable>: Sendable {
   private(set) var lastEventID: String?
   private(set) var queue: [Entry] = []
   private(set) var appending: Entry?
+  /// Whether an append without events is in progress.
+  private(set) var isProbing = false
 
   /// Nothing is queued and nothing is being written.
-  var isIdle: Bool { queue.isEmpty && appending == nil }
+  var isIdle: Bool { queue.isEmpty && !isBusy }
+
+  /// An append is in progress.
+  var isBusy: Bool { appending != nil || isProbing }
 
   mutating func enqueue(_ entry: Entry) { queue.append(entry) }
   /// Results of effects are recorded before further requests.
@@ -38,7 +43,7 @@ struct StreamWriter<Command: Sendable>: Sendable {
 
   /// The next command to decide; nil while an append is in progress.
   mutating func next() -> Entry? {
-    guard appending == nil, !queue.isEmpty else { return nil }
+    guard !isBusy, !queue.isEmpty else { return nil }
     return queue.removeFirst()
   }
 
@@ -52,18 +57,26 @@ struct StreamWriter<Command: Sendable>: Sendable {
       correlation: correlation, causation: lastEventID)
   }
 
+  /// Finds out whether an earlier append, whose outcome is unknown, is in the log: an append
+  /// without events is a conflict then.
+  mutating func probe(stream: StreamName, correlation: String) -> Append {
+    isProbing = true
+    return Append(
+      stream: stream, expectedVersion: version, events: [], actor: .system,
+      correlation: correlation, causation: nil)
+  }
+
   /// The append is on disk.
   mutating func finish(_ events: [RecordedEvent]) -> Entry? {
     follow(events)
-    let entry = appending
-    appending = nil
-    return entry
+    return abandon()
   }
 
   /// The append failed.
   mutating func abandon() -> Entry? {
     let entry = appending
     appending = nil
+    isProbing = false
     return entry
   }
 

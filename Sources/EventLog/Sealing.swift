@@ -30,6 +30,13 @@ package struct EventSealer<Random: RandomNumberGenerator & Sendable>: Sendable {
     self.random = random
   }
 
+  /// Continues after an event that another sealer has sealed.
+  package mutating func follow(_ event: RecordedEvent) {
+    head = LogHead(position: event.position, hash: event.hash)
+    time = event.time
+    ids = EventIDs(after: UUIDText.decode(event.id) ?? [])
+  }
+
   /// The time of events that are appended `now`: never before that of the last event.
   package func time(at now: Timestamp) -> Timestamp { max(now, time) }
 

@@ -346,6 +346,14 @@ extension InMemoryEventStore.State {
     }
   }
 
+  /// Takes events of another store's log, which admitted them. They follow the last one here.
+  mutating func copy(_ events: some Sequence<RecordedEvent>) {
+    for event in events {
+      sealer.follow(event)
+      take(event)
+    }
+  }
+
   private mutating func take(_ event: RecordedEvent) {
     streams[event.stream, default: []].append(events.count)
     events.append(event)

@@ -26,6 +26,11 @@ extension InMemoryEventStore {
     }
   }
 
+  /// Takes the next events of another store's log, for a simulation of several stores.
+  package func copyNow(_ events: some Sequence<RecordedEvent>) {
+    state.withLock { $0.copy(events) }
+  }
+
   // MARK: LogReader
 
   /// See `LogReader`.

@@ -45,6 +45,9 @@ package final class CoreRig {
     }
   }
   private var unread: [StreamName] = []
+  /// While this is true, the log refuses appends, and the outcome of the first is unknown.
+  package private(set) var isLogWaiting = false
+  private var refused: Append?
   /// Streams that cannot be read.
   package var unreadable: Set<StreamName> = []
   package private(set) var now: Moment
@@ -126,6 +129,17 @@ package final class CoreRig {
     store.readNow(.delegation(id)).compactMap { recorded in
       if case .delegation(let event) = recorded.event { event } else { nil }
     }
+  }
+
+  /// The log takes no appends from now on.
+  package func beginLogWait() { isLogWaiting = true }
+
+  /// The log takes appends again.
+  /// - Parameter isWritten: whether it has the first one that it refused.
+  package func endLogWait(isWritten: Bool) throws {
+    isLogWaiting = false
+    if isWritten, let refused { _ = try store.appendNow(refused) }
+    refused = nil
   }
 
   // MARK: Inputs
@@ -214,7 +228,13 @@ package final class CoreRig {
   }
 
   private func write(_ append: Append, to stream: StreamName) {
-    let result = Result { () throws(AppendFault) in try store.appendNow(append) }
+    let result = Result { () throws(AppendFault) in
+      guard !isLogWaiting else {
+        refused = refused ?? append
+        throw .unavailable("it waits")
+      }
+      return try store.appendNow(append)
+    }
     switch (stream, result) {
     case (.delegation(let id), .success(let events)):
       feed(.delegation(id, .recorded(events)))

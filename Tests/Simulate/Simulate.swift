@@ -3,6 +3,7 @@
 //   swift run -c release simulate                      seeds 1 to 1000
 //   swift run -c release simulate --seeds 5000 --first 1001
 //   swift run -c release simulate --seed 17 --verbose  one seed, with its log
+//   swift run -c release simulate --servers 2          several servers on one PostgreSQL
 //   swift run -c release simulate --choices 1000000    the dispatcher against its model
 //
 // It exits with 1 where a seed breaks a rule, and prints the seed.
@@ -30,6 +31,21 @@ struct Simulate: AsyncParsableCommand {
   @Option(help: "Delegations of each world.")
   var delegations = 50
 
+  @Option(help: "Servers on one PostgreSQL; without it one server has a log of its own.")
+  var servers: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "With several servers: leave this guard out, to see that a check fails.",
+      valueName: Cluster.Guard.allCases.map(\.rawValue).joined(separator: "|")))
+  var without: String?
+
+  @Option(help: "With several servers: mean seconds between faults that come together.")
+  var badDays: Int64 = 50
+
+  @Option(help: "Virtual seconds in which faults happen.")
+  var seconds: Int64 = 240
+
   @Option(help: "Worlds at a time (one for each core).")
   var width = ProcessInfo.processInfo.activeProcessorCount
 
@@ -53,7 +69,9 @@ struct Simulate: AsyncParsableCommand {
     }
     var settings = World.Settings()
     settings.delegations = delegations
+    settings.troubleMs = seconds * 1000
     settings.isLogging = log
+    settings.cluster = try cluster()
     let began = ContinuousClock.now
     var (violations, total) = ([Violation](), Report())
     let range = seed.map { $0..<($0 + 1) } ?? first..<(first + seeds)
@@ -72,12 +90,22 @@ struct Simulate: AsyncParsableCommand {
         if stops { Glibc.exit(1) }
       }
     }
-    let seconds = Double((ContinuousClock.now - began) / .milliseconds(1)) / 1000
-    print("\(range.count) seeds in \(seconds) s: \(total.line)")
+    let lasted = Double((ContinuousClock.now - began) / .milliseconds(1)) / 1000
+    print("\(range.count) seeds in \(lasted) s: \(total.line)")
     guard violations.isEmpty else {
       print("\(violations.count) seeds break a rule; the first again: --seed \(violations[0].seed)")
       throw ExitCode(1)
     }
+  }
+
+  /// Nil for one server with a log of its own.
+  private func cluster() throws -> Cluster.Settings? {
+    guard servers != nil || without != nil else { return nil }
+    let missing = without.map { Cluster.Guard(rawValue: $0) }
+    if let missing, missing == nil { throw ValidationError("there is no such guard") }
+    var cluster = Cluster.Settings(servers: servers ?? 2, without: missing ?? nil)
+    cluster.badDaysMs = badDays * 1000
+    return cluster
   }
 
   private func compare(_ wanted: Int) throws {

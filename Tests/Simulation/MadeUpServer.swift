@@ -5,13 +5,17 @@ import ForgePort
 import InMemoryEventStore
 import LogStories
 import Projections
+import Randomness
 import WorkerProtocol
 import Workflows
 
 /// The server's process: the real core, and around it what an adapter carries out.
-struct MadeUpServer {
+final class MadeUpServer {
+  /// Which of several servers it is.
+  let index: Int
   var core: EngineCore?
-  /// Which life it is. What was asked for in a former one has nobody to come back to.
+  /// Which life it is; no other server has the same. What was asked for in a former one has nobody
+  /// to come back to.
   var life = 0
   var epoch: Int64 = 0
   var isStarting = false
@@ -22,8 +26,12 @@ struct MadeUpServer {
   var mirror: [ObjectID: MadeUpForge.Commit] = [:]
   private var lastReply: Int64 = 0
   private var lastPoll: Int64 = 0
-  private var lastRound: Int64 = 0
   var nextWake: Timestamp?
+  /// Stopped by SIGSTOP: what comes in waits.
+  var isFrozen = false
+  var held: [(World) -> Void] = []
+  /// What it has to do with a shared database; nil if it has a log of its own.
+  var member: Member?
 
   struct Poll {
     var number: Int64
@@ -31,20 +39,17 @@ struct MadeUpServer {
     var answer: (World, WorkerAnswer) -> Void
   }
 
+  init(index: Int = 0) { self.index = index }
+
+  /// Whether its engine runs.
   var isUp: Bool { core != nil }
 
-  mutating func nextReply() -> ReplyID {
+  func nextReply() -> ReplyID {
     lastReply += 1
     return ReplyID(lastReply)
   }
 
-  /// The stamps of rounds, beyond those of submissions.
-  mutating func nextRoundStamp() -> Stamp {
-    lastRound += 1
-    return Stamp(milliseconds: 1_800_000_000_000 + lastRound)
-  }
-
-  mutating func nextPoll() -> Int64 {
+  func nextPoll() -> Int64 {
     lastPoll += 1
     return lastPoll
   }
@@ -54,8 +59,9 @@ extension World {
   // MARK: Life and death
 
   func startServer() {
+    guard cluster == nil else { return startMember() }
     guard !server.isUp else { return }
-    server.life += 1
+    server.life = nextLife()
     server.isStarting = true
     let life = server.life
     // Opening the log, and the event `started`.
@@ -63,24 +69,30 @@ extension World {
       guard world.server.life == life else { return }
       let state = world.store.startingPointNow()
       world.server.epoch = max(world.server.epoch, state.epoch) + 1
-      let event = Event.system(.started(epoch: world.server.epoch, version: "sim"))
-      world.append(
-        Append(
-          stream: .system, expectedVersion: Int64(world.store.readNow(.system).count),
-          events: [event], actor: .system, correlation: "system", causation: nil))
-      let leased = state.live.filter(\.hasLease).map(\.id)
-      world.take(
-        up: EngineCore.Start(
-          live: state.live, ended: state.ended,
-          leased: Dictionary(
-            uniqueKeysWithValues: leased.map { ($0, world.store.readNow(.delegation($0))) }),
-          workers: Dictionary(
-            uniqueKeysWithValues: state.workers.map { ($0, world.store.readNow(.worker($0))) })))
+      world.append(world.begun(world.store))
+      world.takeUp(world.store)
     }
   }
 
-  private func take(up start: EngineCore.Start) {
-    let local = workers.filter(\.isLocal).map { WorkerID($0.name) }
+  /// The event of a server's start.
+  func begun(_ store: InMemoryEventStore<Seeded>) -> Append {
+    Append(
+      stream: .system, expectedVersion: Int64(store.readNow(.system).count),
+      events: [.system(.started(epoch: server.epoch, version: "sim"))], actor: .system,
+      correlation: "system", causation: nil)
+  }
+
+  /// Starts the engine on what the log says.
+  func takeUp(_ store: InMemoryEventStore<Seeded>) {
+    let state = store.startingPointNow()
+    let leased = state.live.filter(\.hasLease).map(\.id)
+    let start = EngineCore.Start(
+      live: state.live, ended: state.ended,
+      leased: Dictionary(
+        uniqueKeysWithValues: leased.map { ($0, store.readNow(.delegation($0))) }),
+      workers: Dictionary(
+        uniqueKeysWithValues: state.workers.map { ($0, store.readNow(.worker($0))) }))
+    let local = workers.filter { $0.home == server.index }.map { WorkerID($0.name) }
     var configuration = EngineCore.Configuration(localWorkers: local, epoch: server.epoch)
     // In every other life, delegations that wait have no executors.
     if random.chance(0.5) { configuration.residentsMax = 0 }
@@ -97,7 +109,8 @@ extension World {
     let pause: Int64 = isTroubled && random.chance(0.01) ? random.draw(2000...40_000) : 1000
     after(pause) { world in
       guard world.server.life == life, world.server.isUp else { return }
-      world.step(.tick)
+      // A process that is stopped has its late tick when it goes on.
+      if !world.server.isFrozen { world.step(.tick) }
       world.ticking(life)
     }
   }
@@ -106,9 +119,18 @@ extension World {
     guard server.isUp || server.isStarting else { return }
     report.serverCrashes += 1
     trace("the server dies")
+    endServer()
+    after(random.draw(100...8000)) { $0.startServer() }
+  }
+
+  /// Its process ends, and with it all that waits for it.
+  func endServer() {
     server.core = nil
     server.isStarting = false
-    server.life += 1
+    server.life = nextLife()
+    server.isFrozen = false
+    server.held = []
+    server.nextWake = nil
     let replies = server.replies
     server.replies = [:]
     let polls = server.polls
@@ -117,18 +139,21 @@ extension World {
     for id in polls.keys.sorted() {
       for poll in polls[id] ?? [] { refuse(poll) }
     }
-    after(random.draw(100...8000)) { $0.startServer() }
   }
 
   /// A local worker's process has ended, and its parent hears of it.
   func tellEnded(_ index: Int, reason: String) {
-    guard server.isUp else { return }
-    step(.process(WorkerID(workers[index].name), .ended(reason: reason)))
+    let parent = servers[workers[index].home ?? 0]
+    guard parent.isUp else { return }
+    inProcess(of: parent, parent.life) {
+      $0.step(.process(WorkerID($0.workers[index].name), .ended(reason: reason)))
+    }
   }
 
   // MARK: Steps
 
   func step(_ input: EngineCore.Input) {
+    guard !server.isFrozen else { return server.held.append { $0.step(input) } }
     guard let actions = server.core?.step(input, now: moment) else { return }
     for action in actions { perform(action) }
     arm()
@@ -159,16 +184,7 @@ extension World {
     switch action {
     case .append(let append): write(append.stream, append, life)
     case .call(let id, let ticket, let calls): call(id, ticket, calls, life)
-    case .read(let stream, let loads):
-      back(random.draw(1...10)) { world in
-        let events = world.store.readNow(stream)
-        switch stream {
-        case .delegation(let id):
-          return loads ? .loaded(id, events) : .delegation(id, .reloaded(events))
-        case .worker(let id): return .worker(id, .reloaded(events))
-        case .system: return .tick
-        }
-      }
+    case .read(let stream, let loads): read(stream, loads: loads, life)
     case .reply(let id, let reply): server.replies.removeValue(forKey: id)?(self, reply)
     case .progress: break
     case .startProcess(let id):
@@ -184,9 +200,33 @@ extension World {
 
   // MARK: The disk
 
+  private func read(_ stream: StreamName, loads: Bool, _ life: Int) {
+    after(random.draw(1...10)) { world in
+      guard world.server.life == life, world.server.isUp else { return }
+      guard let events = world.read(stream) else {
+        // The database does not answer, and is asked again.
+        return world.after(500) { $0.read(stream, loads: loads, life) }
+      }
+      switch stream {
+      case .delegation(let id):
+        world.step(loads ? .loaded(id, events) : .delegation(id, .reloaded(events)))
+      case .worker(let id): world.step(.worker(id, .reloaded(events)))
+      case .system: break
+      }
+    }
+  }
+
+  /// Nil if the database cannot be reached.
+  private func read(_ stream: StreamName) -> [RecordedEvent]? {
+    cluster == nil ? store.readNow(stream) : readDatabase()?.readNow(stream)
+  }
+
   /// An append of the server's: durable at one moment, answered at a later one, so that a crash can
   /// fall between the two.
   private func write(_ stream: StreamName, _ append: Append, _ life: Int) {
+    if let writer = server.member?.writer {
+      return write(append, writer) { $0.deliver($1, of: stream) }
+    }
     after(random.draw(1...4)) { world in
       // What was handed to the disk may still be written by a process that dies at this moment.
       guard world.server.life == life || world.random.chance(0.3) else { return }
@@ -226,7 +266,7 @@ extension World {
   private func call(_ id: DelegationID, _ ticket: Int, _ calls: [Call], _ life: Int) {
     let answers = Answers(count: calls.count)
     for (index, call) in calls.enumerated() {
-      carryOut(call) { world, answer in
+      send(call, of: id) { world, answer in
         answers.put(answer, at: index)
         guard let all = answers.whole, world.server.life == life, world.server.isUp else { return }
         world.step(.delegation(id, .answered(ticket: ticket, all)))
@@ -245,7 +285,7 @@ extension World {
   }
 
   /// A call is sent, carried out, and answered at three moments; each may not come.
-  private func carryOut(_ call: Call, _ then: @escaping (World, Answer) -> Void) {
+  func carryOut(_ call: Call, _ then: @escaping (World, Answer) -> Void) {
     let fate: Double = isTroubled ? Double(random.draw(0...999)) / 1000 : 1
     if fate < 0.03 {
       return after(random.draw(1...2000)) { then($0, .failing(call, .unreachable)) }
@@ -266,7 +306,7 @@ extension World {
     let slow = isTroubled && random.chance(0.05)
     let life = server.life
     after(random.draw(20...(slow ? 15_000 : 300))) { world in
-      if world.server.life != life { world.noteLate(call) }
+      if world.server.life != life || world.isReplaced { world.noteLate(call) }
       let answer = world.effect(of: call)
       let loses = fate < 0.16
       world.after(world.random.draw(1...(loses ? 5000 : 100))) { world in
@@ -305,53 +345,18 @@ extension World {
       return .git(forge.fetch(name, branch, after: base))
     case .git(.merge(let name, let merging)):
       let made = forge.merge(name, merging)
-      if let commit = made?.commit { server.mirror[commit.sha] = commit }
+      if let commit = made?.commit {
+        server.mirror[commit.sha] = commit
+        cluster?.packs[commit.sha] = commit
+      }
       return .git(.success(.merged(made?.merge)))
     case .git(.push(let name, let branch, let sha, let expected)):
-      guard let commit = server.mirror[sha] else {
+      guard let commit = server.mirror[sha] ?? cluster?.packs[sha] else {
         return .git(.failure(MirrorFault(kind: .objectMissing, message: "no object \(sha)")))
       }
       let answer = forge.push(name, branch, commit, expected: expected)
       checkForge(name, branch)
       return .git(answer)
-    }
-  }
-}
-
-extension World {
-  /// What the engine does for a round, on the store's memory.
-  /// What the engine does for a person that asked.
-  func requestRound(_ round: DelegationID, of first: DelegationID) {
-    guard server.isUp else { return }
-    _ = request(round: round, of: first)
-  }
-
-  private func request(round: DelegationID, of first: DelegationID) -> RoundAnswer {
-    let own = store.readNow(.delegation(round))
-    if !own.isEmpty { return RoundAnswer(own, of: round) }
-    guard server.core?.isTracked(round) != true else { return .failed("it is being requested") }
-    guard let plan = RoundPlan(round, of: first, store.readNow(.delegation(first))) else {
-      return .failed("no such round")
-    }
-    var request = plan.request(plan.earlier.map { store.readNow(.delegation($0)) })
-    request.stamp = server.nextRoundStamp()
-    let user = Actor(kind: .user, name: request.requester)
-    ask({ .submit(round, request, user, $0) }) { _, _ in }
-    // Whether it comes to the disk is seen at the next try.
-    return .failed("it is being requested")
-  }
-}
-
-extension Answer {
-  fileprivate static func failing(_ call: Call, _ kind: ForgeFault.Kind) -> Answer {
-    switch call {
-    case .forge: .forge(.failure(ForgeFault(kind: kind, message: "made up")))
-    case .round: .round(.failed("made up"))
-    case .monthCost: .monthCost(nil)
-    case .git:
-      .git(
-        .failure(
-          MirrorFault(kind: kind == .unreachable ? .unreachable : .noAnswer, message: "made up")))
     }
   }
 }

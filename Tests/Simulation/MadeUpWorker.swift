@@ -13,7 +13,8 @@ typealias WorkerRequest = Request
 /// cut, and an agent.
 struct MadeUpWorker {
   let name: String
-  let isLocal: Bool
+  /// The server on whose machine it is, and which starts it; nil for one that somebody else starts.
+  let home: Int?
   var core: WorkerCore?
   /// Which life it is. What was asked for in a former one has nobody to come back to.
   var life = 0
@@ -32,6 +33,7 @@ struct MadeUpWorker {
   var wakeAt: Duration?
 
   var isUp: Bool { core != nil }
+  var isLocal: Bool { home != nil }
 
   /// The pack of this attempt, as it lies on the disk.
   func pack(_ lease: LeaseReference) -> MadeUpForge.Commit? { packs[AttemptKey(lease)] }
@@ -200,7 +202,7 @@ extension World {
     if isDoubled { after(random.draw(1...20_000), arrives) }
     // An answer that has not come by then is not waited for; the core passes over a second one.
     after(limit) { $0.deliver(index, life, .answered(id, .failed(.unreachable("no answer")))) }
-    if isCut(index) || !server.isUp {
+    if isCut(index) || !hasServer {
       // Refused at once, or nothing at all.
       after(random.draw(1...5000)) {
         $0.deliver(index, life, .answered(id, .failed(.unreachable("refused"))))
@@ -220,7 +222,7 @@ extension World {
     let fails = isTroubled && random.chance(0.03)
     after(random.draw(20...400)) { world in
       guard world.workers[index].checkout == number else { return }
-      if world.isCut(index) || !world.server.isUp {
+      if world.isCut(index) || !world.hasServer {
         let fault = CheckoutFault(message: "cut", isUnreachable: true)
         world.deliver(index, life, .checkoutFailed(key, fault))
       } else if fails {

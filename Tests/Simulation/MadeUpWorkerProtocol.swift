@@ -15,7 +15,13 @@ extension World {
   /// Takes a request that has arrived.
   /// - Parameter answer: called once, unless the server dies before.
   func serve(_ request: WorkerRequest, from index: Int, _ answer: @escaping Answering) {
-    guard server.isUp else { return answer(self, .failed(.unreachable("no server"))) }
+    guard let found = route(from: index) else {
+      return answer(self, .failed(.unreachable("no server")))
+    }
+    inProcess(of: found, found.life) { $0.answer(request, from: index, answer) }
+  }
+
+  private func answer(_ request: WorkerRequest, from index: Int, _ answer: @escaping Answering) {
     let id = WorkerID(workers[index].name)
     switch request {
     case .agents: answer(self, .agents([]))
@@ -230,8 +236,9 @@ extension World {
         return world.command(
           .endAttempt(end), lease, WorkerID(world.workers[index].name), answer)
       }
-      world.server.mirror[commit] = sent
-      answer(world, nil)
+      world.keep(sent) { world, isKept in
+        answer(world, isKept ? nil : .unavailable("the log waits for its replica"))
+      }
     }
   }
 
@@ -276,7 +283,9 @@ extension World {
     if core.isAccepted(commit, of: id, attempt: attempt, token: token) { return answer(self, nil) }
     do throws(WorkerFault) {
       let handIn = try core.handIn(commit, of: id, attempt: attempt, token: token)
-      guard server.mirror[commit] != nil else { throw .packMissing }
+      guard server.mirror[commit] != nil || cluster?.packs[commit] != nil else {
+        throw .packMissing
+      }
       let run = RunReport(
         duration: Milliseconds(report.durationMs), outputSize: report.outputBytes,
         outputDigest: report.outputDigest, usage: report.used ?? AgentUsage())

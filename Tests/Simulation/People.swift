@@ -9,10 +9,15 @@ extension World {
   /// Somebody asks for delegation `number`, until they are told that it is durable: under the same
   /// key each time, so that it is made once.
   func submit(_ number: Int, asked before: Int) {
+    var isAnswered = false
     let again: (World) -> Void = { world in
+      guard !isAnswered else { return }
+      isAnswered = true
       world.after(world.random.draw(200...2000)) { $0.submit(number, asked: before + 1) }
     }
-    guard server.isUp else { return again(self) }
+    guard let found = route() else { return again(self) }
+    // A server that is stopped may never answer.
+    if cluster != nil { after(30_000, again) }
     let stamp = Stamp(milliseconds: 1_700_000_000_000 + Int64(number * 1000 + before))
     let request = Requested(
       kind: .delegate, stamp: stamp, repository: repositories[number % repositories.count],
@@ -24,10 +29,13 @@ extension World {
         title: "Title \(number)", objective: "Objective", pullRequestTitle: "PR \(number)",
         constraints: .text(""), acceptanceCriteria: ["works"]), notices: workflow.notices)
     let id = DelegationID("d\(number)-\(before)")
-    ask({ .submit(id, request, Actor(kind: .user, name: request.requester), $0) }) { world, reply in
-      switch reply {
-      case .done, .failed(.duplicate): break
-      case .rejected, .failed, nil: again(world)
+    let user = Actor(kind: .user, name: request.requester)
+    inProcess(of: found, found.life) { world in
+      world.ask({ .submit(id, request, user, $0) }) { world, reply in
+        switch reply {
+        case .done, .failed(.duplicate): isAnswered = true
+        case .rejected, .failed, nil: again(world)
+        }
       }
     }
   }
@@ -40,8 +48,8 @@ extension World {
     let (repository, branch) = (request.repository, request.branch)
     let user = Actor(kind: .user, name: "somebody")
     switch random.draw(0...19) {
-    case 0...5: ask({ .delegation(id, .command(.cancel, user, $0)) })
-    case 6...11: ask({ .delegation(id, .command(.retry, user, $0)) })
+    case 0...5: atService { $0.ask({ .delegation(id, .command(.cancel, user, $0)) }) }
+    case 6...11: atService { $0.ask({ .delegation(id, .command(.retry, user, $0)) }) }
     case 12, 13: forge.push(by: "ann", to: "main", of: repository, task: random.chance(0.3))
     case 14, 15: forge.close(branch, of: repository, merged: random.chance(0.5))
     case 16: forge.delete(branch, of: repository)
@@ -50,7 +58,13 @@ extension World {
     }
   }
 
-  /// Asks the server something on behalf of a person; nobody waits where it is down.
+  /// A request that comes to the servers; nothing comes of it if none of them is up.
+  func atService(_ run: @escaping (World) -> Void) {
+    guard let found = route() else { return }
+    inProcess(of: found, found.life, run)
+  }
+
+  /// Asks this server something on behalf of a person; nobody waits where it is down.
   func ask(
     _ input: (ReplyID) -> EngineCore.Input,
     _ then: @escaping (World, CommandReply?) -> Void = { _, _ in }

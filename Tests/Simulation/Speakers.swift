@@ -56,7 +56,9 @@ extension World {
     forge.feedback[place, default: []].append(said)
     if isTroubled, random.chance(0.3) { return }
     for _ in 0..<(random.chance(0.3) ? 2 : 1) {
-      after(random.draw(10...10_000)) { $0.hear([said], on: place) }
+      after(random.draw(10...10_000)) { world in
+        world.atService { $0.hear([said], on: place) }
+      }
     }
   }
 
@@ -82,30 +84,36 @@ extension World {
           text: FeedbackText(body: "Use a table."))
       ], requester: "bob", agent: nil, mayQueue: random.chance(0.5), key: nil)
     let user = Actor(kind: .user, name: "bob")
-    ask({ .delegation(first, .command(.conversation(.ask(request)), user, $0)) }) { world, reply in
-      if case .done? = reply { world.requestRound(round, of: first) }
+    atService { world in
+      world.ask({ .delegation(first, .command(.conversation(.ask(request)), user, $0)) }) {
+        if case .done? = $1 { $0.requestRound(round, of: first) }
+      }
     }
   }
 
   /// Reads the forge from time to time, until the end.
   func poll() {
     programsAct()
-    if server.isUp {
-      for place in forge.feedback.keys.sorted(by: <) {
-        hear(forge.feedback[place] ?? [], on: place)
-      }
-      for place in forge.openPlaces {
-        if let said = forge.baseFeedback(on: place) { hear([said], on: place) }
-        hear(checks(on: place), on: place)
-      }
-      for (place, state) in forge.ended {
-        for id in judge.delegations(of: place) {
-          let command = DelegationCommand.updatePullRequest(state)
-          ask({ .delegation(id, .command(command, Actor(kind: .forge, name: "poll"), $0)) })
-        }
-      }
+    for one in servers where one.isUp && !one.isFrozen && !isCutFromForge(one) {
+      inProcess(of: one, one.life) { $0.readForge() }
     }
     after(Self.pollMs) { $0.poll() }
+  }
+
+  private func readForge() {
+    for place in forge.feedback.keys.sorted(by: <) {
+      hear(forge.feedback[place] ?? [], on: place)
+    }
+    for place in forge.openPlaces {
+      if let said = forge.baseFeedback(on: place) { hear([said], on: place) }
+      hear(checks(on: place), on: place)
+    }
+    for (place, state) in forge.ended {
+      for id in judge.delegations(of: place) {
+        let command = DelegationCommand.updatePullRequest(state)
+        ask({ .delegation(id, .command(command, Actor(kind: .forge, name: "poll"), $0)) })
+      }
+    }
   }
 
   /// Whether the server knows all that was said and which pull requests have ended.

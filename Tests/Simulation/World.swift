@@ -14,6 +14,8 @@
 // the faults have stopped for a while: everything is terminal, each view is the fold of its events,
 // the digests are those of a whole fold, and what is `Pushed` stands on the forge.
 //
+// With `Settings.cluster` several servers share one database: see `Cluster.swift`.
+//
 // How it fails: `Violation`, with the seed; the same seed does it again.
 //
 // The checks are checked. Each of these was taken out by hand, alone, and the seeds run:
@@ -62,50 +64,6 @@ package struct Violation: Error, CustomStringConvertible {
   package var description: String { "seed \(seed): \(what)" }
 }
 
-/// What one run came to.
-package struct Report: Equatable, Sendable {
-  package var events = 0
-  package var pushed = 0
-  /// What people said about pull requests, and the rounds that answered.
-  package var said = 0
-  package var rounds = 0
-  /// How often a limit of the workflow ended the rounds of a pull request.
-  package var stops: [String: Int] = [:]
-  package var failed: [String: Int] = [:]
-  package var serverCrashes = 0
-  package var workerCrashes = 0
-  /// Virtual time, in milliseconds.
-  package var lasted: Int64 = 0
-  /// The hash of the log's head: two runs of a seed have the same.
-  package var head: [UInt8] = []
-
-  package init() {}
-
-  /// Adds the counts of another run.
-  package mutating func add(_ other: Report) {
-    events += other.events
-    pushed += other.pushed
-    said += other.said
-    rounds += other.rounds
-    stops.merge(other.stops) { $0 + $1 }
-    failed.merge(other.failed) { $0 + $1 }
-    serverCrashes += other.serverCrashes
-    workerCrashes += other.workerCrashes
-    lasted += other.lasted
-  }
-
-  /// In one line, for people.
-  package var line: String {
-    func list(_ counts: [String: Int]) -> String {
-      counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
-    }
-    return "\(events) events, \(pushed) pushed, \(said) comments, \(rounds) rounds, "
-      + "stopped by: \(list(stops)); "
-      + "failed: \(list(failed)); "
-      + "\(serverCrashes) servers and \(workerCrashes) workers died, \(lasted / 1000) s went by"
-  }
-}
-
 package final class World {
   /// How a run is made.
   package struct Settings: Sendable {
@@ -116,6 +74,8 @@ package final class World {
     package var troubleMs: Int64 = 240_000
     /// The least virtual time for everything to come to an end after that.
     package var patienceMs: Int64 = 4 * 3_600_000
+    /// Several servers on one database; nil for one server with a log of its own.
+    package var cluster: Cluster.Settings?
     /// Whether each event is printed as it is written.
     package var isLogging = false
     package init() {}
@@ -133,7 +93,13 @@ package final class World {
   var forge = MadeUpForge()
   let store: InMemoryEventStore<Seeded>
   let workflow: Workflow
+  let servers: [MadeUpServer]
+  /// The server whose work is being done. What it leaves for later finds it here again.
   var server: MadeUpServer
+  /// What several servers share.
+  let cluster: Cluster?
+  private var lastLife = 0
+  private var lastRound: Int64 = 0
   var workers: [MadeUpWorker] = []
   private(set) var violation: String?
   var report = Report()
@@ -159,14 +125,18 @@ package final class World {
       random: Seeded(seed ^ 0xabcd))
     self.wall = wall
     repositories = (0..<3).map { RepositoryName(owner: "acme", name: "r\($0)") }
-    server = MadeUpServer()
+    cluster = settings.cluster.map { Cluster($0, seed: seed) }
+    servers = (0..<(settings.cluster?.servers ?? 1)).map { MadeUpServer(index: $0) }
+    server = servers[0]
     for (index, name) in repositories.enumerated() {
       forge.makeRepository(name, hasTask: index == 1)
     }
     for index in 0..<(settings.localWorkers + settings.remoteWorkers) {
       let isLocal = index < settings.localWorkers
       workers.append(
-        MadeUpWorker(name: (isLocal ? "worker-" : "far-") + "\(index + 1)", isLocal: isLocal))
+        MadeUpWorker(
+          name: (isLocal ? "worker-" : "far-") + "\(index + 1)",
+          home: isLocal ? index % servers.count : nil))
     }
     setWall()
   }
@@ -175,9 +145,23 @@ package final class World {
 
   private func setWall() { wall.set(Timestamp(milliseconds: wallOffset + now)) }
 
+  /// The time on the clocks of the server's machine.
   var moment: Moment {
     Moment(
-      wall: Timestamp(milliseconds: wallOffset + now), monotonic: Milliseconds(now))
+      wall: Timestamp(milliseconds: wallOffset + now + (server.member?.wallSkew ?? 0)),
+      monotonic: Milliseconds(server.member?.clock(now) ?? now))
+  }
+
+  /// A number that no other life of a server has.
+  func nextLife() -> Int {
+    lastLife += 1
+    return lastLife
+  }
+
+  /// The stamps of rounds, beyond those of submissions.
+  func nextRoundStamp() -> Stamp {
+    lastRound += 1
+    return Stamp(milliseconds: 1_800_000_000_000 + lastRound)
   }
 
   /// Says what happens, where somebody wants to read along.
@@ -188,7 +172,21 @@ package final class World {
   // MARK: Time
 
   func after(_ delay: Int64, _ run: @escaping (World) -> Void) {
-    agenda.add(at: now + max(0, delay), run)
+    let server = server
+    agenda.add(at: now + max(0, delay)) { world in
+      world.server = server
+      run(world)
+    }
+  }
+
+  /// Runs in the process of a server, unless this life of it has ended; later if it is stopped.
+  func inProcess(of other: MadeUpServer, _ life: Int, _ run: @escaping (World) -> Void) {
+    guard other.life == life else { return }
+    guard !other.isFrozen else { return other.held.append(run) }
+    let before = server
+    server = other
+    run(self)
+    server = before
   }
 
   func fail(_ what: @autoclosure () -> String) {
@@ -198,7 +196,10 @@ package final class World {
   /// Runs the world to its end.
   /// - Throws: `Violation`.
   package func run() throws(Violation) -> Report {
-    startServer()
+    for one in servers {
+      server = one
+      startServer()
+    }
     for index in workers.indices where !workers[index].isLocal { startWorker(index) }
     plan()
     poll()
@@ -234,7 +235,11 @@ package final class World {
         at += random.draw(1...(2 * mean))
       }
     }
-    sometimes(25_000) { $0.crashServer() }
+    if cluster == nil {
+      sometimes(25_000) { $0.crashServer() }
+    } else {
+      planClusterFaults(sometimes)
+    }
     sometimes(15_000) { world in
       world.crashWorker(Int(world.random.draw(0...Int64(world.workers.count - 1))))
     }
@@ -248,7 +253,7 @@ package final class World {
     sometimes(12_000) { $0.someoneActs() }
     sometimes(4_000) { $0.someoneSpeaks() }
     // The last crash, so that the end is reached from a start as well.
-    if random.chance(0.5) { after(settings.troubleMs - 1) { $0.crashServer() } }
+    if cluster == nil, random.chance(0.5) { after(settings.troubleMs - 1) { $0.crashServer() } }
   }
 
   // MARK: Checks
@@ -301,8 +306,9 @@ package final class World {
         fail("\(id) is not terminal")
       }
     }
-    let (events, digests) = store.wholeNow()
+    let (events, digests) = cluster?.whole ?? store.wholeNow()
     if let wrong = judge.compare(events, with: digests) { fail(wrong) }
+    checkCluster()
     report.head = judge.head
   }
 }
