@@ -37,6 +37,8 @@ final class WriterSession {
   let timeline: Int64
   /// Whether COMMIT was sent and not answered.
   private(set) var isCommitting = false
+  /// The epoch that `beginConfirming` asked for.
+  private var confirming: Int64 = 0
 
   /// - Parameter old: a session that is ended first, if the server still has it.
   init(_ place: PostgreSQLPlace, ending old: Identity? = nil) throws(PostgreSQLSessionFault) {
@@ -120,12 +122,13 @@ final class WriterSession {
 
   /// Asks for the head as the database has it, after every transaction that was begun before by a
   /// server with this epoch. The answer covers all of that: it is a synchronous commit after it.
+  /// The row is changed whatever its epoch is: a transaction that changes nothing does not wait for
+  /// the standby, and then the claim of another server, or a batch before it, may still be lost.
   func beginConfirming(epoch: Int64) throws(PostgreSQLError) {
     connection.forgetWarning()
+    confirming = epoch
     try connection.send([
-      PostgreSQLStatement(
-        "UPDATE head SET epoch = epoch WHERE epoch = $1 RETURNING position, hash",
-        [.integer(epoch)])
+      PostgreSQLStatement("UPDATE head SET epoch = epoch RETURNING position, hash, epoch")
     ])
   }
 
@@ -136,8 +139,8 @@ final class WriterSession {
       throw PostgreSQLError(
         message: "the standby did not confirm", operation: "confirm", isLost: true)
     }
-    return .head(
-      found.first?.first.map { LogHead(position: $0.integer(0), hash: $0.blob(1)) })
+    guard let row = found.first?.first, row.integer(2) == confirming else { return .head(nil) }
+    return .head(LogHead(position: row.integer(0), hash: row.blob(1)))
   }
 }
 
