@@ -158,7 +158,7 @@ final class World: Sendable {
     }
     // The work of the agent is not lost with the server.
     let attempts = delegation["attempt"].integerValue ?? 0
-    if attempts != 1 { print("attempts of \(id): \(attempts)") }
+    guard attempts == 1 else { throw KitFault("the agent made \(attempts) attempts") }
     try await Outcome(server: world.server, repository: repository, delegation: delegation)
       .check(verifies: false)
     return try await world.footprint(of: id)
