@@ -66,7 +66,7 @@ struct Act: Effect {
   /// The texts among which the marker is looked up; nil if the reply is of another kind.
   private func bodies(_ reply: ForgeReply) -> [String]? {
     switch reply {
-    case .comments(let bodies) where thread == nil: bodies
+    case .comments(let comments) where thread == nil: comments.map(\.body)
     case .feedback(let comments) where thread != nil: comments.compactMap(\.text?.body)
     case _: nil
     }
