@@ -15,7 +15,7 @@ extension Executor {
           attempt: delegation.attempt, commit: generated?.sha, figures: generated?.figures,
           failure: lastFailure, usage: usage, refusals: refusals, words: words,
           secret: requestHash)),
-      capabilities: capabilities)
+      capabilities: capabilities, inheritedNotice: inheritedNotice)
   }
 
   /// nil unless it is `Failed`: an earlier failure before a retry is no longer of interest.
@@ -59,6 +59,18 @@ extension DelegationEvent {
       true
     case .dispatched, .generating, .pushed, .failed, .stepFailed, .released, .cancelRequested,
       .retryRequested, .pullRequestUpdated, .actionDone, .networkUsed, .conversation:
+      false
+    }
+  }
+}
+
+extension Intent {
+  /// Whether it may be carried out while another delegation is at work on the branch.
+  var isAllowedWhileHeld: Bool {
+    switch self {
+    case .cancel, .settle, .act, .examineFeedback, .startRound, .awaitRounds, .stopAgent: true
+    case .resolveBase, .createBranch, .commitTask, .openPullRequest, .adopt, .dispatch,
+      .awaitWorker, .push:
       false
     }
   }

@@ -58,13 +58,18 @@ package struct Executor: Sendable {
 
   private var writer = StreamWriter<DelegationCommand>()
   private var effect: (any Effect)? {
-    didSet { if effect == nil { effectBegunAt = nil } }
+    didSet { if effect == nil { (effectBegunAt, pausedUntil) = (nil, nil) } }
   }
   /// The start of this process's work at the next intent; nil if there is no such work.
   package private(set) var effectBegunAt: Timestamp?
+  /// When an effect that pauses goes on.
+  private var pausedUntil: Timestamp?
   private var ticket = 0
   /// True if this process appended the last milestone and nothing has failed since.
   private var fresh = false
+  /// The marker of the notice that was due when the stream was read: the process that wrote the
+  /// stream may have begun it. Notices that become due later are begun by this process alone.
+  private(set) var inheritedNotice: String?
   /// The position and hash of the branch's event, for the task commit's trailer.
   var branchRecord: (position: Int64, hash: [UInt8])?
   /// The hash of the request's event, which the log does not publish.
@@ -108,6 +113,7 @@ package struct Executor: Sendable {
   ) {
     self.init(id: id, workflow: nil, capabilities: capabilities)
     fold(events)
+    inheritedNotice = state.pendingNotice?.marker
     workflow = state.delegation.flatMap { workflows[$0.request.workflow.digest] }
   }
 
@@ -158,6 +164,7 @@ package struct Executor: Sendable {
     case .branchMoved: prepared = nil
     case .wake: break
     }
+    endPause(now, &actions)
     proceed(now, &actions)
     return actions
   }
@@ -262,6 +269,7 @@ package struct Executor: Sendable {
   private mutating func reloaded(_ events: [RecordedEvent]) {
     state = .absent
     fold(events)
+    inheritedNotice = state.pendingNotice?.marker
     fresh = false
     prepared = nil
   }
@@ -348,6 +356,9 @@ package struct Executor: Sendable {
   ) {
     switch step {
     case .calls(let calls): actions.append(.call(id, ticket: ticket, calls))
+    case .pause(let span):
+      pausedUntil = now + span
+      wakeAt = pausedUntil
     case .done(let outcome):
       effect = nil
       settle(outcome, now)
@@ -374,19 +385,16 @@ package struct Executor: Sendable {
     }
   }
 
+  private mutating func endPause(_ now: Timestamp, _ actions: inout [Action]) {
+    guard let until = pausedUntil, until <= now else {
+      wakeAt = pausedUntil
+      return
+    }
+    pausedUntil = nil
+    if let step = effect?.resume([]) { follow(step, now, &actions) }
+  }
+
   mutating func record(_ command: DelegationCommand) {
     writer.enqueueFirst(.init(command: command, actor: .system, reply: nil))
-  }
-}
-
-extension Intent {
-  /// Whether it may be carried out while another delegation is at work on the branch.
-  fileprivate var isAllowedWhileHeld: Bool {
-    switch self {
-    case .cancel, .settle, .act, .examineFeedback, .startRound, .awaitRounds, .stopAgent: true
-    case .resolveBase, .createBranch, .commitTask, .openPullRequest, .adopt, .dispatch,
-      .awaitWorker, .push:
-      false
-    }
   }
 }
