@@ -15,7 +15,7 @@ extension Executor {
           attempt: delegation.attempt, commit: generated?.sha, figures: generated?.figures,
           failure: lastFailure, usage: usage, refusals: refusals, words: words,
           secret: requestHash)),
-      capabilities: capabilities)
+      capabilities: capabilities, inheritedNotice: inheritedNotice)
   }
 
   /// nil unless it is `Failed`: an earlier failure before a retry is no longer of interest.

@@ -52,19 +52,24 @@ package struct Executor: Sendable {
   package private(set) var corrupt: CorruptStream?
   package private(set) var assignee: Assignee?
   /// What the next attempt starts from, and when it was read from the branch.
-  package private(set) var prepared: (start: PreparedHead, at: Timestamp)?
+  package var prepared: (start: PreparedHead, at: Timestamp)?
   /// What the last prepared attempt may cost.
-  private(set) var costMax: Int64?
+  var costMax: Int64?
 
-  private(set) var writer = StreamWriter<DelegationCommand>()
-  private(set) var effect: (any Effect)? {
-    didSet { if effect == nil { effectBegunAt = nil } }
+  var writer = StreamWriter<DelegationCommand>()
+  var effect: (any Effect)? {
+    didSet { if effect == nil { (effectBegunAt, pausedUntil) = (nil, nil) } }
   }
   /// The start of this process's work at the next intent; nil if there is no such work.
-  package private(set) var effectBegunAt: Timestamp?
-  private var ticket = 0
+  package internal(set) var effectBegunAt: Timestamp?
+  /// When an effect that pauses goes on.
+  var pausedUntil: Timestamp?
+  var ticket = 0
   /// True if this process appended the last milestone and nothing has failed since.
   private var fresh = false
+  /// The marker of the notice that was due when the stream was read: the process that wrote the
+  /// stream may have begun it. Notices that become due later are begun by this process alone.
+  private(set) var inheritedNotice: String?
   /// The position and hash of the branch's event, for the task commit's trailer.
   var branchRecord: (position: Int64, hash: [UInt8])?
   /// The hash of the request's event, which the log does not publish.
@@ -87,7 +92,7 @@ package struct Executor: Sendable {
   /// The request of a submission, until it is on disk.
   var submitted: Requested?
   /// When the last step asked to be woken; nil if it waits for something else.
-  package private(set) var wakeAt: Timestamp?
+  package internal(set) var wakeAt: Timestamp?
   /// No append before this time, because the log takes no events.
   private var blockedUntil: Timestamp?
   /// Whether events may be in the log whose caller was refused. Nothing is done until it is known.
@@ -110,6 +115,7 @@ package struct Executor: Sendable {
   ) {
     self.init(id: id, workflow: nil, capabilities: capabilities)
     fold(events)
+    inheritedNotice = state.pendingNotice?.marker
     workflow = state.delegation.flatMap { workflows[$0.request.workflow.digest] }
   }
 
@@ -135,6 +141,7 @@ package struct Executor: Sendable {
     case .branchMoved: prepared = nil
     case .wake: break
     }
+    endPause(now, &actions)
     proceed(now, &actions)
     return actions
   }
@@ -276,6 +283,7 @@ package struct Executor: Sendable {
   private mutating func reloaded(_ events: [RecordedEvent]) {
     state = .absent
     fold(events)
+    inheritedNotice = state.pendingNotice?.marker
     fresh = false
     prepared = nil
     if isUnsure { (isUnsure, blockedUntil) = (false, nil) }
@@ -345,51 +353,5 @@ package struct Executor: Sendable {
     case .resolveBase, .createBranch, .commitTask, .openPullRequest, .adopt, .push, .act, .settle:
       run(context.effect(for: intent, state: state, fresh: fresh), now, &actions)
     }
-  }
-
-  mutating func run(
-    _ effect: (any Effect)?, _ now: Timestamp, _ actions: inout [Action]
-  ) {
-    guard var effect else { return }
-    ticket += 1
-    let first = effect.start()
-    self.effect = effect
-    effectBegunAt = now
-    follow(first, now, &actions)
-  }
-
-  private mutating func follow(
-    _ step: EffectStep, _ now: Timestamp, _ actions: inout [Action]
-  ) {
-    switch step {
-    case .calls(let calls): actions.append(.call(id, ticket: ticket, calls))
-    case .done(let outcome):
-      effect = nil
-      settle(outcome, now)
-    }
-  }
-
-  private mutating func settle(_ outcome: Outcome, _ now: Timestamp) {
-    switch outcome {
-    case .record(.recordFound) where state.lease != nil:
-      // The commit was found during the assignment: the lease ends, and `PRCreated` adopts it.
-      guard let lease = state.lease else { return }
-      record(
-        .endAttempt(
-          AttemptEnd(
-            attempt: lease.attempt, token: lease.token, outcome: .released(.commitStale),
-            message: "the branch holds a generated commit already")))
-    case .record(let command): record(command)
-    case .prepared(let start):
-      prepared = (start, now)
-      if start.costMax != nil || state.lease == nil { costMax = start.costMax }
-    case .requested(let round): requestedRounds.insert(round)
-    case .absent: record(.settleCancellation)
-    case .fault(let fault): record(.failStep(fault, workflow?.retry ?? .never))
-    }
-  }
-
-  mutating func record(_ command: DelegationCommand) {
-    writer.enqueueFirst(.init(command: command, actor: .system, reply: nil))
   }
 }

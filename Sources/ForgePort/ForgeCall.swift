@@ -27,10 +27,17 @@ package enum ForgeCall: Equatable, Sendable {
   case pullRequests(RepositoryName, headBranch: String)
   /// Replies `.pullRequest`.
   case pullRequest(RepositoryName, number: Int)
-  /// Lists the bodies of a pull request's comments. Replies `.comments`.
+  /// Lists the comments on a pull request, the oldest first. Replies `.comments`.
   case comments(RepositoryName, number: Int)
   /// Replies `.created`.
   case comment(RepositoryName, number: Int, body: String)
+  /// Deletes a comment on a pull request, or one on its change. One that is gone already is no
+  /// fault. Replies `.deleted`.
+  /// - Parameter id: of the source `comment` or `reviewComment`.
+  case deleteComment(RepositoryName, id: FeedbackID)
+  /// Asks under which account the credential writes. Replies `.account`. Faults: `forbidden` if
+  /// the forge does not tell it.
+  case account
   /// Asks whether a user of the forge may push to the repository. Replies `.mayPush`; a user who
   /// does not exist may not.
   case mayPush(RepositoryName, user: String)

@@ -12,7 +12,10 @@ package enum ForgeReply: Equatable, Sendable {
   case commits([ForgeCommit])
   case pullRequest(ForgePullRequest)
   case pullRequests([ForgePullRequest])
-  case comments([String])
+  case comments([ForgeComment])
+  case deleted
+  /// The forge's name of the account, as in `ForgeComment.author`.
+  case account(String)
   case mayPush(Bool)
   case feedback([Feedback])
   /// The open pull requests, and what to ask with next time; nil: ask without. What was said on one
@@ -31,6 +34,20 @@ package enum ForgeReply: Equatable, Sendable {
   case repositories([RepositoryName], isComplete: Bool)
   /// What was asked for is as it was.
   case unchanged
+}
+
+/// A comment on a pull request.
+package struct ForgeComment: Equatable, Sendable {
+  package var id: FeedbackID
+  /// The forge's name of the account that wrote it.
+  package var author: String
+  package var body: String
+
+  package init(id: FeedbackID, author: String, body: String) {
+    self.id = id
+    self.author = author
+    self.body = body
+  }
 }
 
 /// An issue on the forge.

@@ -106,6 +106,37 @@ import Testing
     }
   }
 
+  @Test("its author and who may push delete a comment, once, and the event says so")
+  func deletedComments() async throws {
+    let receiver = try HookReceiver()
+    try await RunningForge.fresh(
+      RepositorySettings(),
+      {
+        $0.hooks = [ForgeHook(url: receiver.url, secret: Self.secret)]
+        $0.accounts = [ForgeAccount(login: "ann", token: "a-token-of-ann")]
+      }
+    ) { forge in
+      _ = try await forge.branch("b")
+      _ = try await forge.open("b")
+      let onLine = #"{"event":"COMMENT","comments":[{"path":"a.txt","line":1,"body":"c"}]}"#
+      _ = try await forge.call("POST", "/repos/o/r/pulls/1/reviews", onLine)
+      _ = try await forge.call("POST", "/repos/o/r/issues/1/comments", #"{"body":"d"}"#)
+      for (list, path, event) in [
+        ("issues/1/comments", "issues/comments", "issue_comment.deleted"),
+        ("pulls/1/comments", "pulls/comments", "pull_request_review_comment.deleted"),
+      ] {
+        let id = try #require(try await forge.get("/repos/o/r/\(list)")[0]["id"].number)
+        let one = "/repos/o/r/\(path)/\(id)"
+        #expect(try await forge.call("DELETE", one, token: "a-token-of-ann").status == 403)
+        #expect(try await forge.call("DELETE", one).status == 204)
+        let deleted = try #require(await receiver.expect(event).first)
+        #expect(deleted.payload["comment"]["id"].number == id)
+        #expect(try await forge.call("DELETE", one).status == 404)
+        #expect(try await forge.get("/repos/o/r/\(list)").items.isEmpty)
+      }
+    }
+  }
+
   @Test("above a thousand that wait, the oldest are dropped and counted; calls do not wait")
   func pressure() async throws {
     try await withTemporaryFolder { folder in

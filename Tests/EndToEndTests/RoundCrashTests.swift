@@ -28,6 +28,53 @@ extension EndToEndTests.RoundCrashTests {
     #expect(number > 5)
   }
 
+  /// The call is sent, the server is killed, and the next one looks and writes before it arrives.
+  @Test("a comment that arrives after a restart leaves no twin", arguments: [true, false])
+  func lateComment(isReply: Bool) async throws {
+    let start: @Sendable (Installation) throws -> [String] = { server in
+      let program = try server.script("agent", Conversing.agent)
+      return ["--workers", "1", "--agent", "command", "--agent-command", program]
+        + (try Conversing.workflows(server))
+    }
+    try await GatedInstallation.with(
+      agent: start, environment: ["AIPM_FEEDBACK_INTERVAL": "300ms"]
+    ) { world in
+      let talk = Conversing(
+        server: world.server, repository: world.repository, token: GatedInstallation.token,
+        forge: world.gate.url)
+      let first = try await talk.pushed()
+      let (sent, held, writes) = (Latch(), Latch(), Counter())
+      world.gate.set { [server = world.server] call in
+        let path = isReply ? "/replies" : "/issues/1/comments"
+        guard call.method == "POST", call.path.hasSuffix(path), writes.next() == 1 else {
+          return .pass
+        }
+        await server.kill()
+        sent.open()
+        await held.wait()
+        return .loseAnswer
+      }
+      try await talk.review(["Rename it."])
+      try await within(Installation.patience, "the first comment") { await sent.wait() }
+      try await talk.server.start(talk.restart)
+      let list = isReply ? "/pulls/1/comments" : "/issues/1/comments"
+      @Sendable func written() async throws -> [String] {
+        try await talk.bodies(list).filter { $0.contains("<!-- aipm: ") }
+      }
+      try await within(Installation.patience, "the second comment") {
+        while try await written().isEmpty { try await Task.sleep(for: .milliseconds(20)) }
+      }
+      held.open()
+      let started = try await talk.server.event(of: first) {
+        $0["type"].stringValue == "delegation.round-started"
+      }
+      try await talk.answered(try #require(started["data"]["delegation"].stringValue))
+      #expect(try await written().count == 1)
+      // It was there.
+      #expect(world.gate.calls.filter { $0.method == "DELETE" }.count == 1)
+    }
+  }
+
   /// - Returns: whether there was a write of that number.
   private func strike(_ blow: Blow, at number: Int) async throws -> Bool {
     let struck = Latch()

@@ -121,6 +121,14 @@ extension ForgeConformance {
     #expect(found.map(\.text?.body) == ["why?", "becäuse"])
     #expect(found.map(\.thread) == [thread, thread])
     #expect(found.last?.author != people.reviewer)
+    #expect(found.last?.author == (try await subject.account()))
+    // A twin of the reply goes away alone.
+    #expect(try await subject.reply(reply(thread)) == .created)
+    let twin = try #require(try await subject.feedback(made.number).last { $0.thread == thread })
+    let delete = ForgeCall.deleteComment(subject.repository, id: twin.id)
+    for _ in 1...2 { #expect(try await subject.reply(delete) == .deleted) }
+    let kept = try await subject.feedback(made.number).filter { $0.source == .reviewComment }
+    #expect(kept == found && twin.text?.body == "becäuse")
     #expect(try await subject.client.fault(reply(999_999_999)).kind == .notFound)
   }
 

@@ -63,6 +63,10 @@ extension ForgeConformance {
     let blob = ForgeCall.fileBlob(missing, path: "x", ref: nil)
     #expect(try await subject.reply(blob) == .blob(nil))
     #expect(try await subject.reply(.branch(missing, branch: "b")) == .head(nil))
+    for source in [FeedbackSource.comment, .reviewComment] {
+      let call = ForgeCall.deleteComment(missing, id: FeedbackID(source, 1))
+      #expect(try await subject.reply(call) == .deleted)
+    }
     let check = ForgeCheck(
       id: FeedbackID(.check, 1), name: "x", commit: sha, outcome: .failed, author: "x", job: 1,
       annotations: 1)

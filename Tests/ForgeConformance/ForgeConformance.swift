@@ -159,10 +159,22 @@ extension ForgeUnderTest {
   }
 
   func comments(_ number: Int) async throws -> [String] {
-    guard case .comments(let bodies) = try await reply(.comments(repository, number: number)) else {
+    try await commentList(number).map(\.body)
+  }
+
+  func commentList(_ number: Int) async throws -> [ForgeComment] {
+    guard case .comments(let found) = try await reply(.comments(repository, number: number)) else {
       throw WrongAnswer(description: "no comments of \(number)")
     }
-    return bodies
+    return found
+  }
+
+  /// AIPM's own account.
+  func account() async throws -> String {
+    guard case .account(let name) = try await reply(.account) else {
+      throw WrongAnswer(description: "no account")
+    }
+    return name
   }
 }
 

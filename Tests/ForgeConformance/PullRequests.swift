@@ -7,6 +7,8 @@ extension ForgeConformance {
     ConformanceCheck("a pull request needs a commit, is opened once, and is found again", opened),
     ConformanceCheck("a draft is opened as the capabilities say", drafts),
     ConformanceCheck("comments are listed in their order", comments),
+    ConformanceCheck(
+      "a comment of its own account is deleted, once and alone, and is gone then", deletedComment),
     ConformanceCheck("more comments than a page holds are listed", commentPages),
     ConformanceCheck(
       "labels and reviewers that are there already change nothing", labelsAndReviewers),
@@ -51,6 +53,26 @@ extension ForgeConformance {
       #expect(try await subject.reply(call) == .created)
     }
     #expect(try await subject.comments(made.number) == ["first", "sécond <!-- x -->"])
+  }
+
+  private static func deletedComment(_ subject: any ForgeUnderTest) async throws {
+    let made = try await subject.open("deleted-comment")
+    for body in ["first", "twin", "twin"] {
+      let call = ForgeCall.comment(subject.repository, number: made.number, body: body)
+      #expect(try await subject.reply(call) == .created)
+    }
+    let account = try await subject.account()
+    let found = try await subject.commentList(made.number)
+    #expect(!account.isEmpty && found.allSatisfy { $0.author == account })
+    #expect(Set(found.map(\.id)).count == 3)
+    // The oldest is first, so the last one is the younger twin.
+    let call = ForgeCall.deleteComment(subject.repository, id: try #require(found.last).id)
+    for _ in 1...2 { #expect(try await subject.reply(call) == .deleted) }
+    #expect(try await subject.commentList(made.number) == Array(found.dropLast()))
+    guard let people = subject.people else { return }
+    try await people.comment("of another account", on: made)
+    let last = try #require(try await subject.commentList(made.number).last)
+    #expect(last.author == people.reviewer && last.author != account)
   }
 
   private static func commentPages(_ subject: any ForgeUnderTest) async throws {

@@ -13,7 +13,8 @@ extension Table.Repository {
     _ source: FeedbackSource, _ body: String, by author: String, on pullRequest: ForgePullRequest,
     thread: Int64? = nil, line: Int? = nil, text: FeedbackText? = nil
   ) -> Int64 {
-    let key = Int64(feedback.values.reduce(1) { $0 + $1.count })
+    lastKey += 1
+    let key = lastKey
     let isOnChange = source == .reviewComment
     feedback[pullRequest.number, default: []].append(
       Feedback(
@@ -33,7 +34,7 @@ extension Table.Repository {
       throw Table.fault(.notFound, "there is no thread \(thread)")
     }
     say(
-      .reviewComment, body, by: "aipm", on: pullRequest, thread: thread, line: first.line,
+      .reviewComment, body, by: Table.account, on: pullRequest, thread: thread, line: first.line,
       text: FeedbackText(body: body, path: first.text?.path, hunk: first.text?.hunk))
   }
 

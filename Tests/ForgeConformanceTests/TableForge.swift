@@ -79,11 +79,12 @@ final class Table: Sendable {
     /// The commit and the folder that a tree stands for.
     var trees: [ObjectID: (commit: ObjectID, folder: String)] = [:]
     var pullRequests: [ForgePullRequest] = []
-    var comments: [Int: [String]] = [:]
     /// What is in the blobs.
     var texts: [ObjectID: String] = [:]
     /// By pull request, in the order in which it was said.
     var feedback: [Int: [Feedback]] = [:]
+    /// The number of what was said last.
+    var lastKey: Int64 = 0
     var checks: [ObjectID: [ForgeCheck]] = [:]
     /// Why a check failed.
     var reports: [FeedbackID: String] = [:]
@@ -106,6 +107,9 @@ final class Table: Sendable {
 
   private let repositories = Mutex<[RepositoryName: Repository]>([:])
 
+  /// The account that AIPM writes under.
+  static let account = "aipm"
+
   static func sha(_ text: String) -> ObjectID {
     ObjectID(Hex.encode(Array(SHA256.hash(Array(text.utf8)).prefix(20))))
   }
@@ -126,6 +130,7 @@ final class Table: Sendable {
     repositories.withLock { repositories in
       guard let name = call.target else {
         let usable = repositories.filter { $0.value.mayPush && !$0.value.archived }.keys.sorted()
+        if call == .account { return .success(.account(Self.account)) }
         return .success(.repositories(usable, isComplete: true))
       }
       guard var repository = repositories[name] else {
@@ -149,12 +154,13 @@ extension ForgeCall {
   fileprivate var target: RepositoryName? {
     switch self {
     case .issue(let issue): issue.repository
-    case .repositories: nil
+    case .repositories, .account: nil
     case .repository(let name), .branchHead(let name, _), .fileBlob(let name, _, _),
       .tree(let name, _), .createBranch(let name, _, _), .branch(let name, _),
       .putFile(let name, _), .compare(let name, _, _), .openPullRequest(let name, _),
       .pullRequests(let name, _), .pullRequest(let name, _), .comments(let name, _),
-      .comment(let name, _, _), .addLabels(let name, _, _), .requestReviewers(let name, _, _, _),
+      .comment(let name, _, _), .deleteComment(let name, _), .addLabels(let name, _, _),
+      .requestReviewers(let name, _, _, _),
       .mayPush(let name, _), .feedback(let name, _), .reviewComments(let name, _),
       .reply(let name, _, _, _), .openPullRequests(let name, _), .checks(let name, _, _),
       .checkReport(let name, _), .changedHead(let name, _, _),
@@ -169,11 +175,12 @@ extension ForgeCall {
     case .branch, .branchHead(_, .some): .head(nil)
     case .fileBlob: .blob(nil)
     case .mayPush: .mayPush(false)
+    case .deleteComment: .deleted
     case .checkReport: .checkReport("")
     case .repository, .branchHead, .tree, .createBranch, .putFile, .compare, .openPullRequest,
       .pullRequests, .pullRequest, .comments, .comment, .addLabels, .requestReviewers, .feedback,
       .reviewComments, .reply, .openPullRequests, .checks, .changedHead, .changedPullRequest,
-      .issue, .repositories:
+      .issue, .repositories, .account:
       nil
     }
   }
@@ -211,10 +218,17 @@ extension Table.Repository {
       found.conflicts = conflicts(found)
       let now = ForgeValidator("\(found)")
       return validator == now ? .unchanged : .changedPullRequest(found, now)
-    case .comments(_, let number): return .comments(comments[try pullRequest(number).number] ?? [])
+    case .comments(_, let number):
+      let all = feedback[try pullRequest(number).number] ?? []
+      return .comments(
+        all.filter { $0.source == .comment }.map {
+          ForgeComment(id: $0.id, author: $0.author, body: $0.text?.body ?? "")
+        })
     case .comment(_, let number, let body):
-      comments[number, default: []].append(body)
-      say(.comment, body, by: "aipm", on: try pullRequest(number))
+      say(.comment, body, by: Table.account, on: try pullRequest(number))
+    case .deleteComment(_, let id):
+      for number in feedback.keys { feedback[number]?.removeAll { $0.id == id } }
+      return .deleted
     case .feedback(_, let number):
       return .feedback(feedback[try pullRequest(number).number] ?? [])
     case .reviewComments(_, let number):
@@ -241,7 +255,7 @@ extension Table.Repository {
         throw Table.fault(.notFound, "there is no \(issue)")
       }
       return .issue(found)
-    case .addLabels, .requestReviewers, .repositories: break
+    case .addLabels, .requestReviewers, .repositories, .account: break
     }
     return .created
   }

@@ -41,6 +41,12 @@ private final class AppForge: Sendable {
       let bearer = request.header("authorization")?.dropFirst("Bearer ".count) ?? ""
       if request.line.hasPrefix("POST /app/installations/77/access_tokens ") {
         giveToken(connection, String(bearer))
+      } else if request.line.hasPrefix("GET /app ") {
+        // Only the app itself may ask, by its key.
+        let isToken = bearer.hasPrefix("ghs_")
+        connection.answer(
+          isToken ? #"{"message":"Bad credentials"}"# : #"{"id":4242,"slug":"our-aipm"}"#,
+          status: isToken ? "401 Unauthorized" : "200 OK")
       } else {
         let isKnown = seen.withLock { $0.tokens.last == String(bearer) }
         let body = #"{"default_branch":"main","clone_url":"http://x/o/r.git"}"#
@@ -155,6 +161,14 @@ private final class AppForge: Sendable {
       #expect(exchanges.map(\.status) == [502, 201])
       let route = "POST /app/installations/{installation_id}/access_tokens"
       #expect(exchanges.allSatisfy { $0.route == route && $0.time > .zero })
+    }
+  }
+
+  @Test func theAccountOfAnAppIsNamedAfterIt() async throws {
+    try await run { forge, server in
+      let answer = try await forge.client(server).perform(.account)
+      #expect(answer == .success(.account("our-aipm[bot]")))
+      #expect(forge.exchanges.withLock { $0 }.map(\.route) == ["GET /app"])
     }
   }
 

@@ -75,6 +75,10 @@ struct RouteTests {
       "POST /repos/{owner}/{repo}/issues/{issue_number}/comments", "/issues/7/comments"
     ),
     (
+      .deleteComment(repository, id: FeedbackID(.comment, 71)),
+      "DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}", "/issues/comments/71"
+    ),
+    (
       .addLabels(repository, number: 7, labels: ["x"]),
       "POST /repos/{owner}/{repo}/issues/{issue_number}/labels", "/issues/7/labels"
     ),
@@ -96,6 +100,10 @@ struct RouteTests {
       .reviewComments(repository, number: 7),
       "GET /repos/{owner}/{repo}/pulls/{pull_number}/comments",
       "/pulls/7/comments?per_page=100&page=1"
+    ),
+    (
+      .deleteComment(repository, id: FeedbackID(.reviewComment, 72)),
+      "DELETE /repos/{owner}/{repo}/pulls/comments/{comment_id}", "/pulls/comments/72"
     ),
     (
       .reply(repository, number: 7, thread: 9, body: "x"),
@@ -132,6 +140,7 @@ struct RouteTests {
       "GET /repos/{owner}/{repo}/issues/{issue_number}", "/issues/12"
     ),
     (.repositories, "GET /user/repos", "/user/repos?sort=pushed&per_page=100&page=1"),
+    (.account, "GET /user", "/user"),
   ]
 
   /// An answer, whatever its status, and a request without an answer.

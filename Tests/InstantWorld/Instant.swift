@@ -40,6 +40,8 @@ package enum Instant {
           number: number, url: "https://forge/\(name)/pull/\(number)", state: .open, body: "",
           headBranch: "", headSHA: Story.sha(1), baseBranch: "main"))
     case .comments: .comments([])
+    case .deleteComment: .deleted
+    case .account: .account("aipm")
     case .mayPush: .mayPush(true)
     case .feedback, .reviewComments: .feedback([])
     case .openPullRequests: .openPullRequests([], nil)

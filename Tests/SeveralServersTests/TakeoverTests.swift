@@ -3,6 +3,7 @@
 import EventLog
 import Foundation
 import Glibc
+import HTTPClient
 import PostgreSQL
 import Synchronization
 import TestKit
@@ -70,9 +71,70 @@ extension SeveralServersTests {
       try await world.verify()
     }
   }
+
+  /// The call of the former active server was sent, and arrives after the next one has looked and
+  /// written its own comment.
+  @Test("a comment that arrives after the takeover leaves no twin", arguments: Blow.allCases)
+  func lateComment(blow: Blow) async throws {
+    let folder = FileManager.default.temporaryDirectory.path + "/aipm-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    try World.telling.write(
+      toFile: "\(folder)/personal-delegate.yaml", atomically: true, encoding: .utf8)
+    try await World.with(serve: ["--workflows", folder]) { world in
+      try await world.startWorker(through: 1)
+      let (sent, held) = (Latch(), Latch())
+      world.members[0].gate.set { call in
+        guard call.method == "POST", call.path.hasSuffix("/issues/1/comments") else {
+          return .pass
+        }
+        try? await world.hit(blow, 0)
+        sent.open()
+        await held.wait()
+        return .loseAnswer
+      }
+      let id = try await world.submit(0, through: 0)
+      try await within(Installation.patience, "the first comment") { await sent.wait() }
+      try await waitUntil("a takeover") { try world.active() == 1 }
+      try await waitUntil("the second comment") { try await world.comments() == 1 }
+      held.open()
+      _ = try await world.members[1].server.event(of: id) {
+        $0["type"].stringValue == "delegation.action-done"
+      }
+      #expect(try await world.comments() == 1)
+      // It was there.
+      #expect(world.members[1].gate.calls.filter { $0.method == "DELETE" }.count == 1)
+      try await world.recover(blow, 0)
+      try await world.verify()
+    }
+  }
 }
 
 extension World {
+  /// A workflow that comments on what was pushed.
+  fileprivate static let telling = """
+    name: personal-delegate
+    agent-preference: [demo]
+    attempts: 1
+    on-pushed: {comment: "Done."}
+    templates:
+      task-file: "{{objective}}"
+      prompt: "{{objective}}"
+      commit-message: "{{prTitle}}"
+      pull-request-body: "{{objective}}"
+
+    """
+
+  /// The number of comments on the first pull request.
+  fileprivate func comments() async throws -> Int {
+    let url = "\(members[1].gate.url)/repos/acme/tools/issues/1/comments"
+    let response = try await members[1].server.http.send(
+      HTTPRequest(
+        method: "GET", url: url,
+        headers: [("Authorization", "Bearer \(GatedInstallation.token)")]))
+    return try JSONValue(json: response.body).arrayValue?.count ?? 0
+  }
+
   /// Submits through a member.
   func submit(_ number: Int, through member: Int) async throws -> String {
     try await members[member].server.submit(
@@ -150,7 +212,7 @@ extension World {
     return id
   }
 
-  private func hit(_ blow: SeveralServersTests.Blow, _ member: Int) async throws {
+  fileprivate func hit(_ blow: SeveralServersTests.Blow, _ member: Int) async throws {
     switch blow {
     case .killed: await members[member].server.kill()
     case .frozen: kill(members[member].server.processID ?? 0, SIGSTOP)
@@ -159,9 +221,9 @@ extension World {
 
   /// Starts the member again. One that was frozen wakes up before, does nothing to the forge, and
   /// ends by itself.
-  /// - Parameter duringPush: whether its `git push` was under way, which is a process of its own and
-  ///   was not frozen. It names the commit that it replaces, so it may try.
-  private func recover(
+  /// - Parameter duringPush: whether its `git push` was under way, which is a process of its own,
+  ///   and was not frozen. It names the commit that it replaces, so it may try.
+  fileprivate func recover(
     _ blow: SeveralServersTests.Blow, _ member: Int, duringPush: Bool = false
   ) async throws {
     let (server, gate) = (members[member].server, members[member].gate)

@@ -70,7 +70,7 @@ struct MadeUpForge {
   }
 
   /// What was said on each pull request.
-  var comments: [Discussed: [String]] = [:]
+  var comments: [Discussed: [ForgeComment]] = [:]
   /// What the forge reports of it, in the order in which it was said.
   var feedback: [Discussed: [Feedback]] = [:]
   var checks: [ObjectID: [ForgeCheck]] = [:]
@@ -149,8 +149,16 @@ struct MadeUpForge {
     case .comments(let name, let number):
       return .success(.comments(comments[Discussed(repository: name, number: number)] ?? []))
     case .comment(let name, let number, let body):
-      comments[Discussed(repository: name, number: number), default: []].append(body)
+      lastReply += 1
+      comments[Discussed(repository: name, number: number), default: []].append(
+        ForgeComment(
+          id: FeedbackID(.comment, lastReply + 1_000_000), author: Self.principal, body: body))
       return .success(.created)
+    case .deleteComment(_, let id):
+      for place in comments.keys { comments[place]?.removeAll { $0.id == id } }
+      for place in feedback.keys { feedback[place]?.removeAll { $0.id == id } }
+      return .success(.deleted)
+    case .account: return .success(.account(Self.principal))
     case .addLabels, .requestReviewers: return .success(.created)
     case .mayPush(_, let user): return .success(.mayPush(user != Self.stranger))
     case .pullRequest(let name, let number):

@@ -333,7 +333,8 @@ extension World {
       case .putFile(let name, let file): checkForge(name, file.branch)
       case .openPullRequest(let name, let wanted): checkForge(name, wanted.head)
       case .repository, .branchHead, .fileBlob, .tree, .createBranch, .branch, .compare,
-        .pullRequests, .pullRequest, .comments, .comment, .addLabels, .requestReviewers, .mayPush,
+        .pullRequests, .pullRequest, .comments, .comment, .deleteComment, .account, .addLabels,
+        .requestReviewers, .mayPush,
         .feedback, .reviewComments, .reply, .openPullRequests, .checks, .checkReport, .changedHead,
         .changedPullRequest, .issue, .repositories:
         break

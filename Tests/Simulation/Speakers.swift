@@ -226,7 +226,8 @@ extension MadeUpForge {
   var markers: [String: Int] {
     var counts: [String: Int] = [:]
     let texts =
-      comments.values.flatMap { $0 } + feedback.values.flatMap { $0 }.compactMap(\.text?.body)
+      comments.values.flatMap { $0.map(\.body) }
+      + feedback.values.flatMap { $0 }.compactMap(\.text?.body)
     for text in texts {
       guard let marker = Self.marker(in: text) else { continue }
       counts[marker, default: 0] += 1

@@ -144,7 +144,10 @@ private struct Passage: RouterMiddleware {
     switch await gate.decide(request.method.rawValue, request.uri.string) {
     case .pass: return try await gate.forward(request, Array(body.readableBytesView))
     case .drop: break
-    case .loseAnswer: _ = try await gate.forward(request, Array(body.readableBytesView))
+    case .loseAnswer:
+      // A call that was sent arrives, even if its sender has died meanwhile.
+      let sent = Task { try await gate.forward(request, Array(body.readableBytesView)) }
+      _ = try await sent.value
     case .answer(let status, let text, let headers):
       var fields: HTTPFields = [.contentType: "application/json"]
       for (name, value) in headers {

@@ -46,6 +46,8 @@ package enum RoundAnswer: Equatable, Sendable {
 package enum EffectStep: Equatable, Sendable {
   /// Make these calls at the same time; `resume` receives their answers in the same order.
   case calls([Call])
+  /// Do nothing for so long; `resume` receives no answers.
+  case pause(Milliseconds)
   case done(Outcome)
 }
 
@@ -100,6 +102,8 @@ package struct EffectContext: Sendable {
   package var delegation: Delegation
   package var texts: Texts
   var capabilities = ForgeCapabilities()
+  /// The marker of a notice that another process may have begun, if any.
+  var inheritedNotice: String?
 
   /// The texts for the forge, rendered from the workflow and the user's text when needed: most
   /// effects write none of them.

@@ -26,12 +26,20 @@ extension EffectContext {
       }
     case .act(let notice):
       return delegation.pullRequestNumber.map {
-        Act(context: self, notice: notice, number: $0)
+        Act(
+          context: self, notice: notice, number: $0, mayHaveBegun: mayHaveBegun(notice))
       }
     case .settle(let step): return settling(step)
     // The executor carries these out without the delegation's texts.
     case .stopAgent, .cancel, .examineFeedback, .startRound, .awaitRounds: return nil
     }
+  }
+
+  /// Whether a call for a notice may have been sent before this try: by the process that wrote the
+  /// log until then, or by a try whose answer was lost.
+  private func mayHaveBegun(_ notice: Notice) -> Bool {
+    if notice.marker == inheritedNotice { return true }
+    return delegation.failedTry.map { $0.step == .act && $0.ambiguous } ?? false
   }
 
   /// The look-up of a cancellation after a write whose answer was lost.

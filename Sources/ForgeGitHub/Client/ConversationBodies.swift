@@ -85,6 +85,10 @@ struct IssueCommentBody: Decodable {
   let body: String?
   let createdAt: String?
 
+  var comment: ForgeComment {
+    ForgeComment(id: FeedbackID(.comment, id), author: user.login, body: body ?? "")
+  }
+
   /// nil if it has no words.
   var feedback: Feedback? {
     guard let body, body.hasWords else { return nil }

@@ -59,6 +59,16 @@ extension GitHubClient {
       hint: "A conversation of this length is not read: go on in a new pull request.")
   }
 
+  /// The account under which the credential writes. A token of a workflow run may not ask.
+  func account() async throws(ForgeFault) -> String {
+    switch configuration.credential {
+    case .app(let app): return try await app.account()
+    case .token:
+      let request = RESTRequest(.account, author: configuration.author)
+      return try decode(AccountBody.self, try await exchange(request), request).login
+    }
+  }
+
   // MARK: Lists that seldom change
 
   /// How long the time of an update may be that of another one too: GitHub's times are whole

@@ -204,7 +204,9 @@ extension GitHubClient {
     case .openPullRequest, .pullRequest:
       return .pullRequest(try decode(PullRequestBody.self, response, request).value)
     case .pullRequests: return .pullRequests(try pullRequestList(response, request))
-    case .comments: return .comments(try commentBodies(response, request))
+    case .comments: return .comments(try commentList(response, request))
+    case .deleteComment: return .deleted
+    case .account: return .account(try decode(AccountBody.self, response, request).login)
     case .comment:
       _ = try decode(CommentBody.self, response, request)
       return .created
@@ -243,10 +245,10 @@ extension GitHubClient {
     }
   }
 
-  func commentBodies(
+  func commentList(
     _ response: HTTPResponse, _ request: RESTRequest
-  ) throws(ForgeFault) -> [String] {
-    try decode([CommentBody].self, response, request).map { $0.body ?? "" }
+  ) throws(ForgeFault) -> [ForgeComment] {
+    try decode([IssueCommentBody].self, response, request).map(\.comment)
   }
 
   /// The repositories of a page, and how many of them can be pushed to.
@@ -303,10 +305,11 @@ extension GitHubClient {
     case .branch, .branchHead(_, .some): return .head(nil)
     case .fileBlob: return .blob(nil)
     case .mayPush: return .mayPush(false)
+    case .deleteComment: return .deleted
     case .repository, .branchHead(_, nil), .tree, .createBranch, .putFile, .compare,
       .openPullRequest, .pullRequests, .pullRequest, .comments, .comment, .addLabels,
       .requestReviewers, .feedback, .reviewComments, .reply, .openPullRequests, .checks,
-      .checkReport, .changedHead, .changedPullRequest, .issue, .repositories:
+      .checkReport, .changedHead, .changedPullRequest, .issue, .repositories, .account:
       return nil
     }
   }

@@ -91,9 +91,10 @@ package final class GitHubClient: ForgeClient {
       case .checkReport(let repository, let check):
         return .success(.checkReport(try await report(of: check, in: repository)))
       case .repositories: return .success(try await repositories())
+      case .account: return .success(.account(try await account()))
       case .repository, .branchHead, .fileBlob, .tree, .createBranch, .branch, .putFile,
-        .openPullRequest, .pullRequest, .comment, .mayPush, .addLabels, .requestReviewers, .reply,
-        .changedHead, .changedPullRequest, .issue:
+        .openPullRequest, .pullRequest, .comment, .deleteComment, .mayPush, .addLabels,
+        .requestReviewers, .reply, .changedHead, .changedPullRequest, .issue:
         let request = RESTRequest(call, author: configuration.author)
         let response = try await exchange(request)
         return .success(try reply(to: call, response, request))
@@ -140,15 +141,15 @@ package final class GitHubClient: ForgeClient {
   /// Reads the comments of a pull request, up to `pagesMax` pages.
   private func comments(
     of repository: RepositoryName, number: Int
-  ) async throws(ForgeFault) -> [String] {
-    var bodies: [String] = []
+  ) async throws(ForgeFault) -> [ForgeComment] {
+    var comments: [ForgeComment] = []
     for page in 1...RESTRequest.pagesMax {
       let request = RESTRequest.comments(repository, number: number, page: page)
-      let found = try commentBodies(try await exchange(request), request)
-      bodies += found
+      let found = try commentList(try await exchange(request), request)
+      comments += found
       if found.count < RESTRequest.perPage { break }
     }
-    return bodies
+    return comments
   }
 
   /// Reads the pull requests of a branch. The query contains the owner's name. A transferred

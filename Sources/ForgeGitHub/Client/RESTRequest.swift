@@ -117,6 +117,12 @@ struct RESTRequest: CustomStringConvertible {
       self.init(
         repository, "POST", "/issues/{issue_number}/comments", ["\(number)"],
         body: ["body": .string(body)])
+    case .deleteComment(let repository, let id):
+      let isOnChange = id.rawValue.hasPrefix(FeedbackID(.reviewComment, "").rawValue)
+      self.init(
+        repository, "DELETE", "/\(isOnChange ? "pulls" : "issues")/comments/{comment_id}",
+        [id.rawValue.split(separator: "/").last.map(String.init) ?? ""])
+    case .account: self.init(nil, "GET", "/user")
     case .mayPush(let repository, let user):
       self.init(repository, "GET", "/collaborators/{username}/permission", [user])
     case .addLabels(let repository, let number, let labels):

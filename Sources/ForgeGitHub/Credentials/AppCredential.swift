@@ -117,52 +117,77 @@ package final class AppCredential: Sendable {
     let permissions: [String: String]?
   }
 
+  private struct AppBody: Decodable { let slug: String }
+
+  /// The account under which the app writes: GitHub derives its name from the app's.
+  func account() async throws(ForgeFault) -> String {
+    let response = try await send("GET", "/app", route: "GET /app")
+    guard response.status == 200 else { throw fault(of: response, "GET /app") }
+    return "\(try decode(AppBody.self, response, "GET /app").slug)[bot]"
+  }
+
   /// POST /app/installations/{id}/access_tokens. Repeating it does no harm, and the call that needs
   /// the token was not sent. So a lost answer counts as `unreachable`.
   private func request() async throws(ForgeFault) -> InstallationToken {
     let path = "/app/installations/\(configuration.installationID)/access_tokens"
+    let response = try await send("POST", path, route: Self.route)
+    guard response.status == 201 else { throw fault(of: response, "POST \(path)") }
+    let body = try decode(Body.self, response, "POST \(path)")
+    guard let end = ISO8601.seconds(body.expiresAt) else { throw misread("POST \(path)") }
+    let endsAt = Timestamp(milliseconds: end.seconds * 1000)
+    return InstallationToken(token: body.token, endsAt: endsAt, permissions: body.permissions)
+  }
+
+  private func decode<Value: Decodable>(
+    _ type: Value.Type, _ response: HTTPResponse, _ call: String
+  ) throws(ForgeFault) -> Value {
+    guard let body = try? JSONDecoder.github.decode(type, from: Data(response.body)) else {
+      throw misread(call)
+    }
+    return body
+  }
+
+  private func misread(_ call: String) -> ForgeFault {
+    ForgeFault(
+      kind: .unreachable,
+      message: "the answer to \(call) is not what the API describes",
+      hint: "Check that AIPM_GITHUB_API_URL names the API: \(configuration.apiURL).")
+  }
+
+  /// Sends a call that the app's key signs.
+  private func send(
+    _ method: String, _ path: String, route: String
+  ) async throws(ForgeFault) -> HTTPResponse {
     guard let jwt = configuration.key.jwt(issuer: configuration.appID, at: configuration.now())
     else {
       throw ForgeFault(
         kind: .unauthorized, message: "the app's key cannot sign",
         hint: "Set the key again in AIPM_GITHUB_APP_KEY_FILE.")
     }
-    let response: HTTPResponse
     let began = ContinuousClock.now
     func report(_ status: Int?) {
-      configuration.onExchange(
-        ForgeExchange(route: Self.route, status: status, time: .now - began))
+      configuration.onExchange(ForgeExchange(route: route, status: status, time: .now - began))
     }
     do throws(HTTPFault) {
-      response = try await http.send(
+      let response = try await http.send(
         GitHubClient.request(
-          "POST", configuration.apiURL + path, token: jwt, timeout: configuration.timeout))
+          method, configuration.apiURL + path, token: jwt, timeout: configuration.timeout))
       report(response.status)
+      return response
     } catch {
       report(nil)
       throw ForgeFault(
-        kind: .unreachable, message: "POST \(path): \(error.detail)",
+        kind: .unreachable, message: "\(method) \(path): \(error.detail)",
         hint: GitHubClient.reachHint(configuration.apiURL))
     }
-    guard response.status == 201 else { throw fault(of: response, path) }
-    guard let body = try? JSONDecoder.github.decode(Body.self, from: Data(response.body)),
-      let end = ISO8601.seconds(body.expiresAt)
-    else {
-      throw ForgeFault(
-        kind: .unreachable,
-        message: "the answer to POST \(path) is not what the API describes",
-        hint: "Check that AIPM_GITHUB_API_URL names the API: \(configuration.apiURL).")
-    }
-    let endsAt = Timestamp(milliseconds: end.seconds * 1000)
-    return InstallationToken(token: body.token, endsAt: endsAt, permissions: body.permissions)
   }
 
-  private func fault(of response: HTTPResponse, _ path: String) -> ForgeFault {
+  private func fault(of response: HTTPResponse, _ call: String) -> ForgeFault {
     let body = ErrorBody(response)
     let message = body?.text ?? "no answer of the API"
     var fault = ForgeFault(
       kind: .unreachable,
-      message: "POST \(path): \(response.status): \(message)",
+      message: "\(call): \(response.status): \(message)",
       requestID: response.headers[GitHubClient.requestIDHeader])
     if let limit = GitHubLimit(response, body, now: configuration.now()) {
       fault.kind = .limited(until: limit.until)
