@@ -106,7 +106,7 @@ package final class PostgreSQLEventStore: RunningStore {
   }
 
   /// Opens the log for reading, while another server writes it. Appends are refused.
-  /// - Throws: `NoLog` if there is none; `StoreFault` if it cannot be read.
+  /// - Throws: `NoLog` if it does not exist; `StoreFault` if it cannot be read.
   package static func follow(
     _ place: PostgreSQLPlace, _ options: StoreOptions
   ) async throws -> FollowedStore {
@@ -116,7 +116,7 @@ package final class PostgreSQLEventStore: RunningStore {
     let opened = Handover<Result<(FollowedState, PostgreSQLStatus), any Error>>()
     let isStarted = startThread {
       do {
-        let follower = try LogFollower(place, options, feed: feed)
+        let follower = try FollowedLogThread(place, options, feed: feed)
         opened.give(.success(follower.shared))
         follower.run(until: queue)
       } catch {

@@ -22,8 +22,7 @@ package protocol StoreDriver: Sendable, CustomStringConvertible {
   /// The election among the servers of the store; nil if it has one server.
   func election() -> (any StoreElection)?
 
-  /// Looks at the server behind the store and its settings, for `aipm doctor`; empty if there is
-  /// none.
+  /// Looks at the server behind the store and its settings, for `aipm doctor`; empty for a file.
   func examine() async -> [StoreFinding]
 
   /// Opens the store for writing, and creates it if it is missing. The caller has the lock.
@@ -82,6 +81,7 @@ extension StoreDriver {
 
 /// The result of one check of a store's server.
 package struct StoreFinding: Equatable, Sendable {
+  /// How serious a finding is.
   package enum Verdict: Sendable { case good, poor, bad }
 
   /// What was checked, in a word or two.

@@ -12,7 +12,7 @@ package protocol StoreElection: Sendable {
   func stop()
 
   /// Opens the log for reading, while another server writes it.
-  /// - Throws: `NoLog` if there is none yet; `StoreFault` if it cannot be read.
+  /// - Throws: `NoLog` if it does not exist yet; `StoreFault` if it cannot be read.
   func follow(_ options: StoreOptions) async throws -> FollowedStore
 }
 

@@ -11,7 +11,7 @@ struct FollowerMiddleware: RouterMiddleware {
   /// The prefix of all routes.
   let prefix: String
 
-  /// Answered by any server, whoever writes.
+  /// Answered by each server for itself.
   private static let own = ["/healthz", "/readyz", "/metrics"]
   /// What the active server knows best. `*` is one part of a path.
   private static let ofActive = RouteMethods(

@@ -137,14 +137,14 @@ extension ServerProcess {
   private func opened(
     _ member: Member, _ opening: StoreOptions, triesAgain: Bool
   ) async throws -> (any RunningStore)? {
-    var told: String?
+    var lastError: String?
     while true {
       do throws(StoreFault) {
         return try member.driver.open(opening)
       } catch {
         guard triesAgain else { throw Failure("the log cannot be opened: \(error)") }
-        if told != "\(error)" { logger.error("this server cannot take over yet: \(error)") }
-        told = "\(error)"
+        if lastError != "\(error)" { logger.error("this server cannot take over yet: \(error)") }
+        lastError = "\(error)"
       }
       try? await Task.sleep(for: .seconds(1))
       if member.stop.hasCome { return nil }
@@ -184,7 +184,7 @@ extension ServerProcess {
   /// Waits until there is a log that can be read, and the first active server has shared its
   /// secrets.
   private func firstLog(_ member: Member) async throws -> (FollowedStore, Parts) {
-    var told: String?
+    var lastError: String?
     while true {
       do {
         let parts = try await parts(member)
@@ -194,8 +194,8 @@ extension ServerProcess {
           )
         }
       } catch {
-        if told != "\(error)" { logger.warning("this server waits: \(error)") }
-        told = "\(error)"
+        if lastError != "\(error)" { logger.warning("this server waits: \(error)") }
+        lastError = "\(error)"
       }
       try await Task.sleep(for: .milliseconds(500))
     }

@@ -68,10 +68,10 @@ final class FollowedState: FollowedLog {
   }
 }
 
-/// Reads what another server appends: for the event streams of this one, and as a witness. It checks
-/// the hash of every event that comes, so a log that was rewritten is noticed at the next look, a
+/// Reads what another server appends: for the event streams of this one, and as a witness. It
+/// checks the hash of every event that comes, so a log that was rewritten is noticed at the next look, a
 /// second later at the latest. It is used on one thread.
-final class LogFollower {
+final class FollowedLogThread {
   private static let lookInterval: Duration = .seconds(1)
   private static let reportInterval: Duration = .seconds(1)
   private static let stopIntervalMs = 100
@@ -226,7 +226,8 @@ final class LogFollower {
 
   /// Writes how far this server has read, once a second. That is a synchronous commit, so all that
   /// was read before is on the standby when it is answered. Only then is the head believed for
-  /// ever: a primary that starts again without its standby shows events that nobody was told of.
+  /// ever: a primary that starts again without its standby shows events that nobody has got an
+  /// answer for.
   private func report() {
     do throws(PostgreSQLError) {
       if let reported, let reporter {
