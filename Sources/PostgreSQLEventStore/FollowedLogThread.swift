@@ -69,8 +69,8 @@ final class FollowedState: FollowedLog {
 }
 
 /// Reads what another server appends: for the event streams of this one, and as a witness. It
-/// checks the hash of every event that comes, so a log that was rewritten is noticed at the next look, a
-/// second later at the latest. It is used on one thread.
+/// checks the hash of every event that comes, so a log that was rewritten is noticed at the next
+/// look, a second later at the latest. It is used on one thread.
 final class FollowedLogThread {
   private static let lookInterval: Duration = .seconds(1)
   private static let reportInterval: Duration = .seconds(1)
