@@ -120,10 +120,11 @@ extension ForgeCall {
   /// Whether it may change something on the forge.
   var writes: Bool {
     switch self {
-    case .createBranch, .putFile, .openPullRequest, .comment, .addLabels, .requestReviewers, .reply:
+    case .createBranch, .putFile, .openPullRequest, .comment, .deleteComment, .addLabels,
+      .requestReviewers, .reply:
       true
     case .repository, .branchHead, .fileBlob, .tree, .branch, .compare, .pullRequests,
-      .pullRequest, .comments, .mayPush, .feedback, .reviewComments, .openPullRequests, .checks,
+      .pullRequest, .comments, .account, .mayPush, .feedback, .reviewComments, .openPullRequests, .checks,
       .checkReport, .changedHead, .changedPullRequest, .issue, .repositories:
       false
     }
