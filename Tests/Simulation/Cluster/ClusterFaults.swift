@@ -124,7 +124,8 @@ extension ForgeCall {
       .requestReviewers, .reply:
       true
     case .repository, .branchHead, .fileBlob, .tree, .branch, .compare, .pullRequests,
-      .pullRequest, .comments, .account, .mayPush, .feedback, .reviewComments, .openPullRequests, .checks,
+      .pullRequest, .comments, .account, .mayPush, .feedback, .reviewComments, .openPullRequests,
+      .checks,
       .checkReport, .changedHead, .changedPullRequest, .issue, .repositories:
       false
     }
