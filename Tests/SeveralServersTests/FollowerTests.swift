@@ -70,6 +70,14 @@ extension SeveralServersTests {
         "/api/delegations", headers: [("Aipm-Passed-On", "guessed 127.0.0.1")])
       #expect(forged.status == 403)
       follower.token = token
+      // A session that begins on one server is valid on the other.
+      follower.token = nil
+      let signedIn = try await follower.post("/api/session", ["token": .string(token)])
+      let cookie = signedIn.header("Set-Cookie")?.split(separator: ";").first.map { String($0) }
+      #expect(cookie != nil, "\(signedIn.status) \(signedIn.text)")
+      let me = try await follower.get("/api/me", headers: [("Cookie", cookie ?? "")])
+      #expect(me.text.contains("ann"), "\(me.text)")
+      follower.token = token
       let revoked = try await active.aipm(["token", "revoke", "ann"])
       #expect(revoked.succeeded)
       try await waitUntil("the revocation") {

@@ -29,7 +29,9 @@ struct FollowerMiddleware: RouterMiddleware {
     var path = request.uri.path
     if path.hasPrefix(prefix) { path.removeFirst(prefix.count) }
     if Self.own.contains(path) { return try await next(request, context) }
-    if request.isWriting || path.hasPrefix("/worker/") || path.hasPrefix("/auth/") {
+    if request.isWriting || path.hasPrefix("/worker/") || path.hasPrefix(OpenIDRoutes.path)
+      || request.hasSession
+    {
       return try await passed(request, context)
     }
     guard request.method == .get else { return try await next(request, context) }
@@ -70,6 +72,14 @@ struct FollowerMiddleware: RouterMiddleware {
       problem.retryAfter = 1
       throw problem
     }
+  }
+}
+
+extension Request {
+  /// Whether it comes from a browser whose person has signed in. Only the active server knows the
+  /// sessions.
+  fileprivate var hasSession: Bool {
+    headers[values: .cookie].contains { $0.contains("\(Sessions.cookieName)=") }
   }
 }
 
