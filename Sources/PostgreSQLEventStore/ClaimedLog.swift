@@ -106,8 +106,7 @@ extension ClaimedLog {
     guard try LockHolder.find(with: connection)?.instance == place.instance,
       try PostgreSQLSchema.exists(in: connection),
       let former = try connection.query("SELECT claimed_by FROM head").first?.text(0),
-      let instance = former.split(separator: " ").last.map({ String($0) }),
-      former.contains(", "), instance != place.instance
+      let instance = PostgreSQLPlace.instance(ofHolder: former), instance != place.instance
     else { return }
     try LockHolder.endSessions(of: instance, with: connection)
   }

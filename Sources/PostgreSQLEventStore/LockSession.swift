@@ -43,6 +43,13 @@ final class LockSession {
     ).first?.integer(0) == 1
   }
 
+  /// Ends a session of the server, with another one.
+  static func end(
+    process: Int64, with connection: PostgreSQLConnection
+  ) throws(PostgreSQLError) {
+    try connection.query("SELECT pg_terminate_backend($1::int)", [.integer(process)])
+  }
+
   /// A sign of life: the server notes when a session last did something.
   func beat() throws(PostgreSQLError) { try connection.execute("SELECT 1") }
 }
@@ -85,7 +92,7 @@ struct LockHolder: Equatable {
 
   /// Ends the session.
   func endSession(with connection: PostgreSQLConnection) throws(PostgreSQLError) {
-    try connection.query("SELECT pg_terminate_backend($1::int)", [.integer(process)])
+    try LockSession.end(process: process, with: connection)
   }
 
   /// Ends all sessions of the server, its transactions with them.

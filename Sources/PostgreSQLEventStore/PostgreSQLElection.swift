@@ -118,8 +118,7 @@ final class PostgreSQLElection: StoreElection {
     }
     // The session waits in the server, and would get the lock although nobody listens.
     if let onlooker {
-      _ = try? onlooker.query(
-        "SELECT pg_terminate_backend($1::int)", [.integer(session.connection.announcedProcess)])
+      try? LockSession.end(process: session.connection.announcedProcess, with: onlooker)
     }
     return false
   }

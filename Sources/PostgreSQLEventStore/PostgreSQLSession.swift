@@ -27,6 +27,12 @@ package struct PostgreSQLPlace: Sendable {
   /// This server, as the database names it: its process and machine for people, and what no other
   /// server has.
   var holder: String { "\(PostgreSQLLock.process), \(instance)" }
+
+  /// The instance in what `holder` was of a server; nil for a text of another form.
+  static func instance(ofHolder text: String) -> String? {
+    guard text.contains(", ") else { return nil }
+    return text.split(separator: " ").last.map { String($0) }
+  }
 }
 
 /// Whether another server has claimed the log of this one.
@@ -175,7 +181,8 @@ enum PostgreSQLSession {
     _ place: PostgreSQLPlace, for purpose: Purpose, seconds: Int? = nil
   ) throws(PostgreSQLSessionFault) -> (connection: PostgreSQLConnection, timeline: Int64) {
     var limits = PostgreSQLConnection.Limits()
-    limits.connectSeconds = seconds ?? (place.address.hosts.count > 1 ? 2 : 5)
+    let isHasty = purpose == .electing || place.address.hosts.count > 1
+    limits.connectSeconds = seconds ?? (isHasty ? 2 : 5)
     limits.statement = .seconds(purpose.silenceSeconds)
     var best: (connection: PostgreSQLConnection, timeline: Int64)?
     var faults: [PostgreSQLError] = []

@@ -37,6 +37,10 @@ extension SeveralServersTests {
       #expect(first.gate.calls.filter { $0.method != "GET" }.isEmpty)
       // It learns of it, and ends.
       proxy.mend()
+      // The connection that it was making has to be given up first.
+      try await waitUntil("its word") {
+        first.server.errorText.contains("another server has taken over this log")
+      }
       #expect(await first.server.hasDied())
       #expect(first.server.errorText.contains("another server has taken over this log"))
     }

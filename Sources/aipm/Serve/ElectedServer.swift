@@ -51,10 +51,10 @@ extension ServerProcess {
     let member = Member(
       driver: driver, election: election, folder: folder, stop: stop,
       listener: (listener, bound))
-    let isFollowing = Mutex(false)
+    let followed = Mutex<Parts?>(nil)
     let following = Task {
       try await Task.sleep(for: Self.electionPause)
-      try await follow(member) { isFollowing.withLock { $0 = true } }
+      try await follow(member) { parts in followed.withLock { $0 = parts } }
     }
     let stopping = Task {
       await stop.first.value
@@ -72,9 +72,10 @@ extension ServerProcess {
       throw Failure("the log cannot be locked: \(error)")
     }
     if let leadership = won {
+      let parts = followed.withLock { $0 }
       // Responses that have begun go on.
-      if !isFollowing.withLock({ $0 }) { following.cancel() }
-      try await lead(member, leadership, isFollowing: isFollowing.withLock { $0 })
+      if parts == nil { following.cancel() }
+      try await lead(member, leadership, parts)
     }
     following.cancel()
     _ = await following.result
@@ -106,18 +107,20 @@ extension ServerProcess {
   }
 
   /// Serves as the active server, until the process is asked to stop.
-  /// - Parameter isFollowing: whether this server answers already. Then it does not end if the log
-  ///   cannot be opened yet, for example because the standby is absent: nobody else could either.
+  /// - Parameter followed: the parts with which this server answers already; nil if it does not. If
+  ///   it does, it does not end if the log cannot be opened yet, for example because the standby is
+  ///   absent: nobody else could either.
   private func lead(
-    _ member: Member, _ leadership: any Leadership, isFollowing: Bool
+    _ member: Member, _ leadership: any Leadership, _ followed: Parts?
   ) async throws {
     let watch = Task { await self.end(with: leadership) }
     do {
-      var parts = try await parts(member).parts
+      // Looked up once more, the secrets would be the same, and people wait.
+      var parts = if let followed { followed } else { try await parts(member).parts }
       parts.leadership = leadership
       guard
         let store = try await opened(
-          member, opening(member, parts), triesAgain: isFollowing)
+          member, opening(member, parts), triesAgain: followed != nil)
       else {
         watch.cancel()
         return await leadership.resign()
@@ -165,12 +168,12 @@ extension ServerProcess {
   /// Serves what can be read, and passes the rest to the active server, until the task is
   /// cancelled. It goes on when this server is elected, for the responses that have begun.
   private func follow(
-    _ member: Member, _ onListening: @escaping @Sendable () -> Void
+    _ member: Member, _ onListening: @escaping @Sendable (Parts) -> Void
   ) async throws {
     while true {
       let (followed, parts) = try await firstLog(member)
       do {
-        try await serve(followed, parts, onListening)
+        try await serve(followed, parts) { onListening(parts) }
         return await followed.store.close()
       } catch {
         await followed.store.close()
