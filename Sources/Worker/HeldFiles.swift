@@ -41,7 +41,11 @@ struct HeldFiles: Equatable, Sendable {
     // Mapped and open files are mostly the same, so the larger sum counts.
     var mapped = members.reduce(0) { $0 + mappedBytes(at: $1.path) }
     if privateBytes + max(mapped, look.held.memoryBytes) > memoryBytesMax {
-      mapped = members.reduce(0) { $0 + proportionalBytes(at: $1.path) }
+      // Processes are read one after the other. A page that a later one maps meanwhile is counted
+      // whole for the earlier one and in part for the later one. Read in the other order, the same
+      // page is counted too low. The lower sum can be too low for one look; the higher one would
+      // end an agent that has not exceeded its limit.
+      mapped = min(proportionalBytes(at: members), proportionalBytes(at: members.reversed()))
     }
     look.held.memoryBytes = max(mapped, look.held.memoryBytes)
     return look.held
@@ -135,6 +139,10 @@ struct HeldFiles: Equatable, Sendable {
   /// Mapped shared memory; pages of several processes are counted for each.
   private static func mappedBytes(at path: String) -> Int {
     kibibytes("RssShmem:", "\(path)/status", atMost: 16 << 10) << 10
+  }
+
+  private static func proportionalBytes(at members: [ProcessTable.Member]) -> Int {
+    members.reduce(0) { $0 + proportionalBytes(at: $1.path) }
   }
 
   /// Pages of several processes are counted in part for each. The kernel inspects every page for
