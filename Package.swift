@@ -378,11 +378,16 @@ let package = Package(
     tests("DemoAgentTests", ["DemoAgent"]),
     .target(
       name: "CStoreReference", dependencies: ["CSQLite", "COpenSSL"], path: "Tests/StoreReference"),
+    .target(
+      name: "CPostgreSQLReference", dependencies: [ifPostgreSQL("CPostgreSQL"), "COpenSSL"],
+      path: "Tests/PostgreSQLReference",
+      cSettings: [.define("POSTGRESQL", .when(traits: ["PostgreSQL"]))]),
     .executableTarget(
       name: "aipm-bench",
       dependencies: [
-        "Text", "CSQLite", "CStoreReference", "Domain", "EventLog", "Projections",
-        "SQLiteEventStore",
+        "Text", "CSQLite", "CStoreReference", "CPostgreSQLReference",
+        ifPostgreSQL("PostgreSQLCluster"), "Domain", "EventLog", "Projections",
+        "SQLiteEventStore", "Stores",
         "Workflows", "Engine",
         "LogStories", "Randomness", "InstantWorld", "Egress", "NetworkRules", "TestKit",
         "Processes", "RawSockets", "Cryptography", "SystemCalls",

@@ -4,10 +4,11 @@ import CPostgreSQL
 
 /// A statement with its values.
 package struct PostgreSQLStatement {
-  package var sql: String
-  package var values: [PostgreSQLValue]
+  package let sql: String
+  /// Makes the values. In a pipeline the server runs the statements before it meanwhile.
+  let values: () -> [PostgreSQLValue]
 
-  package init(_ sql: String, _ values: [PostgreSQLValue] = []) {
+  package init(_ sql: String, _ values: @autoclosure @escaping () -> [PostgreSQLValue] = []) {
     self.sql = sql
     self.values = values
   }
@@ -21,6 +22,12 @@ struct PipelineAnswers {
 }
 
 extension PostgreSQLConnection {
+  /// Runs one statement.
+  @discardableResult
+  package func run(_ statement: PostgreSQLStatement) throws(PostgreSQLError) -> PostgreSQLRows {
+    try query(statement.sql, statement.values())
+  }
+
   /// Runs statements one after another, and waits for the server once
   /// (https://www.postgresql.org/docs/current/libpq-pipeline-mode.html). After an error the server
   /// skips the rest.
@@ -33,7 +40,7 @@ extension PostgreSQLConnection {
   ) throws(PostgreSQLError) -> [PostgreSQLRows] {
     guard statements.count > 1 else {
       guard let only = statements.first else { return [] }
-      return [try query(only.sql, only.values)]
+      return [try run(only)]
     }
     try send(statements)
     guard let results = try answers(within: limits.statement) else {
@@ -49,7 +56,7 @@ extension PostgreSQLConnection {
     _ = try begin(operation)
     guard PQenterPipelineMode(handle) == 1 else { throw lost(operation) }
     for (name, statement) in zip(names, statements) {
-      guard send(name, statement.values) else { throw lost(operation) }
+      guard send(name, statement.values()), PQflush(handle) >= 0 else { throw lost(operation) }
     }
     guard PQpipelineSync(handle) == 1 else { throw lost(operation) }
     answering = PipelineAnswers(operation: operation)
@@ -95,7 +102,7 @@ extension PostgreSQLConnection {
     // None of them may be forgotten while the others are prepared.
     try makeRoom(for: statements.count)
     var names: [String] = []
-    for statement in statements { names.append(try prepare(statement.sql, statement.values)) }
+    for statement in statements { names.append(try prepare(statement.sql, statement.values())) }
     return names
   }
 }

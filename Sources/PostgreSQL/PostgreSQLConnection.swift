@@ -161,17 +161,50 @@ package final class PostgreSQLConnection {
   /// Runs `COPY … FROM STDIN (FORMAT binary)` with these rows.
   package func copy(_ sql: String, _ rows: CopyBuffer) throws(PostgreSQLError) {
     guard rows.count > 0 else { return }
+    _ = try run(sql, copying: [rows]) { _ in true }
+  }
+
+  /// Runs one or more statements without parameters, in one message.
+  /// - Parameters:
+  ///   - rows: what each `COPY … FROM STDIN (FORMAT binary)` among them gets, in order.
+  ///   - goesOn: asked before each copy, with the result of the statement before it; nil for none.
+  /// - Returns: false if `goesOn` has returned false: then the transaction has failed.
+  package func run(
+    _ sql: String, copying rows: [CopyBuffer], goesOn: (PostgreSQLRows?) -> Bool
+  ) throws(PostgreSQLError) -> Bool {
     let deadline = try begin(sql)
     guard PQsendQuery(handle, sql) == 1 else { throw lost(sql) }
-    guard let first = try next(sql, deadline) else { throw lost(sql) }
-    let status = PQresultStatus(first)
-    guard status == PGRES_COPY_IN else {
-      let error = error(of: first, sql)
-      PQclear(first)
-      _ = try collect(sql, deadline)
-      throw error
+    var last: PostgreSQLRows?
+    var failure: PostgreSQLError?
+    var copied = 0
+    while let result = try next(sql, deadline) {
+      switch PQresultStatus(result) {
+      case PGRES_COMMAND_OK, PGRES_TUPLES_OK: last = PostgreSQLRows(result)
+      case PGRES_COPY_IN where copied < rows.count:
+        PQclear(result)
+        guard goesOn(last) else {
+          try put(sql, deadline) { [handle] in PQputCopyEnd(handle, "refused") }
+          do throws(PostgreSQLError) {
+            _ = try collect(sql, deadline)
+          } catch {
+            if error.isLost { throw error }
+          }
+          return false
+        }
+        try send(rows[copied], sql, deadline)
+        copied += 1
+      case _:
+        failure = failure ?? error(of: result, sql)
+        PQclear(result)
+      }
     }
-    PQclear(first)
+    guard let failure else { return true }
+    throw failure.isLost ? broken(failure) : failure
+  }
+
+  private func send(
+    _ rows: CopyBuffer, _ sql: String, _ deadline: ContinuousClock.Instant
+  ) throws(PostgreSQLError) {
     let bytes = rows.finished
     for start in stride(from: 0, to: bytes.count, by: Self.pieceLength) {
       let piece = bytes[start..<min(start + Self.pieceLength, bytes.count)]
@@ -182,7 +215,6 @@ package final class PostgreSQLConnection {
       }
     }
     try put(sql, deadline) { [handle] in PQputCopyEnd(handle, nil) }
-    _ = try collect(sql, deadline)
   }
 
   /// Calls `send` until libpq has taken it.
@@ -200,12 +232,12 @@ package final class PostgreSQLConnection {
   }
 
   func prepare(
-    _ sql: String, _ values: [PostgreSQLValue]
+    _ sql: String, _ values: @autoclosure () -> [PostgreSQLValue]
   ) throws(PostgreSQLError) -> String {
     if let known = prepared[sql] { return known }
     try makeRoom(for: 1)
     let name = "s\(prepared.count)"
-    let types = values.map(\.type)
+    let types = values().map(\.type)
     let deadline = try begin(sql)
     guard PQsendPrepare(handle, name, sql, Int32(types.count), types) == 1 else { throw lost(sql) }
     _ = try collect(sql, deadline)

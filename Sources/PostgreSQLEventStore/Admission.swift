@@ -14,10 +14,32 @@ struct AdmissionContext {
   init() {}
 }
 
+/// The rows of one view that are looked up together.
+private struct RowsToFind {
+  let statement: PostgreSQLStatement
+  let read: (PostgreSQLRows) throws -> [any ViewRow]
+
+  /// - Parameter wanted: rows of any views, with only their keys.
+  /// - Returns: nil if none is of this view.
+  init?(_ view: any ViewRow.Type, among wanted: [any ViewRow]) {
+    func rows<Row: ViewRow>(
+      _: Row.Type
+    ) -> (PostgreSQLStatement, (PostgreSQLRows) throws -> [any ViewRow])? {
+      let own = wanted.compactMap { $0 as? Row }
+      guard let statement = ViewRows.find(own) else { return nil }
+      return (statement, { found in try found.map { try ViewRows.read($0) as Row } })
+    }
+    guard let (statement, read) = rows(view) else { return nil }
+    self.statement = statement
+    self.read = read
+  }
+}
+
 extension PostgreSQLWriter {
   /// The session.
   /// - Throws: `PostgreSQLError`, as if it was lost, if there is no session.
-  func connection() throws(PostgreSQLError) -> PostgreSQLConnection {
+  func connection() throws -> PostgreSQLConnection {
+    if isSessionBusy { throw SessionBusy() }
     guard let session else {
       throw PostgreSQLError(message: "no server could be reached", operation: "write", isLost: true)
     }
@@ -42,28 +64,38 @@ extension PostgreSQLWriter {
     }
     var context = AdmissionContext()
     let connection = try connection()
-    if !keys.isEmpty || !stamps.isEmpty {
-      let found = try connection.pipeline([
+    let time = sealer.time(at: clock())
+    let wanted = projector.missingRows(for: appends.map(\.append), at: time)
+    let rows = allViews.compactMap { RowsToFind($0, among: wanted) }
+    var statements: [PostgreSQLStatement] = []
+    if !keys.isEmpty || !stamps.isEmpty || !names.isEmpty {
+      statements = [
         PostgreSQLStatement(
           "SELECT key, delegation, body FROM idempotency WHERE key = ANY($1)",
           [.texts(Array(keys))]),
         PostgreSQLStatement(
           "SELECT stamp FROM delegations WHERE stamp = ANY($1)",
           [.integers(stamps.map { $0 })]),
-      ])
+        PostgreSQLStatement(
+          "SELECT name, id, version FROM streams WHERE name = ANY($1)",
+          [.texts(names.map(\.description))]),
+      ]
+    }
+    // One wait for the server.
+    let found = try connection.pipeline(statements + rows.map(\.statement))
+    if !statements.isEmpty {
       for row in found[0].map({ $0 }) {
         context.keys[row.text(0) ?? ""] = (DelegationID(row.text(1) ?? ""), row.text(2) ?? "")
       }
       context.stamps = Set(found[1].map { $0.integer(0) })
-    }
-    if !names.isEmpty {
-      let found = try connection.query(
-        "SELECT name, id, version FROM streams WHERE name = ANY($1)",
-        [.texts(names.map(\.description))])
-      for row in found.map({ $0 }) {
+      for row in found[2].map({ $0 }) {
         guard let name = StreamName(row.text(0) ?? "") else { continue }
         streams[name] = (row.integer(1), row.integer(2))
       }
+    }
+    for row in wanted { lookedUp.updateValue(nil, forKey: row.key) }
+    for (rows, found) in zip(rows, found.dropFirst(statements.count)) {
+      for row in try rows.read(found) { lookedUp.updateValue(row, forKey: row.key) }
     }
     try fold(unfolded.filter { streams[.delegation($0)] != nil }, connection)
     return context
@@ -106,6 +138,7 @@ extension PostgreSQLWriter {
 
   /// Looks a row up for the projector.
   func look(_ row: any ViewRow) throws -> (any ViewRow)? {
+    if let known = lookedUp[row.key] { return known }
     let connection = try connection()
     func look<Row: ViewRow>(_ row: Row) throws -> (any ViewRow)? {
       try ViewRows.row(like: row, in: connection)

@@ -86,7 +86,7 @@ extension ClaimedLog {
       guard let epoch else {
         throw StoreFault(operation: "open", message: "the table `head` has no row")
       }
-      try KnownServers.put(place, address: address, position: nil).run(on: connection)
+      try connection.run(KnownServers.put(place, address: address, position: nil))
       // A server that was frozen before its claim has lost the lock meanwhile.
       if let holder = try LockHolder.find(with: connection), !holder.instance.isEmpty,
         holder.instance != place.instance
@@ -201,7 +201,7 @@ extension ClaimedLog {
       let names = Set(outdated.map { $0.name })
       let put = ViewRows.put(
         fold.projector.digests.filter { names.contains($0.key) }, position: fold.head.position)
-      try connection.query(put.sql, put.values)
+      try connection.run(put)
     }
   }
 

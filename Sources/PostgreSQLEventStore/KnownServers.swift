@@ -56,12 +56,4 @@ enum KnownServers {
   }
 }
 
-extension PostgreSQLStatement {
-  /// Runs it alone.
-  @discardableResult
-  func run(on connection: PostgreSQLConnection) throws(PostgreSQLError) -> PostgreSQLRows {
-    try connection.query(sql, values)
-  }
-}
-
 #endif

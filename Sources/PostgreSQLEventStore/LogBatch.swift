@@ -42,14 +42,22 @@ struct LogBatch {
     keys.append((key.key, id, key.body))
   }
 
-  /// Copies the events and their texts in.
-  func copyEvents(to connection: PostgreSQLConnection) throws(PostgreSQLError) {
-    try events.copy(to: connection)
+  /// Begins a transaction with the new head, the events and their texts, in one message.
+  /// - Returns: false if the head in the database is not the one before; the transaction is open.
+  func begin(on connection: PostgreSQLConnection, epoch: Int64) throws(PostgreSQLError) -> Bool {
+    let head = """
+      UPDATE head SET position = \(new.position), hash = \(Self.literal(new.hash)) \
+      WHERE epoch = \(epoch) AND position = \(old.position) AND hash = \(Self.literal(old.hash))
+      """
+    return try events.copy(to: connection, after: "BEGIN; \(head); ") { $0?.changes != 0 }
   }
 
-  /// The statements that follow the copy, without COMMIT.
+  private static func literal(_ hash: [UInt8]) -> String { "'\\x\(Hex.encode(hash))'" }
+
+  /// The statements that follow, without COMMIT. The server runs each while the values of the next
+  /// are made, so the one that takes longest is first.
   func statements(_ digests: [ViewName: ViewDigest]) -> [PostgreSQLStatement] {
-    var all: [PostgreSQLStatement] = []
+    var all = allViews.compactMap { put($0) }
     let names = Array(streams.keys)
     all.append(
       PostgreSQLStatement(
@@ -72,7 +80,6 @@ struct LogBatch {
             .texts(keys.map(\.body)),
           ]))
     }
-    for view in allViews { if let put = put(view) { all.append(put) } }
     if !redacted.isEmpty {
       all.append(
         PostgreSQLStatement(
@@ -210,9 +217,19 @@ struct EventBuffer {
   }
 
   /// Copies what was added into the tables.
-  func copy(to connection: PostgreSQLConnection) throws(PostgreSQLError) {
-    try connection.copy(Self.copyEvents, events)
-    try connection.copy(Self.copyPayloads, payloads)
+  /// - Parameters:
+  ///   - before: statements that run first, in the same message.
+  ///   - goesOn: as that of `PostgreSQLConnection.run`.
+  @discardableResult
+  func copy(
+    to connection: PostgreSQLConnection, after before: String = "",
+    goesOn: (PostgreSQLRows?) -> Bool = { _ in true }
+  ) throws(PostgreSQLError) -> Bool {
+    let copies = [(Self.copyEvents, events), (Self.copyPayloads, payloads)]
+      .filter { $0.1.count > 0 }
+    guard !copies.isEmpty else { return true }
+    return try connection.run(
+      before + copies.map(\.0).joined(separator: "; "), copying: copies.map(\.1), goesOn: goesOn)
   }
 }
 

@@ -72,7 +72,7 @@ struct PostgreSQLImport {
     try ViewRows.replace(
       allViews, by: fold.projector, in: connection, schema: PostgreSQLSchema.incoming)
     let put = ViewRows.put(fold.projector.digests, position: fold.head.position)
-    try connection.query(put.sql, put.values)
+    try connection.run(put)
     try connection.execute("ANALYZE events; ANALYZE payloads; ANALYZE streams; COMMIT")
     try connection.execute("SET search_path = \(PostgreSQLSchema.incoming)")
     return try PostgreSQLLog(connection).verify(headPath: nil, onProgress: onProgress)

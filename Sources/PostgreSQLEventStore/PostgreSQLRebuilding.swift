@@ -100,11 +100,11 @@ struct ViewRebuilding {
         guard let row = change.new as? Row else { return nil }
         return (row, try Row.view.stream.map { try numbers?.number(of: $0(row)) ?? 0 } ?? 0)
       }
-      if let put = ViewRows.put(rows) { try connection.query(put.sql, put.values) }
+      if let put = ViewRows.put(rows) { try connection.run(put) }
     }
     for view in allViews { try put(view) }
     let put = ViewRows.put(digests, position: fold.head.position)
-    try connection.query(put.sql, put.values)
+    try connection.run(put)
     return digests
   }
 

@@ -10,7 +10,7 @@ extension PostgreSQLWriter {
   func redact(
     _ positions: [Int64], reason: String, by actor: Actor
   ) throws -> [RecordedEvent] {
-    let redacted = try transact({ result in
+    let (redacted, batch) = try transact({ result in
       if case .success(let events) = result { [.success(events)] } else { [] }
     }) { writer -> (Result<[RecordedEvent], RedactionFault>, LogBatch) in
       var batch = LogBatch(after: writer.sealer.head)
@@ -26,9 +26,9 @@ extension PostgreSQLWriter {
       let events = try writer.add(
         EncodedAppend(append), at: writer.sealer.time(at: writer.clock()), to: &batch)
       return (.success(events), batch)
-    }.0
+    }
     let events = try redacted.get()
-    committed([.success(events)])
+    committed([.success(events)], to: batch.new)
     return events
   }
 

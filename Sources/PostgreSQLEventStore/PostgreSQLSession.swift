@@ -111,6 +111,13 @@ enum PostgreSQLSession {
       }
     }
 
+    /// What the server may plan. The writer's statements select by key. Their plans are made once
+    /// and kept: one made while a table was small would read all of it when it is large.
+    fileprivate var plans: String {
+      self == .writing
+        ? "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;" : ""
+    }
+
     /// The time of a lock in seconds; 0 for no limit.
     fileprivate var lockSeconds: Int { self == .electing ? 0 : 5 }
 
@@ -159,6 +166,7 @@ enum PostgreSQLSession {
         SET timezone = 'UTC';
         SET client_min_messages = warning;
         SET jit = off;
+        \(purpose.plans)
         SET lock_timeout = '\(purpose.lockSeconds)s';
         SET statement_timeout = '\(purpose.statementSeconds)s';
         SET idle_in_transaction_session_timeout = '\(purpose.idleSeconds)s'

@@ -40,6 +40,8 @@ final class PostgreSQLWriter {
   var stopped: AppendFault?
   /// The number and the version of streams, as needed.
   var streams: [StreamName: (number: Int64, version: Int64)] = [:]
+  /// The rows of views that were looked up for the batch, by their keys; nil if there is none.
+  var lookedUp: [ViewKey: (any ViewRow)?] = [:]
   /// The largest number of a stream.
   var lastStream: Int64
   var areWorkersLoaded = false
@@ -48,7 +50,18 @@ final class PostgreSQLWriter {
   private var eventHasher = EventHasher()
   private var rowHasher = RowHasher()
 
+  /// Appends that were planned during the last commit; nil if none were.
+  var next: BatchPlan?
+  /// Requests that were taken and not carried out, in order.
+  var left: [PostgreSQLRequest] = []
+  /// Whether the session waits for the answer to COMMIT.
+  var isSessionBusy = false
+  /// nil before `run`.
+  private(set) var queue: BoundedQueue<PostgreSQLRequest>?
+
   private let headFile: HeadFile?
+  /// The end of the log in the database.
+  private var writtenHead: LogHead
   private var headWritten: LogHead
   /// True until the first append, if the head file belongs to a log that this one replaced.
   private var isHeadHeld: Bool
@@ -67,6 +80,7 @@ final class PostgreSQLWriter {
     digests = log.digests
     lastStream = log.lastStream
     sealer = EventSealer(last: log.last, random: SystemRandomNumberGenerator())
+    writtenHead = sealer.head
     headWritten = log.acceptedRestore == nil ? sealer.head : .empty
     isHeadHeld = log.acceptedRestore != nil
     stopped = (log.damage ?? log.viewDamage).map { .damaged($0) }
@@ -87,7 +101,16 @@ final class PostgreSQLWriter {
 
   /// Takes appends until the queue is closed and empty.
   func run(_ queue: BoundedQueue<PostgreSQLRequest>) {
+    self.queue = queue
     while true {
+      if next != nil || !left.isEmpty {
+        let room = Self.batchMax - left.count - (next?.requests.count ?? 0)
+        let requests = left + queue.takeReady(max: max(0, room))
+        left = []
+        carryOut(requests)
+        if isHeadDue { writeHead() }
+        continue
+      }
       let pauseMs = isHeadBehind ? Self.headIntervalMs : nil
       switch queue.take(
         max: Self.batchMax, timeoutMs: waiting == nil ? pauseMs : Self.answerIntervalMs)
@@ -112,33 +135,37 @@ final class PostgreSQLWriter {
       switch request {
       case .append(let append): appends.append(append)
       case .job(let job):
-        if !appends.isEmpty { commit(appends) }
+        if !appends.isEmpty || next != nil { commit(appends, plansAhead: false) }
         appends = []
         job(self)
       }
     }
-    if !appends.isEmpty { commit(appends) }
+    if !appends.isEmpty || next != nil { commit(appends, plansAhead: true) }
   }
 
   // MARK: Commits
 
-  private func commit(_ requests: [PostgreSQLAppend]) {
+  /// Commits the plan that was begun, and these appends with it.
+  /// - Parameter plansAhead: whether later appends may be planned during the commit.
+  private func commit(_ added: [PostgreSQLAppend], plansAhead: Bool) {
     let began = ContinuousClock.now
+    var begun = next
+    next = nil
+    let requests = (begun?.requests ?? []) + added
     let prepared: (results: [Result<[RecordedEvent], AppendFault>], batch: LogBatch)
     do throws(AppendFault) {
-      prepared = try transact({ $0 }) { writer in
-        var batch = LogBatch(after: writer.sealer.head)
-        let known = try writer.lookUp(requests.map(\.append))
-        var context = AdmissionContext(known)
-        let results = try requests.map {
-          try writer.carryOut($0.append, &context, &batch)
-        }
-        return (results, batch)
+      prepared = try transact(before: begun?.before, plansAhead: plansAhead, { $0 }) { writer in
+        // After a failure everything is planned again.
+        var plan = begun ?? BatchPlan(writer)
+        let isContinued = begun != nil
+        begun = nil
+        try writer.plan(isContinued ? added : requests, into: &plan)
+        return (plan.results, plan.batch)
       }
     } catch {
       return answer(requests, requests.map { _ in .failure(error) })
     }
-    committed(prepared.results)
+    committed(prepared.results, to: prepared.batch.new)
     answer(requests, prepared.results)
     let appends = prepared.results.count {
       if case .success(let events) = $0 { !events.isEmpty } else { false }
@@ -149,35 +176,42 @@ final class PostgreSQLWriter {
   /// Prepares a batch and writes it. If nothing of it is in the database, the writer is afterwards
   /// as it was before.
   /// - Parameters:
+  ///   - begun: what the writer knew before a plan that `prepare` continues; nil for none.
+  ///   - plansAhead: whether later appends are planned while the server commits.
   ///   - results: what `committed` gets, if the batch is confirmed later.
   ///   - prepare: it may run several times; what it changes in the writer is undone before.
   /// - Throws: `AppendFault`, also that of `prepare`.
   func transact<T>(
+    before begun: Knowledge? = nil, plansAhead: Bool = false,
     _ results: (T) -> [Result<[RecordedEvent], AppendFault>],
     _ prepare: (PostgreSQLWriter) throws -> (T, LogBatch)
   ) throws(AppendFault) -> (T, LogBatch) {
-    guard hasReplica() else { throw .logWaitsForReplica }
-    if let stopped { throw stopped }
-    var before = knowledge
+    if let fault = hasReplica() ? stopped : .logWaitsForReplica {
+      if let begun { undo(to: begun) }
+      throw fault
+    }
+    var before = begun ?? knowledge
     let deadline = ContinuousClock.now + patience
     while true {
       var written: T?
+      var after = before
       do {
         if !areDigestsKnown {
           digests = .empty.merging(try ViewRows.digests(in: try connection()).digests) { $1 }
           areDigestsKnown = true
           before.digests = digests
         }
+        lookedUp.removeAll(keepingCapacity: true)
         let prepared = try prepare(self)
+        after = knowledge
         if !prepared.1.isEmpty {
           written = prepared.0
-          try write(prepared.1, until: deadline)
+          try write(prepared.1, until: deadline, plansAhead: plansAhead)
         }
         return prepared
       } catch {
-        let after = knowledge
-        knowledge = before
-        forgetRows()
+        dropPlan()
+        undo(to: before)
         if waiting != nil {
           if let written {
             waiting?.after = after
@@ -206,8 +240,9 @@ final class PostgreSQLWriter {
     }
   }
 
-  func committed(_ results: [Result<[RecordedEvent], AppendFault>]) {
-    let head = sealer.head
+  /// - Parameter head: the end of the log with these appends.
+  func committed(_ results: [Result<[RecordedEvent], AppendFault>], to head: LogHead) {
+    writtenHead = head
     let appends = results.count { if case .success = $0 { true } else { false } }
     status.values.withLock {
       if $0.head != head { $0.commits += 1 }
@@ -284,6 +319,12 @@ final class PostgreSQLWriter {
     set { (sealer, digests, lastStream) = (newValue.sealer, newValue.digests, newValue.lastStream) }
   }
 
+  /// Forgets everything that was prepared since.
+  func undo(to before: Knowledge) {
+    knowledge = before
+    forgetRows()
+  }
+
   /// Removes from memory what a transaction that failed may have changed.
   func forgetRows() {
     projector = Projector()
@@ -291,7 +332,14 @@ final class PostgreSQLWriter {
     areWorkersLoaded = false
   }
 
+  /// Whether memory has more than it may keep. Nothing is planned ahead then, because what is
+  /// planned and not written must stay in memory.
+  var isCacheFull: Bool {
+    max(streams.count, projector.knownDelegations, projector.foldedRowsMax) > Self.cachedMax
+  }
+
   private func trimCache() {
+    guard next == nil else { return }
     projector.forgetFoldedRows(beyond: Self.cachedMax)
     if streams.count > Self.cachedMax { streams.removeAll() }
     guard projector.knownDelegations > Self.cachedMax else { return }
@@ -305,7 +353,7 @@ final class PostgreSQLWriter {
   // MARK: Head file
 
   private var isHeadBehind: Bool {
-    headFile != nil && stopped == nil && headWritten != sealer.head && !isHeadHeld
+    headFile != nil && stopped == nil && headWritten != writtenHead && !isHeadHeld
   }
 
   private var isHeadDue: Bool {
@@ -315,8 +363,8 @@ final class PostgreSQLWriter {
   private func writeHead() {
     guard isHeadBehind, let headFile else { return }
     do throws(FileFault) {
-      try headFile.write(sealer.head)
-      headWritten = sealer.head
+      try headFile.write(writtenHead)
+      headWritten = writtenHead
       headWrittenAt = .now
     } catch {
       if error.isDiskFull { return }

@@ -129,7 +129,7 @@ extension PostgreSQLWriter {
     guard isCommitted, let after = wait.after else { return }
     knowledge = after
     // The callers were refused with an unknown outcome. The observers see the events now.
-    committed(wait.results)
+    committed(wait.results, to: after.sealer.head)
   }
 }
 

@@ -58,6 +58,14 @@ enum ViewRows {
     return try connection.query(ViewStatements.of(Row.self).find, values).first.map { try read($0) }
   }
 
+  /// The statement that selects the rows of a view with the keys of these; nil for no rows.
+  static func find<Row: ViewRow>(_ rows: [Row]) -> PostgreSQLStatement? {
+    guard !rows.isEmpty else { return nil }
+    let columns = Row.view.keyColumns
+    return PostgreSQLStatement(
+      ViewStatements.of(Row.self).findMany, columns.map { array(of: $0, rows) })
+  }
+
   // MARK: Writing
 
   /// The statement that writes these rows of a view; nil for no rows.
@@ -65,15 +73,21 @@ enum ViewRows {
   static func put<Row: ViewRow>(_ rows: [(row: Row, stream: Int64)]) -> PostgreSQLStatement? {
     guard !rows.isEmpty else { return nil }
     let statements = ViewStatements.of(Row.self)
-    var values = Row.view.columns.map { column -> PostgreSQLValue in
-      let all = rows.map { column.value(of: $0.row) }
-      switch column.kind {
-      case .integer, .flag: return .integers(all.map { $0?.number })
-      case .text, .texts: return .texts(all.map { $0?.storedText })
-      }
+    let all = rows.map(\.row)
+    return PostgreSQLStatement(
+      statements.put,
+      Row.view.columns.map { array(of: $0, all) }
+        + (statements.isByStream ? [.integers(rows.map(\.stream))] : []))
+  }
+
+  /// A column of these rows.
+  private static func array<Row: ViewRow>(of column: Column<Row>, _ rows: [Row]) -> PostgreSQLValue
+  {
+    let all = rows.map { column.value(of: $0) }
+    switch column.kind {
+    case .integer, .flag: return .integers(all.map { $0?.number })
+    case .text, .texts: return .texts(all.map { $0?.storedText })
     }
-    if statements.isByStream { values.append(.integers(rows.map(\.stream))) }
-    return PostgreSQLStatement(statements.put, values)
   }
 
   /// Copies rows into a view's table, which has none of them.

@@ -15,6 +15,8 @@ struct ViewStatements: Sendable {
   let put: String
   /// Selects the row with a key.
   let find: String
+  /// Selects the rows with these keys. Each parameter is a column of all keys.
+  let findMany: String
   /// Copies rows in; the stream's number is last.
   let copy: String
   /// Selects every row.
@@ -63,6 +65,14 @@ struct ViewStatements: Sendable {
     select = "SELECT \(columns.joined(separator: ", ")) FROM \(table)"
     let condition = keys.enumerated().map { "\($0.element) = $\($0.offset + 1)" }
     find = "\(select) WHERE \(condition.joined(separator: " AND "))"
+    let keyArrays = view.keyColumns.enumerated().map {
+      "$\($0.offset + 1)::\($0.element.kind.arrayType)"
+    }
+    findMany = """
+      SELECT \(columns.map { "t.\($0)" }.joined(separator: ", ")) \
+      FROM unnest(\(keyArrays.joined(separator: ", "))) AS wanted(\(keyList)) \
+      JOIN \(table) t USING (\(keyList))
+      """
     copy = "COPY \(table)(\(list)) FROM STDIN (FORMAT binary)"
     // A row changes often, so a page has room for its next version.
     definition = "(\(lines.joined(separator: ", "))) WITH (fillfactor = 80)"

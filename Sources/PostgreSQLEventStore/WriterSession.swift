@@ -62,31 +62,25 @@ final class WriterSession {
   }
 
   /// Writes a batch in one transaction.
-  /// - Parameter time: how long COMMIT is waited for; `answer` goes on with it.
+  /// - Parameters:
+  ///   - time: how long COMMIT is waited for; `answer` goes on with it.
+  ///   - meanwhile: runs while the server works. It must not use the session.
   /// - Throws: `PostgreSQLError`; if `isCommitting`, the outcome is unknown.
   func write(
-    _ batch: LogBatch, _ digests: [ViewName: ViewDigest], epoch: Int64, within time: Duration
+    _ batch: LogBatch, _ digests: [ViewName: ViewDigest], epoch: Int64, within time: Duration,
+    meanwhile: () -> Void
   ) throws(PostgreSQLError) -> Outcome {
     isCommitting = false
-    let begun = try connection.pipeline([
-      PostgreSQLStatement("BEGIN"),
-      PostgreSQLStatement(
-        "UPDATE head SET position = $1, hash = $2 WHERE epoch = $3 AND position = $4 AND hash = $5",
-        [
-          .integer(batch.new.position), .bytes(batch.new.hash), .integer(epoch),
-          .integer(batch.old.position), .bytes(batch.old.hash),
-        ]),
-    ])
-    guard begun.last?.changes == 1 else {
+    guard try batch.begin(on: connection, epoch: epoch) else {
       rollBack()
       return .fenced
     }
-    try batch.copyEvents(to: connection)
     connection.forgetWarning()
     isCommitting = true
     try refusing { () throws(PostgreSQLError) in
       try connection.send(batch.statements(digests) + [PostgreSQLStatement("COMMIT")])
     }
+    meanwhile()
     return try answer(within: time)
   }
 
@@ -159,13 +153,20 @@ extension PostgreSQLWriter {
   /// Writes a batch, on several sessions if need be, until its outcome is known.
   /// - Throws: `PostgreSQLError` if the server refused it and nothing is in the database;
   ///   `AppendFault` if the writer stopped or waits, or no server was reached in time.
-  func write(_ batch: LogBatch, until deadline: ContinuousClock.Instant) throws {
+  func write(
+    _ batch: LogBatch, until deadline: ContinuousClock.Instant, plansAhead: Bool
+  ) throws {
+    // Planning ahead changes the writer's.
+    let digests = digests
     var expected = Expectation.unchanged(batch.old)
     while true {
       var isWaiting = false
       do throws(PostgreSQLError) {
         if let session {
-          switch try session.write(batch, digests, epoch: epoch, within: replicaPatience) {
+          let outcome = try session.write(
+            batch, digests, epoch: epoch, within: replicaPatience
+          ) { if plansAhead { planAhead() } }
+          switch outcome {
           case .committed: return
           case .fenced: break
           case .unconfirmed: expected = .either(old: batch.old, new: batch.new)

@@ -141,6 +141,15 @@ struct FoldedViews: Sendable {
     if let change = try tasks.apply(step, look, &hasher) { changes.append(change) }
   }
 
+  /// The rows that an event changes and that are not in memory, each with only its key.
+  func missing(_ step: DelegationStep) -> [any ViewRow] {
+    let all: [(any ViewRow)?] = [
+      pullRequests.missing(step), repositoryUsage.missing(step), usage.missing(step),
+      tasks.missing(step),
+    ]
+    return all.compactMap { $0 }
+  }
+
   /// The rows of one view; nil if it is not named here.
   subscript<Row: FoldedRow>(_: Row.Type) -> FoldedRows<Row>? {
     let all: [any Sendable] = [pullRequests, repositoryUsage, usage, tasks]
@@ -194,6 +203,12 @@ struct FoldedRows<Row: FoldedRow>: Sendable {
     let newHash = hasher.rowHash(of: new)
     hashes[place] = newHash
     return RowChange(new, from: oldHash, to: newHash)
+  }
+
+  /// The row that an event changes, with only its key; nil if it is in memory or none is changed.
+  func missing(_ step: DelegationStep) -> Row? {
+    guard let id = Row.id(of: step), places[id] == nil else { return nil }
+    return Row(id: id)
   }
 
   private mutating func add(_ row: Row, _ id: Row.ID) -> Int {

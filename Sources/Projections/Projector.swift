@@ -99,6 +99,28 @@ package struct Projector: Sendable {
     return events.count == 1 ? changes : changes.coalesced
   }
 
+  /// The rows that `apply` would look up for these appends, each with only its key. A store can
+  /// look all of them up at once. It is a hint: delegations that are not in memory are left out,
+  /// and a row that two appends change may be there twice.
+  /// - Parameter time: of the events.
+  package func missingRows(for appends: [Append], at time: Timestamp) -> [any ViewRow] {
+    var calendar = calendar
+    let date = calendar.date(of: time)
+    var missing: [any ViewRow] = []
+    for append in appends {
+      guard case .delegation(let id) = append.stream else { continue }
+      var known = delegations[id] ?? .absent
+      for case .delegation(let event) in append.events {
+        let before = StateBefore(known.state)
+        let place = EventPlace(version: 0, position: 0, time: time)
+        guard known.take(event, id: id, place) != nil else { break }
+        missing += folded.missing(
+          DelegationStep(event: event, time: time, date: date, before: before, known: known))
+      }
+    }
+    return missing
+  }
+
   /// Checks these events of a delegation without applying them.
   /// - Throws: `CorruptStream` if its state does not allow one of them.
   package func check(

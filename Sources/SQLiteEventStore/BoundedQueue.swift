@@ -66,6 +66,15 @@ package final class BoundedQueue<Item: Sendable>: Sendable {
     wake.signal()
   }
 
+  /// The oldest items, at most `max`, without waiting; empty if there are none.
+  package func takeReady(max: Int) -> [Item] {
+    state.withLock { state in
+      let some = Array(state.items.prefix(max))
+      state.items.removeFirst(some.count)
+      return some
+    }
+  }
+
   /// The oldest items, at least one; waits for it until `timeout`.
   /// - Parameters:
   ///   - max: how many to take at most.

@@ -224,29 +224,42 @@ package struct Server: Sendable {
   ) async throws {
     let (opened, isOpen) = AsyncStream.makeStream(of: Void.self)
     let socket = try context.configuration.socketDirectory.map { try WorkerSocket($0) }
-    try await withThrowingTaskGroup(of: Void.self) { group in
+    try await withThrowingTaskGroup(of: TaskEnd.self) { group in
       if let socket {
-        group.addTask { try await serveWorkers(socket, isOpen) }
+        group.addTask {
+          try await serveWorkers(socket, isOpen)
+          return .service
+        }
       } else {
         isOpen.yield()
       }
       group.addTask {
         for await _ in opened { break }
-        guard !Task.isCancelled else { return }
-        guard listener != nil else { return try await serveNetwork(onListening) }
+        guard !Task.isCancelled else { return .service }
+        if listener == nil {
+          try await serveNetwork(onListening)
+          return .service
+        }
         await onListening(0)
-        try await Task.sleep(for: .seconds(Int64.max / 2))
+        return .announcement
       }
-      group.addTask { [access = context.access] in await access.watch() }
-      // If one ends, the other ones must end, too.
+      group.addTask { [access = context.access] in
+        await access.watch()
+        return .service
+      }
+      // If one service ends, the other ones must end, too.
       var ended: (any Error)?
       while let result = await group.nextResult() {
         if case .failure(let error) = result, ended == nil { ended = error }
+        if case .success(.announcement) = result { continue }
         group.cancelAll()
       }
       if let ended { throw ended }
     }
   }
+
+  /// What has ended: something that runs as long as the server, or the message that it listens.
+  private enum TaskEnd { case service, announcement }
 
   /// Serves local workers, and reports when their socket is open.
   private func serveWorkers(

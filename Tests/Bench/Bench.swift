@@ -12,12 +12,20 @@ import Processes
 struct Bench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "aipm-bench", abstract: "Benchmarks of the log, the engine and agents' way out.",
-    subcommands: [
+    subcommands: onPostgreSQL + [
       GenerateLog.self, StoreCosts.self, Replay.self, Audits.self, Delegations.self, Growth.self,
       Masking.self,
       EgressFigures.self, SubmitCosts.self, RoundCosts.self, MemoryCosts.self, StreamCosts.self,
       AccessCosts.self,
     ])
+
+  private static let onPostgreSQL: [any ParsableCommand.Type] = {
+    #if PostgreSQL
+    [PostgreSQLStoreCosts.self, PostgreSQLDelegations.self]
+    #else
+    []
+    #endif
+  }()
 
   /// Measures with the same allocator as a server.
   static func main() async {

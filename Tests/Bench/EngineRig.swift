@@ -6,7 +6,8 @@ import FoundationEssentials
 import Glibc
 import InstantWorld
 import LogStories
-import SQLiteEventStore
+import Projections
+import Stores
 import Synchronization
 import Workflows
 
@@ -29,19 +30,23 @@ final class EngineRig: Sendable {
   }
 
   let engine: Engine
-  let store: SQLiteEventStore
+  let store: any RunningStore
   private let workflow: Workflow
   private let pushes: Pushes
   private let made = Atomic<Int>(0)
+  private let commits: CommitCount
   private let fleet = Mutex<[Task<Void, Never>]>([])
 
-  /// Opens a log in `directory`, which must be empty, and lets `standing` stand in it.
-  init(directory: String, workflow: Workflow, standing: Standing?) async throws {
-    let (pushes, clock) = (Pushes(), RunningClock())
+  /// Opens the log at `location`, and lets `standing` stand in it.
+  init(location: StoreLocation, workflow: Workflow, standing: Standing?) async throws {
+    let (pushes, commits, clock) = (Pushes(), CommitCount(), RunningClock())
     self.pushes = pushes
+    self.commits = commits
     self.workflow = workflow
-    store = try SQLiteEventStore.open(
-      directory: directory, clock: { clock.now().wall }, onCommit: { pushes.observe($0) })
+    var options = StoreOptions { clock.now().wall }
+    options.onCommit = { pushes.observe($0) }
+    options.onGroupCommit = { _ in commits.value.wrappingAdd(1, ordering: .relaxed) }
+    store = try StoreAccess.driver(location).open(options)
     engine = Engine(
       store: store, feed: store.feed, forge: InstantForge(), mirrors: InstantMirrors(),
       clock: clock,
@@ -147,12 +152,12 @@ final class EngineRig: Sendable {
         }
       }
       try await Task.sleep(until: begin)
-      let (pushed, commits) = (pushes.count, store.activity.commits)
+      let (pushed, committed) = (pushes.count, commits.count)
       try await Task.sleep(until: end)
       let count = Double(pushes.count - pushed)
       let rate = count / ((ContinuousClock.now - begin) / .seconds(1))
       let outcome = Outcome(
-        rate: rate, commits: Double(store.activity.commits - commits) / max(1, count))
+        rate: rate, commits: Double(commits.count - committed) / max(1, count))
       group.cancelAll()
       pushes.giveUp()
       try await group.waitForAll()
@@ -175,6 +180,12 @@ final class EngineRig: Sendable {
     }
     await pushes.wait(for: id)
   }
+}
+
+/// How many transactions the store has committed.
+private final class CommitCount: Sendable {
+  let value = Atomic<Int>(0)
+  var count: Int { value.load(ordering: .relaxed) }
 }
 
 /// Who waits for which push.

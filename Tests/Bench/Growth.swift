@@ -4,6 +4,7 @@ import EventLog
 import FoundationEssentials
 import InstantWorld
 import LogStories
+import Projections
 import SQLiteEventStore
 import Workflows
 
@@ -108,7 +109,8 @@ struct Growth: AsyncParsableCommand {
         try FileManager.default.copyItem(
           atPath: "\(log ?? "")/\(name)", toPath: "\(folder)/\(name)")
       }
-      let rig = try await EngineRig(directory: folder, workflow: workflow, standing: standing)
+      let rig = try await EngineRig(
+        location: .folder(folder), workflow: workflow, standing: standing)
       try await rig.hire(1, "held", agent: Self.heldAgent, works: false)
       try await rig.hire(16, "demo", agent: "demo", works: true)
       let load = EngineRig.Load(

@@ -3,8 +3,6 @@ import CStoreReference
 import Domain
 import EventLog
 import SQLiteEventStore
-import Synchronization
-import SystemCalls
 
 /// Appends alone, with everything that an append does: hashes, views, idempotency keys.
 struct StoreCosts: AsyncParsableCommand {
@@ -46,42 +44,11 @@ struct StoreCosts: AsyncParsableCommand {
     }
   }
 
-  private func measure(
-    _ writers: Int, in folder: String
-  ) async throws -> (rate: Double, cpuUs: Double, p99Ms: Double) {
+  private func measure(_ writers: Int, in folder: String) async throws -> StoreLoad.Outcome {
     let clock = TaleClock()
     let store = try SQLiteEventStore.open(
       directory: folder, clock: { clock.now() }, onCommit: { _ in })
-    let counts = Counts()
-    let begin = ContinuousClock.now + (quick ? .zero : .milliseconds(500))
-    let end = begin + (quick ? .seconds(1) : .seconds(3))
-    let cpu = ProcessFigures.current.cpuSeconds
-    let waits = try await withThrowingTaskGroup(of: [Double].self) { group in
-      for _ in 0..<writers {
-        group.addTask {
-          var waits: [Double] = []
-          while ContinuousClock.now < end {
-            let tale = Tale(counts.tales.wrappingAdd(1, ordering: .relaxed).oldValue)
-            try await tale.append(to: store) { started, ended in
-              counts.written.wrappingAdd(1, ordering: .relaxed)
-              if started >= begin, ended <= end {
-                waits.append((ended - started) / .milliseconds(1))
-              }
-            }
-          }
-          return waits
-        }
-      }
-      return try await group.reduce(into: []) { $0 += $1 }
-    }
-    let used = ProcessFigures.current.cpuSeconds - cpu
-    await store.close()
-    guard !waits.isEmpty else { throw BenchFault(description: "nothing was appended") }
-    let written = counts.written.load(ordering: .relaxed)
-    return (
-      Double(waits.count) / ((end - begin) / .seconds(1)), used * 1e6 / Double(written),
-      percentile(99, of: waits)
-    )
+    return try await StoreLoad(writers: writers, quick: quick).run(on: store)
   }
 
   /// Writes the events of a log again.

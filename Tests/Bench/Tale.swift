@@ -1,6 +1,5 @@
 import Domain
 import EventLog
-import SQLiteEventStore
 import Text
 
 /// One delegation as it happens in a team: most go well, some have trouble with the forge, with a
@@ -165,7 +164,7 @@ extension Tale {
   /// - Returns: how many events it was.
   @discardableResult
   func append(
-    to store: SQLiteEventStore,
+    to store: any EventStore,
     observe: (_ began: ContinuousClock.Instant, _ ended: ContinuousClock.Instant) -> Void = {
       _, _ in
     }
