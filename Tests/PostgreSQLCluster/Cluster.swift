@@ -232,6 +232,14 @@ package final class Cluster: Sendable {
     try self.await("SELECT (count(*) = 0)::int::bigint FROM pg_stat_replication")
   }
 
+  /// Freezes the process of this standby that receives from the primary, or lets it go on.
+  package func freezeReceiver(_ isFrozen: Bool) throws {
+    let session = try connection(to: "postgres", takesStandby: true)
+    let process = try session.query("SELECT pid::bigint FROM pg_stat_wal_receiver").first
+    guard let process, Glibc.kill(pid_t(process.integer(0)), isFrozen ? SIGSTOP : SIGCONT) == 0
+    else { throw Fault(description: "the standby receives nothing") }
+  }
+
   /// The process of a commit of the log that waits for the standby. It is waited for.
   package func waitingProcess() throws -> Int64 {
     try awaitWaitingCommit()

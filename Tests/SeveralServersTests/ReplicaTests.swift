@@ -73,72 +73,81 @@ extension SeveralServersTests {
   }
 
   /// PostgreSQL answers success if the wait of a COMMIT for the standby is cancelled. The event is
-  /// on the primary then, where everybody can read it, and not on the standby.
-  @Test("a COMMIT that is cancelled", arguments: [false, true])
-  func cancelledCommit(activeDies: Bool) async throws {
+  /// on the primary then, where everybody can read it, and not on the standby. The server asks on
+  /// another session, which waits too, and answers nobody. The second time it dies meanwhile.
+  @Test("a COMMIT that is cancelled")
+  func cancelledCommit() async throws {
     let (primary, standby) = try Self.replicated.get()
     try await World.with(primary) { world in
       try await world.startWorker(through: 1)
-      let (epoch, position) = (try world.epoch, try world.position)
-      try primary.kill(standby)
-      let submitted = Task { try await world.submit(0, through: 1) }
-      try await waitUntil("the commit") { try world.waitingWriters().count == 1 }
-      let process = try #require(try world.waitingWriters().first)
-      try primary.administer("SELECT pg_cancel_backend(\(process))")
-      // The server asks on another session, and that commit waits too.
-      try await waitUntil("the question") {
-        let waiting = try world.waitingWriters()
-        return waiting.count == 1 && waiting != [process]
+      let server = world.members[1].server
+      for (number, dies) in [false, true].enumerated() {
+        let (epoch, position) = (try world.epoch, try world.position)
+        try standby.freezeReceiver(true)
+        let submitted = Task { try await world.submit(number, through: 1) }
+        try await waitUntil("the commit") { try world.waitingWriters().count == 1 }
+        let process = try #require(try world.waitingWriters().first)
+        try primary.administer("SELECT pg_cancel_backend(\(process))")
+        try await waitUntil("the question") {
+          let waiting = try world.waitingWriters()
+          return waiting.count == 1 && waiting != [process]
+        }
+        #expect(try world.position == position + 1)
+        if dies { await world.members[0].server.kill() }
+        try standby.freezeReceiver(false)
+        if dies { try await waitUntil("a takeover") { try world.active() == 1 } }
+        let id = try await world.submit(number, through: 1)
+        _ = try await server.end(of: id)
+        _ = try await world.checkPushed(id, by: 1)
+        // An answer that was given before speaks of the same delegation.
+        if let first = try? await submitted.value { #expect(first == id) }
+        #expect(try await server.events(of: id).first?.position == position + 1)
+        #expect(try await server.delegationCount() == number + 1)
+        #expect(try world.epoch == (dies ? epoch + 1 : epoch))
       }
-      #expect(try world.position == position + 1)
-      if activeDies { await world.members[0].server.kill() }
-      try standby.start()
-      if activeDies { try await waitUntil("a takeover") { try world.active() == 1 } }
-      let id = try await world.submit(0, through: 1)
-      _ = try await world.members[1].server.end(of: id)
-      _ = try await world.checkPushed(id, by: 1)
-      // An answer that was given before speaks of the same delegation.
-      if let first = try? await submitted.value { #expect(first == id) }
-      #expect(try await world.members[1].server.delegationCount() == 1)
-      #expect(try world.epoch == (activeDies ? epoch + 1 : epoch))
       try await world.verify()
     }
   }
 
-  /// The server has committed, and its answer does not arrive. Either the active server can ask
-  /// again, or its network is gone and the other one takes over.
-  @Test("the answer to COMMIT is lost", arguments: [false, true])
-  func lostAnswer(isCutOff: Bool) async throws {
+  /// The server has committed, and its answer does not arrive. First the active server can ask
+  /// again; the second time its network is gone, and the other one takes over.
+  @Test("the answer to COMMIT is lost")
+  func lostAnswer() async throws {
     let cluster = try Cluster.shared
     let proxy = try Proxy(to: cluster.port)
     try await World.with(addresses: {
       [cluster.address(of: $0, port: proxy.port), cluster.address(of: $0)]
     }) { world in
       try await world.startWorker(through: 1)
-      let (epoch, position) = (try world.epoch, try world.position)
-      proxy.lose(isCutOff ? .answerToCommitAndLink : .answerToCommit)
-      let submitted = Task { try await world.submit(0, through: 1) }
-      if isCutOff { try await waitUntil("a takeover") { try world.active() == 1 } }
-      let id = try await world.submit(0, through: 1)
-      if let first = try? await submitted.value { #expect(first == id) }
-      #expect(proxy.losses == 1)
-      _ = try await world.members[1].server.end(of: id)
-      _ = try await world.checkPushed(id, by: 1)
-      #expect(try await world.members[1].server.delegationCount() == 1)
-      // What was lost was the answer for the submission.
-      #expect(
-        try await world.members[1].server.events(of: id).first?["position"].integerValue
-          == position + 1)
-      #expect(try world.active() == (isCutOff ? 1 : 0))
-      #expect(try world.epoch == (isCutOff ? epoch + 1 : epoch))
-      if isCutOff {
-        proxy.mend()
-        #expect(await world.members[0].server.hasDied())
-        #expect(world.members[0].gate.calls.allSatisfy { $0.method == "GET" })
+      let (first, second) = (world.members[0], world.members[1].server)
+      for (number, isCutOff) in [false, true].enumerated() {
+        let (epoch, position) = (try world.epoch, try world.position)
+        first.gate.reset()
+        proxy.lose(isCutOff ? .answerToCommitAndLink : .answerToCommit)
+        let submitted = Task { try await world.submit(number, through: 1) }
+        if isCutOff { try await waitUntil("a takeover") { try world.active() == 1 } }
+        let id = try await world.submit(number, through: 1)
+        if let found = try? await submitted.value { #expect(found == id) }
+        #expect(proxy.losses == number + 1)
+        _ = try await second.end(of: id)
+        _ = try await world.checkPushed(id, by: 1)
+        #expect(try await second.delegationCount() == number + 1)
+        // What was lost was the answer for the submission.
+        #expect(try await second.events(of: id).first?.position == position + 1)
+        #expect(try world.active() == (isCutOff ? 1 : 0))
+        #expect(try world.epoch == (isCutOff ? epoch + 1 : epoch))
       }
+      proxy.mend()
+      #expect(await first.server.hasDied())
+      #expect(first.gate.calls.allSatisfy { $0.method == "GET" })
       try await world.verify()
     }
   }
+}
+
+extension JSONValue {
+  /// That of an event of the API.
+  fileprivate var position: Int64? { self["position"].integerValue }
 }
 
 extension World {
