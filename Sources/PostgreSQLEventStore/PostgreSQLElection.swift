@@ -16,8 +16,8 @@
 //
 // If the session of the active server is lost, because PostgreSQL was restarted or a standby was
 // promoted, the server asks for the lock again. It goes on if it gets the lock and nobody else has
-// claimed the log meanwhile. If the database lacks what was acknowledged, it keeps the lock and does
-// nothing: it knows what is missing, and another server may not.
+// claimed the log meanwhile. If the database lacks what was acknowledged, it keeps the lock and
+// does nothing: it knows what is missing, and another server may not.
 
 #if PostgreSQL
 

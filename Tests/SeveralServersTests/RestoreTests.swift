@@ -13,8 +13,8 @@ import Text
 extension SeveralServersTests {
   /// The standby was left behind, and commits no longer waited for it. It is promoted while the
   /// servers run, and lacks what they have acknowledged. The active one has asked the forge which
-  /// comments there are, and gets the answer when the log is another one. The other server is frozen
-  /// meanwhile, so that it does not take over first.
+  /// comments there are, and gets the answer when the log is another one. The other server is
+  /// frozen meanwhile, so that it does not take over first.
   @Test("a stale standby is promoted")
   func staleStandby() async throws {
     let (primary, standby) = try Cluster.pair()
