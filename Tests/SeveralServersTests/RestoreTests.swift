@@ -49,6 +49,7 @@ extension SeveralServersTests {
       try standby.promote()
       world.move(to: standby)
 
+      // For a second it believes what was confirmed before; after its word, nothing.
       try await waitUntil("the active server's word") {
         active.server.errorText.contains("were acknowledged")
       }
