@@ -367,7 +367,7 @@ let package = Package(
       name: "SeveralServersTests",
       dependencies: [
         "TestKit", "PostgreSQLCluster", "PostgreSQL", "Text", "EventLog", "HTTPClient",
-        "Processes", "RawSockets",
+        "Processes", "RawSockets", "SQLiteEventStore",
       ], path: "Tests/SeveralServersTests", swiftSettings: strict),
     .executableTarget(
       name: "fuzz",

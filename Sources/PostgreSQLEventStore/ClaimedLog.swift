@@ -45,7 +45,7 @@ extension ClaimedLog {
         log.headFile = try HeadFile(path: folder + "/head")
         try DurableFile.syncFolder(folder)
       }
-      let head = try log.checkEnd(options.acceptsRestore)
+      let head = try log.checkEnd(options.acceptsRestore && !place.acceptance.isOver)
       if log.damage == nil { try log.buildViews(options.onViewBuild) }
       try log.readViews(at: head)
       log.lastStream = try connection.query("SELECT max(id) FROM streams").first?.integer(0) ?? 0

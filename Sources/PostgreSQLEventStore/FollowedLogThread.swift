@@ -70,7 +70,8 @@ final class FollowedState: FollowedLog {
 
 /// Reads what another server appends: for the event streams of this one, and as a witness. It
 /// checks the hash of every event that comes, so a log that was rewritten is noticed at the next
-/// look, a second later at the latest. It is used on one thread.
+/// look, a second later at the latest. Events that were read and not confirmed may be replaced. It
+/// is used on one thread.
 final class FollowedLogThread {
   private static let lookInterval: Duration = .seconds(1)
   private static let reportInterval: Duration = .seconds(1)
@@ -138,8 +139,7 @@ final class FollowedLogThread {
     while true {
       var isTroubled = false
       do {
-        let session = try session ?? Self.begin(place)
-        self.session = session
+        let session = try begun()
         if try session.isNotified(within: .milliseconds(Self.stopIntervalMs)) || isLookDue {
           try look(session)
           lookedAt = .now
@@ -153,6 +153,14 @@ final class FollowedLogThread {
       let pauseMs = isTroubled ? Self.retryPauseMs : 0
       if case .closed = queue.take(max: 1, timeoutMs: pauseMs) { return }
     }
+  }
+
+  /// The session. A new one may have reached another server, so it is looked at once.
+  private func begun() throws -> PostgreSQLConnection {
+    if let session { return session }
+    let next = try Self.begin(place)
+    (session, lookedAt) = (next, nil)
+    return next
   }
 
   private var isLookDue: Bool {
@@ -170,39 +178,48 @@ final class FollowedLogThread {
     }
     followed.take(active)
     guard followed.contradiction == nil else { return }
+    guard let reason = try advanced(to: end, session) else { return }
+    // What was read before its confirmation may be lost rightly: nobody was answered for it.
+    if check.head != confirmed, try difference(from: confirmed, end, session) == nil {
+      check = ChainCheck(after: confirmed)
+      return try look(session)
+    }
+    followed.take(
+      contradiction: "the history in \(place.address) was rewritten: \(reason). A database was "
+        + "restored, or a server was promoted that did not have all of it")
+  }
+
+  /// Reads up to the end of the log.
+  /// - Returns: why it is not the log that was read before; nil if it is.
+  private func advanced(to end: LogHead, _ session: PostgreSQLConnection) throws -> String? {
     if end.position <= check.head.position || end.position - check.head.position > Self.behindMax {
-      guard try isContinued(end, session) else { return }
+      if let reason = try difference(from: check.head, end, session) { return reason }
       if end.position > check.head.position { jump(to: end) }
-      return
+      return nil
     }
-    try read(session)
-  }
-
-  /// Whether the log still has the last event that was read.
-  private func isContinued(_ end: LogHead, _ session: PostgreSQLConnection) throws -> Bool {
-    let known = check.head
-    guard known.position > 0 else { return true }
-    if end.position < known.position {
-      contradict("it ends at \(end.position), and this server has read it up to \(known.position)")
-      return false
-    }
-    guard try LogRows.hash(at: known.position, in: session) == known.hash else {
-      contradict("event \(known.position) is not the one that this server has read")
-      return false
-    }
-    return true
-  }
-
-  private func read(_ session: PostgreSQLConnection) throws {
     while true {
       let events = try LogRows.after(
         check.head.position, limit: Self.chunkLength, in: session)
       for event in events {
-        if let fault = check.take(event) { return contradict(fault) }
+        if let fault = check.take(event) { return fault }
       }
       if !events.isEmpty { publish(events.compactMap(\.stream.name)) }
-      guard events.count == Self.chunkLength else { return }
+      guard events.count == Self.chunkLength else { return nil }
     }
+  }
+
+  /// Why the log does not continue what this server has read up to there; nil if it does.
+  private func difference(
+    from known: LogHead, _ end: LogHead, _ session: PostgreSQLConnection
+  ) throws -> String? {
+    guard known.position > 0 else { return nil }
+    if end.position < known.position {
+      return "it ends at \(end.position), and this server has read it up to \(known.position)"
+    }
+    guard try LogRows.hash(at: known.position, in: session) == known.hash else {
+      return "event \(known.position) is not the one that this server has read"
+    }
+    return nil
   }
 
   private func jump(to head: LogHead) {
@@ -216,12 +233,6 @@ final class FollowedLogThread {
     feed.signal(head.position, touching: streams)
   }
 
-  private func contradict(_ reason: String) {
-    followed.take(
-      contradiction: "the history in \(place.address) was rewritten: \(reason). A database was "
-        + "restored, or a server was promoted that did not have all of it")
-  }
-
   // MARK: Reporting
 
   /// Writes how far this server has read, once a second. That is a synchronous commit, so all that
@@ -229,7 +240,7 @@ final class FollowedLogThread {
   /// ever: a primary that starts again without its standby shows events that nobody has got an
   /// answer for.
   private func report() {
-    do throws(PostgreSQLError) {
+    do {
       if let reported, let reporter {
         guard try reporter.answers(within: .zero) != nil else { return }
         self.reported = nil
@@ -244,21 +255,26 @@ final class FollowedLogThread {
       guard let reporter = reporter ?? (try? PostgreSQLSession.begin(place, for: .following))
       else { return }
       self.reporter = reporter
+      // This session may have reached a server that lacks what the other one has read.
+      let head = check.head
+      guard try head.position == 0 || LogRows.hash(at: head.position, in: reporter) == head.hash
+      else { return }
       reporter.forgetWarning()
       try reporter.send([
-        KnownServers.put(place, address: address, position: check.head.position)
+        KnownServers.put(place, address: address, position: head.position)
       ])
-      reported = check.head
+      reported = head
     } catch {
       (reporter, reported) = (nil, nil)
     }
   }
 
   private func keep(_ head: LogHead) {
-    guard head != confirmed, let headFile else { return }
+    guard let headFile else { return }
     do throws(FileFault) {
-      try headFile.write(head)
+      if head != confirmed { try headFile.write(head) }
       confirmed = head
+      place.acceptance.end()
     } catch {
       // The file is written again a second later. Until then it is only behind.
     }

@@ -25,7 +25,8 @@ package struct PostgreSQLDriver: StoreDriver {
     (try? found.get())?.address.description ?? "a PostgreSQL database"
   }
 
-  var place: PostgreSQLPlace {
+  /// - Throws: `StoreFault` if the address is invalid.
+  package var place: PostgreSQLPlace {
     get throws(StoreFault) {
       do throws(PostgreSQLAddress.Fault) {
         return try found.get()

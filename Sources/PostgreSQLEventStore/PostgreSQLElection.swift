@@ -16,7 +16,8 @@
 //
 // If the session of the active server is lost, because PostgreSQL was restarted or a standby was
 // promoted, the server asks for the lock again. It goes on if it gets the lock and nobody else has
-// claimed the log meanwhile.
+// claimed the log meanwhile. If the database lacks what was acknowledged, it keeps the lock and
+// does nothing: it knows what is missing, and another server may not.
 
 #if PostgreSQL
 
@@ -155,7 +156,7 @@ final class PostgreSQLLeadership: Leadership {
   func isConfirmed() async -> Bool {
     await withCheckedContinuation { caller in
       let known: Bool? = state.withLock { state in
-        if state.lost != nil { return false }
+        if state.lost != nil || place.writing.end != nil { return false }
         if ContinuousClock.now - state.confirmedAt < Self.confirmedFor { return true }
         state.waiting.append(caller)
         return nil
@@ -185,12 +186,13 @@ final class PostgreSQLLeadership: Leadership {
       let sent = ContinuousClock.now
       do throws(PostgreSQLError) {
         try session.beat()
-        if let reason = place.fencing.reason {
-          lose(reason)
-          break
+        switch place.writing.end {
+        case nil: answerWaiting(true, confirmedAt: sent)
+        // It keeps the lock, so that no server goes on that knows less.
+        case .ofLog: answerWaiting(false)
+        case .ofServer(let reason): lose(reason)
         }
-        confirm(sent)
-        if isResigning(within: Self.beatIntervalMs) { break }
+        if isLost || isResigning(within: Self.beatIntervalMs) { break }
       } catch {
         guard let next = regained() else { break }
         session = next
@@ -226,6 +228,7 @@ final class PostgreSQLLeadership: Leadership {
           lose("another server has taken over this log")
           return nil
         }
+        try place.writing.compare(with: session.connection)
         return session
       } catch {
         // Until a server can be reached nothing is confirmed, and nothing is sent to the forge.
@@ -235,13 +238,16 @@ final class PostgreSQLLeadership: Leadership {
     return nil
   }
 
-  private func confirm(_ sent: ContinuousClock.Instant) {
+  private var isLost: Bool { state.withLock { $0.lost != nil } }
+
+  /// - Parameter sent: when the request was sent that was answered; nil if nothing is confirmed.
+  private func answerWaiting(_ mayWrite: Bool, confirmedAt sent: ContinuousClock.Instant? = nil) {
     let waiting = state.withLock { state in
-      state.confirmedAt = sent
+      if let sent { state.confirmedAt = sent }
       defer { state.waiting = [] }
       return state.waiting
     }
-    for one in waiting { one.resume(returning: true) }
+    for one in waiting { one.resume(returning: mayWrite) }
   }
 
   private func lose(_ reason: String) {

@@ -176,11 +176,13 @@ package final class PostgreSQLEventStore: RunningStore {
     await ended.wait()
   }
 
-  /// Why nothing is written, for the operator; nil if it is.
+  /// See `RunningStore`.
   package var damage: String? {
     let values = status.values.withLock { $0 }
     switch values.stopped {
     case nil:
+      // The writer has not noticed yet.
+      if !isFollowing, case .ofLog(let reason) = place.writing.end { return reason }
       return values.isWaiting ? AppendFault.waitsForReplica : nil
     case .damaged(let message), .io(let message): return message
     case .conflict, .duplicate, .stampTaken, .corrupt, .full, .overloaded, .unavailable, .closed:

@@ -14,7 +14,8 @@ package struct PostgreSQLPlace: Sendable {
   let instance = String(UInt64.random(in: .min ... .max), radix: 36)
   let timelines = KnownTimelines()
   let silentHosts = SilentHosts()
-  let fencing = Fencing()
+  let writing = WriterRecord()
+  let acceptance = RestoreAcceptance()
 
   package init(_ address: PostgreSQLAddress, folder: String?) {
     self.address = address
@@ -33,14 +34,6 @@ package struct PostgreSQLPlace: Sendable {
     guard text.contains(", ") else { return nil }
     return text.split(separator: " ").last.map { String($0) }
   }
-}
-
-/// Whether another server has claimed the log of this one.
-final class Fencing: Sendable {
-  private let found = Mutex<String?>(nil)
-  /// The words for people; nil if nobody has.
-  var reason: String? { found.withLock { $0 } }
-  func happen(_ reason: String) { found.withLock { $0 = $0 ?? reason } }
 }
 
 /// The hosts that did not answer a while ago. With another host that works they are left out for

@@ -86,6 +86,7 @@ final class PostgreSQLWriter {
     stopped = (log.damage ?? log.viewDamage).map { .damaged($0) }
     status = PostgreSQLStatus(
       head: sealer.head, stopped: stopped, acceptedRestore: log.acceptedRestore, epoch: log.epoch)
+    place.writing.begin(at: sealer.head, (log.damage ?? log.viewDamage).map { .ofLog($0) })
     clock = options.clock
     onGroupCommit = options.onGroupCommit
     onCommit = options.onCommit
@@ -249,6 +250,7 @@ final class PostgreSQLWriter {
       $0.head = head
       $0.appends += appends
     }
+    place.writing.acknowledge(head)
     for case .success(let events) in results where !events.isEmpty {
       isHeadHeld = false
       onCommit(events)
@@ -302,6 +304,12 @@ final class PostgreSQLWriter {
     stopped = fault
     session = nil
     status.values.withLock { $0.stopped = fault }
+    switch fault {
+    case .damaged(let reason): place.writing.end(.ofLog(reason))
+    case .io(let reason): place.writing.end(.ofServer(reason))
+    case .conflict, .duplicate, .stampTaken, .corrupt, .full, .overloaded, .unavailable, .closed:
+      break
+    }
     return fault
   }
 

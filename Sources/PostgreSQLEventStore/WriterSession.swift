@@ -254,14 +254,7 @@ extension PostgreSQLWriter {
       known = old
     }
     guard found == known else {
-      throw stop(
-        .damaged(
-          """
-          the log in PostgreSQL ends at position \(found.position), and events up to \
-          \(known.position) were acknowledged: a server took over that did not have them, or the \
-          database was restored. Put the newer database back; or go on with this one: \
-          `aipm serve --accept-restore`
-          """))
+      throw stop(.damaged(WriterRecord.loss(of: known, endingAt: found)))
     }
     session = next
     return false
@@ -273,7 +266,7 @@ extension PostgreSQLWriter {
     let reason =
       "another server has taken over this log (epoch \(row?.integer(0) ?? 0), "
       + "\(row?.text(1) ?? "unknown"); this one had \(epoch))"
-    place.fencing.happen(reason)
+    place.writing.end(.ofServer(reason))
     return .damaged("\(reason): nothing more is written here. Stop this server")
   }
 }

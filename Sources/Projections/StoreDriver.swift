@@ -142,6 +142,9 @@ package protocol RunningStore: EventStore, ReadModels, LogReader {
   /// The end of an older log that was accepted; nil if no older log was accepted.
   var acceptedRestore: Int64? { get }
 
+  /// Why nothing is recorded, for the operator; nil if it is.
+  var damage: String? { get }
+
   /// The number of this server's claim of the log; nil if the store has one server, or another
   /// server writes.
   var claim: Int64? { get }

@@ -32,10 +32,17 @@ package final class Cluster: Sendable {
 
   /// Whether it can have a standby, or is one.
   private let isReplicated: Bool
+  /// What it listens on besides loopback.
+  private let outside: String?
 
-  /// - Parameter primary: the server whose standby this one is; nil for none.
-  package init(isReplicated: Bool = false, standbyOf primary: Cluster? = nil) throws {
+  /// - Parameters:
+  ///   - primary: the server whose standby this one is; nil for none.
+  ///   - outside: one more address of this machine, at which its neighbours reach the server.
+  package init(
+    isReplicated: Bool = false, standbyOf primary: Cluster? = nil, reachedAt outside: String? = nil
+  ) throws {
     programs = try Self.findPrograms()
+    self.outside = outside
     self.isReplicated = isReplicated || primary != nil
     user = getpwnam("postgres") == nil ? "nobody" : "postgres"
     folder = NSTemporaryDirectory() + "aipm-postgresql-" + UUID().uuidString
@@ -61,10 +68,19 @@ package final class Cluster: Sendable {
     try made.run()
     made.waitUntilExit()
     guard made.terminationStatus == 0 else { throw Fault(description: "no data: \(program)") }
+    if outside != nil { try trustNeighbours() }
     try start()
   }
 
   deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+  /// The machines that are connected to this one directly, without a password as on loopback.
+  private func trustNeighbours() throws {
+    let rules = try FileHandle(forWritingTo: URL(fileURLWithPath: folder + "/data/pg_hba.conf"))
+    try rules.seekToEnd()
+    try rules.write(contentsOf: Data("host all all samenet trust\n".utf8))
+    try rules.close()
+  }
 
   private static func findPrograms() throws -> String {
     let root = "/usr/lib/postgresql"
@@ -135,7 +151,8 @@ package final class Cluster: Sendable {
         kill -0 \(getpid()) && exit
         rm -rf \(folder)
       ) 2>/dev/null &
-      exec \(asUser) \(programs)/postgres -D \(folder)/data -h 127.0.0.1 -p \(port) -k '' \
+      exec \(asUser) \(programs)/postgres -D \(folder)/data -p \(port) -k '' \
+        -h \(["127.0.0.1", outside].compactMap { $0 }.joined(separator: ",")) \
         -c shared_buffers=32MB -c max_connections=200 -c max_wal_size=256MB \
         \(settings) \(more) </dev/null 3<&-
       """,
@@ -215,6 +232,14 @@ package final class Cluster: Sendable {
     try self.await("SELECT (count(*) = 0)::int::bigint FROM pg_stat_replication")
   }
 
+  /// Freezes the process of this standby that receives from the primary, or lets it go on.
+  package func freezeReceiver(_ isFrozen: Bool) throws {
+    let session = try connection(to: "postgres", takesStandby: true)
+    let process = try session.query("SELECT pid::bigint FROM pg_stat_wal_receiver").first
+    guard let process, Glibc.kill(pid_t(process.integer(0)), isFrozen ? SIGSTOP : SIGCONT) == 0
+    else { throw Fault(description: "the standby receives nothing") }
+  }
+
   /// The process of a commit of the log that waits for the standby. It is waited for.
   package func waitingProcess() throws -> Int64 {
     try awaitWaitingCommit()
@@ -260,8 +285,15 @@ package final class Cluster: Sendable {
       try PostgreSQLAddress(address(of: database)), name: "test", takesStandby: takesStandby)
   }
 
-  package func address(of database: String, port: Int? = nil) -> String {
-    "postgresql://aipm@127.0.0.1:\(port ?? self.port)/\(database)"
+  package func address(
+    of database: String, host: String = "127.0.0.1", port: Int? = nil
+  ) -> String {
+    "postgresql://aipm@\(host):\(port ?? self.port)/\(database)"
+  }
+
+  /// The address of a database with this server first, and another one.
+  package func address(of database: String, or other: Cluster) -> String {
+    "postgresql://aipm@127.0.0.1:\(port),127.0.0.1:\(other.port)/\(database)"
   }
 }
 

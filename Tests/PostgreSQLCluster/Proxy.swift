@@ -12,6 +12,8 @@ package final class Proxy: Sendable {
     case nothing
     /// The answer to COMMIT; the server has committed.
     case answerToCommit
+    /// The same, and nothing passes from then on, as after `cut`.
+    case answerToCommitAndLink
     /// The answer to a session's first write of a shared file; the server has committed.
     case answerToFile
     /// What follows the copy of the events, with COMMIT; the server rolls back.
@@ -116,6 +118,10 @@ package final class Proxy: Sendable {
         if bytes.contains(Array("COMMIT\0".utf8)) {
           hasCopied.isSet.withLock { $0 = false }
           if self.loses(.answerToCommit) { return nil }
+          if self.loses(.answerToCommitAndLink) {
+            self.cut()
+            return []
+          }
         }
         if hasWritten.isSet.withLock({ $0 }), bytes.contains(Array("SELECT 1\0".utf8)),
           self.loses(.answerToFile)

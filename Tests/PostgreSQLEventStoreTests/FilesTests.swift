@@ -77,7 +77,7 @@ extension PostgreSQLTests {
     try scratch.cluster.await(
       """
       SELECT (count(*) = 1)::int::bigint FROM pg_stat_activity
-      WHERE datname = '\(scratch.name)' AND application_name = 'aipm files'
+      WHERE datname = '\(scratch.name)' AND application_name LIKE 'aipm % files'
         AND wait_event_type = 'Lock'
       """)
     _ = try await store.append(Story.append([Story.registered]))

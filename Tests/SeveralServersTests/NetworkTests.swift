@@ -46,33 +46,6 @@ extension SeveralServersTests {
     }
   }
 
-  /// The primary dies, and the standby is promoted. One of the two servers is the active one
-  /// afterwards, and goes on; nothing that was acknowledged is lost.
-  @Test("the primary of the database dies")
-  func promotion() async throws {
-    let (primary, standby) = try Cluster.pair()
-    try await World.with(
-      primary,
-      addresses: { name in
-        let both = "postgresql://aipm@127.0.0.1:\(primary.port),127.0.0.1:\(standby.port)/\(name)"
-        return [both, both]
-      }
-    ) { world in
-      try await world.startWorker(through: 1)
-      let before = try await world.delegate(0, from: 0)
-      let known = try await world.members[1].server.events(of: before).map(\.canonicalText)
-      let id = try await world.submit(1, through: 1)
-      try primary.kill()
-      try standby.promote()
-      // Whoever is the active one now has to be told by its own server.
-      let survivor = try await world.survivor()
-      _ = try await world.members[survivor].server.end(of: id)
-      _ = try await world.checkPushed(id, by: survivor)
-      let after = try await world.members[survivor].server.events(of: before)
-      #expect(after.map(\.canonicalText) == known)
-    }
-  }
-
   /// SIGTERM of the active server: the other one does not wait for its silence. SIGTERM of a
   /// follower ends it in order.
   @Test("stopped in order")
@@ -108,22 +81,6 @@ extension SeveralServersTests {
       }
       #expect(ContinuousClock.now - began < .seconds(2))
     }
-  }
-}
-
-extension World {
-  /// The member that is ready, after one of them may have ended.
-  fileprivate func survivor() async throws -> Int {
-    var found: Int?
-    try await waitUntil("an active server") {
-      for (index, member) in members.enumerated() where member.server.processID != nil {
-        let answer = try? await member.server.get("/api/health")
-        if answer?.status == 200 { found = index }
-      }
-      return found != nil
-    }
-    guard let found else { throw KitFault("no server answers") }
-    return found
   }
 }
 

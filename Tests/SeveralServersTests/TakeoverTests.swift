@@ -5,6 +5,7 @@ import Foundation
 import Glibc
 import HTTPClient
 import PostgreSQL
+import PostgreSQLCluster
 import Synchronization
 import TestKit
 import Testing
@@ -76,12 +77,7 @@ extension SeveralServersTests {
   /// written its own comment.
   @Test("a comment that arrives after the takeover leaves no twin", arguments: Blow.allCases)
   func lateComment(blow: Blow) async throws {
-    let folder = FileManager.default.temporaryDirectory.path + "/aipm-\(UUID().uuidString)"
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
-    try World.telling.write(
-      toFile: "\(folder)/personal-delegate.yaml", atomically: true, encoding: .utf8)
-    try await World.with(serve: ["--workflows", folder]) { world in
+    try await World.commenting { world in
       try await world.startWorker(through: 1)
       let (sent, held) = (Latch(), Latch())
       world.members[0].gate.set { call in
@@ -96,12 +92,12 @@ extension SeveralServersTests {
       let id = try await world.submit(0, through: 0)
       try await within(Installation.patience, "the first comment") { await sent.wait() }
       try await waitUntil("a takeover") { try world.active() == 1 }
-      try await waitUntil("the second comment") { try await world.comments() == 1 }
+      try await waitUntil("the second comment") { try await world.comments(on: 1) == 1 }
       held.open()
       _ = try await world.members[1].server.event(of: id) {
         $0["type"].stringValue == "delegation.action-done"
       }
-      #expect(try await world.comments() == 1)
+      #expect(try await world.comments(on: 1) == 1)
       // It was there.
       #expect(world.members[1].gate.calls.filter { $0.method == "DELETE" }.count == 1)
       try await world.recover(blow, 0)
@@ -112,7 +108,7 @@ extension SeveralServersTests {
 
 extension World {
   /// A workflow that comments on what was pushed.
-  fileprivate static let telling = """
+  private static let telling = """
     name: personal-delegate
     agent-preference: [demo]
     attempts: 1
@@ -125,9 +121,24 @@ extension World {
 
     """
 
-  /// The number of comments on the first pull request.
-  fileprivate func comments() async throws -> Int {
-    let url = "\(members[1].gate.url)/repos/acme/tools/issues/1/comments"
+  /// A world whose servers comment on what was pushed.
+  static func commenting(
+    _ cluster: Cluster? = nil, serve: [String] = [],
+    addresses: ((String) -> [String])? = nil, in cell: NetworkCell? = nil,
+    _ body: (World) async throws -> Void
+  ) async throws {
+    let folder = FileManager.default.temporaryDirectory.path + "/aipm-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    try telling.write(
+      toFile: "\(folder)/personal-delegate.yaml", atomically: true, encoding: .utf8)
+    try await with(
+      cluster, serve: ["--workflows", folder] + serve, addresses: addresses, in: cell, body)
+  }
+
+  /// The number of comments on a pull request.
+  func comments(on number: Int) async throws -> Int {
+    let url = "\(members[1].gate.url)/repos/acme/tools/issues/\(number)/comments"
     let response = try await members[1].server.http.send(
       HTTPRequest(
         method: "GET", url: url,

@@ -22,7 +22,7 @@ struct Member: Sendable {
 
 /// Two servers of one log, one forge, and a worker.
 final class World: Sendable {
-  let cluster: Cluster
+  private let host: Mutex<Cluster>
   let database: String
   let members: [Member]
   let repository: BareRepository
@@ -32,18 +32,20 @@ final class World: Sendable {
   ///   - cluster: where the log is; nil for the one that tests share.
   ///   - serve: more options of `aipm serve`.
   ///   - addresses: of the database with this name, for each member; nil for the cluster's own.
+  ///   - cell: the network of the first member; nil for this machine's.
   static func with(
     _ cluster: Cluster? = nil, serve: [String] = [],
-    addresses: ((String) -> [String])? = nil, _ body: (World) async throws -> Void
+    addresses: ((String) -> [String])? = nil, in cell: NetworkCell? = nil,
+    _ body: (World) async throws -> Void
   ) async throws {
     let cluster = try cluster ?? Cluster.shared
     let database = try cluster.newDatabase()
     let own = cluster.address(of: database)
     let stores = addresses?(database) ?? [own, own]
     try await Installation.withForge([]) { root, url in
-      try await ForgeGate.before(url) { firstGate in
+      try await ForgeGate.before(url, host: cell?.outside ?? "127.0.0.1") { firstGate in
         try await ForgeGate.before(url) { secondGate in
-          try await member(stores[0], firstGate, serve) { first in
+          try await member(stores[0], firstGate, serve, in: cell) { first in
             let repository = try await first.createRepository("acme/tools", root: root)
             try await first.start()
             try await member(stores[1], secondGate, serve) { second in
@@ -71,22 +73,32 @@ final class World: Sendable {
   private init(
     cluster: Cluster, database: String, members: [Member], repository: BareRepository
   ) {
-    self.cluster = cluster
+    host = Mutex(cluster)
     self.database = database
     self.members = members
     self.repository = repository
   }
 
   private static func member(
-    _ store: String, _ gate: ForgeGate, _ serve: [String],
+    _ store: String, _ gate: ForgeGate, _ serve: [String], in cell: NetworkCell? = nil,
     _ body: (Installation) async throws -> Void
   ) async throws {
     try await Installation.with(
-      arguments: ["--store", store, "--workers", "0", "--agent", "demo"] + serve,
+      arguments: ["--store", store, "--workers", "0", "--agent", "demo"] + serve
+        + (cell?.listening ?? []),
       environment: [
         "AIPM_GITHUB_API_URL": gate.url, "AIPM_GITHUB_TOKEN": GatedInstallation.token,
         "AIPM_FORGE": "github",
-      ], starts: false, body)
+      ], program: cell?.program ?? Program.aipm, starts: false, body)
+  }
+
+  /// Makes a token on the machine of the active member, for all calls of the test.
+  func useToken() async throws {
+    let made = try await members[0].server.aipm(["token", "create", "ann", "--role", "admin"])
+    for member in members { member.server.token = made.outputText.filter { !$0.isNewline } }
+    try await waitUntil("the token") {
+      try await members[1].server.get("/api/delegations").status == 200
+    }
   }
 
   /// Ends the worker if there is one, and starts it with another server. It keeps its name.
@@ -125,6 +137,12 @@ final class World: Sendable {
   }
 
   // MARK: The database
+
+  /// Where the database is.
+  var cluster: Cluster { host.withLock { $0 } }
+
+  /// The database is on another server from now on.
+  func move(to cluster: Cluster) { host.withLock { $0 = cluster } }
 
   func session() throws -> PostgreSQLConnection {
     let connection = try cluster.connection(to: database)

@@ -40,23 +40,25 @@ package final class ForgeGate: Sendable {
     configuration: .init(userAgent: "gate", proxy: .none, maxConnectionsPerHost: 128))
   private let rule = Mutex<Rule>({ _ in .pass })
   private let seen = Mutex<[GateCall]>([])
+  private let host: String
   private let port = Mutex(0)
 
-  package var url: String { "http://127.0.0.1:\(port.withLock { $0 })" }
+  package var url: String { "http://\(host):\(port.withLock { $0 })" }
   /// The calls so far.
   package var calls: [GateCall] { seen.withLock { $0 } }
 
-  private init(upstream: String) { self.upstream = upstream }
+  private init(upstream: String, host: String) { (self.upstream, self.host) = (upstream, host) }
 
   package func set(_ rule: @escaping Rule) { self.rule.withLock { $0 = rule } }
   /// Forgets the calls that were seen, so that numbers begin at 1 again.
   package func reset() { seen.withLock { $0 = [] } }
 
   /// A gate before the forge at `upstream`, for as long as `body` runs.
+  /// - Parameter host: the address of this machine that it listens on.
   package static func before(
-    _ upstream: String, _ body: (ForgeGate) async throws -> Void
+    _ upstream: String, host: String = "127.0.0.1", _ body: (ForgeGate) async throws -> Void
   ) async throws {
-    let gate = ForgeGate(upstream: upstream)
+    let gate = ForgeGate(upstream: upstream, host: host)
     var logger = Logger(label: "gate")
     logger.logLevel = .critical
     let router = Router(context: GateContext.self)
@@ -65,7 +67,7 @@ package final class ForgeGate: Sendable {
     let responder = router.buildResponder()
     let serving = Task { [logger] in
       try await serveHTTP(
-        responder, host: "127.0.0.1", port: 0, grace: .milliseconds(100), logger: logger
+        responder, host: host, port: 0, grace: .milliseconds(100), logger: logger
       ) { listening.yield($0) }
     }
     for await port in ports {

@@ -230,7 +230,9 @@ struct ServerProcess: Sendable {
     // What was read for the start is not needed again.
     Memory.trim()
     let reading = Task { await server.feedback.run() }
+    let watching = Task { await self.watch(store) }
     defer {
+      watching.cancel()
       telling.cancel()
       aging.cancel()
       recording.cancel()
@@ -289,6 +291,23 @@ struct ServerProcess: Sendable {
       .restored(lostAfter: position), .started(epoch: next, version: Self.version))
     logger.warning("went on with a restored log: what came after position \(position) is not in it")
     return next
+  }
+
+  /// Writes into this process's log why nothing is recorded, and that it goes on, until the task is
+  /// cancelled.
+  private func watch(_ store: any RunningStore) async {
+    var known: String?
+    repeat {
+      let found = store.damage
+      if found != known {
+        if let found {
+          logger.critical("nothing is recorded: \(found)")
+        } else {
+          logger.notice("the log records again")
+        }
+      }
+      known = found
+    } while (try? await Task.sleep(for: .seconds(1))) != nil
   }
 
   var prefix: String {
