@@ -250,8 +250,7 @@ let package = Package(
     .target(
       name: "PostgreSQLCluster", dependencies: ["PostgreSQL", "RawSockets"],
       path: "Tests/PostgreSQLCluster", swiftSettings: strict),
-    // A program of its own, because the package's tests are one program: with the trait, all of
-    // them would be built again.
+    // A program of its own: the package's other tests need no PostgreSQL.
     .executableTarget(
       name: "PostgreSQLEventStoreTests",
       dependencies: [

@@ -50,13 +50,17 @@ extension PostgreSQLWriter {
     defer { isSessionBusy = false }
     var plan = BatchPlan(self)
     var context = AdmissionContext()
+    // The appends of one stream stay in order.
+    var streamsLeft = Set<StreamName>()
     for (index, request) in ready.enumerated() {
       guard case .append(let append) = request else {
         left += ready[index...]
         break
       }
-      guard isInMemory(append.append.append) else {
+      let stream = append.append.append.stream
+      guard !streamsLeft.contains(stream), isInMemory(append.append.append) else {
         left.append(request)
+        streamsLeft.insert(stream)
         continue
       }
       do {

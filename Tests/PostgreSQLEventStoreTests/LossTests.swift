@@ -198,6 +198,29 @@ extension PostgreSQLTests {
     #expect(store.damage == nil)
     try await Self.expectSound(scratch)
   }
+
+  /// The writer's session is ended again and again while callers append, so also while appends are
+  /// planned that follow a batch which is not in the database.
+  @Test(.timeLimit(.minutes(1))) func sessionsThatEndUnderLoad() async throws {
+    let scratch = try Cluster.shared.database()
+    let store = try scratch.open(Self.options())
+    let callers = Callers()
+    try await callers.append(to: store) {
+      for round in 1...40 {
+        try Cluster.await { callers.acknowledged >= round * 50 || store.damage != nil }
+        try scratch.cluster.administer(
+          """
+          SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE datname = '\(scratch.name)' AND application_name LIKE '% writer'
+          """)
+      }
+    }
+    #expect(callers.acknowledged >= 2000)
+    try await callers.expectAll(in: store)
+    await store.close()
+    #expect(store.damage == nil)
+    try await Self.expectSound(scratch)
+  }
 }
 
 #endif
