@@ -62,6 +62,9 @@ final class Callers: Sendable {
           isUnknown = true
           state.withLock { $0.refusals += 1 }
           await Task.yield()
+        case .full:
+          state.withLock { $0.refusals += 1 }
+          await Task.yield()
         // What was refused as unknown is in the log after all.
         case .conflict(version + 1) where isUnknown: return true
         case .duplicate where isUnknown: return true

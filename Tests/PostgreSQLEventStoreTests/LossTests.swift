@@ -221,6 +221,30 @@ extension PostgreSQLTests {
     #expect(store.damage == nil)
     try await Self.expectSound(scratch)
   }
+
+  /// The server refuses every fifth batch, and so also batches behind which others are planned.
+  @Test(.timeLimit(.minutes(1))) func batchesThatAreRefusedUnderLoad() async throws {
+    let scratch = try Cluster.shared.database()
+    let store = try scratch.open(Self.options())
+    let session = try scratch.session()
+    try session.execute(
+      """
+      CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        IF random() < 0.2 THEN RAISE EXCEPTION 'full' USING ERRCODE = '53100'; END IF;
+        RETURN NULL;
+      END $$;
+      CREATE TRIGGER refuse AFTER INSERT ON view_digests EXECUTE FUNCTION refuse()
+      """)
+    let callers = Callers()
+    try await callers.append(to: store) {
+      try Cluster.await { callers.refusals >= 200 || store.damage != nil }
+    }
+    #expect(store.damage == nil)
+    try await callers.expectAll(in: store)
+    await store.close()
+    try await Self.expectSound(scratch)
+  }
 }
 
 #endif
