@@ -18,8 +18,6 @@ package final class PostgreSQLConnection {
   /// The bound of the cache of prepared statements. Statements that are made from requests must not
   /// fill the server's memory.
   private static let cachedMax = 256
-  /// How much COPY sends at once.
-  private static let pieceLength = 1 << 16
 
   let handle: OpaquePointer
   private let address: PostgreSQLAddress
@@ -158,79 +156,6 @@ package final class PostgreSQLConnection {
     return try collect(sql, deadline)
   }
 
-  /// Runs `COPY … FROM STDIN (FORMAT binary)` with these rows.
-  package func copy(_ sql: String, _ rows: CopyBuffer) throws(PostgreSQLError) {
-    guard rows.count > 0 else { return }
-    _ = try run(sql, copying: [rows]) { _ in true }
-  }
-
-  /// Runs one or more statements without parameters, in one message.
-  /// - Parameters:
-  ///   - rows: what each `COPY … FROM STDIN (FORMAT binary)` among them gets, in order.
-  ///   - goesOn: asked before each copy, with the result of the statement before it; nil for none.
-  /// - Returns: false if `goesOn` has returned false: then the transaction has failed.
-  package func run(
-    _ sql: String, copying rows: [CopyBuffer], goesOn: (PostgreSQLRows?) -> Bool
-  ) throws(PostgreSQLError) -> Bool {
-    let deadline = try begin(sql)
-    guard PQsendQuery(handle, sql) == 1 else { throw lost(sql) }
-    var last: PostgreSQLRows?
-    var failure: PostgreSQLError?
-    var copied = 0
-    while let result = try next(sql, deadline) {
-      switch PQresultStatus(result) {
-      case PGRES_COMMAND_OK, PGRES_TUPLES_OK: last = PostgreSQLRows(result)
-      case PGRES_COPY_IN where copied < rows.count:
-        PQclear(result)
-        guard goesOn(last) else {
-          try put(sql, deadline) { [handle] in PQputCopyEnd(handle, "refused") }
-          do throws(PostgreSQLError) {
-            _ = try collect(sql, deadline)
-          } catch {
-            if error.isLost { throw error }
-          }
-          return false
-        }
-        try send(rows[copied], sql, deadline)
-        copied += 1
-      case _:
-        failure = failure ?? error(of: result, sql)
-        PQclear(result)
-      }
-    }
-    guard let failure else { return true }
-    throw failure.isLost ? broken(failure) : failure
-  }
-
-  private func send(
-    _ rows: CopyBuffer, _ sql: String, _ deadline: ContinuousClock.Instant
-  ) throws(PostgreSQLError) {
-    let bytes = rows.finished
-    for start in stride(from: 0, to: bytes.count, by: Self.pieceLength) {
-      let piece = bytes[start..<min(start + Self.pieceLength, bytes.count)]
-      try put(sql, deadline) { [handle] in
-        piece.withUnsafeBytes {
-          PQputCopyData(handle, $0.bindMemory(to: CChar.self).baseAddress, Int32($0.count))
-        }
-      }
-    }
-    try put(sql, deadline) { [handle] in PQputCopyEnd(handle, nil) }
-  }
-
-  /// Calls `send` until libpq has taken it.
-  private func put(
-    _ sql: String, _ deadline: ContinuousClock.Instant, _ send: () -> Int32
-  ) throws(PostgreSQLError) {
-    while true {
-      switch send() {
-      case 1: return
-      case 0: try wait(POLLIN | POLLOUT, sql, deadline)
-      case _: throw lost(sql)
-      }
-      guard PQconsumeInput(handle) == 1 else { throw lost(sql) }
-    }
-  }
-
   func prepare(
     _ sql: String, _ values: @autoclosure () -> [PostgreSQLValue]
   ) throws(PostgreSQLError) -> String {
@@ -287,7 +212,7 @@ package final class PostgreSQLConnection {
   /// The results up to the end.
   /// - Returns: the last one.
   /// - Throws: the first error of the server.
-  private func collect(
+  func collect(
     _ sql: String, _ deadline: ContinuousClock.Instant
   ) throws(PostgreSQLError) -> PostgreSQLRows {
     var last: PostgreSQLRows?
@@ -339,7 +264,7 @@ package final class PostgreSQLConnection {
     }
   }
 
-  private func wait(
+  func wait(
     _ events: Int32, _ sql: String, _ deadline: ContinuousClock.Instant
   ) throws(PostgreSQLError) {
     guard try isReady(events, sql, by: deadline) else { throw silent(sql) }

@@ -4,7 +4,8 @@
 // One session writes, on its own thread. Appends wait in a bounded queue, and each commit takes all
 // waiting ones: their events go over in one COPY, their streams, views and digests in one statement
 // for each table. The idempotency key, the version, the stamp and the stream's state are checked
-// before, in the writer's memory and with one look at the database. Sealing, hashing, masking,
+// before, in the writer's memory and with one look at the database. While the server commits, the
+// appends that need no such look are planned for the next commit. Sealing, hashing, masking,
 // folding and digests are the code of every other store. Reads are short snapshots on a few other
 // sessions, and each has a time limit.
 //

@@ -40,7 +40,7 @@ final class PostgreSQLWriter {
   var stopped: AppendFault?
   /// The number and the version of streams, as needed.
   var streams: [StreamName: (number: Int64, version: Int64)] = [:]
-  /// The rows of views that were looked up for the batch, by their keys; nil if there is none.
+  /// The rows of views that were looked up for the batch, by their keys; nil if one does not exist.
   var lookedUp: [ViewKey: (any ViewRow)?] = [:]
   /// The largest number of a stream.
   var lastStream: Int64

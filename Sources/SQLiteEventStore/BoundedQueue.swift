@@ -66,7 +66,7 @@ package final class BoundedQueue<Item: Sendable>: Sendable {
     wake.signal()
   }
 
-  /// The oldest items, at most `max`, without waiting; empty if there are none.
+  /// The oldest items, at most `max`, without waiting; may be empty.
   package func takeReady(max: Int) -> [Item] {
     state.withLock { state in
       let some = Array(state.items.prefix(max))
