@@ -1,7 +1,15 @@
 #define _GNU_SOURCE
 #include "CCurl.h"
 
+#include <openssl/crypto.h>
 #include <sys/socket.h>
+
+// OpenSSL frees its tables when the process ends. The thread of the transfers may be closing its
+// connections then, and both would free the same memory. The option counts only before any other use
+// of OpenSSL (OPENSSL_init_crypto(3)), so it is set before main.
+__attribute__((constructor)) static void keep_openssl_to_the_end(void) {
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+}
 
 CURLcode ccurl_set_long(CURL *easy, CURLoption option, long value) {
   return curl_easy_setopt(easy, option, value);
