@@ -23,32 +23,23 @@ extension PostgreSQLConnection {
   ) throws(PostgreSQLError) -> Bool {
     let deadline = try begin(sql)
     guard PQsendQuery(handle, sql) == 1 else { throw lost(sql) }
-    var last: PostgreSQLRows?
-    var failure: PostgreSQLError?
-    var copied = 0
-    while let result = try next(sql, deadline) {
-      switch PQresultStatus(result) {
-      case PGRES_COMMAND_OK, PGRES_TUPLES_OK: last = PostgreSQLRows(result)
-      case PGRES_COPY_IN where copied < rows.count:
-        PQclear(result)
+    var (copied, isRefused) = (0, false)
+    do throws(PostgreSQLError) {
+      _ = try collect(sql, deadline) { last throws(PostgreSQLError) in
+        guard copied < rows.count else { return false }
         guard goesOn(last) else {
+          isRefused = true
           try put(sql, deadline) { [handle] in PQputCopyEnd(handle, "refused") }
-          do throws(PostgreSQLError) {
-            _ = try collect(sql, deadline)
-          } catch {
-            if error.isLost { throw error }
-          }
-          return false
+          return true
         }
         try send(rows[copied], sql, deadline)
         copied += 1
-      case _:
-        failure = failure ?? error(of: result, sql)
-        PQclear(result)
+        return true
       }
+    } catch {
+      guard isRefused, !error.isLost else { throw error }
     }
-    guard let failure else { return true }
-    throw failure.isLost ? broken(failure) : failure
+    return !isRefused
   }
 
   private func send(

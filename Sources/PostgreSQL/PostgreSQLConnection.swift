@@ -210,10 +210,13 @@ package final class PostgreSQLConnection {
   }
 
   /// The results up to the end.
+  /// - Parameter copiesIn: called when the server asks for the rows of a copy, with the result
+  ///   before it; false if there are no rows for it.
   /// - Returns: the last one.
   /// - Throws: the first error of the server.
   func collect(
-    _ sql: String, _ deadline: ContinuousClock.Instant
+    _ sql: String, _ deadline: ContinuousClock.Instant,
+    copiesIn: (PostgreSQLRows?) throws(PostgreSQLError) -> Bool = { _ in false }
   ) throws(PostgreSQLError) -> PostgreSQLRows {
     var last: PostgreSQLRows?
     var failure: PostgreSQLError?
@@ -222,7 +225,9 @@ package final class PostgreSQLConnection {
       case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY, PGRES_SINGLE_TUPLE:
         last = PostgreSQLRows(result)
       case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
+        let takesRows = PQresultStatus(result) == PGRES_COPY_IN
         PQclear(result)
+        if takesRows, try copiesIn(last) { continue }
         throw lost(sql, "the server began a copy that was not asked for")
       case _:
         failure = failure ?? error(of: result, sql)
