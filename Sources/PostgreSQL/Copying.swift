@@ -10,30 +10,34 @@ extension PostgreSQLConnection {
   /// Runs `COPY … FROM STDIN (FORMAT binary)` with these rows.
   package func copy(_ sql: String, _ rows: CopyBuffer) throws(PostgreSQLError) {
     guard rows.count > 0 else { return }
-    _ = try run(sql, copying: [rows]) { _ in true }
+    _ = try run(sql, copying: rows) { _ in true }
   }
 
-  /// Runs one or more statements without parameters, in one message.
+  /// Runs statements without parameters, in one message. The last one is
+  /// `COPY … FROM STDIN (FORMAT binary)`.
   /// - Parameters:
-  ///   - rows: what each `COPY … FROM STDIN (FORMAT binary)` among them gets, in order.
-  ///   - goesOn: asked before each copy, with the result of the statement before it; nil for none.
+  ///   - rows: what is copied.
+  ///   - meanwhile: runs while the server begins. It must not use the session.
+  ///   - goesOn: asked before the copy, with the result of the statement before it; nil for none.
   /// - Returns: false if `goesOn` has returned false: then the transaction has failed.
   package func run(
-    _ sql: String, copying rows: [CopyBuffer], goesOn: (PostgreSQLRows?) -> Bool
+    _ sql: String, copying rows: CopyBuffer, meanwhile: () -> Void = {},
+    goesOn: (PostgreSQLRows?) -> Bool
   ) throws(PostgreSQLError) -> Bool {
     let deadline = try begin(sql)
-    guard PQsendQuery(handle, sql) == 1 else { throw lost(sql) }
-    var (copied, isRefused) = (0, false)
+    guard PQsendQuery(handle, sql) == 1, PQflush(handle) >= 0 else { throw lost(sql) }
+    meanwhile()
+    var (isCopied, isRefused) = (false, false)
     do throws(PostgreSQLError) {
       _ = try collect(sql, deadline) { last throws(PostgreSQLError) in
-        guard copied < rows.count else { return false }
+        guard !isCopied else { return false }
         guard goesOn(last) else {
           isRefused = true
           try put(sql, deadline) { [handle] in PQputCopyEnd(handle, "refused") }
           return true
         }
-        try send(rows[copied], sql, deadline)
-        copied += 1
+        try send(rows, sql, deadline)
+        isCopied = true
         return true
       }
     } catch {

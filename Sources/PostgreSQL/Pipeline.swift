@@ -19,6 +19,8 @@ struct PipelineAnswers {
   var operation: String
   var results: [PostgreSQLRows] = []
   var failure: PostgreSQLError?
+  /// Whether all statements are answered.
+  var isWhole = false
 }
 
 extension PostgreSQLConnection {
@@ -50,16 +52,35 @@ extension PostgreSQLConnection {
   }
 
   /// Sends statements as `pipeline` does, and does not wait for the server: `answers` does.
-  package func send(_ statements: [PostgreSQLStatement]) throws(PostgreSQLError) {
-    let names = try preparedNames(of: statements)
+  /// - Parameters:
+  ///   - more: statements that follow. It is called while the server runs the first ones. Those that
+  ///     are not prepared yet, and all after them, are left out. They are answered as soon as they
+  ///     have run: `results` has them before the last statement has ended.
+  ///   - last: the last statement; nil for none.
+  /// - Returns: how many of `more` were sent.
+  @discardableResult
+  package func send(
+    _ statements: [PostgreSQLStatement], then more: () -> [PostgreSQLStatement] = { [] },
+    last: PostgreSQLStatement? = nil
+  ) throws(PostgreSQLError) -> Int {
+    let names = try preparedNames(of: statements + (last.map { [$0] } ?? []))
     let operation = statements.first?.sql ?? ""
     _ = try begin(operation)
     guard PQenterPipelineMode(handle) == 1 else { throw lost(operation) }
     for (name, statement) in zip(names, statements) {
       guard send(name, statement.values()), PQflush(handle) >= 0 else { throw lost(operation) }
     }
+    var sent = 0
+    for statement in more() {
+      guard let name = prepared[statement.sql] else { break }
+      guard send(name, statement.values()) else { throw lost(operation) }
+      sent += 1
+    }
+    if sent > 0, PQsendFlushRequest(handle) != 1 { throw lost(operation) }
+    if let last, let name = names.last, !send(name, last.values()) { throw lost(operation) }
     guard PQpipelineSync(handle) == 1 else { throw lost(operation) }
     answering = PipelineAnswers(operation: operation)
+    return sent
   }
 
   /// The results of the statements that were sent. Without transaction of their own, they are
@@ -67,10 +88,35 @@ extension PostgreSQLConnection {
   /// - Returns: nil if the server has not answered all of them in this time; it can be asked again.
   /// - Throws: as `pipeline`.
   package func answers(within time: Duration) throws(PostgreSQLError) -> [PostgreSQLRows]? {
+    guard let found = try read(.max, within: time) else { return nil }
+    answering = nil
+    guard PQexitPipelineMode(handle) == 1 else { throw lost(found.operation) }
+    if let failure = found.failure { throw failure }
+    return found.results
+  }
+
+  /// The results of some of the statements that were sent, before all are answered.
+  /// - Returns: nil if the server has not answered them in this time, or one has failed: `answers`
+  ///   throws the error.
+  /// - Throws: `PostgreSQLError` if the session has ended.
+  package func results(
+    _ range: Range<Int>, within time: Duration
+  ) throws(PostgreSQLError) -> [PostgreSQLRows]? {
+    guard let found = try read(range.upperBound, within: time), found.failure == nil,
+      found.results.count >= range.upperBound
+    else { return nil }
+    return Array(found.results[range])
+  }
+
+  /// Reads until so many results have come, one statement has failed, or all are answered.
+  /// - Returns: nil if the server has not answered in this time.
+  private func read(
+    _ count: Int, within time: Duration
+  ) throws(PostgreSQLError) -> PipelineAnswers? {
     guard var found = answering else { throw lost("pipeline", "nothing was sent") }
     let operation = found.operation
     let deadline = ContinuousClock.now + time
-    reading: while true {
+    while found.results.count < count, !found.isWhole {
       guard try hasNext(operation, by: deadline) else {
         answering = found
         return nil
@@ -80,7 +126,7 @@ extension PostgreSQLConnection {
       switch PQresultStatus(result) {
       case PGRES_PIPELINE_SYNC:
         PQclear(result)
-        break reading
+        found.isWhole = true
       case PGRES_COMMAND_OK, PGRES_TUPLES_OK: found.results.append(PostgreSQLRows(result))
       case PGRES_PIPELINE_ABORTED: PQclear(result)
       case _:
@@ -90,10 +136,8 @@ extension PostgreSQLConnection {
         if let failure = found.failure, failure.isLost { throw broken(failure) }
       }
     }
-    answering = nil
-    guard PQexitPipelineMode(handle) == 1 else { throw lost(operation) }
-    if let failure = found.failure { throw failure }
-    return found.results
+    answering = found
+    return found
   }
 
   private func preparedNames(

@@ -22,7 +22,7 @@ package final class PostgreSQLConnection {
   let handle: OpaquePointer
   private let address: PostgreSQLAddress
   package var limits: Limits
-  private var prepared: [String: String] = [:]
+  private(set) var prepared: [String: String] = [:]
   private var isBroken = false
   /// The pipeline that is not answered completely.
   var answering: PipelineAnswers?

@@ -14,9 +14,11 @@ package enum PostgreSQLValue: Sendable {
   case texts([String?])
   /// A `bytea[]`.
   case manyBytes([[UInt8]])
+  /// One of these that is encoded already.
+  case array(PostgreSQLArray)
 
   /// The types' numbers, which are the same in every database (catalog/pg_type.dat).
-  private enum Number {
+  fileprivate enum Number {
     static let bytea: UInt32 = 17
     static let bigint: UInt32 = 20
     static let text: UInt32 = 25
@@ -33,6 +35,7 @@ package enum PostgreSQLValue: Sendable {
     case .integers: Number.bigints
     case .texts: Number.texts
     case .manyBytes: Number.byteas
+    case .array(let array): array.type
     }
   }
 
@@ -40,7 +43,7 @@ package enum PostgreSQLValue: Sendable {
   var isNull: Bool {
     switch self {
     case .integer(nil), .text(nil), .bytes(nil): true
-    case .integer, .text, .bytes, .integers, .texts, .manyBytes: false
+    case .integer, .text, .bytes, .integers, .texts, .manyBytes, .array: false
     }
   }
 
@@ -59,11 +62,12 @@ package enum PostgreSQLValue: Sendable {
     case .manyBytes(let all):
       Self.writeHead(of: all.count, Number.bytea, to: &out)
       for bytes in all { out.field(bytes) }
+    case .array(let array): out.put(raw: array.bytes)
     }
   }
 
   /// One dimension, from 1, in which NULL may occur.
-  private static func writeHead(of count: Int, _ type: UInt32, to out: inout BinaryWriter) {
+  fileprivate static func writeHead(of count: Int, _ type: UInt32, to out: inout BinaryWriter) {
     out.put(Int32(count == 0 ? 0 : 1))
     out.put(Int32(1))
     out.put(type)
@@ -71,6 +75,36 @@ package enum PostgreSQLValue: Sendable {
     out.put(Int32(count))
     out.put(Int32(1))
   }
+}
+
+/// The value of an array parameter, encoded while its elements are appended. No array of optional
+/// texts is made, whose elements would all be copied.
+package struct PostgreSQLArray: Sendable {
+  let type: UInt32
+  private var out: BinaryWriter
+
+  var bytes: [UInt8] { out.bytes }
+
+  /// A `bigint[]` with so many elements.
+  package init(ofIntegers count: Int) {
+    self.init(PostgreSQLValue.Number.bigints, of: PostgreSQLValue.Number.bigint, count, 12)
+  }
+
+  /// A `text[]` with so many elements.
+  package init(ofTexts count: Int) {
+    self.init(PostgreSQLValue.Number.texts, of: PostgreSQLValue.Number.text, count, 32)
+  }
+
+  private init(_ type: UInt32, of element: UInt32, _ count: Int, _ length: Int) {
+    self.type = type
+    out = BinaryWriter(capacity: 20 + count * length)
+    PostgreSQLValue.writeHead(of: count, element, to: &out)
+  }
+
+  /// Appends a number; nil for NULL.
+  package mutating func append(_ n: Int64?) { out.field(n) }
+  /// Appends a text; nil for NULL.
+  package mutating func append(_ text: String?) { out.field(text) }
 }
 
 #endif

@@ -10,8 +10,11 @@ struct AdmissionContext {
   var keys: [String: (delegation: DelegationID, body: String)] = [:]
   var stamps: Set<Int64> = []
 
-  init(_ known: AdmissionContext) { self = known }
-  init() {}
+  /// Adds what was looked up later. What the batch has changed stays.
+  mutating func add(_ later: AdmissionContext) {
+    keys.merge(later.keys) { known, _ in known }
+    stamps.formUnion(later.stamps)
+  }
 }
 
 /// The rows of one view that are looked up together.
@@ -35,40 +38,42 @@ private struct RowsToFind {
   }
 }
 
-extension PostgreSQLWriter {
-  /// The session.
-  /// - Throws: `PostgreSQLError`, as if it was lost, if there is no session.
-  func connection() throws -> PostgreSQLConnection {
-    if isSessionBusy { throw SessionBusy() }
-    guard let session else {
-      throw PostgreSQLError(message: "no server could be reached", operation: "write", isLost: true)
-    }
-    return session.connection
-  }
+/// What the checks of appends need, and the writer does not have in memory.
+struct LookUp {
+  private let keys: Set<String>
+  private let stamps: Set<Int64>
+  private let names: Set<StreamName>
+  /// Delegations whose streams have to be folded, if they exist.
+  let unfolded: Set<DelegationID>
+  /// Rows of views, with only their keys.
+  private let wanted: [any ViewRow]
+  private let rows: [RowsToFind]
 
-  /// Reads what the checks of these appends need, and is not in memory, at once.
-  func lookUp(_ appends: [EncodedAppend]) throws -> AdmissionContext {
-    if !areWorkersLoaded { try loadWorkers() }
+  init(for appends: [Append], _ writer: PostgreSQLWriter) {
     var (keys, stamps) = (Set<String>(), Set<Int64>())
     var names = Set<StreamName>()
     var unfolded = Set<DelegationID>()
-    for append in appends.map(\.append) {
+    for append in appends {
       for case .delegation(.requested(let request)) in append.events {
         stamps.insert(request.stamp.milliseconds)
         if let key = request.idempotencyKey { keys.insert(key.key) }
       }
-      if streams[append.stream] == nil { names.insert(append.stream) }
-      if case .delegation(let id) = append.stream, projector.delegations[id] == nil {
+      if writer.streams[append.stream] == nil { names.insert(append.stream) }
+      if case .delegation(let id) = append.stream, writer.projector.delegations[id] == nil {
         unfolded.insert(id)
       }
     }
-    var context = AdmissionContext()
-    let connection = try connection()
-    let time = sealer.time(at: clock())
-    let wanted = projector.missingRows(for: appends.map(\.append), at: time)
-    let rows = allViews.compactMap { RowsToFind($0, among: wanted) }
+    (self.keys, self.stamps, self.names, self.unfolded) = (keys, stamps, names, unfolded)
+    wanted = writer.projector.missingRows(
+      for: appends, at: writer.sealer.time(at: writer.clock()))
+    rows = allViews.compactMap { [wanted] in RowsToFind($0, among: wanted) }
+  }
+
+  private var concernsRequests: Bool { !keys.isEmpty || !stamps.isEmpty || !names.isEmpty }
+
+  var statements: [PostgreSQLStatement] {
     var statements: [PostgreSQLStatement] = []
-    if !keys.isEmpty || !stamps.isEmpty || !names.isEmpty {
+    if concernsRequests {
       statements = [
         PostgreSQLStatement(
           "SELECT key, delegation, body FROM idempotency WHERE key = ANY($1)",
@@ -81,9 +86,19 @@ extension PostgreSQLWriter {
           [.texts(names.map(\.description))]),
       ]
     }
-    // One wait for the server.
-    let found = try connection.pipeline(statements + rows.map(\.statement))
-    if !statements.isEmpty {
+    return statements + rows.map(\.statement)
+  }
+
+  /// Reads the results of the statements.
+  /// - Parameters:
+  ///   - streams: the number and the version of each stream that exists are added.
+  ///   - known: the rows that were looked up are added; nil for one that does not exist.
+  func read(
+    _ found: [PostgreSQLRows], _ streams: inout [StreamName: (number: Int64, version: Int64)],
+    _ known: inout [ViewKey: (any ViewRow)?]
+  ) throws -> AdmissionContext {
+    var context = AdmissionContext()
+    if concernsRequests {
       for row in found[0].map({ $0 }) {
         context.keys[row.text(0) ?? ""] = (DelegationID(row.text(1) ?? ""), row.text(2) ?? "")
       }
@@ -93,11 +108,33 @@ extension PostgreSQLWriter {
         streams[name] = (row.integer(1), row.integer(2))
       }
     }
-    for row in wanted { lookedUp.updateValue(nil, forKey: row.key) }
-    for (rows, found) in zip(rows, found.dropFirst(statements.count)) {
-      for row in try rows.read(found) { lookedUp.updateValue(row, forKey: row.key) }
+    let existing = try zip(rows, found.suffix(rows.count)).flatMap { try $0.read($1) }
+    for row in wanted { known.updateValue(nil, forKey: row.key) }
+    for row in existing { known.updateValue(row, forKey: row.key) }
+    return context
+  }
+}
+
+extension PostgreSQLWriter {
+  /// The session.
+  /// - Throws: `PostgreSQLError`, as if it was lost, if there is no session.
+  func connection() throws -> PostgreSQLConnection {
+    if isSessionBusy { throw SessionBusy() }
+    guard let session else {
+      throw PostgreSQLError(message: "no server could be reached", operation: "write", isLost: true)
     }
-    try fold(unfolded.filter { streams[.delegation($0)] != nil }, connection)
+    return session.connection
+  }
+
+  /// Reads what the checks of these appends need, and is not in memory, at once.
+  func lookUp(_ appends: [Append]) throws -> AdmissionContext {
+    if !areWorkersLoaded { try loadWorkers() }
+    let connection = try connection()
+    let lookUp = LookUp(for: appends, self)
+    // One wait for the server.
+    let found = try connection.pipeline(lookUp.statements)
+    let context = try lookUp.read(found, &streams, &lookedUp)
+    try fold(lookUp.unfolded.filter { streams[.delegation($0)] != nil }, connection)
     return context
   }
 

@@ -15,8 +15,7 @@ struct LogBatch {
   /// The streams that the batch touches, with their versions after it.
   private var streams: [StreamName: (number: Int64, version: Int64)] = [:]
   private var keys: [(key: String, delegation: DelegationID, body: String)] = []
-  /// The last value of each row that changed, with the number of its stream.
-  private var rows: [ViewKey: (row: any ViewRow, stream: Int64)] = [:]
+  private var rows = ChangedRows()
   /// The positions whose texts are removed.
   var redacted: [Int64] = []
 
@@ -34,7 +33,7 @@ struct LogBatch {
   ) {
     for one in sealed { events.add(one, stream: place.number) }
     streams[stream] = place
-    for change in changes { rows[change.key] = (change.new, place.number) }
+    for change in changes { rows.add(change.new, stream: place.number) }
   }
 
   /// Adds the idempotency key of a request.
@@ -42,14 +41,19 @@ struct LogBatch {
     keys.append((key.key, id, key.body))
   }
 
-  /// Begins a transaction with the new head, the events and their texts, in one message.
+  /// Begins a transaction with the new head and the events, in one message.
+  /// - Parameter meanwhile: runs while the server begins. It must not use the session.
   /// - Returns: false if the head in the database is not the one before; the transaction is open.
-  func begin(on connection: PostgreSQLConnection, epoch: Int64) throws(PostgreSQLError) -> Bool {
+  func begin(
+    on connection: PostgreSQLConnection, epoch: Int64, meanwhile: () -> Void
+  ) throws(PostgreSQLError) -> Bool {
     let head = """
       UPDATE head SET position = \(new.position), hash = \(Self.literal(new.hash)) \
       WHERE epoch = \(epoch) AND position = \(old.position) AND hash = \(Self.literal(old.hash))
       """
-    return try events.copy(to: connection, after: "BEGIN; \(head); ") { $0?.changes != 0 }
+    return try events.copy(to: connection, after: "BEGIN; \(head); ", meanwhile: meanwhile) {
+      $0?.changes != 0
+    }
   }
 
   private static func literal(_ hash: [UInt8]) -> String { "'\\x\(Hex.encode(hash))'" }
@@ -57,7 +61,7 @@ struct LogBatch {
   /// The statements that follow, without COMMIT. The server runs each while the values of the next
   /// are made, so the one that takes longest is first.
   func statements(_ digests: [ViewName: ViewDigest]) -> [PostgreSQLStatement] {
-    var all = allViews.compactMap { put($0) }
+    var all = rows.statements
     let names = Array(streams.keys)
     all.append(
       PostgreSQLStatement(
@@ -80,6 +84,7 @@ struct LogBatch {
             .texts(keys.map(\.body)),
           ]))
     }
+    if let texts = events.texts { all.append(texts) }
     if !redacted.isEmpty {
       all.append(
         PostgreSQLStatement(
@@ -91,30 +96,22 @@ struct LogBatch {
         "SELECT pg_notify('\(PostgreSQLSchema.channel)', $1)", [.text(String(new.position))]))
     return all
   }
-
-  private func put<Row: ViewRow>(_: Row.Type) -> PostgreSQLStatement? {
-    ViewRows.put(
-      rows.values.compactMap { entry in (entry.row as? Row).map { ($0, entry.stream) } })
-  }
 }
 
-/// Events and their texts for COPY.
+/// Events for COPY, and their texts.
 struct EventBuffer {
-  private static let eventColumns = EventColumn.table.map(\.sqlName).joined(separator: ", ")
-  private static let copyEvents = "COPY events(\(eventColumns)) FROM STDIN (FORMAT binary)"
-  private static let copyPayloads =
-    "COPY payloads(position, salt, body) FROM STDIN (FORMAT binary)"
+  private static let columns = EventColumn.table.map(\.sqlName).joined(separator: ", ")
 
   private var events = CopyBuffer(columns: EventColumn.allCases.count)
-  private var payloads = CopyBuffer(columns: 3)
+  private var positions: [Int64] = []
+  private var salts: [[UInt8]] = []
+  private var bodies: [[UInt8]] = []
+  private var textBytes = 0
 
   /// The size in bytes.
-  var size: Int { events.size + payloads.size }
+  var size: Int { events.size + textBytes }
 
-  mutating func removeAll() {
-    events.removeAll()
-    payloads.removeAll()
-  }
+  mutating func removeAll() { self = EventBuffer() }
 
   /// Adds an event.
   /// - Parameter stream: the number of its stream.
@@ -210,26 +207,36 @@ struct EventBuffer {
   }
 
   private mutating func addPayload(of position: Int64, salt: [UInt8], body: [UInt8]) {
-    payloads.beginRow()
-    payloads.put(position)
-    payloads.put(salt)
-    payloads.put(body)
+    positions.append(position)
+    salts.append(salt)
+    bodies.append(body)
+    textBytes += salt.count + body.count
   }
 
-  /// Copies what was added into the tables.
+  /// Copies the events into their table.
   /// - Parameters:
   ///   - before: statements that run first, in the same message.
+  ///   - meanwhile: as that of `PostgreSQLConnection.run`.
   ///   - goesOn: as that of `PostgreSQLConnection.run`.
   @discardableResult
   func copy(
-    to connection: PostgreSQLConnection, after before: String = "",
+    to connection: PostgreSQLConnection, after before: String = "", meanwhile: () -> Void = {},
     goesOn: (PostgreSQLRows?) -> Bool = { _ in true }
   ) throws(PostgreSQLError) -> Bool {
-    let copies = [(Self.copyEvents, events), (Self.copyPayloads, payloads)]
-      .filter { $0.1.count > 0 }
-    guard !copies.isEmpty else { return true }
+    guard events.count > 0 else { return true }
     return try connection.run(
-      before + copies.map(\.0).joined(separator: "; "), copying: copies.map(\.1), goesOn: goesOn)
+      "\(before)COPY events(\(Self.columns)) FROM STDIN (FORMAT binary)", copying: events,
+      meanwhile: meanwhile, goesOn: goesOn)
+  }
+
+  /// The statement that inserts their texts; nil for none. With it there is one wait for the server
+  /// less than with a copy.
+  var texts: PostgreSQLStatement? {
+    guard !positions.isEmpty else { return nil }
+    return PostgreSQLStatement(
+      "INSERT INTO payloads(position, salt, body) "
+        + "SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[])",
+      [.integers(positions), .manyBytes(salts), .manyBytes(bodies)])
   }
 }
 

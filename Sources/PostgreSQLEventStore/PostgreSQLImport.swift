@@ -50,6 +50,7 @@ struct PostgreSQLImport {
 
   private mutating func flush() throws {
     try buffer.copy(to: connection)
+    if let texts = buffer.texts { try connection.run(texts) }
     buffer.removeAll()
   }
 

@@ -92,17 +92,16 @@ struct ViewRebuilding {
     }
     if let fault = fold.faults.first { throw StoreFault.notRebuilt(fault) }
     let numbers = try changes.isEmpty ? nil : StreamNumbers(in: connection)
-    for change in changes { digests.follow(change) }
-    try replace(connection)
-    let coalesced = changes.coalesced
-    func put<Row: ViewRow>(_: Row.Type) throws {
-      let rows = try coalesced.compactMap { change -> (row: Row, stream: Int64)? in
-        guard let row = change.new as? Row else { return nil }
-        return (row, try Row.view.stream.map { try numbers?.number(of: $0(row)) ?? 0 } ?? 0)
-      }
-      if let put = ViewRows.put(rows) { try connection.run(put) }
+    func number<Row: ViewRow>(of row: Row) throws -> Int64 {
+      try Row.view.stream.map { try numbers?.number(of: $0(row)) ?? 0 } ?? 0
     }
-    for view in allViews { try put(view) }
+    var rows = ChangedRows()
+    for change in changes {
+      digests.follow(change)
+      rows.add(change.new, stream: try number(of: change.new))
+    }
+    try replace(connection)
+    for statement in rows.statements { try connection.run(statement) }
     let put = ViewRows.put(digests, position: fold.head.position)
     try connection.run(put)
     return digests

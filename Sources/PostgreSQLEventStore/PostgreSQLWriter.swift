@@ -52,8 +52,12 @@ final class PostgreSQLWriter {
 
   /// Appends that were planned during the last commit; nil if none were.
   var next: BatchPlan?
+  /// What is being looked up for the appends that are planned next; nil for nothing.
+  var lookUpAhead: LookUpAhead?
   /// Requests that were taken and not carried out, in order.
   var left: [PostgreSQLRequest] = []
+  /// Appends that were committed and not answered, with their results.
+  private var unanswered: [(PostgreSQLAppend, Result<[RecordedEvent], AppendFault>)] = []
   /// Whether the session waits for the answer to COMMIT.
   var isSessionBusy = false
   /// nil before `run`.
@@ -105,11 +109,11 @@ final class PostgreSQLWriter {
     self.queue = queue
     while true {
       if next != nil || !left.isEmpty {
-        let room = Self.batchMax - left.count - (next?.requests.count ?? 0)
-        let requests = left + queue.takeReady(max: max(0, room))
+        // Later ones are taken while the server commits these.
+        let requests = left
         left = []
         carryOut(requests)
-        if isHeadDue { writeHead() }
+        writeHeadIfDue()
         continue
       }
       let pauseMs = isHeadBehind ? Self.headIntervalMs : nil
@@ -118,7 +122,7 @@ final class PostgreSQLWriter {
       {
       case .items(let requests):
         carryOut(requests)
-        if isHeadDue { writeHead() }
+        writeHeadIfDue()
       case .nothingYet, .woken:
         if hasReplica() { writeHead() }
       case .closed:
@@ -153,6 +157,8 @@ final class PostgreSQLWriter {
     var begun = next
     next = nil
     let requests = (begun?.requests ?? []) + added
+    // If the next batch is planned, these appends are answered while the server begins with it.
+    defer { if next == nil || !left.isEmpty { answerCommitted() } }
     let prepared: (results: [Result<[RecordedEvent], AppendFault>], batch: LogBatch)
     do throws(AppendFault) {
       prepared = try transact(before: begun?.before, plansAhead: plansAhead, { $0 }) { writer in
@@ -164,10 +170,13 @@ final class PostgreSQLWriter {
         return (plan.results, plan.batch)
       }
     } catch {
-      return answer(requests, requests.map { _ in .failure(error) })
+      answerCommitted()
+      for request in requests { request.caller.resume(returning: .failure(error)) }
+      return
     }
+    answerCommitted()
     committed(prepared.results, to: prepared.batch.new)
-    answer(requests, prepared.results)
+    unanswered = Array(zip(requests, prepared.results))
     let appends = prepared.results.count {
       if case .success(let events) = $0 { !events.isEmpty } else { false }
     }
@@ -227,15 +236,12 @@ final class PostgreSQLWriter {
           continue
         }
         session?.rollBack()
-        switch error {
-        case let fault as AppendFault: throw fault
-        case _:
-          let fault = AppendFault(error)
-          switch fault {
-          case .full, .overloaded, .unavailable: throw fault
-          case .conflict, .duplicate, .stampTaken, .corrupt, .damaged, .io, .closed:
-            throw stop(fault)
-          }
+        if let fault = error as? AppendFault { throw fault }
+        let fault = AppendFault(error)
+        switch fault {
+        case .full, .overloaded, .unavailable: throw fault
+        case .conflict, .duplicate, .stampTaken, .corrupt, .damaged, .io, .closed:
+          throw stop(fault)
         }
       }
     }
@@ -258,10 +264,11 @@ final class PostgreSQLWriter {
     trimCache()
   }
 
-  private func answer(
-    _ requests: [PostgreSQLAppend], _ results: [Result<[RecordedEvent], AppendFault>]
-  ) {
-    for (request, result) in zip(requests, results) { request.caller.resume(returning: result) }
+  /// Answers the appends of the last commit.
+  func answerCommitted() {
+    let answered = unanswered
+    unanswered = []
+    for (request, result) in answered { request.caller.resume(returning: result) }
   }
 
   /// Seals and folds the events of an append, and adds them to the batch.
@@ -336,6 +343,8 @@ final class PostgreSQLWriter {
   /// Removes from memory what a transaction that failed may have changed.
   func forgetRows() {
     projector = Projector()
+    lookedUp.removeAll()
+    lookUpAhead = nil
     streams.removeAll()
     areWorkersLoaded = false
   }
@@ -366,6 +375,12 @@ final class PostgreSQLWriter {
 
   private var isHeadDue: Bool {
     isHeadBehind && ContinuousClock.now - headWrittenAt >= .milliseconds(Self.headIntervalMs)
+  }
+
+  private func writeHeadIfDue() {
+    guard isHeadDue else { return }
+    answerCommitted()
+    writeHead()
   }
 
   private func writeHead() {

@@ -61,32 +61,50 @@ enum ViewRows {
   /// The statement that selects the rows of a view with the keys of these; nil for no rows.
   static func find<Row: ViewRow>(_ rows: [Row]) -> PostgreSQLStatement? {
     guard !rows.isEmpty else { return nil }
-    let columns = Row.view.keyColumns
     return PostgreSQLStatement(
-      ViewStatements.of(Row.self).findMany, columns.map { array(of: $0, rows) })
+      ViewStatements.of(Row.self).findMany,
+      arrays(of: Row.view.readers.prefix(Row.view.keyColumns.count), rows))
   }
 
   // MARK: Writing
 
   /// The statement that writes these rows of a view; nil for no rows.
-  /// - Parameter rows: each with the number of its stream; no two with one key.
-  static func put<Row: ViewRow>(_ rows: [(row: Row, stream: Int64)]) -> PostgreSQLStatement? {
+  /// - Parameters:
+  ///   - rows: no two with one key.
+  ///   - streams: the number of each row's stream.
+  static func put<Row: ViewRow>(_ rows: [Row], streams: [Int64]) -> PostgreSQLStatement? {
     guard !rows.isEmpty else { return nil }
     let statements = ViewStatements.of(Row.self)
-    let all = rows.map(\.row)
     return PostgreSQLStatement(
       statements.put,
-      Row.view.columns.map { array(of: $0, all) }
-        + (statements.isByStream ? [.integers(rows.map(\.stream))] : []))
+      arrays(of: Row.view.readers[...], rows) + (statements.isByStream ? [.integers(streams)] : []))
   }
 
-  /// A column of these rows.
-  private static func array<Row: ViewRow>(of column: Column<Row>, _ rows: [Row]) -> PostgreSQLValue
-  {
-    let all = rows.map { column.value(of: $0) }
+  /// These columns of rows.
+  private static func arrays<Row: ViewRow>(
+    of columns: ArraySlice<ColumnReader>, _ rows: [Row]
+  ) -> [PostgreSQLValue] {
+    rows.withUnsafeBytes { bytes in
+      guard let first = bytes.baseAddress else { return [] }
+      return columns.map { column in
+        .array(array(of: column, rows.indices.lazy.map { first + $0 * MemoryLayout<Row>.stride }))
+      }
+    }
+  }
+
+  /// One column of the rows at these places.
+  private static func array(
+    of column: ColumnReader, _ places: some Collection<UnsafeRawPointer>
+  ) -> PostgreSQLArray {
     switch column.kind {
-    case .integer, .flag: return .integers(all.map { $0?.number })
-    case .text, .texts: return .texts(all.map { $0?.storedText })
+    case .integer, .flag:
+      var all = PostgreSQLArray(ofIntegers: places.count)
+      for place in places { all.append(column.value(at: place)?.number) }
+      return all
+    case .text, .texts:
+      var all = PostgreSQLArray(ofTexts: places.count)
+      for place in places { all.append(column.value(at: place)?.storedText) }
+      return all
     }
   }
 

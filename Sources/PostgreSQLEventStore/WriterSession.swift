@@ -64,24 +64,42 @@ final class WriterSession {
   /// Writes a batch in one transaction.
   /// - Parameters:
   ///   - time: how long COMMIT is waited for; `answer` goes on with it.
-  ///   - meanwhile: runs while the server works. It must not use the session.
+  ///   - beginning: runs while the server begins. It must not use the session.
+  ///   - lookUps: what else is looked up in the transaction, after the batch was written. It is
+  ///     called while the server works, and must not use the session.
+  ///   - meanwhile: runs while the server works. It must not use the session, only what it gets: the
+  ///     results of `lookUps`; nil if there are none.
   /// - Throws: `PostgreSQLError`; if `isCommitting`, the outcome is unknown.
   func write(
     _ batch: LogBatch, _ digests: [ViewName: ViewDigest], epoch: Int64, within time: Duration,
-    meanwhile: () -> Void
+    beginning: () -> Void, lookUps: () -> [PostgreSQLStatement],
+    meanwhile: (() throws(PostgreSQLError) -> [PostgreSQLRows]?) throws(PostgreSQLError) -> Void
   ) throws(PostgreSQLError) -> Outcome {
     isCommitting = false
-    guard try batch.begin(on: connection, epoch: epoch) else {
+    guard try batch.begin(on: connection, epoch: epoch, meanwhile: beginning) else {
       rollBack()
       return .fenced
     }
     connection.forgetWarning()
     isCommitting = true
+    let deadline = ContinuousClock.now + time
     try refusing { () throws(PostgreSQLError) in
-      try connection.send(batch.statements(digests) + [PostgreSQLStatement("COMMIT")])
+      let statements = batch.statements(digests)
+      var asked = 0
+      let sent = try connection.send(
+        statements,
+        then: {
+          let lookUps = lookUps()
+          asked = lookUps.count
+          return lookUps
+        }, last: PostgreSQLStatement("COMMIT"))
+      try meanwhile { () throws(PostgreSQLError) in
+        guard sent > 0, sent == asked else { return nil }
+        return try connection.results(
+          statements.count..<statements.count + sent, within: deadline - .now)
+      }
     }
-    meanwhile()
-    return try answer(within: time)
+    return try answer(within: deadline - .now)
   }
 
   /// The answer to COMMIT.
@@ -164,8 +182,11 @@ extension PostgreSQLWriter {
       do throws(PostgreSQLError) {
         if let session {
           let outcome = try session.write(
-            batch, digests, epoch: epoch, within: replicaPatience
-          ) { if plansAhead { planAhead() } }
+            batch, digests, epoch: epoch, within: replicaPatience, beginning: answerCommitted,
+            lookUps: { plansAhead ? takeAhead() : [] },
+            meanwhile: { found throws(PostgreSQLError) in
+              if plansAhead { try planAhead(found) }
+            })
           switch outcome {
           case .committed: return
           case .fenced: break
@@ -191,6 +212,7 @@ extension PostgreSQLWriter {
   /// - Throws: `AppendFault`. The writer has stopped or waits, unless the fault is `.noServer`.
   @discardableResult
   func settle(_ expected: Expectation) throws(AppendFault) -> Bool {
+    answerCommitted()
     // A silent server may have used up the time of the batch: the outcome has a time of its own.
     let deadline = ContinuousClock.now + patience
     let old = session?.identity ?? lastIdentity

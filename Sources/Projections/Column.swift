@@ -77,7 +77,7 @@ package struct Column<Row>: Sendable {
   }
 
   /// The same column for code that knows no type of rows.
-  var reader: ColumnReader { ColumnReader(name, role, get) }
+  var reader: ColumnReader { ColumnReader(name, kind, role, get) }
 
   /// - Returns: false if the column cannot have this value; the row then stays as it was.
   package func set(_ value: ColumnValue?, in row: inout Row) -> Bool { put(value, &row) }
@@ -88,14 +88,16 @@ package struct Column<Row>: Sendable {
 package struct ColumnReader: Sendable {
   /// The name in JSON, in quotation marks and with a colon.
   let member: [UInt8]
+  package let kind: ColumnKind
   package let role: ColumnRole
   private let get: @Sendable (UnsafeRawPointer) -> ColumnValue?
 
   fileprivate init(
-    _ name: StaticString, _ role: ColumnRole,
+    _ name: StaticString, _ kind: ColumnKind, _ role: ColumnRole,
     _ get: @escaping @Sendable (UnsafeRawPointer) -> ColumnValue?
   ) {
     member = Array("\"\(name)\":".utf8)
+    self.kind = kind
     self.role = role
     self.get = get
   }

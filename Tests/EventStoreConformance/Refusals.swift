@@ -8,6 +8,7 @@ extension EventStoreConformance {
   static let refusals: [ConformanceCheck] = [
     ConformanceCheck("a version that is not the stream's is a conflict", conflicts),
     ConformanceCheck("a known key makes no event, and names the delegation", knownKeys),
+    ConformanceCheck("of requests with one key that arrive at once, one is taken", keysAtOnce),
     ConformanceCheck("a stamp belongs to one delegation", takenStamps),
     ConformanceCheck("what the state does not allow is refused, whole", impossibleEvents),
     ConformanceCheck("a stream takes no events of another kind", foreignEvents),
@@ -49,6 +50,39 @@ extension EventStoreConformance {
     let next = Requested.IdempotencyKey(key: "k2", body: key.body)
     let append = Story.append([.requested(Story.request(2, key: next))], to: 2)
     #expect(await subject.refusal(of: append) == nil)
+  }
+
+  private static func keysAtOnce(_ subject: StoreUnderTest) async throws {
+    let (callers, keys) = (6, 24)
+    let answers = await withTaskGroup(of: [String: (DelegationID, AppendFault?)].self) { group in
+      for caller in 0..<callers {
+        group.addTask {
+          var answers: [String: (DelegationID, AppendFault?)] = [:]
+          for k in 0..<keys {
+            let n = k * callers + caller
+            let key = Requested.IdempotencyKey(key: "k\(k)", body: "body")
+            let events = Story.goodDay(n, request: Story.request(n, key: key))
+            // The one that is taken goes on, so there are appends of all kinds at once.
+            for (index, event) in events.enumerated() {
+              let append = Story.append([event], to: n, after: Int64(index))
+              let refusal = await subject.refusal(of: append)
+              if index == 0 { answers[key.key] = (Story.id(n), refusal) }
+              guard refusal == nil else { break }
+            }
+          }
+          return answers
+        }
+      }
+      return await group.reduce(into: []) { $0.append($1) }
+    }
+    for k in 0..<keys {
+      let own = answers.compactMap { $0["k\(k)"] }
+      let taken = own.filter { $0.1 == nil }.map(\.0)
+      #expect(own.count == callers && taken.count == 1)
+      let others = own.compactMap(\.1)
+      #expect(others.allSatisfy { $0 == taken.first.map { .duplicate(of: $0, body: "body") } })
+    }
+    #expect(try await subject.log().count == keys * 9)
   }
 
   private static func takenStamps(_ subject: StoreUnderTest) async throws {

@@ -135,6 +135,13 @@ static long get_long(const PGresult *rows, int row, int column) {
   return (long)be64toh((uint64_t)n);
 }
 
+/// A length as the server writes it.
+static size_t length_of(const char *bytes) {
+  int32_t n;
+  memcpy(&n, bytes, sizeof n);
+  return be32toh((uint32_t)n);
+}
+
 // MARK: Sessions
 
 static int begin_session(run *r, const char *address) {
@@ -390,6 +397,10 @@ static int prepare_all(run *r, const source_log *log) {
                  "INSERT INTO idempotency(key, delegation, body) SELECT * FROM unnest($1::text[], $2::text[], "
                  "$3::text[])",
                  3, (const Oid[]){TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY}) ||
+         prepare(r, "texts",
+                 "INSERT INTO payloads(position, salt, body) SELECT * FROM unnest($1::bigint[], $2::bytea[], "
+                 "$3::bytea[])",
+                 3, (const Oid[]){INT8_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY}) ||
          prepare(r, "digests",
                  "INSERT INTO view_digests(view, version, position, digest) SELECT view, version, $1, $2 FROM "
                  "view_digests ON CONFLICT (view) DO UPDATE SET version = excluded.version, position = "
@@ -422,28 +433,25 @@ static void add_hash(char *into, const unsigned char *hash) {
   for (int n = 0; n < 32; n++) sprintf(into + 2 * n, "%02x", hash[n]);
 }
 
-/// Begins a transaction with the new head, the events and their texts, in one message.
-static int begin_batch(run *r, long at, int count, const unsigned char *old, const buffer *rows, const buffer *texts) {
+/// Begins a transaction with the new head and the events, in one message.
+static int begin_batch(run *r, long at, int count, const unsigned char *old, const buffer *rows) {
   char from[65], to[65], sql[1024];
   add_hash(from, old);
   add_hash(to, r->chain);
   snprintf(sql, sizeof sql,
            "BEGIN; UPDATE head SET position = %ld, hash = '\\x%s' WHERE epoch = %ld AND position = %ld AND hash = "
-           "'\\x%s'; COPY events FROM STDIN (FORMAT binary)%s",
-           at + count, to, r->epoch, at, from,
-           texts->length == HEADER ? "" : "; COPY payloads FROM STDIN (FORMAT binary)");
+           "'\\x%s'; COPY events FROM STDIN (FORMAT binary)",
+           at + count, to, r->epoch, at, from);
   if (!PQsendQuery(r->connection, sql)) return fail(r, "begin");
-  const buffer *next = rows;
   int code = 0;
   PGresult *one;
   while ((one = PQgetResult(r->connection))) {
     ExecStatusType status = PQresultStatus(one);
     PQclear(one);
     if (status == PGRES_COPY_IN) {
-      if (PQputCopyData(r->connection, next->bytes, (int)next->length) != 1 ||
+      if (PQputCopyData(r->connection, rows->bytes, (int)rows->length) != 1 ||
           PQputCopyData(r->connection, "\377\377", 2) != 1 || PQputCopyEnd(r->connection, NULL) != 1)
         return fail(r, "copy");
-      next = texts;
     } else if (status != PGRES_COMMAND_OK) {
       code = fail(r, "begin");
     }
@@ -611,26 +619,45 @@ static int put_keys(run *r, const source_log *log, const event *events, int coun
   return send(r, "keys", p);
 }
 
-static int write_batch(run *r, source_log *log, long at, int count, buffer *rows, buffer *texts, long *last,
-                       parameters *p) {
+/// Inserts the texts of the events.
+static int put_texts(run *r, const event *events, int count, parameters *p) {
+  int texts = 0;
+  for (int n = 0; n < count; n++) texts += events[n].payload.length > 0;
+  if (!texts) return 0;
+  clear(p);
+  for (int column = 0; column < 3; column++) {
+    begin_array(p, column ? BYTEA : INT8, texts);
+    for (int n = 0; n < count; n++) {
+      if (!events[n].payload.length) continue;
+      // A tuple begins with the number of its columns. Each value has its length before it, as an
+      // element of an array has.
+      const char *value = events[n].payload.bytes + 2;
+      for (int before = 0; before < column; before++) value += 4 + length_of(value);
+      add(&p->bytes, value, 4 + length_of(value));
+    }
+  }
+  return send(r, "texts", p);
+}
+
+static int write_batch(run *r, source_log *log, long at, int count, buffer *rows, long *last, parameters *p) {
   static const char header[HEADER] = "PGCOPY\n\377\r\n";
   const event *events = &log->events[at];
   unsigned char old[32];
   if (look_up(r, log, events, count, p)) return -1;
   memcpy(old, r->chain, sizeof old);
-  rows->length = texts->length = 0;
+  rows->length = 0;
   add(rows, header, HEADER);
-  add(texts, header, HEADER);
   for (int n = 0; n < count; n++) {
     touch_all(r, log, &events[n]);
     add(rows, events[n].columns.bytes, events[n].columns.length);
-    if (events[n].payload.length) add(texts, events[n].payload.bytes, events[n].payload.length);
   }
 
-  if (begin_batch(r, at, count, old, rows, texts) || begin_pipeline(r)) return -1;
+  if (begin_batch(r, at, count, old, rows) || begin_pipeline(r)) return -1;
   for (int n = 0; n < VIEWS; n++)
     if (put_view(r, &log->views[n], n, p)) return -1;
-  if (put_streams(r, log, events, count, last, p) || put_keys(r, log, events, count, p)) return -1;
+  if (put_streams(r, log, events, count, last, p) || put_keys(r, log, events, count, p) ||
+      put_texts(r, events, count, p))
+    return -1;
   clear(p);
   begin_value(p), add_long(&p->bytes, at + count);
   begin_value(p), add(&p->bytes, r->chain, sizeof r->chain);
@@ -653,7 +680,7 @@ static int write_log(run *r, source_log *log, int batch, double seconds) {
   PQclear(head);
   if (!is_empty) return fail(r, "the target has events");
   if (prepare_all(r, log)) return -1;
-  buffer rows = {0}, texts = {0};
+  buffer rows = {0};
   parameters p = {0};
   long *last = calloc((size_t)log->stream_max + 1, sizeof(long));
   double begun = seconds_of(CLOCK_MONOTONIC), used = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
@@ -661,7 +688,7 @@ static int write_log(run *r, source_log *log, int batch, double seconds) {
   long at = 0;
   while (!code && at < log->event_count && seconds_of(CLOCK_MONOTONIC) - begun < seconds) {
     int count = log->event_count - at < batch ? (int)(log->event_count - at) : batch;
-    code = write_batch(r, log, at, count, &rows, &texts, last, &p);
+    code = write_batch(r, log, at, count, &rows, last, &p);
     at += count;
     r->result->commits++;
   }
@@ -669,7 +696,6 @@ static int write_log(run *r, source_log *log, int batch, double seconds) {
   r->result->cpu_seconds = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - used;
   r->result->appends = at;
   free(rows.bytes);
-  free(texts.bytes);
   free(p.bytes.bytes);
   free(last);
   return code;

@@ -76,7 +76,8 @@ export class FileTree {
   setCurrent(file) {
     for (const [other, { node }] of this.#byFile) setAttribute(node, "aria-current", other === file ? "true" : null);
     const row = this.#byFile.get(file);
-    if (!row || row.node.hidden || this.#list.clientHeight === 0) return;
+    // Rows do not move under the pointer: a click would meet another one.
+    if (!row || row.node.hidden || this.#list.clientHeight === 0 || this.#list.matches(":hover")) return;
     const [top, bottom] = [this.#list.scrollTop, this.#list.scrollTop + this.#list.clientHeight];
     const at = row.node.offsetTop - this.#list.offsetTop;
     if (at < top || at + row.node.offsetHeight > bottom) this.#list.scrollTop = at - this.#list.clientHeight / 2;
