@@ -26,50 +26,70 @@ package final class Cluster: Sendable {
 
   package let folder: String
   package let port: Int
-  private let programs: String
-  private let user: String
+  let programs: String
+  let user: String
   private let running = Mutex<Process?>(nil)
 
   /// Whether it can have a standby, or is one.
   private let isReplicated: Bool
+  /// Whether its log is archived.
+  let isArchived: Bool
   /// What it listens on besides loopback.
   private let outside: String?
 
   /// - Parameters:
   ///   - primary: the server whose standby this one is; nil for none.
   ///   - outside: one more address of this machine, at which its neighbours reach the server.
+  ///   - isArchived: whether a base backup is made and the log is archived, for `recover`.
   package init(
-    isReplicated: Bool = false, standbyOf primary: Cluster? = nil, reachedAt outside: String? = nil
+    isReplicated: Bool = false, standbyOf primary: Cluster? = nil, reachedAt outside: String? = nil,
+    isArchived: Bool = false
   ) throws {
     programs = try Self.findPrograms()
     self.outside = outside
-    self.isReplicated = isReplicated || primary != nil
+    self.isReplicated = isReplicated || isArchived || primary != nil
+    self.isArchived = isArchived
     user = getpwnam("postgres") == nil ? "nobody" : "postgres"
     folder = NSTemporaryDirectory() + "aipm-postgresql-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     port = try Self.freePort()
-    guard chmod(folder, 0o755) == 0, mkdir(folder + "/data", 0o700) == 0 else {
-      throw Fault(description: "no folder for the data")
-    }
+    guard chmod(folder, 0o755) == 0 else { throw Fault(description: "no folder for the data") }
+    try makeFolder("data")
+    try runProgram(
+      primary.map { "\(baseBackup(of: $0)) -D \(folder)/data -R" }
+        ?? "initdb -D \(folder)/data -U aipm --auth=trust -E UTF8 --locale=C --no-sync")
+    if outside != nil { try trustNeighbours() }
+    if isArchived { try makeFolder("archive") }
+    try start()
+    if isArchived { try makeBaseBackup() }
+  }
+
+  /// Makes a folder that belongs to the server.
+  func makeFolder(_ name: String) throws {
+    let path = "\(folder)/\(name)"
+    guard mkdir(path, 0o700) == 0 else { throw Fault(description: "no folder \(path)") }
+    giveToServer(path)
+  }
+
+  func giveToServer(_ path: String) {
     if geteuid() == 0, let entry = getpwnam(user) {
-      chown(folder + "/data", entry.pointee.pw_uid, entry.pointee.pw_gid)
+      chown(path, entry.pointee.pw_uid, entry.pointee.pw_gid)
     }
+  }
+
+  func baseBackup(of primary: Cluster) -> String {
+    "pg_basebackup -d 'host=127.0.0.1 port=\(primary.port) user=aipm' -X stream -c fast --no-sync"
+  }
+
+  /// Runs a program of PostgreSQL to its end.
+  func runProgram(_ program: String) throws {
     let made = Process()
     made.executableURL = URL(fileURLWithPath: "/bin/sh")
-    let program =
-      if let primary {
-        "pg_basebackup -d 'host=127.0.0.1 port=\(primary.port) user=aipm' -D \(folder)/data "
-          + "-R -X stream -c fast --no-sync"
-      } else {
-        "initdb -D \(folder)/data -U aipm --auth=trust -E UTF8 --locale=C --no-sync"
-      }
     made.arguments = ["-c", "cd / && exec \(asUser) \(programs)/\(program)"]
     made.standardOutput = FileHandle.nullDevice
     try made.run()
     made.waitUntilExit()
-    guard made.terminationStatus == 0 else { throw Fault(description: "no data: \(program)") }
-    if outside != nil { try trustNeighbours() }
-    try start()
+    guard made.terminationStatus == 0 else { throw Fault(description: "failed: \(program)") }
   }
 
   deinit { try? FileManager.default.removeItem(atPath: folder) }
@@ -113,16 +133,23 @@ package final class Cluster: Sendable {
   }
 
   private var settings: String {
-    isReplicated
-      ? "-c wal_level=replica -c max_wal_senders=4 -c wal_retrieve_retry_interval=100ms"
-      : "-c wal_level=minimal -c max_wal_senders=0"
+    guard isReplicated else { return "-c wal_level=minimal -c max_wal_senders=0" }
+    let archive =
+      isArchived ? " -c archive_mode=on -c archive_command='cp %p \(folder)/archive/%f'" : ""
+    return "-c wal_level=replica -c max_wal_senders=4 -c wal_retrieve_retry_interval=100ms"
+      + archive
   }
 
   /// Starts the server, and returns when it accepts connections.
   /// - Parameter isCutOff: whether a standby does not know its primary.
   package func start(isCutOff: Bool = false) throws {
+    try start(isCutOff ? "-c primary_conninfo=''" : "")
+  }
+
+  /// - Parameter options: more of them.
+  func start(_ options: String) throws {
     for _ in 0..<20 {
-      if try startOnce(isCutOff ? "-c primary_conninfo=''" : "") { return }
+      if try startOnce(options) { return }
       // Processes of a server that was killed are still ending.
     }
     throw Fault(description: "the server does not start")
@@ -213,8 +240,8 @@ package final class Cluster: Sendable {
   }
 
   /// Returns when the query's first value is 1.
-  package func `await`(_ sql: String) throws {
-    let session = try connection(to: "postgres")
+  package func `await`(_ sql: String, takesStandby: Bool = false) throws {
+    let session = try connection(to: "postgres", takesStandby: takesStandby)
     try Self.await { try session.query(sql).first?.integer(0) == 1 }
   }
 

@@ -74,24 +74,58 @@ extension SeveralServersTests {
     }
   }
 
-  /// The servers are started on a copy of the database that was made before.
-  @Test("an old copy of the database")
-  func oldCopy() async throws {
-    try await World.with { world in
+  /// How a database gets older.
+  enum Restore: String, CaseIterable {
+    /// A copy that was made before takes its place.
+    case copy
+    /// The server is recovered to a point in time, from a base backup and its archived log.
+    case pointInTime
+
+    func cluster() throws -> Cluster {
+      switch self {
+      case .copy: try .shared
+      case .pointInTime: try Cluster(isArchived: true)
+      }
+    }
+
+    /// Keeps the database as it is.
+    fileprivate func keep(_ world: World) throws {
+      let (cluster, name) = (world.cluster, world.database)
+      switch self {
+      case .copy:
+        try cluster.await(
+          "SELECT (count(*) = 0)::int::bigint FROM pg_stat_activity WHERE datname = '\(name)'")
+        try cluster.administer("CREATE DATABASE \(name)_copy TEMPLATE \(name)")
+      case .pointInTime: try cluster.nameMoment("kept")
+      }
+    }
+
+    /// Brings back what was kept.
+    fileprivate func bringBack(_ world: World) throws {
+      let (cluster, name) = (world.cluster, world.database)
+      switch self {
+      case .copy:
+        try cluster.administer("DROP DATABASE \(name) WITH (FORCE)")
+        try cluster.administer("ALTER DATABASE \(name)_copy RENAME TO \(name)")
+      case .pointInTime: try cluster.recover(to: "kept")
+      }
+    }
+  }
+
+  /// The servers are started on the database of an earlier time.
+  @Test("an older database", arguments: Restore.allCases)
+  func olderDatabase(_ restore: Restore) async throws {
+    try await World.with(try restore.cluster()) { world in
       try await world.startWorker(through: 1)
       let kept = try await world.delegate(0, from: 1)
       let known = try await world.members[1].server.events(of: kept).map(\.canonicalText)
       for member in world.members { await member.server.kill() }
-      let (name, copy) = (world.database, "\(world.database)_copy")
-      try world.cluster.await(
-        "SELECT (count(*) = 0)::int::bigint FROM pg_stat_activity WHERE datname = '\(name)'")
-      try world.cluster.administer("CREATE DATABASE \(copy) TEMPLATE \(name)")
+      try restore.keep(world)
       for member in world.members { try await member.server.start() }
       _ = try await world.delegate(1, from: 1)
       try await world.awaitHeadFiles()
       for member in world.members { await member.server.kill() }
-      try world.cluster.administer("DROP DATABASE \(name) WITH (FORCE)")
-      try world.cluster.administer("ALTER DATABASE \(copy) RENAME TO \(name)")
+      try restore.bringBack(world)
 
       for member in world.members { member.gate.reset() }
       try await world.expectRefusal(by: 0)
