@@ -53,9 +53,9 @@ extension PostgreSQLConnection {
 
   /// Sends statements as `pipeline` does, and does not wait for the server: `answers` does.
   /// - Parameters:
-  ///   - more: statements that follow. It is called while the server runs the first ones. Those that
-  ///     are not prepared yet, and all after them, are left out. They are answered as soon as they
-  ///     have run: `results` has them before the last statement has ended.
+  ///   - more: statements that follow. It is called while the server runs the first ones. Those
+  ///     that are not prepared yet, and all after them, are left out. They are answered as soon as
+  ///     they have run: `results` has them before the last statement has ended.
   ///   - last: the last statement; nil for none.
   /// - Returns: how many of `more` were sent.
   @discardableResult

@@ -69,7 +69,7 @@ extension PostgreSQLWriter {
   /// Plans the appends that were taken, while the server commits the batch before. The session is
   /// busy, so those that need another look at the database are left for later, and a job with all
   /// that is behind it.
-  /// - Parameter found: waits for the results of what `takeAhead` returned; nil if there are none.
+  /// - Parameter found: waits for the results of what `takeAhead` returned; nil without results.
   func planAhead(
     _ found: () throws(PostgreSQLError) -> [PostgreSQLRows]?
   ) throws(PostgreSQLError) {

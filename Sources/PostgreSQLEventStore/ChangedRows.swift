@@ -1,11 +1,12 @@
 #if PostgreSQL
 
+import EventLog
 import PostgreSQL
 import Projections
 
-/// The rows that a batch changes, each with its last value and the number of its stream. The rows of
-/// each view have their own type: code for any view would take twice the time. To add a view, add it
-/// to each member.
+/// The rows that a batch changes, each with its last value and the number of its stream. The rows
+/// of each view have their own type: code for any view would take twice the time. To add a view,
+/// add it to each member.
 struct ChangedRows {
   private var delegations = ChangedRowsOfView<DelegationRow>()
   private var pullRequests = ChangedRowsOfView<PullRequestRow>()
@@ -15,7 +16,8 @@ struct ChangedRows {
   private var tasks = ChangedRowsOfView<TaskRow>()
 
   /// Adds a row. It replaces the one with its key.
-  mutating func add(_ row: any ViewRow, stream: Int64) {
+  /// - Throws: `StoreFault` if the view is not one of these.
+  mutating func add(_ row: any ViewRow, stream: Int64) throws {
     switch row {
     case let row as DelegationRow: delegations.add(row, stream)
     case let row as PullRequestRow: pullRequests.add(row, stream)
@@ -23,7 +25,8 @@ struct ChangedRows {
     case let row as RepositoryUsage: repositoryUsage.add(row, stream)
     case let row as UsageRow: usage.add(row, stream)
     case let row as TaskRow: tasks.add(row, stream)
-    case _: preconditionFailure("ChangedRows does not name the view \(type(of: row).name)")
+    case _:
+      throw StoreFault(operation: "write", message: "no table for \(type(of: row).name.rawValue)")
     }
   }
 

@@ -27,13 +27,14 @@ struct LogBatch {
   var isEmpty: Bool { old == new }
 
   /// Adds the events of one append, which stream they belong to, and the rows that they change.
+  /// - Throws: `StoreFault` if a row is of no view that has a table.
   mutating func add(
     _ sealed: [SealedEvent], to stream: StreamName, _ place: (number: Int64, version: Int64),
     _ changes: [RowChange]
-  ) {
+  ) throws {
     for one in sealed { events.add(one, stream: place.number) }
     streams[stream] = place
-    for change in changes { rows.add(change.new, stream: place.number) }
+    for change in changes { try rows.add(change.new, stream: place.number) }
   }
 
   /// Adds the idempotency key of a request.

@@ -4,11 +4,11 @@
 // One session writes, on its own thread. Appends wait in a bounded queue, and each commit takes all
 // waiting ones: their events go over in one COPY, their texts, streams, views and digests in one
 // statement for each table. The idempotency key, the version, the stamp and the stream's state are
-// checked before, in the writer's memory and with one look at the database. While the server runs a
-// batch, the appends behind it are planned for the next one. What they need is looked up in the same
-// transaction, after the batch was written. If the commit fails, they are planned again. Sealing,
-// hashing, masking, folding and digests are the code of every other store. Reads are short snapshots
-// on a few other sessions, and each has a time limit.
+// checked before, in the writer's memory and with one look at the database. While the server runs
+// a batch, the appends behind it are planned for the next one. What they need is looked up in the
+// same transaction, after the batch was written. If the commit fails, they are planned again.
+// Sealing, hashing, masking, folding and digests are the code of every other store. Reads are short
+// snapshots on a few other sessions, and each has a time limit.
 //
 // The table `head` has one row: the position, the hash and the epoch. Each commit updates it by
 // epoch and position. So it is the counter of positions, the end of the chain, and the fence: a

@@ -98,7 +98,7 @@ struct ViewRebuilding {
     var rows = ChangedRows()
     for change in changes {
       digests.follow(change)
-      rows.add(change.new, stream: try number(of: change.new))
+      try rows.add(change.new, stream: number(of: change.new))
     }
     try replace(connection)
     for statement in rows.statements { try connection.run(statement) }

@@ -300,7 +300,7 @@ final class PostgreSQLWriter {
     }
     let place = (number: number, version: append.expectedVersion + Int64(sealed.count))
     streams[append.stream] = place
-    batch.add(sealed, to: append.stream, place, changes)
+    try batch.add(sealed, to: append.stream, place, changes)
     batch.new = sealer.head
     for change in changes { digests.follow(change) }
     return recorded

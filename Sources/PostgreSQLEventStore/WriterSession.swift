@@ -67,8 +67,8 @@ final class WriterSession {
   ///   - beginning: runs while the server begins. It must not use the session.
   ///   - lookUps: what else is looked up in the transaction, after the batch was written. It is
   ///     called while the server works, and must not use the session.
-  ///   - meanwhile: runs while the server works. It must not use the session, only what it gets: the
-  ///     results of `lookUps`; nil if there are none.
+  ///   - meanwhile: runs while the server works. It must not use the session, only what it gets:
+  ///     the results of `lookUps`; nil without results.
   /// - Throws: `PostgreSQLError`; if `isCommitting`, the outcome is unknown.
   func write(
     _ batch: LogBatch, _ digests: [ViewName: ViewDigest], epoch: Int64, within time: Duration,
