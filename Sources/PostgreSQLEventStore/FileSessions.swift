@@ -4,8 +4,6 @@ import EventLog
 import Glibc
 import PostgreSQL
 import Projections
-import SQLiteEventStore
-import SystemCalls
 
 /// The threads and sessions of the shared files: a few that read and a few that write, so that a
 /// commit that waits for its standby delays no read. None of them is the log's.
@@ -17,10 +15,8 @@ final class FileSessions: Sendable {
   private static let waitingMax = 1024
   private static let pauseMicroseconds: UInt32 = 100_000
 
-  private typealias Call = @Sendable (inout PostgreSQLConnection?) -> Void
-
-  private let reads = BoundedQueue<Call>(capacity: waitingMax, takers: threads)
-  private let writes = BoundedQueue<Call>(capacity: waitingMax, takers: threads)
+  private let reads: SessionThreads
+  private let writes: SessionThreads
   private let place: PostgreSQLPlace
   /// How long a call tries to reach a server.
   private let patience: Duration
@@ -29,21 +25,12 @@ final class FileSessions: Sendable {
   init(_ place: PostgreSQLPlace, patience: Duration) throws(StoreFault) {
     self.place = place
     self.patience = patience
-    for queue in [reads, writes] {
-      for _ in 0..<Self.threads {
-        guard startThread({ Self.serve(queue) }) else {
-          close()
-          throw StoreFault(operation: "open", message: "no thread for files could be started")
-        }
-      }
-    }
-  }
-
-  /// Runs the calls of `queue` until it is closed.
-  private static func serve(_ queue: BoundedQueue<Call>) {
-    var connection: PostgreSQLConnection?
-    while case .items(let calls) = queue.take(max: 1, timeoutMs: nil) {
-      for call in calls { call(&connection) }
+    reads = try SessionThreads(Self.threads, waitingMax: Self.waitingMax, for: "files")
+    do throws(StoreFault) {
+      writes = try SessionThreads(Self.threads, waitingMax: Self.waitingMax, for: "files")
+    } catch {
+      reads.close()
+      throw error
     }
   }
 
@@ -60,26 +47,16 @@ final class FileSessions: Sendable {
     _ kind: Kind,
     _ body: @escaping @Sendable (PostgreSQLConnection, _ isAgain: Bool) throws -> T
   ) async throws(SharedFileFault) -> T {
-    let queue =
+    let threads =
       switch kind {
       case .read: reads
       case .write: writes
       }
     // A call that waited for its turn has no time left for a server that is silent.
     let deadline = ContinuousClock.now + patience
-    let place = place
-    let result = await withCheckedContinuation {
-      (caller: CheckedContinuation<Result<T, SharedFileFault>, Never>) in
-      let refusal = queue.put { connection in
-        caller.resume(returning: Self.run(place, until: deadline, &connection, body))
-      }
-      switch refusal {
-      case nil: break
-      case .full: caller.resume(returning: .failure(.unavailable("too many calls wait")))
-      case .closed: caller.resume(returning: .failure(.unavailable("the store is closed")))
-      }
+    return try await threads.run(orThrow: SharedFileFault.unavailable) { [place] session in
+      Self.run(place, until: deadline, &session, body)
     }
-    return try result.get()
   }
 
   private static func run<T>(

@@ -3,7 +3,6 @@
 import EventLog
 import PostgreSQL
 import SQLiteEventStore
-import SystemCalls
 
 /// A few threads that read, each with its own session. Each read is one short snapshot.
 ///
@@ -22,30 +21,21 @@ final class PostgreSQLReaders: Sendable {
   private static let waitingLookUpsMax = 4096
   private static let waitingSearchesMax = 256
 
-  private typealias Read = @Sendable (inout PostgreSQLConnection?) -> Void
-
-  private let lookUps = BoundedQueue<Read>(capacity: waitingLookUpsMax, takers: threads)
-  private let searches = BoundedQueue<Read>(capacity: waitingSearchesMax, takers: threads)
+  private let lookUps: SessionThreads
+  private let searches: SessionThreads
   private let place: PostgreSQLPlace
 
   /// - Throws: `StoreFault` if no thread can be started.
   init(_ place: PostgreSQLPlace) throws(StoreFault) {
     self.place = place
-    for queue in [lookUps, searches] {
-      for _ in 0..<Self.threads {
-        guard startThread({ Self.serve(queue) }) else {
-          close()
-          throw StoreFault(operation: "open", message: "no thread for reading could be started")
-        }
-      }
-    }
-  }
-
-  /// Runs the reads of `queue` until it is closed.
-  private static func serve(_ queue: BoundedQueue<Read>) {
-    var connection: PostgreSQLConnection?
-    while case .items(let reads) = queue.take(max: 1, timeoutMs: nil) {
-      for read in reads { read(&connection) }
+    lookUps = try SessionThreads(
+      Self.threads, waitingMax: Self.waitingLookUpsMax, for: "reading")
+    do throws(StoreFault) {
+      searches = try SessionThreads(
+        Self.threads, waitingMax: Self.waitingSearchesMax, for: "searches")
+    } catch {
+      lookUps.close()
+      throw error
     }
   }
 
@@ -61,28 +51,14 @@ final class PostgreSQLReaders: Sendable {
     _ operation: String, as kind: Kind = .lookUp,
     _ body: @escaping @Sendable (PostgreSQLConnection) throws -> T
   ) async throws(StoreFault) -> T {
-    let queue =
+    let threads =
       switch kind {
       case .lookUp: lookUps
       case .search: searches
       }
-    let place = place
-    let result = await withCheckedContinuation {
-      (caller: CheckedContinuation<Result<T, StoreFault>, Never>) in
-      let refusal = queue.put { connection in
-        caller.resume(returning: Self.read(operation, place, &connection, body))
-      }
-      switch refusal {
-      case nil: break
-      case .full:
-        caller.resume(
-          returning: .failure(StoreFault(operation: operation, message: "too many reads wait")))
-      case .closed:
-        caller.resume(
-          returning: .failure(StoreFault(operation: operation, message: "the store is closed")))
-      }
-    }
-    return try result.get()
+    return try await threads.run(
+      orThrow: { StoreFault(operation: operation, message: $0) }
+    ) { [place] session in Self.read(operation, place, &session, body) }
   }
 
   private static func read<T>(
