@@ -15,11 +15,7 @@ extension SeveralServersTests {
   /// Their connections stay open. The forge can be reached.
   @Test("cut off from the database")
   func cutOff() async throws {
-    let cluster = try Cluster.shared
-    let proxy = try Proxy(to: cluster.port)
-    try await World.with(addresses: {
-      [cluster.address(of: $0, port: proxy.port), cluster.address(of: $0)]
-    }) { world in
+    try await World.behindProxy { world, proxy in
       try await world.startWorker(through: 1)
       let (first, second) = (world.members[0], world.members[1])
       #expect(try world.active() == 0)

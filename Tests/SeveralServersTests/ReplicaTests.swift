@@ -113,11 +113,7 @@ extension SeveralServersTests {
   /// again; the second time its network is gone, and the other one takes over.
   @Test("the answer to COMMIT is lost")
   func lostAnswer() async throws {
-    let cluster = try Cluster.shared
-    let proxy = try Proxy(to: cluster.port)
-    try await World.with(addresses: {
-      [cluster.address(of: $0, port: proxy.port), cluster.address(of: $0)]
-    }) { world in
+    try await World.behindProxy { world, proxy in
       try await world.startWorker(through: 1)
       let (first, second) = (world.members[0], world.members[1].server)
       for (number, isCutOff) in [false, true].enumerated() {

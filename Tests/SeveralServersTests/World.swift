@@ -28,6 +28,15 @@ final class World: Sendable {
   let repository: BareRepository
   private let worker = Mutex<Program?>(nil)
 
+  /// Runs `body` with two servers, of which the first reaches the database through a proxy.
+  static func behindProxy(_ body: (World, Proxy) async throws -> Void) async throws {
+    let cluster = try Cluster.shared
+    let proxy = try Proxy(to: cluster.port)
+    try await with(addresses: {
+      [cluster.address(of: $0, port: proxy.port), cluster.address(of: $0)]
+    }) { try await body($0, proxy) }
+  }
+
   /// - Parameters:
   ///   - cluster: where the log is; nil for the one that tests share.
   ///   - serve: more options of `aipm serve`.
