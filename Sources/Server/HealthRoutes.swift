@@ -28,9 +28,8 @@ struct HealthRoutes {
       throw Problem.unavailable("\(contradiction).")
     }
     let views = try await server.store.digests().position
-    let head = try await server.store.head().position
-    guard views <= head else {
-      throw Problem.unavailable("The views are at \(views), beyond the log's end at \(head).")
+    guard try await server.isInLog(views) else {
+      throw Problem.unavailable("The views are at \(views), beyond the log's end.")
     }
     guard let principal = context.principal, principal.refusal(of: .readLog) == nil else {
       return .text("ready\n")

@@ -38,7 +38,7 @@ struct LogRoutes {
     let head = try await server.store.head().position
     let last = request.headers[.lastEventID].flatMap { Int64($0) }
     let start = last ?? request.integer("after") ?? head
-    guard start <= head else {
+    guard try await server.isInLog(start) else {
       throw Problem(
         .conflict, "Beyond the log", "The log ends at position \(head), before \(start).",
         hint: "This is another log than the one you followed, or an older backup of it.")
@@ -67,5 +67,14 @@ struct LogRoutes {
         }
       }
     }
+  }
+}
+
+extension ServerContext {
+  /// Whether the log has so many events. They may be those of a commit that this server has not
+  /// heard of yet: another server has written it, or its own has not been answered.
+  func isInLog(_ position: Int64) async throws(StoreFault) -> Bool {
+    if try await position <= store.head().position { return true }
+    return try await !store.read(after: position - 1, limit: 1).isEmpty
   }
 }

@@ -6,6 +6,7 @@ import HTTPClient
 import PostgreSQL
 import Processes
 import RawSockets
+import Synchronization
 import TestKit
 import Testing
 import Text
@@ -33,6 +34,21 @@ extension SeveralServersTests {
     }
   }
 
+  /// Whether a follower is ready, and goes on with the log from where it ends in the database. It
+  /// may not have heard of the last commit yet.
+  private static func answersAtTheEnd(
+    of world: World, by follower: Installation
+  ) throws -> [String] {
+    try ["/readyz", "/api/events/stream?after=\(world.position)"].map { path in
+      let client = try RawClient(port: Int(follower.port) ?? 0)
+      client.send(
+        "GET \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(follower.port)\r\n"
+          + "Authorization: Bearer \(follower.token ?? "")\r\n\r\n")
+      let head = String(decoding: client.receive(), as: UTF8.self)
+      return String(head.prefix { !$0.isNewline })
+    }
+  }
+
   /// People, programs and workers may talk to any server.
   @Test("a follower answers as the active server does")
   func follower() async throws {
@@ -46,8 +62,19 @@ extension SeveralServersTests {
       try await waitUntil("the token") { try await follower.get("/api/delegations").status == 200 }
       try await world.startWorker(through: 1)
 
+      let isOver = Mutex(false)
+      async let answers = {
+        var answers: [String] = []
+        while !isOver.withLock({ $0 }), !Task.isCancelled {
+          answers += try Self.answersAtTheEnd(of: world, by: follower)
+        }
+        return answers
+      }()
       let id = try await world.submit(0, through: 1)
       _ = try await follower.end(of: id)
+      isOver.withLock { $0 = true }
+      let said = try await answers
+      #expect(said.count >= 40 && said.allSatisfy { $0 == "HTTP/1.1 200 OK" }, "\(said)")
       for path in [
         "/api/delegations/\(id)", "/api/delegations/\(id)/events", "/api/events?after=0",
         "/api/tasks", "/api/delegations/\(id)/output", "/api/delegations/\(id)/diff",
