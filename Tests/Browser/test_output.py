@@ -148,6 +148,18 @@ class OutputTests(BrowserTest):
         expect(target).to_have_text("error: here it is\n")
         expect(target.locator("a")).to_have_attribute("data-line", "60001")
 
+    def test_a_line_that_was_asked_for_stays_on_the_screen_when_more_comes(self):
+        answer = self.server.submit("Error at the end", "\n".join([
+            "Do it", "do: pace 1 3", "do: count 300 before", "do: say error: here it is", "do: pace 1 3",
+            "do: count 40000 after", "do: write made.txt made"]))
+        # It is the last line on the screen when it comes.
+        page = self.open(f"#/delegations/{answer['id']}?tab=output&attempt=1&line=302")
+        target = page.locator(".output-line[data-target]")
+        expect(target).to_have_text("error: here it is\n")
+        expect(page.locator(".output-view .view-bar [role=status]").first).to_have_text("It has ended. 40,303 lines.")
+        expect(target).to_have_text("error: here it is\n")
+        expect(target).to_be_in_viewport()
+
     def test_lines_that_would_be_dropped_at_once_are_counted_and_not_drawn(self):
         page = self.open()
         shown = page.evaluate(r"""async () => {

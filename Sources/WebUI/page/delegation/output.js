@@ -440,6 +440,8 @@ export class OutputView {
 
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    // Where the page has scrolled to by itself, nobody has asked to follow.
+    if (Math.abs(scrollTop - this.#top) <= 2) return;
     const isAtEnd = scrollHeight - scrollTop - clientHeight < 24;
     if (isAtEnd && this.#window === null) this.#following = true;
     else if (scrollTop < this.#top - 2) this.#following = false;
